@@ -1,0 +1,25 @@
+// sim.h: simulated cards and the simulated readers they sit in.
+//
+// A simulated card is a struct sim_card: it gets a command APDU and gives a response APDU, as the
+// applet would. It runs in process, behind the custom reader of sim_reader.c, or in a process of its
+// own on vpcd (tests/vpcd.c), where a real pcscd shows it to programs that know nothing of scard11.
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sim_card {
+    // Power-on or reset: nothing selected, not logged in, no chain or answer pending.
+    void   (*reset)(struct sim_card *);
+    // One command, one answer: returns its length (at least 2). room is at least 65538.
+    size_t (*apdu)(struct sim_card *, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room);
+    void   (*free)(struct sim_card *);
+    uint8_t  atr[33];
+    size_t   atr_len;
+    int      protocol;          // 0: T=0, 1: T=1
+    unsigned apdus;             // commands answered since the card was made, GET RESPONSE and chaining counted
+};
+
+#endif
