@@ -165,14 +165,62 @@
 #endif
 #endif
 
-// ---- 3 A reader of your own ---------------------------------------------------------------------
-// With SCARD11_READER_CUSTOM the application defines these twelve functions. The PC/SC half of
-// >>reader in scard11.c is the worked example; examples/custom_reader.c is a short one.
+// ---- 2 scard11_ functions -----------------------------------------------------------------------
+// The results are CK_RVs (part 5). All functions may be called from any thread.
 
-#if SCARD11_READER == SCARD11_READER_CUSTOM
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// What was exchanged with the cards in one reader since C_Initialize.
+struct scard11_counters {
+    uint64_t commands;      // command APDUs, GET RESPONSE and the pieces of chains counted
+    uint64_t sent;          // bytes of them
+    uint64_t received;      // bytes of the responses, with their status words
+    uint64_t connects;      // connections made or taken up again
+    uint64_t card_memory;   // bytes that the card in the reader makes the library keep now
+};
+
+// The library's version, "0.1.0". Never fails, also before C_Initialize.
+SCARD11_API const char *scard11_version(void);
+
+// Sets an option, for the next C_Initialize and all later ones. value is text.
+//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to; "" or "0": no log.
+//                        Commands and answers are in it, PINs and decrypted data are not.
+//   SCARD11_READERS      parts of readers' names, with commas between: other readers are not used.
+//                        "": all are. At most 255 bytes.
+//   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. Saves
+//                        the commands that make sure no other program selected its application.
+//   SCARD11_ENVIRONMENT  "0": the environment is not looked at.
+// The first three are also read from the environment, which has precedence, at C_Initialize; not in a
+// setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
+//
+// Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
+//          CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
+// Memory   Copies value.
+SCARD11_API unsigned long scard11_configure(const char *option, const char *value);
+
+// Has the log go to a function of the application, from the next C_Initialize to the next C_Finalize;
+// NULL: not. The option SCARD11_LOG, when it is set, has precedence. line is called with one line
+// without its end, from any thread, under locks of the library: it must not call C_* functions.
+//
+// Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
+// Memory   Keeps line and context until C_Finalize.
+SCARD11_API unsigned long scard11_set_log(void (*line)(void *context, const char *text), void *context);
+
+// Counts what was exchanged with the cards in the reader of a slot (a CK_SLOT_ID).
+//
+// Returns  CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, CKR_CRYPTOKI_NOT_INITIALIZED.
+// Blocks   While another thread's call on that reader's card runs.
+SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters);
+
+#ifdef __cplusplus
+}
+#endif
+
+// ---- 3 A reader of your own ---------------------------------------------------------------------
+// With SCARD11_READER_CUSTOM the application defines these twelve functions. The PC/SC half of
+// >>reader in scard11.c is the worked example; examples/custom_reader.c is a short one.
 
 // What the functions return.
 #define SCARD11_READER_OK        0
@@ -207,6 +255,11 @@ struct scard11_reader_card {
     int      protocol;      // 0: T=0, 1: T=1 (also contactless)
     uint32_t max_data;      // most bytes of an APDU that the reader takes; 0: not known
 };
+
+#if SCARD11_READER == SCARD11_READER_CUSTOM
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // Makes a context to look and to wait with. Each thread that waits has one of its own.
 //
@@ -300,4 +353,43 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 #endif
 #endif
 
+// ---- 4 What differs from the standard, and what is not supported --------------------------------
+// A function that is not named here is whole. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the session
+// (or slot) was found to be right.
+//
+//   C_Initialize             Always locks, also with NULL. pReserved must be NULL.
+//   C_Finalize               Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never answers),
+//                            then returns CKR_FUNCTION_FAILED; the library is finalized all the same.
+//   C_GetSlotList            Lists the readers that are there; an ID stays with its reader until C_Finalize.
+//                            CK_TRUE lists cards that no driver knows as well.
+//   C_GetTokenInfo           CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
+//                            program has the card to itself.
+//   C_WaitForSlotEvent       Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing else but
+//                            argument errors. A new reader and one that left are events as well.
+//   C_OpenSession            The notify callback is never called. Read-write sessions open on every card.
+//   C_Login                  CKU_USER and CKU_CONTEXT_SPECIFIC; CKU_SO is CKR_USER_TYPE_INVALID. A PIN of a
+//                            length that the card never takes is CKR_PIN_LEN_RANGE and costs no try.
+//                            CKU_CONTEXT_SPECIFIC keeps other programs off the card until the operation ends.
+//   C_LoginUser              As C_Login; the name is not looked at.
+//   C_SetPIN                 Changes the user PIN; in a read-write session.
+//   C_DestroyObject          Session objects; objects of the card: CKR_ACTION_PROHIBITED.
+//   C_DeriveKey              ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; the result is a
+//                            session object, readable unless the template says otherwise.
+//   C_Verify, C_Encrypt      On the host, with public keys of the card; not EdDSA.
+//   C_Digest                 On the host: SHA-1, SHA-2.
+//   C_SeedRandom             CKR_RANDOM_SEED_NOT_SUPPORTED.
+//   C_GetFunctionStatus, C_CancelFunction    CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
+//   Refused                  C_InitToken C_InitPIN C_GetOperationState C_SetOperationState C_CreateObject
+//                            C_CopyObject C_GetObjectSize C_SetAttributeValue C_DigestKey C_SignRecover*
+//                            C_VerifyRecover* C_Digest/Decrypt/Sign/Encrypt dual functions C_GenerateKey
+//                            C_GenerateKeyPair C_WrapKey C_UnwrapKey, message-based functions, C_Encapsulate*
+//                            C_Decapsulate*, C_VerifySignature*, C_Async*, C_GetSessionValidationFlags
+//
+// After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
+// CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a million
+// later insertions, sessions and session objects.
+
+#ifdef SCARD11_PKCS11_H
+#include SCARD11_PKCS11_H
+#endif
 #endif
