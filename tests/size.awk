@@ -1,7 +1,7 @@
 # size.awk: bytes of each section of scard11.c, by the Names of its banners.
 # SPDX-License-Identifier: 0BSD
 # Usage: nm -S --defined-only scard11.o | awk -f size.awk scard11.c -
-# A function that the compiler put into its callers counts with them.
+# Build it with -fno-inline, or functions count with their callers.
 function owner_of(name,    n) {
     for (n = length(name); n; n--)
         if (substr(name, 1, n) in owner) return owner[substr(name, 1, n)]

@@ -10,8 +10,9 @@ bytes() { size "$1" | awk 'NR == 2 { print $1 + $2 }'; }
 
 mkdir -p "$dir"
 # shellcheck disable=SC2086
+run $CC $flags -fno-inline -c scard11.c -o "$dir/sections.o"
 run $CC $flags -c scard11.c -o "$dir/all.o"
-nm -S "$dir/all.o" | awk -f tests/size.awk scard11.c -
+nm -S "$dir/sections.o" | awk -f tests/size.awk scard11.c -
 all=$(bytes "$dir/all.o")
 for d in $(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|\1|p' scard11.h); do
     # shellcheck disable=SC2086
