@@ -13,9 +13,9 @@ warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -
 custom='-DSCARD11_READER=SCARD11_READER_CUSTOM'
 asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 tsan='-g -O1 -fsanitize=thread'
-libs="$LDFLAGS -lmbedx509 -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite' pcsc_h=
+libs="$LDFLAGS -lmbedx509 -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
+pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
-for d in /usr/include/PCSC /usr/local/include/PCSC; do [ ! -d $d ] || pcsc_h=-I$d; done
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
 programs='unit module faults threads sim_reader_test sim_reader_race'
@@ -26,10 +26,8 @@ run() { echo "+ $*"; "$@"; }
 
 # Two commands at a time: bg starts one, bg_wait ends when all have, and fails if one did.
 bg_old='' bg_new=''
-bg() {
-    [ -z "$bg_old" ] || wait "$bg_old" || exit 1
-    echo "+ $*"; bg_old=$bg_new; "$@" & bg_new=$!
-}
+bg() { [ -z "$bg_old" ] || wait "$bg_old" || exit 1
+    echo "+ $*"; bg_old=$bg_new; "$@" & bg_new=$!; }
 bg_wait() { for p in $bg_old $bg_new; do wait "$p" || exit 1; done; bg_old='' bg_new=''; }
 
 header() { echo "#include <$1>" | $CC $CFLAGS $pcsc_h -E -o /dev/null -x c - 2>/dev/null; }
@@ -47,7 +45,7 @@ has() {         # is a package here? Libraries by their headers: they may come f
 }
 need() {        # installs the packages that are missing, or says which
     missing='' sudo=''
-    for p; do has "$p" || missing="$missing $p"; done
+    for p; do case "$missing " in *" $p "*) ;; *) has "$p" || missing="$missing $p" ;; esac; done
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || die "missing (by Debian's names):$missing"
     install="apt-get install -y --no-install-recommends$missing"
@@ -61,7 +59,7 @@ need() {        # installs the packages that are missing, or says which
 }
 out() { for d; do mkdir -p "$OUT/$d"; done; : > "$OUT/.scard11"; }
 there() { for f; do [ -e "$f" ] || die "there is no $f"; done; }
-sims() { for f in tests/sim_*.c; do case $f in *_test.c) ;; *) echo "$f" ;; esac; done; }
+sims() { ls tests/sim_*.c | grep -v '_test\.c$'; }
 objects() {     # objects <directory> <flags>: $lib and the simulated cards, for tests
     dir=$1; shift; out "$dir"
     for f in $lib $(sims); do

@@ -20,9 +20,10 @@ command -v debootstrap >/dev/null || die "needs debootstrap: apt-get install deb
 if [ -z "${BARE_INSIDE:-}" ]; then
     keep=${1:-}
     dir=${keep:-$(mktemp -d)}
+    [ -n "$keep" ] || chmod 755 "$dir"
     rc=0
     BARE_INSIDE=$dir unshare --mount sh "$0" || rc=$?
-    [ -n "$keep" ] || rm -rf "$dir"
+    [ -n "$keep" ] || rm -rf --one-file-system "$dir"
     exit $rc
 fi
 dir=$BARE_INSIDE
@@ -63,7 +64,7 @@ if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
     run chroot "$dir" update-ca-certificates
 fi
 
-for m in "-t proc proc $dir/proc" "--bind /dev $dir/dev" "-t tmpfs tmpfs $dir/tmp" \
+for m in "-t proc proc $dir/proc" "--rbind /dev $dir/dev" "-t tmpfs tmpfs $dir/tmp" \
          "-t tmpfs tmpfs $dir/run"; do
     # shellcheck disable=SC2086
     run mount $m || echo "bare.sh: goes on without"
