@@ -118,8 +118,8 @@ cmd_test() {
     rm -f "$OUT"/log/*
     case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
     case " $list " in *" threads "* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" faults "*) lib=scard11.c ;; *) lib= ;; esac
-    case " $list " in *" unit "* | *" module "* | *" faults "* | *_test*) objects asan $asan ;; esac
+    case " $list " in *" module "* | *" faults "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
+    case "$lib $list " in *scard11.c* | *" unit "* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
     bg_wait
     for t in $list; do

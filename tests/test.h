@@ -76,9 +76,10 @@ static inline bool test_bytes(const char *file, int line, const char *what, cons
         if (!*w && i == n) return true;
         if (!*w || !w[1] || i == n || sscanf(w, "%2x", &byte) != 1 || p[i++] != byte) break;
     }
-    test_fail(file, line, "%s is not %s but (%zu bytes)", what, want, n);
+    printf("%s:%d: %s: %s is not %s but (%zu bytes) ", file, line, test_name, what, want, n);
     for (i = 0; i < n; i++) printf("%02x", p[i]);
     putchar('\n');
+    test_failing = true;
     return false;
 }
 
