@@ -97,11 +97,14 @@ static void wrong(const char *format, ...)
 
 // ---- The lock and time --------------------------------------------------------------------------
 
-static void lock(void)
+static void unlock(void)
+{
+    pthread_mutex_unlock(&sim.lock);
+}
+
+static void ready(void)
 {
     pthread_condattr_t attr;
-    pthread_mutex_lock(&sim.lock);
-    if (sim.ready) return;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&sim.changed, &attr);
@@ -109,9 +112,24 @@ static void lock(void)
     sim.ready = true;
 }
 
-static void unlock(void)
+// A forked child has readers and cards of its own, as they were, and none of its parent's threads.
+static void forked(void)
 {
-    pthread_mutex_unlock(&sim.lock);
+    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+    memcpy(&sim.lock, &fresh, sizeof fresh);
+    ready();
+    for (int i = 0; i < SIM_READERS; i++) sim.seats[i].running = false;
+    for (int i = 0; i < CONNS; i++) sim.conns[i].inside = false;
+    for (int i = 0; i < CONTEXTS; i++) sim.contexts[i].waiting = false;
+    sim.stats.waiting = sim.hanging = 0;
+}
+
+static void lock(void)
+{
+    pthread_mutex_lock(&sim.lock);
+    if (sim.ready) return;
+    ready();
+    pthread_atfork(lock, unlock, forked);
 }
 
 static void wake(void)

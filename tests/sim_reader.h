@@ -11,6 +11,7 @@
 // PC/SC: a connection used after its disconnect or by two threads at once, a context likewise, room
 // for less than 258 bytes. Milder misuse is counted in sim_reader_stats: unbalanced, outside and
 // after_removed should be 0 at the end of every test, connections and contexts after C_Finalize.
+// A forked child goes on with a copy of it all.
 #ifndef SIM_READER_H
 #define SIM_READER_H
 

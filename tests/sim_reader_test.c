@@ -279,6 +279,109 @@ TEST(service)
     CHECK_EQ(look(), 0x9);
 }
 
+TEST(limits)
+{
+    void *again = NULL;
+    uint8_t cmd[300] = { 0 };
+    rsp_len = sizeof rsp;
+    sim_reader_limit(r, 261, 261);
+    CHECK_RV(scard11_reader_connect(&again, "R", 0, &info), SCARD11_READER_OK);
+    CHECK_EQ(info.max_data, 261);
+    CHECK_RV(scard11_reader_transmit(conn, cmd, 262, rsp, &rsp_len), SCARD11_READER_FAILED);
+    CHECK_RV(scard11_reader_transmit(conn, cmd, 261, rsp, &rsp_len), SCARD11_READER_OK);
+    CHECK_EQ(rsp_len, 264);
+    CHECK_EQ(a.card.apdus, 1);
+    scard11_reader_disconnect(again, 0);
+}
+
+static int pinpad(void *arg, int reader, struct sim_card *card, uint32_t feature,
+                  const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len)
+{
+    *(uint32_t *)arg = feature;
+    out[0] = (uint8_t)(in_len ? in[0] + reader : 0);
+    *out_len = card == &a.card;
+    return SCARD11_READER_OK;
+}
+
+TEST(pinpads)
+{
+    uint32_t feature = 0;
+    uint8_t in[1] = { 7 }, out[2];
+    size_t n = sizeof out;
+    CHECK_RV(scard11_reader_control(conn, 6, in, 1, out, &n), SCARD11_READER_REFUSED);
+    sim_reader_pinpad(pinpad, &feature);
+    CHECK_RV(scard11_reader_control(conn, 6, in, 1, out, &n), SCARD11_READER_OK);
+    CHECK_EQ(feature, 6);
+    CHECK_BYTES(out, n, "07");
+}
+
+TEST(exclusive)
+{
+    unsigned runs = 0;
+    scard11_reader_disconnect(conn, 0);
+    conn = NULL;
+    CHECK_RV(scard11_reader_connect(&conn, "R", 1, &info), SCARD11_READER_OK);
+    sim_reader_foreign(r, foreign, &runs);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_EQ(runs, 0);
+    CHECK_EQ(sim_reader_stats().outside, 0);
+}
+
+TEST(imbalance)
+{
+    CHECK_RV(scard11_reader_end(conn), SCARD11_READER_OK);
+    CHECK_EQ(sim_reader_stats().unbalanced, 1);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_EQ(sim_reader_stats().unbalanced, 2);
+    sim_reader_reset(r);
+    CHECK_RV(transmit(conn), SCARD11_READER_RESET);
+    CHECK_RV(scard11_reader_connect(&conn, "R", 0, &info), SCARD11_READER_OK);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_EQ(sim_reader_stats().outside, 1);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_EQ(sim_reader_stats().unbalanced, 3);
+}
+
+static void trace(void *arg, int reader, const uint8_t *cmd, size_t cmd_len, const uint8_t *answer,
+                  size_t answer_len)
+{
+    *(size_t *)arg += (size_t)reader + cmd_len * 100 + answer_len + cmd[1] + answer[1];
+}
+
+TEST(traces)
+{
+    size_t sum = 0;
+    sim_reader_trace(trace, &sum);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_EQ(sum, 400 + 7 + 0xa4 + 0xa4);
+}
+
+TEST(usb_token_changed)
+{
+    sim_reader_set_count(r, 0);
+    sim_reader_unplug(r);
+    sim_reader_eject(r);
+    sim_reader_insert(r, &b.card);
+    sim_reader_plug(r);
+    CHECK_EQ(look(), 0x9);
+    CHECK_RV(transmit(conn), SCARD11_READER_REMOVED);
+    CHECK_EQ(b.resets, 2);
+}
+
+TEST(forked_child)
+{
+    int status = 1;
+    pid_t pid = fork();
+    if (!pid) {
+        sim_reader_swap(r, &b.card);
+        _exit(transmit(conn) == SCARD11_READER_REMOVED ? 0 : 1);
+    }
+    waitpid(pid, &status, 0);
+    CHECK_EQ(status, 0);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+}
+
 // ---- With threads ----
 
 static int thread_result;
@@ -309,6 +412,9 @@ TEST(waits)
     struct scard11_reader_state state = { .name = "R", .known = look() };
     pthread_t t;
     CHECK_RV(scard11_reader_wait(context, &state, 1, 5), SCARD11_READER_TIMEOUT);
+    sim_reader_wait_early(true);
+    CHECK_RV(scard11_reader_wait(context, &state, 1, 60000), SCARD11_READER_OK);
+    sim_reader_wait_early(false);
     for (int what = 0; what < 5; what++) {
         state.known = look();
         pthread_create(&t, NULL, wait_thread, &state);
@@ -445,6 +551,13 @@ static void test_sim_reader(void)
     CASE(faults);
     CASE(faults_at_any_call);
     CASE(service);
+    CASE(limits);
+    CASE(pinpads);
+    CASE(exclusive);
+    CASE(imbalance);
+    CASE(traces);
+    CASE(usb_token_changed);
+    CASE(forked_child);
     CASE(waits);
     CASE(hangs);
     CASE(holds);
