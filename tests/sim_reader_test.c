@@ -290,7 +290,9 @@ TEST(limits)
     CHECK_RV(scard11_reader_transmit(conn, cmd, 262, rsp, &rsp_len), SCARD11_READER_FAILED);
     CHECK_RV(scard11_reader_transmit(conn, cmd, 261, rsp, &rsp_len), SCARD11_READER_OK);
     CHECK_EQ(rsp_len, 264);
-    CHECK_EQ(a.card.apdus, 1);
+    rsp_len = 258;
+    CHECK_RV(scard11_reader_transmit(conn, cmd, 256, rsp, &rsp_len), SCARD11_READER_FAILED);
+    CHECK_EQ(a.card.apdus, 2);
     scard11_reader_disconnect(again, 0);
 }
 
@@ -323,6 +325,8 @@ TEST(exclusive)
     CHECK_RV(scard11_reader_connect(&conn, "R", 1, &info), SCARD11_READER_OK);
     sim_reader_foreign(r, foreign, &runs);
     CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_end(conn), SCARD11_READER_OK);
     CHECK_EQ(runs, 0);
     CHECK_EQ(sim_reader_stats().outside, 0);
 }
