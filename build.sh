@@ -1,0 +1,198 @@
+#!/bin/sh
+# build.sh: builds and tests scard11.h and scard11.c. ./build.sh help says how.
+# SPDX-License-Identifier: 0BSD
+#
+# Everything goes into build/ (or OUT). Debian packages that a command needs are installed if that
+# may be done, else named. Each command is printed before it runs; the first failure is the end.
+set -eu
+case ${OUT:-} in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
+cd "$(dirname "$0")"
+OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} READER=${READER:-pcsc}
+export OUT CC CFLAGS
+warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
+custom='-DSCARD11_READER=SCARD11_READER_CUSTOM'
+asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+tsan='-g -O1 -fsanitize=thread'
+libs="$LDFLAGS -lmbedx509 -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
+pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
+case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
+[ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
+pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
+programs='unit module faults threads sim_reader_test sim_reader_race'
+scripts='header structure examples e2e witness'
+
+die() { echo "build.sh: $*" >&2; exit 1; }
+run() { echo "+ $*"; "$@"; }
+
+# Two commands at a time: bg starts one, bg_wait ends when all have, and fails if one did.
+bg_old='' bg_new=''
+bg() { [ -z "$bg_old" ] || wait "$bg_old" || exit 1
+    echo "+ $*"; bg_old=$bg_new; "$@" & bg_new=$!; }
+bg_wait() { for p in $bg_old $bg_new; do wait "$p" || exit 1; done; bg_old='' bg_new=''; }
+
+header() { echo "#include <$1>" | $CC $CFLAGS $pcsc_h -E -o /dev/null -x c - 2>/dev/null; }
+has() {         # is a package here? Libraries by their headers: they may come from elsewhere
+    case $1 in
+        libc6-dev) header stdlib.h ;;
+        libmbedtls-dev) header psa/crypto.h ;;
+        libpcsclite-dev) [ "$READER" = custom ] || header winscard.h ;;
+        zlib1g-dev) header zlib.h ;;
+        gcc) command -v "$CC" ;;
+        g++ | clang | cppcheck) command -v "$1" ;;
+        *) ! command -v dpkg-query ||
+            dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep '^install ok installed' ;;
+    esac >/dev/null
+}
+need() {        # installs the packages that are missing, or says which
+    missing='' sudo=''
+    for p; do case "$missing " in *" $p "*) ;; *) has "$p" || missing="$missing $p" ;; esac; done
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || die "missing (by Debian's names):$missing"
+    install="apt-get install -y --no-install-recommends$missing"
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || die "run this first: sudo apt-get update && sudo $install"
+        sudo='sudo -n'
+    fi
+    run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update
+    run $sudo env DEBIAN_FRONTEND=noninteractive $install
+    for p; do has "$p" || die "$p is installed, but $CC does not find it"; done
+}
+out() { for d; do mkdir -p "$OUT/$d"; done; : > "$OUT/.scard11"; }
+there() { for f; do [ -e "$f" ] || die "there is no $f"; done; }
+sims() { ls tests/sim_*.c | grep -v '_test\.c$'; }
+objects() {     # objects <directory> <flags>: $lib and the simulated cards, for tests
+    dir=$1; shift; out "$dir"
+    for f in $lib $(sims); do
+        bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -c "$f" -o "$OUT/$dir/$(basename "$f" .c).o"
+    done
+}
+sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
+
+# ./build.sh                    the library (libscard11.a, scard11.so) and the examples
+cmd_library() {
+    need $pkg_lib
+    out examples
+    run $CC $warn $CFLAGS $reader -fPIC -fvisibility=hidden -c scard11.c -o "$OUT/scard11.o"
+    rm -f "$OUT/libscard11.a"
+    run ar rcs "$OUT/libscard11.a" "$OUT/scard11.o"
+    [ "$READER" = custom ] || run $CC -shared "$OUT/scard11.o" $pcsc $libs -o "$OUT/scard11.so"
+    for f in examples/*.c; do
+        [ -e "$f" ] || continue
+        o=$OUT/examples/$(basename "$f" .c)
+        if grep -q '^int scard11_reader_start' "$f"; then
+            bg $CC $warn $CFLAGS $custom "$f" scard11.c $libs -o "$o"
+        elif [ "$READER" != custom ]; then
+            bg $CC $warn $CFLAGS "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
+        fi
+    done
+    bg_wait
+}
+
+# ./build.sh demo               shows it at work: on a card if there is one, else on a simulated one
+cmd_demo() {
+    need $pkg_lib
+    there tests/demo.c
+    out demo
+    bg $CC $warn $CFLAGS $pcsc_h tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
+    bg $CC $warn $CFLAGS $custom tests/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
+    bg_wait
+    rc=0; run "$OUT/demo/pcsc" || rc=$?     # 77: there is no reader with a card
+    [ $rc = 77 ] || return $rc
+    run "$OUT/demo/simulated"
+}
+
+# ./build.sh test [name...]     all tests; or programs (unit, e2e, ...), sections or cases of unit
+cmd_test() {
+    list='' only=''
+    for a; do
+        case " $programs $scripts " in *" $a "*) list="$list $a" ;; *) only="$only $a" ;; esac
+    done
+    [ $# -gt 0 ] || list="$programs $scripts"
+    [ -z "$only" ] || list="unit $list"
+    for t in $list; do case " $programs " in
+        *" $t "*) there "tests/${t%_race}$([ $t = "${t%_race}" ] || echo _test).c" ;;
+        *) there "tests/$t.sh"; pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")" ;;
+    esac; done
+    need $pkg_lib
+    out log test
+    rm -f "$OUT"/log/*
+    case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
+    case " $list " in *" threads "* | *_race*) objects tsan $tsan ;; esac
+    case " $list " in *" module "* | *" faults "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
+    case "$lib $list " in *scard11.c* | *" unit "* | *_test*) objects asan $asan ;; esac
+    case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
+    bg_wait
+    for t in $list; do
+        case $t in
+            unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
+            module | faults) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            threads) set -- $tsan "tests/$t.c" "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
+            *_test) set -- $asan "tests/$t.c" "$OUT/asan/sim_reader.o" ;;
+            *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;
+            *) continue ;;
+        esac
+        bg $CC $warn $custom "$@" $libs -o "$OUT/test/$t"
+    done
+    bg_wait
+    ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF
+$list
+EOF
+    cat "$OUT"/log/*.sum | awk '{ p += $1; f += $3 }
+        END { print p + 0 " passed, " f + 0 " failed"; exit !p || f > 0 }'
+}
+
+# ./build.sh check              what a compiler and the map can find: every option, no warning
+cmd_check() {
+    need $pkg_lib
+    out check
+    run sh tests/check.sh
+}
+
+# ./build.sh map                the map of scard11.c: line, lines, functions, section
+cmd_map() { awk -v map=1 -f tests/structure.awk scard11.c; }
+
+# ./build.sh quirks             every QUIRK, by card
+cmd_quirks() {
+    sed -n 's/.*QUIRK(\([^)]*\)): *\(.*\)/\1|\2/p;t' scard11.c | sort | awk -F'|' '
+        $1 != card { card = $1; print card } { print "    " $2 }'
+}
+
+# ./build.sh size               bytes of each section, and of the whole with each driver off
+cmd_size() {
+    need $pkg_lib
+    run sh tests/size.sh
+}
+
+# ./build.sh cover              lines and branches that unit, module and faults run, by section
+cmd_cover() {
+    need $pkg_lib
+    run sh tests/cover.sh
+}
+
+# ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/fuzz.c, for s seconds (60)
+cmd_fuzz() {
+    there tests/fuzz.c
+    [ $# -gt 0 ] || die "entries: $(sed -n 's/.*defined(FUZZ_\([a-z0-9]*\)).*/\1/p' tests/fuzz.c)"
+    need $pkg_lib clang $(apt-cache depends clang 2>/dev/null |
+        sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p')
+    out fuzz "fuzz/$1.corpus"
+    run clang $asan -fsanitize=fuzzer $custom -DSCARD11_DEBUG=1 "-DFUZZ_$1" tests/fuzz.c \
+        $(sims) $libs -o "$OUT/fuzz/$1"
+    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 \
+        -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus"
+}
+
+# ./build.sh witness            the module and the simulated cards against programs of others
+cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
+
+# ./build.sh clean              removes build/
+cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }
+
+# ./build.sh help               this (CC, CFLAGS, LDFLAGS, READER=pcsc|custom, OUT are honoured)
+cmd_help() { sed -n 's/^# \(\.\/build\.sh .*\)/\1/p' build.sh; }
+
+cmd=${1:-library}
+[ $# = 0 ] || shift
+case $cmd in -h | --help) cmd=help ;; esac
+command -v "cmd_$cmd" >/dev/null || { cmd_help; die "what is $cmd?"; }
+"cmd_$cmd" "$@"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# examples.sh: does each example build as a user would build it, and do what it says?
+# SPDX-License-Identifier: 0BSD
+#
+# The first line of an example says what it shows, the second how to build it with cc. A line
+#     // Test: <arguments> => <text>
+# gives the arguments to run it with here and what its output must contain (several lines: several
+# runs; "// Test: none, <why>": it is only built). It runs on simulated cards: tests/stage.c, linked
+# in, puts a card into a reader before main (a function with __attribute__((constructor))).
+cd "$(dirname "$0")/.." || exit 1
+: "${OUT:=build}" "${CC:=gcc}"
+passed=0 failed=0
+flags='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic -Werror
+    -g -O1 -fsanitize=address,undefined -DSCARD11_READER=SCARD11_READER_CUSTOM'
+libs='-lmbedx509 -lmbedcrypto -lz -lpthread'
+dir=$OUT/examples/test
+mkdir -p "$dir"
+
+pass() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); echo "$name: $*"; }
+
+for f in examples/*.c; do
+    name=$(basename "$f" .c)
+    [ -e "$f" ] || { fail "there are no examples"; continue; }
+    sed -n 1p "$f" | grep -q "^// $name\.c: " || fail "line 1 does not say what it shows"
+    sed -n 2p "$f" | grep -q '^//.* cc ' || fail "line 2 does not say how to build it"
+    ! grep '^#include "' "$f" | grep -qv '"\(\.\./\)\{0,1\}scard11\.h"' ||
+        fail "includes more than scard11.h"
+    stage="tests/stage.c $(find "$OUT/asan" -name 'sim_*.o' | tr '\n' ' ')"
+    ! grep -q '^int scard11_reader_start' "$f" || stage=
+    # shellcheck disable=SC2086
+    if ! $CC $flags "$f" $stage "$OUT/asan/scard11.o" $libs -o "$dir/$name"; then
+        fail "does not build"
+        continue
+    fi
+    pass
+    grep -q '^// Test: ' "$f" || fail "has no line // Test:"
+    sed -n 's|^// Test: *||p' "$f" > "$dir/$name.tests"
+    while read -r line; do
+        case $line in none,*) continue ;; esac
+        args=${line%%=>*} want=${line#*=>}
+        [ "$want" != "$line" ] || want=
+        want=${want# }
+        # shellcheck disable=SC2086
+        if out=$(eval "set -- $args"; "$dir/$name" "$@" 2>&1 </dev/null); then
+            case $out in
+                *"$want"*) pass ;;
+                *) fail "$args: there is no '$want' in: $out" ;;
+            esac
+        else
+            fail "$args: $out"
+        fi
+    done < "$dir/$name.tests"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,209 @@
+#!/bin/sh
+# structure.sh: does structure.awk find what it should? A small file that is in order passes; then
+# one fault at a time is put in, and each must be reported with its line and its sentence.
+# SPDX-License-Identifier: 0BSD
+cd "$(dirname "$0")/.." || exit 1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+line='================================================================================================'
+
+pass() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); echo "structure.sh: $*"; }
+
+# banner <section> <uses> <names>
+banner() {
+    echo "/* $line"
+    echo " * MARK: - >>$1"
+    echo " * What it is: one sentence, with static void f(void); and goto in it."
+    echo " *"
+    echo " * Owns    struct $1"
+    [ -z "$2" ] || echo " * Uses    $2"
+    echo " * Names   $3"
+    echo " * Tests   tests/$1.c"
+    echo " * ${line%==}*/"
+    echo
+}
+
+{
+    cat <<'END'
+/* fixture.c: a file in order.
+ *
+ * MAP
+ *   1 Ground      >>base      what all use
+ *   2 Encodings   >>tlv       reading
+ *   4 Commands    >>link      one connection
+ *   5 Cards       >>piv       a driver
+ *                 >>pgp       a driver
+ *   6 PKCS#11     >>p11       the entry points
+ * END OF MAP
+ */
+END
+    banner base '' 'bytes_ mem_'
+    cat <<'END'
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+struct bytes { const unsigned char *p; unsigned n; };
+
+static int mem_wipe(void *p, unsigned n)
+{
+    /* static int mem_ahead(void);  a comment } of
+       two lines { */
+    return p != 0 && n > '{' ? '}' : '"';       // it's a "comment": {
+}
+
+END
+    banner tlv '' 'tlv_'
+    cat <<'END'
+enum tlv_form { TLV_SHORT, TLV_LONG };
+
+#define TLV_TWICE(x) \
+    do { tlv_read(x); tlv_read(x); } while (0)
+
+static int tlv_read(struct bytes in,
+                    unsigned tag,
+                    unsigned *length)
+{
+    static const char text[] = "static int f(void); } \" {";
+    return mem_wipe(length, (unsigned)COUNT(text)) + (int)(in.n + tag);
+}
+
+END
+    banner link '>>tlv' 'link_ scard11_reader_'
+    cat <<'END'
+struct link { enum tlv_form form; int (*sent)(struct link *); };
+
+static const struct { int a, b; } link_table[] = {
+    { 1, 2 },
+    { 3, 4 },
+};
+
+#if LINK_A
+static int link_send(struct link *l)
+{
+#else
+static int link_send(struct link *l, int n)
+{
+    (void)n;
+#endif
+    return tlv_read((struct bytes){ 0, 0 }, (unsigned)link_table[0].a, (unsigned *)&l->form);
+}
+
+int scard11_reader_send(struct link *l)
+{
+    return link_send(l);
+}
+
+END
+    banner piv '>>link' 'piv_'
+    cat <<'END'
+static int piv_sign(struct link *l)
+{
+    return link_send(l);    // QUIRK(a card): it says so twice
+}
+
+static const struct driver driver_piv = { piv_sign };
+
+END
+    banner pgp '>>link' 'pgp_'
+    cat <<'END'
+static int pgp_sign(struct link *l)
+{
+    return link_send(l);
+}
+
+static const struct driver driver_pgp = { pgp_sign };
+
+END
+    banner p11 '>>link' 'C_ p11_ scard11_'
+    cat <<'END'
+static unsigned long p11_sign(struct link *l)
+{
+    return (unsigned long)link_send(l);
+}
+
+unsigned long C_Sign(unsigned long session)
+{
+    return session ? p11_sign(0) : 0;
+}
+
+unsigned long scard11_version(void)
+{
+    return 1;
+}
+END
+} > "$dir/good.c"
+
+out=$(awk -v types=1 -f tests/structure.awk "$dir/good.c" 2>&1) && [ -z "$out" ] &&
+    pass || fail "a file in order is reported: $out"
+
+# fault <sentence> <sed script>: the fixture changed so is reported so.
+fault() {
+    sed "$2" "$dir/good.c" > "$dir/bad.c"
+    cmp -s "$dir/good.c" "$dir/bad.c" && { fail "no fault was put in: $1"; return; }
+    out=$(awk -v types=1 -f tests/structure.awk "$dir/bad.c" 2>&1) &&
+        { fail "not reported: $1"; return; }
+    case $out in
+        *"bad.c:"[0-9]*": "*"$1"*) pass ;;
+        *) fail "reported otherwise: $1: $out" ;;
+    esac
+}
+
+fault 'longer than 100 columns'         's|^    return 1;|    return 1;                                                            // this goes far beyond the edge|'
+fault 'tab or trailing space'           's|^    return 1;|&  |'
+fault 'tab or trailing space'           's|^    return 1;|	return 1;|'
+fault '>>tlv stands where the map has'  '/^ \*.*>>tlv  /d'
+fault 'the map has 7 sections'          's|^ \* END OF MAP|                     >>new\n&|'
+fault '>>link is in the map twice'      's|>>pgp  |>>link |'
+fault 'Tests should be tests/link.c'    's|tests/link.c|tests/iso.c|'
+fault 'no Owns'                         '/Owns .*struct link/d'
+fault 'no Names'                        '/Names   piv_/d'
+fault 'piv_ belongs to >>piv'           's|Names   pgp_|Names   pgp_ piv_|'
+fault 'uses >>link, which is not above' '/MARK: - >>link/,/Names/s|>>tlv|>>tlv >>link|'
+fault 'uses >>p11, which is not above'  '/MARK: - >>piv/,/Names/s|>>link|>>link >>p11|'
+fault 'uses a driver, >>piv'            '/MARK: - >>pgp/,/Names/s|>>link|>>link >>piv|'
+fault 'does not use >>tlv'              '/MARK: - >>piv/,/Names/s|>>link|>>tlv >>link|'
+fault 'tlv_read() of >>tlv, which its'  's|^    return 1;|    return tlv_read(0);|'
+fault 'tlv_read() of >>tlv, which its'  's|^static unsigned long p11_sign|#define P11_X(x) tlv_read(x)\n&|'
+fault 'TLV_TWICE() of >>tlv, which its' 's|^    return 1;|    TLV_TWICE(0);|'
+fault 'enum tlv_form of >>tlv, which'   's|^    return 1;|    enum tlv_form f = 0; return f;|'
+fault 'scard11_reader_send() of >>link' '/MARK: - >>piv/,$s/link_send/scard11_reader_send/;/MARK: - >>piv/,/Names/s|>>link|>>tlv|'
+fault 'iso_send() is in >>link, whose'  's|^static int link_send(struct link \*l, int n)|static int iso_send(struct link *l, int n)|'
+fault 'tlv_more() is in >>link, whose'  's|^static int link_send(struct link \*l, int n)|static int tlv_more(struct link *l,\n    int n)|'
+fault 'scard11_get() is in >>link'      's|^int scard11_reader_send|int scard11_get|'
+fault 'p11_sign() is not static'        's|^static unsigned long p11_sign|unsigned long p11_sign|'
+fault 'link_late() is declared ahead'   's|^#if LINK_A|static int link_late(int n);\n&|'
+fault 'link_late() is declared ahead'   's|^#if LINK_A|static int\nlink_late(int n,\n    int (*f)(void));\n&|'
+fault 'longer than 80 lines'            "/^static int pgp_sign/,/^}/s|^{|{$(printf '\\n    %.0s' $(seq 79) | sed 's/ *$//;s/\\n *$//;s/    //g')\n    ;|"
+fault 'more than 400 lines'             "s|^static int pgp_sign|$(printf '\\n%.0s' $(seq 400))&|"
+fault 'more than 1500 lines'            "s|^static int pgp_sign|// ---- Much ----$(printf '\\n%.0s' $(seq 1500))&|"
+fault 'opening comment has more than'   "s|^ \* END OF MAP|&$(printf '\\n *%.0s' $(seq 70))|"
+fault 'a mark is TODO'                  's|^    return 1;|    return 1; // TODO: two|'
+fault 'a mark is TODO'                  's|QUIRK(a card)|QUIRK|'
+fault 'goto'                            's|^    return 1;|    goto end;|'
+fault 'there are two sections >>piv'    's|MARK: - >>pgp|MARK: - >>piv|'
+fault 'a banner begins with'            '/^\/\* ===/s|====*|===|'
+
+# With dir, the tests must exist, and tests/unit.c must include them.
+mkdir "$dir/tests"
+for t in base tlv link piv pgp p11; do
+    : > "$dir/tests/$t.c"
+    echo "#include \"$t.c\"" >> "$dir/tests/unit.c"
+done
+awk -v dir="$dir" -f tests/structure.awk "$dir/good.c" && pass || fail "all tests are there"
+rm "$dir/tests/piv.c"
+sed -i.old '/tlv/d' "$dir/tests/unit.c"
+out=$(awk -v dir="$dir" -f tests/structure.awk "$dir/good.c")
+case $out in *"there is no tests/piv.c"*) pass ;; *) fail "no tests/piv.c: $out" ;; esac
+case $out in *"tests/unit.c does not include tlv.c"*) pass ;; *) fail "tlv.c not included: $out" ;; esac
+
+# The map: six sections, their lines add up.
+out=$(awk -v map=1 -f tests/structure.awk "$dir/good.c" |
+    awk '{ n++; s += $2; f += $3 } END { print n, s, f }')
+lines=$(wc -l < "$dir/good.c")
+start=$(grep -n 'MARK: - >>base' "$dir/good.c" | cut -d: -f1)
+[ "$out" = "6 $((lines - start)) 10" ] && pass || fail "the map: $out, of $lines lines"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
