@@ -1,0 +1,7138 @@
+/* scard11.c: PKCS#11 for smart cards in one C file.
+ *
+ * Version 0.1.0. SPDX-License-Identifier: 0BSD (full text at the end of scard11.h)
+ *
+ * WHAT IT IS
+ *   An application calls C_* (PKCS#11 3.2). Each call finds its session, reader and card, and asks
+ *   the driver of the card; the driver speaks ISO 7816 commands over one link to the reader.
+ *        application
+ *          C_*            PKCS#11     slots, sessions, objects as attributes, operations
+ *          struct driver  cards       PIV, ...: one section each
+ *          iso_ link_     commands    APDUs, chaining, status words
+ *          reader_        readers     PC/SC, or functions the application supplies
+ *
+ * HOW TO READ IT
+ *   Sections run from the bottom up: a function calls only what is above it, nothing is declared
+ *   ahead, every word is defined before its use. To read from the top down, start at the end.
+ *   One word names a section everywhere: search ">>link" for the section, its functions begin with
+ *   link_, its tests are in tests/link.c. `./build.sh map` prints this map with line numbers.
+ *
+ * RULES THAT HOLD EVERYWHERE
+ *   Memory    Three lifetimes: the library (static tables), a card (its arena, freed whole when
+ *             the card leaves), a call (scratch, wiped on return). No other free.   See >>arena
+ *   Handles   Epoch and index. A handle from before a removal matches nothing.      See >>handle
+ *   Errors    Functions that can fail return st; C_* turn it into CKR_* once.       See >>status
+ *   Threads   One lock per reader, held for a whole C_* call on its card; one library lock for
+ *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
+ *   Hot-plug  slot->card is the only pointer into an arena. Whoever notices a removal says so in
+ *             the table; the next holder of the reader's lock frees the arena.      See >>slot
+ *   Secrets   Who filled a buffer with a PIN or key wipes it; arenas and scratch are wiped.
+ *
+ * WHERE DOES IT GO?
+ *   a card behaves oddly               its driver, marked QUIRK
+ *   what a status word means           >>iso, in the function of that command, or the driver
+ *   a new error, or its CKR_*          one line of ST_LIST in >>status
+ *   a mechanism (CKM_*)                one row in >>mech
+ *   an attribute (CKA_*)               one row in >>attr
+ *   a curve, hash or OID               one row in >>alg
+ *   a kind of card                     a section before >>probe, one line in probe_drivers
+ *   another way to reach a reader      >>reader, or SCARD11_READER_CUSTOM and no change here
+ *   something only one platform has    >>os
+ *
+ * MAP
+ *   1 Ground      >>base      integers, byte views, bounded writers, wiping
+ *                 >>status    st: every error, and its CKR_* value
+ *                 >>os        locks, process, time, environment, the log
+ *                 >>arena     memory that is freed all at once; scratch
+ *                 >>handle    session and object handles
+ *   2 Encodings   >>tlv       BER-TLV and DER
+ *                 >>x509      the parts of a certificate that PKCS#11 asks for
+ *                 >>zlib      certificates that are stored compressed
+ *   3 Host crypto >>alg       hashes, curves, key types; struct alg_use
+ *                 >>hash      digests
+ *                 >>pad       PKCS#1 v1.5, PSS, OAEP, ECDSA signatures in DER
+ *                 >>cipher    public-key operations and random numbers on the host
+ *   4 Commands    >>reader    the reader backend: PC/SC or custom
+ *                 >>apdu      command encoding
+ *                 >>link      one connection to one card
+ *                 >>iso       ISO 7816-4 commands
+ *   5 Cards       >>card      the card model; struct driver
+ *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
+ *                 >>probe     which driver takes a card
+ *   6 PKCS#11     >>slot      which card is in which reader; events
+ *                 >>mech      mechanisms
+ *                 >>attr      attributes and templates
+ *                 >>session   sessions and logins
+ *                 >>op        running operations: sign, decrypt, digest, ...
+ *                 >>option    options at run time
+ *                 >>p11       C_*: the entry points
+ * END OF MAP
+ */
+#if !defined(_WIN32) && !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L     // clock_gettime, nanosleep: C99 itself has no such thing
+#endif
+#include "scard11.h"
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#if SCARD11_NEEDS_STDLIB || SCARD11_ENVIRONMENT || SCARD11_DEBUG
+#include <stdlib.h>
+#endif
+#include <psa/crypto.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/version.h>
+#if SCARD11_ZLIB
+#include <zlib.h>
+#endif
+
+#if SCARD11_READERS_MAX < 1 || SCARD11_READERS_MAX > 64
+#error "SCARD11_READERS_MAX must be 1 to 64: a session handle has 12 bits for reader and session"
+#endif
+#if SCARD11_READER_SLOTS < 1 || SCARD11_READER_SLOTS > 8
+#error "SCARD11_READER_SLOTS must be 1 to 8"
+#endif
+#if SCARD11_ANSWER < 258 || SCARD11_ANSWER > 65538
+#error "SCARD11_ANSWER must be 258 (short answers) to 65538 (extended length)"
+#endif
+#if SCARD11_SCRATCH < SCARD11_ANSWER + 6144
+#error "SCARD11_SCRATCH must hold an answer (SCARD11_ANSWER) and 6 KiB of work"
+#endif
+#if SCARD11_ZLIB && SCARD11_SCRATCH < 131072
+#error "inflate needs SCARD11_SCRATCH of 128 KiB: raise it, or set SCARD11_ZLIB to 0"
+#endif
+#if defined(SCARD11_CRYPTO_LOCK) != defined(SCARD11_CRYPTO_UNLOCK)
+#error "define both SCARD11_CRYPTO_LOCK and SCARD11_CRYPTO_UNLOCK, or neither"
+#endif
+
+/* ================================================================================================
+ * MARK: - >>base
+ * Integers, byte views, bounded writers, wiping.
+ *
+ * Owns    u8..u64, bytes, struct buf
+ * Names   bytes_ buf_ mem_
+ * Tests   tests/base.c
+ * ==============================================================================================*/
+
+typedef uint8_t  u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+#if SCARD11_DEBUG
+#define SCARD11_ASSERT(cond) do { if (!(cond)) abort(); } while (0)
+#else
+#define SCARD11_ASSERT(cond) ((void)0)
+#endif
+
+// A view of bytes that someone else keeps: never freed, never NUL-terminated.
+typedef struct { const u8 *p; size_t n; } bytes;
+
+#define BYTES(...) ((bytes){ (const u8[]){ __VA_ARGS__ }, sizeof (const u8[]){ __VA_ARGS__ } })
+#define BYTES_NONE ((bytes){ NULL, 0 })
+
+static bytes bytes_of(const void *p, size_t n)
+{
+    return (bytes){ p, n };
+}
+
+static bytes bytes_text(const char *s)
+{
+    return (bytes){ (const u8 *)s, strlen(s) };
+}
+
+// What is left from byte at on; nothing when at lies beyond the end.
+static bytes bytes_from(bytes s, size_t at)
+{
+    return at < s.n ? (bytes){ s.p + at, s.n - at } : BYTES_NONE;
+}
+
+// The first n bytes, or all when there are fewer.
+static bytes bytes_head(bytes s, size_t n)
+{
+    return (bytes){ s.p, n < s.n ? n : s.n };
+}
+
+// Compares in a time that tells only the length.
+static bool bytes_equal(bytes a, bytes b)
+{
+    u8 diff = 0;
+    if (a.n != b.n) return false;
+    for (size_t i = 0; i < a.n; i++) diff |= (u8)(a.p[i] ^ b.p[i]);
+    return !diff;
+}
+
+static bool bytes_begin(bytes s, bytes head)
+{
+    return s.n >= head.n && bytes_equal(bytes_head(s, head.n), head);
+}
+
+// A big-endian number without its leading zeros.
+static bytes bytes_trim(bytes s)
+{
+    while (s.n && !*s.p) s = bytes_from(s, 1);
+    return s;
+}
+
+// A big-endian number of at most 8 bytes; longer ones give their last 8.
+static u64 bytes_number(bytes s)
+{
+    u64 v = 0;
+    for (size_t i = 0; i < s.n; i++) v = v << 8 | s.p[i];
+    return v;
+}
+
+// A writer into memory that someone else keeps. Overflow sets full and drops the write, so that a
+// sequence of puts needs one check, at its end.
+struct buf {
+    u8    *p;
+    size_t n;       // bytes written
+    size_t cap;     // bytes available at p
+    bool   full;    // a write did not fit; the content is then meaningless
+};
+
+static struct buf buf_on(void *p, size_t cap)
+{
+    return (struct buf){ .p = p, .cap = cap };
+}
+
+static bytes buf_bytes(const struct buf *b)
+{
+    return (bytes){ b->p, b->n };
+}
+
+static void buf_put(struct buf *b, bytes s)
+{
+    if (b->full || s.n > b->cap - b->n) { b->full = true; return; }
+    if (s.n) memmove(b->p + b->n, s.p, s.n);
+    b->n += s.n;
+}
+
+static void buf_put8(struct buf *b, unsigned v)
+{
+    u8 one = (u8)v;
+    buf_put(b, (bytes){ &one, 1 });
+}
+
+static void buf_put16(struct buf *b, unsigned v)
+{
+    buf_put8(b, v >> 8);
+    buf_put8(b, v);
+}
+
+static void buf_fill(struct buf *b, u8 with, size_t n)
+{
+    if (b->full || n > b->cap - b->n) { b->full = true; return; }
+    if (n) memset(b->p + b->n, with, n);
+    b->n += n;
+}
+
+// A number in exactly n bytes: zeros before it, or leading zeros dropped. One that has more
+// significant bytes than n sets full.
+static void buf_put_number(struct buf *b, bytes number, size_t n)
+{
+    number = bytes_trim(number);
+    if (number.n > n) { b->full = true; return; }
+    buf_fill(b, 0, n - number.n);
+    buf_put(b, number);
+}
+
+static void buf_put_text(struct buf *b, const char *s)
+{
+    buf_put(b, bytes_text(s));
+}
+
+static void buf_put_hex(struct buf *b, bytes s)
+{
+    static const char digit[] = "0123456789abcdef";
+    for (size_t i = 0; i < s.n; i++) {
+        buf_put8(b, (u8)digit[s.p[i] >> 4]);
+        buf_put8(b, (u8)digit[s.p[i] & 15]);
+    }
+}
+
+static void mem_wipe(void *p, size_t n)
+{
+    if (n) mbedtls_platform_zeroize(p, n);
+}
+
+/* ================================================================================================
+ * MARK: - >>status
+ * st: every way a function can fail, and the CKR_* it becomes.
+ *
+ * Owns    st, ST_LIST, TRY
+ * Names   st_
+ * Tests   tests/status.c
+ * ==============================================================================================*/
+
+// ST_OK, an error of ours (below 0x1000), or the card's status word as it came (0x6100 and up).
+// A 9000 is ST_OK. Which error a status word means depends on the command, so >>iso and the drivers
+// decide that; a status word that reaches st_ckr is one that nobody expected.
+typedef u32 st;
+
+#define ST_LIST(X)                                                                               \
+    X(OK,             CKR_OK,                          "done")                                   \
+    X(ARGS,           CKR_ARGUMENTS_BAD,               "the caller's arguments are wrong")       \
+    X(NOT_INIT,       CKR_CRYPTOKI_NOT_INITIALIZED,    "C_Initialize was not called")            \
+    X(ALREADY_INIT,   CKR_CRYPTOKI_ALREADY_INITIALIZED, "C_Initialize was called before")        \
+    X(CANT_LOCK,      CKR_CANT_LOCK,                   "no lock can be made")                    \
+    X(FINALIZE,       CKR_FUNCTION_FAILED,             "a call did not end in time")             \
+    X(FAILED,         CKR_FUNCTION_FAILED,             "the function failed")                    \
+    X(NO_SLOT,        CKR_SLOT_ID_INVALID,             "no such slot")                           \
+    X(NO_SESSION,     CKR_SESSION_HANDLE_INVALID,      "no such session (any more)")             \
+    X(NO_OBJECT,      CKR_OBJECT_HANDLE_INVALID,       "no such object (any more)")              \
+    X(NO_KEY,         CKR_KEY_HANDLE_INVALID,          "no such key (any more)")                 \
+    X(NO_EVENT,       CKR_NO_EVENT,                    "no slot event")                          \
+    X(NOT_SUPPORTED,  CKR_FUNCTION_NOT_SUPPORTED,      "neither card nor library does that")     \
+    X(TOO_SMALL,      CKR_BUFFER_TOO_SMALL,            "the caller's buffer is too small")       \
+    X(DATA_LEN,       CKR_DATA_LEN_RANGE,              "data of a wrong length")                 \
+    X(DATA,           CKR_DATA_INVALID,                "data that the mechanism cannot take")    \
+    X(CIPHER_LEN,     CKR_ENCRYPTED_DATA_LEN_RANGE,    "a cryptogram of a wrong length")         \
+    X(CIPHER_DATA,    CKR_ENCRYPTED_DATA_INVALID,      "a cryptogram that does not decrypt")     \
+    X(SIG_LEN,        CKR_SIGNATURE_LEN_RANGE,         "a signature of a wrong length")          \
+    X(SIG_INVALID,    CKR_SIGNATURE_INVALID,           "the signature is not right")             \
+    X(MECHANISM,      CKR_MECHANISM_INVALID,           "no such mechanism here")                 \
+    X(MECH_PARAM,     CKR_MECHANISM_PARAM_INVALID,     "wrong mechanism parameters")             \
+    X(KEY_TYPE,       CKR_KEY_TYPE_INCONSISTENT,       "not a key for this mechanism")           \
+    X(KEY_SIZE,       CKR_KEY_SIZE_RANGE,              "not a key size for this mechanism")      \
+    X(KEY_USE,        CKR_KEY_FUNCTION_NOT_PERMITTED,  "the key does not allow that")            \
+    X(OP_ACTIVE,      CKR_OPERATION_ACTIVE,            "an operation is active already")         \
+    X(OP_NONE,        CKR_OPERATION_NOT_INITIALIZED,   "no such operation is active")            \
+    X(SESSION_COUNT,  CKR_SESSION_COUNT,               "too many open sessions")                 \
+    X(SESSION_SERIAL, CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set")      \
+    X(SESSION_RO,     CKR_SESSION_READ_ONLY,           "the session is read-only")               \
+    X(LOGGED_IN,      CKR_USER_ALREADY_LOGGED_IN,      "the user is logged in already")          \
+    X(NOT_LOGGED_IN,  CKR_USER_NOT_LOGGED_IN,          "the card wants a PIN first")             \
+    X(USER_TYPE,      CKR_USER_TYPE_INVALID,           "no such user type here")                 \
+    X(PIN_INCORRECT,  CKR_PIN_INCORRECT,               "wrong PIN")                              \
+    X(PIN_LOCKED,     CKR_PIN_LOCKED,                  "the PIN has no tries left")              \
+    X(PIN_LEN,        CKR_PIN_LEN_RANGE,               "a PIN of a length the card never takes") \
+    X(PIN_INVALID,    CKR_PIN_INVALID,                 "a PIN the card never takes")             \
+    X(PIN_MISSING,    CKR_USER_PIN_NOT_INITIALIZED,    "this card has no PIN yet")               \
+    X(ATTR_TYPE,      CKR_ATTRIBUTE_TYPE_INVALID,      "no such attribute here")                 \
+    X(ATTR_VALUE,     CKR_ATTRIBUTE_VALUE_INVALID,     "an attribute value that cannot be")      \
+    X(ATTR_SECRET,    CKR_ATTRIBUTE_SENSITIVE,         "an attribute that stays on the card")    \
+    X(ATTR_RO,        CKR_ATTRIBUTE_READ_ONLY,         "an attribute that cannot be changed")    \
+    X(TEMPLATE_LESS,  CKR_TEMPLATE_INCOMPLETE,         "an attribute is missing")                \
+    X(TEMPLATE_MIXED, CKR_TEMPLATE_INCONSISTENT,       "attributes that do not go together")     \
+    X(PROHIBITED,     CKR_ACTION_PROHIBITED,           "the object cannot be destroyed")         \
+    X(NOT_PARALLEL,   CKR_FUNCTION_NOT_PARALLEL,       "there are no parallel functions")        \
+    X(NO_SEED,        CKR_RANDOM_SEED_NOT_SUPPORTED,   "the generator takes no seed")            \
+    X(NO_TOKEN,       CKR_TOKEN_NOT_PRESENT,           "no card in the slot")                    \
+    X(UNKNOWN_TOKEN,  CKR_TOKEN_NOT_RECOGNIZED,        "no driver knows this card")              \
+    X(TOKEN_RO,       CKR_TOKEN_WRITE_PROTECTED,       "the card is not written")                \
+    X(HOST_MEMORY,    CKR_HOST_MEMORY,                 "out of memory")                          \
+    X(CARD_MEMORY,    CKR_DEVICE_MEMORY,               "the card's memory limit is reached")     \
+    X(CARD_REMOVED,   CKR_DEVICE_REMOVED,              "the card left during the call")          \
+    X(CARD_RESET,     CKR_DEVICE_ERROR,                "the card was reset by someone else")     \
+    X(CARD_BUSY,      CKR_DEVICE_ERROR,                "another program has the card to itself") \
+    X(PROTOCOL,       CKR_DEVICE_ERROR,                "the card's answer makes no sense")       \
+    X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
+    X(RANDOM,         CKR_RANDOM_NO_RNG,               "no random numbers")                      \
+    X(CRYPTO,         CKR_FUNCTION_FAILED,             "mbedTLS failed")                         \
+    X(NOT_FOUND,      CKR_DEVICE_ERROR,                "not on the card (internal)")             \
+    X(LOST,           CKR_DEVICE_ERROR,                "another application answers (internal)") \
+    X(NOT_MINE,       CKR_GENERAL_ERROR,               "not this driver's card (internal)")
+
+#define X(name, ckr, text) ST_##name,
+enum { ST_LIST(X) ST_COUNT };
+#undef X
+
+#define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw))
+
+// The one macro with a hidden return. It is safe because no function below p11_enter owns anything
+// that a return would leak: see >>arena.
+#define TRY(call) do { st st_ = (call); if (st_) return st_; } while (0)
+
+static CK_RV st_ckr(st s)
+{
+#define X(name, ckr, text) ckr,
+    static const CK_RV ckr_of[] = { ST_LIST(X) };
+#undef X
+    return s < COUNT(ckr_of) ? ckr_of[s] : CKR_DEVICE_ERROR;
+}
+
+static const char *st_text(st s)
+{
+#define X(name, ckr, text) text,
+    static const char *const text_of[] = { ST_LIST(X) };
+#undef X
+    return s < COUNT(text_of) ? text_of[s] : "a status word nobody expected";
+}
+
+/* ================================================================================================
+ * MARK: - >>os
+ * Locks, process, time, environment, the log: what C99 has not.
+ *
+ * Owns    struct os_lock, the library and the crypto lock, where the log goes; with >>reader the
+ *         only #if of a platform
+ * Names   os_
+ * Tests   tests/os.c
+ * ==============================================================================================*/
+
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <time.h>
+#include <unistd.h>
+#if SCARD11_THREADS
+#include <pthread.h>
+#endif
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+#endif
+
+// The one step beyond C99: a value that threads read and write without a lock. For the process id
+// and the state of the library only, so that a forked child finds out before it touches a lock.
+#if defined(_WIN32)
+typedef LONG os_shared;
+static u32 os_load(os_shared *v)              { return (u32)InterlockedCompareExchange(v, 0, 0); }
+static void os_store(os_shared *v, u32 to)    { InterlockedExchange(v, (LONG)to); }
+static u32 os_swap(os_shared *v, u32 to)      { return (u32)InterlockedExchange(v, (LONG)to); }
+static u32 os_pid(void)                       { return (u32)GetCurrentProcessId(); }
+static u64 os_now_ms(void)                    { return GetTickCount64(); }
+static void os_sleep_ms(u32 ms)               { Sleep(ms); }
+#else
+typedef u32 os_shared;
+static u32 os_load(os_shared *v)              { return __atomic_load_n(v, __ATOMIC_ACQUIRE); }
+static void os_store(os_shared *v, u32 to)    { __atomic_store_n(v, to, __ATOMIC_RELEASE); }
+static u32 os_swap(os_shared *v, u32 to)      { return __atomic_exchange_n(v, to,
+                                                                           __ATOMIC_ACQ_REL); }
+static u32 os_pid(void)                       { return (u32)getpid(); }
+
+static u64 os_now_ms(void)
+{
+    struct timespec t = { 0, 0 };
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+static void os_sleep_ms(u32 ms)
+{
+    struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+    nanosleep(&t, NULL);
+}
+#endif
+
+// ---- The log ----
+
+static void (*os_log_to)(void *, const char *);    // NULL: no log
+static void *os_log_context;
+static FILE *os_log_file;                           // the one that os_log_open opened, to be closed
+
+#if SCARD11_TRACE
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+// One line. Never a PIN, never key material: whoever calls answers for that.
+static void os_log(const char *format, ...)
+{
+    char line[400];
+    va_list args;
+    if (!os_log_to) return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    os_log_to(os_log_context, line);
+}
+
+// A line that ends in the first bytes of data, in hex; all of it where 160 bytes are enough.
+static void os_log_hex(const char *what, bytes data)
+{
+    char hex[2 * 160 + 1];
+    struct buf b = buf_on(hex, sizeof hex - 1);
+    if (!os_log_to) return;
+    buf_put_hex(&b, bytes_head(data, 160));
+    hex[b.n] = 0;
+    if (data.n > 160) os_log("%s %s... (%lu bytes)", what, hex, (unsigned long)data.n);
+    else              os_log("%s %s", what, hex);
+}
+
+static void os_log_line(void *file, const char *line)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "scard11: %s\n", line);
+    if (n > 0) fwrite(text, 1, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, file);
+    fflush(file);
+}
+
+static void os_log_close(void)
+{
+    if (os_log_file) fclose(os_log_file);
+    os_log_file = NULL;
+    if (os_log_to == os_log_line) os_log_to = NULL;
+}
+
+// where: "stderr" or "1", or the name of a file that lines are appended to; "" or "0": no log.
+static st os_log_open(const char *where)
+{
+    FILE *file = stderr;
+    os_log_close();
+    if (!*where || !strcmp(where, "0")) return ST_OK;
+    if (strcmp(where, "stderr") && strcmp(where, "1")) file = os_log_file = fopen(where, "a");
+    if (!file) return ST_ARGS;
+    os_log_to = os_log_line;
+    os_log_context = file;
+    return ST_OK;
+}
+#else
+#define os_log(...)          ((void)0)
+#define os_log_hex(what, d)  ((void)(d))
+#define os_log_close()       ((void)os_log_file)
+#define os_log_open(where)   ((void)(where), (void)os_log_to, (void)os_log_context, (st)ST_OK)
+#endif
+
+// ---- The environment ----
+
+// A variable of the environment, or NULL; NULL also in a setuid program.
+static const char *os_environment(const char *name)
+{
+#if !SCARD11_ENVIRONMENT
+    (void)name;
+    return NULL;
+#else
+#if defined(__linux__)
+    if (getauxval(AT_SECURE)) return NULL;
+#elif !defined(_WIN32)
+    if (getuid() != geteuid() || getgid() != getegid()) return NULL;
+#endif
+    return getenv(name);
+#endif
+}
+
+// ---- Locks ----
+
+// The mutexes of the application (CK_C_INITIALIZE_ARGS); create NULL: the system's.
+struct os_mutexes {
+    CK_CREATEMUTEX  create;
+    CK_DESTROYMUTEX destroy;
+    CK_LOCKMUTEX    lock;
+    CK_UNLOCKMUTEX  unlock;
+};
+
+// Keeps the functions it was made with: a call that hangs over C_Finalize unlocks with its own.
+struct os_lock {
+    struct os_mutexes app;
+    void *mutex;                    // of the application
+#if SCARD11_THREADS
+#if defined(_WIN32)
+    SRWLOCK native;
+#else
+    pthread_mutex_t native;
+#endif
+#endif
+};
+
+#if !SCARD11_THREADS
+#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL }
+#elif defined(_WIN32)
+#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, SRWLOCK_INIT }
+#else
+#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, PTHREAD_MUTEX_INITIALIZER }
+#endif
+
+static struct os_lock os_library = OS_LOCK_NATIVE;  // the table of readers, epochs, event flags
+static struct os_lock os_gate = OS_LOCK_NATIVE;     // initialised or not, calls inside, waiters
+#ifndef SCARD11_CRYPTO_LOCK
+static struct os_lock os_crypto = OS_LOCK_NATIVE;   // PSA, which is not thread-safe in mbedTLS 2.28
+#define SCARD11_CRYPTO_LOCK   os_acquire(&os_crypto)
+#define SCARD11_CRYPTO_UNLOCK os_release(&os_crypto)
+#define OS_CRYPTO_OWN 1
+#else
+#define OS_CRYPTO_OWN 0
+#endif
+
+// Makes a lock at l, whatever was there before: in a forked child that may be a lock which is held
+// by a thread that does not exist.
+static st os_lock_make(struct os_lock *l, const struct os_mutexes *app)
+{
+    static const struct os_lock fresh = OS_LOCK_NATIVE;
+    *l = fresh;
+#if SCARD11_THREADS
+    if (app && app->create) {
+        if (app->create(&l->mutex) != CKR_OK) return ST_CANT_LOCK;
+        l->app = *app;
+    }
+#else
+    (void)app;
+#endif
+    return ST_OK;
+}
+
+static void os_lock_drop(struct os_lock *l)
+{
+    if (l->app.destroy) l->app.destroy(l->mutex);
+    l->app = (struct os_mutexes){ NULL, NULL, NULL, NULL };
+}
+
+static void os_acquire(struct os_lock *l)
+{
+#if SCARD11_THREADS
+    if (l->app.lock) {
+        if (l->app.lock(l->mutex) != CKR_OK) os_log("the application's LockMutex failed");
+        return;
+    }
+#if defined(_WIN32)
+    AcquireSRWLockExclusive(&l->native);
+#else
+    pthread_mutex_lock(&l->native);
+#endif
+#else
+    (void)l;
+#endif
+}
+
+static void os_release(struct os_lock *l)
+{
+#if SCARD11_THREADS
+    if (l->app.unlock) {
+        if (l->app.unlock(l->mutex) != CKR_OK) os_log("the application's UnlockMutex failed");
+        return;
+    }
+#if defined(_WIN32)
+    ReleaseSRWLockExclusive(&l->native);
+#else
+    pthread_mutex_unlock(&l->native);
+#endif
+#else
+    (void)l;
+#endif
+}
+
+/* ================================================================================================
+ * MARK: - >>arena
+ * Memory that is freed all at once.
+ *
+ * Owns    struct arena, chains of pieces for what comes and goes while a card stays, and struct
+ *         scratch, which a call works in. The only malloc and free of the library.
+ * Names   arena_ scratch_
+ * Tests   tests/arena.c
+ * ==============================================================================================*/
+
+#define ARENA_BLOCK 16384
+#define ARENA_ALIGN 16
+#define ARENA_PIECE 512
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size;                    // of the whole block
+};
+
+// A piece of 512 bytes: part of a chain, or on its arena's list of pieces to be used again.
+struct piece {
+    struct piece *next;
+    u8 data[ARENA_PIECE - sizeof(void *)];
+};
+
+struct arena {
+    struct arena_block *blocks;     // newest first
+    u8    *at, *end;                // room left in the newest block
+    size_t left;                    // bytes it may still take
+    struct piece *pieces;           // given back, wiped
+};
+
+static void *arena_block_new(size_t size)
+{
+    void *p = SCARD11_ALLOC(size);
+    if (p) memset(p, 0, size);
+    return p;
+}
+
+static void arena_block_free(void *p, size_t size)
+{
+    mem_wipe(p, size);
+    SCARD11_FREE(p, size);
+}
+
+static void arena_init(struct arena *a, size_t limit)
+{
+    *a = (struct arena){ .left = limit };
+}
+
+// Room for n objects of size, zeroed, or NULL. What it returns lives as long as the arena.
+static void *arena_alloc(struct arena *a, size_t size, size_t n)
+{
+    if (n && size > SIZE_MAX / 2 / n) return NULL;
+    size = (size * n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    if (size > (size_t)(a->end - a->at)) {
+        size_t want = size + ARENA_ALIGN < ARENA_BLOCK ? ARENA_BLOCK : size + ARENA_ALIGN;
+        struct arena_block *b = want >= size && want <= a->left ? arena_block_new(want) : NULL;
+        if (!b) return NULL;
+        *b = (struct arena_block){ a->blocks, want };
+        a->blocks = b;
+        a->left -= want;
+        a->at = (u8 *)b + ARENA_ALIGN;
+        a->end = (u8 *)b + want;
+    }
+    void *p = a->at;
+    a->at += size;
+    return p;
+}
+
+#define ARENA_NEW(a, type, n) ((type *)arena_alloc((a), sizeof(type), (n)))
+
+// A copy that lives as long as the arena; p is NULL when there is no room (and n is not 0).
+static bytes arena_copy(struct arena *a, bytes s)
+{
+    u8 *p = s.n ? ARENA_NEW(a, u8, s.n) : NULL;
+    if (!p) return (bytes){ NULL, s.n };
+    memcpy(p, s.p, s.n);
+    return (bytes){ p, s.n };
+}
+
+static void arena_free(struct arena *a)
+{
+    while (a->blocks) {
+        struct arena_block *b = a->blocks;
+        a->blocks = b->next;
+        arena_block_free(b, b->size);
+    }
+    *a = (struct arena){ .left = 0 };
+}
+
+// ---- Chains: what comes and goes while a card stays ----
+
+// Bytes in pieces. {0} is an empty chain.
+struct chain {
+    struct piece *first, *last;
+    size_t n;
+};
+
+// A zeroed piece, or NULL. arena_piece_drop gives it back.
+static struct piece *arena_piece(struct arena *a)
+{
+    struct piece *p = a->pieces;
+    if (!p) return ARENA_NEW(a, struct piece, 1);
+    a->pieces = p->next;
+    p->next = NULL;
+    return p;
+}
+
+static void arena_piece_drop(struct arena *a, struct piece *p)
+{
+    if (!p) return;
+    mem_wipe(p, sizeof *p);
+    p->next = a->pieces;
+    a->pieces = p;
+}
+
+// Appends to a chain. ST_CARD_MEMORY leaves a part of s appended: the caller drops the chain.
+static st arena_chain_put(struct arena *a, struct chain *c, bytes s)
+{
+    while (s.n) {
+        size_t used = c->n % sizeof c->first->data;
+        if (!used) {
+            struct piece *p = arena_piece(a);
+            if (!p) return ST_CARD_MEMORY;
+            if (c->last) c->last->next = p;
+            else         c->first = p;
+            c->last = p;
+        }
+        bytes part = bytes_head(s, sizeof c->last->data - used);
+        memcpy(c->last->data + used, part.p, part.n);
+        c->n += part.n;
+        s = bytes_from(s, part.n);
+    }
+    return ST_OK;
+}
+
+// Copies all of a chain to b.
+static void arena_chain_get(const struct chain *c, struct buf *b)
+{
+    size_t left = c->n;
+    for (const struct piece *p = c->first; p && left; p = p->next) {
+        bytes part = bytes_head(bytes_of(p->data, sizeof p->data), left);
+        buf_put(b, part);
+        left -= part.n;
+    }
+}
+
+static void arena_chain_drop(struct arena *a, struct chain *c)
+{
+    while (c->first) {
+        struct piece *p = c->first;
+        c->first = p->next;
+        arena_piece_drop(a, p);
+    }
+    *c = (struct chain){ NULL, NULL, 0 };
+}
+
+// ---- Scratch: what a call works in ----
+
+// Passed by value: what a function takes is given back by its return. high notes how far it was
+// ever used, so that the end of the call wipes that much.
+struct scratch {
+    u8  *at, *end;
+    u8 **high;
+};
+
+// n bytes, zeroed, or NULL.
+static void *scratch_alloc(struct scratch *s, size_t n)
+{
+    size_t size = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    if (size < n || size > (size_t)(s->end - s->at)) return NULL;
+    void *p = s->at;
+    s->at += size;
+    if (s->at > *s->high) *s->high = s->at;
+    memset(p, 0, size);
+    return p;
+}
+
+// A writer over n bytes of scratch; over none, which is full at the first put, if there is no room.
+static struct buf scratch_buf(struct scratch *s, size_t n)
+{
+    void *p = scratch_alloc(s, n);
+    return buf_on(p, p ? n : 0);
+}
+
+// A writer over all that is left, for an answer of unknown length; scratch_keep takes back the
+// rest.
+static struct buf scratch_rest(struct scratch *s)
+{
+    struct buf b = buf_on(s->at, (size_t)(s->end - s->at));
+    s->at = s->end;
+    *s->high = s->end;
+    return b;
+}
+
+static bytes scratch_keep(struct scratch *s, const struct buf *b)
+{
+    size_t size = (b->n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    s->at = size < b->cap ? b->p + size : b->p + b->cap;
+    return buf_bytes(b);
+}
+
+/* ================================================================================================
+ * MARK: - >>handle
+ * What an application holds instead of a pointer.
+ *
+ * Owns    the epoch counter, and the encoding of CK_OBJECT_HANDLE and CK_SESSION_HANDLE:
+ *
+ *             high bits      11         0      epoch  52 bits (20 where CK_ULONG has 32), never 0,
+ *            +--------------+------------+            one counter for the whole library
+ *            |    epoch     |   index    |     index  object: its entry;
+ *            +--------------+------------+            session: its reader and entry
+ *
+ *         Each table entry keeps the handle it was given out under; a lookup is one index and one
+ *         compare. 0 is never a handle. With 20 bits the counter wraps after a million: a stale
+ *         handle would have to be exactly as old and hit the same entry.
+ * Names   handle_
+ * Tests   tests/handle.c
+ * ==============================================================================================*/
+
+#define HANDLE_INDEX_BITS 12
+#define HANDLE_INDEX_MASK ((1u << HANDLE_INDEX_BITS) - 1)
+#define HANDLE_EPOCH_MAX  ((u64)((CK_ULONG)~(CK_ULONG)0 >> HANDLE_INDEX_BITS))
+
+static u64 handle_last_epoch;           // under the library lock
+
+// Every card insertion, opened session and created object takes a new epoch, so no two things that
+// could be mistaken for each other share one. Takes the library lock.
+static u64 handle_new_epoch(void)
+{
+    os_acquire(&os_library);
+    handle_last_epoch = handle_last_epoch % HANDLE_EPOCH_MAX + 1;
+    u64 epoch = handle_last_epoch;
+    os_release(&os_library);
+    return epoch;
+}
+
+static CK_ULONG handle_make(u64 epoch, u32 index)
+{
+    SCARD11_ASSERT(epoch && epoch <= HANDLE_EPOCH_MAX && index <= HANDLE_INDEX_MASK);
+    return (CK_ULONG)(epoch << HANDLE_INDEX_BITS | index);
+}
+
+static u32 handle_index(CK_ULONG h)
+{
+    return (u32)h & HANDLE_INDEX_MASK;
+}
+
+static u64 handle_epoch(CK_ULONG h)
+{
+    return (u64)h >> HANDLE_INDEX_BITS;
+}
+
+/* ================================================================================================
+ * MARK: - >>tlv
+ * BER-TLV and DER: reading and writing.
+ *
+ * Owns    struct tlv
+ * Names   tlv_
+ * Specs   ISO 7816-4:2020 6.3 (BER-TLV), X.690 (DER)
+ * Tests   tests/tlv.c
+ * ==============================================================================================*/
+
+struct tlv {
+    u32   tag;              // as it stands: 0x5f2f is one tag
+    bytes value;
+    bytes whole;            // with tag and length
+};
+
+// Takes the next data object off rest. ST_NOT_FOUND: there is none; ST_PROTOCOL: what is there is
+// none.
+static st tlv_next(bytes *rest, struct tlv *out)
+{
+    bytes s = *rest;
+    size_t at = 0, n;
+    if (!s.n) return ST_NOT_FOUND;
+    u32 tag = s.p[at++];
+    if ((tag & 0x1f) == 0x1f) {                 // more bytes, the last without bit 8
+        do {
+            if (at == s.n || at == 4) return ST_PROTOCOL;
+            tag = tag << 8 | s.p[at];
+        } while (s.p[at++] & 0x80);
+    }
+    if (at == s.n) return ST_PROTOCOL;
+    n = s.p[at++];
+    if (n >= 0x80) {
+        size_t len_bytes = n & 0x7f;
+        if (!len_bytes || len_bytes > 4 || len_bytes > s.n - at) return ST_PROTOCOL;
+        n = (size_t)bytes_number(bytes_of(s.p + at, len_bytes));
+        at += len_bytes;
+    }
+    if (n > s.n - at) return ST_PROTOCOL;
+    *out = (struct tlv){ tag, bytes_of(s.p + at, n), bytes_head(s, at + n) };
+    *rest = bytes_from(s, at + n);
+    return ST_OK;
+}
+
+// The first data object of that tag among siblings.
+static bool tlv_find(bytes in, u32 tag, bytes *value)
+{
+    struct tlv t;
+    while (!tlv_next(&in, &t)) {
+        if (t.tag != tag) continue;
+        *value = t.value;
+        return true;
+    }
+    return false;
+}
+
+// The value of the data object that in begins with, if it has that tag. What follows it is not
+// looked at.
+static st tlv_open(bytes in, u32 tag, bytes *value)
+{
+    struct tlv t;
+    if (tlv_next(&in, &t) || t.tag != tag) return ST_PROTOCOL;
+    *value = t.value;
+    return ST_OK;
+}
+
+// The same, and moves on behind it.
+static st tlv_take(bytes *in, u32 tag, struct tlv *out)
+{
+    TRY(tlv_next(in, out));
+    return out->tag == tag ? ST_OK : ST_PROTOCOL;
+}
+
+static size_t tlv_size(u32 tag, size_t len)
+{
+    size_t tag_bytes = tag > 0xffffff ? 4 : tag > 0xffff ? 3 : tag > 0xff ? 2 : 1;
+    size_t len_bytes = len > 0xffff ? 4 : len > 0xff ? 3 : len > 0x7f ? 2 : 1;
+    return tag_bytes + len_bytes + len;
+}
+
+static void tlv_put_header(struct buf *b, u32 tag, size_t len)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        if (tag >> shift || !shift) buf_put8(b, tag >> shift);
+    if (len > 0xffff) buf_put(b, BYTES(0x83, (u8)(len >> 16)));
+    else if (len > 0xff) buf_put8(b, 0x82);
+    else if (len > 0x7f) buf_put8(b, 0x81);
+    if (len > 0xff) buf_put8(b, (unsigned)(len >> 8));
+    buf_put8(b, (unsigned)len);
+}
+
+static void tlv_put(struct buf *b, u32 tag, bytes value)
+{
+    tlv_put_header(b, tag, value.n);
+    buf_put(b, value);
+}
+
+// A DER INTEGER of an unsigned number.
+static void tlv_put_integer(struct buf *b, bytes number)
+{
+    number = bytes_trim(number);
+    bool sign = !number.n || *number.p & 0x80;
+    tlv_put_header(b, 0x02, number.n + sign);
+    if (sign) buf_put8(b, 0);
+    buf_put(b, number);
+}
+
+// The number in a DER INTEGER's value, without leading zeros. A negative or empty one is refused.
+static st tlv_integer(bytes value, bytes *number)
+{
+    if (!value.n || *value.p & 0x80) return ST_PROTOCOL;
+    *number = bytes_trim(value);
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>x509
+ * The parts of a certificate that PKCS#11 asks for.
+ *
+ * Owns    struct x509. Walks the DER itself: mbedTLS refuses certificates with Ed25519 and X25519
+ *         keys whole, and what is wanted are views of the encoding, not checked values. Nothing
+ *         here says that a certificate is to be trusted.
+ * Uses    >>tlv
+ * Names   x509_
+ * Specs   RFC 5280 4.1, 4.2.1.3
+ * Tests   tests/x509.c
+ * ==============================================================================================*/
+
+// Bits of keyUsage, the first is the highest.
+#define X509_DIGITAL_SIGNATURE 0x8000
+#define X509_NON_REPUDIATION   0x4000
+#define X509_KEY_ENCIPHERMENT  0x2000
+#define X509_DATA_ENCIPHERMENT 0x1000
+#define X509_KEY_AGREEMENT     0x0800
+
+struct x509 {
+    bytes whole;                    // the certificate, without what follows it
+    bytes serial, issuer, subject;  // DER with their tags
+    bytes spki;
+    bytes not_before, not_after;    // DER with their tags
+    bytes extensions;               // the SEQUENCE's content; empty: none
+};
+
+// Views into der, which must outlive them.
+static st x509_parse(bytes der, struct x509 *out)
+{
+    struct tlv certificate, tbs, t, validity;
+    struct x509 x = { .whole = BYTES_NONE };
+    TRY(tlv_take(&der, 0x30, &certificate));
+    x.whole = certificate.whole;
+    TRY(tlv_take(&certificate.value, 0x30, &tbs));
+    bytes rest = tbs.value;
+    TRY(tlv_next(&rest, &t));
+    if (t.tag == 0xa0) TRY(tlv_next(&rest, &t));        // version
+    if (t.tag != 0x02) return ST_PROTOCOL;
+    x.serial = t.whole;
+    TRY(tlv_take(&rest, 0x30, &t));                     // signature algorithm
+    TRY(tlv_take(&rest, 0x30, &t));
+    x.issuer = t.whole;
+    TRY(tlv_take(&rest, 0x30, &validity));
+    TRY(tlv_next(&validity.value, &t));
+    x.not_before = t.whole;
+    TRY(tlv_next(&validity.value, &t));
+    x.not_after = t.whole;
+    TRY(tlv_take(&rest, 0x30, &t));
+    x.subject = t.whole;
+    TRY(tlv_take(&rest, 0x30, &t));
+    x.spki = t.whole;
+    while (!tlv_next(&rest, &t))
+        if (t.tag == 0xa3) TRY(tlv_open(t.value, 0x30, &x.extensions));
+    *out = x;
+    return ST_OK;
+}
+
+// keyUsage, if the certificate has it.
+static bool x509_key_usage(const struct x509 *x, u16 *bits)
+{
+    bytes rest = x->extensions;
+    struct tlv extension, part;
+    while (!tlv_take(&rest, 0x30, &extension)) {
+        bytes in = extension.value, string, value = BYTES_NONE;
+        if (tlv_take(&in, 0x06, &part) || !bytes_equal(part.value,
+                                                       BYTES(0x55, 0x1d, 0x0f))) continue;
+        while (!tlv_next(&in, &part))                   // critical, or not there
+            if (part.tag == 0x04) value = part.value;
+        if (tlv_open(value, 0x03, &string) || string.n < 2) return false;
+        *bits = (u16)(string.p[1] << 8 | (string.n > 2 ? string.p[2] : 0));
+        return true;
+    }
+    return false;
+}
+
+// A UTCTime or GeneralizedTime as CK_DATE has it: YYYYMMDD.
+static st x509_date(bytes time, char out[8])
+{
+    struct tlv t;
+    TRY(tlv_next(&time, &t));
+    size_t year = t.tag == 0x18 ? 4 : 2;
+    if ((t.tag != 0x17 && t.tag != 0x18) || t.value.n < year + 4) return ST_PROTOCOL;
+    for (size_t i = 0; i < year + 4; i++)
+        if (t.value.p[i] < '0' || t.value.p[i] > '9') return ST_PROTOCOL;
+    if (year == 2) memcpy(out, t.value.p[0] < '5' ? "20" : "19", 2);    // RFC 5280, 4.1.2.5.1
+    memcpy(out + (4 - year), t.value.p, year + 4);
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>zlib
+ * Certificates that are stored compressed.
+ *
+ * Owns    inflating, with memory from scratch and an output that cannot grow beyond it
+ * Names   zlib_
+ * Specs   RFC 1950 (zlib), RFC 1952 (gzip)
+ * Tests   tests/zlib.c
+ * ==============================================================================================*/
+
+#if SCARD11_ZLIB
+static voidpf zlib_alloc(voidpf scratch, uInt n, uInt size)
+{
+    return size && n > (uInt)-1 / size ? NULL : scratch_alloc(scratch, (size_t)n * size);
+}
+
+static void zlib_free(voidpf scratch, voidpf p)
+{
+    (void)scratch; (void)p;                             // the caller's return gives it back
+}
+
+// Inflates a gzip or zlib stream into what is left of scratch. ST_CARD_MEMORY: it has more to give.
+static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
+{
+    struct scratch work = *scratch;
+    z_stream z;
+    memset(&z, 0, sizeof z);
+    z.zalloc = zlib_alloc;
+    z.zfree = zlib_free;
+    z.opaque = &work;
+    if (in.n > 0xffffff || inflateInit2(&z, 15 + 32) != Z_OK) return ST_HOST_MEMORY;
+    // inflate takes its window of 32 KiB when it first needs it: that much must stay.
+    size_t room = (size_t)(work.end - work.at), window = 32768 + 64;
+    if (room <= window) return ST_HOST_MEMORY;
+    struct buf b = scratch_buf(&work, (room - window) & ~(size_t)(ARENA_ALIGN - 1));
+    z.next_in = (Bytef *)(uintptr_t)in.p;
+    z.avail_in = (uInt)in.n;
+    z.next_out = b.p;
+    z.avail_out = (uInt)b.cap;
+    int rc = inflate(&z, Z_FINISH);
+    b.n = b.cap - z.avail_out;
+    inflateEnd(&z);
+    if (rc != Z_STREAM_END) return rc == Z_BUF_ERROR && !z.avail_out ? ST_CARD_MEMORY : ST_PROTOCOL;
+    *scratch = work;
+    scratch->at = b.p;                                  // the window is no longer needed
+    *out = scratch_keep(scratch, &b);
+    return ST_OK;
+}
+#else
+static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
+{
+    (void)in; (void)scratch; (void)out;
+    return ST_NOT_SUPPORTED;
+}
+#endif
+
+/* ================================================================================================
+ * MARK: - >>alg
+ * Hashes, curves, key types.
+ *
+ * Owns    the constant tables; struct alg_key, a public key; struct alg_use, what is done with one
+ * Uses    >>tlv
+ * Names   alg_
+ * Specs   RFC 8017 (RSA), RFC 5480 and RFC 8410 (EC keys), SEC 2 and RFC 5639 (curves)
+ * Tests   tests/alg.c
+ * ==============================================================================================*/
+
+enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY };
+enum alg_pad { ALG_PAD_NONE, ALG_PAD_PKCS1, ALG_PAD_PSS, ALG_PAD_OAEP };
+
+#define ALG_RSA_MIN_BITS 512
+#define ALG_RSA_MAX_BITS 4096
+
+struct alg_hash {
+    const char *name;
+    CK_MECHANISM_TYPE mechanism;
+    CK_RSA_PKCS_MGF_TYPE mgf;
+    psa_algorithm_t psa;
+    size_t size;
+    u8 oid_len, oid[9];
+};
+
+static const struct alg_hash alg_hashes[] = {
+    { "SHA-1",   CKM_SHA_1,  CKG_MGF1_SHA1,   PSA_ALG_SHA_1,   20, 5,
+      { 0x2b, 0x0e, 0x03, 0x02, 0x1a } },
+    { "SHA-224", CKM_SHA224, CKG_MGF1_SHA224, PSA_ALG_SHA_224, 28,
+      9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04 } },
+    { "SHA-256", CKM_SHA256, CKG_MGF1_SHA256, PSA_ALG_SHA_256, 32,
+      9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01 } },
+    { "SHA-384", CKM_SHA384, CKG_MGF1_SHA384, PSA_ALG_SHA_384, 48,
+      9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02 } },
+    { "SHA-512", CKM_SHA512, CKG_MGF1_SHA512, PSA_ALG_SHA_512, 64,
+      9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03 } },
+};
+
+// family 0: mbedTLS does not have it.
+struct alg_curve {
+    const char *name;
+    enum alg_type type;
+    u32 bits, size;                 // size: bytes of a coordinate, or of the raw key
+    psa_ecc_family_t family;
+    u8 oid_len, oid[11];            // DER with its tag
+};
+
+static const struct alg_curve alg_curves[] = {
+    { "P-256", ALG_EC, 256, 32, PSA_ECC_FAMILY_SECP_R1,
+      10, { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 } },
+    { "P-384", ALG_EC, 384, 48, PSA_ECC_FAMILY_SECP_R1, 7,
+      { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 } },
+    { "P-521", ALG_EC, 521, 66, PSA_ECC_FAMILY_SECP_R1, 7,
+      { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23 } },
+    { "secp256k1", ALG_EC, 256, 32, PSA_ECC_FAMILY_SECP_K1,
+      7, { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a } },
+    { "brainpoolP256r1", ALG_EC, 256, 32, PSA_ECC_FAMILY_BRAINPOOL_P_R1,
+      11, { 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07 } },
+    { "brainpoolP384r1", ALG_EC, 384, 48, PSA_ECC_FAMILY_BRAINPOOL_P_R1,
+      11, { 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0b } },
+    { "brainpoolP512r1", ALG_EC, 512, 64, PSA_ECC_FAMILY_BRAINPOOL_P_R1,
+      11, { 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0d } },
+    { "Ed25519", ALG_EDWARDS, 255, 32, 0, 5, { 0x06, 0x03, 0x2b, 0x65, 0x70 } },
+    { "X25519", ALG_MONTGOMERY, 255, 32, PSA_ECC_FAMILY_MONTGOMERY, 5,
+      { 0x06, 0x03, 0x2b, 0x65, 0x6e } },
+};
+
+static const u8 alg_oid_rsa[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+                                  0x01 };
+static const u8 alg_oid_ec[]  = { 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
+
+// A public key; its numbers are views into spki, or into what it was made from.
+struct alg_key {
+    enum alg_type type;
+    u32   bits;
+    const struct alg_curve *curve;      // NULL for RSA
+    bytes modulus, exponent;            // without leading zeros
+    bytes point;                        // 04 x y, or the raw bytes
+    bytes spki;                         // SubjectPublicKeyInfo
+};
+
+// What is done with a key. hash NULL: the input is hashed (or a DigestInfo) already.
+struct alg_use {
+    enum alg_type type;
+    enum alg_pad pad;
+    const struct alg_hash *hash, *mgf;
+    u32 salt;                           // of PSS, in bytes
+};
+
+static const struct alg_hash *alg_hash_find(CK_MECHANISM_TYPE mechanism)
+{
+    for (size_t i = 0; i < COUNT(alg_hashes); i++)
+        if (alg_hashes[i].mechanism == mechanism) return &alg_hashes[i];
+    return NULL;
+}
+
+static const struct alg_hash *alg_hash_of_mgf(CK_RSA_PKCS_MGF_TYPE mgf)
+{
+    for (size_t i = 0; i < COUNT(alg_hashes); i++)
+        if (alg_hashes[i].mgf == mgf) return &alg_hashes[i];
+    return NULL;
+}
+
+// The curve of an OID in DER, or NULL.
+static const struct alg_curve *alg_curve_find(bytes oid)
+{
+    for (size_t i = 0; i < COUNT(alg_curves); i++)
+        if (bytes_equal(oid, bytes_of(alg_curves[i].oid,
+                                      alg_curves[i].oid_len))) return &alg_curves[i];
+    return NULL;
+}
+
+static const struct alg_curve *alg_curve_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT(alg_curves); i++)
+        if (!strcmp(alg_curves[i].name, name)) return &alg_curves[i];
+    return NULL;
+}
+
+static bytes alg_curve_oid(const struct alg_curve *c)
+{
+    return bytes_of(c->oid, c->oid_len);
+}
+
+static size_t alg_key_bytes(const struct alg_key *k)
+{
+    return (k->bits + 7) / 8;
+}
+
+// Has a point the form that the curve's points have? Whether it lies on the curve is not looked at.
+static bool alg_point_good(const struct alg_curve *c, bytes point)
+{
+    if (c->type != ALG_EC) return point.n == c->size;
+    return point.n == 1 + 2 * (size_t)c->size && *point.p == 0x04;
+}
+
+static CK_KEY_TYPE alg_key_type(const struct alg_key *k)
+{
+    return k->type == ALG_RSA ? CKK_RSA : k->type == ALG_EC ? CKK_EC
+         : k->type == ALG_EDWARDS ? CKK_EC_EDWARDS : CKK_EC_MONTGOMERY;
+}
+
+// Bytes of a signature as PKCS#11 has it, and of a cryptogram.
+static size_t alg_signature_size(const struct alg_key *k)
+{
+    return k->type == ALG_RSA ? alg_key_bytes(k) : 2 * (size_t)k->curve->size;
+}
+
+static u32 alg_bits(bytes number)
+{
+    u32 bits = (u32)number.n * 8;
+    for (u8 top = number.n ? *number.p : 0x80; !(top & 0x80); top = (u8)(top << 1)) bits--;
+    return bits;
+}
+
+static st alg_parse_rsa(bytes key, struct alg_key *k)
+{
+    struct tlv n, e;
+    bytes in;
+    TRY(tlv_open(key, 0x30, &in));
+    TRY(tlv_take(&in, 0x02, &n));
+    TRY(tlv_take(&in, 0x02, &e));
+    TRY(tlv_integer(n.value, &k->modulus));
+    TRY(tlv_integer(e.value, &k->exponent));
+    k->bits = alg_bits(k->modulus);
+    if (k->bits < ALG_RSA_MIN_BITS || k->bits > ALG_RSA_MAX_BITS || k->bits % 8) return ST_PROTOCOL;
+    return k->exponent.n && k->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
+}
+
+// A SubjectPublicKeyInfo of a kind that is known here; its views are into spki.
+static st alg_parse_spki(bytes spki, struct alg_key *out)
+{
+    struct tlv algorithm, oid, parameters, string;
+    struct alg_key k = { .type = ALG_RSA, .spki = spki };
+    bytes in, key;
+    TRY(tlv_open(spki, 0x30, &in));
+    TRY(tlv_take(&in, 0x30, &algorithm));
+    TRY(tlv_take(&in, 0x03, &string));
+    if (string.value.n < 2 || *string.value.p) return ST_PROTOCOL;
+    key = bytes_from(string.value, 1);
+    TRY(tlv_take(&algorithm.value, 0x06, &oid));
+    if (bytes_equal(oid.whole, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa))) {
+        TRY(alg_parse_rsa(key, &k));
+        *out = k;
+        return ST_OK;
+    }
+    if (bytes_equal(oid.whole, bytes_of(alg_oid_ec, sizeof alg_oid_ec))) {
+        TRY(tlv_take(&algorithm.value, 0x06, &parameters));
+        k.curve = alg_curve_find(parameters.whole);
+        if (k.curve && k.curve->type != ALG_EC) return ST_PROTOCOL;
+    } else {
+        k.curve = alg_curve_find(oid.whole);            // RFC 8410: the algorithm is the curve
+        if (k.curve && k.curve->type == ALG_EC) return ST_PROTOCOL;
+    }
+    if (!k.curve || !alg_point_good(k.curve, key)) return ST_PROTOCOL;
+    k.type = k.curve->type;
+    k.bits = k.curve->bits;
+    k.point = key;
+    *out = k;
+    return ST_OK;
+}
+
+static void alg_encode_spki(const struct alg_key *k, struct buf *out)
+{
+    u8 room[ALG_RSA_MAX_BITS / 8 + 64], oids[32];
+    struct buf key = buf_on(room, sizeof room), algorithm = buf_on(oids, sizeof oids);
+    if (k->type == ALG_RSA) {
+        size_t n = k->modulus.n + (k->modulus.n && *k->modulus.p & 0x80);
+        size_t e = k->exponent.n + (k->exponent.n && *k->exponent.p & 0x80);
+        tlv_put_header(&key, 0x30, tlv_size(0x02, n) + tlv_size(0x02, e));
+        tlv_put_integer(&key, k->modulus);
+        tlv_put_integer(&key, k->exponent);
+        buf_put(&algorithm, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa));
+        tlv_put(&algorithm, 0x05, BYTES_NONE);
+    } else {
+        if (k->type == ALG_EC) buf_put(&algorithm, bytes_of(alg_oid_ec, sizeof alg_oid_ec));
+        buf_put(&algorithm, alg_curve_oid(k->curve));
+        buf_put(&key, k->point);
+    }
+    tlv_put_header(out, 0x30, tlv_size(0x30, algorithm.n) + tlv_size(0x03, key.n + 1));
+    tlv_put(out, 0x30, buf_bytes(&algorithm));
+    tlv_put_header(out, 0x03, key.n + 1);
+    buf_put8(out, 0);
+    buf_put(out, buf_bytes(&key));
+    if (key.full || algorithm.full) out->full = true;
+}
+
+/* ================================================================================================
+ * MARK: - >>hash
+ * Digests and random numbers, a thin layer over PSA.
+ *
+ * Owns    struct hash. It lives in a card's arena, and a removal frees it without an abort:
+ *         mbedTLS's own hashes keep all they have in the structure, so nothing is lost by that.
+ * Uses    >>alg
+ * Names   hash_
+ * Specs   PSA Crypto API 1.0
+ * Tests   tests/hash.c
+ * ==============================================================================================*/
+
+struct hash {
+    const struct alg_hash *alg;
+    psa_hash_operation_t op;
+};
+
+static st hash_status(psa_status_t status)
+{
+    if (status == PSA_SUCCESS) return ST_OK;
+    if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return ST_HOST_MEMORY;
+    if (status == PSA_ERROR_NOT_SUPPORTED) return ST_NOT_SUPPORTED;
+    os_log("mbedTLS: PSA error %ld", (long)status);
+    return ST_CRYPTO;
+}
+
+static st hash_begin(struct hash *h, const struct alg_hash *alg)
+{
+    memset(h, 0, sizeof *h);
+    h->alg = alg;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_hash_setup(&h->op, alg->psa);
+    SCARD11_CRYPTO_UNLOCK;
+    return hash_status(status);
+}
+
+static void hash_drop(struct hash *h)
+{
+    SCARD11_CRYPTO_LOCK;
+    psa_hash_abort(&h->op);
+    SCARD11_CRYPTO_UNLOCK;
+}
+
+static st hash_add(struct hash *h, bytes in)
+{
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = in.n ? psa_hash_update(&h->op, in.p, in.n) : PSA_SUCCESS;
+    SCARD11_CRYPTO_UNLOCK;
+    return hash_status(status);
+}
+
+// Appends the digest, and ends the hash, also when that fails.
+static st hash_end(struct hash *h, struct buf *out)
+{
+    size_t n = 0;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_hash_finish(&h->op, out->p + out->n, out->cap - out->n, &n);
+    if (status != PSA_SUCCESS) psa_hash_abort(&h->op);
+    SCARD11_CRYPTO_UNLOCK;
+    out->n += n;
+    return hash_status(status);
+}
+
+static st hash_of(const struct alg_hash *alg, bytes in, struct buf *out)
+{
+    struct hash h;
+    TRY(hash_begin(&h, alg));
+    st s = hash_add(&h, in);
+    if (s) hash_drop(&h);
+    return s ? s : hash_end(&h, out);
+}
+
+static st hash_random(u8 *out, size_t n)
+{
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = n ? psa_generate_random(out, n) : PSA_SUCCESS;
+    SCARD11_CRYPTO_UNLOCK;
+    return status == PSA_SUCCESS ? ST_OK : ST_RANDOM;
+}
+
+/* ================================================================================================
+ * MARK: - >>pad
+ * PKCS#1 v1.5, PSS, OAEP; ECDSA signatures in DER.
+ *
+ * Owns    what is put around a hash before a card signs it with raw RSA, and taken off after it
+ *         decrypted. Taking off is the same work whatever the content is, and has one error.
+ * Uses    >>tlv >>alg >>hash
+ * Names   pad_
+ * Specs   RFC 8017 7.1, 7.2, 8.1, 9.1, 9.2; SEC 1 C.5
+ * Tests   tests/pad.c
+ * ==============================================================================================*/
+
+static void pad_digest_info(const struct alg_hash *h, bytes digest, struct buf *out)
+{
+    size_t oid = tlv_size(0x06, h->oid_len) + tlv_size(0x05, 0);
+    tlv_put_header(out, 0x30, tlv_size(0x30, oid) + tlv_size(0x04, digest.n));
+    tlv_put_header(out, 0x30, oid);
+    tlv_put(out, 0x06, bytes_of(h->oid, h->oid_len));
+    tlv_put(out, 0x05, BYTES_NONE);
+    tlv_put(out, 0x04, digest);
+}
+
+// EMSA-PKCS1-v1_5: 00 01 FF.. 00 in, k bytes in all.
+static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
+{
+    if (k < 11 || in.n > k - 11) return ST_DATA_LEN;
+    buf_put16(out, 0x0001);
+    buf_fill(out, 0xff, k - 3 - in.n);
+    buf_put8(out, 0);
+    buf_put(out, in);
+    return ST_OK;
+}
+
+// MGF1 (RFC 8017, B.2.1), onto n bytes at p.
+static st pad_mask(const struct alg_hash *h, bytes seed, u8 *p, size_t n)
+{
+    for (u32 counter = 0; n; counter++) {
+        u8 room[64];
+        struct buf digest = buf_on(room, sizeof room);
+        struct hash run;
+        TRY(hash_begin(&run, h));
+        st s = hash_add(&run, seed);
+        if (!s) s = hash_add(&run, BYTES(0, (u8)(counter >> 16), (u8)(counter >> 8), (u8)counter));
+        if (s) hash_drop(&run);
+        else   s = hash_end(&run, &digest);
+        if (s) return s;
+        size_t part = n < digest.n ? n : digest.n;
+        for (size_t i = 0; i < part; i++) p[i] ^= room[i];
+        mem_wipe(room, sizeof room);
+        p += part;
+        n -= part;
+    }
+    return ST_OK;
+}
+
+// The hash H of PSS: eight zeros, digest, salt.
+static st pad_pss_hash(const struct alg_hash *h, bytes digest, bytes salt, struct buf *out)
+{
+    static const u8 zeros[8] = { 0 };
+    struct hash run;
+    TRY(hash_begin(&run, h));
+    st s = hash_add(&run, bytes_of(zeros, sizeof zeros));
+    if (!s) s = hash_add(&run, digest);
+    if (!s) s = hash_add(&run, salt);
+    if (s) hash_drop(&run);
+    return s ? s : hash_end(&run, out);
+}
+
+// EMSA-PSS (RFC 8017, 9.1.1) for a modulus of bits bits: as many bytes as the modulus has.
+static st pad_pss(const struct alg_use *use, bytes digest, u32 bits, struct scratch scratch,
+                  struct buf *out)
+{
+    size_t k = (bits + 7) / 8, em = (bits + 6) / 8, h = use->hash->size;
+    struct buf salt = scratch_buf(&scratch, use->salt), block = scratch_buf(&scratch, k), hash;
+    u8 room[64];
+    if (em < h + use->salt + 2) return ST_KEY_SIZE;
+    if (!block.cap || salt.cap < use->salt) return ST_HOST_MEMORY;
+    hash = buf_on(room, sizeof room);
+    TRY(hash_random(salt.p, use->salt));
+    salt.n = use->salt;
+    TRY(pad_pss_hash(use->hash, digest, buf_bytes(&salt), &hash));
+    buf_fill(&block, 0, em - use->salt - h - 2);
+    buf_put8(&block, 1);
+    buf_put(&block, buf_bytes(&salt));
+    TRY(pad_mask(use->mgf, buf_bytes(&hash), block.p, block.n));
+    block.p[0] &= (u8)(0xff >> (8 * em - (bits - 1)));
+    buf_fill(out, 0, k - em);
+    buf_put(out, buf_bytes(&block));
+    buf_put(out, buf_bytes(&hash));
+    buf_put8(out, 0xbc);
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// EMSA-PSS-VERIFY (RFC 8017, 9.1.2) of a block that the public key opened. Nothing in it is secret.
+static st pad_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes block,
+                        struct scratch scratch)
+{
+    size_t em = (bits + 6) / 8, h = use->hash->size;
+    u8 room[64], top = (u8)(0xff >> (8 * em - (bits - 1)));
+    struct buf hash = buf_on(room, sizeof room);
+    bytes m = bytes_from(block, block.n - em);
+    if (em < h + use->salt + 2 || m.n != em || m.p[em - 1] != 0xbc ||
+        m.p[0] & ~top) return ST_SIG_INVALID;
+    size_t n = em - h - 1, pad = n - use->salt - 1;
+    struct buf db = scratch_buf(&scratch, n);
+    buf_put(&db, bytes_head(m, n));
+    if (db.full) return ST_HOST_MEMORY;
+    TRY(pad_mask(use->mgf, bytes_of(m.p + n, h), db.p, n));
+    db.p[0] &= top;
+    for (size_t i = 0; i < pad; i++)
+        if (db.p[i]) return ST_SIG_INVALID;
+    if (db.p[pad] != 1) return ST_SIG_INVALID;
+    TRY(pad_pss_hash(use->hash, digest, bytes_of(db.p + pad + 1, use->salt), &hash));
+    return bytes_equal(buf_bytes(&hash), bytes_of(m.p + n, h)) ? ST_OK : ST_SIG_INVALID;
+}
+
+// ---- Taking off, in constant time ----
+
+// All ones if a and b are equal, else 0, without a branch.
+static u32 pad_ct_equal(u32 a, u32 b)
+{
+    u32 d = a ^ b;
+    return ((d | (0u - d)) >> 31) - 1u;
+}
+
+// All ones if a < b (both below 2^31), else 0.
+static u32 pad_ct_less(u32 a, u32 b)
+{
+    return 0u - ((a - b) >> 31);
+}
+
+// Moves what begins at a secret place to the front: n bytes at p are shifted left by shift, which
+// is less than n, bit by bit of shift, so that the same memory is touched whatever it is.
+static void pad_ct_shift(u8 *p, u32 n, u32 shift)
+{
+    for (u32 step = 1; step < n; step <<= 1) {
+        u8 take = (u8)(0u - ((shift & step) != 0));
+        for (u32 i = 0; i < n; i++) {
+            u8 from = i + step < n ? p[i + step] : 0;
+            p[i] = (u8)((p[i] & (u8)~take) | (from & take));
+        }
+    }
+}
+
+// Appends the message that begins at byte start of the n at p. good 0: the padding was wrong; only
+// then the caller learns so, by the one error. p is wiped.
+static st pad_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
+{
+    start &= good;                                      // a wrong one: something in range
+    pad_ct_shift(p, n, start);
+    st s = good ? ST_OK : ST_CIPHER_DATA;
+    if (!s) buf_put(out, bytes_of(p, n - start));
+    mem_wipe(p, n);
+    return !s && out->full ? ST_HOST_MEMORY : s;
+}
+
+// RSAES-PKCS1-v1_5 (RFC 8017, 7.2.2): 00 02, at least eight bytes that are not 00, 00, message.
+static st pad_pkcs1_open(bytes block, struct buf *out)
+{
+    u8 copy[ALG_RSA_MAX_BITS / 8];
+    u32 n = (u32)block.n, found = 0, start = 0;
+    if (block.n > sizeof copy || block.n < 11) return ST_CIPHER_DATA;
+    memcpy(copy, block.p, block.n);
+    u32 good = pad_ct_equal(copy[0], 0) & pad_ct_equal(copy[1], 2);
+    for (u32 i = 2; i < n; i++) {
+        u32 zero = pad_ct_equal(copy[i], 0) & ~found;
+        start |= zero & (i + 1);
+        found |= zero;
+    }
+    good &= found & ~pad_ct_less(start, 11);
+    // A message of no bytes begins behind the block: shift less than n, and nothing is left of it.
+    u32 empty = pad_ct_equal(start, n);
+    if (good & empty) {
+        mem_wipe(copy, sizeof copy);
+        return ST_OK;
+    }
+    return pad_ct_give(copy, n, start, good, out);
+}
+
+// EME-OAEP (RFC 8017, 7.1.2): 00, masked seed, masked { hash of label, 00.., 01, message }.
+static st pad_oaep_open(const struct alg_use *use, bytes label, bytes block,
+                        struct scratch scratch, struct buf *out)
+{
+    size_t h = use->hash->size;
+    u8 digest[64];
+    struct buf label_hash = buf_on(digest, sizeof digest), copy = scratch_buf(&scratch, block.n);
+    buf_put(&copy, block);
+    if (copy.full) return ST_HOST_MEMORY;
+    if (block.n < 2 * h + 2) return ST_CIPHER_DATA;
+    TRY(hash_of(use->hash, label, &label_hash));
+    u8 *seed = copy.p + 1, *db = seed + h;
+    u32 n = (u32)(block.n - h - 1), found = 0, start = 0;
+    TRY(pad_mask(use->mgf, bytes_of(db, n), seed, h));
+    TRY(pad_mask(use->mgf, bytes_of(seed, h), db, n));
+    u32 good = pad_ct_equal(copy.p[0], 0), diff = 0;
+    for (size_t i = 0; i < h; i++) diff |= (u32)(db[i] ^ digest[i]);
+    good &= pad_ct_equal(diff, 0);
+    for (u32 i = (u32)h; i < n; i++) {
+        u32 other = ~pad_ct_equal(db[i], 0) & ~found;
+        good &= ~other | pad_ct_equal(db[i], 1);
+        start |= other & (i + 1);
+        found |= other;
+    }
+    good &= found;
+    mem_wipe(copy.p, h + 1);
+    if (good & pad_ct_equal(start, n)) {
+        mem_wipe(db, n);
+        return ST_OK;
+    }
+    return pad_ct_give(db, n, start, good, out);
+}
+
+// EME-OAEP's other way, k bytes (RFC 8017, 7.1.1).
+static st pad_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t k, struct buf *out)
+{
+    size_t h = use->hash->size, start = out->n;
+    if (k < 2 * h + 2 || in.n > k - 2 * h - 2) return ST_DATA_LEN;
+    buf_put8(out, 0);
+    buf_fill(out, 0, h);
+    TRY(hash_of(use->hash, label, out));
+    buf_fill(out, 0, k - in.n - 2 * h - 2);
+    buf_put8(out, 1);
+    buf_put(out, in);
+    if (out->full || out->n - start != k) return ST_HOST_MEMORY;
+    u8 *seed = out->p + start + 1, *db = seed + h;
+    TRY(hash_random(seed, h));
+    TRY(pad_mask(use->mgf, bytes_of(seed, h), db, k - h - 1));
+    return pad_mask(use->mgf, bytes_of(db, k - h - 1), seed, h);
+}
+
+// RSAES-PKCS1-v1_5's other way (RFC 8017, 7.2.1).
+static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
+{
+    if (k < 11 || in.n > k - 11) return ST_DATA_LEN;
+    buf_put16(out, 0x0002);
+    size_t n = k - 3 - in.n, start = out->n;
+    buf_fill(out, 0, n);
+    if (out->full) return ST_HOST_MEMORY;
+    TRY(hash_random(out->p + start, n));
+    for (size_t i = 0; i < n; i++)
+        while (!out->p[start + i]) TRY(hash_random(out->p + start + i, 1));
+    buf_put8(out, 0);
+    buf_put(out, in);
+    return ST_OK;
+}
+
+// ---- ECDSA ----
+
+// A signature as a card gives it to r || s of size bytes each: DER, or two halves of equal length.
+static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
+{
+    bytes rest, r, s;
+    struct tlv a, b;
+    if (!tlv_open(in, 0x30, &rest) && !tlv_take(&rest, 0x02, &a) && !tlv_take(&rest, 0x02, &b) &&
+        !rest.n) {
+        TRY(tlv_integer(a.value, &r));
+        TRY(tlv_integer(b.value, &s));
+    } else {
+        if (in.n % 2 || in.n < 2 * size) return ST_PROTOCOL;
+        r = bytes_trim(bytes_head(in, in.n / 2));
+        s = bytes_trim(bytes_from(in, in.n / 2));
+    }
+    if (!r.n || !s.n || r.n > size || s.n > size) return ST_PROTOCOL;
+    buf_put_number(out, r, size);
+    buf_put_number(out, s, size);
+    return out->full ? ST_PROTOCOL : ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>cipher
+ * Public-key operations and random numbers on the host, a thin layer over mbedTLS.
+ *
+ * Owns    verifying and encrypting with a public key. PSA knows no raw RSA: that goes over
+ *         mbedTLS's bignum where the version has it (2.28, 3.x), and so does all of RSA, with
+ *         >>pad. mbedTLS has no Ed25519.
+ * Uses    >>alg >>hash >>pad
+ * Names   cipher_
+ * Tests   tests/cipher.c
+ * ==============================================================================================*/
+
+#if MBEDTLS_VERSION_MAJOR < 4
+#include <mbedtls/bignum.h>
+#endif
+
+// Once per C_Initialize. Never psa_crypto_free: mbedTLS is the application's too.
+static st cipher_start(void)
+{
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_crypto_init();
+    SCARD11_CRYPTO_UNLOCK;
+    return hash_status(status);
+}
+
+static st cipher_random(u8 *out, size_t n)
+{
+    return hash_random(out, n);
+}
+
+// in ^ exponent mod modulus, as many bytes as the modulus has.
+static st cipher_rsa_public(const struct alg_key *k, bytes in, struct buf *out)
+{
+#if MBEDTLS_VERSION_MAJOR < 4
+    mbedtls_mpi n, e, x;
+    size_t size = alg_key_bytes(k);
+    int rc;
+    if (out->cap - out->n < size) return ST_HOST_MEMORY;
+    mbedtls_mpi_init(&n);
+    mbedtls_mpi_init(&e);
+    mbedtls_mpi_init(&x);
+    rc = mbedtls_mpi_read_binary(&n, k->modulus.p, k->modulus.n);
+    if (!rc) rc = mbedtls_mpi_read_binary(&e, k->exponent.p, k->exponent.n);
+    if (!rc) rc = mbedtls_mpi_read_binary(&x, in.p, in.n);
+    bool small = !rc && mbedtls_mpi_cmp_mpi(&x, &n) < 0;
+    if (small) rc = mbedtls_mpi_exp_mod(&x, &x, &e, &n, NULL);
+    if (small && !rc) rc = mbedtls_mpi_write_binary(&x, out->p + out->n, size);
+    mbedtls_mpi_free(&n);
+    mbedtls_mpi_free(&e);
+    mbedtls_mpi_free(&x);
+    if (rc == MBEDTLS_ERR_MPI_ALLOC_FAILED) return ST_HOST_MEMORY;
+    if (rc) return ST_CRYPTO;
+    if (!small) return ST_DATA;
+    out->n += size;
+    return ST_OK;
+#else
+    (void)k; (void)in; (void)out;
+    return ST_NOT_SUPPORTED;
+#endif
+}
+
+// The block that an RSA signature opens to is compared with what it should be; see >>alg for use.
+static st cipher_verify_rsa(const struct alg_key *k, const struct alg_use *use, bytes in,
+                            bytes signature,
+                            struct scratch scratch)
+{
+    size_t size = alg_key_bytes(k);
+    struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size),
+        info = scratch_buf(&scratch, 96);
+    st s = cipher_rsa_public(k, signature, &block);
+    if (s == ST_DATA) return ST_SIG_INVALID;
+    if (s) return s;
+    switch (use->pad) {
+    case ALG_PAD_PSS:
+        if (in.n != use->hash->size) return ST_DATA_LEN;
+        return pad_pss_check(use, in, k->bits, buf_bytes(&block), scratch);
+    case ALG_PAD_PKCS1:
+        if (use->hash) {
+            pad_digest_info(use->hash, in, &info);
+            in = buf_bytes(&info);
+        }
+        TRY(pad_pkcs1_sign(in, size, &want));
+        break;
+    default:
+        buf_put_number(&want, in, size);
+    }
+    if (want.full || info.full) return ST_DATA_LEN;
+    return bytes_equal(buf_bytes(&block), buf_bytes(&want)) ? ST_OK : ST_SIG_INVALID;
+}
+
+static st cipher_verify_ec(const struct alg_key *k, bytes in, bytes signature)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t key = 0;
+    if (!in.n) return ST_DATA_LEN;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
+    psa_set_key_bits(&attributes, k->curve->bits);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
+    psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA_ANY);
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_import_key(&attributes, k->point.p, k->point.n, &key);
+    if (status == PSA_SUCCESS) {
+        status = psa_verify_hash(key, PSA_ALG_ECDSA_ANY, in.p, in.n, signature.p, signature.n);
+        psa_destroy_key(key);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (status == PSA_ERROR_INVALID_SIGNATURE ||
+        status == PSA_ERROR_INVALID_ARGUMENT) return ST_SIG_INVALID;
+    return hash_status(status);
+}
+
+// Verifies a signature. in is what use says: a digest; for PKCS#1 without hash a DigestInfo; for
+// RSA without padding the whole block. ST_NOT_SUPPORTED: mbedTLS cannot.
+static st cipher_verify(const struct alg_key *k, const struct alg_use *use, bytes in,
+                        bytes signature,
+                        struct scratch scratch)
+{
+    if (k->type == ALG_EDWARDS || k->type == ALG_MONTGOMERY) return ST_NOT_SUPPORTED;
+    if (signature.n != alg_signature_size(k)) return ST_SIG_LEN;
+    if (k->type == ALG_RSA) return cipher_verify_rsa(k, use, in, signature, scratch);
+    return k->curve->family ? cipher_verify_ec(k, in, signature) : ST_NOT_SUPPORTED;
+}
+
+// Encrypts with an RSA key, padded as use says.
+static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, bytes label, bytes in,
+                         struct scratch scratch, struct buf *out)
+{
+    size_t size = alg_key_bytes(k);
+    struct buf block = scratch_buf(&scratch, size);
+    if (k->type != ALG_RSA) return ST_NOT_SUPPORTED;
+    switch (use->pad) {
+    case ALG_PAD_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
+    case ALG_PAD_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
+    default:
+        if (in.n > size) return ST_DATA_LEN;
+        buf_put_number(&block, in, size);
+    }
+    return block.full ? ST_HOST_MEMORY : cipher_rsa_public(k, buf_bytes(&block), out);
+}
+
+/* ================================================================================================
+ * MARK: - >>reader
+ * The reader backend: PC/SC or custom.
+ *
+ * Owns    the twelve scard11_reader_ functions for PC/SC, the meaning of PC/SC's error codes, and
+ *         the thin layer that turns what they return into st. scard11.h, part 3, says what each
+ *         does.
+ * Names   reader_ scard11_reader_
+ * Specs   PC/SC part 5 (winscard), part 10 (features)
+ * Tests   tests/reader.c
+ * ==============================================================================================*/
+
+#define READER_NAME 128
+
+#if SCARD11_READER == SCARD11_READER_PCSC
+#include <winscard.h>
+
+#if defined(_WIN32)
+#define SCardListReaders       SCardListReadersA
+#define SCardGetStatusChange   SCardGetStatusChangeA
+#define SCardConnect           SCardConnectA
+#define SCardStatus            SCardStatusA
+#define SCARD_READERSTATE      SCARD_READERSTATEA
+#define READER_CONTROL(code)   SCARD_CTL_CODE(code)
+#define READER_COUNTS          1
+#define READER_PNP             1
+#elif defined(__APPLE__)
+#define READER_CONTROL(code)   (0x42000000 + (code))
+#define READER_COUNTS          0        // dwEventState has no count there
+#define READER_PNP             0
+#else
+#define READER_CONTROL(code)   (0x42000000 + (code))
+#define READER_COUNTS          1
+#define READER_PNP             1
+#endif
+
+#define READER_FEATURE_REQUEST READER_CONTROL(3400)     // PC/SC part 10, 2.2
+#define READER_TLV_PROPERTIES  0x12
+#define READER_MAX_APDU        0x0a                     // property dwMaxAPDUDataSize
+
+// A connection has a context of its own: calls on one context wait for each other.
+struct reader_pcsc {
+    SCARDCONTEXT context;
+    SCARDHANDLE  handle;
+    DWORD        protocol;
+    DWORD        share;
+    char         name[READER_NAME];
+};
+
+// What a PC/SC error says of the connection or context that it was returned for. The list of what
+// is a removal is long on purpose: a connection that failed once may lead to another card
+// afterwards (pcsc-lite lets a card that was swapped fast answer on the old handle after
+// SCARD_E_NOT_TRANSACTED).
+static int reader_code(LONG rv)
+{
+    switch ((u32)rv) {
+    case (u32)SCARD_S_SUCCESS:            return SCARD11_READER_OK;
+    case (u32)SCARD_W_RESET_CARD:         return SCARD11_READER_RESET;
+    case (u32)SCARD_E_SHARING_VIOLATION:  return SCARD11_READER_BUSY;
+    case (u32)SCARD_W_UNRESPONSIVE_CARD:
+    case (u32)SCARD_W_UNPOWERED_CARD:
+    case (u32)SCARD_W_UNSUPPORTED_CARD:
+    case (u32)SCARD_E_PROTO_MISMATCH:     return SCARD11_READER_MUTE;
+    case (u32)SCARD_E_TIMEOUT:            return SCARD11_READER_TIMEOUT;
+    case (u32)SCARD_E_CANCELLED:          return SCARD11_READER_CANCELLED;
+    case (u32)SCARD_E_UNKNOWN_READER:     return SCARD11_READER_UNKNOWN;
+    case (u32)SCARD_E_NO_SERVICE:
+    case (u32)SCARD_E_SERVICE_STOPPED:
+    case (u32)SCARD_E_INVALID_HANDLE:
+    case (u32)SCARD_E_SYSTEM_CANCELLED:   return SCARD11_READER_DOWN;
+    case (u32)SCARD_W_REMOVED_CARD:
+    case (u32)SCARD_E_NO_SMARTCARD:
+    case (u32)SCARD_E_READER_UNAVAILABLE:
+    case (u32)SCARD_E_INVALID_VALUE:
+    case (u32)SCARD_E_NOT_TRANSACTED:     return SCARD11_READER_REMOVED;
+    default:
+        os_log("PC/SC error %08lx", (unsigned long)(u32)rv);
+        return SCARD11_READER_FAILED;
+    }
+}
+
+// The same for a connection: whatever ends it is a removal.
+static int reader_conn_code(LONG rv)
+{
+    int code = reader_code(rv);
+    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_UNKNOWN ||
+        code == SCARD11_READER_MUTE ||
+        code == SCARD11_READER_CANCELLED)
+        return SCARD11_READER_REMOVED;
+    return code;
+}
+
+static int scard11_reader_start(void **context)
+{
+    SCARDCONTEXT c = 0;
+    LONG rv = SCardEstablishContext(SCARD_SCOPE_USER, NULL, NULL, &c);
+    *context = (void *)(uintptr_t)c;
+    return rv == SCARD_S_SUCCESS ? SCARD11_READER_OK : SCARD11_READER_DOWN;
+}
+
+static void scard11_reader_stop(void *context)
+{
+    SCardReleaseContext((SCARDCONTEXT)(uintptr_t)context);
+}
+
+static int scard11_reader_list(void *context, char *names, size_t *len)
+{
+    DWORD n = (DWORD)*len;
+    LONG rv = SCardListReaders((SCARDCONTEXT)(uintptr_t)context, NULL, names, &n);
+    if ((u32)rv == (u32)SCARD_E_NO_READERS_AVAILABLE || (rv == SCARD_S_SUCCESS && !n)) {
+        if (!*len) return SCARD11_READER_FAILED;
+        *names = 0;
+        n = 1;
+        rv = SCARD_S_SUCCESS;
+    }
+    *len = n;
+    return reader_code(rv);
+}
+
+static u32 reader_state_flags(DWORD event)
+{
+    u32 flags = READER_COUNTS ? SCARD11_READER_COUNTED | (u32)(event & 0xffff0000u) : 0;
+    if (event & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE))
+        return flags | SCARD11_READER_GONE;
+    if (event & SCARD_STATE_PRESENT) flags |= SCARD11_READER_PRESENT;
+    if (event & SCARD_STATE_MUTE)    flags |= SCARD11_READER_CARD_MUTE;
+    return flags;
+}
+
+static DWORD reader_known_state(u32 known)
+{
+    DWORD state = READER_COUNTS ? (DWORD)(known & 0xffff0000u) : 0;
+    if (known & SCARD11_READER_GONE) return state | SCARD_STATE_UNAVAILABLE;
+    if (known & SCARD11_READER_CARD_MUTE) state |= SCARD_STATE_MUTE;
+    return state | (known & SCARD11_READER_PRESENT ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY);
+}
+
+// A wait also watches for readers that come, where the backend has a pseudo-reader for that.
+static int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
+                               uint32_t timeout_ms)
+{
+    SCARD_READERSTATE states[SCARD11_READERS_MAX + 1];
+    DWORD count = (DWORD)n;
+    memset(states, 0, sizeof states);
+    if (n > SCARD11_READERS_MAX) return SCARD11_READER_FAILED;
+    for (size_t i = 0; i < n; i++) {
+        states[i].szReader = readers[i].name;
+        states[i].dwCurrentState = timeout_ms ? reader_known_state(readers[i].known)
+                                              : (DWORD)SCARD_STATE_UNAWARE;
+    }
+    if (READER_PNP && timeout_ms) {
+        states[n].szReader = "\\\\?PnP?\\Notification";
+#if defined(_WIN32)
+        states[n].dwCurrentState = (DWORD)n << 16;      // there: how many readers the caller knows
+#endif
+        count++;
+    }
+    if (!count) return SCARD11_READER_TIMEOUT;          // pcsc-lite would return at once
+    LONG rv = SCardGetStatusChange((SCARDCONTEXT)(uintptr_t)context, timeout_ms, states, count);
+    for (size_t i = 0; i < n; i++) readers[i].state = reader_state_flags(states[i].dwEventState);
+    if (!timeout_ms && (u32)rv == (u32)SCARD_E_TIMEOUT) rv = SCARD_S_SUCCESS;
+    return reader_code(rv);
+}
+
+static void scard11_reader_cancel(void *context)
+{
+    SCardCancel((SCARDCONTEXT)(uintptr_t)context);
+}
+
+// Asks for a feature of PC/SC part 10: GET_FEATURE_REQUEST lists { tag, 4, control code }.
+static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
+                                  uint8_t *out, size_t *out_len)
+{
+    struct reader_pcsc *c = conn;
+    u8 list[256];
+    DWORD n = 0, got = 0;
+    LONG rv = SCardControl(c->handle, READER_FEATURE_REQUEST, NULL, 0, list, sizeof list, &n);
+    if (rv != SCARD_S_SUCCESS || n > sizeof list) return SCARD11_READER_REFUSED;
+    for (size_t i = 0; i + 6 <= n; i += 6) {
+        if (list[i] != feature || list[i + 1] != 4) continue;
+        DWORD code = (DWORD)bytes_number(bytes_of(list + i + 2, 4));
+        rv = SCardControl(c->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
+        if (rv == SCARD_S_SUCCESS && got > *out_len) return SCARD11_READER_FAILED;
+        *out_len = got;
+        return reader_conn_code(rv);
+    }
+    return SCARD11_READER_REFUSED;
+}
+
+// The longest APDU that the reader takes (dwMaxAPDUDataSize, little-endian), or 0.
+static u32 reader_max_data(struct reader_pcsc *c)
+{
+    u8 list[256];
+    size_t n = sizeof list;
+    if (scard11_reader_control(c, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return 0;
+    for (size_t i = 0; i + 2 <= n && i + 2 + list[i + 1] <= n; i += 2u + list[i + 1]) {
+        const u8 *v = list + i + 2;
+        if (list[i] == READER_MAX_APDU && list[i + 1] == 4)
+            return (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+    }
+    return 0;
+}
+
+static void scard11_reader_disconnect(void *conn, int reset)
+{
+    struct reader_pcsc *c = conn;
+    SCardDisconnect(c->handle, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
+    SCardReleaseContext(c->context);
+    arena_block_free(c, sizeof *c);
+}
+
+static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWORD share)
+{
+    DWORD protocols = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1;
+    struct reader_pcsc *c = arena_block_new(sizeof *c);
+    if (!c) return SCARD_E_NO_MEMORY;
+    LONG rv = SCardEstablishContext(SCARD_SCOPE_USER, NULL, NULL, &c->context);
+    if (rv != SCARD_S_SUCCESS) {
+        arena_block_free(c, sizeof *c);
+        return rv;
+    }
+    c->share = share;
+    strncpy(c->name, name, sizeof c->name - 1);
+    rv = SCardConnect(c->context, name, share, protocols, &c->handle, &c->protocol);
+    if (rv != SCARD_S_SUCCESS) {
+        SCardReleaseContext(c->context);
+        arena_block_free(c, sizeof *c);
+        return rv;
+    }
+    *conn = c;
+    return rv;
+}
+
+static int scard11_reader_connect(void **conn, const char *name, int exclusive,
+                                  struct scard11_reader_card *card)
+{
+    struct reader_pcsc *c = *conn;
+    DWORD share = exclusive ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
+    DWORD atr_len = sizeof card->atr, protocol = 0, state = 0, name_len = 0;
+    LONG rv;
+
+    memset(card, 0, sizeof *card);
+    if (c) {
+        rv = SCardReconnect(c->handle, c->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                            SCARD_LEAVE_CARD, &c->protocol);
+        if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
+    } else {
+        rv = reader_connect_new(&c, name, share);
+        if (rv != SCARD_S_SUCCESS) {
+            int code = reader_code(rv);
+            return code == SCARD11_READER_UNKNOWN ? SCARD11_READER_REMOVED : code;
+        }
+        *conn = c;
+    }
+    rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
+    card->atr_len = rv == SCARD_S_SUCCESS && atr_len <= sizeof card->atr ? atr_len : 0;
+    card->protocol = c->protocol == SCARD_PROTOCOL_T0 ? 0 : 1;
+    card->max_data = reader_max_data(c);
+    return SCARD11_READER_OK;
+}
+
+static int scard11_reader_status(void *conn, uint32_t *flags)
+{
+    struct reader_pcsc *c = conn;
+    DWORD state = 0, protocol = 0, name_len = 0, atr_len = 0;
+    LONG rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, NULL, &atr_len);
+    *flags = 0;
+    if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
+#if defined(_WIN32)
+    // SCardStatus has an enumeration and no count there: the count comes from a look.
+    struct scard11_reader_state look = { c->name, 0, 0 };
+    int code = scard11_reader_wait((void *)(uintptr_t)c->context, &look, 1, 0);
+    *flags = look.state;
+    return code == SCARD11_READER_OK ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
+#else
+    if (READER_COUNTS) *flags = SCARD11_READER_COUNTED | (u32)(state & 0xffff0000u);
+    if (state & SCARD_PRESENT) *flags |= SCARD11_READER_PRESENT;
+    return SCARD11_READER_OK;
+#endif
+}
+
+static int scard11_reader_begin(void *conn)
+{
+    struct reader_pcsc *c = conn;
+    return reader_conn_code(SCardBeginTransaction(c->handle));
+}
+
+static int scard11_reader_end(void *conn)
+{
+    struct reader_pcsc *c = conn;
+    return reader_conn_code(SCardEndTransaction(c->handle, SCARD_LEAVE_CARD));
+}
+
+static int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
+                                   uint8_t *rsp, size_t *rsp_len)
+{
+    struct reader_pcsc *c = conn;
+    DWORD n = (DWORD)*rsp_len;
+    LONG rv = SCardTransmit(c->handle, c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0
+                            : SCARD_PCI_T1,
+                            cmd, (DWORD)cmd_len, NULL, rsp, &n);
+    *rsp_len = n;
+    return reader_conn_code(rv);
+}
+#endif
+
+// ---- What the rest of the file calls ----
+
+static st reader_st(int code)
+{
+    switch (code) {
+    case SCARD11_READER_OK:        return ST_OK;
+    case SCARD11_READER_REMOVED:   return ST_CARD_REMOVED;
+    case SCARD11_READER_RESET:     return ST_CARD_RESET;
+    case SCARD11_READER_BUSY:      return ST_CARD_BUSY;
+    case SCARD11_READER_MUTE:      return ST_UNKNOWN_TOKEN;
+    case SCARD11_READER_TIMEOUT:
+    case SCARD11_READER_CANCELLED: return ST_NO_EVENT;
+    case SCARD11_READER_UNKNOWN:   return ST_NOT_FOUND;
+    case SCARD11_READER_DOWN:      return ST_NO_TOKEN;
+    case SCARD11_READER_REFUSED:   return ST_NOT_SUPPORTED;
+    default:                       return ST_READER;
+    }
+}
+
+/* ================================================================================================
+ * MARK: - >>apdu
+ * Command encoding.
+ *
+ * Owns    struct apdu; the four cases, short and extended, and what T=0 makes of them
+ * Names   apdu_
+ * Specs   ISO 7816-3:2006 12.1 (cases), ISO 7816-4:2020 5.1
+ * Tests   tests/apdu.c
+ * ==============================================================================================*/
+
+#define CLA_CHAIN        0x10
+#define INS_VERIFY       0x20
+#define INS_CHANGE       0x24
+#define INS_UNBLOCK      0x2c
+#define INS_GENERAL_AUTH 0x87
+#define INS_SELECT       0xa4
+#define INS_GET_RESPONSE 0xc0
+#define INS_GET_DATA     0xcb
+
+#define APDU_LE_SHORT    256            // all that a short answer holds
+#define APDU_LE_ALL      65536          // all there is: extended where possible, else as SHORT
+
+struct apdu {
+    u8    cla, ins, p1, p2;
+    bytes data;             // command data; empty: no Lc
+    u32   le;               // bytes wanted, 1..65536; 0: no Le
+    bool  secret_in;        // data holds a PIN or a key: not for the log
+    bool  secret_out;       // the answer does: not for the log, wiped when copied
+};
+
+static bool apdu_is_long(const struct apdu *a)
+{
+    return a->data.n > 255 || a->le > APDU_LE_SHORT;
+}
+
+// Encodes for the protocol. T=0 has no Le beside data (the answer is fetched by GET RESPONSE) and
+// no command of four bytes.
+static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bool t0)
+{
+    u32 le = extended || a->le <= APDU_LE_SHORT ? a->le : APDU_LE_SHORT;
+
+    buf_put(out, BYTES(a->cla, a->ins, a->p1, a->p2));
+    if (t0 && a->data.n) le = 0;
+    if (t0 && !a->data.n && !le) buf_put8(out, 0);
+    if (extended && (a->data.n || le)) buf_put8(out, 0);
+    if (a->data.n) {
+        if (extended) buf_put8(out, (unsigned)(a->data.n >> 8));
+        buf_put8(out, (unsigned)a->data.n);
+        buf_put(out, a->data);
+    }
+    if (le && extended) buf_put8(out, le >> 8);
+    if (le) buf_put8(out, le);
+}
+
+/* ================================================================================================
+ * MARK: - >>link
+ * One connection to one card: exchanges commands until the card is gone.
+ *
+ * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; transactions; the log
+ *         of commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
+ * Uses    >>reader >>apdu
+ * Names   link_
+ * Specs   ISO 7816-4:2020 5.3 (chaining, GET RESPONSE), 5.6 (status words)
+ * Tests   tests/link.c
+ * ==============================================================================================*/
+
+#define LINK_COMMAND 4352               // room for one encoded command: what is longer is chained
+
+// What the library counts for a reader; scard11_stats hands it out.
+struct link_count {
+    u64 commands, sent, received, connects;
+};
+
+struct link {
+    void *conn;             // the reader's side; NULL: not connected
+    const char *name;       // of the reader
+    u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
+    // SCARD11_ANSWER bytes: the whole response, whatever the caller has room for
+    u8   *answer;
+    bool *reader_short;     // the reader failed on extended length: kept over the cards in it
+    struct link_count *count;
+    u32  max_data;          // longest command data to send in one piece, extended, in bytes
+    u16  sw;                // status word of the last response
+    bool t0;
+    bool exclusive;         // no transactions needed
+    bool extended;          // card and reader take extended length, as far as known
+    bool extended_proven;   // and one such command was answered
+    bool open;              // a transaction is open
+    bool broken;            // a transmit failed, not by removal: the card is reset when we let go
+    bool dead;              // the card was seen to be gone: only disconnecting is left
+    u8   atr[36];
+    size_t atr_len;
+};
+
+// Does the card say that it takes extended length? ISO 7816-4:2020, 12.1.1.9: historical bytes in
+// compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
+static bool link_atr_extended(bytes atr)
+{
+    if (atr.n < 2) return false;
+    size_t hist = atr.p[1] & 15, at = 2;
+    for (u8 y = atr.p[1] >> 4; y && at < atr.n; ) {     // interface bytes: TDi says which follow
+        u8 next = 0;
+        for (int bit = 0; bit < 3; bit++) at += y >> bit & 1;
+        if (y & 8) next = at < atr.n ? atr.p[at++] >> 4 : 0;
+        y = next;
+    }
+    bytes h = bytes_head(bytes_from(atr, at), hist);
+    if (!h.n || (*h.p != 0x00 && *h.p != 0x80)) return true;
+    for (h = bytes_from(h, 1); h.n; h = bytes_from(h, 1u + (*h.p & 15)))
+        if (*h.p == 0x73 && h.n >= 4) return h.p[3] & 0x40;
+    return true;
+}
+
+// Connects, or takes a connection up again after a reset.
+static st link_connect(struct link *l, bool exclusive)
+{
+    struct scard11_reader_card card = { .atr_len = 0 };
+    bool was_open = l->conn && l->open;
+    if (l->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
+    if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
+    if (s) return s;
+    if (was_open) scard11_reader_end(l->conn);          // it outlived the reset
+    l->count->connects++;
+    l->exclusive = exclusive;
+    l->open = false;
+    l->t0 = !card.protocol;
+    l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
+    memcpy(l->atr, card.atr, l->atr_len);
+    if (!l->extended_proven)
+        l->extended = !l->t0 && SCARD11_ANSWER > 258 && !*l->reader_short &&
+                      (!card.max_data || card.max_data > 261) &&
+                          link_atr_extended(bytes_of(l->atr, l->atr_len));
+    l->max_data = LINK_COMMAND - 16;
+    if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
+    return ST_OK;
+}
+
+static void link_disconnect(struct link *l, bool reset)
+{
+    if (!l->conn) return;
+    if (l->open && !l->dead) scard11_reader_end(l->conn);
+    scard11_reader_disconnect(l->conn, reset || l->broken);
+    l->conn = NULL;
+    l->open = l->broken = l->dead = false;
+}
+
+// Notes what an error of the connection means for it, and passes the error on.
+static st link_failed(struct link *l, st s)
+{
+    if (s == ST_READER) l->broken = true;
+    if (s == ST_CARD_REMOVED) l->dead = true;
+    if (s) os_log("%s: %s", l->name, st_text(s));
+    return s;
+}
+
+// Keeps other programs off until link_end. ST_CARD_RESET: one of them reset the card before.
+static st link_begin(struct link *l)
+{
+    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    if (l->exclusive || l->open) return ST_OK;
+    TRY(link_failed(l, reader_st(scard11_reader_begin(l->conn))));
+    l->open = true;
+    return ST_OK;
+}
+
+static void link_end(struct link *l)
+{
+    if (l->conn && l->open && !l->dead) scard11_reader_end(l->conn);
+    l->open = false;
+}
+
+// The state of the reader, as the connection sees it.
+static st link_status(struct link *l, u32 *state)
+{
+    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_status(l->conn, state));
+    if (s == ST_CARD_REMOVED) l->dead = true;
+    return s;
+}
+
+static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
+{
+#if SCARD11_TRACE
+    if (!os_log_to) return;
+    if (cmd->secret_in) {
+        os_log_hex("> ", bytes_head(encoded, 4));
+        os_log("    with %lu bytes that stay out of the log", (unsigned long)cmd->data.n);
+    } else {
+        os_log_hex("> ", encoded);
+    }
+    if (cmd->secret_out && answer.n > 2) os_log("< %lu bytes that stay out of the log, %04x",
+                                                (unsigned long)answer.n - 2, l->sw);
+    else                                 os_log_hex("< ", answer);
+#else
+    (void)l; (void)cmd; (void)encoded; (void)answer;
+#endif
+}
+
+// Sends one command as it is and appends the response data to rsp. ST_OK says that the card
+// answered; what it answered is in l->sw.
+static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
+{
+    struct buf out = buf_on(l->raw, LINK_COMMAND);
+    bool extended = l->extended && apdu_is_long(cmd);
+    size_t got = SCARD11_ANSWER;
+
+    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    apdu_encode(&out, cmd, extended, l->t0);
+    st s = out.full ? ST_DATA_LEN
+                    : reader_st(scard11_reader_transmit(l->conn, out.p, out.n, l->answer, &got));
+    l->count->commands++;
+    l->count->sent += out.n;
+    if (!s && (got < 2 || got > SCARD11_ANSWER)) s = ST_READER;
+    if (s) {
+        mem_wipe(l->raw, out.n);
+        if (extended && !l->extended_proven && s != ST_CARD_RESET) *l->reader_short = true;
+        return link_failed(l, s);
+    }
+    l->count->received += got;
+    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+    if (extended && l->sw != 0x6700) l->extended_proven = true;
+    link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
+    mem_wipe(l->raw, out.n);
+    buf_put(rsp, bytes_of(l->answer, got - 2));
+    if (cmd->secret_out) mem_wipe(l->answer, got);
+    return ST_OK;
+}
+
+// Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
+// cmd.
+static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
+{
+    size_t most = l->extended ? l->max_data : 255;
+    for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
+        struct apdu head = *cmd;
+        head.cla |= CLA_CHAIN;
+        head.data.n = most;
+        head.le = 0;
+        TRY(link_transmit(l, &head, rsp));
+        if (l->sw != 0x9000) return ST_SW(l->sw);
+    }
+    return ST_OK;
+}
+
+// Runs one command to its end: short or extended, a chain for long data, then the whole response.
+// Returns ST_OK for 9000, else the status word, with the data that came before it in rsp.
+static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
+{
+    struct apdu last = *cmd;
+    size_t start = rsp->n;
+
+    TRY(link_chain(l, &last, rsp));
+    TRY(link_transmit(l, &last, rsp));
+    if (l->sw == 0x6700 && l->extended && !l->extended_proven && apdu_is_long(&last)) {
+        l->extended = false;                            // the card promised what it cannot do
+        rsp->n = start;
+        last = *cmd;
+        TRY(link_chain(l, &last, rsp));
+        TRY(link_transmit(l, &last, rsp));
+    }
+    if (l->sw >> 8 == 0x6c) {                           // wrong Le; the card says which it wants
+        last.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+        rsp->n = start;
+        TRY(link_transmit(l, &last, rsp));
+    }
+    // that much more is waiting (0: 256 or more)
+    while (l->sw >> 8 == 0x61) {
+        struct apdu more = { .cla = cmd->cla, .ins = INS_GET_RESPONSE,
+                             .secret_out = cmd->secret_out };
+        size_t before = rsp->n;
+        more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+        TRY(link_transmit(l, &more, rsp));
+        if (l->sw >> 8 == 0x6c) {
+            more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+            TRY(link_transmit(l, &more, rsp));
+        }
+        if (rsp->full) return ST_CARD_MEMORY;
+        if (rsp->n == before && l->sw >> 8 == 0x61) return ST_PROTOCOL;
+    }
+    if (rsp->full) return ST_CARD_MEMORY;
+    return ST_SW(l->sw);
+}
+
+/* ================================================================================================
+ * MARK: - >>iso
+ * ISO 7816-4 commands, one function each.
+ *
+ * Owns    the meaning of each command's status words
+ * Uses    >>apdu >>link
+ * Names   iso_
+ * Specs   ISO 7816-4:2020 11.1.1 (SELECT), 11.5 (VERIFY and its kin), 11.3.4 (GET DATA)
+ * Tests   tests/iso.c
+ * ==============================================================================================*/
+
+// SELECT by AID. ST_NOT_FOUND for every answer but yes: cards say no in many ways (6A82, 6D00,
+// 6999, 6986). What the card tells of the application is appended to fci.
+static st iso_select_aid(struct link *l, bytes aid, struct buf *fci)
+{
+    struct apdu cmd = { .ins = INS_SELECT, .p1 = 0x04, .data = aid, .le = APDU_LE_SHORT };
+    st s = link_exchange(l, &cmd, fci);
+    return s > ST_COUNT ? ST_NOT_FOUND : s;
+}
+
+// What the status word of VERIFY and its kin says of a PIN. tries gets the tries left, or stays.
+static st iso_pin_status(st s, int *tries)
+{
+    if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
+    if (s == 0x6983 || s == 0x6984) *tries = 0;
+    if ((s & 0xff00) == 0x6300) return (s & 0xfff0) == 0x63c0 && !*tries ? ST_PIN_LOCKED
+        : ST_PIN_INCORRECT;
+    if (s == 0x6983 || s == 0x6984) return ST_PIN_LOCKED;
+    if (s == 0x6982) return ST_PIN_INCORRECT;
+    if (s == 0x6a80 || s == 0x6700) return ST_PIN_LEN;
+    if (s == 0x6a88 || s == 0x6a82) return ST_PIN_MISSING;
+    return s;
+}
+
+// VERIFY: presents a PIN, padded as the card wants it. An empty one asks how many tries are left.
+static st iso_verify(struct link *l, u8 pin_ref, bytes pin, int *tries)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_VERIFY, .p2 = pin_ref, .data = pin, .secret_in = pin.n > 0 };
+    return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
+}
+
+// VERIFY with P1 FF: the card forgets that the PIN was verified. ISO 7816-4:2020, 11.5.6.
+static st iso_logout(struct link *l, u8 pin_ref)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_VERIFY, .p1 = 0xff, .p2 = pin_ref };
+    return link_exchange(l, &cmd, &rsp);
+}
+
+// CHANGE REFERENCE DATA or RESET RETRY COUNTER: both is the old (or the PUK) and then the new PIN.
+static st iso_pin_change(struct link *l, u8 ins, u8 pin_ref, bytes both, int *tries)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = ins, .p2 = pin_ref, .data = both, .secret_in = true };
+    return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
+}
+
+// GET DATA (odd instruction): the data object that a tag list 5C names.
+static st iso_get_data(struct link *l, u16 file, bytes tag_list, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file,
+                        .data = tag_list, .le = APDU_LE_ALL };
+    st s = link_exchange(l, &cmd, out);
+    if (s == 0x6a82 || s == 0x6a88) return ST_NOT_FOUND;
+    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    return s;
+}
+
+/* ================================================================================================
+ * MARK: - >>card
+ * The card model, and what a driver is.
+ *
+ * Owns    struct card, struct token, struct pin, struct object, struct query, struct driver; the
+ *         table of objects; the check of a signature that was made on trust
+ * Uses    >>x509 >>alg >>cipher >>link
+ * Names   card_
+ * Tests   tests/card.c
+ * ==============================================================================================*/
+
+#define CARD_OBJECT_PAGE   16
+#define CARD_OBJECT_PAGES  ((HANDLE_INDEX_MASK + 1) / CARD_OBJECT_PAGE)
+#define CARD_SESSION_PAGE  16
+#define CARD_SESSION_PAGES 256          // more than any SCARD11_READERS_MAX leaves
+
+struct card;
+struct token;
+struct object;
+struct session;                         // of >>session; the table of them is in the card's arena
+
+// A PIN of the card. tries: left, as far as known.
+struct pin {
+    u8   reference;
+    u8   min, max;          // lengths that the card takes, in bytes
+    u8   padded;            // to how many bytes; 0: not
+    u8   pad;               // with what
+    int  tries;             // left; -1: the card did not say
+    int  tries_max;         // the most that was ever seen
+    bool missing;           // the card has no such PIN yet
+};
+
+// What a search can match, as far as a driver can use it to read less.
+struct query {
+    bool any_class;
+    CK_OBJECT_CLASS class;
+    bool any_id;
+    bytes id;
+    bool logged_in;         // private objects can be seen
+};
+
+enum card_pin_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
+
+// A kind of token. A NULL member is something its cards cannot do: ST_NOT_SUPPORTED. All are called
+// in a transaction. Where card->sure is false another program may have selected another
+// application.
+struct driver {
+    const char *name;       // CK_TOKEN_INFO.model, and the log
+    // Finding out, as late as possible.
+    st (*probe)   (struct card *, struct token *);      // ST_NOT_MINE: ask the next driver
+    st (*select)  (struct card *, struct token *);      // again, after another program or token
+    st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
+    st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
+    st (*read)    (struct card *, struct object *, struct scratch); // its value, its policy
+    // PINs. login and set_pin leave the tries left in pin->tries; the PIN fits pin->min and max.
+    st (*login)   (struct card *, struct token *, struct pin *, bytes secret);
+    st (*logout)  (struct card *, struct token *);
+    st (*set_pin) (struct card *, struct token *, struct pin *, enum card_pin_change, bytes old,
+                   bytes fresh);
+    // Keys. in is hashed and padded as alg_use says; out has room for what the key can give.
+    st (*sign)    (struct card *, struct object *, const struct alg_use *, bytes in, struct scratch,
+                   struct buf *out);
+    st (*decrypt) (struct card *, struct object *, const struct alg_use *, bytes in, struct scratch,
+                   struct buf *out);
+    st (*derive)  (struct card *, struct object *, bytes peer_point, struct scratch,
+                   struct buf *out);
+    st (*random)  (struct card *, struct token *, u8 *out, size_t n);
+};
+
+// What a key may be used for, and the kinds of keys of a token.
+#define CARD_TYPE(t) (1u << (t))
+#define CARD_SIGN    1u
+#define CARD_DECRYPT 2u
+#define CARD_DERIVE  4u
+
+// What PKCS#11 sees of a card. A free entry has handle 0.
+struct object {
+    CK_OBJECT_HANDLE handle;        // what the application holds
+    CK_OBJECT_CLASS class;
+    struct token *token;
+    CK_SESSION_HANDLE owner;        // a session object's session; 0: it is on the card
+    u64   login_epoch;              // a private session object goes with the login it was made in
+    bool  private;                  // not seen before login
+    bool  no_pin;                   // the key works without a PIN
+    bool  always_auth;              // the PIN before each signature
+    bool  unread;                   // driver->read has not been asked for the rest yet
+    u32   use;                      // CARD_SIGN ...
+    u32   ref;                      // the driver's: key reference, data object
+    bytes id;                       // CKA_ID
+    bytes label, application, oid;  // text; DER
+    const struct alg_key *key;      // of a key; shared between its private and its public half
+    bytes value;                    // certificate, data
+    const struct x509 *x509;        // of a certificate, or of the key's certificate
+    struct chain attributes;        // of a session object: type, length, value, one after the other
+};
+
+// One application on the card with its user PIN: what PKCS#11 calls a token.
+struct token {
+    const struct driver *driver;
+    void *state;                    // the driver's
+    u32   index;                    // of the slot in its reader
+    bool  opened;                   // driver->open was asked
+    struct pin pin;
+    bool  login;                    // the user PIN is verified, as far as we know
+    u64   login_epoch;              // changes with each login and logout
+    u32   session_count, rw_count;
+    u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
+    char  label[33], serial[17], maker[33];
+    CK_VERSION hardware, firmware;
+};
+
+// Everything known about one inserted card. It and all that it points to is in its arena, and is
+// gone at once when the card is.
+struct card {
+    struct arena arena;
+    struct link link;
+    u64  epoch;                     // of this insertion
+    u64  look_ms;                   // when PC/SC was last asked whether it is still there
+    u32  state;                     // of the reader, noted before the connection was made
+    u32  changes;                   // what the reader's count of changes was then
+    bool sure;                      // current is selected: we did it in this transaction
+    u32  token_count;
+    struct token tokens[SCARD11_READER_SLOTS];
+    struct token *current;          // the token whose application we selected last
+    struct session *open_op;        // whose context login keeps a transaction open
+    struct session *sessions[CARD_SESSION_PAGES];
+    struct object *objects[CARD_OBJECT_PAGES];
+    u32  object_count;              // entries ever used
+};
+
+static struct object *card_object_at(const struct card *c, u32 i)
+{
+    return i < c->object_count ? &c->objects[i / CARD_OBJECT_PAGE][i % CARD_OBJECT_PAGE] : NULL;
+}
+
+// Is it there for this token's sessions? A private session object goes with its login.
+static bool card_object_alive(const struct object *o)
+{
+    return o->handle && (!o->owner || !o->private || o->login_epoch == o->token->login_epoch);
+}
+
+// The object of a handle, or NULL: none any more, of another card, of another token, or hidden.
+static struct object *card_find(const struct card *c, const struct token *t, CK_OBJECT_HANDLE h)
+{
+    struct object *o = card_object_at(c, handle_index(h));
+    if (!h || !o || o->handle != h || o->token != t || !card_object_alive(o)) return NULL;
+    return o->private && !t->login ? NULL : o;
+}
+
+static void card_drop(struct card *c, struct object *o)
+{
+    arena_chain_drop(&c->arena, &o->attributes);
+    mem_wipe(o, sizeof *o);
+}
+
+// Gives back what private session objects of an earlier login hold.
+static void card_sweep(struct card *c)
+{
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (o->handle && !card_object_alive(o)) card_drop(c, o);
+    }
+}
+
+// Makes sure that the next n card_add find room.
+static st card_reserve(struct card *c, u32 n)
+{
+    for (u32 i = 0; i < c->object_count && n; i++)
+        if (!card_object_at(c, i)->handle) n--;
+    u32 page = (c->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
+    for (u32 end = c->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
+        if (page >= CARD_OBJECT_PAGES) return ST_CARD_MEMORY;
+        if (!c->objects[page]) c->objects[page] = ARENA_NEW(&c->arena, struct object,
+                                                            CARD_OBJECT_PAGE);
+        if (!c->objects[page]) return ST_CARD_MEMORY;
+    }
+    return ST_OK;
+}
+
+// A new object with a handle of this epoch, or NULL. Those found on the card share the card's
+// epoch.
+static struct object *card_add(struct card *c, struct token *t, CK_OBJECT_CLASS class, u64 epoch)
+{
+    u32 i = 0;
+    if (card_reserve(c, 1)) return NULL;
+    while (i < c->object_count && card_object_at(c, i)->handle) i++;
+    if (i == c->object_count) c->object_count++;
+    else if (epoch == c->epoch) epoch = handle_new_epoch();     // an entry that was used before
+    struct object *o = card_object_at(c, i);
+    *o = (struct object){ .handle = handle_make(epoch, i), .class = class, .token = t };
+    return o;
+}
+
+// The login is gone: sessions are public again, private session objects and operations end. Nothing
+// is walked: they carry the epoch of the login they were made in.
+static void card_login_lost(struct token *t)
+{
+    t->login = false;
+    t->login_epoch++;
+}
+
+// Private objects get new handles: after C_Logout the old ones are refused.
+static void card_renew_private(struct card *c, const struct token *t)
+{
+    u64 epoch = handle_new_epoch();
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (o->handle && o->token == t && o->private) o->handle = handle_make(epoch, i);
+    }
+}
+
+// Pads a PIN as the card wants it.
+static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
+{
+    buf_put(out, secret);
+    if (secret.n < p->padded) buf_fill(out, p->pad, p->padded - secret.n);
+}
+
+// Does a signature that the card gave on trust verify? Where the host cannot tell: yes.
+static bool card_signature_good(const struct alg_key *key, const struct alg_use *use, bytes in,
+                                bytes signature, struct scratch scratch)
+{
+    st s = cipher_verify(key, use, in, signature, scratch);
+    return !s || s == ST_NOT_SUPPORTED;
+}
+
+// A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
+// The entries were reserved. x509 NULL: a key without a certificate.
+static struct object *card_add_key(struct card *c, const struct object *like,
+                                   const struct x509 *x509)
+{
+    static const CK_OBJECT_CLASS class[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
+    struct object *private = NULL;
+    for (size_t i = x509 ? 0 : 1; i < COUNT(class); i++) {
+        if (class[i] != CKO_CERTIFICATE && !like->key) continue;
+        struct object *o = card_add(c, like->token, class[i], c->epoch);
+        if (!o) return NULL;
+        CK_OBJECT_HANDLE handle = o->handle;
+        *o = *like;
+        o->handle = handle;
+        o->class = class[i];
+        o->x509 = x509;
+        if (class[i] == CKO_CERTIFICATE) o->value = x509->whole;
+        if (class[i] == CKO_PRIVATE_KEY) { private = o; continue; }
+        o->private = o->always_auth = o->unread = false;
+    }
+    return private;
+}
+
+/* ================================================================================================
+ * MARK: - >>piv
+ * Driver: PIV cards, with YubiKey's extensions.
+ *
+ * Owns    driver_piv
+ * Uses    >>tlv >>x509 >>zlib >>alg >>pad >>apdu >>link >>iso >>card
+ * Names   piv_
+ * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
+ * Tests   tests/piv.c
+ * ==============================================================================================*/
+
+#if SCARD11_PIV
+
+// The application's AID without version and, for selecting, without what follows the PIX.
+#define PIV_AID           BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00)
+#define PIV_AID_SHORT     BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00)
+#define PIV_PIN           0x80
+#define PIV_GLOBAL_PIN    0x00
+#define PIV_FILE          0x3fff
+#define PIV_INS_METADATA  0xf7
+#define PIV_TAG_AUTH      0x7c          // dynamic authentication template, SP 800-73 part 2, 3.2.4
+#define PIV_TAG_DATA      0x53
+#define PIV_TAG_DISCOVERY 0x7e
+#define PIV_RETIRED       0x82
+#define PIV_RETIRED_COUNT 20
+#define PIV_FIRST_RETIRED 4             // its place in piv_key_list
+#define PIV_ATTESTATION   24
+#define PIV_KEYS          25
+#define PIV_DISCOVERY     0x7e
+#define PIV_CHUID         0x5fc102
+#define PIV_HISTORY       0x5fc10c
+
+// What a key reference is called, and the data object of its certificate (SP 800-73 part 1, table
+// 4). CKA_ID is the place in this list, from 1 on.
+struct piv_slot {
+    u8 ref;
+    u32 object;
+    const char *name;
+    u32 use;
+};
+
+static const struct piv_slot piv_slots[PIV_FIRST_RETIRED] = {
+    { 0x9a, 0x5fc105, "PIV Authentication",  CARD_SIGN },
+    { 0x9c, 0x5fc10a, "Digital Signature",   CARD_SIGN },
+    { 0x9d, 0x5fc10b, "Key Management",      CARD_DECRYPT | CARD_DERIVE },
+    { 0x9e, 0x5fc101, "Card Authentication", CARD_SIGN },
+};
+
+static const char *const piv_retired_names[PIV_RETIRED_COUNT] = {
+    "Retired Key Management 1",  "Retired Key Management 2",  "Retired Key Management 3",
+    "Retired Key Management 4",  "Retired Key Management 5",  "Retired Key Management 6",
+    "Retired Key Management 7",  "Retired Key Management 8",  "Retired Key Management 9",
+    "Retired Key Management 10", "Retired Key Management 11", "Retired Key Management 12",
+    "Retired Key Management 13", "Retired Key Management 14", "Retired Key Management 15",
+    "Retired Key Management 16", "Retired Key Management 17", "Retired Key Management 18",
+    "Retired Key Management 19", "Retired Key Management 20",
+};
+
+// Data objects that are shown without being read. oid: the BER-TLV arcs after 2.16.840.1.101.3.7.
+struct piv_data {
+    u32 object;
+    const char *name;
+    u8 oid[5];
+    u8 oid_len;
+    bool private;                       // wants the PIN
+};
+
+static const struct piv_data piv_data_list[] = {
+    { 0x5fc107, "Card Capability Container",      { 0x01, 0x81, 0x5b, 0x00 }, 4, false },
+    { PIV_CHUID, "Card Holder Unique Identifier", { 0x02, 0x30, 0x00 }, 3, false },
+    { 0x5fc106, "Security Object",                { 0x02, 0x81, 0x10, 0x00 }, 4, false },
+    { 0x5fc109, "Printed Information",            { 0x02, 0x30, 0x01 }, 3, true },
+    { 0x5fc103, "Cardholder Fingerprints",        { 0x02, 0x60, 0x10 }, 3, true },
+    { 0x5fc108, "Cardholder Facial Image",        { 0x02, 0x60, 0x30 }, 3, true },
+};
+
+enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_YES };
+
+struct piv {
+    enum piv_known metadata;            // does the card answer to F7?
+    enum piv_known attestation;         // is it worth asking for F9's certificate?
+    bool history;                       // the key history was read, or is not there
+    bool data_listed;
+    bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
+    u32  retired;                       // bit n: the key history names 82 + n
+    u32  witness;                       // an object known to be there, for piv_be_sure; 0: none
+    bytes witness_value;
+};
+
+static struct piv_slot piv_slot_at(u32 i)
+{
+    if (i < PIV_FIRST_RETIRED) return piv_slots[i];
+    if (i == PIV_ATTESTATION) return (struct piv_slot){ 0xf9, 0x5fff01, "PIV Attestation", 0 };
+    u32 n = i - PIV_FIRST_RETIRED;
+    return (struct piv_slot){ (u8)(PIV_RETIRED + n), 0x5fc10d + n, piv_retired_names[n],
+                              CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
+}
+
+// ---- Selecting, and being sure of it ----
+
+static st piv_select_aid(struct card *c, bytes aid)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    return iso_select_aid(&c->link, aid, &fci);
+}
+
+static st piv_select(struct card *c, struct token *t)
+{
+    c->sure = false;
+    st s = piv_select_aid(c, PIV_AID);
+    if (s == ST_NOT_FOUND) s = piv_select_aid(c, PIV_AID_SHORT);
+    if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
+    if (s) return s;
+    c->sure = true;
+    c->current = t;
+    return ST_OK;
+}
+
+// One data object with its outer tag. Only ST_OK and ST_NOT_FOUND are answers of a PIV application.
+static st piv_get_raw(struct card *c, u32 object, struct buf *out)
+{
+    u8 tag[5];
+    struct buf list = buf_on(tag, sizeof tag);
+    bytes name = bytes_trim(BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object));
+    tlv_put(&list, 0x5c, name);
+    return iso_get_data(&c->link, PIV_FILE, buf_bytes(&list), out);
+}
+
+// After this PIV is selected for certain in this transaction. Without a login a SELECT says so.
+// With one, SELECT would end it on most cards: an object that is known to be there is asked for
+// first.
+static st piv_be_sure(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    if (c->sure) return ST_OK;
+    if (t->login && p->witness) {
+        struct buf out = scratch_rest(&scratch);
+        st s = piv_get_raw(c, p->witness, &out);
+        if (!s && bytes_equal(buf_bytes(&out), p->witness_value)) {
+            c->sure = true;
+            return ST_OK;
+        }
+        if (s && s < ST_COUNT && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN) return s;
+    }
+    bool login = t->login;
+    TRY(piv_select(c, t));
+    if (login) card_login_lost(t);
+    return ST_OK;
+}
+
+// The content of a data object. Read on trust first: an answer in the right tag can only be ours.
+static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
+                  bytes *value)
+{
+    u32 tag = object == PIV_DISCOVERY ? PIV_TAG_DISCOVERY : PIV_TAG_DATA;
+    for (;;) {
+        struct scratch again = *scratch;
+        struct buf out = scratch_rest(&again);
+        st s = piv_get_raw(c, object, &out);
+        if (!s && !tlv_open(buf_bytes(&out), tag, value)) {
+            scratch_keep(&again, &out);
+            *scratch = again;
+            return ST_OK;
+        }
+        if (s && s < ST_COUNT && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN) return s;
+        if (c->sure) return !s ? out.n ? ST_PROTOCOL : ST_NOT_FOUND : s < ST_COUNT ? s
+            : ST_NOT_FOUND;
+        TRY(piv_be_sure(c, t, *scratch));
+    }
+}
+
+// ---- Finding out ----
+
+static st piv_probe(struct card *c, struct token *t)
+{
+    st s = piv_select(c, t);
+    if (s == ST_LOST) return ST_NOT_MINE;
+    if (s) return s;
+    struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
+    if (!p) return ST_CARD_MEMORY;
+    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
+    for (; atr.n; atr = bytes_from(atr, 1))     // "YubiKey", "Yubikey": that one has F9
+        if (bytes_begin(atr, BYTES('Y', 'u', 'b', 'i'))) p->attestation = PIV_YES;
+    t->pin = (struct pin){ .reference = PIV_PIN, .min = 6, .max = 8, .padded = 8, .pad = 0xff,
+                           .tries = -1 };
+    strcpy(t->maker, "PIV");
+    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    return ST_OK;
+}
+
+// Serial and label from the CHUID: the last eight bytes of the GUID, else of the FASC-N
+// (SP 800-73 part 1, 3.1.2).
+static void piv_name(struct token *t, bytes chuid)
+{
+    bytes guid, fascn = BYTES_NONE, from;
+    struct buf serial = buf_on(t->serial, 16), label = buf_on(t->label, 32);
+    tlv_find(chuid, 0x30, &fascn);
+    from = tlv_find(chuid, 0x34, &guid) && guid.n == 16 && bytes_trim(guid).n ? guid : fascn;
+    buf_put_hex(&serial, bytes_from(from, from.n > 8 ? from.n - 8 : 0));
+    buf_put_text(&label, "PIV");
+    if (serial.n) {
+        buf_put_text(&label, " ");
+        buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+    }
+}
+
+// Notes an object that is there, to recognise the application by later.
+static st piv_note_witness(struct card *c, struct piv *p, u32 object, u32 tag, bytes value,
+                           struct scratch scratch)
+{
+    struct buf whole = scratch_buf(&scratch, value.n + 8);
+    if (p->witness || value.n > 256) return ST_OK;
+    tlv_put(&whole, tag, value);
+    bytes kept = arena_copy(&c->arena, buf_bytes(&whole));
+    if (!kept.p || whole.full) return ST_CARD_MEMORY;
+    p->witness = object;
+    p->witness_value = kept;
+    return ST_OK;
+}
+
+// What C_GetTokenInfo needs: serial, which PIN, tries left. Three commands.
+static st piv_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    struct scratch again = scratch;
+    bytes value, policy;
+
+    st s = piv_get(c, t, PIV_CHUID, &again, &value);
+    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+    piv_name(t, s ? BYTES_NONE : value);
+    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, PIV_TAG_DATA, value, again));
+
+    // PIN usage policy, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte
+    // 20: the global PIN is the one to ask for.
+    again = scratch;
+    s = piv_get(c, t, PIV_DISCOVERY, &again, &value);
+    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+    if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
+        (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
+        t->pin.reference = PIV_GLOBAL_PIN;
+    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, PIV_TAG_DISCOVERY, value, again));
+
+    if (t->login) return ST_OK;                 // never ask while logged in
+    s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
+    if (s && s < ST_COUNT && s != ST_PIN_INCORRECT && s != ST_PIN_LOCKED && s != ST_PIN_MISSING &&
+        s != ST_PIN_LEN) return s;
+    t->pin.missing = s == ST_PIN_MISSING;
+    if (t->pin.tries > t->pin.tries_max) t->pin.tries_max = t->pin.tries;
+    return ST_OK;
+}
+
+// YubiKey's metadata of a key (F7): algorithm, PIN policy, public key. ST_NOT_FOUND: no such key,
+// or no such command.
+static st piv_get_metadata(struct card *c, struct token *t, u8 ref, struct scratch *scratch,
+                           bytes *value)
+{
+    struct piv *p = t->state;
+    struct apdu cmd = { .ins = PIV_INS_METADATA, .p2 = ref, .le = APDU_LE_ALL };
+    if (p->metadata == PIV_NO) return ST_NOT_FOUND;
+    struct buf out = scratch_rest(scratch);
+    st s = link_exchange(&c->link, &cmd, &out);
+    *value = scratch_keep(scratch, &out);
+    if (s && s < ST_COUNT) return s;
+    if (!s && p->metadata == PIV_UNKNOWN) p->metadata = PIV_YES;
+    if (c->sure && (s == 0x6d00 || s == 0x6e00)) p->metadata = PIV_NO;
+    return s ? ST_NOT_FOUND : ST_OK;
+}
+
+// The public key in metadata tag 04: 81 modulus 82 exponent, or 86 point (Yubico), for algorithm
+// alg.
+static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
+{
+    static const struct { u8 algorithm; u32 bits; const char *curve; } kind[] = {
+        { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
+        { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
+            { 0xe1, 255, "X25519" },
+    };
+    size_t i = 0;
+    while (i < COUNT(kind) && kind[i].algorithm != algorithm) i++;
+    if (i == COUNT(kind)) return ST_NOT_FOUND;
+    *k = (struct alg_key){ .type = ALG_RSA, .bits = kind[i].bits };
+    if (!kind[i].curve) {
+        if (!tlv_find(public_key, 0x81, &k->modulus) || !tlv_find(public_key, 0x82, &k->exponent))
+            return ST_PROTOCOL;
+        k->modulus = bytes_trim(k->modulus);
+        k->exponent = bytes_trim(k->exponent);
+        return k->modulus.n * 8 == k->bits && k->exponent.n && k->exponent.n <= 8 ? ST_OK
+            : ST_PROTOCOL;
+    }
+    k->curve = alg_curve_named(kind[i].curve);
+    k->type = k->curve->type;
+    if (!tlv_find(public_key, 0x86, &k->point)) return ST_PROTOCOL;
+    return alg_point_good(k->curve, k->point) ? ST_OK : ST_PROTOCOL;
+}
+
+// ---- Keys and certificates ----
+
+// Copies what a key's views point to into the arena.
+static st piv_keep_key(struct card *c, struct alg_key *k, struct scratch scratch)
+{
+    struct buf spki = scratch_buf(&scratch, 1024);
+    if (!k->spki.n) {
+        alg_encode_spki(k, &spki);
+        if (spki.full) return ST_PROTOCOL;
+        k->spki = buf_bytes(&spki);
+    }
+    bytes kept = arena_copy(&c->arena, k->spki);
+    if (!kept.p) return ST_CARD_MEMORY;
+    return alg_parse_spki(kept, k);
+}
+
+// A certificate container: 70 certificate, 71 CertInfo (bit 01 or 80: gzip), FE. SP 800-73 part 1,
+// 3.1.3 ff.
+static st piv_open_certificate(bytes container, struct scratch *scratch, bytes *der)
+{
+    bytes info = BYTES_NONE;
+    if (!tlv_find(container, 0x70, der) || !der->n) return ST_NOT_FOUND;
+    tlv_find(container, 0x71, &info);
+    bool gzip = (info.n && info.p[0] & 0x81) || bytes_begin(*der, BYTES(0x1f, 0x8b));
+    return gzip ? zlib_inflate(*der, scratch, der) : ST_OK;
+}
+
+// Which of the uses that a key could have its certificate allows (RFC 5280, 4.2.1.3).
+static u32 piv_certificate_use(const struct x509 *x, u32 use)
+{
+    u16 bits;
+    if (!x509_key_usage(x, &bits)) return use;
+    use = 0;
+    if (bits & (X509_DIGITAL_SIGNATURE | X509_NON_REPUDIATION)) use |= CARD_SIGN;
+    if (bits & (X509_KEY_ENCIPHERMENT | X509_DATA_ENCIPHERMENT)) use |= CARD_DECRYPT;
+    if (bits & X509_KEY_AGREEMENT) use |= CARD_DERIVE;
+    return use;
+}
+
+static u32 piv_type_use(const struct alg_key *k)
+{
+    return k->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT
+         : k->type == ALG_EC ? CARD_SIGN | CARD_DERIVE
+         : k->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
+}
+
+// The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read.
+static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct scratch scratch,
+                               const struct x509 **out)
+{
+    struct piv_slot slot = piv_slot_at(i);
+    bytes container, der;
+    struct x509 parsed;
+
+    TRY(piv_get(c, t, slot.object, &scratch, &container));
+    st s = piv_open_certificate(container, &scratch, &der);
+    if (!s) s = x509_parse(der, &parsed);
+    if (s == ST_NOT_FOUND) return s;
+    if (s) {
+        os_log("PIV: the certificate of %02x cannot be used: %s", slot.ref, st_text(s));
+        return ST_NOT_FOUND;
+    }
+    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
+    bytes kept = arena_copy(&c->arena, parsed.whole);
+    if (!x || !kept.p) return ST_CARD_MEMORY;
+    TRY(x509_parse(kept, x));
+    *out = x;
+    return ST_OK;
+}
+
+// Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did.
+static st piv_read_metadata(struct card *c, struct token *t, struct object *like, struct alg_key *k,
+                            struct scratch scratch)
+{
+    bytes value, part, algorithm = BYTES_NONE;
+    TRY(piv_get_metadata(c, t, (u8)like->ref, &scratch, &value));
+    if (tlv_find(value, 0x02, &part) && part.n >= 1) {
+        like->no_pin = part.p[0] == 1;
+        like->always_auth = part.p[0] == 3;
+    }
+    like->unread = false;
+    if (!k) return ST_OK;
+    tlv_find(value, 0x01, &algorithm);
+    if (!algorithm.n || !tlv_find(value, 0x04, &part)) return ST_NOT_FOUND;
+    TRY(piv_metadata_key(*algorithm.p, part, k));
+    return piv_keep_key(c, k, scratch);
+}
+
+// Looks at one key reference and lists what is there: certificate, public key, private key.
+static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    struct piv_slot slot = piv_slot_at(i);
+    struct object like = { .token = t, .ref = slot.ref, .label = bytes_text(slot.name) };
+    const struct x509 *x = NULL;
+
+    TRY(card_reserve(c, 3));
+    struct alg_key *k = ARENA_NEW(&c->arena, struct alg_key, 1);
+    u8 *id = ARENA_NEW(&c->arena, u8, 1);
+    if (!k || !id) return ST_CARD_MEMORY;
+    *id = (u8)(i + 1);
+    like.id = bytes_of(id, 1);
+    like.private = !(like.no_pin = slot.ref == 0x9e);
+    like.always_auth = like.unread = slot.ref == 0x9c;
+
+    st s = piv_read_certificate(c, t, i, scratch, &x);
+    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
+    if (x && slot.use && !alg_parse_spki(x->spki, k)) {
+        like.key = k;
+        like.use = piv_type_use(k) & piv_certificate_use(x, slot.use);
+    }
+    if (!x && slot.use) {
+        s = piv_read_metadata(c, t, &like, k, scratch);
+        if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+        if (!s) {
+            like.key = k;
+            like.use = piv_type_use(k) & (slot.use | CARD_SIGN);
+        }
+    }
+    if (like.key) t->key_types |= CARD_TYPE(k->type);
+    if (x || like.key) card_add_key(c, &like, x);
+    p->done[i] = true;
+    return ST_OK;
+}
+
+// Key history (SP 800-73 part 1, 3.3.3): C1 keys with certificates on the card, from 82 up; C2 keys
+// with certificates elsewhere, from 95 down. Without the object every retired key may be there.
+static st piv_read_history(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    bytes value, on_card = BYTES_NONE, elsewhere = BYTES_NONE;
+    if (p->history) return ST_OK;
+    st s = piv_get(c, t, PIV_HISTORY, &scratch, &value);
+    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL && s != ST_NOT_LOGGED_IN) return s;
+    p->history = true;
+    p->retired = (1u << PIV_RETIRED_COUNT) - 1;
+    if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1) return ST_OK;
+    tlv_find(value, 0xc2, &elsewhere);
+    u32 low = on_card.p[0], high = elsewhere.n == 1 ? elsewhere.p[0] : 0;
+    if (low > PIV_RETIRED_COUNT) low = PIV_RETIRED_COUNT;
+    if (high > PIV_RETIRED_COUNT - low) high = PIV_RETIRED_COUNT - low;
+    p->retired = ((1u << low) - 1) | (((1u << high) - 1) << (PIV_RETIRED_COUNT - high));
+    return ST_OK;
+}
+
+static st piv_list_data(struct card *c, struct token *t)
+{
+    struct piv *p = t->state;
+    if (p->data_listed) return ST_OK;
+    TRY(card_reserve(c, COUNT(piv_data_list)));
+    u8 *oid = ARENA_NEW(&c->arena, u8, COUNT(piv_data_list) * 16);
+    if (!oid) return ST_CARD_MEMORY;
+    for (size_t i = 0; i < COUNT(piv_data_list); i++, oid += 16) {
+        const struct piv_data *d = &piv_data_list[i];
+        struct buf der = buf_on(oid, 16);
+        struct object *o = card_add(c, t, CKO_DATA, c->epoch);
+        if (!o) return ST_CARD_MEMORY;
+        buf_put(&der, BYTES(0x06, (u8)(7 + d->oid_len), 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x07));
+        buf_put(&der, bytes_of(d->oid, d->oid_len));
+        o->oid = buf_bytes(&der);
+        o->label = o->application = bytes_text(d->name);
+        o->ref = d->object;
+        o->private = d->private;
+        o->unread = true;
+    }
+    p->data_listed = true;
+    return ST_OK;
+}
+
+// Should a search look at this key reference? Retired keys when the key history names them, or
+// their CKA_ID is asked for; F9 where there is reason to hope.
+static bool piv_wants(const struct piv *p, const struct query *q, u32 i)
+{
+    if (p->done[i]) return false;
+    if (!q->any_id) return q->id.n == 1 && *q->id.p == i + 1;
+    if (i < PIV_FIRST_RETIRED) return true;
+    if (i == PIV_ATTESTATION) return p->attestation == PIV_YES || p->metadata == PIV_YES;
+    return p->retired >> (i - PIV_FIRST_RETIRED) & 1;
+}
+
+static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
+    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY &&
+        q->class != CKO_PRIVATE_KEY) return ST_OK;
+    bool hidden = !q->any_class && q->class == CKO_PRIVATE_KEY && !q->logged_in;
+    if (q->any_id && !hidden) TRY(piv_read_history(c, t, scratch));
+    for (u32 i = 0; i < PIV_KEYS; i++) {
+        if (hidden && i < PIV_FIRST_RETIRED && piv_slots[i].ref != 0x9e) continue;
+        if (hidden && i >= PIV_FIRST_RETIRED) continue;
+        if (piv_wants(p, q, i)) TRY(piv_list_key(c, t, i, scratch));
+    }
+    return ST_OK;
+}
+
+// The value of a data object; the policy of a key.
+static st piv_read(struct card *c, struct object *o, struct scratch scratch)
+{
+    bytes value;
+    st s;
+    if (o->class == CKO_PRIVATE_KEY) {
+        s = piv_read_metadata(c, o->token, o, NULL, scratch);
+        if (s == ST_NOT_FOUND && c->sure) o->unread = false;
+        return s == ST_NOT_FOUND ? ST_OK : s;
+    }
+    if (o->class != CKO_DATA) return ST_OK;
+    s = piv_get(c, o->token, o->ref, &scratch, &value);
+    if (s == ST_NOT_FOUND || s == ST_PROTOCOL) value = BYTES_NONE;
+    else if (s) return s;
+    o->value = arena_copy(&c->arena, value);
+    if (value.n && !o->value.p) return ST_CARD_MEMORY;
+    o->unread = false;
+    return ST_OK;
+}
+
+// ---- PINs ----
+
+// A PIN follows a SELECT in the same transaction: it must not reach another application.
+static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secret)
+{
+    u8 padded[8];
+    struct buf b = buf_on(padded, sizeof padded);
+    if (!c->sure) TRY(piv_select(c, t));
+    card_pad_pin(pin, secret, &b);
+    st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
+    mem_wipe(padded, sizeof padded);
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    return s;
+}
+
+// SP 800-73-4 part 2, 3.2.1: VERIFY with P1 FF. Cards older than that know no logout but SELECT.
+static st piv_logout(struct card *c, struct token *t)
+{
+    if (!c->sure) return piv_select(c, t);      // which ends the login, as it stands in the way
+    st s = iso_logout(&c->link, t->pin.reference);
+    return s && s > ST_COUNT ? piv_select(c, t) : s;
+}
+
+static st piv_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
+                      bytes old, bytes fresh)
+{
+    u8 both[16];
+    struct buf b = buf_on(both, sizeof both);
+    struct pin puk = *pin;
+    if (!c->sure) TRY(piv_select(c, t));
+    card_pad_pin(&puk, old, &b);
+    card_pad_pin(pin, fresh, &b);
+    int *tries = change == CARD_PIN_CHANGE ? &pin->tries : &puk.tries;
+    u8 ins = change == CARD_PIN_CHANGE ? INS_CHANGE : INS_UNBLOCK;
+    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, ins, pin->reference, buf_bytes(&b),
+                                                tries);
+    mem_wipe(both, sizeof both);
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    return s;
+}
+
+// ---- Keys ----
+
+static u8 piv_algorithm(const struct alg_key *k)
+{
+    if (k->type == ALG_RSA) return k->bits == 1024 ? 0x06 : k->bits == 2048 ? 0x07
+                                 : k->bits == 3072 ? 0x05 : k->bits == 4096 ? 0x16 : 0;
+    if (k->type == ALG_EDWARDS) return 0xe0;
+    if (k->type == ALG_MONTGOMERY) return 0xe1;
+    return k->bits == 256 ? 0x11 : k->bits == 384 ? 0x14 : 0;
+}
+
+// GENERAL AUTHENTICATE: 7C { 82 empty, tag input }, answered by 7C { 82 output }. A status word
+// that says anything but yes comes back as it is.
+static st piv_authenticate(struct card *c, const struct object *o, u8 tag, bytes in, bool secret,
+                           struct scratch scratch, struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, in.n + 24);
+    struct buf rsp = scratch_buf(&scratch, 1024);
+    bytes answer;
+    size_t inner = tlv_size(0x82, 0) + tlv_size(tag, in.n);
+    tlv_put_header(&data, PIV_TAG_AUTH, inner);
+    tlv_put(&data, 0x82, BYTES_NONE);
+    tlv_put(&data, tag, in);
+    if (data.full || !rsp.cap) return ST_HOST_MEMORY;
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm(o->key), .p2 = (u8)o->ref,
+                        .data = buf_bytes(&data), .secret_out = secret };
+    cmd.le = o->key->type == ALG_RSA && o->key->bits >= 2048 ? APDU_LE_ALL : APDU_LE_SHORT;
+    if (!cmd.p1) return ST_KEY_SIZE;
+    TRY(link_exchange(&c->link, &cmd, &rsp));
+    TRY(tlv_open(buf_bytes(&rsp), PIV_TAG_AUTH, &answer));
+    if (!tlv_find(answer, 0x82, &answer)) return ST_PROTOCOL;
+    buf_put(out, answer);
+    return out->full ? ST_PROTOCOL : ST_OK;
+}
+
+// May an answer mean that another application got the command? DESIGN: then SELECT and once more.
+static bool piv_may_be_lost(st s)
+{
+    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
+           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
+           s == 0x6986 || s == ST_PROTOCOL;
+}
+
+static st piv_key_status(st s)
+{
+    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82) return ST_FAILED;
+    return s;
+}
+
+// One signature into out, as PKCS#11 has it: r || s for EC.
+static st piv_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                        struct buf *out)
+{
+    struct buf raw = scratch_buf(&scratch, 600);
+    TRY(piv_authenticate(c, o, 0x81, in, false, scratch, &raw));
+    if (o->key->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    if (raw.n != alg_signature_size(o->key)) return ST_PROTOCOL;
+    buf_put(out, buf_bytes(&raw));
+    return ST_OK;
+}
+
+// Sent on trust where another program may have selected its own application; then checked, and once
+// more after SELECT. A key that wants the PIN each time was verified in this transaction: sure.
+static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                   struct scratch scratch, struct buf *out)
+{
+    struct buf before = *out;
+    bool sure = c->sure;
+    st s = piv_sign_once(c, o, in, scratch, out);
+    if (!s && !sure && !card_signature_good(o->key, use, in, bytes_from(buf_bytes(out), before.n),
+                                            scratch))
+        s = ST_PROTOCOL;
+    if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
+    os_log("PIV: a signature made on trust failed (%04x): selecting again", (unsigned)s);
+    *out = before;
+    TRY(piv_select(c, o->token));
+    return piv_key_status(piv_sign_once(c, o, in, scratch, out));
+}
+
+static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, struct scratch scratch,
+                         struct buf *out)
+{
+    struct buf before = *out;
+    bool sure = c->sure;
+    st s = piv_authenticate(c, o, tag, in, true, scratch, out);
+    if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
+    *out = before;
+    TRY(piv_select(c, o->token));
+    return piv_key_status(piv_authenticate(c, o, tag, in, true, scratch, out));
+}
+
+static st piv_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                      struct scratch scratch, struct buf *out)
+{
+    (void)use;
+    size_t start = out->n;
+    TRY(piv_use_secret(c, o, 0x81, in, scratch, out));
+    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
+}
+
+static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
+                     struct buf *out)
+{
+    size_t start = out->n;
+    TRY(piv_use_secret(c, o, 0x85, peer_point, scratch, out));
+    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+}
+
+static const struct driver driver_piv = {
+    .name    = "PIV",
+    .probe   = piv_probe,
+    .select  = piv_select,
+    .open    = piv_open,
+    .list    = piv_list,
+    .read    = piv_read,
+    .login   = piv_login,
+    .logout  = piv_logout,
+    .set_pin = piv_set_pin,
+    .sign    = piv_sign,
+    .decrypt = piv_decrypt,
+    .derive  = piv_derive,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>probe
+ * Which driver takes a card.
+ *
+ * Owns    the list of drivers
+ * Uses    >>link >>card
+ * Names   probe_
+ * Tests   tests/probe.c
+ * ==============================================================================================*/
+
+// In the order they are asked. A driver that knows its card by a unique AID stands before one that
+// accepts whatever answers.
+static const struct driver *const probe_drivers[] = {
+#if SCARD11_PIV
+    &driver_piv,
+#endif
+    NULL,
+};
+
+// Finds the first token of a card. ST_UNKNOWN_TOKEN: no driver knows it.
+static st probe_card(struct card *c)
+{
+    for (size_t i = 0; probe_drivers[i]; i++) {
+        struct token *t = &c->tokens[c->token_count];
+        *t = (struct token){ .driver = probe_drivers[i], .index = c->token_count };
+        st s = probe_drivers[i]->probe(c, t);
+        if (s == ST_NOT_MINE) continue;
+        if (s) return s;
+        c->token_count++;
+        return ST_OK;
+    }
+    os_log("%s: no driver knows this card", c->link.name);
+    return ST_UNKNOWN_TOKEN;
+}
+
+/* ================================================================================================
+ * MARK: - >>slot
+ * Which card is in which reader; events; the life of a card.
+ *
+ * Owns    the table of readers and their slots, what PC/SC said of them last, the pending events; a
+ *         card from slot_card to slot_empty; what runs on a card (slot_run)
+ * Uses    >>reader >>link >>card >>probe
+ * Names   slot_
+ * Specs   PKCS#11 3.2, 5.5
+ * Tests   tests/slot.c
+ *
+ * Who may touch what. The library lock guards the first half of struct reader: what PC/SC said. The
+ * reader's own lock guards the second half: the card. Nobody takes a reader's lock while holding
+ * the library's. A change is a difference between what PC/SC says and the table: the thread that
+ * writes it there counts it in changes and sets the slots pending. The card remembers changes from
+ * before it was connected: if the two differ, it is gone, and the next holder of the reader's lock
+ * frees it.
+ * ==============================================================================================*/
+
+#define SLOT_UNKNOWN_RETRY_MS 1000
+#define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
+
+struct reader {
+    // Under the library lock.
+    char  name[READER_NAME];        // "": the place is free
+    bool  listed;                   // the reader is there
+    u32   state;                    // as PC/SC said last
+    u32   changes;                  // counts what was noted
+    u32   token_count;              // tokens of the card that is in, as far as known; else 1
+    u32   shown;                    // slots that C_GetSlotList lists
+    u32   pending;                  // bit i: slot i has an event to report
+    u32   inside;                   // calls that hold the reader's lock or wait for it
+    u64   gone_ms;                  // since when it is not there
+    CK_SLOT_ID first_id;
+    u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
+    // a call hung in it over C_Finalize: it is that call's until it ends
+    bool  lost;
+    // Under the reader's lock.
+    struct os_lock lock;
+    struct card *card;              // the one pointer from outside into a card's arena
+    u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
+    u8   *high;                     // how far this call used the scratch
+    bool  short_only;               // extended length failed in this reader
+    u64   unknown_ms;               // when the card that is in was found to be nobody's
+    u32   unknown_changes;          // ... and which one that was
+    st    unknown;
+    struct link_count count;
+};
+
+static struct reader slot_readers[SCARD11_READERS_MAX];
+static struct os_mutexes slot_mutexes;      // of the application, for readers' locks
+// the one for looking; NULL: none, or the service is down
+static void *slot_context;
+static CK_SLOT_ID slot_next_id;
+static bool slot_watching;                  // after the first look: changes are events
+static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
+static char slot_filter[256];               // option SCARD11_READERS
+static char slot_names[SLOT_NAMES];         // room for a list of readers
+
+// ---- What PC/SC says: all under the library lock ----
+
+// What of a state counts: another count, or another kind of presence, is a change.
+static u32 slot_essence(u32 state)
+{
+    u32 mask = SCARD11_READER_PRESENT | SCARD11_READER_CARD_MUTE | SCARD11_READER_GONE;
+    return state & (state & SCARD11_READER_COUNTED ? mask | 0xffff0000u : mask);
+}
+
+static bool slot_present(const struct reader *r)
+{
+    return r->listed && r->state & SCARD11_READER_PRESENT && !(r->state & SCARD11_READER_GONE);
+}
+
+// Writes what PC/SC says of a reader into the table. This, and nothing else, makes an event.
+static void slot_note(struct reader *r, bool listed, u32 state)
+{
+    if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) return;
+    if (r->listed && !listed) r->gone_ms = os_now_ms();
+    os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
+                            : state & SCARD11_READER_PRESENT ? "card in" : "empty");
+    r->listed = listed;
+    r->state = state;
+    r->changes++;
+    r->token_count = 1;
+    if (slot_watching) r->pending |= (1u << r->shown) - 1;
+}
+
+static bool slot_wanted(const char *name)
+{
+    const char *at = slot_filter;
+    while (*at) {
+        size_t n = strcspn(at, ",");
+        for (const char *p = name; n && *p; p++)
+            if (!strncmp(p, at, n)) return true;
+        at += n + (at[n] == ',');
+    }
+    return !*slot_filter;
+}
+
+// Closes the connection, wipes and frees all that the card brought. Nobody is told: its sessions
+// and objects were in the arena, and their handles carry epochs that will not be given out again.
+static void slot_empty(struct reader *r, bool reset)
+{
+    if (!r->card) return;
+    link_disconnect(&r->card->link, reset);
+    struct arena everything = r->card->arena;
+    r->card = NULL;
+    arena_free(&everything);
+}
+
+static void slot_free_block(struct reader *r)
+{
+    if (r->block) arena_block_free(r->block, SCARD11_SCRATCH);
+    r->block = NULL;
+}
+
+// A free place, or that of the reader that has been gone longest and that nobody is inside of.
+static struct reader *slot_place(void)
+{
+    struct reader *best = NULL;
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        if (!*r->name && !r->lost) return r;
+        if (r->listed || r->inside || r->lost) continue;
+        if (!best || r->gone_ms < best->gone_ms) best = r;
+    }
+    if (!best) return NULL;
+    // under the library lock alone: nobody is inside, nobody can come
+    slot_empty(best, false);
+    *best->name = 0;
+    return best;
+}
+
+// The place of the reader of that name; a new one gets slot IDs of its own.
+static struct reader *slot_named(const char *name)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
+        if (!slot_readers[i].lost && !strcmp(slot_readers[i].name, name)) return &slot_readers[i];
+    struct reader *r = slot_place();
+    if (!r) {
+        os_log("%s: more readers than SCARD11_READERS_MAX, not used", name);
+        return NULL;
+    }
+    strcpy(r->name, name);
+    r->listed = r->short_only = false;
+    r->state = 0;
+    r->changes++;
+    r->pending = 0;
+    r->token_count = r->shown = 1;
+    r->unknown_ms = 0;
+    r->count = (struct link_count){ 0, 0, 0, 0 };
+    r->first_id = slot_next_id;
+    slot_next_id += SCARD11_READER_SLOTS;
+    return r;
+}
+
+static void slot_none_listed(void)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
+        if (*slot_readers[i].name && !slot_readers[i].lost)
+            slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
+}
+
+// Lists the readers into states, and marks in seen which places they have.
+static int slot_list(struct scard11_reader_state *states, struct reader **at, size_t *n)
+{
+    size_t len = sizeof slot_names;
+    int code = scard11_reader_list(slot_context, slot_names, &len);
+    *n = 0;
+    if (code) return code;
+    slot_names[sizeof slot_names - 1] = slot_names[sizeof slot_names - 2] = 0;
+    for (const char *name = slot_names; *name; name += strlen(name) + 1) {
+        if (strlen(name) >= READER_NAME || !slot_wanted(name) ||
+            *n == SCARD11_READERS_MAX) continue;
+        struct reader *r = slot_named(name);
+        if (!r) continue;
+        at[*n] = r;
+        states[*n] = (struct scard11_reader_state){ r->name, r->state, 0 };
+        ++*n;
+    }
+    return SCARD11_READER_OK;
+}
+
+// One look at all readers, with the context there is.
+static int slot_look_once(void)
+{
+    struct scard11_reader_state states[SCARD11_READERS_MAX];
+    struct reader *at[SCARD11_READERS_MAX];
+    bool seen[SCARD11_READERS_MAX] = { false };
+    size_t n;
+    int code = slot_list(states, at, &n);
+    if (!code && n) code = scard11_reader_wait(slot_context, states, n, 0);
+    if (code) return code;
+    for (size_t i = 0; i < n; i++) {
+        seen[at[i] - slot_readers] = true;
+        slot_note(at[i], !(states[i].state & SCARD11_READER_GONE), states[i].state);
+    }
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
+        if (!seen[i] && *slot_readers[i].name && !slot_readers[i].lost)
+            slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
+    return SCARD11_READER_OK;
+}
+
+// Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
+// library's. Without the service there are no readers, until it is back.
+static void slot_look_all(void)
+{
+    for (int attempt = 0; attempt < 4; attempt++) {
+        if (!slot_context && scard11_reader_start(&slot_context)) slot_context = NULL;
+        if (!slot_context) break;
+        int code = slot_look_once();
+        if (!code) return;
+        if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
+        scard11_reader_stop(slot_context);
+        slot_context = NULL;
+    }
+    slot_none_listed();
+}
+
+// ---- The card: under the reader's lock ----
+
+static struct scratch slot_scratch(struct reader *r)
+{
+    size_t answer = (LINK_COMMAND + 15u) & ~15u;
+    size_t start = answer + ((SCARD11_ANSWER + 15u) & ~15u);
+    r->high = r->block + start;
+    return (struct scratch){ r->high, r->block + SCARD11_SCRATCH, &r->high };
+}
+
+static void slot_wipe_scratch(struct reader *r)
+{
+    size_t answer = (LINK_COMMAND + 15u) & ~15u;
+    size_t start = answer + ((SCARD11_ANSWER + 15u) & ~15u);
+    if (r->block && r->high > r->block + start)
+        mem_wipe(r->block + start, (size_t)(r->high - r->block) - start);
+}
+
+// The card that we know is not the one that is in: looks what is, and frees what was.
+static void slot_drop_card(struct reader *r, bool reset)
+{
+    slot_empty(r, reset);
+    os_acquire(&os_library);
+    slot_look_all();
+    os_release(&os_library);
+}
+
+// Does a state that the card's own connection shows still mean the card that was connected?
+static bool slot_same_state(const struct card *c, u32 state)
+{
+    if (!(state & SCARD11_READER_PRESENT)) return false;
+    if (!(state & SCARD11_READER_COUNTED)) return true;
+    return (state & 0xffff0000u) == (c->state & 0xffff0000u);
+}
+
+// After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
+// card. That cannot be told where the backend does not count: then it is a removal.
+static st slot_resume(struct card *c)
+{
+    u32 state = 0;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        c->sure = false;
+        c->open_op = NULL;
+        for (u32 i = 0; i < c->token_count; i++)
+            if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
+        st s = link_connect(&c->link, c->link.exclusive);
+        if (!s) s = link_status(&c->link, &state);
+        if (s == ST_CARD_RESET) continue;
+        if (s || !(state & SCARD11_READER_COUNTED) ||
+            !slot_same_state(c, state)) return ST_CARD_REMOVED;
+        os_log("%s: the card was reset by someone else", c->link.name);
+        return ST_OK;
+    }
+    return ST_CARD_REMOVED;
+}
+
+// Is the card that we know still the one that is in? ST_CARD_REMOVED: this look found that it is
+// not; ST_NO_SESSION: somebody found out before. It is freed then. Asked at most every
+// SCARD11_LOOK_MS: what reaches the card is decided by the connection itself.
+static st slot_look(struct reader *r)
+{
+    struct card *c = r->card;
+    u64 now = os_now_ms();
+    st s = ST_OK;
+    u32 state = 0;
+    if (!c) return ST_NO_SESSION;
+    os_acquire(&os_library);
+    bool fresh = now - c->look_ms < SCARD11_LOOK_MS;
+    if (r->changes != c->changes) s = ST_NO_SESSION;
+    if (!s && !fresh && !c->link.conn) slot_look_all();
+    if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
+    os_release(&os_library);
+    if (!s && !fresh && c->link.conn) {
+        s = link_status(&c->link, &state);
+        if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
+        if (s == ST_CARD_RESET) s = slot_resume(c);
+    }
+    c->look_ms = now;
+    if (!s) return ST_OK;
+    slot_drop_card(r, false);
+    return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
+}
+
+// Connects what the arena remembers, or a new card. Afterwards the count must be what it was
+// before.
+static st slot_connect(struct card *c)
+{
+    u32 state = 0;
+    TRY(link_connect(&c->link, slot_exclusive));
+    st s = link_status(&c->link, &state);
+    if (s == ST_CARD_RESET) s = slot_resume(c);
+    else if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
+    c->sure = false;
+    c->look_ms = os_now_ms();
+    return s;
+}
+
+static st slot_make_card(struct reader *r, u32 state, u32 changes)
+{
+    struct arena arena;
+    if (!r->block) r->block = arena_block_new(SCARD11_SCRATCH);
+    if (!r->block) return ST_HOST_MEMORY;
+    arena_init(&arena, SCARD11_CARD_MEMORY);
+    struct card *c = ARENA_NEW(&arena, struct card, 1);
+    if (!c) {
+        arena_free(&arena);
+        return ST_HOST_MEMORY;
+    }
+    c->arena = arena;
+    c->state = state;
+    c->changes = changes;
+    c->epoch = handle_new_epoch();
+    c->link = (struct link){ .name = r->name, .raw = r->block, .count = &r->count,
+                             .answer = r->block + ((LINK_COMMAND + 15u) & ~15u),
+                             .reader_short = &r->short_only };
+    r->card = c;
+    return ST_OK;
+}
+
+static st slot_probe(struct card *c)
+{
+    st s = link_begin(&c->link);
+    if (!s) s = probe_card(c);
+    link_end(&c->link);
+    return s;
+}
+
+// Connects a card that was not known, and finds its driver. On failure nothing is left of it.
+static st slot_insert(struct reader *r, u32 state, u32 changes)
+{
+    st s = slot_make_card(r, state, changes);
+    if (!s) s = slot_connect(r->card);
+    if (!s) s = slot_probe(r->card);
+    if (s) slot_empty(r, false);
+    if (s == ST_UNKNOWN_TOKEN || (s && s != ST_CARD_BUSY && s != ST_CARD_REMOVED &&
+                                  s != ST_CARD_RESET &&
+                                  s != ST_HOST_MEMORY)) {
+        r->unknown = s == ST_CARD_MEMORY ? s : ST_UNKNOWN_TOKEN;
+        r->unknown_ms = os_now_ms();
+        r->unknown_changes = changes;
+        return r->unknown;
+    }
+    return s;
+}
+
+// The card in a reader, known and probed; connected later, by who needs it. A card that is nobody's
+// is tried again at most once a second; one that another program holds, at each call.
+static st slot_card(struct reader *r)
+{
+    st s = ST_OK;
+    if (r->card && !slot_look(r)) return ST_OK;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        os_acquire(&os_library);
+        slot_look_all();
+        bool present = slot_present(r);
+        u32 state = r->state, changes = r->changes;
+        os_release(&os_library);
+        if (!present) return ST_NO_TOKEN;
+        if (r->unknown_ms && r->unknown_changes == changes &&
+            os_now_ms() - r->unknown_ms < SLOT_UNKNOWN_RETRY_MS) return r->unknown;
+        s = slot_insert(r, state, changes);
+        if (s == ST_CARD_REMOVED || s == ST_CARD_RESET) continue;
+        if (s) return s;
+        os_acquire(&os_library);
+        r->token_count = r->card->token_count;
+        if (r->shown < r->token_count) r->shown = r->token_count;
+        os_release(&os_library);
+        r->unknown_ms = 0;
+        return ST_OK;
+    }
+    return s;
+}
+
+// ---- Running something on a card ----
+
+// One piece of work on a card, from the begin of a transaction to its end:
+//
+//     struct slot_run run = { .reader = r, .token = t, .login = true };
+//     while (slot_run(&run)) run.s = t->driver->sign(...);
+//     return run.s;
+//
+// The loop runs once; a second time after a reset by another program, if no login is needed.
+struct slot_run {
+    struct reader *reader;
+    struct token *token;
+    struct session *keep;   // whose open transaction (context login) this work belongs to
+    bool login;             // needs the user PIN to be verified
+    bool write;             // must not be begun again
+    bool leave_open;        // context login: the transaction stays open
+    st   s;
+    u32  turns;
+    bool was_short;
+};
+
+// Ends the transaction that a context login left open.
+static void slot_close_open(struct card *c)
+{
+    if (!c->open_op) return;
+    c->open_op = NULL;
+    link_end(&c->link);
+}
+
+static st slot_begin(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    struct token *t = run->token;
+    st s = ST_OK;
+    if (c->open_op && c->open_op != run->keep) slot_close_open(c);
+    if (!c->link.conn) TRY(slot_connect(c));
+    bool was_open = c->link.open;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        s = link_begin(&c->link);
+        if (s != ST_CARD_RESET) break;
+        TRY(slot_resume(c));
+    }
+    if (s) return s;
+    if (!was_open && !c->link.exclusive) c->sure = false;
+    if (run->login && !t->login) return ST_NOT_LOGGED_IN;
+    if (c->current == t) return ST_OK;
+    // another token's SELECT ends the others' logins
+    for (u32 i = 0; i < c->token_count; i++)
+        if (&c->tokens[i] != t && c->tokens[i].login) card_login_lost(&c->tokens[i]);
+    return t->driver->select(c, t);
+}
+
+// The reader turned out not to take extended length: a new connection, the card reset, and again.
+static st slot_go_short(struct card *c)
+{
+    if (c->state & SCARD11_READER_COUNTED && !(c->state & 0xffff0000u)) return ST_CARD_REMOVED;
+    for (u32 i = 0; i < c->token_count; i++)
+        if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
+    c->current = NULL;
+    link_disconnect(&c->link, true);
+    return slot_connect(c);
+}
+
+// After the work: is it to be done again? If not, run->s is what to answer.
+static bool slot_again(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    st s = run->s;
+    if (s != ST_CARD_RESET && run->reader->short_only == run->was_short) return false;
+    if (!s) return false;
+    bool reset = s == ST_CARD_RESET;
+    bool lost = run->login || run->write;
+    s = reset ? slot_resume(c) : slot_go_short(c);
+    if (!s && lost) s = ST_NOT_LOGGED_IN;
+    if (!s && run->turns > 2) s = ST_READER;
+    run->s = s;
+    return !s;
+}
+
+static bool slot_run(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    if (run->turns++) {
+        bool again = slot_again(run);
+        if (!again) {
+            if (!run->leave_open || run->s) {
+                c->open_op = NULL;
+                link_end(&c->link);
+            }
+            if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
+                os_log("%s: the login is gone, another program ended it", c->link.name);
+                card_login_lost(run->token);
+            }
+            return false;
+        }
+    }
+    run->was_short = run->reader->short_only;
+    run->s = slot_begin(run);
+    if (!run->s) return true;
+    if (!run->leave_open || run->s) link_end(&c->link);
+    return false;
+}
+
+// Did the connection fail for good? Then the card is as good as removed.
+static bool slot_is_fatal(st s)
+{
+    return s == ST_CARD_REMOVED || s == ST_READER;
+}
+
+// No session needs the card any more: other programs may have it. It stays connected where the
+// count says nothing, because then only the connection can tell that it is still the same card.
+static void slot_rest(struct card *c)
+{
+    bool reset = false;
+    slot_close_open(c);
+    for (u32 i = 0; i < c->token_count; i++) {
+        if (c->tokens[i].login) reset = true;
+        if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
+    }
+    bool counts = c->state & SCARD11_READER_COUNTED && c->state & 0xffff0000u;
+    if (!counts && !reset) return;
+    c->sure = false;
+    c->current = reset ? NULL : c->current;
+    if (c->link.conn) link_disconnect(&c->link, reset);
+}
+
+// ---- Entering a reader ----
+
+// The reader's lock, for the whole of a call. inside was counted before. ST_NOT_INIT: C_Finalize
+// gave the reader up while we waited for it; slot_leave is due all the same.
+static st slot_wait(struct reader *r)
+{
+    os_acquire(&r->lock);
+    os_acquire(&os_library);
+    bool lost = r->lost;
+    os_release(&os_library);
+    return lost ? ST_NOT_INIT : ST_OK;
+}
+
+static st slot_enter(struct reader *r)
+{
+    os_acquire(&os_library);
+    r->inside++;
+    os_release(&os_library);
+    return slot_wait(r);
+}
+
+static void slot_leave(struct reader *r)
+{
+    slot_wipe_scratch(r);
+    os_release(&r->lock);
+    os_acquire(&os_library);
+    r->inside--;
+    os_release(&os_library);
+}
+
+// Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
+static st slot_enter_id(CK_SLOT_ID id, struct reader **out, u32 *index)
+{
+    struct reader *r = NULL;
+    os_acquire(&os_library);
+    for (u32 i = 0; i < SCARD11_READERS_MAX && !r; i++) {
+        struct reader *at = &slot_readers[i];
+        if (!*at->name || at->lost || id < at->first_id ||
+            id - at->first_id >= SCARD11_READER_SLOTS) continue;
+        *index = (u32)(id - at->first_id);
+        if (*index < at->shown) r = at;
+    }
+    if (r) r->inside++;
+    os_release(&os_library);
+    *out = r;
+    return r ? slot_wait(r) : ST_NO_SLOT;
+}
+
+// ---- Library: begin and end ----
+
+static st slot_start(const struct os_mutexes *mutexes)
+{
+    st s = ST_OK;
+    slot_mutexes = *mutexes;
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        if (r->lost) continue;
+        *r = (struct reader){ .changes = r->changes };
+        if (!s) s = os_lock_make(&r->lock, mutexes);
+    }
+    slot_next_id = 0;
+    slot_watching = false;
+    if (s) return s;
+    os_acquire(&os_library);
+    slot_look_all();
+    slot_watching = true;
+    os_release(&os_library);
+    return ST_OK;
+}
+
+// Frees all, but for readers that a call hangs in: those are left to that call. How many there
+// were.
+static u32 slot_stop(void)
+{
+    u32 hung = 0;
+    os_acquire(&os_library);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        if (r->inside && !r->lost) {
+            os_log("%s: a call did not end, its memory stays", r->name);
+            r->lost = true;
+            hung++;
+        }
+        if (r->lost) continue;
+        slot_empty(r, false);
+        slot_free_block(r);
+        os_lock_drop(&r->lock);
+        *r->name = 0;
+    }
+    if (slot_context) scard11_reader_stop(slot_context);
+    slot_context = NULL;
+    os_release(&os_library);
+    return hung;
+}
+
+// A call that hung over C_Finalize came back: the last one of its reader frees what was left to it.
+// The library may have been initialised again meanwhile: the place gets a lock as the others have
+// it.
+static void slot_leave_lost(struct reader *r)
+{
+    os_release(&r->lock);
+    os_acquire(&os_library);
+    bool last = !--r->inside;
+    if (last) {
+        slot_empty(r, true);
+        slot_free_block(r);
+        os_lock_drop(&r->lock);
+        *r = (struct reader){ .changes = r->changes };
+        if (os_lock_make(&r->lock, &slot_mutexes)) r->lost = true;
+    }
+    os_release(&os_library);
+}
+
+// A forked child begins anew: all that belongs to the parent is abandoned where it is.
+static void slot_abandon(void)
+{
+    memset(slot_readers, 0, sizeof slot_readers);
+    slot_context = NULL;
+}
+
+// ---- Slot list and events: under the library lock ----
+
+static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        if (!*r->name || r->lost || id < r->first_id || id - r->first_id >= r->shown) continue;
+        *index = (u32)(id - r->first_id);
+        return r;
+    }
+    return NULL;
+}
+
+// Is there a token in this slot? A card that nobody knows counts; a further slot only when a card
+// in it was seen to need it.
+static bool slot_has_token(const struct reader *r, u32 index)
+{
+    return slot_present(r) && index < r->token_count;
+}
+
+// Takes one pending event. false: there is none.
+static bool slot_take_event(CK_SLOT_ID *id)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        if (!*r->name || r->lost || !r->pending) continue;
+        u32 index = 0;
+        while (!(r->pending >> index & 1)) index++;
+        r->pending &= ~(1u << index);
+        *id = r->first_id + index;
+        return true;
+    }
+    return false;
+}
+
+// What a waiter waits for a change of. The names are copied: the table may change meanwhile.
+struct slot_watch {
+    struct scard11_reader_state states[SCARD11_READERS_MAX];
+    char   names[SCARD11_READERS_MAX][READER_NAME];
+    size_t n;
+};
+
+static void slot_watch_all(struct slot_watch *w)
+{
+    w->n = 0;
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        const struct reader *r = &slot_readers[i];
+        if (!*r->name || r->lost || !r->listed) continue;
+        strcpy(w->names[w->n], r->name);
+        w->states[w->n] = (struct scard11_reader_state){ w->names[w->n], r->state, 0 };
+        w->n++;
+    }
+}
+
+/* ================================================================================================
+ * MARK: - >>mech
+ * Mechanisms: one row per CKM_*.
+ *
+ * Owns    mech_rows; what a mechanism's parameters must be
+ * Uses    >>alg >>card
+ * Names   mech_
+ * Specs   PKCS#11 3.2, 6.1 (RSA), 6.3 (EC), 6.20 ff (digests)
+ * Tests   tests/mech.c
+ * ==============================================================================================*/
+
+enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH };
+
+struct mech_row {
+    CK_MECHANISM_TYPE type;
+    enum alg_type key;          // ALG_NONE: a digest
+    enum alg_pad pad;
+    CK_MECHANISM_TYPE hash;     // that the mechanism itself does; MECH_NO_HASH: none
+    enum mech_param param;
+    CK_FLAGS flags;             // what it is for
+};
+
+#define MECH_NO_HASH ((CK_MECHANISM_TYPE)-1)
+#define MECH_SV      (CKF_SIGN | CKF_VERIFY)
+#define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
+#if MBEDTLS_VERSION_MAJOR < 4
+#define MECH_RAW_RSA (MECH_SV | MECH_ED)
+#else
+#define MECH_RAW_RSA (CKF_SIGN | CKF_DECRYPT)      // mbedTLS 4 has no raw public operation
+#endif
+
+static const struct mech_row mech_rows[] = {
+    { CKM_RSA_PKCS,              ALG_RSA, ALG_PAD_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
+      MECH_SV | MECH_ED },
+    { CKM_RSA_X_509,             ALG_RSA, ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM,
+      MECH_RAW_RSA },
+    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_PAD_OAEP,  MECH_NO_HASH, MECH_OAEP,     MECH_ED },
+    { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PAD_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
+    { CKM_SHA1_RSA_PKCS,         ALG_RSA, ALG_PAD_PKCS1, CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA224_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA256_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA384_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA512_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA1_RSA_PKCS_PSS,     ALG_RSA, ALG_PAD_PSS,   CKM_SHA_1,    MECH_PSS,      MECH_SV },
+    { CKM_SHA224_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA224,   MECH_PSS,      MECH_SV },
+    { CKM_SHA256_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA256,   MECH_PSS,      MECH_SV },
+    { CKM_SHA384_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA384,   MECH_PSS,      MECH_SV },
+    { CKM_SHA512_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA512,   MECH_PSS,      MECH_SV },
+    { CKM_ECDSA,                 ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA1,            ALG_EC,  ALG_PAD_NONE,  CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA224,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA256,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA384,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA512,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
+    { CKM_EDDSA,                 ALG_EDWARDS, ALG_PAD_NONE, MECH_NO_HASH, MECH_EDDSA, CKF_SIGN },
+    { CKM_ECDH1_DERIVE,          ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
+    { CKM_ECDH1_COFACTOR_DERIVE, ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
+    { CKM_SHA_1,                 ALG_NONE, ALG_PAD_NONE, CKM_SHA_1,    MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA224,                ALG_NONE, ALG_PAD_NONE, CKM_SHA224,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA256,                ALG_NONE, ALG_PAD_NONE, CKM_SHA256,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA384,                ALG_NONE, ALG_PAD_NONE, CKM_SHA384,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA512,                ALG_NONE, ALG_PAD_NONE, CKM_SHA512,   MECH_NO_PARAM, CKF_DIGEST },
+};
+
+// Does a key type do for a row? ECDH takes Montgomery keys as well.
+static bool mech_takes(const struct mech_row *m, enum alg_type type)
+{
+    return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
+}
+
+// The row of a mechanism that this token can have, for one of the uses in flags (0: any); or NULL.
+static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE type,
+                                        CK_FLAGS flags)
+{
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        const struct mech_row *m = &mech_rows[i];
+        if (m->type != type || (flags && !(m->flags & flags))) continue;
+        bool here = m->key == ALG_NONE || t->key_types & CARD_TYPE(m->key) ||
+                    (m->param == MECH_ECDH && t->key_types & CARD_TYPE(ALG_MONTGOMERY));
+        return here ? m : NULL;
+    }
+    return NULL;
+}
+
+static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHANISM_INFO *info)
+{
+    *info = (CK_MECHANISM_INFO){ 0, 0, m->flags };
+    if (m->key == ALG_NONE) return;
+    info->flags |= CKF_HW;
+    if (m->key == ALG_RSA) {
+        info->ulMinKeySize = 1024;
+        info->ulMaxKeySize = 4096;
+        return;
+    }
+    info->ulMinKeySize = m->key == ALG_EDWARDS || !(t->key_types & CARD_TYPE(ALG_EC)) ? 255 : 256;
+    info->ulMaxKeySize = m->key == ALG_EDWARDS ? 255 : 384;
+    info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+}
+
+// The use of a private or public key that a purpose needs.
+static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
+{
+    if (purpose & (CKF_SIGN | CKF_VERIFY))     return o->use & CARD_SIGN;
+    if (purpose & (CKF_DECRYPT | CKF_ENCRYPT)) return o->use & CARD_DECRYPT;
+    return o->use & CARD_DERIVE;
+}
+
+// CKA_ALLOWED_MECHANISMS of a key.
+static void mech_allowed(const struct object *o, struct buf *out)
+{
+    bool private = o->class == CKO_PRIVATE_KEY;
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        const struct mech_row *m = &mech_rows[i];
+        CK_FLAGS mine = m->flags & (private ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE
+                                    : CKF_VERIFY | CKF_ENCRYPT);
+        bool allowed = false;
+        for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
+            if (mine & bit && mech_key_allows(o, bit)) allowed = true;
+        if (allowed && mech_takes(m, o->key->type)) buf_put(out,
+                                                            bytes_of(&m->type, sizeof m->type));
+    }
+}
+
+// ---- Parameters ----
+
+static st mech_pss(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use)
+{
+    CK_RSA_PKCS_PSS_PARAMS p;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    use->hash = alg_hash_find(p.hashAlg);
+    use->mgf = alg_hash_of_mgf(p.mgf);
+    use->salt = (u32)p.sLen;
+    if (!use->hash || !use->mgf || p.sLen > 512) return ST_MECH_PARAM;
+    return m->hash != MECH_NO_HASH && m->hash != p.hashAlg ? ST_MECH_PARAM : ST_OK;
+}
+
+static st mech_oaep(const CK_MECHANISM *mechanism, struct alg_use *use, bytes *label)
+{
+    CK_RSA_PKCS_OAEP_PARAMS p;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    use->hash = alg_hash_find(p.hashAlg);
+    use->mgf = alg_hash_of_mgf(p.mgf);
+    if (!use->hash || !use->mgf) return ST_MECH_PARAM;
+    if (p.source && p.source != CKZ_DATA_SPECIFIED) return ST_MECH_PARAM;
+    if (p.ulSourceDataLen && !p.pSourceData) return ST_MECH_PARAM;
+    *label = bytes_of(p.pSourceData, p.ulSourceDataLen);
+    return ST_OK;
+}
+
+// Pure Ed25519 only: the parameters may be missing, or say just that.
+static st mech_eddsa(const CK_MECHANISM *mechanism)
+{
+    CK_EDDSA_PARAMS p;
+    if (!mechanism->ulParameterLen) return ST_OK;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    return p.phFlag || p.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
+}
+
+// What a mechanism with its parameters asks for. label is that of OAEP, the caller's memory.
+static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use,
+                   bytes *label)
+{
+    *use = (struct alg_use){ .type = m->key, .pad = m->pad };
+    *label = BYTES_NONE;
+    if (m->hash != MECH_NO_HASH) use->hash = alg_hash_find(m->hash);
+    switch (m->param) {
+    case MECH_PSS:   return mech_pss(mechanism, m, use);
+    case MECH_OAEP:  return mech_oaep(mechanism, use, label);
+    case MECH_EDDSA: return mech_eddsa(mechanism);
+    case MECH_ECDH:  return ST_OK;
+    default:         return mechanism->ulParameterLen ? ST_MECH_PARAM : ST_OK;
+    }
+}
+
+/* ================================================================================================
+ * MARK: - >>attr
+ * CK_ATTRIBUTE: an object's attributes, templates.
+ *
+ * Owns    attr_rows; what is compared and how
+ * Uses    >>tlv >>x509 >>alg >>hash >>card >>mech
+ * Names   attr_
+ * Specs   PKCS#11 3.2, 4 (objects)
+ * Tests   tests/attr.c
+ * ==============================================================================================*/
+
+#define ATTR_DATA 1u
+#define ATTR_CERT 2u
+#define ATTR_PUB  4u
+#define ATTR_PRIV 8u
+#define ATTR_SEC  16u
+#define ATTR_KEYS (ATTR_PUB | ATTR_PRIV)
+#define ATTR_KEY3 (ATTR_KEYS | ATTR_SEC)
+#define ATTR_ALL  31u
+
+enum attr_kind {
+    ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_ZERO,
+    ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
+        ATTR_VALUE,
+    ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
+    ATTR_KEY_TYPE, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_ALWAYS, ATTR_ALLOWED, ATTR_OWNED,
+        ATTR_UNAVAILABLE,
+    ATTR_MODULUS, ATTR_BITS, ATTR_EXPONENT, ATTR_PARAMS, ATTR_POINT
+};
+
+struct attr_row {
+    CK_ATTRIBUTE_TYPE type;
+    u32 classes;
+    enum attr_kind kind;
+};
+
+static const struct attr_row attr_rows[] = {
+    { CKA_CLASS,                ATTR_ALL,  ATTR_CLASS },
+    { CKA_TOKEN,                ATTR_ALL,  ATTR_TOKEN },
+    { CKA_PRIVATE,              ATTR_ALL,  ATTR_PRIVATE },
+    { CKA_LABEL,                ATTR_ALL,  ATTR_LABEL },
+    { CKA_UNIQUE_ID,            ATTR_ALL,  ATTR_UNIQUE },
+    { CKA_MODIFIABLE,           ATTR_ALL,  ATTR_FALSE },
+    { CKA_COPYABLE,             ATTR_ALL,  ATTR_FALSE },
+    { CKA_DESTROYABLE,          ATTR_ALL,  ATTR_OWNED },
+    { CKA_APPLICATION,          ATTR_DATA, ATTR_APPLICATION },
+    { CKA_OBJECT_ID,            ATTR_DATA, ATTR_OID },
+    { CKA_VALUE,                ATTR_DATA | ATTR_CERT, ATTR_VALUE },
+    { CKA_VALUE,                ATTR_PRIV | ATTR_SEC, ATTR_SECRET },
+    { CKA_CERTIFICATE_TYPE,     ATTR_CERT, ATTR_ZERO },         // CKC_X_509
+    { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_ZERO },         // unspecified
+    { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_ZERO },    // unspecified
+    { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_FALSE },
+    { CKA_URL,                  ATTR_CERT, ATTR_EMPTY },
+    { CKA_CHECK_VALUE,          ATTR_CERT, ATTR_CHECK },
+    { CKA_ISSUER,               ATTR_CERT, ATTR_ISSUER },
+    { CKA_SERIAL_NUMBER,        ATTR_CERT, ATTR_SERIAL },
+    { CKA_START_DATE,           ATTR_CERT, ATTR_START },
+    { CKA_END_DATE,             ATTR_CERT, ATTR_END },
+    { CKA_START_DATE,           ATTR_KEY3, ATTR_EMPTY },
+    { CKA_END_DATE,             ATTR_KEY3, ATTR_EMPTY },
+    { CKA_SUBJECT,              ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT },
+    { CKA_ID,                   ATTR_CERT | ATTR_KEY3, ATTR_ID },
+    { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_KEYS, ATTR_SPKI },
+    { CKA_KEY_TYPE,             ATTR_KEYS, ATTR_KEY_TYPE },
+    { CKA_LOCAL,                ATTR_KEY3, ATTR_FALSE },
+    { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
+    { CKA_ALLOWED_MECHANISMS,   ATTR_KEYS, ATTR_ALLOWED },
+    { CKA_DERIVE,               ATTR_PRIV, ATTR_DERIVE },
+    { CKA_DERIVE,               ATTR_PUB | ATTR_SEC, ATTR_FALSE },
+    { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },
+    { CKA_VERIFY,               ATTR_PUB,  ATTR_SIGN },
+    { CKA_VERIFY_RECOVER,       ATTR_PUB,  ATTR_FALSE },
+    { CKA_WRAP,                 ATTR_PUB | ATTR_SEC, ATTR_FALSE },
+    { CKA_SIGN,                 ATTR_PRIV, ATTR_SIGN },
+    { CKA_DECRYPT,              ATTR_PRIV, ATTR_DECRYPT },
+    { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_FALSE },
+    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
+    { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
+    // who knows where it was made
+    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
+    { CKA_ENCRYPT,              ATTR_SEC,  ATTR_FALSE },
+    { CKA_DECRYPT,              ATTR_SEC,  ATTR_FALSE },
+    { CKA_SIGN,                 ATTR_SEC,  ATTR_FALSE },
+    { CKA_VERIFY,               ATTR_SEC,  ATTR_FALSE },
+    { CKA_MODULUS,              ATTR_KEYS, ATTR_MODULUS },
+    { CKA_MODULUS_BITS,         ATTR_PUB,  ATTR_BITS },
+    { CKA_PUBLIC_EXPONENT,      ATTR_KEYS, ATTR_EXPONENT },
+    { CKA_EC_PARAMS,            ATTR_KEYS, ATTR_PARAMS },
+    { CKA_EC_POINT,             ATTR_KEYS, ATTR_POINT },
+    { CKA_PRIVATE_EXPONENT,     ATTR_PRIV, ATTR_SECRET },
+    { CKA_PRIME_1,              ATTR_PRIV, ATTR_SECRET },
+    { CKA_PRIME_2,              ATTR_PRIV, ATTR_SECRET },
+    { CKA_EXPONENT_1,           ATTR_PRIV, ATTR_SECRET },
+    { CKA_EXPONENT_2,           ATTR_PRIV, ATTR_SECRET },
+    { CKA_COEFFICIENT,          ATTR_PRIV, ATTR_SECRET },
+};
+
+static u32 attr_class_bit(CK_OBJECT_CLASS class)
+{
+    return class == CKO_DATA ? ATTR_DATA : class == CKO_CERTIFICATE ? ATTR_CERT
+         : class == CKO_PUBLIC_KEY ? ATTR_PUB : class == CKO_PRIVATE_KEY ? ATTR_PRIV
+         : class == CKO_SECRET_KEY ? ATTR_SEC : 0;
+}
+
+static bytes attr_bool(bool v)
+{
+    static const CK_BBOOL values[] = { CK_FALSE, CK_TRUE };
+    return bytes_of(&values[v], sizeof *values);
+}
+
+// A copy of a small value in scratch; empty when there is no room.
+static bytes attr_copy(struct scratch *scratch, const void *p, size_t n)
+{
+    struct buf b = scratch_buf(scratch, n);
+    buf_put(&b, bytes_of(p, n));
+    return buf_bytes(&b);
+}
+
+static bytes attr_ulong(struct scratch *scratch, CK_ULONG v)
+{
+    return attr_copy(scratch, &v, sizeof v);
+}
+
+// ---- Session objects: a chain of type, length, value ----
+
+struct attr_head {
+    CK_ATTRIBUTE_TYPE type;
+    CK_ULONG n;
+};
+
+static st attr_put(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, bytes value)
+{
+    struct attr_head head;
+    memset(&head, 0, sizeof head);
+    head.type = type;
+    head.n = (CK_ULONG)value.n;
+    TRY(arena_chain_put(&c->arena, &o->attributes, bytes_of(&head, sizeof head)));
+    return arena_chain_put(&c->arena, &o->attributes, value);
+}
+
+// An attribute that a session object was made with.
+static bool attr_kept(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
+                      bytes *value)
+{
+    struct scratch trial = *scratch;
+    struct buf all = scratch_buf(&trial, o->attributes.n);
+    struct attr_head head;
+    arena_chain_get(&o->attributes, &all);
+    for (bytes rest = buf_bytes(&all); !all.full && rest.n >= sizeof head; ) {
+        memcpy(&head, rest.p, sizeof head);
+        rest = bytes_from(rest, sizeof head);
+        if (head.type == type) {
+            *value = bytes_head(rest, head.n);
+            *scratch = trial;
+            return true;
+        }
+        rest = bytes_from(rest, head.n);
+    }
+    return false;
+}
+
+// A CK_BBOOL that a session object was made with.
+static bool attr_kept_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
+{
+    bytes v;
+    return attr_kept(o, type, &scratch, &v) && v.n == 1 && *v.p;
+}
+
+// ---- Reading ----
+
+static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *value)
+{
+    if (k->type == ALG_RSA) return ST_ATTR_TYPE;
+    *value = k->point;
+    if (k->type != ALG_EC) return ST_OK;        // raw bytes for Edwards and Montgomery keys
+    struct buf b = scratch_buf(scratch, k->point.n + 4);
+    tlv_put(&b, 0x04, k->point);
+    *value = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// What tells this object from all others, for as long as the card is in.
+static bytes attr_unique(const struct object *o, struct scratch *scratch)
+{
+    struct buf b = scratch_buf(scratch, 64);
+    u8 number[] = { (u8)o->class, (u8)(o->ref >> 16), (u8)(o->ref >> 8), (u8)o->ref };
+    buf_put_text(&b, o->token->serial);
+    buf_put_text(&b, "-");
+    if (o->owner) {
+        u64 handle = o->handle;
+        for (int shift = 56; shift >= 0; shift -= 8) buf_put_hex(&b, BYTES((u8)(handle >> shift)));
+    } else {
+        buf_put_hex(&b, bytes_of(number, sizeof number));
+    }
+    return buf_bytes(&b);
+}
+
+static st attr_key_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
+                         bytes *value)
+{
+    const struct alg_key *k = o->key;
+    bool rsa = k && k->type == ALG_RSA;
+    struct buf list;
+    if (!k) return ST_ATTR_TYPE;
+    switch (kind) {
+    case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(k)); return ST_OK;
+    case ATTR_MODULUS:  *value = k->modulus; return rsa ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_EXPONENT: *value = k->exponent; return rsa ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_BITS:     *value = attr_ulong(scratch, k->bits); return rsa ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_PARAMS:
+        if (rsa) return ST_ATTR_TYPE;
+        *value = alg_curve_oid(k->curve);
+        return ST_OK;
+    case ATTR_POINT:    return attr_point(k, scratch, value);
+    case ATTR_ALLOWED:
+        list = scratch_buf(scratch, COUNT(mech_rows) * sizeof(CK_MECHANISM_TYPE));
+        mech_allowed(o, &list);
+        *value = buf_bytes(&list);
+        return ST_OK;
+    default:            return ST_ATTR_TYPE;
+    }
+}
+
+static st attr_certificate_value(const struct object *o, enum attr_kind kind,
+                                 struct scratch *scratch, bytes *value)
+{
+    const struct x509 *x = o->x509;
+    char date[8];
+    if (kind == ATTR_SPKI) {
+        *value = x ? x->spki : o->key ? o->key->spki : BYTES_NONE;
+        return ST_OK;
+    }
+    *value = BYTES_NONE;
+    if (!x) return ST_OK;
+    switch (kind) {
+    case ATTR_SUBJECT: *value = x->subject; return ST_OK;
+    case ATTR_ISSUER:  *value = x->issuer; return ST_OK;
+    case ATTR_SERIAL:  *value = x->serial; return ST_OK;
+    case ATTR_START:
+    case ATTR_END:
+        if (x509_date(kind == ATTR_START ? x->not_before : x->not_after, date)) return ST_OK;
+        *value = attr_copy(scratch, date, sizeof date);
+        return ST_OK;
+    case ATTR_CHECK: {                          // PKCS#11 3.2, 4.6.3: the first bytes of SHA-1
+        struct buf digest = scratch_buf(scratch, 64);
+        TRY(hash_of(alg_hash_find(CKM_SHA_1), o->value, &digest));
+        *value = bytes_head(buf_bytes(&digest), 3);
+        return ST_OK;
+    }
+    default: return ST_ATTR_TYPE;
+    }
+}
+
+static st attr_plain_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
+                           bytes *value)
+{
+    switch (kind) {
+    case ATTR_FALSE:       *value = attr_bool(false); return ST_OK;
+    case ATTR_TRUE:        *value = attr_bool(true); return ST_OK;
+    case ATTR_EMPTY:       *value = BYTES_NONE; return ST_OK;
+    case ATTR_ZERO:        *value = attr_ulong(scratch, 0); return ST_OK;
+    case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
+    case ATTR_SECRET:      return ST_ATTR_SECRET;
+    case ATTR_CLASS:       *value = attr_ulong(scratch, o->class); return ST_OK;
+    case ATTR_TOKEN:       *value = attr_bool(!o->owner); return ST_OK;
+    case ATTR_OWNED:       *value = attr_bool(o->owner); return ST_OK;
+    case ATTR_PRIVATE:     *value = attr_bool(o->private); return ST_OK;
+    case ATTR_LABEL:       *value = o->label; return ST_OK;
+    case ATTR_UNIQUE:      *value = attr_unique(o, scratch); return ST_OK;
+    case ATTR_APPLICATION: *value = o->application; return ST_OK;
+    case ATTR_OID:         *value = o->oid; return ST_OK;
+    case ATTR_VALUE:       *value = o->value; return ST_OK;
+    case ATTR_ID:          *value = o->id; return ST_OK;
+    case ATTR_SIGN:        *value = attr_bool(o->use & CARD_SIGN); return ST_OK;
+    case ATTR_DECRYPT:     *value = attr_bool(o->use & CARD_DECRYPT); return ST_OK;
+    case ATTR_DERIVE:      *value = attr_bool(o->use & CARD_DERIVE); return ST_OK;
+    case ATTR_ALWAYS:      *value = attr_bool(o->always_auth); return ST_OK;
+    case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
+    case ATTR_CHECK: case ATTR_SPKI:
+        return attr_certificate_value(o, kind, scratch, value);
+    default:
+        return attr_key_value(o, kind, scratch, value);
+    }
+}
+
+// One attribute as a view, in the arena or in scratch. ST_ATTR_TYPE: the object has no such
+// attribute; ST_ATTR_SECRET: it stays where it is.
+static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
+                   bytes *value)
+{
+    u32 class = attr_class_bit(o->class);
+    if (o->owner) {
+        bool hidden = class == ATTR_SEC && type == CKA_VALUE &&
+                      (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
+                       !attr_kept_true(o, CKA_EXTRACTABLE, *scratch));
+        if (hidden) return ST_ATTR_SECRET;
+        if (attr_kept(o, type, scratch, value)) return ST_OK;
+    }
+    for (size_t i = 0; i < COUNT(attr_rows); i++)
+        if (attr_rows[i].type == type && attr_rows[i].classes & class)
+            return attr_plain_value(o, attr_rows[i].kind, scratch, value);
+    return ST_ATTR_TYPE;
+}
+
+// Must driver->read be asked before this attribute is known?
+static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
+{
+    return o->unread && type == (o->class == CKO_DATA ? CKA_VALUE : CKA_ALWAYS_AUTHENTICATE);
+}
+
+// ---- Templates ----
+
+static st attr_check_template(const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    if (n && !t) return ST_ARGS;
+    for (CK_ULONG i = 0; i < n; i++)
+        if (t[i].ulValueLen && !t[i].pValue) return ST_ARGS;
+    return ST_OK;
+}
+
+static const CK_ATTRIBUTE *attr_find(const CK_ATTRIBUTE *t, CK_ULONG n, CK_ATTRIBUTE_TYPE type)
+{
+    for (CK_ULONG i = 0; i < n; i++)
+        if (t[i].type == type) return &t[i];
+    return NULL;
+}
+
+static bytes attr_bytes(const CK_ATTRIBUTE *a)
+{
+    return bytes_of(a->pValue, a->ulValueLen);
+}
+
+// A CK_ULONG or CK_BBOOL in a template; otherwise: fallback.
+static CK_ULONG attr_number(const CK_ATTRIBUTE *t, CK_ULONG n, CK_ATTRIBUTE_TYPE type,
+                            CK_ULONG fallback)
+{
+    const CK_ATTRIBUTE *a = attr_find(t, n, type);
+    CK_ULONG v;
+    if (a && a->ulValueLen == 1) return *(const u8 *)a->pValue;
+    if (!a || a->ulValueLen != sizeof v) return fallback;
+    memcpy(&v, a->pValue, sizeof v);
+    return v;
+}
+
+// CKA_EC_POINT in a template may be raw or a DER OCTET STRING, whatever the key's own form is.
+static bool attr_same_point(const struct object *o, bytes wanted)
+{
+    bytes inner;
+    if (!o->key || o->key->type == ALG_RSA) return false;
+    if (bytes_equal(wanted, o->key->point)) return true;
+    return !tlv_open(wanted, 0x04, &inner) && bytes_equal(inner, o->key->point);
+}
+
+static bool attr_match(const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                       struct scratch scratch)
+{
+    for (CK_ULONG i = 0; i < n; i++) {
+        struct scratch each = scratch;
+        bytes value;
+        if (t[i].type == CKA_EC_POINT && attr_same_point(o, attr_bytes(&t[i]))) continue;
+        if (attr_get(o, t[i].type, &each, &value) ||
+            !bytes_equal(value, attr_bytes(&t[i]))) return false;
+    }
+    return true;
+}
+
+// What a driver needs to know of a template, to read no more than can match. false: nothing on a
+// card can.
+static bool attr_query(const CK_ATTRIBUTE *t, CK_ULONG n, const struct token *token,
+                       struct query *q)
+{
+    const CK_ATTRIBUTE *id = attr_find(t, n, CKA_ID);
+    *q = (struct query){ .any_class = !attr_find(t, n, CKA_CLASS), .any_id = !id,
+                         .logged_in = token->login };
+    q->class = attr_number(t, n, CKA_CLASS, 0);
+    if (id) q->id = attr_bytes(id);
+    if (q->any_class) {                         // some attributes give the class away
+        if (attr_find(t, n, CKA_CERTIFICATE_TYPE) ||
+            attr_find(t, n, CKA_ISSUER)) q->class = CKO_CERTIFICATE;
+        q->any_class = q->class == 0 && !attr_find(t, n, CKA_APPLICATION);
+    }
+    return attr_number(t, n, CKA_TOKEN, CK_TRUE) && (q->any_class || attr_class_bit(q->class));
+}
+
+// C_GetAttributeValue for one entry: length, value, or -1.
+static st attr_copy_out(const struct object *o, CK_ATTRIBUTE *a, struct scratch scratch)
+{
+    bytes value;
+    st s = attr_get(o, a->type, &scratch, &value);
+    CK_ULONG room = a->ulValueLen;
+    a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    if (s) return s;
+    if (a->pValue && room < value.n) return ST_TOO_SMALL;
+    if (a->pValue && value.n) memcpy(a->pValue, value.p, value.n);
+    a->ulValueLen = (CK_ULONG)value.n;
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>session
+ * Sessions and logins, searches.
+ *
+ * Owns    struct session; login state; searching
+ * Uses    >>link >>card >>slot >>attr
+ * Names   session_
+ * Specs   PKCS#11 3.2, 5.6 (sessions), 5.7.5 ff (search)
+ * Tests   tests/session.c
+ * ==============================================================================================*/
+
+#if SCARD11_READERS_MAX <= 1
+#define SESSION_READER_BITS 0
+#elif SCARD11_READERS_MAX <= 16
+#define SESSION_READER_BITS 4
+#else
+#define SESSION_READER_BITS 6
+#endif
+#define SESSION_BITS (HANDLE_INDEX_BITS - SESSION_READER_BITS)  // the bits above are the reader
+#if SESSION_READER_BITS == 0
+#define SESSION_MAX  (CARD_SESSION_PAGE * CARD_SESSION_PAGES)
+#else
+#define SESSION_MAX  (1u << SESSION_BITS)
+#endif
+
+enum session_op { SESSION_DIGEST, SESSION_SIGN, SESSION_VERIFY, SESSION_ENCRYPT, SESSION_DECRYPT,
+                  SESSION_OPS };
+
+struct session {
+    CK_SESSION_HANDLE handle;       // 0: this entry is free
+    struct token *token;
+    CK_FLAGS flags;
+    struct {
+        struct piece *state;        // struct op of >>op; NULL: none
+        struct chain data;          // what it keeps
+    } op[SESSION_OPS];
+    bool searching;
+    // the indexes of the objects that a search found, two bytes each
+    struct chain found;
+    u32  found_at;
+    u64  found_epoch;               // objects that are younger than the search are not reported
+};
+
+static struct session *session_at(const struct card *c, u32 i)
+{
+    struct session *page = i < SESSION_MAX ? c->sessions[i / CARD_SESSION_PAGE] : NULL;
+    return page ? &page[i % CARD_SESSION_PAGE] : NULL;
+}
+
+static u32 session_reader_of(CK_SESSION_HANDLE h)
+{
+    return handle_index(h) >> SESSION_BITS;
+}
+
+static struct session *session_find(const struct card *c, CK_SESSION_HANDLE h)
+{
+    struct session *s = session_at(c, handle_index(h) & ((1u << SESSION_BITS) - 1));
+    return h && s && s->handle == h ? s : NULL;
+}
+
+static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS flags,
+                       CK_SESSION_HANDLE *handle)
+{
+    for (u32 i = 0; i < SESSION_MAX; i++) {
+        struct session **page = &c->sessions[i / CARD_SESSION_PAGE];
+        if (!*page) *page = ARENA_NEW(&c->arena, struct session, CARD_SESSION_PAGE);
+        if (!*page) return ST_HOST_MEMORY;
+        struct session *s = session_at(c, i);
+        if (s->handle) continue;
+        *s = (struct session){ .handle = handle_make(handle_new_epoch(),
+                                                     reader << SESSION_BITS | i),
+                               .token = t, .flags = flags };
+        t->session_count++;
+        if (flags & CKF_RW_SESSION) t->rw_count++;
+        *handle = s->handle;
+        return ST_OK;
+    }
+    return ST_SESSION_COUNT;
+}
+
+// ---- Operations, as far as a session must end them ----
+
+static void session_end_op(struct card *c, struct session *s, enum session_op kind)
+{
+    if (c->open_op == s && (kind == SESSION_SIGN || kind == SESSION_DECRYPT)) slot_close_open(c);
+    arena_chain_drop(&c->arena, &s->op[kind].data);
+    arena_piece_drop(&c->arena, s->op[kind].state);
+    s->op[kind].state = NULL;
+}
+
+static void session_end_search(struct card *c, struct session *s)
+{
+    arena_chain_drop(&c->arena, &s->found);
+    s->searching = false;
+}
+
+// ---- Login ----
+
+static bool session_card_can_log_out(const struct token *t)
+{
+    return t->driver->logout != NULL;
+}
+
+// Ends the login of a token: on the card where it can, and for all sessions. Whatever the card
+// says, the library counts as logged out.
+static st session_logout(struct reader *r, struct token *t)
+{
+    struct slot_run run = { .reader = r, .token = t };
+    slot_close_open(r->card);
+    if (session_card_can_log_out(t) && r->card->link.conn) {
+        while (slot_run(&run)) run.s = t->driver->logout(r->card, t);
+    }
+    if (slot_is_fatal(run.s)) return run.s;
+    bool on_card = !run.s && session_card_can_log_out(t);
+    card_login_lost(t);
+    card_renew_private(r->card, t);
+    card_sweep(r->card);
+    if (!on_card && r->card->link.conn) {       // no logout command: a reset is one
+        link_disconnect(&r->card->link, true);
+        r->card->current = NULL;
+        r->card->sure = false;
+    }
+    return ST_OK;
+}
+
+// Gives back all that one session holds.
+static void session_release(struct card *c, struct session *s)
+{
+    for (int kind = 0; kind < SESSION_OPS; kind++) session_end_op(c, s, (enum session_op)kind);
+    session_end_search(c, s);
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (o->handle && o->owner == s->handle) card_drop(c, o);
+    }
+    s->token->session_count--;
+    if (s->flags & CKF_RW_SESSION) s->token->rw_count--;
+    *s = (struct session){ .handle = 0 };
+}
+
+// Closes a session; with the last one of a token the login ends.
+static st session_close(struct reader *r, struct session *s)
+{
+    struct token *t = s->token;
+    session_release(r->card, s);
+    return !t->session_count && t->login ? session_logout(r, t) : ST_OK;
+}
+
+static st session_close_all(struct reader *r, struct token *t)
+{
+    for (u32 i = 0; i < SESSION_MAX && t->session_count; i++) {
+        struct session *s = session_at(r->card, i);
+        if (s && s->handle && s->token == t) session_release(r->card, s);
+    }
+    return t->login ? session_logout(r, t) : ST_OK;
+}
+
+// A PIN that the card never takes is refused here, and costs no try.
+static st session_check_pin(const struct pin *p, const void *pin, CK_ULONG n)
+{
+    if (!pin) return ST_ARGS;                   // no PIN pad here
+    if (n < p->min || n > p->max) return ST_PIN_LEN;
+    return ST_OK;
+}
+
+static st session_login(struct reader *r, struct session *se, bytes pin)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .write = true };
+    if (t->login) return ST_LOGGED_IN;
+    TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
+    if (!t->driver->login) return ST_NOT_SUPPORTED;
+    card_sweep(r->card);
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin);
+    // reset in the middle: nothing was verified
+    if (run.s == ST_NOT_LOGGED_IN) run.s = ST_READER;
+    if (run.s) return run.s == ST_READER ? ST_CARD_RESET : run.s;
+    t->login = true;
+    t->login_epoch++;
+    return ST_OK;
+}
+
+// C_Login(CKU_CONTEXT_SPECIFIC): verifies at once, and leaves the transaction open for the
+// operation.
+static st session_login_again(struct reader *r, struct session *se, bytes pin)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .keep = se, .write = true,
+                            .leave_open = true };
+    TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
+    slot_close_open(r->card);
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin);
+    if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
+    r->card->open_op = se;
+    return ST_OK;
+}
+
+static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .write = true };
+    if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    TRY(session_check_pin(&t->pin, old.p, (CK_ULONG)old.n));
+    TRY(session_check_pin(&t->pin, fresh.p, (CK_ULONG)fresh.n));
+    if (!t->driver->set_pin) return ST_NOT_SUPPORTED;
+    bool login = t->login;
+    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_CHANGE, old,
+                                                      fresh);
+    if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
+    if (run.s || !login || !t->login || !t->driver->login) return run.s;
+    // The SELECT before the change ended the login on most cards: the new PIN brings it back.
+    run = (struct slot_run){ .reader = r, .token = t, .write = true };
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh);
+    if (run.s) card_login_lost(t);
+    return slot_is_fatal(run.s) ? run.s : ST_OK;
+}
+
+static CK_STATE session_state(const struct session *s)
+{
+    bool rw = s->flags & CKF_RW_SESSION;
+    if (s->token->login) return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+    return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+}
+
+// ---- Objects and searching ----
+
+static struct object *session_object(const struct card *c, const struct session *s,
+                                     CK_OBJECT_HANDLE h)
+{
+    return card_find(c, s->token, h);
+}
+
+// Reads what a driver has left unread of an object.
+static st session_read(struct reader *r, struct object *o, struct scratch scratch)
+{
+    struct token *t = o->token;
+    struct slot_run run = { .reader = r, .token = t, .login = o->class == CKO_DATA && o->private };
+    while (slot_run(&run)) run.s = t->driver->read(r->card, o, scratch);
+    return run.s;
+}
+
+// Lists what a template can match: a search reads no more of the card than that.
+static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                       struct scratch scratch)
+{
+    struct query q;
+    struct token *token = se->token;
+    struct slot_run run = { .reader = r, .token = token };
+    if (!attr_query(t, n, token, &q) || !token->driver->list) return ST_OK;
+    while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
+    return run.s;
+}
+
+static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                         struct scratch scratch)
+{
+    struct card *c = r->card;
+    st s = ST_OK;
+    if (se->searching) return ST_OP_ACTIVE;
+    TRY(attr_check_template(t, n));
+    TRY(session_list(r, se, t, n, scratch));
+    for (u32 i = 0; i < c->object_count && !s; i++) {
+        struct object *o = card_object_at(c, i);
+        if (!o->handle || !session_object(c, se, o->handle)) continue;
+        if (attr_find(t, n, CKA_ALWAYS_AUTHENTICATE) && attr_needs_read(o, CKA_ALWAYS_AUTHENTICATE))
+            s = session_read(r, o, scratch);
+        if (!s && attr_match(o, t, n, scratch))
+            s = arena_chain_put(&c->arena, &se->found, BYTES((u8)(i >> 8), (u8)i));
+    }
+    if (s) {
+        session_end_search(c, se);
+        return s;
+    }
+    se->searching = true;
+    se->found_at = 0;
+    se->found_epoch = handle_new_epoch();
+    return ST_OK;
+}
+
+// The next objects of a search; those that are gone, or came later, are passed over.
+static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *out, CK_ULONG max,
+                        CK_ULONG *n)
+{
+    *n = 0;
+    if (!se->searching) return ST_OP_NONE;
+    const struct piece *p = se->found.first;
+    for (size_t skip = se->found_at; p && skip >= sizeof p->data; skip -= sizeof p->data)
+        p = p->next;
+    while (*n < max && se->found_at < se->found.n) {
+        u32 at = se->found_at % sizeof p->data;
+        struct object *o = card_object_at(c, (u32)(p->data[at] << 8 | p->data[at + 1]));
+        se->found_at += 2;
+        if (at + 2 == sizeof p->data) p = p->next;
+        if (o->handle && handle_epoch(o->handle) <= se->found_epoch &&
+            session_object(c, se, o->handle))
+            out[(*n)++] = o->handle;
+    }
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>op
+ * Running operations: digest, sign, verify, encrypt, decrypt; derivation.
+ *
+ * Owns    struct op; output lengths; what is hashed and padded on the host
+ * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session
+ * Names   op_
+ * Specs   PKCS#11 3.2, 5.8 to 5.18
+ * Tests   tests/op.c
+ * ==============================================================================================*/
+
+#define OP_DATA_MAX  4096           // most that is kept of what cannot be hashed piece by piece
+#define OP_LABEL_MAX 128            // OAEP label
+
+// In one piece of the card's arena.
+struct op {
+    const struct mech_row *row;
+    struct alg_use use;
+    CK_OBJECT_HANDLE key;
+    bool hashing;                   // hash runs
+    bool updated;                   // C_*Update was called: the one-shot call is out
+    bool done;                      // data is the result: the caller's buffer was too small for it
+    struct chain *data;             // the session's: what cannot be hashed; then the result
+    struct hash hash;
+    u8   label_len;
+    u8   label[OP_LABEL_MAX];
+};
+
+typedef char op_fits_a_piece[sizeof(struct op) <= sizeof ((struct piece *)0)->data ? 1 : -1];
+
+static struct op *op_of(const struct session *se, enum session_op kind)
+{
+    struct piece *p = se->op[kind].state;
+    return p ? (struct op *)(void *)p->data : NULL;
+}
+
+static void op_end(struct card *c, struct session *se, enum session_op kind)
+{
+    struct op *op = op_of(se, kind);
+    if (op && op->hashing) hash_drop(&op->hash);
+    session_end_op(c, se, kind);
+}
+
+static CK_FLAGS op_purpose(enum session_op kind)
+{
+    static const CK_FLAGS flags[SESSION_OPS] = { CKF_DIGEST, CKF_SIGN, CKF_VERIFY, CKF_ENCRYPT,
+                                                 CKF_DECRYPT };
+    return flags[kind];
+}
+
+static bool op_is_private(enum session_op kind)
+{
+    return kind == SESSION_SIGN || kind == SESSION_DECRYPT;
+}
+
+// The key of an operation: of the class, type and use that it needs.
+static st op_key(struct card *c, const struct session *se, enum session_op kind, CK_OBJECT_HANDLE h,
+                 const struct mech_row *m, struct object **out)
+{
+    struct object *o = session_object(c, se, h);
+    CK_OBJECT_CLASS class = op_is_private(kind) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+    if (!o || (o->class != CKO_PRIVATE_KEY && o->class != CKO_PUBLIC_KEY &&
+               o->class != CKO_SECRET_KEY))
+        return ST_NO_KEY;
+    if (o->class != class || !o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
+    if (!mech_key_allows(o, op_purpose(kind))) return ST_KEY_USE;
+    *out = o;
+    return ST_OK;
+}
+
+// Do the parameters go with the key? PSS: hash, salt and two bytes must fit (RFC 8017, 9.1.1).
+static st op_check_size(const struct alg_key *k, const struct alg_use *use)
+{
+    if (use->pad == ALG_PAD_PSS && use->hash->size + use->salt + 2 > (k->bits + 6) / 8)
+        return ST_KEY_SIZE;
+    if (use->pad == ALG_PAD_OAEP && 2 * use->hash->size + 2 > k->bits / 8) return ST_KEY_SIZE;
+    return ST_OK;
+}
+
+static st op_begin(struct reader *r, struct session *se, enum session_op kind,
+                   const CK_MECHANISM *mechanism,
+                   CK_OBJECT_HANDLE key, struct scratch scratch)
+{
+    struct card *c = r->card;
+    struct object *o = NULL;
+    struct alg_use use;
+    bytes label;
+
+    if (se->op[kind].state) return ST_OP_ACTIVE;
+    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, op_purpose(kind));
+    if (!m) return ST_MECHANISM;
+    TRY(mech_use(mechanism, m, &use, &label));
+    if (label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
+    if (kind != SESSION_DIGEST) {
+        TRY(op_key(c, se, kind, key, m, &o));
+        TRY(op_check_size(o->key, &use));
+        if (op_is_private(kind) && o->unread) TRY(session_read(r, o, scratch));
+    }
+    struct piece *piece = arena_piece(&c->arena);
+    if (!piece) return ST_HOST_MEMORY;
+    se->op[kind].state = piece;
+    struct op *op = op_of(se, kind);
+    *op = (struct op){ .row = m, .use = use, .key = key, .data = &se->op[kind].data,
+                       .label_len = (u8)label.n };
+    if (label.n) memcpy(op->label, label.p, label.n);
+    if (m->hash == MECH_NO_HASH) return ST_OK;
+    st s = hash_begin(&op->hash, use.hash);
+    op->hashing = !s;
+    if (s) op_end(c, se, kind);
+    return s;
+}
+
+// Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
+static st op_add(struct card *c, struct op *op, bytes in)
+{
+    if (op->hashing) return hash_add(&op->hash, in);
+    if (op->data->n + in.n > OP_DATA_MAX) return ST_DATA_LEN;
+    return arena_chain_put(&c->arena, op->data, in);
+}
+
+static st op_update(struct card *c, struct session *se, enum session_op kind, bytes in)
+{
+    struct op *op = op_of(se, kind);
+    if (!op || op->done) return ST_OP_NONE;
+    op->updated = true;
+    st s = op_add(c, op, in);
+    if (s) op_end(c, se, kind);
+    return s;
+}
+
+// What was put in, hashed if the mechanism says so.
+static st op_input(struct op *op, struct scratch *scratch, bytes *in)
+{
+    struct buf b = scratch_buf(scratch, op->hashing ? 64 : op->data->n);
+    if (op->hashing) {
+        op->hashing = false;
+        TRY(hash_end(&op->hash, &b));
+    } else {
+        arena_chain_get(op->data, &b);
+    }
+    *in = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- Signing ----
+
+// A hash for ECDSA: its leftmost bytes, as many as the curve has (FIPS 186-5, 6.4.1), or zeros
+// before it, for cards that want exactly the curve's length. Not for P-521, whose order ends inside
+// a byte.
+static void op_fit_hash(const struct alg_curve *curve, bytes in, struct buf *out)
+{
+    if (curve->bits % 8 && in.n <= curve->size) buf_put(out, in);
+    else buf_put_number(out, bytes_head(in, curve->size), curve->size);
+}
+
+// The padded block, or hash, that the card signs.
+static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
+                        struct scratch scratch,
+                        struct buf *out)
+{
+    size_t bytes_of_key = (k->bits + 7) / 8;
+    struct buf info = scratch_buf(&scratch, 128);
+    if (k->type == ALG_EC) {
+        if (!in.n) return ST_DATA_LEN;
+        op_fit_hash(k->curve, in, out);
+        return ST_OK;
+    }
+    if (k->type != ALG_RSA) {
+        buf_put(out, in);
+        return ST_OK;
+    }
+    switch (op->use.pad) {
+    case ALG_PAD_PKCS1:
+        if (!op->use.hash) return pad_pkcs1_sign(in, bytes_of_key, out);
+        pad_digest_info(op->use.hash, in, &info);
+        return pad_pkcs1_sign(buf_bytes(&info), bytes_of_key, out);
+    case ALG_PAD_PSS:
+        if (in.n != op->use.hash->size) return ST_DATA_LEN;
+        return pad_pss(&op->use, in, k->bits, scratch, out);
+    default:
+        if (in.n > bytes_of_key) return ST_DATA_LEN;
+        buf_put_number(out, in, bytes_of_key);
+        return memcmp(out->p, k->modulus.p, bytes_of_key) < 0 ? ST_OK : ST_DATA;
+    }
+}
+
+// How the block that op_sign_block made verifies.
+static struct alg_use op_block_use(const struct alg_key *k)
+{
+    return (struct alg_use){ .type = k->type, .pad = ALG_PAD_NONE };
+}
+
+static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign, bytes in,
+                     struct scratch scratch, struct buf *out)
+{
+    struct card *c = r->card;
+    const struct driver *d = o->token->driver;
+    struct alg_use use = op_block_use(o->key);
+    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+    size_t start = out->n;
+    if (!(sign ? d->sign : d->decrypt)) return ST_NOT_SUPPORTED;
+    if (o->always_auth) {
+        if (c->open_op != se) return ST_NOT_LOGGED_IN;      // the PIN before each use
+        run.keep = se;
+        run.write = true;
+    }
+    while (slot_run(&run)) {
+        out->n = start;
+        run.s = sign ? d->sign(c, o, &use, in, scratch, out)
+            : d->decrypt(c, o, &use, in, scratch, out);
+    }
+    return run.s;
+}
+
+static st op_sign(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
+                  struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    bytes in;
+    if (!o) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    TRY(op_input(op, &scratch, &in));
+    struct buf block = scratch_buf(&scratch, o->key->type == ALG_EDWARDS ? in.n : 600);
+    TRY(op_sign_block(op, o->key, in, scratch, &block));
+    if (block.full) return ST_DATA_LEN;
+    return op_run_key(r, se, o, true, buf_bytes(&block), scratch, out);
+}
+
+// ---- Decrypting ----
+
+static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
+                     struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    struct buf block = scratch_buf(&scratch, 600);
+    bytes in;
+    if (!o) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    TRY(op_input(op, &scratch, &in));
+    size_t k = (o->key->bits + 7) / 8;
+    if (in.n != k) return ST_CIPHER_LEN;
+    if (memcmp(in.p, o->key->modulus.p, k) >= 0) return ST_CIPHER_DATA;
+    TRY(op_run_key(r, se, o, false, in, scratch, &block));
+    if (op->use.pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
+    if (op->use.pad == ALG_PAD_OAEP)
+        return pad_oaep_open(&op->use, bytes_of(op->label, op->label_len), buf_bytes(&block),
+                             scratch, out);
+    buf_put(out, buf_bytes(&block));
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- On the host ----
+
+static st op_encrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
+                     struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    bytes in;
+    if (!o) return ST_NO_KEY;
+    TRY(op_input(op, &scratch, &in));
+    return cipher_encrypt(o->key, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
+}
+
+static st op_verify(struct reader *r, struct session *se, struct op *op, bytes signature,
+                    struct scratch scratch)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    bytes in;
+    if (!o) return ST_NO_KEY;
+    TRY(op_input(op, &scratch, &in));
+    if (signature.n != alg_signature_size(o->key)) return ST_SIG_LEN;
+    if (o->key->type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
+        struct buf block = scratch_buf(&scratch, 600);
+        st s = op_sign_block(op, o->key, in, scratch, &block);
+        return s ? s : cipher_verify(o->key, &op->use, buf_bytes(&block), signature, scratch);
+    }
+    return cipher_verify(o->key, &op->use, in, signature, scratch);
+}
+
+// ---- Output, in one place ----
+
+// The most that an operation can put out; exact for digests, signatures and encryption.
+static size_t op_output_size(struct card *c, const struct session *se, const struct op *op,
+                             enum session_op kind)
+{
+    if (op->done) return op->data->n;
+    if (kind == SESSION_DIGEST) return op->use.hash->size;
+    struct object *o = session_object(c, se, op->key);
+    if (!o) return 0;
+    size_t k = alg_signature_size(o->key);
+    if (kind == SESSION_DECRYPT && op->use.pad == ALG_PAD_PKCS1) return k - 11;
+    if (kind == SESSION_DECRYPT && op->use.pad == ALG_PAD_OAEP)
+        return k - 2 * op->use.hash->size - 2;
+    return k;
+}
+
+static st op_work(struct reader *r, struct session *se, enum session_op kind,
+                  struct scratch scratch,
+                  struct buf *out)
+{
+    struct op *op = op_of(se, kind);
+    switch (kind) {
+    case SESSION_DIGEST:
+        op->hashing = false;
+        return hash_end(&op->hash, out);
+    case SESSION_SIGN:    return op_sign(r, se, op, scratch, out);
+    case SESSION_DECRYPT: return op_decrypt(r, se, op, scratch, out);
+    default:              return op_encrypt(r, se, op, scratch, out);
+    }
+}
+
+// Gives a result to the caller, or keeps it where its length was not known before and the caller's
+// buffer turned out too small: the work is not done twice, nor a login used up.
+static st op_give(struct card *c, struct op *op, bytes result, void *out, CK_ULONG *out_len)
+{
+    bool fits = *out_len >= result.n;
+    *out_len = (CK_ULONG)result.n;
+    if (fits) {
+        if (result.n) memcpy(out, result.p, result.n);
+        return ST_OK;
+    }
+    if (op->done) return ST_TOO_SMALL;
+    arena_chain_drop(&c->arena, op->data);
+    TRY(arena_chain_put(&c->arena, op->data, result));
+    op->done = true;
+    return ST_TOO_SMALL;
+}
+
+// Ends an operation with its output. out NULL asks for the length; that, and a buffer that is too
+// small, leave the operation as it was, and nothing was sent to the card.
+static st op_finish(struct reader *r, struct session *se, enum session_op kind,
+                    struct scratch scratch,
+                    void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(se, kind);
+    size_t most = op_output_size(r->card, se, op, kind);
+    bool exact = kind != SESSION_DECRYPT;
+    if (!out || (exact && *out_len < most)) {
+        *out_len = (CK_ULONG)most;
+        return out ? ST_TOO_SMALL : ST_OK;
+    }
+    struct buf result = scratch_buf(&scratch, op->done ? op->data->n : 600);
+    st s = ST_OK;
+    if (op->done) arena_chain_get(op->data, &result);
+    else          s = op_work(r, se, kind, scratch, &result);
+    if (!s && result.full) s = ST_HOST_MEMORY;
+    if (!s) s = op_give(r->card, op, buf_bytes(&result), out, out_len);
+    if (s != ST_TOO_SMALL) op_end(r->card, se, kind);
+    return s;
+}
+
+// C_Sign and its kin: all input at once. Only a call that will do the work takes the input.
+static st op_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
+                  struct scratch scratch,
+                  void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(se, kind);
+    if (!op) return ST_OP_NONE;
+    if (op->updated) return ST_OP_ACTIVE;
+    size_t most = op_output_size(r->card, se, op, kind);
+    bool asks = !out || (kind != SESSION_DECRYPT && *out_len < most);
+    if (!asks && !op->done) {
+        st s = op_add(r->card, op, in);
+        if (s) {
+            op_end(r->card, se, kind);
+            return s;
+        }
+    }
+    return op_finish(r, se, kind, scratch, out, out_len);
+}
+
+static st op_final(struct reader *r, struct session *se, enum session_op kind,
+                   struct scratch scratch,
+                   void *out, CK_ULONG *out_len)
+{
+    if (!op_of(se, kind)) return ST_OP_NONE;
+    return op_finish(r, se, kind, scratch, out, out_len);
+}
+
+static st op_verify_once(struct reader *r, struct session *se, bytes in, bytes signature,
+                         struct scratch scratch)
+{
+    struct op *op = op_of(se, SESSION_VERIFY);
+    if (!op) return ST_OP_NONE;
+    if (op->updated) return ST_OP_ACTIVE;
+    st s = op_add(r->card, op, in);
+    if (!s) s = op_verify(r, se, op, signature, scratch);
+    op_end(r->card, se, SESSION_VERIFY);
+    return s;
+}
+
+static st op_verify_final(struct reader *r, struct session *se, bytes signature,
+                          struct scratch scratch)
+{
+    struct op *op = op_of(se, SESSION_VERIFY);
+    if (!op) return ST_OP_NONE;
+    st s = op_verify(r, se, op, signature, scratch);
+    op_end(r->card, se, SESSION_VERIFY);
+    return s;
+}
+
+// ---- Context login ----
+
+// Is there an operation that wants the PIN once more?
+static bool op_wants_login(const struct card *c, const struct session *se)
+{
+    static const enum session_op kinds[] = { SESSION_SIGN, SESSION_DECRYPT };
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct op *op = op_of(se, kinds[i]);
+        struct object *o = op ? session_object(c, se, op->key) : NULL;
+        if (o && o->always_auth) return true;
+    }
+    return false;
+}
+
+// ---- Derivation ----
+
+// The key derivation functions of ANSI X9.63 that CKM_ECDH1_DERIVE knows; CKD_NULL: the secret
+// itself.
+static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
+                 struct scratch scratch, struct buf *out)
+{
+    static const struct { CK_EC_KDF_TYPE kdf; CK_MECHANISM_TYPE hash; } kdfs[] = {
+        { CKD_SHA1_KDF, CKM_SHA_1 }, { CKD_SHA224_KDF, CKM_SHA224 }, { CKD_SHA256_KDF, CKM_SHA256 },
+        { CKD_SHA384_KDF, CKM_SHA384 }, { CKD_SHA512_KDF, CKM_SHA512 },
+    };
+    struct hash h;
+    size_t i = 0;
+    if (kdf == CKD_NULL) {                      // PKCS#11 6.3.17: shortened from the front
+        if (want > secret.n) return ST_KEY_SIZE;
+        buf_put(out, bytes_from(secret, secret.n - want));
+        return ST_OK;
+    }
+    while (i < COUNT(kdfs) && kdfs[i].kdf != kdf) i++;
+    if (i == COUNT(kdfs)) return ST_MECH_PARAM;
+    for (u32 counter = 1; out->n < want; counter++) {
+        struct scratch each = scratch;
+        struct buf digest = scratch_buf(&each, 64);
+        TRY(hash_begin(&h, alg_hash_find(kdfs[i].hash)));
+        st s = hash_add(&h, secret);
+        if (!s) s = hash_add(&h, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
+        if (!s) s = hash_add(&h, shared);
+        if (s) hash_drop(&h);
+        else   s = hash_end(&h, &digest);
+        if (s) return s;
+        buf_put(out, bytes_head(buf_bytes(&digest), want - out->n));
+    }
+    return out->full ? ST_KEY_SIZE : ST_OK;
+}
+
+// The length of a derived key: CKA_VALUE_LEN, or what its type says.
+static st op_key_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t secret, CK_KEY_TYPE type,
+                        size_t *len)
+{
+    CK_ULONG want = attr_number(t, n, CKA_VALUE_LEN, 0);
+    if (type == CKK_DES3) want = 24;
+    if (type == CKK_AES && want != 16 && want != 24 && want != 32) return want ? ST_KEY_SIZE
+        : ST_TEMPLATE_LESS;
+    *len = want ? want : secret;
+    return *len <= 512 ? ST_OK : ST_KEY_SIZE;
+}
+
+// A secret key as session object, with the attributes of the template.
+static st op_make_secret(struct card *c, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                         bytes value,
+                         struct object **out)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    CK_ULONG len = (CK_ULONG)value.n;
+    static const CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
+    struct object *o = card_add(c, se->token, class, handle_new_epoch());
+    st s = ST_OK;
+    if (!o) return ST_CARD_MEMORY;
+    o->owner = se->handle;
+    o->login_epoch = se->token->login_epoch;
+    o->private = attr_number(t, n, CKA_PRIVATE, CK_FALSE) != 0;
+    for (CK_ULONG i = 0; i < n && !s; i++)
+        if (t[i].type != CKA_VALUE_LEN && t[i].type != CKA_KEY_TYPE && t[i].type != CKA_TOKEN &&
+            t[i].type != CKA_PRIVATE)
+            s = attr_put(c, o, t[i].type, attr_bytes(&t[i]));
+    if (!s) s = attr_put(c, o, CKA_KEY_TYPE, bytes_of(&type, sizeof type));
+    if (!s) s = attr_put(c, o, CKA_VALUE_LEN, bytes_of(&len, sizeof len));
+    if (!s && !attr_find(t, n, CKA_SENSITIVE)) s = attr_put(c, o, CKA_SENSITIVE,
+                                                            bytes_of(&no, sizeof no));
+    if (!s && !attr_find(t, n, CKA_EXTRACTABLE)) s = attr_put(c, o, CKA_EXTRACTABLE,
+                                                              bytes_of(&yes, sizeof yes));
+    if (!s) s = attr_put(c, o, CKA_VALUE, value);
+    if (s) {
+        card_drop(c, o);
+        return s;
+    }
+    *out = o;
+    return ST_OK;
+}
+
+static st op_check_derived(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    TRY(attr_check_template(t, n));
+    if (attr_number(t, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY) return ST_TEMPLATE_MIXED;
+    if (attr_number(t, n, CKA_TOKEN, CK_FALSE)) return ST_TOKEN_RO;
+    if (attr_number(t, n, CKA_PRIVATE, CK_FALSE) && !se->token->login) return ST_NOT_LOGGED_IN;
+    if (attr_find(t, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
+    for (CK_ULONG i = 0; i < n; i++)
+        if (t[i].ulValueLen > OP_DATA_MAX) return ST_ATTR_VALUE;
+    return ST_OK;
+}
+
+// The peer's point: raw, or in a DER OCTET STRING.
+static st op_peer_point(const struct alg_key *k, bytes given, bytes *point)
+{
+    *point = given;
+    if (alg_point_good(k->curve, *point)) return ST_OK;
+    if (tlv_open(given, 0x04, point) || !alg_point_good(k->curve, *point)) return ST_MECH_PARAM;
+    return ST_OK;
+}
+
+static st op_run_derive(struct reader *r, struct session *se, struct object *o, bytes point,
+                        struct scratch scratch,
+                        struct buf *secret)
+{
+    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+    if (!o->token->driver->derive) return ST_NOT_SUPPORTED;
+    if (o->always_auth) {
+        if (r->card->open_op != se) return ST_NOT_LOGGED_IN;
+        run.keep = se;
+        run.write = true;
+    }
+    while (slot_run(&run)) {
+        secret->n = 0;
+        run.s = o->token->driver->derive(r->card, o, point, scratch, secret);
+    }
+    return run.s;
+}
+
+static st op_derive(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                    CK_OBJECT_HANDLE base,
+                    const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
+                        CK_OBJECT_HANDLE *key)
+{
+    struct card *c = r->card;
+    CK_ECDH1_DERIVE_PARAMS p;
+    struct buf secret = scratch_buf(&scratch, 128), value = scratch_buf(&scratch, 512);
+    struct object *o = session_object(c, se, base), *made;
+    bytes point;
+    size_t len;
+
+    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_DERIVE);
+    if (!m) return ST_MECHANISM;
+    if (!o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA) return ST_NO_KEY;
+    if (o->class != CKO_PRIVATE_KEY || !o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
+    if (!mech_key_allows(o, CKF_DERIVE)) return ST_KEY_USE;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    if ((p.ulPublicDataLen && !p.pPublicData) ||
+        (p.ulSharedDataLen && !p.pSharedData)) return ST_MECH_PARAM;
+    if (p.kdf == CKD_NULL && p.ulSharedDataLen) return ST_MECH_PARAM;
+    TRY(op_check_derived(se, t, n));
+    TRY(op_key_length(t, n, o->key->curve->size,
+                      attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
+    TRY(op_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
+    if (o->unread) TRY(session_read(r, o, scratch));
+    TRY(op_run_derive(r, se, o, point, scratch, &secret));
+    TRY(op_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len, scratch,
+               &value));
+    TRY(op_make_secret(c, se, t, n, buf_bytes(&value), &made));
+    *key = made->handle;
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>option
+ * Options at run time.
+ *
+ * Owns    what scard11_configure set, and what the environment says; under the gate
+ * Uses    >>slot
+ * Names   option_
+ * Tests   tests/option.c
+ * ==============================================================================================*/
+
+static bool option_environment = SCARD11_ENVIRONMENT;
+static char option_log[256];
+static bool option_exclusive;
+static char option_readers[sizeof slot_filter];
+
+static bool option_is_on(const char *value)
+{
+    return *value && strcmp(value, "0") && strcmp(value, "no") && strcmp(value, "off");
+}
+
+static st option_set_text(char *field, size_t size, const char *value)
+{
+    if (strlen(value) >= size) return ST_ARGS;
+    strcpy(field, value);
+    return ST_OK;
+}
+
+static st option_set(const char *option, const char *value)
+{
+    if (!strcmp(option, "SCARD11_LOG"))
+        return option_set_text(option_log, sizeof option_log, value);
+    if (!strcmp(option, "SCARD11_READERS"))
+        return option_set_text(option_readers, sizeof option_readers, value);
+    if (!strcmp(option, "SCARD11_EXCLUSIVE")) option_exclusive = option_is_on(value);
+    else if (!strcmp(option, "SCARD11_ENVIRONMENT")) option_environment = option_is_on(value);
+    else return ST_ARGS;
+    return ST_OK;
+}
+
+// The options as they stand, those of the environment first where they are allowed.
+static void option_apply(void)
+{
+    const char *log = option_environment ? os_environment("SCARD11_LOG") : NULL;
+    const char *readers = option_environment ? os_environment("SCARD11_READERS") : NULL;
+    const char *exclusive = option_environment ? os_environment("SCARD11_EXCLUSIVE") : NULL;
+    if (os_log_open(log ? log : option_log)) os_log_open("stderr");
+    slot_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
+    if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
+        strcpy(slot_filter, option_readers);
+}
+
+/* ================================================================================================
+ * MARK: - >>p11
+ * C_*: the entry points.
+ *
+ * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
+ *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
+ *         kin
+ * Uses    >>cipher >>reader >>link >>card >>slot >>mech >>attr >>session >>op >>option
+ * Names   C_ p11_ scard11_
+ * Specs   PKCS#11 3.2, 5
+ * Tests   tests/p11.c
+ * ==============================================================================================*/
+
+#define P11_WAIT_MS    1000         // longest single wait of C_WaitForSlotEvent
+#define P11_FORKING    0xffffffffu
+
+// A thread in C_WaitForSlotEvent, on its stack.
+struct p11_waiter {
+    struct p11_waiter *next;
+    void *context;                  // its own PC/SC context; NULL: none yet
+};
+
+enum p11_state { P11_DOWN, P11_UP, P11_STOPPING };
+
+static os_shared p11_owner;         // the process that made the locks; 0: none yet
+static enum p11_state p11_state;    // this and the next three under the gate
+static u32 p11_calls;               // calls inside, waiters not counted
+// of initialisations: a call that hung over C_Finalize is of an old one
+static u32 p11_generation;
+static struct p11_waiter *p11_waiters;
+
+
+// One call: what it is about, and the first thing that went wrong.
+struct call {
+    st s;
+    const char *name;
+    bool entered;                   // the gate counted it
+    u32  generation;
+    struct reader *reader;          // whose lock it holds, or NULL
+    struct card *card;              // reader->card
+    struct session *session;
+    struct scratch scratch;         // gone, and wiped, at p11_leave
+};
+
+// ---- Entering and leaving ----
+
+// Initialised, and in this process? A forked child touches no lock of its parent's.
+static struct call p11_enter_library(const char *name)
+{
+    struct call c = { .name = name };
+    if (os_load(&p11_owner) != os_pid()) {
+        c.s = ST_NOT_INIT;
+        return c;
+    }
+    os_acquire(&os_gate);
+    if (p11_state == P11_UP) {
+        p11_calls++;
+        c.entered = true;
+        c.generation = p11_generation;
+    } else {
+        c.s = ST_NOT_INIT;
+    }
+    os_release(&os_gate);
+    return c;
+}
+
+// Every C_* that takes a session begins here: initialised? the reader's lock; session; is it still
+// the same card?
+static struct call p11_enter(const char *name, CK_SESSION_HANDLE h)
+{
+    struct call c = p11_enter_library(name);
+    u32 i = session_reader_of(h);
+    if (c.s) return c;
+    if (i >= SCARD11_READERS_MAX) {
+        c.s = ST_NO_SESSION;
+        return c;
+    }
+    c.reader = &slot_readers[i];
+    c.s = slot_enter(c.reader);
+    if (c.s) return c;
+    if (!c.reader->card || !session_find(c.reader->card, h)) {
+        c.s = ST_NO_SESSION;
+        return c;
+    }
+    c.s = slot_look(c.reader);
+    if (c.s) return c;
+    c.card = c.reader->card;
+    c.session = session_find(c.card, h);
+    c.scratch = slot_scratch(c.reader);
+    return c;
+}
+
+// ... that takes a slot and needs its token: the card is there, connected and known.
+static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token **token)
+{
+    struct call c = p11_enter_library(name);
+    u32 index = 0;
+    if (!c.s) c.s = slot_enter_id(id, &c.reader, &index);
+    if (!c.s) c.s = slot_card(c.reader);
+    if (c.s) return c;
+    c.card = c.reader->card;
+    c.scratch = slot_scratch(c.reader);
+    if (index < c.card->token_count) *token = &c.card->tokens[index];
+    else                             c.s = ST_NO_TOKEN;
+    return c;
+}
+
+static bool p11_card_is_used(const struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++)
+        if (c->tokens[i].session_count) return true;
+    return false;
+}
+
+// What the end of a call means for its card: gone, no longer needed, or nothing.
+static void p11_settle_card(struct call *c)
+{
+    struct reader *r = c->reader;
+    if (!r->card) return;
+    if (c->card && slot_is_fatal(c->s)) slot_drop_card(r, false);
+    else if (!p11_card_is_used(r->card)) slot_rest(r->card);
+}
+
+// ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
+// CKR_*.
+static CK_RV p11_leave(struct call *c)
+{
+    if (c->s && c->s != ST_TOO_SMALL && c->s != ST_NO_EVENT)
+        os_log("%s: %s (%04x)", c->name, st_text(c->s), (unsigned)c->s);
+    if (!c->entered) return st_ckr(c->s);
+    if (c->reader && c->s != ST_NOT_INIT) p11_settle_card(c);
+    os_acquire(&os_gate);
+    bool current = c->generation == p11_generation;
+    if (c->reader && current) slot_leave(c->reader);
+    else if (c->reader) slot_leave_lost(c->reader);
+    if (current) p11_calls--;
+    os_release(&os_gate);
+    return st_ckr(c->s);
+}
+
+// For functions that neither a card nor this library does; the session must be right all the same.
+static CK_RV p11_refuse(const char *name, CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s) c.s = ST_NOT_SUPPORTED;
+    return p11_leave(&c);
+}
+
+static CK_RV p11_refuse_slot(const char *name, CK_SLOT_ID id)
+{
+    struct call c = p11_enter_library(name);
+    u32 index = 0;
+    if (!c.s) {
+        os_acquire(&os_library);
+        c.s = slot_with_id(id, &index) ? ST_NOT_SUPPORTED : ST_NO_SLOT;
+        os_release(&os_library);
+    }
+    return p11_leave(&c);
+}
+
+// Text in a field that is padded with blanks, never cut inside a UTF-8 character.
+static void p11_pad_text(CK_UTF8CHAR *field, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+    if (n > size)
+        for (n = size; n && ((u8)text[n] & 0xc0) == 0x80; ) n--;
+    memset(field, ' ', size);
+    memcpy(field, text, n);
+}
+
+// ---- General purpose (5.4) ----
+
+static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *m)
+{
+    *m = (struct os_mutexes){ NULL, NULL, NULL, NULL };
+    if (!args) return ST_OK;
+    int given = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex +
+                !!args->UnlockMutex;
+    if (args->pReserved || (given && given != 4)) return ST_ARGS;
+    if (given && !(args->flags & CKF_OS_LOCKING_OK))
+        *m = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
+                                  args->UnlockMutex };
+    return ST_OK;
+}
+
+// Makes this process the owner of the locks. In a forked child they are made anew in place,
+// whatever state the parent's threads had left them in, and what belongs to the parent is
+// abandoned.
+static void p11_own(void)
+{
+    u32 me = os_pid();
+    while (os_load(&p11_owner) != me) {
+        u32 before = os_swap(&p11_owner, P11_FORKING);
+        if (before == P11_FORKING) {
+            os_sleep_ms(1);
+            continue;
+        }
+        if (before) {
+            os_lock_make(&os_gate, NULL);
+            os_lock_make(&os_library, NULL);
+#if OS_CRYPTO_OWN
+            os_lock_make(&os_crypto, NULL);
+#endif
+            p11_state = P11_DOWN;
+            p11_calls = 0;
+            p11_generation++;
+            p11_waiters = NULL;
+            slot_abandon();
+        }
+        os_store(&p11_owner, me);
+    }
+}
+
+static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)
+{
+    struct os_mutexes m;
+    TRY(p11_mutexes(args, &m));
+    option_apply();
+    TRY(cipher_start());
+    TRY(os_lock_make(&os_library, &m));
+    st s = slot_start(&m);
+    if (!s) return ST_OK;
+    slot_stop();
+    os_lock_drop(&os_library);
+    return s;
+}
+
+CK_RV C_Initialize(CK_VOID_PTR args)
+{
+    p11_own();
+    os_acquire(&os_gate);
+    st s = p11_state == P11_DOWN ? p11_initialize(args) : ST_ALREADY_INIT;
+    if (!s) p11_state = P11_UP;
+    os_release(&os_gate);
+    return st_ckr(s);
+}
+
+// Ends the waits of all threads in C_WaitForSlotEvent: again and again, because a cancel before the
+// wait has begun is lost. Then waits for the calls inside, but not for ever.
+static bool p11_wait_until_empty(void)
+{
+    u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
+    for (;;) {
+        os_acquire(&os_gate);
+        bool waiting = p11_waiters != NULL, calls = p11_calls > 0;
+        for (struct p11_waiter *w = p11_waiters; w; w = w->next)
+            if (w->context) scard11_reader_cancel(w->context);
+        os_release(&os_gate);
+        if (!waiting && !calls) return true;
+        if (!waiting && os_now_ms() > end) return false;
+        os_sleep_ms(1);
+    }
+}
+
+static st p11_finalize(void)
+{
+    os_acquire(&os_gate);
+    bool up = p11_state == P11_UP;
+    if (up) p11_state = P11_STOPPING;
+    os_release(&os_gate);
+    if (!up) return ST_NOT_INIT;
+    bool empty = p11_wait_until_empty();
+    os_acquire(&os_gate);
+    p11_generation++;
+    p11_calls = 0;
+    slot_stop();
+    os_lock_drop(&os_library);
+    os_log_close();
+    p11_state = P11_DOWN;
+    os_release(&os_gate);
+    return empty ? ST_OK : ST_FINALIZE;
+}
+
+CK_RV C_Finalize(CK_VOID_PTR reserved)
+{
+    if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (reserved) return CKR_ARGUMENTS_BAD;
+    return st_ckr(p11_finalize());
+}
+
+CK_RV C_GetInfo(CK_INFO_PTR info)
+{
+    struct call c = p11_enter_library(__func__);
+    if (!c.s && !info) c.s = ST_ARGS;
+    if (!c.s) {
+        *info = (CK_INFO){ .cryptokiVersion = { 3, 2 },
+                           .libraryVersion = { SCARD11_VERSION_MAJOR, SCARD11_VERSION_MINOR } };
+        p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
+        p11_pad_text(info->libraryDescription, sizeof info->libraryDescription, "smart cards");
+    }
+    return p11_leave(&c);
+}
+
+// ---- Slots and tokens (5.5) ----
+
+// Looks once per insertion which tokens a card has: before, only the first slot is known.
+static void p11_find_tokens(void)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct call c = { .s = ST_OK };
+        struct reader *r = &slot_readers[i];
+        os_acquire(&os_library);
+        bool look = slot_present(r) && r->searched != r->changes && !r->lost;
+        r->searched = r->changes;
+        if (look) r->inside++;
+        os_release(&os_library);
+        if (!look) continue;
+        c.reader = r;
+        c.s = slot_wait(r);
+        if (!c.s) c.s = slot_card(r);
+        if (c.s != ST_NOT_INIT) p11_settle_card(&c);
+        slot_leave(r);
+    }
+}
+
+static st p11_slot_list(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
+{
+    CK_ULONG room = *count, n = 0;
+    os_acquire(&os_library);
+    slot_look_all();
+    os_release(&os_library);
+    if (present) p11_find_tokens();
+    os_acquire(&os_library);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        const struct reader *r = &slot_readers[i];
+        if (!*r->name || r->lost || !r->listed) continue;
+        for (u32 index = 0; index < r->shown; index++) {
+            if (present && !slot_has_token(r, index)) continue;
+            if (list && n < room) list[n] = r->first_id + index;
+            n++;
+        }
+    }
+    os_release(&os_library);
+    *count = n;
+    return list && n > room ? ST_TOO_SMALL : ST_OK;
+}
+
+CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
+{
+    struct call c = p11_enter_library(__func__);
+    if (!c.s && !count) c.s = ST_ARGS;
+    if (!c.s) c.s = p11_slot_list(present, list, count);
+    return p11_leave(&c);
+}
+
+static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
+{
+    u32 index;
+    if (!info) return ST_ARGS;
+    os_acquire(&os_library);
+    slot_look_all();
+    const struct reader *r = slot_with_id(id, &index);
+    if (r) {
+        *info = (CK_SLOT_INFO){ .flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT };
+        if (slot_has_token(r, index)) info->flags |= CKF_TOKEN_PRESENT;
+        p11_pad_text(info->slotDescription, sizeof info->slotDescription, r->name);
+        p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
+    }
+    os_release(&os_library);
+    return r ? ST_OK : ST_NO_SLOT;
+}
+
+CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
+{
+    struct call c = p11_enter_library(__func__);
+    if (!c.s) c.s = p11_slot_info(slot, info);
+    return p11_leave(&c);
+}
+
+static CK_FLAGS p11_token_flags(const struct token *t)
+{
+    const struct pin *p = &t->pin;
+    CK_FLAGS flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED;
+    if (!p->missing) flags |= CKF_USER_PIN_INITIALIZED;
+    if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;
+    if (p->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
+    if (p->tries > 0 && p->tries < p->tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
+    return flags;
+}
+
+static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
+{
+    struct slot_run run = { .reader = c->reader, .token = t };
+    if (!info) return ST_ARGS;
+    if (!t->opened) {
+        while (slot_run(&run)) run.s = t->driver->open(c->card, t, c->scratch);
+        if (run.s) return run.s;
+        t->opened = true;
+    }
+    *info = (CK_TOKEN_INFO){
+        .flags = p11_token_flags(t),
+        .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = t->session_count,
+        .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = t->rw_count,
+        .ulMaxPinLen = t->pin.max, .ulMinPinLen = t->pin.min,
+        .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+            .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+            .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .hardwareVersion = t->hardware, .firmwareVersion = t->firmware,
+    };
+    p11_pad_text(info->label, sizeof info->label, t->label);
+    p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, t->maker);
+    p11_pad_text(info->model, sizeof info->model, t->driver->name);
+    p11_pad_text(info->serialNumber, sizeof info->serialNumber, t->serial);
+    memset(info->utcTime, ' ', sizeof info->utcTime);
+    return ST_OK;
+}
+
+CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
+{
+    struct token *token = NULL;
+    struct call c = p11_enter_slot(__func__, slot, &token);
+    if (!c.s) c.s = p11_token_info(&c, token, info);
+    return p11_leave(&c);
+}
+
+// A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
+// in steps that C_Finalize can end. idle: how often the last waits were for nothing.
+static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch, u32 idle)
+{
+    int code = SCARD11_READER_DOWN;
+    void *context = w->context;
+    if (!context && scard11_reader_start(&context)) context = NULL;
+    os_acquire(&os_gate);
+    w->context = context;
+    bool stopping = p11_state != P11_UP;
+    os_release(&os_gate);
+    if (stopping) return;
+    if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
+    bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
+    if (down && context) {
+        os_acquire(&os_gate);
+        w->context = NULL;
+        os_release(&os_gate);
+        scard11_reader_stop(context);
+    }
+    u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100 : idle > 3 ? 20 : 0;
+    for (; sleep; sleep -= 10) {
+        os_acquire(&os_gate);
+        stopping = p11_state != P11_UP;
+        os_release(&os_gate);
+        if (stopping) return;
+        os_sleep_ms(10);
+    }
+}
+
+// One look; takes an event if there is one. Otherwise notes what to wait for.
+static bool p11_look_for_event(CK_SLOT_ID *slot, struct slot_watch *watch)
+{
+    os_acquire(&os_library);
+    slot_look_all();
+    bool found = slot_take_event(slot);
+    if (!found) slot_watch_all(watch);
+    os_release(&os_library);
+    return found;
+}
+
+static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
+{
+    struct slot_watch watch;
+    CK_SLOT_ID id;
+    for (u32 idle = 0; ; idle++) {
+        os_acquire(&os_gate);
+        bool up = p11_state == P11_UP;
+        os_release(&os_gate);
+        if (!up) return ST_NOT_INIT;
+        u64 before = os_now_ms();
+        if (p11_look_for_event(&id, &watch)) {
+            *slot = id;
+            return ST_OK;
+        }
+        if (!block) return ST_NO_EVENT;
+        p11_wait_once(w, &watch, idle);
+        if (os_now_ms() - before > 100) idle = 0;
+    }
+}
+
+// Not framed as the others: it holds no lock while it waits, and C_Finalize waits for it without
+// limit.
+CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserved)
+{
+    struct p11_waiter w = { NULL, NULL };
+    if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    os_acquire(&os_gate);
+    bool up = p11_state == P11_UP, good = slot && !reserved;
+    if (up && good) {
+        w.next = p11_waiters;
+        p11_waiters = &w;
+    }
+    os_release(&os_gate);
+    if (!up) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (!good) return CKR_ARGUMENTS_BAD;
+    st s = p11_wait_for_event(&w, !(flags & CKF_DONT_BLOCK), slot);
+    os_acquire(&os_gate);
+    struct p11_waiter **at = &p11_waiters;
+    while (*at != &w) at = &(*at)->next;
+    *at = w.next;
+    void *context = w.context;
+    os_release(&os_gate);
+    if (context) scard11_reader_stop(context);
+    return st_ckr(s);
+}
+
+CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
+{
+    struct token *token = NULL;
+    struct call c = p11_enter_slot(__func__, slot, &token);
+    if (!c.s && !count) c.s = ST_ARGS;
+    if (!c.s) {
+        CK_ULONG n = 0, room = *count;
+        for (size_t i = 0; i < COUNT(mech_rows); i++) {
+            if (!mech_find(token, mech_rows[i].type, 0)) continue;
+            if (list && n < room) list[n] = mech_rows[i].type;
+            n++;
+        }
+        *count = n;
+        if (list && n > room) c.s = ST_TOO_SMALL;
+    }
+    return p11_leave(&c);
+}
+
+CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
+{
+    struct token *token = NULL;
+    struct call c = p11_enter_slot(__func__, slot, &token);
+    if (!c.s && !info) c.s = ST_ARGS;
+    const struct mech_row *m = c.s ? NULL : mech_find(token, type, 0);
+    if (!c.s && !m) c.s = ST_MECHANISM;
+    if (!c.s) mech_info(token, m, info);
+    return p11_leave(&c);
+}
+
+CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
+{
+    (void)pin; (void)pin_len; (void)label;
+    return p11_refuse_slot(__func__, slot);
+}
+
+CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
+{
+    (void)pin; (void)pin_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
+               CK_UTF8CHAR_PTR new_pin,
+               CK_ULONG new_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = session_set_pin(c.reader, c.session, bytes_of(old_pin, old_len),
+                                    bytes_of(new_pin, new_len));
+    return p11_leave(&c);
+}
+
+// ---- Sessions (5.6) ----
+
+static st p11_open_session(struct call *c, struct token *t, CK_FLAGS flags,
+                           CK_SESSION_HANDLE *session)
+{
+    if (!session) return ST_ARGS;
+    if (!(flags & CKF_SERIAL_SESSION)) return ST_SESSION_SERIAL;
+    if (flags & ~(CK_FLAGS)(CKF_SERIAL_SESSION | CKF_RW_SESSION)) return ST_ARGS;
+    return session_open(c->card, (u32)(c->reader - slot_readers), t, flags, session);
+}
+
+CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK_NOTIFY notify,
+                    CK_SESSION_HANDLE_PTR session)
+{
+    struct token *token = NULL;
+    struct call c = p11_enter_slot(__func__, slot, &token);
+    (void)application; (void)notify;
+    if (!c.s) c.s = p11_open_session(&c, token, flags, session);
+    return p11_leave(&c);
+}
+
+CK_RV C_CloseSession(CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = session_close(c.reader, c.session);
+    return p11_leave(&c);
+}
+
+// Does not ask the card whether it is there: with none there is nothing to close.
+CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
+{
+    struct call c = p11_enter_library(__func__);
+    u32 index = 0;
+    if (!c.s) c.s = slot_enter_id(slot, &c.reader, &index);
+    if (!c.s && c.reader->card && !slot_look(c.reader)) {
+        c.card = c.reader->card;
+        if (index < c.card->token_count) c.s = session_close_all(c.reader, &c.card->tokens[index]);
+    }
+    return p11_leave(&c);
+}
+
+CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && !info) c.s = ST_ARGS;
+    if (!c.s) {
+        info->slotID = c.reader->first_id + c.session->token->index;
+        info->state = session_state(c.session);
+        info->flags = c.session->flags;
+        info->ulDeviceError = 0;
+    }
+    return p11_leave(&c);
+}
+
+CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
+{
+    struct call c = p11_enter(__func__, session);
+    for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
+        if (flags & op_purpose((enum session_op)kind)) op_end(c.card, c.session,
+                                                              (enum session_op)kind);
+    if (!c.s && flags & CKF_FIND_OBJECTS) session_end_search(c.card, c.session);
+    return p11_leave(&c);
+}
+
+CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
+{
+    (void)state; (void)state_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
+                          CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
+{
+    (void)state; (void)state_len; (void)encryption_key; (void)authentication_key;
+    return p11_refuse(__func__, session);
+}
+
+static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
+{
+    if (user == CKU_USER) return session_login(c->reader, c->session, pin);
+    if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
+    if (!c->session->token->login) return ST_NOT_LOGGED_IN;
+    return op_wants_login(c->card, c->session) ? session_login_again(c->reader, c->session, pin)
+        : ST_OP_NONE;
+}
+
+CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_login(&c, user, bytes_of(pin, pin_len));
+    return p11_leave(&c);
+}
+
+// A card has one user: the name is not looked at.
+CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
+                  CK_ULONG pin_len,
+                  CK_UTF8CHAR_PTR name, CK_ULONG name_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && name_len && !name) c.s = ST_ARGS;
+    if (!c.s) c.s = p11_login(&c, user, bytes_of(pin, pin_len));
+    return p11_leave(&c);
+}
+
+CK_RV C_Logout(CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && !c.session->token->login) c.s = ST_NOT_LOGGED_IN;
+    if (!c.s) c.s = session_logout(c.reader, c.session->token);
+    return p11_leave(&c);
+}
+
+CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
+                                  CK_FLAGS_PTR flags)
+{
+    (void)type; (void)flags;
+    return p11_refuse(__func__, session);
+}
+
+// ---- Objects (5.7) ----
+
+CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
+                     CK_OBJECT_HANDLE_PTR object)
+{
+    (void)templ; (void)count; (void)object;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR templ,
+                   CK_ULONG count,
+                   CK_OBJECT_HANDLE_PTR new_object)
+{
+    (void)object; (void)templ; (void)count; (void)new_object;
+    return p11_refuse(__func__, session);
+}
+
+static st p11_destroy(struct call *c, CK_OBJECT_HANDLE h)
+{
+    struct object *o = session_object(c->card, c->session, h);
+    if (!o) return ST_NO_OBJECT;
+    if (!o->owner) return ST_PROHIBITED;
+    card_drop(c->card, o);
+    return ST_OK;
+}
+
+CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_destroy(&c, object);
+    return p11_leave(&c);
+}
+
+CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG_PTR size)
+{
+    (void)object; (void)size;
+    return p11_refuse(__func__, session);
+}
+
+static st p11_get_attributes(struct call *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    struct object *o = session_object(c->card, c->session, h);
+    st worst = ST_OK;
+    if (n && !t) return ST_ARGS;
+    if (!o) return ST_NO_OBJECT;
+    for (CK_ULONG i = 0; i < n; i++)
+        if (attr_needs_read(o, t[i].type)) TRY(session_read(c->reader, o, c->scratch));
+    for (CK_ULONG i = 0; i < n; i++) {
+        st s = attr_copy_out(o, &t[i], c->scratch);
+        if (s && s != ST_ATTR_SECRET && s != ST_ATTR_TYPE && s != ST_TOO_SMALL) return s;
+        if (s && (!worst || worst == ST_TOO_SMALL)) worst = s;
+    }
+    return worst;
+}
+
+CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                          CK_ATTRIBUTE_PTR templ, CK_ULONG count)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_get_attributes(&c, object, templ, count);
+    return p11_leave(&c);
+}
+
+CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                          CK_ATTRIBUTE_PTR templ, CK_ULONG count)
+{
+    (void)object; (void)templ; (void)count;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = session_search(c.reader, c.session, templ, count, c.scratch);
+    return p11_leave(&c);
+}
+
+CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG max,
+                    CK_ULONG_PTR count)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && (!count || (max && !objects))) c.s = ST_ARGS;
+    if (!c.s) c.s = session_found(c.card, c.session, objects, max, count);
+    return p11_leave(&c);
+}
+
+CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && !c.session->searching) c.s = ST_OP_NONE;
+    if (!c.s) session_end_search(c.card, c.session);
+    return p11_leave(&c);
+}
+
+// ---- Operations (5.8 to 5.18): the three frames that they share ----
+
+static CK_RV p11_op_init(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !mechanism) {                   // 3.0: a NULL mechanism ends the operation
+        c.s = c.session->op[kind].state ? ST_OK : ST_ARGS;
+        if (!c.s) op_end(c.card, c.session, kind);
+        return p11_leave(&c);
+    }
+    if (!c.s) c.s = op_begin(c.reader, c.session, kind, mechanism, key, c.scratch);
+    return p11_leave(&c);
+}
+
+static CK_RV p11_op_once(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                         const CK_BYTE *in,
+                         CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
+    if (!c.s && (!out_len || (in_len && !in))) {
+        op_end(c.card, c.session, kind);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_once(c.reader, c.session, kind, bytes_of(in, in_len), c.scratch, out,
+                            out_len);
+    return p11_leave(&c);
+}
+
+static CK_RV p11_op_update(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                           const CK_BYTE *in,
+                           CK_ULONG in_len)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
+    if (!c.s && in_len && !in) {
+        op_end(c.card, c.session, kind);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_update(c.card, c.session, kind, bytes_of(in, in_len));
+    return p11_leave(&c);
+}
+
+// Encryption and decryption with RSA put nothing out before their end.
+static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                               const CK_BYTE *in,
+                               CK_ULONG in_len, CK_ULONG *out_len)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
+    if (!c.s && (!out_len || (in_len && !in))) {
+        op_end(c.card, c.session, kind);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_update(c.card, c.session, kind, bytes_of(in, in_len));
+    if (!c.s) *out_len = 0;
+    return p11_leave(&c);
+}
+
+static CK_RV p11_op_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                          CK_BYTE *out,
+                          CK_ULONG *out_len)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
+    if (!c.s && !out_len) {
+        op_end(c.card, c.session, kind);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_final(c.reader, c.session, kind, c.scratch, out, out_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_ENCRYPT, mechanism, key);
+}
+
+CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
+                CK_BYTE_PTR encrypted,
+                CK_ULONG_PTR encrypted_len)
+{
+    return p11_op_once(__func__, session, SESSION_ENCRYPT, data, data_len, encrypted,
+                       encrypted_len);
+}
+
+CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                      CK_BYTE_PTR out,
+                      CK_ULONG_PTR out_len)
+{
+    (void)out;
+    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, out_len);
+}
+
+CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
+{
+    return p11_op_final(__func__, session, SESSION_ENCRYPT, encrypted, encrypted_len);
+}
+
+CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_DECRYPT, mechanism, key);
+}
+
+CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
+                CK_BYTE_PTR data,
+                CK_ULONG_PTR data_len)
+{
+    return p11_op_once(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len, data,
+                       data_len);
+}
+
+CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                      CK_BYTE_PTR out,
+                      CK_ULONG_PTR out_len)
+{
+    (void)out;
+    return p11_op_update_out(__func__, session, SESSION_DECRYPT, part, part_len, out_len);
+}
+
+CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG_PTR data_len)
+{
+    return p11_op_final(__func__, session, SESSION_DECRYPT, data, data_len);
+}
+
+CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism)
+{
+    return p11_op_init(__func__, session, SESSION_DIGEST, mechanism, 0);
+}
+
+CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR digest,
+               CK_ULONG_PTR digest_len)
+{
+    return p11_op_once(__func__, session, SESSION_DIGEST, data, data_len, digest, digest_len);
+}
+
+CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    return p11_op_update(__func__, session, SESSION_DIGEST, part, part_len);
+}
+
+CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
+{
+    return p11_op_final(__func__, session, SESSION_DIGEST, digest, digest_len);
+}
+
+CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_SIGN, mechanism, key);
+}
+
+CK_RV C_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
+             CK_ULONG_PTR signature_len)
+{
+    return p11_op_once(__func__, session, SESSION_SIGN, data, data_len, signature, signature_len);
+}
+
+CK_RV C_SignUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    return p11_op_update(__func__, session, SESSION_SIGN, part, part_len);
+}
+
+CK_RV C_SignFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
+{
+    return p11_op_final(__func__, session, SESSION_SIGN, signature, signature_len);
+}
+
+CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_VERIFY, mechanism, key);
+}
+
+CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
+               CK_BYTE_PTR signature,
+               CK_ULONG signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && !op_of(c.session, SESSION_VERIFY)) c.s = ST_OP_NONE;
+    if (!c.s && ((data_len && !data) || !signature)) {
+        op_end(c.card, c.session, SESSION_VERIFY);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_verify_once(c.reader, c.session, bytes_of(data, data_len),
+                                   bytes_of(signature, signature_len), c.scratch);
+    return p11_leave(&c);
+}
+
+CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    return p11_op_update(__func__, session, SESSION_VERIFY, part, part_len);
+}
+
+CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && !op_of(c.session, SESSION_VERIFY)) c.s = ST_OP_NONE;
+    if (!c.s && !signature) {
+        op_end(c.card, c.session, SESSION_VERIFY);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_verify_final(c.reader, c.session, bytes_of(signature, signature_len),
+                                    c.scratch);
+    return p11_leave(&c);
+}
+
+static st p11_derive(struct call *c, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base,
+                     const CK_ATTRIBUTE *t,
+                     CK_ULONG n, CK_OBJECT_HANDLE *key)
+{
+    if (!mechanism || !key) return ST_ARGS;
+    return op_derive(c->reader, c->session, mechanism, base, t, n, c->scratch, key);
+}
+
+CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base_key,
+                  CK_ATTRIBUTE_PTR templ, CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_derive(&c, mechanism, base_key, templ, count, key);
+    return p11_leave(&c);
+}
+
+// ---- Random numbers (5.19) ----
+
+CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
+    return p11_leave(&c);
+}
+
+static st p11_random(struct call *c, u8 *out, CK_ULONG n)
+{
+    struct token *t = c->session->token;
+    struct slot_run run = { .reader = c->reader, .token = t };
+    if (n && !out) return ST_ARGS;
+    if (!t->driver->random) return cipher_random(out, n);
+    while (slot_run(&run)) run.s = t->driver->random(c->card, t, out, n);
+    return run.s;
+}
+
+CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG random_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_random(&c, random, random_len);
+    return p11_leave(&c);
+}
+
+// ---- Parallel functions (5.20): legacy, and always this ----
+
+CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = ST_NOT_PARALLEL;
+    return p11_leave(&c);
+}
+
+CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = ST_NOT_PARALLEL;
+    return p11_leave(&c);
+}
+
+// ---- Refused: what no card here does, in the order of the standard ----
+
+CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                           CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                       CK_BYTE_PTR aad, CK_ULONG aad_len, CK_BYTE_PTR plaintext,
+                       CK_ULONG plaintext_len, CK_BYTE_PTR ciphertext, CK_ULONG_PTR ciphertext_len)
+{
+    (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)plaintext;
+    (void)plaintext_len; (void)ciphertext; (void)ciphertext_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
+                            CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
+{
+    (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                           CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR ciphertext,
+                           CK_ULONG_PTR ciphertext_len, CK_FLAGS flags)
+{
+    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)ciphertext;
+    (void)ciphertext_len; (void)flags;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE session)
+{
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageDecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                           CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                       CK_BYTE_PTR aad, CK_ULONG aad_len, CK_BYTE_PTR ciphertext,
+                       CK_ULONG ciphertext_len, CK_BYTE_PTR plaintext, CK_ULONG_PTR plaintext_len)
+{
+    (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)ciphertext;
+    (void)ciphertext_len; (void)plaintext; (void)plaintext_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
+                            CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
+{
+    (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                           CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR plaintext,
+                           CK_ULONG_PTR plaintext_len, CK_FLAGS flags)
+{
+    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)plaintext;
+    (void)plaintext_len; (void)flags;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE session)
+{
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
+                    CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
+{
+    (void)data; (void)data_len; (void)signature; (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageSignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                    CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
+                    CK_ULONG_PTR signature_len)
+{
+    (void)parameter; (void)parameter_len; (void)data; (void)data_len; (void)signature;
+    (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
+{
+    (void)parameter; (void)parameter_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                        CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
+                        CK_ULONG_PTR signature_len)
+{
+    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)signature;
+    (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
+{
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                          CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len,
+                      CK_BYTE_PTR data, CK_ULONG_PTR data_len)
+{
+    (void)signature; (void)signature_len; (void)data; (void)data_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                            CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
+{
+    (void)mechanism; (void)key; (void)signature; (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
+{
+    (void)data; (void)data_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    (void)part; (void)part_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
+{
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageVerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                          CK_OBJECT_HANDLE key)
+{
+    (void)mechanism; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                      CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
+                      CK_ULONG signature_len)
+{
+    (void)parameter; (void)parameter_len; (void)data; (void)data_len; (void)signature;
+    (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
+{
+    (void)parameter; (void)parameter_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                          CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
+                          CK_ULONG signature_len)
+{
+    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)signature;
+    (void)signature_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
+{
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                            CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
+{
+    (void)part; (void)part_len; (void)encrypted; (void)encrypted_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
+                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
+{
+    (void)encrypted; (void)encrypted_len; (void)part; (void)part_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                          CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
+{
+    (void)part; (void)part_len; (void)encrypted; (void)encrypted_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
+                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
+{
+    (void)encrypted; (void)encrypted_len; (void)part; (void)part_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                    CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
+{
+    (void)mechanism; (void)attributes; (void)attribute_count; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
+                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
+                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key)
+{
+    (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
+    (void)private_count; (void)public_key; (void)private_key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
+                CK_ULONG_PTR wrapped_len)
+{
+    (void)mechanism; (void)wrapping_key; (void)key; (void)wrapped; (void)wrapped_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                  CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
+                  CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
+{
+    (void)mechanism; (void)unwrapping_key; (void)wrapped; (void)wrapped_len; (void)attributes;
+    (void)attribute_count; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                       CK_OBJECT_HANDLE public_key, CK_ATTRIBUTE_PTR attributes,
+                       CK_ULONG attribute_count, CK_BYTE_PTR ciphertext,
+                       CK_ULONG_PTR ciphertext_len, CK_OBJECT_HANDLE_PTR key)
+{
+    (void)mechanism; (void)public_key; (void)attributes; (void)attribute_count;
+    (void)ciphertext; (void)ciphertext_len; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                       CK_OBJECT_HANDLE private_key, CK_ATTRIBUTE_PTR attributes,
+                       CK_ULONG attribute_count, CK_BYTE_PTR ciphertext, CK_ULONG ciphertext_len,
+                       CK_OBJECT_HANDLE_PTR key)
+{
+    (void)mechanism; (void)private_key; (void)attributes; (void)attribute_count;
+    (void)ciphertext; (void)ciphertext_len; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                             CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR aad,
+                             CK_ULONG aad_len, CK_BYTE_PTR wrapped, CK_ULONG_PTR wrapped_len)
+{
+    (void)mechanism; (void)wrapping_key; (void)key; (void)aad; (void)aad_len; (void)wrapped;
+    (void)wrapped_len;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                               CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped,
+                               CK_ULONG wrapped_len, CK_ATTRIBUTE_PTR attributes,
+                               CK_ULONG attribute_count, CK_BYTE_PTR aad, CK_ULONG aad_len,
+                               CK_OBJECT_HANDLE_PTR key)
+{
+    (void)mechanism; (void)unwrapping_key; (void)wrapped; (void)wrapped_len; (void)attributes;
+    (void)attribute_count; (void)aad; (void)aad_len; (void)key;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_AsyncComplete(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ASYNC_DATA_PTR result)
+{
+    (void)function; (void)result;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_AsyncGetID(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG_PTR id)
+{
+    (void)function; (void)id;
+    return p11_refuse(__func__, session);
+}
+
+CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG id,
+                  CK_BYTE_PTR data, CK_ULONG data_len)
+{
+    (void)function; (void)id; (void)data; (void)data_len;
+    return p11_refuse(__func__, session);
+}
+
+// ---- The function lists (5.4.4 to 5.4.6) ----
+
+
+#define P11_ENTRY(name) name,
+static CK_FUNCTION_LIST p11_functions_2_40 = {
+    { 2, 40 },
+    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
+};
+
+static CK_FUNCTION_LIST_3_0 p11_functions_3_0 = {
+    { 3, 0 },
+    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
+    SCARD11_FUNCTIONS_3_0(P11_ENTRY)
+};
+
+static CK_FUNCTION_LIST_3_2 p11_functions_3_2 = {
+    { 3, 2 },
+    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
+    SCARD11_FUNCTIONS_3_0(P11_ENTRY)
+    SCARD11_FUNCTIONS_3_2(P11_ENTRY)
+};
+#undef P11_ENTRY
+
+static CK_UTF8CHAR p11_interface_name[] = "PKCS 11";
+
+// The default first. CKF_INTERFACE_FORK_SAFE is not set: a child must call C_Initialize.
+static CK_INTERFACE p11_interfaces[] = {
+    { p11_interface_name, &p11_functions_3_2, 0 },
+    { p11_interface_name, &p11_functions_3_0, 0 },
+    { p11_interface_name, &p11_functions_2_40, 0 },
+};
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list)
+{
+    if (!list) return CKR_ARGUMENTS_BAD;
+    *list = &p11_functions_2_40;
+    return CKR_OK;
+}
+
+CK_RV C_GetInterfaceList(CK_INTERFACE_PTR list, CK_ULONG_PTR count)
+{
+    if (!count) return CKR_ARGUMENTS_BAD;
+    CK_ULONG room = *count;
+    *count = COUNT(p11_interfaces);
+    if (!list) return CKR_OK;
+    if (room < COUNT(p11_interfaces)) return CKR_BUFFER_TOO_SMALL;
+    memcpy(list, p11_interfaces, sizeof p11_interfaces);
+    return CKR_OK;
+}
+
+CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, CK_INTERFACE_PTR_PTR found,
+                     CK_FLAGS flags)
+{
+    if (!found) return CKR_ARGUMENTS_BAD;
+    if (name && strcmp((const char *)name, (const char *)p11_interface_name))
+        return CKR_ARGUMENTS_BAD;
+    for (size_t i = 0; i < COUNT(p11_interfaces); i++) {
+        CK_INTERFACE *at = &p11_interfaces[i];
+        CK_VERSION has = *(const CK_VERSION *)at->pFunctionList;     // a list begins with it
+        if (version && (version->major != has.major || version->minor != has.minor)) continue;
+        if (flags & ~at->flags) continue;
+        *found = at;
+        return CKR_OK;
+    }
+    return CKR_ARGUMENTS_BAD;
+}
+
+// ---- scard11_* (scard11.h, part 2) ----
+
+const char *scard11_version(void)
+{
+    return "0.1.0";
+}
+
+unsigned long scard11_configure(const char *option, const char *value)
+{
+    if (!option || !value) return CKR_ARGUMENTS_BAD;
+    p11_own();
+    os_acquire(&os_gate);
+    st s = p11_state == P11_DOWN ? option_set(option, value) : ST_ALREADY_INIT;
+    os_release(&os_gate);
+    return st_ckr(s);
+}
+
+unsigned long scard11_set_log(void (*line)(void *context, const char *text), void *context)
+{
+    p11_own();
+    os_acquire(&os_gate);
+    st s = p11_state == P11_DOWN ? ST_OK : ST_ALREADY_INIT;
+    if (!s) {
+        os_log_close();
+        os_log_to = line;
+        os_log_context = context;
+    }
+    os_release(&os_gate);
+    return st_ckr(s);
+}
+
+// Waits for the reader's lock, so that what it says belongs together.
+unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters)
+{
+    struct call c = p11_enter_library(__func__);
+    u32 index = 0;
+    if (!c.s && !counters) c.s = ST_ARGS;
+    if (!c.s) c.s = slot_enter_id(slot, &c.reader, &index);
+    if (!c.s) {
+        const struct link_count *n = &c.reader->count;
+        const struct card *card = c.reader->card;
+        *counters = (struct scard11_counters){ n->commands, n->sent, n->received, n->connects,
+                                               card ? SCARD11_CARD_MEMORY - card->arena.left : 0 };
+    }
+    return p11_leave(&c);
+}
