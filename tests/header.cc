@@ -1,0 +1,2 @@
+// scard11.h alone, as C++.
+#include "header.c"
