@@ -47,8 +47,8 @@
 #define SCARD11_VERSION_PATCH 0
 
 // ---- 1 Options ----------------------------------------------------------------------------------
-// Define them on the command line, or in a file that SCARD11_CONFIG names: -DSCARD11_CONFIG='"my.h"'.
-// All are always defined and tested with #if. Sizes are in bytes.
+// Define them on the command line, or in a file that SCARD11_CONFIG names:
+// -DSCARD11_CONFIG='"my.h"'. All are always defined and tested with #if. Sizes are in bytes.
 
 #ifdef SCARD11_CONFIG
 #include SCARD11_CONFIG
@@ -151,8 +151,8 @@
 
 // SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
 
-// SCARD11_PKCS11_H: the application's own pkcs11.h ("pkcs11.h" or <p11-kit/pkcs11.h>); part 5 is then
-// left out. It must declare PKCS#11 3.2.
+// SCARD11_PKCS11_H: the application's own pkcs11.h ("pkcs11.h" or <p11-kit/pkcs11.h>); part 5 is
+// then left out. It must declare PKCS#11 3.2.
 
 // SCARD11_API: how exported functions are marked.
 #ifndef SCARD11_API
@@ -185,28 +185,30 @@ struct scard11_counters {
 SCARD11_API const char *scard11_version(void);
 
 // Sets an option, for the next C_Initialize and all later ones. value is text.
-//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to; "" or "0": no log.
-//                        Commands and answers are in it, PINs and decrypted data are not.
+//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to; "" or "0": no
+//                        log. Commands and answers are in it, PINs and decrypted data are not.
 //   SCARD11_READERS      parts of readers' names, with commas between: other readers are not used.
 //                        "": all are. At most 255 bytes.
 //   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. Saves
 //                        the commands that make sure no other program selected its application.
 //   SCARD11_ENVIRONMENT  "0": the environment is not looked at.
-// The first three are also read from the environment, which has precedence, at C_Initialize; not in a
-// setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
+// The first three are also read from the environment, which has precedence, at C_Initialize; not in
+// a setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
 //
 // Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
 //          CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Copies value.
 SCARD11_API unsigned long scard11_configure(const char *option, const char *value);
 
-// Has the log go to a function of the application, from the next C_Initialize to the next C_Finalize;
-// NULL: not. The option SCARD11_LOG, when it is set, has precedence. line is called with one line
-// without its end, from any thread, under locks of the library: it must not call C_* functions.
+// Has the log go to a function of the application, from the next C_Initialize to the next
+// C_Finalize; NULL: not. The option SCARD11_LOG, when it is set, has precedence. line is called
+// with one line without its end, from any thread, under locks of the library: it must not call C_*
+// functions.
 //
 // Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Keeps line and context until C_Finalize.
-SCARD11_API unsigned long scard11_set_log(void (*line)(void *context, const char *text), void *context);
+SCARD11_API unsigned long scard11_set_log(void (*line)(void *context, const char *text),
+                                          void *context);
 
 // Counts what was exchanged with the cards in the reader of a slot (a CK_SLOT_ID).
 //
@@ -236,7 +238,8 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #define SCARD11_READER_FAILED   10   // anything else
 
 // The state of a reader: the flags below, and in the high 16 bits how many times a card went in or
-// out (it wraps). 0 in the high bits says nothing, SCARD11_READER_COUNTED says that the backend counts.
+// out (it wraps). 0 in the high bits says nothing, SCARD11_READER_COUNTED says that the backend
+// counts.
 #define SCARD11_READER_PRESENT   0x0001u  // a card is in
 #define SCARD11_READER_CARD_MUTE 0x0002u  // ... which does not answer
 #define SCARD11_READER_GONE      0x0004u  // the reader is not there, or cannot be used
@@ -298,7 +301,8 @@ void scard11_reader_cancel(void *context);
 // with it returned _RESET: the connection is taken up again, and stays the same one.
 // exclusive: no other program may use the card meanwhile.
 //
-// Returns  _OK with *conn and *card set, _REMOVED (no card, no reader), _BUSY, _MUTE, _DOWN, _FAILED.
+// Returns  _OK with *conn and *card set, _REMOVED (no card, no reader), _BUSY, _MUTE, _DOWN,
+//          _FAILED.
 // Memory   *conn is the backend's until scard11_reader_disconnect.
 // Threads  May run at once for two readers.
 // Blocks   As long as the card takes to answer the power-on.
@@ -354,40 +358,46 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 #endif
 
 // ---- 4 What differs from the standard, and what is not supported --------------------------------
-// A function that is not named here is whole. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the session
-// (or slot) was found to be right.
+// A function that is not named here is whole. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the
+// session (or slot) was found to be right.
 //
-//   C_Initialize             Always locks, also with NULL. pReserved must be NULL.
-//   C_Finalize               Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never answers),
-//                            then returns CKR_FUNCTION_FAILED; the library is finalized all the same.
-//   C_GetSlotList            Lists the readers that are there; an ID stays with its reader until C_Finalize.
-//                            CK_TRUE lists cards that no driver knows as well.
-//   C_GetTokenInfo           CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
-//                            program has the card to itself.
-//   C_WaitForSlotEvent       Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing else but
-//                            argument errors. A new reader and one that left are events as well.
-//   C_OpenSession            The notify callback is never called. Read-write sessions open on every card.
-//   C_Login                  CKU_USER and CKU_CONTEXT_SPECIFIC; CKU_SO is CKR_USER_TYPE_INVALID. A PIN of a
-//                            length that the card never takes is CKR_PIN_LEN_RANGE and costs no try.
-//                            CKU_CONTEXT_SPECIFIC keeps other programs off the card until the operation ends.
-//   C_LoginUser              As C_Login; the name is not looked at.
-//   C_SetPIN                 Changes the user PIN; in a read-write session.
-//   C_DestroyObject          Session objects; objects of the card: CKR_ACTION_PROHIBITED.
-//   C_DeriveKey              ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; the result is a
-//                            session object, readable unless the template says otherwise.
-//   C_Verify, C_Encrypt      On the host, with public keys of the card; not EdDSA.
-//   C_Digest                 On the host: SHA-1, SHA-2.
-//   C_SeedRandom             CKR_RANDOM_SEED_NOT_SUPPORTED.
-//   C_GetFunctionStatus, C_CancelFunction    CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
-//   Refused                  C_InitToken C_InitPIN C_GetOperationState C_SetOperationState C_CreateObject
-//                            C_CopyObject C_GetObjectSize C_SetAttributeValue C_DigestKey C_SignRecover*
-//                            C_VerifyRecover* C_Digest/Decrypt/Sign/Encrypt dual functions C_GenerateKey
-//                            C_GenerateKeyPair C_WrapKey C_UnwrapKey, message-based functions, C_Encapsulate*
-//                            C_Decapsulate*, C_VerifySignature*, C_Async*, C_GetSessionValidationFlags
+//   C_Initialize          Always locks, also with NULL. pReserved must be NULL.
+//   C_Finalize            Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never
+//                         answers), then returns CKR_FUNCTION_FAILED; the library is finalized all
+//                         the same.
+//   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
+//                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
+//   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
+//                         program has the card to itself.
+//   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing
+//                         else but argument errors. A new reader and one that left are events as
+//                         well.
+//   C_OpenSession         The notify callback is never called. Read-write sessions open on every
+//                         card.
+//   C_Login               CKU_USER and CKU_CONTEXT_SPECIFIC; CKU_SO is CKR_USER_TYPE_INVALID. A PIN
+//                         of a length that the card never takes is CKR_PIN_LEN_RANGE and costs no
+//                         try. CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
+//                         operation ends.
+//   C_LoginUser           As C_Login; the name is not looked at.
+//   C_SetPIN              Changes the user PIN; in a read-write session.
+//   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
+//   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; the
+//                         result is a session object, readable unless the template says otherwise.
+//   C_Verify, C_Encrypt   On the host, with public keys of the card; not EdDSA.
+//   C_Digest              On the host: SHA-1, SHA-2.
+//   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
+//   C_GetFunctionStatus, C_CancelFunction
+//                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
+//   Refused               C_InitToken C_InitPIN C_GetOperationState C_SetOperationState
+//                         C_CreateObject C_CopyObject C_GetObjectSize C_SetAttributeValue
+//                         C_DigestKey C_SignRecover* C_VerifyRecover* C_Digest/Decrypt/Sign/Encrypt
+//                         dual functions C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey,
+//                         message-based functions, C_Encapsulate* C_Decapsulate*,
+//                         C_VerifySignature*, C_Async*, C_GetSessionValidationFlags
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
-// CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a million
-// later insertions, sessions and session objects.
+// CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a
+// million later insertions, sessions and session objects.
 
 // ---- 5 PKCS#11 3.2 ------------------------------------------------------------------------------
 // Types, constants, structures and functions as the tables of OASIS PKCS #11 3.2 give them, with

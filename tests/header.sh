@@ -1,32 +1,64 @@
 #!/bin/sh
-# header.sh: does scard11.h stand alone, in every language and with both readers, without a warning?
-# Packages: g++
-# SPDX-License-Identifier: 0BSD
+# Compiles tests/header.c and tests/header.cc in every way that scard11.h can be included, with each
+# compiler there is. Nothing is linked or run.
+#
+#     tests/header.sh
+set -u
 cd "$(dirname "$0")/.." || exit 1
-passed=0 failed=0
-warn='-Wall -Wextra -Wconversion -Wshadow -Wundef -pedantic -Werror -fsyntax-only'
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+echo '#define HEADER_OF_THE_APPLICATION 1' > "$dir/stand_in.h"
+all='-Werror -pedantic -Wall -Wextra -Wconversion -Wshadow -Wundef -I.'
+passed=0 failed=0 skipped=0
 
-# header <compiler> <standard> <file> <options>
-header() {
-    cc=$1 std=$2 file=$3
-    shift 3
-    command -v "$cc" >/dev/null || return 0
-    # shellcheck disable=SC2086
-    if $cc -std=$std $warn "$@" "$file"; then
+# try <what it shows> <command...>: passes when the command succeeds.
+try() {
+    what=$1; shift
+    if "$@" > "$dir/out" 2>&1; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        echo "header.sh: $cc -std=$std $* $file"
+        echo "failed: $what: $*"
+        head -20 "$dir/out"
     fi
 }
 
-for reader in -DSCARD11_READER=1 -DSCARD11_READER=2; do
-    for cc in gcc clang; do
-        for std in c99 c11 c17; do header $cc $std tests/header.c -Wstrict-prototypes $reader; done
-    done
-    for cc in g++ clang++; do
-        for std in c++11 c++17; do header $cc $std tests/header.cc $reader; done
+# ways <what it shows> <compiler> <flags...> <file>: that file with each way to include the header.
+ways() {
+    what=$1; shift
+    try "$what" "$@"
+    try "$what, a prefix" "$@" -DSCARD11_PREFIX=foo_ -DHEADER_PREFIX_IS_FOO
+    try "$what, a reader of one's own" "$@" -DSCARD11_READER=2
+    try "$what, the application's pkcs11.h" "$@" "-DSCARD11_PKCS11_H=\"$dir/stand_in.h\""
+}
+
+# only_prefixed <object>: it refers to foo_C_Sign, and to no C_ function without the prefix.
+only_prefixed() {
+    nm "$1" > "$dir/nm" || return 1
+    grep -q ' _*foo_C_Sign$' "$dir/nm" && ! grep ' U _*C_' "$dir/nm"
+}
+
+for cc in gcc clang i686-w64-mingw32-gcc x86_64-w64-mingw32-gcc; do
+    if ! command -v $cc > /dev/null; then
+        skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue
+    fi
+    for std in c99 c11; do
+        ways "$cc $std" $cc -std=$std $all -Wstrict-prototypes -c -o "$dir/o" tests/header.c
     done
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+for cc in g++ clang++; do
+    if ! command -v $cc > /dev/null; then
+        skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue
+    fi
+    for std in c++98 c++11 c++17; do
+        ways "$cc $std" $cc -std=$std $all -c -o "$dir/o" tests/header.cc
+    done
+done
+if echo 'int main(void) { return 0; }' | ${CC:-cc} -m32 -fsyntax-only -x c - 2> /dev/null; then
+    ways "32-bit" ${CC:-cc} -ffreestanding -m32 -std=c99 $all -c -o "$dir/o" tests/header.c
+fi
+try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -c -o "$dir/prefixed.o" tests/header.c
+try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
