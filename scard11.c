@@ -2257,7 +2257,7 @@ struct link {
 // compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
 static bool link_atr_extended(bytes atr)
 {
-    if (atr.n < 2) return false;
+    if (atr.n < 2) return true;
     size_t hist = atr.p[1] & 15, at = 2;
     for (u8 y = atr.p[1] >> 4; y && at < atr.n; ) {     // interface bytes: TDi says which follow
         u8 next = 0;

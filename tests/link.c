@@ -1,0 +1,252 @@
+// link.c: >>link. What ISO 7816-4 says of chaining and long answers, and how a connection dies.
+// SPDX-License-Identifier: 0BSD
+#include "sim_script.h"
+
+// A link to a scripted card in a reader of its own.
+static struct link link_l;
+static struct link_count link_counts;
+static bool link_short;
+static struct sim_script link_card;
+static u8 link_raw[LINK_COMMAND], link_answer[SCARD11_ANSWER], link_room[70000];
+
+static void link_open_script(const char *const *lines)
+{
+    sim_reader_clear();
+    link_short = false;
+    link_counts = (struct link_count){ 0, 0, 0, 0 };
+    link_card = sim_script(lines);
+    sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
+    link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                            .reader_short = &link_short, .count = &link_counts };
+    CHECK_ST(link_connect(&link_l, false), ST_OK);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+}
+
+static st link_try(struct apdu cmd, struct buf *rsp)
+{
+    *rsp = buf_on(link_room, sizeof link_room);
+    return link_exchange(&link_l, &cmd, rsp);
+}
+
+static void link_over(void)
+{
+    link_end(&link_l);
+    link_disconnect(&link_l, false);
+    CHECK_EQ(link_card.wrong, 0);
+    CHECK(!link_card.lines[link_card.at]);
+    CHECK_EQ(sim_reader_stats().unbalanced + sim_reader_stats().after_removed, 0);
+    CHECK_EQ(sim_reader_stats().connections, 0);
+}
+
+TEST(link_collects_the_whole_answer)
+{
+    static const char *const lines[] = {
+        "00cb3fff 00 > 0102 6102", "00c00000 02 > 0304 6101", "00c00000 01 > 05 9000", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 256 }, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "0102030405");
+    CHECK_EQ(link_counts.commands, 3);
+    link_over();
+}
+
+TEST(link_asks_again_with_the_right_le)
+{
+    static const char *const lines[] = { "00b00000 00 > 6c03", "00b00000 03 > 010203 9000", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xb0, .le = 256 }, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "010203");
+    link_over();
+}
+
+TEST(link_chains_what_a_short_command_cannot_hold)
+{
+    static u8 data[600];
+    static char first[1200], second[1200], third[400];
+    static const char *lines[] = { first, second, third, NULL };
+    struct buf rsp;
+    snprintf(first, sizeof first, "102a9e9a ff");
+    snprintf(second, sizeof second, "102a9e9a ff");
+    snprintf(third, sizeof third, "002a9e9a 5a");
+    for (int i = 0; i < 255; i++) strcat(first, "00"), strcat(second, "00");
+    for (int i = 0; i < 90; i++) strcat(third, "00");
+    strcat(first, " > 9000");
+    strcat(second, " > 9000");
+    strcat(third, "00 > aa 9000");
+    link_open_script(lines);
+    if (test_failing) return;
+    link_l.extended = false;
+    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .p1 = 0x9e, .p2 = 0x9a, .data = bytes_of(data, 600),
+                                     .le = 256 }, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "aa");
+    link_over();
+}
+
+TEST(link_a_chain_ends_where_the_card_says_no)
+{
+    static u8 data[300];
+    static const char *const lines[] = { "* > 6884", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    link_l.extended = false;
+    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 300) }, &rsp), 0x6884);
+    link_over();
+}
+
+TEST(link_falls_back_when_extended_length_is_refused)
+{
+    static const char *const lines[] = {
+        "00cb3fff 000000 > 6700", "00cb3fff 00 > 0102 9000", "00cb3fff 00 > 03 9000", NULL };
+    struct buf rsp;
+    struct apdu cmd = { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL };
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK(link_l.extended);
+    CHECK_ST(link_try(cmd, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "0102");
+    CHECK_ST(link_try(cmd, &rsp), ST_OK);       // remembered
+    link_over();
+}
+
+TEST(link_6700_is_an_answer_once_extended_length_is_proven)
+{
+    static const char *const lines[] = { "00cb0000 000000 > 9000", "00cb0000 000000 > 6700", NULL };
+    struct buf rsp;
+    struct apdu cmd = { .ins = 0xcb, .le = APDU_LE_ALL };
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try(cmd, &rsp), ST_OK);
+    CHECK_ST(link_try(cmd, &rsp), 0x6700);
+    link_over();
+}
+
+TEST(link_a_card_that_talks_for_ever_is_ended)
+{
+    static const char *const lines[] = { "* > 6100", "* > 6100", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_PROTOCOL);
+    link_over();
+}
+
+TEST(link_an_answer_longer_than_the_room_is_refused)
+{
+    static const char *const lines[] = { "* > 01020304 9000", NULL };
+    u8 room[3];
+    struct buf rsp = buf_on(room, sizeof room);
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_CARD_MEMORY);
+    link_over();
+}
+
+TEST(link_truncated_answers_end_the_connection)
+{
+    static const char *const lines[] = { "* > 9000", NULL };
+    for (int i = 0; i < 2; i++) {
+        struct buf rsp;
+        link_open_script(lines);
+        if (test_failing) return;
+        sim_reader_fault(i ? SIM_ANSWER_0 : SIM_ANSWER_1, 1, NULL);
+        CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_READER);
+        CHECK(link_l.broken);
+        link_end(&link_l);
+        link_disconnect(&link_l, false);
+        CHECK_EQ(sim_reader_stats().disconnect_resets, 1);
+    }
+}
+
+TEST(link_dies_with_the_card)
+{
+    static const char *const lines[] = { NULL };
+    struct buf rsp;
+    u32 state;
+    link_open_script(lines);
+    if (test_failing) return;
+    sim_reader_eject(0);
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_CARD_REMOVED);
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_CARD_REMOVED);
+    CHECK_ST(link_status(&link_l, &state), ST_CARD_REMOVED);
+    CHECK_ST(link_begin(&link_l), ST_CARD_REMOVED);
+    link_over();
+}
+
+TEST(link_secrets_stay_out_of_the_log)
+{
+    static const char *const lines[] = { "* > 9000", "* > 11223344 9000", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    os_line_count = 0;
+    os_log_to = os_take_line;
+    os_log_context = os_lines;
+    st a = link_try((struct apdu){ .ins = 0x20, .data = BYTES(0x31, 0x32, 0x33, 0x34), .secret_in = true }, &rsp);
+    bool pin = strstr(os_lines[0], "31323334") || strstr(os_lines[1], "31323334");
+    st b = link_try((struct apdu){ .ins = 0x87, .le = 256, .secret_out = true }, &rsp);
+    bool secret = false;
+    for (int i = 0; i < 4; i++) secret = secret || strstr(os_lines[i], "11223344");
+    os_log_to = NULL;
+    CHECK_ST(a | b, ST_OK);
+    CHECK(os_line_count >= 5 && !pin && !secret);
+    for (size_t i = 0; i < sizeof link_raw; i++) CHECK(!link_raw[i]);           // wiped
+    for (size_t i = 0; i < 6; i++) CHECK(!link_answer[i]);
+    link_over();
+}
+
+TEST(link_reads_the_atr_for_extended_length)
+{
+    static const struct { const char *atr; bool extended; } cases[] = {
+        { "3b8080 0101", true },                        // no historical bytes that say: worth a try
+        { "3bfd1300008131fe158073c021c057597562694b657940", true },     // YubiKey 5: 73 C0 21 C0
+        { "3b8d80018073c021c057597562694b6579f9", true },
+        { "3b85800173000080 00", true },                // category 73: not compact-TLV
+        { "3b8580018073c02180", false },                // 73 C0 21 80: no extended length
+        { "3b", true }, { "", true },
+        { "3bff", true }, { "3b8f", true },             // cut off
+        { "3b83018073", true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        u8 atr[40];
+        size_t n = sim_script_hex(cases[i].atr, cases[i].atr + strlen(cases[i].atr), atr);
+        CHECK_EQ(link_atr_extended(bytes_of(atr, n)), cases[i].extended);
+    }
+}
+
+TEST(link_a_reader_without_extended_length_is_believed)
+{
+    static const char *const lines[] = { "00cb0000 00 > 9000", NULL };
+    struct buf rsp;
+    link_card = sim_script(lines);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
+    sim_reader_limit(0, 256, 261);
+    link_short = false;
+    link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                            .reader_short = &link_short, .count = &link_counts };
+    CHECK_ST(link_connect(&link_l, false), ST_OK);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = APDU_LE_ALL }, &rsp), ST_OK);
+    link_over();
+}
+
+static void test_link(void)
+{
+    RUN(link_collects_the_whole_answer);
+    RUN(link_asks_again_with_the_right_le);
+    RUN(link_chains_what_a_short_command_cannot_hold);
+    RUN(link_a_chain_ends_where_the_card_says_no);
+    RUN(link_falls_back_when_extended_length_is_refused);
+    RUN(link_6700_is_an_answer_once_extended_length_is_proven);
+    RUN(link_a_card_that_talks_for_ever_is_ended);
+    RUN(link_an_answer_longer_than_the_room_is_refused);
+    RUN(link_truncated_answers_end_the_connection);
+    RUN(link_dies_with_the_card);
+    RUN(link_secrets_stay_out_of_the_log);
+    RUN(link_reads_the_atr_for_extended_length);
+    RUN(link_a_reader_without_extended_length_is_believed);
+}

@@ -1,0 +1,117 @@
+// os.c: >>os.
+// SPDX-License-Identifier: 0BSD
+
+static char os_lines[4][512];
+static unsigned os_line_count;
+
+static void os_take_line(void *context, const char *line)
+{
+    CHECK(context == os_lines);
+    snprintf(os_lines[os_line_count++ % 4], sizeof os_lines[0], "%s", line);
+}
+
+TEST(os_log_goes_where_it_is_told)
+{
+    os_line_count = 0;
+    os_log("nobody hears this");
+    os_log_to = os_take_line;
+    os_log_context = os_lines;
+    os_log("%s %d", "card", 7);
+    u8 data[200] = { 0xab };
+    os_log_hex(">", bytes_of(data, 2));
+    os_log_hex(">", bytes_of(data, sizeof data));
+    os_log_to = NULL;
+    CHECK_EQ(os_line_count, 3);
+    CHECK(!strcmp(os_lines[0], "card 7"));
+    CHECK(!strcmp(os_lines[1], "> ab00"));
+    CHECK(strstr(os_lines[2], "... (200 bytes)"));
+}
+
+TEST(os_log_goes_to_a_file)
+{
+    char name[64], line[128] = "";
+    snprintf(name, sizeof name, "/tmp/scard11-os-%u.log", os_pid());
+    CHECK_ST(os_log_open(name), ST_OK);
+    os_log("one line");
+    os_log_close();
+    CHECK(!os_log_to && !os_log_file);
+    FILE *f = fopen(name, "r");
+    CHECK(f);
+    char *got = fgets(line, sizeof line, f);
+    fclose(f);
+    remove(name);
+    CHECK(got && !strcmp(line, "scard11: one line\n"));
+    CHECK_ST(os_log_open("/nowhere/at/all"), ST_ARGS);
+    CHECK_ST(os_log_open("0"), ST_OK);
+    CHECK(!os_log_to);
+}
+
+static unsigned os_made, os_locked;
+
+static CK_RV os_create(CK_VOID_PTR_PTR mutex)
+{
+    *mutex = malloc(1);
+    os_made++;
+    return CKR_OK;
+}
+
+static CK_RV os_destroy(CK_VOID_PTR mutex)
+{
+    free(mutex);
+    os_made--;
+    return CKR_OK;
+}
+
+static CK_RV os_lock_it(CK_VOID_PTR mutex)
+{
+    (void)mutex;
+    os_locked++;
+    return CKR_OK;
+}
+
+static CK_RV os_unlock_it(CK_VOID_PTR mutex)
+{
+    (void)mutex;
+    os_locked--;
+    return CKR_OK;
+}
+
+static CK_RV os_create_fails(CK_VOID_PTR_PTR mutex)
+{
+    (void)mutex;
+    return CKR_GENERAL_ERROR;
+}
+
+TEST(os_locks_with_the_application_s_mutexes)
+{
+    struct os_mutexes m = { os_create, os_destroy, os_lock_it, os_unlock_it };
+    struct os_lock l;
+    CHECK_ST(os_lock_make(&l, &m), ST_OK);
+    os_acquire(&l);
+    CHECK_EQ(os_locked, 1);
+    os_release(&l);
+    CHECK_EQ(os_locked, 0);
+    os_lock_drop(&l);
+    CHECK_EQ(os_made, 0);
+    os_acquire(&l);                             // afterwards it is the system's, and works
+    os_release(&l);
+    CHECK_EQ(os_locked, 0);
+    m.create = os_create_fails;
+    CHECK_ST(os_lock_make(&l, &m), ST_CANT_LOCK);
+}
+
+TEST(os_time_goes_on)
+{
+    u64 before = os_now_ms();
+    os_sleep_ms(12);
+    CHECK(os_now_ms() - before >= 11);
+    CHECK(os_pid() == os_pid() && os_pid());
+}
+
+static void test_os(void)
+{
+    RUN(os_log_goes_where_it_is_told);
+    RUN(os_log_goes_to_a_file);
+    RUN(os_locks_with_the_application_s_mutexes);
+    RUN(os_time_goes_on);
+}
