@@ -45,7 +45,8 @@ TEST(link_collects_the_whole_answer)
     struct buf rsp;
     link_open_script(lines);
     if (test_failing) return;
-    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 256 }, &rsp), ST_OK);
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 256 }, &rsp),
+             ST_OK);
     CHECK_BYTES(rsp.p, rsp.n, "0102030405");
     CHECK_EQ(link_counts.commands, 3);
     link_over();
@@ -79,7 +80,8 @@ TEST(link_chains_what_a_short_command_cannot_hold)
     link_open_script(lines);
     if (test_failing) return;
     link_l.extended = false;
-    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .p1 = 0x9e, .p2 = 0x9a, .data = bytes_of(data, 600),
+    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .p1 = 0x9e, .p2 = 0x9a,
+                                     .data = bytes_of(data, 600),
                                      .le = 256 }, &rsp), ST_OK);
     CHECK_BYTES(rsp.p, rsp.n, "aa");
     link_over();
@@ -141,7 +143,8 @@ TEST(link_an_answer_longer_than_the_room_is_refused)
     struct buf rsp = buf_on(room, sizeof room);
     link_open_script(lines);
     if (test_failing) return;
-    CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_CARD_MEMORY);
+    CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp),
+             ST_CARD_MEMORY);
     link_over();
 }
 
@@ -185,7 +188,8 @@ TEST(link_secrets_stay_out_of_the_log)
     os_line_count = 0;
     os_log_to = os_take_line;
     os_log_context = os_lines;
-    st a = link_try((struct apdu){ .ins = 0x20, .data = BYTES(0x31, 0x32, 0x33, 0x34), .secret_in = true }, &rsp);
+    st a = link_try((struct apdu){ .ins = 0x20, .data = BYTES(0x31, 0x32, 0x33, 0x34),
+                                   .secret_in = true }, &rsp);
     bool pin = strstr(os_lines[0], "31323334") || strstr(os_lines[1], "31323334");
     st b = link_try((struct apdu){ .ins = 0x87, .le = 256, .secret_out = true }, &rsp);
     bool secret = false;

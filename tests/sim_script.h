@@ -27,7 +27,8 @@ static inline size_t sim_script_hex(const char *hex, const char *end, uint8_t *o
     return n;
 }
 
-static inline size_t sim_script_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room)
+static inline size_t sim_script_apdu(struct sim_card *card, const uint8_t *cmd, size_t n,
+                                     uint8_t *rsp, size_t room)
 {
     static uint8_t want[70000];
     struct sim_script *s = (struct sim_script *)card;

@@ -1,0 +1,57 @@
+// sim_piv.h: a simulated PIV card (SP 800-73-4/-5, 800-78-5, YubiKey's extensions) with real keys.
+// SPDX-License-Identifier: 0BSD
+//
+// PIN 123456, PUK 12345678, three tries each. One card, one thread at a time.
+#ifndef SIM_PIV_H
+#define SIM_PIV_H
+
+#include "sim.h"
+
+enum sim_key { SIM_NO_KEY, SIM_RSA1024, SIM_RSA2048A, SIM_RSA2048B, SIM_RSA3072, SIM_RSA4096,
+               SIM_P256A,
+               SIM_P256B, SIM_P384A, SIM_P384B, SIM_ED25519, SIM_X25519, SIM_KEYS };
+enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS };
+enum sim_discovery { SIM_NO_DISCOVERY, SIM_APPLICATION_PIN, SIM_GLOBAL_PIN };
+
+struct sim_piv_key {
+    uint8_t ref;                    // 9a, 9c, 9d, 9e, 82 to 95
+    enum sim_key key;
+    bool no_certificate;
+    bool gzip;                      // the certificate is stored compressed
+    enum sim_policy policy;
+};
+
+// {0} is a card with four RSA and EC keys, all certificates, a CHUID, a key history without keys,
+// short APDUs, whole answers where they fit.
+struct sim_piv_options {
+    const struct sim_piv_key *keys; // NULL: 9a RSA-2048, 9c P-256, 9d RSA-2048, 9e P-256
+    unsigned n_keys;
+    bool second;                    // the other keys and another GUID: another card
+    bool extended;                  // extended length; else 6700
+    bool pieces;                    // answers come in pieces of 255 bytes whatever Le says
+    bool t0;
+    bool no_history, no_chuid, yubikey;
+    uint8_t retired;                // key history: keys with certificates on the card
+    enum sim_discovery discovery;
+    const uint8_t *object;          // what a data object holds instead (a hostile certificate)
+    size_t object_len;
+    uint32_t object_tag;            // its tag, 5fc105 ...
+    bool keeps_login;               // SELECT of the own AID does not end the login
+};
+
+struct sim_card *sim_piv_new(const struct sim_piv_options *options);
+
+// What the card saw. verifies: PINs it got, in the PIV application; stray_pins: in the other one.
+unsigned sim_piv_verifies(const struct sim_card *card);
+unsigned sim_piv_stray_pins(const struct sim_card *card);
+unsigned sim_piv_signatures(const struct sim_card *card);
+int sim_piv_tries(const struct sim_card *card);
+
+// The public key's certificate, DER, to check against.
+const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len);
+
+// Selects the card's other application, as another program would (AID A0000009990001: knows SELECT
+// only).
+void sim_piv_select_other(struct sim_card *card);
+
+#endif
