@@ -2306,6 +2306,12 @@ static void link_disconnect(struct link *l, bool reset)
     l->open = l->broken = l->dead = false;
 }
 
+// Is an error one of the connection, and not an answer of the card?
+static bool link_is_broken(st s)
+{
+    return s == ST_CARD_REMOVED || s == ST_CARD_RESET || s == ST_READER;
+}
+
 // Notes what an error of the connection means for it, and passes the error on.
 static st link_failed(struct link *l, st s)
 {
@@ -2570,7 +2576,7 @@ struct driver {
     st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
     st (*read)    (struct card *, struct object *, struct scratch); // its value, its policy
     // PINs. login and set_pin leave the tries left in pin->tries; the PIN fits pin->min and max.
-    st (*login)   (struct card *, struct token *, struct pin *, bytes secret);
+    st (*login)   (struct card *, struct token *, struct pin *, bytes secret, struct scratch);
     st (*logout)  (struct card *, struct token *);
     st (*set_pin) (struct card *, struct token *, struct pin *, enum card_pin_change, bytes old,
                    bytes fresh);
@@ -2845,7 +2851,7 @@ enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_YES };
 struct piv {
     enum piv_known metadata;            // does the card answer to F7?
     enum piv_known attestation;         // is it worth asking for F9's certificate?
-    bool history;                       // the key history was read, or is not there
+    bool named, discovered, history;    // CHUID, discovery and key history: read, or not there
     bool data_listed;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
     u32  retired;                       // bit n: the key history names 82 + n
@@ -2895,27 +2901,27 @@ static st piv_get_raw(struct card *c, u32 object, struct buf *out)
 
 // After this PIV is selected for certain in this transaction. Without a login a SELECT says so.
 // With one, SELECT would end it on most cards: an object that is known to be there is asked for
-// first.
+// first, or, on a card that has none, whether the PIN is still verified.
 static st piv_be_sure(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
+    int tries;
+    st s = ST_NOT_FOUND;
     if (c->sure) return ST_OK;
     if (t->login && p->witness) {
         struct buf out = scratch_rest(&scratch);
-        st s = piv_get_raw(c, p->witness, &out);
-        if (!s && bytes_equal(buf_bytes(&out), p->witness_value)) {
-            c->sure = true;
-            return ST_OK;
-        }
-        if (s && s < ST_COUNT && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN) return s;
+        s = piv_get_raw(c, p->witness, &out);
+        if (!s && !bytes_equal(buf_bytes(&out), p->witness_value)) s = ST_NOT_FOUND;
+    } else if (t->login) {
+        s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &tries);
     }
-    bool login = t->login;
-    TRY(piv_select(c, t));
-    if (login) card_login_lost(t);
-    return ST_OK;
+    if (link_is_broken(s)) return s;
+    c->sure = !s;
+    return s ? piv_select(c, t) : ST_OK;
 }
 
-// The content of a data object. Read on trust first: an answer in the right tag can only be ours.
+// The content of a data object. Read on trust first: an answer in the right tag can only be ours,
+// and then nobody can select another application before our transaction ends.
 static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
                   bytes *value)
 {
@@ -2927,11 +2933,11 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
         if (!s && !tlv_open(buf_bytes(&out), tag, value)) {
             scratch_keep(&again, &out);
             *scratch = again;
+            c->sure = true;
             return ST_OK;
         }
-        if (s && s < ST_COUNT && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN) return s;
-        if (c->sure) return !s ? out.n ? ST_PROTOCOL : ST_NOT_FOUND : s < ST_COUNT ? s
-            : ST_NOT_FOUND;
+        if (link_is_broken(s)) return s;
+        if (c->sure) return s == ST_NOT_LOGGED_IN ? s : s || !out.n ? ST_NOT_FOUND : ST_PROTOCOL;
         TRY(piv_be_sure(c, t, *scratch));
     }
 }
@@ -2985,32 +2991,46 @@ static st piv_note_witness(struct card *c, struct piv *p, u32 object, u32 tag, b
     return ST_OK;
 }
 
-// What C_GetTokenInfo needs: serial, which PIN, tries left. Three commands.
-static st piv_open(struct card *c, struct token *t, struct scratch scratch)
+// Which PIN is the one to ask for, and an object to recognise the application by, before a login.
+// Discovery object, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte 20:
+// the global PIN is the primary one.
+static st piv_read_discovery(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
-    struct scratch again = scratch;
     bytes value, policy;
-
-    st s = piv_get(c, t, PIV_CHUID, &again, &value);
-    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
-    piv_name(t, s ? BYTES_NONE : value);
-    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, PIV_TAG_DATA, value, again));
-
-    // PIN usage policy, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte
-    // 20: the global PIN is the one to ask for.
-    again = scratch;
-    s = piv_get(c, t, PIV_DISCOVERY, &again, &value);
-    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+    if (p->discovered) return ST_OK;
+    st s = piv_get(c, t, PIV_DISCOVERY, &scratch, &value);
+    if (link_is_broken(s)) return s;
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
         t->pin.reference = PIV_GLOBAL_PIN;
-    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, PIV_TAG_DISCOVERY, value, again));
+    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, PIV_TAG_DISCOVERY, value, scratch));
+    p->discovered = true;
+    return ST_OK;
+}
 
-    if (t->login) return ST_OK;                 // never ask while logged in
-    s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
-    if (s && s < ST_COUNT && s != ST_PIN_INCORRECT && s != ST_PIN_LOCKED && s != ST_PIN_MISSING &&
-        s != ST_PIN_LEN) return s;
+static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    bytes value = BYTES_NONE;
+    if (p->named) return ST_OK;
+    st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, PIV_TAG_DATA, value, scratch));
+    piv_name(t, s ? BYTES_NONE : value);
+    p->named = true;
+    return ST_OK;
+}
+
+// What C_GetTokenInfo needs: serial, which PIN, tries left. Three commands.
+static st piv_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    TRY(piv_read_chuid(c, t, scratch));
+    TRY(piv_read_discovery(c, t, scratch));
+    if (t->login || t->pin.tries >= 0) return ST_OK;    // never ask while logged in
+    if (!c->sure) TRY(piv_select(c, t));
+    st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
+    if (link_is_broken(s)) return s;
     t->pin.missing = s == ST_PIN_MISSING;
     if (t->pin.tries > t->pin.tries_max) t->pin.tries_max = t->pin.tries;
     return ST_OK;
@@ -3027,7 +3047,7 @@ static st piv_get_metadata(struct card *c, struct token *t, u8 ref, struct scrat
     struct buf out = scratch_rest(scratch);
     st s = link_exchange(&c->link, &cmd, &out);
     *value = scratch_keep(scratch, &out);
-    if (s && s < ST_COUNT) return s;
+    if (link_is_broken(s)) return s;
     if (!s && p->metadata == PIV_UNKNOWN) p->metadata = PIV_YES;
     if (c->sure && (s == 0x6d00 || s == 0x6e00)) p->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
@@ -3166,18 +3186,23 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     like.always_auth = like.unread = slot.ref == 0x9c;
 
     st s = piv_read_certificate(c, t, i, scratch, &x);
-    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
+    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (x && slot.use && !alg_parse_spki(x->spki, k)) {
         like.key = k;
         like.use = piv_type_use(k) & piv_certificate_use(x, slot.use);
     }
     if (!x && slot.use) {
         s = piv_read_metadata(c, t, &like, k, scratch);
-        if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
         if (!s) {
             like.key = k;
             like.use = piv_type_use(k) & (slot.use | CARD_SIGN);
         }
+    }
+    if (like.key && like.unread && t->login) {  // its policy will be asked for: now it costs least
+        s = piv_read_metadata(c, t, &like, NULL, scratch);
+        if (link_is_broken(s)) return s;
+        like.unread = false;
     }
     if (like.key) t->key_types |= CARD_TYPE(k->type);
     if (x || like.key) card_add_key(c, &like, x);
@@ -3193,7 +3218,7 @@ static st piv_read_history(struct card *c, struct token *t, struct scratch scrat
     bytes value, on_card = BYTES_NONE, elsewhere = BYTES_NONE;
     if (p->history) return ST_OK;
     st s = piv_get(c, t, PIV_HISTORY, &scratch, &value);
-    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL && s != ST_NOT_LOGGED_IN) return s;
+    if (link_is_broken(s)) return s;
     p->history = true;
     p->retired = (1u << PIV_RETIRED_COUNT) - 1;
     if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1) return ST_OK;
@@ -3262,14 +3287,15 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
     bytes value;
     st s;
     if (o->class == CKO_PRIVATE_KEY) {
+        TRY(piv_be_sure(c, o->token, scratch));
         s = piv_read_metadata(c, o->token, o, NULL, scratch);
-        if (s == ST_NOT_FOUND && c->sure) o->unread = false;
-        return s == ST_NOT_FOUND ? ST_OK : s;
+        o->unread = link_is_broken(s);
+        return o->unread ? s : ST_OK;
     }
     if (o->class != CKO_DATA) return ST_OK;
     s = piv_get(c, o->token, o->ref, &scratch, &value);
-    if (s == ST_NOT_FOUND || s == ST_PROTOCOL) value = BYTES_NONE;
-    else if (s) return s;
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    if (s) value = BYTES_NONE;
     o->value = arena_copy(&c->arena, value);
     if (value.n && !o->value.p) return ST_CARD_MEMORY;
     o->unread = false;
@@ -3279,11 +3305,15 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
 // ---- PINs ----
 
 // A PIN follows a SELECT in the same transaction: it must not reach another application.
-static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secret)
+static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+                    struct scratch scratch)
 {
+    struct piv *p = t->state;
     u8 padded[8];
     struct buf b = buf_on(padded, sizeof padded);
     if (!c->sure) TRY(piv_select(c, t));
+    TRY(piv_read_discovery(c, t, scratch));
+    if (!p->witness) TRY(piv_read_chuid(c, t, scratch));
     card_pad_pin(pin, secret, &b);
     st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
     mem_wipe(padded, sizeof padded);
@@ -3352,7 +3382,7 @@ static st piv_authenticate(struct card *c, const struct object *o, u8 tag, bytes
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
-// May an answer mean that another application got the command? DESIGN: then SELECT and once more.
+// May an answer mean that another application got the command?
 static bool piv_may_be_lost(st s)
 {
     return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
@@ -3379,8 +3409,9 @@ static st piv_sign_once(struct card *c, struct object *o, bytes in, struct scrat
     return ST_OK;
 }
 
-// Sent on trust where another program may have selected its own application; then checked, and once
-// more after SELECT. A key that wants the PIN each time was verified in this transaction: sure.
+// Sent on trust where another program may have selected its own application; then checked, and if
+// need be made once more when PIV is selected for certain. A key that wants the PIN each time was
+// verified in this transaction: sure.
 static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                    struct scratch scratch, struct buf *out)
 {
@@ -3391,9 +3422,9 @@ static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, 
                                             scratch))
         s = ST_PROTOCOL;
     if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
-    os_log("PIV: a signature made on trust failed (%04x): selecting again", (unsigned)s);
+    os_log("PIV: a signature made on trust failed (%04x): making sure", (unsigned)s);
     *out = before;
-    TRY(piv_select(c, o->token));
+    TRY(piv_be_sure(c, o->token, scratch));
     return piv_key_status(piv_sign_once(c, o, in, scratch, out));
 }
 
@@ -3405,7 +3436,7 @@ static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, str
     st s = piv_authenticate(c, o, tag, in, true, scratch, out);
     if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
     *out = before;
-    TRY(piv_select(c, o->token));
+    TRY(piv_be_sure(c, o->token, scratch));
     return piv_key_status(piv_authenticate(c, o, tag, in, true, scratch, out));
 }
 
@@ -4913,7 +4944,7 @@ static st session_check_pin(const struct pin *p, const void *pin, CK_ULONG n)
     return ST_OK;
 }
 
-static st session_login(struct reader *r, struct session *se, bytes pin)
+static st session_login(struct reader *r, struct session *se, bytes pin, struct scratch scratch)
 {
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .write = true };
@@ -4921,7 +4952,7 @@ static st session_login(struct reader *r, struct session *se, bytes pin)
     TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
     if (!t->driver->login) return ST_NOT_SUPPORTED;
     card_sweep(r->card);
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin);
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
     // reset in the middle: nothing was verified
     if (run.s == ST_NOT_LOGGED_IN) run.s = ST_READER;
     if (run.s) return run.s == ST_READER ? ST_CARD_RESET : run.s;
@@ -4932,20 +4963,22 @@ static st session_login(struct reader *r, struct session *se, bytes pin)
 
 // C_Login(CKU_CONTEXT_SPECIFIC): verifies at once, and leaves the transaction open for the
 // operation.
-static st session_login_again(struct reader *r, struct session *se, bytes pin)
+static st session_login_again(struct reader *r, struct session *se, bytes pin,
+                              struct scratch scratch)
 {
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .keep = se, .write = true,
                             .leave_open = true };
     TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
     slot_close_open(r->card);
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin);
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
     r->card->open_op = se;
     return ST_OK;
 }
 
-static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh)
+static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh,
+                          struct scratch scratch)
 {
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .write = true };
@@ -4960,7 +4993,7 @@ static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes
     if (run.s || !login || !t->login || !t->driver->login) return run.s;
     // The SELECT before the change ended the login on most cards: the new PIN brings it back.
     run = (struct slot_run){ .reader = r, .token = t, .write = true };
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh);
+    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh, scratch);
     if (run.s) card_login_lost(t);
     return slot_is_fatal(run.s) ? run.s : ST_OK;
 }
@@ -6217,7 +6250,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_
 {
     struct call c = p11_enter(__func__, session);
     if (!c.s) c.s = session_set_pin(c.reader, c.session, bytes_of(old_pin, old_len),
-                                    bytes_of(new_pin, new_len));
+                               bytes_of(new_pin, new_len), c.scratch);
     return p11_leave(&c);
 }
 
@@ -6300,10 +6333,11 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 
 static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
 {
-    if (user == CKU_USER) return session_login(c->reader, c->session, pin);
+    if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
     if (!c->session->token->login) return ST_NOT_LOGGED_IN;
-    return op_wants_login(c->card, c->session) ? session_login_again(c->reader, c->session, pin)
+    return op_wants_login(c->card, c->session)
+        ? session_login_again(c->reader, c->session, pin, c->scratch)
         : ST_OP_NONE;
 }
 

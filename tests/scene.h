@@ -22,6 +22,7 @@ static CK_SLOT_ID scene_slot;
 // A world with one reader and one card, and the library up.
 static inline CK_RV scene_begin(const struct sim_piv_options *options)
 {
+    C_Finalize(NULL);                   // what a case that failed left
     sim_reader_clear();
     scene_card = sim_piv_new(options);
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
