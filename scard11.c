@@ -631,6 +631,7 @@ struct arena {
     struct arena_block *blocks;     // newest first
     u8    *at, *end;                // room left in the newest block
     size_t left;                    // bytes it may still take
+    size_t kept;                    // of which pieces leave so many to what stays
     struct piece *pieces;           // given back, wiped
 };
 
@@ -649,7 +650,7 @@ static void arena_block_free(void *p, size_t size)
 
 static void arena_init(struct arena *a, size_t limit)
 {
-    *a = (struct arena){ .left = limit };
+    *a = (struct arena){ .left = limit, .kept = limit / 2 };
 }
 
 // Room for n objects of size, zeroed, or NULL. What it returns lives as long as the arena.
@@ -701,11 +702,13 @@ struct chain {
     size_t n;
 };
 
-// A zeroed piece, or NULL. arena_piece_drop gives it back.
+// A zeroed piece, or NULL. arena_piece_drop gives it back. Pieces stay pieces: they take no more
+// than half of what a card may take, so that its objects can still be read when sessions filled the
+// rest.
 static struct piece *arena_piece(struct arena *a)
 {
     struct piece *p = a->pieces;
-    if (!p) return ARENA_NEW(a, struct piece, 1);
+    if (!p) return a->left < a->kept ? NULL : ARENA_NEW(a, struct piece, 1);
     a->pieces = p->next;
     p->next = NULL;
     return p;
@@ -2249,6 +2252,7 @@ struct link {
     bool open;              // a transaction is open
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
+    bool reset;             // ... to be reset: only connecting again is, or disconnecting
     u8   atr[36];
     size_t atr_len;
 };
@@ -2284,7 +2288,7 @@ static st link_connect(struct link *l, bool exclusive)
     if (was_open) scard11_reader_end(l->conn);          // it outlived the reset
     l->count->connects++;
     l->exclusive = exclusive;
-    l->open = false;
+    l->open = l->reset = false;
     l->t0 = !card.protocol;
     l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
     memcpy(l->atr, card.atr, l->atr_len);
@@ -2300,10 +2304,10 @@ static st link_connect(struct link *l, bool exclusive)
 static void link_disconnect(struct link *l, bool reset)
 {
     if (!l->conn) return;
-    if (l->open && !l->dead) scard11_reader_end(l->conn);
+    if (l->open && (!l->dead || l->broken) && !l->reset) scard11_reader_end(l->conn);
     scard11_reader_disconnect(l->conn, reset || l->broken);
     l->conn = NULL;
-    l->open = l->broken = l->dead = false;
+    l->open = l->broken = l->dead = l->reset = false;
 }
 
 // Is an error one of the connection, and not an answer of the card?
@@ -2316,7 +2320,8 @@ static bool link_is_broken(st s)
 static st link_failed(struct link *l, st s)
 {
     if (s == ST_READER) l->broken = true;
-    if (s == ST_CARD_REMOVED) l->dead = true;
+    if (s == ST_CARD_REMOVED || s == ST_READER) l->dead = true;
+    if (s == ST_CARD_RESET) l->reset = true;
     if (s) os_log("%s: %s", l->name, st_text(s));
     return s;
 }
@@ -2325,6 +2330,7 @@ static st link_failed(struct link *l, st s)
 static st link_begin(struct link *l)
 {
     if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    if (l->reset) return ST_CARD_RESET;
     if (l->exclusive || l->open) return ST_OK;
     TRY(link_failed(l, reader_st(scard11_reader_begin(l->conn))));
     l->open = true;
@@ -2333,8 +2339,11 @@ static st link_begin(struct link *l)
 
 static void link_end(struct link *l)
 {
-    if (l->conn && l->open && !l->dead) scard11_reader_end(l->conn);
-    l->open = false;
+    if (!l->conn || !l->open || l->dead || l->reset) return;
+    st s = reader_st(scard11_reader_end(l->conn));
+    l->reset = s == ST_CARD_RESET;              // then it is ended when the connection is taken up
+    l->dead = s && !l->reset;                   // whatever it says, it is not to be trusted
+    l->open = l->reset;
 }
 
 // The state of the reader, as the connection sees it.
@@ -2343,6 +2352,7 @@ static st link_status(struct link *l, u32 *state)
     if (!l->conn || l->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_status(l->conn, state));
     if (s == ST_CARD_REMOVED) l->dead = true;
+    if (s == ST_CARD_RESET) l->reset = true;
     return s;
 }
 
@@ -2570,7 +2580,7 @@ enum card_pin_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
 struct driver {
     const char *name;       // CK_TOKEN_INFO.model, and the log
     // Finding out, as late as possible.
-    st (*probe)   (struct card *, struct token *);      // ST_NOT_MINE: ask the next driver
+    st (*probe)   (struct card *, struct token *, struct scratch);  // ST_NOT_MINE: ask the next
     st (*select)  (struct card *, struct token *);      // again, after another program or token
     st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
     st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
@@ -2851,7 +2861,7 @@ enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_YES };
 struct piv {
     enum piv_known metadata;            // does the card answer to F7?
     enum piv_known attestation;         // is it worth asking for F9's certificate?
-    bool named, discovered, history;    // CHUID, discovery and key history: read, or not there
+    bool named, history;                // CHUID and key history: read, or not there
     bool data_listed;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
     u32  retired;                       // bit n: the key history names 82 + n
@@ -2937,29 +2947,12 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
             return ST_OK;
         }
         if (link_is_broken(s)) return s;
-        if (c->sure) return s == ST_NOT_LOGGED_IN ? s : s || !out.n ? ST_NOT_FOUND : ST_PROTOCOL;
+        if (c->sure) return s ? s : out.n ? ST_PROTOCOL : ST_NOT_FOUND;
         TRY(piv_be_sure(c, t, *scratch));
     }
 }
 
 // ---- Finding out ----
-
-static st piv_probe(struct card *c, struct token *t)
-{
-    st s = piv_select(c, t);
-    if (s == ST_LOST) return ST_NOT_MINE;
-    if (s) return s;
-    struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
-    if (!p) return ST_CARD_MEMORY;
-    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
-    for (; atr.n; atr = bytes_from(atr, 1))     // "YubiKey", "Yubikey": that one has F9
-        if (bytes_begin(atr, BYTES('Y', 'u', 'b', 'i'))) p->attestation = PIV_YES;
-    t->pin = (struct pin){ .reference = PIV_PIN, .min = 6, .max = 8, .padded = 8, .pad = 0xff,
-                           .tries = -1 };
-    strcpy(t->maker, "PIV");
-    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    return ST_OK;
-}
 
 // Serial and label from the CHUID: the last eight bytes of the GUID, else of the FASC-N
 // (SP 800-73 part 1, 3.1.2).
@@ -2998,14 +2991,12 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
 {
     struct piv *p = t->state;
     bytes value, policy;
-    if (p->discovered) return ST_OK;
     st s = piv_get(c, t, PIV_DISCOVERY, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
         t->pin.reference = PIV_GLOBAL_PIN;
     if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, PIV_TAG_DISCOVERY, value, scratch));
-    p->discovered = true;
     return ST_OK;
 }
 
@@ -3022,11 +3013,29 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
     return ST_OK;
 }
 
-// What C_GetTokenInfo needs: serial, which PIN, tries left. Three commands.
+// Also reads the discovery object, because a login needs it; and so the first command of extended
+// length is sent while nothing has been handed out yet that a reader's failure would cost.
+static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    st s = piv_select(c, t);
+    if (s == ST_LOST) return ST_NOT_MINE;
+    if (s) return s;
+    struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
+    if (!p) return ST_CARD_MEMORY;
+    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
+    for (; atr.n; atr = bytes_from(atr, 1))     // "YubiKey", "Yubikey": that one has F9
+        if (bytes_begin(atr, BYTES('Y', 'u', 'b', 'i'))) p->attestation = PIV_YES;
+    t->pin = (struct pin){ .reference = PIV_PIN, .min = 6, .max = 8, .padded = 8, .pad = 0xff,
+                           .tries = -1 };
+    strcpy(t->maker, "PIV");
+    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    return piv_read_discovery(c, t, scratch);
+}
+
+// What C_GetTokenInfo needs beside that: serial, tries left.
 static st piv_open(struct card *c, struct token *t, struct scratch scratch)
 {
     TRY(piv_read_chuid(c, t, scratch));
-    TRY(piv_read_discovery(c, t, scratch));
     if (t->login || t->pin.tries >= 0) return ST_OK;    // never ask while logged in
     if (!c->sure) TRY(piv_select(c, t));
     st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
@@ -3134,8 +3143,9 @@ static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct sc
     bytes container, der;
     struct x509 parsed;
 
-    TRY(piv_get(c, t, slot.object, &scratch, &container));
-    st s = piv_open_certificate(container, &scratch, &der);
+    st s = piv_get(c, t, slot.object, &scratch, &container);
+    if (link_is_broken(s) || s == ST_NOT_FOUND || s > ST_COUNT) return s;
+    if (!s) s = piv_open_certificate(container, &scratch, &der);
     if (!s) s = x509_parse(der, &parsed);
     if (s == ST_NOT_FOUND) return s;
     if (s) {
@@ -3187,6 +3197,7 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
 
     st s = piv_read_certificate(c, t, i, scratch, &x);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     if (x && slot.use && !alg_parse_spki(x->spki, k)) {
         like.key = k;
         like.use = piv_type_use(k) & piv_certificate_use(x, slot.use);
@@ -3312,7 +3323,6 @@ static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secr
     u8 padded[8];
     struct buf b = buf_on(padded, sizeof padded);
     if (!c->sure) TRY(piv_select(c, t));
-    TRY(piv_read_discovery(c, t, scratch));
     if (!p->witness) TRY(piv_read_chuid(c, t, scratch));
     card_pad_pin(pin, secret, &b);
     st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
@@ -3493,12 +3503,12 @@ static const struct driver *const probe_drivers[] = {
 };
 
 // Finds the first token of a card. ST_UNKNOWN_TOKEN: no driver knows it.
-static st probe_card(struct card *c)
+static st probe_card(struct card *c, struct scratch scratch)
 {
     for (size_t i = 0; probe_drivers[i]; i++) {
         struct token *t = &c->tokens[c->token_count];
         *t = (struct token){ .driver = probe_drivers[i], .index = c->token_count };
-        st s = probe_drivers[i]->probe(c, t);
+        st s = probe_drivers[i]->probe(c, t, scratch);
         if (s == ST_NOT_MINE) continue;
         if (s) return s;
         c->token_count++;
@@ -3553,7 +3563,6 @@ struct reader {
     bool  short_only;               // extended length failed in this reader
     u64   unknown_ms;               // when the card that is in was found to be nobody's
     u32   unknown_changes;          // ... and which one that was
-    st    unknown;
     struct link_count count;
 };
 
@@ -3794,7 +3803,7 @@ static st slot_look(struct reader *r)
     u32 state = 0;
     if (!c) return ST_NO_SESSION;
     os_acquire(&os_library);
-    bool fresh = now - c->look_ms < SCARD11_LOOK_MS;
+    bool fresh = now < c->look_ms + SCARD11_LOOK_MS;
     if (r->changes != c->changes) s = ST_NO_SESSION;
     if (!s && !fresh && !c->link.conn) slot_look_all();
     if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
@@ -3846,10 +3855,10 @@ static st slot_make_card(struct reader *r, u32 state, u32 changes)
     return ST_OK;
 }
 
-static st slot_probe(struct card *c)
+static st slot_probe(struct card *c, struct scratch scratch)
 {
     st s = link_begin(&c->link);
-    if (!s) s = probe_card(c);
+    if (!s) s = probe_card(c, scratch);
     link_end(&c->link);
     return s;
 }
@@ -3859,17 +3868,17 @@ static st slot_insert(struct reader *r, u32 state, u32 changes)
 {
     st s = slot_make_card(r, state, changes);
     if (!s) s = slot_connect(r->card);
-    if (!s) s = slot_probe(r->card);
+    if (!s) s = slot_probe(r->card, slot_scratch(r));
     if (s) slot_empty(r, false);
-    if (s == ST_UNKNOWN_TOKEN || (s && s != ST_CARD_BUSY && s != ST_CARD_REMOVED &&
-                                  s != ST_CARD_RESET &&
-                                  s != ST_HOST_MEMORY)) {
-        r->unknown = s == ST_CARD_MEMORY ? s : ST_UNKNOWN_TOKEN;
-        r->unknown_ms = os_now_ms();
-        r->unknown_changes = changes;
-        return r->unknown;
-    }
     return s;
+}
+
+// Notes that nobody knows the card that is in, so that it is not asked again at once.
+static st slot_note_unknown(struct reader *r, u32 changes)
+{
+    r->unknown_ms = os_now_ms();
+    r->unknown_changes = changes;
+    return ST_UNKNOWN_TOKEN;
 }
 
 // The card in a reader, known and probed; connected later, by who needs it. A card that is nobody's
@@ -3886,10 +3895,11 @@ static st slot_card(struct reader *r)
         os_release(&os_library);
         if (!present) return ST_NO_TOKEN;
         if (r->unknown_ms && r->unknown_changes == changes &&
-            os_now_ms() - r->unknown_ms < SLOT_UNKNOWN_RETRY_MS) return r->unknown;
+            os_now_ms() - r->unknown_ms < SLOT_UNKNOWN_RETRY_MS) return ST_UNKNOWN_TOKEN;
         s = slot_insert(r, state, changes);
-        if (s == ST_CARD_REMOVED || s == ST_CARD_RESET) continue;
-        if (s) return s;
+        if (link_is_broken(s) && attempt < 2) continue;         // a gap, or a bad contact
+        if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
+        if (s) return slot_note_unknown(r, changes);
         os_acquire(&os_library);
         r->token_count = r->card->token_count;
         if (r->shown < r->token_count) r->shown = r->token_count;
@@ -3918,7 +3928,6 @@ struct slot_run {
     bool leave_open;        // context login: the transaction stays open
     st   s;
     u32  turns;
-    bool was_short;
 };
 
 // Ends the transaction that a context login left open.
@@ -3952,31 +3961,15 @@ static st slot_begin(struct slot_run *run)
     return t->driver->select(c, t);
 }
 
-// The reader turned out not to take extended length: a new connection, the card reset, and again.
-static st slot_go_short(struct card *c)
-{
-    if (c->state & SCARD11_READER_COUNTED && !(c->state & 0xffff0000u)) return ST_CARD_REMOVED;
-    for (u32 i = 0; i < c->token_count; i++)
-        if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
-    c->current = NULL;
-    link_disconnect(&c->link, true);
-    return slot_connect(c);
-}
-
 // After the work: is it to be done again? If not, run->s is what to answer.
 static bool slot_again(struct slot_run *run)
 {
     struct card *c = run->reader->card;
-    st s = run->s;
-    if (s != ST_CARD_RESET && run->reader->short_only == run->was_short) return false;
-    if (!s) return false;
-    bool reset = s == ST_CARD_RESET;
-    bool lost = run->login || run->write;
-    s = reset ? slot_resume(c) : slot_go_short(c);
-    if (!s && lost) s = ST_NOT_LOGGED_IN;
-    if (!s && run->turns > 2) s = ST_READER;
-    run->s = s;
-    return !s;
+    if (run->s != ST_CARD_RESET) return false;
+    run->s = slot_resume(c);
+    if (!run->s && (run->login || run->write)) run->s = ST_NOT_LOGGED_IN;
+    if (!run->s && run->turns > 2) run->s = ST_READER;
+    return !run->s;
 }
 
 static bool slot_run(struct slot_run *run)
@@ -3996,7 +3989,6 @@ static bool slot_run(struct slot_run *run)
             return false;
         }
     }
-    run->was_short = run->reader->short_only;
     run->s = slot_begin(run);
     if (!run->s) return true;
     if (!run->leave_open || run->s) link_end(&c->link);
@@ -4953,9 +4945,8 @@ static st session_login(struct reader *r, struct session *se, bytes pin, struct 
     if (!t->driver->login) return ST_NOT_SUPPORTED;
     card_sweep(r->card);
     while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
-    // reset in the middle: nothing was verified
-    if (run.s == ST_NOT_LOGGED_IN) run.s = ST_READER;
-    if (run.s) return run.s == ST_READER ? ST_CARD_RESET : run.s;
+    if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
+    if (run.s) return run.s;
     t->login = true;
     t->login_epoch++;
     return ST_OK;
@@ -5819,7 +5810,7 @@ static void p11_settle_card(struct call *c)
 {
     struct reader *r = c->reader;
     if (!r->card) return;
-    if (c->card && slot_is_fatal(c->s)) slot_drop_card(r, false);
+    if (slot_is_fatal(c->s) || r->card->link.dead) slot_drop_card(r, false);
     else if (!p11_card_is_used(r->card)) slot_rest(r->card);
 }
 

@@ -556,7 +556,8 @@ void scard11_reader_disconnect(void *conn, int reset)
     lock();
     struct conn *c = conn_of(conn, "disconnect");
     struct seat *s = &sim.seats[c->seat];
-    if (c->begun == BEGUN && !c->dead && !c->gone) sim.stats.unbalanced++;
+    // After a reset only taking up could end it: disconnecting does as well.
+    if (c->begun == BEGUN && !c->dead && !c->gone && !c->reset) sim.stats.unbalanced++;
     if (s->owner == c) s->owner = NULL;
     c->open = false;
     if (reset) sim.stats.disconnect_resets++;

@@ -1,0 +1,421 @@
+// faults.c: everything fails once, at every place where it can. Whole scenes on a PIV card, with
+// the card pulled, swapped or reset, the reader failing, the service stopped at the n-th use of the
+// connection, and with the n-th allocation failing; n = 1, 2, ... until nothing fires.
+// SPDX-License-Identifier: 0BSD
+//
+// Afterwards, whatever happened: no leak (of memory, connections, contexts, transactions), every
+// handle of a card that is gone refused, no PIN and no signature of another card, no try lost, and
+// the card usable when it is in again. It includes scard11.c, to count its allocations.
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+static void *faults_alloc(size_t size);
+static void faults_free(void *p, size_t size);
+#define SCARD11_ALLOC(size)     faults_alloc(size)
+#define SCARD11_FREE(ptr, size) faults_free(ptr, size)
+#define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
+#include "../scard11.c"
+#include "scene.h"
+
+static unsigned long faults_blocks, faults_calls, faults_at;
+
+static void *faults_alloc(size_t size)
+{
+    if (++faults_calls == faults_at) return NULL;
+    faults_blocks++;
+    return malloc(size);
+}
+
+static void faults_free(void *p, size_t size)
+{
+    memset(p, 0xdd, size);
+    faults_blocks--;
+    free(p);
+}
+
+// ---- The scenes ----
+
+static const struct sim_piv_key scene_keys[] = {
+    { 0x9a, SIM_RSA2048A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, true, SIM_PIN_BY_SLOT },
+    { 0x9d, SIM_P256B, false, false, SIM_PIN_BY_SLOT },
+        { 0x82, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT } };
+static const struct sim_piv_key other_keys[] = {
+    { 0x9a, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256B, false, false, SIM_PIN_BY_SLOT },
+    { 0x9d, SIM_P256A, false, false, SIM_PIN_BY_SLOT },
+        { 0x82, SIM_RSA2048A, false, true, SIM_PIN_BY_SLOT } };
+
+// What a scene works with; filled in by what comes before the fault.
+static CK_SESSION_HANDLE session, second;
+static CK_OBJECT_HANDLE key;
+static CK_BYTE text[] = "signed", out[512], cipher[256];
+static CK_ULONG out_len, cipher_len, listed;
+
+static CK_RV find_key(CK_BYTE id)
+{
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &key);
+    return rv ? rv : key ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+}
+
+static CK_RV prepare_nothing(void) { return CKR_OK; }
+
+static CK_RV prepare_session(void)
+{
+    CK_RV rv = scene_open(&session);
+    return rv ? rv : scene_open(&second);
+}
+
+static CK_RV prepare_login(void)
+{
+    CK_RV rv = prepare_session();
+    return rv ? rv : C_Login(session, CKU_USER, PIN, 6);
+}
+
+static CK_RV prepare_sign(void)
+{
+    CK_RV rv = prepare_login();
+    return rv ? rv : find_key(1);
+}
+
+static CK_RV prepare_context(void)
+{
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_RV rv = prepare_login();
+    if (!rv) rv = find_key(2);
+    return rv ? rv : C_SignInit(session, &m, key);
+}
+
+static CK_RV prepare_decrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE public_key;
+    CK_RV rv = prepare_login();
+    if (!rv) rv = scene_find(session, CKO_PUBLIC_KEY, 5, &public_key);
+    if (!rv) rv = C_EncryptInit(session, &m, public_key);
+    cipher_len = sizeof cipher;
+    if (!rv) rv = C_Encrypt(session, text, sizeof text, cipher, &cipher_len);
+    return rv ? rv : find_key(5);
+}
+
+static CK_RV prepare_derive(void)
+{
+    CK_RV rv = prepare_login();
+    return rv ? rv : find_key(3);
+}
+
+static CK_RV do_token(void)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = C_GetTokenInfo(scene_slot, &info);
+    return rv ? rv : scene_open(&session);
+}
+
+static bool list_is_whole(void) { return listed == 11 || listed == 18; }
+
+static CK_RV do_list(void)
+{
+    return scene_count(session, NULL, 0, &listed);
+}
+
+static CK_RV do_read(void)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, (void *)(uintptr_t)"Printed Information", 19 } };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CK_OBJECT_HANDLE object;
+    CK_RV rv = scene_search(session, t, 2, &object);
+    if (!rv && !object) return CKR_OBJECT_HANDLE_INVALID;
+    return rv ? rv : C_GetAttributeValue(session, object, &v, 1);
+}
+
+static CK_RV do_login(void) { return C_Login(session, CKU_USER, PIN, 6); }
+
+static CK_RV do_sign(void)
+{
+    out_len = sizeof out;
+    CK_RV rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, out, &out_len);
+    if (!rv && !scene_good(SIM_RSA2048A, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static CK_RV do_context(void)
+{
+    out_len = sizeof out;
+    CK_RV rv = C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
+    if (!rv) rv = C_Sign(session, text, sizeof text, out, &out_len);
+    if (!rv && !scene_good(SIM_P256A, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static CK_RV do_decrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    out_len = sizeof out;
+    CK_RV rv = C_DecryptInit(session, &m, key);
+    if (!rv) rv = C_Decrypt(session, cipher, cipher_len, out, &out_len);
+    if (!rv && (out_len != sizeof text || memcmp(out, text, out_len))) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+// The base point of P-256 as the peer's.
+static CK_BYTE point[] = {
+    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40,
+        0xf2, 0x77, 0x03,
+    0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3,
+        0x42, 0xe2, 0xfe,
+    0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b,
+        0x31, 0x5e, 0xce,
+    0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5 };
+
+static CK_RV do_derive(void)
+{
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_SHA256_KDF, 0, NULL, sizeof point, point };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = C_DeriveKey(session, &m, key, NULL, 0, &made);
+    return rv ? rv : C_GetAttributeValue(session, made, &v, 1);
+}
+
+static CK_RV do_set_pin(void) { return C_SetPIN(session, PIN, 6, PIN, 6); }
+static CK_RV do_logout(void) { return C_Logout(session); }
+static CK_RV do_close(void) { return C_CloseAllSessions(scene_slot); }
+
+static const struct scene {
+    const char *name;
+    CK_RV (*prepare)(void), (*run)(void);
+    bool login;                     // needs the login, or makes it
+} scenes[] = {
+    { "token", prepare_nothing, do_token, false },    { "list", prepare_session, do_list, false },
+    { "login", prepare_session, do_login, true },
+        { "list after login", prepare_login, do_list, true },
+    { "read", prepare_login, do_read, true },         { "sign", prepare_sign, do_sign, true },
+    { "context", prepare_context, do_context, true },
+        { "decrypt", prepare_decrypt, do_decrypt, true },
+    { "derive", prepare_derive, do_derive, true },
+        { "set pin", prepare_login, do_set_pin, true },
+    { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
+};
+#define SCENES (sizeof scenes / sizeof *scenes)
+
+// ---- The judgement ----
+
+static bool is_removal(enum sim_fault f)
+{
+    return f != SIM_RESET && f != SIM_RESET_AFTER && f != SIM_ANSWER_6F00 && f != SIM_ANSWER_9000;
+}
+
+static bool is_defined(CK_RV rv)
+{
+    static const CK_RV fine[] = {
+        CKR_OK, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_SESSION_HANDLE_INVALID,
+            CKR_TOKEN_NOT_PRESENT,
+        CKR_TOKEN_NOT_RECOGNIZED, CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY, CKR_DEVICE_MEMORY,
+            CKR_FUNCTION_FAILED,
+        CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (rv == fine[i]) return true;
+    return false;
+}
+
+static struct sim_card *the_card, *the_other;
+
+// Puts things right again: service up, reader plugged in, a card in it.
+static void mend(enum sim_fault fault)
+{
+    if (fault == SIM_SERVICE_DOWN) sim_reader_service(true);
+    if (fault == SIM_UNPLUG) sim_reader_plug(0);
+    // A certificate that was empty once is not asked for again while the card is in.
+    if (fault == SIM_ANSWER_9000) sim_reader_eject(0);
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!sim_reader_cards()) sim_reader_insert(0, the_card);
+}
+
+// The right card signs with its own key, after a login of its own.
+static void check_usable(void)
+{
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    CK_SESSION_INFO info;
+    if (test_failing) return;
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(find_key(1), CKR_OK);
+    CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+    bool is_other = sim_piv_signatures(the_other) > 0;
+    CHECK(scene_good(is_other ? SIM_RSA2048B : SIM_RSA2048A, text, sizeof text, sig, n));
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+}
+
+// Handles from before the fault, when the card they belonged to is gone.
+static void check_refused(CK_SESSION_HANDLE old, CK_OBJECT_HANDLE old_key)
+{
+    CK_SESSION_INFO info;
+    CK_ATTRIBUTE t = { CKA_ID, out, sizeof out };
+    if (test_failing || !old) return;
+    CK_RV rv = C_GetSessionInfo(old, &info);
+    CHECK(rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED);
+    CHECK_RV(C_GetAttributeValue(old, old_key, &t, 1), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_Login(old, CKU_USER, PIN, 6), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_CloseSession(old), CKR_SESSION_HANDLE_INVALID);
+}
+
+static void check_after(const struct scene *s, enum sim_fault fault, CK_RV rv)
+{
+    if (test_failing) return;
+    CHECK(is_defined(rv));
+    CHECK_EQ(sim_piv_verifies(the_other), 0);       // no PIN went to the other card
+    CHECK_EQ(sim_piv_signatures(the_other), 0);
+    CHECK(sim_piv_tries(the_card) == 3);
+    bool reset = fault == SIM_RESET || fault == SIM_RESET_AFTER || fault == SIM_SWAP_AS_RESET;
+    if (reset && fault != SIM_SWAP_AS_RESET) {
+        CHECK(rv == CKR_OK || (s->login && (rv == CKR_USER_NOT_LOGGED_IN ||
+                                            rv == CKR_DEVICE_ERROR ||
+                                            rv == CKR_KEY_HANDLE_INVALID)));
+        CK_SESSION_INFO info;
+        if (second) CHECK(s->run == do_close || !C_GetSessionInfo(second, &info));
+    }
+    if (s->run == do_list && !rv && fault != SIM_ANSWER_9000) {
+        // what failed is asked for again
+        if (fault == SIM_ANSWER_6F00) CHECK_RV(do_list(), CKR_OK);
+        // A reset between two C_FindObjects ends the login: from there on only what is public.
+        CHECK(list_is_whole() || (reset && listed > 11 && listed < 18));
+    }
+    if (is_removal(fault) && second) {
+        check_refused(session, key);
+        check_refused(second, key);
+    }
+}
+
+static void begin(bool exclusive, bool pieces)
+{
+    struct sim_piv_options o = { .keys = scene_keys, .n_keys = 4, .extended = !pieces,
+                                 .pieces = pieces,
+                                 .retired = 1, .discovery = SIM_APPLICATION_PIN };
+    session = second = key = 0;
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", exclusive ? "1" : "0"), CKR_OK);
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    the_card = scene_card;
+    o.keys = other_keys;
+    o.second = true;
+    the_other = sim_piv_new(&o);
+}
+
+static void end(void)
+{
+    scene_end();
+    the_other->free(the_other);
+    if (test_failing) return;
+    CHECK_EQ(faults_blocks, 0);
+}
+
+// One scene with one fault. Returns whether it came to pass; false also ends the search for more.
+static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n, bool any,
+                      bool exclusive, bool pieces)
+{
+    begin(exclusive, pieces);
+    CK_RV rv = s->prepare();
+    if (rv) test_fail(__FILE__, __LINE__, "%s: prepare: %#lx", s->name, rv);
+    (any ? sim_reader_fault_any : sim_reader_fault)(fault, n, the_other);
+    if (!test_failing) rv = s->run();
+    bool fired = sim_reader_fired();
+    if (!fired && !test_failing && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault",
+                                                 s->name, rv);
+    if (fault != SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
+    if (fired) check_after(s, fault, rv);
+    if (fault == SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
+    check_usable();
+    end();
+    if (test_failing)
+        printf("    in scene %s: %s at %s %u, %s, %s: %#lx\n", s->name, sim_fault_name(fault), any
+               ? "call" : "command",
+               n, exclusive ? "exclusive" : "shared", pieces ? "pieces" : "whole", rv);
+    return fired && !test_failing;
+}
+
+static unsigned long faults_fired;
+
+static void run_scenes(bool any, bool exclusive, bool pieces)
+{
+    for (size_t i = 0; i < SCENES && !test_failing; i++)
+        for (enum sim_fault f = SIM_EJECT; f < SIM_HANG && !test_failing; f++)
+            for (unsigned n = 1; run_fault(&scenes[i], f, n, any, exclusive,
+                                           pieces); n++) faults_fired++;
+    CHECK(!test_failing);
+}
+
+TEST(faults_at_every_command)           { run_scenes(false, false, false); }
+TEST(faults_at_every_command_in_pieces) { run_scenes(false, false, true); }
+TEST(faults_at_every_call)              { run_scenes(true, false, false); }
+TEST(faults_at_every_command_exclusive) { run_scenes(false, true, false); }
+
+TEST(faults_of_every_allocation)
+{
+    for (size_t i = 0; i < SCENES && !test_failing; i++) {
+        for (unsigned long n = 1, fired = 1; fired && !test_failing; n++) {
+            faults_at = 0;
+            begin(false, false);
+            faults_calls = 0;
+            faults_at = n;
+            CK_RV rv = scenes[i].prepare();
+            if (!rv) rv = scenes[i].run();
+            fired = faults_calls >= n;
+            faults_at = 0;
+            faults_fired += fired;
+            if (!fired) CHECK_RV(rv, CKR_OK);
+            CHECK(rv == CKR_OK || rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY);
+            check_usable();
+            end();
+            if (test_failing) printf("    in scene %s: allocation %lu: %#lx\n", scenes[i].name, n,
+                                     rv);
+        }
+    }
+}
+
+// C_Initialize itself: the locks of an application that cannot be made are in module.c.
+TEST(faults_leave_no_card_s_memory_at_its_limit)
+{
+    CK_SESSION_HANDLE all[300];
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = CKR_OK;
+    unsigned n = 0;
+    begin(false, false);
+    CHECK_RV(prepare_derive(), CKR_OK);
+    while (!rv && n < 5000) {
+        rv = C_DeriveKey(session, &m, key, NULL, 0, &made);
+        n += !rv;
+    }
+    CHECK_RV(rv, CKR_DEVICE_MEMORY);                // full: all else goes on
+    CHECK(n > 300);
+    CHECK_RV(C_DeriveKey(session, &m, key, NULL, 0, &made), CKR_DEVICE_MEMORY);
+    for (n = 0; n < 300; n++)
+        if (scene_open(&all[n])) break;
+    CHECK_RV(C_CloseSession(session), CKR_OK);      // gives back what it held
+    if (!n) CHECK_RV(scene_open(&all[n++]), CKR_OK);
+    session = second;
+    CHECK_RV(find_key(3), CKR_OK);
+    CHECK_RV(C_DeriveKey(session, &m, key, NULL, 0, &made), CKR_OK);
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    check_usable();
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    RUN(faults_at_every_command);
+    RUN(faults_at_every_command_in_pieces);
+    RUN(faults_at_every_call);
+    RUN(faults_at_every_command_exclusive);
+    RUN(faults_of_every_allocation);
+    RUN(faults_leave_no_card_s_memory_at_its_limit);
+    printf("%lu faults came to pass\n", faults_fired);
+    return test_end();
+}
