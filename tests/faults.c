@@ -276,7 +276,8 @@ static void check_after(const struct scene *s, enum sim_fault fault, CK_RV rv)
     if (reset && fault != SIM_SWAP_AS_RESET) {
         CHECK(rv == CKR_OK || (s->login && (rv == CKR_USER_NOT_LOGGED_IN ||
                                             rv == CKR_DEVICE_ERROR ||
-                                            rv == CKR_KEY_HANDLE_INVALID)));
+                                            rv == CKR_KEY_HANDLE_INVALID ||
+                                            rv == CKR_OBJECT_HANDLE_INVALID)));
         CK_SESSION_INFO info;
         if (second) CHECK(s->run == do_close || !C_GetSessionInfo(second, &info));
     }

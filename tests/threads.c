@@ -1,0 +1,295 @@
+// threads.c: many threads at once, under ThreadSanitizer. Two readers work at the same time; cards
+// come and go while threads use them; C_Finalize ends all waits; a card that never answers does not
+// hold it up. SPDX-License-Identifier: 0BSD
+#define _DEFAULT_SOURCE
+#include "scene.h"
+#include <pthread.h>
+#include <unistd.h>
+
+#define WORKERS 8
+
+static CK_BYTE text[] = "signed by many";
+static struct sim_card *cards[2];
+static pthread_mutex_t count_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned done, refused, wrong;
+static volatile bool over_value;
+
+static bool over(void)
+{
+    pthread_mutex_lock(&count_lock);
+    bool v = over_value;
+    pthread_mutex_unlock(&count_lock);
+    return v;
+}
+
+static void set_over(bool v)
+{
+    pthread_mutex_lock(&count_lock);
+    over_value = v;
+    pthread_mutex_unlock(&count_lock);
+}
+
+static void count(unsigned *what)
+{
+    pthread_mutex_lock(&count_lock);
+    ++*what;
+    pthread_mutex_unlock(&count_lock);
+}
+
+static void begin(void)
+{
+    struct sim_piv_options o = { .extended = true, .discovery = SIM_APPLICATION_PIN };
+    C_Finalize(NULL);
+    sim_reader_clear();
+    for (int i = 0; i < 2; i++) {
+        o.second = i;
+        cards[i] = sim_piv_new(&o);
+        sim_reader_insert(sim_reader_add(i ? "Reader B" : "Reader A"), cards[i]);
+    }
+    done = refused = wrong = 0;
+    set_over(false);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+}
+
+static void end(void)
+{
+    C_Finalize(NULL);
+    struct sim_reader_stats s = sim_reader_stats();
+    sim_reader_clear();
+    for (int i = 0; i < 2; i++) cards[i]->free(cards[i]);
+    if (test_failing) return;
+    CHECK_EQ(s.connections + s.contexts + s.unbalanced + s.outside + s.after_removed, 0);
+    CHECK_EQ(wrong, 0);
+}
+
+// One session's life on a slot: log in, sign, check, close. A refusal because the card went is no
+// error.
+static void live(CK_SLOT_ID slot)
+{
+    CK_SESSION_HANDLE session = 0;
+    CK_OBJECT_HANDLE key = 0;
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    CK_RV rv = C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+    if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
+    if (rv == CKR_USER_ALREADY_LOGGED_IN) rv = CKR_OK;
+    if (!rv) rv = scene_find(session, CKO_PRIVATE_KEY, 1, &key);
+    if (!rv) rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
+    if (!rv) {
+        bool good = scene_good(SIM_RSA2048A, text, sizeof text, sig, n) ||
+                    scene_good(SIM_RSA2048B, text, sizeof text, sig, n);
+        count(good ? &done : &wrong);
+    } else {
+        count(rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED || rv == CKR_GENERAL_ERROR ? &wrong
+              : &refused);
+    }
+    if (session) C_CloseSession(session);
+}
+
+static void *worker(void *arg)
+{
+    CK_SLOT_ID slot = 2 * ((uintptr_t)arg & 1);
+    for (int i = 0; i < 6 && !over(); i++) live(slot);
+    return NULL;
+}
+
+TEST(threads_on_two_readers_all_succeed)
+{
+    pthread_t t[WORKERS];
+    begin();
+    for (uintptr_t i = 0; i < WORKERS; i++) CHECK(!pthread_create(&t[i], NULL, worker, (void *)i));
+    for (int i = 0; i < WORKERS; i++) pthread_join(t[i], NULL);
+    // Some may find the login ended by another's last session: none may fail otherwise.
+    CHECK(done + refused == WORKERS * 6 && done >= WORKERS * 3);
+    end();
+}
+
+static void *use_until_over(void *arg)
+{
+    CK_SLOT_ID slot = 2 * ((uintptr_t)arg & 1);
+    while (!over()) live(slot);
+    return NULL;
+}
+
+static void *poll_until_over(void *arg)
+{
+    (void)arg;
+    while (!over()) {
+        CK_SLOT_ID slots[8], id;
+        CK_ULONG n = 8;
+        CK_SLOT_INFO info;
+        C_GetSlotList(CK_FALSE, slots, &n);
+        C_GetSlotInfo(2, &info);
+        C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+        usleep(2000);
+    }
+    return NULL;
+}
+
+static unsigned events;
+
+static void *wait_until_over(void *arg)
+{
+    CK_SLOT_ID id;
+    (void)arg;
+    while (C_WaitForSlotEvent(0, &id, NULL) == CKR_OK) count(&events);
+    return NULL;
+}
+
+TEST(cards_come_and_go_under_threads)
+{
+    pthread_t t[6];
+    begin();
+    events = 0;
+    for (uintptr_t i = 0; i < 4; i++) CHECK(!pthread_create(&t[i], NULL, use_until_over,
+                                                            (void *)i));
+    CHECK(!pthread_create(&t[4], NULL, poll_until_over, NULL));
+    CHECK(!pthread_create(&t[5], NULL, wait_until_over, NULL));
+    for (int i = 0; i < 150; i++) {
+        int reader = (int)test_random(2);
+        switch (test_random(5)) {
+        case 0: sim_reader_reset(reader); break;
+        case 1: sim_reader_unplug(reader); usleep(1000 * test_random(10)); sim_reader_plug(reader); break;
+        default: {
+            struct sim_card *card = sim_reader_eject(reader);
+            usleep(1000 * test_random(20));
+            if (card) sim_reader_insert(reader, card);
+        }
+        }
+        usleep(1000 * test_random(30));
+    }
+    set_over(true);
+    for (int i = 0; i < 5; i++) pthread_join(t[i], NULL);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    pthread_join(t[5], NULL);
+    CHECK(events > 20);
+    printf("%u signatures, %u refused, %u events\n", done, refused, events);
+    CHECK_EQ(sim_piv_tries(cards[0]) + sim_piv_tries(cards[1]), 6);
+    end();
+}
+
+static CK_RV waited[16];
+
+static void *wait_once(void *arg)
+{
+    CK_SLOT_ID id;
+    waited[(uintptr_t)arg] = C_WaitForSlotEvent(0, &id, NULL);
+    return NULL;
+}
+
+static unsigned long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000;
+}
+
+TEST(finalize_ends_all_waits_at_once)
+{
+    for (int round = 0; round < 60; round++) {
+        pthread_t t[16];
+        begin();
+        if (test_failing) return;
+        for (uintptr_t i = 0; i < 16; i++) CHECK(!pthread_create(&t[i], NULL, wait_once,
+                                                                 (void *)i));
+        if (round % 3) sim_reader_await_waiting(16, 1000);      // else: some have not begun to wait
+        unsigned long before = now_ms();
+        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        CHECK(now_ms() - before < 1000);
+        for (int i = 0; i < 16; i++) pthread_join(t[i], NULL);
+        for (int i = 0; i < 16; i++) CHECK_RV(waited[i], CKR_CRYPTOKI_NOT_INITIALIZED);
+        end();
+    }
+}
+
+static CK_RV initialized[8];
+
+static void *initialize(void *arg)
+{
+    initialized[(uintptr_t)arg] = C_Initialize(NULL);
+    return NULL;
+}
+
+TEST(initialize_by_eight_threads_is_one)
+{
+    for (int round = 0; round < 30; round++) {
+        pthread_t t[8];
+        unsigned good = 0;
+        begin();
+        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        for (uintptr_t i = 0; i < 8; i++) CHECK(!pthread_create(&t[i], NULL, initialize,
+                                                                (void *)i));
+        for (int i = 0; i < 8; i++) pthread_join(t[i], NULL);
+        for (int i = 0; i < 8; i++) {
+            CHECK(initialized[i] == CKR_OK || initialized[i] == CKR_CRYPTOKI_ALREADY_INITIALIZED);
+            good += initialized[i] == CKR_OK;
+        }
+        CHECK_EQ(good, 1);
+        end();
+    }
+}
+
+static void *sign_hung(void *arg)
+{
+    (void)arg;
+    live(0);
+    return NULL;
+}
+
+TEST(a_card_that_never_answers_does_not_hold_finalize)
+{
+    pthread_t t;
+    begin();
+    sim_reader_fault(SIM_HANG, 6, NULL);
+    CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
+    CHECK(sim_reader_await_hang(3000));
+    unsigned long before = now_ms();
+    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+    CHECK(now_ms() - before < SCARD11_FINALIZE_MS + 1000);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);       // works again, on the other reader
+    CK_ULONG n = 0;
+    CHECK_RV(C_GetSlotList(CK_TRUE, NULL, &n), CKR_OK);
+    CHECK(n >= 1);
+    sim_reader_release();
+    pthread_join(t, NULL);
+    CHECK(done == 0);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    live(0);
+    live(2);
+    CHECK_EQ(done, 2);
+    end();
+}
+
+// The two readers work at the same time: while one card hangs, the other signs.
+TEST(a_busy_reader_does_not_hold_the_other)
+{
+    pthread_t t;
+    CK_SLOT_INFO info;
+    CK_SLOT_ID id;
+    CK_ULONG n = 0;
+    begin();
+    sim_reader_fault(SIM_HANG, 5, NULL);
+    CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
+    CHECK(sim_reader_await_hang(3000));
+    live(2);
+    CHECK_EQ(done, 1);
+    CHECK_RV(C_GetSlotInfo(0, &info), CKR_OK);  // never waits for a card
+    CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
+    sim_reader_release();
+    pthread_join(t, NULL);
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    RUN(threads_on_two_readers_all_succeed);
+    RUN(cards_come_and_go_under_threads);
+    RUN(finalize_ends_all_waits_at_once);
+    RUN(initialize_by_eight_threads_is_one);
+    RUN(a_card_that_never_answers_does_not_hold_finalize);
+    RUN(a_busy_reader_does_not_hold_the_other);
+    return test_end();
+}
