@@ -202,7 +202,7 @@ static void seat_cut(struct seat *s, enum lost how)
 {
     for (struct conn *c = sim.conns; c < sim.conns + CONNS; c++) {
         if (!c->open || c->dead || &sim.seats[c->seat] != s) continue;
-        if (how == LOST_RESET) c->reset = true, c->told_reset = false;
+        if (how == LOST_RESET) c->told_reset = c->reset && c->told_reset, c->reset = true;
         else if (s->late) c->gone = true;
         else c->dead = true;
         if (c->begun) c->begun = BEGUN_UNSURE;
@@ -310,16 +310,17 @@ static int conn_check(struct conn *c)
     return SCARD11_READER_RESET;
 }
 
-// Enters the card; false: the connection ended meanwhile. Between, the lock is not held.
-static bool card_enter(struct conn *c)
+// Enters the card; NULL: the connection ended meanwhile. Between, the lock is not held.
+static struct sim_card *card_enter(struct conn *c)
 {
     struct seat *s = &sim.seats[c->seat];
     while (s->running && !c->dead && !c->reset) await(NULL);
-    if (c->dead || c->gone || c->reset || !s->card) return false;
+    if (c->dead || c->gone || c->reset || !s->card) return NULL;
+    struct sim_card *card = s->card;
     s->running = true;
     s->runner = pthread_self();
     unlock();
-    return true;
+    return card;
 }
 
 static void card_leave(struct conn *c)
@@ -337,8 +338,9 @@ static void conn_foreign(struct conn *c)
     void *arg = s->foreign_arg;
     if (!fn || c->exclusive || !s->card) return;
     sim.stats.foreigns++;
-    if (!card_enter(c)) return;
-    fn(s->card, arg);
+    struct sim_card *card = card_enter(c);
+    if (!card) return;
+    fn(card, arg);
     card_leave(c);
 }
 
@@ -663,7 +665,8 @@ static size_t card_run(struct conn *c, const uint8_t *cmd, size_t cmd_len, enum 
     struct seat *s = &sim.seats[c->seat];
     unsigned delay = sim.delay;
     size_t n = 0;
-    if (!card_enter(c)) return 0;
+    struct sim_card *card = card_enter(c);
+    if (!card) return 0;
     if (delay) {
         struct timespec t = { delay / 1000000, (long)(delay % 1000000) * 1000 };
         nanosleep(&t, NULL);
@@ -672,7 +675,7 @@ static size_t card_run(struct conn *c, const uint8_t *cmd, size_t cmd_len, enum 
         s->answer[n++] = what == SIM_ANSWER_6F00 ? 0x6f : 0x90;
         s->answer[n++] = 0;
     } else {
-        n = s->card->apdu(s->card, cmd, cmd_len, s->answer, ANSWER_MAX);
+        n = card->apdu(card, cmd, cmd_len, s->answer, ANSWER_MAX);
         if (n < 2 || n > ANSWER_MAX) wrong("a card answered %zu bytes", n);
     }
     trace(c->seat, cmd, cmd_len, s->answer, n);
