@@ -1408,7 +1408,7 @@ static st hash_end(struct hash *h, struct buf *out)
     psa_status_t status = psa_hash_finish(&h->op, out->p + out->n, out->cap - out->n, &n);
     if (status != PSA_SUCCESS) psa_hash_abort(&h->op);
     SCARD11_CRYPTO_UNLOCK;
-    out->n += n;
+    if (status == PSA_SUCCESS) out->n += n;             // mbedTLS fills the room when it fails
     return hash_status(status);
 }
 

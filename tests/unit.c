@@ -12,57 +12,31 @@
 
 #include "base.c"
 #include "status.c"
+#include "os.c"
 #include "arena.c"
 #include "handle.c"
-#include "os.c"
 #include "tlv.c"
 #include "x509.c"
 #include "zlib.c"
-#include "alg.c"
-#include "hash.c"
-#include "pad.c"
-#include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
 #include "link.c"
 #include "iso.c"
-#include "card.c"
-#include "piv.c"
-#include "probe.c"
-#include "attr.c"
-#include "mech.c"
-#include "slot.c"
-#include "session.c"
-#include "op.c"
-#include "p11.c"
 
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     SECTION(base);
     SECTION(status);
+    SECTION(os);
     SECTION(arena);
     SECTION(handle);
-    SECTION(os);
     SECTION(tlv);
     SECTION(x509);
     SECTION(zlib);
-    SECTION(alg);
-    SECTION(hash);
-    SECTION(pad);
-    SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
     SECTION(link);
     SECTION(iso);
-    SECTION(card);
-    SECTION(piv);
-    SECTION(probe);
-    SECTION(attr);
-    SECTION(mech);
-    SECTION(slot);
-    SECTION(session);
-    SECTION(op);
-    SECTION(p11);
     return test_end();
 }
