@@ -95,7 +95,7 @@ cmd_demo() {
     need $pkg_lib
     there tests/demo.c
     out demo
-    bg $CC $warn $CFLAGS $pcsc_h tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
+    bg $CC $warn $CFLAGS $pcsc_h -I. tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
     bg $CC $warn $CFLAGS $custom tests/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
     bg_wait
     rc=0; run "$OUT/demo/pcsc" || rc=$?     # 77: there is no reader with a card

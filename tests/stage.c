@@ -1,5 +1,5 @@
-// stage.c: linked into the examples by tests/examples.sh: puts a simulated PIV card into a simulated
-// reader before main begins. While the program waits for an event, the card goes and comes back.
+// stage.c: linked into the examples by tests/examples.sh: puts a simulated PIV card into a
+// simulated reader before main begins. While the program waits, the card goes and comes back.
 // SPDX-License-Identifier: 0BSD
 #define _POSIX_C_SOURCE 200809L
 #include "sim_piv.h"
