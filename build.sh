@@ -10,16 +10,17 @@ cd "$(dirname "$0")"
 OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} READER=${READER:-pcsc}
 export OUT CC CFLAGS
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
-custom='-DSCARD11_READER=SCARD11_READER_CUSTOM'
+custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
 asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 tsan='-g -O1 -fsanitize=thread'
-libs="$LDFLAGS -lmbedx509 -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
+libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
+test_libs="-lmbedx509 $libs -lcrypto"   # the simulated cards have Ed25519 and X25519 from OpenSSL
 pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
 programs='unit module faults threads sim_reader_test sim_reader_race'
-scripts='header structure examples e2e witness'
+scripts='header structure constants examples e2e witness'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
@@ -37,6 +38,7 @@ has() {         # is a package here? Libraries by their headers: they may come f
         libmbedtls-dev) header psa/crypto.h ;;
         libpcsclite-dev) [ "$READER" = custom ] || header winscard.h ;;
         zlib1g-dev) header zlib.h ;;
+        libssl-dev) header openssl/evp.h ;;
         gcc) command -v "$CC" ;;
         g++ | clang | cppcheck) command -v "$1" ;;
         *) ! command -v dpkg-query ||
@@ -63,7 +65,7 @@ sims() { ls tests/sim_*.c | grep -v '_test\.c$'; }
 objects() {     # objects <directory> <flags>: $lib and the simulated cards, for tests
     dir=$1; shift; out "$dir"
     for f in $lib $(sims); do
-        bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -c "$f" -o "$OUT/$dir/$(basename "$f" .c).o"
+        bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -c "$f" -o "$OUT/$dir/$(basename "$f" .c).o"
     done
 }
 sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
@@ -82,7 +84,7 @@ cmd_library() {
         if grep -q '^int scard11_reader_start' "$f"; then
             bg $CC $warn $CFLAGS $custom "$f" scard11.c $libs -o "$o"
         elif [ "$READER" != custom ]; then
-            bg $CC $warn $CFLAGS "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
+            bg $CC $warn $CFLAGS -I. "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
         fi
     done
     bg_wait
@@ -93,7 +95,7 @@ cmd_demo() {
     need $pkg_lib
     there tests/demo.c
     out demo
-    bg $CC $warn $CFLAGS $pcsc_h tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
+    bg $CC $warn $CFLAGS $pcsc_h -I. tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
     bg $CC $warn $CFLAGS $custom tests/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
     bg_wait
     rc=0; run "$OUT/demo/pcsc" || rc=$?     # 77: there is no reader with a card
@@ -113,7 +115,7 @@ cmd_test() {
         *" $t "*) there "tests/${t%_race}$([ $t = "${t%_race}" ] || echo _test).c" ;;
         *) there "tests/$t.sh"; pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")" ;;
     esac; done
-    need $pkg_lib
+    need $pkg_lib libssl-dev
     out log test
     rm -f "$OUT"/log/*
     case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
@@ -131,7 +133,7 @@ cmd_test() {
             *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;
             *) continue ;;
         esac
-        bg $CC $warn $custom "$@" $libs -o "$OUT/test/$t"
+        bg $CC $warn $custom "$@" $test_libs -o "$OUT/test/$t"
     done
     bg_wait
     ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF

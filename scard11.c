@@ -340,7 +340,8 @@ typedef u32 st;
 enum { ST_LIST(X) ST_COUNT };
 #undef X
 
-#define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw))
+// Below 6000 there are no status words (ISO 7816-4:2020, 5.6): they would look like errors of ours.
+#define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw) < 0x6000 ? (st)ST_PROTOCOL : (st)(sw))
 
 // The one macro with a hidden return. It is safe because no function below p11_enter owns anything
 // that a return would leak: see >>arena.
@@ -1530,8 +1531,8 @@ static st pad_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes
     u8 room[64], top = (u8)(0xff >> (8 * em - (bits - 1)));
     struct buf hash = buf_on(room, sizeof room);
     bytes m = bytes_from(block, block.n - em);
-    if (em < h + use->salt + 2 || m.n != em || m.p[em - 1] != 0xbc ||
-        m.p[0] & ~top) return ST_SIG_INVALID;
+    if (em < h + use->salt + 2 || m.n != em || m.p[em - 1] != 0xbc || m.p[0] & ~top ||
+        bytes_trim(block).n > em) return ST_SIG_INVALID;
     size_t n = em - h - 1, pad = n - use->salt - 1;
     struct buf db = scratch_buf(&scratch, n);
     buf_put(&db, bytes_head(m, n));
@@ -2476,7 +2477,7 @@ static st iso_select_aid(struct link *l, bytes aid, struct buf *fci)
 {
     struct apdu cmd = { .ins = INS_SELECT, .p1 = 0x04, .data = aid, .le = APDU_LE_SHORT };
     st s = link_exchange(l, &cmd, fci);
-    return s > ST_COUNT ? ST_NOT_FOUND : s;
+    return s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_FOUND : s;
 }
 
 // What the status word of VERIFY and its kin says of a PIN. tries gets the tries left, or stays.

@@ -7,7 +7,7 @@
 //   (PKCS#11 3.2) to find, log in to, sign and decrypt with smart cards. The same file builds as
 //   a shared PKCS#11 module for other programs. Nothing is loaded at run time.
 //
-//       cc app.c scard11.c -lpcsclite -lmbedx509 -lmbedcrypto -lz
+//       cc app.c scard11.c $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz
 //
 // THE SHORTEST USE (every CK_RV deserves a check; see examples/)
 //

@@ -1,10 +1,11 @@
-// custom_reader.c: a reader of one's own: cards that connect over TCP (vpcd's protocol), without pcscd.
-// cc custom_reader.c ../scard11.c -I.. -DSCARD11_READER=2 -lmbedcrypto -lz -pthread -o custom_reader
+// custom_reader.c: a reader of one's own: cards come over TCP (vpcd's protocol), without pcscd.
+// cc custom_reader.c ../scard11.c -I.. -DSCARD11_READER=2 -lmbedcrypto -lz -pthread -o custom
 // SPDX-License-Identifier: 0BSD
 //
-// custom_reader PORT: waits for a card on 127.0.0.1:PORT and shows it. The protocol: each frame has a
-// length of two bytes; one byte 00, 01, 02 is power off, on, reset, 04 asks for the ATR; all else is an
-// APDU and gets an APDU. One reader, one card at a time: its connection is the card.
+// custom PORT: waits for a card on 127.0.0.1:PORT and shows it. The protocol: each frame has
+// a length of two bytes; one byte 00, 01, 02 is power off, on, reset, 04 asks for the ATR; all else
+// is an APDU and gets an APDU. One reader, one card at a time: its connection is the card.
+// Test: none, it wants a card that comes over TCP: tests/e2e.sh has one
 #include "scard11.h"
 #include <arpa/inet.h>
 #include <poll.h>
@@ -67,24 +68,29 @@ int scard11_reader_list(void *context, char *names, size_t *len)
     return SCARD11_READER_OK;
 }
 
-int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n, uint32_t timeout_ms)
+int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
+                        uint32_t timeout_ms)
 {
     (void)context;
-    for (cancelled = 0; !cancelled; usleep(1000)) {
+    uint32_t left = timeout_ms;
+    for (cancelled = 0; !cancelled; poll(NULL, 0, 1)) {
         int changed = 0;
         for (size_t i = 0; i < n; i++) changed |= (readers[i].state = look()) != readers[i].known;
-        if (changed || !timeout_ms--) return changed || timeout_ms + 1 == 0 ? SCARD11_READER_OK : SCARD11_READER_TIMEOUT;
+        if (changed || !timeout_ms) return SCARD11_READER_OK;
+        if (!left--) return SCARD11_READER_TIMEOUT;
     }
     return SCARD11_READER_CANCELLED;
 }
 
-int scard11_reader_connect(void **conn, const char *name, int exclusive, struct scard11_reader_card *info)
+int scard11_reader_connect(void **conn, const char *name, int exclusive,
+                           struct scard11_reader_card *info)
 {
     (void)name; (void)exclusive;
     info->atr_len = sizeof info->atr;
     info->protocol = 1;
     info->max_data = 0;
-    if (card < 0 || send_frame((const uint8_t *)"\4", 1) || receive_frame(info->atr, &info->atr_len))
+    if (card < 0 || send_frame((const uint8_t *)"\4", 1) ||
+        receive_frame(info->atr, &info->atr_len))
         return SCARD11_READER_REMOVED;
     *conn = &card;
     return SCARD11_READER_OK;
@@ -103,14 +109,17 @@ int scard11_reader_status(void *conn, uint32_t *state)
     return *state & SCARD11_READER_PRESENT ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
 }
 
-int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len, uint8_t *rsp, size_t *rsp_len)
+int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
+                            uint8_t *rsp, size_t *rsp_len)
 {
     (void)conn;
-    if (card < 0 || send_frame(cmd, cmd_len) || receive_frame(rsp, rsp_len)) return SCARD11_READER_REMOVED;
+    if (card < 0 || send_frame(cmd, cmd_len) || receive_frame(rsp, rsp_len))
+        return SCARD11_READER_REMOVED;
     return SCARD11_READER_OK;
 }
 
-int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len)
+int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
+                           uint8_t *out, size_t *out_len)
 {
     (void)conn; (void)feature; (void)in; (void)in_len; (void)out; (void)out_len;
     return SCARD11_READER_REFUSED;
@@ -122,10 +131,11 @@ int main(int argc, char **argv)
     CK_SLOT_ID slot;
     CK_TOKEN_INFO token;
 
-    if (argc < 2) return printf("custom_reader PORT\n"), 2;
+    if (argc < 2) return printf("%s PORT\n", argv[0]), 2;
     here.sin_port = htons((uint16_t)atoi(argv[1]));
     listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 1)) return perror("listen"), 1;
+    if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 1))
+        return perror("listen"), 1;
     CK_RV rv = C_Initialize(NULL);
     while (rv == CKR_OK && (rv = C_GetTokenInfo(0, &token)) == CKR_TOKEN_NOT_PRESENT)
         rv = C_WaitForSlotEvent(0, &slot, NULL);

@@ -1,6 +1,7 @@
 // list.c: shows every card and what is on it. Logs in to nothing.
 // cc list.c ../scard11.c -I.. $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o list
 // SPDX-License-Identifier: 0BSD
+// Test: => serial ... certificate ... public key ... private key
 #include "scard11.h"
 #include <stdio.h>
 
@@ -24,13 +25,14 @@ static CK_RV show_objects(CK_SESSION_HANDLE session)
     while (rv == CKR_OK && (rv = C_FindObjects(session, &object, 1, &n)) == CKR_OK && n) {
         CK_OBJECT_CLASS class = 0;
         CK_BYTE id[32], label[64];
-        CK_ATTRIBUTE want[] = { { CKA_CLASS, &class, sizeof class }, { CKA_LABEL, label, sizeof label },
-                                { CKA_ID, id, sizeof id } };
+        CK_ATTRIBUTE want[] = { { CKA_CLASS, &class, sizeof class },
+                                { CKA_LABEL, label, sizeof label }, { CKA_ID, id, sizeof id } };
+        CK_ULONG *label_len = &want[1].ulValueLen, *id_len = &want[2].ulValueLen;
         C_GetAttributeValue(session, object, want, 3);      // what an object has not: length -1
         printf("    %-12s", class_name(class));
-        if (want[1].ulValueLen <= sizeof label) printf(" %.*s", (int)want[1].ulValueLen, (char *)label);
-        if (want[2].ulValueLen <= sizeof id && want[2].ulValueLen) printf(", ID ");
-        for (CK_ULONG i = 0; want[2].ulValueLen <= sizeof id && i < want[2].ulValueLen; i++) printf("%02x", id[i]);
+        if (*label_len <= sizeof label) printf(" %.*s", (int)*label_len, (char *)label);
+        if (*id_len && *id_len <= sizeof id) printf(", ID ");
+        for (CK_ULONG i = 0; *id_len <= sizeof id && i < *id_len; i++) printf("%02x", id[i]);
         printf("\n");
     }
     if (rv == CKR_OK) rv = C_FindObjectsFinal(session);
@@ -67,7 +69,7 @@ int main(void)
     if (rv == CKR_OK && !n) printf("no card in any reader\n");
     for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++) {
         CK_RV one = show_slot(slots[i]);
-        if (one != CKR_OK) printf("    error %08lx\n", one);     // a card pulled just now, say: the others go on
+        if (one != CKR_OK) printf("    error %08lx\n", one);     // pulled just now, say: go on
     }
     C_Finalize(NULL);
     if (rv != CKR_OK) printf("error %08lx\n", rv);

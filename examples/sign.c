@@ -1,11 +1,14 @@
-// sign.c: signs a text with the first key of the first card, and verifies the signature. sign PIN [TEXT]
+// sign.c: signs a text with the first key of the first card, and verifies it. sign PIN [TEXT]
 // cc sign.c ../scard11.c -I.. $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o sign
 // SPDX-License-Identifier: 0BSD
+// Test: 123456 => 256 bytes: ... verified
+// Test: 123456 'another text' => verified
 #include "scard11.h"
 #include <stdio.h>
 #include <string.h>
 
-static CK_RV find(CK_SESSION_HANDLE session, CK_ATTRIBUTE *what, CK_ULONG count, CK_OBJECT_HANDLE *object)
+static CK_RV find(CK_SESSION_HANDLE session, CK_ATTRIBUTE *what, CK_ULONG count,
+                  CK_OBJECT_HANDLE *object)
 {
     CK_ULONG n = 0;
     CK_RV rv = C_FindObjectsInit(session, what, count);
@@ -22,14 +25,16 @@ static CK_RV sign(CK_SESSION_HANDLE session, char *text)
     CK_BYTE id[32], signature[512];
     CK_ULONG length = sizeof signature;
     CK_OBJECT_HANDLE key, verifier;
-    CK_ATTRIBUTE signs[] = { { CKA_CLASS, &private_key, sizeof private_key }, { CKA_SIGN, &yes, sizeof yes } };
+    CK_ATTRIBUTE signs[] = { { CKA_CLASS, &private_key, sizeof private_key },
+                             { CKA_SIGN, &yes, sizeof yes } };
     CK_ATTRIBUTE about[] = { { CKA_KEY_TYPE, &type, sizeof type }, { CKA_ID, id, sizeof id } };
     CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
 
     CK_RV rv = find(session, signs, 2, &key);
     if (rv == CKR_OK) rv = C_GetAttributeValue(session, key, about, 2);
     if (rv != CKR_OK) return rv;
-    CK_ATTRIBUTE verifies[] = { { CKA_CLASS, &public_key, sizeof public_key }, { CKA_ID, id, about[1].ulValueLen } };
+    CK_ATTRIBUTE verifies[] = { { CKA_CLASS, &public_key, sizeof public_key },
+                                { CKA_ID, id, about[1].ulValueLen } };
     if (type == CKK_RSA) mechanism.mechanism = CKM_SHA256_RSA_PKCS;
 
     rv = C_SignInit(session, &mechanism, key);

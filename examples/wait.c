@@ -1,12 +1,14 @@
-// wait.c: a kiosk's loop: waits for cards, says who came and who went. wait [EVENTS] ends after so many.
+// wait.c: a kiosk's loop: waits for cards, says who came and went. wait [EVENTS]: ends after some.
 // cc wait.c ../scard11.c -I.. $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o wait
 // SPDX-License-Identifier: 0BSD
+// Test: 0 => slot 0: ... 4 certificates
+// Test: 3 => 4 certificates ... slot 0: empty ... 4 certificates ... slot 0: empty
 #include "scard11.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-// A card came: read what is needed, in a session of its own. If it is pulled meanwhile, calls fail and
-// nothing else happens: its session and its objects are gone with it.
+// A card came: read what is needed, in a session of its own. If it is pulled meanwhile, calls fail
+// and nothing else happens: its session and its objects are gone with it.
 static CK_RV welcome(CK_SLOT_ID slot)
 {
     CK_TOKEN_INFO token;

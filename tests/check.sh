@@ -54,7 +54,7 @@ run sh tests/header.sh
 # shellcheck disable=SC2086
 run $first -O2 -std=c99 $pcsc -fPIC -fvisibility=hidden -c scard11.c -o "$OUT/check/scard11.o"
 so=$OUT/check/scard11.so
-run $first -shared "$OUT/check/scard11.o" -lpcsclite -lmbedx509 -lmbedcrypto -lz -lpthread -o "$so"
+run $first -shared "$OUT/check/scard11.o" -lpcsclite -lmbedcrypto -lz -lpthread -o "$so"
 for how in "nm -D $so" "nm -g $OUT/check/scard11.o"; do
     echo "+ $how"
     seen=$($how | awk '$2 != "U" && NF == 3 && $3 !~ /^(C_|scard11_)/ { print $3 }')

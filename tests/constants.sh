@@ -2,6 +2,7 @@
 # Compares the constants of scard11.h with those of p11-kit's pkcs11.h, which others wrote and keep.
 # Every CK*_ name that both define must have one value; what only one of them has is counted.
 # Without p11-kit's development files there is nothing to compare with: it says so and succeeds.
+# Packages: libp11-kit-dev pkg-config
 #
 #     tests/constants.sh          CC is honoured
 set -u
@@ -15,7 +16,8 @@ trap 'rm -rf "$dir"' EXIT
 names() {
     printf '#include %s\n' "$2" > "$dir/$1.c"
     $CC -I. $flags -E -dM "$dir/$1.c" 2>/dev/null |
-        sed -n 's/^#define \(CK[ACDFGHKMNOPRSTUVZ]*_[A-Z0-9_]*\) .*/\1/p' | sort -u > "$dir/$1.names"
+        sed -n 's/^#define \(CK[ACDFGHKMNOPRSTUVZ]*_[A-Z0-9_]*\) .*/\1/p' | sort -u \
+        > "$dir/$1.names"
 }
 
 # values <file> <header>: name and value of every constant in both.
@@ -38,7 +40,10 @@ fi
 
 # Types and words that are macros have no value to compare.
 comm -12 "$dir/ours.names" "$dir/theirs.names" | grep -v -e '_PTR$' -e '^CK_DE' > "$dir/both"
-values theirs '<p11-kit/pkcs11.h>' && values ours '"scard11.h"' || { echo "0 passed, 1 failed"; exit 1; }
+if ! values theirs '<p11-kit/pkcs11.h>' || ! values ours '"scard11.h"'; then
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 
 # Differences that are known, with the reason.
 # These five are 0x1b5 to 0x1b9 in the standard (and in NSS); p11-kit 0.24 has 0x1c0 to 0x1c4.

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: 0BSD
 cd "$(dirname "$0")/.." || exit 1
 : "${OUT:=build}"
-flags='-std=c99 -O0 -g --coverage -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1'
+flags='-std=c99 -O0 -g --coverage -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1
+    -DSIM_OPENSSL=1' libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 dir=$OUT/cover sims=
 run() { echo "+ $*"; "$@" || exit 1; }
 
@@ -20,7 +21,7 @@ done
 for t in unit module faults; do
     lib=$dir/scard11.o
     [ $t != unit ] || lib=
-    run gcc --coverage "$dir/$t.o" $lib $sims -lmbedx509 -lmbedcrypto -lz -lpthread -o "$dir/$t"
+    run gcc --coverage "$dir/$t.o" $lib $sims $libs -o "$dir/$t"
     echo "+ $dir/$t"
     "$dir/$t" > "$dir/$t.txt" || { cat "$dir/$t.txt"; exit 1; }
 done
