@@ -4556,12 +4556,12 @@ static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *va
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// What tells this object from all others, for as long as the card is in.
+// What tells this object from all others of its token, for as long as the card is in.
 static bytes attr_unique(const struct object *o, struct scratch *scratch)
 {
     struct buf b = scratch_buf(scratch, 64);
     u8 number[] = { (u8)o->class, (u8)(o->ref >> 16), (u8)(o->ref >> 8), (u8)o->ref };
-    buf_put_text(&b, o->token->serial);
+    buf_put_text(&b, o->token->driver->name);
     buf_put_text(&b, "-");
     if (o->owner) {
         u64 handle = o->handle;
