@@ -1681,10 +1681,10 @@ static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
 // A signature as a card gives it to r || s of size bytes each: DER, or two halves of equal length.
 static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 {
-    bytes rest, r, s;
-    struct tlv a, b;
-    if (!tlv_open(in, 0x30, &rest) && !tlv_take(&rest, 0x02, &a) && !tlv_take(&rest, 0x02, &b) &&
-        !rest.n) {
+    bytes rest = in, r, s;
+    struct tlv der, a, b;
+    if (!tlv_take(&rest, 0x30, &der) && !rest.n && !tlv_take(&der.value, 0x02, &a) &&
+        !tlv_take(&der.value, 0x02, &b) && !der.value.n) {
         TRY(tlv_integer(a.value, &r));
         TRY(tlv_integer(b.value, &s));
     } else {

@@ -18,6 +18,9 @@
 #include "tlv.c"
 #include "x509.c"
 #include "zlib.c"
+#include "alg.c"
+#include "hash.c"
+#include "pad.c"
 #include "reader.c"
 #include "apdu.c"
 #include "link.c"
@@ -34,6 +37,9 @@ int main(int argc, char **argv)
     SECTION(tlv);
     SECTION(x509);
     SECTION(zlib);
+    SECTION(alg);
+    SECTION(hash);
+    SECTION(pad);
     SECTION(reader);
     SECTION(apdu);
     SECTION(link);
