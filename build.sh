@@ -120,14 +120,15 @@ cmd_test() {
     rm -f "$OUT"/log/*
     case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
     case " $list " in *" threads "* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" faults "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
-    case "$lib $list " in *scard11.c* | *" unit "* | *_test*) objects asan $asan ;; esac
+    case " $list " in *" module "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
+    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
         case $t in
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
-            module | faults) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            module) set -- $asan -DSIM_OPENSSL=1 tests/module.c "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            faults) set -- $asan -DSCARD11_DEBUG=1 tests/faults.c $(sim_o asan) ;;
             threads) set -- $tsan "tests/$t.c" "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
             *_test) set -- $asan "tests/$t.c" "$OUT/asan/sim_reader.o" ;;
             *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;

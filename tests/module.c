@@ -1,5 +1,6 @@
 // module.c: black box. What an application sees through C_*, on a simulated PIV card in process.
 // SPDX-License-Identifier: 0BSD
+#define _DEFAULT_SOURCE     // usleep, setenv
 #include "scene.h"
 #include <psa/crypto.h>
 #include <pthread.h>
