@@ -520,13 +520,22 @@ static void misuse(int which)
         sim_reader_fault(SIM_HANG, 1, NULL);
         pthread_create(&t, NULL, transmit_thread, NULL);
         sim_reader_await_hang(5000);
-        transmit(conn);
+        uint8_t own[300];               // not what the other thread writes to
+        size_t n = sizeof own;
+        scard11_reader_transmit(conn, cmd, sizeof cmd, own, &n);
     }
 }
 
+// TSan does not follow threads that a forked child starts: there the last one is left out.
+#if defined(__SANITIZE_THREAD__)
+#define MISUSES 4
+#else
+#define MISUSES 5
+#endif
+
 TEST(misuse_aborts)
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < MISUSES; i++) {
         int status = 0;
         fflush(stdout);
         pid_t pid = fork();
