@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit module faults threads sim_reader_test sim_reader_race'
+programs='unit module traces faults threads sim_reader_test sim_reader_race'
 scripts='header structure constants examples e2e witness'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -120,14 +120,14 @@ cmd_test() {
     rm -f "$OUT"/log/*
     case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
     case " $list " in *" threads "* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
+    case " $list " in *" module "* | *" traces "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
     case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
         case $t in
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
-            module) set -- $asan -DSIM_OPENSSL=1 tests/module.c "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            module | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
             faults) set -- $asan -DSCARD11_DEBUG=1 tests/faults.c $(sim_o asan) ;;
             threads) set -- $tsan "tests/$t.c" "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
             *_test) set -- $asan "tests/$t.c" "$OUT/asan/sim_reader.o" ;;
