@@ -2801,6 +2801,7 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 #define PIV_GLOBAL_PIN    0x00
 #define PIV_FILE          0x3fff
 #define PIV_INS_METADATA  0xf7
+#define PIV_INS_SERIAL    0xf8
 #define PIV_TAG_AUTH      0x7c          // dynamic authentication template, SP 800-73 part 2, 3.2.4
 #define PIV_TAG_DATA      0x53
 #define PIV_TAG_DISCOVERY 0x7e
@@ -2956,13 +2957,14 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
 // ---- Finding out ----
 
 // Serial and label from the CHUID: the last eight bytes of the GUID, else of the FASC-N
-// (SP 800-73 part 1, 3.1.2).
-static void piv_name(struct token *t, bytes chuid)
+// (SP 800-73 part 1, 3.1.2); or, on a YubiKey without CHUID, the number that is printed on it.
+static void piv_name(struct token *t, bytes chuid, bool number)
 {
     bytes guid, fascn = BYTES_NONE, from;
     struct buf serial = buf_on(t->serial, 16), label = buf_on(t->label, 32);
     tlv_find(chuid, 0x30, &fascn);
-    from = tlv_find(chuid, 0x34, &guid) && guid.n == 16 && bytes_trim(guid).n ? guid : fascn;
+    bool has_guid = tlv_find(chuid, 0x34, &guid) && guid.n == 16 && bytes_trim(guid).n;
+    from = number ? chuid : has_guid ? guid : fascn;
     buf_put_hex(&serial, bytes_from(from, from.n > 8 ? from.n - 8 : 0));
     buf_put_text(&label, "PIV");
     if (serial.n) {
@@ -3001,6 +3003,17 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     return ST_OK;
 }
 
+// YubiKey's serial number (F8), four bytes; nothing where the card does not say.
+static st piv_read_serial(struct card *c, struct token *t, struct scratch *scratch, bytes *value)
+{
+    struct apdu cmd = { .ins = PIV_INS_SERIAL, .le = APDU_LE_SHORT };
+    struct buf out = scratch_buf(scratch, 256);
+    if (!c->sure) TRY(piv_select(c, t));
+    st s = link_exchange(&c->link, &cmd, &out);
+    *value = s ? BYTES_NONE : bytes_head(buf_bytes(&out), 4);
+    return link_is_broken(s) ? s : ST_OK;
+}
+
 static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
@@ -3009,7 +3022,8 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
     st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, PIV_TAG_DATA, value, scratch));
-    piv_name(t, s ? BYTES_NONE : value);
+    if (s && p->attestation == PIV_YES) TRY(piv_read_serial(c, t, &scratch, &value));
+    piv_name(t, value, s != ST_OK);
     p->named = true;
     return ST_OK;
 }
@@ -5815,6 +5829,19 @@ static void p11_settle_card(struct call *c)
     else if (!p11_card_is_used(r->card)) slot_rest(r->card);
 }
 
+// Lets the reader go. A call that hung over C_Finalize is of an earlier generation: what it worked
+// on was left to it.
+static void p11_leave_reader(struct call *c)
+{
+    if (c->reader && c->s != ST_NOT_INIT) p11_settle_card(c);
+    os_acquire(&os_gate);
+    bool current = c->generation == p11_generation;
+    if (c->reader && current) slot_leave(c->reader);
+    else if (c->reader) slot_leave_lost(c->reader);
+    os_release(&os_gate);
+    c->reader = NULL;
+}
+
 // ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
 // CKR_*.
 static CK_RV p11_leave(struct call *c)
@@ -5822,12 +5849,9 @@ static CK_RV p11_leave(struct call *c)
     if (c->s && c->s != ST_TOO_SMALL && c->s != ST_NO_EVENT)
         os_log("%s: %s (%04x)", c->name, st_text(c->s), (unsigned)c->s);
     if (!c->entered) return st_ckr(c->s);
-    if (c->reader && c->s != ST_NOT_INIT) p11_settle_card(c);
+    p11_leave_reader(c);
     os_acquire(&os_gate);
-    bool current = c->generation == p11_generation;
-    if (c->reader && current) slot_leave(c->reader);
-    else if (c->reader) slot_leave_lost(c->reader);
-    if (current) p11_calls--;
+    if (c->generation == p11_generation) p11_calls--;
     os_release(&os_gate);
     return st_ckr(c->s);
 }
@@ -5987,11 +6011,12 @@ CK_RV C_GetInfo(CK_INFO_PTR info)
 
 // ---- Slots and tokens (5.5) ----
 
-// Looks once per insertion which tokens a card has: before, only the first slot is known.
-static void p11_find_tokens(void)
+// Looks once per insertion which tokens a card has: before, only the first slot is known. What goes
+// wrong with a card is for the call that needs it to say.
+static void p11_find_tokens(const struct call *outer)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct call c = { .s = ST_OK };
+        struct call c = { .generation = outer->generation };
         struct reader *r = &slot_readers[i];
         os_acquire(&os_library);
         bool look = slot_present(r) && r->searched != r->changes && !r->lost;
@@ -6002,18 +6027,17 @@ static void p11_find_tokens(void)
         c.reader = r;
         c.s = slot_wait(r);
         if (!c.s) c.s = slot_card(r);
-        if (c.s != ST_NOT_INIT) p11_settle_card(&c);
-        slot_leave(r);
+        p11_leave_reader(&c);
     }
 }
 
-static st p11_slot_list(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
+static st p11_slot_list(const struct call *c, CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
 {
     CK_ULONG room = *count, n = 0;
     os_acquire(&os_library);
     slot_look_all();
     os_release(&os_library);
-    if (present) p11_find_tokens();
+    if (present) p11_find_tokens(c);
     os_acquire(&os_library);
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         const struct reader *r = &slot_readers[i];
@@ -6033,7 +6057,7 @@ CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
     struct call c = p11_enter_library(__func__);
     if (!c.s && !count) c.s = ST_ARGS;
-    if (!c.s) c.s = p11_slot_list(present, list, count);
+    if (!c.s) c.s = p11_slot_list(&c, present, list, count);
     return p11_leave(&c);
 }
 

@@ -1028,6 +1028,34 @@ TEST(the_global_pin_where_the_card_says_so)
     scene_end();
 }
 
+TEST(cards_without_chuid_have_a_name_all_the_same)
+{
+    struct sim_piv_options o = whole;
+    CK_TOKEN_INFO token;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    o.no_chuid = o.yubikey = true;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(!memcmp(token.serialNumber, "00123456        ", 16));
+    CHECK(!memcmp(token.label, "PIV 00123456 ", 13));
+    scene_end();
+    o.yubikey = false;
+    o.discovery = SIM_NO_DISCOVERY;             // nothing to recognise the application by
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(!memcmp(token.serialNumber, "                ", 16));
+    CHECK(!memcmp(token.label, "PIV   ", 6));
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_CERTIFICATE, 9, &key), CKR_OK);    // not there: the login stays
+    CHECK(!key);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n), CKR_OK);
+    scene_end();
+}
+
 // ---- Bad input from the card ----
 
 TEST(hostile_certificates_hide_nothing_else)
@@ -1663,6 +1691,7 @@ int main(int argc, char **argv)
     RUN(edwards_and_montgomery_keys);
 #endif
     RUN(the_global_pin_where_the_card_says_so);
+    RUN(cards_without_chuid_have_a_name_all_the_same);
     RUN(hostile_certificates_hide_nothing_else);
     RUN(a_gap_that_nobody_saw_kills_every_handle);
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
