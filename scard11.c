@@ -2277,6 +2277,16 @@ static bool link_atr_extended(bytes atr)
     return true;
 }
 
+// Lets other programs at the card again. An error, whatever it says, ends the connection.
+static void link_end(struct link *l)
+{
+    if (!l->conn || !l->open || l->dead || l->reset) return;
+    st s = reader_st(scard11_reader_end(l->conn));
+    l->reset = s == ST_CARD_RESET;              // then it is ended when the connection is taken up
+    l->dead = s && !l->reset;                   // whatever it says, it is not to be trusted
+    l->open = l->reset;
+}
+
 // Connects, or takes a connection up again after a reset.
 static st link_connect(struct link *l, bool exclusive)
 {
@@ -2286,10 +2296,10 @@ static st link_connect(struct link *l, bool exclusive)
     st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
     if (s) return s;
-    if (was_open) scard11_reader_end(l->conn);          // it outlived the reset
     l->count->connects++;
     l->exclusive = exclusive;
-    l->open = l->reset = false;
+    l->reset = false;
+    if (was_open) link_end(l);                          // it outlived the reset
     l->t0 = !card.protocol;
     l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
     memcpy(l->atr, card.atr, l->atr_len);
@@ -2336,15 +2346,6 @@ static st link_begin(struct link *l)
     TRY(link_failed(l, reader_st(scard11_reader_begin(l->conn))));
     l->open = true;
     return ST_OK;
-}
-
-static void link_end(struct link *l)
-{
-    if (!l->conn || !l->open || l->dead || l->reset) return;
-    st s = reader_st(scard11_reader_end(l->conn));
-    l->reset = s == ST_CARD_RESET;              // then it is ended when the connection is taken up
-    l->dead = s && !l->reset;                   // whatever it says, it is not to be trusted
-    l->open = l->reset;
 }
 
 // The state of the reader, as the connection sees it.

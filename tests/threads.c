@@ -58,7 +58,11 @@ static void end(void)
     sim_reader_clear();
     for (int i = 0; i < 2; i++) cards[i]->free(cards[i]);
     if (test_failing) return;
-    CHECK_EQ(s.connections + s.contexts + s.unbalanced + s.outside + s.after_removed, 0);
+    CHECK_EQ(s.connections, 0);
+    CHECK_EQ(s.contexts, 0);
+    CHECK_EQ(s.unbalanced, 0);
+    CHECK_EQ(s.outside, 0);
+    CHECK_EQ(s.after_removed, 0);
     CHECK_EQ(wrong, 0);
 }
 
