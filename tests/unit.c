@@ -21,6 +21,7 @@
 #include "alg.c"
 #include "hash.c"
 #include "pad.c"
+#include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
 #include "link.c"
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
     SECTION(alg);
     SECTION(hash);
     SECTION(pad);
+    SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
     SECTION(link);
