@@ -26,6 +26,8 @@
 #include "apdu.c"
 #include "link.c"
 #include "iso.c"
+#include "mech.c"
+#include "option.c"
 
 int main(int argc, char **argv)
 {
@@ -46,5 +48,7 @@ int main(int argc, char **argv)
     SECTION(apdu);
     SECTION(link);
     SECTION(iso);
+    SECTION(mech);
+    SECTION(option);
     return test_end();
 }
