@@ -26,7 +26,10 @@
 #include "apdu.c"
 #include "link.c"
 #include "iso.c"
+#include "card.c"
+#include "probe.c"
 #include "mech.c"
+#include "attr.c"
 #include "option.c"
 
 int main(int argc, char **argv)
@@ -48,7 +51,10 @@ int main(int argc, char **argv)
     SECTION(apdu);
     SECTION(link);
     SECTION(iso);
+    SECTION(card);
+    SECTION(probe);
     SECTION(mech);
+    SECTION(attr);
     SECTION(option);
     return test_end();
 }
