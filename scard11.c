@@ -5481,7 +5481,7 @@ static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
     }
     while (i < COUNT(kdfs) && kdfs[i].kdf != kdf) i++;
     if (i == COUNT(kdfs)) return ST_MECH_PARAM;
-    for (u32 counter = 1; out->n < want; counter++) {
+    for (u32 counter = 1; out->n < want && !out->full; counter++) {
         struct scratch each = scratch;
         struct buf digest = scratch_buf(&each, 64);
         TRY(hash_begin(&h, alg_hash_find(kdfs[i].hash)));
