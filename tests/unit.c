@@ -30,7 +30,9 @@
 #include "probe.c"
 #include "mech.c"
 #include "attr.c"
+#include "op.c"
 #include "option.c"
+#include "p11.c"
 
 int main(int argc, char **argv)
 {
@@ -55,6 +57,8 @@ int main(int argc, char **argv)
     SECTION(probe);
     SECTION(mech);
     SECTION(attr);
+    SECTION(op);
     SECTION(option);
+    SECTION(p11);
     return test_end();
 }
