@@ -3497,6 +3497,7 @@ static st probe_card(struct card *c)
  * ==============================================================================================*/
 
 #define SLOT_UNKNOWN_RETRY_MS 1000
+#define SLOT_FRESH            UINT64_MAX
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
 
 struct reader {
@@ -3509,7 +3510,7 @@ struct reader {
     u32   shown;                    // slots that C_GetSlotList lists
     u32   pending;                  // bit i: slot i has an event to report
     u32   inside;                   // calls that hold the reader's lock or wait for it
-    u64   gone_ms;                  // since when it is not there
+    u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
     CK_SLOT_ID first_id;
     u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
     // a call hung in it over C_Finalize: it is that call's until it ends
@@ -3554,7 +3555,7 @@ static bool slot_present(const struct reader *r)
 static void slot_note(struct reader *r, bool listed, u32 state)
 {
     if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) return;
-    if (r->listed && !listed) r->gone_ms = os_now_ms();
+    if (!listed) r->gone_ms = os_now_ms();
     os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
                             : state & SCARD11_READER_PRESENT ? "card in" : "empty");
     r->listed = listed;
@@ -3600,7 +3601,7 @@ static struct reader *slot_place(void)
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
         if (!*r->name && !r->lost) return r;
-        if (r->listed || r->inside || r->lost) continue;
+        if (r->listed || r->inside || r->lost || r->gone_ms == SLOT_FRESH) continue;
         if (!best || r->gone_ms < best->gone_ms) best = r;
     }
     if (!best) return NULL;
@@ -3627,6 +3628,7 @@ static struct reader *slot_named(const char *name)
     r->pending = 0;
     r->token_count = r->shown = 1;
     r->unknown_ms = 0;
+    r->gone_ms = SLOT_FRESH;                    // or the next new one of this look would take it
     r->count = (struct link_count){ 0, 0, 0, 0 };
     r->first_id = slot_next_id;
     slot_next_id += SCARD11_READER_SLOTS;
