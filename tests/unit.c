@@ -28,8 +28,10 @@
 #include "iso.c"
 #include "card.c"
 #include "probe.c"
+#include "slot.c"
 #include "mech.c"
 #include "attr.c"
+#include "session.c"
 #include "op.c"
 #include "option.c"
 #include "p11.c"
@@ -55,8 +57,10 @@ int main(int argc, char **argv)
     SECTION(iso);
     SECTION(card);
     SECTION(probe);
+    SECTION(slot);
     SECTION(mech);
     SECTION(attr);
+    SECTION(session);
     SECTION(op);
     SECTION(option);
     SECTION(p11);
