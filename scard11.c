@@ -3554,6 +3554,7 @@ static st probe_card(struct card *c, struct scratch scratch)
  * ==============================================================================================*/
 
 #define SLOT_UNKNOWN_RETRY_MS 1000
+#define SLOT_FRESH            UINT64_MAX
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
 
 struct reader {
@@ -3566,7 +3567,7 @@ struct reader {
     u32   shown;                    // slots that C_GetSlotList lists
     u32   pending;                  // bit i: slot i has an event to report
     u32   inside;                   // calls that hold the reader's lock or wait for it
-    u64   gone_ms;                  // since when it is not there
+    u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
     CK_SLOT_ID first_id;
     u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
     // a call hung in it over C_Finalize: it is that call's until it ends
@@ -3610,7 +3611,7 @@ static bool slot_present(const struct reader *r)
 static void slot_note(struct reader *r, bool listed, u32 state)
 {
     if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) return;
-    if (r->listed && !listed) r->gone_ms = os_now_ms();
+    if (!listed) r->gone_ms = os_now_ms();
     os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
                             : state & SCARD11_READER_PRESENT ? "card in" : "empty");
     r->listed = listed;
@@ -3656,7 +3657,7 @@ static struct reader *slot_place(void)
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
         if (!*r->name && !r->lost) return r;
-        if (r->listed || r->inside || r->lost) continue;
+        if (r->listed || r->inside || r->lost || r->gone_ms == SLOT_FRESH) continue;
         if (!best || r->gone_ms < best->gone_ms) best = r;
     }
     if (!best) return NULL;
@@ -3683,6 +3684,7 @@ static struct reader *slot_named(const char *name)
     r->pending = 0;
     r->token_count = r->shown = 1;
     r->unknown_ms = 0;
+    r->gone_ms = SLOT_FRESH;                    // or the next new one of this look would take it
     r->count = (struct link_count){ 0, 0, 0, 0 };
     r->first_id = slot_next_id;
     slot_next_id += SCARD11_READER_SLOTS;
@@ -5521,7 +5523,7 @@ static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
     }
     while (i < COUNT(kdfs) && kdfs[i].kdf != kdf) i++;
     if (i == COUNT(kdfs)) return ST_MECH_PARAM;
-    for (u32 counter = 1; out->n < want; counter++) {
+    for (u32 counter = 1; out->n < want && !out->full; counter++) {
         struct scratch each = scratch;
         struct buf digest = scratch_buf(&each, 64);
         TRY(hash_begin(&h, alg_hash_find(kdfs[i].hash)));

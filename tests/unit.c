@@ -21,10 +21,20 @@
 #include "alg.c"
 #include "hash.c"
 #include "pad.c"
+#include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
 #include "link.c"
 #include "iso.c"
+#include "card.c"
+#include "probe.c"
+#include "slot.c"
+#include "mech.c"
+#include "attr.c"
+#include "session.c"
+#include "op.c"
+#include "option.c"
+#include "p11.c"
 
 int main(int argc, char **argv)
 {
@@ -40,9 +50,19 @@ int main(int argc, char **argv)
     SECTION(alg);
     SECTION(hash);
     SECTION(pad);
+    SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
     SECTION(link);
     SECTION(iso);
+    SECTION(card);
+    SECTION(probe);
+    SECTION(slot);
+    SECTION(mech);
+    SECTION(attr);
+    SECTION(session);
+    SECTION(op);
+    SECTION(option);
+    SECTION(p11);
     return test_end();
 }

@@ -1,0 +1,144 @@
+// card.c: >>card.
+// SPDX-License-Identifier: 0BSD
+
+static struct card card_it;
+static struct token *const card_t = &card_it.tokens[0];
+
+static void card_begin(size_t limit)
+{
+    memset(&card_it, 0, sizeof card_it);
+    arena_init(&card_it.arena, limit);
+    card_it.epoch = handle_new_epoch();
+}
+
+TEST(card_objects_come_and_go)
+{
+    card_begin(1 << 20);
+    struct object *some[40];
+    for (u32 i = 0; i < 40; i++) {
+        some[i] = card_add(&card_it, card_t, CKO_DATA, card_it.epoch);
+        CHECK(some[i] && handle_index(some[i]->handle) == i);
+        CHECK_EQ(handle_epoch(some[i]->handle), card_it.epoch);
+        CHECK(card_find(&card_it, card_t, some[i]->handle) == some[i]);
+    }
+    CHECK_EQ(card_it.object_count, 40);
+    CK_OBJECT_HANDLE old = some[7]->handle;
+    card_drop(&card_it, some[7]);
+    CHECK(!card_find(&card_it, card_t, old));
+    struct object *again = card_add(&card_it, card_t, CKO_DATA, card_it.epoch);
+    CHECK(again == some[7] && again->handle != old);            // the entry, not the handle
+    CHECK(!card_find(&card_it, card_t, old));
+    CHECK(card_find(&card_it, card_t, again->handle) == again);
+    CHECK(!card_find(&card_it, card_t, 0));
+    CHECK(!card_find(&card_it, card_t, handle_make(card_it.epoch, 40)));
+    CHECK(!card_find(&card_it, card_t, handle_make(card_it.epoch, HANDLE_INDEX_MASK)));
+    CHECK(!card_find(&card_it, card_t, handle_make(card_it.epoch + 1, 3)));
+    CHECK(!card_find(&card_it, &card_it.tokens[1], some[3]->handle));
+    CHECK(!card_object_at(&card_it, 40));
+    arena_free(&card_it.arena);
+}
+
+TEST(card_private_objects_need_a_login)
+{
+    card_begin(1 << 20);
+    struct object *token = card_add(&card_it, card_t, CKO_PRIVATE_KEY, card_it.epoch),
+        *session = card_add(&card_it, card_t, CKO_SECRET_KEY, handle_new_epoch());
+    token->private = session->private = true;
+    session->owner = 5;
+    session->login_epoch = card_t->login_epoch;
+    CHECK(!card_find(&card_it, card_t, token->handle));
+    card_t->login = true;
+    CHECK(card_find(&card_it, card_t, token->handle) == token);
+    CHECK(card_find(&card_it, card_t, session->handle) == session);
+    CK_OBJECT_HANDLE old = token->handle, lost = session->handle;
+    card_login_lost(card_t);
+    card_renew_private(&card_it, card_t);
+    card_t->login = true;                                       // the next login
+    CHECK(!card_find(&card_it, card_t, old) && !card_find(&card_it, card_t, lost));
+    CHECK(card_find(&card_it, card_t, token->handle) == token);
+    CHECK(!card_find(&card_it, card_t, session->handle));       // it went with its login
+    card_sweep(&card_it);
+    CHECK(token->handle && !session->handle);
+    arena_free(&card_it.arena);
+}
+
+TEST(card_reserves_to_the_last_index)
+{
+    card_begin(4 << 20);
+    CHECK_ST(card_reserve(&card_it, HANDLE_INDEX_MASK + 1), ST_OK);
+    CHECK_ST(card_reserve(&card_it, HANDLE_INDEX_MASK + 2), ST_CARD_MEMORY);
+    for (u32 i = 0; i <= HANDLE_INDEX_MASK; i++)
+        CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
+    CHECK(!card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
+    CHECK_EQ(card_it.object_count, HANDLE_INDEX_MASK + 1);
+    card_drop(&card_it, card_object_at(&card_it, HANDLE_INDEX_MASK));
+    CHECK_ST(card_reserve(&card_it, 1), ST_OK);
+    CHECK_ST(card_reserve(&card_it, 2), ST_CARD_MEMORY);
+    CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
+    arena_free(&card_it.arena);
+    card_begin(2 * ARENA_BLOCK);                                // or to the card's memory
+    u32 n = 0;
+    while (card_add(&card_it, card_t, CKO_DATA, card_it.epoch)) n++;
+    CHECK(n && n % CARD_OBJECT_PAGE == 0 && n == card_it.object_count);
+    arena_free(&card_it.arena);
+}
+
+TEST(card_a_key_is_up_to_three_objects)
+{
+    struct alg_key k = { .type = ALG_RSA };
+    struct x509 x = { .whole = bytes_text("certificate") };
+    card_begin(1 << 20);
+    struct object like = { .token = card_t, .private = true, .always_auth = true, .unread = true,
+                           .use = CARD_SIGN, .ref = 0x9c, .key = &k };
+    struct object *o = card_add_key(&card_it, &like, &x);
+    CHECK(o && o->class == CKO_PRIVATE_KEY && o->private && o->always_auth && o->unread);
+    CHECK_EQ(card_it.object_count, 3);
+    struct object *cert = card_object_at(&card_it, 0), *pub = card_object_at(&card_it, 1);
+    CHECK(cert->class == CKO_CERTIFICATE && pub->class == CKO_PUBLIC_KEY);
+    CHECK(bytes_equal(cert->value, x.whole) && !pub->value.n);
+    CHECK(!cert->private && !pub->private && !pub->always_auth && !cert->unread);
+    CHECK(pub->use == CARD_SIGN && pub->key == &k && pub->x509 == &x);
+    o = card_add_key(&card_it, &like, NULL);                    // no certificate
+    CHECK(o && card_it.object_count == 5 && !o->x509);
+    like.key = NULL;                                            // a key of an unknown kind
+    CHECK(!card_add_key(&card_it, &like, &x));
+    CHECK_EQ(card_it.object_count, 6);
+    arena_free(&card_it.arena);
+}
+
+TEST(card_pads_pins)
+{
+    struct pin p = { .padded = 8, .pad = 0xff };
+    u8 room[8];
+    struct buf b = buf_on(room, sizeof room);
+    card_pad_pin(&p, bytes_text("123456"), &b);
+    CHECK_BYTES(b.p, b.n, "313233343536ffff");
+    b.n = 0;
+    card_pad_pin(&p, bytes_text("12345678"), &b);
+    CHECK_BYTES(b.p, b.n, "3132333435363738");
+    p.padded = 0, b.n = 0;
+    card_pad_pin(&p, bytes_text("12"), &b);
+    CHECK_BYTES(b.p, b.n, "3132");
+}
+
+TEST(card_signature_that_the_host_cannot_check_is_good)
+{
+    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_key k;
+    u8 signature[64] = { 1 };
+    CHECK(cipher_key(x509_samples[9].certificate, &k));
+    CHECK(card_signature_good(&k, &use, BYTES(1), bytes_of(signature, 64), pad_scratch()));
+    CHECK(cipher_key(x509_samples[5].certificate, &k));
+    CHECK(!card_signature_good(&k, &use, BYTES(1), bytes_of(signature, 64), pad_scratch()));
+    CHECK(!card_signature_good(&k, &use, BYTES(1), bytes_of(signature, 63), pad_scratch()));
+}
+
+static void test_card(void)
+{
+    RUN(card_objects_come_and_go);
+    RUN(card_private_objects_need_a_login);
+    RUN(card_reserves_to_the_last_index);
+    RUN(card_a_key_is_up_to_three_objects);
+    RUN(card_pads_pins);
+    RUN(card_signature_that_the_host_cannot_check_is_good);
+}

@@ -1,0 +1,297 @@
+// cipher.c: >>cipher. Signatures are mbedTLS's private keys', PSA's or openssl's.
+// SPDX-License-Identifier: 0BSD
+
+// "scard11", signed by openssl: key rsa1024 with PSS, SHA-256, MGF1 with SHA-1, a salt of 20 bytes
+// (a mix that mbedTLS does not know); x509_p521's key with ECDSA and SHA-512, in DER.
+static const u8 cipher_pss_mixed[] = {
+    0x49, 0x65, 0x02, 0xfd, 0xd6, 0xdf, 0xd0, 0x01, 0x19, 0xad, 0x2e, 0x70, 0xc6, 0xe9, 0xb3, 0x06,
+    0x73, 0xda, 0x53, 0x7f, 0x6a, 0x04, 0x86, 0xd2, 0x55, 0xfc, 0x06, 0x33, 0xf7, 0x5d, 0x46, 0xc3,
+    0x05, 0x6e, 0xc7, 0x9c, 0xea, 0x46, 0x9f, 0x80, 0xbd, 0xd7, 0x7a, 0xf8, 0x43, 0x4a, 0x26, 0x23,
+    0x0e, 0xb0, 0xac, 0xe9, 0x5a, 0x27, 0x65, 0x51, 0x6b, 0x45, 0xc6, 0x6d, 0x31, 0x09, 0xf8, 0xa4,
+    0xda, 0x28, 0xe0, 0x01, 0xa3, 0x8a, 0x37, 0x70, 0x1c, 0x22, 0x62, 0x6d, 0x09, 0xc9, 0xd0, 0xf4,
+    0x1a, 0x82, 0xff, 0x0b, 0xad, 0x27, 0x05, 0x2c, 0x02, 0x57, 0xf6, 0xa3, 0x03, 0xae, 0xae, 0xfc,
+    0x9f, 0x4f, 0xb5, 0xc1, 0xd2, 0x51, 0x34, 0xa2, 0xf8, 0xff, 0xb6, 0xe6, 0xc2, 0x0d, 0x23, 0x93,
+    0x69, 0xf7, 0x9c, 0x21, 0x75, 0x92, 0xce, 0x15, 0x91, 0x8b, 0x19, 0x2b, 0x7f, 0xe9, 0x73, 0xa1,
+};
+static const u8 cipher_ecdsa_p521[] = {
+    0x30, 0x81, 0x88, 0x02, 0x42, 0x01, 0xf0, 0x61, 0xf9, 0x2b, 0x97, 0x8b, 0xaa, 0x08, 0xa2, 0xe9,
+    0x68, 0x2e, 0x89, 0x8f, 0x91, 0x0a, 0x99, 0x58, 0xc8, 0xdc, 0xbd, 0x10, 0xbd, 0x14, 0xb4, 0x5a,
+    0x3e, 0x51, 0x89, 0x7c, 0xce, 0x37, 0xfd, 0xc4, 0xed, 0x73, 0x6c, 0x51, 0x6e, 0xca, 0x96, 0xa3,
+    0xe6, 0x5f, 0x38, 0x4b, 0x5e, 0x7e, 0x7c, 0xca, 0xcb, 0x19, 0x8d, 0x00, 0x57, 0x57, 0x50, 0xdb,
+    0x25, 0x85, 0x13, 0xc4, 0x59, 0x07, 0x9a, 0x02, 0x42, 0x01, 0x0e, 0xcb, 0x94, 0x92, 0x9e, 0x38,
+    0x0d, 0x39, 0x4c, 0x6b, 0xb6, 0x63, 0x51, 0xd5, 0x6b, 0x93, 0xbc, 0x8a, 0xe5, 0x64, 0xf7, 0x3e,
+    0xa4, 0x32, 0x58, 0x2b, 0xcd, 0xc6, 0x80, 0xe0, 0x48, 0xb6, 0x8d, 0xbb, 0x81, 0x2e, 0x54, 0x98,
+    0x23, 0xf9, 0x18, 0xe1, 0x69, 0xfd, 0x2a, 0x98, 0x83, 0xb6, 0xdc, 0x7e, 0x8f, 0x82, 0x5a, 0x9e,
+    0x1b, 0xc4, 0x6a, 0x62, 0x47, 0xab, 0xae, 0x06, 0x1f, 0x8e, 0xcf,
+};
+
+static bool cipher_key(bytes certificate, struct alg_key *k)
+{
+    struct x509 x;
+    return !cipher_start() && !x509_parse(certificate, &x) && !alg_parse_spki(x.spki, k);
+}
+
+static int cipher_sign(mbedtls_rsa_context *rsa, const struct alg_hash *h, const u8 *digest,
+                       u8 *signature)
+{
+#if MBEDTLS_VERSION_MAJOR < 3
+    return mbedtls_rsa_pkcs1_sign(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, pad_md(h),
+                                  (unsigned)h->size, digest, signature);
+#else
+    return mbedtls_rsa_pkcs1_sign(rsa, pad_rng, NULL, pad_md(h), (unsigned)h->size, digest,
+                                  signature);
+#endif
+}
+
+// A good signature, and what is wrong with it in turn.
+static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use, bytes in,
+                              bytes signature)
+{
+    u8 room[513], other[512];
+    CHECK_ST(cipher_verify(k, use, in, signature, pad_scratch()), ST_OK);
+    memcpy(room, signature.p, signature.n);
+    for (int run = 0; run < 8; run++) {
+        u32 at = test_random((u32)signature.n);
+        room[at] ^= (u8)(1 << run);
+        CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()),
+                 ST_SIG_INVALID);
+        room[at] ^= (u8)(1 << run);
+    }
+    memcpy(other, in.p, in.n);
+    other[in.n - 1] ^= 1;
+    CHECK_ST(cipher_verify(k, use, bytes_of(other, in.n), signature, pad_scratch()),
+             ST_SIG_INVALID);
+    room[signature.n] = 0;
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n + 1), pad_scratch()), ST_SIG_LEN);
+    CHECK_ST(cipher_verify(k, use, in, bytes_head(signature, signature.n - 1), pad_scratch()),
+             ST_SIG_LEN);
+    CHECK_ST(cipher_verify(k, use, in, BYTES_NONE, pad_scratch()), ST_SIG_LEN);
+    memset(room, 0, signature.n);
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()), ST_SIG_INVALID);
+    memset(room, 0xff, signature.n);                    // not below the modulus, or the order
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()), ST_SIG_INVALID);
+    if (k->type != ALG_RSA) return;
+    CHECK_ST(cipher_verify(k, use, in, k->modulus, pad_scratch()), ST_SIG_INVALID);
+    struct scratch none = { pad_room, pad_room, &pad_high };
+    CHECK_ST(cipher_verify(k, use, in, signature, none), ST_HOST_MEMORY);
+}
+
+TEST(cipher_verifies_rsa)
+{
+    for (size_t i = 0; i < 5; i++) {
+        mbedtls_pk_context pk;
+        struct alg_key k;
+        u8 digest[64], block[512], signature[512];
+        CHECK(pad_key(&x509_samples[i], &pk));
+        CHECK(cipher_key(x509_samples[i].certificate, &k));
+        size_t size = alg_key_bytes(&k);
+        CHECK_EQ(size, mbedtls_rsa_get_len(mbedtls_pk_rsa(pk)));
+        for (size_t h = 0; h < COUNT(alg_hashes) && !test_failing; h++) {
+            struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0 };
+            struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20 };
+            struct alg_use info = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
+            struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+            bytes in = bytes_of(digest, alg_hashes[h].size);
+            struct buf b = buf_on(block, sizeof block);
+            CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
+            mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
+            pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
+            CHECK(!cipher_sign(rsa, &alg_hashes[h], digest, signature));
+            cipher_verify_all(&k, &pkcs1, in, bytes_of(signature, size));
+            pad_digest_info(&alg_hashes[h], in, &b);
+            if (!test_failing) cipher_verify_all(&k, &info, buf_bytes(&b),
+                                                 bytes_of(signature, size));
+            b.n = 0;
+            CHECK_ST(pad_pss(&pss, in, k.bits, pad_scratch(), &b), ST_OK);
+            CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, block, signature));
+            if (!test_failing) cipher_verify_all(&k, &pss, in, bytes_of(signature, size));
+            CHECK_ST(cipher_verify(&k, &pss, bytes_head(in, 19), bytes_of(signature, size),
+                                   pad_scratch()), ST_DATA_LEN);
+            if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
+                                                 bytes_of(signature, size));
+        }
+        mbedtls_pk_free(&pk);
+        if (test_failing) return;
+    }
+}
+
+TEST(cipher_verifies_what_openssl_signed)
+{
+    struct alg_key k;
+    struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20 };
+    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0 };
+    u8 digest[64], raw[132];
+    struct buf b = buf_on(digest, sizeof digest), signature = buf_on(raw, sizeof raw);
+    CHECK(cipher_key(x509_samples[0].certificate, &k));
+    CHECK_ST(hash_of(&alg_hashes[2], bytes_text("scard11"), &b), ST_OK);
+    cipher_verify_all(&k, &pss, buf_bytes(&b),
+                      bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed));
+    if (test_failing) return;
+    b.n = 0;
+    CHECK(cipher_key(bytes_of(x509_p521, sizeof x509_p521), &k));
+    CHECK_ST(hash_of(&alg_hashes[4], bytes_text("scard11"), &b), ST_OK);
+    CHECK_ST(pad_ecdsa_to_raw(bytes_of(cipher_ecdsa_p521, sizeof cipher_ecdsa_p521), 66,
+                              &signature), ST_OK);
+    cipher_verify_all(&k, &ecdsa, buf_bytes(&b), buf_bytes(&signature));
+}
+
+TEST(cipher_verifies_every_curve)
+{
+    struct alg_use use = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0 };
+    unsigned done = 0;
+    CHECK_ST(cipher_start(), ST_OK);
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *c = &alg_curves[i];
+        psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+        psa_key_id_t id = 0;
+        u8 point[133], digest[32], signature[132];
+        size_t point_len = 0, n = 0;
+        if (c->type != ALG_EC) continue;
+        psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(c->family));
+        psa_set_key_bits(&attributes, c->bits);
+        psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
+        psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA_ANY);
+        CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
+        if (psa_generate_key(&attributes, &id)) continue;       // built without this curve
+        CHECK(!psa_export_public_key(id, point, sizeof point, &point_len));
+        CHECK(!psa_sign_hash(id, PSA_ALG_ECDSA_ANY, digest, sizeof digest, signature,
+                             sizeof signature, &n));
+        psa_destroy_key(id);
+        struct alg_key k = { .type = ALG_EC, .bits = c->bits, .curve = c,
+                             .point = bytes_of(point, point_len) };
+        CHECK(alg_point_good(c, k.point));
+        cipher_verify_all(&k, &use, bytes_of(digest, sizeof digest), bytes_of(signature, n));
+        if (test_failing) return;
+        CHECK_ST(cipher_verify(&k, &use, BYTES_NONE, bytes_of(signature, n), pad_scratch()),
+                 ST_DATA_LEN);
+        point[point_len - 1] ^= 1;                              // not on the curve
+        CHECK_ST(cipher_verify(&k, &use, bytes_of(digest, sizeof digest), bytes_of(signature, n),
+                               pad_scratch()), ST_SIG_INVALID);
+        done++;
+    }
+    CHECK(done >= 3);
+}
+
+TEST(cipher_leaves_what_the_host_cannot)
+{
+    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0 };
+    u8 signature[64] = { 1 }, out[64];
+    struct buf b = buf_on(out, sizeof out);
+    struct alg_key k;
+    for (size_t i = 5; i < COUNT(x509_samples); i++) {
+        CHECK(cipher_key(x509_samples[i].certificate, &k));
+        CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, BYTES(1), pad_scratch(), &b),
+                 ST_NOT_SUPPORTED);
+        if (k.type == ALG_EC) continue;
+        CHECK_ST(cipher_verify(&k, &use, BYTES(1), bytes_of(signature, 64), pad_scratch()),
+                 ST_NOT_SUPPORTED);
+    }
+}
+
+// What cipher_encrypt makes, mbedTLS's private key opens.
+TEST(cipher_encrypts)
+{
+    for (size_t i = 0; i < 5; i++) {
+        mbedtls_pk_context pk;
+        struct alg_key k;
+        bytes label = BYTES('l');
+        u8 in[512] = { 0 }, out[512], back[512];
+        size_t n = 0;
+        CHECK(pad_key(&x509_samples[i], &pk));
+        CHECK(cipher_key(x509_samples[i].certificate, &k));
+        mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
+        size_t size = alg_key_bytes(&k), lens[] = { 0, 1, 60, size - 42, size - 11 };
+        in[0] = 7, in[size - 12] = 9;
+        for (size_t l = 0; l < COUNT(lens); l++) {
+            struct alg_use use = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
+            struct buf b = buf_on(out, sizeof out);
+            CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), pad_scratch(), &b),
+                     ST_OK);
+            CHECK_EQ(b.n, size);
+            pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
+#if MBEDTLS_VERSION_MAJOR < 3
+            CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, &n, out, back,
+                                             sizeof back));
+#else
+            CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
+#endif
+            CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
+            if (lens[l] > size - 42) continue;
+            use = (struct alg_use){ ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0 };
+            b.n = 0;
+            CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
+                     ST_OK);
+            pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
+#if MBEDTLS_VERSION_MAJOR < 3
+            CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, label.p,
+                                                  label.n, &n, out, back, sizeof back));
+#else
+            CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, pad_rng, NULL, label.p, label.n, &n, out,
+                                                  back, sizeof back));
+#endif
+            CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
+        }
+        struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+        struct buf b = buf_on(out, sizeof out);
+        CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b), ST_OK);
+        CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, back));
+        CHECK(!back[size - 3] && back[size - 2] == 5 && back[size - 1] == 6);
+        mbedtls_pk_free(&pk);
+    }
+}
+
+TEST(cipher_encrypts_only_what_fits)
+{
+    struct alg_key k;
+    static u8 in[200];
+    u8 out[128];
+    struct buf b = buf_on(out, sizeof out), tight = buf_on(out, 127);
+    struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
+    struct alg_use oaep = { ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0 };
+    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct scratch none = { pad_room, pad_room, &pad_high };
+    CHECK(cipher_key(x509_samples[0].certificate, &k));
+    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
+             ST_DATA_LEN);
+    CHECK_ST(cipher_encrypt(&k, &oaep, BYTES_NONE, bytes_of(in, 63), pad_scratch(), &b),
+             ST_DATA_LEN);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 129), pad_scratch(), &b),
+             ST_DATA_LEN);
+    memset(in, 0xff, sizeof in);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 128), pad_scratch(), &b), ST_DATA);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, k.modulus, pad_scratch(), &b), ST_DATA);
+    CHECK_EQ(b.n, 0);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &tight), ST_HOST_MEMORY);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), none, &b), ST_HOST_MEMORY);
+    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, BYTES(2), none, &b), ST_HOST_MEMORY);
+}
+
+// A card's key may be anything: an even modulus, an exponent of 1.
+TEST(cipher_odd_keys)
+{
+    static u8 modulus[128];
+    struct alg_key k;
+    u8 out[128];
+    struct buf b = buf_on(out, sizeof out);
+    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+    CHECK_ST(cipher_start(), ST_OK);
+    memset(modulus, 0xfe, sizeof modulus);
+    CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(3), &k), ST_OK);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &b), ST_CRYPTO);
+    CHECK_EQ(b.n, 0);
+    modulus[127] = 0xff;
+    CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(1), &k), ST_OK);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &b), ST_OK);
+    CHECK(b.n == 128 && b.p[127] == 2);
+}
+
+static void test_cipher(void)
+{
+    RUN(cipher_verifies_rsa);
+    RUN(cipher_verifies_what_openssl_signed);
+    RUN(cipher_verifies_every_curve);
+    RUN(cipher_leaves_what_the_host_cannot);
+    RUN(cipher_encrypts);
+    RUN(cipher_encrypts_only_what_fits);
+    RUN(cipher_odd_keys);
+}

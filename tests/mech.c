@@ -1,0 +1,197 @@
+// mech.c: >>mech.
+// SPDX-License-Identifier: 0BSD
+
+static struct token mech_token(u32 key_types)
+{
+    return (struct token){ .key_types = key_types };
+}
+
+#define MECH_TEST_ALL (CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_EDWARDS) | \
+                       CARD_TYPE(ALG_MONTGOMERY))
+
+TEST(mech_rows_are_whole)
+{
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        const struct mech_row *m = &mech_rows[i];
+        for (size_t j = 0; j < i; j++) CHECK(mech_rows[j].type != m->type);
+        CHECK(m->flags);
+        CHECK(m->hash == MECH_NO_HASH || alg_hash_find(m->hash));
+        CHECK(m->key != ALG_NONE || (m->flags == CKF_DIGEST && m->hash == m->type));
+        CHECK((m->pad == ALG_PAD_PSS) == (m->param == MECH_PSS));
+        CHECK((m->pad == ALG_PAD_OAEP) == (m->param == MECH_OAEP));
+    }
+}
+
+TEST(mech_found_by_what_the_token_has)
+{
+    struct token none = mech_token(0), rsa = mech_token(CARD_TYPE(ALG_RSA)),
+        ec = mech_token(CARD_TYPE(ALG_EC)), x = mech_token(CARD_TYPE(ALG_MONTGOMERY)),
+        all = mech_token(MECH_TEST_ALL);
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        const struct mech_row *m = &mech_rows[i];
+        CHECK(mech_find(&all, m->type, 0) == m);
+        CHECK(mech_find(&all, m->type, m->flags) == m);
+        CHECK(!mech_find(&all, m->type, CKF_WRAP));
+        CHECK((mech_find(&none, m->type, 0) == m) == (m->key == ALG_NONE));
+        CHECK((mech_find(&rsa, m->type, 0) == m) == (m->key == ALG_NONE || m->key == ALG_RSA));
+        CHECK((mech_find(&ec, m->type, 0) == m) == (m->key == ALG_NONE || m->key == ALG_EC));
+        CHECK((mech_find(&x, m->type, 0) == m) == (m->key == ALG_NONE || m->param == MECH_ECDH));
+    }
+    CHECK(!mech_find(&all, CKM_AES_CBC, 0));
+    CHECK(!mech_find(&all, CKM_SHA256, CKF_SIGN));
+    CHECK(!mech_find(&all, CKM_EDDSA, CKF_VERIFY));
+    CHECK(mech_find(&all, CKM_RSA_PKCS, CKF_VERIFY));
+}
+
+TEST(mech_info_of_each)
+{
+    struct token all = mech_token(MECH_TEST_ALL), x = mech_token(CARD_TYPE(ALG_MONTGOMERY));
+    CK_MECHANISM_INFO info;
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        mech_info(&all, &mech_rows[i], &info);
+        CHECK((info.flags & mech_rows[i].flags) == mech_rows[i].flags);
+        CHECK(!(info.flags & CKF_HW) == (mech_rows[i].key == ALG_NONE));
+        CHECK(info.ulMinKeySize <= info.ulMaxKeySize);
+    }
+    mech_info(&all, mech_find(&all, CKM_SHA256, 0), &info);
+    CHECK(info.flags == CKF_DIGEST && !info.ulMinKeySize && !info.ulMaxKeySize);
+    mech_info(&all, mech_find(&all, CKM_RSA_PKCS_PSS, 0), &info);
+    CHECK(info.flags == (CKF_HW | CKF_SIGN | CKF_VERIFY));
+    CHECK(info.ulMinKeySize == 1024 && info.ulMaxKeySize == 4096);
+    mech_info(&all, mech_find(&all, CKM_ECDSA, 0), &info);
+    CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 384 && info.flags & CKF_EC_NAMEDCURVE);
+    mech_info(&x, mech_find(&x, CKM_ECDH1_DERIVE, 0), &info);
+    CHECK(info.ulMinKeySize == 255);
+    mech_info(&all, mech_find(&all, CKM_EDDSA, 0), &info);
+    CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 255);
+}
+
+// mech_use with parameters of n bytes at p.
+static st mech_try(CK_MECHANISM_TYPE type, const void *p, size_t n, struct alg_use *use,
+                   bytes *label)
+{
+    struct token all = mech_token(MECH_TEST_ALL);
+    CK_MECHANISM mechanism = { type, (void *)(uintptr_t)p, (CK_ULONG)n };
+    return mech_use(&mechanism, mech_find(&all, type, 0), use, label);
+}
+
+TEST(mech_parameters_of_a_wrong_length)
+{
+    struct alg_use use;
+    bytes label;
+    union { CK_RSA_PKCS_PSS_PARAMS pss; CK_RSA_PKCS_OAEP_PARAMS oaep; u8 room[128]; } p;
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        const struct mech_row *m = &mech_rows[i];
+        size_t want = m->param == MECH_PSS ? sizeof(CK_RSA_PKCS_PSS_PARAMS)
+                    : m->param == MECH_OAEP ? sizeof(CK_RSA_PKCS_OAEP_PARAMS)
+                    : m->param == MECH_EDDSA ? sizeof(CK_EDDSA_PARAMS) : 0;
+        if (m->param == MECH_ECDH) continue;            // >>op reads them, with the key at hand
+        memset(&p, 0, sizeof p);
+        for (size_t n = 0; n < sizeof p; n++) {
+            if (m->param == MECH_PSS) {
+                p.pss.hashAlg = m->hash == MECH_NO_HASH ? CKM_SHA256 : m->hash;
+                p.pss.mgf = CKG_MGF1_SHA256;
+            }
+            if (m->param == MECH_OAEP) p.oaep.hashAlg = CKM_SHA256, p.oaep.mgf = CKG_MGF1_SHA256;
+            bool right = n == want || (!n && m->param == MECH_EDDSA);
+            CHECK_ST(mech_try(m->type, &p, n, &use, &label), right ? ST_OK : ST_MECH_PARAM);
+            CHECK_ST(mech_try(m->type, NULL, n, &use, &label),
+                     !n && (!want || m->param == MECH_EDDSA) ? ST_OK : ST_MECH_PARAM);
+        }
+        CHECK_EQ(use.type, m->key);
+        CHECK_EQ(use.pad, m->pad);
+    }
+}
+
+TEST(mech_pss_parameters)
+{
+    CK_RSA_PKCS_PSS_PARAMS p = { CKM_SHA256, CKG_MGF1_SHA1, 20 };
+    struct alg_use use;
+    bytes label;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
+    CHECK(use.hash == &alg_hashes[2] && use.mgf == &alg_hashes[0] && use.salt == 20);
+    CHECK_ST(mech_try(CKM_SHA256_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
+    CHECK_ST(mech_try(CKM_SHA384_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.sLen = 512;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
+    p.sLen = 513;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.sLen = (CK_ULONG)-1;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.sLen = 0, p.hashAlg = CKM_MD5;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.hashAlg = CKM_SHA256, p.mgf = 0;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+}
+
+TEST(mech_oaep_parameters)
+{
+    u8 text[] = { 1, 2, 3 };
+    CK_RSA_PKCS_OAEP_PARAMS p = { CKM_SHA_1, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, text, 3 };
+    struct alg_use use;
+    bytes label;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_OK);
+    CHECK(use.hash == &alg_hashes[0] && use.mgf == &alg_hashes[2]);
+    CHECK_BYTES(label.p, label.n, "010203");
+    p.pSourceData = NULL;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.ulSourceDataLen = 0, p.source = 0;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_OK);
+    CHECK_EQ(label.n, 0);
+    p.source = 2;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.source = CKZ_DATA_SPECIFIED, p.hashAlg = CKM_SHA256_RSA_PKCS;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p.hashAlg = CKM_SHA_1, p.mgf = 99;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+}
+
+TEST(mech_eddsa_is_pure)
+{
+    u8 context[1] = { 0 };
+    CK_EDDSA_PARAMS p = { CK_FALSE, 0, NULL };
+    struct alg_use use;
+    bytes label;
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_OK);
+    p.phFlag = CK_TRUE;
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    p = (CK_EDDSA_PARAMS){ CK_FALSE, 1, context };
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+}
+
+TEST(mech_allowed_follows_the_key)
+{
+    struct alg_key rsa = { .type = ALG_RSA }, ec = { .type = ALG_EC },
+        x = { .type = ALG_MONTGOMERY };
+    struct object o = { .class = CKO_PRIVATE_KEY, .key = &rsa, .use = CARD_DECRYPT };
+    CK_MECHANISM_TYPE list[COUNT(mech_rows)];
+    struct buf b = buf_on(list, sizeof list);
+    mech_allowed(&o, &b);
+    CHECK_EQ(b.n, 3 * sizeof *list);
+    CHECK(list[0] == CKM_RSA_PKCS && list[1] == CKM_RSA_X_509 && list[2] == CKM_RSA_PKCS_OAEP);
+    o.use = CARD_SIGN, b.n = 0;
+    mech_allowed(&o, &b);
+    CHECK_EQ(b.n, 13 * sizeof *list);                   // RSA's but OAEP
+    o.key = &ec, b.n = 0;
+    mech_allowed(&o, &b);
+    CHECK_EQ(b.n, 6 * sizeof *list);
+    o.key = &x, o.use = CARD_DERIVE, b.n = 0;
+    mech_allowed(&o, &b);
+    CHECK_EQ(b.n, 2 * sizeof *list);
+    o.class = CKO_PUBLIC_KEY, b.n = 0;
+    mech_allowed(&o, &b);
+    CHECK_EQ(b.n, 0);
+    CHECK(!mech_key_allows(&o, CKF_SIGN) && mech_key_allows(&o, CKF_DERIVE));
+}
+
+static void test_mech(void)
+{
+    RUN(mech_rows_are_whole);
+    RUN(mech_found_by_what_the_token_has);
+    RUN(mech_info_of_each);
+    RUN(mech_parameters_of_a_wrong_length);
+    RUN(mech_pss_parameters);
+    RUN(mech_oaep_parameters);
+    RUN(mech_eddsa_is_pure);
+    RUN(mech_allowed_follows_the_key);
+}

@@ -1,0 +1,73 @@
+// p11.c: >>p11's helpers; the functions themselves are module.c's.
+// SPDX-License-Identifier: 0BSD
+
+static bool p11_padded(const char *text, size_t size, const char *want)
+{
+    CK_UTF8CHAR field[16];
+    p11_pad_text(field, size, text);
+    return strlen(want) == size && !memcmp(field, want, size);
+}
+
+TEST(p11_pads_text_and_cuts_it_between_characters)
+{
+    CHECK(p11_padded("abc", 5, "abc  "));
+    CHECK(p11_padded("", 2, "  "));
+    CHECK(p11_padded("abcde", 5, "abcde"));
+    CHECK(p11_padded("abcdef", 5, "abcde"));
+    CHECK(p11_padded("abc\xc3\xa4", 5, "abc\xc3\xa4"));
+    CHECK(p11_padded("abcd\xc3\xa4", 5, "abcd "));
+    CHECK(p11_padded("abc\xe2\x82\xac", 5, "abc  "));
+    CHECK(p11_padded("\x80\x80\x80", 2, "  "));
+}
+
+static CK_RV p11_mutex(void *m)
+{
+    (void)m;
+    return CKR_OK;
+}
+
+static CK_RV p11_mutex_new(void **m)
+{
+    *m = NULL;
+    return CKR_OK;
+}
+
+TEST(p11_takes_all_mutex_functions_or_none)
+{
+    CK_C_INITIALIZE_ARGS args;
+    struct os_mutexes m;
+    memset(&args, 0, sizeof args);
+    CHECK_ST(p11_mutexes(NULL, &m), ST_OK);
+    CHECK_ST(p11_mutexes(&args, &m), ST_OK);
+    args.LockMutex = args.UnlockMutex = args.DestroyMutex = p11_mutex;
+    CHECK_ST(p11_mutexes(&args, &m), ST_ARGS);
+    args.CreateMutex = p11_mutex_new;
+    CHECK_ST(p11_mutexes(&args, &m), ST_OK);
+    args.pReserved = &m;
+    CHECK_ST(p11_mutexes(&args, &m), ST_ARGS);
+}
+
+TEST(p11_flags_tell_of_the_tries)
+{
+    struct token t = { .pin = { .tries = 3, .tries_max = 3 } };
+    CK_FLAGS all = CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW;
+    CHECK_EQ(p11_token_flags(&t) & all, 0);
+    CHECK(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED);
+    t.pin.tries = 2;
+    CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_COUNT_LOW);
+    t.pin.tries = 1;
+    CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+    t.pin.tries = 0;
+    CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_LOCKED);
+    t.pin.tries = -1;
+    CHECK_EQ(p11_token_flags(&t) & all, 0);
+    t.pin.missing = true;
+    CHECK(!(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED));
+}
+
+static void test_p11(void)
+{
+    RUN(p11_pads_text_and_cuts_it_between_characters);
+    RUN(p11_takes_all_mutex_functions_or_none);
+    RUN(p11_flags_tell_of_the_tries);
+}

@@ -1,0 +1,53 @@
+// probe.c: >>probe.
+// SPDX-License-Identifier: 0BSD
+
+// A scripted card, probed; the status, and the card in card_it.
+static st probe_script(const char *const *lines)
+{
+    link_open_script(lines);
+    card_begin(1 << 20);
+    card_it.link = link_l;
+    st s = probe_card(&card_it);
+    link_l = card_it.link;
+    return s;
+}
+
+TEST(probe_unknown_cards)
+{
+    static const char *const no[] = { "* > 6a82", "* > 6a82", NULL };
+    static const char *const never[] = { "* > 6d00", "* > 6e00", NULL };
+    CHECK_ST(probe_script(no), ST_UNKNOWN_TOKEN);
+    CHECK_EQ(card_it.token_count, 0);
+    arena_free(&card_it.arena);
+    link_over();
+    if (test_failing) return;
+    CHECK_ST(probe_script(never), ST_UNKNOWN_TOKEN);
+    arena_free(&card_it.arena);
+    link_over();
+}
+
+#if SCARD11_PIV
+TEST(probe_takes_piv)
+{
+    static const char *const whole[] = { "00a40400 0b a000000308000010000100 00 > 9000", NULL };
+    static const char *const part[] = { "* > 6a82", "00a40400 09 a00000030800001000 00 > 9000",
+                                        NULL };
+    CHECK_ST(probe_script(whole), ST_OK);
+    CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
+    CHECK(card_it.sure && card_it.current == &card_it.tokens[0]);
+    arena_free(&card_it.arena);
+    link_over();
+    if (test_failing) return;
+    CHECK_ST(probe_script(part), ST_OK);
+    arena_free(&card_it.arena);
+    link_over();
+}
+#endif
+
+static void test_probe(void)
+{
+    RUN(probe_unknown_cards);
+#if SCARD11_PIV
+    RUN(probe_takes_piv);
+#endif
+}

@@ -1,0 +1,105 @@
+// slot.c: >>slot's table of readers; cards that come and go are module.c's and faults.c's.
+// SPDX-License-Identifier: 0BSD
+
+static bool slot_filtered(const char *filter, const char *name)
+{
+    strcpy(slot_filter, filter);
+    bool wanted = slot_wanted(name);
+    *slot_filter = '\0';
+    return wanted;
+}
+
+TEST(slot_filter_takes_parts_of_names)
+{
+    CHECK(slot_filtered("", "Anything"));
+    CHECK(slot_filtered("Yubi", "Yubico YubiKey 00 00"));
+    CHECK(slot_filtered("Key 00", "Yubico YubiKey 00 00"));
+    CHECK(!slot_filtered("yubi", "Yubico YubiKey 00 00"));
+    CHECK(slot_filtered("ACS,Yubi", "Yubico YubiKey 00 00"));
+    CHECK(slot_filtered("Yubi,ACS", "Yubico YubiKey 00 00"));
+    CHECK(!slot_filtered("ACS,Gemalto", "Yubico YubiKey 00 00"));
+    CHECK(!slot_filtered("Yubico YubiKey 00 001", "Yubico YubiKey 00 00"));
+    CHECK(slot_filtered(",,Yubi,,", "Yubico"));         // empty ones are nothing
+    CHECK(!slot_filtered(",", "Yubico"));
+    CHECK(!slot_filtered("A", ""));
+}
+
+// An empty table, before and after.
+static void slot_clear(void)
+{
+    memset(slot_readers, 0, sizeof slot_readers);
+    slot_next_id = 0;
+    slot_watching = false;
+}
+
+TEST(slot_changes_are_events)
+{
+    u32 in = SCARD11_READER_PRESENT;
+    CK_SLOT_ID id = 99;
+    slot_clear();
+    struct reader *r = slot_named("A"), *other = slot_named("B");
+    CHECK(r && other && r != other && slot_named("A") == r);
+    slot_note(r, true, 0);
+    CHECK(!slot_take_event(&id));                       // the first look reports nothing
+    slot_watching = true;
+    u32 changes = r->changes;
+    slot_note(r, true, 0);
+    CHECK_EQ(r->changes, changes);
+    slot_note(r, true, in);
+    CHECK(r->changes == changes + 1 && slot_present(r));
+    CHECK(slot_take_event(&id));
+    CHECK_EQ(id, r->first_id);
+    CHECK(!slot_take_event(&id));
+    slot_note(r, true, in | 0x00070000);                // a count that nobody vouches for
+    CHECK(!slot_take_event(&id));
+    slot_note(r, true, in | SCARD11_READER_COUNTED | 0x00010000);
+    CHECK(slot_take_event(&id));
+    slot_note(r, true, in | SCARD11_READER_COUNTED | 0x00030000);       // out and in again
+    CHECK(slot_take_event(&id));
+    slot_note(other, true, in);
+    slot_none_listed();
+    CHECK(slot_take_event(&id) && slot_take_event(&id) && !slot_take_event(&id));
+    CHECK(!slot_present(r) && !slot_present(other));
+    CHECK(r->gone_ms);
+    slot_clear();
+}
+
+TEST(slot_places_are_used_again)
+{
+    char name[8];
+    slot_clear();
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        snprintf(name, sizeof name, "R%u", i);
+        struct reader *r = slot_named(name);
+        CHECK(r == &slot_readers[i]);
+        CHECK_EQ(r->first_id, i * SCARD11_READER_SLOTS);
+        slot_note(r, true, 0);
+    }
+    CHECK(!slot_named("One more"));
+#if SCARD11_READERS_MAX >= 4
+    for (u32 i = 0; i < 4; i++) {
+        slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
+        slot_readers[i].gone_ms = 100 - i;
+    }
+    slot_readers[3].inside = 1;                         // gone longest, but somebody is inside
+    CHECK(slot_named("R3") == &slot_readers[3]);        // it is still that one
+    struct reader *r = slot_named("One more");
+    CHECK(r == &slot_readers[2]);
+    CHECK_EQ(r->first_id, SCARD11_READERS_MAX * SCARD11_READER_SLOTS);  // no ID is given twice
+    slot_readers[1].lost = true;
+    CHECK(slot_named("Another") == &slot_readers[0]);   // not where the one before it is to be
+    CHECK(!slot_named("R1"));                           // lost: neither found nor replaced
+    CHECK(!slot_named("A third"));
+    slot_none_listed();                                 // they have been looked at
+    slot_readers[2].gone_ms--;
+    CHECK(slot_named("A third") == &slot_readers[2]);
+#endif
+    slot_clear();
+}
+
+static void test_slot(void)
+{
+    RUN(slot_filter_takes_parts_of_names);
+    RUN(slot_changes_are_events);
+    RUN(slot_places_are_used_again);
+}
