@@ -2258,6 +2258,7 @@ struct link {
     bool extended;          // card and reader take extended length, as far as known
     bool extended_proven;   // and one such command was answered
     bool open;              // a transaction is open
+    bool stuck;             // its end was refused because of a reset: it may be open still
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
     u8   atr[36];
@@ -2283,19 +2284,31 @@ static bool link_atr_extended(bytes atr)
     return true;
 }
 
+// Lets other programs at the card again.
+static void link_end(struct link *l)
+{
+    if (l->conn && l->open && !l->dead) {
+        int code = scard11_reader_end(l->conn);
+        l->stuck = code == SCARD11_READER_RESET;
+        l->dead = code == SCARD11_READER_REMOVED;
+    }
+    l->open = false;
+}
+
 // Connects, or takes a connection up again after a reset.
 static st link_connect(struct link *l, bool exclusive)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
-    bool was_open = l->conn && l->open;
+    bool was_open = l->conn && (l->open || l->stuck);
     if (l->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
     if (s) return s;
-    if (was_open) scard11_reader_end(l->conn);          // it outlived the reset
+    l->open = was_open;                                 // it outlived the reset
+    link_end(l);
+    if (l->dead) return ST_CARD_REMOVED;
     l->count->connects++;
     l->exclusive = exclusive;
-    l->open = false;
     l->t0 = !card.protocol;
     l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
     memcpy(l->atr, card.atr, l->atr_len);
@@ -2311,10 +2324,10 @@ static st link_connect(struct link *l, bool exclusive)
 static void link_disconnect(struct link *l, bool reset)
 {
     if (!l->conn) return;
-    if (l->open && !l->dead) scard11_reader_end(l->conn);
+    link_end(l);
     scard11_reader_disconnect(l->conn, reset || l->broken);
     l->conn = NULL;
-    l->open = l->broken = l->dead = false;
+    l->open = l->stuck = l->broken = l->dead = false;
 }
 
 // Notes what an error of the connection means for it, and passes the error on.
@@ -2334,12 +2347,6 @@ static st link_begin(struct link *l)
     TRY(link_failed(l, reader_st(scard11_reader_begin(l->conn))));
     l->open = true;
     return ST_OK;
-}
-
-static void link_end(struct link *l)
-{
-    if (l->conn && l->open && !l->dead) scard11_reader_end(l->conn);
-    l->open = false;
 }
 
 // The state of the reader, as the connection sees it.
