@@ -157,7 +157,7 @@ cmd_map() { awk -v map=1 -f tests/structure.awk scard11.c; }
 # ./build.sh quirks             every QUIRK, by card
 cmd_quirks() {
     sed -n 's/.*QUIRK(\([^)]*\)): *\(.*\)/\1|\2/p;t' scard11.c | sort | awk -F'|' '
-        $1 != card { card = $1; print card } { print "    " $2 }'
+        $1 != card { card = $1; print card } { print "    " $2 } END { if (!NR) print "none" }'
 }
 
 # ./build.sh size               bytes of each section, and of the whole with each driver off
@@ -174,15 +174,15 @@ cmd_cover() {
 
 # ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/fuzz.c, for s seconds (60)
 cmd_fuzz() {
-    there tests/fuzz.c
-    [ $# -gt 0 ] || die "entries: $(sed -n 's/.*defined(FUZZ_\([a-z0-9]*\)).*/\1/p' tests/fuzz.c)"
+    [ $# -gt 0 ] || die "entries: $(ls tests/corpus | tr '\n' ' ')"
+    there "tests/corpus/$1"
     need $pkg_lib clang $(apt-cache depends clang 2>/dev/null |
         sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p')
     out fuzz "fuzz/$1.corpus"
-    run clang $asan -fsanitize=fuzzer $custom -DSCARD11_DEBUG=1 "-DFUZZ_$1" tests/fuzz.c \
-        $(sims) $libs -o "$OUT/fuzz/$1"
-    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 \
-        -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus"
+    run clang $warn $asan -fsanitize=fuzzer $custom -DSCARD11_DEBUG=1 -Wno-unused-function \
+        "-DFUZZ_$1" tests/fuzz.c $(sims) $libs -o "$OUT/fuzz/$1"
+    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+        -len_control=0 -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus" "tests/corpus/$1"
 }
 
 # ./build.sh witness            the module and the simulated cards against programs of others

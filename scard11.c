@@ -355,6 +355,7 @@ static CK_RV st_ckr(st s)
     return s < COUNT(ckr_of) ? ckr_of[s] : CKR_DEVICE_ERROR;
 }
 
+#if SCARD11_TRACE
 static const char *st_text(st s)
 {
 #define X(name, ckr, text) text,
@@ -362,6 +363,7 @@ static const char *st_text(st s)
 #undef X
     return s < COUNT(text_of) ? text_of[s] : "a status word nobody expected";
 }
+#endif
 
 /* ================================================================================================
  * MARK: - >>os
@@ -422,9 +424,10 @@ static void os_sleep_ms(u32 ms)
 
 static void (*os_log_to)(void *, const char *);    // NULL: no log
 static void *os_log_context;
-static FILE *os_log_file;                           // the one that os_log_open opened, to be closed
 
 #if SCARD11_TRACE
+static FILE *os_log_file;                           // the one that os_log_open opened, to be closed
+
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
@@ -480,10 +483,17 @@ static st os_log_open(const char *where)
     return ST_OK;
 }
 #else
-#define os_log(...)          ((void)0)
-#define os_log_hex(what, d)  ((void)(d))
-#define os_log_close()       ((void)os_log_file)
-#define os_log_open(where)   ((void)(where), (void)os_log_to, (void)os_log_context, (st)ST_OK)
+#define os_log(...) ((void)0)
+
+static void os_log_close(void)
+{
+}
+
+static st os_log_open(const char *where)
+{
+    (void)where;
+    return ST_OK;
+}
 #endif
 
 // ---- The environment ----
@@ -2291,7 +2301,7 @@ static void link_end(struct link *l)
 static st link_connect(struct link *l, bool exclusive)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
-    bool was_open = l->conn && l->open;
+    bool was_open = l->conn && (l->open || l->stuck);
     if (l->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
@@ -6204,7 +6214,7 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserv
     if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
     os_acquire(&os_gate);
     bool up = p11_state == P11_UP, good = slot && !reserved;
-    if (up && good) {
+    if (SCARD11_THREADS && up && good) {        // a lone thread has nobody to wake it
         w.next = p11_waiters;
         p11_waiters = &w;
     }
@@ -6214,8 +6224,8 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserv
     st s = p11_wait_for_event(&w, !(flags & CKF_DONT_BLOCK), slot);
     os_acquire(&os_gate);
     struct p11_waiter **at = &p11_waiters;
-    while (*at != &w) at = &(*at)->next;
-    *at = w.next;
+    while (*at && *at != &w) at = &(*at)->next;
+    if (*at) *at = w.next;
     void *context = w.context;
     os_release(&os_gate);
     if (context) scard11_reader_stop(context);
@@ -6575,11 +6585,10 @@ CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
 }
 
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
-                      CK_BYTE_PTR out,
-                      CK_ULONG_PTR out_len)
+                      CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    (void)out;
-    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, out_len);
+    (void)encrypted;
+    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, encrypted_len);
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
@@ -6600,12 +6609,12 @@ CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encry
                        data_len);
 }
 
-CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
-                      CK_BYTE_PTR out,
-                      CK_ULONG_PTR out_len)
+CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
+                      CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    (void)out;
-    return p11_op_update_out(__func__, session, SESSION_DECRYPT, part, part_len, out_len);
+    (void)part;
+    return p11_op_update_out(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len,
+                             part_len);
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG_PTR data_len)

@@ -24,12 +24,18 @@ for cc in gcc clang; do
             echo "$cc -std=$std $warn $pcsc"
             echo "$cc -std=$std $warn $custom"
         done
-        for o in THREADS=0 ZLIB=0 TRACE=0 ENVIRONMENT=0 DEBUG=1 PREFIX=my_ READERS_MAX=64 \
-                 LOOK_MS=0 READER_SLOTS=1 READER_SLOTS=8 $(for d in $drivers; do echo "$d=0"; done); do
+        for o in THREADS=0 ZLIB=0 TRACE=0 ENVIRONMENT=0 DEBUG=1 PREFIX=my_ READERS_MAX=1 \
+                 READERS_MAX=64 LOOK_MS=0 READER_SLOTS=1 READER_SLOTS=8 ANSWER=258; do
             echo "$cc -std=c99 $warn $pcsc -DSCARD11_$o"
+            echo "$cc -std=c11 $warn $custom -DSCARD11_$o"
         done
-        echo "$cc -std=c99 $warn $custom -DSCARD11_THREADS=0 -DSCARD11_ZLIB=0 -DSCARD11_TRACE=0" \
-             "-DSCARD11_SCRATCH=8192 -DSCARD11_ANSWER=258 -DSCARD11_READERS_MAX=1"
+        for d in $drivers; do               # what only that driver calls is unused then
+            echo "$cc -std=c99 $warn -Wno-unused-function $pcsc -DSCARD11_$d=0"
+        done
+        small="-DSCARD11_ZLIB=0 -DSCARD11_SCRATCH=8192 -DSCARD11_ANSWER=258"
+        echo "$cc -std=c99 $warn $pcsc $small"
+        echo "$cc -std=c99 $warn $custom $small -DSCARD11_READERS_MAX=1 -DSCARD11_THREADS=0" \
+             "-DSCARD11_TRACE=0 -DSCARD11_ENVIRONMENT=0 -DSCARD11_READER_SLOTS=1"
         if echo '#include <stdlib.h>' | $cc -m32 -c -o /dev/null -x c - 2>/dev/null; then
             echo "$cc -m32 -std=c99 $warn $pcsc"
         else
@@ -43,7 +49,7 @@ for cc in gcc clang; do
         [ -e "$f" ] || continue
         reader=$pcsc; ! grep -q '^int scard11_reader_start' "$f" || reader=$custom
         # shellcheck disable=SC2086
-        run $cc -std=c99 $warn $reader -fsyntax-only "$f"
+        run $cc -std=c99 $warn $reader -I. -fsyntax-only "$f"
     done
 done
 [ -n "$first" ] || fail "no compiler found"
