@@ -2301,7 +2301,7 @@ static void link_end(struct link *l)
 static st link_connect(struct link *l, bool exclusive)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
-    bool was_open = l->conn && (l->open || l->stuck);
+    bool was_open = l->conn && l->open;
     if (l->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
