@@ -13,7 +13,8 @@ static void attr_begin(const struct x509_sample *sample)
     memset(&attr_card, 0, sizeof attr_card);
     arena_init(&attr_card.arena, 1 << 20);
     attr_card.epoch = handle_new_epoch();
-    strcpy(attr_token->serial, "0123456789abcdef");
+    static const struct driver named = { .name = "PIV" };
+    attr_token->driver = &named;
     CHECK(cipher_key(sample->certificate, &attr_key_of_it));
     CHECK_ST(x509_parse(sample->certificate, &attr_x509), ST_OK);
     static const u8 id[] = { 0x9a };
@@ -127,15 +128,15 @@ TEST(attr_of_all_objects)
     CHECK(attr_is(attr_data, CKA_APPLICATION, bytes_text("App")));
     CHECK(attr_is(attr_data, CKA_VALUE, bytes_text("value")));
     CHECK(attr_is(attr_data, CKA_OBJECT_ID, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa)));
-    CHECK(attr_is(attr_cert, CKA_UNIQUE_ID, bytes_text("0123456789abcdef-01000003")));
-    CHECK(attr_is(attr_pub, CKA_UNIQUE_ID, bytes_text("0123456789abcdef-02000003")));
+    CHECK(attr_is(attr_cert, CKA_UNIQUE_ID, bytes_text("PIV-01000003")));
+    CHECK(attr_is(attr_pub, CKA_UNIQUE_ID, bytes_text("PIV-02000003")));
     u8 unique[64];
     bytes mine = attr_of(attr_secret, CKA_UNIQUE_ID);
-    CHECK_EQ(mine.n, 17 + 16);
+    CHECK_EQ(mine.n, 4 + 16);
     memcpy(unique, mine.p, mine.n);
     struct object *other = card_add(&attr_card, attr_token, CKO_SECRET_KEY, handle_new_epoch());
     other->owner = 1;
-    CHECK(!attr_is(other, CKA_UNIQUE_ID, bytes_of(unique, 33)));
+    CHECK(!attr_is(other, CKA_UNIQUE_ID, bytes_of(unique, 20)));
     attr_end();
 }
 

@@ -7,7 +7,9 @@ static st probe_script(const char *const *lines)
     link_open_script(lines);
     card_begin(1 << 20);
     card_it.link = link_l;
-    st s = probe_card(&card_it);
+    u8 room[70000 / 8], *high = room;
+    struct scratch scratch = { room, room + sizeof room, &high };
+    st s = probe_card(&card_it, scratch);
     link_l = card_it.link;
     return s;
 }
@@ -29,9 +31,10 @@ TEST(probe_unknown_cards)
 #if SCARD11_PIV
 TEST(probe_takes_piv)
 {
-    static const char *const whole[] = { "00a40400 0b a000000308000010000100 00 > 9000", NULL };
+    static const char *const whole[] = { "00a40400 0b a000000308000010000100 00 > 9000",
+                                         "00cb3fff 000003 5c017e 0000 > 6a82", NULL };
     static const char *const part[] = { "* > 6a82", "00a40400 09 a00000030800001000 00 > 9000",
-                                        NULL };
+                                        "00cb3fff 000003 5c017e 0000 > 6a82", NULL };
     CHECK_ST(probe_script(whole), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
     CHECK(card_it.sure && card_it.current == &card_it.tokens[0]);
