@@ -27,6 +27,7 @@
 #include "link.c"
 #include "iso.c"
 #include "card.c"
+#include "piv.c"
 #include "probe.c"
 #include "slot.c"
 #include "mech.c"
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
     SECTION(link);
     SECTION(iso);
     SECTION(card);
+    SECTION(piv);
     SECTION(probe);
     SECTION(slot);
     SECTION(mech);

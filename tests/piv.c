@@ -1,0 +1,196 @@
+// piv.c: >>piv, what it makes of bytes; conversations with a whole card are module.c's.
+// SPDX-License-Identifier: 0BSD
+
+#if SCARD11_PIV
+
+static struct token piv_t;
+
+static void piv_named(bytes chuid)
+{
+    memset(&piv_t, 0, sizeof piv_t);
+    piv_name(&piv_t, chuid);
+}
+
+TEST(piv_names_a_token_by_its_chuid)
+{
+    u8 room[80];
+    struct buf b = buf_on(room, sizeof room);
+    u8 guid[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf };
+    u8 fascn[25] = { 0xd4 };
+    for (size_t i = 17; i < 25; i++) fascn[i] = (u8)i;
+    tlv_put(&b, 0x30, bytes_of(fascn, 25));
+    tlv_put(&b, 0x34, bytes_of(guid, 16));
+    tlv_put(&b, 0x35, bytes_text("20301231"));
+    piv_named(buf_bytes(&b));
+    CHECK(!strcmp(piv_t.serial, "a8a9aaabacadaeaf"));
+    CHECK(!strcmp(piv_t.label, "PIV acadaeaf"));
+    memset(room + 29, 0, 16);                           // a GUID of zeros: the FASC-N
+    piv_named(buf_bytes(&b));
+    CHECK(!strcmp(piv_t.serial, "1112131415161718"));
+    CHECK(!strcmp(piv_t.label, "PIV 15161718"));
+    piv_named(BYTES(0x34, 3, 1, 2, 3));                 // a GUID of another length is none
+    CHECK(!*piv_t.serial && !strcmp(piv_t.label, "PIV"));
+    piv_named(BYTES(0x30, 3, 1, 2, 3));                 // a short FASC-N
+    CHECK(!strcmp(piv_t.serial, "010203") && !strcmp(piv_t.label, "PIV 010203"));
+    piv_named(BYTES_NONE);
+    CHECK(!*piv_t.serial && !strcmp(piv_t.label, "PIV"));
+    piv_named(BYTES(0x34, 0x84, 0xff, 0xff));
+    CHECK(!strcmp(piv_t.label, "PIV"));
+}
+
+// The retired keys of a key history that the card answers with.
+static void piv_history(const char *answer, u32 want)
+{
+    static char line[120];
+    static const char *lines[] = { line, NULL };
+    struct piv p = { .history = false };
+    snprintf(line, sizeof line, "00cb3fff 000005 5c035fc10c 0000 > %s", answer);
+    link_open_script(lines);
+    if (test_failing) return;
+    card_begin(1 << 20);
+    card_it.link = link_l;
+    card_it.sure = true;
+    card_t->state = &p;
+    CHECK_ST(piv_read_history(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(piv_read_history(&card_it, card_t, pad_scratch()), ST_OK);    // once is enough
+    link_l = card_it.link;
+    arena_free(&card_it.arena);
+    link_over();
+    if (test_failing) return;
+    CHECK_EQ(p.retired, want);
+    CHECK(p.history);
+}
+
+TEST(piv_history_names_retired_keys)
+{
+    static const struct { const char *answer; u32 want; } some[] = {
+        { "5308 c10100 c20100 f300 9000", 0 },
+        { "5308 c10101 c20100 f300 9000", 0x00001 },
+        { "5308 c10103 c20102 f300 9000", 0xc0007 },
+        { "5308 c10100 c20114 f300 9000", 0xfffff },
+        { "5308 c10114 c20100 f300 9000", 0xfffff },
+        { "5308 c10113 c20101 f300 9000", 0xfffff },
+        { "5308 c101ff c201ff f300 9000", 0xfffff },    // more than there can be
+        { "5308 c10105 c201ff f300 9000", 0xfffff },
+        { "5303 c10102 9000", 0x00003 },
+        { "5306 c10102 c20205 9000", 0x00003 },         // the second number is broken
+        { "5304 c1020102 9000", 0xfffff },
+        { "5300 9000", 0xfffff },
+        { "6a82", 0xfffff },
+        { "6982", 0xfffff },
+    };
+    for (size_t i = 0; i < COUNT(some) && !test_failing; i++)
+        piv_history(some[i].answer, some[i].want);
+}
+
+TEST(piv_opens_certificates)
+{
+    static u8 room[4096], packed[4096];
+    bytes want = x509_samples[5].certificate, der;
+    struct scratch s = pad_scratch();
+    struct buf b = buf_on(room, sizeof room);
+    tlv_put(&b, 0x70, want);
+    tlv_put(&b, 0x71, BYTES(0));
+    tlv_put(&b, 0xfe, BYTES_NONE);
+    CHECK_ST(piv_open_certificate(buf_bytes(&b), &s, &der), ST_OK);
+    CHECK(bytes_equal(der, want));
+    CHECK_ST(piv_open_certificate(BYTES_NONE, &s, &der), ST_NOT_FOUND);
+    CHECK_ST(piv_open_certificate(BYTES(0x70, 0, 0x71, 1, 0), &s, &der), ST_NOT_FOUND);
+    CHECK_ST(piv_open_certificate(BYTES(0x71, 1, 0), &s, &der), ST_NOT_FOUND);
+    CHECK_ST(piv_open_certificate(BYTES(0x70, 0x82, 0x10, 0), &s, &der), ST_NOT_FOUND);
+#if SCARD11_ZLIB
+    static const u8 infos[] = { 0x01, 0x80, 0x00 };     // the last says nothing: it begins as gzip
+    size_t n = zlib_pack(want, 31, packed, sizeof packed);
+    for (size_t i = 0; i < COUNT(infos); i++) {
+        struct scratch large = zlib_scratch(sizeof zlib_room);
+        b.n = 0;
+        tlv_put(&b, 0x70, bytes_of(packed, n));
+        tlv_put(&b, 0x71, bytes_of(&infos[i], 1));
+        CHECK_ST(piv_open_certificate(buf_bytes(&b), &large, &der), ST_OK);
+        CHECK(bytes_equal(der, want));
+    }
+    struct scratch large = zlib_scratch(sizeof zlib_room);
+    CHECK_ST(piv_open_certificate(BYTES(0x70, 2, 0x30, 0, 0x71, 1, 1), &large, &der), ST_PROTOCOL);
+#endif
+    (void)packed;
+}
+
+TEST(piv_keys_of_metadata)
+{
+    u8 room[600], number[513];
+    struct alg_key k;
+    static const struct { u8 algorithm; size_t bytes_of_key; } rsa[] = {
+        { 0x06, 128 }, { 0x07, 256 }, { 0x05, 384 }, { 0x16, 512 },
+    };
+    memset(number, 0xc1, sizeof number);
+    for (size_t i = 0; i < COUNT(rsa); i++)
+        for (int wrong = -1; wrong <= 1; wrong++) {
+            struct buf b = buf_on(room, sizeof room);
+            tlv_put(&b, 0x81, bytes_of(number, (size_t)((int)rsa[i].bytes_of_key + wrong)));
+            tlv_put(&b, 0x82, BYTES(1, 0, 1));
+            CHECK_ST(piv_metadata_key(rsa[i].algorithm, buf_bytes(&b), &k),
+                     wrong ? ST_PROTOCOL : ST_OK);
+            CHECK(wrong || (k.type == ALG_RSA && alg_key_bytes(&k) == rsa[i].bytes_of_key));
+        }
+    CHECK_ST(piv_metadata_key(0x07, BYTES(0x82, 1, 3), &k), ST_PROTOCOL);
+    static const struct { u8 algorithm; const char *curve; size_t n; } ec[] = {
+        { 0x11, "P-256", 65 }, { 0x14, "P-384", 97 }, { 0xe0, "Ed25519", 32 },
+        { 0xe1, "X25519", 32 },
+    };
+    number[0] = 4;
+    for (size_t i = 0; i < COUNT(ec); i++) {
+        struct buf b = buf_on(room, sizeof room);
+        tlv_put(&b, 0x86, bytes_of(number, ec[i].n));
+        CHECK_ST(piv_metadata_key(ec[i].algorithm, buf_bytes(&b), &k), ST_OK);
+        CHECK(k.curve == alg_curve_named(ec[i].curve) && k.point.n == ec[i].n);
+        b.n = 0;
+        tlv_put(&b, 0x86, bytes_of(number, ec[i].n + 1));
+        CHECK_ST(piv_metadata_key(ec[i].algorithm, buf_bytes(&b), &k), ST_PROTOCOL);
+        CHECK_ST(piv_metadata_key(ec[i].algorithm, BYTES_NONE, &k), ST_PROTOCOL);
+    }
+    CHECK_ST(piv_metadata_key(0x03, BYTES_NONE, &k), ST_NOT_FOUND);     // 3DES
+}
+
+TEST(piv_certificates_limit_keys)
+{
+    static const struct { u8 bits; u32 use; } some[] = {
+        { 0x80, CARD_SIGN }, { 0x40, CARD_SIGN }, { 0x20, CARD_DECRYPT }, { 0x10, CARD_DECRYPT },
+        { 0x08, CARD_DERIVE }, { 0xa0, CARD_SIGN | CARD_DECRYPT }, { 0x04, 0 },
+    };
+    for (size_t i = 0; i < COUNT(some); i++) {
+        u8 extension[] = { 0x30, 11, 6, 3, 0x55, 0x1d, 0x0f, 4, 4, 3, 2, 0, some[i].bits };
+        struct x509 x = { .extensions = bytes_of(extension, sizeof extension) };
+        CHECK_EQ(piv_certificate_use(&x, CARD_DERIVE), some[i].use);
+    }
+    struct x509 none = { .whole = BYTES_NONE };
+    CHECK_EQ(piv_certificate_use(&none, CARD_DECRYPT), CARD_DECRYPT);
+}
+
+TEST(piv_key_references)
+{
+    for (u32 i = 0; i < PIV_KEYS; i++) {
+        struct piv_slot a = piv_slot_at(i);
+        CHECK(a.name && (a.use || i == PIV_ATTESTATION));
+        for (u32 j = 0; j < i; j++) {
+            struct piv_slot b = piv_slot_at(j);
+            CHECK(a.ref != b.ref && a.object != b.object && strcmp(a.name, b.name));
+        }
+    }
+    CHECK(piv_slot_at(4).ref == 0x82 && piv_slot_at(4).object == 0x5fc10d);
+    CHECK(piv_slot_at(23).ref == 0x95 && piv_slot_at(23).object == 0x5fc120);
+}
+
+static void test_piv(void)
+{
+    RUN(piv_names_a_token_by_its_chuid);
+    RUN(piv_history_names_retired_keys);
+    RUN(piv_opens_certificates);
+    RUN(piv_keys_of_metadata);
+    RUN(piv_certificates_limit_keys);
+    RUN(piv_key_references);
+}
+#else
+static void test_piv(void)
+{
+}
+#endif
