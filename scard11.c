@@ -939,8 +939,7 @@ static st tlv_open(bytes in, u32 tag, bytes *value)
 // The same, and moves on behind it.
 static st tlv_take(bytes *in, u32 tag, struct tlv *out)
 {
-    TRY(tlv_next(in, out));
-    return out->tag == tag ? ST_OK : ST_PROTOCOL;
+    return tlv_next(in, out) || out->tag != tag ? ST_PROTOCOL : ST_OK;
 }
 
 static size_t tlv_size(u32 tag, size_t len)
@@ -2922,19 +2921,27 @@ static st piv_get_raw(struct card *c, u32 object, struct buf *out)
     return iso_get_data(&c->link, PIV_FILE, buf_bytes(&list), out);
 }
 
+// The tag that an object comes in.
+static u32 piv_tag_of(u32 object)
+{
+    return object == PIV_DISCOVERY ? PIV_TAG_DISCOVERY : PIV_TAG_DATA;
+}
+
 // After this PIV is selected for certain in this transaction. Without a login a SELECT says so.
 // With one, SELECT would end it on most cards: an object that is known to be there is asked for
 // first, or, on a card that has none, whether the PIN is still verified.
 static st piv_be_sure(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
+    bytes value;
     int tries;
     st s = ST_NOT_FOUND;
     if (c->sure) return ST_OK;
     if (t->login && p->witness) {
         struct buf out = scratch_rest(&scratch);
         s = piv_get_raw(c, p->witness, &out);
-        if (!s && !bytes_equal(buf_bytes(&out), p->witness_value)) s = ST_NOT_FOUND;
+        if (!s && (tlv_open(buf_bytes(&out), piv_tag_of(p->witness), &value) ||
+                   !bytes_equal(value, p->witness_value))) s = ST_NOT_FOUND;
     } else if (t->login) {
         s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &tries);
     }
@@ -2948,12 +2955,11 @@ static st piv_be_sure(struct card *c, struct token *t, struct scratch scratch)
 static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
                   bytes *value)
 {
-    u32 tag = object == PIV_DISCOVERY ? PIV_TAG_DISCOVERY : PIV_TAG_DATA;
     for (;;) {
         struct scratch again = *scratch;
         struct buf out = scratch_rest(&again);
         st s = piv_get_raw(c, object, &out);
-        if (!s && !tlv_open(buf_bytes(&out), tag, value)) {
+        if (!s && !tlv_open(buf_bytes(&out), piv_tag_of(object), value)) {
             scratch_keep(&again, &out);
             *scratch = again;
             c->sure = true;
@@ -2985,14 +2991,11 @@ static void piv_name(struct token *t, bytes chuid, bool number)
 }
 
 // Notes an object that is there, to recognise the application by later.
-static st piv_note_witness(struct card *c, struct piv *p, u32 object, u32 tag, bytes value,
-                           struct scratch scratch)
+static st piv_note_witness(struct card *c, struct piv *p, u32 object, bytes value)
 {
-    struct buf whole = scratch_buf(&scratch, value.n + 8);
-    if (p->witness || value.n > 256) return ST_OK;
-    tlv_put(&whole, tag, value);
-    bytes kept = arena_copy(&c->arena, buf_bytes(&whole));
-    if (!kept.p || whole.full) return ST_CARD_MEMORY;
+    if (p->witness || !value.n || value.n > 256) return ST_OK;
+    bytes kept = arena_copy(&c->arena, value);
+    if (!kept.p) return ST_CARD_MEMORY;
     p->witness = object;
     p->witness_value = kept;
     return ST_OK;
@@ -3010,7 +3013,7 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
         t->pin.reference = PIV_GLOBAL_PIN;
-    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, PIV_TAG_DISCOVERY, value, scratch));
+    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, value));
     return ST_OK;
 }
 
@@ -3032,7 +3035,7 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
     if (p->named) return ST_OK;
     st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
-    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, PIV_TAG_DATA, value, scratch));
+    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, value));
     if (s && p->attestation == PIV_YES) TRY(piv_read_serial(c, t, &scratch, &value));
     piv_name(t, value, s != ST_OK);
     p->named = true;
