@@ -377,6 +377,7 @@ static const char *st_text(st s)
 
 #if defined(_WIN32)
 #include <windows.h>
+#undef CreateMutex                      // a member of CK_C_INITIALIZE_ARGS; locks here are others
 #else
 #include <time.h>
 #include <unistd.h>
@@ -1864,7 +1865,12 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include <winscard.h>
 
-#if defined(_WIN32)
+#if defined(_WIN32)                     // names in bytes, whatever UNICODE says
+#undef SCardListReaders
+#undef SCardGetStatusChange
+#undef SCardConnect
+#undef SCardStatus
+#undef SCARD_READERSTATE
 #define SCardListReaders       SCardListReadersA
 #define SCardGetStatusChange   SCardGetStatusChangeA
 #define SCardConnect           SCardConnectA

@@ -18,7 +18,7 @@ function show(what, i) {
         bn[i], bn[i] ? 100 * bt[i] / bn[i] : 100, what
 }
 END {
-    for (n in lines) { i = section_of(n); l[i]++; l[0]++; if (n in ran) { lr[i]++; lr[0]++ } }
+    for (n in lines) { i = section_of(n + 0); l[i]++; l[0]++; if (n in ran) { lr[i]++; lr[0]++ } }
     for (b in branches) {
         i = section_of(branches[b]); bn[i]++; bn[0]++
         if (b in taken) { bt[i]++; bt[0]++ }
