@@ -1022,17 +1022,18 @@ static st x509_parse(bytes der, struct x509 *out)
     x.whole = certificate.whole;
     TRY(tlv_take(&certificate.value, 0x30, &tbs));
     bytes rest = tbs.value;
-    TRY(tlv_next(&rest, &t));
-    if (t.tag == 0xa0) TRY(tlv_next(&rest, &t));        // version
-    if (t.tag != 0x02) return ST_PROTOCOL;
+    struct tlv first = { 0, BYTES_NONE, BYTES_NONE };
+    bytes peek = rest;
+    if (!tlv_next(&peek, &first) && first.tag == 0xa0) rest = peek;     // version
+    TRY(tlv_take(&rest, 0x02, &t));
     x.serial = t.whole;
     TRY(tlv_take(&rest, 0x30, &t));                     // signature algorithm
     TRY(tlv_take(&rest, 0x30, &t));
     x.issuer = t.whole;
     TRY(tlv_take(&rest, 0x30, &validity));
-    TRY(tlv_next(&validity.value, &t));
+    if (tlv_next(&validity.value, &t)) return ST_PROTOCOL;
     x.not_before = t.whole;
-    TRY(tlv_next(&validity.value, &t));
+    if (tlv_next(&validity.value, &t)) return ST_PROTOCOL;
     x.not_after = t.whole;
     TRY(tlv_take(&rest, 0x30, &t));
     x.subject = t.whole;
@@ -3175,7 +3176,7 @@ static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct sc
                                const struct x509 **out)
 {
     struct piv_slot slot = piv_slot_at(i);
-    bytes container, der;
+    bytes container = BYTES_NONE, der = BYTES_NONE;
     struct x509 parsed;
 
     st s = piv_get(c, t, slot.object, &scratch, &container);
