@@ -340,7 +340,7 @@ typedef u32 st;
 enum { ST_LIST(X) ST_COUNT };
 #undef X
 
-// Below 6000 there are no status words (ISO 7816-4:2020, 5.6): they would look like errors of ours.
+// Below 6000 there are no status words in ISO 7816-4: they would look like errors of ours.
 #define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw) < 0x6000 ? (st)ST_PROTOCOL : (st)(sw))
 
 // The one macro with a hidden return. It is safe because no function below p11_enter owns anything
@@ -877,7 +877,7 @@ static u64 handle_epoch(CK_ULONG h)
  *
  * Owns    struct tlv
  * Names   tlv_
- * Specs   ISO 7816-4:2020 6.3 (BER-TLV), X.690 (DER)
+ * Specs   ISO 7816-4 (BER-TLV data objects), X.690 (DER)
  * Tests   tests/tlv.c
  * ==============================================================================================*/
 
@@ -2152,9 +2152,8 @@ static int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_le
 {
     struct reader_pcsc *c = conn;
     DWORD n = (DWORD)*rsp_len;
-    LONG rv = SCardTransmit(c->handle, c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0
-                            : SCARD_PCI_T1,
-                            cmd, (DWORD)cmd_len, NULL, rsp, &n);
+    const SCARD_IO_REQUEST *pci = c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    LONG rv = SCardTransmit(c->handle, pci, cmd, (DWORD)cmd_len, NULL, rsp, &n);
     *rsp_len = n;
     return reader_conn_code(rv);
 }
@@ -2185,7 +2184,7 @@ static st reader_st(int code)
  *
  * Owns    struct apdu; the four cases, short and extended, and what T=0 makes of them
  * Names   apdu_
- * Specs   ISO 7816-3:2006 12.1 (cases), ISO 7816-4:2020 5.1
+ * Specs   ISO 7816-3 and -4 (the four cases)
  * Tests   tests/apdu.c
  * ==============================================================================================*/
 
@@ -2241,7 +2240,7 @@ static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bo
  *         of commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
  * Uses    >>reader >>apdu
  * Names   link_
- * Specs   ISO 7816-4:2020 5.3 (chaining, GET RESPONSE), 5.6 (status words)
+ * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
  * Tests   tests/link.c
  * ==============================================================================================*/
 
@@ -2274,8 +2273,8 @@ struct link {
     size_t atr_len;
 };
 
-// Does the card say that it takes extended length? ISO 7816-4:2020, 12.1.1.9: historical bytes in
-// compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
+// Does the card say that it takes extended length? ISO 7816-4, card capabilities: historical bytes
+// in compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
 static bool link_atr_extended(bytes atr)
 {
     if (atr.n < 2) return true;
@@ -2319,10 +2318,10 @@ static st link_connect(struct link *l, bool exclusive)
     l->t0 = !card.protocol;
     l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
     memcpy(l->atr, card.atr, l->atr_len);
+    bool reader_can = !*l->reader_short && (!card.max_data || card.max_data > 261);
     if (!l->extended_proven)
-        l->extended = !l->t0 && SCARD11_ANSWER > 258 && !*l->reader_short &&
-                      (!card.max_data || card.max_data > 261) &&
-                          link_atr_extended(bytes_of(l->atr, l->atr_len));
+        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can &&
+                      link_atr_extended(bytes_of(l->atr, l->atr_len));
     l->max_data = LINK_COMMAND - 16;
     if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
     return ST_OK;
@@ -2384,9 +2383,9 @@ static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded
     } else {
         os_log_hex("> ", encoded);
     }
-    if (cmd->secret_out && answer.n > 2) os_log("< %lu bytes that stay out of the log, %04x",
-                                                (unsigned long)answer.n - 2, l->sw);
-    else                                 os_log_hex("< ", answer);
+    unsigned long n = (unsigned long)answer.n - 2;
+    if (cmd->secret_out && n) os_log("< %lu bytes that stay out of the log, %04x", n, l->sw);
+    else                      os_log_hex("< ", answer);
 #else
     (void)l; (void)cmd; (void)encoded; (void)answer;
 #endif
@@ -2459,8 +2458,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         rsp->n = start;
         TRY(link_transmit(l, &last, rsp));
     }
-    // that much more is waiting (0: 256 or more)
-    while (l->sw >> 8 == 0x61) {
+    while (l->sw >> 8 == 0x61) {                        // so many more wait; 00: 256 or more
         struct apdu more = { .cla = cmd->cla, .ins = INS_GET_RESPONSE,
                              .secret_out = cmd->secret_out };
         size_t before = rsp->n;
@@ -2484,7 +2482,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
  * Owns    the meaning of each command's status words
  * Uses    >>apdu >>link
  * Names   iso_
- * Specs   ISO 7816-4:2020 11.1.1 (SELECT), 11.5 (VERIFY and its kin), 11.3.4 (GET DATA)
+ * Specs   ISO 7816-4 (SELECT, VERIFY and its kin, GET DATA)
  * Tests   tests/iso.c
  * ==============================================================================================*/
 
@@ -2502,8 +2500,8 @@ static st iso_pin_status(st s, int *tries)
 {
     if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
     if (s == 0x6983 || s == 0x6984) *tries = 0;
-    if ((s & 0xff00) == 0x6300) return (s & 0xfff0) == 0x63c0 && !*tries ? ST_PIN_LOCKED
-        : ST_PIN_INCORRECT;
+    if (s == 0x63c0) return ST_PIN_LOCKED;
+    if ((s & 0xff00) == 0x6300) return ST_PIN_INCORRECT;
     if (s == 0x6983 || s == 0x6984) return ST_PIN_LOCKED;
     if (s == 0x6982) return ST_PIN_INCORRECT;
     if (s == 0x6a80 || s == 0x6700) return ST_PIN_LEN;
@@ -2520,7 +2518,7 @@ static st iso_verify(struct link *l, u8 pin_ref, bytes pin, int *tries)
     return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
 }
 
-// VERIFY with P1 FF: the card forgets that the PIN was verified. ISO 7816-4:2020, 11.5.6.
+// VERIFY with P1 FF: the card forgets that the PIN was verified.
 static st iso_logout(struct link *l, u8 pin_ref)
 {
     u8 none[16];
@@ -2721,9 +2719,9 @@ static st card_reserve(struct card *c, u32 n)
     u32 page = (c->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
     for (u32 end = c->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
         if (page >= CARD_OBJECT_PAGES) return ST_CARD_MEMORY;
-        if (!c->objects[page]) c->objects[page] = ARENA_NEW(&c->arena, struct object,
-                                                            CARD_OBJECT_PAGE);
-        if (!c->objects[page]) return ST_CARD_MEMORY;
+        struct object **at = &c->objects[page];
+        if (!*at) *at = ARENA_NEW(&c->arena, struct object, CARD_OBJECT_PAGE);
+        if (!*at) return ST_CARD_MEMORY;
     }
     return ST_OK;
 }
@@ -3116,8 +3114,8 @@ static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
             return ST_PROTOCOL;
         k->modulus = bytes_trim(k->modulus);
         k->exponent = bytes_trim(k->exponent);
-        return k->modulus.n * 8 == k->bits && k->exponent.n && k->exponent.n <= 8 ? ST_OK
-            : ST_PROTOCOL;
+        bool good = k->modulus.n * 8 == k->bits && k->exponent.n && k->exponent.n <= 8;
+        return good ? ST_OK : ST_PROTOCOL;
     }
     k->curve = alg_curve_named(kind[i].curve);
     k->type = k->curve->type;
@@ -3471,6 +3469,8 @@ static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, 
     os_log("PIV: a signature made on trust failed (%04x): making sure", (unsigned)s);
     *out = before;
     TRY(piv_be_sure(c, o->token, scratch));
+    // QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with
+    // 6A80.
     return piv_key_status(piv_sign_once(c, o, in, scratch, out));
 }
 
@@ -3590,8 +3590,7 @@ struct reader {
     u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
     CK_SLOT_ID first_id;
     u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
-    // a call hung in it over C_Finalize: it is that call's until it ends
-    bool  lost;
+    bool  lost;                     // a call hung in it over C_Finalize, and has it until it ends
     // Under the reader's lock.
     struct os_lock lock;
     struct card *card;              // the one pointer from outside into a card's arena
@@ -3681,8 +3680,7 @@ static struct reader *slot_place(void)
         if (!best || r->gone_ms < best->gone_ms) best = r;
     }
     if (!best) return NULL;
-    // under the library lock alone: nobody is inside, nobody can come
-    slot_empty(best, false);
+    slot_empty(best, false);        // without its lock: nobody is inside, nobody can come
     *best->name = 0;
     return best;
 }
@@ -3993,7 +3991,7 @@ static st slot_begin(struct slot_run *run)
     if (!was_open && !c->link.exclusive) c->sure = false;
     if (run->login && !t->login) return ST_NOT_LOGGED_IN;
     if (c->current == t) return ST_OK;
-    // another token's SELECT ends the others' logins
+    // One token's SELECT ends the others' logins.
     for (u32 i = 0; i < c->token_count; i++)
         if (&c->tokens[i] != t && c->tokens[i].login) card_login_lost(&c->tokens[i]);
     return t->driver->select(c, t);
@@ -4237,7 +4235,7 @@ static void slot_watch_all(struct slot_watch *w)
  * Owns    mech_rows; what a mechanism's parameters must be
  * Uses    >>alg >>card
  * Names   mech_
- * Specs   PKCS#11 3.2, 6.1 (RSA), 6.3 (EC), 6.20 ff (digests)
+ * Specs   PKCS#11 3.2, 6 (mechanisms)
  * Tests   tests/mech.c
  * ==============================================================================================*/
 
@@ -4340,16 +4338,16 @@ static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
 // CKA_ALLOWED_MECHANISMS of a key.
 static void mech_allowed(const struct object *o, struct buf *out)
 {
-    bool private = o->class == CKO_PRIVATE_KEY;
+    CK_FLAGS half = o->class == CKO_PRIVATE_KEY ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE
+                                                : CKF_VERIFY | CKF_ENCRYPT;
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
         const struct mech_row *m = &mech_rows[i];
-        CK_FLAGS mine = m->flags & (private ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE
-                                    : CKF_VERIFY | CKF_ENCRYPT);
+        CK_FLAGS mine = m->flags & half;
         bool allowed = false;
         for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
             if (mine & bit && mech_key_allows(o, bit)) allowed = true;
-        if (allowed && mech_takes(m, o->key->type)) buf_put(out,
-                                                            bytes_of(&m->type, sizeof m->type));
+        if (allowed && mech_takes(m, o->key->type))
+            buf_put(out, bytes_of(&m->type, sizeof m->type));
     }
 }
 
@@ -4487,8 +4485,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
     { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
-    // who knows where it was made
-    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_FALSE },     // who knows where it was
     { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
@@ -4847,8 +4844,7 @@ struct session {
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
     bool searching;
-    // the indexes of the objects that a search found, two bytes each
-    struct chain found;
+    struct chain found;             // indexes of the objects found, two bytes each
     u32  found_at;
     u64  found_epoch;               // objects that are younger than the search are not reported
 };
@@ -5117,7 +5113,7 @@ static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *ou
  * Owns    struct op; output lengths; what is hashed and padded on the host
  * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session
  * Names   op_
- * Specs   PKCS#11 3.2, 5.8 to 5.18
+ * Specs   PKCS#11 3.2, 5
  * Tests   tests/op.c
  * ==============================================================================================*/
 
@@ -5129,6 +5125,7 @@ struct op {
     const struct mech_row *row;
     struct alg_use use;
     CK_OBJECT_HANDLE key;
+    u64  login_epoch;               // with a private key it ends with the login it was begun in
     bool hashing;                   // hash runs
     bool updated;                   // C_*Update was called: the one-shot call is out
     bool done;                      // data is the result: the caller's buffer was too small for it
@@ -5212,7 +5209,8 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
     if (!piece) return ST_HOST_MEMORY;
     se->op[kind].state = piece;
     struct op *op = op_of(se, kind);
-    *op = (struct op){ .row = m, .use = use, .key = key, .data = &se->op[kind].data,
+    *op = (struct op){ .row = m, .use = use, .key = key, .login_epoch = se->token->login_epoch,
+                       .data = &se->op[kind].data,
                        .label_len = (u8)label.n };
     if (label.n) memcpy(op->label, label.p, label.n);
     if (m->hash == MECH_NO_HASH) return ST_OK;
@@ -5318,10 +5316,16 @@ static st op_run_key(struct reader *r, struct session *se, struct object *o, boo
     }
     while (slot_run(&run)) {
         out->n = start;
-        run.s = sign ? d->sign(c, o, &use, in, scratch, out)
-            : d->decrypt(c, o, &use, in, scratch, out);
+        run.s = (sign ? d->sign : d->decrypt)(c, o, &use, in, scratch, out);
     }
     return run.s;
+}
+
+// Is an operation with a private key still what it was begun as? Its key may be gone, or the login.
+static st op_still(const struct session *se, const struct op *op, const struct object *key)
+{
+    if (!key) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    return key->no_pin || op->login_epoch == se->token->login_epoch ? ST_OK : ST_NOT_LOGGED_IN;
 }
 
 static st op_sign(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
@@ -5329,7 +5333,7 @@ static st op_sign(struct reader *r, struct session *se, struct op *op, struct sc
 {
     struct object *o = session_object(r->card, se, op->key);
     bytes in;
-    if (!o) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    TRY(op_still(se, op, o));
     TRY(op_input(op, &scratch, &in));
     struct buf block = scratch_buf(&scratch, o->key->type == ALG_EDWARDS ? in.n : 600);
     TRY(op_sign_block(op, o->key, in, scratch, &block));
@@ -5345,7 +5349,7 @@ static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct
     struct object *o = session_object(r->card, se, op->key);
     struct buf block = scratch_buf(&scratch, 600);
     bytes in;
-    if (!o) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    TRY(op_still(se, op, o));
     TRY(op_input(op, &scratch, &in));
     size_t k = (o->key->bits + 7) / 8;
     if (in.n != k) return ST_CIPHER_LEN;
@@ -5536,7 +5540,7 @@ static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
     };
     struct hash h;
     size_t i = 0;
-    if (kdf == CKD_NULL) {                      // PKCS#11 6.3.17: shortened from the front
+    if (kdf == CKD_NULL) {                      // shortened from the front, as the mechanism says
         if (want > secret.n) return ST_KEY_SIZE;
         buf_put(out, bytes_from(secret, secret.n - want));
         return ST_OK;
@@ -5564,8 +5568,8 @@ static st op_key_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t secret, CK_KEY
 {
     CK_ULONG want = attr_number(t, n, CKA_VALUE_LEN, 0);
     if (type == CKK_DES3) want = 24;
-    if (type == CKK_AES && want != 16 && want != 24 && want != 32) return want ? ST_KEY_SIZE
-        : ST_TEMPLATE_LESS;
+    if (type == CKK_AES && !want) return ST_TEMPLATE_LESS;
+    if (type == CKK_AES && want != 16 && want != 24 && want != 32) return ST_KEY_SIZE;
     *len = want ? want : secret;
     return *len <= 512 ? ST_OK : ST_KEY_SIZE;
 }
@@ -6375,9 +6379,8 @@ static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
     if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
     if (!c->session->token->login) return ST_NOT_LOGGED_IN;
-    return op_wants_login(c->card, c->session)
-        ? session_login_again(c->reader, c->session, pin, c->scratch)
-        : ST_OP_NONE;
+    if (!op_wants_login(c->card, c->session)) return ST_OP_NONE;
+    return session_login_again(c->reader, c->session, pin, c->scratch);
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
@@ -6507,7 +6510,7 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
     return p11_leave(&c);
 }
 
-// ---- Operations (5.8 to 5.18): the three frames that they share ----
+// ---- Operations: the frames that they share ----
 
 static CK_RV p11_op_init(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
@@ -6734,7 +6737,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJE
     return p11_leave(&c);
 }
 
-// ---- Random numbers (5.19) ----
+// ---- Random numbers ----
 
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
@@ -6760,7 +6763,7 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG r
     return p11_leave(&c);
 }
 
-// ---- Parallel functions (5.20): legacy, and always this ----
+// ---- Parallel functions: legacy, and always this ----
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {

@@ -1,4 +1,4 @@
-// apdu.c: >>apdu. The four cases of ISO 7816-3:2006, 12.1.
+// apdu.c: >>apdu. The four cases of ISO 7816-3.
 // SPDX-License-Identifier: 0BSD
 
 static struct buf apdu_encoded(const struct apdu *a, bool extended, bool t0)

@@ -59,5 +59,12 @@ for f in examples/*.c; do
         fi
     done < "$dir/$name.tests"
 done
+# The program in README.md, as it stands there.
+name=README
+sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' > "$dir/readme.c"
+# shellcheck disable=SC2086
+if [ -s "$dir/readme.c" ] && $CC $flags -I. -c "$dir/readme.c" -o "$dir/readme.o"; then pass
+else fail "its program does not build"; fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
