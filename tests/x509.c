@@ -121,7 +121,7 @@ TEST(x509_agrees_with_mbedtls)
         }
         mbedtls_x509_crt_free(&crt);
     }
-    CHECK_EQ(compared, COUNT(x509_samples) + 1 - 2);    // mbedTLS: neither Ed25519 nor X25519
+    CHECK(compared >= COUNT(x509_samples) + 1 - 2);     // mbedTLS 2.28: neither Ed25519 nor X25519
 }
 
 TEST(x509_reads_one_with_everything)
