@@ -1880,16 +1880,20 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
 #define READER_CONTROL(code)   SCARD_CTL_CODE(code)
 #define READER_COUNTS          1
 #define READER_PNP             1
+#define READER_STATUS_WAITS    0
 #elif defined(__APPLE__)
 #define READER_CONTROL(code)   (0x42000000 + (code))
 #define READER_COUNTS          0        // dwEventState has no count there
 #define READER_PNP             0
+#define READER_STATUS_WAITS    0
 #else
 #define READER_CONTROL(code)   (0x42000000 + (code))
 #define READER_COUNTS          1
 #define READER_PNP             1
+#define READER_STATUS_WAITS    1
 #endif
 
+#define READER_ATTR_ATR        0x00090303               // SCARD_ATTR_ATR_STRING
 #define READER_FEATURE_REQUEST READER_CONTROL(3400)     // PC/SC part 10, 2.2
 #define READER_TLV_PROPERTIES  0x12
 #define READER_MAX_APDU        0x0a                     // property dwMaxAPDUDataSize
@@ -2115,19 +2119,33 @@ static int scard11_reader_connect(void **conn, const char *name, int exclusive,
     return SCARD11_READER_OK;
 }
 
+// A look at the connection's reader, which says nothing of the connection itself.
+static int reader_look(struct reader_pcsc *c, uint32_t *flags)
+{
+    struct scard11_reader_state look = { c->name, 0, 0 };
+    int code = scard11_reader_wait((void *)(uintptr_t)c->context, &look, 1, 0);
+    *flags = look.state;
+    return code == SCARD11_READER_OK ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
+}
+
 static int scard11_reader_status(void *conn, uint32_t *flags)
 {
     struct reader_pcsc *c = conn;
     DWORD state = 0, protocol = 0, name_len = 0, atr_len = 0;
+#if READER_STATUS_WAITS
+    // pcsc-lite's SCardStatus waits for the end of another program's transaction. SCardGetAttrib
+    // does not: that it is refused for this reason says that the connection is well.
+    u8 atr[36];
+    DWORD n = sizeof atr;
+    LONG busy = SCardGetAttrib(c->handle, READER_ATTR_ATR, atr, &n);
+    if ((u32)busy == (u32)SCARD_E_SHARING_VIOLATION) return reader_look(c, flags);
+#endif
     LONG rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, NULL, &atr_len);
     *flags = 0;
     if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
 #if defined(_WIN32)
     // SCardStatus has an enumeration and no count there: the count comes from a look.
-    struct scard11_reader_state look = { c->name, 0, 0 };
-    int code = scard11_reader_wait((void *)(uintptr_t)c->context, &look, 1, 0);
-    *flags = look.state;
-    return code == SCARD11_READER_OK ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
+    return reader_look(c, flags);
 #else
     if (READER_COUNTS) *flags = SCARD11_READER_COUNTED | (u32)(state & 0xffff0000u);
     if (state & SCARD_PRESENT) *flags |= SCARD11_READER_PRESENT;

@@ -66,6 +66,7 @@ inside_first() {
         --id 01 -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig"
     try 'valgrind finds nothing' valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
         "$OUT/examples/sign" 123456
+    try 'a transaction of another program holds up no answer from memory' "$lab/held"
     try 'examples/list' sh -c "$OUT/examples/list | grep -q 'Key Management, ID 03'"
     # Events: a removal, an insertion and a swap while a program waits.
     "$OUT/examples/wait" 4 > "$dir/waited" 2>&1 &

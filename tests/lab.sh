@@ -10,7 +10,9 @@ build_lab() {
     # shellcheck disable=SC2086
     $CC $warn -O1 -g tests/lab.c -o "$lab/lab" &&
         $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/vpcd.c tests/sim_piv.c \
-            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/vpcd" || exit 1
+            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/vpcd" &&
+        $CC $warn -O1 -g -I/usr/include/PCSC tests/held.c scard11.c -lpcsclite -lmbedcrypto -lz \
+            -lpthread -o "$lab/held" || exit 1
 }
 
 passed=0 failed=0
