@@ -4443,6 +4443,8 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, stru
 #define ATTR_KEY3 (ATTR_KEYS | ATTR_SEC)
 #define ATTR_ALL  31u
 
+#define ATTR_ROOM 1024              // scratch for an attribute that is made when it is asked for
+
 enum attr_kind {
     ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_ZERO,
     ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
@@ -4718,6 +4720,7 @@ static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratc
                    bytes *value)
 {
     u32 class = attr_class_bit(o->class);
+    if ((size_t)(scratch->end - scratch->at) < o->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
     if (o->owner) {
         bool hidden = class == ATTR_SEC && type == CKA_VALUE &&
                       (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
@@ -5633,9 +5636,12 @@ static st op_check_derived(const struct session *se, const CK_ATTRIBUTE *t, CK_U
     if (attr_number(t, n, CKA_TOKEN, CK_FALSE)) return ST_TOKEN_RO;
     if (attr_number(t, n, CKA_PRIVATE, CK_FALSE) && !se->token->login) return ST_NOT_LOGGED_IN;
     if (attr_find(t, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
-    for (CK_ULONG i = 0; i < n; i++)
-        if (t[i].ulValueLen > OP_DATA_MAX) return ST_ATTR_VALUE;
-    return ST_OK;
+    size_t all = 0;
+    for (CK_ULONG i = 0; i < n; i++) {
+        if (t[i].ulValueLen > OP_DATA_MAX || all > OP_DATA_MAX) return ST_ATTR_VALUE;
+        all += t[i].ulValueLen + sizeof(struct attr_head);
+    }
+    return all > OP_DATA_MAX ? ST_ATTR_VALUE : ST_OK;
 }
 
 // The peer's point: raw, or in a DER OCTET STRING.
