@@ -57,7 +57,11 @@
  *                 >>link      one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
+ *                 >>p15       PKCS#15 directories, for the drivers of such cards
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
+ *                 >>isoapplet driver: IsoApplet
+ *                 >>myeid     driver: MyEID and OsEID
+ *                 >>generic   driver: standard cards with a PKCS#15 directory
  *                 >>probe     which driver takes a card
  *   6 PKCS#11     >>slot      which card is in which reader; events
  *                 >>mech      mechanisms
@@ -85,6 +89,9 @@
 #if SCARD11_ZLIB
 #include <zlib.h>
 #endif
+
+// Is a driver of a PKCS#15 card compiled in?
+#define SCARD11_P15 (SCARD11_ISOAPPLET || SCARD11_MYEID || SCARD11_GENERIC)
 
 #if SCARD11_READERS_MAX < 1 || SCARD11_READERS_MAX > 64
 #error "SCARD11_READERS_MAX must be 1 to 64: a session handle has 12 bits for reader and session"
@@ -167,6 +174,13 @@ static bool bytes_equal(bytes a, bytes b)
 static bool bytes_begin(bytes s, bytes head)
 {
     return s.n >= head.n && bytes_equal(bytes_head(s, head.n), head);
+}
+
+static bool bytes_contain(bytes s, const char *text)
+{
+    for (; s.n; s = bytes_from(s, 1))
+        if (bytes_begin(s, bytes_text(text))) return true;
+    return false;
 }
 
 // A big-endian number without its leading zeros.
@@ -2208,10 +2222,14 @@ static st reader_st(int code)
 
 #define CLA_CHAIN        0x10
 #define INS_VERIFY       0x20
+#define INS_MSE          0x22
 #define INS_CHANGE       0x24
+#define INS_PSO          0x2a
 #define INS_UNBLOCK      0x2c
+#define INS_GET_CHALLENGE 0x84
 #define INS_GENERAL_AUTH 0x87
 #define INS_SELECT       0xa4
+#define INS_READ_BINARY  0xb0
 #define INS_GET_RESPONSE 0xc0
 #define INS_GET_DATA     0xcb
 
@@ -2498,9 +2516,10 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
  * ISO 7816-4 commands, one function each.
  *
  * Owns    the meaning of each command's status words
- * Uses    >>apdu >>link
+ * Uses    >>tlv >>apdu >>link
  * Names   iso_
- * Specs   ISO 7816-4 (SELECT, VERIFY and its kin, GET DATA)
+ * Specs   ISO 7816-4 (SELECT, READ BINARY, VERIFY and its kin, GET DATA, FCP), ISO 7816-8 (MSE,
+ *         PERFORM SECURITY OPERATION)
  * Tests   tests/iso.c
  * ==============================================================================================*/
 
@@ -2565,6 +2584,81 @@ static st iso_get_data(struct link *l, u16 file, bytes tag_list, struct buf *out
     return s;
 }
 
+// ---- Files ----
+
+// SELECT of a file. p1 says what path is: 00 a file identifier, 02 that of an EF under the current
+// DF, 08 a path from the MF, 09 a path from the current DF. fcp NULL: its answer is not wanted.
+static st iso_select_file(struct link *l, u8 p1, bytes path, struct buf *fcp)
+{
+    u8 none[256];
+    struct buf unread = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .data = path };
+    if (fcp) cmd.le = APDU_LE_SHORT;
+    else     cmd.p2 = 0x0c;
+    st s = link_exchange(l, &cmd, fcp ? fcp : &unread);
+    bool none_such = s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986;
+    return none_such ? ST_NOT_FOUND : s;
+}
+
+// The size of the file that an FCP or FCI tells of (80 bytes of content, or 81 with structure); 0:
+// it does not say.
+static u32 iso_file_size(bytes fcp)
+{
+    struct tlv t;
+    bytes size = BYTES_NONE;
+    if (tlv_next(&fcp, &t) || (t.tag != 0x6f && t.tag != 0x62)) return 0;
+    if (!tlv_find(t.value, 0x80, &size)) tlv_find(t.value, 0x81, &size);
+    return size.n >= 1 && size.n <= 4 ? (u32)bytes_number(size) : 0;
+}
+
+// READ BINARY from an offset on, as much as one answer holds (at most le bytes). ST_NOT_FOUND: the
+// file ends before.
+static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
+                        .le = le };
+    if (offset > 0x7fff) return ST_NOT_FOUND;
+    st s = link_exchange(l, &cmd, out);
+    if (s == 0x6282) return ST_OK;                              // the end was reached: all is here
+    if (s == 0x6b00 || s == 0x6a86 || s == 0x6a82) return ST_NOT_FOUND;
+    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    return s;
+}
+
+// ---- Security environment ----
+
+// MANAGE SECURITY ENVIRONMENT, SET: p1 41 or 81 or F1, p2 the control reference template.
+static st iso_mse_set(struct link *l, u8 p1, u8 p2, bytes content)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_MSE, .p1 = p1, .p2 = p2, .data = content };
+    return link_exchange(l, &cmd, &rsp);
+}
+
+// PERFORM SECURITY OPERATION, compute digital signature.
+static st iso_sign(struct link *l, bytes in, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_PSO, .p1 = 0x9e, .p2 = 0x9a, .data = in, .le = le };
+    return link_exchange(l, &cmd, out);
+}
+
+// PERFORM SECURITY OPERATION, decipher. in begins with the padding indicator, where the card wants
+// one.
+static st iso_decipher(struct link *l, bytes in, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_PSO, .p1 = 0x80, .p2 = 0x86, .data = in, .le = le,
+                        .secret_out = true };
+    return link_exchange(l, &cmd, out);
+}
+
+// GET CHALLENGE: random bytes of the card.
+static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_GET_CHALLENGE, .le = n };
+    return link_exchange(l, &cmd, out);
+}
+
 /* ================================================================================================
  * MARK: - >>card
  * The card model, and what a driver is.
@@ -2586,10 +2680,18 @@ struct token;
 struct object;
 struct session;                         // of >>session; the table of them is in the card's arena
 
+// How a PIN's characters are sent: as they are; or digits, two to a byte, one to a byte behind an
+// F, or as ISO 9564-1 format 2 has them. The numbers are those of PinType in ISO/IEC 7816-15.
+enum card_pin_coding { CARD_PIN_BCD, CARD_PIN_ASCII, CARD_PIN_UTF8, CARD_PIN_HALF_NIBBLE,
+                       CARD_PIN_ISO9564 };
+
+#define CARD_PIN_MAX 64                 // bytes of an encoded PIN
+
 // A PIN of the card. tries: left, as far as known.
 struct pin {
     u8   reference;
-    u8   min, max;          // lengths that the card takes, in bytes
+    u8   coding;            // enum card_pin_coding
+    u8   min, max;          // lengths that the card takes, in characters
     u8   padded;            // to how many bytes; 0: not
     u8   pad;               // with what
     int  tries;             // left; -1: the card did not say
@@ -2655,16 +2757,20 @@ struct object {
     u32   ref;                      // the driver's: key reference, data object
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
+    bytes subject;                  // of a key, DER; empty: its certificate's
+    enum alg_type type;             // of a key that has not been read yet
     const struct alg_key *key;      // of a key; shared between its private and its public half
+    const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
     bytes value;                    // certificate, data
     const struct x509 *x509;        // of a certificate, or of the key's certificate
     struct chain attributes;        // of a session object: type, length, value, one after the other
+    void *state;                    // the driver's
 };
 
 // One application on the card with its user PIN: what PKCS#11 calls a token.
 struct token {
     const struct driver *driver;
-    void *state;                    // the driver's
+    void *state;                    // the driver's; one for all PINs of an application
     u32   index;                    // of the slot in its reader
     bool  opened;                   // driver->open was asked
     struct pin pin;
@@ -2672,6 +2778,7 @@ struct token {
     u64   login_epoch;              // changes with each login and logout
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
+    bool  only_pkcs1;               // the card pads and unpads itself: PKCS#1 v1.5, nothing else
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -2694,6 +2801,12 @@ struct card {
     struct object *objects[CARD_OBJECT_PAGES];
     u32  object_count;              // entries ever used
 };
+
+// Are two tokens two PINs of one application? Then they share what its driver knows of it.
+static bool card_same_application(const struct token *a, const struct token *b)
+{
+    return a == b || (a->state && a->state == b->state);
+}
 
 static struct object *card_object_at(const struct card *c, u32 i)
 {
@@ -2776,11 +2889,47 @@ static void card_renew_private(struct card *c, const struct token *t)
     }
 }
 
-// Pads a PIN as the card wants it.
+// Encodes and pads a PIN as the card wants it. Characters that its coding has not set full.
 static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
 {
-    buf_put(out, secret);
-    if (secret.n < p->padded) buf_fill(out, p->pad, p->padded - secret.n);
+    size_t start = out->n;
+    if (p->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
+    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) {
+        buf_put(out, secret);
+    } else {
+        for (size_t i = 0; i < secret.n; i++)
+            if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
+        for (size_t i = 0; i < secret.n && !out->full; i++) {
+            unsigned digit = secret.p[i] & 15u;
+            if (p->coding == CARD_PIN_HALF_NIBBLE) buf_put8(out, 0xf0 | digit);
+            else if (i % 2) out->p[out->n - 1] = (u8)((out->p[out->n - 1] & 0xf0) | digit);
+            else buf_put8(out, digit << 4 | 0x0f);
+        }
+    }
+    size_t n = out->n - start;
+    if (n < p->padded) buf_fill(out, p->pad, p->padded - n);
+}
+
+// May an answer mean that another application got the command?
+static bool card_may_be_lost(st s)
+{
+    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
+           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
+           s == 0x6986 || s == ST_PROTOCOL;
+}
+
+// Copies what a key's views point to into the arena.
+static st card_keep_key(struct card *c, struct alg_key *k, struct scratch scratch)
+{
+    struct buf spki = scratch_buf(&scratch, 1024);
+    if (!k->spki.n) {
+        alg_encode_spki(k, &spki);
+        if (spki.full) return ST_PROTOCOL;
+        k->spki = buf_bytes(&spki);
+    }
+    bytes kept = arena_copy(&c->arena, k->spki);
+    if (!kept.p) return ST_CARD_MEMORY;
+    return alg_parse_spki(kept, k);
 }
 
 // Does a signature that the card gave on trust verify? Where the host cannot tell: yes.
@@ -2815,6 +2964,1187 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 }
 
 /* ================================================================================================
+ * MARK: - >>p15
+ * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
+ *
+ * Owns    struct p15: what is known of an application's directory; which file says what; the public
+ *         half of keys, wherever it is found; the security environment that was set last
+ * Uses    >>tlv >>x509 >>alg >>link >>iso >>card
+ * Names   p15_
+ * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, CDF, DODF, TokenInfo)
+ * Tests   tests/p15.c
+ *
+ * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
+ * files point into copies in the card's arena.
+ * ==============================================================================================*/
+
+#if SCARD11_P15
+
+#define P15_FILES_MAX   32          // directory files that an ODF may name
+#define P15_ENTRIES_MAX 256         // entries that are taken from all of them
+#define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
+#define P15_PATH_MAX    16          // bytes: eight file identifiers
+
+// A directory file's kind is the number of its tag in the ODF.
+enum p15_kind { P15_PRKDF, P15_PUKDF, P15_PUKDF_TRUSTED, P15_SKDF, P15_CDF, P15_CDF_TRUSTED,
+                P15_CDF_USEFUL, P15_DODF, P15_AODF, P15_KINDS };
+
+enum p15_quirk {
+    P15_FULL_PATH = 1,      // SELECT by path wants the 3F00 of the MF in front
+    P15_NO_FCP    = 2,      // SELECT of a file answers nothing, and must not be asked to
+    P15_FLAT      = 4,      // PINs and keys are the application's, whatever DF is the current one
+};
+
+// Bits of CommonObjectFlags, KeyUsageFlags and PinFlags, the first is bit 0.
+#define P15_PRIVATE        (1u << 0)
+#define P15_USE_DECRYPT    (1u << 1 | 1u << 5)              // decrypt, unwrap
+#define P15_USE_SIGN       (1u << 2 | 1u << 3 | 1u << 9)    // sign, signRecover, nonRepudiation
+#define P15_USE_DERIVE     (1u << 8)
+#define P15_PIN_LOCAL      (1u << 1)
+#define P15_PIN_PADDED     (1u << 5)
+#define P15_PIN_UNBLOCKING (1u << 6)
+#define P15_PIN_SO         (1u << 7)
+
+struct p15_path {
+    bytes aid;                      // of another application that it is in
+    bytes file;                     // file identifiers, from the MF (3F00 ...) or our DF on
+    u32   offset, length;           // a part of the file; length 0: all from offset on
+};
+
+// Where something is: in a file, or right there in the directory.
+struct p15_value {
+    struct p15_path path;
+    bytes direct;
+};
+
+struct p15_file {
+    struct p15_file *next;
+    enum p15_kind kind;
+    bool read;
+    struct p15_value value;
+};
+
+struct p15_pin {
+    struct p15_pin *next;
+    bytes auth_id, label;
+    u32   flags;
+    struct pin pin;
+};
+
+// A key pair: what PrKDF and PuKDF say under one iD.
+struct p15_key {
+    struct p15_key *next;
+    bytes id;
+    enum alg_type type;
+    u32   bits;                     // of an RSA key; 0: not said
+    u32   usage;                    // KeyUsageFlags
+    const struct alg_curve *curve;  // of its domain parameters; NULL: not said
+    struct alg_key *key;            // once it was read
+    struct p15_value public_value;
+    bytes file;                     // path of the private key
+    bytes algorithms;               // algReference: INTEGERs
+    bytes label, subject;
+    u8    reference;
+    bool  referenced;               // keyReference was said
+    bool  looked;                   // for the public key, wherever it could be
+    struct object *private_object, *public_object;
+};
+
+struct p15_certificate {
+    struct p15_certificate *next;
+    bytes id;
+    struct p15_value value;
+    struct object *object;
+};
+
+struct p15 {
+    bytes aid;                      // that selects the application; empty: its DF's path does
+    bytes base;                     // path of its DF; empty: not known, file paths are relative
+    bytes odf, info;                // paths
+    u32   quirks;                   // enum p15_quirk
+    bool  elsewhere;                // the current DF may be another one than the application's
+    bool  odf_read, info_read;
+    struct p15_file *files;
+    struct p15_pin *pins;
+    struct p15_key *keys;
+    struct p15_certificate *certificates;
+    bytes algorithms;               // supportedAlgorithms of TokenInfo
+    u32   entries, file_count;
+    bytes pin_ids[SCARD11_READER_SLOTS];    // authId of each token's PIN
+    u8    mse[40];                  // the security environment that was set last: P2, template
+    size_t mse_len;
+};
+
+static const u8 p15_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15_odf[] = { 0x50, 0x31 },
+                p15_info[] = { 0x50, 0x32 };
+
+// An application with its directory where the standard has it.
+static void p15_init(struct p15 *p, bytes aid, u32 quirks)
+{
+    *p = (struct p15){ .aid = aid, .quirks = quirks };
+    p->base = bytes_of(p15_base, sizeof p15_base);
+    p->odf = bytes_of(p15_odf, sizeof p15_odf);
+    p->info = bytes_of(p15_info, sizeof p15_info);
+}
+
+// ---- Selecting, and being sure of it ----
+
+static st p15_select(struct card *c, struct token *t)
+{
+    struct p15 *p = t->state;
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    c->sure = false;
+    p->mse_len = 0;
+    st s = ST_NOT_FOUND;
+    bytes path = p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
+    if (p->aid.n) s = iso_select_aid(&c->link, p->aid, &fci);
+    else if (p->base.n == 2) s = iso_select_file(&c->link, 0x00, p->base, NULL);
+    else if (p->base.n > 2) s = iso_select_file(&c->link, 0x08, path, NULL);
+    if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
+    if (s) return s;
+    c->sure = true;
+    c->current = t;
+    p->elsewhere = false;
+    return ST_OK;
+}
+
+// SELECT of the file of a path. A path from the application on is one from the MF on where the
+// application's DF is known; else it needs that DF to be the current one.
+static st p15_select_path(struct card *c, struct token *t, const struct p15_path *path,
+                          struct buf *fcp)
+{
+    struct p15 *p = t->state;
+    u8 room[2 * P15_PATH_MAX + 2];
+    struct buf full = buf_on(room, sizeof room);
+    bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
+    if (p->quirks & P15_NO_FCP) fcp = NULL;
+    if (path->aid.n) {
+        struct buf fci = buf_on(room, sizeof room);
+        p->elsewhere = true;
+        TRY(iso_select_aid(&c->link, path->aid, &fci));
+        return path->file.n ? iso_select_file(&c->link, 0x09, path->file, fcp) : ST_OK;
+    }
+    if (!absolute && !p->base.n) {
+        if (!c->sure || p->elsewhere) TRY(p15_select(c, t));
+        p->elsewhere = path->file.n > 2;
+        return iso_select_file(&c->link, path->file.n == 2 ? 0x00 : 0x09, path->file, fcp);
+    }
+    if (!absolute) buf_put(&full, p->base);
+    buf_put(&full, path->file);
+    if (full.full || full.n < 2) return ST_PROTOCOL;
+    bytes whole = buf_bytes(&full);
+    p->elsewhere = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
+    if (whole.n == 2) return iso_select_file(&c->link, 0x00, whole, fcp);
+    return iso_select_file(&c->link, 0x08, p->quirks & P15_FULL_PATH ? whole : bytes_from(whole, 2),
+                           fcp);
+}
+
+// After this our application is selected for certain in this transaction. With a login, SELECT
+// would end it on most cards: the ODF, which was there before, is looked for first.
+static st p15_be_sure(struct card *c, struct token *t)
+{
+    struct p15 *p = t->state;
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    struct p15_path odf = { .file = p->odf };
+    if (c->sure) return ST_OK;
+    if (t->login && p->odf_read && p->base.n) {
+        st s = p15_select_path(c, t, &odf, &fcp);
+        if (link_is_broken(s)) return s;
+        c->sure = !s;
+        p->mse_len = 0;
+        if (!s) return ST_OK;
+    }
+    return p15_select(c, t);
+}
+
+// The application's own DF is the current one after this: where PINs and keys are found by it.
+static st p15_go_home(struct card *c, struct token *t)
+{
+    struct p15 *p = t->state;
+    TRY(p15_be_sure(c, t));
+    return p->elsewhere && !(p->quirks & P15_FLAT) ? p15_select(c, t) : ST_OK;
+}
+
+// ---- Reading files ----
+
+enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
+
+// A byte that pads a directory file, or the tag of a record that was deleted.
+static bool p15_is_padding(u8 b)
+{
+    return b == 0x00 || b == 0xff;
+}
+
+// Takes the next record of a directory file off rest. Padding is passed over, and so are deleted
+// records, whose tag was made 00 and whose length stayed.
+static st p15_next(bytes *rest, struct tlv *out)
+{
+    while (rest->n && p15_is_padding(*rest->p)) {
+        bytes after = *rest;
+        struct tlv deleted;
+        bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
+                      !tlv_next(&after, &deleted) &&
+                      (!after.n || p15_is_padding(*after.p) || *after.p == 0x30 ||
+                       (*after.p & 0xf0) == 0xa0);
+        *rest = record ? after : bytes_from(*rest, 1);
+    }
+    return tlv_next(rest, out);
+}
+
+// Is all there of what a file holds, or only padding to come?
+static bool p15_enough(bytes got, enum p15_shape shape)
+{
+    struct tlv t;
+    if (shape == P15_ANY) return false;
+    if (shape == P15_OBJECT) return !tlv_next(&got, &t);
+    while (got.n && !p15_is_padding(*got.p))
+        if (tlv_next(&got, &t)) return false;
+    if (got.n < 8) return false;
+    for (size_t i = 0; i < got.n; i++)
+        if (!p15_is_padding(got.p[i])) return false;
+    return true;
+}
+
+// How much to ask for next: what the object's own length or the file's size leaves, or all. All,
+// too, as long as it is not known whether the reader bears extended length: at the first file that
+// is read nothing has been handed out yet that its failure would cost.
+static u32 p15_want(const struct link *l, bytes got, enum p15_shape shape, u32 size)
+{
+    if (l->extended && !l->extended_proven) return APDU_LE_ALL;
+    if (size) return size - (u32)got.n;
+    if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
+        u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
+        if (whole > got.n) return whole - (u32)got.n;
+    }
+    return APDU_LE_ALL;
+}
+
+// The content of the selected file, from an offset on; size is that of the part, 0: not known.
+static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
+                            struct buf *out)
+{
+    size_t start = out->n;
+    for (;;) {
+        bytes got = bytes_from(buf_bytes(out), start);
+        if (!out->n || out->n == start) got = BYTES_NONE;
+        u32 want = p15_want(&c->link, got, shape, size);
+        st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
+        if (s == ST_NOT_FOUND && got.n) return ST_OK;
+        if (s) return s;
+        size_t n = out->n - start;
+        if (n == got.n || (size && n >= size)) return ST_OK;
+        if (p15_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
+        if (n > P15_FILE_MAX) return ST_PROTOCOL;
+    }
+}
+
+static st p15_read_once(struct card *c, struct token *t, const struct p15_path *path,
+                        enum p15_shape shape, struct buf *out)
+{
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    TRY(p15_select_path(c, t, path, &fcp));
+    u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
+    if (size > P15_FILE_MAX) size = P15_FILE_MAX;
+    if (size && path->offset >= size) return ST_NOT_FOUND;
+    if (size && (!part || part > size - path->offset)) part = size - path->offset;
+    return p15_read_selected(c, path->offset, part, shape, out);
+}
+
+// Does content look like what it should be? Then it was our application that answered.
+static bool p15_plausible(bytes content, enum p15_shape shape)
+{
+    struct tlv t;
+    if (shape == P15_ANY) return false;
+    if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
+    while (content.n && p15_is_padding(*content.p)) content = bytes_from(content, 1);
+    return !content.n || *content.p == 0x30 || (*content.p & 0xf0) == 0xa0;
+}
+
+static bool p15_is_value(const struct p15_value *v)
+{
+    return v->direct.n || v->path.file.n || v->path.aid.n;
+}
+
+// What a path names, in scratch. Read on trust first, where another program may have selected its
+// own application: what answers in the right shape at the right path is ours.
+static st p15_read_value(struct card *c, struct token *t, const struct p15_value *value,
+                         enum p15_shape shape, struct scratch *scratch, bytes *out)
+{
+    *out = value->direct;
+    if (value->direct.n) return ST_OK;
+    if (!p15_is_value(value)) return ST_NOT_FOUND;
+    if (shape == P15_ANY) TRY(p15_be_sure(c, t));
+    for (;;) {
+        struct scratch again = *scratch;
+        struct buf content = scratch_rest(&again);
+        st s = p15_read_once(c, t, &value->path, shape, &content);
+        bool good = !s && (shape == P15_ANY || p15_plausible(buf_bytes(&content), shape));
+        if (good) {
+            *out = scratch_keep(&again, &content);
+            *scratch = again;
+            c->sure = true;
+            return ST_OK;
+        }
+        if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+        if (c->sure) return s ? s : ST_NOT_FOUND;
+        TRY(p15_be_sure(c, t));
+    }
+}
+
+// ---- Parsing ----
+
+// A BIT STRING as a mask: its first bit is bit 0.
+static u32 p15_bits(bytes string)
+{
+    u32 mask = 0;
+    for (u32 i = 0; i < 32 && i / 8 + 1 < string.n; i++)
+        if (string.p[1 + i / 8] & 0x80 >> i % 8) mask |= 1u << i;
+    return mask;
+}
+
+// An INTEGER that should be small and positive. Some cards wrote a reference above 127 without its
+// leading zero byte, so that it reads as negative: 256 is added.
+static u32 p15_number(bytes integer)
+{
+    return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
+}
+
+// Path ::= SEQUENCE { efidOrPath OCTET STRING or [1] { AID, path }, index INTEGER, [0] length }
+static st p15_parse_path(bytes sequence, struct p15_path *out)
+{
+    struct p15_path path = { .offset = 0 };
+    struct tlv t;
+    while (!tlv_next(&sequence, &t)) {
+        if (t.tag == 0x04 && !path.file.n) path.file = t.value;
+        if (t.tag == 0xa1) {
+            tlv_find(t.value, 0x4f, &path.aid);
+            tlv_find(t.value, 0x04, &path.file);
+        }
+        if (t.tag == 0x02) path.offset = p15_number(t.value);
+        if (t.tag == 0x80) path.length = p15_number(t.value);
+    }
+    if (path.file.n % 2 || path.file.n > P15_PATH_MAX || path.aid.n > 16) return ST_PROTOCOL;
+    if (path.offset > P15_FILE_MAX || path.length > P15_FILE_MAX) return ST_PROTOCOL;
+    *out = path;
+    return path.file.n || path.aid.n ? ST_OK : ST_NOT_FOUND;
+}
+
+// ObjectValue: a Path, or [0] the value itself; where it is protected it is as if not there.
+static st p15_parse_value(const struct tlv *t, struct p15_value *out)
+{
+    *out = (struct p15_value){ .direct = BYTES_NONE };
+    if (t->tag == 0xa0) out->direct = t->value;
+    return t->tag == 0x30 ? p15_parse_path(t->value, &out->path)
+         : t->tag == 0xa0 && t->value.n ? ST_OK : ST_NOT_FOUND;
+}
+
+// An entry of a directory file: its four parts, of which the last two may be missing.
+struct p15_entry {
+    u32   tag;                      // says of what type the object is
+    bytes label, auth_id;
+    u32   flags, consent;
+    bytes class, sub, type;
+};
+
+// The content of [0] or [1]: a SEQUENCE in it, or, as some cards have it, its content right there.
+static bytes p15_inside(bytes content)
+{
+    struct tlv t;
+    bytes rest = content;
+    bool explicit_tag = !tlv_next(&rest, &t) && t.tag == 0x30 && t.value.n && *t.value.p != 0x04 &&
+                        !rest.n;
+    return explicit_tag ? t.value : content;
+}
+
+static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
+{
+    struct p15_entry e = { .tag = whole->tag };
+    struct tlv common, class, t;
+    bytes rest = whole->value;
+    TRY(tlv_take(&rest, 0x30, &common));
+    TRY(tlv_take(&rest, 0x30, &class));
+    e.class = class.value;
+    while (!tlv_next(&common.value, &t)) {
+        if (t.tag == 0x0c) e.label = t.value;
+        if (t.tag == 0x03) e.flags = p15_bits(t.value);
+        if (t.tag == 0x04) e.auth_id = t.value;
+        if (t.tag == 0x02) e.consent = p15_number(t.value);
+    }
+    while (!tlv_next(&rest, &t)) {
+        if (t.tag == 0xa0) e.sub = p15_inside(t.value);
+        if (t.tag == 0xa1) e.type = p15_inside(t.value);
+    }
+    if (e.label.n > 255) e.label = bytes_head(e.label, 255);
+    *out = e;
+    return ST_OK;
+}
+
+// ---- The directory ----
+
+static struct p15_file *p15_add_file(struct card *c, struct p15 *p, u32 tag)
+{
+    if (p->file_count >= P15_FILES_MAX || tag < 0xa0 || tag >= 0xa0 + P15_KINDS) return NULL;
+    struct p15_file *f = ARENA_NEW(&c->arena, struct p15_file, 1), **at = &p->files;
+    if (!f) return NULL;
+    while (*at) at = &(*at)->next;
+    *at = f;
+    f->kind = (enum p15_kind)(tag - 0xa0);
+    p->file_count++;
+    return f;
+}
+
+// EF.ODF: which directory files there are.
+static st p15_read_odf(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct p15_value odf = { .path = { .file = p->odf } };
+    bytes content;
+    struct tlv entry;
+    if (p->odf_read) return ST_OK;
+    TRY(p15_read_value(c, t, &odf, P15_RECORDS, &scratch, &content));
+    bytes rest = arena_copy(&c->arena, content);
+    if (content.n && !rest.p) return ST_CARD_MEMORY;
+    p->odf_read = true;
+    while (!p15_next(&rest, &entry)) {
+        struct p15_value value;
+        struct tlv choice;
+        bytes in = entry.value;
+        if (tlv_next(&in, &choice) || p15_parse_value(&choice, &value)) continue;
+        struct p15_file *f = p15_add_file(c, p, entry.tag);
+        if (f) f->value = value;
+    }
+    return ST_OK;
+}
+
+// The text that a directory has, without control characters that would spoil a label.
+static void p15_put_text(struct buf *b, bytes text)
+{
+    for (size_t i = 0; i < text.n; i++) buf_put8(b, text.p[i] < 0x20 ? ' ' : text.p[i]);
+}
+
+// Copies as much of a text as fits, and never cuts inside a character.
+static void p15_name(char *field, size_t size, bytes text)
+{
+    struct buf b = buf_on(field, size);
+    size_t n = text.n < size ? text.n : size;
+    while (n && n < text.n && (text.p[n] & 0xc0) == 0x80) n--;
+    memset(field, 0, size);
+    p15_put_text(&b, bytes_head(text, n));
+}
+
+// EF.TokenInfo: serial number, maker, label, algorithms.
+static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct p15_value info = { .path = { .file = p->info } };
+    bytes content, label = BYTES_NONE, serial = BYTES_NONE, maker = BYTES_NONE;
+    struct tlv part;
+    if (p->info_read) return ST_OK;
+    st s = p15_read_value(c, t, &info, P15_OBJECT, &scratch, &content);
+    if (link_is_broken(s)) return s;
+    p->info_read = true;
+    if (s || tlv_open(content, 0x30, &content)) return ST_OK;
+    while (!tlv_next(&content, &part)) {
+        if (part.tag == 0x04) serial = part.value;
+        if (part.tag == 0x0c) maker = part.value;
+        if (part.tag == 0x80) label = part.value;
+        if (part.tag == 0xa2) p->algorithms = arena_copy(&c->arena, part.value);
+        if (part.tag == 0xa2 && part.value.n && !p->algorithms.p) return ST_CARD_MEMORY;
+    }
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
+        struct token *each = &c->tokens[i];
+        if (each->state != p) continue;
+        struct buf number = buf_on(each->serial, sizeof each->serial - 1);
+        memset(each->serial, 0, sizeof each->serial);
+        buf_put_hex(&number, serial.n > 8 ? bytes_from(serial, serial.n - 8) : serial);
+        if (maker.n) p15_name(each->maker, sizeof each->maker - 1, maker);
+        if (label.n) p15_name(each->label, sizeof each->label - 1, label);
+    }
+    return ST_OK;
+}
+
+// Is there room for one more entry?
+static bool p15_count_entry(struct card *c, struct p15 *p)
+{
+    if (p->entries < P15_ENTRIES_MAX) return ++p->entries;
+    os_log("%s: more than %d entries in the directory: the rest is left out", c->link.name,
+           P15_ENTRIES_MAX);
+    return false;
+}
+
+// PinAttributes of AODF, to how the PIN is sent.
+static st p15_parse_pin(bytes type, struct p15_pin *out)
+{
+    struct tlv t;
+    u32 min = 0, stored = 0, max = 0, n = 0, coding = 0;
+    struct pin pin = { .tries = -1, .pad = 0xff };
+    while (!tlv_next(&type, &t)) {
+        if (t.tag == 0x03 && !n) out->flags = p15_bits(t.value);
+        if (t.tag == 0x0a) coding = p15_number(t.value);
+        if (t.tag == 0x80) pin.reference = (u8)p15_number(t.value);
+        if (t.tag == 0x04 && t.value.n) pin.pad = *t.value.p;
+        if (t.tag != 0x02) continue;
+        if (n == 0) min = p15_number(t.value);
+        if (n == 1) stored = p15_number(t.value);
+        if (n == 2) max = p15_number(t.value);
+        n++;
+    }
+    if (!n || coding > CARD_PIN_ISO9564) return ST_PROTOCOL;
+    pin.coding = (u8)coding;
+    if (out->flags & P15_PIN_PADDED || coding == CARD_PIN_ISO9564) {
+        pin.padded = (u8)(stored && stored <= CARD_PIN_MAX ? stored : 8);
+    }
+    u32 room = pin.padded ? pin.padded : CARD_PIN_MAX;
+    if (coding == CARD_PIN_BCD) room *= 2;
+    if (coding == CARD_PIN_ISO9564) room = room * 2 - 4 < 12 ? room * 2 - 4 : 12;
+    if (!max || max > room) max = stored && stored <= room ? stored : room;
+    pin.min = (u8)(min <= max ? min : max);
+    pin.max = (u8)max;
+    out->pin = pin;
+    return ST_OK;
+}
+
+static st p15_add_pin(struct card *c, struct p15 *p, const struct p15_entry *e)
+{
+    struct p15_pin parsed = { .label = e->label }, **at = &p->pins;
+    struct tlv t;
+    bytes class = e->class;
+    if (e->tag != 0x30 || p15_parse_pin(e->type, &parsed)) return ST_OK;    // biometrics, keys
+    if (!tlv_next(&class, &t) && t.tag == 0x04) parsed.auth_id = t.value;
+    struct p15_pin *pin = ARENA_NEW(&c->arena, struct p15_pin, 1);
+    if (!pin) return ST_CARD_MEMORY;
+    *pin = parsed;
+    while (*at) at = &(*at)->next;
+    *at = pin;
+    return ST_OK;
+}
+
+// The key pair of an iD that has no private (or no public) half yet, or a new one.
+static struct p15_key *p15_key_of(struct card *c, struct p15 *p, bytes id, bool private)
+{
+    struct p15_key **at = &p->keys;
+    for (; *at; at = &(*at)->next)
+        if (bytes_equal((*at)->id, id) &&
+            !(private ? (*at)->private_object != NULL : p15_is_value(&(*at)->public_value)))
+            return *at;
+    *at = ARENA_NEW(&c->arena, struct p15_key, 1);
+    if (*at) (*at)->id = id;
+    return *at;
+}
+
+static enum alg_type p15_key_type(u32 tag)
+{
+    return tag == 0x30 ? ALG_RSA : tag == 0xa0 ? ALG_EC : ALG_NONE;
+}
+
+// The token whose PIN an object wants; the first one if none says so.
+static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id)
+{
+    struct p15 *p = t->state;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (c->tokens[i].state == p && auth_id.n && bytes_equal(p->pin_ids[i], auth_id))
+            return &c->tokens[i];
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (c->tokens[i].state == p) return &c->tokens[i];
+    return t;
+}
+
+static u32 p15_use(const struct p15_key *k)
+{
+    u32 use = 0;
+    if (k->usage & P15_USE_SIGN) use |= CARD_SIGN;
+    if (k->usage & P15_USE_DECRYPT && k->type == ALG_RSA) use |= CARD_DECRYPT;
+    if (k->usage & P15_USE_DERIVE && k->type == ALG_EC) use |= CARD_DERIVE;
+    return use;
+}
+
+static struct object *p15_add_object(struct card *c, struct token *t, CK_OBJECT_CLASS class,
+                                     bytes id, bytes label, void *state)
+{
+    struct object *o = card_add(c, t, class, c->epoch);
+    if (!o) return NULL;
+    o->id = id;
+    o->label = label;
+    o->state = state;
+    o->unread = true;
+    return o;
+}
+
+static struct object *p15_add_key_object(struct card *c, struct token *t, CK_OBJECT_CLASS class,
+                                         struct p15_key *k)
+{
+    struct object *o = p15_add_object(c, t, class, k->id, k->label, k);
+    if (!o) return NULL;
+    o->type = k->type;
+    o->key = k->key;
+    o->use = p15_use(k);
+    o->subject = k->subject;
+    o->ref = k->reference;
+    o->unread = !k->looked;
+    t->key_types |= CARD_TYPE(k->type);
+    return o;
+}
+
+// The curve that domain parameters name, if they name one that is known here.
+static const struct alg_curve *p15_curve_in(bytes in)
+{
+    struct tlv t;
+    while (!tlv_next(&in, &t)) {
+        if (t.tag == 0x06) return alg_curve_find(t.whole);
+        if (t.tag == 0x30 || t.tag == 0xa0) {
+            bytes inner = t.value;
+            while (!tlv_next(&inner, &t))
+                if (t.tag == 0x06) return alg_curve_find(t.whole);
+        }
+    }
+    return NULL;
+}
+
+// CommonKeyAttributes: iD, usage, native, accessFlags, keyReference, startDate, [1] algReference.
+static bytes p15_parse_key_class(bytes class, struct p15_key *k)
+{
+    struct tlv t;
+    bytes id = BYTES_NONE;
+    u32 strings = 0;
+    while (!tlv_next(&class, &t)) {
+        if (t.tag == 0x04 && !id.n) id = t.value;
+        if (t.tag == 0x03 && !strings++) k->usage = p15_bits(t.value);
+        if (t.tag == 0x02) k->reference = (u8)p15_number(t.value);
+        if (t.tag == 0x02) k->referenced = true;
+        if (t.tag == 0xa1) k->algorithms = t.value;
+    }
+    return bytes_head(id, 255);
+}
+
+// What the type attributes say of a key's value and size.
+static void p15_parse_key_type(bytes type, struct p15_key *k, struct p15_value *value)
+{
+    struct tlv t;
+    bytes parameters = type;
+    if (tlv_next(&parameters, &t)) return;
+    if (p15_parse_value(&t, value)) *value = (struct p15_value){ .direct = BYTES_NONE };
+    if (k->type == ALG_EC) k->curve = p15_curve_in(parameters);
+    while (!tlv_next(&parameters, &t))
+        if (t.tag == 0x02 && k->type == ALG_RSA) k->bits = p15_number(t.value);
+}
+
+static st p15_add_private(struct card *c, struct token *t, const struct p15_entry *e)
+{
+    struct p15 *p = t->state;
+    struct p15_key said = { .type = p15_key_type(e->tag) };
+    struct p15_value value = { .direct = BYTES_NONE };
+    struct tlv name;
+    bytes sub = e->sub, peek;
+    if (said.type == ALG_NONE) return ST_OK;
+    bytes id = p15_parse_key_class(e->class, &said);
+    p15_parse_key_type(e->type, &said, &value);
+    struct p15_key *k = p15_key_of(c, p, id, true);
+    if (!k) return ST_CARD_MEMORY;
+    k->type = said.type;
+    k->usage = said.usage;
+    k->reference = said.reference;
+    k->referenced = said.referenced;
+    k->algorithms = said.algorithms;
+    k->label = e->label;
+    k->file = value.path.file;
+    if (said.bits) k->bits = said.bits;
+    if (said.curve) k->curve = said.curve;
+    if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
+        k->subject = name.whole;
+    struct token *owner = p15_token_of(c, t, e->auth_id);
+    struct object *o = p15_add_key_object(c, owner, CKO_PRIVATE_KEY, k);
+    if (!o) return ST_CARD_MEMORY;
+    k->private_object = o;
+    // Cards leave authId out of keys that want the PIN all the same: then the flag says it.
+    o->private = e->auth_id.n || e->flags & P15_PRIVATE;
+    o->no_pin = !o->private;
+    o->always_auth = e->consent > 0 && o->private;
+    return ST_OK;
+}
+
+static st p15_add_public(struct card *c, struct token *t, const struct p15_entry *e)
+{
+    struct p15_key said = { .type = p15_key_type(e->tag) };
+    struct p15_value value = { .direct = BYTES_NONE };
+    if (said.type == ALG_NONE) return ST_OK;
+    bytes id = p15_parse_key_class(e->class, &said);
+    p15_parse_key_type(e->type, &said, &value);
+    struct p15_key *k = p15_key_of(c, t->state, id, false);
+    if (!k) return ST_CARD_MEMORY;
+    if (k->type == ALG_NONE) {                  // there is no private half
+        k->type = said.type;
+        if (said.usage & 1u << 6) k->usage |= 1u << 2;      // verify: its other half signs
+        if (said.usage & 1u << 0) k->usage |= 1u << 1;
+        if (said.usage & P15_USE_DERIVE) k->usage |= P15_USE_DERIVE;
+    }
+    if (k->type != said.type) return ST_OK;
+    if (!k->label.n) k->label = e->label;
+    if (!k->bits) k->bits = said.bits;
+    if (!k->curve) k->curve = said.curve;
+    k->public_value = value;
+    return ST_OK;
+}
+
+// The token that a certificate goes with: its key's.
+static struct token *p15_token_of_id(struct card *c, struct token *t, bytes id)
+{
+    const struct p15 *p = t->state;
+    for (const struct p15_key *k = p->keys; k; k = k->next)
+        if (k->private_object && bytes_equal(k->id, id)) return k->private_object->token;
+    return p15_token_of(c, t, BYTES_NONE);
+}
+
+static st p15_add_certificate(struct card *c, struct token *t, const struct p15_entry *e)
+{
+    struct p15 *p = t->state;
+    struct p15_certificate cert = { .id = BYTES_NONE }, **at = &p->certificates;
+    struct tlv part;
+    bytes class = e->class, type = e->type;
+    if (e->tag != 0x30 || tlv_next(&type, &part) || p15_parse_value(&part, &cert.value))
+        return ST_OK;                           // not X.509, or not to be had
+    if (!tlv_next(&class, &part) && part.tag == 0x04) cert.id = bytes_head(part.value, 255);
+    struct p15_certificate *kept = ARENA_NEW(&c->arena, struct p15_certificate, 1);
+    if (!kept) return ST_CARD_MEMORY;
+    *kept = cert;
+    struct token *owner = p15_token_of_id(c, t, cert.id);
+    kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
+    if (!kept->object) return ST_CARD_MEMORY;
+    kept->object->private = e->flags & P15_PRIVATE && e->auth_id.n;
+    while (*at) at = &(*at)->next;
+    *at = kept;
+    return ST_OK;
+}
+
+// Opaque data, or data with an object identifier in [1].
+static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *e)
+{
+    struct p15_value *value = ARENA_NEW(&c->arena, struct p15_value, 1);
+    struct tlv part;
+    bytes class = e->class, type = e->type;
+    if (!value) return ST_CARD_MEMORY;
+    if ((e->tag != 0x30 && e->tag != 0xa1) || tlv_next(&type, &part) ||
+        p15_parse_value(&part, value)) return ST_OK;
+    struct token *owner = p15_token_of(c, t, e->auth_id);
+    struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
+    if (!o) return ST_CARD_MEMORY;
+    o->private = e->flags & P15_PRIVATE && e->auth_id.n;
+    while (!tlv_next(&class, &part)) {
+        if (part.tag == 0x0c) o->application = bytes_head(part.value, 255);
+        if (part.tag == 0x06) o->oid = part.whole;
+    }
+    return ST_OK;
+}
+
+static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
+                        const struct p15_entry *e)
+{
+    switch (kind) {
+    case P15_AODF: return p15_add_pin(c, t->state, e);
+    case P15_PRKDF: return p15_add_private(c, t, e);
+    case P15_PUKDF: case P15_PUKDF_TRUSTED: return p15_add_public(c, t, e);
+    case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL: return p15_add_certificate(c, t, e);
+    case P15_DODF: return p15_add_data(c, t, e);
+    default: return ST_OK;
+    }
+}
+
+// One directory file, from its first to its last entry that makes sense.
+static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct p15_entry e;
+    struct tlv record;
+    bytes content;
+    st s = p15_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
+    if (link_is_broken(s)) return s;
+    if (s == ST_NOT_LOGGED_IN && !t->login) return ST_OK;       // it is read after the login
+    bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
+    if (rest.n && !rest.p) return ST_CARD_MEMORY;
+    u32 records = 0;
+    for (bytes count = rest; !p15_next(&count, &record); ) records++;
+    if (records > P15_ENTRIES_MAX - p->entries) records = P15_ENTRIES_MAX - p->entries;
+    TRY(card_reserve(c, records));
+    f->read = true;
+    while (!(s = p15_next(&rest, &record))) {
+        if (!p15_count_entry(c, p)) return ST_OK;
+        if (p15_parse_entry(&record, &e)) continue;
+        TRY(p15_add_entry(c, t, f->kind, &e));
+    }
+    if (s != ST_NOT_FOUND) os_log("%s: a directory file ends in what is no entry", c->link.name);
+    return ST_OK;
+}
+
+// All directory files of some kinds, a mask of bits.
+static st p15_load(struct card *c, struct token *t, u32 kinds, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    TRY(p15_read_odf(c, t, scratch));
+    for (struct p15_file *f = p->files; f; f = f->next)
+        if (!f->read && kinds >> f->kind & 1) TRY(p15_read_file(c, t, f, scratch));
+    return ST_OK;
+}
+
+static bool p15_has(const struct p15 *p, enum p15_kind kind)
+{
+    for (const struct p15_file *f = p->files; f; f = f->next)
+        if (f->kind == kind) return true;
+    return false;
+}
+
+#define P15_MASK_PRIVATE (1u << P15_PRKDF)
+#define P15_MASK_PUBLIC  (1u << P15_PUKDF | 1u << P15_PUKDF_TRUSTED)
+#define P15_MASK_CERT    (1u << P15_CDF | 1u << P15_CDF_TRUSTED | 1u << P15_CDF_USEFUL)
+
+// ---- Keys and certificates ----
+
+// The key in what a public key's file holds: SubjectPublicKeyInfo, RSAPublicKey, or a point.
+static st p15_parse_public(bytes in, const struct p15_key *k, struct alg_key *out)
+{
+    static const char *const by_size[] = { "P-256", "P-384", "P-521" };
+    struct tlv t;
+    bytes point = in;
+    *out = (struct alg_key){ .type = k->type };
+    if (!alg_parse_spki(in, out)) return out->type == k->type ? ST_OK : ST_PROTOCOL;
+    if (!tlv_next(&in, &t) && t.tag == 0xa1 && !alg_parse_spki(t.value, out))
+        return out->type == k->type ? ST_OK : ST_PROTOCOL;      // [1] of a direct value
+    *out = (struct alg_key){ .type = k->type };
+    if (k->type == ALG_RSA) return alg_parse_rsa(point, out);
+    if (!tlv_open(point, 0x04, &in)) point = in;
+    if (!tlv_open(point, 0x03, &in) && in.n) point = bytes_from(in, 1);
+    out->curve = k->curve;
+    for (size_t i = 0; i < COUNT(by_size) && !out->curve; i++)
+        if (alg_point_good(alg_curve_named(by_size[i]), point))
+            out->curve = alg_curve_named(by_size[i]);
+    if (!out->curve || !alg_point_good(out->curve, point)) return ST_PROTOCOL;
+    out->bits = out->curve->bits;
+    out->point = point;
+    return ST_OK;
+}
+
+// All objects of a key pair learn what its public half is.
+static void p15_tell_key(struct p15_key *k, struct alg_key *key, const struct x509 *x)
+{
+    if (key) k->key = key;
+    k->looked = true;
+    struct object *both[] = { k->private_object, k->public_object };
+    for (size_t i = 0; i < COUNT(both); i++) {
+        if (!both[i]) continue;
+        if (key) both[i]->key = key;
+        if (x) both[i]->x509 = x;
+        both[i]->unread = false;
+    }
+}
+
+static st p15_keep_key(struct card *c, struct p15_key *k, const struct alg_key *found,
+                       const struct x509 *x, struct scratch scratch)
+{
+    struct alg_key *kept = ARENA_NEW(&c->arena, struct alg_key, 1);
+    if (!kept) return ST_CARD_MEMORY;
+    *kept = *found;
+    TRY(card_keep_key(c, kept, scratch));
+    p15_tell_key(k, kept, x);
+    return ST_OK;
+}
+
+// A certificate's value. What cannot be used is shown without one.
+static st p15_read_certificate(struct card *c, struct token *t, struct p15_certificate *cert,
+                               struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct x509 parsed;
+    bytes der;
+    st s = p15_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    cert->object->unread = false;
+    if (s || x509_parse(der, &parsed)) {
+        os_log("%s: a certificate cannot be read", c->link.name);
+        return ST_OK;
+    }
+    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
+    bytes kept = arena_copy(&c->arena, parsed.whole);
+    if (!x || !kept.p) return ST_CARD_MEMORY;
+    TRY(x509_parse(kept, x));
+    cert->object->x509 = x;
+    cert->object->value = x->whole;
+    struct alg_key found;
+    for (struct p15_key *k = p->keys; k; k = k->next) {
+        if (!bytes_equal(k->id, cert->id) || k->key || alg_parse_spki(x->spki, &found) ||
+            found.type != k->type) continue;
+        TRY(p15_keep_key(c, k, &found, x, scratch));
+    }
+    return ST_OK;
+}
+
+static struct p15_certificate *p15_certificate_of(const struct p15 *p, bytes id)
+{
+    struct p15_certificate *cert = p->certificates;
+    while (cert && !bytes_equal(cert->id, id)) cert = cert->next;
+    return cert;
+}
+
+static st p15_read_public(struct card *c, struct token *t, struct p15_key *k,
+                          struct scratch scratch)
+{
+    struct alg_key found;
+    bytes content;
+    TRY(p15_load(c, t, P15_MASK_PUBLIC, scratch));
+    st s = p15_read_value(c, t, &k->public_value, P15_OBJECT, &scratch, &content);
+    if (!s) s = p15_parse_public(content, k, &found);
+    return s ? s : p15_keep_key(c, k, &found, NULL, scratch);
+}
+
+// The public half of a key, from where it costs least: a certificate that is known, the public
+// key's own file, a certificate that is not. If there is none, what the directory said must do.
+static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct p15_certificate *cert = p15_certificate_of(p, k->id);
+    st s = ST_NOT_FOUND;
+    if (!cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
+    if (!cert) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
+    cert = p15_certificate_of(p, k->id);
+    if (cert && cert->object->unread) s = p15_read_certificate(c, t, cert, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
+    if (cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
+    struct alg_key *said = NULL;
+    bool known = k->type == ALG_RSA ? k->bits >= ALG_RSA_MIN_BITS && k->bits <= ALG_RSA_MAX_BITS &&
+                                      k->bits % 8 == 0 : k->curve != NULL;
+    if (known) said = ARENA_NEW(&c->arena, struct alg_key, 1);
+    if (known && !said) return ST_CARD_MEMORY;
+    if (said) *said = (struct alg_key){ .type = k->type, .curve = k->curve,
+                                        .bits = k->type == ALG_RSA ? k->bits : k->curve->bits };
+    p15_tell_key(k, said, NULL);
+    return ST_OK;
+}
+
+// ---- For drivers: finding out ----
+
+static st p15_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    u32 kinds = 0;
+    bool public_keys = q->any_class || q->class == CKO_PUBLIC_KEY;
+    bool certificates = q->any_class || q->class == CKO_CERTIFICATE;
+    if (q->any_class || q->class == CKO_PRIVATE_KEY || public_keys ||
+        (certificates && c->token_count > 1)) kinds |= P15_MASK_PRIVATE;
+    if (public_keys) kinds |= P15_MASK_PUBLIC;
+    if (q->any_class || q->class == CKO_DATA) kinds |= 1u << P15_DODF;
+    TRY(p15_load(c, t, kinds, scratch));
+    if (certificates) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
+    if (!public_keys) return ST_OK;
+    for (struct p15_key *k = p->keys; k; k = k->next) {
+        if (k->public_object) continue;
+        k->public_object = p15_add_key_object(c, p15_token_of_id(c, t, k->id), CKO_PUBLIC_KEY, k);
+        if (!k->public_object) return ST_CARD_MEMORY;
+        if (k->private_object) k->public_object->x509 = k->private_object->x509;
+    }
+    return ST_OK;
+}
+
+static st p15_read(struct card *c, struct object *o, struct scratch scratch)
+{
+    struct token *t = o->token;
+    bytes value;
+    if (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY)
+        return p15_read_key(c, t, o->state, scratch);
+    if (o->class == CKO_CERTIFICATE) return p15_read_certificate(c, t, o->state, scratch);
+    st s = p15_read_value(c, t, o->state, P15_ANY, &scratch, &value);
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    o->value = s ? BYTES_NONE : arena_copy(&c->arena, value);
+    if (!s && value.n && !o->value.p) return ST_CARD_MEMORY;
+    o->unread = false;
+    return ST_OK;
+}
+
+// Tries left, as an empty VERIFY says. Never asked while logged in: on some cards that ends the
+// login.
+static st p15_read_tries(struct card *c, struct token *t)
+{
+    if (t->login || t->pin.tries >= 0) return ST_OK;
+    TRY(p15_go_home(c, t));
+    st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
+    if (link_is_broken(s)) return s;
+    t->pin.missing = s == ST_PIN_MISSING;
+    if (t->pin.tries > t->pin.tries_max) t->pin.tries_max = t->pin.tries;
+    return ST_OK;
+}
+
+static st p15_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    TRY(p15_read_tries(c, t));
+    return p15_read_info(c, t, scratch);
+}
+
+// The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
+static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct token *at = t;
+    TRY(p15_load(c, t, 1u << P15_AODF, scratch));
+    for (const struct p15_pin *pin = p->pins; pin; pin = pin->next) {
+        if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
+        if (at->index >= SCARD11_READER_SLOTS) break;
+        if (at != t) {
+            *at = *t;
+            at->index = t->index + (u32)(at - t);
+            c->token_count++;
+        }
+        at->pin = pin->pin;
+        p->pin_ids[at->index] = pin->auth_id;
+        if (++at == &c->tokens[SCARD11_READER_SLOTS]) break;
+    }
+    return ST_OK;
+}
+
+// ---- For drivers: PINs ----
+
+// A PIN follows a SELECT in the same transaction: it must not reach another application.
+static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+                    struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    u8 padded[CARD_PIN_MAX];
+    struct buf b = buf_on(padded, sizeof padded);
+    (void)scratch;
+    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) TRY(p15_select(c, t));
+    card_pad_pin(pin, secret, &b);
+    st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
+    mem_wipe(padded, sizeof padded);
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    return s;
+}
+
+static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
+                      bytes old, bytes fresh)
+{
+    struct p15 *p = t->state;
+    u8 both[2 * CARD_PIN_MAX];
+    struct buf b = buf_on(both, sizeof both);
+    struct pin puk = *pin;
+    int none = -1;
+    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) TRY(p15_select(c, t));
+    card_pad_pin(&puk, old, &b);
+    card_pad_pin(pin, fresh, &b);
+    bool same = change == CARD_PIN_CHANGE;
+    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, same ? INS_CHANGE : INS_UNBLOCK,
+                                                pin->reference, buf_bytes(&b),
+                                                same ? &pin->tries : &none);
+    mem_wipe(both, sizeof both);
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    return s;
+}
+
+static st p15_random(struct card *c, struct token *t, u8 *out, size_t n)
+{
+    struct buf b = buf_on(out, n);
+    (void)t;
+    while (b.n < n) {
+        u32 part = n - b.n > 32 ? 32 : (u32)(n - b.n);
+        size_t before = b.n;
+        TRY(iso_get_challenge(&c->link, part, &b));
+        if (b.n != before + part) return ST_PROTOCOL;
+    }
+    return ST_OK;
+}
+
+// SELECT of the application ends the login on cards that have no command for it.
+static st p15_logout(struct card *c, struct token *t)
+{
+    return p15_select(c, t);
+}
+
+// ---- For drivers: keys ----
+
+// MSE SET, unless that is what was set last. On trust that is not known: another program may have
+// set its own; a signature is then checked, all else repeats it.
+static st p15_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, bytes content,
+                              bool again)
+{
+    struct p15 *p = t->state;
+    bytes now = bytes_of(p->mse + 1, p->mse_len ? p->mse_len - 1 : 0);
+    if (!again && p->mse_len && *p->mse == p2 && bytes_equal(now, content)) return ST_OK;
+    p->mse_len = 0;
+    TRY(iso_mse_set(&c->link, p1, p2, content));
+    if (content.n >= sizeof p->mse) return ST_OK;
+    *p->mse = p2;
+    memcpy(p->mse + 1, content.p, content.n);
+    p->mse_len = content.n + 1;
+    return ST_OK;
+}
+
+// Something done with a key on trust, and once more when it did not come out right:
+//
+//     struct p15_trial trial = { c, o, use, in, out, scratch };
+//     while (p15_try(&trial)) trial.s = foo_sign_once(...);
+//     return trial.s;
+struct p15_trial {
+    struct card *card;
+    struct object *object;
+    const struct alg_use *use;
+    bytes in;
+    struct buf *out;
+    struct scratch scratch;
+    bool secret;                    // the host cannot check it
+    st   s;
+    bool sure, begun, again;
+    size_t start;
+};
+
+static bool p15_try(struct p15_trial *trial)
+{
+    struct card *c = trial->card;
+    struct token *t = trial->object->token;
+    struct p15 *p = t->state;
+    if (!trial->begun) {
+        bool blind = !trial->secret && !trial->object->key->spki.n;     // nothing to check it with
+        trial->begun = true;
+        trial->start = trial->out->n;
+        trial->s = !c->sure && blind ? p15_be_sure(c, t) : ST_OK;
+        if (!trial->s && c->sure) trial->s = p15_go_home(c, t);
+        trial->sure = c->sure;
+        return !trial->s;
+    }
+    bytes made = bytes_from(buf_bytes(trial->out), trial->start);
+    if (!trial->s && !trial->sure && !trial->secret &&
+        !card_signature_good(trial->object->key, trial->use, trial->in, made, trial->scratch))
+        trial->s = ST_PROTOCOL;
+    if (trial->again || trial->sure || !card_may_be_lost(trial->s)) return false;
+    os_log("%s: what was sent on trust failed (%04x): making sure", c->link.name,
+           (unsigned)trial->s);
+    trial->again = true;
+    trial->out->n = trial->start;
+    p->mse_len = 0;
+    trial->s = p15_be_sure(c, t);
+    if (!trial->s) trial->s = p15_go_home(c, t);
+    return !trial->s;
+}
+
+// DigestInfo or whatever was padded by PKCS#1 v1.5 for a signature; nothing if that is not what a
+// block holds.
+static bytes p15_unpadded(bytes block)
+{
+    size_t i = 2;
+    if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
+    while (i < block.n && block.p[i] == 0xff) i++;
+    return i >= 10 && i < block.n && !block.p[i] ? bytes_from(block, i + 1) : BYTES_NONE;
+}
+
+static st p15_key_status(st s)
+{
+    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82 ||
+        s == 0x6700 || s == 0x6984) return ST_FAILED;
+    return s;
+}
+
+#endif
+
+/* ================================================================================================
  * MARK: - >>piv
  * Driver: PIV cards, with YubiKey's extensions.
  *
@@ -2827,9 +4157,8 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 
 #if SCARD11_PIV
 
-// The application's AID without version and, for selecting, without what follows the PIX.
-#define PIV_AID           BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00)
-#define PIV_AID_SHORT     BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00)
+// The application's AID without its version: right-truncated, as SP 800-73 part 1, 2.2 allows it.
+#define PIV_AID           BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00)
 #define PIV_PIN           0x80
 #define PIV_GLOBAL_PIN    0x00
 #define PIV_FILE          0x3fff
@@ -2915,18 +4244,12 @@ static struct piv_slot piv_slot_at(u32 i)
 
 // ---- Selecting, and being sure of it ----
 
-static st piv_select_aid(struct card *c, bytes aid)
+static st piv_select(struct card *c, struct token *t)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
-    return iso_select_aid(&c->link, aid, &fci);
-}
-
-static st piv_select(struct card *c, struct token *t)
-{
     c->sure = false;
-    st s = piv_select_aid(c, PIV_AID);
-    if (s == ST_NOT_FOUND) s = piv_select_aid(c, PIV_AID_SHORT);
+    st s = iso_select_aid(&c->link, PIV_AID, &fci);
     if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
     if (s) return s;
     c->sure = true;
@@ -3074,11 +4397,10 @@ static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
     if (s) return s;
     struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
     if (!p) return ST_CARD_MEMORY;
-    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
-    for (; atr.n; atr = bytes_from(atr, 1))     // "YubiKey", "Yubikey": that one has F9
-        if (bytes_begin(atr, BYTES('Y', 'u', 'b', 'i'))) p->attestation = PIV_YES;
-    t->pin = (struct pin){ .reference = PIV_PIN, .min = 6, .max = 8, .padded = 8, .pad = 0xff,
-                           .tries = -1 };
+    if (bytes_contain(bytes_of(c->link.atr, c->link.atr_len), "Yubi"))  // that one has F9
+        p->attestation = PIV_YES;
+    t->pin = (struct pin){ .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+                           .padded = 8, .pad = 0xff, .tries = -1 };
     strcpy(t->maker, "PIV");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     return piv_read_discovery(c, t, scratch);
@@ -3142,20 +4464,6 @@ static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
 }
 
 // ---- Keys and certificates ----
-
-// Copies what a key's views point to into the arena.
-static st piv_keep_key(struct card *c, struct alg_key *k, struct scratch scratch)
-{
-    struct buf spki = scratch_buf(&scratch, 1024);
-    if (!k->spki.n) {
-        alg_encode_spki(k, &spki);
-        if (spki.full) return ST_PROTOCOL;
-        k->spki = buf_bytes(&spki);
-    }
-    bytes kept = arena_copy(&c->arena, k->spki);
-    if (!kept.p) return ST_CARD_MEMORY;
-    return alg_parse_spki(kept, k);
-}
 
 // A certificate container: 70 certificate, 71 CertInfo (bit 01 or 80: gzip), FE. SP 800-73 part 1,
 // 3.1.3 ff.
@@ -3227,7 +4535,7 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     tlv_find(value, 0x01, &algorithm);
     if (!algorithm.n || !tlv_find(value, 0x04, &part)) return ST_NOT_FOUND;
     TRY(piv_metadata_key(*algorithm.p, part, k));
-    return piv_keep_key(c, k, scratch);
+    return card_keep_key(c, k, scratch);
 }
 
 // Looks at one key reference and lists what is there: certificate, public key, private key.
@@ -3444,14 +4752,6 @@ static st piv_authenticate(struct card *c, const struct object *o, u8 tag, bytes
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
-// May an answer mean that another application got the command?
-static bool piv_may_be_lost(st s)
-{
-    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
-           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
-           s == 0x6986 || s == ST_PROTOCOL;
-}
-
 static st piv_key_status(st s)
 {
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
@@ -3483,7 +4783,7 @@ static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, 
     if (!s && !sure && !card_signature_good(o->key, use, in, bytes_from(buf_bytes(out), before.n),
                                             scratch))
         s = ST_PROTOCOL;
-    if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
+    if (sure || !card_may_be_lost(s)) return piv_key_status(s);
     os_log("PIV: a signature made on trust failed (%04x): making sure", (unsigned)s);
     *out = before;
     TRY(piv_be_sure(c, o->token, scratch));
@@ -3498,7 +4798,7 @@ static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, str
     struct buf before = *out;
     bool sure = c->sure;
     st s = piv_authenticate(c, o, tag, in, true, scratch, out);
-    if (sure || !piv_may_be_lost(s)) return piv_key_status(s);
+    if (sure || !card_may_be_lost(s)) return piv_key_status(s);
     *out = before;
     TRY(piv_be_sure(c, o->token, scratch));
     return piv_key_status(piv_authenticate(c, o, tag, in, true, scratch, out));
@@ -3538,6 +4838,518 @@ static const struct driver driver_piv = {
 #endif
 
 /* ================================================================================================
+ * MARK: - >>isoapplet
+ * Driver: IsoApplet, versions 0 and 1 of its interface.
+ *
+ * Owns    driver_isoapplet
+ * Uses    >>alg >>hash >>pad >>link >>iso >>card >>p15
+ * Names   isoapplet_
+ * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
+ * Tests   tests/isoapplet.c
+ * ==============================================================================================*/
+
+#if SCARD11_ISOAPPLET
+
+#define ISOAPPLET_RSA        0x11           // the card pads (PKCS#1 v1.5)
+#define ISOAPPLET_ECDSA      0x21
+#define ISOAPPLET_PIN        0x01
+
+static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
+                                    0x10, 0x01 };
+
+struct isoapplet {
+    struct p15 p15;                         // first: p15_ functions take it for their own
+    bool hashes;            // QUIRK(IsoApplet 0): EC keys sign the SHA-1 hash of what they get
+};
+
+static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    st s = iso_select_aid(&c->link, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    struct isoapplet *a = t->state = ARENA_NEW(&c->arena, struct isoapplet, 1);
+    if (!a) return ST_CARD_MEMORY;
+    p15_init(&a->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
+    a->hashes = fci.n == 3 && !room[0];     // 00 06 ..: version 0 says so, version 1 says nothing
+    t->pin = (struct pin){ .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4,
+                           .max = 16, .tries = -1 };
+    strcpy(t->label, "IsoApplet");
+    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    t->only_pkcs1 = true;
+    c->sure = true;
+    c->current = t;
+    return p15_read_info(c, t, scratch);
+}
+
+static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
+                         struct scratch scratch)
+{
+    const struct isoapplet *a = t->state;
+    TRY(p15_list(c, t, q, scratch));
+    for (const struct p15_key *k = a->p15.keys; k; k = k->next)
+        if (a->hashes && k->type == ALG_EC && k->private_object)
+            k->private_object->hashes = alg_hash_find(CKM_SHA_1);
+    return ST_OK;
+}
+
+static st isoapplet_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                              struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    bool rsa = k->type == ALG_RSA;
+    struct buf raw = scratch_buf(&scratch, 600);
+    bytes data = rsa ? p15_unpadded(in) : in;
+    if (rsa && !data.n) return ST_MECHANISM;
+    TRY(p15_set_environment(c, o->token, 0x41, 0xb6,
+                            BYTES(0x80, 1, rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA, 0x84, 1,
+                                  k->reference), false));
+    TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
+    if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    buf_put(out, buf_bytes(&raw));
+    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+}
+
+static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                         struct scratch scratch, struct buf *out)
+{
+    struct buf digest = scratch_buf(&scratch, 64);
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out };
+    if (o->hashes) {
+        TRY(hash_of(o->hashes, in, &digest));
+        trial.in = buf_bytes(&digest);
+    }
+    trial.scratch = scratch;
+    while (p15_try(&trial)) trial.s = isoapplet_sign_once(c, o, in, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
+                                 struct scratch scratch, struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
+    TRY(p15_set_environment(c, o->token, 0x41, 0xb8,
+                            BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, k->reference), !c->sure));
+    buf_put8(&data, 0);                     // padding indicator: no further information
+    buf_put(&data, in);
+    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
+    return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);        // >>op unpads it, as for all cards
+}
+
+static st isoapplet_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                            struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
+    return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15_key_status(trial.s);
+}
+
+static const struct driver driver_isoapplet = {
+    .name    = "IsoApplet",
+    .probe   = isoapplet_probe,
+    .select  = p15_select,
+    .open    = p15_open,
+    .list    = isoapplet_list,
+    .read    = p15_read,
+    .login   = p15_login,
+    .logout  = p15_logout,
+    .set_pin = p15_set_pin,
+    .sign    = isoapplet_sign,
+    .decrypt = isoapplet_decrypt,
+    .random  = p15_random,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>myeid
+ * Driver: MyEID, and OsEID, which knows its commands.
+ *
+ * Owns    driver_myeid
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15
+ * Names   myeid_
+ * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
+ * Tests   tests/myeid.c
+ * ==============================================================================================*/
+
+#if SCARD11_MYEID
+
+#define MYEID_INS_DEAUTHENTICATE 0x2e
+#define MYEID_INS_GET_DATA       0xca
+#define MYEID_INS_DERIVE         0x86
+#define MYEID_RAW                0x00       // algorithm references
+#define MYEID_PKCS1              0x02
+#define MYEID_EC                 0x04
+#define MYEID_PIN                0x01
+
+static const u8 myeid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
+                                0x35 };
+
+// The AID is PKCS#15's own, which other cards have too: the applet's information says whose it is.
+static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room), info = buf_on(room, sizeof room);
+    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
+    st s = iso_select_aid(&c->link, bytes_of(myeid_aid, sizeof myeid_aid), &fci);
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
+    if (!bytes_contain(atr, "MyEID") && !bytes_contain(atr, "OsEID")) {
+        s = link_exchange(&c->link, &ask, &info);
+        if (link_is_broken(s)) return s;
+        if (s || info.n < 7) return ST_NOT_MINE;
+    }
+    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
+    if (!p) return ST_CARD_MEMORY;
+    p15_init(p, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+    t->pin = (struct pin){ .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
+                           .padded = 8, .pad = 0xff, .tries = -1 };
+    strcpy(t->label, "MyEID");
+    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    c->sure = true;
+    c->current = t;
+    return p15_read_info(c, t, scratch);
+}
+
+// QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
+static st myeid_logout(struct card *c, struct token *t)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = t->pin.reference };
+    TRY(p15_be_sure(c, t));
+    return link_exchange(&c->link, &cmd, &rsp);
+}
+
+static st myeid_set(struct card *c, struct object *o, u8 p2, u8 algorithm, bool again)
+{
+    const struct p15_key *k = o->state;
+    if (k->file.n < 2) return ST_NOT_SUPPORTED;
+    bytes file = bytes_from(k->file, k->file.n - 2);
+    return p15_set_environment(c, o->token, 0x41, p2,
+                               BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0], file.p[1], 0x84, 1, 0),
+                               again);
+}
+
+// QUIRK(MyEID): 6985 from a key that wants the PIN means that it was not presented.
+static st myeid_status(st s)
+{
+    return s == 0x6985 ? ST_NOT_LOGGED_IN : p15_key_status(s);
+}
+
+static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                          struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    struct buf raw = scratch_buf(&scratch, 600);
+    bytes info = k->type == ALG_RSA ? p15_unpadded(in) : BYTES_NONE;
+    u8 algorithm = k->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
+    TRY(myeid_set(c, o, 0xb6, algorithm, false));
+    TRY(iso_sign(&c->link, info.n ? info : in, k->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
+                 &raw));
+    if (k->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    buf_put(out, buf_bytes(&raw));
+    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+}
+
+static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                     struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch };
+    while (p15_try(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
+    return myeid_status(trial.s);
+}
+
+// QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82.
+static st myeid_decipher_halves(struct card *c, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct buf half = scratch_buf(&scratch, in.n);
+    buf_put8(&half, 0x81);
+    buf_put(&half, bytes_head(in, in.n / 2));
+    TRY(iso_decipher(&c->link, buf_bytes(&half), 0, out));
+    half.n = 0;
+    buf_put8(&half, 0x82);
+    buf_put(&half, bytes_from(in, in.n / 2));
+    return iso_decipher(&c->link, buf_bytes(&half), APDU_LE_ALL, out);
+}
+
+static st myeid_decrypt_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                             struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, in.n + 1);
+    size_t start = out->n;
+    TRY(myeid_set(c, o, 0xb8, MYEID_RAW, !c->sure));
+    if (in.n > 254 && !c->link.extended) {
+        TRY(myeid_decipher_halves(c, in, scratch, out));
+    } else {
+        buf_put8(&data, 0);                     // padding indicator: no further information
+        buf_put(&data, in);
+        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out));
+    }
+    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
+}
+
+static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                        struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = myeid_decrypt_once(c, o, in, scratch, out);
+    return myeid_status(trial.s);
+}
+
+static st myeid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
+                            struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 256);
+    bytes secret;
+    TRY(myeid_set(c, o, 0xa4, MYEID_EC, !c->sure));
+    tlv_put_header(&data, 0x7c, tlv_size(0x85, point.n));
+    tlv_put(&data, 0x85, point);
+    struct apdu cmd = { .ins = MYEID_INS_DERIVE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
+                        .secret_out = true };
+    TRY(link_exchange(&c->link, &cmd, &rsp));
+    secret = buf_bytes(&rsp);
+    buf_put(out, secret);
+    return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+}
+
+static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
+                       struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
+    return myeid_status(trial.s);
+}
+
+static const struct driver driver_myeid = {
+    .name    = "MyEID",
+    .probe   = myeid_probe,
+    .select  = p15_select,
+    .open    = p15_open,
+    .list    = p15_list,
+    .read    = p15_read,
+    .login   = p15_login,
+    .logout  = myeid_logout,
+    .set_pin = p15_set_pin,
+    .sign    = myeid_sign,
+    .decrypt = myeid_decrypt,
+    .derive  = myeid_derive,
+    .random  = p15_random,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>generic
+ * Driver: standard cards with a PKCS#15 directory that no other driver knows.
+ *
+ * Owns    driver_generic
+ * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15
+ * Names   generic_
+ * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
+ * Tests   tests/generic.c
+ *
+ * What the directory announces is what is sent: algorithm references, key references, how a PIN is
+ * encoded. What it does not say is left out of the command.
+ * ==============================================================================================*/
+
+#if SCARD11_GENERIC
+
+#define GENERIC_APPLICATIONS 8          // of EF.DIR that are tried
+#define GENERIC_RSA_PKCS     0x0001     // AlgorithmInfo.algorithm: numbers of PKCS#11's mechanisms
+#define GENERIC_RSA_X_509    0x0003
+#define GENERIC_ECDSA        0x1041
+#define GENERIC_OP_SIGN      (1u << 1)
+#define GENERIC_OP_DECIPHER  (1u << 5)
+
+static const u8 generic_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
+                                  0x35 };
+static const u8 generic_dir[] = { 0x3f, 0x00, 0x2f, 0x00 };
+
+// ---- Finding out ----
+
+// Is there a directory in the application that p names?
+static st generic_try(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    st s = p15_select(c, t);
+    if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
+    if (!s) s = p15_read_odf(c, t, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    return s || !p->files ? ST_NOT_MINE : ST_OK;
+}
+
+// An application template of EF.DIR: 61 { 4F AID, 50 label, 51 path, 73 where its files are }.
+static st generic_parse_application(bytes template, struct p15 *p)
+{
+    struct p15_path path;
+    struct tlv part;
+    bytes more = BYTES_NONE;
+    p15_init(p, BYTES_NONE, 0);
+    p->base = BYTES_NONE;
+    tlv_find(template, 0x4f, &p->aid);
+    tlv_find(template, 0x51, &p->base);
+    tlv_find(template, 0x73, &more);
+    while (!tlv_next(&more, &part)) {
+        if (part.tag == 0x30 && !p15_parse_path(part.value, &path)) p->odf = path.file;
+        if (part.tag == 0xa0 && !p15_parse_path(p15_inside(part.value), &path))
+            p->info = path.file;
+    }
+    bool whole = p->base.n <= P15_PATH_MAX && p->base.n % 2 == 0 && p->aid.n <= 16;
+    if (p->base.n && !bytes_begin(p->base, BYTES(0x3f, 0x00))) p->base = BYTES_NONE;
+    return whole && (p->aid.n || p->base.n) ? ST_OK : ST_NOT_MINE;
+}
+
+// The applications of EF.DIR, in its order, until one has a directory.
+static st generic_try_dir(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15_value dir = { .path = { .file = bytes_of(generic_dir, sizeof generic_dir) } };
+    struct tlv application;
+    bytes content;
+    c->sure = true;                             // nothing was selected: there is nothing to lose
+    st s = p15_read_value(c, t, &dir, P15_RECORDS, &scratch, &content);
+    if (link_is_broken(s)) return s;
+    bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
+    if (rest.n && !rest.p) return ST_CARD_MEMORY;
+    for (int i = 0; i < GENERIC_APPLICATIONS && !p15_next(&rest, &application); i++) {
+        if (application.tag != 0x61) continue;
+        if (generic_parse_application(application.value, t->state)) continue;
+        s = generic_try(c, t, scratch);
+        if (s != ST_NOT_MINE) return s;
+    }
+    return ST_NOT_MINE;
+}
+
+static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
+    if (!p) return ST_CARD_MEMORY;
+    t->pin = (struct pin){ .coding = CARD_PIN_ASCII, .reference = 1, .min = 4, .max = 8,
+                           .tries = -1 };
+    strcpy(t->label, "PKCS#15");
+    p15_init(p, BYTES_NONE, 0);
+    st s = generic_try_dir(c, t, scratch);
+    if (s == ST_NOT_MINE) {
+        p15_init(p, BYTES_NONE, 0);             // DF 5015
+        s = generic_try(c, t, scratch);
+    }
+    if (s == ST_NOT_MINE) {
+        p15_init(p, bytes_of(generic_aid, sizeof generic_aid), 0);
+        p->base = BYTES_NONE;
+        s = generic_try(c, t, scratch);
+    }
+    if (!s) s = p15_find_pins(c, t, scratch);
+    if (!s) s = p15_read_info(c, t, scratch);
+    for (u32 i = t->index; !s && i < SCARD11_READER_SLOTS; i++)
+        if (c->tokens[i].state == p)
+            c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    return s;
+}
+
+// ---- Keys ----
+
+// The algRef of an AlgorithmInfo that announces an algorithm for an operation: one that the key
+// names, or any. -1: none does.
+static int generic_algorithm(const struct p15 *p, const struct p15_key *k, u32 algorithm,
+                             u32 operation)
+{
+    bytes infos = p->algorithms;
+    struct tlv info, part;
+    while (!tlv_take(&infos, 0x30, &info)) {
+        u32 numbers[3] = { 0 }, n = 0, operations = 0;
+        while (!tlv_next(&info.value, &part)) {
+            if (part.tag == 0x02 && n < 3) numbers[n++] = p15_number(part.value);
+            if (part.tag == 0x03) operations = p15_bits(part.value);
+        }
+        bool named = !k->algorithms.n;
+        bytes list = k->algorithms;
+        while (!tlv_next(&list, &part)) named |= p15_number(part.value) == numbers[0];
+        if (named && n == 3 && numbers[1] == algorithm && operations & operation)
+            return (int)(numbers[2] & 0xff);
+    }
+    return -1;
+}
+
+static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bool again)
+{
+    const struct p15_key *k = o->state;
+    u8 room[32];
+    struct buf b = buf_on(room, sizeof room);
+    if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
+    if (k->file.n) tlv_put(&b, 0x81, bytes_from(k->file, k->file.n - 2));
+    if (k->referenced || !k->file.n) tlv_put(&b, 0x84, BYTES(k->reference));
+    return p15_set_environment(c, o->token, 0x41, p2, buf_bytes(&b), again);
+}
+
+static st generic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                            struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    const struct p15 *p = o->token->state;
+    struct buf raw = scratch_buf(&scratch, 600);
+    bool ec = k->type == ALG_EC;
+    int whole = ec ? generic_algorithm(p, k, GENERIC_ECDSA, GENERIC_OP_SIGN)
+                   : generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
+    int padded = ec ? -1 : generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
+    bool unpad = !ec && whole < 0;
+    bytes data = unpad ? p15_unpadded(in) : in;
+    if (unpad && !data.n) return ST_MECHANISM;
+    TRY(generic_set(c, o, 0xb6, unpad ? padded : whole, false));
+    TRY(iso_sign(&c->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
+    if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    buf_put(out, buf_bytes(&raw));
+    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+}
+
+static st generic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                       struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch };
+    while (p15_try(&trial)) trial.s = generic_sign_once(c, o, in, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+static st generic_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                          struct scratch scratch, struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    const struct p15 *p = o->token->state;
+    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
+    int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
+    int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
+    (void)use;
+    TRY(p15_go_home(c, o->token));
+    TRY(generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true));
+    buf_put8(&data, 0);                         // padding indicator: no further information
+    buf_put(&data, in);
+    st s = iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain);
+    if (s == 0x6a80) return ST_CIPHER_DATA;
+    if (s) return p15_key_status(s);
+    if (plain.n != in.n) return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);
+    buf_put(out, buf_bytes(&plain));
+    return ST_OK;
+}
+
+static const struct driver driver_generic = {
+    .name    = "PKCS#15",
+    .probe   = generic_probe,
+    .select  = p15_select,
+    .open    = p15_open,
+    .list    = p15_list,
+    .read    = p15_read,
+    .login   = p15_login,
+    .set_pin = p15_set_pin,
+    .sign    = generic_sign,
+    .decrypt = generic_decrypt,
+    .random  = p15_random,
+};
+#endif
+
+/* ================================================================================================
  * MARK: - >>probe
  * Which driver takes a card.
  *
@@ -3548,26 +5360,54 @@ static const struct driver driver_piv = {
  * ==============================================================================================*/
 
 // In the order they are asked. A driver that knows its card by a unique AID stands before one that
-// accepts whatever answers.
-static const struct driver *const probe_drivers[] = {
+// accepts whatever answers. hint: a text in the ATR of cards that it is asked for first; it changes
+// the order, nothing else.
+static const struct probe_row {
+    const struct driver *driver;
+    const char *hint;
+} probe_drivers[] = {
 #if SCARD11_PIV
-    &driver_piv,
+    { &driver_piv, NULL },
 #endif
-    NULL,
+#if SCARD11_MYEID
+    { &driver_myeid, "MyEID" },
+    { &driver_myeid, "OsEID" },
+#endif
+#if SCARD11_ISOAPPLET
+    { &driver_isoapplet, NULL },
+#endif
+#if SCARD11_GENERIC
+    { &driver_generic, NULL },
+#endif
+    { NULL, NULL },
 };
 
-// Finds the first token of a card. ST_UNKNOWN_TOKEN: no driver knows it.
+// Asks one driver. ST_NOT_MINE: it does not know the card.
+static st probe_driver(struct card *c, const struct driver *driver, struct scratch scratch)
+{
+    struct token *t = &c->tokens[c->token_count];
+    *t = (struct token){ .driver = driver, .index = c->token_count };
+    st s = driver->probe(c, t, scratch);
+    if (!s) c->token_count++;
+    return s;
+}
+
+// Finds the tokens of a card. ST_UNKNOWN_TOKEN: no driver knows it.
 static st probe_card(struct card *c, struct scratch scratch)
 {
-    for (size_t i = 0; probe_drivers[i]; i++) {
-        struct token *t = &c->tokens[c->token_count];
-        *t = (struct token){ .driver = probe_drivers[i], .index = c->token_count };
-        st s = probe_drivers[i]->probe(c, t, scratch);
-        if (s == ST_NOT_MINE) continue;
-        if (s) return s;
-        c->token_count++;
-        return ST_OK;
+    const struct driver *first = NULL, *last = NULL;
+    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
+    for (size_t i = 0; probe_drivers[i].driver && !first; i++)
+        if (probe_drivers[i].hint && bytes_contain(atr, probe_drivers[i].hint))
+            first = probe_drivers[i].driver;
+    st s = first ? probe_driver(c, first, scratch) : ST_NOT_MINE;
+    for (size_t i = 0; s == ST_NOT_MINE && probe_drivers[i].driver; i++) {
+        const struct driver *d = probe_drivers[i].driver;
+        if (d == first || d == last) continue;
+        last = d;
+        s = probe_driver(c, d, scratch);
     }
+    if (s != ST_NOT_MINE) return s;
     os_log("%s: no driver knows this card", c->link.name);
     return ST_UNKNOWN_TOKEN;
 }
@@ -4008,10 +5848,11 @@ static st slot_begin(struct slot_run *run)
     if (s) return s;
     if (!was_open && !c->link.exclusive) c->sure = false;
     if (run->login && !t->login) return ST_NOT_LOGGED_IN;
-    if (c->current == t) return ST_OK;
-    // One token's SELECT ends the others' logins.
+    if (c->current && card_same_application(c->current, t)) return ST_OK;
+    // One application's SELECT ends the others' logins.
     for (u32 i = 0; i < c->token_count; i++)
-        if (&c->tokens[i] != t && c->tokens[i].login) card_login_lost(&c->tokens[i]);
+        if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
+            card_login_lost(&c->tokens[i]);
     return t->driver->select(c, t);
 }
 
@@ -4316,13 +6157,27 @@ static bool mech_takes(const struct mech_row *m, enum alg_type type)
     return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
+// What a mechanism is for on this token: without what only a card does that this one does not.
+static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
+{
+    const struct driver *d = t->driver;
+    CK_FLAGS flags = m->flags;
+    if (m->key == ALG_NONE) return flags;
+    bool pads = t->only_pkcs1 && m->key == ALG_RSA && m->pad != ALG_PAD_PKCS1;
+    if (!d->sign || pads) flags &= ~(CK_FLAGS)CKF_SIGN;
+    if (!d->decrypt || pads) flags &= ~(CK_FLAGS)CKF_DECRYPT;
+    if (!d->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
+    return flags;
+}
+
 // The row of a mechanism that this token can have, for one of the uses in flags (0: any); or NULL.
 static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE type,
                                         CK_FLAGS flags)
 {
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
         const struct mech_row *m = &mech_rows[i];
-        if (m->type != type || (flags && !(m->flags & flags))) continue;
+        CK_FLAGS uses = mech_flags(t, m);
+        if (m->type != type || !uses || (flags && !(uses & flags))) continue;
         bool here = m->key == ALG_NONE || t->key_types & CARD_TYPE(m->key) ||
                     (m->param == MECH_ECDH && t->key_types & CARD_TYPE(ALG_MONTGOMERY));
         return here ? m : NULL;
@@ -4332,7 +6187,7 @@ static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE
 
 static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHANISM_INFO *info)
 {
-    *info = (CK_MECHANISM_INFO){ 0, 0, m->flags };
+    *info = (CK_MECHANISM_INFO){ 0, 0, mech_flags(t, m) };
     if (m->key == ALG_NONE) return;
     info->flags |= CKF_HW;
     if (m->key == ALG_RSA) {
@@ -4601,7 +6456,7 @@ static bool attr_kept_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struc
 
 static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *value)
 {
-    if (k->type == ALG_RSA) return ST_ATTR_TYPE;
+    if (k->type == ALG_RSA || !k->point.n) return ST_ATTR_TYPE;
     *value = k->point;
     if (k->type != ALG_EC) return ST_OK;        // raw bytes for Edwards and Montgomery keys
     struct buf b = scratch_buf(scratch, k->point.n + 4);
@@ -4631,12 +6486,14 @@ static st attr_key_value(const struct object *o, enum attr_kind kind, struct scr
 {
     const struct alg_key *k = o->key;
     bool rsa = k && k->type == ALG_RSA;
+    struct alg_key unread = { .type = o->type };
     struct buf list;
+    if (!k && kind == ATTR_KEY_TYPE && o->type != ALG_NONE) k = &unread;
     if (!k) return ST_ATTR_TYPE;
     switch (kind) {
     case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(k)); return ST_OK;
-    case ATTR_MODULUS:  *value = k->modulus; return rsa ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_EXPONENT: *value = k->exponent; return rsa ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_MODULUS:  *value = k->modulus; return rsa && k->modulus.n ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_EXPONENT: *value = k->exponent; return rsa && k->modulus.n ? ST_OK : ST_ATTR_TYPE;
     case ATTR_BITS:     *value = attr_ulong(scratch, k->bits); return rsa ? ST_OK : ST_ATTR_TYPE;
     case ATTR_PARAMS:
         if (rsa) return ST_ATTR_TYPE;
@@ -4661,7 +6518,7 @@ static st attr_certificate_value(const struct object *o, enum attr_kind kind,
         *value = x ? x->spki : o->key ? o->key->spki : BYTES_NONE;
         return ST_OK;
     }
-    *value = BYTES_NONE;
+    *value = kind == ATTR_SUBJECT ? o->subject : BYTES_NONE;
     if (!x) return ST_OK;
     switch (kind) {
     case ATTR_SUBJECT: *value = x->subject; return ST_OK;
@@ -4737,7 +6594,17 @@ static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratc
 // Must driver->read be asked before this attribute is known?
 static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
-    return o->unread && type == (o->class == CKO_DATA ? CKA_VALUE : CKA_ALWAYS_AUTHENTICATE);
+    static const CK_ATTRIBUTE_TYPE certificate[] = { CKA_VALUE, CKA_SUBJECT, CKA_ISSUER,
+        CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO };
+    static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
+        CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
+    if (!o->unread) return false;
+    if (o->class == CKO_DATA) return type == CKA_VALUE;
+    if (o->class != CKO_CERTIFICATE && o->key) return type == CKA_ALWAYS_AUTHENTICATE;
+    const CK_ATTRIBUTE_TYPE *list = o->class == CKO_CERTIFICATE ? certificate : key;
+    for (size_t n = o->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
+        if (list[n] == type) return true;
+    return false;
 }
 
 // ---- Templates ----
@@ -5080,6 +6947,18 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
     return run.s;
 }
 
+// Reads what a template's match depends on, of an object whose other attributes match.
+static st session_read_for(struct reader *r, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                           struct scratch scratch)
+{
+    bool needed = false;
+    for (CK_ULONG i = 0; i < n; i++) {
+        if (attr_needs_read(o, t[i].type)) needed = true;
+        else if (!attr_match(o, &t[i], 1, scratch)) return ST_OK;
+    }
+    return needed ? session_read(r, o, scratch) : ST_OK;
+}
+
 static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
                          struct scratch scratch)
 {
@@ -5091,8 +6970,7 @@ static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUT
     for (u32 i = 0; i < c->object_count && !s; i++) {
         struct object *o = card_object_at(c, i);
         if (!o->handle || !session_object(c, se, o->handle)) continue;
-        if (attr_find(t, n, CKA_ALWAYS_AUTHENTICATE) && attr_needs_read(o, CKA_ALWAYS_AUTHENTICATE))
-            s = session_read(r, o, scratch);
+        s = session_read_for(r, o, t, n, scratch);
         if (!s && attr_match(o, t, n, scratch))
             s = arena_chain_put(&c->arena, &se->found, BYTES((u8)(i >> 8), (u8)i));
     }
@@ -5184,15 +7062,18 @@ static bool op_is_private(enum session_op kind)
 }
 
 // The key of an operation: of the class, type and use that it needs.
-static st op_key(struct card *c, const struct session *se, enum session_op kind, CK_OBJECT_HANDLE h,
-                 const struct mech_row *m, struct object **out)
+static st op_key(struct reader *r, const struct session *se, enum session_op kind,
+                 CK_OBJECT_HANDLE h, const struct mech_row *m, struct scratch scratch,
+                 struct object **out)
 {
-    struct object *o = session_object(c, se, h);
+    struct object *o = session_object(r->card, se, h);
     CK_OBJECT_CLASS class = op_is_private(kind) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
     if (!o || (o->class != CKO_PRIVATE_KEY && o->class != CKO_PUBLIC_KEY &&
                o->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
-    if (o->class != class || !o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
+    if (o->class != class) return ST_KEY_TYPE;
+    if (o->unread && (op_is_private(kind) || !o->key)) TRY(session_read(r, o, scratch));
+    if (!o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
     if (!mech_key_allows(o, op_purpose(kind))) return ST_KEY_USE;
     *out = o;
     return ST_OK;
@@ -5222,9 +7103,9 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
     TRY(mech_use(mechanism, m, &use, &label));
     if (label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
     if (kind != SESSION_DIGEST) {
-        TRY(op_key(c, se, kind, key, m, &o));
+        TRY(op_key(r, se, kind, key, m, scratch, &o));
         TRY(op_check_size(o->key, &use));
-        if (op_is_private(kind) && o->unread) TRY(session_read(r, o, scratch));
+        if (op_is_private(kind) && o->hashes && use.hash != o->hashes) return ST_MECHANISM;
     }
     struct piece *piece = arena_piece(&c->arena);
     if (!piece) return ST_HOST_MEMORY;
@@ -5234,7 +7115,7 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
                        .data = &se->op[kind].data,
                        .label_len = (u8)label.n };
     if (label.n) memcpy(op->label, label.p, label.n);
-    if (m->hash == MECH_NO_HASH) return ST_OK;
+    if (m->hash == MECH_NO_HASH || (kind == SESSION_SIGN && o->hashes)) return ST_OK;
     st s = hash_begin(&op->hash, use.hash);
     op->hashing = !s;
     if (s) op_end(c, se, kind);
@@ -5284,6 +7165,12 @@ static void op_fit_hash(const struct alg_curve *curve, bytes in, struct buf *out
     else buf_put_number(out, bytes_head(in, curve->size), curve->size);
 }
 
+// Is a block of the key's length a number that RSA can take? Yes where the modulus is not known.
+static bool op_below_modulus(const struct alg_key *k, bytes block)
+{
+    return !k->modulus.n || memcmp(block.p, k->modulus.p, block.n) < 0;
+}
+
 // The padded block, or hash, that the card signs.
 static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
                         struct scratch scratch,
@@ -5311,7 +7198,7 @@ static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
     default:
         if (in.n > bytes_of_key) return ST_DATA_LEN;
         buf_put_number(out, in, bytes_of_key);
-        return memcmp(out->p, k->modulus.p, bytes_of_key) < 0 ? ST_OK : ST_DATA;
+        return op_below_modulus(k, bytes_of(out->p, bytes_of_key)) ? ST_OK : ST_DATA;
     }
 }
 
@@ -5356,8 +7243,10 @@ static st op_sign(struct reader *r, struct session *se, struct op *op, struct sc
     bytes in;
     TRY(op_still(se, op, o));
     TRY(op_input(op, &scratch, &in));
-    struct buf block = scratch_buf(&scratch, o->key->type == ALG_EDWARDS ? in.n : 600);
-    TRY(op_sign_block(op, o->key, in, scratch, &block));
+    bool whole = o->hashes || o->key->type == ALG_EDWARDS;
+    struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
+    if (whole) buf_put(&block, in);
+    else       TRY(op_sign_block(op, o->key, in, scratch, &block));
     if (block.full) return ST_DATA_LEN;
     return op_run_key(r, se, o, true, buf_bytes(&block), scratch, out);
 }
@@ -5374,7 +7263,7 @@ static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct
     TRY(op_input(op, &scratch, &in));
     size_t k = (o->key->bits + 7) / 8;
     if (in.n != k) return ST_CIPHER_LEN;
-    if (memcmp(in.p, o->key->modulus.p, k) >= 0) return ST_CIPHER_DATA;
+    if (!op_below_modulus(o->key, in)) return ST_CIPHER_DATA;
     TRY(op_run_key(r, se, o, false, in, scratch, &block));
     if (op->use.pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
     if (op->use.pad == ALG_PAD_OAEP)

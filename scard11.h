@@ -129,6 +129,22 @@
 #define SCARD11_PIV 1
 #endif
 
+// SCARD11_ISOAPPLET: 1 compiles the driver for IsoApplet cards.
+#ifndef SCARD11_ISOAPPLET
+#define SCARD11_ISOAPPLET 1
+#endif
+
+// SCARD11_MYEID: 1 compiles the driver for MyEID and OsEID cards.
+#ifndef SCARD11_MYEID
+#define SCARD11_MYEID 1
+#endif
+
+// SCARD11_GENERIC: 1 compiles the driver for standard cards with a PKCS#15 directory (ISO/IEC
+// 7816-15) that no other driver knows.
+#ifndef SCARD11_GENERIC
+#define SCARD11_GENERIC 1
+#endif
+
 // SCARD11_ENVIRONMENT: 1 lets C_Initialize read the run-time options of part 2 from the environment
 // (never in a setuid program). A program can also forbid it at run time.
 #ifndef SCARD11_ENVIRONMENT

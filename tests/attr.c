@@ -381,7 +381,13 @@ TEST(attr_session_secrets)
 TEST(attr_what_must_be_read_first)
 {
     struct object data = { .class = CKO_DATA, .unread = true },
-        key = { .class = CKO_PRIVATE_KEY, .unread = true };
+        key = { .class = CKO_PRIVATE_KEY, .unread = true },
+        certificate = { .class = CKO_CERTIFICATE, .unread = true };
+    struct alg_key public_key = { .type = ALG_RSA };
+    CHECK(attr_needs_read(&key, CKA_MODULUS) && attr_needs_read(&key, CKA_EC_PARAMS));
+    CHECK(!attr_needs_read(&key, CKA_ID) && !attr_needs_read(&key, CKA_ALWAYS_AUTHENTICATE));
+    CHECK(attr_needs_read(&certificate, CKA_ISSUER) && !attr_needs_read(&certificate, CKA_ID));
+    key.key = &public_key;
     CHECK(attr_needs_read(&data, CKA_VALUE) && !attr_needs_read(&data, CKA_LABEL));
     CHECK(attr_needs_read(&key, CKA_ALWAYS_AUTHENTICATE) && !attr_needs_read(&key, CKA_VALUE));
     data.unread = false;

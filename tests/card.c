@@ -108,7 +108,7 @@ TEST(card_a_key_is_up_to_three_objects)
 
 TEST(card_pads_pins)
 {
-    struct pin p = { .padded = 8, .pad = 0xff };
+    struct pin p = { .coding = CARD_PIN_ASCII, .padded = 8, .pad = 0xff };
     u8 room[8];
     struct buf b = buf_on(room, sizeof room);
     card_pad_pin(&p, bytes_text("123456"), &b);
@@ -119,6 +119,18 @@ TEST(card_pads_pins)
     p.padded = 0, b.n = 0;
     card_pad_pin(&p, bytes_text("12"), &b);
     CHECK_BYTES(b.p, b.n, "3132");
+    p.padded = 8, b.n = 0, p.coding = CARD_PIN_BCD;
+    card_pad_pin(&p, bytes_text("12345"), &b);
+    CHECK_BYTES(b.p, b.n, "12345fffffffffff");
+    b.n = 0, p.coding = CARD_PIN_ISO9564;               // control, length, digits, filler
+    card_pad_pin(&p, bytes_text("1234"), &b);
+    CHECK_BYTES(b.p, b.n, "241234ffffffffff");
+    b.n = 0, p.coding = CARD_PIN_HALF_NIBBLE;
+    card_pad_pin(&p, bytes_text("0129"), &b);
+    CHECK_BYTES(b.p, b.n, "f0f1f2f9ffffffff");
+    b.n = 0;
+    card_pad_pin(&p, bytes_text("12a4"), &b);           // no digit
+    CHECK(b.full);
 }
 
 TEST(card_signature_that_the_host_cannot_check_is_good)

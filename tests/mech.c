@@ -1,9 +1,27 @@
 // mech.c: >>mech.
 // SPDX-License-Identifier: 0BSD
 
+// A driver that can do it all: what these functions would do is not called here.
+static st mech_never_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                          struct scratch scratch, struct buf *out)
+{
+    (void)c; (void)o; (void)use; (void)in; (void)scratch; (void)out;
+    return ST_FAILED;
+}
+
+static st mech_never_derive(struct card *c, struct object *o, bytes point, struct scratch scratch,
+                            struct buf *out)
+{
+    return mech_never_sign(c, o, NULL, point, scratch, out);
+}
+
+static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
+    .decrypt = mech_never_sign, .derive = mech_never_derive }, mech_signer = { .name = "signer",
+    .sign = mech_never_sign };
+
 static struct token mech_token(u32 key_types)
 {
-    return (struct token){ .key_types = key_types };
+    return (struct token){ .driver = &mech_driver, .key_types = key_types };
 }
 
 #define MECH_TEST_ALL (CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_EDWARDS) | \
@@ -187,8 +205,21 @@ TEST(mech_allowed_follows_the_key)
     CHECK(!mech_key_allows(&o, CKF_SIGN) && mech_key_allows(&o, CKF_DERIVE));
 }
 
+TEST(mech_what_a_card_cannot_do)
+{
+    struct token t = mech_token(CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC));
+    t.driver = &mech_signer;
+    t.only_pkcs1 = true;
+    CHECK(mech_find(&t, CKM_RSA_PKCS, CKF_SIGN) && !mech_find(&t, CKM_RSA_PKCS, CKF_DECRYPT));
+    CHECK(!mech_find(&t, CKM_RSA_PKCS_PSS, CKF_SIGN) && mech_find(&t, CKM_RSA_PKCS_PSS, CKF_VERIFY));
+    CHECK(!mech_find(&t, CKM_ECDH1_DERIVE, 0) && mech_find(&t, CKM_ECDSA, CKF_SIGN));
+    CHECK(mech_find(&t, CKM_RSA_PKCS_OAEP, CKF_ENCRYPT) && !mech_find(&t, CKM_RSA_PKCS_OAEP, CKF_DECRYPT));
+    CHECK(mech_flags(&t, mech_find(&t, CKM_SHA256_RSA_PKCS_PSS, 0)) == CKF_VERIFY);
+}
+
 static void test_mech(void)
 {
+    RUN(mech_what_a_card_cannot_do);
     RUN(mech_rows_are_whole);
     RUN(mech_found_by_what_the_token_has);
     RUN(mech_info_of_each);

@@ -1,21 +1,30 @@
-// traces.c: the module on recordings of independent PIV cards (tests/traces/): a card that only
-// repeats what PivApplet 0.9 and CanoKey answered. It shows that what scard11 sends is what such
-// cards know. SPDX-License-Identifier: 0BSD
+// traces.c: the module on recordings of independent cards (tests/traces/): a card that only repeats
+// what PivApplet 0.9, CanoKey, IsoApplet 0.6 and OsEID answered. It shows that what scard11 sends is
+// what such cards know. SPDX-License-Identifier: 0BSD
 //
 // The recordings are of independent implementations run in simulators; their headers name card,
 // keys and PINs (test values). A command, its chain joined, is looked up among the recorded ones
 // that succeeded; one that was not recorded is answered 6A82. Tried on every file: all certificates
 // (compared with the public keys of the header), signatures of the recorded message, ECDH and
-// decryption with the recorded values.
+// decryption with the recorded values. Files are put together from what was read of them; an answer
+// to PERFORM SECURITY OPERATION is found by the security environment that it was recorded in, too.
 #include "scene.h"
 #include <ctype.h>
 
 #define MOST 512
+#define FILES 40
 
 struct exchange {
     uint8_t head[4];
     uint8_t *data, *answer;
     size_t n, answer_n;
+    uint8_t environment[32];        // of the PSO: the MSE before it
+};
+
+struct file {
+    uint8_t path[8];
+    size_t path_n, n;
+    uint8_t data[4096];
 };
 
 struct replay {
@@ -26,6 +35,10 @@ struct replay {
     uint8_t chain[5000], pending[9000];
     size_t chain_n, pending_n, pending_at;
     bool short_only;
+    struct file files[FILES];
+    size_t file_count;
+    struct file *selected;
+    uint8_t environment[32];
 };
 
 static char *file_text;
@@ -46,6 +59,40 @@ static const char *comment(const char *begin)
     return p ? p + strlen(begin) : NULL;
 }
 
+// ---- Files, and the security environment ----
+
+// The file of a path below the MF; a new one when it was not seen before.
+static struct file *file_of(struct replay *r, const uint8_t *path, size_t n, bool make)
+{
+    if (n > 2 && !memcmp(path, "\x3f\x00", 2)) { path += 2; n -= 2; }
+    if (n > sizeof r->files->path) return NULL;
+    for (size_t i = 0; i < r->file_count; i++)
+        if (r->files[i].path_n == n && !memcmp(r->files[i].path, path, n)) return &r->files[i];
+    if (!make || r->file_count == FILES) return NULL;
+    struct file *f = &r->files[r->file_count++];
+    memcpy(f->path, path, n);
+    f->path_n = n;
+    return f;
+}
+
+// What SELECT and MSE change, in the recording and on the card.
+static void follow(struct replay *r, const uint8_t *cmd, const uint8_t *data, size_t n, bool make)
+{
+    if (cmd[1] == 0xa4 && cmd[2] != 0x04) r->selected = file_of(r, data, n, make);
+    if (cmd[1] != 0x22 || n >= sizeof r->environment) return;
+    memset(r->environment, 0, sizeof r->environment);
+    memcpy(r->environment, data, n);
+    r->environment[sizeof r->environment - 1] = cmd[3];
+}
+
+static void keep_content(struct replay *r, const uint8_t *cmd, const uint8_t *answer, size_t n)
+{
+    size_t at = (size_t)(cmd[2] & 0x7f) << 8 | cmd[3];
+    if (!r->selected || cmd[2] & 0x80 || at + n > sizeof r->selected->data) return;
+    memcpy(r->selected->data + at, answer, n);
+    if (at + n > r->selected->n) r->selected->n = at + n;
+}
+
 // ---- Reading a recording: pieces of a chain and of an answer are joined ----
 
 static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size_t n,
@@ -54,7 +101,9 @@ static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size
 {
     for (size_t i = 0; i < r->count; i++)       // the first answer to a command stands
         if (!memcmp(r->all[i].head, cmd, 4) && r->all[i].n == n &&
-            !memcmp(r->all[i].data, data, n)) return;
+            !memcmp(r->all[i].data, data, n) &&
+            (cmd[1] != 0x2a || !memcmp(r->all[i].environment, r->environment,
+                                       sizeof r->environment))) return;
     if (r->count == MOST) return;
     struct exchange *e = &r->all[r->count++];
     memcpy(e->head, cmd, 4);
@@ -62,6 +111,7 @@ static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size
     e->answer = malloc(answer_n + 1);
     memcpy(e->data, data, n);
     memcpy(e->answer, answer, answer_n);
+    memcpy(e->environment, r->environment, sizeof e->environment);
     e->n = n;
     e->answer_n = answer_n;
 }
@@ -91,7 +141,12 @@ static void read_trace(struct replay *r)
         answer_n += n - 2;
         if (cmd[0] & 0x10 && rsp[n - 2] == 0x90) continue;      // more of the chain follows
         if (rsp[n - 2] == 0x61) continue;
-        if (rsp[n - 2] == 0x90) { head[0] = 0; keep(r, head, data, data_n, answer, answer_n); }
+        if (rsp[n - 2] == 0x90) {
+            head[0] = 0;
+            keep(r, head, data, data_n, answer, answer_n);
+            follow(r, head, data, data_n, true);
+            if (head[1] == 0xb0) keep_content(r, head, answer, answer_n);
+        }
         data_n = 0;
         if (rsp[n - 2] != 0x61) answer_n = 0;
     }
@@ -117,6 +172,18 @@ static size_t say(uint8_t *rsp, unsigned sw)
     return 2;
 }
 
+// READ BINARY of what was recorded of the selected file.
+static size_t read_file(struct replay *r, const uint8_t *cmd, size_t n, uint8_t *rsp)
+{
+    size_t at = (size_t)(cmd[2] & 0x7f) << 8 | cmd[3], le = n > 6 ? (size_t)cmd[5] << 8 | cmd[6] : cmd[4];
+    if (!le) le = n > 6 ? 65536 : 256;
+    if (!r->selected || !r->selected->n) return say(rsp, 0x6981);
+    if (at >= r->selected->n) return say(rsp, 0x6b00);
+    if (le > r->selected->n - at) le = r->selected->n - at;
+    memcpy(rsp, r->selected->data + at, le);
+    return le + say(rsp + le, 0x9000);
+}
+
 static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
                           size_t room)
 {
@@ -135,10 +202,14 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
     r->chain_n = 0;
     // what it says depends on what was before
     if (cmd[1] == 0x20 && !data_n) return say(rsp, 0x63c3);
+    if (cmd[1] == 0xb0) return read_file(r, cmd, n, rsp);
+    follow(r, cmd, r->chain, data_n, false);
     for (size_t i = 0; i < r->count; i++) {
         const struct exchange *e = &r->all[i];
         bool same = !memcmp(e->head, cmd, 4) && e->n == data_n &&
             !memcmp(e->data, r->chain, data_n);
+        if (cmd[1] == 0x2a && memcmp(e->environment, r->environment, sizeof r->environment))
+            same = false;
         // SELECT by the AID with or without its version: the same application answered.
         if (cmd[1] == 0xa4 && e->head[1] == 0xa4 && e->n >= 9 && data_n >= 9 &&
             !memcmp(e->data, r->chain, 9)) same = true;
@@ -155,6 +226,8 @@ static void replay_reset(struct sim_card *card)
 {
     struct replay *r = (struct replay *)card;
     r->chain_n = r->pending_n = r->pending_at = 0;
+    r->selected = NULL;
+    memset(r->environment, 0, sizeof r->environment);
 }
 
 static void replay_free(struct sim_card *card)
@@ -185,7 +258,9 @@ static struct replay *replay_new(const char *name)
     r->card.protocol = 1;
     r->card.atr_len = unhex(comment("# ATR: "), r->card.atr, sizeof r->card.atr);
     r->short_only = strstr(file_text, "short APDUs only") != NULL;
-    sscanf(comment("# PIN "), "%8[0-9]", r->pin);
+    const char *pin = comment("# PIN (reference 01) ");
+    if (!pin) pin = comment("# PIN 1 (user, reference 01): ");
+    sscanf(pin ? pin : comment("# PIN "), "%8[0-9]", r->pin);
     read_trace(r);
     return r;
 }
@@ -196,11 +271,12 @@ static CK_SESSION_HANDLE session;
 static struct replay *card;
 static CK_BYTE message[] = "recorded test message";
 
-static void begin(const char *name)
+static void begin_short(const char *name, bool short_only)
 {
     C_Finalize(NULL);
     sim_reader_clear();
     card = replay_new(name);
+    card->short_only |= short_only;
     sim_reader_insert(sim_reader_add("Recorded"), &card->card);
     scene_card = &card->card;
     CHECK_RV(C_Initialize(NULL), CKR_OK);
@@ -208,21 +284,31 @@ static void begin(const char *name)
     CHECK_RV(C_Login(session, CKU_USER, (CK_BYTE *)card->pin, strlen(card->pin)), CKR_OK);
 }
 
-// Does the certificate of a key reference have the public key that the header gives for it?
-static void check_certificate(const char *slot, CK_BYTE id)
+static void begin(const char *name)
 {
-    char line[64];
+    begin_short(name, false);
+}
+
+// Does the certificate of a key have the public key that a line of the header gives for it?
+static void check_certificate_of(const char *line, CK_BYTE id)
+{
     static CK_BYTE want[700], got[700];
     CK_OBJECT_HANDLE object;
     CK_ATTRIBUTE t = { CKA_PUBLIC_KEY_INFO, got, sizeof got };
     if (test_failing) return;
-    snprintf(line, sizeof line, "# SPKI slot %s, in its certificate: ", slot);
     CHECK(comment(line));
     size_t n = unhex(comment(line), want, sizeof want);
     CHECK_RV(scene_find(session, CKO_CERTIFICATE, id, &object), CKR_OK);
     CHECK(object);
     CHECK_RV(C_GetAttributeValue(session, object, &t, 1), CKR_OK);
     CHECK(t.ulValueLen == n && !memcmp(got, want, n));
+}
+
+static void check_certificate(const char *slot, CK_BYTE id)
+{
+    char line[64];
+    snprintf(line, sizeof line, "# SPKI slot %s, in its certificate: ", slot);
+    check_certificate_of(line, id);
 }
 
 // Signs the recorded message. The answer of the recording is checked with the key's own
@@ -266,6 +352,59 @@ static void check_derive(CK_BYTE id, const char *title)
     CHECK(v.ulValueLen == want_n && !memcmp(got, want, want_n));
 }
 
+// Decrypts what was recorded for a key, named by a byte of its security environment.
+static void check_decrypt(CK_BYTE id, size_t at, uint8_t key_byte)
+{
+    static const char text[] = "sixteen byte key";
+    const struct exchange *e = NULL;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE plain[256];
+    CK_ULONG n = sizeof plain;
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    if (test_failing) return;
+    for (size_t i = 0; i < card->count && !e; i++)
+        if (card->all[i].head[1] == 0x2a && card->all[i].head[2] == 0x80 &&
+            card->all[i].answer_n == 16 && card->all[i].environment[at] == key_byte)
+            e = &card->all[i];
+    CHECK(e && e->n == 257 && !e->data[0]);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
+    CHECK_RV(C_DecryptInit(session, &m, key), CKR_OK);
+    CHECK_RV(C_Decrypt(session, e->data + 1, e->n - 1, plain, &n), CKR_OK);
+    CHECK(n == 16 && !memcmp(plain, text, 16));
+}
+
+TEST(traces_of_isoapplet)
+{
+    begin("isoapplet-v0.txt");
+    check_certificate_of("# SPKI in certificate file 3400: ", 0x01);
+    check_certificate_of("# SPKI in certificate file 3401: ", 0x02);
+    check_certificate_of("# SPKI in certificate file 3402: ", 0x0a);
+    check_sign(0x01, CKM_SHA256_RSA_PKCS);
+    check_sign(0x02, CKM_ECDSA_SHA1);           // the card hashes
+    check_decrypt(0x01, 5, 0x00);
+    check_decrypt(0x0a, 5, 0x02);
+    scene_end();
+}
+
+TEST(traces_of_oseid)
+{
+    begin("oseid-myeid.txt");
+    check_certificate_of("# SPKI in certificate file 4301: ", 0x01);
+    check_certificate_of("# SPKI in certificate file 4302: ", 0x03);
+    check_sign(0x01, CKM_SHA256_RSA_PKCS);
+    check_sign(0x03, CKM_ECDSA_SHA256);
+    scene_end();
+}
+
+// A cryptogram that a short command cannot hold goes to it in two halves.
+TEST(traces_of_oseid_in_a_short_reader)
+{
+    begin_short("oseid-myeid.txt", true);
+    check_sign(0x01, CKM_SHA256_RSA_PKCS);
+    check_decrypt(0x01, 6, 0x01);
+    scene_end();
+}
+
 TEST(traces_of_pivapplet)
 {
     begin("piv-chain.txt");
@@ -300,5 +439,8 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(traces_of_pivapplet);
     RUN(traces_of_canokey);
+    RUN(traces_of_isoapplet);
+    RUN(traces_of_oseid);
+    RUN(traces_of_oseid_in_a_short_reader);
     return test_end();
 }

@@ -27,7 +27,11 @@
 #include "link.c"
 #include "iso.c"
 #include "card.c"
+#include "p15.c"
 #include "piv.c"
+#include "isoapplet.c"
+#include "myeid.c"
+#include "generic.c"
 #include "probe.c"
 #include "slot.c"
 #include "mech.c"
@@ -57,7 +61,11 @@ int main(int argc, char **argv)
     SECTION(link);
     SECTION(iso);
     SECTION(card);
+    SECTION(p15);
     SECTION(piv);
+    SECTION(isoapplet);
+    SECTION(myeid);
+    SECTION(generic);
     SECTION(probe);
     SECTION(slot);
     SECTION(mech);
