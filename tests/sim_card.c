@@ -97,7 +97,6 @@ bool sim_decode(const uint8_t *p, size_t n, struct sim_command *c)
         return true;
     }
     c->extended = true;
-    if (n == 2) return c->extended = false, c->le = p[1] ? p[1] : 256, true;    // Lc 00 and Le
     if (n < 3) return false;
     size_t two = (size_t)p[1] << 8 | p[2];
     if (n == 3) return c->le = two ? two : 65536, true;

@@ -1,4 +1,4 @@
-// sim_card.h: what the simulated cards share: keys and what they can do, TLV, commands in, answers out.
+// sim_card.h: what the simulated cards share: keys and their work, TLV, commands in, answers out.
 // SPDX-License-Identifier: 0BSD
 #ifndef SIM_CARD_H
 #define SIM_CARD_H

@@ -132,7 +132,8 @@ static size_t encode_pin(const struct sim_fs_pin *pin, uint8_t *out)
     } else {
         if (pin->form == SIM_GLP) out[at++] = (uint8_t)(0x20 | n);
         for (size_t i = 0; i < n; i += 2)
-            out[at++] = (uint8_t)((pin->now[i] & 15) << 4 | (i + 1 < n ? pin->now[i + 1] & 15 : 15));
+            out[at++] = (uint8_t)((pin->now[i] & 15) << 4 |
+                                  (i + 1 < n ? pin->now[i + 1] & 15 : 15));
     }
     while (at < pin->stored) out[at++] = pin->pad;
     return at;
@@ -450,7 +451,8 @@ static uint8_t *record(const struct sim_fs_file *file, unsigned number)
     return NULL;
 }
 
-static unsigned record_file(struct sim_fs *f, const struct sim_command *c, struct sim_fs_file **file)
+static unsigned record_file(struct sim_fs *f, const struct sim_command *c,
+                            struct sim_fs_file **file)
 {
     uint8_t sfi = c->p2 >> 3;
     *file = sfi ? by_sfi(f, sfi) : f->ef;
@@ -808,7 +810,8 @@ static unsigned run(void *card, const struct sim_command *c, struct sim_answer *
     return sw ? sw : sim_fs_command(f, c, a);
 }
 
-static size_t fs_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room)
+static size_t fs_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                      size_t room)
 {
     struct sim_fs *f = (struct sim_fs *)card;
     (void)room;
