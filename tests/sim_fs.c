@@ -174,7 +174,8 @@ struct sim_fs_pin *sim_fs_pin_of(struct sim_fs *f, uint8_t ref)
 
 bool sim_fs_allowed(const struct sim_fs *f, uint8_t rule)
 {
-    return rule == SIM_FREE || (rule <= f->n_pins && f->pins[rule - 1].verified);
+    const struct sim_fs_pin *pin = rule && rule <= f->n_pins ? &f->pins[rule - 1] : NULL;
+    return rule == SIM_FREE || (pin && (pin->verified || !*pin->now));
 }
 
 void sim_fs_logout(struct sim_fs *f)
@@ -243,7 +244,11 @@ static unsigned change_pin(struct sim_fs *f, const struct sim_command *c)
     struct sim_fs_pin *pin = sim_fs_pin_of(f, c->p2);
     size_t old;
     if (!pin || (c->p1 == 0 && !*pin->now)) return unknown_pin(f);
-    if (c->p1 == 1) return *pin->now ? 0x6985u : decode_pin(pin, c->data, c->n) ? 0x9000u : 0x6a80u;
+    if (c->p1 == 1 && *pin->now) return 0x6985;
+    if (c->p1 == 1) {
+        pin->verified = decode_pin(pin, c->data, c->n);
+        return pin->verified ? 0x9000 : 0x6a80;
+    }
     if (c->p1) return 0x6a86;
     old = old_length(pin);
     if (c->n <= old) return 0x6700;
@@ -330,7 +335,8 @@ static struct sim_fs_file *find_aid(struct sim_fs_file *df, const uint8_t *p, si
 
 static bool same_aid(const uint8_t *aid, size_t aid_len, const struct sim_command *c, bool part)
 {
-    return aid && (part ? c->n <= aid_len : c->n == aid_len) && !memcmp(aid, c->data, c->n);
+    return aid && (part ? c->n <= aid_len : c->n == aid_len) &&
+        (!c->n || !memcmp(aid, c->data, c->n));
 }
 
 static unsigned select_aid(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
@@ -345,8 +351,10 @@ static unsigned select_aid(struct sim_fs *f, const struct sim_command *c, struct
     if (!f->kind.select_keeps_login || !f->selected) sim_fs_logout(f);
     f->selected = true;
     f->other = false;
-    unsigned sw = selected(f, file ? file : f->mf, f->kind.no_fci ? 0x0c : c->p2, a);
-    return sw;
+    if (file) return selected(f, file, f->kind.no_fci ? 0x0c : c->p2, a);
+    go_to(f, f->mf);
+    sim_put(a, f->kind.applet_answer, f->kind.applet_answer_len);
+    return 0x9000;
 }
 
 // A file by its FID: here, its parent, or beside it.
@@ -555,7 +563,7 @@ static unsigned delete_file(struct sim_fs *f, const struct sim_command *c)
     if (c->n == 2) file = sim_fs_find(f->df, (uint16_t)number(c->data, 2));
     else if (c->n) return 0x6700;
     if (!file || file == f->mf) return 0x6a82;
-    if (!sim_fs_allowed(f, file->parent->update)) return 0x6982;
+    if (!sim_fs_allowed(f, file->parent->update) || !sim_fs_allowed(f, file->remove)) return 0x6982;
     sim_fs_remove(f, file);
     return 0x9000;
 }
@@ -607,6 +615,7 @@ static struct sim_fs_key *find_key(struct sim_fs *f, const uint8_t *fid, size_t 
 {
     for (unsigned i = 0; i < f->n_keys; i++) {
         struct sim_fs_key *k = &f->keys[i];
+        if (mbedtls_pk_get_type(&k->pk) == MBEDTLS_PK_NONE) continue;
         if (k->df && k->df != f->df->fid) continue;
         if (fid && (fid_n < 2 || k->fid != number(fid + fid_n - 2, 2))) continue;
         if (!fid && (!ref_n || k->ref != ref[ref_n - 1])) continue;

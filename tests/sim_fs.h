@@ -21,7 +21,7 @@ enum sim_fs_form { SIM_ASCII, SIM_BCD, SIM_GLP };   // GLP: 2n, then BCD, FF to 
 
 struct sim_fs_pin {
     uint8_t ref;                    // P2 of VERIFY
-    const char *value;              // digits or text; NULL: not set yet (VERIFY: 6A88)
+    const char *value;              // digits or text; NULL: not set yet, and its rules are open
     enum sim_fs_form form;
     uint8_t min, max;               // in characters
     uint8_t stored;                 // bytes on the wire, padded to; 0: not padded
@@ -35,7 +35,7 @@ struct sim_fs_pin {
     // state
     char now[17];
     uint8_t left;
-    bool verified;
+    bool verified;                  // also once it was set for the first time
 };
 
 // ---- Files ----
@@ -48,7 +48,8 @@ struct sim_fs_file {
     uint16_t fid;
     uint8_t sfi;                    // 0: none
     uint8_t aid[16], aid_len;       // of a DF
-    uint8_t read, update;           // rules; of a DF update is for what is created and deleted in it
+    uint8_t read, update;           // rules; a DF's update: creating and deleting in it
+    uint8_t remove;                 // rule for deleting this file
     uint8_t security[16], security_len;     // as CREATE FILE brought it (tag 86 or 8C)
     uint16_t size;                  // as CREATE FILE said it, also of a DF
     uint8_t *data;                  // size bytes; of records: each with a length byte before it
@@ -108,12 +109,14 @@ struct sim_fs_kind {
     bool extended, no_chaining, pieces, t0, wants_le, all_cla;
     size_t most_read;               // bytes in one READ BINARY at most; 0: no limit
     // Selecting
-    const uint8_t *applet;          // an applet: knows SELECT of this AID only until it was selected
+    const uint8_t *applet;          // an applet: until it is selected, knows that only
     size_t applet_len;
-    unsigned sw_unselected;         // what an applet answers before that (0: 6A82 to SELECT, else 6D00)
+    const uint8_t *applet_answer;   // what it answers to that
+    size_t applet_answer_len;
+    unsigned sw_unselected;         // what it answers before that (0: 6A82 to SELECT, 6D00)
     bool short_aid;                 // the beginning of an AID selects
     bool select_keeps_login;        // SELECT by an AID of its own does not end the login
-    bool df_ends_login;             // leaving a DF ends the login of the PINs that are known there only
+    bool df_ends_login;             // leaving a DF ends the login of its own PINs
     bool sfi_of_fid;                // short EF identifiers are the last five bits of the FIDs
     bool no_fci;                    // SELECT by AID answers 9000 alone
     uint8_t fci_tag;                // 0x6f or 0x62 (0: 6F for P2 00, 62 for 04)
@@ -125,13 +128,13 @@ struct sim_fs_kind {
     bool mse_wants_login;           // MSE of a key whose PIN is not verified: 6982
     bool one_environment;           // one for all templates
     bool mse_keeps_refused;         // a refused MSE leaves the one before (else it clears it)
-    bool mse_checks_key;            // an algorithm that the key cannot: refused by MSE, as an unknown key
+    bool mse_checks_key;            // MSE refuses what the key cannot, as an unknown key
     unsigned sw_unknown_key;        // 0: 6A88
     unsigned sw_unknown_algorithm;  // 0: 6A80
     unsigned sw_not_verified;       // 0: 6982
     bool no_indicator;              // PSO DECIPHER without the padding indicator byte
     bool derive_bare;               // GENERAL AUTHENTICATE answers the secret alone (else 7C {82})
-    bool left_pad;                  // ECDSA input is filled with 00 on the left to the curve's length
+    bool left_pad;                  // ECDSA: 00 on the left, to the curve's length
     bool exact_hash;                // ECDSA wants a hash of exactly the curve's length (6A80)
     // PINs
     bool verified_says_tries;       // an empty VERIFY answers 63Cx also when verified

@@ -359,8 +359,8 @@ static unsigned use_key(struct piv *v, enum sim_key k, bool agree, const uint8_t
     return sw;
 }
 
-static unsigned general_authenticate(struct piv *v, const struct sim_command *c, struct sim_answer *a,
-                                     bool fresh)
+static unsigned general_authenticate(struct piv *v, const struct sim_command *c,
+                                     struct sim_answer *a, bool fresh)
 {
     const struct sim_piv_key *k = find_key(v, c->p2);
     size_t n, in_len;
