@@ -632,6 +632,8 @@ unsigned sim_fs_mse_set(struct sim_fs *f, uint8_t template, const uint8_t *p, si
         *ref = sim_get_tlv(p, n, 0x84, &ref_n);
     unsigned no_key = f->kind.sw_unknown_key ? f->kind.sw_unknown_key : 0x6a88;
     if (!ref) ref = sim_get_tlv(p, n, 0x83, &ref_n);
+    if (f->kind.no_key_files || (fid && fid_n >= 2 && number(fid + fid_n - 2, 2) == f->df->fid))
+        fid = NULL;
     if (!f->kind.mse_keeps_refused) memset(env, 0, sizeof *env);
     if (!fid && !ref && !byte) return 0x6a80;
     if (fid || ref) {

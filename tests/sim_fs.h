@@ -62,7 +62,7 @@ enum { SIM_SIGN = 1, SIM_DECIPHER = 2, SIM_DERIVE = 4, SIM_AUTHENTICATE = 8, SIM
 
 struct sim_fs_key {
     uint8_t ref;                    // as MSE's tag 84 (or 83) names it
-    uint16_t fid;                   // the key file that MSE's tag 81 names; 0: none
+    uint16_t fid;                   // the key file that MSE's tag 81 names (a DF there: ignored)
     uint16_t df;                    // it is known in this DF only; 0: everywhere
     uint8_t rule;                   // SIM_FREE or SIM_PIN(i)
     unsigned usage;                 // SIM_SIGN ...; 0: all
@@ -125,6 +125,7 @@ struct sim_fs_kind {
     bool end_is_6b00;               // reading at the very end: 6B00 (else 9000 and nothing)
     unsigned sw_no_ef;              // reading with no EF selected (0: 6986)
     // Keys
+    bool no_key_files;              // MSE's tag 81 is ignored
     bool mse_wants_login;           // MSE of a key whose PIN is not verified: 6982
     bool one_environment;           // one for all templates
     bool mse_keeps_refused;         // a refused MSE leaves the one before (else it clears it)
