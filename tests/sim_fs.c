@@ -610,6 +610,16 @@ static const struct sim_fs_algorithm *find_algorithm(const struct sim_fs *f, uin
     return found;
 }
 
+static const struct sim_fs_algorithm *usual_algorithm(const struct sim_fs *f, uint8_t template,
+                                                      const struct sim_fs_key *key)
+{
+    for (unsigned i = 0; i < f->kind.n_algorithms; i++) {
+        const struct sim_fs_algorithm *x = &f->kind.algorithms[i];
+        if ((!x->template || x->template == template) && fits(x, key)) return x;
+    }
+    return NULL;
+}
+
 static struct sim_fs_key *find_key(struct sim_fs *f, const uint8_t *fid, size_t fid_n,
                                    const uint8_t *ref, size_t ref_n)
 {
@@ -645,6 +655,8 @@ unsigned sim_fs_mse_set(struct sim_fs *f, uint8_t template, const uint8_t *p, si
         if (!now.algorithm) return f->kind.sw_unknown_algorithm ? f->kind.sw_unknown_algorithm
             : 0x6a80;
     }
+    if (!byte && f->kind.implicit_algorithm && now.key)
+        now.algorithm = usual_algorithm(f, template, now.key);
     if (f->kind.mse_checks_key && now.key && now.algorithm && !fits(now.algorithm, now.key))
         return no_key;
     if (f->kind.mse_wants_login && now.key && !sim_fs_allowed(f, now.key->rule)) return 0x6982;

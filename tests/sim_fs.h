@@ -125,6 +125,7 @@ struct sim_fs_kind {
     bool end_is_6b00;               // reading at the very end: 6B00 (else 9000 and nothing)
     unsigned sw_no_ef;              // reading with no EF selected (0: 6986)
     // Keys
+    bool implicit_algorithm;        // MSE without tag 80: the first algorithm that fits the key
     bool no_key_files;              // MSE's tag 81 is ignored
     bool mse_wants_login;           // MSE of a key whose PIN is not verified: 6982
     bool one_environment;           // one for all templates

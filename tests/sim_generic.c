@@ -14,16 +14,18 @@ static const struct sim_fs_algorithm plain[] = {
     { GENERIC_RSA_PKCS1, 0xb8, SIM_RSA_DECRYPT, MBEDTLS_MD_NONE },
     { GENERIC_RSA_RAW, 0, SIM_RSA_RAW, MBEDTLS_MD_NONE },
     { GENERIC_RSA_PSS, 0xb6, SIM_RSA_PSS, MBEDTLS_MD_NONE },
+    { GENERIC_ECDSA, 0xb6, SIM_EC_PLAIN, MBEDTLS_MD_NONE },
+    { GENERIC_ECDSA, 0xa4, SIM_EC_PLAIN, MBEDTLS_MD_NONE },
     { GENERIC_ECDH, 0, SIM_ECDH, MBEDTLS_MD_NONE },
-    { GENERIC_ECDSA, 0, SIM_EC_PLAIN, MBEDTLS_MD_NONE },
 }, der[] = {
     { GENERIC_RSA_PKCS1, 0xb6, SIM_RSA_PKCS1, MBEDTLS_MD_NONE },
     { GENERIC_RSA_PKCS1, 0xa4, SIM_RSA_PKCS1, MBEDTLS_MD_NONE },
     { GENERIC_RSA_PKCS1, 0xb8, SIM_RSA_DECRYPT, MBEDTLS_MD_NONE },
     { GENERIC_RSA_RAW, 0, SIM_RSA_RAW, MBEDTLS_MD_NONE },
     { GENERIC_RSA_PSS, 0xb6, SIM_RSA_PSS, MBEDTLS_MD_NONE },
+    { GENERIC_ECDSA, 0xb6, SIM_EC_DER, MBEDTLS_MD_NONE },
+    { GENERIC_ECDSA, 0xa4, SIM_EC_DER, MBEDTLS_MD_NONE },
     { GENERIC_ECDH, 0, SIM_ECDH, MBEDTLS_MD_NONE },
-    { GENERIC_ECDSA, 0, SIM_EC_DER, MBEDTLS_MD_NONE },
 };
 
 // CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_ECDH1_DERIVE
@@ -102,7 +104,8 @@ struct sim_card *sim_generic_new(const struct sim_generic_options *options)
         .algorithms = o->der ? der : plain, .n_algorithms = COUNT(plain), .extended = o->extended,
         .no_chaining = o->no_chaining, .pieces = o->pieces, .t0 = o->t0, .short_aid = true,
         .select_keeps_login = o->keeps_login, .no_status = o->no_status,
-        .empty_costs = o->empty_costs, .logout = true };
+        .empty_costs = o->empty_costs, .logout = true, .implicit_algorithm = true,
+        .no_indicator = o->no_indicator };
     struct sim_fs *f = sim_fs_new(&kind);
     describe(o, &d);
     for (unsigned i = 0; i < d.n_pins; i++) {

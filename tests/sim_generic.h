@@ -13,10 +13,12 @@
 enum { GENERIC_RSA_PKCS1 = 0x02, GENERIC_RSA_RAW = 0x03, GENERIC_ECDSA = 0x04, GENERIC_ECDH = 0x05,
        GENERIC_RSA_PSS = 0x06 };
 
+// MSE without an algorithm takes the usual one: PKCS#1, or ECDSA.
 // {0} is the card above: short APDUs with chaining, whole answers, ECDSA answers r || s.
 struct sim_generic_options {
     bool second;                    // other keys: another card
     bool extended, no_chaining, pieces, t0;
+    bool no_indicator;              // PSO DECIPHER takes no padding indicator
     bool der;                       // ECDSA answers DER
     bool keeps_login;               // SELECT of its AID does not end the login
     bool no_status;                 // an empty VERIFY is refused

@@ -208,7 +208,7 @@ static void put_public(struct build *b, const struct sim_p15_key *k, unsigned in
     put_key_attributes(b, k, usage, 0);
     at = b->a.n;
     if (b->d->in_cdf) {
-        sim_put_tlv(&b->a, d->rsa ? 0xa0 : 0xa1, value->out, value->n);
+        sim_put_tlv(&b->a, 0xa0, value->out, value->n);
     } else {
         uint16_t fid = (uint16_t)(0x3300 + index);
         sim_fs_ef(b->f, b->df, fid, value->out, value->n, 0);

@@ -6,10 +6,10 @@
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0). "second" is
 // another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
 // global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
-// certificates); of generic: second extended no-chaining pieces t0 der, and how its files deviate:
-// inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
-// isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR, which it
-// removes when it has done it:
+// certificates); of generic: second extended no-chaining pieces t0 der no-indicator, and how its
+// files deviate: inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir
+// records; of isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR,
+// which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -182,6 +182,7 @@ static struct sim_card *make_generic(int argc, char **argv, bool swap)
         else if (!strcmp(a, "pieces")) o.pieces = true;
         else if (!strcmp(a, "t0")) o.t0 = true;
         else if (!strcmp(a, "der")) o.der = true;
+        else if (!strcmp(a, "no-indicator")) o.no_indicator = true;
         else if (!strcmp(a, "second")) o.second = true;
         else if (!strcmp(a, "inline")) files.in_cdf = true;
         else if (!strcmp(a, "in-odf")) files.in_odf = true;
