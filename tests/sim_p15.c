@@ -123,6 +123,20 @@ void sim_p15_put_public(struct sim_answer *a, enum sim_key key, bool spki)
     mbedtls_pk_free(&pk);
 }
 
+// ECPoint: OCTET STRING
+static void put_point(struct sim_answer *a, enum sim_key key)
+{
+    mbedtls_pk_context pk;
+    uint8_t point[133];
+    size_t n;
+    parse(&pk, key);
+    if (mbedtls_ecp_point_write_binary(&mbedtls_pk_ec(pk)->grp, &mbedtls_pk_ec(pk)->Q,
+                                       MBEDTLS_ECP_PF_UNCOMPRESSED, &n, point, sizeof point))
+        abort();
+    sim_put_tlv(a, 0x04, point, n);
+    mbedtls_pk_free(&pk);
+}
+
 // KeyInfo of EC: { parameters: namedCurve }
 static void put_curve(struct sim_answer *a, enum sim_key key)
 {
@@ -203,7 +217,8 @@ static void put_public(struct build *b, const struct sim_p15_key *k, unsigned in
     unsigned usage = d->rsa ? P15_VERIFY | P15_ENCRYPT : P15_VERIFY;
     size_t record = b->a.n, at;
     if (!value) abort();
-    sim_p15_put_public(value, k->key, !d->rsa);
+    if (b->d->in_cdf && b->d->ec_by_curve && !d->rsa) put_point(value, k->key);
+    else sim_p15_put_public(value, k->key, !d->rsa);
     put_common(b, k->label, 2, 0, 0);
     put_key_attributes(b, k, usage, 0);
     at = b->a.n;

@@ -72,7 +72,8 @@ struct sim_p15 {
     bool relative;                  // paths without 3F00
     bool whole_path;                // paths with index 0 and length
     bool in_odf;                    // objects inside the ODF, no directory files
-    bool in_cdf;                    // certificates and public keys inside their directory files
+    bool in_cdf;                    // certificates and public keys inside their directory files (EC:
+                                    // as an ECPoint with ec_by_curve, else SubjectPublicKeyInfo)
     bool negative;                  // references above 7F as negative numbers
     bool no_auth_id;                // no authId at keys
     bool ec_by_curve;               // EC keys: domain parameters and no size
