@@ -18,7 +18,8 @@ openssl req -x509 -new -key ca.pem -subj '/CN=scard11 test authority' -days 7300
 for key in rsa1024:RSA:rsa_keygen_bits:1024 rsa2048a:RSA:rsa_keygen_bits:2048 \
     rsa2048b:RSA:rsa_keygen_bits:2048 rsa3072:RSA:rsa_keygen_bits:3072 rsa4096:RSA:rsa_keygen_bits:4096 \
     p256a:EC:ec_paramgen_curve:P-256 p256b:EC:ec_paramgen_curve:P-256 p384a:EC:ec_paramgen_curve:P-384 \
-    p384b:EC:ec_paramgen_curve:P-384 ed25519:ED25519:: x25519:X25519::; do
+    p384b:EC:ec_paramgen_curve:P-384 ed25519:ED25519:: x25519:X25519:: \
+    p521a:EC:ec_paramgen_curve:P-521; do
     name=${key%%:*} rest=${key#*:} algorithm=${rest%%:*} option=${rest#*:}
     [ "$option" = ":" ] && option='' || option="-pkeyopt $option"
     # shellcheck disable=SC2086

@@ -4,12 +4,7 @@
 // Written from SP 800-73-4 part 2 and Yubico's description of its extensions, not from what scard11
 // sends. It is proven by programs that know nothing of scard11: tests/witness.sh.
 #include "sim_piv.h"
-#include "sim_keys.h"
-#include <mbedtls/ctr_drbg.h>
-#include <mbedtls/ecdh.h>
-#include <mbedtls/ecdsa.h>
-#include <mbedtls/entropy.h>
-#include <mbedtls/pk.h>
+#include <mbedtls/ecp.h>
 #include <mbedtls/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,21 +16,15 @@
 #include <openssl/evp.h>
 #endif
 
-#define MOST 70000
-
-struct key_data {
-    uint8_t algorithm;
-    const uint8_t *key, *certificate;
-    size_t key_len, certificate_len;
-};
-
-#define KEY(alg, name) { alg, sim_key_##name, sim_cert_##name, sizeof sim_key_##name, sizeof sim_cert_##name }
-static const struct key_data key_table[SIM_KEYS] = {
-    { 0, NULL, NULL, 0, 0 }, KEY(0x06, rsa1024), KEY(0x07, rsa2048a), KEY(0x07, rsa2048b),
-        KEY(0x05, rsa3072),
-    KEY(0x16, rsa4096), KEY(0x11, p256a), KEY(0x11, p256b), KEY(0x14, p384a), KEY(0x14, p384b),
-    KEY(0xe0, ed25519), KEY(0xe1, x25519),
-};
+// SP 800-78-5 table 6-2, and Yubico's for 25519.
+static uint8_t algorithm_of(enum sim_key key)
+{
+    const struct sim_key_data *d = sim_key_data(key);
+    if (key == SIM_ED25519) return 0xe0;
+    if (key == SIM_X25519) return 0xe1;
+    if (!d->rsa) return d->bits == 256 ? 0x11 : 0x14;
+    return d->bits == 1024 ? 0x06 : d->bits == 2048 ? 0x07 : d->bits == 3072 ? 0x05 : 0x16;
+}
 
 struct piv {
     struct sim_card card;
@@ -47,79 +36,16 @@ struct piv {
     bool selected, other;           // PIV, or the other application
     bool verified, fresh;           // fresh: VERIFY was the command before
     unsigned verifies, stray_pins, signatures;
-    uint8_t chain[MOST];            // data of a command chain
-    size_t chain_len;
-    uint8_t chain_ins;
-    uint8_t pending[MOST];          // what GET RESPONSE gives
-    size_t pending_len, pending_at;
-    mbedtls_entropy_context entropy;
-    mbedtls_ctr_drbg_context random;
-};
-
-// A command, decoded; its data is the whole chain's.
-struct command {
-    uint8_t cla, ins, p1, p2;
-    const uint8_t *data;
-    size_t n, le;
-    bool extended;
-};
-
-// An answer being built: out has room for MOST.
-struct answer {
-    uint8_t out[MOST];
-    size_t n;
+    struct sim_line line;
+    struct sim_random random;
 };
 
 static const uint8_t aid[] = { 0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00 };
 static const uint8_t other_aid[] = { 0xa0, 0x00, 0x00, 0x09, 0x99, 0x00, 0x01 };
 
-// ---- TLV ----
-
-static void put(struct answer *a, const void *p, size_t n)
-{
-    if (n > sizeof a->out - a->n) abort();
-    if (n) memcpy(a->out + a->n, p, n);
-    a->n += n;
-}
-
-static void put_head(struct answer *a, unsigned tag, size_t n)
-{
-    uint8_t head[6];
-    size_t at = 0;
-    if (tag > 0xff) head[at++] = (uint8_t)(tag >> 8);
-    head[at++] = (uint8_t)tag;
-    if (n > 0xff) { head[at++] = 0x82; head[at++] = (uint8_t)(n >> 8); }
-    else if (n > 0x7f) head[at++] = 0x81;
-    head[at++] = (uint8_t)n;
-    put(a, head, at);
-}
-
-static void put_tlv(struct answer *a, unsigned tag, const void *p, size_t n)
-{
-    put_head(a, tag, n);
-    put(a, p, n);
-}
-
 static size_t head_size(unsigned tag, size_t n)
 {
     return (tag > 0xff ? 2u : 1u) + (n > 0xff ? 3u : n > 0x7f ? 2u : 1u);
-}
-
-// Finds a one-byte tag among siblings. NULL: it is not there, or malformed.
-static const uint8_t *get_tlv(const uint8_t *p, size_t n, uint8_t tag, size_t *len)
-{
-    while (n >= 2) {
-        size_t l = p[1], head = 2;
-        if (l > 0x82 || (l == 0x81 && n < 3) || (l == 0x82 && n < 4)) return NULL;
-        if (l == 0x80) return NULL;
-        if (l == 0x81) { l = p[2]; head = 3; }
-        else if (l == 0x82) { l = (size_t)p[2] << 8 | p[3]; head = 4; }
-        if (l > n - head) return NULL;
-        if (*p == tag) { *len = l; return p + head; }
-        p += head + l;
-        n -= head + l;
-    }
-    return NULL;
 }
 
 // ---- Data objects ----
@@ -152,52 +78,52 @@ static size_t gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
     return room - z.avail_out;
 }
 
-static void put_certificate(struct answer *a, const struct sim_piv_key *k)
+static void put_certificate(struct sim_answer *a, const struct sim_piv_key *k)
 {
-    const struct key_data *d = &key_table[k->key];
+    const struct sim_key_data *d = sim_key_data(k->key);
     uint8_t packed[8192];
     const uint8_t *p = d->certificate;
     size_t n = d->certificate_len;
     if (k->gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
-    put_head(a, 0x53, head_size(0x70, n) + n + 3 + 2);
-    put_tlv(a, 0x70, p, n);
-    put_tlv(a, 0x71, k->gzip ? "\x01" : "\x00", 1);
-    put_tlv(a, 0xfe, NULL, 0);
+    sim_put_head(a, 0x53, head_size(0x70, n) + n + 3 + 2);
+    sim_put_tlv(a, 0x70, p, n);
+    sim_put_tlv(a, 0x71, k->gzip ? "\x01" : "\x00", 1);
+    sim_put_tlv(a, 0xfe, NULL, 0);
 }
 
-static void put_chuid(struct answer *a, const struct piv *v)
+static void put_chuid(struct sim_answer *a, const struct piv *v)
 {
     uint8_t fascn[25] = { 0xd4, 0xe7, 0x39, 0xda, 0x73, 0x9c, 0xed, 0x39, 0xce, 0x73, 0x9d, 0x83,
                           0x68 };
     uint8_t guid[16] = { 0x16, 0x7c, 0x1d, 0x3a, 0x62, 0x0f, 0x4e, 0x1b, 0x9f, 0x02, 0x5d, 0x38,
                          0x31, 0x77, 0x90, 0xa4 };
     guid[15] = (uint8_t)(guid[15] + v->o.second);
-    put_head(a, 0x53, 2 + 25 + 2 + 16 + 2 + 8 + 2 + 2);
-    put_tlv(a, 0x30, fascn, sizeof fascn);
-    put_tlv(a, 0x34, guid, sizeof guid);
-    put_tlv(a, 0x35, "20301231", 8);
-    put_tlv(a, 0x3e, NULL, 0);
-    put_tlv(a, 0xfe, NULL, 0);
+    sim_put_head(a, 0x53, 2 + 25 + 2 + 16 + 2 + 8 + 2 + 2);
+    sim_put_tlv(a, 0x30, fascn, sizeof fascn);
+    sim_put_tlv(a, 0x34, guid, sizeof guid);
+    sim_put_tlv(a, 0x35, "20301231", 8);
+    sim_put_tlv(a, 0x3e, NULL, 0);
+    sim_put_tlv(a, 0xfe, NULL, 0);
 }
 
-static void put_discovery(struct answer *a, const struct piv *v)
+static void put_discovery(struct sim_answer *a, const struct piv *v)
 {
     const uint8_t policy[2] = { v->o.discovery == SIM_GLOBAL_PIN ? 0x60 : 0x40,
                                 v->o.discovery == SIM_GLOBAL_PIN ? 0x20 : 0x00 };
-    put_head(a, 0x7e, 2 + sizeof aid + 3 + 2);
-    put_tlv(a, 0x4f, aid, sizeof aid);
-    put_tlv(a, 0x5f2f, policy, 2);
+    sim_put_head(a, 0x7e, 2 + sizeof aid + 3 + 2);
+    sim_put_tlv(a, 0x4f, aid, sizeof aid);
+    sim_put_tlv(a, 0x5f2f, policy, 2);
 }
 
-static void put_history(struct answer *a, const struct piv *v)
+static void put_history(struct sim_answer *a, const struct piv *v)
 {
-    put_head(a, 0x53, 3 + 3 + 2);
-    put_tlv(a, 0xc1, &v->o.retired, 1);
-    put_tlv(a, 0xc2, "\0", 1);
-    put_tlv(a, 0xfe, NULL, 0);
+    sim_put_head(a, 0x53, 3 + 3 + 2);
+    sim_put_tlv(a, 0xc1, &v->o.retired, 1);
+    sim_put_tlv(a, 0xc2, "\0", 1);
+    sim_put_tlv(a, 0xfe, NULL, 0);
 }
 
-static unsigned get_object(struct piv *v, uint32_t tag, struct answer *a)
+static unsigned get_object(struct piv *v, uint32_t tag, struct sim_answer *a)
 {
     static const uint8_t ccc[] = { 0x53, 0x33, 0xf0, 0x15, 0xa0, 0x00, 0x00, 0x01, 0x16, 0xff,
                                    0x02, 1, 2, 3, 4, 5, 6, 7, 8,
@@ -205,7 +131,7 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct answer *a)
             0xf5, 0x01, 0x10, 0xf6,
         0x00, 0xf7, 0x00, 0xfa, 0x00, 0xfb, 0x00, 0xfc, 0x00, 0xfd, 0x00, 0xfe, 0x00 };
     if (v->o.object && tag == v->o.object_tag) {
-        put(a, v->o.object, v->o.object_len);
+        sim_put(a, v->o.object, v->o.object_len);
         return 0x9000;
     }
     for (unsigned i = 0; i < v->n_keys; i++) {
@@ -216,10 +142,10 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct answer *a)
     if (tag == 0x7e && v->o.discovery) return put_discovery(a, v), 0x9000;
     if (tag == 0x5fc102 && !v->o.no_chuid) return put_chuid(a, v), 0x9000;
     if (tag == 0x5fc10c && !v->o.no_history) return put_history(a, v), 0x9000;
-    if (tag == 0x5fc107) return put(a, ccc, sizeof ccc), 0x9000;
+    if (tag == 0x5fc107) return sim_put(a, ccc, sizeof ccc), 0x9000;
     if (tag == 0x5fc109) {
         if (!v->verified) return 0x6982;
-        put_tlv(a, 0x53, "\x01\x0cTest Subject\xfe\x00", 16);
+        sim_put_tlv(a, 0x53, "\x01\x0cTest Subject\xfe\x00", 16);
         return 0x9000;
     }
     if (tag == 0x5fff01 && v->o.yubikey) {
@@ -230,11 +156,11 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct answer *a)
     return 0x6a82;
 }
 
-static unsigned get_data(struct piv *v, const struct command *c, struct answer *a)
+static unsigned get_data(struct piv *v, const struct sim_command *c, struct sim_answer *a)
 {
     size_t n;
     uint32_t tag = 0;
-    const uint8_t *name = get_tlv(c->data, c->n, 0x5c, &n);
+    const uint8_t *name = sim_get_tlv(c->data, c->n, 0x5c, &n);
     if (c->p1 != 0x3f || c->p2 != 0xff) return 0x6a86;
     if (!name || !n || n > 3) return 0x6a80;
     while (n--) tag = tag << 8 | *name++;
@@ -243,7 +169,7 @@ static unsigned get_data(struct piv *v, const struct command *c, struct answer *
 
 // ---- Selecting ----
 
-static unsigned select_application(struct piv *v, const struct command *c, struct answer *a)
+static unsigned select_application(struct piv *v, const struct sim_command *c, struct sim_answer *a)
 {
     if (c->p1 != 0x04) return 0x6a86;
     if (c->n == sizeof other_aid && !memcmp(c->data, other_aid, c->n)) {
@@ -255,16 +181,16 @@ static unsigned select_application(struct piv *v, const struct command *c, struc
     if (!v->selected || !v->o.keeps_login) v->verified = false;
     v->selected = true;
     v->other = false;
-    put_head(a, 0x61, 2 + 6 + 2 + 2 + 5);
-    put_tlv(a, 0x4f, aid + 5, 6);
-    put_head(a, 0x79, 2 + 5);
-    put_tlv(a, 0x4f, aid, 5);
+    sim_put_head(a, 0x61, 2 + 6 + 2 + 2 + 5);
+    sim_put_tlv(a, 0x4f, aid + 5, 6);
+    sim_put_head(a, 0x79, 2 + 5);
+    sim_put_tlv(a, 0x4f, aid, 5);
     return 0x9000;
 }
 
 // ---- PINs ----
 
-static bool pin_length_right(const struct command *c, size_t n)
+static bool pin_length_right(const struct sim_command *c, size_t n)
 {
     return c->n == n;
 }
@@ -302,7 +228,7 @@ static unsigned check_pin(struct piv *v, const char *pin, int *tries, const uint
     return *tries ? 0x63c0u | (unsigned)*tries : v->o.yubikey ? 0x6983u : 0x63c0u;
 }
 
-static unsigned verify(struct piv *v, const struct command *c)
+static unsigned verify(struct piv *v, const struct sim_command *c)
 {
     if (!pin_reference_right(v, c->p2)) return 0x6a88;
     if (c->p1 == 0xff && !c->n) {
@@ -318,7 +244,7 @@ static unsigned verify(struct piv *v, const struct command *c)
     return sw;
 }
 
-static unsigned change_pin(struct piv *v, const struct command *c)
+static unsigned change_pin(struct piv *v, const struct sim_command *c)
 {
     bool puk = c->p2 == 0x81;
     if (!puk && !pin_reference_right(v, c->p2)) return 0x6a88;
@@ -328,7 +254,7 @@ static unsigned change_pin(struct piv *v, const struct command *c)
     return sw;
 }
 
-static unsigned unblock(struct piv *v, const struct command *c)
+static unsigned unblock(struct piv *v, const struct sim_command *c)
 {
     if (c->p2 != 0x80) return 0x6a88;
     if (!pin_length_right(c, 16)) return 0x6a80;
@@ -347,85 +273,63 @@ static enum sim_policy policy_of(const struct sim_piv_key *k)
     return k->ref == 0x9e ? SIM_PIN_NEVER : k->ref == 0x9c ? SIM_PIN_ALWAYS : SIM_PIN_ONCE;
 }
 
-// RSA: the private operation on a block as long as the modulus.
-static unsigned use_rsa(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
-                        struct answer *a)
+// What a key answers, in the template of GENERAL AUTHENTICATE.
+static unsigned in_template(unsigned sw, struct sim_answer *a)
 {
-    mbedtls_rsa_context *rsa = mbedtls_pk_rsa(*pk);
-    uint8_t out[512];
-    if (n != mbedtls_rsa_get_len(rsa)) return 0x6a80;
-    if (mbedtls_rsa_private(rsa, mbedtls_ctr_drbg_random, &v->random, in, out)) return 0x6a80;
-    put_head(a, 0x7c, head_size(0x82, n) + n);
-    put_tlv(a, 0x82, out, n);
-    return 0x9000;
-}
-
-static unsigned sign_ec(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
-                        struct answer *a)
-{
-    uint8_t out[160];
-    size_t len = 0;
-    size_t size = (mbedtls_pk_get_bitlen(pk) + 7) / 8;
-    // SP 800-73-4 part 2, table 7: a hash as long as the curve
-    if (n != size) return 0x6a80;
-    if (mbedtls_pk_sign(pk, n == 48 ? MBEDTLS_MD_SHA384 : MBEDTLS_MD_SHA256, in, n, out, &len,
-                        mbedtls_ctr_drbg_random, &v->random)) return 0x6a80;
-    put_head(a, 0x7c, head_size(0x82, len) + len);
-    put_tlv(a, 0x82, out, len);
-    return 0x9000;
-}
-
-static unsigned agree_ec(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
-                         struct answer *a)
-{
-    mbedtls_ecp_keypair *key = mbedtls_pk_ec(*pk);
-    mbedtls_ecp_point peer;
-    mbedtls_mpi z;
-    uint8_t out[66];
-    size_t size = (key->grp.pbits + 7) / 8;
-    unsigned sw = 0x6a80;
-    mbedtls_ecp_point_init(&peer);
-    mbedtls_mpi_init(&z);
-    if (!mbedtls_ecp_point_read_binary(&key->grp, &peer, in, n) &&
-        !mbedtls_ecp_check_pubkey(&key->grp, &peer) &&
-        !mbedtls_ecdh_compute_shared(&key->grp, &z, &peer, &key->d, mbedtls_ctr_drbg_random,
-                                     &v->random) &&
-        !mbedtls_mpi_write_binary(&z, out, size)) {
-        put_head(a, 0x7c, head_size(0x82, size) + size);
-        put_tlv(a, 0x82, out, size);
-        sw = 0x9000;
-    }
-    mbedtls_ecp_point_free(&peer);
-    mbedtls_mpi_free(&z);
+    if (sw != 0x9000) return sw;
+    sim_wrap(a, 0, 0x82);
+    sim_wrap(a, 0, 0x7c);
     return sw;
 }
 
-// The raw private key of Ed25519 and X25519 is the end of their PKCS#8.
-static unsigned use_25519(struct piv *v, const struct key_data *d, bool agree, const uint8_t *in,
-                          size_t n, struct answer *a)
+// The private operation on a block as long as the modulus.
+static unsigned use_rsa(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
+                        struct sim_answer *a)
 {
-    (void)v;
+    if (n != mbedtls_pk_get_len(pk)) return 0x6a80;
+    return in_template(sim_rsa_raw(&v->random, pk, in, n, a), a);
+}
+
+static unsigned sign_ec(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
+                        struct sim_answer *a)
+{
+    // SP 800-73-4 part 2, table 7: a hash as long as the curve
+    if (n != (mbedtls_pk_get_bitlen(pk) + 7) / 8) return 0x6a80;
+    return in_template(sim_ecdsa(&v->random, pk, true, in, n, a), a);
+}
+
+static unsigned agree_ec(struct piv *v, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
+                         struct sim_answer *a)
+{
+    return in_template(sim_ecdh(&v->random, pk, in, n, a), a);
+}
+
+// The raw private key of Ed25519 and X25519 is the end of their PKCS#8.
+static unsigned use_25519(enum sim_key k, bool agree, const uint8_t *in, size_t n,
+                          struct sim_answer *a)
+{
 #if SIM_OPENSSL
+    const struct sim_key_data *d = sim_key_data(k);
     uint8_t out[64];
     size_t len = sizeof out;
     unsigned sw = 0x6a80;
-    int type = d->algorithm == 0xe0 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
+    int type = k == SIM_ED25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, d->key + d->key_len - 32, 32),
         *peer = NULL;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_PKEY_CTX *kex = EVP_PKEY_CTX_new(key, NULL);
-    if (agree && d->algorithm == 0xe1 && n == 32) {
+    if (agree && k == SIM_X25519 && n == 32) {
         peer = EVP_PKEY_new_raw_public_key(type, NULL, in, 32);
         if (peer && EVP_PKEY_derive_init(kex) == 1 && EVP_PKEY_derive_set_peer(kex, peer) == 1 &&
             EVP_PKEY_derive(kex, out, &len) == 1) sw = 0x9000;
-    } else if (!agree && d->algorithm == 0xe0 &&
+    } else if (!agree && k == SIM_ED25519 &&
                EVP_DigestSignInit(md, NULL, NULL, NULL, key) == 1 &&
                EVP_DigestSign(md, out, &len, in, n) == 1) {
         sw = 0x9000;
     }
     if (sw == 0x9000) {
-        put_head(a, 0x7c, head_size(0x82, len) + len);
-        put_tlv(a, 0x82, out, len);
+        sim_put_head(a, 0x7c, head_size(0x82, len) + len);
+        sim_put_tlv(a, 0x82, out, len);
     }
     EVP_PKEY_free(peer);
     EVP_PKEY_CTX_free(kex);
@@ -433,17 +337,18 @@ static unsigned use_25519(struct piv *v, const struct key_data *d, bool agree, c
     EVP_PKEY_free(key);
     return sw;
 #else
-    (void)d; (void)agree; (void)in; (void)n; (void)a;
+    (void)k; (void)agree; (void)in; (void)n; (void)a;
     return 0x6a80;
 #endif
 }
 
-static unsigned use_key(struct piv *v, const struct key_data *d, bool agree, const uint8_t *in,
-                        size_t n, struct answer *a)
+static unsigned use_key(struct piv *v, enum sim_key k, bool agree, const uint8_t *in, size_t n,
+                        struct sim_answer *a)
 {
+    const struct sim_key_data *d = sim_key_data(k);
     mbedtls_pk_context pk;
     unsigned sw = 0x6f00;
-    if (d->algorithm >= 0xe0) return use_25519(v, d, agree, in, n, a);
+    if (algorithm_of(k) >= 0xe0) return use_25519(k, agree, in, n, a);
     mbedtls_pk_init(&pk);
     if (!mbedtls_pk_parse_key(&pk, d->key, d->key_len, NULL, 0)) {
         bool rsa = mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA);
@@ -454,40 +359,41 @@ static unsigned use_key(struct piv *v, const struct key_data *d, bool agree, con
     return sw;
 }
 
-static unsigned general_authenticate(struct piv *v, const struct command *c, struct answer *a,
-                                     bool fresh)
+static unsigned general_authenticate(struct piv *v, const struct sim_command *c,
+                                     struct sim_answer *a, bool fresh)
 {
     const struct sim_piv_key *k = find_key(v, c->p2);
     size_t n, in_len;
-    const uint8_t *template = get_tlv(c->data, c->n, 0x7c, &n), *in;
+    const uint8_t *template = sim_get_tlv(c->data, c->n, 0x7c, &n), *in;
     if (!k) return 0x6a88;
-    if (key_table[k->key].algorithm != c->p1) return 0x6a86;
+    if (algorithm_of(k->key) != c->p1) return 0x6a86;
     if (!template) return 0x6a80;
     enum sim_policy policy = policy_of(k);
     if (policy != SIM_PIN_NEVER && !v->verified) return 0x6982;
     if (policy == SIM_PIN_ALWAYS && !fresh) return 0x6982;
     v->signatures++;
-    in = get_tlv(template, n, 0x81, &in_len);
-    if (in) return use_key(v, &key_table[k->key], false, in, in_len, a);
-    in = get_tlv(template, n, 0x85, &in_len);
-    return in ? use_key(v, &key_table[k->key], true, in, in_len, a) : 0x6a80;
+    in = sim_get_tlv(template, n, 0x81, &in_len);
+    if (in) return use_key(v, k->key, false, in, in_len, a);
+    in = sim_get_tlv(template, n, 0x85, &in_len);
+    return in ? use_key(v, k->key, true, in, in_len, a) : 0x6a80;
 }
 
 // ---- YubiKey ----
 
-static void put_public_key(struct answer *a, const struct key_data *d)
+static void put_public_key(struct sim_answer *a, enum sim_key key)
 {
+    const struct sim_key_data *d = sim_key_data(key);
     mbedtls_pk_context pk;
     uint8_t n[512], e[3], point[133];
     size_t len;
     // the end of the certificate's SPKI, wherever that is
-    if (d->algorithm >= 0xe0) {
+    if (algorithm_of(key) >= 0xe0) {
         static const uint8_t oid[] = { 0x2b, 0x65 };
         for (size_t i = 0; i + 40 < d->certificate_len; i++)
             if (!memcmp(d->certificate + i, oid, 2) && d->certificate[i + 3] == 0x03 &&
                 d->certificate[i + 4] == 0x21) {
-                put_head(a, 0x04, 34);
-                put_tlv(a, 0x86, d->certificate + i + 6, 32);
+                sim_put_head(a, 0x04, 34);
+                sim_put_tlv(a, 0x86, d->certificate + i + 6, 32);
                 return;
             }
         abort();
@@ -498,42 +404,44 @@ static void put_public_key(struct answer *a, const struct key_data *d)
         len = mbedtls_rsa_get_len(mbedtls_pk_rsa(pk));
         if (mbedtls_rsa_export_raw(mbedtls_pk_rsa(pk), n, len, NULL, 0, NULL, 0, NULL, 0, e,
                                    3)) abort();
-        put_head(a, 0x04, head_size(0x81, len) + len + 5);
-        put_tlv(a, 0x81, n, len);
-        put_tlv(a, 0x82, e, 3);
+        sim_put_head(a, 0x04, head_size(0x81, len) + len + 5);
+        sim_put_tlv(a, 0x81, n, len);
+        sim_put_tlv(a, 0x82, e, 3);
     } else {
-        mbedtls_ecp_keypair *key = mbedtls_pk_ec(pk);
-        mbedtls_ecp_point_write_binary(&key->grp, &key->Q, MBEDTLS_ECP_PF_UNCOMPRESSED, &len,
+        mbedtls_ecp_keypair *ec = mbedtls_pk_ec(pk);
+        mbedtls_ecp_point_write_binary(&ec->grp, &ec->Q, MBEDTLS_ECP_PF_UNCOMPRESSED, &len,
                                        point, sizeof point);
-        put_head(a, 0x04, head_size(0x86, len) + len);
-        put_tlv(a, 0x86, point, len);
+        sim_put_head(a, 0x04, head_size(0x86, len) + len);
+        sim_put_tlv(a, 0x86, point, len);
     }
     mbedtls_pk_free(&pk);
 }
 
-static unsigned metadata(struct piv *v, const struct command *c, struct answer *a)
+static unsigned metadata(struct piv *v, const struct sim_command *c, struct sim_answer *a)
 {
     const struct sim_piv_key *k = find_key(v, c->p2);
     if (c->p2 == 0x80 || c->p2 == 0x81) {
         const uint8_t tries[2] = { 3, (uint8_t)(c->p2 == 0x80 ? v->tries : v->puk_tries) };
-        put_tlv(a, 0x01, "\xff", 1);
-        put_tlv(a, 0x05, "\x01", 1);
-        put_tlv(a, 0x06, tries, 2);
+        sim_put_tlv(a, 0x01, "\xff", 1);
+        sim_put_tlv(a, 0x05, "\x01", 1);
+        sim_put_tlv(a, 0x06, tries, 2);
         return 0x9000;
     }
     if (!k) return 0x6a88;
     const uint8_t policy[2] = { (uint8_t)policy_of(k), 1 };     // touch: never
-    put_tlv(a, 0x01, &key_table[k->key].algorithm, 1);
-    put_tlv(a, 0x02, policy, 2);
-    put_tlv(a, 0x03, "\x01", 1);
-    put_public_key(a, &key_table[k->key]);
+    const uint8_t algorithm = algorithm_of(k->key);
+    sim_put_tlv(a, 0x01, &algorithm, 1);
+    sim_put_tlv(a, 0x02, policy, 2);
+    sim_put_tlv(a, 0x03, "\x01", 1);
+    put_public_key(a, k->key);
     return 0x9000;
 }
 
 // ---- Commands in and answers out ----
 
-static unsigned run(struct piv *v, const struct command *c, struct answer *a)
+static unsigned run(void *card, const struct sim_command *c, struct sim_answer *a)
 {
+    struct piv *v = card;
     bool fresh = v->fresh;
     v->fresh = false;
     if (c->ins == 0xa4) return select_application(v, c, a);
@@ -549,127 +457,32 @@ static unsigned run(struct piv *v, const struct command *c, struct answer *a)
     case 0x2c: return unblock(v, c);
     case 0x87: return general_authenticate(v, c, a, fresh);
     case 0xf7: return v->o.yubikey ? metadata(v, c, a) : 0x6d00;
-    case 0xf8: return v->o.yubikey ? put(a, "\0\x12\x34\x56", 4), 0x9000u : 0x6d00u;
-    case 0xfd: return v->o.yubikey ? put(a, "\x05\x04\x03", 3), 0x9000u : 0x6d00u;
+    case 0xf8: return v->o.yubikey ? sim_put(a, "\0\x12\x34\x56", 4), 0x9000u : 0x6d00u;
+    case 0xfd: return v->o.yubikey ? sim_put(a, "\x05\x04\x03", 3), 0x9000u : 0x6d00u;
     default:   return 0x6d00;
     }
-}
-
-static size_t give(uint8_t *rsp, const uint8_t *p, size_t n, unsigned sw)
-{
-    if (n) memcpy(rsp, p, n);
-    rsp[n] = (uint8_t)(sw >> 8);
-    rsp[n + 1] = (uint8_t)sw;
-    return n + 2;
-}
-
-// As much of what is pending as Le allows, and 61xx when there is more.
-static size_t give_pending(struct piv *v, size_t le, uint8_t *rsp)
-{
-    size_t left = v->pending_len - v->pending_at, most = v->o.pieces && le > 255 ? 255 : le;
-    size_t n = left < most ? left : most;
-    const uint8_t *p = v->pending + v->pending_at;
-    v->pending_at += n;
-    left -= n;
-    return give(rsp, p, n, left ? 0x6100u | (unsigned)(left > 255 ? 0 : left) : 0x9000u);
-}
-
-// Decodes the four cases, short and extended. false: none of them.
-static bool decode(const uint8_t *p, size_t n, struct command *c)
-{
-    if (n < 4) return false;
-    *c = (struct command){ p[0], p[1], p[2], p[3], NULL, 0, 0, false };
-    p += 4;
-    n -= 4;
-    if (!n) return true;
-    if (n == 1) return c->le = *p ? *p : 256, true;
-    if (*p) {
-        size_t lc = *p;
-        if (n != 1 + lc && n != 2 + lc) return false;
-        c->data = p + 1;
-        c->n = lc;
-        if (n == 2 + lc) c->le = p[1 + lc] ? p[1 + lc] : 256;
-        return true;
-    }
-    c->extended = true;
-    if (n < 3) return false;
-    size_t two = (size_t)p[1] << 8 | p[2];
-    if (n == 3) return c->le = two ? two : 65536, true;
-    if (!two || (n != 3 + two && n != 5 + two)) return false;
-    c->data = p + 3;
-    c->n = two;
-    if (n == 5 + two) {
-        c->le = (size_t)p[3 + two] << 8 | p[4 + two];
-        if (!c->le) c->le = 65536;
-    }
-    return true;
-}
-
-static size_t status(uint8_t *rsp, unsigned sw)
-{
-    return give(rsp, NULL, 0, sw);
-}
-
-// Collects a chain. Returns the status word to answer, 0: the command is whole now.
-static unsigned collect(struct piv *v, struct command *c)
-{
-    if (v->chain_len && v->chain_ins != c->ins) v->chain_len = 0;
-    if (!(c->cla & 0x10) && !v->chain_len) return 0;
-    if (c->n > sizeof v->chain - v->chain_len) return v->chain_len = 0, 0x6700;
-    if (c->n) memcpy(v->chain + v->chain_len, c->data, c->n);
-    v->chain_len += c->n;
-    v->chain_ins = c->ins;
-    if (c->cla & 0x10) return 0x9000;
-    c->data = v->chain;
-    c->n = v->chain_len;
-    v->chain_len = 0;
-    return 0;
 }
 
 static size_t piv_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
                        size_t room)
 {
     struct piv *v = (struct piv *)card;
-    struct command c;
-    struct answer *a;
     (void)room;
     card->apdus++;
-    if (!decode(cmd, n, &c)) return status(rsp, 0x6700);
-    if (c.extended && !v->o.extended) return status(rsp, 0x6700);
-    if (c.cla & 0xef) return status(rsp, 0x6e00);
-    if (c.ins == 0xc0) return v->pending_at < v->pending_len
-        ? give_pending(v, c.le ? c.le : 256, rsp) : status(rsp, 0x6985);
-    v->pending_len = v->pending_at = 0;
-    unsigned sw = collect(v, &c);
-    if (sw) return status(rsp, sw);
-    a = calloc(1, sizeof *a);
-    sw = run(v, &c, a);
-    memcpy(v->pending, a->out, a->n);
-    v->pending_len = a->n;
-    free(a);
-    if (sw != 0x9000 || !v->pending_len) {
-        v->pending_len = 0;
-        return status(rsp, sw);
-    }
-    if (v->o.t0 && c.n)                         // T=0: the answer to a command with data is fetched
-        return status(rsp, 0x6100u | (unsigned)(v->pending_len > 255 ? 0 : v->pending_len));
-    if (v->o.t0 && c.le < 256 && v->pending_len != c.le && v->pending_len < 256)
-        return status(rsp, 0x6c00u | (unsigned)v->pending_len);
-    return give_pending(v, c.le ? c.le : 256, rsp);
+    return sim_line_apdu(&v->line, v, run, false, cmd, n, rsp);
 }
 
 static void piv_reset(struct sim_card *card)
 {
     struct piv *v = (struct piv *)card;
     v->selected = v->other = v->verified = v->fresh = false;
-    v->chain_len = v->pending_len = v->pending_at = 0;
+    sim_line_reset(&v->line);
 }
 
 static void piv_free(struct sim_card *card)
 {
     struct piv *v = (struct piv *)card;
-    mbedtls_ctr_drbg_free(&v->random);
-    mbedtls_entropy_free(&v->entropy);
+    sim_random_stop(&v->random);
     free(v);
 }
 
@@ -717,13 +530,14 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
     strcpy(v->pin, "123456");
     strcpy(v->puk, "12345678");
     v->tries = v->puk_tries = 3;
+    v->line.extended = v->o.extended;
+    v->line.pieces = v->o.pieces;
+    v->line.t0 = v->o.t0;
     v->card.reset = piv_reset;
     v->card.apdu = piv_apdu;
     v->card.free = piv_free;
     set_atr(v);
-    mbedtls_entropy_init(&v->entropy);
-    mbedtls_ctr_drbg_init(&v->random);
-    if (mbedtls_ctr_drbg_seed(&v->random, mbedtls_entropy_func, &v->entropy, NULL, 0)) abort();
+    sim_random_start(&v->random);
     return &v->card;
 }
 
@@ -736,8 +550,8 @@ int sim_piv_tries(const struct sim_card *card)           { return ((const struct
 
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len)
 {
-    *len = key_table[key].certificate_len;
-    return key_table[key].certificate;
+    *len = sim_key_data(key)->certificate_len;
+    return sim_key_data(key)->certificate;
 }
 
 void sim_piv_select_other(struct sim_card *card)
@@ -745,5 +559,5 @@ void sim_piv_select_other(struct sim_card *card)
     struct piv *v = (struct piv *)card;
     v->other = true;
     v->selected = v->verified = v->fresh = false;
-    v->chain_len = v->pending_len = v->pending_at = 0;
+    sim_line_reset(&v->line);
 }

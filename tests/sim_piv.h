@@ -5,11 +5,8 @@
 #ifndef SIM_PIV_H
 #define SIM_PIV_H
 
-#include "sim.h"
+#include "sim_card.h"
 
-enum sim_key { SIM_NO_KEY, SIM_RSA1024, SIM_RSA2048A, SIM_RSA2048B, SIM_RSA3072, SIM_RSA4096,
-               SIM_P256A,
-               SIM_P256B, SIM_P384A, SIM_P384B, SIM_ED25519, SIM_X25519, SIM_KEYS };
 enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS };
 enum sim_discovery { SIM_NO_DISCOVERY, SIM_APPLICATION_PIN, SIM_GLOBAL_PIN };
 

@@ -1,17 +1,24 @@
-// vpcd.c: puts a simulated PIV card into a virtual reader of pcscd (vpcd, on 127.0.0.1).
+// vpcd.c: puts a simulated card into a virtual reader of pcscd (vpcd, on 127.0.0.1).
 // SPDX-License-Identifier: 0BSD
 //
-//     vpcd PORT DIR [option...]
+//     vpcd PORT DIR [KIND] [option...]
 //
-// Options: extended pieces t0 no-history no-chuid yubikey app-pin global-pin second second-swap ec
-// gzip ("second": another card; "ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
-// certificates). It is told what to do by files in DIR, which it removes when it has done it:
+// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0). "second" is
+// another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
+// global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
+// certificates); of generic: second extended no-chaining pieces t0 der no-indicator, and how its
+// files deviate: inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir
+// records; of isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR,
+// which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
+//     DIR/dump                 the files on the card go to DIR/files
 // and writes DIR/count (commands answered) and DIR/pins (PINs that the other application got) after
 // each command, DIR/in while the card is in.
 #define _GNU_SOURCE
+#include "sim_generic.h"
+#include "sim_isoapplet.h"
 #include "sim_piv.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -26,7 +33,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+// A kind of card: made from its options, the other one of a swap when told so.
+struct kind {
+    const char *name;
+    struct sim_card *(*make)(int argc, char **argv, bool swap);
+    unsigned (*stray_pins)(const struct sim_card *card);
+    void (*select_other)(struct sim_card *card);
+    bool files;
+};
+
 static const char *dir;
+static const struct kind *kind;
 static struct sim_card *cards[2];
 static int which;
 static uint8_t frame[2 + 65538], command[65544];
@@ -113,11 +130,17 @@ static bool serve(int s)
     }
     n = card->apdu(card, command, n, frame + 2, 65538);
     note("count", cards[0]->apdus + cards[1]->apdus);
-    note("pins", sim_piv_stray_pins(card));
+    note("pins", kind->stray_pins(card));
     return answer(s, n);
 }
 
-static struct sim_piv_options options(int argc, char **argv)
+static void refuse(const char *option)
+{
+    fprintf(stderr, "vpcd: what is %s?\n", option);
+    exit(2);
+}
+
+static struct sim_card *make_piv(int argc, char **argv, bool swap)
 {
     static const struct sim_piv_key ec[] = { { 0x9a, SIM_P384A, false, false, SIM_PIN_BY_SLOT },
         { 0x9c, SIM_RSA2048A, false, true, SIM_PIN_BY_SLOT },
@@ -142,21 +165,111 @@ static struct sim_piv_options options(int argc, char **argv)
         else if (!strcmp(a, "second")) o.second = true;
         else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
         else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
-        else { fprintf(stderr, "vpcd: what is %s?\n", a); exit(2); }
+        else if (strcmp(a, "app-pin")) refuse(a);
     }
-    return o;
+    o.second ^= swap;
+    return sim_piv_new(&o);
+}
+
+static struct sim_card *make_generic(int argc, char **argv, bool swap)
+{
+    static struct sim_p15 files;
+    struct sim_generic_options o = { .p15 = &files };
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "extended")) o.extended = true;
+        else if (!strcmp(a, "no-chaining")) o.no_chaining = true;
+        else if (!strcmp(a, "pieces")) o.pieces = true;
+        else if (!strcmp(a, "t0")) o.t0 = true;
+        else if (!strcmp(a, "der")) o.der = true;
+        else if (!strcmp(a, "no-indicator")) o.no_indicator = true;
+        else if (!strcmp(a, "second")) o.second = true;
+        else if (!strcmp(a, "inline")) files.in_cdf = true;
+        else if (!strcmp(a, "in-odf")) files.in_odf = true;
+        else if (!strcmp(a, "whole-path")) files.whole_path = true;
+        else if (!strcmp(a, "relative")) files.relative = true;
+        else if (!strcmp(a, "negative")) files.negative = true;
+        else if (!strcmp(a, "by-curve")) files.ec_by_curve = true;
+        else if (!strcmp(a, "deleted")) files.deleted = true;
+        else if (!strcmp(a, "padded")) files.size = 1500;
+        else if (!strcmp(a, "padded-ff")) { files.size = 1500; files.pad = 0xff; }
+        else if (!strcmp(a, "no-dir")) files.no_dir = true;
+        else if (!strcmp(a, "records")) files.dir_records = files.other_first = true;
+        else refuse(a);
+    }
+    o.second ^= swap;
+    return sim_generic_new(&o);
+}
+
+static struct sim_card *make_isoapplet_of(bool v0, int argc, char **argv, bool swap)
+{
+    struct sim_isoapplet_options o = { .v0 = v0 };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "short")) o.short_only = true;
+        else if (!strcmp(argv[i], "empty")) o.empty = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_isoapplet(int argc, char **argv, bool swap)
+{
+    return make_isoapplet_of(false, argc, argv, swap);
+}
+
+static struct sim_card *make_isoapplet0(int argc, char **argv, bool swap)
+{
+    return make_isoapplet_of(true, argc, argv, swap);
+}
+
+static unsigned fs_stray_pins(const struct sim_card *card)
+{
+    return ((const struct sim_fs *)card)->stray_pins;
+}
+
+static const struct kind kinds[] = {
+    { "piv", make_piv, sim_piv_stray_pins, sim_piv_select_other, false },
+    { "generic", make_generic, fs_stray_pins, sim_fs_select_other, true },
+    { "isoapplet", make_isoapplet, fs_stray_pins, sim_fs_select_other, true },
+    { "isoapplet0", make_isoapplet0, fs_stray_pins, sim_fs_select_other, true },
+};
+
+// A line for each file: its path and what is in it, hexadecimal.
+static void dump(FILE *out, const struct sim_fs_file *df, const char *path)
+{
+    char here[32];
+    for (const struct sim_fs_file *file = df->child; file; file = file->next) {
+        snprintf(here, sizeof here, "%s%04x", path, file->fid);
+        if (file->type == SIM_DF) { dump(out, file, here); continue; }
+        fprintf(out, "%s ", here);
+        for (size_t i = 0; i < file->data_len; i++) fprintf(out, "%02x", file->data[i]);
+        fputc('\n', out);
+    }
+}
+
+static void dump_files(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/files", dir);
+    FILE *out = fopen(path, "w");
+    if (!out) return;
+    if (kind->files) dump(out, ((struct sim_fs *)cards[which])->mf, "3f00");
+    fclose(out);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [option...]\n"), 2;
-    int port = atoi(argv[1]), s;
-    struct sim_piv_options o = options(argc - 3, argv + 3);
+    if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [KIND] [option...]\n"), 2;
+    int port = atoi(argv[1]), first = 3, s;
+    kind = &kinds[0];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && argc > 3; i++)
+        if (!strcmp(argv[3], kinds[i].name)) { kind = &kinds[i]; first = 4; break; }
     dir = argv[2];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    cards[0] = sim_piv_new(&o);
-    o.second = !o.second;
-    cards[1] = sim_piv_new(&o);
+    cards[0] = kind->make(argc - first, argv + first, false);
+    cards[1] = kind->make(argc - first, argv + first, true);
     note("count", 0);
     s = plug_in(port);
     for (;;) {
@@ -166,7 +279,8 @@ int main(int argc, char **argv)
             usleep(50000);
             s = plug_in(port);
         }
-        if (told("other")) sim_piv_select_other(cards[which]);
+        if (told("other")) kind->select_other(cards[which]);
+        if (told("dump")) dump_files();
         if (told("remove")) pull_out(&s);
         if (told("swap")) {
             pull_out(&s);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# witness.sh: the simulated PIV card before programs that know nothing of scard11: OpenSC's module and tools,
-# yubico-piv-tool, ykcs11. What they can do with it makes it a witness for what scard11 does with it.
+# witness.sh: the simulated cards before programs that know nothing of scard11: OpenSC's module and tools,
+# yubico-piv-tool, ykcs11. What they can do with a card makes it a witness for what scard11 does with it.
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev
 cd "$(dirname "$0")/.." || exit 1
@@ -12,26 +12,36 @@ find_module() { find /usr/lib -name "$1" 2>/dev/null | head -n 1; }
 opensc=$(find_module opensc-pkcs11.so)
 ykcs11=$(find_module 'libykcs11.so*')
 
+tool() { timeout 100 pkcs11-tool --module "$module" "$@"; }
+public_key() {      # public_key <id>: the certificate's, to $dir/pem
+    tool --read-object --type cert --id "$1" -o "$dir/crt" >/dev/null 2>&1
+    openssl x509 -inform DER -in "$dir/crt" -pubkey -noout > "$dir/pem"
+}
+signs() {           # signs <id> <mechanism> <hash>: openssl verifies what the module signs
+    public_key "$1"
+    rm -f "$dir/sig"
+    try "signs with $1 and $2" tool --login --pin 123456 --sign --id "$1" -m "$2" --signature-format openssl \
+        -i "$dir/text" -o "$dir/sig"
+    try 'which openssl verifies' openssl dgst "-$3" -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+}
+decrypts() {        # decrypts <id>
+    public_key "$1"
+    rm -f "$dir/plain"
+    openssl pkeyutl -encrypt -pubin -inkey "$dir/pem" -in "$dir/text" -out "$dir/cipher"
+    try "decrypts with $1" tool --login --pin 123456 --decrypt --id "$1" -m RSA-PKCS -i "$dir/cipher" -o "$dir/plain"
+    try 'what openssl encrypted' cmp "$dir/text" "$dir/plain"
+}
+lists() {           # lists <certificates>
+    try 'lists' sh -c "timeout 100 pkcs11-tool --module $module -O --login --pin 123456 > $dir/objects &&
+        [ \$(grep -c '^Certificate Object' $dir/objects) -ge $1 ] && grep -q '^Private Key Object' $dir/objects"
+}
 with_module() {     # with_module <module> <rsa id> <ec id> <decrypt id>: lists, signs, decrypts
-    tool() { timeout 100 pkcs11-tool --module "$module" "$@"; }
     module=$1
     printf 'witnessed' > "$dir/text"
-    try 'lists' sh -c "timeout 100 pkcs11-tool --module $module -O --login --pin 123456 > $dir/objects &&
-        [ \$(grep -c '^Certificate Object' $dir/objects) -ge 4 ] && grep -q '^Private Key Object' $dir/objects"
-    try 'signs with RSA' tool --login --pin 123456 --sign --id "$2" -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig"
-    tool --read-object --type cert --id "$2" -o "$dir/crt" >/dev/null 2>&1
-    openssl x509 -inform DER -in "$dir/crt" -pubkey -noout > "$dir/pem"
-    try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
-    try 'signs with EC' tool --login --pin 123456 --sign --id "$3" -m ECDSA-SHA256 --signature-format openssl \
-        -i "$dir/text" -o "$dir/sig"
-    tool --read-object --type cert --id "$3" -o "$dir/crt" >/dev/null 2>&1
-    openssl x509 -inform DER -in "$dir/crt" -pubkey -noout > "$dir/pem"
-    try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
-    tool --read-object --type cert --id "$4" -o "$dir/crt" >/dev/null 2>&1
-    openssl x509 -inform DER -in "$dir/crt" -pubkey -noout > "$dir/pem"
-    openssl pkeyutl -encrypt -pubin -inkey "$dir/pem" -in "$dir/text" -out "$dir/cipher"
-    try 'decrypts' tool --login --pin 123456 --decrypt --id "$4" -m RSA-PKCS -i "$dir/cipher" -o "$dir/plain"
-    try 'what openssl encrypted' cmp "$dir/text" "$dir/plain"
+    lists 4
+    signs "$2" SHA256-RSA-PKCS sha256
+    signs "$3" ECDSA-SHA256 sha256
+    decrypts "$4"
 }
 
 opensc_tools() {
@@ -61,10 +71,192 @@ inside_yubico() {
     with_module "$ykcs11" 01 04 03
 }
 
+# ---- PKCS#15 ----
+
+counts() {          # counts <pins> <private keys> <public keys> <certificates>: pkcs15-tool --dump shows as many
+    try "pkcs15-tool --dump: $1 PINs, $2, $3 and $4 objects" sh -c "timeout 100 pkcs15-tool --dump > $dir/dumped &&
+        [ \"\$(grep -c '^PIN' $dir/dumped) \$(grep -c '^Private' $dir/dumped) \$(grep -c '^Public' $dir/dumped) \
+\$(grep -c '^X.509' $dir/dumped)\" = '$1 $2 $3 $4' ]"
+}
+certificates() {    # certificates <id...>: each can be read and fits its public key
+    for id; do
+        try "certificate $id fits its public key" sh -c "pkcs15-tool --read-certificate $id > $dir/crt &&
+            openssl x509 -in $dir/crt -pubkey -noout > $dir/pem && pkcs15-tool --read-public-key $id > $dir/pub &&
+            openssl pkey -pubin -in $dir/pub -pubout | cmp - $dir/pem"
+    done
+}
+pins() {            # the PIN is changed, forgotten until it is blocked, and set with the PUK
+    try 'changes the PIN' pkcs15-tool --change-pin --pin 123456 --new-pin 87654321
+    try 'the old one is wrong' sh -c '! pkcs15-tool --verify-pin --pin 123456'
+    try 'the new one is right' pkcs15-tool --verify-pin --pin 87654321
+    try 'and back' pkcs15-tool --change-pin --pin 87654321 --new-pin 123456
+}
+
+isoapplet() {       # isoapplet <ec mechanism's hash>: what both API versions can
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q IsoApplet'
+    counts 1 4 4 4
+    try 'pkcs15-tool --list-keys' sh -c "[ \$(pkcs15-tool --list-keys | grep -c '^Private') = 4 ]"
+    certificates 01 02 03 0a
+    lists 4
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 01 SHA512-RSA-PKCS sha512
+    pins
+}
+isoapplet0() {
+    isoapplet
+    signs 02 ECDSA-SHA1 sha1
+    signs 03 ECDSA-SHA1 sha1
+    decrypts 01
+    decrypts 0a
+}
+inside_isoapplet0() { card isoapplet0; isoapplet0; }
+inside_isoshort()   { card isoapplet0 short; isoapplet0; }
+
+# API v1 signs hashes. This OpenSC takes it for v0 and sends it the message: so it gets a hash as one. (It would
+# chain to decrypt, which v1 refuses.)
+inside_isoapplet() {
+    card isoapplet
+    isoapplet
+    for id in 02 03; do
+        public_key $id
+        openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+        rm -f "$dir/sig"
+        try "signs a hash with $id" tool --login --pin 123456 --sign --id $id -m ECDSA-SHA1 \
+            --signature-format openssl -i "$dir/hash" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    try 'GET DATA tells API v1' sh -c 'opensc-tool -s 00A404000CF276A288BCFBA69D34F31001 -s 00CA010103 |
+        grep -q "^01 00 2F"'
+}
+
+init() { try "pkcs15-init $1" timeout 100 pkcs15-init --so-pin 123456 --pin 123456 --auth-id ff "$@"; }
+init_certificate() { # init_certificate <id> <public key>: a certificate by a test authority
+    openssl x509 -req -in "$dir/csr" -force_pubkey "$2" -CA "$dir/ca" -CAkey "$dir/cakey" -CAcreateserial \
+        -days 7300 -out "$dir/stored" 2>/dev/null
+    init --store-certificate "$dir/stored" --id "$1"
+}
+inside_init() {     # pkcs15-init makes a card of an empty one
+    card isoapplet0 empty
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Stored' -out "$dir/csr"
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2>/dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    try 'pkcs15-init --create-pkcs15' pkcs15-init --create-pkcs15 --so-pin 123456 --so-puk 1234567812345678 \
+        --label 'Made by pkcs15-init'
+    init --generate-key rsa/2048 --id 01 --label 'RSA made' --key-usage sign,decrypt
+    init --generate-key ec/prime256v1 --id 02 --label 'EC made'
+    init --store-private-key "$dir/rsa" --id 03 --label 'RSA stored' --key-usage sign,decrypt
+    init --store-private-key "$dir/ec" --id 04 --label 'EC stored'
+    init --store-data "$dir/text" --application-name scard11 --label 'Data'
+    for id in 01 02 03 04; do
+        pkcs15-tool --read-public-key $id > "$dir/made" 2>/dev/null
+        init_certificate $id "$dir/made"
+    done
+    counts 1 4 4 4
+    certificates 01 02 03 04
+    for id in 01 03; do signs $id SHA256-RSA-PKCS sha256; decrypts $id; done
+    for id in 02 04; do signs $id ECDSA-SHA1 sha1; done
+    init --generate-key rsa/2048 --id 05 --label 'one more'
+    try 'pkcs15-init deletes a key' pkcs15-init --delete-objects privkey,pubkey --id 05 --pin 123456 --so-pin 123456
+    counts 1 4 4 4
+    [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
+}
+
+# The standard's card has no driver of its own in OpenSC: listed with the default one; the keys are used with a
+# driver that does what the standard says, for this ATR.
+opensc_driver() { echo "app default { $1 }" > "$dir/opensc.conf"; OPENSC_CONF=$dir/opensc.conf; export OPENSC_CONF; }
+inside_generic() {
+    card generic extended no-indicator
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    opensc_driver 'enable_default_driver = true;'
+    counts 2 4 4 4
+    certificates 01 02 03 04
+    pins
+    opensc_driver 'card_atr 3b:85:80:01:80:73:c4:01:c0:f2 { driver = "MaskTech"; }'
+    lists 4
+    for id in 01 04; do
+        public_key $id
+        { printf '\060\061\060\015\006\011\140\206\110\001\145\003\004\002\001\005\000\004\040'
+            openssl dgst -sha256 -binary "$dir/text"; } > "$dir/info"
+        rm -f "$dir/sig"
+        try "signs with $id" tool --login --pin 123456 --sign --id $id -m RSA-PKCS -i "$dir/info" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    decrypts 01
+}
+
+hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
+apdus() {           # apdus <apdu...>: the last answer's bytes go to $dir/answer
+    set -- $(for apdu; do echo "-s $apdu"; done)
+    opensc-tool "$@" 2>/dev/null | awk '/^Received/ { n = 0; delete line } /^[0-9A-F][0-9A-F] / {
+        line[n++] = substr($0, 1, 48) } END { for (i = 0; i < n; i++) print line[i] }' |
+        tr -d ' \n' | tr a-f A-F > "$dir/hex"
+    : > "$dir/answer"
+    for byte in $(sed 's/../& /g' "$dir/hex"); do printf "\\$(printf %o "0x$byte")" >> "$dir/answer"; done
+    [ -s "$dir/answer" ]
+}
+inside_raw() {      # its EC keys and PSS, by commands of the standard
+    card generic der extended
+    opensc_driver 'enable_default_driver = true;'
+    printf 'witnessed' > "$dir/text"
+    openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+    select=00A404000CA000000063504B43532D313500 verify=0020008108313233343536FFFF
+    for key in 02 03; do
+        pkcs15-tool --read-public-key $key > "$dir/pem" 2>/dev/null
+        try "ECDSA with key $key" apdus $select $verify "002241B6068001048401$key" "002A9E9A20$(hex "$dir/hash")00"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
+    done
+    pkcs15-tool --read-public-key 01 > "$dir/pem" 2>/dev/null
+    try 'PSS' apdus $select $verify 002241B606800106840101 "002A9E9A20$(hex "$dir/hash")00"
+    try 'which openssl verifies' openssl dgst -sha256 -sigopt rsa_padding_mode:pss -verify "$dir/pem" \
+        -signature "$dir/answer" "$dir/text"
+    pkcs15-tool --read-public-key 03 > "$dir/pem" 2>/dev/null
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$dir/peer"
+    openssl pkey -in "$dir/peer" -pubout -outform DER | tail -c 97 > "$dir/point"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/secret"
+    try 'ECDH' apdus $select $verify 002241A406800105840103 "00860000657C638561$(hex "$dir/point")00"
+    try 'which openssl derives too' sh -c "tail -c 48 $dir/answer | cmp - $dir/secret"
+}
+
+# Other ways to write the files. (OpenSC reads no objects inside the ODF, nothing past a deleted record, and
+# overlooks the curve beside an ECPoint.)
+files_like() {
+    name=$1; shift
+    eval "inside_$name() { card generic $*; opensc_driver 'enable_default_driver = true;'; counts 2 4 4 4
+        certificates 01 02 03 04; }"
+}
+files_like gpieces pieces
+files_like gt0 t0
+inside_inline() {   # pkcs15-tool cannot read such an EC key, the module can
+    card generic inline
+    module=$opensc
+    opensc_driver 'enable_default_driver = true;'
+    counts 2 4 4 4
+    certificates 01 04
+    lists 4
+    for id in 02 03; do
+        public_key $id
+        openssl pkey -pubin -in "$dir/pem" -outform DER | tail -c 64 > "$dir/point"
+        try "public key $id fits its certificate" grep -q "EC_POINT: .*$(hex "$dir/point")" "$dir/objects"
+    done
+}
+files_like wholepath whole-path padded-ff
+files_like relative relative by-curve no-dir
+files_like records records negative padded
+
 run_inside "$@"
 in_lab extended 'Virtual PCD'
 in_lab pieces 'Virtual PCD'
 in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
+for part in isoapplet0 isoshort isoapplet init generic raw gpieces gt0 inline wholepath relative records; do
+    in_lab $part 'Virtual PCD'
+done
 sum_up

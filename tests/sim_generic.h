@@ -1,0 +1,32 @@
+// sim_generic.h: a simulated card as the standards have it: PKCS#15 files, its keys used with MSE
+// SET (22 41 B6, B8, A4) and PSO, its algorithms announced in TokenInfo.
+// SPDX-License-Identifier: 0BSD
+//
+// PIN 123456 (81, ASCII, FF to 8), PUK 12345678 (83), three tries each. Keys, CKA_ID and reference
+// alike: 01 RSA-2048 sign and decrypt, 02 P-256 sign, 03 P-384 sign and derive, 04 RSA-3072 sign.
+#ifndef SIM_GENERIC_H
+#define SIM_GENERIC_H
+
+#include "sim_p15.h"
+
+// Algorithm bytes
+enum { GENERIC_RSA_PKCS1 = 0x02, GENERIC_RSA_RAW = 0x03, GENERIC_ECDSA = 0x04, GENERIC_ECDH = 0x05,
+       GENERIC_RSA_PSS = 0x06 };
+
+// MSE without an algorithm takes the usual one: PKCS#1, or ECDSA.
+// {0} is the card above: short APDUs with chaining, whole answers, ECDSA answers r || s.
+struct sim_generic_options {
+    bool second;                    // other keys: another card
+    bool extended, no_chaining, pieces, t0;
+    bool no_indicator;              // PSO DECIPHER takes no padding indicator
+    bool der;                       // ECDSA answers DER
+    bool keeps_login;               // SELECT of its AID does not end the login
+    bool no_status;                 // an empty VERIFY is refused
+    bool empty_costs;               // an empty VERIFY counts as a try
+    bool no_aid;                    // the application has no AID that SELECT knows
+    const struct sim_p15 *p15;      // how its files deviate; may name other keys and PINs
+};
+
+struct sim_card *sim_generic_new(const struct sim_generic_options *options);
+
+#endif
