@@ -919,8 +919,8 @@ static struct sim_card *swap(int reader, enum sim_fault how, struct sim_card *ca
     struct seat *s = seat_of(reader);
     if (how == SIM_SWAP) seat_cut(s, LOST_DEAD);
     if (how == SIM_SWAP_AS_RESET) seat_cut(s, LOST_RESET);
-    if (how == SIM_SWAP_UNSEEN) s->fail_once = true;
     seat_settle(s);
+    if (how == SIM_SWAP_UNSEEN) s->fail_once = true;    // not before: a command may have come
     struct sim_card *old = seat_swap(s, how, card);
     unlock();
     return old;

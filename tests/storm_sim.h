@@ -121,6 +121,7 @@ static void arm(void)
         SIM_RESET_AFTER, SIM_UNPLUG, SIM_FAILED, SIM_FAILED_AFTER, SIM_EJECT, SIM_SWAP,
     };
     enum sim_fault what = plans[random_of(&world.chance, sizeof plans / sizeof *plans)];
+    if (what == SIM_UNPLUG && world.fast && random_of(&world.chance, 50)) what = SIM_EJECT;
     world.waiting = free_card(NULL, false);
     storm_set_stamp(world.waiting, judge_new(world.waiting->set));
     world.armed = true;
@@ -149,6 +150,14 @@ static void unplug(int r)
     judge_plugged(r, false);
 }
 
+// A reader is away for so long that a thread that waits can see it: plugged in again, it counts
+// from 0, and could look as before.
+static bool is_away(int r)
+{
+    struct truth t = judge_truth(r);
+    return !t.plugged && now_ns() < t.changed_ns + 20 * NS_MS;
+}
+
 static void world_pause(void)
 {
     if (!world.fast) { nap(NS_MS + random_of(&world.chance, 49 * NS_MS)); return; }
@@ -163,14 +172,15 @@ static void world_step(void)
     int r = (int)random_of(&world.chance, storm.reader_count);
     unsigned n = random_of(&world.chance, 100);
     settle();
-    if (!judge_truth(r).plugged) plug(r);
-    else if (n < 4) unplug(r);
+    if (is_away(r)) nap(world.fast ? 10000 : NS_MS);
+    else if (!judge_truth(r).plugged) plug(r);
+    else if (n < 4 && (!world.fast || !random_of(&world.chance, 100))) unplug(r);
     else if (!world.in[r]) insert(r, free_card(NULL, false));
     else if (n < 45) eject(r);
     else if (n < 70) swap(r, free_card(world.in[r], n & 1), random_of(&world.chance, 10));
     else if (n < 80) { sim_reader_reset(r); judge_event(); }
     else arm();
-    world_pause();
+    if (!is_away(r)) world_pause();
 }
 
 // For exact counting: the card of a reader goes out, or one goes in.
