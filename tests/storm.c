@@ -1,9 +1,9 @@
 // storm.c: many threads use the library while cards and readers come and go as fast as they can.
 // SPDX-License-Identifier: 0BSD
 //
-//     storm [seconds N] [events N] [fast] [seed N]
+//     storm [events N] [seconds N] [fast] [seed N]
 //
-// It ends after so many seconds (10), or so many events. fast: events without pauses, and no
+// It ends after so many seconds (10), or so many events, whichever is first. fast: events without pauses, and no
 // elliptic curve work on the host. All chance comes from the seed; when which thread runs does not,
 // so a seed gives the same events, not the same outcome. Every answer is held against what is
 // physically true (storm_judge.h, storm_card.h). The figures come at the end; the exit status is 1
@@ -179,9 +179,9 @@ static void watch(uint64_t ns)
         nap(50 * NS_MS);
         watch_calls();
         for (int i = 0; i < (int)storm.reader_count; i++) judge_check_missed(i);
-        bool early = events_wanted ? n > events_wanted / 4 : gone > ns / 4;
+        bool early = gone > ns / 4 || (events_wanted && n > events_wanted / 4);
         if (early && !rss_early) rss_early = rss_kib();
-        if (events_wanted ? n >= events_wanted : gone >= ns) break;
+        if (gone >= ns || (events_wanted && n >= events_wanted)) break;
     }
     rss_late = rss_kib();
 }
@@ -339,7 +339,7 @@ int main(int argc, char **argv)
         unsigned long v = i + 1 < argc ? strtoul(argv[i + 1], NULL, 0) : 0;
         if (!strcmp(argv[i], "fast")) fast = true;
         else if (!strcmp(argv[i], "seconds")) seconds = v, i++;
-        else if (!strcmp(argv[i], "events")) events_wanted = v, i++;
+        else if (!strcmp(argv[i], "events")) events_wanted = v, seconds = 86400, i++;
         else if (!strcmp(argv[i], "seed")) seed = v, i++;
         else return fprintf(stderr, "storm: what is %s?\n", argv[i]), 2;
     }
