@@ -1,7 +1,7 @@
 // fastpoll.c: makes pcscd fast, by LD_PRELOAD: it looks for cards each millisecond and not each 400,
 // and sends its virtual readers' commands at once. With it, Debian's pcscd sees twenty insertions a
 // second. SPDX-License-Identifier: 0BSD
-#define _GNU_SOURCE
+#define _DEFAULT_SOURCE
 #include <stdbool.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -14,7 +14,7 @@
 #define WAITERS     16
 #define PER_CARD    5                   // handles that one insertion gives
 
-static unsigned long insertions = 2000, ends = 200, seconds = 5;
+static unsigned long insertions = 100000, ends = 500, seconds = 5;
 
 static uint64_t now_us(void)
 {

@@ -296,6 +296,9 @@ static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds
         bad += judge.figures[i];
     }
     if (!SANITIZED && grown > 4096) printf("memory grew by %lu KiB\n", grown), bad++;
+#ifdef STORM_PCSCD
+    if (latency_ms(0.5) >= 2 || latency_ms(0.99) >= 10) printf("events are late\n"), bad++;
+#endif
     if (fds_after > fds_before) printf("descriptors were left open\n"), bad++;
     if (!storm.signatures || !storm.secrets || !storm.refused_old || !judge.events)
         printf("something was never done\n"), bad++;
@@ -334,18 +337,19 @@ int main(int argc, char **argv)
     unsigned long seconds = 10;
     pthread_t stirrer;
     bool fast = false;
-    seed = (uint64_t)time(NULL);
+    const char *given = getenv("SEED");
+    seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
     for (int i = 1; i < argc; i++) {
         unsigned long v = i + 1 < argc ? strtoul(argv[i + 1], NULL, 0) : 0;
         if (!strcmp(argv[i], "fast")) fast = true;
         else if (!strcmp(argv[i], "seconds")) seconds = v, i++;
         else if (!strcmp(argv[i], "events")) events_wanted = v, seconds = 86400, i++;
-        else if (!strcmp(argv[i], "seed")) seed = v, i++;
+        else if (!strcmp(argv[i], "seed")) seed = strtoull(i + 1 < argc ? argv[i + 1] : "0", NULL, 0), i++;
         else return fprintf(stderr, "storm: what is %s?\n", argv[i]), 2;
     }
     cycler_chance = seed ^ 0xc1c1e;
     storm.cheap = fast;
-    storm.reader_count = 2 + random_of(&cycler_chance, READERS - 1);
+    storm.reader_count = 2 + random_of(&cycler_chance, world_readers - 1);
     storm.workers = 4 + random_of(&cycler_chance, WORKERS - 3);
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);

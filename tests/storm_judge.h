@@ -18,6 +18,11 @@
 #define LOOK_NS     (20u * NS_MS)       // a change shown for so long must be known
 #define LATE_NS     (1000u * NS_MS)     // a report after so long was missed
 #define LATENCIES   100000              // in steps of 10 microseconds
+#ifdef STORM_PCSCD
+#define EARLY_NS    (5u * NS_MS)        // the library may see it before who notes it here
+#else
+#define EARLY_NS    0u
+#endif
 
 enum figure { HANGS, STALE, FOREIGN, STRAY_PINS, MISSED, STATE, UNEXPECTED, MISUSE, FIGURES };
 static const char *const figure_names[FIGURES] = {
@@ -36,6 +41,7 @@ static struct {
         int unshown_n;
         bool plugged, may_merge;        // may_merge: gone and back as it was, perhaps unseen
         uint64_t changed_ns, reported_ns;
+        uint64_t early_ns;              // a report that no change came before
         unsigned long changes, reports;
         bool latency_due;
     } readers[READERS];
@@ -103,8 +109,13 @@ static inline void judge_changing(int reader)
 {
     pthread_mutex_lock(&judge.lock);
     struct truth *t = &judge.readers[reader];
-    t->latency_due = t->reported_ns > t->changed_ns;
-    t->changed_ns = now_ns();
+    uint64_t now = now_ns();
+    bool early = t->early_ns && now - t->early_ns < EARLY_NS;
+    t->latency_due = !early && t->reported_ns > t->changed_ns;
+    t->changed_ns = now;
+    if (early) t->reported_ns = now;
+    if (early && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) judge.latencies[0]++;
+    t->early_ns = 0;
     t->changes++;
     judge_event();
     t->may_merge = false;
@@ -127,6 +138,17 @@ static inline void judge_gone(int reader, bool shows)
     t->stamp = 0;
     for (int i = 0; shows && i < t->unshown_n; i++) judge_mark_gone(t->unshown[i], now);
     if (shows) t->unshown_n = 0;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+// PC/SC shows the reader empty: whoever was in before is seen to be out.
+static inline void judge_shown(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns();
+    for (int i = 0; i < t->unshown_n; i++) judge_mark_gone(t->unshown[i], now);
+    t->unshown_n = 0;
     pthread_mutex_unlock(&judge.lock);
 }
 
@@ -184,6 +206,7 @@ static inline void judge_reported(int reader)
         uint64_t step = late / 10000u;
         judge.latencies[step < LATENCIES ? step : LATENCIES - 1]++;
     }
+    t->early_ns = t->reported_ns < t->changed_ns ? 0 : now;
     t->latency_due = false;
     t->reported_ns = now;
     t->reports++;

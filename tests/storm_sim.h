@@ -6,7 +6,7 @@
 #include "storm_worker.h"
 
 #define CARDS       (3 * READERS)       // two sets of keys, in turns
-static const unsigned world_turns = 400;
+static const unsigned world_turns = 400, world_readers = READERS;
 
 static struct {
     struct storm_card *cards[CARDS];
