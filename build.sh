@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit module traces faults threads sim_reader_test sim_reader_race'
+programs='unit module traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='header structure constants examples e2e witness'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -112,15 +112,17 @@ cmd_test() {
     [ $# -gt 0 ] || list="$programs $scripts"
     [ -z "$only" ] || list="unit $list"
     for t in $list; do case " $programs " in
-        *" $t "*) there "tests/${t%_race}$([ $t = "${t%_race}" ] || echo _test).c" ;;
+        *" $t "*) case $t in *_race) there "tests/${t%_race}_test.c" ;; *) there "tests/${t%_tsan}.c" ;; esac ;;
         *) there "tests/$t.sh"; pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")" ;;
     esac; done
     need $pkg_lib libssl-dev
     out log test
     rm -f "$OUT"/log/*
-    case " $list " in *" threads "*) lib=scard11.c ;; *) lib= ;; esac
-    case " $list " in *" threads "* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" traces "* | *" examples "*) lib=scard11.c ;; *) lib= ;; esac
+    case " $list " in *" kiosk "*) lib=scard11.c; objects fast $CFLAGS ;; esac
+    case " $list " in *" threads "* | *_tsan*) lib=scard11.c ;; *) lib= ;; esac
+    case " $list " in *" threads "* | *_tsan* | *_race*) objects tsan $tsan ;; esac
+    case " $list " in *" module "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
+        *) lib= ;; esac
     case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
     bg_wait
@@ -129,6 +131,9 @@ cmd_test() {
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
             module | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
             faults) set -- $asan -DSCARD11_DEBUG=1 tests/faults.c $(sim_o asan) ;;
+            kiosk) set -- $CFLAGS "tests/$t.c" "$OUT/fast/scard11.o" $(sim_o fast) ;;
+            storm) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            storm_tsan) set -- $tsan tests/storm.c "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
             threads) set -- $tsan "tests/$t.c" "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
             *_test) set -- $asan "tests/$t.c" "$OUT/asan/sim_reader.o" ;;
             *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;
@@ -183,6 +188,67 @@ cmd_fuzz() {
         "-DFUZZ_$1" tests/fuzz.c $(sims) $libs -o "$OUT/fuzz/$1"
     run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
         -len_control=0 -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus" "tests/corpus/$1"
+}
+
+# storm_program <name> <flags>: the storm, in process
+storm_program() {
+    name=$1; shift
+    lib=scard11.c
+    objects "$name" "$@"
+    bg_wait
+    run $CC $warn $custom "$@" tests/storm.c "$OUT/$name/scard11.o" $(sim_o "$name") $test_libs \
+        -o "$OUT/storm/$name"
+}
+
+# Through a real pcscd, with the library under AddressSanitizer.
+storm_pcscd() {
+    need $pkg_lib libssl-dev pcscd vsmartcard-vpcd
+    run $CC $warn -O2 tests/lab.c -o "$OUT/storm/lab"
+    run $CC $warn -O2 -shared -fPIC tests/fastpoll.c -o "$OUT/storm/fastpoll.so"
+    run $CC $warn $asan -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
+        tests/sim_piv.c $pcsc $test_libs -o "$OUT/storm/pcscd"
+    mkdir -p "$OUT/storm/run"
+    case $OUT in /*) preload=$OUT ;; *) preload=$PWD/$OUT ;; esac
+    export STORM_PORT=$((20000 + $$ % 20000))
+    run "$OUT/storm/lab" --name Storm --preload "$preload/storm/fastpoll.so" "$OUT/storm/run" \
+        $STORM_PORT -- "$OUT/storm/pcscd" "$@"
+}
+
+# ./build.sh storm [min] [seed] cards and readers come and go under many threads (ASan and TSan)
+# ./build.sh storm events [n] [seed]    so many events (10 million), as fast as they come
+# ./build.sh storm seeds [n] [first]    10 s under TSan for each of n seeds
+# ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond
+cmd_storm() {
+    need $pkg_lib libssl-dev
+    out storm
+    export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
+    case ${1:-} in
+        pcscd) storm_pcscd seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
+        events) storm_program fast $CFLAGS
+            run "$OUT/storm/fast" fast events "${2:-10000000}" seed "${3:-$(date +%s)}" ;;
+        seeds) storm_program tsan $tsan
+            first=${3:-1}; i=$first
+            while [ $i -lt $((first + ${2:-20})) ]; do
+                run "$OUT/storm/tsan" seconds 10 seed $i; i=$((i + 1))
+            done ;;
+        *) storm_program asan $asan
+            storm_program tsan $tsan
+            seed=${2:-$(date +%s)}
+            bg "$OUT/storm/asan" seconds $((${1:-1} * 60)) seed "$seed"
+            bg "$OUT/storm/tsan" seconds $((${1:-1} * 60)) seed "$seed"
+            bg_wait ;;
+    esac
+}
+
+# ./build.sh kiosk [insertions] a kiosk's long run: memory, handles, ends of the library, polling
+cmd_kiosk() {
+    need $pkg_lib libssl-dev
+    out storm
+    lib=scard11.c
+    objects fast $CFLAGS
+    bg_wait
+    run $CC $warn $CFLAGS $custom tests/kiosk.c "$OUT/fast/scard11.o" $(sim_o fast) $test_libs -o "$OUT/storm/kiosk"
+    run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60
 }
 
 # ./build.sh witness            the module and the simulated cards against programs of others

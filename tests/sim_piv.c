@@ -78,7 +78,7 @@ static size_t gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
     return room - z.avail_out;
 }
 
-static void put_certificate(struct sim_answer *a, const struct sim_piv_key *k)
+static void put_certificate(struct sim_answer *a, const struct piv *v, const struct sim_piv_key *k)
 {
     const struct sim_key_data *d = sim_key_data(k->key);
     uint8_t packed[8192];
@@ -87,6 +87,7 @@ static void put_certificate(struct sim_answer *a, const struct sim_piv_key *k)
     if (k->gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
     sim_put_head(a, 0x53, head_size(0x70, n) + n + 3 + 2);
     sim_put_tlv(a, 0x70, p, n);
+    if (v->o.stamp && !k->gzip) memcpy(a->out + a->n - 8, v->o.stamp, 8);
     sim_put_tlv(a, 0x71, k->gzip ? "\x01" : "\x00", 1);
     sim_put_tlv(a, 0xfe, NULL, 0);
 }
@@ -136,7 +137,7 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct sim_answer *a)
     }
     for (unsigned i = 0; i < v->n_keys; i++) {
         if (certificate_object(v->keys[i].ref) != tag || v->keys[i].no_certificate) continue;
-        put_certificate(a, &v->keys[i]);
+        put_certificate(a, v, &v->keys[i]);
         return 0x9000;
     }
     if (tag == 0x7e && v->o.discovery) return put_discovery(a, v), 0x9000;
@@ -149,8 +150,8 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct sim_answer *a)
         return 0x9000;
     }
     if (tag == 0x5fff01 && v->o.yubikey) {
-        put_certificate(a, &(struct sim_piv_key){ 0xf9, SIM_RSA2048A, false, false,
-                                                  SIM_PIN_NEVER });
+        put_certificate(a, v, &(struct sim_piv_key){ 0xf9, SIM_RSA2048A, false, false,
+                                                     SIM_PIN_NEVER });
         return 0x9000;
     }
     return 0x6a82;

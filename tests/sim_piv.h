@@ -33,6 +33,7 @@ struct sim_piv_options {
     const uint8_t *object;          // what a data object holds instead (a hostile certificate)
     size_t object_len;
     uint32_t object_tag;            // its tag, 5fc105 ...
+    const uint8_t *stamp;           // 8 bytes that end each certificate's signature; NULL: none
     bool keeps_login;               // SELECT of the own AID does not end the login
 };
 

@@ -73,6 +73,7 @@ static struct {
     enum sim_fault fault;
     unsigned fault_in;              // so many calls from now
     bool fault_any, fired, released;
+    unsigned happening;             // plans that have come to pass and are not over
     unsigned hanging;
     struct sim_card *other;
     unsigned delay;
@@ -351,7 +352,15 @@ static enum sim_fault plan_step(bool transmit)
     if (!sim.fault_in || (!transmit && !sim.fault_any) || --sim.fault_in) return SIM_NO_FAULT;
     sim.fault = SIM_NO_FAULT;
     sim.fired = true;
+    if (what != SIM_HANG) sim.happening++;
     return what;
+}
+
+static void plan_over(enum sim_fault what)
+{
+    if (what == SIM_NO_FAULT || what == SIM_HANG) return;
+    sim.happening--;
+    wake();
 }
 
 // The part of a fault that comes before the card gets the command.
@@ -549,6 +558,7 @@ int scard11_reader_connect(void **conn, const char *name, int exclusive,
         memcpy(card->atr, s->card->atr, s->card->atr_len);
     }
     if (s) plan_after(s, what);
+    plan_over(what);
     unlock();
     return r;
 }
@@ -585,6 +595,7 @@ int scard11_reader_status(void *conn, uint32_t *state)
     if (r == SCARD11_READER_OK && plan_fails(what)) r = SCARD11_READER_FAILED;
     if (r == SCARD11_READER_OK) *state = seat_state(s);
     plan_after(s, what);
+    plan_over(what);
     unlock();
     return r;
 }
@@ -615,6 +626,7 @@ int scard11_reader_begin(void *conn)
     }
     c->inside = false;
     plan_after(s, what);
+    plan_over(what);
     unlock();
     return r;
 }
@@ -636,6 +648,7 @@ int scard11_reader_end(void *conn)
     }
     plan_after(s, what);
     wake();
+    plan_over(what);
     unlock();
     return r;
 }
@@ -734,6 +747,7 @@ int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
     if (r == SCARD11_READER_OK && (c->gone || seat_taken(s, c))) r = SCARD11_READER_FAILED;
     if (r == SCARD11_READER_OK) r = conn_run(c, cmd, cmd_len, rsp, rsp_len, what);
     c->inside = false;
+    plan_over(what);
     unlock();
     return r;
 }
@@ -905,8 +919,8 @@ static struct sim_card *swap(int reader, enum sim_fault how, struct sim_card *ca
     struct seat *s = seat_of(reader);
     if (how == SIM_SWAP) seat_cut(s, LOST_DEAD);
     if (how == SIM_SWAP_AS_RESET) seat_cut(s, LOST_RESET);
-    if (how == SIM_SWAP_UNSEEN) s->fail_once = true;
     seat_settle(s);
+    if (how == SIM_SWAP_UNSEEN) s->fail_once = true;    // not before: a command may have come
     struct sim_card *old = seat_swap(s, how, card);
     unlock();
     return old;
@@ -936,6 +950,16 @@ int sim_reader_cards(void)
     return n;
 }
 
+struct sim_card *sim_reader_holds(int reader, bool *plugged)
+{
+    lock();
+    struct seat *s = seat_of(reader);
+    struct sim_card *card = s->card;
+    *plugged = s->plugged;
+    unlock();
+    return card;
+}
+
 void sim_reader_reset(int reader)
 {
     lock();
@@ -949,6 +973,8 @@ void sim_reader_reset(int reader)
 static void plan(enum sim_fault what, unsigned nth, struct sim_card *other, bool any)
 {
     lock();
+    sim.fault_in = 0;
+    while (sim.happening) await(NULL);
     sim.fault = what;
     sim.fault_in = nth;
     sim.fault_any = any;

@@ -67,6 +67,7 @@ struct sim_card *sim_reader_swap_unseen(int reader, struct sim_card *card);
 
 void sim_reader_mute(int reader, bool on);      // the card does not answer
 int  sim_reader_cards(void);                    // how many cards are in readers
+struct sim_card *sim_reader_holds(int reader, bool *plugged);   // the card that is in; NULL: none
 
 // ---- Other programs ----
 

@@ -20,18 +20,13 @@
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
 #include "sim_piv.h"
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "vpcd.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 // A kind of card: made from its options, the other one of a swap when told so.
 struct kind {
@@ -46,7 +41,7 @@ static const char *dir;
 static const struct kind *kind;
 static struct sim_card *cards[2];
 static int which;
-static uint8_t frame[2 + 65538], command[65544];
+static struct vpcd reader;
 
 static void note(const char *name, unsigned value)
 {
@@ -67,71 +62,33 @@ static bool told(const char *what)
     return !unlink(path);
 }
 
-static int plug_in(int port)
+static void plug_in(int port)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    for (;;) {
-        int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (s >= 0 && !connect(s, (struct sockaddr *)&to, sizeof to)) {
-            note("in", 1);
-            return s;
-        }
-        close(s);
-        usleep(50000);                  // pcscd does not listen yet
-    }
+    while (!vpcd_connect(&reader, port)) usleep(50000);     // pcscd does not listen yet
+    note("in", 1);
 }
 
-static void pull_out(int *s)
+static void pull_out(void)
 {
     char path[512];
-    if (*s >= 0) close(*s);
-    *s = -1;
+    if (reader.s >= 0) close(reader.s);
+    reader.s = -1;
     snprintf(path, sizeof path, "%s/in", dir);
     unlink(path);
     cards[which]->reset(cards[which]);
 }
 
-static bool receive(int s, uint8_t *p, size_t n)
-{
-    int on = 1;
-    while (n) {
-        setsockopt(s, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);   // else 44 ms for each command
-        ssize_t got = recv(s, p, n, 0);
-        if (got <= 0) return false;
-        p += got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
-static bool answer(int s, size_t n)
-{
-    frame[0] = (uint8_t)(n >> 8);
-    frame[1] = (uint8_t)n;
-    return send(s, frame, n + 2, MSG_NOSIGNAL) == (ssize_t)(n + 2);
-}
-
-// One frame: of one byte, it is power off 00, on 01, reset 02, or a question for the ATR 04.
-static bool serve(int s)
+// One frame, and what it did.
+static bool serve(void)
 {
     struct sim_card *card = cards[which];
-    uint8_t head[2];
-    if (!receive(s, head, 2)) return false;
-    size_t n = (size_t)head[0] << 8 | head[1];
-    if (n > sizeof command || !receive(s, command, n)) return false;
-    if (n == 1 && command[0] != 4) {
-        card->reset(card);
-        return true;
-    }
-    if (n == 1) {
-        memcpy(frame + 2, card->atr, card->atr_len);
-        return answer(s, card->atr_len);
-    }
-    n = card->apdu(card, command, n, frame + 2, 65538);
+    size_t n;
+    if (!vpcd_frame(&reader, card, &n)) return false;
+    if (!n) return true;
+    n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("pins", kind->stray_pins(card));
-    return answer(s, n);
+    return vpcd_answer(&reader, n);
 }
 
 static void refuse(const char *option)
@@ -262,7 +219,7 @@ static void dump_files(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [KIND] [option...]\n"), 2;
-    int port = atoi(argv[1]), first = 3, s;
+    int port = atoi(argv[1]), first = 3;
     kind = &kinds[0];
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && argc > 3; i++)
         if (!strcmp(argv[3], kinds[i].name)) { kind = &kinds[i]; first = 4; break; }
@@ -271,23 +228,23 @@ int main(int argc, char **argv)
     cards[0] = kind->make(argc - first, argv + first, false);
     cards[1] = kind->make(argc - first, argv + first, true);
     note("count", 0);
-    s = plug_in(port);
+    plug_in(port);
     for (;;) {
-        struct pollfd p = { s, POLLIN, 0 };
-        if (poll(&p, s >= 0, 20) > 0 && !serve(s)) {
-            pull_out(&s);               // pcscd closed it, or is gone
+        struct pollfd p = { reader.s, POLLIN, 0 };
+        if (poll(&p, reader.s >= 0, 20) > 0 && !serve()) {
+            pull_out();                 // pcscd closed it, or is gone
             usleep(50000);
-            s = plug_in(port);
+            plug_in(port);
         }
         if (told("other")) kind->select_other(cards[which]);
         if (told("dump")) dump_files();
-        if (told("remove")) pull_out(&s);
+        if (told("remove")) pull_out();
         if (told("swap")) {
-            pull_out(&s);
+            pull_out();
             usleep(1000000);            // shorter, and pcscd may not notice
             which = !which;
-            s = plug_in(port);
+            plug_in(port);
         }
-        if (told("insert") && s < 0) s = plug_in(port);
+        if (told("insert") && reader.s < 0) plug_in(port);
     }
 }

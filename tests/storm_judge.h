@@ -1,0 +1,239 @@
+// storm_judge.h: what is physically true in the storm, and the figures that come of it.
+// SPDX-License-Identifier: 0BSD
+//
+// Who moves a card says so here: judge_changing before, judge_in and judge_gone after. A card that
+// was replaced in a way that nothing shows is left to the next change that something does show.
+#ifndef STORM_JUDGE_H
+#define STORM_JUDGE_H
+
+#include "storm_card.h"
+#include <stdarg.h>
+#include <stdbool.h>
+#include <time.h>
+
+#define READERS     4                   // so many at most
+#define STAMPS      65536               // the last insertions; earlier ones are gone for sure
+#define UNSHOWN     8
+#define NS_MS       1000000u
+#define LOOK_NS     (20u * NS_MS)       // a change shown for so long must be known
+#define LATE_NS     (1000u * NS_MS)     // a report after so long was missed
+#define LATENCIES   100000              // in steps of 10 microseconds
+#ifdef STORM_PCSCD
+#define EARLY_NS    (5u * NS_MS)        // the library may see it before who notes it here
+#else
+#define EARLY_NS    1u                  // never
+#endif
+
+enum figure { HANGS, STALE, FOREIGN, STRAY_PINS, MISSED, STATE, UNEXPECTED, MISUSE, FIGURES };
+static const char *const figure_names[FIGURES] = {
+    "calls that took over 5 s", "old handles honoured", "data or signatures of another card",
+    "PINs that reached another card", "events missed", "wrong states after the storm",
+    "unexpected return values", "misuse of the reader",
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct { uint64_t stamp, gone_ns; int set; } history[STAMPS];
+    uint64_t stamps;
+    struct truth {
+        uint64_t stamp;                 // who is in; 0: nobody
+        uint64_t unshown[UNSHOWN];      // who is out, but nothing showed it
+        int unshown_n;
+        bool plugged, may_merge;        // may_merge: gone and back as it was, perhaps unseen
+        uint64_t changed_ns, reported_ns;
+        uint64_t early_ns;              // a report that no change came before
+        unsigned long changes, reports;
+        bool latency_due;
+    } readers[READERS];
+    unsigned long events, insertions, figures[FIGURES];
+    unsigned latencies[LATENCIES];
+    uint64_t up_ns;                     // since when the library is initialised
+    unsigned life;                      // odd: it is just not
+    bool latency_exact;                 // take latencies now
+} judge = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static inline uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline void nap(uint64_t ns)
+{
+    struct timespec t = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+    nanosleep(&t, NULL);
+}
+
+// Counts, and says what it was: the first twenty of a kind.
+static inline void judge_count(enum figure f, const char *format, ...)
+{
+    va_list args;
+    if (__atomic_add_fetch(&judge.figures[f], 1, __ATOMIC_RELAXED) > 20) return;
+    flockfile(stdout);
+    printf("%s: ", figure_names[f]);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+    funlockfile(stdout);
+}
+
+static inline unsigned judge_life(void)
+{
+    return __atomic_load_n(&judge.life, __ATOMIC_ACQUIRE);
+}
+
+// ---- Who moves cards ----
+
+static inline void judge_event(void)
+{
+    __atomic_add_fetch(&judge.events, 1, __ATOMIC_RELAXED);
+}
+
+// A new insertion is about to be.
+static inline uint64_t judge_new(int set)
+{
+    pthread_mutex_lock(&judge.lock);
+    uint64_t stamp = ++judge.stamps;
+    judge.history[stamp % STAMPS].stamp = stamp;
+    judge.history[stamp % STAMPS].gone_ns = 0;
+    judge.history[stamp % STAMPS].set = set;
+    judge.insertions++;
+    pthread_mutex_unlock(&judge.lock);
+    return stamp;
+}
+
+static inline void judge_changing(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns();
+    bool early = t->early_ns && now - t->early_ns < EARLY_NS;
+    t->latency_due = !early && t->reported_ns > t->changed_ns;
+    t->changed_ns = now;
+    if (early) t->reported_ns = now;
+    if (early && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) judge.latencies[0]++;
+    t->early_ns = 0;
+    t->changes++;
+    judge_event();
+    t->may_merge = false;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+static inline void judge_mark_gone(uint64_t stamp, uint64_t at)
+{
+    if (judge.history[stamp % STAMPS].stamp == stamp && !judge.history[stamp % STAMPS].gone_ns)
+        judge.history[stamp % STAMPS].gone_ns = at;
+}
+
+// Whoever was in is out, and it shows (or not: then whoever knows that calls judge_shown later).
+static inline void judge_gone(int reader, bool shows)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns();
+    if (t->stamp && t->unshown_n < UNSHOWN) t->unshown[t->unshown_n++] = t->stamp;
+    t->stamp = 0;
+    for (int i = 0; shows && i < t->unshown_n; i++) judge_mark_gone(t->unshown[i], now);
+    if (shows) t->unshown_n = 0;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+// PC/SC shows the reader empty: whoever was in before is seen to be out.
+static inline void judge_shown(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns();
+    for (int i = 0; i < t->unshown_n; i++) judge_mark_gone(t->unshown[i], now);
+    t->unshown_n = 0;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+static inline void judge_in(int reader, uint64_t stamp)
+{
+    pthread_mutex_lock(&judge.lock);
+    judge.readers[reader].stamp = stamp;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+static inline void judge_plugged(int reader, bool plugged)
+{
+    pthread_mutex_lock(&judge.lock);
+    judge.readers[reader].plugged = plugged;
+    if (plugged) judge.readers[reader].may_merge = true;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+// The change may have been reported before it was written down here.
+static inline void judge_may_merge(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    judge.readers[reader].may_merge = true;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+static inline struct truth judge_truth(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth t = judge.readers[reader];
+    pthread_mutex_unlock(&judge.lock);
+    return t;
+}
+
+// ---- Who uses them ----
+
+// Was an insertion over, and seen to be over, when a call began? Says its set of keys as well.
+static inline bool judge_over(uint64_t stamp, uint64_t begun_ns, int *set)
+{
+    pthread_mutex_lock(&judge.lock);
+    bool known = judge.history[stamp % STAMPS].stamp == stamp;
+    uint64_t gone = judge.history[stamp % STAMPS].gone_ns;
+    if (set) *set = known ? judge.history[stamp % STAMPS].set : -1;
+    pthread_mutex_unlock(&judge.lock);
+    return !known || (gone && begun_ns > gone + LOOK_NS);
+}
+
+// C_WaitForSlotEvent named a slot of this reader.
+static inline void judge_reported(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns(), late = now - t->changed_ns;
+    if (t->latency_due && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) {
+        uint64_t step = late / 10000u;
+        judge.latencies[step < LATENCIES ? step : LATENCIES - 1]++;
+    }
+    t->early_ns = t->reported_ns < t->changed_ns ? 0 : now;
+    t->latency_due = false;
+    t->reported_ns = now;
+    t->reports++;
+    pthread_mutex_unlock(&judge.lock);
+}
+
+// Was a change not reported in time?
+static inline void judge_check_missed(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    uint64_t now = now_ns(), changed = t->changed_ns;
+    bool missed = changed && !(judge_life() & 1) && changed > judge.up_ns + LOOK_NS &&
+                  now > changed + LATE_NS && t->reported_ns < changed && !t->may_merge;
+    if (missed) t->reported_ns = now;
+    pthread_mutex_unlock(&judge.lock);
+    if (missed) judge_count(MISSED, "reader %d, %lu ms ago", reader,
+                            (unsigned long)((now - changed) / NS_MS));
+}
+
+static inline double latency_ms(double part)
+{
+    unsigned long all = 0, sum = 0;
+    for (int i = 0; i < LATENCIES; i++) all += judge.latencies[i];
+    for (int i = 0; i < LATENCIES; i++)
+        if ((double)(sum += judge.latencies[i]) >= part * (double)all && all) return (i + 1) / 100.0;
+    return 0;
+}
+
+#endif

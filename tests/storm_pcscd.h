@@ -1,0 +1,267 @@
+// storm_pcscd.h: the storm through a real pcscd: who plays the cards, and what PC/SC showed when.
+// SPDX-License-Identifier: 0BSD
+//
+// Runs inside tests/lab.c with --preload of tests/fastpoll.c; STORM_PORT is the first reader's port.
+// Each reader has a thread that plays its card. Besides, a thread asks PC/SC for itself what is in
+// the readers: a change is what it sees, and an insertion is over when it saw the reader empty.
+// Between two cards there are at least 12 ms, or pcscd itself may miss it. There are two readers: the
+// driver's state is one for the whole of pcscd, so that a second entry of it would share the first's.
+#ifndef STORM_PCSCD_H
+#define STORM_PCSCD_H
+
+#include "storm_worker.h"
+#include "vpcd.h"
+#include <poll.h>
+#include <winscard.h>
+
+#define CARDS       4                   // for each reader, two sets of keys
+#define OUT_NS      (12u * NS_MS)
+
+static const unsigned world_turns = 1610;       // over 400 insertions in each reader
+static const unsigned world_readers = 2;
+
+struct player {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct storm_card *cards[CARDS], *wanted;   // wanted: NULL, none
+    bool in, over;
+    unsigned cut_in;                    // the connection ends at that command, before its answer
+    uint64_t out_ns;
+    int port;
+    struct vpcd reader;
+};
+
+static struct {
+    struct player players[READERS];
+    pthread_t witness;
+    SCARDCONTEXT witness_context, other;
+    bool over, ready;
+    unsigned resets;
+    uint64_t chance;
+} world;
+
+static int world_reader_of(const CK_UTF8CHAR *description)
+{
+    return memcmp(description, "Storm 00 0", 10) ? -1 : description[10] - '0';
+}
+
+// ---- The players ----
+
+// Plays a card until it is not wanted any more, or cut off, or pcscd goes.
+static void play(struct player *p, int number, struct storm_card *card)
+{
+    size_t n;
+    for (;;) {
+        struct pollfd ready = { p->reader.s, POLLIN, 0 };
+        pthread_mutex_lock(&p->lock);
+        bool still = p->wanted == card;
+        pthread_mutex_unlock(&p->lock);
+        if (!still) break;
+        if (poll(&ready, 1, 1) <= 0) continue;
+        if (!vpcd_frame(&p->reader, &card->card, &n)) break;
+        if (!n) continue;
+        n = card->card.apdu(&card->card, p->reader.command, n, p->reader.frame + 2, 65538);
+        pthread_mutex_lock(&p->lock);
+        bool cut = p->cut_in && !--p->cut_in;
+        pthread_mutex_unlock(&p->lock);
+        if (cut || !vpcd_answer(&p->reader, n)) break;
+    }
+    close(p->reader.s);
+    p->reader.s = -1;
+    judge_gone(number, false);
+    judge_event();
+}
+
+static void *player(void *arg)
+{
+    int number = (int)(uintptr_t)arg;
+    struct player *p = &world.players[number];
+    for (;;) {
+        pthread_mutex_lock(&p->lock);
+        while (!p->wanted && !p->over) pthread_cond_wait(&p->changed, &p->lock);
+        struct storm_card *card = p->wanted;
+        bool over = p->over;
+        pthread_mutex_unlock(&p->lock);
+        if (over) return NULL;
+        storm_set_stamp(card, judge_new(card->set));
+        card->card.reset(&card->card);
+        judge_in(number, card->stamp);
+        bool in = vpcd_connect(&p->reader, p->port);
+        pthread_mutex_lock(&p->lock);
+        p->in = in;
+        pthread_mutex_unlock(&p->lock);
+        if (in) play(p, number, card); else judge_gone(number, false);
+        pthread_mutex_lock(&p->lock);
+        if (p->wanted == card) p->wanted = NULL;
+        p->in = false;
+        p->out_ns = now_ns();
+        pthread_cond_broadcast(&p->changed);
+        pthread_mutex_unlock(&p->lock);
+    }
+}
+
+// ---- What PC/SC shows ----
+
+static void *witness(void *arg)
+{
+    SCARD_READERSTATE states[READERS];
+    char names[READERS][32];
+    bool first = true;
+    (void)arg;
+    memset(states, 0, sizeof states);
+    for (unsigned i = 0; i < storm.reader_count; i++) {
+        snprintf(names[i], sizeof names[i], "Storm 00 %02X", i);
+        states[i].szReader = names[i];
+    }
+    while (!storm_is(&world.over)) {
+        LONG rv = SCardGetStatusChange(world.witness_context, first ? 0 : 1000, states,
+                                       storm.reader_count);
+        for (unsigned i = 0; rv == SCARD_S_SUCCESS && i < storm.reader_count; i++) {
+            const DWORD mask = 0xffff0000u | SCARD_STATE_PRESENT | SCARD_STATE_EMPTY;
+            DWORD was = states[i].dwCurrentState, is = states[i].dwEventState;
+            states[i].dwCurrentState = is & ~(DWORD)SCARD_STATE_CHANGED;
+            if (first || !((was ^ is) & mask)) continue;
+            judge_changing((int)i);
+            if (is & SCARD_STATE_EMPTY) judge_shown((int)i);
+        }
+        if (rv == SCARD_S_SUCCESS) __atomic_store_n(&world.ready, true, __ATOMIC_RELEASE);
+        else nap(NS_MS);
+        first = rv != SCARD_S_SUCCESS && first;
+    }
+    return NULL;
+}
+
+// ---- Who moves the cards ----
+
+static bool is_in(struct player *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool in = p->wanted != NULL;
+    pthread_mutex_unlock(&p->lock);
+    return in;
+}
+
+static void put_in(struct player *p, struct storm_card *card)
+{
+    pthread_mutex_lock(&p->lock);
+    uint64_t now = now_ns(), from = p->out_ns + OUT_NS;
+    pthread_mutex_unlock(&p->lock);
+    if (now < from) nap(from - now);
+    pthread_mutex_lock(&p->lock);
+    p->wanted = card;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+// Returns when the card is out.
+static void take_out(struct player *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->wanted = NULL;
+    while (p->in) pthread_cond_wait(&p->changed, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void cut_at(struct player *p, unsigned command)
+{
+    pthread_mutex_lock(&p->lock);
+    p->cut_in = command;
+    pthread_mutex_unlock(&p->lock);
+}
+
+// Another program resets the card.
+static void reset_card(int reader)
+{
+    char name[32];
+    SCARDHANDLE card;
+    DWORD protocol;
+    snprintf(name, sizeof name, "Storm 00 %02X", (unsigned)reader);
+    if (SCardConnect(world.other, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                     &card, &protocol)) return;
+    if (!SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                        SCARD_RESET_CARD, &protocol)) world.resets++;
+    SCardDisconnect(card, SCARD_LEAVE_CARD);
+    judge_event();
+}
+
+static void world_step(void)
+{
+    int r = (int)random_of(&world.chance, storm.reader_count);
+    unsigned n = random_of(&world.chance, 100);
+    struct player *p = &world.players[r];
+    struct storm_card *card = p->cards[random_of(&world.chance, CARDS)];
+    if (!is_in(p)) put_in(p, card);
+    else if (n < 35) take_out(p);
+    else if (n < 60) { take_out(p); put_in(p, card); }
+    else if (n < 75) cut_at(p, 1 + random_of(&world.chance, 12));
+    else if (n < 85) reset_card(r);
+    else nap(random_of(&world.chance, 100) * NS_MS);        // some time to work
+    nap(NS_MS + random_of(&world.chance, 49 * NS_MS));
+}
+
+static void world_turn(int r)
+{
+    struct player *p = &world.players[r];
+    cut_at(p, 0);
+    if (is_in(p)) take_out(p);
+    else put_in(p, p->cards[random_of(&world.chance, CARDS)]);
+}
+
+static void world_rest(void)
+{
+    for (unsigned i = 0; i < storm.reader_count; i++) cut_at(&world.players[i], 0);
+}
+
+// ---- Begin and end ----
+
+static void world_begin(unsigned readers, uint64_t seed, bool fast)
+{
+    const char *port = getenv("STORM_PORT");
+    (void)fast;
+    world.chance = seed ^ 0x5731;
+    if (!port) fprintf(stderr, "storm: no STORM_PORT\n"), exit(2);
+    for (int tries = 0; SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL,
+                                              &world.witness_context); tries++) {
+        if (tries > 100) fprintf(stderr, "storm: no pcscd\n"), exit(1);
+        nap(50 * NS_MS);
+    }
+    if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world.other)) exit(1);
+    for (unsigned i = 0; i < readers; i++) {
+        struct player *p = &world.players[i];
+        pthread_mutex_init(&p->lock, NULL);
+        pthread_cond_init(&p->changed, NULL);
+        p->port = atoi(port) + (int)i;
+        p->reader.s = -1;
+        for (int j = 0; j < CARDS; j++) p->cards[j] = storm_card_new(j & 1);
+        judge.readers[i].plugged = true;
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, player, (void *)(uintptr_t)i)) abort();
+        p->thread = thread;
+    }
+    pthread_create(&world.witness, NULL, witness, NULL);
+    for (int tries = 0; !storm_is(&world.ready) && tries < 200; tries++) nap(50 * NS_MS);
+    if (!storm_is(&world.ready)) fprintf(stderr, "storm: pcscd shows no readers\n"), exit(1);
+}
+
+static void world_end(void)
+{
+    __atomic_store_n(&world.over, true, __ATOMIC_RELEASE);
+    pthread_join(world.witness, NULL);
+    for (unsigned i = 0; i < storm.reader_count; i++) {
+        struct player *p = &world.players[i];
+        take_out(p);
+        pthread_mutex_lock(&p->lock);
+        p->over = true;
+        pthread_cond_broadcast(&p->changed);
+        pthread_mutex_unlock(&p->lock);
+        pthread_join(p->thread, NULL);
+        for (int j = 0; j < CARDS; j++) p->cards[j]->card.free(&p->cards[j]->card);
+    }
+    SCardReleaseContext(world.witness_context);
+    SCardReleaseContext(world.other);
+    judge.figures[STRAY_PINS] += storm_cards.stray_pins;
+    printf("through pcscd; %u resets by another program\n", world.resets);
+}
+
+#endif

@@ -1,0 +1,197 @@
+// storm_sim.h: the storm in process: what moves the simulated cards of sim_reader.h.
+// SPDX-License-Identifier: 0BSD
+#ifndef STORM_SIM_H
+#define STORM_SIM_H
+
+#include "storm_worker.h"
+
+#define CARDS       (3 * READERS)       // two sets of keys, in turns
+static const unsigned world_turns = 400, world_readers = READERS;
+
+static struct {
+    struct storm_card *cards[CARDS];
+    struct storm_card *in[READERS];     // as we know it: a plan may have changed it
+    bool armed;
+    struct storm_card *waiting;         // what a plan may put in
+    uint64_t chance;
+    bool fast;
+} world;
+
+static void world_begin(unsigned readers, uint64_t seed, bool fast)
+{
+    world.chance = seed ^ 0x5731;
+    world.fast = fast;
+    for (int i = 0; i < CARDS; i++) world.cards[i] = storm_card_new(i & 1);
+    for (unsigned i = 0; i < readers; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "Storm %u", i);
+        sim_reader_add(name);
+        judge.readers[i].plugged = true;
+    }
+}
+
+static void world_end(void)
+{
+    struct sim_reader_stats s = sim_reader_stats();
+    sim_reader_clear();
+    for (int i = 0; i < CARDS; i++) world.cards[i]->card.free(&world.cards[i]->card);
+    unsigned long bad = s.unbalanced + s.outside + s.after_removed + s.connections + s.contexts;
+    if (bad) judge_count(MISUSE, "%lu unbalanced, %lu outside a transaction, %lu after removal, "
+                         "%lu connections and %lu contexts left", s.unbalanced, s.outside,
+                         s.after_removed, s.connections, s.contexts);
+    judge.figures[STRAY_PINS] += storm_cards.stray_pins;
+}
+
+static int world_reader_of(const CK_UTF8CHAR *description)
+{
+    return memcmp(description, "Storm ", 6) ? -1 : description[6] - '0';
+}
+
+// A card that is in no reader; of the same keys as another, or not.
+static struct storm_card *free_card(const struct storm_card *like, bool same)
+{
+    unsigned at = random_of(&world.chance, CARDS);
+    for (;; at++) {
+        struct storm_card *c = world.cards[at % CARDS];
+        bool in = c == world.waiting;
+        for (int i = 0; i < READERS; i++) in = in || world.in[i] == c;
+        if (!in && (!like || (c->set == like->set) == same || at > 4 * CARDS)) return c;
+    }
+}
+
+// Writes down what a plan did meanwhile, and ends it.
+static void settle(void)
+{
+    if (!world.armed) return;
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    world.armed = false;
+    for (int i = 0; i < (int)storm.reader_count; i++) {
+        bool plugged;
+        struct storm_card *c = (struct storm_card *)sim_reader_holds(i, &plugged);
+        struct truth t = judge_truth(i);
+        if (c == world.in[i] && plugged == t.plugged) continue;
+        judge_changing(i);
+        judge_may_merge(i);
+        if (plugged != t.plugged) judge_plugged(i, plugged);
+        judge_gone(i, true);
+        world.in[i] = c;
+        if (c && plugged) judge_in(i, c->stamp);
+    }
+    world.waiting = NULL;
+}
+
+static void insert(int r, struct storm_card *c)
+{
+    storm_set_stamp(c, judge_new(c->set));
+    judge_changing(r);
+    sim_reader_insert(r, &c->card);
+    world.in[r] = c;
+    judge_in(r, c->stamp);
+}
+
+static void eject(int r)
+{
+    judge_changing(r);
+    sim_reader_eject(r);
+    judge_gone(r, true);
+    world.in[r] = NULL;
+}
+
+static void swap(int r, struct storm_card *c, unsigned how)
+{
+    uint64_t stamp = judge_new(c->set);
+    storm_set_stamp(c, stamp);
+    if (how < 8) {
+        judge_changing(r);
+        if (how < 5) sim_reader_swap(r, &c->card); else sim_reader_swap_as_reset(r, &c->card);
+    } else {
+        sim_reader_swap_unseen(r, &c->card);
+        judge_event();
+    }
+    judge_gone(r, how < 8);
+    world.in[r] = c;
+    judge_in(r, stamp);
+}
+
+// Something is to happen at one of the next commands or calls, in whichever reader it then is.
+static void arm(void)
+{
+    static const enum sim_fault plans[] = {
+        SIM_EJECT, SIM_EJECT_AFTER, SIM_SWAP, SIM_SWAP_AFTER, SIM_SWAP_AS_RESET, SIM_RESET,
+        SIM_RESET_AFTER, SIM_UNPLUG, SIM_FAILED, SIM_FAILED_AFTER, SIM_EJECT, SIM_SWAP,
+    };
+    enum sim_fault what = plans[random_of(&world.chance, sizeof plans / sizeof *plans)];
+    if (what == SIM_UNPLUG && world.fast && random_of(&world.chance, 50)) what = SIM_EJECT;
+    world.waiting = free_card(NULL, false);
+    storm_set_stamp(world.waiting, judge_new(world.waiting->set));
+    world.armed = true;
+    if (random_of(&world.chance, 3))
+        sim_reader_fault(what, 1 + random_of(&world.chance, 12), &world.waiting->card);
+    else
+        sim_reader_fault_any(what, 1 + random_of(&world.chance, 20), &world.waiting->card);
+    judge_event();
+}
+
+static void plug(int r)
+{
+    struct storm_card *c = world.in[r];
+    if (c) storm_set_stamp(c, judge_new(c->set));
+    judge_changing(r);
+    judge_plugged(r, true);
+    sim_reader_plug(r);
+    if (c) judge_in(r, c->stamp);
+}
+
+static void unplug(int r)
+{
+    judge_changing(r);
+    sim_reader_unplug(r);
+    judge_gone(r, true);
+    judge_plugged(r, false);
+}
+
+// A reader is away for so long that a thread that waits can see it: plugged in again, it counts
+// from 0, and could look as before.
+static bool is_away(int r)
+{
+    struct truth t = judge_truth(r);
+    return !t.plugged && now_ns() < t.changed_ns + 20 * NS_MS;
+}
+
+static void world_pause(void)
+{
+    if (!world.fast) { nap(NS_MS + random_of(&world.chance, 49 * NS_MS)); return; }
+    unsigned n = random_of(&world.chance, 1000);
+    if (n < 2) nap(random_of(&world.chance, 10 * NS_MS));
+    else if (n < 100) nap(random_of(&world.chance, 100000));
+}
+
+// One event, and a pause.
+static void world_step(void)
+{
+    int r = (int)random_of(&world.chance, storm.reader_count);
+    unsigned n = random_of(&world.chance, 100);
+    settle();
+    if (is_away(r)) nap(world.fast ? 10000 : NS_MS);
+    else if (!judge_truth(r).plugged) plug(r);
+    else if (n < 4 && (!world.fast || !random_of(&world.chance, 100))) unplug(r);
+    else if (!world.in[r]) insert(r, free_card(NULL, false));
+    else if (n < 45) eject(r);
+    else if (n < 70) swap(r, free_card(world.in[r], n & 1), random_of(&world.chance, 10));
+    else if (n < 80) { sim_reader_reset(r); judge_event(); }
+    else arm();
+    if (!is_away(r)) world_pause();
+}
+
+// For exact counting: the card of a reader goes out, or one goes in.
+static void world_turn(int r)
+{
+    settle();
+    if (!judge_truth(r).plugged) plug(r);
+    else if (world.in[r]) eject(r);
+    else insert(r, free_card(NULL, false));
+}
+
+static void world_rest(void) { settle(); }
+
+#endif
