@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: 0BSD
 //
 //     vpcd PORT DIR [option...]
+//     vpcd --certificate rsa|ec        prints the certificate in 9A of a card, or of an "ec" one
 //
 // Options: extended pieces t0 no-history no-chuid yubikey app-pin global-pin second second-swap ec
 // gzip ("second": another card; "ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
-// certificates). It is told what to do by files in DIR, which it removes when it has done it:
+// certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap).
+// It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -117,6 +119,30 @@ static bool serve(int s)
     return answer(s, n);
 }
 
+// The data object with the certificate of a file: 53 { 70 certificate, 71 not compressed, FE }.
+static void load_9a(struct sim_piv_options *o, const char *path)
+{
+    static uint8_t object[8192];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
+    if (!f || n < 256) { fprintf(stderr, "vpcd: no certificate in %s\n", path); exit(2); }
+    fclose(f);
+    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
+                             (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(object, head, sizeof head);
+    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
+    o->object = object;
+    o->object_len = n + 13;
+    o->object_tag = 0x5fc105;
+}
+
+static int print_certificate(const char *kind)
+{
+    size_t n;
+    const uint8_t *p = sim_piv_certificate(strcmp(kind, "ec") ? SIM_RSA2048A : SIM_P384A, &n);
+    return fwrite(p, 1, n, stdout) != n;
+}
+
 static struct sim_piv_options options(int argc, char **argv)
 {
     static const struct sim_piv_key ec[] = { { 0x9a, SIM_P384A, false, false, SIM_PIN_BY_SLOT },
@@ -142,6 +168,7 @@ static struct sim_piv_options options(int argc, char **argv)
         else if (!strcmp(a, "second")) o.second = true;
         else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
         else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
+        else if (!strncmp(a, "9a=", 3)) load_9a(&o, a + 3);
         else { fprintf(stderr, "vpcd: what is %s?\n", a); exit(2); }
     }
     return o;
@@ -149,6 +176,7 @@ static struct sim_piv_options options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "--certificate")) return print_certificate(argv[2]);
     if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [option...]\n"), 2;
     int port = atoi(argv[1]), s;
     struct sim_piv_options o = options(argc - 3, argv + 3);
@@ -156,6 +184,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     cards[0] = sim_piv_new(&o);
     o.second = !o.second;
+    o.object = NULL;
     cards[1] = sim_piv_new(&o);
     note("count", 0);
     s = plug_in(port);
