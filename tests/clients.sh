@@ -41,6 +41,7 @@ until_seen() {                  # until_seen <seconds> <text> <file> [times]: un
     done
     return 1
 }
+until_exists() { for _ in $(seq 100); do [ ! -e "$1" ] || return 0; sleep 0.1; done; return 1; }
 card_out() { tell remove; sleep 0.9; }      # pcscd looks every 0.4 s
 card_in() { tell insert; sleep 0.9; }
 uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
@@ -96,7 +97,7 @@ each_client() {
             0) result=pass why= ;;
             77) result=skip why=$(sed -n 's/^skip: //p' "$log" | tail -n 1) ;;
             124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
-            *) result=fail why=$(grep '^+ ' "$log" | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|seq\)' |
+            *) result=fail why=$(sed '/^---- /q' "$log" | grep '^+ ' | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|seq\)' |
                 tail -n 1 | cut -c 3-90) ;;
         esac
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
