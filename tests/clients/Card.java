@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: 0BSD
 import java.security.*;
 import java.security.cert.X509Certificate;
-import java.security.interfaces.RSAKey;
 import java.util.*;
 import javax.crypto.Cipher;
 
@@ -17,7 +16,7 @@ class Card {
             PrivateKey key = (PrivateKey) store.getKey(name, null);
             X509Certificate c = (X509Certificate) store.getCertificate(name);
             if (!c.getSubjectX500Principal().getName().startsWith("CN=user")) continue;
-            boolean rsa = key instanceof RSAKey;
+            boolean rsa = key.getAlgorithm().equals("RSA");
             String[] how = rsa ? new String[] { "SHA256withRSA", "SHA512withRSA", "RSASSA-PSS" }
                                : new String[] { "SHA256withECDSA", "SHA384withECDSA" };
             for (String h : how) {
