@@ -5,8 +5,8 @@
 # Packages: pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libssl-dev pkcs11-dump gnutls-bin p11-kit
 # Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
 # Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest openvpn
-# Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libpam-pkcs11 libpam-p11 pamtester
-# Packages: libpam-wrapper libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11
+# Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
+# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11
 # Heavy: systemd cryptsetup-bin chromium firefox-esr imagemagick
 #
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
@@ -79,8 +79,15 @@ make_pki() {
     ) || { cat "$pki/log"; exit 1; }
 }
 
-inside_rsa() { card extended "9a=$pki/user-rsa.der"; each_client; }
-inside_ec() { card extended ec "9a=$pki/user-ec.der"; each_client; }
+inside_rsa() { fresh_card; each_client; }
+inside_ec() { fresh_card; each_client; }
+fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
+    [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; sleep 0.9; }
+    case $part in
+        rsa) card extended "9a=$pki/user-rsa.der" ;;
+        ec) card extended ec "9a=$pki/user-ec.der" ;;
+    esac
+}
 
 each_client() {
     for name in $NAMES; do
@@ -103,6 +110,7 @@ each_client() {
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
         echo "$COLUMN: $name ($card): $result, $seconds s${why:+: }$why"
         rm -rf "${dir:?}/$name"
+        case $rc in 0 | 77) ;; *) fresh_card 2>/dev/null ;; esac
     done
 }
 

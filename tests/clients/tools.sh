@@ -235,18 +235,19 @@ client_openvpn_ids() {
     test "$(grep -c 'Serialized id' ids)" -ge 4
 }
 client_gnupg_scd() {
-    mkdir -p home
+    mkdir -p home; text
     printf 'providers card\nprovider-card-library %s\n' "$module" > home/gnupg-pkcs11-scd.conf
-    echo "$PIN" > pin
-    scd() { gpg-connect-agent --homedir home --exec gnupg-pkcs11-scd --server --homedir "$here/home"; }
+    printf %s "$PIN" > pin
+    printf '#!/bin/sh\nexec gnupg-pkcs11-scd --server --homedir %s/home\n' "$here" > scd.sh
+    chmod +x scd.sh
+    scd() { gpg-connect-agent --homedir home --exec "$here/scd.sh"; }
     printf '%s\n' '/definqfile NEEDPIN pin' SERIALNO 'LEARN --force' /bye | scd > learnt
-    pub; text
-    id=$(awk '/KEYPAIRINFO/ { print $4 }' learnt | head -n 1)
     test "$(grep -c KEYPAIRINFO learnt)" -ge 2
+    id=$(awk '/KEYPAIRINFO/ { print $4 }' learnt | head -n 1)
     hash=$(openssl dgst -sha256 -r text | cut -c 1-64)
-    printf '%s\n' '/definqfile NEEDPIN pin' SERIALNO "SETDATA $hash" '/hex' "PKSIGN --hash=sha256 $id" /bye |
+    printf '%s\n' '/definqfile NEEDPIN pin' SERIALNO "SETDATA $hash" "PKSIGN --hash=sha256 $id" /bye |
         scd > signed
-    grep -c '^D' signed
+    grep -a -c '^D' signed
 }
 client_strongswan() {
     pub
@@ -259,16 +260,15 @@ client_strongswan() {
     openssl x509 -in cert -pubkey -noout | cmp pub
 }
 
-# ---- PAM: pamtester, with its service and the user's home in a directory of the test ----
+# ---- PAM, with its service and the user's home in a directory of the test ----
 pam() {         # pam <line of the service>
+    helper pam -lpam
     mkdir -p services
-    echo "$1" > services/login-test
-    printf 'account required pam_permit.so\n' >> services/login-test
+    printf '%s\n' "$1" 'account required pam_permit.so' > services/card
     echo "user:x:1000:1000::$here:/bin/sh" > passwd
     echo 'user:x:1000:' > group
-    echo "$PIN" | LD_PRELOAD='libpam_wrapper.so libnss_wrapper.so' PAM_WRAPPER=1 \
-        PAM_WRAPPER_SERVICEDIR="$here/services" NSS_WRAPPER_PASSWD="$here/passwd" NSS_WRAPPER_GROUP="$here/group" \
-        pamtester login-test user authenticate
+    LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="$here/passwd" NSS_WRAPPER_GROUP="$here/group" \
+        "$helper" card user "$here/services"
 }
 client_pam_pkcs11() {
     mkdir -p ca
