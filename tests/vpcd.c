@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: 0BSD
 //
 //     vpcd PORT DIR [KIND] [option...]
+//     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0). "second" is
 // another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
 // global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
-// certificates); of generic: second extended no-chaining pieces t0 der no-indicator, and how its
-// files deviate: inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir
-// records; of isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR,
-// which it removes when it has done it:
+// certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
+// of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
+// inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
+// isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR, which it
+// removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -97,6 +99,30 @@ static void refuse(const char *option)
     exit(2);
 }
 
+// The data object with the certificate of a file: 53 { 70 certificate, 71 not compressed, FE }.
+static void load_9a(struct sim_piv_options *o, const char *path)
+{
+    static uint8_t object[8192];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
+    if (!f || n < 256) { fprintf(stderr, "vpcd: no certificate in %s\n", path); exit(2); }
+    fclose(f);
+    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
+                             (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(object, head, sizeof head);
+    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
+    o->object = object;
+    o->object_len = n + 13;
+    o->object_tag = 0x5fc105;
+}
+
+static int print_certificate(const char *type)
+{
+    size_t n;
+    const uint8_t *p = sim_piv_certificate(strcmp(type, "ec") ? SIM_RSA2048A : SIM_P384A, &n);
+    return fwrite(p, 1, n, stdout) != n;
+}
+
 static struct sim_card *make_piv(int argc, char **argv, bool swap)
 {
     static const struct sim_piv_key ec[] = { { 0x9a, SIM_P384A, false, false, SIM_PIN_BY_SLOT },
@@ -122,9 +148,11 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         else if (!strcmp(a, "second")) o.second = true;
         else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
         else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
+        else if (!strncmp(a, "9a=", 3)) load_9a(&o, a + 3);
         else if (strcmp(a, "app-pin")) refuse(a);
     }
     o.second ^= swap;
+    if (swap) o.object = NULL;
     return sim_piv_new(&o);
 }
 
@@ -218,6 +246,7 @@ static void dump_files(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "--certificate")) return print_certificate(argv[2]);
     if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [KIND] [option...]\n"), 2;
     int port = atoi(argv[1]), first = 3;
     kind = &kinds[0];

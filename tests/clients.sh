@@ -1,0 +1,176 @@
+#!/bin/sh
+# clients.sh: programs that people have, unattended, with build/scard11.so and beside it with OpenSC's module,
+# on the same simulated PIV card. clients.sh [quick | name...]: quick is what takes under 10 s, ours alone.
+# SPDX-License-Identifier: 0BSD
+# Packages: pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libssl-dev pkcs11-dump gnutls-bin p11-kit
+# Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
+# Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest openvpn
+# Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
+# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11
+# Heavy: systemd cryptsetup-bin chromium firefox-esr imagemagick
+#
+# A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
+# why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or
+# ec), $port for a server, $pki; serve starts what ends with it; skip says why it can't be tried here.
+# A table in each file says which cards it meets, and which set it is of: quick or slow.
+cd "$(dirname "$0")/.." || exit 1
+case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
+: "${CC:=gcc}"
+. tests/lab.sh
+root=$PWD pki=$OUT/clients/pki
+ours=$OUT/scard11.so
+opensc=$(find /usr/lib -name opensc-pkcs11.so 2>/dev/null | head -n 1)
+export PIN=123456 OUT CC
+
+# ---- What the functions of clients use ----
+
+skip() { echo "skip: $*"; exit 77; }
+fails() { ! "$@"; }             # set -e does not see "! command"
+serve() { "$@" & servers="${servers:-} $!"; }
+listening() {                   # listening <port>: until something listens there, at most 10 s
+    for _ in $(seq 100); do
+        ! grep -q ":$(printf %04X "$1") .* 0A " /proc/net/tcp /proc/net/tcp6 || return 0
+        sleep 0.1
+    done
+    return 1
+}
+until_seen() {                  # until_seen <seconds> <text> <file> [times]: until the file has it
+    for _ in $(seq $(($1 * 10))); do
+        [ "$(grep -c -e "$2" "$3" 2>/dev/null)" -lt "${4:-1}" ] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+until_exists() { for _ in $(seq 100); do [ ! -e "$1" ] || return 0; sleep 0.1; done; return 1; }
+card_out() { tell remove; sleep 0.9; }      # pcscd looks every 0.4 s
+card_in() { tell insert; sleep 0.9; }
+uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
+# helper <name> [flags]: builds tests/clients/<name>.c once
+helper() {
+    helper=$OUT/clients/$1
+    [ "$helper" -nt "$root/tests/clients/$1.c" ] && return 0
+    # shellcheck disable=SC2086
+    $CC -std=c99 -Wall -Wextra -O1 -g "-I$root" "$root/tests/clients/$1.c" -o "$helper" ${2:-}
+}
+
+table=
+for f in tests/clients/*.sh; do . "./$f"; done
+
+# ---- Running them ----
+
+# An authority of ours, a server's certificate, and one for the key in 9A of each card.
+make_pki() {
+    [ ! -e "$pki/done" ] || return 0
+    mkdir -p "$pki"
+    (   cd "$pki" && set -e
+        exec > log 2>&1
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj '/CN=clients authority' \
+            -days 3650 -addext keyUsage=critical,keyCertSign,cRLSign
+        sign() { openssl x509 -req -CA ca.pem -CAkey ca.key -days 3000 -extfile "$root/tests/clients/pki.cnf" "$@"; }
+        openssl req -new -newkey rsa:2048 -nodes -keyout server.key -subj /CN=localhost -out server.csr
+        sign -in server.csr -extensions server -set_serial 2 -out server.pem
+        for kind in rsa ec; do
+            "$lab/vpcd" --certificate $kind | openssl x509 -inform DER -pubkey -noout > $kind.pub
+            openssl req -new -key server.key -subj "/CN=user" -out user.csr
+            sign -in user.csr -force_pubkey $kind.pub -extensions user_$kind -set_serial 3 -out user-$kind.pem
+            openssl x509 -in user-$kind.pem -outform DER -out user-$kind.der
+        done
+        : > done
+    ) || { cat "$pki/log"; exit 1; }
+}
+
+inside_rsa() { fresh_card; each_client; }
+inside_ec() { fresh_card; each_client; }
+fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
+    [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; sleep 0.9; }
+    case $part in
+        rsa) card extended "9a=$pki/user-rsa.der" ;;
+        ec) card extended ec "9a=$pki/user-ec.der" ;;
+    esac
+}
+
+each_client() {
+    for name in $NAMES; do
+        card=$part
+        case " $(row "$name") " in *" $card "*) ;; *) continue ;; esac
+        [ -e "$dir/in" ] || card_in
+        log=$OUT/clients/$COLUMN/$name-$card.log begun=$(date +%s)
+        mkdir -p "$dir/$name"
+        # shellcheck disable=SC2097,SC2098
+        module=$MODULE card=$card here=$dir/$name HOME=$dir/$name port=$((port + 100)) dir=$dir \
+            timeout -k 5 "${CLIENT_SECONDS:-150}" sh tests/clients.sh --client "$name" > "$log" 2>&1 </dev/null
+        rc=$? seconds=$(($(date +%s) - begun))
+        case $rc in
+            0) result=pass why= ;;
+            77) result=skip why=$(sed -n 's/^skip: //p' "$log" | tail -n 1) ;;
+            124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
+            *) result=fail why=$(sed '/^---- /q' "$log" | grep '^+ ' | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|seq\)' |
+                tail -n 1 | cut -c 3-90) ;;
+        esac
+        echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
+        echo "$COLUMN: $name ($card): $result, $seconds s${why:+: }$why"
+        rm -rf "${dir:?}/$name"
+        case $rc in 0 | 77) ;; *) fresh_card 2>/dev/null ;; esac
+    done
+}
+
+# What a client leaves: its servers end; when it failed, what it wrote goes to the log.
+at_end() {
+    rc=$?
+    set +ex
+    for p in ${servers:-}; do kill "$p"; wait "$p"; done 2>/dev/null
+    case $rc in 0 | 77) exit $rc ;; esac
+    find "$here" -type f -size -60k | sort | while read -r f; do
+        ! grep -qI . "$f" || { echo "---- $f"; tail -n 40 "$f"; }
+    done
+    exit $rc
+}
+
+row() { printf '%s\n' "$table" | awk -v n="$1" '$1 == n { $1 = ""; print }'; }
+
+column() {      # column <ours|opensc> <module>: all clients with that module
+    export COLUMN=$1 MODULE=$2
+    mkdir -p "$OUT/clients/$1"
+    rm -f "$OUT/clients/$1"/*
+    for kind in rsa ec; do
+        case "$(for n in $NAMES; do row "$n"; done)" in *" $kind"*) in_lab $kind 'Virtual PCD' ;; esac
+    done
+}
+
+# Both columns, a line for each client and card; and what ours fails.
+print_table() {
+    printf '\n%-24s %-5s %-12s %-12s %s\n' client card scard11 OpenSC why
+    touch "$OUT/clients/opensc/results"
+    awk -F'|' 'NR == FNR { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = $5; next }
+        { k = $1 "|" $2; o = k in theirs ? theirs[k] " " t[k] " s" : "-"; why = $5
+          if (k in theirs && theirs[k] != "pass" && said[k] != why) why = why (why ? "; " : "") "OpenSC: " said[k]
+          printf "%-24s %-5s %-12s %-12s %s\n", $1, $2, $3 " " $4 " s", o, why }' \
+        "$OUT/clients/opensc/results" "$OUT/clients/ours/results"
+    awk -F'|' '{ n[$3]++ } END { if (n["skip"]) print n["skip"] " skipped"
+        print n["pass"] + 0 " passed, " n["fail"] + 0 " failed"; exit !n["pass"] || n["fail"] > 0 }' \
+        "$OUT/clients/ours/results"
+}
+
+case ${1:-} in
+    --inside) run_inside "$@" ;;
+    --client)
+        trap at_end EXIT
+        trap 'exit 143' TERM
+        set -ex
+        cd "$here"
+        "client_$(echo "$2" | tr - _)"
+        exit 0 ;;
+esac
+build_lab
+mkdir -p "$OUT/clients/ours" "$OUT/clients/opensc"
+make_pki
+rm -f "$OUT/clients/opensc/results"
+case ${1:-${CLIENTS:-}} in
+    quick) NAMES=$(printf '%s\n' "$table" | awk '/ quick/ { print $1 }') ;;
+    '') NAMES=$(printf '%s\n' "$table" | awk 'NF { print $1 }') ;;
+    *) NAMES=${*:-$CLIENTS} ;;
+esac
+export NAMES
+column ours "$ours"
+[ "${1:-${CLIENTS:-}}" = quick ] || column opensc "$opensc"
+print_table

@@ -1,0 +1,91 @@
+# hotplug.sh: clients that see a card come and go. Read by tests/clients.sh.
+# SPDX-License-Identifier: 0BSD
+# shellcheck shell=sh disable=SC2154
+table="$table
+nss-events      rsa     quick
+gsd-pattern     rsa     quick
+pkcs11_eventmgr rsa     slow
+p11-kit-proxy   rsa     quick
+test-hotplug    rsa     quick
+"
+
+# Certificate lists at each insertion, from a blocking wait and from polling; cancelled at the end.
+client_nss_events() {
+    helper nss_events "$(pkg-config --cflags --libs nss)"
+    for how in block poll; do
+        "$helper" "$module" $how > $how 2>&1 &
+        pid=$!
+        until_seen 8 '^present 4' $how
+        card_out; until_seen 3 '^empty' $how
+        card_in; until_seen 3 '^present 4' $how 2
+        card_out; until_seen 3 '^empty' $how 2
+        card_in; until_seen 3 '^present 4' $how 3
+        wait $pid
+        cat $how
+        grep -q '^cancelled' $how
+    done
+}
+
+# gnome-settings-daemon's smart card service: one thread waits, others ask, C_Finalize ends the wait.
+gsd() {             # gsd <module> [poll]
+    helper gsd -lpthread
+    as_user "$helper" "$@" > seen 2>&1 &
+    pid=$!
+    for n in 1 2 3; do
+        until_seen 8 '^present' seen $n
+        card_out; until_seen 4 '^empty' seen $n
+        card_in
+    done
+    until_seen 4 '^present' seen 4
+    wait $pid
+    cat seen
+}
+client_gsd_pattern() { gsd "$module"; }
+
+client_pkcs11_eventmgr() {
+    cat > conf <<EOF
+pkcs11_eventmgr { daemon = false; debug = true; polling_time = 1; expire_time = 0; pkcs11_module = $module;
+    event card_insert { on_error = ignore; action = "sh -c 'echo in >> $here/events'"; }
+    event card_remove { on_error = ignore; action = "sh -c 'echo out >> $here/events'"; }
+    event expire_time { on_error = ignore; action = ""; } }
+EOF
+    serve pkcs11_eventmgr nodaemon config_file="$here/conf"
+    sleep 1.5
+    for n in 1 2; do
+        card_out; until_seen 6 out events $n
+        card_in; until_seen 6 in events $n
+    done
+}
+
+# Our module in the place of the one that Debian registers.
+p11_kit_registry() {
+    mkdir -p .config/pkcs11/modules
+    echo 'user-config: only' > .config/pkcs11/pkcs11.conf
+    printf 'module: %s\n' "$module" > .config/pkcs11/modules/opensc-pkcs11.module
+}
+# p11-kit reads no user's configuration as root: so it is somebody else, in a namespace of its own.
+as_user() {
+    if [ "$(id -u)" = 0 ]; then unshare -U --map-user=1000 "$@"; else "$@"; fi
+}
+client_p11_kit_proxy() {
+    p11_kit_registry
+    as_user true || skip 'needs a user other than root, or a user namespace'
+    gsd "$(find /usr/lib -name p11-kit-proxy.so | head -n 1)" poll
+}
+
+client_test_hotplug() {
+    mkfifo keys
+    pkcs11-tool --module "$module" --test-hotplug < keys > seen 2>&1 &
+    pid=$!
+    exec 3> keys
+    echo >&3; until_seen 3 'token label' seen
+    card_out; echo >&3; until_seen 3 '(empty)' seen
+    card_in; echo >&3; until_seen 3 'token label' seen 2
+    echo x >&3                  # now with C_WaitForSlotEvent
+    echo >&3; sleep 0.5
+    card_out; until_seen 3 '(empty)' seen 2
+    echo >&3; sleep 0.5
+    card_in; until_seen 3 'token label' seen 3
+    echo x >&3
+    wait $pid
+}

@@ -1,0 +1,199 @@
+# tls.sh: clients that prove themselves to a TLS server with the card. Read by tests/clients.sh.
+# SPDX-License-Identifier: 0BSD
+# shellcheck shell=sh disable=SC2154
+table="$table
+gnutls-cli      rsa ec  quick
+nss             rsa ec  quick
+nss-tls         rsa ec  quick
+cmsutil         rsa     quick
+java-tls        rsa ec  quick
+s_client        rsa ec  quick
+curl            rsa ec  quick
+stunnel         rsa ec  quick
+openvpn         rsa ec  quick
+eapol_test      rsa ec  quick
+"
+versions='1.2 1.3'
+
+# Each server demands a certificate of our authority. s_server answers GET with a page that names it.
+s_server() {        # s_server <version> <port>
+    serve openssl s_server -accept "$2" -cert "$pki/server.pem" -key "$pki/server.key" -CAfile "$pki/ca.pem" \
+        -Verify 2 -verify_return_error -www "-tls1_$(echo "$1" | cut -c 3)" > "server$1" 2>&1
+    listening "$2"
+}
+
+client_gnutls_cli() {
+    export GNUTLS_PIN=$PIN
+    for v in $versions; do
+        port=$((port + 1))
+        serve gnutls-serv -p $port --x509certfile "$pki/server.pem" --x509keyfile "$pki/server.key" \
+            --x509cafile "$pki/ca.pem" --require-client-cert --verify-client-cert --echo > "server$v" 2>&1
+        listening $port
+        echo hello | gnutls-cli -p $port --provider="$module" --x509cafile "$pki/ca.pem" \
+            --x509certfile "$(uri 01 cert)" --x509keyfile "$(uri 01)" \
+            --priority "NORMAL:-VERS-ALL:+VERS-TLS$v" localhost > said
+        grep '^hello' said
+        grep "Description: (TLS$v" said
+        grep 'Peer.s certificate is trusted' "server$v"
+    done
+}
+
+# ---- NSS ----
+nss_db() {
+    mkdir -p db
+    echo "$PIN" > pin
+    certutil -N -d sql:db --empty-password
+    certutil -A -d sql:db -n ca -t CT,C,C -i "$pki/ca.pem"
+    modutil -force -dbdir sql:db -add card -libfile "$module"
+    certutil -L -d sql:db -h all -f pin > certs
+    token=$(modutil -dbdir sql:db -list card | sed -n 's/^.*token: //p' | head -n 1)
+    certutil -L -d sql:db -h "$token" -f pin > certs
+    nick=$(sed -n "s/^\($token:.*PIV Authentication\) *u,u,u *$/\1/p" certs | head -n 1)
+}
+client_nss() {
+    nss_db
+    modutil -dbdir sql:db -list
+    test "$(grep -c "^$token:" certs)" = 4
+    certutil -K -d sql:db -h "$token" -f pin > keys
+    test "$(grep -c '^<' keys)" = 4
+    certutil -V -d sql:db -n "$nick" -u C -f pin
+    case $card in rsa) k=rsa ;; ec) k=ec ;; esac
+    certutil -R -d sql:db -h "$token" -k "$nick" -s CN=me -f pin -a -Z SHA256 -o csr
+    openssl req -in csr -verify -noout -text | grep -i "$k"
+}
+client_nss_tls() {
+    nss_db
+    mkdir -p serverdb
+    certutil -N -d sql:serverdb --empty-password
+    certutil -A -d sql:serverdb -n ca -t CT,C,C -i "$pki/ca.pem"
+    openssl pkcs12 -export -in "$pki/server.pem" -inkey "$pki/server.key" -name server -passout pass:x -out server.p12
+    pk12util -i server.p12 -d sql:serverdb -W x
+    for v in $versions; do
+        port=$((port + 1))
+        serve selfserv -d sql:serverdb -n server -p $port -r -r -V "tls$v:tls$v" -v > "server$v" 2>&1
+        listening $port
+        printf 'GET / HTTP/1.0\r\n\r\n' | tstclnt -h localhost -p $port -d sql:db -n "$nick" -w "$PIN" \
+            -V "tls$v:tls$v" -4 > said$v
+        grep -a '^HTTP/1.0 200' said$v
+    done
+}
+client_cmsutil() {
+    nss_db
+    echo 'signed by NSS' > text
+    cmsutil -S -d sql:db -N "$nick" -f pin -i text -o signed -H SHA256 -G
+    openssl cms -verify -inform DER -in signed -CAfile "$pki/ca.pem" -purpose any | grep 'signed by NSS'
+    cmsutil -D -d sql:db -f pin -i signed -o out
+    cmp text out
+    openssl cms -encrypt -aes128 -outform DER -in text -binary -out cipher "$pki/user-rsa.pem"
+    cmsutil -D -d sql:db -f pin -i cipher -o out
+    cmp text out
+}
+
+client_java_tls() {
+    printf 'name = card\nlibrary = %s\nslotListIndex = 0\n' "$module" > conf
+    for v in $versions; do
+        port=$((port + 1))
+        s_server "$v" $port
+        java "$root/tests/clients/Tls.java" conf "$PIN" "TLSv$v" $port > said
+        grep 'subject=CN = user' said
+    done
+}
+client_s_client() {
+    engine
+    for v in $versions; do
+        port=$((port + 1))
+        s_server "$v" $port
+        printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect 127.0.0.1:$port -engine pkcs11 -keyform engine \
+            -key "$key" -cert "$pki/user-$card.pem" -CAfile "$pki/ca.pem" -quiet -ign_eof > said
+        grep -i 'subject.*CN *= *user' said
+    done
+}
+client_curl() {
+    engine
+    for v in $versions; do
+        port=$((port + 1))
+        s_server "$v" $port
+        /usr/bin/curl -sS --cacert "$pki/ca.pem" --cert "$(uri 01 cert)" --key "$key" "https://localhost:$port/" > said
+        grep -i 'subject.*CN *= *user' said
+    done
+}
+client_stunnel() {
+    s_server 1.3 $((port + 1))
+    cat > conf <<EOF
+foreground = yes
+pid =
+engine = pkcs11
+engineCtrl = MODULE_PATH:$module
+engineCtrl = PIN:$PIN
+[out]
+client = yes
+accept = 127.0.0.1:$port
+connect = 127.0.0.1:$((port + 1))
+engineId = pkcs11
+cert = $pki/user-$card.pem
+key = $(uri 01)
+CAfile = $pki/ca.pem
+verifyChain = yes
+EOF
+    serve stunnel4 conf
+    listening "$port"
+    /usr/bin/curl -sS "http://127.0.0.1:$port/" > said
+    grep -i 'subject.*CN *= *user' said
+}
+
+# dev null: a tunnel to nowhere, but the whole of the authentication.
+client_openvpn() {
+    serve openvpn --dev null --tls-server --proto udp --local 127.0.0.1 --port "$port" --dh none --verb 3 \
+        --ca "$pki/ca.pem" --cert "$pki/server.pem" --key "$pki/server.key" > server 2>&1
+    id=$(openvpn --show-pkcs11-ids "$module" | awk '/CN=user/ { u = 1 } u && /Serialized id/ { print $3; exit }')
+    cat > conf <<EOF
+dev null
+tls-client
+nobind
+proto udp
+remote 127.0.0.1 $port
+ca $pki/ca.pem
+pkcs11-providers $module
+pkcs11-id '$id'
+verb 3
+EOF
+    (sleep 1; echo "$PIN"; sleep 20) | serve script -qec 'openvpn conf' said > /dev/null
+    until_seen 15 'Initialization Sequence Completed' said
+    grep 'VERIFY OK: depth=0, CN=user' server
+    until_seen 5 'Peer Connection Initiated' server
+}
+
+# wpa_supplicant's EAP-TLS, against hostapd as RADIUS server.
+client_eapol_test() {
+    cat > hostapd.conf <<EOF
+driver=none
+interface=none
+logger_stdout=-1
+radius_server_clients=$here/clients
+radius_server_auth_port=$port
+eap_server=1
+eap_user_file=$here/users
+ca_cert=$pki/ca.pem
+server_cert=$pki/server.pem
+private_key=$pki/server.key
+EOF
+    echo '127.0.0.1/32 secret' > clients
+    echo '* TLS' > users
+    cat > conf <<EOF
+pkcs11_engine_path=$(find /usr/lib -path '*engines-3/pkcs11.so' | head -n 1)
+pkcs11_module_path=$module
+network={
+    key_mgmt=IEEE8021X
+    eap=TLS
+    identity="user"
+    ca_cert="$pki/ca.pem"
+    client_cert="$(uri 01 cert)"
+    private_key="$(uri 01)"
+    pin="$PIN"
+}
+EOF
+    serve hostapd hostapd.conf > server 2>&1
+    sleep 0.5
+    eapol_test -c conf -a 127.0.0.1 -p "$port" -s secret -t 20 > said
+    tail -n 1 said | grep '^SUCCESS'
+}
