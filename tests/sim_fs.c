@@ -371,7 +371,7 @@ static unsigned select_file(struct sim_fs *f, const struct sim_command *c, struc
     struct sim_fs_file *file = NULL;
     const uint8_t *p = c->data;
     size_t n = c->n;
-    uint16_t fid = n >= 2 ? (uint16_t)(p[0] << 8 | p[1]) : 0x3f00;
+    uint16_t fid = (uint16_t)(n >= 2 ? p[0] << 8 | p[1] : 0x3f00);
     if (c->p1 == 0x04) return select_aid(f, c, a);
     if (n % 2 || (c->p1 < 4 && n > 2)) return 0x6700;
     switch (c->p1) {

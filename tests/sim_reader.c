@@ -345,6 +345,12 @@ static void conn_foreign(struct conn *c)
     card_leave(c);
 }
 
+// Has the next plan to wait until this one is over? A call that hangs would never be.
+static bool plan_takes_time(enum sim_fault what)
+{
+    return what != SIM_NO_FAULT && what != SIM_HANG;
+}
+
 // Is this the call at which the plan comes to pass? Returns what then happens.
 static enum sim_fault plan_step(bool transmit)
 {
@@ -352,13 +358,13 @@ static enum sim_fault plan_step(bool transmit)
     if (!sim.fault_in || (!transmit && !sim.fault_any) || --sim.fault_in) return SIM_NO_FAULT;
     sim.fault = SIM_NO_FAULT;
     sim.fired = true;
-    if (what != SIM_HANG) sim.happening++;
+    if (plan_takes_time(what)) sim.happening++;
     return what;
 }
 
 static void plan_over(enum sim_fault what)
 {
-    if (what == SIM_NO_FAULT || what == SIM_HANG) return;
+    if (!plan_takes_time(what)) return;
     sim.happening--;
     wake();
 }
