@@ -178,78 +178,16 @@ cmd_cover() {
 }
 
 # ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/fuzz.c, for s seconds (60)
-cmd_fuzz() {
-    [ $# -gt 0 ] || die "entries: $(ls tests/corpus | tr '\n' ' ')"
-    there "tests/corpus/$1"
-    need $pkg_lib clang $(apt-cache depends clang 2>/dev/null |
-        sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p')
-    out fuzz "fuzz/$1.corpus"
-    run clang $warn $asan -fsanitize=fuzzer $custom -DSCARD11_DEBUG=1 -Wno-unused-function \
-        "-DFUZZ_$1" tests/fuzz.c $(sims) $libs -o "$OUT/fuzz/$1"
-    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
-        -len_control=0 -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus" "tests/corpus/$1"
-}
-
-# storm_program <name> <flags>: the storm, in process
-storm_program() {
-    name=$1; shift
-    lib=scard11.c
-    objects "$name" "$@"
-    bg_wait
-    run $CC $warn $custom "$@" tests/storm.c "$OUT/$name/scard11.o" $(sim_o "$name") $test_libs \
-        -o "$OUT/storm/$name"
-}
-
-# Through a real pcscd, with the library under AddressSanitizer.
-storm_pcscd() {
-    need $pkg_lib libssl-dev pcscd vsmartcard-vpcd
-    run $CC $warn -O2 tests/lab.c -o "$OUT/storm/lab"
-    run $CC $warn -O2 -shared -fPIC tests/fastpoll.c -o "$OUT/storm/fastpoll.so"
-    run $CC $warn $asan -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
-        tests/sim_piv.c $pcsc $test_libs -o "$OUT/storm/pcscd"
-    mkdir -p "$OUT/storm/run"
-    case $OUT in /*) preload=$OUT ;; *) preload=$PWD/$OUT ;; esac
-    export STORM_PORT=$((20000 + $$ % 20000))
-    run "$OUT/storm/lab" --name Storm --preload "$preload/storm/fastpoll.so" "$OUT/storm/run" \
-        $STORM_PORT -- "$OUT/storm/pcscd" "$@"
-}
+cmd_fuzz() { . tests/fuzz.sh; fuzz_entry "$@"; }
 
 # ./build.sh storm [min] [seed] cards and readers come and go under many threads (ASan and TSan)
 # ./build.sh storm events [n] [seed]    so many events (10 million), as fast as they come
 # ./build.sh storm seeds [n] [first]    10 s under TSan for each of n seeds
 # ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond
-cmd_storm() {
-    need $pkg_lib libssl-dev
-    out storm
-    export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
-    case ${1:-} in
-        pcscd) storm_pcscd seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
-        events) storm_program fast $CFLAGS
-            run "$OUT/storm/fast" fast events "${2:-10000000}" seed "${3:-$(date +%s)}" ;;
-        seeds) storm_program tsan $tsan
-            first=${3:-1}; i=$first
-            while [ $i -lt $((first + ${2:-20})) ]; do
-                run "$OUT/storm/tsan" seconds 10 seed $i; i=$((i + 1))
-            done ;;
-        *) storm_program asan $asan
-            storm_program tsan $tsan
-            seed=${2:-$(date +%s)}
-            bg "$OUT/storm/asan" seconds $((${1:-1} * 60)) seed "$seed"
-            bg "$OUT/storm/tsan" seconds $((${1:-1} * 60)) seed "$seed"
-            bg_wait ;;
-    esac
-}
+cmd_storm() { . tests/long.sh; long_storm "$@"; }
 
 # ./build.sh kiosk [insertions] a kiosk's long run: memory, handles, ends of the library, polling
-cmd_kiosk() {
-    need $pkg_lib libssl-dev
-    out storm
-    lib=scard11.c
-    objects fast $CFLAGS
-    bg_wait
-    run $CC $warn $CFLAGS $custom tests/kiosk.c "$OUT/fast/scard11.o" $(sim_o fast) $test_libs -o "$OUT/storm/kiosk"
-    run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60
-}
+cmd_kiosk() { . tests/long.sh; long_kiosk "$@"; }
 
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }

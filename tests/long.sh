@@ -1,0 +1,58 @@
+# long.sh: the long runs, for build.sh, which reads it: the storm and the kiosk. Not a test by itself.
+# SPDX-License-Identifier: 0BSD
+
+# long_program <directory> <flags>: the storm, in process.
+long_program() {
+    name=$1; shift
+    lib=scard11.c
+    objects "$name" "$@"
+    bg_wait
+    run $CC $warn $custom "$@" tests/storm.c "$OUT/$name/scard11.o" $(sim_o "$name") $test_libs \
+        -o "$OUT/storm/$name"
+}
+
+# Through a real pcscd, with the library under AddressSanitizer.
+long_pcscd() {
+    need $pkg_lib libssl-dev pcscd vsmartcard-vpcd
+    run $CC $warn -O2 tests/lab.c -o "$OUT/storm/lab"
+    run $CC $warn -O2 -shared -fPIC tests/fastpoll.c -o "$OUT/storm/fastpoll.so"
+    run $CC $warn $asan -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
+        tests/sim_piv.c $pcsc $test_libs -o "$OUT/storm/pcscd"
+    mkdir -p "$OUT/storm/run"
+    case $OUT in /*) preload=$OUT ;; *) preload=$PWD/$OUT ;; esac
+    export STORM_PORT=$((20000 + $$ % 20000))
+    run "$OUT/storm/lab" --name Storm --preload "$preload/storm/fastpoll.so" "$OUT/storm/run" \
+        $STORM_PORT -- "$OUT/storm/pcscd" "$@"
+}
+
+long_storm() {
+    need $pkg_lib libssl-dev
+    out storm
+    export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
+    case ${1:-} in
+        pcscd) long_pcscd seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
+        events) long_program fast $CFLAGS
+            run "$OUT/storm/fast" fast events "${2:-10000000}" seed "${3:-$(date +%s)}" ;;
+        seeds) long_program tsan $tsan
+            first=${3:-1}; i=$first
+            while [ $i -lt $((first + ${2:-20})) ]; do
+                run "$OUT/storm/tsan" seconds 10 seed $i; i=$((i + 1))
+            done ;;
+        *) long_program asan $asan
+            long_program tsan $tsan
+            seed=${2:-$(date +%s)}
+            bg "$OUT/storm/asan" seconds $((${1:-1} * 60)) seed "$seed"
+            bg "$OUT/storm/tsan" seconds $((${1:-1} * 60)) seed "$seed"
+            bg_wait ;;
+    esac
+}
+
+long_kiosk() {
+    need $pkg_lib libssl-dev
+    out storm
+    lib=scard11.c
+    objects fast $CFLAGS
+    bg_wait
+    run $CC $warn $CFLAGS $custom tests/kiosk.c "$OUT/fast/scard11.o" $(sim_o fast) $test_libs -o "$OUT/storm/kiosk"
+    run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60
+}
