@@ -2230,6 +2230,7 @@ static st reader_st(int code)
 #define INS_GENERAL_AUTH 0x87
 #define INS_SELECT       0xa4
 #define INS_READ_BINARY  0xb0
+#define INS_READ_RECORD  0xb2
 #define INS_GET_RESPONSE 0xc0
 #define INS_GET_DATA     0xcb
 
@@ -2625,6 +2626,16 @@ static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
     return s;
 }
 
+// READ RECORD, one by its number. ST_NOT_FOUND: there is none.
+static st iso_read_record(struct link *l, u8 number, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_READ_RECORD, .p1 = number, .p2 = 0x04, .le = APDU_LE_SHORT };
+    st s = link_exchange(l, &cmd, out);
+    if (s == 0x6282) return ST_OK;
+    if (s == 0x6a83 || s == 0x6a82) return ST_NOT_FOUND;
+    return s == 0x6982 ? ST_NOT_LOGGED_IN : s;
+}
+
 // ---- Security environment ----
 
 // MANAGE SECURITY ENVIRONMENT, SET: p1 41 or 81 or F1, p2 the control reference template.
@@ -2741,6 +2752,7 @@ struct driver {
 #define CARD_SIGN    1u
 #define CARD_DECRYPT 2u
 #define CARD_DERIVE  4u
+#define CARD_PADS(p) (1u << (p))        // enum alg_pad
 
 // What PKCS#11 sees of a card. A free entry has handle 0.
 struct object {
@@ -2754,6 +2766,8 @@ struct object {
     bool  always_auth;              // the PIN before each signature
     bool  unread;                   // driver->read has not been asked for the rest yet
     u32   use;                      // CARD_SIGN ...
+    u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
+                                    // it takes whole blocks
     u32   ref;                      // the driver's: key reference, data object
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
@@ -2778,7 +2792,7 @@ struct token {
     u64   login_epoch;              // changes with each login and logout
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
-    bool  only_pkcs1;               // the card pads and unpads itself: PKCS#1 v1.5, nothing else
+    u32   pads;                     // as of its keys: what C_GetMechanismInfo says
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -2983,7 +2997,9 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 #define P15_FILES_MAX   32          // directory files that an ODF may name
 #define P15_ENTRIES_MAX 256         // entries that are taken from all of them
 #define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
+#define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
 #define P15_PATH_MAX    16          // bytes: eight file identifiers
+#define P15_INS_AGREE   0x86        // GENERAL AUTHENTICATE with a dynamic authentication template
 
 // A directory file's kind is the number of its tag in the ODF.
 enum p15_kind { P15_PRKDF, P15_PUKDF, P15_PUKDF_TRUSTED, P15_SKDF, P15_CDF, P15_CDF_TRUSTED,
@@ -3177,6 +3193,12 @@ static bool p15_is_padding(u8 b)
     return b == 0x00 || b == 0xff;
 }
 
+// The first byte of a record of a directory file, or of EF.DIR.
+static bool p15_is_record(u8 b)
+{
+    return b == 0x30 || b == 0x61 || (b & 0xe0) == 0xa0;
+}
+
 // Takes the next record of a directory file off rest. Padding is passed over, and so are deleted
 // records, whose tag was made 00 and whose length stayed.
 static st p15_next(bytes *rest, struct tlv *out)
@@ -3186,8 +3208,7 @@ static st p15_next(bytes *rest, struct tlv *out)
         struct tlv deleted;
         bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
                       !tlv_next(&after, &deleted) &&
-                      (!after.n || p15_is_padding(*after.p) || *after.p == 0x30 ||
-                       (*after.p & 0xf0) == 0xa0);
+                      (!after.n || p15_is_padding(*after.p) || p15_is_record(*after.p));
         *rest = record ? after : bytes_from(*rest, 1);
     }
     return tlv_next(rest, out);
@@ -3221,6 +3242,16 @@ static u32 p15_want(const struct link *l, bytes got, enum p15_shape shape, u32 s
     return APDU_LE_ALL;
 }
 
+// The records of the selected file, one after the other.
+static st p15_read_records(struct card *c, struct buf *out)
+{
+    for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
+        st s = iso_read_record(&c->link, i, out);
+        if (s) return s == ST_NOT_FOUND && i > 1 ? ST_OK : s;
+    }
+    return ST_OK;
+}
+
 // The content of the selected file, from an offset on; size is that of the part, 0: not known.
 static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
                             struct buf *out)
@@ -3232,6 +3263,7 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
         u32 want = p15_want(&c->link, got, shape, size);
         st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
         if (s == ST_NOT_FOUND && got.n) return ST_OK;
+        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15_read_records(c, out);
         if (s) return s;
         size_t n = out->n - start;
         if (n == got.n || (size && n >= size)) return ST_OK;
@@ -3260,7 +3292,7 @@ static bool p15_plausible(bytes content, enum p15_shape shape)
     if (shape == P15_ANY) return false;
     if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
     while (content.n && p15_is_padding(*content.p)) content = bytes_from(content, 1);
-    return !content.n || *content.p == 0x30 || (*content.p & 0xf0) == 0xa0;
+    return !content.n || p15_is_record(*content.p);
 }
 
 static bool p15_is_value(const struct p15_value *v)
@@ -3581,6 +3613,7 @@ static struct object *p15_add_key_object(struct card *c, struct token *t, CK_OBJ
     o->type = k->type;
     o->key = k->key;
     o->use = p15_use(k);
+    o->pads = class == CKO_PRIVATE_KEY ? t->pads : 0;
     o->subject = k->subject;
     o->ref = k->reference;
     o->unread = !k->looked;
@@ -4003,6 +4036,13 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
 
 // ---- For drivers: PINs ----
 
+// After a PIN was right or wrong. A wrong one had one try more before.
+static void p15_count_tries(struct pin *pin, st s)
+{
+    if (s == ST_PIN_INCORRECT && pin->tries + 1 > pin->tries_max) pin->tries_max = pin->tries + 1;
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+}
+
 // A PIN follows a SELECT in the same transaction: it must not reach another application.
 static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
                     struct scratch scratch)
@@ -4015,7 +4055,7 @@ static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secr
     card_pad_pin(pin, secret, &b);
     st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
     mem_wipe(padded, sizeof padded);
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    p15_count_tries(pin, s);
     return s;
 }
 
@@ -4035,7 +4075,7 @@ static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum car
                                                 pin->reference, buf_bytes(&b),
                                                 same ? &pin->tries : &none);
     mem_wipe(both, sizeof both);
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    if (same || !s) p15_count_tries(pin, s);
     return s;
 }
 
@@ -4132,6 +4172,24 @@ static bytes p15_unpadded(bytes block)
     if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
     while (i < block.n && block.p[i] == 0xff) i++;
     return i >= 10 && i < block.n && !block.p[i] ? bytes_from(block, i + 1) : BYTES_NONE;
+}
+
+// ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 }.
+static st p15_agree(struct card *c, const struct object *o, bytes point, struct scratch scratch,
+                    struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 300);
+    bytes secret, inner;
+    tlv_put_header(&data, 0x7c, tlv_size(0x85, point.n));
+    tlv_put(&data, 0x85, point);
+    struct apdu cmd = { .ins = P15_INS_AGREE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
+                        .secret_out = true };
+    TRY(link_exchange(&c->link, &cmd, &rsp));
+    secret = buf_bytes(&rsp);
+    if (secret.n != o->key->curve->size && !tlv_open(secret, 0x7c, &inner))
+        tlv_find(inner, 0x82, &secret);
+    buf_put(out, secret);
+    return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
 static st p15_key_status(st s)
@@ -4851,7 +4909,10 @@ static const struct driver driver_piv = {
 #if SCARD11_ISOAPPLET
 
 #define ISOAPPLET_RSA        0x11           // the card pads (PKCS#1 v1.5)
+#define ISOAPPLET_PSS        0x12           // ... by PSS, salt as long as the hash
 #define ISOAPPLET_ECDSA      0x21
+#define ISOAPPLET_INS_GET_DATA 0xca
+#define ISOAPPLET_HAS_PSS    0x08           // a bit of the features
 #define ISOAPPLET_PIN        0x01
 
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
@@ -4862,6 +4923,23 @@ struct isoapplet {
     bool hashes;            // QUIRK(IsoApplet 0): EC keys sign the SHA-1 hash of what they get
 };
 
+// Version, minor, features: version 0 says so in the answer to SELECT, version 1 when it is asked.
+static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said, struct token *t)
+{
+    u8 room[16];
+    struct buf info = buf_on(room, sizeof room);
+    struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
+    if (said.n != 3) {
+        st s = link_exchange(&c->link, &ask, &info);
+        if (link_is_broken(s)) return s;
+        said = s ? BYTES_NONE : buf_bytes(&info);
+    }
+    a->hashes = said.n == 3 && !*said.p;
+    t->pads = CARD_PADS(ALG_PAD_PKCS1);
+    if (said.n == 3 && *said.p && said.p[2] & ISOAPPLET_HAS_PSS) t->pads |= CARD_PADS(ALG_PAD_PSS);
+    return ST_OK;
+}
+
 static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     u8 room[256];
@@ -4871,15 +4949,28 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     struct isoapplet *a = t->state = ARENA_NEW(&c->arena, struct isoapplet, 1);
     if (!a) return ST_CARD_MEMORY;
     p15_init(&a->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
-    a->hashes = fci.n == 3 && !room[0];     // 00 06 ..: version 0 says so, version 1 says nothing
+    TRY(isoapplet_read_version(c, a, buf_bytes(&fci), t));
     t->pin = (struct pin){ .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4,
                            .max = 16, .tries = -1 };
     strcpy(t->label, "IsoApplet");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    t->only_pkcs1 = true;
     c->sure = true;
     c->current = t;
-    return p15_read_info(c, t, scratch);
+    return p15_open(c, t, scratch);
+}
+
+// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full, 16 bytes
+// padded with 00.
+static st isoapplet_set_pin(struct card *c, struct token *t, struct pin *pin,
+                            enum card_pin_change change, bytes old, bytes fresh)
+{
+    struct pin full = *pin;
+    full.padded = pin->max;
+    full.pad = 0x00;
+    st s = p15_set_pin(c, t, &full, change, old, fresh);
+    pin->tries = full.tries;
+    pin->tries_max = full.tries_max;
+    return s;
 }
 
 static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
@@ -4893,17 +4984,17 @@ static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
     return ST_OK;
 }
 
-static st isoapplet_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                              struct buf *out)
+static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                              struct scratch scratch, struct buf *out)
 {
     const struct p15_key *k = o->state;
-    bool rsa = k->type == ALG_RSA;
+    bool rsa = k->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa ? p15_unpadded(in) : in;
+    bytes data = rsa && !pss ? p15_unpadded(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
+    u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
     TRY(p15_set_environment(c, o->token, 0x41, 0xb6,
-                            BYTES(0x80, 1, rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA, 0x84, 1,
-                                  k->reference), false));
+                            BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
@@ -4920,7 +5011,7 @@ static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use 
         trial.in = buf_bytes(&digest);
     }
     trial.scratch = scratch;
-    while (p15_try(&trial)) trial.s = isoapplet_sign_once(c, o, in, scratch, out);
+    while (p15_try(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
     return p15_key_status(trial.s);
 }
 
@@ -4955,7 +5046,7 @@ static const struct driver driver_isoapplet = {
     .read    = p15_read,
     .login   = p15_login,
     .logout  = p15_logout,
-    .set_pin = p15_set_pin,
+    .set_pin = isoapplet_set_pin,
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
     .random  = p15_random,
@@ -4977,7 +5068,6 @@ static const struct driver driver_isoapplet = {
 
 #define MYEID_INS_DEAUTHENTICATE 0x2e
 #define MYEID_INS_GET_DATA       0xca
-#define MYEID_INS_DERIVE         0x86
 #define MYEID_RAW                0x00       // algorithm references
 #define MYEID_PKCS1              0x02
 #define MYEID_EC                 0x04
@@ -5009,7 +5099,7 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     c->sure = true;
     c->current = t;
-    return p15_read_info(c, t, scratch);
+    return p15_open(c, t, scratch);
 }
 
 // QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
@@ -5038,13 +5128,48 @@ static st myeid_status(st s)
     return s == 0x6985 ? ST_NOT_LOGGED_IN : p15_key_status(s);
 }
 
+// QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82. The
+// halves of RSA-4096's go in chains.
+static st myeid_decipher_halves(struct card *c, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct buf half = scratch_buf(&scratch, in.n);
+    buf_put8(&half, 0x81);
+    buf_put(&half, bytes_head(in, in.n / 2));
+    TRY(iso_decipher(&c->link, buf_bytes(&half), 0, out));
+    half.n = 0;
+    buf_put8(&half, 0x82);
+    buf_put(&half, bytes_from(in, in.n / 2));
+    return iso_decipher(&c->link, buf_bytes(&half), APDU_LE_ALL, out);
+}
+
+// The raw operation on a block, by DECIPHER.
+static st myeid_decipher(struct card *c, struct object *o, bytes in, bool again,
+                         struct scratch scratch, struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, in.n + 1);
+    size_t start = out->n;
+    TRY(myeid_set(c, o, 0xb8, MYEID_RAW, again));
+    if (in.n > 254 && !c->link.extended) {
+        TRY(myeid_decipher_halves(c, in, scratch, out));
+    } else {
+        buf_put8(&data, 0);                     // padding indicator: no further information
+        buf_put(&data, in);
+        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out));
+    }
+    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
+}
+
+// QUIRK(MyEID): there is no raw signature with a block that a short command cannot hold; to
+// decipher the block is the same.
 static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
                           struct buf *out)
 {
     const struct p15_key *k = o->state;
     struct buf raw = scratch_buf(&scratch, 600);
     bytes info = k->type == ALG_RSA ? p15_unpadded(in) : BYTES_NONE;
+    if (info.n > 255) info = BYTES_NONE;
     u8 algorithm = k->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
+    if (algorithm == MYEID_RAW && in.n > 255) return myeid_decipher(c, o, in, false, scratch, out);
     TRY(myeid_set(c, o, 0xb6, algorithm, false));
     TRY(iso_sign(&c->link, info.n ? info : in, k->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
                  &raw));
@@ -5062,58 +5187,20 @@ static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use
     return myeid_status(trial.s);
 }
 
-// QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82.
-static st myeid_decipher_halves(struct card *c, bytes in, struct scratch scratch, struct buf *out)
-{
-    struct buf half = scratch_buf(&scratch, in.n);
-    buf_put8(&half, 0x81);
-    buf_put(&half, bytes_head(in, in.n / 2));
-    TRY(iso_decipher(&c->link, buf_bytes(&half), 0, out));
-    half.n = 0;
-    buf_put8(&half, 0x82);
-    buf_put(&half, bytes_from(in, in.n / 2));
-    return iso_decipher(&c->link, buf_bytes(&half), APDU_LE_ALL, out);
-}
-
-static st myeid_decrypt_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                             struct buf *out)
-{
-    struct buf data = scratch_buf(&scratch, in.n + 1);
-    size_t start = out->n;
-    TRY(myeid_set(c, o, 0xb8, MYEID_RAW, !c->sure));
-    if (in.n > 254 && !c->link.extended) {
-        TRY(myeid_decipher_halves(c, in, scratch, out));
-    } else {
-        buf_put8(&data, 0);                     // padding indicator: no further information
-        buf_put(&data, in);
-        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out));
-    }
-    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
-}
-
 static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                         struct scratch scratch, struct buf *out)
 {
     struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
                                .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = myeid_decrypt_once(c, o, in, scratch, out);
+    while (p15_try(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
     return myeid_status(trial.s);
 }
 
 static st myeid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
                             struct buf *out)
 {
-    struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 256);
-    bytes secret;
     TRY(myeid_set(c, o, 0xa4, MYEID_EC, !c->sure));
-    tlv_put_header(&data, 0x7c, tlv_size(0x85, point.n));
-    tlv_put(&data, 0x85, point);
-    struct apdu cmd = { .ins = MYEID_INS_DERIVE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
-                        .secret_out = true };
-    TRY(link_exchange(&c->link, &cmd, &rsp));
-    secret = buf_bytes(&rsp);
-    buf_put(out, secret);
-    return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+    return p15_agree(c, o, point, scratch, out);
 }
 
 static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
@@ -5161,9 +5248,12 @@ static const struct driver driver_myeid = {
 #define GENERIC_APPLICATIONS 8          // of EF.DIR that are tried
 #define GENERIC_RSA_PKCS     0x0001     // AlgorithmInfo.algorithm: numbers of PKCS#11's mechanisms
 #define GENERIC_RSA_X_509    0x0003
+#define GENERIC_RSA_PSS      0x000d
 #define GENERIC_ECDSA        0x1041
+#define GENERIC_ECDH         0x1050
 #define GENERIC_OP_SIGN      (1u << 1)
 #define GENERIC_OP_DECIPHER  (1u << 5)
+#define GENERIC_OP_DERIVE    (1u << 8)
 
 static const u8 generic_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                   0x35 };
@@ -5223,32 +5313,6 @@ static st generic_try_dir(struct card *c, struct token *t, struct scratch scratc
     return ST_NOT_MINE;
 }
 
-static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
-{
-    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
-    if (!p) return ST_CARD_MEMORY;
-    t->pin = (struct pin){ .coding = CARD_PIN_ASCII, .reference = 1, .min = 4, .max = 8,
-                           .tries = -1 };
-    strcpy(t->label, "PKCS#15");
-    p15_init(p, BYTES_NONE, 0);
-    st s = generic_try_dir(c, t, scratch);
-    if (s == ST_NOT_MINE) {
-        p15_init(p, BYTES_NONE, 0);             // DF 5015
-        s = generic_try(c, t, scratch);
-    }
-    if (s == ST_NOT_MINE) {
-        p15_init(p, bytes_of(generic_aid, sizeof generic_aid), 0);
-        p->base = BYTES_NONE;
-        s = generic_try(c, t, scratch);
-    }
-    if (!s) s = p15_find_pins(c, t, scratch);
-    if (!s) s = p15_read_info(c, t, scratch);
-    for (u32 i = t->index; !s && i < SCARD11_READER_SLOTS; i++)
-        if (c->tokens[i].state == p)
-            c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    return s;
-}
-
 // ---- Keys ----
 
 // The algRef of an AlgorithmInfo that announces an algorithm for an operation: one that the key
@@ -5273,6 +5337,56 @@ static int generic_algorithm(const struct p15 *p, const struct p15_key *k, u32 a
     return -1;
 }
 
+// How the card pads for a key itself: not at all, where it takes whole blocks.
+static u32 generic_pads(const struct p15 *p, const struct p15_key *k)
+{
+    u32 pads = CARD_PADS(ALG_PAD_PKCS1);
+    if (generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
+        return 0;
+    if (generic_algorithm(p, k, GENERIC_RSA_PSS, GENERIC_OP_SIGN) >= 0)
+        pads |= CARD_PADS(ALG_PAD_PSS);
+    return pads;
+}
+
+static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
+    if (!p) return ST_CARD_MEMORY;
+    t->pin = (struct pin){ .coding = CARD_PIN_ASCII, .reference = 1, .min = 4, .max = 8,
+                           .tries = -1 };
+    strcpy(t->label, "PKCS#15");
+    p15_init(p, BYTES_NONE, 0);
+    st s = generic_try_dir(c, t, scratch);
+    if (s == ST_NOT_MINE) {
+        p15_init(p, BYTES_NONE, 0);             // DF 5015
+        s = generic_try(c, t, scratch);
+    }
+    if (s == ST_NOT_MINE) {
+        p15_init(p, bytes_of(generic_aid, sizeof generic_aid), 0);
+        p->base = BYTES_NONE;
+        s = generic_try(c, t, scratch);
+    }
+    if (!s) s = p15_find_pins(c, t, scratch);
+    if (!s) s = p15_read_info(c, t, scratch);
+    const struct p15_key any = { .type = ALG_RSA };
+    for (u32 i = t->index; !s && i < SCARD11_READER_SLOTS; i++) {
+        if (c->tokens[i].state != p) continue;
+        c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+        c->tokens[i].pads = generic_pads(p, &any);
+    }
+    return s;
+}
+
+static st generic_list(struct card *c, struct token *t, const struct query *q,
+                       struct scratch scratch)
+{
+    const struct p15 *p = t->state;
+    TRY(p15_list(c, t, q, scratch));
+    for (const struct p15_key *k = p->keys; k; k = k->next)
+        if (k->type == ALG_RSA && k->private_object) k->private_object->pads = generic_pads(p, k);
+    return ST_OK;
+}
+
 static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bool again)
 {
     const struct p15_key *k = o->state;
@@ -5284,20 +5398,39 @@ static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bo
     return p15_set_environment(c, o->token, 0x41, p2, buf_bytes(&b), again);
 }
 
-static st generic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                            struct buf *out)
+// What is sent for a signature, and under which algorithm: as little as the card can take.
+static st generic_sign_data(const struct object *o, const struct alg_use *use, bytes in,
+                            int *algorithm, bytes *data)
 {
     const struct p15_key *k = o->state;
     const struct p15 *p = o->token->state;
+    *data = in;
+    if (k->type == ALG_EC) {
+        *algorithm = generic_algorithm(p, k, GENERIC_ECDSA, GENERIC_OP_SIGN);
+        return ST_OK;
+    }
+    if (use->pad == ALG_PAD_PSS) {
+        *algorithm = generic_algorithm(p, k, GENERIC_RSA_PSS, GENERIC_OP_SIGN);
+        return ST_OK;
+    }
+    int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
+    int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
+    bytes info = p15_unpadded(in);
+    bool pads = info.n && (padded >= 0 || whole < 0);
+    *algorithm = pads ? padded : whole;
+    if (pads) *data = info;
+    return pads || whole >= 0 ? ST_OK : ST_MECHANISM;
+}
+
+static st generic_sign_once(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                            struct scratch scratch, struct buf *out)
+{
     struct buf raw = scratch_buf(&scratch, 600);
-    bool ec = k->type == ALG_EC;
-    int whole = ec ? generic_algorithm(p, k, GENERIC_ECDSA, GENERIC_OP_SIGN)
-                   : generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
-    int padded = ec ? -1 : generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
-    bool unpad = !ec && whole < 0;
-    bytes data = unpad ? p15_unpadded(in) : in;
-    if (unpad && !data.n) return ST_MECHANISM;
-    TRY(generic_set(c, o, 0xb6, unpad ? padded : whole, false));
+    bool ec = o->key->type == ALG_EC;
+    int algorithm;
+    bytes data;
+    TRY(generic_sign_data(o, use, in, &algorithm, &data));
+    TRY(generic_set(c, o, 0xb6, algorithm, false));
     TRY(iso_sign(&c->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
     if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
@@ -5309,7 +5442,7 @@ static st generic_sign(struct card *c, struct object *o, const struct alg_use *u
 {
     struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
                                .scratch = scratch };
-    while (p15_try(&trial)) trial.s = generic_sign_once(c, o, in, scratch, out);
+    while (p15_try(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
     return p15_key_status(trial.s);
 }
 
@@ -5334,17 +5467,36 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
     return ST_OK;
 }
 
+static st generic_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
+                              struct buf *out)
+{
+    const struct p15 *p = o->token->state;
+    int algorithm = generic_algorithm(p, o->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
+    TRY(generic_set(c, o, 0xa4, algorithm, !c->sure));
+    return p15_agree(c, o, point, scratch, out);
+}
+
+static st generic_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
+                         struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
+    return p15_key_status(trial.s);
+}
+
 static const struct driver driver_generic = {
     .name    = "PKCS#15",
     .probe   = generic_probe,
     .select  = p15_select,
     .open    = p15_open,
-    .list    = p15_list,
+    .list    = generic_list,
     .read    = p15_read,
     .login   = p15_login,
     .set_pin = p15_set_pin,
     .sign    = generic_sign,
     .decrypt = generic_decrypt,
+    .derive  = generic_derive,
     .random  = p15_random,
 };
 #endif
@@ -5369,12 +5521,12 @@ static const struct probe_row {
 #if SCARD11_PIV
     { &driver_piv, NULL },
 #endif
-#if SCARD11_MYEID
-    { &driver_myeid, "MyEID" },
-    { &driver_myeid, "OsEID" },
-#endif
 #if SCARD11_ISOAPPLET
     { &driver_isoapplet, NULL },
+#endif
+#if SCARD11_MYEID
+    { &driver_myeid, "MyEID" },         // after those that an AID of their own names: its own is
+    { &driver_myeid, "OsEID" },         // PKCS#15's
 #endif
 #if SCARD11_GENERIC
     { &driver_generic, NULL },
@@ -6157,13 +6309,19 @@ static bool mech_takes(const struct mech_row *m, enum alg_type type)
     return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
+// Does a card that pads itself, in these ways, do what a row says?
+static bool mech_pads(u32 pads, const struct mech_row *m)
+{
+    return m->key != ALG_RSA || !pads || pads & CARD_PADS(m->pad);
+}
+
 // What a mechanism is for on this token: without what only a card does that this one does not.
 static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
 {
     const struct driver *d = t->driver;
     CK_FLAGS flags = m->flags;
     if (m->key == ALG_NONE) return flags;
-    bool pads = t->only_pkcs1 && m->key == ALG_RSA && m->pad != ALG_PAD_PKCS1;
+    bool pads = !mech_pads(t->pads, m);
     if (!d->sign || pads) flags &= ~(CK_FLAGS)CKF_SIGN;
     if (!d->decrypt || pads) flags &= ~(CK_FLAGS)CKF_DECRYPT;
     if (!d->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
@@ -6217,6 +6375,7 @@ static void mech_allowed(const struct object *o, struct buf *out)
         const struct mech_row *m = &mech_rows[i];
         CK_FLAGS mine = m->flags & half;
         bool allowed = false;
+        if (o->class == CKO_PRIVATE_KEY && !mech_pads(o->pads, m)) continue;
         for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
             if (mine & bit && mech_key_allows(o, bit)) allowed = true;
         if (allowed && mech_takes(m, o->key->type))
@@ -7088,6 +7247,15 @@ static st op_check_size(const struct alg_key *k, const struct alg_use *use)
     return ST_OK;
 }
 
+// Does the card do it with this key? Where it pads by PSS itself, its salt is as long as the hash.
+static st op_check_card(const struct object *o, const struct mech_row *m, const struct alg_use *use)
+{
+    if (o->hashes && use->hash != o->hashes) return ST_MECHANISM;
+    if (!mech_pads(o->pads, m)) return ST_MECHANISM;
+    bool own = o->pads && m->key == ALG_RSA && m->pad == ALG_PAD_PSS;
+    return own && (use->mgf != use->hash || use->salt != use->hash->size) ? ST_MECH_PARAM : ST_OK;
+}
+
 static st op_begin(struct reader *r, struct session *se, enum session_op kind,
                    const CK_MECHANISM *mechanism,
                    CK_OBJECT_HANDLE key, struct scratch scratch)
@@ -7105,7 +7273,7 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
     if (kind != SESSION_DIGEST) {
         TRY(op_key(r, se, kind, key, m, scratch, &o));
         TRY(op_check_size(o->key, &use));
-        if (op_is_private(kind) && o->hashes && use.hash != o->hashes) return ST_MECHANISM;
+        if (op_is_private(kind)) TRY(op_check_card(o, m, &use));
     }
     struct piece *piece = arena_piece(&c->arena);
     if (!piece) return ST_HOST_MEMORY;
@@ -7202,18 +7370,21 @@ static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
     }
 }
 
-// How the block that op_sign_block made verifies.
-static struct alg_use op_block_use(const struct alg_key *k)
+// What the driver gets with the block that op_sign_block made, or a cryptogram: how it verifies.
+// Where the card does PSS itself, it gets a hash, and what is to be done with it.
+static struct alg_use op_card_use(const struct object *o, const struct alg_use *use)
 {
-    return (struct alg_use){ .type = k->type, .pad = ALG_PAD_NONE };
+    if (o->pads && use->pad == ALG_PAD_PSS) return *use;
+    return (struct alg_use){ .type = o->key->type, .pad = ALG_PAD_NONE };
 }
 
-static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign, bytes in,
-                     struct scratch scratch, struct buf *out)
+static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign,
+                     const struct alg_use *wanted, bytes in, struct scratch scratch,
+                     struct buf *out)
 {
     struct card *c = r->card;
     const struct driver *d = o->token->driver;
-    struct alg_use use = op_block_use(o->key);
+    struct alg_use use = op_card_use(o, wanted);
     struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
     size_t start = out->n;
     if (!(sign ? d->sign : d->decrypt)) return ST_NOT_SUPPORTED;
@@ -7243,12 +7414,14 @@ static st op_sign(struct reader *r, struct session *se, struct op *op, struct sc
     bytes in;
     TRY(op_still(se, op, o));
     TRY(op_input(op, &scratch, &in));
-    bool whole = o->hashes || o->key->type == ALG_EDWARDS;
+    bool own_pss = o->pads && op->use.pad == ALG_PAD_PSS;
+    bool whole = o->hashes || o->key->type == ALG_EDWARDS || own_pss;
+    if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
     struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
     if (whole) buf_put(&block, in);
     else       TRY(op_sign_block(op, o->key, in, scratch, &block));
     if (block.full) return ST_DATA_LEN;
-    return op_run_key(r, se, o, true, buf_bytes(&block), scratch, out);
+    return op_run_key(r, se, o, true, &op->use, buf_bytes(&block), scratch, out);
 }
 
 // ---- Decrypting ----
@@ -7264,7 +7437,7 @@ static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct
     size_t k = (o->key->bits + 7) / 8;
     if (in.n != k) return ST_CIPHER_LEN;
     if (!op_below_modulus(o->key, in)) return ST_CIPHER_DATA;
-    TRY(op_run_key(r, se, o, false, in, scratch, &block));
+    TRY(op_run_key(r, se, o, false, &op->use, in, scratch, &block));
     if (op->use.pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
     if (op->use.pad == ALG_PAD_OAEP)
         return pad_oaep_open(&op->use, bytes_of(op->label, op->label_len), buf_bytes(&block),

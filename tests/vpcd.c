@@ -4,14 +4,14 @@
 //     vpcd PORT DIR [KIND] [option...]
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
-// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0). "second" is
-// another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
+// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid. "second"
+// is another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
 // global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
-// isoapplet and isoapplet0: second short empty. It is told what to do by files in DIR, which it
-// removes when it has done it:
+// isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
+// empty. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -21,6 +21,7 @@
 #define _GNU_SOURCE
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
+#include "sim_myeid.h"
 #include "sim_piv.h"
 #include "vpcd.h"
 #include <poll.h>
@@ -209,6 +210,21 @@ static struct sim_card *make_isoapplet0(int argc, char **argv, bool swap)
     return make_isoapplet_of(true, argc, argv, swap);
 }
 
+static struct sim_card *make_myeid(int argc, char **argv, bool swap)
+{
+    struct sim_myeid_options o = { .classic = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "classic")) o.classic = true;
+        else if (!strcmp(argv[i], "two")) o.two = true;
+        else if (!strcmp(argv[i], "no-name")) o.no_name = true;
+        else if (!strcmp(argv[i], "empty")) o.empty = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_myeid_new(&o);
+}
+
 static unsigned fs_stray_pins(const struct sim_card *card)
 {
     return ((const struct sim_fs *)card)->stray_pins;
@@ -219,6 +235,7 @@ static const struct kind kinds[] = {
     { "generic", make_generic, fs_stray_pins, sim_fs_select_other, true },
     { "isoapplet", make_isoapplet, fs_stray_pins, sim_fs_select_other, true },
     { "isoapplet0", make_isoapplet0, fs_stray_pins, sim_fs_select_other, true },
+    { "myeid", make_myeid, fs_stray_pins, sim_fs_select_other, true },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

@@ -1,0 +1,685 @@
+// cards.c: what every kind of card must do, for each kind of tests/cards.h: objects, certificates,
+// every key's work checked by mbedTLS, PINs counted, changed and blocked, logout, budgets, two
+// cards of one kind at once. SPDX-License-Identifier: 0BSD
+#include "cards.h"
+#include <mbedtls/ecdh.h>
+
+static const struct cards_kind *kind;
+static struct sim_card *cards[2];           // the one in the first reader, and in the second
+static CK_SLOT_ID slots[2][2];              // of a reader's tokens
+static CK_SESSION_HANDLE sessions[2];
+static CK_BYTE text[] = "what is signed", out[1024];
+static CK_ULONG out_len;
+
+// ---- A card, or two, in readers ----
+
+static void begin(unsigned n)
+{
+    CK_SLOT_ID all[4];
+    CK_ULONG count = 4;
+    unsigned tokens = kind->tokens[1].pin ? 2 : 1;
+    C_Finalize(NULL);                   // what a case that failed left
+    sim_reader_clear();
+    cards[1] = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        cards[i] = kind->make(i);
+        sim_reader_insert(sim_reader_add(i ? "Second Reader 01 00" : SCENE_READER), cards[i]);
+    }
+    scene_card = cards[0];
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(C_GetSlotList(CK_TRUE, all, &count), CKR_OK);
+    CHECK_EQ(count, n * tokens);
+    for (CK_ULONG i = 0; i < count; i++) slots[i / tokens][i % tokens] = all[i];
+}
+
+static void end(void)
+{
+    C_Finalize(NULL);
+    if (cards[1]) {
+        sim_reader_eject(1);
+        cards[1]->free(cards[1]);
+        cards[1] = NULL;
+    }
+    scene_end();
+}
+
+static CK_RV open_token(unsigned card, unsigned token, bool login)
+{
+    const char *pin = kind->tokens[token].pin;
+    CK_RV rv = C_OpenSession(slots[card][token], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                             &sessions[card]);
+    if (!rv && login)
+        rv = C_Login(sessions[card], CKU_USER, (CK_UTF8CHAR_PTR)(uintptr_t)pin, strlen(pin));
+    return rv;
+}
+
+// ---- What mbedTLS thinks of it ----
+
+static void parse(enum sim_key key, mbedtls_pk_context *pk)
+{
+    const struct sim_key_data *d = sim_key_data(key);
+    mbedtls_pk_init(pk);
+    if (mbedtls_pk_parse_key(pk, d->key, d->key_len, NULL, 0)) abort();
+}
+
+// r || s to DER.
+static size_t to_der(const CK_BYTE *sig, size_t n, uint8_t *der)
+{
+    uint8_t body[160];
+    size_t at = 0, half = n / 2, head = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const CK_BYTE *p = sig + i * half;
+        size_t k = half;
+        while (k > 1 && !*p) p++, k--;
+        body[at++] = 2;
+        body[at++] = (uint8_t)(k + (*p >> 7));
+        if (*p & 0x80) body[at++] = 0;
+        memcpy(body + at, p, k);
+        at += k;
+    }
+    der[head++] = 0x30;
+    if (at > 127) der[head++] = 0x81;
+    der[head++] = (uint8_t)at;
+    memcpy(der + head, body, at);
+    return head + at;
+}
+
+// Is sig right for the hash of text by md? pss: the padding.
+static bool good(enum sim_key key, mbedtls_md_type_t md, bool pss, size_t salt, const CK_BYTE *sig,
+                 size_t n)
+{
+    mbedtls_pk_context pk;
+    uint8_t hash[64], der[200];
+    const mbedtls_md_info_t *info = mbedtls_md_info_from_type(md);
+    mbedtls_pk_rsassa_pss_options options = { md, (int)salt };
+    int rc;
+    parse(key, &pk);
+    mbedtls_md(info, text, sizeof text, hash);
+    if (!mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA)) {
+        size_t len = to_der(sig, n, der);
+        rc = mbedtls_pk_verify(&pk, md, hash, mbedtls_md_get_size(info), der, len);
+    } else if (pss) {
+        rc = mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &options, &pk, md, hash,
+                                   mbedtls_md_get_size(info), sig, n);
+    } else {
+        rc = mbedtls_pk_verify(&pk, md, hash, mbedtls_md_get_size(info), sig, n);
+    }
+    mbedtls_pk_free(&pk);
+    return !rc;
+}
+
+// ---- Objects ----
+
+static CK_ULONG count_of(unsigned card, CK_OBJECT_CLASS class)
+{
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    CK_ULONG n = 0;
+    return scene_count(sessions[card], &t, 1, &n) ? ~(CK_ULONG)0 : n;
+}
+
+static bool on_token(const struct cards_key *k, unsigned token)
+{
+    return k->id && k->token == token;
+}
+
+static unsigned keys_of(unsigned token, bool certificate)
+{
+    unsigned n = 0;
+    for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++)
+        n += on_token(k, token) && !(certificate && k->no_certificate);
+    return n;
+}
+
+static void check_object(unsigned card, const struct cards_key *k)
+{
+    const struct sim_key_data *d = sim_key_data(cards_which(k, card));
+    static CK_BYTE value[3000], spki[3000];
+    CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value },
+        s = { CKA_PUBLIC_KEY_INFO, spki, sizeof spki };
+    CK_KEY_TYPE type = 0;
+    CK_BBOOL always = CK_FALSE;
+    CK_ATTRIBUTE a[] = { { CKA_KEY_TYPE, &type, sizeof type },
+                         { CKA_ALWAYS_AUTHENTICATE, &always, 1 } };
+    CK_OBJECT_HANDLE certificate, private, public;
+    if (test_failing) return;
+    CHECK_RV(scene_find(sessions[card], CKO_PRIVATE_KEY, k->id, &private), CKR_OK);
+    CHECK(private);
+    CHECK_RV(C_GetAttributeValue(sessions[card], private, a, 2), CKR_OK);
+    CHECK_EQ(type, d->rsa ? CKK_RSA : CKK_EC);
+    CHECK_EQ(always, k->always);
+    CHECK_RV(scene_find(sessions[card], CKO_PUBLIC_KEY, k->id, &public), CKR_OK);
+    CHECK(public);
+    if (k->no_certificate) return;
+    CHECK_RV(scene_find(sessions[card], CKO_CERTIFICATE, k->id, &certificate), CKR_OK);
+    CHECK(certificate);
+    CHECK_RV(C_GetAttributeValue(sessions[card], certificate, &v, 1), CKR_OK);
+    CHECK(v.ulValueLen == d->certificate_len && !memcmp(value, d->certificate, v.ulValueLen));
+    CHECK_RV(C_GetAttributeValue(sessions[card], public, &s, 1), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(sessions[card], certificate,
+                                 &(CK_ATTRIBUTE){ CKA_PUBLIC_KEY_INFO, value, sizeof value }, 1),
+             CKR_OK);
+    CHECK(!memcmp(spki, value, s.ulValueLen));
+}
+
+static void check_data(unsigned n, const char *label, const char *want)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, (void *)(uintptr_t)label, strlen(label) } };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CK_OBJECT_HANDLE o;
+    if (test_failing || !n) return;
+    CHECK_RV(scene_search(sessions[0], t, 2, &o), CKR_OK);
+    CHECK(o);
+    CHECK_RV(C_GetAttributeValue(sessions[0], o, &v, 1), CKR_OK);
+    CHECK(v.ulValueLen == strlen(want) && !memcmp(out, want, v.ulValueLen));
+}
+
+TEST(cards_list)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
+        CHECK_RV(open_token(0, t, false), CKR_OK);
+        CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 0);
+        CHECK_EQ(count_of(0, CKO_CERTIFICATE), keys_of(t, true));
+        CHECK_EQ(count_of(0, CKO_PUBLIC_KEY), keys_of(t, false));
+        if (!t) CHECK_EQ(count_of(0, CKO_DATA), kind->data);
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), keys_of(t, false));
+        if (!t) CHECK_EQ(count_of(0, CKO_DATA), kind->data + kind->data_private);
+        for (unsigned i = 0; i < CARDS_KEYS; i++)
+            if (on_token(&kind->keys[i], t)) check_object(0, &kind->keys[i]);
+        if (!t && kind->data_private) check_data(kind->data, "Note", "anyone may read this");
+        if (!t) check_data(kind->data_private, "Secret", "with the PIN");
+        if (!test_failing) CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
+// ---- Keys at work ----
+
+static CK_RV private_of(unsigned card, const struct cards_key *k, CK_OBJECT_HANDLE *key)
+{
+    CK_RV rv = scene_find(sessions[card], CKO_PRIVATE_KEY, k->id, key);
+    return rv ? rv : *key ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+}
+
+static CK_RV sign_with(unsigned card, const struct cards_key *k, CK_MECHANISM *m, const void *in,
+                       size_t n)
+{
+    const char *pin = kind->tokens[k->token].pin;
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = private_of(card, k, &key);
+    out_len = sizeof out;
+    if (!rv) rv = C_SignInit(sessions[card], m, key);
+    if (!rv && k->always)
+        rv = C_Login(sessions[card], CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR_PTR)(uintptr_t)pin,
+                     strlen(pin));
+    return rv ? rv : C_Sign(sessions[card], (CK_BYTE_PTR)(uintptr_t)in, n, out, &out_len);
+}
+
+// The mechanism that every key of a kind can sign with, with SHA-256 if the card lets it.
+static CK_MECHANISM usual(const struct cards_key *k, mbedtls_md_type_t *md)
+{
+    bool rsa = sim_key_data(k->key)->rsa;
+    *md = k->only == CKM_ECDSA_SHA1 ? MBEDTLS_MD_SHA1 : MBEDTLS_MD_SHA256;
+    return (CK_MECHANISM){ k->only ? k->only : rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256, NULL,
+                           0 };
+}
+
+static void check_sign(unsigned card, const struct cards_key *k)
+{
+    mbedtls_md_type_t md;
+    CK_MECHANISM m = usual(k, &md);
+    if (test_failing) return;
+    CHECK_RV(sign_with(card, k, &m, text, sizeof text), CKR_OK);
+    CHECK(good(cards_which(k, card), md, false, 0, out, out_len));
+}
+
+static const struct { CK_MECHANISM_TYPE rsa, ec, pss, hash; CK_RSA_PKCS_MGF_TYPE mgf;
+                      mbedtls_md_type_t md; CK_ULONG size; } hashes[] = {
+    { CKM_SHA1_RSA_PKCS, CKM_ECDSA_SHA1, CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1,
+      MBEDTLS_MD_SHA1, 20 },
+    { CKM_SHA224_RSA_PKCS, CKM_ECDSA_SHA224, CKM_SHA224_RSA_PKCS_PSS, CKM_SHA224, CKG_MGF1_SHA224,
+      MBEDTLS_MD_SHA224, 28 },
+    { CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
+      MBEDTLS_MD_SHA256, 32 },
+    { CKM_SHA384_RSA_PKCS, CKM_ECDSA_SHA384, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384,
+      MBEDTLS_MD_SHA384, 48 },
+    { CKM_SHA512_RSA_PKCS, CKM_ECDSA_SHA512, CKM_SHA512_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512,
+      MBEDTLS_MD_SHA512, 64 },
+};
+#define HASHES (sizeof hashes / sizeof *hashes)
+
+static bool offered(CK_MECHANISM_TYPE type, CK_FLAGS flag)
+{
+    CK_MECHANISM_INFO info;
+    return !C_GetMechanismInfo(slots[0][0], type, &info) && info.flags & flag;
+}
+
+// With every hash, and by hand: a DigestInfo, or a hash.
+static void check_hashes(const struct cards_key *k)
+{
+    bool rsa = sim_key_data(k->key)->rsa;
+    for (size_t i = 0; i < HASHES && !test_failing; i++) {
+        CK_MECHANISM m = { rsa ? hashes[i].rsa : hashes[i].ec, NULL, 0 };
+        CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+        if (k->only && m.mechanism != k->only) {
+            CHECK_RV(rv, CKR_MECHANISM_INVALID);
+            continue;
+        }
+        CHECK_RV(rv, CKR_OK);
+        CHECK(good(k->key, hashes[i].md, false, 0, out, out_len));
+    }
+    if (test_failing || rsa || k->only) return;
+    CK_MECHANISM raw = { CKM_ECDSA, NULL, 0 };
+    uint8_t hash[32];
+    mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), text, sizeof text, hash);
+    CHECK_RV(sign_with(0, k, &raw, hash, 32), CKR_OK);
+    CHECK(good(k->key, MBEDTLS_MD_SHA256, false, 0, out, out_len));
+}
+
+static void check_pss(const struct cards_key *k)
+{
+    unsigned pss = k->pss ? k->pss : kind->pss;
+    if (test_failing || !sim_key_data(k->key)->rsa) return;
+    CHECK_EQ(offered(CKM_SHA256_RSA_PKCS_PSS, CKF_SIGN), kind->pss > 0);
+    for (size_t i = 0; i < HASHES && kind->pss && !test_failing; i++) {
+        CK_RSA_PKCS_PSS_PARAMS p = { hashes[i].hash, hashes[i].mgf, hashes[i].size };
+        CK_MECHANISM m = { hashes[i].pss, &p, sizeof p };
+        CHECK_RV(sign_with(0, k, &m, text, sizeof text), CKR_OK);
+        CHECK(good(k->key, hashes[i].md, true, p.sLen, out, out_len));
+        p.sLen = 0;                         // another salt: the host's padding alone can do it
+        CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+        if (pss == 1) CHECK_RV(rv, CKR_MECHANISM_PARAM_INVALID);
+        if (pss == 2) CHECK(!rv && good(k->key, hashes[i].md, true, 0, out, out_len));
+    }
+}
+
+static int any_bytes(void *arg, unsigned char *p, size_t n)
+{
+    (void)arg;
+    return C_GenerateRandom(sessions[0], p, n) != CKR_OK;
+}
+
+// mbedTLS encrypts, the card decrypts.
+static void check_decrypt(unsigned card, const struct cards_key *k, bool oaep)
+{
+    static const char plain[] = "sixteen byte key";
+    CK_RSA_PKCS_OAEP_PARAMS params = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+    CK_MECHANISM m = { oaep ? CKM_RSA_PKCS_OAEP : CKM_RSA_PKCS, oaep ? &params : NULL,
+                       oaep ? sizeof params : 0 };
+    mbedtls_pk_context pk;
+    CK_OBJECT_HANDLE key;
+    uint8_t cipher[512];
+    size_t n = 0;
+    if (test_failing) return;
+    CHECK_EQ(offered(CKM_RSA_PKCS_OAEP, CKF_DECRYPT), kind->raw);
+    parse(cards_which(k, card), &pk);
+    if (oaep) mbedtls_rsa_set_padding(mbedtls_pk_rsa(pk), MBEDTLS_RSA_PKCS_V21, MBEDTLS_MD_SHA1);
+    if (mbedtls_pk_encrypt(&pk, (const uint8_t *)plain, 16, cipher, &n, sizeof cipher,
+                           any_bytes, NULL)) abort();
+    mbedtls_pk_free(&pk);
+    CHECK_RV(private_of(card, k, &key), CKR_OK);
+    CHECK_RV(C_DecryptInit(sessions[card], &m, key), CKR_OK);
+    out_len = sizeof out;
+    CHECK_RV(C_Decrypt(sessions[card], cipher, n, out, &out_len), CKR_OK);
+    CHECK(out_len == 16 && !memcmp(out, plain, 16));
+    cipher[n - 1] ^= 1;                     // another cryptogram: no plaintext of the first
+    CHECK_RV(C_DecryptInit(sessions[card], &m, key), CKR_OK);
+    out_len = sizeof out;
+    CK_RV rv = C_Decrypt(sessions[card], cipher, n, out, &out_len);
+    CHECK(rv == CKR_ENCRYPTED_DATA_INVALID || (!rv && (out_len != 16 || memcmp(out, plain, 16))));
+}
+
+// A peer made by mbedTLS derives the same secret.
+static void check_derive(unsigned card, const struct cards_key *k)
+{
+    mbedtls_pk_context pk;
+    mbedtls_ecp_keypair peer;
+    mbedtls_mpi z;
+    uint8_t point[133], want[66];
+    size_t n = 0, size;
+    CK_OBJECT_HANDLE key, derived;
+    if (test_failing) return;
+    parse(cards_which(k, card), &pk);
+    mbedtls_ecp_keypair *mine = mbedtls_pk_ec(pk);
+    mbedtls_ecp_keypair_init(&peer);
+    mbedtls_mpi_init(&z);
+    size = (mine->grp.pbits + 7) / 8;
+    if (mbedtls_ecp_gen_key(mine->grp.id, &peer, any_bytes, NULL) ||
+        mbedtls_ecp_point_write_binary(&peer.grp, &peer.Q, MBEDTLS_ECP_PF_UNCOMPRESSED, &n, point,
+                                       sizeof point) ||
+        mbedtls_ecdh_compute_shared(&peer.grp, &z, &mine->Q, &peer.d, any_bytes, NULL) ||
+        mbedtls_mpi_write_binary(&z, want, size)) abort();
+    mbedtls_mpi_free(&z);
+    mbedtls_ecp_keypair_free(&peer);
+    mbedtls_pk_free(&pk);
+    CK_ECDH1_DERIVE_PARAMS params = { CKD_NULL, 0, NULL, n, point };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &params, sizeof params };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CHECK_RV(private_of(card, k, &key), CKR_OK);
+    CHECK_RV(C_DeriveKey(sessions[card], &m, key, NULL, 0, &derived), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(sessions[card], derived, &v, 1), CKR_OK);
+    CHECK(v.ulValueLen == size && !memcmp(out, want, size));
+}
+
+// What a key is not for is refused before the card is asked.
+static void check_other_uses(const struct cards_key *k)
+{
+    bool rsa = sim_key_data(k->key)->rsa;
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE key;
+    if (test_failing) return;
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    if (rsa && !(k->use & CARDS_DECRYPT))
+        CHECK_RV(C_DecryptInit(sessions[0], &m, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    if (rsa && !(k->use & CARDS_SIGN))
+        CHECK_RV(C_SignInit(sessions[0], &m, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+}
+
+TEST(cards_work)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        for (unsigned i = 0; i < CARDS_KEYS; i++) {
+            const struct cards_key *k = &kind->keys[i];
+            if (!on_token(k, t)) continue;
+            if (k->use & CARDS_SIGN) check_sign(0, k);
+            if (k->use & CARDS_SIGN) check_hashes(k);
+            if (k->use & CARDS_SIGN) check_pss(k);
+            if (k->use & CARDS_DECRYPT) check_decrypt(0, k, false);
+            if (k->use & CARDS_DECRYPT && kind->raw) check_decrypt(0, k, true);
+            if (k->use & CARDS_DERIVE) check_derive(0, k);
+            check_other_uses(k);
+            if (test_failing) printf("    key %02x of %s\n", k->id, kind->name);
+        }
+        if (!test_failing) CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
+// ---- PINs ----
+
+static CK_RV login(const char *pin)
+{
+    return C_Login(sessions[0], CKU_USER, (CK_UTF8CHAR_PTR)(uintptr_t)pin, strlen(pin));
+}
+
+static CK_RV set_pin(const char *old, const char *fresh)
+{
+    return C_SetPIN(sessions[0], (CK_UTF8CHAR_PTR)(uintptr_t)old, strlen(old),
+                    (CK_UTF8CHAR_PTR)(uintptr_t)fresh, strlen(fresh));
+}
+
+static CK_FLAGS token_flags(unsigned token)
+{
+    CK_TOKEN_INFO info;
+    return C_GetTokenInfo(slots[0][token], &info) ? ~(CK_FLAGS)0 : info.flags;
+}
+
+static void check_pin(unsigned token)
+{
+    const struct cards_token *t = &kind->tokens[token];
+    struct sim_fs_pin *pin = cards_pin(cards[0], t);
+    char wrong[20];
+    strcpy(wrong, t->pin);
+    wrong[0] ^= 1;
+    CHECK_RV(open_token(0, token, false), CKR_OK);
+    CHECK_EQ(pin->left, t->tries);
+    CHECK_RV(login(""), CKR_PIN_LEN_RANGE);
+    CHECK_RV(login("1"), CKR_PIN_LEN_RANGE);
+    CHECK_RV(login("12345678901234567890123"), CKR_PIN_LEN_RANGE);
+    CHECK_EQ(pin->left, t->tries);
+    CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
+    CHECK_EQ(pin->left, t->tries - 1);
+    CHECK(token_flags(token) & CKF_USER_PIN_COUNT_LOW);
+    CHECK_RV(set_pin(wrong, t->pin), CKR_PIN_INCORRECT);
+    CHECK_EQ(pin->left, t->tries - 2);
+    if (t->tries == 3) CHECK(token_flags(token) & CKF_USER_PIN_FINAL_TRY);
+    CHECK_RV(login(t->pin), CKR_OK);
+    CHECK_EQ(pin->left, t->tries);
+    CHECK(!(token_flags(token) & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY)));
+    CHECK(pin->verified);
+    CHECK_RV(set_pin(t->pin, wrong), CKR_OK);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(!pin->verified);                  // really
+    CHECK_RV(login(t->pin), CKR_PIN_INCORRECT);
+    CHECK_RV(login(wrong), CKR_OK);
+    CHECK_RV(set_pin(wrong, t->pin), CKR_OK);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    CHECK(!pin->verified);
+}
+
+TEST(cards_pins)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) check_pin(t);
+    end();
+}
+
+TEST(cards_blocked)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
+        struct sim_fs_pin *pin = cards_pin(cards[0], &kind->tokens[t]);
+        char wrong[20];
+        strcpy(wrong, kind->tokens[t].pin);
+        wrong[0] ^= 1;
+        CHECK_RV(open_token(0, t, false), CKR_OK);
+        for (unsigned i = 1; i < kind->tokens[t].tries; i++)
+            CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
+        CHECK_RV(login(wrong), CKR_PIN_LOCKED);
+        CHECK_EQ(pin->left, 0);
+        CHECK(token_flags(t) & CKF_USER_PIN_LOCKED);
+        CHECK_RV(login(kind->tokens[t].pin), CKR_PIN_LOCKED);
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+        if (t) continue;                    // the other token's PIN is its own
+        if (kind->tokens[1].pin) CHECK(!(token_flags(1) & CKF_USER_PIN_LOCKED));
+    }
+    end();
+}
+
+// Without a login, and after a logout, no key works.
+TEST(cards_logged_out)
+{
+    mbedtls_md_type_t md;
+    CK_OBJECT_HANDLE key;
+    const struct cards_key *k = &kind->keys[0];
+    CK_MECHANISM m = usual(k, &md);
+    begin(1);
+    CHECK_RV(open_token(0, k->token, true), CKR_OK);
+    check_sign(0, k);
+    if (test_failing) return;
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(C_SignInit(sessions[0], &m, key) != CKR_OK);
+    CHECK_RV(login(kind->tokens[k->token].pin), CKR_OK);
+    CHECK_RV(C_SignInit(sessions[0], &m, key), CKR_KEY_HANDLE_INVALID);
+    check_sign(0, k);
+    end();
+}
+
+// Another program selects its application, while we are logged in: whatever the card makes of it,
+// no PIN goes there, no try is lost, and a login works again.
+TEST(cards_shared)
+{
+    mbedtls_md_type_t md;
+    const struct cards_key *k = &kind->keys[0];
+    CK_MECHANISM m = usual(k, &md);
+    struct sim_fs *f;
+    begin(1);
+    f = (struct sim_fs *)cards[0];
+    CHECK_RV(open_token(0, k->token, true), CKR_OK);
+    check_sign(0, k);
+    if (test_failing) return;
+    sim_fs_select_other(cards[0]);
+    CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+    if (rv && rv != CKR_USER_NOT_LOGGED_IN) CHECK_RV(rv, CKR_OK);
+    CHECK(rv || (!rv && good(cards_which(k, false), md, false, 0, out, out_len)));
+    sim_fs_select_other(cards[0]);
+    rv = login(kind->tokens[k->token].pin);
+    CHECK(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
+    if (rv) CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    if (rv) CHECK_RV(login(kind->tokens[k->token].pin), CKR_OK);
+    check_sign(0, k);
+    if (test_failing) return;
+    CHECK_EQ(f->stray_pins, 0);
+    CHECK_EQ(cards_pin(cards[0], &kind->tokens[k->token])->left, kind->tokens[k->token].tries);
+    end();
+}
+
+// ---- Two cards of one kind ----
+
+TEST(cards_two_of_a_kind)
+{
+    begin(2);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(open_token(1, 0, true), CKR_OK);
+    for (unsigned i = 0; i < CARDS_KEYS; i++) {
+        const struct cards_key *k = &kind->keys[i];
+        if (!on_token(k, 0)) continue;
+        for (unsigned j = 0; j < 4; j++) {
+            if (k->use & CARDS_SIGN) check_sign(j % 2, k);
+            if (k->use & CARDS_DECRYPT) check_decrypt(j % 2, k, false);
+            if (k->use & CARDS_DERIVE) check_derive(j % 2, k);
+            if (j < 2) check_object(j, k);
+        }
+    }
+    if (test_failing) return;
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);            // of the first: the second stays
+    for (unsigned i = 0; i < CARDS_KEYS; i++)
+        if (on_token(&kind->keys[i], 0) && kind->keys[i].use & CARDS_SIGN)
+            check_sign(1, &kind->keys[i]);
+    end();
+}
+
+// ---- Commands ----
+
+static const struct cards_key *first_key(bool rsa)
+{
+    for (unsigned i = 0; i < CARDS_KEYS; i++)
+        if (on_token(&kind->keys[i], 0) && sim_key_data(kind->keys[i].key)->rsa == rsa)
+            return &kind->keys[i];
+    return NULL;
+}
+
+// So many commands since the card was cold, at most; 0: not held to it.
+static void check_budget(const char *what, unsigned most)
+{
+    printf("    %s: %s takes %u commands of %u\n", kind->name, what, cards[0]->apdus, most);
+    if (most) CHECK(cards[0]->apdus <= most);
+}
+
+// From a cold card: the token info.
+static void begin_cold(unsigned *at)
+{
+    CK_TOKEN_INFO info;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    cards[0] = scene_card = kind->make(false);
+    sim_reader_insert(sim_reader_add(SCENE_READER), cards[0]);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CK_ULONG n = 4;
+    CK_SLOT_ID all[4];
+    CHECK_RV(C_GetSlotList(CK_TRUE, all, &n), CKR_OK);
+    slots[0][0] = all[0];
+    CHECK_RV(C_GetTokenInfo(all[0], &info), CKR_OK);
+    *at = cards[0]->apdus;
+    check_budget("the token", kind->token_info);
+    if (test_failing) return;
+    CHECK_RV(C_GetTokenInfo(all[0], &info), CKR_OK);
+    CHECK_EQ(cards[0]->apdus, *at);
+}
+
+static void check_signature_budget(bool rsa, unsigned budget)
+{
+    const struct cards_key *k = first_key(rsa);
+    unsigned at, again;
+    mbedtls_md_type_t md;
+    if (test_failing || !k || !(k->use & CARDS_SIGN)) return;
+    CK_MECHANISM m = usual(k, &md);
+    begin_cold(&at);
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    check_sign(0, k);
+    if (test_failing) return;
+    check_budget("a signature", budget);
+    if (test_failing) return;
+    CK_OBJECT_HANDLE key;
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        at = cards[0]->apdus;
+        out_len = sizeof out;
+        CHECK_RV(scene_sign(sessions[0], key, m.mechanism, text, sizeof text, out, &out_len),
+                 CKR_OK);
+        again = cards[0]->apdus - at;
+        if (kind->again) CHECK_EQ(again, kind->again);
+    }
+    const struct cards_key *other = first_key(!rsa);
+    if (kind->again && other && other->use & CARDS_SIGN) {
+        check_sign(0, other);               // read, and set
+        check_sign(0, k);
+        if (test_failing) return;
+        m = usual(other, &md);
+        CHECK_RV(private_of(0, other, &key), CKR_OK);
+        at = cards[0]->apdus;
+        out_len = sizeof out;
+        CHECK_RV(scene_sign(sessions[0], key, m.mechanism, text, sizeof text, out, &out_len),
+                 CKR_OK);
+        CHECK_EQ(cards[0]->apdus - at, kind->again + 1);
+    }
+    end();
+}
+
+TEST(cards_budgets)
+{
+    unsigned at;
+    CK_ULONG n;
+    begin_cold(&at);
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+    for (unsigned i = 0; i < CARDS_KEYS; i++) {
+        const struct cards_key *k = &kind->keys[i];
+        CK_OBJECT_HANDLE o;
+        CK_ATTRIBUTE v = { CKA_VALUE, out, 0 }, b = { CKA_PUBLIC_KEY_INFO, NULL, 0 };
+        if (!on_token(k, 0)) continue;
+        v.pValue = NULL;
+        CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, k->id, &o), CKR_OK);
+        if (o) CHECK_RV(C_GetAttributeValue(sessions[0], o, &v, 1), CKR_OK);
+        CHECK_RV(scene_find(sessions[0], CKO_PUBLIC_KEY, k->id, &o), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(sessions[0], o, &b, 1), CKR_OK);
+    }
+    check_budget("all objects", kind->list);
+    if (test_failing) return;
+    n = cards[0]->apdus;
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &(CK_ULONG){ 0 }), CKR_OK);
+    CHECK_EQ(cards[0]->apdus, n);           // nothing is read twice
+    end();
+    check_signature_budget(true, kind->rsa);
+    check_signature_budget(false, kind->ec);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = getenv("CARDS_KIND");
+    test_begin(argc, argv);
+    for (size_t i = 0; i < CARDS_KINDS; i++) {
+        kind = &cards_kinds[i];
+        if (only && !strstr(kind->name, only)) continue;
+        unsigned failed = test_failed;
+        RUN(cards_list);
+        RUN(cards_work);
+        RUN(cards_pins);
+        RUN(cards_blocked);
+        RUN(cards_logged_out);
+        RUN(cards_shared);
+        RUN(cards_two_of_a_kind);
+        RUN(cards_budgets);
+        if (test_failed != failed) printf("    so it was with %s\n", kind->name);
+    }
+    return test_end();
+}

@@ -1,0 +1,152 @@
+// cards.h: the kinds of simulated cards, and what is on each: the table that cards.c and faults.c
+// go over. A new card is one entry here. SPDX-License-Identifier: 0BSD
+#ifndef CARDS_H
+#define CARDS_H
+
+#include "scene.h"
+#include "sim_generic.h"
+#include "sim_isoapplet.h"
+#include "sim_myeid.h"
+
+#define CARDS_KEYS 8
+
+// What a key is for.
+enum { CARDS_SIGN = 1, CARDS_DECRYPT = 2, CARDS_DERIVE = 4 };
+
+struct cards_key {
+    CK_BYTE id;                     // CKA_ID; 0: no more keys
+    enum sim_key key, second;       // on the card, and on the second card of the kind
+    unsigned use;
+    unsigned token;                 // whose PIN it wants
+    bool always;                    // the PIN for each use
+    bool no_certificate;
+    CK_MECHANISM_TYPE only;         // the card does the hash: ECDSA with this alone; 0: any
+    unsigned pss;                   // as of the kind, where it is not the kind's; 0: it is
+};
+
+struct cards_token {
+    const char *pin, *puk;          // puk NULL: nothing unblocks it
+    unsigned index;                 // of the PIN on the card, from 0
+    unsigned tries;
+};
+
+struct cards_kind {
+    const char *name;
+    struct sim_card *(*make)(bool second);
+    struct cards_token tokens[2];   // pin NULL: there is none
+    struct cards_key keys[CARDS_KEYS];
+    unsigned data;                  // data objects that all may read
+    unsigned data_private;          // and with the PIN beside
+    // The most commands, on the first token: C_GetTokenInfo; all objects after it; a signature with
+    // the first RSA key, and the first EC key, after it. 0: not held to one.
+    unsigned token_info, list, rsa, ec, again;
+    unsigned pss;                   // 0 none, 1 the card's own (salt as long as the hash), 2 any
+    bool raw;                       // CKM_RSA_X_509 and OAEP
+};
+
+static inline struct sim_card *cards_generic(bool second)
+{
+    struct sim_generic_options o = { .second = second };
+    return sim_generic_new(&o);
+}
+
+static inline struct sim_card *cards_generic_extended(bool second)
+{
+    struct sim_generic_options o = { .second = second, .extended = true, .der = true };
+    return sim_generic_new(&o);
+}
+
+static inline struct sim_card *cards_isoapplet0(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .v0 = true };
+    return sim_isoapplet_new(&o);
+}
+
+static inline struct sim_card *cards_isoapplet(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second };
+    return sim_isoapplet_new(&o);
+}
+
+static inline struct sim_card *cards_myeid(bool second)
+{
+    struct sim_myeid_options o = { .second = second };
+    return sim_myeid_new(&o);
+}
+
+static inline struct sim_card *cards_myeid_classic(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .classic = true };
+    return sim_myeid_new(&o);
+}
+
+static inline struct sim_card *cards_myeid_two(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .two = true };
+    return sim_myeid_new(&o);
+}
+
+#define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
+#define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
+
+// The keys of tests/sim_isoapplet.h; only: what v0's EC keys sign with.
+#define CARDS_ISOAPPLET(hash) {    \
+    { 0x01, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 0x02, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, hash, 0 },    \
+    { 0x03, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, hash, 0 },    \
+    { 0x0a, SIM_RSA2048B, SIM_RSA2048A, CARDS_DECRYPT, 0, false, false, 0, 0 } }
+
+#define CARDS_GENERIC {    \
+    { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },    \
+    { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },    \
+    { 4, SIM_RSA3072, SIM_RSA4096, CARDS_SIGN, 0, false, false, 0, 1 } }
+
+static const struct cards_kind cards_kinds[] = {
+    { .name = "generic", .make = cards_generic, .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = CARDS_GENERIC, .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "generic, extended", .make = cards_generic_extended,
+      .tokens = { { "123456", "12345678", 0, 3 } }, .keys = CARDS_GENERIC, .data = 1,
+      .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "IsoApplet v0", .make = cards_isoapplet0,
+      .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(CKM_ECDSA_SHA1),
+      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },
+    { .name = "IsoApplet v1", .make = cards_isoapplet,
+      .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(0),
+      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1, .pss = 1 },
+    { .name = "MyEID, 2 keys", .make = cards_myeid_two,
+      .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
+      .token_info = 5, .list = 32, .rsa = 17, .ec = 17, .again = 1, .pss = 2, .raw = true },
+    { .name = "MyEID 4.5", .make = cards_myeid, .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
+                { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 },
+                { 5, SIM_RSA4096, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .token_info = 5, .again = 1, .pss = 2, .raw = true },
+    { .name = "MyEID 4.0", .make = cards_myeid_classic,
+      .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
+                { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .token_info = 5, .pss = 2, .raw = true },
+};
+
+#define CARDS_KINDS (sizeof cards_kinds / sizeof *cards_kinds)
+
+// ---- What a card says of itself ----
+
+static inline struct sim_fs_pin *cards_pin(struct sim_card *card, const struct cards_token *t)
+{
+    return &((struct sim_fs *)card)->pins[t->index];
+}
+
+static inline enum sim_key cards_which(const struct cards_key *k, bool second)
+{
+    return second ? k->second : k->key;
+}
+
+#endif

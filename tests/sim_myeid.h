@@ -1,0 +1,28 @@
+// sim_myeid.h: a simulated MyEID (Aventra's PKCS#15 applet) or OsEID, which knows its commands.
+// SPDX-License-Identifier: 0BSD
+//
+// PIN 123456 (1), PUK 12345678, SO-PIN 87654321 (3), three tries each, ten for the PUKs. Keys,
+// CKA_ID and key file: 01 RSA-2048 sign and decrypt (4B01), 02 P-256 sign and derive (4B02), 03
+// P-384 sign and derive (4B03), 04 P-521 sign and derive (4B04), 05 RSA-4096 sign and decrypt
+// (4B05).
+// Secret keys: 10 AES-256 (4D01), 11 3DES (4D02), values in sim_myeid_aes and sim_myeid_des.
+#ifndef SIM_MYEID_H
+#define SIM_MYEID_H
+
+#include "sim_p15.h"
+
+// {0} is the card above, as OsEID has it: chaining and extended length.
+struct sim_myeid_options {
+    bool classic;                   // MyEID 4.0: neither; a cryptogram comes in halves; no raw
+                                    // signature of 256 bytes; no key 05
+    bool two;                       // keys 01 and 02 only, no secret keys
+    bool no_name;                   // an ATR that does not name it
+    bool second;                    // other keys: another card
+    bool empty;                     // as manufactured: no files, no PIN
+};
+
+extern const uint8_t sim_myeid_aes[32], sim_myeid_des[24];
+
+struct sim_card *sim_myeid_new(const struct sim_myeid_options *options);
+
+#endif
