@@ -61,6 +61,9 @@
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
  *                 >>isoapplet driver: IsoApplet
  *                 >>myeid     driver: MyEID and OsEID
+ *                 >>esteid    driver: Estonian and Latvian eID by IDEMIA
+ *                 >>fineid    driver: Estonian and Finnish eID by Thales
+ *                 >>belpic    driver: Belgian eID
  *                 >>generic   driver: standard cards with a PKCS#15 directory
  *                 >>probe     which driver takes a card
  *   6 PKCS#11     >>slot      which card is in which reader; events
@@ -91,7 +94,8 @@
 #endif
 
 // Is a driver of a PKCS#15 card compiled in?
-#define SCARD11_P15 (SCARD11_ISOAPPLET || SCARD11_MYEID || SCARD11_GENERIC)
+#define SCARD11_P15 (SCARD11_ISOAPPLET || SCARD11_MYEID || SCARD11_ESTEID || SCARD11_FINEID || \
+                     SCARD11_BELPIC || SCARD11_GENERIC)
 
 #if SCARD11_READERS_MAX < 1 || SCARD11_READERS_MAX > 64
 #error "SCARD11_READERS_MAX must be 1 to 64: a session handle has 12 bits for reader and session"
@@ -2601,6 +2605,16 @@ static st iso_select_file(struct link *l, u8 p1, bytes path, struct buf *fcp)
     return none_such ? ST_NOT_FOUND : s;
 }
 
+// SELECT of an EF, its FCP asked for (P2 04), as some cards want it that give no FCI.
+static st iso_select_ef(struct link *l, u8 p1, bytes path, struct buf *fcp)
+{
+    struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = 0x04, .data = path,
+                        .le = APDU_LE_SHORT };
+    st s = link_exchange(l, &cmd, fcp);
+    return s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986 ? ST_NOT_FOUND
+                                                                                 : s;
+}
+
 // The size of the file that an FCP or FCI tells of (80 bytes of content, or 81 with structure); 0:
 // it does not say.
 static u32 iso_file_size(bytes fcp)
@@ -3009,6 +3023,9 @@ enum p15_quirk {
     P15_FULL_PATH = 1,      // SELECT by path wants the 3F00 of the MF in front
     P15_NO_FCP    = 2,      // SELECT of a file answers nothing, and must not be asked to
     P15_FLAT      = 4,      // PINs and keys are the application's, whatever DF is the current one
+    P15_SHORT_END = 32,     // an answer of less than 256 bytes and less than asked is a file's last
+    P15_ASK_FCP   = 16,     // SELECT of a file answers with an FCP, to P2 04
+    P15_STEPS     = 8,      // a path is selected from the current DF on only: the MF goes before it
 };
 
 // Bits of CommonObjectFlags, KeyUsageFlags and PinFlags, the first is bit 0.
@@ -3016,6 +3033,7 @@ enum p15_quirk {
 #define P15_USE_DECRYPT    (1u << 1 | 1u << 5)              // decrypt, unwrap
 #define P15_USE_SIGN       (1u << 2 | 1u << 3 | 1u << 9)    // sign, signRecover, nonRepudiation
 #define P15_USE_DERIVE     (1u << 8)
+#define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
 #define P15_PIN_LOCAL      (1u << 1)
 #define P15_PIN_PADDED     (1u << 5)
 #define P15_PIN_UNBLOCKING (1u << 6)
@@ -3077,7 +3095,10 @@ struct p15 {
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
     bytes odf, info;                // paths
+    bytes landmark;                 // path of a file that shows our application; empty: the ODF
     u32   quirks;                   // enum p15_quirk
+    bool  here_known;               // P15_STEPS: here is the path of the current DF, without 3F00
+    bytes here;
     bool  elsewhere;                // the current DF may be another one than the application's
     bool  odf_read, info_read;
     struct p15_file *files;
@@ -3114,7 +3135,8 @@ static st p15_select(struct card *c, struct token *t)
     p->mse_len = 0;
     st s = ST_NOT_FOUND;
     bytes path = p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
-    if (p->aid.n) s = iso_select_aid(&c->link, p->aid, &fci);
+    if (p->aid.n && p->quirks & P15_NO_FCP) s = iso_select_file(&c->link, 0x04, p->aid, NULL);
+    else if (p->aid.n) s = iso_select_aid(&c->link, p->aid, &fci);
     else if (p->base.n == 2) s = iso_select_file(&c->link, 0x00, p->base, NULL);
     else if (p->base.n > 2) s = iso_select_file(&c->link, 0x08, path, NULL);
     if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
@@ -3122,7 +3144,47 @@ static st p15_select(struct card *c, struct token *t)
     c->sure = true;
     c->current = t;
     p->elsewhere = false;
+    p->here = BYTES_NONE;
+    p->here_known = true;
     return ST_OK;
+}
+
+// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this.
+static st p15_step_into(struct card *c, struct p15 *p, bytes df)
+{
+    bool known = c->sure && p->here_known, root = known && !p->here.n;
+    if (known && bytes_equal(p->here, df)) return ST_OK;
+    p->here_known = false;
+    p->mse_len = 0;
+    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
+    if (df.n) TRY(iso_select_file(&c->link, 0x01, df, NULL));
+    p->here = df;
+    p->here_known = true;
+    return ST_OK;
+}
+
+// P15_STEPS: SELECT of a file, which is in the current DF or is reached from the MF.
+static st p15_select_steps(struct card *c, struct p15 *p, bytes file, struct buf *fcp)
+{
+    if (bytes_begin(file, BYTES(0x3f, 0x00))) file = bytes_from(file, 2);
+    if (file.n < 2) return ST_PROTOCOL;
+    bytes df = bytes_head(file, file.n - 2);
+    if (c->sure && p->here_known && bytes_equal(p->here, df))
+        return iso_select_ef(&c->link, 0x02, bytes_from(file, df.n), fcp);
+    TRY(p15_step_into(c, p, BYTES_NONE));
+    if (!df.n) return iso_select_ef(&c->link, 0x02, file, fcp);
+    p->here_known = false;
+    p->mse_len = 0;
+    TRY(iso_select_ef(&c->link, 0x09, file, fcp));
+    p->here = df;
+    p->here_known = true;
+    return ST_OK;
+}
+
+static st p15_select_file(struct link *l, u32 quirks, u8 p1, bytes path, struct buf *fcp)
+{
+    return fcp && quirks & P15_ASK_FCP ? iso_select_ef(l, p1, path, fcp)
+                                       : iso_select_file(l, p1, path, fcp);
 }
 
 // SELECT of the file of a path. A path from the application on is one from the MF on where the
@@ -3134,39 +3196,49 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     u8 room[2 * P15_PATH_MAX + 2];
     struct buf full = buf_on(room, sizeof room);
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
+    struct link *l = &c->link;
     if (p->quirks & P15_NO_FCP) fcp = NULL;
+    if (p->quirks & P15_STEPS) return p15_select_steps(c, p, path->file, fcp);
     if (path->aid.n) {
         struct buf fci = buf_on(room, sizeof room);
         p->elsewhere = true;
-        TRY(iso_select_aid(&c->link, path->aid, &fci));
-        return path->file.n ? iso_select_file(&c->link, 0x09, path->file, fcp) : ST_OK;
+        TRY(iso_select_aid(l, path->aid, &fci));
+        return path->file.n ? p15_select_file(l, p->quirks, 0x09, path->file, fcp) : ST_OK;
     }
     if (!absolute && !p->base.n) {
         if (!c->sure || p->elsewhere) TRY(p15_select(c, t));
         p->elsewhere = path->file.n > 2;
-        return iso_select_file(&c->link, path->file.n == 2 ? 0x00 : 0x09, path->file, fcp);
+        return p15_select_file(l, p->quirks, path->file.n == 2 ? 0x00 : 0x09, path->file, fcp);
     }
     if (!absolute) buf_put(&full, p->base);
     buf_put(&full, path->file);
     if (full.full || full.n < 2) return ST_PROTOCOL;
     bytes whole = buf_bytes(&full);
     p->elsewhere = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
-    if (whole.n == 2) return iso_select_file(&c->link, 0x00, whole, fcp);
-    return iso_select_file(&c->link, 0x08, p->quirks & P15_FULL_PATH ? whole : bytes_from(whole, 2),
-                           fcp);
+    if (whole.n == 2) return p15_select_file(l, p->quirks, 0x00, whole, fcp);
+    if (!(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
+    return p15_select_file(l, p->quirks, 0x08, whole, fcp);
+}
+
+// Is a PIN of the application verified, this token's or another's?
+static bool p15_logged_in(const struct card *c, const struct token *t)
+{
+    for (u32 i = 0; i < c->token_count; i++)
+        if (c->tokens[i].login && card_same_application(&c->tokens[i], t)) return true;
+    return t->login;
 }
 
 // After this our application is selected for certain in this transaction. With a login, SELECT
-// would end it on most cards: the ODF, which was there before, is looked for first.
+// would end it on most cards: a file that was there before, the ODF, is looked for first.
 static st p15_be_sure(struct card *c, struct token *t)
 {
     struct p15 *p = t->state;
     u8 room[256];
     struct buf fcp = buf_on(room, sizeof room);
-    struct p15_path odf = { .file = p->odf };
+    struct p15_path known = { .file = p->landmark.n ? p->landmark : p->odf };
     if (c->sure) return ST_OK;
-    if (t->login && p->odf_read && p->base.n) {
-        st s = p15_select_path(c, t, &odf, &fcp);
+    if (p15_logged_in(c, t) && p->odf_read && (p->base.n || p->landmark.n)) {
+        st s = p15_select_path(c, t, &known, &fcp);
         if (link_is_broken(s)) return s;
         c->sure = !s;
         p->mse_len = 0;
@@ -3254,7 +3326,7 @@ static st p15_read_records(struct card *c, struct buf *out)
 
 // The content of the selected file, from an offset on; size is that of the part, 0: not known.
 static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
-                            struct buf *out)
+                            bool short_end, struct buf *out)
 {
     size_t start = out->n;
     for (;;) {
@@ -3267,6 +3339,7 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
         if (s) return s;
         size_t n = out->n - start;
         if (n == got.n || (size && n >= size)) return ST_OK;
+        if (short_end && n - got.n < APDU_LE_SHORT && n - got.n < want) return ST_OK;
         if (p15_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
         if (n > P15_FILE_MAX) return ST_PROTOCOL;
     }
@@ -3275,6 +3348,7 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
 static st p15_read_once(struct card *c, struct token *t, const struct p15_path *path,
                         enum p15_shape shape, struct buf *out)
 {
+    const struct p15 *p = t->state;
     u8 room[256];
     struct buf fcp = buf_on(room, sizeof room);
     TRY(p15_select_path(c, t, path, &fcp));
@@ -3282,7 +3356,7 @@ static st p15_read_once(struct card *c, struct token *t, const struct p15_path *
     if (size > P15_FILE_MAX) size = P15_FILE_MAX;
     if (size && path->offset >= size) return ST_NOT_FOUND;
     if (size && (!part || part > size - path->offset)) part = size - path->offset;
-    return p15_read_selected(c, path->offset, part, shape, out);
+    return p15_read_selected(c, path->offset, part, shape, p->quirks & P15_SHORT_END, out);
 }
 
 // Does content look like what it should be? Then it was our application that answered.
@@ -4034,6 +4108,108 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
     return ST_OK;
 }
 
+// ---- For drivers: a directory that is not on the card ----
+
+// A record: its common, class and type attributes.
+static void p15_put_record(struct buf *out, u8 tag, bytes common, bytes class, bytes type)
+{
+    size_t inside = tlv_size(0x30, type.n);
+    tlv_put_header(out, tag, tlv_size(0x30, common.n) + tlv_size(0x30, class.n) +
+                             tlv_size(0xa1, inside));
+    tlv_put(out, 0x30, common);
+    tlv_put(out, 0x30, class);
+    tlv_put_header(out, 0xa1, inside);
+    tlv_put(out, 0x30, type);
+}
+
+// label, flags (private or not), authId, userConsent
+static void p15_put_common(struct buf *out, const char *label, u8 auth_id, bool consent)
+{
+    tlv_put(out, 0x0c, bytes_text(label));
+    if (!auth_id) return;
+    tlv_put(out, 0x03, BYTES(0x07, 0x80));
+    tlv_put(out, 0x04, BYTES(auth_id));
+    if (consent) tlv_put(out, 0x02, BYTES(1));
+}
+
+static void p15_put_path(struct buf *out, bytes file)
+{
+    tlv_put_header(out, 0x30, tlv_size(0x04, file.n));
+    tlv_put(out, 0x04, file);
+}
+
+// A PIN of digits, padded; refs above 7F are written as they are: negative.
+static void p15_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 pad)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15_put_common(&common, label, 0, false);
+    tlv_put(&class, 0x04, BYTES(id));
+    tlv_put(&type, 0x03, BYTES(0x02, 0x0c));            // initialized, needs padding
+    tlv_put(&type, 0x0a, BYTES(CARD_PIN_ASCII));
+    tlv_put(&type, 0x02, BYTES(min));
+    tlv_put(&type, 0x02, BYTES(12));
+    tlv_put(&type, 0x02, BYTES(12));
+    tlv_put(&type, 0x80, BYTES(ref));
+    tlv_put(&type, 0x04, BYTES(pad));
+    p15_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+}
+
+// A private key of a PIN; one for qualified signatures wants it each time.
+static void p15_put_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id, u8 ref,
+                        bytes df)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15_put_common(&common, label, id, qualified);
+    tlv_put(&class, 0x04, BYTES(id));
+    if (qualified) tlv_put(&class, 0x03, BYTES(0x06, 0x00, 0x40));      // nonRepudiation
+    else if (rsa)  tlv_put(&class, 0x03, BYTES(0x05, 0x20));            // sign
+    else           tlv_put(&class, 0x03, BYTES(0x07, 0x20, 0x80));      // sign, derive
+    tlv_put(&class, 0x02, BYTES(ref));
+    p15_put_path(&type, df);
+    p15_put_record(out, rsa ? 0x30 : 0xa0, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+}
+
+// A certificate (id: CKA_ID), or a data object (id 0).
+static void p15_put_file(struct buf *out, const char *label, const char *application, u8 id,
+                         bytes file)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15_put_common(&common, label, 0, false);
+    if (id) tlv_put(&class, 0x04, BYTES(id));
+    else    tlv_put(&class, 0x0c, bytes_text(application));
+    p15_put_path(&type, file);
+    p15_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+}
+
+#if SCARD11_ESTEID || SCARD11_FINEID
+// Personal data as Estonian cards have it, in files 5001 on of a DF.
+static void p15_put_personal(struct buf *out, const char *application, u16 df)
+{
+    static const char *const labels[] = { "Surname", "First name", "Sex", "Citizenship",
+        "Date and place of birth", "Personal identification code", "Document number",
+        "Expiry date", "Date and place of issuance", "Type of residence permit", "Notes 1",
+        "Notes 2", "Notes 3", "Notes 4", "Notes 5" };
+    for (u8 i = 0; i < COUNT(labels); i++)
+        p15_put_file(out, labels[i], application, 0,
+                     BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
+}
+#endif
+
+// A directory file with what was put, beside those of the ODF.
+static st p15_add_directory(struct card *c, struct p15 *p, enum p15_kind kind, const struct buf *b)
+{
+    struct p15_file *f = b->full ? NULL : p15_add_file(c, p, 0xa0u + kind);
+    if (!f) return ST_CARD_MEMORY;
+    f->value.direct = arena_copy(&c->arena, buf_bytes(b));
+    return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
+}
+
 // ---- For drivers: PINs ----
 
 // After a PIN was right or wrong. A wrong one had one try more before.
@@ -4043,15 +4219,25 @@ static void p15_count_tries(struct pin *pin, st s)
     if (!s && pin->tries_max) pin->tries = pin->tries_max;
 }
 
+// After this a PIN cannot reach another application: SELECT, or where that would end the login of
+// another PIN of ours, a look at what only we have.
+static st p15_be_home(struct card *c, struct token *t)
+{
+    struct p15 *p = t->state;
+    bool other = !t->login && p15_logged_in(c, t);
+    if (!c->sure && other) TRY(p15_be_sure(c, t));
+    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) return p15_select(c, t);
+    return ST_OK;
+}
+
 // A PIN follows a SELECT in the same transaction: it must not reach another application.
 static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
                     struct scratch scratch)
 {
-    struct p15 *p = t->state;
     u8 padded[CARD_PIN_MAX];
     struct buf b = buf_on(padded, sizeof padded);
     (void)scratch;
-    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) TRY(p15_select(c, t));
+    TRY(p15_be_home(c, t));
     card_pad_pin(pin, secret, &b);
     st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
     mem_wipe(padded, sizeof padded);
@@ -4062,12 +4248,11 @@ static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secr
 static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
                       bytes old, bytes fresh)
 {
-    struct p15 *p = t->state;
     u8 both[2 * CARD_PIN_MAX];
     struct buf b = buf_on(both, sizeof both);
     struct pin puk = *pin;
     int none = -1;
-    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) TRY(p15_select(c, t));
+    TRY(p15_be_home(c, t));
     card_pad_pin(&puk, old, &b);
     card_pad_pin(pin, fresh, &b);
     bool same = change == CARD_PIN_CHANGE;
@@ -4092,10 +4277,14 @@ static st p15_random(struct card *c, struct token *t, u8 *out, size_t n)
     return ST_OK;
 }
 
-// SELECT of the application ends the login on cards that have no command for it.
+// SELECT of the application ends the login on cards that have no command for it: of all its PINs.
 static st p15_logout(struct card *c, struct token *t)
 {
-    return p15_select(c, t);
+    st s = p15_select(c, t);
+    for (u32 i = 0; i < c->token_count && !s; i++)
+        if (c->tokens[i].login && card_same_application(&c->tokens[i], t))
+            card_login_lost(&c->tokens[i]);
+    return s;
 }
 
 // ---- For drivers: keys ----
@@ -5230,6 +5419,795 @@ static const struct driver driver_myeid = {
 #endif
 
 /* ================================================================================================
+ * MARK: - >>esteid
+ * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
+ *
+ * Owns    driver_esteid
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Names   esteid_
+ * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
+ *         ISO 7816-4, -8
+ * Tests   tests/esteid.c
+ *
+ * Two tokens: PIN1 with the key for authentication, PIN2 with the key for qualified signatures.
+ * Each key is in an application of its own (ADF1, ADF2). Estonian cards have everything in fixed
+ * places, so what a directory would say is made here; Latvian ones have a directory in each ADF.
+ * ==============================================================================================*/
+
+#if SCARD11_ESTEID
+
+#define ESTEID_INS_AUTHENTICATE 0x88
+#define ESTEID_PIN1     0x01
+#define ESTEID_PIN2     0x85
+#define ESTEID_PUK      0x02
+#define ESTEID_PIN_SIZE 12                      // padded with FF
+
+static const u8 esteid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x77, 0x01, 0x08, 0x00, 0x07, 0x00, 0x00,
+                                 0xfe, 0x00, 0x00, 0x01, 0x00 };
+static const u8 esteid_mf[] = { 0x3f, 0x00 };
+static const u8 esteid_certificates[2][4] = { { 0xad, 0xf1, 0x34, 0x01 },
+                                              { 0xad, 0xf2, 0x34, 0x1f } };
+static const u8 esteid_directories[2][4] = { { 0xad, 0xf1, 0x50, 0x31 },
+                                             { 0xad, 0xf2, 0x50, 0x31 } };
+
+struct esteid_key {
+    u8    reference;
+    bool  rsa;
+    bytes certificate;                          // its path
+};
+
+struct esteid {
+    struct p15 p15;                             // first: p15_ functions take it for their own
+    bool latvian;                               // QUIRK(LatEID): its directories say where it is
+    bool directory;                             // is made
+    struct esteid_key keys[2];
+};
+
+static u32 esteid_index(const struct token *t)
+{
+    return t->pin.reference == ESTEID_PIN2;
+}
+
+// ---- The directory ----
+
+// The path of an EF in the ADF of a key, kept.
+static st esteid_path(struct card *c, u32 i, bytes fid, bytes *path)
+{
+    const u8 *adf = esteid_directories[i];
+    if (fid.n != 2) return ST_NOT_FOUND;
+    *path = arena_copy(&c->arena, BYTES(adf[0], adf[1], fid.p[0], fid.p[1]));
+    return path->p ? ST_OK : ST_CARD_MEMORY;
+}
+
+// The first entry of a directory file of a Latvian card's ADF: its key, or its certificate.
+static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificate, bytes file,
+                         struct scratch scratch)
+{
+    struct esteid *e = t->state;
+    struct esteid_key *k = &e->keys[i];
+    struct p15_key said = { .reference = k->reference };
+    struct p15_value value = { .direct = BYTES_NONE };
+    struct p15_entry entry;
+    struct tlv record, part;
+    bytes content;
+    TRY(esteid_path(c, i, file, &value.path.file));
+    TRY(p15_read_value(c, t, &value, P15_RECORDS, &scratch, &content));
+    if (p15_next(&content, &record) || p15_parse_entry(&record, &entry)) return ST_NOT_FOUND;
+    if (!certificate) {
+        p15_parse_key_class(entry.class, &said);
+        k->reference = said.reference;
+        k->rsa = record.tag == 0x30;
+        return ST_OK;
+    }
+    if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
+    TRY(p15_parse_value(&part, &value));
+    return esteid_path(c, i, value.path.file, &k->certificate);
+}
+
+// What a Latvian card's ADF says of its key and certificate. Where it says nothing they are taken
+// to be where Estonian cards have them.
+static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch scratch)
+{
+    struct p15_value odf = { .path = { .file = bytes_of(esteid_directories[i], 4) } };
+    struct tlv record, part;
+    bytes content;
+    st s = p15_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
+    while (!s && !p15_next(&content, &record)) {
+        struct p15_value file;
+        if (record.tag != 0xa0 && record.tag != 0xa4) continue;
+        if (tlv_next(&record.value, &part) || p15_parse_value(&part, &file)) continue;
+        s = esteid_look_at(c, t, i, record.tag == 0xa4, file.path.file, scratch);
+        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+        s = ST_OK;
+    }
+    return link_is_broken(s) || s == ST_CARD_MEMORY ? s : ST_OK;
+}
+
+// The directory files that the card has not: keys, certificates, personal data.
+static st esteid_make_directory(struct card *c, struct token *t, struct scratch scratch)
+{
+    static const char *const labels[2] = { "Authentication", "Signature" };
+    struct esteid *e = t->state;
+    if (e->directory) return ST_OK;
+    for (u32 i = 0; i < 2 && e->latvian; i++) TRY(esteid_look_in(c, t, i, scratch));
+    struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256);
+    struct buf data = scratch_buf(&scratch, 1536);
+    for (u8 i = 0; i < 2; i++) {
+        const struct esteid_key *k = &e->keys[i];
+        p15_put_key(&keys, labels[i], k->rsa, i > 0, (u8)(i + 1), k->reference,
+                    bytes_head(k->certificate, 2));
+        p15_put_file(&certificates, labels[i], NULL, (u8)(i + 1), k->certificate);
+    }
+    if (!e->latvian) p15_put_personal(&data, "EstEID", 0x5000);
+    TRY(p15_add_directory(c, &e->p15, P15_PRKDF, &keys));
+    TRY(p15_add_directory(c, &e->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15_add_directory(c, &e->p15, P15_DODF, &data));
+    e->directory = true;
+    return ST_OK;
+}
+
+static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratch)
+{
+    static const char *const names[2] = { "PIN1", "PIN2" };
+    struct esteid *e = t->state;
+    u8 room[256];
+    struct buf pins = buf_on(room, sizeof room);
+    p15_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
+    p15_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
+    TRY(p15_add_directory(c, &e->p15, P15_AODF, &pins));
+    TRY(p15_find_pins(c, t, scratch));
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
+        struct token *each = &c->tokens[i];
+        if (each->state != e) continue;
+        struct buf label = buf_on(each->label, sizeof each->label - 1);
+        buf_put(&label, bytes_text(e->latvian ? "LatEID (" : "EstEID ("));
+        buf_put(&label, bytes_text(names[esteid_index(each)]));
+        buf_put8(&label, ')');
+        strcpy(each->maker, "IDEMIA");
+        each->key_types = CARD_TYPE(ALG_EC) | (e->latvian ? CARD_TYPE(ALG_RSA) : 0);
+        each->pads = CARD_PADS(ALG_PAD_PKCS1);
+    }
+    return ST_OK;
+}
+
+// ---- Finding out ----
+
+// Other cards of the maker have the AID too. An Estonian one has its document number in D003, a
+// Latvian one a directory in ADF1.
+static st esteid_recognise(struct card *c, struct token *t)
+{
+    struct esteid *e = t->state;
+    u8 room[512], number[64];
+    struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
+    struct p15_path file = { .file = BYTES(0xd0, 0x03) };
+    bytes serial;
+    st s = p15_select_path(c, t, &file, &fcp);
+    if (!s) s = iso_read_binary(&c->link, 0, 32, &document);
+    if (link_is_broken(s)) return s;
+    if (!s && !tlv_open(buf_bytes(&document), 0x04, &serial)) {
+        p15_name(t->serial, sizeof t->serial - 1, serial);
+        return ST_OK;
+    }
+    e->latvian = true;
+    fcp.n = 0;
+    file.file = bytes_of(esteid_directories[0], 4);
+    s = p15_select_path(c, t, &file, &fcp);
+    return !s || link_is_broken(s) ? s : ST_NOT_MINE;
+}
+
+static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    st s = iso_select_aid(&c->link, bytes_of(esteid_aid, sizeof esteid_aid), &fci);
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    struct esteid *e = t->state = ARENA_NEW(&c->arena, struct esteid, 1);
+    if (!e) return ST_CARD_MEMORY;
+    struct p15 *p = &e->p15;
+    p15_init(p, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+    p->base = bytes_of(esteid_mf, sizeof esteid_mf);
+    p->odf_read = p->here_known = true;
+    for (u32 i = 0; i < 2; i++)
+        e->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
+            .certificate = bytes_of(esteid_certificates[i], 4) };
+    c->sure = true;
+    c->current = t;
+    TRY(esteid_recognise(c, t));
+    p->landmark = bytes_of(e->latvian ? esteid_directories[0] : esteid_certificates[0], 4);
+    return esteid_add_pins(c, t, scratch);
+}
+
+static st esteid_list(struct card *c, struct token *t, const struct query *q,
+                      struct scratch scratch)
+{
+    TRY(esteid_make_directory(c, t, scratch));
+    return p15_list(c, t, q, scratch);
+}
+
+// ---- PINs ----
+
+// The application is selected for certain after this, and for PIN2 its DF.
+static st esteid_go_to_pin(struct card *c, struct token *t)
+{
+    struct esteid *e = t->state;
+    u32 i = esteid_index(t);
+    e->p15.landmark = bytes_of(e->latvian ? esteid_directories[i] : esteid_certificates[i], 4);
+    TRY(p15_be_home(c, t));
+    // QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere.
+    return i ? p15_step_into(c, &e->p15, bytes_of(esteid_directories[i], 2)) : ST_OK;
+}
+
+// QUIRK(EstEID): GET DATA tells of a PIN: 70 { BF81xx { A0 { 9A most tries, 9B tries left } } }.
+static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[256];
+    struct buf info = buf_on(room, sizeof room);
+    bytes in, value;
+    (void)scratch;
+    if (t->login || t->pin.tries >= 0) return ST_OK;
+    TRY(esteid_go_to_pin(c, t));
+    u8 number = t->pin.reference & 0x0f;
+    st s = iso_get_data(&c->link, 0x3fff, BYTES(0x4d, 0x08, 0x70, 0x06, 0xbf, 0x81, number, 0x02,
+                                                0xa0, 0x80), &info);
+    if (link_is_broken(s)) return s;
+    if (s || tlv_open(buf_bytes(&info), 0x70, &in) || tlv_open(in, 0xbf8100u | number, &in) ||
+        tlv_open(in, 0xa0, &in)) return ST_OK;
+    if (tlv_find(in, 0x9a, &value) && value.n == 1) t->pin.tries_max = *value.p;
+    if (tlv_find(in, 0x9b, &value) && value.n == 1) t->pin.tries = *value.p;
+    return ST_OK;
+}
+
+static st esteid_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+                       struct scratch scratch)
+{
+    TRY(esteid_go_to_pin(c, t));
+    return p15_login(c, t, pin, secret, scratch);
+}
+
+// QUIRK(EstEID): the PUK is verified first, then the PIN is set alone (P1 02).
+static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes puk, bytes fresh)
+{
+    struct esteid *e = t->state;
+    u8 room[CARD_PIN_MAX], none[16];
+    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    int tries = -1;
+    card_pad_pin(pin, puk, &b);
+    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
+    st s = iso_verify(&c->link, ESTEID_PUK, buf_bytes(&b), &tries);
+    if (!s && esteid_index(t))
+        s = p15_step_into(c, &e->p15, bytes_of(esteid_directories[1], 2));
+    b.n = 0;
+    card_pad_pin(pin, fresh, &b);
+    struct apdu cmd = { .ins = INS_UNBLOCK, .p1 = 0x02, .p2 = pin->reference,
+                        .data = buf_bytes(&b), .secret_in = true };
+    if (!s) s = iso_pin_status(link_exchange(&c->link, &cmd, &rsp), &tries);
+    mem_wipe(room, sizeof room);
+    if (!s && pin->tries_max) pin->tries = pin->tries_max;
+    return s;
+}
+
+static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
+                         enum card_pin_change change, bytes old, bytes fresh)
+{
+    TRY(esteid_go_to_pin(c, t));
+    if (change == CARD_PIN_UNBLOCK) return esteid_unblock(c, t, pin, old, fresh);
+    return p15_set_pin(c, t, pin, change, old, fresh);
+}
+
+// ---- Keys ----
+
+// The key's ADF and what is to be done with it. On trust both are as they were left.
+static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
+{
+    struct p15 *p = o->token->state;
+    const struct p15_key *k = o->state;
+    if (c->sure || !p->mse_len) TRY(p15_step_into(c, p, k->file));
+    return p15_set_environment(c, o->token, 0x41, p2, content, false);
+}
+
+// The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
+static bytes esteid_sha256(bytes info)
+{
+    static const u8 head[] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                               0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20 };
+    bool sha256 = info.n == sizeof head + 32 && !memcmp(info.p, head, sizeof head);
+    return sha256 ? bytes_from(info, sizeof head) : BYTES_NONE;
+}
+
+static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                           struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    bool rsa = k->type == ALG_RSA, qualified = o->always_auth;
+    size_t size = rsa ? 0 : o->key->curve->size, start = out->n;
+    struct buf padded = scratch_buf(&scratch, 80);
+    bytes data = rsa ? p15_unpadded(in) : bytes_head(in, size);
+    // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
+    if (rsa && qualified) data = esteid_sha256(data);
+    if (rsa && !data.n) return ST_MECHANISM;
+    // QUIRK(EstEID): an EC key takes as many bytes as its curve has, with 00 on the left.
+    if (!rsa && data.n < size) {
+        buf_fill(&padded, 0, size - data.n);
+        buf_put(&padded, data);
+        data = buf_bytes(&padded);
+    }
+    u8 algorithm = qualified ? (rsa ? 0x42 : 0x54) : (rsa ? 0x02 : 0x04);
+    TRY(esteid_set(c, o, qualified ? 0xb6 : 0xa4,
+                   BYTES(0x80, 1, algorithm, 0x84, 1, k->reference)));
+    struct apdu authenticate = { .ins = ESTEID_INS_AUTHENTICATE, .data = data,
+                                 .le = APDU_LE_SHORT };
+    if (qualified) TRY(iso_sign(&c->link, data, APDU_LE_SHORT, out));
+    else           TRY(link_exchange(&c->link, &authenticate, out));
+    return out->n - start == alg_signature_size(o->key) ? ST_OK : ST_PROTOCOL;
+}
+
+static st esteid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                      struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch };
+    while (p15_try(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+// QUIRK(EstEID): ECDH is PSO DECIPHER of the point, behind a padding indicator.
+static st esteid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
+                             struct buf *out)
+{
+    struct p15 *p = o->token->state;
+    const struct p15_key *k = o->state;
+    struct buf data = scratch_buf(&scratch, point.n + 1);
+    size_t start = out->n;
+    if (!c->sure) p->mse_len = 0;               // the host cannot check it: nothing is trusted
+    TRY(esteid_set(c, o, 0xb8, BYTES(0x80, 4, 0xff, 0x30, 0x04, 0x00, 0x84, 1, k->reference)));
+    buf_put8(&data, 0);
+    buf_put(&data, point);
+    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
+    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+}
+
+static st esteid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
+                        struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+static const struct driver driver_esteid = {
+    .name    = "EstEID",
+    .probe   = esteid_probe,
+    .select  = p15_select,
+    .open    = esteid_open,
+    .list    = esteid_list,
+    .read    = p15_read,
+    .login   = esteid_login,
+    .logout  = p15_logout,
+    .set_pin = esteid_set_pin,
+    .sign    = esteid_sign,
+    .derive  = esteid_derive,
+    .random  = p15_random,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>fineid
+ * Driver: Estonian eID from 2025 on and Finnish eID, version 4, by Thales.
+ *
+ * Owns    driver_fineid
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Names   fineid_
+ * Specs   FINEID S1 and S4-1, version 4; Estonian eID developer guide of 2025; ISO 7816-4, -8, -15
+ * Tests   tests/fineid.c
+ *
+ * Two tokens: PIN1 with the key for authentication, PIN2 with the key for qualified signatures.
+ * Finnish cards have a PKCS#15 directory, Estonian ones fixed places.
+ * ==============================================================================================*/
+
+#if SCARD11_FINEID
+
+#define FINEID_INS_HASH_P2  0xa0
+#define FINEID_ECDSA_384    0x54                // the algorithm of MSE: ECDSA with 48 bytes
+
+static const u8 fineid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
+                                 0x35 };
+static const u8 fineid_mf[] = { 0x3f, 0x00 };
+
+// Where a kind of card has its things.
+static const struct fineid_places {
+    const char *name, *keys[2];
+    u8 pins[2], min[2], references[2], certificate_len[2], certificates[2][6];
+    int tries;
+} fineid_finnish = {
+    "FinEID", { "todentamis- ja salausvarmenne", "allekirjoitusvarmenne" }, { 0x11, 0x82 },
+    { 4, 6 }, { 0x01, 0x02 }, { 4, 6 },
+    { { 0x3f, 0x00, 0x43, 0x31 }, { 0x3f, 0x00, 0x50, 0x16, 0x43, 0x32 } }, 5
+}, fineid_estonian = {
+    "EstEID", { "Authentication", "Signature" }, { 0x81, 0x82 }, { 4, 5 }, { 0x01, 0x05 },
+    { 6, 6 },
+    { { 0x3f, 0x00, 0xad, 0xf1, 0x34, 0x11 }, { 0x3f, 0x00, 0xad, 0xf2, 0x34, 0x21 } }, 3
+};
+
+struct fineid {
+    struct p15 p15;                             // first: p15_ functions take it for their own
+    const struct fineid_places *places;
+};
+
+// GET DATA of a PIN: A0 { 83 reference, ..., DF21 tries left, ... }. Only cards of this kind know
+// it.
+static st fineid_pin_info(struct card *c, u8 reference, int *tries)
+{
+    u8 room[256];
+    struct buf rsp = buf_on(room, sizeof room);
+    bytes in, value;
+    struct apdu cmd = { .ins = INS_GET_DATA, .p2 = 0xff,
+                        .data = BYTES(0xa0, 0x03, 0x83, 0x01, reference), .le = APDU_LE_SHORT };
+    st s = link_exchange(&c->link, &cmd, &rsp);
+    if (link_is_broken(s)) return s;
+    if (s || tlv_open(buf_bytes(&rsp), 0xa0, &in) || !tlv_find(in, 0xdf21, &value) || !value.n)
+        return ST_NOT_FOUND;
+    *tries = *value.p;
+    return ST_OK;
+}
+
+// The directory files that the card has not.
+static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch scratch)
+{
+    const struct fineid_places *at = f->places;
+    struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256),
+               pins = scratch_buf(&scratch, 256), data = scratch_buf(&scratch, 1536);
+    for (u8 i = 0; i < 2; i++) {
+        u8 id = (u8)(i + 1);
+        p15_put_pin(&pins, i ? "PIN2" : "PIN1", id, at->min[i], at->pins[i], 0x00);
+        p15_put_key(&keys, at->keys[i], false, i > 0, id, at->references[i], BYTES(0x3f, 0x00));
+        p15_put_file(&certificates, at->keys[i], NULL, id,
+                     bytes_of(at->certificates[i], at->certificate_len[i]));
+    }
+    if (at == &fineid_estonian) p15_put_personal(&data, at->name, 0xdfdd);
+    TRY(p15_add_directory(c, &f->p15, P15_AODF, &pins));
+    TRY(p15_add_directory(c, &f->p15, P15_PRKDF, &keys));
+    TRY(p15_add_directory(c, &f->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15_add_directory(c, &f->p15, P15_DODF, &data));
+    f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
+    f->p15.odf_read = f->p15.info_read = true;
+    return ST_OK;
+}
+
+static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct fineid *f = t->state;
+    struct p15 *p = &f->p15;
+    if (f->places == &fineid_finnish) {
+        st s = p15_read_odf(c, t, scratch);
+        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    }
+    if (!p->files) TRY(fineid_make_directory(c, f, scratch));
+    TRY(p15_find_pins(c, t, scratch));
+    for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
+        struct token *each = &c->tokens[i];
+        if (each->state != f) continue;
+        struct buf label = buf_on(each->label, sizeof each->label - 1);
+        buf_put(&label, bytes_text(f->places->name));
+        buf_put(&label, bytes_text(i == t->index ? " (PIN1)" : " (PIN2)"));
+        strcpy(each->maker, "Thales");
+        each->key_types = CARD_TYPE(ALG_EC);
+        each->pin.tries_max = f->places->tries;
+    }
+    return ST_OK;
+}
+
+// The AID is PKCS#15's own, which other cards have too: what the card knows of its PINs says whose
+// it is.
+static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[256];
+    int tries[2] = { -1, -1 };
+    struct buf fci = buf_on(room, sizeof room);
+    st s = iso_select_aid(&c->link, bytes_of(fineid_aid, sizeof fineid_aid), &fci);
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    const struct fineid_places *places = &fineid_finnish;
+    s = fineid_pin_info(c, places->pins[0], tries);
+    if (s == ST_NOT_FOUND) {
+        places = &fineid_estonian;
+        s = fineid_pin_info(c, places->pins[0], tries);
+    }
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    struct fineid *f = t->state = ARENA_NEW(&c->arena, struct fineid, 1);
+    if (!f) return ST_CARD_MEMORY;
+    p15_init(&f->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT | P15_ASK_FCP);
+    f->places = places;
+    f->p15.base = BYTES_NONE;
+    f->p15.odf = bytes_from(f->p15.odf, f->p15.odf.n - 2);
+    f->p15.info = bytes_from(f->p15.info, f->p15.info.n - 2);
+    f->p15.landmark = bytes_of(places->certificates[0], places->certificate_len[0]);
+    c->sure = true;
+    c->current = t;
+    TRY(fineid_find(c, t, scratch));
+    t->pin.tries = tries[0];
+    return ST_OK;
+}
+
+// EstEID: the document number, which is the serial number too.
+static st fineid_read_serial(struct card *c, struct token *t)
+{
+    struct fineid *f = t->state;
+    u8 room[256], number[32];
+    struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
+    struct p15_path file = { .file = BYTES(0x3f, 0x00, 0xdf, 0xdd, 0x50, 0x07) };
+    if (f->places != &fineid_estonian || t->serial[0]) return ST_OK;
+    TRY(p15_be_sure(c, t));
+    st s = p15_select_path(c, t, &file, &fcp);
+    if (!s) s = iso_read_binary(&c->link, 0, 9, &document);
+    if (link_is_broken(s)) return s;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS && !s; i++)
+        if (c->tokens[i].state == f)
+            p15_name(c->tokens[i].serial, sizeof t->serial - 1, buf_bytes(&document));
+    return ST_OK;
+}
+
+static st fineid_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    if (!t->login && t->pin.tries < 0) {
+        TRY(p15_be_sure(c, t));
+        st s = fineid_pin_info(c, t->pin.reference, &t->pin.tries);
+        if (link_is_broken(s)) return s;
+    }
+    TRY(fineid_read_serial(c, t));
+    return p15_read_info(c, t, scratch);
+}
+
+// QUIRK(FinEID): a key for qualified signatures wants its PIN each time, whatever the directory
+// says.
+static st fineid_list(struct card *c, struct token *t, const struct query *q,
+                      struct scratch scratch)
+{
+    const struct fineid *f = t->state;
+    TRY(p15_list(c, t, q, scratch));
+    for (const struct p15_key *k = f->p15.keys; k; k = k->next)
+        if (k->usage & P15_USE_QUALIFIED && k->private_object)
+            k->private_object->always_auth = true;
+    return ST_OK;
+}
+
+// QUIRK(FinEID): the hash, of 48 bytes with 00 on the left, goes before the signature, which then
+// comes without data.
+static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    u8 room[2 + 48], none[16];
+    struct buf hash = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    size_t start = out->n;
+    if (k->type != ALG_EC || o->key->curve->size != 48) return ST_NOT_SUPPORTED;
+    in = bytes_head(in, 48);
+    buf_put(&hash, BYTES(0x90, 48));
+    buf_fill(&hash, 0, 48 - in.n);
+    buf_put(&hash, in);
+    TRY(p15_set_environment(c, o->token, 0x41, 0xb6,
+                            BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, k->reference), false));
+    struct apdu cmd = { .ins = INS_PSO, .p1 = 0x90, .p2 = FINEID_INS_HASH_P2,
+                        .data = buf_bytes(&hash) };
+    TRY(link_exchange(&c->link, &cmd, &rsp));
+    TRY(iso_sign(&c->link, BYTES_NONE, 96, out));
+    return out->n - start == 96 ? ST_OK : ST_PROTOCOL;
+}
+
+static st fineid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                      struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch };
+    while (p15_try(&trial)) trial.s = fineid_sign_once(c, o, in, out);
+    return p15_key_status(trial.s);
+}
+
+// QUIRK(FinEID): ECDH is PSO DECIPHER of the point, behind a padding indicator; no algorithm.
+static st fineid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
+                             struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    struct buf data = scratch_buf(&scratch, point.n + 1);
+    size_t start = out->n;
+    TRY(p15_set_environment(c, o->token, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
+    buf_put8(&data, 0);
+    buf_put(&data, point);
+    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
+    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+}
+
+static st fineid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
+                        struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                               .scratch = scratch, .secret = true };
+    while (p15_try(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+static const struct driver driver_fineid = {
+    .name    = "FinEID",
+    .probe   = fineid_probe,
+    .select  = p15_select,
+    .open    = fineid_open,
+    .list    = fineid_list,
+    .read    = p15_read,
+    .login   = p15_login,
+    .logout  = p15_logout,
+    .set_pin = p15_set_pin,
+    .sign    = fineid_sign,
+    .derive  = fineid_derive,
+    .random  = p15_random,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>belpic
+ * Driver: Belgian eID.
+ *
+ * Owns    driver_belpic
+ * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15
+ * Names   belpic_
+ * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
+ * Tests   tests/belpic.c
+ *
+ * A PKCS#15 directory of keys and certificates; who holds the card stands in files beside it, shown
+ * as data objects under the names of the national middleware.
+ * ==============================================================================================*/
+
+#if SCARD11_BELPIC
+
+#define BELPIC_CLA         0x80
+#define BELPIC_INS_LOG_OFF 0xe6
+#define BELPIC_PKCS1       0x01                 // algorithms: the card pads what it gets
+#define BELPIC_ECDSA       0x40                 // of a hash that the host made
+#define BELPIC_PIN         0x01
+
+static const u8 belpic_aid[] = { 0xa0, 0x00, 0x00, 0x01, 0x77, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
+                                 0x35 };
+static const u8 belpic_base[] = { 0x3f, 0x00, 0xdf, 0x00 },
+                belpic_odf[] = { 0x3f, 0x00, 0xdf, 0x00, 0x50, 0x31 },
+                belpic_info[] = { 0x3f, 0x00, 0xdf, 0x00, 0x50, 0x32 };
+
+static const struct belpic_file { const char *label; u8 path[6]; } belpic_files[] = {
+    { "DATA_FILE",         { 0x3f, 0x00, 0xdf, 0x01, 0x40, 0x31 } },
+    { "SIGN_DATA_FILE",    { 0x3f, 0x00, 0xdf, 0x01, 0x40, 0x32 } },
+    { "ADDRESS_FILE",      { 0x3f, 0x00, 0xdf, 0x01, 0x40, 0x33 } },
+    { "SIGN_ADDRESS_FILE", { 0x3f, 0x00, 0xdf, 0x01, 0x40, 0x34 } },
+    { "PHOTO_FILE",        { 0x3f, 0x00, 0xdf, 0x01, 0x40, 0x35 } },
+    { "CERT_RN_FILE",      { 0x3f, 0x00, 0xdf, 0x00, 0x50, 0x3c } },
+};
+
+// QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
+static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid), NULL);
+    if (s) return s == ST_NOT_FOUND || s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_MINE : s;
+    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
+    if (!p) return ST_CARD_MEMORY;
+    p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_NO_FCP |
+             P15_SHORT_END);
+    p->base = bytes_of(belpic_base, sizeof belpic_base);
+    p->odf = bytes_of(belpic_odf, sizeof belpic_odf);
+    p->info = bytes_of(belpic_info, sizeof belpic_info);
+    struct buf data = scratch_buf(&scratch, 512);
+    for (size_t i = 0; i < COUNT(belpic_files); i++)
+        p15_put_file(&data, belpic_files[i].label, "BELPIC", 0, bytes_of(belpic_files[i].path, 6));
+    // QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
+    t->pin = (struct pin){ .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4,
+                           .max = 12, .padded = 8, .pad = 0xff, .tries = -1 };
+    strcpy(t->label, "BELPIC");
+    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    t->pads = CARD_PADS(ALG_PAD_PKCS1);
+    c->sure = true;
+    c->current = t;
+    return p15_add_directory(c, p, P15_DODF, &data);
+}
+
+// QUIRK(Belgian eID): the directory calls certificates private, which anyone can read.
+static st belpic_list(struct card *c, struct token *t, const struct query *q,
+                      struct scratch scratch)
+{
+    const struct p15 *p = t->state;
+    TRY(p15_list(c, t, q, scratch));
+    for (struct p15_certificate *cert = p->certificates; cert; cert = cert->next)
+        cert->object->private = false;
+    return ST_OK;
+}
+
+// QUIRK(Belgian eID): MSE SET without TLV: a length, and two tags with their bytes.
+static st belpic_set(struct card *c, struct token *t, const struct p15_key *k)
+{
+    u8 algorithm = k->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
+    return p15_set_environment(c, t, 0x41, 0xb6, BYTES(0x04, 0x80, algorithm, 0x84, k->reference),
+                               false);
+}
+
+// QUIRK(Belgian eID): the PIN for a qualified signature must come right before the signature: MSE
+// goes before the PIN. Such a login is a second one.
+static st belpic_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+                       struct scratch scratch)
+{
+    const struct p15 *p = t->state;
+    TRY(p15_be_home(c, t));
+    for (const struct p15_key *k = p->keys; k && t->login; k = k->next) {
+        if (!k->private_object || !k->private_object->always_auth) continue;
+        TRY(belpic_set(c, t, k));
+        break;
+    }
+    return p15_login(c, t, pin, secret, scratch);
+}
+
+// QUIRK(Belgian eID): SELECT leaves the login alone; there is a command that ends it.
+static st belpic_logout(struct card *c, struct token *t)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .cla = BELPIC_CLA, .ins = BELPIC_INS_LOG_OFF };
+    TRY(p15_be_sure(c, t));
+    return link_exchange(&c->link, &cmd, &rsp);
+}
+
+// QUIRK(Belgian eID): the PUK frees the PIN and cannot set another one: what should be the new PIN
+// must be the old one.
+static st belpic_set_pin(struct card *c, struct token *t, struct pin *pin,
+                         enum card_pin_change change, bytes old, bytes fresh)
+{
+    u8 room[CARD_PIN_MAX];
+    struct buf b = buf_on(room, sizeof room);
+    int none = -1;
+    if (change == CARD_PIN_CHANGE) return p15_set_pin(c, t, pin, change, old, fresh);
+    TRY(p15_be_home(c, t));
+    card_pad_pin(pin, old, &b);
+    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, INS_UNBLOCK, pin->reference,
+                                                buf_bytes(&b), &none);
+    b.n = 0;
+    if (!s) card_pad_pin(pin, fresh, &b);
+    if (!s) s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b),
+                                                 &pin->tries);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
+                           struct buf *out)
+{
+    const struct p15_key *k = o->state;
+    bool rsa = k->type == ALG_RSA;
+    size_t size = alg_signature_size(o->key);
+    struct buf raw = scratch_buf(&scratch, 600);
+    bytes data = rsa ? p15_unpadded(in) : bytes_head(in, o->key->curve->size);
+    if (!data.n) return ST_MECHANISM;
+    TRY(belpic_set(c, o->token, k));
+    TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
+    if (!rsa && raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    buf_put(out, buf_bytes(&raw));
+    return raw.n == size ? ST_OK : ST_PROTOCOL;
+}
+
+static st belpic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                      struct scratch scratch, struct buf *out)
+{
+    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                               .scratch = scratch };
+    while (p15_try(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
+    return p15_key_status(trial.s);
+}
+
+static const struct driver driver_belpic = {
+    .name    = "Belgian eID",
+    .probe   = belpic_probe,
+    .select  = p15_select,
+    .open    = p15_read_info,
+    .list    = belpic_list,
+    .read    = p15_read,
+    .login   = belpic_login,
+    .logout  = belpic_logout,
+    .set_pin = belpic_set_pin,
+    .sign    = belpic_sign,
+};
+#endif
+
+/* ================================================================================================
  * MARK: - >>generic
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
@@ -5524,9 +6502,20 @@ static const struct probe_row {
 #if SCARD11_ISOAPPLET
     { &driver_isoapplet, NULL },
 #endif
+#if SCARD11_ESTEID
+    { &driver_esteid, "eID\x0f" },
+    { &driver_esteid, "eID2" },
+#endif
+#if SCARD11_BELPIC
+    { &driver_belpic, "\xad\x13" },
+    { &driver_belpic, "\xb0\x85\x04\x01\x20" },
+#endif
 #if SCARD11_MYEID
     { &driver_myeid, "MyEID" },         // after those that an AID of their own names: its own is
     { &driver_myeid, "OsEID" },         // PKCS#15's
+#endif
+#if SCARD11_FINEID
+    { &driver_fineid, "\xb0\x85\x05" },       // so is this one's
 #endif
 #if SCARD11_GENERIC
     { &driver_generic, NULL },

@@ -139,6 +139,23 @@
 #define SCARD11_MYEID 1
 #endif
 
+// SCARD11_ESTEID: 1 compiles the driver for Estonian (2018 to 2025) and Latvian eID cards by IDEMIA.
+// They have two PINs, and so two slots: with SCARD11_READER_SLOTS 1 there is no PIN2.
+#ifndef SCARD11_ESTEID
+#define SCARD11_ESTEID 1
+#endif
+
+// SCARD11_FINEID: 1 compiles the driver for Finnish (version 4) and Estonian (from 2025 on) eID
+// cards by Thales. They have two PINs as well.
+#ifndef SCARD11_FINEID
+#define SCARD11_FINEID 1
+#endif
+
+// SCARD11_BELPIC: 1 compiles the driver for Belgian eID cards.
+#ifndef SCARD11_BELPIC
+#define SCARD11_BELPIC 1
+#endif
+
 // SCARD11_GENERIC: 1 compiles the driver for standard cards with a PKCS#15 directory (ISO/IEC
 // 7816-15) that no other driver knows.
 #ifndef SCARD11_GENERIC

@@ -4,6 +4,9 @@
 #define CARDS_H
 
 #include "scene.h"
+#include "sim_belpic.h"
+#include "sim_esteid.h"
+#include "sim_fineid.h"
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
 #include "sim_myeid.h"
@@ -37,6 +40,7 @@ struct cards_kind {
     struct cards_key keys[CARDS_KEYS];
     unsigned data;                  // data objects that all may read
     unsigned data_private;          // and with the PIN beside
+    unsigned authorities;           // certificates of no key
     // The most commands, on the first token: C_GetTokenInfo; all objects after it; a signature with
     // the first RSA key, and the first EC key, after it. 0: not held to one.
     unsigned token_info, list, rsa, ec, again;
@@ -86,6 +90,54 @@ static inline struct sim_card *cards_myeid_two(bool second)
     return sim_myeid_new(&o);
 }
 
+static inline struct sim_card *cards_esteid(bool second)
+{
+    struct sim_esteid_options o = { .second = second };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_lateid(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .latvian = true };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_lateid_rsa(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .latvian = true, .rsa = true };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_fineid(bool second)
+{
+    struct sim_fineid_options o = { .second = second };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_fineid_bare(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .bare = true };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_esteid_2025(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .estonian = true };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_belpic(bool second)
+{
+    struct sim_belpic_options o = { .second = second };
+    return sim_belpic_new(&o);
+}
+
+static inline struct sim_card *cards_belpic_ec(bool second)
+{
+    struct sim_belpic_options o = { .second = second, .ec = true };
+    return sim_belpic_new(&o);
+}
+
 #define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
 #define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
 
@@ -101,6 +153,13 @@ static inline struct sim_card *cards_myeid_two(bool second)
     { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },    \
     { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },    \
     { 4, SIM_RSA3072, SIM_RSA4096, CARDS_SIGN, 0, false, false, 0, 1 } }
+
+// Two PINs, a P-384 key for each: the second wants its PIN each time.
+#define CARDS_TWO_PINS(tries) {                                                                  \
+    { "123456", "12345678", 0, tries }, { "654321", "12345678", 1, tries } }
+#define CARDS_EID(first, second) {                                                               \
+    { first, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },                            \
+    { second, SIM_P384B, SIM_P384A, CARDS_SIGN, 1, true, false, 0, 0 } }
 
 static const struct cards_kind cards_kinds[] = {
     { .name = "generic", .make = cards_generic, .tokens = { { "123456", "12345678", 0, 3 } },
@@ -133,6 +192,28 @@ static const struct cards_kind cards_kinds[] = {
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
       .data = 1, .data_private = 1, .token_info = 5, .pss = 2, .raw = true },
+    { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 1 },
+    { .name = "LatEID", .make = cards_lateid, .tokens = CARDS_TWO_PINS(3), .keys = CARDS_EID(1, 2),
+      .again = 1 },
+    { .name = "LatEID, RSA", .make = cards_lateid_rsa, .tokens = CARDS_TWO_PINS(3),
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 1, true, false, CKM_SHA256_RSA_PKCS,
+                  0 } }, .again = 1 },
+    { .name = "FinEID", .make = cards_fineid, .tokens = CARDS_TWO_PINS(5),
+      .keys = CARDS_EID(0x45, 0x46), .again = 2 },
+    { .name = "FinEID, bare", .make = cards_fineid_bare, .tokens = CARDS_TWO_PINS(5),
+      .keys = CARDS_EID(1, 2), .again = 2 },
+    { .name = "EstEID 2025", .make = cards_esteid_2025, .tokens = CARDS_TWO_PINS(3),
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 2 },
+    { .name = "Belgian eID", .make = cards_belpic, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = { { 2, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, true, false, 0, 0 } },
+      .data = 6, .authorities = 2, .again = 2 },
+    { .name = "Belgian eID, EC", .make = cards_belpic_ec, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = { { 2, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_P384B, SIM_P384A, CARDS_SIGN, 0, true, false, 0, 0 } },
+      .data = 6, .authorities = 2, .again = 2 },
 };
 
 #define CARDS_KINDS (sizeof cards_kinds / sizeof *cards_kinds)

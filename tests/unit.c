@@ -31,6 +31,9 @@
 #include "piv.c"
 #include "isoapplet.c"
 #include "myeid.c"
+#include "esteid.c"
+#include "fineid.c"
+#include "belpic.c"
 #include "generic.c"
 #include "probe.c"
 #include "slot.c"
@@ -65,6 +68,9 @@ int main(int argc, char **argv)
     SECTION(piv);
     SECTION(isoapplet);
     SECTION(myeid);
+    SECTION(esteid);
+    SECTION(fineid);
+    SECTION(belpic);
     SECTION(generic);
     SECTION(probe);
     SECTION(slot);

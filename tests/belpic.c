@@ -1,0 +1,6 @@
+// belpic.c: >>belpic.
+// SPDX-License-Identifier: 0BSD
+
+static void test_belpic(void)
+{
+}
