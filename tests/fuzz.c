@@ -7,6 +7,10 @@
 //     cc -DFUZZ_SEEDS -DSCARD11_READER=2 tests/fuzz.c tests/sim_*.c ... -o seeds && ./seeds
 #include "../scard11.c"
 
+#include "sim_files.h"
+#include "sim_generic.h"
+#include "sim_isoapplet.h"
+#include "sim_myeid.h"
 #include "sim_piv.h"
 #include "sim_reader.h"
 
@@ -658,6 +662,119 @@ static void fuzz(bytes in)
 }
 #endif
 
+#if defined(FUZZ_p15)
+// ---- A whole card's PKCS#15 files ----
+// How the card is; then its files, each an identifier, a length and so many bytes, up to identifier
+// 0; then what its keys answer. All that a program does with it.
+
+static struct sim_files fuzz_card;
+static CK_SESSION_HANDLE session;
+
+static void fuzz_files(bytes *in)
+{
+    unsigned how = take8(in), fid;
+    sim_files_begin(&fuzz_card);
+    fuzz_card.kind = how % 3;
+    how = take8(in);
+    fuzz_card.no_fcp = how & 1;
+    fuzz_card.odd_fcp = how & 2;
+    fuzz_card.records = how & 4;
+    fuzz_card.short_only = how & 8;
+    fuzz_card.wants_pin = how & 16;
+    fuzz_card.bad_pin = (how & 0x60) == 0x60;
+    while (in->n && (fid = take16(in)) != 0) {
+        bytes content = take(in, take16(in));
+        sim_files_add(&fuzz_card, fid, content.p, content.n);
+    }
+    fuzz_card.answers = in->p;
+    fuzz_card.answers_n = in->n;
+}
+
+static void attributes(CK_OBJECT_HANDLE object)
+{
+    for (size_t i = 0; i < COUNT(attr_rows); i++) {
+        CK_ATTRIBUTE a = { attr_rows[i].type, NULL, 0 };
+        if (C_GetAttributeValue(session, object, &a, 1) || a.ulValueLen > 70000) continue;
+        a.pValue = malloc(a.ulValueLen + 1);
+        C_GetAttributeValue(session, object, &a, 1);
+        free(a.pValue);
+    }
+}
+
+static void use_key(CK_OBJECT_HANDLE key)
+{
+    static u8 data[32] = { 1, 2, 3 }, point[65] = { 4 }, block[512];
+    static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA1,
+                                               CKM_SHA256_RSA_PKCS };
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE secret;
+    u8 out[600];
+    CK_ULONG n;
+    for (size_t i = 0; i <= COUNT(signs); i++) {
+        m = (CK_MECHANISM){ i < COUNT(signs) ? signs[i] : CKM_SHA256_RSA_PKCS_PSS,
+                            i < COUNT(signs) ? NULL : &pss, i < COUNT(signs) ? 0 : sizeof pss };
+        if (C_SignInit(session, &m, key)) continue;
+        C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)"123456", 6);
+        C_Sign(session, data, sizeof data, out, (n = sizeof out, &n));
+    }
+    for (size_t size = 64; size <= 512; size *= 2) {
+        m = (CK_MECHANISM){ CKM_RSA_PKCS, NULL, 0 };
+        if (!C_DecryptInit(session, &m, key))
+            C_Decrypt(session, block, size, out, (n = sizeof out, &n));
+    }
+    m = (CK_MECHANISM){ CKM_ECDH1_DERIVE, &ecdh, sizeof ecdh };
+    C_DeriveKey(session, &m, key, NULL, 0, &secret);
+}
+
+static void fuzz_search(CK_OBJECT_CLASS class, unsigned seen)
+{
+    CK_OBJECT_HANDLE found[300];
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    CK_ULONG n = 0;
+    if (C_FindObjectsInit(session, &t, class != ~(CK_OBJECT_CLASS)0)) return;
+    C_FindObjects(session, found, COUNT(found), &n);
+    C_FindObjectsFinal(session);
+    MUST(n <= 3 * P15_ENTRIES_MAX);
+    for (CK_ULONG i = 0; i < n && i < seen; i++) attributes(found[i]);
+    for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_PRIVATE_KEY; i++) use_key(found[i]);
+}
+
+static void fuzz(bytes in)
+{
+    static const CK_OBJECT_CLASS orders[2][5] = {
+        { CKO_CERTIFICATE, CKO_PRIVATE_KEY, CKO_DATA, CKO_PUBLIC_KEY, ~(CK_OBJECT_CLASS)0 },
+        { CKO_PUBLIC_KEY, CKO_DATA, CKO_PRIVATE_KEY, CKO_CERTIFICATE, ~(CK_OBJECT_CLASS)0 } };
+    struct scard11_counters counters;
+    CK_TOKEN_INFO info;
+    u8 random[8];
+    unsigned order = take8(&in) & 3;
+    fuzz_files(&in);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Fuzzed Reader 00 00"), &fuzz_card.card);
+    MUST(C_Initialize(NULL) == CKR_OK);
+    for (CK_SLOT_ID slot = 0; slot < SCARD11_READER_SLOTS; slot++) {
+        C_GetTokenInfo(slot, &info);
+        CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        if (C_OpenSession(slot, flags, NULL, NULL, &session)) continue;
+        if (order & 2) fuzz_search(orders[order & 1][0], 10);
+        C_Login(session, CKU_USER, (CK_UTF8CHAR *)"123456", 6);
+        for (size_t i = 0; i < 5; i++) fuzz_search(orders[order & 1][i], i == 4 ? 300 : 10);
+        C_SetPIN(session, (CK_UTF8CHAR *)"123456", 6, (CK_UTF8CHAR *)"654321", 6);
+        C_GenerateRandom(session, random, sizeof random);
+        C_Logout(session);
+        fuzz_search(CKO_DATA, 10);
+    }
+    MUST(fuzz_card.card.apdus < 20000);         // no end of reading
+    if (!scard11_stats(0, &counters)) MUST(counters.card_memory <= SCARD11_CARD_MEMORY);
+    MUST(C_Finalize(NULL) == CKR_OK);
+    struct sim_reader_stats s = sim_reader_stats();
+    MUST(!s.connections && !s.contexts && !s.unbalanced && !s.outside && !s.after_removed);
+    sim_reader_clear();
+}
+#endif
+
 #if defined(FUZZ_SEEDS)
 // ---- tests/corpus: real inputs, small ones ----
 
@@ -692,8 +809,67 @@ static bytes container(bytes der, bool gzip, struct buf *out)
     return in;
 }
 
+// The files of a simulated card, but not what its certificates and public keys hold twice.
+static void put_files(struct buf *b, const struct sim_fs_file *df)
+{
+    for (const struct sim_fs_file *file = df->child; file; file = file->next) {
+        size_t n = file->data_len;
+        if (file->type == SIM_DF) { put_files(b, file); continue; }
+        if (file->type == SIM_KEY_FILE || !n) continue;
+        while (n > 8 && file->data[n - 1] == file->data[n - 2]) n--;    // padding: enough of it
+        if (n < file->data_len && (n += 16) > file->data_len) n = file->data_len;
+        buf_put16(b, file->fid);
+        buf_put16(b, (unsigned)n);
+        buf_put(b, bytes_of(file->data, n));
+    }
+    if (df->fid == 0x3f00) buf_put16(b, 0);
+}
+
+static void seed_card(const char *name, u8 order, u8 kind, u8 how, struct sim_card *card)
+{
+    static u8 room[60000], answers[600];
+    struct buf b = buf_on(room, sizeof room);
+    put_files(&b, ((struct sim_fs *)(void *)card)->mf);
+    for (size_t i = 0; i < sizeof answers; i++) answers[i] = (u8)(i % 129 ? 0x11 : 128);
+    buf_put(&b, bytes_of(answers, sizeof answers));
+    MUST(!b.full);
+    seed("p15", name, BYTES(order, kind, how), buf_bytes(&b));
+    card->free(card);
+}
+
+// Few keys, small ones: and each way to write the files.
+static void seed_p15(void)
+{
+    static const struct sim_p15_key keys[] = {
+        { .label = "RSA", .key = SIM_RSA1024, .id = 1, .pin_id = 1, .ref = 0x81,
+          .algorithms = "\1\3" },
+        { .label = "EC", .key = SIM_P256A, .id = 2, .pin_id = 2, .ref = 0x82, .consent = 1,
+          .usage = P15_SIGN | P15_DERIVE } };
+    static const struct sim_p15_pin pins[] = {
+        { "PIN", 1, 3, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
+        { "PIN 2", 2, 3, P15_INITIALIZED | P15_LOCAL, P15_BCD, 4, 8, 12, 0x82, -1, true },
+        { "PUK", 3, 0, P15_UNBLOCKING, P15_TEXT, 8, 8, 8, 0x83, 0xff, false } };
+    static const struct sim_p15_data data[] = { { "Note", "scard11", "text", 0 } };
+    static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01 } };
+    for (u8 i = 0; i < 12; i++) {
+        char name[] = "files_a";
+        struct sim_p15 d = { .keys = keys, .n_keys = 2, .pins = pins, .n_pins = 3, .data = data,
+            .n_data = 1, .secrets = secrets, .n_secrets = 1, .size = i & 1 ? 700 : 0,
+            .pad = i & 2 ? 0xff : 0, .deleted = i == 1, .relative = i == 2, .whole_path = i == 3,
+            .in_odf = i == 4, .in_cdf = i >= 5 && i <= 6, .negative = i == 7, .no_auth_id = i == 8,
+            .ec_by_curve = i == 6 || i == 9, .explicit_tags = i == 10, .no_label = i == 11,
+            .no_dir = i == 9, .other_first = i == 3, .dir_records = i == 5 };
+        struct sim_generic_options o = { .p15 = &d };
+        name[6] = (char)('a' + i);
+        seed_card(name, i & 3, i == 10, i == 11 ? 1 : i == 10 ? 8 : i == 5 ? 4 : 0, sim_generic_new(&o));
+    }
+    seed_card("myeid", 0, 1, 0, sim_myeid_new(&(struct sim_myeid_options){ .two = true }));
+    seed_card("isoapplet", 1, 2, 0, sim_isoapplet_new(NULL));
+}
+
 int main(void)
 {
+    seed_p15();
     static const struct { enum sim_key key; const char *name; } keys[] = {
         { SIM_RSA1024, "rsa" }, { SIM_P256A, "p256" }, { SIM_P384A, "p384" },
         { SIM_ED25519, "ed25519" }, { SIM_X25519, "x25519" },

@@ -10,8 +10,8 @@
 #include "sim_p15.h"
 
 // Algorithm bytes
-enum { GENERIC_RSA_PKCS1 = 0x02, GENERIC_RSA_RAW = 0x03, GENERIC_ECDSA = 0x04, GENERIC_ECDH = 0x05,
-       GENERIC_RSA_PSS = 0x06 };
+enum { SIM_GENERIC_RSA_PKCS1 = 0x02, SIM_GENERIC_RSA_RAW = 0x03, SIM_GENERIC_ECDSA = 0x04,
+       SIM_GENERIC_ECDH = 0x05, SIM_GENERIC_RSA_PSS = 0x06 };
 
 // MSE without an algorithm takes the usual one: PKCS#1, or ECDSA.
 // {0} is the card above: short APDUs with chaining, whole answers, ECDSA answers r || s.
