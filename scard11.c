@@ -1081,6 +1081,21 @@ static bool x509_key_usage(const struct x509 *x, u16 *bits)
     return false;
 }
 
+// The common name in a DER Name, if it is written in a way that is UTF-8: the last one there is.
+static bytes x509_common_name(bytes name)
+{
+    bytes rest, found = BYTES_NONE;
+    struct tlv set, pair, oid, text;
+    if (tlv_open(name, 0x30, &rest)) return BYTES_NONE;
+    while (!tlv_take(&rest, 0x31, &set)) {
+        if (tlv_take(&set.value, 0x30, &pair) || tlv_take(&pair.value, 0x06, &oid) ||
+            tlv_next(&pair.value, &text) || !bytes_equal(oid.value, BYTES(0x55, 0x04, 0x03)))
+            continue;
+        if (text.tag == 0x0c || text.tag == 0x13 || text.tag == 0x16) found = text.value;
+    }
+    return bytes_head(found, 255);
+}
+
 // A UTCTime or GeneralizedTime as CK_DATE has it: YYYYMMDD.
 static st x509_date(bytes time, char out[8])
 {
@@ -2661,6 +2676,15 @@ static st iso_mse_set(struct link *l, u8 p1, u8 p2, bytes content)
     return link_exchange(l, &cmd, &rsp);
 }
 
+// MANAGE SECURITY ENVIRONMENT, RESTORE: one that the card keeps under a number.
+static st iso_mse_restore(struct link *l, u8 number)
+{
+    u8 none[16];
+    struct buf rsp = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_MSE, .p1 = 0xf3, .p2 = number };
+    return link_exchange(l, &cmd, &rsp);
+}
+
 // PERFORM SECURITY OPERATION, compute digital signature.
 static st iso_sign(struct link *l, bytes in, u32 le, struct buf *out)
 {
@@ -2931,7 +2955,7 @@ static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
             unsigned digit = secret.p[i] & 15u;
             if (p->coding == CARD_PIN_HALF_NIBBLE) buf_put8(out, 0xf0 | digit);
             else if (i % 2) out->p[out->n - 1] = (u8)((out->p[out->n - 1] & 0xf0) | digit);
-            else buf_put8(out, digit << 4 | 0x0f);
+            else buf_put8(out, digit << 4 | (p->padded ? p->pad & 15u : 15u));
         }
     }
     size_t n = out->n - start;
@@ -3011,6 +3035,7 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 #define P15_FILES_MAX   32          // directory files that an ODF may name
 #define P15_ENTRIES_MAX 256         // entries that are taken from all of them
 #define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
+#define P15_READS_MAX   512         // commands that reading one file may take
 #define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
 #define P15_PATH_MAX    16          // bytes: eight file identifiers
 #define P15_INS_AGREE   0x86        // GENERAL AUTHENTICATE with a dynamic authentication template
@@ -3023,9 +3048,10 @@ enum p15_quirk {
     P15_FULL_PATH = 1,      // SELECT by path wants the 3F00 of the MF in front
     P15_NO_FCP    = 2,      // SELECT of a file answers nothing, and must not be asked to
     P15_FLAT      = 4,      // PINs and keys are the application's, whatever DF is the current one
-    P15_SHORT_END = 32,     // an answer of less than 256 bytes and less than asked is a file's last
-    P15_ASK_FCP   = 16,     // SELECT of a file answers with an FCP, to P2 04
     P15_STEPS     = 8,      // a path is selected from the current DF on only: the MF goes before it
+    P15_ASK_FCP   = 16,     // SELECT of a file answers with an FCP, to P2 04
+    P15_SHORT_END = 32,     // an answer of less than 256 bytes and less than asked is a file's last
+    P15_NO_INDICATOR = 64,  // DECIPHER takes the cryptogram alone, without a padding indicator
 };
 
 // Bits of CommonObjectFlags, KeyUsageFlags and PinFlags, the first is bit 0.
@@ -3034,6 +3060,8 @@ enum p15_quirk {
 #define P15_USE_SIGN       (1u << 2 | 1u << 3 | 1u << 9)    // sign, signRecover, nonRepudiation
 #define P15_USE_DERIVE     (1u << 8)
 #define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
+#define P15_MODE_READ      (1u << 0)                        // of AccessMode
+#define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
 #define P15_PIN_LOCAL      (1u << 1)
 #define P15_PIN_PADDED     (1u << 5)
 #define P15_PIN_UNBLOCKING (1u << 6)
@@ -3061,6 +3089,8 @@ struct p15_file {
 struct p15_pin {
     struct p15_pin *next;
     bytes auth_id, label;
+    bytes puk_id;                   // authId of the PIN that unblocks it
+    bytes path;                     // of the DF that a local PIN belongs to
     u32   flags;
     struct pin pin;
 };
@@ -3100,14 +3130,19 @@ struct p15 {
     bool  here_known;               // P15_STEPS: here is the path of the current DF, without 3F00
     bytes here;
     bool  elsewhere;                // the current DF may be another one than the application's
+    bytes at;                       // what p15_go_to selected last; empty: something else was
     bool  odf_read, info_read;
+    u32   tries_read;               // bit of each token whose tries were asked for
     struct p15_file *files;
     struct p15_pin *pins;
     struct p15_key *keys;
     struct p15_certificate *certificates;
     bytes algorithms;               // supportedAlgorithms of TokenInfo
+    bytes update;                   // its lastUpdate; empty: it has none
+    u64   connects;                 // connections of the reader when the directory was believed
     u32   entries, file_count;
-    bytes pin_ids[SCARD11_READER_SLOTS];    // authId of each token's PIN
+    const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
+    u8    environment;              // SE that is to be restored before MSE SET; 0: none
     u8    mse[40];                  // the security environment that was set last: P2, template
     size_t mse_len;
 };
@@ -3133,6 +3168,7 @@ static st p15_select(struct card *c, struct token *t)
     struct buf fci = buf_on(room, sizeof room);
     c->sure = false;
     p->mse_len = 0;
+    p->at = BYTES_NONE;
     st s = ST_NOT_FOUND;
     bytes path = p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
     if (p->aid.n && p->quirks & P15_NO_FCP) s = iso_select_file(&c->link, 0x04, p->aid, NULL);
@@ -3198,10 +3234,12 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
     struct link *l = &c->link;
     if (p->quirks & P15_NO_FCP) fcp = NULL;
+    p->at = BYTES_NONE;
     if (p->quirks & P15_STEPS) return p15_select_steps(c, p, path->file, fcp);
     if (path->aid.n) {
         struct buf fci = buf_on(room, sizeof room);
         p->elsewhere = true;
+        p->mse_len = 0;
         TRY(iso_select_aid(l, path->aid, &fci));
         return path->file.n ? p15_select_file(l, p->quirks, 0x09, path->file, fcp) : ST_OK;
     }
@@ -3253,6 +3291,30 @@ static st p15_go_home(struct card *c, struct token *t)
     struct p15 *p = t->state;
     TRY(p15_be_sure(c, t));
     return p->elsewhere && !(p->quirks & P15_FLAT) ? p15_select(c, t) : ST_OK;
+}
+
+// Where a key or a local PIN is that is not found from the application's DF; empty: it is.
+static bytes p15_place(const struct p15 *p, bytes path)
+{
+    bool home = path.n <= 2 || !bytes_begin(path, BYTES(0x3f, 0x00)) ||
+                (bytes_begin(path, p->base) && path.n <= p->base.n + 2);
+    return home || p->quirks & (P15_FLAT | P15_STEPS) ? BYTES_NONE : path;
+}
+
+// The file or DF of such a place is the current one after this.
+static st p15_go_to(struct card *c, struct token *t, bytes place)
+{
+    struct p15 *p = t->state;
+    if (!place.n) return p15_go_home(c, t);
+    TRY(p15_be_sure(c, t));
+    if (bytes_equal(p->at, place)) return ST_OK;
+    p->elsewhere = true;
+    p->mse_len = 0;
+    p->at = BYTES_NONE;
+    TRY(iso_select_file(&c->link, 0x08, p->quirks & P15_FULL_PATH ? place : bytes_from(place, 2),
+                        NULL));
+    p->at = place;
+    return ST_OK;
 }
 
 // ---- Reading files ----
@@ -3329,7 +3391,7 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
                             bool short_end, struct buf *out)
 {
     size_t start = out->n;
-    for (;;) {
+    for (int i = 0; i < P15_READS_MAX; i++) {
         bytes got = bytes_from(buf_bytes(out), start);
         if (!out->n || out->n == start) got = BYTES_NONE;
         u32 want = p15_want(&c->link, got, shape, size);
@@ -3343,6 +3405,7 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
         if (p15_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
         if (n > P15_FILE_MAX) return ST_PROTOCOL;
     }
+    return ST_PROTOCOL;                         // a card that gives it by the byte
 }
 
 static st p15_read_once(struct card *c, struct token *t, const struct p15_path *path,
@@ -3391,7 +3454,7 @@ static st p15_read_value(struct card *c, struct token *t, const struct p15_value
         if (good) {
             *out = scratch_keep(&again, &content);
             *scratch = again;
-            c->sure = true;
+            c->sure = !value->path.aid.n;       // it may be in another application
             return ST_OK;
         }
         if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
@@ -3418,6 +3481,14 @@ static u32 p15_number(bytes integer)
     return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
 }
 
+// The same with a tag of its own: instead of the INTEGER's, as the standard has it, or around it.
+static u32 p15_tagged_number(struct tlv t)
+{
+    struct tlv inner;
+    bool around = t.tag & 0x20 && !tlv_next(&t.value, &inner) && inner.tag == 0x02;
+    return p15_number(around ? inner.value : t.value);
+}
+
 // Path ::= SEQUENCE { efidOrPath OCTET STRING or [1] { AID, path }, index INTEGER, [0] length }
 static st p15_parse_path(bytes sequence, struct p15_path *out)
 {
@@ -3430,8 +3501,10 @@ static st p15_parse_path(bytes sequence, struct p15_path *out)
             tlv_find(t.value, 0x04, &path.file);
         }
         if (t.tag == 0x02) path.offset = p15_number(t.value);
-        if (t.tag == 0x80) path.length = p15_number(t.value);
+        if (t.tag == 0x80 || t.tag == 0xa0) path.length = p15_tagged_number(t);
     }
+    if (bytes_begin(path.file, BYTES(0x3f, 0xff)))      // ISO 7816-4: the application's own DF
+        path.file = bytes_from(path.file, 2);
     if (path.file.n % 2 || path.file.n > P15_PATH_MAX || path.aid.n > 16) return ST_PROTOCOL;
     if (path.offset > P15_FILE_MAX || path.length > P15_FILE_MAX) return ST_PROTOCOL;
     *out = path;
@@ -3451,6 +3524,7 @@ static st p15_parse_value(const struct tlv *t, struct p15_value *out)
 struct p15_entry {
     u32   tag;                      // says of what type the object is
     bytes label, auth_id;
+    bytes rules;                    // accessControlRules
     u32   flags, consent;
     bytes class, sub, type;
 };
@@ -3460,8 +3534,8 @@ static bytes p15_inside(bytes content)
 {
     struct tlv t;
     bytes rest = content;
-    bool explicit_tag = !tlv_next(&rest, &t) && t.tag == 0x30 && t.value.n && *t.value.p != 0x04 &&
-                        !rest.n;
+    bool explicit_tag = !tlv_next(&rest, &t) && t.tag == 0x30 && t.value.n && !rest.n &&
+                        *t.value.p != 0x04 && *t.value.p != 0xa1;      // that is a path
     return explicit_tag ? t.value : content;
 }
 
@@ -3478,6 +3552,7 @@ static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
         if (t.tag == 0x03) e.flags = p15_bits(t.value);
         if (t.tag == 0x04) e.auth_id = t.value;
         if (t.tag == 0x02) e.consent = p15_number(t.value);
+        if (t.tag == 0x30) e.rules = t.value;
     }
     while (!tlv_next(&rest, &t)) {
         if (t.tag == 0xa0) e.sub = p15_inside(t.value);
@@ -3486,6 +3561,31 @@ static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
     if (e.label.n > 255) e.label = bytes_head(e.label, 255);
     *out = e;
     return ST_OK;
+}
+
+// The authId in a SecurityCondition, or in one that a conjunction or a choice is made of.
+static bytes p15_condition(struct tlv condition)
+{
+    struct tlv t;
+    if (condition.tag == 0x04) return condition.value;
+    while (condition.tag & 0x20 && !tlv_next(&condition.value, &t))
+        if (t.tag == 0x04) return t.value;
+    return BYTES_NONE;
+}
+
+// What accessControlRules say of one way to use an object (a bit of AccessMode): whose authId it
+// wants, or that it is free. false: they say nothing.
+static bool p15_rule(bytes rules, u32 mode, bytes *auth_id, bool *is_free)
+{
+    struct tlv rule, t;
+    while (!tlv_take(&rules, 0x30, &rule)) {
+        if (tlv_take(&rule.value, 0x03, &t) || !(p15_bits(t.value) & mode)) continue;
+        if (tlv_next(&rule.value, &t)) continue;
+        *is_free = t.tag == 0x05;
+        *auth_id = p15_condition(t);
+        return *is_free || auth_id->n;
+    }
+    return false;
 }
 
 // ---- The directory ----
@@ -3541,36 +3641,135 @@ static void p15_name(char *field, size_t size, bytes text)
     p15_put_text(&b, bytes_head(text, n));
 }
 
-// EF.TokenInfo: serial number, maker, label, algorithms.
+// A token's label: the application's, and where that has two user PINs, which one is its.
+static void p15_set_label(struct card *c, struct token *t, bytes label)
+{
+    const struct p15 *p = t->state;
+    const struct p15_pin *pin = p->user_pins[t->index];
+    u8 room[120];
+    struct buf b = buf_on(room, sizeof room);
+    u32 sharing = 0;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += c->tokens[i].state == p;
+    buf_put(&b, bytes_head(label, 48));
+    if (sharing > 1 && pin && pin->label.n) {
+        buf_put_text(&b, b.n ? " (" : "(");
+        buf_put(&b, bytes_head(pin->label, 48));
+        buf_put_text(&b, ")");
+    }
+    if (b.n) p15_name(t->label, sizeof t->label - 1, buf_bytes(&b));
+}
+
+// What EF.TokenInfo says that is used here.
+struct p15_info {
+    bytes label, serial, maker, algorithms, update;
+    u8    environment;
+};
+
+// The first SE that is for anybody or for this application.
+static u8 p15_parse_environments(bytes infos, bytes aid)
+{
+    struct tlv info, number, part;
+    while (!tlv_take(&infos, 0x30, &info)) {
+        bytes owner = BYTES_NONE;
+        if (tlv_take(&info.value, 0x02, &number)) continue;
+        while (!tlv_next(&info.value, &part)) if (part.tag == 0x04) owner = part.value;
+        if (!owner.n || bytes_equal(owner, aid)) return (u8)p15_number(number.value);
+    }
+    return 0;
+}
+
+// TokenInfo ::= SEQUENCE { version, serialNumber, manufacturerID, [0] label, tokenflags, seInfo,
+// recordInfo, [2] supportedAlgorithms, ..., [5] lastUpdate }
+static void p15_parse_info(bytes content, bytes aid, struct p15_info *out)
+{
+    struct tlv part;
+    *out = (struct p15_info){ .environment = 0 };
+    if (tlv_open(content, 0x30, &content)) return;
+    while (!tlv_next(&content, &part)) {
+        if (part.tag == 0x04) out->serial = part.value;
+        if (part.tag == 0x0c) out->maker = part.value;
+        if (part.tag == 0x80) out->label = part.value;
+        if (part.tag == 0x30) out->environment = p15_parse_environments(part.value, aid);
+        if (part.tag == 0xa2) out->algorithms = part.value;
+        if (part.tag == 0xa5 || part.tag == 0x85) out->update = bytes_head(part.value, 64);
+    }
+}
+
+// EF.TokenInfo: what C_GetTokenInfo tells, and what the card can do. None is no error.
 static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
-    struct p15_value info = { .path = { .file = p->info } };
-    bytes content, label = BYTES_NONE, serial = BYTES_NONE, maker = BYTES_NONE;
-    struct tlv part;
+    struct p15_value file = { .path = { .file = p->info } };
+    struct p15_info info;
+    bytes content = BYTES_NONE;
     if (p->info_read) return ST_OK;
-    st s = p15_read_value(c, t, &info, P15_OBJECT, &scratch, &content);
+    st s = p15_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
+    bytes kept = s ? BYTES_NONE : arena_copy(&c->arena, content);
+    if (!s && content.n && !kept.p) return ST_CARD_MEMORY;
     p->info_read = true;
-    if (s || tlv_open(content, 0x30, &content)) return ST_OK;
-    while (!tlv_next(&content, &part)) {
-        if (part.tag == 0x04) serial = part.value;
-        if (part.tag == 0x0c) maker = part.value;
-        if (part.tag == 0x80) label = part.value;
-        if (part.tag == 0xa2) p->algorithms = arena_copy(&c->arena, part.value);
-        if (part.tag == 0xa2 && part.value.n && !p->algorithms.p) return ST_CARD_MEMORY;
-    }
+    p->connects = c->link.count->connects;
+    p15_parse_info(kept, p->aid, &info);
+    p->algorithms = info.algorithms;
+    p->update = info.update;
+    p->environment = info.environment;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &c->tokens[i];
         if (each->state != p) continue;
         struct buf number = buf_on(each->serial, sizeof each->serial - 1);
+        size_t over = info.serial.n > 8 ? info.serial.n - 8 : 0;
         memset(each->serial, 0, sizeof each->serial);
-        buf_put_hex(&number, serial.n > 8 ? bytes_from(serial, serial.n - 8) : serial);
-        if (maker.n) p15_name(each->maker, sizeof each->maker - 1, maker);
-        if (label.n) p15_name(each->label, sizeof each->label - 1, label);
+        buf_put_hex(&number, bytes_from(info.serial, over));
+        if (info.maker.n) p15_name(each->maker, sizeof each->maker - 1, info.maker);
+        p15_set_label(c, each, info.label);
     }
     return ST_OK;
 }
+
+// ---- A directory that another program changed ----
+// What was read is kept as long as the card is in. When it was connected anew, what the card counts
+// its changes by (lastUpdate in EF.TokenInfo, or an applet's own counter) is compared before the
+// next search, and the directory is read again if it differs. A card that has neither is believed.
+
+// Was the card connected since this was asked last?
+static bool p15_was_away(struct card *c, struct p15 *p)
+{
+    bool away = p->connects != c->link.count->connects;
+    p->connects = c->link.count->connects;
+    return away;
+}
+
+// All that was read is read again when it is needed; objects get new handles. PINs stay.
+static void p15_forget(struct card *c, struct p15 *p)
+{
+    os_log("%s: another program changed the directory", c->link.name);
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (o->handle && !o->owner && o->token->state == p) card_drop(c, o);
+    }
+    p->files = NULL;
+    p->keys = NULL;
+    p->certificates = NULL;
+    p->entries = p->file_count = 0;
+    p->odf_read = p->info_read = false;
+}
+
+static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct p15 *p = t->state;
+    struct p15_value file = { .path = { .file = p->info } };
+    struct p15_info info;
+    bytes content;
+    if (!p15_was_away(c, p) || !p->update.n) return ST_OK;
+    st s = p15_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
+    if (s) return link_is_broken(s) ? s : ST_OK;
+    p15_parse_info(content, p->aid, &info);
+    if (bytes_equal(info.update, p->update)) return ST_OK;
+    p15_forget(c, p);
+    return p15_read_info(c, t, scratch);
+}
+
+// ---- Objects ----
 
 // Is there room for one more entry?
 static bool p15_count_entry(struct card *c, struct p15 *p)
@@ -3585,13 +3784,15 @@ static bool p15_count_entry(struct card *c, struct p15 *p)
 static st p15_parse_pin(bytes type, struct p15_pin *out)
 {
     struct tlv t;
+    struct p15_path path;
     u32 min = 0, stored = 0, max = 0, n = 0, coding = 0;
     struct pin pin = { .tries = -1, .pad = 0xff };
     while (!tlv_next(&type, &t)) {
         if (t.tag == 0x03 && !n) out->flags = p15_bits(t.value);
         if (t.tag == 0x0a) coding = p15_number(t.value);
-        if (t.tag == 0x80) pin.reference = (u8)p15_number(t.value);
+        if (t.tag == 0x80 || t.tag == 0xa0) pin.reference = (u8)p15_tagged_number(t);
         if (t.tag == 0x04 && t.value.n) pin.pad = *t.value.p;
+        if (t.tag == 0x30 && !p15_parse_path(t.value, &path)) out->path = path.file;
         if (t.tag != 0x02) continue;
         if (n == 0) min = p15_number(t.value);
         if (n == 1) stored = p15_number(t.value);
@@ -3615,7 +3816,7 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
 
 static st p15_add_pin(struct card *c, struct p15 *p, const struct p15_entry *e)
 {
-    struct p15_pin parsed = { .label = e->label }, **at = &p->pins;
+    struct p15_pin parsed = { .label = e->label, .puk_id = e->auth_id }, **at = &p->pins;
     struct tlv t;
     bytes class = e->class;
     if (e->tag != 0x30 || p15_parse_pin(e->type, &parsed)) return ST_OK;    // biometrics, keys
@@ -3633,7 +3834,7 @@ static struct p15_key *p15_key_of(struct card *c, struct p15 *p, bytes id, bool 
 {
     struct p15_key **at = &p->keys;
     for (; *at; at = &(*at)->next)
-        if (bytes_equal((*at)->id, id) &&
+        if (id.n && bytes_equal((*at)->id, id) &&
             !(private ? (*at)->private_object != NULL : p15_is_value(&(*at)->public_value)))
             return *at;
     *at = ARENA_NEW(&c->arena, struct p15_key, 1);
@@ -3651,8 +3852,8 @@ static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id
 {
     struct p15 *p = t->state;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (c->tokens[i].state == p && auth_id.n && bytes_equal(p->pin_ids[i], auth_id))
-            return &c->tokens[i];
+        if (c->tokens[i].state == p && auth_id.n && p->user_pins[i] &&
+            bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
         if (c->tokens[i].state == p) return &c->tokens[i];
     return t;
@@ -3661,6 +3862,7 @@ static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id
 static u32 p15_use(const struct p15_key *k)
 {
     u32 use = 0;
+    if (!k->usage) return k->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : CARD_SIGN | CARD_DERIVE;
     if (k->usage & P15_USE_SIGN) use |= CARD_SIGN;
     if (k->usage & P15_USE_DECRYPT && k->type == ALG_RSA) use |= CARD_DECRYPT;
     if (k->usage & P15_USE_DERIVE && k->type == ALG_EC) use |= CARD_DERIVE;
@@ -3721,7 +3923,7 @@ static bytes p15_parse_key_class(bytes class, struct p15_key *k)
         if (t.tag == 0x03 && !strings++) k->usage = p15_bits(t.value);
         if (t.tag == 0x02) k->reference = (u8)p15_number(t.value);
         if (t.tag == 0x02) k->referenced = true;
-        if (t.tag == 0xa1) k->algorithms = t.value;
+        if (t.tag == 0xa1) k->algorithms = p15_inside(t.value);
     }
     return bytes_head(id, 255);
 }
@@ -3761,12 +3963,15 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     if (said.curve) k->curve = said.curve;
     if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
         k->subject = name.whole;
-    struct token *owner = p15_token_of(c, t, e->auth_id);
+    bytes auth_id = e->auth_id;
+    bool is_free = false;
+    if (!auth_id.n) p15_rule(e->rules, P15_MODE_USE, &auth_id, &is_free);
+    struct token *owner = p15_token_of(c, t, auth_id);
     struct object *o = p15_add_key_object(c, owner, CKO_PRIVATE_KEY, k);
     if (!o) return ST_CARD_MEMORY;
     k->private_object = o;
     // Cards leave authId out of keys that want the PIN all the same: then the flag says it.
-    o->private = e->auth_id.n || e->flags & P15_PRIVATE;
+    o->private = auth_id.n || (e->flags & P15_PRIVATE && !is_free);
     o->no_pin = !o->private;
     o->always_auth = e->consent > 0 && o->private;
     return ST_OK;
@@ -3795,12 +4000,21 @@ static st p15_add_public(struct card *c, struct token *t, const struct p15_entry
     return ST_OK;
 }
 
+// Is a certificate or data seen after the login only?
+static bool p15_is_private(const struct p15_entry *e)
+{
+    bytes auth_id = e->auth_id;
+    bool is_free = false;
+    if (!auth_id.n) p15_rule(e->rules, P15_MODE_READ, &auth_id, &is_free);
+    return e->flags & P15_PRIVATE && auth_id.n;
+}
+
 // The token that a certificate goes with: its key's.
 static struct token *p15_token_of_id(struct card *c, struct token *t, bytes id)
 {
     const struct p15 *p = t->state;
     for (const struct p15_key *k = p->keys; k; k = k->next)
-        if (k->private_object && bytes_equal(k->id, id)) return k->private_object->token;
+        if (k->private_object && id.n && bytes_equal(k->id, id)) return k->private_object->token;
     return p15_token_of(c, t, BYTES_NONE);
 }
 
@@ -3819,7 +4033,7 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     struct token *owner = p15_token_of_id(c, t, cert.id);
     kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
-    kept->object->private = e->flags & P15_PRIVATE && e->auth_id.n;
+    kept->object->private = p15_is_private(e);
     while (*at) at = &(*at)->next;
     *at = kept;
     return ST_OK;
@@ -3832,15 +4046,18 @@ static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *
     struct tlv part;
     bytes class = e->class, type = e->type;
     if (!value) return ST_CARD_MEMORY;
-    if ((e->tag != 0x30 && e->tag != 0xa1) || tlv_next(&type, &part) ||
-        p15_parse_value(&part, value)) return ST_OK;
+    if ((e->tag != 0x30 && e->tag != 0xa1) || tlv_next(&type, &part)) return ST_OK;
+    bytes oid = part.tag == 0x06 ? part.whole : BYTES_NONE;     // of data named by one
+    if (oid.n && tlv_next(&type, &part)) return ST_OK;
+    if (p15_parse_value(&part, value)) return ST_OK;
     struct token *owner = p15_token_of(c, t, e->auth_id);
     struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
     if (!o) return ST_CARD_MEMORY;
-    o->private = e->flags & P15_PRIVATE && e->auth_id.n;
+    o->private = p15_is_private(e);
+    o->oid = oid;
     while (!tlv_next(&class, &part)) {
         if (part.tag == 0x0c) o->application = bytes_head(part.value, 255);
-        if (part.tag == 0x06) o->oid = part.whole;
+        if (part.tag == 0x06 && !o->oid.n) o->oid = part.whole;
     }
     return ST_OK;
 }
@@ -3858,6 +4075,12 @@ static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
     }
 }
 
+// Did the card say that there is no such file, or none to be read? Anything else may be passing.
+static bool p15_is_no(st s)
+{
+    return s == ST_NOT_FOUND || (s >= 0x6900 && s < 0x6f00);
+}
+
 // One directory file, from its first to its last entry that makes sense.
 static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, struct scratch scratch)
 {
@@ -3866,8 +4089,8 @@ static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, str
     struct tlv record;
     bytes content;
     st s = p15_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
-    if (link_is_broken(s)) return s;
     if (s == ST_NOT_LOGGED_IN && !t->login) return ST_OK;       // it is read after the login
+    if (s && !p15_is_no(s)) return s;
     bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
     if (rest.n && !rest.p) return ST_CARD_MEMORY;
     u32 records = 0;
@@ -3976,10 +4199,11 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
     TRY(x509_parse(kept, x));
     cert->object->x509 = x;
     cert->object->value = x->whole;
+    if (!cert->object->label.n) cert->object->label = x509_common_name(x->subject);
     struct alg_key found;
     for (struct p15_key *k = p->keys; k; k = k->next) {
-        if (!bytes_equal(k->id, cert->id) || k->key || alg_parse_spki(x->spki, &found) ||
-            found.type != k->type) continue;
+        if (!k->id.n || !bytes_equal(k->id, cert->id) || k->key) continue;
+        if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
         TRY(p15_keep_key(c, k, &found, x, scratch));
     }
     return ST_OK;
@@ -3988,7 +4212,7 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
 static struct p15_certificate *p15_certificate_of(const struct p15 *p, bytes id)
 {
     struct p15_certificate *cert = p->certificates;
-    while (cert && !bytes_equal(cert->id, id)) cert = cert->next;
+    while (cert && !(id.n && bytes_equal(cert->id, id))) cert = cert->next;
     return cert;
 }
 
@@ -4035,6 +4259,7 @@ static st p15_list(struct card *c, struct token *t, const struct query *q, struc
 {
     struct p15 *p = t->state;
     u32 kinds = 0;
+    TRY(p15_refresh(c, t, scratch));
     bool public_keys = q->any_class || q->class == CKO_PUBLIC_KEY;
     bool certificates = q->any_class || q->class == CKO_CERTIFICATE;
     if (q->any_class || q->class == CKO_PRIVATE_KEY || public_keys ||
@@ -4068,12 +4293,21 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     return ST_OK;
 }
 
+// The DF that must be the current one when a token's PIN is presented: a local PIN's.
+static bytes p15_pin_place(const struct p15 *p, const struct token *t)
+{
+    const struct p15_pin *pin = p->user_pins[t->index];
+    return pin && pin->flags & P15_PIN_LOCAL ? p15_place(p, pin->path) : BYTES_NONE;
+}
+
 // Tries left, as an empty VERIFY says. Never asked while logged in: on some cards that ends the
 // login.
 static st p15_read_tries(struct card *c, struct token *t)
 {
-    if (t->login || t->pin.tries >= 0) return ST_OK;
-    TRY(p15_go_home(c, t));
+    struct p15 *p = t->state;
+    if (t->login || t->pin.tries >= 0 || p->tries_read >> t->index & 1) return ST_OK;
+    TRY(p15_go_to(c, t, p15_pin_place(p, t)));
+    p->tries_read |= 1u << t->index;
     st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
     if (link_is_broken(s)) return s;
     t->pin.missing = s == ST_PIN_MISSING;
@@ -4102,7 +4336,7 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
             c->token_count++;
         }
         at->pin = pin->pin;
-        p->pin_ids[at->index] = pin->auth_id;
+        p->user_pins[at->index] = pin;
         if (++at == &c->tokens[SCARD11_READER_SLOTS]) break;
     }
     return ST_OK;
@@ -4231,13 +4465,30 @@ static st p15_be_home(struct card *c, struct token *t)
 }
 
 // A PIN follows a SELECT in the same transaction: it must not reach another application.
+static st p15_face_pin(struct card *c, struct token *t)
+{
+    struct p15 *p = t->state;
+    bytes place = p15_pin_place(p, t);
+    TRY(p15_be_home(c, t));
+    return place.n ? p15_go_to(c, t, place) : ST_OK;
+}
+
+// The PIN that unblocks a token's, if the directory tells of one.
+static const struct p15_pin *p15_puk_of(const struct p15 *p, const struct token *t)
+{
+    const struct p15_pin *mine = p->user_pins[t->index], *puk = p->pins;
+    while (puk && !(mine && mine->puk_id.n && bytes_equal(puk->auth_id, mine->puk_id)))
+        puk = puk->next;
+    return puk;
+}
+
 static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
                     struct scratch scratch)
 {
     u8 padded[CARD_PIN_MAX];
     struct buf b = buf_on(padded, sizeof padded);
     (void)scratch;
-    TRY(p15_be_home(c, t));
+    TRY(p15_face_pin(c, t));
     card_pad_pin(pin, secret, &b);
     st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
     mem_wipe(padded, sizeof padded);
@@ -4252,10 +4503,12 @@ static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum car
     struct buf b = buf_on(both, sizeof both);
     struct pin puk = *pin;
     int none = -1;
-    TRY(p15_be_home(c, t));
+    bool same = change == CARD_PIN_CHANGE;
+    const struct p15_pin *listed = p15_puk_of(t->state, t);
+    if (!same && listed) puk = listed->pin;
+    TRY(p15_face_pin(c, t));
     card_pad_pin(&puk, old, &b);
     card_pad_pin(pin, fresh, &b);
-    bool same = change == CARD_PIN_CHANGE;
     st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, same ? INS_CHANGE : INS_UNBLOCK,
                                                 pin->reference, buf_bytes(&b),
                                                 same ? &pin->tries : &none);
@@ -4329,12 +4582,13 @@ static bool p15_try(struct p15_trial *trial)
     struct card *c = trial->card;
     struct token *t = trial->object->token;
     struct p15 *p = t->state;
+    bytes place = p15_place(p, ((const struct p15_key *)trial->object->state)->file);
     if (!trial->begun) {
         bool blind = !trial->secret && !trial->object->key->spki.n;     // nothing to check it with
+        bool there = place.n ? bytes_equal(p->at, place) : !p->elsewhere || p->quirks & P15_FLAT;
         trial->begun = true;
         trial->start = trial->out->n;
-        trial->s = !c->sure && blind ? p15_be_sure(c, t) : ST_OK;
-        if (!trial->s && c->sure) trial->s = p15_go_home(c, t);
+        trial->s = c->sure || blind || !there ? p15_go_to(c, t, place) : ST_OK;
         trial->sure = c->sure;
         return !trial->s;
     }
@@ -4348,8 +4602,7 @@ static bool p15_try(struct p15_trial *trial)
     trial->again = true;
     trial->out->n = trial->start;
     p->mse_len = 0;
-    trial->s = p15_be_sure(c, t);
-    if (!trial->s) trial->s = p15_go_home(c, t);
+    trial->s = p15_go_to(c, t, place);
     return !trial->s;
 }
 
@@ -5265,6 +5518,12 @@ static const struct driver driver_isoapplet = {
 static const u8 myeid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                 0x35 };
 
+struct myeid {
+    struct p15 p15;                 // first: p15_ functions take it for their own
+    bool counted;
+    u32  counter;                   // of changes, when the directory was read
+};
+
 // The AID is PKCS#15's own, which other cards have too: the applet's information says whose it is.
 static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
 {
@@ -5279,9 +5538,9 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
         if (link_is_broken(s)) return s;
         if (s || info.n < 7) return ST_NOT_MINE;
     }
-    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
-    if (!p) return ST_CARD_MEMORY;
-    p15_init(p, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+    struct myeid *m = t->state = ARENA_NEW(&c->arena, struct myeid, 1);
+    if (!m) return ST_CARD_MEMORY;
+    p15_init(&m->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     t->pin = (struct pin){ .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
                            .padded = 8, .pad = 0xff, .tries = -1 };
     strcpy(t->label, "MyEID");
@@ -5289,6 +5548,34 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     c->sure = true;
     c->current = t;
     return p15_open(c, t, scratch);
+}
+
+// The applet counts its changes: in the last two bytes of its information.
+static st myeid_read_counter(struct card *c, u32 *counter)
+{
+    u8 room[64];
+    struct buf info = buf_on(room, sizeof room);
+    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
+    st s = link_exchange(&c->link, &ask, &info);
+    if (link_is_broken(s)) return s;
+    *counter = !s && info.n >= 20 ? (u32)bytes_number(bytes_of(room + 18, 2)) : 0;
+    return ST_OK;
+}
+
+static st myeid_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+{
+    struct myeid *m = t->state;
+    u32 counter = m->counter;
+    if (m->counted && p15_was_away(c, &m->p15)) {
+        TRY(p15_be_sure(c, t));
+        TRY(myeid_read_counter(c, &counter));
+        if (counter != m->counter) p15_forget(c, &m->p15);
+        m->counter = counter;
+    }
+    TRY(p15_list(c, t, q, scratch));
+    if (m->counted || !c->sure) return ST_OK;
+    m->counted = true;                          // from here on what was read is known by it
+    return myeid_read_counter(c, &m->counter);
 }
 
 // QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
@@ -5406,7 +5693,7 @@ static const struct driver driver_myeid = {
     .probe   = myeid_probe,
     .select  = p15_select,
     .open    = p15_open,
-    .list    = p15_list,
+    .list    = myeid_list,
     .read    = p15_read,
     .login   = p15_login,
     .logout  = myeid_logout,
@@ -6271,8 +6558,9 @@ static st generic_parse_application(bytes template, struct p15 *p)
     return whole && (p->aid.n || p->base.n) ? ST_OK : ST_NOT_MINE;
 }
 
-// The applications of EF.DIR, in its order, until one has a directory.
-static st generic_try_dir(struct card *c, struct token *t, struct scratch scratch)
+// The application of EF.DIR that is the n-th (from 0) to have a directory. ST_NOT_MINE: there is no
+// such one.
+static st generic_try_dir(struct card *c, struct token *t, u32 n, struct scratch scratch)
 {
     struct p15_value dir = { .path = { .file = bytes_of(generic_dir, sizeof generic_dir) } };
     struct tlv application;
@@ -6286,7 +6574,8 @@ static st generic_try_dir(struct card *c, struct token *t, struct scratch scratc
         if (application.tag != 0x61) continue;
         if (generic_parse_application(application.value, t->state)) continue;
         s = generic_try(c, t, scratch);
-        if (s != ST_NOT_MINE) return s;
+        if (s == ST_NOT_MINE || (!s && n--)) continue;
+        return s;
     }
     return ST_NOT_MINE;
 }
@@ -6326,7 +6615,7 @@ static u32 generic_pads(const struct p15 *p, const struct p15_key *k)
     return pads;
 }
 
-static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
+static st generic_new_token(struct card *c, struct token *t)
 {
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
@@ -6334,7 +6623,46 @@ static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
                            .tries = -1 };
     strcpy(t->label, "PKCS#15");
     p15_init(p, BYTES_NONE, 0);
-    st s = generic_try_dir(c, t, scratch);
+    return ST_OK;
+}
+
+// What an application that was found is like: its PINs, each a token, and what the card can do.
+static st generic_take(struct card *c, struct token *t, struct scratch scratch)
+{
+    const struct p15_key any = { .type = ALG_RSA };
+    const struct p15 *p = t->state;
+    TRY(p15_find_pins(c, t, scratch));
+    TRY(p15_read_info(c, t, scratch));
+    for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
+        if (c->tokens[i].state != p) continue;
+        c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+        c->tokens[i].pads = generic_pads(p, &any);
+    }
+    return ST_OK;
+}
+
+// Further applications of EF.DIR are tokens of their own, as far as there are slots.
+static st generic_take_others(struct card *c, const struct token *first, struct scratch scratch)
+{
+    for (u32 n = 1; c->token_count + 1 < SCARD11_READER_SLOTS; n++) {
+        struct token *t = &c->tokens[c->token_count + 1];
+        *t = (struct token){ .driver = first->driver, .index = c->token_count + 1 };
+        TRY(generic_new_token(c, t));
+        st s = generic_try_dir(c, t, n, scratch);
+        if (!s) s = generic_take(c, t, scratch);
+        if (s) t->state = NULL;
+        if (s) return s == ST_NOT_MINE ? ST_OK : s;
+        c->token_count++;
+    }
+    return ST_OK;
+}
+
+static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    TRY(generic_new_token(c, t));
+    struct p15 *p = t->state;
+    st s = generic_try_dir(c, t, 0, scratch);
+    bool listed = !s;
     if (s == ST_NOT_MINE) {
         p15_init(p, BYTES_NONE, 0);             // DF 5015
         s = generic_try(c, t, scratch);
@@ -6344,15 +6672,8 @@ static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
         p->base = BYTES_NONE;
         s = generic_try(c, t, scratch);
     }
-    if (!s) s = p15_find_pins(c, t, scratch);
-    if (!s) s = p15_read_info(c, t, scratch);
-    const struct p15_key any = { .type = ALG_RSA };
-    for (u32 i = t->index; !s && i < SCARD11_READER_SLOTS; i++) {
-        if (c->tokens[i].state != p) continue;
-        c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-        c->tokens[i].pads = generic_pads(p, &any);
-    }
-    return s;
+    if (!s) s = generic_take(c, t, scratch);
+    return s || !listed ? s : generic_take_others(c, t, scratch);
 }
 
 static st generic_list(struct card *c, struct token *t, const struct query *q,
@@ -6368,8 +6689,13 @@ static st generic_list(struct card *c, struct token *t, const struct query *q,
 static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bool again)
 {
     const struct p15_key *k = o->state;
+    const struct p15 *p = o->token->state;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
+    if (p->environment && !p->mse_len) {        // refused or not, MSE SET follows
+        st s = iso_mse_restore(&c->link, p->environment);
+        if (link_is_broken(s)) return s;
+    }
     if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
     if (k->file.n) tlv_put(&b, 0x81, bytes_from(k->file, k->file.n - 2));
     if (k->referenced || !k->file.n) tlv_put(&b, 0x84, BYTES(k->reference));
@@ -6424,20 +6750,33 @@ static st generic_sign(struct card *c, struct object *o, const struct alg_use *u
     return p15_key_status(trial.s);
 }
 
+static st generic_decipher(struct card *c, const struct p15 *p, bytes in, struct scratch scratch,
+                           struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, in.n + 1);
+    if (!(p->quirks & P15_NO_INDICATOR)) buf_put8(&data, 0);    // 00: no further information
+    buf_put(&data, in);
+    return iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out);
+}
+
 static st generic_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                           struct scratch scratch, struct buf *out)
 {
     const struct p15_key *k = o->state;
-    const struct p15 *p = o->token->state;
-    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
+    struct p15 *p = o->token->state;
+    struct buf plain = scratch_buf(&scratch, 600);
     int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
     int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
-    TRY(p15_go_home(c, o->token));
+    TRY(p15_go_to(c, o->token, p15_place(p, k->file)));
     TRY(generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true));
-    buf_put8(&data, 0);                         // padding indicator: no further information
-    buf_put(&data, in);
-    st s = iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain);
+    st s = generic_decipher(c, p, in, scratch, &plain);
+    if ((s == 0x6a80 || s == 0x6700) && !(p->quirks & P15_NO_INDICATOR)) {
+        plain.n = 0;
+        p->quirks |= P15_NO_INDICATOR;          // some cards have none (ISO 7816-8: it is optional)
+        s = generic_decipher(c, p, in, scratch, &plain);
+        if (s) p->quirks &= ~(u32)P15_NO_INDICATOR;
+    }
     if (s == 0x6a80) return ST_CIPHER_DATA;
     if (s) return p15_key_status(s);
     if (plain.n != in.n) return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);
@@ -7749,6 +8088,7 @@ static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
     if (!o->unread) return false;
     if (o->class == CKO_DATA) return type == CKA_VALUE;
     if (o->class != CKO_CERTIFICATE && o->key) return type == CKA_ALWAYS_AUTHENTICATE;
+    if (o->class == CKO_CERTIFICATE && type == CKA_LABEL) return !o->label.n;
     const CK_ATTRIBUTE_TYPE *list = o->class == CKO_CERTIFICATE ? certificate : key;
     for (size_t n = o->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
         if (list[n] == type) return true;
@@ -8001,9 +8341,14 @@ static st session_close_all(struct reader *r, struct token *t)
 // A PIN that the card never takes is refused here, and costs no try.
 static st session_check_pin(const struct pin *p, const void *pin, CK_ULONG n)
 {
+    const u8 *at = pin;
     if (!pin) return ST_ARGS;                   // no PIN pad here
-    if (n < p->min || n > p->max) return ST_PIN_LEN;
-    return ST_OK;
+    if (n > CARD_PIN_MAX || (p->padded && p->coding == CARD_PIN_UTF8 && n > p->padded))
+        return ST_PIN_LEN;
+    CK_ULONG characters = n;
+    for (CK_ULONG i = 0; i < n && p->coding == CARD_PIN_UTF8; i++)
+        if ((at[i] & 0xc0) == 0x80) characters--;
+    return characters < p->min || characters > p->max ? ST_PIN_LEN : ST_OK;
 }
 
 static st session_login(struct reader *r, struct session *se, bytes pin, struct scratch scratch)
