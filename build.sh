@@ -20,7 +20,7 @@ case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
 programs='unit module cards traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
-scripts='header structure constants examples e2e witness'
+scripts='model header structure constants examples e2e witness'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
@@ -191,6 +191,9 @@ cmd_kiosk() { . tests/long.sh; long_kiosk "$@"; }
 
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
+
+# ./build.sh model              the locks, events and ends as a model that Spin checks, and its faults
+cmd_model() { cmd_test model; cat "$OUT/log/model.txt"; }
 
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }

@@ -6945,7 +6945,11 @@ static struct os_mutexes slot_mutexes;      // of the application, for readers' 
 // the one for looking; NULL: none, or the service is down
 static void *slot_context;
 static CK_SLOT_ID slot_next_id;
+static bool slot_up;                        // a call that hung over C_Finalize must not look
 static bool slot_watching;                  // after the first look: changes are events
+// Of initialisations: a call that hung over C_Finalize is of an old one. Changed under the gate and
+// the library lock both, so either is enough to read it.
+static u32 slot_generation;
 static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
 static char slot_filter[256];               // option SCARD11_READERS
 static char slot_names[SLOT_NAMES];         // room for a list of readers
@@ -7098,6 +7102,7 @@ static int slot_look_once(void)
 // library's. Without the service there are no readers, until it is back.
 static void slot_look_all(void)
 {
+    if (!slot_up) return;
     for (int attempt = 0; attempt < 4; attempt++) {
         if (!slot_context && scard11_reader_start(&slot_context)) slot_context = NULL;
         if (!slot_context) break;
@@ -7178,7 +7183,7 @@ static st slot_look(struct reader *r)
     if (!c) return ST_NO_SESSION;
     os_acquire(&os_library);
     bool fresh = now < c->look_ms + SCARD11_LOOK_MS;
-    if (r->changes != c->changes) s = ST_NO_SESSION;
+    if (r->lost || r->changes != c->changes) s = ST_NO_SESSION;
     if (!s && !fresh && !c->link.conn) slot_look_all();
     if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
     os_release(&os_library);
@@ -7395,8 +7400,8 @@ static void slot_rest(struct card *c)
 
 // ---- Entering a reader ----
 
-// The reader's lock, for the whole of a call. inside was counted before. ST_NOT_INIT: C_Finalize
-// gave the reader up while we waited for it; slot_leave is due all the same.
+// What comes after a call was counted inside: the reader's lock, for the whole of the call.
+// ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the same.
 static st slot_wait(struct reader *r)
 {
     os_acquire(&r->lock);
@@ -7406,29 +7411,26 @@ static st slot_wait(struct reader *r)
     return lost ? ST_NOT_INIT : ST_OK;
 }
 
-static st slot_enter(struct reader *r)
+// Enters reader i with a session of it. Only calls of this generation enter, and none a reader that
+// an earlier one left to a call that hung: *out is NULL then, and nothing is to be left.
+static st slot_enter(u32 i, u32 generation, struct reader **out)
 {
+    struct reader *r = &slot_readers[i];
     os_acquire(&os_library);
-    r->inside++;
+    st s = generation != slot_generation ? ST_NOT_INIT : r->lost ? ST_NO_SESSION : ST_OK;
+    if (!s) r->inside++;
     os_release(&os_library);
-    return slot_wait(r);
-}
-
-static void slot_leave(struct reader *r)
-{
-    slot_wipe_scratch(r);
-    os_release(&r->lock);
-    os_acquire(&os_library);
-    r->inside--;
-    os_release(&os_library);
+    *out = s ? NULL : r;
+    return s ? s : slot_wait(r);
 }
 
 // Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
-static st slot_enter_id(CK_SLOT_ID id, struct reader **out, u32 *index)
+static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
 {
     struct reader *r = NULL;
     os_acquire(&os_library);
-    for (u32 i = 0; i < SCARD11_READERS_MAX && !r; i++) {
+    bool current = generation == slot_generation;
+    for (u32 i = 0; i < SCARD11_READERS_MAX && current && !r; i++) {
         struct reader *at = &slot_readers[i];
         if (!*at->name || at->lost || id < at->first_id ||
             id - at->first_id >= SCARD11_READER_SLOTS) continue;
@@ -7438,14 +7440,38 @@ static st slot_enter_id(CK_SLOT_ID id, struct reader **out, u32 *index)
     if (r) r->inside++;
     os_release(&os_library);
     *out = r;
-    return r ? slot_wait(r) : ST_NO_SLOT;
+    return r ? slot_wait(r) : current ? ST_NO_SLOT : ST_NOT_INIT;
 }
 
-// ---- Library: begin and end ----
+static void slot_forget(struct reader *r, bool reset)
+{
+    slot_empty(r, reset);
+    slot_free_block(r);
+    os_lock_drop(&r->lock);
+}
+
+// Of a reader that C_Finalize gave up, the last call frees what was left to it. The library may have
+// been initialised again meanwhile: the place gets a lock as the others have it.
+static void slot_leave(struct reader *r)
+{
+    slot_wipe_scratch(r);
+    os_release(&r->lock);
+    os_acquire(&os_library);
+    bool last = !--r->inside && r->lost;
+    if (last) {
+        slot_forget(r, true);
+        *r = (struct reader){ .changes = r->changes };
+        if (slot_up && os_lock_make(&r->lock, &slot_mutexes)) r->lost = true;
+    }
+    os_release(&os_library);
+}
+
+// ---- Library: begin and end. Under the gate ----
 
 static st slot_start(const struct os_mutexes *mutexes)
 {
     st s = ST_OK;
+    os_acquire(&os_library);
     slot_mutexes = *mutexes;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
@@ -7455,54 +7481,29 @@ static st slot_start(const struct os_mutexes *mutexes)
     }
     slot_next_id = 0;
     slot_watching = false;
-    if (s) return s;
-    os_acquire(&os_library);
+    slot_up = !s;
     slot_look_all();
     slot_watching = true;
     os_release(&os_library);
-    return ST_OK;
+    return s;
 }
 
-// Frees all, but for readers that a call hangs in: those are left to that call. How many there
-// were.
-static u32 slot_stop(void)
+// Frees all, but for readers that a call is inside of: those are left to that call.
+static void slot_stop(void)
 {
-    u32 hung = 0;
     os_acquire(&os_library);
+    slot_generation++;
+    slot_up = false;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
-        if (r->inside && !r->lost) {
-            os_log("%s: a call did not end, its memory stays", r->name);
-            r->lost = true;
-            hung++;
-        }
+        if (r->inside && !r->lost) os_log("%s: a call did not end, its memory stays", r->name);
+        if (r->inside) r->lost = true;
         if (r->lost) continue;
-        slot_empty(r, false);
-        slot_free_block(r);
-        os_lock_drop(&r->lock);
+        slot_forget(r, false);
         *r->name = 0;
     }
     if (slot_context) scard11_reader_stop(slot_context);
     slot_context = NULL;
-    os_release(&os_library);
-    return hung;
-}
-
-// A call that hung over C_Finalize came back: the last one of its reader frees what was left to it.
-// The library may have been initialised again meanwhile: the place gets a lock as the others have
-// it.
-static void slot_leave_lost(struct reader *r)
-{
-    os_release(&r->lock);
-    os_acquire(&os_library);
-    bool last = !--r->inside;
-    if (last) {
-        slot_empty(r, true);
-        slot_free_block(r);
-        os_lock_drop(&r->lock);
-        *r = (struct reader){ .changes = r->changes };
-        if (os_lock_make(&r->lock, &slot_mutexes)) r->lost = true;
-    }
     os_release(&os_library);
 }
 
@@ -7511,6 +7512,8 @@ static void slot_abandon(void)
 {
     memset(slot_readers, 0, sizeof slot_readers);
     slot_context = NULL;
+    slot_up = false;
+    slot_generation++;
 }
 
 // ---- Slot list and events: under the library lock ----
@@ -9180,8 +9183,7 @@ enum p11_state { P11_DOWN, P11_UP, P11_STOPPING };
 static os_shared p11_owner;         // the process that made the locks; 0: none yet
 static enum p11_state p11_state;    // this and the next three under the gate
 static u32 p11_calls;               // calls inside, waiters not counted
-// of initialisations: a call that hung over C_Finalize is of an old one
-static u32 p11_generation;
+static u32 p11_stragglers;          // those that hung over a C_Finalize
 static struct p11_waiter *p11_waiters;
 
 
@@ -9211,7 +9213,7 @@ static struct call p11_enter_library(const char *name)
     if (p11_state == P11_UP) {
         p11_calls++;
         c.entered = true;
-        c.generation = p11_generation;
+        c.generation = slot_generation;
     } else {
         c.s = ST_NOT_INIT;
     }
@@ -9230,8 +9232,7 @@ static struct call p11_enter(const char *name, CK_SESSION_HANDLE h)
         c.s = ST_NO_SESSION;
         return c;
     }
-    c.reader = &slot_readers[i];
-    c.s = slot_enter(c.reader);
+    c.s = slot_enter(i, c.generation, &c.reader);
     if (c.s) return c;
     if (!c.reader->card || !session_find(c.reader->card, h)) {
         c.s = ST_NO_SESSION;
@@ -9250,7 +9251,7 @@ static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token 
 {
     struct call c = p11_enter_library(name);
     u32 index = 0;
-    if (!c.s) c.s = slot_enter_id(id, &c.reader, &index);
+    if (!c.s) c.s = slot_enter_id(id, c.generation, &c.reader, &index);
     if (!c.s) c.s = slot_card(c.reader);
     if (c.s) return c;
     c.card = c.reader->card;
@@ -9276,16 +9277,12 @@ static void p11_settle_card(struct call *c)
     else if (!p11_card_is_used(r->card)) slot_rest(r->card);
 }
 
-// Lets the reader go. A call that hung over C_Finalize is of an earlier generation: what it worked
-// on was left to it.
+// Lets the reader go. What C_Finalize gave up is not settled, but left.
 static void p11_leave_reader(struct call *c)
 {
-    if (c->reader && c->s != ST_NOT_INIT) p11_settle_card(c);
-    os_acquire(&os_gate);
-    bool current = c->generation == p11_generation;
-    if (c->reader && current) slot_leave(c->reader);
-    else if (c->reader) slot_leave_lost(c->reader);
-    os_release(&os_gate);
+    if (!c->reader) return;
+    if (c->s != ST_NOT_INIT) p11_settle_card(c);
+    slot_leave(c->reader);
     c->reader = NULL;
 }
 
@@ -9298,7 +9295,8 @@ static CK_RV p11_leave(struct call *c)
     if (!c->entered) return st_ckr(c->s);
     p11_leave_reader(c);
     os_acquire(&os_gate);
-    if (c->generation == p11_generation) p11_calls--;
+    if (c->generation == slot_generation) p11_calls--;
+    else                                  p11_stragglers--;
     os_release(&os_gate);
     return st_ckr(c->s);
 }
@@ -9367,8 +9365,7 @@ static void p11_own(void)
             os_lock_make(&os_crypto, NULL);
 #endif
             p11_state = P11_DOWN;
-            p11_calls = 0;
-            p11_generation++;
+            p11_calls = p11_stragglers = 0;
             p11_waiters = NULL;
             slot_abandon();
         }
@@ -9376,17 +9373,26 @@ static void p11_own(void)
     }
 }
 
+// The library lock and the log stay as they are as long as a call that hung over C_Finalize may
+// still use them.
+static void p11_drop_shared(void)
+{
+    if (p11_stragglers) return;
+    os_lock_drop(&os_library);
+    os_log_close();
+}
+
 static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)
 {
     struct os_mutexes m;
     TRY(p11_mutexes(args, &m));
-    option_apply();
+    if (!p11_stragglers) option_apply();        // a call that hung may read them
     TRY(cipher_start());
-    TRY(os_lock_make(&os_library, &m));
+    if (!p11_stragglers) TRY(os_lock_make(&os_library, &m));
     st s = slot_start(&m);
     if (!s) return ST_OK;
     slot_stop();
-    os_lock_drop(&os_library);
+    p11_drop_shared();
     return s;
 }
 
@@ -9426,11 +9432,10 @@ static st p11_finalize(void)
     if (!up) return ST_NOT_INIT;
     bool empty = p11_wait_until_empty();
     os_acquire(&os_gate);
-    p11_generation++;
+    p11_stragglers += p11_calls;
     p11_calls = 0;
     slot_stop();
-    os_lock_drop(&os_library);
-    os_log_close();
+    p11_drop_shared();
     p11_state = P11_DOWN;
     os_release(&os_gate);
     return empty ? ST_OK : ST_FINALIZE;
@@ -9466,8 +9471,9 @@ static void p11_find_tokens(const struct call *outer)
         struct call c = { .generation = outer->generation };
         struct reader *r = &slot_readers[i];
         os_acquire(&os_library);
-        bool look = slot_present(r) && r->searched != r->changes && !r->lost;
-        r->searched = r->changes;
+        bool look = slot_present(r) && r->searched != r->changes && !r->lost &&
+                    outer->generation == slot_generation;
+        if (look) r->searched = r->changes;
         if (look) r->inside++;
         os_release(&os_library);
         if (!look) continue;
@@ -9750,7 +9756,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 {
     struct call c = p11_enter_library(__func__);
     u32 index = 0;
-    if (!c.s) c.s = slot_enter_id(slot, &c.reader, &index);
+    if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);
     if (!c.s && c.reader->card && !slot_look(c.reader)) {
         c.card = c.reader->card;
         if (index < c.card->token_count) c.s = session_close_all(c.reader, &c.card->tokens[index]);
@@ -10622,7 +10628,7 @@ unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counter
     struct call c = p11_enter_library(__func__);
     u32 index = 0;
     if (!c.s && !counters) c.s = ST_ARGS;
-    if (!c.s) c.s = slot_enter_id(slot, &c.reader, &index);
+    if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);
     if (!c.s) {
         const struct link_count *n = &c.reader->count;
         const struct card *card = c.reader->card;

@@ -397,7 +397,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_Initialize          Always locks, also with NULL. pReserved must be NULL.
 //   C_Finalize            Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never
 //                         answers), then returns CKR_FUNCTION_FAILED; the library is finalized all
-//                         the same.
+//                         the same. Until such a call ends, C_Initialize leaves options and the
+//                         application's library mutex as they were.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
 //                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another

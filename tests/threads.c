@@ -265,6 +265,87 @@ TEST(a_card_that_never_answers_does_not_hold_finalize)
     end();
 }
 
+static CK_SESSION_HANDLE old_session;
+static CK_RV old_answer = 0x5555;
+static bool old_answered;
+
+static void *use_old_session(void *arg)
+{
+    CK_SESSION_INFO info;
+    (void)arg;
+    old_answer = C_GetSessionInfo(old_session, &info);
+    set_over(true);
+    return NULL;
+}
+
+// A handle of before the end leads into the reader that a hung command still holds. It is refused
+// at once, and the reader comes back when the command ends.
+TEST(old_sessions_do_not_wait_for_a_hung_card)
+{
+    pthread_t t, user;
+    begin();
+    CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &old_session), CKR_OK);
+    sim_reader_fault(SIM_HANG, 2, NULL);
+    CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
+    CHECK(sim_reader_await_hang(3000));
+    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK(!pthread_create(&user, NULL, use_old_session, NULL));
+    for (int i = 0; i < 3000 && !over(); i++) usleep(1000);
+    old_answered = over();
+    sim_reader_release();
+    pthread_join(t, NULL);
+    pthread_join(user, NULL);
+    CHECK(old_answered);
+    CHECK_RV(old_answer, CKR_SESSION_HANDLE_INVALID);
+    done = 0;
+    live(0);
+    live(2);
+    CHECK_EQ(done, 2);
+    end();
+}
+
+// Mutexes of an application that frees what it destroyed.
+static CK_RV mutex_new(CK_VOID_PTR_PTR m)
+{
+    pthread_mutex_t *p = malloc(sizeof *p);
+    *m = p;
+    return p && !pthread_mutex_init(p, NULL) ? CKR_OK : CKR_HOST_MEMORY;
+}
+static CK_RV mutex_free(CK_VOID_PTR m) { pthread_mutex_destroy(m); free(m); return CKR_OK; }
+static CK_RV mutex_lock(CK_VOID_PTR m) { pthread_mutex_lock(m); return CKR_OK; }
+static CK_RV mutex_unlock(CK_VOID_PTR m) { pthread_mutex_unlock(m); return CKR_OK; }
+
+// A command that hung comes back after the end: it does not look for readers, which would leave a
+// context behind, and no mutex that it still needs is destroyed under it.
+TEST(a_hung_call_comes_back_to_a_library_that_is_down)
+{
+    CK_C_INITIALIZE_ARGS own = { .CreateMutex = mutex_new, .DestroyMutex = mutex_free,
+                                 .LockMutex = mutex_lock, .UnlockMutex = mutex_unlock };
+    for (int anew = 0; anew < 2; anew++) {
+        pthread_t t;
+        begin();
+        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        CHECK_RV(C_Initialize(&own), CKR_OK);
+        sim_reader_fault(SIM_HANG, 6, NULL);
+        CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
+        CHECK(sim_reader_await_hang(3000));
+        CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+        if (anew) CHECK_RV(C_Initialize(&own), CKR_OK);
+        sim_reader_eject(0);
+        sim_reader_release();
+        pthread_join(t, NULL);
+        struct sim_reader_stats s = sim_reader_stats();
+        CHECK_EQ(s.connections, 0);
+        CHECK_EQ(s.contexts, (unsigned long)anew);
+        if (!anew) CHECK_RV(C_Initialize(NULL), CKR_OK);
+        done = 0;
+        live(2);
+        CHECK_EQ(done, 1);
+        end();
+    }
+}
+
 // The two readers work at the same time: while one card hangs, the other signs.
 TEST(a_busy_reader_does_not_hold_the_other)
 {
@@ -294,6 +375,8 @@ int main(int argc, char **argv)
     RUN(finalize_ends_all_waits_at_once);
     RUN(initialize_by_eight_threads_is_one);
     RUN(a_card_that_never_answers_does_not_hold_finalize);
+    RUN(old_sessions_do_not_wait_for_a_hung_card);
+    RUN(a_hung_call_comes_back_to_a_library_that_is_down);
     RUN(a_busy_reader_does_not_hold_the_other);
     return test_end();
 }

@@ -627,7 +627,7 @@ inline p11_finalize()
 inline C_Initialize()
 {
     acquire_gate();
-    library_made = true;                                    /* unless there are stragglers */
+    library_made = true;            /* unless there are stragglers: then it was not dropped */
     slot_start();
     atomic { up = true; release_gate() }
 }
