@@ -321,7 +321,10 @@ typedef u32 st;
     X(SESSION_COUNT,  CKR_SESSION_COUNT,               "too many open sessions")                 \
     X(SESSION_SERIAL, CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set")      \
     X(SESSION_RO,     CKR_SESSION_READ_ONLY,           "the session is read-only")               \
+    X(RO_EXISTS,      CKR_SESSION_READ_ONLY_EXISTS,    "a read-only session is open")            \
+    X(SO_EXISTS,      CKR_SESSION_READ_WRITE_SO_EXISTS, "the SO is logged in")                   \
     X(LOGGED_IN,      CKR_USER_ALREADY_LOGGED_IN,      "the user is logged in already")          \
+    X(OTHER_USER,     CKR_USER_ANOTHER_ALREADY_LOGGED_IN, "another user is logged in")           \
     X(NOT_LOGGED_IN,  CKR_USER_NOT_LOGGED_IN,          "the card wants a PIN first")             \
     X(USER_TYPE,      CKR_USER_TYPE_INVALID,           "no such user type here")                 \
     X(PIN_INCORRECT,  CKR_PIN_INCORRECT,               "wrong PIN")                              \
@@ -329,6 +332,7 @@ typedef u32 st;
     X(PIN_LEN,        CKR_PIN_LEN_RANGE,               "a PIN of a length the card never takes") \
     X(PIN_INVALID,    CKR_PIN_INVALID,                 "a PIN the card never takes")             \
     X(PIN_MISSING,    CKR_USER_PIN_NOT_INITIALIZED,    "this card has no PIN yet")               \
+    X(PIN_CANCELED,   CKR_FUNCTION_CANCELED,           "the PIN was not entered at the pad")     \
     X(ATTR_TYPE,      CKR_ATTRIBUTE_TYPE_INVALID,      "no such attribute here")                 \
     X(ATTR_VALUE,     CKR_ATTRIBUTE_VALUE_INVALID,     "an attribute value that cannot be")      \
     X(ATTR_SECRET,    CKR_ATTRIBUTE_SENSITIVE,         "an attribute that stays on the card")    \
@@ -1929,15 +1933,20 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
 #define READER_ATTR_ATR        0x00090303               // SCARD_ATTR_ATR_STRING
 #define READER_FEATURE_REQUEST READER_CONTROL(3400)     // PC/SC part 10, 2.2
 #define READER_TLV_PROPERTIES  0x12
-#define READER_MAX_APDU        0x0a                     // property dwMaxAPDUDataSize
+#define READER_PIN_MIN         0x06                     // properties: bMinPINSize
+#define READER_PIN_MAX         0x07                     // bMaxPINSize
+#define READER_MAX_APDU        0x0a                     // dwMaxAPDUDataSize
 
-// A connection has a context of its own: calls on one context wait for each other.
+// A connection has a context of its own: calls on one context wait for each other. features is what
+// GET_FEATURE_REQUEST said when it was made: { tag, 4, control code } each.
 struct reader_pcsc {
     SCARDCONTEXT context;
     SCARDHANDLE  handle;
     DWORD        protocol;
     DWORD        share;
     char         name[READER_NAME];
+    u8           features[256];
+    DWORD        features_len;
 };
 
 // What a PC/SC error says of the connection or context that it was returned for. The list of what
@@ -2060,38 +2069,48 @@ static void scard11_reader_cancel(void *context)
     SCardCancel((SCARDCONTEXT)(uintptr_t)context);
 }
 
-// Asks for a feature of PC/SC part 10: GET_FEATURE_REQUEST lists { tag, 4, control code }.
+// The control code of a feature of PC/SC part 10; 0: the reader does not have it.
+static DWORD reader_feature(const struct reader_pcsc *c, u32 feature)
+{
+    for (size_t i = 0; i + 6 <= c->features_len; i += 6)
+        if (c->features[i] == feature && c->features[i + 1] == 4)
+            return (DWORD)bytes_number(bytes_of(c->features + i + 2, 4));
+    return 0;
+}
+
 static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                                   uint8_t *out, size_t *out_len)
 {
     struct reader_pcsc *c = conn;
-    u8 list[256];
-    DWORD n = 0, got = 0;
-    LONG rv = SCardControl(c->handle, READER_FEATURE_REQUEST, NULL, 0, list, sizeof list, &n);
-    if (rv != SCARD_S_SUCCESS || n > sizeof list) return SCARD11_READER_REFUSED;
-    for (size_t i = 0; i + 6 <= n; i += 6) {
-        if (list[i] != feature || list[i + 1] != 4) continue;
-        DWORD code = (DWORD)bytes_number(bytes_of(list + i + 2, 4));
-        rv = SCardControl(c->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
-        if (rv == SCARD_S_SUCCESS && got > *out_len) return SCARD11_READER_FAILED;
-        *out_len = got;
-        return reader_conn_code(rv);
-    }
-    return SCARD11_READER_REFUSED;
+    DWORD code = reader_feature(c, feature), got = 0;
+    if (!code) return SCARD11_READER_REFUSED;
+    LONG rv = SCardControl(c->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
+    if ((u32)rv == (u32)SCARD_E_UNSUPPORTED_FEATURE || (u32)rv == (u32)SCARD_E_INVALID_PARAMETER)
+        return SCARD11_READER_REFUSED;
+    if (rv == SCARD_S_SUCCESS && got > *out_len) return SCARD11_READER_FAILED;
+    *out_len = got;
+    return reader_conn_code(rv);
 }
 
-// The longest APDU that the reader takes (dwMaxAPDUDataSize, little-endian), or 0.
-static u32 reader_max_data(struct reader_pcsc *c)
+// Which features the reader has, and what its TLV properties (numbers in them are little-endian)
+// say: the longest APDU, the shortest and the longest PIN of a pad.
+static void reader_ask_features(struct reader_pcsc *c, struct scard11_reader_card *card)
 {
     u8 list[256];
     size_t n = sizeof list;
-    if (scard11_reader_control(c, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return 0;
+    LONG rv = SCardControl(c->handle, READER_FEATURE_REQUEST, NULL, 0, c->features,
+                           sizeof c->features, &c->features_len);
+    if (rv != SCARD_S_SUCCESS || c->features_len > sizeof c->features) c->features_len = 0;
+    for (u32 feature = 1; feature < 32; feature++)
+        if (reader_feature(c, feature)) card->features |= 1u << feature;
+    if (scard11_reader_control(c, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return;
     for (size_t i = 0; i + 2 <= n && i + 2 + list[i + 1] <= n; i += 2u + list[i + 1]) {
         const u8 *v = list + i + 2;
+        if (list[i] == READER_PIN_MIN && list[i + 1] == 1) card->pin_min = *v;
+        if (list[i] == READER_PIN_MAX && list[i + 1] == 1) card->pin_max = *v;
         if (list[i] == READER_MAX_APDU && list[i + 1] == 4)
-            return (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+            card->max_data = (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
     }
-    return 0;
 }
 
 static void scard11_reader_disconnect(void *conn, int reset)
@@ -2148,7 +2167,7 @@ static int scard11_reader_connect(void **conn, const char *name, int exclusive,
     rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
     card->atr_len = rv == SCARD_S_SUCCESS && atr_len <= sizeof card->atr ? atr_len : 0;
     card->protocol = c->protocol == SCARD_PROTOCOL_T0 ? 0 : 1;
-    card->max_data = reader_max_data(c);
+    reader_ask_features(c, card);
     return SCARD11_READER_OK;
 }
 
@@ -2316,6 +2335,8 @@ struct link {
     bool *reader_short;     // the reader failed on extended length: kept over the cards in it
     struct link_count *count;
     u32  max_data;          // longest command data to send in one piece, extended, in bytes
+    u32  features;          // of the reader: bit n is feature n of PC/SC part 10
+    u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
     u16  sw;                // status word of the last response
     bool t0;
     bool exclusive;         // no transactions needed
@@ -2380,6 +2401,9 @@ static st link_connect(struct link *l, bool exclusive)
                       link_atr_extended(bytes_of(l->atr, l->atr_len));
     l->max_data = LINK_COMMAND - 16;
     if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
+    l->features = card.features;
+    l->pin_min = card.pin_min;
+    l->pin_max = card.pin_max;
     return ST_OK;
 }
 
@@ -2531,6 +2555,35 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
     return ST_SW(l->sw);
 }
 
+// What a PIN pad answered instead of the card (PC/SC part 10, 2.5): nobody typed in time, or the
+// cancel key; the new PIN was not typed twice alike; a PIN too short or too long.
+static st link_pad_status(u16 sw)
+{
+    if (sw == 0x6400 || sw == 0x6401) return ST_PIN_CANCELED;
+    if (sw == 0x6402) return ST_PIN_INVALID;
+    if (sw == 0x6403) return ST_PIN_LEN;
+    return ST_SW(sw);
+}
+
+// Has a PIN entered at the reader's pad, which builds the command, sends it and hands over the
+// card's answer. ask: the feature's structure; it ends with the command, without a PIN.
+static st link_ask_pad(struct link *l, u32 feature, bytes ask)
+{
+    size_t got = SCARD11_ANSWER;
+    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    os_log_hex("pad ", ask);
+    st s = reader_st(scard11_reader_control(l->conn, feature, ask.p, ask.n, l->answer, &got));
+    l->count->commands++;
+    if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
+    if (s == ST_NOT_SUPPORTED) return ST_FAILED;
+    if (!s && (got < 2 || got > SCARD11_ANSWER)) s = ST_READER;
+    if (s) return link_failed(l, s);
+    l->count->received += got;
+    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+    os_log_hex("< ", bytes_of(l->answer, got));
+    return link_pad_status(l->sw);
+}
+
 /* ================================================================================================
  * MARK: - >>iso
  * ISO 7816-4 commands, one function each.
@@ -2582,15 +2635,6 @@ static st iso_logout(struct link *l, u8 pin_ref)
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_VERIFY, .p1 = 0xff, .p2 = pin_ref };
     return link_exchange(l, &cmd, &rsp);
-}
-
-// CHANGE REFERENCE DATA or RESET RETRY COUNTER: both is the old (or the PUK) and then the new PIN.
-static st iso_pin_change(struct link *l, u8 ins, u8 pin_ref, bytes both, int *tries)
-{
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = ins, .p2 = pin_ref, .data = both, .secret_in = true };
-    return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
 }
 
 // GET DATA (odd instruction): the data object that a tag list 5C names.
@@ -2713,9 +2757,11 @@ static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
  * The card model, and what a driver is.
  *
  * Owns    struct card, struct token, struct pin, struct object, struct query, struct driver; the
- *         table of objects; the check of a signature that was made on trust
- * Uses    >>x509 >>alg >>cipher >>link
+ *         table of objects; the check of a signature that was made on trust; how PINs are sent, by
+ *         us or by the reader's pad
+ * Uses    >>x509 >>alg >>cipher >>apdu >>link >>iso
  * Names   card_
+ * Specs   PC/SC part 10 (PIN pads), ISO 7816-4 (VERIFY and its kin)
  * Tests   tests/card.c
  * ==============================================================================================*/
 
@@ -2736,16 +2782,18 @@ enum card_pin_coding { CARD_PIN_BCD, CARD_PIN_ASCII, CARD_PIN_UTF8, CARD_PIN_HAL
 
 #define CARD_PIN_MAX 64                 // bytes of an encoded PIN
 
-// A PIN of the card. tries: left, as far as known.
+// A PIN of the card, or the PUK that unblocks it. tries: left, as far as known.
 struct pin {
     u8   reference;
     u8   coding;            // enum card_pin_coding
-    u8   min, max;          // lengths that the card takes, in characters
+    u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
     u8   padded;            // to how many bytes; 0: not
     u8   pad;               // with what
     int  tries;             // left; -1: the card did not say
     int  tries_max;         // the most that was ever seen
     bool missing;           // the card has no such PIN yet
+    bool verify_bare;       // VERIFY wants it without the padding
+    bool fixed;             // cannot be changed
 };
 
 // What a search can match, as far as a driver can use it to read less.
@@ -2770,8 +2818,12 @@ struct driver {
     st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
     st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
     st (*read)    (struct card *, struct object *, struct scratch); // its value, its policy
-    // PINs. login and set_pin leave the tries left in pin->tries; the PIN fits pin->min and max.
+    // PINs, sent by card_verify and its kin, which leave the tries left in pin->tries. A secret
+    // fits pin->min and max; a NULL one is entered at the reader's pad. so_login: presents the PUK,
+    // where the card has a command for that (else the first that uses it tells). set_pin changes
+    // the PIN or the PUK, or sets the PIN anew: old is the PUK then.
     st (*login)   (struct card *, struct token *, struct pin *, bytes secret, struct scratch);
+    st (*so_login)(struct card *, struct token *, bytes puk);
     st (*logout)  (struct card *, struct token *);
     st (*set_pin) (struct card *, struct token *, struct pin *, enum card_pin_change, bytes old,
                    bytes fresh);
@@ -2825,8 +2877,12 @@ struct token {
     void *state;                    // the driver's; one for all PINs of an application
     u32   index;                    // of the slot in its reader
     bool  opened;                   // driver->open was asked
-    struct pin pin;
+    struct pin pin, puk;
     bool  login;                    // the user PIN is verified, as far as we know
+    bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
+    u8    so_puk[CARD_PIN_MAX];     // the PUK as it was given, until then; wiped with that login
+    u8    so_puk_len;               // 0: it is entered at the pad
+    bool  so_lost;                  // its login ended without the caller having asked for that
     u64   login_epoch;              // changes with each login and logout
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
@@ -2923,11 +2979,20 @@ static struct object *card_add(struct card *c, struct token *t, CK_OBJECT_CLASS 
     return o;
 }
 
+// Is anybody: the user, or the SO?
+static bool card_logged_in(const struct token *t)
+{
+    return t->login || t->so;
+}
+
 // The login is gone: sessions are public again, private session objects and operations end. Nothing
 // is walked: they carry the epoch of the login they were made in.
 static void card_login_lost(struct token *t)
 {
-    t->login = false;
+    t->so_lost |= t->so;
+    t->login = t->so = false;
+    mem_wipe(t->so_puk, sizeof t->so_puk);
+    t->so_puk_len = 0;
     t->login_epoch++;
 }
 
@@ -2945,6 +3010,7 @@ static void card_renew_private(struct card *c, const struct token *t)
 static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
 {
     size_t start = out->n;
+    if (!secret.n) out->full = true;                // an empty VERIFY is a question
     if (p->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
     if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) {
         buf_put(out, secret);
@@ -2960,6 +3026,185 @@ static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
     }
     size_t n = out->n - start;
     if (n < p->padded) buf_fill(out, p->pad, p->padded - n);
+}
+
+// ---- PINs on their way: from the caller, or from the reader's pad ----
+
+#define CARD_PAD_VERIFY 6u      // PC/SC part 10: VERIFY_PIN_DIRECT
+#define CARD_PAD_MODIFY 7u      // MODIFY_PIN_DIRECT
+#define CARD_PAD_LANGUAGE 0x0409        // of the pad's display: English (USB language identifier)
+
+// A command that carries PINs: one that there is, or a new one, or both.
+struct card_entry {
+    u8 ins, p1, reference;
+    const struct pin *pin[2];           // how they are encoded; [1]: the new one; NULL: none
+    bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
+};
+
+// How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
+static u32 card_pad_block(const struct pin *p)
+{
+    return p->verify_bare ? 0 : p->padded;
+}
+
+// Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
+static bool card_pad_encodes(const struct pin *p, u32 block)
+{
+    if (block > 15) return false;
+    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) return true;
+    return block && (p->coding == CARD_PIN_BCD || p->coding == CARD_PIN_ISO9564);
+}
+
+// Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
+// form for both.
+static bool card_has_pad(const struct card *c, const struct pin *old, const struct pin *fresh)
+{
+    const struct link *l = &c->link;
+    const struct pin *p = old ? old : fresh;
+    u32 block = fresh ? p->padded : card_pad_block(p);
+    if (!(l->features >> (fresh ? CARD_PAD_MODIFY : CARD_PAD_VERIFY) & 1)) return false;
+    if (!card_pad_encodes(p, block)) return false;
+    if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
+                         old->pad != fresh->pad)) return false;
+    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
+}
+
+// The form of a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat. ISO 9564 is BCD behind
+// one byte, whose low half takes the length.
+static void card_pad_form(const struct pin *p, u32 block, struct buf *out)
+{
+    bool ascii = p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8;
+    if (p->coding == CARD_PIN_ISO9564) buf_put(out, BYTES(0x89, (u8)(0x40 | (block - 1)), 0x04));
+    else buf_put(out, BYTES(ascii ? 0x82 : 0x81, (u8)block, 0x00));
+}
+
+// How many digits to take: what the card takes and the pad can. Little-endian: the most, the least.
+static void card_pad_length(const struct link *l, const struct pin *p, const struct pin *q,
+                            struct buf *out)
+{
+    u8 min = q->min < p->min ? q->min : p->min;
+    u8 max = q->max > p->max ? q->max : p->max;
+    if (l->pin_max && max > l->pin_max) max = l->pin_max;
+    if (min < l->pin_min) min = l->pin_min;
+    buf_put(out, BYTES(max, min));
+}
+
+// What both structures end with: bTeoPrologue, ulDataLength, and the command with the filler that
+// the pad writes its PINs over.
+static void card_pad_template(const struct card_entry *e, u32 block, struct buf *out)
+{
+    u32 count = e->pin[0] && e->pin[1] ? 2 : 1;
+    buf_put(out, BYTES(0, 0, 0, (u8)(5 + count * block), 0, 0, 0));
+    buf_put(out, BYTES(0x00, e->ins, e->p1, e->reference, (u8)(count * block)));
+    for (u32 i = 0; i < 2 && block; i++) {
+        if (!e->pin[i]) continue;
+        bool iso = e->pin[i]->coding == CARD_PIN_ISO9564;
+        if (iso) buf_put8(out, 0x20);
+        buf_fill(out, e->pin[i]->pad, block - iso);
+    }
+}
+
+// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3): the reader's own timeouts and
+// messages, the validation key ends an entry, a new PIN is typed twice.
+static void card_pad_structure(const struct link *l, const struct card_entry *e, struct buf *out)
+{
+    const struct pin *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
+    u32 block = fresh ? p->padded : card_pad_block(p);
+    buf_fill(out, 0, 2);
+    card_pad_form(p, block, out);
+    if (fresh) buf_put(out, BYTES(0, old ? (u8)block : 0));     // where the old and the new one go
+    card_pad_length(l, p, fresh ? fresh : p, out);
+    if (fresh) buf_put8(out, old ? 0x03 : 0x01);                // bConfirmPIN: is the old one asked
+    buf_put(out, BYTES(0x02, fresh ? old ? 3 : 2 : 1));         // validation key, messages
+    buf_put(out, BYTES(CARD_PAD_LANGUAGE & 0xff, CARD_PAD_LANGUAGE >> 8));
+    if (!fresh)   buf_put(out, BYTES(0));                       // which: PIN, new PIN, once more
+    else if (old) buf_put(out, BYTES(0, 1, 2));
+    else          buf_put(out, BYTES(1, 2, 0));
+    card_pad_template(e, block, out);
+}
+
+static st card_enter_at_pad(struct card *c, const struct card_entry *e)
+{
+    u8 room[64];
+    struct buf ask = buf_on(room, sizeof room);
+    if (!card_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
+    card_pad_structure(&c->link, e, &ask);
+    if (ask.full) return ST_ARGS;
+    return link_ask_pad(&c->link, e->pin[1] ? CARD_PAD_MODIFY : CARD_PAD_VERIFY, buf_bytes(&ask));
+}
+
+// Sends it, and returns what the card answered.
+static st card_send_pins(struct card *c, const struct card_entry *e)
+{
+    u8 room[2 * CARD_PIN_MAX], none[16];
+    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    if (!e->secret[0].p) return card_enter_at_pad(c, e);
+    for (int i = 0; i < 2; i++)
+        if (e->pin[i]) card_pad_pin(e->pin[i], e->secret[i], &b);
+    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->reference, .data = buf_bytes(&b),
+                        .secret_in = true };
+    st s = b.full ? ST_PIN_LEN : link_exchange(&c->link, &cmd, &rsp);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// The card has taken a PIN: its tries are full again.
+static void card_pin_good(struct pin *p)
+{
+    p->tries = p->tries_max ? p->tries_max : -1;
+    p->missing = false;
+}
+
+// What an answer says of the PIN that it was about. A wrong one had one try more before.
+static st card_pin_answer(struct pin *p, st s)
+{
+    s = iso_pin_status(s, &p->tries);
+    if (s == ST_PIN_INCORRECT && p->tries + 1 > p->tries_max) p->tries_max = p->tries + 1;
+    if (!s) card_pin_good(p);
+    return s;
+}
+
+// VERIFY.
+static st card_verify(struct card *c, struct pin *pin, bytes secret)
+{
+    struct pin bare = *pin;
+    struct card_entry e = { INS_VERIFY, 0, pin->reference, { &bare, NULL }, { secret } };
+    if (pin->verify_bare) bare.padded = 0;
+    return card_pin_answer(pin, card_send_pins(c, &e));
+}
+
+// CHANGE REFERENCE DATA.
+static st card_change_pin(struct card *c, struct pin *pin, bytes old, bytes fresh)
+{
+    struct card_entry e = { INS_CHANGE, 0, pin->reference, { pin, pin }, { old, fresh } };
+    return pin->fixed ? ST_NOT_SUPPORTED : card_pin_answer(pin, card_send_pins(c, &e));
+}
+
+// RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
+// about the PUK.
+static st card_unblock_pin(struct card *c, struct pin *puk, struct pin *pin, bytes secret,
+                           bytes fresh)
+{
+    struct card_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, pin }, { secret, fresh } };
+    st s = card_pin_answer(puk, card_send_pins(c, &e));
+    if (!s) card_pin_good(pin);
+    return s;
+}
+
+// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK.
+static st card_reset_pin(struct card *c, struct pin *pin, bytes fresh)
+{
+    struct card_entry e = { INS_UNBLOCK, 2, pin->reference, { NULL, pin }, { fresh, fresh } };
+    return card_pin_answer(pin, card_send_pins(c, &e));
+}
+
+// RESET RETRY COUNTER with the PUK alone: the PIN stays what it was.
+static st card_free_pin(struct card *c, struct pin *puk, struct pin *pin, bytes secret)
+{
+    struct card_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, NULL }, { secret } };
+    st s = card_pin_answer(puk, card_send_pins(c, &e));
+    if (!s) card_pin_good(pin);
+    return s;
 }
 
 // May an answer mean that another application got the command?
@@ -3063,6 +3308,7 @@ enum p15_quirk {
 #define P15_MODE_READ      (1u << 0)                        // of AccessMode
 #define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
 #define P15_PIN_LOCAL      (1u << 1)
+#define P15_PIN_NO_UNBLOCK (1u << 3)
 #define P15_PIN_PADDED     (1u << 5)
 #define P15_PIN_UNBLOCKING (1u << 6)
 #define P15_PIN_SO         (1u << 7)
@@ -4321,6 +4567,19 @@ static st p15_open(struct card *c, struct token *t, struct scratch scratch)
     return p15_read_info(c, t, scratch);
 }
 
+// The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
+static const struct p15_pin *p15_puk_of(const struct p15 *p, const struct p15_pin *pin)
+{
+    const struct p15_pin *found = NULL;
+    if (pin->flags & P15_PIN_NO_UNBLOCK) return NULL;
+    for (const struct p15_pin *at = p->pins; at; at = at->next) {
+        if (at == pin) continue;
+        if (pin->puk_id.n && bytes_equal(at->auth_id, pin->puk_id)) return at;
+        if (!found && at->flags & P15_PIN_UNBLOCKING) found = at;
+    }
+    return found;
+}
+
 // The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
 static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
 {
@@ -4335,7 +4594,9 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
             at->index = t->index + (u32)(at - t);
             c->token_count++;
         }
+        const struct p15_pin *puk = p15_puk_of(p, pin);
         at->pin = pin->pin;
+        at->puk = puk ? puk->pin : (struct pin){ .max = 0 };
         p->user_pins[at->index] = pin;
         if (++at == &c->tokens[SCARD11_READER_SLOTS]) break;
     }
@@ -4446,13 +4707,6 @@ static st p15_add_directory(struct card *c, struct p15 *p, enum p15_kind kind, c
 
 // ---- For drivers: PINs ----
 
-// After a PIN was right or wrong. A wrong one had one try more before.
-static void p15_count_tries(struct pin *pin, st s)
-{
-    if (s == ST_PIN_INCORRECT && pin->tries + 1 > pin->tries_max) pin->tries_max = pin->tries + 1;
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
-}
-
 // After this a PIN cannot reach another application: SELECT, or where that would end the login of
 // another PIN of ours, a look at what only we have.
 static st p15_be_home(struct card *c, struct token *t)
@@ -4473,48 +4727,36 @@ static st p15_face_pin(struct card *c, struct token *t)
     return place.n ? p15_go_to(c, t, place) : ST_OK;
 }
 
-// The PIN that unblocks a token's, if the directory tells of one.
-static const struct p15_pin *p15_puk_of(const struct p15 *p, const struct token *t)
-{
-    const struct p15_pin *mine = p->user_pins[t->index], *puk = p->pins;
-    while (puk && !(mine && mine->puk_id.n && bytes_equal(puk->auth_id, mine->puk_id)))
-        puk = puk->next;
-    return puk;
-}
-
 static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
                     struct scratch scratch)
 {
-    u8 padded[CARD_PIN_MAX];
-    struct buf b = buf_on(padded, sizeof padded);
     (void)scratch;
     TRY(p15_face_pin(c, t));
-    card_pad_pin(pin, secret, &b);
-    st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
-    mem_wipe(padded, sizeof padded);
-    p15_count_tries(pin, s);
-    return s;
+    return card_verify(c, pin, secret);
 }
 
+// The PUK of a directory is a PIN of its own, which the card may let be presented. What is no
+// answer about a PIN says that it does not: then the first use tells.
+static st p15_so_login(struct card *c, struct token *t, bytes puk)
+{
+    TRY(p15_face_pin(c, t));
+    st s = card_verify(c, &t->puk, puk);
+    bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
+    return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
+}
+
+// RESET RETRY COUNTER takes the PUK and the new PIN together on most cards; one that does not know
+// this P1 wants them apart.
 static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
                       bytes old, bytes fresh)
 {
-    u8 both[2 * CARD_PIN_MAX];
-    struct buf b = buf_on(both, sizeof both);
-    struct pin puk = *pin;
-    int none = -1;
-    bool same = change == CARD_PIN_CHANGE;
-    const struct p15_pin *listed = p15_puk_of(t->state, t);
-    if (!same && listed) puk = listed->pin;
     TRY(p15_face_pin(c, t));
-    card_pad_pin(&puk, old, &b);
-    card_pad_pin(pin, fresh, &b);
-    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, same ? INS_CHANGE : INS_UNBLOCK,
-                                                pin->reference, buf_bytes(&b),
-                                                same ? &pin->tries : &none);
-    mem_wipe(both, sizeof both);
-    if (same || !s) p15_count_tries(pin, s);
-    return s;
+    if (change == CARD_PIN_CHANGE) return card_change_pin(c, pin, old, fresh);
+    st s = card_unblock_pin(c, &t->puk, pin, old, fresh);
+    bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
+    if (!apart) return s;
+    TRY(card_verify(c, &t->puk, old));
+    return card_reset_pin(c, pin, fresh);
 }
 
 static st p15_random(struct card *c, struct token *t, u8 *out, size_t n)
@@ -4661,6 +4903,7 @@ static st p15_key_status(st s)
 #define PIV_AID           BYTES(0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00)
 #define PIV_PIN           0x80
 #define PIV_GLOBAL_PIN    0x00
+#define PIV_PUK           0x81
 #define PIV_FILE          0x3fff
 #define PIV_INS_METADATA  0xf7
 #define PIV_INS_SERIAL    0xf8
@@ -4901,6 +5144,8 @@ static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
         p->attestation = PIV_YES;
     t->pin = (struct pin){ .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
                            .padded = 8, .pad = 0xff, .tries = -1 };
+    t->puk = t->pin;                                // SP 800-73-4 part 2, 3.2.3: in the same form
+    t->puk.reference = PIV_PUK;
     strcpy(t->maker, "PIV");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     return piv_read_discovery(c, t, scratch);
@@ -5180,15 +5425,9 @@ static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secr
                     struct scratch scratch)
 {
     struct piv *p = t->state;
-    u8 padded[8];
-    struct buf b = buf_on(padded, sizeof padded);
     if (!c->sure) TRY(piv_select(c, t));
     if (!p->witness) TRY(piv_read_chuid(c, t, scratch));
-    card_pad_pin(pin, secret, &b);
-    st s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b), &pin->tries);
-    mem_wipe(padded, sizeof padded);
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
-    return s;
+    return card_verify(c, pin, secret);
 }
 
 // SP 800-73-4 part 2, 3.2.1: VERIFY with P1 FF. Cards older than that know no logout but SELECT.
@@ -5202,19 +5441,9 @@ static st piv_logout(struct card *c, struct token *t)
 static st piv_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
                       bytes old, bytes fresh)
 {
-    u8 both[16];
-    struct buf b = buf_on(both, sizeof both);
-    struct pin puk = *pin;
     if (!c->sure) TRY(piv_select(c, t));
-    card_pad_pin(&puk, old, &b);
-    card_pad_pin(pin, fresh, &b);
-    int *tries = change == CARD_PIN_CHANGE ? &pin->tries : &puk.tries;
-    u8 ins = change == CARD_PIN_CHANGE ? INS_CHANGE : INS_UNBLOCK;
-    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, ins, pin->reference, buf_bytes(&b),
-                                                tries);
-    mem_wipe(both, sizeof both);
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
-    return s;
+    return change == CARD_PIN_CHANGE ? card_change_pin(c, pin, old, fresh)
+                                     : card_unblock_pin(c, &t->puk, pin, old, fresh);
 }
 
 // ---- Keys ----
@@ -5392,27 +5621,16 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     if (!a) return ST_CARD_MEMORY;
     p15_init(&a->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
     TRY(isoapplet_read_version(c, a, buf_bytes(&fci), t));
+    // QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full.
     t->pin = (struct pin){ .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4,
-                           .max = 16, .tries = -1 };
+                           .max = 16, .padded = 16, .verify_bare = true, .tries = -1 };
+    t->puk = (struct pin){ .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .padded = 16,
+                           .tries = -1, .fixed = true };
     strcpy(t->label, "IsoApplet");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     c->sure = true;
     c->current = t;
     return p15_open(c, t, scratch);
-}
-
-// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full, 16 bytes
-// padded with 00.
-static st isoapplet_set_pin(struct card *c, struct token *t, struct pin *pin,
-                            enum card_pin_change change, bytes old, bytes fresh)
-{
-    struct pin full = *pin;
-    full.padded = pin->max;
-    full.pad = 0x00;
-    st s = p15_set_pin(c, t, &full, change, old, fresh);
-    pin->tries = full.tries;
-    pin->tries_max = full.tries_max;
-    return s;
 }
 
 static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
@@ -5488,7 +5706,7 @@ static const struct driver driver_isoapplet = {
     .read    = p15_read,
     .login   = p15_login,
     .logout  = p15_logout,
-    .set_pin = isoapplet_set_pin,
+    .set_pin = p15_set_pin,
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
     .random  = p15_random,
@@ -5543,6 +5761,8 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     p15_init(&m->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     t->pin = (struct pin){ .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
                            .padded = 8, .pad = 0xff, .tries = -1 };
+    t->puk = t->pin;                                // belongs to the PIN, has no reference
+    t->puk.fixed = true;
     strcpy(t->label, "MyEID");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     c->sure = true;
@@ -5851,6 +6071,9 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
         buf_put(&label, bytes_text(names[esteid_index(each)]));
         buf_put8(&label, ')');
         strcpy(each->maker, "IDEMIA");
+        each->puk = each->pin;
+        each->puk.reference = ESTEID_PUK;
+        each->puk.min = 8;
         each->key_types = CARD_TYPE(ALG_EC) | (e->latvian ? CARD_TYPE(ALG_RSA) : 0);
         each->pads = CARD_PADS(ALG_PAD_PKCS1);
     }
@@ -5955,22 +6178,10 @@ static st esteid_login(struct card *c, struct token *t, struct pin *pin, bytes s
 static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes puk, bytes fresh)
 {
     struct esteid *e = t->state;
-    u8 room[CARD_PIN_MAX], none[16];
-    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
-    int tries = -1;
-    card_pad_pin(pin, puk, &b);
     TRY(p15_step_into(c, &e->p15, BYTES_NONE));
-    st s = iso_verify(&c->link, ESTEID_PUK, buf_bytes(&b), &tries);
-    if (!s && esteid_index(t))
-        s = p15_step_into(c, &e->p15, bytes_of(esteid_directories[1], 2));
-    b.n = 0;
-    card_pad_pin(pin, fresh, &b);
-    struct apdu cmd = { .ins = INS_UNBLOCK, .p1 = 0x02, .p2 = pin->reference,
-                        .data = buf_bytes(&b), .secret_in = true };
-    if (!s) s = iso_pin_status(link_exchange(&c->link, &cmd, &rsp), &tries);
-    mem_wipe(room, sizeof room);
-    if (!s && pin->tries_max) pin->tries = pin->tries_max;
-    return s;
+    TRY(card_verify(c, &t->puk, puk));
+    if (esteid_index(t)) TRY(p15_step_into(c, &e->p15, bytes_of(esteid_directories[1], 2)));
+    return card_reset_pin(c, pin, fresh);
 }
 
 static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
@@ -6382,6 +6593,9 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     // QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
     t->pin = (struct pin){ .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4,
                            .max = 12, .padded = 8, .pad = 0xff, .tries = -1 };
+    t->puk = t->pin;                                // belongs to the PIN, has no reference
+    t->puk.min = 12;
+    t->puk.fixed = true;
     strcpy(t->label, "BELPIC");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
@@ -6439,20 +6653,10 @@ static st belpic_logout(struct card *c, struct token *t)
 static st belpic_set_pin(struct card *c, struct token *t, struct pin *pin,
                          enum card_pin_change change, bytes old, bytes fresh)
 {
-    u8 room[CARD_PIN_MAX];
-    struct buf b = buf_on(room, sizeof room);
-    int none = -1;
     if (change == CARD_PIN_CHANGE) return p15_set_pin(c, t, pin, change, old, fresh);
     TRY(p15_be_home(c, t));
-    card_pad_pin(pin, old, &b);
-    st s = b.full ? ST_PIN_LEN : iso_pin_change(&c->link, INS_UNBLOCK, pin->reference,
-                                                buf_bytes(&b), &none);
-    b.n = 0;
-    if (!s) card_pad_pin(pin, fresh, &b);
-    if (!s) s = b.full ? ST_PIN_LEN : iso_verify(&c->link, pin->reference, buf_bytes(&b),
-                                                 &pin->tries);
-    mem_wipe(room, sizeof room);
-    return s;
+    TRY(card_free_pin(c, &t->puk, pin, old));
+    return card_verify(c, pin, fresh);
 }
 
 static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
@@ -6810,6 +7014,7 @@ static const struct driver driver_generic = {
     .list    = generic_list,
     .read    = p15_read,
     .login   = p15_login,
+    .so_login = p15_so_login,
     .set_pin = p15_set_pin,
     .sign    = generic_sign,
     .decrypt = generic_decrypt,
@@ -7159,7 +7364,7 @@ static st slot_resume(struct card *c)
         c->sure = false;
         c->open_op = NULL;
         for (u32 i = 0; i < c->token_count; i++)
-            if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
+            if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
         st s = link_connect(&c->link, c->link.exclusive);
         if (!s) s = link_status(&c->link, &state);
         if (s == ST_CARD_RESET) continue;
@@ -7303,6 +7508,7 @@ struct slot_run {
     struct token *token;
     struct session *keep;   // whose open transaction (context login) this work belongs to
     bool login;             // needs the user PIN to be verified
+    bool so;                // needs the SO's login
     bool write;             // must not be begun again
     bool leave_open;        // context login: the transaction stays open
     st   s;
@@ -7332,7 +7538,7 @@ static st slot_begin(struct slot_run *run)
     }
     if (s) return s;
     if (!was_open && !c->link.exclusive) c->sure = false;
-    if (run->login && !t->login) return ST_NOT_LOGGED_IN;
+    if ((run->login && !t->login) || (run->so && !t->so)) return ST_NOT_LOGGED_IN;
     if (c->current && card_same_application(c->current, t)) return ST_OK;
     // One application's SELECT ends the others' logins.
     for (u32 i = 0; i < c->token_count; i++)
@@ -7389,7 +7595,7 @@ static void slot_rest(struct card *c)
     slot_close_open(c);
     for (u32 i = 0; i < c->token_count; i++) {
         if (c->tokens[i].login) reset = true;
-        if (c->tokens[i].login) card_login_lost(&c->tokens[i]);
+        if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
     }
     bool counts = c->state & SCARD11_READER_COUNTED && c->state & 0xffff0000u;
     if (!counts && !reset) return;
@@ -8257,7 +8463,7 @@ static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS fla
         *s = (struct session){ .handle = handle_make(handle_new_epoch(),
                                                      reader << SESSION_BITS | i),
                                .token = t, .flags = flags };
-        t->session_count++;
+        if (!t->session_count++) t->so_lost = false;
         if (flags & CKF_RW_SESSION) t->rw_count++;
         *handle = s->handle;
         return ST_OK;
@@ -8288,21 +8494,29 @@ static bool session_card_can_log_out(const struct token *t)
     return t->driver->logout != NULL;
 }
 
+// The SO is, on a card that was given no PUK yet, logged in here only.
+static bool session_on_card(const struct token *t)
+{
+    return t->login || t->driver->so_login;
+}
+
 // Ends the login of a token: on the card where it can, and for all sessions. Whatever the card
 // says, the library counts as logged out.
 static st session_logout(struct reader *r, struct token *t)
 {
     struct slot_run run = { .reader = r, .token = t };
+    bool here_only = !session_on_card(t);
     slot_close_open(r->card);
-    if (session_card_can_log_out(t) && r->card->link.conn) {
+    if (!here_only && session_card_can_log_out(t) && r->card->link.conn) {
         while (slot_run(&run)) run.s = t->driver->logout(r->card, t);
     }
     if (slot_is_fatal(run.s)) return run.s;
-    bool on_card = !run.s && session_card_can_log_out(t);
+    bool done = here_only || (!run.s && session_card_can_log_out(t));
     card_login_lost(t);
+    t->so_lost = false;
     card_renew_private(r->card, t);
     card_sweep(r->card);
-    if (!on_card && r->card->link.conn) {       // no logout command: a reset is one
+    if (!done && r->card->link.conn) {          // no logout command: a reset is one
         link_disconnect(&r->card->link, true);
         r->card->current = NULL;
         r->card->sure = false;
@@ -8329,7 +8543,7 @@ static st session_close(struct reader *r, struct session *s)
 {
     struct token *t = s->token;
     session_release(r->card, s);
-    return !t->session_count && t->login ? session_logout(r, t) : ST_OK;
+    return !t->session_count && card_logged_in(t) ? session_logout(r, t) : ST_OK;
 }
 
 static st session_close_all(struct reader *r, struct token *t)
@@ -8338,20 +8552,30 @@ static st session_close_all(struct reader *r, struct token *t)
         struct session *s = session_at(r->card, i);
         if (s && s->handle && s->token == t) session_release(r->card, s);
     }
-    return t->login ? session_logout(r, t) : ST_OK;
+    return card_logged_in(t) ? session_logout(r, t) : ST_OK;
 }
 
-// A PIN that the card never takes is refused here, and costs no try.
-static st session_check_pin(const struct pin *p, const void *pin, CK_ULONG n)
+// A PIN that the card never takes is refused here, and costs no try. NULL: it is entered at the
+// reader's pad, if there is one for it.
+static st session_check_pin(const struct card *c, const struct pin *p, bytes pin)
 {
-    const u8 *at = pin;
-    if (!pin) return ST_ARGS;                   // no PIN pad here
-    if (n > CARD_PIN_MAX || (p->padded && p->coding == CARD_PIN_UTF8 && n > p->padded))
-        return ST_PIN_LEN;
-    CK_ULONG characters = n;
-    for (CK_ULONG i = 0; i < n && p->coding == CARD_PIN_UTF8; i++)
-        if ((at[i] & 0xc0) == 0x80) characters--;
+    if (!pin.p) return card_has_pad(c, p, NULL) ? ST_OK : ST_ARGS;
+    size_t characters = pin.n;
+    if (!pin.n || pin.n > CARD_PIN_MAX ||
+        (p->padded && p->coding == CARD_PIN_UTF8 && pin.n > p->padded)) return ST_PIN_LEN;
+    for (size_t i = 0; i < pin.n && p->coding == CARD_PIN_UTF8; i++)
+        if ((pin.p[i] & 0xc0) == 0x80) characters--;
     return characters < p->min || characters > p->max ? ST_PIN_LEN : ST_OK;
+}
+
+// The same for two: both from the caller, or both from the pad.
+static st session_check_pins(const struct card *c, const struct pin *p, bytes old,
+                             const struct pin *q, bytes fresh)
+{
+    if (!old.p && !fresh.p) return card_has_pad(c, p, q) ? ST_OK : ST_ARGS;
+    if (!old.p || !fresh.p) return ST_ARGS;
+    TRY(session_check_pin(c, p, old));
+    return session_check_pin(c, q, fresh);
 }
 
 static st session_login(struct reader *r, struct session *se, bytes pin, struct scratch scratch)
@@ -8359,13 +8583,15 @@ static st session_login(struct reader *r, struct session *se, bytes pin, struct 
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .write = true };
     if (t->login) return ST_LOGGED_IN;
-    TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
+    if (t->so) return ST_OTHER_USER;
+    TRY(session_check_pin(r->card, &t->pin, pin));
     if (!t->driver->login) return ST_NOT_SUPPORTED;
     card_sweep(r->card);
     while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
     if (run.s) return run.s;
     t->login = true;
+    t->so_lost = false;
     t->login_epoch++;
     return ST_OK;
 }
@@ -8378,12 +8604,85 @@ static st session_login_again(struct reader *r, struct session *se, bytes pin,
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .keep = se, .write = true,
                             .leave_open = true };
-    TRY(session_check_pin(&t->pin, pin.p, (CK_ULONG)pin.n));
+    TRY(session_check_pin(r->card, &t->pin, pin));
     slot_close_open(r->card);
     while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
     r->card->open_op = se;
     return ST_OK;
+}
+
+static bool session_has_so(const struct token *t)
+{
+    return t->puk.max && t->driver->set_pin;
+}
+
+// The SO's PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN, so it is kept
+// until then, in the card's arena: the one PIN that is, and no longer than the login.
+static st session_keep_puk(struct token *t, bytes puk)
+{
+    struct buf b = buf_on(t->so_puk, sizeof t->so_puk);
+    buf_put(&b, puk);
+    t->so_puk_len = (u8)b.n;
+    return b.full ? ST_PIN_LEN : ST_OK;
+}
+
+static st session_login_so(struct reader *r, struct session *se, bytes puk)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .write = true };
+    if (!session_has_so(t)) return ST_USER_TYPE;
+    if (t->so) return ST_LOGGED_IN;
+    if (t->login) return ST_OTHER_USER;
+    if (t->rw_count < t->session_count) return ST_RO_EXISTS;
+    if (!puk.p) TRY(session_check_pins(r->card, &t->puk, puk, &t->pin, puk));
+    else TRY(session_check_pin(r->card, &t->puk, puk));
+    if (!t->puk.tries) return ST_PIN_LOCKED;
+    card_sweep(r->card);
+    if (t->driver->so_login) while (slot_run(&run)) run.s = t->driver->so_login(r->card, t, puk);
+    if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
+    TRY(session_keep_puk(t, puk));
+    t->so = true;
+    t->so_lost = false;
+    t->login_epoch++;
+    return ST_OK;
+}
+
+// The caller is told that the SO's login has ended.
+static st session_tell_so_lost(struct token *t)
+{
+    t->so_lost = false;
+    return ST_NOT_LOGGED_IN;
+}
+
+// C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
+static st session_init_pin(struct reader *r, struct session *se, bytes fresh)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true };
+    bytes puk = fresh.p ? bytes_of(t->so_puk, t->so_puk_len) : BYTES_NONE;
+    if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (!session_has_so(t)) return ST_NOT_SUPPORTED;
+    if (!t->so) return session_tell_so_lost(t);
+    if (fresh.p && !puk.n) return ST_ARGS;              // the PUK is entered at the pad: so is this
+    TRY(session_check_pins(r->card, &t->puk, puk, &t->pin, fresh));
+    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_UNBLOCK, puk,
+                                                      fresh);
+    if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(t);
+    return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
+}
+
+// C_SetPIN for the SO: changes the PUK.
+static st session_set_puk(struct reader *r, struct session *se, bytes old, bytes fresh)
+{
+    struct token *t = se->token;
+    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true };
+    TRY(session_check_pins(r->card, &t->puk, old, &t->puk, fresh));
+    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->puk, CARD_PIN_CHANGE, old,
+                                                      fresh);
+    if (run.s == ST_PIN_LOCKED) card_login_lost(t);
+    if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
+    return session_keep_puk(t, fresh);
 }
 
 static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh,
@@ -8392,14 +8691,17 @@ static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .write = true };
     if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    TRY(session_check_pin(&t->pin, old.p, (CK_ULONG)old.n));
-    TRY(session_check_pin(&t->pin, fresh.p, (CK_ULONG)fresh.n));
+    if (t->so) return session_set_puk(r, se, old, fresh);
+    // Or a PUK would be taken for the user PIN, and cost a try.
+    if (t->so_lost) return session_tell_so_lost(t);
+    TRY(session_check_pins(r->card, &t->pin, old, &t->pin, fresh));
     if (!t->driver->set_pin) return ST_NOT_SUPPORTED;
     bool login = t->login;
     while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_CHANGE, old,
                                                       fresh);
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
-    if (run.s || !login || !t->login || !t->driver->login) return run.s;
+    if (run.s || !login || !t->login) return run.s;
+    if (!fresh.p) return session_logout(r, t);          // nobody types a PIN three times
     // The SELECT before the change ended the login on most cards: the new PIN brings it back.
     run = (struct slot_run){ .reader = r, .token = t, .write = true };
     while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh, scratch);
@@ -8410,6 +8712,7 @@ static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes
 static CK_STATE session_state(const struct session *s)
 {
     bool rw = s->flags & CKF_RW_SESSION;
+    if (s->token->so) return CKS_RW_SO_FUNCTIONS;
     if (s->token->login) return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
     return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
@@ -9546,6 +9849,10 @@ static CK_FLAGS p11_token_flags(const struct token *t)
     if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;
     if (p->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
     if (p->tries > 0 && p->tries < p->tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
+    if (!t->puk.max) return flags;
+    if (t->puk.tries == 0) flags |= CKF_SO_PIN_LOCKED;
+    if (t->puk.tries == 1) flags |= CKF_SO_PIN_FINAL_TRY;
+    if (t->puk.tries > 0 && t->puk.tries < t->puk.tries_max) flags |= CKF_SO_PIN_COUNT_LOW;
     return flags;
 }
 
@@ -9559,7 +9866,8 @@ static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
         t->opened = true;
     }
     *info = (CK_TOKEN_INFO){
-        .flags = p11_token_flags(t),
+        .flags = p11_token_flags(t) |
+                 (card_has_pad(c->card, &t->pin, NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0),
         .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = t->session_count,
         .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = t->rw_count,
         .ulMaxPinLen = t->pin.max, .ulMinPinLen = t->pin.min,
@@ -9709,8 +10017,9 @@ CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    (void)pin; (void)pin_len;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = session_init_pin(c.reader, c.session, bytes_of(pin, pin_len));
+    return p11_leave(&c);
 }
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
@@ -9731,6 +10040,7 @@ static st p11_open_session(struct call *c, struct token *t, CK_FLAGS flags,
     if (!session) return ST_ARGS;
     if (!(flags & CKF_SERIAL_SESSION)) return ST_SESSION_SERIAL;
     if (flags & ~(CK_FLAGS)(CKF_SERIAL_SESSION | CKF_RW_SESSION)) return ST_ARGS;
+    if (t->so && !(flags & CKF_RW_SESSION)) return ST_SO_EXISTS;
     return session_open(c->card, (u32)(c->reader - slot_readers), t, flags, session);
 }
 
@@ -9803,6 +10113,7 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
 {
     if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
+    if (user == CKU_SO) return session_login_so(c->reader, c->session, pin);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
     if (!c->session->token->login) return ST_NOT_LOGGED_IN;
     if (!op_wants_login(c->card, c->session)) return ST_OP_NONE;
@@ -9830,7 +10141,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
 CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
     struct call c = p11_enter(__func__, session);
-    if (!c.s && !c.session->token->login) c.s = ST_NOT_LOGGED_IN;
+    if (!c.s && !card_logged_in(c.session->token)) c.s = ST_NOT_LOGGED_IN;
     if (!c.s) c.s = session_logout(c.reader, c.session->token);
     return p11_leave(&c);
 }

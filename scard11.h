@@ -290,6 +290,9 @@ struct scard11_reader_card {
     size_t   atr_len;
     int      protocol;      // 0: T=0, 1: T=1 (also contactless)
     uint32_t max_data;      // most bytes of an APDU that the reader takes; 0: not known
+    uint32_t features;      // bit n: scard11_reader_control knows PC/SC part 10 feature n
+    uint8_t  pin_min;       // digits that the reader's PIN pad takes at least, and at most;
+    uint8_t  pin_max;       // 0: not known
 };
 
 #if SCARD11_READER == SCARD11_READER_CUSTOM
@@ -408,12 +411,24 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         well.
 //   C_OpenSession         The notify callback is never called. Read-write sessions open on every
 //                         card.
-//   C_Login               CKU_USER and CKU_CONTEXT_SPECIFIC; CKU_SO is CKR_USER_TYPE_INVALID. A PIN
-//                         of a length that the card never takes is CKR_PIN_LEN_RANGE and costs no
-//                         try. CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
-//                         operation ends.
+//   C_Login               CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that the
+//                         card never takes is CKR_PIN_LEN_RANGE and costs no try.
+//                         CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
+//                         operation ends. CKU_SO, with the card's PUK for a PIN, is there to
+//                         unblock; CKR_USER_TYPE_INVALID where the card has no PUK. Most cards
+//                         cannot check a PUK by itself: a wrong one is then told, and counted, by
+//                         C_InitPIN. RESET RETRY COUNTER wants it together with the new PIN: until
+//                         then it is kept in the card's memory, the one PIN that is. It is wiped
+//                         at logout, at the last session's end, at removal, at a reset, and by a
+//                         C_InitPIN that finds it wrong.
 //   C_LoginUser           As C_Login; the name is not looked at.
-//   C_SetPIN              Changes the user PIN; in a read-write session.
+//   C_InitPIN             Sets the user PIN anew and fills its tries, by RESET RETRY COUNTER with
+//                         the PUK. Beside the standard's codes: CKR_PIN_INCORRECT and
+//                         CKR_PIN_LOCKED are about the PUK, and end the SO's login.
+//   C_SetPIN              In a read-write session. For the SO it changes the PUK, where the card
+//                         has a command for that, else it is refused. Once an SO's login has ended
+//                         without C_Logout it is CKR_USER_NOT_LOGGED_IN, one time, so that no PUK
+//                         is taken for the user PIN.
 //   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
 //   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; the
 //                         result is a session object, readable unless the template says otherwise.
@@ -422,7 +437,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
-//   Refused               C_InitToken C_InitPIN C_GetOperationState C_SetOperationState
+//   Refused               C_InitToken C_GetOperationState C_SetOperationState
 //                         C_CreateObject C_CopyObject C_GetObjectSize C_SetAttributeValue
 //                         C_DigestKey C_SignRecover* C_VerifyRecover* C_Digest/Decrypt/Sign/Encrypt
 //                         dual functions C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey,

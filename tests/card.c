@@ -133,6 +133,80 @@ TEST(card_pads_pins)
     CHECK(b.full);
 }
 
+// A card that is only a link to a script.
+static void card_open_script(const char *const *lines)
+{
+    link_open_script(lines);
+    card_it = (struct card){ .link = link_l };
+}
+
+static void card_over(void)
+{
+    link_l = card_it.link;
+    link_over();
+}
+
+TEST(card_sends_pins_as_the_standard_has_them)
+{
+    static const char *const lines[] = {
+        "00200080 08 313233343536ffff > 63c1", "00200080 08 313233343536ffff > 9000",
+        "00240080 10 313233343536ffff363534333231ffff > 63c2",
+        "00240081 10 3132333435363738 3837363534333231 > 6983",
+        "002c0080 10 3132333435363738 363534333231ffff > 63c2",
+        "002c0080 10 3132333435363738 363534333231ffff > 9000",
+        "00200081 08 3132333435363738 > 9000", "002c0280 08 363534333231ffff > 9000",
+        "002c0080 08 3132333435363738 > 63c4", "002c0080 08 3132333435363738 > 9000", NULL };
+    struct pin pin = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8, .padded = 8,
+                       .pad = 0xff, .tries = -1 }, puk = pin;
+    bytes p = bytes_text("123456"), q = bytes_text("654321"), u = bytes_text("12345678");
+    puk.reference = 0x81;
+    card_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(card_verify(&card_it, &pin, p), ST_PIN_INCORRECT);
+    CHECK_EQ(pin.tries, 1);
+    CHECK_ST(card_verify(&card_it, &pin, p), ST_OK);
+    CHECK_EQ(pin.tries, 2);                     // as many as there were before, that is known
+    pin.tries_max = 3;
+    CHECK_ST(card_change_pin(&card_it, &pin, p, q), ST_PIN_INCORRECT);
+    CHECK_EQ(pin.tries, 2);
+    CHECK_ST(card_change_pin(&card_it, &puk, u, bytes_text("87654321")), ST_PIN_LOCKED);
+    CHECK_EQ(puk.tries, 0);
+    CHECK_ST(card_unblock_pin(&card_it, &puk, &pin, u, q), ST_PIN_INCORRECT);
+    CHECK_EQ(puk.tries, 2);                     // of the PUK, not of the PIN
+    CHECK_EQ(pin.tries, 2);
+    pin.tries = 0;
+    CHECK_ST(card_unblock_pin(&card_it, &puk, &pin, u, q), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    pin.tries = 0;
+    CHECK_ST(card_verify(&card_it, &puk, u), ST_OK);
+    CHECK_ST(card_reset_pin(&card_it, &pin, q), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    CHECK_ST(card_free_pin(&card_it, &puk, &pin, u), ST_PIN_INCORRECT);
+    CHECK_EQ(puk.tries, 4);
+    CHECK_EQ(pin.tries, 3);
+    pin.tries = 0;
+    CHECK_ST(card_free_pin(&card_it, &puk, &pin, u), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    card_over();
+}
+
+TEST(card_sends_no_pin_that_is_none)
+{
+    static const char *const lines[] = { "00200001 04 31323334 > 9000", NULL };
+    struct pin pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 16, .padded = 16,
+                       .verify_bare = true, .tries = 3, .fixed = true };
+    card_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(card_verify(&card_it, &pin, bytes_text("")), ST_PIN_LEN);  // it would be a question
+    CHECK_ST(card_verify(&card_it, &pin, BYTES_NONE), ST_ARGS);         // no pad
+    CHECK_ST(card_change_pin(&card_it, &pin, bytes_text("1234"), bytes_text("")), ST_NOT_SUPPORTED);
+    pin.fixed = false;
+    CHECK_ST(card_change_pin(&card_it, &pin, bytes_text("1234"), bytes_text("")), ST_PIN_LEN);
+    CHECK_ST(card_verify(&card_it, &pin, bytes_text("1234")), ST_OK);   // the card pads it
+    CHECK_EQ(pin.tries, -1);
+    card_over();
+}
+
 TEST(card_signature_that_the_host_cannot_check_is_good)
 {
     struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0 };
@@ -152,5 +226,7 @@ static void test_card(void)
     RUN(card_reserves_to_the_last_index);
     RUN(card_a_key_is_up_to_three_objects);
     RUN(card_pads_pins);
+    RUN(card_sends_pins_as_the_standard_has_them);
+    RUN(card_sends_no_pin_that_is_none);
     RUN(card_signature_that_the_host_cannot_check_is_good);
 }

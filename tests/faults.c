@@ -180,6 +180,17 @@ static CK_RV do_derive(void)
 }
 
 static CK_RV do_set_pin(void) { return C_SetPIN(session, PIN, 6, PIN, 6); }
+
+#define PUK ((CK_UTF8CHAR *)"12345678")
+static CK_RV prepare_so(void)
+{
+    CK_RV rv = prepare_session();
+    return rv ? rv : C_Login(session, CKU_SO, PUK, 8);
+}
+
+static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
+static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
+static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
 static CK_RV do_logout(void) { return C_Logout(session); }
 static CK_RV do_close(void) { return C_CloseAllSessions(scene_slot); }
 
@@ -196,6 +207,9 @@ static const struct scene {
         { "decrypt", prepare_decrypt, do_decrypt, true },
     { "derive", prepare_derive, do_derive, true },
         { "set pin", prepare_login, do_set_pin, true },
+    { "so login", prepare_session, do_so_login, true },
+        { "unblock", prepare_so, do_unblock, true },
+    { "set puk", prepare_so, do_set_puk, true },
     { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
 };
 #define SCENES (sizeof scenes / sizeof *scenes)

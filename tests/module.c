@@ -686,7 +686,7 @@ TEST(pins_are_checked_here_before_the_card_counts)
     CHECK_RV(C_Login(session, CKU_USER, PIN, 0), CKR_PIN_LEN_RANGE);
     CHECK_RV(C_Login(session, CKU_USER, PIN, 5), CKR_PIN_LEN_RANGE);
     CHECK_RV(C_Login(session, CKU_USER, (CK_BYTE *)"123456789", 9), CKR_PIN_LEN_RANGE);
-    CHECK_RV(C_Login(session, CKU_SO, PIN, 6), CKR_USER_TYPE_INVALID);
+    CHECK_RV(C_Login(session, 3, PIN, 6), CKR_USER_TYPE_INVALID);
     CHECK_RV(C_Login(session, 77, PIN, 6), CKR_USER_TYPE_INVALID);
     CHECK_EQ(sim_piv_verifies(scene_card), 0);
     CHECK_RV(C_Login(session, CKU_USER, (CK_BYTE *)"111111", 6), CKR_PIN_INCORRECT);
