@@ -20,7 +20,7 @@ case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
 programs='unit module pins cards traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
-scripts='model header structure constants examples e2e witness'
+scripts='model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
@@ -124,7 +124,7 @@ cmd_test() {
     case " $list " in *" module "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
         *) lib= ;; esac
     case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *_test*) objects asan $asan ;; esac
-    case " $list " in *" examples "* | *" e2e "* | *" witness "*) cmd_library ;; esac
+    case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
         case $t in
@@ -142,7 +142,7 @@ cmd_test() {
         bg $CC $warn $custom "$@" $test_libs -o "$OUT/test/$t"
     done
     bg_wait
-    ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF
+    CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF
 $list
 EOF
     cat "$OUT"/log/*.sum | awk '{ p += $1; f += $3 }
@@ -194,6 +194,13 @@ cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
 
 # ./build.sh model              the locks, events and ends as a model that Spin checks, and its faults
 cmd_model() { cmd_test model; cat "$OUT/log/model.txt"; }
+
+# ./build.sh clients [name...]  programs that people have, with this module and with OpenSC's, side by side
+cmd_clients() {
+    need $pkg_lib libssl-dev $(sed -n 's/^# \(Packages\|Heavy\): *//p' tests/clients.sh)
+    cmd_library
+    run sh tests/clients.sh "$@"
+}
 
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libssl-dev pkcs11-dump gnutls-bin p11-kit
 # Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
-# Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest openvpn
+# Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
 # Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11
 # Heavy: systemd cryptsetup-bin chromium firefox-esr imagemagick
@@ -27,30 +27,28 @@ export PIN=123456 OUT CC
 skip() { echo "skip: $*"; exit 77; }
 fails() { ! "$@"; }             # set -e does not see "! command"
 serve() { "$@" & servers="${servers:-} $!"; }
-listening() {                   # listening <port>: until something listens there, at most 10 s
-    for _ in $(seq 100); do
-        ! grep -q ":$(printf %04X "$1") .* 0A " /proc/net/tcp /proc/net/tcp6 || return 0
+until_true() {                  # until_true <seconds> <command...>: until it succeeds
+    _left=$(($1 * 10)); shift
+    until "$@"; do
+        [ "$_left" != 0 ] || return 1
+        _left=$((_left - 1))
         sleep 0.1
     done
-    return 1
 }
-until_seen() {                  # until_seen <seconds> <text> <file> [times]: until the file has it
-    for _ in $(seq $(($1 * 10))); do
-        [ "$(grep -c -e "$2" "$3" 2>/dev/null)" -lt "${4:-1}" ] || return 0
-        sleep 0.1
-    done
-    return 1
-}
-until_exists() { for _ in $(seq 100); do [ ! -e "$1" ] || return 0; sleep 0.1; done; return 1; }
-card_out() { tell remove; sleep 0.9; }      # pcscd looks every 0.4 s
-card_in() { tell insert; sleep 0.9; }
+listens() { grep -q ":$(printf %04X "$1") .* 0A " /proc/net/tcp /proc/net/tcp6; }
+listening() { until_true 60 listens "$1"; }     # listening <port>: until something listens there
+seen() { [ "$(grep -a -c -e "$1" "$2" 2>/dev/null)" -ge "${3:-1}" ]; }
+until_seen() { until_true 60 seen "$@"; }   # until_seen <text> <file> [times]: until the file has it
+until_exists() { until_true 60 test -e "$1"; }
+card_out() { tell remove; "$OUT/clients/present" out; sleep 0.5; }   # pcscd looks every 0.4 s
+card_in() { tell insert; "$OUT/clients/present" in; }
 uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
-# helper <name> [flags]: builds tests/clients/<name>.c once
+# helper <name>[.so] [flags]: builds tests/clients/<name>.c once
 helper() {
     helper=$OUT/clients/$1
-    [ "$helper" -nt "$root/tests/clients/$1.c" ] && return 0
+    [ "$helper" -nt "$root/tests/clients/${1%.so}.c" ] && return 0
     # shellcheck disable=SC2086
-    $CC -std=c99 -Wall -Wextra -O1 -g "-I$root" "$root/tests/clients/$1.c" -o "$helper" ${2:-}
+    $CC -std=c99 -Wall -Wextra -O1 -g "-I$root" "$root/tests/clients/${1%.so}.c" -o "$helper" ${2:-}
 }
 
 table=
@@ -82,11 +80,12 @@ make_pki() {
 inside_rsa() { fresh_card; each_client; }
 inside_ec() { fresh_card; each_client; }
 fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
-    [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; sleep 0.9; }
+    [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; "$OUT/clients/present" out; }
     case $part in
         rsa) card extended "9a=$pki/user-rsa.der" ;;
         ec) card extended ec "9a=$pki/user-ec.der" ;;
     esac
+    "$OUT/clients/present" in
 }
 
 each_client() {
@@ -94,6 +93,7 @@ each_client() {
         card=$part
         case " $(row "$name") " in *" $card "*) ;; *) continue ;; esac
         [ -e "$dir/in" ] || card_in
+        "$OUT/clients/present" in
         log=$OUT/clients/$COLUMN/$name-$card.log begun=$(date +%s)
         mkdir -p "$dir/$name"
         # shellcheck disable=SC2097,SC2098
@@ -104,7 +104,7 @@ each_client() {
             0) result=pass why= ;;
             77) result=skip why=$(sed -n 's/^skip: //p' "$log" | tail -n 1) ;;
             124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
-            *) result=fail why=$(sed '/^---- /q' "$log" | grep '^+ ' | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|seq\)' |
+            *) result=fail why=$(sed '/^---- /q' "$log" | grep '^+ ' | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|_left\|grep -a -c\)' |
                 tail -n 1 | cut -c 3-90) ;;
         esac
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
@@ -141,7 +141,7 @@ column() {      # column <ours|opensc> <module>: all clients with that module
 print_table() {
     printf '\n%-24s %-5s %-12s %-12s %s\n' client card scard11 OpenSC why
     touch "$OUT/clients/opensc/results"
-    awk -F'|' 'NR == FNR { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = $5; next }
+    awk -F'|' 'FILENAME == ARGV[1] { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = $5; next }
         { k = $1 "|" $2; o = k in theirs ? theirs[k] " " t[k] " s" : "-"; why = $5
           if (k in theirs && theirs[k] != "pass" && said[k] != why) why = why (why ? "; " : "") "OpenSC: " said[k]
           printf "%-24s %-5s %-12s %-12s %s\n", $1, $2, $3 " " $4 " s", o, why }' \
@@ -164,6 +164,7 @@ esac
 build_lab
 mkdir -p "$OUT/clients/ours" "$OUT/clients/opensc"
 make_pki
+helper present "$(pkg-config --cflags --libs libpcsclite)" || exit 1
 rm -f "$OUT/clients/opensc/results"
 case ${1:-${CLIENTS:-}} in
     quick) NAMES=$(printf '%s\n' "$table" | awk '/ quick/ { print $1 }') ;;

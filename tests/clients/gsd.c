@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     *(void **)&list = dlsym(module, "C_GetFunctionList");
     if (!list || list(&p11) || !start(&waiter)) return 1;
     // Three times out and in; between them the service stops and starts.
-    for (int turns = 0; changes < 7 && turns < 6000; turns++) {
+    for (int turns = 0; changes < 7 && turns < 24000; turns++) {
         int now = look(present);
         if (now != present) {
             changes++;

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < module->slotCount; i++)
         if (PK11_IsPresent(module->slots[i])) look(module->slots[i]);
     if (pthread_create(&waiter, NULL, wait_for_events, NULL)) return 1;
-    for (int i = 0; i < 6000 && changes < 5 && !ended; i++) usleep(5000);
+    for (int i = 0; i < 24000 && changes < 5 && !ended; i++) usleep(5000);
     usleep(200000);
     if (changes < 5) return printf("%d changes\n", changes), 1;
     SECStatus rv = SECMOD_CancelWait(module);

@@ -34,7 +34,7 @@ client_gnutls_cli() {
             --priority "NORMAL:-VERS-ALL:+VERS-TLS$v" localhost > said
         grep '^hello' said
         grep "Description: (TLS$v" said
-        grep 'Peer.s certificate is trusted' "server$v"
+        grep 'Client Signature' "server$v"
     done
 }
 
@@ -46,7 +46,7 @@ nss_db() {
     certutil -A -d sql:db -n ca -t CT,C,C -i "$pki/ca.pem"
     modutil -force -dbdir sql:db -add card -libfile "$module"
     certutil -L -d sql:db -h all -f pin > certs
-    token=$(modutil -dbdir sql:db -list card | sed -n 's/^.*token: //p' | head -n 1)
+    token=$(modutil -dbdir sql:db -list | sed -n '/^ *2\. card/,$p' | sed -n 's/^.*token: //p' | head -n 1)
     certutil -L -d sql:db -h "$token" -f pin > certs
     nick=$(sed -n "s/^\($token:.*PIV Authentication\) *u,u,u *$/\1/p" certs | head -n 1)
 }
@@ -56,9 +56,9 @@ client_nss() {
     test "$(grep -c "^$token:" certs)" = 4
     certutil -K -d sql:db -h "$token" -f pin > keys
     test "$(grep -c '^<' keys)" = 4
-    certutil -V -d sql:db -n "$nick" -u C -f pin
+    certutil -L -d sql:db -h "$token" -n "$nick" -f pin -r | cmp - "$pki/user-$card.der"
     case $card in rsa) k=rsa ;; ec) k=ec ;; esac
-    certutil -R -d sql:db -h "$token" -k "$nick" -s CN=me -f pin -a -Z SHA256 -o csr
+    certutil -R -d sql:db -h "$token" -k 01 -s CN=me -f pin -a -Z SHA256 -o csr
     openssl req -in csr -verify -noout -text | grep -i "$k"
 }
 client_nss_tls() {
@@ -68,13 +68,14 @@ client_nss_tls() {
     certutil -A -d sql:serverdb -n ca -t CT,C,C -i "$pki/ca.pem"
     openssl pkcs12 -export -in "$pki/server.pem" -inkey "$pki/server.key" -name server -passout pass:x -out server.p12
     pk12util -i server.p12 -d sql:serverdb -W x
+    printf 'GET / HTTP/1.0\r\n\r\n' > request
     for v in $versions; do
         port=$((port + 1))
         serve selfserv -d sql:serverdb -n server -p $port -r -r -V "tls$v:tls$v" -v > "server$v" 2>&1
         listening $port
-        printf 'GET / HTTP/1.0\r\n\r\n' | tstclnt -h localhost -p $port -d sql:db -n "$nick" -w "$PIN" \
-            -V "tls$v:tls$v" -4 > said$v
-        grep -a '^HTTP/1.0 200' said$v
+        tstclnt -h localhost -p $port -d sql:db -n "$nick" -w "$PIN" -V "tls$v:tls$v" -4 -A request > "said$v" 2>&1
+        grep -a '^HTTP/1.0 200' "said$v"
+        until_seen 'subject DN: CN=user' "server$v"
     done
 }
 client_cmsutil() {
@@ -95,7 +96,7 @@ client_java_tls() {
         port=$((port + 1))
         s_server "$v" $port
         java "$root/tests/clients/Tls.java" conf "$PIN" "TLSv$v" $port > said
-        grep 'subject=CN = user' said
+        grep -i 'subject.*CN *= *user' said
     done
 }
 client_s_client() {
@@ -141,30 +142,32 @@ EOF
     grep -i 'subject.*CN *= *user' said
 }
 
-# dev null: a tunnel to nowhere, but the whole of the authentication.
+# dev null: a tunnel to nowhere, but the whole of the authentication. The PIN goes through the management socket.
 client_openvpn() {
-    serve openvpn --dev null --tls-server --proto udp --local 127.0.0.1 --port "$port" --dh none --verb 3 \
-        --ca "$pki/ca.pem" --cert "$pki/server.pem" --key "$pki/server.key" > server 2>&1
-    id=$(openvpn --show-pkcs11-ids "$module" | awk '/CN=user/ { u = 1 } u && /Serialized id/ { print $3; exit }')
-    cat > conf <<EOF
-dev null
-tls-client
-nobind
-proto udp
-remote 127.0.0.1 $port
-ca $pki/ca.pem
-pkcs11-providers $module
-pkcs11-id '$id'
-verb 3
-EOF
-    (sleep 1; echo "$PIN"; sleep 20) | serve script -qec 'openvpn conf' said > /dev/null
-    until_seen 15 'Initialization Sequence Completed' said
-    grep 'VERIFY OK: depth=0, CN=user' server
-    until_seen 5 'Peer Connection Initiated' server
+    for v in $versions; do
+        port=$((port + 1))
+        serve openvpn --dev null --tls-server --proto udp --local 127.0.0.1 --port $port --dh none --verb 4 \
+            --ca "$pki/ca.pem" --cert "$pki/server.pem" --key "$pki/server.key" --tls-version-min "$v" \
+            --tls-version-max "$v" > "server$v" 2>&1
+        until_seen 'UDPv4 link local' "server$v"
+        id=$(openvpn --show-pkcs11-ids "$module" | awk '/CN=user/ { u = 1 } u && /Serialized id/ { print $3; exit }')
+        serve openvpn --dev null --tls-client --nobind --proto udp --remote 127.0.0.1 $port --ca "$pki/ca.pem" \
+            --pkcs11-providers "$module" --pkcs11-id "$id" --verb 3 --management manage unix \
+            --management-query-passwords > "said$v" 2>&1
+        until_exists manage
+        /usr/bin/python3 "$root/tests/clients/openvpn.py" manage "$PIN"
+        until_seen 'Initialization Sequence Completed' "said$v"
+        until_seen 'VERIFY OK: depth=0, CN=user' "server$v"
+        until_seen "Control Channel: TLSv$v" "server$v"
+        kill $!; wait $! || :
+        rm -f manage
+    done
 }
 
-# wpa_supplicant's EAP-TLS, against hostapd as RADIUS server.
+# wpa_supplicant's EAP-TLS, against hostapd as RADIUS server. It loads modules from /usr/lib alone: so p11-kit's
+# proxy, and what that loads is ours.
 client_eapol_test() {
+    p11_kit_registry
     cat > hostapd.conf <<EOF
 driver=none
 interface=none
@@ -176,12 +179,17 @@ eap_user_file=$here/users
 ca_cert=$pki/ca.pem
 server_cert=$pki/server.pem
 private_key=$pki/server.key
+tls_flags=[ENABLE-TLSv1.3]
 EOF
     echo '127.0.0.1/32 secret' > clients
     echo '* TLS' > users
-    cat > conf <<EOF
+    serve hostapd hostapd.conf > server 2>&1
+    until_seen AP-ENABLED server
+    for v in $versions; do
+        case $v in 1.2) phase=tls_disable_tlsv1_3=1 ;; 1.3) phase=tls_disable_tlsv1_3=0 ;; esac
+        cat > conf <<EOF
 pkcs11_engine_path=$(find /usr/lib -path '*engines-3/pkcs11.so' | head -n 1)
-pkcs11_module_path=$module
+pkcs11_module_path=$(find /usr/lib -name p11-kit-proxy.so | head -n 1)
 network={
     key_mgmt=IEEE8021X
     eap=TLS
@@ -190,10 +198,11 @@ network={
     client_cert="$(uri 01 cert)"
     private_key="$(uri 01)"
     pin="$PIN"
+    phase1="$phase"
 }
 EOF
-    serve hostapd hostapd.conf > server 2>&1
-    sleep 0.5
-    eapol_test -c conf -a 127.0.0.1 -p "$port" -s secret -t 20 > said
-    tail -n 1 said | grep '^SUCCESS'
+        as_user eapol_test -c conf -a 127.0.0.1 -p "$port" -s secret -t 60 > said
+        tail -n 1 said | grep '^SUCCESS'
+        grep -a "Using TLS version TLSv$v" said
+    done
 }
