@@ -3731,7 +3731,8 @@ static u32 p15_number(bytes integer)
 static u32 p15_tagged_number(struct tlv t)
 {
     struct tlv inner;
-    bool around = t.tag & 0x20 && !tlv_next(&t.value, &inner) && inner.tag == 0x02;
+    bytes in = t.value;
+    bool around = t.tag & 0x20 && !tlv_next(&in, &inner) && inner.tag == 0x02;
     return p15_number(around ? inner.value : t.value);
 }
 
@@ -4026,6 +4027,14 @@ static bool p15_count_entry(struct card *c, struct p15 *p)
     return false;
 }
 
+// How many characters of a PIN go into so many bytes.
+static u32 p15_characters(u32 coding, u32 n)
+{
+    if (coding == CARD_PIN_BCD) return n <= CARD_PIN_MAX ? 2 * n : 0;
+    if (coding == CARD_PIN_ISO9564) return n < 8 ? 2 * n - 2 : 12;      // a nibble says how many
+    return n;
+}
+
 // PinAttributes of AODF, to how the PIN is sent.
 static st p15_parse_pin(bytes type, struct p15_pin *out)
 {
@@ -4050,10 +4059,9 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
     if (out->flags & P15_PIN_PADDED || coding == CARD_PIN_ISO9564) {
         pin.padded = (u8)(stored && stored <= CARD_PIN_MAX ? stored : 8);
     }
-    u32 room = pin.padded ? pin.padded : CARD_PIN_MAX;
-    if (coding == CARD_PIN_BCD) room *= 2;
-    if (coding == CARD_PIN_ISO9564) room = room * 2 - 4 < 12 ? room * 2 - 4 : 12;
-    if (!max || max > room) max = stored && stored <= room ? stored : room;
+    u32 room = p15_characters(coding, pin.padded ? pin.padded : CARD_PIN_MAX);
+    u32 usual = p15_characters(coding, stored);
+    if (!max || max > room) max = usual && usual <= room ? usual : room;
     pin.min = (u8)(min <= max ? min : max);
     pin.max = (u8)max;
     out->pin = pin;
@@ -6753,33 +6761,52 @@ static st generic_parse_application(bytes template, struct p15 *p)
     tlv_find(template, 0x51, &p->base);
     tlv_find(template, 0x73, &more);
     while (!tlv_next(&more, &part)) {
-        if (part.tag == 0x30 && !p15_parse_path(part.value, &path)) p->odf = path.file;
-        if (part.tag == 0xa0 && !p15_parse_path(p15_inside(part.value), &path))
-            p->info = path.file;
+        bytes inner = part.value;                   // [0]: the path's content, or the path
+        if (part.tag == 0xa0) tlv_open(part.value, 0x30, &inner);
+        if (part.tag == 0x30 && !p15_parse_path(inner, &path)) p->odf = path.file;
+        if (part.tag == 0xa0 && !p15_parse_path(inner, &path)) p->info = path.file;
     }
     bool whole = p->base.n <= P15_PATH_MAX && p->base.n % 2 == 0 && p->aid.n <= 16;
     if (p->base.n && !bytes_begin(p->base, BYTES(0x3f, 0x00))) p->base = BYTES_NONE;
     return whole && (p->aid.n || p->base.n) ? ST_OK : ST_NOT_MINE;
 }
 
-// The application of EF.DIR that is the n-th (from 0) to have a directory. ST_NOT_MINE: there is no
-// such one.
-static st generic_try_dir(struct card *c, struct token *t, u32 n, struct scratch scratch)
+// EF.DIR: what applications there are; nothing, if it cannot be read.
+static st generic_read_dir(struct card *c, struct token *t, struct scratch scratch, bytes *out)
 {
     struct p15_value dir = { .path = { .file = bytes_of(generic_dir, sizeof generic_dir) } };
-    struct tlv application;
     bytes content;
+    *out = BYTES_NONE;
     c->sure = true;                             // nothing was selected: there is nothing to lose
     st s = p15_read_value(c, t, &dir, P15_RECORDS, &scratch, &content);
-    if (link_is_broken(s)) return s;
-    bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
-    if (rest.n && !rest.p) return ST_CARD_MEMORY;
-    for (int i = 0; i < GENERIC_APPLICATIONS && !p15_next(&rest, &application); i++) {
+    if (s) return link_is_broken(s) ? s : ST_OK;
+    *out = arena_copy(&c->arena, content);
+    return content.n && !out->p ? ST_CARD_MEMORY : ST_OK;
+}
+
+// Is an application a token already? EF.DIR may name it twice.
+static bool generic_is_known(const struct card *c, const struct token *t)
+{
+    const struct p15 *mine = t->state;
+    for (u32 i = 0; i < t->index; i++) {
+        const struct p15 *p = c->tokens[i].state;
+        if (bytes_equal(p->aid, mine->aid) && bytes_equal(p->base, mine->base) &&
+            bytes_equal(p->odf, mine->odf)) return true;
+    }
+    return false;
+}
+
+// The next application of EF.DIR that has a directory, of at most so many. ST_NOT_MINE: none has.
+static st generic_try_dir(struct card *c, struct token *t, bytes *dir, int *most,
+                          struct scratch scratch)
+{
+    struct tlv application;
+    for (; *most > 0 && !p15_next(dir, &application); --*most) {
         if (application.tag != 0x61) continue;
         if (generic_parse_application(application.value, t->state)) continue;
-        s = generic_try(c, t, scratch);
-        if (s == ST_NOT_MINE || (!s && n--)) continue;
-        return s;
+        if (generic_is_known(c, t)) continue;
+        st s = generic_try(c, t, scratch);
+        if (s != ST_NOT_MINE) return s;
     }
     return ST_NOT_MINE;
 }
@@ -6846,13 +6873,14 @@ static st generic_take(struct card *c, struct token *t, struct scratch scratch)
 }
 
 // Further applications of EF.DIR are tokens of their own, as far as there are slots.
-static st generic_take_others(struct card *c, const struct token *first, struct scratch scratch)
+static st generic_take_others(struct card *c, const struct token *first, bytes *dir, int *most,
+                              struct scratch scratch)
 {
-    for (u32 n = 1; c->token_count + 1 < SCARD11_READER_SLOTS; n++) {
+    while (dir->n && c->token_count + 1 < SCARD11_READER_SLOTS) {
         struct token *t = &c->tokens[c->token_count + 1];
         *t = (struct token){ .driver = first->driver, .index = c->token_count + 1 };
         TRY(generic_new_token(c, t));
-        st s = generic_try_dir(c, t, n, scratch);
+        st s = generic_try_dir(c, t, dir, most, scratch);
         if (!s) s = generic_take(c, t, scratch);
         if (s) t->state = NULL;
         if (s) return s == ST_NOT_MINE ? ST_OK : s;
@@ -6863,10 +6891,12 @@ static st generic_take_others(struct card *c, const struct token *first, struct 
 
 static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
+    int most = GENERIC_APPLICATIONS;
+    bytes dir;
     TRY(generic_new_token(c, t));
     struct p15 *p = t->state;
-    st s = generic_try_dir(c, t, 0, scratch);
-    bool listed = !s;
+    TRY(generic_read_dir(c, t, scratch, &dir));
+    st s = generic_try_dir(c, t, &dir, &most, scratch);
     if (s == ST_NOT_MINE) {
         p15_init(p, BYTES_NONE, 0);             // DF 5015
         s = generic_try(c, t, scratch);
@@ -6877,7 +6907,7 @@ static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
         s = generic_try(c, t, scratch);
     }
     if (!s) s = generic_take(c, t, scratch);
-    return s || !listed ? s : generic_take_others(c, t, scratch);
+    return s ? s : generic_take_others(c, t, &dir, &most, scratch);
 }
 
 static st generic_list(struct card *c, struct token *t, const struct query *q,

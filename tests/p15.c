@@ -1,6 +1,828 @@
 // p15.c: >>p15.
 // SPDX-License-Identifier: 0BSD
+//
+// Directory files are written here as text: TAG( what is in it ), TAG:hex, TAG'text', =hex for
+// bytes as they are. They lie on a card that is nothing but files (sim_files.h).
+#include "sim_card.h"
+#include "sim_files.h"
+
+static struct sim_files p15_card;
+static u8 p15_room[SCARD11_SCRATCH], *p15_high = p15_room, p15_pool[65536];
+static size_t p15_used;
+static char p15_seen[4096];             // the commands since p15_watch: 4 bytes of each, and data
+
+static u8 p15_nibble(char c) { return (u8)(c <= '9' ? c - '0' : c - 'a' + 10); }
+
+static size_t p15_hex(const char **s, u8 *out)
+{
+    size_t n = 0;
+    while (strchr("0123456789abcdef", **s) && **s) {
+        out[n++] = (u8)(p15_nibble((*s)[0]) << 4 | p15_nibble((*s)[1]));
+        *s += 2;
+    }
+    return n;
+}
+
+static size_t p15_write(const char **s, u8 *out)
+{
+    size_t at = 0;
+    while (**s && **s != ')') {
+        u8 tag[4], *inner = malloc(32768);
+        size_t n = 0;
+        if (**s == ' ') { ++*s; free(inner); continue; }
+        if (**s == '=') { ++*s; at += p15_hex(s, out + at); free(inner); continue; }
+        size_t tag_n = p15_hex(s, tag);
+        char kind = *(*s)++;
+        if (kind == '(') { n = p15_write(s, inner); ++*s; }
+        if (kind == ':') n = p15_hex(s, inner);
+        if (kind == '\'') { while (**s != '\'') inner[n++] = (u8)*(*s)++; ++*s; }
+        struct buf b = buf_on(out + at, 40000);
+        tlv_put(&b, (u32)bytes_number(bytes_of(tag, tag_n)), bytes_of(inner, n));
+        at += b.n;
+        free(inner);
+    }
+    return at;
+}
+
+static bytes p15_text(const char *text)
+{
+    u8 *p = p15_pool + p15_used;
+    size_t n = p15_write(&text, p);
+    p15_used += n;
+    return bytes_of(p, n);
+}
+
+static struct scratch p15_scratch(void)
+{
+    return (struct scratch){ p15_room, p15_room + sizeof p15_room, &p15_high };
+}
+
+static void p15_note(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                     size_t rsp_n)
+{
+    size_t at = strlen(p15_seen);
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    for (size_t i = 1; i < n && at + 4 < sizeof p15_seen; i++)
+        at += (size_t)sprintf(p15_seen + at, "%02x", cmd[i]);
+    strcpy(p15_seen + at, " ");
+}
+
+static void p15_file(unsigned fid, const char *text)
+{
+    bytes b = p15_text(text);
+    for (unsigned i = 0; i < p15_card.n; i++) {
+        if (p15_card.file[i].fid != fid) continue;
+        p15_card.file[i].p = b.p;
+        p15_card.file[i].n = b.n;
+        return;
+    }
+    sim_files_add(&p15_card, fid, b.p, b.n);
+}
+
+// A certificate of a simulated card, as a file.
+static void p15_certificate_file(unsigned fid, enum sim_key key)
+{
+    const struct sim_key_data *d = sim_key_data(key);
+    sim_files_add(&p15_card, fid, d->certificate, d->certificate_len);
+}
+
+static void p15_begin(void)
+{
+    p15_used = 0;
+    sim_files_begin(&p15_card);
+}
+
+static void p15_connect(size_t limit)
+{
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), &p15_card.card);
+    card_begin(limit);
+    link_short = false;
+    link_counts = (struct link_count){ 0, 0, 0, 0 };
+    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                                  .reader_short = &link_short, .count = &link_counts };
+    CHECK_ST(link_connect(&card_it.link, false), ST_OK);
+    CHECK_ST(link_begin(&card_it.link), ST_OK);
+    p15_seen[0] = 0;
+    sim_reader_trace(p15_note, NULL);
+}
+
+static void p15_end(void)
+{
+    link_end(&card_it.link);
+    link_disconnect(&card_it.link, false);
+    arena_free(&card_it.arena);
+    sim_reader_trace(NULL, NULL);
+    sim_reader_clear();
+}
+
+// Probed by the generic driver, and everything listed.
+static st p15_take(void)
+{
+    card_t->driver = &driver_generic;
+    return generic_probe(&card_it, card_t, p15_scratch());
+}
+
+static st p15_take_all(struct token *t)
+{
+    static const struct query all = { .any_class = true, .any_id = true, .logged_in = true };
+    st s = t->driver->list(&card_it, t, &all, p15_scratch());
+    for (u32 i = 0; i < card_it.object_count && !s; i++) {
+        struct object *o = card_object_at(&card_it, i);
+        if (o->handle && o->unread) s = t->driver->read(&card_it, o, p15_scratch());
+    }
+    return s;
+}
+
+static struct object *p15_object(CK_OBJECT_CLASS class, u8 id)
+{
+    for (u32 i = 0; i < card_it.object_count; i++) {
+        struct object *o = card_object_at(&card_it, i);
+        if (o->handle && o->class == class && o->id.n == 1 && *o->id.p == id) return o;
+    }
+    return NULL;
+}
+
+static u32 p15_count(CK_OBJECT_CLASS class)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < card_it.object_count; i++)
+        n += card_object_at(&card_it, i)->handle && card_object_at(&card_it, i)->class == class;
+    return n;
+}
+
+// ---- Small things ----
+
+TEST(p15_numbers_and_bits)
+{
+    CHECK_EQ(p15_number(BYTES(0x7f)), 127);
+    CHECK_EQ(p15_number(BYTES(0x81)), 0x81);            // negative: +256
+    CHECK_EQ(p15_number(BYTES(0, 0x81)), 0x81);
+    CHECK_EQ(p15_number(BYTES_NONE), 0);
+    CHECK_EQ(p15_number(BYTES(1, 2, 3, 4, 5)), 0);
+    CHECK_EQ(p15_bits(BYTES(7, 0x80)), 1);
+    CHECK_EQ(p15_bits(BYTES(0, 0x20, 0x40)), 1u << 2 | 1u << 9);
+    CHECK_EQ(p15_bits(BYTES(0)), 0);
+    CHECK_EQ(p15_bits(BYTES(0, 0, 0, 0, 1, 0xff)), 1u << 31);   // what is beyond is not seen
+    struct tlv t;
+    bytes b = p15_text("a0(02:05)");
+    CHECK(!tlv_next(&b, &t) && p15_tagged_number(t) == 5);
+    b = p15_text("80:05");
+    CHECK(!tlv_next(&b, &t) && p15_tagged_number(t) == 5);
+    b = p15_text("a0:05");
+    CHECK(!tlv_next(&b, &t) && p15_tagged_number(t) == 5);
+    b = p15_text("a0(04:07)");
+    CHECK(!tlv_next(&b, &t) && p15_tagged_number(t) == 0x040107);
+}
+
+static st p15_try_path(const char *text, struct p15_path *path)
+{
+    *path = (struct p15_path){ .offset = 77 };
+    return p15_parse_path(p15_text(text), path);
+}
+
+TEST(p15_paths)
+{
+    struct p15_path p;
+    p15_begin();
+    CHECK_ST(p15_try_path("04:3f0050154402", &p), ST_OK);
+    CHECK_BYTES(p.file.p, p.file.n, "3f00 5015 4402");
+    CHECK(!p.offset && !p.length && !p.aid.n);
+    CHECK_ST(p15_try_path("04:4402 02:10 80:0100", &p), ST_OK);
+    CHECK(p.offset == 16 && p.length == 256);
+    CHECK_ST(p15_try_path("04:4402 02:10 a0(02:0100)", &p), ST_OK);
+    CHECK(p.offset == 16 && p.length == 256);
+    CHECK_ST(p15_try_path("04:3fff4402", &p), ST_OK);           // from the current DF on
+    CHECK_BYTES(p.file.p, p.file.n, "4402");
+    CHECK_ST(p15_try_path("a1(4f:a0000000 04:4402)", &p), ST_OK);
+    CHECK_BYTES(p.aid.p, p.aid.n, "a0000000");
+    CHECK_BYTES(p.file.p, p.file.n, "4402");
+    CHECK_ST(p15_try_path("a1(4f:a0000000)", &p), ST_OK);       // the application itself
+    CHECK_ST(p15_try_path("02:01", &p), ST_NOT_FOUND);
+    CHECK_ST(p15_try_path("04:", &p), ST_NOT_FOUND);
+    CHECK_ST(p15_try_path("04:440201", &p), ST_PROTOCOL);       // half an identifier
+    CHECK_ST(p15_try_path("04:000102030405060708090a0b0c0d0e0f1011", &p), ST_PROTOCOL);
+    CHECK_ST(p15_try_path("a1(4f:000102030405060708090a0b0c0d0e0f10 04:4402)", &p), ST_PROTOCOL);
+    CHECK_ST(p15_try_path("04:4402 02:009001", &p), ST_PROTOCOL);
+    CHECK_ST(p15_try_path("04:4402 02:00 80:00ffff", &p), ST_PROTOCOL);
+}
+
+TEST(p15_records_padding_and_what_was_deleted)
+{
+    struct tlv t;
+    p15_begin();
+    bytes b = p15_text("=0000 30(04:01) =ff 00:3004 =00 30(04:02) =0000ffff");
+    CHECK(!p15_next(&b, &t));
+    CHECK_BYTES(t.value.p, t.value.n, "0401 01");
+    CHECK(!p15_next(&b, &t));
+    CHECK_BYTES(t.value.p, t.value.n, "0401 02");
+    CHECK_ST(p15_next(&b, &t), ST_NOT_FOUND);
+    b = p15_text("=00023004");                              // a deleted one at the very end
+    CHECK_ST(p15_next(&b, &t), ST_NOT_FOUND);
+    b = p15_text("=00023004 =05 30(04:02)");                // not one: what follows is no record
+    CHECK_ST(p15_next(&b, &t), ST_PROTOCOL);
+    b = p15_text("=3005ff");                                // longer than the file
+    CHECK_ST(p15_next(&b, &t), ST_PROTOCOL);
+    CHECK(p15_is_record(0x30) && p15_is_record(0x61) && p15_is_record(0xa0) && p15_is_record(0xaf));
+    CHECK(!p15_is_record(0x00) && !p15_is_record(0x31) && !p15_is_record(0x80));
+    CHECK(p15_plausible(p15_text("=0000 30(04:01)"), P15_RECORDS));
+    CHECK(p15_plausible(BYTES_NONE, P15_RECORDS) && p15_plausible(p15_text("=ffff"), P15_RECORDS));
+    CHECK(!p15_plausible(p15_text("=41424344"), P15_RECORDS));
+    CHECK(p15_plausible(p15_text("30:"), P15_OBJECT));
+    CHECK(p15_plausible(p15_text("04:01"), P15_OBJECT));
+    CHECK(!p15_plausible(p15_text("31:"), P15_OBJECT) && !p15_plausible(BYTES_NONE, P15_OBJECT));
+    CHECK(p15_enough(p15_text("30(04:01) =0000000000000000"), P15_RECORDS));
+    CHECK(!p15_enough(p15_text("30(04:01) =00000000"), P15_RECORDS));
+    CHECK(!p15_enough(p15_text("30(04:01) =0000000000000030"), P15_RECORDS));
+    CHECK(!p15_enough(p15_text("=30100102"), P15_RECORDS));
+}
+
+TEST(p15_explicit_where_implicit_is_right)
+{
+    bytes b;
+    p15_begin();
+    b = p15_inside(p15_text("30(30(04:4402) 02:0800)"));
+    CHECK_BYTES(b.p, b.n, "3004 04024402 02020800");
+    b = p15_inside(p15_text("30(04:4402) 02:0800"));        // the content right there
+    CHECK_BYTES(b.p, b.n, "3004 04024402 02020800");
+    b = p15_inside(p15_text("30(04:4402)"));                // a path alone
+    CHECK_BYTES(b.p, b.n, "3004 04024402");
+    b = p15_inside(p15_text("30(a1(4f:a0))"));              // and one of another application
+    CHECK_BYTES(b.p, b.n, "3005 a1034f01a0");
+    b = p15_inside(p15_text("30()"));
+    CHECK_BYTES(b.p, b.n, "3000");
+    CHECK(!p15_inside(BYTES_NONE).n);
+}
+
+TEST(p15_access_rules)
+{
+    bytes who = BYTES_NONE, b;
+    bool is_free = false;
+    p15_begin();
+    b = p15_text("30(03:0780 05:) 30(03:0520 04:31)");          // read: free; execute: authId 31
+    CHECK(p15_rule(b, P15_MODE_READ, &who, &is_free) && is_free);
+    CHECK(p15_rule(b, P15_MODE_USE, &who, &is_free) && !is_free);
+    CHECK_BYTES(who.p, who.n, "31");
+    CHECK(!p15_rule(b, 1u << 3, &who, &is_free));
+    b = p15_text("30(03:0204 a1(04:32 04:33))");                // sign, and: both
+    CHECK(p15_rule(b, P15_MODE_USE, &who, &is_free));
+    CHECK_BYTES(who.p, who.n, "32");
+    b = p15_text("30(04:01) 30(03:0520) 30(03:0520 a0(05:))");  // none, none, not always
+    CHECK(!p15_rule(b, P15_MODE_USE, &who, &is_free));
+    CHECK(!p15_rule(BYTES_NONE, P15_MODE_USE, &who, &is_free));
+}
+
+TEST(p15_token_info)
+{
+    struct p15_info i;
+    p15_begin();
+    p15_parse_info(p15_text("30(02:01 04:0102 0c'Maker' 80'Label' 03:0560 30(30(02:07 04:aabb)"
+                            "30(02:05)) a1(02:01) a2(30(02:01)) a5(18'20250101000000Z'))"),
+                   BYTES(0xa0), &i);
+    CHECK_BYTES(i.serial.p, i.serial.n, "0102");
+    CHECK(i.maker.n == 5 && i.label.n == 5 && i.algorithms.n && i.update.n == 17);
+    CHECK_EQ(i.environment, 5);                 // 7 is another application's
+    p15_parse_info(p15_text("30(02:01 85'20250101000000Z' 30(30(04:aa) 30(02:07 04:a0)))"),
+                   BYTES(0xa0), &i);
+    CHECK(i.update.n == 15 && i.environment == 7 && !i.label.n);
+    p15_parse_info(p15_text("31(02:01)"), BYTES_NONE, &i);
+    CHECK(!i.serial.n);
+    p15_parse_info(BYTES_NONE, BYTES_NONE, &i);
+    CHECK(!i.environment);
+}
+
+// ---- PINs ----
+
+static st p15_try_pin(const char *text, struct p15_pin *out)
+{
+    *out = (struct p15_pin){ .flags = 0 };
+    return p15_parse_pin(p15_text(text), out);
+}
+
+static bool p15_pads(const struct p15_pin *p, const char *secret, const char *want)
+{
+    u8 room[CARD_PIN_MAX];
+    struct buf b = buf_on(room, sizeof room);
+    card_pad_pin(&p->pin, bytes_of(secret, strlen(secret)), &b);
+    return want ? test_bytes(__FILE__, __LINE__, secret, b.p, b.n, want) && !b.full : b.full;
+}
+
+TEST(p15_pins_of_every_type)
+{
+    struct p15_pin p;
+    p15_begin();
+    CHECK_ST(p15_try_pin("03:0204 0a:00 02:04 02:08 80:11 04:ff", &p), ST_OK);       // BCD
+    CHECK(p.pin.coding == CARD_PIN_BCD && p.pin.padded == 8 && p.pin.max == 16);
+    CHECK_EQ(p.pin.reference, 0x11);
+    CHECK(p15_pads(&p, "12345", "12345f ffffffffff") && p15_pads(&p, "12a4", NULL));
+    p.pin.pad = 0;
+    CHECK(p15_pads(&p, "12345", "123450 0000000000"));
+    CHECK_ST(p15_try_pin("03:02c0 0a:01 02:04 02:08 02:0c", &p), ST_OK);            // ASCII
+    CHECK(p.flags & P15_PIN_LOCAL && p.pin.max == 12 && !p.pin.padded && p.pin.min == 4);
+    CHECK(p15_pads(&p, "123456", "313233343536"));
+    CHECK_ST(p15_try_pin("03:0204 0a:02 02:04 02:10 a0(02:0081) 04:00", &p), ST_OK);    // UTF-8
+    CHECK(p.pin.coding == CARD_PIN_UTF8 && p.pin.padded == 16 && p.pin.reference == 0x81);
+    CHECK(p15_pads(&p, "\xc3\xa4\xc3\xb6", "c3a4c3b6 00000000 00000000 00000000"));
+    CHECK_ST(p15_try_pin("03:0204 0a:03 02:04 02:08 80:01", &p), ST_OK);            // half nibbles
+    CHECK(p15_pads(&p, "1234", "f1f2f3f4 ffffffff"));
+    CHECK_ST(p15_try_pin("03:00 0a:04 02:04 02:08 80:01", &p), ST_OK);              // ISO 9564-1
+    CHECK(p.pin.max == 12 && p.pin.padded == 8);
+    CHECK(p15_pads(&p, "12345", "2512345f ffffffff") && p15_pads(&p, "1234", "241234ff ffffffff"));
+    CHECK_ST(p15_try_pin("03:0204 0a:01 02:04 02:00 80:01", &p), ST_OK);            // no length
+    CHECK(p.pin.padded == 8 && p.pin.max == 8);
+    CHECK_ST(p15_try_pin("03:0204 0a:01 02:7f 02:08 02:64 80:01", &p), ST_OK);      // nonsense
+    CHECK(p.pin.min == 8 && p.pin.max == 8);
+    CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:00c8", &p), ST_OK);      // longer than any
+    CHECK(p.pin.max == CARD_PIN_MAX);
+    CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:08 80:01 18'2020' 30(04:3f00dd01)", &p), ST_OK);
+    CHECK_BYTES(p.path.p, p.path.n, "3f00 dd01");
+    CHECK_ST(p15_try_pin("03:00 0a:05 02:04 02:08", &p), ST_PROTOCOL);
+    CHECK_ST(p15_try_pin("03:00 0a:01", &p), ST_PROTOCOL);
+}
+
+// ---- Whole directories ----
+
+#define P15_ODF "a8(30(04:3f0050154401)) a0(30(04:3f0050154402)) a1(30(04:3f0050154403)) " \
+    "a4(30(04:3f0050154404)) a7(30(04:3f0050154405)) a3(30(04:3f0050154406)) a2(30(04:4407)) "     \
+    "a5(30(04:4408)) a6(30(04:4409))"
+#define P15_PIN "30(30(0c'PIN' 03:06c0 04:02) 30(04:01) " \
+    "a1(30(03:0204 0a:01 02:04 02:08 80:01 04:ff)))"
+
+TEST(p15_a_directory_of_everything)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, P15_PIN "30(30(0c'PUK') 30(04:02) a1(30(03:0102 0a:01 02:08 02:08 80:02)))"
+             "30(30(0c'SO') 30(04:03) a1(30(03:0001 0a:01 02:08 02:08 80:03)))"
+             "a0(30(0c'finger') 30(04:04) a1(30(03:00)))");
+    // an RSA key; an EC key with its curve in the parameters; one of a kind that is not known
+    p15_file(0x4402, "30(30(0c'RSA' 03:0780 04:01) 30(04:01 03:0520 01:ff 03:00 02:81)"
+             "a0(30(30(31(30(06:550403 0c'Name'))))) a1(30(30(04:4b01) 02:0400)))"
+             "a0(30(0c'EC' 03:0780 04:01) 30(04:02 03:070080 02:02) a1(30(30(04:) "
+             "30(06:2a8648ce3d030107))))"
+             "a1(30(0c'DH') 30(04:03) a1(30(30(04:))))");
+    p15_file(0x4403, "30(30(0c'RSA public') 30(04:01 03:0102) a1(30(30(04:3301) 02:0400)))"
+             "30(30(0c'alone') 30(04:09 03:0182) a1(30(30(04:3309) 02:0400)))"
+             "a1(30(0c'DH') 30(04:03) a1(30(30(04:))))");
+    p15_file(0x4407, "a0(30(0c'trusted') 30(04:08 03:070080) a1(30(30(04:3308) "
+             "06:2a8648ce3d030107)))");
+    p15_file(0x4404, "30(30(0c'') 30(04:01 01:00) a1(30(30(04:3401))))"
+             "a1(30(0c'SPKI') 30(04:07) a1(30(30(04:3401)))) 30(30(0c'URL') 30(04:06) "
+             "a1(30(13'http:')))");
+    p15_file(0x4408, "30(30(0c'CA') 30(04:0a) a1(30(30(04:340a))))");
+    p15_file(0x4409, "30(30(0c'broken') 30(04:0b) a1(30(30(04:340b))))");
+    p15_file(0x4405, "30(30(0c'text' 03:00) 30(0c'app' 06:2a03) a1(30(04:3501)))"
+             "a1(30(0c'named') 30(0c'app') a1(30(06:2a04 30(04:3502))))"
+             "a1(30(0c'nothing') 30(0c'app') a1(30(06:2a04)))"
+             "a0(30(0c'external') 30(0c'app') a1(30(04:3501)))"
+             "30(30(0c'inside' 03:0780 04:01) 30(0c'app') a1(a0(04:010203)))");
+    p15_file(0x4406, "af(30(0c'AES') 30(04:10) a1(30(30(04:4d01))))");
+    p15_file(0x3501, "=74657874");
+    p15_file(0x3502, "=0102");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_certificate_file(0x340a, SIM_P256A);
+    p15_file(0x340b, "30(02:01)");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_EQ(card_it.token_count, 0);           // one more is the prober's to count
+    CHECK_EQ(card_t->pin.reference, 1);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    struct object *rsa = p15_object(CKO_PRIVATE_KEY, 1), *ec = p15_object(CKO_PRIVATE_KEY, 2);
+    CHECK(rsa && ec && p15_count(CKO_PRIVATE_KEY) == 2);
+    CHECK(rsa->private && rsa->ref == 0x81 && rsa->use == CARD_SIGN);
+    CHECK(rsa->key && rsa->key->type == ALG_RSA && rsa->key->bits == 1024 && rsa->key->spki.n);
+    CHECK(rsa->subject.n && *rsa->subject.p == 0x30);
+    CHECK(ec->key && ec->key->curve == alg_curve_named("P-256") && !ec->key->spki.n);
+    CHECK_EQ(ec->use, CARD_DERIVE);
+    CHECK_EQ(p15_count(CKO_PUBLIC_KEY), 4);     // 1, 2, 8, 9
+    struct object *alone = p15_object(CKO_PUBLIC_KEY, 9), *trusted = p15_object(CKO_PUBLIC_KEY, 8);
+    CHECK(alone && alone->use == (CARD_SIGN | CARD_DECRYPT));
+    CHECK(alone->key && alone->key->bits == 1024);
+    CHECK(trusted && trusted->use == CARD_DERIVE);
+    struct object *certificate = p15_object(CKO_CERTIFICATE, 1);
+    CHECK(certificate && certificate->x509 && p15_count(CKO_CERTIFICATE) == 3);
+    CHECK(certificate->label.n && certificate->label.n < 40);       // the subject's name
+    CHECK(p15_object(CKO_CERTIFICATE, 0x0a)->x509 && !p15_object(CKO_CERTIFICATE, 0x0b)->x509);
+    CHECK_EQ(p15_count(CKO_DATA), 3);
+    for (u32 i = 0; i < card_it.object_count; i++) {
+        struct object *o = card_object_at(&card_it, i);
+        if (o->class != CKO_DATA) continue;
+        if (o->label.n == 4) CHECK_BYTES(o->value.p, o->value.n, "74657874");
+        if (o->label.n == 4) CHECK_BYTES(o->oid.p, o->oid.n, "06022a03");
+        if (o->label.n == 5) CHECK_BYTES(o->value.p, o->value.n, "0102");
+        if (o->label.n == 5) CHECK_BYTES(o->oid.p, o->oid.n, "06022a04");
+        if (o->label.n == 6) CHECK_BYTES(o->value.p, o->value.n, "0403010203");
+        CHECK_EQ(o->private, o->label.n == 6);
+    }
+    CHECK(!memcmp(card_t->label, "PKCS#15", 8));
+    p15_end();
+}
+
+static struct object *p15_one_key(const char *private, const char *public)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4402, private);
+    p15_file(0x4403, public);
+    p15_connect(1 << 20);
+    if (test_failing || p15_take() || p15_take_all(card_t)) return NULL;
+    return p15_object(CKO_PRIVATE_KEY, 1);
+}
+
+#define P15_EC_KEY "a0(30(0c'EC') 30(04:01) a1(30(30(04:) =" 
+#define P15_POINT "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" \
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+#define P15_SPKI "30(30(06:2a8648ce3d0201 06:2a8648ce3d030107) 03:00" P15_POINT ")"
+
+TEST(p15_public_keys_of_every_form)
+{
+    static const struct { const char *value, *parameters; bool good; } forms[] = {
+        { "a0(" P15_SPKI ")", "", true },
+        { "a0(a1(" P15_SPKI "))", "", true },
+        { "a0(04:" P15_POINT ")", "", true },
+        { "a0(03:00" P15_POINT ")", "", true },
+        { "a0(=" P15_POINT ")", "", true },
+        { "a0(04:" P15_POINT ")", "06:2a8648ce3d030107", true },
+        { "a0(04:" P15_POINT ")", "a0(06:2a8648ce3d030107)", true },
+        { "a0(04:" P15_POINT ")", "06:2b81040022", false },         // P-384 has longer points
+        { "a0(04:0401)", "", false },
+        { "a0(30(02:0100 02:03))", "", false },                     // of an RSA key
+        { "a0(a1(30(02:01)))", "", false },
+        { "a1(04:01)", "", false },                                 // protected
+    };
+    char text[600];
+    for (size_t i = 0; i < COUNT(forms) && !test_failing; i++) {
+        snprintf(text, sizeof text, "a0(30(0c'EC') 30(04:01) a1(30(%s %s)))", forms[i].value,
+                 forms[i].parameters);
+        struct object *o = p15_one_key("a0(30(0c'EC' 03:0780) 30(04:01) a1(30(30(04:))))", text);
+        CHECK(o && !o->unread && o->private && o->use == (CARD_SIGN | CARD_DERIVE));
+        CHECK_EQ(o->key && o->key->point.n == 65 && o->key->spki.n == 91, forms[i].good);
+        p15_end();
+        if (test_failing) printf("    form %zu\n", i);
+    }
+    struct object *o = p15_one_key("30(30(0c'') 30(04:01) a1(30(30(04:) 02:0400)))",
+                                   "30(30(0c'R') 30(04:01) a1(30(a0(30(02:0100 02:03)))))");
+    CHECK(o && o->key && o->key->bits == 1024 && !o->key->modulus.n);   // as PrKDF says
+    CHECK(o->no_pin && !o->private);
+    p15_end();
+    o = p15_one_key("30(30(0c'') 30(04:01) a1(30(30(04:) 02:10)))", "");
+    CHECK(o && !o->key && !o->unread);                                  // 16 bits are none
+    p15_end();
+}
+
+TEST(p15_objects_without_an_id_are_no_pair)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4402, "30(30(0c'a') 30(03:0520) a1(30(30(04:) 02:0400)))");
+    p15_file(0x4403, "30(30(0c'b') 30(03:0520) a1(30(30(04:3301) 02:0400)))");
+    p15_file(0x4404, "30(30(0c'c') 30(04:) a1(30(30(04:3401))))");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(p15_count(CKO_PRIVATE_KEY) == 1 && p15_count(CKO_PUBLIC_KEY) == 2);
+    for (u32 i = 0; i < card_it.object_count; i++) {
+        const struct object *o = card_object_at(&card_it, i);
+        if (o->class == CKO_PRIVATE_KEY) CHECK(o->key && !o->key->spki.n);
+    }
+    p15_end();
+}
+
+// ---- Where it lies ----
+
+TEST(p15_ways_to_find_the_application)
+{
+    static const char dir[] = "61(4f:a000000063504b43532d3135 50'Name' 51:3f005015)";
+    for (int way = 0; way < 6 && !test_failing; way++) {
+        p15_begin();
+        if (way == 1) p15_file(0x2f00, dir);
+        if (way == 2) p15_file(0x2f00, "=00 61(4f:a0000000) 61(51:3f) 31(02:01) 61() "
+                               "61(4f:a000000063504b43532d3135 73(06:2a03 30(04:5131) "
+             "a0(30(04:5132))))");
+        if (way == 3) p15_file(0x2f00, "=20 61(4f:a000000063504b43532d3135 50'Name' 51:3f005015)");
+        p15_card.records = way == 3;
+        p15_card.no_fcp = way == 4;
+        p15_card.odd_fcp = way == 5;
+        p15_card.short_only = way == 5;
+        p15_file(way == 2 ? 0x5131 : 0x5031, "a0(a0(30(30(0c'a') 30(04:01) a1(30(30(04:) "
+             "02:0400)))))");
+        p15_file(way == 2 ? 0x5132 : 0x5032, "30(02:00 04:010203040506070809 0c'Maker' 80'A "
+             "card')");
+        p15_connect(1 << 20);
+        if (test_failing) return;
+        CHECK_ST(p15_take(), ST_OK);
+        CHECK(!memcmp(card_t->label, "A card", 7) && !memcmp(card_t->maker, "Maker", 6));
+        CHECK(!memcmp(card_t->serial, "0203040506070809", 17));
+        CHECK_ST(p15_take_all(card_t), ST_OK);
+        CHECK(p15_object(CKO_PRIVATE_KEY, 1));
+        p15_end();
+        if (test_failing) printf("    way %d\n", way);
+    }
+}
+
+TEST(p15_nothing_there)
+{
+    static const char *const nothing[] = { "", "=0000", "30()", "a0()", "a9(30(04:4401))",
+                                           "a0(31(04:4401))", "=ffffffff", "=a0ff" };
+    for (size_t i = 0; i <= COUNT(nothing) && !test_failing; i++) {
+        p15_begin();
+        if (i < COUNT(nothing)) p15_file(0x5031, nothing[i]);
+        p15_connect(1 << 20);
+        if (test_failing) return;
+        CHECK_ST(p15_take(), ST_NOT_MINE);
+        p15_end();
+        if (test_failing) printf("    directory %zu\n", i);
+    }
+}
+
+TEST(p15_parts_of_files)
+{
+    p15_begin();
+    p15_file(0x5031, "a0(30(04:4402 02:04 80:12)) a7(30(04:4405))");
+    p15_file(0x4402, "=ffffffff 30(30(0c'a') 30(04:01) a1(30())) =deadbeef");
+    p15_file(0x4405, "30(30(0c'one') 30() a1(30(04:3500 02:02 80:03)))"
+             "30(30(0c'rest') 30() a1(30(04:3500 02:02))) 30(30(0c'more') 30() a1(30(04:3500 "
+             "02:02 80:64)))"
+             "30(30(0c'over') 30() a1(30(04:3500 02:64)))");
+    p15_file(0x3500, "=000102030405");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 1);
+    CHECK_EQ(p15_count(CKO_DATA), 4);
+    for (u32 i = 0; i < card_it.object_count; i++) {
+        const struct object *o = card_object_at(&card_it, i);
+        if (o->class != CKO_DATA) continue;
+        if (*o->label.p == 'o' && o->label.n == 3) CHECK_BYTES(o->value.p, o->value.n, "020304");
+        if (o->label.n == 4) CHECK_EQ(o->value.n, *o->label.p == 'o' ? 0 : 4);
+    }
+    p15_end();
+}
+
+TEST(p15_files_of_another_application)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, P15_PIN);
+    p15_file(0x4404, "30(30(0c'a') 30(04:01) a1(30(30(a1(4f:a000000063504b43532d3135 04:3401)))))");
+    p15_certificate_file(0x3401, SIM_P256A);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(p15_object(CKO_CERTIFICATE, 1)->x509);
+    CHECK(!card_it.sure);                       // who knows where we are: a PIN needs a SELECT
+    p15_seen[0] = 0;
+    CHECK_ST(p15_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK(!strcmp(p15_seen, "a4080c025015 20000108" "31323334ffffffff "));
+    p15_end();
+}
+
+TEST(p15_local_pins_and_keys_in_their_own_df)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, "30(30(0c'L') 30(04:01) a1(30(03:0644 0a:01 02:04 02:08 80:81 04:ff "
+             "30(04:3f00dd01))))");
+    p15_file(0x4402, "a0(30(0c'EC' 03:0780 04:01) 30(04:01 03:0520 02:05)"
+             "a1(30(30(04:3f00dd010a01) 30(06:2a8648ce3d030107))))");
+    p15_file(0xdd01, "=00");
+    p15_file(0x0a01, "=00");
+    p15_card.answers = (const u8 *)"\x20" "01234567890123456789012345678901"
+        "01234567890123456789012345678901";
+    p15_card.answers_n = 65;
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    p15_seen[0] = 0;
+    CHECK_ST(p15_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK(!strcmp(p15_seen, "a4080c02dd01 2000810831323334ffffffff "));
+    p15_seen[0] = 0;
+    u8 room[128];
+    struct buf out = buf_on(room, sizeof room);
+    struct alg_use use = { .type = ALG_EC };
+    struct object *key = p15_object(CKO_PRIVATE_KEY, 1);
+    CHECK(key && key->key);
+    CHECK_ST(generic_sign(&card_it, key, &use, BYTES(1, 2, 3), p15_scratch(), &out), ST_OK);
+    CHECK(!strcmp(p15_seen, "a4080c04dd010a01 2241b6078102" "0a01840105 2a9e9a0301020300 "));
+    p15_end();
+}
+
+TEST(p15_two_pins_two_tokens)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x5032, "30(02:00 04:01 80'Card')");
+    p15_file(0x4401, P15_PIN "30(30(0c'Sign') 30(04:02) a1(30(03:0204 0a:01 02:06 02:08 80:02 "
+             "04:ff)))"
+             "30(30(0c'Third') 30(04:05) a1(30(03:0204 0a:01 02:06 02:08 80:05 04:ff)))");
+    p15_file(0x4402, "30(30(0c'one' 03:0780 04:01) 30(04:01) a1(30(30(04:) 02:0400)))"
+             "30(30(0c'two' 03:0780 30(30(03:0520 04:02))) 30(04:02) a1(30(30(04:) 02:0400)))");
+    p15_file(0x4404, "30(30(0c'c') 30(04:02) a1(30(30(04:3401))))");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_EQ(card_it.token_count, 1);           // and the first
+    struct token *second = &card_it.tokens[1];
+    CHECK(second->state == card_t->state && second->pin.reference == 2 && second->pin.min == 6);
+    CHECK(!strcmp(card_t->label, "Card (PIN)") && !strcmp(second->label, "Card (Sign)"));
+    card_it.token_count++;
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 1)->token == card_t);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 2)->token == second);     // an access rule says it
+    CHECK(p15_object(CKO_CERTIFICATE, 2)->token == second);     // its key's
+    CHECK(p15_object(CKO_PUBLIC_KEY, 2)->token == second);
+    p15_end();
+}
+
+TEST(p15_several_applications)
+{
+    p15_begin();
+    p15_file(0x2f00, "61(50'One' 51:3f005015) 61(50'none' 51:3f00dd09 73(30(04:1234)))"
+             "61(50'Two' 51:3f00dd02 73(30(04:5231) a0(30(04:5232))))");
+    p15_file(0x5031, "a0(a0(30(30(0c'a') 30(04:01) a1(30(30(04:) 02:0400)))))");
+    p15_file(0x5231, "a0(a0(30(30(0c'b') 30(04:02) a1(30(30(04:) 02:0400)))))");
+    p15_file(0x5232, "30(02:00 80'Second')");
+    p15_file(0xdd02, "=00");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_EQ(card_it.token_count, 1);
+    struct token *second = &card_it.tokens[1];
+    CHECK(second->state && second->state != card_t->state && !strcmp(second->label, "Second"));
+    card_it.token_count++;
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK_ST(p15_take_all(second), ST_OK);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 1)->token == card_t);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 2)->token == second);
+    p15_end();
+}
+
+// ---- Limits ----
+
+TEST(p15_more_entries_than_are_taken)
+{
+    static char text[P15_ENTRIES_MAX * 40 + 4000];
+    char *at = text;
+    *text = 0;
+    for (int i = 0; i < P15_ENTRIES_MAX + 40; i++)
+        at += sprintf(at, "30(30() 30(04:%02x) a1(30(30(04:)))) ", i & 255);
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4404, text);
+    p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(!p15_count(CKO_CERTIFICATE) && p15_count(CKO_DATA) == 1);     // without a path: none
+    CHECK_EQ(((struct p15 *)card_t->state)->entries, P15_ENTRIES_MAX);
+    p15_end();
+    at = text;
+    for (int i = 0; i < P15_FILES_MAX + 20; i++) at += sprintf(at, "a4(30(04:44%02x)) ", i);
+    p15_begin();
+    p15_file(0x5031, text);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_EQ(((struct p15 *)card_t->state)->file_count, P15_FILES_MAX);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    p15_end();
+}
+
+// Every allocation that can fail does, and no more than that comes of it.
+TEST(p15_memory_ends_anywhere)
+{
+    st s = ST_CARD_MEMORY;
+    for (size_t limit = 512; s && limit < 200000 && !test_failing;
+         limit += limit < 40000 ? 96 : 8192) {
+        p15_begin();
+        p15_file(0x5031, P15_ODF);
+        p15_file(0x4401, P15_PIN);
+        p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
+        p15_file(0x4403, "30(30(0c'b') 30(04:02) a1(30(a0(30(02:0100 02:03)))))"
+                 "a0(30(0c'c') 30(04:03) a1(30(a0(" P15_SPKI "))))");
+        p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))");
+        p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+        p15_file(0x3500, "=0102");
+        p15_certificate_file(0x3401, SIM_RSA1024);
+        p15_connect(limit);
+        if (test_failing) return;
+        s = p15_take();
+        if (!s) s = p15_take_all(card_t);
+        CHECK(s == ST_OK || s == ST_CARD_MEMORY);
+        p15_end();
+    }
+    CHECK_ST(s, ST_OK);
+}
+
+TEST(p15_files_that_cannot_be_read_now)
+{
+    static const enum sim_fault passing[] = { SIM_ANSWER_6F00, SIM_FAILED, SIM_RESET };
+    for (size_t f = 0; f < COUNT(passing); f++) {
+        for (unsigned n = 1; n < 30 && !test_failing; n++) {
+            p15_begin();
+            p15_file(0x5031, P15_ODF);
+            p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
+            p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))");
+            p15_certificate_file(0x3401, SIM_RSA1024);
+            p15_connect(1 << 20);
+            if (test_failing) return;
+            CHECK_ST(p15_take(), ST_OK);
+            sim_reader_fault(passing[f], n, NULL);
+            st s = p15_take_all(card_t);
+            bool fired = sim_reader_fired();
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            if (!fired) CHECK_ST(s, ST_OK);
+            if (fired && f) CHECK(link_is_broken(s));
+            if (fired && !f) CHECK_ST(p15_take_all(card_t), ST_OK);
+            // a directory file is asked for again; a certificate stays without its value
+            if (!f) CHECK(p15_object(CKO_CERTIFICATE, 1) && p15_object(CKO_PRIVATE_KEY, 1));
+            p15_end();
+            if (!fired) break;
+        }
+    }
+}
+
+// After the card was connected anew, lastUpdate decides.
+TEST(p15_changes_by_others_are_noticed)
+{
+    static const char info[] = "30(02:00 04:01 80'Card' a5(18'2025010100000%cZ'))";
+    char text[100];
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    snprintf(text, sizeof text, info, '1');
+    p15_file(0x5032, text);
+    p15_file(0x4404, "30(30(0c'old') 30(04:01) a1(30(30(04:3401))))");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CK_OBJECT_HANDLE old = p15_object(CKO_CERTIFICATE, 1)->handle;
+    p15_file(0x4404, "30(30(0c'new') 30(04:02) a1(30(30(04:3401))))");
+    p15_seen[0] = 0;
+    CHECK_ST(p15_take_all(card_t), ST_OK);              // connected all the time: believed
+    CHECK(!*p15_seen && p15_object(CKO_CERTIFICATE, 1));
+    link_counts.connects++;
+    CHECK_ST(p15_take_all(card_t), ST_OK);              // the same lastUpdate
+    CHECK(*p15_seen && p15_object(CKO_CERTIFICATE, 1));
+    snprintf(text, sizeof text, info, '2');
+    p15_file(0x5032, text);
+    link_counts.connects++;
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(!p15_object(CKO_CERTIFICATE, 1) && p15_object(CKO_CERTIFICATE, 2));
+    CHECK(!card_find(&card_it, card_t, old));
+    CHECK_EQ(p15_count(CKO_CERTIFICATE), 1);
+    p15_end();
+}
+
+TEST(p15_unpadded_blocks)
+{
+    u8 block[64];
+    struct buf b = buf_on(block, sizeof block);
+    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
+    bytes info = p15_unpadded(bytes_of(block, 64));
+    CHECK_BYTES(info.p, info.n, "3001ff");
+    CHECK(!p15_unpadded(bytes_of(block, 10)).n);
+    block[20] = 0xfe;
+    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
+    block[20] = 0xff, block[1] = 2;
+    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
+    memset(block, 0xff, 64), block[0] = 0, block[1] = 1;
+    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
+    block[5] = 0;
+    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
+}
 
 static void test_p15(void)
 {
+    RUN(p15_numbers_and_bits);
+    RUN(p15_paths);
+    RUN(p15_records_padding_and_what_was_deleted);
+    RUN(p15_explicit_where_implicit_is_right);
+    RUN(p15_access_rules);
+    RUN(p15_token_info);
+    RUN(p15_pins_of_every_type);
+    RUN(p15_a_directory_of_everything);
+    RUN(p15_public_keys_of_every_form);
+    RUN(p15_objects_without_an_id_are_no_pair);
+    RUN(p15_ways_to_find_the_application);
+    RUN(p15_nothing_there);
+    RUN(p15_parts_of_files);
+    RUN(p15_files_of_another_application);
+    RUN(p15_local_pins_and_keys_in_their_own_df);
+    RUN(p15_two_pins_two_tokens);
+    RUN(p15_several_applications);
+    RUN(p15_more_entries_than_are_taken);
+    RUN(p15_memory_ends_anywhere);
+    RUN(p15_files_that_cannot_be_read_now);
+    RUN(p15_changes_by_others_are_noticed);
+    RUN(p15_unpadded_blocks);
 }
