@@ -1,5 +1,4 @@
 /* scard11.c: PKCS#11 for smart cards in one C file.
- *
  * Version 0.1.0. SPDX-License-Identifier: 0BSD (full text at the end of scard11.h)
  *
  * WHAT IT IS
@@ -70,9 +69,13 @@
  *                 >>mech      mechanisms
  *                 >>attr      attributes and templates
  *                 >>session   sessions and logins
+ *                 >>make      session objects: made, copied, changed
  *                 >>op        running operations: sign, decrypt, digest, ...
+ *                 >>keys      keys generated, derived, wrapped, unwrapped
  *                 >>option    options at run time
  *                 >>p11       C_*: the entry points
+ *                 >>message   C_*: message-based functions, and what is refused
+ *                 >>list      the lists of all functions; scard11_*
  * END OF MAP
  */
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -339,7 +342,21 @@ typedef u32 st;
     X(ATTR_RO,        CKR_ATTRIBUTE_READ_ONLY,         "an attribute that cannot be changed")    \
     X(TEMPLATE_LESS,  CKR_TEMPLATE_INCOMPLETE,         "an attribute is missing")                \
     X(TEMPLATE_MIXED, CKR_TEMPLATE_INCONSISTENT,       "attributes that do not go together")     \
-    X(PROHIBITED,     CKR_ACTION_PROHIBITED,           "the object cannot be destroyed")         \
+    X(PROHIBITED,     CKR_ACTION_PROHIBITED,           "the object does not allow that")         \
+    X(CURVE,          CKR_CURVE_NOT_SUPPORTED,         "a curve that is not known here")         \
+    X(INDIGESTIBLE,   CKR_KEY_INDIGESTIBLE,            "the key's value cannot be hashed")       \
+    X(UNEXTRACTABLE,  CKR_KEY_UNEXTRACTABLE,           "the key is not to be extracted")         \
+    X(NOT_WRAPPABLE,  CKR_KEY_NOT_WRAPPABLE,           "the key cannot be wrapped so")           \
+    X(WRAPPED,        CKR_WRAPPED_KEY_INVALID,         "a wrapped key that does not unwrap")     \
+    X(WRAPPED_LEN,    CKR_WRAPPED_KEY_LEN_RANGE,       "a wrapped key of a wrong length")        \
+    X(WRAP_KEY,       CKR_WRAPPING_KEY_HANDLE_INVALID, "no such wrapping key")                   \
+    X(WRAP_TYPE,      CKR_WRAPPING_KEY_TYPE_INCONSISTENT, "not a wrapping key for this")         \
+    X(WRAP_SIZE,      CKR_WRAPPING_KEY_SIZE_RANGE,     "the wrapping key is too short")          \
+    X(UNWRAP_KEY,     CKR_UNWRAPPING_KEY_HANDLE_INVALID, "no such unwrapping key")               \
+    X(UNWRAP_TYPE,    CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, "not an unwrapping key for this")    \
+    X(UNWRAP_SIZE,    CKR_UNWRAPPING_KEY_SIZE_RANGE,   "the unwrapping key is too short")        \
+    X(UNSAVEABLE,     CKR_STATE_UNSAVEABLE,            "the operation's state is not given out") \
+    X(SAVED_STATE,    CKR_SAVED_STATE_INVALID,         "not a state that was given out")         \
     X(NOT_PARALLEL,   CKR_FUNCTION_NOT_PARALLEL,       "there are no parallel functions")        \
     X(NO_SEED,        CKR_RANDOM_SEED_NOT_SUPPORTED,   "the generator takes no seed")            \
     X(NO_TOKEN,       CKR_TOKEN_NOT_PRESENT,           "no card in the slot")                    \
@@ -787,6 +804,36 @@ static void arena_chain_get(const struct chain *c, struct buf *b)
     }
 }
 
+// A place in a chain that is read piece by piece.
+struct chain_place {
+    const struct piece *piece;
+    size_t at, left;
+};
+
+static struct chain_place arena_chain_start(const struct chain *c)
+{
+    return (struct chain_place){ c->first, 0, c->n };
+}
+
+// Appends the next n bytes to b, or passes over them (b NULL). false: there are not so many.
+static bool arena_chain_take(struct chain_place *c, size_t n, struct buf *b)
+{
+    if (n > c->left) return false;
+    c->left -= n;
+    while (n) {
+        if (c->at == sizeof c->piece->data) {
+            c->piece = c->piece->next;
+            c->at = 0;
+        }
+        bytes part = bytes_head(bytes_from(bytes_of(c->piece->data, sizeof c->piece->data), c->at),
+                                n);
+        if (b) buf_put(b, part);
+        c->at += part.n;
+        n -= part.n;
+    }
+    return true;
+}
+
 static void arena_chain_drop(struct arena *a, struct chain *c)
 {
     while (c->first) {
@@ -1181,8 +1228,12 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
  * Tests   tests/alg.c
  * ==============================================================================================*/
 
-enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY };
-enum alg_pad { ALG_PAD_NONE, ALG_PAD_PKCS1, ALG_PAD_PSS, ALG_PAD_OAEP };
+enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY, ALG_SECRET };
+// What goes round a public-key operation; how a secret key is used.
+enum alg_pad { ALG_PAD_NONE, ALG_PAD_PKCS1, ALG_PAD_PSS, ALG_PAD_OAEP,
+               ALG_HMAC, ALG_ECB, ALG_CBC, ALG_CBC_PAD, ALG_CTR, ALG_GCM };
+
+#define ALG_BLOCK 16                    // of AES, in bytes
 
 #define ALG_RSA_MIN_BITS 512
 #define ALG_RSA_MAX_BITS 4096
@@ -1400,13 +1451,13 @@ static void alg_encode_spki(const struct alg_key *k, struct buf *out)
 
 /* ================================================================================================
  * MARK: - >>hash
- * Digests and random numbers, a thin layer over PSA.
+ * Digests, MACs made of them, and random numbers, a thin layer over PSA.
  *
  * Owns    struct hash. It lives in a card's arena, and a removal frees it without an abort:
  *         mbedTLS's own hashes keep all they have in the structure, so nothing is lost by that.
  * Uses    >>alg
  * Names   hash_
- * Specs   PSA Crypto API 1.0
+ * Specs   PSA Crypto API 1.0, RFC 2104 (HMAC), RFC 5869 (HKDF)
  * Tests   tests/hash.c
  * ==============================================================================================*/
 
@@ -1468,6 +1519,76 @@ static st hash_of(const struct alg_hash *alg, bytes in, struct buf *out)
     st s = hash_add(&h, in);
     if (s) hash_drop(&h);
     return s ? s : hash_end(&h, out);
+}
+
+// ---- HMAC and HKDF (RFC 2104, RFC 5869), over the hashes: PSA would want each key imported ----
+
+// Begins a hash of the key's block, which pad is laid over.
+static st hash_hmac_block(struct hash *h, const struct alg_hash *alg, bytes key, u8 pad)
+{
+    u8 block[128];
+    struct buf b = buf_on(block, alg->size > 32 ? 128 : 64);
+    st s = ST_OK;
+    if (key.n > b.cap) s = hash_of(alg, key, &b);
+    else               buf_put(&b, key);
+    buf_fill(&b, 0, b.cap - b.n);
+    for (size_t i = 0; i < b.cap; i++) block[i] ^= pad;
+    if (!s) s = hash_begin(h, alg);
+    if (!s && (s = hash_add(h, buf_bytes(&b))) != ST_OK) hash_drop(h);
+    mem_wipe(block, sizeof block);
+    return s;
+}
+
+static st hash_hmac_begin(struct hash *h, const struct alg_hash *alg, bytes key)
+{
+    return hash_hmac_block(h, alg, key, 0x36);
+}
+
+// Appends the MAC. inner is what the hash that hash_hmac_begin began came to.
+static st hash_hmac_end(const struct alg_hash *alg, bytes key, bytes inner, struct buf *out)
+{
+    struct hash h;
+    TRY(hash_hmac_block(&h, alg, key, 0x5c));
+    st s = hash_add(&h, inner);
+    if (s) hash_drop(&h);
+    return s ? s : hash_end(&h, out);
+}
+
+// The MAC of three parts, one after the other.
+static st hash_hmac(const struct alg_hash *alg, bytes key, bytes a, bytes b, bytes c,
+                    struct buf *out)
+{
+    u8 room[64];
+    struct buf inner = buf_on(room, sizeof room);
+    struct hash h;
+    TRY(hash_hmac_begin(&h, alg, key));
+    st s = hash_add(&h, a);
+    if (!s) s = hash_add(&h, b);
+    if (!s) s = hash_add(&h, c);
+    if (s) hash_drop(&h);
+    else   s = hash_end(&h, &inner);
+    if (!s) s = hash_hmac_end(alg, key, buf_bytes(&inner), out);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// HKDF-Expand: appends n bytes, at most 255 hashes.
+static st hash_hkdf_expand(const struct alg_hash *alg, bytes key, bytes info, size_t n,
+                           struct buf *out)
+{
+    u8 room[64];
+    struct buf t = buf_on(room, sizeof room);
+    st s = n > 255 * alg->size ? ST_KEY_SIZE : ST_OK;
+    for (unsigned i = 1; n && !s; i++) {
+        struct buf next = buf_on(room, sizeof room);
+        s = hash_hmac(alg, key, buf_bytes(&t), info, BYTES((u8)i), &next);
+        t = next;
+        size_t part = n < t.n ? n : t.n;
+        buf_put(out, bytes_of(room, part));
+        n -= part;
+    }
+    mem_wipe(room, sizeof room);
+    return !s && out->full ? ST_HOST_MEMORY : s;
 }
 
 static st hash_random(u8 *out, size_t n)
@@ -1748,9 +1869,9 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 
 /* ================================================================================================
  * MARK: - >>cipher
- * Public-key operations and random numbers on the host, a thin layer over mbedTLS.
+ * Public-key operations, AES and random numbers on the host, a thin layer over mbedTLS.
  *
- * Owns    verifying and encrypting with a public key. PSA knows no raw RSA: that goes over
+ * Owns    AES; verifying and encrypting with a public key. PSA knows no raw RSA: that goes over
  *         mbedTLS's bignum where the version has it (2.28, 3.x), and so does all of RSA, with
  *         >>pad. mbedTLS has no Ed25519.
  * Uses    >>alg >>hash >>pad
@@ -1884,6 +2005,77 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
         buf_put_number(&block, in, size);
     }
     return block.full ? ST_HOST_MEMORY : cipher_rsa_public(k, buf_bytes(&block), out);
+}
+
+// ---- AES. A key is imported, used and destroyed in one call: none outlives it ----
+
+static st cipher_aes_import(bytes key, psa_algorithm_t alg, bool encrypt, psa_key_id_t *id)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    if (key.n != 16 && key.n != 24 && key.n != 32) return ST_KEY_SIZE;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
+    psa_set_key_usage_flags(&attributes, encrypt ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT);
+    psa_set_key_algorithm(&attributes, alg);
+    return hash_status(psa_import_key(&attributes, key.p, key.n, id));
+}
+
+// Under the crypto lock: in, whole blocks (any bytes with CTR), to as many at out.
+static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool encrypt, bytes iv,
+                                   bytes in, u8 *out)
+{
+    psa_cipher_operation_t op = PSA_CIPHER_OPERATION_INIT;
+    size_t n = 0, end = 0;
+    psa_status_t status = encrypt ? psa_cipher_encrypt_setup(&op, id, alg)
+                                  : psa_cipher_decrypt_setup(&op, id, alg);
+    if (!status && iv.n) status = psa_cipher_set_iv(&op, iv.p, iv.n);
+    if (!status) status = psa_cipher_update(&op, in.p, in.n, out, in.n, &n);
+    if (!status) status = psa_cipher_finish(&op, out + n, in.n - n, &end);
+    if (status) psa_cipher_abort(&op);
+    return !status && n + end != in.n ? PSA_ERROR_GENERIC_ERROR : status;
+}
+
+// AES as ECB, CBC or CTR over whole blocks (any bytes with CTR). Appends as many bytes as go in.
+static st cipher_aes(enum alg_pad mode, bytes key, bytes iv, bool encrypt, bytes in,
+                     struct buf *out)
+{
+    psa_algorithm_t alg = mode == ALG_ECB ? PSA_ALG_ECB_NO_PADDING
+                        : mode == ALG_CTR ? PSA_ALG_CTR : PSA_ALG_CBC_NO_PADDING;
+    psa_key_id_t id = 0;
+    if (!in.n) return ST_OK;
+    if (out->full || out->cap - out->n < in.n) return ST_HOST_MEMORY;
+    SCARD11_CRYPTO_LOCK;
+    st s = cipher_aes_import(key, alg, encrypt, &id);
+    if (!s) {
+        s = hash_status(cipher_aes_run(id, alg, encrypt, mode == ALG_ECB ? BYTES_NONE : iv, in,
+                                       out->p + out->n));
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (!s) out->n += in.n;
+    return s;
+}
+
+// AES-GCM with a tag of tag bytes behind the cryptogram. ST_CIPHER_DATA: the tag is not right.
+static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, bytes in,
+                     struct buf *out)
+{
+    psa_algorithm_t alg = PSA_ALG_AEAD_WITH_SHORTENED_TAG(PSA_ALG_GCM, tag);
+    psa_status_t status = PSA_SUCCESS;
+    psa_key_id_t id = 0;
+    size_t n = 0;
+    u8 *at = out->p + out->n;
+    SCARD11_CRYPTO_LOCK;
+    st s = cipher_aes_import(key, alg, encrypt, &id);
+    if (!s) {
+        status = (encrypt ? psa_aead_encrypt : psa_aead_decrypt)(id, alg, iv.p, iv.n, aad.p, aad.n,
+                     in.p, in.n, at, out->cap - out->n, &n);
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (s) return s;
+    if (status == PSA_ERROR_INVALID_SIGNATURE) return ST_CIPHER_DATA;
+    if (status == PSA_SUCCESS) out->n += n;
+    return hash_status(status);
 }
 
 /* ================================================================================================
@@ -2835,6 +3027,9 @@ struct driver {
     st (*derive)  (struct card *, struct object *, bytes peer_point, struct scratch,
                    struct buf *out);
     st (*random)  (struct card *, struct token *, u8 *out, size_t n);
+    // A secret key of the card: in, whole blocks, as use->pad says (ALG_ECB or ALG_CBC) under iv.
+    st (*crypt)   (struct card *, struct object *, const struct alg_use *, bool encrypt, bytes iv,
+                   bytes in, struct scratch, struct buf *out);
 };
 
 // What a key may be used for, and the kinds of keys of a token.
@@ -2862,12 +3057,15 @@ struct object {
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
     bytes subject;                  // of a key, DER; empty: its certificate's
-    enum alg_type type;             // of a key that has not been read yet
+    enum alg_type type;             // of a key that has not been read yet, or of a session's
+    CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
+    u32   secret_len;               // its bytes
     const struct alg_key *key;      // of a key; shared between its private and its public half
     const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
     bytes value;                    // certificate, data
     const struct x509 *x509;        // of a certificate, or of the key's certificate
     struct chain attributes;        // of a session object: type, length, value, one after the other
+    struct chain secret;            // of a secret key that is a session object: its value
     void *state;                    // the driver's
 };
 
@@ -2938,6 +3136,7 @@ static struct object *card_find(const struct card *c, const struct token *t, CK_
 static void card_drop(struct card *c, struct object *o)
 {
     arena_chain_drop(&c->arena, &o->attributes);
+    arena_chain_drop(&c->arena, &o->secret);
     mem_wipe(o, sizeof *o);
 }
 
@@ -7817,32 +8016,38 @@ static void slot_watch_all(struct slot_watch *w)
  * Tests   tests/mech.c
  * ==============================================================================================*/
 
-enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH };
+enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
+                  MECH_MAC_LEN, MECH_IV, MECH_COUNTER, MECH_GCM, MECH_HKDF };
 
 struct mech_row {
     CK_MECHANISM_TYPE type;
-    enum alg_type key;          // ALG_NONE: a digest
+    enum alg_type key;          // ALG_NONE: a digest, or a key out of nothing
     enum alg_pad pad;
     CK_MECHANISM_TYPE hash;     // that the mechanism itself does; MECH_NO_HASH: none
     enum mech_param param;
     CK_FLAGS flags;             // what it is for
 };
 
+#define MECH_SECRET_MAX 512     // bytes of a secret key
 #define MECH_NO_HASH ((CK_MECHANISM_TYPE)-1)
 #define MECH_SV      (CKF_SIGN | CKF_VERIFY)
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
+#define MECH_WU      (CKF_WRAP | CKF_UNWRAP)
 #if MBEDTLS_VERSION_MAJOR < 4
-#define MECH_RAW_RSA (MECH_SV | MECH_ED)
+#define MECH_RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
+#define MECH_RAW_RSA (MECH_SV | MECH_ED | MECH_RECOVER)
 #else
-#define MECH_RAW_RSA (CKF_SIGN | CKF_DECRYPT)      // mbedTLS 4 has no raw public operation
+#define MECH_RECOVER CKF_SIGN_RECOVER
+#define MECH_RAW_RSA (CKF_SIGN | CKF_DECRYPT | MECH_RECOVER)    // no raw public operation there
 #endif
 
 static const struct mech_row mech_rows[] = {
     { CKM_RSA_PKCS,              ALG_RSA, ALG_PAD_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
-      MECH_SV | MECH_ED },
+      MECH_SV | MECH_ED | MECH_WU | MECH_RECOVER },
     { CKM_RSA_X_509,             ALG_RSA, ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM,
       MECH_RAW_RSA },
-    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_PAD_OAEP,  MECH_NO_HASH, MECH_OAEP,     MECH_ED },
+    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_PAD_OAEP,  MECH_NO_HASH, MECH_OAEP,
+      MECH_ED | MECH_WU },
     { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PAD_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
     { CKM_SHA1_RSA_PKCS,         ALG_RSA, ALG_PAD_PKCS1, CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
     { CKM_SHA224_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
@@ -7868,6 +8073,25 @@ static const struct mech_row mech_rows[] = {
     { CKM_SHA256,                ALG_NONE, ALG_PAD_NONE, CKM_SHA256,   MECH_NO_PARAM, CKF_DIGEST },
     { CKM_SHA384,                ALG_NONE, ALG_PAD_NONE, CKM_SHA384,   MECH_NO_PARAM, CKF_DIGEST },
     { CKM_SHA512,                ALG_NONE, ALG_PAD_NONE, CKM_SHA512,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA_1_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA_1_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_MAC_LEN, MECH_SV },
+    { CKM_SHA224_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA224_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_MAC_LEN, MECH_SV },
+    { CKM_SHA256_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA256, MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA256_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA256, MECH_MAC_LEN, MECH_SV },
+    { CKM_SHA384_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA384, MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA384_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA384, MECH_MAC_LEN, MECH_SV },
+    { CKM_SHA512_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA512_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_MAC_LEN, MECH_SV },
+    { CKM_AES_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
+    { CKM_AES_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
+    { CKM_AES_CBC_PAD, ALG_SECRET, ALG_CBC_PAD, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
+    { CKM_AES_CTR,     ALG_SECRET, ALG_CTR,     MECH_NO_HASH, MECH_COUNTER,  MECH_ED },
+    { CKM_AES_GCM,     ALG_SECRET, ALG_GCM,     MECH_NO_HASH, MECH_GCM,      MECH_ED },
+    { CKM_HKDF_DERIVE, ALG_SECRET, ALG_PAD_NONE, MECH_NO_HASH, MECH_HKDF, CKF_DERIVE },
+    { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE, ALG_PAD_NONE, MECH_NO_HASH, MECH_NO_PARAM,
+      CKF_GENERATE },
+    { CKM_AES_KEY_GEN, ALG_NONE, ALG_PAD_NONE, MECH_NO_HASH, MECH_NO_PARAM, CKF_GENERATE },
 };
 
 // Does a key type do for a row? ECDH takes Montgomery keys as well.
@@ -7882,15 +8106,31 @@ static bool mech_pads(u32 pads, const struct mech_row *m)
     return m->key != ALG_RSA || !pads || pads & CARD_PADS(m->pad);
 }
 
+// Does a row take a secret key of this type?
+static bool mech_takes_secret(const struct mech_row *m, CK_KEY_TYPE type)
+{
+    static const struct { CK_MECHANISM_TYPE hash; CK_KEY_TYPE type; } macs[] = {
+        { CKM_SHA_1, CKK_SHA_1_HMAC }, { CKM_SHA224, CKK_SHA224_HMAC },
+        { CKM_SHA256, CKK_SHA256_HMAC }, { CKM_SHA384, CKK_SHA384_HMAC },
+        { CKM_SHA512, CKK_SHA512_HMAC },
+    };
+    if (m->key != ALG_SECRET) return false;
+    if (m->param == MECH_HKDF) return true;
+    if (m->pad != ALG_HMAC) return type == CKK_AES;
+    for (size_t i = 0; i < COUNT(macs); i++)
+        if (macs[i].hash == m->hash && macs[i].type == type) return true;
+    return type == CKK_GENERIC_SECRET;
+}
+
 // What a mechanism is for on this token: without what only a card does that this one does not.
 static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
 {
     const struct driver *d = t->driver;
     CK_FLAGS flags = m->flags;
-    if (m->key == ALG_NONE) return flags;
+    if (m->key == ALG_NONE || m->key == ALG_SECRET) return flags;       // on the host
     bool pads = !mech_pads(t->pads, m);
-    if (!d->sign || pads) flags &= ~(CK_FLAGS)CKF_SIGN;
-    if (!d->decrypt || pads) flags &= ~(CK_FLAGS)CKF_DECRYPT;
+    if (!d->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
+    if (!d->decrypt || pads) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
     if (!d->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
     return flags;
 }
@@ -7903,7 +8143,8 @@ static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE
         const struct mech_row *m = &mech_rows[i];
         CK_FLAGS uses = mech_flags(t, m);
         if (m->type != type || !uses || (flags && !(uses & flags))) continue;
-        bool here = m->key == ALG_NONE || t->key_types & CARD_TYPE(m->key) ||
+        bool host = m->key == ALG_NONE || m->key == ALG_SECRET;
+        bool here = host || t->key_types & CARD_TYPE(m->key) ||
                     (m->param == MECH_ECDH && t->key_types & CARD_TYPE(ALG_MONTGOMERY));
         return here ? m : NULL;
     }
@@ -7913,7 +8154,16 @@ static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE
 static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHANISM_INFO *info)
 {
     *info = (CK_MECHANISM_INFO){ 0, 0, mech_flags(t, m) };
-    if (m->key == ALG_NONE) return;
+    if (info->flags & CKF_SIGN) info->flags |= CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE;
+    if (info->flags & CKF_VERIFY) info->flags |= CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
+    if (m->key == ALG_SECRET || m->flags & CKF_GENERATE) {
+        bool aes = mech_takes_secret(m, CKK_AES) && m->param != MECH_HKDF;
+        if (m->type == CKM_AES_KEY_GEN) aes = true;
+        bool bits = m->type == CKM_GENERIC_SECRET_KEY_GEN;
+        info->ulMinKeySize = aes ? 16 : bits ? 8 : 1;
+        info->ulMaxKeySize = aes ? 32 : bits ? 8 * MECH_SECRET_MAX : MECH_SECRET_MAX;
+    }
+    if (m->key == ALG_NONE || m->key == ALG_SECRET) return;
     info->flags |= CKF_HW;
     if (m->key == ALG_RSA) {
         info->ulMinKeySize = 1024;
@@ -7925,29 +8175,36 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
     info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 }
 
-// The use of a private or public key that a purpose needs.
+// The use of a key that a purpose needs.
 static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
 {
-    if (purpose & (CKF_SIGN | CKF_VERIFY))     return o->use & CARD_SIGN;
-    if (purpose & (CKF_DECRYPT | CKF_ENCRYPT)) return o->use & CARD_DECRYPT;
+    if (purpose & (MECH_SV | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)) return o->use & CARD_SIGN;
+    if (purpose & (MECH_ED | MECH_WU)) return o->use & CARD_DECRYPT;
     return o->use & CARD_DERIVE;
+}
+
+// Is a mechanism one for this key, as its type and use are?
+static bool mech_fits(const struct mech_row *m, const struct object *o)
+{
+    CK_FLAGS half = o->class == CKO_SECRET_KEY ? ~(CK_FLAGS)0
+                  : o->class == CKO_PRIVATE_KEY
+                    ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE | CKF_UNWRAP | CKF_SIGN_RECOVER
+                    : CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER;
+    CK_FLAGS mine = m->flags & half;
+    bool allowed = false;
+    for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
+        if (mine & bit && mech_key_allows(o, bit)) allowed = true;
+    if (o->class == CKO_PRIVATE_KEY && !mech_pads(o->pads, m)) return false;
+    if (o->class == CKO_SECRET_KEY) return allowed && mech_takes_secret(m, o->secret_type);
+    return allowed && mech_takes(m, o->key ? o->key->type : o->type);
 }
 
 // CKA_ALLOWED_MECHANISMS of a key.
 static void mech_allowed(const struct object *o, struct buf *out)
 {
-    CK_FLAGS half = o->class == CKO_PRIVATE_KEY ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE
-                                                : CKF_VERIFY | CKF_ENCRYPT;
-    for (size_t i = 0; i < COUNT(mech_rows); i++) {
-        const struct mech_row *m = &mech_rows[i];
-        CK_FLAGS mine = m->flags & half;
-        bool allowed = false;
-        if (o->class == CKO_PRIVATE_KEY && !mech_pads(o->pads, m)) continue;
-        for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
-            if (mine & bit && mech_key_allows(o, bit)) allowed = true;
-        if (allowed && mech_takes(m, o->key->type))
-            buf_put(out, bytes_of(&m->type, sizeof m->type));
-    }
+    for (size_t i = 0; i < COUNT(mech_rows); i++)
+        if (mech_fits(&mech_rows[i], o))
+            buf_put(out, bytes_of(&mech_rows[i].type, sizeof mech_rows[i].type));
 }
 
 // ---- Parameters ----
@@ -7988,19 +8245,75 @@ static st mech_eddsa(const CK_MECHANISM *mechanism)
     return p.phFlag || p.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
 }
 
-// What a mechanism with its parameters asks for. label is that of OAEP, the caller's memory.
+static st mech_mac_len(const CK_MECHANISM *mechanism, const struct alg_use *use, u32 *size)
+{
+    CK_MAC_GENERAL_PARAMS n;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof n) return ST_MECH_PARAM;
+    memcpy(&n, mechanism->pParameter, sizeof n);
+    if (!n || n > use->hash->size) return ST_MECH_PARAM;
+    *size = (u32)n;
+    return ST_OK;
+}
+
+static st mech_iv(const CK_MECHANISM *mechanism, bytes *iv)
+{
+    if (!mechanism->pParameter || mechanism->ulParameterLen != ALG_BLOCK) return ST_MECH_PARAM;
+    *iv = bytes_of(mechanism->pParameter, ALG_BLOCK);
+    return ST_OK;
+}
+
+static st mech_counter(const CK_MECHANISM *mechanism, bytes *block, u32 *bits)
+{
+    CK_AES_CTR_PARAMS p;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    if (!p.ulCounterBits || p.ulCounterBits > 128) return ST_MECH_PARAM;
+    *block = bytes_of((const u8 *)mechanism->pParameter + offsetof(CK_AES_CTR_PARAMS, cb),
+                      ALG_BLOCK);
+    *bits = (u32)p.ulCounterBits;
+    return ST_OK;
+}
+
+static st mech_gcm(const CK_MECHANISM *mechanism, bytes *iv, bytes *aad, u32 *tag)
+{
+    CK_GCM_PARAMS p;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    if (!p.pIv || !p.ulIvLen || p.ulIvLen > 256 || (p.ulAADLen && !p.pAAD)) return ST_MECH_PARAM;
+    if (p.ulTagBits % 8 || p.ulTagBits > 128 ||
+        (p.ulTagBits < 96 && p.ulTagBits != 64 && p.ulTagBits != 32)) return ST_MECH_PARAM;
+    *iv = bytes_of(p.pIv, p.ulIvLen);
+    *aad = bytes_of(p.pAAD, p.ulAADLen);
+    *tag = (u32)p.ulTagBits / 8;
+    return ST_OK;
+}
+
+// What else a mechanism's parameters give, beside struct alg_use. The views are the caller's
+// memory.
+struct mech_given {
+    bytes label;                // of OAEP; the IV of AES, or its first counter block
+    bytes aad;                  // of GCM
+    u32   size;                 // bytes of a MAC, or of GCM's tag; bits of CTR's counter
+};
+
+// What a mechanism with its parameters asks for.
 static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use,
-                   bytes *label)
+                   struct mech_given *given)
 {
     *use = (struct alg_use){ .type = m->key, .pad = m->pad };
-    *label = BYTES_NONE;
+    *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, 0 };
     if (m->hash != MECH_NO_HASH) use->hash = alg_hash_find(m->hash);
+    if (use->hash) given->size = (u32)use->hash->size;
     switch (m->param) {
-    case MECH_PSS:   return mech_pss(mechanism, m, use);
-    case MECH_OAEP:  return mech_oaep(mechanism, use, label);
-    case MECH_EDDSA: return mech_eddsa(mechanism);
-    case MECH_ECDH:  return ST_OK;
-    default:         return mechanism->ulParameterLen ? ST_MECH_PARAM : ST_OK;
+    case MECH_PSS:     return mech_pss(mechanism, m, use);
+    case MECH_OAEP:    return mech_oaep(mechanism, use, &given->label);
+    case MECH_EDDSA:   return mech_eddsa(mechanism);
+    case MECH_MAC_LEN: return mech_mac_len(mechanism, use, &given->size);
+    case MECH_IV:      return mech_iv(mechanism, &given->label);
+    case MECH_COUNTER: return mech_counter(mechanism, &given->label, &given->size);
+    case MECH_GCM:     return mech_gcm(mechanism, &given->label, &given->aad, &given->size);
+    case MECH_ECDH: case MECH_HKDF: return ST_OK;
+    default:           return mechanism->ulParameterLen ? ST_MECH_PARAM : ST_OK;
     }
 }
 
@@ -8031,8 +8344,8 @@ enum attr_kind {
     ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
         ATTR_VALUE,
     ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
-    ATTR_KEY_TYPE, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_ALWAYS, ATTR_ALLOWED, ATTR_OWNED,
-        ATTR_UNAVAILABLE,
+    ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
+        ATTR_ALLOWED, ATTR_OWNED, ATTR_UNAVAILABLE,
     ATTR_MODULUS, ATTR_BITS, ATTR_EXPONENT, ATTR_PARAMS, ATTR_POINT
 };
 
@@ -8048,13 +8361,14 @@ static const struct attr_row attr_rows[] = {
     { CKA_PRIVATE,              ATTR_ALL,  ATTR_PRIVATE },
     { CKA_LABEL,                ATTR_ALL,  ATTR_LABEL },
     { CKA_UNIQUE_ID,            ATTR_ALL,  ATTR_UNIQUE },
-    { CKA_MODIFIABLE,           ATTR_ALL,  ATTR_FALSE },
-    { CKA_COPYABLE,             ATTR_ALL,  ATTR_FALSE },
+    { CKA_MODIFIABLE,           ATTR_ALL,  ATTR_OWNED },
+    { CKA_COPYABLE,             ATTR_ALL,  ATTR_OWNED },
     { CKA_DESTROYABLE,          ATTR_ALL,  ATTR_OWNED },
     { CKA_APPLICATION,          ATTR_DATA, ATTR_APPLICATION },
     { CKA_OBJECT_ID,            ATTR_DATA, ATTR_OID },
     { CKA_VALUE,                ATTR_DATA | ATTR_CERT, ATTR_VALUE },
     { CKA_VALUE,                ATTR_PRIV | ATTR_SEC, ATTR_SECRET },
+    { CKA_VALUE_LEN,            ATTR_SEC,  ATTR_VALUE_LEN },
     { CKA_CERTIFICATE_TYPE,     ATTR_CERT, ATTR_ZERO },         // CKC_X_509
     { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_ZERO },         // unspecified
     { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_ZERO },    // unspecified
@@ -8070,30 +8384,26 @@ static const struct attr_row attr_rows[] = {
     { CKA_SUBJECT,              ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT },
     { CKA_ID,                   ATTR_CERT | ATTR_KEY3, ATTR_ID },
     { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_KEYS, ATTR_SPKI },
-    { CKA_KEY_TYPE,             ATTR_KEYS, ATTR_KEY_TYPE },
+    { CKA_KEY_TYPE,             ATTR_KEY3, ATTR_KEY_TYPE },
     { CKA_LOCAL,                ATTR_KEY3, ATTR_FALSE },
     { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
-    { CKA_ALLOWED_MECHANISMS,   ATTR_KEYS, ATTR_ALLOWED },
-    { CKA_DERIVE,               ATTR_PRIV, ATTR_DERIVE },
-    { CKA_DERIVE,               ATTR_PUB | ATTR_SEC, ATTR_FALSE },
-    { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },
-    { CKA_VERIFY,               ATTR_PUB,  ATTR_SIGN },
-    { CKA_VERIFY_RECOVER,       ATTR_PUB,  ATTR_FALSE },
-    { CKA_WRAP,                 ATTR_PUB | ATTR_SEC, ATTR_FALSE },
-    { CKA_SIGN,                 ATTR_PRIV, ATTR_SIGN },
-    { CKA_DECRYPT,              ATTR_PRIV, ATTR_DECRYPT },
-    { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_FALSE },
-    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
-    { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
-    { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
+    { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, ATTR_ALLOWED },
+    { CKA_DERIVE,               ATTR_PRIV | ATTR_SEC, ATTR_DERIVE },
+    { CKA_DERIVE,               ATTR_PUB,  ATTR_FALSE },
+    { CKA_ENCRYPT,              ATTR_PUB | ATTR_SEC,  ATTR_DECRYPT },
+    { CKA_VERIFY,               ATTR_PUB | ATTR_SEC,  ATTR_SIGN },
+    { CKA_VERIFY_RECOVER,       ATTR_PUB,  ATTR_RECOVER },
+    { CKA_WRAP,                 ATTR_PUB | ATTR_SEC,  ATTR_DECRYPT },
+    { CKA_SIGN,                 ATTR_PRIV | ATTR_SEC, ATTR_SIGN },
+    { CKA_DECRYPT,              ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
+    { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_RECOVER },
+    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
+    { CKA_SENSITIVE,            ATTR_PRIV | ATTR_SEC, ATTR_TRUE },
+    { CKA_EXTRACTABLE,          ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_FALSE },     // who knows where it was
     { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
-    { CKA_ENCRYPT,              ATTR_SEC,  ATTR_FALSE },
-    { CKA_DECRYPT,              ATTR_SEC,  ATTR_FALSE },
-    { CKA_SIGN,                 ATTR_SEC,  ATTR_FALSE },
-    { CKA_VERIFY,               ATTR_SEC,  ATTR_FALSE },
     { CKA_MODULUS,              ATTR_KEYS, ATTR_MODULUS },
     { CKA_MODULUS_BITS,         ATTR_PUB,  ATTR_BITS },
     { CKA_PUBLIC_EXPONENT,      ATTR_KEYS, ATTR_EXPONENT },
@@ -8150,23 +8460,29 @@ static st attr_put(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, byt
     return arena_chain_put(&c->arena, &o->attributes, value);
 }
 
-// An attribute that a session object was made with.
+// The next attribute of a session object, passed over; false: there is none.
+static bool attr_next(struct chain_place *at, struct attr_head *head)
+{
+    struct buf b = buf_on(head, sizeof *head);
+    return arena_chain_take(at, sizeof *head, &b);
+}
+
+// An attribute that a session object was made with. false also where scratch has no room for it.
 static bool attr_kept(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
                       bytes *value)
 {
-    struct scratch trial = *scratch;
-    struct buf all = scratch_buf(&trial, o->attributes.n);
+    struct chain_place at = arena_chain_start(&o->attributes);
     struct attr_head head;
-    arena_chain_get(&o->attributes, &all);
-    for (bytes rest = buf_bytes(&all); !all.full && rest.n >= sizeof head; ) {
-        memcpy(&head, rest.p, sizeof head);
-        rest = bytes_from(rest, sizeof head);
-        if (head.type == type) {
-            *value = bytes_head(rest, head.n);
-            *scratch = trial;
-            return true;
+    while (attr_next(&at, &head)) {
+        struct buf b;
+        if (head.type != type) {
+            arena_chain_take(&at, head.n, NULL);
+            continue;
         }
-        rest = bytes_from(rest, head.n);
+        b = scratch_buf(scratch, head.n);
+        arena_chain_take(&at, head.n, &b);
+        *value = buf_bytes(&b);
+        return !b.full;
     }
     return false;
 }
@@ -8176,6 +8492,27 @@ static bool attr_kept_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struc
 {
     bytes v;
     return attr_kept(o, type, &scratch, &v) && v.n == 1 && *v.p;
+}
+
+// The value of a secret key that is a session object, in scratch, which is wiped.
+static st attr_secret_value(const struct object *o, struct scratch *scratch, bytes *value)
+{
+    struct buf b = scratch_buf(scratch, o->secret.n);
+    arena_chain_get(&o->secret, &b);
+    *value = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// A public or private key's numbers: kept with the card's objects, or views into scratch.
+static st attr_key(const struct object *o, struct scratch *scratch, struct alg_key *k)
+{
+    bytes spki;
+    if (o->key) {
+        *k = *o->key;
+        return ST_OK;
+    }
+    if (!o->owner || !attr_kept(o, CKA_PUBLIC_KEY_INFO, scratch, &spki)) return ST_KEY_TYPE;
+    return alg_parse_spki(spki, k);
 }
 
 // ---- Reading ----
@@ -8214,8 +8551,13 @@ static st attr_key_value(const struct object *o, enum attr_kind kind, struct scr
     bool rsa = k && k->type == ALG_RSA;
     struct alg_key unread = { .type = o->type };
     struct buf list;
+    if (o->class == CKO_SECRET_KEY && kind == ATTR_KEY_TYPE) {
+        *value = attr_ulong(scratch, o->secret_type);
+        return ST_OK;
+    }
     if (!k && kind == ATTR_KEY_TYPE && o->type != ALG_NONE) k = &unread;
-    if (!k) return ST_ATTR_TYPE;
+    if (!k && (kind != ATTR_ALLOWED || (!o->owner && o->class != CKO_SECRET_KEY)))
+        return ST_ATTR_TYPE;
     switch (kind) {
     case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(k)); return ST_OK;
     case ATTR_MODULUS:  *value = k->modulus; return rsa && k->modulus.n ? ST_OK : ST_ATTR_TYPE;
@@ -8289,6 +8631,10 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_DECRYPT:     *value = attr_bool(o->use & CARD_DECRYPT); return ST_OK;
     case ATTR_DERIVE:      *value = attr_bool(o->use & CARD_DERIVE); return ST_OK;
     case ATTR_ALWAYS:      *value = attr_bool(o->always_auth); return ST_OK;
+    case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, o->secret_len); return ST_OK;
+    case ATTR_RECOVER:
+        *value = attr_bool(o->use & CARD_SIGN && (o->key ? o->key->type : o->type) == ALG_RSA);
+        return ST_OK;
     case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
     case ATTR_CHECK: case ATTR_SPKI:
         return attr_certificate_value(o, kind, scratch, value);
@@ -8304,17 +8650,23 @@ static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratc
 {
     u32 class = attr_class_bit(o->class);
     if ((size_t)(scratch->end - scratch->at) < o->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
-    if (o->owner) {
-        bool hidden = class == ATTR_SEC && type == CKA_VALUE &&
-                      (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
-                       !attr_kept_true(o, CKA_EXTRACTABLE, *scratch));
-        if (hidden) return ST_ATTR_SECRET;
-        if (attr_kept(o, type, scratch, value)) return ST_OK;
+    if (o->owner && class == ATTR_SEC && type == CKA_VALUE) {
+        if (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
+            !attr_kept_true(o, CKA_EXTRACTABLE, *scratch)) return ST_ATTR_SECRET;
+        return attr_secret_value(o, scratch, value);
     }
+    if (o->owner && attr_kept(o, type, scratch, value)) return ST_OK;
     for (size_t i = 0; i < COUNT(attr_rows); i++)
         if (attr_rows[i].type == type && attr_rows[i].classes & class)
             return attr_plain_value(o, attr_rows[i].kind, scratch, value);
     return ST_ATTR_TYPE;
+}
+
+// Is an attribute CK_TRUE?
+static bool attr_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
+{
+    bytes v;
+    return !attr_get(o, type, &scratch, &v) && v.n == 1 && *v.p;
 }
 
 // Must driver->read be asked before this attribute is known?
@@ -8448,7 +8800,8 @@ static st attr_copy_out(const struct object *o, CK_ATTRIBUTE *a, struct scratch 
 #endif
 
 enum session_op { SESSION_DIGEST, SESSION_SIGN, SESSION_VERIFY, SESSION_ENCRYPT, SESSION_DECRYPT,
-                  SESSION_OPS };
+                  SESSION_SIGN_RECOVER, SESSION_VERIFY_RECOVER, SESSION_MESSAGE_SIGN,
+                  SESSION_MESSAGE_VERIFY, SESSION_OPS };
 
 struct session {
     CK_SESSION_HANDLE handle;       // 0: this entry is free
@@ -8505,7 +8858,6 @@ static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS fla
 
 static void session_end_op(struct card *c, struct session *s, enum session_op kind)
 {
-    if (c->open_op == s && (kind == SESSION_SIGN || kind == SESSION_DECRYPT)) slot_close_open(c);
     arena_chain_drop(&c->arena, &s->op[kind].data);
     arena_piece_drop(&c->arena, s->op[kind].state);
     s->op[kind].state = NULL;
@@ -8557,6 +8909,7 @@ static st session_logout(struct reader *r, struct token *t)
 // Gives back all that one session holds.
 static void session_release(struct card *c, struct session *s)
 {
+    if (c->open_op == s) slot_close_open(c);
     for (int kind = 0; kind < SESSION_OPS; kind++) session_end_op(c, s, (enum session_op)kind);
     session_end_search(c, s);
     for (u32 i = 0; i < c->object_count; i++) {
@@ -8835,18 +9188,540 @@ static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *ou
 }
 
 /* ================================================================================================
- * MARK: - >>op
- * Running operations: digest, sign, verify, encrypt, decrypt; derivation.
+ * MARK: - >>make
+ * Session objects: made, copied, changed.
  *
- * Owns    struct op; output lengths; what is hashed and padded on the host
- * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session
+ * Owns    make_rules: which attribute a template may give, and when; the values of secret keys
+ * Uses    >>tlv >>x509 >>alg >>hash >>card >>mech >>attr >>session
+ * Names   make_
+ * Specs   PKCS#11 3.2, 4.1 (attributes of new objects), 4.3 to 4.11 (classes), 5.7 (functions)
+ * Tests   tests/make.c
+ * ==============================================================================================*/
+
+// Most that a session object's attributes take, in bytes.
+#define MAKE_MAX ((size_t)SCARD11_SCRATCH / 8 < 16384 ? (size_t)SCARD11_SCRATCH / 8 : 16384)
+
+#define MAKE_CREATE 1u          // C_CreateObject may give it
+#define MAKE_NEW    2u          // C_GenerateKey, C_DeriveKey and C_UnwrapKey
+#define MAKE_SET    4u          // C_SetAttributeValue and C_CopyObject may change it
+#define MAKE_COPY   8u          // C_CopyObject alone
+#define MAKE_BOOL   16u         // a CK_BBOOL
+#define MAKE_RISE   32u         // ... that never becomes CK_FALSE again
+#define MAKE_FALL   64u         // ... or CK_TRUE
+#define MAKE_NUMBER 128u        // a CK_ULONG
+#define MAKE_DATE   256u        // a CK_DATE, or empty
+#define MAKE_MADE   512u        // what it says is known or computed: compared, and not kept
+#define MAKE_BOTH   (MAKE_CREATE | MAKE_NEW)
+#define MAKE_ANY    (MAKE_BOTH | MAKE_SET)
+
+struct make_rule {
+    CK_ATTRIBUTE_TYPE type;
+    u32 classes;                // as in attr_rows
+    u32 may;
+};
+
+static const struct make_rule make_rules[] = {
+    { CKA_CLASS,                ATTR_ALL,  MAKE_BOTH | MAKE_NUMBER | MAKE_MADE },
+    { CKA_TOKEN,                ATTR_ALL,  MAKE_BOTH | MAKE_COPY | MAKE_BOOL | MAKE_MADE },
+    { CKA_PRIVATE,              ATTR_ALL,  MAKE_BOTH | MAKE_COPY | MAKE_BOOL | MAKE_MADE },
+    { CKA_MODIFIABLE,           ATTR_ALL,  MAKE_BOTH | MAKE_COPY | MAKE_BOOL },
+    { CKA_DESTROYABLE,          ATTR_ALL,  MAKE_BOTH | MAKE_COPY | MAKE_BOOL },
+    { CKA_COPYABLE,             ATTR_ALL,  MAKE_ANY | MAKE_BOOL | MAKE_FALL },
+    { CKA_LABEL,                ATTR_ALL,  MAKE_ANY },
+    { CKA_APPLICATION,          ATTR_DATA, MAKE_ANY },
+    { CKA_OBJECT_ID,            ATTR_DATA, MAKE_ANY },
+    { CKA_VALUE,                ATTR_DATA, MAKE_ANY },
+    { CKA_CERTIFICATE_TYPE,     ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
+    { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
+    { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
+    { CKA_NAME_HASH_ALGORITHM,  ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
+    { CKA_URL,                  ATTR_CERT, MAKE_CREATE },
+    { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, MAKE_CREATE },
+    { CKA_HASH_OF_ISSUER_PUBLIC_KEY, ATTR_CERT, MAKE_CREATE },
+    { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, MAKE_BOTH | MAKE_BOOL },
+    { CKA_VALUE,                ATTR_CERT, MAKE_CREATE },
+    { CKA_SUBJECT,              ATTR_CERT, MAKE_CREATE },
+    { CKA_ISSUER,               ATTR_CERT, MAKE_CREATE | MAKE_SET },
+    { CKA_SERIAL_NUMBER,        ATTR_CERT, MAKE_CREATE | MAKE_SET },
+    { CKA_SUBJECT,              ATTR_PUB,  MAKE_CREATE | MAKE_SET },
+    { CKA_CHECK_VALUE,          ATTR_CERT | ATTR_SEC, MAKE_BOTH | MAKE_MADE },
+    { CKA_ID,                   ATTR_CERT | ATTR_KEY3, MAKE_ANY },
+    { CKA_START_DATE,           ATTR_CERT, MAKE_CREATE | MAKE_DATE },
+    { CKA_END_DATE,             ATTR_CERT, MAKE_CREATE | MAKE_DATE },
+    { CKA_START_DATE,           ATTR_KEY3, MAKE_ANY | MAKE_DATE },
+    { CKA_END_DATE,             ATTR_KEY3, MAKE_ANY | MAKE_DATE },
+    { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_PUB, MAKE_CREATE | MAKE_MADE },
+    { CKA_KEY_TYPE,             ATTR_KEY3, MAKE_BOTH | MAKE_NUMBER | MAKE_MADE },
+    { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, MAKE_BOTH },
+    { CKA_DERIVE,               ATTR_KEY3, MAKE_ANY | MAKE_BOOL },
+    { CKA_ENCRYPT,              ATTR_PUB | ATTR_SEC, MAKE_ANY | MAKE_BOOL },
+    { CKA_VERIFY,               ATTR_PUB | ATTR_SEC, MAKE_ANY | MAKE_BOOL },
+    { CKA_WRAP,                 ATTR_PUB | ATTR_SEC, MAKE_ANY | MAKE_BOOL },
+    { CKA_VERIFY_RECOVER,       ATTR_PUB,  MAKE_ANY | MAKE_BOOL },
+    { CKA_DECRYPT,              ATTR_SEC,  MAKE_ANY | MAKE_BOOL },
+    { CKA_SIGN,                 ATTR_SEC,  MAKE_ANY | MAKE_BOOL },
+    { CKA_UNWRAP,               ATTR_SEC,  MAKE_ANY | MAKE_BOOL },
+    { CKA_MODULUS,              ATTR_PUB,  MAKE_CREATE },
+    { CKA_PUBLIC_EXPONENT,      ATTR_PUB,  MAKE_CREATE },
+    { CKA_MODULUS_BITS,         ATTR_PUB,  MAKE_CREATE | MAKE_NUMBER | MAKE_MADE },
+    { CKA_EC_PARAMS,            ATTR_PUB,  MAKE_CREATE },
+    { CKA_EC_POINT,             ATTR_PUB,  MAKE_CREATE },
+    { CKA_VALUE,                ATTR_SEC,  MAKE_CREATE | MAKE_MADE },
+    { CKA_VALUE_LEN,            ATTR_SEC,  MAKE_BOTH | MAKE_NUMBER | MAKE_MADE },
+    { CKA_SENSITIVE,            ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
+    { CKA_EXTRACTABLE,          ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_FALL },
+    { CKA_WRAP_WITH_TRUSTED,    ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
+};
+
+// ---- Templates ----
+
+static const struct make_rule *make_rule(CK_ATTRIBUTE_TYPE type, u32 class)
+{
+    for (size_t i = 0; i < COUNT(make_rules); i++)
+        if (make_rules[i].type == type && make_rules[i].classes & class) return &make_rules[i];
+    return NULL;
+}
+
+// Has the class an attribute of this type at all?
+static bool make_is_known(CK_ATTRIBUTE_TYPE type, u32 class)
+{
+    for (size_t i = 0; i < COUNT(attr_rows); i++)
+        if (attr_rows[i].type == type && attr_rows[i].classes & class) return true;
+    return make_rule(type, class) != NULL;
+}
+
+static bool make_value_good(const struct make_rule *rule, bytes value)
+{
+    if (rule->may & MAKE_BOOL) return value.n == 1 && *value.p <= 1;
+    if (rule->may & MAKE_NUMBER) return value.n == sizeof(CK_ULONG);
+    if (rule->may & MAKE_DATE) return !value.n || value.n == sizeof(CK_DATE);
+    if (rule->type == CKA_ALLOWED_MECHANISMS) return value.n % sizeof(CK_MECHANISM_TYPE) == 0;
+    return true;
+}
+
+// May a template give what it does, for one of the purposes in may? (4.1.1)
+static st make_check(const CK_ATTRIBUTE *t, CK_ULONG n, u32 class, u32 may)
+{
+    size_t all = 0;
+    TRY(attr_check_template(t, n));
+    for (CK_ULONG i = 0; i < n; i++) {
+        const struct make_rule *rule = make_rule(t[i].type, class);
+        const CK_ATTRIBUTE *first = attr_find(t, n, t[i].type);
+        if (!make_is_known(t[i].type, class)) return ST_ATTR_TYPE;
+        if (!rule || !(rule->may & may)) return ST_ATTR_RO;
+        if (!make_value_good(rule, attr_bytes(&t[i]))) return ST_ATTR_VALUE;
+        if (t[i].type == CKA_TRUSTED && *(const u8 *)t[i].pValue) return ST_ATTR_RO;
+        if (first != &t[i] && !bytes_equal(attr_bytes(first), attr_bytes(&t[i])))
+            return ST_TEMPLATE_MIXED;
+        if (t[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_CARD_MEMORY;
+        all += t[i].ulValueLen + sizeof(struct attr_head);
+    }
+    return all > MAKE_MAX ? ST_CARD_MEMORY : ST_OK;
+}
+
+// Where an object is to be, and who is to see it: in sessions only, and private ones after login.
+static st make_check_place(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    if (attr_number(t, n, CKA_TOKEN, CK_FALSE))
+        return se->flags & CKF_RW_SESSION ? ST_TOKEN_RO : ST_SESSION_RO;
+    if (attr_number(t, n, CKA_PRIVATE, CK_FALSE) && !se->token->login) return ST_NOT_LOGGED_IN;
+    return ST_OK;
+}
+
+// An empty session object; *out is dropped by make_end if what follows fails.
+static st make_begin(struct card *c, const struct session *se, CK_OBJECT_CLASS class, bool private,
+                     struct object **out)
+{
+    struct object *o = card_add(c, se->token, class, handle_new_epoch());
+    if (!o) return ST_CARD_MEMORY;
+    o->owner = se->handle;
+    o->login_epoch = se->token->login_epoch;
+    o->private = private;
+    *out = o;
+    return ST_OK;
+}
+
+static st make_end(struct card *c, struct object *o, st s)
+{
+    if (s) card_drop(c, o);
+    return s;
+}
+
+// Keeps what a template gives, without what is known otherwise.
+static st make_put_template(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    u32 class = attr_class_bit(o->class);
+    for (CK_ULONG i = 0; i < n; i++) {
+        const struct make_rule *rule = make_rule(t[i].type, class);
+        bool kept = rule && !(rule->may & MAKE_MADE) && attr_find(t, n, t[i].type) == &t[i];
+        if (kept) TRY(attr_put(c, o, t[i].type, attr_bytes(&t[i])));
+    }
+    return ST_OK;
+}
+
+static st make_put_bool(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, bool v)
+{
+    return attr_put(c, o, type, attr_bool(v));
+}
+
+static st make_put_number(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, CK_ULONG v)
+{
+    return attr_put(c, o, type, bytes_of(&v, sizeof v));
+}
+
+// Keeps a value that was found out; one that the template gives must be the same.
+static st make_put_found(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                         CK_ATTRIBUTE_TYPE type, bytes found)
+{
+    const CK_ATTRIBUTE *given = attr_find(t, n, type);
+    const struct make_rule *rule = make_rule(type, attr_class_bit(o->class));
+    if (given && given->ulValueLen && !bytes_equal(attr_bytes(given), found))
+        return ST_TEMPLATE_MIXED;
+    if (given && rule && !(rule->may & MAKE_MADE)) return ST_OK;        // make_put_template does
+    return attr_put(c, o, type, found);
+}
+
+// ---- Secret keys ----
+
+static bool make_length_good(CK_KEY_TYPE type, size_t n)
+{
+    if (type == CKK_AES) return n == 16 || n == 24 || n == 32;
+    if (type == CKK_DES3) return n == 24;
+    return n && n <= MECH_SECRET_MAX;
+}
+
+static bool make_type_good(CK_KEY_TYPE type)
+{
+    return type == CKK_GENERIC_SECRET || type == CKK_AES || type == CKK_DES3 || type == CKK_HKDF ||
+           type == CKK_SHA_1_HMAC || type == CKK_SHA224_HMAC || type == CKK_SHA256_HMAC ||
+           type == CKK_SHA384_HMAC || type == CKK_SHA512_HMAC;
+}
+
+// The length of a key that is made: CKA_VALUE_LEN, or what its type says; else all of what there
+// is.
+static st make_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t there, CK_KEY_TYPE type,
+                      size_t *len)
+{
+    CK_ULONG want = attr_number(t, n, CKA_VALUE_LEN, 0);
+    if (type == CKK_DES3) want = 24;
+    if (!want && (type == CKK_AES || !there)) return ST_TEMPLATE_LESS;
+    *len = want ? want : there;
+    return make_length_good(type, *len) ? ST_OK : ST_KEY_SIZE;
+}
+
+// What a key of this type can be used for.
+static u32 make_use(CK_KEY_TYPE type)
+{
+    if (type == CKK_AES) return CARD_DECRYPT | CARD_DERIVE;
+    if (type == CKK_HKDF || type == CKK_DES3) return CARD_DERIVE;
+    return CARD_SIGN | CARD_DERIVE;
+}
+
+// How a secret key came about.
+struct make_origin {
+    bool local;                 // C_GenerateKey made it
+    CK_MECHANISM_TYPE mechanism;
+    bool always_sensitive;      // as far as what it was made from was
+    bool never_extractable;
+};
+
+static st make_put_secret(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                          const struct make_origin *from, bytes value)
+{
+    bool sensitive = attr_number(t, n, CKA_SENSITIVE, CK_FALSE) != 0;
+    bool extractable = attr_number(t, n, CKA_EXTRACTABLE, CK_TRUE) != 0;
+    if (from->local) {
+        TRY(make_put_bool(c, o, CKA_LOCAL, true));
+        TRY(make_put_number(c, o, CKA_KEY_GEN_MECHANISM, from->mechanism));
+    }
+    if (from->always_sensitive && sensitive)
+        TRY(make_put_bool(c, o, CKA_ALWAYS_SENSITIVE, true));
+    if (from->never_extractable && !extractable)
+        TRY(make_put_bool(c, o, CKA_NEVER_EXTRACTABLE, true));
+    if (!attr_find(t, n, CKA_SENSITIVE)) TRY(make_put_bool(c, o, CKA_SENSITIVE, false));
+    if (!attr_find(t, n, CKA_EXTRACTABLE)) TRY(make_put_bool(c, o, CKA_EXTRACTABLE, true));
+    TRY(make_put_template(c, o, t, n));
+    return arena_chain_put(&c->arena, &o->secret, value);
+}
+
+// A secret key as session object, with the attributes of a template that make_check has seen.
+static st make_secret(struct card *c, const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                      CK_KEY_TYPE type, const struct make_origin *from, bytes value,
+                      struct object **out)
+{
+    struct object *o;
+    TRY(make_begin(c, se, CKO_SECRET_KEY, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    o->secret_type = type;
+    o->secret_len = (u32)value.n;
+    o->use = make_use(type);
+    *out = o;
+    return make_end(c, o, make_put_secret(c, o, t, n, from, value));
+}
+
+// Is a template right for a secret key that a mechanism makes?
+static st make_check_secret(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                            CK_KEY_TYPE fallback)
+{
+    TRY(attr_check_template(t, n));
+    if (attr_find(t, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
+    if (attr_number(t, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY) return ST_TEMPLATE_MIXED;
+    TRY(make_check(t, n, ATTR_SEC, MAKE_NEW));
+    if (!make_type_good(attr_number(t, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
+    return make_check_place(se, t, n);
+}
+
+static st make_create_secret(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
+                             CK_ULONG n, struct object **out)
+{
+    static const struct make_origin outside = { .local = false };
+    const CK_ATTRIBUTE *value = attr_find(t, n, CKA_VALUE);
+    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    if (!value || !attr_find(t, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    if (!make_type_good(type) || !make_length_good(type, value->ulValueLen)) return ST_ATTR_VALUE;
+    if (attr_number(t, n, CKA_VALUE_LEN, value->ulValueLen) != value->ulValueLen)
+        return ST_TEMPLATE_MIXED;
+    return make_secret(c, se, t, n, type, &outside, attr_bytes(value), out);
+}
+
+// ---- Public keys ----
+
+static st make_rsa_key(const CK_ATTRIBUTE *t, CK_ULONG n, struct alg_key *k)
+{
+    const CK_ATTRIBUTE *modulus = attr_find(t, n, CKA_MODULUS);
+    const CK_ATTRIBUTE *exponent = attr_find(t, n, CKA_PUBLIC_EXPONENT);
+    if (!modulus || !exponent) return ST_TEMPLATE_LESS;
+    k->type = ALG_RSA;
+    k->modulus = bytes_trim(attr_bytes(modulus));
+    k->exponent = bytes_trim(attr_bytes(exponent));
+    if (!k->modulus.n || k->modulus.n > ALG_RSA_MAX_BITS / 8 || !k->exponent.n ||
+        k->exponent.n > 8) return ST_ATTR_VALUE;
+    k->bits = alg_bits(k->modulus);
+    if (attr_number(t, n, CKA_MODULUS_BITS, k->bits) != k->bits) return ST_TEMPLATE_MIXED;
+    return ST_OK;
+}
+
+// CKA_EC_POINT may be raw or a DER OCTET STRING, whatever the key's own form is.
+static st make_ec_key(const CK_ATTRIBUTE *t, CK_ULONG n, CK_KEY_TYPE type, struct alg_key *k)
+{
+    const CK_ATTRIBUTE *parameters = attr_find(t, n, CKA_EC_PARAMS);
+    const CK_ATTRIBUTE *point = attr_find(t, n, CKA_EC_POINT);
+    if (!parameters || !point) return ST_TEMPLATE_LESS;
+    k->curve = alg_curve_find(attr_bytes(parameters));
+    if (!k->curve) return ST_CURVE;
+    k->type = k->curve->type;
+    k->bits = k->curve->bits;
+    if (alg_key_type(k) != type) return ST_TEMPLATE_MIXED;
+    k->point = attr_bytes(point);
+    if (alg_point_good(k->curve, k->point)) return ST_OK;
+    if (tlv_open(attr_bytes(point), 0x04, &k->point) || !alg_point_good(k->curve, k->point))
+        return ST_ATTR_VALUE;
+    return ST_OK;
+}
+
+static st make_put_public(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                          const struct alg_key *k)
+{
+    TRY(make_put_template(c, o, t, n));
+    TRY(make_put_found(c, o, t, n, CKA_PUBLIC_KEY_INFO, k->spki));
+    return k->type == ALG_RSA ? make_put_number(c, o, CKA_MODULUS_BITS, k->bits) : ST_OK;
+}
+
+static st make_create_public(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
+                             CK_ULONG n, struct scratch scratch, struct object **out)
+{
+    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    struct buf spki = scratch_buf(&scratch, 1024);
+    struct alg_key given = { .type = ALG_NONE }, k;
+    struct object *o;
+    if (!attr_find(t, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    if (type == CKK_RSA) TRY(make_rsa_key(t, n, &given));
+    else if (type == CKK_EC || type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY)
+        TRY(make_ec_key(t, n, type, &given));
+    else return ST_ATTR_VALUE;
+    alg_encode_spki(&given, &spki);
+    if (spki.full) return ST_HOST_MEMORY;
+    if (alg_parse_spki(buf_bytes(&spki), &k)) return ST_ATTR_VALUE;     // also: a size we have not
+    TRY(make_begin(c, se, CKO_PUBLIC_KEY, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    o->type = k.type;
+    o->use = CARD_SIGN | (k.type == ALG_RSA ? CARD_DECRYPT : 0);
+    *out = o;
+    return make_end(c, o, make_put_public(c, o, t, n, &k));
+}
+
+// ---- Certificates and data ----
+
+static st make_put_certificate(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                               const struct x509 *x)
+{
+    u8 room[64];
+    char date[2][8];
+    struct buf digest = buf_on(room, sizeof room);
+    TRY(make_put_template(c, o, t, n));
+    TRY(hash_of(alg_hash_find(CKM_SHA_1), x->whole, &digest));
+    TRY(make_put_found(c, o, t, n, CKA_CHECK_VALUE, bytes_of(room, 3)));
+    TRY(make_put_found(c, o, t, n, CKA_SUBJECT, x->subject));
+    TRY(make_put_found(c, o, t, n, CKA_ISSUER, x->issuer));
+    TRY(make_put_found(c, o, t, n, CKA_SERIAL_NUMBER, x->serial));
+    TRY(make_put_found(c, o, t, n, CKA_PUBLIC_KEY_INFO, x->spki));
+    if (x509_date(x->not_before, date[0]) || x509_date(x->not_after, date[1])) return ST_OK;
+    TRY(make_put_found(c, o, t, n, CKA_START_DATE, bytes_of(date[0], 8)));
+    return make_put_found(c, o, t, n, CKA_END_DATE, bytes_of(date[1], 8));
+}
+
+static st make_create_certificate(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
+                                  CK_ULONG n, struct object **out)
+{
+    const CK_ATTRIBUTE *value = attr_find(t, n, CKA_VALUE);
+    struct object *o;
+    struct x509 x;
+    if (!attr_find(t, n, CKA_CERTIFICATE_TYPE) || !value) return ST_TEMPLATE_LESS;
+    if (attr_number(t, n, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509) return ST_ATTR_VALUE;
+    if (attr_number(t, n, CKA_CERTIFICATE_CATEGORY, 0) > CK_CERTIFICATE_CATEGORY_OTHER_ENTITY ||
+        attr_number(t, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) > CK_SECURITY_DOMAIN_THIRD_PARTY)
+        return ST_ATTR_VALUE;
+    if (x509_parse(attr_bytes(value), &x) || x.whole.n != value->ulValueLen) return ST_ATTR_VALUE;
+    TRY(make_begin(c, se, CKO_CERTIFICATE, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    *out = o;
+    return make_end(c, o, make_put_certificate(c, o, t, n, &x));
+}
+
+static st make_create_data(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
+                           CK_ULONG n, struct object **out)
+{
+    struct object *o;
+    TRY(make_begin(c, se, CKO_DATA, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    *out = o;
+    return make_end(c, o, make_put_template(c, o, t, n));
+}
+
+// C_CreateObject. Private keys are not taken: what a host holds is no card's key.
+static st make_create(struct card *c, const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+                      struct scratch scratch, struct object **out)
+{
+    TRY(attr_check_template(t, n));
+    const CK_ATTRIBUTE *given = attr_find(t, n, CKA_CLASS);
+    CK_OBJECT_CLASS class = attr_number(t, n, CKA_CLASS, CKO_VENDOR_DEFINED);
+    if (!given) return ST_TEMPLATE_LESS;
+    if (given->ulValueLen != sizeof class || !attr_class_bit(class) || class == CKO_PRIVATE_KEY)
+        return ST_ATTR_VALUE;
+    TRY(make_check(t, n, attr_class_bit(class), MAKE_CREATE));
+    TRY(make_check_place(se, t, n));
+    switch (class) {
+    case CKO_SECRET_KEY:  return make_create_secret(c, se, t, n, out);
+    case CKO_PUBLIC_KEY:  return make_create_public(c, se, t, n, scratch, out);
+    case CKO_CERTIFICATE: return make_create_certificate(c, se, t, n, out);
+    case CKO_DATA:        return make_create_data(c, se, t, n, out);
+    default:              return ST_ATTR_VALUE;
+    }
+}
+
+// ---- Copying and changing ----
+
+// May a template change an object so?
+static st make_check_change(const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n, u32 may,
+                            struct scratch scratch)
+{
+    u32 class = attr_class_bit(o->class);
+    TRY(make_check(t, n, class, may));
+    for (CK_ULONG i = 0; i < n; i++) {
+        const struct make_rule *rule = make_rule(t[i].type, class);
+        if (!(rule->may & (MAKE_RISE | MAKE_FALL))) continue;
+        bool now = attr_true(o, t[i].type, scratch), then = *(const u8 *)t[i].pValue != 0;
+        if (now != then && then != ((rule->may & MAKE_RISE) != 0)) return ST_ATTR_RO;
+    }
+    return ST_OK;
+}
+
+// Appends to a new chain what an object was made with, as a template changes it.
+static st make_changed(struct card *c, const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                       struct object *to, struct scratch scratch)
+{
+    struct chain_place at = arena_chain_start(&o->attributes);
+    struct attr_head head;
+    while (attr_next(&at, &head)) {
+        struct scratch each = scratch;
+        bool changed = attr_find(t, n, head.type) != NULL;
+        struct buf value = scratch_buf(&each, changed ? 0 : head.n);
+        arena_chain_take(&at, head.n, changed ? NULL : &value);
+        if (value.full) return ST_HOST_MEMORY;
+        if (!changed) TRY(attr_put(c, to, head.type, buf_bytes(&value)));
+    }
+    if (to->attributes.n > MAKE_MAX) return ST_CARD_MEMORY;
+    return make_put_template(c, to, t, n);
+}
+
+// C_SetAttributeValue: all of a template, or nothing.
+static st make_set(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                   struct scratch scratch)
+{
+    struct object changed = { .class = o->class };
+    TRY(attr_check_template(t, n));
+    if (!attr_true(o, CKA_MODIFIABLE, scratch)) return ST_PROHIBITED;
+    TRY(make_check_change(o, t, n, MAKE_SET, scratch));
+    st s = make_changed(c, o, t, n, &changed, scratch);
+    if (s) {
+        arena_chain_drop(&c->arena, &changed.attributes);
+        return s;
+    }
+    arena_chain_drop(&c->arena, &o->attributes);
+    o->attributes = changed.attributes;
+    return ST_OK;
+}
+
+static st make_copy_into(struct card *c, const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                         struct object *to, struct scratch scratch)
+{
+    bytes value = BYTES_NONE;
+    to->type = o->type;
+    to->use = o->use;
+    to->secret_type = o->secret_type;
+    to->secret_len = o->secret_len;
+    TRY(make_changed(c, o, t, n, to, scratch));
+    if (o->class == CKO_SECRET_KEY) TRY(attr_secret_value(o, &scratch, &value));
+    return arena_chain_put(&c->arena, &to->secret, value);
+}
+
+// C_CopyObject: of session objects.
+static st make_copy(struct card *c, const struct session *se, const struct object *o,
+                    const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch, struct object **out)
+{
+    struct object *to;
+    TRY(attr_check_template(t, n));
+    if (!attr_true(o, CKA_COPYABLE, scratch)) return ST_PROHIBITED;
+    TRY(make_check_change(o, t, n, MAKE_SET | MAKE_COPY, scratch));
+    TRY(make_check_place(se, t, n));
+    bool private = attr_number(t, n, CKA_PRIVATE, o->private) != 0;
+    if (o->private && !private) return ST_TEMPLATE_MIXED;
+    TRY(make_begin(c, se, o->class, private, &to));
+    *out = to;
+    return make_end(c, to, make_copy_into(c, o, t, n, to, scratch));
+}
+
+/* ================================================================================================
+ * MARK: - >>op
+ * Running operations: digest, sign, verify, encrypt, decrypt, on the card and on the host.
+ *
+ * Owns    struct op; output lengths; what is hashed and padded on the host; ciphers that put out
+ *         what they can while input comes
+ * Uses    >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session
  * Names   op_
- * Specs   PKCS#11 3.2, 5
+ * Specs   PKCS#11 3.2, 5.8 to 5.17
  * Tests   tests/op.c
  * ==============================================================================================*/
 
 #define OP_DATA_MAX  4096           // most that is kept of what cannot be hashed piece by piece
+#define OP_GCM_MAX   (SCARD11_SCRATCH / 4)      // ... and of what GCM takes, with IV and AAD
 #define OP_LABEL_MAX 128            // OAEP label
+#define OP_CHUNK     1024           // of a stream, worked on at once
+
+// A cipher that puts out what it can while input comes: ECB, CBC, CTR.
+struct op_stream {
+    u8  iv[ALG_BLOCK];              // of the next block; the next counter block
+    u8  rest[ALG_BLOCK];            // input that waits: less than a block, or CBC_PAD's last
+    u32 rest_n;
+    u32 used;                       // bytes of the counter block's key stream that are used up
+    u32 bits;                       // of the counter
+};
 
 // In one piece of the card's arena.
 struct op {
@@ -8854,11 +9729,20 @@ struct op {
     struct alg_use use;
     CK_OBJECT_HANDLE key;
     u64  login_epoch;               // with a private key it ends with the login it was begun in
+    bool private;                   // with a private key of the card
     bool hashing;                   // hash runs
     bool updated;                   // C_*Update was called: the one-shot call is out
     bool done;                      // data is the result: the caller's buffer was too small for it
-    struct chain *data;             // the session's: what cannot be hashed; then the result
-    struct hash hash;
+    bool begun;                     // C_*MessageBegin was called
+    bool early;                     // C_VerifySignatureInit: data begins with the signature
+    u32  head;                      // so many bytes of data are no input: signature, or IV and AAD
+    u32  iv_n;                      // ... the IV, of GCM
+    u32  size;                      // bytes of the MAC, or of GCM's tag
+    struct chain *data;             // the session's: head, what cannot be hashed; then the result
+    union {
+        struct hash hash;
+        struct op_stream stream;
+    } at;
     u8   label_len;
     u8   label[OP_LABEL_MAX];
 };
@@ -8871,39 +9755,99 @@ static struct op *op_of(const struct session *se, enum session_op kind)
     return p ? (struct op *)(void *)p->data : NULL;
 }
 
+// A context login goes with the operation that it was for.
 static void op_end(struct card *c, struct session *se, enum session_op kind)
 {
     struct op *op = op_of(se, kind);
-    if (op && op->hashing) hash_drop(&op->hash);
+    if (op && op->hashing) hash_drop(&op->at.hash);
+    if (op && op->private && c->open_op == se) slot_close_open(c);
     session_end_op(c, se, kind);
 }
 
 static CK_FLAGS op_purpose(enum session_op kind)
 {
-    static const CK_FLAGS flags[SESSION_OPS] = { CKF_DIGEST, CKF_SIGN, CKF_VERIFY, CKF_ENCRYPT,
-                                                 CKF_DECRYPT };
+    static const CK_FLAGS flags[SESSION_OPS] = {
+        CKF_DIGEST, CKF_SIGN, CKF_VERIFY, CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN_RECOVER,
+        CKF_VERIFY_RECOVER, CKF_SIGN, CKF_VERIFY };
     return flags[kind];
 }
 
-static bool op_is_private(enum session_op kind)
+// The flag that C_SessionCancel knows an operation by.
+static CK_FLAGS op_cancel_flag(enum session_op kind)
 {
-    return kind == SESSION_SIGN || kind == SESSION_DECRYPT;
+    return kind == SESSION_MESSAGE_SIGN ? CKF_MESSAGE_SIGN
+         : kind == SESSION_MESSAGE_VERIFY ? CKF_MESSAGE_VERIFY : op_purpose(kind);
 }
 
-// The key of an operation: of the class, type and use that it needs.
-static st op_key(struct reader *r, const struct session *se, enum session_op kind,
-                 CK_OBJECT_HANDLE h, const struct mech_row *m, struct scratch scratch,
-                 struct object **out)
+// Is an operation's key, where it is a pair's, the private one?
+static bool op_is_private(enum session_op kind)
+{
+    return op_purpose(kind) & (CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER);
+}
+
+static bool op_is_message(enum session_op kind)
+{
+    return kind == SESSION_MESSAGE_SIGN || kind == SESSION_MESSAGE_VERIFY;
+}
+
+static bool op_is_stream(const struct op *op)
+{
+    return op->use.pad == ALG_ECB || op->use.pad == ALG_CBC || op->use.pad == ALG_CBC_PAD ||
+           op->use.pad == ALG_CTR;
+}
+
+// ---- Keys ----
+
+// The attribute that says whether a key may serve a purpose.
+static CK_ATTRIBUTE_TYPE op_permission(CK_FLAGS purpose)
+{
+    static const struct { CK_FLAGS purpose; CK_ATTRIBUTE_TYPE type; } list[] = {
+        { CKF_SIGN, CKA_SIGN }, { CKF_VERIFY, CKA_VERIFY }, { CKF_ENCRYPT, CKA_ENCRYPT },
+        { CKF_DECRYPT, CKA_DECRYPT }, { CKF_SIGN_RECOVER, CKA_SIGN_RECOVER },
+        { CKF_VERIFY_RECOVER, CKA_VERIFY_RECOVER }, { CKF_WRAP, CKA_WRAP },
+        { CKF_UNWRAP, CKA_UNWRAP },
+    };
+    for (size_t i = 0; i < COUNT(list); i++)
+        if (list[i].purpose == purpose) return list[i].type;
+    return CKA_DERIVE;
+}
+
+// A session key may be made for some mechanisms only.
+static bool op_mechanism_allowed(const struct object *o, CK_MECHANISM_TYPE type,
+                                 struct scratch scratch)
+{
+    bytes list;
+    CK_MECHANISM_TYPE one;
+    if (!o->owner || !attr_kept(o, CKA_ALLOWED_MECHANISMS, &scratch, &list)) return true;
+    for (; list.n >= sizeof one; list = bytes_from(list, sizeof one)) {
+        memcpy(&one, list.p, sizeof one);
+        if (one == type) return true;
+    }
+    return false;
+}
+
+// The key for a purpose: of the class, type and use that it needs.
+static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, CK_OBJECT_HANDLE h,
+                 const struct mech_row *m, struct scratch scratch, struct object **out)
 {
     struct object *o = session_object(r->card, se, h);
-    CK_OBJECT_CLASS class = op_is_private(kind) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+    bool private = purpose & (CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER | CKF_DERIVE | CKF_UNWRAP);
+    CK_OBJECT_CLASS class = m->key == ALG_SECRET ? CKO_SECRET_KEY
+                          : private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+    struct scratch trial = scratch;
+    struct alg_key k;
     if (!o || (o->class != CKO_PRIVATE_KEY && o->class != CKO_PUBLIC_KEY &&
                o->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
     if (o->class != class) return ST_KEY_TYPE;
-    if (o->unread && (op_is_private(kind) || !o->key)) TRY(session_read(r, o, scratch));
-    if (!o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
-    if (!mech_key_allows(o, op_purpose(kind))) return ST_KEY_USE;
+    if (o->unread && (private || !o->key)) TRY(session_read(r, o, scratch));
+    if (m->key == ALG_SECRET) {
+        if (!mech_takes_secret(m, o->secret_type)) return ST_KEY_TYPE;
+    } else if (attr_key(o, &trial, &k) || !mech_takes(m, k.type)) {
+        return ST_KEY_TYPE;
+    }
+    if (!attr_true(o, op_permission(purpose), scratch)) return ST_KEY_USE;
+    if (!op_mechanism_allowed(o, m->type, scratch)) return ST_MECHANISM;
     *out = o;
     return ST_OK;
 }
@@ -8917,6 +9861,13 @@ static st op_check_size(const struct alg_key *k, const struct alg_use *use)
     return ST_OK;
 }
 
+// A secret key on the card does what its driver can.
+static bool op_is_here(const struct object *o, enum alg_pad pad)
+{
+    if (o->class != CKO_SECRET_KEY || o->owner) return true;
+    return o->token->driver->crypt && (pad == ALG_ECB || pad == ALG_CBC || pad == ALG_CBC_PAD);
+}
+
 // Does the card do it with this key? Where it pads by PSS itself, its salt is as long as the hash.
 static st op_check_card(const struct object *o, const struct mech_row *m, const struct alg_use *use)
 {
@@ -8926,45 +9877,88 @@ static st op_check_card(const struct object *o, const struct mech_row *m, const 
     return own && (use->mgf != use->hash || use->salt != use->hash->size) ? ST_MECH_PARAM : ST_OK;
 }
 
+// ---- Beginning ----
+
+// The input's way: a hash that runs, an IV, or a head in front of what is kept.
+static st op_start(struct card *c, struct op *op, const struct object *o, enum session_op kind,
+                   struct scratch scratch)
+{
+    bytes key;
+    if (op->use.pad == ALG_HMAC) {
+        TRY(attr_secret_value(o, &scratch, &key));
+        st s = hash_hmac_begin(&op->at.hash, op->use.hash, key);
+        op->hashing = !s;
+        return s;
+    }
+    if (op_is_stream(op)) {
+        op->at.stream = (struct op_stream){ .bits = op->size };
+        memcpy(op->at.stream.iv, op->label, op->label_len);
+        return ST_OK;
+    }
+    arena_chain_drop(&c->arena, op->data);
+    if (op->row->hash == MECH_NO_HASH || (op_is_private(kind) && o && o->hashes)) return ST_OK;
+    st s = hash_begin(&op->at.hash, op->use.hash);
+    op->hashing = !s;
+    return s;
+}
+
+// What GCM's parameters give is kept in front of the data.
+static st op_keep_gcm(struct card *c, struct op *op, const struct mech_given *given)
+{
+    if (given->label.n + given->aad.n > OP_GCM_MAX / 2) return ST_MECH_PARAM;
+    op->iv_n = (u32)given->label.n;
+    op->head = (u32)(given->label.n + given->aad.n);
+    op->label_len = 0;
+    TRY(arena_chain_put(&c->arena, op->data, given->label));
+    return arena_chain_put(&c->arena, op->data, given->aad);
+}
+
 static st op_begin(struct reader *r, struct session *se, enum session_op kind,
-                   const CK_MECHANISM *mechanism,
-                   CK_OBJECT_HANDLE key, struct scratch scratch)
+                   const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, struct scratch scratch)
 {
     struct card *c = r->card;
     struct object *o = NULL;
+    struct scratch trial = scratch;
+    struct mech_given given;
     struct alg_use use;
-    bytes label;
+    struct alg_key k;
 
     if (se->op[kind].state) return ST_OP_ACTIVE;
     const struct mech_row *m = mech_find(se->token, mechanism->mechanism, op_purpose(kind));
     if (!m) return ST_MECHANISM;
-    TRY(mech_use(mechanism, m, &use, &label));
-    if (label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
+    TRY(mech_use(mechanism, m, &use, &given));
+    bool gcm = use.pad == ALG_GCM;
+    if (!gcm && given.label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
     if (kind != SESSION_DIGEST) {
-        TRY(op_key(r, se, kind, key, m, scratch, &o));
-        TRY(op_check_size(o->key, &use));
-        if (op_is_private(kind)) TRY(op_check_card(o, m, &use));
+        TRY(op_key(r, se, op_purpose(kind), key, m, scratch, &o));
+        if (o->class != CKO_SECRET_KEY) {
+            TRY(attr_key(o, &trial, &k));
+            TRY(op_check_size(&k, &use));
+        }
+        if (o->class == CKO_PRIVATE_KEY) TRY(op_check_card(o, m, &use));
+        if (!op_is_here(o, use.pad)) return ST_KEY_USE;
     }
     struct piece *piece = arena_piece(&c->arena);
     if (!piece) return ST_HOST_MEMORY;
     se->op[kind].state = piece;
     struct op *op = op_of(se, kind);
     *op = (struct op){ .row = m, .use = use, .key = key, .login_epoch = se->token->login_epoch,
-                       .data = &se->op[kind].data,
-                       .label_len = (u8)label.n };
-    if (label.n) memcpy(op->label, label.p, label.n);
-    if (m->hash == MECH_NO_HASH || (kind == SESSION_SIGN && o->hashes)) return ST_OK;
-    st s = hash_begin(&op->hash, use.hash);
-    op->hashing = !s;
+                       .private = o && o->class == CKO_PRIVATE_KEY, .data = &se->op[kind].data,
+                       .size = given.size, .label_len = gcm ? 0 : (u8)given.label.n };
+    if (op->label_len) memcpy(op->label, given.label.p, given.label.n);
+    st s = gcm ? op_keep_gcm(c, op, &given) : op_start(c, op, o, kind, scratch);
     if (s) op_end(c, se, kind);
     return s;
 }
 
+// ---- Input ----
+
 // Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
 static st op_add(struct card *c, struct op *op, bytes in)
 {
-    if (op->hashing) return hash_add(&op->hash, in);
-    if (op->data->n + in.n > OP_DATA_MAX) return ST_DATA_LEN;
+    size_t max = op->use.pad == ALG_GCM ? (size_t)OP_GCM_MAX : OP_DATA_MAX;
+    if (op->hashing) return hash_add(&op->at.hash, in);
+    if (op->data->n + in.n > max || in.n > max) return ST_DATA_LEN;
     return arena_chain_put(&c->arena, op->data, in);
 }
 
@@ -8978,15 +9972,27 @@ static st op_update(struct card *c, struct session *se, enum session_op kind, by
     return s;
 }
 
+// What stands before the input.
+static st op_head(const struct op *op, struct scratch *scratch, bytes *head)
+{
+    struct chain_place at = arena_chain_start(op->data);
+    struct buf b = scratch_buf(scratch, op->head);
+    arena_chain_take(&at, op->head, &b);
+    *head = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
 // What was put in, hashed if the mechanism says so.
 static st op_input(struct op *op, struct scratch *scratch, bytes *in)
 {
-    struct buf b = scratch_buf(scratch, op->hashing ? 64 : op->data->n);
+    struct chain_place at = arena_chain_start(op->data);
+    struct buf b = scratch_buf(scratch, op->hashing ? 64 : op->data->n - op->head);
     if (op->hashing) {
         op->hashing = false;
-        TRY(hash_end(&op->hash, &b));
+        TRY(hash_end(&op->at.hash, &b));
     } else {
-        arena_chain_get(op->data, &b);
+        arena_chain_take(&at, op->head, NULL);
+        arena_chain_take(&at, at.left, &b);
     }
     *in = buf_bytes(&b);
     return b.full ? ST_HOST_MEMORY : ST_OK;
@@ -9096,82 +10102,416 @@ static st op_sign(struct reader *r, struct session *se, struct op *op, struct sc
 
 // ---- Decrypting ----
 
-static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
-                     struct buf *out)
+// in with a private RSA key of the card, unpadded.
+static st op_open(struct reader *r, struct session *se, struct object *o,
+                  const struct alg_use *use, bytes label, bytes in, struct scratch scratch,
+                  struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
     struct buf block = scratch_buf(&scratch, 600);
-    bytes in;
-    TRY(op_still(se, op, o));
-    TRY(op_input(op, &scratch, &in));
-    size_t k = (o->key->bits + 7) / 8;
-    if (in.n != k) return ST_CIPHER_LEN;
+    if (in.n != (o->key->bits + 7) / 8) return ST_CIPHER_LEN;
     if (!op_below_modulus(o->key, in)) return ST_CIPHER_DATA;
-    TRY(op_run_key(r, se, o, false, &op->use, in, scratch, &block));
-    if (op->use.pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
-    if (op->use.pad == ALG_PAD_OAEP)
-        return pad_oaep_open(&op->use, bytes_of(op->label, op->label_len), buf_bytes(&block),
-                             scratch, out);
+    TRY(op_run_key(r, se, o, false, use, in, scratch, &block));
+    if (use->pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
+    if (use->pad == ALG_PAD_OAEP)
+        return pad_oaep_open(use, label, buf_bytes(&block), scratch, out);
     buf_put(out, buf_bytes(&block));
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// ---- On the host ----
+static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
+                     struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    bytes in;
+    TRY(op_still(se, op, o));
+    TRY(op_input(op, &scratch, &in));
+    return op_open(r, se, o, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
+}
+
+// ---- On the host, with public keys ----
 
 static st op_encrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
                      struct buf *out)
 {
     struct object *o = session_object(r->card, se, op->key);
+    struct alg_key k;
     bytes in;
     if (!o) return ST_NO_KEY;
+    TRY(attr_key(o, &scratch, &k));
     TRY(op_input(op, &scratch, &in));
-    return cipher_encrypt(o->key, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
+    return cipher_encrypt(&k, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
 }
+
+// The data that a signature has in itself.
+static st op_recover(const struct alg_key *k, const struct alg_use *use, bytes signature,
+                     struct scratch scratch, struct buf *out)
+{
+    size_t size = alg_key_bytes(k), at = 2;
+    struct buf block = scratch_buf(&scratch, size);
+    if (signature.n != size) return ST_SIG_LEN;
+    st s = cipher_rsa_public(k, signature, &block);
+    if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
+    bytes b = buf_bytes(&block);
+    if (use->pad == ALG_PAD_NONE) {
+        buf_put(out, b);
+        return ST_OK;
+    }
+    while (at < b.n && b.p[at] == 0xff) at++;
+    if (b.p[0] || b.p[1] != 1 || at < 10 || at == b.n || b.p[at]) return ST_SIG_INVALID;
+    buf_put(out, bytes_from(b, at + 1));
+    return ST_OK;
+}
+
+static st op_verify_recover(struct reader *r, struct session *se, struct op *op,
+                            struct scratch scratch, struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    struct alg_key k;
+    bytes in;
+    if (!o) return ST_NO_KEY;
+    TRY(attr_key(o, &scratch, &k));
+    TRY(op_input(op, &scratch, &in));
+    return op_recover(&k, &op->use, in, scratch, out);
+}
+
+// ---- Secret keys ----
+
+// The key of a running operation is there still, and its value.
+static st op_secret(struct reader *r, const struct session *se, const struct op *op,
+                    struct scratch *scratch, bytes *value)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    return o ? attr_secret_value(o, scratch, value) : ST_NO_KEY;
+}
+
+// The MAC, shortened where the mechanism says so.
+static st op_mac(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
+                 struct buf *out)
+{
+    bytes key, inner;
+    u8 room[64];
+    struct buf mac = buf_on(room, sizeof room);
+    TRY(op_secret(r, se, op, &scratch, &key));
+    TRY(op_input(op, &scratch, &inner));
+    TRY(hash_hmac_end(op->use.hash, key, inner, &mac));
+    buf_put(out, bytes_head(buf_bytes(&mac), op->size));
+    mem_wipe(room, sizeof room);
+    return ST_OK;
+}
+
+static st op_gcm(struct reader *r, struct session *se, struct op *op, bool encrypt,
+                 struct scratch scratch, struct buf *out)
+{
+    bytes key, head, in;
+    TRY(op_secret(r, se, op, &scratch, &key));
+    TRY(op_head(op, &scratch, &head));
+    TRY(op_input(op, &scratch, &in));
+    if (!encrypt && in.n < op->size) return ST_CIPHER_LEN;
+    return cipher_gcm(key, bytes_head(head, op->iv_n), bytes_from(head, op->iv_n), op->size,
+                      encrypt, in, out);
+}
+
+// The counter block, n blocks on. It counts in its last bits, the others stay.
+static void op_count(u8 block[ALG_BLOCK], u32 bits, u64 n)
+{
+    for (u32 i = ALG_BLOCK; i-- && bits; ) {
+        u32 here = bits < 8 ? bits : 8;
+        u8 mask = (u8)(0xffu >> (8 - here));
+        n += block[i] & mask;
+        block[i] = (u8)((block[i] & ~mask) | (n & mask));
+        n >>= here;
+        bits -= here;
+    }
+}
+
+// One run with CTR: not over the end of the counter, which begins anew at 0 without a carry.
+static st op_run_counter(struct op_stream *at, bytes key, bytes in, struct scratch scratch,
+                         struct buf *out)
+{
+    u32 bits = at->bits < 16 ? at->bits : 16;
+    while (in.n) {
+        struct scratch each = scratch;
+        u64 low = bytes_number(bytes_of(at->iv, ALG_BLOCK)) & ((1u << bits) - 1);
+        size_t most = (size_t)((1u << bits) - low) * ALG_BLOCK - at->used;
+        bytes part = bytes_head(in, most);
+        struct buf block = scratch_buf(&each, at->used + part.n);
+        struct buf result = scratch_buf(&each, at->used + part.n);
+        buf_fill(&block, 0, at->used);
+        buf_put(&block, part);
+        if (block.full || result.cap < block.n) return ST_HOST_MEMORY;
+        TRY(cipher_aes(ALG_CTR, key, bytes_of(at->iv, ALG_BLOCK), true, buf_bytes(&block),
+                       &result));
+        buf_put(out, bytes_from(buf_bytes(&result), at->used));
+        op_count(at->iv, at->bits, block.n / ALG_BLOCK);
+        at->used = (u32)(block.n % ALG_BLOCK);
+        in = bytes_from(in, part.n);
+    }
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// Whole blocks (any bytes with CTR) through the cipher, which goes on behind them. On the card
+// where the key is.
+static st op_run_stream(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
+                        struct scratch scratch, struct buf *out)
+{
+    struct object *o = session_object(r->card, se, op->key);
+    struct op_stream *at = &op->at.stream;
+    struct alg_use use = { .type = ALG_SECRET, .pad = op->use.pad == ALG_ECB ? ALG_ECB : ALG_CBC };
+    bytes iv = bytes_of(at->iv, use.pad == ALG_CBC ? ALG_BLOCK : 0), key;
+    size_t start = out->n;
+    if (!in.n) return ST_OK;
+    if (!o) return ST_NO_KEY;
+    if (!o->owner) {
+        struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+        if (!o->token->driver->crypt || op->use.pad == ALG_CTR) return ST_NOT_SUPPORTED;
+        while (slot_run(&run)) {
+            out->n = start;
+            run.s = o->token->driver->crypt(r->card, o, &use, encrypt, iv, in, scratch, out);
+        }
+        if (run.s) return run.s;
+        if (out->full || out->n - start != in.n) return ST_PROTOCOL;
+    } else {
+        TRY(attr_secret_value(o, &scratch, &key));
+        if (op->use.pad == ALG_CTR) return op_run_counter(at, key, in, scratch, out);
+        TRY(cipher_aes(use.pad, key, iv, encrypt, in, out));
+    }
+    bytes last = encrypt ? bytes_of(out->p + start, in.n) : in;
+    if (use.pad == ALG_CBC) memcpy(at->iv, last.p + last.n - ALG_BLOCK, ALG_BLOCK);
+    return ST_OK;
+}
+
+// What a stream puts out when n bytes more come.
+static size_t op_stream_size(const struct op *op, bool encrypt, size_t n)
+{
+    size_t all = op->at.stream.rest_n + n;
+    if (op->use.pad == ALG_CTR) return n;
+    if (op->use.pad == ALG_CBC_PAD && !encrypt && all) all--;       // the last block waits
+    return all / ALG_BLOCK * ALG_BLOCK;
+}
+
+// Takes input and puts out what can be. in and out may be the same memory: what is written never
+// comes before what was read.
+static st op_stream_add(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
+                        struct scratch scratch, struct buf *out)
+{
+    struct op_stream *at = &op->at.stream;
+    struct buf now = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
+    struct buf next = scratch_buf(&scratch, OP_CHUNK);
+    struct buf result = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
+    size_t left = op_stream_size(op, encrypt, in.n);
+    if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
+    buf_put(&next, bytes_head(in, OP_CHUNK));
+    in = bytes_from(in, OP_CHUNK);
+    do {
+        now.n = 0;
+        buf_put(&now, bytes_of(at->rest, at->rest_n));
+        buf_put(&now, buf_bytes(&next));
+        next.n = 0;
+        buf_put(&next, bytes_head(in, OP_CHUNK));
+        in = bytes_from(in, OP_CHUNK);
+        size_t run = op->use.pad == ALG_CTR ? now.n : now.n / ALG_BLOCK * ALG_BLOCK;
+        if (run > left) run = left;
+        result.n = 0;
+        TRY(op_run_stream(r, se, op, encrypt, bytes_of(now.p, run), scratch, &result));
+        buf_put(out, buf_bytes(&result));
+        left -= run;
+        at->rest_n = (u32)(now.n - run);
+        if (at->rest_n) memcpy(at->rest, now.p + run, at->rest_n);
+    } while (next.n);
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell.
+static st op_unpad(bytes block, size_t *n)
+{
+    u32 pad = block.p[ALG_BLOCK - 1], bad = pad == 0 || pad > ALG_BLOCK;
+    for (u32 i = 0; i < ALG_BLOCK; i++)
+        bad |= (u32)(i >= ALG_BLOCK - pad) & (u32)(block.p[i] != pad);
+    *n = ALG_BLOCK - (bad ? 0 : pad);
+    return bad ? ST_CIPHER_DATA : ST_OK;
+}
+
+// What comes at the end of a stream. ST_TOO_SMALL, with out's length in *need, leaves it as it was.
+static st op_stream_end(struct reader *r, struct session *se, struct op *op, bool encrypt,
+                        struct scratch scratch, struct buf *out, size_t *need)
+{
+    struct op_stream *at = &op->at.stream;
+    struct op_stream before = *at;
+    u8 room[ALG_BLOCK];
+    struct buf block = buf_on(room, sizeof room);
+    size_t n = ALG_BLOCK;
+    *need = 0;
+    if (op->use.pad == ALG_CTR) return ST_OK;
+    if (op->use.pad != ALG_CBC_PAD && !at->rest_n) return ST_OK;
+    if (op->use.pad != ALG_CBC_PAD || (!encrypt && at->rest_n != ALG_BLOCK))
+        return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
+    if (encrypt) memset(at->rest + at->rest_n, (int)(ALG_BLOCK - at->rest_n),
+                        ALG_BLOCK - at->rest_n);
+    TRY(op_run_stream(r, se, op, encrypt, bytes_of(at->rest, ALG_BLOCK), scratch, &block));
+    st s = encrypt ? ST_OK : op_unpad(buf_bytes(&block), &n);
+    *need = n;
+    if (!s && n > out->cap - out->n) {
+        *at = before;
+        s = ST_TOO_SMALL;
+    }
+    if (!s) buf_put(out, bytes_of(room, n));
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// C_EncryptUpdate and C_DecryptUpdate. out NULL asks for the length.
+static st op_update_out(struct reader *r, struct session *se, enum session_op kind, bytes in,
+                        struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(se, kind);
+    bool encrypt = kind == SESSION_ENCRYPT;
+    if (!op) return ST_OP_NONE;
+    if (!op_is_stream(op)) {                            // the rest puts nothing out before its end
+        if (out) TRY(op_update(r->card, se, kind, in));
+        *out_len = 0;
+        return ST_OK;
+    }
+    size_t size = op_stream_size(op, encrypt, in.n);
+    bool fits = *out_len >= size;
+    *out_len = (CK_ULONG)size;
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
+    struct buf b = buf_on(out, size);
+    op->updated = true;
+    st s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
+    if (s) op_end(r->card, se, kind);
+    return s;
+}
+
+// The data's length of one whole CBC_PAD cryptogram: its last block says, and is looked at first.
+static st op_padded_size(struct reader *r, struct session *se, struct op *op, bytes in,
+                         struct scratch scratch, size_t *size)
+{
+    struct op_stream before = op->at.stream;
+    u8 room[ALG_BLOCK];
+    struct buf block = buf_on(room, sizeof room);
+    size_t n;
+    if (!in.n || in.n % ALG_BLOCK) return ST_CIPHER_LEN;
+    if (in.n > ALG_BLOCK) memcpy(op->at.stream.iv, in.p + in.n - 2 * ALG_BLOCK, ALG_BLOCK);
+    st s = op_run_stream(r, se, op, false, bytes_from(in, in.n - ALG_BLOCK), scratch, &block);
+    op->at.stream = before;
+    if (!s) s = op_unpad(buf_bytes(&block), &n);
+    if (!s) *size = in.n - ALG_BLOCK + n;
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// C_Encrypt and C_Decrypt of a stream.
+static st op_stream_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
+                         struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(se, kind);
+    bool encrypt = kind == SESSION_ENCRYPT, pads = op->use.pad == ALG_CBC_PAD;
+    size_t size = pads && encrypt ? in.n / ALG_BLOCK * ALG_BLOCK + ALG_BLOCK : in.n, need;
+    st s = ST_OK;
+    if (!pads && op->use.pad != ALG_CTR && in.n % ALG_BLOCK)
+        s = encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
+    if (!s && out && pads && !encrypt) s = op_padded_size(r, se, op, in, scratch, &size);
+    if (!s) {
+        bool fits = *out_len >= size;
+        *out_len = (CK_ULONG)size;
+        if (!out) return ST_OK;
+        if (!fits) return ST_TOO_SMALL;
+        struct buf b = buf_on(out, size);
+        s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
+        if (!s) s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+    }
+    op_end(r->card, se, kind);
+    return s == ST_TOO_SMALL ? ST_CRYPTO : s;
+}
+
+static st op_stream_final(struct reader *r, struct session *se, enum session_op kind,
+                          struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(se, kind);
+    bool encrypt = kind == SESSION_ENCRYPT;
+    struct buf b = buf_on(out, out ? *out_len : 0);
+    size_t need = 0;
+    if (!out) {
+        *out_len = op->use.pad == ALG_CBC_PAD ? ALG_BLOCK : 0;
+        return ST_OK;
+    }
+    st s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+    *out_len = (CK_ULONG)(s ? need : b.n);
+    if (s != ST_TOO_SMALL) op_end(r->card, se, kind);
+    return s;
+}
+
+// ---- Verifying ----
 
 static st op_verify(struct reader *r, struct session *se, struct op *op, bytes signature,
                     struct scratch scratch)
 {
     struct object *o = session_object(r->card, se, op->key);
+    struct alg_key k;
     bytes in;
     if (!o) return ST_NO_KEY;
-    TRY(op_input(op, &scratch, &in));
-    if (signature.n != alg_signature_size(o->key)) return ST_SIG_LEN;
-    if (o->key->type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
-        struct buf block = scratch_buf(&scratch, 600);
-        st s = op_sign_block(op, o->key, in, scratch, &block);
-        return s ? s : cipher_verify(o->key, &op->use, buf_bytes(&block), signature, scratch);
+    if (op->use.pad == ALG_HMAC) {
+        struct buf mac = scratch_buf(&scratch, 64);
+        TRY(op_mac(r, se, op, scratch, &mac));
+        if (signature.n != mac.n) return ST_SIG_LEN;
+        return bytes_equal(buf_bytes(&mac), signature) ? ST_OK : ST_SIG_INVALID;
     }
-    return cipher_verify(o->key, &op->use, in, signature, scratch);
+    TRY(attr_key(o, &scratch, &k));
+    TRY(op_input(op, &scratch, &in));
+    if (signature.n != alg_signature_size(&k)) return ST_SIG_LEN;
+    if (k.type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
+        struct buf block = scratch_buf(&scratch, 600);
+        st s = op_sign_block(op, &k, in, scratch, &block);
+        return s ? s : cipher_verify(&k, &op->use, buf_bytes(&block), signature, scratch);
+    }
+    return cipher_verify(&k, &op->use, in, signature, scratch);
 }
 
 // ---- Output, in one place ----
 
-// The most that an operation can put out; exact for digests, signatures and encryption.
-static size_t op_output_size(struct card *c, const struct session *se, const struct op *op,
-                             enum session_op kind)
+// Is the length of an output known before the work is done?
+static bool op_is_exact(const struct op *op, enum session_op kind)
 {
+    if (kind == SESSION_VERIFY_RECOVER) return op->use.pad == ALG_PAD_NONE;
+    return kind != SESSION_DECRYPT || op->use.pad == ALG_GCM;
+}
+
+// The most that an operation can put out for n bytes more of input.
+static size_t op_output_size(struct card *c, const struct session *se, const struct op *op,
+                             enum session_op kind, size_t n, struct scratch scratch)
+{
+    struct object *o = session_object(c, se, op->key);
+    struct alg_key key;
     if (op->done) return op->data->n;
     if (kind == SESSION_DIGEST) return op->use.hash->size;
-    struct object *o = session_object(c, se, op->key);
-    if (!o) return 0;
-    size_t k = alg_signature_size(o->key);
-    if (kind == SESSION_DECRYPT && op->use.pad == ALG_PAD_PKCS1) return k - 11;
-    if (kind == SESSION_DECRYPT && op->use.pad == ALG_PAD_OAEP)
-        return k - 2 * op->use.hash->size - 2;
+    if (op->use.pad == ALG_HMAC) return op->size;
+    if (op->use.pad == ALG_GCM) {
+        n += op->data->n - op->head;
+        return kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
+    }
+    if (!o || attr_key(o, &scratch, &key)) return 0;
+    size_t k = alg_signature_size(&key);
+    bool opens = kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER;
+    if (opens && op->use.pad == ALG_PAD_PKCS1) return k - 11;
+    if (opens && op->use.pad == ALG_PAD_OAEP) return k - 2 * op->use.hash->size - 2;
     return k;
 }
 
 static st op_work(struct reader *r, struct session *se, enum session_op kind,
-                  struct scratch scratch,
-                  struct buf *out)
+                  struct scratch scratch, struct buf *out)
 {
     struct op *op = op_of(se, kind);
+    if (op->use.pad == ALG_HMAC) return op_mac(r, se, op, scratch, out);
+    if (op->use.pad == ALG_GCM) return op_gcm(r, se, op, kind == SESSION_ENCRYPT, scratch, out);
     switch (kind) {
     case SESSION_DIGEST:
         op->hashing = false;
-        return hash_end(&op->hash, out);
-    case SESSION_SIGN:    return op_sign(r, se, op, scratch, out);
+        return hash_end(&op->at.hash, out);
+    case SESSION_SIGN: case SESSION_SIGN_RECOVER: case SESSION_MESSAGE_SIGN:
+        return op_sign(r, se, op, scratch, out);
     case SESSION_DECRYPT: return op_decrypt(r, se, op, scratch, out);
+    case SESSION_VERIFY_RECOVER: return op_verify_recover(r, se, op, scratch, out);
     default:              return op_encrypt(r, se, op, scratch, out);
     }
 }
@@ -9193,43 +10533,66 @@ static st op_give(struct card *c, struct op *op, bytes result, void *out, CK_ULO
     return ST_TOO_SMALL;
 }
 
+// The end of one message is not that of a message-based operation: it begins anew for the next.
+static st op_end_one(struct reader *r, struct session *se, enum session_op kind,
+                     struct scratch scratch)
+{
+    struct card *c = r->card;
+    struct op *op = op_of(se, kind);
+    struct object *o = session_object(c, se, op->key);
+    if (!op_is_message(kind) || !o) {
+        op_end(c, se, kind);
+        return ST_OK;
+    }
+    if (op->hashing) hash_drop(&op->at.hash);
+    if (op->private && c->open_op == se) slot_close_open(c);
+    op->hashing = op->updated = op->done = op->begun = false;
+    arena_chain_drop(&c->arena, op->data);
+    st s = op_start(c, op, o, kind, scratch);
+    if (s) op_end(c, se, kind);
+    return s;
+}
+
 // Ends an operation with its output. out NULL asks for the length; that, and a buffer that is too
 // small, leave the operation as it was, and nothing was sent to the card.
 static st op_finish(struct reader *r, struct session *se, enum session_op kind,
-                    struct scratch scratch,
-                    void *out, CK_ULONG *out_len)
+                    struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(se, kind);
-    size_t most = op_output_size(r->card, se, op, kind);
-    bool exact = kind != SESSION_DECRYPT;
-    if (!out || (exact && *out_len < most)) {
+    size_t most = op_output_size(r->card, se, op, kind, 0, scratch);
+    if (!out || (op_is_exact(op, kind) && *out_len < most)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
     }
-    struct buf result = scratch_buf(&scratch, op->done ? op->data->n : 600);
+    struct scratch work = scratch;
+    struct buf result = scratch_buf(&work, most > 600 ? most : 600);
     st s = ST_OK;
     if (op->done) arena_chain_get(op->data, &result);
-    else          s = op_work(r, se, kind, scratch, &result);
+    else          s = op_work(r, se, kind, work, &result);
     if (!s && result.full) s = ST_HOST_MEMORY;
     if (!s) s = op_give(r->card, op, buf_bytes(&result), out, out_len);
-    if (s != ST_TOO_SMALL) op_end(r->card, se, kind);
-    return s;
+    if (s == ST_TOO_SMALL) return s;
+    st ended = op_end_one(r, se, kind, scratch);
+    return s ? s : ended;
 }
 
 // C_Sign and its kin: all input at once. Only a call that will do the work takes the input.
 static st op_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
-                  struct scratch scratch,
-                  void *out, CK_ULONG *out_len)
+                  struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(se, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated) return ST_OP_ACTIVE;
-    size_t most = op_output_size(r->card, se, op, kind);
-    bool asks = !out || (kind != SESSION_DECRYPT && *out_len < most);
-    if (!asks && !op->done) {
+    if (op->updated || op->begun) return ST_OP_ACTIVE;
+    if (op_is_stream(op)) return op_stream_once(r, se, kind, in, scratch, out, out_len);
+    size_t most = op_output_size(r->card, se, op, kind, in.n, scratch);
+    if (!out || (op_is_exact(op, kind) && *out_len < most)) {
+        *out_len = (CK_ULONG)most;
+        return out ? ST_TOO_SMALL : ST_OK;
+    }
+    if (!op->done) {
         st s = op_add(r->card, op, in);
         if (s) {
-            op_end(r->card, se, kind);
+            op_end_one(r, se, kind, scratch);
             return s;
         }
     }
@@ -9237,32 +10600,64 @@ static st op_once(struct reader *r, struct session *se, enum session_op kind, by
 }
 
 static st op_final(struct reader *r, struct session *se, enum session_op kind,
-                   struct scratch scratch,
-                   void *out, CK_ULONG *out_len)
+                   struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    if (!op_of(se, kind)) return ST_OP_NONE;
+    struct op *op = op_of(se, kind);
+    if (!op) return ST_OP_NONE;
+    if (op_is_stream(op)) return op_stream_final(r, se, kind, scratch, out, out_len);
     return op_finish(r, se, kind, scratch, out, out_len);
 }
 
-static st op_verify_once(struct reader *r, struct session *se, bytes in, bytes signature,
-                         struct scratch scratch)
+// ---- The ends of verifying ----
+
+static st op_verify_end(struct reader *r, struct session *se, enum session_op kind, bytes signature,
+                        struct scratch scratch)
 {
-    struct op *op = op_of(se, SESSION_VERIFY);
+    struct op *op = op_of(se, kind);
+    struct scratch work = scratch;
+    st s = ST_OK, ended;
+    if (op->early) s = op_head(op, &work, &signature);
+    if (!s) s = op_verify(r, se, op, signature, work);
+    ended = op_end_one(r, se, kind, scratch);
+    return s ? s : ended;
+}
+
+static st op_verify_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
+                         bytes signature, struct scratch scratch)
+{
+    struct op *op = op_of(se, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated) return ST_OP_ACTIVE;
+    if (op->updated || op->begun) return ST_OP_ACTIVE;
     st s = op_add(r->card, op, in);
-    if (!s) s = op_verify(r, se, op, signature, scratch);
-    op_end(r->card, se, SESSION_VERIFY);
+    if (!s) return op_verify_end(r, se, kind, signature, scratch);
+    op_end_one(r, se, kind, scratch);
     return s;
 }
 
-static st op_verify_final(struct reader *r, struct session *se, bytes signature,
-                          struct scratch scratch)
+// C_VerifySignatureInit: the signature comes before the data.
+static st op_keep_signature(struct card *c, struct session *se, bytes signature)
 {
     struct op *op = op_of(se, SESSION_VERIFY);
-    if (!op) return ST_OP_NONE;
-    st s = op_verify(r, se, op, signature, scratch);
-    op_end(r->card, se, SESSION_VERIFY);
+    op->early = true;
+    op->head = (u32)signature.n;
+    st s = signature.n > 1024 ? ST_SIG_LEN : arena_chain_put(&c->arena, op->data, signature);
+    if (s) op_end(c, se, SESSION_VERIFY);
+    return s;
+}
+
+// C_DigestKey: the value of a secret key as input of the digest.
+static st op_digest_key(struct reader *r, struct session *se, CK_OBJECT_HANDLE h,
+                        struct scratch scratch)
+{
+    struct op *op = op_of(se, SESSION_DIGEST);
+    struct object *o = session_object(r->card, se, h);
+    bytes value;
+    if (!op || op->done) return ST_OP_NONE;
+    st s = !o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA ? ST_NO_KEY : ST_OK;
+    if (!s && (o->class != CKO_SECRET_KEY || !o->owner)) s = ST_INDIGESTIBLE;
+    if (!s) s = attr_secret_value(o, &scratch, &value);
+    if (!s) return op_update(r->card, se, SESSION_DIGEST, value);
+    op_end(r->card, se, SESSION_DIGEST);
     return s;
 }
 
@@ -9271,7 +10666,8 @@ static st op_verify_final(struct reader *r, struct session *se, bytes signature,
 // Is there an operation that wants the PIN once more?
 static bool op_wants_login(const struct card *c, const struct session *se)
 {
-    static const enum session_op kinds[] = { SESSION_SIGN, SESSION_DECRYPT };
+    static const enum session_op kinds[] = { SESSION_SIGN, SESSION_DECRYPT, SESSION_SIGN_RECOVER,
+                                             SESSION_MESSAGE_SIGN };
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct op *op = op_of(se, kinds[i]);
         struct object *o = op ? session_object(c, se, op->key) : NULL;
@@ -9280,11 +10676,49 @@ static bool op_wants_login(const struct card *c, const struct session *se)
     return false;
 }
 
+/* ================================================================================================
+ * MARK: - >>keys
+ * Keys out of nothing and out of others: generate, derive, wrap, unwrap.
+ *
+ * Owns    the key derivation functions; what a wrapped key is
+ * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session >>make >>op
+ * Names   keys_
+ * Specs   PKCS#11 3.2, 5.18; ANSI X9.63 (key derivation), RFC 5869 (HKDF)
+ * Tests   tests/keys.c
+ * ==============================================================================================*/
+
+// ---- Generation ----
+
+static st keys_generate(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                        const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
+                        CK_OBJECT_HANDLE *key)
+{
+    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_GENERATE);
+    struct make_origin from = { true, mechanism->mechanism, true, true };
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    struct object *made;
+    size_t len;
+    if (!m) return ST_MECHANISM;
+    if (mechanism->ulParameterLen) return ST_MECH_PARAM;
+    if (m->type == CKM_AES_KEY_GEN) type = CKK_AES;
+    TRY(make_check_secret(se, t, n, type));
+    CK_KEY_TYPE given = attr_number(t, n, CKA_KEY_TYPE, type);
+    bool aes = given == CKK_AES;
+    if (aes != (type == CKK_AES) || given == CKK_DES3) return ST_TEMPLATE_MIXED;
+    TRY(make_length(t, n, 0, given, &len));
+    struct buf value = scratch_buf(&scratch, len);
+    if (value.cap < len) return ST_HOST_MEMORY;
+    TRY(cipher_random(value.p, len));
+    TRY(make_secret(r->card, se, t, n, given, &from, bytes_of(value.p, len), &made));
+    *key = made->handle;
+    return ST_OK;
+}
+
 // ---- Derivation ----
 
 // The key derivation functions of ANSI X9.63 that CKM_ECDH1_DERIVE knows; CKD_NULL: the secret
 // itself.
-static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
+static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
                  struct scratch scratch, struct buf *out)
 {
     static const struct { CK_EC_KDF_TYPE kdf; CK_MECHANISM_TYPE hash; } kdfs[] = {
@@ -9315,69 +10749,8 @@ static st op_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
     return out->full ? ST_KEY_SIZE : ST_OK;
 }
 
-// The length of a derived key: CKA_VALUE_LEN, or what its type says.
-static st op_key_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t secret, CK_KEY_TYPE type,
-                        size_t *len)
-{
-    CK_ULONG want = attr_number(t, n, CKA_VALUE_LEN, 0);
-    if (type == CKK_DES3) want = 24;
-    if (type == CKK_AES && !want) return ST_TEMPLATE_LESS;
-    if (type == CKK_AES && want != 16 && want != 24 && want != 32) return ST_KEY_SIZE;
-    *len = want ? want : secret;
-    return *len <= 512 ? ST_OK : ST_KEY_SIZE;
-}
-
-// A secret key as session object, with the attributes of the template.
-static st op_make_secret(struct card *c, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
-                         bytes value,
-                         struct object **out)
-{
-    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
-    CK_ULONG len = (CK_ULONG)value.n;
-    static const CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
-    struct object *o = card_add(c, se->token, class, handle_new_epoch());
-    st s = ST_OK;
-    if (!o) return ST_CARD_MEMORY;
-    o->owner = se->handle;
-    o->login_epoch = se->token->login_epoch;
-    o->private = attr_number(t, n, CKA_PRIVATE, CK_FALSE) != 0;
-    for (CK_ULONG i = 0; i < n && !s; i++)
-        if (t[i].type != CKA_VALUE_LEN && t[i].type != CKA_KEY_TYPE && t[i].type != CKA_TOKEN &&
-            t[i].type != CKA_PRIVATE)
-            s = attr_put(c, o, t[i].type, attr_bytes(&t[i]));
-    if (!s) s = attr_put(c, o, CKA_KEY_TYPE, bytes_of(&type, sizeof type));
-    if (!s) s = attr_put(c, o, CKA_VALUE_LEN, bytes_of(&len, sizeof len));
-    if (!s && !attr_find(t, n, CKA_SENSITIVE)) s = attr_put(c, o, CKA_SENSITIVE,
-                                                            bytes_of(&no, sizeof no));
-    if (!s && !attr_find(t, n, CKA_EXTRACTABLE)) s = attr_put(c, o, CKA_EXTRACTABLE,
-                                                              bytes_of(&yes, sizeof yes));
-    if (!s) s = attr_put(c, o, CKA_VALUE, value);
-    if (s) {
-        card_drop(c, o);
-        return s;
-    }
-    *out = o;
-    return ST_OK;
-}
-
-static st op_check_derived(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n)
-{
-    TRY(attr_check_template(t, n));
-    if (attr_number(t, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY) return ST_TEMPLATE_MIXED;
-    if (attr_number(t, n, CKA_TOKEN, CK_FALSE)) return ST_TOKEN_RO;
-    if (attr_number(t, n, CKA_PRIVATE, CK_FALSE) && !se->token->login) return ST_NOT_LOGGED_IN;
-    if (attr_find(t, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
-    size_t all = 0;
-    for (CK_ULONG i = 0; i < n; i++) {
-        if (t[i].ulValueLen > OP_DATA_MAX || all > OP_DATA_MAX) return ST_ATTR_VALUE;
-        all += t[i].ulValueLen + sizeof(struct attr_head);
-    }
-    return all > OP_DATA_MAX ? ST_ATTR_VALUE : ST_OK;
-}
-
 // The peer's point: raw, or in a DER OCTET STRING.
-static st op_peer_point(const struct alg_key *k, bytes given, bytes *point)
+static st keys_peer_point(const struct alg_key *k, bytes given, bytes *point)
 {
     *point = given;
     if (alg_point_good(k->curve, *point)) return ST_OK;
@@ -9385,7 +10758,7 @@ static st op_peer_point(const struct alg_key *k, bytes given, bytes *point)
     return ST_OK;
 }
 
-static st op_run_derive(struct reader *r, struct session *se, struct object *o, bytes point,
+static st keys_run_derive(struct reader *r, struct session *se, struct object *o, bytes point,
                         struct scratch scratch,
                         struct buf *secret)
 {
@@ -9403,37 +10776,210 @@ static st op_run_derive(struct reader *r, struct session *se, struct object *o, 
     return run.s;
 }
 
-static st op_derive(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                    CK_OBJECT_HANDLE base,
-                    const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
-                        CK_OBJECT_HANDLE *key)
+// The shared secret of ECDH, through the key derivation function.
+static st keys_derive_ecdh(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                           struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                           struct scratch scratch, struct buf *value)
 {
-    struct card *c = r->card;
     CK_ECDH1_DERIVE_PARAMS p;
-    struct buf secret = scratch_buf(&scratch, 128), value = scratch_buf(&scratch, 512);
-    struct object *o = session_object(c, se, base), *made;
+    struct buf secret = scratch_buf(&scratch, 128);
     bytes point;
     size_t len;
-
-    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_DERIVE);
-    if (!m) return ST_MECHANISM;
-    if (!o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA) return ST_NO_KEY;
-    if (o->class != CKO_PRIVATE_KEY || !o->key || !mech_takes(m, o->key->type)) return ST_KEY_TYPE;
-    if (!mech_key_allows(o, CKF_DERIVE)) return ST_KEY_USE;
     if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
     memcpy(&p, mechanism->pParameter, sizeof p);
     if ((p.ulPublicDataLen && !p.pPublicData) ||
         (p.ulSharedDataLen && !p.pSharedData)) return ST_MECH_PARAM;
     if (p.kdf == CKD_NULL && p.ulSharedDataLen) return ST_MECH_PARAM;
-    TRY(op_check_derived(se, t, n));
-    TRY(op_key_length(t, n, o->key->curve->size,
-                      attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
-    TRY(op_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
-    if (o->unread) TRY(session_read(r, o, scratch));
-    TRY(op_run_derive(r, se, o, point, scratch, &secret));
-    TRY(op_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len, scratch,
-               &value));
-    TRY(op_make_secret(c, se, t, n, buf_bytes(&value), &made));
+    TRY(make_length(t, n, o->key->curve->size,
+                    attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
+    TRY(keys_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
+    TRY(keys_run_derive(r, se, o, point, scratch, &secret));
+    return keys_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len,
+                    scratch, value);
+}
+
+// The salt of HKDF: none, bytes, or another secret key.
+static st keys_salt(struct reader *r, struct session *se, const CK_HKDF_PARAMS *p,
+                    struct scratch *scratch, bytes *salt)
+{
+    struct object *o;
+    *salt = BYTES_NONE;
+    switch (p->ulSaltType) {
+    case CKF_HKDF_SALT_NULL: return ST_OK;
+    case CKF_HKDF_SALT_DATA:
+        if (p->ulSaltLen && !p->pSalt) return ST_MECH_PARAM;
+        *salt = bytes_of(p->pSalt, p->ulSaltLen);
+        return ST_OK;
+    case CKF_HKDF_SALT_KEY:
+        o = session_object(r->card, se, p->hSaltKey);
+        if (!o || o->class != CKO_SECRET_KEY || !o->owner) return ST_NO_KEY;
+        return attr_secret_value(o, scratch, salt);
+    default: return ST_MECH_PARAM;
+    }
+}
+
+static st keys_derive_hkdf(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                           struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                           struct scratch scratch, struct buf *value)
+{
+    CK_HKDF_PARAMS p;
+    struct buf extracted = scratch_buf(&scratch, 64);
+    bytes key, salt;
+    size_t len;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
+    memcpy(&p, mechanism->pParameter, sizeof p);
+    const struct alg_hash *hash = alg_hash_find(p.prfHashMechanism);
+    if (!hash || (!p.bExtract && !p.bExpand) || (p.ulInfoLen && !p.pInfo)) return ST_MECH_PARAM;
+    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    TRY(make_length(t, n, p.bExpand ? 0 : hash->size, type, &len));
+    if (!p.bExpand && len > hash->size) return ST_KEY_SIZE;
+    TRY(keys_salt(r, se, &p, &scratch, &salt));
+    TRY(attr_secret_value(o, &scratch, &key));
+    if (p.bExtract) {
+        TRY(hash_hmac(hash, salt, key, BYTES_NONE, BYTES_NONE, &extracted));
+        key = buf_bytes(&extracted);
+    }
+    if (p.bExpand) return hash_hkdf_expand(hash, key, bytes_of(p.pInfo, p.ulInfoLen), len, value);
+    buf_put(value, bytes_head(key, len));
+    return ST_OK;
+}
+
+static st keys_derive(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                      CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *t, CK_ULONG n,
+                      struct scratch scratch, CK_OBJECT_HANDLE *key)
+{
+    struct buf value = scratch_buf(&scratch, MECH_SECRET_MAX);
+    struct make_origin from = { .local = false };
+    struct object *o, *made;
+    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_DERIVE);
+    if (!m) return ST_MECHANISM;
+    TRY(op_key(r, se, CKF_DERIVE, base, m, scratch, &o));
+    if (m->param == MECH_HKDF && !o->owner) return ST_KEY_USE;
+    TRY(make_check_secret(se, t, n, CKK_GENERIC_SECRET));
+    if (m->param == MECH_HKDF) {
+        TRY(keys_derive_hkdf(r, se, mechanism, o, t, n, scratch, &value));
+        from.always_sensitive = attr_true(o, CKA_ALWAYS_SENSITIVE, scratch);
+        from.never_extractable = attr_true(o, CKA_NEVER_EXTRACTABLE, scratch);
+    } else {
+        TRY(keys_derive_ecdh(r, se, mechanism, o, t, n, scratch, &value));
+    }
+    TRY(make_secret(r->card, se, t, n, attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &from,
+                    buf_bytes(&value), &made));
+    *key = made->handle;
+    return ST_OK;
+}
+
+// ---- Wrapping: session keys leave, and come, encrypted ----
+
+// What is wrong with a key is said of the wrapping key.
+static st keys_wrapping_error(st s, bool wrap)
+{
+    return s == ST_NO_KEY ? (wrap ? ST_WRAP_KEY : ST_UNWRAP_KEY)
+         : s == ST_KEY_TYPE ? (wrap ? ST_WRAP_TYPE : ST_UNWRAP_TYPE)
+         : s == ST_KEY_SIZE ? (wrap ? ST_WRAP_SIZE : ST_UNWRAP_SIZE) : s;
+}
+
+// The wrapping or unwrapping key, and how it is used.
+static st keys_wrapping_key(struct reader *r, struct session *se, CK_FLAGS purpose,
+                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE h,
+                            struct scratch scratch, struct object **out, struct alg_use *use,
+                            struct mech_given *given)
+{
+    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, purpose);
+    struct alg_key k;
+    if (!m) return ST_MECHANISM;
+    TRY(mech_use(mechanism, m, use, given));
+    st s = op_key(r, se, purpose, h, m, scratch, out);
+    if (!s && m->key == ALG_SECRET && !(*out)->owner) s = ST_KEY_TYPE;
+    if (!s && m->key == ALG_RSA && !attr_key(*out, &scratch, &k)) s = op_check_size(&k, use);
+    return keys_wrapping_error(s, purpose == CKF_WRAP);
+}
+
+// The key that is wrapped: one that may leave.
+static st keys_leaving(struct reader *r, const struct session *se, CK_OBJECT_HANDLE h,
+                       struct scratch scratch, struct object **out)
+{
+    struct object *o = session_object(r->card, se, h);
+    if (!o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA) return ST_NO_KEY;
+    if (o->class == CKO_PUBLIC_KEY) return ST_NOT_WRAPPABLE;
+    if (!attr_true(o, CKA_EXTRACTABLE, scratch)) return ST_UNEXTRACTABLE;
+    if (!o->owner || attr_true(o, CKA_WRAP_WITH_TRUSTED, scratch)) return ST_NOT_WRAPPABLE;
+    *out = o;
+    return ST_OK;
+}
+
+// AES-CBC with the padding of PKCS#7, whole.
+static st keys_wrap_aes(bytes key, bytes iv, bytes value, struct scratch scratch, struct buf *out)
+{
+    size_t pad = ALG_BLOCK - value.n % ALG_BLOCK;
+    struct buf padded = scratch_buf(&scratch, value.n + pad);
+    buf_put(&padded, value);
+    buf_fill(&padded, (u8)pad, pad);
+    if (padded.full) return ST_HOST_MEMORY;
+    return cipher_aes(ALG_CBC, key, iv, true, buf_bytes(&padded), out);
+}
+
+static st keys_wrap(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                    CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE h, struct scratch scratch,
+                    u8 *out, CK_ULONG *out_len)
+{
+    struct object *with, *o;
+    struct mech_given given;
+    struct alg_use use;
+    struct alg_key k;
+    bytes value, key;
+    TRY(keys_wrapping_key(r, se, CKF_WRAP, mechanism, wrapping, scratch, &with, &use, &given));
+    TRY(keys_leaving(r, se, h, scratch, &o));
+    bool rsa = use.type == ALG_RSA;
+    if (rsa) TRY(attr_key(with, &scratch, &k));
+    size_t most = rsa ? alg_key_bytes(&k) : o->secret_len / ALG_BLOCK * ALG_BLOCK + ALG_BLOCK;
+    size_t over = use.pad == ALG_PAD_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
+    if (rsa && o->secret_len + over > most) return ST_KEY_SIZE;
+    bool fits = *out_len >= most;
+    *out_len = (CK_ULONG)most;
+    if (!out || !fits) return out ? ST_TOO_SMALL : ST_OK;
+    struct buf b = buf_on(out, most);
+    TRY(attr_secret_value(o, &scratch, &value));
+    if (rsa) return cipher_encrypt(&k, &use, given.label, value, scratch, &b);
+    TRY(attr_secret_value(with, &scratch, &key));
+    return keys_wrap_aes(key, given.label, value, scratch, &b);
+}
+
+static st keys_unwrap_aes(struct object *with, bytes iv, bytes wrapped, struct scratch scratch,
+                          struct buf *value)
+{
+    bytes key;
+    size_t n;
+    if (!wrapped.n || wrapped.n % ALG_BLOCK || wrapped.n > MECH_SECRET_MAX + ALG_BLOCK)
+        return ST_WRAPPED_LEN;
+    TRY(attr_secret_value(with, &scratch, &key));
+    TRY(cipher_aes(ALG_CBC, key, iv, false, wrapped, value));
+    TRY(op_unpad(bytes_from(buf_bytes(value), value->n - ALG_BLOCK), &n));
+    value->n += n - ALG_BLOCK;
+    return ST_OK;
+}
+
+// The one error of all that is wrong with a wrapped key's content.
+static st keys_unwrap(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
+                      CK_OBJECT_HANDLE unwrapping, bytes wrapped, const CK_ATTRIBUTE *t, CK_ULONG n,
+                      struct scratch scratch, CK_OBJECT_HANDLE *key)
+{
+    struct buf value = scratch_buf(&scratch, MECH_SECRET_MAX + ALG_BLOCK);
+    struct make_origin from = { .local = false };
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    struct object *with, *made;
+    struct mech_given given;
+    struct alg_use use;
+    TRY(keys_wrapping_key(r, se, CKF_UNWRAP, mechanism, unwrapping, scratch, &with, &use, &given));
+    TRY(make_check_secret(se, t, n, type));
+    type = attr_number(t, n, CKA_KEY_TYPE, type);
+    st s = use.type == ALG_RSA
+         ? op_open(r, se, with, &use, given.label, wrapped, scratch, &value)
+         : keys_unwrap_aes(with, given.label, wrapped, scratch, &value);
+    if (s) return s == ST_CIPHER_LEN ? ST_WRAPPED_LEN : s == ST_CIPHER_DATA ? ST_WRAPPED : s;
+    size_t len = attr_number(t, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
+    if (!make_length_good(type, value.n) || len != value.n) return ST_WRAPPED;
+    TRY(make_secret(r->card, se, t, n, type, &from, buf_bytes(&value), &made));
     *key = made->handle;
     return ST_OK;
 }
@@ -9496,8 +11042,9 @@ static void option_apply(void)
  * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
  *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
  *         kin
- * Uses    >>cipher >>reader >>link >>card >>slot >>mech >>attr >>session >>op >>option
- * Names   C_ p11_ scard11_
+ * Uses    >>cipher >>reader >>link >>card >>slot >>mech >>attr >>session >>make >>op >>keys
+ *         >>option
+ * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/p11.c
  * ==============================================================================================*/
@@ -10121,23 +11668,32 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
     struct call c = p11_enter(__func__, session);
     for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
-        if (flags & op_purpose((enum session_op)kind)) op_end(c.card, c.session,
-                                                              (enum session_op)kind);
+        if (flags & op_cancel_flag((enum session_op)kind))
+            op_end(c.card, c.session, (enum session_op)kind);
     if (!c.s && flags & CKF_FIND_OBJECTS) session_end_search(c.card, c.session);
     return p11_leave(&c);
 }
 
+// A state would hold what the card's login is needed for: none is given out, and none taken back.
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
-    (void)state; (void)state_len;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    bool active = false;
+    (void)state;
+    if (!c.s && !state_len) c.s = ST_ARGS;
+    for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
+        if (op_of(c.session, (enum session_op)kind)) active = true;
+    if (!c.s) c.s = active ? ST_UNSAVEABLE : ST_OP_NONE;
+    return p11_leave(&c);
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-    (void)state; (void)state_len; (void)encryption_key; (void)authentication_key;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    (void)encryption_key; (void)authentication_key;
+    if (!c.s) c.s = !state && state_len ? ST_ARGS : ST_SAVED_STATE;
+    return p11_leave(&c);
 }
 
 static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
@@ -10176,35 +11732,60 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
     return p11_leave(&c);
 }
 
+// No card here shows validations.
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR flags)
 {
-    (void)type; (void)flags;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && (!flags || type != CKS_LAST_VALIDATION_OK)) c.s = ST_ARGS;
+    if (!c.s) *flags = 0;
+    return p11_leave(&c);
 }
 
 // ---- Objects (5.7) ----
 
+static st p11_create(struct call *c, const CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJECT_HANDLE *object)
+{
+    struct object *made;
+    if (!object) return ST_ARGS;
+    TRY(make_create(c->card, c->session, t, n, c->scratch, &made));
+    *object = made->handle;
+    return ST_OK;
+}
+
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
                      CK_OBJECT_HANDLE_PTR object)
 {
-    (void)templ; (void)count; (void)object;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_create(&c, templ, count, object);
+    return p11_leave(&c);
+}
+
+static st p11_copy(struct call *c, CK_OBJECT_HANDLE h, const CK_ATTRIBUTE *t, CK_ULONG n,
+                   CK_OBJECT_HANDLE *object)
+{
+    struct object *o = session_object(c->card, c->session, h), *made;
+    if (!object) return ST_ARGS;
+    if (!o) return ST_NO_OBJECT;
+    TRY(make_copy(c->card, c->session, o, t, n, c->scratch, &made));
+    *object = made->handle;
+    return ST_OK;
 }
 
 CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR templ,
                    CK_ULONG count,
                    CK_OBJECT_HANDLE_PTR new_object)
 {
-    (void)object; (void)templ; (void)count; (void)new_object;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_copy(&c, object, templ, count, new_object);
+    return p11_leave(&c);
 }
 
 static st p11_destroy(struct call *c, CK_OBJECT_HANDLE h)
 {
     struct object *o = session_object(c->card, c->session, h);
     if (!o) return ST_NO_OBJECT;
-    if (!o->owner) return ST_PROHIBITED;
+    if (!o->owner || !attr_true(o, CKA_DESTROYABLE, c->scratch)) return ST_PROHIBITED;
     card_drop(c->card, o);
     return ST_OK;
 }
@@ -10216,10 +11797,31 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
     return p11_leave(&c);
 }
 
+// The bytes of all attributes of an object.
+static st p11_object_size(struct call *c, CK_OBJECT_HANDLE h, CK_ULONG *size)
+{
+    struct object *o = session_object(c->card, c->session, h);
+    u32 class;
+    if (!size) return ST_ARGS;
+    if (!o) return ST_NO_OBJECT;
+    if (attr_needs_read(o, CKA_VALUE)) TRY(session_read(c->reader, o, c->scratch));
+    class = attr_class_bit(o->class);
+    *size = o->secret_len;
+    for (size_t i = 0; i < COUNT(attr_rows); i++) {
+        struct scratch each = c->scratch;
+        bytes value;
+        if (!(attr_rows[i].classes & class) || attr_rows[i].type == CKA_VALUE_LEN) continue;
+        if (o->class == CKO_SECRET_KEY && attr_rows[i].type == CKA_VALUE) continue;
+        if (!attr_get(o, attr_rows[i].type, &each, &value)) *size += (CK_ULONG)value.n;
+    }
+    return ST_OK;
+}
+
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG_PTR size)
 {
-    (void)object; (void)size;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_object_size(&c, object, size);
+    return p11_leave(&c);
 }
 
 static st p11_get_attributes(struct call *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t, CK_ULONG n)
@@ -10246,11 +11848,19 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
     return p11_leave(&c);
 }
 
+static st p11_set_attributes(struct call *c, CK_OBJECT_HANDLE h, const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    struct object *o = session_object(c->card, c->session, h);
+    if (n && !t) return ST_ARGS;
+    return o ? make_set(c->card, o, t, n, c->scratch) : ST_NO_OBJECT;
+}
+
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    (void)object; (void)templ; (void)count;
-    return p11_refuse(__func__, session);
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_set_attributes(&c, object, templ, count);
+    return p11_leave(&c);
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count)
@@ -10321,10 +11931,8 @@ static CK_RV p11_op_update(const char *name, CK_SESSION_HANDLE session, enum ses
     return p11_leave(&c);
 }
 
-// Encryption and decryption with RSA put nothing out before their end.
 static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
-                               const CK_BYTE *in,
-                               CK_ULONG in_len, CK_ULONG *out_len)
+                               const CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
 {
     struct call c = p11_enter(name, session);
     if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
@@ -10332,8 +11940,26 @@ static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum
         op_end(c.card, c.session, kind);
         c.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_update(c.card, c.session, kind, bytes_of(in, in_len));
-    if (!c.s) *out_len = 0;
+    if (!c.s) c.s = op_update_out(c.reader, c.session, kind, bytes_of(in, in_len), c.scratch, out,
+                                  out_len);
+    return p11_leave(&c);
+}
+
+// Verifying in its four forms: at once or in parts, the signature last or first (early).
+static CK_RV p11_verify(const char *name, CK_SESSION_HANDLE session, bool early, bool once,
+                        bytes in, bytes signature)
+{
+    struct call c = p11_enter(name, session);
+    struct op *op = c.s ? NULL : op_of(c.session, SESSION_VERIFY);
+    if (!c.s && (!op || op->early != early)) c.s = ST_OP_NONE;
+    if (!c.s && ((in.n && !in.p) || (!early && !signature.p))) {
+        op_end(c.card, c.session, SESSION_VERIFY);
+        c.s = ST_ARGS;
+    }
+    if (!c.s && once)
+        c.s = op_verify_once(c.reader, c.session, SESSION_VERIFY, in, signature, c.scratch);
+    else if (!c.s)
+        c.s = op_verify_end(c.reader, c.session, SESSION_VERIFY, signature, c.scratch);
     return p11_leave(&c);
 }
 
@@ -10367,8 +11993,8 @@ CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                       CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    (void)encrypted;
-    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, encrypted_len);
+    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, encrypted,
+                             encrypted_len);
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
@@ -10392,8 +12018,7 @@ CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encry
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
                       CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    (void)part;
-    return p11_op_update_out(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len,
+    return p11_op_update_out(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len, part,
                              part_len);
 }
 
@@ -10416,6 +12041,13 @@ CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, C
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
     return p11_op_update(__func__, session, SESSION_DIGEST, part, part_len);
+}
+
+CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = op_digest_key(c.reader, c.session, key, c.scratch);
+    return p11_leave(&c);
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
@@ -10444,12 +12076,6 @@ CK_RV C_SignFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG_PTR
     return p11_op_final(__func__, session, SESSION_SIGN, signature, signature_len);
 }
 
-CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
-{
-    (void)key;
-    return p11_refuse(__func__, session);
-}
-
 CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
     return p11_op_init(__func__, session, SESSION_VERIFY, mechanism, key);
@@ -10459,15 +12085,8 @@ CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
                CK_BYTE_PTR signature,
                CK_ULONG signature_len)
 {
-    struct call c = p11_enter(__func__, session);
-    if (!c.s && !op_of(c.session, SESSION_VERIFY)) c.s = ST_OP_NONE;
-    if (!c.s && ((data_len && !data) || !signature)) {
-        op_end(c.card, c.session, SESSION_VERIFY);
-        c.s = ST_ARGS;
-    }
-    if (!c.s) c.s = op_verify_once(c.reader, c.session, bytes_of(data, data_len),
-                                   bytes_of(signature, signature_len), c.scratch);
-    return p11_leave(&c);
+    return p11_verify(__func__, session, false, true, bytes_of(data, data_len),
+                      bytes_of(signature, signature_len));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
@@ -10477,14 +12096,155 @@ CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
+    return p11_verify(__func__, session, false, false, BYTES_NONE,
+                      bytes_of(signature, signature_len));
+}
+
+CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_SIGN_RECOVER, mechanism, key);
+}
+
+CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
+                    CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
+{
+    return p11_op_once(__func__, session, SESSION_SIGN_RECOVER, data, data_len, signature,
+                       signature_len);
+}
+
+CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                          CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_VERIFY_RECOVER, mechanism, key);
+}
+
+CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len,
+                      CK_BYTE_PTR data, CK_ULONG_PTR data_len)
+{
+    return p11_op_once(__func__, session, SESSION_VERIFY_RECOVER, signature, signature_len, data,
+                       data_len);
+}
+
+CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                            CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
+{
     struct call c = p11_enter(__func__, session);
-    if (!c.s && !op_of(c.session, SESSION_VERIFY)) c.s = ST_OP_NONE;
-    if (!c.s && !signature) {
-        op_end(c.card, c.session, SESSION_VERIFY);
-        c.s = ST_ARGS;
+    if (!c.s && (!mechanism || !signature)) {
+        bool end = !mechanism && op_of(c.session, SESSION_VERIFY);
+        if (end) op_end(c.card, c.session, SESSION_VERIFY);
+        c.s = end ? ST_OK : ST_ARGS;
+        return p11_leave(&c);
     }
-    if (!c.s) c.s = op_verify_final(c.reader, c.session, bytes_of(signature, signature_len),
-                                    c.scratch);
+    if (!c.s) c.s = op_begin(c.reader, c.session, SESSION_VERIFY, mechanism, key, c.scratch);
+    if (!c.s) c.s = op_keep_signature(c.card, c.session, bytes_of(signature, signature_len));
+    return p11_leave(&c);
+}
+
+CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
+{
+    return p11_verify(__func__, session, true, true, bytes_of(data, data_len), BYTES_NONE);
+}
+
+CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    return p11_op_update(__func__, session, SESSION_VERIFY, part, part_len);
+}
+
+CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
+{
+    return p11_verify(__func__, session, true, false, BYTES_NONE, BYTES_NONE);
+}
+
+// ---- Two operations at once (5.14) ----
+
+// A part goes through a cipher and, in the clear, to a digest, a signature or its check.
+static st p11_dual(struct call *c, enum session_op cipher, enum session_op other, bytes in,
+                   CK_BYTE *out, CK_ULONG *out_len)
+{
+    struct session *se = c->session;
+    struct op *beside = op_of(se, other);
+    CK_ULONG size = 0;
+    if (!op_of(se, cipher) || !beside || beside->early) return ST_OP_NONE;
+    if (!out_len || (in.n && !in.p)) return ST_ARGS;
+    TRY(op_update_out(c->reader, se, cipher, in, c->scratch, NULL, &size));
+    bool fits = *out_len >= size;
+    *out_len = size;
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
+    if (cipher == SESSION_ENCRYPT) TRY(op_update(c->card, se, other, in));
+    TRY(op_update_out(c->reader, se, cipher, in, c->scratch, out, out_len));
+    return cipher == SESSION_DECRYPT ? op_update(c->card, se, other, bytes_of(out, *out_len))
+                                     : ST_OK;
+}
+
+CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                            CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_DIGEST, bytes_of(part, part_len),
+                             encrypted, encrypted_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
+                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_DIGEST,
+                             bytes_of(encrypted, encrypted_len), part, part_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
+                          CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_SIGN, bytes_of(part, part_len),
+                             encrypted, encrypted_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
+                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_VERIFY,
+                             bytes_of(encrypted, encrypted_len), part, part_len);
+    return p11_leave(&c);
+}
+
+// ---- Keys (5.18) ----
+
+CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                    CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && (!mechanism || !key)) c.s = ST_ARGS;
+    if (!c.s) c.s = keys_generate(c.reader, c.session, mechanism, attributes, attribute_count,
+                                  c.scratch, key);
+    return p11_leave(&c);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
+                CK_ULONG_PTR wrapped_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && (!mechanism || !wrapped_len)) c.s = ST_ARGS;
+    if (!c.s) c.s = keys_wrap(c.reader, c.session, mechanism, wrapping_key, key, c.scratch,
+                              wrapped, wrapped_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                  CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
+                  CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s && (!mechanism || !wrapped || !key)) c.s = ST_ARGS;
+    if (!c.s) c.s = keys_unwrap(c.reader, c.session, mechanism, unwrapping_key,
+                                bytes_of(wrapped, wrapped_len), attributes, attribute_count,
+                                c.scratch, key);
     return p11_leave(&c);
 }
 
@@ -10493,7 +12253,7 @@ static st p11_derive(struct call *c, const CK_MECHANISM *mechanism, CK_OBJECT_HA
                      CK_ULONG n, CK_OBJECT_HANDLE *key)
 {
     if (!mechanism || !key) return ST_ARGS;
-    return op_derive(c->reader, c->session, mechanism, base, t, n, c->scratch, key);
+    return keys_derive(c->reader, c->session, mechanism, base, t, n, c->scratch, key);
 }
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base_key,
@@ -10544,6 +12304,154 @@ CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
     struct call c = p11_enter(__func__, session);
     if (!c.s) c.s = ST_NOT_PARALLEL;
     return p11_leave(&c);
+}
+
+/* ================================================================================================
+ * MARK: - >>message
+ * C_*: message-based functions, and what is refused.
+ *
+ * Owns    signing and verifying many messages with one key
+ * Uses    >>session >>op >>p11
+ * Names   message_ C_Message C_SignMessage C_VerifyMessage C_EncryptMessage C_DecryptMessage
+ *         C_GenerateKeyPair C_Encapsulate C_Decapsulate C_Async C_WrapKeyAuth C_UnwrapKeyAuth
+ * Specs   PKCS#11 3.2, 5.9, 5.11, 5.14, 5.16 (message-based functions)
+ * Tests   tests/message.c
+ * ==============================================================================================*/
+
+// Is a message-based operation there, between two messages or within one? No mechanism here has
+// parameters of a message.
+static st message_check(const struct session *se, enum session_op kind, bool begun,
+                        const void *parameter, CK_ULONG parameter_len)
+{
+    struct op *op = op_of(se, kind);
+    if (!op) return ST_OP_NONE;
+    if (op->begun != begun) return begun ? ST_OP_NONE : ST_OP_ACTIVE;
+    if (parameter_len) return parameter ? ST_MECH_PARAM : ST_ARGS;
+    return ST_OK;
+}
+
+static CK_RV message_begin(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                           const void *parameter, CK_ULONG parameter_len)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s) c.s = message_check(c.session, kind, false, parameter, parameter_len);
+    if (!c.s) op_of(c.session, kind)->begun = true;
+    return p11_leave(&c);
+}
+
+static CK_RV message_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind)
+{
+    struct call c = p11_enter(name, session);
+    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
+    if (!c.s) op_end(c.card, c.session, kind);
+    return p11_leave(&c);
+}
+
+// A part of a message. One that fails ends the message, not the operation.
+static st message_add(struct call *c, enum session_op kind, bytes in)
+{
+    st s = op_add(c->card, op_of(c->session, kind), in);
+    if (s) op_end_one(c->reader, c->session, kind, c->scratch);
+    return s;
+}
+
+CK_RV C_MessageSignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_MESSAGE_SIGN, mechanism, key);
+}
+
+CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                    CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
+                    CK_ULONG_PTR signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, false, parameter, parameter_len);
+    if (!c.s && (!signature_len || (data_len && !data))) c.s = ST_ARGS;
+    if (!c.s) c.s = op_once(c.reader, c.session, SESSION_MESSAGE_SIGN, bytes_of(data, data_len),
+                            c.scratch, signature, signature_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
+{
+    return message_begin(__func__, session, SESSION_MESSAGE_SIGN, parameter, parameter_len);
+}
+
+// signature_len NULL: more parts follow. A question for the length, and a buffer that is too small,
+// take nothing of the part.
+static st message_sign_next(struct call *c, bytes in, CK_BYTE *signature, CK_ULONG *signature_len)
+{
+    struct op *op = op_of(c->session, SESSION_MESSAGE_SIGN);
+    if (in.n && !in.p) return ST_ARGS;
+    if (!signature_len) return message_add(c, SESSION_MESSAGE_SIGN, in);
+    size_t most = op_output_size(c->card, c->session, op, SESSION_MESSAGE_SIGN, 0, c->scratch);
+    if (!signature || *signature_len < most) {
+        *signature_len = (CK_ULONG)most;
+        return signature ? ST_TOO_SMALL : ST_OK;
+    }
+    TRY(message_add(c, SESSION_MESSAGE_SIGN, in));
+    return op_finish(c->reader, c->session, SESSION_MESSAGE_SIGN, c->scratch, signature,
+                     signature_len);
+}
+
+CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                        CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
+                        CK_ULONG_PTR signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, true, parameter, parameter_len);
+    if (!c.s) c.s = message_sign_next(&c, bytes_of(part, part_len), signature, signature_len);
+    return p11_leave(&c);
+}
+
+CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
+{
+    return message_final(__func__, session, SESSION_MESSAGE_SIGN);
+}
+
+CK_RV C_MessageVerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                          CK_OBJECT_HANDLE key)
+{
+    return p11_op_init(__func__, session, SESSION_MESSAGE_VERIFY, mechanism, key);
+}
+
+CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                      CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
+                      CK_ULONG signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s)
+        c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, false, parameter, parameter_len);
+    if (!c.s && (!signature || (data_len && !data))) c.s = ST_ARGS;
+    if (!c.s) c.s = op_verify_once(c.reader, c.session, SESSION_MESSAGE_VERIFY,
+                                   bytes_of(data, data_len), bytes_of(signature, signature_len),
+                                   c.scratch);
+    return p11_leave(&c);
+}
+
+CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
+{
+    return message_begin(__func__, session, SESSION_MESSAGE_VERIFY, parameter, parameter_len);
+}
+
+CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
+                          CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
+                          CK_ULONG signature_len)
+{
+    struct call c = p11_enter(__func__, session);
+    if (!c.s)
+        c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, true, parameter, parameter_len);
+    if (!c.s && ((part_len && !part) || (signature_len && !signature))) c.s = ST_ARGS;
+    if (!c.s) c.s = message_add(&c, SESSION_MESSAGE_VERIFY, bytes_of(part, part_len));
+    if (!c.s && signature)                      // NULL: more parts follow
+        c.s = op_verify_end(c.reader, c.session, SESSION_MESSAGE_VERIFY,
+                            bytes_of(signature, signature_len), c.scratch);
+    return p11_leave(&c);
+}
+
+CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
+{
+    return message_final(__func__, session, SESSION_MESSAGE_VERIFY);
 }
 
 // ---- Refused: what no card here does, in the order of the standard ----
@@ -10622,163 +12530,6 @@ CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE session)
     return p11_refuse(__func__, session);
 }
 
-CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
-{
-    (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
-                    CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
-{
-    (void)data; (void)data_len; (void)signature; (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_MessageSignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
-{
-    (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
-                    CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
-                    CK_ULONG_PTR signature_len)
-{
-    (void)parameter; (void)parameter_len; (void)data; (void)data_len; (void)signature;
-    (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
-{
-    (void)parameter; (void)parameter_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
-                        CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
-                        CK_ULONG_PTR signature_len)
-{
-    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)signature;
-    (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
-{
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                          CK_OBJECT_HANDLE key)
-{
-    (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len,
-                      CK_BYTE_PTR data, CK_ULONG_PTR data_len)
-{
-    (void)signature; (void)signature_len; (void)data; (void)data_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                            CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
-{
-    (void)mechanism; (void)key; (void)signature; (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
-{
-    (void)data; (void)data_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
-{
-    (void)part; (void)part_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
-{
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_MessageVerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                          CK_OBJECT_HANDLE key)
-{
-    (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
-                      CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
-                      CK_ULONG signature_len)
-{
-    (void)parameter; (void)parameter_len; (void)data; (void)data_len; (void)signature;
-    (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
-{
-    (void)parameter; (void)parameter_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
-                          CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
-                          CK_ULONG signature_len)
-{
-    (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)signature;
-    (void)signature_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
-{
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
-                            CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
-{
-    (void)part; (void)part_len; (void)encrypted; (void)encrypted_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
-                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
-{
-    (void)encrypted; (void)encrypted_len; (void)part; (void)part_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
-                          CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
-{
-    (void)part; (void)part_len; (void)encrypted; (void)encrypted_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
-                            CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
-{
-    (void)encrypted; (void)encrypted_len; (void)part; (void)part_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                    CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
-{
-    (void)mechanism; (void)attributes; (void)attribute_count; (void)key;
-    return p11_refuse(__func__, session);
-}
-
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                         CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
                         CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
@@ -10786,23 +12537,6 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
     (void)private_count; (void)public_key; (void)private_key;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
-                CK_ULONG_PTR wrapped_len)
-{
-    (void)mechanism; (void)wrapping_key; (void)key; (void)wrapped; (void)wrapped_len;
-    return p11_refuse(__func__, session);
-}
-
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                  CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
-                  CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
-{
-    (void)mechanism; (void)unwrapping_key; (void)wrapped; (void)wrapped_len; (void)attributes;
-    (void)attribute_count; (void)key;
     return p11_refuse(__func__, session);
 }
 
@@ -10865,42 +12599,50 @@ CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG 
     return p11_refuse(__func__, session);
 }
 
-// ---- The function lists (5.4.4 to 5.4.6) ----
+/* ================================================================================================
+ * MARK: - >>list
+ * The lists of all functions, and scard11_*.
+ *
+ * Owns    the function lists of 2.40, 3.0 and 3.2; scard11_configure and its kin
+ * Uses    >>link >>card >>slot >>option >>p11
+ * Names   list_ C_GetFunctionList C_GetInterface scard11_
+ * Specs   PKCS#11 3.2, 5.4.4 to 5.4.6
+ * Tests   tests/list.c
+ * ==============================================================================================*/
 
-
-#define P11_ENTRY(name) name,
-static CK_FUNCTION_LIST p11_functions_2_40 = {
+#define LIST_ENTRY(name) name,
+static CK_FUNCTION_LIST list_2_40 = {
     { 2, 40 },
-    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
+    SCARD11_FUNCTIONS_2_40(LIST_ENTRY)
 };
 
-static CK_FUNCTION_LIST_3_0 p11_functions_3_0 = {
+static CK_FUNCTION_LIST_3_0 list_3_0 = {
     { 3, 0 },
-    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
-    SCARD11_FUNCTIONS_3_0(P11_ENTRY)
+    SCARD11_FUNCTIONS_2_40(LIST_ENTRY)
+    SCARD11_FUNCTIONS_3_0(LIST_ENTRY)
 };
 
-static CK_FUNCTION_LIST_3_2 p11_functions_3_2 = {
+static CK_FUNCTION_LIST_3_2 list_3_2 = {
     { 3, 2 },
-    SCARD11_FUNCTIONS_2_40(P11_ENTRY)
-    SCARD11_FUNCTIONS_3_0(P11_ENTRY)
-    SCARD11_FUNCTIONS_3_2(P11_ENTRY)
+    SCARD11_FUNCTIONS_2_40(LIST_ENTRY)
+    SCARD11_FUNCTIONS_3_0(LIST_ENTRY)
+    SCARD11_FUNCTIONS_3_2(LIST_ENTRY)
 };
-#undef P11_ENTRY
+#undef LIST_ENTRY
 
-static CK_UTF8CHAR p11_interface_name[] = "PKCS 11";
+static CK_UTF8CHAR list_interface_name[] = "PKCS 11";
 
 // The default first. CKF_INTERFACE_FORK_SAFE is not set: a child must call C_Initialize.
-static CK_INTERFACE p11_interfaces[] = {
-    { p11_interface_name, &p11_functions_3_2, 0 },
-    { p11_interface_name, &p11_functions_3_0, 0 },
-    { p11_interface_name, &p11_functions_2_40, 0 },
+static CK_INTERFACE list_interfaces[] = {
+    { list_interface_name, &list_3_2, 0 },
+    { list_interface_name, &list_3_0, 0 },
+    { list_interface_name, &list_2_40, 0 },
 };
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list)
 {
     if (!list) return CKR_ARGUMENTS_BAD;
-    *list = &p11_functions_2_40;
+    *list = &list_2_40;
     return CKR_OK;
 }
 
@@ -10908,10 +12650,10 @@ CK_RV C_GetInterfaceList(CK_INTERFACE_PTR list, CK_ULONG_PTR count)
 {
     if (!count) return CKR_ARGUMENTS_BAD;
     CK_ULONG room = *count;
-    *count = COUNT(p11_interfaces);
+    *count = COUNT(list_interfaces);
     if (!list) return CKR_OK;
-    if (room < COUNT(p11_interfaces)) return CKR_BUFFER_TOO_SMALL;
-    memcpy(list, p11_interfaces, sizeof p11_interfaces);
+    if (room < COUNT(list_interfaces)) return CKR_BUFFER_TOO_SMALL;
+    memcpy(list, list_interfaces, sizeof list_interfaces);
     return CKR_OK;
 }
 
@@ -10919,10 +12661,10 @@ CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, CK_INTERFACE_
                      CK_FLAGS flags)
 {
     if (!found) return CKR_ARGUMENTS_BAD;
-    if (name && strcmp((const char *)name, (const char *)p11_interface_name))
+    if (name && strcmp((const char *)name, (const char *)list_interface_name))
         return CKR_ARGUMENTS_BAD;
-    for (size_t i = 0; i < COUNT(p11_interfaces); i++) {
-        CK_INTERFACE *at = &p11_interfaces[i];
+    for (size_t i = 0; i < COUNT(list_interfaces); i++) {
+        CK_INTERFACE *at = &list_interfaces[i];
         CK_VERSION has = *(const CK_VERSION *)at->pFunctionList;     // a list begins with it
         if (version && (version->major != has.major || version->minor != has.minor)) continue;
         if (flags & ~at->flags) continue;

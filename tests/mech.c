@@ -34,7 +34,10 @@ TEST(mech_rows_are_whole)
         for (size_t j = 0; j < i; j++) CHECK(mech_rows[j].type != m->type);
         CHECK(m->flags);
         CHECK(m->hash == MECH_NO_HASH || alg_hash_find(m->hash));
-        CHECK(m->key != ALG_NONE || (m->flags == CKF_DIGEST && m->hash == m->type));
+        CHECK(m->key != ALG_NONE || m->flags == CKF_GENERATE ||
+              (m->flags == CKF_DIGEST && m->hash == m->type));
+        CHECK((m->pad == ALG_HMAC) == (m->key == ALG_SECRET && m->hash != MECH_NO_HASH));
+        CHECK(m->pad != ALG_GCM || m->param == MECH_GCM);
         CHECK((m->pad == ALG_PAD_PSS) == (m->param == MECH_PSS));
         CHECK((m->pad == ALG_PAD_OAEP) == (m->param == MECH_OAEP));
     }
@@ -49,13 +52,14 @@ TEST(mech_found_by_what_the_token_has)
         const struct mech_row *m = &mech_rows[i];
         CHECK(mech_find(&all, m->type, 0) == m);
         CHECK(mech_find(&all, m->type, m->flags) == m);
-        CHECK(!mech_find(&all, m->type, CKF_WRAP));
-        CHECK((mech_find(&none, m->type, 0) == m) == (m->key == ALG_NONE));
-        CHECK((mech_find(&rsa, m->type, 0) == m) == (m->key == ALG_NONE || m->key == ALG_RSA));
-        CHECK((mech_find(&ec, m->type, 0) == m) == (m->key == ALG_NONE || m->key == ALG_EC));
-        CHECK((mech_find(&x, m->type, 0) == m) == (m->key == ALG_NONE || m->param == MECH_ECDH));
+        bool host = m->key == ALG_NONE || m->key == ALG_SECRET;
+        CHECK((mech_find(&none, m->type, 0) == m) == host);
+        CHECK((mech_find(&rsa, m->type, 0) == m) == (host || m->key == ALG_RSA));
+        CHECK((mech_find(&ec, m->type, 0) == m) == (host || m->key == ALG_EC));
+        CHECK((mech_find(&x, m->type, 0) == m) == (host || m->param == MECH_ECDH));
     }
-    CHECK(!mech_find(&all, CKM_AES_CBC, 0));
+    CHECK(!mech_find(&all, CKM_AES_CCM, 0));
+    CHECK(!mech_find(&all, CKM_RSA_PKCS_PSS, CKF_WRAP));
     CHECK(!mech_find(&all, CKM_SHA256, CKF_SIGN));
     CHECK(!mech_find(&all, CKM_EDDSA, CKF_VERIFY));
     CHECK(mech_find(&all, CKM_RSA_PKCS, CKF_VERIFY));
@@ -68,13 +72,15 @@ TEST(mech_info_of_each)
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
         mech_info(&all, &mech_rows[i], &info);
         CHECK((info.flags & mech_rows[i].flags) == mech_rows[i].flags);
-        CHECK(!(info.flags & CKF_HW) == (mech_rows[i].key == ALG_NONE));
+        bool host = mech_rows[i].key == ALG_NONE || mech_rows[i].key == ALG_SECRET;
+        CHECK(!(info.flags & CKF_HW) == host);
         CHECK(info.ulMinKeySize <= info.ulMaxKeySize);
     }
     mech_info(&all, mech_find(&all, CKM_SHA256, 0), &info);
     CHECK(info.flags == CKF_DIGEST && !info.ulMinKeySize && !info.ulMaxKeySize);
     mech_info(&all, mech_find(&all, CKM_RSA_PKCS_PSS, 0), &info);
-    CHECK(info.flags == (CKF_HW | CKF_SIGN | CKF_VERIFY));
+    CHECK(info.flags == (CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY |
+                         CKF_MULTI_MESSAGE));
     CHECK(info.ulMinKeySize == 1024 && info.ulMaxKeySize == 4096);
     mech_info(&all, mech_find(&all, CKM_ECDSA, 0), &info);
     CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 384 && info.flags & CKF_EC_NAMEDCURVE);
@@ -86,25 +92,31 @@ TEST(mech_info_of_each)
 
 // mech_use with parameters of n bytes at p.
 static st mech_try(CK_MECHANISM_TYPE type, const void *p, size_t n, struct alg_use *use,
-                   bytes *label)
+                   struct mech_given *given)
 {
     struct token all = mech_token(MECH_TEST_ALL);
     CK_MECHANISM mechanism = { type, (void *)(uintptr_t)p, (CK_ULONG)n };
-    return mech_use(&mechanism, mech_find(&all, type, 0), use, label);
+    return mech_use(&mechanism, mech_find(&all, type, 0), use, given);
 }
 
 TEST(mech_parameters_of_a_wrong_length)
 {
     struct alg_use use;
-    bytes label;
-    union { CK_RSA_PKCS_PSS_PARAMS pss; CK_RSA_PKCS_OAEP_PARAMS oaep; u8 room[128]; } p;
+    struct mech_given given;
+    u8 iv[12] = { 0 };
+    union { CK_RSA_PKCS_PSS_PARAMS pss; CK_RSA_PKCS_OAEP_PARAMS oaep; CK_AES_CTR_PARAMS counter;
+            CK_GCM_PARAMS gcm; CK_MAC_GENERAL_PARAMS mac; u8 room[128]; } p;
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
         const struct mech_row *m = &mech_rows[i];
         size_t want = m->param == MECH_PSS ? sizeof(CK_RSA_PKCS_PSS_PARAMS)
                     : m->param == MECH_OAEP ? sizeof(CK_RSA_PKCS_OAEP_PARAMS)
-                    : m->param == MECH_EDDSA ? sizeof(CK_EDDSA_PARAMS) : 0;
-        if (m->param == MECH_ECDH) {                    // >>op reads them, with the key at hand
-            CHECK_ST(mech_try(m->type, NULL, 0, &use, &label), ST_OK);
+                    : m->param == MECH_EDDSA ? sizeof(CK_EDDSA_PARAMS)
+                    : m->param == MECH_MAC_LEN ? sizeof(CK_MAC_GENERAL_PARAMS)
+                    : m->param == MECH_IV ? ALG_BLOCK
+                    : m->param == MECH_COUNTER ? sizeof(CK_AES_CTR_PARAMS)
+                    : m->param == MECH_GCM ? sizeof(CK_GCM_PARAMS) : 0;
+        if (m->param == MECH_ECDH || m->param == MECH_HKDF) {   // >>keys reads them
+            CHECK_ST(mech_try(m->type, NULL, 0, &use, &given), ST_OK);
             continue;
         }
         memset(&p, 0, sizeof p);
@@ -114,9 +126,12 @@ TEST(mech_parameters_of_a_wrong_length)
                 p.pss.mgf = CKG_MGF1_SHA256;
             }
             if (m->param == MECH_OAEP) p.oaep.hashAlg = CKM_SHA256, p.oaep.mgf = CKG_MGF1_SHA256;
+            if (m->param == MECH_MAC_LEN) p.mac = 20;
+            if (m->param == MECH_COUNTER) p.counter.ulCounterBits = 128;
+            if (m->param == MECH_GCM) p.gcm = (CK_GCM_PARAMS){ iv, 12, 96, NULL, 0, 128 };
             bool right = n == want || (!n && m->param == MECH_EDDSA);
-            CHECK_ST(mech_try(m->type, &p, n, &use, &label), right ? ST_OK : ST_MECH_PARAM);
-            CHECK_ST(mech_try(m->type, NULL, n, &use, &label),
+            CHECK_ST(mech_try(m->type, &p, n, &use, &given), right ? ST_OK : ST_MECH_PARAM);
+            CHECK_ST(mech_try(m->type, NULL, n, &use, &given),
                      !n && (!want || m->param == MECH_EDDSA) ? ST_OK : ST_MECH_PARAM);
         }
         CHECK_EQ(use.type, m->key);
@@ -128,21 +143,21 @@ TEST(mech_pss_parameters)
 {
     CK_RSA_PKCS_PSS_PARAMS p = { CKM_SHA256, CKG_MGF1_SHA1, 20 };
     struct alg_use use;
-    bytes label;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
+    struct mech_given given;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_OK);
     CHECK(use.hash == &alg_hashes[2] && use.mgf == &alg_hashes[0] && use.salt == 20);
-    CHECK_ST(mech_try(CKM_SHA256_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
-    CHECK_ST(mech_try(CKM_SHA384_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_SHA256_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_OK);
+    CHECK_ST(mech_try(CKM_SHA384_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.sLen = 512;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_OK);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_OK);
     p.sLen = 513;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.sLen = (CK_ULONG)-1;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.sLen = 0, p.hashAlg = CKM_MD5;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.hashAlg = CKM_SHA256, p.mgf = 0;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_PSS, &p, sizeof p, &use, &given), ST_MECH_PARAM);
 }
 
 TEST(mech_oaep_parameters)
@@ -150,21 +165,21 @@ TEST(mech_oaep_parameters)
     u8 text[] = { 1, 2, 3 };
     CK_RSA_PKCS_OAEP_PARAMS p = { CKM_SHA_1, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, text, 3 };
     struct alg_use use;
-    bytes label;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_OK);
+    struct mech_given given;
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_OK);
     CHECK(use.hash == &alg_hashes[0] && use.mgf == &alg_hashes[2]);
-    CHECK_BYTES(label.p, label.n, "010203");
+    CHECK_BYTES(given.label.p, given.label.n, "010203");
     p.pSourceData = NULL;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.ulSourceDataLen = 0, p.source = 0;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_OK);
-    CHECK_EQ(label.n, 0);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_OK);
+    CHECK_EQ(given.label.n, 0);
     p.source = 2;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.source = CKZ_DATA_SPECIFIED, p.hashAlg = CKM_SHA256_RSA_PKCS;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p.hashAlg = CKM_SHA_1, p.mgf = 99;
-    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_RSA_PKCS_OAEP, &p, sizeof p, &use, &given), ST_MECH_PARAM);
 }
 
 TEST(mech_eddsa_is_pure)
@@ -172,12 +187,12 @@ TEST(mech_eddsa_is_pure)
     u8 context[1] = { 0 };
     CK_EDDSA_PARAMS p = { CK_FALSE, 0, NULL };
     struct alg_use use;
-    bytes label;
-    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_OK);
+    struct mech_given given;
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &given), ST_OK);
     p.phFlag = CK_TRUE;
-    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &given), ST_MECH_PARAM);
     p = (CK_EDDSA_PARAMS){ CK_FALSE, 1, context };
-    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &label), ST_MECH_PARAM);
+    CHECK_ST(mech_try(CKM_EDDSA, &p, sizeof p, &use, &given), ST_MECH_PARAM);
 }
 
 TEST(mech_allowed_follows_the_key)

@@ -40,9 +40,13 @@
 #include "mech.c"
 #include "attr.c"
 #include "session.c"
+#include "make.c"
 #include "op.c"
+#include "keys.c"
 #include "option.c"
 #include "p11.c"
+#include "message.c"
+#include "list.c"
 
 int main(int argc, char **argv)
 {
@@ -77,8 +81,12 @@ int main(int argc, char **argv)
     SECTION(mech);
     SECTION(attr);
     SECTION(session);
+    SECTION(make);
     SECTION(op);
+    SECTION(keys);
     SECTION(option);
     SECTION(p11);
+    SECTION(message);
+    SECTION(list);
     return test_end();
 }
