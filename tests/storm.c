@@ -50,6 +50,9 @@ static void *wait_for_events(void *arg)
     while (!storm_is(&stir_over)) {
         CK_SLOT_ID slot = 0x5555;
         unsigned life = judge_life();
+        // An event that comes just after C_Initialize, before that is written down, could not be
+        // told from one of before.
+        if (life & 1) { nap(NS_MS / 20); continue; }
         w->life = life;
         CK_RV rv = C_WaitForSlotEvent(0, &slot, NULL);
         if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
@@ -224,7 +227,7 @@ static void check_card(CK_SLOT_ID slot, const struct truth *t)
     uint64_t stamp = 0;
     judge_over(k.stamp, 0, &k.set);
     CK_RV rv = CALL(w, C_OpenSession, slot, CKF_SERIAL_SESSION, NULL, NULL, &k.session);
-    if (!rv) rv = find(w, k.session, CKO_CERTIFICATE, 4, &k.certificate);
+    if (!rv) rv = find(w, k.session, CKO_CERTIFICATE, 1, &k.certificate);
     if (!rv) rv = read_stamp(w, k.session, k.certificate, &stamp);
     if (rv || stamp != t->stamp) {
         judge_count(STATE, "slot %lu: %#lx, insertion %llu, not %llu", slot, rv,
@@ -233,9 +236,9 @@ static void check_card(CK_SLOT_ID slot, const struct truth *t)
     }
     log_in(w, &k);
     sign_rsa(w, &k);
-    sign_ec(w, &k, 4);
+    sign_ec(w, &k, is_piv(&k) ? 4 : 2);
     derive(w, &k);
-    if (storm.signatures + storm.secrets != before + 3)
+    if (storm.signatures + storm.secrets != before + 2 + is_piv(&k))
         judge_count(STATE, "slot %lu: a card that does not work", slot);
     CALL(w, C_CloseSession, k.session);
 }

@@ -1,18 +1,22 @@
 // storm_card.h: cards of which each insertion can be told from every other, by all that comes out
 // of it. SPDX-License-Identifier: 0BSD
 //
-// A stamped card is a simulated PIV card that is given a number at each insertion, its stamp. The
-// stamp is in the last 8 bytes of its certificates, in the secrets that it agrees on, and it is the
-// PIN; which insertion made an elliptic curve signature is written down. So whoever holds data or a
+// A stamped card is a simulated card that is given a number at each insertion, its stamp. The stamp
+// is in the last 8 bytes of its certificates, in the secrets that it agrees on, and it is the PIN;
+// which insertion made an elliptic curve signature is written down. So whoever holds data or a
 // signature can say which card in which insertion gave it, without asking the library. A PIN that
 // is not the stamp's was meant for another card: it is counted, and costs no try.
 //
-// Keys: 9A RSA-2048, 9C P-256 (PIN each time), 9D P-256 for ECDH, 9E P-256 (no PIN). Cards of one
-// set have the same keys. RSA signatures of a few texts are kept, so that they cost the card
-// nothing.
+// PIV cards: 9A RSA-2048, 9C P-256 (PIN each time), 9D P-256 for ECDH, 9E P-256 (no PIN). RSA
+// signatures of a few texts are kept, so that they cost the card nothing. Of the others, IsoApplet,
+// MyEID and one that is as the standards say, two keys are used: 01 RSA-2048, 02 P-256. A set of
+// cards is of one kind and has the same keys; the set is 2 * kind, and 1 for the other keys.
 #ifndef STORM_CARD_H
 #define STORM_CARD_H
 
+#include "sim_generic.h"
+#include "sim_isoapplet.h"
+#include "sim_myeid.h"
 #include "sim_piv.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -22,9 +26,12 @@
 #define STORM_KEPT  64                  // RSA signatures
 #define STORM_MADE  8192                // elliptic curve signatures
 
+enum storm_kind { STORM_PIV, STORM_ISOAPPLET, STORM_GENERIC, STORM_MYEID, STORM_KINDS };
+
 struct storm_card {
     struct sim_card card;
     struct sim_card *base;
+    struct sim_fs *fs;                  // of all kinds but PIV
     int set;
     uint64_t stamp;
     uint8_t stamp_bytes[8];
@@ -91,6 +98,20 @@ static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, uint
     return storm_say(rsp, 0x63c2);
 }
 
+// The same for a card with a file system, whose PIN is the stamp's as it stands there.
+static inline size_t storm_verify_fs(struct storm_card *c, const uint8_t *cmd, size_t n,
+                                     uint8_t *rsp, size_t room)
+{
+    if (n >= 13 && !memcmp(cmd + 5, c->fs->pins[0].now, 8))
+        return c->base->apdu(c->base, cmd, n, rsp, room);
+    pthread_mutex_lock(&storm_cards.lock);
+    storm_cards.stray_pins++;
+    pthread_mutex_unlock(&storm_cards.lock);
+    printf("a PIN reached another card: %.8s came to insertion %s\n", (const char *)cmd + 5,
+           c->fs->pins[0].now);
+    return storm_say(rsp, 0x63c2);
+}
+
 // 9D: no agreement, but what says who agreed.
 static inline size_t storm_agree(struct storm_card *c, uint8_t *rsp, size_t room)
 {
@@ -131,7 +152,7 @@ static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, si
     return len;
 }
 
-// 9C and 9E: the end of s says which signature it is.
+// The end of s says which signature it is. (The end of an RSA signature is written down as well.)
 static inline size_t storm_sign_ec(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
                                    size_t room)
 {
@@ -162,6 +183,9 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     struct storm_card *c = (struct storm_card *)card;
     card->apdus++;
     __atomic_add_fetch(&storm_cards.commands, 1, __ATOMIC_RELAXED);
+    if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
+    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e) return storm_sign_ec(c, cmd, n, rsp, room);
+    if (c->fs) return c->base->apdu(c->base, cmd, n, rsp, room);
     if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9d) return storm_agree(c, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9a) return storm_sign_rsa(c, cmd, n, rsp, room);
@@ -182,25 +206,56 @@ static inline void storm_free(struct sim_card *card)
     free(c);
 }
 
+// The certificates of a card with files are DER in the files 34xx.
+static inline void storm_stamp_files(struct sim_fs_file *df, const uint8_t stamp[8])
+{
+    for (struct sim_fs_file *f = df->child; f; f = f->next) {
+        if (f->type == SIM_DF) storm_stamp_files(f, stamp);
+        else if (f->fid >> 8 == 0x34 && f->data_len > 300 && f->data[0] == 0x30 && f->data[1] == 0x82) {
+            size_t n = 4 + ((size_t)f->data[2] << 8 | f->data[3]);
+            if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);
+        }
+    }
+}
+
 // Before the card goes in.
 static inline void storm_set_stamp(struct storm_card *c, uint64_t stamp)
 {
+    char pin[24];
     c->stamp = stamp;
     storm_put64(c->stamp_bytes, stamp);
+    if (!c->fs) return;
+    storm_pin(stamp, pin);
+    memcpy(c->fs->pins[0].now, pin, 9);
+    storm_stamp_files(c->fs->mf, c->stamp_bytes);
+}
+
+static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
+{
+    const struct sim_piv_key keys[] = {
+        { .ref = 0x9a, .key = storm_rsa[other] }, { .ref = 0x9c, .key = storm_ec[other] },
+        { .ref = 0x9d, .key = storm_ec[!other] }, { .ref = 0x9e, .key = storm_ec[other] },
+    };
+    struct sim_piv_options o = { .keys = keys, .n_keys = 4, .extended = true, .second = other != 0,
+                                 .discovery = SIM_APPLICATION_PIN, .stamp = stamp };
+    return sim_piv_new(&o);
 }
 
 static inline struct storm_card *storm_card_new(int set)
 {
-    const struct sim_piv_key keys[] = {
-        { .ref = 0x9a, .key = storm_rsa[set] }, { .ref = 0x9c, .key = storm_ec[set] },
-        { .ref = 0x9d, .key = storm_ec[!set] }, { .ref = 0x9e, .key = storm_ec[set] },
-    };
-    struct sim_piv_options o = { .keys = keys, .n_keys = 4, .extended = true, .second = set != 0,
-                                 .discovery = SIM_APPLICATION_PIN };
     struct storm_card *c = calloc(1, sizeof *c);
     if (!c) abort();
-    o.stamp = c->stamp_bytes;
-    c->base = sim_piv_new(&o);
+    bool other = set & 1;
+    switch (set / 2) {
+    case STORM_ISOAPPLET:
+        c->base = sim_isoapplet_new(&(struct sim_isoapplet_options){ .second = other }); break;
+    case STORM_GENERIC:
+        c->base = sim_generic_new(&(struct sim_generic_options){ .second = other }); break;
+    case STORM_MYEID:
+        c->base = sim_myeid_new(&(struct sim_myeid_options){ .second = other, .two = true }); break;
+    default: c->base = storm_piv(c->stamp_bytes, other);
+    }
+    if (set / 2 != STORM_PIV) c->fs = (struct sim_fs *)c->base;
     c->set = set;
     c->card = *c->base;
     c->card.apdu = storm_apdu;

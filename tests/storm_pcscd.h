@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <winscard.h>
 
-#define CARDS       4                   // for each reader, two sets of keys
+#define CARDS       5                   // for each reader: two sets of PIV keys, and others
 #define OUT_NS      (12u * NS_MS)
 
 static const unsigned world_turns = 1610;       // over 400 insertions in each reader
@@ -233,7 +233,7 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         pthread_cond_init(&p->changed, NULL);
         p->port = atoi(port) + (int)i;
         p->reader.s = -1;
-        for (int j = 0; j < CARDS; j++) p->cards[j] = storm_card_new(j & 1);
+        for (int j = 0; j < CARDS; j++) p->cards[j] = storm_card_new(j < 2 ? j : 2 * (j - 1) + (int)(i & 1));
         judge.readers[i].plugged = true;
         pthread_t thread;
         if (pthread_create(&thread, NULL, player, (void *)(uintptr_t)i)) abort();

@@ -5,7 +5,7 @@
 
 #include "storm_worker.h"
 
-#define CARDS       (3 * READERS)       // two sets of keys, in turns
+#define CARDS       (4 * READERS)
 static const unsigned world_turns = 400, world_readers = READERS;
 
 static struct {
@@ -17,11 +17,17 @@ static struct {
     bool fast;
 } world;
 
+// The first half are PIV cards; of each kind two sets of keys, in turns.
+static int world_set(int i)
+{
+    return i < CARDS / 2 ? i & 1 : 2 * (STORM_PIV + 1 + (i / 2) % (STORM_KINDS - 1)) + (i & 1);
+}
+
 static void world_begin(unsigned readers, uint64_t seed, bool fast)
 {
     world.chance = seed ^ 0x5731;
     world.fast = fast;
-    for (int i = 0; i < CARDS; i++) world.cards[i] = storm_card_new(i & 1);
+    for (int i = 0; i < CARDS; i++) world.cards[i] = storm_card_new(world_set(i));
     for (unsigned i = 0; i < readers; i++) {
         char name[24];
         snprintf(name, sizeof name, "Storm %u", i);
@@ -150,6 +156,30 @@ static void unplug(int r)
     judge_plugged(r, false);
 }
 
+// The PC/SC service stops, and is back: all readers go and come at once.
+static void restart(void)
+{
+    for (int r = 0; r < (int)storm.reader_count; r++) if (judge_truth(r).plugged) judge_changing(r);
+    sim_reader_service(false);
+    for (int r = 0; r < (int)storm.reader_count; r++) judge_gone(r, true);
+    nap(random_of(&world.chance, 5 * NS_MS));
+    for (int r = 0; r < (int)storm.reader_count; r++) {
+        struct storm_card *c = world.in[r];
+        if (!c || !judge_truth(r).plugged) continue;
+        sim_reader_eject(r);                    // a command may still run; out, it can be stamped
+        storm_set_stamp(c, judge_new(c->set));
+        sim_reader_insert(r, &c->card);
+    }
+    for (int r = 0; r < (int)storm.reader_count; r++) {
+        struct storm_card *c = world.in[r];
+        if (!judge_truth(r).plugged) continue;
+        judge_changing(r);
+        judge_may_merge(r);
+        if (c) judge_in(r, c->stamp);
+    }
+    sim_reader_service(true);
+}
+
 // A reader is away for so long that a thread that waits can see it: plugged in again, it counts
 // from 0, and could look as before.
 static bool is_away(int r)
@@ -172,6 +202,7 @@ static void world_step(void)
     int r = (int)random_of(&world.chance, storm.reader_count);
     unsigned n = random_of(&world.chance, 100);
     settle();
+    if (!random_of(&world.chance, world.fast ? 20000 : 300)) { restart(); return; }
     if (is_away(r)) nap(world.fast ? 10000 : NS_MS);
     else if (!judge_truth(r).plugged) plug(r);
     else if (n < 4 && (!world.fast || !random_of(&world.chance, 100))) unplug(r);

@@ -152,6 +152,11 @@ static void log_in(struct worker *w, const struct kept *k)
     if (!CALL(w, C_Login, k->session, CKU_USER, (CK_UTF8CHAR *)pin, 8)) hold_against(w, k, "login");
 }
 
+static bool is_piv(const struct kept *k)
+{
+    return k->set / 2 == STORM_PIV;
+}
+
 static void sign_rsa(struct worker *w, struct kept *k)
 {
     CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
@@ -162,12 +167,12 @@ static void sign_rsa(struct worker *w, struct kept *k)
     if (!k->rsa || CALL(w, C_SignInit, k->session, &m, k->rsa)) return;
     if (CALL(w, C_Sign, k->session, text, sizeof text, sig, &n)) return;
     hold_against(w, k, "RSA signature");
-    if (!scene_good(storm_rsa[k->set], text, sizeof text, sig, n))
+    if (!scene_good(storm_rsa[k->set & 1], text, sizeof text, sig, n))
         judge_count(FOREIGN, "RSA signature with %llu", (unsigned long long)k->stamp);
     add(&storm.signatures);
 }
 
-// id 2 is 9C, which wants the PIN for each signature, and 4 is 9E, which wants none.
+// Of a PIV card, 2 is 9C, which wants the PIN for each signature, and 4 is 9E, which wants none.
 static void sign_ec(struct worker *w, const struct kept *k, CK_BYTE id)
 {
     CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
@@ -177,9 +182,11 @@ static void sign_ec(struct worker *w, const struct kept *k, CK_BYTE id)
     char pin[24];
     storm_put64(text, __atomic_add_fetch(&storm.texts, 1, __ATOMIC_RELAXED));
     storm_pin(k->stamp, pin);
+    if (!is_piv(k) && id != 2) return;
     if (find(w, k->session, CKO_PRIVATE_KEY, id, &key) || !key) return;
     if (CALL(w, C_SignInit, k->session, &m, key)) return;
-    if (id == 2 && CALL(w, C_Login, k->session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)pin, 8)) {
+    if (id == 2 && is_piv(k) &&
+        CALL(w, C_Login, k->session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)pin, 8)) {
         CALL(w, C_SessionCancel, k->session, CKF_SIGN);
         return;
     }
@@ -199,6 +206,7 @@ static void derive(struct worker *w, struct kept *k)
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
     memset(point, 0x11, sizeof point);
     point[0] = 4;
+    if (!is_piv(k)) return;
     if (find(w, k->session, CKO_PRIVATE_KEY, 3, &key) || !key) return;
     if (CALL(w, C_DeriveKey, k->session, &m, key, NULL, 0, &secret)) return;
     hold_against(w, k, "derived key");
@@ -240,7 +248,7 @@ static void use_old(struct worker *w, const struct kept *now)
         rv = k->rsa ? CALL(w, C_SignInit, k->session, &m, k->rsa) : CKR_KEY_HANDLE_INVALID;
         if (!rv) hold_against(w, k, "C_SignInit");
         if (!rv) rv = CALL(w, C_Sign, k->session, text, sizeof text, sig, &n);
-        if (!rv && !scene_good(storm_rsa[k->set], text, sizeof text, sig, n))
+        if (!rv && !scene_good(storm_rsa[k->set & 1], text, sizeof text, sig, n))
             judge_count(FOREIGN, "RSA signature, old handle of %llu",
                         (unsigned long long)k->stamp);
         break;
@@ -274,7 +282,7 @@ static bool open_session(struct worker *w, struct kept *k)
              &k->session)) return false;
     uint64_t opened = w->begun_ns;
     add(&storm.sessions);
-    CK_RV rv = find(w, k->session, CKO_CERTIFICATE, 4, &k->certificate);
+    CK_RV rv = find(w, k->session, CKO_CERTIFICATE, 1, &k->certificate);
     if (!rv && k->certificate) rv = read_stamp(w, k->session, k->certificate, &k->stamp);
     if (!rv && k->certificate && k->life == judge_life() && !(k->life & 1)) {
         if (judge_over(k->stamp, opened, &k->set)) hold_against(w, k, "C_OpenSession");
