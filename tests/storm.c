@@ -354,7 +354,7 @@ int main(int argc, char **argv)
     cycler_chance = seed ^ 0xc1c1e;
     storm.cheap = fast;
     storm.reader_count = 2 + random_of(&cycler_chance, world_readers - 1);
-    storm.workers = 4 + random_of(&cycler_chance, WORKERS - 3);
+    storm.workers = 4 + (fast ? 0 : random_of(&cycler_chance, WORKERS - 3));
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     world_begin(storm.reader_count, seed, fast);

@@ -124,14 +124,11 @@ static inline size_t storm_agree(struct storm_card *c, uint8_t *rsp, size_t room
     return 36 + storm_say(rsp + 36, 0x9000);
 }
 
-// 9A: the same text gives the same signature, so it need not be made again.
+// The same text gives the same RSA signature, so it need not be made again.
 static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, size_t n,
                                     uint8_t *rsp, size_t room)
 {
     uint64_t hash = 14695981039346656037u + (uint64_t)c->set;
-    if (cmd[4]) return c->base->apdu(c->base, cmd, n, rsp, room);       // a part of a chain
-    unsigned sw = storm_logged_in(c, rsp, room);
-    if (sw != 0x9000) return storm_say(rsp, sw == 0x6d00 ? sw : 0x6982);
     for (size_t i = 0; i < n; i++) hash = (hash ^ cmd[i]) * 1099511628211u;
     unsigned at = (unsigned)(hash >> 32) % STORM_KEPT;
     size_t len = 0;
@@ -152,7 +149,17 @@ static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, si
     return len;
 }
 
-// The end of s says which signature it is. (The end of an RSA signature is written down as well.)
+// 9A
+static inline size_t storm_sign_9a(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    if (cmd[4]) return c->base->apdu(c->base, cmd, n, rsp, room);       // a part of a chain
+    unsigned sw = storm_logged_in(c, rsp, room);
+    if (sw != 0x9000) return storm_say(rsp, sw == 0x6d00 ? sw : 0x6982);
+    return storm_sign_rsa(c, cmd, n, rsp, room);
+}
+
+// The end of s says which signature it is.
 static inline size_t storm_sign_ec(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
                                    size_t room)
 {
@@ -177,6 +184,17 @@ static inline uint64_t storm_maker(const uint8_t *signature, size_t n)
     return stamp;
 }
 
+// PSO: the environment says which key it is.
+static inline size_t storm_sign_fs(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    const struct sim_fs_env *env = sim_fs_env(c->fs, 0xb6);
+    bool rsa = env->key && sim_is_rsa(&env->key->pk);
+    if (rsa && c->fs->pins[0].verified && c->fs->selected && !cmd[0] && !c->fs->line.chain_len)
+        return storm_sign_rsa(c, cmd, n, rsp, room);
+    return rsa ? c->base->apdu(c->base, cmd, n, rsp, room) : storm_sign_ec(c, cmd, n, rsp, room);
+}
+
 static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
                                 size_t room)
 {
@@ -184,11 +202,11 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     card->apdus++;
     __atomic_add_fetch(&storm_cards.commands, 1, __ATOMIC_RELAXED);
     if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
-    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e) return storm_sign_ec(c, cmd, n, rsp, room);
+    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e) return storm_sign_fs(c, cmd, n, rsp, room);
     if (c->fs) return c->base->apdu(c->base, cmd, n, rsp, room);
     if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9d) return storm_agree(c, rsp, room);
-    if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9a) return storm_sign_rsa(c, cmd, n, rsp, room);
+    if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9a) return storm_sign_9a(c, cmd, n, rsp, room);
     if (n > 5 && cmd[1] == 0x87) return storm_sign_ec(c, cmd, n, rsp, room);
     return c->base->apdu(c->base, cmd, n, rsp, room);
 }

@@ -192,8 +192,8 @@ static void world_pause(void)
 {
     if (!world.fast) { nap(NS_MS + random_of(&world.chance, 49 * NS_MS)); return; }
     unsigned n = random_of(&world.chance, 1000);
-    if (n < 2) nap(random_of(&world.chance, 10 * NS_MS));
-    else if (n < 100) nap(random_of(&world.chance, 100000));
+    if (n < 1) nap(random_of(&world.chance, 10 * NS_MS));
+    else if (n < 20) nap(random_of(&world.chance, 100000));
 }
 
 // One event, and a pause.
