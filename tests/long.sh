@@ -19,10 +19,9 @@ long_pcscd() {
     run $CC $warn $asan -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
         $(sims | grep -v sim_reader) $pcsc $test_libs -o "$OUT/storm/pcscd"
     mkdir -p "$OUT/storm/run"
-    case $OUT in /*) preload=$OUT ;; *) preload=$PWD/$OUT ;; esac
+    case $OUT in /*) at=$OUT/storm ;; *) at=$PWD/$OUT/storm ;; esac
     export STORM_PORT=$((20000 + $$ % 20000))
-    run "$OUT/storm/lab" --name Storm --preload "$preload/storm/fastpoll.so" "$OUT/storm/run" \
-        $STORM_PORT -- "$OUT/storm/pcscd" "$@"
+    run "$at/lab" --name Storm --preload "$at/fastpoll.so" "$at/run" $STORM_PORT -- "$at/pcscd" "$@"
 }
 
 long_storm() {

@@ -43,10 +43,10 @@ static struct {
         uint64_t changed_ns, reported_ns;
         uint64_t early_ns;              // a report that no change came before
         unsigned long changes, reports;
-        bool latency_due;
+        bool latency_due, other_due, other_early;
     } readers[READERS];
     unsigned long events, insertions, figures[FIGURES];
-    unsigned latencies[LATENCIES];
+    struct latencies { unsigned n[LATENCIES]; } latencies, others;  // others: of a plain PC/SC program
     uint64_t up_ns;                     // since when the library is initialised
     unsigned life;                      // odd: it is just not
     bool latency_exact;                 // take latencies now
@@ -114,8 +114,10 @@ static inline void judge_changing(int reader)
     t->latency_due = !early && t->reported_ns > t->changed_ns;
     t->changed_ns = now;
     if (early) t->reported_ns = now;
-    if (early && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) judge.latencies[0]++;
+    if (early && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) judge.latencies.n[0]++;
     t->early_ns = 0;
+    t->other_due = !t->other_early;
+    t->other_early = false;
     t->changes++;
     judge_event();
     t->may_merge = false;
@@ -196,16 +198,31 @@ static inline bool judge_over(uint64_t stamp, uint64_t begun_ns, int *set)
     return !known || (gone && begun_ns > gone + LOOK_NS);
 }
 
+static inline void judge_latency(struct latencies *of, uint64_t ns)
+{
+    uint64_t step = ns / 10000u;
+    if (!__atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) return;
+    of->n[step < LATENCIES ? step : LATENCIES - 1]++;
+}
+
+// Another program that waits for the readers saw a change too.
+static inline void judge_seen_by_another(int reader)
+{
+    pthread_mutex_lock(&judge.lock);
+    struct truth *t = &judge.readers[reader];
+    judge_latency(&judge.others, t->other_due ? now_ns() - t->changed_ns : 0);
+    t->other_early = !t->other_due;
+    t->other_due = false;
+    pthread_mutex_unlock(&judge.lock);
+}
+
 // C_WaitForSlotEvent named a slot of this reader.
 static inline void judge_reported(int reader)
 {
     pthread_mutex_lock(&judge.lock);
     struct truth *t = &judge.readers[reader];
     uint64_t now = now_ns(), late = now - t->changed_ns;
-    if (t->latency_due && __atomic_load_n(&judge.latency_exact, __ATOMIC_ACQUIRE)) {
-        uint64_t step = late / 10000u;
-        judge.latencies[step < LATENCIES ? step : LATENCIES - 1]++;
-    }
+    if (t->latency_due) judge_latency(&judge.latencies, late);
     t->early_ns = t->reported_ns < t->changed_ns ? 0 : now;
     t->latency_due = false;
     t->reported_ns = now;
@@ -227,12 +244,12 @@ static inline void judge_check_missed(int reader)
                             (unsigned long)((now - changed) / NS_MS));
 }
 
-static inline double latency_ms(double part)
+static inline double latency_ms(const struct latencies *of, double part)
 {
     unsigned long all = 0, sum = 0;
-    for (int i = 0; i < LATENCIES; i++) all += judge.latencies[i];
+    for (int i = 0; i < LATENCIES; i++) all += of->n[i];
     for (int i = 0; i < LATENCIES; i++)
-        if ((double)(sum += judge.latencies[i]) >= part * (double)all && all) return (i + 1) / 100.0;
+        if ((double)(sum += of->n[i]) >= part * (double)all && all) return (i + 1) / 100.0;
     return 0;
 }
 

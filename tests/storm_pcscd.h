@@ -34,8 +34,8 @@ struct player {
 
 static struct {
     struct player players[READERS];
-    pthread_t witness;
-    SCARDCONTEXT witness_context, other;
+    pthread_t witness, another;         // another: a program that waits, as ours does
+    SCARDCONTEXT witness_context, another_context, other;
     bool over, ready;
     unsigned resets;
     uint64_t chance;
@@ -107,25 +107,26 @@ static void *witness(void *arg)
 {
     SCARD_READERSTATE states[READERS];
     char names[READERS][32];
-    bool first = true;
-    (void)arg;
+    bool first = true, is_witness = !arg;
+    SCARDCONTEXT context = arg ? world.another_context : world.witness_context;
     memset(states, 0, sizeof states);
     for (unsigned i = 0; i < storm.reader_count; i++) {
         snprintf(names[i], sizeof names[i], "Storm 00 %02X", i);
         states[i].szReader = names[i];
     }
     while (!storm_is(&world.over)) {
-        LONG rv = SCardGetStatusChange(world.witness_context, first ? 0 : 1000, states,
+        LONG rv = SCardGetStatusChange(context, first ? 0 : 1000, states,
                                        storm.reader_count);
         for (unsigned i = 0; rv == SCARD_S_SUCCESS && i < storm.reader_count; i++) {
             const DWORD mask = 0xffff0000u | SCARD_STATE_PRESENT | SCARD_STATE_EMPTY;
             DWORD was = states[i].dwCurrentState, is = states[i].dwEventState;
             states[i].dwCurrentState = is & ~(DWORD)SCARD_STATE_CHANGED;
             if (first || !((was ^ is) & mask)) continue;
+            if (!is_witness) { judge_seen_by_another((int)i); continue; }
             judge_changing((int)i);
             if (is & SCARD_STATE_EMPTY) judge_shown((int)i);
         }
-        if (rv == SCARD_S_SUCCESS) __atomic_store_n(&world.ready, true, __ATOMIC_RELEASE);
+        if (rv == SCARD_S_SUCCESS && is_witness) __atomic_store_n(&world.ready, true, __ATOMIC_RELEASE);
         else nap(NS_MS);
         first = rv != SCARD_S_SUCCESS && first;
     }
@@ -226,7 +227,8 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         if (tries > 100) fprintf(stderr, "storm: no pcscd\n"), exit(1);
         nap(50 * NS_MS);
     }
-    if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world.other)) exit(1);
+    if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world.other) ||
+        SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world.another_context)) exit(1);
     for (unsigned i = 0; i < readers; i++) {
         struct player *p = &world.players[i];
         pthread_mutex_init(&p->lock, NULL);
@@ -240,6 +242,7 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         p->thread = thread;
     }
     pthread_create(&world.witness, NULL, witness, NULL);
+    pthread_create(&world.another, NULL, witness, &world);
     for (int tries = 0; !storm_is(&world.ready) && tries < 200; tries++) nap(50 * NS_MS);
     if (!storm_is(&world.ready)) fprintf(stderr, "storm: pcscd shows no readers\n"), exit(1);
 }
@@ -248,6 +251,7 @@ static void world_end(void)
 {
     __atomic_store_n(&world.over, true, __ATOMIC_RELEASE);
     pthread_join(world.witness, NULL);
+    pthread_join(world.another, NULL);
     for (unsigned i = 0; i < storm.reader_count; i++) {
         struct player *p = &world.players[i];
         take_out(p);
@@ -259,6 +263,7 @@ static void world_end(void)
         for (int j = 0; j < CARDS; j++) p->cards[j]->card.free(&p->cards[j]->card);
     }
     SCardReleaseContext(world.witness_context);
+    SCardReleaseContext(world.another_context);
     SCardReleaseContext(world.other);
     judge.figures[STRAY_PINS] += storm_cards.stray_pins;
     printf("through pcscd; %u resets by another program\n", world.resets);

@@ -14,8 +14,34 @@ static struct {
     bool armed;
     struct storm_card *waiting;         // what a plan may put in
     uint64_t chance;
-    bool fast;
+    bool fast, over;
+    pthread_t another;
 } world;
+
+// A program that waits for the readers, as ours does.
+static void *another(void *arg)
+{
+    struct scard11_reader_state states[READERS];
+    char names[READERS][24];
+    void *context = NULL;
+    (void)arg;
+    memset(states, 0, sizeof states);
+    for (unsigned i = 0; i < storm.reader_count; i++) {
+        snprintf(names[i], sizeof names[i], "Storm %u", i);
+        states[i].name = names[i];
+    }
+    while (!storm_is(&world.over)) {
+        if (!storm_is(&judge.latency_exact)) { nap(10 * NS_MS); continue; }
+        if (!context && scard11_reader_start(&context)) abort();
+        if (scard11_reader_wait(context, states, storm.reader_count, 100)) continue;
+        for (unsigned i = 0; i < storm.reader_count; i++) {
+            if (states[i].known != states[i].state && states[i].known) judge_seen_by_another((int)i);
+            states[i].known = states[i].state;
+        }
+    }
+    if (context) scard11_reader_stop(context);
+    return NULL;
+}
 
 // The first half are PIV cards; of each kind two sets of keys, in turns.
 static int world_set(int i)
@@ -34,10 +60,13 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         sim_reader_add(name);
         judge.readers[i].plugged = true;
     }
+    if (pthread_create(&world.another, NULL, another, NULL)) abort();
 }
 
 static void world_end(void)
 {
+    __atomic_store_n(&world.over, true, __ATOMIC_RELEASE);
+    pthread_join(world.another, NULL);
     struct sim_reader_stats s = sim_reader_stats();
     sim_reader_clear();
     for (int i = 0; i < CARDS; i++) world.cards[i]->card.free(&world.cards[i]->card);
