@@ -184,6 +184,7 @@ cmd_fuzz() { . tests/fuzz.sh; fuzz_entry "$@"; }
 # ./build.sh storm events [n] [seed]    so many events (10 million), as fast as they come
 # ./build.sh storm seeds [n] [first]    10 s under TSan for each of n seeds
 # ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond
+# ./build.sh storm seeded       does the storm find the faults that are put in?
 cmd_storm() { . tests/long.sh; long_storm "$@"; }
 
 # ./build.sh kiosk [insertions] a kiosk's long run: memory, handles, ends of the library, polling
@@ -191,6 +192,13 @@ cmd_kiosk() { . tests/long.sh; long_kiosk "$@"; }
 
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
+
+# ./build.sh bench              times and commands of the library, beside OpenSC's module
+cmd_bench() {
+    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/bench.sh)
+    cmd_library
+    run sh tests/bench.sh
+}
 
 # ./build.sh model              the locks, events and ends as a model that Spin checks, and its faults
 cmd_model() { cmd_test model; cat "$OUT/log/model.txt"; }

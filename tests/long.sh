@@ -39,6 +39,9 @@ long_storm() {
                 run "$OUT/storm/tsan" seconds 10 seed $i || bad="$bad $i"; i=$((i + 1))
             done
             [ -z "$bad" ] || die "wrong with these seeds:$bad" ;;
+        seeded) lib=; objects asan $asan
+            bg_wait
+            run sh tests/storm_seeded.sh "$(sim_o asan)" "$asan" ;;
         *) long_program asan $asan
             long_program tsan $tsan
             seed=${2:-$(date +%s)}

@@ -1,0 +1,70 @@
+#!/bin/sh
+# storm_seeded.sh: can the storm find anything? One fault at a time is put into a copy of scard11.c;
+# each must be found, by the figure that is there for it. ./build.sh storm seeded runs it.
+# SPDX-License-Identifier: 0BSD
+#
+# Needs what build.sh made of the simulated cards ($1: their objects); $2: flags of the compiler.
+cd "$(dirname "$0")/.." || exit 1
+objects=$1 flags=$2 out=$OUT/seeded
+mkdir -p "$out"
+passed=0 failed=0
+export ASAN_OPTIONS="detect_leaks=1:${ASAN_OPTIONS:-}"
+
+# seeded <name> <what it must say> <sed>
+seeded() {
+    name=$1 say=$2; shift 2
+    sed "$@" scard11.c > "$out/scard11.c"
+    if cmp -s scard11.c "$out/scard11.c"; then
+        failed=$((failed + 1)); echo "$name: nothing to change in scard11.c"; return
+    fi
+    if ! $CC -std=c99 -w $flags -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 tests/storm.c \
+        "$out/scard11.c" $objects -lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto -o "$out/$name"; then
+        failed=$((failed + 1)); echo "$name: does not compile"; return
+    fi
+    for seed in 1 2 3; do
+        timeout -k 5 120 "$out/$name" seconds 10 seed $seed > "$out/$name.txt" 2>&1 && continue
+        grep -q "$say" "$out/$name.txt" || continue
+        passed=$((passed + 1))
+        echo "$name: found, seed $seed: $(grep -m 1 "$say" "$out/$name.txt" | cut -c 1-80)"
+        return
+    done
+    failed=$((failed + 1))
+    echo "$name: NOT found"
+    tail -n 20 "$out/$name.txt"
+}
+
+bad() { echo "^ *[1-9][0-9]* $1"; }
+
+# in <function> <what> <by what>: a sed that changes this in that function alone
+in_() { echo "/^[a-z].*[ *]$1(/,/^}/s/$2/$3/"; }
+
+seeded epoch_of_sessions "$(bad 'old handles honoured')" \
+    -e "$(in_ session_find 's->handle == h' 's->handle')"
+seeded epoch_of_objects "$(bad 'old handles honoured')\|$(bad 'data or signatures')" \
+    -e "$(in_ card_find 'o->handle != h' '!o->handle')"
+seeded look "$(bad 'old handles honoured')" \
+    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->lost || r->changes != c->changes' '0')"
+seeded free_without_lock 'ERROR: AddressSanitizer' \
+    -e "/^static void slot_note(/,/^}/s/    r->changes++;/    r->changes++; if (r->card) { struct arena a = r->card->arena; r->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
+seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
+    -e "$(in_ slot_same_state 'return (state.*' 'return true;')"
+seeded event_swallowed "$(bad 'events missed')" \
+    -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"
+seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \
+    -e "$(in_ slot_note 'if (slot_watching)' 'if (slot_watching \&\& listed \&\& state \& SCARD11_READER_PRESENT)')"
+seeded cancel_once "$(bad 'calls that took')\|and still" \
+    -e "/^static bool p11_wait_until_empty(/,/^}/s/if (w->context) scard11_reader_cancel(w->context);/if (w->context \&\& end) scard11_reader_cancel(w->context); end = end ? 0 : end;/" \
+    -e 's/^#define P11_WAIT_MS .*/#define P11_WAIT_MS 100000/' -e "/^static bool p11_wait_until_empty(/,/^}/s/os_now_ms() > end/false/"
+seeded late "events are late" \
+    -e "$(in_ p11_wait_once 'u32 sleep = ' 'u32 sleep = !code ? 20 : ')"
+seeded present_for_ever "$(bad 'wrong states')" \
+    -e "$(in_ slot_has_token 'return ' 'return r->changes > 1 || ')"
+seeded arena_kept 'LeakSanitizer' \
+    -e "$(in_ slot_empty 'arena_free(&everything);' '(void)everything;')"
+seeded context_kept "$(bad 'misuse of the reader')" \
+    -e "$(in_ C_WaitForSlotEvent 'if (context) scard11_reader_stop(context);' '(void)context;')"
+seeded lock_not_held "$(bad 'unexpected')\|Sanitizer\|abort\|used by two" \
+    -e "$(in_ slot_wait 'os_acquire(&r->lock);' '')" -e "$(in_ slot_leave 'os_release(&r->lock);' '')"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
