@@ -7384,6 +7384,7 @@ static bool slot_watching;                  // after the first look: changes are
 // Of initialisations: a call that hung over C_Finalize is of an old one. Changed under the gate and
 // the library lock both, so either is enough to read it.
 static u32 slot_generation;
+static u32 slot_noted;                      // counts what was noted, of all readers
 static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
 static char slot_filter[256];               // option SCARD11_READERS
 static char slot_names[SLOT_NAMES];         // room for a list of readers
@@ -7412,6 +7413,7 @@ static void slot_note(struct reader *r, bool listed, u32 state)
     r->listed = listed;
     r->state = state;
     r->changes++;
+    slot_noted++;
     r->token_count = 1;
     if (slot_watching) r->pending |= (1u << r->shown) - 1;
 }
@@ -7991,10 +7993,14 @@ struct slot_watch {
     struct scard11_reader_state states[SCARD11_READERS_MAX];
     char   names[SCARD11_READERS_MAX][READER_NAME];
     size_t n;
+    u32    noted;                   // slot_noted at the last look
+    u32    idle;                    // how often the last waits were for nothing
 };
 
 static void slot_watch_all(struct slot_watch *w)
 {
+    w->idle = w->noted == slot_noted ? w->idle + 1 : 0;
+    w->noted = slot_noted;
     w->n = 0;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         const struct reader *r = &slot_readers[i];
@@ -11471,8 +11477,8 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 }
 
 // A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
-// in steps that C_Finalize can end. idle: how often the last waits were for nothing.
-static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch, u32 idle)
+// in steps that C_Finalize can end.
+static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
 {
     int code = SCARD11_READER_DOWN;
     void *context = w->context;
@@ -11490,7 +11496,8 @@ static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch, u32 id
         os_release(&os_gate);
         scard11_reader_stop(context);
     }
-    u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100 : idle > 3 ? 20 : 0;
+    u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100
+              : watch->idle > 3 ? 20 : 0;
     for (; sleep; sleep -= 10) {
         os_acquire(&os_gate);
         stopping = p11_state != P11_UP;
@@ -11513,9 +11520,9 @@ static bool p11_look_for_event(CK_SLOT_ID *slot, struct slot_watch *watch)
 
 static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
 {
-    struct slot_watch watch;
+    struct slot_watch watch = { .n = 0 };
     CK_SLOT_ID id;
-    for (u32 idle = 0; ; idle++) {
+    for (;;) {
         os_acquire(&os_gate);
         bool up = p11_state == P11_UP;
         os_release(&os_gate);
@@ -11526,8 +11533,8 @@ static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
             return ST_OK;
         }
         if (!block) return ST_NO_EVENT;
-        p11_wait_once(w, &watch, idle);
-        if (os_now_ms() - before > 100) idle = 0;
+        p11_wait_once(w, &watch);
+        if (os_now_ms() - before > 100) watch.idle = 0;
     }
 }
 

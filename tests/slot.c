@@ -64,6 +64,24 @@ TEST(slot_changes_are_events)
     slot_clear();
 }
 
+// A thread that waits and finds that another one took the event has not waited for nothing: only
+// who wakes up again and again without any change rests a little before the next look.
+TEST(slot_waits_for_nothing_are_counted)
+{
+    struct slot_watch w = { .n = 0 };
+    slot_clear();
+    struct reader *r = slot_named("R");
+    slot_note(r, true, SCARD11_READER_COUNTED);
+    slot_watch_all(&w);
+    slot_watch_all(&w);
+    slot_watch_all(&w);
+    CHECK(w.n == 1 && w.idle == 2);
+    slot_note(r, true, SCARD11_READER_COUNTED | SCARD11_READER_PRESENT | 0x10000);
+    slot_watch_all(&w);
+    CHECK_EQ(w.idle, 0);
+    slot_clear();
+}
+
 TEST(slot_places_are_used_again)
 {
     char name[8];
@@ -101,5 +119,6 @@ static void test_slot(void)
 {
     RUN(slot_filter_takes_parts_of_names);
     RUN(slot_changes_are_events);
+    RUN(slot_waits_for_nothing_are_counted);
     RUN(slot_places_are_used_again);
 }

@@ -43,7 +43,7 @@ seeded epoch_of_sessions "$(bad 'old handles honoured')" \
 seeded epoch_of_objects "$(bad 'old handles honoured')\|$(bad 'data or signatures')" \
     -e "$(in_ card_find 'o->handle != h' '!o->handle')"
 seeded look "$(bad 'old handles honoured')" \
-    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->lost || r->changes != c->changes' '0')"
+    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->changes != c->changes' 'false')"
 seeded free_without_lock 'ERROR: AddressSanitizer' \
     -e "/^static void slot_note(/,/^}/s/    r->changes++;/    r->changes++; if (r->card) { struct arena a = r->card->arena; r->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
