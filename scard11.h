@@ -429,20 +429,62 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         has a command for that, else it is refused. Once an SO's login has ended
 //                         without C_Logout it is CKR_USER_NOT_LOGGED_IN, one time, so that no PUK
 //                         is taken for the user PIN.
+//   C_CreateObject        Session objects, in any session: data, X.509 certificates, public keys
+//                         (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519) and
+//                         secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC). CKA_TOKEN:
+//                         CKR_TOKEN_WRITE_PROTECTED. A private key is CKR_ATTRIBUTE_VALUE_INVALID:
+//                         what the host holds is no card's key. What the value says (dates,
+//                         subject, issuer, lengths) is filled in, and compared where it is given.
+//   C_CopyObject          Session objects, whole; objects of the card have CKA_COPYABLE CK_FALSE:
+//                         CKR_ACTION_PROHIBITED. A private object is not copied into a public one.
+//   C_SetAttributeValue   Session objects, all of a template or nothing; objects of the card have
+//                         CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
-//   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; the
-//                         result is a session object, readable unless the template says otherwise.
-//   C_Verify, C_Encrypt   On the host, with public keys of the card; not EdDSA.
-//   C_Digest              On the host: SHA-1, SHA-2.
+//   C_GetObjectSize       The bytes of all attributes.
+//   C_Verify*, C_VerifySignature*, C_VerifyRecover*
+//                         On the host, with public keys of the card and of sessions; not EdDSA.
+//   C_SignRecover*        RSA: CKM_RSA_PKCS and CKM_RSA_X_509.
+//   C_Encrypt*, C_Decrypt*
+//                         RSA: on the host with public keys, on the card with private ones. AES
+//                         with session keys on the host: ECB, CBC, CTR put out what they can while
+//                         input comes, in and out may be the same memory; GCM keeps its input
+//                         (SCARD11_SCRATCH / 4 bytes at most) and puts out at the end.
+//                         CKM_AES_CTR's counter goes on at 0 after its last value.
+//   C_Digest*             On the host: SHA-1, SHA-2.
+//   C_DigestKey           Secret keys of sessions, also sensitive ones; else CKR_KEY_INDIGESTIBLE.
+//   C_DigestEncryptUpdate and its kin
+//                         Whole. With RSA nothing comes out before the end; what C_DecryptFinal
+//                         gives is the caller's to digest, as the standard says.
+//   C_MessageSign*, C_SignMessage*, C_MessageVerify*, C_VerifyMessage*
+//                         With all mechanisms that sign and verify. No mechanism has parameters of
+//                         a message. A message that fails leaves the operation for the next.
+//   C_GenerateKey         CKM_GENERIC_SECRET_KEY_GEN, CKM_AES_KEY_GEN, as session objects.
+//   C_WrapKey             Secret keys of sessions, with RSA public keys (PKCS#1 v1.5, OAEP) and AES
+//                         keys (CKM_AES_CBC_PAD).
+//   C_UnwrapKey           Into a secret key of the session, with the card's RSA keys and with AES
+//                         keys of sessions. All that is wrong with the content is
+//                         CKR_WRAPPED_KEY_INVALID.
+//   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; HKDF
+//                         with secret keys of sessions. The result is a session object, readable
+//                         unless the template says otherwise.
+//   C_SessionCancel       Whole: also searches and message-based operations.
+//   C_GetSessionValidationFlags
+//                         0: no card here shows validations.
+//   C_GetOperationState   CKR_STATE_UNSAVEABLE, and C_SetOperationState CKR_SAVED_STATE_INVALID: no
+//                         state is given out, it would be of use without the card.
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
-//   Refused               C_InitToken C_GetOperationState C_SetOperationState
-//                         C_CreateObject C_CopyObject C_GetObjectSize C_SetAttributeValue
-//                         C_DigestKey C_SignRecover* C_VerifyRecover* C_Digest/Decrypt/Sign/Encrypt
-//                         dual functions C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey,
-//                         message-based functions, C_Encapsulate* C_Decapsulate*,
-//                         C_VerifySignature*, C_Async*, C_GetSessionValidationFlags
+//   Refused               C_InitToken and C_GenerateKeyPair (cards are not written yet),
+//                         C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
+//                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated (C_Encrypt with GCM does
+//                         that), C_EncapsulateKey C_DecapsulateKey (no card has such keys),
+//                         C_Async* (no function returns before its work is done)
+//
+// Secret keys of sessions: their use defaults to what their type can (CKA_SIGN for HMAC, CKA_ENCRYPT
+// for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. They live in the card's
+// memory on the host and are wiped with their session, the card or their destruction. All their
+// mechanisms work on the host, and no key of mbedTLS's PSA outlives a call.
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
 // CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a
