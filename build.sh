@@ -183,7 +183,7 @@ cmd_fuzz() { . tests/fuzz.sh; fuzz_entry "$@"; }
 # ./build.sh storm [min] [seed] cards and readers come and go under many threads (ASan and TSan)
 # ./build.sh storm events [n] [seed]    so many events (10 million), as fast as they come
 # ./build.sh storm seeds [n] [first]    10 s under TSan for each of n seeds
-# ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond
+# ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond (pcscd-tsan: TSan)
 # ./build.sh storm seeded       does the storm find the faults that are put in?
 cmd_storm() { . tests/long.sh; long_storm "$@"; }
 

@@ -11,12 +11,13 @@ long_program() {
         -o "$OUT/storm/$name"
 }
 
-# Through a real pcscd, with the library under AddressSanitizer.
+# long_pcscd <flags> <arguments...>: through a real pcscd.
 long_pcscd() {
+    sanitizer=$1; shift
     need $pkg_lib libssl-dev pcscd vsmartcard-vpcd
     run $CC $warn -O2 tests/lab.c -o "$OUT/storm/lab"
     run $CC $warn -O2 -shared -fPIC tests/fastpoll.c -o "$OUT/storm/fastpoll.so"
-    run $CC $warn $asan -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
+    run $CC $warn $sanitizer -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
         $(sims | grep -v sim_reader) $pcsc $test_libs -o "$OUT/storm/pcscd"
     mkdir -p "$OUT/storm/run"
     case $OUT in /*) at=$OUT/storm ;; *) at=$PWD/$OUT/storm ;; esac
@@ -29,7 +30,9 @@ long_storm() {
     out storm
     export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
     case ${1:-} in
-        pcscd) long_pcscd seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
+        pcscd) long_pcscd "$asan" seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
+        pcscd-tsan) export TSAN_OPTIONS="$TSAN_OPTIONS:suppressions=$PWD/tests/tsan.supp"
+            long_pcscd "$tsan" seconds $((${2:-1} * 60)) seed "${3:-$(date +%s)}" ;;
         events) long_program fast $CFLAGS
             run "$OUT/storm/fast" fast events "${2:-10000000}" seed "${3:-$(date +%s)}" ;;
         seeds) long_program tsan $tsan

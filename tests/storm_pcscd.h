@@ -103,6 +103,20 @@ static void *player(void *arg)
 
 // ---- What PC/SC shows ----
 
+// What a program does after a wait that must not trust it: lists the readers, looks at each.
+static void look_again(SCARDCONTEXT context)
+{
+    SCARD_READERSTATE states[READERS];
+    char names[1024];
+    DWORD n = sizeof names;
+    unsigned count = 0;
+    memset(states, 0, sizeof states);
+    if (SCardListReaders(context, NULL, names, &n)) return;
+    for (const char *name = names; *name && count < READERS; name += strlen(name) + 1)
+        states[count++].szReader = name;
+    SCardGetStatusChange(context, 0, states, count);
+}
+
 static void *witness(void *arg)
 {
     SCARD_READERSTATE states[READERS];
@@ -122,7 +136,7 @@ static void *witness(void *arg)
             DWORD was = states[i].dwCurrentState, is = states[i].dwEventState;
             states[i].dwCurrentState = is & ~(DWORD)SCARD_STATE_CHANGED;
             if (first || !((was ^ is) & mask)) continue;
-            if (!is_witness) { judge_seen_by_another((int)i); continue; }
+            if (!is_witness) { look_again(context); judge_seen_by_another((int)i); continue; }
             judge_changing((int)i);
             if (is & SCARD_STATE_EMPTY) judge_shown((int)i);
         }

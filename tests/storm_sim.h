@@ -34,6 +34,9 @@ static void *another(void *arg)
         if (!storm_is(&judge.latency_exact)) { nap(10 * NS_MS); continue; }
         if (!context && scard11_reader_start(&context)) abort();
         if (scard11_reader_wait(context, states, storm.reader_count, 100)) continue;
+        char list[READERS * 24];
+        size_t len = sizeof list;
+        scard11_reader_list(context, list, &len);
         for (unsigned i = 0; i < storm.reader_count; i++) {
             if (states[i].known != states[i].state && states[i].known) judge_seen_by_another((int)i);
             states[i].known = states[i].state;
