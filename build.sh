@@ -31,34 +31,7 @@ bg() { [ -z "$bg_old" ] || wait "$bg_old" || exit 1
     echo "+ $*"; bg_old=$bg_new; "$@" & bg_new=$!; }
 bg_wait() { for p in $bg_old $bg_new; do wait "$p" || exit 1; done; bg_old='' bg_new=''; }
 
-header() { echo "#include <$1>" | $CC $CFLAGS $pcsc_h -E -o /dev/null -x c - 2>/dev/null; }
-has() {         # is a package here? Libraries by their headers: they may come from elsewhere
-    case $1 in
-        libc6-dev) header stdlib.h ;;
-        libmbedtls-dev) header psa/crypto.h ;;
-        libpcsclite-dev) [ "$READER" = custom ] || header winscard.h ;;
-        zlib1g-dev) header zlib.h ;;
-        libssl-dev) header openssl/evp.h ;;
-        gcc) command -v "$CC" ;;
-        g++ | clang | cppcheck) command -v "$1" ;;
-        *) ! command -v dpkg-query ||
-            dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep '^install ok installed' ;;
-    esac >/dev/null
-}
-need() {        # installs the packages that are missing, or says which
-    missing='' sudo=''
-    for p; do case "$missing " in *" $p "*) ;; *) has "$p" || missing="$missing $p" ;; esac; done
-    [ -n "$missing" ] || return 0
-    command -v apt-get >/dev/null || die "missing (by Debian's names):$missing"
-    install="apt-get install -y --no-install-recommends$missing"
-    if [ "$(id -u)" != 0 ]; then
-        sudo -n true 2>/dev/null || die "run this first: sudo apt-get update && sudo $install"
-        sudo='sudo -n'
-    fi
-    run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update
-    run $sudo env DEBIAN_FRONTEND=noninteractive $install
-    for p; do has "$p" || die "$p is installed, but $CC does not find it"; done
-}
+. tests/need.sh
 out() { for d; do mkdir -p "$OUT/$d"; done; : > "$OUT/.scard11"; }
 there() { for f; do [ -e "$f" ] || die "there is no $f"; done; }
 sims() { ls tests/sim_*.c | grep -v '_test\.c$'; }

@@ -209,6 +209,66 @@ TEST(the_end_while_sixteen_threads_wait)
     end();
 }
 
+// ---- A card pulled in mid-command ----
+
+static CK_SESSION_HANDLE pulled_session;
+static CK_RV pulled_rv;
+static uint64_t pulled_us;
+
+static void *sign_until_pulled(void *arg)
+{
+    CK_BYTE text[] = "pulled", sig[256];
+    CK_ULONG n = sizeof sig;
+    CK_OBJECT_HANDLE key = *(CK_OBJECT_HANDLE *)arg;
+    pulled_rv = scene_sign(pulled_session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
+    pulled_us = now_us();
+    return NULL;
+}
+
+// A call whose card never answers ends when the card is pulled: within 100 ms, stalls of the machine
+// not counted.
+TEST(a_pulled_card_ends_the_call_under_way)
+{
+    CK_OBJECT_HANDLE key;
+    CK_SESSION_INFO info;
+    pthread_t t, beat;
+    char pin[24];
+    uint64_t longest = 0;
+    begin();
+    pulse_over = false;
+    CHECK(!pthread_create(&beat, NULL, pulse, NULL));
+    int reader = sim_reader_add("Kiosk");
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    for (uint64_t stamp = 1; stamp <= 100; stamp++) {
+        struct storm_card *card = cards[stamp % 3];
+        storm_set_stamp(card, stamp);
+        storm_pin(stamp, pin);
+        sim_reader_insert(reader, &card->card);
+        CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &pulled_session), CKR_OK);
+        CHECK_RV(C_Login(pulled_session, CKU_USER, (CK_UTF8CHAR *)pin, 8), CKR_OK);
+        CHECK_RV(scene_find(pulled_session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+        sim_reader_fault(SIM_HANG, 1, NULL);
+        CHECK(!pthread_create(&t, NULL, sign_until_pulled, &key));
+        CHECK(sim_reader_await_hang(5000));
+        __atomic_store_n(&stall, 0, __ATOMIC_RELAXED);
+        uint64_t begun = now_us();
+        sim_reader_eject(reader);
+        pthread_join(t, NULL);
+        uint64_t took = pulled_us > begun ? pulled_us - begun : 0;
+        usleep(took > 100000 ? 10000 : 0);
+        if (took > longest) longest = took;
+        CHECK(took <= 100000 + __atomic_load_n(&stall, __ATOMIC_RELAXED));
+        CHECK_RV(pulled_rv, CKR_DEVICE_REMOVED);
+        CHECK_RV(C_GetSessionInfo(pulled_session, &info), CKR_SESSION_HANDLE_INVALID);
+        sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    }
+    __atomic_store_n(&pulse_over, true, __ATOMIC_RELAXED);
+    pthread_join(beat, NULL);
+    printf("100 cards pulled in mid-command: the call ended after %.1f ms at most\n",
+           (double)longest / 1000);
+    end();
+}
+
 // ---- Polling ----
 
 static double cpu_seconds(void)
@@ -275,6 +335,7 @@ int main(int argc, char **argv)
     test_begin(1, argv);
     RUN(cards_in_and_out);
     RUN(the_end_while_sixteen_threads_wait);
+    RUN(a_pulled_card_ends_the_call_under_way);
     RUN(polling_costs_nothing);
     return test_end();
 }
