@@ -11055,7 +11055,10 @@ static void option_apply(void)
  * Tests   tests/p11.c
  * ==============================================================================================*/
 
-#define P11_WAIT_MS    1000         // longest single wait of C_WaitForSlotEvent
+// The longest single wait of C_WaitForSlotEvent: after so long it looks again. A change can escape a
+// wait in pcsc-lite before 2.0.1, where another thread's older answer may come over the states just
+// before the wait compares them.
+#define P11_WAIT_MS    500
 #define P11_FORKING    0xffffffffu
 
 // A thread in C_WaitForSlotEvent, on its stack.

@@ -180,7 +180,9 @@ static void watch(uint64_t ns)
     for (;;) {
         uint64_t gone = now_ns() - begun;
         unsigned long n = __atomic_load_n(&judge.events, __ATOMIC_RELAXED);
+        uint64_t before = now_ns();
         nap(50 * NS_MS);
+        judge_stalled(now_ns() - before - 50 * NS_MS);
         watch_calls();
         for (int i = 0; i < (int)storm.reader_count; i++) judge_check_missed(i);
         bool early = gone > ns / 4 || (events_wanted && n > events_wanted / 4);

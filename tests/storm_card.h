@@ -202,7 +202,8 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     card->apdus++;
     __atomic_add_fetch(&storm_cards.commands, 1, __ATOMIC_RELAXED);
     if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
-    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e) return storm_sign_fs(c, cmd, n, rsp, room);
+    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e)
+        return storm_sign_fs(c, cmd, n, rsp, room);
     if (c->fs) return c->base->apdu(c->base, cmd, n, rsp, room);
     if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9d) return storm_agree(c, rsp, room);
@@ -229,7 +230,7 @@ static inline void storm_stamp_files(struct sim_fs_file *df, const uint8_t stamp
 {
     for (struct sim_fs_file *f = df->child; f; f = f->next) {
         if (f->type == SIM_DF) storm_stamp_files(f, stamp);
-        else if (f->fid >> 8 == 0x34 && f->data_len > 300 && f->data[0] == 0x30 && f->data[1] == 0x82) {
+        else if (f->fid >> 8 == 0x34 && f->data_len > 300 && !memcmp(f->data, "\x30\x82", 2)) {
             size_t n = 4 + ((size_t)f->data[2] << 8 | f->data[3]);
             if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);
         }

@@ -140,8 +140,9 @@ static void *witness(void *arg)
             judge_changing((int)i);
             if (is & SCARD_STATE_EMPTY) judge_shown((int)i);
         }
-        if (rv == SCARD_S_SUCCESS && is_witness) __atomic_store_n(&world.ready, true, __ATOMIC_RELEASE);
-        else nap(NS_MS);
+        if (rv == SCARD_S_SUCCESS && is_witness)
+            __atomic_store_n(&world.ready, true, __ATOMIC_RELEASE);
+        else if (rv != SCARD_S_SUCCESS) nap(NS_MS);
         first = rv != SCARD_S_SUCCESS && first;
     }
     return NULL;
@@ -249,7 +250,8 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         pthread_cond_init(&p->changed, NULL);
         p->port = atoi(port) + (int)i;
         p->reader.s = -1;
-        for (int j = 0; j < CARDS; j++) p->cards[j] = storm_card_new(j < 2 ? j : 2 * (j - 1) + (int)(i & 1));
+        for (int j = 0; j < CARDS; j++)
+            p->cards[j] = storm_card_new(j < 2 ? j : 2 * (j - 1) + (int)(i & 1));
         judge.readers[i].plugged = true;
         pthread_t thread;
         if (pthread_create(&thread, NULL, player, (void *)(uintptr_t)i)) abort();
