@@ -232,7 +232,7 @@ static inline void judge_reported(int reader)
     pthread_mutex_unlock(&judge.lock);
 }
 
-// The machine kept a thread waiting for so long.
+// The machine kept the thread that watches waiting for so long.
 static inline void judge_stalled(uint64_t ns)
 {
     pthread_mutex_lock(&judge.lock);
@@ -240,14 +240,20 @@ static inline void judge_stalled(uint64_t ns)
     pthread_mutex_unlock(&judge.lock);
 }
 
-// Was a change not reported in time? A report takes some ten steps of two programs, so a machine that
-// keeps each waiting delays it by as many times that.
+// How late a report may be. It takes some ten steps of two programs, so a machine that keeps threads
+// waiting delays it by as many times that, but not without end.
+static inline uint64_t judge_late(uint64_t stalled_ns)
+{
+    return LATE_NS + (10 * stalled_ns < 4 * LATE_NS ? 10 * stalled_ns : 4 * LATE_NS);
+}
+
+// Was a change not reported in time?
 static inline void judge_check_missed(int reader)
 {
     pthread_mutex_lock(&judge.lock);
     struct truth *t = &judge.readers[reader];
     uint64_t now = now_ns(), changed = t->changed_ns;
-    uint64_t late = LATE_NS + 10 * (judge.stalled_ns - t->stalled_ns);
+    uint64_t late = judge_late(judge.stalled_ns - t->stalled_ns);
     bool missed = changed && !(judge_life() & 1) && changed > judge.up_ns + LOOK_NS &&
                   now > changed + late && t->reported_ns < changed && !t->may_merge;
     if (missed) t->reported_ns = now;
