@@ -6,8 +6,8 @@
 # Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
 # Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
-# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11
-# Heavy: systemd cryptsetup-bin chromium firefox-esr imagemagick
+# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd cryptsetup-bin
+# Heavy: chromium chromium-driver xvfb xdotool fonts-dejavu-core valgrind nodejs npm
 #
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
 # why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or
@@ -20,7 +20,7 @@ case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 root=$PWD pki=$OUT/clients/pki
 ours=$OUT/scard11.so
 opensc=$(find /usr/lib -name opensc-pkcs11.so 2>/dev/null | head -n 1)
-export PIN=123456 OUT CC
+export PIN=123456 OUT CC user_home="${user_home:-$HOME}"
 
 # ---- What the functions of clients use ----
 
@@ -119,6 +119,7 @@ at_end() {
     rc=$?
     set +ex
     for p in ${servers:-}; do kill "$p"; wait "$p"; done 2>/dev/null
+    for f in ${leave:-}; do rm -f "$f"; done
     case $rc in 0 | 77) exit $rc ;; esac
     find "$here" -type f -size -60k | sort | while read -r f; do
         ! grep -qI . "$f" || { echo "---- $f"; tail -n 40 "$f"; }

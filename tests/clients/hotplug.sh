@@ -4,7 +4,7 @@
 table="$table
 nss-events      rsa     quick
 gsd-pattern     rsa     quick
-pkcs11_eventmgr rsa     slow
+pkcs11_eventmgr rsa     quick
 p11-kit-proxy   rsa     quick
 test-hotplug    rsa     quick
 "
@@ -50,12 +50,16 @@ pkcs11_eventmgr { daemon = false; debug = true; polling_time = 1; expire_time = 
     event expire_time { on_error = ignore; action = ""; } }
 EOF
     serve pkcs11_eventmgr nodaemon config_file="$here/conf" > said 2>&1
-    sleep 1.5
-    for n in 1 2; do
-        card_out; until_seen out events $n
-        card_in; until_seen in events $n
+    # It does not say when it is ready: so out and in, until it speaks.
+    until_true 60 eventmgr_speaks
+    for _ in 1 2; do
+        n=$(grep -c out events)
+        card_out; until_seen out events $((n + 1))
+        n=$(grep -c in events)
+        card_in; until_seen in events $((n + 1))
     done
 }
+eventmgr_speaks() { card_out; sleep 1.5; card_in; sleep 1.5; seen out events && seen in events; }
 
 # Our module in the place of the one that Debian registers.
 p11_kit_registry() {

@@ -14,7 +14,7 @@ p11-kit-server  rsa     quick
 ssh-keygen      rsa ec  quick
 ssh-agent       rsa ec  quick
 sshd            rsa ec  quick
-cryptenroll     rsa     slow
+cryptenroll     rsa     quick
 java            rsa ec  quick
 jarsigner       rsa ec  quick
 pykcs11         rsa ec  quick
@@ -27,6 +27,8 @@ strongswan      rsa ec  quick
 pam_pkcs11      rsa ec  quick
 pam_p11         rsa ec  quick
 pkinit          rsa     quick
+graphene        rsa     slow
+memory          rsa     slow
 "
 p11() { pkcs11-tool --module "$module" "$@"; }
 text() { echo 'signed by a client' > text; }
@@ -328,4 +330,24 @@ EOF
     listening "$port"
     echo "$PIN" | KRB5_TRACE=$here/trace setsid -w kinit -X "X509_user_identity=PKCS11:module_name=$module:certid=01" user
     klist | grep 'krbtgt/LAB@LAB'
+}
+
+# From npm, which compiles it: without a registry it can't be tried.
+client_graphene() {
+    npm_config_userconfig=$user_home/.npmrc timeout 120 npm install --no-audit --no-fund pkcs11js@2 graphene-pk11@2 > npm 2>&1 || skip 'npm has no registry, or no compiler'
+    node -e "require('pkcs11js')" || skip 'npm did not build pkcs11js'
+    NODE_PATH=$here/node_modules node "$root/tests/clients/graphene.js" "$module" "$PIN"
+}
+
+# Memory of the module while programs use it: no wrong access, nothing lost that the module allocated.
+client_memory() {
+    text
+    check() {       # an error counts when a function of the module has part in it
+        valgrind -q --keep-debuginfo=yes --leak-check=full --show-leak-kinds=definite --log-file=valgrind "$@"
+        fails grep -i -B 12 -A 3 'scard11\.c\|scard11\.so\|opensc' valgrind
+    }
+    check pkcs11-tool --module "$module" --login --pin "$PIN" --sign --id 01 -m SHA256-RSA-PKCS -i text -o sig
+    check pkcs11-tool --module "$module" --test --login --pin "$PIN"
+    GNUTLS_PIN=$PIN check p11tool --provider="$module" --login --list-all
+    check openvpn --show-pkcs11-ids "$module"
 }
