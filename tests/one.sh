@@ -12,7 +12,8 @@ else
     set -- "$OUT/test/$name"
     [ "$name" != unit ] || set -- "$@" $ONLY
 fi
-! command -v timeout >/dev/null || set -- timeout -k 10 "${TEST_SECONDS:-900}" "$@"
+[ "$name" != clients ] || limit=2400       # many programs, each with a limit of its own
+! command -v timeout >/dev/null || set -- timeout -k 10 "${TEST_SECONDS:-${limit:-900}}" "$@"
 "$@" > "$log" 2>&1 </dev/null
 rc=$?
 

@@ -15,8 +15,8 @@ const keys = [];
 session.find({ class: graphene.ObjectClass.PRIVATE_KEY }, key => { keys.push(key); });
 for (const object of keys) {
     const key = object.toType();
-    const { id, alwaysAuthenticate, sign } = key.getAttribute({ id: null, alwaysAuthenticate: null, sign: null });
-    if (alwaysAuthenticate || !sign) continue;
+    const { id, sign } = key.getAttribute({ id: null, sign: null });
+    if (!sign || id.equals(Buffer.from([2]))) continue;     // 9C wants the PIN each time
     const found = session.find({ class: graphene.ObjectClass.PUBLIC_KEY, id });
     const mechanism = key.type === graphene.KeyType.RSA ? "SHA256_RSA_PKCS" : "ECDSA_SHA256";
     const signature = session.createSign(mechanism, key).once(Buffer.from("signed by graphene"));
