@@ -3254,6 +3254,12 @@ static bool card_pad_encodes(const struct pin *p, u32 block)
     return block && (p->coding == CARD_PIN_BCD || p->coding == CARD_PIN_ISO9564);
 }
 
+// Do the numbers of digits that card and pad take meet?
+static bool card_pad_counts(const struct link *l, const struct pin *p)
+{
+    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
+}
+
 // Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
 // form for both.
 static bool card_has_pad(const struct card *c, const struct pin *old, const struct pin *fresh)
@@ -3265,7 +3271,7 @@ static bool card_has_pad(const struct card *c, const struct pin *old, const stru
     if (!card_pad_encodes(p, block)) return false;
     if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
                          old->pad != fresh->pad)) return false;
-    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
+    return card_pad_counts(l, p) && card_pad_counts(l, fresh ? fresh : p);
 }
 
 // The form of a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat. ISO 9564 is BCD behind
@@ -3507,6 +3513,7 @@ enum p15_quirk {
 #define P15_MODE_READ      (1u << 0)                        // of AccessMode
 #define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
 #define P15_PIN_LOCAL      (1u << 1)
+#define P15_PIN_NO_CHANGE  (1u << 2)
 #define P15_PIN_NO_UNBLOCK (1u << 3)
 #define P15_PIN_PADDED     (1u << 5)
 #define P15_PIN_UNBLOCKING (1u << 6)
@@ -4263,6 +4270,7 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
     if (!max || max > room) max = usual && usual <= room ? usual : room;
     pin.min = (u8)(min <= max ? min : max);
     pin.max = (u8)max;
+    pin.fixed = out->flags & P15_PIN_NO_CHANGE;
     out->pin = pin;
     return ST_OK;
 }
@@ -6391,6 +6399,14 @@ static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes
     return card_reset_pin(c, pin, fresh);
 }
 
+static st esteid_so_login(struct card *c, struct token *t, bytes puk)
+{
+    struct esteid *e = t->state;
+    TRY(esteid_go_to_pin(c, t));
+    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
+    return card_verify(c, &t->puk, puk);
+}
+
 static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
                          enum card_pin_change change, bytes old, bytes fresh)
 {
@@ -6489,6 +6505,7 @@ static const struct driver driver_esteid = {
     .read    = p15_read,
     .login   = esteid_login,
     .logout  = p15_logout,
+    .so_login = esteid_so_login,
     .set_pin = esteid_set_pin,
     .sign    = esteid_sign,
     .derive  = esteid_derive,
@@ -6513,6 +6530,7 @@ static const struct driver driver_esteid = {
 #if SCARD11_FINEID
 
 #define FINEID_INS_HASH_P2  0xa0
+#define FINEID_PUK          0x83
 #define FINEID_ECDSA_384    0x54                // the algorithm of MSE: ECDSA with 48 bytes
 
 static const u8 fineid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
@@ -6598,6 +6616,11 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
         strcpy(each->maker, "Thales");
         each->key_types = CARD_TYPE(ALG_EC);
         each->pin.tries_max = f->places->tries;
+        if (each->puk.max) continue;
+        each->puk = each->pin;                  // where no directory tells of it
+        each->puk.reference = FINEID_PUK;
+        each->puk.min = 8;
+        each->puk.tries = -1;
     }
     return ST_OK;
 }
@@ -6738,6 +6761,7 @@ static const struct driver driver_fineid = {
     .read    = p15_read,
     .login   = p15_login,
     .logout  = p15_logout,
+    .so_login = p15_so_login,
     .set_pin = p15_set_pin,
     .sign    = fineid_sign,
     .derive  = fineid_derive,

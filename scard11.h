@@ -284,7 +284,7 @@ struct scard11_reader_state {
     uint32_t    state;      // out: the state now
 };
 
-// What is known of a card that was connected.
+// What is known of a card that was connected. All zero before scard11_reader_connect.
 struct scard11_reader_card {
     uint8_t  atr[36];       // as ISO 7816-3 has it, at most 33 bytes
     size_t   atr_len;
@@ -380,11 +380,21 @@ int scard11_reader_end(void *conn);
 int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
                             uint8_t *rsp, size_t *rsp_len);
 
-// Asks the reader, not the card: feature is a PC/SC part 10 feature number (06 VERIFY_PIN_DIRECT,
-// 07 MODIFY_PIN_DIRECT, 12 TLV_PROPERTIES). in may hold a PIN format, out takes the answer.
+// Asks the reader, not the card: feature is the number of a PC/SC part 10 feature that
+// scard11_reader_connect reported in features; no other is asked for. A reader without such
+// features reports 0, and this function is never called.
 //
-// Returns  _OK, _REFUSED (the reader has no such feature), _REMOVED, _RESET or _FAILED.
-// Blocks   As long as the person takes to enter the PIN.
+// 06 VERIFY_PIN_DIRECT and 07 MODIFY_PIN_DIRECT: the reader's PIN pad. in is PIN_VERIFY or
+// PIN_MODIFY as part 10 has it, little-endian; it ends with the command without its PIN. The reader
+// takes the PIN from its keys, sends the command, and out gets the card's two status bytes, or
+// those of the reader: 6400 nobody typed in time, 6401 the cancel key, 6402 the new PIN was not
+// typed twice alike, 6403 too short or too long. Before the call *out_len is the room at out (at
+// least 258); after it, the length of the answer. The PIN never passes through here.
+//
+// Returns  _OK; _REFUSED (the reader does not do that); _TIMEOUT or _CANCELLED as for 6400 and
+//          6401; _REMOVED, _RESET or _FAILED as scard11_reader_transmit.
+// Threads  Never called twice at once for one conn; may be for two.
+// Blocks   As long as the person takes to enter the PIN, or the reader waits.
 int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                            uint8_t *out, size_t *out_len);
 
@@ -421,6 +431,15 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         then it is kept in the card's memory, the one PIN that is. It is wiped
 //                         at logout, at the last session's end, at removal, at a reset, and by a
 //                         C_InitPIN that finds it wrong.
+//   PIN pads              CKF_PROTECTED_AUTHENTICATION_PATH where the reader has one for the user
+//                         PIN. pPin NULL has the PIN entered there, in C_Login (all three users),
+//                         C_InitPIN and C_SetPIN (both NULL), and is CKR_ARGUMENTS_BAD where the
+//                         pad cannot do that; a PIN that is given is sent as ever. Timeout and
+//                         cancel key are CKR_FUNCTION_CANCELED, new PINs that differ
+//                         CKR_PIN_INVALID. After CKU_SO by the pad C_InitPIN takes NULL only: the
+//                         pad asks for the PUK and the new PIN. C_SetPIN by the pad logs the user
+//                         out, whose login most cards have ended then. The call holds the card
+//                         until the entry ends.
 //   C_LoginUser           As C_Login; the name is not looked at.
 //   C_InitPIN             Sets the user PIN anew and fills its tries, by RESET RETRY COUNTER with
 //                         the PUK. Beside the standard's codes: CKR_PIN_INCORRECT and

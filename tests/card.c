@@ -207,6 +207,102 @@ TEST(card_sends_no_pin_that_is_none)
     card_over();
 }
 
+// The structures of PC/SC part 10, byte for byte.
+static void card_check_pad(struct card_entry e, u8 reader_min, u8 reader_max, const char *want)
+{
+    u8 room[64];
+    struct buf b = buf_on(room, sizeof room);
+    struct link l = { .pin_min = reader_min, .pin_max = reader_max };
+    card_pad_structure(&l, &e, &b);
+    CHECK(!b.full);
+    CHECK_BYTES(b.p, b.n, want);
+}
+
+TEST(card_asks_a_pad_for_a_pin)
+{
+    struct pin ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+                         .padded = 8, .pad = 0xff };
+    struct pin bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
+    struct pin iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
+                       .padded = 8, .pad = 0xff };
+    struct pin bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .padded = 4,
+                       .pad = 0x00 };
+    // timeouts, form, most and least, condition, messages, language, index, prologue, length, APDU
+    card_check_pad((struct card_entry){ INS_VERIFY, 0, 0x80, { &ascii, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0806 02 01 0904 00 000000 0d000000"
+                         "0020008008 ffffffffffffffff");
+    card_check_pad((struct card_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 820000 0c04 02 01 0904 00 000000 05000000 0020000100");
+    card_check_pad((struct card_entry){ INS_VERIFY, 0, 1, { &iso, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 894704 0c04 02 01 0904 00 000000 0d000000"
+                         "0020000108 20ffffffffffffff");
+    card_check_pad((struct card_entry){ INS_VERIFY, 0, 2, { &bcd, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 810400 0604 02 01 0904 00 000000 09000000 0020000204 00000000");
+    // A pad that takes 5 to 7 digits.
+    card_check_pad((struct card_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+                   5, 7, "0000 820000 0705 02 01 0904 00 000000 05000000 0020000100");
+}
+
+// ... offsets of the old and the new PIN before the lengths, and behind them what is asked for.
+TEST(card_asks_a_pad_for_a_new_pin)
+{
+    struct pin ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+                         .padded = 8, .pad = 0xff }, puk = ascii;
+    struct pin bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
+    struct pin iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
+                       .padded = 8, .pad = 0xff };
+    puk.min = 8;
+    card_check_pad((struct card_entry){ INS_CHANGE, 0, 0x80, { &ascii, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
+                         "0024008010 ffffffffffffffff ffffffffffffffff");
+    card_check_pad((struct card_entry){ INS_UNBLOCK, 0, 0x80, { &puk, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
+                         "002c008010 ffffffffffffffff ffffffffffffffff");
+    card_check_pad((struct card_entry){ INS_UNBLOCK, 2, 0x80, { NULL, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0000 0806 01 02 02 0904 010200 000000 0d000000"
+                         "002c028008 ffffffffffffffff");
+    card_check_pad((struct card_entry){ INS_CHANGE, 0, 1, { &bare, &bare }, { BYTES_NONE } },
+                   0, 0, "0000 820000 0000 0c04 03 02 03 0904 000102 000000 05000000 0024000100");
+    card_check_pad((struct card_entry){ INS_CHANGE, 0, 1, { &iso, &iso }, { BYTES_NONE } },
+                   0, 0, "0000 894704 0008 0c04 03 02 03 0904 000102 000000 15000000"
+                         "0024000110 20ffffffffffffff 20ffffffffffffff");
+}
+
+TEST(card_has_a_pad_for_what_it_can_encode)
+{
+    struct pin p = { .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .padded = 8, .pad = 0xff };
+    struct pin q = p;
+    card_it = (struct card){ .link = { .features = 0 } };
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+    card_it.link.features = 1u << 6;
+    CHECK(card_has_pad(&card_it, &p, NULL) && !card_has_pad(&card_it, &p, &q));
+    card_it.link.features = 1u << 7;
+    CHECK(!card_has_pad(&card_it, &p, NULL) && card_has_pad(&card_it, &p, &q));
+    CHECK(card_has_pad(&card_it, NULL, &q));
+    card_it.link.features |= 1u << 6;
+    q.pad = 0x00;                                       // one form for both
+    CHECK(!card_has_pad(&card_it, &p, &q));
+    p.padded = 16;                                      // bmPINBlockString has four bits
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+    p.verify_bare = true;
+    CHECK(card_has_pad(&card_it, &p, NULL) && !card_has_pad(&card_it, &p, &p));
+    p.padded = 8, p.verify_bare = false;
+    p.coding = CARD_PIN_HALF_NIBBLE;                    // no pad knows this
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+    p.coding = CARD_PIN_BCD;
+    CHECK(card_has_pad(&card_it, &p, NULL));
+    p.padded = 0;                                       // how many bytes for how many digits?
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+    p.coding = CARD_PIN_UTF8;
+    CHECK(card_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 3;                           // fewer digits than the card takes
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 4;
+    CHECK(card_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 0, card_it.link.pin_min = 9;
+    CHECK(!card_has_pad(&card_it, &p, NULL));
+}
+
 TEST(card_signature_that_the_host_cannot_check_is_good)
 {
     struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0 };
@@ -228,5 +324,8 @@ static void test_card(void)
     RUN(card_pads_pins);
     RUN(card_sends_pins_as_the_standard_has_them);
     RUN(card_sends_no_pin_that_is_none);
+    RUN(card_asks_a_pad_for_a_pin);
+    RUN(card_asks_a_pad_for_a_new_pin);
+    RUN(card_has_a_pad_for_what_it_can_encode);
     RUN(card_signature_that_the_host_cannot_check_is_good);
 }

@@ -16,6 +16,7 @@ static void faults_free(void *p, size_t size);
 #define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
 #include "../scard11.c"
 #include "scene.h"
+#include "sim_pad.h"
 
 static unsigned long faults_blocks, faults_calls, faults_at;
 
@@ -191,6 +192,29 @@ static CK_RV prepare_so(void)
 static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
 static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
 static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
+// The same at a reader's PIN pad: what is typed, and what for.
+static struct sim_pad pad;
+
+static CK_RV do_pad_login(void)
+{
+    pad.typed[0] = "123456";
+    return C_Login(session, CKU_USER, NULL, 0);
+}
+
+static CK_RV do_pad_set_pin(void)
+{
+    pad.typed[0] = pad.typed[1] = pad.typed[2] = "123456";
+    return C_SetPIN(session, NULL, 0, NULL, 0);
+}
+
+static CK_RV do_pad_unblock(void)
+{
+    pad.typed[0] = "12345678";
+    pad.typed[1] = pad.typed[2] = "123456";
+    CK_RV rv = C_Login(session, CKU_SO, NULL, 0);
+    return rv ? rv : C_InitPIN(session, NULL, 0);
+}
+
 static CK_RV do_logout(void) { return C_Logout(session); }
 static CK_RV do_close(void) { return C_CloseAllSessions(scene_slot); }
 
@@ -210,6 +234,9 @@ static const struct scene {
     { "so login", prepare_session, do_so_login, true },
         { "unblock", prepare_so, do_unblock, true },
     { "set puk", prepare_so, do_set_puk, true },
+        { "pad login", prepare_session, do_pad_login, true },
+    { "pad set pin", prepare_login, do_pad_set_pin, true },
+        { "pad unblock", prepare_session, do_pad_unblock, true },
     { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
 };
 #define SCENES (sizeof scenes / sizeof *scenes)
@@ -290,7 +317,8 @@ static void check_after(const struct scene *s, enum sim_fault fault, CK_RV rv)
     CHECK(is_defined(rv));
     CHECK_EQ(sim_piv_verifies(the_other), 0);       // no PIN went to the other card
     CHECK_EQ(sim_piv_signatures(the_other), 0);
-    CHECK(sim_piv_tries(the_card) == 3);
+    CHECK(sim_piv_tries(the_card) == 3 && sim_piv_puk_tries(the_card) == 3);
+    CHECK_EQ(pad.malformed, 0);
     bool reset = fault == SIM_RESET || fault == SIM_RESET_AFTER || fault == SIM_SWAP_AS_RESET;
     if (reset && fault != SIM_SWAP_AS_RESET) {
         CHECK(rv == CKR_OK || (s->login && (rv == CKR_USER_NOT_LOGGED_IN ||
@@ -320,6 +348,8 @@ static void begin(bool exclusive, bool pieces)
     session = second = key = 0;
     CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", exclusive ? "1" : "0"), CKR_OK);
     CHECK_RV(scene_begin(&o), CKR_OK);
+    pad = (struct sim_pad){ .cancel = false };
+    sim_pad_fit(0, &pad, 1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY, 0, 0);
     the_card = scene_card;
     o.keys = other_keys;
     o.second = true;

@@ -1,8 +1,14 @@
-// pins.c: the SO, unblocking, changing the PUK, through C_*, on every kind of card.
+// pins.c: the SO, unblocking, changing the PUK; PIN pads; through C_*, on every kind of card.
 // SPDX-License-Identifier: 0BSD
+#include <pthread.h>
 #include "scene.h"
+#include "sim_belpic.h"
+#include "sim_esteid.h"
+#include "sim_fineid.h"
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
+#include "sim_myeid.h"
+#include "sim_pad.h"
 
 static const struct sim_piv_options whole = { .extended = true };
 
@@ -14,18 +20,52 @@ static const struct kind {
     int puk_tries;
     bool verifies;                              // C_Login asks the card
     bool changes;                               // the PUK can be changed
+    bool only_login;                            // a pad is no use for new PINs
 } *kind;
 
 static struct sim_card *make_piv(void)       { return sim_piv_new(&whole); }
 static struct sim_card *make_generic(void)   { return sim_generic_new(NULL); }
 static struct sim_card *make_isoapplet(void) { return sim_isoapplet_new(NULL); }
+static struct sim_card *make_myeid(void)     { return sim_myeid_new(NULL); }
+static struct sim_card *make_esteid(void)    { return sim_esteid_new(NULL); }
+static struct sim_card *make_fineid(void)    { return sim_fineid_new(NULL); }
+static struct sim_card *make_belpic(void)    { return sim_belpic_new(NULL); }
+
+static struct sim_card *make_latvian(void)
+{
+    return sim_esteid_new(&(struct sim_esteid_options){ .latvian = true });
+}
+
+static struct sim_card *make_thales(void)
+{
+    return sim_fineid_new(&(struct sim_fineid_options){ .estonian = true });
+}
+
+// A standard card whose PINs are BCD in 8 bytes.
+static struct sim_card *make_bcd(void)
+{
+    enum { FLAGS = P15_CASE | P15_INITIALIZED | P15_PADDED };
+    static const struct sim_p15_pin pins[] = {
+        { "PIN", 1, 2, FLAGS, P15_BCD, 4, 8, 12, 0x81, 0xff, false },
+        { "PUK", 2, 0, FLAGS | P15_UNBLOCKING, P15_BCD, 8, 8, 12, 0x83, 0xff, false } };
+    static const struct sim_p15 d = { .pins = pins, .n_pins = 2 };
+    return sim_generic_new(&(struct sim_generic_options){ .p15 = &d });
+}
 
 static const struct kind kinds[] = {
-    { "PIV", make_piv, "12345678", "87654321", "12345", 3, false, true },
-    { "generic", make_generic, "12345678", "87654321", "1234567", 3, true, true },
+    { "PIV", make_piv, "12345678", "87654321", "12345", 3, false, true, false },
+    { "generic", make_generic, "12345678", "87654321", "1234567", 3, true, true, false },
+    { "BCD", make_bcd, "12345678", "87654321", "1234567", 3, true, true, false },
     { "IsoApplet", make_isoapplet, "1234567812345678", "8765432187654321", "123456781234567", 5,
-      false, false },
+      false, false, true },
+    { "MyEID", make_myeid, "12345678", "87654321", "123", 10, false, false, false },
+    { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false },
+    { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false },
+    { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false },
+    { "EstEID 2025", make_thales, "12345678", "87654321", "1234567", 3, true, true, false },
 };
+static const struct kind belgian = { "Belgian eID", make_belpic, "123456789012", "210987654321",
+                                     "12345678901", 3, false, false, false };
 
 static CK_UTF8CHAR *text(const char *s) { return (CK_UTF8CHAR *)(uintptr_t)s; }
 
@@ -248,6 +288,388 @@ TEST(a_wrong_puk_counts_by_one)             { on_all(so_puk_counts); }
 TEST(the_so_changes_the_puk)                { on_all(so_changes_puk); }
 TEST(the_puk_goes_with_the_login)           { on_all(so_ends); }
 
+// A card whose PUK gives the tries back and cannot set another PIN: the new PIN is the old one.
+TEST(a_puk_that_only_frees_the_pin)
+{
+    CK_SESSION_HANDLE session;
+    kind = &belgian;
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    lock_pin(session);
+    if (test_failing) return;
+    CHECK_RV(login(session, CKU_SO, kind->wrong), CKR_OK);
+    CHECK_RV(init_pin(session, "123456"), CKR_PIN_INCORRECT);
+    CHECK(token_flags() & CKF_SO_PIN_COUNT_LOW && token_flags() & CKF_USER_PIN_LOCKED);
+    CHECK_RV(login(session, CKU_SO, kind->puk), CKR_OK);
+    CHECK_RV(init_pin(session, "123456"), CKR_OK);
+    CHECK(!(token_flags() & (CKF_SO_PIN_COUNT_LOW | CKF_USER_PIN_LOCKED)));
+    CHECK_RV(set_pin(session, kind->puk, kind->wrong), CKR_FUNCTION_NOT_SUPPORTED);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+    scene_end();
+}
+
+// ---- PIN pads ----
+
+#define BOTH (1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY)
+
+static struct sim_pad pad;
+
+static CK_RV begin_at(const struct kind *k, uint32_t features, uint8_t min, uint8_t max)
+{
+    kind = k;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    scene_card = kind->make();
+    pad = (struct sim_pad){ .cancel = false };
+    int reader = sim_reader_add(SCENE_READER);
+    sim_pad_fit(reader, &pad, features, min, max);
+    sim_reader_insert(reader, scene_card);
+    scene_slot = 0;
+    return C_Initialize(NULL);
+}
+
+static void type(const char *first, const char *second, const char *third)
+{
+    pad.typed[0] = first, pad.typed[1] = second, pad.typed[2] = third;
+}
+
+static CK_RV login_at_pad(CK_SESSION_HANDLE session, CK_USER_TYPE user)
+{
+    return C_Login(session, user, NULL, 0);
+}
+
+static void pad_login(void)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("999999", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_PIN_INCORRECT);
+    CHECK(token_flags() & CKF_USER_PIN_COUNT_LOW);
+    CHECK_EQ(pad.entries, 1);
+    pad.cancel = true;                                  // costs no try
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_FUNCTION_CANCELED);
+    pad.cancel = false;
+    type(NULL, NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_FUNCTION_CANCELED);
+    type("1", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_PIN_LEN_RANGE);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK(!(token_flags() & CKF_USER_PIN_COUNT_LOW));
+    CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_USER_ALREADY_LOGGED_IN);
+    CHECK_EQ(pad.entries, 5);
+    CHECK_EQ(pad.feature, SIM_PAD_VERIFY);
+    CHECK_EQ(pad.malformed, 0);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);       // still allowed
+    CHECK_EQ(pad.entries, 5);
+    scene_end();
+}
+
+static void pad_change(void)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_SetPIN(session, NULL, 0, text("246802"), 6), CKR_ARGUMENTS_BAD);
+    CHECK_RV(C_SetPIN(session, text("123456"), 6, NULL, 0), CKR_ARGUMENTS_BAD);
+    if (kind->only_login) {
+        CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD);
+        CHECK_EQ(pad.entries, 0);
+        scene_end();
+        return;
+    }
+    type("123456", "246802", "246803");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_PIN_INVALID);
+    type("123456", "246802", NULL);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_FUNCTION_CANCELED);
+    type("999999", "246802", "246802");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_PIN_INCORRECT);
+    type("123456", "246802", "246802");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_EQ(pad.feature, SIM_PAD_MODIFY);
+    CHECK_EQ(pad.malformed, 0);
+    CHECK_RV(login(session, CKU_USER, "246802"), CKR_OK);
+    type("246802", "123456", "123456");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);            // the login has to be typed again
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    scene_end();
+}
+
+static void pad_unblock(void)
+{
+    CK_SESSION_HANDLE session;
+    if (kind->only_login) return;
+    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    lock_pin(session);
+    if (test_failing) return;
+    type(kind->puk, "246802", "246802");
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_OK);
+    CHECK_EQ(state(session), CKS_RW_SO_FUNCTIONS);
+    CHECK_EQ(pad.entries, kind->verifies);
+    CHECK_RV(init_pin(session, "246802"), CKR_ARGUMENTS_BAD);   // the PUK was not given to us
+    type(kind->wrong, "246802", "246802");
+    CHECK_RV(C_InitPIN(session, NULL, 0), CKR_PIN_INCORRECT);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    type(kind->puk, "246802", "246802");
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_OK);
+    CHECK_RV(C_InitPIN(session, NULL, 0), CKR_OK);
+    CHECK_EQ(pad.malformed, 0);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "246802"), CKR_OK);
+    scene_end();
+}
+
+// EstEID has two commands for it: the pad asks for the PUK first, then for the new PIN, twice.
+static void pad_unblock_in_two(void)
+{
+    static const char *const fresh[] = { "246802", "246802", NULL };
+    static const char *const unlike[] = { "246802", "246803", NULL };
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    lock_pin(session);
+    if (test_failing) return;
+    type(kind->wrong, NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_PIN_INCORRECT);
+    type(kind->puk, NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_OK);
+    pad.next = unlike;
+    CHECK_RV(C_InitPIN(session, NULL, 0), CKR_PIN_INVALID);
+    CHECK_EQ(state(session), CKS_RW_SO_FUNCTIONS);
+    type(kind->puk, NULL, NULL);
+    pad.next = fresh;
+    CHECK_RV(C_InitPIN(session, NULL, 0), CKR_OK);
+    CHECK(pad.feature == SIM_PAD_MODIFY && pad.confirm == 1);
+    CHECK_EQ(pad.entries, 6);
+    CHECK_EQ(pad.malformed, 0);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "246802"), CKR_OK);
+    scene_end();
+}
+
+static void pad_unblock_all(void)
+{
+    bool two = kind->make == make_esteid || kind->make == make_latvian;
+    two ? pad_unblock_in_two() : pad_unblock();
+}
+
+TEST(a_pad_logs_in)             { on_all(pad_login); }
+TEST(a_pad_changes_the_pin)     { on_all(pad_change); }
+TEST(a_pad_unblocks_the_pin)    { on_all(pad_unblock_all); }
+
+TEST(a_pad_encodes_as_iso_9564)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(&belgian, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", "12345", "12345");
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK_BYTES(pad.command, pad.command_len, "0020000108 26123456ffffffff");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_BYTES(pad.command, pad.command_len, "0024000110 26123456ffffffff 2512345fffffffff");
+    CHECK_RV(login(session, CKU_USER, "12345"), CKR_OK);
+    scene_end();
+}
+
+TEST(readers_without_a_pad_for_it_take_no_null)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(&kinds[0], 0, 0, 0), CKR_OK);
+    CHECK(!(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH));
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_ARGUMENTS_BAD);
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_ARGUMENTS_BAD);
+    scene_end();
+    CHECK_RV(begin_at(&kinds[0], 1u << SIM_PAD_VERIFY, 0, 0), CKR_OK);      // cannot change one
+    CHECK(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD);
+    CHECK_RV(login_at_pad(session, CKU_SO), CKR_ARGUMENTS_BAD);
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    scene_end();
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 5), CKR_OK);          // PIV wants 6 digits
+    CHECK(!(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH));
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_ARGUMENTS_BAD);
+    CHECK_EQ(pad.entries, 0);
+    scene_end();
+    CHECK_RV(begin_at(&kinds[0], BOTH, 4, 7), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK(pad.min == 6 && pad.max == 7);
+    scene_end();
+}
+
+TEST(a_pad_for_each_signature)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_BYTE data[] = "signed", signature[160];
+    CK_ULONG n = sizeof signature;
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 2, &key), CKR_OK);
+    CHECK_RV(C_SignInit(session, &m, key), CKR_OK);
+    pad.cancel = true;
+    CHECK_RV(login_at_pad(session, CKU_CONTEXT_SPECIFIC), CKR_FUNCTION_CANCELED);
+    pad.cancel = false;
+    CHECK_RV(login_at_pad(session, CKU_CONTEXT_SPECIFIC), CKR_OK);
+    CHECK_RV(C_Sign(session, data, sizeof data, signature, &n), CKR_OK);
+    CHECK(scene_good(SIM_P256A, data, sizeof data, signature, n));
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    scene_end();
+}
+
+TEST(a_card_pulled_during_the_entry)
+{
+    CK_SESSION_HANDLE session;
+    for (int change = 0; change < 2; change++) {
+        CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        type("123456", "246802", "246802");
+        pad.pull = true;
+        CHECK_RV(change ? C_SetPIN(session, NULL, 0, NULL, 0) : login_at_pad(session, CKU_USER),
+                 CKR_DEVICE_REMOVED);
+        CHECK_RV(login_at_pad(session, CKU_USER), CKR_SESSION_HANDLE_INVALID);
+        CHECK_EQ(sim_piv_verifies(scene_card), 0);
+        sim_reader_insert(0, scene_card);
+        pad.pull = false;
+        CHECK_RV(scene_open(&session), CKR_OK);
+        CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+        scene_end();
+    }
+}
+
+// Selects its own applet whenever it can.
+static void stranger(struct sim_card *card, void *arg)
+{
+    (void)arg;
+    sim_piv_select_other(card);
+}
+
+TEST(another_application_never_gets_what_is_typed)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    sim_reader_foreign(0, stranger, NULL);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", "123456", "123456");
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_EQ(sim_piv_stray_pins(scene_card), 0);
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    CHECK_EQ(pad.entries, 2);
+    scene_end();
+}
+
+static void *enter(void *session)
+{
+    return (void *)(uintptr_t)login_at_pad(*(CK_SESSION_HANDLE *)session, CKU_USER);
+}
+
+// Somebody is at the pad: what looks at readers goes on, C_Finalize waits for the entry.
+TEST(the_library_goes_on_while_a_pin_is_typed)
+{
+    CK_SESSION_HANDLE session;
+    CK_SLOT_INFO info;
+    CK_SLOT_ID slot;
+    CK_ULONG n = 1;
+    pthread_t typist;
+    void *result;
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    sim_reader_fault(SIM_HANG, 2, NULL);                // the first is SELECT
+    CHECK(!pthread_create(&typist, NULL, enter, &session));
+    bool hangs = sim_reader_await_hang(10000);
+    CK_RV look = C_GetSlotInfo(0, &info), list = C_GetSlotList(CK_FALSE, &slot, &n);
+    CK_RV event = C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
+    sim_reader_eject(0);                                // ends it
+    pthread_join(typist, &result);
+    CHECK(hangs);
+    CHECK_RV(look, CKR_OK);
+    CHECK_RV(list, CKR_OK);
+    CHECK_RV(event, CKR_NO_EVENT);
+    CHECK_RV((CK_RV)(uintptr_t)result, CKR_DEVICE_REMOVED);
+    scene_end();
+}
+
+static void *finalize(void *arg)
+{
+    (void)arg;
+    return (void *)(uintptr_t)C_Finalize(NULL);
+}
+
+TEST(finalize_waits_for_the_entry)
+{
+    CK_SESSION_HANDLE session;
+    pthread_t typist, ender;
+    void *result, *end;
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    sim_reader_fault(SIM_HANG, 2, NULL);
+    CHECK(!pthread_create(&typist, NULL, enter, &session));
+    bool hangs = sim_reader_await_hang(10000);
+    CHECK(!pthread_create(&ender, NULL, finalize, NULL));
+    for (CK_ULONG n; C_GetSlotList(CK_FALSE, NULL, &n) == CKR_OK; ) { }     // it has begun
+    sim_reader_release();                               // the PIN is typed now
+    pthread_join(typist, &result);
+    pthread_join(ender, &end);
+    CHECK(hangs);
+    CHECK_RV((CK_RV)(uintptr_t)end, CKR_OK);
+    CHECK_RV((CK_RV)(uintptr_t)result, CKR_OK);
+    scene_end();
+}
+
+static char logged[60000];
+static size_t logged_len;
+
+static void log_line(void *arg, const char *line)
+{
+    (void)arg;
+    size_t n = strlen(line);
+    if (logged_len + n + 2 > sizeof logged) return;
+    memcpy(logged + logged_len, line, n);
+    logged[logged_len += n] = '\n';
+    logged[++logged_len] = 0;
+}
+
+// Both begin with 123456 in ASCII, which must not be there; what a pad is asked may be.
+TEST(the_log_shows_no_pin_and_no_puk)
+{
+    CK_SESSION_HANDLE session;
+    C_Finalize(NULL);
+    logged_len = 0;
+    CHECK_RV(scard11_set_log(log_line, NULL), CKR_OK);
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", "123456", "123456");
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_RV(login(session, CKU_SO, "12345678"), CKR_OK);
+    CHECK_RV(init_pin(session, "123456"), CKR_OK);
+    CHECK_RV(set_pin(session, "12345678", "12345678"), CKR_OK);
+    scene_end();
+    CHECK_RV(scard11_set_log(NULL, NULL), CKR_OK);
+    CHECK(strstr(logged, "0024008010ffffffff"));
+    CHECK(!strstr(logged, "313233343536"));
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -256,5 +678,17 @@ int main(int argc, char **argv)
     RUN(a_wrong_puk_counts_by_one);
     RUN(the_so_changes_the_puk);
     RUN(the_puk_goes_with_the_login);
+    RUN(a_puk_that_only_frees_the_pin);
+    RUN(a_pad_logs_in);
+    RUN(a_pad_changes_the_pin);
+    RUN(a_pad_unblocks_the_pin);
+    RUN(a_pad_encodes_as_iso_9564);
+    RUN(readers_without_a_pad_for_it_take_no_null);
+    RUN(a_pad_for_each_signature);
+    RUN(a_card_pulled_during_the_entry);
+    RUN(another_application_never_gets_what_is_typed);
+    RUN(the_library_goes_on_while_a_pin_is_typed);
+    RUN(finalize_waits_for_the_entry);
+    RUN(the_log_shows_no_pin_and_no_puk);
     return test_end();
 }

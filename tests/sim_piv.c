@@ -548,6 +548,7 @@ unsigned sim_piv_verifies(const struct sim_card *card)   { return ((const struct
 unsigned sim_piv_stray_pins(const struct sim_card *card) { return ((const struct piv *)card)->stray_pins; }
 unsigned sim_piv_signatures(const struct sim_card *card) { return ((const struct piv *)card)->signatures; }
 int sim_piv_tries(const struct sim_card *card)           { return ((const struct piv *)card)->tries; }
+int sim_piv_puk_tries(const struct sim_card *card) { return ((const struct piv *)card)->puk_tries; }
 
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len)
 {

@@ -44,6 +44,7 @@ unsigned sim_piv_verifies(const struct sim_card *card);
 unsigned sim_piv_stray_pins(const struct sim_card *card);
 unsigned sim_piv_signatures(const struct sim_card *card);
 int sim_piv_tries(const struct sim_card *card);
+int sim_piv_puk_tries(const struct sim_card *card);
 
 // The public key's certificate, DER, to check against.
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len);

@@ -34,6 +34,7 @@ struct seat {
     uint16_t count;
     enum sim_count counts;
     uint32_t says, takes;           // limits of an APDU; 0: none
+    struct sim_reader_pad pad;
     bool fail_once;                 // a swap that nobody saw: one command fails
     bool running;                   // somebody is inside the card
     pthread_t runner;
@@ -80,9 +81,6 @@ static struct {
     struct sim_reader_stats stats;
     void (*trace)(void *, int, const uint8_t *, size_t, const uint8_t *, size_t);
     void *trace_arg;
-    int (*pinpad)(void *, int, struct sim_card *, uint32_t, const uint8_t *, size_t, uint8_t *,
-                  size_t *);
-    void *pinpad_arg;
 } sim = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void wrong(const char *format, ...)
@@ -560,7 +558,8 @@ int scard11_reader_connect(void **conn, const char *name, int exclusive,
     }
     if (r == SCARD11_READER_OK) {
         *card = (struct scard11_reader_card){ .atr_len = s->card->atr_len,
-            .protocol = s->card->protocol, .max_data = s->says };
+            .protocol = s->card->protocol, .max_data = s->says, .features = s->pad.features,
+            .pin_min = s->pad.pin_min, .pin_max = s->pad.pin_max };
         memcpy(card->atr, s->card->atr, s->card->atr_len);
     }
     if (s) plan_after(s, what);
@@ -734,48 +733,73 @@ static int conn_run(struct conn *c, const uint8_t *cmd, size_t cmd_len,
     return SCARD11_READER_OK;
 }
 
+// One command that is sent, with the plan's part before it.
+static int conn_send(struct conn *c, const uint8_t *cmd, size_t cmd_len, uint8_t *rsp,
+                     size_t *rsp_len, enum sim_fault what)
+{
+    struct seat *s = &sim.seats[c->seat];
+    int r = conn_check(c);
+    if (r == SCARD11_READER_OK && s->mute) { seat_cut(s, LOST_DEAD); r = conn_check(c); }
+    if (r == SCARD11_READER_OK && (c->gone || seat_taken(s, c))) r = SCARD11_READER_FAILED;
+    return r == SCARD11_READER_OK ? conn_run(c, cmd, cmd_len, rsp, rsp_len, what) : r;
+}
+
+// A command from the caller or from the pad is about to be sent.
+static enum sim_fault conn_plan(struct conn *c)
+{
+    enum sim_fault what = plan_step(true);
+    c->inside = true;
+    plan_before(&sim.seats[c->seat], what);
+    if (c->begun != BEGUN && !c->exclusive && !c->dead && !c->gone && !c->reset)
+        sim.stats.outside++;
+    return what;
+}
+
 int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
                             uint8_t *rsp, size_t *rsp_len)
 {
     lock();
     struct conn *c = conn_of(conn, "transmit");
-    struct seat *s = &sim.seats[c->seat];
     if (*rsp_len < 258) wrong("transmit with room for %zu bytes", *rsp_len);
     if (cmd_len < 4 || cmd_len > 65544) wrong("transmit of %zu bytes", cmd_len);
     sim.stats.transmits++;
-    enum sim_fault what = plan_step(true);
-    c->inside = true;
-    plan_before(s, what);
-    if (c->begun != BEGUN && !c->exclusive && !c->dead && !c->gone && !c->reset)
-        sim.stats.outside++;
-    int r = conn_check(c);
-    if (r == SCARD11_READER_OK && s->mute) { seat_cut(s, LOST_DEAD); r = conn_check(c); }
-    if (r == SCARD11_READER_OK && (c->gone || seat_taken(s, c))) r = SCARD11_READER_FAILED;
-    if (r == SCARD11_READER_OK) r = conn_run(c, cmd, cmd_len, rsp, rsp_len, what);
+    enum sim_fault what = conn_plan(c);
+    int r = conn_send(c, cmd, cmd_len, rsp, rsp_len, what);
     c->inside = false;
     plan_over(what);
     unlock();
     return r;
 }
 
+// The person types without the lock: the card may be pulled meanwhile.
 int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                            uint8_t *out, size_t *out_len)
 {
     lock();
     struct conn *c = conn_of(conn, "control");
+    const struct sim_reader_pad pad = sim.seats[c->seat].pad;
+    uint8_t cmd[300];
+    unsigned sw = 0;
     int r = conn_check(c);
     sim.stats.controls++;
-    if (r == SCARD11_READER_OK && !sim.pinpad) r = SCARD11_READER_REFUSED;
-    c->inside = true;
+    if (r == SCARD11_READER_OK && (feature > 31 || !(pad.features >> feature & 1) || !pad.type))
+        r = SCARD11_READER_REFUSED;
     if (r == SCARD11_READER_OK) {
-        if (card_enter(c)) {
-            r = sim.pinpad(sim.pinpad_arg, c->seat, sim.seats[c->seat].card, feature,
-                           in, in_len, out, out_len);
-            card_leave(c);
+        enum sim_fault what = conn_plan(c);
+        int reader = c->seat;
+        unlock();
+        size_t n = pad.type(pad.arg, reader, feature, in, in_len, cmd, &sw);
+        lock();
+        r = n ? conn_send(c, cmd, n, out, out_len, what) : conn_check(c);
+        if (!n && r == SCARD11_READER_OK) {
+            if (*out_len < 2) wrong("control with room for %zu bytes", *out_len);
+            out[0] = (uint8_t)(sw >> 8);
+            out[1] = (uint8_t)sw;
+            *out_len = 2;
         }
-        if (c->dead || c->reset) r = conn_check(c);
+        c->inside = false;
+        plan_over(what);
     }
-    c->inside = false;
     unlock();
     return r;
 }
@@ -794,12 +818,12 @@ void sim_reader_clear(void)
         s->plugged = s->mute = s->busy = s->late = s->stale = s->held = s->fail_once = false;
         s->foreign = NULL;
         s->says = s->takes = 0;
+        s->pad = (struct sim_reader_pad){ .features = 0 };
         s->counts = SIM_COUNTS;
     }
     sim.down = sim.wait_early = sim.fired = sim.released = false;
     sim.fault_in = sim.delay = 0;
     sim.trace = NULL;
-    sim.pinpad = NULL;
     sim.stats = (struct sim_reader_stats){ .connections = sim.stats.connections,
         .contexts = sim.stats.contexts, .waiting = sim.stats.waiting };
     unlock();
@@ -1062,13 +1086,10 @@ void sim_reader_trace(void (*fn)(void *arg, int reader, const uint8_t *cmd, size
     unlock();
 }
 
-void sim_reader_pinpad(int (*fn)(void *arg, int reader, struct sim_card *card, uint32_t feature,
-                                 const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len),
-                       void *arg)
+void sim_reader_pad(int reader, const struct sim_reader_pad *pad)
 {
     lock();
-    sim.pinpad = fn;
-    sim.pinpad_arg = arg;
+    seat_of(reader)->pad = pad ? *pad : (struct sim_reader_pad){ .features = 0 };
     unlock();
 }
 

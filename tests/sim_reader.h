@@ -43,6 +43,20 @@ void sim_reader_set_count(int reader, unsigned count);      // it wraps after 0x
 // takes, else transmit is _FAILED (0: any).
 void sim_reader_limit(int reader, uint32_t says, uint32_t takes);
 
+// A reader with a PIN pad. connect reports features (bit n: PC/SC part 10 feature n) and how many
+// digits it takes (0: not known). type is the person at it and the reader's firmware: it makes of
+// what scard11_reader_control got the command for the card, in cmd (300 bytes), and returns its
+// length, or 0 and what the reader answers itself. It may call the functions of this header, and
+// pull the card. A control of such a feature counts as a transmit in plans of faults.
+struct sim_reader_pad {
+    uint32_t features;
+    uint8_t pin_min, pin_max;
+    size_t (*type)(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
+                   uint8_t *cmd, unsigned *sw);
+    void *arg;
+};
+void sim_reader_pad(int reader, const struct sim_reader_pad *pad);      // NULL: none
+
 // A reader that is late: pulling its card makes transmit _FAILED, but looks and status go on
 // showing the card until sim_reader_poll.
 void sim_reader_late(int reader, bool on);
@@ -145,11 +159,6 @@ bool sim_reader_await_waiting(unsigned n, unsigned ms);     // until n threads a
 // SIM_TRACE set, and no hook, they are printed to stderr.
 void sim_reader_trace(void (*fn)(void *arg, int reader, const uint8_t *cmd, size_t cmd_len,
                                  const uint8_t *rsp, size_t rsp_len), void *arg);
-
-// scard11_reader_control: a reader with a PIN pad. Returns SCARD11_READER_... . NULL: _REFUSED.
-void sim_reader_pinpad(int (*fn)(void *arg, int reader, struct sim_card *card, uint32_t feature,
-                                 const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len),
-                       void *arg);
 
 void sim_reader_delay(unsigned microseconds);   // each command takes so long
 

@@ -296,25 +296,48 @@ TEST(limits)
     scard11_reader_disconnect(again, 0);
 }
 
-static int pinpad(void *arg, int reader, struct sim_card *card, uint32_t feature,
-                  const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len)
+static uint32_t typed_feature;
+
+// Types what it got, pulls the card, or answers itself.
+static size_t type(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
+                   uint8_t *cmd, unsigned *sw)
 {
-    *(uint32_t *)arg = feature;
-    out[0] = (uint8_t)(in_len ? in[0] + reader : 0);
-    *out_len = card == &a.card;
-    return SCARD11_READER_OK;
+    typed_feature = feature;
+    if (arg) sim_reader_eject(reader);
+    *sw = 0x6401;
+    memcpy(cmd, in, n);
+    return n > 1 ? n : 0;
 }
 
-TEST(pinpads)
+TEST(pads)
 {
-    uint32_t feature = 0;
-    uint8_t in[1] = { 7 }, out[2];
+    struct sim_reader_pad pad = { .features = 1u << 6, .pin_min = 4, .pin_max = 8, .type = type };
+    uint8_t in[5] = { 0 }, out[258];
     size_t n = sizeof out;
-    CHECK_RV(scard11_reader_control(conn, 6, in, 1, out, &n), SCARD11_READER_REFUSED);
-    sim_reader_pinpad(pinpad, &feature);
+    CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_REFUSED);
+    CHECK_EQ(info.features + info.pin_min + info.pin_max, 0);
+    sim_reader_pad(r, &pad);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_control(conn, 7, in, 5, out, &n), SCARD11_READER_REFUSED);
+    CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_OK);
+    CHECK_EQ(typed_feature, 6);
+    CHECK_EQ(a.card.apdus, 1);
+    n = sizeof out;
     CHECK_RV(scard11_reader_control(conn, 6, in, 1, out, &n), SCARD11_READER_OK);
-    CHECK_EQ(feature, 6);
-    CHECK_BYTES(out, n, "07");
+    CHECK_BYTES(out, n, "6401");
+    CHECK_EQ(a.card.apdus, 1);
+    sim_reader_fault(SIM_FAILED, 1, NULL);              // counts as a transmit
+    CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_FAILED);
+    void *second = NULL;
+    CHECK_RV(scard11_reader_end(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_connect(&second, "R", 0, &info), SCARD11_READER_OK);
+    CHECK(info.features == 1u << 6 && info.pin_min == 4 && info.pin_max == 8);
+    scard11_reader_disconnect(second, 0);
+    pad.arg = &pad;                                     // the card is pulled during the entry
+    sim_reader_pad(r, &pad);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_REMOVED);
+    CHECK_EQ(a.card.apdus, 1);
 }
 
 TEST(exclusive)
@@ -566,7 +589,7 @@ static void test_sim_reader(void)
     CASE(faults_at_any_call);
     CASE(service);
     CASE(limits);
-    CASE(pinpads);
+    CASE(pads);
     CASE(exclusive);
     CASE(imbalance);
     CASE(traces);
