@@ -2757,13 +2757,23 @@ static st link_pad_status(u16 sw)
     return ST_SW(sw);
 }
 
+// What a pad is asked has no PIN in it, and neither has its answer.
+static void link_log_pad(const char *what, bytes s)
+{
+#if SCARD11_TRACE
+    if (os_log_to) os_log_hex(what, s);
+#else
+    (void)what; (void)s;
+#endif
+}
+
 // Has a PIN entered at the reader's pad, which builds the command, sends it and hands over the
 // card's answer. ask: the feature's structure; it ends with the command, without a PIN.
 static st link_ask_pad(struct link *l, u32 feature, bytes ask)
 {
     size_t got = SCARD11_ANSWER;
     if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    os_log_hex("pad ", ask);
+    link_log_pad("pad ", ask);
     st s = reader_st(scard11_reader_control(l->conn, feature, ask.p, ask.n, l->answer, &got));
     l->count->commands++;
     if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
@@ -2772,7 +2782,7 @@ static st link_ask_pad(struct link *l, u32 feature, bytes ask)
     if (s) return link_failed(l, s);
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
-    os_log_hex("< ", bytes_of(l->answer, got));
+    link_log_pad("< ", bytes_of(l->answer, got));
     return link_pad_status(l->sw);
 }
 
@@ -4227,6 +4237,7 @@ static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
 // Is there room for one more entry?
 static bool p15_count_entry(struct card *c, struct p15 *p)
 {
+    (void)c;
     if (p->entries < P15_ENTRIES_MAX) return ++p->entries;
     os_log("%s: more than %d entries in the directory: the rest is left out", c->link.name,
            P15_ENTRIES_MAX);
