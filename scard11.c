@@ -1063,7 +1063,7 @@ static st tlv_integer(bytes value, bytes *number)
  *         here says that a certificate is to be trusted.
  * Uses    >>tlv
  * Names   x509_
- * Specs   RFC 5280 4.1, 4.2.1.3
+ * Specs   RFC 5280 4.1, 4.2.1.3, 4.2.1.9
  * Tests   tests/x509.c
  * ==============================================================================================*/
 
@@ -1114,22 +1114,48 @@ static st x509_parse(bytes der, struct x509 *out)
     return ST_OK;
 }
 
-// keyUsage, if the certificate has it.
-static bool x509_key_usage(const struct x509 *x, u16 *bits)
+// The value of an extension, by the last byte of its OID below 2.5.29 (id-ce); empty: not there.
+static bytes x509_extension(const struct x509 *x, u8 number)
 {
     bytes rest = x->extensions;
     struct tlv extension, part;
     while (!tlv_take(&rest, 0x30, &extension)) {
-        bytes in = extension.value, string, value = BYTES_NONE;
+        bytes in = extension.value, value = BYTES_NONE;
         if (tlv_take(&in, 0x06, &part) || !bytes_equal(part.value,
-                                                       BYTES(0x55, 0x1d, 0x0f))) continue;
+                                                       BYTES(0x55, 0x1d, number))) continue;
         while (!tlv_next(&in, &part))                   // critical, or not there
             if (part.tag == 0x04) value = part.value;
-        if (tlv_open(value, 0x03, &string) || string.n < 2) return false;
-        *bits = (u16)(string.p[1] << 8 | (string.n > 2 ? string.p[2] : 0));
-        return true;
+        return value;
     }
-    return false;
+    return BYTES_NONE;
+}
+
+// keyUsage, if the certificate has it.
+static bool x509_key_usage(const struct x509 *x, u16 *bits)
+{
+    bytes string;
+    if (tlv_open(x509_extension(x, 15), 0x03, &string) || string.n < 2) return false;
+    *bits = (u16)(string.p[1] << 8 | (string.n > 2 ? string.p[2] : 0));
+    return true;
+}
+
+// Does basicConstraints say that the subject is a certification authority?
+static bool x509_is_authority(const struct x509 *x)
+{
+    bytes in;
+    struct tlv ca;
+    return !tlv_open(x509_extension(x, 19), 0x30, &in) && !tlv_take(&in, 0x01, &ca) &&
+           ca.value.n == 1 && *ca.value.p;
+}
+
+// The bits of the subject's public key: the BIT STRING without the count of unused bits.
+static bytes x509_key_bits(const struct x509 *x)
+{
+    bytes in;
+    struct tlv part;
+    if (tlv_open(x->spki, 0x30, &in) || tlv_take(&in, 0x30, &part) ||
+        tlv_take(&in, 0x03, &part) || !part.value.n) return BYTES_NONE;
+    return bytes_from(part.value, 1);
 }
 
 // The common name in a DER Name, if it is written in a way that is UTF-8: the last one there is.
@@ -8381,10 +8407,11 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, stru
 #define ATTR_ROOM 1024              // scratch for an attribute that is made when it is asked for
 
 enum attr_kind {
-    ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_ZERO,
+    ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_SECRET_RSA, ATTR_SECRET_EC, ATTR_ZERO,
     ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
         ATTR_VALUE,
     ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
+        ATTR_CATEGORY, ATTR_KEY_HASH, ATTR_SHA1,
     ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
         ATTR_ALLOWED, ATTR_OWNED, ATTR_UNAVAILABLE,
     ATTR_MODULUS, ATTR_BITS, ATTR_EXPONENT, ATTR_PARAMS, ATTR_POINT
@@ -8408,13 +8435,17 @@ static const struct attr_row attr_rows[] = {
     { CKA_APPLICATION,          ATTR_DATA, ATTR_APPLICATION },
     { CKA_OBJECT_ID,            ATTR_DATA, ATTR_OID },
     { CKA_VALUE,                ATTR_DATA | ATTR_CERT, ATTR_VALUE },
-    { CKA_VALUE,                ATTR_PRIV | ATTR_SEC, ATTR_SECRET },
+    { CKA_VALUE,                ATTR_PRIV, ATTR_SECRET_EC },
+    { CKA_VALUE,                ATTR_SEC,  ATTR_SECRET },
     { CKA_VALUE_LEN,            ATTR_SEC,  ATTR_VALUE_LEN },
     { CKA_CERTIFICATE_TYPE,     ATTR_CERT, ATTR_ZERO },         // CKC_X_509
-    { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_ZERO },         // unspecified
+    { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_CATEGORY },
     { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_ZERO },    // unspecified
     { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_FALSE },
     { CKA_URL,                  ATTR_CERT, ATTR_EMPTY },
+    { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, ATTR_KEY_HASH },
+    { CKA_HASH_OF_ISSUER_PUBLIC_KEY,  ATTR_CERT, ATTR_EMPTY },  // no certificate says it for sure
+    { CKA_NAME_HASH_ALGORITHM,  ATTR_CERT, ATTR_SHA1 },
     { CKA_CHECK_VALUE,          ATTR_CERT, ATTR_CHECK },
     { CKA_ISSUER,               ATTR_CERT, ATTR_ISSUER },
     { CKA_SERIAL_NUMBER,        ATTR_CERT, ATTR_SERIAL },
@@ -8429,6 +8460,12 @@ static const struct attr_row attr_rows[] = {
     { CKA_LOCAL,                ATTR_KEY3, ATTR_FALSE },
     { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
     { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, ATTR_ALLOWED },
+    { CKA_OBJECT_VALIDATION_FLAGS, ATTR_KEY3, ATTR_ZERO },      // validated by nobody
+    { CKA_WRAP_TEMPLATE,        ATTR_PUB | ATTR_SEC,  ATTR_EMPTY },
+    { CKA_UNWRAP_TEMPLATE,      ATTR_PRIV | ATTR_SEC, ATTR_EMPTY },
+    { CKA_DERIVE_TEMPLATE,      ATTR_PRIV | ATTR_SEC, ATTR_EMPTY },
+    { CKA_ENCAPSULATE,          ATTR_PUB,  ATTR_FALSE },
+    { CKA_DECAPSULATE,          ATTR_PRIV, ATTR_FALSE },
     { CKA_DERIVE,               ATTR_PRIV | ATTR_SEC, ATTR_DERIVE },
     { CKA_DERIVE,               ATTR_PUB,  ATTR_FALSE },
     { CKA_ENCRYPT,              ATTR_PUB | ATTR_SEC,  ATTR_DECRYPT },
@@ -8450,12 +8487,12 @@ static const struct attr_row attr_rows[] = {
     { CKA_PUBLIC_EXPONENT,      ATTR_KEYS, ATTR_EXPONENT },
     { CKA_EC_PARAMS,            ATTR_KEYS, ATTR_PARAMS },
     { CKA_EC_POINT,             ATTR_KEYS, ATTR_POINT },
-    { CKA_PRIVATE_EXPONENT,     ATTR_PRIV, ATTR_SECRET },
-    { CKA_PRIME_1,              ATTR_PRIV, ATTR_SECRET },
-    { CKA_PRIME_2,              ATTR_PRIV, ATTR_SECRET },
-    { CKA_EXPONENT_1,           ATTR_PRIV, ATTR_SECRET },
-    { CKA_EXPONENT_2,           ATTR_PRIV, ATTR_SECRET },
-    { CKA_COEFFICIENT,          ATTR_PRIV, ATTR_SECRET },
+    { CKA_PRIVATE_EXPONENT,     ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_PRIME_1,              ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_PRIME_2,              ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_EXPONENT_1,           ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_EXPONENT_2,           ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_COEFFICIENT,          ATTR_PRIV, ATTR_SECRET_RSA },
 };
 
 static u32 attr_class_bit(CK_OBJECT_CLASS class)
@@ -8618,6 +8655,31 @@ static st attr_key_value(const struct object *o, enum attr_kind kind, struct scr
     }
 }
 
+// What kind of key a private or public key object is, also one that has not been read yet.
+static enum alg_type attr_key_kind(const struct object *o)
+{
+    return o->key ? o->key->type : o->type;
+}
+
+// CKA_CERTIFICATE_CATEGORY: of an authority, or of a key pair whose user holds this card. Anything
+// else nothing here knows for sure.
+static CK_CERTIFICATE_CATEGORY attr_category(const struct object *o)
+{
+    if (!o->x509) return CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
+    if (x509_is_authority(o->x509)) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
+    return o->key && o->use ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
+                            : CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
+}
+
+// The first n bytes of SHA-1, where PKCS#11 wants that of a certificate or of its key.
+static st attr_sha1(bytes of, size_t n, struct scratch *scratch, bytes *value)
+{
+    struct buf digest = scratch_buf(scratch, 64);
+    TRY(hash_of(alg_hash_find(CKM_SHA_1), of, &digest));
+    *value = bytes_head(buf_bytes(&digest), n);
+    return ST_OK;
+}
+
 static st attr_certificate_value(const struct object *o, enum attr_kind kind,
                                  struct scratch *scratch, bytes *value)
 {
@@ -8625,6 +8687,10 @@ static st attr_certificate_value(const struct object *o, enum attr_kind kind,
     char date[8];
     if (kind == ATTR_SPKI) {
         *value = x ? x->spki : o->key ? o->key->spki : BYTES_NONE;
+        return ST_OK;
+    }
+    if (kind == ATTR_CATEGORY) {
+        *value = attr_ulong(scratch, attr_category(o));
         return ST_OK;
     }
     *value = kind == ATTR_SUBJECT ? o->subject : BYTES_NONE;
@@ -8638,12 +8704,8 @@ static st attr_certificate_value(const struct object *o, enum attr_kind kind,
         if (x509_date(kind == ATTR_START ? x->not_before : x->not_after, date)) return ST_OK;
         *value = attr_copy(scratch, date, sizeof date);
         return ST_OK;
-    case ATTR_CHECK: {                          // PKCS#11 3.2, 4.6.3: the first bytes of SHA-1
-        struct buf digest = scratch_buf(scratch, 64);
-        TRY(hash_of(alg_hash_find(CKM_SHA_1), o->value, &digest));
-        *value = bytes_head(buf_bytes(&digest), 3);
-        return ST_OK;
-    }
+    case ATTR_CHECK:    return attr_sha1(o->value, 3, scratch, value);
+    case ATTR_KEY_HASH: return attr_sha1(x509_key_bits(x), 20, scratch, value);
     default: return ST_ATTR_TYPE;
     }
 }
@@ -8658,6 +8720,8 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_ZERO:        *value = attr_ulong(scratch, 0); return ST_OK;
     case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
     case ATTR_SECRET:      return ST_ATTR_SECRET;
+    case ATTR_SECRET_RSA:  return attr_key_kind(o) == ALG_RSA ? ST_ATTR_SECRET : ST_ATTR_TYPE;
+    case ATTR_SECRET_EC:   return attr_key_kind(o) == ALG_RSA ? ST_ATTR_TYPE : ST_ATTR_SECRET;
     case ATTR_CLASS:       *value = attr_ulong(scratch, o->class); return ST_OK;
     case ATTR_TOKEN:       *value = attr_bool(!o->owner); return ST_OK;
     case ATTR_OWNED:       *value = attr_bool(o->owner); return ST_OK;
@@ -8672,12 +8736,13 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_DECRYPT:     *value = attr_bool(o->use & CARD_DECRYPT); return ST_OK;
     case ATTR_DERIVE:      *value = attr_bool(o->use & CARD_DERIVE); return ST_OK;
     case ATTR_ALWAYS:      *value = attr_bool(o->always_auth); return ST_OK;
+    case ATTR_SHA1:        *value = attr_ulong(scratch, CKM_SHA_1); return ST_OK;
     case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, o->secret_len); return ST_OK;
     case ATTR_RECOVER:
-        *value = attr_bool(o->use & CARD_SIGN && (o->key ? o->key->type : o->type) == ALG_RSA);
+        *value = attr_bool(o->use & CARD_SIGN && attr_key_kind(o) == ALG_RSA);
         return ST_OK;
     case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
-    case ATTR_CHECK: case ATTR_SPKI:
+    case ATTR_CHECK: case ATTR_SPKI: case ATTR_CATEGORY: case ATTR_KEY_HASH:
         return attr_certificate_value(o, kind, scratch, value);
     default:
         return attr_key_value(o, kind, scratch, value);
@@ -8714,7 +8779,8 @@ static bool attr_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scr
 static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE certificate[] = { CKA_VALUE, CKA_SUBJECT, CKA_ISSUER,
-        CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO };
+        CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO,
+        CKA_CERTIFICATE_CATEGORY, CKA_HASH_OF_SUBJECT_PUBLIC_KEY };
     static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
         CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
     if (!o->unread) return false;

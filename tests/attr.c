@@ -97,6 +97,8 @@ TEST(attr_every_row_on_every_class)
                 if (!(attr_rows[i].classes & attr_class_bit(all[o]->class))) continue;
                 enum attr_kind kind = attr_rows[i].kind;
                 st want = kind == ATTR_SECRET ? ST_ATTR_SECRET : ST_OK;
+                if (kind == ATTR_SECRET_RSA) want = rsa ? ST_ATTR_SECRET : ST_ATTR_TYPE;
+                if (kind == ATTR_SECRET_EC) want = rsa ? ST_ATTR_TYPE : ST_ATTR_SECRET;
                 if (kind == ATTR_MODULUS || kind == ATTR_BITS || kind == ATTR_EXPONENT)
                     want = rsa ? ST_OK : ST_ATTR_TYPE;
                 if (kind == ATTR_PARAMS || kind == ATTR_POINT) want = rsa ? ST_ATTR_TYPE : ST_OK;
@@ -160,12 +162,77 @@ TEST(attr_of_a_certificate)
     struct buf digest = buf_on(room, sizeof room);
     CHECK_ST(hash_of(&alg_hashes[0], p521.certificate, &digest), ST_OK);
     CHECK(attr_is(attr_cert, CKA_CHECK_VALUE, bytes_of(room, 3)));
+    // OpenSSL makes self-signed certificates of authorities.
+    CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
+                         CK_CERTIFICATE_CATEGORY_AUTHORITY));
+    attr_x509.extensions = BYTES_NONE;
+    CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
+                         CK_CERTIFICATE_CATEGORY_TOKEN_USER));
+    attr_cert->key = NULL;                              // a certificate without a key here
+    CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
+                         CK_CERTIFICATE_CATEGORY_UNSPECIFIED));
     attr_x509.not_before = BYTES_NONE;                  // a date that is none is empty
     CHECK(attr_is(attr_cert, CKA_START_DATE, BYTES_NONE));
     attr_priv->x509 = NULL;                             // a key without a certificate
     CHECK(attr_is(attr_priv, CKA_SUBJECT, BYTES_NONE));
     CHECK(attr_is(attr_priv, CKA_PUBLIC_KEY_INFO, attr_key_of_it.spki));
     attr_end();
+}
+
+// The hash of the subject's key is that of the bits alone, as RFC 5280 4.2.1.2 (1) has it for the key
+// identifier: what OpenSSL put into a certificate's subjectKeyIdentifier.
+TEST(attr_hash_of_the_subject_s_key)
+{
+    struct x509_sample p521 = { "p521", BYTES_NONE, { x509_p521, sizeof x509_p521 } };
+    bytes inner = BYTES_NONE;
+    attr_begin(&p521);
+    if (test_failing) return;
+    bool there = !tlv_open(x509_extension(&attr_x509, 14), 0x04, &inner) && inner.n == 20;
+    CHECK(attr_is(attr_cert, CKA_HASH_OF_ISSUER_PUBLIC_KEY, BYTES_NONE));
+    CHECK(attr_is_number(attr_cert, CKA_NAME_HASH_ALGORITHM, CKM_SHA_1));
+    CHECK(attr_is(attr_cert, CKA_HASH_OF_SUBJECT_PUBLIC_KEY, inner));
+    attr_x509.spki = BYTES(0x30, 0);                    // no key that anyone could hash
+    CHECK(!attr_is(attr_cert, CKA_HASH_OF_SUBJECT_PUBLIC_KEY, inner));
+    attr_end();
+    CHECK(there);
+}
+
+// Attributes of one kind of key are not those of another; templates of wrapping are there and empty.
+TEST(attr_only_what_the_class_has)
+{
+    static const CK_ATTRIBUTE_TYPE rsa_only[] = { CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2,
+        CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT };
+    static const CK_ATTRIBUTE_TYPE never[] = { CKA_PARAMETER_SET, CKA_SEED, CKA_PRIME, CKA_VALUE_BITS,
+        CKA_PUBLIC_CRC64_VALUE, CKA_PROFILE_ID, CKA_HW_FEATURE_TYPE, CKA_MECHANISM_TYPE };
+    static const size_t samples[] = { 1, 5 };           // RSA-2048, P-256
+    for (size_t k = 0; k < COUNT(samples); k++) {
+        attr_begin(&x509_samples[samples[k]]);
+        if (test_failing) return;
+        bool rsa = attr_key_of_it.type == ALG_RSA;
+        for (size_t i = 0; i < COUNT(rsa_only); i++) {
+            attr_of(attr_priv, rsa_only[i]);
+            CHECK_ST(attr_got, rsa ? ST_ATTR_SECRET : ST_ATTR_TYPE);
+            attr_of(attr_pub, rsa_only[i]);
+            CHECK_ST(attr_got, ST_ATTR_TYPE);
+        }
+        attr_of(attr_priv, CKA_VALUE);
+        CHECK_ST(attr_got, rsa ? ST_ATTR_TYPE : ST_ATTR_SECRET);
+        struct object *const all[] = { attr_data, attr_cert, attr_pub, attr_priv, attr_secret };
+        for (size_t o = 0; o < COUNT(all); o++)
+            for (size_t i = 0; i < COUNT(never); i++) {
+                attr_of(all[o], never[i]);
+                CHECK_ST(attr_got, ST_ATTR_TYPE);
+            }
+        CHECK(attr_is(attr_pub, CKA_WRAP_TEMPLATE, BYTES_NONE));
+        CHECK(attr_is(attr_priv, CKA_UNWRAP_TEMPLATE, BYTES_NONE));
+        CHECK(attr_is(attr_priv, CKA_DERIVE_TEMPLATE, BYTES_NONE));
+        CHECK(attr_is_bool(attr_pub, CKA_ENCAPSULATE, false));
+        CHECK(attr_is_bool(attr_priv, CKA_DECAPSULATE, false));
+        CHECK(attr_is_number(attr_priv, CKA_OBJECT_VALIDATION_FLAGS, 0));
+        attr_of(attr_priv, CKA_WRAP_TEMPLATE);
+        CHECK_ST(attr_got, ST_ATTR_TYPE);
+        attr_end();
+    }
 }
 
 TEST(attr_of_keys)
@@ -399,6 +466,8 @@ static void test_attr(void)
     RUN(attr_every_row_on_every_class);
     RUN(attr_of_all_objects);
     RUN(attr_of_a_certificate);
+    RUN(attr_hash_of_the_subject_s_key);
+    RUN(attr_only_what_the_class_has);
     RUN(attr_of_keys);
     RUN(attr_match_points_in_both_forms);
     RUN(attr_match_wants_all);
