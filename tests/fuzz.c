@@ -430,7 +430,7 @@ static void fuzz(bytes in)
 
 static CK_ULONG sessions[4], handles[40];
 static unsigned next_session, next_handle;
-static void *garbage[64 * 32];          // freed when the input ends
+static void *garbage[64 * 64];          // freed when the input ends
 static unsigned garbage_n;
 
 static void *room(size_t n)
@@ -477,6 +477,48 @@ static CK_ATTRIBUTE *a_template(bytes *in, CK_ULONG *n, bool filled)
     return t;
 }
 
+// The parameter of a mechanism for secret keys, mostly one that fits.
+static bool secret_parameter(bytes *in, CK_MECHANISM *m, const struct mech_row *row)
+{
+    union { CK_MAC_GENERAL_PARAMS mac; CK_AES_CTR_PARAMS counter; CK_GCM_PARAMS gcm;
+            CK_HKDF_PARAMS hkdf; u8 iv[ALG_BLOCK]; } *p = room(sizeof *p);
+    memset(p, 0, sizeof *p);
+    m->pParameter = p;
+    switch (row->param) {
+    case MECH_MAC_LEN:
+        p->mac = take8(in) % 70;
+        m->ulParameterLen = sizeof p->mac;
+        return true;
+    case MECH_IV:
+        m->ulParameterLen = sizeof p->iv;
+        return true;
+    case MECH_COUNTER:
+        p->counter.ulCounterBits = take8(in) % 132;
+        memset(p->counter.cb, (int)take8(in), ALG_BLOCK);
+        m->ulParameterLen = sizeof p->counter;
+        return true;
+    case MECH_GCM:
+        p->gcm.pIv = some(in, &p->gcm.ulIvLen);
+        p->gcm.pAAD = some(in, &p->gcm.ulAADLen);
+        p->gcm.ulTagBits = take8(in) & 1 ? 128 : take8(in);
+        m->ulParameterLen = sizeof p->gcm;
+        return true;
+    case MECH_HKDF:
+        p->hkdf.bExtract = take8(in) & 1;
+        p->hkdf.bExpand = take8(in) & 1;
+        p->hkdf.prfHashMechanism = alg_hashes[take8(in) % 5].mechanism;
+        p->hkdf.ulSaltType = take8(in) % 5;
+        p->hkdf.hSaltKey = a_handle(in, handles, COUNT(handles));
+        p->hkdf.pSalt = some(in, &p->hkdf.ulSaltLen);
+        p->hkdf.pInfo = some(in, &p->hkdf.ulInfoLen);
+        m->ulParameterLen = sizeof p->hkdf;
+        return true;
+    default:
+        m->pParameter = NULL;
+        return false;
+    }
+}
+
 static CK_MECHANISM *a_mechanism(bytes *in)
 {
     CK_MECHANISM *m = room(sizeof *m);
@@ -499,6 +541,8 @@ static CK_MECHANISM *a_mechanism(bytes *in)
         p->pPublicData = some(in, &p->ulPublicDataLen);
         m->pParameter = p;
         m->ulParameterLen = sizeof *p;
+    } else if (how != 0xff && secret_parameter(in, m, &mech_rows[how % COUNT(mech_rows)])) {
+        return m;
     } else if (take8(in) & 1) {
         CK_RSA_PKCS_PSS_PARAMS *p = room(sizeof *p);
         *p = (CK_RSA_PKCS_PSS_PARAMS){ alg_hashes[take8(in) % 5].mechanism, 1 + take8(in) % 6,
@@ -552,6 +596,105 @@ static void an_event(bytes *in)
     }
 }
 
+// A template that makes an object, and one entry that may spoil it.
+static CK_ATTRIBUTE *a_new_object(bytes *in, CK_ULONG *n)
+{
+    static CK_ULONG class[] = { CKO_SECRET_KEY, CKO_SECRET_KEY, CKO_PUBLIC_KEY, CKO_PUBLIC_KEY,
+                                CKO_DATA, CKO_CERTIFICATE };
+    static CK_ULONG type[] = { CKK_AES, CKK_GENERIC_SECRET, CKK_RSA, CKK_EC, 0, CKC_X_509 };
+    static u8 zeros[256], oid[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+    static CK_ULONG len = 32;
+    unsigned which = take8(in) % COUNT(class);
+    CK_ATTRIBUTE *t = room(8 * sizeof *t);
+    size_t der_n;
+    const u8 *der = sim_piv_certificate(SIM_RSA2048A, &der_n);
+    zeros[0] = 0x80;
+    *n = 0;
+    t[(*n)++] = (CK_ATTRIBUTE){ CKA_CLASS, &class[which], sizeof *class };
+    if (which < 4) t[(*n)++] = (CK_ATTRIBUTE){ CKA_KEY_TYPE, &type[which], sizeof *type };
+    if (which < 2) t[(*n)++] = (CK_ATTRIBUTE){ CKA_VALUE, zeros, len };
+    if (which == 2) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_MODULUS, zeros, sizeof zeros };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_PUBLIC_EXPONENT, zeros, 1 };
+    }
+    if (which == 3) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_EC_PARAMS, oid, sizeof oid };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_EC_POINT, NULL, 0 };
+        t[*n - 1].pValue = some(in, &t[*n - 1].ulValueLen);
+    }
+    if (which == 5) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_CERTIFICATE_TYPE, &type[which], sizeof *type };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_VALUE, (void *)(uintptr_t)der, (CK_ULONG)der_n };
+    }
+    if (take8(in) & 1) {
+        t[*n].type = make_rules[take8(in) % COUNT(make_rules)].type;
+        t[*n].pValue = some(in, &t[*n].ulValueLen);
+        ++*n;
+    }
+    return t;
+}
+
+// Objects and keys of sessions, and what came with 3.0 and 3.2.
+static void another_call(bytes *in, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_MECHANISM *m,
+                         u8 *data, CK_ULONG data_n, struct output out)
+{
+    CK_OBJECT_HANDLE other = a_handle(in, handles, COUNT(handles)), made;
+    CK_ULONG n = 0;
+    CK_ATTRIBUTE *t;
+    static const CK_MECHANISM keygens[] = { { CKM_AES_KEY_GEN, NULL, 0 },
+                                            { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 } };
+    CK_MECHANISM keygen = keygens[h & 1];
+#define IN  data, data_n
+#define OUT out.p, &out.n
+    switch (take8(in) % 30) {
+    case 0: case 1: case 2:
+        t = a_new_object(in, &n);
+        if (!C_CreateObject(s, t, n, &made)) keep(&made, 1);
+        break;
+    case 3:
+        t = a_template(in, &n, true);
+        if (!C_CopyObject(s, h, t, n, &made)) keep(&made, 1);
+        break;
+    case 4: t = a_template(in, &n, true); C_SetAttributeValue(s, h, t, n); break;
+    case 5: C_GetObjectSize(s, h, &n); break;
+    case 6: case 7:
+        t = a_template(in, &n, true);
+        if (!C_GenerateKey(s, &keygen, t, n, &made)) keep(&made, 1);
+        break;
+    case 8: C_WrapKey(s, m, h, other, OUT); break;
+    case 9:
+        t = a_template(in, &n, true);
+        if (!C_WrapKey(s, m, h, other, OUT) && out.p &&
+            !C_UnwrapKey(s, m, h, out.p, out.n, t, n, &made)) keep(&made, 1);
+        break;
+    case 10:
+        t = a_template(in, &n, true);
+        if (!C_UnwrapKey(s, m, h, IN, t, n, &made)) keep(&made, 1);
+        break;
+    case 11: C_DigestKey(s, h); break;
+    case 12: C_SignRecoverInit(s, m, h); C_SignRecover(s, IN, OUT); break;
+    case 13: C_VerifyRecoverInit(s, m, h); C_VerifyRecover(s, IN, OUT); break;
+    case 14: C_DigestEncryptUpdate(s, IN, OUT); break;
+    case 15: C_DecryptDigestUpdate(s, IN, OUT); break;
+    case 16: C_SignEncryptUpdate(s, IN, OUT); break;
+    case 17: C_DecryptVerifyUpdate(s, IN, OUT); break;
+    case 18: C_MessageSignInit(s, m, h); break;
+    case 19: C_SignMessage(s, NULL, 0, IN, OUT); break;
+    case 20: C_SignMessageBegin(s, NULL, 0); break;
+    case 21: C_SignMessageNext(s, NULL, 0, IN, out.p, take8(in) & 1 ? &out.n : NULL); break;
+    case 22: C_MessageSignFinal(s); break;
+    case 23: C_MessageVerifyInit(s, m, h); C_VerifyMessage(s, NULL, 0, IN, data, data_n); break;
+    case 24: C_VerifyMessageBegin(s, NULL, 0); break;
+    case 25: C_VerifyMessageNext(s, NULL, 0, IN, take8(in) & 1 ? data : NULL, data_n); break;
+    case 26: C_MessageVerifyFinal(s); break;
+    case 27: C_VerifySignatureInit(s, m, h, IN); break;
+    case 28: C_VerifySignature(s, IN); break;
+    default: C_VerifySignatureUpdate(s, IN); C_VerifySignatureFinal(s); break;
+    }
+#undef IN
+#undef OUT
+}
+
 // One call. What it gives back must keep to the room it had.
 static void call(bytes *in)
 {
@@ -572,6 +715,10 @@ static void call(bytes *in)
     CK_MECHANISM *m = a_mechanism(in);
     CK_ATTRIBUTE *t;
 
+    if (what >= 0xc0) {
+        another_call(in, s, h, m, data, data_n, out);
+        return;
+    }
 #define IN  data, data_n
 #define OUT out.p, &out.n
     switch (what % 48) {
@@ -620,7 +767,7 @@ static void call(bytes *in)
         if (!C_DeriveKey(s, m, h, t, n, &made)) keep(&made, 1);
         break;
     case 35: C_DestroyObject(s, h); break;
-    case 36: C_SessionCancel(s, take16(in) << 4); break;
+    case 36: C_SessionCancel(s, take16(in) << 2); break;
     case 37: C_SetPIN(s, pin, 6, (CK_UTF8CHAR *)(uintptr_t)pins[what >> 7], 6); break;
     case 38: C_GetSessionInfo(s, &session_info); break;
     case 39: C_GetTokenInfo(what & 0x80 ? h : 0, &token_info); break;

@@ -3,7 +3,7 @@
 // traffic. Memory and descriptors stay as they were after the first hundred insertions, and no
 // handle is ever given out twice. SPDX-License-Identifier: 0BSD
 //
-//     kiosk [insertions N] [ends N] [seconds N]
+//     kiosk [insertions N] [ends N] [seconds N] [objects N]
 #define _GNU_SOURCE
 #include "scene.h"
 #include "storm_card.h"
@@ -14,7 +14,7 @@
 #define WAITERS     16
 #define PER_CARD    5                   // handles that one insertion gives
 
-static unsigned long insertions = 100000, ends = 500, seconds = 5;
+static unsigned long insertions = 100000, ends = 500, seconds = 5, objects = 20000;
 
 static uint64_t now_us(void)
 {
@@ -149,6 +149,44 @@ TEST(cards_in_and_out)
 // ---- The end, while threads wait ----
 
 static CK_RV waited[WAITERS];
+
+// A card that stays, and keys of sessions that do not: made, used, destroyed, or gone with their
+// session.
+TEST(session_objects_come_and_go)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_BYTE value[32] = { 1 }, iv[16] = { 2 }, out[64];
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type },
+                         { CKA_VALUE, value, sizeof value }, { CKA_LABEL, iv, sizeof iv } };
+    CK_MECHANISM m = { CKM_AES_CBC_PAD, iv, sizeof iv };
+    struct scard11_counters first = { 0 }, last;
+    CK_SESSION_HANDLE session, mine;
+    CK_OBJECT_HANDLE key, copy;
+    uint64_t begun = now_us();
+    begin();
+    sim_reader_insert(sim_reader_add("Kiosk 00 00"), &cards[0]->card);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    for (unsigned long i = 0; i < objects; i++) {
+        CK_ULONG n = sizeof out;
+        CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &mine), CKR_OK);
+        CHECK_RV(C_CreateObject(mine, t, 4, &key), CKR_OK);
+        CHECK_RV(C_CopyObject(mine, key, NULL, 0, &copy), CKR_OK);
+        CHECK_RV(C_EncryptInit(mine, &m, copy), CKR_OK);
+        if (i % 16 == 0) CHECK_RV(C_Encrypt(mine, value, 32, out, &n), CKR_OK);
+        if (i % 3) CHECK_RV(C_DestroyObject(mine, key), CKR_OK);
+        CHECK_RV(C_CloseSession(mine), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(session, copy, t, 1), CKR_OBJECT_HANDLE_INVALID);
+        if (i == 100) CHECK_RV(scard11_stats(0, &first), CKR_OK);
+    }
+    CHECK_RV(scard11_stats(0, &last), CKR_OK);
+    printf("%lu session objects in %.1f s; the card's memory %llu bytes after 100, %llu at the "
+           "end\n", objects, (double)(now_us() - begun) / 1e6,
+           (unsigned long long)first.card_memory, (unsigned long long)last.card_memory);
+    CHECK_EQ(first.card_memory, last.card_memory);
+    end();
+}
 
 static void *wait_once(void *arg)
 {
@@ -330,10 +368,12 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "insertions")) insertions = v;
         else if (!strcmp(argv[i], "ends")) ends = v;
         else if (!strcmp(argv[i], "seconds")) seconds = v;
+        else if (!strcmp(argv[i], "objects")) objects = v;
         else return fprintf(stderr, "kiosk: what is %s?\n", argv[i]), 2;
     }
     test_begin(1, argv);
     RUN(cards_in_and_out);
+    RUN(session_objects_come_and_go);
     RUN(the_end_while_sixteen_threads_wait);
     RUN(a_pulled_card_ends_the_call_under_way);
     RUN(polling_costs_nothing);

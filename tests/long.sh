@@ -61,5 +61,5 @@ long_kiosk() {
     objects fast $CFLAGS
     bg_wait
     run $CC $warn $CFLAGS $custom tests/kiosk.c "$OUT/fast/scard11.o" $(sim_o fast) $test_libs -o "$OUT/storm/kiosk"
-    run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60
+    run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60 objects 1000000
 }
