@@ -524,6 +524,7 @@ static st os_log_open(const char *where)
 }
 #else
 #define os_log(...) ((void)0)
+#define os_log_hex(what, data) ((void)0)
 
 static void os_log_close(void)
 {
@@ -12056,6 +12057,19 @@ static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum
     return p11_leave(&c);
 }
 
+static CK_RV p11_verify_update(const char *name, CK_SESSION_HANDLE session, bool early, bytes in)
+{
+    struct call c = p11_enter(name, session);
+    struct op *op = c.s ? NULL : op_of(c.session, SESSION_VERIFY);
+    if (!c.s && (!op || op->early != early)) c.s = ST_OP_NONE;
+    if (!c.s && in.n && !in.p) {
+        op_end(c.card, c.session, SESSION_VERIFY);
+        c.s = ST_ARGS;
+    }
+    if (!c.s) c.s = op_update(c.card, c.session, SESSION_VERIFY, in);
+    return p11_leave(&c);
+}
+
 // Verifying in its four forms: at once or in parts, the signature last or first (early).
 static CK_RV p11_verify(const char *name, CK_SESSION_HANDLE session, bool early, bool once,
                         bytes in, bytes signature)
@@ -12202,7 +12216,7 @@ CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update(__func__, session, SESSION_VERIFY, part, part_len);
+    return p11_verify_update(__func__, session, false, bytes_of(part, part_len));
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len)
@@ -12258,7 +12272,7 @@ CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG da
 
 CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update(__func__, session, SESSION_VERIFY, part, part_len);
+    return p11_verify_update(__func__, session, true, bytes_of(part, part_len));
 }
 
 CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)

@@ -546,7 +546,19 @@ static void rows_verify(void)
     ROW(C_VerifySignatureInit, "twice", CKR_OPERATION_ACTIVE, (s, &sign_rsa, rsa_public, sig, 256));
     ROW(C_Verify, "the signature is there already", CKR_OPERATION_NOT_INITIALIZED,
         (s, b, 1, sig, 256));
+    ROW(C_VerifyUpdate, "the signature is there already", CKR_OPERATION_NOT_INITIALIZED,
+        (s, b, 1));
     ROW(C_VerifySignature, "wrong", CKR_SIGNATURE_INVALID, (s, b, 1));
+    FIRST(C_VerifyInit(s, &sign_rsa, rsa_public));
+    ROW(C_VerifySignature, "the signature comes last", CKR_OPERATION_NOT_INITIALIZED, (s, b, 1));
+    ROW(C_VerifySignatureUpdate, "the signature comes last", CKR_OPERATION_NOT_INITIALIZED,
+        (s, b, 1));
+    ROW(C_VerifySignatureFinal, "the signature comes last", CKR_OPERATION_NOT_INITIALIZED, (s));
+    FIRST(C_SessionCancel(s, CKF_VERIFY));
+    FIRST(C_VerifySignatureInit(s, &sign_rsa, rsa_public, sig, 256));
+    ROW(C_VerifySignatureUpdate, "no data", CKR_ARGUMENTS_BAD, (s, NULL, 1));
+    FIRST(C_VerifySignatureInit(s, &sign_rsa, rsa_public, sig, 256));
+    ROW(C_VerifySignature, "no data", CKR_ARGUMENTS_BAD, (s, NULL, 1));
     FIRST(C_VerifySignatureInit(s, &sign_rsa, rsa_public, sig, 255));
     ROW(C_VerifySignature, "a wrong length", CKR_SIGNATURE_LEN_RANGE, (s, b, 1));
     FIRST(C_VerifySignatureInit(s, &sign_rsa, rsa_public, sig, 256));
