@@ -150,6 +150,17 @@ static void put_certificate(struct sim_answer *a, const char *label, uint8_t id,
     free(class);
 }
 
+// EF.DIR: the application, its name and its path.
+static void dir_file(struct sim_fs *f, struct sim_answer *a)
+{
+    a->n = 0;
+    sim_put_tlv(a, 0x4f, aid, sizeof aid);
+    sim_put_tlv(a, 0x50, "BELPIC", 6);
+    sim_put_tlv(a, 0x51, "\x3f\x00\xdf\x00", 4);
+    sim_wrap(a, 0, 0x61);
+    sim_fs_ef(f, NULL, 0x2f00, a->out, a->n, 0);
+}
+
 // The AODF says BCD of a PIN that is not BCD.
 static void put_pin(struct sim_answer *a)
 {
@@ -188,6 +199,7 @@ static void directory(struct sim_fs *f, struct sim_fs_file *df, const struct own
     }
     sim_fs_ef(f, df, 0x5031, a->out, a->n, 0);
     token_info(f, df, own->serial, a);
+    dir_file(f, a);
     a->n = 0;
     put_pin(a);
     sim_fs_ef(f, df, 0x5034, a->out, a->n, 0);

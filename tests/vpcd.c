@@ -4,14 +4,15 @@
 //     vpcd PORT DIR [KIND] [option...]
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
-// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid. "second"
-// is another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
+// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
+// fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
 // global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
-// empty. It is told what to do by files in DIR, which it removes when it has done it:
+// empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of belpic:
+// second ec. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -19,6 +20,9 @@
 // and writes DIR/count (commands answered) and DIR/pins (PINs that the other application got) after
 // each command, DIR/in while the card is in.
 #define _GNU_SOURCE
+#include "sim_belpic.h"
+#include "sim_esteid.h"
+#include "sim_fineid.h"
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
 #include "sim_myeid.h"
@@ -225,6 +229,46 @@ static struct sim_card *make_myeid(int argc, char **argv, bool swap)
     return sim_myeid_new(&o);
 }
 
+static struct sim_card *make_esteid(int argc, char **argv, bool swap)
+{
+    struct sim_esteid_options o = { .latvian = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "latvian")) o.latvian = true;
+        else if (!strcmp(argv[i], "rsa")) o.rsa = true;
+        else if (!strcmp(argv[i], "extended")) o.extended = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_fineid(int argc, char **argv, bool swap)
+{
+    struct sim_fineid_options o = { .estonian = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "estonian")) o.estonian = true;
+        else if (!strcmp(argv[i], "bare")) o.bare = true;
+        else if (!strcmp(argv[i], "extended")) o.extended = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_fineid_new(&o);
+}
+
+static struct sim_card *make_belpic(int argc, char **argv, bool swap)
+{
+    struct sim_belpic_options o = { .ec = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "ec")) o.ec = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_belpic_new(&o);
+}
+
 static unsigned fs_stray_pins(const struct sim_card *card)
 {
     return ((const struct sim_fs *)card)->stray_pins;
@@ -236,6 +280,9 @@ static const struct kind kinds[] = {
     { "isoapplet", make_isoapplet, fs_stray_pins, sim_fs_select_other, true },
     { "isoapplet0", make_isoapplet0, fs_stray_pins, sim_fs_select_other, true },
     { "myeid", make_myeid, fs_stray_pins, sim_fs_select_other, true },
+    { "esteid", make_esteid, fs_stray_pins, sim_fs_select_other, true },
+    { "fineid", make_fineid, fs_stray_pins, sim_fs_select_other, true },
+    { "belpic", make_belpic, fs_stray_pins, sim_fs_select_other, true },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

@@ -224,6 +224,71 @@ inside_raw() {      # its EC keys and PSS, by commands of the standard
     try 'which openssl derives too' sh -c "tail -c 48 $dir/answer | cmp - $dir/secret"
 }
 
+# ---- eID cards ----
+
+# Two PINs: OpenSC shows a slot for each, and wants PIN2 again for each signature with its key.
+inside_esteid() {
+    card esteid
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q "EstEID 2018"'
+    counts 3 2 0 2
+    try 'the document number' sh -c "pkcs15-tool --list-info 2>/dev/null | grep -q AS0001111"
+    for id in 01 02; do
+        pkcs15-tool --read-certificate $id > "$dir/crt$id" 2>/dev/null
+        openssl x509 -in "$dir/crt$id" -pubkey -noout > "$dir/pem$id"
+    done
+    for slot in 0 1; do
+        id=0$((slot + 1)) pin=$([ $slot = 0 ] && echo 123456 || echo 654321)
+        rm -f "$dir/sig"
+        try "signs with $id" tool --slot-index $slot --login --pin "$pin" --sign --id $id -m ECDSA-SHA384 \
+            --signature-format openssl -i "$dir/text" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha384 -verify "$dir/pem$id" -signature "$dir/sig" "$dir/text"
+    done
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$dir/peer" 2>/dev/null
+    openssl pkey -in "$dir/peer" -pubout -outform DER > "$dir/point"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem01" -out "$dir/secret"
+    try 'derives' tool --slot-index 0 --login --pin 123456 --derive --id 01 -m ECDH1-DERIVE -i "$dir/point" \
+        -o "$dir/derived"
+    try 'what openssl derives' cmp "$dir/secret" "$dir/derived"
+    for auth in 01 02; do
+        pin=$([ $auth = 01 ] && echo 123456 || echo 654321)
+        try "changes PIN $auth" pkcs15-tool --auth-id $auth --change-pin --pin "$pin" --new-pin 13579
+        try 'and back' pkcs15-tool --auth-id $auth --change-pin --pin 13579 --new-pin "$pin"
+        for _ in 1 2 3; do pkcs15-tool --auth-id $auth --verify-pin --pin 111111 >/dev/null 2>&1; done
+        try "PIN $auth is blocked" sh -c "! pkcs15-tool --auth-id $auth --verify-pin --pin $pin"
+        try 'the PUK frees it' pkcs15-tool --auth-id $auth --unblock-pin --puk 12345678 --new-pin "$pin"
+        try 'so that it is right again' pkcs15-tool --auth-id $auth --verify-pin --pin "$pin"
+    done
+}
+
+# (This OpenSC has no window to ask for the PIN of the key for signatures: it refuses that one.)
+inside_belpic() {
+    card belpic
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q Belpic'
+    counts 1 2 0 4
+    try 'its label' sh -c 'pkcs15-tool --list-info 2>/dev/null | grep -q BELPIC'
+    lists 4
+    pkcs15-tool --read-certificate 02 2>/dev/null | openssl x509 -pubkey -noout > "$dir/pem"
+    for hash in sha1 sha256; do
+        rm -f "$dir/sig"
+        try "signs with $hash" tool --login --pin 123456 --sign --id 02 -m "$(echo $hash | tr a-z A-Z)-RSA-PKCS" \
+            -i "$dir/text" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -$hash -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    pins
+    try 'reads the identity file' apdus 00A4080C063F00DF014031 00B0000000
+    try 'which has a name' grep -q SPECIMEN "$dir/answer"
+    pkcs15-tool --read-certificate 03 2>/dev/null | openssl x509 -pubkey -noout > "$dir/pem"
+    { printf '\060\061\060\015\006\011\140\206\110\001\145\003\004\002\001\005\000\004\040'
+        openssl dgst -sha256 -binary "$dir/text"; } > "$dir/info"
+    try 'MSE, PIN, signature with key 83' apdus 00A4080C043F00DF00 002241B6050480018483 \
+        002000010826123456FFFFFFFF "002A9E9A33$(hex "$dir/info")00"
+    try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
+}
+
 # Other ways to write the files. (OpenSC reads no objects inside the ODF, nothing past a deleted record, and
 # overlooks the curve beside an ECPoint.)
 files_like() {
@@ -256,7 +321,7 @@ in_lab pieces 'Virtual PCD'
 in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
-for part in isoapplet0 isoshort isoapplet init generic raw gpieces gt0 inline wholepath relative records; do
+for part in esteid belpic isoapplet0 isoshort isoapplet init generic raw gpieces gt0 inline wholepath relative records; do
     in_lab $part 'Virtual PCD'
 done
 sum_up
