@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module api pins cards traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit vectors module api pins cards eid traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -96,14 +96,14 @@ cmd_test() {
     case " $list " in *" threads "* | *_tsan* | *_race*) objects tsan $tsan ;; esac
     case " $list " in *" module "* | *" api "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
         *) lib= ;; esac
-    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" vectors "* | *_test*) objects asan $asan ;; esac
+    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" eid "* | *" vectors "* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
         case $t in
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
             module | api | pins | cards | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
-            faults | vectors) set -- $asan -DSCARD11_DEBUG=1 "tests/$t.c" $(sim_o asan) ;;
+            faults | eid | vectors) set -- $asan -DSCARD11_DEBUG=1 "tests/$t.c" $(sim_o asan) ;;
             kiosk) set -- $CFLAGS "tests/$t.c" "$OUT/fast/scard11.o" $(sim_o fast) ;;
             storm) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
             storm_tsan) set -- $tsan tests/storm.c "$OUT/tsan/scard11.o" $(sim_o tsan) ;;

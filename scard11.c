@@ -2712,7 +2712,9 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     }
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
-    if (extended && l->sw != 0x6700) l->extended_proven = true;
+    // An error says nothing: a card may have made any of what it did not understand.
+    bool answered = l->sw == 0x9000 || l->sw >> 8 == 0x61 || l->sw >> 8 == 0x62;
+    if (extended && answered) l->extended_proven = true;
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
     buf_put(rsp, bytes_of(l->answer, got - 2));
@@ -4904,7 +4906,7 @@ static void p15_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 re
     p15_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
 }
 
-// A private key of a PIN; one for qualified signatures wants it each time.
+// A private key of a PIN, RSA or P-384; one for qualified signatures wants it each time.
 static void p15_put_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id, u8 ref,
                         bytes df)
 {
@@ -4918,6 +4920,7 @@ static void p15_put_key(struct buf *out, const char *label, bool rsa, bool quali
     else           tlv_put(&class, 0x03, BYTES(0x07, 0x20, 0x80));      // sign, derive
     tlv_put(&class, 0x02, BYTES(ref));
     p15_put_path(&type, df);
+    if (!rsa) tlv_put(&type, 0x30, alg_curve_oid(alg_curve_named("P-384")));
     p15_put_record(out, rsa ? 0x30 : 0xa0, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
 }
 
@@ -4964,8 +4967,10 @@ static st p15_add_directory(struct card *c, struct p15 *p, enum p15_kind kind, c
 // another PIN of ours, a look at what only we have.
 static st p15_be_home(struct card *c, struct token *t)
 {
-    struct p15 *p = t->state;
-    bool other = !t->login && p15_logged_in(c, t);
+    const struct p15 *p = t->state;
+    bool other = false;
+    for (u32 i = 0; i < c->token_count; i++)
+        other |= &c->tokens[i] != t && c->tokens[i].login && card_same_application(&c->tokens[i], t);
     if (!c->sure && other) TRY(p15_be_sure(c, t));
     if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) return p15_select(c, t);
     return ST_OK;
@@ -6264,6 +6269,12 @@ static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificat
     return esteid_path(c, i, value.path.file, &k->certificate);
 }
 
+// Did reading fail, so that it is to be tried again? That something is not there is no failure.
+static bool esteid_is_error(st s)
+{
+    return link_is_broken(s) || s == ST_CARD_MEMORY || s > ST_COUNT;
+}
+
 // What a Latvian card's ADF says of its key and certificate. Where it says nothing they are taken
 // to be where Estonian cards have them.
 static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch scratch)
@@ -6277,10 +6288,10 @@ static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch 
         if (record.tag != 0xa0 && record.tag != 0xa4) continue;
         if (tlv_next(&record.value, &part) || p15_parse_value(&part, &file)) continue;
         s = esteid_look_at(c, t, i, record.tag == 0xa4, file.path.file, scratch);
-        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+        if (esteid_is_error(s)) return s;
         s = ST_OK;
     }
-    return link_is_broken(s) || s == ST_CARD_MEMORY ? s : ST_OK;
+    return esteid_is_error(s) ? s : ST_OK;
 }
 
 // The directory files that the card has not: keys, certificates, personal data.
@@ -6410,8 +6421,10 @@ static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
     if (t->login || t->pin.tries >= 0) return ST_OK;
     TRY(esteid_go_to_pin(c, t));
     u8 number = t->pin.reference & 0x0f;
-    st s = iso_get_data(&c->link, 0x3fff, BYTES(0x4d, 0x08, 0x70, 0x06, 0xbf, 0x81, number, 0x02,
-                                                0xa0, 0x80), &info);
+    struct apdu ask = { .ins = INS_GET_DATA, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_SHORT,
+                        .data = BYTES(0x4d, 0x08, 0x70, 0x06, 0xbf, 0x81, number, 0x02, 0xa0,
+                                      0x80) };
+    st s = link_exchange(&c->link, &ask, &info);
     if (link_is_broken(s)) return s;
     if (s || tlv_open(buf_bytes(&info), 0x70, &in) || tlv_open(in, 0xbf8100u | number, &in) ||
         tlv_open(in, 0xa0, &in)) return ST_OK;
@@ -6460,7 +6473,8 @@ static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
 {
     struct p15 *p = o->token->state;
     const struct p15_key *k = o->state;
-    if (c->sure || !p->mse_len) TRY(p15_step_into(c, p, k->file));
+    bool there = p->mse_len && p->here_known && bytes_equal(p->here, k->file);
+    if (c->sure || !there) TRY(p15_step_into(c, p, k->file));
     return p15_set_environment(c, o->token, 0x41, p2, content, false);
 }
 
