@@ -6440,12 +6440,19 @@ static st esteid_login(struct card *c, struct token *t, struct pin *pin, bytes s
     return p15_login(c, t, pin, secret, scratch);
 }
 
+static st esteid_so_login(struct card *c, struct token *t, bytes puk)
+{
+    struct esteid *e = t->state;
+    TRY(esteid_go_to_pin(c, t));
+    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
+    return card_verify(c, &t->puk, puk);
+}
+
 // QUIRK(EstEID): the PUK is verified first, then the PIN is set alone (P1 02).
 static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes puk, bytes fresh)
 {
     struct esteid *e = t->state;
-    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
-    TRY(card_verify(c, &t->puk, puk));
+    TRY(esteid_so_login(c, t, puk));
     if (esteid_index(t)) TRY(p15_step_into(c, &e->p15, bytes_of(esteid_directories[1], 2)));
     return card_reset_pin(c, pin, fresh);
 }
@@ -6461,8 +6468,8 @@ static st esteid_so_login(struct card *c, struct token *t, bytes puk)
 static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
                          enum card_pin_change change, bytes old, bytes fresh)
 {
-    TRY(esteid_go_to_pin(c, t));
     if (change == CARD_PIN_UNBLOCK) return esteid_unblock(c, t, pin, old, fresh);
+    TRY(esteid_go_to_pin(c, t));
     return p15_set_pin(c, t, pin, change, old, fresh);
 }
 

@@ -184,6 +184,50 @@ TEST(eid_pins_are_apart)
     end();
 }
 
+// ---- The PUK ----
+
+static CK_RV init_pin(unsigned token, const char *pin)
+{
+    return C_InitPIN(sessions[token], (CK_UTF8CHAR_PTR)(uintptr_t)pin, strlen(pin));
+}
+
+// A blocked PIN is freed with the PUK, which is counted, too. A Belgian one stays what it was.
+static void check_unblock(unsigned token)
+{
+    const char *puk = two_pins() ? kind->tokens[token].puk : "123456789012", *pin =
+        kind->tokens[token].pin, *fresh = two_pins() ? "864209" : pin;
+    struct sim_fs *f = (struct sim_fs *)card;
+    struct sim_fs_pin *the_puk = &f->pins[two_pins() ? 2 : 1];
+    char wrong[20];
+    CHECK_RV(open_token(token), CKR_OK);
+    strcpy(wrong, pin);
+    wrong[0] ^= 1;
+    while (pin_of(token)->left) CHECK(login_as(token, CKU_USER, wrong) != CKR_OK);
+    CHECK_RV(login(token), CKR_PIN_LOCKED);
+    strcpy(wrong, puk);
+    wrong[0] ^= 1;
+    CK_RV rv = login_as(token, CKU_SO, wrong);  // the card is asked at once, or by the first use
+    if (!rv) rv = init_pin(token, fresh);
+    CHECK_RV(rv, CKR_PIN_INCORRECT);
+    CHECK_EQ(the_puk->left, the_puk->tries - 1);
+    C_Logout(sessions[token]);
+    CHECK_RV(login_as(token, CKU_SO, puk), CKR_OK);
+    CHECK_RV(init_pin(token, fresh), CKR_OK);
+    CHECK_EQ(the_puk->left, the_puk->tries);
+    CHECK_RV(C_Logout(sessions[token]), CKR_OK);
+    CHECK_EQ(pin_of(token)->left, kind->tokens[token].tries);
+    if (two_pins()) CHECK_RV(login(token), CKR_PIN_INCORRECT);
+    CHECK_RV(login_as(token, CKU_USER, fresh), CKR_OK);
+    CHECK_RV(C_CloseSession(sessions[token]), CKR_OK);
+}
+
+TEST(eid_puk)
+{
+    begin();
+    for (unsigned t = 0; t < 1 + (unsigned)two_pins() && !test_failing; t++) check_unblock(t);
+    end();
+}
+
 // ---- The PIN before each qualified signature ----
 
 TEST(eid_each_signature_wants_the_pin)
@@ -452,6 +496,7 @@ int main(int argc, char **argv)
         unsigned failed = test_failed;
         RUN(eid_two_slots);
         RUN(eid_pins_are_apart);
+        RUN(eid_puk);
         RUN(eid_each_signature_wants_the_pin);
         RUN(eid_data);
         RUN(eid_faults);
