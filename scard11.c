@@ -3676,11 +3676,12 @@ static st p15_select(struct card *c, struct token *t)
     return ST_OK;
 }
 
-// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this.
+// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this. On trust
+// the card is where it was left: what does not come out right is tried again for certain.
 static st p15_step_into(struct card *c, struct p15 *p, bytes df)
 {
-    bool known = c->sure && p->here_known, root = known && !p->here.n;
-    if (known && bytes_equal(p->here, df)) return ST_OK;
+    bool root = p->here_known && !p->here.n;
+    if (p->here_known && bytes_equal(p->here, df)) return ST_OK;
     p->here_known = false;
     p->mse_len = 0;
     if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
@@ -3696,7 +3697,7 @@ static st p15_select_steps(struct card *c, struct p15 *p, bytes file, struct buf
     if (bytes_begin(file, BYTES(0x3f, 0x00))) file = bytes_from(file, 2);
     if (file.n < 2) return ST_PROTOCOL;
     bytes df = bytes_head(file, file.n - 2);
-    if (c->sure && p->here_known && bytes_equal(p->here, df))
+    if (p->here_known && bytes_equal(p->here, df))
         return iso_select_ef(&c->link, 0x02, bytes_from(file, df.n), fcp);
     TRY(p15_step_into(c, p, BYTES_NONE));
     if (!df.n) return iso_select_ef(&c->link, 0x02, file, fcp);
@@ -3766,6 +3767,7 @@ static st p15_be_sure(struct card *c, struct token *t)
     struct buf fcp = buf_on(room, sizeof room);
     struct p15_path known = { .file = p->landmark.n ? p->landmark : p->odf };
     if (c->sure) return ST_OK;
+    p->here_known = false;
     if (p15_logged_in(c, t) && p->odf_read && (p->base.n || p->landmark.n)) {
         st s = p15_select_path(c, t, &known, &fcp);
         if (link_is_broken(s)) return s;
@@ -4970,7 +4972,8 @@ static st p15_be_home(struct card *c, struct token *t)
     const struct p15 *p = t->state;
     bool other = false;
     for (u32 i = 0; i < c->token_count; i++)
-        other |= &c->tokens[i] != t && c->tokens[i].login && card_same_application(&c->tokens[i], t);
+        if (&c->tokens[i] != t && c->tokens[i].login && card_same_application(&c->tokens[i], t))
+            other = true;
     if (!c->sure && other) TRY(p15_be_sure(c, t));
     if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) return p15_select(c, t);
     return ST_OK;
@@ -6480,8 +6483,7 @@ static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
 {
     struct p15 *p = o->token->state;
     const struct p15_key *k = o->state;
-    bool there = p->mse_len && p->here_known && bytes_equal(p->here, k->file);
-    if (c->sure || !there) TRY(p15_step_into(c, p, k->file));
+    TRY(p15_step_into(c, p, k->file));
     return p15_set_environment(c, o->token, 0x41, p2, content, false);
 }
 

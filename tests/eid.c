@@ -1,5 +1,5 @@
-// eid.c: what is particular to the eID cards of tests/cards.h: two PINs in two slots, the PIN before
-// each qualified signature, who holds the card as data objects; and every fault at every command of
+// eid.c: what is particular to the eID cards of tests/cards.h: two PINs in two slots, the PIN
+// before each qualified signature, who holds the card as data objects; and every fault at every command of
 // what is done with such a card. SPDX-License-Identifier: 0BSD
 #define SCARD11_LOOK_MS 0               // no look is young: each call finds out by itself
 #include "../scard11.c"
@@ -400,7 +400,8 @@ static const struct scene {
     { "token", prepare_nothing, do_token, false }, { "list", prepare_sessions, do_list, false },
     { "login", prepare_sessions, do_login, true }, { "sign", prepare_login, do_sign, true },
     { "context", prepare_context, do_context, true },
-    { "set pin", prepare_sessions, do_set_pin, true }, { "logout", prepare_signed, do_logout, true },
+    { "set pin", prepare_sessions, do_set_pin, true },
+    { "logout", prepare_signed, do_logout, true },
 };
 
 static bool is_defined(CK_RV rv)
@@ -424,7 +425,8 @@ static void mend(enum sim_fault fault)
     if (!sim_reader_cards()) sim_reader_insert(0, card);
 }
 
-// After it, no PIN has gone astray and no try is lost, and the card that is in signs with both keys.
+// After it, no PIN has gone astray and no try is lost, and the card that is in signs with both
+// keys.
 static void check_after(enum sim_fault fault, CK_RV rv)
 {
     if (test_failing) return;

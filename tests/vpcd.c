@@ -5,14 +5,14 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0 no-history no-chuid yubikey app-pin
-// global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
+// fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0
+// no-history no-chuid yubikey app-pin global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
-// empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of belpic:
-// second ec. It is told what to do by files in DIR, which it removes when it has done it:
+// empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
+// belpic: second ec. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
