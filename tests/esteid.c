@@ -1,6 +1,104 @@
-// esteid.c: >>esteid.
+// esteid.c: >>esteid, what it makes of answers; whole conversations are cards.c's and eid.c's.
 // SPDX-License-Identifier: 0BSD
+
+static void esteid_begin(const char *const *lines)
+{
+    link_open_script(lines);
+    card_begin(1 << 20);
+    card_it.link = link_l;
+    *card_t = (struct token){ .index = 0 };
+}
+
+static void esteid_over(void)
+{
+    link_l = card_it.link;
+    arena_free(&card_it.arena);
+    link_over();
+}
+
+#if SCARD11_ESTEID
+
+#define ESTEID_SELECT "00a40400 10 a000000077010800070000fe00000100 00"
+
+TEST(esteid_knows_its_cards)
+{
+    static const char *const estonian[] = { ESTEID_SELECT " > 9000",
+        "00a40204 02 d003 00 > 62048002000b 9000", "00b00000 20 > 0409415330303031313131 9000",
+        NULL };
+    static const char *const latvian[] = { ESTEID_SELECT " > 6f00 9000",
+        "00a40204 02 d003 00 > 6a82", "00a40904 04 adf15031 00 > 9000", NULL };
+    static const char *const neither[] = { ESTEID_SELECT " > 9000",
+        "00a40204 02 d003 00 > 6a82", "00a40904 04 adf15031 00 > 6a82", NULL };
+    static const char *const odd[] = { ESTEID_SELECT " > 9000", "00a40204 02 d003 00 > 9000",
+        "00b00000 20 > 30020500 9000", "00a40904 04 adf15031 00 > 6982", NULL };
+    static const char *const no[] = { ESTEID_SELECT " > 6999", NULL };
+    esteid_begin(estonian);
+    CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK(!strcmp(card_t->serial, "AS0001111") && !strcmp(card_t->label, "EstEID (PIN1)"));
+    CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
+    CHECK_EQ(card_it.tokens[1].pin.reference, 0x85);
+    CHECK_EQ(card_it.tokens[1].pin.min, 5);
+    CHECK_EQ(card_it.tokens[1].puk.reference, 0x02);
+    CHECK_EQ(card_it.token_count, 1);           // the second; >>probe counts the first
+    esteid_over();
+    esteid_begin(latvian);
+    CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK(!strcmp(card_t->label, "LatEID (PIN1)") && !*card_t->serial);
+    esteid_over();
+    const char *const *const others[] = { neither, odd, no };
+    for (size_t i = 0; i < COUNT(others); i++) {
+        esteid_begin(others[i]);
+        CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+        esteid_over();
+    }
+}
+
+// What a card says of its PIN's tries: nothing of it is believed that is not whole.
+TEST(esteid_tries)
+{
+    static const struct { const char *answer; int tries, most; } some[] = {
+        { "700dbf8101 09 a007 9a0103 9b0102 a1 9000", 2, 3 },        // what comes last is cut
+        { "700cbf810108a006 9a0103 9b0102 9000", 2, 3 },
+        { "700cbf810108a006 9b0100 9a0105 9000", 0, 5 },
+        { "700cbf810208a006 9a0103 9b0102 9000", -1, 0 },           // of another PIN
+        { "700dbf810109a007 9a0103 9b020201 9000", -1, 3 },
+        { "7000 9000", -1, 0 }, { "9000", -1, 0 }, { "6a88", -1, 0 }, { "70ff 9000", -1, 0 },
+    };
+    static char line[200];
+    static const char *lines[] = { line, NULL };
+    for (size_t i = 0; i < COUNT(some); i++) {
+        struct esteid e = { .latvian = false };
+        snprintf(line, sizeof line, "00cb3fff 0a 4d087006bf810102a080 00 > %s", some[i].answer);
+        esteid_begin(lines);
+        p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+        card_it.sure = true;
+        card_t->state = &e;
+        card_t->pin = (struct pin){ .reference = ESTEID_PIN1, .tries = -1 };
+        CHECK_ST(esteid_open(&card_it, card_t, pad_scratch()), ST_OK);
+        CHECK_EQ(card_t->pin.tries, some[i].tries);
+        CHECK_EQ(card_t->pin.tries_max, some[i].most);
+        esteid_over();
+    }
+}
+
+TEST(esteid_takes_sha256_alone)
+{
+    u8 info[51] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+                    0x02, 0x01, 0x05, 0x00, 0x04, 0x20, 0xaa };
+    CHECK(esteid_sha256(bytes_of(info, 51)).p == info + 19);
+    CHECK_EQ(esteid_sha256(bytes_of(info, 51)).n, 32);
+    CHECK(!esteid_sha256(bytes_of(info, 50)).n);
+    info[14] = 2;                               // SHA-384's OID
+    CHECK(!esteid_sha256(bytes_of(info, 51)).n);
+    CHECK(!esteid_sha256(BYTES_NONE).n);
+}
+#endif
 
 static void test_esteid(void)
 {
+#if SCARD11_ESTEID
+    RUN(esteid_knows_its_cards);
+    RUN(esteid_tries);
+    RUN(esteid_takes_sha256_alone);
+#endif
 }

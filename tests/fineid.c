@@ -1,6 +1,52 @@
-// fineid.c: >>fineid.
+// fineid.c: >>fineid, what it makes of answers; whole conversations are cards.c's and eid.c's.
 // SPDX-License-Identifier: 0BSD
+
+#if SCARD11_FINEID
+
+#define FINEID_SELECT "00a40400 0c a000000063504b43532d3135 00"
+
+// Cards of other kinds have PKCS#15's AID, too: what they say to GET DATA is not what these say.
+TEST(fineid_leaves_other_cards_alone)
+{
+    static const char *const answers[] = { "6d00", "6a88", "9000", "a000 9000", "a0038301119000",
+        "a003df2100 9000", "30 05 df21020505 9000", "a0ff 9000" };
+    static char line[2][100];
+    static const char *lines[] = { FINEID_SELECT " > 9000", line[0], line[1], NULL };
+    static const char *const no[] = { FINEID_SELECT " > 6a82", NULL };
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        snprintf(line[0], sizeof line[0], "00cb00ff 05 a003830111 00 > %s", answers[i]);
+        snprintf(line[1], sizeof line[1], "00cb00ff 05 a003830181 00 > %s", answers[i]);
+        esteid_begin(lines);
+        CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+        esteid_over();
+    }
+    esteid_begin(no);
+    CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+    esteid_over();
+}
+
+TEST(fineid_knows_an_estonian_card)
+{
+    static const char *const lines[] = { FINEID_SELECT " > 9000",
+        "00cb00ff 05 a003830111 00 > 6a88",
+        "00cb00ff 05 a003830181 00 > a00a 830181 df210402ffa503 9000", NULL };
+    esteid_begin(lines);
+    CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK(!strcmp(card_t->label, "EstEID (PIN1)"));
+    CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
+    CHECK_EQ(card_t->pin.tries, 2);
+    CHECK_EQ(card_t->pin.tries_max, 3);
+    CHECK_EQ(card_it.tokens[1].pin.tries, -1);
+    CHECK_EQ(card_it.tokens[1].pin.reference, 0x82);
+    CHECK_EQ(card_t->puk.reference, 0x83);
+    esteid_over();
+}
+#endif
 
 static void test_fineid(void)
 {
+#if SCARD11_FINEID
+    RUN(fineid_leaves_other_cards_alone);
+    RUN(fineid_knows_an_estonian_card);
+#endif
 }
