@@ -6460,14 +6460,6 @@ static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes
     return card_reset_pin(c, pin, fresh);
 }
 
-static st esteid_so_login(struct card *c, struct token *t, bytes puk)
-{
-    struct esteid *e = t->state;
-    TRY(esteid_go_to_pin(c, t));
-    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
-    return card_verify(c, &t->puk, puk);
-}
-
 static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
                          enum card_pin_change change, bytes old, bytes fresh)
 {
