@@ -44,6 +44,11 @@ inside_bench() {
         $CC -std=c99 $CFLAGS -I. tests/bench_peer.c -ldl -o "$OUT/bench/peer" || exit 1
     echo "in process, without the simulated card's own time:"
     "$OUT/bench/bench" || exit 1
+    # shellcheck disable=SC2086
+    $CC -std=c99 $CFLAGS -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM tests/bench_unpad.c \
+        $(ls tests/sim_*.c | grep -v '_test\.c$') -lmbedcrypto -lmbedx509 -lz -lpthread -o "$OUT/bench/unpad" || exit 1
+    echo "taking off a malformed padding, two kinds of it (Welch's t-test):"
+    "$OUT/bench/unpad" || exit 1
 }
 run_inside "$@"
 in_lab bench 'Virtual PCD'
