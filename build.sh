@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module api pins cards eid traces faults threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit vectors module module_pcsc api pins cards eid traces faults faults_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -85,7 +85,8 @@ cmd_test() {
     [ $# -gt 0 ] || list="$programs $scripts"
     [ -z "$only" ] || list="unit $list"
     for t in $list; do case " $programs " in
-        *" $t "*) case $t in *_race) there "tests/${t%_race}_test.c" ;; *) there "tests/${t%_tsan}.c" ;; esac ;;
+        *" $t "*) case $t in *_race) there "tests/${t%_race}_test.c" ;; *_pcsc) there "tests/${t%_pcsc}.c" ;;
+            *) there "tests/${t%_tsan}.c" ;; esac ;;
         *) there "tests/$t.sh"; pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")" ;;
     esac; done
     need $pkg_lib libssl-dev
@@ -96,11 +97,17 @@ cmd_test() {
     case " $list " in *" threads "* | *_tsan* | *_race*) objects tsan $tsan ;; esac
     case " $list " in *" module "* | *" api "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
         *) lib= ;; esac
-    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" eid "* | *" vectors "* | *_test*) objects asan $asan ;; esac
+    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" eid "* | *" vectors "* | *_pcsc* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
+        how=$custom
         case $t in
+            module_pcsc) how="-I. $pcsc_h" && set -- $asan -DSIM_OPENSSL=1 tests/module.c scard11.c tests/pcsc_stand_in.c ;;
+            faults_pcsc) how="-I. $pcsc_h" && set -- $asan tests/faults.c tests/pcsc_stand_in.c ;;
+        esac
+        case $t in
+            *_pcsc) set -- -DSCARD11_DEBUG=1 "$@" $(sim_o asan) ;;
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
             module | api | pins | cards | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
             faults | eid | vectors) set -- $asan -DSCARD11_DEBUG=1 "tests/$t.c" $(sim_o asan) ;;
@@ -112,7 +119,7 @@ cmd_test() {
             *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;
             *) continue ;;
         esac
-        bg $CC $warn $custom "$@" $test_libs -o "$OUT/test/$t"
+        bg $CC $warn $how "$@" $test_libs -o "$OUT/test/$t"
     done
     bg_wait
     CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF

@@ -2200,12 +2200,12 @@ static int reader_code(LONG rv)
     }
 }
 
-// The same for a connection: whatever ends it is a removal.
+// The same for a connection: whatever ends it is a removal. Nobody can keep a card that is ours.
 static int reader_conn_code(LONG rv)
 {
     int code = reader_code(rv);
-    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_UNKNOWN ||
-        code == SCARD11_READER_MUTE ||
+    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_BUSY || code == SCARD11_READER_UNKNOWN ||
+        code == SCARD11_READER_MUTE || code == SCARD11_READER_TIMEOUT ||
         code == SCARD11_READER_CANCELLED)
         return SCARD11_READER_REMOVED;
     return code;
@@ -2241,8 +2241,8 @@ static int scard11_reader_list(void *context, char *names, size_t *len)
 static u32 reader_state_flags(DWORD event)
 {
     u32 flags = READER_COUNTS ? SCARD11_READER_COUNTED | (u32)(event & 0xffff0000u) : 0;
-    if (event & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE))
-        return flags | SCARD11_READER_GONE;
+    if (event & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE) ||
+        !(event & (SCARD_STATE_PRESENT | SCARD_STATE_EMPTY))) return flags | SCARD11_READER_GONE;
     if (event & SCARD_STATE_PRESENT) flags |= SCARD11_READER_PRESENT;
     if (event & SCARD_STATE_MUTE)    flags |= SCARD11_READER_CARD_MUTE;
     return flags;
@@ -2362,29 +2362,54 @@ static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWOR
     return rv;
 }
 
+static LONG reader_connect_again(struct reader_pcsc *c)
+{
+    return SCardReconnect(c->handle, c->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                          SCARD_LEAVE_CARD, &c->protocol);
+}
+
+// Asks a new connection for the ATR. It may be reset, or gone, by then.
+static LONG reader_ask_card(struct reader_pcsc *c, struct scard11_reader_card *card)
+{
+    DWORD atr_len, protocol = 0, state = 0, name_len = 0;
+    LONG rv = SCARD_S_SUCCESS;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        atr_len = sizeof card->atr;
+        rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
+        if (rv == SCARD_S_SUCCESS) card->atr_len = atr_len <= sizeof card->atr ? atr_len : 0;
+        if ((u32)rv != (u32)SCARD_W_RESET_CARD) break;
+        rv = reader_connect_again(c);
+        if (rv != SCARD_S_SUCCESS) break;
+    }
+    return rv;
+}
+
 static int scard11_reader_connect(void **conn, const char *name, int exclusive,
                                   struct scard11_reader_card *card)
 {
     struct reader_pcsc *c = *conn;
     DWORD share = exclusive ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
-    DWORD atr_len = sizeof card->atr, protocol = 0, state = 0, name_len = 0;
     LONG rv;
 
     memset(card, 0, sizeof *card);
     if (c) {
-        rv = SCardReconnect(c->handle, c->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                            SCARD_LEAVE_CARD, &c->protocol);
+        rv = reader_connect_again(c);
         if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
     } else {
         rv = reader_connect_new(&c, name, share);
         if (rv != SCARD_S_SUCCESS) {
             int code = reader_code(rv);
-            return code == SCARD11_READER_UNKNOWN ? SCARD11_READER_REMOVED : code;
+            bool as_is = code == SCARD11_READER_MUTE || code == SCARD11_READER_DOWN ||
+                         code == SCARD11_READER_BUSY;
+            return as_is ? code : reader_conn_code(rv);
         }
-        *conn = c;
     }
-    rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
-    card->atr_len = rv == SCARD_S_SUCCESS && atr_len <= sizeof card->atr ? atr_len : 0;
+    rv = reader_ask_card(c, card);
+    if (rv != SCARD_S_SUCCESS) {
+        if (!*conn) scard11_reader_disconnect(c, 0);
+        return reader_conn_code(rv);
+    }
+    *conn = c;
     card->protocol = c->protocol == SCARD_PROTOCOL_T0 ? 0 : 1;
     reader_ask_features(c, card);
     return SCARD11_READER_OK;
@@ -7422,7 +7447,9 @@ static st probe_card(struct card *c, struct scratch scratch)
  * frees it.
  * ==============================================================================================*/
 
-#define SLOT_UNKNOWN_RETRY_MS 1000
+#ifndef SLOT_UNKNOWN_RETRY_MS
+#define SLOT_UNKNOWN_RETRY_MS 1000      // tests have less patience
+#endif
 #define SLOT_FRESH            UINT64_MAX
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
 

@@ -14,9 +14,13 @@ static void faults_free(void *p, size_t size);
 #define SCARD11_ALLOC(size)     faults_alloc(size)
 #define SCARD11_FREE(ptr, size) faults_free(ptr, size)
 #define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
+#define SLOT_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
 #include "../scard11.c"
 #include "scene.h"
 #include "sim_pad.h"
+#if SCARD11_READER == SCARD11_READER_PCSC
+#include "pcsc_stand_in.h"
+#endif
 
 static unsigned long faults_blocks, faults_calls, faults_at;
 
@@ -218,6 +222,13 @@ static CK_RV do_pad_unblock(void)
 static CK_RV do_logout(void) { return C_Logout(session); }
 static CK_RV do_close(void) { return C_CloseAllSessions(scene_slot); }
 
+static CK_RV do_wait(void)
+{
+    CK_SLOT_ID id;
+    CK_RV rv = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+    return rv == CKR_NO_EVENT ? CKR_OK : rv;
+}
+
 static const struct scene {
     const char *name;
     CK_RV (*prepare)(void), (*run)(void);
@@ -238,6 +249,7 @@ static const struct scene {
     { "pad set pin", prepare_login, do_pad_set_pin, true },
         { "pad unblock", prepare_session, do_pad_unblock, true },
     { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
+    { "wait", prepare_login, do_wait, false },
 };
 #define SCENES (sizeof scenes / sizeof *scenes)
 
@@ -283,8 +295,8 @@ static void check_usable(void)
     if (test_failing) return;
     CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
     CK_RV rv = scene_open(&session);
-    if (rv == CKR_TOKEN_NOT_RECOGNIZED) {       // nobody's card is tried again after a second
-        nanosleep(&(struct timespec){ 1, 10000000 }, NULL);
+    if (rv == CKR_TOKEN_NOT_RECOGNIZED) {       // it is tried again later
+        nanosleep(&(struct timespec){ 0, (SLOT_UNKNOWN_RETRY_MS + 2) * 1000000 }, NULL);
         rv = scene_open(&session);
     }
     CHECK_RV(rv, CKR_OK);
@@ -427,6 +439,101 @@ TEST(faults_of_every_allocation)
     }
 }
 
+#if SCARD11_READER == SCARD11_READER_PCSC
+// ---- Every error of every call of PC/SC (pcsc_stand_in.h) ----
+
+static bool all_codes;
+
+// The library after one call of PC/SC said something: what it answers is defined, no try is lost, and
+// a card that it holds for gone is gone with all its handles.
+static void check_after_error(CK_RV rv)
+{
+    CK_SESSION_INFO info;
+    CK_ATTRIBUTE t = { CKA_ID, out, sizeof out };
+    if (test_failing) return;
+    CHECK(is_defined(rv));
+    CHECK_EQ(sim_piv_tries(the_card), 3);
+    if (second && C_GetSessionInfo(second, &info)) {
+        CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(C_GetAttributeValue(second, key, &t, 1), CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(C_Login(second, CKU_USER, PIN, 6), CKR_SESSION_HANDLE_INVALID);
+    }
+}
+
+// One scene, with the nth call of PC/SC failing. initialize: counted from before C_Initialize.
+static bool run_error(const struct scene *s, unsigned n, long code, const char *name, bool after)
+{
+    begin(false, false);
+    pcsc_clear();
+    CK_RV rv = s->prepare();
+    if (rv) test_fail(__FILE__, __LINE__, "%s: prepare: %#lx", s->name, rv);
+    pcsc_fail(n, code, after);
+    if (!test_failing) rv = s->run();
+    bool fired = pcsc_fired();
+    pcsc_fail(0, 0, false);
+    if (!fired && !test_failing && rv)
+        test_fail(__FILE__, __LINE__, "%s: %#lx without an error", s->name, rv);
+    check_after_error(rv);
+    check_usable();
+    C_Finalize(NULL);
+    struct pcsc_stats pcsc = pcsc_stats();
+    if (!test_failing && (pcsc.contexts || pcsc.cards || pcsc.stale || pcsc.left || pcsc.after_failed))
+        test_fail(__FILE__, __LINE__, "%lu contexts, %lu cards open; %lu stale, %lu left, %lu used after "
+                  "their end", pcsc.contexts, pcsc.cards, pcsc.stale, pcsc.left, pcsc.after_failed);
+    end();
+    if (test_failing)
+        printf("    in scene %s: %s%s from call %u, %s: %#lx\n", s->name, name, after ? " afterwards" : "", n,
+               pcsc_fired_at(), rv);
+    return fired && !test_failing;
+}
+
+// Each call of each scene. In short every call says five of the codes, in turns, so that in each
+// scene each code is said; "faults_pcsc all" says them all at each.
+TEST(every_error_of_every_call)
+{
+    static const unsigned each = 5;
+    unsigned turn = 0, codes = 0;
+    const char *name;
+    while (pcsc_code(codes, &name)) codes++;
+    for (size_t i = 0; i < SCENES && !test_failing; i++) {
+        bool fired = true;
+        for (unsigned n = 1; fired && !test_failing; n++) {
+            for (unsigned k = 0; k < (all_codes ? codes : each) && !test_failing; k++, turn++) {
+                long code = pcsc_code(turn % codes, &name);
+                fired = run_error(&scenes[i], n, code, name, false);
+                faults_fired += fired;
+                if (!fired) break;
+                if (all_codes || turn % 4 == 0) run_error(&scenes[i], n, code, name, true);
+            }
+        }
+    }
+}
+
+// Nothing is there to answer when the library begins, or what is there fails.
+TEST(every_error_while_the_library_begins)
+{
+    const char *name;
+    for (unsigned n = 1, fired = 1; fired && !test_failing; n++) {
+        for (unsigned k = 0; pcsc_code(k, &name) && fired && !test_failing; k++) {
+            begin(false, false);
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            pcsc_fail(n, pcsc_code(k, &name), false);
+            CHECK_RV(C_Initialize(NULL), CKR_OK);
+            fired = pcsc_fired();
+            pcsc_fail(0, 0, false);
+            CK_ULONG count = 0;
+            CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &count), CKR_OK);
+            CHECK_EQ(count, 1);
+            check_usable();
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            CHECK_EQ(pcsc_stats().contexts + pcsc_stats().cards, 0);
+            end();
+            if (test_failing) printf("    %s from call %u\n", name, n);
+        }
+    }
+}
+#endif
+
 // C_Initialize itself: the locks of an application that cannot be made are in module.c.
 TEST(faults_leave_no_card_s_memory_at_its_limit)
 {
@@ -459,7 +566,17 @@ TEST(faults_leave_no_card_s_memory_at_its_limit)
 
 int main(int argc, char **argv)
 {
+#if SCARD11_READER == SCARD11_READER_PCSC
+    all_codes = argc > 1 && !strcmp(argv[1], "all");
+    test_begin(all_codes ? 1 : argc, argv);
+    RUN(every_error_of_every_call);
+    RUN(every_error_while_the_library_begins);
+    printf("%lu errors were said\n", faults_fired);
+    if (!all_codes) RUN(faults_at_every_call);
+    return test_end();
+#else
     test_begin(argc, argv);
+#endif
     RUN(faults_at_every_command);
     RUN(faults_at_every_command_in_pieces);
     RUN(faults_at_every_call);

@@ -1696,7 +1696,11 @@ int main(int argc, char **argv)
     RUN(a_gap_that_nobody_saw_kills_every_handle);
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
     RUN(a_reset_by_another_program_costs_a_login_and_no_more);
+#if SCARD11_READER == SCARD11_READER_CUSTOM     // pcsc-lite always counts
     RUN(where_the_backend_does_not_count_a_reset_is_a_removal);
+#else
+    (void)case_where_the_backend_does_not_count_a_reset_is_a_removal;
+#endif
     RUN(another_application_never_gets_the_pin);
     RUN(a_card_that_another_program_holds);
     RUN(mute_and_unknown_cards_are_present_and_not_recognized);

@@ -54,6 +54,7 @@ struct conn {
     bool gone;                      // the same, but the reader is late
     bool reset;                     // _RESET until taken up again
     bool told_removed, told_reset;
+    enum sim_why why;
     enum begun begun;
     int seat;
 };
@@ -251,7 +252,7 @@ static void seat_unplug(struct seat *s)
 {
     seat_cut(s, LOST_DEAD);
     for (struct conn *c = sim.conns; c < sim.conns + CONNS; c++)
-        if (c->open && &sim.seats[c->seat] == s) c->dead = true;
+        if (c->open && &sim.seats[c->seat] == s) { c->dead = true; c->why = SIM_WHY_UNPLUGGED; }
     s->plugged = s->stale = s->held = false;
     wake();
 }
@@ -264,7 +265,11 @@ static void world_down(void)
         sim.seats[i].count = 0;
     }
     for (struct conn *c = sim.conns; c < sim.conns + CONNS; c++)
-        if (c->open) { c->dead = true; c->begun = c->begun ? BEGUN_UNSURE : BEGUN_NOT; }
+        if (c->open) {
+            c->dead = true;
+            c->why = SIM_WHY_DOWN;
+            c->begun = c->begun ? BEGUN_UNSURE : BEGUN_NOT;
+        }
     for (struct context *c = sim.contexts; c < sim.contexts + CONTEXTS; c++) c->dead = true;
     wake();
 }
@@ -969,6 +974,35 @@ struct sim_card *sim_reader_swap_as_reset(int reader, struct sim_card *card)
 struct sim_card *sim_reader_swap_unseen(int reader, struct sim_card *card)
 {
     return swap(reader, SIM_SWAP_UNSEEN, card);
+}
+
+void sim_reader_reset_named(const char *name)
+{
+    lock();
+    struct seat *s = seat_find(name);
+    int reader = s ? seat_index(s) : -1;
+    unlock();
+    if (s) sim_reader_reset(reader);
+}
+
+int sim_reader_peek(const void *conn, const char *name, enum sim_why *why, bool *taken)
+{
+    const struct conn *c = conn;
+    lock();
+    struct seat *s = c ? &sim.seats[c->seat] : seat_find(name);
+    bool well = !c || (!c->dead && !c->reset);
+    if (s && s->held && s->held_until.tv_sec) {
+        struct timespec now = in_ms(0);
+        if (now.tv_sec > s->held_until.tv_sec ||
+            (now.tv_sec == s->held_until.tv_sec && now.tv_nsec >= s->held_until.tv_nsec))
+            s->held = false;
+    }
+    if (why) *why = c ? c->why : SIM_WHY_REMOVED;
+    if (taken) *taken = s && well && seat_taken(s, c);
+    int r = c && c->dead ? SCARD11_READER_REMOVED : c && c->reset ? SCARD11_READER_RESET
+                                                                  : SCARD11_READER_OK;
+    unlock();
+    return r;
 }
 
 int sim_reader_cards(void)

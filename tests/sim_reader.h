@@ -153,6 +153,14 @@ struct sim_reader_stats {
 struct sim_reader_stats sim_reader_stats(void);
 bool sim_reader_await_waiting(unsigned n, unsigned ms);     // until n threads are inside a wait
 
+// ---- For pcsc_stand_in.c ----
+
+// What a connection would say now, without a use of it: _OK, _REMOVED or _RESET; why it was removed;
+// whether another has a transaction. conn NULL: of the reader of that name.
+enum sim_why { SIM_WHY_REMOVED, SIM_WHY_UNPLUGGED, SIM_WHY_DOWN };
+int sim_reader_peek(const void *conn, const char *name, enum sim_why *why, bool *taken);
+void sim_reader_reset_named(const char *name);
+
 // ---- Hooks ----
 
 // Called with each command that reached a card and its answer. With the environment variable
