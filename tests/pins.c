@@ -195,6 +195,8 @@ static void so_puk_counts(void)
     CHECK(!(token_flags() & (CKF_SO_PIN_LOCKED | CKF_SO_PIN_FINAL_TRY)));
     CHECK_RV(wrong_puk(session), CKR_PIN_INCORRECT);
     CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);            // forgotten: no second try is lost
+    if (!kind->verifies)                // nor one of the user PIN, whose state it is now
+        CHECK_RV(set_pin(session, kind->puk, kind->puk), CKR_USER_NOT_LOGGED_IN);
     CHECK_RV(init_pin(session, "246802"), CKR_USER_NOT_LOGGED_IN);
     CHECK(token_flags() & CKF_USER_PIN_INITIALIZED && !(token_flags() & CKF_USER_PIN_LOCKED));
     CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);       // the PIN is what it was
