@@ -9,7 +9,7 @@ build_lab() {
     warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
     # shellcheck disable=SC2086
     $CC $warn -O1 -g tests/lab.c -o "$lab/lab" &&
-        $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/vpcd.c $(ls tests/sim_*.c | grep -v sim_reader) \
+        $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/vpcd.c $(ls tests/sim_*.c | grep -v 'sim_reader\|sim_pad') \
             -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/vpcd" &&
         $CC $warn -O1 -g -I/usr/include/PCSC tests/held.c scard11.c -lpcsclite -lmbedcrypto -lz \
             -lpthread -o "$lab/held" || exit 1
