@@ -327,6 +327,7 @@ static void rows_objects(void)
     CK_ATTRIBUTE stays[] = { AT(CKA_CLASS, class_data), AT(CKA_MODIFIABLE, no),
                              AT(CKA_COPYABLE, no), AT(CKA_DESTROYABLE, no) };
     CK_ATTRIBUTE value[] = { { CKA_VALUE, b, sizeof b } }, small[] = { { CKA_CLASS, b, 1 } };
+    CK_ATTRIBUTE exponent[] = { { CKA_PRIVATE_EXPONENT, b, sizeof b } };
     FIRST(C_CreateObject(s, stays, 4, &fixed));
     ROW(C_CopyObject, "no such object", CKR_OBJECT_HANDLE_INVALID, (s, 0, NULL, 0, &made));
     ROW(C_CopyObject, "no handle", CKR_ARGUMENTS_BAD, (s, aes, NULL, 0, NULL));
@@ -354,7 +355,10 @@ static void rows_objects(void)
     ROW(C_GetObjectSize, "NULL", CKR_ARGUMENTS_BAD, (s, aes, NULL));
     ROW(C_GetAttributeValue, "no such object", CKR_OBJECT_HANDLE_INVALID, (s, 0, value, 1));
     ROW(C_GetAttributeValue, "no template", CKR_ARGUMENTS_BAD, (s, rsa, NULL, 1));
-    ROW(C_GetAttributeValue, "the card's", CKR_ATTRIBUTE_SENSITIVE, (s, rsa, value, 1));
+    ROW(C_GetAttributeValue, "the card's", CKR_ATTRIBUTE_SENSITIVE, (s, rsa, exponent, 1));
+    ROW(C_GetAttributeValue, "a secret's", CKR_ATTRIBUTE_SENSITIVE, (s, hidden, value, 1));
+    ROW(C_GetAttributeValue, "of another kind of key", CKR_ATTRIBUTE_TYPE_INVALID,
+        (s, rsa, value, 1));
     ROW(C_GetAttributeValue, "too small", CKR_BUFFER_TOO_SMALL, (s, rsa, small, 1));
     ROW(C_GetAttributeValue, "an unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID, (s, rsa, none, 1));
     ROW(C_DestroyObject, "no such object", CKR_OBJECT_HANDLE_INVALID, (s, s));
