@@ -313,6 +313,9 @@ static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds
     bool busy = latency_ms(&judge.others, 0.5) >= 2 || latency_ms(&judge.others, 0.99) >= 10;
     bool late = latency_ms(&judge.latencies, 0.5) >= 2 + latency_ms(&judge.others, 0.5) ||
                 latency_ms(&judge.latencies, 0.99) >= 10 + latency_ms(&judge.others, 0.99);
+#ifdef __SANITIZE_THREAD__
+    busy = true;                        // our side is many times slower than it is
+#endif
     if (busy) printf("the machine is too busy to say whether events are late\n");
     else if (late) printf("events are late\n"), bad++;
     if (fds_after > fds_before) printf("descriptors were left open\n"), bad++;
