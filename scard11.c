@@ -5434,7 +5434,10 @@ static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
     t->puk.reference = PIV_PUK;
     strcpy(t->maker, "PIV");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    return piv_read_discovery(c, t, scratch);
+    TRY(piv_read_discovery(c, t, scratch));
+    // A card may say yes to any AID, and stay where it was: there is no GET DATA there.
+    u16 sw = c->link.sw;
+    return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986 ? ST_NOT_MINE : ST_OK;
 }
 
 // What C_GetTokenInfo needs beside that: serial, tries left.
@@ -5891,9 +5894,10 @@ static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said
         if (link_is_broken(s)) return s;
         said = s ? BYTES_NONE : buf_bytes(&info);
     }
-    a->hashes = said.n == 3 && !*said.p;
+    if (said.n != 3 || *said.p > 1) return ST_NOT_MINE;     // it said yes, and stayed where it was
+    a->hashes = !*said.p;
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
-    if (said.n == 3 && *said.p && said.p[2] & ISOAPPLET_HAS_PSS) t->pads |= CARD_PADS(ALG_PAD_PSS);
+    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) t->pads |= CARD_PADS(ALG_PAD_PSS);
     return ST_OK;
 }
 
@@ -6889,6 +6893,9 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid), NULL);
     if (s) return s == ST_NOT_FOUND || s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_MINE : s;
+    // A card may say yes to any AID: only this one has its directory there.
+    s = iso_select_file(&c->link, 0x08, bytes_of(belpic_odf, sizeof belpic_odf), NULL);
+    if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
     p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_NO_FCP |

@@ -1,6 +1,7 @@
 // cards.c: what every kind of card must do, for each kind of tests/cards.h: objects, certificates,
 // every key's work checked by mbedTLS, PINs counted, changed and blocked, logout, budgets, two
 // cards of one kind at once. SPDX-License-Identifier: 0BSD
+#define _POSIX_C_SOURCE 200809L
 #include "cards.h"
 #include <mbedtls/ecdh.h>
 
@@ -532,6 +533,90 @@ TEST(cards_shared)
     end();
 }
 
+// ---- Cards that answer SELECT oddly ----
+
+// A card around another: says yes to any AID, and stays where it was; or says one thing to all.
+struct odd_card {
+    struct sim_card card, *inner;
+    unsigned sw;                    // what it says to everything; 0: the inner card answers
+};
+
+static size_t odd_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                       size_t room)
+{
+    struct odd_card *odd = (struct odd_card *)card;
+    size_t len = 0;
+    card->apdus++;
+    if (!odd->sw) len = odd->inner->apdu(odd->inner, cmd, n, rsp, room);
+    bool no = len == 2 && cmd[1] == 0xa4 && cmd[2] == 0x04 && rsp[0] != 0x90 && rsp[0] != 0x61;
+    if (odd->sw || no) {
+        rsp[0] = odd->sw ? (uint8_t)(odd->sw >> 8) : 0x90;
+        rsp[1] = (uint8_t)odd->sw;
+        return 2;
+    }
+    return len;
+}
+
+static void odd_reset(struct sim_card *card)
+{
+    struct odd_card *odd = (struct odd_card *)card;
+    if (odd->inner) odd->inner->reset(odd->inner);
+}
+
+static CK_RV token_info_of(struct sim_card *card, CK_TOKEN_INFO *info)
+{
+    C_Finalize(NULL);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add(SCENE_READER), card);
+    CK_RV rv = C_Initialize(NULL);
+    return rv ? rv : C_GetTokenInfo(0, info);
+}
+
+// It is taken for what it is all the same.
+TEST(cards_that_stay)
+{
+    CK_TOKEN_INFO plain, info;
+    struct odd_card odd = { .inner = kind->make(false) };
+    odd.card = *odd.inner;
+    odd.card.apdu = odd_apdu;
+    odd.card.reset = odd_reset;
+    CHECK_RV(token_info_of(odd.inner, &plain), CKR_OK);
+    CHECK_RV(token_info_of(&odd.card, &info), CKR_OK);
+    C_Finalize(NULL);
+    sim_reader_clear();
+    odd.inner->free(odd.inner);
+    CHECK(!memcmp(plain.model, info.model, sizeof info.model));
+    CHECK(!memcmp(plain.label, info.label, sizeof info.label));
+}
+
+TEST(cards_that_are_nobodys)
+{
+    static const unsigned answers[] = { 0x6d00, 0x6a82, 0x6999, 0x6986, 0x6e00, 0x6f00, 0x6a86,
+                                        0x6700, 0x6985, 0x6283, 0x6881, 0x6982 };
+    static const struct sim_fs_kind empty = { .name = "empty", .atr = (const uint8_t *)"\x3b\x00",
+                                              .atr_len = 2 };
+    CK_TOKEN_INFO info;
+    CK_SESSION_HANDLE s;
+    CK_SLOT_INFO slot;
+    for (size_t i = 0; i <= sizeof answers / sizeof *answers && !test_failing; i++) {
+        struct odd_card odd = { .inner = &sim_fs_new(&empty)->card };   // no application at all
+        odd.card = *odd.inner;
+        odd.card.apdu = odd_apdu;
+        odd.card.reset = odd_reset;
+        odd.sw = i < sizeof answers / sizeof *answers ? answers[i] : 0;
+        CHECK_RV(token_info_of(odd.sw ? &odd.card : odd.inner, &info), CKR_TOKEN_NOT_RECOGNIZED);
+        CHECK_RV(C_GetSlotInfo(0, &slot), CKR_OK);
+        CHECK(slot.flags & CKF_TOKEN_PRESENT);
+        unsigned at = odd.card.apdus + odd.inner->apdus;
+        CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &s), CKR_TOKEN_NOT_RECOGNIZED);
+        CHECK_EQ(odd.card.apdus + odd.inner->apdus, at);        // not asked again at once
+        C_Finalize(NULL);
+        sim_reader_clear();
+        odd.inner->free(odd.inner);
+        if (test_failing) printf("    answer %04x\n", odd.sw);
+    }
+}
+
 // ---- Two cards of one kind ----
 
 TEST(cards_two_of_a_kind)
@@ -555,6 +640,128 @@ TEST(cards_two_of_a_kind)
         if (on_token(&kind->keys[i], 0) && kind->keys[i].use & CARDS_SIGN)
             check_sign(1, &kind->keys[i]);
     end();
+}
+
+// ---- Everything fails once ----
+
+static const struct cards_key *faults_key;      // that signs: an EC key if there is one
+static unsigned tries_before[2][2];
+
+static bool is_defined(CK_RV rv)
+{
+    static const CK_RV fine[] = { CKR_OK, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR,
+        CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED,
+        CKR_USER_NOT_LOGGED_IN, CKR_FUNCTION_FAILED, CKR_KEY_HANDLE_INVALID,
+        CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED, CKR_SLOT_ID_INVALID };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (rv == fine[i]) return true;
+    return false;
+}
+
+// What a program does: info, objects, login, all objects with their values, a signature, logout.
+static CK_RV run_all(bool *signed_by_second)
+{
+    static CK_BYTE value[4000];
+    CK_OBJECT_HANDLE o, key;
+    CK_TOKEN_INFO info;
+    CK_ULONG n;
+    mbedtls_md_type_t md;
+    CK_MECHANISM m = usual(faults_key, &md);
+    CK_SLOT_ID slot = slots[0][faults_key->token];
+    const char *pin = kind->tokens[faults_key->token].pin;
+    CK_RV rv = C_GetTokenInfo(slot, &info);
+    *signed_by_second = false;
+    CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    if (!rv) rv = C_OpenSession(slot, flags, NULL, NULL, &sessions[0]);
+    if (!rv) rv = scene_count(sessions[0], NULL, 0, &n);
+    if (!rv) rv = login(pin);
+    if (!rv) rv = scene_count(sessions[0], NULL, 0, &n);
+    if (!rv) rv = scene_find(sessions[0], CKO_CERTIFICATE, faults_key->id, &o);
+    if (!rv && o) {
+        CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
+        rv = C_GetAttributeValue(sessions[0], o, &v, 1);
+        if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE) return rv;
+    }
+    if (!rv) rv = private_of(0, faults_key, &key);
+    if (!rv) rv = sign_with(0, faults_key, &m, text, sizeof text);
+    if (!rv && !good(cards_which(faults_key, false), md, false, 0, out, out_len)) {
+        *signed_by_second = true;
+        return CKR_GENERAL_ERROR;
+    }
+    return rv ? rv : C_Logout(sessions[0]);
+}
+
+static void note_tries(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned t = 0; t < 2 && kind->tokens[t].pin; t++)
+            tries_before[i][t] = cards_pin(cards[i], &kind->tokens[t])->left;
+}
+
+// One run with one fault. Returns whether it came to pass.
+static bool run_fault(enum sim_fault fault, unsigned n)
+{
+    CK_SLOT_ID all[4];
+    CK_ULONG count = 4;
+    bool second, fired;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    for (unsigned i = 0; i < 2; i++) cards[i]->reset(cards[i]);
+    sim_reader_insert(sim_reader_add(SCENE_READER), cards[0]);
+    if (C_Initialize(NULL) || C_GetSlotList(CK_TRUE, all, &count)) return false;
+    for (CK_ULONG i = 0; i < count && i < 2; i++) slots[0][i] = all[i];
+    struct sim_fs *f[2] = { (struct sim_fs *)cards[0], (struct sim_fs *)cards[1] };
+    unsigned verifies = f[1]->verifies;
+    note_tries();
+    sim_reader_fault(fault, n, cards[1]);
+    CK_RV rv = run_all(&second);
+    fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!fired && rv) test_fail(__FILE__, __LINE__, "%#lx without a fault", rv);
+    if (second) test_fail(__FILE__, __LINE__, "a signature that is not the key's");
+    // A wrong answer may be an attribute or object less, or another driver that takes the card.
+    bool lies = fault == SIM_ANSWER_9000 || fault == SIM_ANSWER_6F00;
+    if (fired && !lies && !is_defined(rv))
+        test_fail(__FILE__, __LINE__, "%#lx is not defined", rv);
+    if (f[1]->verifies != verifies) test_fail(__FILE__, __LINE__, "a PIN went to the other card");
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned t = 0; t < 2 && kind->tokens[t].pin; t++)
+            if (cards_pin(cards[i], &kind->tokens[t])->left != tries_before[i][t])
+                test_fail(__FILE__, __LINE__, "a try was lost");
+    if (fired && !test_failing) {               // the card again, and all is well
+        sim_reader_eject(0);
+        sim_reader_insert(0, cards[0]);
+        struct timespec wait = { 1, 10000000 };
+        rv = run_all(&second);
+        if (rv == CKR_DEVICE_REMOVED) rv = run_all(&second);    // the first call that sees it
+        if (rv == CKR_TOKEN_NOT_RECOGNIZED) nanosleep(&wait, NULL), rv = run_all(&second);
+        if (rv) test_fail(__FILE__, __LINE__, "%#lx afterwards", rv);
+    }
+    if (test_failing) printf("    %s at command %u: %#lx\n", sim_fault_name(fault), n, rv);
+    return fired && !test_failing;
+}
+
+TEST(cards_faults)
+{
+    static const enum sim_fault faults[] = { SIM_EJECT, SIM_EJECT_AFTER, SIM_SWAP, SIM_SWAP_AFTER,
+        SIM_SWAP_AS_RESET, SIM_SWAP_UNSEEN, SIM_RESET, SIM_RESET_AFTER, SIM_FAILED,
+        SIM_FAILED_AFTER, SIM_ANSWER_0, SIM_ANSWER_6F00, SIM_ANSWER_9000 };
+    begin(1);
+    faults_key = NULL;
+    for (unsigned i = 0; i < CARDS_KEYS; i++) {
+        const struct cards_key *k = &kind->keys[i];
+        bool ec = k->id && !sim_key_data(k->key)->rsa;
+        if (k->id && k->use & CARDS_SIGN && (!faults_key || ec)) faults_key = k;
+        if (ec && k->use & CARDS_SIGN) break;
+    }
+    cards[1] = kind->make(true);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults && !test_failing; i++)
+        for (unsigned n = 1; run_fault(faults[i], n); n++) {}
+    C_Finalize(NULL);
+    sim_reader_clear();
+    cards[1]->free(cards[1]);
+    cards[1] = NULL;
+    scene_end();
 }
 
 // ---- Commands ----
@@ -680,6 +887,9 @@ int main(int argc, char **argv)
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
         RUN(cards_budgets);
+        RUN(cards_that_stay);
+        if (!i) RUN(cards_that_are_nobodys);
+        RUN(cards_faults);
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
     return test_end();

@@ -750,6 +750,46 @@ TEST(p15_files_that_cannot_be_read_now)
     }
 }
 
+// What OpenSC's pkcs15-init wrote: four keys, their public halves and certificates, a data object.
+static void p15_read_made(const char *name, unsigned which)
+{
+    p15_begin();
+    p15_card.kind = which;
+    CHECK(sim_files_load(&p15_card, name) > 10);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    card_t->driver = which == 1 ? &driver_myeid : &driver_generic;
+    CHECK_ST(card_t->driver->probe(&card_it, card_t, p15_scratch()), ST_OK);
+    CHECK(!memcmp(card_t->label, "Made by pkcs15-init", 19));
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(p15_count(CKO_PRIVATE_KEY) == 4 && p15_count(CKO_PUBLIC_KEY) == 4);
+    CHECK(p15_count(CKO_CERTIFICATE) == 4 && p15_count(CKO_DATA) == 1);
+    for (u8 id = 1; id <= 4; id++) {
+        const struct object *private = p15_object(CKO_PRIVATE_KEY, id);
+        const struct object *certificate = p15_object(CKO_CERTIFICATE, id);
+        CHECK(private && certificate && private->private && certificate->x509);
+        CHECK(private->key && bytes_equal(private->key->spki, certificate->x509->spki));
+        CHECK_EQ(private->key->type, id % 2 ? ALG_RSA : ALG_EC);
+        CHECK(private->use & CARD_SIGN && certificate->label.n);
+    }
+    for (u32 i = 0; i < card_it.object_count; i++) {
+        const struct object *o = card_object_at(&card_it, i);
+        if (o->class == CKO_DATA) CHECK_BYTES(o->value.p, o->value.n, "7769746e6573736564");
+    }
+}
+
+TEST(p15_files_that_opensc_wrote)
+{
+    static const char *const names[] = { "isoapplet", "myeid" };
+    char path[80];
+    for (unsigned which = 0; which < 2 && !test_failing; which++) {
+        snprintf(path, sizeof path, "tests/p15_files/%s.txt", names[which]);
+        p15_read_made(path, which);
+        for (unsigned i = 0; i < p15_card.n; i++) free((void *)(uintptr_t)p15_card.file[i].p);
+        p15_end();
+    }
+}
+
 // After the card was connected anew, lastUpdate decides.
 TEST(p15_changes_by_others_are_noticed)
 {
@@ -823,6 +863,7 @@ static void test_p15(void)
     RUN(p15_more_entries_than_are_taken);
     RUN(p15_memory_ends_anywhere);
     RUN(p15_files_that_cannot_be_read_now);
+    RUN(p15_files_that_opensc_wrote);
     RUN(p15_changes_by_others_are_noticed);
     RUN(p15_unpadded_blocks);
 }

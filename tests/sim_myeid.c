@@ -342,7 +342,7 @@ static unsigned store_ec(struct sim_fs *f, struct key_file *k, const uint8_t *d,
 }
 
 // PUT DATA of a part of a key: RSA 83 p, 84 q, ... 80 (or 88 and 89) modulus, 81 exponent, the
-// last; EC 97 the number, 96 the point; A0 a secret key.
+// last; EC 87 the number, 86 the point; A0 a secret key.
 static unsigned store(struct sim_fs *f, const struct sim_command *c)
 {
     struct own *own = f->own;
@@ -355,8 +355,8 @@ static unsigned store(struct sim_fs *f, const struct sim_command *c)
         k->n = c->n;
         return 0x9000;
     }
-    if (k->kind == FILE_EC && c->p2 == 0x97) return store_ec(f, k, c->data, c->n);
-    if (k->kind == FILE_EC) return c->p2 == 0x96 ? 0x9000 : 0x6a80;
+    if (k->kind == FILE_EC && c->p2 == 0x87) return store_ec(f, k, c->data, c->n);
+    if (k->kind == FILE_EC) return c->p2 == 0x86 ? 0x9000 : 0x6a80;
     if (k->kind != FILE_RSA) return 0x6985;
     if (c->p2 == 0x88 || c->p2 == 0x89) return 0x9000;
     if (c->n > sizeof own->part[0]) return 0x6700;

@@ -167,6 +167,67 @@ inside_init() {     # pkcs15-init makes a card of an empty one
     [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
 }
 
+# MyEID: OpenSC knows it by its ATR.
+myeid() {
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q MyEID'
+    counts 2 "$1" "$1" "$1"
+    certificates 01 02
+    lists "$1"
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 01 SHA512-RSA-PKCS sha512
+    signs 02 ECDSA-SHA256 sha256
+    decrypts 01
+    try 'derives' sh -c "openssl ecparam -name prime256v1 -genkey -noout -out $dir/peer &&
+        openssl pkey -in $dir/peer -pubout -outform DER -out $dir/peer.der"
+    public_key 02
+    try 'derives with 02' tool --login --pin 123456 --derive --id 02 -m ECDH1-DERIVE -i "$dir/peer.der" -o "$dir/z"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/want"
+    try 'what openssl derives' cmp "$dir/z" "$dir/want"
+    pins
+    try 'opensc-explorer' sh -c "printf 'cd 5015\ninfo 5031\nls\n' | opensc-explorer | grep -q 4402"
+}
+inside_myeid()   { card myeid classic; myeid 4; }
+inside_myeidtwo() { card myeid classic two; myeid 2; }
+inside_myeidinit() { # pkcs15-init makes a card of an empty one
+    card myeid classic empty
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Stored' -out "$dir/csr"
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2>/dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    try 'pkcs15-init --erase-card' pkcs15-init --erase-card
+    try 'pkcs15-init --create-pkcs15' pkcs15-init --create-pkcs15 --so-pin 87654321 --so-puk 12345678 \
+        --label 'Made by pkcs15-init'
+    try 'pkcs15-init --store-pin' pkcs15-init --store-pin --auth-id 01 --pin 123456 --puk 12345678 \
+        --so-pin 87654321 --label 'User'
+    try 'pkcs15-init --finalize' pkcs15-init --finalize
+    myeid_init() { try "pkcs15-init $1" timeout 100 pkcs15-init --so-pin 87654321 --pin 123456 --auth-id 01 "$@"; }
+    myeid_init --generate-key rsa/2048 --id 01 --label 'RSA made' --key-usage sign,decrypt
+    myeid_init --generate-key ec/prime256v1 --id 02 --label 'EC made'
+    myeid_init --store-private-key "$dir/rsa" --id 03 --label 'RSA stored' --key-usage sign,decrypt
+    myeid_init --store-private-key "$dir/ec" --id 04 --label 'EC stored'
+    myeid_init --store-data "$dir/text" --application-name scard11 --label 'Data'
+    for id in 01 02 03 04; do
+        pkcs15-tool --read-public-key $id > "$dir/made" 2>/dev/null
+        openssl x509 -req -in "$dir/csr" -force_pubkey "$dir/made" -CA "$dir/ca" -CAkey "$dir/cakey" \
+            -CAcreateserial -days 7300 -out "$dir/stored" 2>/dev/null
+        myeid_init --store-certificate "$dir/stored" --id $id
+    done
+    counts 2 4 4 4
+    certificates 01 02 03 04
+    for id in 01 03; do signs $id SHA256-RSA-PKCS sha256; decrypts $id; done
+    for id in 02 04; do signs $id ECDSA-SHA256 sha256; done
+    myeid_init --generate-key rsa/2048 --id 05 --label 'one more'
+    try 'pkcs15-init deletes a key' pkcs15-init --delete-objects privkey,pubkey --id 05 --pin 123456 \
+        --so-pin 87654321
+    counts 2 4 4 4
+    [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
+}
+
 # The standard's card has no driver of its own in OpenSC: listed with the default one; the keys are used with a
 # driver that does what the standard says, for this ATR.
 opensc_driver() { echo "app default { $1 }" > "$dir/opensc.conf"; OPENSC_CONF=$dir/opensc.conf; export OPENSC_CONF; }
@@ -316,12 +377,14 @@ files_like relative relative by-curve no-dir
 files_like records records negative padded
 
 run_inside "$@"
+[ -n "${PARTS:-}" ] || {
 in_lab extended 'Virtual PCD'
 in_lab pieces 'Virtual PCD'
 in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
-for part in esteid belpic isoapplet0 isoshort isoapplet init generic raw gpieces gt0 inline wholepath relative records; do
+}
+for part in ${PARTS:-esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up
