@@ -4,7 +4,6 @@
  * WHAT IT IS
  *   An application calls C_* (PKCS#11 3.2). Each call finds its session, reader and card, and asks
  *   the driver of the card; the driver speaks ISO 7816 commands over one link to the reader.
- *        application
  *          C_*            PKCS#11     slots, sessions, objects as attributes, operations
  *          struct driver  cards       PIV, ...: one section each
  *          iso_ link_     commands    APDUs, chaining, status words
@@ -57,6 +56,7 @@
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>p15       PKCS#15 directories, for the drivers of such cards
+ *                 >>p15use    PINs and keys of such cards
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
  *                 >>isoapplet driver: IsoApplet
  *                 >>myeid     driver: MyEID and OsEID
@@ -2204,7 +2204,8 @@ static int reader_code(LONG rv)
 static int reader_conn_code(LONG rv)
 {
     int code = reader_code(rv);
-    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_BUSY || code == SCARD11_READER_UNKNOWN ||
+    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_BUSY ||
+        code == SCARD11_READER_UNKNOWN ||
         code == SCARD11_READER_MUTE || code == SCARD11_READER_TIMEOUT ||
         code == SCARD11_READER_CANCELLED)
         return SCARD11_READER_REMOVED;
@@ -3534,7 +3535,7 @@ static struct object *card_add_key(struct card *c, const struct object *like,
  * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
  *
  * Owns    struct p15: what is known of an application's directory; which file says what; the public
- *         half of keys, wherever it is found; the security environment that was set last
+ *         half of keys, wherever it is found
  * Uses    >>tlv >>x509 >>alg >>link >>iso >>card
  * Names   p15_
  * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, CDF, DODF, TokenInfo)
@@ -4988,11 +4989,27 @@ static st p15_add_directory(struct card *c, struct p15 *p, enum p15_kind kind, c
     return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
 }
 
-// ---- For drivers: PINs ----
+#endif
+
+/* ================================================================================================
+ * MARK: - >>p15use
+ * PINs and keys of PKCS#15 cards, for their drivers.
+ *
+ * Owns    how a PIN reaches the right application; the security environment that was set last;
+ *         struct p15use_trial: a key used on trust, and once more when it did not come out right
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Names   p15use_
+ * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO)
+ * Tests   tests/p15use.c
+ * ==============================================================================================*/
+
+#if SCARD11_P15
+
+// ---- PINs ----
 
 // After this a PIN cannot reach another application: SELECT, or where that would end the login of
 // another PIN of ours, a look at what only we have.
-static st p15_be_home(struct card *c, struct token *t)
+static st p15use_be_home(struct card *c, struct token *t)
 {
     const struct p15 *p = t->state;
     bool other = false;
@@ -5005,27 +5022,27 @@ static st p15_be_home(struct card *c, struct token *t)
 }
 
 // A PIN follows a SELECT in the same transaction: it must not reach another application.
-static st p15_face_pin(struct card *c, struct token *t)
+static st p15use_face_pin(struct card *c, struct token *t)
 {
     struct p15 *p = t->state;
     bytes place = p15_pin_place(p, t);
-    TRY(p15_be_home(c, t));
+    TRY(p15use_be_home(c, t));
     return place.n ? p15_go_to(c, t, place) : ST_OK;
 }
 
-static st p15_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
-                    struct scratch scratch)
+static st p15use_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+                       struct scratch scratch)
 {
     (void)scratch;
-    TRY(p15_face_pin(c, t));
+    TRY(p15use_face_pin(c, t));
     return card_verify(c, pin, secret);
 }
 
 // The PUK of a directory is a PIN of its own, which the card may let be presented. What is no
 // answer about a PIN says that it does not: then the first use tells.
-static st p15_so_login(struct card *c, struct token *t, bytes puk)
+static st p15use_so_login(struct card *c, struct token *t, bytes puk)
 {
-    TRY(p15_face_pin(c, t));
+    TRY(p15use_face_pin(c, t));
     st s = card_verify(c, &t->puk, puk);
     bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
     return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
@@ -5033,10 +5050,10 @@ static st p15_so_login(struct card *c, struct token *t, bytes puk)
 
 // RESET RETRY COUNTER takes the PUK and the new PIN together on most cards; one that does not know
 // this P1 wants them apart.
-static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
-                      bytes old, bytes fresh)
+static st p15use_set_pin(struct card *c, struct token *t, struct pin *pin,
+                         enum card_pin_change change, bytes old, bytes fresh)
 {
-    TRY(p15_face_pin(c, t));
+    TRY(p15use_face_pin(c, t));
     if (change == CARD_PIN_CHANGE) return card_change_pin(c, pin, old, fresh);
     st s = card_unblock_pin(c, &t->puk, pin, old, fresh);
     bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
@@ -5045,7 +5062,7 @@ static st p15_set_pin(struct card *c, struct token *t, struct pin *pin, enum car
     return card_reset_pin(c, pin, fresh);
 }
 
-static st p15_random(struct card *c, struct token *t, u8 *out, size_t n)
+static st p15use_random(struct card *c, struct token *t, u8 *out, size_t n)
 {
     struct buf b = buf_on(out, n);
     (void)t;
@@ -5059,7 +5076,7 @@ static st p15_random(struct card *c, struct token *t, u8 *out, size_t n)
 }
 
 // SELECT of the application ends the login on cards that have no command for it: of all its PINs.
-static st p15_logout(struct card *c, struct token *t)
+static st p15use_logout(struct card *c, struct token *t)
 {
     st s = p15_select(c, t);
     for (u32 i = 0; i < c->token_count && !s; i++)
@@ -5068,12 +5085,12 @@ static st p15_logout(struct card *c, struct token *t)
     return s;
 }
 
-// ---- For drivers: keys ----
+// ---- Keys ----
 
 // MSE SET, unless that is what was set last. On trust that is not known: another program may have
 // set its own; a signature is then checked, all else repeats it.
-static st p15_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, bytes content,
-                              bool again)
+static st p15use_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, bytes content,
+                                 bool again)
 {
     struct p15 *p = t->state;
     bytes now = bytes_of(p->mse + 1, p->mse_len ? p->mse_len - 1 : 0);
@@ -5089,10 +5106,10 @@ static st p15_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, byt
 
 // Something done with a key on trust, and once more when it did not come out right:
 //
-//     struct p15_trial trial = { c, o, use, in, out, scratch };
-//     while (p15_try(&trial)) trial.s = foo_sign_once(...);
+//     struct p15use_trial trial = { c, o, use, in, out, scratch };
+//     while (p15use_try(&trial)) trial.s = foo_sign_once(...);
 //     return trial.s;
-struct p15_trial {
+struct p15use_trial {
     struct card *card;
     struct object *object;
     const struct alg_use *use;
@@ -5105,7 +5122,7 @@ struct p15_trial {
     size_t start;
 };
 
-static bool p15_try(struct p15_trial *trial)
+static bool p15use_try(struct p15use_trial *trial)
 {
     struct card *c = trial->card;
     struct token *t = trial->object->token;
@@ -5136,7 +5153,7 @@ static bool p15_try(struct p15_trial *trial)
 
 // DigestInfo or whatever was padded by PKCS#1 v1.5 for a signature; nothing if that is not what a
 // block holds.
-static bytes p15_unpadded(bytes block)
+static bytes p15use_unpadded(bytes block)
 {
     size_t i = 2;
     if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
@@ -5145,8 +5162,8 @@ static bytes p15_unpadded(bytes block)
 }
 
 // ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 }.
-static st p15_agree(struct card *c, const struct object *o, bytes point, struct scratch scratch,
-                    struct buf *out)
+static st p15use_agree(struct card *c, const struct object *o, bytes point, struct scratch scratch,
+                       struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 300);
     bytes secret, inner;
@@ -5162,7 +5179,7 @@ static st p15_agree(struct card *c, const struct object *o, bytes point, struct 
     return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
-static st p15_key_status(st s)
+static st p15use_key_status(st s)
 {
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
     if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82 ||
@@ -5860,7 +5877,7 @@ static const struct driver driver_piv = {
  * Driver: IsoApplet, versions 0 and 1 of its interface.
  *
  * Owns    driver_isoapplet
- * Uses    >>alg >>hash >>pad >>link >>iso >>card >>p15
+ * Uses    >>alg >>hash >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/isoapplet.c
@@ -5940,11 +5957,11 @@ static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg
     const struct p15_key *k = o->state;
     bool rsa = k->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa && !pss ? p15_unpadded(in) : in;
+    bytes data = rsa && !pss ? p15use_unpadded(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
-    TRY(p15_set_environment(c, o->token, 0x41, 0xb6,
-                            BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
+    TRY(p15use_set_environment(c, o->token, 0x41, 0xb6,
+                               BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
@@ -5955,14 +5972,14 @@ static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use 
                          struct scratch scratch, struct buf *out)
 {
     struct buf digest = scratch_buf(&scratch, 64);
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out };
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out };
     if (o->hashes) {
         TRY(hash_of(o->hashes, in, &digest));
         trial.in = buf_bytes(&digest);
     }
     trial.scratch = scratch;
-    while (p15_try(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
-    return p15_key_status(trial.s);
+    while (p15use_try(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
@@ -5970,8 +5987,8 @@ static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
 {
     const struct p15_key *k = o->state;
     struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
-    TRY(p15_set_environment(c, o->token, 0x41, 0xb8,
-                            BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, k->reference), !c->sure));
+    TRY(p15use_set_environment(c, o->token, 0x41, 0xb8,
+                               BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, k->reference), !c->sure));
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
     TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
@@ -5981,10 +5998,10 @@ static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
 static st isoapplet_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                             struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
-    return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
+    return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15use_key_status(trial.s);
 }
 
 static const struct driver driver_isoapplet = {
@@ -5994,12 +6011,12 @@ static const struct driver driver_isoapplet = {
     .open    = p15_open,
     .list    = isoapplet_list,
     .read    = p15_read,
-    .login   = p15_login,
-    .logout  = p15_logout,
-    .set_pin = p15_set_pin,
+    .login   = p15use_login,
+    .logout  = p15use_logout,
+    .set_pin = p15use_set_pin,
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
-    .random  = p15_random,
+    .random  = p15use_random,
 };
 #endif
 
@@ -6008,7 +6025,7 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15
+ * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/myeid.c
@@ -6103,15 +6120,15 @@ static st myeid_set(struct card *c, struct object *o, u8 p2, u8 algorithm, bool 
     const struct p15_key *k = o->state;
     if (k->file.n < 2) return ST_NOT_SUPPORTED;
     bytes file = bytes_from(k->file, k->file.n - 2);
-    return p15_set_environment(c, o->token, 0x41, p2,
+    return p15use_set_environment(c, o->token, 0x41, p2,
                                BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0], file.p[1], 0x84, 1, 0),
-                               again);
+                                  again);
 }
 
 // QUIRK(MyEID): 6985 from a key that wants the PIN means that it was not presented.
 static st myeid_status(st s)
 {
-    return s == 0x6985 ? ST_NOT_LOGGED_IN : p15_key_status(s);
+    return s == 0x6985 ? ST_NOT_LOGGED_IN : p15use_key_status(s);
 }
 
 // QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82. The
@@ -6152,7 +6169,7 @@ static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scr
 {
     const struct p15_key *k = o->state;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes info = k->type == ALG_RSA ? p15_unpadded(in) : BYTES_NONE;
+    bytes info = k->type == ALG_RSA ? p15use_unpadded(in) : BYTES_NONE;
     if (info.n > 255) info = BYTES_NONE;
     u8 algorithm = k->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
     if (algorithm == MYEID_RAW && in.n > 255) return myeid_decipher(c, o, in, false, scratch, out);
@@ -6167,18 +6184,18 @@ static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scr
 static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                      struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch };
-    while (p15_try(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch };
+    while (p15use_try(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
     return myeid_status(trial.s);
 }
 
 static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                         struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
     return myeid_status(trial.s);
 }
 
@@ -6186,15 +6203,15 @@ static st myeid_derive_once(struct card *c, struct object *o, bytes point, struc
                             struct buf *out)
 {
     TRY(myeid_set(c, o, 0xa4, MYEID_EC, !c->sure));
-    return p15_agree(c, o, point, scratch, out);
+    return p15use_agree(c, o, point, scratch, out);
 }
 
 static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                        struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
+    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
     return myeid_status(trial.s);
 }
 
@@ -6205,13 +6222,13 @@ static const struct driver driver_myeid = {
     .open    = p15_open,
     .list    = myeid_list,
     .read    = p15_read,
-    .login   = p15_login,
+    .login   = p15use_login,
     .logout  = myeid_logout,
-    .set_pin = p15_set_pin,
+    .set_pin = p15use_set_pin,
     .sign    = myeid_sign,
     .decrypt = myeid_decrypt,
     .derive  = myeid_derive,
-    .random  = p15_random,
+    .random  = p15use_random,
 };
 #endif
 
@@ -6220,7 +6237,7 @@ static const struct driver driver_myeid = {
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
  * Owns    driver_esteid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
@@ -6438,7 +6455,7 @@ static st esteid_go_to_pin(struct card *c, struct token *t)
     struct esteid *e = t->state;
     u32 i = esteid_index(t);
     e->p15.landmark = bytes_of(e->latvian ? esteid_directories[i] : esteid_certificates[i], 4);
-    TRY(p15_be_home(c, t));
+    TRY(p15use_be_home(c, t));
     // QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere.
     return i ? p15_step_into(c, &e->p15, bytes_of(esteid_directories[i], 2)) : ST_OK;
 }
@@ -6469,7 +6486,7 @@ static st esteid_login(struct card *c, struct token *t, struct pin *pin, bytes s
                        struct scratch scratch)
 {
     TRY(esteid_go_to_pin(c, t));
-    return p15_login(c, t, pin, secret, scratch);
+    return p15use_login(c, t, pin, secret, scratch);
 }
 
 static st esteid_so_login(struct card *c, struct token *t, bytes puk)
@@ -6494,7 +6511,7 @@ static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
 {
     if (change == CARD_PIN_UNBLOCK) return esteid_unblock(c, t, pin, old, fresh);
     TRY(esteid_go_to_pin(c, t));
-    return p15_set_pin(c, t, pin, change, old, fresh);
+    return p15use_set_pin(c, t, pin, change, old, fresh);
 }
 
 // ---- Keys ----
@@ -6505,7 +6522,7 @@ static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
     struct p15 *p = o->token->state;
     const struct p15_key *k = o->state;
     TRY(p15_step_into(c, p, k->file));
-    return p15_set_environment(c, o->token, 0x41, p2, content, false);
+    return p15use_set_environment(c, o->token, 0x41, p2, content, false);
 }
 
 // The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
@@ -6524,7 +6541,7 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
     bool rsa = k->type == ALG_RSA, qualified = o->always_auth;
     size_t size = rsa ? 0 : o->key->curve->size, start = out->n;
     struct buf padded = scratch_buf(&scratch, 80);
-    bytes data = rsa ? p15_unpadded(in) : bytes_head(in, size);
+    bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
     if (rsa && qualified) data = esteid_sha256(data);
     if (rsa && !data.n) return ST_MECHANISM;
@@ -6547,10 +6564,10 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
 static st esteid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch };
-    while (p15_try(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch };
+    while (p15use_try(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 // QUIRK(EstEID): ECDH is PSO DECIPHER of the point, behind a padding indicator.
@@ -6572,10 +6589,10 @@ static st esteid_derive_once(struct card *c, struct object *o, bytes point, stru
 static st esteid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                         struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static const struct driver driver_esteid = {
@@ -6586,12 +6603,12 @@ static const struct driver driver_esteid = {
     .list    = esteid_list,
     .read    = p15_read,
     .login   = esteid_login,
-    .logout  = p15_logout,
+    .logout  = p15use_logout,
     .so_login = esteid_so_login,
     .set_pin = esteid_set_pin,
     .sign    = esteid_sign,
     .derive  = esteid_derive,
-    .random  = p15_random,
+    .random  = p15use_random,
 };
 #endif
 
@@ -6600,7 +6617,7 @@ static const struct driver driver_esteid = {
  * Driver: Estonian eID from 2025 on and Finnish eID, version 4, by Thales.
  *
  * Owns    driver_fineid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   fineid_
  * Specs   FINEID S1 and S4-1, version 4; Estonian eID developer guide of 2025; ISO 7816-4, -8, -15
  * Tests   tests/fineid.c
@@ -6793,8 +6810,8 @@ static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct bu
     buf_put(&hash, BYTES(0x90, 48));
     buf_fill(&hash, 0, 48 - in.n);
     buf_put(&hash, in);
-    TRY(p15_set_environment(c, o->token, 0x41, 0xb6,
-                            BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, k->reference), false));
+    TRY(p15use_set_environment(c, o->token, 0x41, 0xb6,
+                               BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, k->reference), false));
     struct apdu cmd = { .ins = INS_PSO, .p1 = 0x90, .p2 = FINEID_INS_HASH_P2,
                         .data = buf_bytes(&hash) };
     TRY(link_exchange(&c->link, &cmd, &rsp));
@@ -6805,10 +6822,10 @@ static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct bu
 static st fineid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch };
-    while (p15_try(&trial)) trial.s = fineid_sign_once(c, o, in, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch };
+    while (p15use_try(&trial)) trial.s = fineid_sign_once(c, o, in, out);
+    return p15use_key_status(trial.s);
 }
 
 // QUIRK(FinEID): ECDH is PSO DECIPHER of the point, behind a padding indicator; no algorithm.
@@ -6818,7 +6835,7 @@ static st fineid_derive_once(struct card *c, struct object *o, bytes point, stru
     const struct p15_key *k = o->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    TRY(p15_set_environment(c, o->token, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
+    TRY(p15use_set_environment(c, o->token, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
     buf_put8(&data, 0);
     buf_put(&data, point);
     TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
@@ -6828,10 +6845,10 @@ static st fineid_derive_once(struct card *c, struct object *o, bytes point, stru
 static st fineid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                         struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static const struct driver driver_fineid = {
@@ -6841,13 +6858,13 @@ static const struct driver driver_fineid = {
     .open    = fineid_open,
     .list    = fineid_list,
     .read    = p15_read,
-    .login   = p15_login,
-    .logout  = p15_logout,
-    .so_login = p15_so_login,
-    .set_pin = p15_set_pin,
+    .login   = p15use_login,
+    .logout  = p15use_logout,
+    .so_login = p15use_so_login,
+    .set_pin = p15use_set_pin,
     .sign    = fineid_sign,
     .derive  = fineid_derive,
-    .random  = p15_random,
+    .random  = p15use_random,
 };
 #endif
 
@@ -6856,7 +6873,7 @@ static const struct driver driver_fineid = {
  * Driver: Belgian eID.
  *
  * Owns    driver_belpic
- * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15
+ * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   belpic_
  * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
  * Tests   tests/belpic.c
@@ -6935,8 +6952,8 @@ static st belpic_list(struct card *c, struct token *t, const struct query *q,
 static st belpic_set(struct card *c, struct token *t, const struct p15_key *k)
 {
     u8 algorithm = k->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
-    return p15_set_environment(c, t, 0x41, 0xb6, BYTES(0x04, 0x80, algorithm, 0x84, k->reference),
-                               false);
+    return p15use_set_environment(c, t, 0x41, 0xb6,
+                                  BYTES(0x04, 0x80, algorithm, 0x84, k->reference), false);
 }
 
 // QUIRK(Belgian eID): the PIN for a qualified signature must come right before the signature: MSE
@@ -6945,13 +6962,13 @@ static st belpic_login(struct card *c, struct token *t, struct pin *pin, bytes s
                        struct scratch scratch)
 {
     const struct p15 *p = t->state;
-    TRY(p15_be_home(c, t));
+    TRY(p15use_be_home(c, t));
     for (const struct p15_key *k = p->keys; k && t->login; k = k->next) {
         if (!k->private_object || !k->private_object->always_auth) continue;
         TRY(belpic_set(c, t, k));
         break;
     }
-    return p15_login(c, t, pin, secret, scratch);
+    return p15use_login(c, t, pin, secret, scratch);
 }
 
 // QUIRK(Belgian eID): SELECT leaves the login alone; there is a command that ends it.
@@ -6969,8 +6986,8 @@ static st belpic_logout(struct card *c, struct token *t)
 static st belpic_set_pin(struct card *c, struct token *t, struct pin *pin,
                          enum card_pin_change change, bytes old, bytes fresh)
 {
-    if (change == CARD_PIN_CHANGE) return p15_set_pin(c, t, pin, change, old, fresh);
-    TRY(p15_be_home(c, t));
+    if (change == CARD_PIN_CHANGE) return p15use_set_pin(c, t, pin, change, old, fresh);
+    TRY(p15use_be_home(c, t));
     TRY(card_free_pin(c, &t->puk, pin, old));
     return card_verify(c, pin, fresh);
 }
@@ -6982,7 +6999,7 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
     bool rsa = k->type == ALG_RSA;
     size_t size = alg_signature_size(o->key);
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa ? p15_unpadded(in) : bytes_head(in, o->key->curve->size);
+    bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, o->key->curve->size);
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(c, o->token, k));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
@@ -6994,10 +7011,10 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
 static st belpic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch };
-    while (p15_try(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch };
+    while (p15use_try(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static const struct driver driver_belpic = {
@@ -7019,7 +7036,7 @@ static const struct driver driver_belpic = {
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
  * Owns    driver_generic
- * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15
+ * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15 >>p15use
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
  * Tests   tests/generic.c
@@ -7241,7 +7258,7 @@ static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bo
     if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
     if (k->file.n) tlv_put(&b, 0x81, bytes_from(k->file, k->file.n - 2));
     if (k->referenced || !k->file.n) tlv_put(&b, 0x84, BYTES(k->reference));
-    return p15_set_environment(c, o->token, 0x41, p2, buf_bytes(&b), again);
+    return p15use_set_environment(c, o->token, 0x41, p2, buf_bytes(&b), again);
 }
 
 // What is sent for a signature, and under which algorithm: as little as the card can take.
@@ -7261,7 +7278,7 @@ static st generic_sign_data(const struct object *o, const struct alg_use *use, b
     }
     int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
     int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
-    bytes info = p15_unpadded(in);
+    bytes info = p15use_unpadded(in);
     bool pads = info.n && (padded >= 0 || whole < 0);
     *algorithm = pads ? padded : whole;
     if (pads) *data = info;
@@ -7286,10 +7303,10 @@ static st generic_sign_once(struct card *c, struct object *o, const struct alg_u
 static st generic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                        struct scratch scratch, struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                               .scratch = scratch };
-    while (p15_try(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch };
+    while (p15use_try(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static st generic_decipher(struct card *c, const struct p15 *p, bytes in, struct scratch scratch,
@@ -7320,7 +7337,7 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
         if (s) p->quirks &= ~(u32)P15_NO_INDICATOR;
     }
     if (s == 0x6a80) return ST_CIPHER_DATA;
-    if (s) return p15_key_status(s);
+    if (s) return p15use_key_status(s);
     if (plain.n != in.n) return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);
     buf_put(out, buf_bytes(&plain));
     return ST_OK;
@@ -7332,16 +7349,16 @@ static st generic_derive_once(struct card *c, struct object *o, bytes point, str
     const struct p15 *p = o->token->state;
     int algorithm = generic_algorithm(p, o->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
     TRY(generic_set(c, o, 0xa4, algorithm, !c->sure));
-    return p15_agree(c, o, point, scratch, out);
+    return p15use_agree(c, o, point, scratch, out);
 }
 
 static st generic_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                          struct buf *out)
 {
-    struct p15_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                               .scratch = scratch, .secret = true };
-    while (p15_try(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
-    return p15_key_status(trial.s);
+    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
+    return p15use_key_status(trial.s);
 }
 
 static const struct driver driver_generic = {
@@ -7351,13 +7368,13 @@ static const struct driver driver_generic = {
     .open    = p15_open,
     .list    = generic_list,
     .read    = p15_read,
-    .login   = p15_login,
-    .so_login = p15_so_login,
-    .set_pin = p15_set_pin,
+    .login   = p15use_login,
+    .so_login = p15use_so_login,
+    .set_pin = p15use_set_pin,
     .sign    = generic_sign,
     .decrypt = generic_decrypt,
     .derive  = generic_derive,
-    .random  = p15_random,
+    .random  = p15use_random,
 };
 #endif
 
@@ -7949,7 +7966,8 @@ static void slot_rest(struct card *c)
 // ---- Entering a reader ----
 
 // What comes after a call was counted inside: the reader's lock, for the whole of the call.
-// ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the same.
+// ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the
+// same.
 static st slot_wait(struct reader *r)
 {
     os_acquire(&r->lock);
@@ -7998,8 +8016,8 @@ static void slot_forget(struct reader *r, bool reset)
     os_lock_drop(&r->lock);
 }
 
-// Of a reader that C_Finalize gave up, the last call frees what was left to it. The library may have
-// been initialised again meanwhile: the place gets a lock as the others have it.
+// Of a reader that C_Finalize gave up, the last call frees what was left to it. The library may
+// have been initialised again meanwhile: the place gets a lock as the others have it.
 static void slot_leave(struct reader *r)
 {
     slot_wipe_scratch(r);
@@ -11206,9 +11224,9 @@ static void option_apply(void)
  * Tests   tests/p11.c
  * ==============================================================================================*/
 
-// The longest single wait of C_WaitForSlotEvent: after so long it looks again. A change can escape a
-// wait in pcsc-lite before 2.0.1, where another thread's older answer may come over the states just
-// before the wait compares them.
+// The longest single wait of C_WaitForSlotEvent: after so long it looks again. A change can escape
+// a wait in pcsc-lite before 2.0.1, where another thread's older answer may come over the states
+// just before the wait compares them.
 #define P11_WAIT_MS    500
 #define P11_FORKING    0xffffffffu
 

@@ -139,7 +139,8 @@
 #define SCARD11_MYEID 1
 #endif
 
-// SCARD11_ESTEID: 1 compiles the driver for Estonian (2018 to 2025) and Latvian eID cards by IDEMIA.
+// SCARD11_ESTEID: 1 compiles the driver for Estonian (2018 to 2025) and Latvian eID cards by
+// IDEMIA.
 // They have two PINs, and so two slots: with SCARD11_READER_SLOTS 1 there is no PIN2.
 #ifndef SCARD11_ESTEID
 #define SCARD11_ESTEID 1
@@ -500,7 +501,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         that), C_EncapsulateKey C_DecapsulateKey (no card has such keys),
 //                         C_Async* (no function returns before its work is done)
 //
-// Secret keys of sessions: their use defaults to what their type can (CKA_SIGN for HMAC, CKA_ENCRYPT
+// Secret keys of sessions: their use defaults to what their type can (CKA_SIGN for HMAC,
+// CKA_ENCRYPT
 // for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. They live in the card's
 // memory on the host and are wiped with their session, the card or their destruction. All their
 // mechanisms work on the host, and no key of mbedTLS's PSA outlives a call.

@@ -577,7 +577,7 @@ TEST(p15_files_of_another_application)
     CHECK(p15_object(CKO_CERTIFICATE, 1)->x509);
     CHECK(!card_it.sure);                       // who knows where we are: a PIN needs a SELECT
     p15_seen[0] = 0;
-    CHECK_ST(p15_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK_ST(p15use_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
     CHECK(!strcmp(p15_seen, "a4080c025015 20000108" "31323334ffffffff "));
     p15_end();
 }
@@ -600,7 +600,7 @@ TEST(p15_local_pins_and_keys_in_their_own_df)
     CHECK_ST(p15_take(), ST_OK);
     CHECK_ST(p15_take_all(card_t), ST_OK);
     p15_seen[0] = 0;
-    CHECK_ST(p15_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK_ST(p15use_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
     CHECK(!strcmp(p15_seen, "a4080c02dd01 2000810831323334ffffffff "));
     p15_seen[0] = 0;
     u8 room[128];
@@ -823,24 +823,6 @@ TEST(p15_changes_by_others_are_noticed)
     p15_end();
 }
 
-TEST(p15_unpadded_blocks)
-{
-    u8 block[64];
-    struct buf b = buf_on(block, sizeof block);
-    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
-    bytes info = p15_unpadded(bytes_of(block, 64));
-    CHECK_BYTES(info.p, info.n, "3001ff");
-    CHECK(!p15_unpadded(bytes_of(block, 10)).n);
-    block[20] = 0xfe;
-    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
-    block[20] = 0xff, block[1] = 2;
-    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
-    memset(block, 0xff, 64), block[0] = 0, block[1] = 1;
-    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
-    block[5] = 0;
-    CHECK(!p15_unpadded(bytes_of(block, 64)).n);
-}
-
 static void test_p15(void)
 {
     RUN(p15_numbers_and_bits);
@@ -865,5 +847,4 @@ static void test_p15(void)
     RUN(p15_files_that_cannot_be_read_now);
     RUN(p15_files_that_opensc_wrote);
     RUN(p15_changes_by_others_are_noticed);
-    RUN(p15_unpadded_blocks);
 }

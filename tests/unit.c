@@ -28,6 +28,7 @@
 #include "iso.c"
 #include "card.c"
 #include "p15.c"
+#include "p15use.c"
 #include "piv.c"
 #include "isoapplet.c"
 #include "myeid.c"
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
     SECTION(iso);
     SECTION(card);
     SECTION(p15);
+    SECTION(p15use);
     SECTION(piv);
     SECTION(isoapplet);
     SECTION(myeid);
