@@ -6910,9 +6910,6 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid), NULL);
     if (s) return s == ST_NOT_FOUND || s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_MINE : s;
-    // A card may say yes to any AID: only this one has its directory there.
-    s = iso_select_file(&c->link, 0x08, bytes_of(belpic_odf, sizeof belpic_odf), NULL);
-    if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
     p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_NO_FCP |
@@ -6934,7 +6931,9 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
     c->sure = true;
     c->current = t;
-    return p15_add_directory(c, p, P15_DODF, &data);
+    TRY(p15_add_directory(c, p, P15_DODF, &data));
+    TRY(p15_read_info(c, t, scratch));
+    return *t->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
 
 // QUIRK(Belgian eID): the directory calls certificates private, which anyone can read.

@@ -5,13 +5,14 @@
 
 #define BELPIC_SELECT "00a4040c 0c a000000177504b43532d3135"
 
-#define BELPIC_ODF    "00a4080c 06 3f00df005031"       // it is there, or the card is another one
+#define BELPIC_INFO   "00a4080c 06 3f00df005032"       // it is there, or the card is another one
 
 // The PIN is in ISO 9564-1 format 2, whatever the directory says; the PUK goes alone, and the PIN
 // that it freed is presented.
 TEST(belpic_pins)
 {
-    static const char *const lines[] = { BELPIC_SELECT " > 9000", BELPIC_ODF " > 9000",
+    static const char *const lines[] = { BELPIC_SELECT " > 9000", BELPIC_INFO " > 9000",
+        "00b00000 000000 > 3007 020100 0402 0102 9000",
         "00200001 08 2412 34ff ffff ffff > 63c2", "00200001 08 2512345fffffffff > 9000",
         "00240001 10 24 1234 ff ffff ffff 26 123456 ff ffff ff > 9000",
         "002c0001 08 2c 123456789012 ff > 9000", "00200001 08 24 1234 ff ffff ffff > 9000",
@@ -43,7 +44,7 @@ TEST(belpic_leaves_other_cards_alone)
         CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
         esteid_over();
     }
-    static const char *const stays[] = { BELPIC_SELECT " > 9000", BELPIC_ODF " > 6a82", NULL };
+    static const char *const stays[] = { BELPIC_SELECT " > 9000", BELPIC_INFO " > 6a82", NULL };
     esteid_begin(stays);                        // says yes to any AID
     CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
     esteid_over();
