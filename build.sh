@@ -19,8 +19,8 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module module_pcsc api pins cards eid traces faults faults_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
-scripts='model header structure constants examples e2e witness clients'
+programs='unit vectors module module_pcsc api pins cards eid traces faults faults_pcsc scenarios scenarios_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
+scripts='scenarios_pcscd model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
@@ -95,7 +95,7 @@ cmd_test() {
     case " $list " in *" kiosk "*) lib=scard11.c; objects fast $CFLAGS ;; esac
     case " $list " in *" threads "* | *_tsan*) lib=scard11.c ;; *) lib= ;; esac
     case " $list " in *" threads "* | *_tsan* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" api "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
+    case " $list " in *" module "* | *" api "* | *" scenarios "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
         *) lib= ;; esac
     case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" eid "* | *" vectors "* | *_pcsc* | *_test*) objects asan $asan ;; esac
     case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
@@ -104,12 +104,13 @@ cmd_test() {
         how=$custom
         case $t in
             module_pcsc) how="-I. $pcsc_h" && set -- $asan -DSIM_OPENSSL=1 tests/module.c scard11.c tests/pcsc_stand_in.c ;;
+            scenarios_pcsc) how="-I. $pcsc_h" && set -- $asan tests/scenarios.c scard11.c tests/pcsc_stand_in.c ;;
             faults_pcsc) how="-I. $pcsc_h" && set -- $asan tests/faults.c tests/pcsc_stand_in.c ;;
         esac
         case $t in
             *_pcsc) set -- -DSCARD11_DEBUG=1 "$@" $(sim_o asan) ;;
             unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
-            module | api | pins | cards | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
+            module | api | scenarios | pins | cards | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
             faults | eid | vectors) set -- $asan -DSCARD11_DEBUG=1 "tests/$t.c" $(sim_o asan) ;;
             kiosk) set -- $CFLAGS "tests/$t.c" "$OUT/fast/scard11.o" $(sim_o fast) ;;
             storm) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;

@@ -3190,12 +3190,19 @@ static bool card_object_alive(const struct object *o)
     return o->handle && (!o->owner || !o->private || o->login_epoch == o->token->login_epoch);
 }
 
-// The object of a handle, or NULL: none any more, of another card, of another token, or hidden.
-static struct object *card_find(const struct card *c, const struct token *t, CK_OBJECT_HANDLE h)
+// The object of a handle, or NULL: none any more, of another card, or of another token.
+static struct object *card_find_hidden(const struct card *c, const struct token *t,
+                                       CK_OBJECT_HANDLE h)
 {
     struct object *o = card_object_at(c, handle_index(h));
-    if (!h || !o || o->handle != h || o->token != t || !card_object_alive(o)) return NULL;
-    return o->private && !t->login ? NULL : o;
+    return h && o && o->handle == h && o->token == t && card_object_alive(o) ? o : NULL;
+}
+
+// The same; nor may it be hidden.
+static struct object *card_find(const struct card *c, const struct token *t, CK_OBJECT_HANDLE h)
+{
+    struct object *o = card_find_hidden(c, t, h);
+    return o && o->private && !t->login ? NULL : o;
 }
 
 static void card_drop(struct card *c, struct object *o)
@@ -10010,6 +10017,8 @@ static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, C
                           : private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
     struct scratch trial = scratch;
     struct alg_key k;
+    // The login was lost to another program since the handle was given out.
+    if (!o && card_find_hidden(r->card, se->token, h)) return ST_NOT_LOGGED_IN;
     if (!o || (o->class != CKO_PRIVATE_KEY && o->class != CKO_PUBLIC_KEY &&
                o->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
@@ -11227,6 +11236,7 @@ static void option_apply(void)
 // a wait in pcsc-lite before 2.0.1, where another thread's older answer may come over the states
 // just before the wait compares them.
 #define P11_WAIT_MS    500
+#define P11_CANCEL_MS  32           // longest time between two cancels of it
 #define P11_FORKING    0xffffffffu
 
 // A thread in C_WaitForSlotEvent, on its stack.
@@ -11464,16 +11474,20 @@ CK_RV C_Initialize(CK_VOID_PTR args)
 }
 
 // Ends the waits of all threads in C_WaitForSlotEvent: again and again, because a cancel before the
-// wait has begun is lost. Then waits for the calls inside, but not for ever.
+// wait has begun is lost; after 1, 2, 4 ... ms, because pcsc-lite makes a connection for each, and who
+// waits leaves the later the more of them the service has to work off. Then waits for the calls
+// inside, but not for ever.
 static bool p11_wait_until_empty(void)
 {
     u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
-    for (;;) {
+    for (u32 tick = 0, next = 0, pause = 1; ; tick++) {
         os_acquire(&os_gate);
-        bool waiting = p11_waiters != NULL, calls = p11_calls > 0;
-        for (struct p11_waiter *w = p11_waiters; w; w = w->next)
+        bool waiting = p11_waiters != NULL, calls = p11_calls > 0, due = tick == next;
+        for (struct p11_waiter *w = p11_waiters; w && due; w = w->next)
             if (w->context) scard11_reader_cancel(w->context);
         os_release(&os_gate);
+        if (due) next += pause;
+        if (due && pause < P11_CANCEL_MS) pause *= 2;
         if (!waiting && !calls) return true;
         if (!waiting && os_now_ms() > end) return false;
         os_sleep_ms(1);
