@@ -38,7 +38,7 @@ struct card {
     struct context *context;
     char name[128];
     struct scard11_reader_card about;
-    bool begun, failed;
+    bool begun, failed, troubled;   // failed: ended by an error; troubled: any error was said
 };
 
 static struct {
@@ -151,6 +151,7 @@ static struct card *card_enter(SCARDHANDLE id, const char *call, bool ends)
 static LONG card_leave(struct card *c, LONG rv)
 {
     lock();
+    if (rv) c->troubled = true;
     if (rv && rv != SCARD_W_RESET_CARD) c->failed = true;
     c->context->busy = false;
     unlock();
@@ -471,7 +472,7 @@ LONG SCardDisconnect(SCARDHANDLE id, DWORD how)
     bool after;
     struct card *c = card_begin(id, __func__, true, &forced, &after);
     if (!c) return SCARD_E_INVALID_HANDLE;
-    if (c->failed && c->begun && !sim_reader_peek(c->sim, c->name, NULL, NULL))
+    if (c->troubled && c->begun && !sim_reader_peek(c->sim, c->name, NULL, NULL))
         scard11_reader_end(c->sim);
     scard11_reader_disconnect(c->sim, how == SCARD_RESET_CARD);
     lock();
@@ -618,6 +619,9 @@ LONG SCardControl(SCARDHANDLE id, DWORD code, LPCVOID in, DWORD in_len, LPVOID o
         }
     }
     if (!rv) *got = (DWORD)n;
+    lock();
+    if (forced || rv) c->troubled = true;       // not its end: readers say all kinds of things here
+    unlock();
     context_leave(c->context);
     return forced ? forced : rv;
 }
