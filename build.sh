@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module module_pcsc api pins cards eid traces faults faults_pcsc scenarios scenarios_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit vectors module module_pcsc api pins pins_pcsc cards eid traces faults faults_pcsc scenarios scenarios_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='scenarios_pcscd model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -103,7 +103,7 @@ cmd_test() {
     for t in $list; do
         how=$custom
         case $t in
-            module_pcsc) how="-I. $pcsc_h" && set -- $asan -DSIM_OPENSSL=1 tests/module.c scard11.c tests/pcsc_stand_in.c ;;
+            module_pcsc | pins_pcsc) how="-I. $pcsc_h" && set -- $asan -DSIM_OPENSSL=1 "tests/${t%_pcsc}.c" scard11.c tests/pcsc_stand_in.c ;;
             scenarios_pcsc) how="-I. $pcsc_h" && set -- $asan tests/scenarios.c scard11.c tests/pcsc_stand_in.c ;;
             faults_pcsc) how="-I. $pcsc_h" && set -- $asan tests/faults.c tests/pcsc_stand_in.c ;;
         esac

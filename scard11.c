@@ -11474,8 +11474,8 @@ CK_RV C_Initialize(CK_VOID_PTR args)
 }
 
 // Ends the waits of all threads in C_WaitForSlotEvent: again and again, because a cancel before the
-// wait has begun is lost; after 1, 2, 4 ... ms, because pcsc-lite makes a connection for each, and who
-// waits leaves the later the more of them the service has to work off. Then waits for the calls
+// wait has begun is lost; after 1, 2, 4 ... ms, because pcsc-lite makes a connection for each, and
+// who waits leaves the later the more of them the service has to work off. Then waits for the calls
 // inside, but not for ever.
 static bool p11_wait_until_empty(void)
 {

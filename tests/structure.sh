@@ -1,6 +1,6 @@
 #!/bin/sh
-# structure.sh: is scard11.c in order, and does structure.awk find what it should? A small file that is in order passes; then
-# one fault at a time is put in, and each must be reported with its line and its sentence.
+# structure.sh: is scard11.c in order, and does structure.awk find what it should? A small file that
+# is in order passes; then one fault at a time is put in, and each must be reported with its line and its sentence.
 # SPDX-License-Identifier: 0BSD
 cd "$(dirname "$0")/.." || exit 1
 dir=$(mktemp -d) || exit 1
