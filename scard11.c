@@ -6261,7 +6261,6 @@ static const struct driver driver_myeid = {
 #define ESTEID_PIN1     0x01
 #define ESTEID_PIN2     0x85
 #define ESTEID_PUK      0x02
-#define ESTEID_PIN_SIZE 12                      // padded with FF
 
 static const u8 esteid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x77, 0x01, 0x08, 0x00, 0x07, 0x00, 0x00,
                                  0xfe, 0x00, 0x00, 0x01, 0x00 };
