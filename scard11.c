@@ -11352,6 +11352,15 @@ static void p11_leave_reader(struct call *c)
     c->reader = NULL;
 }
 
+// The library lock and the log stay as they are as long as a call that hung over C_Finalize may
+// still use them; the last of those that comes back to a library that is down drops them.
+static void p11_drop_shared(void)
+{
+    if (p11_stragglers) return;
+    os_lock_drop(&os_library);
+    os_log_close();
+}
+
 // ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
 // CKR_*.
 static CK_RV p11_leave(struct call *c)
@@ -11362,7 +11371,7 @@ static CK_RV p11_leave(struct call *c)
     p11_leave_reader(c);
     os_acquire(&os_gate);
     if (c->generation == slot_generation) p11_calls--;
-    else                                  p11_stragglers--;
+    else if (!--p11_stragglers && p11_state == P11_DOWN) p11_drop_shared();
     os_release(&os_gate);
     return st_ckr(c->s);
 }
@@ -11437,15 +11446,6 @@ static void p11_own(void)
         }
         os_store(&p11_owner, me);
     }
-}
-
-// The library lock and the log stay as they are as long as a call that hung over C_Finalize may
-// still use them.
-static void p11_drop_shared(void)
-{
-    if (p11_stragglers) return;
-    os_lock_drop(&os_library);
-    os_log_close();
 }
 
 static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)

@@ -305,19 +305,37 @@ TEST(old_sessions_do_not_wait_for_a_hung_card)
     end();
 }
 
-// Mutexes of an application that frees what it destroyed.
+// Mutexes of an application that frees what it destroyed, and counts what it has not.
+static unsigned mutexes;
+
+static void count_mutexes(int n)
+{
+    pthread_mutex_lock(&count_lock);
+    mutexes += (unsigned)n;
+    pthread_mutex_unlock(&count_lock);
+}
+
 static CK_RV mutex_new(CK_VOID_PTR_PTR m)
 {
     pthread_mutex_t *p = malloc(sizeof *p);
     *m = p;
-    return p && !pthread_mutex_init(p, NULL) ? CKR_OK : CKR_HOST_MEMORY;
+    if (!p || pthread_mutex_init(p, NULL)) return CKR_HOST_MEMORY;
+    count_mutexes(1);
+    return CKR_OK;
 }
-static CK_RV mutex_free(CK_VOID_PTR m) { pthread_mutex_destroy(m); free(m); return CKR_OK; }
+
+static CK_RV mutex_free(CK_VOID_PTR m)
+{
+    count_mutexes(-1);
+    pthread_mutex_destroy(m);
+    free(m);
+    return CKR_OK;
+}
 static CK_RV mutex_lock(CK_VOID_PTR m) { pthread_mutex_lock(m); return CKR_OK; }
 static CK_RV mutex_unlock(CK_VOID_PTR m) { pthread_mutex_unlock(m); return CKR_OK; }
 
 // A command that hung comes back after the end: it does not look for readers, which would leave a
-// context behind, and no mutex that it still needs is destroyed under it.
+// context behind, no mutex that it still needs is destroyed under it, and none is left.
 TEST(a_hung_call_comes_back_to_a_library_that_is_down)
 {
     CK_C_INITIALIZE_ARGS own = { .CreateMutex = mutex_new, .DestroyMutex = mutex_free,
@@ -326,6 +344,7 @@ TEST(a_hung_call_comes_back_to_a_library_that_is_down)
         pthread_t t;
         begin();
         CHECK_RV(C_Finalize(NULL), CKR_OK);
+        mutexes = 0;
         CHECK_RV(C_Initialize(&own), CKR_OK);
         sim_reader_fault(SIM_HANG, 6, NULL);
         CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
@@ -338,11 +357,13 @@ TEST(a_hung_call_comes_back_to_a_library_that_is_down)
         struct sim_reader_stats s = sim_reader_stats();
         CHECK_EQ(s.connections, 0);
         CHECK_EQ(s.contexts, (unsigned long)anew);
+        CHECK_EQ(mutexes == 0, !anew);
         if (!anew) CHECK_RV(C_Initialize(NULL), CKR_OK);
         done = 0;
         live(2);
         CHECK_EQ(done, 1);
         end();
+        CHECK_EQ(mutexes, 0);
     }
 }
 
