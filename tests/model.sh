@@ -57,7 +57,7 @@ events='-DUSERS=0 -DWAITERS=2 -DLISTS=2 -DCHANGES=3'
 ends='-DUSERS=1 -DCALLS=2 -DWAITERS=1 -DCHANGES=1 -DENDS=2'
 hangs='-DHANGS -DUSERS=1 -DCALLS=3 -DCHANGES=2 -DENDS=2'
 hang_two='-DHANGS -DUSERS=2 -DCALLS=1 -DCHANGES=1 -DENDS=2'
-fair='-DFAIR -DWAITERS=1 -DCHANGES=1 -DENDS=1'
+fair='-DFAIR -DPACE=4 -DWAITERS=1 -DCHANGES=1 -DENDS=1'
 
 right 'arenas and old handles, two threads' $card
 right 'events, two that wait and a list' $events
@@ -81,6 +81,7 @@ fault END_FREES_ALL $hangs
 fault GENERATION_NOT_COMPARED $hangs
 fault LOST_READER_ENTERED $hang_two
 fault LIBRARY_LOCK_DROPPED $hangs
+fault LIBRARY_LOCK_LEFT $hangs
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

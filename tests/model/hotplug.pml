@@ -31,6 +31,9 @@
 #ifndef ENDS
 #define ENDS 0                  /* of the library; it is begun anew after each but the last */
 #endif
+#ifndef PACE
+#define PACE 2                  /* most turns of C_Finalize from one cancel to the next */
+#endif
 /* HANGS: a command may have no answer for long, and C_Finalize may give up at any time.
  * ONE_BY_ONE: the world changes only while all that wait really wait for it.
  * FAIR: who wants the gate takes a turn; without, no thread can be sure ever to get it. */
@@ -393,7 +396,14 @@ inline p11_leave()
         atomic {
             if
             :: mine == generation -> calls--; assert(s != NOT_INIT)
-            :: else -> stragglers--
+            :: else ->
+                stragglers--;
+#ifndef FAULT_LIBRARY_LOCK_LEFT
+                if
+                :: stragglers == 0 && !up && !stopping -> library_made = false
+                :: else
+                fi
+#endif
             fi;
             release_gate()
         }
@@ -570,8 +580,10 @@ inline scard11_reader_cancel(i)
     if :: waiting[i] -> cancelled[i] = true :: else fi      /* before the wait, it is lost */
 }
 
+/* It cancels at the first turn, then after 1, 2, 4 ... PACE turns more. */
 inline p11_wait_until_empty()
 {
+    rest = 0; pause = 1;
     do
     :: true ->
         acquire_gate();
@@ -581,14 +593,21 @@ inline p11_wait_until_empty()
             :: i == WAITERS -> break
             :: else ->
                 waits = waits || listed[i];
-#ifdef FAULT_CANCEL_ONCE
-                if :: listed[i] && has_context[i] && !once -> scard11_reader_cancel(i) :: else fi;
-#else
-                if :: listed[i] && has_context[i] -> scard11_reader_cancel(i) :: else fi;
-#endif
+                if
+                :: rest == 0 && listed[i] && has_context[i] -> scard11_reader_cancel(i)
+                :: else
+                fi;
                 i++
             od;
-            once = true;
+#ifdef FAULT_CANCEL_ONCE
+            rest = 1;
+#else
+            if
+            :: rest == 0 -> rest = pause; pause = (pause < PACE -> 2 * pause : pause)
+            :: else
+            fi;
+            rest--;
+#endif
             release_gate()
         }
         if
@@ -627,20 +646,20 @@ inline p11_finalize()
 inline C_Initialize()
 {
     acquire_gate();
-    library_made = true;            /* unless there are stragglers: then it was not dropped */
+    assert(library_made == (stragglers > 0));       /* never made twice, never missing */
+    library_made = true;
     slot_start();
     atomic { up = true; release_gate() }
 }
 
 proctype ender()
 {
-    bool busy, waits, once, starting;
-    byte i, left = ENDS;
+    bool busy, waits, starting;
+    byte i, rest, pause, left = ENDS;
     do
     :: left == 0 -> break
     :: else ->
         left--;
-        once = false;
         p11_finalize();
         if :: left > 0 -> C_Initialize() :: else fi
     od;
