@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module module_pcsc api pins pins_pcsc cards eid traces faults faults_pcsc scenarios scenarios_pcsc threads sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit vectors module module_pcsc api pins pins_pcsc cards eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='scenarios_pcscd model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -41,7 +41,21 @@ objects() {     # objects <directory> <flags>: $lib and the simulated cards, for
         bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -c "$f" -o "$OUT/$dir/$(basename "$f" .c).o"
     done
 }
+stand_in() {    # stand_in <directory> <flags>: the library for PC/SC, and what stands in for libpcsclite
+    dir=$1; shift
+    bg $CC $warn "$@" -I. $pcsc_h -DSCARD11_DEBUG=1 -c scard11.c -o "$OUT/$dir/pcsc_scard11.o"
+    bg $CC $warn "$@" -I. $pcsc_h -c tests/pcsc_stand_in.c -o "$OUT/$dir/pcsc_stand_in.o"
+}
 sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
+# What a test program is made of. Its name ends in _pcsc when it runs through the stand-in, in _tsan when under
+# ThreadSanitizer as well as without.
+program() {
+    case " $programs " in *" $1 "*) ;; *) return 1 ;; esac
+    src=${1%_tsan} kind=asan flags=$asan how=$custom lib=scard11
+    case $1 in kiosk) kind=fast flags=$CFLAGS ;; *_tsan | *_race | threads*) kind=tsan flags=$tsan ;; esac
+    case $src in *_pcsc) src=${src%_pcsc} how="-I. $pcsc_h" lib='pcsc_stand_in pcsc_scard11' ;; esac
+    case $src in sim_reader_*) src=sim_reader_test lib= ;; unit | faults | eid | vectors) lib=${lib% *} lib=${lib#scard11} ;; esac
+}
 
 # ./build.sh                    the library (libscard11.a, scard11.so) and the examples
 cmd_library() {
@@ -76,6 +90,13 @@ cmd_demo() {
     run "$OUT/demo/simulated"
 }
 
+test_objects() {        # test_objects <kind> <flags>: what the programs in $kinds need of it
+    case "$kinds " in *" $1 "*) ;; *) return 0 ;; esac
+    case "$kinds " in *" $1/scard11 "*) lib=scard11.c ;; *) lib= ;; esac
+    objects "$@"
+    case "$kinds " in *" $1/pcsc_"*) stand_in "$@" ;; esac
+}
+
 # ./build.sh test [name...]     all tests; or programs (unit, e2e, ...), sections or cases of unit
 cmd_test() {
     list='' only=''
@@ -84,43 +105,29 @@ cmd_test() {
     done
     [ $# -gt 0 ] || list="$programs $scripts"
     [ -z "$only" ] || list="unit $list"
-    for t in $list; do case " $programs " in
-        *" $t "*) case $t in *_race) there "tests/${t%_race}_test.c" ;; *_pcsc) there "tests/${t%_pcsc}.c" ;;
-            *) there "tests/${t%_tsan}.c" ;; esac ;;
-        *) there "tests/$t.sh"; pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")" ;;
-    esac; done
+    kinds=''
+    for t in $list; do
+        if program "$t"; then
+            there "tests/$src.c"
+            kinds="$kinds $kind $kind/$lib"
+        else
+            there "tests/$t.sh"
+            pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")"
+        fi
+        case $t in examples) kinds="$kinds asan asan/scard11" ;; esac
+    done
     need $pkg_lib libssl-dev
     out log test
     rm -f "$OUT"/log/*
-    case " $list " in *" kiosk "*) lib=scard11.c; objects fast $CFLAGS ;; esac
-    case " $list " in *" threads "* | *_tsan*) lib=scard11.c ;; *) lib= ;; esac
-    case " $list " in *" threads "* | *_tsan* | *_race*) objects tsan $tsan ;; esac
-    case " $list " in *" module "* | *" api "* | *" scenarios "* | *" pins "* | *" cards "* | *" traces "* | *" examples "* | *" storm "*) lib=scard11.c ;;
-        *) lib= ;; esac
-    case "$lib $list " in *scard11.c* | *" unit "* | *" faults "* | *" eid "* | *" vectors "* | *_pcsc* | *_test*) objects asan $asan ;; esac
+    test_objects fast $CFLAGS
+    test_objects tsan $tsan
+    test_objects asan $asan
     case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
     bg_wait
     for t in $list; do
-        how=$custom
-        case $t in
-            module_pcsc | pins_pcsc) how="-I. $pcsc_h" && set -- $asan -DSIM_OPENSSL=1 "tests/${t%_pcsc}.c" scard11.c tests/pcsc_stand_in.c ;;
-            scenarios_pcsc) how="-I. $pcsc_h" && set -- $asan tests/scenarios.c scard11.c tests/pcsc_stand_in.c ;;
-            faults_pcsc) how="-I. $pcsc_h" && set -- $asan tests/faults.c tests/pcsc_stand_in.c ;;
-        esac
-        case $t in
-            *_pcsc) set -- -DSCARD11_DEBUG=1 "$@" $(sim_o asan) ;;
-            unit) set -- $asan -DSCARD11_DEBUG=1 tests/unit.c $(sim_o asan) ;;
-            module | api | scenarios | pins | cards | traces) set -- $asan -DSIM_OPENSSL=1 "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
-            faults | eid | vectors) set -- $asan -DSCARD11_DEBUG=1 "tests/$t.c" $(sim_o asan) ;;
-            kiosk) set -- $CFLAGS "tests/$t.c" "$OUT/fast/scard11.o" $(sim_o fast) ;;
-            storm) set -- $asan "tests/$t.c" "$OUT/asan/scard11.o" $(sim_o asan) ;;
-            storm_tsan) set -- $tsan tests/storm.c "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
-            threads) set -- $tsan "tests/$t.c" "$OUT/tsan/scard11.o" $(sim_o tsan) ;;
-            *_test) set -- $asan "tests/$t.c" "$OUT/asan/sim_reader.o" ;;
-            *_race) set -- $tsan tests/sim_reader_test.c "$OUT/tsan/sim_reader.o" ;;
-            *) continue ;;
-        esac
-        bg $CC $warn $how "$@" $test_libs -o "$OUT/test/$t"
+        program "$t" || continue
+        bg $CC $warn $how $flags -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 "tests/$src.c" \
+            $(for o in $lib; do echo "$OUT/$kind/$o.o"; done) $(sim_o $kind) $test_libs -o "$OUT/test/$t"
     done
     bg_wait
     CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF

@@ -31,5 +31,5 @@ case $last in
     *" 0 failed") ;;
     *) sed "s/^/$name: /" "$log" | tail -n 200 ;;
 esac
-printf '%-16s %s%s, %d s, %s\n' "$name" "$last" "$why" $(($(date +%s) - begun)) "$log"
+printf '%-18s %s%s, %d s, %s\n' "$name" "$last" "$why" $(($(date +%s) - begun)) "$log"
 exit 0
