@@ -159,10 +159,10 @@ cmd_size() {
     run sh tests/size.sh
 }
 
-# ./build.sh cover              lines and branches that unit, module and faults run, by section
+# ./build.sh cover [section]    lines and branches that tests run, by section; which of one did not
 cmd_cover() {
     need $pkg_lib
-    run sh tests/cover.sh
+    run sh tests/cover.sh "$@"
 }
 
 # ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/fuzz.c, for s seconds (60)
