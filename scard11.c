@@ -9062,6 +9062,18 @@ static bool session_on_card(const struct token *t)
     return t->login || t->driver->so_login;
 }
 
+// Where there is no command to log out, a reset is one. It ends every login of the card: the other
+// tokens' sessions are public, too.
+static void session_reset_card(struct card *c)
+{
+    link_disconnect(&c->link, true);
+    c->current = NULL;
+    c->sure = false;
+    for (u32 i = 0; i < c->token_count; i++)
+        if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+    card_sweep(c);
+}
+
 // Ends the login of a token: on the card where it can, and for all sessions. Whatever the card
 // says, the library counts as logged out.
 static st session_logout(struct reader *r, struct token *t)
@@ -9078,11 +9090,7 @@ static st session_logout(struct reader *r, struct token *t)
     t->so_lost = false;
     card_renew_private(r->card, t);
     card_sweep(r->card);
-    if (!done && r->card->link.conn) {          // no logout command: a reset is one
-        link_disconnect(&r->card->link, true);
-        r->card->current = NULL;
-        r->card->sure = false;
-    }
+    if (!done && r->card->link.conn) session_reset_card(r->card);
     return ST_OK;
 }
 

@@ -504,6 +504,40 @@ TEST(cards_logged_out)
     end();
 }
 
+// A logout of one token may end the other's login too, where the card has no command for it: then a
+// SELECT or a reset is one. What the library says of the other is what the card would say.
+TEST(cards_logout_of_one)
+{
+    CK_SESSION_INFO info;
+    CK_SESSION_HANDLE s[2];
+    CK_OBJECT_HANDLE old, now;
+    const struct cards_key *k = NULL;
+    begin(1);
+    for (unsigned i = 0; i < CARDS_KEYS && kind->tokens[1].pin; i++)
+        if (on_token(&kind->keys[i], 1) && !kind->keys[i].always) k = &kind->keys[i];
+    for (unsigned t = 0; t < 2 && kind->tokens[1].pin; t++) {
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        s[t] = sessions[0];
+    }
+    if (kind->tokens[1].pin && !test_failing) {
+        if (k) CHECK_RV(private_of(0, k, &old), CKR_OK);
+        CHECK_RV(C_Logout(s[0]), CKR_OK);
+        CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+        for (unsigned t = 0; t < 2; t++) {
+            bool in = cards_pin(cards[0], &kind->tokens[t])->verified;
+            CHECK_RV(C_GetSessionInfo(s[t], &info), CKR_OK);
+            CHECK_EQ(info.state, in ? CKS_RW_USER_FUNCTIONS : CKS_RW_PUBLIC_SESSION);
+        }
+        sessions[0] = s[1];
+        CK_RV rv = login(kind->tokens[1].pin);
+        CHECK(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
+        if (k) CHECK_RV(private_of(0, k, &now), CKR_OK);
+        if (k) CHECK_EQ(now, old);              // it was not the second token's C_Logout
+        if (k) check_sign(0, k);
+    }
+    end();
+}
+
 // Another program selects its application, while we are logged in: whatever the card makes of it,
 // no PIN goes there, no try is lost, and a login works again.
 TEST(cards_shared)

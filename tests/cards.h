@@ -60,6 +60,12 @@ static inline struct sim_card *cards_generic_extended(bool second)
     return sim_generic_new(&o);
 }
 
+static inline struct sim_card *cards_generic_two_pins(bool second)
+{
+    struct sim_generic_options o = { .second = second, .two_pins = true };
+    return sim_generic_new(&o);
+}
+
 static inline struct sim_card *cards_isoapplet0(bool second)
 {
     struct sim_isoapplet_options o = { .second = second, .v0 = true };
@@ -174,6 +180,12 @@ static const struct cards_kind cards_kinds[] = {
     { .name = "generic, extended", .make = cards_generic_extended,
       .tokens = { { "123456", "12345678", 0, 3 } }, .keys = CARDS_GENERIC, .data = 1,
       .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "generic, 2 PINs", .make = cards_generic_two_pins,
+      .tokens = { { "123456", "12345678", 0, 3 }, { "654321", "12345678", 2, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 1, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
     { .name = "IsoApplet v0", .make = cards_isoapplet0,
       .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(CKM_ECDSA_SHA1),
       .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },

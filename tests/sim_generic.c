@@ -40,6 +40,12 @@ static const struct sim_p15_pin pins[] = {
     { "PIN", 1, 2, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
     { "PUK", 2, 0, P15_CASE | P15_INITIALIZED | P15_PADDED | P15_UNBLOCKING, P15_TEXT, 8, 8, 8,
       0x83, 0xff, false },
+}, two_pins[] = {
+    { "PIN", 1, 3, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
+    { "PUK", 3, 0, P15_CASE | P15_INITIALIZED | P15_PADDED | P15_UNBLOCKING, P15_TEXT, 8, 8, 8,
+      0x83, 0xff, false },
+    { "Second", 2, 3, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x82, 0xff,
+      false },
 };
 
 static const struct sim_p15_key keys[2][4] = {
@@ -57,6 +63,20 @@ static const struct sim_p15_key keys[2][4] = {
         .usage = P15_SIGN | P15_DERIVE },
       { .label = "Long", .key = SIM_RSA4096, .id = 4, .pin_id = 1, .ref = 4, .algorithms = "\1\3",
         .usage = P15_SIGN | P15_NON_REPUDIATION } },
+};
+
+// Each of two PINs has keys of its own.
+static const struct sim_p15_key two_keys[2][3] = {
+    { { .label = "Sign and decrypt", .key = SIM_RSA2048A, .id = 1, .pin_id = 1, .ref = 1,
+        .algorithms = "\1\2\3" },
+      { .label = "Sign EC", .key = SIM_P256A, .id = 2, .pin_id = 1, .ref = 2, .algorithms = "\4" },
+      { .label = "Second", .key = SIM_P384A, .id = 3, .pin_id = 2, .ref = 3,
+        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE } },
+    { { .label = "Sign and decrypt", .key = SIM_RSA2048B, .id = 1, .pin_id = 1, .ref = 1,
+        .algorithms = "\1\2\3" },
+      { .label = "Sign EC", .key = SIM_P256B, .id = 2, .pin_id = 1, .ref = 2, .algorithms = "\4" },
+      { .label = "Second", .key = SIM_P384B, .id = 3, .pin_id = 2, .ref = 3,
+        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE } },
 };
 
 static const struct sim_p15_data data[] = {
@@ -88,10 +108,21 @@ static void describe(const struct sim_generic_options *o, struct sim_p15 *d)
     if (!d->label) d->label = "Generic card";
     if (!d->maker) d->maker = "scard11";
     if (!d->serial) { d->serial = serials[o->second]; d->serial_len = 8; }
+    if (o->two_pins) {
+        d->pins = two_pins, d->n_pins = COUNT(two_pins);
+        d->keys = two_keys[o->second], d->n_keys = COUNT(two_keys[0]);
+    }
     if (!d->n_pins) { d->pins = pins; d->n_pins = COUNT(pins); }
     if (!d->n_keys) { d->keys = keys[o->second]; d->n_keys = COUNT(keys[0]); }
     if (!d->n_data) { d->data = data; d->n_data = COUNT(data); }
     if (!d->n_algorithms) { d->algorithms = announced; d->n_algorithms = COUNT(announced); }
+}
+
+static unsigned pin_of(const struct sim_p15 *d, uint8_t id)
+{
+    for (unsigned i = 0; i < d->n_pins; i++)
+        if (d->pins[i].id == id) return i;
+    return 0;
 }
 
 struct sim_card *sim_generic_new(const struct sim_generic_options *options)
@@ -111,7 +142,8 @@ struct sim_card *sim_generic_new(const struct sim_generic_options *options)
     for (unsigned i = 0; i < d.n_pins; i++) {
         const struct sim_p15_pin *p = &d.pins[i];
         bool puk = p->flags & P15_UNBLOCKING;
-        sim_fs_pin(f, &(struct sim_fs_pin){ .ref = p->ref, .value = puk ? "12345678" : "123456",
+        const char *value = puk ? "12345678" : i ? "654321" : "123456";
+        sim_fs_pin(f, &(struct sim_fs_pin){ .ref = p->ref, .value = value,
             .form = p->type == P15_BCD ? SIM_BCD : SIM_ASCII, .min = p->min,
             .max = p->max ? p->max : p->stored,
             .stored = p->flags & P15_PADDED ? p->stored : 0, .pad = (uint8_t)p->pad,
@@ -119,7 +151,8 @@ struct sim_card *sim_generic_new(const struct sim_generic_options *options)
     }
     for (unsigned i = 0; i < d.n_keys; i++)
         if (!d.keys[i].no_private)
-            sim_fs_key(f, d.keys[i].key, d.keys[i].ref, d.keys[i].file, SIM_PIN(0), SIM_ALL);
+            sim_fs_key(f, d.keys[i].key, d.keys[i].ref, d.keys[i].file,
+                       SIM_PIN(pin_of(&d, d.keys[i].pin_id)), SIM_ALL);
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     df->update = f->mf->update = SIM_PIN(0);
     sim_p15_build(f, df, &d);

@@ -23,6 +23,7 @@ struct sim_generic_options {
     bool keeps_login;               // SELECT of its AID does not end the login
     bool no_status;                 // an empty VERIFY is refused
     bool empty_costs;               // an empty VERIFY counts as a try
+    bool two_pins;                  // 654321 (82) beside, for key 03; there is no 04
     bool no_aid;                    // the application has no AID that SELECT knows
     const struct sim_p15 *p15;      // how its files deviate; may name other keys and PINs
 };
