@@ -2591,6 +2591,7 @@ struct link {
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
+    bool erred;             // an answer was an error of the card, not one of what it was asked
     u8   atr[36];
     size_t atr_len;
 };
@@ -2716,6 +2717,13 @@ static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded
 #endif
 }
 
+// ISO 7816-4, 5.6: 64 to 66 are execution errors, 6F is one without a diagnosis. Another time the
+// answer may be another.
+static bool link_is_error(st s)
+{
+    return (s >= 0x6400 && s < 0x6700) || s >> 8 == 0x6f;
+}
+
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
 // answered; what it answered is in l->sw.
 static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
@@ -2741,6 +2749,7 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     // An error says nothing: a card may have made any of what it did not understand.
     bool answered = l->sw == 0x9000 || l->sw >> 8 == 0x61 || l->sw >> 8 == 0x62;
     if (extended && answered) l->extended_proven = true;
+    if (link_is_error(l->sw)) l->erred = true;
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
     buf_put(rsp, bytes_of(l->answer, got - 2));
@@ -3964,7 +3973,8 @@ static bool p15_is_value(const struct p15_value *v)
 }
 
 // What a path names, in scratch. Read on trust first, where another program may have selected its
-// own application: what answers in the right shape at the right path is ours.
+// own application: what answers in the right shape at the right path is ours. An error of the card
+// may be in passing: once more.
 static st p15_read_value(struct card *c, struct token *t, const struct p15_value *value,
                          enum p15_shape shape, struct scratch *scratch, bytes *out)
 {
@@ -3972,7 +3982,7 @@ static st p15_read_value(struct card *c, struct token *t, const struct p15_value
     if (value->direct.n) return ST_OK;
     if (!p15_is_value(value)) return ST_NOT_FOUND;
     if (shape == P15_ANY) TRY(p15_be_sure(c, t));
-    for (;;) {
+    for (bool first = true; ; first = false) {
         struct scratch again = *scratch;
         struct buf content = scratch_rest(&again);
         st s = p15_read_once(c, t, &value->path, shape, &content);
@@ -3984,7 +3994,7 @@ static st p15_read_value(struct card *c, struct token *t, const struct p15_value
             return ST_OK;
         }
         if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
-        if (c->sure) return s ? s : ST_NOT_FOUND;
+        if (c->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
         TRY(p15_be_sure(c, t));
     }
 }
@@ -7427,12 +7437,23 @@ static const struct probe_row {
     { NULL, NULL },
 };
 
-// Asks one driver. ST_NOT_MINE: it does not know the card.
+// Asks one driver. ST_NOT_MINE: it does not know the card. When the card answered with an error of
+// its own meanwhile (6F00), that may have been in passing, and may have been what made it a card of
+// another kind: the driver is asked once more, and that counts.
 static st probe_driver(struct card *c, const struct driver *driver, struct scratch scratch)
 {
-    struct token *t = &c->tokens[c->token_count];
-    *t = (struct token){ .driver = driver, .index = c->token_count };
-    st s = driver->probe(c, t, scratch);
+    st s = ST_NOT_MINE;
+    for (int turn = 0; turn < 2; turn++) {
+        memset(c->tokens, 0, sizeof c->tokens);
+        c->token_count = 0;
+        c->tokens->driver = driver;
+        c->current = NULL;
+        c->sure = false;
+        c->link.erred = false;
+        s = driver->probe(c, c->tokens, scratch);
+        if (!c->link.erred || link_is_broken(s)) break;
+        os_log("%s: an error of the card while it was asked what it is", c->link.name);
+    }
     if (!s) c->token_count++;
     return s;
 }

@@ -623,6 +623,49 @@ TEST(cards_that_stay)
     CHECK(!memcmp(plain.label, info.label, sizeof info.label));
 }
 
+static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
+{
+    return !memcmp(a->model, b->model, sizeof a->model) &&
+           !memcmp(a->label, b->label, sizeof a->label);
+}
+
+// C_GetTokenInfo of a cold card whose n-th answer is 6F00. Returns whether it came to that.
+static bool ask_with_error(struct sim_card *card, unsigned n, const CK_TOKEN_INFO *plain)
+{
+    CK_TOKEN_INFO info;
+    CK_SLOT_ID all[4];
+    CK_ULONG count = 4;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    card->reset(card);
+    sim_reader_insert(sim_reader_add(SCENE_READER), card);
+    CK_RV rv = C_Initialize(NULL);
+    sim_reader_fault(SIM_ANSWER_6F00, n, NULL);
+    if (!rv) rv = C_GetTokenInfo(0, &info);
+    bool fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (fired && rv == CKR_DEVICE_ERROR) rv = C_GetTokenInfo(0, &info);    // known by then
+    if (!rv) rv = C_GetSlotList(CK_TRUE, all, &count);
+    if (rv || count != (kind->tokens[1].pin ? 2 : 1) || !same_token(&info, plain))
+        test_fail(__FILE__, __LINE__, "command %u: %#lx, %lu tokens, %.16s, %.32s", n, rv, count,
+                  (char *)info.model, (char *)info.label);
+    return fired && !test_failing;
+}
+
+// An error in passing, while the card is asked what it is, makes it no other card.
+TEST(cards_with_a_passing_error)
+{
+    CK_TOKEN_INFO plain;
+    struct sim_card *card = kind->make(false);
+    CK_RV rv = token_info_of(card, &plain);
+    for (unsigned n = 1; !rv && ask_with_error(card, n, &plain); n++) {}
+    C_Finalize(NULL);
+    sim_reader_clear();
+    card->free(card);
+    CHECK_RV(rv, CKR_OK);
+    CHECK(!test_failing);
+}
+
 TEST(cards_that_are_nobodys)
 {
     static const unsigned answers[] = { 0x6d00, 0x6a82, 0x6999, 0x6986, 0x6e00, 0x6f00, 0x6a86,
@@ -753,7 +796,7 @@ static bool run_fault(enum sim_fault fault, unsigned n)
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
     if (!fired && rv) test_fail(__FILE__, __LINE__, "%#lx without a fault", rv);
     if (second) test_fail(__FILE__, __LINE__, "a signature that is not the key's");
-    // A wrong answer may be an attribute or object less, or another driver that takes the card.
+    // A wrong answer may be an attribute or object less.
     bool lies = fault == SIM_ANSWER_9000 || fault == SIM_ANSWER_6F00;
     if (fired && !lies && !is_defined(rv))
         test_fail(__FILE__, __LINE__, "%#lx is not defined", rv);
@@ -918,10 +961,12 @@ int main(int argc, char **argv)
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);
+        RUN(cards_logout_of_one);
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
         RUN(cards_budgets);
         RUN(cards_that_stay);
+        RUN(cards_with_a_passing_error);
         if (!i) RUN(cards_that_are_nobodys);
         RUN(cards_faults);
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);

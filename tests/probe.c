@@ -44,6 +44,25 @@ TEST(probe_takes_piv)
     arena_free(&card_it.arena);
     link_over();
 }
+
+// 6F00 is no answer to what was asked: PIV is asked again, whatever came after it.
+TEST(probe_asks_again_after_an_error)
+{
+    static const char *const select[] = { "00a40400 09 a00000030800001000 00 > 6f00",
+        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000003 5c017e 0000 > 6a82", NULL };
+    static const char *const later[] = { "00a40400 09 a00000030800001000 00 > 9000",
+        "00cb3fff 000003 5c017e 0000 > 6581", "00a40400 09 a00000030800001000 00 > 9000",
+        "00cb3fff 000003 5c017e 0000 > 6a82", NULL };
+    CHECK_ST(probe_script(select), ST_OK);
+    CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
+    arena_free(&card_it.arena);
+    link_over();
+    if (test_failing) return;
+    CHECK_ST(probe_script(later), ST_OK);
+    CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
+    arena_free(&card_it.arena);
+    link_over();
+}
 #endif
 
 static void test_probe(void)
@@ -51,5 +70,6 @@ static void test_probe(void)
     RUN(probe_unknown_cards);
 #if SCARD11_PIV
     RUN(probe_takes_piv);
+    RUN(probe_asks_again_after_an_error);
 #endif
 }
