@@ -3124,6 +3124,8 @@ struct object {
     bool  no_pin;                   // the key works without a PIN
     bool  always_auth;              // the PIN before each signature
     bool  unread;                   // driver->read has not been asked for the rest yet
+    bool  trusted;                  // who issued the card vouches for it: CKA_TRUSTED
+    bool  authority;                // a certificate that the card says is an authority's
     u32   use;                      // CARD_SIGN ...
     u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
@@ -3644,6 +3646,7 @@ struct p15_key {
     u8    reference;
     bool  referenced;               // keyReference was said
     bool  looked;                   // for the public key, wherever it could be
+    bool  trusted;                  // its public half is in trustedPublicKeys
     struct object *private_object, *public_object;
 };
 
@@ -4523,7 +4526,7 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     return ST_OK;
 }
 
-static st p15_add_public(struct card *c, struct token *t, const struct p15_entry *e)
+static st p15_add_public(struct card *c, struct token *t, const struct p15_entry *e, bool trusted)
 {
     struct p15_key said = { .type = p15_key_type(e->tag) };
     struct p15_value value = { .direct = BYTES_NONE };
@@ -4543,6 +4546,7 @@ static st p15_add_public(struct card *c, struct token *t, const struct p15_entry
     if (!k->bits) k->bits = said.bits;
     if (!k->curve) k->curve = said.curve;
     k->public_value = value;
+    k->trusted = trusted;
     return ST_OK;
 }
 
@@ -4564,7 +4568,10 @@ static struct token *p15_token_of_id(struct card *c, struct token *t, bytes id)
     return p15_token_of(c, t, BYTES_NONE);
 }
 
-static st p15_add_certificate(struct card *c, struct token *t, const struct p15_entry *e)
+// CommonCertificateAttributes: iD, authority, ... A certificate in trustedCertificates is one that
+// the issuer of the card vouches for, and that its holder cannot change.
+static st p15_add_certificate(struct card *c, struct token *t, const struct p15_entry *e,
+                              bool trusted)
 {
     struct p15 *p = t->state;
     struct p15_certificate cert = { .id = BYTES_NONE }, **at = &p->certificates;
@@ -4572,7 +4579,11 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     bytes class = e->class, type = e->type;
     if (e->tag != 0x30 || tlv_next(&type, &part) || p15_parse_value(&part, &cert.value))
         return ST_OK;                           // not X.509, or not to be had
-    if (!tlv_next(&class, &part) && part.tag == 0x04) cert.id = bytes_head(part.value, 255);
+    bool authority = false;
+    while (!tlv_next(&class, &part)) {
+        if (part.tag == 0x04 && !cert.id.n) cert.id = bytes_head(part.value, 255);
+        if (part.tag == 0x01) authority = part.value.n && *part.value.p;
+    }
     struct p15_certificate *kept = ARENA_NEW(&c->arena, struct p15_certificate, 1);
     if (!kept) return ST_CARD_MEMORY;
     *kept = cert;
@@ -4580,6 +4591,8 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
     kept->object->private = p15_is_private(e);
+    kept->object->trusted = trusted;
+    kept->object->authority = authority;
     while (*at) at = &(*at)->next;
     *at = kept;
     return ST_OK;
@@ -4614,8 +4627,10 @@ static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
     switch (kind) {
     case P15_AODF: return p15_add_pin(c, t->state, e);
     case P15_PRKDF: return p15_add_private(c, t, e);
-    case P15_PUKDF: case P15_PUKDF_TRUSTED: return p15_add_public(c, t, e);
-    case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL: return p15_add_certificate(c, t, e);
+    case P15_PUKDF: case P15_PUKDF_TRUSTED:
+        return p15_add_public(c, t, e, kind == P15_PUKDF_TRUSTED);
+    case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL:
+        return p15_add_certificate(c, t, e, kind == P15_CDF_TRUSTED);
     case P15_DODF: return p15_add_data(c, t, e);
     default: return ST_OK;
     }
@@ -4819,6 +4834,7 @@ static st p15_list(struct card *c, struct token *t, const struct query *q, struc
         if (k->public_object) continue;
         k->public_object = p15_add_key_object(c, p15_token_of_id(c, t, k->id), CKO_PUBLIC_KEY, k);
         if (!k->public_object) return ST_CARD_MEMORY;
+        k->public_object->trusted = k->trusted;
         if (k->private_object) k->public_object->x509 = k->private_object->x509;
     }
     return ST_OK;
@@ -8503,7 +8519,7 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, stru
 enum attr_kind {
     ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_SECRET_RSA, ATTR_SECRET_EC, ATTR_ZERO,
     ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
-        ATTR_VALUE,
+        ATTR_VALUE, ATTR_TRUSTED,
     ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
         ATTR_CATEGORY, ATTR_KEY_HASH, ATTR_SHA1,
     ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
@@ -8535,7 +8551,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_CERTIFICATE_TYPE,     ATTR_CERT, ATTR_ZERO },         // CKC_X_509
     { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_CATEGORY },
     { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_ZERO },    // unspecified
-    { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_FALSE },
+    { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_TRUSTED },
     { CKA_URL,                  ATTR_CERT, ATTR_EMPTY },
     { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, ATTR_KEY_HASH },
     { CKA_HASH_OF_ISSUER_PUBLIC_KEY,  ATTR_CERT, ATTR_EMPTY },  // no certificate says it for sure
@@ -8755,10 +8771,11 @@ static enum alg_type attr_key_kind(const struct object *o)
     return o->key ? o->key->type : o->type;
 }
 
-// CKA_CERTIFICATE_CATEGORY: of an authority, or of a key pair whose user holds this card. Anything
-// else nothing here knows for sure.
+// CKA_CERTIFICATE_CATEGORY: of an authority, as the card or the certificate itself says, or of a
+// key pair whose user holds this card. Anything else nothing here knows for sure.
 static CK_CERTIFICATE_CATEGORY attr_category(const struct object *o)
 {
+    if (o->authority) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
     if (!o->x509) return CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
     if (x509_is_authority(o->x509)) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
     return o->key && o->use ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
@@ -8820,6 +8837,7 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_TOKEN:       *value = attr_bool(!o->owner); return ST_OK;
     case ATTR_OWNED:       *value = attr_bool(o->owner); return ST_OK;
     case ATTR_PRIVATE:     *value = attr_bool(o->private); return ST_OK;
+    case ATTR_TRUSTED:     *value = attr_bool(o->trusted); return ST_OK;
     case ATTR_LABEL:       *value = o->label; return ST_OK;
     case ATTR_UNIQUE:      *value = attr_unique(o, scratch); return ST_OK;
     case ATTR_APPLICATION: *value = o->application; return ST_OK;

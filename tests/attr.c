@@ -168,6 +168,14 @@ TEST(attr_of_a_certificate)
     attr_x509.extensions = BYTES_NONE;
     CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
                          CK_CERTIFICATE_CATEGORY_TOKEN_USER));
+    attr_cert->authority = true;                        // the card knows better
+    CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
+                         CK_CERTIFICATE_CATEGORY_AUTHORITY));
+    attr_cert->authority = false;
+    CHECK(attr_is(attr_cert, CKA_TRUSTED, BYTES(CK_FALSE)));
+    attr_cert->trusted = true;
+    CHECK(attr_is(attr_cert, CKA_TRUSTED, BYTES(CK_TRUE)));
+    attr_cert->trusted = false;
     attr_cert->key = NULL;                              // a certificate without a key here
     CHECK(attr_is_number(attr_cert, CKA_CERTIFICATE_CATEGORY,
                          CK_CERTIFICATE_CATEGORY_UNSPECIFIED));

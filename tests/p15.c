@@ -369,7 +369,7 @@ TEST(p15_a_directory_of_everything)
     p15_file(0x4404, "30(30(0c'') 30(04:01 01:00) a1(30(30(04:3401))))"
              "a1(30(0c'SPKI') 30(04:07) a1(30(30(04:3401)))) 30(30(0c'URL') 30(04:06) "
              "a1(30(13'http:')))");
-    p15_file(0x4408, "30(30(0c'CA') 30(04:0a) a1(30(30(04:340a))))");
+    p15_file(0x4408, "30(30(0c'CA') 30(04:0a 01:ff) a1(30(30(04:340a))))");
     p15_file(0x4409, "30(30(0c'broken') 30(04:0b) a1(30(30(04:340b))))");
     p15_file(0x4405, "30(30(0c'text' 03:00) 30(0c'app' 06:2a03) a1(30(04:3501)))"
              "a1(30(0c'named') 30(0c'app') a1(30(06:2a04 30(04:3502))))"
@@ -403,7 +403,11 @@ TEST(p15_a_directory_of_everything)
     struct object *certificate = p15_object(CKO_CERTIFICATE, 1);
     CHECK(certificate && certificate->x509 && p15_count(CKO_CERTIFICATE) == 3);
     CHECK(certificate->label.n && certificate->label.n < 40);       // the subject's name
-    CHECK(p15_object(CKO_CERTIFICATE, 0x0a)->x509 && !p15_object(CKO_CERTIFICATE, 0x0b)->x509);
+    CHECK(!certificate->trusted && !certificate->authority);
+    struct object *ca = p15_object(CKO_CERTIFICATE, 0x0a), *useful = p15_object(CKO_CERTIFICATE, 0x0b);
+    CHECK(ca->x509 && ca->trusted && ca->authority);
+    CHECK(!useful->x509 && !useful->trusted && !useful->authority);
+    CHECK(trusted->trusted && !alone->trusted && !rsa->trusted);
     CHECK_EQ(p15_count(CKO_DATA), 3);
     for (u32 i = 0; i < card_it.object_count; i++) {
         struct object *o = card_object_at(&card_it, i);
