@@ -3595,6 +3595,7 @@ enum p15_quirk {
 #define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
 #define P15_MODE_READ      (1u << 0)                        // of AccessMode
 #define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
+#define P15_METHOD_USER    (1u << 2)                        // of AuthMethod: userAuthentication
 #define P15_PIN_LOCAL      (1u << 1)
 #define P15_PIN_NO_CHANGE  (1u << 2)
 #define P15_PIN_NO_UNBLOCK (1u << 3)
@@ -3627,6 +3628,7 @@ struct p15_pin {
     bytes puk_id;                   // authId of the PIN that unblocks it
     bytes path;                     // of the DF that a local PIN belongs to
     u32   flags;
+    u8    environment;              // SE in which it counts; 0: any
     struct pin pin;
 };
 
@@ -3644,6 +3646,7 @@ struct p15_key {
     bytes algorithms;               // algReference: INTEGERs
     bytes label, subject;
     u8    reference;
+    u8    environment;              // SE that its access rule names; 0: none
     bool  referenced;               // keyReference was said
     bool  looked;                   // for the public key, wherever it could be
     bool  trusted;                  // its public half is in trustedPublicKeys
@@ -3678,8 +3681,9 @@ struct p15 {
     u64   connects;                 // connections of the reader when the directory was believed
     u32   entries, file_count;
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
-    u8    environment;              // SE that is to be restored before MSE SET; 0: none
-    u8    mse[40];                  // the security environment that was set last: P2, template
+    u8    environment;              // SE that is for this application; 0: none
+    u8    restored;                 // SE that was restored last, as long as there is mse
+    u8    mse[40];                  // what MSE SET set last: P2, template
     size_t mse_len;
 };
 
@@ -4103,29 +4107,50 @@ static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
     return ST_OK;
 }
 
-// The authId in a SecurityCondition, or in one that a conjunction or a choice is made of.
-static bytes p15_condition(struct tlv condition)
+// What accessControlRules say of one way to use an object.
+struct p15_rule {
+    bytes auth_id;                  // whose PIN it wants
+    bool  is_free;
+    bool  user;                     // it wants a PIN, whosever
+    u8    environment;              // SE in which that holds; 0: any
+};
+
+// AuthReference ::= SEQUENCE { authMethod, seIdentifier INTEGER OPTIONAL }
+static void p15_parse_reference(bytes reference, struct p15_rule *out)
 {
     struct tlv t;
-    if (condition.tag == 0x04) return condition.value;
-    while (condition.tag & 0x20 && !tlv_next(&condition.value, &t))
-        if (t.tag == 0x04) return t.value;
-    return BYTES_NONE;
+    while (!tlv_next(&reference, &t)) {
+        if (t.tag == 0x03 && p15_bits(t.value) & P15_METHOD_USER) out->user = true;
+        if (t.tag == 0x02) out->environment = (u8)p15_number(t.value);
+    }
 }
 
-// What accessControlRules say of one way to use an object (a bit of AccessMode): whose authId it
-// wants, or that it is free. false: they say nothing.
-static bool p15_rule(bytes rules, u32 mode, bytes *auth_id, bool *is_free)
+// SecurityCondition: always, an authId, an AuthReference, or several of them ([1] and, [2] or).
+static void p15_parse_condition(struct tlv condition, struct p15_rule *out)
 {
+    struct tlv t;
+    bool several = condition.tag == 0xa1 || condition.tag == 0xa2;
+    bytes list = several ? condition.value : condition.whole;
+    out->is_free = condition.tag == 0x05;
+    while (!tlv_next(&list, &t)) {
+        if (t.tag == 0x04 && !out->auth_id.n) out->auth_id = t.value;
+        if (t.tag == 0x30) p15_parse_reference(t.value, out);
+    }
+    out->user |= out->auth_id.n > 0;
+}
+
+// The first rule for a way to use an object, a bit of AccessMode; of none nothing is known.
+static struct p15_rule p15_rule(bytes rules, u32 mode)
+{
+    struct p15_rule found = { .auth_id = BYTES_NONE };
     struct tlv rule, t;
     while (!tlv_take(&rules, 0x30, &rule)) {
         if (tlv_take(&rule.value, 0x03, &t) || !(p15_bits(t.value) & mode)) continue;
         if (tlv_next(&rule.value, &t)) continue;
-        *is_free = t.tag == 0x05;
-        *auth_id = p15_condition(t);
-        return *is_free || auth_id->n;
+        p15_parse_condition(t, &found);
+        break;
     }
-    return false;
+    return found;
 }
 
 // ---- The directory ----
@@ -4367,9 +4392,12 @@ static st p15_add_pin(struct card *c, struct p15 *p, const struct p15_entry *e)
 {
     struct p15_pin parsed = { .label = e->label, .puk_id = e->auth_id }, **at = &p->pins;
     struct tlv t;
-    bytes class = e->class;
+    bytes class = e->class;                     // authId, authReference, [0] seIdentifier
     if (e->tag != 0x30 || p15_parse_pin(e->type, &parsed)) return ST_OK;    // biometrics, keys
-    if (!tlv_next(&class, &t) && t.tag == 0x04) parsed.auth_id = t.value;
+    while (!tlv_next(&class, &t)) {
+        if (t.tag == 0x04) parsed.auth_id = t.value;
+        if (t.tag == 0x80 || t.tag == 0xa0) parsed.environment = (u8)p15_tagged_number(t);
+    }
     struct p15_pin *pin = ARENA_NEW(&c->arena, struct p15_pin, 1);
     if (!pin) return ST_CARD_MEMORY;
     *pin = parsed;
@@ -4512,15 +4540,15 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     if (said.curve) k->curve = said.curve;
     if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
         k->subject = name.whole;
-    bytes auth_id = e->auth_id;
-    bool is_free = false;
-    if (!auth_id.n) p15_rule(e->rules, P15_MODE_USE, &auth_id, &is_free);
-    struct token *owner = p15_token_of(c, t, auth_id);
+    struct p15_rule rule = p15_rule(e->rules, P15_MODE_USE);
+    if (e->auth_id.n) rule.auth_id = e->auth_id;
+    k->environment = rule.environment;
+    struct token *owner = p15_token_of(c, t, rule.auth_id);
     struct object *o = p15_add_key_object(c, owner, CKO_PRIVATE_KEY, k);
     if (!o) return ST_CARD_MEMORY;
     k->private_object = o;
     // Cards leave authId out of keys that want the PIN all the same: then the flag says it.
-    o->private = auth_id.n || (e->flags & P15_PRIVATE && !is_free);
+    o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
     o->no_pin = !o->private;
     o->always_auth = e->consent > 0 && o->private;
     return ST_OK;
@@ -4553,10 +4581,8 @@ static st p15_add_public(struct card *c, struct token *t, const struct p15_entry
 // Is a certificate or data seen after the login only?
 static bool p15_is_private(const struct p15_entry *e)
 {
-    bytes auth_id = e->auth_id;
-    bool is_free = false;
-    if (!auth_id.n) p15_rule(e->rules, P15_MODE_READ, &auth_id, &is_free);
-    return e->flags & P15_PRIVATE && auth_id.n;
+    bool pin = e->auth_id.n || p15_rule(e->rules, P15_MODE_READ).user;
+    return e->flags & P15_PRIVATE && pin;
 }
 
 // The token that a certificate goes with: its key's.
@@ -4919,120 +4945,18 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
     return ST_OK;
 }
 
-// ---- For drivers: a directory that is not on the card ----
-
-// A record: its common, class and type attributes.
-static void p15_put_record(struct buf *out, u8 tag, bytes common, bytes class, bytes type)
-{
-    size_t inside = tlv_size(0x30, type.n);
-    tlv_put_header(out, tag, tlv_size(0x30, common.n) + tlv_size(0x30, class.n) +
-                             tlv_size(0xa1, inside));
-    tlv_put(out, 0x30, common);
-    tlv_put(out, 0x30, class);
-    tlv_put_header(out, 0xa1, inside);
-    tlv_put(out, 0x30, type);
-}
-
-// label, flags (private or not), authId, userConsent
-static void p15_put_common(struct buf *out, const char *label, u8 auth_id, bool consent)
-{
-    tlv_put(out, 0x0c, bytes_text(label));
-    if (!auth_id) return;
-    tlv_put(out, 0x03, BYTES(0x07, 0x80));
-    tlv_put(out, 0x04, BYTES(auth_id));
-    if (consent) tlv_put(out, 0x02, BYTES(1));
-}
-
-static void p15_put_path(struct buf *out, bytes file)
-{
-    tlv_put_header(out, 0x30, tlv_size(0x04, file.n));
-    tlv_put(out, 0x04, file);
-}
-
-// A PIN of digits, padded; refs above 7F are written as they are: negative.
-static void p15_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 pad)
-{
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15_put_common(&common, label, 0, false);
-    tlv_put(&class, 0x04, BYTES(id));
-    tlv_put(&type, 0x03, BYTES(0x02, 0x0c));            // initialized, needs padding
-    tlv_put(&type, 0x0a, BYTES(CARD_PIN_ASCII));
-    tlv_put(&type, 0x02, BYTES(min));
-    tlv_put(&type, 0x02, BYTES(12));
-    tlv_put(&type, 0x02, BYTES(12));
-    tlv_put(&type, 0x80, BYTES(ref));
-    tlv_put(&type, 0x04, BYTES(pad));
-    p15_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
-}
-
-// A private key of a PIN, RSA or P-384; one for qualified signatures wants it each time.
-static void p15_put_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id, u8 ref,
-                        bytes df)
-{
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15_put_common(&common, label, id, qualified);
-    tlv_put(&class, 0x04, BYTES(id));
-    if (qualified) tlv_put(&class, 0x03, BYTES(0x06, 0x00, 0x40));      // nonRepudiation
-    else if (rsa)  tlv_put(&class, 0x03, BYTES(0x05, 0x20));            // sign
-    else           tlv_put(&class, 0x03, BYTES(0x07, 0x20, 0x80));      // sign, derive
-    tlv_put(&class, 0x02, BYTES(ref));
-    p15_put_path(&type, df);
-    if (!rsa) tlv_put(&type, 0x30, alg_curve_oid(alg_curve_named("P-384")));
-    p15_put_record(out, rsa ? 0x30 : 0xa0, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
-}
-
-// A certificate (id: CKA_ID), or a data object (id 0).
-static void p15_put_file(struct buf *out, const char *label, const char *application, u8 id,
-                         bytes file)
-{
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15_put_common(&common, label, 0, false);
-    if (id) tlv_put(&class, 0x04, BYTES(id));
-    else    tlv_put(&class, 0x0c, bytes_text(application));
-    p15_put_path(&type, file);
-    p15_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
-}
-
-#if SCARD11_ESTEID || SCARD11_FINEID
-// Personal data as Estonian cards have it, in files 5001 on of a DF.
-static void p15_put_personal(struct buf *out, const char *application, u16 df)
-{
-    static const char *const labels[] = { "Surname", "First name", "Sex", "Citizenship",
-        "Date and place of birth", "Personal identification code", "Document number",
-        "Expiry date", "Date and place of issuance", "Type of residence permit", "Notes 1",
-        "Notes 2", "Notes 3", "Notes 4", "Notes 5" };
-    for (u8 i = 0; i < COUNT(labels); i++)
-        p15_put_file(out, labels[i], application, 0,
-                     BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
-}
-#endif
-
-// A directory file with what was put, beside those of the ODF.
-static st p15_add_directory(struct card *c, struct p15 *p, enum p15_kind kind, const struct buf *b)
-{
-    struct p15_file *f = b->full ? NULL : p15_add_file(c, p, 0xa0u + kind);
-    if (!f) return ST_CARD_MEMORY;
-    f->value.direct = arena_copy(&c->arena, buf_bytes(b));
-    return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
-}
-
 #endif
 
 /* ================================================================================================
  * MARK: - >>p15use
- * PINs and keys of PKCS#15 cards, for their drivers.
+ * PINs and keys of PKCS#15 cards, and directories that they have not, for their drivers.
  *
  * Owns    how a PIN reaches the right application; the security environment that was set last;
- *         struct p15use_trial: a key used on trust, and once more when it did not come out right
+ *         struct p15use_trial: a key used on trust, and once more when it did not come out right;
+ *         directory files made here
  * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
  * Names   p15use_
- * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO)
+ * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/p15use.c
  * ==============================================================================================*/
 
@@ -5218,6 +5142,111 @@ static st p15use_key_status(st s)
     if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82 ||
         s == 0x6700 || s == 0x6984) return ST_FAILED;
     return s;
+}
+
+// ---- A directory that is not on the card ----
+
+// A record: its common, class and type attributes.
+static void p15use_put_record(struct buf *out, u8 tag, bytes common, bytes class, bytes type)
+{
+    size_t inside = tlv_size(0x30, type.n);
+    tlv_put_header(out, tag, tlv_size(0x30, common.n) + tlv_size(0x30, class.n) +
+                             tlv_size(0xa1, inside));
+    tlv_put(out, 0x30, common);
+    tlv_put(out, 0x30, class);
+    tlv_put_header(out, 0xa1, inside);
+    tlv_put(out, 0x30, type);
+}
+
+// label, flags (private or not), authId, userConsent
+static void p15use_put_common(struct buf *out, const char *label, u8 auth_id, bool consent)
+{
+    tlv_put(out, 0x0c, bytes_text(label));
+    if (!auth_id) return;
+    tlv_put(out, 0x03, BYTES(0x07, 0x80));
+    tlv_put(out, 0x04, BYTES(auth_id));
+    if (consent) tlv_put(out, 0x02, BYTES(1));
+}
+
+static void p15use_put_path(struct buf *out, bytes file)
+{
+    tlv_put_header(out, 0x30, tlv_size(0x04, file.n));
+    tlv_put(out, 0x04, file);
+}
+
+// A PIN of digits, padded; refs above 7F are written as they are: negative.
+static void p15use_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 pad)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15use_put_common(&common, label, 0, false);
+    tlv_put(&class, 0x04, BYTES(id));
+    tlv_put(&type, 0x03, BYTES(0x02, 0x0c));            // initialized, needs padding
+    tlv_put(&type, 0x0a, BYTES(CARD_PIN_ASCII));
+    tlv_put(&type, 0x02, BYTES(min));
+    tlv_put(&type, 0x02, BYTES(12));
+    tlv_put(&type, 0x02, BYTES(12));
+    tlv_put(&type, 0x80, BYTES(ref));
+    tlv_put(&type, 0x04, BYTES(pad));
+    p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+}
+
+// A private key of a PIN, RSA or P-384; one for qualified signatures wants it each time.
+static void p15use_put_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id,
+                           u8 ref, bytes df)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15use_put_common(&common, label, id, qualified);
+    tlv_put(&class, 0x04, BYTES(id));
+    if (qualified) tlv_put(&class, 0x03, BYTES(0x06, 0x00, 0x40));      // nonRepudiation
+    else if (rsa)  tlv_put(&class, 0x03, BYTES(0x05, 0x20));            // sign
+    else           tlv_put(&class, 0x03, BYTES(0x07, 0x20, 0x80));      // sign, derive
+    tlv_put(&class, 0x02, BYTES(ref));
+    p15use_put_path(&type, df);
+    if (!rsa) tlv_put(&type, 0x30, alg_curve_oid(alg_curve_named("P-384")));
+    p15use_put_record(out, rsa ? 0x30 : 0xa0, buf_bytes(&common), buf_bytes(&class),
+                      buf_bytes(&type));
+}
+
+// A certificate (id: CKA_ID), or a data object (id 0).
+static void p15use_put_file(struct buf *out, const char *label, const char *application, u8 id,
+                            bytes file)
+{
+    u8 room[3][64];
+    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
+               type = buf_on(room[2], sizeof room[2]);
+    p15use_put_common(&common, label, 0, false);
+    if (id) tlv_put(&class, 0x04, BYTES(id));
+    else    tlv_put(&class, 0x0c, bytes_text(application));
+    p15use_put_path(&type, file);
+    p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+}
+
+#if SCARD11_ESTEID || SCARD11_FINEID
+// Personal data as Estonian cards have it, in files 5001 on of a DF.
+static void p15use_put_personal(struct buf *out, const char *application, u16 df)
+{
+    static const char *const labels[] = { "Surname", "First name", "Sex", "Citizenship",
+        "Date and place of birth", "Personal identification code", "Document number",
+        "Expiry date", "Date and place of issuance", "Type of residence permit", "Notes 1",
+        "Notes 2", "Notes 3", "Notes 4", "Notes 5" };
+    for (u8 i = 0; i < COUNT(labels); i++)
+        p15use_put_file(out, labels[i], application, 0,
+                        BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
+}
+#endif
+
+// A directory file with what was put, beside those of the ODF.
+static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind,
+                               const struct buf *b)
+{
+    struct p15_file *f = b->full ? NULL : p15_add_file(c, p, 0xa0u + kind);
+    if (!f) return ST_CARD_MEMORY;
+    f->value.direct = arena_copy(&c->arena, buf_bytes(b));
+    return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
 }
 
 #endif
@@ -6386,14 +6415,14 @@ static st esteid_make_directory(struct card *c, struct token *t, struct scratch 
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
         const struct esteid_key *k = &e->keys[i];
-        p15_put_key(&keys, labels[i], k->rsa, i > 0, (u8)(i + 1), k->reference,
+        p15use_put_key(&keys, labels[i], k->rsa, i > 0, (u8)(i + 1), k->reference,
                     bytes_head(k->certificate, 2));
-        p15_put_file(&certificates, labels[i], NULL, (u8)(i + 1), k->certificate);
+        p15use_put_file(&certificates, labels[i], NULL, (u8)(i + 1), k->certificate);
     }
-    if (!e->latvian) p15_put_personal(&data, "EstEID", 0x5000);
-    TRY(p15_add_directory(c, &e->p15, P15_PRKDF, &keys));
-    TRY(p15_add_directory(c, &e->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15_add_directory(c, &e->p15, P15_DODF, &data));
+    if (!e->latvian) p15use_put_personal(&data, "EstEID", 0x5000);
+    TRY(p15use_add_directory(c, &e->p15, P15_PRKDF, &keys));
+    TRY(p15use_add_directory(c, &e->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15use_add_directory(c, &e->p15, P15_DODF, &data));
     e->directory = true;
     return ST_OK;
 }
@@ -6404,9 +6433,9 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
     struct esteid *e = t->state;
     u8 room[256];
     struct buf pins = buf_on(room, sizeof room);
-    p15_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
-    p15_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
-    TRY(p15_add_directory(c, &e->p15, P15_AODF, &pins));
+    p15use_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
+    p15use_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
+    TRY(p15use_add_directory(c, &e->p15, P15_AODF, &pins));
     TRY(p15_find_pins(c, t, scratch));
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &c->tokens[i];
@@ -6713,16 +6742,16 @@ static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch
                pins = scratch_buf(&scratch, 256), data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
         u8 id = (u8)(i + 1);
-        p15_put_pin(&pins, i ? "PIN2" : "PIN1", id, at->min[i], at->pins[i], 0x00);
-        p15_put_key(&keys, at->keys[i], false, i > 0, id, at->references[i], BYTES(0x3f, 0x00));
-        p15_put_file(&certificates, at->keys[i], NULL, id,
-                     bytes_of(at->certificates[i], at->certificate_len[i]));
+        p15use_put_pin(&pins, i ? "PIN2" : "PIN1", id, at->min[i], at->pins[i], 0x00);
+        p15use_put_key(&keys, at->keys[i], false, i > 0, id, at->references[i], BYTES(0x3f, 0x00));
+        p15use_put_file(&certificates, at->keys[i], NULL, id,
+                        bytes_of(at->certificates[i], at->certificate_len[i]));
     }
-    if (at == &fineid_estonian) p15_put_personal(&data, at->name, 0xdfdd);
-    TRY(p15_add_directory(c, &f->p15, P15_AODF, &pins));
-    TRY(p15_add_directory(c, &f->p15, P15_PRKDF, &keys));
-    TRY(p15_add_directory(c, &f->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15_add_directory(c, &f->p15, P15_DODF, &data));
+    if (at == &fineid_estonian) p15use_put_personal(&data, at->name, 0xdfdd);
+    TRY(p15use_add_directory(c, &f->p15, P15_AODF, &pins));
+    TRY(p15use_add_directory(c, &f->p15, P15_PRKDF, &keys));
+    TRY(p15use_add_directory(c, &f->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15use_add_directory(c, &f->p15, P15_DODF, &data));
     f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
     f->p15.odf_read = f->p15.info_read = true;
     return ST_OK;
@@ -6951,7 +6980,8 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     p->info = bytes_of(belpic_info, sizeof belpic_info);
     struct buf data = scratch_buf(&scratch, 512);
     for (size_t i = 0; i < COUNT(belpic_files); i++)
-        p15_put_file(&data, belpic_files[i].label, "BELPIC", 0, bytes_of(belpic_files[i].path, 6));
+        p15use_put_file(&data, belpic_files[i].label, "BELPIC", 0,
+                        bytes_of(belpic_files[i].path, 6));
     // QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
     t->pin = (struct pin){ .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4,
                            .max = 12, .padded = 8, .pad = 0xff, .tries = -1 };
@@ -6963,7 +6993,7 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
     c->sure = true;
     c->current = t;
-    TRY(p15_add_directory(c, p, P15_DODF, &data));
+    TRY(p15use_add_directory(c, p, P15_DODF, &data));
     TRY(p15_read_info(c, t, scratch));
     return *t->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
@@ -7276,16 +7306,29 @@ static st generic_list(struct card *c, struct token *t, const struct query *q,
     return ST_OK;
 }
 
+// The SE in which a key is used: its access rule's, its PIN's, or the application's. It stays until
+// the card is elsewhere. Refused or not, MSE SET follows.
+static st generic_restore(struct card *c, const struct object *o)
+{
+    struct p15 *p = o->token->state;
+    const struct p15_key *k = o->state;
+    const struct p15_pin *pin = p->user_pins[o->token->index];
+    u8 se = k->environment ? k->environment : p->environment;
+    if (!k->environment && pin && pin->environment) se = pin->environment;
+    if (!se || (p->mse_len && p->restored == se)) return ST_OK;
+    p->mse_len = 0;
+    st s = iso_mse_restore(&c->link, se);
+    if (link_is_broken(s)) return s;
+    p->restored = se;
+    return ST_OK;
+}
+
 static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bool again)
 {
     const struct p15_key *k = o->state;
-    const struct p15 *p = o->token->state;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
-    if (p->environment && !p->mse_len) {        // refused or not, MSE SET follows
-        st s = iso_mse_restore(&c->link, p->environment);
-        if (link_is_broken(s)) return s;
-    }
+    TRY(generic_restore(c, o));
     if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
     if (k->file.n) tlv_put(&b, 0x81, bytes_from(k->file, k->file.n - 2));
     if (k->referenced || !k->file.n) tlv_put(&b, 0x84, BYTES(k->reference));

@@ -851,6 +851,58 @@ static const struct cards_key *first_key(bool rsa)
     return NULL;
 }
 
+// Commands for one more signature with a key.
+static unsigned cost_of(const struct cards_key *k)
+{
+    mbedtls_md_type_t md;
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = usual(k, &md);
+    if (private_of(0, k, &key)) return 0;
+    unsigned at = cards[0]->apdus;
+    out_len = sizeof out;
+    CK_RV rv = scene_sign(sessions[0], key, m.mechanism, text, sizeof text, out, &out_len);
+    return rv ? 0 : cards[0]->apdus - at;
+}
+
+static int environment_said;                    // SIM_GENERIC_SE_...
+static struct sim_card *make_with_environment(bool second)
+{
+    struct sim_generic_options o = { .second = second, .se = environment_said };
+    return sim_generic_new(&o);
+}
+
+// Keys that work in one SE only: it is restored when the card left it, and at no other time. The
+// same key again: 1; another: MSE SET, and MSE RESTORE where that one has an SE of its own.
+TEST(cards_environments)
+{
+    static struct cards_kind with;
+    with = *kind;
+    with.make = make_with_environment;
+    kind = &with;
+    for (int se = SIM_GENERIC_SE_INFO; se <= SIM_GENERIC_SE_RULE && !test_failing; se++) {
+        const struct cards_key *a = &kind->keys[0], *b = &kind->keys[1];
+        environment_said = se;
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, a);
+        check_sign(0, b);
+        check_decrypt(0, a, false);
+        check_derive(0, &kind->keys[2]);
+        check_sign(0, a);
+        if (!test_failing) {
+            unsigned other = se == SIM_GENERIC_SE_RULE ? 3 : 2;
+            CHECK_EQ(cost_of(a), 1);
+            CHECK_EQ(cost_of(b), other);
+            CHECK_EQ(cost_of(b), 1);
+            CHECK_EQ(cost_of(a), other);
+        }
+        ((struct sim_fs *)cards[0])->se = 9;        // another program restored its own
+        check_sign(0, a);
+        end();
+        if (test_failing) printf("    said in place %d\n", se);
+    }
+}
+
 // So many commands since the card was cold, at most; 0: not held to it.
 static void check_budget(const char *what, unsigned most)
 {
@@ -965,6 +1017,7 @@ int main(int argc, char **argv)
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
         RUN(cards_budgets);
+        if (!i) RUN(cards_environments);
         RUN(cards_that_stay);
         RUN(cards_with_a_passing_error);
         if (!i) RUN(cards_that_are_nobodys);

@@ -256,20 +256,33 @@ TEST(p15_explicit_where_implicit_is_right)
 
 TEST(p15_access_rules)
 {
-    bytes who = BYTES_NONE, b;
-    bool is_free = false;
+    struct p15_rule r;
+    bytes b;
     p15_begin();
     b = p15_text("30(03:0780 05:) 30(03:0520 04:31)");          // read: free; execute: authId 31
-    CHECK(p15_rule(b, P15_MODE_READ, &who, &is_free) && is_free);
-    CHECK(p15_rule(b, P15_MODE_USE, &who, &is_free) && !is_free);
-    CHECK_BYTES(who.p, who.n, "31");
-    CHECK(!p15_rule(b, 1u << 3, &who, &is_free));
+    r = p15_rule(b, P15_MODE_READ);
+    CHECK(r.is_free && !r.user);
+    r = p15_rule(b, P15_MODE_USE);
+    CHECK(!r.is_free && r.user);
+    CHECK_BYTES(r.auth_id.p, r.auth_id.n, "31");
+    r = p15_rule(b, 1u << 3);
+    CHECK(!r.is_free && !r.user);
     b = p15_text("30(03:0204 a1(04:32 04:33))");                // sign, and: both
-    CHECK(p15_rule(b, P15_MODE_USE, &who, &is_free));
-    CHECK_BYTES(who.p, who.n, "32");
-    b = p15_text("30(04:01) 30(03:0520) 30(03:0520 a0(05:))");  // none, none, not always
-    CHECK(!p15_rule(b, P15_MODE_USE, &who, &is_free));
-    CHECK(!p15_rule(BYTES_NONE, P15_MODE_USE, &who, &is_free));
+    r = p15_rule(b, P15_MODE_USE);
+    CHECK_BYTES(r.auth_id.p, r.auth_id.n, "32");
+    b = p15_text("30(04:01) 30(03:0520) 30(03:0520 a0(04:31))");    // none, none, not
+    r = p15_rule(b, P15_MODE_USE);
+    CHECK(!r.is_free && !r.user && !r.auth_id.n);
+    r = p15_rule(BYTES_NONE, P15_MODE_USE);
+    CHECK(!r.is_free && !r.user);
+    r = p15_rule(p15_text("30(03:0520 30(03:0520 02:07))"), P15_MODE_USE);  // an authReference
+    CHECK(r.user && !r.auth_id.n && r.environment == 7);
+    r = p15_rule(p15_text("30(03:0520 a1(30(03:0780) 04:31 30(02:02)))"), P15_MODE_USE);
+    CHECK(r.user && r.auth_id.n && r.environment == 2);
+    r = p15_rule(p15_text("30(03:0520 a2(30(03:0640)))"), P15_MODE_USE);    // external: no PIN
+    CHECK(!r.user && !r.environment);
+    r = p15_rule(p15_text("30(03:0520 a1(=3005))"), P15_MODE_USE);
+    CHECK(!r.user);
 }
 
 TEST(p15_token_info)

@@ -351,6 +351,7 @@ static unsigned select_aid(struct sim_fs *f, const struct sim_command *c, struct
     if (!f->kind.select_keeps_login || !f->selected) sim_fs_logout(f);
     f->selected = true;
     f->other = false;
+    f->se = 0;
     if (file) return selected(f, file, f->kind.no_fci ? 0x0c : c->p2, a);
     go_to(f, f->mf);
     sim_put(a, f->kind.applet_answer, f->kind.applet_answer_len);
@@ -397,6 +398,7 @@ void sim_fs_select_other(struct sim_card *card)
     sim_fs_logout(f);
     sim_line_reset(&f->line);
     memset(f->env, 0, sizeof f->env);
+    f->se = 0;
     f->other = true;
     f->selected = false;
 }
@@ -666,7 +668,11 @@ unsigned sim_fs_mse_set(struct sim_fs *f, uint8_t template, const uint8_t *p, si
 
 static unsigned mse(struct sim_fs *f, const struct sim_command *c)
 {
-    if (c->p1 == 0xf3) return memset(f->env, 0, sizeof f->env), 0x9000;
+    if (c->p1 == 0xf3) {
+        memset(f->env, 0, sizeof f->env);
+        f->se = c->p2;
+        return 0x9000;
+    }
     if (!(c->p1 & 0x01) || c->p1 == 0xf1) return 0x6a81;
     if (c->p2 != 0xb6 && c->p2 != 0xb8 && c->p2 != 0xa4) return 0x6a86;
     return sim_fs_mse_set(f, c->p2, c->data, c->n);
@@ -720,6 +726,7 @@ unsigned sim_fs_use(struct sim_fs *f, uint8_t template, unsigned usage, const ui
 {
     const struct sim_fs_env *env = sim_fs_env(f, template);
     if (!env->key || !env->algorithm || !(env->key->usage & usage)) return 0x6985;
+    if (env->key->se && env->key->se != f->se) return 0x6982;
     if (!sim_fs_allowed(f, env->key->rule)) return f->kind.sw_not_verified ? f->kind.sw_not_verified
         : 0x6982;
     f->signatures++;
@@ -848,6 +855,7 @@ static void fs_reset(struct sim_card *card)
     sim_fs_logout(f);
     sim_line_reset(&f->line);
     memset(f->env, 0, sizeof f->env);
+    f->se = 0;
     f->hash_len = 0;
     f->other = false;
     f->selected = !f->kind.applet;

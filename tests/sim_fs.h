@@ -66,6 +66,7 @@ struct sim_fs_key {
     uint16_t df;                    // it is known in this DF only; 0: everywhere
     uint8_t rule;                   // SIM_FREE or SIM_PIN(i)
     unsigned usage;                 // SIM_SIGN ...; 0: all
+    uint8_t se;                     // it works in this SE only, after MSE RESTORE; 0: in any
     mbedtls_pk_context pk;
 };
 
@@ -165,6 +166,7 @@ struct sim_fs {
     struct sim_fs_key keys[32];
     unsigned n_keys;
     struct sim_fs_env env[3];       // B6, B8, A4
+    uint8_t se;                     // the SE that was restored; 0: none since the last SELECT by AID
     bool selected, other;           // the applet; the other application
     uint8_t hash[64];               // of PSO HASH
     size_t hash_len;

@@ -100,6 +100,18 @@ static size_t make_atr(const struct sim_generic_options *o, uint8_t *p)
     return n;
 }
 
+// A description, with an SE for each key.
+static void need_se(const struct sim_generic_options *o, struct sim_p15 *d)
+{
+    static struct sim_p15_key se_keys[COUNT(keys[0])];
+    memcpy(se_keys, d->keys, sizeof se_keys);
+    if (o->se == SIM_GENERIC_SE_INFO) d->se = 3;
+    if (o->se == SIM_GENERIC_SE_PIN) d->pin_se = 2;
+    for (unsigned i = 0; i < COUNT(se_keys) && o->se == SIM_GENERIC_SE_RULE; i++)
+        se_keys[i].se = se_keys[i].ref;
+    d->keys = se_keys;
+}
+
 static void describe(const struct sim_generic_options *o, struct sim_p15 *d)
 {
     static const uint8_t serials[2][8] = { { 0x47, 1, 2, 3, 4, 5, 6, 7 },
@@ -114,6 +126,7 @@ static void describe(const struct sim_generic_options *o, struct sim_p15 *d)
     }
     if (!d->n_pins) { d->pins = pins; d->n_pins = COUNT(pins); }
     if (!d->n_keys) { d->keys = keys[o->second]; d->n_keys = COUNT(keys[0]); }
+    if (o->se) need_se(o, d);
     if (!d->n_data) { d->data = data; d->n_data = COUNT(data); }
     if (!d->n_algorithms) { d->algorithms = announced; d->n_algorithms = COUNT(announced); }
 }
@@ -149,10 +162,13 @@ struct sim_card *sim_generic_new(const struct sim_generic_options *options)
             .stored = p->flags & P15_PADDED ? p->stored : 0, .pad = (uint8_t)p->pad,
             .puk = puk ? SIM_NO_PIN : 1 });
     }
-    for (unsigned i = 0; i < d.n_keys; i++)
-        if (!d.keys[i].no_private)
-            sim_fs_key(f, d.keys[i].key, d.keys[i].ref, d.keys[i].file,
-                       SIM_PIN(pin_of(&d, d.keys[i].pin_id)), SIM_ALL);
+    for (unsigned i = 0; i < d.n_keys; i++) {
+        const struct sim_p15_key *k = &d.keys[i];
+        uint8_t rule = SIM_PIN(pin_of(&d, k->pin_id));
+        if (!k->no_private)
+            sim_fs_key(f, k->key, k->ref, k->file, rule, SIM_ALL)->se =
+                k->se ? k->se : d.se ? d.se : d.pin_se;
+    }
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     df->update = f->mf->update = SIM_PIN(0);
     sim_p15_build(f, df, &d);

@@ -13,6 +13,10 @@
 enum { SIM_GENERIC_RSA_PKCS1 = 0x02, SIM_GENERIC_RSA_RAW = 0x03, SIM_GENERIC_ECDSA = 0x04,
        SIM_GENERIC_ECDH = 0x05, SIM_GENERIC_RSA_PSS = 0x06 };
 
+// Keys that work in one security environment only, which the card says in TokenInfo, in the entry
+// of the PIN, or in each key's access rule (there each key has one of its own, of its reference).
+enum { SIM_GENERIC_SE_NONE, SIM_GENERIC_SE_INFO, SIM_GENERIC_SE_PIN, SIM_GENERIC_SE_RULE };
+
 // MSE without an algorithm takes the usual one: PKCS#1, or ECDSA.
 // {0} is the card above: short APDUs with chaining, whole answers, ECDSA answers r || s.
 struct sim_generic_options {
@@ -24,6 +28,7 @@ struct sim_generic_options {
     bool no_status;                 // an empty VERIFY is refused
     bool empty_costs;               // an empty VERIFY counts as a try
     bool two_pins;                  // 654321 (82) beside, for key 03; there is no 04
+    int  se;                        // SIM_GENERIC_SE_...
     bool no_aid;                    // the application has no AID that SELECT knows
     const struct sim_p15 *p15;      // how its files deviate; may name other keys and PINs
 };

@@ -158,6 +158,7 @@ static void put_pin(struct build *b, const struct sim_p15_pin *pin)
     put_common(b, pin->label, 3, pin->puk_id, 0);
     at = b->a.n;
     sim_put_tlv(&b->a, 0x04, &pin->id, 1);
+    if (b->d->pin_se && pin == b->d->pins) put_number(&b->a, 0x80, b->d->pin_se);
     sim_wrap(&b->a, at, 0x30);
     at = b->a.n;
     put_bits(&b->a, pin->flags);
@@ -193,13 +194,36 @@ static void put_key_attributes(struct build *b, const struct sim_p15_key *k, uns
     sim_wrap(&b->a, from, 0x30);
 }
 
+// accessControlRules of a key: to be used (execute) it wants its PIN, in an SE.
+static void put_rule(struct build *b, const struct sim_p15_key *k)
+{
+    size_t from = b->a.n, at;
+    put_bits(&b->a, 1 << 2);
+    at = b->a.n;
+    sim_put_tlv(&b->a, 0x04, &k->pin_id, 1);
+    size_t reference = b->a.n;
+    put_bits(&b->a, 1 << 2);                    // userAuthentication
+    put_number(&b->a, 0x02, k->se);
+    sim_wrap(&b->a, reference, 0x30);
+    sim_wrap(&b->a, at, 0xa1);                  // both
+    sim_wrap(&b->a, from, 0x30);
+    sim_wrap(&b->a, from, 0x30);
+}
+
 static void put_private(struct build *b, const struct sim_p15_key *k)
 {
     const struct sim_key_data *d = sim_key_data(k->key);
     unsigned usage = k->usage ? k->usage
         : d->rsa ? P15_SIGN | P15_DECRYPT | P15_UNWRAP : P15_SIGN;
     size_t record = b->a.n, at;
-    put_common(b, k->label, 1, b->d->no_auth_id ? 0 : k->pin_id, k->consent);
+    if (k->se) {
+        put_text(&b->a, 0x0c, k->label);
+        put_bits(&b->a, 1);
+        put_rule(b, k);
+        sim_wrap(&b->a, record, 0x30);
+    } else {
+        put_common(b, k->label, 1, b->d->no_auth_id ? 0 : k->pin_id, k->consent);
+    }
     put_key_attributes(b, k, usage, 0x1d);      // sensitive, always so, never extractable, local
     at = b->a.n;
     put_path(b, &b->a, k->file, 0);
@@ -348,6 +372,12 @@ static void token_info(struct build *b)
     if (d->maker) put_text(&b->a, 0x0c, d->maker);
     if (d->label) put_text(&b->a, 0x80, d->label);
     put_bits(&b->a, d->token_flags ? d->token_flags : 1 << 1 | 1 << 2);
+    at = b->a.n;
+    if (d->se) {
+        put_number(&b->a, 0x02, d->se);
+        sim_wrap(&b->a, at, 0x30);
+        sim_wrap(&b->a, at, 0x30);
+    }
     at = b->a.n;
     for (unsigned i = 0; i < d->n_algorithms; i++) {
         size_t one = b->a.n;

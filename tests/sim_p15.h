@@ -41,6 +41,7 @@ struct sim_p15_key {
     bool no_certificate, no_public;
     bool no_private;                // a certificate alone
     const char *algorithms;         // algReference: references of TokenInfo, one a character
+    uint8_t se;                     // of its access rule; 0: it has none
 };
 
 struct sim_p15_data { const char *label, *application, *value; uint8_t pin_id; };
@@ -65,6 +66,7 @@ struct sim_p15 {
     const struct sim_p15_algorithm *algorithms;
     unsigned n_pins, n_keys, n_data, n_secrets, n_algorithms;
     unsigned token_flags;           // 0: login required, PRN generation
+    uint8_t se, pin_se;             // seInfo; seIdentifier of the first PIN; 0: none
     // What cards do differently
     uint16_t size;                  // of directory files; 0: as long as what is in them
     uint8_t pad;                    // the rest of them: 00 or FF
