@@ -19,7 +19,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit vectors module module_pcsc api pins pins_pcsc cards eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit vectors wycheproof module module_pcsc api pins pins_pcsc cards eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='scenarios_pcscd model header structure constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -54,7 +54,7 @@ program() {
     src=${1%_tsan} kind=asan flags=$asan how=$custom lib=scard11
     case $1 in kiosk) kind=fast flags=$CFLAGS ;; *_tsan | *_race | threads*) kind=tsan flags=$tsan ;; esac
     case $src in *_pcsc) src=${src%_pcsc} how="-I. $pcsc_h" lib='pcsc_stand_in pcsc_scard11' ;; esac
-    case $src in sim_reader_*) src=sim_reader_test lib= ;; unit | faults | eid | vectors) lib=${lib% *} lib=${lib#scard11} ;; esac
+    case $src in sim_reader_*) src=sim_reader_test lib= ;; unit | faults | eid | vectors | wycheproof) lib=${lib% *} lib=${lib#scard11} ;; esac
 }
 
 # ./build.sh                    the library (libscard11.a, scard11.so) and the examples

@@ -2017,6 +2017,24 @@ static st cipher_verify(const struct alg_key *k, const struct alg_use *use, byte
     return k->curve->family ? cipher_verify_ec(k, in, signature) : ST_NOT_SUPPORTED;
 }
 
+// Is a peer's point one of the key's curve? A card may not look, and what it derives with a point
+// of another curve tells of its private key. Montgomery curves have no wrong points. ST_OK also
+// where mbedTLS does not have the curve: it is the card's to say then.
+static st cipher_check_point(const struct alg_key *k, bytes point)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t id = 0;
+    if (k->type != ALG_EC || !k->curve->family) return ST_OK;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
+    psa_set_key_bits(&attributes, k->curve->bits);
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_import_key(&attributes, point.p, point.n, &id);
+    if (status == PSA_SUCCESS) psa_destroy_key(id);
+    SCARD11_CRYPTO_UNLOCK;
+    if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_MECH_PARAM;
+    return status == PSA_ERROR_NOT_SUPPORTED ? ST_OK : hash_status(status);
+}
+
 // Encrypts with an RSA key, padded as use says.
 static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, bytes label, bytes in,
                          struct scratch scratch, struct buf *out)
@@ -11030,6 +11048,14 @@ static st keys_peer_point(const struct alg_key *k, bytes given, bytes *point)
     return ST_OK;
 }
 
+// X25519 with a point of low order gives zeros, whatever the key is (RFC 7748, 6.1).
+static bool keys_no_secret(const struct alg_key *k, bytes secret)
+{
+    u8 any = 0;
+    for (size_t i = 0; i < secret.n; i++) any |= secret.p[i];
+    return k->type == ALG_MONTGOMERY && !any;
+}
+
 static st keys_run_derive(struct reader *r, struct session *se, struct object *o, bytes point,
                         struct scratch scratch,
                         struct buf *secret)
@@ -11065,7 +11091,9 @@ static st keys_derive_ecdh(struct reader *r, struct session *se, const CK_MECHAN
     TRY(make_length(t, n, o->key->curve->size,
                     attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
     TRY(keys_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
+    TRY(cipher_check_point(o->key, point));
     TRY(keys_run_derive(r, se, o, point, scratch, &secret));
+    if (keys_no_secret(o->key, buf_bytes(&secret))) return ST_MECH_PARAM;
     return keys_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len,
                     scratch, value);
 }

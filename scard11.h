@@ -468,7 +468,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         RSA: on the host with public keys, on the card with private ones. AES
 //                         with session keys on the host: ECB, CBC, CTR put out what they can while
 //                         input comes, in and out may be the same memory; GCM keeps its input
-//                         (SCARD11_SCRATCH / 4 bytes at most) and puts out at the end.
+//                         (SCARD11_SCRATCH / 4 bytes at most) and puts out at the end; its IV has
+//                         1 to 256 bytes.
 //                         CKM_AES_CTR's counter goes on at 0 after its last value.
 //   C_Digest*             On the host: SHA-1, SHA-2.
 //   C_DigestKey           Secret keys of sessions, also sensitive ones; else CKR_KEY_INDIGESTIBLE.
@@ -487,6 +488,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; HKDF
 //                         with secret keys of sessions. The result is a session object, readable
 //                         unless the template says otherwise.
+//                         A point that is not on the key's curve never reaches the card; it, and
+//                         one of low order (X25519), are CKR_MECHANISM_PARAM_INVALID.
 //   C_SessionCancel       Whole: also searches and message-based operations.
 //   C_GetSessionValidationFlags
 //                         0: no card here shows validations.

@@ -219,12 +219,15 @@ static bool rsa_block(struct sim_random *r, mbedtls_pk_context *pk, const uint8_
         !mbedtls_rsa_private(mbedtls_pk_rsa(*pk), mbedtls_ctr_drbg_random, &r->random, in, out);
 }
 
+sim_private *sim_private_instead;
+
 unsigned sim_rsa_raw(struct sim_random *r, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
                      struct sim_answer *a)
 {
     uint8_t block[512] = { 0 }, out[512];
     size_t size = mbedtls_pk_get_len(pk);
     if (!sim_is_rsa(pk) || n > size || size > sizeof block) return 0x6a80;
+    if (sim_private_instead) return sim_private_instead(in, n, a);
     if (n) memcpy(block + size - n, in, n);
     if (!rsa_block(r, pk, block, out)) return 0x6a80;
     sim_put(a, out, size);
@@ -360,6 +363,7 @@ unsigned sim_ecdh(struct sim_random *r, mbedtls_pk_context *pk, const uint8_t *p
     uint8_t out[66];
     unsigned sw = 0x6a80;
     if (sim_is_rsa(pk)) return 0x6a80;
+    if (sim_private_instead) return sim_private_instead(point, n, a);
     mbedtls_ecp_keypair *key = mbedtls_pk_ec(*pk);
     size_t size = (key->grp.pbits + 7) / 8;
     mbedtls_ecp_point_init(&peer);

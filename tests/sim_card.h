@@ -73,6 +73,11 @@ void sim_line_reset(struct sim_line *l);
 size_t sim_line_apdu(struct sim_line *l, void *card, sim_run *run, bool all_cla, const uint8_t *cmd,
                      size_t n, uint8_t *rsp);
 
+// Set: does what a private key would, RSA without padding and ECDH, with a key of the test's own;
+// returns a status word. What the card's public key says does not matter then.
+typedef unsigned sim_private(const uint8_t *in, size_t n, struct sim_answer *a);
+extern sim_private *sim_private_instead;
+
 // ---- Private keys at work: each returns a status word (6A80: the data does not fit the key) ----
 
 struct sim_random {

@@ -319,7 +319,12 @@ static unsigned use_25519(enum sim_key k, bool agree, const uint8_t *in, size_t 
         *peer = NULL;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_PKEY_CTX *kex = EVP_PKEY_CTX_new(key, NULL);
-    if (agree && k == SIM_X25519 && n == 32) {
+    if (agree && sim_private_instead) {
+        struct sim_answer instead = { .n = 0 };
+        sw = sim_private_instead(in, n, &instead);
+        len = instead.n < sizeof out ? instead.n : sizeof out;
+        memcpy(out, instead.out, len);
+    } else if (agree && k == SIM_X25519 && n == 32) {
         peer = EVP_PKEY_new_raw_public_key(type, NULL, in, 32);
         if (peer && EVP_PKEY_derive_init(kex) == 1 && EVP_PKEY_derive_set_peer(kex, peer) == 1 &&
             EVP_PKEY_derive(kex, out, &len) == 1) sw = 0x9000;
