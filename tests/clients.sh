@@ -40,7 +40,7 @@ listening() { until_true 60 listens "$1"; }     # listening <port>: until someth
 seen() { [ "$(grep -a -c -e "$1" "$2" 2>/dev/null)" -ge "${3:-1}" ]; }
 until_seen() { until_true 60 seen "$@"; }   # until_seen <text> <file> [times]: until the file has it
 until_exists() { until_true 60 test -e "$1"; }
-card_out() { tell remove; "$OUT/clients/present" out; sleep 0.5; }   # pcscd looks every 0.4 s
+card_out() { tell remove; "$OUT/clients/present" out; }
 card_in() { tell insert; "$OUT/clients/present" in; }
 uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
 # helper <name>[.so] [flags]: builds tests/clients/<name>.c once

@@ -9,7 +9,7 @@ has() {         # is a package here? Libraries by their headers: they may come f
         zlib1g-dev) header zlib.h ;;
         libssl-dev) header openssl/evp.h ;;
         gcc) command -v "$CC" ;;
-        g++ | clang | cppcheck) command -v "$1" ;;
+        g++ | clang | cppcheck | npm) command -v "$1" ;;  # NodeSource has npm in nodejs
         *) ! command -v dpkg-query ||
             dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep '^install ok installed' ;;
     esac >/dev/null
