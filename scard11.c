@@ -2584,6 +2584,19 @@ static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bo
 
 #define LINK_COMMAND 4352               // room for one encoded command: what is longer is chained
 
+// PC/SC part 10: features of a PIN pad, and what GET_KEY_PRESSED says before the last key.
+#define LINK_PAD_VERIFY   6u            // VERIFY_PIN_DIRECT; in two: VERIFY_PIN_START 1, _FINISH 2
+#define LINK_PAD_MODIFY   7u            // MODIFY_PIN_DIRECT; in two: MODIFY_PIN_START 3, _FINISH 4
+#define LINK_PAD_START(f) ((f) == LINK_PAD_VERIFY ? 1u : 3u)
+#define LINK_PAD_BOTH     3u            // a START and its FINISH, bits
+#define LINK_PAD_KEY      5u            // GET_KEY_PRESSED
+#define LINK_KEY_NONE     0x00
+#define LINK_KEY_BACK     0x08
+#define LINK_KEY_ENTER    0x0d
+#define LINK_KEY_DIGIT    0x2b
+#define LINK_PAD_MS       50            // between two looks at the keys
+#define LINK_PAD_WAITS    2400          // looks at most: two minutes, longer than readers wait
+
 // What the library counts for a reader; scard11_stats hands it out.
 struct link_count {
     u64 commands, sent, received, connects;
@@ -2849,19 +2862,62 @@ static void link_log_pad(const char *what, bytes s)
 #endif
 }
 
+// One control of a reader. ST_FAILED: the reader does not do what it said it can.
+static st link_control(struct link *l, u32 feature, bytes in, size_t *got)
+{
+    *got = SCARD11_ANSWER;
+    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_control(l->conn, feature, in.p, in.n, l->answer, got));
+    if (!s && *got > SCARD11_ANSWER) s = ST_READER;
+    if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
+    if (s == ST_NOT_SUPPORTED) return ST_FAILED;
+    return s ? link_failed(l, s) : ST_OK;
+}
+
+// Can the reader's pad do this, LINK_PAD_VERIFY or LINK_PAD_MODIFY: in one control, or begun and
+// finished in two?
+static bool link_has_pad(const struct link *l, u32 feature)
+{
+    u32 two = LINK_PAD_BOTH << LINK_PAD_START(feature);
+    return l->features >> feature & 1 || (l->features & two) == two;
+}
+
+// Waits for the key that ends an entry that was begun, at a reader that tells what keys were
+// pressed: enter, cancel, or its own timeout.
+static st link_await_keys(struct link *l)
+{
+    for (u32 waits = 0; waits < LINK_PAD_WAITS; waits++) {
+        size_t got;
+        TRY(link_control(l, LINK_PAD_KEY, BYTES_NONE, &got));
+        u8 key = got == 1 ? l->answer[0] : LINK_KEY_ENTER;
+        if (key != LINK_KEY_NONE && key != LINK_KEY_DIGIT && key != LINK_KEY_BACK) break;
+        os_sleep_ms(LINK_PAD_MS);
+    }
+    return ST_OK;
+}
+
+// The same in two controls: the first begins the entry and has no answer, unless it went wrong; the
+// second has the card's.
+static st link_ask_in_two(struct link *l, u32 feature, bytes ask, size_t *got)
+{
+    u32 start = LINK_PAD_START(feature);
+    TRY(link_control(l, start, ask, got));
+    if (*got >= 2 && (l->answer[*got - 2] != 0x90 || l->answer[*got - 1])) return ST_OK;
+    if (l->features >> LINK_PAD_KEY & 1) TRY(link_await_keys(l));
+    return link_control(l, start + 1, BYTES_NONE, got);
+}
+
 // Has a PIN entered at the reader's pad, which builds the command, sends it and hands over the
 // card's answer. ask: the feature's structure; it ends with the command, without a PIN.
 static st link_ask_pad(struct link *l, u32 feature, bytes ask)
 {
-    size_t got = SCARD11_ANSWER;
-    if (!l->conn || l->dead) return ST_CARD_REMOVED;
+    size_t got;
     link_log_pad("pad ", ask);
-    st s = reader_st(scard11_reader_control(l->conn, feature, ask.p, ask.n, l->answer, &got));
+    st s = l->features >> feature & 1 ? link_control(l, feature, ask, &got)
+                                      : link_ask_in_two(l, feature, ask, &got);
     l->count->commands++;
-    if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
-    if (s == ST_NOT_SUPPORTED) return ST_FAILED;
-    if (!s && (got < 2 || got > SCARD11_ANSWER)) s = ST_READER;
-    if (s) return link_failed(l, s);
+    if (!s && got < 2) s = link_failed(l, ST_READER);
+    if (s) return s;
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
     link_log_pad("< ", bytes_of(l->answer, got));
@@ -3330,8 +3386,6 @@ static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
 
 // ---- PINs on their way: from the caller, or from the reader's pad ----
 
-#define CARD_PAD_VERIFY 6u      // PC/SC part 10: VERIFY_PIN_DIRECT
-#define CARD_PAD_MODIFY 7u      // MODIFY_PIN_DIRECT
 #define CARD_PAD_LANGUAGE 0x0409        // of the pad's display: English (USB language identifier)
 
 // A command that carries PINs: one that there is, or a new one, or both.
@@ -3368,7 +3422,7 @@ static bool card_has_pad(const struct card *c, const struct pin *old, const stru
     const struct link *l = &c->link;
     const struct pin *p = old ? old : fresh;
     u32 block = fresh ? p->padded : card_pad_block(p);
-    if (!(l->features >> (fresh ? CARD_PAD_MODIFY : CARD_PAD_VERIFY) & 1)) return false;
+    if (!link_has_pad(l, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
     if (!card_pad_encodes(p, block)) return false;
     if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
                          old->pad != fresh->pad)) return false;
@@ -3436,7 +3490,7 @@ static st card_enter_at_pad(struct card *c, const struct card_entry *e)
     if (!card_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
     card_pad_structure(&c->link, e, &ask);
     if (ask.full) return ST_ARGS;
-    return link_ask_pad(&c->link, e->pin[1] ? CARD_PAD_MODIFY : CARD_PAD_VERIFY, buf_bytes(&ask));
+    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(&ask));
 }
 
 // Sends it, and returns what the card answered.

@@ -392,6 +392,12 @@ int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
 // typed twice alike, 6403 too short or too long. Before the call *out_len is the room at out (at
 // least 258); after it, the length of the answer. The PIN never passes through here.
 //
+// A reader may have them in two: 01 VERIFY_PIN_START and 03 MODIFY_PIN_START take the structure and
+// begin, with no answer (*out_len 0) or two status bytes that say what was wrong; 02
+// VERIFY_PIN_FINISH and 04 MODIFY_PIN_FINISH, with no input, answer as 06 and 07. They are asked
+// for where 06 or 07 is not reported. 05 GET_KEY_PRESSED, if it is reported too, is asked for
+// between the two, until its one byte is another than 00 (none), 08 (correction) or 2B (a digit).
+//
 // Returns  _OK; _REFUSED (the reader does not do that); _TIMEOUT or _CANCELLED as for 6400 and
 //          6401; _REMOVED, _RESET or _FAILED as scard11_reader_transmit.
 // Threads  Never called twice at once for one conn; may be for two.

@@ -314,8 +314,10 @@ TEST(a_puk_that_only_frees_the_pin)
 // ---- PIN pads ----
 
 #define BOTH (1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY)
+#define TELLS_KEYS (SIM_PAD_IN_TWO | 1u << SIM_PAD_KEY)
 
 static struct sim_pad pad;
+static uint32_t offered = BOTH;                 // by the reader
 
 static CK_RV begin_at(const struct kind *k, uint32_t features, uint8_t min, uint8_t max)
 {
@@ -344,7 +346,7 @@ static CK_RV login_at_pad(CK_SESSION_HANDLE session, CK_USER_TYPE user)
 static void pad_login(void)
 {
     CK_SESSION_HANDLE session;
-    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(begin_at(kind, offered, 0, 0), CKR_OK);
     CHECK(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH);
     CHECK_RV(scene_open(&session), CKR_OK);
     type("999999", NULL, NULL);
@@ -376,7 +378,7 @@ static void pad_login(void)
 static void pad_change(void)
 {
     CK_SESSION_HANDLE session;
-    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(begin_at(kind, offered, 0, 0), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK_RV(C_SetPIN(session, NULL, 0, text("246802"), 6), CKR_ARGUMENTS_BAD);
     CHECK_RV(C_SetPIN(session, text("123456"), 6, NULL, 0), CKR_ARGUMENTS_BAD);
@@ -409,7 +411,7 @@ static void pad_unblock(void)
 {
     CK_SESSION_HANDLE session;
     if (kind->only_login) return;
-    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(begin_at(kind, offered, 0, 0), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     lock_pin(session);
     if (test_failing) return;
@@ -436,7 +438,7 @@ static void pad_unblock_in_two(void)
     static const char *const fresh[] = { "246802", "246802", NULL };
     static const char *const unlike[] = { "246802", "246803", NULL };
     CK_SESSION_HANDLE session;
-    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(begin_at(kind, offered, 0, 0), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     lock_pin(session);
     if (test_failing) return;
@@ -464,9 +466,46 @@ static void pad_unblock_all(void)
     two ? pad_unblock_in_two() : pad_unblock();
 }
 
-TEST(a_pad_logs_in)             { on_all(pad_login); }
-TEST(a_pad_changes_the_pin)     { on_all(pad_change); }
-TEST(a_pad_unblocks_the_pin)    { on_all(pad_unblock_all); }
+// At readers that do it in one control, in two, and in two with keys told between.
+static void at_all_pads(void (*fn)(void))
+{
+    static const uint32_t pads[] = { BOTH, SIM_PAD_IN_TWO, TELLS_KEYS };
+    for (size_t i = 0; i < sizeof pads / sizeof *pads && !test_failing; i++) {
+        offered = pads[i];
+        on_all(fn);
+        if (test_failing) printf("    with features %x\n", (unsigned)offered);
+    }
+    offered = BOTH;
+}
+
+TEST(a_pad_logs_in)             { at_all_pads(pad_login); }
+TEST(a_pad_changes_the_pin)     { at_all_pads(pad_change); }
+TEST(a_pad_unblocks_the_pin)    { at_all_pads(pad_unblock_all); }
+
+TEST(a_pad_in_two_with_half_of_it_is_none)
+{
+    static const uint32_t halves[] = { 1u << 1, 1u << 2, 1u << 1 | 1u << 4, 1u << 3 | 1u << 4 };
+    CK_SESSION_HANDLE session;
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        CHECK_RV(begin_at(&kinds[0], halves[i], 0, 0), CKR_OK);
+        CHECK(!(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH));
+        CHECK_RV(scene_open(&session), CKR_OK);
+        CHECK_RV(login_at_pad(session, CKU_USER), CKR_ARGUMENTS_BAD);
+        CHECK_EQ(pad.entries, 0);
+        scene_end();
+    }
+    CHECK_RV(begin_at(&kinds[0], TELLS_KEYS, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+    CHECK_EQ(pad.keys_asked, 4);
+    CHECK(!pad.begun);
+    CHECK_EQ(pad.malformed, 0);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    pad.pull = true;                                    // the card, while keys are pressed
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_DEVICE_REMOVED);
+    scene_end();
+}
 
 TEST(a_pad_encodes_as_iso_9564)
 {
@@ -684,6 +723,7 @@ int main(int argc, char **argv)
     RUN(a_pad_logs_in);
     RUN(a_pad_changes_the_pin);
     RUN(a_pad_unblocks_the_pin);
+    RUN(a_pad_in_two_with_half_of_it_is_none);
     RUN(a_pad_encodes_as_iso_9564);
     RUN(readers_without_a_pad_for_it_take_no_null);
     RUN(a_pad_for_each_signature);

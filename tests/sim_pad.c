@@ -99,18 +99,12 @@ static unsigned typed(struct sim_pad *pad, const struct ask *a, unsigned count, 
     return count > 1 && strcmp(pad->typed[count - 1], pad->typed[count - 2]) ? 0x6402 : 0;
 }
 
-size_t sim_pad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
-                    uint8_t *cmd, unsigned *sw)
+// The whole entry: what was asked for is in seen.
+static size_t enter(struct sim_pad *pad, int reader, uint8_t *cmd, unsigned *sw)
 {
-    struct sim_pad *pad = arg;
-    bool modify = feature == SIM_PAD_MODIFY;
+    bool modify = pad->feature == SIM_PAD_MODIFY;
     struct ask a;
-    pad->entries++;
-    pad->feature = feature;
-    pad->seen_len = n < sizeof pad->seen ? n : sizeof pad->seen;
-    memcpy(pad->seen, in, pad->seen_len);
-    pad->command_len = 0;
-    if (n > 200 || !take_apart(in, n, modify, &a) || !plausible(&a, modify)) {
+    if (!take_apart(pad->seen, pad->seen_len, modify, &a) || !plausible(&a, modify)) {
         pad->malformed++;
         *sw = 0x6b80;
         return 0;
@@ -129,8 +123,49 @@ size_t sim_pad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, 
     return len;
 }
 
+// Keys as they are pressed: none yet, a digit, a correction, then the one that ends the entry.
+static unsigned key_pressed(struct sim_pad *pad)
+{
+    static const uint8_t before[] = { 0x00, 0x2b, 0x08 };
+    pad->keys_asked++;
+    if (!pad->begun) pad->malformed++;
+    if (pad->keys_told < sizeof before) return SIM_READER_BYTE | before[pad->keys_told++];
+    pad->keys_told = sizeof before + 1;
+    return SIM_READER_BYTE | (pad->cancel ? 0x1bu : pad->typed[0] ? 0x0du : 0x0eu);
+}
+
+size_t sim_pad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
+                    uint8_t *cmd, unsigned *sw)
+{
+    struct sim_pad *pad = arg;
+    *sw = 0;
+    if (feature == SIM_PAD_KEY) {
+        *sw = key_pressed(pad);
+        return 0;
+    }
+    if (feature == 2 || feature == 4) {
+        bool told = !(pad->features >> SIM_PAD_KEY & 1) || pad->keys_told > 3;
+        if (pad->begun != feature - 1 || n || !told) {
+            pad->malformed++;
+            *sw = 0x6985;
+            return 0;
+        }
+        pad->begun = 0;
+        return enter(pad, reader, cmd, sw);
+    }
+    pad->entries++;
+    pad->feature = feature == 1 ? SIM_PAD_VERIFY : feature == 3 ? SIM_PAD_MODIFY : feature;
+    pad->seen_len = n < sizeof pad->seen ? n : sizeof pad->seen;
+    memcpy(pad->seen, in, pad->seen_len);
+    pad->command_len = 0;
+    pad->keys_told = 0;
+    pad->begun = feature == 1 || feature == 3 ? feature : 0;
+    return pad->begun ? 0 : enter(pad, reader, cmd, sw);
+}
+
 void sim_pad_fit(int reader, struct sim_pad *pad, uint32_t features, uint8_t min, uint8_t max)
 {
+    pad->features = features;
     sim_reader_pad(reader, &(struct sim_reader_pad){ .features = features, .pin_min = min,
                                                      .pin_max = max, .type = sim_pad_type,
                                                      .arg = pad });

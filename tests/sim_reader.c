@@ -798,9 +798,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
         r = n ? conn_send(c, cmd, n, out, out_len, what) : conn_check(c);
         if (!n && r == SCARD11_READER_OK) {
             if (*out_len < 2) wrong("control with room for %zu bytes", *out_len);
-            out[0] = (uint8_t)(sw >> 8);
+            bool byte = sw >> 8 == SIM_READER_BYTE >> 8;
+            out[0] = (uint8_t)(byte ? sw : sw >> 8);
             out[1] = (uint8_t)sw;
-            *out_len = 2;
+            *out_len = !sw ? 0 : byte ? 1 : 2;
         }
         c->inside = false;
         plan_over(what);

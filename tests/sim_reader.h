@@ -46,8 +46,10 @@ void sim_reader_limit(int reader, uint32_t says, uint32_t takes);
 // A reader with a PIN pad. connect reports features (bit n: PC/SC part 10 feature n) and how many
 // digits it takes (0: not known). type is the person at it and the reader's firmware: it makes of
 // what scard11_reader_control got the command for the card, in cmd (300 bytes), and returns its
-// length, or 0 and what the reader answers itself. It may call the functions of this header, and
+// length, or 0 and what the reader answers itself: a status, one byte (SIM_READER_BYTE and it), or
+// nothing (0). It may call the functions of this header, and
 // pull the card. A control of such a feature counts as a transmit in plans of faults.
+#define SIM_READER_BYTE 0x100
 struct sim_reader_pad {
     uint32_t features;
     uint8_t pin_min, pin_max;
