@@ -3781,12 +3781,11 @@ static st p15_select(struct card *c, struct token *t)
     c->sure = false;
     p->mse_len = 0;
     p->at = BYTES_NONE;
-    st s = ST_NOT_FOUND;
-    bytes path = p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
-    if (p->aid.n && p->quirks & P15_NO_FCP) s = iso_select_file(&c->link, 0x04, p->aid, NULL);
-    else if (p->aid.n) s = iso_select_aid(&c->link, p->aid, &fci);
-    else if (p->base.n == 2) s = iso_select_file(&c->link, 0x00, p->base, NULL);
-    else if (p->base.n > 2) s = iso_select_file(&c->link, 0x08, path, NULL);
+    bool root = p->base.n == 2;                 // the MF itself, which no path from it names
+    bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
+    st s = p->aid.n && p->quirks & P15_NO_FCP ? iso_select_file(&c->link, 0x04, p->aid, NULL)
+         : p->aid.n ? iso_select_aid(&c->link, p->aid, &fci)
+                    : iso_select_file(&c->link, root ? 0x00 : 0x08, path, NULL);
     if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
     if (s) return s;
     c->sure = true;
@@ -3863,7 +3862,6 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     }
     if (!absolute) buf_put(&full, p->base);
     buf_put(&full, path->file);
-    if (full.full || full.n < 2) return ST_PROTOCOL;
     bytes whole = buf_bytes(&full);
     p->elsewhere = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
     if (whole.n == 2) return p15_select_file(l, p->quirks, 0x00, whole, fcp);
@@ -4007,7 +4005,6 @@ static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape
     size_t start = out->n;
     for (int i = 0; i < P15_READS_MAX; i++) {
         bytes got = bytes_from(buf_bytes(out), start);
-        if (!out->n || out->n == start) got = BYTES_NONE;
         u32 want = p15_want(&c->link, got, shape, size);
         st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
         if (s == ST_NOT_FOUND && got.n) return ST_OK;
@@ -4288,7 +4285,7 @@ static void p15_set_label(struct card *c, struct token *t, bytes label)
     u32 sharing = 0;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += c->tokens[i].state == p;
     buf_put(&b, bytes_head(label, 48));
-    if (sharing > 1 && pin && pin->label.n) {
+    if (sharing > 1 && pin->label.n) {          // then each has a PIN
         buf_put_text(&b, b.n ? " (" : "(");
         buf_put(&b, bytes_head(pin->label, 48));
         buf_put_text(&b, ")");
@@ -4499,13 +4496,12 @@ static enum alg_type p15_key_type(u32 tag)
 // The token whose PIN an object wants; the first one if none says so.
 static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id)
 {
-    struct p15 *p = t->state;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (c->tokens[i].state == p && auth_id.n && p->user_pins[i] &&
-            bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (c->tokens[i].state == p) return &c->tokens[i];
-    return t;
+    const struct p15 *p = t->state;
+    struct token *first = t;
+    for (u32 i = SCARD11_READER_SLOTS; i--; ) if (c->tokens[i].state == p) first = &c->tokens[i];
+    for (u32 i = first->index; i < SCARD11_READER_SLOTS && auth_id.n; i++)
+        if (p->user_pins[i] && bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
+    return first;
 }
 
 static u32 p15_use(const struct p15_key *k)
@@ -4729,8 +4725,7 @@ static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
         return p15_add_public(c, t, e, kind == P15_PUKDF_TRUSTED);
     case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL:
         return p15_add_certificate(c, t, e, kind == P15_CDF_TRUSTED);
-    case P15_DODF: return p15_add_data(c, t, e);
-    default: return ST_OK;
+    default: return p15_add_data(c, t, e);      // P15_DODF: a SKDF is not read
     }
 }
 
@@ -4855,7 +4850,7 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
     struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
     bytes kept = arena_copy(&c->arena, parsed.whole);
     if (!x || !kept.p) return ST_CARD_MEMORY;
-    TRY(x509_parse(kept, x));
+    x509_parse(kept, x);                        // in what is kept: as it went before
     cert->object->x509 = x;
     cert->object->value = x->whole;
     if (!cert->object->label.n) cert->object->label = x509_common_name(x->subject);

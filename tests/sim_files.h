@@ -20,6 +20,9 @@ struct sim_files {
     unsigned n, kind;               // kind: 0 with an EF.DIR at most, 1 MyEID, 2 IsoApplet
     bool no_fcp, odd_fcp, short_only, wants_pin, bad_pin;
     bool records;                   // EF.DIR is a file of records
+    bool by_the_byte;               // READ BINARY answers one
+    unsigned size;                  // of all files, as FCP has it; 0: what they are
+    unsigned odd, sw;               // a file that cannot be read, and why not; sw 0: it never ends
     const uint8_t *answers;
     size_t answers_n;
     int at;                         // the file that is selected; -1: none
@@ -44,13 +47,13 @@ static inline size_t sim_files_select(struct sim_files *f, const uint8_t *cmd, c
         f->at = -1;
         return sim_files_say(rsp, 0, mine ? 0x9000 : 0x6a82);
     }
-    if (n < 2) return sim_files_say(rsp, 0, 0x6700);
-    unsigned fid = (unsigned)(data[n - 2] << 8 | data[n - 1]);
+    if (n == 1) return sim_files_say(rsp, 0, 0x6700);
+    unsigned fid = n ? (unsigned)(data[n - 2] << 8 | data[n - 1]) : 0x3f00;
     f->at = -1;
     if (fid == 0x3f00 || fid == 0x5015) return sim_files_say(rsp, 0, 0x9000);
     for (unsigned i = 0; i < f->n && f->at < 0; i++) if (f->file[i].fid == fid) f->at = (int)i;
     if (f->at < 0) return sim_files_say(rsp, 0, 0x6a82);
-    size_t size = f->file[f->at].n;
+    size_t size = f->size ? f->size : f->file[f->at].n;
     const uint8_t fcp[] = { 0x6f, 9, (uint8_t)(f->odd_fcp ? 0x85 : 0x80), 2, (uint8_t)(size >> 8),
                             (uint8_t)size, 0x82, 3, 1, 0, 0 };
     if (f->no_fcp || cmd[3] & 0x0c) return sim_files_say(rsp, 0, 0x9000);
@@ -67,6 +70,12 @@ static inline size_t sim_files_read(struct sim_files *f, const uint8_t *cmd, siz
     const uint8_t *p = f->file[f->at].p;
     size_t n = f->file[f->at].n;
     if (f->records && f->file[f->at].fid == 0x2f00) return sim_files_say(rsp, 0, 0x6981);
+    if (f->odd && f->odd == f->file[f->at].fid) {
+        if (!f->sw && le > 3000) le = 3000;
+        memset(rsp, 0x30, f->sw ? 0 : le);
+        return sim_files_say(rsp, f->sw ? 0 : le, f->sw ? f->sw : 0x9000);
+    }
+    if (f->by_the_byte && le > 1) le = 1;
     if (offset >= n) return sim_files_say(rsp, 0, 0x6b00);
     if (le > n - offset) le = n - offset;
     memcpy(rsp, p + offset, le);
