@@ -4833,11 +4833,24 @@ static st p15_keep_key(struct card *c, struct p15_key *k, const struct alg_key *
     return ST_OK;
 }
 
+// The keys of a certificate learn their public half from it.
+static st p15_learn(struct card *c, struct p15 *p, const struct p15_certificate *cert,
+                    struct scratch scratch)
+{
+    const struct x509 *x = cert->object->x509;
+    struct alg_key found;
+    for (struct p15_key *k = p->keys; k; k = k->next) {
+        if (!k->id.n || !bytes_equal(k->id, cert->id) || k->key) continue;
+        if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
+        TRY(p15_keep_key(c, k, &found, x, scratch));
+    }
+    return ST_OK;
+}
+
 // A certificate's value. What cannot be used is shown without one.
 static st p15_read_certificate(struct card *c, struct token *t, struct p15_certificate *cert,
                                struct scratch scratch)
 {
-    struct p15 *p = t->state;
     struct x509 parsed;
     bytes der;
     st s = p15_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
@@ -4854,13 +4867,7 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
     cert->object->x509 = x;
     cert->object->value = x->whole;
     if (!cert->object->label.n) cert->object->label = x509_common_name(x->subject);
-    struct alg_key found;
-    for (struct p15_key *k = p->keys; k; k = k->next) {
-        if (!k->id.n || !bytes_equal(k->id, cert->id) || k->key) continue;
-        if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
-        TRY(p15_keep_key(c, k, &found, x, scratch));
-    }
-    return ST_OK;
+    return p15_learn(c, t->state, cert, scratch);
 }
 
 static struct p15_certificate *p15_certificate_of(const struct p15 *p, bytes id)
@@ -4893,6 +4900,7 @@ static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struc
     if (!cert) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
     cert = p15_certificate_of(p, k->id);
     if (cert && cert->object->unread) s = p15_read_certificate(c, t, cert, scratch);
+    else if (cert && cert->object->x509) s = p15_learn(c, p, cert, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
     if (cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;

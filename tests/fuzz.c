@@ -3,7 +3,7 @@
 // One entry is compiled at a time, by FUZZ_<entry>. An input is read from its front: what it
 // decides (a choice, a length, an answer of the card) comes from the next bytes, and 0 when there
 // are none left. FUZZ_SEEDS is a program that writes the inputs in tests/corpus:
-// (those of p11 with words for names were found)
+// (those of p11 with words for names were found; those of p15 are directories of tests/p15.c)
 //     cc -DFUZZ_SEEDS -DSCARD11_READER=2 tests/fuzz.c tests/sim_*.c ... -o seeds && ./seeds
 #include "../scard11.c"
 
@@ -998,14 +998,18 @@ static void seed_p15(void)
         { "PUK", 3, 0, P15_UNBLOCKING, P15_TEXT, 8, 8, 8, 0x83, 0xff, false } };
     static const struct sim_p15_data data[] = { { "Note", "scard11", "text", 0 } };
     static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01 } };
-    for (u8 i = 0; i < 12; i++) {
+    struct sim_p15_key ruled[2] = { keys[0], keys[1] };
+    ruled[0].se = 1;
+    ruled[1].se = 2;
+    for (u8 i = 0; i < 15; i++) {
         char name[] = "files_a";
-        struct sim_p15 d = { .keys = keys, .n_keys = 2, .pins = pins, .n_pins = 3, .data = data,
+        struct sim_p15 d = { .keys = i == 14 ? ruled : keys, .n_keys = 2, .pins = pins, .n_pins = 3, .data = data,
             .n_data = 1, .secrets = secrets, .n_secrets = 1, .size = i & 1 ? 700 : 0,
             .pad = i & 2 ? 0xff : 0, .deleted = i == 1, .relative = i == 2, .whole_path = i == 3,
             .in_odf = i == 4, .in_cdf = i >= 5 && i <= 6, .negative = i == 7, .no_auth_id = i == 8,
             .ec_by_curve = i == 6 || i == 9, .explicit_tags = i == 10, .no_label = i == 11,
-            .no_dir = i == 9, .other_first = i == 3, .dir_records = i == 5 };
+            .no_dir = i == 9, .other_first = i == 3, .dir_records = i == 5,
+            .se = i == 12 ? 3 : 0, .pin_se = i == 13 ? 2 : 0 };
         struct sim_generic_options o = { .p15 = &d };
         name[6] = (char)('a' + i);
         seed_card(name, i & 3, i == 10, i == 11 ? 1 : i == 10 ? 8 : i == 5 ? 4 : 0, sim_generic_new(&o));

@@ -989,6 +989,18 @@ TEST(p15_two_pins_two_tokens)
     p15_end();
 }
 
+TEST(p15_two_pins_of_which_one_has_no_name)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, P15_PIN "30(30() 30() a1(30(03:0204 0a:01 02:06 02:08 80:02 04:ff)))");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK(!strcmp(card_t->label, "(PIN)") && !strcmp(card_it.tokens[1].label, "PKCS#15"));
+    p15_end();
+}
+
 TEST(p15_several_applications)
 {
     p15_begin();
@@ -1161,13 +1173,134 @@ TEST(p15_changes_by_others_are_noticed)
     link_counts.connects++;
     CHECK_ST(p15_take_all(card_t), ST_OK);              // the same lastUpdate
     CHECK(*p15_seen && p15_object(CKO_CERTIFICATE, 1));
+    p15_file(0x5032, "");
+    link_counts.connects++;
+    CHECK_ST(p15_take_all(card_t), ST_OK);              // it cannot be read: believed
+    CHECK(p15_object(CKO_CERTIFICATE, 1));
     snprintf(text, sizeof text, info, '2');
     p15_file(0x5032, text);
     link_counts.connects++;
+    // what is a session's, or another application's, stays
+    struct object *own = card_add(&card_it, card_t, CKO_DATA, handle_new_epoch());
+    struct object *other = card_add(&card_it, &card_it.tokens[1], CKO_DATA, handle_new_epoch());
+    struct object *gone = card_add(&card_it, card_t, CKO_DATA, handle_new_epoch());
+    CHECK(own && other && gone);
+    own->owner = 5;
+    card_drop(&card_it, gone);
     CHECK_ST(p15_take_all(card_t), ST_OK);
     CHECK(!p15_object(CKO_CERTIFICATE, 1) && p15_object(CKO_CERTIFICATE, 2));
     CHECK(!card_find(&card_it, card_t, old));
     CHECK_EQ(p15_count(CKO_CERTIFICATE), 1);
+    CHECK(own->owner == 5 && own->handle && other->handle);
+    link_counts.connects++;
+    sim_reader_eject(0);
+    CHECK_ST(p15_take_all(card_t), ST_CARD_REMOVED);
+    p15_end();
+}
+
+// Keys with and without a certificate, in the order in which a program may want them.
+static st p15_take_in_order(struct token *t, CK_OBJECT_CLASS first)
+{
+    const struct query one = { .class = first, .any_id = true, .logged_in = true };
+    st s = t->driver->list(&card_it, t, &one, p15_scratch());
+    for (u32 i = 0; i < card_it.object_count && !s; i++) {
+        struct object *o = card_object_at(&card_it, i);
+        if (o->handle && o->class == first && o->unread) s = t->driver->read(&card_it, o, p15_scratch());
+    }
+    return s ? s : p15_take_all(t);
+}
+
+// The card is pulled at every command: that is said, and nothing else comes of it.
+TEST(p15_removed_at_every_command)
+{
+    static const CK_OBJECT_CLASS firsts[] = { CKO_PRIVATE_KEY, CKO_CERTIFICATE, CKO_PUBLIC_KEY };
+    for (size_t f = 0; f < COUNT(firsts); f++) {
+        bool fired = true;
+        for (unsigned n = 1; n < 60 && fired && !test_failing; n++) {
+            p15_begin();
+            p15_file(0x5031, P15_ODF);
+            p15_file(0x5032, "30(02:00 04:01 80'Card' a5(18'20250101000000Z'))");
+            p15_file(0x4401, P15_PIN);
+            p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))"
+                     "30(30(0c'b') 30(04:02) a1(30(30(04:4b02) 02:0400)))"
+                     "30(30(0c'c') 30(04:03) a1(30(30(04:4b03) 02:0400)))"
+                     "a0(30(0c'd') 30(04:04) a1(30(30(04:4b04))))");
+            p15_file(0x4403, "30(30() 30(04:01) a1(30(a0(30(02:0100 02:03)))))"
+                     "30(30() 30(04:02) a1(30(30(04:3302))))"
+                     "a0(30() 30(04:04) a1(30(a0(" P15_SPKI "))))");
+            p15_file(0x4404, "30(30() 30(04:01) a1(30(30(04:3401))))"
+                     "30(30() 30(04:02) a1(30(30(04:3402)))) 30(30() 30(04:03) a1(30(30(04:3403))))"
+                     "30(30() 30(04:04) a1(30(30(04:3401))))");
+            p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+            p15_file(0x3500, "=0102");
+            p15_file(0x3402, "30(02:01)");
+            p15_certificate_file(0x3401, SIM_RSA1024);
+            p15_certificate_file(0x3403, SIM_P256A);
+            p15_connect(1 << 20);
+            if (test_failing) return;
+            sim_reader_fault(SIM_EJECT, n, NULL);
+            st s = p15_take();
+            if (!s) s = p15_open(&card_it, card_t, p15_scratch());
+            if (!s) s = p15_take_in_order(card_t, firsts[f]);
+            fired = sim_reader_fired();
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            CHECK_ST(s, fired ? ST_CARD_REMOVED : ST_OK);
+            if (!fired) CHECK(p15_object(CKO_PRIVATE_KEY, 1)->key->spki.n);
+            if (!fired) CHECK(!p15_object(CKO_PRIVATE_KEY, 3)->key->spki.n);
+            p15_end();
+        }
+        CHECK(!fired);
+    }
+}
+
+// A directory file that the card does not hand out: said so, it is empty; wanting the PIN, it is
+// read after the login; an error, it is asked for again.
+TEST(p15_directory_files_that_are_refused)
+{
+    static const struct { unsigned sw; bool login; st want; bool read; } cases[] = {
+        { 0x6985, false, ST_OK, true }, { 0x6a88, false, ST_OK, true },
+        { 0x6982, false, ST_OK, false }, { 0x6982, true, ST_NOT_LOGGED_IN, false },
+        { 0x6f00, false, 0x6f00, false }, { 0x6581, false, 0x6581, false },
+        { 0x6a82, false, ST_OK, true } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        p15_begin();
+        p15_file(0x5031, P15_ODF);
+        p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
+        p15_file(0x4404, "30(30() 30(04:01) a1(30(30(04:3401))))");
+        p15_certificate_file(0x3401, SIM_RSA1024);
+        p15_connect(1 << 20);
+        if (test_failing) return;
+        CHECK_ST(p15_take(), ST_OK);
+        card_t->login = cases[i].login;
+        p15_card.odd = 0x4402;
+        p15_card.sw = cases[i].sw;
+        CHECK_ST(p15_take_all(card_t), cases[i].want);
+        p15_card.odd = 0;
+        CHECK_ST(p15_take_all(card_t), ST_OK);
+        CHECK_EQ(p15_count(CKO_PRIVATE_KEY), cases[i].read ? 0 : 1);
+        CHECK_EQ(p15_count(CKO_CERTIFICATE), 1);
+        if (test_failing) printf("    answer %04x\n", cases[i].sw);
+        p15_end();
+    }
+    p15_begin();                                // a certificate that wants the PIN
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4404, "30(30() 30(04:01) a1(30(30(04:3401))))");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_card.odd = 0x3401;
+    p15_card.sw = 0x6982;
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_NOT_LOGGED_IN);
+    CHECK(p15_object(CKO_CERTIFICATE, 1)->unread);
+    p15_card.odd = 0;
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(p15_object(CKO_CERTIFICATE, 1)->x509);
+    card_t->pin.tries = -1;                     // the card had no answer: it is not asked again
+    ((struct p15 *)card_t->state)->tries_read = 1;
+    p15_seen[0] = 0;
+    CHECK_ST(p15_open(&card_it, card_t, p15_scratch()), ST_OK);
+    CHECK(p15_sent(""));
     p15_end();
 }
 
@@ -1196,10 +1329,13 @@ static void test_p15(void)
     RUN(p15_files_of_another_application);
     RUN(p15_local_pins_and_keys_in_their_own_df);
     RUN(p15_two_pins_two_tokens);
+    RUN(p15_two_pins_of_which_one_has_no_name);
     RUN(p15_several_applications);
     RUN(p15_more_entries_than_are_taken);
     RUN(p15_memory_ends_anywhere);
     RUN(p15_files_that_cannot_be_read_now);
     RUN(p15_files_that_opensc_wrote);
     RUN(p15_changes_by_others_are_noticed);
+    RUN(p15_removed_at_every_command);
+    RUN(p15_directory_files_that_are_refused);
 }

@@ -19,7 +19,205 @@ TEST(p15use_unpadded_blocks)
     CHECK(!p15use_unpadded(bytes_of(block, 64)).n);
 }
 
+// ---- Against a script ----
+
+static struct p15 p15use_p;
+static struct token *const p15use_t = &card_it.tokens[0];
+
+static void p15use_begin(const char *const *lines, u32 quirks)
+{
+    link_open_script(lines);
+    card_begin(1 << 20);
+    card_it.link = link_l;
+    p15_init(&p15use_p, bytes_of(generic_aid, sizeof generic_aid), quirks);
+    *p15use_t = (struct token){ .driver = &driver_generic, .state = &p15use_p };
+    p15use_t->pin = (struct pin){ .reference = 1, .min = 4, .max = 8, .tries = -1,
+                                  .coding = CARD_PIN_ASCII };
+    p15use_t->puk = p15use_t->pin;
+    p15use_t->puk.reference = 2;
+    card_it.token_count = 1;
+    card_it.sure = true;
+}
+
+static void p15use_end(void)
+{
+    link_l = card_it.link;
+    arena_free(&card_it.arena);
+    link_over();
+}
+
+#define P15USE_SELECT "00a40400 0c a000000063504b43532d3135 00 > "
+
+TEST(p15use_puk_as_so_pin)
+{
+    static const struct { const char *answer; st want; } cases[] = {
+        { "00200002 04 31323334 > 9000", ST_OK },
+        { "00200002 04 31323334 > 63c2", ST_PIN_INCORRECT },
+        { "00200002 04 31323334 > 6983", ST_PIN_LOCKED },
+        { "00200002 04 31323334 > 6700", ST_PIN_LEN },
+        { "00200002 04 31323334 > 6a88", ST_OK },       // nothing to be presented: the use tells
+        { "00200002 04 31323334 > 6d00", ST_OK } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { cases[i].answer, NULL };
+        p15use_begin(lines, 0);
+        if (test_failing) return;
+        CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), cases[i].want);
+        p15use_end();
+        if (test_failing) printf("    %s\n", cases[i].answer);
+    }
+    static const char *const lost[] = { P15USE_SELECT "6a82", NULL };
+    p15use_begin(lost, 0);
+    if (test_failing) return;
+    card_it.sure = false;                       // no PIN goes to who knows where
+    CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), ST_LOST);
+    p15use_end();
+}
+
+TEST(p15use_unblocking_in_one_command_or_two)
+{
+    static const char *const once[] = { "002c0001 08 3132333435363738 > 9000", NULL };
+    static const char *const no[] = { "002c0001 08 3132333435363738 > 63c1", NULL };
+    static const char *const two[] = { "002c0001 08 3132333435363738 > 6a86",
+        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 9000", NULL };
+    static const char *const other[] = { "002c0001 08 3132333435363738 > 6b00",
+        "00200002 04 31323334 > 63c1", NULL };
+    static const char *const third[] = { "002c0001 08 3132333435363738 > 6a81",
+        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 6a80", NULL };
+    static const char *const lost[] = { P15USE_SELECT "6a82", NULL };
+    static const struct { const char *const *lines; st want; } cases[] = {
+        { once, ST_OK }, { no, ST_PIN_INCORRECT }, { two, ST_OK }, { other, ST_PIN_INCORRECT },
+        { third, ST_PIN_LEN }, { lost, ST_LOST } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        p15use_begin(cases[i].lines, 0);
+        if (test_failing) return;
+        card_it.sure = cases[i].lines != lost;
+        CHECK_ST(p15use_set_pin(&card_it, p15use_t, &p15use_t->pin, CARD_PIN_UNBLOCK,
+                                bytes_of("1234", 4), bytes_of("5678", 4)), cases[i].want);
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
+// Where a PIN goes: with another PIN of ours verified, a file that only we have is looked for,
+// because SELECT of the application would end that login.
+TEST(p15use_the_way_to_a_pin)
+{
+    static const char *const look[] = { "00a40800 04 50155031 00 > 9000",
+                                        "00200001 04 31323334 > 9000", NULL };
+    static const char *const select[] = { P15USE_SELECT "9000", "00200001 04 31323334 > 9000", NULL };
+    static const char *const bare[] = { "00200001 04 31323334 > 9000", NULL };
+    static const struct { const char *const *lines; bool sure, elsewhere, other, same, flat; }
+        cases[] = {
+        { look, false, false, true, true, false }, { select, false, false, true, false, false },
+        { select, false, false, false, false, false }, { bare, true, false, false, false, false },
+        { bare, true, false, true, true, false }, { select, true, true, false, false, false },
+        { bare, true, true, false, false, true } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        p15use_begin(cases[i].lines, cases[i].flat ? P15_FLAT : 0);
+        if (test_failing) return;
+        card_it.tokens[1] = *p15use_t;
+        card_it.tokens[1].login = cases[i].other;
+        if (!cases[i].same) card_it.tokens[1].state = &card_it;
+        card_it.token_count = 2;
+        card_it.sure = cases[i].sure;
+        p15use_p.elsewhere = cases[i].elsewhere;
+        p15use_p.odf_read = true;
+        CHECK_ST(p15use_login(&card_it, p15use_t, &p15use_t->pin, bytes_of("1234", 4),
+                              p15_scratch()), ST_OK);
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    static const char *const out[] = { P15USE_SELECT "9000", NULL };
+    p15use_begin(out, 0);
+    if (test_failing) return;
+    card_it.tokens[1] = (struct token){ .state = &card_it, .login = true };  // another application
+    card_it.token_count = 2;
+    p15use_t->login = true;
+    CHECK_ST(p15use_logout(&card_it, p15use_t), ST_OK);
+    CHECK(!p15use_t->login && card_it.tokens[1].login);
+    p15use_end();
+}
+
+TEST(p15use_random_numbers)
+{
+    static const char *const lines[] = {
+        "00840000 20 > 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 9000",
+        "00840000 02 > aabb 9000", "00840000 04 > 010203 9000", "00840000 04 > 6d00", NULL };
+    u8 out[34];
+    p15use_begin(lines, 0);
+    if (test_failing) return;
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 34), ST_OK);
+    CHECK(out[31] == 0x1f && out[32] == 0xaa && out[33] == 0xbb);
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), ST_PROTOCOL);   // fewer than asked for
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), 0x6d00);
+    p15use_end();
+}
+
+// What is too long to be remembered is set each time.
+TEST(p15use_environments)
+{
+    static const char *const lines[] = { "002241b6 03 840101 > 9000", "002241b8 03 840101 > 9000",
+        "002241b8 03 840101 > 9000", "* > 9000", "* > 9000", "002241b6 03 840101 > 6a88",
+        "002241b6 03 840101 > 9000", NULL };
+    u8 whole[sizeof p15use_p.mse] = { 0x84, sizeof whole - 2 };
+    bytes one = BYTES(0x84, 1, 1), all = bytes_of(whole, sizeof whole);
+    p15use_begin(lines, 0);
+    if (test_failing) return;
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb8, one, false), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb8, one, true), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, all, false), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, all, false), ST_OK);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), 0x6a88);
+    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
+    p15use_end();
+}
+
+// The secret comes bare or in 7C { 82 }, as long as the curve.
+TEST(p15use_secrets)
+{
+#define P15USE_SECRET "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+    static const struct { const char *answer; st want; } cases[] = {
+        { "00860000 05 7c03850104 00 > " P15USE_SECRET " 9000", ST_OK },
+        { "00860000 05 7c03850104 00 > 7c22 8220 " P15USE_SECRET " 9000", ST_OK },
+        { "00860000 05 7c03850104 00 > 7c03 820101 9000", ST_PROTOCOL },
+        { "00860000 05 7c03850104 00 > 7c03 830101 9000", ST_PROTOCOL },
+        { "00860000 05 7c03850104 00 > 3003 820101 9000", ST_PROTOCOL },
+        { "00860000 05 7c03850104 00 > 9000", ST_PROTOCOL },
+        { "00860000 05 7c03850104 00 > 6a80", 0x6a80 } };
+    struct alg_key key = { .type = ALG_EC, .curve = alg_curve_named("P-256") };
+    struct object o = { .key = &key };
+    u8 room[64];
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { cases[i].answer, NULL };
+        struct buf out = buf_on(room, sizeof room);
+        p15use_begin(lines, 0);
+        if (test_failing) return;
+        CHECK_ST(p15use_agree(&card_it, &o, BYTES(4), p15_scratch(), &out), cases[i].want);
+        if (!cases[i].want) CHECK_BYTES(out.p, out.n, P15USE_SECRET);
+        p15use_end();
+        if (test_failing) printf("    %s\n", cases[i].answer);
+    }
+}
+
+TEST(p15use_what_a_key_says)
+{
+    static const st failed[] = { 0x6a80, 0x6a81, 0x6a86, 0x6a88, 0x6a82, 0x6700, 0x6984 };
+    for (size_t i = 0; i < COUNT(failed); i++) CHECK_ST(p15use_key_status(failed[i]), ST_FAILED);
+    CHECK_ST(p15use_key_status(0x6982), ST_NOT_LOGGED_IN);
+    CHECK_ST(p15use_key_status(0x6985), 0x6985);
+    CHECK_ST(p15use_key_status(ST_OK), ST_OK);
+}
+
 static void test_p15use(void)
 {
+    RUN(p15use_puk_as_so_pin);
+    RUN(p15use_unblocking_in_one_command_or_two);
+    RUN(p15use_the_way_to_a_pin);
+    RUN(p15use_random_numbers);
+    RUN(p15use_environments);
+    RUN(p15use_secrets);
+    RUN(p15use_what_a_key_says);
     RUN(p15use_unpadded_blocks);
 }
