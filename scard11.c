@@ -4340,7 +4340,7 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
     st s = p15_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
     bytes kept = s ? BYTES_NONE : arena_copy(&c->arena, content);
-    if (!s && content.n && !kept.p) return ST_CARD_MEMORY;
+    if (!s && !kept.p) return ST_CARD_MEMORY;
     p->info_read = true;
     p->connects = c->link.count->connects;
     p15_parse_info(kept, p->aid, &info);
@@ -5005,7 +5005,6 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
     TRY(p15_load(c, t, 1u << P15_AODF, scratch));
     for (const struct p15_pin *pin = p->pins; pin; pin = pin->next) {
         if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
-        if (at->index >= SCARD11_READER_SLOTS) break;
         if (at != t) {
             *at = *t;
             at->index = t->index + (u32)(at - t);

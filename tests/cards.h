@@ -56,7 +56,8 @@ static inline struct sim_card *cards_generic(bool second)
 
 static inline struct sim_card *cards_generic_extended(bool second)
 {
-    struct sim_generic_options o = { .second = second, .extended = true, .der = true };
+    struct sim_generic_options o = { .second = second, .extended = true, .der = true,
+                                     .no_indicator = true };
     return sim_generic_new(&o);
 }
 

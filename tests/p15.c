@@ -134,6 +134,19 @@ static st p15_take_all(struct token *t)
     return s;
 }
 
+// The same, in the order in which a program may want them.
+static st p15_take_in_order(struct token *t, CK_OBJECT_CLASS first)
+{
+    const struct query one = { .class = first, .any_id = true, .logged_in = true };
+    st s = t->driver->list(&card_it, t, &one, p15_scratch());
+    for (u32 i = 0; i < card_it.object_count && !s; i++) {
+        struct object *o = card_object_at(&card_it, i);
+        if (o->handle && o->class == first && o->unread)
+            s = t->driver->read(&card_it, o, p15_scratch());
+    }
+    return s ? s : p15_take_all(t);
+}
+
 static struct object *p15_object(CK_OBJECT_CLASS class, u8 id)
 {
     for (u32 i = 0; i < card_it.object_count; i++) {
@@ -376,8 +389,9 @@ TEST(p15_pins_of_every_type)
 #define P15_ODF "a8(30(04:3f0050154401)) a0(30(04:3f0050154402)) a1(30(04:3f0050154403)) " \
     "a4(30(04:3f0050154404)) a7(30(04:3f0050154405)) a3(30(04:3f0050154406)) a2(30(04:4407)) "     \
     "a5(30(04:4408)) a6(30(04:4409))"
-#define P15_LONG40 "4142434445464748494a4142434445464748494a4142434445464748494a4142434445464748494a"
-#define P15_LONG P15_LONG40 P15_LONG40 P15_LONG40 P15_LONG40 P15_LONG40 P15_LONG40 P15_LONG40
+#define P15_LONG32 "4142434445464748494a4b4c4d4e4f504142434445464748494a4b4c4d4e4f50"
+#define P15_LONG P15_LONG32 P15_LONG32 P15_LONG32 P15_LONG32 P15_LONG32 P15_LONG32 P15_LONG32 \
+    P15_LONG32 P15_LONG32
 #define P15_POINT "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" \
     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
 #define P15_SPKI "30(30(06:2a8648ce3d0201 06:2a8648ce3d030107) 03:00" P15_POINT ")"
@@ -440,7 +454,8 @@ TEST(p15_a_directory_of_everything)
     CHECK(certificate && certificate->x509 && p15_count(CKO_CERTIFICATE) == 3);
     CHECK(certificate->label.n && certificate->label.n < 40);       // the subject's name
     CHECK(!certificate->trusted && !certificate->authority);
-    struct object *ca = p15_object(CKO_CERTIFICATE, 0x0a), *useful = p15_object(CKO_CERTIFICATE, 0x0b);
+    struct object *ca = p15_object(CKO_CERTIFICATE, 0x0a);
+    struct object *useful = p15_object(CKO_CERTIFICATE, 0x0b);
     CHECK(ca->x509 && ca->trusted && ca->authority);
     CHECK(!useful->x509 && !useful->trusted && !useful->authority);
     CHECK(trusted->trusted && !alone->trusted && !rsa->trusted);
@@ -541,7 +556,8 @@ TEST(p15_rare_entries)
              "30(30(02:01)))))"
              "30(30() 30(04:03 03:070080) a0(30(30(02:01))) a1(30(30(04:) 02:0401)))"
              "30(30() 30(04:04) a0(=3005) a1(30(30(04:) 02:7fffff)))"
-             "30(30() 30(04:05) a1(30()))"
+             "30(30() 30(04:05) a1(30())) 30(30() 30(04:0f))"
+             "30(30(30(30(03:0520 30(03:0520 02:07)))) 30(04:10) a1(30(30(04:) 02:0400)))"
              "30(30() 30(04:06) a1(30(30(04:) 02:0400)))"
              "30(30() 30(04:06) a1(30(30(04:) 02:0400)))"
              "a0(30() 30(04:08) a1(30(30(04:) a0(06:2b81040022))))"
@@ -560,7 +576,15 @@ TEST(p15_rare_entries)
              "30(30(03:0780) 30(04:21) a1(30(a0())))"
              "30(30(03:0780) 30(04:02 04:99 01:) a1(30(30(04:3401))))"
              "30(30(03:0780 04:01) 30(04:22 01:00) a1(30(30(04:7fff))))"
-             "30(30() 30(04:23) a1(30(30(04:3402))))");
+             "30(30() 30(04:23) a1(30(30(04:3402))))"
+             "30(30(03:0780 30(30(03:0780 04:01))) 30(04:24) a1(30(30(04:7fff))))"
+             "30(30() 30(04:0f) a1(30(30(04:3403))))");
+    static u8 strange[2000];                    // a certificate of a key of no known kind
+    const struct sim_key_data *d = sim_key_data(SIM_RSA1024);
+    memcpy(strange, d->certificate, d->certificate_len);
+    for (size_t i = 0; i + 9 < d->certificate_len; i++)
+        if (!memcmp(strange + i, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9)) strange[i + 8] = 0x7f;
+    sim_files_add(&p15_card, 0x3403, strange, d->certificate_len);
     p15_file(0x4405, "30(30(0c'no value') 30(0c'app')) 30(30() 30() a1(30(04:44)))"
              "30(30(0c'root') 30(06:2a03 06:2a04) a1(30(04:3f00)))"
              "a1(30(0c'oid') 30(06:2a03) a1(30(06:2a04 30(04:3500))))");
@@ -586,10 +610,14 @@ TEST(p15_rare_entries)
     CHECK(p15_object(CKO_PRIVATE_KEY, 5) && !p15_object(CKO_PRIVATE_KEY, 5)->key);
     o = p15_object(CKO_PRIVATE_KEY, 8);
     CHECK(o && o->key && o->key->curve == alg_curve_named("P-384"));
-    CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 9);
+    o = p15_object(CKO_PRIVATE_KEY, 0x10);          // a PIN, whosever, in SE 7
+    CHECK(o && o->private && ((struct p15_key *)o->state)->environment == 7);
+    CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 11);
     CHECK(p15_object(CKO_PUBLIC_KEY, 0x0d) && !p15_object(CKO_PUBLIC_KEY, 0x0d)->key);
     CHECK(p15_object(CKO_PUBLIC_KEY, 0x0e) && !p15_object(CKO_PUBLIC_KEY, 0x0e)->key);
-    CHECK_EQ(p15_count(CKO_CERTIFICATE), 4);
+    CHECK_EQ(p15_count(CKO_CERTIFICATE), 6);
+    CHECK(p15_object(CKO_CERTIFICATE, 0x24)->private && p15_object(CKO_CERTIFICATE, 0x0f)->x509);
+    CHECK(!p15_object(CKO_PRIVATE_KEY, 0x0f)->key);
     o = p15_object(CKO_CERTIFICATE, 2);
     CHECK(o && o->x509 && !o->private && !o->authority);    // private, but nobody's: all may
     CHECK(!p15_object(CKO_CERTIFICATE, 0x23)->x509);
@@ -770,7 +798,9 @@ TEST(p15_reading_odd_files)
     CHECK_EQ(out.n, 258);
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_OK);
     CHECK_EQ(out.n, 258);
-    p15_file(0x3500, "=1f820004 =8210 =000000000000");  // a tag of several bytes is no object's
+    at = text + sprintf(text, "=1f820081ff");           // a tag of several bytes is no object's
+    for (int i = 0; i < 140; i++) at += sprintf(at, "30");
+    p15_file(0x3500, text);
     CHECK_ST(p15_white_read(P15_OBJECT, &out), ST_NOT_FOUND);
     p15_card.by_the_byte = true;
     p15_file(0x3500, "30(04:0102)");
@@ -802,6 +832,10 @@ TEST(p15_reading_odd_files)
     card_it.link.extended = false;
     p15_card.sw = 0x6981;                               // a file of records, where it is none
     CHECK_ST(p15_white_read(P15_OBJECT, &out), 0x6981);
+    p15_card.odd_from = 4;                              // or says so half-way
+    p15_card.no_fcp = true;
+    CHECK_ST(p15_white_read(P15_RECORDS, &out), 0x6981);
+    p15_card.odd_from = 0;
     p15_card.sw = 0x6982;
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_NOT_LOGGED_IN);
     p15_card.sw = 0x6f00;                               // an error: once more
@@ -811,6 +845,14 @@ TEST(p15_reading_odd_files)
     struct scratch scratch = p15_scratch();
     CHECK_ST(p15_read_value(&card_it, card_it.tokens, &none, P15_ANY, &scratch, &out),
              ST_NOT_FOUND);
+    p15_card.odd = 0;
+    p15_file(0x3500, "=414243");                        // another's, on trust; pulled at the SELECT
+    card_it.sure = false;
+    sim_reader_fault(SIM_EJECT, 3, NULL);
+    CHECK_ST(p15_white_read(P15_OBJECT, &out), ST_CARD_REMOVED);
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    CHECK(p15_sent("a40800045015350000 b0000000 "));
+    CHECK_ST(p15_white_read(P15_ANY, &out), ST_CARD_REMOVED);
     p15_end();
 }
 
@@ -938,6 +980,7 @@ TEST(p15_local_pins_and_keys_in_their_own_df)
              "30(04:3f00dd01))))");
     p15_file(0x4402, "a0(30(0c'EC' 03:0780 04:01) 30(04:01 03:0520 02:05)"
              "a1(30(30(04:3f00dd010a01) 30(06:2a8648ce3d030107))))");
+    p15_file(0x4403, "a0(30() 30(04:01) a1(30(a0(" P15_SPKI "))))");
     p15_file(0xdd01, "=00");
     p15_file(0x0a01, "=00");
     p15_card.answers = (const u8 *)"\x20" "01234567890123456789012345678901"
@@ -958,6 +1001,13 @@ TEST(p15_local_pins_and_keys_in_their_own_df)
     CHECK(key && key->key);
     CHECK_ST(generic_sign(&card_it, key, &use, BYTES(1, 2, 3), p15_scratch(), &out), ST_OK);
     CHECK(!strcmp(p15_seen, "a4080c04dd010a01 2241b6078102" "0a01840105 2a9e9a0301020300 "));
+    CHECK(key->key->spki.n);
+    card_it.sure = false;                       // on trust, but not where the key is
+    ((struct p15 *)card_t->state)->at = BYTES_NONE;
+    p15_seen[0] = 0;
+    CHECK_ST(generic_sign(&card_it, key, &use, BYTES(1, 2, 3), p15_scratch(), &out), ST_FAILED);
+    CHECK(!strcmp(p15_seen, "a4080c025015 a4080c04dd010a01 2241b6078102" "0a01840105 "
+                            "2a9e9a0301020300 "));
     p15_end();
 }
 
@@ -1004,7 +1054,8 @@ TEST(p15_two_pins_of_which_one_has_no_name)
 TEST(p15_several_applications)
 {
     p15_begin();
-    p15_file(0x2f00, "61(50'One' 51:3f005015) 61(50'none' 51:3f00dd09 73(30(04:1234)))"
+    p15_file(0x2f00, "61(50'One' 51:3f005015) 61(50'again' 51:3f005015)"
+             "61(50'none' 51:3f00dd09 73(30(04:1234)))"
              "61(50'Two' 51:3f00dd02 73(30(04:5231) a0(30(04:5232))))");
     p15_file(0x5031, "a0(a0(30(30(0c'a') 30(04:01) a1(30(30(04:) 02:0400)))))");
     p15_file(0x5231, "a0(a0(30(30(0c'b') 30(04:02) a1(30(30(04:) 02:0400)))))");
@@ -1056,30 +1107,46 @@ TEST(p15_more_entries_than_are_taken)
     p15_end();
 }
 
-// Every allocation that can fail does, and no more than that comes of it.
+// Every allocation that can fail does, and no more than that comes of it. room: of the arena.
+static st p15_take_in_room(size_t room, CK_OBJECT_CLASS first)
+{
+    char keys[1200], *at = keys;
+    at += sprintf(at, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))"
+                  "a0(30(0c'e') 30(04:05) a1(30(30(04:4b05) 06:2a8648ce3d030107)))");
+    for (unsigned i = 2; i < CARD_OBJECT_PAGE; i++)     // a page of objects, and then one more
+        at += sprintf(at, "30(30() 30(04:%02x) a1(30(30(04:) 02:0400)))", 0x40 + i);
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x5032, "30(02:00 04:01 80'Card')");
+    p15_file(0x4401, P15_PIN);
+    p15_file(0x4402, keys);
+    p15_file(0x4403, "30(30(0c'b') 30(04:02) a1(30(a0(30(02:0100 02:03)))))"
+             "a0(30(0c'c') 30(04:03) a1(30(a0(" P15_SPKI "))))");
+    p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))"
+             "30(30(0c'') 30(04:03) a1(30(30(04:3401))))");     // of another type than its key
+    p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+    p15_file(0x3500, "=0102");
+    p15_certificate_file(0x3401, SIM_RSA1024);
+    p15_connect(1 << 20);
+    if (test_failing || !arena_alloc(&card_it.arena, 1 << 17, 1)) return ST_FAILED;
+    card_it.arena.at = card_it.arena.end - room;
+    card_it.arena.left = 0;
+    st s = p15_take();
+    if (!s) s = p15_take_in_order(card_t, first);
+    p15_end();
+    return s;
+}
+
 TEST(p15_memory_ends_anywhere)
 {
-    st s = ST_CARD_MEMORY;
-    for (size_t limit = 512; s && limit < 200000 && !test_failing;
-         limit += limit < 40000 ? 16 : 8192) {
-        p15_begin();
-        p15_file(0x5031, P15_ODF);
-        p15_file(0x4401, P15_PIN);
-        p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
-        p15_file(0x4403, "30(30(0c'b') 30(04:02) a1(30(a0(30(02:0100 02:03)))))"
-                 "a0(30(0c'c') 30(04:03) a1(30(a0(" P15_SPKI "))))");
-        p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))");
-        p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
-        p15_file(0x3500, "=0102");
-        p15_certificate_file(0x3401, SIM_RSA1024);
-        p15_connect(limit);
-        if (test_failing) return;
-        s = p15_take();
-        if (!s) s = p15_take_all(card_t);
-        CHECK(s == ST_OK || s == ST_CARD_MEMORY);
-        p15_end();
+    static const CK_OBJECT_CLASS firsts[] = { CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+                                              CKO_CERTIFICATE };
+    for (size_t i = 0; i < COUNT(firsts) && !test_failing; i++) {
+        st s = ST_CARD_MEMORY;
+        for (size_t room = 0; s == ST_CARD_MEMORY && room < 1 << 17 && !test_failing; room += 16)
+            s = p15_take_in_room(room, firsts[i]);
+        CHECK_ST(s, ST_OK);
     }
-    CHECK_ST(s, ST_OK);
 }
 
 TEST(p15_files_that_cannot_be_read_now)
@@ -1198,18 +1265,6 @@ TEST(p15_changes_by_others_are_noticed)
     p15_end();
 }
 
-// Keys with and without a certificate, in the order in which a program may want them.
-static st p15_take_in_order(struct token *t, CK_OBJECT_CLASS first)
-{
-    const struct query one = { .class = first, .any_id = true, .logged_in = true };
-    st s = t->driver->list(&card_it, t, &one, p15_scratch());
-    for (u32 i = 0; i < card_it.object_count && !s; i++) {
-        struct object *o = card_object_at(&card_it, i);
-        if (o->handle && o->class == first && o->unread) s = t->driver->read(&card_it, o, p15_scratch());
-    }
-    return s ? s : p15_take_all(t);
-}
-
 // The card is pulled at every command: that is said, and nothing else comes of it.
 TEST(p15_removed_at_every_command)
 {
@@ -1301,6 +1356,45 @@ TEST(p15_directory_files_that_are_refused)
     p15_seen[0] = 0;
     CHECK_ST(p15_open(&card_it, card_t, p15_scratch()), ST_OK);
     CHECK(p15_sent(""));
+    ((struct p15 *)card_t->state)->tries_read = 0;
+    card_t->login = true;                       // nor while somebody is logged in
+    CHECK_ST(p15_open(&card_it, card_t, p15_scratch()), ST_OK);
+    CHECK(p15_sent(""));
+    p15_end();
+    p15_begin();                                // data that want the PIN
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+    p15_file(0x3500, "=01");
+    p15_card.odd = 0x3500;
+    p15_card.sw = 0x6982;
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_NOT_LOGGED_IN);
+    p15_end();
+}
+
+// The PUK is the PIN's own, or else the first that unblocks.
+TEST(p15_whose_puk)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, "30(30(0c'PIN') 30(04:01) a1(30(03:0204 0a:01 02:04 02:08 80:01 04:ff)))"
+             "30(30(0c'A') 30(04:02) a1(30(03:0102 0a:01 02:08 02:08 80:02)))"
+             "30(30(0c'B') 30(04:03) a1(30(03:0102 0a:01 02:08 02:08 80:03)))");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_EQ(card_t->puk.reference, 2);
+    p15_end();
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4401, "30(30(0c'PIN') 30(04:01) a1(30(03:0204 0a:01 02:04 02:08 80:01 04:ff)))"
+             "30(30(0c'SO') 30(04:02) a1(30(03:0001 0a:01 02:08 02:08 80:02)))");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK(!card_t->puk.max);                    // an SO's PIN is none
     p15_end();
 }
 
@@ -1338,4 +1432,5 @@ static void test_p15(void)
     RUN(p15_changes_by_others_are_noticed);
     RUN(p15_removed_at_every_command);
     RUN(p15_directory_files_that_are_refused);
+    RUN(p15_whose_puk);
 }

@@ -65,6 +65,12 @@ TEST(p15use_puk_as_so_pin)
         p15use_end();
         if (test_failing) printf("    %s\n", cases[i].answer);
     }
+    static const char *const none[] = { NULL };
+    p15use_begin(none, 0);
+    if (test_failing) return;
+    sim_reader_eject(0);
+    CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), ST_CARD_REMOVED);
+    p15use_end();
     static const char *const lost[] = { P15USE_SELECT "6a82", NULL };
     p15use_begin(lost, 0);
     if (test_failing) return;
@@ -104,7 +110,8 @@ TEST(p15use_the_way_to_a_pin)
 {
     static const char *const look[] = { "00a40800 04 50155031 00 > 9000",
                                         "00200001 04 31323334 > 9000", NULL };
-    static const char *const select[] = { P15USE_SELECT "9000", "00200001 04 31323334 > 9000", NULL };
+    static const char *const select[] = { P15USE_SELECT "9000", "00200001 04 31323334 > 9000",
+                                          NULL };
     static const char *const bare[] = { "00200001 04 31323334 > 9000", NULL };
     static const struct { const char *const *lines; bool sure, elsewhere, other, same, flat; }
         cases[] = {
@@ -127,6 +134,17 @@ TEST(p15use_the_way_to_a_pin)
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);
     }
+    static const char *const gone[] = { "00a40800 04 50155031 00 > 6a82", P15USE_SELECT "6a82",
+                                        NULL };
+    p15use_begin(gone, 0);
+    if (test_failing) return;
+    card_it.tokens[1] = *p15use_t;
+    card_it.tokens[1].login = p15use_p.odf_read = true;
+    card_it.token_count = 2;
+    card_it.sure = false;
+    CHECK_ST(p15use_login(&card_it, p15use_t, &p15use_t->pin, bytes_of("1234", 4), p15_scratch()),
+             ST_LOST);
+    p15use_end();
     static const char *const out[] = { P15USE_SELECT "9000", NULL };
     p15use_begin(out, 0);
     if (test_failing) return;
@@ -201,6 +219,27 @@ TEST(p15use_secrets)
     }
 }
 
+// A directory that was made is kept, or there is no room for it.
+TEST(p15use_directories)
+{
+    static const char *const none[] = { NULL };
+    u8 room[8];
+    struct buf b = buf_on(room, sizeof room);
+    p15use_begin(none, 0);
+    if (test_failing) return;
+    p15use_put_path(&b, BYTES(0x3f, 0));
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_OK);
+    CHECK_BYTES(p15use_p.files->value.direct.p, p15use_p.files->value.direct.n, "3004 04023f00");
+    card_it.arena.left = 0;
+    card_it.arena.at = card_it.arena.end - ((sizeof(struct p15_file) + 15) & ~15u);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
+    p15use_put_path(&b, BYTES(0x3f, 0));
+    CHECK(b.full);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
+    p15use_end();
+}
+
 TEST(p15use_what_a_key_says)
 {
     static const st failed[] = { 0x6a80, 0x6a81, 0x6a86, 0x6a88, 0x6a82, 0x6700, 0x6984 };
@@ -218,6 +257,7 @@ static void test_p15use(void)
     RUN(p15use_random_numbers);
     RUN(p15use_environments);
     RUN(p15use_secrets);
+    RUN(p15use_directories);
     RUN(p15use_what_a_key_says);
     RUN(p15use_unpadded_blocks);
 }

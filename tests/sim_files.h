@@ -22,7 +22,7 @@ struct sim_files {
     bool records;                   // EF.DIR is a file of records
     bool by_the_byte;               // READ BINARY answers one
     unsigned size;                  // of all files, as FCP has it; 0: what they are
-    unsigned odd, sw;               // a file that cannot be read, and why not; sw 0: it never ends
+    unsigned odd, sw, odd_from;     // a file that cannot be read, and why not; sw 0: it never ends
     const uint8_t *answers;
     size_t answers_n;
     int at;                         // the file that is selected; -1: none
@@ -70,7 +70,7 @@ static inline size_t sim_files_read(struct sim_files *f, const uint8_t *cmd, siz
     const uint8_t *p = f->file[f->at].p;
     size_t n = f->file[f->at].n;
     if (f->records && f->file[f->at].fid == 0x2f00) return sim_files_say(rsp, 0, 0x6981);
-    if (f->odd && f->odd == f->file[f->at].fid) {
+    if (f->odd && f->odd == f->file[f->at].fid && offset >= f->odd_from) {
         if (!f->sw && le > 3000) le = 3000;
         memset(rsp, 0x30, f->sw ? 0 : le);
         return sim_files_say(rsp, f->sw ? 0 : le, f->sw ? f->sw : 0x9000);
