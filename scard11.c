@@ -406,7 +406,7 @@ static const char *st_text(st s)
 
 /* ================================================================================================
  * MARK: - >>os
- * Locks, process, time, environment, the log: what C99 has not.
+ * Locks, process, time, environment, locked memory, the log: what C99 has not.
  *
  * Owns    struct os_lock, the library and the crypto lock, where the log goes; with >>reader the
  *         only #if of a platform
@@ -420,6 +420,10 @@ static const char *st_text(st s)
 #else
 #include <time.h>
 #include <unistd.h>
+#if defined(__APPLE__) || (defined(_POSIX_MEMLOCK_RANGE) && _POSIX_MEMLOCK_RANGE > 0)
+#include <sys/mman.h>
+#define OS_LOCKS_PAGES 1
+#endif
 #if SCARD11_THREADS
 #include <pthread.h>
 #endif
@@ -458,6 +462,33 @@ static void os_sleep_ms(u32 ms)
     struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
     nanosleep(&t, NULL);
 }
+#endif
+
+// ---- Memory that is not swapped out ----
+
+#if defined(_WIN32)
+static size_t os_page(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static bool os_lock_page(void *page)   { return VirtualLock(page, os_page()); }
+static void os_unlock_page(void *page) { VirtualUnlock(page, os_page()); }
+#elif defined(OS_LOCKS_PAGES)
+static size_t os_page(void)
+{
+    long n = sysconf(_SC_PAGESIZE);
+    return n > 0 ? (size_t)n : 4096;
+}
+
+static bool os_lock_page(void *page)   { return !mlock(page, os_page()); }
+static void os_unlock_page(void *page) { munlock(page, os_page()); }
+#else
+static size_t os_page(void)            { return 4096; }
+static bool os_lock_page(void *page)   { (void)page; return false; }
+static void os_unlock_page(void *page) { (void)page; }
 #endif
 
 // ---- The log ----
@@ -3231,6 +3262,9 @@ struct token {
     u8    so_puk[CARD_PIN_MAX];     // the PUK as it was given, until then; wiped with that login
     u8    so_puk_len;               // 0: it is entered at the pad
     bool  so_lost;                  // its login ended without the caller having asked for that
+    u8   *kept;                     // option SCARD11_PIN_CACHE: a page for the user PIN, or NULL
+    u8    kept_len;                 // of the PIN there while its login lasts; 0: none
+    bool  stale;                    // the card has lost the login, which kept can bring back
     u64   login_epoch;              // changes with each login and logout
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
@@ -3341,6 +3375,34 @@ static bool card_logged_in(const struct token *t)
     return t->login || t->so;
 }
 
+// Wipes the PIN that was kept, if any.
+static void card_pin_forget(struct token *t)
+{
+    if (!t->kept_len) return;
+    mem_wipe(t->kept, CARD_PIN_MAX);
+    os_unlock_page(t->kept);
+    t->kept_len = 0;
+}
+
+// Keeps the PIN of a login, in a page that nothing else is in: locking it locks nothing of others,
+// and the end of the lock ends no lock of theirs. Without such a page it is not kept.
+static void card_pin_keep(struct card *c, struct token *t, bytes pin)
+{
+    size_t page = os_page();
+    card_pin_forget(t);
+    if (!pin.n || pin.n > CARD_PIN_MAX) return;
+    if (!t->kept) {
+        u8 *p = ARENA_NEW(&c->arena, u8, 2 * page);
+        if (p) t->kept = p + (page - (uintptr_t)p % page) % page;
+    }
+    if (!t->kept || !os_lock_page(t->kept)) {
+        os_log("%s: no locked memory for the PIN: it is not kept", c->link.name);
+        return;
+    }
+    memcpy(t->kept, pin.p, pin.n);
+    t->kept_len = (u8)pin.n;
+}
+
 // The login is gone: sessions are public again, private session objects and operations end. Nothing
 // is walked: they carry the epoch of the login they were made in.
 static void card_login_lost(struct token *t)
@@ -3349,6 +3411,8 @@ static void card_login_lost(struct token *t)
     t->login = t->so = false;
     mem_wipe(t->so_puk, sizeof t->so_puk);
     t->so_puk_len = 0;
+    card_pin_forget(t);
+    t->stale = false;
     t->login_epoch++;
 }
 
@@ -7673,6 +7737,7 @@ static bool slot_watching;                  // after the first look: changes are
 static u32 slot_generation;
 static u32 slot_noted;                      // counts what was noted, of all readers
 static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
+static bool slot_keeps_pin;                 // option SCARD11_PIN_CACHE
 static char slot_filter[256];               // option SCARD11_READERS
 static char slot_names[SLOT_NAMES];         // room for a list of readers
 
@@ -7723,6 +7788,7 @@ static void slot_empty(struct reader *r, bool reset)
 {
     if (!r->card) return;
     link_disconnect(&r->card->link, reset);
+    for (u32 i = 0; i < r->card->token_count; i++) card_pin_forget(&r->card->tokens[i]);
     struct arena everything = r->card->arena;
     r->card = NULL;
     arena_free(&everything);
@@ -7881,8 +7947,10 @@ static st slot_resume(struct card *c)
     for (int attempt = 0; attempt < 3; attempt++) {
         c->sure = false;
         c->open_op = NULL;
-        for (u32 i = 0; i < c->token_count; i++)
-            if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+        for (u32 i = 0; i < c->token_count; i++) {
+            if (c->tokens[i].kept_len) c->tokens[i].stale = true;
+            else if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+        }
         st s = link_connect(&c->link, c->link.exclusive);
         if (!s) s = link_status(&c->link, &state);
         if (s == ST_CARD_RESET) continue;
@@ -8020,7 +8088,8 @@ static st slot_card(struct reader *r)
 //     while (slot_run(&run)) run.s = t->driver->sign(...);
 //     return run.s;
 //
-// The loop runs once; a second time after a reset by another program, if no login is needed.
+// The loop runs once; a second time after a reset by another program, if no login is needed, and
+// after another program ended a login whose PIN was kept, if that logs in again.
 struct slot_run {
     struct reader *reader;
     struct token *token;
@@ -8029,6 +8098,8 @@ struct slot_run {
     bool so;                // needs the SO's login
     bool write;             // must not be begun again
     bool leave_open;        // context login: the transaction stays open
+    bool renewed;           // a kept PIN was tried
+    struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done
     st   s;
     u32  turns;
 };
@@ -8039,6 +8110,38 @@ static void slot_close_open(struct card *c)
     if (!c->open_op) return;
     c->open_op = NULL;
     link_end(&c->link);
+}
+
+// Did the connection fail for good? Then the card is as good as removed.
+static bool slot_is_fatal(st s)
+{
+    return s == ST_CARD_REMOVED || s == ST_READER;
+}
+
+// May a kept PIN bring the login back? Never for what must not be begun again, never twice.
+static bool slot_can_renew(const struct slot_run *run)
+{
+    const struct token *t = run->token;
+    return t->login && t->kept_len && !run->renewed && !run->write && !run->keep &&
+           run->scratch.at;
+}
+
+// Logs in again with the PIN that was kept: the drivers send it after a SELECT in this transaction.
+// If the card refuses it, for whatever reason, it is wiped: it never costs a second try.
+static st slot_renew(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    struct token *t = run->token;
+    run->renewed = true;
+    os_log("%s: the login is gone, the PIN that was kept brings it back", c->link.name);
+    st s = t->driver->login(c, t, &t->pin, bytes_of(t->kept, t->kept_len), run->scratch);
+    if (!s) {
+        t->stale = false;
+        return ST_OK;
+    }
+    card_login_lost(t);
+    if (slot_is_fatal(s) || s == ST_CARD_RESET) return s;
+    return run->login ? ST_NOT_LOGGED_IN : ST_OK;
 }
 
 static st slot_begin(struct slot_run *run)
@@ -8056,22 +8159,29 @@ static st slot_begin(struct slot_run *run)
     }
     if (s) return s;
     if (!was_open && !c->link.exclusive) c->sure = false;
+    if (t->stale && !t->kept_len) card_login_lost(t);
     if ((run->login && !t->login) || (run->so && !t->so)) return ST_NOT_LOGGED_IN;
-    if (c->current && card_same_application(c->current, t)) return ST_OK;
-    // One application's SELECT ends the others' logins.
-    for (u32 i = 0; i < c->token_count; i++)
-        if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
-            card_login_lost(&c->tokens[i]);
-    return t->driver->select(c, t);
+    if (!c->current || !card_same_application(c->current, t)) {
+        // One application's SELECT ends the others' logins.
+        for (u32 i = 0; i < c->token_count; i++)
+            if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
+                card_login_lost(&c->tokens[i]);
+        TRY(t->driver->select(c, t));
+    }
+    return t->stale && slot_can_renew(run) ? slot_renew(run) : ST_OK;
 }
 
 // After the work: is it to be done again? If not, run->s is what to answer.
 static bool slot_again(struct slot_run *run)
 {
     struct card *c = run->reader->card;
+    if (run->s == ST_NOT_LOGGED_IN && run->login && slot_can_renew(run)) {
+        run->token->stale = true;
+        return true;
+    }
     if (run->s != ST_CARD_RESET) return false;
     run->s = slot_resume(c);
-    if (!run->s && (run->login || run->write)) run->s = ST_NOT_LOGGED_IN;
+    if (!run->s && (run->write || (run->login && !slot_can_renew(run)))) run->s = ST_NOT_LOGGED_IN;
     if (!run->s && run->turns > 2) run->s = ST_READER;
     return !run->s;
 }
@@ -8097,12 +8207,6 @@ static bool slot_run(struct slot_run *run)
     if (!run->s) return true;
     if (!run->leave_open || run->s) link_end(&c->link);
     return false;
-}
-
-// Did the connection fail for good? Then the card is as good as removed.
-static bool slot_is_fatal(st s)
-{
-    return s == ST_CARD_REMOVED || s == ST_READER;
 }
 
 // No session needs the card any more: other programs may have it. It stays connected where the
@@ -9236,6 +9340,7 @@ static st session_logout(struct reader *r, struct token *t)
 {
     struct slot_run run = { .reader = r, .token = t };
     bool here_only = !session_on_card(t);
+    card_pin_forget(t);
     slot_close_open(r->card);
     if (!here_only && session_card_can_log_out(t) && r->card->link.conn) {
         while (slot_run(&run)) run.s = t->driver->logout(r->card, t);
@@ -9318,6 +9423,7 @@ static st session_login(struct reader *r, struct session *se, bytes pin, struct 
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
     if (run.s) return run.s;
     t->login = true;
+    if (slot_keeps_pin) card_pin_keep(r->card, t, pin);
     t->so_lost = false;
     t->login_epoch++;
     return ST_OK;
@@ -9426,6 +9532,8 @@ static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes
     bool login = t->login;
     while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_CHANGE, old,
                                                       fresh);
+    if (t->stale) card_login_lost(t);
+    else          card_pin_forget(t);                   // which of the two it is now, is not sure
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
     if (run.s || !login || !t->login) return run.s;
     if (!fresh.p) return session_logout(r, t);          // nobody types a PIN three times
@@ -9433,6 +9541,7 @@ static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes
     run = (struct slot_run){ .reader = r, .token = t, .write = true };
     while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh, scratch);
     if (run.s) card_login_lost(t);
+    else if (slot_keeps_pin) card_pin_keep(r->card, t, fresh);
     return slot_is_fatal(run.s) ? run.s : ST_OK;
 }
 
@@ -9456,7 +9565,8 @@ static struct object *session_object(const struct card *c, const struct session 
 static st session_read(struct reader *r, struct object *o, struct scratch scratch)
 {
     struct token *t = o->token;
-    struct slot_run run = { .reader = r, .token = t, .login = o->class == CKO_DATA && o->private };
+    struct slot_run run = { .reader = r, .token = t, .login = o->class == CKO_DATA && o->private,
+                            .scratch = scratch };
     while (slot_run(&run)) run.s = t->driver->read(r->card, o, scratch);
     return run.s;
 }
@@ -9467,7 +9577,7 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
 {
     struct query q;
     struct token *token = se->token;
-    struct slot_run run = { .reader = r, .token = token };
+    struct slot_run run = { .reader = r, .token = token, .scratch = scratch };
     if (!attr_query(t, n, token, &q) || !token->driver->list) return ST_OK;
     while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
     return run.s;
@@ -10407,7 +10517,8 @@ static st op_run_key(struct reader *r, struct session *se, struct object *o, boo
     struct card *c = r->card;
     const struct driver *d = o->token->driver;
     struct alg_use use = op_card_use(o, wanted);
-    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+                            .scratch = scratch };
     size_t start = out->n;
     if (!(sign ? d->sign : d->decrypt)) return ST_NOT_SUPPORTED;
     if (o->always_auth) {
@@ -10608,7 +10719,8 @@ static st op_run_stream(struct reader *r, struct session *se, struct op *op, boo
     if (!in.n) return ST_OK;
     if (!o) return ST_NO_KEY;
     if (!o->owner) {
-        struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+        struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+                                .scratch = scratch };
         if (!o->token->driver->crypt || op->use.pad == ALG_CTR) return ST_NOT_SUPPORTED;
         while (slot_run(&run)) {
             out->n = start;
@@ -11116,7 +11228,8 @@ static st keys_run_derive(struct reader *r, struct session *se, struct object *o
                         struct scratch scratch,
                         struct buf *secret)
 {
-    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin };
+    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+                            .scratch = scratch };
     if (!o->token->driver->derive) return ST_NOT_SUPPORTED;
     if (o->always_auth) {
         if (r->card->open_op != se) return ST_NOT_LOGGED_IN;
@@ -11352,7 +11465,7 @@ static st keys_unwrap(struct reader *r, struct session *se, const CK_MECHANISM *
 
 static bool option_environment = SCARD11_ENVIRONMENT;
 static char option_log[256];
-static bool option_exclusive;
+static bool option_exclusive, option_keeps_pin = SCARD11_PIN_CACHE;
 static char option_readers[sizeof slot_filter];
 
 static bool option_is_on(const char *value)
@@ -11374,6 +11487,7 @@ static st option_set(const char *option, const char *value)
     if (!strcmp(option, "SCARD11_READERS"))
         return option_set_text(option_readers, sizeof option_readers, value);
     if (!strcmp(option, "SCARD11_EXCLUSIVE")) option_exclusive = option_is_on(value);
+    else if (!strcmp(option, "SCARD11_PIN_CACHE")) option_keeps_pin = option_is_on(value);
     else if (!strcmp(option, "SCARD11_ENVIRONMENT")) option_environment = option_is_on(value);
     else return ST_ARGS;
     return ST_OK;
@@ -11385,8 +11499,10 @@ static void option_apply(void)
     const char *log = option_environment ? os_environment("SCARD11_LOG") : NULL;
     const char *readers = option_environment ? os_environment("SCARD11_READERS") : NULL;
     const char *exclusive = option_environment ? os_environment("SCARD11_EXCLUSIVE") : NULL;
+    const char *keeps = option_environment ? os_environment("SCARD11_PIN_CACHE") : NULL;
     if (os_log_open(log ? log : option_log)) os_log_open("stderr");
     slot_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
+    slot_keeps_pin = keeps ? option_is_on(keeps) : option_keeps_pin;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }

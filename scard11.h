@@ -169,6 +169,11 @@
 #define SCARD11_ENVIRONMENT 1
 #endif
 
+// SCARD11_PIN_CACHE: what the run-time option of that name (part 2) is when nobody sets it.
+#ifndef SCARD11_PIN_CACHE
+#define SCARD11_PIN_CACHE 0
+#endif
+
 // SCARD11_TRACE: 1 compiles the log in. 0 saves its text; SCARD11_LOG is then accepted and ignored.
 #ifndef SCARD11_TRACE
 #define SCARD11_TRACE 1
@@ -225,8 +230,16 @@ SCARD11_API const char *scard11_version(void);
 //                        "": all are. At most 255 bytes.
 //   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. Saves
 //                        the commands that make sure no other program selected its application.
+//   SCARD11_PIN_CACHE    "1": the PIN of a C_Login is kept until its login ends, in a page of memory
+//                        that is not swapped out (without one it is not), and logs in again when
+//                        another program ended the login: by a SELECT, or by a reset of the same
+//                        card. A card that refuses it, because it was changed meanwhile, has cost
+//                        one try: it is wiped, and C_Login is due. Never used for
+//                        CKU_CONTEXT_SPECIFIC, nor for another card. Wiped at logout, removal, the
+//                        last session's end and C_Finalize. A forked child has a copy of it until
+//                        exec. "0" (the default): no PIN is kept.
 //   SCARD11_ENVIRONMENT  "0": the environment is not looked at.
-// The first three are also read from the environment, which has precedence, at C_Initialize; not in
+// All but the last are also read from the environment, which has precedence, at C_Initialize; not in
 // a setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
 //
 // Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or

@@ -315,6 +315,32 @@ TEST(card_signature_that_the_host_cannot_check_is_good)
     CHECK(!card_signature_good(&k, &use, BYTES(1), bytes_of(signature, 63), pad_scratch()));
 }
 
+// A page of its own, and nothing left of a PIN there.
+TEST(card_forgets_a_pin_that_was_kept)
+{
+    static const u8 none[CARD_PIN_MAX];
+    card_begin(1 << 20);
+    card_pin_keep(&card_it, card_t, bytes_text("123456"));
+    u8 *page = card_t->kept;
+    if (!card_t->kept_len) printf("no page can be locked here\n");
+    CHECK(page && (uintptr_t)page % os_page() == 0);
+    if (card_t->kept_len) CHECK_BYTES(page, card_t->kept_len, "313233343536");
+    card_pin_keep(&card_it, card_t, bytes_text("12345"));
+    CHECK(card_t->kept == page && page[5] == 0);
+    card_t->login = card_t->stale = true;
+    card_login_lost(card_t);
+    CHECK(!card_t->kept_len && !card_t->stale && !memcmp(page, none, sizeof none));
+    card_pin_keep(&card_it, card_t, BYTES_NONE);        // entered at a pad
+    CHECK(!card_t->kept_len);
+    arena_free(&card_it.arena);
+    card_begin(4096);                                   // no room: not kept, no harm
+    card_it.link.name = "";
+    card_pin_keep(&card_it, card_t, bytes_text("123456"));
+    CHECK(!card_t->kept && !card_t->kept_len);
+    card_pin_forget(card_t);
+    arena_free(&card_it.arena);
+}
+
 static void test_card(void)
 {
     RUN(card_objects_come_and_go);
@@ -326,6 +352,7 @@ static void test_card(void)
     RUN(card_sends_no_pin_that_is_none);
     RUN(card_asks_a_pad_for_a_pin);
     RUN(card_asks_a_pad_for_a_new_pin);
+    RUN(card_forgets_a_pin_that_was_kept);
     RUN(card_has_a_pad_for_what_it_can_encode);
     RUN(card_signature_that_the_host_cannot_check_is_good);
 }

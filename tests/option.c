@@ -15,11 +15,13 @@ TEST(option_set_and_apply)
     CHECK(!option_environment);
     CHECK_ST(option_set("SCARD11_READERS", "Alpha,Beta"), ST_OK);
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "1"), ST_OK);
+    CHECK(option_keeps_pin == SCARD11_PIN_CACHE);
+    CHECK_ST(option_set("SCARD11_PIN_CACHE", "1"), ST_OK);
     CHECK_ST(option_set("SCARD11_NOTHING", "1"), ST_ARGS);
     CHECK_ST(option_set("", ""), ST_ARGS);
     option_apply();
     CHECK(!strcmp(slot_filter, "Alpha,Beta"));
-    CHECK(slot_exclusive);
+    CHECK(slot_exclusive && slot_keeps_pin);
     memset(longest, 'x', sizeof longest - 1);
     CHECK_ST(option_set("SCARD11_READERS", longest), ST_ARGS);          // one too long
     CHECK(!strcmp(option_readers, "Alpha,Beta"));
@@ -30,8 +32,9 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_LOG", ""), ST_OK);
     CHECK_ST(option_set("SCARD11_READERS", ""), ST_OK);
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "off"), ST_OK);
+    CHECK_ST(option_set("SCARD11_PIN_CACHE", "0"), ST_OK);
     option_apply();
-    CHECK(!*slot_filter && !slot_exclusive);
+    CHECK(!*slot_filter && !slot_exclusive && !slot_keeps_pin);
     option_environment = environment;
 }
 

@@ -311,6 +311,210 @@ TEST(a_puk_that_only_frees_the_pin)
     scene_end();
 }
 
+// ---- PINs that are kept ----
+
+static CK_RV begin_keeping(const struct kind *k)
+{
+    kind = k;
+    C_Finalize(NULL);
+    CK_RV rv = scard11_configure("SCARD11_PIN_CACHE", "1");
+    return rv ? rv : begin();
+}
+
+static void end_keeping(void)
+{
+    scene_end();
+    scard11_configure("SCARD11_PIN_CACHE", "0");
+}
+
+static CK_OBJECT_HANDLE signer;                 // key 1, found while somebody is logged in
+
+static CK_RV login_to_sign(CK_SESSION_HANDLE *session)
+{
+    CK_RV rv = scene_login(session);
+    return rv ? rv : scene_find(*session, CKO_PRIVATE_KEY, 1, &signer);
+}
+
+// Signs; how many commands it took.
+static CK_RV sign_with(CK_SESSION_HANDLE session, unsigned *apdus)
+{
+    CK_BYTE signature[256];
+    CK_ULONG n = sizeof signature;
+    unsigned before = scene_card->apdus;
+    CK_RV rv = scene_sign(session, signer, CKM_SHA256_RSA_PKCS, "signed", 6, signature, &n);
+    *apdus = scene_card->apdus - before;
+    return rv;
+}
+
+// As another program, which knows the PIN.
+static void change_on_card(const char *old, const char *fresh)
+{
+    static const uint8_t select[] = { 0, 0xa4, 4, 0, 9, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0 };
+    uint8_t rsp[65538], cmd[21] = { 0, 0x24, 0, 0x80, 16 };
+    memset(cmd + 5, 0xff, 16);
+    memcpy(cmd + 5, old, strlen(old));
+    memcpy(cmd + 13, fresh, strlen(fresh));
+    scene_card->apdu(scene_card, select, sizeof select, rsp, sizeof rsp);
+    size_t n = scene_card->apdu(scene_card, cmd, sizeof cmd, rsp, sizeof rsp);
+    if (n != 2 || rsp[0] != 0x90) test_fail(__FILE__, __LINE__, "the PIN is not changed");
+    sim_piv_select_other(scene_card);
+}
+
+TEST(no_pin_is_kept_by_default)
+{
+    CK_SESSION_HANDLE session;
+    unsigned n;
+    kind = &kinds[0];
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(login_to_sign(&session), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(scene_card), 1);
+    sim_piv_select_other(scene_card);
+    CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    sim_reader_reset(0);
+    CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_verifies(scene_card), 2);
+    scene_end();
+}
+
+TEST(a_kept_pin_brings_the_login_back)
+{
+    CK_SESSION_HANDLE session;
+    unsigned n;
+    CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+    CHECK_RV(login_to_sign(&session), CKR_OK);
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(n, 1);
+    // on trust, CHUID, SELECT, once more, VERIFY, once more
+    sim_piv_select_other(scene_card);
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(n, 6);
+    CHECK_EQ(sim_piv_verifies(scene_card), 2);
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(n, 1);
+    sim_reader_reset(0);                        // the same card: SELECT, VERIFY, the signature
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(n, 3);
+    CHECK_EQ(sim_piv_verifies(scene_card), 3);
+    CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+    CHECK_EQ(sim_piv_stray_pins(scene_card), 0);
+    CHECK_RV(set_pin(session, "123456", "246802"), CKR_OK);
+    sim_piv_select_other(scene_card);           // the new one is kept
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    CHECK_RV(C_Logout(session), CKR_OK);        // and gone now
+    n = sim_piv_verifies(scene_card);
+    sim_piv_select_other(scene_card);
+    sim_reader_reset(0);
+    CHECK_RV(scene_count(session, NULL, 0, &(CK_ULONG){ 0 }), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(scene_card), n);
+    end_keeping();
+}
+
+static void kept_on_all(void)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE keys = { CKA_CLASS, &class, sizeof class };
+    CK_OBJECT_HANDLE key;
+    CK_ULONG all, again;
+    CHECK_RV(begin_keeping(kind), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_count(session, NULL, 0, &all), CKR_OK);
+    CHECK_RV(scene_search(session, &keys, 1, &key), CKR_OK);
+    sim_reader_reset(0);
+    CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+    CHECK_RV(scene_count(session, NULL, 0, &again), CKR_OK);
+    CHECK_EQ(again, all);
+    CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_USER_ALREADY_LOGGED_IN);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "999999"), CKR_PIN_INCORRECT);
+    sim_reader_reset(0);                                        // nothing is kept of a wrong one
+    CHECK_RV(scene_count(session, NULL, 0, &again), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+    CHECK(!(token_flags() & CKF_USER_PIN_COUNT_LOW));
+    end_keeping();
+}
+
+TEST(a_kept_pin_on_every_card) { on_all(kept_on_all); }
+
+TEST(a_kept_pin_that_was_changed_costs_one_try)
+{
+    CK_SESSION_HANDLE session;
+    unsigned n;
+    CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+    CHECK_RV(login_to_sign(&session), CKR_OK);
+    change_on_card("123456", "654321");
+    CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_verifies(scene_card), 2);
+    CHECK_EQ(sim_piv_tries(scene_card), 2);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+    sim_reader_reset(0);
+    CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_verifies(scene_card), 2);
+    CHECK_RV(login(session, CKU_USER, "654321"), CKR_OK);
+    sim_reader_reset(0);
+    CHECK_RV(sign_with(session, &n), CKR_OK);
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    end_keeping();
+}
+
+// Another card, the same card again, another session: each starts from nothing.
+TEST(a_kept_pin_is_of_one_insertion_and_login)
+{
+    CK_SESSION_HANDLE session;
+    CK_ULONG all;
+    unsigned n;
+    CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+    CHECK_RV(login_to_sign(&session), CKR_OK);
+    struct sim_card *first = scene_card, *second = sim_piv_new(&(struct sim_piv_options){ .extended = true });
+    sim_reader_eject(0);
+    sim_reader_insert(0, second);
+    CHECK_RV(sign_with(session, &n), CKR_DEVICE_REMOVED);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &signer), CKR_OK);
+    CHECK_EQ(signer, 0);                                        // seen by nobody who is not logged in
+    CHECK_RV(scene_count(session, NULL, 0, &all), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(second), 0);
+    sim_reader_eject(0);
+    sim_reader_insert(0, first);
+    CHECK_RV(scene_count(session, NULL, 0, &all), CKR_DEVICE_REMOVED);
+    second->free(second);
+    CHECK_RV(login_to_sign(&session), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(first), 2);
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    sim_reader_reset(0);
+    CHECK_RV(scene_count(session, NULL, 0, &all), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(first), 2);
+    end_keeping();
+}
+
+// A key that wants the PIN before each use gets it from the caller, never from what was kept.
+TEST(a_kept_pin_is_not_for_each_signature)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_BYTE signature[160];
+    CK_ULONG n = sizeof signature;
+    CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 2, &key), CKR_OK);
+    CHECK_RV(C_SignInit(session, &m, key), CKR_OK);
+    CHECK_RV(C_Sign(session, (CK_BYTE *)"signed", 6, signature, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_SignInit(session, &m, key), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6), CKR_OK);
+    sim_reader_reset(0);
+    CHECK_RV(C_Sign(session, (CK_BYTE *)"signed", 6, signature, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_verifies(scene_card), 2);
+    end_keeping();
+}
+
 // ---- PIN pads ----
 
 #define BOTH (1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY)
@@ -720,6 +924,12 @@ int main(int argc, char **argv)
     RUN(the_so_changes_the_puk);
     RUN(the_puk_goes_with_the_login);
     RUN(a_puk_that_only_frees_the_pin);
+    RUN(no_pin_is_kept_by_default);
+    RUN(a_kept_pin_brings_the_login_back);
+    RUN(a_kept_pin_on_every_card);
+    RUN(a_kept_pin_that_was_changed_costs_one_try);
+    RUN(a_kept_pin_is_of_one_insertion_and_login);
+    RUN(a_kept_pin_is_not_for_each_signature);
     RUN(a_pad_logs_in);
     RUN(a_pad_changes_the_pin);
     RUN(a_pad_unblocks_the_pin);
