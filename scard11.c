@@ -4437,10 +4437,16 @@ static bool p15_was_away(struct card *c, struct p15 *p)
     return away;
 }
 
-// All that was read is read again when it is needed; objects get new handles. PINs stay.
-static void p15_forget(struct card *c, struct p15 *p)
+// All that was read is read again when it is needed; objects get new handles. PINs stay. What was
+// forgotten keeps its room as long as the card is known: when little is left, the card is begun
+// anew, as after a removal, and with a reset for the sake of a login.
+static st p15_forget(struct card *c, struct p15 *p)
 {
     os_log("%s: another program changed the directory", c->link.name);
+    if (c->arena.left < SCARD11_CARD_MEMORY / 4) {
+        c->link.broken = true;
+        return link_failed(&c->link, ST_CARD_REMOVED);
+    }
     for (u32 i = 0; i < c->object_count; i++) {
         struct object *o = card_object_at(c, i);
         if (o->handle && !o->owner && o->token->state == p) card_drop(c, o);
@@ -4450,6 +4456,7 @@ static void p15_forget(struct card *c, struct p15 *p)
     p->certificates = NULL;
     p->entries = p->file_count = 0;
     p->odf_read = p->info_read = false;
+    return ST_OK;
 }
 
 static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
@@ -4463,7 +4470,7 @@ static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
     if (s) return link_is_broken(s) ? s : ST_OK;
     p15_parse_info(content, p->aid, &info);
     if (bytes_equal(info.update, p->update)) return ST_OK;
-    p15_forget(c, p);
+    TRY(p15_forget(c, p));
     return p15_read_info(c, t, scratch);
 }
 
@@ -6296,7 +6303,7 @@ static st myeid_list(struct card *c, struct token *t, const struct query *q, str
     if (m->counted && p15_was_away(c, &m->p15)) {
         TRY(p15_be_sure(c, t));
         TRY(myeid_read_counter(c, &counter));
-        if (counter != m->counter) p15_forget(c, &m->p15);
+        if (counter != m->counter) TRY(p15_forget(c, &m->p15));
         m->counter = counter;
     }
     TRY(p15_list(c, t, q, scratch));

@@ -461,6 +461,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         out, whose login most cards have ended then. The call holds the card
 //                         until the entry ends.
 //   C_LoginUser           As C_Login; the name is not looked at.
+//   C_Logout              Where a card has no command for it, SELECT or a reset is one. That ends
+//                         the login of the card's other token too: its sessions are public then.
 //   C_InitPIN             Sets the user PIN anew and fills its tries, by RESET RETRY COUNTER with
 //                         the PUK. Beside the standard's codes: CKR_PIN_INCORRECT and
 //                         CKR_PIN_LOCKED are about the PUK, and end the SO's login.

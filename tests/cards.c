@@ -938,6 +938,49 @@ TEST(cards_another_key_was_set)
     end();
 }
 
+// lastUpdate, and nothing else to speak of.
+static void change(struct sim_card *card, unsigned i)
+{
+    struct sim_fs *f = (struct sim_fs *)card;
+    uint8_t info[] = { 0x30, 16, 2, 1, 0, 4, 1, 1, 0xa5, 8, 0x18, 6, '2', '0', '2', '5',
+                       (uint8_t)(i >> 8), (uint8_t)i };
+    sim_fs_remove(f, sim_fs_path(f, "3f0050155032"));
+    sim_fs_ef(f, sim_fs_path(f, "3f005015"), 0x5032, info, sizeof info, 0);
+}
+
+static struct sim_card *make_changing(bool second)
+{
+    struct sim_card *card = cards_generic(second);
+    change(card, 0);
+    return card;
+}
+
+// Another program changes the card while no session is open, more often than the card's memory
+// holds directories: now and then it is begun anew, and nobody stays logged in. Else all is well.
+TEST(cards_changed_often)
+{
+    unsigned anew = 0;
+    static struct cards_kind with;
+    with = cards_kinds[0];
+    with.make = make_changing;
+    kind = &with;
+    begin(1);
+    for (unsigned i = 0; i < 400 && !test_failing; i++) {
+        CK_ULONG n = 0;
+        change(cards[0], i + 1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        CK_RV rv = scene_count(sessions[0], NULL, 0, &n);
+        bool removed = rv == CKR_DEVICE_REMOVED;
+        anew += removed;
+        CHECK_RV(rv, removed ? CKR_DEVICE_REMOVED : CKR_OK);
+        if (removed) CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+        else CHECK_EQ(n, 14);
+        CHECK_RV(C_CloseSession(sessions[0]), removed ? CKR_SESSION_HANDLE_INVALID : CKR_OK);
+    }
+    if (!test_failing) CHECK(anew && anew < 40);
+    end();
+}
+
 // So many commands since the card was cold, at most; 0: not held to it.
 static void check_budget(const char *what, unsigned most)
 {
@@ -1057,6 +1100,7 @@ int main(int argc, char **argv)
         if (!i) RUN(cards_that_are_nobodys);
         RUN(cards_faults);
         if (!i) RUN(cards_environments);
+        if (!i) RUN(cards_changed_often);
         if (!i) RUN(cards_another_key_was_set);     // these put a card of their own in kind
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }

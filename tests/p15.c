@@ -1259,6 +1259,13 @@ TEST(p15_changes_by_others_are_noticed)
     CHECK(!card_find(&card_it, card_t, old));
     CHECK_EQ(p15_count(CKO_CERTIFICATE), 1);
     CHECK(own->owner == 5 && own->handle && other->handle);
+    snprintf(text, sizeof text, info, '3');
+    p15_file(0x5032, text);
+    link_counts.connects++;
+    card_it.arena.left = SCARD11_CARD_MEMORY / 4 - 1;   // too often: the card is begun anew
+    CHECK_ST(p15_take_all(card_t), ST_CARD_REMOVED);
+    CHECK(card_it.link.dead && card_it.link.broken);
+    card_it.link.dead = card_it.link.broken = false;
     link_counts.connects++;
     sim_reader_eject(0);
     CHECK_ST(p15_take_all(card_t), ST_CARD_REMOVED);
