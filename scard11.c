@@ -9347,7 +9347,6 @@ static st session_logout(struct reader *r, struct token *t)
 {
     struct slot_run run = { .reader = r, .token = t };
     bool here_only = !session_on_card(t);
-    card_pin_forget(t);
     slot_close_open(r->card);
     if (!here_only && session_card_can_log_out(t) && r->card->link.conn) {
         while (slot_run(&run)) run.s = t->driver->logout(r->card, t);

@@ -440,6 +440,56 @@ static void kept_on_all(void)
 
 TEST(a_kept_pin_on_every_card) { on_all(kept_on_all); }
 
+// Selects its own applet before each of our transactions.
+static void stranger(struct sim_card *card, void *arg)
+{
+    (void)arg;
+    kind->make == make_piv ? sim_piv_select_other(card) : sim_fs_select_other(card);
+}
+
+static unsigned strays(void)
+{
+    return kind->make == make_piv ? sim_piv_stray_pins(scene_card) : ((struct sim_fs *)scene_card)->stray_pins;
+}
+
+// Each login goes at once, each key brings it back, and nobody else gets the PIN.
+static void kept_beside_a_stranger(void)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_BBOOL yes = CK_TRUE, always;
+    CK_ATTRIBUTE keys[] = { { CKA_CLASS, &class, sizeof class }, { CKA_SIGN, &yes, 1 } };
+    CK_ATTRIBUTE each = { CKA_ALWAYS_AUTHENTICATE, &always, 1 }, type = { CKA_KEY_TYPE, NULL, 0 };
+    CK_KEY_TYPE what;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE digest[32] = { 1 }, signature[512];
+    CHECK_RV(begin_keeping(kind), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_search(session, keys, 2, &key), CKR_OK);
+    if (!key) {                                                 // a card without keys
+        end_keeping();
+        return;
+    }
+    type = (CK_ATTRIBUTE){ CKA_KEY_TYPE, &what, sizeof what };
+    CHECK_RV(C_GetAttributeValue(session, key, &each, 1), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(session, key, &type, 1), CKR_OK);
+    sim_reader_foreign(0, stranger, NULL);
+    for (int i = 0; i < 3 && !always; i++) {
+        CK_ULONG n = sizeof signature;
+        CHECK_RV(scene_sign(session, key, what == CKK_RSA ? CKM_RSA_PKCS : CKM_ECDSA, digest, 32, signature, &n),
+                 CKR_OK);
+    }
+    CHECK_EQ(strays(), 0);
+    CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+    sim_reader_foreign(0, NULL, NULL);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+    CHECK(!(token_flags() & CKF_USER_PIN_COUNT_LOW));
+    end_keeping();
+}
+
+TEST(a_kept_pin_goes_to_nobody_else) { on_all(kept_beside_a_stranger); }
+
 TEST(a_kept_pin_that_was_changed_costs_one_try)
 {
     CK_SESSION_HANDLE session;
@@ -799,13 +849,6 @@ TEST(a_card_pulled_during_the_entry)
     }
 }
 
-// Selects its own applet whenever it can.
-static void stranger(struct sim_card *card, void *arg)
-{
-    (void)arg;
-    sim_piv_select_other(card);
-}
-
 TEST(another_application_never_gets_what_is_typed)
 {
     CK_SESSION_HANDLE session;
@@ -927,6 +970,7 @@ int main(int argc, char **argv)
     RUN(no_pin_is_kept_by_default);
     RUN(a_kept_pin_brings_the_login_back);
     RUN(a_kept_pin_on_every_card);
+    RUN(a_kept_pin_goes_to_nobody_else);
     RUN(a_kept_pin_that_was_changed_costs_one_try);
     RUN(a_kept_pin_is_of_one_insertion_and_login);
     RUN(a_kept_pin_is_not_for_each_signature);
