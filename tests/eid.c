@@ -420,7 +420,7 @@ static void mend(enum sim_fault fault)
     if (fault == SIM_SERVICE_DOWN) sim_reader_service(true);
     if (fault == SIM_UNPLUG) sim_reader_plug(0);
     // A certificate that was empty once is not asked for again while the card is in.
-    if (fault == SIM_ANSWER_9000 || fault == SIM_ANSWER_6F00) sim_reader_eject(0);
+    if (fault == SIM_ANSWER_9000) sim_reader_eject(0);
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
     if (!sim_reader_cards()) sim_reader_insert(0, card);
 }
@@ -433,8 +433,7 @@ static void check_after(enum sim_fault fault, CK_RV rv)
     // A card that says yes and does nothing is in another DF, where it has no such PIN. A key whose
     // certificate could not be read is of no known kind.
     bool lied = fault == SIM_ANSWER_9000 && rv == CKR_USER_PIN_NOT_INITIALIZED;
-    bool unread = (fault == SIM_ANSWER_9000 || fault == SIM_ANSWER_6F00) &&
-                  rv == CKR_KEY_TYPE_INCONSISTENT;
+    bool unread = fault == SIM_ANSWER_9000 && rv == CKR_KEY_TYPE_INCONSISTENT;
     CHECK(is_defined(rv) || lied || unread);
     CHECK_EQ(((struct sim_fs *)other)->verifies, 0);
     CHECK_EQ(((struct sim_fs *)other)->signatures, 0);
