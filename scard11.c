@@ -3416,6 +3416,15 @@ static void card_login_lost(struct token *t)
     t->login_epoch++;
 }
 
+// The card was reset: each login is gone, but for one whose PIN was kept, which brings it back.
+static void card_logins_reset(struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++) {
+        if (c->tokens[i].kept_len) c->tokens[i].stale = true;
+        else if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+    }
+}
+
 // Private objects get new handles: after C_Logout the old ones are refused.
 static void card_renew_private(struct card *c, const struct token *t)
 {
@@ -7954,10 +7963,7 @@ static st slot_resume(struct card *c)
     for (int attempt = 0; attempt < 3; attempt++) {
         c->sure = false;
         c->open_op = NULL;
-        for (u32 i = 0; i < c->token_count; i++) {
-            if (c->tokens[i].kept_len) c->tokens[i].stale = true;
-            else if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
-        }
+        card_logins_reset(c);
         st s = link_connect(&c->link, c->link.exclusive);
         if (!s) s = link_status(&c->link, &state);
         if (s == ST_CARD_RESET) continue;
@@ -9336,8 +9342,7 @@ static void session_reset_card(struct card *c)
     link_disconnect(&c->link, true);
     c->current = NULL;
     c->sure = false;
-    for (u32 i = 0; i < c->token_count; i++)
-        if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+    card_logins_reset(c);
     card_sweep(c);
 }
 
