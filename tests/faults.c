@@ -164,19 +164,9 @@ static CK_RV do_decrypt(void)
     return rv;
 }
 
-// The base point of P-256 as the peer's.
-static CK_BYTE point[] = {
-    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40,
-        0xf2, 0x77, 0x03,
-    0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3,
-        0x42, 0xe2, 0xfe,
-    0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b,
-        0x31, 0x5e, 0xce,
-    0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5 };
-
 static CK_RV do_derive(void)
 {
-    CK_ECDH1_DERIVE_PARAMS p = { CKD_SHA256_KDF, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_SHA256_KDF, 0, NULL, sizeof sim_p256_point, (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
     CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
     CK_OBJECT_HANDLE made;
@@ -538,7 +528,7 @@ TEST(every_error_while_the_library_begins)
 TEST(faults_leave_no_card_s_memory_at_its_limit)
 {
     CK_SESSION_HANDLE all[300];
-    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof sim_p256_point, (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
     CK_OBJECT_HANDLE made;
     CK_RV rv = CKR_OK;

@@ -363,11 +363,12 @@ static void attributes(CK_OBJECT_HANDLE object)
 
 static void use_key(CK_OBJECT_HANDLE key, CK_BBOOL each_time)
 {
-    static u8 data[32] = { 1, 2, 3 }, point[65] = { 4 }, block[128] = { 0, 2 };
+    static u8 data[32] = { 1, 2, 3 }, block[128] = { 0, 2 };
     static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_SHA256_RSA_PKCS, CKM_EDDSA };
     CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
     CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
-    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                    (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
     CK_OBJECT_HANDLE secret;
     u8 out[600];
@@ -850,11 +851,12 @@ static void attributes(CK_OBJECT_HANDLE object)
 
 static void use_key(CK_OBJECT_HANDLE key)
 {
-    static u8 data[32] = { 1, 2, 3 }, point[65] = { 4 }, block[512];
+    static u8 data[32] = { 1, 2, 3 }, block[512];
     static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA1,
                                                CKM_SHA256_RSA_PKCS };
     CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
-    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                    (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
     CK_OBJECT_HANDLE secret;
     u8 out[600];

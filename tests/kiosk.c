@@ -69,9 +69,10 @@ static void visit(int reader, struct storm_card *card, uint64_t stamp)
     CK_SESSION_HANDLE session, again;
     CK_OBJECT_HANDLE key, certificate, base, secret;
     CK_SESSION_INFO info;
-    CK_BYTE text[] = "one visitor", sig[256], point[65] = { 4, 1, 2, 3 }, value[64], der[2048];
+    CK_BYTE text[] = "one visitor", sig[256], value[64], der[2048];
     CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value }, c = { CKA_VALUE, der, sizeof der };
-    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                 (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
     CK_ULONG n = sizeof sig;
     CK_SLOT_ID slot;

@@ -25,6 +25,8 @@ struct sim_key_data {
 
 const struct sim_key_data *sim_key_data(enum sim_key key);
 
+extern const uint8_t sim_p256_point[65];        // the base point of P-256, for a peer's
+
 // ---- A command and its answer ----
 
 struct sim_command {

@@ -199,13 +199,12 @@ static void sign_ec(struct worker *w, const struct kept *k, CK_BYTE id)
 
 static void derive(struct worker *w, struct kept *k)
 {
-    CK_BYTE point[65], value[64];
+    CK_BYTE value[64];
     CK_OBJECT_HANDLE key, secret = 0;
     CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
-    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof point, point };
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                 (CK_BYTE *)sim_p256_point };
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
-    memset(point, 0x11, sizeof point);
-    point[0] = 4;
     if (!is_piv(k)) return;
     if (find(w, k->session, CKO_PRIVATE_KEY, 3, &key) || !key) return;
     if (CALL(w, C_DeriveKey, k->session, &m, key, NULL, 0, &secret)) return;
