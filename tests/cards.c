@@ -538,6 +538,34 @@ TEST(cards_logout_of_one)
     end();
 }
 
+// Where PINs are kept, the other token's brings its login back.
+TEST(cards_logout_of_one_with_kept_pins)
+{
+    CK_SESSION_INFO info;
+    CK_SESSION_HANDLE s[2];
+    const struct cards_key *k = NULL;
+    for (unsigned i = 0; i < CARDS_KEYS && kind->tokens[1].pin; i++)
+        if (on_token(&kind->keys[i], 1) && !kind->keys[i].always) k = &kind->keys[i];
+    if (!k) return;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "1"), CKR_OK);
+    begin(1);
+    for (unsigned t = 0; t < 2; t++) {
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        s[t] = sessions[0];
+    }
+    CHECK_RV(C_Logout(s[0]), CKR_OK);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CHECK_RV(C_GetSessionInfo(s[1], &info), CKR_OK);
+    CHECK_EQ(info.state, CKS_RW_USER_FUNCTIONS);
+    check_sign(0, k);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);    // and no other
+    CHECK_RV(C_GetSessionInfo(s[0], &info), CKR_OK);
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    end();
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
+}
+
 // Another program selects its application, while we are logged in: whatever the card makes of it,
 // no PIN goes there, no try is lost, and a login works again.
 TEST(cards_shared)
@@ -1091,6 +1119,7 @@ int main(int argc, char **argv)
         RUN(cards_blocked);
         RUN(cards_logged_out);
         RUN(cards_logout_of_one);
+        RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
         RUN(cards_budgets);

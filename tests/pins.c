@@ -669,6 +669,11 @@ static void pad_unblock(void)
     CHECK_RV(scene_open(&session), CKR_OK);
     lock_pin(session);
     if (test_failing) return;
+    pad.cancel = true;
+    if (kind->verifies) CHECK_RV(login_at_pad(session, CKU_SO), CKR_FUNCTION_CANCELED);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    pad.cancel = false;
+    pad.entries = 0;
     type(kind->puk, "246802", "246802");
     CHECK_RV(login_at_pad(session, CKU_SO), CKR_OK);
     CHECK_EQ(state(session), CKS_RW_SO_FUNCTIONS);
