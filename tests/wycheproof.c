@@ -3,7 +3,9 @@
 // a card that checks nothing, so that what is refused is refused by the library.
 // SPDX-License-Identifier: 0BSD
 //
-// It includes scard11.c for one thing, the DER signatures of cards (pad_ecdsa_to_raw); all else goes over C_*.
+// All goes over C_*, but for two things for which it includes scard11.c: the DER signatures of cards (pad_ecdsa_to_raw),
+// and cryptograms above the modulus that the simulated card's certificate has (C_Decrypt refuses those): what the card
+// would answer is unpadded by >>pad.
 //
 // What is "acceptable" to Wycheproof is decided here, per flag:
 //   SigSize            r and s shorter or longer than the standard has them: refused
@@ -48,7 +50,7 @@ static u8 key_room[FIELDS][LINE], room[FIELDS][LINE];
 static size_t room_len[FIELDS];
 static CK_SESSION_HANDLE session;
 static CK_OBJECT_HANDLE key;                    // of the group
-static unsigned asked, skipped;                 // private operations of the card; vectors not for its modulus
+static unsigned asked, above;                   // private operations of the card; cryptograms above its modulus
 
 
 // ---- Text ----
@@ -278,6 +280,27 @@ static enum verdict check_pss(void)
     return verify(&m, field(0), field(1));
 }
 
+// Without the card: the same block, unpadded.
+static CK_RV open_here(const CK_MECHANISM *m, u8 *out, CK_ULONG *n)
+{
+    static struct sim_answer block;
+    static u8 memory[8192], *high;
+    struct scratch scratch = { memory, memory + sizeof memory, &high };
+    struct buf b = buf_on(out, *n);
+    block.n = 0;
+    high = memory;
+    if (rsa_instead(room[0], room_len[0], &block) != 0x9000) return CKR_ENCRYPTED_DATA_INVALID;
+    bytes in = bytes_of(block.out, block.n);
+    struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP };
+    if (m->mechanism == CKM_RSA_PKCS_OAEP) {
+        use.hash = alg_hash_find(hash_named(name[0]));
+        use.mgf = alg_hash_find(hash_named(name[1]));
+    }
+    st s = use.hash ? pad_oaep_open(&use, field(2), in, scratch, &b) : pad_pkcs1_open(in, &b);
+    *n = b.n;
+    return s == ST_CIPHER_DATA ? CKR_ENCRYPTED_DATA_INVALID : s ? CKR_GENERAL_ERROR : CKR_OK;
+}
+
 static enum verdict check_decrypt(CK_MECHANISM *m)
 {
     u8 out[512];
@@ -285,12 +308,14 @@ static enum verdict check_decrypt(CK_MECHANISM *m)
     private_modulus = key_field[0];
     private_key = key_field[1];
     private_curve = NULL;
-    if (room_len[0] == private_modulus.n && memcmp(room[0], card_modulus, room_len[0]) >= 0) {
-        skipped++;                              // is refused for the modulus of the certificate
-        return EITHER;
-    }
     CK_RV rv = C_DecryptInit(session, m, key);
     if (!rv) rv = C_Decrypt(session, room[0], room_len[0], out, &n);
+    if (room_len[0] == private_modulus.n && memcmp(room[0], card_modulus, room_len[0]) >= 0 &&
+        memcmp(room[0], private_modulus.p, room_len[0]) < 0) {
+        if (rv != CKR_ENCRYPTED_DATA_INVALID) test_fail(__FILE__, __LINE__, "not below the modulus, and taken");
+        rv = open_here(m, out, &n);
+        above++;
+    }
     if (!rv && !bytes_equal(bytes_of(out, n), field(1))) {
         test_fail(__FILE__, __LINE__, "another plain text");
         return EITHER;
@@ -507,7 +532,7 @@ static void check_kinds(const char *some, unsigned least)
     FILE *file = fopen("tests/vectors/wycheproof.txt", "r");
     CHECK(file != NULL);
     kind = NULL;
-    skipped = 0;
+    above = 0;
     while (fgets(line, sizeof line, file)) {
         if (*line == '#') continue;
         test_failing = false;
@@ -520,11 +545,11 @@ static void check_kinds(const char *some, unsigned least)
         failed += test_failing;
     }
     fclose(file);
-    printf("%s: %u vectors", some, checked - skipped);
-    if (skipped) printf(", and %u whose cryptogram is above the modulus of the simulated card's certificate", skipped);
+    printf("%s: %u vectors", some, checked);
+    if (above) printf(", %u of them not below the modulus of the card's certificate: >>pad alone", above);
     putchar('\n');
     test_failing = failed > 0;
-    if (!test_failing) CHECK(checked - skipped >= least);
+    if (!test_failing) CHECK(checked >= least);
 }
 
 static const struct sim_piv_key piv_keys[] = {
@@ -556,7 +581,7 @@ TEST(ecdsa_signatures)                  { on_piv("ecdsa", 530); }
 TEST(ecdsa_signatures_of_cards_in_der)  { on_piv("der", 370); }
 TEST(rsa_signatures)                    { on_piv("pkcs1", 190); }
 TEST(rsa_pss_signatures)                { on_piv("pss", 140); }
-TEST(rsa_decryption)                    { on_piv("open oaep", 125); }
+TEST(rsa_decryption)                    { on_piv("open oaep", 140); }
 TEST(ecdh)                              { on_piv("ecdh P-256 P-384", 180); }
 TEST(ecdh_p521)                         { on_card(sim_myeid_new(&(struct sim_myeid_options){ 0 }), "ecdh P-521", 60); }
 TEST(x25519)                            { on_piv("x25519", 110); }
