@@ -846,7 +846,7 @@ TEST(p15_reading_odd_files)
     CHECK_ST(p15_read_value(&card_it, card_it.tokens, &none, P15_ANY, &scratch, &out),
              ST_NOT_FOUND);
     p15_card.odd = 0;
-    p15_file(0x3500, "=414243");                        // another's, on trust; pulled at the SELECT
+    p15_file(0x3500, "=410143");                        // another's, on trust; pulled at the SELECT
     card_it.sure = false;
     sim_reader_fault(SIM_EJECT, 3, NULL);
     CHECK_ST(p15_white_read(P15_OBJECT, &out), ST_CARD_REMOVED);
