@@ -49,16 +49,20 @@ pkcs11_eventmgr { daemon = false; debug = true; polling_time = 1; expire_time = 
     event card_remove { on_error = ignore; action = "sh -c 'echo out >> $here/events'"; }
     event expire_time { on_error = ignore; action = ""; } }
 EOF
-    # It does not say when it is ready: it is when it has asked the card.
-    before=$(commands)
     serve pkcs11_eventmgr nodaemon config_file="$here/conf" > said 2>&1
-    until_true 60 asked_since "$before"
-    for n in 1 2 3; do
-        card_out; until_seen out events $n
-        card_in; until_seen in events $n
+    # It does not say when it is ready: so out and in, until it speaks. From then on it may miss nothing.
+    for _ in 1 2 3 4 5 6 7 8 9; do
+        card_out; until_true 3 seen out events || :
+        card_in; until_true 3 seen in events || :
+        if seen out events; then break; fi
+    done
+    for _ in 1 2; do
+        n=$(grep -c out events)
+        card_out; until_seen out events $((n + 1))
+        n=$(grep -c in events)
+        card_in; until_seen in events $((n + 1))
     done
 }
-asked_since() { [ "$(commands)" -gt "$1" ]; }       # has the card had commands since there were so many?
 
 # Our module in the place of the one that Debian registers.
 p11_kit_registry() {
