@@ -7,7 +7,7 @@
 # Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
 # Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd cryptsetup-bin
-# Heavy: chromium chromium-driver xvfb xdotool fonts-dejavu-core valgrind nodejs npm
+# Heavy: chromium chromium-driver firefox-esr xvfb xdotool fonts-dejavu-core valgrind nodejs npm
 #
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
 # why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table
-chromium        rsa     slow
+chromium        rsa ec  slow
+firefox         rsa ec  slow
 "
 
 # A display of our own, without a screen. It chooses its number and writes it.
@@ -28,8 +29,24 @@ client_chromium() {
     printf '{"AutoSelectCertificateForUrls":["{\\"pattern\\":\\"%s\\",\\"filter\\":{\\"ISSUER\\":{\\"CN\\":\\"%s\\"}}}"]}\n' \
         "https://localhost:$port" 'clients authority' > "$policy"
     /usr/bin/python3 "$root/tests/clients/chromium.py" "https://localhost:$port/" "$PIN" \
-        "$OUT/clients/$COLUMN/chromium.png" $((port + 1)) "$here/profile" > page
+        "$OUT/clients/$COLUMN/chromium-$card.png" $((port + 1)) "$here/profile" > page
     grep -i 'subject.*CN *= *user' page
     grep '^asked for the PIN' page
-    test "$(wc -c < "$OUT/clients/$COLUMN/chromium.png")" -gt 10000
+    test "$(wc -c < "$OUT/clients/$COLUMN/chromium-$card.png")" -gt 10000
+}
+
+# The authority and the module stand in the profile; the certificate is chosen by a setting.
+client_firefox() {
+    display
+    mkdir profile
+    certutil -N -d sql:profile --empty-password
+    certutil -A -d sql:profile -n ca -t CT,C,C -i "$pki/ca.pem"
+    modutil -force -dbdir sql:profile -add card -libfile "$module"
+    s_server 1.3 "$port"
+    picture=$OUT/clients/$COLUMN/firefox-$card.png
+    /usr/bin/python3 "$root/tests/clients/firefox.py" "https://localhost:$port/" "$PIN" "$picture" $((port + 1)) \
+        "$here/profile" > page
+    grep -i 'subject.*CN *= *user' page
+    grep '^asked for the PIN' page
+    test "$(wc -c < "$picture")" -gt 10000
 }

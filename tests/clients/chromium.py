@@ -44,9 +44,10 @@ try:
     asked = False
     while page.is_alive():
         page.join(0.2)
-        if not asked and windows("Unlock Security Device"):
+        found = windows("Unlock Security Device")
+        if not asked and found:
             asked = True                # never the same PIN twice
-            time.sleep(1)
+            subprocess.run(["xdotool", "windowfocus", "--sync", found[0]], check=True)  # no window manager does it
             subprocess.run(["xdotool", "type", pin], check=True)
             subprocess.run(["xdotool", "key", "Return"], check=True)
     print(call("GET", session + "/source"))
