@@ -104,7 +104,7 @@ each_client() {
             0) result=pass why= ;;
             77) result=skip why=$(sed -n 's/^skip: //p' "$log" | tail -n 1) ;;
             124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
-            *) result=fail why=$(sed '/^---- /q' "$log" | grep '^+ ' | grep -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|_left\|grep -a -c\)' |
+            *) result=fail why=$(sed '/^---- /q' "$log" | grep -a '^+ ' | grep -a -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|_left\|grep -a -c\)' |
                 tail -n 1 | cut -c 3-90) ;;
         esac
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"

@@ -1,9 +1,10 @@
-// Card.java: Java's SunPKCS11 signs, verifies, decrypts with each key of a card. Card CONF PIN
+// Card.java: Java's SunPKCS11 signs, verifies, decrypts, agrees with the keys of a card. Card CONF PIN
 // SPDX-License-Identifier: 0BSD
 import java.security.*;
 import java.security.cert.X509Certificate;
 import java.util.*;
 import javax.crypto.Cipher;
+import javax.crypto.KeyAgreement;
 
 class Card {
     public static void main(String[] a) throws Exception {
@@ -11,10 +12,14 @@ class Card {
         Security.addProvider(p);
         KeyStore store = KeyStore.getInstance("PKCS11", p);
         store.load(null, a[1].toCharArray());
-        int done = 0;
+        int done = 0, agreed = 0;
         for (String name : Collections.list(store.aliases())) {
             PrivateKey key = (PrivateKey) store.getKey(name, null);
             X509Certificate c = (X509Certificate) store.getCertificate(name);
+            if (!key.getAlgorithm().equals("RSA") && c.getKeyUsage() != null && c.getKeyUsage()[4]) {
+                agree(p, key, c.getPublicKey());
+                agreed++;
+            }
             if (!c.getSubjectX500Principal().getName().startsWith("CN=user")) continue;
             boolean rsa = key.getAlgorithm().equals("RSA");
             String[] how = rsa ? new String[] { "SHA256withRSA", "SHA512withRSA", "RSASSA-PSS" }
@@ -44,7 +49,20 @@ class Card {
             if (!new String(d.doFinal(e.doFinal("secret".getBytes()))).equals("secret"))
                 throw new Exception("does not decrypt");
         }
-        System.out.println(done + " signatures");
+        System.out.println(done + " signatures, " + agreed + " agreements");
         System.exit(done >= 2 ? 0 : 1);
+    }
+
+    // Both sides of Diffie-Hellman, the other one by Java itself: the card's secret is readable, and the same.
+    static void agree(Provider p, PrivateKey key, PublicKey ofCard) throws Exception {
+        KeyPairGenerator g = KeyPairGenerator.getInstance("EC", "SunEC");
+        g.initialize(((java.security.interfaces.ECKey) ofCard).getParams());
+        KeyPair own = g.generateKeyPair();
+        KeyAgreement card = KeyAgreement.getInstance("ECDH", p), host = KeyAgreement.getInstance("ECDH", "SunEC");
+        card.init(key);
+        card.doPhase(own.getPublic(), true);
+        host.init(own.getPrivate());
+        host.doPhase(ofCard, true);
+        if (!Arrays.equals(card.generateSecret(), host.generateSecret())) throw new Exception("does not agree");
     }
 }

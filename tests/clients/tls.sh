@@ -3,8 +3,10 @@
 # shellcheck shell=sh disable=SC2154
 table="$table
 gnutls-cli      rsa ec  quick
+gnutls-serv     rsa ec  quick
 nss             rsa ec  quick
 nss-tls         rsa ec  quick
+nss-serv        rsa ec  quick
 cmsutil         rsa     quick
 java-tls        rsa ec  quick
 s_client        rsa ec  quick
@@ -36,6 +38,27 @@ client_gnutls_cli() {
         grep "Description: (TLS$v" said
         grep 'Client Signature' "server$v"
     done
+}
+
+# The other way round: the card is the server's. With RSA also without Diffie-Hellman: then it decrypts.
+ask_server() {      # ask_server <port> <option of s_client...>: a page from the server that has the card's key
+    at=$1; shift
+    printf 'GET / HTTP/1.0\r\n\r\n' |
+        openssl s_client -connect "127.0.0.1:$at" -CAfile "$pki/ca.pem" -ign_eof "$@" > said
+    grep -a '^HTTP/1.0 200' said
+    grep -a '^subject=CN = user' said
+}
+ask_each_way() {
+    ask_server "$1" -tls1_3
+    ask_server "$1" -tls1_2
+    [ "$card" != rsa ] || ask_server "$1" -tls1_2 -cipher AES128-GCM-SHA256
+}
+client_gnutls_serv() {
+    export GNUTLS_PIN=$PIN
+    serve gnutls-serv --http -p "$port" --provider="$module" --x509certfile "$(uri 01 cert)" \
+        --x509keyfile "$(uri 01)" --priority NORMAL:+RSA --disable-client-cert > server 2>&1
+    listening "$port"
+    ask_each_way "$port"
 }
 
 # ---- NSS ----
@@ -78,6 +101,13 @@ client_nss_tls() {
         until_seen 'subject DN: CN=user' "server$v"
     done
 }
+client_nss_serv() {
+    nss_db
+    serve selfserv -d sql:db -n "$nick" -w "$PIN" -p "$port" -V tls1.2:tls1.3 -c :C02F:C030:C02B:C02C:009C:1301:1302 \
+        > server 2>&1
+    listening "$port"
+    ask_each_way "$port"
+}
 client_cmsutil() {
     nss_db
     echo 'signed by NSS' > text
@@ -92,10 +122,11 @@ client_cmsutil() {
 
 client_java_tls() {
     printf 'name = card\nlibrary = %s\nslotListIndex = 0\n' "$module" > conf
+    javac -d . "$root/tests/clients/Tls.java"
     for v in $versions; do
         port=$((port + 1))
         s_server "$v" $port
-        java "$root/tests/clients/Tls.java" conf "$PIN" "TLSv$v" $port > said
+        java Tls conf "$PIN" "TLSv$v" $port > said
         grep -i 'subject.*CN *= *user' said
     done
 }

@@ -9,6 +9,7 @@ test-fork       rsa     quick
 test-ec         ec      quick
 pkcs11-dump     rsa     quick
 p11tool         rsa ec  quick
+certtool        rsa ec  quick
 p11-kit         rsa     quick
 p11-kit-server  rsa     quick
 ssh-keygen      rsa ec  quick
@@ -26,7 +27,7 @@ gnupg-scd       rsa     quick
 strongswan      rsa ec  quick
 pam_pkcs11      rsa ec  quick
 pam_p11         rsa ec  quick
-pkinit          rsa     quick
+pkinit          rsa ec  quick
 graphene        rsa     slow
 memory          rsa     slow
 "
@@ -89,9 +90,21 @@ client_p11tool() {
     p11tool --provider="$module" --list-tokens
     p11tool --provider="$module" --login --list-all 'pkcs11:' > all
     test "$(grep -c 'Type: Private key' all)" = 4
+    p11tool --provider="$module" --list-mechanisms > mechanisms
+    p11 -M > theirs
+    test "$(grep -c '^.0x' mechanisms)" = "$(grep -c '^  ' theirs)"
     p11tool --provider="$module" --login --test-sign "$(uri 01)"
     p11tool --provider="$module" --export "$(uri 01 cert)" | openssl x509 -outform DER -out cert
     cmp "$pki/user-$card.der" cert
+}
+client_certtool() {
+    export GNUTLS_PIN=$PIN
+    echo 'cn = me' > template
+    certtool --provider="$module" --generate-request --load-privkey "$(uri 01)" --load-pubkey "$(uri 01 public)" \
+        --template template --outfile csr
+    openssl req -in csr -verify -noout
+    pub
+    openssl req -in csr -pubkey -noout | cmp - pub
 }
 client_p11_kit() {
     p11_kit_registry
@@ -180,7 +193,7 @@ client_cryptenroll() {
 
 # ---- Java ----
 java_config() {
-    printf 'name = card\nlibrary = %s\nslotListIndex = 0\n' "$module" > conf
+    printf 'name = card\nlibrary = %s\nslotListIndex = 0\nshowInfo = true\n' "$module" > conf
     set -- -keystore NONE -storetype PKCS11 -storepass "$PIN" -providerClass sun.security.pkcs11.SunPKCS11 \
         -providerArg conf
     store="$*"
@@ -190,7 +203,8 @@ client_java() {
     # shellcheck disable=SC2086
     keytool -list $store > list
     test "$(grep -c PrivateKeyEntry list)" = 4
-    java "$root/tests/clients/Card.java" conf "$PIN"
+    java "$root/tests/clients/Card.java" conf "$PIN" > said
+    [ "$card" = rsa ] || grep ' 1 agreements' said
 }
 client_jarsigner() {
     java_config; text
@@ -298,6 +312,10 @@ client_pam_p11() {
 
 # A ticket from a Kerberos server of the test, which knows no password of the user.
 client_pkinit() {
+    # https://github.com/krb5/krb5/pull/1328, which is in 1.22
+    case $card,$(klist -V) in
+        ec,*\ 1.1[0-9].* | ec,*\ 1.2[01].*) skip "PKINIT of this krb5 looks for RSA keys alone" ;;
+    esac
     cat > krb5.conf <<EOF
 [libdefaults]
 default_realm = LAB
