@@ -12,6 +12,7 @@
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
 # why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or
 # ec), $port for a server, $pki; serve starts what ends with it; skip says why it can't be tried here.
+# The EC card's key in 9A is P-384, and signs 48 bytes, nothing shorter: who gives it SHA-256 has to fill it up.
 # A table in each file says which cards it meets, and which set it is of: quick or slow.
 cd "$(dirname "$0")/.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
