@@ -168,6 +168,12 @@ static inline struct sim_card *cards_belpic_ec(bool second)
 // FinEID: T 13 (ODF, AODF, TokenInfo), L 11, S 17; bare: T 4, L 5, S 11. EstEID 2025: T 5, L 4,
 // S 9. Belgian: T 3, L 14 (ODF, PrKDF, CDF, two certificates), S 15.
 
+// MyEID's, counted in the same way: T 4 (SELECT, the tries, SELECT and READ of TokenInfo); L SELECT
+// and READ of ODF, PrKDF, PuKDF, CDF and DODF, 10, and the certificates: 4.5 reads five whole, 20 in
+// all, 4.0 four of three pieces each, 26 in all. S SELECT, VERIFY, ODF, PrKDF, PuKDF, the public key
+// that checks the signature (RSA's is of two pieces on 4.0), MSE, the signature: 13 on 4.0, E 12.
+// 4.5 is held to 17 for both, as the card of two keys.
+
 // Two PINs, a P-384 key for each: the second wants its PIN each time.
 #define CARDS_TWO_PINS(tries) {                                                                  \
     { "123456", "12345678", 0, tries }, { "654321", "12345678", 1, tries } }
@@ -204,14 +210,16 @@ static const struct cards_kind cards_kinds[] = {
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 },
                 { 5, SIM_RSA4096, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } },
-      .data = 1, .data_private = 1, .token_info = 5, .again = 1, .pss = 2, .raw = true },
+      .data = 1, .data_private = 1, .token_info = 5, .list = 30, .rsa = 17, .ec = 17, .again = 1,
+      .pss = 2, .raw = true },
     { .name = "MyEID 4.0", .make = cards_myeid_classic,
       .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
-      .data = 1, .data_private = 1, .token_info = 5, .pss = 2, .raw = true },
+      .data = 1, .data_private = 1, .token_info = 5, .list = 37, .rsa = 21, .ec = 20, .again = 1,
+      .pss = 2, .raw = true },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15 },
     { .name = "LatEID", .make = cards_lateid, .tokens = CARDS_TWO_PINS(3), .keys = CARDS_EID(1, 2),
