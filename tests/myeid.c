@@ -1,6 +1,289 @@
-// myeid.c: >>myeid.
+// myeid.c: >>myeid, what it makes of answers; whole conversations are cards.c's and traces.c's.
 // SPDX-License-Identifier: 0BSD
+
+#if SCARD11_MYEID
+
+#define MYEID_SELECT "00a40400 0c a000000063504b43532d3135 00 > "
+#define MYEID_INFO "00ca01a0 00 > "
+#define MYEID_NO_INFO "00a40800 04 50155032 00 > 6a82"
+
+static struct myeid myeid_it;
+
+// The AID is everybody's: it is the ATR that says whose card it is, or else the applet itself.
+TEST(myeid_knows_its_cards)
+{
+    static const struct { const char *atr, *select, *info; bool mine; } cases[] = {
+        { "..MyEID", MYEID_SELECT "9000", NULL, true },
+        { "OsEID.", MYEID_SELECT "9000", NULL, true },
+        { "", MYEID_SELECT "9000", MYEID_INFO "4d794549440400 9000", true },
+        { "MyEI", MYEID_SELECT "9000", MYEID_INFO "4d7945494404 9000", false },     // 6 bytes
+        { "", MYEID_SELECT "9000", MYEID_INFO "9000", false },
+        { "", MYEID_SELECT "9000", MYEID_INFO "6a88", false },
+        { "", MYEID_SELECT "9000", MYEID_INFO "6d00", false },
+        { "MyEID", MYEID_SELECT "6a82", NULL, false }, { "", MYEID_SELECT "6999", NULL, false } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *lines[5] = { cases[i].select };
+        size_t n = 1;
+        if (cases[i].info) lines[n++] = cases[i].info;
+        if (cases[i].mine) lines[n++] = "00200001 > 63c3", lines[n] = MYEID_NO_INFO;
+        p15use_begin(lines, 0);
+        if (test_failing) return;
+        card_it.link.atr_len = strlen(cases[i].atr);
+        memcpy(card_it.link.atr, cases[i].atr, card_it.link.atr_len);
+        CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()),
+                 cases[i].mine ? ST_OK : ST_NOT_MINE);
+        if (cases[i].mine) CHECK(p15use_t->pin.tries == 3 && p15use_t->puk.fixed);
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
+TEST(myeid_that_leaves_or_is_too_much)
+{
+    static const char *const none[] = { NULL }, *const yes[] = { MYEID_SELECT "9000", NULL },
+        *const whole[] = { MYEID_SELECT "9000", MYEID_INFO "4d794549440400 9000", NULL };
+    p15use_begin(none, 0);
+    if (test_failing) return;
+    sim_reader_eject(0);
+    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
+    p15use_end();
+    p15use_begin(whole, 0);
+    if (test_failing) return;
+    card_it.arena.left = 0;
+    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_MEMORY);
+    p15use_end();
+    p15use_begin(yes, 0);
+    if (test_failing) return;
+    sim_reader_fault(SIM_EJECT, 2, NULL);
+    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
+    p15use_end();
+}
+
+// The last two of 20 bytes count the card's changes; a card that does not say so is believed.
+TEST(myeid_counts_changes)
+{
+#define MYEID_COUNT(n) MYEID_INFO "4d79454944 04000200000000000000000100 " n " 9000"
+    static const struct { const char *first, *then; bool forgets; } cases[] = {
+        { MYEID_COUNT("0064"), MYEID_COUNT("0064"), false },
+        { MYEID_COUNT("0064"), MYEID_COUNT("0065"), true },
+        { MYEID_COUNT("0064"), MYEID_COUNT("0164"), true },
+        { MYEID_COUNT("0064"), MYEID_INFO "6d00", true },       // 0 by then
+        { MYEID_INFO "6d00", MYEID_INFO "6d00", false },
+        { MYEID_INFO "4d794549440400 9000", MYEID_INFO "4d794549440401 9000", false } };
+    const struct query q = { .class = CKO_DATA };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { cases[i].first, cases[i].then, cases[i].forgets
+                                      ? "00a40800 04 50155031 00 > 6a82" : NULL, NULL };
+        struct p15_certificate some = { .next = NULL };
+        myeid_it = (struct myeid){ .counted = false };
+        p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+        myeid_it.p15.odf_read = true;
+        myeid_it.p15.certificates = &some;
+        p15use_begin(lines, 0);
+        if (test_failing) return;
+        p15use_t->state = &myeid_it;
+        card_it.arena.left = SCARD11_CARD_MEMORY;
+        myeid_it.p15.connects = link_counts.connects;
+        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+        CHECK(myeid_it.counted && myeid_it.p15.certificates == &some);
+        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+        CHECK_EQ(link_counts.commands, 1);                      // it was here all the time
+        link_counts.connects++;
+        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()),
+                 cases[i].forgets ? ST_NOT_FOUND : ST_OK);
+        CHECK_EQ(!myeid_it.p15.certificates, cases[i].forgets);
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    static const char *const none[] = { NULL };
+    myeid_it = (struct myeid){ .counted = false };
+    myeid_it.p15.odf_read = true;
+    p15use_begin(none, 0);
+    if (test_failing) return;
+    p15use_t->state = &myeid_it;
+    card_it.sure = false;                       // who would answer? it is counted another time
+    CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+    CHECK(!myeid_it.counted);
+    p15use_end();
+}
+
+TEST(myeid_logs_out)
+{
+    static const struct { const char *answer; st want; } cases[] = {
+        { "002e0001 > 9000", ST_OK }, { "002e0001 > 6d00", 0x6d00 },
+        { "002e0001 > 6a86", 0x6a86 } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { cases[i].answer, NULL };
+        p15use_begin(lines, 0);
+        if (test_failing) return;
+        CHECK_ST(myeid_logout(&card_it, p15use_t), cases[i].want);
+        p15use_end();
+    }
+    static const char *const lost[] = { MYEID_SELECT "6a82", NULL };
+    p15use_begin(lost, 0);
+    if (test_failing) return;
+    card_it.sure = false;
+    CHECK_ST(myeid_logout(&card_it, p15use_t), ST_LOST);
+    p15use_end();
+}
+
+// ---- Keys ----
+
+enum myeid_work { MYEID_SIGN, MYEID_DECRYPT, MYEID_DERIVE };
+
+static bool myeid_extended;
+
+// Work with the key of file 4B01.
+static void myeid_check(const char *const *lines, enum myeid_work work, enum alg_type type,
+                        u32 bits, bytes in, st want, const char *made)
+{
+    static const u8 file[] = { 0x3f, 0x00, 0x50, 0x15, 0x4b, 0x01 };
+    static u8 room[700];
+    struct buf out = buf_on(room, sizeof room);
+    const struct alg_use use = { .type = type };
+    struct object *o = &p15use_object;
+    myeid_it = (struct myeid){ .counted = false };
+    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15use_begin_key(lines, &myeid_it.p15, type, bits);
+    if (test_failing) return;
+    p15use_key.file = bytes_of(file, sizeof file);
+    card_it.link.extended = card_it.link.extended_proven = myeid_extended;
+    card_it.link.max_data = 65535;
+    struct scratch scratch = p15_scratch();
+    CHECK_ST(work == MYEID_SIGN ? myeid_sign(&card_it, o, &use, in, scratch, &out)
+             : work == MYEID_DERIVE ? myeid_derive(&card_it, o, in, scratch, &out)
+             : myeid_decrypt(&card_it, o, &use, in, scratch, &out), want);
+    if (!want) CHECK_BYTES(out.p, out.n, made);
+    p15use_end();
+}
+
+#define MYEID_MSE(p2, alg) "002241" p2 " 0a 8001" alg " 81024b01 840100 > 9000"
+
+// What goes to which command: what the card can pad goes there unpadded, a block as it is, and one
+// that is too long for a short command is deciphered instead.
+TEST(myeid_signatures)
+{
+    static char line[3][2400];
+    static const char *lines[] = { NULL, line[0], NULL, NULL, NULL };
+    static u8 block[512];
+    struct buf b = buf_on(block, sizeof block);
+    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
+    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
+    lines[0] = MYEID_MSE("b6", "02");
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15use_hex(0x5a, 64));
+    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_PROTOCOL, NULL);
+    memset(block, 0x11, sizeof block);
+    lines[0] = MYEID_MSE("b6", "00");
+    snprintf(line[0], sizeof line[0], "002a9e9a 40 %s 00 > %s 9000", p15use_hex(0x11, 64),
+             p15use_hex(0x5a, 64));
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15use_hex(0x5a, 64));
+    lines[0] = MYEID_MSE("b8", "00");                           // two halves
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15use_hex(0x11, 128));
+    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > %s 9000", p15use_hex(0x11, 128),
+             p15use_hex(0x5a, 256));
+    lines[2] = line[1];
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 2048, bytes_of(block, 256), ST_OK,
+                p15use_hex(0x5a, 256));
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 6700", p15use_hex(0x11, 128));
+    lines[2] = NULL;
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 2048, bytes_of(block, 256), ST_FAILED, NULL);
+    lines[0] = MYEID_MSE("b6", "04");
+    lines[1] = "002a9e9a 03 111111 00 > 3006 020101 020102 9000";
+    snprintf(line[2], sizeof line[2], "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
+    myeid_check(lines, MYEID_SIGN, ALG_EC, 256, bytes_of(block, 3), ST_OK, line[2]);
+    lines[1] = "002a9e9a 03 111111 00 > 3006 020101 030102 9000";
+    myeid_check(lines, MYEID_SIGN, ALG_EC, 256, bytes_of(block, 3), ST_PROTOCOL, NULL);
+}
+
+// What was to be padded and is itself too long for a short command goes as a block, in chains.
+TEST(myeid_signs_a_long_text_as_a_block)
+{
+    static char line[5][1200];
+    static const char *const lines[] = { MYEID_MSE("b8", "00"), line[0], line[1], line[2], line[3],
+                                         line[4], NULL };
+    static u8 block[512], text[256];
+    struct buf b = buf_on(block, sizeof block);
+    memset(text, 0x33, sizeof text);
+    CHECK_ST(pad_pkcs1_sign(bytes_of(text, sizeof text), 512, &b), ST_OK);
+    snprintf(line[0], sizeof line[0], "102a8086 ff 81 0001 %s > 9000", p15use_hex(0xff, 252));
+    snprintf(line[1], sizeof line[1], "002a8086 02 ff00 > 9000");
+    snprintf(line[2], sizeof line[2], "102a8086 ff 82 %s > 9000", p15use_hex(0x33, 254));
+    snprintf(line[3], sizeof line[3], "002a8086 02 3333 00 > %s 6100", p15use_hex(0x5a, 256));
+    snprintf(line[4], sizeof line[4], "00c00000 00 > %s 9000", p15use_hex(0x5a, 256));
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 4096, bytes_of(block, 512), ST_OK,
+                p15use_hex(0x5a, 512));
+}
+
+TEST(myeid_decryption)
+{
+    static char line[2][2400];
+    static const char *lines[] = { MYEID_MSE("b8", "00"), line[0], NULL, NULL };
+    static u8 in[256];
+    memset(in, 0x77, sizeof in);
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
+             p15use_hex(0x22, 64));
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, p15use_hex(0x22, 64));
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
+             p15use_hex(0x22, 63));                             // not the block that it should be
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_PROTOCOL, NULL);
+    myeid_extended = true;
+    snprintf(line[0], sizeof line[0], "002a8086 000101 00 %s 0000 > %s 9000", p15use_hex(0x77, 256),
+             p15use_hex(0x22, 256));
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_OK,
+                p15use_hex(0x22, 256));
+    myeid_extended = false;
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15use_hex(0x77, 128));
+    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > 6985", p15use_hex(0x77, 128));
+    lines[2] = line[1];
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_NOT_LOGGED_IN, NULL);
+}
+
+TEST(myeid_derives)
+{
+    static char line[200];
+    static const char *lines[] = { MYEID_MSE("a4", "04"), line, NULL };
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 32));
+    myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15use_hex(0x44, 32));
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 31));
+    myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_PROTOCOL, NULL);
+}
+
+// 6985 is MyEID's word for a PIN that was not presented. A key without a file cannot be named.
+TEST(myeid_what_a_key_says)
+{
+    static char line[2][100];
+    static const char *lines[] = { MYEID_MSE("b6", "04"), line[0], NULL };
+    const char *const refused[] = { line[1], NULL }, *const none[] = { NULL };
+    const bytes in = BYTES(1, 2, 3);
+    for (size_t i = 0; i <= COUNT(p15use_answers) && !test_failing; i++) {
+        bool last = i == COUNT(p15use_answers);
+        const char *sw = last ? "6985" : p15use_answers[i].sw;
+        st want = last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+        snprintf(line[0], sizeof line[0], "002a9e9a 03 010203 00 > %s", sw);
+        snprintf(line[1], sizeof line[1], "002241b6 0a 800104 81024b01 840100 > %s", sw);
+        myeid_check(lines, MYEID_SIGN, ALG_EC, 256, in, want, NULL);
+        if (!test_failing) myeid_check(refused, MYEID_SIGN, ALG_EC, 256, in, want, NULL);
+        if (test_failing) printf("    %s\n", sw);
+    }
+    p15use_begin_key(none, &myeid_it.p15, ALG_EC, 256);
+    if (test_failing) return;
+    CHECK_ST(myeid_set(&card_it, &p15use_object, 0xb6, MYEID_EC, false), ST_NOT_SUPPORTED);
+    p15use_end();
+}
+#endif
 
 static void test_myeid(void)
 {
+#if SCARD11_MYEID
+    RUN(myeid_knows_its_cards);
+    RUN(myeid_that_leaves_or_is_too_much);
+    RUN(myeid_counts_changes);
+    RUN(myeid_logs_out);
+    RUN(myeid_signatures);
+    RUN(myeid_signs_a_long_text_as_a_block);
+    RUN(myeid_decryption);
+    RUN(myeid_derives);
+    RUN(myeid_what_a_key_says);
+#endif
 }

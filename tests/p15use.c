@@ -48,6 +48,41 @@ static void p15use_end(void)
 
 #define P15USE_SELECT "00a40400 0c a000000063504b43532d3135 00 > "
 
+// A key of the token, for what the drivers below make of it: short commands, its public half known.
+static struct p15_key p15use_key;
+static struct object p15use_object;
+
+static void p15use_begin_key(const char *const *lines, struct p15 *p, enum alg_type type, u32 bits)
+{
+    static struct alg_key public_half;
+    p15use_begin(lines, 0);
+    if (test_failing) return;
+    public_half = (struct alg_key){ .type = type, .bits = bits, .spki = BYTES(0x30) };
+    if (type == ALG_EC) public_half.curve = alg_curve_named("P-256");
+    p15use_key = (struct p15_key){ .type = type, .reference = 1, .key = &public_half };
+    p15use_object = (struct object){ .class = CKO_PRIVATE_KEY, .token = p15use_t, .type = type,
+                                     .key = &public_half, .state = &p15use_key };
+    p15use_t->state = p;
+    card_it.link.extended = false;
+}
+
+// So many bytes of a value in hex, for a line of a script.
+static const char *p15use_hex(u8 value, size_t n)
+{
+    static char room[4][2100];
+    static unsigned at;
+    char *hex = room[at++ % COUNT(room)];
+    for (size_t i = 0; i < n; i++) snprintf(hex + 2 * i, 3, "%02x", value);
+    return hex;
+}
+
+// What a key answers, and what that becomes: the same for the drivers whose keys are PKCS#15's.
+static const struct { const char *sw; st want; } p15use_answers[] = {
+    { "6982", ST_NOT_LOGGED_IN }, { "6a80", ST_FAILED }, { "6a81", ST_FAILED },
+    { "6a82", ST_FAILED }, { "6a86", ST_FAILED }, { "6a88", ST_FAILED }, { "6700", ST_FAILED },
+    { "6984", ST_FAILED }, { "6f00", 0x6f00 }, { "6581", 0x6581 }, { "9001", 0x9001 },
+    { "5000", ST_PROTOCOL } };
+
 TEST(p15use_puk_as_so_pin)
 {
     static const struct { const char *answer; st want; } cases[] = {
