@@ -133,6 +133,7 @@ static size_t give_pending(struct sim_line *l, size_t le, unsigned sw, uint8_t *
 static unsigned collect(struct sim_line *l, struct sim_command *c)
 {
     if (l->chain_len && l->chain_ins != c->ins) l->chain_len = 0;
+    if (l->by_part && l->by_part(c)) return 0;
     if (!(c->cla & 0x10) && !l->chain_len) return 0;
     if (l->no_chaining) return 0x6884;
     if (c->n > sizeof l->chain - l->chain_len) return l->chain_len = 0, 0x6700;

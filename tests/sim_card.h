@@ -57,6 +57,8 @@ const uint8_t *sim_get_tlv(const uint8_t *p, size_t n, uint8_t tag, size_t *len)
 struct sim_line {
     bool extended;                  // takes extended length; else 6700
     bool no_chaining;               // 6884 to a chain
+    // Is it a command whose chains are not gathered: each part is run and answered? NULL: none is.
+    bool (*by_part)(const struct sim_command *c);
     bool pieces;                    // 255 bytes at most at a time, whatever Le says
     bool t0;                        // the answer to a command with data is fetched; 6Cxx
     bool wants_le;                  // T=1: an answer without Le is 6Cxx

@@ -880,6 +880,7 @@ struct sim_fs *sim_fs_new(const struct sim_fs_kind *kind)
     f->kind = *kind;
     f->line.extended = kind->extended;
     f->line.no_chaining = kind->no_chaining;
+    f->line.by_part = kind->by_part;
     f->line.pieces = kind->pieces;
     f->line.t0 = kind->t0;
     f->line.wants_le = kind->wants_le;

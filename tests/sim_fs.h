@@ -108,6 +108,7 @@ struct sim_fs_kind {
     unsigned n_algorithms;
     // How it speaks
     bool extended, no_chaining, pieces, t0, wants_le, all_cla;
+    bool (*by_part)(const struct sim_command *c);       // as of struct sim_line
     size_t most_read;               // bytes in one READ BINARY at most; 0: no limit
     // Selecting
     const uint8_t *applet;          // an applet: until it is selected, knows that only

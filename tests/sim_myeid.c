@@ -1,7 +1,8 @@
 // sim_myeid.c: a simulated MyEID; sim_myeid.h says which.
 // SPDX-License-Identifier: 0BSD
 //
-// Written after tests/traces/oseid-myeid.txt and what the command reference says of the applet.
+// Written after tests/traces/oseid-myeid.txt and what the command reference says of the applet; how
+// secret keys are used, after OsEID's firmware (github.com/popovec/oseid, card_os/myeid_emu.c).
 #include "sim_myeid.h"
 #include <mbedtls/aes.h>
 #include <mbedtls/des.h>
@@ -12,7 +13,7 @@
 
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof *(a)))
 
-enum { ALG_RAW = 0x00, ALG_PKCS1 = 0x02, ALG_EC = 0x04, ALG_SECRET = 0x0a, ALG_SHA1 = 0x12,
+enum { ALG_RAW = 0x00, ALG_PKCS1 = 0x02, ALG_EC = 0x04, ALG_WRAP = 0x0a, ALG_SHA1 = 0x12,
        ALG_PKCS7 = 0x80 };
 enum { FILE_RSA = 0x11, FILE_DES = 0x19, FILE_EC = 0x22, FILE_AES = 0x29 };
 enum { PIN_USER, PIN_SO, PUK_USER, PUK_SO };
@@ -52,9 +53,9 @@ struct own {
     uint8_t half[256];
     size_t half_n;
     struct key_file *secret;        // that MSE set, for encryption
-    uint8_t iv[16];
+    uint8_t iv[16], last[16];       // as MSE brought it, and as the last block left it
     size_t iv_n;
-    bool pkcs7;
+    bool pkcs7, encipher, chained;  // chained: more comes, and the IV goes on
     uint8_t part[8][512];           // of a key that is being stored: 80 ..
     size_t part_n[8];
 };
@@ -375,19 +376,26 @@ static unsigned put_data(struct sim_fs *f, const struct sim_command *c)
 
 // ---- Keys at work ----
 
-// MSE for a secret key: 80 algorithm, 81 key file, 83 or 84 key reference, 87 IV.
+// MSE for a secret key: P1 81 to encipher, 41 to decipher; 80 algorithm (00, to wrap 0A, with
+// PKCS#7 padding +80), 81 key file, 83 or 84 key reference, which is 0, 87 IV.
 static unsigned mse_secret(struct sim_fs *f, const struct sim_command *c, struct key_file *k)
 {
     struct own *own = f->own;
-    size_t n = 0, iv_n = 0;
+    size_t n = 0, ref_n = 0, iv_n = 0;
     const uint8_t *byte = sim_get_tlv(c->data, c->n, 0x80, &n);
+    const uint8_t *ref = sim_get_tlv(c->data, c->n, 0x83, &ref_n);
     const uint8_t *iv = sim_get_tlv(c->data, c->n, 0x87, &iv_n);
     own->secret = NULL;
-    if (!byte || n != 1 || (*byte & 0x7f) != ALG_SECRET) return 0x6a81;
-    if (iv && iv_n != (k->kind == FILE_AES ? 16u : 8u)) return 0x6a80;
+    if (!ref) ref = sim_get_tlv(c->data, c->n, 0x84, &ref_n);
+    if (c->p1 != 0x81 && c->p1 != 0x41) return 0x6a81;
+    if (!byte || n != 1 || ((*byte & 0x7f) != ALG_RAW && (*byte & 0x7f) != ALG_WRAP)) return 0x6a81;
+    if (ref && (ref_n != 1 || *ref)) return 0x6a81;
+    if (iv && iv_n != (k->kind == FILE_AES ? 16u : 8u)) return 0x6984;
     if (iv) memcpy(own->iv, iv, iv_n);
     own->iv_n = iv ? iv_n : 0;
     own->pkcs7 = *byte & ALG_PKCS7;
+    own->encipher = c->p1 == 0x81;
+    own->chained = false;
     own->secret = k;
     return 0x9000;
 }
@@ -426,34 +434,49 @@ static void block(const struct key_file *k, bool encrypt, const uint8_t *in, uin
     mbedtls_des3_free(&des);
 }
 
-// ECB, or CBC where MSE brought an IV; PKCS#7 where it said so.
-static unsigned crypt(struct sim_fs *f, bool encrypt, const uint8_t *in, size_t n,
+// Is what was deciphered padded by PKCS#7? Then without it.
+static bool unpad(struct sim_answer *a, size_t size)
+{
+    size_t pad = a->out[a->n - 1];
+    if (!pad || pad > size) return false;
+    for (size_t i = 1; i <= pad; i++)
+        if (a->out[a->n - i] != pad) return false;
+    a->n -= pad;
+    return true;
+}
+
+// ECB, or CBC where MSE brought an IV, with which each command begins, and each chain, whose parts
+// are answered one by one; PKCS#7 where it said so, at the end.
+static unsigned crypt(struct sim_fs *f, bool encrypt, const struct sim_command *c,
                       struct sim_answer *a)
 {
+    const uint8_t *in = c->data;
+    size_t n = c->n;
+    bool more = c->cla & 0x10;
     struct own *own = f->own;
     const struct key_file *k = own->secret;
     size_t size = k && k->kind == FILE_AES ? 16 : 8;
-    uint8_t data[512], one[16];
-    if (!k || !k->n) return 0x6985;
+    uint8_t data[512], one[16], *iv = own->last;
+    bool begins = !own->chained, pads = own->pkcs7 && !more;
+    own->chained = false;
+    if (!k || !k->n || own->encipher != encrypt) return 0x6985;
     if (!sim_fs_allowed(f, k->rule)) return 0x6985;
     if (n > sizeof data - 16) return 0x6700;
     if (n) memcpy(data, in, n);
-    if (encrypt && own->pkcs7)
+    if (encrypt && pads)
         for (size_t pad = size - n % size, i = 0; i < pad; i++) data[n++] = (uint8_t)pad;
     if (!n || n % size) return 0x6700;
+    if (begins) memcpy(iv, own->iv, sizeof own->iv);
     for (size_t at = 0; at < n; at += size) {
         memcpy(one, data + at, size);
-        for (size_t i = 0; i < size && encrypt && own->iv_n; i++) one[i] ^= own->iv[i];
+        for (size_t i = 0; i < size && encrypt && own->iv_n; i++) one[i] ^= iv[i];
         block(k, encrypt, one, one);
-        for (size_t i = 0; i < size && !encrypt && own->iv_n; i++) one[i] ^= own->iv[i];
-        memcpy(own->iv, encrypt ? one : data + at, size);
+        for (size_t i = 0; i < size && !encrypt && own->iv_n; i++) one[i] ^= iv[i];
+        memcpy(iv, encrypt ? one : data + at, size);
         sim_put(a, one, size);
     }
-    if (encrypt || !own->pkcs7) return 0x9000;
-    size_t pad = a->out[a->n - 1];
-    if (!pad || pad > size) return 0x6984;
-    a->n -= pad;
-    return 0x9000;
+    own->chained = more;
+    return encrypt || !pads || unpad(a, size) ? 0x9000 : 0x6985;
 }
 
 // 81 and the first half, then 82 and the second; or 00 and all of it.
@@ -494,8 +517,13 @@ static unsigned pso(struct sim_fs *f, const struct sim_command *c, struct sim_an
     unsigned p = (unsigned)(c->p1 << 8 | c->p2), sw = 0x6a86;
     if (p == 0x9e9a) sw = sign(f, c, a);
     if (p == 0x8086) sw = decipher(f, c, a);
-    if (p == 0x8480 || p == 0x8084) return crypt(f, p == 0x8480, c->data, c->n, a);
+    if (p == 0x8480 || p == 0x8084) return crypt(f, p == 0x8480, c, a);
     return sw == 0x6a80 ? 0x6985 : sw;
+}
+
+static bool by_part(const struct sim_command *c)
+{
+    return c->ins == 0x2a && ((c->p1 == 0x84 && c->p2 == 0x80) || (c->p1 == 0x80 && c->p2 == 0x84));
 }
 
 static unsigned command(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
@@ -602,6 +630,7 @@ struct sim_card *sim_myeid_new(const struct sim_myeid_options *options)
         .no_chaining = o->classic, .all_cla = true, .select_keeps_login = true,
         .sw_unknown_algorithm = 0x6a81, .sw_not_verified = 0x6985, .derive_bare = true,
         .mse_keeps_refused = true, .sw_unknown_pin = 0x6983, .command = command, .fci = fci,
+        .by_part = by_part,
         .access = access, .free = free_own };
     struct sim_fs *f = sim_fs_new(&kind);
     struct own *own = calloc(1, sizeof *own);

@@ -14,7 +14,8 @@
 // {0} is the card above, as OsEID has it: chaining and extended length.
 struct sim_myeid_options {
     bool classic;                   // MyEID 4.0: neither; a cryptogram comes in halves; no raw
-                                    // signature of 256 bytes; no key 05
+                                    // signature of 256 bytes; no key 05. (With secret keys each
+                                    // part of a chain is answered, on both.)
     bool two;                       // keys 01 and 02 only, no secret keys
     bool no_name;                   // an ATR that does not name it
     bool second;                    // other keys: another card

@@ -167,6 +167,28 @@ inside_init() {     # pkcs15-init makes a card of an empty one
     [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
 }
 
+ciphers() {         # ciphers <id> <bits> <key file>: AES with a key of the card is what openssl's AES is
+    iv=000102030405060708090a0b0c0d0e0f key=$(hex "$3")
+    for m in ECB CBC CBC-PAD; do
+        case $m in ECB) mode=ecb with='' pad=-nopad ;; CBC) mode=cbc with="-iv $iv" pad=-nopad ;;
+            *) mode=cbc with="-iv $iv" pad='' ;; esac
+        for n in 16 160 1008 1000; do
+            [ "$n$pad" != 1000-nopad ] || continue
+            head -c $n "$dir/long" > "$dir/clear"
+            # shellcheck disable=SC2086
+            openssl enc "-aes-$2-$mode" -K "$key" $with $pad -in "$dir/clear" -out "$dir/want"
+            rm -f "$dir/cipher" "$dir/plain"
+            try "encrypts $n bytes with $1 and AES-$m" tool --login --pin 123456 --encrypt --id "$1" -m "AES-$m" \
+                --iv $iv -i "$dir/clear" -o "$dir/cipher"
+            try 'what openssl encrypts' cmp "$dir/cipher" "$dir/want"
+            [ "$(wc -c < "$dir/want")" -gt 16 ] || continue     # decryption: of two blocks and more
+            try "decrypts $n bytes with $1 and AES-$m" tool --login --pin 123456 --decrypt --id "$1" -m "AES-$m" \
+                --iv $iv -i "$dir/want" -o "$dir/plain"
+            try 'what openssl encrypted' cmp "$dir/plain" "$dir/clear"
+        done
+    done
+}
+
 # MyEID: OpenSC knows it by its ATR.
 myeid() {
     module=$opensc
@@ -221,6 +243,14 @@ inside_myeidinit() { # pkcs15-init makes a card of an empty one
     certificates 01 02 03 04
     for id in 01 03; do signs $id SHA256-RSA-PKCS sha256; decrypts $id; done
     for id in 02 04; do signs $id ECDSA-SHA256 sha256; done
+    head -c 1008 /dev/urandom > "$dir/long"
+    for bits in 128 256; do
+        head -c $((bits / 8)) /dev/urandom > "$dir/aes$bits"
+        myeid_init --store-secret-key "$dir/aes$bits" --secret-key-algorithm aes/$bits --id "0$bits" --label "AES $bits"
+        ciphers "0$bits" $bits "$dir/aes$bits"
+    done
+    try 'no AES without the PIN' sh -c "! timeout 100 pkcs11-tool --module $module --encrypt --id 0128 -m AES-ECB \
+        -i $dir/long -o $dir/cipher"
     myeid_init --generate-key rsa/2048 --id 05 --label 'one more'
     try 'pkcs15-init deletes a key' pkcs15-init --delete-objects privkey,pubkey --id 05 --pin 123456 \
         --so-pin 87654321
