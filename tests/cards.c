@@ -3,7 +3,6 @@
 // cards of one kind at once. SPDX-License-Identifier: 0BSD
 #define _POSIX_C_SOURCE 200809L
 #include "cards.h"
-#include <mbedtls/ecdh.h>
 
 static const struct cards_kind *kind;
 static struct sim_card *cards[2];           // the one in the first reader, and in the second
@@ -56,13 +55,6 @@ static CK_RV open_token(unsigned card, unsigned token, bool login)
 
 // ---- What mbedTLS thinks of it ----
 
-static void parse(enum sim_key key, mbedtls_pk_context *pk)
-{
-    const struct sim_key_data *d = sim_key_data(key);
-    mbedtls_pk_init(pk);
-    if (mbedtls_pk_parse_key(pk, d->key, d->key_len, NULL, 0)) abort();
-}
-
 // r || s to DER.
 static size_t to_der(const CK_BYTE *sig, size_t n, uint8_t *der)
 {
@@ -94,7 +86,7 @@ static bool good(enum sim_key key, mbedtls_md_type_t md, bool pss, size_t salt, 
     const mbedtls_md_info_t *info = mbedtls_md_info_from_type(md);
     mbedtls_pk_rsassa_pss_options options = { md, (int)salt };
     int rc;
-    parse(key, &pk);
+    sim_key_parse(&pk, sim_key_data(key));
     mbedtls_md(info, text, sizeof text, hash);
     if (!mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA)) {
         size_t len = to_der(sig, n, der);
@@ -317,7 +309,7 @@ static void check_decrypt(unsigned card, const struct cards_key *k, bool oaep)
     size_t n = 0;
     if (test_failing) return;
     CHECK_EQ(offered(CKM_RSA_PKCS_OAEP, CKF_DECRYPT), kind->raw);
-    parse(cards_which(k, card), &pk);
+    sim_key_parse(&pk, sim_key_data(cards_which(k, card)));
     if (oaep) mbedtls_rsa_set_padding(mbedtls_pk_rsa(pk), MBEDTLS_RSA_PKCS_V21, MBEDTLS_MD_SHA1);
     if (mbedtls_pk_encrypt(&pk, (const uint8_t *)plain, 16, cipher, &n, sizeof cipher,
                            any_bytes, NULL)) abort();
@@ -344,7 +336,7 @@ static void check_derive(unsigned card, const struct cards_key *k)
     size_t n = 0, size;
     CK_OBJECT_HANDLE key, derived;
     if (test_failing) return;
-    parse(cards_which(k, card), &pk);
+    sim_key_parse(&pk, sim_key_data(cards_which(k, card)));
     mbedtls_ecp_keypair *mine = mbedtls_pk_ec(pk);
     mbedtls_ecp_keypair_init(&peer);
     mbedtls_mpi_init(&z);

@@ -34,13 +34,8 @@ static bool cipher_key(bytes certificate, struct alg_key *k)
 static int cipher_sign(mbedtls_rsa_context *rsa, const struct alg_hash *h, const u8 *digest,
                        u8 *signature)
 {
-#if MBEDTLS_VERSION_MAJOR < 3
-    return mbedtls_rsa_pkcs1_sign(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, pad_md(h),
-                                  (unsigned)h->size, digest, signature);
-#else
     return mbedtls_rsa_pkcs1_sign(rsa, pad_rng, NULL, pad_md(h), (unsigned)h->size, digest,
                                   signature);
-#endif
 }
 
 // A good signature, and what is wrong with it in turn.
@@ -209,12 +204,7 @@ TEST(cipher_encrypts)
                      ST_OK);
             CHECK_EQ(b.n, size);
             pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
-#if MBEDTLS_VERSION_MAJOR < 3
-            CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, &n, out, back,
-                                             sizeof back));
-#else
             CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
-#endif
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
             if (lens[l] > size - 42) continue;
             use = (struct alg_use){ ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0 };
@@ -222,13 +212,8 @@ TEST(cipher_encrypts)
             CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
             pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
-#if MBEDTLS_VERSION_MAJOR < 3
-            CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PRIVATE, label.p,
-                                                  label.n, &n, out, back, sizeof back));
-#else
             CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, pad_rng, NULL, label.p, label.n, &n, out,
                                                   back, sizeof back));
-#endif
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
         }
         struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };

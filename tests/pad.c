@@ -1,8 +1,7 @@
 // pad.c: >>pad. Blocks made here are opened by mbedTLS, and the other way round, with the simulated
 // cards' keys.
 // SPDX-License-Identifier: 0BSD
-#include <mbedtls/pk.h>
-#include <mbedtls/rsa.h>
+#include "sim_mbedtls.h"
 
 static u8 pad_room[32768], *pad_high;
 
@@ -22,12 +21,8 @@ static int pad_rng(void *nothing, unsigned char *out, size_t n)
 static bool pad_key(const struct x509_sample *sample, mbedtls_pk_context *pk)
 {
     mbedtls_pk_init(pk);
-#if MBEDTLS_VERSION_MAJOR < 3
-    return !cipher_start() && !mbedtls_pk_parse_key(pk, sample->key.p, sample->key.n, NULL, 0);
-#else
     return !cipher_start() && !mbedtls_pk_parse_key(pk, sample->key.p, sample->key.n, NULL, 0,
                                                     pad_rng, NULL);
-#endif
 }
 
 static mbedtls_md_type_t pad_md(const struct alg_hash *h)
@@ -83,14 +78,8 @@ TEST(pad_pkcs1_sign_block)
 static int pad_pss_mbedtls(mbedtls_rsa_context *rsa, const struct alg_use *use, bytes digest,
                            const u8 *signature)
 {
-#if MBEDTLS_VERSION_MAJOR < 3
-    return mbedtls_rsa_rsassa_pss_verify_ext(rsa, NULL, NULL, MBEDTLS_RSA_PUBLIC,
-                                             pad_md(use->hash), (unsigned)digest.n, digest.p,
-                                             pad_md(use->mgf), (int)use->salt, signature);
-#else
     return mbedtls_rsa_rsassa_pss_verify_ext(rsa, pad_md(use->hash), (unsigned)digest.n, digest.p,
                                              pad_md(use->mgf), (int)use->salt, signature);
-#endif
 }
 
 // Does mbedTLS take the block, signed, and does pad_pss_check?
@@ -259,12 +248,7 @@ TEST(pad_pkcs1_between_mbedtls_and_us)
     mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
     pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
     for (size_t n = 0; n <= sizeof in; n += 13) {
-#if MBEDTLS_VERSION_MAJOR < 3
-        CHECK(!mbedtls_rsa_rsaes_pkcs1_v15_encrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PUBLIC, n, in,
-                                                   out));
-#else
         CHECK(!mbedtls_rsa_rsaes_pkcs1_v15_encrypt(rsa, pad_rng, NULL, n, in, out));
-#endif
         CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, block));
         CHECK_ST(pad_open(block, sizeof block, &got), ST_OK);
         CHECK(bytes_equal(bytes_of(got.p + 1, got.n - 1), bytes_of(in, n)));
@@ -367,13 +351,8 @@ TEST(pad_oaep_between_mbedtls_and_us)
         struct alg_use use = { ALG_RSA, ALG_PAD_OAEP, &alg_hashes[i], &alg_hashes[i], 0 };
         pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
         for (size_t n = 0; n <= sizeof in; n += 31) {
-#if MBEDTLS_VERSION_MAJOR < 3
-            CHECK(!mbedtls_rsa_rsaes_oaep_encrypt(rsa, pad_rng, NULL, MBEDTLS_RSA_PUBLIC, label.p,
-                                                  label.n, n, in, out));
-#else
             CHECK(!mbedtls_rsa_rsaes_oaep_encrypt(rsa, pad_rng, NULL, label.p, label.n, n, in,
                                                   out));
-#endif
             CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, block));
             CHECK_ST(pad_oaep_try(&use, label, bytes_of(block, sizeof block), &got), ST_OK);
             CHECK(bytes_equal(bytes_of(got.p + 1, got.n - 1), bytes_of(in, n)));

@@ -7,10 +7,6 @@
 #include "sim_piv.h"
 #include "sim_reader.h"
 #include "test.h"
-#include <mbedtls/md.h>
-#include <mbedtls/pk.h>
-#include <mbedtls/rsa.h>
-#include <mbedtls/sha256.h>
 #include <mbedtls/x509_crt.h>
 
 #define PIN ((CK_UTF8CHAR *)"123456")
@@ -109,7 +105,7 @@ static inline bool scene_good(enum sim_key key, const void *data, size_t n,
     mbedtls_x509_crt crt;
     bool good = false;
     mbedtls_x509_crt_init(&crt);
-    mbedtls_sha256_ret(data, n, hash, 0);
+    mbedtls_sha256(data, n, hash, 0);
     if (!mbedtls_x509_crt_parse_der(&crt, der, der_len)) {
         if (mbedtls_pk_can_do(&crt.pk, MBEDTLS_PK_RSA)) {
             good = !mbedtls_pk_verify(&crt.pk, MBEDTLS_MD_SHA256, hash, 32, signature, len);

@@ -3,10 +3,7 @@
 #include "sim_card.h"
 #include "sim_keys.h"
 #include <mbedtls/asn1.h>
-#include <mbedtls/ecdh.h>
-#include <mbedtls/ecdsa.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +208,21 @@ void sim_random_get(struct sim_random *r, uint8_t *out, size_t n)
     }
 }
 
+// For mbedTLS, which blinds what it computes while it reads a key.
+static int any_bytes(void *state, unsigned char *p, size_t n)
+{
+    static unsigned char next;
+    (void)state;
+    while (n--) *p++ = __atomic_add_fetch(&next, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+void sim_key_parse(mbedtls_pk_context *pk, const struct sim_key_data *d)
+{
+    mbedtls_pk_init(pk);
+    if (mbedtls_pk_parse_key(pk, d->key, d->key_len, NULL, 0, any_bytes, NULL)) abort();
+}
+
 bool sim_is_rsa(const mbedtls_pk_context *pk) { return mbedtls_pk_can_do(pk, MBEDTLS_PK_RSA); }
 
 // The private operation on a block as long as the modulus, to out.
@@ -286,8 +298,8 @@ unsigned sim_rsa_pss(struct sim_random *r, mbedtls_pk_context *pk, mbedtls_md_ty
     if (!sim_is_rsa(pk) || !info || n != mbedtls_md_get_size(info)) return 0x6a80;
     mbedtls_rsa_context *rsa = mbedtls_pk_rsa(*pk);
     mbedtls_rsa_set_padding(rsa, MBEDTLS_RSA_PKCS_V21, (int)md);
-    int failed = mbedtls_rsa_rsassa_pss_sign(rsa, mbedtls_ctr_drbg_random, &r->random,
-                                             MBEDTLS_RSA_PRIVATE, md, (unsigned)n, in, out);
+    int failed = mbedtls_rsa_rsassa_pss_sign(rsa, mbedtls_ctr_drbg_random, &r->random, md,
+                                             (unsigned)n, in, out);
     mbedtls_rsa_set_padding(rsa, MBEDTLS_RSA_PKCS_V15, MBEDTLS_MD_NONE);
     if (failed) return 0x6a80;
     sim_put(a, out, mbedtls_rsa_get_len(rsa));
@@ -302,8 +314,8 @@ static unsigned decrypt(struct sim_random *r, mbedtls_pk_context *pk, int paddin
     if (!sim_is_rsa(pk) || n != mbedtls_pk_get_len(pk)) return 0x6a80;
     mbedtls_rsa_context *rsa = mbedtls_pk_rsa(*pk);
     mbedtls_rsa_set_padding(rsa, padding, (int)md);
-    int failed = mbedtls_rsa_pkcs1_decrypt(rsa, mbedtls_ctr_drbg_random, &r->random,
-                                           MBEDTLS_RSA_PRIVATE, &len, in, out, sizeof out);
+    int failed = mbedtls_rsa_pkcs1_decrypt(rsa, mbedtls_ctr_drbg_random, &r->random, &len,
+                                           in, out, sizeof out);
     mbedtls_rsa_set_padding(rsa, MBEDTLS_RSA_PKCS_V15, MBEDTLS_MD_NONE);
     if (failed) return 0x6a80;
     sim_put(a, out, len);

@@ -4,10 +4,8 @@
 #define SIM_CARD_H
 
 #include "sim.h"
-#include <mbedtls/ctr_drbg.h>
+#include "sim_mbedtls.h"
 #include <mbedtls/entropy.h>
-#include <mbedtls/md.h>
-#include <mbedtls/pk.h>
 
 #define SIM_MOST 70000              // bytes in the longest command or answer
 
@@ -24,6 +22,7 @@ struct sim_key_data {
 };
 
 const struct sim_key_data *sim_key_data(enum sim_key key);
+void sim_key_parse(mbedtls_pk_context *pk, const struct sim_key_data *d);     // the caller frees it
 
 extern const uint8_t sim_p256_point[65];        // the base point of P-256, for a peer's
 

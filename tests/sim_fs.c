@@ -582,8 +582,8 @@ struct sim_fs_key *sim_fs_key(struct sim_fs *f, enum sim_key key, uint8_t ref, u
     k->fid = fid;
     k->rule = rule;
     k->usage = usage ? usage : SIM_ALL;
-    mbedtls_pk_init(&k->pk);
-    if (d->key && mbedtls_pk_parse_key(&k->pk, d->key, d->key_len, NULL, 0)) abort();
+    if (d->key) sim_key_parse(&k->pk, d);
+    else        mbedtls_pk_init(&k->pk);
     return k;
 }
 

@@ -3,8 +3,6 @@
 //
 // Written after tests/traces/isoapplet-v0.txt and the behaviour of the applet's published versions.
 #include "sim_isoapplet.h"
-#include <mbedtls/ecp.h>
-#include <mbedtls/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,8 +6,6 @@
 #include "sim_myeid.h"
 #include <mbedtls/aes.h>
 #include <mbedtls/des.h>
-#include <mbedtls/ecp.h>
-#include <mbedtls/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 

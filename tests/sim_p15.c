@@ -3,9 +3,7 @@
 //
 // Written from PKCS#15 v1.1 (sections 6 and 7) and ISO/IEC 7816-15:2016, clause 8.
 #include "sim_p15.h"
-#include <mbedtls/ecp.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/pk.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,19 +101,12 @@ static void put_deleted(struct build *b)
 
 // ---- Public keys ----
 
-static void parse(mbedtls_pk_context *pk, enum sim_key key)
-{
-    const struct sim_key_data *d = sim_key_data(key);
-    mbedtls_pk_init(pk);
-    if (mbedtls_pk_parse_key(pk, d->key, d->key_len, NULL, 0)) abort();
-}
-
 void sim_p15_put_public(struct sim_answer *a, enum sim_key key, bool spki)
 {
     mbedtls_pk_context pk;
     uint8_t der[700], *p = der + sizeof der;
     int n;
-    parse(&pk, key);
+    sim_key_parse(&pk, sim_key_data(key));
     n = spki ? mbedtls_pk_write_pubkey_der(&pk, der, sizeof der)
         : mbedtls_pk_write_pubkey(&p, der, &pk);
     if (n <= 0) abort();
@@ -129,7 +120,7 @@ static void put_point(struct sim_answer *a, enum sim_key key)
     mbedtls_pk_context pk;
     uint8_t point[133];
     size_t n;
-    parse(&pk, key);
+    sim_key_parse(&pk, sim_key_data(key));
     if (mbedtls_ecp_point_write_binary(&mbedtls_pk_ec(pk)->grp, &mbedtls_pk_ec(pk)->Q,
                                        MBEDTLS_ECP_PF_UNCOMPRESSED, &n, point, sizeof point))
         abort();
@@ -143,7 +134,7 @@ static void put_curve(struct sim_answer *a, enum sim_key key)
     mbedtls_pk_context pk;
     const char *oid;
     size_t n, from = a->n;
-    parse(&pk, key);
+    sim_key_parse(&pk, sim_key_data(key));
     if (mbedtls_oid_get_oid_by_ec_grp(mbedtls_pk_ec(pk)->grp.id, &oid, &n)) abort();
     sim_put_tlv(a, 0x06, oid, n);
     sim_wrap(a, from, 0x30);

@@ -4,8 +4,6 @@
 // Written from SP 800-73-4 part 2 and Yubico's description of its extensions, not from what scard11
 // sends. It is proven by programs that know nothing of scard11: tests/witness.sh.
 #include "sim_piv.h"
-#include <mbedtls/ecp.h>
-#include <mbedtls/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -351,16 +349,11 @@ static unsigned use_25519(enum sim_key k, bool agree, const uint8_t *in, size_t 
 static unsigned use_key(struct piv *v, enum sim_key k, bool agree, const uint8_t *in, size_t n,
                         struct sim_answer *a)
 {
-    const struct sim_key_data *d = sim_key_data(k);
     mbedtls_pk_context pk;
-    unsigned sw = 0x6f00;
     if (algorithm_of(k) >= 0xe0) return use_25519(k, agree, in, n, a);
-    mbedtls_pk_init(&pk);
-    if (!mbedtls_pk_parse_key(&pk, d->key, d->key_len, NULL, 0)) {
-        bool rsa = mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA);
-        sw = rsa ? agree ? 0x6a80u : use_rsa(v, &pk, in, n, a)
-           : agree ? agree_ec(v, &pk, in, n, a) : sign_ec(v, &pk, in, n, a);
-    }
+    sim_key_parse(&pk, sim_key_data(k));
+    unsigned sw = sim_is_rsa(&pk) ? agree ? 0x6a80u : use_rsa(v, &pk, in, n, a)
+                  : agree ? agree_ec(v, &pk, in, n, a) : sign_ec(v, &pk, in, n, a);
     mbedtls_pk_free(&pk);
     return sw;
 }
@@ -404,8 +397,7 @@ static void put_public_key(struct sim_answer *a, enum sim_key key)
             }
         abort();
     }
-    mbedtls_pk_init(&pk);
-    if (mbedtls_pk_parse_key(&pk, d->key, d->key_len, NULL, 0)) abort();
+    sim_key_parse(&pk, d);
     if (mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA)) {
         len = mbedtls_rsa_get_len(mbedtls_pk_rsa(pk));
         if (mbedtls_rsa_export_raw(mbedtls_pk_rsa(pk), n, len, NULL, 0, NULL, 0, NULL, 0, e,
