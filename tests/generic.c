@@ -317,6 +317,13 @@ TEST(generic_decryption)
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);
     }
+    static const char *const refused[] = { "002241b8 06 800103 840101 > 6f00", NULL };
+    struct buf out = buf_on(room, sizeof room);                 // whole blocks before padded ones
+    generic_begin(refused, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, 512);
+    if (test_failing) return;
+    CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+                             &out), 0x6f00);
+    p15use_end();
 }
 
 TEST(generic_derives)

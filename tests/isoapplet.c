@@ -175,6 +175,14 @@ TEST(isoapplet_decryption)
         p15use_end();
         if (test_failing) printf("    %s\n", cases[i].answer);
     }
+    static const char *const refused[] = { "002241b8 06 800111 840101 > 6a88", NULL };
+    struct buf out = buf_on(room, sizeof room);
+    isoapplet_it = (struct isoapplet){ .hashes = false };
+    p15use_begin_key(refused, &isoapplet_it.p15, ALG_RSA, 512);
+    if (test_failing) return;
+    CHECK_ST(isoapplet_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+                               &out), ST_FAILED);
+    p15use_end();
 }
 #endif
 

@@ -237,6 +237,11 @@ TEST(myeid_decryption)
     snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > 6985", p15use_hex(0x77, 128));
     lines[2] = line[1];
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_NOT_LOGGED_IN, NULL);
+    static const char *const refused[] = { "002241b8 0a 800100 81024b01 840100 > 6a88", NULL };
+    myeid_check(refused, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_FAILED, NULL);
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > 6a80", p15use_hex(0x77, 64));
+    lines[2] = NULL;
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_FAILED, NULL);
 }
 
 TEST(myeid_derives)
@@ -247,6 +252,8 @@ TEST(myeid_derives)
     myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15use_hex(0x44, 32));
     snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 31));
     myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_PROTOCOL, NULL);
+    static const char *const refused[] = { "002241a4 0a 800104 81024b01 840100 > 6a88", NULL };
+    myeid_check(refused, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_FAILED, NULL);
 }
 
 // 6985 is MyEID's word for a PIN that was not presented. A key without a file cannot be named.
