@@ -343,6 +343,26 @@ static bool found_by(CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYP
     return has;
 }
 
+static bool is_raw(CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t head, const mbedtls_x509_buf *want)
+{
+    CK_BYTE got[1000];
+    CK_ULONG n = sizeof got;
+    return !get(o, type, got, &n) && n == head + want->len && !memcmp(got + head, want->p, want->len);
+}
+
+// Does the certificate say what mbedTLS reads in its value?
+static bool is_as_its_value(CK_OBJECT_HANDLE o)
+{
+    CK_ULONG n = sizeof value;
+    mbedtls_x509_crt crt;
+    mbedtls_x509_crt_init(&crt);
+    bool is = !get(o, CKA_VALUE, value, &n) && !mbedtls_x509_crt_parse_der(&crt, value, n) &&
+        is_raw(o, CKA_SUBJECT, 0, &crt.subject_raw) && is_raw(o, CKA_ISSUER, 0, &crt.issuer_raw) &&
+        is_raw(o, CKA_SERIAL_NUMBER, 2, &crt.serial);          // an INTEGER of less than 128 bytes
+    mbedtls_x509_crt_free(&crt);
+    return is;
+}
+
 TEST(public_certificates_token)
 {
     CK_OBJECT_HANDLE found[200], public[200];
@@ -361,6 +381,7 @@ TEST(public_certificates_token)
             len = sizeof value;
             CHECK_RV(get(found[i], CKA_VALUE, value, &len), CKR_OK);
             CHECK(len > 100 && value[0] == 0x30);
+            CHECK(is_as_its_value(found[i]));
             CHECK(found_by(found[i], CKA_SUBJECT, CKA_LABEL));
             CHECK(found_by(found[i], CKA_ISSUER, CKA_SERIAL_NUMBER));
             CHECK_RV(C_GetAttributeValue(session, found[i], by_id + 1, 1), CKR_OK);
