@@ -68,6 +68,10 @@ inside_first() {
         "$OUT/examples/sign" 123456
     try 'a transaction of another program holds up no answer from memory' "$lab/held"
     try 'examples/list' sh -c "$OUT/examples/list | grep -q 'Key Management, ID 03'"
+    try 'only C_* and scard11_* are exported' sh -c "nm -D --defined-only $module > $dir/names &&
+        grep -q ' C_GetFunctionList\$' $dir/names && ! grep -qv ' [A-Z] \(C_\|scard11_\)' $dir/names"
+    try 'a host with functions of the same names' sh -c "$CC -std=c99 -rdynamic tests/host.c -ldl -o $dir/host &&
+        $dir/host $module"
     # Events: a removal, an insertion and a swap while a program waits.
     "$OUT/examples/wait" 4 > "$dir/waited" 2>&1 &
     waiter=$!

@@ -7,7 +7,7 @@
 // is open already (systemd's socket activation), so it needs no root and meets no other pcscd. Two
 // virtual readers wait for their cards on PORT and PORT+1 (tests/vpcd.c). The command sees this
 // pcscd through PCSCLITE_CSOCK_NAME; its exit status is lab's. pcscd ends with lab, however lab
-// ends.
+// ends. SIGUSR1 to lab, the command's parent, stops the service, SIGUSR2 starts it again.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,10 @@ static void run_pcscd(const char *dir, int s, const char *preload)
     die("pcscd");
 }
 
+static const char *dir, *preload;
+static struct sockaddr_un here;
 static pid_t pcscd_pid;
+static sigset_t watched;
 
 static void at_signal(int sig)
 {
@@ -78,12 +81,33 @@ static void at_signal(int sig)
     _exit(128 + sig);
 }
 
+static void start_pcscd(void)
+{
+    if (pcscd_pid) return;
+    int s = listen_on(dir, &here);
+    pcscd_pid = fork();
+    if (!pcscd_pid) {
+        sigprocmask(SIG_UNBLOCK, &watched, NULL);
+        run_pcscd(dir, s, preload);
+    }
+    close(s);
+}
+
+static void stop_pcscd(void)
+{
+    if (!pcscd_pid) return;
+    kill(pcscd_pid, SIGTERM);
+    for (int tries = 0; tries < 100 && waitpid(pcscd_pid, NULL, WNOHANG) == 0; tries++) usleep(10000);
+    kill(pcscd_pid, SIGKILL);
+    waitpid(pcscd_pid, NULL, 0);
+    unlink(here.sun_path);
+    pcscd_pid = 0;
+}
+
 int main(int argc, char **argv)
 {
-    const char *name = "Virtual PCD", *preload = NULL;
-    struct sockaddr_un here;
+    const char *name = "Virtual PCD";
     int i = 1, status = 0;
-    memset(&here, 0, sizeof here);
     for (; i + 1 < argc && !strncmp(argv[i], "--", 2); i += 2) {
         if (!strcmp(argv[i], "--name")) name = argv[i + 1];
         else if (!strcmp(argv[i], "--preload")) preload = argv[i + 1];
@@ -93,26 +117,29 @@ int main(int argc, char **argv)
         fprintf(stderr, "lab [--name NAME] [--preload LIB] DIR PORT -- command...\n");
         return 125;
     }
-    const char *dir = argv[i];
+    dir = argv[i];
     write_config(dir, name, atoi(argv[i + 1]));
-    int s = listen_on(dir, &here);
     signal(SIGTERM, at_signal);
     signal(SIGINT, at_signal);
-    pcscd_pid = fork();
-    if (!pcscd_pid) run_pcscd(dir, s, preload);
-    close(s);
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGUSR1);
+    sigaddset(&watched, SIGUSR2);
+    sigaddset(&watched, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &watched, NULL);
+    start_pcscd();
     setenv("PCSCLITE_CSOCK_NAME", here.sun_path, 1);
     pid_t command = fork();
     if (!command) {
+        sigprocmask(SIG_UNBLOCK, &watched, NULL);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         execvp(argv[i + 3], argv + i + 3);
         die(argv[i + 3]);
     }
-    while (waitpid(command, &status, 0) < 0 && errno == EINTR) ;
-    kill(pcscd_pid, SIGTERM);
-    for (int tries = 0; tries < 100 && waitpid(pcscd_pid, NULL,
-                                               WNOHANG) == 0; tries++) usleep(10000);
-    kill(pcscd_pid, SIGKILL);
-    unlink(here.sun_path);
+    while (waitpid(command, &status, WNOHANG) == 0) {
+        int got = sigwaitinfo(&watched, NULL);
+        if (got == SIGUSR1) stop_pcscd();
+        if (got == SIGUSR2) start_pcscd();
+    }
+    stop_pcscd();
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

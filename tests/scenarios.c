@@ -95,17 +95,27 @@ static void end(void)
 
 static CK_SLOT_ID slot_of(int reader) { return (CK_SLOT_ID)(2 * reader); }
 
+static CK_RV open_on(CK_SLOT_ID slot, CK_SESSION_HANDLE *session)
+{
+    return C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, session);
+}
+
 // Logs in and signs, and the signature is this card's.
-static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session, CK_OBJECT_HANDLE *object)
+static CK_RV use_session(CK_SESSION_HANDLE session, enum sim_key key, CK_OBJECT_HANDLE *object)
 {
     CK_BYTE sig[256];
     CK_ULONG n = sizeof sig;
-    CK_RV rv = C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, session);
-    if (!rv) rv = C_Login(*session, CKU_USER, PIN, 6);
-    if (!rv) rv = scene_find(*session, CKO_PRIVATE_KEY, 1, object);
-    if (!rv) rv = scene_sign(*session, *object, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
+    CK_RV rv = C_Login(session, CKU_USER, PIN, 6);
+    if (!rv) rv = scene_find(session, CKO_PRIVATE_KEY, 1, object);
+    if (!rv) rv = scene_sign(session, *object, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
     if (!rv && !scene_good(key, text, sizeof text, sig, n)) rv = CKR_GENERAL_ERROR;
     return rv;
+}
+
+static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session, CK_OBJECT_HANDLE *object)
+{
+    CK_RV rv = open_on(slot, session);
+    return rv ? rv : use_session(*session, key, object);
 }
 
 #define USE(slot, key, session, object) CHECK_RV(use(slot, key, session, object), CKR_OK)
@@ -561,6 +571,8 @@ TEST(a_reader_that_comes_while_a_thread_waits_is_told_with_an_id_that_works)
     }
 }
 
+#endif
+
 // 5: fails half-way through reading
 TEST(a_card_that_fails_half_way_is_tried_again_but_not_by_polling)
 {
@@ -570,7 +582,7 @@ TEST(a_card_that_fails_half_way_is_tried_again_but_not_by_polling)
     for (unsigned nth = 1; nth < 4; nth++) {
         world_insert(0, card_a);
         LOOK(0, true);
-        sim_reader_fault(SIM_ANSWER_6F00, nth, NULL);
+        world_fail(0, nth);
         CK_RV rv = C_GetTokenInfo(0, &token);
         if (rv != CKR_TOKEN_NOT_RECOGNIZED && rv != CKR_DEVICE_ERROR) CHECK_RV(rv, CKR_OK);
         unsigned long before = world_commands();
@@ -629,6 +641,207 @@ TEST(the_service_stops_and_comes_back_under_a_waiter)
     pthread_join(w.thread, NULL);
     end();
 }
+
+// 16: polling costs the card nothing
+TEST(polling_sends_no_command)
+{
+    CK_SESSION_INFO info;
+    CK_TOKEN_INFO token;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_SLOT_ID list[8];
+    begin();
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &session, &key);
+    CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
+    unsigned long before = world_commands();
+    for (uint64_t begun = now_us(); now_us() - begun < 500000 && !test_failing; usleep(500)) {
+        CK_ULONG n = 8;
+        CHECK_EQ(flags_of(0), CKF_TOKEN_PRESENT);
+        CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
+        CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
+    }
+    CHECK(before > 0);
+    CHECK_EQ(world_commands(), before);
+    end();
+}
+
+#if WORLD == WORLD_PCSCD
+// 4, 8, 24, 34, 35, 36: readers go with the service, and come back, each second time with another
+// card, whose count is the same then
+TEST(readers_that_go_with_the_service_come_back_with_their_ids_and_other_cards)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    begin();
+    world_insert(0, card_a);
+    drain();
+    for (int i = 0; i < 8 && !test_failing; i++) {
+        struct sim_card *now = i / 2 & 1 ? card_b : card_a, *next = (i + 1) / 2 & 1 ? card_b : card_a;
+        CK_SLOT_ID one = 4711, two = 4711, none = 4711;
+        CK_ULONG n = 0;
+        USE(0, now == card_b ? SIM_RSA2048B : SIM_RSA2048A, &session, &key);
+        unsigned verifies = sim_piv_verifies(next);
+        world_service(false);
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &one, NULL), CKR_OK);
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &two, NULL), CKR_OK);
+        CHECK(one + two == 2 && (one == 0 || two == 0));
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &none, NULL), CKR_NO_EVENT);
+        CHECK_EQ(none, 4711);
+        CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+        CHECK_EQ(n, 0);
+        if (i % 3) check_dead(session, key);            // else nobody looks until it is back
+        world_replace(0, next);
+        world_service(true);
+        check_dead(session, key);
+        CHECK_EQ(sim_piv_verifies(next), verifies);
+        drain();
+        CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+        CHECK_EQ(n, 2);
+        LOOK(0, true);
+        LOOK(2, false);
+    }
+    end();
+}
+
+// 34
+TEST(readers_that_come_with_the_service_are_told_with_ids_that_work)
+{
+    struct waiter w;
+    CK_SLOT_INFO info;
+    CK_SLOT_ID list[8];
+    CK_ULONG n = 8;
+    begin();
+    world_insert(1, card_a);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    world_service(false);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    wait_begin(&w, true);
+    world_nap(50);
+    world_service(true);
+    CHECK(wait_events(&w, 1));
+    pthread_join(w.thread, NULL);
+    CHECK_RV(C_GetSlotInfo(w.id, &info), CKR_OK);
+    CHECK_RV(C_GetSlotList(CK_FALSE, list, &n), CKR_OK);
+    CHECK(n == 2 && (list[0] == w.id || list[1] == w.id));
+    end();
+}
+
+// 11, 31: at each command of a login, a search and a signature the card is pulled, or another follows
+// at once
+static void cut_everywhere(enum world_fault fault, unsigned least)
+{
+    CK_SESSION_HANDLE session, again;
+    CK_OBJECT_HANDLE key = 0;
+    bool came = true;
+    unsigned n = 0;
+    begin();
+    while (came && !test_failing) {
+        world_insert(0, card_a);
+        usleep((SCARD11_LOOK_MS + 1) * 1000);
+        CHECK_RV(open_on(0, &session), CKR_OK);
+        world_fault(0, fault, ++n, card_b);
+        unsigned verifies = sim_piv_verifies(card_b);
+        CK_RV rv = use_session(session, SIM_RSA2048A, &key);
+        came = !world_fault_is_due(0);
+        // a virtual reader whose card was pulled answers with nothing until pcscd notices
+        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
+        else      CHECK_RV(rv, CKR_OK);
+        CHECK_EQ(sim_piv_verifies(card_b), verifies);
+        if (came) check_dead(session, key);
+        if (came && fault == WORLD_SWAPPED && !world_shows(0)) {    // pcscd took it for the old one
+            world_eject(0);
+            world_insert(0, card_b);
+        }
+        if (came && fault == WORLD_SWAPPED) USE(0, SIM_RSA2048B, &again, &key);
+        CHECK_EQ(sim_piv_verifies(card_b), verifies + (came && fault == WORLD_SWAPPED));
+        world_eject(0);
+    }
+    CHECK(n > least);
+    end();
+}
+
+TEST(pulled_at_the_nth_command) { cut_everywhere(WORLD_PULLED, 4); }
+TEST(a_command_in_the_gap_of_a_swap_never_reaches_the_new_card) { cut_everywhere(WORLD_SWAPPED, 4); }
+
+// 11: and while the card is met, when it is for C_OpenSession to say that there is none
+TEST(pulled_at_the_nth_command_of_the_first_look)
+{
+    CK_SESSION_HANDLE session;
+    bool came = true;
+    unsigned n = 0;
+    begin();
+    while (came && !test_failing) {
+        world_insert(0, card_a);
+        world_fault(0, WORLD_PULLED, ++n, NULL);
+        CK_RV rv = open_on(0, &session);
+        came = !world_fault_is_due(0);
+        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR);
+        else      CHECK_RV(rv, CKR_OK);
+        world_eject(0);
+    }
+    CHECK(n > 2);
+    end();
+}
+
+static void *use_run(void *arg)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    *(CK_RV *)arg = use(0, SIM_RSA2048A, &session, &key);
+    return NULL;
+}
+
+// 41
+TEST(a_card_that_never_answers_does_not_hold_up_the_end)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = CKR_OK;
+    pthread_t t;
+    begin();
+    world_insert(0, card_a);
+    world_fault(0, WORLD_HANGS, 4, NULL);
+    CHECK(!pthread_create(&t, NULL, use_run, &rv));
+    while (world_fault_is_due(0)) world_nap(1);
+    uint64_t begun = now_us();
+    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+    CHECK(now_us() - begun < (SCARD11_FINALIZE_MS + 2000) * 1000);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    world_eject(0);
+    pthread_join(t, NULL);
+    CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &session, &key);
+    end();
+}
+
+// 21, 39: never a wrong object, never a PIN that nobody gave
+TEST(another_program_selects_its_application_between_our_calls)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE sig[256];
+    begin();
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &session, &key);
+    for (int i = 0; i < 10 && !test_failing; i++) {
+        CK_ULONG n = sizeof sig;
+        unsigned verifies = sim_piv_verifies(card_a);
+        world_select(0);
+        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_USER_NOT_LOGGED_IN);
+        CHECK_EQ(sim_piv_verifies(card_a), verifies);
+        world_select(0);
+        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        CHECK_EQ(sim_piv_verifies(card_a), verifies + 1);
+        n = sizeof sig;
+        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+        CHECK(scene_good(SIM_RSA2048A, text, sizeof text, sig, n));
+    }
+    CHECK_EQ(sim_piv_stray_pins(card_a), 0);
+    end();
+}
 #endif
 
 // 15: as after a suspend, the card is pulled and nobody was told
@@ -647,12 +860,10 @@ TEST(pulled_while_everything_slept)
 
 // ---- Ends ----
 
-// A wait that is not ended ends by itself after a second: no round may come near to that, and nine of
-// ten must be over in time, however busy the machine.
+// Every round is over in time, but for what the machine itself stood still.
 static void end_while_waiting(unsigned rounds, uint64_t most_us)
 {
     uint64_t longest = 0, worst = 0;
-    unsigned slow = 0;
     begin();
     pulse_begin();
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
@@ -662,8 +873,7 @@ static void end_while_waiting(unsigned rounds, uint64_t most_us)
         __atomic_store_n(&stall, 0, __ATOMIC_RELAXED);
         uint64_t begun = now_us();
         CK_RV rv = C_Finalize(NULL);
-        uint64_t took = now_us() - begun, over = over_us(took, 8 * most_us);
-        slow += over_us(took, most_us) > 0;
+        uint64_t took = now_us() - begun, over = over_us(took, most_us);
         CK_RV again = C_Initialize(NULL);               // at once
         // one that began late waits in the new library: it is ended too
         CK_RV last = C_Finalize(NULL);
@@ -677,10 +887,9 @@ static void end_while_waiting(unsigned rounds, uint64_t most_us)
         if (over > worst) worst = over;
     }
     pulse_end();
-    printf("C_Finalize with %d waiters, %u times: %.1f ms at most, %u over %.0f\n",
-           WAITERS, rounds, (double)longest / 1000, slow, (double)most_us / 1000);
+    printf("C_Finalize with %d waiters, %u times: %.1f ms at most, %.1f ms over %.0f and what the machine stalled\n",
+           WAITERS, rounds, (double)longest / 1000, (double)worst / 1000, (double)most_us / 1000);
     CHECK_EQ(worst, 0);
-    CHECK(slow <= rounds / 10);
     end();
 }
 
@@ -954,8 +1163,6 @@ TEST(readers_replaced_under_a_waiter_are_all_told)
 
 #define ALL     (WORLD_SIM | WORLD_PCSC | WORLD_PCSCD)
 #define PROCESS (WORLD_SIM | WORLD_PCSC)
-static const char fixed[] = "readers cannot come and go with a virtual reader's driver";
-
 static const struct row {
     unsigned number;
     const char *what;
@@ -966,44 +1173,44 @@ static const struct row {
     { 1, "inserted, listed, removed, 1,000 times: the same objects, no growth", ALL, NULL, NULL },
     { 2, "a waiter, a lister, cards that come and go: nothing missed, nothing freed", ALL, NULL, NULL },
     { 3, "a card leaves while another thread polls: the waiter gets its event", ALL, NULL, NULL },
-    { 4, "reader unplugged: told once, then CKR_NO_EVENT, *pSlot untouched", PROCESS, NULL, fixed },
-    { 5, "mute, unknown or half-way failing card: event; tried again once a second", PROCESS, "here and module.c", "the driver has no such card" },
+    { 4, "reader unplugged: told once, then CKR_NO_EVENT, *pSlot untouched", ALL, NULL, NULL },
+    { 5, "mute, unknown or half-way failing card: event; tried again once a second", ALL, "here; mute and unknown: module.c", NULL },
     { 6, "C_Finalize while threads wait, then C_Initialize at once", ALL, NULL, NULL },
     { 7, "removed with sessions, operations, searches, login: all dead in one step", ALL, NULL, NULL },
-    { 8, "slot IDs over readers that come and go: one ID, one reader", PROCESS, NULL, fixed },
+    { 8, "slot IDs over readers that come and go: one ID, one reader", ALL, NULL, NULL },
     { 9, "removed and inserted, nobody looked", ALL, NULL, NULL },
     { 10, "swapped for another card, nobody looked", ALL, NULL, NULL },
-    { 11, "pulled at the n-th command of everything", PROCESS, "faults.c", "where in a command is chance there: the storm" },
-    { 12, "reset by another program at the n-th command", PROCESS, "faults.c; between calls here", "as 11" },
+    { 11, "pulled at the n-th command of everything", ALL, "here (login and signature), faults.c", NULL },
+    { 12, "reset by another program at the n-th command", ALL, "between calls here; at each command: faults.c", NULL },
     { 13, "the n-th allocation fails; each PC/SC call returns each error", PROCESS, "faults.c", "pcscd's errors are its own" },
-    { 14, "the service stops and starts", PROCESS, NULL, "e2e.sh has no restart" },
+    { 14, "the service stops and starts", ALL, NULL, NULL },
     { 15, "suspend, pull, resume", ALL, NULL, NULL },
-    { 16, "a minute of polling: no command", PROCESS, "kiosk.c", "no count of commands there" },
+    { 16, "a minute of polling: no command", ALL, "here in short, kiosk.c", NULL },
     { 17, "8 threads call C_Initialize at once", WORLD_SIM, "threads.c", "no reader takes part" },
     { 18, "8 threads, 2 readers, all kinds of calls", WORLD_SIM | WORLD_PCSCD, "threads.c, storm.c", "as WORLD_SIM, one layer lower" },
     { 19, "C_Initialize(NULL), threads anyway", ALL, "every case here", NULL },
     { 20, "fork: the child does nothing, or anything; threads wait", ALL, "here and module.c", NULL },
-    { 21, "another program selects or resets between our calls", PROCESS, "module.c", "witness.sh" },
+    { 21, "another program selects or resets between our calls", ALL, "here through pcscd, module.c", NULL },
     { 22, "closed and ended in the middle of every operation", ALL, NULL, NULL },
     { 23, "handles of every wrong kind", PROCESS, "module.c, fuzz.c", "no reader takes part" },
-    { 24, "reader unplugged with its card and plugged in again", PROCESS, NULL, fixed },
+    { 24, "reader unplugged with its card and plugged in again", ALL, NULL, NULL },
     { 25, "only C_* and scard11_* are exported", WORLD_PCSCD, "e2e.sh", "no program here loads it" },
     { 26, "session objects go with their session; no growth", WORLD_SIM, "kiosk.c, module.c", "no reader takes part" },
     { 27, "two cards of one kind share nothing", ALL, NULL, NULL },
     { 28, "a handle kept over many insertions; the count wraps", ALL, "here, handle.c and kiosk.c", NULL },
     { 29, "a new insertion is logged out", ALL, NULL, NULL },
     { 30, "changes merge only when nobody waits; the last is told", ALL, NULL, NULL },
-    { 31, "a command in the gap of a swap, then the new card answers", PROCESS, "module.c, faults.c", "chance: the storm" },
+    { 31, "a command in the gap of a swap, then the new card answers", ALL, "here through pcscd, module.c, faults.c", NULL },
     { 32, "a desktop's pattern", ALL, "here; clients/gsd.c", NULL },
     { 33, "NSS's pattern", WORLD_PCSCD, "clients/nss_events.c", "libnss3 loads the module" },
-    { 34, "a reader plugged in later", PROCESS, NULL, fixed },
-    { 35, "a USB key plugged in again takes its PIN", PROCESS, NULL, fixed },
-    { 36, "another token, same reader name and count", PROCESS, NULL, fixed },
-    { 37, "RESET reported for what was a swap", PROCESS, "module.c, faults.c", "as 11" },
+    { 34, "a reader plugged in later", ALL, NULL, NULL },
+    { 35, "a USB key plugged in again takes its PIN", ALL, NULL, NULL },
+    { 36, "another token, same reader name and count", ALL, NULL, NULL },
+    { 37, "RESET reported for what was a swap", PROCESS, "module.c, faults.c", "pcscd writes REMOVED there: chance, the storm" },
     { 38, "held by another program", ALL, NULL, NULL },
-    { 39, "another application selected while we are logged in", PROCESS, "module.c", "witness.sh" },
+    { 39, "another application selected while we are logged in", ALL, "here through pcscd, module.c", NULL },
     { 40, "a context login, then another session's call", PROCESS, "module.c", "no reader takes part" },
-    { 41, "a card that never answers, C_Finalize", WORLD_SIM, "threads.c", "threads.c runs in one" },
+    { 41, "a card that never answers, C_Finalize", ALL, "here through pcscd, threads.c", NULL },
     { 42, "logout renews private handles, a lost login does not", PROCESS, "module.c", "no reader takes part" },
 };
 
@@ -1040,11 +1247,20 @@ int main(int argc, char **argv)
     RUN(a_usb_key_that_is_plugged_in_again_takes_its_pin);
     RUN(one_slot_id_is_one_reader_however_many_come_and_go);
     RUN(a_reader_that_comes_while_a_thread_waits_is_told_with_an_id_that_works);
-    RUN(a_card_that_fails_half_way_is_tried_again_but_not_by_polling);
-    RUN(the_service_stops_and_comes_back_under_a_waiter);
     RUN(an_operation_under_way_ends_with_its_card);
     RUN(readers_replaced_under_a_waiter_are_all_told);
+#else
+    RUN(readers_that_go_with_the_service_come_back_with_their_ids_and_other_cards);
+    RUN(readers_that_come_with_the_service_are_told_with_ids_that_work);
+    RUN(pulled_at_the_nth_command);
+    RUN(pulled_at_the_nth_command_of_the_first_look);
+    RUN(a_command_in_the_gap_of_a_swap_never_reaches_the_new_card);
+    RUN(a_card_that_never_answers_does_not_hold_up_the_end);
+    RUN(another_program_selects_its_application_between_our_calls);
 #endif
+    RUN(a_card_that_fails_half_way_is_tried_again_but_not_by_polling);
+    RUN(the_service_stops_and_comes_back_under_a_waiter);
+    RUN(polling_sends_no_command);
     RUN(pulled_while_everything_slept);
     RUN(finalize_ends_sixteen_waits_within_100_ms);
     RUN(finalize_by_many_threads_is_one);

@@ -17,7 +17,7 @@
 #if MBEDTLS_VERSION_MAJOR < 3
 #define mbedtls_sha256(in, n, out, short) mbedtls_sha256_ret(in, n, out, short)
 #define mbedtls_pk_parse_key(pk, key, n, password, password_n, rng, with) \
-    mbedtls_pk_parse_key(pk, key, n, password, password_n)
+    ((void)(rng), mbedtls_pk_parse_key(pk, key, n, password, password_n))
 #define mbedtls_rsa_pkcs1_sign(rsa, rng, with, md, n, in, out) \
     mbedtls_rsa_pkcs1_sign(rsa, rng, with, MBEDTLS_RSA_PRIVATE, md, n, in, out)
 #define mbedtls_rsa_rsassa_pss_sign(rsa, rng, with, md, n, in, out) \

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: 0BSD
 //
 // Each of the two virtual readers has a thread that plays its card; WORLD_PORT is the first one's
-// port. A function that moves a card returns when PC/SC shows it to a program of its own.
+// port. A function that moves a card returns when PC/SC shows it to a program of its own. Readers
+// come and go with the service alone: the lab stops and starts its pcscd.
 #ifndef WORLD_PCSCD_H
 #define WORLD_PCSCD_H
 
@@ -10,14 +11,21 @@
 #include "vpcd.h"
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <winscard.h>
+
+// What becomes of a command, once.
+enum world_fault { WORLD_NONE, WORLD_PULLED, WORLD_SWAPPED, WORLD_HANGS, WORLD_6F00 };
 
 struct player {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct sim_card *wanted;        // NULL: none
-    bool in, started;
+    bool in, started, down;         // down: the service is stopped
+    enum world_fault fault;
+    unsigned fault_at;              // commands until then
+    struct sim_card *other;         // WORLD_SWAPPED: the card that follows at once
     int port;
     struct vpcd reader;
 };
@@ -25,6 +33,7 @@ struct player {
 static struct player players[2];
 static SCARDCONTEXT world_context;
 static SCARDHANDLE world_other;     // another program's connection
+static unsigned long world_sent;    // commands that reached a card
 static const char *const world_names[2] = { "World 00 00", "World 00 01" };
 
 static inline void world_nap(long ms)
@@ -32,21 +41,44 @@ static inline void world_nap(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-// Waits until PC/SC shows a card, or none.
+static inline bool world_shows(int reader)
+{
+    SCARD_READERSTATE s = { .szReader = world_names[reader] };
+    return !SCardGetStatusChange(world_context, 0, &s, 1) && s.dwEventState & SCARD_STATE_PRESENT;
+}
+
+// Waits until PC/SC shows a card, or none, and pcscd's own poll has seen it: that alone moves the count
+// of changes, which is odd while a card is in. A reset of a card that is gone shows none before, and a
+// card that came in then would be missed.
 static inline void world_await(int reader, bool present)
 {
     SCARD_READERSTATE s = { .szReader = world_names[reader] };
     for (int tries = 0; tries < 20000; tries++, world_nap(1)) {
         s.dwCurrentState = SCARD_STATE_UNAWARE;
         if (SCardGetStatusChange(world_context, 0, &s, 1)) continue;
-        if (present == !!(s.dwEventState & SCARD_STATE_PRESENT)) return;
+        bool counted = s.dwEventState >> 16 & 1;
+        if (present == !!(s.dwEventState & SCARD_STATE_PRESENT) && present == counted) return;
     }
     fprintf(stderr, "world: pcscd does not show what was done\n");
     exit(1);
 }
 
+// The fault of this command, if it is the one.
+static inline enum world_fault player_fault(struct player *p)
+{
+    enum world_fault fault = WORLD_NONE;
+    pthread_mutex_lock(&p->lock);
+    if (p->fault && !--p->fault_at) fault = p->fault, p->fault = WORLD_NONE;
+    if (fault == WORLD_PULLED) p->wanted = NULL;
+    if (fault == WORLD_SWAPPED) p->wanted = p->other;
+    pthread_mutex_unlock(&p->lock);
+    __atomic_add_fetch(&world_sent, 1, __ATOMIC_RELAXED);
+    return fault;
+}
+
 static inline void player_serve(struct player *p, struct sim_card *card)
 {
+    static const uint8_t error[] = { 0x6f, 0x00 };
     size_t n;
     for (;;) {
         struct pollfd ready = { p->reader.s, POLLIN, 0 };
@@ -57,7 +89,14 @@ static inline void player_serve(struct player *p, struct sim_card *card)
         if (poll(&ready, 1, 1) <= 0) continue;
         if (!vpcd_frame(&p->reader, card, &n)) return;
         if (!n) continue;
-        n = card->apdu(card, p->reader.command, n, p->reader.frame + 2, 65538);
+        switch (player_fault(p)) {
+        case WORLD_NONE:
+            n = card->apdu(card, p->reader.command, n, p->reader.frame + 2, 65538);
+            break;
+        case WORLD_6F00: memcpy(p->reader.frame + 2, error, n = sizeof error); break;
+        case WORLD_HANGS: continue;             // until it is pulled
+        default: return;
+        }
         if (!vpcd_answer(&p->reader, n)) return;
     }
 }
@@ -67,7 +106,7 @@ static inline void *player_run(void *arg)
     struct player *p = arg;
     for (;;) {
         pthread_mutex_lock(&p->lock);
-        while (!p->wanted) pthread_cond_wait(&p->changed, &p->lock);
+        while (!p->wanted || p->down) pthread_cond_wait(&p->changed, &p->lock);
         struct sim_card *card = p->wanted;
         p->in = true;
         pthread_mutex_unlock(&p->lock);
@@ -75,9 +114,10 @@ static inline void *player_run(void *arg)
         if (vpcd_connect(&p->reader, p->port)) {
             player_serve(p, card);
             close(p->reader.s);
+        } else {
+            world_nap(1);           // it does not listen yet, or no more
         }
         pthread_mutex_lock(&p->lock);
-        if (p->wanted == card) p->wanted = NULL;
         p->in = false;
         pthread_cond_broadcast(&p->changed);
         pthread_mutex_unlock(&p->lock);
@@ -100,6 +140,7 @@ static inline void world_eject(int reader)
     struct player *p = &players[reader];
     pthread_mutex_lock(&p->lock);
     p->wanted = NULL;
+    p->fault = WORLD_NONE;
     while (p->in) pthread_cond_wait(&p->changed, &p->lock);
     pthread_mutex_unlock(&p->lock);
     world_await(reader, false);
@@ -109,6 +150,69 @@ static inline void world_swap(int reader, struct sim_card *card)
 {
     world_eject(reader);
     world_insert(reader, card);
+}
+
+// Something becomes of the n-th command from now; the card that follows, for WORLD_SWAPPED.
+static inline void world_fault(int reader, enum world_fault fault, unsigned n, struct sim_card *other)
+{
+    struct player *p = &players[reader];
+    pthread_mutex_lock(&p->lock);
+    p->fault = fault;
+    p->fault_at = n;
+    p->other = other;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static inline void world_fail(int reader, unsigned n) { world_fault(reader, WORLD_6F00, n, NULL); }
+
+static inline bool world_fault_is_due(int reader)
+{
+    struct player *p = &players[reader];
+    pthread_mutex_lock(&p->lock);
+    bool due = p->fault != WORLD_NONE;
+    pthread_mutex_unlock(&p->lock);
+    return due;
+}
+
+static inline unsigned long world_commands(void) { return __atomic_load_n(&world_sent, __ATOMIC_RELAXED); }
+
+static inline void world_begin(void)
+{
+    for (int tries = 0; SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world_context); world_nap(5))
+        if (++tries > 2000) fprintf(stderr, "world: no pcscd\n"), exit(1);
+}
+
+// The cards stay in their readers.
+static inline void world_service(bool up)
+{
+    SCARDCONTEXT probe;
+    if (up) {
+        kill(getppid(), SIGUSR2);
+        world_begin();
+    } else {
+        SCardReleaseContext(world_context);
+        kill(getppid(), SIGUSR1);
+        while (!SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &probe)) {
+            SCardReleaseContext(probe);
+            world_nap(1);
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_mutex_lock(&players[i].lock);
+        players[i].down = !up;
+        pthread_cond_broadcast(&players[i].changed);
+        pthread_mutex_unlock(&players[i].lock);
+        if (up) world_await(i, players[i].wanted != NULL);
+    }
+}
+
+// Another card comes into a reader that is not there.
+static inline void world_replace(int reader, struct sim_card *card)
+{
+    struct player *p = &players[reader];
+    pthread_mutex_lock(&p->lock);
+    p->wanted = card;
+    pthread_mutex_unlock(&p->lock);
 }
 
 static inline void world_connect(int reader, DWORD share)
@@ -126,6 +230,17 @@ static inline void world_reset(int reader)
 {
     world_connect(reader, SCARD_SHARE_SHARED);
     SCardDisconnect(world_other, SCARD_RESET_CARD);
+}
+
+// Another program selects an application of its own.
+static inline void world_select(int reader)
+{
+    static const uint8_t select[] = { 0, 0xa4, 4, 0, 7, 0xa0, 0, 0, 9, 0x99, 0, 1, 0 };    // see sim_piv.h
+    uint8_t answer[258];
+    DWORD n = sizeof answer;
+    world_connect(reader, SCARD_SHARE_SHARED);
+    if (SCardTransmit(world_other, SCARD_PCI_T1, select, sizeof select, NULL, answer, &n)) abort();
+    SCardDisconnect(world_other, SCARD_LEAVE_CARD);
 }
 
 static inline void world_busy(int reader, bool on)
@@ -162,14 +277,11 @@ static inline void world_add(int reader)
     const char *port = getenv("WORLD_PORT");
     struct player *p = &players[reader];
     if (p->started) return;
-    for (int tries = 0; !world_context && SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL,
-                                                                &world_context); ) {
-        if (!port || ++tries > 200) fprintf(stderr, "world: no pcscd\n"), exit(1);
-        world_nap(50);
-    }
+    if (!port) fprintf(stderr, "world: needs WORLD_PORT, and a lab\n"), exit(1);
+    if (!world_context) world_begin();
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
-    p->port = (port ? atoi(port) : 0) + reader;
+    p->port = atoi(port) + reader;
     p->started = true;
     world_await(reader, false);
     if (pthread_create(&p->thread, NULL, player_run, p)) abort();
