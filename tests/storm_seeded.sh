@@ -42,7 +42,7 @@ in_() { echo "/^[A-Za-z].*[ *]$1(/,/^}/s/$2/$3/"; }
 seeded epoch_of_sessions "$(bad 'old handles honoured')" \
     -e "$(in_ session_find 's->handle == h' 's->handle')"
 seeded epoch_of_objects "$(bad 'old handles honoured')\|$(bad 'data or signatures')" \
-    -e "$(in_ card_find 'o->handle != h' '!o->handle')"
+    -e "$(in_ card_find_hidden 'o->handle == h' 'o->handle')"
 seeded look "$(bad 'old handles honoured')\|$(bad 'wrong states')" \
     -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->changes != c->changes' 'false')"
 seeded free_without_lock 'ERROR: AddressSanitizer' \
