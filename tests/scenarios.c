@@ -642,6 +642,99 @@ TEST(the_service_stops_and_comes_back_under_a_waiter)
     end();
 }
 
+// 42: a logout ends the handles of private objects, a login that is lost does not
+TEST(a_logout_renews_private_handles_a_lost_login_does_not)
+{
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key, again;
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    begin();
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &session, &key);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(use_session(session, SIM_RSA2048A, &again), CKR_OK);
+    CHECK(again != key);
+    CHECK_RV(C_SignInit(session, &m, key), CKR_KEY_HANDLE_INVALID);
+    world_reset(0);
+    CHECK_RV(scene_sign(session, again, m.mechanism, text, sizeof text, sig, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    n = sizeof sig;
+    CHECK_RV(scene_sign(session, again, m.mechanism, text, sizeof text, sig, &n), CKR_OK);
+    end();
+}
+
+// 40: a context login ends with another session's call of the card
+TEST(a_context_login_does_not_outlive_another_session_s_call)
+{
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_SESSION_HANDLE one, two;
+    CK_OBJECT_HANDLE key, each_time;
+    CK_BYTE sig[256];
+    begin();
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &one, &key);
+    CHECK_RV(open_on(0, &two), CKR_OK);
+    CHECK_RV(scene_find(one, CKO_PRIVATE_KEY, 2, &each_time), CKR_OK);
+    for (int other = 1; other >= 0; other--) {
+        CK_ULONG n = sizeof sig;
+        CHECK_RV(C_SignInit(one, &m, each_time), CKR_OK);
+        CHECK_RV(C_Login(one, CKU_CONTEXT_SPECIFIC, PIN, 6), CKR_OK);
+        if (other) CHECK_RV(scene_sign(two, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+        n = sizeof sig;
+        CHECK_RV(C_Sign(one, text, sizeof text, sig, &n), other ? CKR_USER_NOT_LOGGED_IN : CKR_OK);
+    }
+    end();
+}
+
+// 26: a session's objects go with it
+TEST(session_objects_go_with_their_session)
+{
+    static CK_OBJECT_CLASS class = CKO_DATA;
+    static CK_BYTE value[64];
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_VALUE, value, sizeof value } };
+    CK_SESSION_HANDLE stays, goes;
+    CK_OBJECT_HANDLE object;
+    begin();
+    world_insert(0, card_a);
+    CHECK_RV(open_on(0, &stays), CKR_OK);
+    for (int i = 0; i < 500 && !test_failing; i++) {
+        CHECK_RV(open_on(0, &goes), CKR_OK);
+        CHECK_RV(C_CreateObject(goes, t, 2, &object), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(stays, object, t + 1, 1), CKR_OK);
+        CHECK_RV(C_CloseSession(goes), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(stays, object, t + 1, 1), CKR_OBJECT_HANDLE_INVALID);
+    }
+    end();
+}
+
+static void *initialize_run(void *arg)
+{
+    *(CK_RV *)arg = C_Initialize(NULL);
+    return NULL;
+}
+
+// 17
+TEST(of_many_that_initialize_at_once_one_does)
+{
+    begin();
+    for (int i = 0; i < 20 && !test_failing; i++) {
+        pthread_t t[8];
+        CK_RV rv[8];
+        int done = 0;
+        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        for (int k = 0; k < 8; k++) if (pthread_create(&t[k], NULL, initialize_run, &rv[k])) abort();
+        for (int k = 0; k < 8; k++) pthread_join(t[k], NULL);
+        for (int k = 0; k < 8; k++) {
+            done += rv[k] == CKR_OK;
+            if (rv[k]) CHECK_RV(rv[k], CKR_CRYPTOKI_ALREADY_INITIALIZED);
+        }
+        CHECK_EQ(done, 1);
+    }
+    end();
+}
+
 // 16: polling costs the card nothing
 TEST(polling_sends_no_command)
 {
@@ -1186,16 +1279,16 @@ static const struct row {
     { 14, "the service stops and starts", ALL, NULL, NULL },
     { 15, "suspend, pull, resume", ALL, NULL, NULL },
     { 16, "a minute of polling: no command", ALL, "here in short, kiosk.c", NULL },
-    { 17, "8 threads call C_Initialize at once", WORLD_SIM, "threads.c", "no reader takes part" },
+    { 17, "8 threads call C_Initialize at once", ALL, "here; threads.c", NULL },
     { 18, "8 threads, 2 readers, all kinds of calls", WORLD_SIM | WORLD_PCSCD, "threads.c, storm.c", "as WORLD_SIM, one layer lower" },
     { 19, "C_Initialize(NULL), threads anyway", ALL, "every case here", NULL },
     { 20, "fork: the child does nothing, or anything; threads wait", ALL, "here and module.c", NULL },
     { 21, "another program selects or resets between our calls", ALL, "here through pcscd, module.c", NULL },
     { 22, "closed and ended in the middle of every operation", ALL, NULL, NULL },
-    { 23, "handles of every wrong kind", PROCESS, "module.c, fuzz.c", "no reader takes part" },
+    { 23, "handles of every wrong kind", PROCESS, "module.c, fuzz.c", "handles are the same there" },
     { 24, "reader unplugged with its card and plugged in again", ALL, NULL, NULL },
     { 25, "only C_* and scard11_* are exported", WORLD_PCSCD, "e2e.sh", "no program here loads it" },
-    { 26, "session objects go with their session; no growth", WORLD_SIM, "kiosk.c, module.c", "no reader takes part" },
+    { 26, "session objects go with their session; no growth", ALL, "here; a million: kiosk.c", NULL },
     { 27, "two cards of one kind share nothing", ALL, NULL, NULL },
     { 28, "a handle kept over many insertions; the count wraps", ALL, "here, handle.c and kiosk.c", NULL },
     { 29, "a new insertion is logged out", ALL, NULL, NULL },
@@ -1209,9 +1302,9 @@ static const struct row {
     { 37, "RESET reported for what was a swap", PROCESS, "module.c, faults.c", "pcscd writes REMOVED there: chance, the storm" },
     { 38, "held by another program", ALL, NULL, NULL },
     { 39, "another application selected while we are logged in", ALL, "here through pcscd, module.c", NULL },
-    { 40, "a context login, then another session's call", PROCESS, "module.c", "no reader takes part" },
+    { 40, "a context login, then another session's call", ALL, "here; module.c", NULL },
     { 41, "a card that never answers, C_Finalize", ALL, "here through pcscd, threads.c", NULL },
-    { 42, "logout renews private handles, a lost login does not", PROCESS, "module.c", "no reader takes part" },
+    { 42, "logout renews private handles, a lost login does not", ALL, "here; module.c", NULL },
 };
 
 static void print_rows(void)
@@ -1261,6 +1354,10 @@ int main(int argc, char **argv)
     RUN(a_card_that_fails_half_way_is_tried_again_but_not_by_polling);
     RUN(the_service_stops_and_comes_back_under_a_waiter);
     RUN(polling_sends_no_command);
+    RUN(a_logout_renews_private_handles_a_lost_login_does_not);
+    RUN(a_context_login_does_not_outlive_another_session_s_call);
+    RUN(session_objects_go_with_their_session);
+    RUN(of_many_that_initialize_at_once_one_does);
     RUN(pulled_while_everything_slept);
     RUN(finalize_ends_sixteen_waits_within_100_ms);
     RUN(finalize_by_many_threads_is_one);
