@@ -3239,6 +3239,8 @@ struct object {
     u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
     u32   ref;                      // the driver's: key reference, data object
+    bytes entry;                    // what the card's directory says of it; empty: ref tells it
+                                    // from others
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
     bytes subject;                  // of a key, DER; empty: its certificate's
@@ -3794,6 +3796,7 @@ struct p15_key {
     bytes file;                     // path of the private key
     bytes algorithms;               // algReference: INTEGERs
     bytes label, subject;
+    bytes public_entry;             // in PuKDF; empty: there is none
     u8    reference;
     u8    environment;              // SE that its access rule names; 0: none
     bool  referenced;               // keyReference was said
@@ -4213,6 +4216,7 @@ static st p15_parse_value(const struct tlv *t, struct p15_value *out)
 // An entry of a directory file: its four parts, of which the last two may be missing.
 struct p15_entry {
     u32   tag;                      // says of what type the object is
+    bytes whole;
     bytes label, auth_id;
     bytes rules;                    // accessControlRules
     u32   flags, consent;
@@ -4231,7 +4235,7 @@ static bytes p15_inside(bytes content)
 
 static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
 {
-    struct p15_entry e = { .tag = whole->tag };
+    struct p15_entry e = { .tag = whole->tag, .whole = whole->whole };
     struct tlv common, class, t;
     bytes rest = whole->value;
     TRY(tlv_take(&rest, 0x30, &common));
@@ -4699,6 +4703,7 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     struct object *o = p15_add_key_object(c, owner, CKO_PRIVATE_KEY, k);
     if (!o) return ST_CARD_MEMORY;
     k->private_object = o;
+    o->entry = e->whole;
     // Cards leave authId out of keys that want the PIN all the same: then the flag says it.
     o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
     o->no_pin = !o->private;
@@ -4726,6 +4731,7 @@ static st p15_add_public(struct card *c, struct token *t, const struct p15_entry
     if (!k->bits) k->bits = said.bits;
     if (!k->curve) k->curve = said.curve;
     k->public_value = value;
+    k->public_entry = e->whole;
     k->trusted = trusted;
     return ST_OK;
 }
@@ -4768,6 +4774,7 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     struct token *owner = p15_token_of_id(c, t, cert.id);
     kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
+    kept->object->entry = e->whole;
     kept->object->private = p15_is_private(e);
     kept->object->trusted = trusted;
     kept->object->authority = authority;
@@ -4790,6 +4797,7 @@ static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *
     struct token *owner = p15_token_of(c, t, e->auth_id);
     struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
     if (!o) return ST_CARD_MEMORY;
+    o->entry = e->whole;
     o->private = p15_is_private(e);
     o->oid = oid;
     while (!tlv_next(&class, &part)) {
@@ -5020,6 +5028,9 @@ static st p15_list(struct card *c, struct token *t, const struct query *q, struc
         k->public_object = p15_add_key_object(c, p15_token_of_id(c, t, k->id), CKO_PUBLIC_KEY, k);
         if (!k->public_object) return ST_CARD_MEMORY;
         k->public_object->trusted = k->trusted;
+        k->public_object->entry = k->public_entry;
+        if (!k->public_entry.n && k->private_object)
+            k->public_object->entry = k->private_object->entry;
         if (k->private_object) k->public_object->x509 = k->private_object->x509;
     }
     return ST_OK;
@@ -8954,10 +8965,12 @@ static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *va
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// What tells this object from all others of its token, for as long as the card is in.
-static bytes attr_unique(const struct object *o, struct scratch *scratch)
+// What tells this object from all others of its token, and is the same the next time. Entries of a
+// PKCS#15 directory may share all of their numbers: their digest tells them apart.
+static st attr_unique(const struct object *o, struct scratch *scratch, bytes *value)
 {
-    struct buf b = scratch_buf(scratch, 64);
+    u8 room[64];
+    struct buf b = scratch_buf(scratch, 96);
     u8 number[] = { (u8)o->class, (u8)(o->ref >> 16), (u8)(o->ref >> 8), (u8)o->ref };
     buf_put_text(&b, o->token->driver->name);
     buf_put_text(&b, "-");
@@ -8967,7 +8980,14 @@ static bytes attr_unique(const struct object *o, struct scratch *scratch)
     } else {
         buf_put_hex(&b, bytes_of(number, sizeof number));
     }
-    return buf_bytes(&b);
+    if (!o->owner && o->entry.n) {
+        struct buf digest = buf_on(room, sizeof room);
+        TRY(hash_of(alg_hash_find(CKM_SHA256), o->entry, &digest));
+        buf_put_text(&b, "-");
+        buf_put_hex(&b, bytes_head(buf_bytes(&digest), 16));
+    }
+    *value = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
 static st attr_key_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
@@ -9077,7 +9097,7 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_PRIVATE:     *value = attr_bool(o->private); return ST_OK;
     case ATTR_TRUSTED:     *value = attr_bool(o->trusted); return ST_OK;
     case ATTR_LABEL:       *value = o->label; return ST_OK;
-    case ATTR_UNIQUE:      *value = attr_unique(o, scratch); return ST_OK;
+    case ATTR_UNIQUE:      return attr_unique(o, scratch, value);
     case ATTR_APPLICATION: *value = o->application; return ST_OK;
     case ATTR_OID:         *value = o->oid; return ST_OK;
     case ATTR_VALUE:       *value = o->value; return ST_OK;
