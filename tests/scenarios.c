@@ -5,6 +5,7 @@
 // or where else it is shown. A row that a surrounding cannot play says why, and is not counted.
 #define _GNU_SOURCE
 #include "world.h"
+#include "stall.h"
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -15,54 +16,6 @@
 static struct sim_card *card_a, *card_b;        // two cards of one kind, with different keys
 static CK_BYTE text[] = "a scenario";
 static unsigned long rounds_long = 1;           // "long" makes the long ones 10 times as long
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-// ---- How long the machine itself stood still: by how much a sleep of a millisecond was too long ----
-
-static uint64_t stall;
-static bool pulse_over;
-
-static void *pulse(void *arg)
-{
-    (void)arg;
-    while (!__atomic_load_n(&pulse_over, __ATOMIC_RELAXED)) {
-        uint64_t begun = now_us();
-        usleep(1000);
-        uint64_t late = now_us() - begun - 1000;
-        if (late > __atomic_load_n(&stall, __ATOMIC_RELAXED))
-            __atomic_store_n(&stall, late, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
-static pthread_t beat;
-
-static void pulse_begin(void)
-{
-    pulse_over = false;
-    if (pthread_create(&beat, NULL, pulse, NULL)) abort();
-}
-
-static void pulse_end(void)
-{
-    __atomic_store_n(&pulse_over, true, __ATOMIC_RELAXED);
-    pthread_join(beat, NULL);
-}
-
-// How much longer than allowed something took, without what the machine stood still meanwhile.
-static uint64_t over_us(uint64_t took, uint64_t allowed)
-{
-    if (took <= allowed) return 0;
-    usleep(20000);                              // the pulse may be late itself
-    uint64_t still = 2 * __atomic_load_n(&stall, __ATOMIC_RELAXED);
-    return took > allowed + still ? took - allowed - still : 0;
-}
 
 // ---- Begin and end ----
 
@@ -958,15 +911,15 @@ static void end_while_waiting(unsigned rounds, uint64_t most_us)
 {
     uint64_t longest = 0, worst = 0;
     begin();
-    pulse_begin();
+    stall_begin();
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
         struct waiter w[WAITERS];
         for (int k = 0; k < WAITERS; k++) wait_begin(&w[k], false);
         if (i % 4) (void)world_await_waiting(WAITERS);  // else some have not begun to wait
-        __atomic_store_n(&stall, 0, __ATOMIC_RELAXED);
+        stall_reset();
         uint64_t begun = now_us();
         CK_RV rv = C_Finalize(NULL);
-        uint64_t took = now_us() - begun, over = over_us(took, most_us);
+        uint64_t took = now_us() - begun, over = stall_over_us(took, most_us);
         CK_RV again = C_Initialize(NULL);               // at once
         // one that began late waits in the new library: it is ended too
         CK_RV last = C_Finalize(NULL);
@@ -979,7 +932,7 @@ static void end_while_waiting(unsigned rounds, uint64_t most_us)
         if (took > longest) longest = took;
         if (over > worst) worst = over;
     }
-    pulse_end();
+    stall_end();
     printf("C_Finalize with %d waiters, %u times: %.1f ms at most, %.1f ms over %.0f and what the machine stalled\n",
            WAITERS, rounds, (double)longest / 1000, (double)worst / 1000, (double)most_us / 1000);
     CHECK_EQ(worst, 0);
@@ -1157,17 +1110,17 @@ TEST(a_card_that_another_program_holds_is_waited_for_by_nobody_who_need_not)
     USE(0, SIM_RSA2048A, &session, &key);
     CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
     drain();
-    pulse_begin();
+    stall_begin();
     world_hold(0, true);
     usleep((SCARD11_LOOK_MS + 1) * 1000);
-    __atomic_store_n(&stall, 0, __ATOMIC_RELAXED);
+    stall_reset();
     uint64_t begun = now_us();
     CK_FLAGS flags = flags_of(0);
     CK_RV list = C_GetSlotList(CK_FALSE, NULL, &n), wait = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
     CK_RV session_info = C_GetSessionInfo(session, &info), token_info = C_GetTokenInfo(0, &token);
-    uint64_t over = over_us(now_us() - begun, 300000);
+    uint64_t over = stall_over_us(now_us() - begun, 300000);
     world_hold(0, false);
-    pulse_end();
+    stall_end();
     CHECK_EQ(flags, CKF_TOKEN_PRESENT);
     CHECK_RV(list, CKR_OK);
     CHECK_RV(wait, CKR_NO_EVENT);
@@ -1203,7 +1156,7 @@ static void *sign_run(void *arg)
 TEST(an_operation_under_way_ends_with_its_card)
 {
     uint64_t longest = 0;
-    pulse_begin();
+    stall_begin();
     for (int i = 0; i < 30 && !test_failing; i++) {
         struct signer s;
         begin();
@@ -1212,18 +1165,18 @@ TEST(an_operation_under_way_ends_with_its_card)
         sim_reader_fault(SIM_HANG, 1, NULL);
         CHECK(!pthread_create(&s.thread, NULL, sign_run, &s));
         CHECK(sim_reader_await_hang(5000));
-        __atomic_store_n(&stall, 0, __ATOMIC_RELAXED);
+        stall_reset();
         uint64_t begun = now_us();
         if (i & 1) world_unplug(0); else world_eject(0);
         pthread_join(s.thread, NULL);
         uint64_t took = s.done_us - begun;
         CHECK_RV(s.rv, CKR_DEVICE_REMOVED);
-        CHECK_EQ(over_us(took, 100000), 0);
+        CHECK_EQ(stall_over_us(took, 100000), 0);
         if (took > longest) longest = took;
         CHECK_RV(C_CloseSession(s.session), CKR_SESSION_HANDLE_INVALID);
         end();
     }
-    pulse_end();
+    stall_end();
     printf("an operation whose card went ended after %.2f ms at most\n", (double)longest / 1000);
 }
 
