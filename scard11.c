@@ -7571,8 +7571,9 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
     int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
     TRY(p15_go_to(c, o->token, p15_place(p, k->file)));
-    TRY(generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true));
-    st s = generic_decipher(c, p, in, scratch, &plain);
+    st s = generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true);
+    if (s) return p15use_key_status(s);
+    s = generic_decipher(c, p, in, scratch, &plain);
     if ((s == 0x6a80 || s == 0x6700) && !(p->quirks & P15_NO_INDICATOR)) {
         plain.n = 0;
         p->quirks |= P15_NO_INDICATOR;          // some cards have none (ISO 7816-8: it is optional)

@@ -324,6 +324,12 @@ TEST(generic_decryption)
     CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
                              &out), 0x6f00);
     p15use_end();
+    static const char *const no_pin[] = { "002241b8 06 800103 840101 > 6982", NULL };
+    generic_begin(no_pin, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, 512);
+    if (test_failing) return;
+    CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+                             &out), ST_NOT_LOGGED_IN);
+    p15use_end();
 }
 
 TEST(generic_derives)
