@@ -193,7 +193,8 @@
 // SCARD11_PKCS11_H: the application's own pkcs11.h ("pkcs11.h" or <p11-kit/pkcs11.h>); part 5 is
 // then left out. It must declare PKCS#11 3.2.
 
-// SCARD11_API: how exported functions are marked.
+// SCARD11_API: how exported functions are marked. scard11.c itself makes them "protected" on ELF
+// systems if this is not set: a program that has C_* of its own does not get them into the tables.
 #ifndef SCARD11_API
 #if defined(_WIN32) && defined(SCARD11_DLL)
 #define SCARD11_API __declspec(dllexport)
