@@ -55,28 +55,6 @@ static CK_RV open_token(unsigned card, unsigned token, bool login)
 
 // ---- What mbedTLS thinks of it ----
 
-// r || s to DER.
-static size_t to_der(const CK_BYTE *sig, size_t n, uint8_t *der)
-{
-    uint8_t body[160];
-    size_t at = 0, half = n / 2, head = 0;
-    for (size_t i = 0; i < 2; i++) {
-        const CK_BYTE *p = sig + i * half;
-        size_t k = half;
-        while (k > 1 && !*p) p++, k--;
-        body[at++] = 2;
-        body[at++] = (uint8_t)(k + (*p >> 7));
-        if (*p & 0x80) body[at++] = 0;
-        memcpy(body + at, p, k);
-        at += k;
-    }
-    der[head++] = 0x30;
-    if (at > 127) der[head++] = 0x81;
-    der[head++] = (uint8_t)at;
-    memcpy(der + head, body, at);
-    return head + at;
-}
-
 // Is sig right for the hash of text by md? pss: the padding.
 static bool good(enum sim_key key, mbedtls_md_type_t md, bool pss, size_t salt, const CK_BYTE *sig,
                  size_t n)
@@ -89,7 +67,7 @@ static bool good(enum sim_key key, mbedtls_md_type_t md, bool pss, size_t salt, 
     sim_key_parse(&pk, sim_key_data(key));
     mbedtls_md(info, text, sizeof text, hash);
     if (!mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA)) {
-        size_t len = to_der(sig, n, der);
+        size_t len = cards_der(sig, n, der);
         rc = mbedtls_pk_verify(&pk, md, hash, mbedtls_md_get_size(info), der, len);
     } else if (pss) {
         rc = mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &options, &pk, md, hash,

@@ -258,4 +258,26 @@ static inline enum sim_key cards_which(const struct cards_key *k, bool second)
     return second ? k->second : k->key;
 }
 
+// r || s to DER.
+static inline size_t cards_der(const CK_BYTE *sig, size_t n, uint8_t *der)
+{
+    uint8_t body[160];
+    size_t at = 0, half = n / 2, head = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const CK_BYTE *p = sig + i * half;
+        size_t k = half;
+        while (k > 1 && !*p) p++, k--;
+        body[at++] = 2;
+        body[at++] = (uint8_t)(k + (*p >> 7));
+        if (*p & 0x80) body[at++] = 0;
+        memcpy(body + at, p, k);
+        at += k;
+    }
+    der[head++] = 0x30;
+    if (at > 127) der[head++] = 0x81;
+    der[head++] = (uint8_t)at;
+    memcpy(der + head, body, at);
+    return head + at;
+}
+
 #endif

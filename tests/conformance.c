@@ -109,27 +109,6 @@ static CK_RV sign_begin(const struct cards_key *k)
 
 // ---- Does mbedTLS, with the key in the certificate that the token shows, find it right? ----
 
-static size_t to_der(const CK_BYTE *sig, size_t n, uint8_t *der)
-{
-    uint8_t body[160];
-    size_t at = 0, half = n / 2, head = 0;
-    for (size_t i = 0; i < 2; i++) {
-        const CK_BYTE *p = sig + i * half;
-        size_t k = half;
-        while (k > 1 && !*p) p++, k--;
-        body[at++] = 2;
-        body[at++] = (uint8_t)(k + (*p >> 7));
-        if (*p & 0x80) body[at++] = 0;
-        memcpy(body + at, p, k);
-        at += k;
-    }
-    der[head++] = 0x30;
-    if (at > 127) der[head++] = 0x81;
-    der[head++] = (uint8_t)at;
-    memcpy(der + head, body, at);
-    return head + at;
-}
-
 static bool is_right(const struct cards_key *k, const CK_BYTE *sig, size_t n)
 {
     mbedtls_md_type_t md = k->only == CKM_ECDSA_SHA1 ? MBEDTLS_MD_SHA1 : MBEDTLS_MD_SHA256;
@@ -143,7 +122,7 @@ static bool is_right(const struct cards_key *k, const CK_BYTE *sig, size_t n)
     if (get(certificate, CKA_VALUE, value, &len)) return false;
     mbedtls_md(info, text, sizeof text, hash);
     mbedtls_x509_crt_init(&crt);
-    if (n <= 132 && !sim_key_data(k->key)->rsa) n = to_der(sig, n, der), sig = der;
+    if (n <= 132 && !sim_key_data(k->key)->rsa) n = cards_der(sig, n, der), sig = der;
     if (!mbedtls_x509_crt_parse_der(&crt, value, len))
         right = !mbedtls_pk_verify(&crt.pk, md, hash, mbedtls_md_get_size(info), sig, n);
     mbedtls_x509_crt_free(&crt);
