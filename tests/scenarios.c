@@ -796,7 +796,7 @@ static void cut_everywhere(enum world_fault fault, unsigned least)
         else      CHECK_RV(rv, CKR_OK);
         CHECK_EQ(sim_piv_verifies(card_b), verifies);
         if (came) check_dead(session, key);
-        if (came && fault == WORLD_SWAPPED && !world_shows(0)) {    // pcscd took it for the old one
+        if (came && fault == WORLD_SWAPPED && !world_shows(0)) {    // the swap was too quick to be seen
             world_eject(0);
             world_insert(0, card_b);
         }

@@ -47,9 +47,8 @@ static inline bool world_shows(int reader)
     return !SCardGetStatusChange(world_context, 0, &s, 1) && s.dwEventState & SCARD_STATE_PRESENT;
 }
 
-// Waits until PC/SC shows a card, or none, and pcscd's own poll has seen it: that alone moves the count
-// of changes, which is odd while a card is in. A reset of a card that is gone shows none before, and a
-// card that came in then would be missed.
+// Waits until PC/SC shows a card, or none, and its count of changes, odd while a card is in, says the
+// same: then pcscd's poll of the reader has seen what was done.
 static inline void world_await(int reader, bool present)
 {
     SCARD_READERSTATE s = { .szReader = world_names[reader] };
