@@ -377,6 +377,7 @@ typedef u32 st;
     X(CRYPTO,         CKR_FUNCTION_FAILED,             "mbedTLS failed")                         \
     X(NOT_FOUND,      CKR_DEVICE_ERROR,                "not on the card (internal)")             \
     X(LOST,           CKR_DEVICE_ERROR,                "another application answers (internal)") \
+    X(OFFLINE,        CKR_DEVICE_ERROR,                "the card must be asked (internal)")      \
     X(NOT_MINE,       CKR_GENERAL_ERROR,               "not this driver's card (internal)")
 
 #define X(name, ckr, text) ST_##name,
@@ -2654,6 +2655,7 @@ struct link {
     bool extended;          // card and reader take extended length, as far as known
     bool extended_proven;   // and one such command was answered
     bool open;              // a transaction is open
+    bool offline;           // no command is sent: what can be done without one is tried first
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
@@ -2731,7 +2733,13 @@ static void link_disconnect(struct link *l, bool reset)
 // Is an error one of the connection, and not an answer of the card?
 static bool link_is_broken(st s)
 {
-    return s == ST_CARD_REMOVED || s == ST_CARD_RESET || s == ST_READER;
+    return s == ST_CARD_REMOVED || s == ST_CARD_RESET || s == ST_READER || s == ST_OFFLINE;
+}
+
+// Will a command be sent? Asked before a driver changes what it believes of where the card is.
+static st link_ready(const struct link *l)
+{
+    return l->offline ? ST_OFFLINE : ST_OK;
 }
 
 // Notes what an error of the connection means for it, and passes the error on.
@@ -2798,6 +2806,7 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     bool extended = l->extended && apdu_is_long(cmd);
     size_t got = SCARD11_ANSWER;
 
+    TRY(link_ready(l));
     if (!l->conn || l->dead) return ST_CARD_REMOVED;
     apdu_encode(&out, cmd, extended, l->t0);
     st s = out.full ? ST_DATA_LEN
@@ -3858,6 +3867,7 @@ static st p15_select(struct card *c, struct token *t)
     struct p15 *p = t->state;
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
+    TRY(link_ready(&c->link));
     c->sure = false;
     p->mse_len = 0;
     p->at = BYTES_NONE;
@@ -3882,6 +3892,7 @@ static st p15_step_into(struct card *c, struct p15 *p, bytes df)
 {
     bool root = p->here_known && !p->here.n;
     if (p->here_known && bytes_equal(p->here, df)) return ST_OK;
+    TRY(link_ready(&c->link));
     p->here_known = false;
     p->mse_len = 0;
     if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
@@ -3925,6 +3936,7 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     struct buf full = buf_on(room, sizeof room);
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
     struct link *l = &c->link;
+    TRY(link_ready(l));
     if (p->quirks & P15_NO_FCP) fcp = NULL;
     p->at = BYTES_NONE;
     if (p->quirks & P15_STEPS) return p15_select_steps(c, p, path->file, fcp);
@@ -3966,6 +3978,7 @@ static st p15_be_sure(struct card *c, struct token *t)
     struct buf fcp = buf_on(room, sizeof room);
     struct p15_path known = { .file = p->landmark.n ? p->landmark : p->odf };
     if (c->sure) return ST_OK;
+    TRY(link_ready(&c->link));
     p->here_known = false;
     if (p15_logged_in(c, t) && p->odf_read && (p->base.n || p->landmark.n)) {
         st s = p15_select_path(c, t, &known, &fcp);
@@ -4450,7 +4463,7 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
 static bool p15_was_away(struct card *c, struct p15 *p)
 {
     bool away = p->connects != c->link.count->connects;
-    p->connects = c->link.count->connects;
+    if (!c->link.offline) p->connects = c->link.count->connects;
     return away;
 }
 
@@ -5525,6 +5538,7 @@ static st piv_select(struct card *c, struct token *t)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
+    TRY(link_ready(&c->link));
     c->sure = false;
     st s = iso_select_aid(&c->link, PIV_AID, &fci);
     if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
@@ -5828,6 +5842,9 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     struct object like = { .token = t, .ref = slot.ref, .label = bytes_text(slot.name) };
     const struct x509 *x = NULL;
 
+    st s = piv_read_certificate(c, t, i, scratch, &x);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     TRY(card_reserve(c, 3));
     struct alg_key *k = ARENA_NEW(&c->arena, struct alg_key, 1);
     u8 *id = ARENA_NEW(&c->arena, u8, 1);
@@ -5836,10 +5853,6 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     like.id = bytes_of(id, 1);
     like.private = !(like.no_pin = slot.ref == 0x9e);
     like.always_auth = like.unread = slot.ref == 0x9c;
-
-    st s = piv_read_certificate(c, t, i, scratch, &x);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
-    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     if (x && slot.use && !alg_parse_spki(x->spki, k)) {
         like.key = k;
         like.use = piv_type_use(k) & piv_certificate_use(x, slot.use);
@@ -8018,6 +8031,13 @@ static st slot_look(struct reader *r)
     return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
 }
 
+// The same for who must not answer from memory.
+static st slot_look_now(struct reader *r)
+{
+    r->card->look_ms = 0;
+    return slot_look(r);
+}
+
 // Connects what the arena remembers, or a new card. Afterwards the count must be what it was
 // before.
 static st slot_connect(struct card *c)
@@ -8118,7 +8138,9 @@ static st slot_card(struct reader *r)
 //     return run.s;
 //
 // The loop runs once; a second time after a reset by another program, if no login is needed, and
-// after another program ended a login whose PIN was kept, if that logs in again.
+// after another program ended a login whose PIN was kept, if that logs in again. What may be known
+// already is tried without the card first: if it is, nobody is kept off, waited for or disturbed,
+// and a context login goes on.
 struct slot_run {
     struct reader *reader;
     struct token *token;
@@ -8126,6 +8148,7 @@ struct slot_run {
     bool login;             // needs the user PIN to be verified
     bool so;                // needs the SO's login
     bool write;             // must not be begun again
+    bool known;             // may be known already
     bool leave_open;        // context login: the transaction stays open
     bool renewed;           // a kept PIN was tried
     struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done
@@ -8215,9 +8238,20 @@ static bool slot_again(struct slot_run *run)
     return !run->s;
 }
 
+// The turn without the card begins, or has ended. false: it was not enough.
+static bool slot_run_offline(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    c->link.offline = !c->link.offline;
+    if (!c->link.offline) run->known = run->s != ST_OFFLINE;
+    else if (!c->link.open && !c->link.exclusive) c->sure = false;
+    return run->known;
+}
+
 static bool slot_run(struct slot_run *run)
 {
     struct card *c = run->reader->card;
+    if (run->known && c->link.conn && slot_run_offline(run)) return c->link.offline;
     if (run->turns++) {
         bool again = slot_again(run);
         if (!again) {
@@ -9601,7 +9635,8 @@ static struct object *session_object(const struct card *c, const struct session 
 static st session_read(struct reader *r, struct object *o, struct scratch scratch)
 {
     struct token *t = o->token;
-    struct slot_run run = { .reader = r, .token = t, .login = o->class == CKO_DATA && o->private,
+    bool login = o->class == CKO_DATA && o->private;
+    struct slot_run run = { .reader = r, .token = t, .login = login, .known = !login,
                             .scratch = scratch };
     while (slot_run(&run)) run.s = t->driver->read(r->card, o, scratch);
     return run.s;
@@ -9613,7 +9648,7 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
 {
     struct query q;
     struct token *token = se->token;
-    struct slot_run run = { .reader = r, .token = token, .scratch = scratch };
+    struct slot_run run = { .reader = r, .token = token, .known = true, .scratch = scratch };
     if (!attr_query(t, n, token, &q) || !token->driver->list) return ST_OK;
     while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
     return run.s;
@@ -12215,6 +12250,8 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 
 static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
 {
+    // That somebody is logged in already is not said from memory.
+    if (card_logged_in(c->session->token)) TRY(slot_look_now(c->reader));
     if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
     if (user == CKU_SO) return session_login_so(c->reader, c->session, pin);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;

@@ -445,13 +445,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_Login               CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that the
 //                         card never takes is CKR_PIN_LEN_RANGE and costs no try.
 //                         CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
-//                         operation ends. CKU_SO, with the card's PUK for a PIN, is there to
-//                         unblock; CKR_USER_TYPE_INVALID where the card has no PUK. Most cards
-//                         cannot check a PUK by itself: a wrong one is then told, and counted, by
-//                         C_InitPIN. RESET RETRY COUNTER wants it together with the new PIN: until
-//                         then it is kept in the card's memory, the one PIN that is. It is wiped
-//                         at logout, at the last session's end, at removal, at a reset, and by a
-//                         C_InitPIN that finds it wrong.
+//                         operation ends, or another call needs the card: a search or an attribute
+//                         that is known already does not. CKU_SO, with the card's PUK for a PIN, is
+//                         there to unblock; CKR_USER_TYPE_INVALID where the card has no PUK. Most
+//                         cards cannot check a PUK by itself: a wrong one is then told, and
+//                         counted, by C_InitPIN. RESET RETRY COUNTER wants it together with the new
+//                         PIN: until then it is kept in the card's memory, the one PIN that is. It
+//                         is wiped at logout, at the last session's end, at removal, at a reset,
+//                         and by a C_InitPIN that finds it wrong.
 //   PIN pads              CKF_PROTECTED_AUTHENTICATION_PATH where the reader has one for the user
 //                         PIN. pPin NULL has the PIN entered there, in C_Login (all three users),
 //                         C_InitPIN and C_SetPIN (both NULL), and is CKR_ARGUMENTS_BAD where the

@@ -538,6 +538,51 @@ TEST(a_context_login_ends_with_the_first_other_command)
     scene_end();
 }
 
+// What memory answers needs no transaction: a context login goes on, and no other program is kept
+// off or waited for. What has to be read from the card is another command, and ends it.
+TEST(a_context_login_outlives_what_memory_answers)
+{
+    CK_SESSION_HANDLE session, other;
+    CK_OBJECT_HANDLE key, found;
+    CK_TOKEN_INFO info;
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_BYTE signature[64], value[2048];
+    CK_ULONG n = sizeof signature, count;
+    CK_OBJECT_CLASS data_class = CKO_DATA;
+    CK_ATTRIBUTE each_data = { CKA_CLASS, &data_class, sizeof data_class };
+    CK_ATTRIBUTE of_data = { CKA_VALUE, value, sizeof value };
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 2, &key), CKR_OK);
+    CHECK_RV(scene_count(session, NULL, 0, &count), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &info), CKR_OK);
+    for (int from_card = 0; from_card < 2; from_card++) {
+        CHECK_RV(C_SignInit(session, &m, key), CKR_OK);
+        CHECK_RV(C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6), CKR_OK);
+        struct sim_reader_stats before = sim_reader_stats();
+        CHECK_EQ(before.begins, before.ends + 1);
+        CHECK_RV(scene_open(&other), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(scene_slot, &info), CKR_OK);
+        for (CK_BYTE id = 1; id <= 4; id++) {
+            CK_ATTRIBUTE a = { CKA_VALUE, value, sizeof value };
+            CHECK_RV(scene_find(other, CKO_CERTIFICATE, id, &found), CKR_OK);
+            CHECK_RV(C_GetAttributeValue(other, found, &a, 1), CKR_OK);
+        }
+        CHECK_RV(scene_count(other, NULL, 0, &n), CKR_OK);
+        CHECK_EQ(n, count);
+        CHECK_RV(scene_search(other, &each_data, 1, &found), CKR_OK);
+        CHECK_EQ(sim_reader_stats().begins, before.begins);
+        CHECK_EQ(sim_reader_stats().ends, before.ends);
+        if (from_card) CHECK_RV(C_GetAttributeValue(other, found, &of_data, 1), CKR_OK);
+        CHECK_EQ(sim_reader_stats().begins, before.begins + (unsigned long)from_card);
+        n = sizeof signature;
+        CHECK_RV(C_Sign(session, data, DATA_LEN, signature, &n),
+                 from_card ? CKR_USER_NOT_LOGGED_IN : CKR_OK);
+        CHECK_RV(C_CloseSession(other), CKR_OK);
+    }
+    scene_end();
+}
+
 TEST(decryption_with_every_padding)
 {
     CK_SESSION_HANDLE session;
@@ -1675,6 +1720,7 @@ int main(int argc, char **argv)
     RUN(signatures_are_those_of_the_certificate_s_key);
     RUN(a_key_that_wants_the_pin_each_time);
     RUN(a_context_login_ends_with_the_first_other_command);
+    RUN(a_context_login_outlives_what_memory_answers);
     RUN(decryption_with_every_padding);
     RUN(derivation_gives_what_the_peer_derives);
     RUN(pins_are_checked_here_before_the_card_counts);

@@ -1,6 +1,8 @@
 // pins.c: the SO, unblocking, changing the PUK; PIN pads; through C_*, on every kind of card.
 // SPDX-License-Identifier: 0BSD
+#define _DEFAULT_SOURCE     // usleep
 #include <pthread.h>
+#include <unistd.h>
 #include "scene.h"
 #include "sim_belpic.h"
 #include "sim_esteid.h"
@@ -531,6 +533,7 @@ TEST(a_kept_pin_is_of_one_insertion_and_login)
     CHECK_EQ(sim_piv_verifies(second), 0);
     sim_reader_eject(0);
     sim_reader_insert(0, first);
+    usleep((SCARD11_LOOK_MS + 1) * 1000);                       // or memory answers
     CHECK_RV(scene_count(session, NULL, 0, &all), CKR_DEVICE_REMOVED);
     second->free(second);
     CHECK_RV(login_to_sign(&session), CKR_OK);
