@@ -1372,6 +1372,7 @@ struct alg_use {
     enum alg_pad pad;
     const struct alg_hash *hash, *mgf;
     u32 salt;                           // of PSS, in bytes
+    u32 block;                          // of a cipher, in bytes
 };
 
 static const struct alg_hash *alg_hash_find(CK_MECHANISM_TYPE mechanism)
@@ -2870,7 +2871,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         TRY(link_transmit(l, &last, rsp));
     }
     while (l->sw >> 8 == 0x61) {                        // so many more wait; 00: 256 or more
-        struct apdu more = { .cla = cmd->cla, .ins = INS_GET_RESPONSE,
+        struct apdu more = { .cla = cmd->cla & (u8)~CLA_CHAIN, .ins = INS_GET_RESPONSE,
                              .secret_out = cmd->secret_out };
         size_t before = rsp->n;
         more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
@@ -3129,6 +3130,16 @@ static st iso_decipher(struct link *l, bytes in, u32 le, struct buf *out)
     return link_exchange(l, &cmd, out);
 }
 
+// PERFORM SECURITY OPERATION, encipher or decipher with a secret key: whole blocks. more: this is
+// not the last part of a chain; each is answered.
+static st iso_crypt(struct link *l, bool encrypt, bool more, bytes in, struct buf *out)
+{
+    struct apdu cmd = { .cla = more ? CLA_CHAIN : 0, .ins = INS_PSO, .p1 = encrypt ? 0x84 : 0x80,
+                        .p2 = encrypt ? 0x80 : 0x84, .data = in, .le = APDU_LE_SHORT,
+                        .secret_in = encrypt, .secret_out = !encrypt };
+    return link_exchange(l, &cmd, out);
+}
+
 // GET CHALLENGE: random bytes of the card.
 static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
 {
@@ -3186,6 +3197,7 @@ struct query {
     CK_OBJECT_CLASS class;
     bool any_id;
     bytes id;
+    bool no_secret;         // whatever its class, no secret key has such attributes
     bool logged_in;         // private objects can be seen
 };
 
@@ -3229,7 +3241,19 @@ struct driver {
 #define CARD_SIGN    1u
 #define CARD_DECRYPT 2u
 #define CARD_DERIVE  4u
+#define CARD_ENCRYPT 8u                 // these four are a secret key's, CARD_DECRYPT one of them
+#define CARD_WRAP    16u
+#define CARD_UNWRAP  32u
+#define CARD_AES     1u                 // kinds of secret keys of a token
+#define CARD_DES3    2u
 #define CARD_PADS(p) (1u << (p))        // enum alg_pad
+
+// What is known of a secret key's life. The numbers are those of KeyAccessFlags in ISO/IEC 7816-15.
+#define CARD_SENSITIVE         1u
+#define CARD_EXTRACTABLE       2u
+#define CARD_ALWAYS_SENSITIVE  4u
+#define CARD_NEVER_EXTRACTABLE 8u
+#define CARD_LOCAL             16u
 
 // What PKCS#11 sees of a card. A free entry has handle 0.
 struct object {
@@ -3255,7 +3279,9 @@ struct object {
     bytes subject;                  // of a key, DER; empty: its certificate's
     enum alg_type type;             // of a key that has not been read yet, or of a session's
     CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
-    u32   secret_len;               // its bytes
+    u32   secret_len;               // its bytes; 0: not known
+    u32   access;                   // of one on the card: CARD_SENSITIVE ...
+    char  start[8], end[8];         // of a key: from when to when it is valid, YYYYMMDD; else zeros
     const struct alg_key *key;      // of a key; shared between its private and its public half
     const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
     bytes value;                    // certificate, data
@@ -3284,6 +3310,7 @@ struct token {
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
     u32   pads;                     // as of its keys: what C_GetMechanismInfo says
+    u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -3716,7 +3743,8 @@ static struct object *card_add_key(struct card *c, const struct object *like,
  *         half of keys, wherever it is found
  * Uses    >>tlv >>x509 >>alg >>link >>iso >>card
  * Names   p15_
- * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, CDF, DODF, TokenInfo)
+ * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
+ *         TokenInfo)
  * Tests   tests/p15.c
  *
  * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
@@ -3731,6 +3759,7 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 #define P15_READS_MAX   512         // commands that reading one file may take
 #define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
 #define P15_PATH_MAX    16          // bytes: eight file identifiers
+#define P15_SECRET_MAX  4096        // bits of a secret key
 #define P15_INS_AGREE   0x86        // GENERAL AUTHENTICATE with a dynamic authentication template
 
 // A directory file's kind is the number of its tag in the ODF.
@@ -3755,6 +3784,7 @@ enum p15_quirk {
 #define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
 #define P15_MODE_READ      (1u << 0)                        // of AccessMode
 #define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
+#define P15_MODE_ENCRYPT   (1u << 8)
 #define P15_METHOD_USER    (1u << 2)                        // of AuthMethod: userAuthentication
 #define P15_PIN_LOCAL      (1u << 1)
 #define P15_PIN_NO_CHANGE  (1u << 2)
@@ -3805,6 +3835,8 @@ struct p15_key {
     bytes file;                     // path of the private key
     bytes algorithms;               // algReference: INTEGERs
     bytes label, subject;
+    u32   access;                   // KeyAccessFlags
+    char  start[8], end[8];         // as in struct object
     bytes public_entry;             // in PuKDF; empty: there is none
     u8    reference;
     u8    environment;              // SE that its access rule names; 0: none
@@ -3844,7 +3876,7 @@ struct p15 {
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
     u8    environment;              // SE that is for this application; 0: none
     u8    restored;                 // SE that was restored last, as long as there is mse
-    u8    mse[40];                  // what MSE SET set last: P2, template
+    u8    mse[40];                  // what MSE SET set last: P1, P2, template
     size_t mse_len;
 };
 
@@ -4638,6 +4670,8 @@ static struct object *p15_add_key_object(struct card *c, struct token *t, CK_OBJ
     o->pads = class == CKO_PRIVATE_KEY ? t->pads : 0;
     o->subject = k->subject;
     o->ref = k->reference;
+    memcpy(o->start, k->start, sizeof o->start);
+    memcpy(o->end, k->end, sizeof o->end);
     o->unread = !k->looked;
     t->key_types |= CARD_TYPE(k->type);
     return o;
@@ -4658,7 +4692,16 @@ static const struct alg_curve *p15_curve_in(bytes in)
     return NULL;
 }
 
-// CommonKeyAttributes: iD, usage, native, accessFlags, keyReference, startDate, [1] algReference.
+// The day of a GeneralizedTime, whose tag may be another one.
+static void p15_parse_day(bytes time, char out[8])
+{
+    for (size_t i = 0; i < 8; i++)
+        if (time.n < 8 || time.p[i] < '0' || time.p[i] > '9') return;
+    memcpy(out, time.p, 8);
+}
+
+// CommonKeyAttributes: iD, usage, native, accessFlags, keyReference, startDate, [0] endDate,
+// [1] algReference.
 static bytes p15_parse_key_class(bytes class, struct p15_key *k)
 {
     struct tlv t;
@@ -4666,7 +4709,10 @@ static bytes p15_parse_key_class(bytes class, struct p15_key *k)
     u32 strings = 0;
     while (!tlv_next(&class, &t)) {
         if (t.tag == 0x04 && !id.n) id = t.value;
+        if (t.tag == 0x03 && strings == 1) k->access = p15_bits(t.value);
         if (t.tag == 0x03 && !strings++) k->usage = p15_bits(t.value);
+        if (t.tag == 0x18) p15_parse_day(t.value, k->start);
+        if (t.tag == 0x80) p15_parse_day(t.value, k->end);
         if (t.tag == 0x02) k->reference = (u8)p15_number(t.value);
         if (t.tag == 0x02) k->referenced = true;
         if (t.tag == 0xa1) k->algorithms = p15_inside(t.value);
@@ -4686,6 +4732,102 @@ static void p15_parse_key_type(bytes type, struct p15_key *k, struct p15_value *
         if (t.tag == 0x02 && k->type == ALG_RSA) k->bits = p15_number(t.value);
 }
 
+// ---- Secret keys ----
+
+// The kind of a secret key whose tag does not say it: that of an algorithm that it is for. The
+// numbers in supportedAlgorithms are those of PKCS#11's mechanisms.
+static CK_KEY_TYPE p15_secret_kind(const struct p15 *p, bytes references)
+{
+    struct tlv reference, info, number;
+    while (!tlv_take(&references, 0x02, &reference)) {
+        bytes infos = p->algorithms;
+        while (!tlv_take(&infos, 0x30, &info)) {
+            if (tlv_take(&info.value, 0x02, &number) ||
+                !bytes_equal(number.value, reference.value) ||
+                tlv_take(&info.value, 0x02, &number)) continue;
+            u32 family = p15_number(number.value) & ~15u;
+            if (family == (CKM_AES_ECB & ~15u)) return CKK_AES;
+            if (family == (CKM_DES3_ECB & ~15u)) return CKK_DES3;
+        }
+    }
+    return CKK_GENERIC_SECRET;
+}
+
+// A value that can never be had is sensitive, whatever the directory says.
+static u32 p15_access(u32 access)
+{
+    if (access & CARD_EXTRACTABLE || !access) access |= CARD_SENSITIVE;
+    if (access & CARD_EXTRACTABLE) access &= ~CARD_NEVER_EXTRACTABLE;
+    return access & CARD_SENSITIVE ? access : access & ~CARD_ALWAYS_SENSITIVE;
+}
+
+// What a secret key is for, where its card's driver can do that.
+static u32 p15_secret_use(const struct token *t, u32 usage)
+{
+    static const u8 bits[] = { 0, 1, 4, 5 };
+    static const u32 uses[] = { CARD_ENCRYPT, CARD_DECRYPT, CARD_WRAP, CARD_UNWRAP };
+    u32 use = 0;
+    for (size_t i = 0; i < COUNT(bits) && t->driver->crypt; i++)
+        if (usage >> bits[i] & 1) use |= uses[i];
+    return use;
+}
+
+// What kind of key it is, and of how many bytes: PKCS#15's tags [0] to [12] are in the order of
+// PKCS#11's numbers. DES is as long as it is, the parity bits counted or not; two keys of it are
+// found among those of three.
+static void p15_tell_secret(struct object *o, const struct p15_key *k, u32 tag)
+{
+    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(o->token->state, k->algorithms)
+                                                  : CKK_RC2 + (CK_KEY_TYPE)(tag - 0xa0);
+    if (type == CKK_DES3 && (k->bits == 112 || k->bits == 128)) type = CKK_DES2;
+    o->secret_type = type;
+    o->secret_len = type >= CKK_DES && type <= CKK_DES3 ? 8 * (u32)(type - CKK_DES + 1)
+                  : k->bits <= P15_SECRET_MAX ? k->bits / 8 : 0;
+    o->unread = type == CKK_GENERIC_SECRET;     // the driver may know more
+    o->use = p15_secret_use(o->token, k->usage);
+    o->access = p15_access(k->access);
+}
+
+// The object of a private or secret key. Cards leave authId out of keys that want the PIN all the
+// same: then the flag says it.
+static st p15_add_guarded(struct card *c, struct token *t, CK_OBJECT_CLASS class, struct p15_key *k,
+                          const struct p15_entry *e)
+{
+    bool secret = class == CKO_SECRET_KEY;
+    struct p15_rule rule = p15_rule(e->rules, P15_MODE_USE | (secret ? P15_MODE_ENCRYPT : 0));
+    if (e->auth_id.n) rule.auth_id = e->auth_id;
+    k->environment = rule.environment;
+    k->label = e->label;
+    struct object *o = p15_add_key_object(c, p15_token_of(c, t, rule.auth_id), class, k);
+    if (!o) return ST_CARD_MEMORY;
+    o->entry = e->whole;
+    o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
+    o->no_pin = !o->private;
+    o->always_auth = e->consent > 0 && o->private && !secret;
+    if (secret) p15_tell_secret(o, k, e->tag);
+    else        k->private_object = o;
+    return ST_OK;
+}
+
+// A secret key, but for RC6's ([13]) and others ([14]), which PKCS#11 has no number for.
+static st p15_add_secret(struct card *c, struct token *t, const struct p15_entry *e)
+{
+    struct p15_value value = { .direct = BYTES_NONE };
+    struct tlv bits;
+    bytes sub = e->sub;
+    if (e->tag != 0x30 && e->tag != 0xaf && (e->tag < 0xa0 || e->tag > 0xac)) return ST_OK;
+    struct p15_key *k = ARENA_NEW(&c->arena, struct p15_key, 1);
+    if (!k) return ST_CARD_MEMORY;
+    k->type = ALG_SECRET;
+    k->id = p15_parse_key_class(e->class, k);
+    p15_parse_key_type(e->type, k, &value);
+    k->file = value.path.file;
+    if (!tlv_take(&sub, 0x02, &bits)) k->bits = p15_number(bits.value);
+    return p15_add_guarded(c, t, CKO_SECRET_KEY, k, e);
+}
+
+// ---- Private and public keys ----
+
 static st p15_add_private(struct card *c, struct token *t, const struct p15_entry *e)
 {
     struct p15 *p = t->state;
@@ -4703,25 +4845,14 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     k->reference = said.reference;
     k->referenced = said.referenced;
     k->algorithms = said.algorithms;
-    k->label = e->label;
     k->file = value.path.file;
+    memcpy(k->start, said.start, sizeof k->start);
+    memcpy(k->end, said.end, sizeof k->end);
     if (said.bits) k->bits = said.bits;
     if (said.curve) k->curve = said.curve;
     if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
         k->subject = name.whole;
-    struct p15_rule rule = p15_rule(e->rules, P15_MODE_USE);
-    if (e->auth_id.n) rule.auth_id = e->auth_id;
-    k->environment = rule.environment;
-    struct token *owner = p15_token_of(c, t, rule.auth_id);
-    struct object *o = p15_add_key_object(c, owner, CKO_PRIVATE_KEY, k);
-    if (!o) return ST_CARD_MEMORY;
-    k->private_object = o;
-    o->entry = e->whole;
-    // Cards leave authId out of keys that want the PIN all the same: then the flag says it.
-    o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
-    o->no_pin = !o->private;
-    o->always_auth = e->consent > 0 && o->private;
-    return ST_OK;
+    return p15_add_guarded(c, t, CKO_PRIVATE_KEY, k, e);
 }
 
 static st p15_add_public(struct card *c, struct token *t, const struct p15_entry *e, bool trusted)
@@ -4830,7 +4961,8 @@ static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
         return p15_add_public(c, t, e, kind == P15_PUKDF_TRUSTED);
     case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL:
         return p15_add_certificate(c, t, e, kind == P15_CDF_TRUSTED);
-    default: return p15_add_data(c, t, e);      // P15_DODF: a SKDF is not read
+    case P15_SKDF: return p15_add_secret(c, t, e);
+    default: return p15_add_data(c, t, e);      // P15_DODF
     }
 }
 
@@ -4871,8 +5003,11 @@ static st p15_load(struct card *c, struct token *t, u32 kinds, struct scratch sc
 {
     struct p15 *p = t->state;
     TRY(p15_read_odf(c, t, scratch));
-    for (struct p15_file *f = p->files; f; f = f->next)
-        if (!f->read && kinds >> f->kind & 1) TRY(p15_read_file(c, t, f, scratch));
+    for (struct p15_file *f = p->files; f; f = f->next) {
+        if (f->read || !(kinds >> f->kind & 1)) continue;
+        if (f->kind == P15_SKDF) TRY(p15_read_info(c, t, scratch));     // its supportedAlgorithms
+        TRY(p15_read_file(c, t, f, scratch));
+    }
     return ST_OK;
 }
 
@@ -5033,6 +5168,7 @@ static st p15_list(struct card *c, struct token *t, const struct query *q, struc
         (certificates && c->token_count > 1)) kinds |= P15_MASK_PRIVATE;
     if (public_keys) kinds |= P15_MASK_PUBLIC;
     if (q->any_class || q->class == CKO_DATA) kinds |= 1u << P15_DODF;
+    if ((q->any_class || q->class == CKO_SECRET_KEY) && !q->no_secret) kinds |= 1u << P15_SKDF;
     TRY(p15_load(c, t, kinds, scratch));
     if (certificates) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
     if (!public_keys) return ST_OK;
@@ -5056,6 +5192,8 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     if (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY)
         return p15_read_key(c, t, o->state, scratch);
     if (o->class == CKO_CERTIFICATE) return p15_read_certificate(c, t, o->state, scratch);
+    o->unread = o->class == CKO_DATA;
+    if (!o->unread) return ST_OK;               // a secret key: the directory has said all
     st s = p15_read_value(c, t, o->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
     o->value = s ? BYTES_NONE : arena_copy(&c->arena, value);
@@ -5064,8 +5202,27 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     return ST_OK;
 }
 
+#endif
+
+/* ================================================================================================
+ * MARK: - >>p15use
+ * PINs and keys of PKCS#15 cards, and directories that they have not, for their drivers.
+ *
+ * Owns    which PINs are tokens, how a PIN reaches the right application; the security environment
+ *         that was set last; struct p15use_trial: a key used on trust, and once more when it did
+ *         not come out right; directory files made here
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Names   p15use_
+ * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
+ * Tests   tests/p15use.c
+ * ==============================================================================================*/
+
+#if SCARD11_P15
+
+// ---- PINs ----
+
 // The DF that must be the current one when a token's PIN is presented: a local PIN's.
-static bytes p15_pin_place(const struct p15 *p, const struct token *t)
+static bytes p15use_pin_place(const struct p15 *p, const struct token *t)
 {
     const struct p15_pin *pin = p->user_pins[t->index];
     return pin && pin->flags & P15_PIN_LOCAL ? p15_place(p, pin->path) : BYTES_NONE;
@@ -5073,11 +5230,11 @@ static bytes p15_pin_place(const struct p15 *p, const struct token *t)
 
 // Tries left, as an empty VERIFY says. Never asked while logged in: on some cards that ends the
 // login.
-static st p15_read_tries(struct card *c, struct token *t)
+static st p15use_read_tries(struct card *c, struct token *t)
 {
     struct p15 *p = t->state;
     if (t->login || t->pin.tries >= 0 || p->tries_read >> t->index & 1) return ST_OK;
-    TRY(p15_go_to(c, t, p15_pin_place(p, t)));
+    TRY(p15_go_to(c, t, p15use_pin_place(p, t)));
     p->tries_read |= 1u << t->index;
     st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
     if (link_is_broken(s)) return s;
@@ -5086,14 +5243,14 @@ static st p15_read_tries(struct card *c, struct token *t)
     return ST_OK;
 }
 
-static st p15_open(struct card *c, struct token *t, struct scratch scratch)
+static st p15use_open(struct card *c, struct token *t, struct scratch scratch)
 {
-    TRY(p15_read_tries(c, t));
+    TRY(p15use_read_tries(c, t));
     return p15_read_info(c, t, scratch);
 }
 
 // The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
-static const struct p15_pin *p15_puk_of(const struct p15 *p, const struct p15_pin *pin)
+static const struct p15_pin *p15use_puk_of(const struct p15 *p, const struct p15_pin *pin)
 {
     const struct p15_pin *found = NULL;
     if (pin->flags & P15_PIN_NO_UNBLOCK) return NULL;
@@ -5106,7 +5263,7 @@ static const struct p15_pin *p15_puk_of(const struct p15 *p, const struct p15_pi
 }
 
 // The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
-static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
+static st p15use_find_pins(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
     struct token *at = t;
@@ -5118,7 +5275,7 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
             at->index = t->index + (u32)(at - t);
             c->token_count++;
         }
-        const struct p15_pin *puk = p15_puk_of(p, pin);
+        const struct p15_pin *puk = p15use_puk_of(p, pin);
         at->pin = pin->pin;
         at->puk = puk ? puk->pin : (struct pin){ .max = 0 };
         p->user_pins[at->index] = pin;
@@ -5126,25 +5283,6 @@ static st p15_find_pins(struct card *c, struct token *t, struct scratch scratch)
     }
     return ST_OK;
 }
-
-#endif
-
-/* ================================================================================================
- * MARK: - >>p15use
- * PINs and keys of PKCS#15 cards, and directories that they have not, for their drivers.
- *
- * Owns    how a PIN reaches the right application; the security environment that was set last;
- *         struct p15use_trial: a key used on trust, and once more when it did not come out right;
- *         directory files made here
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
- * Names   p15use_
- * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
- * Tests   tests/p15use.c
- * ==============================================================================================*/
-
-#if SCARD11_P15
-
-// ---- PINs ----
 
 // After this a PIN cannot reach another application: SELECT, or where that would end the login of
 // another PIN of ours, a look at what only we have.
@@ -5164,7 +5302,7 @@ static st p15use_be_home(struct card *c, struct token *t)
 static st p15use_face_pin(struct card *c, struct token *t)
 {
     struct p15 *p = t->state;
-    bytes place = p15_pin_place(p, t);
+    bytes place = p15use_pin_place(p, t);
     TRY(p15use_be_home(c, t));
     return place.n ? p15_go_to(c, t, place) : ST_OK;
 }
@@ -5232,14 +5370,17 @@ static st p15use_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, 
                                  bool again)
 {
     struct p15 *p = t->state;
-    bytes now = bytes_of(p->mse + 1, p->mse_len ? p->mse_len - 1 : 0);
-    if (!again && p->mse_len && *p->mse == p2 && bytes_equal(now, content)) return ST_OK;
+    u8 room[sizeof p->mse];
+    struct buf now = buf_on(room, sizeof room);
+    buf_put(&now, BYTES(p1, p2));
+    buf_put(&now, content);
+    bool set = p->mse_len && bytes_equal(bytes_of(p->mse, p->mse_len), buf_bytes(&now));
+    if (set && !again && !now.full) return ST_OK;
     p->mse_len = 0;
     TRY(iso_mse_set(&c->link, p1, p2, content));
-    if (content.n >= sizeof p->mse) return ST_OK;
-    *p->mse = p2;
-    memcpy(p->mse + 1, content.p, content.n);
-    p->mse_len = content.n + 1;
+    if (now.full) return ST_OK;
+    memcpy(p->mse, now.p, now.n);
+    p->mse_len = now.n;
     return ST_OK;
 }
 
@@ -6181,7 +6322,7 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     c->sure = true;
     c->current = t;
-    return p15_open(c, t, scratch);
+    return p15use_open(c, t, scratch);
 }
 
 static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
@@ -6252,7 +6393,7 @@ static const struct driver driver_isoapplet = {
     .name    = "IsoApplet",
     .probe   = isoapplet_probe,
     .select  = p15_select,
-    .open    = p15_open,
+    .open    = p15use_open,
     .list    = isoapplet_list,
     .read    = p15_read,
     .login   = p15use_login,
@@ -6269,7 +6410,7 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/myeid.c
@@ -6283,6 +6424,9 @@ static const struct driver driver_isoapplet = {
 #define MYEID_PKCS1              0x02
 #define MYEID_EC                 0x04
 #define MYEID_PIN                0x01
+#define MYEID_BLOCKS             240        // whole blocks of each cipher, in a short command
+#define MYEID_FILE_DES           0x19       // kinds of key files, in their FCP
+#define MYEID_FILE_AES           0x29
 
 static const u8 myeid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                 0x35 };
@@ -6316,9 +6460,10 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     t->puk.fixed = true;
     strcpy(t->label, "MyEID");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    t->secrets = CARD_AES | CARD_DES3;
     c->sure = true;
     c->current = t;
-    return p15_open(c, t, scratch);
+    return p15use_open(c, t, scratch);
 }
 
 // The applet counts its changes: in the last two bytes of its information.
@@ -6459,13 +6604,116 @@ static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struc
     return myeid_status(trial.s);
 }
 
+// ---- Secret keys ----
+
+// What the FCP of a key file says of a secret key: 82 its kind, 81 its size in bits.
+static bool myeid_parse_file(bytes fcp, struct object *o)
+{
+    bytes in, kind = BYTES_NONE, size = BYTES_NONE;
+    if (tlv_open(fcp, 0x6f, &in)) return false;
+    tlv_find(in, 0x82, &kind);
+    tlv_find(in, 0x81, &size);
+    u32 bits = size.n == 2 ? (u32)bytes_number(size) : 0;
+    if (!kind.n) return false;
+    if (*kind.p == MYEID_FILE_AES && (bits == 128 || bits == 192 || bits == 256)) {
+        o->secret_type = CKK_AES;
+        o->secret_len = bits / 8;
+    }
+    if (*kind.p == MYEID_FILE_DES && (bits == 64 || bits == 128 || bits == 192)) {
+        o->secret_type = bits == 64 ? CKK_DES : bits == 128 ? CKK_DES2 : CKK_DES3;
+        o->secret_len = bits / 8;
+    }
+    return true;
+}
+
+// A secret key of which the directory does not say for what cipher it is: its file does. On trust
+// first, where another program may have selected its own application.
+static st myeid_read_secret(struct card *c, struct object *o)
+{
+    const struct p15_key *k = o->state;
+    const struct p15_path file = { .file = k->file };
+    u8 room[256];
+    while (k->file.n >= 2) {
+        struct buf fcp = buf_on(room, sizeof room);
+        st s = p15_select_path(c, o->token, &file, &fcp);
+        if (link_is_broken(s)) return s;
+        if ((!s && myeid_parse_file(buf_bytes(&fcp), o)) || c->sure) break;
+        TRY(p15_be_sure(c, o->token));
+    }
+    o->unread = false;
+    return ST_OK;
+}
+
+static st myeid_read(struct card *c, struct object *o, struct scratch scratch)
+{
+    return o->class == CKO_SECRET_KEY ? myeid_read_secret(c, o) : p15_read(c, o, scratch);
+}
+
+// QUIRK(MyEID): a secret key's reference goes under 83. There is no ECB but CBC of single blocks
+// under an IV of zeros, which must be set: one that was set before stays.
+static st myeid_set_secret(struct card *c, struct object *o, const struct alg_use *use,
+                           bool encrypt, bytes iv)
+{
+    static const u8 zeros[ALG_BLOCK];
+    const struct p15_key *k = o->state;
+    u8 room[32];
+    struct buf b = buf_on(room, sizeof room);
+    if (k->file.n < 2) return ST_NOT_SUPPORTED;
+    buf_put(&b, BYTES(0x80, 1, MYEID_RAW, 0x81, 2));
+    buf_put(&b, bytes_from(k->file, k->file.n - 2));
+    buf_put(&b, BYTES(0x83, 1, 0));
+    tlv_put(&b, 0x87, use->pad == ALG_CBC ? iv : bytes_of(zeros, use->block));
+    return p15use_set_environment(c, o->token, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
+                                  !c->sure);
+}
+
+// Blocks through the card's CBC: in a chain, of which each part is answered, or one by one, each
+// beginning anew with the IV that was set.
+static st myeid_run_blocks(struct card *c, bool encrypt, bool chain, size_t most, bytes in,
+                           struct buf *out)
+{
+    for (; in.n; in = bytes_from(in, most)) {
+        bytes part = bytes_head(in, most);
+        size_t before = out->n;
+        TRY(iso_crypt(&c->link, encrypt, chain && in.n > most, part, out));
+        if (out->n - before != part.n) return ST_PROTOCOL;
+    }
+    return ST_OK;
+}
+
+// ECB: each block by itself to encrypt; to decrypt, what CBC did to each block but the first is
+// undone.
+static st myeid_crypt_once(struct card *c, struct object *o, const struct alg_use *use,
+                           bool encrypt, bytes iv, bytes in, struct buf *out)
+{
+    struct p15 *p = o->token->state;
+    bool ecb = use->pad == ALG_ECB;
+    size_t start = out->n;
+    TRY(myeid_set_secret(c, o, use, encrypt, iv));
+    st s = myeid_run_blocks(c, encrypt, !(ecb && encrypt),
+                            ecb && encrypt ? use->block : MYEID_BLOCKS, in, out);
+    if (s) p->mse_len = 0;                      // a chain may have been begun
+    if (s || !ecb || encrypt) return s;
+    for (size_t i = use->block; i < in.n; i++) out->p[start + i] ^= in.p[i - use->block];
+    return ST_OK;
+}
+
+static st myeid_crypt(struct card *c, struct object *o, const struct alg_use *use, bool encrypt,
+                      bytes iv, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+                                  .scratch = scratch, .secret = true };
+    while (p15use_try(&trial)) trial.s = myeid_crypt_once(c, o, use, encrypt, iv, in, out);
+    return myeid_status(trial.s);
+}
+
 static const struct driver driver_myeid = {
     .name    = "MyEID",
     .probe   = myeid_probe,
     .select  = p15_select,
-    .open    = p15_open,
+    .open    = p15use_open,
     .list    = myeid_list,
-    .read    = p15_read,
+    .read    = myeid_read,
     .login   = p15use_login,
     .logout  = myeid_logout,
     .set_pin = p15use_set_pin,
@@ -6473,6 +6721,7 @@ static const struct driver driver_myeid = {
     .decrypt = myeid_decrypt,
     .derive  = myeid_derive,
     .random  = p15use_random,
+    .crypt   = myeid_crypt,
 };
 #endif
 
@@ -6618,7 +6867,7 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
     p15use_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
     p15use_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
     TRY(p15use_add_directory(c, &e->p15, P15_AODF, &pins));
-    TRY(p15_find_pins(c, t, scratch));
+    TRY(p15use_find_pins(c, t, scratch));
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &c->tokens[i];
         if (each->state != e) continue;
@@ -6948,7 +7197,7 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
         if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     }
     if (!p->files) TRY(fineid_make_directory(c, f, scratch));
-    TRY(p15_find_pins(c, t, scratch));
+    TRY(p15use_find_pins(c, t, scratch));
     for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &c->tokens[i];
         if (each->state != f) continue;
@@ -7430,7 +7679,7 @@ static st generic_take(struct card *c, struct token *t, struct scratch scratch)
 {
     const struct p15_key any = { .type = ALG_RSA };
     const struct p15 *p = t->state;
-    TRY(p15_find_pins(c, t, scratch));
+    TRY(p15use_find_pins(c, t, scratch));
     TRY(p15_read_info(c, t, scratch));
     for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
         if (c->tokens[i].state != p) continue;
@@ -7622,7 +7871,7 @@ static const struct driver driver_generic = {
     .name    = "PKCS#15",
     .probe   = generic_probe,
     .select  = p15_select,
-    .open    = p15_open,
+    .open    = p15use_open,
     .list    = generic_list,
     .read    = p15_read,
     .login   = p15use_login,
@@ -8549,6 +8798,9 @@ static const struct mech_row mech_rows[] = {
     { CKM_AES_CBC_PAD, ALG_SECRET, ALG_CBC_PAD, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
     { CKM_AES_CTR,     ALG_SECRET, ALG_CTR,     MECH_NO_HASH, MECH_COUNTER,  MECH_ED },
     { CKM_AES_GCM,     ALG_SECRET, ALG_GCM,     MECH_NO_HASH, MECH_GCM,      MECH_ED },
+    { CKM_DES3_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
+    { CKM_DES3_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
+    { CKM_DES3_CBC_PAD, ALG_SECRET, ALG_CBC_PAD, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
     { CKM_HKDF_DERIVE, ALG_SECRET, ALG_PAD_NONE, MECH_NO_HASH, MECH_HKDF, CKF_DERIVE },
     { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE, ALG_PAD_NONE, MECH_NO_HASH, MECH_NO_PARAM,
       CKF_GENERATE },
@@ -8567,6 +8819,19 @@ static bool mech_pads(u32 pads, const struct mech_row *m)
     return m->key != ALG_RSA || !pads || pads & CARD_PADS(m->pad);
 }
 
+// A mechanism of 3DES, which only cards do.
+static bool mech_is_des3(const struct mech_row *m)
+{
+    return (m->type & ~15u) == (CKM_DES3_ECB & ~15u);
+}
+
+// Does the card itself do a mechanism of secret keys, with its own?
+static bool mech_on_card(const struct token *t, const struct mech_row *m)
+{
+    bool can = m->pad == ALG_ECB || m->pad == ALG_CBC || m->pad == ALG_CBC_PAD;
+    return can && t->driver->crypt && t->secrets & (mech_is_des3(m) ? CARD_DES3 : CARD_AES);
+}
+
 // Does a row take a secret key of this type?
 static bool mech_takes_secret(const struct mech_row *m, CK_KEY_TYPE type)
 {
@@ -8577,6 +8842,7 @@ static bool mech_takes_secret(const struct mech_row *m, CK_KEY_TYPE type)
     };
     if (m->key != ALG_SECRET) return false;
     if (m->param == MECH_HKDF) return true;
+    if (mech_is_des3(m)) return type == CKK_DES3 || type == CKK_DES2;
     if (m->pad != ALG_HMAC) return type == CKK_AES;
     for (size_t i = 0; i < COUNT(macs); i++)
         if (macs[i].hash == m->hash && macs[i].type == type) return true;
@@ -8588,6 +8854,7 @@ static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
 {
     const struct driver *d = t->driver;
     CK_FLAGS flags = m->flags;
+    if (mech_is_des3(m) && !mech_on_card(t, m)) return 0;
     if (m->key == ALG_NONE || m->key == ALG_SECRET) return flags;       // on the host
     bool pads = !mech_pads(t->pads, m);
     if (!d->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
@@ -8623,6 +8890,8 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
         bool bits = m->type == CKM_GENERIC_SECRET_KEY_GEN;
         info->ulMinKeySize = aes ? 16 : bits ? 8 : 1;
         info->ulMaxKeySize = aes ? 32 : bits ? 8 * MECH_SECRET_MAX : MECH_SECRET_MAX;
+        if (mech_is_des3(m)) info->ulMinKeySize = 16, info->ulMaxKeySize = 24;
+        if (mech_on_card(t, m)) info->flags |= CKF_HW;
     }
     if (m->key == ALG_NONE || m->key == ALG_SECRET) return;
     info->flags |= CKF_HW;
@@ -8639,7 +8908,11 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
 // The use of a key that a purpose needs.
 static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
 {
+    bool secret = o->class == CKO_SECRET_KEY;
     if (purpose & (MECH_SV | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)) return o->use & CARD_SIGN;
+    if (secret && purpose & CKF_ENCRYPT) return o->use & CARD_ENCRYPT;
+    if (secret && purpose & CKF_WRAP) return o->use & CARD_WRAP;
+    if (secret && purpose & CKF_UNWRAP) return o->use & CARD_UNWRAP;
     if (purpose & (MECH_ED | MECH_WU)) return o->use & CARD_DECRYPT;
     return o->use & CARD_DERIVE;
 }
@@ -8656,6 +8929,7 @@ static bool mech_fits(const struct mech_row *m, const struct object *o)
     for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
         if (mine & bit && mech_key_allows(o, bit)) allowed = true;
     if (o->class == CKO_PRIVATE_KEY && !mech_pads(o->pads, m)) return false;
+    if (o->class == CKO_SECRET_KEY && !o->owner && !mech_on_card(o->token, m)) return false;
     if (o->class == CKO_SECRET_KEY) return allowed && mech_takes_secret(m, o->secret_type);
     return allowed && mech_takes(m, o->key ? o->key->type : o->type);
 }
@@ -8716,10 +8990,10 @@ static st mech_mac_len(const CK_MECHANISM *mechanism, const struct alg_use *use,
     return ST_OK;
 }
 
-static st mech_iv(const CK_MECHANISM *mechanism, bytes *iv)
+static st mech_iv(const CK_MECHANISM *mechanism, const struct alg_use *use, bytes *iv)
 {
-    if (!mechanism->pParameter || mechanism->ulParameterLen != ALG_BLOCK) return ST_MECH_PARAM;
-    *iv = bytes_of(mechanism->pParameter, ALG_BLOCK);
+    if (!mechanism->pParameter || mechanism->ulParameterLen != use->block) return ST_MECH_PARAM;
+    *iv = bytes_of(mechanism->pParameter, use->block);
     return ST_OK;
 }
 
@@ -8752,7 +9026,7 @@ static st mech_gcm(const CK_MECHANISM *mechanism, bytes *iv, bytes *aad, u32 *ta
 // What else a mechanism's parameters give, beside struct alg_use. The views are the caller's
 // memory.
 struct mech_given {
-    bytes label;                // of OAEP; the IV of AES, or its first counter block
+    bytes label;                // of OAEP; the IV of AES or 3DES, or AES's first counter block
     bytes aad;                  // of GCM
     u32   size;                 // bytes of a MAC, or of GCM's tag; bits of CTR's counter
 };
@@ -8761,7 +9035,8 @@ struct mech_given {
 static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use,
                    struct mech_given *given)
 {
-    *use = (struct alg_use){ .type = m->key, .pad = m->pad };
+    *use = (struct alg_use){ .type = m->key, .pad = m->pad,
+                             .block = mech_is_des3(m) ? ALG_BLOCK / 2 : ALG_BLOCK };
     *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, 0 };
     if (m->hash != MECH_NO_HASH) use->hash = alg_hash_find(m->hash);
     if (use->hash) given->size = (u32)use->hash->size;
@@ -8770,7 +9045,7 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, stru
     case MECH_OAEP:    return mech_oaep(mechanism, use, &given->label);
     case MECH_EDDSA:   return mech_eddsa(mechanism);
     case MECH_MAC_LEN: return mech_mac_len(mechanism, use, &given->size);
-    case MECH_IV:      return mech_iv(mechanism, &given->label);
+    case MECH_IV:      return mech_iv(mechanism, use, &given->label);
     case MECH_COUNTER: return mech_counter(mechanism, &given->label, &given->size);
     case MECH_GCM:     return mech_gcm(mechanism, &given->label, &given->aad, &given->size);
     case MECH_ECDH: case MECH_HKDF: return ST_OK;
@@ -8808,6 +9083,8 @@ enum attr_kind {
         ATTR_CATEGORY, ATTR_KEY_HASH, ATTR_SHA1,
     ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
         ATTR_ALLOWED, ATTR_OWNED, ATTR_UNAVAILABLE,
+    ATTR_ENCRYPT, ATTR_WRAP, ATTR_UNWRAP, ATTR_SENSITIVE, ATTR_EXTRACTABLE, ATTR_ALWAYS_SENSITIVE,
+        ATTR_NEVER_EXTRACTABLE, ATTR_LOCAL, ATTR_KEY_START, ATTR_KEY_END,
     ATTR_MODULUS, ATTR_BITS, ATTR_EXPONENT, ATTR_PARAMS, ATTR_POINT
 };
 
@@ -8845,13 +9122,14 @@ static const struct attr_row attr_rows[] = {
     { CKA_SERIAL_NUMBER,        ATTR_CERT, ATTR_SERIAL },
     { CKA_START_DATE,           ATTR_CERT, ATTR_START },
     { CKA_END_DATE,             ATTR_CERT, ATTR_END },
-    { CKA_START_DATE,           ATTR_KEY3, ATTR_EMPTY },
-    { CKA_END_DATE,             ATTR_KEY3, ATTR_EMPTY },
+    { CKA_START_DATE,           ATTR_KEY3, ATTR_KEY_START },
+    { CKA_END_DATE,             ATTR_KEY3, ATTR_KEY_END },
     { CKA_SUBJECT,              ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT },
     { CKA_ID,                   ATTR_CERT | ATTR_KEY3, ATTR_ID },
     { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_KEYS, ATTR_SPKI },
     { CKA_KEY_TYPE,             ATTR_KEY3, ATTR_KEY_TYPE },
-    { CKA_LOCAL,                ATTR_KEY3, ATTR_FALSE },
+    { CKA_LOCAL,                ATTR_KEYS, ATTR_FALSE },
+    { CKA_LOCAL,                ATTR_SEC,  ATTR_LOCAL },
     { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
     { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, ATTR_ALLOWED },
     { CKA_OBJECT_VALIDATION_FLAGS, ATTR_KEY3, ATTR_ZERO },      // validated by nobody
@@ -8862,18 +9140,25 @@ static const struct attr_row attr_rows[] = {
     { CKA_DECAPSULATE,          ATTR_PRIV, ATTR_FALSE },
     { CKA_DERIVE,               ATTR_PRIV | ATTR_SEC, ATTR_DERIVE },
     { CKA_DERIVE,               ATTR_PUB,  ATTR_FALSE },
-    { CKA_ENCRYPT,              ATTR_PUB | ATTR_SEC,  ATTR_DECRYPT },
+    { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },
+    { CKA_ENCRYPT,              ATTR_SEC,  ATTR_ENCRYPT },
     { CKA_VERIFY,               ATTR_PUB | ATTR_SEC,  ATTR_SIGN },
     { CKA_VERIFY_RECOVER,       ATTR_PUB,  ATTR_RECOVER },
-    { CKA_WRAP,                 ATTR_PUB | ATTR_SEC,  ATTR_DECRYPT },
+    { CKA_WRAP,                 ATTR_PUB,  ATTR_DECRYPT },
+    { CKA_WRAP,                 ATTR_SEC,  ATTR_WRAP },
     { CKA_SIGN,                 ATTR_PRIV | ATTR_SEC, ATTR_SIGN },
     { CKA_DECRYPT,              ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
     { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_RECOVER },
-    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
-    { CKA_SENSITIVE,            ATTR_PRIV | ATTR_SEC, ATTR_TRUE },
-    { CKA_EXTRACTABLE,          ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
-    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_FALSE },     // who knows where it was
-    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
+    { CKA_UNWRAP,               ATTR_PRIV, ATTR_DECRYPT },
+    { CKA_UNWRAP,               ATTR_SEC,  ATTR_UNWRAP },
+    { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
+    { CKA_SENSITIVE,            ATTR_SEC,  ATTR_SENSITIVE },
+    { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
+    { CKA_EXTRACTABLE,          ATTR_SEC,  ATTR_EXTRACTABLE },
+    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV, ATTR_FALSE },        // who knows where it was
+    { CKA_ALWAYS_SENSITIVE,     ATTR_SEC,  ATTR_ALWAYS_SENSITIVE },
+    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV, ATTR_FALSE },
+    { CKA_NEVER_EXTRACTABLE,    ATTR_SEC,  ATTR_NEVER_EXTRACTABLE },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
     { CKA_MODULUS,              ATTR_KEYS, ATTR_MODULUS },
@@ -9114,6 +9399,28 @@ static st attr_certificate_value(const struct object *o, enum attr_kind kind,
     }
 }
 
+// What only secret keys say of their use and life, and keys of when they are valid.
+static st attr_secret_key(const struct object *o, enum attr_kind kind, struct scratch *scratch,
+                          bytes *value)
+{
+    const char *day = kind == ATTR_KEY_START ? o->start : o->end;
+    switch (kind) {
+    case ATTR_ENCRYPT:          *value = attr_bool(o->use & CARD_ENCRYPT); return ST_OK;
+    case ATTR_WRAP:             *value = attr_bool(o->use & CARD_WRAP); return ST_OK;
+    case ATTR_UNWRAP:           *value = attr_bool(o->use & CARD_UNWRAP); return ST_OK;
+    case ATTR_SENSITIVE:        *value = attr_bool(o->access & CARD_SENSITIVE); return ST_OK;
+    case ATTR_EXTRACTABLE:      *value = attr_bool(o->access & CARD_EXTRACTABLE); return ST_OK;
+    case ATTR_ALWAYS_SENSITIVE: *value = attr_bool(o->access & CARD_ALWAYS_SENSITIVE); return ST_OK;
+    case ATTR_NEVER_EXTRACTABLE:
+        *value = attr_bool(o->access & CARD_NEVER_EXTRACTABLE);
+        return ST_OK;
+    case ATTR_LOCAL:            *value = attr_bool(o->access & CARD_LOCAL); return ST_OK;
+    default:
+        *value = *day ? attr_copy(scratch, day, sizeof o->start) : BYTES_NONE;
+        return ST_OK;
+    }
+}
+
 static st attr_plain_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
                            bytes *value)
 {
@@ -9149,6 +9456,10 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
     case ATTR_CHECK: case ATTR_SPKI: case ATTR_CATEGORY: case ATTR_KEY_HASH:
         return attr_certificate_value(o, kind, scratch, value);
+    case ATTR_ENCRYPT: case ATTR_WRAP: case ATTR_UNWRAP: case ATTR_SENSITIVE: case ATTR_EXTRACTABLE:
+    case ATTR_ALWAYS_SENSITIVE: case ATTR_NEVER_EXTRACTABLE: case ATTR_LOCAL: case ATTR_KEY_START:
+    case ATTR_KEY_END:
+        return attr_secret_key(o, kind, scratch, value);
     default:
         return attr_key_value(o, kind, scratch, value);
     }
@@ -9189,6 +9500,8 @@ static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
     static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
         CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
     if (!o->unread) return false;
+    if (o->class == CKO_SECRET_KEY)
+        return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
     if (o->class == CKO_DATA) return type == CKA_VALUE;
     if (o->class != CKO_CERTIFICATE && o->key) return type == CKA_ALWAYS_AUTHENTICATE;
     if (o->class == CKO_CERTIFICATE && type == CKA_LABEL) return !o->label.n;
@@ -9254,6 +9567,19 @@ static bool attr_match(const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n
     return true;
 }
 
+// Can a secret key of a card have what a template wants, its class aside?
+static bool attr_may_be_secret(const CK_ATTRIBUTE *t, CK_ULONG n)
+{
+    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    for (CK_ULONG i = 0; i < n; i++) {
+        size_t row = 0;
+        while (row < COUNT(attr_rows) &&
+               (attr_rows[row].type != t[i].type || !(attr_rows[row].classes & ATTR_SEC))) row++;
+        if (row == COUNT(attr_rows)) return false;
+    }
+    return type != CKK_RSA && type != CKK_EC;
+}
+
 // What a driver needs to know of a template, to read no more than can match. false: nothing on a
 // card can.
 static bool attr_query(const CK_ATTRIBUTE *t, CK_ULONG n, const struct token *token,
@@ -9261,7 +9587,7 @@ static bool attr_query(const CK_ATTRIBUTE *t, CK_ULONG n, const struct token *to
 {
     const CK_ATTRIBUTE *id = attr_find(t, n, CKA_ID);
     *q = (struct query){ .any_class = !attr_find(t, n, CKA_CLASS), .any_id = !id,
-                         .logged_in = token->login };
+                         .logged_in = token->login, .no_secret = !attr_may_be_secret(t, n) };
     q->class = attr_number(t, n, CKA_CLASS, 0);
     if (id) q->id = attr_bytes(id);
     if (q->any_class) {                         // some attributes give the class away
@@ -9937,7 +10263,8 @@ static st make_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t there, CK_KEY_TY
 // What a key of this type can be used for.
 static u32 make_use(CK_KEY_TYPE type)
 {
-    if (type == CKK_AES) return CARD_DECRYPT | CARD_DERIVE;
+    if (type == CKK_AES)
+        return CARD_ENCRYPT | CARD_DECRYPT | CARD_WRAP | CARD_UNWRAP | CARD_DERIVE;
     if (type == CKK_HKDF || type == CKK_DES3) return CARD_DERIVE;
     return CARD_SIGN | CARD_DERIVE;
 }
@@ -10237,7 +10564,7 @@ static st make_copy(struct card *c, const struct session *se, const struct objec
 #define OP_DATA_MAX  4096           // most that is kept of what cannot be hashed piece by piece
 #define OP_GCM_MAX   (SCARD11_SCRATCH / 4)      // ... and of what GCM takes, with IV and AAD
 #define OP_LABEL_MAX 128            // OAEP label
-#define OP_CHUNK     1024           // of a stream, worked on at once
+#define OP_CHUNK     960            // of a stream, worked on at once: four short commands' blocks
 
 // A cipher that puts out what it can while input comes: ECB, CBC, CTR.
 struct op_stream {
@@ -10255,6 +10582,7 @@ struct op {
     CK_OBJECT_HANDLE key;
     u64  login_epoch;               // with a private key it ends with the login it was begun in
     bool private;                   // with a private key of the card
+    bool secret;                    // with a secret key of the card
     bool hashing;                   // hash runs
     bool updated;                   // C_*Update was called: the one-shot call is out
     bool done;                      // data is the result: the caller's buffer was too small for it
@@ -10388,11 +10716,11 @@ static st op_check_size(const struct alg_key *k, const struct alg_use *use)
     return ST_OK;
 }
 
-// A secret key on the card does what its driver can.
-static bool op_is_here(const struct object *o, enum alg_pad pad)
+// A secret key on the card does what its driver can; a session's what the host can.
+static bool op_is_here(const struct object *o, const struct mech_row *m)
 {
-    if (o->class != CKO_SECRET_KEY || o->owner) return true;
-    return o->token->driver->crypt && (pad == ALG_ECB || pad == ALG_CBC || pad == ALG_CBC_PAD);
+    if (o->class != CKO_SECRET_KEY) return true;
+    return o->owner ? !mech_is_des3(m) : mech_on_card(o->token, m);
 }
 
 // Does the card do it with this key? Where it pads by PSS itself, its salt is as long as the hash.
@@ -10463,14 +10791,16 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
             TRY(op_check_size(&k, &use));
         }
         if (o->class == CKO_PRIVATE_KEY) TRY(op_check_card(o, m, &use));
-        if (!op_is_here(o, use.pad)) return ST_KEY_USE;
+        if (!op_is_here(o, m)) return ST_KEY_USE;
     }
     struct piece *piece = arena_piece(&c->arena);
     if (!piece) return ST_HOST_MEMORY;
     se->op[kind].state = piece;
     struct op *op = op_of(se, kind);
     *op = (struct op){ .row = m, .use = use, .key = key, .login_epoch = se->token->login_epoch,
-                       .private = o && o->class == CKO_PRIVATE_KEY, .data = &se->op[kind].data,
+                       .private = o && o->class == CKO_PRIVATE_KEY,
+                       .secret = o && o->class == CKO_SECRET_KEY && !o->owner,
+                       .data = &se->op[kind].data,
                        .size = given.size, .label_len = gcm ? 0 : (u8)given.label.n };
     if (op->label_len) memcpy(op->label, given.label.p, given.label.n);
     st s = gcm ? op_keep_gcm(c, op, &given) : op_start(c, op, o, kind, scratch);
@@ -10777,35 +11107,46 @@ static st op_run_counter(struct op_stream *at, bytes key, bytes in, struct scrat
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// Whole blocks (any bytes with CTR) through the cipher, which goes on behind them. On the card
-// where the key is.
+// Whole blocks through ECB or CBC, on the card where the key is.
+static st op_cipher(struct reader *r, struct object *o, const struct alg_use *use, bytes iv,
+                    bool encrypt, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+                            .scratch = scratch };
+    size_t start = out->n;
+    bytes key;
+    if (o->owner) {
+        TRY(attr_secret_value(o, &scratch, &key));
+        return cipher_aes(use->pad, key, iv, encrypt, in, out);
+    }
+    while (slot_run(&run)) {
+        out->n = start;
+        run.s = o->token->driver->crypt(r->card, o, use, encrypt, iv, in, scratch, out);
+    }
+    if (run.s) return run.s;
+    return out->full || out->n - start != in.n ? ST_PROTOCOL : ST_OK;
+}
+
+// Whole blocks (any bytes with CTR) through the cipher, which goes on behind them.
 static st op_run_stream(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
                         struct scratch scratch, struct buf *out)
 {
     struct object *o = session_object(r->card, se, op->key);
     struct op_stream *at = &op->at.stream;
-    struct alg_use use = { .type = ALG_SECRET, .pad = op->use.pad == ALG_ECB ? ALG_ECB : ALG_CBC };
-    bytes iv = bytes_of(at->iv, use.pad == ALG_CBC ? ALG_BLOCK : 0), key;
+    struct alg_use use = { .type = ALG_SECRET, .pad = op->use.pad == ALG_ECB ? ALG_ECB : ALG_CBC,
+                           .block = op->use.block };
+    bytes iv = bytes_of(at->iv, use.pad == ALG_CBC ? use.block : 0), key;
     size_t start = out->n;
     if (!in.n) return ST_OK;
+    if (op->secret) TRY(op_still(se, op, o));
     if (!o) return ST_NO_KEY;
-    if (!o->owner) {
-        struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
-                                .scratch = scratch };
-        if (!o->token->driver->crypt || op->use.pad == ALG_CTR) return ST_NOT_SUPPORTED;
-        while (slot_run(&run)) {
-            out->n = start;
-            run.s = o->token->driver->crypt(r->card, o, &use, encrypt, iv, in, scratch, out);
-        }
-        if (run.s) return run.s;
-        if (out->full || out->n - start != in.n) return ST_PROTOCOL;
-    } else {
+    if (op->use.pad == ALG_CTR) {
         TRY(attr_secret_value(o, &scratch, &key));
-        if (op->use.pad == ALG_CTR) return op_run_counter(at, key, in, scratch, out);
-        TRY(cipher_aes(use.pad, key, iv, encrypt, in, out));
+        return op_run_counter(at, key, in, scratch, out);
     }
+    TRY(op_cipher(r, o, &use, iv, encrypt, in, scratch, out));
     bytes last = encrypt ? bytes_of(out->p + start, in.n) : in;
-    if (use.pad == ALG_CBC) memcpy(at->iv, last.p + last.n - ALG_BLOCK, ALG_BLOCK);
+    if (iv.n) memcpy(at->iv, last.p + last.n - iv.n, iv.n);
     return ST_OK;
 }
 
@@ -10815,7 +11156,7 @@ static size_t op_stream_size(const struct op *op, bool encrypt, size_t n)
     size_t all = op->at.stream.rest_n + n;
     if (op->use.pad == ALG_CTR) return n;
     if (op->use.pad == ALG_CBC_PAD && !encrypt && all) all--;       // the last block waits
-    return all / ALG_BLOCK * ALG_BLOCK;
+    return all - all % op->use.block;
 }
 
 // Takes input and puts out what can be. in and out may be the same memory: what is written never
@@ -10838,7 +11179,7 @@ static st op_stream_add(struct reader *r, struct session *se, struct op *op, boo
         next.n = 0;
         buf_put(&next, bytes_head(in, OP_CHUNK));
         in = bytes_from(in, OP_CHUNK);
-        size_t run = op->use.pad == ALG_CTR ? now.n : now.n / ALG_BLOCK * ALG_BLOCK;
+        size_t run = op->use.pad == ALG_CTR ? now.n : now.n - now.n % op->use.block;
         if (run > left) run = left;
         result.n = 0;
         TRY(op_run_stream(r, se, op, encrypt, bytes_of(now.p, run), scratch, &result));
@@ -10853,10 +11194,10 @@ static st op_stream_add(struct reader *r, struct session *se, struct op *op, boo
 // How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell.
 static st op_unpad(bytes block, size_t *n)
 {
-    u32 pad = block.p[ALG_BLOCK - 1], bad = pad == 0 || pad > ALG_BLOCK;
-    for (u32 i = 0; i < ALG_BLOCK; i++)
-        bad |= (u32)(i >= ALG_BLOCK - pad) & (u32)(block.p[i] != pad);
-    *n = ALG_BLOCK - (bad ? 0 : pad);
+    u32 size = (u32)block.n, pad = block.p[size - 1], bad = pad == 0 || pad > size;
+    for (u32 i = 0; i < size; i++)
+        bad |= (u32)(i >= size - pad) & (u32)(block.p[i] != pad);
+    *n = size - (bad ? 0 : pad);
     return bad ? ST_CIPHER_DATA : ST_OK;
 }
 
@@ -10868,15 +11209,14 @@ static st op_stream_end(struct reader *r, struct session *se, struct op *op, boo
     struct op_stream before = *at;
     u8 room[ALG_BLOCK];
     struct buf block = buf_on(room, sizeof room);
-    size_t n = ALG_BLOCK;
+    size_t size = op->use.block, n = size;
     *need = 0;
     if (op->use.pad == ALG_CTR) return ST_OK;
     if (op->use.pad != ALG_CBC_PAD && !at->rest_n) return ST_OK;
-    if (op->use.pad != ALG_CBC_PAD || (!encrypt && at->rest_n != ALG_BLOCK))
+    if (op->use.pad != ALG_CBC_PAD || (!encrypt && at->rest_n != size))
         return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (encrypt) memset(at->rest + at->rest_n, (int)(ALG_BLOCK - at->rest_n),
-                        ALG_BLOCK - at->rest_n);
-    TRY(op_run_stream(r, se, op, encrypt, bytes_of(at->rest, ALG_BLOCK), scratch, &block));
+    if (encrypt) memset(at->rest + at->rest_n, (int)(size - at->rest_n), size - at->rest_n);
+    TRY(op_run_stream(r, se, op, encrypt, bytes_of(at->rest, size), scratch, &block));
     st s = encrypt ? ST_OK : op_unpad(buf_bytes(&block), &n);
     *need = n;
     if (!s && n > out->cap - out->n) {
@@ -10919,15 +11259,37 @@ static st op_padded_size(struct reader *r, struct session *se, struct op *op, by
     struct op_stream before = op->at.stream;
     u8 room[ALG_BLOCK];
     struct buf block = buf_on(room, sizeof room);
-    size_t n;
-    if (!in.n || in.n % ALG_BLOCK) return ST_CIPHER_LEN;
-    if (in.n > ALG_BLOCK) memcpy(op->at.stream.iv, in.p + in.n - 2 * ALG_BLOCK, ALG_BLOCK);
-    st s = op_run_stream(r, se, op, false, bytes_from(in, in.n - ALG_BLOCK), scratch, &block);
+    size_t last = in.n - op->use.block, n;
+    memcpy(op->at.stream.iv, in.p + last - op->use.block, op->use.block);
+    st s = op_run_stream(r, se, op, false, bytes_from(in, last), scratch, &block);
     op->at.stream = before;
     if (!s) s = op_unpad(buf_bytes(&block), &n);
-    if (!s) *size = in.n - ALG_BLOCK + n;
+    if (!s) *size = last + n;
     mem_wipe(room, sizeof room);
     return s;
+}
+
+// Short input of CBC_PAD, all at once: one run, whose result has the right length. Encrypting, out
+// has room for it; else ST_TOO_SMALL, with the length, leaves the operation as it was.
+static st op_padded_once(struct reader *r, struct session *se, struct op *op, bool encrypt,
+                         bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op_stream before = op->at.stream;
+    size_t block = op->use.block, pad = block - in.n % block, last, n;
+    struct buf whole = scratch_buf(&scratch, in.n + pad);
+    struct buf result = scratch_buf(&scratch, in.n + pad);
+    buf_put(&whole, in);
+    if (encrypt) buf_fill(&whole, (u8)pad, pad);
+    if (whole.full || result.cap < whole.n) return ST_HOST_MEMORY;
+    TRY(op_run_stream(r, se, op, encrypt, buf_bytes(&whole), scratch, &result));
+    last = n = result.n - block;
+    if (!encrypt) TRY(op_unpad(bytes_from(buf_bytes(&result), last), &n));
+    n = encrypt ? result.n : last + n;
+    bool fits = *out_len >= n;
+    *out_len = (CK_ULONG)n;
+    if (fits && n) memcpy(out, result.p, n);
+    if (!fits) op->at.stream = before;
+    return fits ? ST_OK : ST_TOO_SMALL;
 }
 
 // C_Encrypt and C_Decrypt of a stream.
@@ -10936,19 +11298,28 @@ static st op_stream_once(struct reader *r, struct session *se, enum session_op k
 {
     struct op *op = op_of(se, kind);
     bool encrypt = kind == SESSION_ENCRYPT, pads = op->use.pad == ALG_CBC_PAD;
-    size_t size = pads && encrypt ? in.n / ALG_BLOCK * ALG_BLOCK + ALG_BLOCK : in.n, need;
-    st s = ST_OK;
-    if (!pads && op->use.pad != ALG_CTR && in.n % ALG_BLOCK)
-        s = encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (!s && out && pads && !encrypt) s = op_padded_size(r, se, op, in, scratch, &size);
+    bool short_pads = pads && in.n <= OP_CHUNK;
+    size_t block = op->use.block, size = pads && encrypt ? in.n - in.n % block + block : in.n, need;
+    bool wrong = pads ? !encrypt && out && (!in.n || in.n % block)
+                      : op->use.pad != ALG_CTR && in.n % block;
+    st s = !wrong ? ST_OK : encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
+    if (!s && out && pads && !encrypt && !short_pads)
+        s = op_padded_size(r, se, op, in, scratch, &size);
     if (!s) {
         bool fits = *out_len >= size;
-        *out_len = (CK_ULONG)size;
-        if (!out) return ST_OK;
-        if (!fits) return ST_TOO_SMALL;
-        struct buf b = buf_on(out, size);
-        s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
-        if (!s) s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+        if (!out || (!fits && (encrypt || !short_pads))) {
+            *out_len = (CK_ULONG)size;
+            return out ? ST_TOO_SMALL : ST_OK;
+        }
+        if (short_pads) {
+            s = op_padded_once(r, se, op, encrypt, in, scratch, out, out_len);
+            if (s == ST_TOO_SMALL) return s;
+        } else {
+            struct buf b = buf_on(out, size);
+            *out_len = (CK_ULONG)size;
+            s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
+            if (!s) s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+        }
     }
     op_end(r->card, se, kind);
     return s == ST_TOO_SMALL ? ST_CRYPTO : s;
@@ -10962,7 +11333,7 @@ static st op_stream_final(struct reader *r, struct session *se, enum session_op 
     struct buf b = buf_on(out, out ? *out_len : 0);
     size_t need = 0;
     if (!out) {
-        *out_len = op->use.pad == ALG_CBC_PAD ? ALG_BLOCK : 0;
+        *out_len = op->use.pad == ALG_CBC_PAD ? op->use.block : 0;
         return ST_OK;
     }
     st s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
@@ -11430,7 +11801,7 @@ static st keys_wrapping_key(struct reader *r, struct session *se, CK_FLAGS purpo
     if (!m) return ST_MECHANISM;
     TRY(mech_use(mechanism, m, use, given));
     st s = op_key(r, se, purpose, h, m, scratch, out);
-    if (!s && m->key == ALG_SECRET && !(*out)->owner) s = ST_KEY_TYPE;
+    if (!s && !op_is_here(*out, m)) s = ST_KEY_USE;
     if (!s && m->key == ALG_RSA && !attr_key(*out, &scratch, &k)) s = op_check_size(&k, use);
     return keys_wrapping_error(s, purpose == CKF_WRAP);
 }
@@ -11448,15 +11819,17 @@ static st keys_leaving(struct reader *r, const struct session *se, CK_OBJECT_HAN
     return ST_OK;
 }
 
-// AES-CBC with the padding of PKCS#7, whole.
-static st keys_wrap_aes(bytes key, bytes iv, bytes value, struct scratch scratch, struct buf *out)
+// CBC with the padding of PKCS#7, whole.
+static st keys_wrap_cbc(struct reader *r, struct object *with, const struct alg_use *use, bytes iv,
+                        bytes value, struct scratch scratch, struct buf *out)
 {
-    size_t pad = ALG_BLOCK - value.n % ALG_BLOCK;
+    const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
+    size_t pad = use->block - value.n % use->block;
     struct buf padded = scratch_buf(&scratch, value.n + pad);
     buf_put(&padded, value);
     buf_fill(&padded, (u8)pad, pad);
     if (padded.full) return ST_HOST_MEMORY;
-    return cipher_aes(ALG_CBC, key, iv, true, buf_bytes(&padded), out);
+    return op_cipher(r, with, &cbc, iv, true, buf_bytes(&padded), scratch, out);
 }
 
 static st keys_wrap(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
@@ -11467,12 +11840,13 @@ static st keys_wrap(struct reader *r, struct session *se, const CK_MECHANISM *me
     struct mech_given given;
     struct alg_use use;
     struct alg_key k;
-    bytes value, key;
+    bytes value;
     TRY(keys_wrapping_key(r, se, CKF_WRAP, mechanism, wrapping, scratch, &with, &use, &given));
     TRY(keys_leaving(r, se, h, scratch, &o));
     bool rsa = use.type == ALG_RSA;
     if (rsa) TRY(attr_key(with, &scratch, &k));
-    size_t most = rsa ? alg_key_bytes(&k) : o->secret_len / ALG_BLOCK * ALG_BLOCK + ALG_BLOCK;
+    size_t most = rsa ? alg_key_bytes(&k)
+                      : o->secret_len - o->secret_len % use.block + use.block;
     size_t over = use.pad == ALG_PAD_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
     if (rsa && o->secret_len + over > most) return ST_KEY_SIZE;
     bool fits = *out_len >= most;
@@ -11481,21 +11855,19 @@ static st keys_wrap(struct reader *r, struct session *se, const CK_MECHANISM *me
     struct buf b = buf_on(out, most);
     TRY(attr_secret_value(o, &scratch, &value));
     if (rsa) return cipher_encrypt(&k, &use, given.label, value, scratch, &b);
-    TRY(attr_secret_value(with, &scratch, &key));
-    return keys_wrap_aes(key, given.label, value, scratch, &b);
+    return keys_wrap_cbc(r, with, &use, given.label, value, scratch, &b);
 }
 
-static st keys_unwrap_aes(struct object *with, bytes iv, bytes wrapped, struct scratch scratch,
-                          struct buf *value)
+static st keys_unwrap_cbc(struct reader *r, struct object *with, const struct alg_use *use,
+                          bytes iv, bytes wrapped, struct scratch scratch, struct buf *value)
 {
-    bytes key;
+    const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
     size_t n;
-    if (!wrapped.n || wrapped.n % ALG_BLOCK || wrapped.n > MECH_SECRET_MAX + ALG_BLOCK)
+    if (!wrapped.n || wrapped.n % use->block || wrapped.n > MECH_SECRET_MAX + use->block)
         return ST_WRAPPED_LEN;
-    TRY(attr_secret_value(with, &scratch, &key));
-    TRY(cipher_aes(ALG_CBC, key, iv, false, wrapped, value));
-    TRY(op_unpad(bytes_from(buf_bytes(value), value->n - ALG_BLOCK), &n));
-    value->n += n - ALG_BLOCK;
+    TRY(op_cipher(r, with, &cbc, iv, false, wrapped, scratch, value));
+    TRY(op_unpad(bytes_from(buf_bytes(value), value->n - use->block), &n));
+    value->n += n - use->block;
     return ST_OK;
 }
 
@@ -11515,7 +11887,7 @@ static st keys_unwrap(struct reader *r, struct session *se, const CK_MECHANISM *
     type = attr_number(t, n, CKA_KEY_TYPE, type);
     st s = use.type == ALG_RSA
          ? op_open(r, se, with, &use, given.label, wrapped, scratch, &value)
-         : keys_unwrap_aes(with, given.label, wrapped, scratch, &value);
+         : keys_unwrap_cbc(r, with, &use, given.label, wrapped, scratch, &value);
     if (s) return s == ST_CIPHER_LEN ? ST_WRAPPED_LEN : s == ST_CIPHER_DATA ? ST_WRAPPED : s;
     size_t len = attr_number(t, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
     if (!make_length_good(type, value.n) || len != value.n) return ST_WRAPPED;

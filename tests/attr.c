@@ -452,8 +452,67 @@ TEST(attr_session_secrets)
     attr_end();
 }
 
+// What a secret key of a card says of its use and life is what its directory said.
+TEST(attr_of_a_card_s_secret_key)
+{
+    static const struct { CK_ATTRIBUTE_TYPE type; u32 use, access; } flags[] = {
+        { CKA_ENCRYPT, CARD_ENCRYPT, 0 }, { CKA_DECRYPT, CARD_DECRYPT, 0 },
+        { CKA_WRAP, CARD_WRAP, 0 }, { CKA_UNWRAP, CARD_UNWRAP, 0 },
+        { CKA_SENSITIVE, 0, CARD_SENSITIVE }, { CKA_EXTRACTABLE, 0, CARD_EXTRACTABLE },
+        { CKA_ALWAYS_SENSITIVE, 0, CARD_ALWAYS_SENSITIVE },
+        { CKA_NEVER_EXTRACTABLE, 0, CARD_NEVER_EXTRACTABLE }, { CKA_LOCAL, 0, CARD_LOCAL } };
+    attr_begin(&x509_samples[1]);
+    if (test_failing) return;
+    struct object o = { .class = CKO_SECRET_KEY, .token = attr_token, .secret_type = CKK_DES3,
+                        .secret_len = 24 };
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        o.use = flags[i].use;
+        o.access = flags[i].access;
+        for (size_t j = 0; j < COUNT(flags); j++)
+            CHECK(attr_is_bool(&o, flags[j].type, i == j));
+    }
+    attr_of(&o, CKA_VALUE);
+    CHECK_ST(attr_got, ST_ATTR_SECRET);
+    CHECK(attr_is_number(&o, CKA_KEY_TYPE, CKK_DES3) && attr_is_number(&o, CKA_VALUE_LEN, 24));
+    CHECK(attr_is(&o, CKA_START_DATE, BYTES_NONE) && attr_is(&o, CKA_END_DATE, BYTES_NONE));
+    memcpy(o.start, "20250131", 8);
+    memcpy(attr_priv->end, "20351231", 8);
+    CHECK(attr_is(&o, CKA_START_DATE, bytes_text("20250131")));
+    CHECK(attr_is(&o, CKA_END_DATE, BYTES_NONE));
+    CHECK(attr_is(attr_priv, CKA_START_DATE, BYTES_NONE));      // its certificate's are not its
+    CHECK(attr_is(attr_priv, CKA_END_DATE, bytes_text("20351231")));
+    attr_end();
+}
+
+// A search for what no secret key has leaves the directory of them alone.
+TEST(attr_query_rules_secret_keys_out)
+{
+    static const CK_ATTRIBUTE_TYPE never[] = { CKA_MODULUS, CKA_SUBJECT, CKA_ISSUER, CKA_EC_PARAMS,
+        CKA_CHECK_VALUE, CKA_APPLICATION, CKA_VENDOR_DEFINED },
+        may[] = { CKA_ID, CKA_LABEL, CKA_PRIVATE, CKA_ENCRYPT, CKA_VALUE_LEN, CKA_UNIQUE_ID };
+    CK_KEY_TYPE type = CKK_AES;
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CHECK(attr_query(NULL, 0, attr_token, &attr_asked) && !attr_asked.no_secret);
+    for (size_t i = 0; i < COUNT(never); i++)
+        CHECK(attr_ask(never[i], "x", 1) && attr_asked.no_secret);
+    for (size_t i = 0; i < COUNT(may); i++)
+        CHECK(attr_ask(may[i], "x", 1) && !attr_asked.no_secret);
+    CHECK(attr_ask(CKA_CLASS, &class, sizeof class) && !attr_asked.no_secret);
+    CHECK(attr_asked.class == CKO_SECRET_KEY);
+    CHECK(attr_ask(CKA_KEY_TYPE, &type, sizeof type) && !attr_asked.no_secret);
+    type = CKK_RSA;
+    CHECK(attr_ask(CKA_KEY_TYPE, &type, sizeof type) && attr_asked.no_secret);
+    type = CKK_EC;
+    CHECK(attr_ask(CKA_KEY_TYPE, &type, sizeof type) && attr_asked.no_secret);
+}
+
 TEST(attr_what_must_be_read_first)
 {
+    struct object secret = { .class = CKO_SECRET_KEY, .unread = true };
+    CHECK(attr_needs_read(&secret, CKA_KEY_TYPE) && attr_needs_read(&secret, CKA_VALUE_LEN));
+    CHECK(attr_needs_read(&secret, CKA_ALLOWED_MECHANISMS) && !attr_needs_read(&secret, CKA_ID));
+    secret.unread = false;
+    CHECK(!attr_needs_read(&secret, CKA_KEY_TYPE));
     struct object data = { .class = CKO_DATA, .unread = true },
         key = { .class = CKO_PRIVATE_KEY, .unread = true },
         certificate = { .class = CKO_CERTIFICATE, .unread = true };
@@ -484,5 +543,7 @@ static void test_attr(void)
     RUN(attr_copies_out);
     RUN(attr_session_objects_longer_than_a_piece);
     RUN(attr_session_secrets);
+    RUN(attr_of_a_card_s_secret_key);
+    RUN(attr_query_rules_secret_keys_out);
     RUN(attr_what_must_be_read_first);
 }

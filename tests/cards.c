@@ -717,6 +717,8 @@ TEST(cards_two_of_a_kind)
     end();
 }
 
+#include "cards_secret.h"
+
 // ---- Everything fails once ----
 
 static const struct cards_key *faults_key;      // that signs: an EC key if there is one
@@ -763,6 +765,7 @@ static CK_RV run_all(bool *signed_by_second)
         *signed_by_second = true;
         return CKR_GENERAL_ERROR;
     }
+    if (!rv && kind->secrets[0].id) rv = secret_run(signed_by_second);
     return rv ? rv : C_Logout(sessions[0]);
 }
 
@@ -1046,6 +1049,43 @@ static void check_signature_budget(bool rsa, unsigned budget)
     end();
 }
 
+// The commands of secret keys: to list them with all they are, once; the first encryption of a
+// block, and each further one and decryption: MSE, for the IV and because the host cannot check,
+// and one for each 240 bytes; ECB encrypts block by block.
+static void check_secret_budgets(void)
+{
+    static const struct { int mode; bool decrypt; CK_ULONG n; unsigned more; } uses[] = {
+        { SECRET_CBC, false, 16, 0 }, { SECRET_CBC, true, 16, 0 }, { SECRET_ECB, false, 16, 0 },
+        { SECRET_ECB, true, 240, 0 }, { SECRET_CBC, false, 240, 0 }, { SECRET_CBC, true, 960, 3 },
+        { SECRET_PAD, false, 239, 0 }, { SECRET_PAD, true, 239, 0 }, { SECRET_ECB, false, 48, 2 } };
+    const struct cards_secret *k = secret_for(CKK_AES);
+    CK_ULONG len;
+    unsigned at;
+    begin_cold(&at);
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    for (unsigned i = 0; i < secrets_of(); i++) check_secret_object(&kind->secrets[i]);
+    if (test_failing) return;
+    check_budget("secret keys", kind->secret_list);
+    if (test_failing) return;
+    end();
+    begin_cold(&at);
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(secret_once(0, k, SECRET_CBC, false, long_text, 16, &len), CKR_OK);
+    check_budget("an encryption", kind->secret_first);
+    if (test_failing) return;
+    for (size_t i = 0; i < sizeof uses / sizeof *uses && !test_failing; i++) {
+        CK_ULONG n = host_encrypt(k, 0, uses[i].mode, long_text, uses[i].n, cryptogram);
+        at = cards[0]->apdus;
+        CHECK_RV(secret_once(0, k, uses[i].mode, uses[i].decrypt,
+                             uses[i].decrypt ? cryptogram : long_text,
+                             uses[i].decrypt ? n : uses[i].n, &len), CKR_OK);
+        CHECK_EQ(cards[0]->apdus - at, kind->secret_again + uses[i].more);
+    }
+    end();
+}
+
 TEST(cards_budgets)
 {
     unsigned at;
@@ -1073,6 +1113,7 @@ TEST(cards_budgets)
     end();
     check_signature_budget(true, kind->rsa);
     check_signature_budget(false, kind->ec);
+    if (kind->secrets[0].id) check_secret_budgets();
 }
 
 int main(int argc, char **argv)
@@ -1092,6 +1133,17 @@ int main(int argc, char **argv)
         RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
+        if (kind->secrets[0].id) {
+            RUN(cards_secrets_list);
+            RUN(cards_secrets_work);
+            RUN(cards_secrets_of_a_session);
+            RUN(cards_secrets_refuse);
+            RUN(cards_secrets_and_logins);
+            RUN(cards_secrets_wrap);
+            RUN(cards_secrets_of_two);
+        } else {
+            RUN(cards_secrets_elsewhere);
+        }
         RUN(cards_budgets);
         RUN(cards_that_stay);
         RUN(cards_with_a_passing_error);

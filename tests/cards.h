@@ -12,6 +12,7 @@
 #include "sim_myeid.h"
 
 #define CARDS_KEYS 8
+#define CARDS_SECRETS 6
 
 // What a key is for.
 enum { CARDS_SIGN = 1, CARDS_DECRYPT = 2, CARDS_DERIVE = 4 };
@@ -25,6 +26,14 @@ struct cards_key {
     bool no_certificate;
     CK_MECHANISM_TYPE only;         // the card does the hash: ECDSA with this alone; 0: any
     unsigned pss;                   // as of the kind, where it is not the kind's; 0: it is
+};
+
+// A secret key; its value is its card's to tell (sim_myeid_secret).
+struct cards_secret {
+    CK_BYTE id;                     // CKA_ID; 0: no more keys
+    CK_KEY_TYPE type;
+    const char *label;
+    bool wraps;                     // and unwraps
 };
 
 struct cards_token {
@@ -44,6 +53,11 @@ struct cards_kind {
     // The most commands, on the first token: C_GetTokenInfo; all objects after it; a signature with
     // the first RSA key, and the first EC key, after it. 0: not held to one.
     unsigned token_info, list, rsa, ec, again;
+    struct cards_secret secrets[CARDS_SECRETS];
+    bool does_secrets;              // the card does AES and 3DES with such keys
+    // The most commands with them, after the token: to list them with all they are; the first
+    // encryption, of a block, with a login; and exactly each further one.
+    unsigned secret_list, secret_first, secret_again;
     unsigned pss;                   // 0 none, 1 the card's own (salt as long as the hash), 2 any
     bool raw;                       // CKM_RSA_X_509 and OAEP
 };
@@ -145,6 +159,10 @@ static inline struct sim_card *cards_belpic_ec(bool second)
     return sim_belpic_new(&o);
 }
 
+#define CARDS_MYEID_SECRETS { \
+    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", false }, \
+    { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
+    { 0x14, CKK_DES2, "3DES-112", false } }
 #define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
 #define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
 
@@ -203,7 +221,8 @@ static const struct cards_kind cards_kinds[] = {
       .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
-      .token_info = 5, .list = 32, .rsa = 17, .ec = 17, .again = 1, .pss = 2, .raw = true },
+      .token_info = 5, .list = 32, .rsa = 17, .ec = 17, .again = 1, .pss = 2, .raw = true,
+      .does_secrets = true },
     { .name = "MyEID 4.5", .make = cards_myeid, .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
@@ -211,7 +230,8 @@ static const struct cards_kind cards_kinds[] = {
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 },
                 { 5, SIM_RSA4096, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } },
       .data = 1, .data_private = 1, .token_info = 5, .list = 30, .rsa = 17, .ec = 17, .again = 1,
-      .pss = 2, .raw = true },
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .secret_list = 14, .secret_first = 14, .secret_again = 2 },
     { .name = "MyEID 4.0", .make = cards_myeid_classic,
       .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
@@ -219,7 +239,8 @@ static const struct cards_kind cards_kinds[] = {
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
       .data = 1, .data_private = 1, .token_info = 5, .list = 37, .rsa = 21, .ec = 20, .again = 1,
-      .pss = 2, .raw = true },
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .secret_list = 17, .secret_first = 17, .secret_again = 2 },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15 },
     { .name = "LatEID", .make = cards_lateid, .tokens = CARDS_TWO_PINS(3), .keys = CARDS_EID(1, 2),

@@ -82,10 +82,10 @@ TEST(cipher_verifies_rsa)
         size_t size = alg_key_bytes(&k);
         CHECK_EQ(size, mbedtls_rsa_get_len(mbedtls_pk_rsa(pk)));
         for (size_t h = 0; h < COUNT(alg_hashes) && !test_failing; h++) {
-            struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0 };
-            struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20 };
-            struct alg_use info = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
-            struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+            struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0, 0 };
+            struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20, 0 };
+            struct alg_use info = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
+            struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
             bytes in = bytes_of(digest, alg_hashes[h].size);
             struct buf b = buf_on(block, sizeof block);
             CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
@@ -113,8 +113,8 @@ TEST(cipher_verifies_rsa)
 TEST(cipher_verifies_what_openssl_signed)
 {
     struct alg_key k;
-    struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20 };
-    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20, 0 };
+    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
     u8 digest[64], raw[132];
     struct buf b = buf_on(digest, sizeof digest), signature = buf_on(raw, sizeof raw);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
@@ -132,7 +132,7 @@ TEST(cipher_verifies_what_openssl_signed)
 
 TEST(cipher_verifies_every_curve)
 {
-    struct alg_use use = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_use use = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
     unsigned done = 0;
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
@@ -169,7 +169,7 @@ TEST(cipher_verifies_every_curve)
 
 TEST(cipher_leaves_what_the_host_cannot)
 {
-    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0, 0 };
     u8 signature[64] = { 1 }, out[64];
     struct buf b = buf_on(out, sizeof out);
     struct alg_key k;
@@ -198,7 +198,7 @@ TEST(cipher_encrypts)
         size_t size = alg_key_bytes(&k), lens[] = { 0, 1, 60, size - 42, size - 11 };
         in[0] = 7, in[size - 12] = 9;
         for (size_t l = 0; l < COUNT(lens); l++) {
-            struct alg_use use = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
+            struct alg_use use = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
             struct buf b = buf_on(out, sizeof out);
             CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -207,7 +207,7 @@ TEST(cipher_encrypts)
             CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
             if (lens[l] > size - 42) continue;
-            use = (struct alg_use){ ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0 };
+            use = (struct alg_use){ ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0, 0 };
             b.n = 0;
             CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -216,7 +216,7 @@ TEST(cipher_encrypts)
                                                   back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
         }
-        struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+        struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
         struct buf b = buf_on(out, sizeof out);
         CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b), ST_OK);
         CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, back));
@@ -231,9 +231,9 @@ TEST(cipher_encrypts_only_what_fits)
     static u8 in[200];
     u8 out[128];
     struct buf b = buf_on(out, sizeof out), tight = buf_on(out, 127);
-    struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0 };
-    struct alg_use oaep = { ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0 };
-    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
+    struct alg_use oaep = { ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0, 0 };
+    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
     struct scratch none = { pad_room, pad_room, &pad_high };
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
@@ -258,7 +258,7 @@ TEST(cipher_odd_keys)
     struct alg_key k;
     u8 out[128];
     struct buf b = buf_on(out, sizeof out);
-    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0 };
+    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
     CHECK_ST(cipher_start(), ST_OK);
     memset(modulus, 0xfe, sizeof modulus);
     CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(3), &k), ST_OK);

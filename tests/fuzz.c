@@ -151,7 +151,7 @@ static void fuzz(bytes in)
     unsigned what = take8(&in);
     const struct alg_hash *hash = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
     const struct alg_hash *mgf = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
-    struct alg_use use = { ALG_RSA, ALG_PAD_OAEP, hash, mgf, take8(&in) };
+    struct alg_use use = { ALG_RSA, ALG_PAD_OAEP, hash, mgf, take8(&in), 0 };
     size_t size = 64 + take16(&in) % (512 - 64 + 1);
     bytes label = take(&in, what >> 4), data = bytes_head(in, size);
 
@@ -999,7 +999,8 @@ static void seed_p15(void)
         { "PIN 2", 2, 3, P15_INITIALIZED | P15_LOCAL, P15_BCD, 4, 8, 12, 0x82, -1, true },
         { "PUK", 3, 0, P15_UNBLOCKING, P15_TEXT, 8, 8, 8, 0x83, 0xff, false } };
     static const struct sim_p15_data data[] = { { "Note", "scard11", "text", 0 } };
-    static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01 } };
+    static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01, 0, 0,
+                                                       NULL } };
     struct sim_p15_key ruled[2] = { keys[0], keys[1] };
     ruled[0].se = 1;
     ruled[1].se = 2;

@@ -15,17 +15,25 @@ static st mech_never_derive(struct card *c, struct object *o, bytes point, struc
     return mech_never_sign(c, o, NULL, point, scratch, out);
 }
 
-static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
-    .decrypt = mech_never_sign, .derive = mech_never_derive }, mech_signer = { .name = "signer",
-    .sign = mech_never_sign };
-
-static struct token mech_token(u32 key_types)
+static st mech_never_crypt(struct card *c, struct object *o, const struct alg_use *use, bool encrypt,
+                           bytes iv, bytes in, struct scratch scratch, struct buf *out)
 {
-    return (struct token){ .driver = &mech_driver, .key_types = key_types };
+    (void)encrypt; (void)iv;
+    return mech_never_sign(c, o, use, in, scratch, out);
 }
+
+static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
+    .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt },
+    mech_signer = { .name = "signer", .sign = mech_never_sign };
 
 #define MECH_TEST_ALL (CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_EDWARDS) | \
                        CARD_TYPE(ALG_MONTGOMERY))
+
+static struct token mech_token(u32 key_types)
+{
+    return (struct token){ .driver = &mech_driver, .key_types = key_types,
+                           .secrets = key_types == MECH_TEST_ALL ? CARD_AES | CARD_DES3 : 0 };
+}
 
 TEST(mech_rows_are_whole)
 {
@@ -52,7 +60,7 @@ TEST(mech_found_by_what_the_token_has)
         const struct mech_row *m = &mech_rows[i];
         CHECK(mech_find(&all, m->type, 0) == m);
         CHECK(mech_find(&all, m->type, m->flags) == m);
-        bool host = m->key == ALG_NONE || m->key == ALG_SECRET;
+        bool host = (m->key == ALG_NONE || m->key == ALG_SECRET) && !mech_is_des3(m);
         CHECK((mech_find(&none, m->type, 0) == m) == host);
         CHECK((mech_find(&rsa, m->type, 0) == m) == (host || m->key == ALG_RSA));
         CHECK((mech_find(&ec, m->type, 0) == m) == (host || m->key == ALG_EC));
@@ -73,7 +81,7 @@ TEST(mech_info_of_each)
         mech_info(&all, &mech_rows[i], &info);
         CHECK((info.flags & mech_rows[i].flags) == mech_rows[i].flags);
         bool host = mech_rows[i].key == ALG_NONE || mech_rows[i].key == ALG_SECRET;
-        CHECK(!(info.flags & CKF_HW) == host);
+        CHECK(!(info.flags & CKF_HW) == (host && !mech_on_card(&all, &mech_rows[i])));
         CHECK(info.ulMinKeySize <= info.ulMaxKeySize);
     }
     mech_info(&all, mech_find(&all, CKM_SHA256, 0), &info);
@@ -88,6 +96,47 @@ TEST(mech_info_of_each)
     CHECK(info.ulMinKeySize == 255);
     mech_info(&all, mech_find(&all, CKM_EDDSA, 0), &info);
     CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 255);
+}
+
+// Secret keys of a card: what it does itself, and what its keys may be used with.
+TEST(mech_of_secret_keys)
+{
+    struct token all = mech_token(MECH_TEST_ALL), aes = all, none = mech_token(0);
+    const struct mech_row *des = mech_find(&all, CKM_DES3_CBC, 0);
+    struct object o = { .class = CKO_SECRET_KEY, .token = &all, .secret_type = CKK_DES2,
+                        .use = CARD_ENCRYPT };
+    CK_MECHANISM_INFO info;
+    aes.secrets = CARD_AES;
+    CHECK(des && !mech_find(&aes, CKM_DES3_CBC, 0) && !mech_find(&none, CKM_DES3_ECB, 0));
+    CHECK(mech_on_card(&aes, mech_find(&aes, CKM_AES_CBC_PAD, 0)));
+    CHECK(!mech_on_card(&none, mech_find(&none, CKM_AES_CBC_PAD, 0)));
+    CHECK(!mech_on_card(&all, mech_find(&all, CKM_AES_CTR, 0)));
+    aes.driver = &mech_signer;                          // none that works with secret keys
+    CHECK(!mech_on_card(&aes, mech_find(&aes, CKM_AES_CBC, 0)));
+    mech_info(&all, des, &info);
+    CHECK(info.flags == (CKF_HW | CKF_ENCRYPT | CKF_DECRYPT));
+    CHECK(info.ulMinKeySize == 16 && info.ulMaxKeySize == 24);
+    mech_info(&none, mech_find(&none, CKM_AES_CBC, 0), &info);
+    CHECK(info.flags == (CKF_ENCRYPT | CKF_DECRYPT) && info.ulMinKeySize == 16);
+    CHECK(mech_fits(des, &o) && !mech_fits(mech_find(&all, CKM_AES_CBC, 0), &o));
+    o.secret_type = CKK_DES3;
+    CHECK(mech_fits(des, &o));
+    o.secret_type = CKK_DES;
+    CHECK(!mech_fits(des, &o));
+    o.secret_type = CKK_AES;
+    CHECK(!mech_fits(des, &o) && mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o));
+    CHECK(!mech_fits(mech_find(&all, CKM_AES_CTR, 0), &o));
+    o.owner = 5;                                        // a session's: on the host
+    CHECK(mech_fits(mech_find(&all, CKM_AES_CTR, 0), &o));
+    o.use = CARD_WRAP;
+    CHECK(mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o));
+    CHECK(!mech_fits(mech_find(&all, CKM_AES_CBC, 0), &o));
+    o.use = CARD_UNWRAP;
+    CHECK(mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o));
+    o.use = CARD_DECRYPT;
+    CHECK(mech_fits(mech_find(&all, CKM_AES_CBC, 0), &o));
+    o.use = CARD_DERIVE;
+    CHECK(!mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o));
 }
 
 // mech_use with parameters of n bytes at p.
@@ -112,7 +161,7 @@ TEST(mech_parameters_of_a_wrong_length)
                     : m->param == MECH_OAEP ? sizeof(CK_RSA_PKCS_OAEP_PARAMS)
                     : m->param == MECH_EDDSA ? sizeof(CK_EDDSA_PARAMS)
                     : m->param == MECH_MAC_LEN ? sizeof(CK_MAC_GENERAL_PARAMS)
-                    : m->param == MECH_IV ? ALG_BLOCK
+                    : m->param == MECH_IV ? (mech_is_des3(m) ? 8 : ALG_BLOCK)
                     : m->param == MECH_COUNTER ? sizeof(CK_AES_CTR_PARAMS)
                     : m->param == MECH_GCM ? sizeof(CK_GCM_PARAMS) : 0;
         if (m->param == MECH_ECDH || m->param == MECH_HKDF) {   // >>keys reads them
@@ -238,6 +287,7 @@ static void test_mech(void)
     RUN(mech_rows_are_whole);
     RUN(mech_found_by_what_the_token_has);
     RUN(mech_info_of_each);
+    RUN(mech_of_secret_keys);
     RUN(mech_parameters_of_a_wrong_length);
     RUN(mech_pss_parameters);
     RUN(mech_oaep_parameters);

@@ -278,6 +278,189 @@ TEST(myeid_what_a_key_says)
     CHECK_ST(myeid_set(&card_it, &p15use_object, 0xb6, MYEID_EC, false), ST_NOT_SUPPORTED);
     p15use_end();
 }
+// ---- Secret keys ----
+
+#define MYEID_SECRET(p1, iv) "0022" p1 "b8 1c 800100 81024d01 830100 8710" iv " > 9000"
+#define MYEID_SECRET8(p1, iv) "0022" p1 "b8 14 800100 81024d01 830100 8708" iv " > 9000"
+#define MYEID_ZEROS "00000000000000000000000000000000"
+#define MYEID_IV "0102030405060708090a0b0c0d0e0f10"
+
+static u8 myeid_made[1000];
+
+// Blocks of n bytes (each byte its number) with the key of file 4D01.
+static void myeid_check_crypt(const char *const *lines, enum alg_pad pad, u32 block, bool encrypt,
+                              size_t n, st want)
+{
+    static const u8 file[] = { 0x3f, 0x00, 0x50, 0x15, 0x4d, 0x01 },
+        iv[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+    u8 in[600];
+    struct buf out = buf_on(myeid_made, sizeof myeid_made);
+    const struct alg_use use = { .type = ALG_SECRET, .pad = pad, .block = block };
+    for (size_t i = 0; i < n; i++) in[i] = (u8)i;
+    myeid_it = (struct myeid){ .counted = false };
+    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15use_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
+    if (test_failing) return;
+    p15use_key.file = bytes_of(file, sizeof file);
+    p15use_object.class = CKO_SECRET_KEY;
+    p15use_object.key = NULL;
+    CHECK_ST(myeid_crypt(&card_it, &p15use_object, &use, encrypt,
+                         bytes_of(iv, pad == ALG_CBC ? block : 0), bytes_of(in, n), p15_scratch(),
+                         &out), want);
+    if (!want) CHECK_EQ(out.n, n);
+    if (want) CHECK(!myeid_it.p15.mse_len);             // a chain may have been begun
+    p15use_end();
+}
+
+TEST(myeid_crypts_in_chains)
+{
+    static char line[3][1100];
+    static const char *const one[] = { MYEID_SECRET("81", MYEID_IV), line[0], NULL },
+        *const more[] = { MYEID_SECRET("41", MYEID_IV), line[0], line[1], line[2], NULL },
+        *const eight[] = { MYEID_SECRET8("81", "0102030405060708"), line[0], NULL };
+    char data[1100];
+    for (size_t i = 0; i < 512; i++) sprintf(data + 2 * i, "%02x", (unsigned)(i & 255));
+    snprintf(line[0], sizeof line[0], "002a8480 10 %.32s 00 > %s 9000", data, p15use_hex(0x5a, 16));
+    myeid_check_crypt(one, ALG_CBC, 16, true, 16, ST_OK);
+    CHECK_BYTES(myeid_made, 16, p15use_hex(0x5a, 16));
+    snprintf(line[0], sizeof line[0], "002a8480 f0 %.480s 00 > %s 9000", data,
+             p15use_hex(0x5a, 240));
+    myeid_check_crypt(one, ALG_CBC, 16, true, 240, ST_OK);      // whole in one command
+    snprintf(line[0], sizeof line[0], "102a8084 f0 %.480s 00 > %s 9000", data,
+             p15use_hex(0x5a, 240));
+    snprintf(line[1], sizeof line[1], "102a8084 f0 %.480s 00 > %s 9000", data + 480,
+             p15use_hex(0x6a, 240));
+    snprintf(line[2], sizeof line[2], "002a8084 10 %.32s 00 > %s 9000", data + 960,
+             p15use_hex(0x7a, 16));
+    myeid_check_crypt(more, ALG_CBC, 16, false, 496, ST_OK);
+    CHECK_BYTES(myeid_made + 480, 16, p15use_hex(0x7a, 16));
+    snprintf(line[0], sizeof line[0], "002a8480 08 %.16s 00 > %s 9000", data, p15use_hex(0x5a, 8));
+    myeid_check_crypt(eight, ALG_CBC, 8, true, 8, ST_OK);
+}
+
+// Each block by itself under zeros; deciphered in one go, and the chain undone.
+TEST(myeid_has_no_ecb)
+{
+    static char line[3][600];
+    static const char *const lines[] = { MYEID_SECRET("81", MYEID_ZEROS), line[0], line[1], NULL },
+        *const back[] = { MYEID_SECRET("41", MYEID_ZEROS), line[2], NULL };
+    const char *first = "000102030405060708090a0b0c0d0e0f",
+        *then = "101112131415161718191a1b1c1d1e1f";
+    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", first, p15use_hex(0x11, 16));
+    snprintf(line[1], sizeof line[1], "002a8480 10 %s 00 > %s 9000", then, p15use_hex(0x22, 16));
+    myeid_check_crypt(lines, ALG_ECB, 16, true, 32, ST_OK);
+    CHECK_BYTES(myeid_made + 16, 16, p15use_hex(0x22, 16));
+    snprintf(line[2], sizeof line[2], "002a8084 20 %s%s 00 > %s 9000", first, then,
+             p15use_hex(0, 32));
+    myeid_check_crypt(back, ALG_ECB, 16, false, 32, ST_OK);
+    CHECK_BYTES(myeid_made, 16, p15use_hex(0, 16));
+    CHECK_BYTES(myeid_made + 16, 16, first);                    // what CBC had taken off is back
+}
+
+TEST(myeid_what_a_secret_key_says)
+{
+    static char line[2][600];
+    static const char *const lines[] = { MYEID_SECRET("81", MYEID_ZEROS), line[0], NULL },
+        *const refused[] = { line[1], NULL }, *const none[] = { NULL },
+        *const chain[] = { MYEID_SECRET("81", MYEID_IV), line[0], NULL };
+    const char *data = "000102030405060708090a0b0c0d0e0f";
+    for (size_t i = 0; i <= COUNT(p15use_answers) && !test_failing; i++) {
+        bool last = i == COUNT(p15use_answers);
+        const char *sw = last ? "6985" : p15use_answers[i].sw;
+        st want = last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+        snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s", data, sw);
+        snprintf(line[1], sizeof line[1], "002281b8 1c 800100 81024d01 830100 8710" MYEID_ZEROS
+                 " > %s", sw);
+        myeid_check_crypt(lines, ALG_ECB, 16, true, 16, want);
+        if (!test_failing) myeid_check_crypt(refused, ALG_ECB, 16, true, 16, want);
+        if (test_failing) printf("    %s\n", sw);
+    }
+    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", data, p15use_hex(1, 15));
+    myeid_check_crypt(lines, ALG_ECB, 16, true, 16, ST_PROTOCOL);       // less than went in
+    size_t at = (size_t)sprintf(line[0], "102a8480 f0 ");
+    for (unsigned i = 0; i < 240; i++) at += (size_t)sprintf(line[0] + at, "%02x", i);
+    strcpy(line[0] + at, " 00 > 6581");
+    myeid_check_crypt(chain, ALG_CBC, 16, true, 256, 0x6581);           // in the middle of one
+    p15use_begin_key(none, &myeid_it.p15, ALG_SECRET, 256);
+    if (test_failing) return;
+    const struct alg_use ecb = { .type = ALG_SECRET, .pad = ALG_ECB, .block = 16 };
+    CHECK_ST(myeid_set_secret(&card_it, &p15use_object, &ecb, true, BYTES_NONE), ST_NOT_SUPPORTED);
+    p15use_end();
+}
+
+// In one transaction what was set stays set, for the same key, IV and direction.
+TEST(myeid_sets_a_secret_key_once)
+{
+    static const char *const lines[] = { MYEID_SECRET("81", MYEID_ZEROS),
+        MYEID_SECRET("41", MYEID_ZEROS), MYEID_SECRET("41", MYEID_IV),
+        MYEID_SECRET("41", MYEID_IV), NULL };
+    static const u8 file[] = { 0x4d, 0x01 }, iv[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                                                      15, 16 };
+    const struct alg_use ecb = { .type = ALG_SECRET, .pad = ALG_ECB, .block = 16 },
+        cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = 16 };
+    struct object *o = &p15use_object;
+    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15use_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
+    if (test_failing) return;
+    p15use_key.file = bytes_of(file, sizeof file);
+    for (int i = 0; i < 2; i++)
+        CHECK_ST(myeid_set_secret(&card_it, o, &ecb, true, BYTES_NONE), ST_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_ST(myeid_set_secret(&card_it, o, &ecb, false, BYTES_NONE), ST_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
+    card_it.sure = false;                       // another program may have been there
+    CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
+    p15use_end();
+}
+
+// What the file of a key says of it, where the directory does not.
+TEST(myeid_reads_of_what_kind_a_key_is)
+{
+#define MYEID_FILE "00a40800 04 50154d01 00 > "
+    static const struct { const char *answer; CK_KEY_TYPE type; u32 len; } cases[] = {
+        { "6f0c 81020100 820129 83024d01 8600 9000", CKK_AES, 32 },
+        { "6f0b 820129 83024d01 81020080 9000", CKK_AES, 16 },
+        { "6f07 820129 810200c0 9000", CKK_AES, 24 }, { "6f07 820119 810200c0 9000", CKK_DES3, 24 },
+        { "6f07 820119 81020080 9000", CKK_DES2, 16 }, { "6f07 820119 81020040 9000", CKK_DES, 8 },
+        { "6f07 820119 81020038 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f07 820129 81020040 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f06 820129 810180 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f03 820129 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f07 820111 81020080 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f04 81020080 9000", CKK_GENERIC_SECRET, 7 },
+        { "6f02 8200 9000", CKK_GENERIC_SECRET, 7 },
+        { "6204 81020080 9000", CKK_GENERIC_SECRET, 7 }, { "9000", CKK_GENERIC_SECRET, 7 },
+        { "6a82", CKK_GENERIC_SECRET, 7 } };
+    static char line[100];
+    static const char *const lines[] = { line, NULL }, *const none[] = { NULL },
+        *const lost[] = { MYEID_FILE "6d00", MYEID_SELECT "9000",
+                          MYEID_FILE "6f07 820129 81020080 9000", NULL },
+        *const gone[] = { MYEID_FILE "6d00", MYEID_SELECT "6a82", NULL };
+    static const u8 file[] = { 0x3f, 0x00, 0x50, 0x15, 0x4d, 0x01 };
+    struct object *o = &p15use_object;
+    for (size_t i = 0; i < COUNT(cases) + 4 && !test_failing; i++) {
+        size_t special = i < COUNT(cases) ? 0 : i - COUNT(cases) + 1;
+        if (!special) snprintf(line, sizeof line, MYEID_FILE "%s", cases[i].answer);
+        p15_init(&myeid_it.p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+        p15use_begin_key(special == 1 ? lost : special == 2 ? gone : special ? none : lines,
+                         &myeid_it.p15, ALG_SECRET, 256);
+        if (test_failing) return;
+        p15use_key.file = special == 3 ? BYTES_NONE : bytes_of(file, sizeof file);
+        *o = (struct object){ .class = CKO_SECRET_KEY, .token = p15use_t, .state = &p15use_key,
+                              .unread = true, .secret_type = CKK_GENERIC_SECRET, .secret_len = 7 };
+        if (special) card_it.sure = false;
+        if (special == 4) sim_reader_eject(0);
+        CHECK_ST(myeid_read(&card_it, o, p15_scratch()), special == 2 ? ST_LOST
+                 : special == 4 ? ST_CARD_REMOVED : ST_OK);
+        CHECK_EQ(o->unread, special == 2 || special == 4);
+        CHECK_EQ(o->secret_type, special == 1 ? CKK_AES : special ? CKK_GENERIC_SECRET
+                 : cases[i].type);
+        if (!special) CHECK_EQ(o->secret_len, cases[i].len);
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
 #endif
 
 static void test_myeid(void)
@@ -292,5 +475,10 @@ static void test_myeid(void)
     RUN(myeid_decryption);
     RUN(myeid_derives);
     RUN(myeid_what_a_key_says);
+    RUN(myeid_crypts_in_chains);
+    RUN(myeid_has_no_ecb);
+    RUN(myeid_what_a_secret_key_says);
+    RUN(myeid_sets_a_secret_key_once);
+    RUN(myeid_reads_of_what_kind_a_key_is);
 #endif
 }

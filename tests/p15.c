@@ -1107,6 +1107,155 @@ TEST(p15_more_entries_than_are_taken)
     p15_end();
 }
 
+// ---- Secret keys ----
+
+// Of a directory file, on a card whose driver can work with them.
+static st p15_take_secrets(const char *text)
+{
+    static struct driver able;
+    able = driver_generic;
+    able.crypt = driver_myeid.crypt;
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x5032, "30(02:00 04:01 80'Card' a2(30(02:01 02:1081) 30(02:02 02:0251 05:)"
+             "30(02:03 02:0133) 30(02:04) 30(04:05) 30(02:06 02:0125)))");
+    p15_file(0x4406, text);
+    p15_connect(1 << 20);
+    if (test_failing) return ST_FAILED;
+    TRY(p15_take());
+    card_t->driver = &able;
+    return p15_take_all(card_t);
+}
+
+// What tags, algorithms and lengths say: PKCS#15's numbers, and ISO 7816-15's, whose [15] and
+// SEQUENCE leave the kind to the algorithms.
+TEST(p15_secret_keys_of_every_kind)
+{
+    static const struct { const char *entry; CK_KEY_TYPE type; u32 len; } cases[] = {
+        { "af(30() 30(04:01) a1(30(30(04:4d01))))", CKK_GENERIC_SECRET, 0 },
+        { "af(30() 30(04:01) a0(30(02:0100)) a1(30(30(04:4d01))))", CKK_GENERIC_SECRET, 32 },
+        { "30(30() 30(04:01) a0(02:0080) a1(30(04:4d01)))", CKK_GENERIC_SECRET, 16 },
+        { "30(30() 30(04:01 a1(02:01)) a0(02:0080) a1(30(04:4d01)))", CKK_AES, 16 },
+        { "af(30() 30(04:01 a1(02:02 02:04 02:05 02:09 02:01)) a0(02:0100))", CKK_AES, 32 },
+        { "30(30() 30(04:01 a1(02:03)) a0(02:00c0) a1(30(04:4d01)))", CKK_DES3, 24 },
+        { "30(30() 30(04:01 a1(02:03)) a0(02:0080) a1(30(04:4d01)))", CKK_DES2, 16 },
+        { "30(30() 30(04:01 a1(02:06)) a1(30(04:4d01)))", CKK_GENERIC_SECRET, 0 },
+        { "a2(30() 30(04:01) a0(02:38))", CKK_DES, 8 }, { "a3(30() 30(04:01))", CKK_DES2, 16 },
+        { "a4(30() 30(04:01) a0(02:00a8))", CKK_DES3, 24 }, { "a4(30() 30(04:01))", CKK_DES3, 24 },
+        { "a4(30() 30(04:01) a0(02:70))", CKK_DES2, 16 },
+        { "a4(30() 30(04:01) a0(02:0080))", CKK_DES2, 16 },
+        { "a0(30() 30(04:01) a0(02:28))", CKK_RC2, 5 }, { "a1(30() 30(04:01))", CKK_RC4, 0 },
+        { "a9(30() 30(04:01) a0(02:0080))", CKK_IDEA, 16 },
+        { "ac(30() 30(04:01) a0(02:00f0))", CKK_JUNIPER, 30 },
+        { "af(30() 30(04:01) a0(02:1000))", CKK_GENERIC_SECRET, 512 },
+        { "af(30() 30(04:01) a0(02:1001))", CKK_GENERIC_SECRET, 0 },
+        { "af(30() 30(04:01) a0(02:0102030405))", CKK_GENERIC_SECRET, 0 },
+        { "af(30() 30(04:01) a0(04:10))", CKK_GENERIC_SECRET, 0 } };
+    static const char *const none[] = { "ad(30() 30(04:01))", "ae(30() 30(04:01))",
+        "31(30() 30(04:01))", "bf01(30() 30(04:01))", "81(30() 30(04:01))", "af(30())" };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        CHECK_ST(p15_take_secrets(cases[i].entry), ST_OK);
+        const struct object *o = p15_object(CKO_SECRET_KEY, 1);
+        CHECK(o && !o->unread && !o->private && o->no_pin && !o->use);
+        CHECK_EQ(o->secret_type, cases[i].type);
+        CHECK_EQ(o->secret_len, cases[i].len);
+        p15_end();
+        if (test_failing) printf("    %s\n", cases[i].entry);
+    }
+    for (size_t i = 0; i < COUNT(none) && !test_failing; i++) {
+        CHECK_ST(p15_take_secrets(none[i]), ST_OK);
+        CHECK_EQ(p15_count(CKO_SECRET_KEY), 0);
+        p15_end();
+    }
+}
+
+TEST(p15_what_a_secret_key_may_do)
+{
+    static const struct { const char *class; u32 use, access; } cases[] = {
+        { "", 0, CARD_SENSITIVE },
+        { "03:06c0", CARD_ENCRYPT | CARD_DECRYPT, CARD_SENSITIVE },
+        { "03:020c 03:0780", CARD_WRAP | CARD_UNWRAP, CARD_SENSITIVE },
+        { "03:0780 03:03b8", CARD_ENCRYPT,
+          CARD_SENSITIVE | CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL },
+        { "03:0640 03:0470", CARD_DECRYPT,
+          CARD_SENSITIVE | CARD_EXTRACTABLE | CARD_ALWAYS_SENSITIVE },
+        { "03:0520 03:0308", 0, CARD_LOCAL }, { "03:0520 03:0328", 0, CARD_LOCAL } };
+    struct object *o;
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "a4(30(0c'x' 03:0780 04:01) 30(04:01 %s))", cases[i].class);
+        CHECK_ST(p15_take_secrets(text), ST_OK);
+        o = p15_object(CKO_SECRET_KEY, 1);
+        CHECK(o && o->private && !o->no_pin && !o->always_auth && o->label.n == 1);
+        CHECK_EQ(o->use, cases[i].use);
+        CHECK_EQ(o->access, cases[i].access);
+        CHECK(!o->start[0] && !o->end[0]);
+        p15_end();
+        if (test_failing) printf("    %s\n", cases[i].class);
+    }
+    CHECK_ST(p15_take_secrets("a4(30(0c'x' 02:01 30(30(03:0780 05:) 30(03:070080 04:01))) 30(04:01 "
+             "03:06c0 01:ff 02:07 18'20240229120000Z' 80'20301231235959Z') a1(30(30(04:4d07))))"
+             "a4(30() 30(04:02 18'2024022' 80'2030x231'))"), ST_OK);
+    o = p15_object(CKO_SECRET_KEY, 1);
+    CHECK(o && o->private && o->ref == 7);              // by the rule for enciphering
+    CHECK(!memcmp(o->start, "20240229", 8) && !memcmp(o->end, "20301231", 8));
+    CHECK_BYTES(((const struct p15_key *)o->state)->file.p, 2, "4d07");
+    o = p15_object(CKO_SECRET_KEY, 2);
+    CHECK(o && !o->start[0] && !o->end[0]);             // no days
+    card_t->driver = &driver_generic;                   // which cannot work with it
+    CHECK_EQ(p15_secret_use(card_t, 0x33), 0);
+    p15_end();
+}
+
+// The SKDF is read by a search that secret keys can match, once, and with TokenInfo.
+TEST(p15_secret_keys_are_read_for_who_may_want_them)
+{
+    static const CK_OBJECT_CLASS others[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE,
+                                              CKO_DATA };
+    struct query q = { .any_id = true };
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x5032, "30(02:00 04:01 80'Card' a2(30(02:01 02:1081)))");
+    p15_file(0x4402, "30(30(0c'a') 30(04:01 18'20200101000000Z') a1(30(30(04:4b01) 02:0400)))");
+    p15_file(0x4406, "30(30(0c'AES') 30(04:10 a1(02:01)) a1(30(30(04:4d01))))");
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        q.class = others[i];
+        CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_OK);
+    }
+    CHECK(!memcmp(p15_object(CKO_PRIVATE_KEY, 1)->start, "20200101", 8));
+    q.any_class = q.no_secret = true;
+    CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_OK);
+    CHECK(!strstr(p15_seen, "4406"));
+    q = (struct query){ .class = CKO_SECRET_KEY, .any_id = true, .no_secret = true };
+    CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_OK);
+    CHECK(!strstr(p15_seen, "4406"));
+    q.no_secret = false;
+    ((struct p15 *)card_t->state)->info_read = false;
+    sim_reader_fault(SIM_EJECT, 1, NULL);
+    CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_CARD_REMOVED);
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    p15_end();
+    sim_reader_clear();
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    p15_seen[0] = 0;
+    ((struct p15 *)card_t->state)->info_read = false;
+    CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_OK);
+    const char *first = strstr(p15_seen, "4406");
+    CHECK(first && !strstr(first + 1, "4406") && strstr(p15_seen, "5032"));
+    CHECK_EQ(p15_object(CKO_SECRET_KEY, 0x10)->secret_type, CKK_AES);
+    p15_seen[0] = 0;
+    q.any_class = true;
+    q.class = 0;
+    CHECK_ST(p15_list(&card_it, card_t, &q, p15_scratch()), ST_OK);
+    CHECK(!strstr(p15_seen, "4406"));
+    p15_end();
+}
+
 // Every allocation that can fail does, and no more than that comes of it. room: of the arena.
 static st p15_take_in_room(size_t room, CK_OBJECT_CLASS first)
 {
@@ -1125,6 +1274,7 @@ static st p15_take_in_room(size_t room, CK_OBJECT_CLASS first)
     p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))"
              "30(30(0c'') 30(04:03) a1(30(30(04:3401))))");     // of another type than its key
     p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+    p15_file(0x4406, "a4(30(0c'3DES') 30(04:10) a1(30(30(04:4d01))))");
     p15_file(0x3500, "=0102");
     p15_certificate_file(0x3401, SIM_RSA1024);
     p15_connect(1 << 20);
@@ -1140,7 +1290,7 @@ static st p15_take_in_room(size_t room, CK_OBJECT_CLASS first)
 TEST(p15_memory_ends_anywhere)
 {
     static const CK_OBJECT_CLASS firsts[] = { CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
-                                              CKO_CERTIFICATE };
+                                              CKO_CERTIFICATE, CKO_SECRET_KEY };
     for (size_t i = 0; i < COUNT(firsts) && !test_failing; i++) {
         st s = ST_CARD_MEMORY;
         for (size_t room = 0; s == ST_CARD_MEMORY && room < 1 << 17 && !test_failing; room += 16)
@@ -1275,7 +1425,8 @@ TEST(p15_changes_by_others_are_noticed)
 // The card is pulled at every command: that is said, and nothing else comes of it.
 TEST(p15_removed_at_every_command)
 {
-    static const CK_OBJECT_CLASS firsts[] = { CKO_PRIVATE_KEY, CKO_CERTIFICATE, CKO_PUBLIC_KEY };
+    static const CK_OBJECT_CLASS firsts[] = { CKO_PRIVATE_KEY, CKO_CERTIFICATE, CKO_PUBLIC_KEY,
+                                              CKO_SECRET_KEY };
     for (size_t f = 0; f < COUNT(firsts); f++) {
         bool fired = true;
         for (unsigned n = 1; n < 60 && fired && !test_failing; n++) {
@@ -1294,6 +1445,7 @@ TEST(p15_removed_at_every_command)
                      "30(30() 30(04:02) a1(30(30(04:3402)))) 30(30() 30(04:03) a1(30(30(04:3403))))"
                      "30(30() 30(04:04) a1(30(30(04:3401))))");
             p15_file(0x4405, "30(30(0c'x') 30() a1(30(04:3500)))");
+            p15_file(0x4406, "a4(30(0c'3DES') 30(04:10) a1(30(30(04:4d01))))");
             p15_file(0x3500, "=0102");
             p15_file(0x3402, "30(02:01)");
             p15_certificate_file(0x3401, SIM_RSA1024);
@@ -1302,7 +1454,7 @@ TEST(p15_removed_at_every_command)
             if (test_failing) return;
             sim_reader_fault(SIM_EJECT, n, NULL);
             st s = p15_take();
-            if (!s) s = p15_open(&card_it, card_t, p15_scratch());
+            if (!s) s = p15use_open(&card_it, card_t, p15_scratch());
             if (!s) s = p15_take_in_order(card_t, firsts[f]);
             fired = sim_reader_fired();
             sim_reader_fault(SIM_NO_FAULT, 0, NULL);
@@ -1361,11 +1513,11 @@ TEST(p15_directory_files_that_are_refused)
     card_t->pin.tries = -1;                     // the card had no answer: it is not asked again
     ((struct p15 *)card_t->state)->tries_read = 1;
     p15_seen[0] = 0;
-    CHECK_ST(p15_open(&card_it, card_t, p15_scratch()), ST_OK);
+    CHECK_ST(p15use_open(&card_it, card_t, p15_scratch()), ST_OK);
     CHECK(p15_sent(""));
     ((struct p15 *)card_t->state)->tries_read = 0;
     card_t->login = true;                       // nor while somebody is logged in
-    CHECK_ST(p15_open(&card_it, card_t, p15_scratch()), ST_OK);
+    CHECK_ST(p15use_open(&card_it, card_t, p15_scratch()), ST_OK);
     CHECK(p15_sent(""));
     p15_end();
     p15_begin();                                // data that want the PIN
@@ -1433,6 +1585,9 @@ static void test_p15(void)
     RUN(p15_two_pins_of_which_one_has_no_name);
     RUN(p15_several_applications);
     RUN(p15_more_entries_than_are_taken);
+    RUN(p15_secret_keys_of_every_kind);
+    RUN(p15_what_a_secret_key_may_do);
+    RUN(p15_secret_keys_are_read_for_who_may_want_them);
     RUN(p15_memory_ends_anywhere);
     RUN(p15_files_that_cannot_be_read_now);
     RUN(p15_files_that_opensc_wrote);

@@ -24,8 +24,13 @@ static const uint8_t atr_oseid[] = { 0x3b, 0xf5, 0x18, 0x00, 0x02, 0x80, 0x01, 0
                                      0x49, 0x44, 0x1a };
 static const uint8_t atr_plain[] = { 0x3b, 0x80, 0x80, 0x01, 0x01 };
 
-const uint8_t sim_myeid_aes[32] = "aes key of the simulated MyEID.";
-const uint8_t sim_myeid_des[24] = "des key of the MyEID...";
+static const struct { uint8_t id, kind, n; uint16_t fid; const char *value; } secret_keys[] = {
+    { 0x10, 0x29, 32, 0x4d01, "aes key of the simulated MyEID.." },
+    { 0x11, 0x19, 24, 0x4d02, "des key of the MyEID...." },
+    { 0x12, 0x29, 16, 0x4d03, "128 bits of AES." },
+    { 0x13, 0x29, 24, 0x4d04, "192 bits of an AES key.." },
+    { 0x14, 0x19, 16, 0x4d05, "two keys of DES." },
+};
 
 static const struct sim_fs_algorithm algorithms[] = {
     { ALG_PKCS1, 0xb6, SIM_RSA_PKCS1, MBEDTLS_MD_NONE },
@@ -389,8 +394,7 @@ static unsigned mse_secret(struct sim_fs *f, const struct sim_command *c, struct
     if (!byte || n != 1 || ((*byte & 0x7f) != ALG_RAW && (*byte & 0x7f) != ALG_WRAP)) return 0x6a81;
     if (ref && (ref_n != 1 || *ref)) return 0x6a81;
     if (iv && iv_n != (k->kind == FILE_AES ? 16u : 8u)) return 0x6984;
-    if (iv) memcpy(own->iv, iv, iv_n);
-    own->iv_n = iv ? iv_n : 0;
+    if (iv) memcpy(own->iv, iv, own->iv_n = iv_n);      // else the one before stays
     own->pkcs7 = *byte & ALG_PKCS7;
     own->encipher = c->p1 == 0x81;
     own->chained = false;
@@ -426,8 +430,10 @@ static void block(const struct key_file *k, bool encrypt, const uint8_t *in, uin
         return;
     }
     mbedtls_des3_init(&des);
-    if (encrypt) mbedtls_des3_set3key_enc(&des, k->value);
-    else         mbedtls_des3_set3key_dec(&des, k->value);
+    uint8_t three[24];                          // of one or two keys: the first ones again
+    for (size_t i = 0; i < sizeof three; i++) three[i] = k->value[i % k->n];
+    if (encrypt) mbedtls_des3_set3key_enc(&des, three);
+    else         mbedtls_des3_set3key_dec(&des, three);
     mbedtls_des3_crypt_ecb(&des, in, out);
     mbedtls_des3_free(&des);
 }
@@ -443,8 +449,8 @@ static bool unpad(struct sim_answer *a, size_t size)
     return true;
 }
 
-// ECB, or CBC where MSE brought an IV, with which each command begins, and each chain, whose parts
-// are answered one by one; PKCS#7 where it said so, at the end.
+// ECB, or CBC where an MSE has brought an IV, with which each command begins, and each chain, whose
+// parts are answered one by one; PKCS#7 where it said so, at the end.
 static unsigned crypt(struct sim_fs *f, bool encrypt, const struct sim_command *c,
                       struct sim_answer *a)
 {
@@ -578,6 +584,17 @@ static void add_secret(struct sim_fs *f, struct sim_fs_file *df, uint16_t fid, u
     protect(f, file, "\x11\x11\xff");
 }
 
+size_t sim_myeid_secret(uint8_t id, bool second, uint8_t *value)
+{
+    for (unsigned i = 0; i < COUNT(secret_keys); i++) {
+        if (secret_keys[i].id != id) continue;
+        for (size_t j = 0; j < secret_keys[i].n; j++)
+            value[j] = (uint8_t)(secret_keys[i].value[j] ^ (second ? 0x5a : 0));
+        return secret_keys[i].n;
+    }
+    return 0;
+}
+
 static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
 {
     static const struct sim_p15_pin pins[] = {
@@ -595,21 +612,33 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
           .usage = P15_SIGN | P15_DERIVE },
         { .label = "RSA-4096", .key = SIM_RSA4096, .id = 5, .pin_id = 1, .file = 0x4b05 },
     };
-    static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01 },
-                                                     { "3DES", 0x11, 1, 0, 192, 0x4d02 } };
+    static const struct sim_p15_algorithm algorithms_said[] = {
+        { 1, 0x1081, 0x30, 0 }, { 2, 0x1082, 0x30, 0 } };       // AES-ECB and AES-CBC
+    static const struct sim_p15_secret secrets[] = {
+        { .label = "AES", .id = 0x10, .pin_id = 1, .bits = 256, .file = 0x4d01 },
+        { .label = "3DES", .id = 0x11, .pin_id = 1, .bits = 192, .file = 0x4d02, .tag = 0xa4 },
+        { .label = "AES-128", .id = 0x12, .pin_id = 1, .bits = 128, .file = 0x4d03, .tag = 0x30,
+          .usage = P15_ENCRYPT | P15_DECRYPT | P15_WRAP | P15_UNWRAP, .algorithms = "\1\2" },
+        { .label = "AES-192", .id = 0x13, .pin_id = 1, .bits = 192, .file = 0x4d04, .tag = 0x30 },
+        { .label = "3DES-112", .id = 0x14, .pin_id = 1, .bits = 128, .file = 0x4d05 } };
     static const struct sim_p15_data data[] = { { "Note", "scard11", "anyone may read this", 0 },
                                                 { "Secret", "scard11", "with the PIN", 1 } };
     const uint8_t serial[10] = { 0, 0, 0, 0, 0, 0, 0, 0, 'M', o->second };
     const struct sim_p15 d = { .label = "MyEID", .maker = "Aventra Ltd.", .serial = serial,
         .serial_len = sizeof serial, .pins = pins, .n_pins = COUNT(pins), .keys = keys,
-        .n_keys = o->two ? 2 : o->classic ? 4 : 5, .secrets = secrets, .n_secrets = o->two ? 0 : 2,
+        .n_keys = o->two ? 2 : o->classic ? 4 : 5, .secrets = secrets,
+        .n_secrets = o->two ? 0 : COUNT(secrets),
+        .algorithms = algorithms_said, .n_algorithms = o->two ? 0 : COUNT(algorithms_said),
         .data = data, .n_data = o->two ? 0 : 2, .size = 1530 };
     struct own *own = f->own;
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     sim_p15_build(f, df, &d);
     for (unsigned i = 0; i < d.n_keys; i++) add_key(f, df, &keys[i]);
-    if (d.n_secrets) add_secret(f, df, 0x4d01, FILE_AES, sim_myeid_aes, 32);
-    if (d.n_secrets) add_secret(f, df, 0x4d02, FILE_DES, sim_myeid_des, 24);
+    for (unsigned i = 0; i < d.n_secrets; i++) {
+        uint8_t value[32];
+        size_t n = sim_myeid_secret(secret_keys[i].id, o->second, value);
+        add_secret(f, df, secret_keys[i].fid, secret_keys[i].kind, value, n);
+    }
     protect(f, f->mf, "\x11\x3f\xff");
     protect(f, df, "\x11\x1f\xff");
     own->active = true;

@@ -5,7 +5,9 @@
 // CKA_ID and key file: 01 RSA-2048 sign and decrypt (4B01), 02 P-256 sign and derive (4B02), 03
 // P-384 sign and derive (4B03), 04 P-521 sign and derive (4B04), 05 RSA-4096 sign and decrypt
 // (4B05).
-// Secret keys: 10 AES-256 (4D01), 11 3DES (4D02), values in sim_myeid_aes and sim_myeid_des.
+// Secret keys, whose values sim_myeid_secret tells: 10 AES-256 (4D01), of which the directory says
+// that it is a secret; 11 3DES (4D02), by its tag, as OpenSC writes it; 12 AES-128 (4D03), by
+// supportedAlgorithms, to wrap too; 13 AES-192 (4D04) and 14 3DES of two keys (4D05), secrets.
 #ifndef SIM_MYEID_H
 #define SIM_MYEID_H
 
@@ -22,7 +24,8 @@ struct sim_myeid_options {
     bool empty;                     // as manufactured: no files, no PIN
 };
 
-extern const uint8_t sim_myeid_aes[32], sim_myeid_des[24];
+// The value of a secret key, to room for 32 bytes; its length, 0: there is no such key.
+size_t sim_myeid_secret(uint8_t id, bool second, uint8_t *value);
 
 struct sim_card *sim_myeid_new(const struct sim_myeid_options *options);
 

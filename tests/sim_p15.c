@@ -291,13 +291,13 @@ static void put_data(struct build *b, const struct sim_p15_data *x, unsigned ind
     sim_wrap(&b->a, record, 0x30);
 }
 
-// A generic secret key, [15] of ISO/IEC 7816-15.
+// A secret key: generic, [15] of ISO/IEC 7816-15, or of another tag.
 static void put_secret(struct build *b, const struct sim_p15_secret *x)
 {
-    const struct sim_p15_key k = { .id = x->id, .ref = x->ref };
+    const struct sim_p15_key k = { .id = x->id, .ref = x->ref, .algorithms = x->algorithms };
     size_t record = b->a.n, at;
     put_common(b, x->label, 3, x->pin_id, 0);
-    put_key_attributes(b, &k, P15_ENCRYPT | P15_DECRYPT, 0x1d);
+    put_key_attributes(b, &k, x->usage ? x->usage : P15_ENCRYPT | P15_DECRYPT, 0x1d);
     at = b->a.n;
     put_number(&b->a, 0x02, x->bits);
     sim_wrap(&b->a, at, 0x30);
@@ -306,7 +306,7 @@ static void put_secret(struct build *b, const struct sim_p15_secret *x)
     put_path(b, &b->a, x->file, 0);
     sim_wrap(&b->a, at, 0x30);
     sim_wrap(&b->a, at, 0xa1);
-    sim_wrap(&b->a, record, 0xaf);
+    sim_wrap(&b->a, record, x->tag ? x->tag : 0xaf);
 }
 
 // ---- Files ----

@@ -45,7 +45,15 @@ struct sim_p15_key {
 };
 
 struct sim_p15_data { const char *label, *application, *value; uint8_t pin_id; };
-struct sim_p15_secret { const char *label; uint8_t id, pin_id, ref; unsigned bits; uint16_t file; };
+struct sim_p15_secret {
+    const char *label;
+    uint8_t id, pin_id, ref;
+    unsigned bits;
+    uint16_t file;
+    uint8_t tag;                    // of its entry; 0: AF, a generic secret key
+    unsigned usage;                 // 0: encrypt and decrypt
+    const char *algorithms;         // as of struct sim_p15_key
+};
 
 // supportedAlgorithms of TokenInfo
 struct sim_p15_algorithm {
