@@ -1327,6 +1327,28 @@ TEST(p15_files_that_cannot_be_read_now)
     }
 }
 
+// The secret keys that it wrote onto a MyEID: AES by supportedAlgorithms, 3DES by its tag.
+static void p15_check_made_secrets(void)
+{
+    static const struct { u8 id[2]; CK_KEY_TYPE type; u32 len; const char *label; } made[] = {
+        { { 0x01, 0x28 }, CKK_AES, 16, "AES 128" }, { { 0x02, 0x56 }, CKK_AES, 32, "AES 256" },
+        { { 0x11, 0x28 }, CKK_DES2, 16, "3DES 128" }, { { 0x11, 0x92 }, CKK_DES3, 24, "3DES 192" } };
+    CHECK_EQ(p15_count(CKO_SECRET_KEY), COUNT(made));
+    for (size_t i = 0; i < COUNT(made); i++) {
+        const struct object *o = NULL;
+        for (u32 j = 0; j < card_it.object_count; j++)
+            if (bytes_equal(card_object_at(&card_it, j)->id, bytes_of(made[i].id, 2)))
+                o = card_object_at(&card_it, j);
+        CHECK(o && o->class == CKO_SECRET_KEY && o->private && !o->unread);
+        CHECK(bytes_equal(o->label, bytes_text(made[i].label)));
+        CHECK_EQ(o->secret_type, made[i].type);
+        CHECK_EQ(o->secret_len, made[i].len);
+        CHECK_EQ(o->use, CARD_ENCRYPT | CARD_DECRYPT);
+        CHECK_EQ(o->access, CARD_SENSITIVE);
+        CHECK_EQ(((const struct p15_key *)o->state)->file.n, 6);
+    }
+}
+
 // What OpenSC's pkcs15-init wrote: four keys, their public halves and certificates, a data object.
 static void p15_read_made(const char *name, unsigned which)
 {
@@ -1353,6 +1375,7 @@ static void p15_read_made(const char *name, unsigned which)
         const struct object *o = card_object_at(&card_it, i);
         if (o->class == CKO_DATA) CHECK_BYTES(o->value.p, o->value.n, "7769746e6573736564");
     }
+    if (which == 1) p15_check_made_secrets();
 }
 
 TEST(p15_files_that_opensc_wrote)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # witness.sh: the simulated cards before programs that know nothing of scard11: OpenSC's module and tools,
-# yubico-piv-tool, ykcs11. What they can do with a card makes it a witness for what scard11 does with it.
+# yubico-piv-tool, ykcs11. What they can do with a card makes it a witness for what scard11 does with it. Secret
+# keys that OpenSC stores are used by scard11, and openssl says with what result.
 # SPDX-License-Identifier: 0BSD
-# Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev
+# Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev python3-pykcs11
 cd "$(dirname "$0")/.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
@@ -10,6 +11,7 @@ case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 
 find_module() { find /usr/lib -name "$1" 2>/dev/null | head -n 1; }
 opensc=$(find_module opensc-pkcs11.so)
+ours=$OUT/scard11.so
 ykcs11=$(find_module 'libykcs11.so*')
 
 tool() { timeout 100 pkcs11-tool --module "$module" "$@"; }
@@ -189,6 +191,29 @@ ciphers() {         # ciphers <id> <bits> <key file>: AES with a key of the card
     done
 }
 
+ciphers_des() {     # ciphers_des <id> <ede|ede3> <key file>: 3DES with a key of the card, by our module
+    iv=0001020304050607 key=$(hex "$3")
+    for m in ECB CBC CBC_PAD; do
+        case $m in ECB) mode=-ecb with='' pad=-nopad ;; CBC) mode=-cbc with="-iv $iv" pad=-nopad ;;
+            *) mode=-cbc with="-iv $iv" pad='' ;; esac
+        [ "$2$mode" != ede-ecb ] || mode=''
+        [ "$2$mode" != ede3-ecb ] || mode=''
+        for n in 8 160 1008 1001; do
+            [ "$n$pad" != 1001-nopad ] || continue
+            head -c $n "$dir/long" > "$dir/clear"
+            # shellcheck disable=SC2086
+            openssl enc "-des-$2$mode" -K "$key" $with $pad -in "$dir/clear" -out "$dir/want"
+            rm -f "$dir/cipher" "$dir/plain"
+            try "encrypts $n bytes with $1 and DES3-$m" /usr/bin/python3 tests/crypt.py "$ours" 123456 "$1" \
+                "DES3_$m" "$iv" encrypt "$dir/clear" "$dir/cipher"
+            try 'what openssl encrypts' cmp "$dir/cipher" "$dir/want"
+            try "decrypts $n bytes with $1 and DES3-$m" /usr/bin/python3 tests/crypt.py "$ours" 123456 "$1" \
+                "DES3_$m" "$iv" decrypt "$dir/want" "$dir/plain"
+            try 'what openssl encrypted' cmp "$dir/plain" "$dir/clear"
+        done
+    done
+}
+
 # MyEID: OpenSC knows it by its ATR.
 myeid() {
     module=$opensc
@@ -248,7 +273,22 @@ inside_myeidinit() { # pkcs15-init makes a card of an empty one
         head -c $((bits / 8)) /dev/urandom > "$dir/aes$bits"
         myeid_init --store-secret-key "$dir/aes$bits" --secret-key-algorithm aes/$bits --id "0$bits" --label "AES $bits"
         ciphers "0$bits" $bits "$dir/aes$bits"
+        module=$ours
+        ciphers "0$bits" $bits "$dir/aes$bits"
+        module=$opensc
     done
+    # This OpenSC makes the file of a 3DES key and its entry, and has no mechanism for it: the value is put in here.
+    for bits in 128 192; do
+        head -c $((bits / 8)) /dev/urandom > "$dir/des$bits"
+        myeid_init --store-secret-key "$dir/des$bits" --secret-key-algorithm 3des/$bits --id "1$bits" \
+            --label "3DES $bits"
+        file=4D0$((bits / 64 + 1))
+        value=$(printf %02X $((bits / 8)))$(hex "$dir/des$bits")
+        try "the value goes into $file" sh -c "opensc-tool -s 00A40800045015$file -s 0020000108313233343536FFFF \
+            -s 00DA01A0$value 2>/dev/null | tail -n 1 | grep -q 'SW1=0x90'"
+    done
+    ciphers_des 1128 ede "$dir/des128"
+    ciphers_des 1192 ede3 "$dir/des192"
     try 'no AES without the PIN' sh -c "! timeout 100 pkcs11-tool --module $module --encrypt --id 0128 -m AES-ECB \
         -i $dir/long -o $dir/cipher"
     myeid_init --generate-key rsa/2048 --id 05 --label 'one more'
