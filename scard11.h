@@ -489,7 +489,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_SignRecover*        RSA: CKM_RSA_PKCS and CKM_RSA_X_509.
 //   C_Encrypt*, C_Decrypt*
 //                         RSA: on the host with public keys, on the card with private ones. AES
-//                         with session keys on the host: ECB, CBC, CTR put out what they can while
+//                         with session keys on the host, AES and 3DES with a card's secret keys on
+//                         the card (below). ECB, CBC, CTR put out what they can while
 //                         input comes, in and out may be the same memory; GCM keeps its input
 //                         (SCARD11_SCRATCH / 4 bytes at most) and puts out at the end; its IV has
 //                         1 to 256 bytes.
@@ -503,10 +504,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         With all mechanisms that sign and verify. No mechanism has parameters of
 //                         a message. A message that fails leaves the operation for the next.
 //   C_GenerateKey         CKM_GENERIC_SECRET_KEY_GEN, CKM_AES_KEY_GEN, as session objects.
-//   C_WrapKey             Secret keys of sessions, with RSA public keys (PKCS#1 v1.5, OAEP) and AES
-//                         keys (CKM_AES_CBC_PAD).
-//   C_UnwrapKey           Into a secret key of the session, with the card's RSA keys and with AES
-//                         keys of sessions. All that is wrong with the content is
+//   C_WrapKey             Secret keys of sessions, with RSA public keys (PKCS#1 v1.5, OAEP), AES
+//                         keys (CKM_AES_CBC_PAD) and a card's 3DES keys (CKM_DES3_CBC_PAD). Keys of
+//                         the card stay there: CKR_KEY_UNEXTRACTABLE, or CKR_KEY_NOT_WRAPPABLE.
+//   C_UnwrapKey           Into a secret key of the session, with the card's RSA keys, with AES keys
+//                         and with a card's 3DES keys. All that is wrong with the content is
 //                         CKR_WRAPPED_KEY_INVALID.
 //   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; HKDF
 //                         with secret keys of sessions. The result is a session object, readable
@@ -532,6 +534,16 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. They live in the card's
 // memory on the host and are wiped with their session, the card or their destruction. All their
 // mechanisms work on the host, and no key of mbedTLS's PSA outlives a call.
+//
+// Secret keys of a card: those of a PKCS#15 directory are listed, CKA_KEY_TYPE CKK_GENERIC_SECRET
+// where neither it nor the card says for what cipher; their value is never to be had. MyEID and
+// OsEID work with those of CKK_AES, CKK_DES3 and CKK_DES2: ECB, CBC and CBC_PAD of AES and 3DES, as
+// CKA_ALLOWED_MECHANISMS says; other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED, and on other
+// cards CKA_ENCRYPT and its kin are CK_FALSE. CKF_HW of CKM_AES_ECB, CBC and CBC_PAD says that the
+// card does them with its own keys, whatever the host does with a session's; the mechanisms of 3DES
+// are there on such cards only. Padding is added and looked at on the host. CKM_AES_ECB and
+// CKM_DES3_ECB encrypt with one command for each block, all else takes one for 240 bytes and one
+// more for each 960. There is no CKA_CHECK_VALUE.
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
 // CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a
