@@ -2655,6 +2655,7 @@ struct link {
     bool exclusive;         // no transactions needed
     bool extended;          // card and reader take extended length, as far as known
     bool extended_proven;   // and one such command was answered
+    bool short_proven;      // the card refused one that it answered when it came short
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
@@ -2712,7 +2713,7 @@ static st link_connect(struct link *l, bool exclusive)
     memcpy(l->atr, card.atr, l->atr_len);
     bool reader_can = !*l->reader_short && (!card.max_data || card.max_data > 261);
     if (!l->extended_proven)
-        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can &&
+        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can && !l->short_proven &&
                       link_atr_extended(bytes_of(l->atr, l->atr_len));
     l->max_data = LINK_COMMAND - 16;
     if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
@@ -2799,6 +2800,13 @@ static bool link_is_error(st s)
     return (s >= 0x6400 && s < 0x6700) || s >> 8 == 0x6f;
 }
 
+// Did the card do what it was told? An error says nothing: a card may have made any of what it did
+// not understand.
+static bool link_answered(u16 sw)
+{
+    return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x62;
+}
+
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
 // answered; what it answered is in l->sw.
 static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
@@ -2822,9 +2830,7 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     }
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
-    // An error says nothing: a card may have made any of what it did not understand.
-    bool answered = l->sw == 0x9000 || l->sw >> 8 == 0x61 || l->sw >> 8 == 0x62;
-    if (extended && answered) l->extended_proven = true;
+    if (extended && link_answered(l->sw)) l->extended_proven = true;
     if (link_is_error(l->sw)) l->erred = true;
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
@@ -2864,6 +2870,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         last = *cmd;
         TRY(link_chain(l, &last, rsp));
         TRY(link_transmit(l, &last, rsp));
+        l->short_proven = link_answered(l->sw) || l->sw >> 8 == 0x6c;
     }
     if (l->sw >> 8 == 0x6c) {                           // wrong Le; the card says which it wants
         last.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;

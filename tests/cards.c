@@ -1116,6 +1116,39 @@ TEST(cards_budgets)
     if (kind->secrets[0].id) check_secret_budgets();
 }
 
+static void count_refusal(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                          size_t rsp_n)
+{
+    unsigned *refused = arg;
+    (void)reader;
+    if (n > 6 && !cmd[4] && rsp_n == 2 && rsp[0] == 0x67 && !rsp[1]) ++*refused;
+}
+
+// That a card refuses extended length is found out by one command, however often it is connected
+// again: after the last session, after another program's reset.
+TEST(cards_refuse_extended_length_once)
+{
+    unsigned refused = 0;
+    begin(1);
+    sim_reader_trace(count_refusal, &refused);
+    for (unsigned i = 0; i < 4 && !test_failing; i++) {
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        if (i == 3) {
+            sim_reader_reset(0);
+            nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+            CHECK_RV(login(kind->tokens[0].pin), CKR_OK);
+        }
+        for (unsigned rsa = 0; rsa < 2; rsa++) {
+            const struct cards_key *k = first_key(rsa);
+            if (k && k->use & CARDS_SIGN) check_sign(0, k);
+            if (test_failing) return;
+        }
+        CHECK_RV(C_CloseAllSessions(slots[0][0]), CKR_OK);
+        CHECK(refused <= 1);
+    }
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const char *only = getenv("CARDS_KIND");
@@ -1145,6 +1178,7 @@ int main(int argc, char **argv)
             RUN(cards_secrets_elsewhere);
         }
         RUN(cards_budgets);
+        RUN(cards_refuse_extended_length_once);
         RUN(cards_that_stay);
         RUN(cards_with_a_passing_error);
         if (!i) RUN(cards_that_are_nobodys);

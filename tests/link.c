@@ -114,6 +114,35 @@ TEST(link_falls_back_when_extended_length_is_refused)
     link_over();
 }
 
+// It is known of the card, not of the connection. That the command was answered when it came short
+// shows that its length was what the card refused; one that refused both says nothing of lengths.
+TEST(link_remembers_what_the_card_refused)
+{
+    static const struct { const char *shorter, *then; st want; bool forgets; } cases[] = {
+        { "00cb3fff 00 > 0102 9000", "00cb3fff 00 > 03 9000", ST_OK, false },
+        { "00cb3fff 00 > 0102 6282", "00cb3fff 00 > 03 9000", 0x6282, false },
+        { "00cb3fff 00 > 6700", "00cb3fff 000000 > 03 9000", 0x6700, true },
+        { "00cb3fff 00 > 6d00", "00cb3fff 000000 > 03 9000", 0x6d00, true } };
+    struct apdu cmd = { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { "00cb3fff 000000 > 6700", cases[i].shorter, cases[i].then,
+                                      NULL };
+        struct buf rsp;
+        link_open_script(lines);
+        if (test_failing) return;
+        CHECK_ST(link_try(cmd, &rsp), cases[i].want);
+        link_end(&link_l);
+        link_disconnect(&link_l, false);
+        CHECK_ST(link_connect(&link_l, false), ST_OK);
+        CHECK_EQ(link_l.extended, cases[i].forgets);
+        CHECK_ST(link_begin(&link_l), ST_OK);
+        CHECK_ST(link_try(cmd, &rsp), ST_OK);
+        CHECK_BYTES(rsp.p, rsp.n, "03");
+        link_over();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
 TEST(link_6700_is_an_answer_once_extended_length_is_proven)
 {
     static const char *const lines[] = { "00cb0000 000000 > 9000", "00cb0000 000000 > 6700", NULL };
@@ -245,6 +274,7 @@ static void test_link(void)
     RUN(link_chains_what_a_short_command_cannot_hold);
     RUN(link_a_chain_ends_where_the_card_says_no);
     RUN(link_falls_back_when_extended_length_is_refused);
+    RUN(link_remembers_what_the_card_refused);
     RUN(link_6700_is_an_answer_once_extended_length_is_proven);
     RUN(link_a_card_that_talks_for_ever_is_ended);
     RUN(link_an_answer_longer_than_the_room_is_refused);
