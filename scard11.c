@@ -8357,7 +8357,8 @@ static st slot_note_unknown(struct reader *r, u32 changes)
 }
 
 // The card in a reader, known and probed; connected later, by who needs it. A card that is nobody's
-// is tried again at most once a second; one that another program holds, at each call.
+// is tried again at most once a second; one that another program holds, at each call. One that was
+// in at the first look and is pulled while it is met was removed during the call.
 static st slot_card(struct reader *r)
 {
     st s = ST_OK;
@@ -8368,7 +8369,7 @@ static st slot_card(struct reader *r)
         bool present = slot_present(r);
         u32 state = r->state, changes = r->changes;
         os_release(&os_library);
-        if (!present) return ST_NO_TOKEN;
+        if (!present) return s ? ST_CARD_REMOVED : ST_NO_TOKEN;
         if (r->unknown_ms && r->unknown_changes == changes &&
             os_now_ms() - r->unknown_ms < SLOT_UNKNOWN_RETRY_MS) return ST_UNKNOWN_TOKEN;
         s = slot_insert(r, state, changes);

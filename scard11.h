@@ -546,8 +546,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // more for each 960. There is no CKA_CHECK_VALUE.
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
-// CKR_DEVICE_REMOVED. A session handle is refused for good: where CK_ULONG has 32 bits, until a
-// million later insertions, sessions and session objects.
+// CKR_DEVICE_REMOVED. Calls that take a slot give CKR_TOKEN_NOT_PRESENT when no card is in as they
+// begin, CKR_DEVICE_REMOVED when it is pulled while they run. A session handle is refused for good:
+// where CK_ULONG has 32 bits, until a million later insertions, sessions and session objects.
 
 // ---- 5 PKCS#11 3.2 ------------------------------------------------------------------------------
 // Types, constants, structures and functions as the tables of OASIS PKCS #11 3.2 give them, with

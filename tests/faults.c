@@ -313,10 +313,17 @@ static void check_refused(CK_SESSION_HANDLE old, CK_OBJECT_HANDLE old_key)
     CHECK_RV(C_CloseSession(old), CKR_SESSION_HANDLE_INVALID);
 }
 
-static void check_after(const struct scene *s, enum sim_fault fault, CK_RV rv)
+// It was there when the call began that met it.
+static bool is_pull(enum sim_fault f)
+{
+    return f == SIM_EJECT || f == SIM_EJECT_AFTER || f == SIM_UNPLUG || f == SIM_SERVICE_DOWN;
+}
+
+static void check_after(const struct scene *s, enum sim_fault fault, bool any, CK_RV rv)
 {
     if (test_failing) return;
     CHECK(is_defined(rv));
+    if (is_pull(fault) && !any) CHECK_RV(rv, CKR_DEVICE_REMOVED);
     CHECK_EQ(sim_piv_verifies(the_other), 0);       // no PIN went to the other card
     CHECK_EQ(sim_piv_signatures(the_other), 0);
     CHECK(sim_piv_tries(the_card) == 3 && sim_piv_puk_tries(the_card) == 3);
@@ -379,7 +386,7 @@ static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n, b
     if (!fired && !test_failing && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault",
                                                  s->name, rv);
     if (fault != SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
-    if (fired) check_after(s, fault, rv);
+    if (fired) check_after(s, fault, any, rv);
     if (fault == SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
     check_usable();
     end();
