@@ -100,9 +100,12 @@
 #include <zlib.h>
 #endif
 
-// Is a driver of a PKCS#15 card compiled in?
-#define SCARD11_P15 (SCARD11_ISOAPPLET || SCARD11_MYEID || SCARD11_ESTEID || SCARD11_FINEID || \
-                     SCARD11_BELPIC || SCARD11_GENERIC)
+// What only a driver calls that is left out is unused, and dropped. SCARD11_DEBUG has the
+// compiler say so.
+#if defined(__GNUC__) && !SCARD11_DEBUG
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
 
 #if SCARD11_READERS_MAX < 1 || SCARD11_READERS_MAX > 64
 #error "SCARD11_READERS_MAX must be 1 to 64: a session handle has 12 bits for reader and session"
@@ -3758,8 +3761,6 @@ static struct object *card_add_key(struct card *c, const struct object *like,
  * files point into copies in the card's arena.
  * ==============================================================================================*/
 
-#if SCARD11_P15
-
 #define P15_FILES_MAX   32          // directory files that an ODF may name
 #define P15_ENTRIES_MAX 256         // entries that are taken from all of them
 #define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
@@ -5209,8 +5210,6 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     return ST_OK;
 }
 
-#endif
-
 /* ================================================================================================
  * MARK: - >>p15use
  * PINs and keys of PKCS#15 cards, and directories that they have not, for their drivers.
@@ -5223,8 +5222,6 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
  * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/p15use.c
  * ==============================================================================================*/
-
-#if SCARD11_P15
 
 // ---- PINs ----
 
@@ -5555,7 +5552,6 @@ static void p15use_put_file(struct buf *out, const char *label, const char *appl
     p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
 }
 
-#if SCARD11_ESTEID || SCARD11_FINEID
 // Personal data as Estonian cards have it, in files 5001 on of a DF.
 static void p15use_put_personal(struct buf *out, const char *application, u16 df)
 {
@@ -5567,7 +5563,6 @@ static void p15use_put_personal(struct buf *out, const char *application, u16 df
         p15use_put_file(out, labels[i], application, 0,
                         BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
 }
-#endif
 
 // A directory file with what was put, beside those of the ODF.
 static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind,
@@ -5578,8 +5573,6 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
     f->value.direct = arena_copy(&c->arena, buf_bytes(b));
     return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
 }
-
-#endif
 
 /* ================================================================================================
  * MARK: - >>piv
@@ -13667,3 +13660,7 @@ unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counter
     }
     return p11_leave(&c);
 }
+
+#if defined(__GNUC__) && !SCARD11_DEBUG
+#pragma GCC diagnostic pop
+#endif

@@ -29,8 +29,13 @@ for cc in gcc clang; do
             echo "$cc -std=c99 $warn $pcsc -DSCARD11_$o"
             echo "$cc -std=c11 $warn $custom -DSCARD11_$o"
         done
-        for d in $drivers; do               # what only that driver calls is unused then
-            echo "$cc -std=c99 $warn -Wno-unused-function $pcsc -DSCARD11_$d=0"
+        none=
+        for d in $drivers; do
+            echo "$cc -std=c99 $warn $pcsc -DSCARD11_$d=0"
+            none="$none -DSCARD11_$d=0"
+        done
+        for d in $drivers; do               # each alone
+            echo "$cc -std=c99 $warn $custom$none -USCARD11_$d"
         done
         small="-DSCARD11_ZLIB=0 -DSCARD11_SCRATCH=8192 -DSCARD11_ANSWER=258"
         echo "$cc -std=c99 $warn $pcsc $small"
