@@ -975,11 +975,6 @@ static u32 handle_index(CK_ULONG h)
     return (u32)h & HANDLE_INDEX_MASK;
 }
 
-static u64 handle_epoch(CK_ULONG h)
-{
-    return (u64)h >> HANDLE_INDEX_BITS;
-}
-
 /* ================================================================================================
  * MARK: - >>tlv
  * BER-TLV and DER: reading and writing.
@@ -9651,9 +9646,8 @@ struct session {
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
     bool searching;
-    struct chain found;             // indexes of the objects found, two bytes each
-    u32  found_at;
-    u64  found_epoch;               // objects that are younger than the search are not reported
+    struct chain found;             // handles of the objects found
+    size_t found_at;
 };
 
 static struct session *session_at(const struct card *c, u32 i)
@@ -10006,7 +10000,7 @@ static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUT
         if (!o->handle || !session_object(c, se, o->handle)) continue;
         s = session_read_for(r, o, t, n, scratch);
         if (!s && attr_match(o, t, n, scratch))
-            s = arena_chain_put(&c->arena, &se->found, BYTES((u8)(i >> 8), (u8)i));
+            s = arena_chain_put(&c->arena, &se->found, bytes_of(&o->handle, sizeof o->handle));
     }
     if (s) {
         session_end_search(c, se);
@@ -10014,28 +10008,24 @@ static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUT
     }
     se->searching = true;
     se->found_at = 0;
-    se->found_epoch = handle_new_epoch();
     return ST_OK;
 }
 
-// The next objects of a search; those that are gone, or came later, are passed over.
+// The next objects of a search; those that are gone, or hidden now, are passed over.
 static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *out, CK_ULONG max,
                         CK_ULONG *n)
 {
     *n = 0;
     if (!se->searching) return ST_OP_NONE;
-    const struct piece *p = se->found.first;
-    for (size_t skip = se->found_at; p && skip >= sizeof p->data; skip -= sizeof p->data)
-        p = p->next;
-    while (*n < max && se->found_at < se->found.n) {
-        u32 at = se->found_at % sizeof p->data;
-        struct object *o = card_object_at(c, (u32)(p->data[at] << 8 | p->data[at + 1]));
-        se->found_at += 2;
-        if (at + 2 == sizeof p->data) p = p->next;
-        if (o->handle && handle_epoch(o->handle) <= se->found_epoch &&
-            session_object(c, se, o->handle))
-            out[(*n)++] = o->handle;
+    struct chain_place at = arena_chain_start(&se->found);
+    arena_chain_take(&at, se->found_at, NULL);
+    while (*n < max && at.left) {
+        CK_OBJECT_HANDLE h;
+        struct buf b = buf_on(&h, sizeof h);
+        arena_chain_take(&at, sizeof h, &b);
+        if (session_object(c, se, h)) out[(*n)++] = h;
     }
+    se->found_at = se->found.n - at.left;
     return ST_OK;
 }
 

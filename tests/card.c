@@ -18,7 +18,7 @@ TEST(card_objects_come_and_go)
     for (u32 i = 0; i < 40; i++) {
         some[i] = card_add(&card_it, card_t, CKO_DATA, card_it.epoch);
         CHECK(some[i] && handle_index(some[i]->handle) == i);
-        CHECK_EQ(handle_epoch(some[i]->handle), card_it.epoch);
+        CHECK_EQ(some[i]->handle, handle_make(card_it.epoch, i));
         CHECK(card_find(&card_it, card_t, some[i]->handle) == some[i]);
     }
     CHECK_EQ(card_it.object_count, 40);
