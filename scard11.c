@@ -5212,7 +5212,7 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
  * Owns    which PINs are tokens, how a PIN reaches the right application; the security environment
  *         that was set last; struct p15use_trial: a key used on trust, and once more when it did
  *         not come out right; directory files made here
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15
  * Names   p15use_
  * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/p15use.c
@@ -5456,6 +5456,14 @@ static st p15use_agree(struct card *c, const struct object *o, bytes point, stru
         tlv_find(inner, 0x82, &secret);
     buf_put(out, secret);
     return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+}
+
+// What a card opened and took the padding off gets it again, in a block of k bytes: >>op unpads for
+// all cards. More than such a block can have held is the card's mistake, not the caller's.
+static st p15use_pad_again(bytes plain, size_t k, struct buf *out)
+{
+    st s = pad_pkcs1_seal(plain, k, out);
+    return s == ST_DATA_LEN ? ST_PROTOCOL : s;
 }
 
 static st p15use_key_status(st s)
@@ -6372,7 +6380,7 @@ static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
     TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
-    return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);        // >>op unpads it, as for all cards
+    return p15use_pad_again(buf_bytes(&plain), in.n, out);
 }
 
 static st isoapplet_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -7839,7 +7847,7 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
     }
     if (s == 0x6a80) return ST_CIPHER_DATA;
     if (s) return p15use_key_status(s);
-    if (plain.n != in.n) return pad_pkcs1_seal(buf_bytes(&plain), in.n, out);
+    if (plain.n != in.n) return p15use_pad_again(buf_bytes(&plain), in.n, out);
     buf_put(out, buf_bytes(&plain));
     return ST_OK;
 }

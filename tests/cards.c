@@ -373,6 +373,105 @@ TEST(cards_work)
     end();
 }
 
+// ---- Lengths: whose fault ----
+
+static size_t (*whole_apdu)(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                            size_t room);
+
+// An answer to a signature or a decryption is a byte longer than it should be; a plaintext that the
+// card took the padding off, as long as no padded block can have held it.
+static size_t longer_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                          size_t room)
+{
+    static bool signs, opens;
+    size_t len = whole_apdu(card, cmd, n, rsp, room), more = len + 1;
+    if (cmd[1] != 0xc0) {                   // GET RESPONSE goes on with what was before
+        signs = (cmd[1] == 0x2a && cmd[2] == 0x9e) || cmd[1] == 0x88;
+        opens = cmd[1] == 0x2a && cmd[2] == 0x80;
+    }
+    if ((!signs && !opens) || len <= 2 || rsp[len - 2] != 0x90) return len;
+    if (opens && len < 200) more = 250;
+    memset(rsp + len - 2, 0x5a, more - len);
+    rsp[more - 2] = 0x90;
+    rsp[more - 1] = 0;
+    return more;
+}
+
+// The caller's: too long for the key, refused before the card is asked.
+static void check_caller(const struct cards_key *k)
+{
+    static CK_BYTE big[520] = { 1 };
+    CK_ULONG size = sim_key_data(k->key)->bits / 8;
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE key;
+    if (test_failing || !sim_key_data(k->key)->rsa) return;
+    unsigned at = cards[0]->apdus;
+    if (k->use & CARDS_SIGN && !k->only && !k->always) {
+        CHECK_RV(sign_with(0, k, &m, big, size - 10), CKR_DATA_LEN_RANGE);
+        CHECK_EQ(cards[0]->apdus, at);
+    }
+    if (!(k->use & CARDS_DECRYPT)) return;
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    for (CK_ULONG n = size - 1; n <= size + 1; n += 2) {
+        CHECK_RV(C_DecryptInit(sessions[0], &m, key), CKR_OK);
+        out_len = sizeof out;
+        CHECK_RV(C_Decrypt(sessions[0], big, n, out, &out_len), CKR_ENCRYPTED_DATA_LEN_RANGE);
+    }
+    CHECK_EQ(cards[0]->apdus, at);
+    CHECK_RV(scene_find(sessions[0], CKO_PUBLIC_KEY, k->id, &key), CKR_OK);
+    CHECK_RV(C_EncryptInit(sessions[0], &m, key), CKR_OK);
+    out_len = sizeof out;
+    CHECK_RV(C_Encrypt(sessions[0], big, size - 10, out, &out_len), CKR_DATA_LEN_RANGE);
+}
+
+// The card's: no length of the caller's was wrong.
+static void check_card(const struct cards_key *k)
+{
+    CK_MECHANISM rsa = { CKM_RSA_PKCS, NULL, 0 };
+    CK_BYTE cipher[512];
+    CK_ULONG n = sizeof cipher;
+    CK_OBJECT_HANDLE key;
+    mbedtls_md_type_t md;
+    if (test_failing) return;
+    whole_apdu = cards[0]->apdu;
+    if (k->use & CARDS_SIGN) {
+        CK_MECHANISM m = usual(k, &md);
+        check_sign(0, k);
+        cards[0]->apdu = longer_apdu;
+        CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+        cards[0]->apdu = whole_apdu;
+        CHECK_RV(rv, CKR_DEVICE_ERROR);
+    }
+    if (!(k->use & CARDS_DECRYPT)) return;
+    CHECK_RV(scene_find(sessions[0], CKO_PUBLIC_KEY, k->id, &key), CKR_OK);
+    CHECK_RV(C_EncryptInit(sessions[0], &rsa, key), CKR_OK);
+    CHECK_RV(C_Encrypt(sessions[0], text, sizeof text, cipher, &n), CKR_OK);
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    CHECK_RV(C_DecryptInit(sessions[0], &rsa, key), CKR_OK);
+    cards[0]->apdu = longer_apdu;
+    out_len = sizeof out;
+    CK_RV rv = C_Decrypt(sessions[0], cipher, n, out, &out_len);
+    cards[0]->apdu = whole_apdu;
+    CHECK_RV(rv, CKR_DEVICE_ERROR);
+}
+
+TEST(cards_whose_fault_a_length_is)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        for (unsigned i = 0; i < CARDS_KEYS && !test_failing; i++) {
+            const struct cards_key *k = &kind->keys[i];
+            if (!on_token(k, t)) continue;
+            check_card(k);                  // reads what it needs
+            check_caller(k);
+            if (test_failing) printf("    key %02x of %s\n", k->id, kind->name);
+        }
+        if (!test_failing) CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
 // ---- PINs ----
 
 static CK_RV login(const char *pin)
@@ -1159,6 +1258,7 @@ int main(int argc, char **argv)
         unsigned failed = test_failed;
         RUN(cards_list);
         RUN(cards_work);
+        RUN(cards_whose_fault_a_length_is);
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);
