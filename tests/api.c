@@ -8,6 +8,7 @@
 #include "scene.h"
 #include "sim_generic.h"
 #include "sim_isoapplet.h"
+#include "sim_myeid.h"
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,12 @@ static struct sim_card *card_isoapplet(void)
 {
     struct sim_isoapplet_options o = { .second = false };
     return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *card_myeid(void)
+{
+    struct sim_myeid_options o = { .second = false };
+    return sim_myeid_new(&o);
 }
 
 // ---- Beginning and end ----
@@ -190,6 +197,14 @@ TEST(every_mechanism_of_a_card_with_edwards_keys) { mechanisms_of(card_edwards, 
 TEST(every_mechanism_of_a_pkcs15_card)          { mechanisms_of(card_generic, 40); }
 TEST(every_mechanism_of_an_isoapplet_card)      { mechanisms_of(card_isoapplet, 40); }
 
+TEST(every_mechanism_of_a_card_with_secret_keys)
+{
+    mechanisms_of(card_myeid, 60);
+    with_card_s_keys = true;
+    if (!test_failing) mechanisms_of(card_myeid, 60);
+    with_card_s_keys = false;
+}
+
 // ---- Session objects ----
 
 // Runs all of api_objects.h within one session of one card.
@@ -230,6 +245,7 @@ int main(int argc, char **argv)
 #endif
     RUN(every_mechanism_of_a_pkcs15_card);
     RUN(every_mechanism_of_an_isoapplet_card);
+    RUN(every_mechanism_of_a_card_with_secret_keys);
     RUN(objects_begin);
     SECTION(objects);
     RUN(objects_end);

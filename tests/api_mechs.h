@@ -72,6 +72,7 @@ static CK_MECHANISM mechanism_of(CK_MECHANISM_TYPE type)
     switch (type) {
     case CKM_RSA_PKCS_OAEP: return (CK_MECHANISM){ type, &oaep, sizeof oaep };
     case CKM_AES_CBC: case CKM_AES_CBC_PAD: return (CK_MECHANISM){ type, iv, sizeof iv };
+    case CKM_DES3_CBC: case CKM_DES3_CBC_PAD: return (CK_MECHANISM){ type, iv, 8 };
     case CKM_AES_CTR: return (CK_MECHANISM){ type, &counter, sizeof counter };
     case CKM_AES_GCM: return (CK_MECHANISM){ type, &gcm, sizeof gcm };
     case CKM_SHA_1_HMAC_GENERAL: case CKM_SHA224_HMAC_GENERAL: case CKM_SHA256_HMAC_GENERAL:
@@ -81,13 +82,24 @@ static CK_MECHANISM mechanism_of(CK_MECHANISM_TYPE type)
     }
 }
 
+// A cipher that a card may do with secret keys of its own.
+static bool is_cipher(CK_MECHANISM_TYPE type)
+{
+    return (type >= CKM_DES3_ECB && type <= CKM_DES3_CBC_PAD) || type == CKM_AES_ECB ||
+           type == CKM_AES_CBC || type == CKM_AES_CBC_PAD;
+}
+
+static bool with_card_s_keys;           // the ciphers, not with a session's
+
 // A key of the class that a mechanism takes: one that allows it, and wants no PIN of its own.
 static CK_OBJECT_HANDLE key_for(CK_MECHANISM_TYPE type, CK_OBJECT_CLASS class)
 {
-    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class } };
+    CK_BBOOL mine = with_card_s_keys, wraps = CK_TRUE;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &mine, 1 },
+                         { CKA_WRAP, &wraps, 1 } };
     CK_OBJECT_HANDLE found[64], key = 0;
     CK_ULONG count = 0;
-    if (C_FindObjectsInit(s, t, 1) || C_FindObjects(s, found, 64, &count)) return 0;
+    if (C_FindObjectsInit(s, t, is_cipher(type) ? 3 : 1) || C_FindObjects(s, found, 64, &count)) return 0;
     C_FindObjectsFinal(s);
     for (CK_ULONG i = 0; i < count && !key; i++) {
         CK_MECHANISM_TYPE allowed[128];
@@ -379,7 +391,7 @@ static void mechanism_whole(CK_MECHANISM_TYPE type)
     if (info.flags & CKF_DIGEST) use(CKF_DIGEST, &m, 0, text, 32, sig, &len);
     if (info.flags & (CKF_GENERATE | CKF_DERIVE)) mech_uses++;      // api_objects.h has them
     if (!(info.flags & (CKF_SIGN | CKF_DECRYPT))) return;
-    bool secret = !(info.flags & CKF_HW);
+    bool secret = !(info.flags & CKF_HW) || is_cipher(type);
     CK_OBJECT_HANDLE key = key_for(type, secret ? CKO_SECRET_KEY : CKO_PRIVATE_KEY);
     CK_OBJECT_HANDLE public = secret ? key : half_of(key, CKO_PUBLIC_KEY);
     if (!key) return;                                   // no key of the card's for it

@@ -160,7 +160,7 @@ static inline struct sim_card *cards_belpic_ec(bool second)
 }
 
 #define CARDS_MYEID_SECRETS { \
-    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", false }, \
+    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", true }, \
     { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
     { 0x14, CKK_DES2, "3DES-112", false } }
 #define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT

@@ -616,7 +616,8 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
         { 1, 0x1081, 0x30, 0 }, { 2, 0x1082, 0x30, 0 } };       // AES-ECB and AES-CBC
     static const struct sim_p15_secret secrets[] = {
         { .label = "AES", .id = 0x10, .pin_id = 1, .bits = 256, .file = 0x4d01 },
-        { .label = "3DES", .id = 0x11, .pin_id = 1, .bits = 192, .file = 0x4d02, .tag = 0xa4 },
+        { .label = "3DES", .id = 0x11, .pin_id = 1, .bits = 192, .file = 0x4d02, .tag = 0xa4,
+          .usage = P15_ENCRYPT | P15_DECRYPT | P15_WRAP | P15_UNWRAP },
         { .label = "AES-128", .id = 0x12, .pin_id = 1, .bits = 128, .file = 0x4d03, .tag = 0x30,
           .usage = P15_ENCRYPT | P15_DECRYPT | P15_WRAP | P15_UNWRAP, .algorithms = "\1\2" },
         { .label = "AES-192", .id = 0x13, .pin_id = 1, .bits = 192, .file = 0x4d04, .tag = 0x30 },
