@@ -877,6 +877,32 @@ static void use_key(CK_OBJECT_HANDLE key)
     C_DeriveKey(session, &m, key, NULL, 0, &secret);
 }
 
+static void use_secret(CK_OBJECT_HANDLE key)
+{
+    static const CK_MECHANISM_TYPE ciphers[] = { CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD,
+        CKM_DES3_ECB, CKM_DES3_CBC, CKM_DES3_CBC_PAD };
+    static u8 data[260], iv[16];
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_ATTRIBUTE t = { CKA_KEY_TYPE, &type, sizeof type };
+    CK_OBJECT_HANDLE made;
+    u8 out[300];
+    CK_ULONG n;
+    for (size_t i = 0; i < COUNT(ciphers); i++) {
+        CK_ULONG iv_n = i % 3 ? (i < 3 ? 16 : 8) : 0;
+        CK_MECHANISM m = { ciphers[i], iv_n ? iv : NULL, iv_n };
+        if (!C_EncryptInit(session, &m, key))
+            C_Encrypt(session, data, 256, out, (n = sizeof out, &n));
+        if (!C_DecryptInit(session, &m, key)) {
+            C_DecryptUpdate(session, data, 19, out, (n = sizeof out, &n));
+            C_DecryptUpdate(session, data, 29, out, (n = sizeof out, &n));
+            C_DecryptFinal(session, out, (n = sizeof out, &n));
+        }
+        if (C_UnwrapKey(session, &m, key, data, 48, &t, 1, &made)) continue;
+        C_WrapKey(session, &m, key, made, out, (n = sizeof out, &n));
+        C_DestroyObject(session, made);
+    }
+}
+
 static void fuzz_search(CK_OBJECT_CLASS class, unsigned seen)
 {
     CK_OBJECT_HANDLE found[300];
@@ -888,13 +914,16 @@ static void fuzz_search(CK_OBJECT_CLASS class, unsigned seen)
     MUST(n <= 3 * P15_ENTRIES_MAX);
     for (CK_ULONG i = 0; i < n && i < seen; i++) attributes(found[i]);
     for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_PRIVATE_KEY; i++) use_key(found[i]);
+    for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_SECRET_KEY; i++) use_secret(found[i]);
 }
 
 static void fuzz(bytes in)
 {
-    static const CK_OBJECT_CLASS orders[2][5] = {
-        { CKO_CERTIFICATE, CKO_PRIVATE_KEY, CKO_DATA, CKO_PUBLIC_KEY, ~(CK_OBJECT_CLASS)0 },
-        { CKO_PUBLIC_KEY, CKO_DATA, CKO_PRIVATE_KEY, CKO_CERTIFICATE, ~(CK_OBJECT_CLASS)0 } };
+    static const CK_OBJECT_CLASS orders[2][6] = {
+        { CKO_CERTIFICATE, CKO_PRIVATE_KEY, CKO_DATA, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
+          ~(CK_OBJECT_CLASS)0 },
+        { CKO_PUBLIC_KEY, CKO_SECRET_KEY, CKO_DATA, CKO_PRIVATE_KEY, CKO_CERTIFICATE,
+          ~(CK_OBJECT_CLASS)0 } };
     struct scard11_counters counters;
     CK_TOKEN_INFO info;
     u8 random[8];
@@ -909,7 +938,7 @@ static void fuzz(bytes in)
         if (C_OpenSession(slot, flags, NULL, NULL, &session)) continue;
         if (order & 2) fuzz_search(orders[order & 1][0], 10);
         C_Login(session, CKU_USER, (CK_UTF8CHAR *)"123456", 6);
-        for (size_t i = 0; i < 5; i++) fuzz_search(orders[order & 1][i], i == 4 ? 300 : 10);
+        for (size_t i = 0; i < 6; i++) fuzz_search(orders[order & 1][i], i == 5 ? 300 : 10);
         C_SetPIN(session, (CK_UTF8CHAR *)"123456", 6, (CK_UTF8CHAR *)"654321", 6);
         C_GenerateRandom(session, random, sizeof random);
         C_Logout(session);
@@ -1019,6 +1048,20 @@ static void seed_p15(void)
     }
     seed_card("myeid", 0, 1, 0, sim_myeid_new(&(struct sim_myeid_options){ .two = true }));
     seed_card("isoapplet", 1, 2, 0, sim_isoapplet_new(NULL));
+    static const struct sim_p15_algorithm algorithms[] = { { 1, CKM_AES_ECB, 0x30, 0 },
+                                                           { 2, CKM_DES3_CBC, 0x30, 0 } };
+    static const struct sim_p15_secret all[] = {
+        { "AES", 0x10, 1, 0, 256, 0x4d01, 0, 0, NULL },
+        { "by AES", 0x11, 1, 0, 128, 0x4d02, 0x30, 0x33, "\1" },
+        { "by 3DES", 0x12, 1, 0, 192, 0x4d03, 0x30, 0x33, "\2" },
+        { "3DES", 0x13, 1, 0, 192, 0x4d04, 0xa4, 0x33, NULL },
+        { "2DES", 0x14, 0, 0, 128, 0x4d05, 0xa4, 0x03, NULL },
+        { "DES", 0x15, 1, 0, 64, 0x4d06, 0xa2, 0x03, NULL } };
+    const struct sim_p15 d = { .pins = pins, .n_pins = 1, .secrets = all, .n_secrets = COUNT(all),
+                               .algorithms = algorithms, .n_algorithms = COUNT(algorithms) };
+    struct sim_generic_options o = { .p15 = &d };
+    seed_card("secrets", 0, 1, 0, sim_generic_new(&o));
+    seed_card("secrets_generic", 1, 0, 0, sim_generic_new(&o));
 }
 
 int main(void)

@@ -1152,7 +1152,7 @@ TEST(p15_secret_keys_of_every_kind)
         { "af(30() 30(04:01) a0(02:0102030405))", CKK_GENERIC_SECRET, 0 },
         { "af(30() 30(04:01) a0(04:10))", CKK_GENERIC_SECRET, 0 } };
     static const char *const none[] = { "ad(30() 30(04:01))", "ae(30() 30(04:01))",
-        "31(30() 30(04:01))", "bf01(30() 30(04:01))", "81(30() 30(04:01))", "af(30())" };
+        "31(30() 30(04:01))", "bf21(30() 30(04:01))", "81(30() 30(04:01))", "af(30())" };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         CHECK_ST(p15_take_secrets(cases[i].entry), ST_OK);
         const struct object *o = p15_object(CKO_SECRET_KEY, 1);
@@ -1163,8 +1163,10 @@ TEST(p15_secret_keys_of_every_kind)
         if (test_failing) printf("    %s\n", cases[i].entry);
     }
     for (size_t i = 0; i < COUNT(none) && !test_failing; i++) {
-        CHECK_ST(p15_take_secrets(none[i]), ST_OK);
-        CHECK_EQ(p15_count(CKO_SECRET_KEY), 0);
+        char text[100];                         // behind one that is
+        snprintf(text, sizeof text, "a2(30() 30(04:02)) %s", none[i]);
+        CHECK_ST(p15_take_secrets(text), ST_OK);
+        CHECK(p15_object(CKO_SECRET_KEY, 2) && !p15_object(CKO_SECRET_KEY, 1));
         p15_end();
     }
 }
@@ -1195,13 +1197,16 @@ TEST(p15_what_a_secret_key_may_do)
     }
     CHECK_ST(p15_take_secrets("a4(30(0c'x' 02:01 30(30(03:0780 05:) 30(03:070080 04:01))) 30(04:01 "
              "03:06c0 01:ff 02:07 18'20240229120000Z' 80'20301231235959Z') a1(30(30(04:4d07))))"
-             "a4(30() 30(04:02 18'2024022' 80'2030x231'))"), ST_OK);
+             "a4(30() 30(04:02 18'2024022' 80'2030x231'))"
+             "a4(30() 30(04:03 18'2024-229' 80'        '))"), ST_OK);
     o = p15_object(CKO_SECRET_KEY, 1);
     CHECK(o && o->private && o->ref == 7);              // by the rule for enciphering
     CHECK(!memcmp(o->start, "20240229", 8) && !memcmp(o->end, "20301231", 8));
     CHECK_BYTES(((const struct p15_key *)o->state)->file.p, 2, "4d07");
     o = p15_object(CKO_SECRET_KEY, 2);
     CHECK(o && !o->start[0] && !o->end[0]);             // no days
+    o = p15_object(CKO_SECRET_KEY, 3);
+    CHECK(o && !o->start[0] && !o->end[0]);
     card_t->driver = &driver_generic;                   // which cannot work with it
     CHECK_EQ(p15_secret_use(card_t, 0x33), 0);
     p15_end();
