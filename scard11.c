@@ -6463,7 +6463,7 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     t->puk.fixed = true;
     strcpy(t->label, "MyEID");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    t->secrets = CARD_AES | CARD_DES3;
+    t->secrets = CARD_AES | CARD_DES3;              // from version 4 on; to ask costs a command
     c->sure = true;
     c->current = t;
     return p15use_open(c, t, scratch);

@@ -1272,6 +1272,8 @@ int main(int argc, char **argv)
             RUN(cards_secrets_of_a_session);
             RUN(cards_secrets_refuse);
             RUN(cards_secrets_and_logins);
+            RUN(cards_secrets_with_a_kept_pin);
+            RUN(cards_secrets_exclusive);
             RUN(cards_secrets_wrap);
             RUN(cards_secrets_of_two);
         } else {

@@ -431,6 +431,59 @@ TEST(cards_secrets_and_logins)
     }
 }
 
+// Where PINs are kept an operation outlives a login that another program ended, and a reset.
+TEST(cards_secrets_with_a_kept_pin)
+{
+    const struct cards_secret *k = secret_for(CKK_DES3);
+    CK_MECHANISM m = secret_mechanism(k, SECRET_CBC);
+    CK_OBJECT_HANDLE key;
+    CK_ULONG len, at = 0;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "1"), CKR_OK);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(secret_of(0, k, &key), CKR_OK);
+    CHECK_RV(C_EncryptInit(sessions[0], &m, key), CKR_OK);
+    for (unsigned i = 0; i < 6; i++) {
+        len = 320;
+        if (i == 2) cards_pin(cards[0], kind->tokens)->verified = false;
+        if (i == 4) sim_reader_reset(0);
+        CHECK_RV(C_EncryptUpdate(sessions[0], long_text + at, 320, turned + at, &len), CKR_OK);
+        at += len;
+    }
+    host_encrypt(k, 0, SECRET_CBC, long_text, at, cryptogram);
+    CHECK(at == 6 * 320 && !memcmp(turned, cryptogram, at));
+    CHECK_EQ(cards_pin(cards[0], kind->tokens)->left, kind->tokens->tries);
+    end();
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
+}
+
+// Nobody else uses the card: what was set stays set, for one key, direction and IV.
+TEST(cards_secrets_exclusive)
+{
+    static const struct { int mode; bool decrypt; unsigned commands; } uses[] = {
+        { SECRET_ECB, false, 2 }, { SECRET_ECB, false, 1 }, { SECRET_ECB, true, 2 },
+        { SECRET_ECB, true, 1 }, { SECRET_CBC, true, 2 }, { SECRET_CBC, true, 1 },
+        { SECRET_CBC, false, 2 }, { SECRET_CBC, false, 1 } };
+    const struct cards_secret *k = secret_for(CKK_AES);
+    CK_ULONG len;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "1"), CKR_OK);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(secret_once(0, k, SECRET_CBC, false, long_text, 16, &len), CKR_OK);
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        host_encrypt(k, 0, uses[i].mode, long_text, 16, cryptogram);
+        unsigned at = cards[0]->apdus;
+        CHECK_RV(secret_once(0, k, uses[i].mode, uses[i].decrypt,
+                             uses[i].decrypt ? cryptogram : long_text, 16, &len), CKR_OK);
+        CHECK_EQ(cards[0]->apdus - at, uses[i].commands);
+        CHECK(!memcmp(turned, uses[i].decrypt ? long_text : cryptogram, 16));
+    }
+    end();
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "0"), CKR_OK);
+}
+
 // ---- Wrapping ----
 
 static void check_wrap(const struct cards_secret *k)
