@@ -8904,8 +8904,13 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
         info->ulMaxKeySize = 4096;
         return;
     }
-    info->ulMinKeySize = m->key == ALG_EDWARDS || !(t->key_types & CARD_TYPE(ALG_EC)) ? 255 : 256;
-    info->ulMaxKeySize = m->key == ALG_EDWARDS ? 255 : 384;
+    info->ulMinKeySize = ALG_RSA_MAX_BITS;              // of all curves that are known
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *k = &alg_curves[i];
+        if (!mech_takes(m, k->type) || !(t->key_types & CARD_TYPE(k->type))) continue;
+        if (k->bits < info->ulMinKeySize) info->ulMinKeySize = k->bits;
+        if (k->bits > info->ulMaxKeySize) info->ulMaxKeySize = k->bits;
+    }
     info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 }
 

@@ -132,6 +132,28 @@ static void check_object(unsigned card, const struct cards_key *k)
     CHECK(!memcmp(spki, value, s.ulValueLen));
 }
 
+// C_GetMechanismInfo knows a key's size, with every mechanism that the key allows.
+static void check_sizes(const struct cards_key *k)
+{
+    CK_MECHANISM_TYPE allowed[64];
+    CK_OBJECT_HANDLE private;
+    CK_MECHANISM_INFO info;
+    CK_ATTRIBUTE a = { CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed };
+    const struct sim_key_data *d = sim_key_data(cards_which(k, 0));
+    mbedtls_pk_context pk;
+    if (test_failing) return;
+    sim_key_parse(&pk, d);
+    size_t bits = mbedtls_pk_get_bitlen(&pk);
+    mbedtls_pk_free(&pk);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, k->id, &private), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(sessions[0], private, &a, 1), CKR_OK);
+    CHECK(a.ulValueLen);
+    for (size_t i = 0; i < a.ulValueLen / sizeof *allowed; i++) {
+        CHECK_RV(C_GetMechanismInfo(slots[0][k->token], allowed[i], &info), CKR_OK);
+        CHECK(info.ulMinKeySize <= bits && bits <= info.ulMaxKeySize);
+    }
+}
+
 static void check_data(unsigned n, const char *label, const char *want)
 {
     CK_OBJECT_CLASS class = CKO_DATA;
@@ -159,8 +181,11 @@ TEST(cards_list)
         CHECK_RV(open_token(0, t, true), CKR_OK);
         CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), keys_of(t, false));
         if (!t) CHECK_EQ(count_of(0, CKO_DATA), kind->data + kind->data_private);
-        for (unsigned i = 0; i < CARDS_KEYS; i++)
-            if (on_token(&kind->keys[i], t)) check_object(0, &kind->keys[i]);
+        for (unsigned i = 0; i < CARDS_KEYS; i++) {
+            if (!on_token(&kind->keys[i], t)) continue;
+            check_object(0, &kind->keys[i]);
+            check_sizes(&kind->keys[i]);
+        }
         if (!t && kind->data_private) check_data(kind->data, "Note", "anyone may read this");
         if (!t) check_data(kind->data_private, "Secret", "with the PIN");
         if (!test_failing) CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);

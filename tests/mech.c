@@ -91,9 +91,11 @@ TEST(mech_info_of_each)
                          CKF_MULTI_MESSAGE));
     CHECK(info.ulMinKeySize == 1024 && info.ulMaxKeySize == 4096);
     mech_info(&all, mech_find(&all, CKM_ECDSA, 0), &info);
-    CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 384 && info.flags & CKF_EC_NAMEDCURVE);
+    CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 521 && info.flags & CKF_EC_NAMEDCURVE);
     mech_info(&x, mech_find(&x, CKM_ECDH1_DERIVE, 0), &info);
-    CHECK(info.ulMinKeySize == 255);
+    CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 255);
+    mech_info(&all, mech_find(&all, CKM_ECDH1_DERIVE, 0), &info);       // X25519 and P-521
+    CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 521);
     mech_info(&all, mech_find(&all, CKM_EDDSA, 0), &info);
     CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 255);
 }
