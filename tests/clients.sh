@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libssl-dev pkcs11-dump gnutls-bin p11-kit
 # Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
-# Packages: openjdk-17-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
+# Packages: default-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
 # Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd cryptsetup-bin
 # Heavy: chromium chromium-driver firefox-esr xvfb xdotool fonts-dejavu-core valgrind nodejs npm
