@@ -2609,8 +2609,9 @@ static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bo
  * MARK: - >>link
  * One connection to one card: exchanges commands until the card is gone.
  *
- * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; transactions; the log
- *         of commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
+ * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; how much a card may
+ *         make us ask; transactions; the log of commands. Knows nothing of files, keys or PINs;
+ *         blanks what a command says is secret.
  * Uses    >>reader >>apdu
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
@@ -2632,6 +2633,11 @@ static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bo
 #define LINK_PAD_MS       50            // between two looks at the keys
 #define LINK_PAD_WAITS    2400          // looks at most: two minutes, longer than readers wait
 
+// How many READs, and GET RESPONSEs after the first of a command, one call may take: how many there
+// are is the card's to say. So many answers of 256 bytes bring more than SCARD11_CARD_MEMORY, all
+// that a card may make us keep; a card that gives a byte at a time would be read for hours.
+#define LINK_READS_MAX (1024 + SCARD11_CARD_MEMORY / 256)
+
 // What the library counts for a reader; scard11_stats hands it out.
 struct link_count {
     u64 commands, sent, received, connects;
@@ -2648,6 +2654,7 @@ struct link {
     u32  max_data;          // longest command data to send in one piece, extended, in bytes
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
     u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
+    u32  reads;             // of this call: see LINK_READS_MAX
     u16  sw;                // status word of the last response
     bool t0;
     bool exclusive;         // no transactions needed
@@ -2837,6 +2844,16 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     return ST_OK;
 }
 
+// Counts one more that the card makes us ask. One that never comes to an end is given up, as with a
+// reader that failed.
+static st link_count_read(struct link *l)
+{
+    if (l->reads++ < LINK_READS_MAX) return ST_OK;
+    os_log("%s: more than %u reads in one call: the card gives too little at a time", l->name,
+           (unsigned)LINK_READS_MAX);
+    return link_failed(l, ST_READER);
+}
+
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
 // cmd.
 static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
@@ -2875,11 +2892,12 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         rsp->n = start;
         TRY(link_transmit(l, &last, rsp));
     }
-    while (l->sw >> 8 == 0x61) {                        // so many more wait; 00: 256 or more
+    for (u32 i = 0; l->sw >> 8 == 0x61; i++) {          // so many more wait; 00: 256 or more
         struct apdu more = { .cla = cmd->cla & (u8)~CLA_CHAIN, .ins = INS_GET_RESPONSE,
                              .secret_out = cmd->secret_out };
         size_t before = rsp->n;
         more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+        if (i) TRY(link_count_read(l));
         TRY(link_transmit(l, &more, rsp));
         if (l->sw >> 8 == 0x6c) {
             more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
@@ -3082,6 +3100,7 @@ static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
     struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
                         .le = le };
     if (offset > 0x7fff) return ST_NOT_FOUND;
+    TRY(link_count_read(l));
     st s = link_exchange(l, &cmd, out);
     if (s == 0x6282) return ST_OK;                              // the end was reached: all is here
     if (s == 0x6b00 || s == 0x6a86 || s == 0x6a82) return ST_NOT_FOUND;
@@ -3093,6 +3112,7 @@ static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
 static st iso_read_record(struct link *l, u8 number, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_READ_RECORD, .p1 = number, .p2 = 0x04, .le = APDU_LE_SHORT };
+    TRY(link_count_read(l));
     st s = link_exchange(l, &cmd, out);
     if (s == 0x6282) return ST_OK;
     if (s == 0x6a83 || s == 0x6a82) return ST_NOT_FOUND;
@@ -12044,6 +12064,7 @@ static struct call p11_enter(const char *name, CK_SESSION_HANDLE h)
     c.s = slot_look(c.reader);
     if (c.s) return c;
     c.card = c.reader->card;
+    c.card->link.reads = 0;
     c.session = session_find(c.card, h);
     c.scratch = slot_scratch(c.reader);
     return c;
@@ -12058,6 +12079,7 @@ static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token 
     if (!c.s) c.s = slot_card(c.reader);
     if (c.s) return c;
     c.card = c.reader->card;
+    c.card->link.reads = 0;
     c.scratch = slot_scratch(c.reader);
     if (index < c.card->token_count) *token = &c.card->tokens[index];
     else                             c.s = ST_NO_TOKEN;

@@ -75,7 +75,9 @@
 #define SCARD11_READER_SLOTS 2
 #endif
 
-// SCARD11_CARD_MEMORY: the most that one inserted card may make the library keep.
+// SCARD11_CARD_MEMORY: the most that one inserted card may make the library keep. One call reads at
+// most so much in answers of 256 bytes, and 1,024 answers more: a card that gives a byte at a time
+// is given up (CKR_DEVICE_ERROR).
 #ifndef SCARD11_CARD_MEMORY
 #define SCARD11_CARD_MEMORY 1048576
 #endif

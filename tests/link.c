@@ -165,6 +165,30 @@ TEST(link_a_card_that_talks_for_ever_is_ended)
     link_over();
 }
 
+// Pieces of one byte each: the answer may be long, but not that slow. The first GET RESPONSE is what
+// every answer of a T=0 reader takes, and is not counted.
+TEST(link_a_card_that_dribbles_is_ended)
+{
+    static const char *lines[LINK_READS_MAX + 5];
+    struct buf rsp;
+    for (size_t i = 0; i < LINK_READS_MAX + 3; i++) lines[i] = "* > aa 6100";
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_READER);
+    CHECK_EQ(link_counts.commands, LINK_READS_MAX + 2);
+    CHECK(link_l.dead && link_l.broken);
+    link_end(&link_l);
+    link_disconnect(&link_l, false);
+    CHECK_EQ(sim_reader_stats().disconnect_resets, 1);
+    link_open_script(lines);
+    for (size_t i = 0; i < LINK_READS_MAX + 3; i++) lines[i] = i % 2 ? "* > aa 9000" : "* > 6101";
+    for (size_t i = 0; i < LINK_READS_MAX + 2 && !test_failing; i += 2)
+        CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_OK);
+    CHECK_EQ(link_l.reads, 0);
+    link_end(&link_l);
+    link_disconnect(&link_l, false);
+}
+
 TEST(link_an_answer_longer_than_the_room_is_refused)
 {
     static const char *const lines[] = { "* > 01020304 9000", NULL };
@@ -277,6 +301,7 @@ static void test_link(void)
     RUN(link_remembers_what_the_card_refused);
     RUN(link_6700_is_an_answer_once_extended_length_is_proven);
     RUN(link_a_card_that_talks_for_ever_is_ended);
+    RUN(link_a_card_that_dribbles_is_ended);
     RUN(link_an_answer_longer_than_the_room_is_refused);
     RUN(link_truncated_answers_end_the_connection);
     RUN(link_dies_with_the_card);

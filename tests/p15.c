@@ -880,6 +880,82 @@ TEST(p15_files_of_records)
     }
 }
 
+// ---- A card that gives everything by the byte ----
+
+static void p15_hear(void *context, const char *line)
+{
+    *(unsigned *)context += strstr(line, "gives too little at a time") != NULL;
+}
+
+// Twelve files of 500 bytes, FID 4500 on: directory files of nothing that is known, or certificates.
+static CK_RV p15_open_slow(bool certificates, CK_SESSION_HANDLE *session, unsigned *heard)
+{
+    static u8 file[500] = { 0x30, 0x82, 0x01, 0xf0 };
+    char odf[600], cdf[1200], *at = odf, *entry = cdf;
+    p15_begin();
+    for (unsigned i = 0; i < 12; i++) {
+        sim_files_add(&p15_card, 0x4500 + i, file, sizeof file);
+        at += sprintf(at, "a4(30(04:%04x))", 0x4500 + i);
+        entry += sprintf(entry, "30(30(0c'%x') 30(04:%02x) a1(30(30(04:%04x))))", i, i, 0x4500 + i);
+    }
+    p15_file(0x5031, certificates ? "a4(30(04:4401))" : odf);
+    p15_file(0x4401, cdf);
+    p15_card.by_the_byte = true;
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), &p15_card.card);
+    scard11_set_log(p15_hear, heard);
+    CK_RV rv = C_Initialize(NULL);
+    return rv ? rv : C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, session);
+}
+
+// One call does not read for ever: the card is given up, and has begun anew by the next one.
+TEST(p15_a_search_that_would_take_hours)
+{
+    struct scard11_counters before, after;
+    CK_SESSION_HANDLE session = 0;
+    unsigned heard = 0;
+    CHECK_RV(p15_open_slow(false, &session, &heard), CKR_OK);
+    CHECK_RV(scard11_stats(0, &before), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_DEVICE_ERROR);
+    CHECK_RV(scard11_stats(0, &after), CKR_OK);
+    CHECK_EQ(heard, 1);
+    CHECK(after.commands - before.commands >= LINK_READS_MAX);
+    CHECK(after.commands - before.commands < LINK_READS_MAX + 30);      // a SELECT for each file
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_SESSION_HANDLE_INVALID);
+    p15_card.by_the_byte = false;
+    CHECK_RV(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    scard11_set_log(NULL, NULL);
+    CHECK_EQ(sim_reader_stats().unbalanced + sim_reader_stats().outside, 0);
+}
+
+// Many calls may read as much together: each begins to count.
+TEST(p15_each_call_may_read)
+{
+    struct scard11_counters after;
+    CK_OBJECT_HANDLE all[20];
+    CK_SESSION_HANDLE session = 0;
+    CK_ULONG n = 0;
+    u8 room[10];
+    unsigned heard = 0;
+    CHECK_RV(p15_open_slow(true, &session, &heard), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    CHECK_RV(C_FindObjects(session, all, 20, &n), CKR_OK);
+    CHECK_RV(C_FindObjectsFinal(session), CKR_OK);
+    CHECK(n >= 12);
+    for (CK_ULONG i = 0; i < n; i++) {
+        CK_ATTRIBUTE a = { CKA_VALUE, room, sizeof room };
+        CK_RV rv = C_GetAttributeValue(session, all[i], &a, 1);
+        CHECK(rv == CKR_OK || rv == CKR_ATTRIBUTE_TYPE_INVALID);       // a profile has no value
+    }
+    CHECK_RV(scard11_stats(0, &after), CKR_OK);
+    CHECK(after.commands > LINK_READS_MAX);
+    CHECK_EQ(heard, 0);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    scard11_set_log(NULL, NULL);
+}
+
 // ---- Where it lies ----
 
 TEST(p15_ways_to_find_the_application)
@@ -1604,6 +1680,8 @@ static void test_p15(void)
     RUN(p15_places);
     RUN(p15_reading_odd_files);
     RUN(p15_files_of_records);
+    RUN(p15_a_search_that_would_take_hours);
+    RUN(p15_each_call_may_read);
     RUN(p15_ways_to_find_the_application);
     RUN(p15_nothing_there);
     RUN(p15_parts_of_files);
