@@ -165,6 +165,41 @@ TEST(eid_two_slots)
     end();
 }
 
+// A key of one, at work when the other's C_Logout ends both logins: the library knows, and says so
+// without asking the card. No PIN is sent for it, no try is lost.
+TEST(eid_logout_of_the_other)
+{
+    struct sim_fs *f;
+    begin();
+    if (test_failing || !two_pins()) { end(); return; }
+    f = (struct sim_fs *)card;
+    for (unsigned q = 0; q < 2; q++) {          // whose key: not the qualified one's, the one's
+        unsigned mine = key_of(q)->token, signatures, commands, verifies;
+        if (!q) CHECK_RV(open_token(0), CKR_OK);
+        if (!q) CHECK_RV(open_token(1), CKR_OK);
+        for (int begun = 0; begun < 2; begun++) {
+            CHECK_RV(login(0), CKR_OK);
+            CHECK_RV(login(1), CKR_OK);
+            CHECK_RV(sign(q), CKR_OK);
+            CHECK_RV(sign_init(q), CKR_OK);
+            if (q && begun) CHECK_RV(login_as(mine, CKU_CONTEXT_SPECIFIC, kind->tokens[mine].pin),
+                                     CKR_OK);
+            CHECK_RV(C_Logout(sessions[!mine]), CKR_OK);
+            CHECK_EQ(state(mine), CKS_RW_PUBLIC_SESSION);
+            signatures = f->signatures, commands = card->apdus, verifies = f->verifies;
+            if (q && !begun) CHECK_RV(login_as(mine, CKU_CONTEXT_SPECIFIC, kind->tokens[mine].pin),
+                                      CKR_USER_NOT_LOGGED_IN);
+            CHECK_RV(finish(q), CKR_USER_NOT_LOGGED_IN);
+            CHECK_RV(sign_init(q), CKR_KEY_HANDLE_INVALID);     // it is hidden now
+            CHECK_EQ(card->apdus, commands);
+            CHECK(f->signatures == signatures && f->verifies == verifies);
+        }
+    }
+    for (unsigned t = 0; t < 2; t++) CHECK_EQ(pin_of(t)->left, kind->tokens[t].tries);
+    CHECK_EQ(f->stray_pins, 0);
+    end();
+}
+
 // The PIN of one is not the PIN of the other, and their tries are counted apart.
 TEST(eid_pins_are_apart)
 {
@@ -496,6 +531,7 @@ int main(int argc, char **argv)
         if (!kind->keys[1].always || (only && !strstr(kind->name, only))) continue;
         unsigned failed = test_failed;
         RUN(eid_two_slots);
+        RUN(eid_logout_of_the_other);
         RUN(eid_pins_are_apart);
         RUN(eid_puk);
         RUN(eid_each_signature_wants_the_pin);
