@@ -11401,25 +11401,28 @@ static bool op_is_exact(const struct op *op, enum session_op kind)
     return kind != SESSION_DECRYPT || op->use.pad == ALG_GCM;
 }
 
-// The most that an operation can put out for n bytes more of input.
-static size_t op_output_size(struct card *c, const struct session *se, const struct op *op,
-                             enum session_op kind, size_t n, struct scratch scratch)
+// The most that an operation can put out for n bytes more of input. An error: its key is gone, or
+// the login that it was begun in.
+static st op_output_size(struct card *c, const struct session *se, const struct op *op,
+                         enum session_op kind, size_t n, struct scratch scratch, size_t *most)
 {
     struct object *o = session_object(c, se, op->key);
     struct alg_key key;
-    if (op->done) return op->data->n;
-    if (kind == SESSION_DIGEST) return op->use.hash->size;
-    if (op->use.pad == ALG_HMAC) return op->size;
+    if (op->private) TRY(op_still(se, op, o));
+    *most = op->done ? op->data->n : kind == SESSION_DIGEST ? op->use.hash->size : op->size;
+    if (op->done || kind == SESSION_DIGEST || op->use.pad == ALG_HMAC) return ST_OK;
     if (op->use.pad == ALG_GCM) {
         n += op->data->n - op->head;
-        return kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
+        *most = kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
+        return ST_OK;
     }
-    if (!o || attr_key(o, &scratch, &key)) return 0;
-    size_t k = alg_signature_size(&key);
+    if (!o) return ST_NO_KEY;
+    TRY(attr_key(o, &scratch, &key));
+    *most = alg_signature_size(&key);
     bool opens = kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER;
-    if (opens && op->use.pad == ALG_PAD_PKCS1) return k - 11;
-    if (opens && op->use.pad == ALG_PAD_OAEP) return k - 2 * op->use.hash->size - 2;
-    return k;
+    if (opens && op->use.pad == ALG_PAD_PKCS1) *most -= 11;
+    if (opens && op->use.pad == ALG_PAD_OAEP) *most -= 2 * op->use.hash->size + 2;
+    return ST_OK;
 }
 
 static st op_work(struct reader *r, struct session *se, enum session_op kind,
@@ -11477,20 +11480,29 @@ static st op_end_one(struct reader *r, struct session *se, enum session_op kind,
     return s;
 }
 
+// What failed before its work ends the operation as well.
+static st op_fail(struct reader *r, struct session *se, enum session_op kind,
+                  struct scratch scratch, st s)
+{
+    op_end_one(r, se, kind, scratch);
+    return s;
+}
+
 // Ends an operation with its output. out NULL asks for the length; that, and a buffer that is too
 // small, leave the operation as it was, and nothing was sent to the card.
 static st op_finish(struct reader *r, struct session *se, enum session_op kind,
                     struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(se, kind);
-    size_t most = op_output_size(r->card, se, op, kind, 0, scratch);
+    size_t most = 0;
+    st s = op_output_size(r->card, se, op, kind, 0, scratch, &most);
+    if (s) return op_fail(r, se, kind, scratch, s);
     if (!out || (op_is_exact(op, kind) && *out_len < most)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
     }
     struct scratch work = scratch;
     struct buf result = scratch_buf(&work, most > 600 ? most : 600);
-    st s = ST_OK;
     if (op->done) arena_chain_get(op->data, &result);
     else          s = op_work(r, se, kind, work, &result);
     if (!s && result.full) s = ST_HOST_MEMORY;
@@ -11508,18 +11520,15 @@ static st op_once(struct reader *r, struct session *se, enum session_op kind, by
     if (!op) return ST_OP_NONE;
     if (op->updated || op->begun) return ST_OP_ACTIVE;
     if (op_is_stream(op)) return op_stream_once(r, se, kind, in, scratch, out, out_len);
-    size_t most = op_output_size(r->card, se, op, kind, in.n, scratch);
+    size_t most = 0;
+    st s = op_output_size(r->card, se, op, kind, in.n, scratch, &most);
+    if (s) return op_fail(r, se, kind, scratch, s);
     if (!out || (op_is_exact(op, kind) && *out_len < most)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
     }
-    if (!op->done) {
-        st s = op_add(r->card, op, in);
-        if (s) {
-            op_end_one(r, se, kind, scratch);
-            return s;
-        }
-    }
+    if (!op->done) s = op_add(r->card, op, in);
+    if (s) return op_fail(r, se, kind, scratch, s);
     return op_finish(r, se, kind, scratch, out, out_len);
 }
 
@@ -13349,7 +13358,9 @@ static st message_sign_next(struct call *c, bytes in, CK_BYTE *signature, CK_ULO
     struct op *op = op_of(c->session, SESSION_MESSAGE_SIGN);
     if (in.n && !in.p) return ST_ARGS;
     if (!signature_len) return message_add(c, SESSION_MESSAGE_SIGN, in);
-    size_t most = op_output_size(c->card, c->session, op, SESSION_MESSAGE_SIGN, 0, c->scratch);
+    size_t most = 0;
+    st s = op_output_size(c->card, c->session, op, SESSION_MESSAGE_SIGN, 0, c->scratch, &most);
+    if (s) return op_fail(c->reader, c->session, SESSION_MESSAGE_SIGN, c->scratch, s);
     if (!signature || *signature_len < most) {
         *signature_len = (CK_ULONG)most;
         return signature ? ST_TOO_SMALL : ST_OK;

@@ -634,6 +634,41 @@ TEST(decryption_with_every_padding)
     scene_end();
 }
 
+// What was begun with a private key ends with the login: no length is told, and what the card
+// decrypted before is not given out any more.
+TEST(operations_end_with_the_login_they_were_begun_in)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE signer, key, public_key;
+    CK_BYTE cipher[256], out[256];
+    CK_MECHANISM pkcs = { CKM_RSA_PKCS, NULL, 0 };
+    CK_ULONG n = sizeof cipher, len = 3;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &signer), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 3, &key), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 3, &public_key), CKR_OK);
+    CHECK_RV(C_EncryptInit(session, &pkcs, public_key), CKR_OK);
+    CHECK_RV(C_Encrypt(session, data, DATA_LEN, cipher, &n), CKR_OK);
+    CHECK_RV(C_DecryptInit(session, &pkcs, key), CKR_OK);
+    CHECK_RV(C_Decrypt(session, cipher, n, out, &len), CKR_BUFFER_TOO_SMALL);
+    CHECK_RV(C_SignInit(session, &pkcs, signer), CKR_OK);
+    CHECK_RV(C_MessageSignInit(session, &pkcs, signer), CKR_OK);
+    CHECK_RV(C_SignMessageBegin(session, NULL, 0), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    memset(out, 0x5a, sizeof out);
+    len = sizeof out;
+    CHECK_RV(C_Decrypt(session, cipher, n, out, &len), CKR_USER_NOT_LOGGED_IN);
+    CHECK(out[0] == 0x5a && !memcmp(out, out + 1, sizeof out - 1));
+    CHECK_RV(C_Decrypt(session, cipher, n, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_Sign(session, data, DATA_LEN, NULL, &len), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_Sign(session, data, DATA_LEN, NULL, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_SignMessageNext(session, NULL, 0, data, DATA_LEN, NULL, &len),
+             CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(C_MessageSignFinal(session), CKR_OPERATION_NOT_INITIALIZED);
+    scene_end();
+}
+
 // What mbedTLS derives from the card's certificate and a key of the test's own.
 static bool derive_here(enum sim_key key, CK_BYTE *point, CK_ULONG *point_len, CK_BYTE *secret,
                         CK_ULONG *secret_len)
@@ -1722,6 +1757,7 @@ int main(int argc, char **argv)
     RUN(a_context_login_ends_with_the_first_other_command);
     RUN(a_context_login_outlives_what_memory_answers);
     RUN(decryption_with_every_padding);
+    RUN(operations_end_with_the_login_they_were_begun_in);
     RUN(derivation_gives_what_the_peer_derives);
     RUN(pins_are_checked_here_before_the_card_counts);
     RUN(pins_are_counted_down_to_locked);
