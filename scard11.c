@@ -10784,7 +10784,7 @@ static st op_start(struct card *c, struct op *op, const struct object *o, enum s
 // What GCM's parameters give is kept in front of the data.
 static st op_keep_gcm(struct card *c, struct op *op, const struct mech_given *given)
 {
-    if (given->label.n + given->aad.n > OP_GCM_MAX / 2) return ST_MECH_PARAM;
+    if (given->aad.n > OP_GCM_MAX / 2 - given->label.n) return ST_MECH_PARAM;
     op->iv_n = (u32)given->label.n;
     op->head = (u32)(given->label.n + given->aad.n);
     op->label_len = 0;

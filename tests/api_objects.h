@@ -236,6 +236,9 @@ TEST(gcm_gives_nothing_out_that_is_not_authentic)
     back_len = 64;
     CHECK_RV(C_DecryptInit(s, &m, aes), CKR_OK);
     CHECK_RV(C_Decrypt(s, out, 15, back, &back_len), CKR_ENCRYPTED_DATA_LEN_RANGE);
+    gcm.ulAADLen = (CK_ULONG)-1;                        // with the IV's 12 bytes: 11
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_MECHANISM_PARAM_INVALID);
+    gcm.ulAADLen = 6;
 }
 
 // ---- Two at once; digests of keys ----
