@@ -330,6 +330,7 @@ typedef u32 st;
     X(OP_NONE,        CKR_OPERATION_NOT_INITIALIZED,   "no such operation is active")            \
     X(SESSION_COUNT,  CKR_SESSION_COUNT,               "too many open sessions")                 \
     X(SESSION_SERIAL, CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set")      \
+    X(SESSION_ASYNC,  CKR_SESSION_ASYNC_NOT_SUPPORTED, "there are no asynchronous sessions")     \
     X(SESSION_RO,     CKR_SESSION_READ_ONLY,           "the session is read-only")               \
     X(RO_EXISTS,      CKR_SESSION_READ_ONLY_EXISTS,    "a read-only session is open")            \
     X(SO_EXISTS,      CKR_SESSION_READ_WRITE_SO_EXISTS, "the SO is logged in")                   \
@@ -12575,6 +12576,7 @@ static st p11_open_session(struct call *c, struct token *t, CK_FLAGS flags,
 {
     if (!session) return ST_ARGS;
     if (!(flags & CKF_SERIAL_SESSION)) return ST_SESSION_SERIAL;
+    if (flags & CKF_ASYNC_SESSION) return ST_SESSION_ASYNC;
     if (flags & ~(CK_FLAGS)(CKF_SERIAL_SESSION | CKF_RW_SESSION)) return ST_ARGS;
     if (t->so && !(flags & CKF_RW_SESSION)) return ST_SO_EXISTS;
     return session_open(c->card, (u32)(c->reader - slot_readers), t, flags, session);

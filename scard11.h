@@ -443,7 +443,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         else but argument errors. A new reader and one that left are events as
 //                         well.
 //   C_OpenSession         The notify callback is never called. Read-write sessions open on every
-//                         card.
+//                         card. CKF_ASYNC_SESSION: CKR_SESSION_ASYNC_NOT_SUPPORTED.
 //   C_Login               CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that the
 //                         card never takes is CKR_PIN_LEN_RANGE and costs no try.
 //                         CKU_CONTEXT_SPECIFIC keeps other programs off the card until the

@@ -212,6 +212,10 @@ static void rows_sessions(void)
     ROW(C_OpenSession, "NULL", CKR_ARGUMENTS_BAD, (slot, CKF_SERIAL_SESSION, NULL, NULL, NULL));
     ROW(C_OpenSession, "no CKF_SERIAL_SESSION", CKR_SESSION_PARALLEL_NOT_SUPPORTED,
         (slot, CKF_RW_SESSION, NULL, NULL, &other));
+    ROW(C_OpenSession, "an asynchronous one", CKR_SESSION_ASYNC_NOT_SUPPORTED,
+        (slot, CKF_SERIAL_SESSION | CKF_ASYNC_SESSION, NULL, NULL, &other));
+    ROW(C_OpenSession, "no such flag", CKR_ARGUMENTS_BAD,
+        (slot, CKF_SERIAL_SESSION | 0x80, NULL, NULL, &other));
     FIRST(C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &other));
     FIRST(C_CloseSession(other));
     ROW(C_CloseSession, "twice", CKR_SESSION_HANDLE_INVALID, (other));
