@@ -10,8 +10,7 @@
 #define STORM_PCSCD_H
 
 #include "storm_worker.h"
-#include "vpcd.h"
-#include <poll.h>
+#include "vpcd_player.h"
 #include <winscard.h>
 
 #define CARDS       5                   // for each reader: two sets of PIV keys, and others
@@ -21,15 +20,11 @@ static const unsigned world_turns = 1610;       // over 400 insertions in each r
 static const unsigned world_readers = 2;
 
 struct player {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct storm_card *cards[CARDS], *wanted;   // wanted: NULL, none
-    bool in, over;
+    struct vpcd_player v;
+    struct storm_card *cards[CARDS];
+    bool over;
     unsigned cut_in;                    // the connection ends at that command, before its answer
     uint64_t out_ns;
-    int port;
-    struct vpcd reader;
 };
 
 static struct {
@@ -49,26 +44,18 @@ static int world_reader_of(const CK_UTF8CHAR *description)
 // ---- The players ----
 
 // Plays a card until it is not wanted any more, or cut off, or pcscd goes.
-static void play(struct player *p, int number, struct storm_card *card)
+static void play(struct player *p, int number, struct sim_card *card)
 {
     size_t n;
-    for (;;) {
-        struct pollfd ready = { p->reader.s, POLLIN, 0 };
-        pthread_mutex_lock(&p->lock);
-        bool still = p->wanted == card;
-        pthread_mutex_unlock(&p->lock);
-        if (!still) break;
-        if (poll(&ready, 1, 1) <= 0) continue;
-        if (!vpcd_frame(&p->reader, &card->card, &n)) break;
-        if (!n) continue;
-        n = card->card.apdu(&card->card, p->reader.command, n, p->reader.frame + 2, 65538);
-        pthread_mutex_lock(&p->lock);
+    while (vpcd_player_next(&p->v, card, &n)) {
+        n = card->apdu(card, p->v.reader.command, n, p->v.reader.frame + 2, 65538);
+        pthread_mutex_lock(&p->v.lock);
         bool cut = p->cut_in && !--p->cut_in;
-        pthread_mutex_unlock(&p->lock);
-        if (cut || !vpcd_answer(&p->reader, n)) break;
+        pthread_mutex_unlock(&p->v.lock);
+        if (cut || !vpcd_answer(&p->v.reader, n)) break;
     }
-    close(p->reader.s);
-    p->reader.s = -1;
+    close(p->v.reader.s);
+    p->v.reader.s = -1;
     judge_gone(number, false);
     judge_event();
 }
@@ -78,26 +65,26 @@ static void *player(void *arg)
     int number = (int)(uintptr_t)arg;
     struct player *p = &world.players[number];
     for (;;) {
-        pthread_mutex_lock(&p->lock);
-        while (!p->wanted && !p->over) pthread_cond_wait(&p->changed, &p->lock);
-        struct storm_card *card = p->wanted;
+        pthread_mutex_lock(&p->v.lock);
+        while (!p->v.wanted && !p->over) pthread_cond_wait(&p->v.changed, &p->v.lock);
+        struct storm_card *card = (struct storm_card *)(void *)p->v.wanted;
         bool over = p->over;
-        pthread_mutex_unlock(&p->lock);
+        pthread_mutex_unlock(&p->v.lock);
         if (over) return NULL;
         storm_set_stamp(card, judge_new(card->set));
         card->card.reset(&card->card);
         judge_in(number, card->stamp);
-        bool in = vpcd_connect(&p->reader, p->port);
-        pthread_mutex_lock(&p->lock);
-        p->in = in;
-        pthread_mutex_unlock(&p->lock);
-        if (in) play(p, number, card); else judge_gone(number, false);
-        pthread_mutex_lock(&p->lock);
-        if (p->wanted == card) p->wanted = NULL;
-        p->in = false;
+        bool in = vpcd_connect(&p->v.reader, p->v.port);
+        pthread_mutex_lock(&p->v.lock);
+        p->v.in = in;
+        pthread_mutex_unlock(&p->v.lock);
+        if (in) play(p, number, &card->card); else judge_gone(number, false);
+        pthread_mutex_lock(&p->v.lock);
+        if (p->v.wanted == &card->card) p->v.wanted = NULL;
+        p->v.in = false;
         p->out_ns = now_ns();
-        pthread_cond_broadcast(&p->changed);
-        pthread_mutex_unlock(&p->lock);
+        pthread_cond_broadcast(&p->v.changed);
+        pthread_mutex_unlock(&p->v.lock);
     }
 }
 
@@ -152,38 +139,26 @@ static void *witness(void *arg)
 
 static bool is_in(struct player *p)
 {
-    pthread_mutex_lock(&p->lock);
-    bool in = p->wanted != NULL;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
+    bool in = p->v.wanted != NULL;
+    pthread_mutex_unlock(&p->v.lock);
     return in;
 }
 
 static void put_in(struct player *p, struct storm_card *card)
 {
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
     uint64_t now = now_ns(), from = p->out_ns + OUT_NS;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->v.lock);
     if (now < from) nap(from - now);
-    pthread_mutex_lock(&p->lock);
-    p->wanted = card;
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
-// Returns when the card is out.
-static void take_out(struct player *p)
-{
-    pthread_mutex_lock(&p->lock);
-    p->wanted = NULL;
-    while (p->in) pthread_cond_wait(&p->changed, &p->lock);
-    pthread_mutex_unlock(&p->lock);
+    vpcd_player_put_in(&p->v, &card->card);
 }
 
 static void cut_at(struct player *p, unsigned command)
 {
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
     p->cut_in = command;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->v.lock);
 }
 
 // Another program resets the card.
@@ -208,8 +183,8 @@ static void world_step(void)
     struct player *p = &world.players[r];
     struct storm_card *card = p->cards[random_of(&world.chance, CARDS)];
     if (!is_in(p)) put_in(p, card);
-    else if (n < 35) take_out(p);
-    else if (n < 60) { take_out(p); put_in(p, card); }
+    else if (n < 35) vpcd_player_take_out(&p->v);
+    else if (n < 60) { vpcd_player_take_out(&p->v); put_in(p, card); }
     else if (n < 75) cut_at(p, 1 + random_of(&world.chance, 12));
     else if (n < 85) reset_card(r);
     else nap(random_of(&world.chance, 100) * NS_MS);        // some time to work
@@ -220,7 +195,7 @@ static void world_turn(int r)
 {
     struct player *p = &world.players[r];
     cut_at(p, 0);
-    if (is_in(p)) take_out(p);
+    if (is_in(p)) vpcd_player_take_out(&p->v);
     else put_in(p, p->cards[random_of(&world.chance, CARDS)]);
 }
 
@@ -246,16 +221,11 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
         SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &world.another_context)) exit(1);
     for (unsigned i = 0; i < readers; i++) {
         struct player *p = &world.players[i];
-        pthread_mutex_init(&p->lock, NULL);
-        pthread_cond_init(&p->changed, NULL);
-        p->port = atoi(port) + (int)i;
-        p->reader.s = -1;
+        vpcd_player_init(&p->v, atoi(port) + (int)i);
         for (int j = 0; j < CARDS; j++)
             p->cards[j] = storm_card_new(j < 2 ? j : 2 * (j - 1) + (int)(i & 1));
         judge.readers[i].plugged = true;
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, player, (void *)(uintptr_t)i)) abort();
-        p->thread = thread;
+        if (pthread_create(&p->v.thread, NULL, player, (void *)(uintptr_t)i)) abort();
     }
     pthread_create(&world.witness, NULL, witness, NULL);
     pthread_create(&world.another, NULL, witness, &world);
@@ -270,12 +240,12 @@ static void world_end(void)
     pthread_join(world.another, NULL);
     for (unsigned i = 0; i < storm.reader_count; i++) {
         struct player *p = &world.players[i];
-        take_out(p);
-        pthread_mutex_lock(&p->lock);
+        vpcd_player_take_out(&p->v);
+        pthread_mutex_lock(&p->v.lock);
         p->over = true;
-        pthread_cond_broadcast(&p->changed);
-        pthread_mutex_unlock(&p->lock);
-        pthread_join(p->thread, NULL);
+        pthread_cond_broadcast(&p->v.changed);
+        pthread_mutex_unlock(&p->v.lock);
+        pthread_join(p->v.thread, NULL);
         for (int j = 0; j < CARDS; j++) p->cards[j]->card.free(&p->cards[j]->card);
     }
     SCardReleaseContext(world.witness_context);

@@ -8,9 +8,7 @@
 #define WORLD_PCSCD_H
 
 #include "scene.h"
-#include "vpcd.h"
-#include <poll.h>
-#include <pthread.h>
+#include "vpcd_player.h"
 #include <signal.h>
 #include <winscard.h>
 
@@ -18,16 +16,11 @@
 enum world_fault { WORLD_NONE, WORLD_PULLED, WORLD_SWAPPED, WORLD_HANGS, WORLD_6F00 };
 
 struct player {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct sim_card *wanted;        // NULL: none
-    bool in, started, down;         // down: the service is stopped
+    struct vpcd_player v;
+    bool started, down;             // down: the service is stopped
     enum world_fault fault;
     unsigned fault_at;              // commands until then
     struct sim_card *other;         // WORLD_SWAPPED: the card that follows at once
-    int port;
-    struct vpcd reader;
 };
 
 static struct player players[2];
@@ -66,11 +59,11 @@ static inline void world_await(int reader, bool present)
 static inline enum world_fault player_fault(struct player *p)
 {
     enum world_fault fault = WORLD_NONE;
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
     if (p->fault && !--p->fault_at) fault = p->fault, p->fault = WORLD_NONE;
-    if (fault == WORLD_PULLED) p->wanted = NULL;
-    if (fault == WORLD_SWAPPED) p->wanted = p->other;
-    pthread_mutex_unlock(&p->lock);
+    if (fault == WORLD_PULLED) p->v.wanted = NULL;
+    if (fault == WORLD_SWAPPED) p->v.wanted = p->other;
+    pthread_mutex_unlock(&p->v.lock);
     __atomic_add_fetch(&world_sent, 1, __ATOMIC_RELAXED);
     return fault;
 }
@@ -78,25 +71,18 @@ static inline enum world_fault player_fault(struct player *p)
 static inline void player_serve(struct player *p, struct sim_card *card)
 {
     static const uint8_t error[] = { 0x6f, 0x00 };
+    struct vpcd *reader = &p->v.reader;
     size_t n;
-    for (;;) {
-        struct pollfd ready = { p->reader.s, POLLIN, 0 };
-        pthread_mutex_lock(&p->lock);
-        bool still = p->wanted == card;
-        pthread_mutex_unlock(&p->lock);
-        if (!still) return;
-        if (poll(&ready, 1, 1) <= 0) continue;
-        if (!vpcd_frame(&p->reader, card, &n)) return;
-        if (!n) continue;
+    while (vpcd_player_next(&p->v, card, &n)) {
         switch (player_fault(p)) {
         case WORLD_NONE:
-            n = card->apdu(card, p->reader.command, n, p->reader.frame + 2, 65538);
+            n = card->apdu(card, reader->command, n, reader->frame + 2, 65538);
             break;
-        case WORLD_6F00: memcpy(p->reader.frame + 2, error, n = sizeof error); break;
+        case WORLD_6F00: memcpy(reader->frame + 2, error, n = sizeof error); break;
         case WORLD_HANGS: continue;             // until it is pulled
         default: return;
         }
-        if (!vpcd_answer(&p->reader, n)) return;
+        if (!vpcd_answer(reader, n)) return;
     }
 }
 
@@ -104,44 +90,39 @@ static inline void *player_run(void *arg)
 {
     struct player *p = arg;
     for (;;) {
-        pthread_mutex_lock(&p->lock);
-        while (!p->wanted || p->down) pthread_cond_wait(&p->changed, &p->lock);
-        struct sim_card *card = p->wanted;
-        p->in = true;
-        pthread_mutex_unlock(&p->lock);
+        pthread_mutex_lock(&p->v.lock);
+        while (!p->v.wanted || p->down) pthread_cond_wait(&p->v.changed, &p->v.lock);
+        struct sim_card *card = p->v.wanted;
+        p->v.in = true;
+        pthread_mutex_unlock(&p->v.lock);
         card->reset(card);
-        if (vpcd_connect(&p->reader, p->port)) {
+        if (vpcd_connect(&p->v.reader, p->v.port)) {
             player_serve(p, card);
-            close(p->reader.s);
+            close(p->v.reader.s);
         } else {
             world_nap(1);           // it does not listen yet, or no more
         }
-        pthread_mutex_lock(&p->lock);
-        p->in = false;
-        pthread_cond_broadcast(&p->changed);
-        pthread_mutex_unlock(&p->lock);
+        pthread_mutex_lock(&p->v.lock);
+        p->v.in = false;
+        pthread_cond_broadcast(&p->v.changed);
+        pthread_mutex_unlock(&p->v.lock);
     }
     return NULL;
 }
 
 static inline void world_insert(int reader, struct sim_card *card)
 {
-    struct player *p = &players[reader];
-    pthread_mutex_lock(&p->lock);
-    p->wanted = card;
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
+    vpcd_player_put_in(&players[reader].v, card);
     world_await(reader, true);
 }
 
 static inline void world_eject(int reader)
 {
     struct player *p = &players[reader];
-    pthread_mutex_lock(&p->lock);
-    p->wanted = NULL;
+    pthread_mutex_lock(&p->v.lock);
     p->fault = WORLD_NONE;
-    while (p->in) pthread_cond_wait(&p->changed, &p->lock);
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->v.lock);
+    vpcd_player_take_out(&p->v);
     world_await(reader, false);
 }
 
@@ -155,11 +136,11 @@ static inline void world_swap(int reader, struct sim_card *card)
 static inline void world_fault(int reader, enum world_fault fault, unsigned n, struct sim_card *other)
 {
     struct player *p = &players[reader];
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
     p->fault = fault;
     p->fault_at = n;
     p->other = other;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->v.lock);
 }
 
 static inline void world_fail(int reader, unsigned n) { world_fault(reader, WORLD_6F00, n, NULL); }
@@ -167,9 +148,9 @@ static inline void world_fail(int reader, unsigned n) { world_fault(reader, WORL
 static inline bool world_fault_is_due(int reader)
 {
     struct player *p = &players[reader];
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->v.lock);
     bool due = p->fault != WORLD_NONE;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->v.lock);
     return due;
 }
 
@@ -197,21 +178,18 @@ static inline void world_service(bool up)
         }
     }
     for (int i = 0; i < 2; i++) {
-        pthread_mutex_lock(&players[i].lock);
+        pthread_mutex_lock(&players[i].v.lock);
         players[i].down = !up;
-        pthread_cond_broadcast(&players[i].changed);
-        pthread_mutex_unlock(&players[i].lock);
-        if (up) world_await(i, players[i].wanted != NULL);
+        pthread_cond_broadcast(&players[i].v.changed);
+        pthread_mutex_unlock(&players[i].v.lock);
+        if (up) world_await(i, players[i].v.wanted != NULL);
     }
 }
 
 // Another card comes into a reader that is not there.
 static inline void world_replace(int reader, struct sim_card *card)
 {
-    struct player *p = &players[reader];
-    pthread_mutex_lock(&p->lock);
-    p->wanted = card;
-    pthread_mutex_unlock(&p->lock);
+    vpcd_player_put_in(&players[reader].v, card);
 }
 
 static inline void world_connect(int reader, DWORD share)
@@ -278,12 +256,10 @@ static inline void world_add(int reader)
     if (p->started) return;
     if (!port) fprintf(stderr, "world: needs WORLD_PORT, and a lab\n"), exit(1);
     if (!world_context) world_begin();
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->changed, NULL);
-    p->port = atoi(port) + reader;
+    vpcd_player_init(&p->v, atoi(port) + reader);
     p->started = true;
     world_await(reader, false);
-    if (pthread_create(&p->thread, NULL, player_run, p)) abort();
+    if (pthread_create(&p->v.thread, NULL, player_run, p)) abort();
 }
 
 static inline bool world_is_clean(void) { return true; }        // what is left, ASan says
