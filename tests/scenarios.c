@@ -1,8 +1,8 @@
 // scenarios.c: what readers, cards, the service, other programs and threads do to a PKCS#11 library
 // in the field, each as a case, in three surroundings (world.h). SPDX-License-Identifier: 0BSD
 //
-// The rows, numbered, stand in the table at the end of this file: what happens, which case shows it,
-// or where else it is shown. A row that a surrounding cannot play says why, and is not counted.
+// The rows, numbered, stand in the table at the end of this file: what happens, which case shows
+// it, or where else it is shown. A row that a surrounding cannot play says why, and is not counted.
 #define _GNU_SOURCE
 #include "world.h"
 #include "stall.h"
@@ -65,7 +65,8 @@ static CK_RV use_session(CK_SESSION_HANDLE session, enum sim_key key, CK_OBJECT_
     return rv;
 }
 
-static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session, CK_OBJECT_HANDLE *object)
+static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session,
+                 CK_OBJECT_HANDLE *object)
 {
     CK_RV rv = open_on(slot, session);
     return rv ? rv : use_session(*session, key, object);
@@ -73,7 +74,11 @@ static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session, 
 
 #define USE(slot, key, session, object) CHECK_RV(use(slot, key, session, object), CKR_OK)
 
-static bool is_refused(CK_RV rv) { return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED; }
+static bool is_refused(CK_RV rv)
+{
+    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED;
+}
+
 
 // Every use of a session and object of a card that is gone is refused, from the first call on.
 static void check_dead(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
@@ -186,7 +191,8 @@ TEST(a_removal_ends_all_sessions_in_one_step)
     world_eject(0);
     usleep((SCARD11_LOOK_MS + 1) * 1000);
     CHECK(is_refused(C_GetSessionInfo(all[17], &info)));
-    for (int i = 0; i < 40; i++) CHECK_RV(C_GetSessionInfo(all[i], &info), CKR_SESSION_HANDLE_INVALID);
+    for (int i = 0; i < 40; i++)
+        CHECK_RV(C_GetSessionInfo(all[i], &info), CKR_SESSION_HANDLE_INVALID);
     for (int i = 0; i < 40; i += 13) check_dead(all[i], key);
     world_insert(0, card_a);
     for (int i = 0; i < 40; i += 13) check_dead(all[i], key);
@@ -259,7 +265,8 @@ TEST(two_cards_of_one_kind_share_nothing)
         CHECK_RV(scene_sign(b, key_b, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
         CHECK(scene_good(SIM_RSA2048B, text, sizeof text, sig, n));
     }
-    CK_RV rv = scene_sign(a, key_b, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &(CK_ULONG){ 256 });
+    CK_RV rv = scene_sign(a, key_b, CKM_SHA256_RSA_PKCS, text, sizeof text, sig,
+                          &(CK_ULONG){ 256 });
     CHECK(rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID);
     world_eject(0);
     check_dead(a, key_a);
@@ -302,10 +309,12 @@ TEST(every_change_while_a_thread_waits_is_reported)
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
         world_insert(0, card_a);
         CHECK(flags_of(0) == CKF_TOKEN_PRESENT);        // who polls takes nothing from who waits
-        if (!wait_events(&w, ++seen)) test_fail(__FILE__, __LINE__, "insertion %u was not reported", i);
+        if (!wait_events(&w, ++seen))
+            test_fail(__FILE__, __LINE__, "insertion %u was not reported", i);
         world_eject(0);
         CHECK(!flags_of(0));
-        if (!wait_events(&w, ++seen)) test_fail(__FILE__, __LINE__, "removal %u was not reported", i);
+        if (!wait_events(&w, ++seen))
+            test_fail(__FILE__, __LINE__, "removal %u was not reported", i);
     }
     CHECK_RV(C_Finalize(NULL), CKR_OK);
     pthread_join(w.thread, NULL);
@@ -399,7 +408,7 @@ TEST(a_reader_that_goes_is_told_once_and_comes_back_with_its_id)
         CHECK_RV(C_GetSlotList(CK_FALSE, list, &n), CKR_OK);
         CHECK(n == 1 && list[0] == 2);
         check_dead(session, key);
-        if (i % 3 == 2) {                       // another token under the same name, the count at 0 again
+        if (i % 3 == 2) {               // another token under the same name, the count at 0 again
             sim_reader_eject(0);
             sim_reader_insert(0, i & 1 ? card_a : card_b);
             sim_reader_eject(0);
@@ -576,7 +585,7 @@ TEST(the_service_stops_and_comes_back_under_a_waiter)
         CHECK_EQ(n, 0);
         check_dead(session, key);
         CHECK(wait_events(&w, before + 2));             // both readers are gone
-        if (!i) {                                       // it waits quietly until the service is back
+        if (!i) {                       // it waits quietly until the service is back
             struct rusage u, v;
             getrusage(RUSAGE_SELF, &u);
             usleep(500000);
@@ -611,7 +620,8 @@ TEST(a_logout_renews_private_handles_a_lost_login_does_not)
     CHECK(again != key);
     CHECK_RV(C_SignInit(session, &m, key), CKR_KEY_HANDLE_INVALID);
     world_reset(0);
-    CHECK_RV(scene_sign(session, again, m.mechanism, text, sizeof text, sig, &n), CKR_USER_NOT_LOGGED_IN);
+    CHECK_RV(scene_sign(session, again, m.mechanism, text, sizeof text, sig, &n),
+             CKR_USER_NOT_LOGGED_IN);
     CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
     n = sizeof sig;
     CHECK_RV(scene_sign(session, again, m.mechanism, text, sizeof text, sig, &n), CKR_OK);
@@ -634,7 +644,8 @@ TEST(a_context_login_does_not_outlive_another_session_s_call)
         CK_ULONG n = sizeof sig;
         CHECK_RV(C_SignInit(one, &m, each_time), CKR_OK);
         CHECK_RV(C_Login(one, CKU_CONTEXT_SPECIFIC, PIN, 6), CKR_OK);
-        if (other) CHECK_RV(scene_sign(two, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+        if (other)
+            CHECK_RV(scene_sign(two, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
         n = sizeof sig;
         CHECK_RV(C_Sign(one, text, sizeof text, sig, &n), other ? CKR_USER_NOT_LOGGED_IN : CKR_OK);
     }
@@ -677,7 +688,8 @@ TEST(of_many_that_initialize_at_once_one_does)
         CK_RV rv[8];
         int done = 0;
         CHECK_RV(C_Finalize(NULL), CKR_OK);
-        for (int k = 0; k < 8; k++) if (pthread_create(&t[k], NULL, initialize_run, &rv[k])) abort();
+        for (int k = 0; k < 8; k++)
+            if (pthread_create(&t[k], NULL, initialize_run, &rv[k])) abort();
         for (int k = 0; k < 8; k++) pthread_join(t[k], NULL);
         for (int k = 0; k < 8; k++) {
             done += rv[k] == CKR_OK;
@@ -724,7 +736,8 @@ TEST(readers_that_go_with_the_service_come_back_with_their_ids_and_other_cards)
     world_insert(0, card_a);
     drain();
     for (int i = 0; i < 8 && !test_failing; i++) {
-        struct sim_card *now = i / 2 & 1 ? card_b : card_a, *next = (i + 1) / 2 & 1 ? card_b : card_a;
+        struct sim_card *now = i / 2 & 1 ? card_b : card_a;
+        struct sim_card *next = (i + 1) / 2 & 1 ? card_b : card_a;
         CK_SLOT_ID one = 4711, two = 4711, none = 4711;
         CK_ULONG n = 0;
         USE(0, now == card_b ? SIM_RSA2048B : SIM_RSA2048A, &session, &key);
@@ -774,8 +787,8 @@ TEST(readers_that_come_with_the_service_are_told_with_ids_that_work)
     end();
 }
 
-// 11, 31: at each command of a login, a search and a signature the card is pulled, or another follows
-// at once
+// 11, 31: at each command of a login, a search and a signature the card is pulled, or another
+// follows at once
 static void cut_everywhere(enum world_fault fault, unsigned least)
 {
     CK_SESSION_HANDLE session, again;
@@ -796,7 +809,7 @@ static void cut_everywhere(enum world_fault fault, unsigned least)
         else      CHECK_RV(rv, CKR_OK);
         CHECK_EQ(sim_piv_verifies(card_b), verifies);
         if (came) check_dead(session, key);
-        if (came && fault == WORLD_SWAPPED && !world_shows(0)) {    // the swap was too quick to be seen
+        if (came && fault == WORLD_SWAPPED && !world_shows(0)) {    // too quick to be seen
             world_eject(0);
             world_insert(0, card_b);
         }
@@ -809,7 +822,10 @@ static void cut_everywhere(enum world_fault fault, unsigned least)
 }
 
 TEST(pulled_at_the_nth_command) { cut_everywhere(WORLD_PULLED, 4); }
-TEST(a_command_in_the_gap_of_a_swap_never_reaches_the_new_card) { cut_everywhere(WORLD_SWAPPED, 4); }
+TEST(a_command_in_the_gap_of_a_swap_never_reaches_the_new_card)
+{
+    cut_everywhere(WORLD_SWAPPED, 4);
+}
 
 // 11: and while the card is met, when it is for C_OpenSession to say that there is none
 TEST(pulled_at_the_nth_command_of_the_first_look)
@@ -823,7 +839,8 @@ TEST(pulled_at_the_nth_command_of_the_first_look)
         world_fault(0, WORLD_PULLED, ++n, NULL);
         CK_RV rv = open_on(0, &session);
         came = !world_fault_is_due(0);
-        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR);
+        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT ||
+                        rv == CKR_DEVICE_ERROR);
         else      CHECK_RV(rv, CKR_OK);
         world_eject(0);
     }
@@ -876,7 +893,8 @@ TEST(another_program_selects_its_application_between_our_calls)
         CK_ULONG n = sizeof sig;
         unsigned verifies = sim_piv_verifies(card_a);
         world_select(0);
-        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_USER_NOT_LOGGED_IN);
+        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n),
+                 CKR_USER_NOT_LOGGED_IN);
         CHECK_EQ(sim_piv_verifies(card_a), verifies);
         world_select(0);
         CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
@@ -933,7 +951,8 @@ static void end_while_waiting(unsigned rounds, uint64_t most_us)
         if (over > worst) worst = over;
     }
     stall_end();
-    printf("C_Finalize with %d waiters, %u times: %.1f ms at most, %.1f ms over %.0f and what the machine stalled\n",
+    printf("C_Finalize with %d waiters, %u times: %.1f ms at most, "
+           "%.1f ms over %.0f and what the machine stalled\n",
            WAITERS, rounds, (double)longest / 1000, (double)worst / 1000, (double)most_us / 1000);
     CHECK_EQ(worst, 0);
     end();
@@ -1019,10 +1038,12 @@ TEST(a_fork_while_threads_wait_and_work)
             CK_SLOT_ID id;
             alarm(20);                          // it must not hang
             if (i % 3 == 0) _exit(0);
-            if (C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL) != CKR_CRYPTOKI_NOT_INITIALIZED) _exit(1);
+            CK_RV rv = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+            if (rv != CKR_CRYPTOKI_NOT_INITIALIZED) _exit(1);
             _exit(C_Finalize(NULL) != CKR_CRYPTOKI_NOT_INITIALIZED);
         }
-        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
     }
     world_eject(0);
@@ -1052,7 +1073,10 @@ TEST(closing_in_the_middle_of_everything_leaves_nothing)
         else       CHECK_RV(C_DigestUpdate(session, text, 3), CKR_OK);
         if (i & 2) CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
         switch (i % 3) {
-        case 0: CHECK_RV(C_CloseSession(session), CKR_OK); CHECK_RV(C_CloseSession(other), CKR_OK); break;
+        case 0:
+            CHECK_RV(C_CloseSession(session), CKR_OK);
+            CHECK_RV(C_CloseSession(other), CKR_OK);
+            break;
         case 1: CHECK_RV(C_CloseAllSessions(0), CKR_OK); break;
         default:
             CHECK_RV(C_Finalize(NULL), CKR_OK);
@@ -1116,7 +1140,8 @@ TEST(a_card_that_another_program_holds_is_waited_for_by_nobody_who_need_not)
     stall_reset();
     uint64_t begun = now_us();
     CK_FLAGS flags = flags_of(0);
-    CK_RV list = C_GetSlotList(CK_FALSE, NULL, &n), wait = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+    CK_RV list = C_GetSlotList(CK_FALSE, NULL, &n);
+    CK_RV wait = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
     CK_RV session_info = C_GetSessionInfo(session, &info), token_info = C_GetTokenInfo(0, &token);
     uint64_t over = stall_over_us(now_us() - begun, 300000);
     world_hold(0, false);
@@ -1217,44 +1242,60 @@ static const struct row {
     const char *why_not;        // the other worlds do not
 } rows[] = {
     { 1, "inserted, listed, removed, 1,000 times: the same objects, no growth", ALL, NULL, NULL },
-    { 2, "a waiter, a lister, cards that come and go: nothing missed, nothing freed", ALL, NULL, NULL },
+    { 2, "a waiter, a lister, cards that come and go: nothing missed, nothing freed",
+      ALL, NULL, NULL },
     { 3, "a card leaves while another thread polls: the waiter gets its event", ALL, NULL, NULL },
     { 4, "reader unplugged: told once, then CKR_NO_EVENT, *pSlot untouched", ALL, NULL, NULL },
-    { 5, "mute, unknown or half-way failing card: event; tried again once a second", ALL, "here; mute and unknown: module.c", NULL },
+    { 5, "mute, unknown or half-way failing card: event; tried again once a second",
+      ALL, "here; mute and unknown: module.c", NULL },
     { 6, "C_Finalize while threads wait, then C_Initialize at once", ALL, NULL, NULL },
-    { 7, "removed with sessions, operations, searches, login: all dead in one step", ALL, NULL, NULL },
+    { 7, "removed with sessions, operations, searches, login: all dead in one step",
+      ALL, NULL, NULL },
     { 8, "slot IDs over readers that come and go: one ID, one reader", ALL, NULL, NULL },
     { 9, "removed and inserted, nobody looked", ALL, NULL, NULL },
     { 10, "swapped for another card, nobody looked", ALL, NULL, NULL },
-    { 11, "pulled at the n-th command of everything", ALL, "here (login and signature), faults.c", NULL },
-    { 12, "reset by another program at the n-th command", ALL, "between calls here; at each command: faults.c", NULL },
-    { 13, "the n-th allocation fails; each PC/SC call returns each error", PROCESS, "faults.c", "pcscd's errors are its own" },
+    { 11, "pulled at the n-th command of everything",
+      ALL, "here (login and signature), faults.c", NULL },
+    { 12, "reset by another program at the n-th command",
+      ALL, "between calls here; at each command: faults.c", NULL },
+    { 13, "the n-th allocation fails; each PC/SC call returns each error",
+      PROCESS, "faults.c", "pcscd's errors are its own" },
     { 14, "the service stops and starts", ALL, NULL, NULL },
     { 15, "suspend, pull, resume", ALL, NULL, NULL },
     { 16, "a minute of polling: no command", ALL, "here in short, kiosk.c", NULL },
     { 17, "8 threads call C_Initialize at once", ALL, "here; threads.c", NULL },
-    { 18, "8 threads, 2 readers, all kinds of calls", WORLD_SIM | WORLD_PCSCD, "threads.c, storm.c", "as WORLD_SIM, one layer lower" },
+    { 18, "8 threads, 2 readers, all kinds of calls",
+      WORLD_SIM | WORLD_PCSCD, "threads.c, storm.c", "as WORLD_SIM, one layer lower" },
     { 19, "C_Initialize(NULL), threads anyway", ALL, "every case here", NULL },
-    { 20, "fork: the child does nothing, or anything; threads wait", ALL, "here and module.c", NULL },
-    { 21, "another program selects or resets between our calls", ALL, "here through pcscd, module.c", NULL },
+    { 20, "fork: the child does nothing, or anything; threads wait",
+      ALL, "here and module.c", NULL },
+    { 21, "another program selects or resets between our calls",
+      ALL, "here through pcscd, module.c", NULL },
     { 22, "closed and ended in the middle of every operation", ALL, NULL, NULL },
-    { 23, "handles of every wrong kind", PROCESS, "module.c, fuzz.c", "handles are the same there" },
+    { 23, "handles of every wrong kind",
+      PROCESS, "module.c, fuzz.c", "handles are the same there" },
     { 24, "reader unplugged with its card and plugged in again", ALL, NULL, NULL },
-    { 25, "only C_* and scard11_* are exported", WORLD_PCSCD, "e2e.sh", "no program here loads it" },
-    { 26, "session objects go with their session; no growth", ALL, "here; a million: kiosk.c", NULL },
+    { 25, "only C_* and scard11_* are exported",
+      WORLD_PCSCD, "e2e.sh", "no program here loads it" },
+    { 26, "session objects go with their session; no growth",
+      ALL, "here; a million: kiosk.c", NULL },
     { 27, "two cards of one kind share nothing", ALL, NULL, NULL },
-    { 28, "a handle kept over many insertions; the count wraps", ALL, "here, handle.c and kiosk.c", NULL },
+    { 28, "a handle kept over many insertions; the count wraps",
+      ALL, "here, handle.c and kiosk.c", NULL },
     { 29, "a new insertion is logged out", ALL, NULL, NULL },
     { 30, "changes merge only when nobody waits; the last is told", ALL, NULL, NULL },
-    { 31, "a command in the gap of a swap, then the new card answers", ALL, "here through pcscd, module.c, faults.c", NULL },
+    { 31, "a command in the gap of a swap, then the new card answers",
+      ALL, "here through pcscd, module.c, faults.c", NULL },
     { 32, "a desktop's pattern", ALL, "here; clients/gsd.c", NULL },
     { 33, "NSS's pattern", WORLD_PCSCD, "clients/nss_events.c", "libnss3 loads the module" },
     { 34, "a reader plugged in later", ALL, NULL, NULL },
     { 35, "a USB key plugged in again takes its PIN", ALL, NULL, NULL },
     { 36, "another token, same reader name and count", ALL, NULL, NULL },
-    { 37, "RESET reported for what was a swap", PROCESS, "module.c, faults.c", "pcscd writes REMOVED there: chance, the storm" },
+    { 37, "RESET reported for what was a swap",
+      PROCESS, "module.c, faults.c", "pcscd writes REMOVED there: chance, the storm" },
     { 38, "held by another program", ALL, NULL, NULL },
-    { 39, "another application selected while we are logged in", ALL, "here through pcscd, module.c", NULL },
+    { 39, "another application selected while we are logged in",
+      ALL, "here through pcscd, module.c", NULL },
     { 40, "a context login, then another session's call", ALL, "here; module.c", NULL },
     { 41, "a card that never answers, C_Finalize", ALL, "here through pcscd, threads.c", NULL },
     { 42, "logout renews private handles, a lost login does not", ALL, "here; module.c", NULL },
@@ -1266,10 +1307,12 @@ static void print_rows(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];
         bool shown = r->worlds & WORLD;
-        printf("%3u  %-74s %s\n", r->number, r->what, !shown ? r->why_not : r->where ? r->where : "here");
+        printf("%3u  %-74s %s\n", r->number, r->what,
+               !shown ? r->why_not : r->where ? r->where : "here");
         if (!shown) cannot++; else if (r->where) elsewhere++; else here++;
     }
-    printf("%u rows here, %u shown by others too, %u not in this surrounding\n", here, elsewhere, cannot);
+    printf("%u rows here, %u shown by others too, %u not in this surrounding\n", here, elsewhere,
+           cannot);
 }
 
 int main(int argc, char **argv)
