@@ -202,15 +202,20 @@ TEST(cards_secrets_list)
 
 // ---- At work ----
 
-// Other programs use our application meanwhile: with another DF, or another key and IV.
+// Other programs use our application meanwhile: with another DF, or another key and IV; or they
+// leave a chain open.
 static void disturb(unsigned card, CK_ULONG turn)
 {
     static const uint8_t own_iv[] = { 0x00, 0x22, 0x81, 0xb8, 28, 0x80, 1, 0, 0x81, 2, 0x4d, 0x01,
         0x83, 1, 0, 0x87, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
     static const uint8_t mf[] = { 0x00, 0xa4, 0x00, 0x00, 0x02, 0x3f, 0x00 };
+    static const uint8_t open_chain[] = { 0x10, 0x2a, 0x84, 0x80, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+        11, 12, 13, 14, 15, 16, 0 };
     static uint8_t rsp[300];
-    if (turn % 3 == 1) cards[card]->apdu(cards[card], mf, sizeof mf, rsp, sizeof rsp);
-    if (turn % 3 == 2) cards[card]->apdu(cards[card], own_iv, sizeof own_iv, rsp, sizeof rsp);
+    if (turn % 4 == 1) cards[card]->apdu(cards[card], mf, sizeof mf, rsp, sizeof rsp);
+    if (turn % 4 > 1) cards[card]->apdu(cards[card], own_iv, sizeof own_iv, rsp, sizeof rsp);
+    if (turn % 4 == 3)
+        cards[card]->apdu(cards[card], open_chain, sizeof open_chain, rsp, sizeof rsp);
 }
 
 static void check_at_once(unsigned card, const struct cards_secret *k, int mode, CK_ULONG n)

@@ -87,6 +87,22 @@ TEST(link_chains_what_a_short_command_cannot_hold)
     link_over();
 }
 
+// Another program left a chain open: whoever comes is told, and comes again; once.
+TEST(link_a_chain_of_others_is_ended)
+{
+    static const char *const lines[] = { "00220000 02 0102 > 6883", "00220000 02 0102 > 9000",
+        "00220000 02 0102 > 6883", "00220000 02 0102 > 6883", "10220000 02 0102 > 6883", NULL };
+    struct apdu cmd = { .ins = 0x22, .data = BYTES(1, 2) };
+    struct buf rsp = buf_on(link_room, sizeof link_room);
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_exchange(&link_l, &cmd, &rsp), ST_OK);
+    CHECK_ST(link_exchange(&link_l, &cmd, &rsp), 0x6883);
+    cmd.cla = CLA_CHAIN;                                // ours, which is not whole: not again
+    CHECK_ST(link_exchange(&link_l, &cmd, &rsp), 0x6883);
+    link_over();
+}
+
 TEST(link_a_chain_ends_where_the_card_says_no)
 {
     static u8 data[300];
@@ -296,6 +312,7 @@ static void test_link(void)
     RUN(link_collects_the_whole_answer);
     RUN(link_asks_again_with_the_right_le);
     RUN(link_chains_what_a_short_command_cannot_hold);
+    RUN(link_a_chain_of_others_is_ended);
     RUN(link_a_chain_ends_where_the_card_says_no);
     RUN(link_falls_back_when_extended_length_is_refused);
     RUN(link_remembers_what_the_card_refused);

@@ -536,6 +536,7 @@ static unsigned command(struct sim_fs *f, const struct sim_command *c, struct si
     unsigned sw;
     if (c->cla & 0xef && !(c->cla == 0xa0 && c->ins == 0xe4)) return 0x6d00;
     for (unsigned i = 0; i < f->n_pins && !own->active; i++) f->pins[i].verified = true;
+    if (own->chained && c->ins != 0x2a) return own->chained = false, 0x6883;    // as OsEID
     switch (c->ins) {
     case 0xa4: return c->p1 == 4 && !c->n ? 0x6700 : 0;
     case 0xb0:
