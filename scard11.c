@@ -8519,7 +8519,7 @@ static bool slot_again(struct slot_run *run)
     return !run->s;
 }
 
-// The turn without the card begins, or has ended. false: it was not enough.
+// The turn without the card, the first of all, begins or has ended. false: it was not enough.
 static bool slot_run_offline(struct slot_run *run)
 {
     struct card *c = run->reader->card;
@@ -8532,7 +8532,7 @@ static bool slot_run_offline(struct slot_run *run)
 static bool slot_run(struct slot_run *run)
 {
     struct card *c = run->reader->card;
-    if (run->known && c->link.conn && slot_run_offline(run)) return c->link.offline;
+    if (run->known && !run->turns && c->link.conn && slot_run_offline(run)) return c->link.offline;
     if (run->turns++) {
         bool again = slot_again(run);
         if (!again) {

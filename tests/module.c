@@ -1328,6 +1328,33 @@ TEST(a_reset_by_another_program_costs_a_login_and_no_more)
     scene_end();
 }
 
+// Also when the connection was made for this search alone.
+TEST(a_reset_of_a_card_that_was_let_go_is_no_error)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    for (enum sim_fault f = SIM_RESET; f <= SIM_RESET_AFTER; f++) {
+        for (unsigned nth = 1; nth < 3; nth++) {
+            CHECK_RV(scene_login(&session), CKR_OK);
+            CHECK_RV(C_CloseSession(session), CKR_OK);  // the last one: disconnected
+            CHECK_RV(scene_open(&session), CKR_OK);
+            sim_reader_fault(f, nth, NULL);
+            CHECK_RV(scene_find(session, CKO_CERTIFICATE, (CK_BYTE)(f + nth), &key), CKR_OK);
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+            CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+            n = sizeof sig;
+            CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n),
+                     CKR_OK);
+            CHECK_RV(C_CloseSession(session), CKR_OK);
+        }
+    }
+    scene_end();
+}
+
 TEST(where_the_backend_does_not_count_a_reset_is_a_removal)
 {
     CK_SESSION_HANDLE session;
@@ -1779,6 +1806,7 @@ int main(int argc, char **argv)
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
     RUN(a_reset_by_another_program_costs_a_login_and_no_more);
 #if SCARD11_READER == SCARD11_READER_CUSTOM     // pcsc-lite always counts
+    RUN(a_reset_of_a_card_that_was_let_go_is_no_error);
     RUN(where_the_backend_does_not_count_a_reset_is_a_removal);
 #else
     (void)case_where_the_backend_does_not_count_a_reset_is_a_removal;
