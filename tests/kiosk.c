@@ -5,10 +5,10 @@
 //
 //     kiosk [insertions N] [ends N] [seconds N] [objects N]
 #define _GNU_SOURCE
+#include "growth.h"
 #include "scene.h"
 #include "stall.h"
 #include "storm_card.h"
-#include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,25 +16,6 @@
 #define PER_CARD    5                   // handles that one insertion gives
 
 static unsigned long insertions = 100000, ends = 500, seconds = 5, objects = 20000;
-
-// Without the program's own pages, which come as they are first run.
-static unsigned long rss_kib(void)
-{
-    unsigned long size = 0, rss = 0, shared = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f || fscanf(f, "%lu %lu %lu", &size, &rss, &shared) != 3) rss = shared = 0;
-    if (f) fclose(f);
-    return (rss - shared) * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
-}
-
-static unsigned long descriptors(void)
-{
-    unsigned long n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d)) n++;
-    if (d) closedir(d);
-    return n;
-}
 
 // ---- Handles, all that were ever given out ----
 

@@ -79,7 +79,6 @@ static bool is_refused(CK_RV rv)
     return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED;
 }
 
-
 // Every use of a session and object of a card that is gone is refused, from the first call on.
 static void check_dead(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {

@@ -17,7 +17,7 @@
 #else
 #include "storm_sim.h"
 #endif
-#include <dirent.h>
+#include "growth.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1                     // their memory grows by itself
@@ -125,26 +125,6 @@ static void *stir(void *arg)
 }
 
 // ---- Watching ----
-
-// Without the program's own pages, which come as they are first run.
-static unsigned long rss_kib(void)
-{
-    unsigned long size = 0, rss = 0, shared = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f) return 0;
-    if (fscanf(f, "%lu %lu %lu", &size, &rss, &shared) != 3) rss = shared = 0;
-    fclose(f);
-    return (rss - shared) * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
-}
-
-static unsigned long descriptors(void)
-{
-    unsigned long n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d)) n++;
-    if (d) closedir(d);
-    return n;
-}
 
 static void watch_calls(void)
 {
