@@ -2208,7 +2208,8 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
 #define READER_TLV_PROPERTIES  0x12
 #define READER_PIN_MIN         0x06                     // properties: bMinPINSize
 #define READER_PIN_MAX         0x07                     // bMaxPINSize
-#define READER_MAX_APDU        0x0a                     // dwMaxAPDUDataSize
+#define READER_MAX_APDU        0x0a                     // dwMaxAPDUDataSize; 0: short APDUs only
+#define READER_SHORT           261                      // the longest of those
 
 // A connection has a context of its own: calls on one context wait for each other. features is what
 // GET_FEATURE_REQUEST said when it was made: { tag, 4, control code } each.
@@ -2382,8 +2383,9 @@ static void reader_ask_features(struct reader_pcsc *c, struct scard11_reader_car
         const u8 *v = list + i + 2;
         if (list[i] == READER_PIN_MIN && list[i + 1] == 1) card->pin_min = *v;
         if (list[i] == READER_PIN_MAX && list[i + 1] == 1) card->pin_max = *v;
-        if (list[i] == READER_MAX_APDU && list[i + 1] == 4)
-            card->max_data = (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+        if (list[i] != READER_MAX_APDU || list[i + 1] != 4) continue;
+        card->max_data = (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+        if (!card->max_data) card->max_data = READER_SHORT;
     }
 }
 

@@ -1108,6 +1108,22 @@ TEST(the_global_pin_where_the_card_says_so)
     scene_end();
 }
 
+// PC/SC part 10 says so with a dwMaxAPDUDataSize of 0: nothing longer is tried, which may cost the
+// connection.
+TEST(a_reader_of_short_apdus_gets_no_longer_ones)
+{
+    struct scard11_counters counters;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    sim_reader_limit(0, 256, 261);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK_RV(scard11_stats(scene_slot, &counters), CKR_OK);
+    CHECK_EQ(counters.connects, 1);
+    scene_end();
+}
+
 TEST(cards_without_chuid_have_a_name_all_the_same)
 {
     struct sim_piv_options o = whole;
@@ -1800,6 +1816,7 @@ int main(int argc, char **argv)
     RUN(edwards_and_montgomery_keys);
 #endif
     RUN(the_global_pin_where_the_card_says_so);
+    RUN(a_reader_of_short_apdus_gets_no_longer_ones);
     RUN(cards_without_chuid_have_a_name_all_the_same);
     RUN(hostile_certificates_hide_nothing_else);
     RUN(a_gap_that_nobody_saw_kills_every_handle);

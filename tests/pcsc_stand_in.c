@@ -587,14 +587,15 @@ static size_t features(const struct card *c, uint8_t *out)
     return n;
 }
 
+// The last one, where it is known; 0 says that the reader takes short APDUs only.
 static size_t properties(const struct card *c, uint8_t *out)
 {
-    uint32_t most = c->about.max_data;
+    uint32_t most = c->about.max_data > 261 ? c->about.max_data : 0;
     const uint8_t all[] = { 0x06, 1, c->about.pin_min, 0x07, 1, c->about.pin_max, 0x0a, 4,
                             (uint8_t)most, (uint8_t)(most >> 8), (uint8_t)(most >> 16),
                             (uint8_t)(most >> 24) };
     memcpy(out, all, sizeof all);
-    return sizeof all;
+    return c->about.max_data ? sizeof all : sizeof all - 6;
 }
 
 LONG SCardControl(SCARDHANDLE id, DWORD code, LPCVOID in, DWORD in_len, LPVOID out, DWORD room,

@@ -723,7 +723,9 @@ static int conn_run(struct conn *c, const uint8_t *cmd, size_t cmd_len,
         s->fail_once = false;
         return SCARD11_READER_FAILED;
     }
-    if (s->takes && cmd_len > s->takes) return SCARD11_READER_FAILED;
+    bool extended = cmd_len > 5 && !cmd[4];
+    if (s->takes && (cmd_len > s->takes || (s->takes <= 261 && extended)))
+        return SCARD11_READER_FAILED;
     if (!c->begun && !c->exclusive) conn_foreign(c);
     n = card_run(c, cmd, cmd_len, what);
     memcpy(rsp, s->answer, n < *rsp_len ? n : *rsp_len);

@@ -40,7 +40,7 @@ void sim_reader_counts(int reader, enum sim_count how);     // NOT: no count; ZE
 void sim_reader_set_count(int reader, unsigned count);      // it wraps after 0xffff
 
 // says: the most bytes of an APDU that connect reports (0: not known). takes: the most it really
-// takes, else transmit is _FAILED (0: any).
+// takes, else transmit is _FAILED (0: any); up to 261, one that knows no extended length.
 void sim_reader_limit(int reader, uint32_t says, uint32_t takes);
 
 // A reader with a PIN pad. connect reports features (bit n: PC/SC part 10 feature n) and how many

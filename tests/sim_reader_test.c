@@ -282,7 +282,7 @@ TEST(service)
 TEST(limits)
 {
     void *again = NULL;
-    uint8_t cmd[300] = { 0 };
+    uint8_t cmd[300] = { 0, 0, 0, 0, 255 };
     rsp_len = sizeof rsp;
     sim_reader_limit(r, 261, 261);
     CHECK_RV(scard11_reader_connect(&again, "R", 0, &info), SCARD11_READER_OK);
@@ -292,6 +292,9 @@ TEST(limits)
     CHECK_EQ(rsp_len, 264);
     rsp_len = 258;
     CHECK_RV(scard11_reader_transmit(conn, cmd, 256, rsp, &rsp_len), SCARD11_READER_FAILED);
+    CHECK_EQ(a.card.apdus, 2);
+    cmd[4] = 0;                                         // extended length
+    CHECK_RV(scard11_reader_transmit(conn, cmd, 7, rsp, &rsp_len), SCARD11_READER_FAILED);
     CHECK_EQ(a.card.apdus, 2);
     scard11_reader_disconnect(again, 0);
 }
