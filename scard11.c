@@ -5998,7 +5998,7 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     TRY(piv_get_metadata(c, t, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, 0x02, &part) && part.n >= 1) {
         like->no_pin = part.p[0] == 1;
-        like->always_auth = part.p[0] == 3;
+        like->always_auth = part.p[0] == 3 || part.p[0] == 5;   // 5: the PIN or a finger, each time
     }
     like->unread = false;
     if (!k) return ST_OK;

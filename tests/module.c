@@ -1124,6 +1124,29 @@ TEST(a_reader_of_short_apdus_gets_no_longer_ones)
     scene_end();
 }
 
+// A YubiKey with a fingerprint reader has two more policies: 4, once, and 5, each time.
+TEST(keys_that_want_a_finger_or_the_pin_each_time)
+{
+    static const struct sim_piv_key keys[] = { { 0x9a, SIM_P256A, true, false, SIM_MATCH_ONCE },
+                                               { 0x9c, SIM_P256B, false, false, SIM_MATCH_ALWAYS } };
+    struct sim_piv_options o = whole;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BBOOL each = 9;
+    CK_ATTRIBUTE a = { CKA_ALWAYS_AUTHENTICATE, &each, 1 };
+    o.keys = keys;
+    o.n_keys = 2;
+    o.yubikey = true;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    for (CK_BYTE id = 1; id <= 2; id++) {
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(session, key, &a, 1), CKR_OK);
+        CHECK_EQ(each, id == 2);
+    }
+    scene_end();
+}
+
 TEST(cards_without_chuid_have_a_name_all_the_same)
 {
     struct sim_piv_options o = whole;
@@ -1817,6 +1840,7 @@ int main(int argc, char **argv)
 #endif
     RUN(the_global_pin_where_the_card_says_so);
     RUN(a_reader_of_short_apdus_gets_no_longer_ones);
+    RUN(keys_that_want_a_finger_or_the_pin_each_time);
     RUN(cards_without_chuid_have_a_name_all_the_same);
     RUN(hostile_certificates_hide_nothing_else);
     RUN(a_gap_that_nobody_saw_kills_every_handle);

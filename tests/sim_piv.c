@@ -369,7 +369,8 @@ static unsigned general_authenticate(struct piv *v, const struct sim_command *c,
     if (!template) return 0x6a80;
     enum sim_policy policy = policy_of(k);
     if (policy != SIM_PIN_NEVER && !v->verified) return 0x6982;
-    if (policy == SIM_PIN_ALWAYS && !fresh) return 0x6982;
+    bool always = policy == SIM_PIN_ALWAYS || policy == SIM_MATCH_ALWAYS;
+    if (always && !fresh) return 0x6982;
     v->signatures++;
     in = sim_get_tlv(template, n, 0x81, &in_len);
     if (in) return use_key(v, k->key, false, in, in_len, a);

@@ -7,7 +7,9 @@
 
 #include "sim_card.h"
 
-enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS };
+// The numbers are those of YubiKey's metadata; MATCH: a finger does, too, where the key has a reader.
+enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS, SIM_MATCH_ONCE,
+                  SIM_MATCH_ALWAYS };
 enum sim_discovery { SIM_NO_DISCOVERY, SIM_APPLICATION_PIN, SIM_GLOBAL_PIN };
 
 struct sim_piv_key {
