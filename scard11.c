@@ -8047,6 +8047,8 @@ struct reader {
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
     u8   *high;                     // how far this call used the scratch
     bool  short_only;               // extended length failed in this reader
+    bool  short_sure, short_doubt;  // that was the reader's fault; it was not, once
+    u32   short_changes;            // changes of the card that it failed with
     u64   unknown_ms;               // when the card that is in was found to be nobody's
     u32   unknown_changes;          // ... and which one that was
     struct link_count count;
@@ -8115,6 +8117,8 @@ static void slot_empty(struct reader *r, bool reset)
 {
     if (!r->card) return;
     link_disconnect(&r->card->link, reset);
+    if (!r->short_sure) r->short_changes = r->card->changes;
+    if (r->card->link.extended_proven) r->short_doubt = false;
     for (u32 i = 0; i < r->card->token_count; i++) card_pin_forget(&r->card->tokens[i]);
     struct arena everything = r->card->arena;
     r->card = NULL;
@@ -8154,7 +8158,7 @@ static struct reader *slot_named(const char *name)
         return NULL;
     }
     strcpy(r->name, name);
-    r->listed = r->short_only = false;
+    r->listed = r->short_only = r->short_sure = r->short_doubt = false;
     r->state = 0;
     r->changes++;
     r->pending = 0;
@@ -8249,13 +8253,26 @@ static void slot_wipe_scratch(struct reader *r)
         mem_wipe(r->block + start, (size_t)(r->high - r->block) - start);
 }
 
-// The card that we know is not the one that is in: looks what is, and frees what was.
-static void slot_drop_card(struct reader *r, bool reset)
+// The card that we know is not the one that is in: looks what is, and frees what was. Does the
+// reader show that it left, or that it is mute now?
+static bool slot_drop_card(struct reader *r, bool reset)
 {
+    u32 changes = r->card->changes;
     slot_empty(r, reset);
     os_acquire(&os_library);
     slot_look_all();
+    bool left = r->changes != changes;
     os_release(&os_library);
+    return left;
+}
+
+// Extended length failed, or the card was pulled right then: the reader is to blame if the card is
+// still in, or if it was so twice.
+static void slot_judge_short(struct reader *r, u32 changes)
+{
+    if (!r->short_only || r->short_sure) return;
+    r->short_sure = r->short_only = r->short_doubt || changes == r->short_changes;
+    r->short_doubt = true;
 }
 
 // Does a state that the card's own connection shows still mean the card that was connected?
@@ -8339,6 +8356,7 @@ static st slot_make_card(struct reader *r, u32 state, u32 changes)
     struct arena arena;
     if (!r->block) r->block = arena_block_new(SCARD11_SCRATCH);
     if (!r->block) return ST_HOST_MEMORY;
+    slot_judge_short(r, changes);
     arena_init(&arena, SCARD11_CARD_MEMORY);
     struct card *c = ARENA_NEW(&arena, struct card, 1);
     if (!c) {
@@ -12117,8 +12135,12 @@ static void p11_settle_card(struct call *c)
 {
     struct reader *r = c->reader;
     if (!r->card) return;
-    if (slot_is_fatal(c->s) || r->card->link.dead) slot_drop_card(r, false);
-    else if (!p11_card_is_used(r->card)) slot_rest(r->card);
+    if (slot_is_fatal(c->s) || r->card->link.dead) {
+        bool left = slot_drop_card(r, false);
+        if (c->s == ST_READER && left) c->s = ST_CARD_REMOVED;  // that is why it failed
+    } else if (!p11_card_is_used(r->card)) {
+        slot_rest(r->card);
+    }
 }
 
 // Lets the reader go. What C_Finalize gave up is not settled, but left.

@@ -1278,6 +1278,83 @@ static void make_gap(enum gap gap, struct sim_card *other)
     }
 }
 
+// A reader that cannot send, or that answers nothing, and does not know yet that its card was pulled:
+// the reset that lets go of the card tells. With the card in, it was the reader.
+TEST(a_card_that_a_late_reader_has_lost_was_removed)
+{
+    for (int pulled = 0; pulled < 2; pulled++) {
+        CK_SESSION_HANDLE session;
+        CK_OBJECT_HANDLE key;
+        CK_BYTE sig[256];
+        CK_ULONG n = sizeof sig;
+        CHECK_RV(scene_begin(&whole), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+        sim_reader_late(0, true);
+        if (pulled) sim_reader_eject(0);
+        else        sim_reader_fault(SIM_ANSWER_0, 1, NULL);
+        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, sizeof data, sig, &n),
+                 pulled ? CKR_DEVICE_REMOVED : CKR_DEVICE_ERROR);
+        CHECK_RV(C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
+        sim_reader_late(0, false);
+        if (pulled) sim_reader_insert(0, scene_card);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        scene_end();
+    }
+}
+
+static unsigned commands, first_extended;       // its number; 0: there was none
+
+static void note_extended(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                          size_t rsp_n)
+{
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    commands++;
+    if (n > 6 && !cmd[4] && !first_extended) first_extended = commands;
+}
+
+static CK_RV list_all(void)
+{
+    CK_SESSION_HANDLE session;
+    CK_ULONG n;
+    commands = first_extended = 0;
+    sim_reader_trace(note_extended, NULL);
+    CK_RV rv = scene_open(&session);
+    if (!rv) rv = scene_count(session, NULL, 0, &n);
+    return rv ? rv : C_CloseSession(session);
+}
+
+// Extended length fails the first time that it is used in a reader. That the card is still in then
+// says that it was the reader; that it was pulled says nothing, unless it happens again.
+TEST(a_pull_is_not_the_reader_s_fault)
+{
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(list_all(), CKR_OK);
+    CHECK(first_extended);
+    const unsigned at = first_extended;
+    scene_end();
+    for (unsigned pulls = 0; pulls < 3; pulls++) {
+        CHECK_RV(scene_begin(&whole), CKR_OK);
+        if (!pulls) {
+            sim_reader_fault(SIM_FAILED, at, NULL);
+            CHECK_RV(list_all(), CKR_OK);       // met once more, short
+        }
+        for (unsigned i = 0; i < pulls; i++) {
+            sim_reader_fault(SIM_EJECT, at, NULL);
+            CHECK_RV(list_all(), CKR_DEVICE_REMOVED);
+            sim_reader_insert(0, scene_card);
+        }
+        CK_ULONG n = 0;
+        sim_reader_eject(0);
+        sim_reader_insert(0, scene_card);
+        CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);    // sees that
+        CHECK_RV(list_all(), CKR_OK);
+        CHECK_EQ(first_extended, pulls == 1 ? at : 0);
+        scene_end();
+    }
+}
+
 // Between two calls, and nobody looked: the first use finds out, with a login and an operation
 // open.
 TEST(a_gap_that_nobody_saw_kills_every_handle)
@@ -1843,6 +1920,8 @@ int main(int argc, char **argv)
     RUN(keys_that_want_a_finger_or_the_pin_each_time);
     RUN(cards_without_chuid_have_a_name_all_the_same);
     RUN(hostile_certificates_hide_nothing_else);
+    RUN(a_card_that_a_late_reader_has_lost_was_removed);
+    RUN(a_pull_is_not_the_reader_s_fault);
     RUN(a_gap_that_nobody_saw_kills_every_handle);
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
     RUN(a_reset_by_another_program_costs_a_login_and_no_more);

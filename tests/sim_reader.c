@@ -583,6 +583,8 @@ void scard11_reader_disconnect(void *conn, int reset)
     if (s->owner == c) s->owner = NULL;
     c->open = false;
     if (reset) sim.stats.disconnect_resets++;
+    // The service cannot power up what is gone: it takes it for mute until it looks for the card.
+    if (reset && c->gone && s->stale) s->shown |= SCARD11_READER_CARD_MUTE;
     if (reset && !c->dead && !c->gone) {
         seat_settle(s);
         seat_reset(s);

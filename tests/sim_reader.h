@@ -60,7 +60,7 @@ struct sim_reader_pad {
 void sim_reader_pad(int reader, const struct sim_reader_pad *pad);      // NULL: none
 
 // A reader that is late: pulling its card makes transmit _FAILED, but looks and status go on
-// showing the card until sim_reader_poll.
+// showing the card until sim_reader_poll: as mute once a disconnect was to reset it.
 void sim_reader_late(int reader, bool on);
 void sim_reader_poll(int reader);
 
