@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,19 @@ static int listen_on(const char *dir, struct sockaddr_un *here)
     return s;
 }
 
+// Where pcscd is built with polkit (Debian 13), that says who is let in, and needs a D-Bus to say it:
+// here it is who can open the socket.
+static const char *polkit_off(void)
+{
+    static const char option[] = "--disable-polkit";
+    char line[256];
+    bool has = false;
+    FILE *help = popen("PATH=$PATH:/usr/sbin pcscd --help 2>&1", "r");
+    while (help && fgets(line, sizeof line, help)) has = has || strstr(line, option);
+    if (help) pclose(help);
+    return has ? option : NULL;
+}
+
 static void run_pcscd(const char *dir, int s, const char *preload)
 {
     char config[512], log[512], pid[32];
@@ -64,9 +78,10 @@ static void run_pcscd(const char *dir, int s, const char *preload)
     if (s != 3 && (dup2(s, 3) < 0 || close(s))) die("dup2");
     setenv("LISTEN_FDS", "1", 1);
     setenv("LISTEN_PID", pid, 1);
+    const char *no_polkit = polkit_off();
     if (preload) setenv("LD_PRELOAD", preload, 1);
-    execlp("pcscd", "pcscd", "-f", "-e", "-c", config, (char *)NULL);
-    execl("/usr/sbin/pcscd", "pcscd", "-f", "-e", "-c", config, (char *)NULL);
+    execlp("pcscd", "pcscd", "-f", "-e", "-c", config, no_polkit, (char *)NULL);
+    execl("/usr/sbin/pcscd", "pcscd", "-f", "-e", "-c", config, no_polkit, (char *)NULL);
     die("pcscd");
 }
 
