@@ -8535,7 +8535,7 @@ static bool slot_again(struct slot_run *run)
     if (run->s != ST_CARD_RESET) return false;
     run->s = slot_resume(c);
     if (!run->s && (run->write || (run->login && !slot_can_renew(run)))) run->s = ST_NOT_LOGGED_IN;
-    if (!run->s && run->turns > 2) run->s = ST_READER;
+    if (!run->s && run->turns > 1) run->s = ST_READER;
     return !run->s;
 }
 
@@ -8549,27 +8549,32 @@ static bool slot_run_offline(struct slot_run *run)
     return run->known;
 }
 
+// The work has come to its end, or did not begin.
+static void slot_run_end(struct slot_run *run)
+{
+    struct card *c = run->reader->card;
+    if (!run->leave_open || run->s) {
+        c->open_op = NULL;
+        link_end(&c->link);
+    }
+    if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
+        os_log("%s: the login is gone, another program ended it", c->link.name);
+        card_login_lost(run->token);
+    }
+}
+
 static bool slot_run(struct slot_run *run)
 {
     struct card *c = run->reader->card;
     if (run->known && !run->turns && c->link.conn && slot_run_offline(run)) return c->link.offline;
-    if (run->turns++) {
-        bool again = slot_again(run);
-        if (!again) {
-            if (!run->leave_open || run->s) {
-                c->open_op = NULL;
-                link_end(&c->link);
-            }
-            if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
-                os_log("%s: the login is gone, another program ended it", c->link.name);
-                card_login_lost(run->token);
-            }
-            return false;
-        }
+    bool again = !run->turns || slot_again(run);
+    while (again) {
+        run->turns++;
+        run->s = slot_begin(run);
+        if (!run->s) return true;
+        again = run->s == ST_CARD_RESET && slot_again(run);
     }
-    run->s = slot_begin(run);
-    if (!run->s) return true;
-    if (!run->leave_open || run->s) link_end(&c->link);
+    slot_run_end(run);
     return false;
 }
 

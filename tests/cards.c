@@ -598,6 +598,25 @@ TEST(cards_logged_out)
     end();
 }
 
+// A reset by another program before the work has begun, at the SELECT that a new connection begins
+// with: what needs no login is begun again.
+TEST(cards_reset_at_the_first_command)
+{
+    CK_ULONG n = 0;
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    for (enum sim_fault f = SIM_RESET; f <= SIM_RESET_AFTER; f++) {
+        CHECK_RV(open_token(0, 0, false), CKR_OK);
+        sim_reader_fault(f, 1, NULL);
+        CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+        sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
 // A logout of one token may end the other's login too, where the card has no command for it: then a
 // SELECT or a reset is one. What the library says of the other is what the card would say.
 TEST(cards_logout_of_one)
@@ -1287,6 +1306,7 @@ int main(int argc, char **argv)
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);
+        RUN(cards_reset_at_the_first_command);
         RUN(cards_logout_of_one);
         RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
