@@ -3243,6 +3243,7 @@ enum card_pin_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
 // application.
 struct driver {
     const char *name;       // CK_TOKEN_INFO.model, and the log
+    bool public_certificates;   // all of its cards let anyone read every certificate
     // Finding out, as late as possible.
     st (*probe)   (struct card *, struct token *, struct scratch);  // ST_NOT_MINE: ask the next
     st (*select)  (struct card *, struct token *);      // again, after another program or token
@@ -3290,6 +3291,8 @@ struct driver {
 #define CARD_NEVER_EXTRACTABLE 8u
 #define CARD_LOCAL             16u
 
+#define CARD_PROFILE(id) (1u << (id))   // CKP_...
+
 // What PKCS#11 sees of a card. A free entry has handle 0.
 struct object {
     CK_OBJECT_HANDLE handle;        // what the application holds
@@ -3306,7 +3309,7 @@ struct object {
     u32   use;                      // CARD_SIGN ...
     u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
-    u32   ref;                      // the driver's: key reference, data object
+    u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
     bytes entry;                    // what the card's directory says of it; empty: ref tells it
                                     // from others
     bytes id;                       // CKA_ID
@@ -3346,6 +3349,7 @@ struct token {
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
     u32   pads;                     // as of its keys: what C_GetMechanismInfo says
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
+    u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -4952,7 +4956,7 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
     kept->object->entry = e->whole;
-    kept->object->private = p15_is_private(e);
+    kept->object->private = p15_is_private(e) && !owner->driver->public_certificates;
     kept->object->trusted = trusted;
     kept->object->authority = authority;
     while (*at) at = &(*at)->next;
@@ -6276,6 +6280,7 @@ static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct 
 
 static const struct driver driver_piv = {
     .name    = "PIV",
+    .public_certificates = true,    // SP 800-73-4 part 1, appendix A: read always
     .probe   = piv_probe,
     .select  = piv_select,
     .open    = piv_open,
@@ -7122,6 +7127,7 @@ static st esteid_derive(struct card *c, struct object *o, bytes peer_point, stru
 
 static const struct driver driver_esteid = {
     .name    = "EstEID",
+    .public_certificates = true,
     .probe   = esteid_probe,
     .select  = p15_select,
     .open    = esteid_open,
@@ -7378,6 +7384,7 @@ static st fineid_derive(struct card *c, struct object *o, bytes peer_point, stru
 
 static const struct driver driver_fineid = {
     .name    = "FinEID",
+    .public_certificates = true,
     .probe   = fineid_probe,
     .select  = p15_select,
     .open    = fineid_open,
@@ -7462,17 +7469,6 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     return *t->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
 
-// QUIRK(Belgian eID): the directory calls certificates private, which anyone can read.
-static st belpic_list(struct card *c, struct token *t, const struct query *q,
-                      struct scratch scratch)
-{
-    const struct p15 *p = t->state;
-    TRY(p15_list(c, t, q, scratch));
-    for (struct p15_certificate *cert = p->certificates; cert; cert = cert->next)
-        cert->object->private = false;
-    return ST_OK;
-}
-
 // QUIRK(Belgian eID): MSE SET without TLV: a length, and two tags with their bytes.
 static st belpic_set(struct card *c, struct token *t, const struct p15_key *k)
 {
@@ -7544,10 +7540,11 @@ static st belpic_sign(struct card *c, struct object *o, const struct alg_use *us
 
 static const struct driver driver_belpic = {
     .name    = "Belgian eID",
+    .public_certificates = true,    // QUIRK(Belgian eID): the directory calls them private
     .probe   = belpic_probe,
     .select  = p15_select,
     .open    = p15_read_info,
-    .list    = belpic_list,
+    .list    = p15_list,
     .read    = p15_read,
     .login   = belpic_login,
     .logout  = belpic_logout,
@@ -7961,6 +7958,20 @@ static const struct probe_row {
     { NULL, NULL },
 };
 
+// Which profiles (PKCS #11 Profiles 3.2, 5) a token fulfils, whatever is on it; decided once, so
+// that they are the same each time. Every token is one of a baseline provider; none of an extended
+// one, whose test (5.3.1) wants a mechanism that makes RSA keys. The test of an authentication
+// token (5.4.1) is an RSA signature. Where a directory may call any certificate private, only
+// reading it would tell: no public certificates (5.5) are promised.
+static void probe_profiles(struct token *t)
+{
+    const struct driver *d = t->driver;
+    t->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
+    if (d->login && d->sign && t->key_types & CARD_TYPE(ALG_RSA))
+        t->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
+    if (d->public_certificates) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
+}
+
 // Asks one driver. ST_NOT_MINE: it does not know the card. When the card answered with an error of
 // its own meanwhile (6F00), that may have been in passing, and may have been what made it a card of
 // another kind: the driver is asked once more, and that counts.
@@ -7979,6 +7990,7 @@ static st probe_driver(struct card *c, const struct driver *driver, struct scrat
         os_log("%s: an error of the card while it was asked what it is", c->link.name);
     }
     if (!s) c->token_count++;
+    for (u32 i = 0; i < c->token_count; i++) probe_profiles(&c->tokens[i]);
     return s;
 }
 
@@ -9131,16 +9143,17 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, stru
 #define ATTR_PUB  4u
 #define ATTR_PRIV 8u
 #define ATTR_SEC  16u
+#define ATTR_PROF 32u
 #define ATTR_KEYS (ATTR_PUB | ATTR_PRIV)
 #define ATTR_KEY3 (ATTR_KEYS | ATTR_SEC)
-#define ATTR_ALL  31u
+#define ATTR_ALL  63u
 
 #define ATTR_ROOM 1024              // scratch for an attribute that is made when it is asked for
 
 enum attr_kind {
     ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_SECRET_RSA, ATTR_SECRET_EC, ATTR_ZERO,
     ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
-        ATTR_VALUE, ATTR_TRUSTED,
+        ATTR_VALUE, ATTR_TRUSTED, ATTR_PROFILE,
     ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
         ATTR_CATEGORY, ATTR_KEY_HASH, ATTR_SHA1,
     ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
@@ -9165,6 +9178,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_MODIFIABLE,           ATTR_ALL,  ATTR_OWNED },
     { CKA_COPYABLE,             ATTR_ALL,  ATTR_OWNED },
     { CKA_DESTROYABLE,          ATTR_ALL,  ATTR_OWNED },
+    { CKA_PROFILE_ID,           ATTR_PROF, ATTR_PROFILE },
     { CKA_APPLICATION,          ATTR_DATA, ATTR_APPLICATION },
     { CKA_OBJECT_ID,            ATTR_DATA, ATTR_OID },
     { CKA_VALUE,                ATTR_DATA | ATTR_CERT, ATTR_VALUE },
@@ -9240,7 +9254,7 @@ static u32 attr_class_bit(CK_OBJECT_CLASS class)
 {
     return class == CKO_DATA ? ATTR_DATA : class == CKO_CERTIFICATE ? ATTR_CERT
          : class == CKO_PUBLIC_KEY ? ATTR_PUB : class == CKO_PRIVATE_KEY ? ATTR_PRIV
-         : class == CKO_SECRET_KEY ? ATTR_SEC : 0;
+         : class == CKO_SECRET_KEY ? ATTR_SEC : class == CKO_PROFILE ? ATTR_PROF : 0;
 }
 
 static bytes attr_bool(bool v)
@@ -9500,6 +9514,7 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_OWNED:       *value = attr_bool(o->owner); return ST_OK;
     case ATTR_PRIVATE:     *value = attr_bool(o->private); return ST_OK;
     case ATTR_TRUSTED:     *value = attr_bool(o->trusted); return ST_OK;
+    case ATTR_PROFILE:     *value = attr_ulong(scratch, o->ref); return ST_OK;
     case ATTR_LABEL:       *value = o->label; return ST_OK;
     case ATTR_UNIQUE:      return attr_unique(o, scratch, value);
     case ATTR_APPLICATION: *value = o->application; return ST_OK;
@@ -9655,9 +9670,11 @@ static bool attr_query(const CK_ATTRIBUTE *t, CK_ULONG n, const struct token *to
     if (q->any_class) {                         // some attributes give the class away
         if (attr_find(t, n, CKA_CERTIFICATE_TYPE) ||
             attr_find(t, n, CKA_ISSUER)) q->class = CKO_CERTIFICATE;
+        if (attr_find(t, n, CKA_PROFILE_ID)) q->class = CKO_PROFILE;
         q->any_class = q->class == 0 && !attr_find(t, n, CKA_APPLICATION);
     }
-    return attr_number(t, n, CKA_TOKEN, CK_TRUE) && (q->any_class || attr_class_bit(q->class));
+    return attr_number(t, n, CKA_TOKEN, CK_TRUE) &&
+           (q->any_class || attr_class_bit(q->class) & ~ATTR_PROF);
 }
 
 // C_GetAttributeValue for one entry: length, value, or -1.
@@ -10029,6 +10046,25 @@ static st session_read(struct reader *r, struct object *o, struct scratch scratc
     return run.s;
 }
 
+// CKO_PROFILE: what a token fulfils, as objects of it, which no card is asked for. Where a driver
+// forgot a token's objects, they come again.
+static st session_list_profiles(struct card *c, struct token *t)
+{
+    u32 missing = t->profiles;
+    for (u32 i = 0; i < c->object_count; i++) {
+        const struct object *o = card_object_at(c, i);
+        if (o->handle && o->token == t && o->class == CKO_PROFILE)
+            missing &= ~CARD_PROFILE(o->ref);
+    }
+    for (u32 id = 0; missing >> id; id++) {
+        if (!(missing & CARD_PROFILE(id))) continue;
+        struct object *o = card_add(c, t, CKO_PROFILE, c->epoch);
+        if (!o) return ST_CARD_MEMORY;
+        o->ref = id;
+    }
+    return ST_OK;
+}
+
 // Lists what a template can match: a search reads no more of the card than that.
 static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
                        struct scratch scratch)
@@ -10036,9 +10072,10 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
     struct query q;
     struct token *token = se->token;
     struct slot_run run = { .reader = r, .token = token, .known = true, .scratch = scratch };
-    if (!attr_query(t, n, token, &q) || !token->driver->list) return ST_OK;
-    while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
-    return run.s;
+    bool on_card = attr_query(t, n, token, &q) && token->driver->list;
+    if (on_card) while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
+    if (run.s || !(q.any_class || q.class == CKO_PROFILE)) return run.s;
+    return session_list_profiles(r->card, token);
 }
 
 // Reads what a template's match depends on, of an object whose other attributes match.
@@ -10503,7 +10540,8 @@ static st make_create_data(struct card *c, const struct session *se, const CK_AT
     return make_end(c, o, make_put_template(c, o, t, n));
 }
 
-// C_CreateObject. Private keys are not taken: what a host holds is no card's key.
+// C_CreateObject. Private keys are not taken: what a host holds is no card's key. Nor are
+// profiles: a token fulfils them or not.
 static st make_create(struct card *c, const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
                       struct scratch scratch, struct object **out)
 {
@@ -10511,7 +10549,8 @@ static st make_create(struct card *c, const struct session *se, const CK_ATTRIBU
     const CK_ATTRIBUTE *given = attr_find(t, n, CKA_CLASS);
     CK_OBJECT_CLASS class = attr_number(t, n, CKA_CLASS, CKO_VENDOR_DEFINED);
     if (!given) return ST_TEMPLATE_LESS;
-    if (given->ulValueLen != sizeof class || !attr_class_bit(class) || class == CKO_PRIVATE_KEY)
+    if (given->ulValueLen != sizeof class || !attr_class_bit(class) || class == CKO_PRIVATE_KEY ||
+        class == CKO_PROFILE)
         return ST_ATTR_VALUE;
     TRY(make_check(t, n, attr_class_bit(class), MAKE_CREATE));
     TRY(make_check_place(se, t, n));

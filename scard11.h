@@ -485,6 +485,20 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_SetAttributeValue   Session objects, all of a template or nothing; objects of the card have
 //                         CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
+//   CKO_PROFILE           Objects of each token that nothing changes, the same at each insertion; a
+//                         search for them sends no command. CKP_BASELINE_PROVIDER: every token.
+//                         CKP_AUTHENTICATION_TOKEN: a token that may have RSA keys (the profile's
+//                         test signs with one). CKP_PUBLIC_CERTIFICATES_TOKEN, with which NSS asks
+//                         for no PIN before it looks for certificates: PIV and the eIDs. On other
+//                         PKCS#15 cards the directory may hide a certificate until the login, and
+//                         only reading it tells: nothing is promised there. None has
+//                         CKP_EXTENDED_PROVIDER: the profile's test wants a mechanism that makes
+//                         RSA keys.
+//   CKO_MECHANISM, CKO_HW_FEATURE
+//                         None; a search finds nothing, and C_CreateObject is
+//                         CKR_ATTRIBUTE_VALUE_INVALID. A mechanism object says no more than
+//                         C_GetMechanismList; no card here has a clock or a counter, and of a PIN
+//                         pad's display nothing is known.
 //   C_GetObjectSize       The bytes of all attributes.
 //   C_Verify*, C_VerifySignature*, C_VerifyRecover*
 //                         On the host, with public keys of the card and of sessions; not EdDSA.

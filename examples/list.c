@@ -12,6 +12,7 @@ static const char *class_name(CK_OBJECT_CLASS class)
     case CKO_CERTIFICATE: return "certificate";
     case CKO_PUBLIC_KEY:  return "public key";
     case CKO_PRIVATE_KEY: return "private key";
+    case CKO_PROFILE:     return "profile";
     default:              return "object";
     }
 }

@@ -60,6 +60,7 @@ struct cards_kind {
     unsigned secret_list, secret_first, secret_again;
     unsigned pss;                   // 0 none, 1 the card's own (salt as long as the hash), 2 any
     bool raw;                       // CKM_RSA_X_509 and OAEP
+    bool public_certificates;       // all of its kind let anyone read them
 };
 
 static inline struct sim_card *cards_generic(bool second)
@@ -242,27 +243,35 @@ static const struct cards_kind cards_kinds[] = {
       .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
       .secret_list = 17, .secret_first = 17, .secret_again = 2 },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
-      .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15 },
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
+      .public_certificates = true },
     { .name = "LatEID", .make = cards_lateid, .tokens = CARDS_TWO_PINS(3), .keys = CARDS_EID(1, 2),
-      .again = 1, .token_info = 5, .list = 25, .ec = 30 },
+      .again = 1, .token_info = 5, .list = 25, .ec = 30,
+      .public_certificates = true },
     { .name = "LatEID, RSA", .make = cards_lateid_rsa, .tokens = CARDS_TWO_PINS(3),
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 1, true, false, CKM_SHA256_RSA_PKCS,
-                  0 } }, .again = 1, .token_info = 5, .list = 25, .rsa = 30 },
+                  0 } }, .again = 1, .token_info = 5, .list = 25, .rsa = 30,
+      .public_certificates = true },
     { .name = "FinEID", .make = cards_fineid, .tokens = CARDS_TWO_PINS(5),
-      .keys = CARDS_EID(0x45, 0x46), .again = 2, .token_info = 16, .list = 30, .ec = 37 },
+      .keys = CARDS_EID(0x45, 0x46), .again = 2, .token_info = 16, .list = 30, .ec = 37,
+      .public_certificates = true },
     { .name = "FinEID, bare", .make = cards_fineid_bare, .tokens = CARDS_TWO_PINS(5),
-      .keys = CARDS_EID(1, 2), .again = 2, .token_info = 5, .list = 11, .ec = 18 },
+      .keys = CARDS_EID(1, 2), .again = 2, .token_info = 5, .list = 11, .ec = 18,
+      .public_certificates = true },
     { .name = "EstEID 2025", .make = cards_esteid_2025, .tokens = CARDS_TWO_PINS(3),
-      .keys = CARDS_EID(1, 2), .data = 15, .again = 2, .token_info = 6, .list = 11, .ec = 17 },
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 2, .token_info = 6, .list = 11, .ec = 17,
+      .public_certificates = true },
     { .name = "Belgian eID", .make = cards_belpic, .tokens = { { "123456", NULL, 0, 3 } },
       .keys = { { 2, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 3, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, true, false, 0, 0 } },
-      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .rsa = 22 },
+      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .rsa = 22,
+      .public_certificates = true },
     { .name = "Belgian eID, EC", .make = cards_belpic_ec, .tokens = { { "123456", NULL, 0, 3 } },
       .keys = { { 2, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 3, SIM_P384B, SIM_P384A, CARDS_SIGN, 0, true, false, 0, 0 } },
-      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .ec = 22 },
+      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .ec = 22,
+      .public_certificates = true },
 };
 
 #define CARDS_KINDS (sizeof cards_kinds / sizeof *cards_kinds)

@@ -16,7 +16,7 @@ static struct sim_card *make_piv(bool second)
 }
 
 static const struct cards_kind piv = {
-    .name = "PIV", .make = make_piv, .tokens = { { "123456", "12345678", 0, 3 } },
+    .name = "PIV", .make = make_piv, .tokens = { { "123456", "12345678", 0, 3 } }, .public_certificates = true,
     .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
               { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, true, false, 0, 0 },
               { 4, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 } } };
@@ -185,18 +185,112 @@ static void check_storage(void)
     }
 }
 
-// Any profile object must be one of a known profile. (That there is one, no clause of the base specification wants.)
-static void check_profiles(void)
+// ---- Profile objects, and what there are none of ----
+
+// Does a token fulfil a profile? Baseline: each. Extended: none, as EXT-M-1-32 asks for a mechanism that makes keys.
+// An authentication token (AUTH-M-1-32) signs with CKM_SHA256_RSA_PKCS. Public certificates: where the kind of card
+// promises them.
+static bool fulfils(CK_ULONG id, unsigned token)
 {
-    CK_OBJECT_HANDLE found[200];
-    CK_ULONG n, len, id;
+    CK_MECHANISM_INFO info;
+    if (id == CKP_EXTENDED_PROVIDER) return false;
+    if (id == CKP_AUTHENTICATION_TOKEN)
+        return !C_GetMechanismInfo(slots[token], CKM_SHA256_RSA_PKCS, &info) && info.flags & CKF_SIGN;
+    return id != CKP_PUBLIC_CERTIFICATES_TOKEN || kind->public_certificates;
+}
+
+// The attributes of one profile object; its CKA_UNIQUE_ID is noted, or must be the one noted.
+static void check_profile(CK_OBJECT_HANDLE o, CK_BYTE (*unique)[80], bool noted)
+{
+    CK_BBOOL flag[5] = { 7, 7, 7, 7, 7 };
+    CK_ULONG class, id = 0;
+    CK_BYTE name[80] = { 0 };
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_PROFILE_ID, &id, sizeof id },
+        { CKA_TOKEN, &flag[0], 1 }, { CKA_PRIVATE, &flag[1], 1 }, { CKA_MODIFIABLE, &flag[2], 1 },
+        { CKA_COPYABLE, &flag[3], 1 }, { CKA_DESTROYABLE, &flag[4], 1 }, { CKA_LABEL, value, sizeof value },
+        { CKA_UNIQUE_ID, name, sizeof name } };
+    CHECK_RV(C_GetAttributeValue(session, o, a, 9), CKR_OK);
+    CHECK(class == CKO_PROFILE && a[7].ulValueLen == 0 && a[8].ulValueLen);
+    CHECK(id >= CKP_BASELINE_PROVIDER && id <= CKP_PUBLIC_CERTIFICATES_TOKEN);
+    CHECK(flag[0] == CK_TRUE && !flag[1] && !flag[2] && !flag[3] && !flag[4]);
+    if (noted) CHECK(!memcmp(unique[id], name, sizeof name));
+    memcpy(unique[id], name, sizeof name);
+    CK_ULONG len = sizeof value;
+    CHECK_RV(get(o, CKA_VALUE, value, &len), CKR_ATTRIBUTE_TYPE_INVALID);
+}
+
+// All profile objects, by class and by each ID alone, without a command to the card.
+static void check_profiles(unsigned token, CK_BYTE (*unique)[80], bool noted)
+{
+    CK_OBJECT_HANDLE found[200], one[200];
+    CK_ULONG n, n_one, want = 0;
+    unsigned apdus = scene_card->apdus;
     if (test_failing) return;
     CHECK_RV(all_of_class(CKO_PROFILE, found, &n), CKR_OK);
-    for (CK_ULONG i = 0; i < n; i++) {
-        len = sizeof id;
-        CHECK_RV(get(found[i], CKA_PROFILE_ID, &id, &len), CKR_OK);
-        CHECK(id >= CKP_BASELINE_PROVIDER && id <= CKP_PUBLIC_CERTIFICATES_TOKEN);
+    for (CK_ULONG i = 0; i < n && !test_failing; i++) check_profile(found[i], unique, noted);
+    for (CK_ULONG id = 0; id <= CKP_HKDF_TLS_TOKEN && !test_failing; id++) {
+        CK_ATTRIBUTE t = { CKA_PROFILE_ID, &id, sizeof id };
+        bool is = id && id <= CKP_PUBLIC_CERTIFICATES_TOKEN && fulfils(id, token);
+        CHECK_RV(all_of(&t, 1, one, &n_one), CKR_OK);
+        CHECK_EQ(n_one, is);
+        want += is;
     }
+    CHECK_EQ(n, want);
+    CHECK_EQ(scene_card->apdus, apdus);
+}
+
+// Nothing changes a profile object, nothing takes it for a key, none of these classes can be made; there is no
+// mechanism object and no hardware feature.
+static void check_no_more(void)
+{
+    static CK_OBJECT_CLASS none[] = { CKO_PROFILE, CKO_MECHANISM, CKO_HW_FEATURE, CKO_DOMAIN_PARAMETERS };
+    CK_OBJECT_HANDLE found[200], made;
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    CK_ATTRIBUTE label = { CKA_LABEL, value, 3 };
+    CK_ULONG n;
+    unsigned apdus = scene_card->apdus;
+    if (test_failing) return;
+    CHECK_RV(all_of_class(CKO_PROFILE, found, &n), CKR_OK);
+    CHECK_RV(C_SetAttributeValue(session, found[0], &label, 1), CKR_ACTION_PROHIBITED);
+    CHECK_RV(C_CopyObject(session, found[0], NULL, 0, &made), CKR_ACTION_PROHIBITED);
+    CHECK_RV(C_DestroyObject(session, found[0]), CKR_ACTION_PROHIBITED);
+    if (fulfils(CKP_AUTHENTICATION_TOKEN, 0)) CHECK_RV(C_SignInit(session, &m, found[0]), CKR_KEY_HANDLE_INVALID);
+    CHECK_RV(C_GetObjectSize(session, found[0], &n), CKR_OK);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        CK_ATTRIBUTE t[] = { { CKA_CLASS, &none[i], sizeof none[i] }, { CKA_LABEL, value, 3 } };
+        CHECK_RV(C_CreateObject(session, t, 2, &made), CKR_ATTRIBUTE_VALUE_INVALID);
+        if (!i) continue;
+        CHECK_RV(all_of(t, 1, found, &n), CKR_OK);
+        CHECK_EQ(n, 0);
+    }
+    CHECK_EQ(scene_card->apdus, apdus);
+}
+
+// The same before and after the login, and at the next insertion, whichever search comes first.
+TEST(profiles_are_those_that_the_token_fulfils)
+{
+    static CK_BYTE unique[2][CKP_HKDF_TLS_TOKEN + 1][80];
+    CK_OBJECT_HANDLE found[200];
+    CK_ULONG n;
+    begin();
+    for (int again = 0; again < 2 && !test_failing; again++) {
+        for (unsigned t = 0; t < n_slots && !test_failing; t++) {
+            CHECK_RV(open_token(t, &session), CKR_OK);
+            if (again) CHECK_RV(all_of(NULL, 0, found, &n), CKR_OK);
+            check_profiles(t, unique[t], again);
+            check_no_more();
+            if (test_failing) return;
+            CHECK_RV(login(CKU_USER, t), CKR_OK);
+            check_profiles(t, unique[t], true);
+            if (!again && !test_failing) CHECK_RV(all_of(NULL, 0, found, &n), CKR_OK);
+            check_profiles(t, unique[t], true);
+            if (!test_failing) CHECK_RV(C_CloseSession(session), CKR_OK);
+        }
+        sim_reader_eject(0);
+        sim_reader_insert(0, scene_card);
+        CHECK_RV(C_GetSlotList(CK_TRUE, slots, &n_slots), CKR_OK);
+    }
+    scene_end();
 }
 
 TEST(baseline_provider)
@@ -219,7 +313,6 @@ TEST(baseline_provider)
         CHECK_RV(C_GetSessionInfo(session, &state), CKR_OK);
         CHECK(state.slotID == slots[t] && state.state == CKS_RW_PUBLIC_SESSION && !state.ulDeviceError);
         check_storage();
-        check_profiles();
         if (test_failing) return;
         CHECK_RV(login(CKU_USER, (unsigned)t), CKR_OK);
         check_storage();
@@ -622,13 +715,13 @@ static const struct { unsigned number; const char *what, *where; } points[] = {
     { 16, "C_GetInterface and the lists; C_LoginUser; C_SessionCancel", "here, module.c" },
     { 17, "NULL arguments", "api.c, module.c" },
     { 18, "nothing exported but C_* and scard11_*", "e2e.sh" },
+    { 19, "profile objects: which, without a command, the same each time", "here, cards.c" },
 };
 
 static void print_points(void)
 {
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         printf("%3u  %-78s %s\n", points[i].number, points[i].what, points[i].where);
-    printf("not shown: profile objects, which no token has yet\n");
 }
 
 int main(int argc, char **argv)
@@ -648,6 +741,7 @@ int main(int argc, char **argv)
         if (!i) RUN(interfaces_are_found_by_name_and_version);
         RUN(login_user_is_a_login);
         RUN(session_cancel_ends_what_it_names);
+        RUN(profiles_are_those_that_the_token_fulfils);
         RUN(token_info_is_honest);
         RUN(a_read_write_session_writes_no_card);
         RUN(login_is_of_the_application);
