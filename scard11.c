@@ -8812,19 +8812,18 @@ struct mech_row {
 #define MECH_SV      (CKF_SIGN | CKF_VERIFY)
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
 #define MECH_WU      (CKF_WRAP | CKF_UNWRAP)
-#if MBEDTLS_VERSION_MAJOR < 4
 #define MECH_RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
-#define MECH_RAW_RSA (MECH_SV | MECH_ED | MECH_RECOVER)
-#else
-#define MECH_RECOVER CKF_SIGN_RECOVER
-#define MECH_RAW_RSA (CKF_SIGN | CKF_DECRYPT | MECH_RECOVER)    // no raw public operation there
+#if MBEDTLS_VERSION_MAJOR < 4
+#define MECH_RSA_LACKS 0u
+#else                           // no raw public operation there
+#define MECH_RSA_LACKS (CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER)
 #endif
 
 static const struct mech_row mech_rows[] = {
     { CKM_RSA_PKCS,              ALG_RSA, ALG_PAD_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
       MECH_SV | MECH_ED | MECH_WU | MECH_RECOVER },
     { CKM_RSA_X_509,             ALG_RSA, ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM,
-      MECH_RAW_RSA },
+      MECH_SV | MECH_ED | MECH_RECOVER },
     { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_PAD_OAEP,  MECH_NO_HASH, MECH_OAEP,
       MECH_ED | MECH_WU },
     { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PAD_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
@@ -8882,6 +8881,12 @@ static bool mech_takes(const struct mech_row *m, enum alg_type type)
     return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
+// What a mechanism is for: without what mbedTLS cannot do.
+static CK_FLAGS mech_uses(const struct mech_row *m)
+{
+    return m->key == ALG_RSA ? m->flags & ~(CK_FLAGS)MECH_RSA_LACKS : m->flags;
+}
+
 // Does a card that pads itself, in these ways, do what a row says?
 static bool mech_pads(u32 pads, const struct mech_row *m)
 {
@@ -8918,11 +8923,11 @@ static bool mech_takes_secret(const struct mech_row *m, CK_KEY_TYPE type)
     return type == CKK_GENERIC_SECRET;
 }
 
-// What a mechanism is for on this token: without what only a card does that this one does not.
+// ... on this token: nor what only a card does that this one does not.
 static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
 {
     const struct driver *d = t->driver;
-    CK_FLAGS flags = m->flags;
+    CK_FLAGS flags = mech_uses(m);
     if (mech_is_des3(m) && !mech_on_card(t, m)) return 0;
     if (m->key == ALG_NONE || m->key == ALG_SECRET) return flags;       // on the host
     bool pads = !mech_pads(t->pads, m);
@@ -8998,7 +9003,7 @@ static bool mech_fits(const struct mech_row *m, const struct object *o)
                   : o->class == CKO_PRIVATE_KEY
                     ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE | CKF_UNWRAP | CKF_SIGN_RECOVER
                     : CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER;
-    CK_FLAGS mine = m->flags & half;
+    CK_FLAGS mine = mech_uses(m) & half;
     bool allowed = false;
     for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
         if (mine & bit && mech_key_allows(o, bit)) allowed = true;
