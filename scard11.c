@@ -12264,6 +12264,7 @@ static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *m)
     int given = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex +
                 !!args->UnlockMutex;
     if (args->pReserved || (given && given != 4)) return ST_ARGS;
+    if (!SCARD11_THREADS && (given || args->flags & CKF_OS_LOCKING_OK)) return ST_CANT_LOCK;
     if (given && !(args->flags & CKF_OS_LOCKING_OK))
         *m = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
                                   args->UnlockMutex };

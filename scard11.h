@@ -430,7 +430,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // A function that is not named here is whole. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the
 // session (or slot) was found to be right.
 //
-//   C_Initialize          Always locks, also with NULL. pReserved must be NULL.
+//   C_Initialize          Always locks, also with NULL. pReserved must be NULL. Without locks
+//                         (SCARD11_THREADS 0) it is CKR_CANT_LOCK for who asks for them.
 //   C_Finalize            Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never
 //                         answers), then returns CKR_FUNCTION_FAILED; the library is finalized all
 //                         the same. Until such a call ends, C_Initialize leaves options and the
