@@ -12627,6 +12627,12 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
     return p11_leave(&c);
 }
 
+// A PIN that the caller gives; NULL, with whatever length, is one from the reader's pad.
+static bytes p11_pin(const CK_UTF8CHAR *pin, CK_ULONG n)
+{
+    return pin ? bytes_of(pin, n) : BYTES_NONE;
+}
+
 CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {
     (void)pin; (void)pin_len; (void)label;
@@ -12636,7 +12642,7 @@ CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     struct call c = p11_enter(__func__, session);
-    if (!c.s) c.s = session_init_pin(c.reader, c.session, bytes_of(pin, pin_len));
+    if (!c.s) c.s = session_init_pin(c.reader, c.session, p11_pin(pin, pin_len));
     return p11_leave(&c);
 }
 
@@ -12645,8 +12651,8 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_
                CK_ULONG new_len)
 {
     struct call c = p11_enter(__func__, session);
-    if (!c.s) c.s = session_set_pin(c.reader, c.session, bytes_of(old_pin, old_len),
-                               bytes_of(new_pin, new_len), c.scratch);
+    if (!c.s) c.s = session_set_pin(c.reader, c.session, p11_pin(old_pin, old_len),
+                               p11_pin(new_pin, new_len), c.scratch);
     return p11_leave(&c);
 }
 
@@ -12753,7 +12759,7 @@ static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     struct call c = p11_enter(__func__, session);
-    if (!c.s) c.s = p11_login(&c, user, bytes_of(pin, pin_len));
+    if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
     return p11_leave(&c);
 }
 
@@ -12764,7 +12770,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
 {
     struct call c = p11_enter(__func__, session);
     if (!c.s && name_len && !name) c.s = ST_ARGS;
-    if (!c.s) c.s = p11_login(&c, user, bytes_of(pin, pin_len));
+    if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
     return p11_leave(&c);
 }
 
