@@ -4024,10 +4024,12 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     if (!absolute) buf_put(&full, p->base);
     buf_put(&full, path->file);
     bytes whole = buf_bytes(&full);
-    p->elsewhere = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
-    if (whole.n == 2) return p15_select_file(l, p->quirks, 0x00, whole, fcp);
-    if (!(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
-    return p15_select_file(l, p->quirks, 0x08, whole, fcp);
+    bool root = whole.n == 2, away = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
+    p->elsewhere |= away;                       // what is not there leaves the card where it was
+    if (!root && !(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
+    TRY(p15_select_file(l, p->quirks, root ? 0x00 : 0x08, whole, fcp));
+    p->elsewhere = away;
+    return ST_OK;
 }
 
 // Is a PIN of the application verified, this token's or another's?

@@ -688,6 +688,11 @@ TEST(p15_selecting_by_every_path)
     CHECK(p15_sent("a40000023f0000 ") && p->elsewhere);
     CHECK_ST(p15_white_select("04:4401"), ST_OK);
     CHECK(p15_sent("a4080004" "5015440100 ") && !p->elsewhere);
+    CHECK_ST(p15_white_select("04:3f00"), ST_OK);               // what is not there leaves us where
+    CHECK_ST(p15_white_select("04:4409"), ST_NOT_FOUND);        // we are
+    CHECK(p15_sent("a4080004" "5015440900 ") && p->elsewhere);
+    CHECK_ST(p15_white_select("04:4401"), ST_OK);
+    CHECK(p15_sent("a4080004" "5015440100 ") && !p->elsewhere);
     CHECK_ST(p15_white_select("a1(4f:a000000063504b43532d3135)"), ST_OK);   // an application itself
     CHECK(p15_sent("a404000ca000000063504b43532d313500 ") && p->elsewhere);
     CHECK_ST(p15_white_select("a1(4f:a0 04:4401)"), ST_NOT_FOUND);
