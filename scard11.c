@@ -10144,7 +10144,7 @@ static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *ou
  * Session objects: made, copied, changed.
  *
  * Owns    make_rules: which attribute a template may give, and when; the values of secret keys
- * Uses    >>tlv >>x509 >>alg >>hash >>card >>mech >>attr >>session
+ * Uses    >>tlv >>x509 >>alg >>hash >>cipher >>card >>mech >>attr >>session
  * Names   make_
  * Specs   PKCS#11 3.2, 4.1 (attributes of new objects), 4.3 to 4.11 (classes), 5.7 (functions)
  * Tests   tests/make.c
@@ -10378,6 +10378,28 @@ struct make_origin {
     bool never_extractable;
 };
 
+// CKA_CHECK_VALUE of a secret key (PKCS#11 3.2, 4.10.2): three bytes of a block of zeros that it
+// encrypts; of a generic secret, of its SHA-1. Wrong in the template it is refused, empty there it
+// is left out. Other types have none.
+static st make_put_check(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+                         bytes value)
+{
+    static const u8 zeros[ALG_BLOCK];
+    const CK_ATTRIBUTE *given = attr_find(t, n, CKA_CHECK_VALUE);
+    bool aes = o->secret_type == CKK_AES;
+    u8 room[64];
+    struct buf out = buf_on(room, sizeof room);
+    if ((given && !given->ulValueLen) || (!aes && o->secret_type != CKK_GENERIC_SECRET))
+        return ST_OK;
+    st s = aes ? cipher_aes(ALG_ECB, value, BYTES_NONE, true, bytes_of(zeros, sizeof zeros), &out)
+               : hash_of(alg_hash_find(CKM_SHA_1), value, &out);
+    bytes check = bytes_head(buf_bytes(&out), 3);
+    if (!s && given && !bytes_equal(attr_bytes(given), check)) s = ST_ATTR_VALUE;
+    if (!s) s = attr_put(c, o, CKA_CHECK_VALUE, check);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
 static st make_put_secret(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
                           const struct make_origin *from, bytes value)
 {
@@ -10393,6 +10415,7 @@ static st make_put_secret(struct card *c, struct object *o, const CK_ATTRIBUTE *
         TRY(make_put_bool(c, o, CKA_NEVER_EXTRACTABLE, true));
     if (!attr_find(t, n, CKA_SENSITIVE)) TRY(make_put_bool(c, o, CKA_SENSITIVE, false));
     if (!attr_find(t, n, CKA_EXTRACTABLE)) TRY(make_put_bool(c, o, CKA_EXTRACTABLE, true));
+    TRY(make_put_check(c, o, t, n, value));
     TRY(make_put_template(c, o, t, n));
     return arena_chain_put(&c->arena, &o->secret, value);
 }

@@ -547,10 +547,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         C_Async* (no function returns before its work is done)
 //
 // Secret keys of sessions: their use defaults to what their type can (CKA_SIGN for HMAC,
-// CKA_ENCRYPT
-// for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. They live in the card's
-// memory on the host and are wiped with their session, the card or their destruction. All their
-// mechanisms work on the host, and no key of mbedTLS's PSA outlives a call.
+// CKA_ENCRYPT for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. AES keys and
+// generic secrets have a CKA_CHECK_VALUE: a wrong one in the template is
+// CKR_ATTRIBUTE_VALUE_INVALID, an empty one leaves it out. They live in the card's memory on the
+// host and are wiped with their session, the card or their destruction. All their mechanisms work
+// on the host, and no key of mbedTLS's PSA outlives a call.
 //
 // Secret keys of a card: those of a PKCS#15 directory are listed, CKA_KEY_TYPE CKK_GENERIC_SECRET
 // where neither it nor the card says for what cipher; their value is never to be had. MyEID and

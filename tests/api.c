@@ -222,6 +222,7 @@ static void test_objects(void)
     RUN(generated_keys_are_what_their_template_says);
     RUN(session_objects_are_found_and_changed);
     RUN(public_keys_and_certificates_come_from_outside);
+    RUN(check_values_of_secret_keys);
     RUN(secrets_stay_and_private_ones_follow_the_login);
     RUN(objects_go_with_their_session);
     RUN(objects_that_come_and_go_leave_nothing);

@@ -424,6 +424,43 @@ TEST(public_keys_and_certificates_come_from_outside)
     CHECK_RV(C_DestroyObject(s, key), CKR_OK);
 }
 
+// CKA_CHECK_VALUE of secret keys: AES(0) of FIPS 197's key by openssl, SHA-1("abc") of FIPS 180's example. Sensitive
+// keys show it, too.
+TEST(check_values_of_secret_keys)
+{
+    CK_KEY_TYPE type = CKK_AES;
+    CK_BYTE check[3], wrong[3] = { 0xc6, 0xa1, 0x3c };
+    CK_BYTE key[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    CK_ATTRIBUTE t[] = { AT(CKA_CLASS, class_secret), AT(CKA_KEY_TYPE, type), { CKA_VALUE, key, 16 },
+                         { CKA_SENSITIVE, &yes, 1 }, { CKA_CHECK_VALUE, "\xc6\xa1\x3b", 3 } };
+    CK_ATTRIBUTE read = { CKA_CHECK_VALUE, check, 3 };
+    CK_OBJECT_HANDLE o, copy;
+    for (int given = 0; given < 2; given++) {
+        CHECK_RV(C_CreateObject(s, t, 4 + (CK_ULONG)given, &o), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(s, o, &read, 1), CKR_OK);
+        CHECK(read.ulValueLen == 3 && !memcmp(check, "\xc6\xa1\x3b", 3));
+    }
+    CHECK_EQ(count_of(&t[4], 1), 2);
+    CHECK_RV(C_CopyObject(s, o, NULL, 0, &copy), CKR_OK);
+    CHECK_EQ(count_of(&t[4], 1), 3);
+    t[4].pValue = wrong;
+    CHECK_RV(C_CreateObject(s, t, 5, &o), CKR_ATTRIBUTE_VALUE_INVALID);
+    t[4].ulValueLen = 2;
+    CHECK_RV(C_CreateObject(s, t, 5, &o), CKR_ATTRIBUTE_VALUE_INVALID);
+    t[4].ulValueLen = 0;
+    CHECK_RV(C_CreateObject(s, t, 5, &o), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(s, o, &read, 1), CKR_ATTRIBUTE_TYPE_INVALID);
+    t[2] = (CK_ATTRIBUTE){ CKA_VALUE, "abc", 3 };
+    type = CKK_GENERIC_SECRET;
+    read.ulValueLen = 3;
+    CHECK_RV(C_CreateObject(s, t, 4, &o), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(s, o, &read, 1), CKR_OK);
+    CHECK(read.ulValueLen == 3 && !memcmp(check, "\xa9\x99\x3e", 3));
+    type = CKK_SHA256_HMAC;
+    CHECK_RV(C_CreateObject(s, t, 4, &o), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(s, o, &read, 1), CKR_ATTRIBUTE_TYPE_INVALID);
+}
+
 // A secret key is hidden for good once it is sensitive or stays; a private one goes with the login.
 TEST(secrets_stay_and_private_ones_follow_the_login)
 {
