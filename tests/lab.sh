@@ -42,6 +42,7 @@ commands() { cat "$dir/count"; }
 run_inside() {  # called again inside the lab: runs the part, and leaves its counts
     [ "${1:-}" = --inside ] || { build_lab; dirs=''; return 0; }
     part=$2 dir=$3 port=$4
+    export XDG_CACHE_HOME="$dir"        # what OpenSC keeps of a card is of this part
     "inside_$part"
     kill "$vpcd" 2>/dev/null
     echo "$passed $failed" > "$dir/counts"

@@ -51,6 +51,7 @@ struct key_file {
 
 struct own {
     bool classic, active;           // active: access rules are in force
+    unsigned changes;               // that were stored
     struct key_file files[32];
     unsigned n_files;
     uint8_t half[256];
@@ -274,9 +275,11 @@ static unsigned put_public(struct sim_fs *f, uint8_t what, struct sim_answer *a)
 static unsigned get_data(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
     const struct own *own = f->own;
-    uint8_t info[20] = { 'M', 'y', 'E', 'I', 'D', 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 100 };
+    uint8_t info[20] = { 'M', 'y', 'E', 'I', 'D', 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 };
     const uint8_t caps[11] = { 1, 0, 0x0f, own->classic ? 8 : 16, 0, 0, 0xc0, 1, 0, 2, 9 };
     info[17] = (uint8_t)f->n_keys;
+    info[18] = (uint8_t)((100 + own->changes) >> 8);
+    info[19] = (uint8_t)(100 + own->changes);
     if (c->p1 != 1) return 0x6a88;
     switch (c->p2) {
     case 0xa0: return sim_put(a, info, sizeof info), 0x9000;
@@ -530,6 +533,13 @@ static bool by_part(const struct sim_command *c)
     return c->ins == 0x2a && ((c->p1 == 0x84 && c->p2 == 0x80) || (c->p1 == 0x80 && c->p2 == 0x84));
 }
 
+// What is stored is counted: programs know by that what they have read.
+static unsigned stored(struct own *own, unsigned sw)
+{
+    own->changes += sw == 0x9000;
+    return sw;
+}
+
 static unsigned command(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
     struct own *own = f->own;
@@ -546,11 +556,12 @@ static unsigned command(struct sim_fs *f, const struct sim_command *c, struct si
     case 0x20: case 0x24: case 0x2c: return pin_command(f, c, a);
     case 0x2e: return deauthenticate(f, c);
     case 0xca: return get_data(f, c, a);
-    case 0xda: return put_data(f, c);
-    case 0xe0: return create(f, c, a);
-    case 0xe4: return erase(f, c, a);
+    case 0xd6: return stored(own, sim_fs_command(f, c, a));
+    case 0xda: return stored(own, put_data(f, c));
+    case 0xe0: return stored(own, create(f, c, a));
+    case 0xe4: return stored(own, erase(f, c, a));
     case 0x44: return sim_fs_logout(f), own->active = true, 0x9000;
-    case 0x46: return generate(f, c);
+    case 0x46: return stored(own, generate(f, c));
     case 0x22: return mse(f, c, a);
     case 0x2a: return pso(f, c, a);
     case 0x84: return c->le == 256 ? 0x6f00 : 0;

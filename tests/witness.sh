@@ -116,12 +116,13 @@ isoapplet0() {
 inside_isoapplet0() { card isoapplet0; isoapplet0; }
 inside_isoshort()   { card isoapplet0 short; isoapplet0; }
 
-# API v1 signs hashes. This OpenSC takes it for v0 and sends it the message: so it gets a hash as one. (It would
-# chain to decrypt, which v1 refuses.)
+# API v1 signs hashes. OpenSC 0.23 takes it for v0 and sends it the message: so it gets a hash as one. (It would
+# chain to decrypt, which v1 refuses.) Later ones know it.
 inside_isoapplet() {
     card isoapplet
     isoapplet
     for id in 02 03; do
+        if tool -M | grep -q ECDSA-SHA256; then signs $id ECDSA-SHA256 sha256; continue; fi
         public_key $id
         openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
         rm -f "$dir/sig"
