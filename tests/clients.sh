@@ -6,7 +6,8 @@
 # Packages: p11-kit-modules openssh-client openssh-server libnss3-tools libnss3-dev pkg-config
 # Packages: default-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
-# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd cryptsetup-bin
+# Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd systemd-cryptsetup
+# Packages: cryptsetup-bin gpgconf
 # Heavy: chromium chromium-driver firefox-esr xvfb xdotool fonts-dejavu-core valgrind nodejs npm
 #
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
@@ -98,7 +99,7 @@ each_client() {
         log=$OUT/clients/$COLUMN/$name-$card.log begun=$(date +%s)
         mkdir -p "$dir/$name"
         # shellcheck disable=SC2097,SC2098
-        module=$MODULE card=$card here=$dir/$name HOME=$dir/$name port=$((port + 100)) dir=$dir \
+        module=$MODULE card=$card here=$dir/$name HOME=$dir/$name XDG_CACHE_HOME=$dir/$name/.cache port=$((port + 100)) dir=$dir \
             timeout -k 5 "${CLIENT_SECONDS:-150}" sh tests/clients.sh --client "$name" > "$log" 2>&1 </dev/null
         rc=$? seconds=$(($(date +%s) - begun))
         case $rc in

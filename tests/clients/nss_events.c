@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: 0BSD
 //
 //     nss_events MODULE block|poll       says "present N" and "empty"; cancels after five changes
+#define _DEFAULT_SOURCE     // usleep
 #include <cert.h>
 #include <nss.h>
 #include <pk11pub.h>
