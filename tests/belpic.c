@@ -49,6 +49,14 @@ TEST(belpic_leaves_other_cards_alone)
     CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
     esteid_over();
 }
+
+TEST(belpic_that_leaves_or_is_too_much)
+{
+    static const char *const lines[] = { BELPIC_SELECT " > 9000", BELPIC_INFO " > 9000",
+        "00b00000 000000 > 3007 020100 0402 0102 9000", NULL };
+    esteid_probes = belpic_probe;
+    esteid_check_ends(lines);
+}
 #endif
 
 static void test_belpic(void)
@@ -56,5 +64,6 @@ static void test_belpic(void)
 #if SCARD11_BELPIC
     RUN(belpic_pins);
     RUN(belpic_leaves_other_cards_alone);
+    RUN(belpic_that_leaves_or_is_too_much);
 #endif
 }

@@ -16,6 +16,37 @@ static void esteid_over(void)
     link_over();
 }
 
+static st (*esteid_probes)(struct card *, struct token *, struct scratch);
+
+// A card pulled at each command while it is met, and memory that ends anywhere: never another card's.
+static void esteid_check_ends(const char *const *lines)
+{
+    unsigned n = 0, full = 0;
+    st s = ST_CARD_REMOVED;
+    while (lines[n]) n++;
+    for (unsigned at = 1; at <= n && !test_failing; at++) {
+        esteid_begin(lines);
+        if (test_failing) return;
+        sim_reader_fault(SIM_EJECT, at, NULL);
+        CHECK_ST(esteid_probes(&card_it, card_t, pad_scratch()), ST_CARD_REMOVED);
+        CHECK(card_it.link.dead);
+        link_disconnect(&card_it.link, false);
+        arena_free(&card_it.arena);
+    }
+    for (size_t left = 0; left < 40000 && s && !test_failing; left += 512) {
+        esteid_begin(lines);
+        if (test_failing) return;
+        card_it.arena.left = left;
+        s = esteid_probes(&card_it, card_t, pad_scratch());
+        if (s) CHECK_ST(s, ST_CARD_MEMORY);
+        full += s > 0;
+        link_end(&card_it.link);
+        link_disconnect(&card_it.link, false);
+        arena_free(&card_it.arena);
+    }
+    CHECK(!s && full);
+}
+
 #if SCARD11_ESTEID
 
 #define ESTEID_SELECT "00a40400 10 a000000077010800070000fe00000100 00"
@@ -51,6 +82,18 @@ TEST(esteid_knows_its_cards)
         CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
         esteid_over();
     }
+}
+
+TEST(esteid_that_leaves_or_is_too_much)
+{
+    static const char *const estonian[] = { ESTEID_SELECT " > 9000",
+        "00a40204 02 d003 00 > 62048002000b 9000", "00b00000 20 > 0409415330303031313131 9000",
+        NULL };
+    static const char *const latvian[] = { ESTEID_SELECT " > 6f00 9000",
+        "00a40204 02 d003 00 > 6a82", "00a40904 04 adf15031 00 > 9000", NULL };
+    esteid_probes = esteid_probe;
+    esteid_check_ends(estonian);
+    if (!test_failing) esteid_check_ends(latvian);
 }
 
 // What a card says of its PIN's tries: nothing of it is believed that is not whole.
@@ -98,6 +141,7 @@ static void test_esteid(void)
 {
 #if SCARD11_ESTEID
     RUN(esteid_knows_its_cards);
+    RUN(esteid_that_leaves_or_is_too_much);
     RUN(esteid_tries);
     RUN(esteid_takes_sha256_alone);
 #endif

@@ -41,6 +41,15 @@ TEST(fineid_knows_an_estonian_card)
     CHECK_EQ(card_t->puk.reference, 0x83);
     esteid_over();
 }
+
+TEST(fineid_that_leaves_or_is_too_much)
+{
+    static const char *const lines[] = { FINEID_SELECT " > 9000",
+        "00cb00ff 05 a003830111 00 > 6a88",
+        "00cb00ff 05 a003830181 00 > a00a 830181 df210402ffa503 9000", NULL };
+    esteid_probes = fineid_probe;
+    esteid_check_ends(lines);
+}
 #endif
 
 static void test_fineid(void)
@@ -48,5 +57,6 @@ static void test_fineid(void)
 #if SCARD11_FINEID
     RUN(fineid_leaves_other_cards_alone);
     RUN(fineid_knows_an_estonian_card);
+    RUN(fineid_that_leaves_or_is_too_much);
 #endif
 }

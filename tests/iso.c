@@ -7,7 +7,8 @@ TEST(iso_pin_status_words)
         { ST_OK, ST_OK, 7 }, { 0x63c2, ST_PIN_INCORRECT, 2 }, { 0x63c0, ST_PIN_LOCKED, 0 },
         { 0x6300, ST_PIN_INCORRECT, 7 }, { 0x6983, ST_PIN_LOCKED, 0 }, { 0x6984, ST_PIN_LOCKED, 0 },
         { 0x6982, ST_PIN_INCORRECT, 7 }, { 0x6a80, ST_PIN_LEN, 7 }, { 0x6700, ST_PIN_LEN, 7 },
-        { 0x6a88, ST_PIN_MISSING, 7 }, { 0x6f00, 0x6f00, 7 }, { ST_CARD_REMOVED, ST_CARD_REMOVED, 7 },
+        { 0x6a88, ST_PIN_MISSING, 7 },
+        { 0x6a82, ST_PIN_MISSING, 7 }, { 0x6f00, 0x6f00, 7 }, { ST_CARD_REMOVED, ST_CARD_REMOVED, 7 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int tries = 7;
@@ -40,6 +41,71 @@ TEST(iso_commands_as_the_standard_has_them)
     link_over();
 }
 
+static st iso_try(int what, const char *answer, struct buf *rsp)
+{
+    static char line[100];
+    static const char *const commands[] = { "00b00000 10", "00b20104 00", "00cb3fff 03 5c017e 00",
+        "00a40204 02 4401 00", "00a40000 02 4401 00", "00a40400 02 a000 00" };
+    static const char *lines[] = { line, NULL };
+    st s = ST_FAILED;
+    snprintf(line, sizeof line, "%s > %s", commands[what], answer);
+    *rsp = buf_on(link_room, sizeof link_room);
+    link_open_script(lines);
+    if (test_failing) return s;
+    link_l.extended = false;
+    if (what == 0) s = iso_read_binary(&link_l, 0, 16, rsp);
+    if (what == 1) s = iso_read_record(&link_l, 1, rsp);
+    if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), rsp);
+    if (what == 3) s = iso_select_ef(&link_l, 0x02, BYTES(0x44, 0x01), rsp);
+    if (what == 4) s = iso_select_file(&link_l, 0x00, BYTES(0x44, 0x01), rsp);
+    if (what == 5) s = iso_select_aid(&link_l, BYTES(0xa0, 0), rsp);
+    link_over();
+    return s;
+}
+
+// The end of a file is no error when there is something before it; what is not there is said in
+// many ways; what is no status word at all is none of them.
+TEST(iso_what_is_not_there)
+{
+    enum { BINARY, RECORD, DATA, EF, FILE_, AID };
+    static const struct { int what; const char *answer; st want; } cases[] = {
+        { BINARY, "0102 6282", ST_OK }, { BINARY, "6b00", ST_NOT_FOUND },
+        { BINARY, "6a86", ST_NOT_FOUND }, { BINARY, "6a82", ST_NOT_FOUND },
+        { BINARY, "6982", ST_NOT_LOGGED_IN }, { BINARY, "6986", 0x6986 },
+        { RECORD, "0102 6282", ST_OK }, { RECORD, "6a83", ST_NOT_FOUND },
+        { RECORD, "6a82", ST_NOT_FOUND }, { RECORD, "6982", ST_NOT_LOGGED_IN },
+        { RECORD, "6981", 0x6981 },
+        { DATA, "6a82", ST_NOT_FOUND }, { DATA, "6a88", ST_NOT_FOUND },
+        { DATA, "6982", ST_NOT_LOGGED_IN }, { DATA, "6a80", 0x6a80 },
+        { EF, "6a82", ST_NOT_FOUND }, { EF, "6a83", ST_NOT_FOUND }, { EF, "6d00", ST_NOT_FOUND },
+        { EF, "6999", ST_NOT_FOUND }, { EF, "6986", ST_NOT_FOUND }, { EF, "6985", 0x6985 },
+        { FILE_, "6a82", ST_NOT_FOUND }, { FILE_, "6a83", ST_NOT_FOUND },
+        { FILE_, "6d00", ST_NOT_FOUND }, { FILE_, "6999", ST_NOT_FOUND },
+        { FILE_, "6986", ST_NOT_FOUND }, { FILE_, "6700", 0x6700 },
+        { AID, "6986", ST_NOT_FOUND }, { AID, "5000", ST_NOT_FOUND }, { AID, "6e00", ST_NOT_FOUND } };
+    struct buf rsp;
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        CHECK_ST(iso_try(cases[i].what, cases[i].answer, &rsp), cases[i].want);
+        if (cases[i].want == ST_OK) CHECK_BYTES(rsp.p, rsp.n, "0102");
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    link_open_script((const char *const[]){ NULL });
+    if (test_failing) return;
+    CHECK_ST(iso_read_binary(&link_l, 0x8000, 1, &rsp), ST_NOT_FOUND);  // beyond what P1 P2 reach
+    link_over();
+}
+
+TEST(iso_sizes_of_files)
+{
+    static const u8 fcp[][12] = {
+        { 9, 0x62, 7, 0x80, 2, 0x01, 0x02, 0x82, 1, 1 }, { 6, 0x6f, 4, 0x81, 2, 0x03, 0x04 },
+        { 9, 0x6f, 7, 0x80, 5, 1, 2, 3, 4, 5 }, { 4, 0x6f, 2, 0x80, 0 }, { 6, 0x64, 4, 0x80, 2, 1, 2 },
+        { 5, 0x62, 3, 0x83, 1, 1 }, { 1, 0x62 }, { 0 } };
+    static const u32 size[] = { 0x0102, 0x0304, 0, 0, 0, 0, 0, 0 };
+    for (size_t i = 0; i < COUNT(size); i++)
+        CHECK_EQ(iso_file_size(bytes_of(fcp[i] + 1, *fcp[i])), size[i]);
+}
+
 // Parts of a chain are answered; what is left of an answer is fetched outside of it.
 TEST(iso_work_with_secret_keys)
 {
@@ -64,5 +130,7 @@ static void test_iso(void)
 {
     RUN(iso_work_with_secret_keys);
     RUN(iso_pin_status_words);
+    RUN(iso_what_is_not_there);
+    RUN(iso_sizes_of_files);
     RUN(iso_commands_as_the_standard_has_them);
 }

@@ -181,6 +181,75 @@ TEST(link_a_card_that_talks_for_ever_is_ended)
     link_over();
 }
 
+// GET RESPONSE may be told the right length, too, and what is fetched must have room.
+TEST(link_fetches_as_it_is_told)
+{
+    static const char *const lines[] = { "00cb0000 00 > 6c00", "00cb0000 00 > 01 6110",
+        "00c00000 10 > 6c02", "00c00000 02 > 0203 6100", "00c00000 00 > 6c00",
+        "00c00000 00 > 04 9000", NULL };
+    static const char *const more[] = { "* > 01 6102", "* > 0203 9000", NULL };
+    struct buf rsp;
+    u8 room[2];
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "01020304");
+    link_over();
+    rsp = buf_on(room, sizeof room);
+    link_open_script(more);
+    if (test_failing) return;
+    CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp),
+             ST_CARD_MEMORY);
+    link_over();
+}
+
+// A card that is pulled at any command of a conversation: the conversation is over.
+TEST(link_pulled_at_every_command)
+{
+    static const char *const lines[] = { "* > 6700", "* > 9000", "* > 9000", "* > 6c02",
+        "* > 01 6102", "* > 6c01", "* > 02 6101", "* > 03 9000", NULL };
+    static u8 data[600];
+    const struct apdu cmd = { .ins = 0x2a, .data = bytes_of(data, sizeof data), .le = APDU_LE_ALL };
+    for (unsigned n = 1; n <= COUNT(lines) && !test_failing; n++) {
+        bool pulled = n < COUNT(lines);
+        struct buf rsp;
+        link_open_script(lines);
+        if (test_failing) return;
+        sim_reader_fault(SIM_EJECT, pulled ? n : 0, NULL);
+        CHECK_ST(link_try(cmd, &rsp), pulled ? ST_CARD_REMOVED : ST_OK);
+        CHECK_EQ(link_counts.commands, pulled ? n : n - 1);
+        CHECK_EQ(link_l.dead, pulled);
+        if (pulled) CHECK_ST(link_try(cmd, &rsp), ST_CARD_REMOVED);
+        if (!pulled) CHECK_BYTES(rsp.p, rsp.n, "010203");
+        link_end(&link_l);
+        link_disconnect(&link_l, false);
+        if (test_failing) printf("    command %u\n", n);
+    }
+}
+
+// A reader that takes extended length up to a limit gets longer data in a chain of such pieces.
+TEST(link_chains_what_the_reader_cannot_take)
+{
+    static u8 data[600];
+    static char first[1100], second[300];
+    static const char *lines[] = { first, second, NULL };
+    struct buf rsp;
+    snprintf(first, sizeof first, "102a0000 0001f7 %0*d > 9000", 2 * 503, 0);
+    snprintf(second, sizeof second, "002a0000 61 %0*d > 9000", 2 * 97, 0);
+    link_card = sim_script(lines);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
+    sim_reader_limit(0, 512, 0);
+    link_short = false;
+    link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                            .reader_short = &link_short, .count = &link_counts };
+    CHECK_ST(link_connect(&link_l, false), ST_OK);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+    CHECK(link_l.extended && link_l.max_data == 503);
+    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 600) }, &rsp), ST_OK);
+    link_over();
+}
+
 // Pieces of one byte each: the answer may be long, but not that slow. The first GET RESPONSE is what
 // every answer of a T=0 reader takes, and is not counted.
 TEST(link_a_card_that_dribbles_is_ended)
@@ -319,6 +388,9 @@ static void test_link(void)
     RUN(link_6700_is_an_answer_once_extended_length_is_proven);
     RUN(link_a_card_that_talks_for_ever_is_ended);
     RUN(link_a_card_that_dribbles_is_ended);
+    RUN(link_fetches_as_it_is_told);
+    RUN(link_pulled_at_every_command);
+    RUN(link_chains_what_the_reader_cannot_take);
     RUN(link_an_answer_longer_than_the_room_is_refused);
     RUN(link_truncated_answers_end_the_connection);
     RUN(link_dies_with_the_card);
