@@ -2362,6 +2362,9 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
     LONG rv = SCardControl(c->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
     if ((u32)rv == (u32)SCARD_E_UNSUPPORTED_FEATURE || (u32)rv == (u32)SCARD_E_INVALID_PARAMETER)
         return SCARD11_READER_REFUSED;
+    // A driver may tell so that nobody typed, or cancelled: the card is still there.
+    int said = reader_code(rv);
+    if (said == SCARD11_READER_TIMEOUT || said == SCARD11_READER_CANCELLED) return said;
     if (rv == SCARD_S_SUCCESS && got > *out_len) return SCARD11_READER_FAILED;
     *out_len = got;
     return reader_conn_code(rv);
@@ -5133,7 +5136,7 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
     struct x509 parsed;
     bytes der;
     st s = p15_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
-    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     cert->object->unread = false;
     if (s || x509_parse(der, &parsed)) {
         os_log("%s: a certificate cannot be read", c->link.name);
@@ -5234,7 +5237,7 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     o->unread = o->class == CKO_DATA;
     if (!o->unread) return ST_OK;               // a secret key: the directory has said all
     st s = p15_read_value(c, t, o->state, P15_ANY, &scratch, &value);
-    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     o->value = s ? BYTES_NONE : arena_copy(&c->arena, value);
     if (!s && value.n && !o->value.p) return ST_CARD_MEMORY;
     o->unread = false;
@@ -6140,7 +6143,7 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
     }
     if (o->class != CKO_DATA) return ST_OK;
     s = piv_get(c, o->token, o->ref, &scratch, &value);
-    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     if (s) value = BYTES_NONE;
     o->value = arena_copy(&c->arena, value);
     if (value.n && !o->value.p) return ST_CARD_MEMORY;
@@ -9221,6 +9224,8 @@ static const struct attr_row attr_rows[] = {
     { CKA_DERIVE_TEMPLATE,      ATTR_PRIV | ATTR_SEC, ATTR_EMPTY },
     { CKA_ENCAPSULATE,          ATTR_PUB,  ATTR_FALSE },
     { CKA_DECAPSULATE,          ATTR_PRIV, ATTR_FALSE },
+    { CKA_ENCAPSULATE_TEMPLATE, ATTR_PUB,  ATTR_EMPTY },
+    { CKA_DECAPSULATE_TEMPLATE, ATTR_PRIV, ATTR_EMPTY },
     { CKA_DERIVE,               ATTR_PRIV | ATTR_SEC, ATTR_DERIVE },
     { CKA_DERIVE,               ATTR_PUB,  ATTR_FALSE },
     { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },

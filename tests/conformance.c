@@ -659,6 +659,7 @@ TEST(searches_and_signatures_do_not_disturb_each_other)
 }
 
 #include "conformance_cases.h"
+#include "conformance_attributes.h"
 
 // ---- The end of a process ----
 
@@ -716,6 +717,7 @@ static const struct { unsigned number; const char *what, *where; } points[] = {
     { 17, "NULL arguments", "api.c, module.c" },
     { 18, "nothing exported but C_* and scard11_*", "e2e.sh" },
     { 19, "profile objects: which, without a command, the same each time", "here, cards.c" },
+    { 20, "attributes: all of a class, no others; CKA_UNIQUE_ID over insertions", "here" },
 };
 
 static void print_points(void)
@@ -747,6 +749,8 @@ int main(int argc, char **argv)
         RUN(login_is_of_the_application);
         RUN(logout_works_after_a_failed_context_login);
         RUN(attributes_have_the_form_that_clients_read);
+        RUN(every_object_has_the_attributes_of_its_class);
+        RUN(unique_ids_outlive_the_insertion);
         RUN(searches_and_signatures_do_not_disturb_each_other);
         if (i < 2) RUN(a_process_may_finalize_late_or_never);
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);

@@ -583,6 +583,29 @@ TEST(a_context_login_outlives_what_memory_answers)
     scene_end();
 }
 
+// An error of the card may be in passing: what it was asked for is asked for again, and nothing is taken for empty.
+TEST(a_value_that_the_card_failed_to_give_is_asked_for_again)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE found;
+    CK_BYTE value[2048];
+    CK_OBJECT_CLASS data_class = CKO_DATA;
+    CK_ATTRIBUTE each_data = { CKA_CLASS, &data_class, sizeof data_class };
+    CK_ATTRIBUTE a = { CKA_VALUE, value, sizeof value };
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "1"), CKR_OK);
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(scene_search(session, &each_data, 1, &found), CKR_OK);
+    sim_reader_fault(SIM_ANSWER_6F00, 1, NULL);
+    CHECK_RV(C_GetAttributeValue(session, found, &a, 1), CKR_DEVICE_ERROR);
+    CHECK(sim_reader_fired());
+    a.ulValueLen = sizeof value;
+    CHECK_RV(C_GetAttributeValue(session, found, &a, 1), CKR_OK);
+    CHECK(a.ulValueLen > 0);
+    scene_end();
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "0"), CKR_OK);
+}
+
 TEST(decryption_with_every_padding)
 {
     CK_SESSION_HANDLE session;
@@ -1899,6 +1922,7 @@ int main(int argc, char **argv)
     RUN(a_key_that_wants_the_pin_each_time);
     RUN(a_context_login_ends_with_the_first_other_command);
     RUN(a_context_login_outlives_what_memory_answers);
+    RUN(a_value_that_the_card_failed_to_give_is_asked_for_again);
     RUN(decryption_with_every_padding);
     RUN(operations_end_with_the_login_they_were_begun_in);
     RUN(derivation_gives_what_the_peer_derives);

@@ -11,6 +11,10 @@
 #include "sim_isoapplet.h"
 #include "sim_myeid.h"
 #include "sim_pad.h"
+#if SCARD11_READER == SCARD11_READER_PCSC
+#include "pcsc_stand_in.h"
+#include <winscard.h>
+#endif
 
 static const struct sim_piv_options whole = { .extended = true };
 
@@ -839,6 +843,34 @@ TEST(a_pad_for_each_signature)
     scene_end();
 }
 
+#if SCARD11_READER == SCARD11_READER_PCSC
+// A driver may tell by PC/SC's own codes that nobody typed, or cancelled: the card is there as before.
+TEST(a_driver_s_word_for_cancelled_costs_no_card)
+{
+    static const LONG codes[] = { SCARD_E_TIMEOUT, SCARD_E_CANCELLED };
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin_at(&kinds[0], BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    type("123456", NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        CK_RV rv = CKR_OK;
+        for (unsigned n = 1; n < 20; n++) {             // until it is the pad's call
+            pcsc_fail(n, codes[i], false);
+            rv = login_at_pad(session, CKU_USER);
+            if (!strcmp(pcsc_fired_at(), "SCardControl")) break;
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            CHECK_RV(C_Initialize(NULL), CKR_OK);
+            CHECK_RV(scene_open(&session), CKR_OK);
+        }
+        CHECK_RV(rv, CKR_FUNCTION_CANCELED);
+        pcsc_fail(0, 0, false);
+        CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
+        CHECK_RV(C_Logout(session), CKR_OK);
+    }
+    scene_end();
+}
+#endif
+
 TEST(a_card_pulled_during_the_entry)
 {
     CK_SESSION_HANDLE session;
@@ -991,6 +1023,9 @@ int main(int argc, char **argv)
     RUN(a_pad_encodes_as_iso_9564);
     RUN(readers_without_a_pad_for_it_take_no_null);
     RUN(a_pad_for_each_signature);
+#if SCARD11_READER == SCARD11_READER_PCSC
+    RUN(a_driver_s_word_for_cancelled_costs_no_card);
+#endif
     RUN(a_card_pulled_during_the_entry);
     RUN(another_application_never_gets_what_is_typed);
     RUN(the_library_goes_on_while_a_pin_is_typed);
