@@ -6285,7 +6285,7 @@ static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct 
 
 static const struct driver driver_piv = {
     .name    = "PIV",
-    .public_certificates = true,    // SP 800-73-4 part 1, appendix A: read always
+    .public_certificates = true,    // SP 800-73-4 part 1, 3.5: read always
     .probe   = piv_probe,
     .select  = piv_select,
     .open    = piv_open,
