@@ -11756,28 +11756,35 @@ static st keys_generate(struct reader *r, struct session *se, const CK_MECHANISM
 
 // ---- Derivation ----
 
-// The key derivation functions of ANSI X9.63 that CKM_ECDH1_DERIVE knows; CKD_NULL: the secret
-// itself.
-static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
-                 struct scratch scratch, struct buf *out)
+// The hash of a key derivation function of ANSI X9.63, as CKM_ECDH1_DERIVE knows them; NULL: it is
+// none of them.
+static const struct alg_hash *keys_kdf_hash(CK_EC_KDF_TYPE kdf)
 {
     static const struct { CK_EC_KDF_TYPE kdf; CK_MECHANISM_TYPE hash; } kdfs[] = {
         { CKD_SHA1_KDF, CKM_SHA_1 }, { CKD_SHA224_KDF, CKM_SHA224 }, { CKD_SHA256_KDF, CKM_SHA256 },
         { CKD_SHA384_KDF, CKM_SHA384 }, { CKD_SHA512_KDF, CKM_SHA512 },
     };
+    for (size_t i = 0; i < COUNT(kdfs); i++)
+        if (kdfs[i].kdf == kdf) return alg_hash_find(kdfs[i].hash);
+    return NULL;
+}
+
+// CKD_NULL: the secret itself.
+static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
+                   struct scratch scratch, struct buf *out)
+{
+    const struct alg_hash *hash = keys_kdf_hash(kdf);
     struct hash h;
-    size_t i = 0;
     if (kdf == CKD_NULL) {                      // shortened from the front, as the mechanism says
         if (want > secret.n) return ST_KEY_SIZE;
         buf_put(out, bytes_from(secret, secret.n - want));
         return ST_OK;
     }
-    while (i < COUNT(kdfs) && kdfs[i].kdf != kdf) i++;
-    if (i == COUNT(kdfs)) return ST_MECH_PARAM;
+    if (!hash) return ST_MECH_PARAM;
     for (u32 counter = 1; out->n < want && !out->full; counter++) {
         struct scratch each = scratch;
         struct buf digest = scratch_buf(&each, 64);
-        TRY(hash_begin(&h, alg_hash_find(kdfs[i].hash)));
+        TRY(hash_begin(&h, hash));
         st s = hash_add(&h, secret);
         if (!s) s = hash_add(&h, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
         if (!s) s = hash_add(&h, shared);
@@ -11838,7 +11845,8 @@ static st keys_derive_ecdh(struct reader *r, struct session *se, const CK_MECHAN
     memcpy(&p, mechanism->pParameter, sizeof p);
     if ((p.ulPublicDataLen && !p.pPublicData) ||
         (p.ulSharedDataLen && !p.pSharedData)) return ST_MECH_PARAM;
-    if (p.kdf == CKD_NULL && p.ulSharedDataLen) return ST_MECH_PARAM;
+    // Before the card is asked.
+    if (p.kdf == CKD_NULL ? p.ulSharedDataLen > 0 : !keys_kdf_hash(p.kdf)) return ST_MECH_PARAM;
     TRY(make_length(t, n, o->key->curve->size,
                     attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
     TRY(keys_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));

@@ -359,6 +359,10 @@ static void check_derive(unsigned card, const struct cards_key *k)
     CHECK_RV(C_DeriveKey(sessions[card], &m, key, NULL, 0, &derived), CKR_OK);
     CHECK_RV(C_GetAttributeValue(sessions[card], derived, &v, 1), CKR_OK);
     CHECK(v.ulValueLen == size && !memcmp(out, want, size));
+    unsigned apdus = cards[card]->apdus;
+    params.kdf = CKD_CPDIVERSIFY_KDF;                   // unknown here: the card is not asked
+    CHECK_RV(C_DeriveKey(sessions[card], &m, key, NULL, 0, &derived), CKR_MECHANISM_PARAM_INVALID);
+    CHECK_EQ(cards[card]->apdus, apdus);
 }
 
 // What a key is not for is refused before the card is asked.
