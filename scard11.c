@@ -1942,7 +1942,8 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
  * Tests   tests/cipher.c
  * ==============================================================================================*/
 
-#if MBEDTLS_VERSION_MAJOR < 4
+#define CIPHER_BIGNUM (MBEDTLS_VERSION_MAJOR < 4)   // mbedTLS has numbers: raw RSA
+#if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
 #endif
 
@@ -1963,7 +1964,7 @@ static st cipher_random(u8 *out, size_t n)
 // in ^ exponent mod modulus, as many bytes as the modulus has.
 static st cipher_rsa_public(const struct alg_key *k, bytes in, struct buf *out)
 {
-#if MBEDTLS_VERSION_MAJOR < 4
+#if CIPHER_BIGNUM
     mbedtls_mpi n, e, x;
     size_t size = alg_key_bytes(k);
     int rc;
@@ -2053,20 +2054,38 @@ static st cipher_verify(const struct alg_key *k, const struct alg_use *use, byte
     return k->curve->family ? cipher_verify_ec(k, in, signature) : ST_NOT_SUPPORTED;
 }
 
-// Is a peer's point one of the key's curve? A card may not look, and what it derives with a point
-// of another curve tells of its private key. Montgomery curves have no wrong points. ST_OK also
-// where mbedTLS does not have the curve: it is the card's to say then.
-static st cipher_check_point(const struct alg_key *k, bytes point)
+// Does mbedTLS take a point as a public key of the key's curve? PSA_ERROR_NOT_SUPPORTED, and with
+// 2.28 PSA_ERROR_INVALID_ARGUMENT: it was built without the curve.
+static psa_status_t cipher_try_point(const struct alg_key *k, bytes point)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
     psa_key_id_t id = 0;
-    if (k->type != ALG_EC || !k->curve->family) return ST_OK;
     psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
     psa_set_key_bits(&attributes, k->curve->bits);
     SCARD11_CRYPTO_LOCK;
     psa_status_t status = psa_import_key(&attributes, point.p, point.n, &id);
     if (status == PSA_SUCCESS) psa_destroy_key(id);
     SCARD11_CRYPTO_UNLOCK;
+    return status;
+}
+
+// Can the host tell whether a signature is good, made with this key as use says? Not where the
+// public key is not known or no point of its curve, nor where this mbedTLS lacks what it takes.
+static bool cipher_can_verify(const struct alg_key *k, const struct alg_use *use)
+{
+    if (k->type == ALG_RSA) return k->modulus.n && use->pad != ALG_PAD_OAEP && CIPHER_BIGNUM;
+    if (k->type != ALG_EC || !k->curve->family || !k->point.n) return false;
+    psa_status_t status = cipher_try_point(k, k->point);
+    return status != PSA_ERROR_NOT_SUPPORTED && status != PSA_ERROR_INVALID_ARGUMENT;
+}
+
+// Is a peer's point one of the key's curve? A card may not look, and what it derives with a point
+// of another curve tells of its private key. Montgomery curves have no wrong points. ST_OK also
+// where mbedTLS does not have the curve: it is the card's to say then.
+static st cipher_check_point(const struct alg_key *k, bytes point)
+{
+    if (k->type != ALG_EC || !k->curve->family) return ST_OK;
+    psa_status_t status = cipher_try_point(k, point);
     if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_MECH_PARAM;
     return status == PSA_ERROR_NOT_SUPPORTED ? ST_OK : hash_status(status);
 }
@@ -3750,8 +3769,7 @@ static st card_keep_key(struct card *c, struct alg_key *k, struct scratch scratc
 static bool card_signature_good(const struct alg_key *key, const struct alg_use *use, bytes in,
                                 bytes signature, struct scratch scratch)
 {
-    st s = cipher_verify(key, use, in, signature, scratch);
-    return !s || s == ST_NOT_SUPPORTED;
+    return !cipher_can_verify(key, use) || !cipher_verify(key, use, in, signature, scratch);
 }
 
 // A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.

@@ -155,6 +155,7 @@ TEST(cipher_verifies_every_curve)
         struct alg_key k = { .type = ALG_EC, .bits = c->bits, .curve = c,
                              .point = bytes_of(point, point_len) };
         CHECK(alg_point_good(c, k.point));
+        CHECK(cipher_can_verify(&k, &use));
         cipher_verify_all(&k, &use, bytes_of(digest, sizeof digest), bytes_of(signature, n));
         if (test_failing) return;
         CHECK_ST(cipher_verify(&k, &use, BYTES_NONE, bytes_of(signature, n), pad_scratch()),
@@ -178,6 +179,7 @@ TEST(cipher_leaves_what_the_host_cannot)
         CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, BYTES(1), pad_scratch(), &b),
                  ST_NOT_SUPPORTED);
         if (k.type == ALG_EC) continue;
+        CHECK(!cipher_can_verify(&k, &use));
         CHECK_ST(cipher_verify(&k, &use, BYTES(1), bytes_of(signature, 64), pad_scratch()),
                  ST_NOT_SUPPORTED);
     }
@@ -270,12 +272,32 @@ TEST(cipher_odd_keys)
     CHECK(b.n == 128 && b.p[127] == 2);
 }
 
+// A key of which a card says the size alone, and a curve that mbedTLS does not have.
+TEST(cipher_says_what_it_can_verify)
+{
+    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_curve none = *alg_curve_named("P-256");
+    struct alg_key k, sized = { .type = ALG_RSA, .bits = 2048 };
+    CHECK(cipher_key(x509_samples[0].certificate, &k));
+    CHECK(cipher_can_verify(&k, &raw));
+    CHECK(!cipher_can_verify(&sized, &raw));
+    sized = (struct alg_key){ .type = ALG_EC, .bits = 256, .curve = alg_curve_named("P-256") };
+    CHECK(!cipher_can_verify(&sized, &ecdsa));
+    CHECK(cipher_key(bytes_of(x509_p521, sizeof x509_p521), &k));
+    CHECK(cipher_can_verify(&k, &ecdsa));
+    none.family = 0x7f;
+    k.curve = &none;
+    CHECK(!cipher_can_verify(&k, &ecdsa));
+}
+
 static void test_cipher(void)
 {
     RUN(cipher_verifies_rsa);
     RUN(cipher_verifies_what_openssl_signed);
     RUN(cipher_verifies_every_curve);
     RUN(cipher_leaves_what_the_host_cannot);
+    RUN(cipher_says_what_it_can_verify);
     RUN(cipher_encrypts);
     RUN(cipher_encrypts_only_what_fits);
     RUN(cipher_odd_keys);
