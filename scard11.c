@@ -2441,10 +2441,10 @@ static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWOR
     return rv;
 }
 
-static LONG reader_connect_again(struct reader_pcsc *c)
+static LONG reader_connect_again(struct reader_pcsc *c, bool reset)
 {
     return SCardReconnect(c->handle, c->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                          SCARD_LEAVE_CARD, &c->protocol);
+                          reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD, &c->protocol);
 }
 
 // Asks a new connection for the ATR. It may be reset, or gone, by then.
@@ -2457,22 +2457,22 @@ static LONG reader_ask_card(struct reader_pcsc *c, struct scard11_reader_card *c
         rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
         if (rv == SCARD_S_SUCCESS) card->atr_len = atr_len <= sizeof card->atr ? atr_len : 0;
         if ((u32)rv != (u32)SCARD_W_RESET_CARD) break;
-        rv = reader_connect_again(c);
+        rv = reader_connect_again(c, false);
         if (rv != SCARD_S_SUCCESS) break;
     }
     return rv;
 }
 
-static int scard11_reader_connect(void **conn, const char *name, int exclusive,
+static int scard11_reader_connect(void **conn, const char *name, unsigned how,
                                   struct scard11_reader_card *card)
 {
     struct reader_pcsc *c = *conn;
-    DWORD share = exclusive ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
+    DWORD share = how & SCARD11_READER_EXCLUSIVE ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
     LONG rv;
 
     memset(card, 0, sizeof *card);
     if (c) {
-        rv = reader_connect_again(c);
+        rv = reader_connect_again(c, how & SCARD11_READER_RESET_CARD);
         if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
     } else {
         rv = reader_connect_new(&c, name, share);
@@ -2696,6 +2696,8 @@ struct link {
     size_t atr_len;
 };
 
+// ---- The connection ----
+
 // Does the card say that it takes extended length? ISO 7816-4, card capabilities: historical bytes
 // in compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
 static bool link_atr_extended(bytes atr)
@@ -2725,17 +2727,17 @@ static void link_end(struct link *l)
     l->open = l->reset;
 }
 
-// Connects, or takes a connection up again after a reset.
-static st link_connect(struct link *l, bool exclusive)
+// Connects as the reader's functions are told in how.
+static st link_connect_how(struct link *l, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
     bool was_open = l->conn && l->open;
     if (l->dead) return ST_CARD_REMOVED;
-    st s = reader_st(scard11_reader_connect(&l->conn, l->name, exclusive, &card));
+    st s = reader_st(scard11_reader_connect(&l->conn, l->name, how, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
     if (s) return s;
     l->count->connects++;
-    l->exclusive = exclusive;
+    l->exclusive = how & SCARD11_READER_EXCLUSIVE;
     l->reset = false;
     if (was_open) link_end(l);                          // it outlived the reset
     l->t0 = !card.protocol;
@@ -2751,6 +2753,24 @@ static st link_connect(struct link *l, bool exclusive)
     l->pin_min = card.pin_min;
     l->pin_max = card.pin_max;
     return ST_OK;
+}
+
+// Connects, or takes a connection up again after a reset.
+static st link_connect(struct link *l, bool exclusive)
+{
+    return link_connect_how(l, exclusive ? SCARD11_READER_EXCLUSIVE : 0);
+}
+
+// Resets the card, which ends all its logins, and keeps the connection; a transaction that was open
+// is ended. A reset that did not work ends the connection: nobody knows what the card is then. The
+// caller looks whether it is still the same card: PC/SC forgets here that one was removed.
+static st link_reset(struct link *l)
+{
+    unsigned how = SCARD11_READER_RESET_CARD | (l->exclusive ? SCARD11_READER_EXCLUSIVE : 0);
+    if (!l->conn) return ST_CARD_REMOVED;
+    st s = link_connect_how(l, how);
+    if (s || l->reset) l->dead = true;
+    return l->dead ? ST_CARD_REMOVED : ST_OK;
 }
 
 static void link_disconnect(struct link *l, bool reset)
@@ -2804,6 +2824,8 @@ static st link_status(struct link *l, u32 *state)
     if (s == ST_CARD_RESET) l->reset = true;
     return s;
 }
+
+// ---- Commands ----
 
 static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
 {
@@ -2941,6 +2963,8 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
     if (rsp->full) return ST_CARD_MEMORY;
     return ST_SW(l->sw);
 }
+
+// ---- The reader's PIN pad ----
 
 // What a PIN pad answered instead of the card (PC/SC part 10, 2.5): nobody typed in time, or the
 // cancel key; the new PIN was not typed twice alike; a PIN too short or too long.

@@ -295,6 +295,11 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #define SCARD11_READER_GONE      0x0004u  // the reader is not there, or cannot be used
 #define SCARD11_READER_COUNTED   0x0008u  // the high 16 bits are a count
 
+// How to connect.
+#define SCARD11_READER_EXCLUSIVE  1u     // no other program may use the card meanwhile
+#define SCARD11_READER_RESET_CARD 2u     // only with a connection: the card is reset and loses its
+                                         // logins. Other programs see a reset, this one does not
+
 struct scard11_reader_state {
     const char *name;       // in: the reader
     uint32_t    known;      // in: the state that the caller knows of
@@ -350,16 +355,18 @@ int scard11_reader_wait(void *context, struct scard11_reader_state *readers, siz
 // has begun may be lost: it is made again.
 void scard11_reader_cancel(void *context);
 
-// Connects to the card in a reader. *conn is NULL for a new connection. If it is not, the last call
-// with it returned _RESET: the connection is taken up again, and stays the same one.
-// exclusive: no other program may use the card meanwhile.
+// Connects to the card in a reader. *conn is NULL for a new connection. If it is not, it goes on,
+// the same one: either the last call with it returned _RESET, and it is taken up again; or
+// how, a sum of the bits above, says that the card is to be reset. Whether a transaction outlives
+// the reset is the backend's matter: scard11_reader_end follows, and is _OK either way.
 //
 // Returns  _OK with *conn and *card set, _REMOVED (no card, no reader), _BUSY, _MUTE, _DOWN,
 //          _FAILED.
 // Memory   *conn is the backend's until scard11_reader_disconnect.
 // Threads  May run at once for two readers.
-// Blocks   As long as the card takes to answer the power-on.
-int scard11_reader_connect(void **conn, const char *name, int exclusive,
+// Blocks   As long as the card takes to answer the power-on; for a reset, and to take a connection
+//          up again, as long as another program has the card.
+int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *card);
 
 // Ends a connection, whatever its state. reset: the card loses its logins.

@@ -82,10 +82,17 @@ int scard11_reader_wait(void *context, struct scard11_reader_state *readers, siz
     return SCARD11_READER_CANCELLED;
 }
 
-int scard11_reader_connect(void **conn, const char *name, int exclusive,
+void scard11_reader_disconnect(void *conn, int reset)
+{
+    (void)conn;
+    if (reset && card >= 0) send_frame((const uint8_t *)"\2", 1);
+}
+
+int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *info)
 {
-    (void)name; (void)exclusive;
+    (void)name;
+    if (*conn && how & SCARD11_READER_RESET_CARD) scard11_reader_disconnect(*conn, 1);
     info->atr_len = sizeof info->atr;
     info->protocol = 1;
     info->max_data = 0;
@@ -94,12 +101,6 @@ int scard11_reader_connect(void **conn, const char *name, int exclusive,
         return SCARD11_READER_REMOVED;
     *conn = &card;
     return SCARD11_READER_OK;
-}
-
-void scard11_reader_disconnect(void *conn, int reset)
-{
-    (void)conn;
-    if (reset && card >= 0) send_frame((const uint8_t *)"\2", 1);
 }
 
 int scard11_reader_status(void *conn, uint32_t *state)

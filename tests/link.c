@@ -317,6 +317,38 @@ TEST(link_dies_with_the_card)
     link_over();
 }
 
+// A reset of our own: the connection and the count stay, the transaction is over, and what was
+// known of lengths is still known. Where it does not work nothing is sent any more.
+TEST(link_resets_the_card)
+{
+    static const char *const lines[] = { "00cb0000 000000 > 9000", "* > 9000", NULL };
+    struct apdu cmd = { .ins = 0xcb, .le = APDU_LE_ALL };
+    struct buf rsp;
+    u32 before = 0, after = 0;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try(cmd, &rsp), ST_OK);
+    CHECK_ST(link_status(&link_l, &before), ST_OK);
+    CHECK_ST(link_reset(&link_l), ST_OK);
+    CHECK(!link_l.open && !link_l.dead && !link_l.reset && link_l.extended_proven);
+    CHECK_ST(link_status(&link_l, &after), ST_OK);
+    CHECK_EQ(after, before);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+    CHECK_ST(link_try(cmd, &rsp), ST_OK);
+    link_end(&link_l);
+    CHECK_ST(link_reset(&link_l), ST_OK);
+    CHECK(!link_l.open);
+    CHECK_EQ(sim_reader_stats().resets, 2);
+    CHECK(!sim_reader_stats().disconnects && !sim_reader_stats().disconnect_resets);
+    sim_reader_reset(0);                                // and when another one was first
+    CHECK_ST(link_reset(&link_l), ST_OK);
+    CHECK_ST(link_status(&link_l, &after), ST_OK);
+    sim_reader_mute(0, true);
+    CHECK_ST(link_reset(&link_l), ST_CARD_REMOVED);
+    CHECK_ST(link_begin(&link_l), ST_CARD_REMOVED);
+    link_over();
+}
+
 TEST(link_secrets_stay_out_of_the_log)
 {
     static const char *const lines[] = { "* > 9000", "* > 11223344 9000", NULL };
@@ -394,6 +426,7 @@ static void test_link(void)
     RUN(link_an_answer_longer_than_the_room_is_refused);
     RUN(link_truncated_answers_end_the_connection);
     RUN(link_dies_with_the_card);
+    RUN(link_resets_the_card);
     RUN(link_secrets_stay_out_of_the_log);
     RUN(link_reads_the_atr_for_extended_length);
     RUN(link_a_reader_without_extended_length_is_believed);

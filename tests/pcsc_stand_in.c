@@ -410,6 +410,11 @@ static SCARDHANDLE card_new(struct context *context, void *sim, const char *name
     return id;
 }
 
+static unsigned how_of(DWORD share)
+{
+    return share == SCARD_SHARE_EXCLUSIVE ? SCARD11_READER_EXCLUSIVE : 0;
+}
+
 LONG SCardConnect(SCARDCONTEXT context, LPCSTR name, DWORD share, DWORD protocols,
                   LPSCARDHANDLE card, LPDWORD protocol)
 {
@@ -427,8 +432,7 @@ LONG SCardConnect(SCARDCONTEXT context, LPCSTR name, DWORD share, DWORD protocol
     else if (code || one.state & SCARD11_READER_GONE) rv = SCARD_E_UNKNOWN_READER;
     else if (!(one.state & SCARD11_READER_PRESENT)) rv = SCARD_E_NO_SMARTCARD;
     if (!rv) await_free(NULL, name);
-    if (!rv) rv = card_code(NULL, scard11_reader_connect(&sim, name, share == SCARD_SHARE_EXCLUSIVE,
-                                                         &about));
+    if (!rv) rv = card_code(NULL, scard11_reader_connect(&sim, name, how_of(share), &about));
     if (rv == SCARD_W_REMOVED_CARD) rv = SCARD_E_NO_SMARTCARD;
     if (!rv) *card = card_new(c, sim, name, &about);
     if (!rv) *protocol = about.protocol ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0;
@@ -456,11 +460,11 @@ LONG SCardReconnect(SCARDHANDLE id, DWORD share, DWORD protocols, DWORD how, LPD
     struct card *c = card_begin(id, __func__, false, &forced, &after);
     (void)protocols;
     if (!c) return SCARD_E_INVALID_HANDLE;
-    if (how != SCARD_LEAVE_CARD) wrong(__func__, "not simulated");
+    if (how != SCARD_LEAVE_CARD && how != SCARD_RESET_CARD) wrong(__func__, "not simulated");
     if (forced && !after) return card_leave(c, forced);
     await_free(c->sim, c->name);
-    LONG rv = card_code(c, scard11_reader_connect(&c->sim, c->name, share == SCARD_SHARE_EXCLUSIVE,
-                                                  &c->about));
+    unsigned below = how_of(share) | (how == SCARD_RESET_CARD ? SCARD11_READER_RESET_CARD : 0);
+    LONG rv = card_code(c, scard11_reader_connect(&c->sim, c->name, below, &c->about));
     if (!rv) *protocol = c->about.protocol ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0;
     return card_leave(c, forced ? forced : rv);
 }

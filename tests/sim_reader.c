@@ -514,7 +514,12 @@ void scard11_reader_cancel(void *context)
 
 // ---- scard11.h part 3: connections --------------------------------------------------------------
 
-static int connect_check(const struct seat *s, const struct conn *self, int exclusive)
+static bool seat_taken(const struct seat *s, const struct conn *c)
+{
+    return (s->owner && s->owner != c) || s->held;
+}
+
+static int connect_check(const struct seat *s, const struct conn *self, unsigned how)
 {
     if (sim.down) return SCARD11_READER_DOWN;
     if (!s || !s->plugged || !s->card) return SCARD11_READER_REMOVED;
@@ -522,16 +527,17 @@ static int connect_check(const struct seat *s, const struct conn *self, int excl
     if (s->mute) return SCARD11_READER_MUTE;
     for (const struct conn *c = sim.conns; c < sim.conns + CONNS; c++)
         if (c != self && c->open && !c->dead && !c->gone && &sim.seats[c->seat] == s &&
-            (c->exclusive || exclusive)) return SCARD11_READER_BUSY;
+            (c->exclusive || how & SCARD11_READER_EXCLUSIVE)) return SCARD11_READER_BUSY;
     return SCARD11_READER_OK;
 }
 
-static struct conn *conn_new(struct seat *s, int exclusive)
+static struct conn *conn_new(struct seat *s, unsigned how)
 {
     for (size_t i = 0; i < CONNS; i++) {
         struct conn *c = &sim.conns[sim.last_conn++ % CONNS];
         if (c->open) continue;
-        *c = (struct conn){ .open = true, .exclusive = exclusive != 0, .seat = seat_index(s) };
+        *c = (struct conn){ .open = true, .exclusive = how & SCARD11_READER_EXCLUSIVE,
+                            .seat = seat_index(s) };
         sim.stats.connects++;
         sim.stats.connections++;
         return c;
@@ -540,26 +546,45 @@ static struct conn *conn_new(struct seat *s, int exclusive)
     return NULL;
 }
 
-int scard11_reader_connect(void **conn, const char *name, int exclusive,
+// Resets the card for a connection, which sees no reset: when no other program has it.
+static void conn_reset(struct conn *c)
+{
+    struct seat *s = &sim.seats[c->seat];
+    c->inside = true;
+    while (!c->dead && seat_taken(s, c))
+        if (!await(s->held && s->held_until.tv_sec ? &s->held_until : NULL)) s->held = false;
+    seat_settle(s);
+    c->inside = false;
+    if (!c->dead) seat_reset(s);
+    sim.stats.resets++;
+}
+
+int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *card)
 {
     lock();
     struct conn *c = *conn ? conn_of(*conn, "connect") : NULL;
     struct seat *s = seat_find(name);
+    bool reset = how & SCARD11_READER_RESET_CARD;
     int r = SCARD11_READER_OK;
-    if (c && !c->dead && !c->told_reset) wrong("connect takes up what was not reset");
+    if (!c && reset) wrong("connect resets what is not connected");
+    if (c && !c->dead && !c->told_reset && !reset) wrong("connect takes up what was not reset");
     if (c && strcmp(sim.seats[c->seat].name, name)) wrong("connect takes up another reader's");
     enum sim_fault what = plan_step(false);
     if (s) plan_before(s, what);
     if (plan_fails(what)) r = SCARD11_READER_FAILED;
     else if (c && c->dead) r = conn_check(c);
-    else r = connect_check(s, c, exclusive);
+    else r = connect_check(s, c, how);
+    if (r == SCARD11_READER_OK && reset) {
+        conn_reset(c);
+        r = c->dead ? conn_check(c) : connect_check(s, c, how);
+    }
     if (r == SCARD11_READER_OK && c) {
         c->reset = c->told_reset = false;
-        c->exclusive = exclusive != 0;
-        sim.stats.resumes++;
+        c->exclusive = how & SCARD11_READER_EXCLUSIVE;
+        if (!reset) sim.stats.resumes++;
     } else if (r == SCARD11_READER_OK) {
-        *conn = conn_new(s, exclusive);
+        *conn = conn_new(s, how);
     }
     if (r == SCARD11_READER_OK) {
         *card = (struct scard11_reader_card){ .atr_len = s->card->atr_len,
@@ -610,11 +635,6 @@ int scard11_reader_status(void *conn, uint32_t *state)
     plan_over(what);
     unlock();
     return r;
-}
-
-static bool seat_taken(const struct seat *s, const struct conn *c)
-{
-    return (s->owner && s->owner != c) || s->held;
 }
 
 int scard11_reader_begin(void *conn)

@@ -140,6 +140,7 @@ struct sim_reader_stats {
     unsigned long lists, looks, waits;          // looks: waits with timeout 0
     unsigned long connects, disconnects;        // successful connects, taking up again not counted
     unsigned long resumes;                      // connections taken up again after a reset
+    unsigned long resets;                       // connects that reset the card of a connection
     unsigned long disconnect_resets;            // disconnects that asked for a reset
     unsigned long statuses, begins, ends, transmits, controls;
     unsigned long foreigns;                     // runs of the hook of sim_reader_foreign

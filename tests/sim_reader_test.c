@@ -150,6 +150,33 @@ TEST(reset_is_seen_until_taken_up)
     CHECK_EQ(a.resets, 2);
 }
 
+// A reset that one asks for oneself: the connection goes on, other programs see it.
+TEST(reset_with_the_connection)
+{
+    void *second = NULL;
+    CHECK_RV(scard11_reader_connect(&second, "R", 0, &info), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_connect(&conn, "R", SCARD11_READER_RESET_CARD, &info),
+             SCARD11_READER_OK);
+    CHECK_EQ(a.resets, 2);
+    CHECK_RV(scard11_reader_end(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_RV(scard11_reader_end(conn), SCARD11_READER_OK);
+    CHECK_RV(transmit(second), SCARD11_READER_RESET);
+    CHECK_RV(scard11_reader_connect(&second, "R", SCARD11_READER_RESET_CARD, &info),
+             SCARD11_READER_OK);
+    CHECK_RV(transmit(conn), SCARD11_READER_RESET);
+    CHECK_RV(transmit(second), SCARD11_READER_OK);
+    scard11_reader_disconnect(second, 0);
+    CHECK(sim_reader_stats().resets == 2 && !sim_reader_stats().resumes);
+    CHECK_EQ(sim_reader_stats().unbalanced, 0);
+    sim_reader_eject(r);
+    CHECK_RV(scard11_reader_connect(&conn, "R", SCARD11_READER_RESET_CARD, &info),
+             SCARD11_READER_REMOVED);
+    CHECK_EQ(a.resets, 3);
+}
+
 TEST(swaps)
 {
     CHECK(sim_reader_swap_as_reset(r, &b.card) == &a.card);
@@ -584,6 +611,7 @@ static void test_sim_reader(void)
     CASE(lists_and_looks);
     CASE(counts);
     CASE(reset_is_seen_until_taken_up);
+    CASE(reset_with_the_connection);
     CASE(swaps);
     CASE(late_reader);
     CASE(others);
