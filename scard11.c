@@ -40,7 +40,7 @@
  * MAP
  *   1 Ground      >>base      integers, byte views, bounded writers, wiping
  *                 >>status    st: every error, and its CKR_* value
- *                 >>os        locks, process, time, environment, the log
+ *                 >>os        locks, process, time, random bytes, environment, the log
  *                 >>arena     memory that is freed all at once; scratch
  *                 >>handle    session and object handles
  *   2 Encodings   >>tlv       BER-TLV and DER
@@ -90,7 +90,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#if SCARD11_NEEDS_STDLIB || SCARD11_ENVIRONMENT || SCARD11_DEBUG
+#if SCARD11_NEEDS_STDLIB || SCARD11_ENVIRONMENT || SCARD11_DEBUG || defined(__APPLE__)
 #include <stdlib.h>
 #endif
 #include <psa/crypto.h>
@@ -415,7 +415,7 @@ static const char *st_text(st s)
 
 /* ================================================================================================
  * MARK: - >>os
- * Locks, process, time, environment, locked memory, the log: what C99 has not.
+ * Locks, process, time, random bytes, environment, locked memory, the log: what C99 has not.
  *
  * Owns    struct os_lock, the library and the crypto lock, where the log goes; with >>reader the
  *         only #if of a platform
@@ -425,8 +425,11 @@ static const char *st_text(st s)
 
 #if defined(_WIN32)
 #include <windows.h>
+#include <bcrypt.h>
 #undef CreateMutex                      // a member of CK_C_INITIALIZE_ARGS; locks here are others
 #else
+#include <errno.h>
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__APPLE__) || (defined(_POSIX_MEMLOCK_RANGE) && _POSIX_MEMLOCK_RANGE > 0)
@@ -438,7 +441,16 @@ static const char *st_text(st s)
 #endif
 #if defined(__linux__)
 #include <sys/auxv.h>
+#if defined(__has_include)
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#define OS_GETRANDOM 1
 #endif
+#endif
+#endif
+#endif
+#ifndef OS_GETRANDOM
+#define OS_GETRANDOM 0
 #endif
 
 // The one step beyond C99: a value that threads read and write without a lock. For the process id
@@ -498,6 +510,57 @@ static void os_unlock_page(void *page) { munlock(page, os_page()); }
 static size_t os_page(void)            { return 4096; }
 static bool os_lock_page(void *page)   { (void)page; return false; }
 static void os_unlock_page(void *page) { (void)page; }
+#endif
+
+// ---- Random bytes of the system. For hash_random, which everything random comes from ----
+
+#if defined(SCARD11_ENTROPY)
+static st os_random(u8 *out, size_t n)
+{
+    return SCARD11_ENTROPY(out, n) ? ST_RANDOM : ST_OK;
+}
+#elif defined(_WIN32)
+static st os_random(u8 *out, size_t n)
+{
+    ULONG how = BCRYPT_USE_SYSTEM_PREFERRED_RNG;
+    return BCryptGenRandom(NULL, out, (ULONG)n, how) ? ST_RANDOM : ST_OK;
+}
+#elif defined(__APPLE__)
+static st os_random(u8 *out, size_t n)
+{
+    arc4random_buf(out, n);
+    return ST_OK;
+}
+#else
+// All of n bytes of a device, or an error.
+static st os_random_device(const char *name, u8 *out, size_t n)
+{
+    int device = open(name, O_RDONLY | O_CLOEXEC);
+    if (device < 0) return ST_RANDOM;
+    while (n) {
+        ssize_t got = read(device, out, n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        out += got;
+        n -= (size_t)got;
+    }
+    close(device);
+    return n ? ST_RANDOM : ST_OK;
+}
+
+static st os_random(u8 *out, size_t n)
+{
+#if OS_GETRANDOM
+    while (n) {
+        ssize_t got = getrandom(out, n, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;                // a kernel without it
+        out += got;
+        n -= (size_t)got;
+    }
+#endif
+    return n ? os_random_device("/dev/urandom", out, n) : ST_OK;
+}
 #endif
 
 // ---- The log ----
@@ -1305,20 +1368,22 @@ struct alg_hash {
     CK_MECHANISM_TYPE mechanism;
     CK_RSA_PKCS_MGF_TYPE mgf;
     psa_algorithm_t psa;
-    size_t size;
+    size_t size, block;             // of the digest; of what it is made from at a time, for HMAC
     u8 oid_len, oid[9];
 };
 
+#define ALG_HASH_BLOCK 144          // room for any of them; SHA3-224's is the longest there is
+
 static const struct alg_hash alg_hashes[] = {
-    { "SHA-1",   CKM_SHA_1,  CKG_MGF1_SHA1,   PSA_ALG_SHA_1,   20, 5,
+    { "SHA-1",   CKM_SHA_1,  CKG_MGF1_SHA1,   PSA_ALG_SHA_1,   20, 64, 5,
       { 0x2b, 0x0e, 0x03, 0x02, 0x1a } },
-    { "SHA-224", CKM_SHA224, CKG_MGF1_SHA224, PSA_ALG_SHA_224, 28,
+    { "SHA-224", CKM_SHA224, CKG_MGF1_SHA224, PSA_ALG_SHA_224, 28, 64,
       9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04 } },
-    { "SHA-256", CKM_SHA256, CKG_MGF1_SHA256, PSA_ALG_SHA_256, 32,
+    { "SHA-256", CKM_SHA256, CKG_MGF1_SHA256, PSA_ALG_SHA_256, 32, 64,
       9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01 } },
-    { "SHA-384", CKM_SHA384, CKG_MGF1_SHA384, PSA_ALG_SHA_384, 48,
+    { "SHA-384", CKM_SHA384, CKG_MGF1_SHA384, PSA_ALG_SHA_384, 48, 128,
       9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02 } },
-    { "SHA-512", CKM_SHA512, CKG_MGF1_SHA512, PSA_ALG_SHA_512, 64,
+    { "SHA-512", CKM_SHA512, CKG_MGF1_SHA512, PSA_ALG_SHA_512, 64, 128,
       9, { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03 } },
 };
 
@@ -1589,8 +1654,8 @@ static st hash_of(const struct alg_hash *alg, bytes in, struct buf *out)
 // Begins a hash of the key's block, which pad is laid over.
 static st hash_hmac_block(struct hash *h, const struct alg_hash *alg, bytes key, u8 pad)
 {
-    u8 block[128];
-    struct buf b = buf_on(block, alg->size > 32 ? 128 : 64);
+    u8 block[ALG_HASH_BLOCK];
+    struct buf b = buf_on(block, alg->block);
     st s = ST_OK;
     if (key.n > b.cap) s = hash_of(alg, key, &b);
     else               buf_put(&b, key);
@@ -1654,12 +1719,34 @@ static st hash_hkdf_expand(const struct alg_hash *alg, bytes key, bytes info, si
     return !s && out->full ? ST_HOST_MEMORY : s;
 }
 
+// Lays n bytes of the system's random ones over those at out.
+static st hash_stir(u8 *out, size_t n)
+{
+    u8 room[64];
+    st s = ST_OK;
+    while (n && !s) {
+        size_t part = n < sizeof room ? n : sizeof room;
+        s = os_random(room, part);
+        for (size_t i = 0; i < part && !s; i++) out[i] ^= room[i];
+        out += part;
+        n -= part;
+    }
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// Keeps the law that what is random is random in every process: keys, seeds, salts and padding come
+// from here, and from nowhere else. PSA's generator alone is not enough, for a forked child has a
+// copy of its parent's, and would make its parent's keys. So the system's random bytes are laid
+// over PSA's; either of them that fails is an error.
 static st hash_random(u8 *out, size_t n)
 {
     SCARD11_CRYPTO_LOCK;
     psa_status_t status = n ? psa_generate_random(out, n) : PSA_SUCCESS;
     SCARD11_CRYPTO_UNLOCK;
-    return status == PSA_SUCCESS ? ST_OK : ST_RANDOM;
+    st s = status == PSA_SUCCESS ? hash_stir(out, n) : ST_RANDOM;
+    if (s && n) mem_wipe(out, n);
+    return s;
 }
 
 /* ================================================================================================
@@ -3221,10 +3308,10 @@ static st iso_crypt(struct link *l, bool encrypt, bool more, bytes in, struct bu
     return link_exchange(l, &cmd, out);
 }
 
-// GET CHALLENGE: random bytes of the card.
+// GET CHALLENGE: random bytes of the card, n or as many as it gives.
 static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
 {
-    struct apdu cmd = { .ins = INS_GET_CHALLENGE, .le = n };
+    struct apdu cmd = { .ins = INS_GET_CHALLENGE, .le = n, .secret_out = true };
     return link_exchange(l, &cmd, out);
 }
 
@@ -5293,7 +5380,7 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
  * Owns    which PINs are tokens, how a PIN reaches the right application; the security environment
  *         that was set last; struct p15use_trial: a key used on trust, and once more when it did
  *         not come out right; directory files made here
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15
+ * Uses    >>tlv >>alg >>hash >>pad >>apdu >>link >>iso >>card >>p15
  * Names   p15use_
  * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/p15use.c
@@ -5419,15 +5506,27 @@ static st p15use_set_pin(struct card *c, struct token *t, struct pin *pin,
     return card_reset_pin(c, pin, fresh);
 }
 
+// What the card gives, in parts of any length; the rest is the host's once it gives none, or less
+// than eight bytes at a time. Some cards know a challenge of eight bytes and no other.
 static st p15use_random(struct card *c, struct token *t, u8 *out, size_t n)
 {
-    struct buf b = buf_on(out, n);
+    size_t most = 32;
     (void)t;
-    while (b.n < n) {
-        u32 part = n - b.n > 32 ? 32 : (u32)(n - b.n);
-        size_t before = b.n;
-        TRY(iso_get_challenge(&c->link, part, &b));
-        if (b.n != before + part) return ST_PROTOCOL;
+    while (n) {
+        u8 room[256];
+        struct buf b = buf_on(room, sizeof room);
+        size_t want = n < most ? n : most;
+        st s = iso_get_challenge(&c->link, (u32)want, &b);
+        size_t got = b.n < want ? b.n : want;
+        if (s) got = 0;
+        memcpy(out, room, got);
+        mem_wipe(room, sizeof room);
+        if (link_is_broken(s)) return s;
+        out += got;
+        n -= got;
+        if (got == want || got >= 8) continue;
+        if (got || want <= 8) return hash_random(out, n);
+        most = 8;
     }
     return ST_OK;
 }

@@ -190,6 +190,18 @@
 // mbedTLS's PSA. mbedTLS 2.28's PSA is not thread-safe: a program that uses PSA from other threads
 // defines both as its own.
 
+// SCARD11_ENTROPY: a function of the application that gives random bytes, for a device whose system
+// has none that the library knows (getrandom or /dev/urandom; arc4random_buf; BCryptGenRandom, for
+// which a program on Windows links bcrypt.lib). It fills n bytes at out and returns 0; anything
+// else is an error, and then there are no random numbers. What is random on the host is PSA's and
+// the system's, one laid over the other.
+#ifdef SCARD11_ENTROPY
+#ifdef __cplusplus
+extern "C"
+#endif
+int SCARD11_ENTROPY(uint8_t *out, size_t n);
+#endif
+
 // SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
 
 // SCARD11_PKCS11_H: the application's own pkcs11.h ("pkcs11.h" or <p11-kit/pkcs11.h>); part 5 is
@@ -545,6 +557,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_GetOperationState   CKR_STATE_UNSAVEABLE, and C_SetOperationState CKR_SAVED_STATE_INVALID: no
 //                         state is given out, it would be of use without the card.
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
+//   C_GenerateRandom      The card's, where it gives any (PIV cards do not); what it does not give
+//                         is the host's: PSA's, with the system's laid over it.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
 //   Refused               C_InitToken and C_GenerateKeyPair (cards are not written yet),
@@ -569,6 +583,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // are there on such cards only. Padding is added and looked at on the host. CKM_AES_ECB and
 // CKM_DES3_ECB encrypt with one command for each block, all else takes one for 240 bytes and one
 // more for each 960. There is no CKA_CHECK_VALUE.
+//
+// After fork: a child calls C_Initialize of its own before anything else, and the parent goes on;
+// what is random differs in parent and children. A program with threads forks while no other thread
+// is inside a C_* function (C_WaitForSlotEvent, too) or mbedTLS's PSA, or its child does nothing
+// but exec: a lock that another thread holds at the fork (mbedTLS's with MBEDTLS_THREADING_C, the
+// PC/SC library's, malloc's) stays locked in the child, which can wait for it for ever.
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
 // CKR_DEVICE_REMOVED. Calls that take a slot give CKR_TOKEN_NOT_PRESENT when no card is in as they

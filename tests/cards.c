@@ -1128,6 +1128,70 @@ TEST(cards_changed_often)
     end();
 }
 
+// ---- Random numbers ----
+
+// Cards by what they know of GET CHALLENGE: as much as is wanted, nothing, eight bytes at most (the
+// standard lets a card give less than Le), eight and no other, one byte.
+static const struct { bool none; size_t most; unsigned sw; } challenges[] = {
+    { false, 0, 0 }, { true, 0, 0 }, { false, 8, 0 }, { false, 8, 0x6700 }, { false, 8, 0x6c08 },
+    { false, 8, 0x6a86 }, { false, 1, 0 },
+};
+
+static char challenge_log[20000];
+
+static void log_challenge(void *context, const char *line)
+{
+    size_t n = strlen(challenge_log);
+    (void)context;
+    snprintf(challenge_log + n, sizeof challenge_log - n, "%s\n", line);
+}
+
+// n random bytes: all of them are there, none behind them, and none is in the log.
+static void check_random(CK_ULONG n)
+{
+    CK_BYTE a[258] = { 0 }, b[258] = { 0 };
+    char hex[17];
+    challenge_log[0] = 0;
+    CHECK_RV(C_GenerateRandom(sessions[0], a, n), CKR_OK);
+    CHECK_RV(C_GenerateRandom(sessions[0], b, n), CKR_OK);
+    CHECK(!a[n] && !a[n + 1] && !b[n]);
+    if (n < 8) return;
+    CHECK(memcmp(a, b, 8) && memcmp(a + n - 8, b + n - 8, 8));
+    CHECK(strstr(challenge_log, "0084"));
+    for (CK_ULONG at = 0; at + 8 <= n; at += 8) {
+        for (int i = 0; i < 8; i++) snprintf(hex + 2 * i, 3, "%02x", a[at + (CK_ULONG)i]);
+        CHECK(!strstr(challenge_log, hex));
+    }
+}
+
+TEST(cards_give_the_random_numbers_they_have)
+{
+    static const CK_ULONG lens[] = { 0, 1, 7, 8, 9, 32, 33, 100, 256 };
+    CHECK_RV(scard11_set_log(log_challenge, NULL), CKR_OK);
+    for (size_t i = 0; i < sizeof challenges / sizeof *challenges && !test_failing; i++) {
+        begin(1);
+        struct sim_fs *f = (struct sim_fs *)cards[0];
+        f->kind.no_challenge = challenges[i].none;
+        f->kind.challenge = challenges[i].most;
+        f->kind.sw_challenge = challenges[i].sw;
+        CHECK_RV(open_token(0, 0, false), CKR_OK);
+        for (size_t l = 0; l < sizeof lens / sizeof *lens && !test_failing; l++)
+            check_random(lens[l]);
+        size_t given = f->challenged;
+        if (!test_failing) CHECK_RV(C_GenerateRandom(sessions[0], out, 64), CKR_OK);
+        if (!test_failing && challenges[i].most != 1)       // all of it is the card's, or nothing
+            CHECK_EQ(f->challenged - given, challenges[i].none ? 0 : 64);
+        if (!test_failing) {                                // the host is none for one that left
+            sim_reader_fault(SIM_EJECT, 1, NULL);
+            CHECK_RV(C_GenerateRandom(sessions[0], out, 64), CKR_DEVICE_REMOVED);
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+        }
+        end();
+        if (test_failing) printf("    with challenges of kind %u\n", (unsigned)i);
+    }
+    CHECK_RV(scard11_set_log(NULL, NULL), CKR_OK);
+}
+
 // So many commands since the card was cold, at most; 0: not held to it.
 static void check_budget(const char *what, unsigned most)
 {
@@ -1335,6 +1399,7 @@ int main(int argc, char **argv)
         if (!i) RUN(cards_that_are_nobodys);
         RUN(cards_faults);
         if (!i) RUN(cards_environments);
+        if (!i) RUN(cards_give_the_random_numbers_they_have);
         if (!i) RUN(cards_changed_often);
         if (!i) RUN(cards_another_key_was_set);     // these put a card of their own in kind
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);

@@ -78,6 +78,40 @@ TEST(hash_appends_and_needs_room)
     hash_drop(&h);
 }
 
+// The key is padded to the block that the hash's row has, whatever its digest's length is.
+TEST(hash_mac_takes_the_block_of_its_row)
+{
+    static const size_t blocks[] = { 64, 72, 128, 136, 144 };
+    u8 key[ALG_HASH_BLOCK], pads[2][ALG_HASH_BLOCK], inner[32], want[32], got[32];
+    hash_start();
+    for (size_t i = 0; i < COUNT(alg_hashes); i++) {
+        CHECK(alg_hashes[i].block <= ALG_HASH_BLOCK);
+        CHECK(alg_hashes[i].size <= alg_hashes[i].block);
+    }
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        struct alg_hash row = alg_hashes[2];
+        struct buf a = buf_on(inner, 32), b = buf_on(want, 32), c = buf_on(got, 32);
+        struct hash h;
+        row.block = blocks[i];
+        memset(key, 0x5a, sizeof key);
+        for (size_t n = 0; n < row.block; n++) {
+            u8 k = n < row.block - 3 ? key[n] : 0;
+            pads[0][n] = k ^ 0x36, pads[1][n] = k ^ 0x5c;
+        }
+        CHECK_ST(hash_begin(&h, &row), ST_OK);
+        CHECK_ST(hash_add(&h, bytes_of(pads[0], row.block)), ST_OK);
+        CHECK_ST(hash_add(&h, bytes_text("message")), ST_OK);
+        CHECK_ST(hash_end(&h, &a), ST_OK);
+        CHECK_ST(hash_begin(&h, &row), ST_OK);
+        CHECK_ST(hash_add(&h, bytes_of(pads[1], row.block)), ST_OK);
+        CHECK_ST(hash_add(&h, buf_bytes(&a)), ST_OK);
+        CHECK_ST(hash_end(&h, &b), ST_OK);
+        CHECK_ST(hash_hmac(&row, bytes_of(key, row.block - 3), bytes_text("mess"),
+                           bytes_text("age"), BYTES_NONE, &c), ST_OK);
+        CHECK(bytes_equal(buf_bytes(&b), buf_bytes(&c)));
+    }
+}
+
 TEST(hash_random_is_not_constant)
 {
     u8 a[32] = { 0 }, b[32] = { 0 };
@@ -88,10 +122,38 @@ TEST(hash_random_is_not_constant)
     CHECK_ST(hash_random(NULL, 0), ST_OK);
 }
 
+#if defined(SCARD11_ENTROPY)
+// The system's part is laid over PSA's: every byte of it is asked for, and without it there is
+// nothing.
+TEST(hash_random_is_of_two_sources)
+{
+    u8 a[200], b[200], none[200] = { 0 };
+    hash_start();
+    os_entropy = OS_ENTROPY_ZERO;                       // PSA's alone
+    os_entropy_given = 0;
+    CHECK_ST(hash_random(a, sizeof a), ST_OK);
+    CHECK_EQ(os_entropy_given, sizeof a);
+    CHECK_ST(hash_random(b, sizeof b), ST_OK);
+    CHECK(memcmp(a, b, sizeof a));
+    os_entropy = OS_ENTROPY_FAILS;
+    CHECK_ST(hash_random(a, sizeof a), ST_RANDOM);
+    os_entropy_given = 0;
+    os_entropy = OS_ENTROPY_FAILS_LATE;
+    CHECK_ST(hash_random(b, sizeof b), ST_RANDOM);
+    CHECK(os_entropy_given && os_entropy_given < sizeof b);
+    CHECK(!memcmp(a, none, sizeof a) && !memcmp(b, none, sizeof b));
+    os_entropy = OS_ENTROPY_SYSTEM;
+}
+#endif
+
 static void test_hash(void)
 {
     RUN(hash_vectors_of_the_standard);
     RUN(hash_in_parts);
     RUN(hash_appends_and_needs_room);
+    RUN(hash_mac_takes_the_block_of_its_row);
     RUN(hash_random_is_not_constant);
+#if defined(SCARD11_ENTROPY)
+    RUN(hash_random_is_of_two_sources);
+#endif
 }

@@ -1902,6 +1902,77 @@ TEST(a_forked_child_leaves_the_parent_alone)
     scene_end();
 }
 
+// What a process makes of random numbers: the value of a new AES key, data encrypted with OAEP, a
+// PSS signature whose salt is the host's, and random numbers asked for (a PIV card gives none).
+struct by_chance {
+    CK_BYTE key[32], cipher[256], pss[256], random[32];
+};
+
+static CK_RV make_by_chance(CK_SESSION_HANDLE session, struct by_chance *c)
+{
+    CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_MECHANISM make = { CKM_AES_KEY_GEN, NULL, 0 },
+        seal = { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep },
+        sign = { CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof pss };
+    CK_ULONG len = sizeof c->key, n = sizeof c->cipher, n_pss = sizeof c->pss;
+    CK_ATTRIBUTE wanted = { CKA_VALUE_LEN, &len, sizeof len }, value = { CKA_VALUE, c->key, 32 };
+    CK_OBJECT_HANDLE key, private, public;
+    CK_RV rv = C_GenerateKey(session, &make, &wanted, 1, &key);
+    if (!rv) rv = C_GetAttributeValue(session, key, &value, 1);
+    if (!rv) rv = scene_find(session, CKO_PUBLIC_KEY, 3, &public);
+    if (!rv) rv = C_EncryptInit(session, &seal, public);
+    if (!rv) rv = C_Encrypt(session, data, DATA_LEN, c->cipher, &n);
+    if (!rv) rv = scene_find(session, CKO_PRIVATE_KEY, 1, &private);
+    if (!rv) rv = C_SignInit(session, &sign, private);
+    if (!rv) rv = C_Sign(session, data, DATA_LEN, c->pss, &n_pss);
+    return rv ? rv : C_GenerateRandom(session, c->random, sizeof c->random);
+}
+
+// In a child: a library of its own, whose work goes to the parent.
+static int child_by_chance(int to)
+{
+    CK_SESSION_HANDLE session;
+    struct by_chance c;
+    if (C_Initialize(NULL) != CKR_OK || scene_login(&session) != CKR_OK) return 1;
+    if (make_by_chance(session, &c) != CKR_OK || C_Finalize(NULL) != CKR_OK) return 2;
+    return write(to, &c, sizeof c) == sizeof c ? 0 : 3;
+}
+
+// A forked child begins with a copy of its parent's generator. No two of parent and children make
+// the same of it.
+TEST(what_is_random_differs_in_parent_and_children)
+{
+    enum { ALL = 3 };
+    struct by_chance c[ALL];
+    CK_SESSION_HANDLE session;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    fflush(stdout);
+    for (int i = 1; i < ALL; i++) {
+        int way[2], status = 0;
+        CHECK(!pipe(way));
+        pid_t pid = fork();
+        if (!pid) _exit(child_by_chance(way[1]));
+        close(way[1]);
+        bool whole_read = read(way[0], &c[i], sizeof c[i]) == sizeof c[i];
+        close(way[0]);
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+        CHECK(whole_read);
+    }
+    CHECK_RV(make_by_chance(session, &c[0]), CKR_OK);
+    for (int a = 0; a < ALL; a++)
+        for (int b = 0; b < a; b++) {
+            CHECK(memcmp(c[a].key, c[b].key, sizeof c[a].key));
+            CHECK(memcmp(c[a].cipher, c[b].cipher, sizeof c[a].cipher));
+            CHECK(memcmp(c[a].pss, c[b].pss, sizeof c[a].pss));
+            CHECK(memcmp(c[a].random, c[b].random, sizeof c[a].random));
+        }
+    scene_end();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -1967,5 +2038,6 @@ int main(int argc, char **argv)
     RUN(the_log_shows_commands_but_no_pin);
     RUN(options_choose_readers_and_share_mode);
     RUN(a_forked_child_leaves_the_parent_alone);
+    RUN(what_is_random_differs_in_parent_and_children);
     return test_end();
 }

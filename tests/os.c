@@ -108,8 +108,47 @@ TEST(os_time_goes_on)
     CHECK(os_pid() == os_pid() && os_pid());
 }
 
+#if defined(SCARD11_ENTROPY)
+// The application's function: the system's bytes, or what a case wants.
+static enum { OS_ENTROPY_SYSTEM, OS_ENTROPY_ZERO, OS_ENTROPY_FAILS,
+              OS_ENTROPY_FAILS_LATE } os_entropy;
+static size_t os_entropy_given;
+
+int SCARD11_ENTROPY(uint8_t *out, size_t n)
+{
+    bool late = os_entropy == OS_ENTROPY_FAILS_LATE && os_entropy_given > 100;
+    if (os_entropy == OS_ENTROPY_FAILS || late) return -1;
+    os_entropy_given += n;
+    memset(out, 0, n);
+    if (os_entropy == OS_ENTROPY_ZERO) return 0;
+    FILE *f = fopen("/dev/urandom", "rb");
+    size_t got = f ? fread(out, 1, n, f) : 0;
+    if (f) fclose(f);
+    return got == n ? 0 : -1;
+}
+#else
+TEST(os_random_comes_from_the_system)
+{
+    u8 a[300] = { 0 }, b[300] = { 0 };
+    CHECK_ST(os_random(a, sizeof a), ST_OK);
+    CHECK_ST(os_random(b, sizeof b), ST_OK);
+    CHECK(memcmp(a, b, 16) && memcmp(a + 284, b + 284, 16));
+    CHECK_ST(os_random(NULL, 0), ST_OK);
+#if !defined(_WIN32) && !defined(__APPLE__)
+    memset(a, 0, sizeof a);
+    CHECK_ST(os_random_device("/dev/urandom", a, 299), ST_OK);
+    CHECK(memcmp(a, b, 16) && !a[299]);
+    CHECK_ST(os_random_device("/dev/null", a, 1), ST_RANDOM);       // it ends
+    CHECK_ST(os_random_device("/nowhere", a, 1), ST_RANDOM);
+#endif
+}
+#endif
+
 static void test_os(void)
 {
+#if !defined(SCARD11_ENTROPY)
+    RUN(os_random_comes_from_the_system);
+#endif
     RUN(os_log_goes_where_it_is_told);
     RUN(os_log_goes_to_a_file);
     RUN(os_locks_with_the_application_s_mutexes);

@@ -195,14 +195,24 @@ TEST(p15use_random_numbers)
 {
     static const char *const lines[] = {
         "00840000 20 > 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 9000",
-        "00840000 02 > aabb 9000", "00840000 04 > 010203 9000", "00840000 04 > 6d00", NULL };
+        "00840000 02 > aabb 9000", "00840000 04 > 010203 9000", "00840000 04 > 6d00",
+        "00840000 14 > 6700", "00840000 08 > 0001020304050607 9000",
+        "00840000 08 > 08090a0b0c0d0e0f 9000", "00840000 04 > 10111213 9000",
+        "00840000 10 > 9000", "00840000 08 > 6a86", NULL };
     u8 out[34];
     p15use_begin(lines, 0);
     if (test_failing) return;
     CHECK_ST(p15use_random(&card_it, p15use_t, out, 34), ST_OK);
     CHECK(out[31] == 0x1f && out[32] == 0xaa && out[33] == 0xbb);
-    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), ST_PROTOCOL);   // fewer than asked for
-    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), 0x6d00);
+    memset(out, 0, sizeof out);
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), ST_OK);     // the host gives the fourth
+    CHECK(out[0] == 1 && out[2] == 3 && !out[4]);
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 4), ST_OK);     // no GET CHALLENGE: all four
+    CHECK(memcmp(out, "\1\2\3", 3) && !out[4]);
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 20), ST_OK);    // eight and no more
+    CHECK(!out[0] && out[8] == 8 && out[19] == 0x13 && !out[20]);
+    CHECK_ST(p15use_random(&card_it, p15use_t, out, 16), ST_OK);    // nothing at all
+    CHECK(memcmp(out, "\0\1\2\3", 4) && out[16] == 0x10);
     p15use_end();
 }
 

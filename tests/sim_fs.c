@@ -792,9 +792,13 @@ static unsigned general_authenticate(struct sim_fs *f, const struct sim_command 
 static unsigned get_challenge(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
     uint8_t some[256];
-    size_t n = c->le && c->le < 256 ? c->le : c->le ? 256 : 8;
+    size_t n = c->le && c->le < 256 ? c->le : c->le ? 256 : 8, most = f->kind.challenge;
+    if (f->kind.no_challenge) return 0x6d00;
+    if (most && f->kind.sw_challenge && n != most) return f->kind.sw_challenge;
+    if (most && n > most) n = most;
     sim_random_get(&f->random, some, n);
     sim_put(a, some, n);
+    f->challenged += n;
     return 0x9000;
 }
 

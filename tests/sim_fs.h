@@ -140,6 +140,9 @@ struct sim_fs_kind {
     bool derive_bare;               // GENERAL AUTHENTICATE answers the secret alone (else 7C {82})
     bool left_pad;                  // ECDSA: 00 on the left, to the curve's length
     bool exact_hash;                // ECDSA wants a hash of exactly the curve's length (6A80)
+    bool no_challenge;              // GET CHALLENGE: 6D00
+    size_t challenge;               // it gives so many bytes at most; 0: no limit
+    unsigned sw_challenge;          // ... and says this to any other Le; 0: it gives what it can
     // PINs
     bool verified_says_tries;       // an empty VERIFY answers 63Cx also when verified
     bool no_status;                 // an empty VERIFY: 6700
@@ -172,6 +175,7 @@ struct sim_fs {
     uint8_t hash[64];               // of PSO HASH
     size_t hash_len;
     unsigned verifies, stray_pins, signatures;      // what it saw
+    size_t challenged;              // random bytes it gave
     void *own;                      // the kind's own
 };
 
