@@ -8954,6 +8954,7 @@ struct mech_row {
 };
 
 #define MECH_SECRET_MAX 512     // bytes of a secret key
+#define MECH_RSA_MIN    1024    // bits of an RSA key that is used
 #define MECH_NO_HASH ((CK_MECHANISM_TYPE)-1)
 #define MECH_SV      (CKF_SIGN | CKF_VERIFY)
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
@@ -9116,8 +9117,8 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
     if (m->key == ALG_NONE || m->key == ALG_SECRET) return;
     info->flags |= CKF_HW;
     if (m->key == ALG_RSA) {
-        info->ulMinKeySize = 1024;
-        info->ulMaxKeySize = 4096;
+        info->ulMinKeySize = MECH_RSA_MIN;
+        info->ulMaxKeySize = ALG_RSA_MAX_BITS;
         return;
     }
     info->ulMinKeySize = ALG_RSA_MAX_BITS;              // of all curves that are known
@@ -10827,16 +10828,18 @@ static st make_copy(struct card *c, const struct session *se, const struct objec
  *
  * Owns    struct op; output lengths; what is hashed and padded on the host; ciphers that put out
  *         what they can while input comes
- * Uses    >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session
+ * Uses    >>alg >>hash >>pad >>cipher >>link >>card >>slot >>mech >>attr >>session
  * Names   op_
  * Specs   PKCS#11 3.2, 5.8 to 5.17
  * Tests   tests/op.c
  * ==============================================================================================*/
 
 #define OP_DATA_MAX  4096           // most that is kept of what cannot be hashed piece by piece
-#define OP_GCM_MAX   (SCARD11_SCRATCH / 4)      // ... and of what GCM takes, with IV and AAD
+// What GCM's IV, AAD, input and output have together: what commands and answers leave of scratch.
+#define OP_GCM_ROOM  ((size_t)SCARD11_SCRATCH - SCARD11_ANSWER - LINK_COMMAND - 256)
+// Of a stream, worked on at once: four short commands' blocks, or one where room is scarce.
+#define OP_CHUNK     ((size_t)(OP_GCM_ROOM < 8192 ? 240 : 960))
 #define OP_LABEL_MAX 128            // OAEP label
-#define OP_CHUNK     960            // of a stream, worked on at once: four short commands' blocks
 
 // A cipher that puts out what it can while input comes: ECB, CBC, CTR.
 struct op_stream {
@@ -10845,6 +10848,7 @@ struct op_stream {
     u32 rest_n;
     u32 used;                       // bytes of the counter block's key stream that are used up
     u32 bits;                       // of the counter
+    u64 left;                       // bytes until its first value comes again
 };
 
 // In one piece of the card's arena.
@@ -10979,9 +10983,11 @@ static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, C
     return ST_OK;
 }
 
-// Do the parameters go with the key? PSS: hash, salt and two bytes must fit (RFC 8017, 9.1.1).
+// Is the key one of those that C_GetMechanismInfo speaks of, and do the parameters go with it? PSS:
+// hash, salt and two bytes must fit (RFC 8017, 9.1.1).
 static st op_check_size(const struct alg_key *k, const struct alg_use *use)
 {
+    if (k->type == ALG_RSA && k->bits < MECH_RSA_MIN) return ST_KEY_SIZE;
     if (use->pad == ALG_PAD_PSS && use->hash->size + use->salt + 2 > (k->bits + 6) / 8)
         return ST_KEY_SIZE;
     if (use->pad == ALG_PAD_OAEP && 2 * use->hash->size + 2 > k->bits / 8) return ST_KEY_SIZE;
@@ -11006,6 +11012,13 @@ static st op_check_card(const struct object *o, const struct mech_row *m, const 
 
 // ---- Beginning ----
 
+// How many bytes a counter of so many bits has key stream for, wherever it begins. One of 60 bits
+// or more never ends.
+static u64 op_counter_bytes(u32 bits)
+{
+    return bits < 60 ? (u64)ALG_BLOCK << bits : (u64)-1;
+}
+
 // The input's way: a hash that runs, an IV, or a head in front of what is kept.
 static st op_start(struct card *c, struct op *op, const struct object *o, enum session_op kind,
                    struct scratch scratch)
@@ -11018,7 +11031,7 @@ static st op_start(struct card *c, struct op *op, const struct object *o, enum s
         return s;
     }
     if (op_is_stream(op)) {
-        op->at.stream = (struct op_stream){ .bits = op->size };
+        op->at.stream = (struct op_stream){ .bits = op->size, .left = op_counter_bytes(op->size) };
         memcpy(op->at.stream.iv, op->label, op->label_len);
         return ST_OK;
     }
@@ -11032,7 +11045,8 @@ static st op_start(struct card *c, struct op *op, const struct object *o, enum s
 // What GCM's parameters give is kept in front of the data.
 static st op_keep_gcm(struct card *c, struct op *op, const struct mech_given *given)
 {
-    if (given->aad.n > OP_GCM_MAX / 2 - given->label.n) return ST_MECH_PARAM;
+    if (given->aad.n > OP_GCM_ROOM || given->label.n + given->aad.n > OP_GCM_ROOM / 4)
+        return ST_MECH_PARAM;
     op->iv_n = (u32)given->label.n;
     op->head = (u32)(given->label.n + given->aad.n);
     op->label_len = 0;
@@ -11085,9 +11099,9 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
 // Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
 static st op_add(struct card *c, struct op *op, bytes in)
 {
-    size_t max = op->use.pad == ALG_GCM ? (size_t)OP_GCM_MAX : OP_DATA_MAX;
+    size_t max = op->use.pad == ALG_GCM ? (OP_GCM_ROOM - op->head) / 2 : OP_DATA_MAX;
     if (op->hashing) return hash_add(&op->at.hash, in);
-    if (op->data->n + in.n > max || in.n > max) return ST_DATA_LEN;
+    if (in.n > max || op->data->n - op->head > max - in.n) return ST_DATA_LEN;
     return arena_chain_put(&c->arena, op->data, in);
 }
 
@@ -11431,6 +11445,12 @@ static size_t op_stream_size(const struct op *op, bool encrypt, size_t n)
     return all - all % op->use.block;
 }
 
+// Has CTR key stream for n bytes more, none of which was used before?
+static bool op_counter_lasts(const struct op *op, size_t n)
+{
+    return op->use.pad != ALG_CTR || n <= op->at.stream.left;
+}
+
 // Takes input and puts out what can be. in and out may be the same memory: what is written never
 // comes before what was read.
 static st op_stream_add(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
@@ -11442,6 +11462,8 @@ static st op_stream_add(struct reader *r, struct session *se, struct op *op, boo
     struct buf result = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
     size_t left = op_stream_size(op, encrypt, in.n);
     if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
+    if (!op_counter_lasts(op, in.n)) return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
+    if (op->use.pad == ALG_CTR) at->left -= in.n;
     buf_put(&next, bytes_head(in, OP_CHUNK));
     in = bytes_from(in, OP_CHUNK);
     do {
@@ -11573,7 +11595,7 @@ static st op_stream_once(struct reader *r, struct session *se, enum session_op k
     bool short_pads = pads && in.n <= OP_CHUNK;
     size_t block = op->use.block, size = pads && encrypt ? in.n - in.n % block + block : in.n, need;
     bool wrong = pads ? !encrypt && out && (!in.n || in.n % block)
-                      : op->use.pad != ALG_CTR && in.n % block;
+                      : op->use.pad == ALG_CTR ? !op_counter_lasts(op, in.n) : in.n % block != 0;
     st s = !wrong ? ST_OK : encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
     if (!s && out && pads && !encrypt && !short_pads)
         s = op_padded_size(r, se, op, in, scratch, &size);
@@ -11760,13 +11782,22 @@ static st op_finish(struct reader *r, struct session *se, enum session_op kind,
     return s ? s : ended;
 }
 
+// All input at once, after a part of it: refused, and that is the end of the operation. Only a
+// buffer that is too small and a question for the length that is answered leave one running (5.8.2
+// and its kin).
+static st op_refuse_whole(struct card *c, struct session *se, enum session_op kind)
+{
+    op_end(c, se, kind);
+    return ST_OP_ACTIVE;
+}
+
 // C_Sign and its kin: all input at once. Only a call that will do the work takes the input.
 static st op_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
                   struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(se, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated || op->begun) return ST_OP_ACTIVE;
+    if (op->updated) return op_refuse_whole(r->card, se, kind);
     if (op_is_stream(op)) return op_stream_once(r, se, kind, in, scratch, out, out_len);
     size_t most = 0;
     st s = op_output_size(r->card, se, op, kind, in.n, scratch, &most);
@@ -11808,7 +11839,7 @@ static st op_verify_once(struct reader *r, struct session *se, enum session_op k
 {
     struct op *op = op_of(se, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated || op->begun) return ST_OP_ACTIVE;
+    if (op->updated) return op_refuse_whole(r->card, se, kind);
     st s = op_add(r->card, op, in);
     if (!s) return op_verify_end(r, se, kind, signature, scratch);
     op_end_one(r, se, kind, scratch);
@@ -12918,8 +12949,8 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
     struct call c = p11_enter(__func__, session);
-    (void)encryption_key; (void)authentication_key;
-    if (!c.s) c.s = !state && state_len ? ST_ARGS : ST_SAVED_STATE;
+    (void)state_len; (void)encryption_key; (void)authentication_key;
+    if (!c.s) c.s = state ? ST_SAVED_STATE : ST_ARGS;
     return p11_leave(&c);
 }
 

@@ -528,9 +528,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         with session keys on the host, AES and 3DES with a card's secret keys on
 //                         the card (below). ECB, CBC, CTR put out what they can while
 //                         input comes, in and out may be the same memory; GCM keeps its input
-//                         (SCARD11_SCRATCH / 4 bytes at most) and puts out at the end; its IV has
-//                         1 to 256 bytes.
-//                         CKM_AES_CTR's counter goes on at 0 after its last value.
+//                         and puts out at the end; its IV has 1 to 256 bytes. Of the room of
+//                         SCARD11_SCRATCH - SCARD11_ANSWER - 4608 bytes IV and AAD have a quarter
+//                         at most, input and output each half of what they leave.
+//                         CKM_AES_CTR's counter goes on at 0 after its last value; more blocks
+//                         than it has values are CKR_DATA_LEN_RANGE (CKR_ENCRYPTED_DATA_LEN_RANGE):
+//                         no key stream is used twice.
 //   C_Digest*             On the host: SHA-1, SHA-2.
 //   C_DigestKey           Secret keys of sessions, also sensitive ones; else CKR_KEY_INDIGESTIBLE.
 //   C_DigestEncryptUpdate and its kin

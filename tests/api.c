@@ -216,6 +216,11 @@ static void test_objects(void)
     RUN(vectors_of_hkdf);
     RUN(ciphers_of_any_length_and_in_place);
     RUN(counters_count_in_their_bits);
+    RUN(counters_end_before_their_key_stream_comes_again);
+    RUN(parts_that_fail_end_the_operation);
+    RUN(a_message_s_last_part_gives_its_signature);
+    RUN(a_question_for_the_length_takes_nothing);
+    RUN(gcm_takes_what_the_header_says);
     RUN(gcm_gives_nothing_out_that_is_not_authentic);
     RUN(two_operations_at_once_are_each_as_alone);
     RUN(a_key_s_value_is_digested);
@@ -226,6 +231,8 @@ static void test_objects(void)
     RUN(secrets_stay_and_private_ones_follow_the_login);
     RUN(objects_go_with_their_session);
     RUN(objects_that_come_and_go_leave_nothing);
+    RUN(objects_that_cannot_be_made_leave_nothing);
+    RUN(short_rsa_keys_are_not_used);
     RUN(allowed_mechanisms_are_all);
 }
 

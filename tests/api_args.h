@@ -13,7 +13,7 @@ static CK_SESSION_HANDLE s;
 static CK_SLOT_ID slot;
 static CK_OBJECT_HANDLE rsa, rsa_public, ec, decrypter, decrypter_public, certificate, aes, generic,
                         hidden, silent, made, made2;
-static CK_BYTE b[1024], sig[600];
+static CK_BYTE b[1024], sig[600], more[4097];     // more: than is kept of what cannot be hashed
 static CK_ULONG n;
 static CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 }, no_mechanism = { 0x7fff0001, NULL, 0 },
     sha256_parameter = { CKM_SHA256, b, 1 }, sign_rsa = { CKM_SHA256_RSA_PKCS, NULL, 0 },
@@ -228,6 +228,7 @@ static void rows_sessions(void)
     ROW(C_SessionCancel, "nothing to cancel", CKR_OK, (s, CKF_DIGEST | CKF_SIGN));
     ROW(C_DigestUpdate, "cancelled", CKR_OPERATION_NOT_INITIALIZED, (s, b, 1));
     ROW(C_SetOperationState, "NULL", CKR_ARGUMENTS_BAD, (s, NULL, 1, 0, 0));
+    ROW(C_SetOperationState, "nothing", CKR_ARGUMENTS_BAD, (s, NULL, 0, 0, 0));
     ROW(C_SetOperationState, "none was given out", CKR_SAVED_STATE_INVALID, (s, b, 4, 0, 0));
     ROW(C_GetSessionValidationFlags, "NULL", CKR_ARGUMENTS_BAD, (s, CKS_LAST_VALIDATION_OK, NULL));
     ROW(C_GetSessionValidationFlags, "no such type", CKR_ARGUMENTS_BAD, (s, 77, &n));
@@ -452,6 +453,8 @@ static void rows_ciphers(void)
     ROW(C_EncryptUpdate, "too small", CKR_BUFFER_TOO_SMALL, (s, b, 16, sig, &n));
     FIRST(C_EncryptUpdate(s, b, 16, sig, &n));
     ROW(C_Encrypt, "in parts already", CKR_OPERATION_ACTIVE, (s, b, 16, sig, &n));
+    ROW(C_EncryptFinal, "ended by that", CKR_OPERATION_NOT_INITIALIZED, (s, sig, &n));
+    FIRST(C_EncryptInit(s, &aes_ecb, aes));
     FIRST(C_EncryptUpdate(s, b, 1, sig, &n));
     ROW(C_EncryptFinal, "no whole blocks", CKR_DATA_LEN_RANGE, (s, sig, &n));
     n = sizeof sig;
@@ -514,7 +517,10 @@ static void rows_signatures(void)
     FIRST(C_SignInit(s, &sign_rsa, rsa));
     FIRST(C_SignUpdate(s, b, 1));
     ROW(C_Sign, "in parts already", CKR_OPERATION_ACTIVE, (s, b, 1, sig, &n));
-    FIRST(C_SessionCancel(s, CKF_SIGN));
+    ROW(C_SignFinal, "ended by that", CKR_OPERATION_NOT_INITIALIZED, (s, sig, &n));
+    FIRST(C_SignInit(s, &rsa_pkcs, rsa));
+    ROW(C_SignUpdate, "more than is kept", CKR_DATA_LEN_RANGE, (s, more, sizeof more));
+    ROW(C_SignFinal, "ended by that", CKR_OPERATION_NOT_INITIALIZED, (s, sig, &n));
 }
 
 static void rows_verify(void)

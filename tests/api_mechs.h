@@ -192,7 +192,6 @@ static void in_parts(const struct maker *u, CK_MECHANISM *m, CK_OBJECT_HANDLE ke
                      CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
 {
     CK_ULONG at = 0, len = 0, last;
-    CK_BYTE spare[600];
     CHECK_RV(u->init(s, m, key), CKR_OK);
     for (CK_ULONG i = 0; i < in_len; i += 7) {
         CK_ULONG part = in_len - i < 7 ? in_len - i : 7;
@@ -213,8 +212,6 @@ static void in_parts(const struct maker *u, CK_MECHANISM *m, CK_OBJECT_HANDLE ke
         if (i == 7) between(u->flag);
         if (test_failing) return;
     }
-    last = sizeof spare;
-    CHECK_RV(u->once(s, in, in_len, spare, &last), CKR_OPERATION_ACTIVE);
     last = 0;
     CHECK_RV(u->final(s, NULL, &last), CKR_OK);
     if (*out_len > at) {
@@ -226,6 +223,24 @@ static void in_parts(const struct maker *u, CK_MECHANISM *m, CK_OBJECT_HANDLE ke
     CHECK_RV(u->final(s, out + at, &last), CKR_OK);
     CHECK_RV(u->final(s, out + at, &last), CKR_OPERATION_NOT_INITIALIZED);
     *out_len = at + last;
+}
+
+// All at once after a part: refused, also where only the length is asked for, and the end of it.
+static void at_once_after_a_part(const struct maker *u, CK_MECHANISM *m, CK_OBJECT_HANDLE key,
+                                 CK_BYTE *in, CK_ULONG in_len)
+{
+    CK_BYTE spare[600];
+    for (int ask = 0; ask < 2; ask++) {
+        CK_BYTE *out = ask ? NULL : spare;
+        CK_ULONG len = sizeof spare;
+        CHECK_RV(u->init(s, m, key), CKR_OK);
+        if (u->update) CHECK_RV(u->update(s, in, 1), CKR_OK);
+        else           CHECK_RV(u->update_out(s, in, 1, spare, &len), CKR_OK);
+        len = sizeof spare;
+        CHECK_RV(u->once(s, in, in_len, out, &len), CKR_OPERATION_ACTIVE);
+        CHECK_RV(u->once(s, in, in_len, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+        CHECK_RV(u->final(s, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+    }
 }
 
 static void cancelled(const struct maker *u, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
@@ -256,6 +271,8 @@ static void use(CK_FLAGS flag, CK_MECHANISM *m, CK_OBJECT_HANDLE key, CK_BYTE *i
     len = *out_len;
     in_parts(u, m, key, in, in_len, parts, &len);
     if (test_failing) return;
+    at_once_after_a_part(u, m, key, in, in_len);
+    if (test_failing) return;
     CHECK_EQ(len, *out_len);
     if (!is_random(m->mechanism, flag)) CHECK(!memcmp(parts, out, len));
 }
@@ -279,11 +296,19 @@ static void verified(CK_MECHANISM *m, CK_OBJECT_HANDLE key, CK_BYTE *signature, 
         if (test_failing) return;
         CHECK_RV(C_VerifyUpdate(s, text + 5, 27), CKR_OK);
         CHECK_RV(C_VerifyFinal(s, signature, len), want);
+        CHECK_RV(C_VerifyInit(s, m, key), CKR_OK);
+        CHECK_RV(C_VerifyUpdate(s, text, 32), CKR_OK);
+        CHECK_RV(C_Verify(s, text, 32, signature, len), CKR_OPERATION_ACTIVE);
+        CHECK_RV(C_VerifyFinal(s, signature, len), CKR_OPERATION_NOT_INITIALIZED);
         CHECK_RV(C_VerifySignatureInit(s, m, key, signature, len), CKR_OK);
         CHECK_RV(C_VerifySignature(s, text, 32), want);
         CHECK_RV(C_VerifySignatureInit(s, m, key, signature, len), CKR_OK);
         CHECK_RV(C_VerifySignatureUpdate(s, text, 32), CKR_OK);
         CHECK_RV(C_VerifySignatureFinal(s), want);
+        CHECK_RV(C_VerifySignatureInit(s, m, key, signature, len), CKR_OK);
+        CHECK_RV(C_VerifySignatureUpdate(s, text, 32), CKR_OK);
+        CHECK_RV(C_VerifySignature(s, text, 32), CKR_OPERATION_ACTIVE);
+        CHECK_RV(C_VerifySignatureFinal(s), CKR_OPERATION_NOT_INITIALIZED);
         CHECK_RV(C_MessageVerifyInit(s, m, key), CKR_OK);
         CHECK_RV(C_VerifyMessage(s, NULL, 0, text, 32, signature, len), want);
         CHECK_RV(C_VerifyMessageBegin(s, NULL, 0), CKR_OK);

@@ -166,6 +166,8 @@ TEST(vectors_of_hkdf)
 
 // ---- Ciphers: long data, in place, counters that end ----
 
+#define GCM_ROOM ((CK_ULONG)SCARD11_SCRATCH - SCARD11_ANSWER - 4608)
+
 TEST(ciphers_of_any_length_and_in_place)
 {
     static CK_BYTE plain[9000], whole[9100], work[9100], parts[9100];
@@ -178,6 +180,7 @@ TEST(ciphers_of_any_length_and_in_place)
             CK_MECHANISM m = mechanism_of(types[i]);
             CK_ULONG len = lengths[k], out_len = sizeof whole, at = 0, got;
             if (types[i] == CKM_AES_ECB || types[i] == CKM_AES_CBC) len &= ~(CK_ULONG)15;
+            if (types[i] == CKM_AES_GCM && len > GCM_ROOM / 2 - 32) continue;
             CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
             CHECK_RV(C_Encrypt(s, plain, len, whole, &out_len), CKR_OK);
             memcpy(work, plain, len);
@@ -214,6 +217,145 @@ TEST(counters_count_in_their_bits)
     CHECK_RV(C_EncryptInit(s, &aes_ecb, aes), CKR_OK);
     CHECK_RV(C_Encrypt(s, four.cb, 16, block, &block_len), CKR_OK);
     CHECK(!memcmp(block, out + 16, 16));
+}
+
+// ... and no value comes twice, whether the data comes at once or in parts, and wherever the
+// counting began: so many blocks there are, and not a byte more.
+TEST(counters_end_before_their_key_stream_comes_again)
+{
+    static CK_BYTE zeros[17 * 16], out[17 * 16];
+    for (CK_BYTE first = 0; first < 16; first += 5) {
+        CK_AES_CTR_PARAMS four = { 4, { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, first } };
+        CK_MECHANISM m = { CKM_AES_CTR, &four, sizeof four };
+        CK_ULONG len = sizeof out;
+        CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+        CHECK_RV(C_Encrypt(s, zeros, 256, out, &len), CKR_OK);
+        for (size_t i = 1; i < 16; i++)
+            for (size_t k = 0; k < i; k++) CHECK(memcmp(out + 16 * i, out + 16 * k, 16));
+        len = sizeof out;
+        CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+        CHECK_RV(C_Encrypt(s, zeros, 257, out, &len), CKR_DATA_LEN_RANGE);
+        CHECK_RV(C_EncryptFinal(s, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+        len = sizeof out;
+        CHECK_RV(C_DecryptInit(s, &m, aes), CKR_OK);
+        CHECK_RV(C_Decrypt(s, zeros, 257, out, &len), CKR_ENCRYPTED_DATA_LEN_RANGE);
+        CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+        for (size_t i = 0; i < 256; i += 8) {
+            len = sizeof out;
+            CHECK_RV(C_EncryptUpdate(s, zeros, 8, out, &len), CKR_OK);
+        }
+        len = sizeof out;
+        CHECK_RV(C_EncryptUpdate(s, zeros, 0, out, &len), CKR_OK);
+        len = sizeof out;
+        CHECK_RV(C_EncryptUpdate(s, zeros, 1, out, &len), CKR_DATA_LEN_RANGE);
+        CHECK_RV(C_EncryptFinal(s, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+    }
+}
+
+// A part that fails ends its operation, in every function that takes one.
+TEST(parts_that_fail_end_the_operation)
+{
+    static CK_BYTE long_data[SCARD11_SCRATCH / 2];
+    CK_AES_CTR_PARAMS one = { 1, { 0 } };
+    CK_MECHANISM counter_of_two = { CKM_AES_CTR, &one, sizeof one },
+                 m = mechanism_of(CKM_AES_GCM);
+    CK_ULONG len = sizeof sig;
+    CHECK_RV(C_EncryptInit(s, &counter_of_two, aes), CKR_OK);
+    CHECK_RV(C_EncryptUpdate(s, text, 33, sig, &len), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_EncryptFinal(s, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_EncryptUpdate(s, long_data, sizeof long_data, sig, &len), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_EncryptFinal(s, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_DecryptInit(s, &rsa_pkcs, decrypter), CKR_OK);
+    CHECK_RV(C_DecryptUpdate(s, more, sizeof more, sig, &len), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_DecryptFinal(s, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_SignInit(s, &rsa_pkcs, rsa), CKR_OK);
+    CHECK_RV(C_SignUpdate(s, more, 4096), CKR_OK);
+    CHECK_RV(C_SignUpdate(s, more, 1), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_SignFinal(s, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_VerifyInit(s, &rsa_pkcs, rsa_public), CKR_OK);
+    CHECK_RV(C_VerifyUpdate(s, more, sizeof more), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_VerifyFinal(s, sig, 256), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_VerifySignatureInit(s, &rsa_pkcs, rsa_public, sig, 256), CKR_OK);
+    CHECK_RV(C_VerifySignatureUpdate(s, more, sizeof more), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_VerifySignatureFinal(s), CKR_OPERATION_NOT_INITIALIZED);
+}
+
+// A message's last part: its length asked for, too small, right; one that fails ends the message
+// and leaves the operation for the next.
+TEST(a_message_s_last_part_gives_its_signature)
+{
+    CK_BYTE whole[256], parts[256];
+    CK_ULONG len = 256;
+    CHECK_RV(C_SignInit(s, &rsa_pkcs, rsa), CKR_OK);
+    CHECK_RV(C_Sign(s, text, 30, whole, &len), CKR_OK);
+    CHECK_RV(C_MessageSignInit(s, &rsa_pkcs, rsa), CKR_OK);
+    CHECK_RV(C_SignMessageBegin(s, NULL, 0), CKR_OK);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text, 20, NULL, NULL), CKR_OK);
+    len = 0;
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 10, NULL, &len), CKR_OK);
+    CHECK_EQ(len, 256);
+    len = 255;
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 10, parts, &len), CKR_BUFFER_TOO_SMALL);
+    CHECK_EQ(len, 256);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 10, parts, &len), CKR_OK);
+    CHECK(len == 256 && !memcmp(whole, parts, 256));
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text, 1, NULL, NULL), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_SignMessageBegin(s, NULL, 0), CKR_OK);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, more, 246, parts, &len), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text, 1, NULL, NULL), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_SignMessageBegin(s, NULL, 0), CKR_OK);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, more, sizeof more, NULL, NULL), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text, 1, NULL, NULL), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_SignMessage(s, NULL, 0, text, 30, parts, &len), CKR_OK);
+    CHECK(!memcmp(whole, parts, 256));
+    CHECK_RV(C_MessageSignFinal(s), CKR_OK);
+}
+
+// C_DigestUpdate "zero or more times" (5.12.1), and a question for the length takes nothing: what
+// C_DigestFinal gives after it is a digest of nothing.
+TEST(a_question_for_the_length_takes_nothing)
+{
+    CK_BYTE digest[32];
+    CK_ULONG len = 0;
+    CHECK_RV(C_DigestInit(s, &sha256), CKR_OK);
+    CHECK_RV(C_Digest(s, text, 10, NULL, &len), CKR_OK);
+    CHECK_EQ(len, 32);
+    CHECK_RV(C_DigestFinal(s, digest, &len), CKR_OK);
+    CHECK_BYTES(digest, 32, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+// GCM: as much data as the header says beside as much of IV and AAD, and not a byte more.
+TEST(gcm_takes_what_the_header_says)
+{
+    static CK_BYTE aad[GCM_ROOM], plain[GCM_ROOM], sealed[GCM_ROOM], opened[GCM_ROOM];
+    CK_ULONG head = GCM_ROOM / 4, most = (GCM_ROOM - head) / 2;
+    CK_GCM_PARAMS p = { iv, 12, 96, aad, head - 12, 128 };
+    CK_MECHANISM m = { CKM_AES_GCM, &p, sizeof p };
+    CK_ULONG len = sizeof sealed, opened_len = sizeof opened;
+    for (size_t i = 0; i < sizeof plain; i++) plain[i] = (CK_BYTE)(i * 3 + (i >> 8));
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Encrypt(s, plain, most, sealed, &len), CKR_OK);
+    CHECK_EQ(len, most + 16);
+    CHECK_RV(C_DecryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Decrypt(s, sealed, most, opened, &opened_len), CKR_ENCRYPTED_DATA_INVALID);
+    len = sizeof sealed;
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Encrypt(s, plain, most - 16, sealed, &len), CKR_OK);
+    opened_len = sizeof opened;
+    CHECK_RV(C_DecryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Decrypt(s, sealed, len, opened, &opened_len), CKR_OK);
+    CHECK(opened_len == most - 16 && !memcmp(opened, plain, opened_len));
+    len = sizeof sealed;
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Encrypt(s, plain, most + 1, sealed, &len), CKR_DATA_LEN_RANGE);
+    p.ulAADLen++;
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_MECHANISM_PARAM_INVALID);
+    p.ulAADLen = 0;
+    most = (GCM_ROOM - 12) / 2;
+    len = sizeof sealed;
+    CHECK_RV(C_EncryptInit(s, &m, aes), CKR_OK);
+    CHECK_RV(C_Encrypt(s, plain, most, sealed, &len), CKR_OK);
 }
 
 TEST(gcm_gives_nothing_out_that_is_not_authentic)
@@ -534,6 +676,65 @@ TEST(objects_that_come_and_go_leave_nothing)
     }
     CHECK_RV(scard11_stats(slot, &last), CKR_OK);
     CHECK_EQ(last.card_memory, first.card_memory);
+}
+
+// How many session objects there are.
+static CK_ULONG session_objects(void)
+{
+    CK_ATTRIBUTE t[] = { AT(CKA_TOKEN, no) };
+    CK_ULONG count = 0;
+    return scene_count(s, t, 1, &count) ? (CK_ULONG)-1 : count;
+}
+
+// What turns out wrong while an object is made leaves none behind.
+TEST(objects_that_cannot_be_made_leave_nothing)
+{
+    static CK_BYTE der[4000], subject[] = { 0x30, 0x00 };
+    CK_ATTRIBUTE value[] = { { CKA_VALUE, der, sizeof der } };
+    CK_BYTE check[3] = { 1, 2, 3 };
+    CK_ULONG before = session_objects();
+    struct scard11_counters first, last;
+    CHECK(before != (CK_ULONG)-1);
+    CHECK_RV(C_GetAttributeValue(s, certificate, value, 1), CKR_OK);
+    CK_ATTRIBUTE t[] = { AT(CKA_CLASS, class_certificate), AT(CKA_CERTIFICATE_TYPE, x509), value[0],
+                         { CKA_SUBJECT, subject, sizeof subject } };
+    CK_ATTRIBUTE key[] = { AT(CKA_CLASS, class_secret), AT(CKA_KEY_TYPE, type_aes),
+                           { CKA_VALUE, text, 16 }, { CKA_CHECK_VALUE, check, 3 } };
+    for (int i = 0; i < 200; i++) {
+        CHECK_RV(C_CreateObject(s, t, 4, &made), CKR_TEMPLATE_INCONSISTENT);
+        CHECK_RV(C_CreateObject(s, key, 4, &made), CKR_ATTRIBUTE_VALUE_INVALID);
+        if (!i) CHECK_RV(scard11_stats(slot, &first), CKR_OK);
+    }
+    CHECK_RV(scard11_stats(slot, &last), CKR_OK);
+    CHECK_EQ(last.card_memory, first.card_memory);
+    CHECK_EQ(session_objects(), before);
+    CHECK_RV(C_CreateObject(s, t, 3, &made), CKR_OK);
+    CHECK_EQ(session_objects(), before + 1);
+    CHECK_RV(C_DestroyObject(s, made), CKR_OK);
+}
+
+// A key that is shorter than C_GetMechanismInfo says is not used.
+TEST(short_rsa_keys_are_not_used)
+{
+    CK_BYTE modulus[128], exponent[] = { 1, 0, 1 };
+    CK_MECHANISM_INFO info;
+    CHECK_RV(C_GetMechanismInfo(slot, CKM_RSA_PKCS, &info), CKR_OK);
+    CHECK_EQ(info.ulMinKeySize, 1024);
+    memset(modulus, 0xa5, sizeof modulus);
+    for (CK_ULONG n_bytes = 64; n_bytes <= 128; n_bytes += 8) {
+        CK_ATTRIBUTE t[] = { AT(CKA_CLASS, class_public), AT(CKA_KEY_TYPE, type_rsa),
+                             { CKA_MODULUS, modulus, n_bytes }, AT(CKA_PUBLIC_EXPONENT, exponent) };
+        CK_RV want = n_bytes < 128 ? CKR_KEY_SIZE_RANGE : CKR_OK;
+        CHECK_RV(C_CreateObject(s, t, 4, &made), CKR_OK);
+        CHECK_RV(C_VerifyInit(s, &sign_rsa, made), want);
+        CHECK_RV(C_VerifyRecoverInit(s, &rsa_pkcs, made), want);
+        CHECK_RV(C_EncryptInit(s, &rsa_pkcs, made), want);
+        C_SessionCancel(s, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT);
+        n = sizeof sig;
+        CHECK_RV(C_WrapKey(s, &rsa_pkcs, made, generic, sig, &n),
+                 want ? CKR_WRAPPING_KEY_SIZE_RANGE : CKR_OK);
+        CHECK_RV(C_DestroyObject(s, made), CKR_OK);
+    }
 }
 
 // ECDH with the card's key, and what clients do with the secret then.

@@ -31,8 +31,30 @@ TEST(make_rules_go_with_the_attributes)
     }
 }
 
+// What a template gives takes so many bytes at most, all attributes and their heads together.
+TEST(make_templates_end_at_a_size)
+{
+    static u8 value[MAKE_MAX + 1];
+    CK_ATTRIBUTE t[] = { { CKA_LABEL, value, 0 }, { CKA_VALUE, value, 0 },
+                         { CKA_APPLICATION, value, 0 } };
+    const CK_ULONG room = (CK_ULONG)(MAKE_MAX - 2 * sizeof(struct attr_head));
+    for (CK_ULONG label = 0; label <= room; label += room / 5) {
+        t[0].ulValueLen = label, t[1].ulValueLen = room - label;
+        CHECK_ST(make_check(t, 2, ATTR_DATA, MAKE_CREATE), ST_OK);
+        t[1].ulValueLen++;
+        CHECK_ST(make_check(t, 2, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);
+    }
+    t[0].ulValueLen = MAKE_MAX - sizeof(struct attr_head);
+    CHECK_ST(make_check(t, 1, ATTR_DATA, MAKE_CREATE), ST_OK);
+    t[0].ulValueLen++;
+    CHECK_ST(make_check(t, 1, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);
+    t[0].ulValueLen = MAKE_MAX, t[1].ulValueLen = t[2].ulValueLen = (CK_ULONG)-1;
+    CHECK_ST(make_check(t, 3, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);     // no sum goes round
+}
+
 static void test_make(void)
 {
+    RUN(make_templates_end_at_a_size);
     RUN(make_lengths_of_keys);
     RUN(make_rules_go_with_the_attributes);
 }
