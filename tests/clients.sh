@@ -90,6 +90,13 @@ fresh_card() {                  # at the beginning, and when a client failed: it
     "$OUT/clients/present" in
 }
 
+# The log of a client that failed: what it wrote before its end, and the command that failed, whole.
+what_it_said() { sed '/^+ at_end/,$d;/^---- /,$d' "$1"; }
+failed_command() {
+    what_it_said "$1" | grep -a '^+ ' |
+        grep -a -v '^+ \(rc=\|set\|return\|sleep\|\[\|_left\|grep -a -c\)' | tail -n 1 | cut -c 3-
+}
+
 each_client() {
     for name in $NAMES; do
         card=$part
@@ -106,11 +113,11 @@ each_client() {
             0) result=pass why= ;;
             77) result=skip why=$(sed -n 's/^skip: //p' "$log" | tail -n 1) ;;
             124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
-            *) result=fail why=$(sed '/^---- /q' "$log" | grep -a '^+ ' | grep -a -v '^+ \(at_end\|rc=\|set\|return\|sleep\|\[\|_left\|grep -a -c\)' |
-                tail -n 1 | cut -c 3-90) ;;
+            *) result=fail why=$(failed_command "$log") ;;
         esac
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
         echo "$COLUMN: $name ($card): $result, $seconds s${why:+: }$why"
+        [ "$COLUMN $result" != 'ours fail' ] || what_it_said "$log" | tail -n 20 | sed 's/^/    /'
         rm -rf "${dir:?}/$name"
         case $rc in 0 | 77) ;; *) fresh_card 2>/dev/null ;; esac
     done
@@ -144,8 +151,10 @@ column() {      # column <ours|opensc> <module>: all clients with that module
 print_table() {
     printf '\n%-24s %-5s %-12s %-12s %s\n' client card scard11 OpenSC why
     touch "$OUT/clients/opensc/results"
-    awk -F'|' 'FILENAME == ARGV[1] { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = $5; next }
-        { k = $1 "|" $2; o = k in theirs ? theirs[k] " " t[k] " s" : "-"; why = $5
+    awk -F'|' '
+        function why_of() { return substr($0, length($1 $2 $3 $4) + 5) }    # there may be a | in it
+        FILENAME == ARGV[1] { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = why_of(); next }
+        { k = $1 "|" $2; o = k in theirs ? theirs[k] " " t[k] " s" : "-"; why = why_of()
           if (k in theirs && theirs[k] != "pass" && said[k] != why) why = why (why ? "; " : "") "OpenSC: " said[k]
           printf "%-24s %-5s %-12s %-12s %s\n", $1, $2, $3 " " $4 " s", o, why }' \
         "$OUT/clients/opensc/results" "$OUT/clients/ours/results"

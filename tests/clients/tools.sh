@@ -239,8 +239,8 @@ p[0:2] = b"MZ"; p[60:64] = struct.pack("<I", 64); p[64:68] = b"PE\0\0"
 p[68:88] = struct.pack("<HHIIIHH", 0x14c, 0, 0, 0, 0, 224, 0x102); p[88:90] = b"\x0b\x01"
 p[88 + 92:88 + 96] = struct.pack("<I", 16)
 open("a.exe", "wb").write(p)'
-    osslsigncode sign -pkcs11engine "$(find /usr/lib -path '*engines-3/pkcs11.so' | head -n 1)" \
-        -pkcs11module "$module" -certs "$pki/user-rsa.pem" -key "$(uri 01)" -pass "$PIN" -in a.exe -out b.exe
+    osslsigncode sign -pkcs11module "$module" -certs "$pki/user-rsa.pem" -key "$(uri 01)" -pass "$PIN" \
+        -in a.exe -out b.exe
     osslsigncode verify -CAfile "$pki/ca.pem" b.exe > said || :
     grep 'Signature verification: ok' said
 }
