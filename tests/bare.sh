@@ -1,15 +1,18 @@
 #!/bin/sh
 # bare.sh: does a fresh Debian get from a checkout to a working demo and passing tests by build.sh
 # alone? Makes a minimal Debian with nothing but git, puts HEAD into it, and runs there
-# ./build.sh demo and ./build.sh test. Needs root, debootstrap and a network. Not part of the tests.
+# ./build.sh demo and ./build.sh test, on a machine that is busy too if asked. Ends with a line for each
+# time. Needs root, debootstrap and a network. Not part of the tests.
 # SPDX-License-Identifier: 0BSD
 #
 # Usage: tests/bare.sh [directory]      where to put it (kept then; else a temporary one, removed)
 # SUITE=bookworm, MIRROR=http://deb.debian.org/debian and COMMANDS='demo test' may be set. Without
-# MIRROR it is this machine's own; its apt settings (proxy, certificates) go along.
+# MIRROR it is this machine's own; its apt settings (proxy, certificates) go along. BUSY='0 2' (0) is how
+# many other processes keep the cores busy meanwhile: the commands run once for each number, each time
+# from a checkout of its own.
 set -eu
 cd "$(dirname "$0")/.."
-SUITE=${SUITE:-bookworm} COMMANDS=${COMMANDS:-demo test}
+SUITE=${SUITE:-bookworm} COMMANDS=${COMMANDS:-demo test} BUSY=${BUSY:-0}
 die() { echo "bare.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
 
@@ -70,18 +73,48 @@ for m in "-t proc proc $dir/proc" "--rbind /dev $dir/dev" "-t tmpfs tmpfs $dir/t
     run mount $m || echo "bare.sh: goes on without"
 done
 run git bundle create -q "$dir/root/scard11.bundle" HEAD
-run chroot "$dir" git clone -q /root/scard11.bundle /root/scard11
 
-results=''
-for c in $COMMANDS; do
-    echo "==== ./build.sh $c"
-    if run chroot "$dir" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+busy=''
+busy_begin() {      # busy_begin <n>: so many processes that never rest
+    for _ in $(seq "$1"); do
+        sh -c 'while :; do :; done' &
+        busy="$busy $!"
+    done
+}
+busy_end() {
+    # shellcheck disable=SC2086
+    [ -z "$busy" ] || { kill $busy; wait $busy; } 2>/dev/null || :
+    busy=''
+}
+trap busy_end EXIT
+trap 'exit 1' HUP INT TERM
+
+# inside <directory> <command>: ./build.sh <command> in the new Debian; $said is the last line of it.
+inside() {
+    { run chroot "$dir" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-        /root/scard11/build.sh "$c"; then
-        results="$results $c: good."
-    else
-        results="$results $c: FAILED."
-    fi
+        "$1/build.sh" "$2" 2>&1 && echo good > "$dir/root/result" || echo FAILED > "$dir/root/result"
+    } | tee "$dir/root/said"
+    said=$(tail -n 1 "$dir/root/said")
+}
+
+results='' times=0
+for n in $BUSY; do
+    times=$((times + 1))
+    source=/root/scard11-$times
+    run chroot "$dir" git clone -q /root/scard11.bundle "$source"
+    busy_begin "$n"
+    line="bare.sh: Debian $(cat "$dir/etc/debian_version"), $n other processes busy:"
+    for c in $COMMANDS; do
+        echo "==== ./build.sh $c, $n other processes busy"
+        inside "$source" "$c"
+        line="$line $c $(cat "$dir/root/result")"
+        case $said in *' passed, '*' failed') line="$line ($said)" ;; esac
+        line="$line."
+    done
+    busy_end
+    results="$results$line
+"
 done
-echo "bare.sh, Debian $(cat "$dir/etc/debian_version"):$results"
+printf '\n%s' "$results"
 case $results in *FAILED*) exit 1 ;; esac
