@@ -2698,12 +2698,15 @@ static bool apdu_is_long(const struct apdu *a)
     return a->data.n > 255 || a->le > APDU_LE_SHORT;
 }
 
-// Encodes for the protocol. T=0 has no Le beside data (the answer is fetched by GET RESPONSE) and
-// no command of four bytes.
-static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bool t0)
+// Encodes for the protocol. most: the longest answer that may be asked for in extended length, 0 to
+// encode short. T=0 has no Le beside data (the answer is fetched by GET RESPONSE) and no command of
+// four bytes.
+static void apdu_encode(struct buf *out, const struct apdu *a, u32 most, bool t0)
 {
-    u32 le = extended || a->le <= APDU_LE_SHORT ? a->le : APDU_LE_SHORT;
+    bool extended = most > 0;
+    u32 le = a->le, longest = extended ? most : APDU_LE_SHORT;
 
+    if (le > longest) le = longest;
     buf_put(out, BYTES(a->cla, a->ins, a->p1, a->p2));
     if (t0 && a->data.n) le = 0;
     if (t0 && !a->data.n && !le) buf_put8(out, 0);
@@ -2731,6 +2734,21 @@ static void apdu_encode(struct buf *out, const struct apdu *a, bool extended, bo
  * ==============================================================================================*/
 
 #define LINK_COMMAND 4352               // room for one encoded command: what is longer is chained
+
+// The forms of extended commands. A card that takes one may refuse another, so each is proven by
+// itself, and what a command's answer means is:
+//
+//   answer    its form is proven     no form is proven yet          others are
+//   9000      -                      proven                         proven
+//   6700      the card means it      all go short, again at once    this form goes short, ...
+//   none      the reader failed      the reader takes short commands only: >>slot judges that
+//
+// To go short lasts for the card's stay if the command was answered when it came short. If not, its
+// length was not the reason: others are tried long again, after the next connect or at once.
+#define LINK_LE_ALONE  1u               // no data, an answer of more than 256 bytes
+#define LINK_LE_DATA   2u               // data that a short command holds, such an answer
+#define LINK_LONG_DATA 4u               // data of more than 255 bytes
+#define LINK_FORMS     7u
 
 // PC/SC part 10: features of a PIN pad, and what GET_KEY_PRESSED says before the last key.
 #define LINK_PAD_VERIFY   6u            // VERIFY_PIN_DIRECT; in two: VERIFY_PIN_START 1, _FINISH 2
@@ -2767,12 +2785,13 @@ struct link {
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
     u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
     u32  reads;             // of this call: see LINK_READS_MAX
+    u32  state;             // of the reader, at the first look of this connection; 0: none yet
     u16  sw;                // status word of the last response
     bool t0;
     bool exclusive;         // no transactions needed
     bool extended;          // card and reader take extended length, as far as known
-    bool extended_proven;   // and one such command was answered
-    bool short_proven;      // the card refused one that it answered when it came short
+    u8   extended_proven;   // LINK_ forms of such commands that were answered
+    u8   extended_refused;  // ... that the card refused, and answered when they came short
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
@@ -2832,7 +2851,8 @@ static st link_connect_how(struct link *l, unsigned how)
     memcpy(l->atr, card.atr, l->atr_len);
     bool reader_can = !*l->reader_short && (!card.max_data || card.max_data > 261);
     if (!l->extended_proven)
-        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can && !l->short_proven &&
+        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can &&
+                      l->extended_refused != LINK_FORMS &&
                       link_atr_extended(bytes_of(l->atr, l->atr_len));
     l->max_data = LINK_COMMAND - 16;
     if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
@@ -2866,6 +2886,7 @@ static void link_disconnect(struct link *l, bool reset)
     if (l->open && (!l->dead || l->broken) && !l->reset) scard11_reader_end(l->conn);
     scard11_reader_disconnect(l->conn, reset || l->broken);
     l->conn = NULL;
+    l->state = 0;
     l->open = l->broken = l->dead = l->reset = false;
 }
 
@@ -2909,10 +2930,54 @@ static st link_status(struct link *l, u32 *state)
     st s = reader_st(scard11_reader_status(l->conn, state));
     if (s == ST_CARD_REMOVED) l->dead = true;
     if (s == ST_CARD_RESET) l->reset = true;
+    if (!s && !l->state) l->state = *state;
     return s;
 }
 
+// Does the reader show the card that was connected? It does not know where it does not count.
+static bool link_shows_same(struct link *l)
+{
+    u32 state = 0, mask = 0xffff0000u | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    if (!l->state || link_status(l, &state)) return false;
+    bool counts = state & SCARD11_READER_COUNTED && state & 0xffff0000u;
+    return counts && state & SCARD11_READER_PRESENT && (state & mask) == (l->state & mask);
+}
+
+// What an answer without a status word means, which is what pcscd mostly has of a card that was
+// just pulled: a removal, unless the card is proved to be there. A reader may not know yet that its
+// card was pulled; so the card is reset: what was pulled does not answer then. Either way nothing
+// more is sent over this connection.
+static st link_no_answer(struct link *l)
+{
+    u8 atr[sizeof l->atr];
+    size_t n = l->atr_len;
+    memcpy(atr, l->atr, n);
+    bool same = link_shows_same(l);
+    bool there = !link_reset(l) && same && link_shows_same(l) &&
+                 bytes_equal(bytes_of(l->atr, l->atr_len), bytes_of(atr, n));
+    l->dead = true;
+    return there ? ST_READER : ST_CARD_REMOVED;
+}
+
 // ---- Commands ----
+
+static u8 link_form(const struct apdu *cmd)
+{
+    if (cmd->data.n > 255) return LINK_LONG_DATA;
+    return cmd->data.n ? LINK_LE_DATA : LINK_LE_ALONE;
+}
+
+// Will a command be sent in extended length?
+static bool link_is_extended(const struct link *l, const struct apdu *cmd)
+{
+    return l->extended && apdu_is_long(cmd) && !(l->extended_refused & link_form(cmd));
+}
+
+// How much data goes in one command; what is longer is chained.
+static size_t link_most(const struct link *l)
+{
+    return l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
+}
 
 static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
 {
@@ -2951,25 +3016,26 @@ static bool link_answered(u16 sw)
 static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
 {
     struct buf out = buf_on(l->raw, LINK_COMMAND);
-    bool extended = l->extended && apdu_is_long(cmd);
+    bool extended = link_is_extended(l, cmd);
     size_t got = SCARD11_ANSWER;
 
     TRY(link_ready(l));
     if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    apdu_encode(&out, cmd, extended, l->t0);
+    apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, l->t0);
     st s = out.full ? ST_DATA_LEN
                     : reader_st(scard11_reader_transmit(l->conn, out.p, out.n, l->answer, &got));
     l->count->commands++;
     l->count->sent += out.n;
-    if (!s && (got < 2 || got > SCARD11_ANSWER)) s = ST_READER;
-    if (s) {
+    if (!s && got > SCARD11_ANSWER) s = ST_READER;
+    if (s || got < 2) {
+        bool proven = l->extended_proven & link_form(cmd);
         mem_wipe(l->raw, out.n);
-        if (extended && !l->extended_proven && s != ST_CARD_RESET) *l->reader_short = true;
-        return link_failed(l, s);
+        if (extended && !proven && s != ST_CARD_RESET) *l->reader_short = true;
+        return s ? link_failed(l, s) : link_no_answer(l);
     }
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
-    if (extended && link_answered(l->sw)) l->extended_proven = true;
+    if (extended && link_answered(l->sw)) l->extended_proven |= link_form(cmd);
     if (link_is_error(l->sw)) l->erred = true;
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
@@ -2989,10 +3055,11 @@ static st link_count_read(struct link *l)
 }
 
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
-// cmd.
+// cmd. A chain of short commands is short to its end.
 static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
-    size_t most = l->extended ? l->max_data : 255;
+    size_t most = link_most(l);
+    if (cmd->data.n > most && most == 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
     for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
         struct apdu head = *cmd;
         head.cla |= CLA_CHAIN;
@@ -3004,30 +3071,46 @@ static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
     return ST_OK;
 }
 
+// Sends a command, in a chain where its data is long. last is what was sent last of it.
+static st link_send(struct link *l, const struct apdu *cmd, struct apdu *last, struct buf *rsp)
+{
+    *last = *cmd;
+    TRY(link_chain(l, last, rsp));
+    return link_transmit(l, last, rsp);
+}
+
+// The card promised what it cannot do: the same, short. See LINK_FORMS.
+static st link_send_short(struct link *l, const struct apdu *cmd, struct apdu *last,
+                          struct buf *rsp)
+{
+    u8 forms = l->extended_proven ? link_form(last) : LINK_FORMS;
+    l->extended_refused |= forms;
+    st s = link_send(l, cmd, last, rsp);
+    if (!s && (link_answered(l->sw) || l->sw >> 8 == 0x6c)) return ST_OK;
+    l->extended_refused &= (u8)~forms;
+    if (!l->extended_proven) l->extended = false;
+    return s;
+}
+
 // Runs one command to its end: short or extended, a chain for long data, then the whole response.
 // Returns ST_OK for 9000, else the status word, with the data that came before it in rsp.
 static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
 {
-    struct apdu last = *cmd;
+    struct apdu last;
     size_t start = rsp->n;
 
-    TRY(link_chain(l, &last, rsp));
-    TRY(link_transmit(l, &last, rsp));
-    if (l->sw == 0x6700 && l->extended && !l->extended_proven && apdu_is_long(&last)) {
-        l->extended = false;                            // the card promised what it cannot do
+    st s = link_send(l, cmd, &last, rsp);
+    bool refused = (!s || s == 0x6700) && l->sw == 0x6700 && link_is_extended(l, &last);
+    if (refused && !(l->extended_proven & link_form(&last))) {
         rsp->n = start;
-        last = *cmd;
-        TRY(link_chain(l, &last, rsp));
-        TRY(link_transmit(l, &last, rsp));
-        l->short_proven = link_answered(l->sw) || l->sw >> 8 == 0x6c;
+        s = link_send_short(l, cmd, &last, rsp);
     }
     // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
-    if (l->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
+    if (!s && l->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
         rsp->n = start;
-        last = *cmd;
-        TRY(link_chain(l, &last, rsp));
-        TRY(link_transmit(l, &last, rsp));
+        s = link_send(l, cmd, &last, rsp);
     }
+    if (s) return s;
     if (l->sw >> 8 == 0x6c) {                           // wrong Le; the card says which it wants
         last.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
         rsp->n = start;
@@ -3127,7 +3210,7 @@ static st link_ask_pad(struct link *l, u32 feature, bytes ask)
     st s = l->features >> feature & 1 ? link_control(l, feature, ask, &got)
                                       : link_ask_in_two(l, feature, ask, &got);
     l->count->commands++;
-    if (!s && got < 2) s = link_failed(l, ST_READER);
+    if (!s && got < 2) s = link_no_answer(l);
     if (s) return s;
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
@@ -4133,7 +4216,7 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
                           struct buf *fcp)
 {
     struct p15 *p = t->state;
-    u8 room[2 * P15_PATH_MAX + 2];
+    u8 room[2 * P15_PATH_MAX + 2], answer[256];
     struct buf full = buf_on(room, sizeof room);
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
     struct link *l = &c->link;
@@ -4142,7 +4225,7 @@ static st p15_select_path(struct card *c, struct token *t, const struct p15_path
     p->at = BYTES_NONE;
     if (p->quirks & P15_STEPS) return p15_select_steps(c, p, path->file, fcp);
     if (path->aid.n) {
-        struct buf fci = buf_on(room, sizeof room);
+        struct buf fci = buf_on(answer, sizeof answer);
         p->elsewhere = true;
         p->mse_len = 0;
         TRY(iso_select_aid(l, path->aid, &fci));
@@ -6725,7 +6808,7 @@ static st myeid_decipher(struct card *c, struct object *o, bytes in, bool again,
     struct buf data = scratch_buf(&scratch, in.n + 1);
     size_t start = out->n;
     TRY(myeid_set(c, o, 0xb8, MYEID_RAW, again));
-    if (in.n > 254 && !c->link.extended) {
+    if (in.n > 254 && link_most(&c->link) == 255) {
         TRY(myeid_decipher_halves(c, in, scratch, out));
     } else {
         buf_put8(&data, 0);                     // padding indicator: no further information

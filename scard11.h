@@ -407,6 +407,9 @@ int scard11_reader_end(void *conn);
 //
 // cmd may contain a PIN: do not log it.
 //
+// A response of less than two bytes, with _OK, is taken for a removal, unless the card is proved to
+// be there: scard11_reader_status counts and shows it as before, and it can be reset.
+//
 // Returns  _OK; _REMOVED if the card is gone (also if it was reset and is mute); _RESET if someone
 //          else reset it since the last call, with nothing sent; _FAILED for anything else.
 //          After _REMOVED, only scard11_reader_disconnect follows.

@@ -171,6 +171,78 @@ TEST(link_6700_is_an_answer_once_extended_length_is_proven)
     link_over();
 }
 
+// A card that answers extended Le may refuse extended Lc: then long data goes in a chain, which is
+// short to its end. And what is proven by itself stays.
+TEST(link_proves_each_form_by_itself)
+{
+    static u8 data[300];
+    static char whole[700], first[600], second[120];
+    static const char *lines[] = { "00cb3fff 000000 > 01 9000", whole, first, second,
+        "00cb3fff 000000 > 02 9000", "00cb3fff 000002 5c00 0000 > 6700",
+        "00cb3fff 02 5c00 00 > 03 9000", first, second, NULL };
+    struct apdu read = { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL };
+    struct apdu sign = { .ins = 0x87, .data = bytes_of(data, sizeof data), .le = APDU_LE_ALL };
+    struct apdu ask = read;
+    struct buf rsp;
+    u32 state;
+    snprintf(whole, sizeof whole, "00870000 00012c %0*d 0000 > 6700", 600, 0);
+    snprintf(first, sizeof first, "10870000 ff %0*d > 9000", 510, 0);
+    snprintf(second, sizeof second, "00870000 2d %0*d 00 > aa 9000", 90, 0);
+    ask.data = BYTES(0x5c, 0x00);
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try(read, &rsp), ST_OK);
+    CHECK_ST(link_try(sign, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "aa");
+    CHECK_ST(link_try(read, &rsp), ST_OK);
+    CHECK_ST(link_try(ask, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "03");
+    link_end(&link_l);
+    link_disconnect(&link_l, false);
+    CHECK_ST(link_connect(&link_l, false), ST_OK);
+    CHECK_ST(link_status(&link_l, &state), ST_OK);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+    CHECK_ST(link_try(sign, &rsp), ST_OK);              // of the card, not of the connection
+    link_over();
+}
+
+// ... where it was refused short as well, the length was not why: nothing is remembered.
+TEST(link_6700_to_both_lengths_says_nothing_of_them)
+{
+    static u8 data[300];
+    static const char *const lines[] = { "00cb0000 000000 > 9000", "* > 6700", "* > 9000",
+                                         "* > 6700", "* > 9000", NULL };
+    struct apdu sign = { .ins = 0x87, .data = bytes_of(data, sizeof data) };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = APDU_LE_ALL }, &rsp), ST_OK);
+    CHECK_ST(link_try(sign, &rsp), 0x6700);
+    CHECK_ST(link_try(sign, &rsp), ST_OK);
+    CHECK_EQ(link_l.extended_proven, LINK_LE_ALONE | LINK_LONG_DATA);
+    link_over();
+}
+
+// A reader that takes less than the card's longest gets pieces: the first may be refused as well.
+TEST(link_a_chain_of_long_pieces_is_refused)
+{
+    static u8 data[600];
+    static const char *const lines[] = { "* > 6700", "* > 9000", "* > 9000", "* > aa 9000", NULL };
+    struct buf rsp;
+    link_card = sim_script(lines);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
+    sim_reader_limit(0, 512, 0);
+    link_short = false;
+    link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                            .reader_short = &link_short, .count = &link_counts };
+    CHECK_ST(link_connect(&link_l, false), ST_OK);
+    CHECK_ST(link_begin(&link_l), ST_OK);
+    CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 600) }, &rsp), ST_OK);
+    CHECK_EQ(link_l.extended_refused, LINK_FORMS);
+    link_over();
+}
+
 TEST(link_a_card_that_talks_for_ever_is_ended)
 {
     static const char *const lines[] = { "* > 6100", "* > 6100", NULL };
@@ -291,14 +363,58 @@ TEST(link_truncated_answers_end_the_connection)
     static const char *const lines[] = { "* > 9000", NULL };
     for (int i = 0; i < 2; i++) {
         struct buf rsp;
+        u32 state;
         link_open_script(lines);
         if (test_failing) return;
         sim_reader_fault(i ? SIM_ANSWER_0 : SIM_ANSWER_1, 1, NULL);
+        CHECK_ST(link_status(&link_l, &state), ST_OK);
         CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = 256 }, &rsp), ST_READER);
-        CHECK(link_l.broken);
+        CHECK(link_l.dead && !link_l.open);
         link_end(&link_l);
         link_disconnect(&link_l, false);
-        CHECK_EQ(sim_reader_stats().disconnect_resets, 1);
+        CHECK_EQ(sim_reader_stats().resets, 1);
+    }
+}
+
+// Why an answer of no bytes is no proof of anything, and what is: a reader that counts, which shows
+// the card with the count it had, and the card itself, which answers a reset as it did before.
+enum link_gone { LINK_PULLED, LINK_PULLED_LATE, LINK_OTHER, LINK_UNCOUNTED, LINK_AT_0,
+                 LINK_NOT_SEEN, LINK_THERE, LINK_GONE_WAYS };
+
+static void link_make_gone(enum link_gone how, struct sim_script *other)
+{
+    if (how == LINK_PULLED_LATE || how == LINK_OTHER) {
+        sim_reader_late(0, true);
+        sim_reader_empty(0, true);
+        sim_reader_eject(0);
+        if (how == LINK_OTHER) sim_reader_insert(0, &other->card);
+    } else {
+        sim_reader_fault(how == LINK_PULLED ? SIM_EJECT : SIM_ANSWER_0, 1, NULL);
+    }
+}
+
+TEST(link_without_an_answer_it_is_a_removal)
+{
+    static const char *const lines[] = { "* > 9000", "* > 9000", NULL };
+    for (int how = 0; how < LINK_GONE_WAYS && !test_failing; how++) {
+        struct sim_script other = sim_script(lines);
+        struct buf rsp;
+        u32 state;
+        other.card.atr[4] ^= 1;
+        link_open_script(lines);
+        if (test_failing) return;
+        if (how == LINK_UNCOUNTED) sim_reader_counts(0, SIM_COUNTS_NOT);
+        if (how == LINK_AT_0) sim_reader_counts(0, SIM_COUNTS_ZERO);
+        if (how != LINK_NOT_SEEN) CHECK_ST(link_status(&link_l, &state), ST_OK);
+        link_make_gone(how, &other);
+        st s = link_try((struct apdu){ .ins = 0x20, .data = BYTES(1, 2, 3, 4) }, &rsp);
+        CHECK_ST(s, how == LINK_THERE ? ST_READER : ST_CARD_REMOVED);
+        CHECK_ST(link_try((struct apdu){ .ins = 0xcb }, &rsp), ST_CARD_REMOVED);
+        CHECK(!other.card.apdus);
+        link_end(&link_l);
+        link_disconnect(&link_l, false);
+        CHECK_EQ(sim_reader_stats().unbalanced + sim_reader_stats().after_removed, 0);
+        if (test_failing) printf("    case %d\n", how);
     }
 }
 
@@ -418,6 +534,9 @@ static void test_link(void)
     RUN(link_falls_back_when_extended_length_is_refused);
     RUN(link_remembers_what_the_card_refused);
     RUN(link_6700_is_an_answer_once_extended_length_is_proven);
+    RUN(link_proves_each_form_by_itself);
+    RUN(link_6700_to_both_lengths_says_nothing_of_them);
+    RUN(link_a_chain_of_long_pieces_is_refused);
     RUN(link_a_card_that_talks_for_ever_is_ended);
     RUN(link_a_card_that_dribbles_is_ended);
     RUN(link_fetches_as_it_is_told);
@@ -425,6 +544,7 @@ static void test_link(void)
     RUN(link_chains_what_the_reader_cannot_take);
     RUN(link_an_answer_longer_than_the_room_is_refused);
     RUN(link_truncated_answers_end_the_connection);
+    RUN(link_without_an_answer_it_is_a_removal);
     RUN(link_dies_with_the_card);
     RUN(link_resets_the_card);
     RUN(link_secrets_stay_out_of_the_log);

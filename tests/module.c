@@ -1302,28 +1302,33 @@ static void make_gap(enum gap gap, struct sim_card *other)
 }
 
 // A reader that cannot send, or that answers nothing, and does not know yet that its card was pulled:
-// the reset that lets go of the card tells. With the card in, it was the reader.
+// the reset that lets go of the card tells. With the card in, it was the reader, if that can be known.
 TEST(a_card_that_a_late_reader_has_lost_was_removed)
 {
-    for (int pulled = 0; pulled < 2; pulled++) {
+    enum { THERE, LATE, LATE_EMPTY, UNKNOWN, WAYS };
+    for (int how = THERE; how < WAYS && !test_failing; how++) {
+        bool pulled = how == LATE || how == LATE_EMPTY;
         CK_SESSION_HANDLE session;
         CK_OBJECT_HANDLE key;
         CK_BYTE sig[256];
         CK_ULONG n = sizeof sig;
         CHECK_RV(scene_begin(&whole), CKR_OK);
+        if (how == UNKNOWN) sim_reader_counts(0, SIM_COUNTS_ZERO);
         CHECK_RV(scene_open(&session), CKR_OK);
         CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
         CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
         sim_reader_late(0, true);
+        sim_reader_empty(0, how == LATE_EMPTY);
         if (pulled) sim_reader_eject(0);
         else        sim_reader_fault(SIM_ANSWER_0, 1, NULL);
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, sizeof data, sig, &n),
-                 pulled ? CKR_DEVICE_REMOVED : CKR_DEVICE_ERROR);
+                 how == THERE ? CKR_DEVICE_ERROR : CKR_DEVICE_REMOVED);
         CHECK_RV(C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
         sim_reader_late(0, false);
         if (pulled) sim_reader_insert(0, scene_card);
         CHECK_RV(scene_open(&session), CKR_OK);
         scene_end();
+        if (test_failing) printf("    way %d\n", how);
     }
 }
 

@@ -832,7 +832,8 @@ TEST(p15_reading_odd_files)
     p15_card.no_fcp = true;
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_OK);
     CHECK_EQ(out.n, P15_FILE_MAX);
-    card_it.link.extended = card_it.link.extended_proven = true;
+    card_it.link.extended = true;
+    card_it.link.extended_proven = LINK_FORMS;
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_PROTOCOL);
     card_it.link.extended = false;
     p15_card.sw = 0x6981;                               // a file of records, where it is none

@@ -83,6 +83,22 @@ static const struct { const char *sw; st want; } p15use_answers[] = {
     { "6984", ST_FAILED }, { "6f00", 0x6f00 }, { "6581", 0x6581 }, { "9001", 0x9001 },
     { "5000", ST_PROTOCOL } };
 
+// A file of another application: what that says when it is selected may be as long as it likes.
+TEST(p15use_selects_applications_that_say_much)
+{
+    static char select[700];
+    static const char *const lines[] = { select, "00a40900 02 4401 00 > 6f00 9000", NULL };
+    const struct p15_path path = { .aid = BYTES(0xa0, 0x00, 0x01), .file = BYTES(0x44, 0x01) };
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    snprintf(select, sizeof select, "00a40400 03 a00001 00 > 6f81fd %s 9000", p15use_hex(0, 253));
+    p15use_begin(lines, 0);
+    if (test_failing) return;
+    CHECK_ST(p15_select_path(&card_it, p15use_t, &path, &fcp), ST_OK);
+    CHECK_BYTES(fcp.p, fcp.n, "6f00");
+    p15use_end();
+}
+
 TEST(p15use_puk_as_so_pin)
 {
     static const struct { const char *answer; st want; } cases[] = {
@@ -305,4 +321,5 @@ static void test_p15use(void)
     RUN(p15use_directories);
     RUN(p15use_what_a_key_says);
     RUN(p15use_unpadded_blocks);
+    RUN(p15use_selects_applications_that_say_much);
 }

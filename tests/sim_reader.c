@@ -27,7 +27,7 @@
 // A reader.
 struct seat {
     char name[128];                 // empty: not used
-    bool plugged, mute, busy, late;
+    bool plugged, mute, busy, late, empty;
     bool stale;                     // late: shows what was before
     uint32_t shown;                 // ... namely this
     struct sim_card *card;
@@ -519,6 +519,17 @@ static bool seat_taken(const struct seat *s, const struct conn *c)
     return (s->owner && s->owner != c) || s->held;
 }
 
+// Resets what is in a reader that does not know yet that it is not the card of this connection: it
+// takes a card that is gone for mute, and leads to one that came instead.
+static int conn_reset_late(struct conn *c)
+{
+    struct seat *s = &sim.seats[c->seat];
+    if (s->stale && !s->card) s->shown |= SCARD11_READER_CARD_MUTE;
+    if (!s->card) return SCARD11_READER_MUTE;
+    c->gone = false;
+    return SCARD11_READER_OK;
+}
+
 static int connect_check(const struct seat *s, const struct conn *self, unsigned how)
 {
     if (sim.down) return SCARD11_READER_DOWN;
@@ -574,6 +585,7 @@ int scard11_reader_connect(void **conn, const char *name, unsigned how,
     if (s) plan_before(s, what);
     if (plan_fails(what)) r = SCARD11_READER_FAILED;
     else if (c && c->dead) r = conn_check(c);
+    else if (c && c->gone && reset) r = conn_reset_late(c);
     else r = connect_check(s, c, how);
     if (r == SCARD11_READER_OK && reset) {
         conn_reset(c);
@@ -728,6 +740,14 @@ static size_t card_run(struct conn *c, const uint8_t *cmd, size_t cmd_len, enum 
     return n;
 }
 
+// What transmit says in a reader that does not know yet that the card was pulled.
+static int gone(const struct seat *s, size_t *rsp_len)
+{
+    if (!s->empty) return SCARD11_READER_FAILED;
+    *rsp_len = 0;
+    return SCARD11_READER_OK;
+}
+
 // One command on a connection that is well, with the plan's part in it.
 static int conn_run(struct conn *c, const uint8_t *cmd, size_t cmd_len,
                     uint8_t *rsp, size_t *rsp_len, enum sim_fault what)
@@ -752,7 +772,7 @@ static int conn_run(struct conn *c, const uint8_t *cmd, size_t cmd_len,
     n = card_run(c, cmd, cmd_len, what);
     memcpy(rsp, s->answer, n < *rsp_len ? n : *rsp_len);
     if (n) plan_after(s, what);
-    if (c->gone) return SCARD11_READER_FAILED;
+    if (c->gone) return gone(s, rsp_len);
     if (c->dead || !n) return conn_check(c);
     if (what == SIM_FAILED_AFTER) return SCARD11_READER_FAILED;
     if (what == SIM_ANSWER_1) n = 1;
@@ -769,7 +789,8 @@ static int conn_send(struct conn *c, const uint8_t *cmd, size_t cmd_len, uint8_t
     struct seat *s = &sim.seats[c->seat];
     int r = conn_check(c);
     if (r == SCARD11_READER_OK && s->mute) { seat_cut(s, LOST_DEAD); r = conn_check(c); }
-    if (r == SCARD11_READER_OK && (c->gone || seat_taken(s, c))) r = SCARD11_READER_FAILED;
+    if (r == SCARD11_READER_OK && c->gone) return gone(s, rsp_len);
+    if (r == SCARD11_READER_OK && seat_taken(s, c)) r = SCARD11_READER_FAILED;
     return r == SCARD11_READER_OK ? conn_run(c, cmd, cmd_len, rsp, rsp_len, what) : r;
 }
 
@@ -845,7 +866,7 @@ void sim_reader_clear(void)
         struct seat *s = &sim.seats[i];
         s->name[0] = 0;
         s->card = NULL;
-        s->plugged = s->mute = s->busy = s->late = s->stale = s->held = s->fail_once = false;
+        s->plugged = s->mute = s->busy = s->late = s->empty = s->stale = s->held = s->fail_once = false;
         s->foreign = NULL;
         s->says = s->takes = 0;
         s->pad = (struct sim_reader_pad){ .features = 0 };
@@ -946,6 +967,7 @@ static void seat_show(struct seat *s)
 
 void sim_reader_late(int reader, bool on) { SET(reader, s->late = on; seat_show(s)); }
 void sim_reader_poll(int reader)          { SET(reader, seat_show(s)); }
+void sim_reader_empty(int reader, bool on) { SET(reader, s->empty = on); }
 
 void sim_reader_wait_early(bool on)
 {

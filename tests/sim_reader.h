@@ -63,6 +63,7 @@ void sim_reader_pad(int reader, const struct sim_reader_pad *pad);      // NULL:
 // showing the card until sim_reader_poll: as mute once a disconnect was to reset it.
 void sim_reader_late(int reader, bool on);
 void sim_reader_poll(int reader);
+void sim_reader_empty(int reader, bool on);     // transmit then answers no bytes: pcscd's usual way
 
 // wait returns after a millisecond for no reason.
 void sim_reader_wait_early(bool on);

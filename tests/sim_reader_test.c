@@ -207,6 +207,24 @@ TEST(late_reader)
     CHECK_RV(transmit(conn), SCARD11_READER_REMOVED);
 }
 
+// What a late reader answers to a command, and to a reset, which shows what is in it now.
+TEST(late_reader_that_answers_nothing)
+{
+    sim_reader_late(r, true);
+    sim_reader_empty(r, true);
+    sim_reader_eject(r);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_EQ(rsp_len, 0);
+    CHECK_RV(scard11_reader_connect(&conn, "R", SCARD11_READER_RESET_CARD, &info),
+             SCARD11_READER_MUTE);
+    CHECK_EQ(look(), 0x1000b);
+    sim_reader_insert(r, &b.card);
+    CHECK_RV(scard11_reader_connect(&conn, "R", SCARD11_READER_RESET_CARD, &info),
+             SCARD11_READER_OK);
+    CHECK_RV(transmit(conn), SCARD11_READER_OK);
+    CHECK_EQ(rsp[4], 0xbb);
+}
+
 TEST(others)
 {
     void *second = NULL;
@@ -614,6 +632,7 @@ static void test_sim_reader(void)
     CASE(reset_with_the_connection);
     CASE(swaps);
     CASE(late_reader);
+    CASE(late_reader_that_answers_nothing);
     CASE(others);
     CASE(foreign_commands);
     CASE(faults);
