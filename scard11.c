@@ -11,9 +11,8 @@
  *
  * HOW TO READ IT
  *   Sections run from the bottom up: a function calls only what is above it, nothing is declared
- *   ahead, every word is defined before its use. To read from the top down, start at the end.
- *   One word names a section everywhere: search ">>link" for the section, its functions begin with
- *   link_, its tests are in tests/link.c. `./build.sh map` prints this map with line numbers.
+ *   ahead. To read from the top down, start at the end. One word names a section everywhere: search
+ *   ">>link"; its functions are link_, its tests tests/link.c. `./build.sh map` has line numbers.
  *
  * RULES THAT HOLD EVERYWHERE
  *   Memory    Three lifetimes: the library (static tables), a card (its arena, freed whole when
@@ -55,6 +54,7 @@
  *                 >>link      one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
+ *                 >>p15alg    algorithms that such cards announce
  *                 >>p15       PKCS#15 directories, for the drivers of such cards
  *                 >>p15use    PINs and keys of such cards
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
@@ -1049,6 +1049,10 @@ static u32 handle_index(CK_ULONG h)
  * Tests   tests/tlv.c
  * ==============================================================================================*/
 
+#ifndef TLV_COUNT
+#define TLV_COUNT                   // the tests count here how much work a card's content makes
+#endif
+
 struct tlv {
     u32   tag;              // as it stands: 0x5f2f is one tag
     bytes value;
@@ -1059,6 +1063,7 @@ struct tlv {
 // none.
 static st tlv_next(bytes *rest, struct tlv *out)
 {
+    TLV_COUNT
     bytes s = *rest;
     size_t at = 0, n;
     if (!s.n) return ST_NOT_FOUND;
@@ -3990,12 +3995,95 @@ static struct object *card_add_key(struct card *c, const struct object *like,
 }
 
 /* ================================================================================================
+ * MARK: - >>p15alg
+ * Which algorithms a PKCS#15 card announces, and which of them a key names.
+ *
+ * Owns    struct p15alg_table; the numbers and bits of PKCS#15. A card may announce thousands, and
+ *         keys may name thousands: both lists are read once, and have an end.
+ * Uses    >>tlv
+ * Names   p15alg_ p15_number p15_bits
+ * Specs   ISO/IEC 7816-15 (AlgorithmInfo, algReference)
+ * Tests   tests/p15alg.c
+ * ==============================================================================================*/
+
+#define P15ALG_MAX 64               // as many as a mask has bits
+
+// An AlgorithmInfo. What algorithm it is stands in the numbers of PKCS#11's mechanisms.
+struct p15alg {
+    u32  reference;                 // what keys name it by
+    u32  mechanism;
+    u32  operations;                // Operations: bit 1 sign, 5 decipher, 8 derive ...
+    bool referenced;                // it has an algRef
+    u8   algorithm;                 // ... for MSE
+};
+
+struct p15alg_table {
+    u32 n;
+    struct p15alg list[P15ALG_MAX];
+};
+
+// What a key names, once that was looked for.
+struct p15alg_named {
+    bool known;
+    u64  mask;                      // of the table's entries
+};
+
+// A BIT STRING as a mask: its first bit is bit 0.
+static u32 p15_bits(bytes string)
+{
+    u32 mask = 0;
+    for (u32 i = 0; i < 32 && i / 8 + 1 < string.n; i++)
+        if (string.p[1 + i / 8] & 0x80 >> i % 8) mask |= 1u << i;
+    return mask;
+}
+
+// An INTEGER that should be small and positive. Some cards wrote a reference above 127 without its
+// leading zero byte, so that it reads as negative: 256 is added.
+static u32 p15_number(bytes integer)
+{
+    return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
+}
+
+// supportedAlgorithms: SEQUENCE { reference, algorithm INTEGER, parameters, operations BIT STRING,
+// objId, algRef INTEGER }, one after the other. What lacks an algorithm is passed over.
+static void p15alg_parse(bytes infos, struct p15alg_table *out)
+{
+    struct tlv info, part;
+    out->n = 0;
+    while (out->n < P15ALG_MAX && !tlv_take(&infos, 0x30, &info)) {
+        u32 numbers[3] = { 0 }, n = 0, operations = 0;
+        while (!tlv_next(&info.value, &part)) {
+            if (part.tag == 0x02 && n < 3) numbers[n++] = p15_number(part.value);
+            if (part.tag == 0x03) operations = p15_bits(part.value);
+        }
+        if (n < 2) continue;
+        out->list[out->n++] = (struct p15alg){ .reference = numbers[0], .mechanism = numbers[1],
+            .operations = operations, .referenced = n == 3, .algorithm = (u8)numbers[2] };
+    }
+}
+
+// Which of a table's algorithms a key names by its references, INTEGERs: a mask; all, where it
+// names none. Looked for once; the table was read before.
+static u64 p15alg_named(const struct p15alg_table *table, bytes references,
+                        struct p15alg_named *named)
+{
+    struct tlv t;
+    if (named->known) return named->mask;
+    named->known = true;
+    named->mask = references.n ? 0 : ~(u64)0;
+    for (int n = 0; n < P15ALG_MAX && !tlv_next(&references, &t); n++)
+        for (u32 i = 0; i < table->n; i++)
+            if (table->list[i].reference == p15_number(t.value)) named->mask |= (u64)1 << i;
+    return named->mask;
+}
+
+/* ================================================================================================
  * MARK: - >>p15
  * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
  *
  * Owns    struct p15: what is known of an application's directory; which file says what; the public
  *         half of keys, wherever it is found
- * Uses    >>tlv >>x509 >>alg >>link >>iso >>card
+ * Uses    >>tlv >>x509 >>alg >>link >>iso >>card >>p15alg
  * Names   p15_
  * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
  *         TokenInfo)
@@ -4086,6 +4174,7 @@ struct p15_key {
     struct p15_value public_value;
     bytes file;                     // path of the private key
     bytes algorithms;               // algReference: INTEGERs
+    struct p15alg_named named;      // which of the application's they are
     bytes label, subject;
     u32   access;                   // KeyAccessFlags
     char  start[8], end[8];         // as in struct object
@@ -4121,7 +4210,7 @@ struct p15 {
     struct p15_pin *pins;
     struct p15_key *keys;
     struct p15_certificate *certificates;
-    bytes algorithms;               // supportedAlgorithms of TokenInfo
+    struct p15alg_table algorithms; // supportedAlgorithms of TokenInfo
     bytes update;                   // its lastUpdate; empty: it has none
     u64   connects;                 // connections of the reader when the directory was believed
     u32   entries, file_count;
@@ -4456,23 +4545,7 @@ static st p15_read_value(struct card *c, struct token *t, const struct p15_value
 
 // ---- Parsing ----
 
-// A BIT STRING as a mask: its first bit is bit 0.
-static u32 p15_bits(bytes string)
-{
-    u32 mask = 0;
-    for (u32 i = 0; i < 32 && i / 8 + 1 < string.n; i++)
-        if (string.p[1 + i / 8] & 0x80 >> i % 8) mask |= 1u << i;
-    return mask;
-}
-
-// An INTEGER that should be small and positive. Some cards wrote a reference above 127 without its
-// leading zero byte, so that it reads as negative: 256 is added.
-static u32 p15_number(bytes integer)
-{
-    return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
-}
-
-// The same with a tag of its own: instead of the INTEGER's, as the standard has it, or around it.
+// An INTEGER with a tag of its own: instead of its usual one, as the standard has it, or around it.
 static u32 p15_tagged_number(struct tlv t)
 {
     struct tlv inner;
@@ -4721,10 +4794,10 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
     if (link_is_broken(s)) return s;
     bytes kept = s ? BYTES_NONE : arena_copy(&c->arena, content);
     if (!s && !kept.p) return ST_CARD_MEMORY;
+    p15_parse_info(kept, p->aid, &info);
+    p15alg_parse(info.algorithms, &p->algorithms);
     p->info_read = true;
     p->connects = c->link.count->connects;
-    p15_parse_info(kept, p->aid, &info);
-    p->algorithms = info.algorithms;
     p->update = info.update;
     p->environment = info.environment;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
@@ -4988,21 +5061,15 @@ static void p15_parse_key_type(bytes type, struct p15_key *k, struct p15_value *
 
 // ---- Secret keys ----
 
-// The kind of a secret key whose tag does not say it: that of an algorithm that it is for. The
-// numbers in supportedAlgorithms are those of PKCS#11's mechanisms.
-static CK_KEY_TYPE p15_secret_kind(const struct p15 *p, bytes references)
+// The kind of a secret key whose tag does not say it: that of an algorithm that it names.
+static CK_KEY_TYPE p15_secret_kind(const struct p15 *p, struct p15_key *k)
 {
-    struct tlv reference, info, number;
-    while (!tlv_take(&references, 0x02, &reference)) {
-        bytes infos = p->algorithms;
-        while (!tlv_take(&infos, 0x30, &info)) {
-            if (tlv_take(&info.value, 0x02, &number) ||
-                !bytes_equal(number.value, reference.value) ||
-                tlv_take(&info.value, 0x02, &number)) continue;
-            u32 family = p15_number(number.value) & ~15u;
-            if (family == (CKM_AES_ECB & ~15u)) return CKK_AES;
-            if (family == (CKM_DES3_ECB & ~15u)) return CKK_DES3;
-        }
+    u64 named = k->algorithms.n ? p15alg_named(&p->algorithms, k->algorithms, &k->named) : 0;
+    for (u32 i = 0; i < p->algorithms.n; i++) {
+        u32 family = p->algorithms.list[i].mechanism & ~15u;
+        if (!(named >> i & 1)) continue;
+        if (family == (CKM_AES_ECB & ~15u)) return CKK_AES;
+        if (family == (CKM_DES3_ECB & ~15u)) return CKK_DES3;
     }
     return CKK_GENERIC_SECRET;
 }
@@ -5029,9 +5096,9 @@ static u32 p15_secret_use(const struct token *t, u32 usage)
 // What kind of key it is, and of how many bytes: PKCS#15's tags [0] to [12] are in the order of
 // PKCS#11's numbers. DES is as long as it is, the parity bits counted or not; two keys of it are
 // found among those of three.
-static void p15_tell_secret(struct object *o, const struct p15_key *k, u32 tag)
+static void p15_tell_secret(struct object *o, struct p15_key *k, u32 tag)
 {
-    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(o->token->state, k->algorithms)
+    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(o->token->state, k)
                                                   : CKK_RC2 + (CK_KEY_TYPE)(tag - 0xa0);
     if (type == CKK_DES3 && (k->bits == 112 || k->bits == 128)) type = CKK_DES2;
     o->secret_type = type;
@@ -7787,7 +7854,7 @@ static const struct driver driver_belpic = {
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
  * Owns    driver_generic
- * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15alg >>p15 >>p15use
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
  * Tests   tests/generic.c
@@ -7891,28 +7958,19 @@ static st generic_try_dir(struct card *c, struct token *t, bytes *dir, int *most
 
 // The algRef of an AlgorithmInfo that announces an algorithm for an operation: one that the key
 // names, or any. -1: none does.
-static int generic_algorithm(const struct p15 *p, const struct p15_key *k, u32 algorithm,
-                             u32 operation)
+static int generic_algorithm(const struct p15 *p, struct p15_key *k, u32 algorithm, u32 operation)
 {
-    bytes infos = p->algorithms;
-    struct tlv info, part;
-    while (!tlv_take(&infos, 0x30, &info)) {
-        u32 numbers[3] = { 0 }, n = 0, operations = 0;
-        while (!tlv_next(&info.value, &part)) {
-            if (part.tag == 0x02 && n < 3) numbers[n++] = p15_number(part.value);
-            if (part.tag == 0x03) operations = p15_bits(part.value);
-        }
-        bool named = !k->algorithms.n;
-        bytes list = k->algorithms;
-        while (!tlv_next(&list, &part)) named |= p15_number(part.value) == numbers[0];
-        if (named && n == 3 && numbers[1] == algorithm && operations & operation)
-            return (int)(numbers[2] & 0xff);
+    u64 named = p15alg_named(&p->algorithms, k->algorithms, &k->named);
+    for (u32 i = 0; i < p->algorithms.n; i++) {
+        const struct p15alg *a = &p->algorithms.list[i];
+        if (named >> i & 1 && a->referenced && a->mechanism == algorithm &&
+            a->operations & operation) return a->algorithm;
     }
     return -1;
 }
 
 // How the card pads for a key itself: not at all, where it takes whole blocks.
-static u32 generic_pads(const struct p15 *p, const struct p15_key *k)
+static u32 generic_pads(const struct p15 *p, struct p15_key *k)
 {
     u32 pads = CARD_PADS(ALG_PAD_PKCS1);
     if (generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
@@ -7936,7 +7994,7 @@ static st generic_new_token(struct card *c, struct token *t)
 // What an application that was found is like: its PINs, each a token, and what the card can do.
 static st generic_take(struct card *c, struct token *t, struct scratch scratch)
 {
-    const struct p15_key any = { .type = ALG_RSA };
+    struct p15_key any = { .type = ALG_RSA };
     const struct p15 *p = t->state;
     TRY(p15use_find_pins(c, t, scratch));
     TRY(p15_read_info(c, t, scratch));
@@ -7991,7 +8049,7 @@ static st generic_list(struct card *c, struct token *t, const struct query *q,
 {
     const struct p15 *p = t->state;
     TRY(p15_list(c, t, q, scratch));
-    for (const struct p15_key *k = p->keys; k; k = k->next)
+    for (struct p15_key *k = p->keys; k; k = k->next)
         if (k->type == ALG_RSA && k->private_object) k->private_object->pads = generic_pads(p, k);
     return ST_OK;
 }
@@ -8029,7 +8087,7 @@ static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bo
 static st generic_sign_data(const struct object *o, const struct alg_use *use, bytes in,
                             int *algorithm, bytes *data)
 {
-    const struct p15_key *k = o->state;
+    struct p15_key *k = o->state;
     const struct p15 *p = o->token->state;
     *data = in;
     if (k->type == ALG_EC) {
@@ -8085,7 +8143,7 @@ static st generic_decipher(struct card *c, const struct p15 *p, bytes in, struct
 static st generic_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                           struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    struct p15_key *k = o->state;
     struct p15 *p = o->token->state;
     struct buf plain = scratch_buf(&scratch, 600);
     int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);

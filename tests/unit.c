@@ -5,6 +5,8 @@
 //     ./build.sh test link_chains     one case
 //
 // Each file uses what its section may use. The order is the map's.
+static unsigned long unit_tlvs;         // that were looked at: how much work a card's content makes
+#define TLV_COUNT unit_tlvs++;
 #include "../scard11.c"
 
 #include "sim_reader.h"
@@ -28,6 +30,7 @@
 #include "iso.c"
 #include "card.c"
 #include "p15.c"
+#include "p15alg.c"
 #include "p15use.c"
 #include "piv.c"
 #include "isoapplet.c"
@@ -69,6 +72,7 @@ int main(int argc, char **argv)
     SECTION(link);
     SECTION(iso);
     SECTION(card);
+    SECTION(p15alg);
     SECTION(p15);
     SECTION(p15use);
     SECTION(piv);
