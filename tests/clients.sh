@@ -90,7 +90,8 @@ fresh_card() {                  # at the beginning, and when a client failed: it
     "$OUT/clients/present" in
 }
 
-# The log of a client that failed: what it wrote before its end, and the command that failed, whole.
+# The log of a client that failed: what it wrote before its end, and the command that failed, whole
+# (clients.sh --why <log>).
 what_it_said() { sed '/^+ at_end/,$d;/^---- /,$d' "$1"; }
 failed_command() {
     what_it_said "$1" | grep -a '^+ ' |
@@ -101,6 +102,7 @@ each_client() {
     for name in $NAMES; do
         card=$part
         case " $(row "$name") " in *" $card "*) ;; *) continue ;; esac
+        at "$name ($card)"
         [ -e "$dir/in" ] || card_in
         "$OUT/clients/present" in
         log=$OUT/clients/$COLUMN/$name-$card.log begun=$(date +%s)
@@ -115,6 +117,7 @@ each_client() {
             124 | 137) result=fail why="no end after ${CLIENT_SECONDS:-150} s" ;;
             *) result=fail why=$(failed_command "$log") ;;
         esac
+        case $result in pass) passed=$((passed + 1)) ;; fail) failed=$((failed + 1)) ;; esac
         echo "$name|$card|$result|$seconds|$why" >> "$OUT/clients/$COLUMN/results"
         echo "$COLUMN: $name ($card): $result, $seconds s${why:+: }$why"
         [ "$COLUMN $result" != 'ours fail' ] || what_it_said "$log" | tail -n 20 | sed 's/^/    /'
@@ -164,6 +167,7 @@ print_table() {
 }
 
 case ${1:-} in
+    --why) failed_command "$2"; exit ;;
     --inside) run_inside "$@" ;;
     --client)
         trap at_end EXIT

@@ -9,7 +9,7 @@
 # tests/stage.c, linked in, puts a card into a reader before main.
 cd "$(dirname "$0")/.." || exit 1
 : "${OUT:=build}" "${CC:=gcc}"
-passed=0 failed=0
+. tests/count.sh
 flags='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic -Werror
     -g -O1 -fsanitize=address,undefined -I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
 libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
@@ -29,6 +29,7 @@ contains() {    # contains <output> <text ... text ...>: all texts, in that orde
 
 for f in examples/*.c; do
     name=$(basename "$f" .c)
+    at "$name"
     [ -e "$f" ] || { fail "there are no examples"; continue; }
     sed -n 1p "$f" | grep -q "^// $name\.c: " || fail "line 1 does not say what it shows"
     sed -n 2p "$f" | grep -q '^//.* cc ' || fail "line 2 does not say how to build it"
@@ -66,5 +67,4 @@ sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' > "$dir/readme.c"
 if [ -s "$dir/readme.c" ] && $CC $flags -I. -c "$dir/readme.c" -o "$dir/readme.o"; then pass
 else fail "its program does not build"; fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

@@ -9,11 +9,13 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 echo '#define HEADER_OF_THE_APPLICATION 1' > "$dir/stand_in.h"
 all='-Werror -pedantic -Wall -Wextra -Wconversion -Wshadow -Wundef -I.'
-passed=0 failed=0 skipped=0
+. tests/count.sh
+skipped=0
 
 # try <what it shows> <command...>: passes when the command succeeds.
 try() {
     what=$1; shift
+    at "$what"
     if "$@" > "$dir/out" 2>&1; then
         passed=$((passed + 1))
     else
@@ -61,5 +63,4 @@ try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -c -o "$dir/prefixed.o" tests
 try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
 
 [ "$skipped" = 0 ] || echo "$skipped skipped: no 32-bit or Windows compiler here"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+sum_up

@@ -15,9 +15,10 @@ build_lab() {
             -lpthread -o "$lab/held" || exit 1
 }
 
-passed=0 failed=0
+. tests/count.sh
 try() {
     what=$1; shift
+    at "$part: $what"
     if "$@" > "$dir/out" 2>&1; then
         passed=$((passed + 1))
     else
@@ -52,6 +53,8 @@ run_inside() {  # called again inside the lab: runs the part, and leaves its cou
 # Below the ports (32768 up) that the system gives to connections, up to 5500 of which clients.sh counts on.
 in_lab() {      # in_lab <part> <reader's name>
     dir=$(mktemp -d) port=$((20000 + ($$ * 7 + passed) % 7000))
+    export passed_before=$passed failed_before=$failed
+    at "$1"
     "$lab/lab" --name "$2" "$dir" "$port" -- sh "tests/$(basename "$0")" --inside "$1" "$dir" "$port"
     if [ -f "$dir/counts" ]; then
         read -r p f < "$dir/counts"
@@ -60,11 +63,6 @@ in_lab() {      # in_lab <part> <reader's name>
         echo "failed: $1: it did not come to its end"
         tail -n 5 "$dir/pcscd.log"
     fi
-    passed=$((passed + p)) failed=$((failed + f))
+    passed=$((passed + p)) failed=$((failed + f)) passed_before=0 failed_before=0
     rm -rf "$dir"
-}
-
-sum_up() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" = 0 ]
 }

@@ -3,12 +3,12 @@
 # fault at a time, each of which must be found. SPDX-License-Identifier: 0BSD
 # Packages: spin
 cd "$(dirname "$0")/.." || exit 1
+. tests/count.sh
 model=$PWD/tests/model/hotplug.pml
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$dir" || exit 1
-passed=0 failed=0
 
 # check <name> <flags of the model>: 0: nothing is wrong, 1: something was found, 2: it did not end.
 # With FAIR it is about C_Finalize's end, else about assertions and states that nobody leaves.
@@ -28,6 +28,7 @@ why() { sed -n 's/^pan:[0-9]*: //p' "$name.txt" | sed 's/ (at depth.*//' | head 
 # right <what it shows> <flags>
 right() {
     what=$1; shift
+    at "$what"
     if check right "$@"; then
         passed=$((passed + 1))
         echo "$what: $(states) states, nothing wrong"
@@ -41,6 +42,7 @@ right() {
 # fault <name> <flags>
 fault() {
     what=$1; shift
+    at "$what"
     check fault "-DFAULT_$what" "$@"
     if [ $? = 1 ]; then
         passed=$((passed + 1))
@@ -84,5 +86,4 @@ fault LOST_READER_ENTERED $hang_two
 fault LIBRARY_LOCK_DROPPED $hangs
 fault LIBRARY_LOCK_LEFT $hangs
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+. tests/count.sh
 line='================================================================================================'
 
 pass() { passed=$((passed + 1)); }
@@ -144,6 +144,7 @@ out=$(awk -v types=1 -f tests/structure.awk "$dir/good.c" 2>&1) && [ -z "$out" ]
 
 # fault <sentence> <sed script>: the fixture changed so is reported so.
 fault() {
+    at "$1"
     sed "$2" "$dir/good.c" > "$dir/bad.c"
     cmp -s "$dir/good.c" "$dir/bad.c" && { fail "no fault was put in: $1"; return; }
     out=$(awk -v types=1 -f tests/structure.awk "$dir/bad.c" 2>&1) &&
@@ -212,5 +213,4 @@ lines=$(wc -l < "$dir/good.c")
 start=$(grep -n 'MARK: - >>base' "$dir/good.c" | cut -d: -f1)
 [ "$out" = "6 $((lines - start)) 10" ] && pass || fail "the map: $out, of $lines lines"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+sum_up
