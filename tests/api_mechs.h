@@ -340,6 +340,9 @@ static void messages_signed(CK_MECHANISM *m, CK_OBJECT_HANDLE key, CK_OBJECT_HAN
     len[1] = 0;
     CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 12, NULL, &len[1]), CKR_OK);
     CHECK_EQ(len[1], most);
+    len[1] = most - 1;
+    CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 12, out[1], &len[1]), CKR_BUFFER_TOO_SMALL);
+    CHECK_EQ(len[1], most);
     CHECK_RV(C_SignMessageNext(s, NULL, 0, text + 20, 12, out[1], &len[1]), CKR_OK);
     CHECK_RV(C_SignMessage(s, NULL, 0, text, 32, out[2], &len[2]), CKR_OK);
     CHECK_RV(C_MessageSignFinal(s), CKR_OK);

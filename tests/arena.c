@@ -99,6 +99,26 @@ TEST(arena_scratch_is_rewound_by_return)
     CHECK(next == kept.p + 16);
 }
 
+// All that a call may have filled is wiped at its end: high says how much that is.
+TEST(scratch_notes_how_far_it_was_used)
+{
+    u8 room[1024], *high = room;
+    struct scratch all = { room, room + sizeof room, &high };
+    struct scratch s = all;
+    CHECK(scratch_alloc(&s, 100));
+    CHECK(high == room + 112);
+    struct buf b = scratch_rest(&s);
+    CHECK(high == room + sizeof room);          // an answer may be as long as that
+    CHECK_EQ(b.cap, sizeof room - 112);
+    buf_put8(&b, 1);
+    CHECK(scratch_keep(&s, &b).p == room + 112 && s.at == room + 128);
+    CHECK(high == room + sizeof room);
+    s = all;
+    CHECK(scratch_alloc(&s, 10));
+    CHECK(high == room + sizeof room);          // it does not go back
+    CHECK(!scratch_alloc(&s, sizeof room));
+}
+
 static void test_arena(void)
 {
     RUN(arena_gives_zeroed_aligned_room);
@@ -107,4 +127,5 @@ static void test_arena(void)
     RUN(arena_chains_come_and_go_in_the_same_memory);
     RUN(arena_a_chain_that_finds_no_room_can_be_dropped);
     RUN(arena_scratch_is_rewound_by_return);
+    RUN(scratch_notes_how_far_it_was_used);
 }

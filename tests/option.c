@@ -66,11 +66,80 @@ TEST(option_environment_comes_first)
 }
 #endif
 
+#if SCARD11_ENVIRONMENT && defined(__linux__)
+#define OPTION_COPY "SCARD11_TEST_SETUID"       // set where this runs as a setuid copy of itself
+
+// In any program: the environment is read unless it is a setuid one. The copy says what it is and
+// ends: who cannot look at its own memory is no good for a sanitizer's last words.
+TEST(option_environment_unless_setuid)
+{
+    bool setuid_copy = getuid() != geteuid();
+    CHECK_ST(option_set("SCARD11_READERS", "Ours"), ST_OK);
+    setenv("SCARD11_READERS", "Theirs", 1);
+    option_apply();
+    if (getenv(OPTION_COPY)) {
+        printf("%s: %s\n", setuid_copy ? "setuid" : "as any program", slot_filter);
+        fflush(stdout);
+        _exit(0);
+    }
+    CHECK(!strcmp(slot_filter, setuid_copy ? "Ours" : "Theirs"));
+    unsetenv("SCARD11_READERS");
+    CHECK_ST(option_set("SCARD11_READERS", ""), ST_OK);
+    option_apply();
+}
+
+// A copy of this program that runs as another user, whoever starts it.
+static bool option_copy_this_program(const char *name)
+{
+    static char block[1 << 16];
+    FILE *from = fopen("/proc/self/exe", "rb"), *to = fopen(name, "wb");
+    size_t n = 1;
+    while (from && to && (n = fread(block, 1, sizeof block, from)) > 0)
+        if (fwrite(block, 1, n, to) != n) break;
+    if (from) fclose(from);
+    return to && !fclose(to) && !n && !chown(name, 65534, 65534) && !chmod(name, 04755);
+}
+
+// Runs the copy; what it prints goes to said.
+static bool option_run_copy(const char *name, char *said, size_t room)
+{
+    char command[200];
+    snprintf(command, sizeof command, OPTION_COPY "=1 %s option_environment_unless_setuid 2>&1",
+             name);
+    FILE *run = popen(command, "r");
+    size_t n = run ? fread(said, 1, room - 1, run) : 0;
+    said[n] = 0;
+    return run && pclose(run) != -1;
+}
+
+// Only root can give a program to another user, and not every file system has setuid programs: where
+// it cannot be judged, it says so.
+TEST(option_environment_is_not_read_by_a_setuid_program)
+{
+    static char said[4096];
+    char name[64];
+    bool ran = false;
+    snprintf(name, sizeof name, "/tmp/scard11-setuid-%u", os_pid());
+    if (!geteuid() && option_copy_this_program(name)) ran = option_run_copy(name, said, sizeof said);
+    remove(name);
+    if (!ran || strstr(said, "as any program: ")) {
+        printf("no setuid program can be made here: not judged\n");
+        test_not_judged = true;
+        return;
+    }
+    CHECK(strstr(said, "setuid: Ours\n"));
+}
+#endif
+
 static void test_option(void)
 {
     RUN(option_words_for_no);
     RUN(option_set_and_apply);
 #if SCARD11_ENVIRONMENT && !defined(_WIN32)
     RUN(option_environment_comes_first);
+#endif
+#if SCARD11_ENVIRONMENT && defined(__linux__)
+    RUN(option_environment_unless_setuid);
+    RUN(option_environment_is_not_read_by_a_setuid_program);
 #endif
 }
