@@ -417,8 +417,8 @@ static const char *st_text(st s)
  * MARK: - >>os
  * Locks, process, time, random bytes, environment, locked memory, the log: what C99 has not.
  *
- * Owns    struct os_lock, the library and the crypto lock, where the log goes; with >>reader the
- *         only #if of a platform
+ * Owns    struct os_lock, the library and the crypto lock; where the log goes, and when it may: no
+ *         line outside C_Initialize .. C_Finalize; with >>reader the only #if of a platform
  * Names   os_
  * Tests   tests/os.c
  * ==============================================================================================*/
@@ -427,9 +427,13 @@ static const char *st_text(st s)
 #include <windows.h>
 #include <bcrypt.h>
 #undef CreateMutex                      // a member of CK_C_INITIALIZE_ARGS; locks here are others
+#include <fcntl.h>
+#include <io.h>
+#include <sys/stat.h>
 #else
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__APPLE__) || (defined(_POSIX_MEMLOCK_RANGE) && _POSIX_MEMLOCK_RANGE > 0)
@@ -448,18 +452,27 @@ static const char *st_text(st s)
 #endif
 #endif
 #endif
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || \
+    defined(__OpenBSD__) || defined(__DragonFly__)
+#define OS_HAS_ISSETUGID 1
+int issetugid(void);                    // hidden by _POSIX_C_SOURCE in some of their headers
+#endif
 #endif
 #ifndef OS_GETRANDOM
 #define OS_GETRANDOM 0
 #endif
 
-// The one step beyond C99: a value that threads read and write without a lock. For the process id
-// and the state of the library only, so that a forked child finds out before it touches a lock.
+// The one step beyond C99: a value that threads read and write without a lock. For process ids
+// only, so that a forked child finds out before it touches a lock. os_claim: of those who want to
+// change a value from what it is, one does.
 #if defined(_WIN32)
 typedef LONG os_shared;
 static u32 os_load(os_shared *v)              { return (u32)InterlockedCompareExchange(v, 0, 0); }
 static void os_store(os_shared *v, u32 to)    { InterlockedExchange(v, (LONG)to); }
-static u32 os_swap(os_shared *v, u32 to)      { return (u32)InterlockedExchange(v, (LONG)to); }
+static bool os_claim(os_shared *v, u32 from, u32 to)
+{
+    return (u32)InterlockedCompareExchange(v, (LONG)to, (LONG)from) == from;
+}
 static u32 os_pid(void)                       { return (u32)GetCurrentProcessId(); }
 static u64 os_now_ms(void)                    { return GetTickCount64(); }
 static void os_sleep_ms(u32 ms)               { Sleep(ms); }
@@ -467,8 +480,10 @@ static void os_sleep_ms(u32 ms)               { Sleep(ms); }
 typedef u32 os_shared;
 static u32 os_load(os_shared *v)              { return __atomic_load_n(v, __ATOMIC_ACQUIRE); }
 static void os_store(os_shared *v, u32 to)    { __atomic_store_n(v, to, __ATOMIC_RELEASE); }
-static u32 os_swap(os_shared *v, u32 to)      { return __atomic_exchange_n(v, to,
-                                                                           __ATOMIC_ACQ_REL); }
+static bool os_claim(os_shared *v, u32 from, u32 to)
+{
+    return __atomic_compare_exchange_n(v, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
 static u32 os_pid(void)                       { return (u32)getpid(); }
 
 static u64 os_now_ms(void)
@@ -563,13 +578,74 @@ static st os_random(u8 *out, size_t n)
 }
 #endif
 
+// ---- Locks of the system ----
+
+#if !SCARD11_THREADS
+typedef char os_native;
+#define OS_NATIVE 0
+static void os_native_acquire(os_native *l) { (void)l; }
+static void os_native_release(os_native *l) { (void)l; }
+#elif defined(_WIN32)
+typedef SRWLOCK os_native;
+#define OS_NATIVE SRWLOCK_INIT
+static void os_native_acquire(os_native *l) { AcquireSRWLockExclusive(l); }
+static void os_native_release(os_native *l) { ReleaseSRWLockExclusive(l); }
+#else
+typedef pthread_mutex_t os_native;
+#define OS_NATIVE PTHREAD_MUTEX_INITIALIZER
+static void os_native_acquire(os_native *l) { pthread_mutex_lock(l); }
+static void os_native_release(os_native *l) { pthread_mutex_unlock(l); }
+#endif
+
 // ---- The log ----
 
-static void (*os_log_to)(void *, const char *);    // NULL: no log
-static void *os_log_context;
-
 #if SCARD11_TRACE
-static FILE *os_log_file;                           // the one that os_log_open opened, to be closed
+struct os_log_target {
+    void (*line)(void *context, const char *text);      // NULL: nowhere
+    void *context;
+};
+
+// The keeper of a law: the function that lines go to is called between C_Initialize and C_Finalize
+// only, and in a forked child not before its own C_Initialize. Every line asks here (os_log_enter)
+// and says when it is through. Closed, it lets no line begin, also not of a call that hung over
+// C_Finalize and comes back, and C_Finalize waits for those under way. The lock is held to ask, not
+// while the application's function runs: that one may be slow, and several threads may be in it.
+static struct {
+    os_shared owner;                // the process whose C_Initialize opened it; 0: it is closed
+    os_native lock;                 // of all that follows
+    struct os_log_target wanted;    // by the application, from the next time that it is opened
+    struct os_log_target now;       // where lines go
+    u32 time;                       // from one close to the next: a line that hung is of an old one
+    u32 inside;                     // lines under way, of this time
+    int file;                       // to be closed with it; -1: none
+} os_log_gate = { 0, OS_NATIVE, { NULL, NULL }, { NULL, NULL }, 0, 0, -1 };
+
+// Would a line go anywhere? A forked child is answered before it touches the lock.
+static bool os_log_is_on(void)
+{
+    u32 owner = os_load(&os_log_gate.owner);
+    return owner && owner == os_pid();
+}
+
+// May a line go out, and where to? Then os_log_leave is due, with *time.
+static bool os_log_enter(struct os_log_target *to, u32 *time)
+{
+    if (!os_log_is_on()) return false;
+    os_native_acquire(&os_log_gate.lock);
+    bool open = os_load(&os_log_gate.owner) != 0;
+    if (open) os_log_gate.inside++;
+    *to = os_log_gate.now;
+    *time = os_log_gate.time;
+    os_native_release(&os_log_gate.lock);
+    return open;
+}
+
+static void os_log_leave(u32 time)
+{
+    os_native_acquire(&os_log_gate.lock);
+    if (time == os_log_gate.time) os_log_gate.inside--;
+    os_native_release(&os_log_gate.lock);
+}
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
@@ -577,13 +653,16 @@ __attribute__((format(printf, 1, 2)))
 // One line. Never a PIN, never key material: whoever calls answers for that.
 static void os_log(const char *format, ...)
 {
+    struct os_log_target to;
     char line[400];
+    u32 time;
     va_list args;
-    if (!os_log_to) return;
+    if (!os_log_enter(&to, &time)) return;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    os_log_to(os_log_context, line);
+    to.line(to.context, line);
+    os_log_leave(time);
 }
 
 // A line that ends in the first bytes of data, in hex; all of it where 160 bytes are enough.
@@ -591,46 +670,135 @@ static void os_log_hex(const char *what, bytes data)
 {
     char hex[2 * 160 + 1];
     struct buf b = buf_on(hex, sizeof hex - 1);
-    if (!os_log_to) return;
+    if (!os_log_is_on()) return;
     buf_put_hex(&b, bytes_head(data, 160));
     hex[b.n] = 0;
     if (data.n > 160) os_log("%s %s... (%lu bytes)", what, hex, (unsigned long)data.n);
     else              os_log("%s %s", what, hex);
 }
 
+// A file to append to, made for its owner alone, and not for programs that this one starts. -1: it
+// cannot be opened. Without stdio, whose locks a forked child may find held by nobody.
+#if defined(_WIN32)
+static int os_file_open(const char *name)
+{
+    return _open(name, _O_WRONLY | _O_APPEND | _O_CREAT | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
+}
+
+static void os_file_close(int file) { _close(file); }
+
+static void os_file_write(int file, const char *p, size_t n)
+{
+    if (_write(file, p, (unsigned)n) < 0) return;       // nobody could be told
+}
+#else
+static int os_file_open(const char *name)
+{
+    return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR);
+}
+
+static void os_file_close(int file) { close(file); }
+
+static void os_file_write(int file, const char *p, size_t n)
+{
+    while (n) {
+        ssize_t done = write(file, p, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return;                          // nobody could be told
+        p += done;
+        n -= (size_t)done;
+    }
+}
+#endif
+
 static void os_log_line(void *file, const char *line)
 {
     char text[512];
     int n = snprintf(text, sizeof text, "scard11: %s\n", line);
-    if (n > 0) fwrite(text, 1, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, file);
-    fflush(file);
+    if (n <= 0) return;
+    os_file_write((int)(intptr_t)file, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-static void os_log_close(void)
+// What the application wants, from the next os_log_open on; line NULL: nothing.
+static void os_log_want(void (*line)(void *context, const char *text), void *context)
 {
-    if (os_log_file) fclose(os_log_file);
-    os_log_file = NULL;
-    if (os_log_to == os_log_line) os_log_to = NULL;
+    os_native_acquire(&os_log_gate.lock);
+    os_log_gate.wanted = (struct os_log_target){ line, context };
+    os_native_release(&os_log_gate.lock);
 }
 
-// where: "stderr" or "1", or the name of a file that lines are appended to; "" or "0": no log.
+// Opens it for this process. where: "stderr" or "1", or the name of a file that lines are appended
+// to; "" or "0": to where the application wants it, if it does. Only while it is closed.
 static st os_log_open(const char *where)
 {
-    FILE *file = stderr;
-    os_log_close();
-    if (!*where || !strcmp(where, "0")) return ST_OK;
-    if (strcmp(where, "stderr") && strcmp(where, "1")) file = os_log_file = fopen(where, "a");
-    if (!file) return ST_ARGS;
-    os_log_to = os_log_line;
-    os_log_context = file;
+    struct os_log_target to = os_log_gate.wanted;
+    int file = -1;
+    if (*where && strcmp(where, "0")) {
+        bool standard = !strcmp(where, "stderr") || !strcmp(where, "1");
+        int at = standard ? 2 : os_file_open(where);
+        if (at < 0) return ST_ARGS;
+        if (!standard) file = at;
+        to = (struct os_log_target){ os_log_line, (void *)(intptr_t)at };
+    }
+    if (!to.line) return ST_OK;
+    os_native_acquire(&os_log_gate.lock);
+    os_log_gate.now = to;
+    os_log_gate.file = file;
+    os_store(&os_log_gate.owner, os_pid());
+    os_native_release(&os_log_gate.lock);
     return ST_OK;
+}
+
+// Closes it, so that no line begins any more, and waits for those under way, but not for ever.
+// false: one did not come back; what it writes to is left to it.
+static bool os_log_close(void)
+{
+    u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
+    for (;;) {
+        os_native_acquire(&os_log_gate.lock);
+        os_store(&os_log_gate.owner, 0);
+        bool quiet = !os_log_gate.inside, late = os_now_ms() > end;
+        int file = os_log_gate.file;
+        if (quiet || late) {
+            os_log_gate.file = -1;
+            os_log_gate.inside = 0;
+            os_log_gate.time++;
+        }
+        os_native_release(&os_log_gate.lock);
+        if (quiet && file >= 0) os_file_close(file);
+        if (quiet || late) return quiet;
+        os_sleep_ms(1);
+    }
+}
+
+// In a forked child: whatever the parent's threads were doing with it, it is closed, and its
+// function was for the parent. The file is not closed: the child may have closed it, and have
+// another under its number.
+static void os_log_abandon(void)
+{
+    static const os_native fresh = OS_NATIVE;
+    os_log_gate.lock = fresh;
+    if (os_load(&os_log_gate.owner)) os_log_want(NULL, NULL);
+    os_log_gate.inside = 0;
+    os_log_gate.file = -1;
+    os_store(&os_log_gate.owner, 0);
 }
 #else
 #define os_log(...) ((void)0)
 #define os_log_hex(what, data) ((void)0)
 
-static void os_log_close(void)
+static bool os_log_close(void)
 {
+    return true;
+}
+
+static void os_log_abandon(void)
+{
+}
+
+static void os_log_want(void (*line)(void *context, const char *text), void *context)
+{
+    (void)line; (void)context;
 }
 
 static st os_log_open(const char *where)
@@ -642,19 +810,30 @@ static st os_log_open(const char *where)
 
 // ---- The environment ----
 
+#if SCARD11_ENVIRONMENT
+// Does this program run with rights that who started it, and made its environment, has not?
+static bool os_is_setuid(void)
+{
+#if defined(__linux__)
+    return getauxval(AT_SECURE) != 0;
+#elif defined(OS_HAS_ISSETUGID)
+    return issetugid() != 0;
+#elif defined(_WIN32)
+    return false;
+#else
+    return getuid() != geteuid() || getgid() != getegid();
+#endif
+}
+#endif
+
 // A variable of the environment, or NULL; NULL also in a setuid program.
 static const char *os_environment(const char *name)
 {
-#if !SCARD11_ENVIRONMENT
+#if SCARD11_ENVIRONMENT
+    return os_is_setuid() ? NULL : getenv(name);
+#else
     (void)name;
     return NULL;
-#else
-#if defined(__linux__)
-    if (getauxval(AT_SECURE)) return NULL;
-#elif !defined(_WIN32)
-    if (getuid() != geteuid() || getgid() != getegid()) return NULL;
-#endif
-    return getenv(name);
 #endif
 }
 
@@ -672,22 +851,11 @@ struct os_mutexes {
 struct os_lock {
     struct os_mutexes app;
     void *mutex;                    // of the application
-#if SCARD11_THREADS
-#if defined(_WIN32)
-    SRWLOCK native;
-#else
-    pthread_mutex_t native;
-#endif
-#endif
+    os_native native;
+    bool held;                      // who lets it go has it
 };
 
-#if !SCARD11_THREADS
-#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL }
-#elif defined(_WIN32)
-#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, SRWLOCK_INIT }
-#else
-#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, PTHREAD_MUTEX_INITIALIZER }
-#endif
+#define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, OS_NATIVE, false }
 
 static struct os_lock os_library = OS_LOCK_NATIVE;  // the table of readers, epochs, event flags
 static struct os_lock os_gate = OS_LOCK_NATIVE;     // initialised or not, calls inside, waiters
@@ -725,36 +893,17 @@ static void os_lock_drop(struct os_lock *l)
 
 static void os_acquire(struct os_lock *l)
 {
-#if SCARD11_THREADS
-    if (l->app.lock) {
-        if (l->app.lock(l->mutex) != CKR_OK) os_log("the application's LockMutex failed");
-        return;
-    }
-#if defined(_WIN32)
-    AcquireSRWLockExclusive(&l->native);
-#else
-    pthread_mutex_lock(&l->native);
-#endif
-#else
-    (void)l;
-#endif
+    if (!l->app.lock) os_native_acquire(&l->native);
+    else if (l->app.lock(l->mutex) != CKR_OK) os_log("the application's LockMutex failed");
+    l->held = true;
 }
 
 static void os_release(struct os_lock *l)
 {
-#if SCARD11_THREADS
-    if (l->app.unlock) {
-        if (l->app.unlock(l->mutex) != CKR_OK) os_log("the application's UnlockMutex failed");
-        return;
-    }
-#if defined(_WIN32)
-    ReleaseSRWLockExclusive(&l->native);
-#else
-    pthread_mutex_unlock(&l->native);
-#endif
-#else
-    (void)l;
-#endif
+    SCARD11_ASSERT(l->held);
+    l->held = false;
+    if (!l->app.unlock) os_native_release(&l->native);
+    else if (l->app.unlock(l->mutex) != CKR_OK) os_log("the application's UnlockMutex failed");
 }
 
 /* ================================================================================================
@@ -2799,6 +2948,7 @@ struct link {
     u8   extended_refused;  // ... that the card refused, and answered when they came short
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
+    bool quiet;             // answers want a PIN: as if every command had secret_out
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
@@ -2984,10 +3134,16 @@ static size_t link_most(const struct link *l)
     return l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
 }
 
+// Is an answer not for the log, and wiped when it was copied?
+static bool link_hides(const struct link *l, const struct apdu *cmd)
+{
+    return cmd->secret_out || l->quiet;
+}
+
 static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
 {
 #if SCARD11_TRACE
-    if (!os_log_to) return;
+    if (!os_log_is_on()) return;
     if (cmd->secret_in) {
         os_log_hex("> ", bytes_head(encoded, 4));
         os_log("    with %lu bytes that stay out of the log", (unsigned long)cmd->data.n);
@@ -2995,8 +3151,8 @@ static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded
         os_log_hex("> ", encoded);
     }
     unsigned long n = (unsigned long)answer.n - 2;
-    if (cmd->secret_out && n) os_log("< %lu bytes that stay out of the log, %04x", n, l->sw);
-    else                      os_log_hex("< ", answer);
+    if (n && link_hides(l, cmd)) os_log("< %lu bytes that stay out of the log, %04x", n, l->sw);
+    else                         os_log_hex("< ", answer);
 #else
     (void)l; (void)cmd; (void)encoded; (void)answer;
 #endif
@@ -3045,7 +3201,7 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
     buf_put(rsp, bytes_of(l->answer, got - 2));
-    if (cmd->secret_out) mem_wipe(l->answer, got);
+    if (link_hides(l, cmd)) mem_wipe(l->answer, got);
     return ST_OK;
 }
 
@@ -3155,7 +3311,7 @@ static st link_pad_status(u16 sw)
 static void link_log_pad(const char *what, bytes s)
 {
 #if SCARD11_TRACE
-    if (os_log_to) os_log_hex(what, s);
+    os_log_hex(what, s);
 #else
     (void)what; (void)s;
 #endif
@@ -10330,14 +10486,19 @@ static struct object *session_object(const struct card *c, const struct session 
     return card_find(c, s->token, h);
 }
 
-// Reads what a driver has left unread of an object.
+// Reads what a driver has left unread of an object. What is not shown before login is not shown in
+// the log either.
 static st session_read(struct reader *r, struct object *o, struct scratch scratch)
 {
     struct token *t = o->token;
     bool login = o->class == CKO_DATA && o->private;
     struct slot_run run = { .reader = r, .token = t, .login = login, .known = !login,
                             .scratch = scratch };
-    while (slot_run(&run)) run.s = t->driver->read(r->card, o, scratch);
+    while (slot_run(&run)) {
+        r->card->link.quiet = o->private && (login || o->class == CKO_CERTIFICATE);
+        run.s = t->driver->read(r->card, o, scratch);
+        r->card->link.quiet = false;
+    }
     return run.s;
 }
 
@@ -12397,14 +12558,19 @@ static st option_set(const char *option, const char *value)
     return ST_OK;
 }
 
-// The options as they stand, those of the environment first where they are allowed.
-static void option_apply(void)
+// Opens the log where the option says; what cannot be opened is for who looks at stderr.
+static void option_open_log(void)
 {
     const char *log = option_environment ? os_environment("SCARD11_LOG") : NULL;
+    if (os_log_open(log ? log : option_log)) os_log_open("stderr");
+}
+
+// The other options as they stand, those of the environment first where they are allowed.
+static void option_apply(void)
+{
     const char *readers = option_environment ? os_environment("SCARD11_READERS") : NULL;
     const char *exclusive = option_environment ? os_environment("SCARD11_EXCLUSIVE") : NULL;
     const char *keeps = option_environment ? os_environment("SCARD11_PIN_CACHE") : NULL;
-    if (os_log_open(log ? log : option_log)) os_log_open("stderr");
     slot_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
     slot_keeps_pin = keeps ? option_is_on(keeps) : option_keeps_pin;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
@@ -12430,7 +12596,7 @@ static void option_apply(void)
 // just before the wait compares them.
 #define P11_WAIT_MS    500
 #define P11_CANCEL_MS  32           // longest time between two cancels of it
-#define P11_FORKING    0xffffffffu
+#define P11_MAKING     0x80000000u  // beside a process id, which is positive where there is fork
 
 // A thread in C_WaitForSlotEvent, on its stack.
 struct p11_waiter {
@@ -12440,12 +12606,12 @@ struct p11_waiter {
 
 enum p11_state { P11_DOWN, P11_UP, P11_STOPPING };
 
-static os_shared p11_owner;         // the process that made the locks; 0: none yet
+// The process that made the locks; with P11_MAKING: that is at it; 0: none yet.
+static os_shared p11_owner;
 static enum p11_state p11_state;    // this and the next three under the gate
 static u32 p11_calls;               // calls inside, waiters not counted
 static u32 p11_stragglers;          // those that hung over a C_Finalize
 static struct p11_waiter *p11_waiters;
-
 
 // One call: what it is about, and the first thing that went wrong.
 struct call {
@@ -12552,13 +12718,11 @@ static void p11_leave_reader(struct call *c)
     c->reader = NULL;
 }
 
-// The library lock and the log stay as they are as long as a call that hung over C_Finalize may
-// still use them; the last of those that comes back to a library that is down drops them.
+// The library lock stays as it is as long as a call that hung over C_Finalize may still use it; the
+// last of those that comes back to a library that is down drops it.
 static void p11_drop_shared(void)
 {
-    if (p11_stragglers) return;
-    os_lock_drop(&os_library);
-    os_log_close();
+    if (!p11_stragglers) os_lock_drop(&os_library);
 }
 
 // ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
@@ -12622,44 +12786,58 @@ static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *m)
     return ST_OK;
 }
 
-// Makes this process the owner of the locks. In a forked child they are made anew in place,
-// whatever state the parent's threads had left them in, and what belongs to the parent is
-// abandoned.
+// A forked child begins anew: the locks are made in place, whatever state the parent's threads had
+// left them in, and what belongs to the parent is abandoned.
+static void p11_abandon(void)
+{
+    os_log_abandon();
+    os_lock_make(&os_gate, NULL);
+    os_lock_make(&os_library, NULL);
+#if OS_CRYPTO_OWN
+    os_lock_make(&os_crypto, NULL);
+#endif
+    p11_state = P11_DOWN;
+    p11_calls = p11_stragglers = 0;
+    p11_waiters = NULL;
+    slot_abandon();
+}
+
+// Makes this process the owner of the locks. One of its threads does, the others wait for it; a
+// process that was forked meanwhile sees that it was not one of its own.
 static void p11_own(void)
 {
     u32 me = os_pid();
-    while (os_load(&p11_owner) != me) {
-        u32 before = os_swap(&p11_owner, P11_FORKING);
-        if (before == P11_FORKING) {
+    for (;;) {
+        u32 owner = os_load(&p11_owner);
+        if (owner == me) return;
+        if (owner == (me | P11_MAKING)) {
             os_sleep_ms(1);
-            continue;
+        } else if (os_claim(&p11_owner, owner, me | P11_MAKING)) {
+            if (owner) p11_abandon();
+            os_store(&p11_owner, me);
         }
-        if (before) {
-            os_lock_make(&os_gate, NULL);
-            os_lock_make(&os_library, NULL);
-#if OS_CRYPTO_OWN
-            os_lock_make(&os_crypto, NULL);
-#endif
-            p11_state = P11_DOWN;
-            p11_calls = p11_stragglers = 0;
-            p11_waiters = NULL;
-            slot_abandon();
-        }
-        os_store(&p11_owner, me);
     }
+}
+
+static st p11_start(const struct os_mutexes *m)
+{
+    if (!p11_stragglers) option_apply();        // a call that hung may read them
+    TRY(cipher_start());
+    if (!p11_stragglers) TRY(os_lock_make(&os_library, m));
+    st s = slot_start(m);
+    if (!s) return ST_OK;
+    slot_stop();
+    p11_drop_shared();
+    return s;
 }
 
 static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)
 {
     struct os_mutexes m;
     TRY(p11_mutexes(args, &m));
-    if (!p11_stragglers) option_apply();        // a call that hung may read them
-    TRY(cipher_start());
-    if (!p11_stragglers) TRY(os_lock_make(&os_library, &m));
-    st s = slot_start(&m);
-    if (!s) return ST_OK;
-    slot_stop();
-    p11_drop_shared();
+    option_open_log();
+    st s = p11_start(&m);
+    if (s) os_log_close();
     return s;
 }
 
@@ -12706,10 +12884,14 @@ static st p11_finalize(void)
     p11_stragglers += p11_calls;
     p11_calls = 0;
     slot_stop();
+    os_release(&os_gate);
+    bool quiet = os_log_close();
+    os_acquire(&os_gate);
+    os_log_want(NULL, NULL);
     p11_drop_shared();
     p11_state = P11_DOWN;
     os_release(&os_gate);
-    return empty ? ST_OK : ST_FINALIZE;
+    return empty && quiet ? ST_OK : ST_FINALIZE;
 }
 
 CK_RV C_Finalize(CK_VOID_PTR reserved)
@@ -12861,6 +13043,17 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
     return p11_leave(&c);
 }
 
+// Stops a waiter's context, which C_Finalize cancels no more from then on. The waiter stays on the
+// list: C_Finalize waits for it.
+static void p11_stop_waiter(struct p11_waiter *w)
+{
+    os_acquire(&os_gate);
+    void *context = w->context;
+    w->context = NULL;
+    os_release(&os_gate);
+    if (context) scard11_reader_stop(context);
+}
+
 // A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
 // in steps that C_Finalize can end.
 static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
@@ -12875,12 +13068,7 @@ static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
     if (stopping) return;
     if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
     bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
-    if (down && context) {
-        os_acquire(&os_gate);
-        w->context = NULL;
-        os_release(&os_gate);
-        scard11_reader_stop(context);
-    }
+    if (down) p11_stop_waiter(w);
     u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100
               : watch->idle > 3 ? 20 : 0;
     for (; sleep; sleep -= 10) {
@@ -12939,13 +13127,12 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserv
     if (!up) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (!good) return CKR_ARGUMENTS_BAD;
     st s = p11_wait_for_event(&w, !(flags & CKF_DONT_BLOCK), slot);
+    p11_stop_waiter(&w);
     os_acquire(&os_gate);
     struct p11_waiter **at = &p11_waiters;
     while (*at && *at != &w) at = &(*at)->next;
     if (*at) *at = w.next;
-    void *context = w.context;
     os_release(&os_gate);
-    if (context) scard11_reader_stop(context);
     return st_ckr(s);
 }
 
@@ -14112,11 +14299,7 @@ unsigned long scard11_set_log(void (*line)(void *context, const char *text), voi
     p11_own();
     os_acquire(&os_gate);
     st s = p11_state == P11_DOWN ? ST_OK : ST_ALREADY_INIT;
-    if (!s) {
-        os_log_close();
-        os_log_to = line;
-        os_log_context = context;
-    }
+    if (!s) os_log_want(line, context);
     os_release(&os_gate);
     return st_ckr(s);
 }

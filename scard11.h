@@ -239,23 +239,24 @@ struct scard11_counters {
 SCARD11_API const char *scard11_version(void);
 
 // Sets an option, for the next C_Initialize and all later ones. value is text.
-//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to; "" or "0": no
-//                        log. Commands and answers are in it, PINs and decrypted data are not.
+//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to, which is made for
+//                        its owner alone; "" or "0": no log. Commands and answers are in it; PINs,
+//                        decrypted data, and objects that are not shown before login, are not.
 //   SCARD11_READERS      parts of readers' names, with commas between: other readers are not used.
 //                        "": all are. At most 255 bytes.
 //   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. Saves
 //                        the commands that make sure no other program selected its application.
-//   SCARD11_PIN_CACHE    "1": the PIN of a C_Login is kept until its login ends, in a page of memory
-//                        that is not swapped out (without one it is not), and logs in again when
-//                        another program ended the login: by a SELECT, or by a reset of the same
-//                        card. A card that refuses it, because it was changed meanwhile, has cost
-//                        one try: it is wiped, and C_Login is due. Never used for
+//   SCARD11_PIN_CACHE    "1": the PIN of a C_Login is kept until its login ends, in a page of
+//                        memory that is not swapped out (without one it is not), and logs in again
+//                        when another program ended the login: by a SELECT, or by a reset of the
+//                        same card. A card that refuses it, because it was changed meanwhile, has
+//                        cost one try: it is wiped, and C_Login is due. Never used for
 //                        CKU_CONTEXT_SPECIFIC, nor for another card. Wiped at logout, removal, the
 //                        last session's end and C_Finalize. A forked child has a copy of it until
 //                        exec. "0" (the default): no PIN is kept.
 //   SCARD11_ENVIRONMENT  "0": the environment is not looked at.
-// All but the last are also read from the environment, which has precedence, at C_Initialize; not in
-// a setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
+// All but the last are also read from the environment, which has precedence, at C_Initialize; not
+// in a setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
 //
 // Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
 //          CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
@@ -264,8 +265,10 @@ SCARD11_API unsigned long scard11_configure(const char *option, const char *valu
 
 // Has the log go to a function of the application, from the next C_Initialize to the next
 // C_Finalize; NULL: not. The option SCARD11_LOG, when it is set, has precedence. line is called
-// with one line without its end, from any thread, under locks of the library: it must not call C_*
-// functions.
+// with one line without its end, from any thread and from several at once, under locks of the
+// library: it must not call C_* functions, and must return. Before C_Initialize it is not called,
+// nor once C_Finalize has returned, which waits for it (SCARD11_FINALIZE_MS), nor in a forked
+// child: one that has called C_Initialize itself logs where it was told to itself.
 //
 // Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Keeps line and context until C_Finalize.
@@ -455,8 +458,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_Initialize          Always locks, also with NULL. pReserved must be NULL. Without locks
 //                         (SCARD11_THREADS 0) it is CKR_CANT_LOCK for who asks for them.
 //   C_Finalize            Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never
-//                         answers), then returns CKR_FUNCTION_FAILED; the library is finalized all
-//                         the same. Until such a call ends, C_Initialize leaves options and the
+//                         answers), and as long for the log's function, then returns
+//                         CKR_FUNCTION_FAILED; the library is finalized all the same. Until such a
+//                         call ends, C_Initialize leaves options, but the log, and the
 //                         application's library mutex as they were.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
 //                         C_Finalize. CK_TRUE lists cards that no driver knows as well.

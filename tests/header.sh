@@ -40,6 +40,11 @@ only_prefixed() {
     grep -q ' _*foo_C_Sign$' "$dir/nm" && ! grep ' U _*C_' "$dir/nm"
 }
 
+# As wide as scard11.c.
+# shellcheck disable=SC2016
+try 'no line over 100 columns' awk 'length > 100 || /\t|[ \t]$/ { print FILENAME ":" FNR; bad = 1 }
+    END { exit bad }' scard11.h
+
 for cc in gcc clang i686-w64-mingw32-gcc x86_64-w64-mingw32-gcc; do
     if ! command -v $cc > /dev/null; then
         skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue

@@ -152,8 +152,10 @@ TEST(slots_and_token_tell_what_is_there)
     CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
     CHECK_EQ(n, 2);
     n = 1;
+    slots[1] = 4711;
     CHECK_RV(C_GetSlotList(CK_FALSE, slots, &n), CKR_BUFFER_TOO_SMALL);
     CHECK_EQ(n, 2);
+    CHECK_EQ(slots[1], 4711);                   // what has no room is not written
     CHECK_RV(C_GetSlotList(CK_FALSE, slots, &n), CKR_OK);
     CHECK_RV(C_GetSlotInfo(slots[0], &slot), CKR_OK);
     CHECK(slot.flags == (CKF_TOKEN_PRESENT | CKF_REMOVABLE_DEVICE | CKF_HW_SLOT));
@@ -1812,7 +1814,9 @@ TEST(mechanisms_are_told_without_doubles)
         for (CK_ULONG k = 0; k < i; k++) CHECK(list[i] != list[k]);
     }
     n--;
+    list[n] = 4711;
     CHECK_RV(C_GetMechanismList(scene_slot, list, &n), CKR_BUFFER_TOO_SMALL);
+    CHECK_EQ(list[n - 1], 4711);
     CHECK_RV(C_GetMechanismInfo(scene_slot, CKM_DES_ECB, &info), CKR_MECHANISM_INVALID);
     CHECK_RV(C_GetMechanismInfo(scene_slot, CKM_EDDSA, &info), CKR_MECHANISM_INVALID);
     scene_end();
@@ -1842,6 +1846,97 @@ TEST(the_log_shows_commands_but_no_pin)
     CHECK_RV(scard11_set_log(NULL, NULL), CKR_OK);
     CHECK(strstr(log_text, "00a40400") && strstr(log_text, "00200080"));
     CHECK(!strstr(log_text, "313233343536") && !strstr(log_text, "38373635"));
+}
+
+// Reads the printed information, which wants the PIN, and has the card decrypt.
+static void read_and_decrypt(CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_OBJECT_HANDLE object;
+    CK_BYTE value[256], closed[256], open[256];
+    CK_ULONG closed_len = sizeof closed, open_len = sizeof open;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, (void *)(uintptr_t)"Printed Information", 19 } };
+    CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CHECK_RV(scene_search(session, t, 2, &object), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(session, object, &v, 1), CKR_OK);
+    CHECK(v.ulValueLen == 16 && !memcmp(value + 2, "Test Subject", 12));
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 3, &object), CKR_OK);
+    CHECK_RV(C_EncryptInit(session, &m, object), CKR_OK);
+    CHECK_RV(C_Encrypt(session, data, DATA_LEN, closed, &closed_len), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 3, &object), CKR_OK);
+    CHECK_RV(C_DecryptInit(session, &m, object), CKR_OK);
+    CHECK_RV(C_Decrypt(session, closed, closed_len, open, &open_len), CKR_OK);
+    CHECK(open_len == DATA_LEN && !memcmp(open, data, DATA_LEN));
+}
+
+TEST(the_log_shows_no_data_that_wants_a_pin)
+{
+    CK_SESSION_HANDLE session;
+    *log_text = 0;
+    CHECK_RV(scard11_set_log(take_log, log_text), CKR_OK);
+    CHECK_RV(scene_begin(&small), CKR_OK);              // which answers in pieces, too
+    CHECK_RV(scene_login(&session), CKR_OK);
+    read_and_decrypt(session);
+    scene_end();
+    CHECK(strstr(log_text, "5fc109") && strstr(log_text, "that stay out of the log"));
+    CHECK(!strstr(log_text, "54657374205375626a656374"));       // Test Subject
+    CHECK(!strstr(log_text, "54686520717569636b"));             // The quick
+}
+
+// ---- When the log's function is called ----
+
+static unsigned log_lines;
+
+static void count_log(void *context, const char *line)
+{
+    (void)line;
+    ++*(unsigned *)context;
+}
+
+// Calls that a library which is not initialised refuses, as it would say in a log.
+static bool all_refused(void)
+{
+    CK_ULONG n = 0;
+    CK_SESSION_HANDLE session;
+    return C_GetSlotList(CK_FALSE, NULL, &n) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+           scene_open(&session) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+           C_CloseSession(1) == CKR_CRYPTOKI_NOT_INITIALIZED;
+}
+
+TEST(the_log_is_between_initialize_and_finalize)
+{
+    CK_SESSION_HANDLE session;
+    log_lines = 0;
+    CHECK_RV(scard11_set_log(count_log, &log_lines), CKR_OK);
+    CHECK(all_refused());
+    CHECK_EQ(log_lines, 0);
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK(log_lines > 3);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    log_lines = 0;
+    CHECK(all_refused());
+    CHECK_RV(C_Initialize(NULL), CKR_OK);       // it was for the time before
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_EQ(log_lines, 0);
+    scene_end();
+}
+
+TEST(a_library_that_did_not_start_does_not_log)
+{
+    CK_C_INITIALIZE_ARGS args = { mutex_create_never, mutex_destroy, mutex_lock, mutex_unlock, 0,
+                                  NULL };
+    log_lines = 0;
+    CHECK_RV(scard11_set_log(count_log, &log_lines), CKR_OK);
+    CHECK_RV(C_Initialize(&args), CKR_CANT_LOCK);
+    log_lines = 0;
+    CHECK(all_refused());
+    CHECK_EQ(log_lines, 0);
+    CHECK_RV(scene_begin(&whole), CKR_OK);      // it is still wanted for this one
+    CHECK(log_lines > 0);
+    scene_end();
 }
 
 TEST(options_choose_readers_and_share_mode)
@@ -1978,6 +2073,40 @@ TEST(what_is_random_differs_in_parent_and_children)
     scene_end();
 }
 
+// In the child of a process that logs: 0: nothing went to the parent's function, and what the child
+// itself wanted to hear, it heard.
+static int child_that_may_log(void)
+{
+    CK_SESSION_HANDLE own;
+    unsigned heard = 0;
+    log_lines = 0;
+    alarm(30);
+    if (!all_refused() || log_lines) return 1;
+    if (C_Initialize(NULL) || scene_login(&own) || C_Finalize(NULL) || log_lines) return 2;
+    if (scard11_set_log(count_log, &heard) || C_Initialize(NULL)) return 3;
+    if (scene_login(&own) || C_Finalize(NULL) || !heard) return 4;
+    heard = 0;
+    return !all_refused() || heard || log_lines ? 5 : 0;
+}
+
+TEST(a_forked_child_does_not_log_for_its_parent)
+{
+    CK_SESSION_HANDLE session;
+    int status = 0;
+    CHECK_RV(scard11_set_log(count_log, &log_lines), CKR_OK);
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    pid_t pid = fork();
+    if (!pid) _exit(child_that_may_log());
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
+    log_lines = 0;
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK(log_lines > 0);                       // the parent goes on
+    scene_end();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -2041,8 +2170,12 @@ int main(int argc, char **argv)
     RUN(null_and_nonsense_get_a_defined_answer);
     RUN(mechanisms_are_told_without_doubles);
     RUN(the_log_shows_commands_but_no_pin);
+    RUN(the_log_shows_no_data_that_wants_a_pin);
+    RUN(the_log_is_between_initialize_and_finalize);
+    RUN(a_library_that_did_not_start_does_not_log);
     RUN(options_choose_readers_and_share_mode);
     RUN(a_forked_child_leaves_the_parent_alone);
     RUN(what_is_random_differs_in_parent_and_children);
+    RUN(a_forked_child_does_not_log_for_its_parent);
     return test_end();
 }

@@ -1,6 +1,9 @@
 // os.c: >>os.
 // SPDX-License-Identifier: 0BSD
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static char os_lines[4][512];
 static unsigned os_line_count;
 
@@ -12,15 +15,18 @@ static void os_take_line(void *context, const char *line)
 
 TEST(os_log_goes_where_it_is_told)
 {
+    u8 data[200] = { 0xab };
     os_line_count = 0;
     os_log("nobody hears this");
-    os_log_to = os_take_line;
-    os_log_context = os_lines;
+    os_log_want(os_take_line, os_lines);
+    os_log("nor this, before it is opened");
+    CHECK_ST(os_log_open(""), ST_OK);
     os_log("%s %d", "card", 7);
-    u8 data[200] = { 0xab };
     os_log_hex(">", bytes_of(data, 2));
     os_log_hex(">", bytes_of(data, sizeof data));
-    os_log_to = NULL;
+    CHECK(os_log_close());
+    os_log("nor this, after it was closed");
+    os_log_want(NULL, NULL);
     CHECK_EQ(os_line_count, 3);
     CHECK(!strcmp(os_lines[0], "card 7"));
     CHECK(!strcmp(os_lines[1], "> ab00"));
@@ -30,11 +36,17 @@ TEST(os_log_goes_where_it_is_told)
 TEST(os_log_goes_to_a_file)
 {
     char name[64], line[128] = "";
+    struct stat made;
+    mode_t before = umask(0);
     snprintf(name, sizeof name, "/tmp/scard11-os-%u.log", os_pid());
     CHECK_ST(os_log_open(name), ST_OK);
+    umask(before);
+    CHECK(!fstat(os_log_gate.file, &made));
+    CHECK_EQ(made.st_mode & 0777, 0600);                        // commands are nobody else's to read
+    CHECK(fcntl(os_log_gate.file, F_GETFD) & FD_CLOEXEC);       // nor for programs that are started
     os_log("one line");
-    os_log_close();
-    CHECK(!os_log_to && !os_log_file);
+    CHECK(os_log_close());
+    CHECK(!os_log_is_on() && os_log_gate.file < 0);
     FILE *f = fopen(name, "r");
     CHECK(f);
     char *got = fgets(line, sizeof line, f);
@@ -43,7 +55,40 @@ TEST(os_log_goes_to_a_file)
     CHECK(got && !strcmp(line, "scard11: one line\n"));
     CHECK_ST(os_log_open("/nowhere/at/all"), ST_ARGS);
     CHECK_ST(os_log_open("0"), ST_OK);
-    CHECK(!os_log_to);
+    CHECK(!os_log_is_on());
+}
+
+// A child has a copy of the log's state, and of whatever its parent's threads held.
+static int os_child_logs(void)
+{
+    os_line_count = 0;
+    alarm(20);
+    os_log("a child's line");
+    if (os_line_count || os_log_is_on()) return 1;
+    os_log_abandon();                                           // what its C_Initialize does first
+    os_log("still none");
+    if (os_line_count || !os_log_close()) return 2;
+    if (os_log_open("") || os_log_is_on()) return 3;            // the parent's function is not its own
+    os_log_want(os_take_line, os_lines);
+    if (os_log_open("")) return 4;
+    os_log("its own");
+    return os_line_count == 1 && os_log_close() ? 0 : 5;
+}
+
+TEST(os_log_is_not_for_forked_children)
+{
+    int status = 0;
+    os_log_want(os_take_line, os_lines);
+    CHECK_ST(os_log_open(""), ST_OK);
+    os_native_acquire(&os_log_gate.lock);                       // as another thread might just then
+    pid_t pid = fork();
+    if (!pid) _exit(os_child_logs());
+    os_native_release(&os_log_gate.lock);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(os_log_close());
+    os_log_want(NULL, NULL);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
 static unsigned os_made, os_locked;
@@ -100,6 +145,24 @@ TEST(os_locks_with_the_application_s_mutexes)
     CHECK_ST(os_lock_make(&l, &m), ST_CANT_LOCK);
 }
 
+// What was not acquired is not released: a function that leaves its lock out is found here.
+TEST(os_release_is_for_who_has_the_lock)
+{
+#if SCARD11_DEBUG
+    int status = 0;
+    struct os_lock l;
+    CHECK_ST(os_lock_make(&l, NULL), ST_OK);
+    pid_t pid = fork();
+    if (!pid) {
+        signal(SIGABRT, SIG_DFL);
+        os_release(&l);
+        _exit(0);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+#endif
+}
+
 TEST(os_time_goes_on)
 {
     u64 before = os_now_ms();
@@ -151,6 +214,8 @@ static void test_os(void)
 #endif
     RUN(os_log_goes_where_it_is_told);
     RUN(os_log_goes_to_a_file);
+    RUN(os_log_is_not_for_forked_children);
+    RUN(os_release_is_for_who_has_the_lock);
     RUN(os_locks_with_the_application_s_mutexes);
     RUN(os_time_goes_on);
 }

@@ -65,9 +65,28 @@ TEST(p11_flags_tell_of_the_tries)
     CHECK(!(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED));
 }
 
+// A child that was forked while another thread of its parent made the locks: it makes its own.
+TEST(p11_own_by_a_child_of_a_fork_in_the_middle)
+{
+    int status = 0;
+    u32 owner = os_load(&p11_owner);
+    os_store(&p11_owner, os_pid() | P11_MAKING);
+    pid_t pid = fork();
+    if (!pid) {
+        alarm(10);
+        p11_own();
+        _exit(os_load(&p11_owner) == os_pid() ? 0 : 1);
+    }
+    os_store(&p11_owner, owner);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status));                   // else it waited for a thread that it has not
+    CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
 static void test_p11(void)
 {
     RUN(p11_pads_text_and_cuts_it_between_characters);
     RUN(p11_takes_all_mutex_functions_or_none);
     RUN(p11_flags_tell_of_the_tries);
+    RUN(p11_own_by_a_child_of_a_fork_in_the_middle);
 }

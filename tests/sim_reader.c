@@ -78,7 +78,7 @@ static struct {
     unsigned happening;             // plans that have come to pass and are not over
     unsigned hanging;
     struct sim_card *other;
-    unsigned delay;
+    unsigned delay, stop_ms;
     struct sim_reader_stats stats;
     void (*trace)(void *, int, const uint8_t *, size_t, const uint8_t *, size_t);
     void *trace_arg;
@@ -430,6 +430,8 @@ int scard11_reader_start(void **context)
 void scard11_reader_stop(void *context)
 {
     lock();
+    struct timespec until = in_ms(sim.stop_ms);
+    while (sim.stop_ms && await(&until)) {}
     struct context *c = context_of(context, "stop");
     if (c->waiting) wrong("stop while a thread waits");
     c->open = false;
@@ -873,7 +875,7 @@ void sim_reader_clear(void)
         s->counts = SIM_COUNTS;
     }
     sim.down = sim.wait_early = sim.fired = sim.released = false;
-    sim.fault_in = sim.delay = 0;
+    sim.fault_in = sim.delay = sim.stop_ms = 0;
     sim.trace = NULL;
     sim.stats = (struct sim_reader_stats){ .connections = sim.stats.connections,
         .contexts = sim.stats.contexts, .waiting = sim.stats.waiting };
@@ -968,6 +970,13 @@ static void seat_show(struct seat *s)
 void sim_reader_late(int reader, bool on) { SET(reader, s->late = on; seat_show(s)); }
 void sim_reader_poll(int reader)          { SET(reader, seat_show(s)); }
 void sim_reader_empty(int reader, bool on) { SET(reader, s->empty = on); }
+
+void sim_reader_slow_stop(unsigned ms)
+{
+    lock();
+    sim.stop_ms = ms;
+    unlock();
+}
 
 void sim_reader_wait_early(bool on)
 {

@@ -68,6 +68,8 @@ void sim_reader_empty(int reader, bool on);     // transmit then answers no byte
 // wait returns after a millisecond for no reason.
 void sim_reader_wait_early(bool on);
 
+void sim_reader_slow_stop(unsigned ms);         // stopping a context takes so long
+
 // ---- Cards ----
 
 void sim_reader_insert(int reader, struct sim_card *card);              // count + 1

@@ -1,6 +1,7 @@
-// threads.c: many threads at once, under ThreadSanitizer. Two readers work at the same time; cards
-// come and go while threads use them; C_Finalize ends all waits; a card that never answers does not
-// hold it up. SPDX-License-Identifier: 0BSD
+// threads.c: many threads at once, under ThreadSanitizer, with the log on. Two readers work at the
+// same time; cards come and go while threads use them; C_Finalize ends all waits; a card that never
+// answers does not hold it up; the log's function is called while the library is up, and then only.
+// SPDX-License-Identifier: 0BSD
 #define _DEFAULT_SOURCE
 #include "scene.h"
 #include <pthread.h>
@@ -36,24 +37,80 @@ static void count(unsigned *what)
     pthread_mutex_unlock(&count_lock);
 }
 
+// ---- The log, in every case ----
+
+// What the function gets is freed when C_Finalize has returned: a line that comes later, or is still
+// under way then, is seen here and by the sanitizer.
+struct log {
+    unsigned lines, inside;
+};
+
+static struct log *log_now;             // NULL: the library is not up
+static unsigned log_strays;             // lines that were not for log_now
+static bool log_is_slow;
+
+static void take_line(void *context, const char *line)
+{
+    struct log *l = context;
+    pthread_mutex_lock(&count_lock);
+    bool stray = l != log_now || !*line, slow = log_is_slow;
+    if (stray) {
+        log_strays++;
+    } else {
+        l->lines++;
+        l->inside++;
+    }
+    pthread_mutex_unlock(&count_lock);
+    if (stray) return;
+    if (slow) usleep(2000);
+    pthread_mutex_lock(&count_lock);
+    l->inside--;
+    pthread_mutex_unlock(&count_lock);
+}
+
+static void log_change(struct log *to)
+{
+    pthread_mutex_lock(&count_lock);
+    if (log_now && log_now->inside) log_strays++;
+    free(log_now);
+    log_now = to;
+    pthread_mutex_unlock(&count_lock);
+}
+
+static CK_RV up(CK_C_INITIALIZE_ARGS *args)
+{
+    struct log *l = calloc(1, sizeof *l);
+    if (!l) abort();
+    log_change(l);
+    CK_RV rv = scard11_set_log(take_line, l);
+    return rv ? rv : C_Initialize(args);
+}
+
+static CK_RV down(void)
+{
+    CK_RV rv = C_Finalize(NULL);
+    log_change(NULL);
+    return rv;
+}
+
 static void begin(void)
 {
     struct sim_piv_options o = { .extended = true, .discovery = SIM_APPLICATION_PIN };
-    C_Finalize(NULL);
+    down();
     sim_reader_clear();
     for (int i = 0; i < 2; i++) {
         o.second = i;
         cards[i] = sim_piv_new(&o);
         sim_reader_insert(sim_reader_add(i ? "Reader B" : "Reader A"), cards[i]);
     }
-    done = refused = wrong = 0;
+    done = refused = wrong = log_strays = 0;
     set_over(false);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(up(NULL), CKR_OK);
 }
 
 static void end(void)
 {
-    C_Finalize(NULL);
+    down();
     struct sim_reader_stats s = sim_reader_stats();
     sim_reader_clear();
     for (int i = 0; i < 2; i++) cards[i]->free(cards[i]);
@@ -64,6 +121,7 @@ static void end(void)
     CHECK_EQ(s.outside, 0);
     CHECK_EQ(s.after_removed, 0);
     CHECK_EQ(wrong, 0);
+    CHECK_EQ(log_strays, 0);
 }
 
 // One session's life on a slot: log in, sign, check, close. A refusal because the card went is no
@@ -164,7 +222,7 @@ TEST(cards_come_and_go_under_threads)
     }
     set_over(true);
     for (int i = 0; i < 5; i++) pthread_join(t[i], NULL);
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    CHECK_RV(down(), CKR_OK);
     pthread_join(t[5], NULL);
     CHECK(events > 20);
     printf("%u signatures, %u refused, %u events\n", done, refused, events);
@@ -198,12 +256,28 @@ TEST(finalize_ends_all_waits_at_once)
                                                                  (void *)i));
         if (round % 3) sim_reader_await_waiting(16, 1000);      // else: some have not begun to wait
         unsigned long before = now_ms();
-        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        CHECK_RV(down(), CKR_OK);
         CHECK(now_ms() - before < 1000);
         for (int i = 0; i < 16; i++) pthread_join(t[i], NULL);
         for (int i = 0; i < 16; i++) CHECK_RV(waited[i], CKR_CRYPTOKI_NOT_INITIALIZED);
         end();
     }
+}
+
+// What a wait made for itself is gone when C_Finalize returns: the service may be ended then.
+TEST(finalize_waits_for_the_end_of_waits)
+{
+    pthread_t t[4];
+    begin();
+    for (uintptr_t i = 0; i < 4; i++) CHECK(!pthread_create(&t[i], NULL, wait_once, (void *)i));
+    sim_reader_await_waiting(4, 1000);
+    sim_reader_slow_stop(50);
+    CHECK_RV(down(), CKR_OK);
+    unsigned long contexts = sim_reader_stats().contexts;
+    for (int i = 0; i < 4; i++) pthread_join(t[i], NULL);
+    sim_reader_slow_stop(0);
+    CHECK_EQ(contexts, 0);
+    end();
 }
 
 static CK_RV initialized[8];
@@ -220,7 +294,7 @@ TEST(initialize_by_eight_threads_is_one)
         pthread_t t[8];
         unsigned good = 0;
         begin();
-        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        CHECK_RV(down(), CKR_OK);
         for (uintptr_t i = 0; i < 8; i++) CHECK(!pthread_create(&t[i], NULL, initialize,
                                                                 (void *)i));
         for (int i = 0; i < 8; i++) pthread_join(t[i], NULL);
@@ -248,17 +322,17 @@ TEST(a_card_that_never_answers_does_not_hold_finalize)
     CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
     CHECK(sim_reader_await_hang(3000));
     unsigned long before = now_ms();
-    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+    CHECK_RV(down(), CKR_FUNCTION_FAILED);
     CHECK(now_ms() - before < SCARD11_FINALIZE_MS + 1000);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);       // works again, on the other reader
+    CHECK_RV(up(NULL), CKR_OK);       // works again, on the other reader
     live(2);                                    // the hung command still holds the first one's card
     CHECK_EQ(done, 1);
     sim_reader_release();
     pthread_join(t, NULL);                      // its signature was made, or not
     CHECK(done == 1 || done == 2);
     done = 1;
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(down(), CKR_OK);
+    CHECK_RV(up(NULL), CKR_OK);
     live(0);
     live(2);
     CHECK_EQ(done, 3);
@@ -288,8 +362,8 @@ TEST(old_sessions_do_not_wait_for_a_hung_card)
     sim_reader_fault(SIM_HANG, 2, NULL);
     CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
     CHECK(sim_reader_await_hang(3000));
-    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(down(), CKR_FUNCTION_FAILED);
+    CHECK_RV(up(NULL), CKR_OK);
     CHECK(!pthread_create(&user, NULL, use_old_session, NULL));
     for (int i = 0; i < 3000 && !over(); i++) usleep(1000);
     old_answered = over();
@@ -343,14 +417,14 @@ TEST(a_hung_call_comes_back_to_a_library_that_is_down)
     for (int anew = 0; anew < 2; anew++) {
         pthread_t t;
         begin();
-        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        CHECK_RV(down(), CKR_OK);
         mutexes = 0;
-        CHECK_RV(C_Initialize(&own), CKR_OK);
+        CHECK_RV(up(&own), CKR_OK);
         sim_reader_fault(SIM_HANG, 6, NULL);
         CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
         CHECK(sim_reader_await_hang(3000));
-        CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
-        if (anew) CHECK_RV(C_Initialize(&own), CKR_OK);
+        CHECK_RV(down(), CKR_FUNCTION_FAILED);
+        if (anew) CHECK_RV(up(&own), CKR_OK);
         sim_reader_eject(0);
         sim_reader_release();
         pthread_join(t, NULL);
@@ -358,7 +432,7 @@ TEST(a_hung_call_comes_back_to_a_library_that_is_down)
         CHECK_EQ(s.connections, 0);
         CHECK_EQ(s.contexts, (unsigned long)anew);
         CHECK_EQ(mutexes == 0, !anew);
-        if (!anew) CHECK_RV(C_Initialize(NULL), CKR_OK);
+        if (!anew) CHECK_RV(up(NULL), CKR_OK);
         done = 0;
         live(2);
         CHECK_EQ(done, 1);
@@ -388,16 +462,115 @@ TEST(a_busy_reader_does_not_hold_the_other)
     end();
 }
 
+// Calls of all kinds, good, refused, and while the library is down: each would log.
+static void *call_until_over(void *arg)
+{
+    CK_SLOT_INFO info;
+    CK_SLOT_ID id;
+    CK_ULONG n;
+    while (!over()) {
+        C_GetSlotList(CK_FALSE, NULL, &n);
+        C_GetSlotInfo(4711, &info);
+        C_CloseSession(4711);
+        C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+        if (arg) live(2 * (test_seed & 1));
+        else     scard11_set_log(NULL, NULL);
+    }
+    return NULL;
+}
+
+TEST(the_log_while_the_library_comes_and_goes)
+{
+    pthread_t t[5];
+    unsigned lines = 0;
+    begin();
+    log_is_slow = true;
+    for (int i = 0; i < 5; i++)
+        CHECK(!pthread_create(&t[i], NULL, call_until_over, i ? t : NULL));
+    for (int round = 0; round < 100; round++) {
+        usleep(1000 * test_random(8));
+        pthread_mutex_lock(&count_lock);
+        lines += log_now->lines;
+        pthread_mutex_unlock(&count_lock);
+        CHECK_RV(down(), CKR_OK);
+        CHECK_RV(up(NULL), CKR_OK);
+    }
+    set_over(true);
+    for (int i = 0; i < 5; i++) pthread_join(t[i], NULL);
+    log_is_slow = false;
+    CHECK(lines > 100);
+    end();
+}
+
+// A function of the log that does not return.
+static pthread_mutex_t stuck_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stuck_changed = PTHREAD_COND_INITIALIZER;
+static bool stuck_is_in, stuck_may_go;
+static unsigned stuck_lines;
+
+static void take_line_and_stay(void *context, const char *line)
+{
+    (void)context; (void)line;
+    pthread_mutex_lock(&stuck_lock);
+    stuck_lines++;
+    stuck_is_in = true;
+    pthread_cond_broadcast(&stuck_changed);
+    while (!stuck_may_go) pthread_cond_wait(&stuck_changed, &stuck_lock);
+    pthread_mutex_unlock(&stuck_lock);
+}
+
+static void *log_one_line(void *arg)
+{
+    CK_SLOT_INFO info;
+    (void)arg;
+    C_GetSlotInfo(4711, &info);         // refused, and logged
+    return NULL;
+}
+
+TEST(a_log_that_never_returns_does_not_hold_finalize)
+{
+    pthread_t t;
+    begin();
+    CHECK_RV(down(), CKR_OK);
+    stuck_is_in = stuck_may_go = false;
+    sim_reader_clear();                 // no line of C_Initialize itself
+    CHECK_RV(scard11_set_log(take_line_and_stay, NULL), CKR_OK);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK(!pthread_create(&t, NULL, log_one_line, NULL));
+    pthread_mutex_lock(&stuck_lock);
+    while (!stuck_is_in) pthread_cond_wait(&stuck_changed, &stuck_lock);
+    pthread_mutex_unlock(&stuck_lock);
+    unsigned long before = now_ms();
+    CHECK_RV(C_Finalize(NULL), CKR_FUNCTION_FAILED);
+    CHECK(now_ms() - before < 2 * SCARD11_FINALIZE_MS + 1000);
+    CHECK_RV(up(NULL), CKR_OK);         // another function, and nobody waits for the old one again
+    log_one_line(NULL);
+    CHECK_EQ(log_now->lines, 1);
+    before = now_ms();
+    CHECK_RV(down(), CKR_OK);
+    CHECK(now_ms() - before < SCARD11_FINALIZE_MS);
+    pthread_mutex_lock(&stuck_lock);
+    stuck_may_go = true;
+    pthread_cond_broadcast(&stuck_changed);
+    pthread_mutex_unlock(&stuck_lock);
+    pthread_join(t, NULL);
+    CHECK_EQ(stuck_lines, 1);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     RUN(threads_on_two_readers_all_succeed);
     RUN(cards_come_and_go_under_threads);
     RUN(finalize_ends_all_waits_at_once);
+    RUN(finalize_waits_for_the_end_of_waits);
     RUN(initialize_by_eight_threads_is_one);
     RUN(a_card_that_never_answers_does_not_hold_finalize);
     RUN(old_sessions_do_not_wait_for_a_hung_card);
     RUN(a_hung_call_comes_back_to_a_library_that_is_down);
     RUN(a_busy_reader_does_not_hold_the_other);
+    RUN(the_log_while_the_library_comes_and_goes);
+    RUN(a_log_that_never_returns_does_not_hold_finalize);
     return test_end();
 }
