@@ -2470,6 +2470,11 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
 #define READER_PIN_MAX         0x07                     // bMaxPINSize
 #define READER_MAX_APDU        0x0a                     // dwMaxAPDUDataSize; 0: short APDUs only
 #define READER_SHORT           261                      // the longest of those
+#if defined(PCSCLITE_MAX_READERS_CONTEXTS)
+#define READER_STATES          PCSCLITE_MAX_READERS_CONTEXTS    // pcsc-lite refuses more in a wait
+#else
+#define READER_STATES          (SCARD11_READERS_MAX + 1)
+#endif
 
 // A connection has a context of its own: calls on one context wait for each other. features is what
 // GET_FEATURE_REQUEST said when it was made: { tag, 4, control code } each.
@@ -2540,10 +2545,30 @@ static void scard11_reader_stop(void *context)
     SCardReleaseContext((SCARDCONTEXT)(uintptr_t)context);
 }
 
+// SCardListReaders gives nothing to room that is too small: it gets memory of its own, and names as
+// many whole names as fit.
+static LONG reader_list_some(void *context, char *names, size_t room, DWORD *need)
+{
+    size_t size = (size_t)*need + 1, at = 0;
+    char *all = arena_block_new(size);
+    if (!all) return SCARD_E_NO_MEMORY;
+    LONG rv = SCardListReaders((SCARDCONTEXT)(uintptr_t)context, NULL, all, need);
+    all[size - 1] = 0;
+    if (rv == SCARD_S_SUCCESS) {
+        for (size_t n; (n = strlen(all + at)) != 0 && at + n + 2 <= room; at += n + 1)
+            memcpy(names + at, all + at, n + 1);
+        names[at] = 0;
+    }
+    arena_block_free(all, size);
+    return rv;
+}
+
 static int scard11_reader_list(void *context, char *names, size_t *len)
 {
     DWORD n = (DWORD)*len;
     LONG rv = SCardListReaders((SCARDCONTEXT)(uintptr_t)context, NULL, names, &n);
+    if ((u32)rv == (u32)SCARD_E_INSUFFICIENT_BUFFER && *len && n > *len)
+        rv = reader_list_some(context, names, *len, &n);
     if ((u32)rv == (u32)SCARD_E_NO_READERS_AVAILABLE || (rv == SCARD_S_SUCCESS && !n)) {
         if (!*len) return SCARD11_READER_FAILED;
         *names = 0;
@@ -2572,7 +2597,8 @@ static DWORD reader_known_state(u32 known)
     return state | (known & SCARD11_READER_PRESENT ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY);
 }
 
-// A wait also watches for readers that come, where the backend has a pseudo-reader for that.
+// A wait also watches for readers that come, where the backend has a pseudo-reader for that and
+// takes it as one more: pcsc-lite does not know more readers than it takes in a wait.
 static int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
                                uint32_t timeout_ms)
 {
@@ -2585,7 +2611,7 @@ static int scard11_reader_wait(void *context, struct scard11_reader_state *reade
         states[i].dwCurrentState = timeout_ms ? reader_known_state(readers[i].known)
                                               : (DWORD)SCARD_STATE_UNAWARE;
     }
-    if (READER_PNP && timeout_ms) {
+    if (READER_PNP && timeout_ms && n < READER_STATES) {
         states[n].szReader = "\\\\?PnP?\\Notification";
 #if defined(_WIN32)
         states[n].dwCurrentState = (DWORD)n << 16;      // there: how many readers the caller knows
@@ -8480,6 +8506,7 @@ static st probe_card(struct card *c, struct scratch scratch)
 #define SLOT_UNKNOWN_RETRY_MS 1000      // tests have less patience
 #endif
 #define SLOT_FRESH            UINT64_MAX
+#define SLOT_DROPPED          16
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
 
 struct reader {
@@ -8524,6 +8551,9 @@ static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
 static bool slot_keeps_pin;                 // option SCARD11_PIN_CACHE
 static char slot_filter[256];               // option SCARD11_READERS
 static char slot_names[SLOT_NAMES];         // room for a list of readers
+static u32 slot_left_out;                   // readers that the last look had no place or room for
+static CK_SLOT_ID slot_dropped[SLOT_DROPPED];   // of readers whose place was used again: their
+static u32 slot_dropped_count;                  // removals, not reported yet, the oldest first
 
 // ---- What PC/SC says: all under the library lock ----
 
@@ -8539,19 +8569,45 @@ static bool slot_present(const struct reader *r)
     return r->listed && r->state & SCARD11_READER_PRESENT && !(r->state & SCARD11_READER_GONE);
 }
 
-// Writes what PC/SC says of a reader into the table. This, and nothing else, makes an event.
+// The slots of a reader in which there is a token, as bits: what C_GetSlotInfo says of them. A card
+// that nobody knows counts; a further slot only when a card in it was seen to need it.
+static u32 slot_tokens(const struct reader *r)
+{
+    return slot_present(r) ? (1u << r->token_count) - 1 : 0;
+}
+
+// A card or a reader came or left. An event for the first slot, whatever there was, and for each
+// further one that had a token: it has none until the card that is in is known.
+static void slot_change(struct reader *r, u32 had)
+{
+    r->changes++;
+    slot_noted++;
+    r->token_count = 1;
+    if (slot_watching) r->pending |= 1u | had;
+}
+
+// The tokens of the card that is in are known: an event for each slot that has one now and had
+// none. changes: of which card that was found; another one may be in by now.
+static void slot_know_tokens(struct reader *r, u32 changes, u32 token_count)
+{
+    u32 had = slot_tokens(r);
+    if (r->changes != changes) return;
+    r->token_count = token_count;
+    if (r->shown < token_count) r->shown = token_count;
+    if (slot_watching) r->pending |= had ^ slot_tokens(r);
+}
+
+// Writes what PC/SC says of a reader into the table. Events are made by this and the two above.
 static void slot_note(struct reader *r, bool listed, u32 state)
 {
+    u32 had = slot_tokens(r);
     if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) return;
     if (!listed) r->gone_ms = os_now_ms();
     os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
                             : state & SCARD11_READER_PRESENT ? "card in" : "empty");
     r->listed = listed;
     r->state = state;
-    r->changes++;
-    slot_noted++;
-    r->token_count = 1;
-    if (slot_watching) r->pending |= (1u << r->shown) - 1;
+    slot_change(r, had);
 }
 
 static bool slot_wanted(const char *name)
@@ -8586,6 +8642,22 @@ static void slot_free_block(struct reader *r)
     r->block = NULL;
 }
 
+// The removals of a reader that were not reported yet outlive its place. Its slot IDs are not given
+// out again, so nobody takes them for another's.
+static void slot_keep_events(struct reader *r)
+{
+    for (u32 index = 0; index < SCARD11_READER_SLOTS; index++) {
+        if (!(r->pending >> index & 1)) continue;
+        if (slot_dropped_count == SLOT_DROPPED) {
+            os_log("slot %lu: its removal was never asked for", (unsigned long)slot_dropped[0]);
+            memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
+            slot_dropped_count--;
+        }
+        slot_dropped[slot_dropped_count++] = r->first_id + index;
+    }
+    r->pending = 0;
+}
+
 // A free place, or that of the reader that has been gone longest and that nobody is inside of.
 static struct reader *slot_place(void)
 {
@@ -8598,6 +8670,7 @@ static struct reader *slot_place(void)
     }
     if (!best) return NULL;
     slot_empty(best, false);        // without its lock: nobody is inside, nobody can come
+    slot_keep_events(best);
     *best->name = 0;
     return best;
 }
@@ -8608,10 +8681,7 @@ static struct reader *slot_named(const char *name)
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
         if (!slot_readers[i].lost && !strcmp(slot_readers[i].name, name)) return &slot_readers[i];
     struct reader *r = slot_place();
-    if (!r) {
-        os_log("%s: more readers than SCARD11_READERS_MAX, not used", name);
-        return NULL;
-    }
+    if (!r) return NULL;
     strcpy(r->name, name);
     r->listed = r->short_only = r->short_sure = r->short_doubt = false;
     r->state = 0;
@@ -8633,23 +8703,35 @@ static void slot_none_listed(void)
             slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
 }
 
-// Lists the readers into states, and marks in seen which places they have.
+// Says so once, when there are more readers than can be used, or longer names; not at every look.
+static void slot_note_left_out(u32 count)
+{
+    if (count > slot_left_out)
+        os_log("more readers than SCARD11_READERS_MAX (%u) or than their names have room for: "
+               "not all are used", (unsigned)SCARD11_READERS_MAX);
+    slot_left_out = count;
+}
+
+// Lists the readers into states, and says in at which places they have.
 static int slot_list(struct scard11_reader_state *states, struct reader **at, size_t *n)
 {
     size_t len = sizeof slot_names;
     int code = scard11_reader_list(slot_context, slot_names, &len);
+    u32 left_out = len > sizeof slot_names;
     *n = 0;
     if (code) return code;
     slot_names[sizeof slot_names - 1] = slot_names[sizeof slot_names - 2] = 0;
     for (const char *name = slot_names; *name; name += strlen(name) + 1) {
-        if (strlen(name) >= READER_NAME || !slot_wanted(name) ||
-            *n == SCARD11_READERS_MAX) continue;
-        struct reader *r = slot_named(name);
+        bool fits = strlen(name) < READER_NAME && *n < SCARD11_READERS_MAX;
+        if (!slot_wanted(name)) continue;
+        struct reader *r = fits ? slot_named(name) : NULL;
+        left_out += !r;
         if (!r) continue;
         at[*n] = r;
         states[*n] = (struct scard11_reader_state){ r->name, r->state, 0 };
         ++*n;
     }
+    slot_note_left_out(left_out);
     return SCARD11_READER_OK;
 }
 
@@ -8674,7 +8756,9 @@ static int slot_look_once(void)
 }
 
 // Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
-// library's. Without the service there are no readers, until it is back.
+// library's. Without the service there are no readers, until it is back. The law: a lost context is
+// a removal of every card, with its event, also where another context is there at once: the service
+// that it belongs to counts anew, and what was in meanwhile nobody saw.
 static void slot_look_all(void)
 {
     if (!slot_up) return;
@@ -8686,6 +8770,7 @@ static void slot_look_all(void)
         if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
         scard11_reader_stop(slot_context);
         slot_context = NULL;
+        slot_none_listed();
     }
     slot_none_listed();
 }
@@ -8876,8 +8961,7 @@ static st slot_card(struct reader *r)
         if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
         if (s) return slot_note_unknown(r, changes);
         os_acquire(&os_library);
-        r->token_count = r->card->token_count;
-        if (r->shown < r->token_count) r->shown = r->token_count;
+        slot_know_tokens(r, changes, r->card->token_count);
         os_release(&os_library);
         r->unknown_ms = 0;
         return ST_OK;
@@ -9133,6 +9217,7 @@ static st slot_start(const struct os_mutexes *mutexes)
         if (!s) s = os_lock_make(&r->lock, mutexes);
     }
     slot_next_id = 0;
+    slot_left_out = slot_dropped_count = 0;
     slot_watching = false;
     slot_up = !s;
     slot_look_all();
@@ -9182,16 +9267,21 @@ static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
     return NULL;
 }
 
-// Is there a token in this slot? A card that nobody knows counts; a further slot only when a card
-// in it was seen to need it.
+// Is there a token in this slot?
 static bool slot_has_token(const struct reader *r, u32 index)
 {
-    return slot_present(r) && index < r->token_count;
+    return slot_tokens(r) >> index & 1;
 }
 
 // Takes one pending event. false: there is none.
 static bool slot_take_event(CK_SLOT_ID *id)
 {
+    if (slot_dropped_count) {
+        *id = slot_dropped[0];
+        memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
+        slot_dropped_count--;
+        return true;
+    }
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
         if (!*r->name || r->lost || !r->pending) continue;

@@ -349,9 +349,10 @@ int scard11_reader_start(void **context);
 void scard11_reader_stop(void *context);
 
 // Writes the names of the readers there are, UTF-8, each ended by a NUL, one more NUL at the end.
-// Before the call *len is the room at names in bytes; after it, what was written.
+// Before the call *len is the room at names in bytes; after it, what all of that takes. If that is
+// more than the room, as many whole names as fit were written, and one NUL.
 //
-// Returns  _OK (also for no readers: one NUL), _DOWN, or _FAILED (the room is too small).
+// Returns  _OK (also for no readers: one NUL), _DOWN, or _FAILED.
 // Blocks   Shortly. Called under the library's lock.
 int scard11_reader_list(void *context, char *names, size_t *len);
 
@@ -469,6 +470,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing
 //                         else but argument errors. A new reader and one that left are events as
 //                         well.
+//                         A further slot has its event when its token is known, and when that goes.
+//                         A reader that left for good may be reported when its ID is not valid.
 //   C_OpenSession         The notify callback is never called. Read-write sessions open on every
 //                         card. CKF_ASYNC_SESSION: CKR_SESSION_ASYNC_NOT_SUPPORTED.
 //   C_Login               CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that the

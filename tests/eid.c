@@ -165,6 +165,46 @@ TEST(eid_two_slots)
     end();
 }
 
+// The one event that is there now. false: there is none, or another after it.
+static bool next_event(CK_SLOT_ID want, bool last)
+{
+    CK_SLOT_ID id;
+    if (C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL) != CKR_OK || id != want) return false;
+    return !last || C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL) == CKR_NO_EVENT;
+}
+
+static bool has_token(unsigned token)
+{
+    CK_SLOT_INFO info;
+    return !C_GetSlotInfo(slots[token], &info) && info.flags & CKF_TOKEN_PRESENT;
+}
+
+// The second slot has its events when its token comes, which is when somebody asks what the card has,
+// and when it goes: each with what C_GetSlotInfo then says.
+TEST(eid_events_of_two_slots)
+{
+    CK_TOKEN_INFO info;
+    CK_ULONG n = 0;
+    CK_SLOT_ID id;
+    begin();
+    if (test_failing || !two_pins()) { end(); return; }
+    CHECK_RV(C_GetTokenInfo(slots[0], &info), CKR_OK);
+    while (!C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL)) {}
+    for (int i = 0; i < 3; i++) {
+        sim_reader_eject(0);
+        CHECK(next_event(slots[0], false) && next_event(slots[1], true));
+        CHECK(!has_token(0) && !has_token(1));
+        sim_reader_insert(0, card);
+        CHECK(next_event(slots[0], true));
+        CHECK(has_token(0) && !has_token(1));
+        CHECK_RV(C_GetSlotList(CK_TRUE, NULL, &n), CKR_OK);
+        CHECK_EQ(n, 2);
+        CHECK(next_event(slots[1], true));
+        CHECK(has_token(0) && has_token(1));
+    }
+    end();
+}
+
 // A key of one, at work when the other's C_Logout ends both logins: the library knows, and says so
 // without asking the card. No PIN is sent for it, no try is lost.
 TEST(eid_logout_of_the_other)
@@ -531,6 +571,7 @@ int main(int argc, char **argv)
         if (!kind->keys[1].always || (only && !strstr(kind->name, only))) continue;
         unsigned failed = test_failed;
         RUN(eid_two_slots);
+        RUN(eid_events_of_two_slots);
         RUN(eid_logout_of_the_other);
         RUN(eid_pins_are_apart);
         RUN(eid_puk);

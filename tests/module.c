@@ -1667,6 +1667,99 @@ TEST(the_service_goes_and_comes_back)
     scene_end();
 }
 
+// The service went and came back between two looks, and shows what it showed before: what was in
+// meanwhile nobody saw, so the card that is in is another one, with its event.
+TEST(a_context_that_was_lost_is_a_removal)
+{
+    CK_SLOT_ID id;
+    CK_TOKEN_INFO token;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
+    unsigned before = scene_card->apdus;
+    sim_reader_service(false);
+    sim_reader_service(true);
+    sim_reader_set_count(0, 1);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
+    CHECK_EQ(id, scene_slot);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(scene_card->apdus > before);                  // nothing remembered was answered
+    scene_end();
+}
+
+static unsigned log_lines;
+
+static void count_left_out(void *context, const char *line)
+{
+    (void)context;
+    if (strstr(line, "READERS_MAX")) log_lines++;
+}
+
+// More readers than there are places for, and than their names have room for: those that fit work,
+// and the log says so once.
+TEST(more_readers_than_there_is_room_for)
+{
+    CK_ULONG n = 0;
+    CK_SLOT_ID slots[SCARD11_READERS_MAX];
+    CK_TOKEN_INFO token;
+    char name[128];
+    C_Finalize(NULL);
+    sim_reader_clear();
+    log_lines = 0;
+    scene_card = sim_piv_new(&whole);
+    for (int i = 0; i < SIM_READERS; i++) {
+        snprintf(name, sizeof name, "%0120d", i);
+        sim_reader_add(name);
+    }
+    sim_reader_insert(0, scene_card);
+    CHECK_RV(scard11_set_log(count_left_out, NULL), CKR_OK);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    for (int i = 0; i < 3; i++) {
+        n = SCARD11_READERS_MAX;
+        CHECK_RV(C_GetSlotList(CK_FALSE, slots, &n), CKR_OK);
+        CHECK_EQ(n, SCARD11_READERS_MAX);
+    }
+    CHECK_RV(C_GetTokenInfo(slots[0], &token), CKR_OK);
+    CHECK_EQ(log_lines, 1);
+    scene_end();
+    CHECK_RV(scard11_set_log(NULL, NULL), CKR_OK);
+}
+
+static void *wait_for_event(void *slot)
+{
+    return (void *)(uintptr_t)C_WaitForSlotEvent(0, slot, NULL);
+}
+
+// As many readers as pcsc-lite takes in one wait, where there is no room for its pseudo-reader.
+TEST(sixteen_readers_are_waited_for)
+{
+    CK_SLOT_ID id = 99;
+    char name[32];
+    pthread_t waiter;
+    void *rv = NULL;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    scene_card = sim_piv_new(&whole);
+    for (int i = 0; i < 16; i++) {
+        snprintf(name, sizeof name, "Reader %d", i);
+        sim_reader_add(name);
+    }
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    pthread_create(&waiter, NULL, wait_for_event, &id);
+    bool waits = sim_reader_await_waiting(1, 2000);
+    unsigned long looks = sim_reader_stats().looks;
+    usleep(300000);
+    looks = sim_reader_stats().looks - looks;
+    sim_reader_insert(15, scene_card);
+    pthread_join(waiter, &rv);
+    CHECK(waits);
+    CHECK(looks < 100);                                 // a look is one for each reader
+    CHECK_RV((CK_RV)(uintptr_t)rv, CKR_OK);
+    CHECK_EQ(id, 15 * SCARD11_READER_SLOTS);
+    scene_end();
+}
+
 // ---- Memory ----
 
 TEST(a_card_that_stays_takes_no_more_memory)
@@ -2165,6 +2258,9 @@ int main(int argc, char **argv)
     RUN(mute_and_unknown_cards_are_present_and_not_recognized);
     RUN(events_are_reported_once_and_the_slot_id_stays);
     RUN(the_service_goes_and_comes_back);
+    RUN(a_context_that_was_lost_is_a_removal);
+    RUN(more_readers_than_there_is_room_for);
+    RUN(sixteen_readers_are_waited_for);
     RUN(a_card_that_stays_takes_no_more_memory);
     RUN(sessions_end_at_a_number);
     RUN(null_and_nonsense_get_a_defined_answer);

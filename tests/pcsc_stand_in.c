@@ -384,7 +384,9 @@ LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD ms, SCARD_READERSTATE *sta
     if (forced) return forced;
     struct context *c = context_enter(context, __func__);
     if (!c) return SCARD_E_INVALID_HANDLE;
-    LONG rv = status_change(c->sim, ms, states, n);
+    // As pcsc-lite's: more states than it knows readers.
+    LONG rv = n > PCSCLITE_MAX_READERS_CONTEXTS ? SCARD_E_INVALID_VALUE
+                                                : status_change(c->sim, ms, states, n);
     context_leave(c);
     return rv;
 }

@@ -441,22 +441,23 @@ void scard11_reader_stop(void *context)
 
 int scard11_reader_list(void *context, char *names, size_t *len)
 {
-    size_t n = 0;
-    int r = SCARD11_READER_OK;
+    size_t n = 0, all = 1;
     lock();
     struct context *c = context_of(context, "list");
     sim.stats.lists++;
-    for (int i = 0; i < SIM_READERS && !c->dead && r == SCARD11_READER_OK; i++) {
+    for (int i = 0; i < SIM_READERS && !c->dead; i++) {
         const struct seat *s = &sim.seats[i];
         size_t size = strlen(s->name) + 1;
         if (size == 1 || !s->plugged) continue;
-        if (size + 1 > *len - n) { r = SCARD11_READER_FAILED; break; }
+        bool fits = n + 1 == all && all + size <= *len;
+        all += size;
+        if (!fits) continue;
         memcpy(names + n, s->name, size);
         n += size;
     }
-    if (c->dead) r = SCARD11_READER_DOWN;
-    else if (n + 1 > *len) r = SCARD11_READER_FAILED;
-    else { names[n] = 0; *len = n + 1; }
+    if (!c->dead) names[n] = 0;
+    *len = all;
+    int r = c->dead ? SCARD11_READER_DOWN : SCARD11_READER_OK;
     unlock();
     return r;
 }

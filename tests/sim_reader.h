@@ -17,7 +17,7 @@
 
 #include "sim.h"
 
-#define SIM_READERS 8                   // so many at most
+#define SIM_READERS 40                  // so many at most
 
 // ---- The world ----
 

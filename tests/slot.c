@@ -29,6 +29,7 @@ static void slot_clear(void)
 {
     memset(slot_readers, 0, sizeof slot_readers);
     slot_next_id = 0;
+    slot_dropped_count = 0;
     slot_watching = false;
 }
 
@@ -63,6 +64,43 @@ TEST(slot_changes_are_events)
     CHECK(r->gone_ms);
     slot_clear();
 }
+
+#if SCARD11_READER_SLOTS > 1
+// A further slot has an event when it gets a token, which is when the card is known, and when it
+// loses it; none while cards come and go that do not need it. C_GetSlotInfo says the same.
+TEST(slot_further_ones_have_events_of_their_own)
+{
+    u32 in = SCARD11_READER_PRESENT | SCARD11_READER_COUNTED, out = SCARD11_READER_COUNTED;
+    CK_SLOT_ID id;
+    slot_clear();
+    struct reader *r = slot_named("A");
+    slot_note(r, true, out);
+    slot_watching = true;
+    slot_note(r, true, in | 0x10000);
+    CHECK_EQ(r->pending, 1);
+    slot_know_tokens(r, r->changes - 1, 2);             // of a card that is gone
+    CHECK(r->pending == 1 && r->shown == 1);
+    CHECK(slot_take_event(&id) && !slot_take_event(&id));
+    slot_know_tokens(r, r->changes, 2);
+    CHECK(r->pending == 2 && slot_has_token(r, 1) && r->shown == 2);
+    slot_know_tokens(r, r->changes, 2);
+    CHECK(slot_take_event(&id) && id == r->first_id + 1 && !slot_take_event(&id));
+    slot_note(r, true, in | 0x30000);                   // out, and another in
+    CHECK(r->pending == 3 && slot_has_token(r, 0) && !slot_has_token(r, 1));
+    r->pending = 0;
+    slot_know_tokens(r, r->changes, 1);                 // which has one token
+    slot_note(r, true, out | 0x40000);
+    CHECK_EQ(r->pending, 1);
+    slot_note(r, true, in | 0x50000);
+    CHECK_EQ(r->pending, 1);
+    slot_know_tokens(r, r->changes, 2);
+    CHECK_EQ(r->pending, 3);
+    r->pending = 0;
+    slot_note(r, false, SCARD11_READER_GONE);
+    CHECK(r->pending == 3 && !slot_has_token(r, 0) && !slot_has_token(r, 1));
+    slot_clear();
+}
+#endif
 
 // A thread that waits and finds that another one took the event has not waited for nothing: only
 // who wakes up again and again without any change rests a little before the next look.
@@ -115,10 +153,49 @@ TEST(slot_places_are_used_again)
     slot_clear();
 }
 
+// What a reader left unreported is reported when another has its place: the oldest first, and of
+// too many the oldest are given up.
+TEST(slot_events_outlive_their_place)
+{
+    u32 in = SCARD11_READER_PRESENT | SCARD11_READER_COUNTED;
+    char name[8];
+    CK_SLOT_ID id = 0, first = 0;
+    slot_clear();
+    slot_watching = true;
+    for (u32 i = 0; i < SCARD11_READERS_MAX + 2; i++) {
+        snprintf(name, sizeof name, "R%u", i);
+        struct reader *r = slot_named(name);
+        CHECK(r);
+        slot_note(r, true, in);
+        slot_know_tokens(r, r->changes, SCARD11_READER_SLOTS);
+        if (i < SCARD11_READERS_MAX - 1) continue;
+        slot_note(&slot_readers[i % SCARD11_READERS_MAX], true, in);
+        slot_note(&slot_readers[(i + 1) % SCARD11_READERS_MAX], false, SCARD11_READER_GONE);
+    }
+    CHECK_EQ(slot_dropped_count, 2 * SCARD11_READER_SLOTS);
+    while (slot_dropped_count) {
+        CHECK(slot_take_event(&id));
+        CHECK_EQ(id, first++);                          // R0's, then R1's
+    }
+    slot_readers[0].first_id = 0;
+    for (u32 i = 0; i < SLOT_DROPPED + 3; i++) {
+        slot_readers[0].first_id = i;
+        slot_readers[0].pending = 1;
+        slot_keep_events(&slot_readers[0]);
+    }
+    CHECK(slot_dropped_count == SLOT_DROPPED && !slot_readers[0].pending);
+    CHECK(slot_take_event(&id) && id == 3);
+    slot_clear();
+}
+
 static void test_slot(void)
 {
     RUN(slot_filter_takes_parts_of_names);
     RUN(slot_changes_are_events);
+#if SCARD11_READER_SLOTS > 1
+    RUN(slot_further_ones_have_events_of_their_own);
+#endif
     RUN(slot_waits_for_nothing_are_counted);
     RUN(slot_places_are_used_again);
+    RUN(slot_events_outlive_their_place);
 }
