@@ -60,13 +60,13 @@ struct conn {
 };
 
 struct context {
-    bool open, dead, waiting, cancelled;
+    bool open, dead, waiting, cancelled, cancel_lost;
 };
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool ready, down, wait_early;
+    bool ready, down, wait_early, lose_cancels;
     unsigned readers_epoch;         // readers came
     struct seat seats[SIM_READERS];
     struct conn conns[CONNS];
@@ -489,7 +489,7 @@ int scard11_reader_wait(void *context, struct scard11_reader_state *readers, siz
     if (!timeout_ms || r) { unlock(); return r; }
 
     c->waiting = true;
-    c->cancelled = false;
+    c->cancelled = c->cancel_lost = false;
     sim.stats.waiting++;
     wake();
     while (!differs && epoch == sim.readers_epoch && in_time && !c->cancelled && !c->dead && !r) {
@@ -510,7 +510,9 @@ void scard11_reader_cancel(void *context)
 {
     lock();
     struct context *c = context_of(context, "cancel");
-    if (c->waiting) c->cancelled = true;
+    sim.stats.cancels++;
+    if (c->waiting && (c->cancel_lost || !sim.lose_cancels)) c->cancelled = true;
+    c->cancel_lost = true;
     wake();
     unlock();
 }
@@ -875,7 +877,7 @@ void sim_reader_clear(void)
         s->pad = (struct sim_reader_pad){ .features = 0 };
         s->counts = SIM_COUNTS;
     }
-    sim.down = sim.wait_early = sim.fired = sim.released = false;
+    sim.down = sim.wait_early = sim.lose_cancels = sim.fired = sim.released = false;
     sim.fault_in = sim.delay = sim.stop_ms = 0;
     sim.trace = NULL;
     sim.stats = (struct sim_reader_stats){ .connections = sim.stats.connections,
@@ -976,6 +978,13 @@ void sim_reader_slow_stop(unsigned ms)
 {
     lock();
     sim.stop_ms = ms;
+    unlock();
+}
+
+void sim_reader_lose_cancels(bool on)
+{
+    lock();
+    sim.lose_cancels = on;
     unlock();
 }
 

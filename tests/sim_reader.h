@@ -70,6 +70,9 @@ void sim_reader_wait_early(bool on);
 
 void sim_reader_slow_stop(unsigned ms);         // stopping a context takes so long
 
+// The first cancel of each wait is lost, as one is that comes before the wait has begun.
+void sim_reader_lose_cancels(bool on);
+
 // ---- Cards ----
 
 void sim_reader_insert(int reader, struct sim_card *card);              // count + 1
@@ -141,6 +144,7 @@ bool sim_reader_await_hang(unsigned ms);        // waits until a command hangs; 
 
 struct sim_reader_stats {
     unsigned long lists, looks, waits;          // looks: waits with timeout 0
+    unsigned long cancels;
     unsigned long connects, disconnects;        // successful connects, taking up again not counted
     unsigned long resumes;                      // connections taken up again after a reset
     unsigned long resets;                       // connects that reset the card of a connection

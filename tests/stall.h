@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 static uint64_t stall_longest_us;       // since stall_reset
+static uint64_t stall_total_us;         // of all sleeps since stall_begin
+static uint64_t stall_sleeps;
 static bool stall_is_over;
 static pthread_t stall_thread;
 
@@ -31,6 +34,8 @@ static inline void *stall_run(void *arg)
         uint64_t late = now_us() - begun - 1000;
         if (late > __atomic_load_n(&stall_longest_us, __ATOMIC_RELAXED))
             __atomic_store_n(&stall_longest_us, late, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&stall_total_us, late, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&stall_sleeps, 1, __ATOMIC_RELEASE);
     }
     return NULL;
 }
@@ -45,6 +50,25 @@ static inline void stall_end(void)
 {
     __atomic_store_n(&stall_is_over, true, __ATOMIC_RELAXED);
     pthread_join(stall_thread, NULL);
+}
+
+// All that its sleeps took too long until now, with the one under way.
+static inline uint64_t stall_so_far_us(void)
+{
+    uint64_t sleeps = __atomic_load_n(&stall_sleeps, __ATOMIC_ACQUIRE);
+    while (__atomic_load_n(&stall_sleeps, __ATOMIC_ACQUIRE) == sleeps) usleep(200);
+    return __atomic_load_n(&stall_total_us, __ATOMIC_RELAXED);
+}
+
+// How long this thread was ready to run until now and did not; 0 where the system does not say.
+static inline uint64_t stall_of_thread_us(void)
+{
+    unsigned long long ran = 0, waited = 0;
+    FILE *f = fopen("/proc/thread-self/schedstat", "r");
+    if (!f) return 0;
+    if (fscanf(f, "%llu %llu", &ran, &waited) != 2) waited = 0;
+    fclose(f);
+    return waited / 1000;
 }
 
 static inline void stall_reset(void) { __atomic_store_n(&stall_longest_us, 0, __ATOMIC_RELAXED); }

@@ -50,6 +50,7 @@ static inline void world_busy(int reader, bool on)                 { sim_reader_
 static inline void world_hold(int reader, bool on)                 { sim_reader_hold(reader, on ? -1 : 0); }
 static inline bool world_await_waiting(unsigned n)                 { return sim_reader_await_waiting(n, 10000); }
 static inline void world_fail(int reader, unsigned n)              { (void)reader; sim_reader_fault(SIM_ANSWER_6F00, n, NULL); }
+static inline void world_lose_cancels(bool on)                     { sim_reader_lose_cancels(on); }
 static inline unsigned long world_commands(void)                   { return sim_reader_stats().transmits; }
 
 // Nothing is open, nothing was used wrongly. Called after C_Finalize.

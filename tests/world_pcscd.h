@@ -8,9 +8,159 @@
 #define WORLD_PCSCD_H
 
 #include "scene.h"
+#include "stall.h"
 #include "vpcd_player.h"
+#include <dlfcn.h>
 #include <signal.h>
 #include <winscard.h>
+
+// ---- The library's calls ----
+//
+// Those that a wait is made of, and what ends it, pass here on their way to libpcsclite: they are
+// counted, and it is known when a thread of ours is in PC/SC's hands.
+
+#define WORLD_WAITS 64
+
+struct world_calls {
+    unsigned long begun;                // so many: contexts begun and ended, lists, looks and waits
+    unsigned long cancels;
+    unsigned waits;                     // under way
+    unsigned served;                    // under way, and PC/SC's to end: a cancelled wait, any other call
+};
+
+static struct world_calls world_calling;
+static struct { SCARDCONTEXT context; bool cancelled, lost; } world_waiting[WORLD_WAITS];
+static bool world_loses;                // the first cancel of each wait
+static pthread_mutex_t world_calling_lock = PTHREAD_MUTEX_INITIALIZER;
+static __thread uint64_t world_spent_us;        // by this thread in those that PC/SC is to end
+
+static inline struct world_calls world_calls(void)
+{
+    pthread_mutex_lock(&world_calling_lock);
+    struct world_calls w = world_calling;
+    pthread_mutex_unlock(&world_calling_lock);
+    return w;
+}
+
+static inline void *world_next(const char *name)
+{
+    void *next = dlsym(RTLD_NEXT, name);
+    if (!next) abort();
+    return next;
+}
+
+static inline uint64_t world_enter(bool counts)
+{
+    pthread_mutex_lock(&world_calling_lock);
+    world_calling.begun += counts;
+    world_calling.served++;
+    pthread_mutex_unlock(&world_calling_lock);
+    return now_us();
+}
+
+static inline void world_leave(uint64_t since)
+{
+    world_spent_us += now_us() - since;
+    pthread_mutex_lock(&world_calling_lock);
+    world_calling.served--;
+    pthread_mutex_unlock(&world_calling_lock);
+}
+
+LONG SCardEstablishContext(DWORD scope, LPCVOID r1, LPCVOID r2, LPSCARDCONTEXT context)
+{
+    LONG (*next)(DWORD, LPCVOID, LPCVOID, LPSCARDCONTEXT);
+    *(void **)&next = world_next(__func__);
+    uint64_t since = world_enter(true);
+    LONG rv = next(scope, r1, r2, context);
+    world_leave(since);
+    return rv;
+}
+
+LONG SCardReleaseContext(SCARDCONTEXT context)
+{
+    LONG (*next)(SCARDCONTEXT);
+    *(void **)&next = world_next(__func__);
+    uint64_t since = world_enter(true);
+    LONG rv = next(context);
+    world_leave(since);
+    return rv;
+}
+
+LONG SCardListReaders(SCARDCONTEXT context, LPCSTR groups, LPSTR readers, LPDWORD len)
+{
+    LONG (*next)(SCARDCONTEXT, LPCSTR, LPSTR, LPDWORD);
+    *(void **)&next = world_next(__func__);
+    uint64_t since = world_enter(true);
+    LONG rv = next(context, groups, readers, len);
+    world_leave(since);
+    return rv;
+}
+
+static inline int world_wait_begins(SCARDCONTEXT context)
+{
+    int at = 0;
+    pthread_mutex_lock(&world_calling_lock);
+    while (at < WORLD_WAITS && world_waiting[at].context) at++;
+    if (at == WORLD_WAITS) abort();
+    world_waiting[at].context = context;
+    world_waiting[at].cancelled = false;
+    world_waiting[at].lost = !world_loses;
+    world_calling.waits++;
+    world_calling.begun++;
+    pthread_mutex_unlock(&world_calling_lock);
+    return at;
+}
+
+static inline void world_wait_ends(int at)
+{
+    pthread_mutex_lock(&world_calling_lock);
+    if (world_waiting[at].cancelled) world_calling.served--;
+    world_waiting[at].context = 0;
+    world_calling.waits--;
+    pthread_mutex_unlock(&world_calling_lock);
+}
+
+LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD ms, SCARD_READERSTATE *states, DWORD n)
+{
+    LONG (*next)(SCARDCONTEXT, DWORD, SCARD_READERSTATE *, DWORD);
+    *(void **)&next = world_next(__func__);
+    uint64_t since = ms ? 0 : world_enter(true);
+    int at = ms ? world_wait_begins(context) : 0;
+    LONG rv = next(context, ms, states, n);
+    if (ms) world_wait_ends(at); else world_leave(since);
+    return rv;
+}
+
+static inline void world_lose_cancels(bool on) { world_loses = on; }
+
+// Is this cancel one that reaches PC/SC?
+static inline bool world_cancels(SCARDCONTEXT context)
+{
+    bool reaches = true;
+    pthread_mutex_lock(&world_calling_lock);
+    world_calling.cancels++;
+    for (int i = 0; i < WORLD_WAITS; i++) {
+        if (world_waiting[i].context != context) continue;
+        reaches = world_waiting[i].lost;
+        world_waiting[i].lost = true;
+        if (!reaches || world_waiting[i].cancelled) continue;
+        world_waiting[i].cancelled = true;
+        world_calling.served++;
+    }
+    pthread_mutex_unlock(&world_calling_lock);
+    return reaches;
+}
+
+LONG SCardCancel(SCARDCONTEXT context)
+{
+    LONG (*next)(SCARDCONTEXT);
+    *(void **)&next = world_next(__func__);
+    if (!world_cancels(context)) return SCARD_S_SUCCESS;
+    uint64_t since = world_enter(false);
+    LONG rv = next(context);
+    world_leave(since);
+    return rv;
+}
 
 // What becomes of a command, once.
 enum world_fault { WORLD_NONE, WORLD_PULLED, WORLD_SWAPPED, WORLD_HANGS, WORLD_6F00 };
