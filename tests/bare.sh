@@ -5,7 +5,8 @@
 # time. Needs root, debootstrap and a network. Not part of the tests.
 # SPDX-License-Identifier: 0BSD
 #
-# Usage: tests/bare.sh [directory]      where to put it (kept then; else a temporary one, removed)
+# Usage: tests/bare.sh [directory]      where to put it (kept then, and gone on with if it is there
+#                                       already; else a temporary one, removed)
 # SUITE=bookworm, MIRROR=http://deb.debian.org/debian and COMMANDS='demo test' may be set. Without
 # MIRROR it is this machine's own; its apt settings (proxy, certificates) go along. BUSY='0 2' (0) is how
 # many other processes keep the cores busy meanwhile: the commands run once for each number, each time
@@ -45,7 +46,7 @@ MIRROR=${MIRROR:-$(mirror_of "$SUITE")}
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
 security=$(mirror_of "$SUITE-security")
 
-run debootstrap --variant=minbase --include=git,ca-certificates "$SUITE" "$dir" "$MIRROR"
+[ -e "$dir/root/scard11.bundle" ] || run debootstrap --variant=minbase --include=git,ca-certificates "$SUITE" "$dir" "$MIRROR"
 {
     echo "deb $MIRROR $SUITE main"
     [ -z "$(mirror_of "$SUITE-updates")" ] || echo "deb $MIRROR $SUITE-updates main"
@@ -102,6 +103,7 @@ results='' times=0
 for n in $BUSY; do
     times=$((times + 1))
     source=/root/scard11-$times
+    rm -rf "${dir:?}$source"
     run chroot "$dir" git clone -q /root/scard11.bundle "$source"
     busy_begin "$n"
     line="bare.sh: Debian $(cat "$dir/etc/debian_version"), $n other processes busy:"
