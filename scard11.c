@@ -1516,6 +1516,7 @@ enum alg_pad { ALG_PAD_NONE, ALG_PAD_PKCS1, ALG_PAD_PSS, ALG_PAD_OAEP,
 
 #define ALG_RSA_MIN_BITS 512
 #define ALG_RSA_MAX_BITS 4096
+#define ALG_RSA_KEY (ALG_RSA_MAX_BITS / 8 + 64)     // room for an RSAPublicKey
 
 struct alg_hash {
     const char *name;
@@ -1591,6 +1592,10 @@ struct alg_use {
     const struct alg_hash *hash, *mgf;
     u32 salt;                           // of PSS, in bytes
     u32 block;                          // of a cipher, in bytes
+    // Of a whole block of RSA (ALG_PAD_NONE): how the host padded it (ALG_PAD_NONE: not at all), of
+    // PSS with hash, mgf and salt what it was made from. With that PSA can check the signature.
+    enum alg_pad made;
+    bytes digest;
 };
 
 static const struct alg_hash *alg_hash_find(CK_MECHANISM_TYPE mechanism)
@@ -1706,16 +1711,22 @@ static st alg_parse_spki(bytes spki, struct alg_key *out)
     return ST_OK;
 }
 
+// RSAPublicKey (RFC 8017, A.1.1): in an SPKI, and what PSA takes.
+static void alg_encode_rsa(const struct alg_key *k, struct buf *out)
+{
+    size_t n = k->modulus.n + (k->modulus.n && *k->modulus.p & 0x80);
+    size_t e = k->exponent.n + (k->exponent.n && *k->exponent.p & 0x80);
+    tlv_put_header(out, 0x30, tlv_size(0x02, n) + tlv_size(0x02, e));
+    tlv_put_integer(out, k->modulus);
+    tlv_put_integer(out, k->exponent);
+}
+
 static void alg_encode_spki(const struct alg_key *k, struct buf *out)
 {
-    u8 room[ALG_RSA_MAX_BITS / 8 + 64], oids[32];
+    u8 room[ALG_RSA_KEY], oids[32];
     struct buf key = buf_on(room, sizeof room), algorithm = buf_on(oids, sizeof oids);
     if (k->type == ALG_RSA) {
-        size_t n = k->modulus.n + (k->modulus.n && *k->modulus.p & 0x80);
-        size_t e = k->exponent.n + (k->exponent.n && *k->exponent.p & 0x80);
-        tlv_put_header(&key, 0x30, tlv_size(0x02, n) + tlv_size(0x02, e));
-        tlv_put_integer(&key, k->modulus);
-        tlv_put_integer(&key, k->exponent);
+        alg_encode_rsa(k, &key);
         buf_put(&algorithm, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa));
         tlv_put(&algorithm, 0x05, BYTES_NONE);
     } else {
@@ -1890,9 +1901,9 @@ static st hash_stir(u8 *out, size_t n)
 }
 
 // Keeps the law that what is random is random in every process: keys, seeds, salts and padding come
-// from here, and from nowhere else. PSA's generator alone is not enough, for a forked child has a
-// copy of its parent's, and would make its parent's keys. So the system's random bytes are laid
-// over PSA's; either of them that fails is an error.
+// from here, and from nowhere else (but see cipher_seal). PSA's generator alone is not enough: a
+// forked child has a copy of its parent's, and would make its parent's keys. So the system's random
+// bytes are laid over PSA's; either of them that fails is an error.
 static st hash_random(u8 *out, size_t n)
 {
     SCARD11_CRYPTO_LOCK;
@@ -1934,6 +1945,15 @@ static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
     buf_put8(out, 0);
     buf_put(out, in);
     return ST_OK;
+}
+
+// What pad_pkcs1_sign put into a block; none: it did not make it.
+static bytes pad_pkcs1_signed(bytes block)
+{
+    size_t i = 2;
+    if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
+    while (i < block.n && block.p[i] == 0xff) i++;
+    return i >= 10 && i < block.n && !block.p[i] ? bytes_from(block, i + 1) : BYTES_NONE;
 }
 
 // MGF1 (RFC 8017, B.2.1), onto n bytes at p.
@@ -2177,13 +2197,16 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
  *
  * Owns    AES; verifying and encrypting with a public key. PSA knows no raw RSA: that goes over
  *         mbedTLS's bignum where the version has it (2.28, 3.x), and so does all of RSA, with
- *         >>pad. mbedTLS has no Ed25519.
+ *         >>pad. With mbedTLS 4 RSA is what PSA has. mbedTLS has no Ed25519.
  * Uses    >>alg >>hash >>pad
  * Names   cipher_
  * Tests   tests/cipher.c
  * ==============================================================================================*/
 
-#define CIPHER_BIGNUM (MBEDTLS_VERSION_MAJOR < 4)   // mbedTLS has numbers: raw RSA
+// Raw RSA wants numbers, which mbedTLS 4 keeps to itself. PSA's encryption, there instead, takes
+// its seeds from PSA's generator, which minds a fork from 4.1 on: 4.0's would be the parent's.
+#define CIPHER_BIGNUM (MBEDTLS_VERSION_MAJOR < 4 && SCARD11_MBEDTLS_MAJOR < 4)
+#define CIPHER_SEALS  (MBEDTLS_VERSION_NUMBER >= 0x04010000 || SCARD11_MBEDTLS_MAJOR >= 4)
 #if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
 #endif
@@ -2233,10 +2256,66 @@ static st cipher_rsa_public(const struct alg_key *k, bytes in, struct buf *out)
 #endif
 }
 
+// Under the crypto lock: a public key, for one use by PSA. PSA_ERROR_NOT_SUPPORTED, and with 2.28
+// PSA_ERROR_INVALID_ARGUMENT: mbedTLS was built without the curve.
+static psa_status_t cipher_import(const struct alg_key *k, psa_key_usage_t usage,
+                                  psa_algorithm_t alg, psa_key_id_t *id)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_set_key_usage_flags(&attributes, usage);
+    psa_set_key_algorithm(&attributes, alg);
+    if (k->type == ALG_RSA) {
+        u8 room[ALG_RSA_KEY];
+        struct buf key = buf_on(room, sizeof room);
+        alg_encode_rsa(k, &key);
+        psa_set_key_type(&attributes, PSA_KEY_TYPE_RSA_PUBLIC_KEY);
+        return psa_import_key(&attributes, key.p, key.n, id);
+    }
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
+    psa_set_key_bits(&attributes, k->curve->bits);
+    return psa_import_key(&attributes, k->point.p, k->point.n, id);
+}
+
+// Does mbedTLS take a public key? What cipher_import says.
+static psa_status_t cipher_try_key(const struct alg_key *k)
+{
+    psa_key_id_t id = 0;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = cipher_import(k, 0, 0, &id);
+    if (status == PSA_SUCCESS) psa_destroy_key(id);
+    SCARD11_CRYPTO_UNLOCK;
+    return status;
+}
+
+static st cipher_verify_by_psa(const struct alg_key *k, psa_algorithm_t alg, bytes in,
+                               bytes signature)
+{
+    psa_key_id_t id = 0;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = cipher_import(k, PSA_KEY_USAGE_VERIFY_HASH, alg, &id);
+    if (status == PSA_SUCCESS) {
+        status = psa_verify_hash(id, alg, in.p, in.n, signature.p, signature.n);
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (status == PSA_ERROR_INVALID_SIGNATURE ||
+        status == PSA_ERROR_INVALID_ARGUMENT) return ST_SIG_INVALID;
+    return hash_status(status);
+}
+
+// Does this mbedTLS do with an RSA public key what use says? PSA alone has one hash for OAEP and
+// PSS, and of whole blocks knows those only of which it is told how they were made.
+static bool cipher_has(const struct alg_use *use)
+{
+    enum alg_pad pad = use->pad == ALG_PAD_NONE ? use->made : use->pad;
+    if (CIPHER_BIGNUM) return true;
+    if (pad == ALG_PAD_OAEP || pad == ALG_PAD_PSS) return use->mgf == use->hash;
+    return pad == ALG_PAD_PKCS1;
+}
+
 // The block that an RSA signature opens to is compared with what it should be; see >>alg for use.
-static st cipher_verify_rsa(const struct alg_key *k, const struct alg_use *use, bytes in,
-                            bytes signature,
-                            struct scratch scratch)
+static st cipher_verify_block(const struct alg_key *k, const struct alg_use *use, bytes in,
+                              bytes signature, struct scratch scratch)
 {
     size_t size = alg_key_bytes(k);
     struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size),
@@ -2262,25 +2341,35 @@ static st cipher_verify_rsa(const struct alg_key *k, const struct alg_use *use, 
     return bytes_equal(buf_bytes(&block), buf_bytes(&want)) ? ST_OK : ST_SIG_INVALID;
 }
 
-static st cipher_verify_ec(const struct alg_key *k, bytes in, bytes signature)
+// PSS by PSA: with a salt as long as the hash, or else with one of any length.
+static st cipher_verify_pss(const struct alg_key *k, const struct alg_use *use, bytes in,
+                            bytes signature)
 {
-    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-    psa_key_id_t key = 0;
-    if (!in.n) return ST_DATA_LEN;
-    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
-    psa_set_key_bits(&attributes, k->curve->bits);
-    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
-    psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA_ANY);
-    SCARD11_CRYPTO_LOCK;
-    psa_status_t status = psa_import_key(&attributes, k->point.p, k->point.n, &key);
-    if (status == PSA_SUCCESS) {
-        status = psa_verify_hash(key, PSA_ALG_ECDSA_ANY, in.p, in.n, signature.p, signature.n);
-        psa_destroy_key(key);
+    psa_algorithm_t hash = use->hash->psa;
+    if (in.n != use->hash->size) return ST_DATA_LEN;
+    if ((k->bits + 6) / 8 < use->hash->size + use->salt + 2) return ST_SIG_INVALID;
+    return cipher_verify_by_psa(k, use->salt == use->hash->size ? PSA_ALG_RSA_PSS(hash)
+                                                                : PSA_ALG_RSA_PSS_ANY_SALT(hash),
+                                in, signature);
+}
+
+// RSA by PSA, which does not open a block: a whole one is checked as what it was made from.
+static st cipher_verify_rsa(const struct alg_key *k, const struct alg_use *use, bytes in,
+                            bytes signature, struct scratch scratch)
+{
+    struct buf info = scratch_buf(&scratch, 96);
+    if (CIPHER_BIGNUM) return cipher_verify_block(k, use, in, signature, scratch);
+    if (!cipher_has(use)) return ST_NOT_SUPPORTED;
+    if (use->pad == ALG_PAD_PSS) return cipher_verify_pss(k, use, in, signature);
+    if (use->made == ALG_PAD_PSS) return cipher_verify_pss(k, use, use->digest, signature);
+    if (use->pad == ALG_PAD_NONE) {
+        in = pad_pkcs1_signed(in);
+    } else if (use->hash) {
+        pad_digest_info(use->hash, in, &info);
+        in = buf_bytes(&info);
     }
-    SCARD11_CRYPTO_UNLOCK;
-    if (status == PSA_ERROR_INVALID_SIGNATURE ||
-        status == PSA_ERROR_INVALID_ARGUMENT) return ST_SIG_INVALID;
-    return hash_status(status);
+    if (info.full || in.n + 11 > alg_key_bytes(k)) return ST_DATA_LEN;
+    return cipher_verify_by_psa(k, PSA_ALG_RSA_PKCS1V15_SIGN_RAW, in, signature);
 }
 
 // Verifies a signature. in is what use says: a digest; for PKCS#1 without hash a DigestInfo; for
@@ -2292,31 +2381,19 @@ static st cipher_verify(const struct alg_key *k, const struct alg_use *use, byte
     if (k->type == ALG_EDWARDS || k->type == ALG_MONTGOMERY) return ST_NOT_SUPPORTED;
     if (signature.n != alg_signature_size(k)) return ST_SIG_LEN;
     if (k->type == ALG_RSA) return cipher_verify_rsa(k, use, in, signature, scratch);
-    return k->curve->family ? cipher_verify_ec(k, in, signature) : ST_NOT_SUPPORTED;
-}
-
-// Does mbedTLS take a point as a public key of the key's curve? PSA_ERROR_NOT_SUPPORTED, and with
-// 2.28 PSA_ERROR_INVALID_ARGUMENT: it was built without the curve.
-static psa_status_t cipher_try_point(const struct alg_key *k, bytes point)
-{
-    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-    psa_key_id_t id = 0;
-    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
-    psa_set_key_bits(&attributes, k->curve->bits);
-    SCARD11_CRYPTO_LOCK;
-    psa_status_t status = psa_import_key(&attributes, point.p, point.n, &id);
-    if (status == PSA_SUCCESS) psa_destroy_key(id);
-    SCARD11_CRYPTO_UNLOCK;
-    return status;
+    if (!k->curve->family) return ST_NOT_SUPPORTED;
+    return in.n ? cipher_verify_by_psa(k, PSA_ALG_ECDSA_ANY, in, signature) : ST_DATA_LEN;
 }
 
 // Can the host tell whether a signature is good, made with this key as use says? Not where the
 // public key is not known or no point of its curve, nor where this mbedTLS lacks what it takes.
 static bool cipher_can_verify(const struct alg_key *k, const struct alg_use *use)
 {
-    if (k->type == ALG_RSA) return k->modulus.n && use->pad != ALG_PAD_OAEP && CIPHER_BIGNUM;
-    if (k->type != ALG_EC || !k->curve->family || !k->point.n) return false;
-    psa_status_t status = cipher_try_point(k, k->point);
+    bool rsa = k->type == ALG_RSA;
+    if (rsa && (!k->modulus.n || use->pad == ALG_PAD_OAEP || !cipher_has(use))) return false;
+    if (rsa && CIPHER_BIGNUM) return true;
+    if (!rsa && (k->type != ALG_EC || !k->curve->family || !k->point.n)) return false;
+    psa_status_t status = cipher_try_key(k);
     return status != PSA_ERROR_NOT_SUPPORTED && status != PSA_ERROR_INVALID_ARGUMENT;
 }
 
@@ -2325,10 +2402,34 @@ static bool cipher_can_verify(const struct alg_key *k, const struct alg_use *use
 // where mbedTLS does not have the curve: it is the card's to say then.
 static st cipher_check_point(const struct alg_key *k, bytes point)
 {
+    struct alg_key peer = *k;
     if (k->type != ALG_EC || !k->curve->family) return ST_OK;
-    psa_status_t status = cipher_try_point(k, point);
+    peer.point = point;
+    psa_status_t status = cipher_try_key(&peer);
     if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_MECH_PARAM;
     return status == PSA_ERROR_NOT_SUPPORTED ? ST_OK : hash_status(status);
+}
+
+// By PSA. Its seeds and padding are PSA's own: see CIPHER_SEALS.
+static st cipher_seal(const struct alg_key *k, const struct alg_use *use, bytes label, bytes in,
+                      struct buf *out)
+{
+    bool oaep = use->pad == ALG_PAD_OAEP;
+    psa_algorithm_t alg = oaep ? PSA_ALG_RSA_OAEP(use->hash->psa) : PSA_ALG_RSA_PKCS1V15_CRYPT;
+    size_t size = alg_key_bytes(k), over = oaep ? 2 * use->hash->size + 2 : 11, n = 0;
+    psa_key_id_t id = 0;
+    if (size < over || in.n > size - over) return ST_DATA_LEN;
+    if (out->full || out->cap - out->n < size) return ST_HOST_MEMORY;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = cipher_import(k, PSA_KEY_USAGE_ENCRYPT, alg, &id);
+    if (status == PSA_SUCCESS) {
+        status = psa_asymmetric_encrypt(id, alg, in.p, in.n, label.p, label.n, out->p + out->n,
+                                        size, &n);
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    out->n += n;
+    return hash_status(status);
 }
 
 // Encrypts with an RSA key, padded as use says.
@@ -2337,7 +2438,9 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
 {
     size_t size = alg_key_bytes(k);
     struct buf block = scratch_buf(&scratch, size);
-    if (k->type != ALG_RSA) return ST_NOT_SUPPORTED;
+    if (k->type != ALG_RSA || !cipher_has(use)) return ST_NOT_SUPPORTED;
+    if (!CIPHER_BIGNUM && !CIPHER_SEALS) return ST_NOT_SUPPORTED;
+    if (!CIPHER_BIGNUM) return cipher_seal(k, use, label, in, out);
     switch (use->pad) {
     case ALG_PAD_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
     case ALG_PAD_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
@@ -9322,7 +9425,7 @@ static void slot_watch_all(struct slot_watch *w)
  * Mechanisms: one row per CKM_*.
  *
  * Owns    mech_rows; what a mechanism's parameters must be
- * Uses    >>alg >>card
+ * Uses    >>alg >>cipher >>card
  * Names   mech_
  * Specs   PKCS#11 3.2, 6 (mechanisms)
  * Tests   tests/mech.c
@@ -9347,11 +9450,6 @@ struct mech_row {
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
 #define MECH_WU      (CKF_WRAP | CKF_UNWRAP)
 #define MECH_RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
-#if MBEDTLS_VERSION_MAJOR < 4
-#define MECH_RSA_LACKS 0u
-#else                           // no raw public operation there
-#define MECH_RSA_LACKS (CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER)
-#endif
 
 static const struct mech_row mech_rows[] = {
     { CKM_RSA_PKCS,              ALG_RSA, ALG_PAD_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
@@ -9415,10 +9513,15 @@ static bool mech_takes(const struct mech_row *m, enum alg_type type)
     return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
-// What a mechanism is for: without what mbedTLS cannot do.
+// What a mechanism is for: without what this mbedTLS cannot do with an RSA public key.
 static CK_FLAGS mech_uses(const struct mech_row *m)
 {
-    return m->key == ALG_RSA ? m->flags & ~(CK_FLAGS)MECH_RSA_LACKS : m->flags;
+    CK_FLAGS lacks = 0;
+    if (m->key != ALG_RSA || CIPHER_BIGNUM) return m->flags;
+    lacks |= CKF_VERIFY_RECOVER;
+    if (m->pad == ALG_PAD_NONE) lacks |= CKF_VERIFY;
+    if (m->pad == ALG_PAD_NONE || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
+    return m->flags & ~lacks;
 }
 
 // Does a card that pads itself, in these ways, do what a row says?
@@ -11386,6 +11489,13 @@ static st op_check_size(const struct alg_key *k, const struct alg_use *use)
     return ST_OK;
 }
 
+// Does this mbedTLS do it, with an RSA public key?
+static st op_check_host(const struct object *o, const struct alg_use *use)
+{
+    bool rsa = o->class == CKO_PUBLIC_KEY && use->type == ALG_RSA;
+    return rsa && !cipher_has(use) ? ST_MECH_PARAM : ST_OK;
+}
+
 // A secret key on the card does what its driver can; a session's what the host can.
 static bool op_is_here(const struct object *o, const struct mech_row *m)
 {
@@ -11469,6 +11579,7 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
             TRY(op_check_size(&k, &use));
         }
         if (o->class == CKO_PRIVATE_KEY) TRY(op_check_card(o, m, &use));
+        TRY(op_check_host(o, &use));
         if (!op_is_here(o, m)) return ST_KEY_USE;
     }
     struct piece *piece = arena_piece(&c->arena);
@@ -11585,8 +11696,12 @@ static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
 // Where the card does PSS itself, it gets a hash, and what is to be done with it.
 static struct alg_use op_card_use(const struct object *o, const struct alg_use *use)
 {
-    if (o->pads && use->pad == ALG_PAD_PSS) return *use;
-    return (struct alg_use){ .type = o->key->type, .pad = ALG_PAD_NONE };
+    struct alg_use raw = *use;
+    if (o->pads && use->pad == ALG_PAD_PSS) return raw;
+    raw.type = o->key->type;
+    raw.pad = ALG_PAD_NONE;
+    raw.made = use->pad;
+    return raw;
 }
 
 static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign,
@@ -11630,10 +11745,12 @@ static st op_sign(struct reader *r, struct session *se, struct op *op, struct sc
     bool whole = o->hashes || o->key->type == ALG_EDWARDS || own_pss;
     if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
     struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
+    struct alg_use use = op->use;
+    use.digest = in;
     if (whole) buf_put(&block, in);
     else       TRY(op_sign_block(op, o->key, in, scratch, &block));
     if (block.full) return ST_DATA_LEN;
-    return op_run_key(r, se, o, true, &op->use, buf_bytes(&block), scratch, out);
+    return op_run_key(r, se, o, true, &use, buf_bytes(&block), scratch, out);
 }
 
 // ---- Decrypting ----
@@ -12515,6 +12632,7 @@ static st keys_wrapping_key(struct reader *r, struct session *se, CK_FLAGS purpo
     st s = op_key(r, se, purpose, h, m, scratch, out);
     if (!s && !op_is_here(*out, m)) s = ST_KEY_USE;
     if (!s && m->key == ALG_RSA && !attr_key(*out, &scratch, &k)) s = op_check_size(&k, use);
+    if (!s) s = op_check_host(*out, use);
     return keys_wrapping_error(s, purpose == CKF_WRAP);
 }
 

@@ -186,6 +186,12 @@
 #define SCARD11_DEBUG 0
 #endif
 
+// SCARD11_MBEDTLS_MAJOR: 4 builds what is there for mbedTLS 4 with an earlier version, whose PSA
+// has all of it as well. For tests. 0: what is there for the version that is used.
+#ifndef SCARD11_MBEDTLS_MAJOR
+#define SCARD11_MBEDTLS_MAJOR 0
+#endif
+
 // SCARD11_CRYPTO_LOCK, SCARD11_CRYPTO_UNLOCK: statements that replace the library's own lock around
 // mbedTLS's PSA. mbedTLS 2.28's PSA is not thread-safe: a program that uses PSA from other threads
 // defines both as its own.
@@ -532,6 +538,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_GetObjectSize       The bytes of all attributes.
 //   C_Verify*, C_VerifySignature*, C_VerifyRecover*
 //                         On the host, with public keys of the card and of sessions; not EdDSA.
+//                         With mbedTLS 4 RSA on the host is PSA's: no CKM_RSA_X_509, no recovery,
+//                         PSS and OAEP with one hash (another mgf is CKR_MECHANISM_PARAM_INVALID),
+//                         of PSS with a salt not as long as the hash the salt's length is not
+//                         looked at; C_Encrypt and C_WrapKey with RSA from mbedTLS 4.1 on (4.0's
+//                         seeds would repeat in a forked child). C_GetMechanismInfo says so.
 //   C_SignRecover*        RSA: CKM_RSA_PKCS and CKM_RSA_X_509.
 //   C_Encrypt*, C_Decrypt*
 //                         RSA: on the host with public keys, on the card with private ones. AES

@@ -305,7 +305,7 @@ TEST(card_has_a_pad_for_what_it_can_encode)
 
 TEST(card_signature_that_the_host_cannot_check_is_good)
 {
-    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use use = pad_use(ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0);
     struct alg_key k;
     u8 signature[64] = { 1 };
     CHECK(cipher_key(x509_samples[9].certificate, &k));

@@ -38,11 +38,14 @@ static int cipher_sign(mbedtls_rsa_context *rsa, const struct alg_hash *h, const
                                   signature);
 }
 
-// A good signature, and what is wrong with it in turn.
+// A good signature, and what is wrong with it in turn. A block that was made by PSS is compared, or
+// else it is what it was made from that counts.
 static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use, bytes in,
                               bytes signature)
 {
+    struct alg_use changed = *use;
     u8 room[513], other[512];
+    CHECK(cipher_can_verify(k, use));
     CHECK_ST(cipher_verify(k, use, in, signature, pad_scratch()), ST_OK);
     memcpy(room, signature.p, signature.n);
     for (int run = 0; run < 8; run++) {
@@ -52,9 +55,13 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
                  ST_SIG_INVALID);
         room[at] ^= (u8)(1 << run);
     }
-    memcpy(other, in.p, in.n);
-    other[in.n - 1] ^= 1;
-    CHECK_ST(cipher_verify(k, use, bytes_of(other, in.n), signature, pad_scratch()),
+    bool digest = use->made == ALG_PAD_PSS && !CIPHER_BIGNUM;
+    bytes told = digest ? use->digest : in;
+    memcpy(other, told.p, told.n);
+    other[told.n - 1] ^= 1;
+    told.p = other;
+    if (digest) changed.digest = told;
+    CHECK_ST(cipher_verify(k, &changed, digest ? in : told, signature, pad_scratch()),
              ST_SIG_INVALID);
     room[signature.n] = 0;
     CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n + 1), pad_scratch()), ST_SIG_LEN);
@@ -68,7 +75,7 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
     if (k->type != ALG_RSA) return;
     CHECK_ST(cipher_verify(k, use, in, k->modulus, pad_scratch()), ST_SIG_INVALID);
     struct scratch none = { pad_room, pad_room, &pad_high };
-    CHECK_ST(cipher_verify(k, use, in, signature, none), ST_HOST_MEMORY);
+    if (CIPHER_BIGNUM) CHECK_ST(cipher_verify(k, use, in, signature, none), ST_HOST_MEMORY);
 }
 
 TEST(cipher_verifies_rsa)
@@ -82,10 +89,10 @@ TEST(cipher_verifies_rsa)
         size_t size = alg_key_bytes(&k);
         CHECK_EQ(size, mbedtls_rsa_get_len(mbedtls_pk_rsa(pk)));
         for (size_t h = 0; h < COUNT(alg_hashes) && !test_failing; h++) {
-            struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0, 0 };
-            struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20, 0 };
-            struct alg_use info = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
-            struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+            struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0);
+            struct alg_use pss = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20);
+            struct alg_use info = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
+            struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
             bytes in = bytes_of(digest, alg_hashes[h].size);
             struct buf b = buf_on(block, sizeof block);
             CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
@@ -96,14 +103,30 @@ TEST(cipher_verifies_rsa)
             pad_digest_info(&alg_hashes[h], in, &b);
             if (!test_failing) cipher_verify_all(&k, &info, buf_bytes(&b),
                                                  bytes_of(signature, size));
+            u8 content[96];
+            bytes told = bytes_of(content, b.n);
+            memcpy(content, block, b.n);
+            b.n = 0;
+            CHECK_ST(pad_pkcs1_sign(told, size, &b), ST_OK);
+            raw.made = ALG_PAD_PKCS1;
+            if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
+                                                 bytes_of(signature, size));
             b.n = 0;
             CHECK_ST(pad_pss(&pss, in, k.bits, pad_scratch(), &b), ST_OK);
             CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, block, signature));
             if (!test_failing) cipher_verify_all(&k, &pss, in, bytes_of(signature, size));
             CHECK_ST(cipher_verify(&k, &pss, bytes_head(in, 19), bytes_of(signature, size),
                                    pad_scratch()), ST_DATA_LEN);
+            raw = pss;
+            raw.pad = ALG_PAD_NONE;
+            raw.made = ALG_PAD_PSS;
+            raw.digest = in;
             if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
                                                  bytes_of(signature, size));
+            raw.made = ALG_PAD_NONE;
+            CHECK_EQ(cipher_can_verify(&k, &raw), CIPHER_BIGNUM);
+            CHECK_ST(cipher_verify(&k, &raw, buf_bytes(&b), bytes_of(signature, size),
+                                   pad_scratch()), CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
         }
         mbedtls_pk_free(&pk);
         if (test_failing) return;
@@ -113,15 +136,19 @@ TEST(cipher_verifies_rsa)
 TEST(cipher_verifies_what_openssl_signed)
 {
     struct alg_key k;
-    struct alg_use pss = { ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20, 0 };
-    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use pss = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20);
+    struct alg_use ecdsa = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
     u8 digest[64], raw[132];
     struct buf b = buf_on(digest, sizeof digest), signature = buf_on(raw, sizeof raw);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_ST(hash_of(&alg_hashes[2], bytes_text("scard11"), &b), ST_OK);
-    cipher_verify_all(&k, &pss, buf_bytes(&b),
-                      bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed));
+    if (CIPHER_BIGNUM) cipher_verify_all(&k, &pss, buf_bytes(&b),
+                                         bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed));
     if (test_failing) return;
+    CHECK_EQ(cipher_can_verify(&k, &pss), CIPHER_BIGNUM);
+    CHECK_ST(cipher_verify(&k, &pss, buf_bytes(&b),
+                           bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed), pad_scratch()),
+             CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
     b.n = 0;
     CHECK(cipher_key(bytes_of(x509_p521, sizeof x509_p521), &k));
     CHECK_ST(hash_of(&alg_hashes[4], bytes_text("scard11"), &b), ST_OK);
@@ -132,7 +159,7 @@ TEST(cipher_verifies_what_openssl_signed)
 
 TEST(cipher_verifies_every_curve)
 {
-    struct alg_use use = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use use = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
     unsigned done = 0;
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
@@ -170,7 +197,7 @@ TEST(cipher_verifies_every_curve)
 
 TEST(cipher_leaves_what_the_host_cannot)
 {
-    struct alg_use use = { ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use use = pad_use(ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0);
     u8 signature[64] = { 1 }, out[64];
     struct buf b = buf_on(out, sizeof out);
     struct alg_key k;
@@ -200,7 +227,7 @@ TEST(cipher_encrypts)
         size_t size = alg_key_bytes(&k), lens[] = { 0, 1, 60, size - 42, size - 11 };
         in[0] = 7, in[size - 12] = 9;
         for (size_t l = 0; l < COUNT(lens); l++) {
-            struct alg_use use = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
+            struct alg_use use = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
             struct buf b = buf_on(out, sizeof out);
             CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -209,7 +236,7 @@ TEST(cipher_encrypts)
             CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
             if (lens[l] > size - 42) continue;
-            use = (struct alg_use){ ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0, 0 };
+            use = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
             b.n = 0;
             CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -218,11 +245,12 @@ TEST(cipher_encrypts)
                                                   back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
         }
-        struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+        struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
         struct buf b = buf_on(out, sizeof out);
-        CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b), ST_OK);
-        CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, back));
-        CHECK(!back[size - 3] && back[size - 2] == 5 && back[size - 1] == 6);
+        CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b),
+                 CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
+        if (CIPHER_BIGNUM) CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, back));
+        if (CIPHER_BIGNUM) CHECK(!back[size - 3] && back[size - 2] == 5 && back[size - 1] == 6);
         mbedtls_pk_free(&pk);
     }
 }
@@ -233,15 +261,19 @@ TEST(cipher_encrypts_only_what_fits)
     static u8 in[200];
     u8 out[128];
     struct buf b = buf_on(out, sizeof out), tight = buf_on(out, 127);
-    struct alg_use pkcs1 = { ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0, 0 };
-    struct alg_use oaep = { ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0, 0 };
-    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
+    struct alg_use oaep = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
+    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
     struct scratch none = { pad_room, pad_room, &pad_high };
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
              ST_DATA_LEN);
     CHECK_ST(cipher_encrypt(&k, &oaep, BYTES_NONE, bytes_of(in, 63), pad_scratch(), &b),
              ST_DATA_LEN);
+    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 2), pad_scratch(), &tight),
+             ST_HOST_MEMORY);
+    CHECK_EQ(b.n, 0);
+    if (!CIPHER_BIGNUM) return;
     CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 129), pad_scratch(), &b),
              ST_DATA_LEN);
     memset(in, 0xff, sizeof in);
@@ -260,10 +292,14 @@ TEST(cipher_odd_keys)
     struct alg_key k;
     u8 out[128];
     struct buf b = buf_on(out, sizeof out);
-    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use info = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
     CHECK_ST(cipher_start(), ST_OK);
     memset(modulus, 0xfe, sizeof modulus);
     CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(3), &k), ST_OK);
+    CHECK_ST(cipher_verify(&k, &info, BYTES(1), bytes_of(modulus, sizeof modulus), pad_scratch()),
+             ST_SIG_INVALID);
+    if (!CIPHER_BIGNUM) return;
     CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &b), ST_CRYPTO);
     CHECK_EQ(b.n, 0);
     modulus[127] = 0xff;
@@ -275,11 +311,13 @@ TEST(cipher_odd_keys)
 // A key of which a card says the size alone, and a curve that mbedTLS does not have.
 TEST(cipher_says_what_it_can_verify)
 {
-    struct alg_use raw = { ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0, 0 };
-    struct alg_use ecdsa = { ALG_EC, ALG_PAD_NONE, NULL, NULL, 0, 0 };
+    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use ecdsa = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
     struct alg_curve none = *alg_curve_named("P-256");
     struct alg_key k, sized = { .type = ALG_RSA, .bits = 2048 };
     CHECK(cipher_key(x509_samples[0].certificate, &k));
+    CHECK_EQ(cipher_can_verify(&k, &raw), CIPHER_BIGNUM);
+    raw.made = ALG_PAD_PKCS1;
     CHECK(cipher_can_verify(&k, &raw));
     CHECK(!cipher_can_verify(&sized, &raw));
     sized = (struct alg_key){ .type = ALG_EC, .bits = 256, .curve = alg_curve_named("P-256") };

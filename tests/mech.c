@@ -70,8 +70,12 @@ TEST(mech_found_by_what_the_token_has)
     CHECK(!mech_find(&all, CKM_RSA_PKCS_PSS, CKF_WRAP));
     CHECK(!mech_find(&all, CKM_SHA256, CKF_SIGN));
     CHECK(!mech_find(&all, CKM_EDDSA, CKF_VERIFY));
-    CHECK(!mech_find(&all, CKM_RSA_PKCS, CKF_VERIFY) == (MBEDTLS_VERSION_MAJOR >= 4));
-    CHECK(!mech_find(&all, CKM_RSA_PKCS_OAEP, CKF_WRAP) == (MBEDTLS_VERSION_MAJOR >= 4));
+    CHECK(mech_find(&all, CKM_RSA_PKCS, CKF_VERIFY));
+    CHECK(mech_find(&all, CKM_SHA256_RSA_PKCS_PSS, CKF_VERIFY));
+    CHECK_EQ(!mech_find(&all, CKM_RSA_X_509, CKF_VERIFY), !CIPHER_BIGNUM);
+    CHECK_EQ(!mech_find(&all, CKM_RSA_X_509, CKF_ENCRYPT), !CIPHER_BIGNUM);
+    CHECK_EQ(!mech_find(&all, CKM_RSA_PKCS, CKF_VERIFY_RECOVER), !CIPHER_BIGNUM);
+    CHECK_EQ(!mech_find(&all, CKM_RSA_PKCS_OAEP, CKF_WRAP), !CIPHER_BIGNUM && !CIPHER_SEALS);
 }
 
 TEST(mech_info_of_each)

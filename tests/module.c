@@ -13,6 +13,9 @@ static const struct sim_piv_options small = { .pieces = true, .discovery = SIM_A
 static CK_BYTE data[] = "The quick brown fox";
 #define DATA_LEN (sizeof data - 1)
 
+// Built as with mbedTLS 4: RSA with public keys is what PSA has.
+#define BY_PSA (SCARD11_MBEDTLS_MAJOR >= 4)
+
 // ---- Library, slots, tokens ----
 
 TEST(initialize_takes_all_forms_of_arguments)
@@ -359,6 +362,47 @@ static CK_RSA_PKCS_PSS_PARAMS pss_params(CK_ULONG hash)
     return p;
 }
 
+// What the host does with RSA public keys is what C_GetMechanismInfo says.
+TEST(rsa_on_the_host_is_what_its_information_says)
+{
+    static const struct { CK_MECHANISM_TYPE type; CK_FLAGS here, by_psa; } rows[] = {
+        { CKM_RSA_PKCS, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_WRAP,
+          CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP },
+        { CKM_RSA_X_509, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT, 0 },
+        { CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_WRAP, CKF_ENCRYPT | CKF_WRAP },
+        { CKM_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY },
+        { CKM_SHA256_RSA_PKCS, CKF_VERIFY, CKF_VERIFY },
+        { CKM_SHA256_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY },
+    };
+    CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_FLAGS mine = CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_WRAP;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CK_MECHANISM m = { rows[i].type, NULL, 0 };
+        CK_FLAGS flags = BY_PSA ? rows[i].by_psa : rows[i].here;
+        CK_MECHANISM_INFO info;
+        CK_SESSION_HANDLE session;
+        CK_OBJECT_HANDLE signs, opens;
+        if (m.mechanism == CKM_RSA_PKCS_OAEP) m.pParameter = &oaep, m.ulParameterLen = sizeof oaep;
+        if (m.mechanism == CKM_RSA_PKCS_PSS || m.mechanism == CKM_SHA256_RSA_PKCS_PSS)
+            m.pParameter = &pss, m.ulParameterLen = sizeof pss;
+        CHECK_RV(C_GetMechanismInfo(scene_slot, m.mechanism, &info), CKR_OK);
+        CHECK_EQ(info.flags & mine, flags);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 1, &signs), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 3, &opens), CKR_OK);
+        CHECK_RV(C_VerifyInit(session, &m, signs),
+                 flags & CKF_VERIFY ? CKR_OK : CKR_MECHANISM_INVALID);
+        CHECK_RV(C_VerifyRecoverInit(session, &m, signs),
+                 flags & CKF_VERIFY_RECOVER ? CKR_OK : CKR_MECHANISM_INVALID);
+        CHECK_RV(C_EncryptInit(session, &m, opens),
+                 flags & CKF_ENCRYPT ? CKR_OK : CKR_MECHANISM_INVALID);
+        CHECK_RV(C_CloseSession(session), CKR_OK);
+    }
+    scene_end();
+}
+
 // Signs in one call and in pieces, verifies both with C_Verify in one call and in pieces; a changed
 // signature and changed data are refused.
 static void check_signing(CK_SESSION_HANDLE session, CK_BYTE id, CK_MECHANISM *m, CK_BYTE *in,
@@ -415,7 +459,7 @@ static void check_all_rsa(CK_SESSION_HANDLE session, CK_BYTE id, CK_ULONG bytes)
                       DATA_LEN, true);
     }
     memset(block + 1, 0x5a, bytes - 1);
-    check_signing(session, id, &(CK_MECHANISM){ CKM_RSA_X_509, NULL, 0 }, block, bytes, true);
+    check_signing(session, id, &(CK_MECHANISM){ CKM_RSA_X_509, NULL, 0 }, block, bytes, !BY_PSA);
 }
 
 TEST(signatures_with_rsa_of_all_sizes)
@@ -627,6 +671,11 @@ TEST(decryption_with_every_padding)
     CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 3, &public_key), CKR_OK);
     for (size_t i = 0; i < 4; i++) {
         CK_ULONG n = sizeof cipher, m = sizeof plain, part = sizeof plain;
+        if (BY_PSA && i == 3) {                         // two hashes
+            CHECK_RV(C_EncryptInit(session, &ways[i], public_key), CKR_MECHANISM_PARAM_INVALID);
+            CHECK_RV(C_DecryptInit(session, &ways[i], key), CKR_OK);
+            break;
+        }
         CHECK_RV(C_EncryptInit(session, &ways[i], public_key), CKR_OK);
         CHECK_RV(C_Encrypt(session, data, DATA_LEN, cipher, &n), CKR_OK);
         CHECK_EQ(n, 256);
@@ -2159,7 +2208,8 @@ TEST(what_is_random_differs_in_parent_and_children)
     for (int a = 0; a < ALL; a++)
         for (int b = 0; b < a; b++) {
             CHECK(memcmp(c[a].key, c[b].key, sizeof c[a].key));
-            CHECK(memcmp(c[a].cipher, c[b].cipher, sizeof c[a].cipher));
+            if (!BY_PSA)                // there the seed is PSA's, which minds a fork from 4.1 on
+                CHECK(memcmp(c[a].cipher, c[b].cipher, sizeof c[a].cipher));
             CHECK(memcmp(c[a].pss, c[b].pss, sizeof c[a].pss));
             CHECK(memcmp(c[a].random, c[b].random, sizeof c[a].random));
         }
@@ -2214,6 +2264,7 @@ int main(int argc, char **argv)
     RUN(data_objects_are_read_when_they_are_asked_for);
     RUN(searches_are_operations);
     RUN(unknown_classes_and_session_objects_cost_no_command);
+    RUN(rsa_on_the_host_is_what_its_information_says);
     RUN(signatures_with_rsa_of_all_sizes);
     RUN(signatures_with_ec);
     RUN(signatures_are_those_of_the_certificate_s_key);
