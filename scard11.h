@@ -468,7 +468,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         answers), and as long for the log's function, then returns
 //                         CKR_FUNCTION_FAILED; the library is finalized all the same. Until such a
 //                         call ends, C_Initialize leaves options, but the log, and the
-//                         application's library mutex as they were.
+//                         application's library mutex as they were. Not bounded: a PC/SC service
+//                         that runs and does not answer (one that is gone is no trouble), for
+//                         C_Finalize itself must ask it to end waits and connections. Of a reader
+//                         of your own, _connect, _status, _begin, _transmit and _control may hang;
+//                         the others, and _wait with no time to wait, must return.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
 //                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another

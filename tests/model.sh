@@ -79,6 +79,7 @@ fault LOOK_OUTSIDE_LOCK $events
 fault LIST_TAKES_EVENTS $events
 fault WATCHED_LATER $events
 fault END_WITHOUT_WAITERS $ends
+fault WAITER_LEAVES_FIRST $ends
 fault CANCEL_ONCE -DUSERS=0 $fair
 fault END_FREES_ALL $hangs
 fault GENERATION_NOT_COMPARED $hangs

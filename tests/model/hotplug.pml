@@ -561,10 +561,17 @@ begin:
 #endif
         p11_wait_once(i)
     od;
-    acquire_gate();
+    acquire_gate();                                             /* p11_stop_waiter */
+#ifdef FAULT_WAITER_LEAVES_FIRST
     atomic { listed[i] = false; has_context[i] = false; release_gate() }
-    assert(s == OK || stopping || !up || ENDS > 1);
     live[i] = false;
+#else
+    atomic { has_context[i] = false; release_gate() }
+    live[i] = false;
+    acquire_gate();
+    atomic { listed[i] = false; release_gate() }
+#endif
+    assert(s == OK || stopping || !up || ENDS > 1);
 end_down:
     if
     :: s == OK -> goto begin
@@ -632,7 +639,13 @@ inline p11_finalize()
     stragglers = stragglers + calls;
     calls = 0;
     slot_stop();
+    release_gate();                                             /* os_log_close, which may take long */
+    acquire_gate();
     atomic {
+#ifndef FAULT_END_WITHOUT_WAITERS
+        i = 0;
+        do :: i == WAITERS -> break :: else -> assert(!live[i]); i++ od;    /* all are stopped */
+#endif
 #ifdef FAULT_LIBRARY_LOCK_DROPPED
         library_made = false;
 #else
