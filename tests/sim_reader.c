@@ -78,7 +78,7 @@ static struct {
     unsigned happening;             // plans that have come to pass and are not over
     unsigned hanging;
     struct sim_card *other;
-    unsigned delay, stop_ms;
+    unsigned delay, slow_stops, stop_ms;
     struct sim_reader_stats stats;
     void (*trace)(void *, int, const uint8_t *, size_t, const uint8_t *, size_t);
     void *trace_arg;
@@ -431,7 +431,8 @@ void scard11_reader_stop(void *context)
 {
     lock();
     struct timespec until = in_ms(sim.stop_ms);
-    while (sim.stop_ms && await(&until)) {}
+    bool slow = sim.slow_stops && sim.slow_stops--;
+    while (slow && await(&until)) {}
     struct context *c = context_of(context, "stop");
     if (c->waiting) wrong("stop while a thread waits");
     c->open = false;
@@ -878,7 +879,7 @@ void sim_reader_clear(void)
         s->counts = SIM_COUNTS;
     }
     sim.down = sim.wait_early = sim.lose_cancels = sim.fired = sim.released = false;
-    sim.fault_in = sim.delay = sim.stop_ms = 0;
+    sim.fault_in = sim.delay = sim.slow_stops = 0;
     sim.trace = NULL;
     sim.stats = (struct sim_reader_stats){ .connections = sim.stats.connections,
         .contexts = sim.stats.contexts, .waiting = sim.stats.waiting };
@@ -974,9 +975,10 @@ void sim_reader_late(int reader, bool on) { SET(reader, s->late = on; seat_show(
 void sim_reader_poll(int reader)          { SET(reader, seat_show(s)); }
 void sim_reader_empty(int reader, bool on) { SET(reader, s->empty = on); }
 
-void sim_reader_slow_stop(unsigned ms)
+void sim_reader_slow_stops(unsigned n, unsigned ms)
 {
     lock();
+    sim.slow_stops = n;
     sim.stop_ms = ms;
     unlock();
 }

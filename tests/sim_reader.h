@@ -68,7 +68,7 @@ void sim_reader_empty(int reader, bool on);     // transmit then answers no byte
 // wait returns after a millisecond for no reason.
 void sim_reader_wait_early(bool on);
 
-void sim_reader_slow_stop(unsigned ms);         // stopping a context takes so long
+void sim_reader_slow_stops(unsigned n, unsigned ms);    // the next n contexts take so long to stop
 
 // The first cancel of each wait is lost, as one is that comes before the wait has begun.
 void sim_reader_lose_cancels(bool on);
