@@ -257,6 +257,13 @@ static void buf_fill(struct buf *b, u8 with, size_t n)
     b->n += n;
 }
 
+// Takes back what was put behind the first n bytes, and that there was no room for it.
+static void buf_rewind(struct buf *b, size_t n)
+{
+    b->n = n;
+    b->full = false;
+}
+
 // A number in exactly n bytes: zeros before it, or leading zeros dropped. One that has more
 // significant bytes than n sets full.
 static void buf_put_number(struct buf *b, bytes number, size_t n)
@@ -1681,10 +1688,12 @@ static st alg_parse_rsa(bytes key, struct alg_key *k)
 // A SubjectPublicKeyInfo of a kind that is known here; its views are into spki.
 static st alg_parse_spki(bytes spki, struct alg_key *out)
 {
-    struct tlv algorithm, oid, parameters, string;
-    struct alg_key k = { .type = ALG_RSA, .spki = spki };
+    struct tlv whole, algorithm, oid, parameters, string;
+    struct alg_key k = { .type = ALG_RSA };
     bytes in, key;
-    TRY(tlv_open(spki, 0x30, &in));
+    TRY(tlv_take(&spki, 0x30, &whole));         // what is behind it in a file is no part of it
+    k.spki = whole.whole;
+    in = whole.value;
     TRY(tlv_take(&in, 0x30, &algorithm));
     TRY(tlv_take(&in, 0x03, &string));
     if (string.value.n < 2 || *string.value.p) return ST_PROTOCOL;
@@ -2172,14 +2181,15 @@ static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
 // ---- ECDSA ----
 
 // A signature as a card gives it to r || s of size bytes each: DER, or two halves of equal length.
+// Cards leave the 00 out before a number whose first bit is set: neither r nor s is ever negative.
 static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 {
     bytes rest = in, r, s;
     struct tlv der, a, b;
     if (!tlv_take(&rest, 0x30, &der) && !rest.n && !tlv_take(&der.value, 0x02, &a) &&
         !tlv_take(&der.value, 0x02, &b) && !der.value.n) {
-        TRY(tlv_integer(a.value, &r));
-        TRY(tlv_integer(b.value, &s));
+        r = bytes_trim(a.value);
+        s = bytes_trim(b.value);
     } else {
         if (in.n % 2 || in.n < 2 * size) return ST_PROTOCOL;
         r = bytes_trim(bytes_head(in, in.n / 2));
@@ -2408,6 +2418,19 @@ static st cipher_check_point(const struct alg_key *k, bytes point)
     psa_status_t status = cipher_try_key(&peer);
     if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_MECH_PARAM;
     return status == PSA_ERROR_NOT_SUPPORTED ? ST_OK : hash_status(status);
+}
+
+// The curve that a point lies on, where nobody said which: several have points of one length. NULL:
+// none that mbedTLS has.
+static const struct alg_curve *cipher_curve_of(bytes point)
+{
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *k = &alg_curves[i];
+        const struct alg_key key = { .type = k->type, .curve = k, .point = point };
+        bool may = k->type == ALG_EC && k->family && alg_point_good(k, point);
+        if (may && cipher_try_key(&key) == PSA_SUCCESS) return k;
+    }
+    return NULL;
 }
 
 // By PSA. Its seeds and padding are PSA's own: see CIPHER_SEALS.
@@ -3392,18 +3415,18 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
     st s = link_send(l, cmd, &last, rsp);
     bool refused = (!s || s == 0x6700) && l->sw == 0x6700 && link_is_extended(l, &last);
     if (refused && !(l->extended_proven & link_form(&last))) {
-        rsp->n = start;
+        buf_rewind(rsp, start);
         s = link_send_short(l, cmd, &last, rsp);
     }
     // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
     if (!s && l->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
-        rsp->n = start;
+        buf_rewind(rsp, start);
         s = link_send(l, cmd, &last, rsp);
     }
     if (s) return s;
     if (l->sw >> 8 == 0x6c) {                           // wrong Le; the card says which it wants
         last.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
-        rsp->n = start;
+        buf_rewind(rsp, start);
         TRY(link_transmit(l, &last, rsp));
     }
     for (u32 i = 0; l->sw >> 8 == 0x61; i++) {          // so many more wait; 00: 256 or more
@@ -3818,6 +3841,7 @@ struct object {
     u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
     bytes entry;                    // what the card's directory says of it; empty: ref tells it
                                     // from others
+    u32   twin;                     // how many objects before it have the very same entry
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
     bytes subject;                  // of a key, DER; empty: its certificate's
@@ -3954,6 +3978,19 @@ static struct object *card_add(struct card *c, struct token *t, CK_OBJECT_CLASS 
     struct object *o = card_object_at(c, i);
     *o = (struct object){ .handle = handle_make(epoch, i), .class = class, .token = t };
     return o;
+}
+
+// What the directory says of an object. A card may say the same twice, byte for byte: such objects
+// are told from each other by their number.
+static void card_set_entry(struct card *c, struct object *o, bytes entry)
+{
+    o->twin = 0;
+    for (u32 i = 0; i < c->object_count && entry.n; i++) {
+        const struct object *other = card_object_at(c, i);
+        if (other != o && other->handle && other->token == o->token && other->class == o->class &&
+            bytes_equal(other->entry, entry)) o->twin++;
+    }
+    o->entry = entry;
 }
 
 // Is anybody: the user, or the SO?
@@ -4256,6 +4293,13 @@ static bool card_signature_good(const struct alg_key *key, const struct alg_use 
     return !cipher_can_verify(key, use) || !cipher_verify(key, use, in, signature, scratch);
 }
 
+// What RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
+static st card_put_rsa(const struct alg_key *k, bytes raw, struct buf *out)
+{
+    if (raw.n) buf_put_number(out, raw, alg_key_bytes(k));
+    return !raw.n || out->full ? ST_PROTOCOL : ST_OK;
+}
+
 // A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
 // The entries were reserved. x509 NULL: a key without a certificate.
 static struct object *card_add_key(struct card *c, const struct object *like,
@@ -4274,7 +4318,8 @@ static struct object *card_add_key(struct card *c, const struct object *like,
         o->x509 = x509;
         if (class[i] == CKO_CERTIFICATE) o->value = x509->whole;
         if (class[i] == CKO_PRIVATE_KEY) { private = o; continue; }
-        o->private = o->always_auth = o->unread = false;
+        o->private = o->unread = false;
+        if (class[i] == CKO_CERTIFICATE) o->always_auth = false;
     }
     return private;
 }
@@ -4368,7 +4413,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
  *
  * Owns    struct p15: what is known of an application's directory; which file says what; the public
  *         half of keys, wherever it is found
- * Uses    >>tlv >>x509 >>alg >>link >>iso >>card >>p15alg
+ * Uses    >>tlv >>x509 >>alg >>cipher >>link >>iso >>card >>p15alg
  * Names   p15_
  * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
  *         TokenInfo)
@@ -4460,7 +4505,7 @@ struct p15_key {
     bytes file;                     // path of the private key
     bytes algorithms;               // algReference: INTEGERs
     struct p15alg_named named;      // which of the application's they are
-    bytes label, subject;
+    bytes label, public_label, subject;
     u32   access;                   // KeyAccessFlags
     char  start[8], end[8];         // as in struct object
     bytes public_entry;             // in PuKDF; empty: there is none
@@ -4468,6 +4513,7 @@ struct p15_key {
     u8    environment;              // SE that its access rule names; 0: none
     bool  referenced;               // keyReference was said
     bool  looked;                   // for the public key, wherever it could be
+    u64   refused;                  // as of struct p15_certificate
     bool  trusted;                  // its public half is in trustedPublicKeys
     struct object *private_object, *public_object;
 };
@@ -4477,6 +4523,7 @@ struct p15_certificate {
     bytes id;
     struct p15_value value;
     struct object *object;
+    u64 refused;                    // the login epoch in which the card did not give it, and 1
 };
 
 struct p15 {
@@ -5406,12 +5453,13 @@ static st p15_add_guarded(struct card *c, struct token *t, CK_OBJECT_CLASS class
     k->label = e->label;
     struct object *o = p15_add_key_object(c, p15_token_of(c, t, rule.auth_id), class, k);
     if (!o) return ST_CARD_MEMORY;
-    o->entry = e->whole;
+    card_set_entry(c, o, e->whole);
     o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
     o->no_pin = !o->private;
     o->always_auth = e->consent > 0 && o->private && !secret;
     if (secret) p15_tell_secret(o, k, e->tag);
-    else        k->private_object = o;
+    else        o->access = p15_access(k->access | CARD_SENSITIVE);     // what it is in any case
+    if (!secret) k->private_object = o;
     return ST_OK;
 }
 
@@ -5451,6 +5499,7 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     k->reference = said.reference;
     k->referenced = said.referenced;
     k->algorithms = said.algorithms;
+    k->access |= said.access;
     k->file = value.path.file;
     memcpy(k->start, said.start, sizeof k->start);
     memcpy(k->end, said.end, sizeof k->end);
@@ -5478,6 +5527,8 @@ static st p15_add_public(struct card *c, struct token *t, const struct p15_entry
     }
     if (k->type != said.type) return ST_OK;
     if (!k->label.n) k->label = e->label;
+    k->public_label = e->label;
+    k->access |= said.access & CARD_LOCAL;      // made here: then both halves were
     if (!k->bits) k->bits = said.bits;
     if (!k->curve) k->curve = said.curve;
     k->public_value = value;
@@ -5524,7 +5575,7 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     struct token *owner = p15_token_of_id(c, t, cert.id);
     kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
-    kept->object->entry = e->whole;
+    card_set_entry(c, kept->object, e->whole);
     kept->object->private = p15_is_private(e) && !owner->driver->public_certificates;
     kept->object->trusted = trusted;
     kept->object->authority = authority;
@@ -5547,7 +5598,7 @@ static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *
     struct token *owner = p15_token_of(c, t, e->auth_id);
     struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
     if (!o) return ST_CARD_MEMORY;
-    o->entry = e->whole;
+    card_set_entry(c, o, e->whole);
     o->private = p15_is_private(e);
     o->oid = oid;
     while (!tlv_next(&class, &part)) {
@@ -5633,7 +5684,6 @@ static bool p15_has(const struct p15 *p, enum p15_kind kind)
 // The key in what a public key's file holds: SubjectPublicKeyInfo, RSAPublicKey, or a point.
 static st p15_parse_public(bytes in, const struct p15_key *k, struct alg_key *out)
 {
-    static const char *const by_size[] = { "P-256", "P-384", "P-521" };
     struct tlv t;
     bytes point = in;
     *out = (struct alg_key){ .type = k->type };
@@ -5644,27 +5694,24 @@ static st p15_parse_public(bytes in, const struct p15_key *k, struct alg_key *ou
     if (k->type == ALG_RSA) return alg_parse_rsa(point, out);
     if (!tlv_open(point, 0x04, &in)) point = in;
     if (!tlv_open(point, 0x03, &in) && in.n) point = bytes_from(in, 1);
-    out->curve = k->curve;
-    for (size_t i = 0; i < COUNT(by_size) && !out->curve; i++)
-        if (alg_point_good(alg_curve_named(by_size[i]), point))
-            out->curve = alg_curve_named(by_size[i]);
+    out->curve = k->curve ? k->curve : cipher_curve_of(point);
     if (!out->curve || !alg_point_good(out->curve, point)) return ST_PROTOCOL;
     out->bits = out->curve->bits;
     out->point = point;
     return ST_OK;
 }
 
-// All objects of a key pair learn what its public half is.
-static void p15_tell_key(struct p15_key *k, struct alg_key *key, const struct x509 *x)
+// All objects of a key pair learn what its public half is; all: there is no more to be known of it.
+static void p15_tell_key(struct p15_key *k, struct alg_key *key, const struct x509 *x, bool all)
 {
     if (key) k->key = key;
-    k->looked = true;
+    k->looked = all;
     struct object *both[] = { k->private_object, k->public_object };
     for (size_t i = 0; i < COUNT(both); i++) {
         if (!both[i]) continue;
         if (key) both[i]->key = key;
         if (x) both[i]->x509 = x;
-        both[i]->unread = false;
+        both[i]->unread = !all;
     }
 }
 
@@ -5675,7 +5722,7 @@ static st p15_keep_key(struct card *c, struct p15_key *k, const struct alg_key *
     if (!kept) return ST_CARD_MEMORY;
     *kept = *found;
     TRY(card_keep_key(c, kept, scratch));
-    p15_tell_key(k, kept, x);
+    p15_tell_key(k, kept, x, true);
     return ST_OK;
 }
 
@@ -5686,21 +5733,28 @@ static st p15_learn(struct card *c, struct p15 *p, const struct p15_certificate 
     const struct x509 *x = cert->object->x509;
     struct alg_key found;
     for (struct p15_key *k = p->keys; k; k = k->next) {
-        if (!k->id.n || !bytes_equal(k->id, cert->id) || k->key) continue;
+        if (!k->id.n || !bytes_equal(k->id, cert->id)) continue;
+        if (k->key && k->key->spki.n) continue;
         if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
         TRY(p15_keep_key(c, k, &found, x, scratch));
     }
     return ST_OK;
 }
 
-// A certificate's value. What cannot be used is shown without one.
+// A certificate's value. What cannot be used is shown without one; what the card refuses before the
+// login is asked for again after it.
 static st p15_read_certificate(struct card *c, struct token *t, struct p15_certificate *cert,
                                struct scratch scratch)
 {
     struct x509 parsed;
     bytes der;
+    if (cert->refused == t->login_epoch + 1) return ST_OK;
     st s = p15_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
+    if (s && s != ST_NOT_FOUND && !p15_logged_in(c, t)) {
+        cert->refused = t->login_epoch + 1;
+        return ST_OK;
+    }
     cert->object->unread = false;
     if (s || x509_parse(der, &parsed)) {
         os_log("%s: a certificate cannot be read", c->link.name);
@@ -5735,12 +5789,14 @@ static st p15_read_public(struct card *c, struct token *t, struct p15_key *k,
 }
 
 // The public half of a key, from where it costs least: a certificate that is known, the public
-// key's own file, a certificate that is not. If there is none, what the directory said must do.
+// key's own file, a certificate that is not. If there is none, what the directory said must do: for
+// good, or where a certificate may come after the login, until then.
 static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struct scratch scratch)
 {
     struct p15 *p = t->state;
     struct p15_certificate *cert = p15_certificate_of(p, k->id);
     st s = ST_NOT_FOUND;
+    if (k->refused == t->login_epoch + 1) return ST_OK;
     if (!cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
     if (!cert) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
@@ -5757,11 +5813,26 @@ static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struc
     if (known && !said) return ST_CARD_MEMORY;
     if (said) *said = (struct alg_key){ .type = k->type, .curve = k->curve,
                                         .bits = k->type == ALG_RSA ? k->bits : k->curve->bits };
-    p15_tell_key(k, said, NULL);
+    bool later = cert && cert->object->unread && !p15_logged_in(c, t);
+    if (later) k->refused = t->login_epoch + 1;
+    p15_tell_key(k, said, NULL, !later);
     return ST_OK;
 }
 
 // ---- For drivers: finding out ----
+
+// What a public key has of its own, and what of its other half.
+static void p15_tell_public(struct card *c, struct p15_key *k)
+{
+    struct object *o = k->public_object, *other = k->private_object;
+    o->trusted = k->trusted;
+    o->access = k->access;
+    if (k->public_label.n) o->label = k->public_label;
+    card_set_entry(c, o, k->public_entry.n || !other ? k->public_entry : other->entry);
+    if (!other) return;
+    o->x509 = other->x509;
+    o->always_auth = other->always_auth;
+}
 
 static st p15_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
 {
@@ -5782,11 +5853,7 @@ static st p15_list(struct card *c, struct token *t, const struct query *q, struc
         if (k->public_object) continue;
         k->public_object = p15_add_key_object(c, p15_token_of_id(c, t, k->id), CKO_PUBLIC_KEY, k);
         if (!k->public_object) return ST_CARD_MEMORY;
-        k->public_object->trusted = k->trusted;
-        k->public_object->entry = k->public_entry;
-        if (!k->public_entry.n && k->private_object)
-            k->public_object->entry = k->private_object->entry;
-        if (k->private_object) k->public_object->x509 = k->private_object->x509;
+        p15_tell_public(c, k);
     }
     return ST_OK;
 }
@@ -6039,7 +6106,7 @@ static bool p15use_try(struct p15use_trial *trial)
     os_log("%s: what was sent on trust failed (%04x): making sure", c->link.name,
            (unsigned)trial->s);
     trial->again = true;
-    trial->out->n = trial->start;
+    buf_rewind(trial->out, trial->start);
     p->mse_len = 0;
     trial->s = p15_go_to(c, t, place);
     return !trial->s;
@@ -6763,7 +6830,8 @@ static u8 piv_algorithm(const struct alg_key *k)
                                  : k->bits == 3072 ? 0x05 : k->bits == 4096 ? 0x16 : 0;
     if (k->type == ALG_EDWARDS) return 0xe0;
     if (k->type == ALG_MONTGOMERY) return 0xe1;
-    return k->bits == 256 ? 0x11 : k->bits == 384 ? 0x14 : 0;
+    if (k->curve == alg_curve_named("P-256")) return 0x11;
+    return k->curve == alg_curve_named("P-384") ? 0x14 : 0;
 }
 
 // GENERAL AUTHENTICATE: 7C { 82 empty, tag input }, answered by 7C { 82 output }. A status word
@@ -6804,6 +6872,7 @@ static st piv_sign_once(struct card *c, struct object *o, bytes in, struct scrat
     struct buf raw = scratch_buf(&scratch, 600);
     TRY(piv_authenticate(c, o, 0x81, in, false, scratch, &raw));
     if (o->key->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    if (o->key->type == ALG_RSA) return card_put_rsa(o->key, buf_bytes(&raw), out);
     if (raw.n != alg_signature_size(o->key)) return ST_PROTOCOL;
     buf_put(out, buf_bytes(&raw));
     return ST_OK;
@@ -6845,10 +6914,10 @@ static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, str
 static st piv_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
+    struct buf plain = scratch_buf(&scratch, 600);
     (void)use;
-    size_t start = out->n;
-    TRY(piv_use_secret(c, o, 0x81, in, scratch, out));
-    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
+    TRY(piv_use_secret(c, o, 0x81, in, scratch, &plain));
+    return card_put_rsa(o->key, buf_bytes(&plain), out);
 }
 
 static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
@@ -6968,8 +7037,7 @@ static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg
                                BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    buf_put(out, buf_bytes(&raw));
-    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+    return card_put_rsa(o->key, buf_bytes(&raw), out);
 }
 
 static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -7157,17 +7225,16 @@ static st myeid_decipher_halves(struct card *c, bytes in, struct scratch scratch
 static st myeid_decipher(struct card *c, struct object *o, bytes in, bool again,
                          struct scratch scratch, struct buf *out)
 {
-    struct buf data = scratch_buf(&scratch, in.n + 1);
-    size_t start = out->n;
+    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
     TRY(myeid_set(c, o, 0xb8, MYEID_RAW, again));
     if (in.n > 254 && link_most(&c->link) == 255) {
-        TRY(myeid_decipher_halves(c, in, scratch, out));
+        TRY(myeid_decipher_halves(c, in, scratch, &plain));
     } else {
         buf_put8(&data, 0);                     // padding indicator: no further information
         buf_put(&data, in);
-        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out));
+        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
     }
-    return out->n - start == in.n ? ST_OK : ST_PROTOCOL;
+    return card_put_rsa(o->key, buf_bytes(&plain), out);
 }
 
 // QUIRK(MyEID): there is no raw signature with a block that a short command cannot hold; to
@@ -7185,8 +7252,7 @@ static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scr
     TRY(iso_sign(&c->link, info.n ? info : in, k->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
                  &raw));
     if (k->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    buf_put(out, buf_bytes(&raw));
-    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+    return card_put_rsa(o->key, buf_bytes(&raw), out);
 }
 
 static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -7650,8 +7716,8 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
 {
     const struct p15_key *k = o->state;
     bool rsa = k->type == ALG_RSA, qualified = o->always_auth;
-    size_t size = rsa ? 0 : o->key->curve->size, start = out->n;
-    struct buf padded = scratch_buf(&scratch, 80);
+    size_t size = rsa ? 0 : o->key->curve->size;
+    struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, 600);
     bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
     if (rsa && qualified) data = esteid_sha256(data);
@@ -7667,9 +7733,11 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
                    BYTES(0x80, 1, algorithm, 0x84, 1, k->reference)));
     struct apdu authenticate = { .ins = ESTEID_INS_AUTHENTICATE, .data = data,
                                  .le = APDU_LE_SHORT };
-    if (qualified) TRY(iso_sign(&c->link, data, APDU_LE_SHORT, out));
-    else           TRY(link_exchange(&c->link, &authenticate, out));
-    return out->n - start == alg_signature_size(o->key) ? ST_OK : ST_PROTOCOL;
+    if (qualified) TRY(iso_sign(&c->link, data, APDU_LE_SHORT, &raw));
+    else           TRY(link_exchange(&c->link, &authenticate, &raw));
+    if (rsa) return card_put_rsa(o->key, buf_bytes(&raw), out);
+    buf_put(out, buf_bytes(&raw));
+    return raw.n == 2 * size ? ST_OK : ST_PROTOCOL;
 }
 
 static st esteid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -7904,8 +7972,10 @@ static st fineid_list(struct card *c, struct token *t, const struct query *q,
     const struct fineid *f = t->state;
     TRY(p15_list(c, t, q, scratch));
     for (const struct p15_key *k = f->p15.keys; k; k = k->next)
-        if (k->usage & P15_USE_QUALIFIED && k->private_object)
+        if (k->usage & P15_USE_QUALIFIED && k->private_object) {
             k->private_object->always_auth = true;
+            if (k->public_object) k->public_object->always_auth = true;
+        }
     return ST_OK;
 }
 
@@ -8105,9 +8175,10 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(c, o->token, k));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (!rsa && raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    if (rsa) return card_put_rsa(o->key, buf_bytes(&raw), out);
+    if (raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
-    return raw.n == size ? ST_OK : ST_PROTOCOL;
+    return ST_OK;
 }
 
 static st belpic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -8403,8 +8474,7 @@ static st generic_sign_once(struct card *c, struct object *o, const struct alg_u
     TRY(generic_set(c, o, 0xb6, algorithm, false));
     TRY(iso_sign(&c->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
     if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    buf_put(out, buf_bytes(&raw));
-    return raw.n == alg_key_bytes(o->key) ? ST_OK : ST_PROTOCOL;
+    return card_put_rsa(o->key, buf_bytes(&raw), out);
 }
 
 static st generic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -8439,16 +8509,17 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
     if (s) return p15use_key_status(s);
     s = generic_decipher(c, p, in, scratch, &plain);
     if ((s == 0x6a80 || s == 0x6700) && !(p->quirks & P15_NO_INDICATOR)) {
-        plain.n = 0;
+        buf_rewind(&plain, 0);
         p->quirks |= P15_NO_INDICATOR;          // some cards have none (ISO 7816-8: it is optional)
         s = generic_decipher(c, p, in, scratch, &plain);
         if (s) p->quirks &= ~(u32)P15_NO_INDICATOR;
     }
     if (s == 0x6a80) return ST_CIPHER_DATA;
     if (s) return p15use_key_status(s);
-    if (plain.n != in.n) return p15use_pad_again(buf_bytes(&plain), in.n, out);
-    buf_put(out, buf_bytes(&plain));
-    return ST_OK;
+    // What is hardly shorter than a block is one, of which zeros were left out.
+    bool block = whole >= 0 || plain.n + 2 >= in.n;
+    return block ? card_put_rsa(o->key, buf_bytes(&plain), out)
+                 : p15use_pad_again(buf_bytes(&plain), in.n, out);
 }
 
 static st generic_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
@@ -9621,7 +9692,8 @@ static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHAN
     info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 }
 
-// The use of a key that a purpose needs.
+// The use of a key that a purpose needs. One that wants the PIN before each use cannot derive or
+// unwrap: there is no moment between beginning and work to give the PIN in.
 static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
 {
     bool secret = o->class == CKO_SECRET_KEY;
@@ -9629,8 +9701,9 @@ static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
     if (secret && purpose & CKF_ENCRYPT) return o->use & CARD_ENCRYPT;
     if (secret && purpose & CKF_WRAP) return o->use & CARD_WRAP;
     if (secret && purpose & CKF_UNWRAP) return o->use & CARD_UNWRAP;
+    if (purpose == CKF_UNWRAP && o->always_auth) return false;
     if (purpose & (MECH_ED | MECH_WU)) return o->use & CARD_DECRYPT;
-    return o->use & CARD_DERIVE;
+    return o->use & CARD_DERIVE && !o->always_auth;
 }
 
 // Is a mechanism one for this key, as its type and use are?
@@ -9846,8 +9919,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_ID,                   ATTR_CERT | ATTR_KEY3, ATTR_ID },
     { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_KEYS, ATTR_SPKI },
     { CKA_KEY_TYPE,             ATTR_KEY3, ATTR_KEY_TYPE },
-    { CKA_LOCAL,                ATTR_KEYS, ATTR_FALSE },
-    { CKA_LOCAL,                ATTR_SEC,  ATTR_LOCAL },
+    { CKA_LOCAL,                ATTR_KEY3, ATTR_LOCAL },
     { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
     { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, ATTR_ALLOWED },
     { CKA_OBJECT_VALIDATION_FLAGS, ATTR_KEY3, ATTR_ZERO },      // validated by nobody
@@ -9858,8 +9930,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_DECAPSULATE,          ATTR_PRIV, ATTR_FALSE },
     { CKA_ENCAPSULATE_TEMPLATE, ATTR_PUB,  ATTR_EMPTY },
     { CKA_DECAPSULATE_TEMPLATE, ATTR_PRIV, ATTR_EMPTY },
-    { CKA_DERIVE,               ATTR_PRIV | ATTR_SEC, ATTR_DERIVE },
-    { CKA_DERIVE,               ATTR_PUB,  ATTR_FALSE },
+    { CKA_DERIVE,               ATTR_KEY3, ATTR_DERIVE },
     { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },
     { CKA_ENCRYPT,              ATTR_SEC,  ATTR_ENCRYPT },
     { CKA_VERIFY,               ATTR_PUB | ATTR_SEC,  ATTR_SIGN },
@@ -9869,16 +9940,13 @@ static const struct attr_row attr_rows[] = {
     { CKA_SIGN,                 ATTR_PRIV | ATTR_SEC, ATTR_SIGN },
     { CKA_DECRYPT,              ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
     { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_RECOVER },
-    { CKA_UNWRAP,               ATTR_PRIV, ATTR_DECRYPT },
-    { CKA_UNWRAP,               ATTR_SEC,  ATTR_UNWRAP },
+    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_UNWRAP },
     { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
     { CKA_SENSITIVE,            ATTR_SEC,  ATTR_SENSITIVE },
     { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
     { CKA_EXTRACTABLE,          ATTR_SEC,  ATTR_EXTRACTABLE },
-    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV, ATTR_FALSE },        // who knows where it was
-    { CKA_ALWAYS_SENSITIVE,     ATTR_SEC,  ATTR_ALWAYS_SENSITIVE },
-    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV, ATTR_FALSE },
-    { CKA_NEVER_EXTRACTABLE,    ATTR_SEC,  ATTR_NEVER_EXTRACTABLE },
+    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_ALWAYS_SENSITIVE },  // as the card says
+    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_NEVER_EXTRACTABLE },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
     { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
     { CKA_MODULUS,              ATTR_KEYS, ATTR_MODULUS },
@@ -10006,7 +10074,8 @@ static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *va
 }
 
 // What tells this object from all others of its token, and is the same the next time. Entries of a
-// PKCS#15 directory may share all of their numbers: their digest tells them apart.
+// PKCS#15 directory may share all of their numbers: their digest tells them apart, and where they
+// are the same in all, which of them it is.
 static st attr_unique(const struct object *o, struct scratch *scratch, bytes *value)
 {
     u8 room[64];
@@ -10025,6 +10094,10 @@ static st attr_unique(const struct object *o, struct scratch *scratch, bytes *va
         TRY(hash_of(alg_hash_find(CKM_SHA256), o->entry, &digest));
         buf_put_text(&b, "-");
         buf_put_hex(&b, bytes_head(buf_bytes(&digest), 16));
+    }
+    if (!o->owner && o->twin) {
+        buf_put_text(&b, "-");
+        buf_put_hex(&b, BYTES((u8)(o->twin >> 8), (u8)o->twin));
     }
     *value = buf_bytes(&b);
     return b.full ? ST_HOST_MEMORY : ST_OK;
@@ -10119,7 +10192,7 @@ static st attr_certificate_value(const struct object *o, enum attr_kind kind,
     }
 }
 
-// What only secret keys say of their use and life, and keys of when they are valid.
+// What secret keys say of their use, and keys of their life and of when they are valid.
 static st attr_secret_key(const struct object *o, enum attr_kind kind, struct scratch *scratch,
                           bytes *value)
 {
@@ -10127,7 +10200,7 @@ static st attr_secret_key(const struct object *o, enum attr_kind kind, struct sc
     switch (kind) {
     case ATTR_ENCRYPT:          *value = attr_bool(o->use & CARD_ENCRYPT); return ST_OK;
     case ATTR_WRAP:             *value = attr_bool(o->use & CARD_WRAP); return ST_OK;
-    case ATTR_UNWRAP:           *value = attr_bool(o->use & CARD_UNWRAP); return ST_OK;
+    case ATTR_UNWRAP:           *value = attr_bool(mech_key_allows(o, CKF_UNWRAP)); return ST_OK;
     case ATTR_SENSITIVE:        *value = attr_bool(o->access & CARD_SENSITIVE); return ST_OK;
     case ATTR_EXTRACTABLE:      *value = attr_bool(o->access & CARD_EXTRACTABLE); return ST_OK;
     case ATTR_ALWAYS_SENSITIVE: *value = attr_bool(o->access & CARD_ALWAYS_SENSITIVE); return ST_OK;
@@ -10167,7 +10240,7 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_ID:          *value = o->id; return ST_OK;
     case ATTR_SIGN:        *value = attr_bool(o->use & CARD_SIGN); return ST_OK;
     case ATTR_DECRYPT:     *value = attr_bool(o->use & CARD_DECRYPT); return ST_OK;
-    case ATTR_DERIVE:      *value = attr_bool(o->use & CARD_DERIVE); return ST_OK;
+    case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(o, CKF_DERIVE)); return ST_OK;
     case ATTR_ALWAYS:      *value = attr_bool(o->always_auth); return ST_OK;
     case ATTR_SHA1:        *value = attr_ulong(scratch, CKM_SHA_1); return ST_OK;
     case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, o->secret_len); return ST_OK;
@@ -10212,6 +10285,13 @@ static bool attr_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scr
     return !attr_get(o, type, &scratch, &v) && v.n == 1 && *v.p;
 }
 
+// Does an attribute of a key depend on whether it wants the PIN before each use?
+static bool attr_is_policy(const struct object *o, CK_ATTRIBUTE_TYPE type)
+{
+    return type == CKA_ALWAYS_AUTHENTICATE || (type == CKA_DERIVE && o->use & CARD_DERIVE) ||
+           (type == CKA_UNWRAP && o->use & CARD_DECRYPT);
+}
+
 // Must driver->read be asked before this attribute is known?
 static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
@@ -10224,7 +10304,8 @@ static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
     if (o->class == CKO_SECRET_KEY)
         return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
     if (o->class == CKO_DATA) return type == CKA_VALUE;
-    if (o->class != CKO_CERTIFICATE && o->key) return type == CKA_ALWAYS_AUTHENTICATE;
+    if (o->class != CKO_CERTIFICATE && o->key && attr_is_policy(o, type)) return true;
+    if (o->class != CKO_CERTIFICATE && o->key && o->key->spki.n) return false;
     if (o->class == CKO_CERTIFICATE && type == CKA_LABEL) return !o->label.n;
     const CK_ATTRIBUTE_TYPE *list = o->class == CKO_CERTIFICATE ? certificate : key;
     for (size_t n = o->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
@@ -11466,7 +11547,7 @@ static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, C
                o->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
     if (o->class != class) return ST_KEY_TYPE;
-    if (o->unread && (private || !o->key)) TRY(session_read(r, o, scratch));
+    if (o->unread && (private || !o->key || !o->key->spki.n)) TRY(session_read(r, o, scratch));
     if (m->key == ALG_SECRET) {
         if (!mech_takes_secret(m, o->secret_type)) return ST_KEY_TYPE;
     } else if (attr_key(o, &trial, &k) || !mech_takes(m, k.type)) {
@@ -11704,6 +11785,15 @@ static struct alg_use op_card_use(const struct object *o, const struct alg_use *
     return raw;
 }
 
+// Is a signature whole? One that begins with 00 is looked at: a card that leaves zeros out is not
+// told from one that cut it short.
+static bool op_is_whole(const struct alg_key *k, const struct alg_use *use, bytes in,
+                        bytes signature, struct scratch scratch)
+{
+    if (k->type != ALG_RSA || !k->modulus.n || *signature.p) return true;
+    return cipher_verify(k, use, in, signature, scratch) != ST_SIG_INVALID;
+}
+
 static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign,
                      const struct alg_use *wanted, bytes in, struct scratch scratch,
                      struct buf *out)
@@ -11721,9 +11811,11 @@ static st op_run_key(struct reader *r, struct session *se, struct object *o, boo
         run.write = true;
     }
     while (slot_run(&run)) {
-        out->n = start;
+        buf_rewind(out, start);
         run.s = (sign ? d->sign : d->decrypt)(c, o, &use, in, scratch, out);
     }
+    bytes made = bytes_from(buf_bytes(out), start);
+    if (!run.s && sign && !op_is_whole(o->key, &use, in, made, scratch)) return ST_PROTOCOL;
     return run.s;
 }
 
@@ -11915,7 +12007,7 @@ static st op_cipher(struct reader *r, struct object *o, const struct alg_use *us
         return cipher_aes(use->pad, key, iv, encrypt, in, out);
     }
     while (slot_run(&run)) {
-        out->n = start;
+        buf_rewind(out, start);
         run.s = o->token->driver->crypt(r->card, o, use, encrypt, iv, in, scratch, out);
     }
     if (run.s) return run.s;
@@ -12494,29 +12586,23 @@ static bool keys_no_secret(const struct alg_key *k, bytes secret)
     return k->type == ALG_MONTGOMERY && !any;
 }
 
-static st keys_run_derive(struct reader *r, struct session *se, struct object *o, bytes point,
-                        struct scratch scratch,
-                        struct buf *secret)
+static st keys_run_derive(struct reader *r, struct object *o, bytes point, struct scratch scratch,
+                          struct buf *secret)
 {
     struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
                             .scratch = scratch };
     if (!o->token->driver->derive) return ST_NOT_SUPPORTED;
-    if (o->always_auth) {
-        if (r->card->open_op != se) return ST_NOT_LOGGED_IN;
-        run.keep = se;
-        run.write = true;
-    }
     while (slot_run(&run)) {
-        secret->n = 0;
+        buf_rewind(secret, 0);
         run.s = o->token->driver->derive(r->card, o, point, scratch, secret);
     }
     return run.s;
 }
 
 // The shared secret of ECDH, through the key derivation function.
-static st keys_derive_ecdh(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                           struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                           struct scratch scratch, struct buf *value)
+static st keys_derive_ecdh(struct reader *r, const CK_MECHANISM *mechanism, struct object *o,
+                           const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
+                           struct buf *value)
 {
     CK_ECDH1_DERIVE_PARAMS p;
     struct buf secret = scratch_buf(&scratch, 128);
@@ -12532,7 +12618,7 @@ static st keys_derive_ecdh(struct reader *r, struct session *se, const CK_MECHAN
                     attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
     TRY(keys_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
     TRY(cipher_check_point(o->key, point));
-    TRY(keys_run_derive(r, se, o, point, scratch, &secret));
+    TRY(keys_run_derive(r, o, point, scratch, &secret));
     if (keys_no_secret(o->key, buf_bytes(&secret))) return ST_MECH_PARAM;
     return keys_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len,
                     scratch, value);
@@ -12601,7 +12687,7 @@ static st keys_derive(struct reader *r, struct session *se, const CK_MECHANISM *
         from.always_sensitive = attr_true(o, CKA_ALWAYS_SENSITIVE, scratch);
         from.never_extractable = attr_true(o, CKA_NEVER_EXTRACTABLE, scratch);
     } else {
-        TRY(keys_derive_ecdh(r, se, mechanism, o, t, n, scratch, &value));
+        TRY(keys_derive_ecdh(r, mechanism, o, t, n, scratch, &value));
     }
     TRY(make_secret(r->card, se, t, n, attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &from,
                     buf_bytes(&value), &made));

@@ -102,6 +102,22 @@ TEST(alg_curves_by_their_oid)
     CHECK(!alg_curve_named("P-224"));
 }
 
+// A SubjectPublicKeyInfo in a file that is longer: what is behind it is no part of it.
+TEST(alg_spki_ends_where_it_ends)
+{
+    u8 room[200];
+    struct buf b = buf_on(room, sizeof room);
+    const u8 raw[32] = { 9 };
+    struct alg_key k = { .type = ALG_EDWARDS, .curve = alg_curve_named("Ed25519"),
+                         .point = bytes_of(raw, 32) }, back;
+    alg_encode_spki(&k, &b);
+    size_t n = b.n;
+    buf_fill(&b, 0, 20);
+    buf_fill(&b, 0xff, 20);
+    CHECK_ST(alg_parse_spki(buf_bytes(&b), &back), ST_OK);
+    CHECK(back.spki.n == n && back.spki.p == room);
+}
+
 TEST(alg_hashes_by_mechanism_and_mgf)
 {
     static const size_t sizes[] = { 20, 28, 32, 48, 64 };
@@ -198,6 +214,7 @@ static void test_alg(void)
     RUN(alg_keys_are_written_as_they_were_read);
     RUN(alg_truncated_and_changed_keys);
     RUN(alg_curves_by_their_oid);
+    RUN(alg_spki_ends_where_it_ends);
     RUN(alg_hashes_by_mechanism_and_mgf);
     RUN(alg_counts_bits);
     RUN(alg_points_have_a_form);

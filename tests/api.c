@@ -236,6 +236,45 @@ static void test_objects(void)
     RUN(allowed_mechanisms_are_all);
 }
 
+// Keys of EC that derive, one of which wants the PIN each time: C_DeriveKey has no moment for that.
+static struct sim_card *card_consent(void)
+{
+    static const struct sim_p15_key keys[] = {
+        { .label = "Derive", .key = SIM_P256A, .id = 1, .pin_id = 1, .ref = 1,
+          .usage = P15_SIGN | P15_DERIVE, .algorithms = "\4\5" },
+        { .label = "Each time", .key = SIM_P256B, .id = 2, .pin_id = 1, .ref = 2, .consent = 1,
+          .usage = P15_SIGN | P15_DERIVE, .algorithms = "\4\5" } };
+    static const struct sim_p15 files = { .keys = keys, .n_keys = 2 };
+    static const struct sim_generic_options o = { .p15 = &files };
+    return sim_generic_new(&o);
+}
+
+TEST(what_the_pin_each_time_rules_out)
+{
+    CK_BYTE point[140];
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, 65, point + 2 };
+    CK_MECHANISM dh = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_OBJECT_HANDLE private, public;
+    CK_ATTRIBUTE t[] = { AT(CKA_VALUE_LEN, len32) }, curve[] = { { CKA_EC_POINT, point, 140 } };
+    api_begin(card_consent);
+    if (test_failing) return;
+    for (CK_BYTE id = 1; id <= 2; id++) {
+        CK_BBOOL is[3] = { 9, 9, 9 };
+        CK_ATTRIBUTE of_private[] = { AT(CKA_DERIVE, is[0]), AT(CKA_ALWAYS_AUTHENTICATE, is[1]) },
+                     of_public[] = { AT(CKA_DERIVE, is[2]) };
+        CHECK_RV(scene_find(s, CKO_PRIVATE_KEY, id, &private), CKR_OK);
+        CHECK_RV(scene_find(s, CKO_PUBLIC_KEY, id, &public), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(s, private, of_private, 2), CKR_OK);
+        CHECK_RV(C_GetAttributeValue(s, public, of_public, 1), CKR_OK);
+        CHECK(is[0] == (id == 1) && is[1] == (id == 2) && is[2] == is[0]);
+        CHECK_RV(C_GetAttributeValue(s, public, curve, 1), CKR_OK);
+        curve->ulValueLen = 140;
+        CHECK_RV(C_DeriveKey(s, &dh, private, t, 1, &made),
+                 id == 1 ? CKR_OK : CKR_KEY_FUNCTION_NOT_PERMITTED);
+    }
+    api_end();
+}
+
 TEST(elliptic_begin) { api_begin(card_elliptic); }
 TEST(objects_begin)  { api_begin_table(); }
 TEST(objects_end)    { api_end(); }
@@ -254,6 +293,7 @@ int main(int argc, char **argv)
     RUN(every_mechanism_of_a_pkcs15_card);
     RUN(every_mechanism_of_an_isoapplet_card);
     RUN(every_mechanism_of_a_card_with_secret_keys);
+    RUN(what_the_pin_each_time_rules_out);
     RUN(objects_begin);
     SECTION(objects);
     RUN(objects_end);

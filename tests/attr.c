@@ -523,12 +523,41 @@ TEST(attr_what_must_be_read_first)
     key.key = &public_key;
     CHECK(attr_needs_read(&data, CKA_VALUE) && !attr_needs_read(&data, CKA_LABEL));
     CHECK(attr_needs_read(&key, CKA_ALWAYS_AUTHENTICATE) && !attr_needs_read(&key, CKA_VALUE));
+    CHECK(attr_needs_read(&key, CKA_MODULUS));          // the directory has told its size alone
+    public_key.spki = BYTES(0x30, 0);
+    CHECK(attr_needs_read(&key, CKA_ALWAYS_AUTHENTICATE) && !attr_needs_read(&key, CKA_MODULUS));
+    CHECK(!attr_needs_read(&key, CKA_DERIVE) && !attr_needs_read(&key, CKA_UNWRAP));
+    key.use = CARD_DERIVE | CARD_DECRYPT;
+    CHECK(attr_needs_read(&key, CKA_DERIVE) && attr_needs_read(&key, CKA_UNWRAP));
     data.unread = false;
     CHECK(!attr_needs_read(&data, CKA_VALUE));
 }
 
+static bool attr_says(const struct object *o, CK_ATTRIBUTE_TYPE type)
+{
+    return attr_true(o, type, pad_scratch());
+}
+
+// Both halves of a pair derive, or neither; a key that wants the PIN each time does not derive, nor
+// unwrap, and still signs and decrypts.
+TEST(attr_what_the_pin_each_time_rules_out)
+{
+    struct object private = { .class = CKO_PRIVATE_KEY, .type = ALG_EC, .token = card_t,
+                              .use = CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
+    struct object public = private;
+    public.class = CKO_PUBLIC_KEY;
+    CHECK(attr_says(&private, CKA_DERIVE) && attr_says(&public, CKA_DERIVE));
+    CHECK(attr_says(&private, CKA_UNWRAP));
+    private.always_auth = public.always_auth = true;
+    CHECK(!attr_says(&private, CKA_DERIVE) && !attr_says(&public, CKA_DERIVE));
+    CHECK(!attr_says(&private, CKA_UNWRAP));
+    CHECK(attr_says(&private, CKA_SIGN) && attr_says(&private, CKA_DECRYPT));
+    CHECK(attr_says(&public, CKA_VERIFY) && attr_says(&public, CKA_WRAP));
+}
+
 static void test_attr(void)
 {
+    RUN(attr_what_the_pin_each_time_rules_out);
     RUN(attr_rows_are_unique);
     RUN(attr_every_row_on_every_class);
     RUN(attr_of_all_objects);

@@ -96,7 +96,8 @@ TEST(card_a_key_is_up_to_three_objects)
     struct object *cert = card_object_at(&card_it, 0), *pub = card_object_at(&card_it, 1);
     CHECK(cert->class == CKO_CERTIFICATE && pub->class == CKO_PUBLIC_KEY);
     CHECK(bytes_equal(cert->value, x.whole) && !pub->value.n);
-    CHECK(!cert->private && !pub->private && !pub->always_auth && !cert->unread);
+    CHECK(!cert->private && !pub->private && !cert->always_auth && !cert->unread);
+    CHECK(pub->always_auth);                            // the pair derives, or it does not
     CHECK(pub->use == CARD_SIGN && pub->key == &k && pub->x509 == &x);
     o = card_add_key(&card_it, &like, NULL);                    // no certificate
     CHECK(o && card_it.object_count == 5 && !o->x509);

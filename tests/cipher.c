@@ -329,8 +329,37 @@ TEST(cipher_says_what_it_can_verify)
     CHECK(!cipher_can_verify(&k, &ecdsa));
 }
 
+// The generators of SEC 2 and RFC 5639: points of one length, each of its own curve.
+#define CIPHER_P256      "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" \
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+#define CIPHER_K256      "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798" \
+    "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+#define CIPHER_BRAINPOOL "048bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace3262" \
+    "547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997"
+
+TEST(cipher_tells_curves_by_their_points)
+{
+    static const struct { const char *point, *curve; } cases[] = {
+        { CIPHER_P256, "P-256" }, { CIPHER_K256, "secp256k1" },
+        { CIPHER_BRAINPOOL, "brainpoolP256r1" } };
+    u8 point[65];
+    CHECK_ST(cipher_start(), ST_OK);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *at = cases[i].point;
+        for (size_t k = 0; k < 65; k++, at += 2) point[k] = (u8)strtoul((char[3]){ at[0], at[1] },
+                                                                        NULL, 16);
+        const struct alg_curve *curve = cipher_curve_of(bytes_of(point, 65));
+        CHECK(curve && !strcmp(curve->name, cases[i].curve));
+        CHECK(!cipher_curve_of(bytes_of(point, 64)));
+        point[64] ^= 1;                                         // on none of them
+        CHECK(!cipher_curve_of(bytes_of(point, 65)));
+    }
+    CHECK(!cipher_curve_of(BYTES_NONE));
+}
+
 static void test_cipher(void)
 {
+    RUN(cipher_tells_curves_by_their_points);
     RUN(cipher_verifies_rsa);
     RUN(cipher_verifies_what_openssl_signed);
     RUN(cipher_verifies_every_curve);

@@ -50,6 +50,32 @@ TEST(fineid_that_leaves_or_is_too_much)
     esteid_probes = fineid_probe;
     esteid_check_ends(lines);
 }
+
+// ECDH is deciphering a point: the secret as it comes, or what is wrong.
+TEST(fineid_derives)
+{
+    static char line[200];
+    static const char *const lines[] = { "002241b8 03 840101 > 9000", line, NULL };
+    static const struct { const char *answer; st want; } cases[] = {
+        { NULL, ST_OK }, { "0102 9000", ST_PROTOCOL }, { "6982", ST_NOT_LOGGED_IN },
+        { "6a80", ST_FAILED }, { "6985", 0x6985 } };
+    static struct fineid f;
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        u8 room[64];
+        struct buf out = buf_on(room, sizeof room);
+        snprintf(line, sizeof line, "002a8086 02 0004 00 > %s%s",
+                 cases[i].answer ? cases[i].answer : p15use_hex(4, 32),
+                 cases[i].answer ? "" : " 9000");
+        p15_init(&f.p15, BYTES_NONE, P15_FLAT);
+        p15use_begin_key(lines, &f.p15, ALG_EC, 256);
+        if (test_failing) return;
+        CHECK_ST(fineid_derive(&card_it, &p15use_object, BYTES(4), p15_scratch(), &out),
+                 cases[i].want);
+        if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15use_hex(4, 32));
+        p15use_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
 #endif
 
 static void test_fineid(void)
@@ -58,5 +84,6 @@ static void test_fineid(void)
     RUN(fineid_leaves_other_cards_alone);
     RUN(fineid_knows_an_estonian_card);
     RUN(fineid_that_leaves_or_is_too_much);
+    RUN(fineid_derives);
 #endif
 }

@@ -238,7 +238,7 @@ static void generic_check_sign(const char *const *lines, const char *algorithms,
 // As little is sent as the card can take, under the algorithm that it announces for that.
 TEST(generic_signatures)
 {
-    static char info[300], whole[600], less[300], pss[300];
+    static char info[300], whole[600], less[300], longer[300], pss[300], made_less[200];
     static const char *lines[] = { NULL, NULL, NULL }, *const none[] = { NULL };
     static const char *made;
     u8 block[64], other[64];
@@ -248,6 +248,8 @@ TEST(generic_signatures)
     memset(other, 0x11, sizeof other);
     snprintf(info, sizeof info, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
     snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 63));
+    snprintf(longer, sizeof longer, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
+    snprintf(made_less, sizeof made_less, "00 %s", p15use_hex(0x5a, 63));
     snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
     snprintf(whole, sizeof whole, "002a9e9a 40 %s 00 > %s 9000", p15use_hex(0x11, 64),
              p15use_hex(0x5a, 64));
@@ -260,7 +262,11 @@ TEST(generic_signatures)
     generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK, made);
     generic_check_sign(lines, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK,
                        made);
-    lines[1] = less;
+    lines[1] = less;                            // a zero at the beginning that the card left out
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK, made_less);
+    lines[1] = longer;
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_PROTOCOL, NULL);
+    lines[1] = "002a9e9a 03 3001ff 00 > 9000";
     generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_PROTOCOL, NULL);
     generic_check_sign(none, GENERIC_PADS, ALG_RSA, ALG_PAD_NONE, foreign, ST_MECHANISM, NULL);
     lines[0] = "002241b6 06 800103 840101 > 9000", lines[1] = whole;
@@ -285,6 +291,27 @@ TEST(generic_signatures)
     }
 }
 
+// What the first attempt left no room for is no fault of the second.
+TEST(generic_signs_once_more)
+{
+    static char longer[300], right[300];
+    static const char *const lines[] = { "002241b6 06 800102 840101 > 9000", longer,
+        GENERIC_DF "9000", "002241b6 06 800102 840101 > 9000", right, NULL };
+    u8 room[64], block[64];
+    struct buf out = buf_on(room, sizeof room), b = buf_on(block, sizeof block);
+    const struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_PKCS1 };
+    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
+    snprintf(longer, sizeof longer, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
+    snprintf(right, sizeof right, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
+    generic_begin(lines, GENERIC_PADS, ALG_RSA, 512);
+    if (test_failing) return;
+    card_it.sure = false;
+    CHECK_ST(generic_sign(&card_it, &p15use_object, &use, bytes_of(block, 64), p15_scratch(), &out),
+             ST_OK);
+    CHECK_BYTES(room, 64, p15use_hex(0x5a, 64));
+    p15use_end();
+}
+
 // The padding indicator is left out for a card that refuses it, which is then known; a card that
 // refuses both keeps it. What comes unpadded is padded again for >>op.
 TEST(generic_decryption)
@@ -293,7 +320,7 @@ TEST(generic_decryption)
 #define GENERIC_BARE "002a8086 40 %s 00 > %s"
     static const struct { const char *with, *bare; st want; bool quirk, known; } cases[] = {
         { "68656c6c6f 9000", NULL, ST_OK, false, false }, { "whole", NULL, ST_OK, false, false },
-        { "long", NULL, ST_PROTOCOL, false, false },
+        { "long", NULL, ST_PROTOCOL, false, false }, { "less", NULL, ST_OK, false, false },
         { "6a80", "68656c6c6f 9000", ST_OK, true, false },
         { "6700", "68656c6c6f 9000", ST_OK, true, false },
         { "6a80", "6a80", ST_CIPHER_DATA, false, false }, { "6700", "6982", ST_NOT_LOGGED_IN, false,
@@ -301,20 +328,23 @@ TEST(generic_decryption)
         { "6982", NULL, ST_NOT_LOGGED_IN, false, false }, { "6f00", NULL, 0x6f00, false, false },
         { "6a88", NULL, ST_FAILED, false, false }, { NULL, "68656c6c6f 9000", ST_OK, true, true },
         { NULL, "6a80", ST_CIPHER_DATA, true, true }, { NULL, "6700", ST_FAILED, true, true } };
-    static char with[600], bare[600], whole[200], longer[200];
+    static char with[600], bare[600], whole[200], longer[200], less[200];
     u8 in[64], room[100];
     CHECK_ST(cipher_start(), ST_OK);            // padding wants chance
     memset(in, 0x77, sizeof in);
     snprintf(whole, sizeof whole, "%s 9000", p15use_hex(0x22, 64));
     snprintf(longer, sizeof longer, "%s 9000", p15use_hex(0x22, 54));   // than a padded block's
+    snprintf(less, sizeof less, "%s 9000", p15use_hex(0x22, 63));       // without its first zero
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         const char *lines[4] = { "002241b8 06 800102 840101 > 9000" };
         size_t n = 1;
         bool block = cases[i].with && !strcmp(cases[i].with, "whole");
+        bool zero = cases[i].with && !strcmp(cases[i].with, "less");
         struct buf out = buf_on(room, sizeof room);
         if (cases[i].with) {
             snprintf(with, sizeof with, GENERIC_WITH, p15use_hex(0x77, 64),
-                     block ? whole : !strcmp(cases[i].with, "long") ? longer : cases[i].with);
+                     block ? whole : zero ? less
+                     : !strcmp(cases[i].with, "long") ? longer : cases[i].with);
             lines[n++] = with;
         }
         if (cases[i].bare) {
@@ -329,7 +359,8 @@ TEST(generic_decryption)
         CHECK_EQ(!!(generic_it.quirks & P15_NO_INDICATOR), cases[i].quirk);
         if (!cases[i].want) CHECK_EQ(out.n, 64);
         if (!cases[i].want && block) CHECK_BYTES(room, 64, p15use_hex(0x22, 64));
-        if (!cases[i].want && !block) CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
+        if (zero) CHECK(!room[0] && room[1] == 0x22 && room[63] == 0x22);
+        if (!cases[i].want && !block && !zero) CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);
     }
@@ -382,6 +413,7 @@ static void test_generic(void)
     RUN(generic_names_a_key);
     RUN(generic_environments);
     RUN(generic_signatures);
+    RUN(generic_signs_once_more);
     RUN(generic_decryption);
     RUN(generic_derives);
 #endif

@@ -107,7 +107,7 @@ static void isoapplet_check_sign(const char *const *lines, enum alg_type type, e
 
 TEST(isoapplet_signatures)
 {
-    static char rsa[400], pss[400], less[400], failed[100], ec[200];
+    static char rsa[400], pss[400], less[400], failed[100], ec[200], made[200];
     static const char *lines[] = { NULL, NULL, NULL }, *const none[] = { NULL };
     u8 block[64];
     struct buf b = buf_on(block, sizeof block);
@@ -120,6 +120,9 @@ TEST(isoapplet_signatures)
     lines[1] = rsa;
     isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_OK, p15use_hex(0x5a, 64));
     lines[1] = less;
+    snprintf(made, sizeof made, "00 %s", p15use_hex(0x5a, 63));
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_OK, made);
+    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
     isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_PROTOCOL, NULL);
     block[1] = 2;                               // not a block of a signature: nothing is sent
     isoapplet_check_sign(none, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_MECHANISM, NULL);

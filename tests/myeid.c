@@ -226,7 +226,11 @@ TEST(myeid_decryption)
              p15use_hex(0x22, 64));
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, p15use_hex(0x22, 64));
     snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
-             p15use_hex(0x22, 63));                             // not the block that it should be
+             p15use_hex(0x22, 63));                             // without the zero before it
+    snprintf(line[1], sizeof line[1], "00 %s", p15use_hex(0x22, 63));
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, line[1]);
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
+             p15use_hex(0x22, 65));                             // not the block that it should be
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_PROTOCOL, NULL);
     myeid_extended = true;
     snprintf(line[0], sizeof line[0], "002a8086 000101 00 %s 0000 > %s 9000", p15use_hex(0x77, 256),

@@ -54,8 +54,31 @@ TEST(op_unpads_a_block)
     }
 }
 
+// A signature that begins with 00 is looked at: here 2 ^ 3 is 8, with a modulus of 64 bytes.
+TEST(op_short_signatures_are_looked_at)
+{
+    u8 modulus[64], block[64] = { 0 }, signature[64] = { 0 };
+    const struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_NONE };
+    struct alg_key k = { .type = ALG_RSA, .bits = 512, .modulus = bytes_of(modulus, 64),
+                         .exponent = BYTES(3) };
+    const bytes in = bytes_of(block, 64), made = bytes_of(signature, 64);
+    memset(modulus, 0xfb, sizeof modulus);
+    block[63] = 8, signature[63] = 2;
+    CHECK(op_is_whole(&k, &use, in, made, p15_scratch()));
+#if MBEDTLS_VERSION_MAJOR < 4
+    signature[63] = 3;
+    CHECK(!op_is_whole(&k, &use, in, made, p15_scratch()));
+#endif
+    signature[0] = 1;                           // as the card gave it: the trial's to check
+    CHECK(op_is_whole(&k, &use, in, made, p15_scratch()));
+    signature[0] = 0;
+    k.modulus = BYTES_NONE;                     // nothing to check it with
+    CHECK(op_is_whole(&k, &use, in, made, p15_scratch()));
+}
+
 static void test_op(void)
 {
+    RUN(op_short_signatures_are_looked_at);
     RUN(op_fits_a_hash_to_the_curve);
     RUN(op_counts_in_the_last_bits);
     RUN(op_unpads_a_block);

@@ -485,8 +485,100 @@ static struct object *p15_one_key(const char *private, const char *public)
     return p15_object(CKO_PRIVATE_KEY, 1);
 }
 
+// A curve that is not told is the one that the point lies on, whatever its size.
+TEST(p15_curves_that_are_not_told)
+{
+    static const struct { const char *point, *curve; } cases[] = {
+        { CIPHER_P256, "P-256" }, { CIPHER_K256, "secp256k1" },
+        { CIPHER_BRAINPOOL, "brainpoolP256r1" }, { NULL, NULL } };
+    char text[600];
+    CHECK_ST(cipher_start(), ST_OK);
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        snprintf(text, sizeof text, "a0(30(0c'EC') 30(04:01) a1(30(a0(04:%s))))",
+                 cases[i].point ? cases[i].point : "04" "11111111111111111111111111111111"
+                 "11111111111111111111111111111111222222222222222222222222222222222222222222222222"
+                 "2222222222222222");
+        struct object *o = p15_one_key("a0(30(0c'EC' 03:0780) 30(04:01) a1(30(30(04:))))", text);
+        CHECK(o && !o->unread);
+        CHECK(cases[i].curve ? o->key && o->key->curve == alg_curve_named(cases[i].curve) : !o->key);
+        p15_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
+// What each half of a pair says of itself: its label, and how the pair came to be.
+TEST(p15_halves_of_a_pair)
+{
+    static const struct { const char *private, *public; bool local, sensitive, never; }
+        cases[] = {
+        { " 01:ff 03:03b8", "", true, true, true },             // sensitive, always, never, local
+        { " 01:ff 03:03b8", " 03:0308", true, true, true },
+        { " 01:ff 03:0430", "", false, true, true },
+        { " 01:ff 03:0780", "", false, false, false },
+        { " 01:ff 03:04d0", "", false, false, false },          // extractable: was so never
+        { "", " 01:ff 03:0308", true, false, false },           // PuKDF says it of both
+        { "", "", false, false, false } };
+    char text[2][300];
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        snprintf(text[0], sizeof text[0], "30(30(0c'inner' 03:0780 04:01) 30(04:01 03:0520%s 02:01)"
+                 "a1(30(30(04:) 02:0400)))", cases[i].private);
+        snprintf(text[1], sizeof text[1], "30(30(0c'outer') 30(04:01 03:0102%s)"
+                 "a1(30(30(04:3301) 02:0400)))", cases[i].public);
+        struct object *o = p15_one_key(text[0], text[1]), *half = p15_object(CKO_PUBLIC_KEY, 1);
+        CHECK(o && half);
+        CHECK(bytes_equal(o->label, bytes_text("inner")));
+        CHECK(bytes_equal(half->label, bytes_text("outer")));
+        CHECK_EQ(attr_true(half, CKA_LOCAL, pad_scratch()), cases[i].local);
+        CHECK_EQ(attr_true(o, CKA_ALWAYS_SENSITIVE, pad_scratch()), cases[i].sensitive);
+        CHECK_EQ(attr_true(o, CKA_NEVER_EXTRACTABLE, pad_scratch()), cases[i].never);
+        CHECK(attr_true(o, CKA_SENSITIVE, pad_scratch()));
+        CHECK(!attr_true(o, CKA_EXTRACTABLE, pad_scratch()));
+        if (*cases[i].private) CHECK_EQ(attr_true(o, CKA_LOCAL, pad_scratch()), cases[i].local);
+        p15_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    struct object *o = p15_one_key("30(30(0c'inner') 30(04:01) a1(30(30(04:) 02:0400)))",
+                                   "30(30() 30(04:01) a1(30(30(04:3301) 02:0400)))");
+    CHECK(o && bytes_equal(p15_object(CKO_PUBLIC_KEY, 1)->label, o->label));    // it has none
+    p15_end();
+}
+
+// Entries that are the same byte for byte are objects that a program can tell from each other, by
+// the same names the next time.
+TEST(p15_entries_that_are_the_same)
+{
+    static u8 names[2][8][128];
+    for (int run = 0; run < 2; run++) {
+        size_t n = 0, len[8];
+        p15_begin();
+        p15_file(0x5031, P15_ODF);
+        p15_file(0x4404, "30(30(0c'x') 30(04:01) a1(30(30(04:3401))))"
+                 "30(30(0c'x') 30(04:01) a1(30(30(04:3401)))) 30(30(0c'y') 30(04:01) "
+                 "a1(30(30(04:3401)))) 30(30(0c'x') 30(04:01) a1(30(30(04:3401))))");
+        p15_certificate_file(0x3401, SIM_RSA1024);
+        p15_connect(1 << 20);
+        if (test_failing) return;
+        CHECK_ST(p15_take(), ST_OK);
+        CHECK_ST(p15_take_all(card_t), ST_OK);
+        for (u32 i = 0; i < card_it.object_count && n < 8; i++) {
+            struct scratch scratch = pad_scratch();
+            bytes name;
+            CHECK_ST(attr_get(card_object_at(&card_it, i), CKA_UNIQUE_ID, &scratch, &name), ST_OK);
+            CHECK(name.n < 128);
+            memset(names[run][n], 0, 128);
+            memcpy(names[run][n], name.p, len[n] = name.n);
+            for (size_t k = 0; k < n; k++) CHECK(memcmp(names[run][n], names[run][k], 128));
+            n++;
+        }
+        CHECK_EQ(n, 4);
+        p15_end();
+    }
+    CHECK(!memcmp(names[0], names[1], sizeof names[0]));
+}
+
 TEST(p15_public_keys_of_every_form)
 {
+    CHECK_ST(cipher_start(), ST_OK);
     static const struct { const char *value, *parameters; bool good; } forms[] = {
         { "a0(" P15_SPKI ")", "", true },
         { "a0(a1(" P15_SPKI "))", "", true },
@@ -1680,6 +1772,44 @@ TEST(p15_directory_files_that_are_refused)
     p15_end();
 }
 
+// A certificate that the card refuses before the login is not asked for again until the login, and
+// then its key learns of it.
+TEST(p15_certificates_that_are_refused_before_the_login)
+{
+    static const unsigned refusals[] = { 0x6985, 0x6986, 0x6982 };
+    for (size_t i = 0; i < COUNT(refusals) && !test_failing; i++) {
+        bool said = refusals[i] == 0x6982;              // for an attribute of the certificate
+        p15_begin();
+        p15_file(0x5031, P15_ODF);
+        p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
+        p15_file(0x4404, "30(30() 30(04:01) a1(30(30(04:3401))))");
+        p15_certificate_file(0x3401, SIM_RSA1024);
+        p15_connect(1 << 20);
+        if (test_failing) return;
+        CHECK_ST(p15_take(), ST_OK);
+        p15_card.odd = 0x3401;
+        p15_card.sw = refusals[i];
+        CHECK_ST(p15_take_all(card_t), said ? ST_NOT_LOGGED_IN : ST_OK);
+        struct object *key = p15_object(CKO_PRIVATE_KEY, 1);
+        struct object *certificate = p15_object(CKO_CERTIFICATE, 1);
+        CHECK_ST(p15_read(&card_it, key, p15_scratch()), ST_OK);
+        CHECK(key->key && key->key->bits == 1024 && !key->key->spki.n && key->unread);
+        CHECK(certificate->unread && !certificate->x509);
+        p15_seen[0] = 0;
+        CHECK_ST(p15_read(&card_it, key, p15_scratch()), ST_OK);
+        if (!said) CHECK_ST(p15_read(&card_it, certificate, p15_scratch()), ST_OK);
+        CHECK(p15_sent(""));
+        p15_card.odd = 0;
+        card_t->login = true;
+        card_t->login_epoch++;
+        CHECK_ST(p15_read(&card_it, key, p15_scratch()), ST_OK);
+        CHECK(certificate->x509 && !certificate->unread);
+        CHECK(key->key->spki.n && !key->unread && p15_object(CKO_PUBLIC_KEY, 1)->key == key->key);
+        p15_end();
+        if (test_failing) printf("    answer %04x\n", refusals[i]);
+    }
+}
+
 // The PUK is the PIN's own, or else the first that unblocks.
 TEST(p15_whose_puk)
 {
@@ -1714,6 +1844,9 @@ static void test_p15(void)
     RUN(p15_token_info);
     RUN(p15_pins_of_every_type);
     RUN(p15_a_directory_of_everything);
+    RUN(p15_curves_that_are_not_told);
+    RUN(p15_halves_of_a_pair);
+    RUN(p15_entries_that_are_the_same);
     RUN(p15_public_keys_of_every_form);
     RUN(p15_objects_without_an_id_are_no_pair);
     RUN(p15_rare_entries);
@@ -1744,5 +1877,6 @@ static void test_p15(void)
     RUN(p15_changes_by_others_are_noticed);
     RUN(p15_removed_at_every_command);
     RUN(p15_directory_files_that_are_refused);
+    RUN(p15_certificates_that_are_refused_before_the_login);
     RUN(p15_whose_puk);
 }

@@ -406,8 +406,10 @@ TEST(pad_ecdsa_from_der)
     CHECK_ST(pad_to_raw(BYTES(0x30, 10, 2, 4, 0, 0, 0, 5, 2, 2, 0, 6), 2, &b), ST_OK);
     CHECK_BYTES(b.p, b.n, "0005 0006");                         // zeros that DER has not
     CHECK_ST(pad_to_raw(BYTES(0x30, 0x81, 6, 2, 1, 1, 2, 1, 2), 1, &b), ST_OK);
-    CHECK_ST(pad_to_raw(BYTES(0x30, 6, 2, 1, 0x81, 2, 1, 2), 1, &b), ST_PROTOCOL);  // negative
-    CHECK_ST(pad_to_raw(BYTES(0x30, 6, 2, 1, 1, 2, 1, 0xff), 1, &b), ST_PROTOCOL);
+    CHECK_ST(pad_to_raw(BYTES(0x30, 6, 2, 1, 0x81, 2, 1, 2), 1, &b), ST_OK);
+    CHECK_BYTES(b.p, b.n, "81 02");                             // the sign's zero left out
+    CHECK_ST(pad_to_raw(BYTES(0x30, 7, 2, 1, 1, 2, 2, 0xff, 1), 2, &b), ST_OK);
+    CHECK_BYTES(b.p, b.n, "0001 ff01");
     CHECK_ST(pad_to_raw(BYTES(0x30, 6, 2, 1, 0, 2, 1, 2), 1, &b), ST_PROTOCOL);     // zero
     CHECK_ST(pad_to_raw(BYTES(0x30, 6, 2, 1, 1, 2, 1, 0), 1, &b), ST_PROTOCOL);
     CHECK_ST(pad_to_raw(BYTES(0x30, 8, 2, 2, 1, 1, 2, 2, 1, 1), 1, &b), ST_PROTOCOL);   // too long

@@ -166,6 +166,18 @@ TEST(piv_certificates_limit_keys)
     CHECK_EQ(piv_certificate_use(&none, CARD_DECRYPT), CARD_DECRYPT);
 }
 
+// An algorithm is for one curve: another of the same size has none.
+TEST(piv_algorithms_by_curve)
+{
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *c = &alg_curves[i];
+        const struct alg_key k = { .type = c->type, .bits = c->bits, .curve = c };
+        CHECK_EQ(piv_algorithm(&k), !strcmp(c->name, "P-256") ? 0x11
+                 : !strcmp(c->name, "P-384") ? 0x14 : !strcmp(c->name, "Ed25519") ? 0xe0
+                 : !strcmp(c->name, "X25519") ? 0xe1 : 0);
+    }
+}
+
 TEST(piv_key_references)
 {
     for (u32 i = 0; i < PIV_KEYS; i++) {
@@ -187,6 +199,7 @@ static void test_piv(void)
     RUN(piv_opens_certificates);
     RUN(piv_keys_of_metadata);
     RUN(piv_certificates_limit_keys);
+    RUN(piv_algorithms_by_curve);
     RUN(piv_key_references);
 }
 #else
