@@ -4296,8 +4296,10 @@ static bool card_signature_good(const struct alg_key *key, const struct alg_use 
 // What RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
 static st card_put_rsa(const struct alg_key *k, bytes raw, struct buf *out)
 {
-    if (raw.n) buf_put_number(out, raw, alg_key_bytes(k));
-    return !raw.n || out->full ? ST_PROTOCOL : ST_OK;
+    size_t size = alg_key_bytes(k);
+    if (!raw.n || raw.n > size) return ST_PROTOCOL;
+    buf_put_number(out, raw, size);
+    return out->full ? ST_PROTOCOL : ST_OK;
 }
 
 // A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
