@@ -690,9 +690,7 @@ TEST(cards_shared)
     mbedtls_md_type_t md;
     const struct cards_key *k = &kind->keys[0];
     CK_MECHANISM m = usual(k, &md);
-    struct sim_fs *f;
     begin(1);
-    f = (struct sim_fs *)cards[0];
     CHECK_RV(open_token(0, k->token, true), CKR_OK);
     check_sign(0, k);
     if (test_failing) return;
@@ -707,7 +705,7 @@ TEST(cards_shared)
     if (rv) CHECK_RV(login(kind->tokens[k->token].pin), CKR_OK);
     check_sign(0, k);
     if (test_failing) return;
-    CHECK_EQ(f->stray_pins, 0);
+    CHECK_EQ(cards[0]->stray_secrets, 0);
     CHECK_EQ(cards_pin(cards[0], &kind->tokens[k->token])->left, kind->tokens[k->token].tries);
     end();
 }
@@ -742,6 +740,12 @@ static void odd_reset(struct sim_card *card)
     if (odd->inner) odd->inner->reset(odd->inner);
 }
 
+static bool odd_verified(const struct sim_card *card)
+{
+    const struct odd_card *odd = (const struct odd_card *)card;
+    return odd->inner->verified(odd->inner);
+}
+
 static CK_RV token_info_of(struct sim_card *card, CK_TOKEN_INFO *info)
 {
     C_Finalize(NULL);
@@ -759,6 +763,7 @@ TEST(cards_that_stay)
     odd.card = *odd.inner;
     odd.card.apdu = odd_apdu;
     odd.card.reset = odd_reset;
+    odd.card.verified = odd_verified;
     CHECK_RV(token_info_of(odd.inner, &plain), CKR_OK);
     CHECK_RV(token_info_of(&odd.card, &info), CKR_OK);
     C_Finalize(NULL);
@@ -825,6 +830,7 @@ TEST(cards_that_are_nobodys)
         odd.card = *odd.inner;
         odd.card.apdu = odd_apdu;
         odd.card.reset = odd_reset;
+        odd.card.verified = odd_verified;
         odd.sw = i < sizeof answers / sizeof *answers ? answers[i] : 0;
         CHECK_RV(token_info_of(odd.sw ? &odd.card : odd.inner, &info), CKR_TOKEN_NOT_RECOGNIZED);
         CHECK_RV(C_GetSlotInfo(0, &slot), CKR_OK);
@@ -1026,7 +1032,9 @@ TEST(cards_environments)
     with = cards_kinds[0];
     with.make = make_with_environment;
     kind = &with;
-    for (int se = SIM_GENERIC_SE_INFO; se <= SIM_GENERIC_SE_RULE && !test_failing; se++) {
+    static const int ways[] = { SIM_GENERIC_SE_INFO, SIM_GENERIC_SE_PIN, SIM_GENERIC_SE_RULE };
+    for (unsigned i = 0; i < 3 && !test_failing; i++) {
+        int se = ways[i];
         const struct cards_key *a = &kind->keys[0], *b = &kind->keys[1];
         environment_said = se;
         begin(1);
@@ -1371,6 +1379,8 @@ TEST(cards_refuse_extended_length_once)
     end();
 }
 
+#include "cards_options.h"
+
 int main(int argc, char **argv)
 {
     const char *only = getenv("CARDS_KIND");
@@ -1415,5 +1425,6 @@ int main(int argc, char **argv)
         if (!i) RUN(cards_another_key_was_set);     // these put a card of their own in kind
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
+    if (!only) run_options();
     return test_end();
 }

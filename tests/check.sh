@@ -13,6 +13,7 @@ fail() { echo "check: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@" || exit 1; }
 
 run awk -v dir=. -v types=1 -f tests/structure.awk scard11.c
+run sh tests/options.sh
 
 drivers=$(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|\1|p' scard11.h)
 first=

@@ -83,7 +83,7 @@ inside_first() {
     try 'and the other card' grep -q 'PIV 317790a5' "$dir/waited"
     try 'the other card signs' signed --id 01 -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig"
     try 'with its own key' sh -c "! openssl dgst -sha256 -verify $dir/01.pem -signature $dir/sig $dir/text"
-    try 'no PIN went to another application' test "$(cat "$dir/pins")" = 0
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
 }
 
 # ---- P-384 in 9A, RSA-2048 in 9C, P-256 in 9D, on a card with short commands and answers in pieces ----

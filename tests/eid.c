@@ -161,7 +161,7 @@ TEST(eid_two_slots)
     CHECK_EQ(state(1), CKS_RW_PUBLIC_SESSION);
     CHECK_RV(login(0), CKR_OK);
     CHECK_RV(sign(false), CKR_OK);
-    CHECK_EQ(((struct sim_fs *)card)->stray_pins, 0);
+    CHECK_EQ(card->stray_secrets, 0);
     end();
 }
 
@@ -236,7 +236,7 @@ TEST(eid_logout_of_the_other)
         }
     }
     for (unsigned t = 0; t < 2; t++) CHECK_EQ(pin_of(t)->left, kind->tokens[t].tries);
-    CHECK_EQ(f->stray_pins, 0);
+    CHECK_EQ(card->stray_secrets, 0);
     end();
 }
 

@@ -324,6 +324,7 @@ static void fuzz_begin(bytes *in)
     fuzz_liar.card.reset = liar_reset;
     fuzz_liar.card.apdu = liar_apdu;
     fuzz_liar.card.free = liar_free;
+    fuzz_liar.card.verified = NULL;
     fuzz_liar.in = take(in, take16(in));
     fuzz_reader = sim_reader_add("Fuzzed Reader 00 00");
     sim_reader_insert(fuzz_reader, &fuzz_liar.card);

@@ -1607,7 +1607,7 @@ TEST(another_application_never_gets_the_pin)
     CHECK_RV(C_Sign(session, data, DATA_LEN, sig, &n), CKR_OK);
     sim_piv_select_other(scene_card);
     CHECK_RV(C_SetPIN(session, PIN, 6, (CK_BYTE *)"654321", 6), CKR_OK);
-    CHECK_EQ(sim_piv_stray_pins(scene_card), 0);
+    CHECK_EQ(scene_card->stray_secrets, 0);
     CHECK_EQ(sim_piv_tries(scene_card), 3);
     scene_end();
 }

@@ -404,7 +404,7 @@ TEST(a_kept_pin_brings_the_login_back)
     CHECK_EQ(n, 3);
     CHECK_EQ(sim_piv_verifies(scene_card), 3);
     CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
-    CHECK_EQ(sim_piv_stray_pins(scene_card), 0);
+    CHECK_EQ(scene_card->stray_secrets, 0);
     CHECK_RV(set_pin(session, "123456", "246802"), CKR_OK);
     sim_piv_select_other(scene_card);           // the new one is kept
     CHECK_RV(sign_with(session, &n), CKR_OK);
@@ -453,10 +453,7 @@ static void stranger(struct sim_card *card, void *arg)
     kind->make == make_piv ? sim_piv_select_other(card) : sim_fs_select_other(card);
 }
 
-static unsigned strays(void)
-{
-    return kind->make == make_piv ? sim_piv_stray_pins(scene_card) : ((struct sim_fs *)scene_card)->stray_pins;
-}
+static unsigned strays(void) { return scene_card->stray_secrets; }
 
 // Each login goes at once, each key brings it back, and nobody else gets the PIN.
 static void kept_beside_a_stranger(void)
@@ -496,6 +493,37 @@ static void kept_beside_a_stranger(void)
 
 TEST(a_kept_pin_goes_to_nobody_else) { on_all(kept_beside_a_stranger); }
 
+// Every call that sends a PIN or a PUK, while another program selects its application before each
+// of our transactions: whatever comes of it, the secret goes where it is known, and costs no try.
+static void secrets_beside_a_stranger(void)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    sim_reader_foreign(0, stranger, NULL);
+    for (int i = 0; i < 2; i++) {
+        CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+        CHECK(set_pin(session, "123456", "246802") != CKR_PIN_INCORRECT);
+        C_Logout(session);
+        CK_RV rv = login(session, CKU_SO, kind->puk);
+        CHECK(rv != CKR_PIN_INCORRECT && rv != CKR_PIN_LOCKED);
+        if (!rv) rv = init_pin(session, "123456");
+        CHECK(rv != CKR_PIN_INCORRECT && rv != CKR_PIN_LOCKED);
+        if (!rv) CHECK(set_pin(session, kind->puk, kind->puk) != CKR_PIN_INCORRECT);
+        C_Logout(session);
+        sim_reader_foreign(0, NULL, NULL);
+        if (login(session, CKU_USER, "246802") == CKR_OK)
+            CHECK_RV(set_pin(session, "246802", "123456"), CKR_OK);
+        C_Logout(session);
+        sim_reader_foreign(0, stranger, NULL);
+        CHECK_EQ(strays(), 0);
+    }
+    sim_reader_foreign(0, NULL, NULL);
+    scene_end();
+}
+
+TEST(no_secret_goes_to_another_application) { on_all(secrets_beside_a_stranger); }
+
 TEST(a_kept_pin_that_was_changed_costs_one_try)
 {
     CK_SESSION_HANDLE session;
@@ -507,6 +535,7 @@ TEST(a_kept_pin_that_was_changed_costs_one_try)
     CHECK_EQ(sim_piv_verifies(scene_card), 2);
     CHECK_EQ(sim_piv_tries(scene_card), 2);
     CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    judge_wrong(1);                             // which the call could not know
     CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
     sim_reader_reset(0);
     CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
@@ -900,7 +929,7 @@ TEST(another_application_never_gets_what_is_typed)
     type("123456", "123456", "123456");
     CHECK_RV(login_at_pad(session, CKU_USER), CKR_OK);
     CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_OK);
-    CHECK_EQ(sim_piv_stray_pins(scene_card), 0);
+    CHECK_EQ(scene_card->stray_secrets, 0);
     CHECK_EQ(sim_piv_tries(scene_card), 3);
     CHECK_EQ(pad.entries, 2);
     scene_end();
@@ -1013,6 +1042,7 @@ int main(int argc, char **argv)
     RUN(a_kept_pin_brings_the_login_back);
     RUN(a_kept_pin_on_every_card);
     RUN(a_kept_pin_goes_to_nobody_else);
+    RUN(no_secret_goes_to_another_application);
     RUN(a_kept_pin_that_was_changed_costs_one_try);
     RUN(a_kept_pin_is_of_one_insertion_and_login);
     RUN(a_kept_pin_is_not_for_each_signature);

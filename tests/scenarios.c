@@ -19,9 +19,9 @@ static unsigned long rounds_long = 1;           // "long" makes the long ones 10
 
 // ---- Begin and end ----
 
-static void begin(void)
+static void begin_with(const struct sim_piv_options *options)
 {
-    struct sim_piv_options o = { .extended = true, .discovery = SIM_APPLICATION_PIN };
+    struct sim_piv_options o = *options;
     C_Finalize(NULL);
     world_clear();
     card_a = sim_piv_new(&o);
@@ -31,6 +31,11 @@ static void begin(void)
     world_add(1);
     CHECK_RV(C_Initialize(NULL), CKR_OK);
     scene_slot = 0;
+}
+
+static void begin(void)
+{
+    begin_with(&(struct sim_piv_options){ .extended = true, .discovery = SIM_APPLICATION_PIN });
 }
 
 static void end(void)
@@ -905,7 +910,7 @@ TEST(another_program_selects_its_application_between_our_calls)
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
         CHECK(scene_good(SIM_RSA2048A, text, sizeof text, sig, n));
     }
-    CHECK_EQ(sim_piv_stray_pins(card_a), 0);
+    CHECK_EQ(card_a->stray_secrets, 0);
     end();
 }
 #endif
@@ -1232,6 +1237,8 @@ TEST(readers_replaced_under_a_waiter_are_all_told)
 
 #endif
 
+#include "scenarios_rest.h"
+
 // ---- The rows ----
 
 #define ALL     (WORLD_SIM | WORLD_PCSC | WORLD_PCSCD)
@@ -1301,6 +1308,8 @@ static const struct row {
     { 40, "a context login, then another session's call", ALL, "here; module.c", NULL },
     { 41, "a card that never answers, C_Finalize", ALL, "here through pcscd, threads.c", NULL },
     { 42, "logout renews private handles, a lost login does not", ALL, "here; module.c", NULL },
+    { 48, "no secret goes to another application", ALL, "pins.c; judge.h", NULL },
+    { 51, "no bytes from a card just pulled: a removal", PROCESS, NULL, "by chance: the storm" },
 };
 
 static void print_rows(void)
@@ -1364,6 +1373,7 @@ int main(int argc, char **argv)
     RUN(closing_in_the_middle_of_everything_leaves_nothing);
     RUN(a_reset_by_another_program_costs_the_login_only);
     RUN(a_card_that_another_program_holds_is_waited_for_by_nobody_who_need_not);
+    run_rest();
     print_rows();
     return test_end();
 }

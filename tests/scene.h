@@ -4,6 +4,7 @@
 #define SCENE_H
 
 #include "../scard11.h"
+#include "judge.h"
 #include "sim_piv.h"
 #include "sim_reader.h"
 #include "test.h"

@@ -17,9 +17,15 @@ const struct sim_key_data *sim_key_data(enum sim_key key)
         KEY(2048, true, rsa2048b), KEY(3072, true, rsa3072), KEY(4096, true, rsa4096),
         KEY(256, false, p256a), KEY(256, false, p256b), KEY(384, false, p384a),
         KEY(384, false, p384b), KEY(255, false, ed25519), KEY(255, false, x25519),
-        KEY(521, false, p521a),
+        KEY(521, false, p521a), KEY(192, false, p192a),
     };
     return &table[key];
+}
+
+const uint8_t *sim_key_consent(size_t *n)
+{
+    *n = sizeof sim_cert_p256b_nr;
+    return sim_cert_p256b_nr;
 }
 
 // ---- TLV ----
@@ -105,6 +111,44 @@ bool sim_decode(const uint8_t *p, size_t n, struct sim_command *c)
         if (!c->le) c->le = 65536;
     }
     return true;
+}
+
+// ---- Secrets ----
+
+struct sim_seen sim_seen;
+
+// PUT DATA brings a key in a template: 7F48, 4D of OpenPGP, 70 of GIDS; or, as DA 01 nn of MyEID, a
+// part of one, or a PIN.
+static bool is_stored_secret(const struct sim_command *c)
+{
+    bool whole = c->ins == 0xdb && c->p1 == 0x3f && c->p2 == 0xff && c->n;
+    if (c->ins == 0xda) return c->p1 == 0x01 && c->p2 != 0xe0 && c->n;
+    return whole && (*c->data == 0x7f || *c->data == 0x4d || *c->data == 0x70);
+}
+
+bool sim_is_secret(const struct sim_command *c)
+{
+    switch (c->ins) {
+    case 0x20:
+    case 0x24:
+    case 0x2c:
+    case 0x82:
+    case 0xfe: return c->n > 0;
+    case 0x87: return c->p2 == 0x9b && c->n > 4;        // more than 7C 02 8x 00, which asks
+    default:   return is_stored_secret(c);
+    }
+}
+
+void sim_saw_stray(struct sim_card *card)
+{
+    card->stray_secrets++;
+    __atomic_add_fetch(&sim_seen.stray_secrets, 1, __ATOMIC_RELAXED);
+}
+
+void sim_took_try(struct sim_card *card)
+{
+    card->tries_taken++;
+    __atomic_add_fetch(&sim_seen.tries_taken, 1, __ATOMIC_RELAXED);
 }
 
 static size_t give(uint8_t *rsp, const uint8_t *p, size_t n, unsigned sw)

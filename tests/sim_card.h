@@ -11,7 +11,8 @@
 
 enum sim_key { SIM_NO_KEY, SIM_RSA1024, SIM_RSA2048A, SIM_RSA2048B, SIM_RSA3072, SIM_RSA4096,
                SIM_P256A,
-               SIM_P256B, SIM_P384A, SIM_P384B, SIM_ED25519, SIM_X25519, SIM_P521A, SIM_KEYS };
+               SIM_P256B, SIM_P384A, SIM_P384B, SIM_ED25519, SIM_X25519, SIM_P521A, SIM_P192A,
+               SIM_KEYS };
 
 // A test key with its certificate, both DER.
 struct sim_key_data {
@@ -22,6 +23,8 @@ struct sim_key_data {
 };
 
 const struct sim_key_data *sim_key_data(enum sim_key key);
+// Another certificate of SIM_P256B, for nonRepudiation: each use wants its owner's consent.
+const uint8_t *sim_key_consent(size_t *n);
 void sim_key_parse(mbedtls_pk_context *pk, const struct sim_key_data *d);     // the caller frees it
 
 extern const uint8_t sim_p256_point[65];        // the base point of P-256, for a peer's
@@ -50,6 +53,19 @@ void sim_put_tlv(struct sim_answer *a, unsigned tag, const void *p, size_t n);
 void sim_wrap(struct sim_answer *a, size_t from, unsigned tag);
 // Finds a one-byte tag among siblings. NULL: it is not there, or malformed.
 const uint8_t *sim_get_tlv(const uint8_t *p, size_t n, uint8_t tag, size_t *len);
+
+// 1: tests ask, too, whether a PIN is left verified that no login accounts for.
+#ifndef JUDGE_LOGINS
+#define JUDGE_LOGINS 0
+#endif
+
+// Does a command carry a PIN, a PUK, the answer to a challenge of the administrator's key, or a key
+// to be stored: by its instruction, whatever the card makes of it?
+bool sim_is_secret(const struct sim_command *c);
+
+// A secret that was meant for another application came; a try was taken. For the cards' commands.
+void sim_saw_stray(struct sim_card *card);
+void sim_took_try(struct sim_card *card);
 
 // ---- Chaining and answers in pieces ----
 

@@ -195,7 +195,7 @@ struct sim_card *sim_esteid_new(const struct sim_esteid_options *options)
     const struct sim_esteid_options *o = options ? options : &usual;
     struct sim_fs_kind kind = { .name = "EstEID", .atr = o->latvian ? latvian_atr : estonian_atr,
         .atr_len = sizeof estonian_atr, .algorithms = algorithms, .n_algorithms = COUNT(algorithms),
-        .extended = o->extended, .end_is_6b00 = true, .no_key_files = true,
+        .extended = o->extended, .most_read = o->most_read, .end_is_6b00 = true, .no_key_files = true,
         .exact_hash = true, .no_status = true, .command = command };
     struct sim_fs *f = sim_fs_new(&kind);
     const struct sim_fs_pin pins[] = {

@@ -192,7 +192,6 @@ unsigned sim_fs_check_pin(struct sim_fs *f, struct sim_fs_pin *pin, const uint8_
 {
     uint8_t want[33] = { 0 }, given[33] = { 0 };
     size_t want_n = encode_pin(pin, want);
-    (void)f;
     if (n > 16) return 0x6700;
     memcpy(given, p, n);
     if (pin->card_pads && n < pin->stored && n >= pin->min) {
@@ -208,6 +207,7 @@ unsigned sim_fs_check_pin(struct sim_fs *f, struct sim_fs_pin *pin, const uint8_
     }
     pin->verified = false;
     pin->left--;
+    sim_took_try(&f->card);
     return 0x63c0u | pin->left;
 }
 
@@ -220,11 +220,12 @@ static unsigned verify(struct sim_fs *f, const struct sim_command *c)
 {
     struct sim_fs_pin *pin = sim_fs_pin_of(f, c->p2);
     if (c->p1 && !(c->p1 == 0xff && f->kind.logout)) return 0x6a86;
+    if (pin && !*pin->now && f->kind.sw_unset_pin) return f->kind.sw_unset_pin;
     if (!pin || !*pin->now) return unknown_pin(f);
     if (c->p1) return pin->verified = false, 0x9000;
     if (!c->n) {
         if (f->kind.no_status) return 0x6700;
-        if (f->kind.empty_costs && pin->left) pin->left--;
+        if (f->kind.empty_costs && pin->left) pin->left--, sim_took_try(&f->card);
         return pin->verified && !f->kind.verified_says_tries ? 0x9000 : tries_left(pin);
     }
     f->verifies++;
@@ -830,14 +831,24 @@ unsigned sim_fs_command(struct sim_fs *f, const struct sim_command *c, struct si
     }
 }
 
+// Nobody that it is for has the secret: another application, none yet, or a DF that does not know a
+// PIN which another DF knows.
+static bool is_stray(struct sim_fs *f, const struct sim_command *c)
+{
+    bool pin = c->ins == 0x20 || c->ins == 0x24 || c->ins == 0x2c, elsewhere = false;
+    if (!sim_is_secret(c)) return false;
+    if (f->other || !f->selected) return true;
+    for (unsigned i = 0; i < f->n_pins && pin; i++)
+        elsewhere = elsewhere || f->pins[i].ref == c->p2;
+    return elsewhere && !sim_fs_pin_of(f, c->p2);
+}
+
 static unsigned run(void *card, const struct sim_command *c, struct sim_answer *a)
 {
     struct sim_fs *f = card;
     bool by_aid = c->ins == 0xa4 && c->p1 == 0x04;
-    if (!by_aid && f->other) {
-        if (c->ins == 0x20 && c->n) f->stray_pins++;
-        return 0x6d00;
-    }
+    if (is_stray(f, c)) sim_saw_stray(&f->card);
+    if (!by_aid && f->other) return 0x6d00;
     if (!by_aid && !f->selected)
         return f->kind.sw_unselected ? f->kind.sw_unselected : 0x6d00;
     unsigned sw = f->kind.command && !f->other ? f->kind.command(f, c, a) : 0;
@@ -867,6 +878,14 @@ static void fs_reset(struct sim_card *card)
     f->ef = NULL;
 }
 
+static bool fs_verified(const struct sim_card *card)
+{
+    const struct sim_fs *f = (const struct sim_fs *)card;
+    for (unsigned i = 0; i < f->n_pins; i++)
+        if (f->pins[i].verified && *f->pins[i].now) return true;
+    return false;
+}
+
 static void fs_free(struct sim_card *card)
 {
     struct sim_fs *f = (struct sim_fs *)card;
@@ -894,6 +913,7 @@ struct sim_fs *sim_fs_new(const struct sim_fs_kind *kind)
     f->card.reset = fs_reset;
     f->card.apdu = fs_apdu;
     f->card.free = fs_free;
+    f->card.verified = fs_verified;
     f->mf = new_file(NULL, SIM_DF, 0x3f00);
     sim_random_start(&f->random);
     fs_reset(&f->card);

@@ -149,6 +149,7 @@ struct sim_fs_kind {
     bool empty_costs;               // an empty VERIFY counts as a wrong PIN
     bool logout;                    // VERIFY with P1 FF logs out (else 6A86)
     unsigned sw_unknown_pin;        // 0: 6A88
+    unsigned sw_unset_pin;          // a PIN that is there, without a value; 0: as an unknown one
     // Hooks; NULL: none.
     // A command before all others; returns 0: it is not one of the kind's own.
     unsigned (*command)(struct sim_fs *, const struct sim_command *, struct sim_answer *);
@@ -174,8 +175,8 @@ struct sim_fs {
     bool selected, other;           // the applet; the other application
     uint8_t hash[64];               // of PSO HASH
     size_t hash_len;
-    unsigned verifies, stray_pins, signatures;      // what it saw
     size_t challenged;              // random bytes it gave
+    unsigned verifies, signatures;          // what it saw
     void *own;                      // the kind's own
 };
 

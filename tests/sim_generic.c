@@ -3,6 +3,8 @@
 #include "sim_generic.h"
 #include <string.h>
 
+enum { ELSEWHERE = 0x5f01 };          // a DF
+
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof *(a)))
 
 static const uint8_t aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
@@ -40,11 +42,13 @@ static const struct sim_p15_pin pins[] = {
     { "PIN", 1, 2, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
     { "PUK", 2, 0, P15_CASE | P15_INITIALIZED | P15_PADDED | P15_UNBLOCKING, P15_TEXT, 8, 8, 8,
       0x83, 0xff, false },
-}, two_pins[] = {
+}, more_pins[] = {
     { "PIN", 1, 3, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
     { "PUK", 3, 0, P15_CASE | P15_INITIALIZED | P15_PADDED | P15_UNBLOCKING, P15_TEXT, 8, 8, 8,
       0x83, 0xff, false },
     { "Second", 2, 3, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x82, 0xff,
+      false },
+    { "Third", 4, 3, P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x84, 0xff,
       false },
 };
 
@@ -65,18 +69,22 @@ static const struct sim_p15_key keys[2][4] = {
         .usage = P15_SIGN | P15_NON_REPUDIATION } },
 };
 
-// Each of two PINs has keys of its own.
-static const struct sim_p15_key two_keys[2][3] = {
+// Each of two or three PINs has keys of its own.
+static const struct sim_p15_key more_keys[2][4] = {
     { { .label = "Sign and decrypt", .key = SIM_RSA2048A, .id = 1, .pin_id = 1, .ref = 1,
         .algorithms = "\1\2\3" },
       { .label = "Sign EC", .key = SIM_P256A, .id = 2, .pin_id = 1, .ref = 2, .algorithms = "\4" },
       { .label = "Second", .key = SIM_P384A, .id = 3, .pin_id = 2, .ref = 3,
-        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE } },
+        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE },
+      { .label = "Third", .key = SIM_P256B, .id = 4, .pin_id = 4, .ref = 4, .algorithms = "\4",
+        .consent = 1 } },
     { { .label = "Sign and decrypt", .key = SIM_RSA2048B, .id = 1, .pin_id = 1, .ref = 1,
         .algorithms = "\1\2\3" },
       { .label = "Sign EC", .key = SIM_P256B, .id = 2, .pin_id = 1, .ref = 2, .algorithms = "\4" },
       { .label = "Second", .key = SIM_P384B, .id = 3, .pin_id = 2, .ref = 3,
-        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE } },
+        .algorithms = "\4\5", .usage = P15_SIGN | P15_DERIVE },
+      { .label = "Third", .key = SIM_P256A, .id = 4, .pin_id = 4, .ref = 4, .algorithms = "\4",
+        .consent = 1 } },
 };
 
 static const struct sim_p15_data data[] = {
@@ -112,6 +120,16 @@ static void need_se(const struct sim_generic_options *o, struct sim_p15 *d)
     d->keys = se_keys;
 }
 
+// The PIN of key 02 is in no directory.
+static void lose_pin(struct sim_p15 *d)
+{
+    static struct sim_p15_key lost[COUNT(keys[0])];
+    memcpy(lost, d->keys, d->n_keys * sizeof *lost);
+    lost[1].pin_id = 9;
+    lost[1].consent = 1;
+    d->keys = lost;
+}
+
 static void describe(const struct sim_generic_options *o, struct sim_p15 *d)
 {
     static const uint8_t serials[2][8] = { { 0x47, 1, 2, 3, 4, 5, 6, 7 },
@@ -120,13 +138,15 @@ static void describe(const struct sim_generic_options *o, struct sim_p15 *d)
     if (!d->label) d->label = "Generic card";
     if (!d->maker) d->maker = "scard11";
     if (!d->serial) { d->serial = serials[o->second]; d->serial_len = 8; }
-    if (o->two_pins) {
-        d->pins = two_pins, d->n_pins = COUNT(two_pins);
-        d->keys = two_keys[o->second], d->n_keys = COUNT(two_keys[0]);
+    if (o->two_pins || o->three_pins || o->elsewhere) {
+        d->pins = more_pins, d->n_pins = o->three_pins ? 4 : 3;
+        d->keys = more_keys[o->second], d->n_keys = o->three_pins ? 4 : 3;
     }
+    if (o->elsewhere) d->elsewhere = 2;
     if (!d->n_pins) { d->pins = pins; d->n_pins = COUNT(pins); }
     if (!d->n_keys) { d->keys = keys[o->second]; d->n_keys = COUNT(keys[0]); }
     if (o->se) need_se(o, d);
+    if (o->lost_pin) lose_pin(d);
     if (!d->n_data) { d->data = data; d->n_data = COUNT(data); }
     if (!d->n_algorithms) { d->algorithms = announced; d->n_algorithms = COUNT(announced); }
 }
@@ -149,29 +169,33 @@ struct sim_card *sim_generic_new(const struct sim_generic_options *options)
         .no_chaining = o->no_chaining, .pieces = o->pieces, .t0 = o->t0, .short_aid = true,
         .select_keeps_login = o->keeps_login, .no_status = o->no_status,
         .empty_costs = o->empty_costs, .logout = true, .implicit_algorithm = true,
-        .no_indicator = o->no_indicator };
+        .no_indicator = o->no_indicator, .no_challenge = o->no_challenge,
+        .challenge = o->challenge };
     struct sim_fs *f = sim_fs_new(&kind);
     describe(o, &d);
     for (unsigned i = 0; i < d.n_pins; i++) {
         const struct sim_p15_pin *p = &d.pins[i];
         bool puk = p->flags & P15_UNBLOCKING;
-        const char *value = puk ? "12345678" : i ? "654321" : "123456";
+        const char *value = puk ? "12345678" : i == 3 ? "246813" : i ? "654321" : "123456";
         sim_fs_pin(f, &(struct sim_fs_pin){ .ref = p->ref, .value = value,
             .form = p->type == P15_BCD ? SIM_BCD : SIM_ASCII, .min = p->min,
             .max = p->max ? p->max : p->stored,
             .stored = p->flags & P15_PADDED ? p->stored : 0, .pad = (uint8_t)p->pad,
-            .puk = puk ? SIM_NO_PIN : 1 });
+            .puk = puk ? SIM_NO_PIN : 1, .df = p->id == d.elsewhere ? ELSEWHERE : 0 });
     }
     for (unsigned i = 0; i < d.n_keys; i++) {
         const struct sim_p15_key *k = &d.keys[i];
         uint8_t rule = SIM_PIN(pin_of(&d, k->pin_id));
-        if (!k->no_private)
-            sim_fs_key(f, k->key, k->ref, k->file, rule, SIM_ALL)->se =
-                k->se ? k->se : d.se ? d.se : d.pin_se;
+        if (k->no_private) continue;
+        struct sim_fs_key *key = sim_fs_key(f, k->key, k->ref, k->file, rule, SIM_ALL);
+        key->se = k->se ? k->se : d.se ? d.se : d.pin_se;
+        if (k->pin_id && k->pin_id == d.elsewhere) key->df = ELSEWHERE;
     }
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     df->update = f->mf->update = SIM_PIN(0);
     sim_p15_build(f, df, &d);
     if (o->no_aid) df->aid_len = 0;
+    if (d.elsewhere)
+        sim_fs_df(f, NULL, ELSEWHERE, SIM_P15_ELSEWHERE, sizeof SIM_P15_ELSEWHERE - 1);
     return &f->card;
 }

@@ -28,6 +28,11 @@ struct sim_generic_options {
     bool no_status;                 // an empty VERIFY is refused
     bool empty_costs;               // an empty VERIFY counts as a try
     bool two_pins;                  // 654321 (82) beside, for key 03; there is no 04
+    bool three_pins;                // and a third, 246813 (84), for key 04, P-256, each time
+    bool elsewhere;                 // the second PIN and its key are in another application
+    bool lost_pin;                  // key 02 wants each time a PIN that is not there
+    bool no_challenge;              // GET CHALLENGE is not known
+    size_t challenge;               // it gives so many bytes at most; 0: no limit
     int  se;                        // SIM_GENERIC_SE_...
     bool no_aid;                    // the application has no AID that SELECT knows
     const struct sim_p15 *p15;      // how its files deviate; may name other keys and PINs

@@ -295,7 +295,7 @@ static void protect(struct sim_fs *f, struct sim_fs_file *df)
     }
 }
 
-static void personalise(struct sim_fs *f, bool second)
+static void personalise(struct sim_fs *f, bool second, bool no_keys)
 {
     static const struct sim_p15_pin pins[] = { { "User PIN", 1, 0,
         P15_CASE | P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 16, 16, 0x01, 0x00, false } };
@@ -311,13 +311,14 @@ static void personalise(struct sim_fs *f, bool second)
     };
     const uint8_t serial[4] = { 0x49, 0x73, 0x6f, second };
     const struct sim_p15 d = { .label = "IsoApplet", .maker = "unknown", .serial = serial,
-        .serial_len = 4, .pins = pins, .n_pins = COUNT(pins), .keys = keys, .n_keys = COUNT(keys),
+        .serial_len = 4, .pins = pins, .n_pins = COUNT(pins), .keys = keys,
+        .n_keys = no_keys ? 0 : COUNT(keys),
         .size = 1024 };
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, pkcs15_aid, sizeof pkcs15_aid);
     df->size = 5000;
     sim_p15_build(f, df, &d);
     protect(f, f->mf);
-    for (unsigned i = 0; i < COUNT(keys); i++)
+    for (unsigned i = 0; i < d.n_keys; i++)
         sim_fs_key(f, keys[i].key, keys[i].ref, 0, SIM_PIN(0), SIM_ALL);
 }
 
@@ -337,7 +338,7 @@ struct sim_card *sim_isoapplet_new(const struct sim_isoapplet_options *options)
         .mse_wants_login = true,
         .one_environment = true, .mse_keeps_refused = true, .mse_checks_key = true,
         .sw_unknown_key = 0x6984, .sw_unknown_algorithm = 0x6a81, .verified_says_tries = true,
-        .sw_unknown_pin = 0x6a86, .command = command, .fci = fci, .access = access,
+        .sw_unknown_pin = 0x6a86, .sw_unset_pin = 0x6a88, .command = command, .fci = fci, .access = access,
         .free = free_own };
     struct sim_fs *f = sim_fs_new(&kind);
     struct own *own = calloc(1, sizeof *own);
@@ -348,6 +349,6 @@ struct sim_card *sim_isoapplet_new(const struct sim_isoapplet_options *options)
         .max = 16, .stored = 16, .card_pads = true, .puk = 1 });
     sim_fs_pin(f, &(struct sim_fs_pin){ .ref = 0x02, .value = o->empty ? NULL : "1234567812345678",
         .min = 16, .max = 16, .stored = 16, .tries = 5, .puk = SIM_NO_PIN });
-    if (!o->empty) personalise(f, o->second);
+    if (!o->empty) personalise(f, o->second, o->no_keys);
     return &f->card;
 }

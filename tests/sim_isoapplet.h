@@ -15,6 +15,7 @@ struct sim_isoapplet_options {
     bool short_only;                // v0 without extended length
     bool second;                    // other keys: another card
     bool empty;                     // as installed: no files, no PIN
+    bool no_keys;                   // pkcs15-init has made it, and nothing else: a PIN, no keys
 };
 
 struct sim_card *sim_isoapplet_new(const struct sim_isoapplet_options *options);

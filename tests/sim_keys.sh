@@ -19,7 +19,7 @@ for key in rsa1024:RSA:rsa_keygen_bits:1024 rsa2048a:RSA:rsa_keygen_bits:2048 \
     rsa2048b:RSA:rsa_keygen_bits:2048 rsa3072:RSA:rsa_keygen_bits:3072 rsa4096:RSA:rsa_keygen_bits:4096 \
     p256a:EC:ec_paramgen_curve:P-256 p256b:EC:ec_paramgen_curve:P-256 p384a:EC:ec_paramgen_curve:P-384 \
     p384b:EC:ec_paramgen_curve:P-384 ed25519:ED25519:: x25519:X25519:: \
-    p521a:EC:ec_paramgen_curve:P-521; do
+    p521a:EC:ec_paramgen_curve:P-521 p192a:EC:ec_paramgen_curve:prime192v1; do
     name=${key%%:*} rest=${key#*:} algorithm=${rest%%:*} option=${rest#*:}
     [ "$option" = ":" ] && option='' || option="-pkeyopt $option"
     # shellcheck disable=SC2086
@@ -32,4 +32,9 @@ for key in rsa1024:RSA:rsa_keygen_bits:1024 rsa2048a:RSA:rsa_keygen_bits:2048 \
         -days 7300 -outform DER -out k.crt 2>/dev/null
     emit "key_$name" k.der
     emit "cert_$name" k.crt
+    [ $name != p256b ] || cp k.pem nr.pem
 done
+# The certificate of a key that wants its owner's consent.
+openssl req -x509 -new -key nr.pem -subj '/O=scard11/CN=Test p256b nr' -days 7300 \
+    -addext keyUsage=critical,nonRepudiation -outform DER -out k.crt
+emit cert_p256b_nr k.crt

@@ -51,6 +51,7 @@ struct key_file {
 
 struct own {
     bool classic, active;           // active: access rules are in force
+    bool derives_by_file;
     unsigned changes;               // that were stored
     struct key_file files[32];
     unsigned n_files;
@@ -68,8 +69,8 @@ struct own {
 
 static uint8_t rule_of(unsigned nibble)
 {
-    return nibble == 0 ? SIM_FREE : nibble == 1 ? SIM_PIN(PIN_USER) : nibble == 3 ? SIM_PIN(PIN_SO)
-        : SIM_NEVER;
+    return nibble == 0 ? SIM_FREE : nibble == 1 || nibble == 2 ? SIM_PIN(PIN_USER)
+        : nibble == 3 ? SIM_PIN(PIN_SO) : SIM_NEVER;
 }
 
 static struct key_file *key_file(struct sim_fs *f, unsigned fid)
@@ -240,8 +241,8 @@ static void put_files(const struct sim_fs *f, uint8_t which, struct sim_answer *
 static unsigned put_pin_state(const struct sim_fs *f, uint8_t ref, struct sim_answer *a)
 {
     const uint8_t none[9] = { 255, 255, 255, 255, 255, 255, 255, 255, 255 };
-    if (ref != 1 && ref != 3) return sim_put(a, none, 9), 0x9000;
-    const struct sim_fs_pin *p = &f->pins[ref == 1 ? PIN_USER : PIN_SO], *puk = p + 2;
+    const struct sim_fs_pin *p = &f->pins[ref == 3 ? PIN_SO : PIN_USER], *puk = p + 2;
+    if (ref != p->ref) return sim_put(a, none, 9), 0x9000;
     const uint8_t state[9] = { p->left, puk->left, p->tries, puk->tries, 0, 0, 0, 4, 4 };
     return sim_put(a, state, 9), 0x9000;
 }
@@ -304,7 +305,7 @@ static mbedtls_pk_context *fresh(struct sim_fs *f, struct key_file *k)
 
 static mbedtls_ecp_group_id curve_of_size(unsigned bits)
 {
-    return bits == 256 ? MBEDTLS_ECP_DP_SECP256R1 : bits == 384 ? MBEDTLS_ECP_DP_SECP384R1
+    return bits == 192 ? MBEDTLS_ECP_DP_SECP192R1 : bits == 256 ? MBEDTLS_ECP_DP_SECP256R1 : bits == 384 ? MBEDTLS_ECP_DP_SECP384R1
         : bits == 521 ? MBEDTLS_ECP_DP_SECP521R1 : MBEDTLS_ECP_DP_NONE;
 }
 
@@ -405,6 +406,24 @@ static unsigned mse_secret(struct sim_fs *f, const struct sim_command *c, struct
     return 0x9000;
 }
 
+// The EC key file that is selected; NULL: none is.
+static struct sim_fs_key *selected_key(struct sim_fs *f)
+{
+    const struct key_file *k = f->ef ? key_file(f, f->ef->fid) : NULL;
+    return k && k->kind == FILE_EC ? key_of(f, k->fid) : NULL;
+}
+
+// ECDH, as OsEID does it.
+static unsigned derive_by_file(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
+{
+    struct sim_fs_key *key = selected_key(f);
+    struct sim_fs_env *env = sim_fs_env(f, 0xa4);
+    if (!key) return 0x6985;
+    unsigned sw = sim_fs_command(f, c, a);
+    if (c->ins == 0x22 && sw == 0x9000 && env->key != key) return env->key = NULL, 0x6985;
+    return sw;
+}
+
 static unsigned mse(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
     size_t n = 0;
@@ -416,6 +435,7 @@ static unsigned mse(struct sim_fs *f, const struct sim_command *c, struct sim_an
     bool secret = k && (k->kind == FILE_AES || k->kind == FILE_DES);
     if (!fid || n != 2) return 0x6a80;
     if (!secret && c->p1 != 0x41) return 0x6a86;
+    if (own->derives_by_file && c->p2 == 0xa4) return derive_by_file(f, c, a);
     return secret && c->p2 == 0xb8 ? mse_secret(f, c, k) : sim_fs_command(f, c, a);
 }
 
@@ -564,6 +584,7 @@ static unsigned command(struct sim_fs *f, const struct sim_command *c, struct si
     case 0x46: return stored(own, generate(f, c));
     case 0x22: return mse(f, c, a);
     case 0x2a: return pso(f, c, a);
+    case 0x86: return own->derives_by_file ? derive_by_file(f, c, a) : 0;
     case 0x84: return c->le == 256 ? 0x6f00 : 0;
     case 0xb2: case 0xdc: case 0xe2: case 0xd0: case 0x87: case 0x88: return 0x6d00;
     default: return 0;
@@ -609,8 +630,9 @@ size_t sim_myeid_secret(uint8_t id, bool second, uint8_t *value)
 
 static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
 {
-    static const struct sim_p15_pin pins[] = {
-        { "PIN", 1, 0, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x01, 0xff, false },
+    const struct sim_p15_pin pins[] = {
+        { "PIN", 1, 0, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, o->other_pin ? 2 : 1, 0xff,
+          false },
         { "SO-PIN", 0xff, 0, P15_INITIALIZED | P15_PADDED | P15_SO, P15_TEXT, 4, 8, 8, 0x03, 0xff,
           false } };
     const struct sim_p15_key keys[] = {
@@ -623,6 +645,8 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
         { .label = "P-521", .key = SIM_P521A, .id = 4, .pin_id = 1, .file = 0x4b04,
           .usage = P15_SIGN | P15_DERIVE },
         { .label = "RSA-4096", .key = SIM_RSA4096, .id = 5, .pin_id = 1, .file = 0x4b05 },
+        { .label = "P-192", .key = SIM_P192A, .id = 6, .pin_id = 1, .file = 0x4b06,
+          .usage = P15_SIGN | P15_DERIVE },
     };
     static const struct sim_p15_algorithm algorithms_said[] = {
         { 1, 0x1081, 0x30, 0 }, { 2, 0x1082, 0x30, 0 } };       // AES-ECB and AES-CBC
@@ -639,7 +663,7 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
     const uint8_t serial[10] = { 0, 0, 0, 0, 0, 0, 0, 0, 'M', o->second };
     const struct sim_p15 d = { .label = "MyEID", .maker = "Aventra Ltd.", .serial = serial,
         .serial_len = sizeof serial, .pins = pins, .n_pins = COUNT(pins), .keys = keys,
-        .n_keys = o->two ? 2 : o->classic ? 4 : 5, .secrets = secrets,
+        .n_keys = o->two ? 2 : o->classic ? 4 : o->p192 ? 6 : 5, .secrets = secrets,
         .n_secrets = o->two ? 0 : COUNT(secrets),
         .algorithms = algorithms_said, .n_algorithms = o->two ? 0 : COUNT(algorithms_said),
         .data = data, .n_data = o->two ? 0 : 2, .size = 1530 };
@@ -666,7 +690,7 @@ struct sim_card *sim_myeid_new(const struct sim_myeid_options *options)
     const uint8_t *atr = o->no_name ? atr_plain : o->classic ? atr_myeid : atr_oseid;
     struct sim_fs_kind kind = { .name = "MyEID", .atr = atr,
         .atr_len = o->no_name ? sizeof atr_plain : o->classic ? sizeof atr_myeid : sizeof atr_oseid,
-        .algorithms = algorithms, .n_algorithms = COUNT(algorithms), .extended = !o->classic,
+        .algorithms = algorithms, .n_algorithms = COUNT(algorithms), .extended = !o->classic && !o->short_only,
         .no_chaining = o->classic, .all_cla = true, .select_keeps_login = true,
         .sw_unknown_algorithm = 0x6a81, .sw_not_verified = 0x6985, .derive_bare = true,
         .mse_keeps_refused = true, .sw_unknown_pin = 0x6983, .command = command, .fci = fci,
@@ -676,8 +700,9 @@ struct sim_card *sim_myeid_new(const struct sim_myeid_options *options)
     struct own *own = calloc(1, sizeof *own);
     if (!own) abort();
     own->classic = o->classic;
+    own->derives_by_file = o->derives_by_file;
     f->own = own;
-    struct sim_fs_pin pin = { .ref = 1, .value = o->empty ? NULL : "123456", .min = 4, .max = 8,
+    struct sim_fs_pin pin = { .ref = o->other_pin ? 2 : 1, .value = o->empty ? NULL : "123456", .min = 4, .max = 8,
         .stored = 8, .pad = 0xff, .puk = PUK_USER, .costly_length = true };
     sim_fs_pin(f, &pin);
     pin.ref = 3;

@@ -22,6 +22,11 @@ struct sim_myeid_options {
     bool no_name;                   // an ATR that does not name it
     bool second;                    // other keys: another card
     bool empty;                     // as manufactured: no files, no PIN
+    bool short_only;                // MyEID 4.5: chaining, no extended length
+    bool derives_by_file;           // as OsEID: ECDH is done by the key file that is selected, when
+                                    // MSE comes and when the point comes; else 6985
+    bool p192;                      // key 06, P-192, sign and derive (4B06), beside
+    bool other_pin;                 // the PIN is number 2
 };
 
 // The value of a secret key, to room for 32 bytes; its length, 0: there is no such key.

@@ -80,6 +80,15 @@ static void put_path(struct build *b, struct sim_answer *a, uint16_t fid, size_t
     sim_wrap(a, from, 0x30);
 }
 
+// Path: SEQUENCE { pathExtended [1] { AID [APPLICATION 15] } }, the DF of another application
+static void put_elsewhere(struct sim_answer *a)
+{
+    size_t from = a->n;
+    sim_put_tlv(a, 0x4f, SIM_P15_ELSEWHERE, sizeof SIM_P15_ELSEWHERE - 1);
+    sim_wrap(a, from, 0xa1);
+    sim_wrap(a, from, 0x30);
+}
+
 // CommonObjectAttributes
 static void put_common(struct build *b, const char *label, unsigned flags, uint8_t auth_id,
                        int consent)
@@ -162,7 +171,8 @@ static void put_pin(struct build *b, const struct sim_p15_pin *pin)
     if (b->d->explicit_tags) sim_wrap(&b->a, type, 0xa0);
     const uint8_t pad = (uint8_t)pin->pad;
     if (pin->pad >= 0) sim_put_tlv(&b->a, 0x04, &pad, 1);
-    if (!pin->no_path) put_path(b, &b->a, 0, 0);
+    if (pin->id == b->d->elsewhere) put_elsewhere(&b->a);
+    else if (!pin->no_path) put_path(b, &b->a, 0, 0);
     sim_wrap(&b->a, at, 0x30);
     sim_wrap(&b->a, at, 0xa1);
     sim_wrap(&b->a, record, 0x30);
@@ -217,7 +227,8 @@ static void put_private(struct build *b, const struct sim_p15_key *k)
     }
     put_key_attributes(b, k, usage, 0x1d);      // sensitive, always so, never extractable, local
     at = b->a.n;
-    put_path(b, &b->a, k->file, 0);
+    if (k->pin_id && k->pin_id == b->d->elsewhere) put_elsewhere(&b->a);
+    else put_path(b, &b->a, k->file, 0);
     if (d->rsa || !b->d->ec_by_curve) put_number(&b->a, 0x02, d->bits);
     else put_curve(&b->a, k->key);
     sim_wrap(&b->a, at, 0x30);

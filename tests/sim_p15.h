@@ -19,6 +19,8 @@ enum { P15_CASE = 1 << 0, P15_LOCAL = 1 << 1, P15_CHANGE_DISABLED = 1 << 2,
        P15_UNBLOCKING = 1 << 6, P15_SO = 1 << 7 };
 enum { P15_BCD, P15_TEXT, P15_UTF8, P15_HALF_NIBBLE, P15_ISO9564 };    // pinType
 
+#define SIM_P15_ELSEWHERE "\xa0\x00\x00\x09\x99\x00\x03"
+
 struct sim_p15_pin {
     const char *label;
     uint8_t id, puk_id;             // authId; puk_id: of the PIN that unblocks it, 0: none
@@ -75,7 +77,9 @@ struct sim_p15 {
     unsigned n_pins, n_keys, n_data, n_secrets, n_algorithms;
     unsigned token_flags;           // 0: login required, PRN generation
     uint8_t se, pin_se;             // seInfo; seIdentifier of the first PIN; 0: none
-    // What cards do differently
+    uint8_t elsewhere;              // authId of a PIN that, with its keys, is in the application
+                                    // SIM_P15_ELSEWHERE: their paths name its AID; 0: none
+    // What cards do differently: options
     uint16_t size;                  // of directory files; 0: as long as what is in them
     uint8_t pad;                    // the rest of them: 00 or FF
     bool deleted;                   // a record that was deleted (its tag 00) before each record

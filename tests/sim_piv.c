@@ -31,9 +31,9 @@ struct piv {
     unsigned n_keys;
     char pin[9], puk[9];
     int tries, puk_tries;
-    bool selected, other;           // PIV, or the other application
+    bool selected;                  // PIV; else another application, or none yet
     bool verified, fresh;           // fresh: VERIFY was the command before
-    unsigned verifies, stray_pins, signatures;
+    unsigned verifies, signatures, missed_touches;
     struct sim_line line;
     struct sim_random random;
 };
@@ -82,6 +82,7 @@ static void put_certificate(struct sim_answer *a, const struct piv *v, const str
     uint8_t packed[8192];
     const uint8_t *p = d->certificate;
     size_t n = d->certificate_len;
+    if (k->ref == v->o.consent_key) p = sim_key_consent(&n);
     if (k->gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
     sim_put_head(a, 0x53, head_size(0x70, n) + n + 3 + 2);
     sim_put_tlv(a, 0x70, p, n);
@@ -96,19 +97,23 @@ static void put_chuid(struct sim_answer *a, const struct piv *v)
                           0x68 };
     uint8_t guid[16] = { 0x16, 0x7c, 0x1d, 0x3a, 0x62, 0x0f, 0x4e, 0x1b, 0x9f, 0x02, 0x5d, 0x38,
                          0x31, 0x77, 0x90, 0xa4 };
+    uint8_t signature[3000];        // CMS, for whoever reads only the card: anything
+    size_t from = a->n, n = v->o.long_chuid ? sizeof signature : 0;
     guid[15] = (uint8_t)(guid[15] + v->o.second);
-    sim_put_head(a, 0x53, 2 + 25 + 2 + 16 + 2 + 8 + 2 + 2);
+    memset(signature, 0x5a, sizeof signature);
     sim_put_tlv(a, 0x30, fascn, sizeof fascn);
     sim_put_tlv(a, 0x34, guid, sizeof guid);
     sim_put_tlv(a, 0x35, "20301231", 8);
-    sim_put_tlv(a, 0x3e, NULL, 0);
+    sim_put_tlv(a, 0x3e, signature, n);
     sim_put_tlv(a, 0xfe, NULL, 0);
+    sim_wrap(a, from, 0x53);
 }
 
 static void put_discovery(struct sim_answer *a, const struct piv *v)
 {
     const uint8_t policy[2] = { v->o.discovery == SIM_GLOBAL_PIN ? 0x60 : 0x40,
                                 v->o.discovery == SIM_GLOBAL_PIN ? 0x20 : 0x00 };
+    if (v->o.discovery == SIM_USELESS_DISCOVERY) return;
     sim_put_head(a, 0x7e, 2 + sizeof aid + 3 + 2);
     sim_put_tlv(a, 0x4f, aid, sizeof aid);
     sim_put_tlv(a, 0x5f2f, policy, 2);
@@ -120,6 +125,11 @@ static void put_history(struct sim_answer *a, const struct piv *v)
     sim_put_tlv(a, 0xc1, &v->o.retired, 1);
     sim_put_tlv(a, 0xc2, "\0", 1);
     sim_put_tlv(a, 0xfe, NULL, 0);
+}
+
+static bool yubikey_has(const struct piv *v, unsigned what)
+{
+    return v->o.yubikey && !(v->o.yubikey_lacks & what);
 }
 
 static unsigned get_object(struct piv *v, uint32_t tag, struct sim_answer *a)
@@ -147,7 +157,7 @@ static unsigned get_object(struct piv *v, uint32_t tag, struct sim_answer *a)
         sim_put_tlv(a, 0x53, "\x01\x0cTest Subject\xfe\x00", 16);
         return 0x9000;
     }
-    if (tag == 0x5fff01 && v->o.yubikey) {
+    if (tag == 0x5fff01 && yubikey_has(v, SIM_NO_ATTESTATION)) {
         put_certificate(a, v, &(struct sim_piv_key){ 0xf9, SIM_RSA2048A, false, false,
                                                      SIM_PIN_NEVER });
         return 0x9000;
@@ -172,14 +182,12 @@ static unsigned select_application(struct piv *v, const struct sim_command *c, s
 {
     if (c->p1 != 0x04) return 0x6a86;
     if (c->n == sizeof other_aid && !memcmp(c->data, other_aid, c->n)) {
-        v->other = true;
         v->selected = v->verified = false;
         return 0x9000;
     }
     if (c->n < 5 || c->n > sizeof aid || memcmp(c->data, aid, c->n)) return 0x6a82;
     if (!v->selected || !v->o.keeps_login) v->verified = false;
     v->selected = true;
-    v->other = false;
     sim_put_head(a, 0x61, 2 + 6 + 2 + 2 + 5);
     sim_put_tlv(a, 0x4f, aid + 5, 6);
     sim_put_head(a, 0x79, 2 + 5);
@@ -224,18 +232,22 @@ static unsigned check_pin(struct piv *v, const char *pin, int *tries, const uint
     }
     if (pin == v->pin) v->verified = false;
     --*tries;
-    return *tries ? 0x63c0u | (unsigned)*tries : v->o.yubikey ? 0x6983u : 0x63c0u;
+    sim_took_try(&v->card);
+    if (*tries) return (v->o.tries_0x ? 0x6300u : 0x63c0u) | (unsigned)*tries;
+    return v->o.yubikey ? 0x6983 : 0x63c0;
 }
 
 static unsigned verify(struct piv *v, const struct sim_command *c)
 {
     if (!pin_reference_right(v, c->p2)) return 0x6a88;
     if (c->p1 == 0xff && !c->n) {
+        if (v->o.sw_logout) return v->o.sw_logout;
         v->verified = false;
         return 0x9000;
     }
     if (c->p1) return 0x6a86;
-    if (!c->n) return v->verified ? 0x9000 : v->tries ? 0x63c0u | (unsigned)v->tries : 0x6983;
+    if (!c->n && v->verified && !v->o.no_status) return 0x9000;
+    if (!c->n) return v->tries ? 0x63c0u | (unsigned)v->tries : 0x6983;
     v->verifies++;
     if (!pin_length_right(c, 8)) return 0x6a80;
     unsigned sw = check_pin(v, v->pin, &v->tries, c->data);
@@ -243,11 +255,21 @@ static unsigned verify(struct piv *v, const struct sim_command *c)
     return sw;
 }
 
+// All digits alike, or each one more or one less than the one before.
+static bool is_simple(const uint8_t *pin)
+{
+    size_t n = 1;
+    while (n < 8 && pin[n] != 0xff && pin[n] - pin[n - 1] == pin[1] - pin[0]) n++;
+    int step = pin[1] - pin[0];
+    return (n == 8 || pin[n] == 0xff) && step >= -1 && step <= 1;
+}
+
 static unsigned change_pin(struct piv *v, const struct sim_command *c)
 {
     bool puk = c->p2 == 0x81;
     if (!puk && !pin_reference_right(v, c->p2)) return 0x6a88;
     if (!pin_length_right(c, 16)) return 0x6a80;
+    if (v->o.simple_refused && is_simple(c->data + 8)) return 0x6985;
     unsigned sw = check_pin(v, puk ? v->puk : v->pin, puk ? &v->puk_tries : &v->tries, c->data);
     if (sw == 0x9000) set_pin(puk ? v->puk : v->pin, c->data + 8);
     return sw;
@@ -257,6 +279,7 @@ static unsigned unblock(struct piv *v, const struct sim_command *c)
 {
     if (c->p2 != 0x80) return 0x6a88;
     if (!pin_length_right(c, 16)) return 0x6a80;
+    if (v->o.simple_refused && is_simple(c->data + 8)) return 0x6985;
     unsigned sw = check_pin(v, v->puk, &v->puk_tries, c->data);
     if (sw != 0x9000) return sw;
     set_pin(v->pin, c->data + 8);
@@ -266,9 +289,10 @@ static unsigned unblock(struct piv *v, const struct sim_command *c)
 
 // ---- Keys ----
 
-static enum sim_policy policy_of(const struct sim_piv_key *k)
+static enum sim_policy policy_of(const struct piv *v, const struct sim_piv_key *k)
 {
     if (k->policy) return k->policy;
+    if (k->ref == v->o.consent_key) return SIM_PIN_ALWAYS;
     return k->ref == 0x9e ? SIM_PIN_NEVER : k->ref == 0x9c ? SIM_PIN_ALWAYS : SIM_PIN_ONCE;
 }
 
@@ -367,10 +391,11 @@ static unsigned general_authenticate(struct piv *v, const struct sim_command *c,
     if (!k) return 0x6a88;
     if (algorithm_of(k->key) != c->p1) return 0x6a86;
     if (!template) return 0x6a80;
-    enum sim_policy policy = policy_of(k);
+    enum sim_policy policy = policy_of(v, k);
     if (policy != SIM_PIN_NEVER && !v->verified) return 0x6982;
     bool always = policy == SIM_PIN_ALWAYS || policy == SIM_MATCH_ALWAYS;
     if (always && !fresh) return 0x6982;
+    if (k->ref == v->o.touch_key && v->missed_touches) return v->missed_touches--, 0x6982;
     v->signatures++;
     in = sim_get_tlv(template, n, 0x81, &in_len);
     if (in) return use_key(v, k->key, false, in, in_len, a);
@@ -427,13 +452,35 @@ static unsigned metadata(struct piv *v, const struct sim_command *c, struct sim_
         return 0x9000;
     }
     if (!k) return 0x6a88;
-    const uint8_t policy[2] = { (uint8_t)policy_of(k), 1 };     // touch: never
+    // touch: 1 never, 2 always
+    const uint8_t policy[2] = { (uint8_t)policy_of(v, k), k->ref == v->o.touch_key ? 2 : 1 };
     const uint8_t algorithm = algorithm_of(k->key);
     sim_put_tlv(a, 0x01, &algorithm, 1);
     sim_put_tlv(a, 0x02, policy, 2);
     sim_put_tlv(a, 0x03, "\x01", 1);
     put_public_key(a, k->key);
     return 0x9000;
+}
+
+// F9: a certificate of the key, which the card's attestation key signed. Who only looks for the
+// public key finds it in any certificate.
+static unsigned attest(struct piv *v, const struct sim_command *c, struct sim_answer *a)
+{
+    const struct sim_piv_key *k = find_key(v, c->p1);
+    if (c->p2) return 0x6a86;
+    if (!k) return 0x6a80;
+    sim_put(a, sim_key_data(k->key)->certificate, sim_key_data(k->key)->certificate_len);
+    return 0x9000;
+}
+
+static unsigned yubikey(struct piv *v, const struct sim_command *c, struct sim_answer *a)
+{
+    if (c->ins == 0xf7 && yubikey_has(v, SIM_NO_METADATA)) return metadata(v, c, a);
+    if (c->ins == 0xf9 && yubikey_has(v, SIM_NO_ATTESTATION)) return attest(v, c, a);
+    if (c->ins == 0xf8 && yubikey_has(v, SIM_NO_SERIAL))
+        return sim_put(a, "\0\x12\x34\x56", 4), 0x9000;
+    if (c->ins == 0xfd && v->o.yubikey) return sim_put(a, "\x05\x04\x03", 3), 0x9000;
+    return 0x6d00;
 }
 
 // ---- Commands in and answers out ----
@@ -444,10 +491,7 @@ static unsigned run(void *card, const struct sim_command *c, struct sim_answer *
     bool fresh = v->fresh;
     v->fresh = false;
     if (c->ins == 0xa4) return select_application(v, c, a);
-    if (v->other) {
-        if (c->ins == 0x20 && c->n) v->stray_pins++;
-        return 0x6d00;
-    }
+    if (!v->selected && sim_is_secret(c)) sim_saw_stray(&v->card);
     if (!v->selected) return 0x6d00;
     switch (c->ins) {
     case 0xcb: return get_data(v, c, a);
@@ -455,10 +499,7 @@ static unsigned run(void *card, const struct sim_command *c, struct sim_answer *
     case 0x24: return change_pin(v, c);
     case 0x2c: return unblock(v, c);
     case 0x87: return general_authenticate(v, c, a, fresh);
-    case 0xf7: return v->o.yubikey ? metadata(v, c, a) : 0x6d00;
-    case 0xf8: return v->o.yubikey ? sim_put(a, "\0\x12\x34\x56", 4), 0x9000u : 0x6d00u;
-    case 0xfd: return v->o.yubikey ? sim_put(a, "\x05\x04\x03", 3), 0x9000u : 0x6d00u;
-    default:   return 0x6d00;
+    default:   return yubikey(v, c, a);
     }
 }
 
@@ -474,9 +515,11 @@ static size_t piv_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint
 static void piv_reset(struct sim_card *card)
 {
     struct piv *v = (struct piv *)card;
-    v->selected = v->other = v->verified = v->fresh = false;
+    v->selected = v->verified = v->fresh = false;
     sim_line_reset(&v->line);
 }
+
+static bool piv_verified(const struct sim_card *card) { return ((const struct piv *)card)->verified; }
 
 static void piv_free(struct sim_card *card)
 {
@@ -535,6 +578,7 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
     v->card.reset = piv_reset;
     v->card.apdu = piv_apdu;
     v->card.free = piv_free;
+    v->card.verified = piv_verified;
     set_atr(v);
     sim_random_start(&v->random);
     return &v->card;
@@ -543,10 +587,14 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
 // ---- What tests ask ----
 
 unsigned sim_piv_verifies(const struct sim_card *card)   { return ((const struct piv *)card)->verifies; }
-unsigned sim_piv_stray_pins(const struct sim_card *card) { return ((const struct piv *)card)->stray_pins; }
 unsigned sim_piv_signatures(const struct sim_card *card) { return ((const struct piv *)card)->signatures; }
 int sim_piv_tries(const struct sim_card *card)           { return ((const struct piv *)card)->tries; }
 int sim_piv_puk_tries(const struct sim_card *card) { return ((const struct piv *)card)->puk_tries; }
+
+void sim_piv_miss_touches(struct sim_card *card, unsigned n)
+{
+    ((struct piv *)card)->missed_touches = n;
+}
 
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len)
 {
@@ -557,7 +605,6 @@ const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len)
 void sim_piv_select_other(struct sim_card *card)
 {
     struct piv *v = (struct piv *)card;
-    v->other = true;
     v->selected = v->verified = v->fresh = false;
     sim_line_reset(&v->line);
 }

@@ -78,7 +78,7 @@ static struct {
     unsigned happening;             // plans that have come to pass and are not over
     unsigned hanging;
     struct sim_card *other;
-    unsigned delay, slow_stops, stop_ms;
+    unsigned slow_stops, stop_ms;
     struct sim_reader_stats stats;
     void (*trace)(void *, int, const uint8_t *, size_t, const uint8_t *, size_t);
     void *trace_arg;
@@ -272,6 +272,11 @@ static void world_down(void)
         }
     for (struct context *c = sim.contexts; c < sim.contexts + CONTEXTS; c++) c->dead = true;
     wake();
+    for (struct seat *s = sim.seats; s < sim.seats + SIM_READERS; s++) {
+        if (!s->card) continue;
+        seat_settle(s);
+        if (s->card) s->card->reset(s->card);       // a service that ends powers its readers down
+    }
 }
 
 // Replaces the card as a fault or a function asks. The old card's last command is over.
@@ -726,14 +731,9 @@ static void trace(int reader, const uint8_t *cmd, size_t cmd_len, const uint8_t 
 static size_t card_run(struct conn *c, const uint8_t *cmd, size_t cmd_len, enum sim_fault what)
 {
     struct seat *s = &sim.seats[c->seat];
-    unsigned delay = sim.delay;
     size_t n = 0;
     struct sim_card *card = card_enter(c);
     if (!card) return 0;
-    if (delay) {
-        struct timespec t = { delay / 1000000, (long)(delay % 1000000) * 1000 };
-        nanosleep(&t, NULL);
-    }
     if (what == SIM_ANSWER_6F00 || what == SIM_ANSWER_9000) {
         s->answer[n++] = what == SIM_ANSWER_6F00 ? 0x6f : 0x90;
         s->answer[n++] = 0;
@@ -879,7 +879,7 @@ void sim_reader_clear(void)
         s->counts = SIM_COUNTS;
     }
     sim.down = sim.wait_early = sim.lose_cancels = sim.fired = sim.released = false;
-    sim.fault_in = sim.delay = sim.slow_stops = 0;
+    sim.fault_in = sim.slow_stops = 0;
     sim.trace = NULL;
     sim.stats = (struct sim_reader_stats){ .connections = sim.stats.connections,
         .contexts = sim.stats.contexts, .waiting = sim.stats.waiting };
@@ -1092,6 +1092,15 @@ struct sim_card *sim_reader_holds(int reader, bool *plugged)
     return card;
 }
 
+int sim_reader_count(void)
+{
+    int n = 0;
+    lock();
+    while (n < SIM_READERS && sim.seats[n].name[0]) n++;
+    unlock();
+    return n;
+}
+
 void sim_reader_reset(int reader)
 {
     lock();
@@ -1192,12 +1201,5 @@ void sim_reader_pad(int reader, const struct sim_reader_pad *pad)
 {
     lock();
     seat_of(reader)->pad = pad ? *pad : (struct sim_reader_pad){ .features = 0 };
-    unlock();
-}
-
-void sim_reader_delay(unsigned microseconds)
-{
-    lock();
-    sim.delay = microseconds;
     unlock();
 }

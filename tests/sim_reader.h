@@ -25,7 +25,8 @@
 // that are still open are dead.
 void sim_reader_clear(void);
 
-// The PC/SC service stops: every call says _DOWN, all contexts and connections are dead for good.
+// The PC/SC service stops: every call says _DOWN, all contexts and connections are dead for good,
+// the cards have no power.
 // When it is up again new ones can be made; counts of insertions begin at 0 again.
 void sim_reader_service(bool up);
 
@@ -89,6 +90,7 @@ struct sim_card *sim_reader_swap_unseen(int reader, struct sim_card *card);
 
 void sim_reader_mute(int reader, bool on);      // the card does not answer
 int  sim_reader_cards(void);                    // how many cards are in readers
+int  sim_reader_count(void);                    // how many readers there are, plugged in or not
 struct sim_card *sim_reader_holds(int reader, bool *plugged);   // the card that is in; NULL: none
 
 // ---- Other programs ----
@@ -178,6 +180,5 @@ void sim_reader_reset_named(const char *name);
 void sim_reader_trace(void (*fn)(void *arg, int reader, const uint8_t *cmd, size_t cmd_len,
                                  const uint8_t *rsp, size_t rsp_len), void *arg);
 
-void sim_reader_delay(unsigned microseconds);   // each command takes so long
 
 #endif

@@ -218,6 +218,12 @@ static inline void storm_reset(struct sim_card *card)
     c->base->reset(c->base);
 }
 
+static inline bool storm_verified(const struct sim_card *card)
+{
+    const struct storm_card *c = (const struct storm_card *)card;
+    return c->base->verified(c->base);
+}
+
 static inline void storm_free(struct sim_card *card)
 {
     struct storm_card *c = (struct storm_card *)card;
@@ -280,6 +286,7 @@ static inline struct storm_card *storm_card_new(int set)
     c->card.apdu = storm_apdu;
     c->card.reset = storm_reset;
     c->card.free = storm_free;
+    c->card.verified = storm_verified;
     return c;
 }
 

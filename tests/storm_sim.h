@@ -71,6 +71,11 @@ static void world_end(void)
     __atomic_store_n(&world.over, true, __ATOMIC_RELEASE);
     pthread_join(world.another, NULL);
     struct sim_reader_stats s = sim_reader_stats();
+    for (int i = 0; i < (int)storm.reader_count && JUDGE_LOGINS; i++) {
+        bool plugged;
+        const struct sim_card *card = sim_reader_holds(i, &plugged);
+        if (card && plugged && card->verified(card)) judge_count(LEFT, "in reader %d, at the end", i);
+    }
     sim_reader_clear();
     for (int i = 0; i < CARDS; i++) world.cards[i]->card.free(&world.cards[i]->card);
     unsigned long bad = s.unbalanced + s.outside + s.after_removed + s.connections + s.contexts;

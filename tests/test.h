@@ -41,6 +41,7 @@ static unsigned test_passed, test_failed;
 static bool test_failing;               // the case that runs has failed
 static bool test_not_judged;            // it cannot hold here: neither passed nor failed
 static uint64_t test_seed, test_state;
+static void (*test_judge)(void);        // asked after each case, whether all was well; NULL: nobody
 
 #define TEST(name) static void case_##name(void)
 #define RUN(name) test_run(#name, case_##name)
@@ -105,6 +106,7 @@ static inline void test_run(const char *name, void (*run)(void))
     test_state = test_seed;
     test_at(name);
     run();
+    if (test_judge) test_judge();
     if (test_failing) test_failed++; else if (!test_not_judged) test_passed++;
     test_at("");
 }

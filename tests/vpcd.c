@@ -17,8 +17,8 @@
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
 //     DIR/dump                 the files on the card go to DIR/files
-// and writes DIR/count (commands answered) and DIR/pins (PINs that the other application got) after
-// each command, DIR/in while the card is in.
+// and writes DIR/count (commands answered) and DIR/secrets (PINs and keys that came while another
+// application than theirs was selected) after each command, DIR/in while the card is in.
 #define _GNU_SOURCE
 #include "sim_belpic.h"
 #include "sim_esteid.h"
@@ -39,7 +39,6 @@
 struct kind {
     const char *name;
     struct sim_card *(*make)(int argc, char **argv, bool swap);
-    unsigned (*stray_pins)(const struct sim_card *card);
     void (*select_other)(struct sim_card *card);
     bool files;
 };
@@ -94,7 +93,7 @@ static bool serve(void)
     if (!n) return true;
     n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
     note("count", cards[0]->apdus + cards[1]->apdus);
-    note("pins", kind->stray_pins(card));
+    note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
     return vpcd_answer(&reader, n);
 }
 
@@ -269,20 +268,15 @@ static struct sim_card *make_belpic(int argc, char **argv, bool swap)
     return sim_belpic_new(&o);
 }
 
-static unsigned fs_stray_pins(const struct sim_card *card)
-{
-    return ((const struct sim_fs *)card)->stray_pins;
-}
-
 static const struct kind kinds[] = {
-    { "piv", make_piv, sim_piv_stray_pins, sim_piv_select_other, false },
-    { "generic", make_generic, fs_stray_pins, sim_fs_select_other, true },
-    { "isoapplet", make_isoapplet, fs_stray_pins, sim_fs_select_other, true },
-    { "isoapplet0", make_isoapplet0, fs_stray_pins, sim_fs_select_other, true },
-    { "myeid", make_myeid, fs_stray_pins, sim_fs_select_other, true },
-    { "esteid", make_esteid, fs_stray_pins, sim_fs_select_other, true },
-    { "fineid", make_fineid, fs_stray_pins, sim_fs_select_other, true },
-    { "belpic", make_belpic, fs_stray_pins, sim_fs_select_other, true },
+    { "piv", make_piv, sim_piv_select_other, false },
+    { "generic", make_generic, sim_fs_select_other, true },
+    { "isoapplet", make_isoapplet, sim_fs_select_other, true },
+    { "isoapplet0", make_isoapplet0, sim_fs_select_other, true },
+    { "myeid", make_myeid, sim_fs_select_other, true },
+    { "esteid", make_esteid, sim_fs_select_other, true },
+    { "fineid", make_fineid, sim_fs_select_other, true },
+    { "belpic", make_belpic, sim_fs_select_other, true },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

@@ -1,0 +1,306 @@
+// cards_options.h: cards as the standards let them be and as makers have made them: each way in which
+// a simulated card of tests/cards.h can differ from its kind, and what must work all the same. For
+// cards.c. SPDX-License-Identifier: 0BSD
+
+// ---- Cards of files, in every form that PKCS#15 allows ----
+
+static const struct option {
+    const char *name;
+    struct sim_generic_options o;
+    struct sim_p15 files;
+} options[] = {
+    { .name = "T=0", .o = { .t0 = true } },
+    { .name = "extended length without chaining", .o = { .extended = true, .no_chaining = true } },
+    { .name = "answers in pieces", .o = { .extended = true, .pieces = true } },
+    { .name = "SELECT keeps the login", .o = { .keeps_login = true } },
+    { .name = "no state of the PIN", .o = { .no_status = true } },
+    { .name = "no AID that SELECT knows", .o = { .no_aid = true } },
+    { .name = "GET CHALLENGE of 8 bytes", .o = { .challenge = 8 } },
+    { .name = "no GET CHALLENGE", .o = { .no_challenge = true } },
+    { .name = "a long label and maker",
+      .files = { .label = "A label that is longer than thirty-two bytes, by far",
+                 .maker = "A maker whose name is longer than that, too" } },
+    { .name = "a long serial number",
+      .files = { .serial = (const uint8_t *)"0123456789abcdef0123", .serial_len = 20 } },
+    { .name = "directories padded with 00", .files = { .size = 1500 } },
+    { .name = "directories padded with FF", .files = { .size = 1500, .pad = 0xff } },
+    { .name = "relative paths", .files = { .relative = true } },
+    { .name = "paths with index and length", .files = { .whole_path = true } },
+    { .name = "all in the ODF", .files = { .in_odf = true } },
+    { .name = "values in the directories", .files = { .in_cdf = true } },
+    { .name = "points in the directories", .files = { .in_cdf = true, .ec_by_curve = true } },
+    { .name = "negative references", .files = { .negative = true } },
+    { .name = "keys that name no PIN", .files = { .no_auth_id = true } },
+    { .name = "EC keys by their curve", .files = { .ec_by_curve = true } },
+    { .name = "explicit tags", .files = { .explicit_tags = true, .whole_path = true } },
+    { .name = "no labels", .files = { .no_label = true } },
+    { .name = "no EF.DIR", .files = { .no_dir = true } },
+    { .name = "another application first", .files = { .other_first = true } },
+    { .name = "EF.DIR of records", .files = { .dir_records = true, .other_first = true } },
+    { .name = "no TokenInfo", .files = { .no_token_info = true } },
+    { .name = "no login required", .files = { .token_flags = 1 << 2 } },
+};
+static const struct option *option;
+
+static struct sim_card *make_option(bool second)
+{
+    struct sim_generic_options o = option->o;
+    o.second = second;
+    o.p15 = &option->files;
+    return sim_generic_new(&o);
+}
+
+// Everything that a kind of card is for, once.
+static void check_all_of_it(void)
+{
+    CK_BYTE some[20], more[20];
+    const char *pin = kind->tokens[0].pin;
+    char wrong[20];
+    begin(1);
+    if (test_failing) return;
+    for (int i = 0; i < 4; i++) (void)token_flags(0);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    strcpy(wrong, pin);
+    wrong[0] ^= 1;
+    CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
+    CHECK_RV(login(pin), CKR_OK);
+    CHECK_EQ(cards_pin(cards[0], &kind->tokens[0])->left, kind->tokens[0].tries);
+    for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++) {
+        if (!on_token(k, 0)) continue;
+        check_object(0, k);
+        if (k->use & CARDS_SIGN) check_sign(0, k);
+        if (k->use & CARDS_DECRYPT) check_decrypt(0, k, false);
+        if (k->use & CARDS_DERIVE) check_derive(0, k);
+        if (test_failing) { printf("    key %02x\n", k->id); return; }
+    }
+    CHECK_RV(C_GenerateRandom(sessions[0], some, sizeof some), CKR_OK);
+    CHECK_RV(C_GenerateRandom(sessions[0], more, sizeof more), CKR_OK);
+    CHECK(memcmp(some, more, sizeof some) && memcmp(some, some + 8, 8));
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    end();
+}
+
+TEST(cards_in_every_form_of_files)
+{
+    static struct cards_kind with;
+    bool failed = false;
+    kind = &with;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        option = &options[i];
+        with = cards_kinds[0];
+        with.make = make_option;
+        with.raw = !option->files.no_token_info;    // which says that the card does that
+        if (option->files.no_token_info) with.keys[2].use = CARDS_SIGN;
+        check_all_of_it();
+        judge_case();
+        if (test_failing) printf("    so it was with: %s\n", option->name);
+        failed = failed || test_failing;
+        test_failing = false;
+    }
+    test_failing = failed;
+}
+
+// ---- The other kinds ----
+
+static struct sim_card *make_isoapplet_short(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .v0 = true, .short_only = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_myeid_short(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .short_only = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_unnamed(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .no_name = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_pin2(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .other_pin = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_oseid(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .derives_by_file = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_p192(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .p192 = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_esteid_extended(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .extended = true };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_esteid_233(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .most_read = 233 };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_fineid_extended(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .extended = true };
+    return sim_fineid_new(&o);
+}
+
+static const struct cards_kind *kind_named(const char *name)
+{
+    for (size_t i = 0; i < CARDS_KINDS; i++)
+        if (!strcmp(cards_kinds[i].name, name)) return &cards_kinds[i];
+    abort();
+}
+
+// A card that is as its kind but for one thing.
+static void check_one(const char *like, struct sim_card *(*make)(bool second))
+{
+    static struct cards_kind with;
+    with = *kind_named(like);
+    with.make = make;
+    kind = &with;
+    check_all_of_it();
+}
+
+TEST(cards_isoapplet_short)         { check_one("IsoApplet v0", make_isoapplet_short); }
+TEST(cards_myeid_short)             { check_one("MyEID 4.5", make_myeid_short); }
+TEST(cards_myeid_unnamed)           { check_one("MyEID 4.5", make_myeid_unnamed); }
+TEST(cards_esteid_extended)         { check_one("EstEID 2018", make_esteid_extended); }
+TEST(cards_esteid_reads_233)        { check_one("EstEID 2018", make_esteid_233); }
+TEST(cards_fineid_extended)         { check_one("FinEID", make_fineid_extended); }
+
+// ---- Cards that nobody has begun to use ----
+
+static struct sim_card *make_isoapplet_blank(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .empty = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_isoapplet_no_keys(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .no_keys = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_myeid_blank(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .empty = true };
+    return sim_myeid_new(&o);
+}
+
+// A PIN and no keys: nothing to list, and the PIN is as any other.
+TEST(cards_isoapplet_without_keys)
+{
+    static struct cards_kind with;
+    CK_ULONG n = 9;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    with = *kind_named("IsoApplet v1");
+    with.make = make_isoapplet_no_keys;
+    with.keys[0].id = 0;
+    kind = &with;
+    check_all_of_it();
+    if (test_failing) return;
+    begin(1);
+    CHECK(token_flags(0) & CKF_TOKEN_INITIALIZED && token_flags(0) & CKF_USER_PIN_INITIALIZED);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    end();
+}
+
+// ---- Whatever else a card does ----
+
+static struct sim_card *make_three(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .three_pins = true });
+}
+
+static struct sim_card *make_elsewhere(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .elsewhere = true });
+}
+
+static struct sim_card *make_lost_pin(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .lost_pin = true });
+}
+
+// The first key signs for the first PIN.
+TEST(cards_of_all_sorts_sign_with_their_first_key)
+{
+    static const struct { const char *like; struct sim_card *(*make)(bool second); } cards_like[] = {
+        { "generic, 2 PINs", make_three }, { "generic, 2 PINs", make_elsewhere },
+        { "generic", make_lost_pin }, { "MyEID 4.5", make_oseid }, { "MyEID 4.5", make_myeid_p192 } };
+    static struct cards_kind with;
+    for (size_t i = 0; i < sizeof cards_like / sizeof *cards_like && !test_failing; i++) {
+        with = *kind_named(cards_like[i].like);
+        with.make = cards_like[i].make;
+        kind = &with;
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        end();
+    }
+}
+
+static struct sim_card *make_costly(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .empty_costs = true });
+}
+
+static struct sim_card *make_deleted(bool second)
+{
+    static const struct sim_p15 d = { .deleted = true };
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .p15 = &d });
+}
+
+// Polling asks no card, whatever asking would cost or bring.
+TEST(cards_of_all_sorts_are_polled)
+{
+    static struct sim_card *(*const makers[])(bool second) = {
+        make_costly, make_deleted, make_myeid_pin2, make_isoapplet_blank, make_myeid_blank };
+    CK_SLOT_INFO info;
+    CK_ULONG n = 0;
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
+        C_Finalize(NULL);
+        sim_reader_clear();
+        scene_card = makers[i](false);
+        sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
+        CHECK_RV(C_Initialize(NULL), CKR_OK);
+        for (int k = 0; k < 4; k++) {
+            CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+            CHECK_RV(C_GetSlotInfo(0, &info), CKR_OK);
+            CHECK(info.flags & CKF_TOKEN_PRESENT);
+        }
+        CHECK_EQ(scene_card->apdus, 0);
+        scene_end();
+    }
+}
+
+static void run_options(void)
+{
+    RUN(cards_of_all_sorts_sign_with_their_first_key);
+    RUN(cards_of_all_sorts_are_polled);
+    RUN(cards_in_every_form_of_files);
+    RUN(cards_isoapplet_short);
+    RUN(cards_myeid_short);
+    RUN(cards_myeid_unnamed);
+    RUN(cards_esteid_extended);
+    RUN(cards_esteid_reads_233);
+    RUN(cards_fineid_extended);
+    RUN(cards_isoapplet_without_keys);
+}

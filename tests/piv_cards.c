@@ -1,0 +1,307 @@
+// piv_cards.c: PIV cards as SP 800-73 lets them be and as makers have made them: what works on each,
+// what it costs in commands, and what one model does and no other. SPDX-License-Identifier: 0BSD
+#include "scene.h"
+
+static CK_BYTE text[] = "what a PIV card signs", sig[512];
+static CK_ULONG sig_len;
+
+// What stands at one place of a card; 0: as its reference has it.
+#define KEYS4(a, c, d, e) {                                                                       \
+    { 0x9a, SIM_RSA2048A, false, false, a }, { 0x9c, SIM_P256A, false, false, c },                \
+    { 0x9d, SIM_RSA2048B, false, false, d }, { 0x9e, SIM_P256B, false, false, e } }
+static const struct sim_piv_key usual[] = KEYS4(0, 0, 0, 0);
+static const struct sim_piv_key six[] = {
+    { 0x9a, SIM_RSA2048A, false, false, 0 }, { 0x9c, SIM_P256A, false, false, 0 },
+    { 0x9d, SIM_RSA2048B, false, false, 0 }, { 0x9e, SIM_P256B, false, false, 0 },
+    { 0x82, SIM_P384A, false, false, 0 }, { 0x83, SIM_P384B, false, false, 0 } };
+
+// The most commands, from a cold card on: C_GetTokenInfo; all objects and what they are; login and
+// a signature of the RSA key in 9A, and of an EC key: 9C's, or 9E's where 9C wants the PIN each
+// time. again: exactly each further one. 0: not held to one.
+struct kind {
+    const char *name;
+    struct sim_piv_options o;
+    unsigned token, list, rsa, ec, again_rsa, again_ec;
+};
+
+#define WHOLE  .extended = true, .discovery = SIM_APPLICATION_PIN
+#define BUDGET 4, 10, 8, 8, 1, 1
+
+static const struct kind kinds[] = {
+    { "to the letter, SELECT ends the login", { WHOLE }, BUDGET },
+    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 0, 0, 2, 1 },
+    { "short, 6 certificates", { .keys = six, .n_keys = 6, .retired = 2,
+                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 0, 0, 3, 1 },
+    { "without key history", { WHOLE, .no_history = true }, 4, 0, 8, 8, 1, 1 },
+    { "without CHUID", { WHOLE, .no_chuid = true }, 0, 0, 0, 0, 1, 1 },
+    { "without CHUID and discovery", { .extended = true, .no_chuid = true }, 0, 0, 0, 0, 1, 1 },
+    { "a signed CHUID", { WHOLE, .long_chuid = true }, BUDGET },
+    { "a signed CHUID, no discovery", { .extended = true, .long_chuid = true }, BUDGET },
+    { "VERIFY FF is 6A86", { WHOLE, .sw_logout = 0x6a86 }, BUDGET },
+    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 0, 0, 0, 0, 0, 0 },
+    { "the global PIN", { .extended = true, .discovery = SIM_GLOBAL_PIN }, BUDGET },
+    { "YubiKey 5.4", { WHOLE, .yubikey = true }, BUDGET },
+    { "YubiKey 5.4 without history", { WHOLE, .yubikey = true, .no_history = true }, 4, 0, 8, 8, 1, 1 },
+    { "YubiKey 4", { WHOLE, .yubikey = true, .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL,
+                     .no_status = true }, BUDGET },
+    { "YubiKey NEO", { WHOLE, .yubikey = true, .no_status = true, .tries_0x = true,
+      .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL | SIM_NO_ATTESTATION }, BUDGET },
+    { "YubiKey without attestation", { WHOLE, .yubikey = true,
+                                       .yubikey_lacks = SIM_NO_ATTESTATION }, BUDGET },
+};
+
+static const struct kind *kind;
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+// ---- A card of a kind ----
+
+static enum sim_policy policy_of(CK_BYTE id)
+{
+    const struct sim_piv_key *keys = kind->o.keys ? kind->o.keys : usual;
+    if (keys[id - 1].policy) return keys[id - 1].policy;
+    return id == 2 ? SIM_PIN_ALWAYS : id == 4 ? SIM_PIN_NEVER : SIM_PIN_ONCE;
+}
+
+static CK_RV sign_with(CK_SESSION_HANDLE session, CK_BYTE id)
+{
+    static const enum sim_key keys[] = { SIM_RSA2048A, SIM_P256A, SIM_RSA2048B, SIM_P256B };
+    CK_MECHANISM m = { id == 1 ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256, NULL, 0 };
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &key);
+    if (!rv && !key) rv = CKR_KEY_HANDLE_INVALID;
+    if (!rv) rv = C_SignInit(session, &m, key);
+    if (!rv && policy_of(id) == SIM_PIN_ALWAYS)
+        rv = C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
+    sig_len = sizeof sig;
+    if (!rv) rv = C_Sign(session, text, sizeof text, sig, &sig_len);
+    if (!rv && !scene_good(keys[id - 1], text, sizeof text, sig, sig_len)) rv = CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static void check_key(CK_SESSION_HANDLE session, CK_BYTE id, bool logged_in)
+{
+    CK_OBJECT_HANDLE key;
+    CK_BBOOL always = 9, private = 9;
+    CK_ATTRIBUTE a[] = { { CKA_ALWAYS_AUTHENTICATE, &always, 1 }, { CKA_PRIVATE, &private, 1 } };
+    bool is_never = policy_of(id) == SIM_PIN_NEVER;
+    if (test_failing) return;
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
+    CHECK_EQ(key != 0, logged_in || is_never);
+    if (!key) return;
+    CHECK_RV(C_GetAttributeValue(session, key, a, 2), CKR_OK);
+    CHECK_EQ(always, policy_of(id) == SIM_PIN_ALWAYS);
+    CHECK_EQ(private, !is_never);
+}
+
+// What needs the PIN, after something else was looked for: the login stays.
+static void check_printed(CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    char label[] = "Printed Information";
+    CK_BYTE value[64];
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, label, sizeof label - 1 } };
+    CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
+    CK_OBJECT_HANDLE object;
+    if (test_failing) return;
+    CHECK_RV(scene_search(session, t, 2, &object), CKR_OK);
+    CHECK(object);
+    CHECK_RV(C_GetAttributeValue(session, object, &v, 1), CKR_OK);
+}
+
+static void works(void)
+{
+    CK_SESSION_HANDLE session;
+    CK_TOKEN_INFO token;
+    CK_OBJECT_HANDLE none;
+    CHECK_RV(scene_begin(&kind->o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(token.flags & CKF_LOGIN_REQUIRED && !(token.flags & CKF_USER_PIN_COUNT_LOW));
+    CHECK_RV(scene_open(&session), CKR_OK);
+    for (CK_BYTE id = 1; id <= 4; id++) check_key(session, id, false);
+    for (CK_BYTE id = 1; id <= 4; id++)
+        if (id != 3 && policy_of(id) == SIM_PIN_NEVER) CHECK_RV(sign_with(session, id), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)"999999", 6), CKR_PIN_INCORRECT);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(token.flags & CKF_USER_PIN_COUNT_LOW);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    for (CK_BYTE id = 1; id <= 4; id++) check_key(session, id, true);
+    for (CK_BYTE id = 1; id <= 4; id++) if (id != 3) CHECK_RV(sign_with(session, id), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_CERTIFICATE, 24, &none), CKR_OK);  // not there
+    CHECK(!none);
+    check_printed(session);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK(!scene_card->verified(scene_card));
+    for (CK_BYTE id = 1; id <= 4; id++) check_key(session, id, false);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+    CHECK(!scene_card->verified(scene_card));
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    scene_end();
+}
+
+// A case fails for each kind by itself, and says for which.
+static void for_kinds(void (*run)(void))
+{
+    bool failed = false;
+    const char *only = getenv("PIV_KIND");
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        kind = &kinds[i];
+        if (only && strcmp(kind->name, only)) continue;
+        run();
+        judge_case();
+        if (test_failing) printf("    so it was with: %s\n", kind->name);
+        failed = failed || test_failing;
+        test_failing = false;
+    }
+    test_failing = failed;
+}
+
+TEST(piv_cards_work) { for_kinds(works); }
+
+// ---- Commands ----
+
+// Every attribute of keys and certificates.
+static CK_RV read_everything(CK_SESSION_HANDLE session)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_CLASS, CKA_LABEL, CKA_VALUE, CKA_ID,
+        CKA_SUBJECT, CKA_KEY_TYPE, CKA_SIGN, CKA_MODULUS, CKA_MODULUS_BITS, CKA_EC_PARAMS,
+        CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_UNIQUE_ID };
+    static CK_BYTE value[8192];
+    CK_OBJECT_HANDLE objects[64];
+    CK_ULONG n;
+    CK_RV rv = C_FindObjectsInit(session, NULL, 0);
+    if (!rv) rv = C_FindObjects(session, objects, 64, &n);
+    if (!rv) rv = C_FindObjectsFinal(session);
+    for (CK_ULONG i = 0; !rv && i < n; i++) {
+        CK_OBJECT_CLASS class = 0;
+        CK_ATTRIBUTE c = { CKA_CLASS, &class, sizeof class };
+        rv = C_GetAttributeValue(session, objects[i], &c, 1);
+        for (size_t k = 0; !rv && k < COUNT(types) && class != CKO_DATA; k++) {
+            CK_ATTRIBUTE a = { types[k], value, sizeof value };
+            CK_RV one = C_GetAttributeValue(session, objects[i], &a, 1);
+            if (one != CKR_ATTRIBUTE_TYPE_INVALID && one != CKR_ATTRIBUTE_SENSITIVE) rv = one;
+        }
+    }
+    return rv;
+}
+
+// All figures of a kind are printed, whichever is too high.
+static bool over;
+
+static void hold_to(const char *what, unsigned got, unsigned most, bool exactly)
+{
+    bool bad = most && (exactly ? got != most : got > most);
+    printf("    %s: %s takes %u commands of %u%s\n", kind->name, what, got, most,
+           bad ? ", WHICH IS NOT WHAT IT MAY" : "");
+    over = over || bad;
+}
+
+static void begin_cold(void)
+{
+    CK_TOKEN_INFO token;
+    CHECK_RV(scene_begin(&kind->o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+}
+
+static void signature_budget(bool rsa)
+{
+    CK_SESSION_HANDLE session;
+    CK_BYTE id = rsa ? 1 : policy_of(2) == SIM_PIN_ALWAYS ? 4 : 2;
+    begin_cold();
+    if (test_failing) return;
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(sign_with(session, id), CKR_OK);
+    hold_to(rsa ? "an RSA signature" : "an EC signature", scene_card->apdus,
+            rsa ? kind->rsa : kind->ec, false);
+    for (int i = 0; i < 2; i++) {
+        unsigned before = scene_card->apdus;
+        CHECK_RV(sign_with(session, id), CKR_OK);
+        hold_to("a further one", scene_card->apdus - before,
+                rsa ? kind->again_rsa : kind->again_ec, true);
+    }
+    scene_end();
+}
+
+static void budgets(void)
+{
+    CK_SESSION_HANDLE session;
+    over = false;
+    begin_cold();
+    if (test_failing) return;
+    hold_to("the token", scene_card->apdus, kind->token, false);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(read_everything(session), CKR_OK);
+    hold_to("all objects", scene_card->apdus, kind->list, false);
+    unsigned before = scene_card->apdus;
+    CHECK_RV(read_everything(session), CKR_OK);
+    CHECK_EQ(scene_card->apdus, before);        // kept
+    scene_end();
+    signature_budget(true);
+    if (test_failing) return;
+    signature_budget(false);
+    CHECK(!over);
+}
+
+TEST(piv_budgets) { for_kinds(budgets); }
+
+// ---- One model each ----
+
+// Whatever else a model does: its token, a login and a signature of 9A.
+TEST(piv_models_sign_with_9a)
+{
+    static const struct sim_piv_key two[] = { { 0x9a, SIM_RSA2048A, false, false, 0 },
+                                              { 0x82, SIM_P256B, false, false, 0 } };
+    static const struct sim_piv_options models[] = {
+        { WHOLE, .keeps_login = true, .sw_logout = 0x6d00 },
+        { .extended = true, .discovery = SIM_USELESS_DISCOVERY },
+        { WHOLE, .yubikey = true, .touch_key = 0x9a },
+        { WHOLE, .yubikey = true, .simple_refused = true },
+        { WHOLE, .keys = two, .n_keys = 2, .retired = 1, .consent_key = 0x82 },
+        { WHOLE, .yubikey = true, .yubikey_lacks = SIM_NO_METADATA },
+    };
+    kind = &kinds[0];
+    for (size_t i = 0; i < COUNT(models); i++) {
+        CK_SESSION_HANDLE session;
+        CK_TOKEN_INFO token;
+        CHECK_RV(scene_begin(&models[i]), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+        CHECK_RV(scene_login(&session), CKR_OK);
+        CHECK_RV(sign_with(session, 1), CKR_OK);
+        scene_end();
+    }
+}
+
+// Keys without certificate: by metadata; and on a card that has none, none.
+TEST(piv_keys_without_certificate)
+{
+    static const struct sim_piv_key bare[] = { { 0x9a, SIM_RSA2048A, true, false, 0 },
+        { 0x9c, SIM_P256A, true, false, 0 }, { 0x9e, SIM_P256B, true, false, 0 } };
+    static const struct { unsigned lacks; bool yubikey, seen; } cards[] = {
+        { 0, true, true }, { SIM_NO_ATTESTATION, true, true },
+        { SIM_NO_METADATA | SIM_NO_ATTESTATION, true, false }, { 0, false, false } };
+    kind = &kinds[0];
+    for (size_t i = 0; i < COUNT(cards); i++) {
+        struct sim_piv_options o = { WHOLE, .keys = bare, .n_keys = 3, .yubikey = cards[i].yubikey,
+                                     .yubikey_lacks = cards[i].lacks };
+        CK_SESSION_HANDLE session;
+        CHECK_RV(scene_begin(&o), CKR_OK);
+        CHECK_RV(scene_login(&session), CKR_OK);
+        CHECK_RV(sign_with(session, 1), cards[i].seen ? CKR_OK : CKR_KEY_HANDLE_INVALID);
+        CHECK_RV(sign_with(session, 2), cards[i].seen ? CKR_OK : CKR_KEY_HANDLE_INVALID);
+        scene_end();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    RUN(piv_cards_work);
+    RUN(piv_budgets);
+    RUN(piv_models_sign_with_9a);
+    RUN(piv_keys_without_certificate);
+    return test_end();
+}
