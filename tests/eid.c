@@ -535,6 +535,7 @@ static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n)
 {
     begin();
     if (test_failing) return false;
+    unsigned stray = sim_seen.stray_secrets;
     CK_RV rv = s->prepare();
     if (rv) test_fail(__FILE__, __LINE__, "%s: prepare: %#lx", s->name, rv);
     sim_reader_fault(fault, n, other);
@@ -543,6 +544,7 @@ static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n)
     if (!fired && !test_failing && rv)
         test_fail(__FILE__, __LINE__, "%s: %#lx without a fault", s->name, rv);
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (fault == SIM_ANSWER_9000) judge_misled(sim_seen.stray_secrets - stray);
     if (fired) check_after(fault, rv);
     if (test_failing)
         printf("    in scene %s: %s at command %u: %#lx\n", s->name, sim_fault_name(fault), n, rv);
