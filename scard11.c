@@ -25,57 +25,57 @@
  *             the table; the next holder of the reader's lock frees the arena.      See >>slot
  *   Secrets   Who filled a buffer with a PIN or key wipes it; arenas and scratch are wiped.
  *
+ * LAWS, AND THE ONE FUNCTION THAT KEEPS EACH
+ *   a secret goes where it is meant for, seen in this transaction                   secret_send
+ *   what is remembered of a card is used for that card only                         slot_prove
+ *   a lost context is a removal of every card, with its event                       slot_look_all
+ *   after the end of a login the card itself asks for the PIN again                 slot_log_out
+ *   what is made on trust is checked; what cannot be is not sent on trust           trial_next
+ *   an object is shown under the token whose credential opens it, or not            p15_token_of
+ *   a PIN's state is asked for only where that costs nothing                secret_read_tries
+ *   what is random is random in every process                                       hash_random
+ *   the application's log is called between its C_Initialize and C_Finalize only    os_log
+ *   a list from a card has a cap, in memory and in work        >>link >>p15file: ..._MAX
+ *
  * WHERE DOES IT GO?
  *   a card behaves oddly               its driver, marked QUIRK
  *   what a status word means           >>iso, in the function of that command, or the driver
  *   a new error, or its CKR_*          one line of ST_LIST in >>status
  *   a mechanism (CKM_*)                one row in >>mech
- *   an attribute (CKA_*)               one row in >>attr
- *   a curve, hash or OID               one row in >>alg
+ *   an attribute, a curve, a hash      one row in >>attr, in >>alg
  *   a kind of card                     a section before >>probe, one line in probe_drivers
  *   another way to reach a reader      >>reader, or SCARD11_READER_CUSTOM and no change here
  *   something only one platform has    >>os
  *
  * MAP
- *   1 Ground      >>base      integers, byte views, bounded writers, wiping
- *                 >>status    st: every error, and its CKR_* value
+ *   1 Ground      >>base >>status        integers, byte views, wiping; st: every error
  *                 >>os        locks, process, time, random bytes, environment, the log
- *                 >>arena     memory that is freed all at once; scratch
- *                 >>handle    session and object handles
+ *                 >>arena >>handle       memory that is freed all at once; handles
  *   2 Encodings   >>tlv       BER-TLV and DER
- *                 >>x509      the parts of a certificate that PKCS#11 asks for
- *                 >>zlib      certificates that are stored compressed
+ *                 >>x509 >>zlib          certificates: what PKCS#11 asks for; compressed ones
  *   3 Host crypto >>alg       hashes, curves, key types; struct alg_use
- *                 >>hash      digests
- *                 >>pad       PKCS#1 v1.5, PSS, OAEP, ECDSA signatures in DER
+ *                 >>hash >>pad           digests; PKCS#1 v1.5, PSS, OAEP, ECDSA in DER
  *                 >>cipher    public-key operations and random numbers on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
- *                 >>apdu      command encoding
- *                 >>link      one connection to one card
+ *                 >>apdu >>link          encoding; one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
- *                 >>p15alg    algorithms that such cards announce
- *                 >>p15       PKCS#15 directories, for the drivers of such cards
- *                 >>p15use    PINs and keys of such cards
+ *                 >>place     where on the card we are, and being sure of it
+ *                 >>secret    PINs on their way to the card: the one gate
+ *                 >>trial     what is done on trust, and checked
+ *                 >>p15alg >>p15file     PKCS#15: algorithms; files
+ *                 >>p15 >>p15use         ... the directory; tokens and keys
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
- *                 >>isoapplet driver: IsoApplet
- *                 >>myeid     driver: MyEID and OsEID
- *                 >>esteid    driver: Estonian and Latvian eID by IDEMIA
- *                 >>fineid    driver: Estonian and Finnish eID by Thales
- *                 >>belpic    driver: Belgian eID
- *                 >>generic   driver: standard cards with a PKCS#15 directory
+ *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
+ *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
+ *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe     which driver takes a card
- *   6 PKCS#11     >>slot      which card is in which reader; events
- *                 >>mech      mechanisms
- *                 >>attr      attributes and templates
- *                 >>session   sessions and logins
- *                 >>make      session objects: made, copied, changed
- *                 >>op        running operations: sign, decrypt, digest, ...
- *                 >>keys      keys generated, derived, wrapped, unwrapped
+ *   6 PKCS#11     >>slot      which card is in which reader; events; the life of a card
+ *                 >>mech >>attr          mechanisms; attributes and templates
+ *                 >>session >>make       sessions and logins; session objects
+ *                 >>op >>keys            running operations; keys generated, derived, wrapped
  *                 >>option    options at run time
- *                 >>p11       C_*: the entry points
- *                 >>message   C_*: message-based functions, and what is refused
- *                 >>list      the lists of all functions; scard11_*
+ *                 >>p11 >>message >>list the entry points; the lists of them; scard11_*
  * END OF MAP
  */
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -112,6 +112,9 @@
 #endif
 #if SCARD11_READER_SLOTS < 1 || SCARD11_READER_SLOTS > 8
 #error "SCARD11_READER_SLOTS must be 1 to 8"
+#endif
+#if SCARD11_TOKEN_CREDENTIALS < 2 || SCARD11_TOKEN_CREDENTIALS > 16
+#error "SCARD11_TOKEN_CREDENTIALS must be 2 to 16"
 #endif
 #if SCARD11_ANSWER < 258 || SCARD11_ANSWER > 65538
 #error "SCARD11_ANSWER must be 258 (short answers) to 65538 (extended length)"
@@ -2995,8 +2998,9 @@ struct apdu {
     u8    cla, ins, p1, p2;
     bytes data;             // command data; empty: no Lc
     u32   le;               // bytes wanted, 1..65536; 0: no Le
-    bool  secret_in;        // data holds a PIN or a key: not for the log
-    bool  secret_out;       // the answer does: not for the log, wiped when copied
+    bool  secret_in;        // data holds a PIN or a key: only >>secret says so
+    bool  hidden_in;        // data is the caller's own: not for the log
+    bool  secret_out;       // the answer is: not for the log, wiped when copied
 };
 
 static bool apdu_is_long(const struct apdu *a)
@@ -3296,7 +3300,7 @@ static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded
 {
 #if SCARD11_TRACE
     if (!os_log_is_on()) return;
-    if (cmd->secret_in) {
+    if (cmd->secret_in || cmd->hidden_in) {
         os_log_hex("> ", bytes_head(encoded, 4));
         os_log("    with %lu bytes that stay out of the log", (unsigned long)cmd->data.n);
     } else {
@@ -3566,12 +3570,13 @@ static st iso_pin_status(st s, int *tries)
     return s;
 }
 
-// VERIFY: presents a PIN, padded as the card wants it. An empty one asks how many tries are left.
-static st iso_verify(struct link *l, u8 pin_ref, bytes pin, int *tries)
+// An empty VERIFY asks whether a PIN is verified, or how many tries are left. Some cards count it
+// as a try.
+static st iso_ask_pin(struct link *l, u8 pin_ref, int *tries)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = INS_VERIFY, .p2 = pin_ref, .data = pin, .secret_in = pin.n > 0 };
+    struct apdu cmd = { .ins = INS_VERIFY, .p2 = pin_ref };
     return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
 }
 
@@ -3700,7 +3705,7 @@ static st iso_crypt(struct link *l, bool encrypt, bool more, bytes in, struct bu
 {
     struct apdu cmd = { .cla = more ? CLA_CHAIN : 0, .ins = INS_PSO, .p1 = encrypt ? 0x84 : 0x80,
                         .p2 = encrypt ? 0x80 : 0x84, .data = in, .le = APDU_LE_SHORT,
-                        .secret_in = encrypt, .secret_out = !encrypt };
+                        .hidden_in = encrypt, .secret_out = !encrypt };
     return link_exchange(l, &cmd, out);
 }
 
@@ -3715,12 +3720,10 @@ static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
  * MARK: - >>card
  * The card model, and what a driver is.
  *
- * Owns    struct card, struct token, struct pin, struct object, struct query, struct driver; the
- *         table of objects; the check of a signature that was made on trust; how PINs are sent, by
- *         us or by the reader's pad
- * Uses    >>x509 >>alg >>cipher >>apdu >>link >>iso
+ * Owns    struct card, struct token, struct credential, struct object, struct query, struct driver;
+ *         the table of objects; what the end of a login means for a token
+ * Uses    >>x509 >>alg >>link
  * Names   card_
- * Specs   PC/SC part 10 (PIN pads), ISO 7816-4 (VERIFY and its kin)
  * Tests   tests/card.c
  * ==============================================================================================*/
 
@@ -3728,32 +3731,77 @@ static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
 #define CARD_OBJECT_PAGES  ((HANDLE_INDEX_MASK + 1) / CARD_OBJECT_PAGE)
 #define CARD_SESSION_PAGE  16
 #define CARD_SESSION_PAGES 256          // more than any SCARD11_READERS_MAX leaves
+#define CARD_PIN_MAX       64           // bytes of an encoded PIN
+#define CARD_MSE_MAX       40           // bytes of a security environment that is remembered
+#define CARD_DIGEST        32           // SHA-256
 
 struct card;
 struct token;
 struct object;
 struct session;                         // of >>session; the table of them is in the card's arena
 
+// Where something is: in an application beside the token's own, or in it; and there in which DF, or
+// at which file. Both empty: the token's application, wherever in it that is.
+struct place {
+    bytes aid;
+    bytes path;             // file identifiers, from the MF (3F00) on
+};
+
+// What only this application has, as a digest: whatever its size, it is kept in few bytes.
+struct landmark {
+    bool known;
+    bool unique;            // no other card has the same
+    u32  ref;               // the driver's: what is read for it
+    u8   digest[CARD_DIGEST];
+};
+
+// ---- Credentials ----
+
 // How a PIN's characters are sent: as they are; or digits, two to a byte, one to a byte behind an
 // F, or as ISO 9564-1 format 2 has them. The numbers are those of PinType in ISO/IEC 7816-15.
 enum card_pin_coding { CARD_PIN_BCD, CARD_PIN_ASCII, CARD_PIN_UTF8, CARD_PIN_HALF_NIBBLE,
                        CARD_PIN_ISO9564 };
 
-#define CARD_PIN_MAX 64                 // bytes of an encoded PIN
+// What a credential opens: the token for its user; the user's PIN when that is blocked; the card
+// for who writes it; or one key, each time that it is used.
+enum card_role { ROLE_USER, ROLE_PUK, ROLE_ADMIN, ROLE_SIGN };
 
-// A PIN of the card, or the PUK that unblocks it. tries: left, as far as known.
-struct pin {
+// How it is presented: by VERIFY and its kin, or as the key of a challenge and response.
+enum card_kind { KIND_PIN, KIND_KEY };
+
+// What makes the card forget that it was presented.
+enum card_logout { LOGOUT_RESET, LOGOUT_VERIFY_FF, LOGOUT_SELECT, LOGOUT_COMMAND };
+
+// What a PUK can do: RESET RETRY COUNTER takes it with the new PIN; VERIFY takes it, and then the
+// PIN is set alone; it frees the PIN, which stays what it was.
+enum card_unblock { UNBLOCK_TOGETHER, UNBLOCK_APART, UNBLOCK_FREES };
+
+struct credential {
+    u8   role;              // enum card_role
+    u8   kind;              // enum card_kind
     u8   reference;
     u8   coding;            // enum card_pin_coding
     u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
     u8   padded;            // to how many bytes; 0: not
-    u8   pad;               // with what
+    u8   filler;            // with what
+    u8   logout_by;         // enum card_logout
+    u8   unblock_by;        // enum card_unblock, of a PUK
+    u8   same_as;           // 1 + the place in its token of the one with the same secret; 0: none
     int  tries;             // left; -1: the card did not say
     int  tries_max;         // the most that was ever seen
+    bool ask;               // an empty VERIFY tells its state, and is known to cost nothing
+    bool asked;             // it was
     bool missing;           // the card has no such PIN yet
-    bool verify_bare;       // VERIFY wants it without the padding
+    bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
+    bool presented;         // a PUK: VERIFY takes it, so that a login as SO can be tried
+    bool verified;          // the card may have it verified: nothing ended that since
+    u8   kept_len;          // of the secret at kept; 0: none is
+    u8  *kept;              // while its login lasts: for the PIN cache, or a PUK until it is used
+    struct place place;     // where it is presented
 };
+
+enum card_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
 
 // What a search can match, as far as a driver can use it to read less.
 struct query {
@@ -3765,29 +3813,26 @@ struct query {
     bool logged_in;         // private objects can be seen
 };
 
-enum card_pin_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
+// ---- Drivers ----
 
 // A kind of token. A NULL member is something its cards cannot do: ST_NOT_SUPPORTED. All are called
 // in a transaction. Where card->sure is false another program may have selected another
-// application.
+// application. No law is kept here: see >>place, >>secret, >>trial.
 struct driver {
     const char *name;       // CK_TOKEN_INFO.model, and the log
     bool public_certificates;   // all of its cards let anyone read every certificate
     // Finding out, as late as possible.
     st (*probe)   (struct card *, struct token *, struct scratch);  // ST_NOT_MINE: ask the next
-    st (*select)  (struct card *, struct token *);      // again, after another program or token
     st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
     st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
     st (*read)    (struct card *, struct object *, struct scratch); // its value, its policy
-    // PINs, sent by card_verify and its kin, which leave the tries left in pin->tries. A secret
-    // fits pin->min and max; a NULL one is entered at the reader's pad. so_login: presents the PUK,
-    // where the card has a command for that (else the first that uses it tells). set_pin changes
-    // the PIN or the PUK, or sets the PIN anew: old is the PUK then.
-    st (*login)   (struct card *, struct token *, struct pin *, bytes secret, struct scratch);
-    st (*so_login)(struct card *, struct token *, bytes puk);
+    // Places. select goes to one, an empty one is the application; ST_NOT_FOUND: it is not there.
+    // landmark reads what a landmark is made of, without a SELECT of the application.
+    st (*select)  (struct card *, struct token *, const struct place *);
+    st (*landmark)(struct card *, struct token *, u32 ref, struct scratch *, bytes *value);
+    // Credentials. login: what must go before secret_login; logout: the command of LOGOUT_COMMAND.
+    st (*login)   (struct card *, struct token *, struct credential *, struct scratch);
     st (*logout)  (struct card *, struct token *);
-    st (*set_pin) (struct card *, struct token *, struct pin *, enum card_pin_change, bytes old,
-                   bytes fresh);
     // Keys. in is hashed and padded as alg_use says; out has room for what the key can give.
     st (*sign)    (struct card *, struct object *, const struct alg_use *, bytes in, struct scratch,
                    struct buf *out);
@@ -3830,7 +3875,7 @@ struct object {
     CK_SESSION_HANDLE owner;        // a session object's session; 0: it is on the card
     u64   login_epoch;              // a private session object goes with the login it was made in
     bool  private;                  // not seen before login
-    bool  no_pin;                   // the key works without a PIN
+    struct credential *credential;  // what opens it, of its token; NULL: it needs none
     bool  always_auth;              // the PIN before each signature
     bool  unread;                   // driver->read has not been asked for the rest yet
     bool  trusted;                  // who issued the card vouches for it: CKA_TRUSTED
@@ -3865,15 +3910,15 @@ struct token {
     void *state;                    // the driver's; one for all PINs of an application
     u32   index;                    // of the slot in its reader
     bool  opened;                   // driver->open was asked
-    struct pin pin, puk;
+    bool  flat;                     // PINs and keys are the application's, whatever DF is current
+    struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
+    u32   credential_count;
+    struct landmark *landmark;      // of the application: shows that it is selected
+    struct landmark *identity;      // ... and what no other card has
     bool  login;                    // the user PIN is verified, as far as we know
     bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
-    u8    so_puk[CARD_PIN_MAX];     // the PUK as it was given, until then; wiped with that login
-    u8    so_puk_len;               // 0: it is entered at the pad
     bool  so_lost;                  // its login ended without the caller having asked for that
-    u8   *kept;                     // option SCARD11_PIN_CACHE: a page for the user PIN, or NULL
-    u8    kept_len;                 // of the PIN there while its login lasts; 0: none
-    bool  stale;                    // the card has lost the login, which kept can bring back
+    bool  stale;                    // the card has lost the login, which a kept PIN can bring back
     u64   login_epoch;              // changes with each login and logout
     u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
@@ -3884,6 +3929,10 @@ struct token {
     CK_VERSION hardware, firmware;
 };
 
+// Where the card is, as far as is known: its application, wherever in it; in the application's own
+// DF; or at a place in it.
+enum card_where { CARD_SOMEWHERE, CARD_HOME, CARD_AT };
+
 // Everything known about one inserted card. It and all that it points to is in its arena, and is
 // gone at once when the card is.
 struct card {
@@ -3891,9 +3940,18 @@ struct card {
     struct link link;
     u64  epoch;                     // of this insertion
     u64  look_ms;                   // when PC/SC was last asked whether it is still there
+    u64  rest_ms;                   // since when no session needs it; 0: one does
+    bool used;                      // one did, since it was connected
     u32  state;                     // of the reader, noted before the connection was made
     u32  changes;                   // what the reader's count of changes was then
-    bool sure;                      // current is selected: we did it in this transaction
+    bool shared;                    // another program was connected before us
+    bool unproven;                  // a connection was taken up again: is it the same card?
+    bool was_reset;                 // ... after a reset: no application is selected
+    bool sure;                      // current is selected: seen in this transaction
+    enum card_where where;
+    struct place at;                // CARD_AT
+    u8   mse[CARD_MSE_MAX];         // the security environment that was set last: P1, P2, template
+    size_t mse_len;                 // 0: none
     u32  token_count;
     struct token tokens[SCARD11_READER_SLOTS];
     struct token *current;          // the token whose application we selected last
@@ -3993,39 +4051,91 @@ static void card_set_entry(struct card *c, struct object *o, bytes entry)
     o->entry = entry;
 }
 
+// ---- Credentials ----
+
+// The user's PIN; every token has one, if only to say that it is missing.
+static struct credential *card_pin(struct token *t)
+{
+    return &t->credentials[0];
+}
+
+// The first credential of a role, or NULL.
+static struct credential *card_credential(struct token *t, enum card_role role)
+{
+    for (u32 i = 0; i < t->credential_count; i++)
+        if (t->credentials[i].role == role) return &t->credentials[i];
+    return NULL;
+}
+
+// Adds a credential, or replaces the one of its role. A driver adds the user's first.
+static void card_set_credential(struct token *t, const struct credential *what)
+{
+    struct credential *there = card_credential(t, (enum card_role)what->role);
+    SCARD11_ASSERT(t->credential_count || what->role == ROLE_USER);
+    if (!there && t->credential_count < SCARD11_TOKEN_CREDENTIALS)
+        there = &t->credentials[t->credential_count++];
+    if (there) *there = *what;
+}
+
 // Is anybody: the user, or the SO?
 static bool card_logged_in(const struct token *t)
 {
     return t->login || t->so;
 }
 
-// Wipes the PIN that was kept, if any.
-static void card_pin_forget(struct token *t)
+// May the card have a credential of this token verified?
+static bool card_verified(const struct token *t)
 {
-    if (!t->kept_len) return;
-    mem_wipe(t->kept, CARD_PIN_MAX);
-    os_unlock_page(t->kept);
-    t->kept_len = 0;
+    for (u32 i = 0; i < t->credential_count; i++)
+        if (t->credentials[i].verified) return true;
+    return false;
 }
 
-// Keeps the PIN of a login, in a page that nothing else is in: locking it locks nothing of others,
-// and the end of the lock ends no lock of theirs. Without such a page it is not kept.
-static void card_pin_keep(struct card *c, struct token *t, bytes pin)
+static void card_forget_verified(struct token *t)
+{
+    for (u32 i = 0; i < t->credential_count; i++) t->credentials[i].verified = false;
+}
+
+// Wipes a secret that was kept, if any.
+static void card_secret_forget(struct credential *credential)
+{
+    if (!credential->kept_len) return;
+    mem_wipe(credential->kept, CARD_PIN_MAX);
+    os_unlock_page(credential->kept);
+    credential->kept_len = 0;
+}
+
+static void card_secrets_forget(struct token *t)
+{
+    for (u32 i = 0; i < t->credential_count; i++) card_secret_forget(&t->credentials[i]);
+}
+
+// Keeps a secret, in a page that nothing else is in: locking it locks nothing of others, and the
+// end of the lock ends no lock of theirs. Without such a page it is kept only if it must be.
+static void card_secret_keep(struct card *c, struct credential *credential, bytes secret, bool must)
 {
     size_t page = os_page();
-    card_pin_forget(t);
-    if (!pin.n || pin.n > CARD_PIN_MAX) return;
-    if (!t->kept) {
+    card_secret_forget(credential);
+    if (!secret.n || secret.n > CARD_PIN_MAX) return;
+    if (!credential->kept) {
         u8 *p = ARENA_NEW(&c->arena, u8, 2 * page);
-        if (p) t->kept = p + (page - (uintptr_t)p % page) % page;
+        if (p) credential->kept = p + (page - (uintptr_t)p % page) % page;
+        else if (must) credential->kept = ARENA_NEW(&c->arena, u8, CARD_PIN_MAX);
     }
-    if (!t->kept || !os_lock_page(t->kept)) {
+    if (!credential->kept || (!os_lock_page(credential->kept) && !must)) {
         os_log("%s: no locked memory for the PIN: it is not kept", c->link.name);
         return;
     }
-    memcpy(t->kept, pin.p, pin.n);
-    t->kept_len = (u8)pin.n;
+    memcpy(credential->kept, secret.p, secret.n);
+    credential->kept_len = (u8)secret.n;
 }
+
+static bytes card_kept(const struct credential *credential)
+{
+    return bytes_of(credential->kept, credential->kept_len);
+}
+
+// ---- The ends of logins, as far as a token must know ----
 
 // The login is gone: sessions are public again, private session objects and operations end. Nothing
 // is walked: they carry the epoch of the login they were made in.
@@ -4033,19 +4143,20 @@ static void card_login_lost(struct token *t)
 {
     t->so_lost |= t->so;
     t->login = t->so = false;
-    mem_wipe(t->so_puk, sizeof t->so_puk);
-    t->so_puk_len = 0;
-    card_pin_forget(t);
+    card_secrets_forget(t);
     t->stale = false;
     t->login_epoch++;
 }
 
-// The card was reset: each login is gone, but for one whose PIN was kept, which brings it back.
+// The card was reset: nothing is verified any more, and each login is gone, but for one whose PIN
+// was kept, which brings it back.
 static void card_logins_reset(struct card *c)
 {
     for (u32 i = 0; i < c->token_count; i++) {
-        if (c->tokens[i].kept_len) c->tokens[i].stale = true;
-        else if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
+        struct token *t = &c->tokens[i];
+        card_forget_verified(t);
+        if (t->login && card_pin(t)->kept_len) t->stale = true;
+        else if (card_logged_in(t)) card_login_lost(t);
     }
 }
 
@@ -4057,219 +4168,6 @@ static void card_renew_private(struct card *c, const struct token *t)
         struct object *o = card_object_at(c, i);
         if (o->handle && o->token == t && o->private) o->handle = handle_make(epoch, i);
     }
-}
-
-// Encodes and pads a PIN as the card wants it. Characters that its coding has not set full.
-static void card_pad_pin(const struct pin *p, bytes secret, struct buf *out)
-{
-    size_t start = out->n;
-    if (!secret.n) out->full = true;                // an empty VERIFY is a question
-    if (p->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
-    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) {
-        buf_put(out, secret);
-    } else {
-        for (size_t i = 0; i < secret.n; i++)
-            if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
-        for (size_t i = 0; i < secret.n && !out->full; i++) {
-            unsigned digit = secret.p[i] & 15u;
-            if (p->coding == CARD_PIN_HALF_NIBBLE) buf_put8(out, 0xf0 | digit);
-            else if (i % 2) out->p[out->n - 1] = (u8)((out->p[out->n - 1] & 0xf0) | digit);
-            else buf_put8(out, digit << 4 | (p->padded ? p->pad & 15u : 15u));
-        }
-    }
-    size_t n = out->n - start;
-    if (n < p->padded) buf_fill(out, p->pad, p->padded - n);
-}
-
-// ---- PINs on their way: from the caller, or from the reader's pad ----
-
-#define CARD_PAD_LANGUAGE 0x0409        // of the pad's display: English (USB language identifier)
-
-// A command that carries PINs: one that there is, or a new one, or both.
-struct card_entry {
-    u8 ins, p1, reference;
-    const struct pin *pin[2];           // how they are encoded; [1]: the new one; NULL: none
-    bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
-};
-
-// How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
-static u32 card_pad_block(const struct pin *p)
-{
-    return p->verify_bare ? 0 : p->padded;
-}
-
-// Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
-static bool card_pad_encodes(const struct pin *p, u32 block)
-{
-    if (block > 15) return false;
-    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) return true;
-    return block && (p->coding == CARD_PIN_BCD || p->coding == CARD_PIN_ISO9564);
-}
-
-// Do the numbers of digits that card and pad take meet?
-static bool card_pad_counts(const struct link *l, const struct pin *p)
-{
-    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
-}
-
-// Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
-// form for both.
-static bool card_has_pad(const struct card *c, const struct pin *old, const struct pin *fresh)
-{
-    const struct link *l = &c->link;
-    const struct pin *p = old ? old : fresh;
-    u32 block = fresh ? p->padded : card_pad_block(p);
-    if (!link_has_pad(l, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
-    if (!card_pad_encodes(p, block)) return false;
-    if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
-                         old->pad != fresh->pad)) return false;
-    return card_pad_counts(l, p) && card_pad_counts(l, fresh ? fresh : p);
-}
-
-// The form of a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat. ISO 9564 is BCD behind
-// one byte, whose low half takes the length.
-static void card_pad_form(const struct pin *p, u32 block, struct buf *out)
-{
-    bool ascii = p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8;
-    if (p->coding == CARD_PIN_ISO9564) buf_put(out, BYTES(0x89, (u8)(0x40 | (block - 1)), 0x04));
-    else buf_put(out, BYTES(ascii ? 0x82 : 0x81, (u8)block, 0x00));
-}
-
-// How many digits to take: what the card takes and the pad can. Little-endian: the most, the least.
-static void card_pad_length(const struct link *l, const struct pin *p, const struct pin *q,
-                            struct buf *out)
-{
-    u8 min = q->min < p->min ? q->min : p->min;
-    u8 max = q->max > p->max ? q->max : p->max;
-    if (l->pin_max && max > l->pin_max) max = l->pin_max;
-    if (min < l->pin_min) min = l->pin_min;
-    buf_put(out, BYTES(max, min));
-}
-
-// What both structures end with: bTeoPrologue, ulDataLength, and the command with the filler that
-// the pad writes its PINs over.
-static void card_pad_template(const struct card_entry *e, u32 block, struct buf *out)
-{
-    u32 count = e->pin[0] && e->pin[1] ? 2 : 1;
-    buf_put(out, BYTES(0, 0, 0, (u8)(5 + count * block), 0, 0, 0));
-    buf_put(out, BYTES(0x00, e->ins, e->p1, e->reference, (u8)(count * block)));
-    for (u32 i = 0; i < 2 && block; i++) {
-        if (!e->pin[i]) continue;
-        bool iso = e->pin[i]->coding == CARD_PIN_ISO9564;
-        if (iso) buf_put8(out, 0x20);
-        buf_fill(out, e->pin[i]->pad, block - iso);
-    }
-}
-
-// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3): the reader's own timeouts and
-// messages, the validation key ends an entry, a new PIN is typed twice.
-static void card_pad_structure(const struct link *l, const struct card_entry *e, struct buf *out)
-{
-    const struct pin *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
-    u32 block = fresh ? p->padded : card_pad_block(p);
-    buf_fill(out, 0, 2);
-    card_pad_form(p, block, out);
-    if (fresh) buf_put(out, BYTES(0, old ? (u8)block : 0));     // where the old and the new one go
-    card_pad_length(l, p, fresh ? fresh : p, out);
-    if (fresh) buf_put8(out, old ? 0x03 : 0x01);                // bConfirmPIN: is the old one asked
-    buf_put(out, BYTES(0x02, fresh ? old ? 3 : 2 : 1));         // validation key, messages
-    buf_put(out, BYTES(CARD_PAD_LANGUAGE & 0xff, CARD_PAD_LANGUAGE >> 8));
-    if (!fresh)   buf_put(out, BYTES(0));                       // which: PIN, new PIN, once more
-    else if (old) buf_put(out, BYTES(0, 1, 2));
-    else          buf_put(out, BYTES(1, 2, 0));
-    card_pad_template(e, block, out);
-}
-
-static st card_enter_at_pad(struct card *c, const struct card_entry *e)
-{
-    u8 room[64];
-    struct buf ask = buf_on(room, sizeof room);
-    if (!card_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
-    card_pad_structure(&c->link, e, &ask);
-    if (ask.full) return ST_ARGS;
-    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(&ask));
-}
-
-// Sends it, and returns what the card answered.
-static st card_send_pins(struct card *c, const struct card_entry *e)
-{
-    u8 room[2 * CARD_PIN_MAX], none[16];
-    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
-    if (!e->secret[0].p) return card_enter_at_pad(c, e);
-    for (int i = 0; i < 2; i++)
-        if (e->pin[i]) card_pad_pin(e->pin[i], e->secret[i], &b);
-    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->reference, .data = buf_bytes(&b),
-                        .secret_in = true };
-    st s = b.full ? ST_PIN_LEN : link_exchange(&c->link, &cmd, &rsp);
-    mem_wipe(room, sizeof room);
-    return s;
-}
-
-// The card has taken a PIN: its tries are full again.
-static void card_pin_good(struct pin *p)
-{
-    p->tries = p->tries_max ? p->tries_max : -1;
-    p->missing = false;
-}
-
-// What an answer says of the PIN that it was about. A wrong one had one try more before.
-static st card_pin_answer(struct pin *p, st s)
-{
-    s = iso_pin_status(s, &p->tries);
-    if (s == ST_PIN_INCORRECT && p->tries + 1 > p->tries_max) p->tries_max = p->tries + 1;
-    if (!s) card_pin_good(p);
-    return s;
-}
-
-// VERIFY.
-static st card_verify(struct card *c, struct pin *pin, bytes secret)
-{
-    struct pin bare = *pin;
-    struct card_entry e = { INS_VERIFY, 0, pin->reference, { &bare, NULL }, { secret } };
-    if (pin->verify_bare) bare.padded = 0;
-    return card_pin_answer(pin, card_send_pins(c, &e));
-}
-
-// CHANGE REFERENCE DATA.
-static st card_change_pin(struct card *c, struct pin *pin, bytes old, bytes fresh)
-{
-    struct card_entry e = { INS_CHANGE, 0, pin->reference, { pin, pin }, { old, fresh } };
-    return pin->fixed ? ST_NOT_SUPPORTED : card_pin_answer(pin, card_send_pins(c, &e));
-}
-
-// RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
-// about the PUK.
-static st card_unblock_pin(struct card *c, struct pin *puk, struct pin *pin, bytes secret,
-                           bytes fresh)
-{
-    struct card_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, pin }, { secret, fresh } };
-    st s = card_pin_answer(puk, card_send_pins(c, &e));
-    if (!s) card_pin_good(pin);
-    return s;
-}
-
-// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK.
-static st card_reset_pin(struct card *c, struct pin *pin, bytes fresh)
-{
-    struct card_entry e = { INS_UNBLOCK, 2, pin->reference, { NULL, pin }, { fresh, fresh } };
-    return card_pin_answer(pin, card_send_pins(c, &e));
-}
-
-// RESET RETRY COUNTER with the PUK alone: the PIN stays what it was.
-static st card_free_pin(struct card *c, struct pin *puk, struct pin *pin, bytes secret)
-{
-    struct card_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, NULL }, { secret } };
-    st s = card_pin_answer(puk, card_send_pins(c, &e));
-    if (!s) card_pin_good(pin);
-    return s;
-}
-
-// May an answer mean that another application got the command?
-static bool card_may_be_lost(st s)
-{
-    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
-           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
-           s == 0x6986 || s == ST_PROTOCOL;
 }
 
 // Copies what a key's views point to into the arena.
@@ -4284,13 +4182,6 @@ static st card_keep_key(struct card *c, struct alg_key *k, struct scratch scratc
     bytes kept = arena_copy(&c->arena, k->spki);
     if (!kept.p) return ST_CARD_MEMORY;
     return alg_parse_spki(kept, k);
-}
-
-// Does a signature that the card gave on trust verify? Where the host cannot tell: yes.
-static bool card_signature_good(const struct alg_key *key, const struct alg_use *use, bytes in,
-                                bytes signature, struct scratch scratch)
-{
-    return !cipher_can_verify(key, use) || !cipher_verify(key, use, in, signature, scratch);
 }
 
 // What RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
@@ -4324,6 +4215,644 @@ static struct object *card_add_key(struct card *c, const struct object *like,
         if (class[i] == CKO_CERTIFICATE) o->always_auth = false;
     }
     return private;
+}
+
+/* ================================================================================================
+ * MARK: - >>place
+ * Where on the card we are, and being sure of it.
+ *
+ * Owns    how an application is selected for certain without ending its login; going to a place;
+ *         landmarks; the security environment that was set last. The law that a secret goes to no
+ *         other application rests on card->sure, which is set to true here and nowhere else.
+ * Uses    >>alg >>hash >>link >>iso >>card
+ * Names   place_
+ * Tests   tests/place.c
+ * ==============================================================================================*/
+
+static bool place_is_home(const struct place *place)
+{
+    return !place->aid.n && !place->path.n;
+}
+
+static bool place_equal(const struct place *a, const struct place *b)
+{
+    return bytes_equal(a->aid, b->aid) && bytes_equal(a->path, b->path);
+}
+
+// Is that where the card was left? On trust: another program may have moved it since.
+static bool place_is_here(const struct card *c, const struct token *t, const struct place *place)
+{
+    if (place_is_home(place)) return t->flat || c->where == CARD_HOME;
+    return c->where == CARD_AT && place_equal(&c->at, place);
+}
+
+// The card is on its way, or was moved: where it is now is not known, and what was set is gone.
+static void place_leave(struct card *c)
+{
+    c->where = CARD_SOMEWHERE;
+    c->mse_len = 0;
+}
+
+// The application of a token was seen to be selected: what is asked from here to the end of the
+// transaction is asked of it.
+static void place_seen(struct card *c, struct token *t)
+{
+    c->sure = true;
+    c->current = t;
+}
+
+// The application was selected, and is in its own DF.
+static void place_arrived(struct card *c, struct token *t)
+{
+    place_leave(c);
+    place_seen(c, t);
+    c->where = CARD_HOME;
+}
+
+// SELECT of the token's application. ST_LOST: it is not there, and was when the card was probed.
+static st place_select(struct card *c, struct token *t)
+{
+    const struct place home = { BYTES_NONE, BYTES_NONE };
+    TRY(link_ready(&c->link));
+    c->sure = false;
+    place_leave(c);
+    st s = t->driver->select(c, t, &home);
+    if (s) return s == ST_NOT_FOUND ? ST_LOST : s;
+    place_arrived(c, t);
+    return ST_OK;
+}
+
+// ---- Landmarks ----
+
+static st place_digest(bytes value, u8 digest[CARD_DIGEST])
+{
+    struct buf out = buf_on(digest, CARD_DIGEST);
+    return hash_of(alg_hash_find(CKM_SHA256), value, &out);
+}
+
+// Notes what shows that the application is the selected one; the first that is told is kept.
+static st place_note(struct landmark *mark, u32 ref, bytes value)
+{
+    if (mark->known || !value.n) return ST_OK;
+    TRY(place_digest(value, mark->digest));
+    mark->ref = ref;
+    mark->known = true;
+    return ST_OK;
+}
+
+// Is it there, and what it was? ST_NOT_FOUND: not, or something else.
+static st place_find_landmark(struct card *c, struct token *t, const struct landmark *mark,
+                              struct scratch scratch)
+{
+    u8 digest[CARD_DIGEST];
+    bytes value;
+    if (!mark || !mark->known || !t->driver->landmark) return ST_NOT_FOUND;
+    st s = t->driver->landmark(c, t, mark->ref, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_NOT_FOUND;
+    TRY(place_digest(value, digest));
+    if (memcmp(digest, mark->digest, sizeof digest)) return ST_NOT_FOUND;
+    place_seen(c, t);
+    return ST_OK;
+}
+
+// ---- Being sure ----
+
+// Is a PIN of the application verified, this token's or another's? SELECT would end that on most
+// cards.
+static bool place_has_login(const struct card *c, const struct token *t)
+{
+    for (u32 i = 0; i < c->token_count; i++)
+        if (c->tokens[i].login && card_same_application(&c->tokens[i], t)) return true;
+    return t->login;
+}
+
+// Does the card still have the user's PIN verified? An application that says so is ours. Asked only
+// where that is known to cost nothing, and where nothing else is left to tell.
+static st place_ask_login(struct card *c, struct token *t)
+{
+    int tries;
+    const struct credential *pin = card_pin(t);
+    if (!t->login || !pin->ask) return ST_NOT_FOUND;
+    st s = iso_ask_pin(&c->link, pin->reference, &tries);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_NOT_FOUND;
+    place_seen(c, t);
+    return ST_OK;
+}
+
+// After this the token's application is the selected one, and that was seen in this transaction.
+// With a login, SELECT would end it: what only this application has is looked for first.
+static st place_be_sure(struct card *c, struct token *t, struct scratch scratch)
+{
+    st s = ST_NOT_FOUND;
+    if (c->sure) return ST_OK;
+    TRY(link_ready(&c->link));
+    if (place_has_login(c, t)) {
+        s = place_find_landmark(c, t, t->landmark, scratch);
+        if (s == ST_NOT_FOUND && !(t->landmark && t->landmark->known)) s = place_ask_login(c, t);
+    }
+    return s == ST_NOT_FOUND ? place_select(c, t) : s;
+}
+
+// The card is at a place for certain after this.
+static st place_go_to(struct card *c, struct token *t, const struct place *place,
+                      struct scratch scratch)
+{
+    TRY(place_be_sure(c, t, scratch));
+    if (place_is_here(c, t, place)) return ST_OK;
+    if (place_is_home(place)) return place_select(c, t);
+    st s = t->driver->select(c, t, place);
+    place_leave(c);
+    if (s) return s;
+    c->where = CARD_AT;
+    c->at = *place;
+    return ST_OK;
+}
+
+// A landmark becomes known, if it can be: before a login, because after it a SELECT costs that
+// login; and before a card is let go.
+static st place_learn(struct card *c, struct token *t, struct landmark *mark,
+                      struct scratch scratch)
+{
+    bytes value;
+    if (!mark || mark->known || !t->driver->landmark) return ST_OK;
+    TRY(place_be_sure(c, t, scratch));
+    st s = t->driver->landmark(c, t, mark->ref, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    return s ? ST_OK : place_note(mark, mark->ref, value);
+}
+
+// ---- The security environment ----
+
+// MSE SET, unless that is what was set last. On trust that is not known: another program may have
+// set its own; a signature is then checked, all else sets it again.
+static st place_set_environment(struct card *c, u8 p1, u8 p2, bytes content, bool again)
+{
+    u8 room[CARD_MSE_MAX];
+    struct buf now = buf_on(room, sizeof room);
+    buf_put(&now, BYTES(p1, p2));
+    buf_put(&now, content);
+    bool set = c->mse_len && bytes_equal(bytes_of(c->mse, c->mse_len), buf_bytes(&now));
+    if (set && !again && !now.full) return ST_OK;
+    c->mse_len = 0;
+    TRY(iso_mse_set(&c->link, p1, p2, content));
+    if (now.full) return ST_OK;
+    memcpy(c->mse, now.p, now.n);
+    c->mse_len = now.n;
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>secret
+ * PINs and PUKs on their way to the card: from the caller, or from the reader's pad.
+ *
+ * Owns    secret_send, the one gate that every secret goes through; how secrets are encoded; what a
+ *         PIN pad is told; logging in, changing and unblocking by what a credential says
+ * Uses    >>apdu >>link >>iso >>card >>place
+ * Names   secret_
+ * Specs   PC/SC part 10 (PIN pads), ISO 7816-4 (VERIFY and its kin)
+ * Tests   tests/secret.c
+ *
+ * The law: a secret goes to the card only when the application and the DF that it is meant for were
+ * seen to be selected in this transaction. To another application it would be handed over, and cost
+ * a try there. secret_send goes to the credential's place itself, and refuses if the card is not
+ * sure of it; no other function builds a command with secret_in.
+ * ==============================================================================================*/
+
+// Encodes and pads a PIN as the card wants it. Characters that its coding has not set full.
+static void secret_encode(const struct credential *p, bytes secret, struct buf *out)
+{
+    size_t start = out->n;
+    if (!secret.n) out->full = true;                // an empty VERIFY is a question
+    if (p->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
+    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) {
+        buf_put(out, secret);
+    } else {
+        for (size_t i = 0; i < secret.n; i++)
+            if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
+        for (size_t i = 0; i < secret.n && !out->full; i++) {
+            unsigned digit = secret.p[i] & 15u;
+            if (p->coding == CARD_PIN_HALF_NIBBLE) buf_put8(out, 0xf0 | digit);
+            else if (i % 2) out->p[out->n - 1] = (u8)((out->p[out->n - 1] & 0xf0) | digit);
+            else buf_put8(out, digit << 4 | (p->padded ? p->filler & 15u : 15u));
+        }
+    }
+    size_t n = out->n - start;
+    if (n < p->padded) buf_fill(out, p->filler, p->padded - n);
+}
+
+// ---- The reader's pad ----
+
+#define SECRET_PAD_LANGUAGE 0x0409      // of the pad's display: English (USB language identifier)
+
+// A command that carries PINs: one that there is, or a new one, or both.
+struct secret_entry {
+    u8 ins, p1, reference;
+    const struct credential *pin[2];    // how they are encoded; [1]: the new one; NULL: none
+    bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
+};
+
+// How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
+static u32 secret_pad_block(const struct credential *p)
+{
+    return p->verify_bare ? 0 : p->padded;
+}
+
+// Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
+static bool secret_pad_encodes(const struct credential *p, u32 block)
+{
+    if (block > 15) return false;
+    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) return true;
+    return block && (p->coding == CARD_PIN_BCD || p->coding == CARD_PIN_ISO9564);
+}
+
+// Do the numbers of digits that card and pad take meet?
+static bool secret_pad_counts(const struct link *l, const struct credential *p)
+{
+    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
+}
+
+// Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
+// form for both.
+static bool secret_has_pad(const struct card *c, const struct credential *old,
+                           const struct credential *fresh)
+{
+    const struct link *l = &c->link;
+    const struct credential *p = old ? old : fresh;
+    u32 block = fresh ? p->padded : secret_pad_block(p);
+    if (!link_has_pad(l, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
+    if (!secret_pad_encodes(p, block)) return false;
+    if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
+                         old->filler != fresh->filler)) return false;
+    return secret_pad_counts(l, p) && secret_pad_counts(l, fresh ? fresh : p);
+}
+
+// The form of a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat. ISO 9564 is BCD behind
+// one byte, whose low half takes the length.
+static void secret_pad_form(const struct credential *p, u32 block, struct buf *out)
+{
+    bool ascii = p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8;
+    if (p->coding == CARD_PIN_ISO9564) buf_put(out, BYTES(0x89, (u8)(0x40 | (block - 1)), 0x04));
+    else buf_put(out, BYTES(ascii ? 0x82 : 0x81, (u8)block, 0x00));
+}
+
+// How many digits to take: what the card takes and the pad can. Little-endian: the most, the least.
+static void secret_pad_length(const struct link *l, const struct credential *p,
+                              const struct credential *q, struct buf *out)
+{
+    u8 min = q->min < p->min ? q->min : p->min;
+    u8 max = q->max > p->max ? q->max : p->max;
+    if (l->pin_max && max > l->pin_max) max = l->pin_max;
+    if (min < l->pin_min) min = l->pin_min;
+    buf_put(out, BYTES(max, min));
+}
+
+// What both structures end with: bTeoPrologue, ulDataLength, and the command with the filler that
+// the pad writes its PINs over.
+static void secret_pad_template(const struct secret_entry *e, u32 block, struct buf *out)
+{
+    u32 count = e->pin[0] && e->pin[1] ? 2 : 1;
+    buf_put(out, BYTES(0, 0, 0, (u8)(5 + count * block), 0, 0, 0));
+    buf_put(out, BYTES(0x00, e->ins, e->p1, e->reference, (u8)(count * block)));
+    for (u32 i = 0; i < 2 && block; i++) {
+        if (!e->pin[i]) continue;
+        bool iso = e->pin[i]->coding == CARD_PIN_ISO9564;
+        if (iso) buf_put8(out, 0x20);
+        buf_fill(out, e->pin[i]->filler, block - iso);
+    }
+}
+
+// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3): the reader's own timeouts and
+// messages, the validation key ends an entry, a new PIN is typed twice.
+static void secret_pad_structure(const struct link *l, const struct secret_entry *e,
+                                 struct buf *out)
+{
+    const struct credential *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
+    u32 block = fresh ? p->padded : secret_pad_block(p);
+    buf_fill(out, 0, 2);
+    secret_pad_form(p, block, out);
+    if (fresh) buf_put(out, BYTES(0, old ? (u8)block : 0));     // where the old and the new one go
+    secret_pad_length(l, p, fresh ? fresh : p, out);
+    if (fresh) buf_put8(out, old ? 0x03 : 0x01);                // bConfirmPIN: is the old one asked
+    buf_put(out, BYTES(0x02, fresh ? old ? 3 : 2 : 1));         // validation key, messages
+    buf_put(out, BYTES(SECRET_PAD_LANGUAGE & 0xff, SECRET_PAD_LANGUAGE >> 8));
+    if (!fresh)   buf_put(out, BYTES(0));                       // which: PIN, new PIN, once more
+    else if (old) buf_put(out, BYTES(0, 1, 2));
+    else          buf_put(out, BYTES(1, 2, 0));
+    secret_pad_template(e, block, out);
+}
+
+static st secret_enter_at_pad(struct card *c, const struct secret_entry *e)
+{
+    u8 room[64];
+    struct buf ask = buf_on(room, sizeof room);
+    if (!secret_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
+    secret_pad_structure(&c->link, e, &ask);
+    if (ask.full) return ST_ARGS;
+    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(&ask));
+}
+
+// ---- The gate ----
+
+// Sends it, and returns what the card answered. A NULL secret is entered at the reader's pad.
+static st secret_send(struct card *c, struct token *t, const struct place *place,
+                      const struct secret_entry *e, struct scratch scratch)
+{
+    u8 room[2 * CARD_PIN_MAX], none[16];
+    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    TRY(place_go_to(c, t, place, scratch));
+    SCARD11_ASSERT(c->sure && place_is_here(c, t, place));
+    if (!c->sure) return ST_FAILED;
+    if (!e->secret[0].p) return secret_enter_at_pad(c, e);
+    for (int i = 0; i < 2; i++)
+        if (e->pin[i]) secret_encode(e->pin[i], e->secret[i], &b);
+    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->reference, .data = buf_bytes(&b),
+                        .secret_in = true };
+    st s = b.full ? ST_PIN_LEN : link_exchange(&c->link, &cmd, &rsp);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// The card has taken a PIN: its tries are full again.
+static void secret_good(struct credential *p)
+{
+    p->tries = p->tries_max ? p->tries_max : -1;
+    p->missing = false;
+}
+
+// What an answer says of the PIN that it was about. A wrong one had one try more before.
+static st secret_answer(struct credential *p, st s)
+{
+    s = iso_pin_status(s, &p->tries);
+    if (s == ST_PIN_INCORRECT && p->tries + 1 > p->tries_max) p->tries_max = p->tries + 1;
+    if (s == ST_PIN_MISSING) p->missing = true;
+    if (!s) secret_good(p);
+    return s;
+}
+
+// ---- VERIFY and its kin ----
+
+// VERIFY. From here on the card may have it verified, until something is known to have ended that.
+static st secret_verify(struct card *c, struct token *t, struct credential *pin, bytes secret,
+                        struct scratch scratch)
+{
+    struct credential bare = *pin;
+    struct secret_entry e = { INS_VERIFY, 0, pin->reference, { &bare, NULL }, { secret } };
+    if (pin->verify_bare) bare.padded = 0;
+    st s = secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+    if (!s) pin->verified = true;
+    return s;
+}
+
+// CHANGE REFERENCE DATA. Many cards have the new PIN verified then.
+static st secret_change(struct card *c, struct token *t, struct credential *pin, bytes old,
+                        bytes fresh, struct scratch scratch)
+{
+    struct secret_entry e = { INS_CHANGE, 0, pin->reference, { pin, pin }, { old, fresh } };
+    if (pin->fixed) return ST_NOT_SUPPORTED;
+    st s = secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+    if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
+    return s;
+}
+
+// RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
+// about the PUK. fresh NULL: the PIN stays what it was.
+static st secret_reset_with_puk(struct card *c, struct token *t, struct credential *puk,
+                                struct credential *pin, bytes secret, const bytes *fresh,
+                                struct scratch scratch)
+{
+    struct secret_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, fresh ? pin : NULL },
+                              { secret, fresh ? *fresh : BYTES_NONE } };
+    st s = secret_answer(puk, secret_send(c, t, &pin->place, &e, scratch));
+    if (s) return s;
+    secret_good(pin);
+    pin->verified = true;
+    return ST_OK;
+}
+
+// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK.
+static st secret_reset(struct card *c, struct token *t, struct credential *pin, bytes fresh,
+                       struct scratch scratch)
+{
+    struct secret_entry e = { INS_UNBLOCK, 2, pin->reference, { NULL, pin }, { fresh, fresh } };
+    return secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+}
+
+// ---- What PKCS#11 does with them ----
+
+// Presents a credential, and those that have the same secret: the first failure ends it, so that a
+// wrong one costs one try.
+static st secret_login(struct card *c, struct token *t, struct credential *pin, bytes secret,
+                       struct scratch scratch)
+{
+    u32 place = (u32)(pin - t->credentials) + 1;
+    TRY(place_learn(c, t, t->landmark, scratch));
+    if (t->driver->login) TRY(t->driver->login(c, t, pin, scratch));
+    TRY(secret_verify(c, t, pin, secret, scratch));
+    for (u32 i = 0; i < t->credential_count; i++)
+        if (t->credentials[i].same_as == place)
+            TRY(secret_verify(c, t, &t->credentials[i], secret, scratch));
+    return ST_OK;
+}
+
+// The PUK is presented where its card lets it be. What is no answer about a PIN says that it does
+// not: then the first use tells.
+static st secret_login_puk(struct card *c, struct token *t, struct credential *puk, bytes secret,
+                           struct scratch scratch)
+{
+    if (!puk->presented) return ST_OK;
+    TRY(place_go_to(c, t, &puk->place, scratch));
+    st s = secret_verify(c, t, puk, secret, scratch);
+    bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
+    return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
+}
+
+// The PUK first, then the PIN alone.
+static st secret_unblock_apart(struct card *c, struct token *t, struct credential *puk,
+                               struct credential *pin, bytes secret, bytes fresh,
+                               struct scratch scratch)
+{
+    TRY(secret_verify(c, t, puk, secret, scratch));
+    return secret_reset(c, t, pin, fresh, scratch);
+}
+
+// Sets the PIN anew with the PUK. One that takes both together may turn out to want them apart: it
+// does not know this P1.
+static st secret_unblock(struct card *c, struct token *t, struct credential *puk,
+                         struct credential *pin, bytes secret, bytes fresh,
+                         struct scratch scratch)
+{
+    if (puk->unblock_by == UNBLOCK_APART)
+        return secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch);
+    if (puk->unblock_by == UNBLOCK_FREES) {     // what should be the new PIN must be the old one
+        TRY(secret_reset_with_puk(c, t, puk, pin, secret, NULL, scratch));
+        return secret_verify(c, t, pin, fresh, scratch);
+    }
+    st s = secret_reset_with_puk(c, t, puk, pin, secret, &fresh, scratch);
+    bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
+    return apart ? secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch) : s;
+}
+
+// Tries left, as an empty VERIFY says. Asked once, where that is known to cost nothing; never while
+// logged in: on some cards that ends the login.
+static st secret_read_tries(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct credential *pin = card_pin(t);
+    if (!pin->ask || pin->asked || t->login || pin->tries >= 0) return ST_OK;
+    TRY(place_go_to(c, t, &pin->place, scratch));
+    st s = iso_ask_pin(&c->link, pin->reference, &pin->tries);
+    if (link_is_broken(s)) return s;
+    pin->asked = true;
+    pin->missing = s == ST_PIN_MISSING;
+    if (pin->tries > pin->tries_max) pin->tries_max = pin->tries;
+    return ST_OK;
+}
+
+// ---- Logging out ----
+
+// SELECT of the application ends what is verified there: of all its tokens.
+static st secret_end_by_select(struct card *c, struct token *t)
+{
+    TRY(place_select(c, t));
+    for (u32 i = 0; i < c->token_count; i++)
+        if (card_same_application(&c->tokens[i], t)) card_forget_verified(&c->tokens[i]);
+    return ST_OK;
+}
+
+// Has the card forget one credential, by what it says does that. An error: it may not have.
+static st secret_end_one(struct card *c, struct token *t, struct credential *pin,
+                         struct scratch scratch)
+{
+    st s = ST_NOT_SUPPORTED;
+    if (pin->logout_by == LOGOUT_SELECT) return secret_end_by_select(c, t);
+    if (pin->logout_by == LOGOUT_RESET) return ST_NOT_SUPPORTED;
+    TRY(place_go_to(c, t, &pin->place, scratch));
+    if (pin->logout_by == LOGOUT_VERIFY_FF) s = iso_logout(&c->link, pin->reference);
+    else if (t->driver->logout) s = t->driver->logout(c, t);
+    if (!s) pin->verified = false;
+    return s;
+}
+
+// Has the card forget all that is verified of a token. An error: it may not have, and a reset is
+// due.
+static st secret_end(struct card *c, struct token *t, struct scratch scratch)
+{
+    for (u32 i = 0; i < t->credential_count; i++) {
+        struct credential *pin = &t->credentials[i];
+        if (pin->verified) TRY(secret_end_one(c, t, pin, scratch));
+    }
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>trial
+ * Something done with a key on trust, and once more for certain when it did not come out right.
+ *
+ * Owns    struct trial: whether trust is good enough, and the check of what comes back. Shared,
+ *         PC/SC never says that another program selected its own application; to make sure costs
+ *         a command, a wrong signature costs more.
+ * Uses    >>alg >>cipher >>link >>card >>place
+ * Names   trial_
+ * Tests   tests/trial.c
+ *
+ * The law: what was made on trust is checked, the second attempt too; what the host cannot check is
+ * not sent on trust.
+ * ==============================================================================================*/
+
+// May an answer mean that another application got the command?
+static bool trial_may_be_lost(st s)
+{
+    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
+           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
+           s == 0x6986 || s == ST_PROTOCOL;
+}
+
+// In a driver:
+//
+//     struct trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out, ... };
+//     while (trial_next(&trial)) trial.s = foo_sign_once(...);
+//     return foo_status(trial.s);
+struct trial {
+    struct card *card;
+    struct object *object;
+    const struct alg_use *use;
+    bytes in;
+    struct buf *out;
+    struct scratch scratch;
+    struct place place;             // where the key is
+    bool secret;                    // decrypted or derived: nothing to check, the driver sets its
+                                    // security environment again instead
+    bool named;                     // the command itself names algorithm and key, and the answer
+                                    // was taken only in its own form and length
+    st   s;
+    bool begun, again;
+    bool certain;                   // this attempt was not made on trust
+    bool checkable;                 // the host can tell whether it came out right
+    size_t start;
+};
+
+enum trial_verdict { TRIAL_GOOD, TRIAL_WRONG, TRIAL_CANNOT_TELL };
+
+// Need it not be checked? A secret cannot be: its driver takes care. A signature of an elliptic
+// curve that came back in a form of its own counts as good: the check would cost more time than the
+// card's work is worth.
+static bool trial_needs_no_check(const struct trial *trial)
+{
+    if (trial->secret) return true;
+    return trial->named && trial->object->key->type != ALG_RSA && !SCARD11_CHECK_SIGNATURES;
+}
+
+static enum trial_verdict trial_judge(const struct trial *trial, bytes made)
+{
+    if (trial_needs_no_check(trial)) return TRIAL_GOOD;
+    if (!trial->checkable) return TRIAL_CANNOT_TELL;
+    st s = cipher_verify(trial->object->key, trial->use, trial->in, made, trial->scratch);
+    if (!s) return TRIAL_GOOD;
+    return s == ST_SIG_INVALID || s == ST_SIG_LEN ? TRIAL_WRONG : TRIAL_CANNOT_TELL;
+}
+
+static bool trial_begin(struct trial *trial)
+{
+    struct card *c = trial->card;
+    struct token *t = trial->object->token;
+    bool unchecked = trial_needs_no_check(trial);
+    trial->begun = true;
+    trial->start = trial->out->n;
+    trial->checkable = !unchecked && cipher_can_verify(trial->object->key, trial->use);
+    bool trusted = unchecked || trial->checkable;
+    if (c->sure || !trusted || !place_is_here(c, t, &trial->place))
+        trial->s = place_go_to(c, t, &trial->place, trial->scratch);
+    trial->certain = c->sure;
+    return !trial->s;
+}
+
+// Judges an attempt that the card says went well. What was made for certain needs no check, unless
+// the one before it failed, or the option asks for it.
+static void trial_check(struct trial *trial)
+{
+    bytes made = bytes_from(buf_bytes(trial->out), trial->start);
+    if (trial->s) return;
+    if (trial->certain && !trial->again && !SCARD11_CHECK_SIGNATURES) return;
+    enum trial_verdict verdict = trial_judge(trial, made);
+    bool unknown = verdict == TRIAL_CANNOT_TELL && !trial->certain;
+    if (verdict == TRIAL_WRONG || unknown) trial->s = ST_PROTOCOL;
+}
+
+static bool trial_next(struct trial *trial)
+{
+    struct card *c = trial->card;
+    if (!trial->begun) return trial_begin(trial);
+    trial_check(trial);
+    if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return false;
+    os_log("%s: what was sent on trust failed (%04x): making sure", c->link.name,
+           (unsigned)trial->s);
+    trial->again = true;
+    buf_rewind(trial->out, trial->start);
+    c->mse_len = 0;
+    trial->s = place_go_to(c, trial->object->token, &trial->place, trial->scratch);
+    trial->certain = true;
+    return !trial->s;
 }
 
 /* ================================================================================================
@@ -4410,19 +4939,14 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
 }
 
 /* ================================================================================================
- * MARK: - >>p15
- * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
+ * MARK: - >>p15file
+ * Files of PKCS#15 cards: selected, and read as far as their content says.
  *
- * Owns    struct p15: what is known of an application's directory; which file says what; the public
- *         half of keys, wherever it is found
- * Uses    >>tlv >>x509 >>alg >>cipher >>link >>iso >>card >>p15alg
- * Names   p15_
- * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
- *         TokenInfo)
- * Tests   tests/p15.c
- *
- * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
- * files point into copies in the card's arena.
+ * Owns    struct p15: what is known of an application and its directory; how its files are found
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>p15alg
+ * Names   p15file_
+ * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
+ * Tests   tests/p15file.c
  * ==============================================================================================*/
 
 #define P15_FILES_MAX   32          // directory files that an ODF may name
@@ -4488,10 +5012,10 @@ struct p15_pin {
     struct p15_pin *next;
     bytes auth_id, label;
     bytes puk_id;                   // authId of the PIN that unblocks it
-    bytes path;                     // of the DF that a local PIN belongs to
+    struct p15_path where;          // the DF that it belongs to
     u32   flags;
     u8    environment;              // SE in which it counts; 0: any
-    struct pin pin;
+    struct credential pin;
 };
 
 // A key pair: what PrKDF and PuKDF say under one iD.
@@ -4504,7 +5028,7 @@ struct p15_key {
     const struct alg_curve *curve;  // of its domain parameters; NULL: not said
     struct alg_key *key;            // once it was read
     struct p15_value public_value;
-    bytes file;                     // path of the private key
+    struct p15_path where;          // the private key is
     bytes algorithms;               // algReference: INTEGERs
     struct p15alg_named named;      // which of the application's they are
     bytes label, public_label, subject;
@@ -4532,14 +5056,10 @@ struct p15 {
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
     bytes odf, info;                // paths
-    bytes landmark;                 // path of a file that shows our application; empty: the ODF
+    struct p15_path mark_file;      // the landmark; empty: what of TokenInfo stays
+    struct landmark mark;
     u32   quirks;                   // enum p15_quirk
-    bool  here_known;               // P15_STEPS: here is the path of the current DF, without 3F00
-    bytes here;
-    bool  elsewhere;                // the current DF may be another one than the application's
-    bytes at;                       // what p15_go_to selected last; empty: something else was
     bool  odf_read, info_read;
-    u32   tries_read;               // bit of each token whose tries were asked for
     struct p15_file *files;
     struct p15_pin *pins;
     struct p15_key *keys;
@@ -4550,10 +5070,292 @@ struct p15 {
     u32   entries, file_count;
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
     u8    environment;              // SE that is for this application; 0: none
-    u8    restored;                 // SE that was restored last, as long as there is mse
-    u8    mse[40];                  // what MSE SET set last: P1, P2, template
-    size_t mse_len;
+    u8    restored;                 // SE that was restored last, as long as one is set
 };
+
+// ---- Selecting ----
+
+static st p15file_select_application(struct card *c, const struct p15 *p)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    bool root = p->base.n == 2;                 // the MF itself, which no path from it names
+    bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
+    if (!p->aid.n) return iso_select_file(&c->link, root ? 0x00 : 0x08, path, NULL);
+    return p->quirks & P15_NO_FCP ? iso_select_file(&c->link, 0x04, p->aid, NULL)
+                                  : iso_select_aid(&c->link, p->aid, &fci);
+}
+
+// A path without the MF that it begins with.
+static bytes p15file_below_mf(bytes path)
+{
+    return bytes_begin(path, BYTES(0x3f, 0x00)) ? bytes_from(path, 2) : path;
+}
+
+// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this. On trust
+// the card is where it was left: what does not come out right is tried again for certain.
+static st p15file_step_into(struct card *c, bytes df)
+{
+    bool root = c->where == CARD_HOME;
+    if (df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : root) return ST_OK;
+    TRY(link_ready(&c->link));
+    place_leave(c);
+    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
+    c->where = CARD_HOME;
+    if (!df.n) return ST_OK;
+    c->where = CARD_SOMEWHERE;
+    TRY(iso_select_file(&c->link, 0x01, df, NULL));
+    c->where = CARD_AT;
+    c->at = (struct place){ BYTES_NONE, df };
+    return ST_OK;
+}
+
+// The application, or what is in it; see struct driver.
+static st p15file_select(struct card *c, struct token *t, const struct place *place)
+{
+    const struct p15 *p = t->state;
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    if (place_is_home(place)) return p15file_select_application(c, p);
+    if (p->quirks & P15_STEPS) return p15file_step_into(c, p15file_below_mf(place->path));
+    if (place->aid.n) {
+        TRY(iso_select_aid(&c->link, place->aid, &fci));
+        return place->path.n ? iso_select_file(&c->link, 0x09, place->path, NULL) : ST_OK;
+    }
+    bytes path = p->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
+    return iso_select_file(&c->link, 0x08, path, NULL);
+}
+
+// P15_STEPS: SELECT of a file, which is in the current DF or is reached from the MF.
+static st p15file_select_steps(struct card *c, bytes file, struct buf *fcp)
+{
+    file = p15file_below_mf(file);
+    if (file.n < 2) return ST_PROTOCOL;
+    bytes df = bytes_head(file, file.n - 2);
+    bool here = df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : c->where == CARD_HOME;
+    if (here) return iso_select_ef(&c->link, 0x02, bytes_from(file, df.n), fcp);
+    TRY(p15file_step_into(c, BYTES_NONE));
+    if (!df.n) return iso_select_ef(&c->link, 0x02, file, fcp);
+    place_leave(c);
+    TRY(iso_select_ef(&c->link, 0x09, file, fcp));
+    c->where = CARD_AT;
+    c->at = (struct place){ BYTES_NONE, df };
+    return ST_OK;
+}
+
+static st p15file_select_file(struct link *l, u32 quirks, u8 p1, bytes path, struct buf *fcp)
+{
+    return fcp && quirks & P15_ASK_FCP ? iso_select_ef(l, p1, path, fcp)
+                                       : iso_select_file(l, p1, path, fcp);
+}
+
+// SELECT of a file in another application, which is the selected one then.
+static st p15file_select_abroad(struct card *c, const struct p15 *p, const struct p15_path *path,
+                            struct buf *fcp)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    place_leave(c);
+    TRY(iso_select_aid(&c->link, path->aid, &fci));
+    return path->file.n ? p15file_select_file(&c->link, p->quirks, 0x09, path->file, fcp) : ST_OK;
+}
+
+// SELECT of a file whose path is from the application's own DF on, where that DF's path is not
+// known: it must be the current one.
+static st p15file_select_relative(struct card *c, struct token *t, bytes file, struct buf *fcp)
+{
+    const struct p15 *p = t->state;
+    if (!c->sure || c->where != CARD_HOME) TRY(place_select(c, t));
+    c->where = file.n > 2 ? CARD_SOMEWHERE : CARD_HOME;
+    return p15file_select_file(&c->link, p->quirks, file.n == 2 ? 0x00 : 0x09, file, fcp);
+}
+
+// SELECT of the file of a path. A path from the application on is one from the MF on where the
+// application's DF is known. What is not there leaves the card where it was.
+static st p15file_select_path(struct card *c, struct token *t, const struct p15_path *path,
+                          struct buf *fcp)
+{
+    const struct p15 *p = t->state;
+    u8 room[2 * P15_PATH_MAX + 2];
+    struct buf full = buf_on(room, sizeof room);
+    bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
+    TRY(link_ready(&c->link));
+    if (p->quirks & P15_NO_FCP) fcp = NULL;
+    if (p->quirks & P15_STEPS) return p15file_select_steps(c, path->file, fcp);
+    if (path->aid.n) return p15file_select_abroad(c, p, path, fcp);
+    if (c->where == CARD_AT) c->where = CARD_SOMEWHERE;
+    if (!absolute && !p->base.n) return p15file_select_relative(c, t, path->file, fcp);
+    if (!absolute) buf_put(&full, p->base);
+    buf_put(&full, path->file);
+    bytes whole = buf_bytes(&full);
+    bool root = whole.n == 2, away = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
+    if (away) c->where = CARD_SOMEWHERE;
+    if (!root && !(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
+    TRY(p15file_select_file(&c->link, p->quirks, root ? 0x00 : 0x08, whole, fcp));
+    if (!away) c->where = CARD_HOME;
+    return ST_OK;
+}
+
+// ---- Reading files ----
+
+enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
+
+// A byte that pads a directory file, or the tag of a record that was deleted.
+static bool p15file_is_padding(u8 b)
+{
+    return b == 0x00 || b == 0xff;
+}
+
+// The first byte of a record of a directory file, or of EF.DIR.
+static bool p15file_is_record(u8 b)
+{
+    return b == 0x30 || b == 0x61 || (b & 0xe0) == 0xa0;
+}
+
+// Takes the next record of a directory file off rest. Padding is passed over, and so are deleted
+// records, whose tag was made 00 and whose length stayed.
+static st p15file_next(bytes *rest, struct tlv *out)
+{
+    while (rest->n && p15file_is_padding(*rest->p)) {
+        bytes after = *rest;
+        struct tlv deleted;
+        bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
+                      !tlv_next(&after, &deleted) &&
+                      (!after.n || p15file_is_padding(*after.p) || p15file_is_record(*after.p));
+        *rest = record ? after : bytes_from(*rest, 1);
+    }
+    return tlv_next(rest, out);
+}
+
+// Is all there of what a file holds, or only padding to come?
+static bool p15file_enough(bytes got, enum p15_shape shape)
+{
+    struct tlv t;
+    if (shape == P15_ANY) return false;
+    if (shape == P15_OBJECT) return !tlv_next(&got, &t);
+    while (got.n && !p15file_is_padding(*got.p))
+        if (tlv_next(&got, &t)) return false;
+    if (got.n < 8) return false;
+    for (size_t i = 0; i < got.n; i++)
+        if (!p15file_is_padding(got.p[i])) return false;
+    return true;
+}
+
+// How much to ask for next: what the object's own length or the file's size leaves, or all. All,
+// too, as long as it is not known whether the reader bears extended length: at the first file that
+// is read nothing has been handed out yet that its failure would cost.
+static u32 p15file_want(const struct link *l, bytes got, enum p15_shape shape, u32 size)
+{
+    if (l->extended && !l->extended_proven) return APDU_LE_ALL;
+    if (size) return size - (u32)got.n;
+    if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
+        u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
+        if (whole > got.n) return whole - (u32)got.n;
+    }
+    return APDU_LE_ALL;
+}
+
+// The records of the selected file, one after the other.
+static st p15file_read_records(struct card *c, struct buf *out)
+{
+    for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
+        st s = iso_read_record(&c->link, i, out);
+        if (s) return s == ST_NOT_FOUND && i > 1 ? ST_OK : s;
+    }
+    return ST_OK;
+}
+
+// The content of the selected file, from an offset on; size is that of the part, 0: not known.
+static st p15file_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
+                            bool short_end, struct buf *out)
+{
+    size_t start = out->n;
+    for (int i = 0; i < P15_READS_MAX; i++) {
+        bytes got = bytes_from(buf_bytes(out), start);
+        u32 want = p15file_want(&c->link, got, shape, size);
+        st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
+        if (s == ST_NOT_FOUND && got.n) return ST_OK;
+        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15file_read_records(c, out);
+        if (s) return s;
+        size_t n = out->n - start;
+        if (n == got.n || (size && n >= size)) return ST_OK;
+        if (short_end && n - got.n < APDU_LE_SHORT && n - got.n < want) return ST_OK;
+        if (p15file_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
+        if (n > P15_FILE_MAX) return ST_PROTOCOL;
+    }
+    return ST_PROTOCOL;                         // a card that gives it by the byte
+}
+
+static st p15file_read_once(struct card *c, struct token *t, const struct p15_path *path,
+                        enum p15_shape shape, struct buf *out)
+{
+    const struct p15 *p = t->state;
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    TRY(p15file_select_path(c, t, path, &fcp));
+    u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
+    if (size > P15_FILE_MAX) size = P15_FILE_MAX;
+    if (size && path->offset >= size) return ST_NOT_FOUND;
+    if (size && (!part || part > size - path->offset)) part = size - path->offset;
+    return p15file_read_selected(c, path->offset, part, shape, p->quirks & P15_SHORT_END, out);
+}
+
+// Does content look like what it should be? Then it was our application that answered.
+static bool p15file_plausible(bytes content, enum p15_shape shape)
+{
+    struct tlv t;
+    if (shape == P15_ANY) return false;
+    if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
+    while (content.n && p15file_is_padding(*content.p)) content = bytes_from(content, 1);
+    return !content.n || p15file_is_record(*content.p);
+}
+
+static bool p15file_is_value(const struct p15_value *v)
+{
+    return v->direct.n || v->path.file.n || v->path.aid.n;
+}
+
+// What a path names, in scratch. Read on trust first, where another program may have selected its
+// own application: what answers in the right shape at the right path is ours. An error of the card
+// may be in passing: once more.
+static st p15file_read_value(struct card *c, struct token *t, const struct p15_value *value,
+                         enum p15_shape shape, struct scratch *scratch, bytes *out)
+{
+    *out = value->direct;
+    if (value->direct.n) return ST_OK;
+    if (!p15file_is_value(value)) return ST_NOT_FOUND;
+    if (shape == P15_ANY) TRY(place_be_sure(c, t, *scratch));
+    for (bool first = true; ; first = false) {
+        struct scratch again = *scratch;
+        struct buf content = scratch_rest(&again);
+        st s = p15file_read_once(c, t, &value->path, shape, &content);
+        bool good = !s && (shape == P15_ANY || p15file_plausible(buf_bytes(&content), shape));
+        if (good) {
+            *out = scratch_keep(&again, &content);
+            *scratch = again;
+            if (value->path.aid.n) c->sure = false;     // another application is selected now
+            return ST_OK;
+        }
+        if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+        if (c->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
+        TRY(place_be_sure(c, t, *scratch));
+    }
+}
+
+/* ================================================================================================
+ * MARK: - >>p15
+ * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
+ *
+ * Owns    which file says what; the public half of keys, wherever it is found
+ * Uses    >>tlv >>x509 >>alg >>cipher >>link >>iso >>card >>place >>p15alg >>p15file
+ * Names   p15_
+ * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
+ *         TokenInfo)
+ * Tests   tests/p15.c
+ *
+ * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
+ * files point into copies in the card's arena.
+ * ==============================================================================================*/
 
 static const u8 p15_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15_odf[] = { 0x50, 0x31 },
                 p15_info[] = { 0x50, 0x32 };
@@ -4567,314 +5369,25 @@ static void p15_init(struct p15 *p, bytes aid, u32 quirks)
     p->info = bytes_of(p15_info, sizeof p15_info);
 }
 
-// ---- Selecting, and being sure of it ----
-
-static st p15_select(struct card *c, struct token *t)
+// Its token: what shows that the application is selected is the directory's own.
+static void p15_attach(struct token *t, struct p15 *p)
 {
-    struct p15 *p = t->state;
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
-    TRY(link_ready(&c->link));
-    c->sure = false;
-    p->mse_len = 0;
-    p->at = BYTES_NONE;
-    bool root = p->base.n == 2;                 // the MF itself, which no path from it names
-    bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
-    st s = p->aid.n && p->quirks & P15_NO_FCP ? iso_select_file(&c->link, 0x04, p->aid, NULL)
-         : p->aid.n ? iso_select_aid(&c->link, p->aid, &fci)
-                    : iso_select_file(&c->link, root ? 0x00 : 0x08, path, NULL);
-    if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
-    if (s) return s;
-    c->sure = true;
-    c->current = t;
-    p->elsewhere = false;
-    p->here = BYTES_NONE;
-    p->here_known = true;
-    return ST_OK;
+    t->state = p;
+    t->flat = p->quirks & P15_FLAT;
+    t->landmark = t->identity = &p->mark;
 }
 
-// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this. On trust
-// the card is where it was left: what does not come out right is tried again for certain.
-static st p15_step_into(struct card *c, struct p15 *p, bytes df)
+// Where a key or a local PIN is presented or used; home, where it is found from the application's
+// own DF.
+static struct place p15_place(const struct p15 *p, const struct p15_path *where)
 {
-    bool root = p->here_known && !p->here.n;
-    if (p->here_known && bytes_equal(p->here, df)) return ST_OK;
-    TRY(link_ready(&c->link));
-    p->here_known = false;
-    p->mse_len = 0;
-    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
-    if (df.n) TRY(iso_select_file(&c->link, 0x01, df, NULL));
-    p->here = df;
-    p->here_known = true;
-    return ST_OK;
-}
-
-// P15_STEPS: SELECT of a file, which is in the current DF or is reached from the MF.
-static st p15_select_steps(struct card *c, struct p15 *p, bytes file, struct buf *fcp)
-{
-    if (bytes_begin(file, BYTES(0x3f, 0x00))) file = bytes_from(file, 2);
-    if (file.n < 2) return ST_PROTOCOL;
-    bytes df = bytes_head(file, file.n - 2);
-    if (p->here_known && bytes_equal(p->here, df))
-        return iso_select_ef(&c->link, 0x02, bytes_from(file, df.n), fcp);
-    TRY(p15_step_into(c, p, BYTES_NONE));
-    if (!df.n) return iso_select_ef(&c->link, 0x02, file, fcp);
-    p->here_known = false;
-    p->mse_len = 0;
-    TRY(iso_select_ef(&c->link, 0x09, file, fcp));
-    p->here = df;
-    p->here_known = true;
-    return ST_OK;
-}
-
-static st p15_select_file(struct link *l, u32 quirks, u8 p1, bytes path, struct buf *fcp)
-{
-    return fcp && quirks & P15_ASK_FCP ? iso_select_ef(l, p1, path, fcp)
-                                       : iso_select_file(l, p1, path, fcp);
-}
-
-// SELECT of the file of a path. A path from the application on is one from the MF on where the
-// application's DF is known; else it needs that DF to be the current one.
-static st p15_select_path(struct card *c, struct token *t, const struct p15_path *path,
-                          struct buf *fcp)
-{
-    struct p15 *p = t->state;
-    u8 room[2 * P15_PATH_MAX + 2], answer[256];
-    struct buf full = buf_on(room, sizeof room);
-    bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
-    struct link *l = &c->link;
-    TRY(link_ready(l));
-    if (p->quirks & P15_NO_FCP) fcp = NULL;
-    p->at = BYTES_NONE;
-    if (p->quirks & P15_STEPS) return p15_select_steps(c, p, path->file, fcp);
-    if (path->aid.n) {
-        struct buf fci = buf_on(answer, sizeof answer);
-        p->elsewhere = true;
-        p->mse_len = 0;
-        TRY(iso_select_aid(l, path->aid, &fci));
-        return path->file.n ? p15_select_file(l, p->quirks, 0x09, path->file, fcp) : ST_OK;
-    }
-    if (!absolute && !p->base.n) {
-        if (!c->sure || p->elsewhere) TRY(p15_select(c, t));
-        p->elsewhere = path->file.n > 2;
-        return p15_select_file(l, p->quirks, path->file.n == 2 ? 0x00 : 0x09, path->file, fcp);
-    }
-    if (!absolute) buf_put(&full, p->base);
-    buf_put(&full, path->file);
-    bytes whole = buf_bytes(&full);
-    bool root = whole.n == 2, away = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
-    p->elsewhere |= away;                       // what is not there leaves the card where it was
-    if (!root && !(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
-    TRY(p15_select_file(l, p->quirks, root ? 0x00 : 0x08, whole, fcp));
-    p->elsewhere = away;
-    return ST_OK;
-}
-
-// Is a PIN of the application verified, this token's or another's?
-static bool p15_logged_in(const struct card *c, const struct token *t)
-{
-    for (u32 i = 0; i < c->token_count; i++)
-        if (c->tokens[i].login && card_same_application(&c->tokens[i], t)) return true;
-    return t->login;
-}
-
-// After this our application is selected for certain in this transaction. With a login, SELECT
-// would end it on most cards: a file that was there before, the ODF, is looked for first.
-static st p15_be_sure(struct card *c, struct token *t)
-{
-    struct p15 *p = t->state;
-    u8 room[256];
-    struct buf fcp = buf_on(room, sizeof room);
-    struct p15_path known = { .file = p->landmark.n ? p->landmark : p->odf };
-    if (c->sure) return ST_OK;
-    TRY(link_ready(&c->link));
-    p->here_known = false;
-    if (p15_logged_in(c, t) && p->odf_read && (p->base.n || p->landmark.n)) {
-        st s = p15_select_path(c, t, &known, &fcp);
-        if (link_is_broken(s)) return s;
-        c->sure = !s;
-        p->mse_len = 0;
-        if (!s) return ST_OK;
-    }
-    return p15_select(c, t);
-}
-
-// The application's own DF is the current one after this: where PINs and keys are found by it.
-static st p15_go_home(struct card *c, struct token *t)
-{
-    struct p15 *p = t->state;
-    TRY(p15_be_sure(c, t));
-    return p->elsewhere && !(p->quirks & P15_FLAT) ? p15_select(c, t) : ST_OK;
-}
-
-// Where a key or a local PIN is that is not found from the application's DF; empty: it is.
-static bytes p15_place(const struct p15 *p, bytes path)
-{
+    struct place place = { where->aid, where->file };
+    bytes path = where->file;
     bool home = path.n <= 2 || !bytes_begin(path, BYTES(0x3f, 0x00)) ||
                 (bytes_begin(path, p->base) && path.n <= p->base.n + 2);
-    return home || p->quirks & (P15_FLAT | P15_STEPS) ? BYTES_NONE : path;
-}
-
-// The file or DF of such a place is the current one after this.
-static st p15_go_to(struct card *c, struct token *t, bytes place)
-{
-    struct p15 *p = t->state;
-    if (!place.n) return p15_go_home(c, t);
-    TRY(p15_be_sure(c, t));
-    if (bytes_equal(p->at, place)) return ST_OK;
-    p->elsewhere = true;
-    p->mse_len = 0;
-    p->at = BYTES_NONE;
-    TRY(iso_select_file(&c->link, 0x08, p->quirks & P15_FULL_PATH ? place : bytes_from(place, 2),
-                        NULL));
-    p->at = place;
-    return ST_OK;
-}
-
-// ---- Reading files ----
-
-enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
-
-// A byte that pads a directory file, or the tag of a record that was deleted.
-static bool p15_is_padding(u8 b)
-{
-    return b == 0x00 || b == 0xff;
-}
-
-// The first byte of a record of a directory file, or of EF.DIR.
-static bool p15_is_record(u8 b)
-{
-    return b == 0x30 || b == 0x61 || (b & 0xe0) == 0xa0;
-}
-
-// Takes the next record of a directory file off rest. Padding is passed over, and so are deleted
-// records, whose tag was made 00 and whose length stayed.
-static st p15_next(bytes *rest, struct tlv *out)
-{
-    while (rest->n && p15_is_padding(*rest->p)) {
-        bytes after = *rest;
-        struct tlv deleted;
-        bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
-                      !tlv_next(&after, &deleted) &&
-                      (!after.n || p15_is_padding(*after.p) || p15_is_record(*after.p));
-        *rest = record ? after : bytes_from(*rest, 1);
-    }
-    return tlv_next(rest, out);
-}
-
-// Is all there of what a file holds, or only padding to come?
-static bool p15_enough(bytes got, enum p15_shape shape)
-{
-    struct tlv t;
-    if (shape == P15_ANY) return false;
-    if (shape == P15_OBJECT) return !tlv_next(&got, &t);
-    while (got.n && !p15_is_padding(*got.p))
-        if (tlv_next(&got, &t)) return false;
-    if (got.n < 8) return false;
-    for (size_t i = 0; i < got.n; i++)
-        if (!p15_is_padding(got.p[i])) return false;
-    return true;
-}
-
-// How much to ask for next: what the object's own length or the file's size leaves, or all. All,
-// too, as long as it is not known whether the reader bears extended length: at the first file that
-// is read nothing has been handed out yet that its failure would cost.
-static u32 p15_want(const struct link *l, bytes got, enum p15_shape shape, u32 size)
-{
-    if (l->extended && !l->extended_proven) return APDU_LE_ALL;
-    if (size) return size - (u32)got.n;
-    if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
-        u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
-        if (whole > got.n) return whole - (u32)got.n;
-    }
-    return APDU_LE_ALL;
-}
-
-// The records of the selected file, one after the other.
-static st p15_read_records(struct card *c, struct buf *out)
-{
-    for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
-        st s = iso_read_record(&c->link, i, out);
-        if (s) return s == ST_NOT_FOUND && i > 1 ? ST_OK : s;
-    }
-    return ST_OK;
-}
-
-// The content of the selected file, from an offset on; size is that of the part, 0: not known.
-static st p15_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
-                            bool short_end, struct buf *out)
-{
-    size_t start = out->n;
-    for (int i = 0; i < P15_READS_MAX; i++) {
-        bytes got = bytes_from(buf_bytes(out), start);
-        u32 want = p15_want(&c->link, got, shape, size);
-        st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
-        if (s == ST_NOT_FOUND && got.n) return ST_OK;
-        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15_read_records(c, out);
-        if (s) return s;
-        size_t n = out->n - start;
-        if (n == got.n || (size && n >= size)) return ST_OK;
-        if (short_end && n - got.n < APDU_LE_SHORT && n - got.n < want) return ST_OK;
-        if (p15_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
-        if (n > P15_FILE_MAX) return ST_PROTOCOL;
-    }
-    return ST_PROTOCOL;                         // a card that gives it by the byte
-}
-
-static st p15_read_once(struct card *c, struct token *t, const struct p15_path *path,
-                        enum p15_shape shape, struct buf *out)
-{
-    const struct p15 *p = t->state;
-    u8 room[256];
-    struct buf fcp = buf_on(room, sizeof room);
-    TRY(p15_select_path(c, t, path, &fcp));
-    u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
-    if (size > P15_FILE_MAX) size = P15_FILE_MAX;
-    if (size && path->offset >= size) return ST_NOT_FOUND;
-    if (size && (!part || part > size - path->offset)) part = size - path->offset;
-    return p15_read_selected(c, path->offset, part, shape, p->quirks & P15_SHORT_END, out);
-}
-
-// Does content look like what it should be? Then it was our application that answered.
-static bool p15_plausible(bytes content, enum p15_shape shape)
-{
-    struct tlv t;
-    if (shape == P15_ANY) return false;
-    if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
-    while (content.n && p15_is_padding(*content.p)) content = bytes_from(content, 1);
-    return !content.n || p15_is_record(*content.p);
-}
-
-static bool p15_is_value(const struct p15_value *v)
-{
-    return v->direct.n || v->path.file.n || v->path.aid.n;
-}
-
-// What a path names, in scratch. Read on trust first, where another program may have selected its
-// own application: what answers in the right shape at the right path is ours. An error of the card
-// may be in passing: once more.
-static st p15_read_value(struct card *c, struct token *t, const struct p15_value *value,
-                         enum p15_shape shape, struct scratch *scratch, bytes *out)
-{
-    *out = value->direct;
-    if (value->direct.n) return ST_OK;
-    if (!p15_is_value(value)) return ST_NOT_FOUND;
-    if (shape == P15_ANY) TRY(p15_be_sure(c, t));
-    for (bool first = true; ; first = false) {
-        struct scratch again = *scratch;
-        struct buf content = scratch_rest(&again);
-        st s = p15_read_once(c, t, &value->path, shape, &content);
-        bool good = !s && (shape == P15_ANY || p15_plausible(buf_bytes(&content), shape));
-        if (good) {
-            *out = scratch_keep(&again, &content);
-            *scratch = again;
-            c->sure = !value->path.aid.n;       // it may be in another application
-            return ST_OK;
-        }
-        if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
-        if (c->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
-        TRY(p15_be_sure(c, t));
-    }
+    if (p->quirks & (P15_FLAT | P15_STEPS)) place = (struct place){ BYTES_NONE, BYTES_NONE };
+    else if (!place.aid.n && home) place.path = BYTES_NONE;
+    return place;
 }
 
 // ---- Parsing ----
@@ -5031,11 +5544,11 @@ static st p15_read_odf(struct card *c, struct token *t, struct scratch scratch)
     bytes content;
     struct tlv entry;
     if (p->odf_read) return ST_OK;
-    TRY(p15_read_value(c, t, &odf, P15_RECORDS, &scratch, &content));
+    TRY(p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content));
     bytes rest = arena_copy(&c->arena, content);
     if (content.n && !rest.p) return ST_CARD_MEMORY;
     p->odf_read = true;
-    while (!p15_next(&rest, &entry)) {
+    while (!p15file_next(&rest, &entry)) {
         struct p15_value value;
         struct tlv choice;
         bytes in = entry.value;
@@ -5116,6 +5629,73 @@ static void p15_parse_info(bytes content, bytes aid, struct p15_info *out)
     }
 }
 
+// ---- The landmark: what of EF.TokenInfo stays, or a file that a driver names ----
+
+// lastUpdate changes with each write, and is left out.
+static bytes p15_landmark_of(const struct p15_info *info, struct scratch *scratch)
+{
+    struct buf b = scratch_buf(scratch, info->serial.n + info->maker.n + info->label.n + 2);
+    buf_put(&b, info->serial);
+    buf_put8(&b, 0);
+    buf_put(&b, info->maker);
+    buf_put8(&b, 0);
+    buf_put(&b, info->label);
+    return b.full ? BYTES_NONE : buf_bytes(&b);
+}
+
+// A TokenInfo without a serial number shows which application it is, not which card. Where there is
+// none, the ODF must do.
+static st p15_note_landmark(struct p15 *p, const struct p15_info *info, struct scratch scratch)
+{
+    bool said = info->serial.n || info->maker.n || info->label.n;
+    if (p->mark_file.file.n) return ST_OK;
+    if (!said) p->mark_file.file = p->odf;
+    p->mark.unique = info->serial.n > 0;
+    return said ? place_note(&p->mark, 0, p15_landmark_of(info, &scratch)) : ST_OK;
+}
+
+// Reads the file of the landmark, without a SELECT of the application: where it is, or what is its
+// DF's path, is known; else it must answer in the current DF.
+static st p15_read_mark(struct card *c, struct token *t, const struct p15_path *path,
+                        struct buf *out)
+{
+    const struct p15 *p = t->state;
+    if (p->base.n || path->file.n != 2) return p15file_read_once(c, t, path, P15_OBJECT, out);
+    TRY(iso_select_file(&c->link, 0x00, path->file, NULL));
+    TRY(p15file_read_selected(c, 0, 0, P15_OBJECT, false, out));
+    c->where = CARD_HOME;
+    return ST_OK;
+}
+
+// What of the file's content counts: so many bytes as its path says, or the first data object.
+static st p15_mark_in(const struct p15_path *path, bytes *content)
+{
+    struct tlv first;
+    bytes rest = *content;
+    if (path->length) *content = bytes_head(*content, path->length);
+    else if (tlv_next(&rest, &first)) return ST_NOT_FOUND;
+    else *content = first.whole;
+    return content->n ? ST_OK : ST_NOT_FOUND;
+}
+
+static st p15_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+                       bytes *value)
+{
+    struct p15 *p = t->state;
+    const struct p15_path info_file = { .file = p->info };
+    bool own = p->mark_file.file.n > 0;
+    struct buf content = scratch_rest(scratch);
+    struct p15_info info;
+    (void)ref;
+    TRY(p15_read_mark(c, t, own ? &p->mark_file : &info_file, &content));
+    *value = scratch_keep(scratch, &content);
+    if (own) return p15_mark_in(&p->mark_file, value);
+    p15_parse_info(*value, p->aid, &info);
+    *value = p15_landmark_of(&info, scratch);
+    if (!p->mark.known) p->mark.unique = info.serial.n > 0;
+    return ST_OK;
+}
+
 // EF.TokenInfo: what C_GetTokenInfo tells, and what the card can do. None is no error.
 static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
 {
@@ -5124,7 +5704,7 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
     struct p15_info info;
     bytes content = BYTES_NONE;
     if (p->info_read) return ST_OK;
-    st s = p15_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
+    st s = p15file_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
     bytes kept = s ? BYTES_NONE : arena_copy(&c->arena, content);
     if (!s && !kept.p) return ST_CARD_MEMORY;
@@ -5132,6 +5712,7 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
     p15alg_parse(info.algorithms, &p->algorithms);
     p->info_read = true;
     p->connects = c->link.count->connects;
+    TRY(p15_note_landmark(p, &info, scratch));
     p->update = info.update;
     p->environment = info.environment;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
@@ -5189,7 +5770,7 @@ static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
     struct p15_info info;
     bytes content;
     if (!p15_was_away(c, p) || !p->update.n) return ST_OK;
-    st s = p15_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
+    st s = p15file_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
     if (s) return link_is_broken(s) ? s : ST_OK;
     p15_parse_info(content, p->aid, &info);
     if (bytes_equal(info.update, p->update)) return ST_OK;
@@ -5223,13 +5804,13 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
     struct tlv t;
     struct p15_path path;
     u32 min = 0, stored = 0, max = 0, n = 0, coding = 0;
-    struct pin pin = { .tries = -1, .pad = 0xff };
+    struct credential pin = { .tries = -1, .filler = 0xff };
     while (!tlv_next(&type, &t)) {
         if (t.tag == 0x03 && !n) out->flags = p15_bits(t.value);
         if (t.tag == 0x0a) coding = p15_number(t.value);
         if (t.tag == 0x80 || t.tag == 0xa0) pin.reference = (u8)p15_tagged_number(t);
-        if (t.tag == 0x04 && t.value.n) pin.pad = *t.value.p;
-        if (t.tag == 0x30 && !p15_parse_path(t.value, &path)) out->path = path.file;
+        if (t.tag == 0x04 && t.value.n) pin.filler = *t.value.p;
+        if (t.tag == 0x30 && !p15_parse_path(t.value, &path)) out->where = path;
         if (t.tag != 0x02) continue;
         if (n == 0) min = p15_number(t.value);
         if (n == 1) stored = p15_number(t.value);
@@ -5275,7 +5856,7 @@ static struct p15_key *p15_key_of(struct card *c, struct p15 *p, bytes id, bool 
     struct p15_key **at = &p->keys;
     for (; *at; at = &(*at)->next)
         if (id.n && bytes_equal((*at)->id, id) &&
-            !(private ? (*at)->private_object != NULL : p15_is_value(&(*at)->public_value)))
+            !(private ? (*at)->private_object != NULL : p15file_is_value(&(*at)->public_value)))
             return *at;
     *at = ARENA_NEW(&c->arena, struct p15_key, 1);
     if (*at) (*at)->id = id;
@@ -5287,15 +5868,27 @@ static enum alg_type p15_key_type(u32 tag)
     return tag == 0x30 ? ALG_RSA : tag == 0xa0 ? ALG_EC : ALG_NONE;
 }
 
-// The token whose PIN an object wants; the first one if none says so.
+// The first token of the application.
+static struct token *p15_first_token(struct card *c, struct token *t)
+{
+    struct token *first = t;
+    for (u32 i = SCARD11_READER_SLOTS; i--; )
+        if (c->tokens[i].state == t->state) first = &c->tokens[i];
+    return first;
+}
+
+// The token whose PIN opens an object; the first one if the object does not say which. NULL: a PIN
+// that is no token's, and the object is not shown. Where the directory tells of no PINs, there is
+// one that the driver knows.
 static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id)
 {
     const struct p15 *p = t->state;
-    struct token *first = t;
-    for (u32 i = SCARD11_READER_SLOTS; i--; ) if (c->tokens[i].state == p) first = &c->tokens[i];
-    for (u32 i = first->index; i < SCARD11_READER_SLOTS && auth_id.n; i++)
+    struct token *first = p15_first_token(c, t);
+    if (!auth_id.n || !p->pins) return first;
+    for (u32 i = first->index; i < SCARD11_READER_SLOTS; i++)
         if (p->user_pins[i] && bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
-    return first;
+    os_log("%s: an object whose PIN is no token's is left out", c->link.name);
+    return NULL;
 }
 
 static u32 p15_use(const struct p15_key *k)
@@ -5453,11 +6046,13 @@ static st p15_add_guarded(struct card *c, struct token *t, CK_OBJECT_CLASS class
     if (e->auth_id.n) rule.auth_id = e->auth_id;
     k->environment = rule.environment;
     k->label = e->label;
-    struct object *o = p15_add_key_object(c, p15_token_of(c, t, rule.auth_id), class, k);
+    struct token *owner = p15_token_of(c, t, rule.auth_id);
+    if (!owner) return ST_OK;
+    struct object *o = p15_add_key_object(c, owner, class, k);
     if (!o) return ST_CARD_MEMORY;
     card_set_entry(c, o, e->whole);
     o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
-    o->no_pin = !o->private;
+    o->credential = o->private ? card_pin(owner) : NULL;
     o->always_auth = e->consent > 0 && o->private && !secret;
     if (secret) p15_tell_secret(o, k, e->tag);
     else        o->access = p15_access(k->access | CARD_SENSITIVE);     // what it is in any case
@@ -5477,7 +6072,7 @@ static st p15_add_secret(struct card *c, struct token *t, const struct p15_entry
     k->type = ALG_SECRET;
     k->id = p15_parse_key_class(e->class, k);
     p15_parse_key_type(e->type, k, &value);
-    k->file = value.path.file;
+    k->where = value.path;
     if (!tlv_take(&sub, 0x02, &bits)) k->bits = p15_number(bits.value);
     return p15_add_guarded(c, t, CKO_SECRET_KEY, k, e);
 }
@@ -5502,7 +6097,7 @@ static st p15_add_private(struct card *c, struct token *t, const struct p15_entr
     k->referenced = said.referenced;
     k->algorithms = said.algorithms;
     k->access |= said.access;
-    k->file = value.path.file;
+    k->where = value.path;
     memcpy(k->start, said.start, sizeof k->start);
     memcpy(k->end, said.end, sizeof k->end);
     if (said.bits) k->bits = said.bits;
@@ -5552,7 +6147,7 @@ static struct token *p15_token_of_id(struct card *c, struct token *t, bytes id)
     const struct p15 *p = t->state;
     for (const struct p15_key *k = p->keys; k; k = k->next)
         if (k->private_object && id.n && bytes_equal(k->id, id)) return k->private_object->token;
-    return p15_token_of(c, t, BYTES_NONE);
+    return p15_first_token(c, t);
 }
 
 // CommonCertificateAttributes: iD, authority, ... A certificate in trustedCertificates is one that
@@ -5579,6 +6174,7 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
     if (!kept->object) return ST_CARD_MEMORY;
     card_set_entry(c, kept->object, e->whole);
     kept->object->private = p15_is_private(e) && !owner->driver->public_certificates;
+    kept->object->credential = kept->object->private ? card_pin(owner) : NULL;
     kept->object->trusted = trusted;
     kept->object->authority = authority;
     while (*at) at = &(*at)->next;
@@ -5597,11 +6193,14 @@ static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *
     bytes oid = part.tag == 0x06 ? part.whole : BYTES_NONE;     // of data named by one
     if (oid.n && tlv_next(&type, &part)) return ST_OK;
     if (p15_parse_value(&part, value)) return ST_OK;
-    struct token *owner = p15_token_of(c, t, e->auth_id);
+    bool private = p15_is_private(e);
+    struct token *owner = p15_token_of(c, t, private ? e->auth_id : BYTES_NONE);
+    if (!owner) return ST_OK;
     struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
     if (!o) return ST_CARD_MEMORY;
     card_set_entry(c, o, e->whole);
-    o->private = p15_is_private(e);
+    o->private = private;
+    o->credential = private ? card_pin(owner) : NULL;
     o->oid = oid;
     while (!tlv_next(&class, &part)) {
         if (part.tag == 0x0c) o->application = bytes_head(part.value, 255);
@@ -5638,17 +6237,17 @@ static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, str
     struct p15_entry e;
     struct tlv record;
     bytes content;
-    st s = p15_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
+    st s = p15file_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
     if (s == ST_NOT_LOGGED_IN && !t->login) return ST_OK;       // it is read after the login
     if (s && !p15_is_no(s)) return s;
     bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
     if (rest.n && !rest.p) return ST_CARD_MEMORY;
     u32 records = 0;
-    for (bytes count = rest; !p15_next(&count, &record); ) records++;
+    for (bytes count = rest; !p15file_next(&count, &record); ) records++;
     if (records > P15_ENTRIES_MAX - p->entries) records = P15_ENTRIES_MAX - p->entries;
     TRY(card_reserve(c, records));
     f->read = true;
-    while (!(s = p15_next(&rest, &record))) {
+    while (!(s = p15file_next(&rest, &record))) {
         if (!p15_count_entry(c, p)) return ST_OK;
         if (p15_parse_entry(&record, &e)) continue;
         TRY(p15_add_entry(c, t, f->kind, &e));
@@ -5751,9 +6350,9 @@ static st p15_read_certificate(struct card *c, struct token *t, struct p15_certi
     struct x509 parsed;
     bytes der;
     if (cert->refused == t->login_epoch + 1) return ST_OK;
-    st s = p15_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
+    st s = p15file_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
-    if (s && s != ST_NOT_FOUND && !p15_logged_in(c, t)) {
+    if (s && s != ST_NOT_FOUND && !place_has_login(c, t)) {
         cert->refused = t->login_epoch + 1;
         return ST_OK;
     }
@@ -5785,7 +6384,7 @@ static st p15_read_public(struct card *c, struct token *t, struct p15_key *k,
     struct alg_key found;
     bytes content;
     TRY(p15_load(c, t, P15_MASK_PUBLIC, scratch));
-    st s = p15_read_value(c, t, &k->public_value, P15_OBJECT, &scratch, &content);
+    st s = p15file_read_value(c, t, &k->public_value, P15_OBJECT, &scratch, &content);
     if (!s) s = p15_parse_public(content, k, &found);
     return s ? s : p15_keep_key(c, k, &found, NULL, scratch);
 }
@@ -5815,7 +6414,7 @@ static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struc
     if (known && !said) return ST_CARD_MEMORY;
     if (said) *said = (struct alg_key){ .type = k->type, .curve = k->curve,
                                         .bits = k->type == ALG_RSA ? k->bits : k->curve->bits };
-    bool later = cert && cert->object->unread && !p15_logged_in(c, t);
+    bool later = cert && cert->object->unread && !place_has_login(c, t);
     if (later) k->refused = t->login_epoch + 1;
     p15_tell_key(k, said, NULL, !later);
     return ST_OK;
@@ -5869,7 +6468,7 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
     if (o->class == CKO_CERTIFICATE) return p15_read_certificate(c, t, o->state, scratch);
     o->unread = o->class == CKO_DATA;
     if (!o->unread) return ST_OK;               // a secret key: the directory has said all
-    st s = p15_read_value(c, t, o->state, P15_ANY, &scratch, &value);
+    st s = p15file_read_value(c, t, o->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     o->value = s ? BYTES_NONE : arena_copy(&c->arena, value);
     if (!s && value.n && !o->value.p) return ST_CARD_MEMORY;
@@ -5879,44 +6478,21 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
 
 /* ================================================================================================
  * MARK: - >>p15use
- * PINs and keys of PKCS#15 cards, and directories that they have not, for their drivers.
+ * Tokens and keys of PKCS#15 cards, and directories that they have not, for their drivers.
  *
- * Owns    which PINs are tokens, how a PIN reaches the right application; the security environment
- *         that was set last; struct p15use_trial: a key used on trust, and once more when it did
- *         not come out right; directory files made here
- * Uses    >>tlv >>alg >>hash >>pad >>apdu >>link >>iso >>card >>p15
+ * Owns    which PINs are tokens; how a key of such a card is used; directory files made here
+ * Uses    >>tlv >>alg >>hash >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file
+ *         >>p15
  * Names   p15use_
- * Specs   ISO 7816-4 (VERIFY and its kin), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
+ * Specs   ISO 7816-4 (GET CHALLENGE), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/p15use.c
  * ==============================================================================================*/
 
-// ---- PINs ----
-
-// The DF that must be the current one when a token's PIN is presented: a local PIN's.
-static bytes p15use_pin_place(const struct p15 *p, const struct token *t)
-{
-    const struct p15_pin *pin = p->user_pins[t->index];
-    return pin && pin->flags & P15_PIN_LOCAL ? p15_place(p, pin->path) : BYTES_NONE;
-}
-
-// Tries left, as an empty VERIFY says. Never asked while logged in: on some cards that ends the
-// login.
-static st p15use_read_tries(struct card *c, struct token *t)
-{
-    struct p15 *p = t->state;
-    if (t->login || t->pin.tries >= 0 || p->tries_read >> t->index & 1) return ST_OK;
-    TRY(p15_go_to(c, t, p15use_pin_place(p, t)));
-    p->tries_read |= 1u << t->index;
-    st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
-    if (link_is_broken(s)) return s;
-    t->pin.missing = s == ST_PIN_MISSING;
-    if (t->pin.tries > t->pin.tries_max) t->pin.tries_max = t->pin.tries;
-    return ST_OK;
-}
+// ---- Tokens ----
 
 static st p15use_open(struct card *c, struct token *t, struct scratch scratch)
 {
-    TRY(p15use_read_tries(c, t));
+    TRY(secret_read_tries(c, t, scratch));
     return p15_read_info(c, t, scratch);
 }
 
@@ -5933,11 +6509,27 @@ static const struct p15_pin *p15use_puk_of(const struct p15 *p, const struct p15
     return found;
 }
 
+// A PIN of the directory as a credential. What no directory says is as in the one that the driver
+// set for this role.
+static struct credential p15use_credential(const struct p15 *p, const struct p15_pin *pin,
+                                           enum card_role role, const struct credential *like)
+{
+    struct credential made = pin->pin;
+    made.role = (u8)role;
+    made.place = p15_place(p, &pin->where);
+    if (!like) return made;
+    made.ask = like->ask;
+    made.logout_by = like->logout_by;
+    made.unblock_by = like->unblock_by;
+    made.presented = like->presented;
+    return made;
+}
+
 // The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
 static st p15use_find_pins(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
-    struct token *at = t;
+    struct token *at = t, like = *t;
     TRY(p15_load(c, t, 1u << P15_AODF, scratch));
     for (const struct p15_pin *pin = p->pins; pin; pin = pin->next) {
         if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
@@ -5946,68 +6538,17 @@ static st p15use_find_pins(struct card *c, struct token *t, struct scratch scrat
             at->index = t->index + (u32)(at - t);
             c->token_count++;
         }
-        const struct p15_pin *puk = p15use_puk_of(p, pin);
-        at->pin = pin->pin;
-        at->puk = puk ? puk->pin : (struct pin){ .max = 0 };
+        const struct p15_pin *unblocks = p15use_puk_of(p, pin);
+        struct credential user = p15use_credential(p, pin, ROLE_USER, card_pin(&like));
+        struct credential puk = { .role = ROLE_PUK };
+        if (unblocks)
+            puk = p15use_credential(p, unblocks, ROLE_PUK, card_credential(&like, ROLE_PUK));
+        card_set_credential(at, &user);
+        card_set_credential(at, &puk);
         p->user_pins[at->index] = pin;
         if (++at == &c->tokens[SCARD11_READER_SLOTS]) break;
     }
     return ST_OK;
-}
-
-// After this a PIN cannot reach another application: SELECT, or where that would end the login of
-// another PIN of ours, a look at what only we have.
-static st p15use_be_home(struct card *c, struct token *t)
-{
-    const struct p15 *p = t->state;
-    bool other = false;
-    for (u32 i = 0; i < c->token_count; i++)
-        if (&c->tokens[i] != t && c->tokens[i].login && card_same_application(&c->tokens[i], t))
-            other = true;
-    if (!c->sure && other) TRY(p15_be_sure(c, t));
-    if (!c->sure || (p->elsewhere && !(p->quirks & P15_FLAT))) return p15_select(c, t);
-    return ST_OK;
-}
-
-// A PIN follows a SELECT in the same transaction: it must not reach another application.
-static st p15use_face_pin(struct card *c, struct token *t)
-{
-    struct p15 *p = t->state;
-    bytes place = p15use_pin_place(p, t);
-    TRY(p15use_be_home(c, t));
-    return place.n ? p15_go_to(c, t, place) : ST_OK;
-}
-
-static st p15use_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
-                       struct scratch scratch)
-{
-    (void)scratch;
-    TRY(p15use_face_pin(c, t));
-    return card_verify(c, pin, secret);
-}
-
-// The PUK of a directory is a PIN of its own, which the card may let be presented. What is no
-// answer about a PIN says that it does not: then the first use tells.
-static st p15use_so_login(struct card *c, struct token *t, bytes puk)
-{
-    TRY(p15use_face_pin(c, t));
-    st s = card_verify(c, &t->puk, puk);
-    bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
-    return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
-}
-
-// RESET RETRY COUNTER takes the PUK and the new PIN together on most cards; one that does not know
-// this P1 wants them apart.
-static st p15use_set_pin(struct card *c, struct token *t, struct pin *pin,
-                         enum card_pin_change change, bytes old, bytes fresh)
-{
-    TRY(p15use_face_pin(c, t));
-    if (change == CARD_PIN_CHANGE) return card_change_pin(c, pin, old, fresh);
-    st s = card_unblock_pin(c, &t->puk, pin, old, fresh);
-    bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
-    if (!apart) return s;
-    TRY(card_verify(c, &t->puk, old));
-    return card_reset_pin(c, pin, fresh);
 }
 
 // What the card gives, in parts of any length; the rest is the host's once it gives none, or less
@@ -6035,83 +6576,24 @@ static st p15use_random(struct card *c, struct token *t, u8 *out, size_t n)
     return ST_OK;
 }
 
-// SELECT of the application ends the login on cards that have no command for it: of all its PINs.
-static st p15use_logout(struct card *c, struct token *t)
-{
-    st s = p15_select(c, t);
-    for (u32 i = 0; i < c->token_count && !s; i++)
-        if (c->tokens[i].login && card_same_application(&c->tokens[i], t))
-            card_login_lost(&c->tokens[i]);
-    return s;
-}
-
 // ---- Keys ----
 
-// MSE SET, unless that is what was set last. On trust that is not known: another program may have
-// set its own; a signature is then checked, all else repeats it.
-static st p15use_set_environment(struct card *c, struct token *t, u8 p1, u8 p2, bytes content,
-                                 bool again)
+// A key of the directory, to be used on trust and checked.
+static struct trial p15use_trial(struct card *c, struct object *o, const struct alg_use *use,
+                                 bytes in, struct scratch scratch, struct buf *out)
 {
-    struct p15 *p = t->state;
-    u8 room[sizeof p->mse];
-    struct buf now = buf_on(room, sizeof room);
-    buf_put(&now, BYTES(p1, p2));
-    buf_put(&now, content);
-    bool set = p->mse_len && bytes_equal(bytes_of(p->mse, p->mse_len), buf_bytes(&now));
-    if (set && !again && !now.full) return ST_OK;
-    p->mse_len = 0;
-    TRY(iso_mse_set(&c->link, p1, p2, content));
-    if (now.full) return ST_OK;
-    memcpy(p->mse, now.p, now.n);
-    p->mse_len = now.n;
-    return ST_OK;
+    const struct p15_key *k = o->state;
+    return (struct trial){ .card = c, .object = o, .use = use, .in = in, .out = out,
+                           .scratch = scratch, .place = p15_place(o->token->state, &k->where) };
 }
 
-// Something done with a key on trust, and once more when it did not come out right:
-//
-//     struct p15use_trial trial = { c, o, use, in, out, scratch };
-//     while (p15use_try(&trial)) trial.s = foo_sign_once(...);
-//     return trial.s;
-struct p15use_trial {
-    struct card *card;
-    struct object *object;
-    const struct alg_use *use;
-    bytes in;
-    struct buf *out;
-    struct scratch scratch;
-    bool secret;                    // the host cannot check it
-    st   s;
-    bool sure, begun, again;
-    size_t start;
-};
-
-static bool p15use_try(struct p15use_trial *trial)
+// The same for what the host cannot check.
+static struct trial p15use_secret_trial(struct card *c, struct object *o, bytes in,
+                                        struct scratch scratch, struct buf *out)
 {
-    struct card *c = trial->card;
-    struct token *t = trial->object->token;
-    struct p15 *p = t->state;
-    bytes place = p15_place(p, ((const struct p15_key *)trial->object->state)->file);
-    if (!trial->begun) {
-        bool blind = !trial->secret && !trial->object->key->spki.n;     // nothing to check it with
-        bool there = place.n ? bytes_equal(p->at, place) : !p->elsewhere || p->quirks & P15_FLAT;
-        trial->begun = true;
-        trial->start = trial->out->n;
-        trial->s = c->sure || blind || !there ? p15_go_to(c, t, place) : ST_OK;
-        trial->sure = c->sure;
-        return !trial->s;
-    }
-    bytes made = bytes_from(buf_bytes(trial->out), trial->start);
-    if (!trial->s && !trial->sure && !trial->secret &&
-        !card_signature_good(trial->object->key, trial->use, trial->in, made, trial->scratch))
-        trial->s = ST_PROTOCOL;
-    if (trial->again || trial->sure || !card_may_be_lost(trial->s)) return false;
-    os_log("%s: what was sent on trust failed (%04x): making sure", c->link.name,
-           (unsigned)trial->s);
-    trial->again = true;
-    buf_rewind(trial->out, trial->start);
-    p->mse_len = 0;
-    trial->s = p15_go_to(c, t, place);
-    return !trial->s;
+    struct trial trial = p15use_trial(c, o, NULL, in, scratch, out);
+    trial.secret = true;
+    return trial;
 }
 
 // DigestInfo or whatever was padded by PKCS#1 v1.5 for a signature; nothing if that is not what a
@@ -6266,7 +6748,7 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
  * Driver: PIV cards, with YubiKey's extensions.
  *
  * Owns    driver_piv
- * Uses    >>tlv >>x509 >>zlib >>alg >>pad >>apdu >>link >>iso >>card
+ * Uses    >>tlv >>x509 >>zlib >>alg >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial
  * Names   piv_
  * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
  * Tests   tests/piv.c
@@ -6347,8 +6829,7 @@ struct piv {
     bool data_listed;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
     u32  retired;                       // bit n: the key history names 82 + n
-    u32  witness;                       // an object known to be there, for piv_be_sure; 0: none
-    bytes witness_value;
+    struct landmark mark, identity;     // an object that is there; one that no other card has
 };
 
 static struct piv_slot piv_slot_at(u32 i)
@@ -6360,20 +6841,24 @@ static struct piv_slot piv_slot_at(u32 i)
                               CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
 }
 
-// ---- Selecting, and being sure of it ----
+static const struct credential piv_pin = {
+    .role = ROLE_USER, .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+    .padded = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_VERIFY_FF
+};
+// SP 800-73-4 part 2, 3.2.3: in the same form.
+static const struct credential piv_puk = {
+    .role = ROLE_PUK, .reference = PIV_PUK, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+    .padded = 8, .filler = 0xff, .tries = -1
+};
 
-static st piv_select(struct card *c, struct token *t)
+// ---- Selecting, and what shows that it was ----
+
+static st piv_select(struct card *c, struct token *t, const struct place *place)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
-    TRY(link_ready(&c->link));
-    c->sure = false;
-    st s = iso_select_aid(&c->link, PIV_AID, &fci);
-    if (s == ST_NOT_FOUND) return ST_LOST;      // it was there when the card was probed
-    if (s) return s;
-    c->sure = true;
-    c->current = t;
-    return ST_OK;
+    (void)t; (void)place;               // there is one place
+    return iso_select_aid(&c->link, PIV_AID, &fci);
 }
 
 // One data object with its outer tag. Only ST_OK and ST_NOT_FOUND are answers of a PIV application.
@@ -6392,27 +6877,14 @@ static u32 piv_tag_of(u32 object)
     return object == PIV_DISCOVERY ? PIV_TAG_DISCOVERY : PIV_TAG_DATA;
 }
 
-// After this PIV is selected for certain in this transaction. Without a login a SELECT says so.
-// With one, SELECT would end it on most cards: an object that is known to be there is asked for
-// first, or, on a card that has none, whether the PIN is still verified.
-static st piv_be_sure(struct card *c, struct token *t, struct scratch scratch)
+// An object of PIV's is a landmark: none is anywhere else.
+static st piv_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+                       bytes *value)
 {
-    struct piv *p = t->state;
-    bytes value;
-    int tries;
-    st s = ST_NOT_FOUND;
-    if (c->sure) return ST_OK;
-    if (t->login && p->witness) {
-        struct buf out = scratch_rest(&scratch);
-        s = piv_get_raw(c, p->witness, &out);
-        if (!s && (tlv_open(buf_bytes(&out), piv_tag_of(p->witness), &value) ||
-                   !bytes_equal(value, p->witness_value))) s = ST_NOT_FOUND;
-    } else if (t->login) {
-        s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &tries);
-    }
-    if (link_is_broken(s)) return s;
-    c->sure = !s;
-    return s ? piv_select(c, t) : ST_OK;
+    struct buf out = scratch_rest(scratch);
+    (void)t;
+    TRY(piv_get_raw(c, ref, &out));
+    return tlv_open(scratch_keep(scratch, &out), piv_tag_of(ref), value) ? ST_NOT_FOUND : ST_OK;
 }
 
 // The content of a data object. Read on trust first: an answer in the right tag can only be ours,
@@ -6427,12 +6899,12 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
         if (!s && !tlv_open(buf_bytes(&out), piv_tag_of(object), value)) {
             scratch_keep(&again, &out);
             *scratch = again;
-            c->sure = true;
+            place_seen(c, t);
             return ST_OK;
         }
         if (link_is_broken(s)) return s;
         if (c->sure) return s ? s : out.n ? ST_PROTOCOL : ST_NOT_FOUND;
-        TRY(piv_be_sure(c, t, *scratch));
+        TRY(place_be_sure(c, t, *scratch));
     }
 }
 
@@ -6455,17 +6927,6 @@ static void piv_name(struct token *t, bytes chuid, bool number)
     }
 }
 
-// Notes an object that is there, to recognise the application by later.
-static st piv_note_witness(struct card *c, struct piv *p, u32 object, bytes value)
-{
-    if (p->witness || !value.n || value.n > 256) return ST_OK;
-    bytes kept = arena_copy(&c->arena, value);
-    if (!kept.p) return ST_CARD_MEMORY;
-    p->witness = object;
-    p->witness_value = kept;
-    return ST_OK;
-}
-
 // Which PIN is the one to ask for, and an object to recognise the application by, before a login.
 // Discovery object, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte 20:
 // the global PIN is the primary one.
@@ -6477,9 +6938,8 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     if (link_is_broken(s)) return s;
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
-        t->pin.reference = PIV_GLOBAL_PIN;
-    if (!s) TRY(piv_note_witness(c, p, PIV_DISCOVERY, value));
-    return ST_OK;
+        card_pin(t)->reference = PIV_GLOBAL_PIN;
+    return s ? ST_OK : place_note(&p->mark, PIV_DISCOVERY, value);
 }
 
 // YubiKey's serial number (F8), four bytes; nothing where the card does not say.
@@ -6487,10 +6947,17 @@ static st piv_read_serial(struct card *c, struct token *t, struct scratch *scrat
 {
     struct apdu cmd = { .ins = PIV_INS_SERIAL, .le = APDU_LE_SHORT };
     struct buf out = scratch_buf(scratch, 256);
-    if (!c->sure) TRY(piv_select(c, t));
+    TRY(place_be_sure(c, t, *scratch));
     st s = link_exchange(&c->link, &cmd, &out);
     *value = s ? BYTES_NONE : bytes_head(buf_bytes(&out), 4);
     return link_is_broken(s) ? s : ST_OK;
+}
+
+// Notes an object that no other card has.
+static st piv_note_unique(struct piv *p, u32 object, bytes value)
+{
+    TRY(place_note(&p->mark, object, value));
+    return place_note(&p->identity, object, value);
 }
 
 static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch)
@@ -6500,7 +6967,7 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
     if (p->named) return ST_OK;
     st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
-    if (!s) TRY(piv_note_witness(c, p, PIV_CHUID, value));
+    if (!s) TRY(piv_note_unique(p, PIV_CHUID, value));
     if (s && p->attestation == PIV_YES) TRY(piv_read_serial(c, t, &scratch, &value));
     piv_name(t, value, s != ST_OK);
     p->named = true;
@@ -6511,17 +6978,20 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
 // length is sent while nothing has been handed out yet that a reader's failure would cost.
 static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    st s = piv_select(c, t);
+    st s = place_select(c, t);
     if (s == ST_LOST) return ST_NOT_MINE;
     if (s) return s;
     struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
     if (!p) return ST_CARD_MEMORY;
+    p->mark.ref = p->identity.ref = PIV_CHUID;
+    p->identity.unique = true;
+    t->landmark = &p->mark;
+    t->identity = &p->identity;
+    t->flat = true;
     if (bytes_contain(bytes_of(c->link.atr, c->link.atr_len), "Yubi"))  // that one has F9
         p->attestation = PIV_YES;
-    t->pin = (struct pin){ .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-                           .padded = 8, .pad = 0xff, .tries = -1 };
-    t->puk = t->pin;                                // SP 800-73-4 part 2, 3.2.3: in the same form
-    t->puk.reference = PIV_PUK;
+    card_set_credential(t, &piv_pin);
+    card_set_credential(t, &piv_puk);
     strcpy(t->maker, "PIV");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     TRY(piv_read_discovery(c, t, scratch));
@@ -6534,13 +7004,7 @@ static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
 static st piv_open(struct card *c, struct token *t, struct scratch scratch)
 {
     TRY(piv_read_chuid(c, t, scratch));
-    if (t->login || t->pin.tries >= 0) return ST_OK;    // never ask while logged in
-    if (!c->sure) TRY(piv_select(c, t));
-    st s = iso_verify(&c->link, t->pin.reference, BYTES_NONE, &t->pin.tries);
-    if (link_is_broken(s)) return s;
-    t->pin.missing = s == ST_PIN_MISSING;
-    if (t->pin.tries > t->pin.tries_max) t->pin.tries_max = t->pin.tries;
-    return ST_OK;
+    return secret_read_tries(c, t, scratch);
 }
 
 // YubiKey's metadata of a key (F7): algorithm, PIN policy, public key. ST_NOT_FOUND: no such key,
@@ -6623,12 +7087,14 @@ static u32 piv_type_use(const struct alg_key *k)
 static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct scratch scratch,
                                const struct x509 **out)
 {
+    struct piv *p = t->state;
     struct piv_slot slot = piv_slot_at(i);
     bytes container = BYTES_NONE, der = BYTES_NONE;
     struct x509 parsed;
 
     st s = piv_get(c, t, slot.object, &scratch, &container);
     if (link_is_broken(s) || s == ST_NOT_FOUND || s > ST_COUNT) return s;
+    if (!s) TRY(piv_note_unique(p, slot.object, container));
     if (!s) s = piv_open_certificate(container, &scratch, &der);
     if (!s) s = x509_parse(der, &parsed);
     if (s == ST_NOT_FOUND) return s;
@@ -6644,6 +7110,13 @@ static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct sc
     return ST_OK;
 }
 
+// Does a key want the PIN?
+static void piv_set_policy(struct object *o, bool never)
+{
+    o->credential = never ? NULL : card_pin(o->token);
+    o->private = !never;
+}
+
 // Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did.
 static st piv_read_metadata(struct card *c, struct token *t, struct object *like, struct alg_key *k,
                             struct scratch scratch)
@@ -6651,7 +7124,7 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     bytes value, part, algorithm = BYTES_NONE;
     TRY(piv_get_metadata(c, t, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, 0x02, &part) && part.n >= 1) {
-        like->no_pin = part.p[0] == 1;
+        piv_set_policy(like, part.p[0] == 1);
         like->always_auth = part.p[0] == 3 || part.p[0] == 5;   // 5: the PIN or a finger, each time
     }
     like->unread = false;
@@ -6679,7 +7152,7 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     if (!k || !id) return ST_CARD_MEMORY;
     *id = (u8)(i + 1);
     like.id = bytes_of(id, 1);
-    like.private = !(like.no_pin = slot.ref == 0x9e);
+    piv_set_policy(&like, slot.ref == 0x9e);
     like.always_auth = like.unread = slot.ref == 0x9c;
     if (x && slot.use && !alg_parse_spki(x->spki, k)) {
         like.key = k;
@@ -6742,6 +7215,7 @@ static st piv_list_data(struct card *c, struct token *t)
         o->label = o->application = bytes_text(d->name);
         o->ref = d->object;
         o->private = d->private;
+        o->credential = d->private ? card_pin(t) : NULL;
         o->unread = true;
     }
     p->data_listed = true;
@@ -6781,7 +7255,7 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
     bytes value;
     st s;
     if (o->class == CKO_PRIVATE_KEY) {
-        TRY(piv_be_sure(c, o->token, scratch));
+        TRY(place_be_sure(c, o->token, scratch));
         s = piv_read_metadata(c, o->token, o, NULL, scratch);
         o->unread = link_is_broken(s);
         return o->unread ? s : ST_OK;
@@ -6794,34 +7268,6 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
     if (value.n && !o->value.p) return ST_CARD_MEMORY;
     o->unread = false;
     return ST_OK;
-}
-
-// ---- PINs ----
-
-// A PIN follows a SELECT in the same transaction: it must not reach another application.
-static st piv_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
-                    struct scratch scratch)
-{
-    struct piv *p = t->state;
-    if (!c->sure) TRY(piv_select(c, t));
-    if (!p->witness) TRY(piv_read_chuid(c, t, scratch));
-    return card_verify(c, pin, secret);
-}
-
-// SP 800-73-4 part 2, 3.2.1: VERIFY with P1 FF. Cards older than that know no logout but SELECT.
-static st piv_logout(struct card *c, struct token *t)
-{
-    if (!c->sure) return piv_select(c, t);      // which ends the login, as it stands in the way
-    st s = iso_logout(&c->link, t->pin.reference);
-    return s && s > ST_COUNT ? piv_select(c, t) : s;
-}
-
-static st piv_set_pin(struct card *c, struct token *t, struct pin *pin, enum card_pin_change change,
-                      bytes old, bytes fresh)
-{
-    if (!c->sure) TRY(piv_select(c, t));
-    return change == CARD_PIN_CHANGE ? card_change_pin(c, pin, old, fresh)
-                                     : card_unblock_pin(c, &t->puk, pin, old, fresh);
 }
 
 // ---- Keys ----
@@ -6880,37 +7326,30 @@ static st piv_sign_once(struct card *c, struct object *o, bytes in, struct scrat
     return ST_OK;
 }
 
-// Sent on trust where another program may have selected its own application; then checked, and if
-// need be made once more when PIV is selected for certain. A key that wants the PIN each time was
+// GENERAL AUTHENTICATE names algorithm and key itself. A key that wants the PIN each time was
 // verified in this transaction: sure.
+static struct trial piv_trial(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+                              struct scratch scratch, struct buf *out)
+{
+    return (struct trial){ .card = c, .object = o, .use = use, .in = in, .out = out,
+                           .scratch = scratch, .named = true, .secret = !use };
+}
+
+// QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with 6A80.
 static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                    struct scratch scratch, struct buf *out)
 {
-    struct buf before = *out;
-    bool sure = c->sure;
-    st s = piv_sign_once(c, o, in, scratch, out);
-    if (!s && !sure && !card_signature_good(o->key, use, in, bytes_from(buf_bytes(out), before.n),
-                                            scratch))
-        s = ST_PROTOCOL;
-    if (sure || !card_may_be_lost(s)) return piv_key_status(s);
-    os_log("PIV: a signature made on trust failed (%04x): making sure", (unsigned)s);
-    *out = before;
-    TRY(piv_be_sure(c, o->token, scratch));
-    // QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with
-    // 6A80.
-    return piv_key_status(piv_sign_once(c, o, in, scratch, out));
+    struct trial trial = piv_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = piv_sign_once(c, o, in, scratch, out);
+    return piv_key_status(trial.s);
 }
 
 static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, struct scratch scratch,
                          struct buf *out)
 {
-    struct buf before = *out;
-    bool sure = c->sure;
-    st s = piv_authenticate(c, o, tag, in, true, scratch, out);
-    if (sure || !card_may_be_lost(s)) return piv_key_status(s);
-    *out = before;
-    TRY(piv_be_sure(c, o->token, scratch));
-    return piv_key_status(piv_authenticate(c, o, tag, in, true, scratch, out));
+    struct trial trial = piv_trial(c, o, NULL, in, scratch, out);
+    while (trial_next(&trial)) trial.s = piv_authenticate(c, o, tag, in, true, scratch, out);
+    return piv_key_status(trial.s);
 }
 
 static st piv_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -6934,13 +7373,11 @@ static const struct driver driver_piv = {
     .name    = "PIV",
     .public_certificates = true,    // SP 800-73-4 part 1, 3.5: read always
     .probe   = piv_probe,
-    .select  = piv_select,
     .open    = piv_open,
     .list    = piv_list,
     .read    = piv_read,
-    .login   = piv_login,
-    .logout  = piv_logout,
-    .set_pin = piv_set_pin,
+    .select  = piv_select,
+    .landmark = piv_landmark,
     .sign    = piv_sign,
     .decrypt = piv_decrypt,
     .derive  = piv_derive,
@@ -6952,7 +7389,7 @@ static const struct driver driver_piv = {
  * Driver: IsoApplet, versions 0 and 1 of its interface.
  *
  * Owns    driver_isoapplet
- * Uses    >>alg >>hash >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>alg >>hash >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/isoapplet.c
@@ -6969,6 +7406,16 @@ static const struct driver driver_piv = {
 
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
                                     0x10, 0x01 };
+
+// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full.
+static const struct credential isoapplet_pin = {
+    .role = ROLE_USER, .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
+    .padded = 16, .verify_bare = true, .tries = -1, .ask = true, .logout_by = LOGOUT_SELECT
+};
+static const struct credential isoapplet_puk = {
+    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .padded = 16, .tries = -1,
+    .fixed = true
+};
 
 struct isoapplet {
     struct p15 p15;                         // first: p15_ functions take it for their own
@@ -7003,15 +7450,12 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     if (!a) return ST_CARD_MEMORY;
     p15_init(&a->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
     TRY(isoapplet_read_version(c, a, buf_bytes(&fci), t));
-    // QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full.
-    t->pin = (struct pin){ .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4,
-                           .max = 16, .padded = 16, .verify_bare = true, .tries = -1 };
-    t->puk = (struct pin){ .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .padded = 16,
-                           .tries = -1, .fixed = true };
+    p15_attach(t, &a->p15);
+    card_set_credential(t, &isoapplet_pin);
+    card_set_credential(t, &isoapplet_puk);
     strcpy(t->label, "IsoApplet");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    c->sure = true;
-    c->current = t;
+    place_arrived(c, t);
     return p15use_open(c, t, scratch);
 }
 
@@ -7035,7 +7479,7 @@ static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg
     bytes data = rsa && !pss ? p15use_unpadded(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
-    TRY(p15use_set_environment(c, o->token, 0x41, 0xb6,
+    TRY(place_set_environment(c, 0x41, 0xb6,
                                BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
@@ -7046,13 +7490,9 @@ static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use 
                          struct scratch scratch, struct buf *out)
 {
     struct buf digest = scratch_buf(&scratch, 64);
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out };
-    if (o->hashes) {
-        TRY(hash_of(o->hashes, in, &digest));
-        trial.in = buf_bytes(&digest);
-    }
-    trial.scratch = scratch;
-    while (p15use_try(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
+    if (o->hashes) TRY(hash_of(o->hashes, in, &digest));
+    struct trial trial = p15use_trial(c, o, use, o->hashes ? buf_bytes(&digest) : in, scratch, out);
+    while (trial_next(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -7061,7 +7501,7 @@ static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
 {
     const struct p15_key *k = o->state;
     struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
-    TRY(p15use_set_environment(c, o->token, 0x41, 0xb8,
+    TRY(place_set_environment(c, 0x41, 0xb8,
                                BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, k->reference), !c->sure));
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
@@ -7072,22 +7512,20 @@ static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
 static st isoapplet_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                             struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
+    (void)use;
+    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
+    while (trial_next(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
     return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15use_key_status(trial.s);
 }
 
 static const struct driver driver_isoapplet = {
     .name    = "IsoApplet",
     .probe   = isoapplet_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = p15use_open,
     .list    = isoapplet_list,
     .read    = p15_read,
-    .login   = p15use_login,
-    .logout  = p15use_logout,
-    .set_pin = p15use_set_pin,
+    .landmark = p15_landmark,
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
     .random  = p15use_random,
@@ -7099,7 +7537,7 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/myeid.c
@@ -7119,6 +7557,16 @@ static const struct driver driver_isoapplet = {
 
 static const u8 myeid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                 0x35 };
+
+static const struct credential myeid_pin = {
+    .role = ROLE_USER, .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
+    .padded = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_COMMAND
+};
+// It belongs to the PIN, and has no reference.
+static const struct credential myeid_puk = {
+    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .padded = 8, .filler = 0xff,
+    .tries = -1, .fixed = true
+};
 
 struct myeid {
     struct p15 p15;                 // first: p15_ functions take it for their own
@@ -7143,15 +7591,13 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     struct myeid *m = t->state = ARENA_NEW(&c->arena, struct myeid, 1);
     if (!m) return ST_CARD_MEMORY;
     p15_init(&m->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
-    t->pin = (struct pin){ .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
-                           .padded = 8, .pad = 0xff, .tries = -1 };
-    t->puk = t->pin;                                // belongs to the PIN, has no reference
-    t->puk.fixed = true;
+    p15_attach(t, &m->p15);
+    card_set_credential(t, &myeid_pin);
+    card_set_credential(t, &myeid_puk);
     strcpy(t->label, "MyEID");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     t->secrets = CARD_AES | CARD_DES3;              // from version 4 on; to ask costs a command
-    c->sure = true;
-    c->current = t;
+    place_arrived(c, t);
     return p15use_open(c, t, scratch);
 }
 
@@ -7172,15 +7618,16 @@ static st myeid_list(struct card *c, struct token *t, const struct query *q, str
     struct myeid *m = t->state;
     u32 counter = m->counter;
     if (m->counted && p15_was_away(c, &m->p15)) {
-        TRY(p15_be_sure(c, t));
+        TRY(place_be_sure(c, t, scratch));
         TRY(myeid_read_counter(c, &counter));
         if (counter != m->counter) TRY(p15_forget(c, &m->p15));
         m->counter = counter;
     }
     TRY(p15_list(c, t, q, scratch));
-    if (m->counted || !c->sure) return ST_OK;
-    m->counted = true;                          // from here on what was read is known by it
-    return myeid_read_counter(c, &m->counter);
+    if (m->counted) return ST_OK;               // from here on what was read is known by it
+    TRY(myeid_read_counter(c, &m->counter));
+    m->counted = true;
+    return ST_OK;
 }
 
 // QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
@@ -7188,17 +7635,16 @@ static st myeid_logout(struct card *c, struct token *t)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = t->pin.reference };
-    TRY(p15_be_sure(c, t));
+    struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = card_pin(t)->reference };
     return link_exchange(&c->link, &cmd, &rsp);
 }
 
 static st myeid_set(struct card *c, struct object *o, u8 p2, u8 algorithm, bool again)
 {
     const struct p15_key *k = o->state;
-    if (k->file.n < 2) return ST_NOT_SUPPORTED;
-    bytes file = bytes_from(k->file, k->file.n - 2);
-    return p15use_set_environment(c, o->token, 0x41, p2,
+    if (k->where.file.n < 2) return ST_NOT_SUPPORTED;
+    bytes file = bytes_from(k->where.file, k->where.file.n - 2);
+    return place_set_environment(c, 0x41, p2,
                                BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0], file.p[1], 0x84, 1, 0),
                                   again);
 }
@@ -7260,18 +7706,17 @@ static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scr
 static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                      struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch };
-    while (p15use_try(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
+    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
     return myeid_status(trial.s);
 }
 
 static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                         struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
+    (void)use;
+    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
     return myeid_status(trial.s);
 }
 
@@ -7285,9 +7730,8 @@ static st myeid_derive_once(struct card *c, struct object *o, bytes point, struc
 static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                        struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
     return myeid_status(trial.s);
 }
 
@@ -7315,17 +7759,16 @@ static bool myeid_parse_file(bytes fcp, struct object *o)
 
 // A secret key of which the directory does not say for what cipher it is: its file does. On trust
 // first, where another program may have selected its own application.
-static st myeid_read_secret(struct card *c, struct object *o)
+static st myeid_read_secret(struct card *c, struct object *o, struct scratch scratch)
 {
     const struct p15_key *k = o->state;
-    const struct p15_path file = { .file = k->file };
     u8 room[256];
-    while (k->file.n >= 2) {
+    while (k->where.file.n >= 2) {
         struct buf fcp = buf_on(room, sizeof room);
-        st s = p15_select_path(c, o->token, &file, &fcp);
+        st s = p15file_select_path(c, o->token, &k->where, &fcp);
         if (link_is_broken(s)) return s;
         if ((!s && myeid_parse_file(buf_bytes(&fcp), o)) || c->sure) break;
-        TRY(p15_be_sure(c, o->token));
+        TRY(place_be_sure(c, o->token, scratch));
     }
     o->unread = false;
     return ST_OK;
@@ -7333,7 +7776,7 @@ static st myeid_read_secret(struct card *c, struct object *o)
 
 static st myeid_read(struct card *c, struct object *o, struct scratch scratch)
 {
-    return o->class == CKO_SECRET_KEY ? myeid_read_secret(c, o) : p15_read(c, o, scratch);
+    return o->class == CKO_SECRET_KEY ? myeid_read_secret(c, o, scratch) : p15_read(c, o, scratch);
 }
 
 // QUIRK(MyEID): a secret key's reference goes under 83. There is no ECB but CBC of single blocks
@@ -7345,12 +7788,12 @@ static st myeid_set_secret(struct card *c, struct object *o, const struct alg_us
     const struct p15_key *k = o->state;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
-    if (k->file.n < 2) return ST_NOT_SUPPORTED;
+    if (k->where.file.n < 2) return ST_NOT_SUPPORTED;
     buf_put(&b, BYTES(0x80, 1, MYEID_RAW, 0x81, 2));
-    buf_put(&b, bytes_from(k->file, k->file.n - 2));
+    buf_put(&b, bytes_from(k->where.file, k->where.file.n - 2));
     buf_put(&b, BYTES(0x83, 1, 0));
     tlv_put(&b, 0x87, use->pad == ALG_CBC ? iv : bytes_of(zeros, use->block));
-    return p15use_set_environment(c, o->token, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
+    return place_set_environment(c, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
                                   !c->sure);
 }
 
@@ -7373,13 +7816,12 @@ static st myeid_run_blocks(struct card *c, bool encrypt, bool chain, size_t most
 static st myeid_crypt_once(struct card *c, struct object *o, const struct alg_use *use,
                            bool encrypt, bytes iv, bytes in, struct buf *out)
 {
-    struct p15 *p = o->token->state;
     bool ecb = use->pad == ALG_ECB;
     size_t start = out->n;
     TRY(myeid_set_secret(c, o, use, encrypt, iv));
     st s = myeid_run_blocks(c, encrypt, !(ecb && encrypt),
                             ecb && encrypt ? use->block : MYEID_BLOCKS, in, out);
-    if (s) p->mse_len = 0;                      // a chain may have been begun
+    if (s) c->mse_len = 0;                      // a chain may have been begun
     if (s || !ecb || encrypt) return s;
     for (size_t i = use->block; i < in.n; i++) out->p[start + i] ^= in.p[i - use->block];
     return ST_OK;
@@ -7388,22 +7830,20 @@ static st myeid_crypt_once(struct card *c, struct object *o, const struct alg_us
 static st myeid_crypt(struct card *c, struct object *o, const struct alg_use *use, bool encrypt,
                       bytes iv, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = myeid_crypt_once(c, o, use, encrypt, iv, in, out);
+    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_crypt_once(c, o, use, encrypt, iv, in, out);
     return myeid_status(trial.s);
 }
 
 static const struct driver driver_myeid = {
     .name    = "MyEID",
     .probe   = myeid_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = p15use_open,
     .list    = myeid_list,
     .read    = myeid_read,
-    .login   = p15use_login,
+    .landmark = p15_landmark,
     .logout  = myeid_logout,
-    .set_pin = p15use_set_pin,
     .sign    = myeid_sign,
     .decrypt = myeid_decrypt,
     .derive  = myeid_derive,
@@ -7417,7 +7857,7 @@ static const struct driver driver_myeid = {
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
  * Owns    driver_esteid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
@@ -7434,10 +7874,12 @@ static const struct driver driver_myeid = {
 #define ESTEID_PIN1     0x01
 #define ESTEID_PIN2     0x85
 #define ESTEID_PUK      0x02
+#define ESTEID_HERE     1                       // landmark: ADF1's directory
+#define ESTEID_MARK     64                      // bytes of a certificate: with its serial number
 
 static const u8 esteid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x77, 0x01, 0x08, 0x00, 0x07, 0x00, 0x00,
                                  0xfe, 0x00, 0x00, 0x01, 0x00 };
-static const u8 esteid_mf[] = { 0x3f, 0x00 };
+static const u8 esteid_mf[] = { 0x3f, 0x00 }, esteid_document[] = { 0xd0, 0x03 };
 static const u8 esteid_certificates[2][4] = { { 0xad, 0xf1, 0x34, 0x01 },
                                               { 0xad, 0xf2, 0x34, 0x1f } };
 static const u8 esteid_directories[2][4] = { { 0xad, 0xf1, 0x50, 0x31 },
@@ -7451,6 +7893,7 @@ struct esteid_key {
 
 struct esteid {
     struct p15 p15;                             // first: p15_ functions take it for their own
+    struct landmark here;                       // of a Latvian card: ADF1's directory
     bool latvian;                               // QUIRK(LatEID): its directories say where it is
     bool directory;                             // is made
     struct esteid_key keys[2];
@@ -7458,7 +7901,7 @@ struct esteid {
 
 static u32 esteid_index(const struct token *t)
 {
-    return t->pin.reference == ESTEID_PIN2;
+    return t->credentials[0].reference == ESTEID_PIN2;
 }
 
 // ---- The directory ----
@@ -7484,8 +7927,8 @@ static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificat
     struct tlv record, part;
     bytes content;
     TRY(esteid_path(c, i, file, &value.path.file));
-    TRY(p15_read_value(c, t, &value, P15_RECORDS, &scratch, &content));
-    if (p15_next(&content, &record) || p15_parse_entry(&record, &entry)) return ST_NOT_FOUND;
+    TRY(p15file_read_value(c, t, &value, P15_RECORDS, &scratch, &content));
+    if (p15file_next(&content, &record) || p15_parse_entry(&record, &entry)) return ST_NOT_FOUND;
     if (!certificate) {
         p15_parse_key_class(entry.class, &said);
         k->reference = said.reference;
@@ -7495,6 +7938,14 @@ static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificat
     if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
     TRY(p15_parse_value(&part, &value));
     return esteid_path(c, i, value.path.file, &k->certificate);
+}
+
+// QUIRK(LatEID): it has no document number to be read: what no other card has is its certificate.
+static void esteid_mark_certificate(struct esteid *e)
+{
+    if (e->p15.mark.known) return;
+    e->p15.mark_file = (struct p15_path){ .file = e->keys[0].certificate, .length = ESTEID_MARK };
+    e->p15.mark.unique = true;
 }
 
 // Did reading fail, so that it is to be tried again? That something is not there is no failure.
@@ -7510,8 +7961,8 @@ static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch 
     struct p15_value odf = { .path = { .file = bytes_of(esteid_directories[i], 4) } };
     struct tlv record, part;
     bytes content;
-    st s = p15_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
-    while (!s && !p15_next(&content, &record)) {
+    st s = p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
+    while (!s && !p15file_next(&content, &record)) {
         struct p15_value file;
         if (record.tag != 0xa0 && record.tag != 0xa4) continue;
         if (tlv_next(&record.value, &part) || p15_parse_value(&part, &file)) continue;
@@ -7529,6 +7980,7 @@ static st esteid_make_directory(struct card *c, struct token *t, struct scratch 
     struct esteid *e = t->state;
     if (e->directory) return ST_OK;
     for (u32 i = 0; i < 2 && e->latvian; i++) TRY(esteid_look_in(c, t, i, scratch));
+    if (e->latvian) esteid_mark_certificate(e);
     struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256);
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
@@ -7545,8 +7997,25 @@ static st esteid_make_directory(struct card *c, struct token *t, struct scratch 
     return ST_OK;
 }
 
+// QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere. The PUK is verified in the MF, then a PIN
+// is set alone (P1 02).
+static void esteid_add_credentials(struct token *t)
+{
+    struct credential *pin = card_pin(t), puk = *pin;
+    if (esteid_index(t)) pin->place.path = bytes_of(esteid_directories[1], 2);
+    puk.role = ROLE_PUK;
+    puk.reference = ESTEID_PUK;
+    puk.min = 8;
+    puk.presented = true;
+    puk.unblock_by = UNBLOCK_APART;
+    puk.place.path = bytes_of(esteid_mf, sizeof esteid_mf);
+    card_set_credential(t, &puk);
+}
+
 static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratch)
 {
+    static const struct credential none = { .role = ROLE_USER, .tries = -1 };
+
     static const char *const names[2] = { "PIN1", "PIN2" };
     struct esteid *e = t->state;
     u8 room[256];
@@ -7554,6 +8023,7 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
     p15use_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
     p15use_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
     TRY(p15use_add_directory(c, &e->p15, P15_AODF, &pins));
+    card_set_credential(t, &none);
     TRY(p15use_find_pins(c, t, scratch));
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &c->tokens[i];
@@ -7563,9 +8033,7 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
         buf_put(&label, bytes_text(names[esteid_index(each)]));
         buf_put8(&label, ')');
         strcpy(each->maker, "IDEMIA");
-        each->puk = each->pin;
-        each->puk.reference = ESTEID_PUK;
-        each->puk.min = 8;
+        esteid_add_credentials(each);
         each->key_types = CARD_TYPE(ALG_EC) | (e->latvian ? CARD_TYPE(ALG_RSA) : 0);
         each->pads = CARD_PADS(ALG_PAD_PKCS1);
     }
@@ -7573,6 +8041,25 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
 }
 
 // ---- Finding out ----
+
+// QUIRK(LatEID): the directory of ADF1 shows where we are, by what SELECT tells of it.
+static st esteid_find_directory(struct card *c, struct token *t, u8 *room, size_t size, bytes *fcp)
+{
+    struct p15_path file = { .file = bytes_of(esteid_directories[0], 4) };
+    struct buf said = buf_on(room, size);
+    buf_put8(&said, 0);                         // cards may tell nothing
+    TRY(p15file_select_path(c, t, &file, &said));
+    *fcp = buf_bytes(&said);
+    return ST_OK;
+}
+
+static st esteid_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+                          bytes *value)
+{
+    struct buf room = scratch_buf(scratch, 260);
+    if (ref != ESTEID_HERE) return p15_landmark(c, t, ref, scratch, value);
+    return esteid_find_directory(c, t, room.p, room.cap, value);
+}
 
 // Other cards of the maker have the AID too. An Estonian one has its document number in D003, a
 // Latvian one a directory in ADF1.
@@ -7582,19 +8069,22 @@ static st esteid_recognise(struct card *c, struct token *t)
     u8 room[512], number[64];
     struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
     struct p15_path file = { .file = BYTES(0xd0, 0x03) };
-    bytes serial;
-    st s = p15_select_path(c, t, &file, &fcp);
+    struct tlv number_in;
+    bytes said;
+    st s = p15file_select_path(c, t, &file, &fcp);
     if (!s) s = iso_read_binary(&c->link, 0, 32, &document);
     if (link_is_broken(s)) return s;
-    if (!s && !tlv_open(buf_bytes(&document), 0x04, &serial)) {
-        p15_name(t->serial, sizeof t->serial - 1, serial);
-        return ST_OK;
+    said = buf_bytes(&document);
+    if (!s && !tlv_take(&said, 0x04, &number_in)) {
+        p15_name(t->serial, sizeof t->serial - 1, number_in.value);
+        e->p15.mark.unique = true;
+        return place_note(&e->p15.mark, 0, number_in.whole);
     }
     e->latvian = true;
-    fcp.n = 0;
-    file.file = bytes_of(esteid_directories[0], 4);
-    s = p15_select_path(c, t, &file, &fcp);
-    return !s || link_is_broken(s) ? s : ST_NOT_MINE;
+    s = esteid_find_directory(c, t, room, sizeof room, &said);
+    if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
+    t->landmark = &e->here;
+    return place_note(&e->here, ESTEID_HERE, said);
 }
 
 static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
@@ -7608,14 +8098,15 @@ static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
     struct p15 *p = &e->p15;
     p15_init(p, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
     p->base = bytes_of(esteid_mf, sizeof esteid_mf);
-    p->odf_read = p->here_known = true;
+    p->odf_read = true;
+    p->mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
+    p15_attach(t, p);
     for (u32 i = 0; i < 2; i++)
         e->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
             .certificate = bytes_of(esteid_certificates[i], 4) };
-    c->sure = true;
-    c->current = t;
+    place_arrived(c, t);
     TRY(esteid_recognise(c, t));
-    p->landmark = bytes_of(e->latvian ? esteid_directories[0] : esteid_certificates[0], 4);
+    if (e->latvian) esteid_mark_certificate(e);
     return esteid_add_pins(c, t, scratch);
 }
 
@@ -7628,27 +8119,16 @@ static st esteid_list(struct card *c, struct token *t, const struct query *q,
 
 // ---- PINs ----
 
-// The application is selected for certain after this, and for PIN2 its DF.
-static st esteid_go_to_pin(struct card *c, struct token *t)
-{
-    struct esteid *e = t->state;
-    u32 i = esteid_index(t);
-    e->p15.landmark = bytes_of(e->latvian ? esteid_directories[i] : esteid_certificates[i], 4);
-    TRY(p15use_be_home(c, t));
-    // QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere.
-    return i ? p15_step_into(c, &e->p15, bytes_of(esteid_directories[i], 2)) : ST_OK;
-}
-
 // QUIRK(EstEID): GET DATA tells of a PIN: 70 { BF81xx { A0 { 9A most tries, 9B tries left } } }.
 static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
 {
     u8 room[256];
     struct buf info = buf_on(room, sizeof room);
     bytes in, value;
-    (void)scratch;
-    if (t->login || t->pin.tries >= 0) return ST_OK;
-    TRY(esteid_go_to_pin(c, t));
-    u8 number = t->pin.reference & 0x0f;
+    struct credential *pin = card_pin(t);
+    if (t->login || pin->tries >= 0) return ST_OK;
+    TRY(place_go_to(c, t, &pin->place, scratch));
+    u8 number = pin->reference & 0x0f;
     struct apdu ask = { .ins = INS_GET_DATA, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_SHORT,
                         .data = BYTES(0x4d, 0x08, 0x70, 0x06, 0xbf, 0x81, number, 0x02, 0xa0,
                                       0x80) };
@@ -7656,41 +8136,9 @@ static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
     if (link_is_broken(s)) return s;
     if (s || tlv_open(buf_bytes(&info), 0x70, &in) || tlv_open(in, 0xbf8100u | number, &in) ||
         tlv_open(in, 0xa0, &in)) return ST_OK;
-    if (tlv_find(in, 0x9a, &value) && value.n == 1) t->pin.tries_max = *value.p;
-    if (tlv_find(in, 0x9b, &value) && value.n == 1) t->pin.tries = *value.p;
+    if (tlv_find(in, 0x9a, &value) && value.n == 1) pin->tries_max = *value.p;
+    if (tlv_find(in, 0x9b, &value) && value.n == 1) pin->tries = *value.p;
     return ST_OK;
-}
-
-static st esteid_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
-                       struct scratch scratch)
-{
-    TRY(esteid_go_to_pin(c, t));
-    return p15use_login(c, t, pin, secret, scratch);
-}
-
-static st esteid_so_login(struct card *c, struct token *t, bytes puk)
-{
-    struct esteid *e = t->state;
-    TRY(esteid_go_to_pin(c, t));
-    TRY(p15_step_into(c, &e->p15, BYTES_NONE));
-    return card_verify(c, &t->puk, puk);
-}
-
-// QUIRK(EstEID): the PUK is verified first, then the PIN is set alone (P1 02).
-static st esteid_unblock(struct card *c, struct token *t, struct pin *pin, bytes puk, bytes fresh)
-{
-    struct esteid *e = t->state;
-    TRY(esteid_so_login(c, t, puk));
-    if (esteid_index(t)) TRY(p15_step_into(c, &e->p15, bytes_of(esteid_directories[1], 2)));
-    return card_reset_pin(c, pin, fresh);
-}
-
-static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
-                         enum card_pin_change change, bytes old, bytes fresh)
-{
-    if (change == CARD_PIN_UNBLOCK) return esteid_unblock(c, t, pin, old, fresh);
-    TRY(esteid_go_to_pin(c, t));
-    return p15use_set_pin(c, t, pin, change, old, fresh);
 }
 
 // ---- Keys ----
@@ -7698,10 +8146,9 @@ static st esteid_set_pin(struct card *c, struct token *t, struct pin *pin,
 // The key's ADF and what is to be done with it. On trust both are as they were left.
 static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
 {
-    struct p15 *p = o->token->state;
     const struct p15_key *k = o->state;
-    TRY(p15_step_into(c, p, k->file));
-    return p15use_set_environment(c, o->token, 0x41, p2, content, false);
+    TRY(p15file_step_into(c, k->where.file));
+    return place_set_environment(c, 0x41, p2, content, false);
 }
 
 // The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
@@ -7745,9 +8192,8 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
 static st esteid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch };
-    while (p15use_try(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
+    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -7755,11 +8201,10 @@ static st esteid_sign(struct card *c, struct object *o, const struct alg_use *us
 static st esteid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
                              struct buf *out)
 {
-    struct p15 *p = o->token->state;
     const struct p15_key *k = o->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    if (!c->sure) p->mse_len = 0;               // the host cannot check it: nothing is trusted
+    if (!c->sure) c->mse_len = 0;               // the host cannot check it: nothing is trusted
     TRY(esteid_set(c, o, 0xb8, BYTES(0x80, 4, 0xff, 0x30, 0x04, 0x00, 0x84, 1, k->reference)));
     buf_put8(&data, 0);
     buf_put(&data, point);
@@ -7770,9 +8215,8 @@ static st esteid_derive_once(struct card *c, struct object *o, bytes point, stru
 static st esteid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                         struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -7780,14 +8224,11 @@ static const struct driver driver_esteid = {
     .name    = "EstEID",
     .public_certificates = true,
     .probe   = esteid_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = esteid_open,
     .list    = esteid_list,
     .read    = p15_read,
-    .login   = esteid_login,
-    .logout  = p15use_logout,
-    .so_login = esteid_so_login,
-    .set_pin = esteid_set_pin,
+    .landmark = esteid_landmark,
     .sign    = esteid_sign,
     .derive  = esteid_derive,
     .random  = p15use_random,
@@ -7799,7 +8240,7 @@ static const struct driver driver_esteid = {
  * Driver: Estonian eID from 2025 on and Finnish eID, version 4, by Thales.
  *
  * Owns    driver_fineid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   fineid_
  * Specs   FINEID S1 and S4-1, version 4; Estonian eID developer guide of 2025; ISO 7816-4, -8, -15
  * Tests   tests/fineid.c
@@ -7812,11 +8253,15 @@ static const struct driver driver_esteid = {
 
 #define FINEID_INS_HASH_P2  0xa0
 #define FINEID_PUK          0x83
+#define FINEID_HERE         1                   // landmark: what the card tells of PIN1
+#define FINEID_MARK         64                  // of a certificate: with its serial number
 #define FINEID_ECDSA_384    0x54                // the algorithm of MSE: ECDSA with 48 bytes
 
 static const u8 fineid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                  0x35 };
-static const u8 fineid_mf[] = { 0x3f, 0x00 };
+static const u8 fineid_mf[] = { 0x3f, 0x00 },
+                fineid_number[] = { 0x3f, 0x00, 0xdf, 0xdd, 0x50, 0x07 },
+                fineid_tries[] = { 0xdf, 0x21 };        // the tag of the tries left
 
 // Where a kind of card has its things.
 static const struct fineid_places {
@@ -7835,6 +8280,7 @@ static const struct fineid_places {
 
 struct fineid {
     struct p15 p15;                             // first: p15_ functions take it for their own
+    struct landmark here;                       // what is known of PIN1
     const struct fineid_places *places;
 };
 
@@ -7853,6 +8299,26 @@ static st fineid_pin_info(struct card *c, u8 reference, int *tries)
         return ST_NOT_FOUND;
     *tries = *value.p;
     return ST_OK;
+}
+
+// What no other card has: the document number, or the beginning of a certificate.
+static struct p15_path fineid_mark(const struct fineid_places *at)
+{
+    struct p15_path number = { .file = bytes_of(fineid_number, sizeof fineid_number), .length = 9 };
+    struct p15_path certificate = { .file = bytes_of(at->certificates[0], at->certificate_len[0]),
+                                    .length = FINEID_MARK };
+    return at == &fineid_estonian ? number : certificate;
+}
+
+// That the card tells of PIN1 shows where it is in one command; what tells it from others is p15's.
+static st fineid_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+                          bytes *value)
+{
+    const struct fineid *f = t->state;
+    int tries;
+    if (ref != FINEID_HERE) return p15_landmark(c, t, ref, scratch, value);
+    *value = bytes_of(fineid_tries, sizeof fineid_tries);
+    return fineid_pin_info(c, f->places->pins[0], &tries);
 }
 
 // The directory files that the card has not.
@@ -7875,11 +8341,31 @@ static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch
     if (data.n) TRY(p15use_add_directory(c, &f->p15, P15_DODF, &data));
     f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
     f->p15.odf_read = f->p15.info_read = true;
+    f->p15.mark_file = fineid_mark(at);
+    f->p15.mark.unique = true;
     return ST_OK;
+}
+
+// The PUK, where no directory tells of it.
+static void fineid_add_puk(struct token *t)
+{
+    const struct credential *told = card_credential(t, ROLE_PUK);
+    struct credential puk = *card_pin(t);
+    if (told && told->max) return;
+    puk.role = ROLE_PUK;
+    puk.reference = FINEID_PUK;
+    puk.min = 8;
+    puk.tries = -1;
+    puk.presented = true;
+    card_set_credential(t, &puk);
 }
 
 static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
 {
+    static const struct credential pin = { .role = ROLE_USER, .tries = -1 };
+    static const struct credential puk = { .role = ROLE_PUK, .presented = true };
+    card_set_credential(t, &pin);
+    card_set_credential(t, &puk);
     struct fineid *f = t->state;
     struct p15 *p = &f->p15;
     if (f->places == &fineid_finnish) {
@@ -7896,12 +8382,8 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
         buf_put(&label, bytes_text(i == t->index ? " (PIN1)" : " (PIN2)"));
         strcpy(each->maker, "Thales");
         each->key_types = CARD_TYPE(ALG_EC);
-        each->pin.tries_max = f->places->tries;
-        if (each->puk.max) continue;
-        each->puk = each->pin;                  // where no directory tells of it
-        each->puk.reference = FINEID_PUK;
-        each->puk.min = 8;
-        each->puk.tries = -1;
+        card_pin(each)->tries_max = f->places->tries;
+        fineid_add_puk(each);
     }
     return ST_OK;
 }
@@ -7929,40 +8411,42 @@ static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
     f->p15.base = BYTES_NONE;
     f->p15.odf = bytes_from(f->p15.odf, f->p15.odf.n - 2);
     f->p15.info = bytes_from(f->p15.info, f->p15.info.n - 2);
-    f->p15.landmark = bytes_of(places->certificates[0], places->certificate_len[0]);
-    c->sure = true;
-    c->current = t;
+    p15_attach(t, &f->p15);
+    t->landmark = &f->here;
+    TRY(place_note(&f->here, FINEID_HERE, bytes_of(fineid_tries, sizeof fineid_tries)));
+    place_arrived(c, t);
     TRY(fineid_find(c, t, scratch));
-    t->pin.tries = tries[0];
+    card_pin(t)->tries = tries[0];
     return ST_OK;
 }
 
 // EstEID: the document number, which is the serial number too.
-static st fineid_read_serial(struct card *c, struct token *t)
+static st fineid_read_serial(struct card *c, struct token *t, struct scratch scratch)
 {
     struct fineid *f = t->state;
     u8 room[256], number[32];
     struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
-    struct p15_path file = { .file = BYTES(0x3f, 0x00, 0xdf, 0xdd, 0x50, 0x07) };
+    struct p15_path file = { .file = bytes_of(fineid_number, sizeof fineid_number) };
     if (f->places != &fineid_estonian || t->serial[0]) return ST_OK;
-    TRY(p15_be_sure(c, t));
-    st s = p15_select_path(c, t, &file, &fcp);
+    TRY(place_be_sure(c, t, scratch));
+    st s = p15file_select_path(c, t, &file, &fcp);
     if (!s) s = iso_read_binary(&c->link, 0, 9, &document);
     if (link_is_broken(s)) return s;
     for (u32 i = 0; i < SCARD11_READER_SLOTS && !s; i++)
         if (c->tokens[i].state == f)
             p15_name(c->tokens[i].serial, sizeof t->serial - 1, buf_bytes(&document));
-    return ST_OK;
+    return s ? ST_OK : place_note(&f->p15.mark, 0, bytes_head(buf_bytes(&document), 9));
 }
 
 static st fineid_open(struct card *c, struct token *t, struct scratch scratch)
 {
-    if (!t->login && t->pin.tries < 0) {
-        TRY(p15_be_sure(c, t));
-        st s = fineid_pin_info(c, t->pin.reference, &t->pin.tries);
+    struct credential *pin = card_pin(t);
+    if (!t->login && pin->tries < 0) {
+        TRY(place_be_sure(c, t, scratch));
+        st s = fineid_pin_info(c, pin->reference, &pin->tries);
         if (link_is_broken(s)) return s;
     }
-    TRY(fineid_read_serial(c, t));
+    TRY(fineid_read_serial(c, t, scratch));
     return p15_read_info(c, t, scratch);
 }
 
@@ -7994,7 +8478,7 @@ static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct bu
     buf_put(&hash, BYTES(0x90, 48));
     buf_fill(&hash, 0, 48 - in.n);
     buf_put(&hash, in);
-    TRY(p15use_set_environment(c, o->token, 0x41, 0xb6,
+    TRY(place_set_environment(c, 0x41, 0xb6,
                                BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, k->reference), false));
     struct apdu cmd = { .ins = INS_PSO, .p1 = 0x90, .p2 = FINEID_INS_HASH_P2,
                         .data = buf_bytes(&hash) };
@@ -8006,9 +8490,8 @@ static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct bu
 static st fineid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch };
-    while (p15use_try(&trial)) trial.s = fineid_sign_once(c, o, in, out);
+    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = fineid_sign_once(c, o, in, out);
     return p15use_key_status(trial.s);
 }
 
@@ -8019,7 +8502,7 @@ static st fineid_derive_once(struct card *c, struct object *o, bytes point, stru
     const struct p15_key *k = o->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    TRY(p15use_set_environment(c, o->token, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
+    TRY(place_set_environment(c, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
     buf_put8(&data, 0);
     buf_put(&data, point);
     TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
@@ -8029,9 +8512,8 @@ static st fineid_derive_once(struct card *c, struct object *o, bytes point, stru
 static st fineid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                         struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -8039,14 +8521,11 @@ static const struct driver driver_fineid = {
     .name    = "FinEID",
     .public_certificates = true,
     .probe   = fineid_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = fineid_open,
     .list    = fineid_list,
     .read    = p15_read,
-    .login   = p15use_login,
-    .logout  = p15use_logout,
-    .so_login = p15use_so_login,
-    .set_pin = p15use_set_pin,
+    .landmark = fineid_landmark,
     .sign    = fineid_sign,
     .derive  = fineid_derive,
     .random  = p15use_random,
@@ -8058,7 +8537,7 @@ static const struct driver driver_fineid = {
  * Driver: Belgian eID.
  *
  * Owns    driver_belpic
- * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>p15 >>p15use
+ * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   belpic_
  * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
  * Tests   tests/belpic.c
@@ -8090,6 +8569,18 @@ static const struct belpic_file { const char *label; u8 path[6]; } belpic_files[
     { "CERT_RN_FILE",      { 0x3f, 0x00, 0xdf, 0x00, 0x50, 0x3c } },
 };
 
+// QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
+static const struct credential belpic_pin = {
+    .role = ROLE_USER, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
+    .padded = 8, .filler = 0xff, .tries = -1, .logout_by = LOGOUT_COMMAND
+};
+// It belongs to the PIN, and has no reference.
+// QUIRK(Belgian eID): it frees the PIN and cannot set another one.
+static const struct credential belpic_puk = {
+    .role = ROLE_PUK, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 12, .max = 12,
+    .padded = 8, .filler = 0xff, .tries = -1, .fixed = true, .unblock_by = UNBLOCK_FREES
+};
+
 // QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
 static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
@@ -8106,43 +8597,38 @@ static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
     for (size_t i = 0; i < COUNT(belpic_files); i++)
         p15use_put_file(&data, belpic_files[i].label, "BELPIC", 0,
                         bytes_of(belpic_files[i].path, 6));
-    // QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
-    t->pin = (struct pin){ .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4,
-                           .max = 12, .padded = 8, .pad = 0xff, .tries = -1 };
-    t->puk = t->pin;                                // belongs to the PIN, has no reference
-    t->puk.min = 12;
-    t->puk.fixed = true;
+    p15_attach(t, p);
+    card_set_credential(t, &belpic_pin);
+    card_set_credential(t, &belpic_puk);
     strcpy(t->label, "BELPIC");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
-    c->sure = true;
-    c->current = t;
+    place_arrived(c, t);
     TRY(p15use_add_directory(c, p, P15_DODF, &data));
     TRY(p15_read_info(c, t, scratch));
     return *t->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
 
 // QUIRK(Belgian eID): MSE SET without TLV: a length, and two tags with their bytes.
-static st belpic_set(struct card *c, struct token *t, const struct p15_key *k)
+static st belpic_set(struct card *c, const struct p15_key *k)
 {
     u8 algorithm = k->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
-    return p15use_set_environment(c, t, 0x41, 0xb6,
+    return place_set_environment(c, 0x41, 0xb6,
                                   BYTES(0x04, 0x80, algorithm, 0x84, k->reference), false);
 }
 
 // QUIRK(Belgian eID): the PIN for a qualified signature must come right before the signature: MSE
 // goes before the PIN. Such a login is a second one.
-static st belpic_login(struct card *c, struct token *t, struct pin *pin, bytes secret,
+static st belpic_login(struct card *c, struct token *t, struct credential *pin,
                        struct scratch scratch)
 {
     const struct p15 *p = t->state;
-    TRY(p15use_be_home(c, t));
+    if (t->login) TRY(place_go_to(c, t, &pin->place, scratch));
     for (const struct p15_key *k = p->keys; k && t->login; k = k->next) {
         if (!k->private_object || !k->private_object->always_auth) continue;
-        TRY(belpic_set(c, t, k));
-        break;
+        return belpic_set(c, k);
     }
-    return p15use_login(c, t, pin, secret, scratch);
+    return ST_OK;
 }
 
 // QUIRK(Belgian eID): SELECT leaves the login alone; there is a command that ends it.
@@ -8151,19 +8637,8 @@ static st belpic_logout(struct card *c, struct token *t)
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .cla = BELPIC_CLA, .ins = BELPIC_INS_LOG_OFF };
-    TRY(p15_be_sure(c, t));
+    (void)t;
     return link_exchange(&c->link, &cmd, &rsp);
-}
-
-// QUIRK(Belgian eID): the PUK frees the PIN and cannot set another one: what should be the new PIN
-// must be the old one.
-static st belpic_set_pin(struct card *c, struct token *t, struct pin *pin,
-                         enum card_pin_change change, bytes old, bytes fresh)
-{
-    if (change == CARD_PIN_CHANGE) return p15use_set_pin(c, t, pin, change, old, fresh);
-    TRY(p15use_be_home(c, t));
-    TRY(card_free_pin(c, &t->puk, pin, old));
-    return card_verify(c, pin, fresh);
 }
 
 static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
@@ -8175,7 +8650,7 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
     struct buf raw = scratch_buf(&scratch, 600);
     bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, o->key->curve->size);
     if (!data.n) return ST_MECHANISM;
-    TRY(belpic_set(c, o->token, k));
+    TRY(belpic_set(c, k));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (rsa) return card_put_rsa(o->key, buf_bytes(&raw), out);
     if (raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
@@ -8186,9 +8661,8 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
 static st belpic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch };
-    while (p15use_try(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
+    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -8196,13 +8670,13 @@ static const struct driver driver_belpic = {
     .name    = "Belgian eID",
     .public_certificates = true,    // QUIRK(Belgian eID): the directory calls them private
     .probe   = belpic_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = p15_read_info,
     .list    = p15_list,
     .read    = p15_read,
+    .landmark = p15_landmark,
     .login   = belpic_login,
     .logout  = belpic_logout,
-    .set_pin = belpic_set_pin,
     .sign    = belpic_sign,
 };
 #endif
@@ -8212,7 +8686,7 @@ static const struct driver driver_belpic = {
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
  * Owns    driver_generic
- * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>p15alg >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>place >>trial >>p15alg >>p15file >>p15 >>p15use
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
  * Tests   tests/generic.c
@@ -8243,7 +8717,7 @@ static const u8 generic_dir[] = { 0x3f, 0x00, 0x2f, 0x00 };
 static st generic_try(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
-    st s = p15_select(c, t);
+    st s = place_select(c, t);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
     if (!s) s = p15_read_odf(c, t, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
@@ -8275,13 +8749,17 @@ static st generic_parse_application(bytes template, struct p15 *p)
 // EF.DIR: what applications there are; nothing, if it cannot be read.
 static st generic_read_dir(struct card *c, struct token *t, struct scratch scratch, bytes *out)
 {
-    struct p15_value dir = { .path = { .file = bytes_of(generic_dir, sizeof generic_dir) } };
-    bytes content;
+    struct p15_path dir = { .file = bytes_of(generic_dir, sizeof generic_dir) };
+    struct buf content = scratch_rest(&scratch);
     *out = BYTES_NONE;
-    c->sure = true;                             // nothing was selected: there is nothing to lose
-    st s = p15_read_value(c, t, &dir, P15_RECORDS, &scratch, &content);
-    if (s) return link_is_broken(s) ? s : ST_OK;
-    *out = arena_copy(&c->arena, content);
+    st s = p15file_read_once(c, t, &dir, P15_RECORDS, &content);
+    if (link_is_error(s)) {                     // it may be in passing
+        content.n = 0;
+        s = p15file_read_once(c, t, &dir, P15_RECORDS, &content);
+    }
+    if (s || !p15file_plausible(buf_bytes(&content), P15_RECORDS))
+        return link_is_broken(s) ? s : ST_OK;
+    *out = arena_copy(&c->arena, buf_bytes(&content));
     return content.n && !out->p ? ST_CARD_MEMORY : ST_OK;
 }
 
@@ -8302,7 +8780,7 @@ static st generic_try_dir(struct card *c, struct token *t, bytes *dir, int *most
                           struct scratch scratch)
 {
     struct tlv application;
-    for (; *most > 0 && !p15_next(dir, &application); --*most) {
+    for (; *most > 0 && !p15file_next(dir, &application); --*most) {
         if (application.tag != 0x61) continue;
         if (generic_parse_application(application.value, t->state)) continue;
         if (generic_is_known(c, t)) continue;
@@ -8338,14 +8816,21 @@ static u32 generic_pads(const struct p15 *p, struct p15_key *k)
     return pads;
 }
 
+// Where the directory tells of no PIN. Its state is not asked for: on some cards that costs a try.
+static const struct credential generic_pin = {
+    .role = ROLE_USER, .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .tries = -1
+};
+static const struct credential generic_puk = { .role = ROLE_PUK, .presented = true };
+
 static st generic_new_token(struct card *c, struct token *t)
 {
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
-    t->pin = (struct pin){ .coding = CARD_PIN_ASCII, .reference = 1, .min = 4, .max = 8,
-                           .tries = -1 };
+    card_set_credential(t, &generic_pin);
+    card_set_credential(t, &generic_puk);
     strcpy(t->label, "PKCS#15");
     p15_init(p, BYTES_NONE, 0);
+    p15_attach(t, p);
     return ST_OK;
 }
 
@@ -8421,8 +8906,8 @@ static st generic_restore(struct card *c, const struct object *o)
     const struct p15_pin *pin = p->user_pins[o->token->index];
     u8 se = k->environment ? k->environment : p->environment;
     if (!k->environment && pin && pin->environment) se = pin->environment;
-    if (!se || (p->mse_len && p->restored == se)) return ST_OK;
-    p->mse_len = 0;
+    if (!se || (c->mse_len && p->restored == se)) return ST_OK;
+    c->mse_len = 0;
     st s = iso_mse_restore(&c->link, se);
     if (link_is_broken(s)) return s;
     p->restored = se;
@@ -8436,9 +8921,9 @@ static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bo
     struct buf b = buf_on(room, sizeof room);
     TRY(generic_restore(c, o));
     if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
-    if (k->file.n) tlv_put(&b, 0x81, bytes_from(k->file, k->file.n - 2));
-    if (k->referenced || !k->file.n) tlv_put(&b, 0x84, BYTES(k->reference));
-    return p15use_set_environment(c, o->token, 0x41, p2, buf_bytes(&b), again);
+    if (k->where.file.n) tlv_put(&b, 0x81, bytes_from(k->where.file, k->where.file.n - 2));
+    if (k->referenced || !k->where.file.n) tlv_put(&b, 0x84, BYTES(k->reference));
+    return place_set_environment(c, 0x41, p2, buf_bytes(&b), again);
 }
 
 // What is sent for a signature, and under which algorithm: as little as the card can take.
@@ -8482,9 +8967,8 @@ static st generic_sign_once(struct card *c, struct object *o, const struct alg_u
 static st generic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                        struct scratch scratch, struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
-                                  .scratch = scratch };
-    while (p15use_try(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
+    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -8506,7 +8990,8 @@ static st generic_decrypt(struct card *c, struct object *o, const struct alg_use
     int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
     int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
-    TRY(p15_go_to(c, o->token, p15_place(p, k->file)));
+    struct place place = p15_place(p, &k->where);
+    TRY(place_go_to(c, o->token, &place, scratch));
     st s = generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true);
     if (s) return p15use_key_status(s);
     s = generic_decipher(c, p, in, scratch, &plain);
@@ -8536,22 +9021,19 @@ static st generic_derive_once(struct card *c, struct object *o, bytes point, str
 static st generic_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                          struct buf *out)
 {
-    struct p15use_trial trial = { .card = c, .object = o, .in = peer_point, .out = out,
-                                  .scratch = scratch, .secret = true };
-    while (p15use_try(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
 static const struct driver driver_generic = {
     .name    = "PKCS#15",
     .probe   = generic_probe,
-    .select  = p15_select,
+    .select  = p15file_select,
     .open    = p15use_open,
     .list    = generic_list,
     .read    = p15_read,
-    .login   = p15use_login,
-    .so_login = p15use_so_login,
-    .set_pin = p15use_set_pin,
+    .landmark = p15_landmark,
     .sign    = generic_sign,
     .decrypt = generic_decrypt,
     .derive  = generic_derive,
@@ -8612,7 +9094,7 @@ static void probe_profiles(struct token *t)
 {
     const struct driver *d = t->driver;
     t->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
-    if (d->login && d->sign && t->key_types & CARD_TYPE(ALG_RSA))
+    if (d->sign && t->key_types & CARD_TYPE(ALG_RSA))
         t->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
     if (d->public_certificates) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
 }
@@ -8664,8 +9146,11 @@ static st probe_card(struct card *c, struct scratch scratch)
  * Which card is in which reader; events; the life of a card.
  *
  * Owns    the table of readers and their slots, what PC/SC said of them last, the pending events; a
- *         card from slot_card to slot_empty; what runs on a card (slot_run)
- * Uses    >>reader >>link >>card >>probe
+ *         card from slot_card to slot_empty; what runs on a card (slot_run). Three laws: what is
+ *         remembered of a card is used for that card only (slot_prove); a lost context is a removal
+ *         of every card (slot_look_all); after the end of a login the card itself asks for the PIN
+ *         again (slot_log_out)
+ * Uses    >>reader >>link >>card >>place >>secret >>probe
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/slot.c
@@ -8680,6 +9165,9 @@ static st probe_card(struct card *c, struct scratch scratch)
 
 #ifndef SLOT_UNKNOWN_RETRY_MS
 #define SLOT_UNKNOWN_RETRY_MS 1000      // tests have less patience
+#endif
+#ifndef SLOT_REST_MS
+#define SLOT_REST_MS 1000               // how long a card without a session stays connected
 #endif
 #define SLOT_FRESH            UINT64_MAX
 #define SLOT_DROPPED          16
@@ -8786,6 +9274,14 @@ static void slot_note(struct reader *r, bool listed, u32 state)
     slot_change(r, had);
 }
 
+// The card is another one, or was gone meanwhile, though PC/SC's count is what it was (pcsc-lite
+// counts from 0 again when a reader is plugged in): a change like those that it shows.
+static void slot_note_swap(struct reader *r)
+{
+    os_log("%s: another card, or the same one anew", r->name);
+    slot_change(r, slot_tokens(r));
+}
+
 static bool slot_wanted(const char *name)
 {
     const char *at = slot_filter;
@@ -8806,7 +9302,7 @@ static void slot_empty(struct reader *r, bool reset)
     link_disconnect(&r->card->link, reset);
     if (!r->short_sure) r->short_changes = r->card->changes;
     if (r->card->link.extended_proven) r->short_doubt = false;
-    for (u32 i = 0; i < r->card->token_count; i++) card_pin_forget(&r->card->tokens[i]);
+    for (u32 i = 0; i < r->card->token_count; i++) card_secrets_forget(&r->card->tokens[i]);
     struct arena everything = r->card->arena;
     r->card = NULL;
     arena_free(&everything);
@@ -8931,6 +9427,35 @@ static int slot_look_once(void)
     return SCARD11_READER_OK;
 }
 
+// Does a state that the card's own connection shows still mean the card that was connected?
+static bool slot_same_state(const struct card *c, u32 state)
+{
+    if (!(state & SCARD11_READER_PRESENT)) return false;
+    if (!(state & SCARD11_READER_COUNTED)) return true;
+    return (state & 0xffff0000u) == (c->state & 0xffff0000u);
+}
+
+// Can PC/SC's count tell a card that comes from the one that went? 0 says nothing.
+static bool slot_counts(const struct card *c)
+{
+    return c->state & SCARD11_READER_COUNTED && c->state & 0xffff0000u;
+}
+
+// A card that no session needs stays connected for a while: only its own connection shows a swap
+// that PC/SC's count does not. Then it is let go, for other programs. Nobody is inside, and nobody
+// can come while the library's lock is held: so this touches the card without the reader's.
+static void slot_look_at_rest(struct reader *r)
+{
+    u32 state;
+    if (r->lost || r->inside || !r->card) return;
+    struct card *c = r->card;
+    if (!c->link.conn || !c->rest_ms || r->changes != c->changes) return;
+    st s = link_status(&c->link, &state);
+    if (s == ST_CARD_REMOVED || (!s && !slot_same_state(c, state))) slot_note_swap(r);
+    else if (slot_counts(c) && os_now_ms() - c->rest_ms > SLOT_REST_MS)
+        link_disconnect(&c->link, false);
+}
+
 // Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
 // library's. Without the service there are no readers, until it is back. The law: a lost context is
 // a removal of every card, with its event, also where another context is there at once: the service
@@ -8942,7 +9467,10 @@ static void slot_look_all(void)
         if (!slot_context && scard11_reader_start(&slot_context)) slot_context = NULL;
         if (!slot_context) break;
         int code = slot_look_once();
-        if (!code) return;
+        if (!code) {
+            for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_look_at_rest(&slot_readers[i]);
+            return;
+        }
         if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
         scard11_reader_stop(slot_context);
         slot_context = NULL;
@@ -8961,6 +9489,15 @@ static struct scratch slot_scratch(struct reader *r)
     return (struct scratch){ r->high, r->block + SCARD11_SCRATCH, &r->high };
 }
 
+// The same for work beside or after a call's own, of which nothing is in scratch any more.
+static struct scratch slot_scratch_again(struct reader *r)
+{
+    u8 *high = r->high;
+    struct scratch scratch = slot_scratch(r);
+    if (high > r->high) r->high = high;
+    return scratch;
+}
+
 static void slot_wipe_scratch(struct reader *r)
 {
     size_t answer = (LINK_COMMAND + 15u) & ~15u;
@@ -8969,15 +9506,25 @@ static void slot_wipe_scratch(struct reader *r)
         mem_wipe(r->block + start, (size_t)(r->high - r->block) - start);
 }
 
-// The card that we know is not the one that is in: looks what is, and frees what was. Does the
-// reader show that it left, or that it is mute now?
-static bool slot_drop_card(struct reader *r, bool reset)
+// May the card have something verified?
+static bool slot_verified(const struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++)
+        if (card_verified(&c->tokens[i])) return true;
+    return false;
+}
+
+// The card that we know is not the one that is in: looks what is, and frees what was. It may be in
+// all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
+// it. Does the reader show that it left, or that it is mute now?
+static bool slot_drop_card(struct reader *r, st why)
 {
     u32 changes = r->card->changes;
-    slot_empty(r, reset);
+    slot_empty(r, slot_verified(r->card));
     os_acquire(&os_library);
     slot_look_all();
     bool left = r->changes != changes;
+    if (!left && why == ST_CARD_REMOVED) slot_note_swap(r);
     os_release(&os_library);
     return left;
 }
@@ -8991,32 +9538,86 @@ static void slot_judge_short(struct reader *r, u32 changes)
     r->short_doubt = true;
 }
 
-// Does a state that the card's own connection shows still mean the card that was connected?
-static bool slot_same_state(const struct card *c, u32 state)
+// ---- Taking a connection up again ----
+// The law: what is remembered of a card is used for that card only. Whatever takes up a connection,
+// after a reset or after a rest, compares the count and the ATR, and leaves the card unproven;
+// slot_prove then compares what no other card has, before anything remembered is answered or sent.
+
+// Connects again, and compares what PC/SC tells.
+static st slot_connect_again(struct card *c)
 {
-    if (!(state & SCARD11_READER_PRESENT)) return false;
-    if (!(state & SCARD11_READER_COUNTED)) return true;
-    return (state & 0xffff0000u) == (c->state & 0xffff0000u);
+    struct link before = c->link;
+    u32 state = 0;
+    TRY(link_connect(&c->link, before.conn ? before.exclusive : slot_exclusive));
+    TRY(link_status(&c->link, &state));
+    bytes was = bytes_of(before.atr, before.atr_len), is = bytes_of(c->link.atr, c->link.atr_len);
+    bool same = slot_same_state(c, state) && bytes_equal(was, is);
+    c->sure = false;
+    place_leave(c);
+    c->look_ms = os_now_ms();
+    c->unproven = true;
+    return same ? ST_OK : ST_CARD_REMOVED;
 }
 
 // After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
 // card. That cannot be told where the backend does not count: then it is a removal.
 static st slot_resume(struct card *c)
 {
-    u32 state = 0;
     for (int attempt = 0; attempt < 3; attempt++) {
-        c->sure = false;
         c->open_op = NULL;
         card_logins_reset(c);
-        st s = link_connect(&c->link, c->link.exclusive);
-        if (!s) s = link_status(&c->link, &state);
+        st s = slot_connect_again(c);
         if (s == ST_CARD_RESET) continue;
-        if (s || !(state & SCARD11_READER_COUNTED) ||
-            !slot_same_state(c, state)) return ST_CARD_REMOVED;
+        if (s || !(c->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
+        c->was_reset = true;
         os_log("%s: the card was reset by someone else", c->link.name);
         return ST_OK;
     }
     return ST_CARD_REMOVED;
+}
+
+static const struct landmark *slot_identity(const struct card *c)
+{
+    const struct token *t = c->current ? c->current : &c->tokens[0];
+    const struct landmark *identity = t->identity;
+    return identity && identity->known && identity->unique ? identity : NULL;
+}
+
+// In a transaction: is it the card that is remembered? Where nothing is known that no other card
+// has, the count must do.
+static st slot_prove(struct card *c, struct scratch scratch)
+{
+    struct token *t = c->current ? c->current : &c->tokens[0];
+    const struct landmark *identity = slot_identity(c);
+    if (!c->unproven) return ST_OK;
+    st s = ST_OK;
+    if (identity && c->was_reset) s = ST_NOT_FOUND;
+    else if (identity) s = place_find_landmark(c, t, identity, scratch);
+    if (s == ST_NOT_FOUND) {                    // another application is the selected one, or none
+        s = place_select(c, t);
+        if (!s) s = place_find_landmark(c, t, identity, scratch);
+    }
+    if (link_is_broken(s)) return s;
+    if (s) os_log("%s: not the card that was here before", c->link.name);
+    if (s) return ST_CARD_REMOVED;
+    c->unproven = c->was_reset = false;
+    return ST_OK;
+}
+
+// A card that rested without a connection is connected again. ST_NOT_FOUND: it could not be told
+// from another one of its kind, so it is begun anew.
+static st slot_take_up(struct reader *r)
+{
+    struct card *c = r->card;
+    if (c->link.conn) return ST_OK;
+    if (!slot_identity(c)) return ST_NOT_FOUND;
+    st s = slot_connect_again(c);
+    if (s == ST_CARD_RESET) s = slot_resume(c);
+    if (!s) s = link_begin(&c->link);
+    if (!s) s = slot_prove(c, slot_scratch_again(r));
+    link_end(&c->link);
+    c->rest_ms = 0;
+    return s;
 }
 
 // Is the card that we know still the one that is in? ST_CARD_REMOVED: this look found that it is
@@ -9042,7 +9643,7 @@ static st slot_look(struct reader *r)
     }
     c->look_ms = now;
     if (!s) return ST_OK;
-    slot_drop_card(r, false);
+    slot_drop_card(r, s);
     return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
 }
 
@@ -9053,8 +9654,7 @@ static st slot_look_now(struct reader *r)
     return slot_look(r);
 }
 
-// Connects what the arena remembers, or a new card. Afterwards the count must be what it was
-// before.
+// Connects a new card. Afterwards the count must be what it was before.
 static st slot_connect(struct card *c)
 {
     u32 state = 0;
@@ -9062,6 +9662,7 @@ static st slot_connect(struct card *c)
     st s = link_status(&c->link, &state);
     if (s == ST_CARD_RESET) s = slot_resume(c);
     else if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
+    c->unproven = c->was_reset = false;         // nothing is remembered
     c->sure = false;
     c->look_ms = os_now_ms();
     return s;
@@ -9116,13 +9717,25 @@ static st slot_note_unknown(struct reader *r, u32 changes)
     return ST_UNKNOWN_TOKEN;
 }
 
-// The card in a reader, known and probed; connected later, by who needs it. A card that is nobody's
+// The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten.
+static st slot_card_again(struct reader *r)
+{
+    if (slot_look(r)) return ST_NOT_FOUND;
+    st s = slot_take_up(r);
+    if (!s || s == ST_CARD_BUSY) return s;
+    if (s == ST_NOT_FOUND) slot_empty(r, false);
+    else slot_drop_card(r, s);
+    return ST_NOT_FOUND;
+}
+
+// The card in a reader, known and probed. A card that is nobody's
 // is tried again at most once a second; one that another program holds, at each call. One that was
 // in at the first look and is pulled while it is met was removed during the call.
 static st slot_card(struct reader *r)
 {
-    st s = ST_OK;
-    if (r->card && !slot_look(r)) return ST_OK;
+    st s = r->card ? slot_card_again(r) : ST_NOT_FOUND;
+    if (s != ST_NOT_FOUND) return s;
+    s = ST_OK;
     for (int attempt = 0; attempt < 3; attempt++) {
         os_acquire(&os_library);
         slot_look_all();
@@ -9167,7 +9780,8 @@ struct slot_run {
     bool known;             // may be known already
     bool leave_open;        // context login: the transaction stays open
     bool renewed;           // a kept PIN was tried
-    struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done
+    struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done, and nothing
+                            // of the call is in scratch
     st   s;
     u32  turns;
 };
@@ -9189,8 +9803,8 @@ static bool slot_is_fatal(st s)
 // May a kept PIN bring the login back? Never for what must not be begun again, never twice.
 static bool slot_can_renew(const struct slot_run *run)
 {
-    const struct token *t = run->token;
-    return t->login && t->kept_len && !run->renewed && !run->write && !run->keep &&
+    struct token *t = run->token;
+    return t->login && card_pin(t)->kept_len && !run->renewed && !run->write && !run->keep &&
            run->scratch.at;
 }
 
@@ -9202,7 +9816,7 @@ static st slot_renew(struct slot_run *run)
     struct token *t = run->token;
     run->renewed = true;
     os_log("%s: the login is gone, the PIN that was kept brings it back", c->link.name);
-    st s = t->driver->login(c, t, &t->pin, bytes_of(t->kept, t->kept_len), run->scratch);
+    st s = secret_login(c, t, card_pin(t), card_kept(card_pin(t)), run->scratch);
     if (!s) {
         t->stale = false;
         return ST_OK;
@@ -9212,13 +9826,29 @@ static st slot_renew(struct slot_run *run)
     return run->login ? ST_NOT_LOGGED_IN : ST_OK;
 }
 
+static struct scratch slot_run_scratch(const struct slot_run *run)
+{
+    return run->scratch.at ? run->scratch : slot_scratch_again(run->reader);
+}
+
+// The application of a token is the one that was selected last, here. One application's SELECT ends
+// the others' logins.
+static st slot_turn_to(struct card *c, struct token *t)
+{
+    if (c->current && card_same_application(c->current, t)) return ST_OK;
+    for (u32 i = 0; i < c->token_count; i++)
+        if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
+            card_login_lost(&c->tokens[i]);
+    return place_select(c, t);
+}
+
 static st slot_begin(struct slot_run *run)
 {
     struct card *c = run->reader->card;
     struct token *t = run->token;
     st s = ST_OK;
     if (c->open_op && c->open_op != run->keep) slot_close_open(c);
-    if (!c->link.conn) TRY(slot_connect(c));
+    if (!c->link.conn) TRY(slot_connect_again(c));
     bool was_open = c->link.open;
     for (int attempt = 0; attempt < 3; attempt++) {
         s = link_begin(&c->link);
@@ -9227,15 +9857,10 @@ static st slot_begin(struct slot_run *run)
     }
     if (s) return s;
     if (!was_open && !c->link.exclusive) c->sure = false;
-    if (t->stale && !t->kept_len) card_login_lost(t);
+    if (c->unproven) TRY(slot_prove(c, slot_run_scratch(run)));
+    if (t->stale && !card_pin(t)->kept_len) card_login_lost(t);
     if ((run->login && !t->login) || (run->so && !t->so)) return ST_NOT_LOGGED_IN;
-    if (!c->current || !card_same_application(c->current, t)) {
-        // One application's SELECT ends the others' logins.
-        for (u32 i = 0; i < c->token_count; i++)
-            if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
-                card_login_lost(&c->tokens[i]);
-        TRY(t->driver->select(c, t));
-    }
+    TRY(slot_turn_to(c, t));
     return t->stale && slot_can_renew(run) ? slot_renew(run) : ST_OK;
 }
 
@@ -9293,21 +9918,116 @@ static bool slot_run(struct slot_run *run)
     return false;
 }
 
-// No session needs the card any more: other programs may have it. It stays connected where the
-// count says nothing, because then only the connection can tell that it is still the same card.
-static void slot_rest(struct card *c)
+// ---- The end of logins ----
+// The law: after C_Logout, the last session's close, C_Finalize, and when a card is dropped that
+// may be in still, the card itself asks for the PIN again. All of them come here; a card that was
+// dropped is reset by slot_drop_card.
+
+// Resets the card. That ends every login of it: the other tokens' sessions are public, too.
+static st slot_reset(struct card *c)
 {
-    bool reset = false;
-    slot_close_open(c);
-    for (u32 i = 0; i < c->token_count; i++) {
-        if (c->tokens[i].login) reset = true;
-        if (card_logged_in(&c->tokens[i])) card_login_lost(&c->tokens[i]);
-    }
-    bool counts = c->state & SCARD11_READER_COUNTED && c->state & 0xffff0000u;
-    if (!counts && !reset) return;
+    st s = link_reset(&c->link);
     c->sure = false;
-    c->current = reset ? NULL : c->current;
-    if (c->link.conn) link_disconnect(&c->link, reset);
+    c->current = NULL;
+    place_leave(c);
+    card_logins_reset(c);
+    return s;
+}
+
+// Has the card itself forget what is verified of a token: by what its credentials say does that,
+// and by a reset where there is nothing, or it did not work.
+static st slot_end_verified(struct reader *r, struct token *t)
+{
+    struct slot_run run = { .reader = r, .token = t, .write = true };
+    struct scratch scratch = slot_scratch_again(r);
+    while (slot_run(&run)) run.s = secret_end(r->card, t, scratch);
+    if (slot_is_fatal(run.s)) return run.s;
+    return card_verified(t) ? slot_reset(r->card) : ST_OK;
+}
+
+// Tokens whose PIN the card has forgotten with another's are logged out as well.
+static void slot_settle_logins(struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++) {
+        struct token *t = &c->tokens[i];
+        if (t->login && !card_pin(t)->verified && !t->stale) card_login_lost(t);
+    }
+    card_sweep(c);
+}
+
+// Ends the login of a token: on the card, and for all sessions. Whatever the card says, the library
+// counts as logged out.
+static st slot_log_out(struct reader *r, struct token *t)
+{
+    st s = ST_OK;
+    slot_close_open(r->card);
+    card_login_lost(t);
+    if (card_verified(t)) s = slot_end_verified(r, t);
+    if (slot_is_fatal(s)) return s;
+    t->so_lost = false;
+    card_renew_private(r->card, t);
+    slot_settle_logins(r->card);
+    return ST_OK;
+}
+
+// Ends what is verified of all tokens of a card.
+static void slot_log_out_all(struct reader *r)
+{
+    for (u32 i = 0; i < r->card->token_count; i++) {
+        struct token *t = &r->card->tokens[i];
+        if (card_logged_in(t) || card_verified(t)) slot_log_out(r, t);
+    }
+}
+
+// What tells the card from others becomes known before it is let go: else it would be begun anew.
+static void slot_learn_identity(struct reader *r)
+{
+    struct card *c = r->card;
+    struct token *t = c->current ? c->current : &c->tokens[0];
+    struct slot_run run = { .reader = r, .token = t };
+    struct scratch scratch = slot_scratch_again(r);
+    if (!t->identity || t->identity->known) return;
+    while (slot_run(&run)) run.s = place_learn(c, t, t->identity, scratch);
+}
+
+// No session needs the card any more: other programs may have it, at once when one did, a little
+// later otherwise (slot_look_at_rest). It stays connected where the count says nothing, because
+// then only the connection can tell that it is still the same card.
+// ST_CARD_REMOVED: it was gone by then.
+static st slot_rest(struct reader *r)
+{
+    struct card *c = r->card;
+    slot_close_open(c);
+    slot_log_out_all(r);
+    c->sure = false;
+    if (!c->rest_ms) c->rest_ms = os_now_ms();
+    if (c->used && slot_counts(c)) {
+        slot_learn_identity(r);
+        if (!c->link.dead) link_disconnect(&c->link, false);
+    }
+    c->used = false;
+    return c->link.dead ? ST_CARD_REMOVED : ST_OK;
+}
+
+// Before the library ends, and after its calls did: no card keeps a login. One that a call hangs in
+// is left to that call.
+static void slot_log_out_everywhere(void)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        os_acquire(&os_library);
+        bool free = *r->name && !r->lost && !r->inside;
+        if (free) r->inside++;
+        os_release(&os_library);
+        if (!free) continue;
+        os_acquire(&r->lock);
+        if (r->card && r->changes == r->card->changes) slot_log_out_all(r);
+        slot_wipe_scratch(r);
+        os_release(&r->lock);
+        os_acquire(&os_library);
+        r->inside--;
+        os_release(&os_library);
+    }
 }
 
 // ---- Entering a reader ----
@@ -10423,7 +11143,7 @@ static st attr_copy_out(const struct object *o, CK_ATTRIBUTE *a, struct scratch 
  * Sessions and logins, searches.
  *
  * Owns    struct session; login state; searching
- * Uses    >>link >>card >>slot >>attr
+ * Uses    >>card >>secret >>slot >>attr
  * Names   session_
  * Specs   PKCS#11 3.2, 5.6 (sessions), 5.7.5 ff (search)
  * Tests   tests/session.c
@@ -10490,6 +11210,8 @@ static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS fla
                                                      reader << SESSION_BITS | i),
                                .token = t, .flags = flags };
         if (!t->session_count++) t->so_lost = false;
+        c->used = true;
+        c->rest_ms = 0;
         if (flags & CKF_RW_SESSION) t->rw_count++;
         *handle = s->handle;
         return ST_OK;
@@ -10514,48 +11236,6 @@ static void session_end_search(struct card *c, struct session *s)
 
 // ---- Login ----
 
-static bool session_card_can_log_out(const struct token *t)
-{
-    return t->driver->logout != NULL;
-}
-
-// The SO is, on a card that was given no PUK yet, logged in here only.
-static bool session_on_card(const struct token *t)
-{
-    return t->login || t->driver->so_login;
-}
-
-// Where there is no command to log out, a reset is one. It ends every login of the card: the other
-// tokens' sessions are public, too.
-static void session_reset_card(struct card *c)
-{
-    link_disconnect(&c->link, true);
-    c->current = NULL;
-    c->sure = false;
-    card_logins_reset(c);
-    card_sweep(c);
-}
-
-// Ends the login of a token: on the card where it can, and for all sessions. Whatever the card
-// says, the library counts as logged out.
-static st session_logout(struct reader *r, struct token *t)
-{
-    struct slot_run run = { .reader = r, .token = t };
-    bool here_only = !session_on_card(t);
-    slot_close_open(r->card);
-    if (!here_only && session_card_can_log_out(t) && r->card->link.conn) {
-        while (slot_run(&run)) run.s = t->driver->logout(r->card, t);
-    }
-    if (slot_is_fatal(run.s)) return run.s;
-    bool done = here_only || (!run.s && session_card_can_log_out(t));
-    card_login_lost(t);
-    t->so_lost = false;
-    card_renew_private(r->card, t);
-    card_sweep(r->card);
-    if (!done && r->card->link.conn) session_reset_card(r->card);
-    return ST_OK;
-}
-
 // Gives back all that one session holds.
 static void session_release(struct card *c, struct session *s)
 {
@@ -10576,7 +11256,7 @@ static st session_close(struct reader *r, struct session *s)
 {
     struct token *t = s->token;
     session_release(r->card, s);
-    return !t->session_count && card_logged_in(t) ? session_logout(r, t) : ST_OK;
+    return !t->session_count && card_logged_in(t) ? slot_log_out(r, t) : ST_OK;
 }
 
 static st session_close_all(struct reader *r, struct token *t)
@@ -10585,14 +11265,15 @@ static st session_close_all(struct reader *r, struct token *t)
         struct session *s = session_at(r->card, i);
         if (s && s->handle && s->token == t) session_release(r->card, s);
     }
-    return card_logged_in(t) ? session_logout(r, t) : ST_OK;
+    return card_logged_in(t) ? slot_log_out(r, t) : ST_OK;
 }
 
-// A PIN that the card never takes is refused here, and costs no try. NULL: it is entered at the
-// reader's pad, if there is one for it.
-static st session_check_pin(const struct card *c, const struct pin *p, bytes pin)
+// A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
+// given yet. NULL: it is entered at the reader's pad, if there is one for it.
+static st session_check_pin(const struct card *c, const struct credential *p, bytes pin)
 {
-    if (!pin.p) return card_has_pad(c, p, NULL) ? ST_OK : ST_ARGS;
+    if (p->missing) return ST_PIN_MISSING;
+    if (!pin.p) return secret_has_pad(c, p, NULL) ? ST_OK : ST_ARGS;
     size_t characters = pin.n;
     if (!pin.n || pin.n > CARD_PIN_MAX ||
         (p->padded && p->coding == CARD_PIN_UTF8 && pin.n > p->padded)) return ST_PIN_LEN;
@@ -10602,80 +11283,88 @@ static st session_check_pin(const struct card *c, const struct pin *p, bytes pin
 }
 
 // The same for two: both from the caller, or both from the pad.
-static st session_check_pins(const struct card *c, const struct pin *p, bytes old,
-                             const struct pin *q, bytes fresh)
+static st session_check_pins(const struct card *c, const struct credential *p, bytes old,
+                             const struct credential *q, bytes fresh)
 {
-    if (!old.p && !fresh.p) return card_has_pad(c, p, q) ? ST_OK : ST_ARGS;
+    if (!old.p && !fresh.p) return secret_has_pad(c, p, q) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
     TRY(session_check_pin(c, p, old));
     return session_check_pin(c, q, fresh);
 }
 
+// A PIN that was missing may have been set meanwhile, by another program.
+static st session_ask_again(struct reader *r, struct token *t, struct scratch scratch)
+{
+    struct slot_run run = { .reader = r, .token = t, .scratch = scratch };
+    card_pin(t)->asked = false;
+    while (slot_run(&run)) run.s = secret_read_tries(r->card, t, scratch);
+    return run.s;
+}
+
 static st session_login(struct reader *r, struct session *se, bytes pin, struct scratch scratch)
 {
     struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .write = true };
+    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
     if (t->login) return ST_LOGGED_IN;
     if (t->so) return ST_OTHER_USER;
-    TRY(session_check_pin(r->card, &t->pin, pin));
-    if (!t->driver->login) return ST_NOT_SUPPORTED;
+    if (card_pin(t)->missing) TRY(session_ask_again(r, t, scratch));
+    TRY(session_check_pin(r->card, card_pin(t), pin));
     card_sweep(r->card);
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
+    while (slot_run(&run)) run.s = secret_login(r->card, t, card_pin(t), pin, scratch);
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
     if (run.s) return run.s;
     t->login = true;
-    if (slot_keeps_pin) card_pin_keep(r->card, t, pin);
+    if (slot_keeps_pin) card_secret_keep(r->card, card_pin(t), pin, false);
     t->so_lost = false;
     t->login_epoch++;
     return ST_OK;
 }
 
-// C_Login(CKU_CONTEXT_SPECIFIC): verifies at once, and leaves the transaction open for the
-// operation.
-static st session_login_again(struct reader *r, struct session *se, bytes pin,
-                              struct scratch scratch)
+// C_Login(CKU_CONTEXT_SPECIFIC): verifies the credential of a key at once, and leaves the
+// transaction open for the operation.
+static st session_login_again(struct reader *r, struct session *se, struct credential *pin,
+                              bytes secret, struct scratch scratch)
 {
     struct token *t = se->token;
     struct slot_run run = { .reader = r, .token = t, .keep = se, .write = true,
-                            .leave_open = true };
-    TRY(session_check_pin(r->card, &t->pin, pin));
+                            .leave_open = true, .scratch = scratch };
+    TRY(session_check_pin(r->card, pin, secret));
     slot_close_open(r->card);
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, pin, scratch);
+    while (slot_run(&run)) run.s = secret_login(r->card, t, pin, secret, scratch);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
     r->card->open_op = se;
     return ST_OK;
 }
 
-static bool session_has_so(const struct token *t)
+// ---- The SO: who has the PUK ----
+
+static struct credential *session_puk(struct token *t)
 {
-    return t->puk.max && t->driver->set_pin;
+    struct credential *puk = card_credential(t, ROLE_PUK);
+    return puk && puk->max ? puk : NULL;
 }
 
 // The SO's PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN, so it is kept
-// until then, in the card's arena: the one PIN that is, and no longer than the login.
-static st session_keep_puk(struct token *t, bytes puk)
-{
-    struct buf b = buf_on(t->so_puk, sizeof t->so_puk);
-    buf_put(&b, puk);
-    t->so_puk_len = (u8)b.n;
-    return b.full ? ST_PIN_LEN : ST_OK;
-}
-
-static st session_login_so(struct reader *r, struct session *se, bytes puk)
+// until then: no longer than the login.
+static st session_login_so(struct reader *r, struct session *se, bytes secret,
+                           struct scratch scratch)
 {
     struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .write = true };
-    if (!session_has_so(t)) return ST_USER_TYPE;
+    struct credential *puk = session_puk(t);
+    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
+    if (!puk) return ST_USER_TYPE;
     if (t->so) return ST_LOGGED_IN;
     if (t->login) return ST_OTHER_USER;
     if (t->rw_count < t->session_count) return ST_RO_EXISTS;
-    if (!puk.p) TRY(session_check_pins(r->card, &t->puk, puk, &t->pin, puk));
-    else TRY(session_check_pin(r->card, &t->puk, puk));
-    if (!t->puk.tries) return ST_PIN_LOCKED;
+    if (!secret.p) TRY(session_check_pins(r->card, puk, secret, card_pin(t), secret));
+    else TRY(session_check_pin(r->card, puk, secret));
+    if (!puk->tries) return ST_PIN_LOCKED;
     card_sweep(r->card);
-    if (t->driver->so_login) while (slot_run(&run)) run.s = t->driver->so_login(r->card, t, puk);
+    if (puk->presented)
+        while (slot_run(&run)) run.s = secret_login_puk(r->card, t, puk, secret, scratch);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
-    TRY(session_keep_puk(t, puk));
+    card_secret_keep(r->card, puk, secret, true);
+    if (secret.p && !puk->kept_len) return ST_CARD_MEMORY;
     t->so = true;
     t->so_lost = false;
     t->login_epoch++;
@@ -10690,60 +11379,75 @@ static st session_tell_so_lost(struct token *t)
 }
 
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
-static st session_init_pin(struct reader *r, struct session *se, bytes fresh)
+static st session_init_pin(struct reader *r, struct session *se, bytes fresh,
+                           struct scratch scratch)
 {
     struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true };
-    bytes puk = fresh.p ? bytes_of(t->so_puk, t->so_puk_len) : BYTES_NONE;
+    struct credential *puk = session_puk(t), *pin = card_pin(t);
+    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true,
+                            .scratch = scratch };
     if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (!session_has_so(t)) return ST_NOT_SUPPORTED;
+    if (!puk) return ST_NOT_SUPPORTED;
     if (!t->so) return session_tell_so_lost(t);
-    if (fresh.p && !puk.n) return ST_ARGS;              // the PUK is entered at the pad: so is this
-    TRY(session_check_pins(r->card, &t->puk, puk, &t->pin, fresh));
-    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_UNBLOCK, puk,
-                                                      fresh);
+    bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
+    if (fresh.p && !secret.n) return ST_ARGS;           // the PUK is entered at the pad: so is this
+    pin->missing = false;                               // it is about to be set
+    TRY(session_check_pins(r->card, puk, secret, pin, fresh));
+    while (slot_run(&run))
+        run.s = secret_unblock(r->card, t, puk, pin, secret, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(t);
     return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
 }
 
 // C_SetPIN for the SO: changes the PUK.
-static st session_set_puk(struct reader *r, struct session *se, bytes old, bytes fresh)
+static st session_set_puk(struct reader *r, struct session *se, bytes old, bytes fresh,
+                          struct scratch scratch)
 {
     struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true };
-    TRY(session_check_pins(r->card, &t->puk, old, &t->puk, fresh));
-    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->puk, CARD_PIN_CHANGE, old,
-                                                      fresh);
+    struct credential *puk = session_puk(t);
+    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true,
+                            .scratch = scratch };
+    TRY(session_check_pins(r->card, puk, old, puk, fresh));
+    while (slot_run(&run)) run.s = secret_change(r->card, t, puk, old, fresh, scratch);
     if (run.s == ST_PIN_LOCKED) card_login_lost(t);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
-    return session_keep_puk(t, fresh);
+    card_secret_keep(r->card, puk, fresh, true);
+    return fresh.p && !puk->kept_len ? ST_CARD_MEMORY : ST_OK;
 }
 
+// ---- A new PIN ----
+
+// The SELECT before the change ended the login on most cards: the new PIN brings it back.
+static st session_login_with_new_pin(struct reader *r, struct token *t, bytes fresh,
+                                     struct scratch scratch)
+{
+    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
+    while (slot_run(&run)) run.s = secret_login(r->card, t, card_pin(t), fresh, scratch);
+    if (run.s) card_login_lost(t);
+    else if (slot_keeps_pin) card_secret_keep(r->card, card_pin(t), fresh, false);
+    return slot_is_fatal(run.s) ? run.s : ST_OK;
+}
+
+// Changes the PIN of the user. Many cards have it verified then: without a login that is ended.
 static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh,
                           struct scratch scratch)
 {
     struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .write = true };
+    struct credential *pin = card_pin(t);
+    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
     if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (t->so) return session_set_puk(r, se, old, fresh);
+    if (t->so) return session_set_puk(r, se, old, fresh, scratch);
     // Or a PUK would be taken for the user PIN, and cost a try.
     if (t->so_lost) return session_tell_so_lost(t);
-    TRY(session_check_pins(r->card, &t->pin, old, &t->pin, fresh));
-    if (!t->driver->set_pin) return ST_NOT_SUPPORTED;
+    TRY(session_check_pins(r->card, pin, old, pin, fresh));
     bool login = t->login;
-    while (slot_run(&run)) run.s = t->driver->set_pin(r->card, t, &t->pin, CARD_PIN_CHANGE, old,
-                                                      fresh);
+    while (slot_run(&run)) run.s = secret_change(r->card, t, pin, old, fresh, scratch);
     if (t->stale) card_login_lost(t);
-    else          card_pin_forget(t);                   // which of the two it is now, is not sure
+    else          card_secret_forget(pin);              // which of the two it is now, is not sure
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
-    if (run.s || !login || !t->login) return run.s;
-    if (!fresh.p) return session_logout(r, t);          // nobody types a PIN three times
-    // The SELECT before the change ended the login on most cards: the new PIN brings it back.
-    run = (struct slot_run){ .reader = r, .token = t, .write = true };
-    while (slot_run(&run)) run.s = t->driver->login(r->card, t, &t->pin, fresh, scratch);
-    if (run.s) card_login_lost(t);
-    else if (slot_keeps_pin) card_pin_keep(r->card, t, fresh);
-    return slot_is_fatal(run.s) ? run.s : ST_OK;
+    if (run.s) return run.s;
+    if (!t->login || !fresh.p) return slot_log_out(r, t);       // nobody types a PIN three times
+    return login ? session_login_with_new_pin(r, t, fresh, scratch) : ST_OK;
 }
 
 static CK_STATE session_state(const struct session *s)
@@ -11803,7 +12507,7 @@ static st op_run_key(struct reader *r, struct session *se, struct object *o, boo
     struct card *c = r->card;
     const struct driver *d = o->token->driver;
     struct alg_use use = op_card_use(o, wanted);
-    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
                             .scratch = scratch };
     size_t start = out->n;
     if (!(sign ? d->sign : d->decrypt)) return ST_NOT_SUPPORTED;
@@ -11825,7 +12529,7 @@ static st op_run_key(struct reader *r, struct session *se, struct object *o, boo
 static st op_still(const struct session *se, const struct op *op, const struct object *key)
 {
     if (!key) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
-    return key->no_pin || op->login_epoch == se->token->login_epoch ? ST_OK : ST_NOT_LOGGED_IN;
+    return !key->credential || op->login_epoch == se->token->login_epoch ? ST_OK : ST_NOT_LOGGED_IN;
 }
 
 static st op_sign(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
@@ -12000,7 +12704,7 @@ static st op_run_counter(struct op_stream *at, bytes key, bytes in, struct scrat
 static st op_cipher(struct reader *r, struct object *o, const struct alg_use *use, bytes iv,
                     bool encrypt, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
                             .scratch = scratch };
     size_t start = out->n;
     bytes key;
@@ -12478,17 +13182,17 @@ static st op_digest_key(struct reader *r, struct session *se, CK_OBJECT_HANDLE h
 
 // ---- Context login ----
 
-// Is there an operation that wants the PIN once more?
-static bool op_wants_login(const struct card *c, const struct session *se)
+// What the key of an operation wants to be presented once more; NULL: there is no such operation.
+static struct credential *op_credential(const struct card *c, const struct session *se)
 {
     static const enum session_op kinds[] = { SESSION_SIGN, SESSION_DECRYPT, SESSION_SIGN_RECOVER,
                                              SESSION_MESSAGE_SIGN };
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct op *op = op_of(se, kinds[i]);
         struct object *o = op ? session_object(c, se, op->key) : NULL;
-        if (o && o->always_auth) return true;
+        if (o && o->always_auth) return o->credential;
     }
-    return false;
+    return NULL;
 }
 
 /* ================================================================================================
@@ -12591,7 +13295,7 @@ static bool keys_no_secret(const struct alg_key *k, bytes secret)
 static st keys_run_derive(struct reader *r, struct object *o, bytes point, struct scratch scratch,
                           struct buf *secret)
 {
-    struct slot_run run = { .reader = r, .token = o->token, .login = !o->no_pin,
+    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
                             .scratch = scratch };
     if (!o->token->driver->derive) return ST_NOT_SUPPORTED;
     while (slot_run(&run)) {
@@ -12880,8 +13584,8 @@ static void option_apply(void)
  * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
  *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
  *         kin
- * Uses    >>cipher >>reader >>link >>card >>slot >>mech >>attr >>session >>make >>op >>keys
- *         >>option
+ * Uses    >>cipher >>reader >>link >>card >>secret >>slot >>mech >>attr >>session >>make >>op
+ *         >>keys >>option
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/p11.c
@@ -12998,10 +13702,12 @@ static void p11_settle_card(struct call *c)
     struct reader *r = c->reader;
     if (!r->card) return;
     if (slot_is_fatal(c->s) || r->card->link.dead) {
-        bool left = slot_drop_card(r, false);
+        bool left = slot_drop_card(r, r->card->link.dead ? ST_CARD_REMOVED : c->s);
         if (c->s == ST_READER && left) c->s = ST_CARD_REMOVED;  // that is why it failed
     } else if (!p11_card_is_used(r->card)) {
-        slot_rest(r->card);
+        st rested = slot_rest(r);
+        if (rested) slot_drop_card(r, rested);
+        if (!c->s) c->s = rested;
     }
 }
 
@@ -13176,6 +13882,7 @@ static st p11_finalize(void)
     os_release(&os_gate);
     if (!up) return ST_NOT_INIT;
     bool empty = p11_wait_until_empty();
+    slot_log_out_everywhere();
     os_acquire(&os_gate);
     p11_stragglers += p11_calls;
     p11_calls = 0;
@@ -13287,19 +13994,24 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
     return p11_leave(&c);
 }
 
-static CK_FLAGS p11_token_flags(const struct token *t)
+static CK_FLAGS p11_token_flags(struct token *t)
 {
-    const struct pin *p = &t->pin;
+    const struct credential *p = card_pin(t), *puk = card_credential(t, ROLE_PUK);
     CK_FLAGS flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED;
     if (!p->missing) flags |= CKF_USER_PIN_INITIALIZED;
     if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;
     if (p->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
     if (p->tries > 0 && p->tries < p->tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
-    if (!t->puk.max) return flags;
-    if (t->puk.tries == 0) flags |= CKF_SO_PIN_LOCKED;
-    if (t->puk.tries == 1) flags |= CKF_SO_PIN_FINAL_TRY;
-    if (t->puk.tries > 0 && t->puk.tries < t->puk.tries_max) flags |= CKF_SO_PIN_COUNT_LOW;
+    if (!puk || !puk->max) return flags;
+    if (puk->tries == 0) flags |= CKF_SO_PIN_LOCKED;
+    if (puk->tries == 1) flags |= CKF_SO_PIN_FINAL_TRY;
+    if (puk->tries > 0 && puk->tries < puk->tries_max) flags |= CKF_SO_PIN_COUNT_LOW;
     return flags;
+}
+
+static CK_FLAGS p11_pad_flag(const struct card *card, struct token *t)
+{
+    return secret_has_pad(card, card_pin(t), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
 }
 
 static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
@@ -13312,11 +14024,10 @@ static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
         t->opened = true;
     }
     *info = (CK_TOKEN_INFO){
-        .flags = p11_token_flags(t) |
-                 (card_has_pad(c->card, &t->pin, NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0),
+        .flags = p11_token_flags(t) | p11_pad_flag(c->card, t),
         .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = t->session_count,
         .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = t->rw_count,
-        .ulMaxPinLen = t->pin.max, .ulMinPinLen = t->pin.min,
+        .ulMaxPinLen = card_pin(t)->max, .ulMinPinLen = card_pin(t)->min,
         .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
             .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
         .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
@@ -13476,7 +14187,7 @@ CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     struct call c = p11_enter(__func__, session);
-    if (!c.s) c.s = session_init_pin(c.reader, c.session, p11_pin(pin, pin_len));
+    if (!c.s) c.s = session_init_pin(c.reader, c.session, p11_pin(pin, pin_len), c.scratch);
     return p11_leave(&c);
 }
 
@@ -13583,11 +14294,12 @@ static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
     // That somebody is logged in already is not said from memory.
     if (card_logged_in(c->session->token)) TRY(slot_look_now(c->reader));
     if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
-    if (user == CKU_SO) return session_login_so(c->reader, c->session, pin);
+    if (user == CKU_SO) return session_login_so(c->reader, c->session, pin, c->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
     if (!c->session->token->login) return ST_NOT_LOGGED_IN;
-    if (!op_wants_login(c->card, c->session)) return ST_OP_NONE;
-    return session_login_again(c->reader, c->session, pin, c->scratch);
+    struct credential *wanted = op_credential(c->card, c->session);
+    if (!wanted) return ST_OP_NONE;
+    return session_login_again(c->reader, c->session, wanted, pin, c->scratch);
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
@@ -13612,7 +14324,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
     struct call c = p11_enter(__func__, session);
     if (!c.s && !card_logged_in(c.session->token)) c.s = ST_NOT_LOGGED_IN;
-    if (!c.s) c.s = session_logout(c.reader, c.session->token);
+    if (!c.s) c.s = slot_log_out(c.reader, c.session->token);
     return p11_leave(&c);
 }
 

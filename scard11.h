@@ -75,6 +75,12 @@
 #define SCARD11_READER_SLOTS 2
 #endif
 
+// SCARD11_TOKEN_CREDENTIALS: PINs, PUKs and keys of administrators that the library knows of a
+// token, 2 to 16. None of the cards that it knows has more than 4.
+#ifndef SCARD11_TOKEN_CREDENTIALS
+#define SCARD11_TOKEN_CREDENTIALS 4
+#endif
+
 // SCARD11_CARD_MEMORY: the most that one inserted card may make the library keep. One call reads at
 // most so much in answers of 256 bytes, and 1,024 answers more: a card that gives a byte at a time
 // is given up (CKR_DEVICE_ERROR).
@@ -179,6 +185,14 @@
 // SCARD11_TRACE: 1 compiles the log in. 0 saves its text; SCARD11_LOG is then accepted and ignored.
 #ifndef SCARD11_TRACE
 #define SCARD11_TRACE 1
+#endif
+
+// SCARD11_CHECK_SIGNATURES: 1 checks every signature of a card with the key's public half before it
+// is handed out, as far as mbedTLS can. 0 checks those that another program, or another application
+// of the card, could have made wrong: what the card itself names and answers in its own form is
+// believed for elliptic curves, whose check costs the host some milliseconds.
+#ifndef SCARD11_CHECK_SIGNATURES
+#define SCARD11_CHECK_SIGNATURES 0
 #endif
 
 // SCARD11_DEBUG: 1 turns the library's own assertions on (abort). For tests.

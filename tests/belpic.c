@@ -19,17 +19,19 @@ TEST(belpic_pins)
         "002c0001 08 2c 123456789012 ff > 63c1", NULL };
     bytes puk = bytes_text("123456789012"), pin = bytes_text("1234");
     esteid_begin(lines);
+    card_t->driver = &driver_belpic;
     CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_OK);
-    CHECK_EQ(card_t->pin.tries, -1);            // no command asks for them
-    CHECK_ST(belpic_login(&card_it, card_t, &card_t->pin, pin, pad_scratch()), ST_PIN_INCORRECT);
-    CHECK_EQ(card_t->pin.tries, 2);
-    CHECK_ST(belpic_login(&card_it, card_t, &card_t->pin, bytes_text("12345"), pad_scratch()),
-             ST_OK);
-    CHECK_ST(belpic_set_pin(&card_it, card_t, &card_t->pin, CARD_PIN_CHANGE, pin,
-                            bytes_text("123456")), ST_OK);
-    CHECK_ST(belpic_set_pin(&card_it, card_t, &card_t->pin, CARD_PIN_UNBLOCK, puk, pin), ST_OK);
-    CHECK_ST(belpic_set_pin(&card_it, card_t, &card_t->pin, CARD_PIN_UNBLOCK, puk, pin),
-             ST_PIN_INCORRECT);
+    CHECK_EQ(card_pin(card_t)->tries, -1);            // no command asks for them
+    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), pin, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_EQ(card_pin(card_t)->tries, 2);
+    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), bytes_text("12345"),
+                          pad_scratch()), ST_OK);
+    CHECK_ST(secret_change(&card_it, card_t, card_pin(card_t), pin, bytes_text("123456"),
+                           pad_scratch()), ST_OK);
+    CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t), puk, pin,
+                            pad_scratch()), ST_OK);
+    CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t), puk, pin,
+                            pad_scratch()), ST_PIN_INCORRECT);
     esteid_over();
 }
 

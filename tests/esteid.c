@@ -67,9 +67,9 @@ TEST(esteid_knows_its_cards)
     CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_OK);
     CHECK(!strcmp(card_t->serial, "AS0001111") && !strcmp(card_t->label, "EstEID (PIN1)"));
     CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
-    CHECK_EQ(card_it.tokens[1].pin.reference, 0x85);
-    CHECK_EQ(card_it.tokens[1].pin.min, 5);
-    CHECK_EQ(card_it.tokens[1].puk.reference, 0x02);
+    CHECK_EQ(card_pin(&card_it.tokens[1])->reference, 0x85);
+    CHECK_EQ(card_pin(&card_it.tokens[1])->min, 5);
+    CHECK_EQ(test_puk(&card_it.tokens[1])->reference, 0x02);
     CHECK_EQ(card_it.token_count, 1);           // the second; >>probe counts the first
     esteid_over();
     esteid_begin(latvian);
@@ -115,11 +115,12 @@ TEST(esteid_tries)
         esteid_begin(lines);
         p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
         card_it.sure = true;
-        card_t->state = &e;
-        card_t->pin = (struct pin){ .reference = ESTEID_PIN1, .tries = -1 };
+        card_t->driver = &driver_esteid;
+        p15_attach(card_t, &e.p15);
+        *test_pin(card_t) = (struct credential){ .reference = ESTEID_PIN1, .tries = -1 };
         CHECK_ST(esteid_open(&card_it, card_t, pad_scratch()), ST_OK);
-        CHECK_EQ(card_t->pin.tries, some[i].tries);
-        CHECK_EQ(card_t->pin.tries_max, some[i].most);
+        CHECK_EQ(card_pin(card_t)->tries, some[i].tries);
+        CHECK_EQ(card_pin(card_t)->tries_max, some[i].most);
         esteid_over();
     }
 }

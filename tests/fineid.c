@@ -34,11 +34,11 @@ TEST(fineid_knows_an_estonian_card)
     CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_OK);
     CHECK(!strcmp(card_t->label, "EstEID (PIN1)"));
     CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
-    CHECK_EQ(card_t->pin.tries, 2);
-    CHECK_EQ(card_t->pin.tries_max, 3);
-    CHECK_EQ(card_it.tokens[1].pin.tries, -1);
-    CHECK_EQ(card_it.tokens[1].pin.reference, 0x82);
-    CHECK_EQ(card_t->puk.reference, 0x83);
+    CHECK_EQ(card_pin(card_t)->tries, 2);
+    CHECK_EQ(card_pin(card_t)->tries_max, 3);
+    CHECK_EQ(card_pin(&card_it.tokens[1])->tries, -1);
+    CHECK_EQ(card_pin(&card_it.tokens[1])->reference, 0x82);
+    CHECK_EQ(test_puk(card_t)->reference, 0x83);
     esteid_over();
 }
 

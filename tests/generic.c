@@ -175,7 +175,7 @@ TEST(generic_names_a_key)
         generic_begin(lines, "", ALG_RSA, 512);
         if (test_failing) return;
         p15use_key.referenced = cases[i].referenced;
-        if (cases[i].file) p15use_key.file = bytes_of(file, sizeof file);
+        if (cases[i].file) p15use_key.where.file = bytes_of(file, sizeof file);
         CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, cases[i].algorithm, false), ST_OK);
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);
@@ -291,27 +291,6 @@ TEST(generic_signatures)
     }
 }
 
-// What the first attempt left no room for is no fault of the second.
-TEST(generic_signs_once_more)
-{
-    static char longer[300], right[300];
-    static const char *const lines[] = { "002241b6 06 800102 840101 > 9000", longer,
-        GENERIC_DF "9000", "002241b6 06 800102 840101 > 9000", right, NULL };
-    u8 room[64], block[64];
-    struct buf out = buf_on(room, sizeof room), b = buf_on(block, sizeof block);
-    const struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_PKCS1 };
-    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
-    snprintf(longer, sizeof longer, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
-    snprintf(right, sizeof right, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
-    generic_begin(lines, GENERIC_PADS, ALG_RSA, 512);
-    if (test_failing) return;
-    card_it.sure = false;
-    CHECK_ST(generic_sign(&card_it, &p15use_object, &use, bytes_of(block, 64), p15_scratch(), &out),
-             ST_OK);
-    CHECK_BYTES(room, 64, p15use_hex(0x5a, 64));
-    p15use_end();
-}
-
 // The padding indicator is left out for a card that refuses it, which is then known; a card that
 // refuses both keeps it. What comes unpadded is padded again for >>op.
 TEST(generic_decryption)
@@ -413,7 +392,6 @@ static void test_generic(void)
     RUN(generic_names_a_key);
     RUN(generic_environments);
     RUN(generic_signatures);
-    RUN(generic_signs_once_more);
     RUN(generic_decryption);
     RUN(generic_derives);
 #endif

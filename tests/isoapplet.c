@@ -40,8 +40,8 @@ TEST(isoapplet_knows_its_versions)
             CHECK_EQ(a->hashes, cases[i].hashes);
             CHECK_EQ(p15use_t->pads, CARD_PADS(ALG_PAD_PKCS1) |
                      (cases[i].pss ? CARD_PADS(ALG_PAD_PSS) : 0));
-            CHECK_EQ(p15use_t->pin.tries, 2);
-            CHECK(p15use_t->puk.fixed && card_it.current == p15use_t);
+            CHECK_EQ(card_pin(p15use_t)->tries, 2);
+            CHECK(test_puk(p15use_t)->fixed && card_it.current == p15use_t);
         }
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);

@@ -49,19 +49,20 @@ TEST(p11_takes_all_mutex_functions_or_none)
 
 TEST(p11_flags_tell_of_the_tries)
 {
-    struct token t = { .pin = { .tries = 3, .tries_max = 3 } };
+    struct token t = { .login = false };
+    *test_pin(&t) = (struct credential){ .tries = 3, .tries_max = 3 };
     CK_FLAGS all = CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW;
     CHECK_EQ(p11_token_flags(&t) & all, 0);
     CHECK(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED);
-    t.pin.tries = 2;
+    test_pin(&t)->tries = 2;
     CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_COUNT_LOW);
-    t.pin.tries = 1;
+    test_pin(&t)->tries = 1;
     CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
-    t.pin.tries = 0;
+    test_pin(&t)->tries = 0;
     CHECK_EQ(p11_token_flags(&t) & all, CKF_USER_PIN_LOCKED);
-    t.pin.tries = -1;
+    test_pin(&t)->tries = -1;
     CHECK_EQ(p11_token_flags(&t) & all, 0);
-    t.pin.missing = true;
+    test_pin(&t)->missing = true;
     CHECK(!(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED));
 }
 

@@ -227,33 +227,33 @@ TEST(p15_records_padding_and_what_was_deleted)
     struct tlv t;
     p15_begin();
     bytes b = p15_text("=0000 30(04:01) =ff 00:3004 =00 30(04:02) =0000ffff");
-    CHECK(!p15_next(&b, &t));
+    CHECK(!p15file_next(&b, &t));
     CHECK_BYTES(t.value.p, t.value.n, "0401 01");
-    CHECK(!p15_next(&b, &t));
+    CHECK(!p15file_next(&b, &t));
     CHECK_BYTES(t.value.p, t.value.n, "0401 02");
-    CHECK_ST(p15_next(&b, &t), ST_NOT_FOUND);
+    CHECK_ST(p15file_next(&b, &t), ST_NOT_FOUND);
     b = p15_text("=00023004 30(04:02)");                    // a deleted one, and a record at once
-    CHECK(!p15_next(&b, &t));
+    CHECK(!p15file_next(&b, &t));
     CHECK_BYTES(t.value.p, t.value.n, "0401 02");
     b = p15_text("=00023004");                              // a deleted one at the very end
-    CHECK_ST(p15_next(&b, &t), ST_NOT_FOUND);
+    CHECK_ST(p15file_next(&b, &t), ST_NOT_FOUND);
     b = p15_text("=00023004 =05 30(04:02)");                // not one: what follows is no record
-    CHECK_ST(p15_next(&b, &t), ST_PROTOCOL);
+    CHECK_ST(p15file_next(&b, &t), ST_PROTOCOL);
     b = p15_text("=3005ff");                                // longer than the file
-    CHECK_ST(p15_next(&b, &t), ST_PROTOCOL);
-    CHECK(p15_is_record(0x30) && p15_is_record(0x61) && p15_is_record(0xa0) && p15_is_record(0xaf));
-    CHECK(!p15_is_record(0x00) && !p15_is_record(0x31) && !p15_is_record(0x80));
-    CHECK(p15_plausible(p15_text("=0000 30(04:01)"), P15_RECORDS));
-    CHECK(p15_plausible(BYTES_NONE, P15_RECORDS) && p15_plausible(p15_text("=ffff"), P15_RECORDS));
-    CHECK(!p15_plausible(p15_text("=41424344"), P15_RECORDS));
-    CHECK(p15_plausible(p15_text("30:"), P15_OBJECT));
-    CHECK(p15_plausible(p15_text("04:01"), P15_OBJECT));
-    CHECK(!p15_plausible(p15_text("31:"), P15_OBJECT) && !p15_plausible(BYTES_NONE, P15_OBJECT));
-    CHECK(!p15_plausible(p15_text("30:"), P15_ANY) && !p15_enough(p15_text("30:"), P15_ANY));
-    CHECK(p15_enough(p15_text("30(04:01) =0000000000000000"), P15_RECORDS));
-    CHECK(!p15_enough(p15_text("30(04:01) =00000000"), P15_RECORDS));
-    CHECK(!p15_enough(p15_text("30(04:01) =0000000000000030"), P15_RECORDS));
-    CHECK(!p15_enough(p15_text("=30100102"), P15_RECORDS));
+    CHECK_ST(p15file_next(&b, &t), ST_PROTOCOL);
+    CHECK(p15file_is_record(0x30) && p15file_is_record(0x61) && p15file_is_record(0xa0) && p15file_is_record(0xaf));
+    CHECK(!p15file_is_record(0x00) && !p15file_is_record(0x31) && !p15file_is_record(0x80));
+    CHECK(p15file_plausible(p15_text("=0000 30(04:01)"), P15_RECORDS));
+    CHECK(p15file_plausible(BYTES_NONE, P15_RECORDS) && p15file_plausible(p15_text("=ffff"), P15_RECORDS));
+    CHECK(!p15file_plausible(p15_text("=41424344"), P15_RECORDS));
+    CHECK(p15file_plausible(p15_text("30:"), P15_OBJECT));
+    CHECK(p15file_plausible(p15_text("04:01"), P15_OBJECT));
+    CHECK(!p15file_plausible(p15_text("31:"), P15_OBJECT) && !p15file_plausible(BYTES_NONE, P15_OBJECT));
+    CHECK(!p15file_plausible(p15_text("30:"), P15_ANY) && !p15file_enough(p15_text("30:"), P15_ANY));
+    CHECK(p15file_enough(p15_text("30(04:01) =0000000000000000"), P15_RECORDS));
+    CHECK(!p15file_enough(p15_text("30(04:01) =00000000"), P15_RECORDS));
+    CHECK(!p15file_enough(p15_text("30(04:01) =0000000000000030"), P15_RECORDS));
+    CHECK(!p15file_enough(p15_text("=30100102"), P15_RECORDS));
 }
 
 TEST(p15_explicit_where_implicit_is_right)
@@ -339,7 +339,7 @@ static bool p15_pads(const struct p15_pin *p, const char *secret, const char *wa
 {
     u8 room[CARD_PIN_MAX];
     struct buf b = buf_on(room, sizeof room);
-    card_pad_pin(&p->pin, bytes_of(secret, strlen(secret)), &b);
+    secret_encode(&p->pin, bytes_of(secret, strlen(secret)), &b);
     return want ? test_bytes(__FILE__, __LINE__, secret, b.p, b.n, want) && !b.full : b.full;
 }
 
@@ -351,7 +351,7 @@ TEST(p15_pins_of_every_type)
     CHECK(p.pin.coding == CARD_PIN_BCD && p.pin.padded == 8 && p.pin.max == 16);
     CHECK_EQ(p.pin.reference, 0x11);
     CHECK(p15_pads(&p, "12345", "12345f ffffffffff") && p15_pads(&p, "12a4", NULL));
-    p.pin.pad = 0;
+    p.pin.filler = 0;
     CHECK(p15_pads(&p, "12345", "123450 0000000000"));
     CHECK_ST(p15_try_pin("03:02c0 0a:01 02:04 02:08 02:0c", &p), ST_OK);            // ASCII
     CHECK(p.flags & P15_PIN_LOCAL && p.pin.max == 12 && !p.pin.padded && p.pin.min == 4);
@@ -371,7 +371,7 @@ TEST(p15_pins_of_every_type)
     CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:00c8", &p), ST_OK);      // longer than any
     CHECK(p.pin.max == CARD_PIN_MAX);
     CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:08 80:01 18'2020' 30(04:3f00dd01)", &p), ST_OK);
-    CHECK_BYTES(p.path.p, p.path.n, "3f00 dd01");
+    CHECK_BYTES(p.where.file.p, p.where.file.n, "3f00 dd01");
     CHECK_ST(p15_try_pin("03:0204 0a:00 02:04 02:00c8 02:64 80:01", &p), ST_OK);   // BCD, too long
     CHECK(p.pin.padded == 8 && p.pin.max == 16);
     CHECK_ST(p15_try_pin("03:00 0a:00 02:04 02:00c8", &p), ST_OK);
@@ -379,7 +379,7 @@ TEST(p15_pins_of_every_type)
     CHECK_ST(p15_try_pin("03:00 0a:04 02:04 02:04", &p), ST_OK);    // ISO 9564-1 in four bytes
     CHECK(p.pin.padded == 4 && p.pin.max == 6);
     CHECK_ST(p15_try_pin("03:0640 0a:01 02:04 02:08 03:0204 04: 30(04:4402 02:009001)", &p), ST_OK);
-    CHECK(p.flags == P15_PIN_LOCAL && p.pin.pad == 0xff && !p.path.n);  // the first BIT STRING
+    CHECK(p.flags == P15_PIN_LOCAL && p.pin.filler == 0xff && !p.where.file.n);  // the first BIT STRING
     CHECK_ST(p15_try_pin("03:00 0a:05 02:04 02:08", &p), ST_PROTOCOL);
     CHECK_ST(p15_try_pin("03:00 0a:01", &p), ST_PROTOCOL);
 }
@@ -436,7 +436,7 @@ TEST(p15_a_directory_of_everything)
     if (test_failing) return;
     CHECK_ST(p15_take(), ST_OK);
     CHECK_EQ(card_it.token_count, 0);           // one more is the prober's to count
-    CHECK_EQ(card_t->pin.reference, 1);
+    CHECK_EQ(card_pin(card_t)->reference, 1);
     CHECK_ST(p15_take_all(card_t), ST_OK);
     struct object *rsa = p15_object(CKO_PRIVATE_KEY, 1), *ec = p15_object(CKO_PRIVATE_KEY, 2);
     CHECK(rsa && ec && p15_count(CKO_PRIVATE_KEY) == 2);
@@ -606,7 +606,7 @@ TEST(p15_public_keys_of_every_form)
     struct object *o = p15_one_key("30(30(0c'') 30(04:01) a1(30(30(04:) 02:0400)))",
                                    "30(30(0c'R') 30(04:01) a1(30(a0(30(02:0100 02:03)))))");
     CHECK(o && o->key && o->key->bits == 1024 && !o->key->modulus.n);   // as PrKDF says
-    CHECK(o->no_pin && !o->private);
+    CHECK(!o->credential && !o->private);
     p15_end();
     o = p15_one_key("30(30(0c'') 30(04:01) a1(30(30(04:) 02:10)))", "");
     CHECK(o && !o->key && !o->unread);                                  // 16 bits are none
@@ -686,12 +686,12 @@ TEST(p15_rare_entries)
     p15_connect(1 << 20);
     if (test_failing) return;
     CHECK_ST(p15_take(), ST_OK);
-    CHECK(card_t->pin.min == 4 && !card_t->puk.max);        // its flags say: no unblocking
+    CHECK(card_pin(card_t)->min == 4 && !test_puk(card_t)->max);        // its flags say: no unblocking
     CHECK_EQ(((struct p15 *)card_t->state)->pins->environment, 2);
     CHECK_EQ(((struct p15 *)card_t->state)->pins->next->environment, 7);
     CHECK_ST(p15_take_all(card_t), ST_OK);
     struct object *o = p15_object(CKO_PRIVATE_KEY, 1);
-    CHECK(o && o->label.n == 255 && !o->subject.n && !o->always_auth && o->no_pin);
+    CHECK(o && o->label.n == 255 && !o->subject.n && !o->always_auth && !o->credential);
     CHECK(o->use == (CARD_SIGN | CARD_DECRYPT) && o->key && o->key->bits == 1024);
     o = p15_object(CKO_PRIVATE_KEY, 2);
     CHECK(o && !o->private && !o->key && !o->subject.n && o->use == (CARD_SIGN | CARD_DERIVE));
@@ -745,11 +745,11 @@ static struct p15 *p15_white(const char *base, u32 quirks)
     p15_init(&p, BYTES_NONE, quirks);
     p.base = p15_text(base);
     p.odf = p15_text("=4401");
-    p.here_known = true;
     memset(card_it.tokens, 0, sizeof card_it.tokens);
-    card_it.tokens[0] = (struct token){ .driver = &driver_generic, .state = &p };
+    card_it.tokens[0] = (struct token){ .driver = &driver_generic };
+    p15_attach(&card_it.tokens[0], &p);
     card_it.token_count = 1;
-    card_it.sure = true;
+    place_arrived(&card_it, &card_it.tokens[0]);
     return &p;
 }
 
@@ -760,8 +760,10 @@ static st p15_white_select(const char *path)
     struct buf fcp = buf_on(room, sizeof room);
     TRY(p15_parse_path(p15_text(path), &value));
     p15_seen[0] = 0;
-    return p15_select_path(&card_it, &card_it.tokens[0], &value, &fcp);
+    return p15file_select_path(&card_it, &card_it.tokens[0], &value, &fcp);
 }
+
+static bool p15_is_home(void) { return card_it.where == CARD_HOME; }
 
 static bool p15_sent(const char *what)
 {
@@ -777,39 +779,39 @@ TEST(p15_selecting_by_every_path)
     struct p15 *p = p15_white("=3f005015", 0);
     if (test_failing) return;
     CHECK_ST(p15_white_select("04:3f00"), ST_OK);               // the MF itself
-    CHECK(p15_sent("a40000023f0000 ") && p->elsewhere);
+    CHECK(p15_sent("a40000023f0000 ") && !p15_is_home());
     CHECK_ST(p15_white_select("04:4401"), ST_OK);
-    CHECK(p15_sent("a4080004" "5015440100 ") && !p->elsewhere);
+    CHECK(p15_sent("a4080004" "5015440100 ") && p15_is_home());
     CHECK_ST(p15_white_select("04:3f00"), ST_OK);               // what is not there leaves us where
     CHECK_ST(p15_white_select("04:4409"), ST_NOT_FOUND);        // we are
-    CHECK(p15_sent("a4080004" "5015440900 ") && p->elsewhere);
+    CHECK(p15_sent("a4080004" "5015440900 ") && !p15_is_home());
     CHECK_ST(p15_white_select("04:4401"), ST_OK);
-    CHECK(p15_sent("a4080004" "5015440100 ") && !p->elsewhere);
+    CHECK(p15_sent("a4080004" "5015440100 ") && p15_is_home());
     CHECK_ST(p15_white_select("a1(4f:a000000063504b43532d3135)"), ST_OK);   // an application itself
-    CHECK(p15_sent("a404000ca000000063504b43532d313500 ") && p->elsewhere);
+    CHECK(p15_sent("a404000ca000000063504b43532d313500 ") && !p15_is_home());
     CHECK_ST(p15_white_select("a1(4f:a0 04:4401)"), ST_NOT_FOUND);
     CHECK(p15_sent("a4040001a000 "));
     p->base = BYTES_NONE;                       // found by AID alone: from the current DF on
     p->aid = bytes_of(generic_aid, sizeof generic_aid);
     CHECK_ST(p15_white_select("04:4401"), ST_OK);
-    CHECK(p15_sent("a404000ca000000063504b43532d313500 a4000002440100 ") && !p->elsewhere);
+    CHECK(p15_sent("a404000ca000000063504b43532d313500 a4000002440100 ") && p15_is_home());
     CHECK_ST(p15_white_select("04:4402"), ST_OK);
     CHECK(p15_sent("a4000002440200 "));
     CHECK_ST(p15_white_select("04:dd014401"), ST_OK);
-    CHECK(p15_sent("a4090004dd01440100 ") && p->elsewhere);
+    CHECK(p15_sent("a4090004dd01440100 ") && !p15_is_home());
     CHECK_ST(p15_white_select("04:4402"), ST_OK);
     CHECK(p15_sent("a404000ca000000063504b43532d313500 a4000002440200 "));
     // logged in, and sure of nothing: there is no file whose path would show the application
     card_it.sure = false;
-    t->login = p->odf_read = true;
-    CHECK_ST(p15_be_sure(&card_it, t), ST_OK);
+    t->login = true;
+    CHECK_ST(place_be_sure(&card_it, t, p15_scratch()), ST_OK);
     CHECK(p15_sent("a404000ca000000063504b43532d313500 "));
     card_it.tokens[1] = (struct token){ .state = t, .login = true };    // another application's
     card_it.token_count = 2;
     t->login = false;
-    CHECK(!p15_logged_in(&card_it, t));
+    CHECK(!place_has_login(&card_it, t));
     card_it.tokens[1].state = p;
-    CHECK(p15_logged_in(&card_it, t));
+    CHECK(place_has_login(&card_it, t));
     p15_end();
 }
 
@@ -829,38 +831,52 @@ TEST(p15_selecting_step_by_step)
     p15_end();
 }
 
+static size_t p15_placed(const struct p15 *p, const char *path)
+{
+    struct p15_path where = { .file = p15_text(path) };
+    return p15_place(p, &where).path.n;
+}
+
+static st p15_go(const char *path)
+{
+    const struct place place = { BYTES_NONE, *path ? p15_text(path) : BYTES_NONE };
+    return place_go_to(&card_it, &card_it.tokens[0], &place, p15_scratch());
+}
+
 TEST(p15_places)
 {
     struct token *t = &card_it.tokens[0];
     struct p15 *p = p15_white("=3f005015", 0);
     if (test_failing) return;
-    CHECK(!p15_place(p, p15_text("=3f00")).n && !p15_place(p, p15_text("=44014402")).n);
-    CHECK(!p15_place(p, p15_text("=3f005015")).n && !p15_place(p, p15_text("=3f0050154401")).n);
-    CHECK_EQ(p15_place(p, p15_text("=3f005015dd014401")).n, 8);
-    CHECK_EQ(p15_place(p, p15_text("=3f00dd01")).n, 4);
-    CHECK_ST(p15_go_to(&card_it, t, p15_text("=3f00dd01")), ST_OK);
+    CHECK(!p15_placed(p, "=3f00") && !p15_placed(p, "=44014402"));
+    CHECK(!p15_placed(p, "=3f005015") && !p15_placed(p, "=3f0050154401"));
+    CHECK_EQ(p15_placed(p, "=3f005015dd014401"), 8);
+    CHECK_EQ(p15_placed(p, "=3f00dd01"), 4);
+    CHECK_ST(p15_go("=3f00dd01"), ST_OK);
     CHECK(p15_sent("a4080c02dd01 "));
-    CHECK_ST(p15_go_to(&card_it, t, p15_text("=3f00dd01")), ST_OK);     // there already
+    CHECK_ST(p15_go("=3f00dd01"), ST_OK);     // there already
     CHECK(p15_sent(""));
-    CHECK_ST(p15_go_to(&card_it, t, p15_text("=3f00dd09")), ST_NOT_FOUND);
+    CHECK_ST(p15_go("=3f00dd09"), ST_NOT_FOUND);
     CHECK(p15_sent("a4080c02dd09 "));
     p->quirks = P15_FULL_PATH;
-    CHECK_ST(p15_go_to(&card_it, t, p15_text("=3f00dd01")), ST_OK);
+    CHECK_ST(p15_go("=3f00dd01"), ST_OK);
     CHECK(p15_sent("a4080c043f00dd01 "));
-    CHECK_ST(p15_go_to(&card_it, t, BYTES_NONE), ST_OK);                // home
-    CHECK(p15_sent("a4080c043f005015 ") && !p->elsewhere);
+    CHECK_ST(p15_go(""), ST_OK);                // home
+    CHECK(p15_sent("a4080c043f005015 ") && p15_is_home());
     p->quirks = P15_FLAT;
-    p->elsewhere = true;
-    CHECK(!p15_place(p, p15_text("=3f00dd01")).n);
-    CHECK_ST(p15_go_to(&card_it, t, BYTES_NONE), ST_OK);                // it does not matter where
+    t->flat = true;
+    place_leave(&card_it);
+    CHECK(!p15_placed(p, "=3f00dd01"));
+    CHECK_ST(p15_go(""), ST_OK);                // it does not matter where
     CHECK(p15_sent(""));
     p->quirks = 0;
+    t->flat = false;
     p->base = p15_text("=3f00");
-    CHECK_ST(p15_select(&card_it, t), ST_OK);                           // the MF is its DF
+    CHECK_ST(place_select(&card_it, t), ST_OK);                         // the MF is its DF
     CHECK(p15_sent("a4000c023f00 "));
     card_it.sure = false;
     sim_reader_eject(0);
-    CHECK_ST(p15_go_to(&card_it, t, p15_text("=3f00dd01")), ST_CARD_REMOVED);
+    CHECK_ST(p15_go("=3f00dd01"), ST_CARD_REMOVED);
     p15_end();
 }
 
@@ -872,7 +888,7 @@ static st p15_white_read(enum p15_shape shape, bytes *out)
     struct p15_value value = { .path = { .file = p15_text("=3500") } };
     struct scratch scratch = p15_scratch();
     p15_seen[0] = 0;
-    return p15_read_value(&card_it, &card_it.tokens[0], &value, shape, &scratch, out);
+    return p15file_read_value(&card_it, &card_it.tokens[0], &value, shape, &scratch, out);
 }
 
 TEST(p15_reading_odd_files)
@@ -941,7 +957,7 @@ TEST(p15_reading_odd_files)
     CHECK(p15_sent("a40800045015350000 b0000000 a40800045015350000 b0000000 "));
     struct p15_value none = { .direct = BYTES_NONE };
     struct scratch scratch = p15_scratch();
-    CHECK_ST(p15_read_value(&card_it, card_it.tokens, &none, P15_ANY, &scratch, &out),
+    CHECK_ST(p15file_read_value(&card_it, card_it.tokens, &none, P15_ANY, &scratch, &out),
              ST_NOT_FOUND);
     p15_card.odd = 0;
     p15_file(0x3500, "=410143");                        // another's, on trust; pulled at the SELECT
@@ -970,7 +986,7 @@ TEST(p15_files_of_records)
         p15_file(0x2f00, text);
         p15_card.records = true;
         if (turn == 2) sim_reader_fault(SIM_EJECT, 4, NULL);
-        st s = p15_read_value(&card_it, card_it.tokens, &dir, P15_RECORDS, &scratch, &out);
+        st s = p15file_read_value(&card_it, card_it.tokens, &dir, P15_RECORDS, &scratch, &out);
         sim_reader_fault(SIM_NO_FAULT, 0, NULL);
         CHECK_ST(s, turn == 0 ? ST_NOT_FOUND : turn == 1 ? ST_OK : ST_CARD_REMOVED);
         if (turn == 1) CHECK_EQ(out.n, 2 * P15_RECORDS_MAX);
@@ -1141,8 +1157,9 @@ TEST(p15_files_of_another_application)
     CHECK(p15_object(CKO_CERTIFICATE, 1)->x509);
     CHECK(!card_it.sure);                       // who knows where we are: a PIN needs a SELECT
     p15_seen[0] = 0;
-    CHECK_ST(p15use_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
-    CHECK(!strcmp(p15_seen, "a4080c025015 20000108" "31323334ffffffff "));
+    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK(p15_sent("a4080c025015 a40800045015503100 b0000060 "
+                   "2000010831323334ffffffff "));
     p15_end();
 }
 
@@ -1165,8 +1182,8 @@ TEST(p15_local_pins_and_keys_in_their_own_df)
     CHECK_ST(p15_take(), ST_OK);
     CHECK_ST(p15_take_all(card_t), ST_OK);
     p15_seen[0] = 0;
-    CHECK_ST(p15use_login(&card_it, card_t, &card_t->pin, bytes_of("1234", 4), p15_scratch()), ST_OK);
-    CHECK(!strcmp(p15_seen, "a4080c02dd01 2000810831323334ffffffff "));
+    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), bytes_of("1234", 4), p15_scratch()), ST_OK);
+    CHECK(p15_sent("a40800045015503100 b0000060 a4080c02dd01 2000810831323334ffffffff "));
     p15_seen[0] = 0;
     u8 room[128];
     struct buf out = buf_on(room, sizeof room);
@@ -1177,7 +1194,7 @@ TEST(p15_local_pins_and_keys_in_their_own_df)
     CHECK(!strcmp(p15_seen, "a4080c04dd010a01 2241b6078102" "0a01840105 2a9e9a0301020300 "));
     CHECK(key->key->spki.n);
     card_it.sure = false;                       // on trust, but not where the key is
-    ((struct p15 *)card_t->state)->at = BYTES_NONE;
+    place_leave(&card_it);
     p15_seen[0] = 0;
     CHECK_ST(generic_sign(&card_it, key, &use, BYTES(1, 2, 3), p15_scratch(), &out), ST_FAILED);
     CHECK(!strcmp(p15_seen, "a4080c025015 a4080c04dd010a01 2241b6078102" "0a01840105 "
@@ -1202,7 +1219,7 @@ TEST(p15_two_pins_two_tokens)
     CHECK_ST(p15_take(), ST_OK);
     CHECK_EQ(card_it.token_count, 1);           // and the first
     struct token *second = &card_it.tokens[1];
-    CHECK(second->state == card_t->state && second->pin.reference == 2 && second->pin.min == 6);
+    CHECK(second->state == card_t->state && card_pin(second)->reference == 2 && card_pin(second)->min == 6);
     CHECK(!strcmp(card_t->label, "Card (PIN)") && !strcmp(second->label, "Card (Sign)"));
     card_it.token_count++;
     CHECK_ST(p15_take_all(card_t), ST_OK);
@@ -1367,7 +1384,7 @@ TEST(p15_secret_keys_of_every_kind)
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         CHECK_ST(p15_take_secrets(cases[i].entry), ST_OK);
         const struct object *o = p15_object(CKO_SECRET_KEY, 1);
-        CHECK(o && !o->unread && !o->private && o->no_pin && !o->use);
+        CHECK(o && !o->unread && !o->private && !o->credential && !o->use);
         CHECK_EQ(o->secret_type, cases[i].type);
         CHECK_EQ(o->secret_len, cases[i].len);
         p15_end();
@@ -1399,7 +1416,7 @@ TEST(p15_what_a_secret_key_may_do)
         snprintf(text, sizeof text, "a4(30(0c'x' 03:0780 04:01) 30(04:01 %s))", cases[i].class);
         CHECK_ST(p15_take_secrets(text), ST_OK);
         o = p15_object(CKO_SECRET_KEY, 1);
-        CHECK(o && o->private && !o->no_pin && !o->always_auth && o->label.n == 1);
+        CHECK(o && o->private && o->credential && !o->always_auth && o->label.n == 1);
         CHECK_EQ(o->use, cases[i].use);
         CHECK_EQ(o->access, cases[i].access);
         CHECK(!o->start[0] && !o->end[0]);
@@ -1413,7 +1430,7 @@ TEST(p15_what_a_secret_key_may_do)
     o = p15_object(CKO_SECRET_KEY, 1);
     CHECK(o && o->private && o->ref == 7);              // by the rule for enciphering
     CHECK(!memcmp(o->start, "20240229", 8) && !memcmp(o->end, "20301231", 8));
-    CHECK_BYTES(((const struct p15_key *)o->state)->file.p, 2, "4d07");
+    CHECK_BYTES(((const struct p15_key *)o->state)->where.file.p, 2, "4d07");
     o = p15_object(CKO_SECRET_KEY, 2);
     CHECK(o && !o->start[0] && !o->end[0]);             // no days
     o = p15_object(CKO_SECRET_KEY, 3);
@@ -1561,7 +1578,7 @@ static void p15_check_made_secrets(void)
         CHECK_EQ(o->secret_len, made[i].len);
         CHECK_EQ(o->use, CARD_ENCRYPT | CARD_DECRYPT);
         CHECK_EQ(o->access, CARD_SENSITIVE);
-        CHECK_EQ(((const struct p15_key *)o->state)->file.n, 6);
+        CHECK_EQ(((const struct p15_key *)o->state)->where.file.n, 6);
     }
 }
 
@@ -1749,12 +1766,12 @@ TEST(p15_directory_files_that_are_refused)
     p15_card.odd = 0;
     CHECK_ST(p15_take_all(card_t), ST_OK);
     CHECK(p15_object(CKO_CERTIFICATE, 1)->x509);
-    card_t->pin.tries = -1;                     // the card had no answer: it is not asked again
-    ((struct p15 *)card_t->state)->tries_read = 1;
+    card_pin(card_t)->tries = -1;                     // the card had no answer: it is not asked again
+    card_pin(card_t)->ask = card_pin(card_t)->asked = true;
     p15_seen[0] = 0;
     CHECK_ST(p15use_open(&card_it, card_t, p15_scratch()), ST_OK);
     CHECK(p15_sent(""));
-    ((struct p15 *)card_t->state)->tries_read = 0;
+    card_pin(card_t)->asked = false;
     card_t->login = true;                       // nor while somebody is logged in
     CHECK_ST(p15use_open(&card_it, card_t, p15_scratch()), ST_OK);
     CHECK(p15_sent(""));
@@ -1821,7 +1838,7 @@ TEST(p15_whose_puk)
     p15_connect(1 << 20);
     if (test_failing) return;
     CHECK_ST(p15_take(), ST_OK);
-    CHECK_EQ(card_t->puk.reference, 2);
+    CHECK_EQ(test_puk(card_t)->reference, 2);
     p15_end();
     p15_begin();
     p15_file(0x5031, P15_ODF);
@@ -1830,7 +1847,7 @@ TEST(p15_whose_puk)
     p15_connect(1 << 20);
     if (test_failing) return;
     CHECK_ST(p15_take(), ST_OK);
-    CHECK(!card_t->puk.max);                    // an SO's PIN is none
+    CHECK(!test_puk(card_t)->max);                    // an SO's PIN is none
     p15_end();
 }
 

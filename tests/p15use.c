@@ -30,13 +30,14 @@ static void p15use_begin(const char *const *lines, u32 quirks)
     card_begin(1 << 20);
     card_it.link = link_l;
     p15_init(&p15use_p, bytes_of(generic_aid, sizeof generic_aid), quirks);
-    *p15use_t = (struct token){ .driver = &driver_generic, .state = &p15use_p };
-    p15use_t->pin = (struct pin){ .reference = 1, .min = 4, .max = 8, .tries = -1,
+    *p15use_t = (struct token){ .driver = &driver_generic };
+    p15_attach(p15use_t, &p15use_p);
+    *test_pin(p15use_t) = (struct credential){ .reference = 1, .min = 4, .max = 8, .tries = -1,
                                   .coding = CARD_PIN_ASCII };
-    p15use_t->puk = p15use_t->pin;
-    p15use_t->puk.reference = 2;
+    *test_puk(p15use_t) = *card_pin(p15use_t);
+    test_puk(p15use_t)->reference = 2;
     card_it.token_count = 1;
-    card_it.sure = true;
+    place_arrived(&card_it, p15use_t);
 }
 
 static void p15use_end(void)
@@ -62,7 +63,7 @@ static void p15use_begin_key(const char *const *lines, struct p15 *p, enum alg_t
     p15use_key = (struct p15_key){ .type = type, .reference = 1, .key = &public_half };
     p15use_object = (struct object){ .class = CKO_PRIVATE_KEY, .token = p15use_t, .type = type,
                                      .key = &public_half, .state = &p15use_key };
-    p15use_t->state = p;
+    p15_attach(p15use_t, p);
     card_it.link.extended = false;
 }
 
@@ -94,116 +95,8 @@ TEST(p15use_selects_applications_that_say_much)
     snprintf(select, sizeof select, "00a40400 03 a00001 00 > 6f81fd %s 9000", p15use_hex(0, 253));
     p15use_begin(lines, 0);
     if (test_failing) return;
-    CHECK_ST(p15_select_path(&card_it, p15use_t, &path, &fcp), ST_OK);
+    CHECK_ST(p15file_select_path(&card_it, p15use_t, &path, &fcp), ST_OK);
     CHECK_BYTES(fcp.p, fcp.n, "6f00");
-    p15use_end();
-}
-
-TEST(p15use_puk_as_so_pin)
-{
-    static const struct { const char *answer; st want; } cases[] = {
-        { "00200002 04 31323334 > 9000", ST_OK },
-        { "00200002 04 31323334 > 63c2", ST_PIN_INCORRECT },
-        { "00200002 04 31323334 > 6983", ST_PIN_LOCKED },
-        { "00200002 04 31323334 > 6700", ST_PIN_LEN },
-        { "00200002 04 31323334 > 6a88", ST_OK },       // nothing to be presented: the use tells
-        { "00200002 04 31323334 > 6d00", ST_OK } };
-    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        const char *const lines[] = { cases[i].answer, NULL };
-        p15use_begin(lines, 0);
-        if (test_failing) return;
-        CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), cases[i].want);
-        p15use_end();
-        if (test_failing) printf("    %s\n", cases[i].answer);
-    }
-    static const char *const none[] = { NULL };
-    p15use_begin(none, 0);
-    if (test_failing) return;
-    sim_reader_eject(0);
-    CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), ST_CARD_REMOVED);
-    p15use_end();
-    static const char *const lost[] = { P15USE_SELECT "6a82", NULL };
-    p15use_begin(lost, 0);
-    if (test_failing) return;
-    card_it.sure = false;                       // no PIN goes to who knows where
-    CHECK_ST(p15use_so_login(&card_it, p15use_t, bytes_of("1234", 4)), ST_LOST);
-    p15use_end();
-}
-
-TEST(p15use_unblocking_in_one_command_or_two)
-{
-    static const char *const once[] = { "002c0001 08 3132333435363738 > 9000", NULL };
-    static const char *const no[] = { "002c0001 08 3132333435363738 > 63c1", NULL };
-    static const char *const two[] = { "002c0001 08 3132333435363738 > 6a86",
-        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 9000", NULL };
-    static const char *const other[] = { "002c0001 08 3132333435363738 > 6b00",
-        "00200002 04 31323334 > 63c1", NULL };
-    static const char *const third[] = { "002c0001 08 3132333435363738 > 6a81",
-        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 6a80", NULL };
-    static const char *const lost[] = { P15USE_SELECT "6a82", NULL };
-    static const struct { const char *const *lines; st want; } cases[] = {
-        { once, ST_OK }, { no, ST_PIN_INCORRECT }, { two, ST_OK }, { other, ST_PIN_INCORRECT },
-        { third, ST_PIN_LEN }, { lost, ST_LOST } };
-    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        p15use_begin(cases[i].lines, 0);
-        if (test_failing) return;
-        card_it.sure = cases[i].lines != lost;
-        CHECK_ST(p15use_set_pin(&card_it, p15use_t, &p15use_t->pin, CARD_PIN_UNBLOCK,
-                                bytes_of("1234", 4), bytes_of("5678", 4)), cases[i].want);
-        p15use_end();
-        if (test_failing) printf("    case %zu\n", i);
-    }
-}
-
-// Where a PIN goes: with another PIN of ours verified, a file that only we have is looked for,
-// because SELECT of the application would end that login.
-TEST(p15use_the_way_to_a_pin)
-{
-    static const char *const look[] = { "00a40800 04 50155031 00 > 9000",
-                                        "00200001 04 31323334 > 9000", NULL };
-    static const char *const select[] = { P15USE_SELECT "9000", "00200001 04 31323334 > 9000",
-                                          NULL };
-    static const char *const bare[] = { "00200001 04 31323334 > 9000", NULL };
-    static const struct { const char *const *lines; bool sure, elsewhere, other, same, flat; }
-        cases[] = {
-        { look, false, false, true, true, false }, { select, false, false, true, false, false },
-        { select, false, false, false, false, false }, { bare, true, false, false, false, false },
-        { bare, true, false, true, true, false }, { select, true, true, false, false, false },
-        { bare, true, true, false, false, true } };
-    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        p15use_begin(cases[i].lines, cases[i].flat ? P15_FLAT : 0);
-        if (test_failing) return;
-        card_it.tokens[1] = *p15use_t;
-        card_it.tokens[1].login = cases[i].other;
-        if (!cases[i].same) card_it.tokens[1].state = &card_it;
-        card_it.token_count = 2;
-        card_it.sure = cases[i].sure;
-        p15use_p.elsewhere = cases[i].elsewhere;
-        p15use_p.odf_read = true;
-        CHECK_ST(p15use_login(&card_it, p15use_t, &p15use_t->pin, bytes_of("1234", 4),
-                              p15_scratch()), ST_OK);
-        p15use_end();
-        if (test_failing) printf("    case %zu\n", i);
-    }
-    static const char *const gone[] = { "00a40800 04 50155031 00 > 6a82", P15USE_SELECT "6a82",
-                                        NULL };
-    p15use_begin(gone, 0);
-    if (test_failing) return;
-    card_it.tokens[1] = *p15use_t;
-    card_it.tokens[1].login = p15use_p.odf_read = true;
-    card_it.token_count = 2;
-    card_it.sure = false;
-    CHECK_ST(p15use_login(&card_it, p15use_t, &p15use_t->pin, bytes_of("1234", 4), p15_scratch()),
-             ST_LOST);
-    p15use_end();
-    static const char *const out[] = { P15USE_SELECT "9000", NULL };
-    p15use_begin(out, 0);
-    if (test_failing) return;
-    card_it.tokens[1] = (struct token){ .state = &card_it, .login = true };  // another application
-    card_it.token_count = 2;
-    p15use_t->login = true;
-    CHECK_ST(p15use_logout(&card_it, p15use_t), ST_OK);
-    CHECK(!p15use_t->login && card_it.tokens[1].login);
     p15use_end();
 }
 
@@ -229,27 +122,6 @@ TEST(p15use_random_numbers)
     CHECK(!out[0] && out[8] == 8 && out[19] == 0x13 && !out[20]);
     CHECK_ST(p15use_random(&card_it, p15use_t, out, 16), ST_OK);    // nothing at all
     CHECK(memcmp(out, "\0\1\2\3", 4) && out[16] == 0x10);
-    p15use_end();
-}
-
-// What is too long to be remembered is set each time.
-TEST(p15use_environments)
-{
-    static const char *const lines[] = { "002241b6 03 840101 > 9000", "002241b8 03 840101 > 9000",
-        "002241b8 03 840101 > 9000", "* > 9000", "* > 9000", "002241b6 03 840101 > 6a88",
-        "002241b6 03 840101 > 9000", NULL };
-    u8 whole[sizeof p15use_p.mse] = { 0x84, sizeof whole - 2 };
-    bytes one = BYTES(0x84, 1, 1), all = bytes_of(whole, sizeof whole);
-    p15use_begin(lines, 0);
-    if (test_failing) return;
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb8, one, false), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb8, one, true), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, all, false), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, all, false), ST_OK);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), 0x6a88);
-    CHECK_ST(p15use_set_environment(&card_it, p15use_t, 0x41, 0xb6, one, false), ST_OK);
     p15use_end();
 }
 
@@ -312,11 +184,7 @@ TEST(p15use_what_a_key_says)
 
 static void test_p15use(void)
 {
-    RUN(p15use_puk_as_so_pin);
-    RUN(p15use_unblocking_in_one_command_or_two);
-    RUN(p15use_the_way_to_a_pin);
     RUN(p15use_random_numbers);
-    RUN(p15use_environments);
     RUN(p15use_secrets);
     RUN(p15use_directories);
     RUN(p15use_what_a_key_says);

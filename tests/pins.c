@@ -399,9 +399,9 @@ TEST(a_kept_pin_brings_the_login_back)
     CHECK_EQ(sim_piv_verifies(scene_card), 2);
     CHECK_RV(sign_with(session, &n), CKR_OK);
     CHECK_EQ(n, 1);
-    sim_reader_reset(0);                        // the same card: SELECT, VERIFY, the signature
+    sim_reader_reset(0);        // the same card: SELECT, CHUID, which says so, VERIFY, the signature
     CHECK_RV(sign_with(session, &n), CKR_OK);
-    CHECK_EQ(n, 3);
+    CHECK_EQ(n, 4);
     CHECK_EQ(sim_piv_verifies(scene_card), 3);
     CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
     CHECK_EQ(scene_card->stray_secrets, 0);

@@ -155,6 +155,8 @@ fault() {
     esac
 }
 
+fault 'a command with a secret is for secret_send() alone' 's|^    return 1;|    cmd.secret_in = true;|'
+fault 'place_seen() alone says that a card is sure' 's|^    return 1;|    c->sure = true;|'
 fault 'longer than 100 columns'         's|^    return 1;|    return 1;                                                            // this goes far beyond the edge|'
 fault 'tab or trailing space'           's|^    return 1;|&  |'
 fault 'tab or trailing space'           's|^    return 1;|	return 1;|'

@@ -29,6 +29,10 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "link.c"
 #include "iso.c"
 #include "card.c"
+#include "place.c"
+#include "secret.c"
+#include "trial.c"
+#include "p15file.c"
 #include "p15.c"
 #include "p15alg.c"
 #include "p15use.c"
@@ -72,7 +76,11 @@ int main(int argc, char **argv)
     SECTION(link);
     SECTION(iso);
     SECTION(card);
+    SECTION(place);
+    SECTION(secret);
+    SECTION(trial);
     SECTION(p15alg);
+    SECTION(p15file);
     SECTION(p15);
     SECTION(p15use);
     SECTION(piv);

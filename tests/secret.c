@@ -1,0 +1,382 @@
+// secret.c: >>secret, over the token of place.c.
+// SPDX-License-Identifier: 0BSD
+
+TEST(secret_encodes_pins)
+{
+    struct credential p = { .coding = CARD_PIN_ASCII, .padded = 8, .filler = 0xff };
+    u8 room[8];
+    struct buf b = buf_on(room, sizeof room);
+    secret_encode(&p, bytes_text("123456"), &b);
+    CHECK_BYTES(b.p, b.n, "313233343536ffff");
+    b.n = 0;
+    secret_encode(&p, bytes_text("12345678"), &b);
+    CHECK_BYTES(b.p, b.n, "3132333435363738");
+    p.padded = 0, b.n = 0;
+    secret_encode(&p, bytes_text("12"), &b);
+    CHECK_BYTES(b.p, b.n, "3132");
+    p.padded = 8, b.n = 0, p.coding = CARD_PIN_BCD;
+    secret_encode(&p, bytes_text("12345"), &b);
+    CHECK_BYTES(b.p, b.n, "12345fffffffffff");
+    b.n = 0, p.coding = CARD_PIN_ISO9564;               // control, length, digits, filler
+    secret_encode(&p, bytes_text("1234"), &b);
+    CHECK_BYTES(b.p, b.n, "241234ffffffffff");
+    b.n = 0, p.coding = CARD_PIN_HALF_NIBBLE;
+    secret_encode(&p, bytes_text("0129"), &b);
+    CHECK_BYTES(b.p, b.n, "f0f1f2f9ffffffff");
+    b.n = 0;
+    secret_encode(&p, bytes_text("12a4"), &b);           // no digit
+    CHECK(b.full);
+}
+
+TEST(secret_sends_pins_as_the_standard_has_them)
+{
+    static const char *const lines[] = {
+        "00200080 08 313233343536ffff > 63c1", "00200080 08 313233343536ffff > 9000",
+        "00240080 10 313233343536ffff363534333231ffff > 63c2",
+        "00240081 10 3132333435363738 3837363534333231 > 6983",
+        "002c0080 10 3132333435363738 363534333231ffff > 63c2",
+        "002c0080 10 3132333435363738 363534333231ffff > 9000",
+        "00200081 08 3132333435363738 > 9000", "002c0280 08 363534333231ffff > 9000",
+        "002c0080 08 3132333435363738 > 63c4", "002c0080 08 3132333435363738 > 9000", NULL };
+    struct credential pin = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8, .padded = 8,
+                       .filler = 0xff, .tries = -1 }, puk = pin;
+    bytes p = bytes_text("123456"), q = bytes_text("654321"), u = bytes_text("12345678");
+    puk.reference = 0x81;
+    place_begin(lines);
+    if (test_failing) return;
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_EQ(pin.tries, 1);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, pad_scratch()), ST_OK);
+    CHECK_EQ(pin.tries, 2);                     // as many as there were before, that is known
+    pin.tries_max = 3;
+    CHECK_ST(secret_change(&card_it, card_t, &pin, p, q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_EQ(pin.tries, 2);
+    CHECK_ST(secret_change(&card_it, card_t, &puk, u, bytes_text("87654321"), pad_scratch()), ST_PIN_LOCKED);
+    CHECK_EQ(puk.tries, 0);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, &q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_EQ(puk.tries, 2);                     // of the PUK, not of the PIN
+    CHECK_EQ(pin.tries, 2);
+    pin.tries = 0;
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, &q, pad_scratch()), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    pin.tries = 0;
+    CHECK_ST(secret_verify(&card_it, card_t, &puk, u, pad_scratch()), ST_OK);
+    CHECK_ST(secret_reset(&card_it, card_t, &pin, q, pad_scratch()), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, NULL, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_EQ(puk.tries, 4);
+    CHECK_EQ(pin.tries, 3);
+    pin.tries = 0;
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, NULL, pad_scratch()), ST_OK);
+    CHECK_EQ(pin.tries, 3);
+    place_end();
+}
+
+TEST(secret_sends_no_pin_that_is_none)
+{
+    static const char *const lines[] = { "00200001 04 31323334 > 9000", NULL };
+    struct credential pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 16, .padded = 16,
+                       .verify_bare = true, .tries = 3, .fixed = true };
+    place_begin(lines);
+    if (test_failing) return;
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text(""), pad_scratch()), ST_PIN_LEN);  // it would be a question
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, BYTES_NONE, pad_scratch()), ST_ARGS);         // no pad
+    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), pad_scratch()), ST_NOT_SUPPORTED);
+    pin.fixed = false;
+    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), pad_scratch()), ST_PIN_LEN);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text("1234"), pad_scratch()), ST_OK);   // the card pads it
+    CHECK_EQ(pin.tries, -1);
+    place_end();
+}
+
+// The structures of PC/SC part 10, byte for byte.
+static void secret_check_pad(struct secret_entry e, u8 reader_min, u8 reader_max, const char *want)
+{
+    u8 room[64];
+    struct buf b = buf_on(room, sizeof room);
+    struct link l = { .pin_min = reader_min, .pin_max = reader_max };
+    secret_pad_structure(&l, &e, &b);
+    CHECK(!b.full);
+    CHECK_BYTES(b.p, b.n, want);
+}
+
+TEST(secret_asks_a_pad_for_a_pin)
+{
+    struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+                         .padded = 8, .filler = 0xff };
+    struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
+    struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
+                       .padded = 8, .filler = 0xff };
+    struct credential bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .padded = 4,
+                       .filler = 0x00 };
+    // timeouts, form, most and least, condition, messages, language, index, prologue, length, APDU
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 0x80, { &ascii, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0806 02 01 0904 00 000000 0d000000"
+                         "0020008008 ffffffffffffffff");
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 820000 0c04 02 01 0904 00 000000 05000000 0020000100");
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &iso, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 894704 0c04 02 01 0904 00 000000 0d000000"
+                         "0020000108 20ffffffffffffff");
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 2, { &bcd, NULL }, { BYTES_NONE } },
+                   0, 0, "0000 810400 0604 02 01 0904 00 000000 09000000 0020000204 00000000");
+    // A pad that takes 5 to 7 digits.
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+                   5, 7, "0000 820000 0705 02 01 0904 00 000000 05000000 0020000100");
+}
+
+// ... offsets of the old and the new PIN before the lengths, and behind them what is asked for.
+TEST(secret_asks_a_pad_for_a_new_pin)
+{
+    struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
+                         .padded = 8, .filler = 0xff }, puk = ascii;
+    struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
+    struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
+                       .padded = 8, .filler = 0xff };
+    puk.min = 8;
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 0x80, { &ascii, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
+                         "0024008010 ffffffffffffffff ffffffffffffffff");
+    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 0, 0x80, { &puk, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
+                         "002c008010 ffffffffffffffff ffffffffffffffff");
+    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 2, 0x80, { NULL, &ascii }, { BYTES_NONE } },
+                   0, 0, "0000 820800 0000 0806 01 02 02 0904 010200 000000 0d000000"
+                         "002c028008 ffffffffffffffff");
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 1, { &bare, &bare }, { BYTES_NONE } },
+                   0, 0, "0000 820000 0000 0c04 03 02 03 0904 000102 000000 05000000 0024000100");
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 1, { &iso, &iso }, { BYTES_NONE } },
+                   0, 0, "0000 894704 0008 0c04 03 02 03 0904 000102 000000 15000000"
+                         "0024000110 20ffffffffffffff 20ffffffffffffff");
+}
+
+TEST(secret_has_a_pad_for_what_it_can_encode)
+{
+    struct credential p = { .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .padded = 8, .filler = 0xff };
+    struct credential q = p;
+    card_it = (struct card){ .link = { .features = 0 } };
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+    card_it.link.features = 1u << 6;
+    CHECK(secret_has_pad(&card_it, &p, NULL) && !secret_has_pad(&card_it, &p, &q));
+    card_it.link.features = 1u << 7;
+    CHECK(!secret_has_pad(&card_it, &p, NULL) && secret_has_pad(&card_it, &p, &q));
+    CHECK(secret_has_pad(&card_it, NULL, &q));
+    card_it.link.features |= 1u << 6;
+    q.filler = 0x00;                                       // one form for both
+    CHECK(!secret_has_pad(&card_it, &p, &q));
+    p.padded = 16;                                      // bmPINBlockString has four bits
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+    p.verify_bare = true;
+    CHECK(secret_has_pad(&card_it, &p, NULL) && !secret_has_pad(&card_it, &p, &p));
+    p.padded = 8, p.verify_bare = false;
+    p.coding = CARD_PIN_HALF_NIBBLE;                    // no pad knows this
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+    p.coding = CARD_PIN_BCD;
+    CHECK(secret_has_pad(&card_it, &p, NULL));
+    p.padded = 0;                                       // how many bytes for how many digits?
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+    p.coding = CARD_PIN_UTF8;
+    CHECK(secret_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 3;                           // fewer digits than the card takes
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 4;
+    CHECK(secret_has_pad(&card_it, &p, NULL));
+    card_it.link.pin_max = 0, card_it.link.pin_min = 9;
+    CHECK(!secret_has_pad(&card_it, &p, NULL));
+}
+
+static struct credential *secret_begin_puk(void)
+{
+    struct credential *puk = test_puk(card_t);
+    *puk = (struct credential){ .role = ROLE_PUK, .reference = 2, .coding = CARD_PIN_ASCII,
+                                .min = 4, .max = 8, .tries = -1, .presented = true };
+    return puk;
+}
+
+static st secret_log_in(const char *pin)
+{
+    return secret_login(&card_it, card_t, card_pin(card_t), bytes_text(pin), pad_scratch());
+}
+
+TEST(secret_puk_as_so_pin)
+{
+    static const struct { const char *answer; st want; } cases[] = {
+        { "00200002 04 31323334 > 9000", ST_OK },
+        { "00200002 04 31323334 > 63c2", ST_PIN_INCORRECT },
+        { "00200002 04 31323334 > 6983", ST_PIN_LOCKED },
+        { "00200002 04 31323334 > 6700", ST_PIN_LEN },
+        { "00200002 04 31323334 > 6a88", ST_OK },       // nothing to be presented: the use tells
+        { "00200002 04 31323334 > 6d00", ST_OK } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { cases[i].answer, NULL };
+        place_begin(lines);
+        if (test_failing) return;
+        CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), cases[i].want);
+        place_end();
+        if (test_failing) printf("    %s\n", cases[i].answer);
+    }
+    static const char *const none[] = { NULL };
+    place_begin(none);
+    if (test_failing) return;
+    sim_reader_eject(0);
+    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), ST_CARD_REMOVED);
+    place_end();
+    static const char *const lost[] = { PLACE_SELECT "6a82", NULL };
+    place_begin(lost);
+    if (test_failing) return;
+    card_it.sure = false;                       // no PIN goes to who knows where
+    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), ST_LOST);
+    place_end();
+}
+
+TEST(secret_unblocking_in_one_command_or_two)
+{
+    static const char *const once[] = { "002c0001 08 3132333435363738 > 9000", NULL };
+    static const char *const no[] = { "002c0001 08 3132333435363738 > 63c1", NULL };
+    static const char *const two[] = { "002c0001 08 3132333435363738 > 6a86",
+        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 9000", NULL };
+    static const char *const other[] = { "002c0001 08 3132333435363738 > 6b00",
+        "00200002 04 31323334 > 63c1", NULL };
+    static const char *const third[] = { "002c0001 08 3132333435363738 > 6a81",
+        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 6a80", NULL };
+    static const char *const lost[] = { PLACE_SELECT "6a82", NULL };
+    static const struct { const char *const *lines; st want; } cases[] = {
+        { once, ST_OK }, { no, ST_PIN_INCORRECT }, { two, ST_OK }, { other, ST_PIN_INCORRECT },
+        { third, ST_PIN_LEN }, { lost, ST_LOST } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        place_begin(cases[i].lines);
+        if (test_failing) return;
+        card_it.sure = cases[i].lines != lost;
+        CHECK_ST(secret_unblock(&card_it, card_t, secret_begin_puk(), card_pin(card_t),
+                                bytes_of("1234", 4), bytes_of("5678", 4), pad_scratch()), cases[i].want);
+        place_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
+// The DF of a local PIN is selected before it, each time that the card is elsewhere.
+TEST(secret_of_a_place_goes_there_first)
+{
+    static const char *const lines[] = { "00a4080c 04 3f00dd01 > 9000",
+        "00200001 04 31323334 > 9000", "00200001 04 31323334 > 9000", PLACE_SELECT "9000",
+        "00a4080c 04 3f00dd01 > 6a82", NULL };
+    place_begin(lines);
+    if (test_failing) return;
+    card_t->landmark = NULL;
+    card_pin(card_t)->place.path = BYTES(0x3f, 0x00, 0xdd, 0x01);
+    CHECK_ST(secret_log_in("1234"), ST_OK);
+    CHECK(card_pin(card_t)->verified);
+    CHECK_ST(secret_log_in("1234"), ST_OK);             // there already
+    card_it.sure = false;
+    place_leave(&card_it);
+    CHECK_ST(secret_log_in("1234"), ST_NOT_FOUND);      // no DF, no PIN
+    place_end();
+}
+
+// An application that is not the one, or a landmark that is another's: nothing is sent.
+TEST(secret_goes_nowhere_else)
+{
+    static const char *const lines[] = { PLACE_SELECT "6a82", PLACE_SELECT "6f00",
+        PLACE_MARK "01020305 9000", PLACE_SELECT "6999", NULL };
+    bytes pin = bytes_text("1234"), puk = bytes_text("12345678");
+    place_begin(lines);
+    if (test_failing) return;
+    card_t->landmark = NULL;
+    card_it.sure = false;
+    CHECK_ST(secret_log_in("1234"), ST_LOST);
+    CHECK_ST(secret_change(&card_it, card_t, card_pin(card_t), pin, pin, pad_scratch()), ST_LOST);
+    card_t->landmark = &place_mark;
+    CHECK_ST(place_note(&place_mark, 0, BYTES(1, 2, 3, 4)), ST_OK);
+    card_t->login = true;
+    struct credential *of = secret_begin_puk();
+    CHECK_ST(secret_unblock(&card_it, card_t, of, card_pin(card_t), puk, pin, pad_scratch()),
+             ST_LOST);
+    CHECK(!card_verified(card_t));
+    place_end();
+}
+
+// OpenPGP's 82 and 81 have one PIN: both are presented, and a wrong one costs one try.
+TEST(secret_of_two_references_is_presented_twice)
+{
+    static const char *const lines[] = { "00200082 04 31323334 > 9000",
+        "00200081 04 31323334 > 9000", "00200082 04 31323335 > 63c2", NULL };
+    place_begin(lines);
+    if (test_failing) return;
+    card_t->landmark = NULL;
+    struct credential twin = *card_pin(card_t);
+    card_pin(card_t)->reference = 0x82;
+    twin.reference = 0x81;
+    twin.role = ROLE_SIGN;
+    twin.same_as = 1;
+    card_set_credential(card_t, &twin);
+    CHECK_ST(secret_log_in("1234"), ST_OK);
+    CHECK(card_pin(card_t)->verified && card_credential(card_t, ROLE_SIGN)->verified);
+    CHECK_ST(secret_log_in("1235"), ST_PIN_INCORRECT);
+    CHECK_EQ(card_pin(card_t)->tries, 2);
+    place_end();
+}
+
+// What ends a login is what the credential says; an error says that a reset is due.
+TEST(secret_that_the_card_lost_or_keeps)
+{
+    static const struct { u8 by; const char *lines[3]; bool command; st want; } cases[] = {
+        { LOGOUT_VERIFY_FF, { "0020ff01 > 9000", NULL }, false, ST_OK },
+        { LOGOUT_VERIFY_FF, { "0020ff01 > 6a86", NULL }, false, 0x6a86 },
+        { LOGOUT_SELECT, { PLACE_SELECT "9000", NULL }, false, ST_OK },
+        { LOGOUT_SELECT, { PLACE_SELECT "6a82", NULL }, false, ST_LOST },
+        { LOGOUT_COMMAND, { "002e0000 > 9000", NULL }, true, ST_OK },
+        { LOGOUT_COMMAND, { NULL }, false, ST_NOT_SUPPORTED },
+        { LOGOUT_RESET, { NULL }, false, ST_NOT_SUPPORTED } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        place_begin(cases[i].lines);
+        if (test_failing) return;
+        place_logs_out = cases[i].command;
+        card_pin(card_t)->logout_by = cases[i].by;
+        CHECK_ST(secret_end(&card_it, card_t, pad_scratch()), ST_OK);   // nothing is verified
+        card_pin(card_t)->verified = true;
+        CHECK_ST(secret_end(&card_it, card_t, pad_scratch()), cases[i].want);
+        CHECK_EQ(card_verified(card_t), cases[i].want != ST_OK);
+        place_end();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    place_logs_out = false;
+}
+
+TEST(secret_tries_are_asked_for_where_that_is_free)
+{
+    static const char *const lines[] = { "00200001 > 63c2", "00200001 > 6a88", NULL };
+    place_begin(lines);
+    if (test_failing) return;
+    struct credential *pin = card_pin(card_t);
+    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_EQ(pin->tries, -1);                           // who knows what that costs
+    pin->ask = card_t->login = true;
+    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_EQ(pin->tries, -1);                           // nor while logged in
+    card_t->login = false;
+    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);        // once
+    CHECK(pin->tries == 2 && !pin->missing);
+    pin->asked = false;
+    pin->tries = -1;
+    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK(pin->missing);
+    place_end();
+}
+
+static void test_secret(void)
+{
+    RUN(secret_encodes_pins);
+    RUN(secret_sends_pins_as_the_standard_has_them);
+    RUN(secret_sends_no_pin_that_is_none);
+    RUN(secret_asks_a_pad_for_a_pin);
+    RUN(secret_asks_a_pad_for_a_new_pin);
+    RUN(secret_has_a_pad_for_what_it_can_encode);
+    RUN(secret_puk_as_so_pin);
+    RUN(secret_unblocking_in_one_command_or_two);
+    RUN(secret_of_a_place_goes_there_first);
+    RUN(secret_goes_nowhere_else);
+    RUN(secret_of_two_references_is_presented_twice);
+    RUN(secret_that_the_card_lost_or_keeps);
+    RUN(secret_tries_are_asked_for_where_that_is_free);
+}
