@@ -948,6 +948,7 @@ static bool run_fault(enum sim_fault fault, unsigned n)
     CK_RV rv = run_all(&second);
     fired = sim_reader_fired();
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (fault == SIM_ANSWER_9000) judge_misled_logout();
     if (!fired && rv) test_fail(__FILE__, __LINE__, "%#lx without a fault", rv);
     if (second) test_fail(__FILE__, __LINE__, "a signature that is not the key's");
     // A wrong answer may be an attribute or object less.

@@ -544,7 +544,10 @@ static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n)
     if (!fired && !test_failing && rv)
         test_fail(__FILE__, __LINE__, "%s: %#lx without a fault", s->name, rv);
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    if (fault == SIM_ANSWER_9000) judge_misled(sim_seen.stray_secrets - stray);
+    if (fault == SIM_ANSWER_9000) {
+        judge_misled(sim_seen.stray_secrets - stray);
+        judge_misled_logout();
+    }
     if (fired) check_after(fault, rv);
     if (test_failing)
         printf("    in scene %s: %s at command %u: %#lx\n", s->name, sim_fault_name(fault), n, rv);

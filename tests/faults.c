@@ -385,6 +385,7 @@ static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n, b
     bool fired = sim_reader_fired();
     if (!fired && !test_failing && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault",
                                                  s->name, rv);
+    if (fault == SIM_ANSWER_9000) judge_misled_logout();
     if (fault != SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
     if (fired) check_after(s, fault, any, rv);
     if (fault == SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);

@@ -46,6 +46,9 @@ static inline void judge_wrong(unsigned n) { __atomic_add_fetch(&judged.wrong, n
 // So many secrets went astray because a fault made the card say that it had selected what it had not.
 static inline void judge_misled(unsigned n) { judged.misled += n; }
 
+// A fault made the card say that it had forgotten a PIN which it had not.
+static inline void judge_misled_logout(void) { judged.left[0] = 0; }
+
 // Another program is logged in to a card, or no more.
 static inline void judge_other_login(bool in) { judged.other = in; }
 

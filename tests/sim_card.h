@@ -56,7 +56,7 @@ const uint8_t *sim_get_tlv(const uint8_t *p, size_t n, uint8_t tag, size_t *len)
 
 // 1: tests ask, too, whether a PIN is left verified that no login accounts for.
 #ifndef JUDGE_LOGINS
-#define JUDGE_LOGINS 0
+#define JUDGE_LOGINS 1
 #endif
 
 // Does a command carry a PIN, a PUK, the answer to a challenge of the administrator's key, or a key
