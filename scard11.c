@@ -9717,10 +9717,11 @@ static st slot_note_unknown(struct reader *r, u32 changes)
     return ST_UNKNOWN_TOKEN;
 }
 
-// The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten.
+// The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten. At
+// rest no look is young enough: nobody would notice what the card does not answer itself.
 static st slot_card_again(struct reader *r)
 {
-    if (slot_look(r)) return ST_NOT_FOUND;
+    if (r->card->rest_ms ? slot_look_now(r) : slot_look(r)) return ST_NOT_FOUND;
     st s = slot_take_up(r);
     if (!s || s == ST_CARD_BUSY) return s;
     if (s == ST_NOT_FOUND) slot_empty(r, false);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "world.h"
 #include "ending.h"
+#include "sim_generic.h"
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -1308,7 +1309,13 @@ static const struct row {
     { 40, "a context login, then another session's call", ALL, "here; module.c", NULL },
     { 41, "a card that never answers, C_Finalize", ALL, "here through pcscd, threads.c", NULL },
     { 42, "logout renews private handles, a lost login does not", ALL, "here; module.c", NULL },
+    { 43, "another card at rest: same count, none, stuck at 0; service restarted", ALL,
+      "here; through pcscd by its restart", NULL },
+    { 44, "after every end of a login the card asks for the PIN", ALL, "here; judge.h", NULL },
+    { 47, "another process looks while we are logged in", ALL, "here through pcscd, piv_cards.c",
+      NULL },
     { 48, "no secret goes to another application", ALL, "pins.c; judge.h", NULL },
+    { 50, "a card with two tokens: events for both slots", PROCESS, NULL, "it has one card type" },
     { 51, "no bytes from a card just pulled: a removal", PROCESS, NULL, "by chance: the storm" },
 };
 
