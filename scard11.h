@@ -478,15 +478,16 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //
 //   C_Initialize          Always locks, also with NULL. pReserved must be NULL. Without locks
 //                         (SCARD11_THREADS 0) it is CKR_CANT_LOCK for who asks for them.
-//   C_Finalize            Logs out of every card, on the card itself, as C_Logout does. Waits at most SCARD11_FINALIZE_MS for calls inside (a card that never
-//                         answers), and as long for the log's function, then returns
-//                         CKR_FUNCTION_FAILED; the library is finalized all the same. Until such a
-//                         call ends, C_Initialize leaves options, but the log, and the
-//                         application's library mutex as they were. Not bounded: a PC/SC service
-//                         that runs and does not answer (one that is gone is no trouble), for
-//                         C_Finalize itself must ask it to end waits and connections. Of a reader
-//                         of your own, _connect, _status, _begin, _transmit and _control may hang;
-//                         the others, and _wait with no time to wait, must return.
+//   C_Finalize            Logs out of every card, on the card itself, as C_Logout does. Waits at
+//                         most SCARD11_FINALIZE_MS for calls inside (a card that never answers),
+//                         and as long for the log's function, then returns CKR_FUNCTION_FAILED; the
+//                         library is finalized all the same. Until such a call ends, C_Initialize
+//                         leaves options, but the log, and the application's library mutex as they
+//                         were. Not bounded: a PC/SC service that runs and does not answer (one
+//                         that is gone is no trouble), for C_Finalize itself must ask it to end
+//                         waits and connections. Of a reader of your own, _connect, _status,
+//                         _begin, _transmit and _control may hang; the others, and _wait with no
+//                         time to wait, must return.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
 //                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
@@ -512,8 +513,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         cards cannot check a PUK by itself: a wrong one is then told, and
 //                         counted, by C_InitPIN. RESET RETRY COUNTER wants it together with the new
 //                         PIN: until then it is kept, in a page that is not swapped out where there
-//                         is one. It is wiped at logout, at the last session's end, at removal, at a reset,
-//                         and by a C_InitPIN that finds it wrong.
+//                         is one. It is wiped at logout, at the last session's end, at removal, at
+//                         a reset, and by a C_InitPIN that finds it wrong.
 //   PIN pads              CKF_PROTECTED_AUTHENTICATION_PATH where the reader has one for the user
 //                         PIN. pPin NULL has the PIN entered there, in C_Login (all three users),
 //                         C_InitPIN and C_SetPIN (both NULL), and is CKR_ARGUMENTS_BAD where the
@@ -526,9 +527,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_LoginUser           As C_Login; the name is not looked at.
 //   C_Logout              The card itself asks for the PIN again, then; so it is after the last
 //                         session's end and C_Finalize. Where a card has no command for it, or the
-//                         command fails, SELECT or a reset is one. That ends the login of the card's
-//                         other token too: its sessions are public then. A card forgets a PIN for
-//                         all programs: another one that is logged in has to do it again.
+//                         command fails, SELECT or a reset is one. That ends the login of the
+//                         card's other token too: its sessions are public then. A card forgets a
+//                         PIN for all programs: another one that is logged in has to do it again.
 //   C_InitPIN             Sets the user PIN anew and fills its tries, by RESET RETRY COUNTER with
 //                         the PUK. Beside the standard's codes: CKR_PIN_INCORRECT and
 //                         CKR_PIN_LOCKED are about the PUK, and end the SO's login.
