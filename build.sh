@@ -151,6 +151,13 @@ cmd_check() {
     run sh tests/check.sh
 }
 
+# ./build.sh mutants [name...]  is each law kept by a test? Faults around its keeper, one at a time
+cmd_mutants() {
+    need $pkg_lib libssl-dev
+    out mutants
+    ONLY="$*" run sh tests/mutants.sh
+}
+
 # ./build.sh map                the map of scard11.c: line, lines, functions, section
 cmd_map() { awk -v map=1 -f tests/structure.awk scard11.c; }
 

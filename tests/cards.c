@@ -1380,6 +1380,7 @@ TEST(cards_refuse_extended_length_once)
     end();
 }
 
+#include "cards_rest.h"
 #include "cards_options.h"
 
 int main(int argc, char **argv)
@@ -1401,6 +1402,11 @@ int main(int argc, char **argv)
         RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
         RUN(cards_two_of_a_kind);
+        RUN(cards_swapped_at_rest);
+        RUN(cards_swapped_after_a_look);
+        RUN(cards_swapped_as_a_reset);
+        if (!i) RUN(cards_without_a_name_swapped);
+        if (!i) RUN(cards_of_two_kinds_swapped);
         if (kind->secrets[0].id) {
             RUN(cards_secrets_list);
             RUN(cards_secrets_work);

@@ -5,7 +5,7 @@
 long_program() {
     name=$1; shift
     lib=scard11.c
-    objects "$name" "$@"
+    objects "$name" "$@" -DSLOT_REST_MS=20      # or no card without a session would ever be let go
     bg_wait
     run $CC $warn $custom "$@" tests/storm.c "$OUT/$name/scard11.o" $(sim_o "$name") $test_libs \
         -o "$OUT/storm/$name"

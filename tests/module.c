@@ -1474,6 +1474,26 @@ TEST(a_gap_that_nobody_saw_kills_every_handle)
     }
 }
 
+// A command that fails costs the connection, and may cost nothing else: the card that is still in has
+// forgotten the login that nobody has any more.
+TEST(a_card_that_is_dropped_forgets_its_login)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK(scene_card->verified(scene_card));
+    sim_reader_fault(SIM_FAILED, 1, NULL);
+    CHECK(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n) != CKR_OK);
+    CHECK(sim_reader_fired());
+    CHECK(!scene_card->verified(scene_card));
+    check_usable();
+    scene_end();
+}
+
 TEST(a_swap_that_pc_sc_never_shows_is_a_removal)
 {
     struct sim_piv_options second = whole;
@@ -1717,24 +1737,33 @@ TEST(the_service_goes_and_comes_back)
 }
 
 // The service went and came back between two looks, and shows what it showed before: what was in
-// meanwhile nobody saw, so the card that is in is another one, with its event.
+// meanwhile nobody saw, so the card that is in is another one, with its event. So it is with a card
+// that is connected, with one that was let go after its last session, and with one in use.
 TEST(a_context_that_was_lost_is_a_removal)
 {
-    CK_SLOT_ID id;
-    CK_TOKEN_INFO token;
-    CHECK_RV(scene_begin(&whole), CKR_OK);
-    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
-    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
-    unsigned before = scene_card->apdus;
-    sim_reader_service(false);
-    sim_reader_service(true);
-    sim_reader_set_count(0, 1);
-    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
-    CHECK_EQ(id, scene_slot);
-    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
-    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
-    CHECK(scene_card->apdus > before);                  // nothing remembered was answered
-    scene_end();
+    enum { LOOKED_AT, LET_GO, IN_USE };
+    for (int how = LOOKED_AT; how <= IN_USE; how++) {
+        CK_SLOT_ID id;
+        CK_TOKEN_INFO token;
+        CK_SESSION_HANDLE session;
+        CHECK_RV(scene_begin(&whole), CKR_OK);
+        if (how == LOOKED_AT) CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+        else CHECK_RV(scene_login(&session), CKR_OK);
+        if (how == LET_GO) CHECK_RV(C_CloseSession(session), CKR_OK);
+        CHECK_EQ(sim_reader_stats().connections, how != LET_GO);
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
+        unsigned before = scene_card->apdus;
+        sim_reader_service(false);
+        sim_reader_service(true);
+        sim_reader_set_count(0, 1);
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
+        CHECK_EQ(id, scene_slot);
+        CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
+        if (how == IN_USE) check_dead(session, 0);
+        CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+        CHECK(scene_card->apdus > before);              // nothing remembered was answered
+        scene_end();
+    }
 }
 
 static unsigned log_lines;
@@ -2296,6 +2325,7 @@ int main(int argc, char **argv)
     RUN(a_card_that_a_late_reader_has_lost_was_removed);
     RUN(a_pull_is_not_the_reader_s_fault);
     RUN(a_gap_that_nobody_saw_kills_every_handle);
+    RUN(a_card_that_is_dropped_forgets_its_login);
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
     RUN(a_reset_by_another_program_costs_a_login_and_no_more);
     RUN(a_reset_of_a_card_that_was_let_go_is_no_error);

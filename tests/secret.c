@@ -295,6 +295,37 @@ TEST(secret_goes_nowhere_else)
     place_end();
 }
 
+// A driver that loses sight of the card on the way: nothing is sent. With SCARD11_DEBUG that is an
+// assertion, so a child tries it. It exits with 1 if the card got a secret.
+static st secret_lose_sight(struct card *c, struct token *t, const struct place *place)
+{
+    (void)t; (void)place;
+    c->sure = false;
+    return ST_OK;
+}
+
+TEST(secret_refuses_where_nobody_is_sure)
+{
+    static const char *const lines[] = { NULL };
+    int status = 0;
+    place_begin(lines);
+    if (test_failing) return;
+    struct driver driver = *card_t->driver;
+    driver.select = secret_lose_sight;
+    card_t->driver = &driver;
+    card_t->landmark = NULL;
+    card_it.sure = true;
+    card_pin(card_t)->place.path = BYTES(0x3f, 0x00, 0xdd, 0x01);
+    pid_t child = fork();
+    if (!child) {
+        secret_log_in("1234");
+        _exit(link_card.wrong != 0);                    // it got a command
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGABRT : !WEXITSTATUS(status));
+    place_end();
+}
+
 // OpenPGP's 82 and 81 have one PIN: both are presented, and a wrong one costs one try.
 TEST(secret_of_two_references_is_presented_twice)
 {
@@ -376,6 +407,7 @@ static void test_secret(void)
     RUN(secret_unblocking_in_one_command_or_two);
     RUN(secret_of_a_place_goes_there_first);
     RUN(secret_goes_nowhere_else);
+    RUN(secret_refuses_where_nobody_is_sure);
     RUN(secret_of_two_references_is_presented_twice);
     RUN(secret_that_the_card_lost_or_keeps);
     RUN(secret_tries_are_asked_for_where_that_is_free);

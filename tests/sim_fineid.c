@@ -86,8 +86,9 @@ static void move_certificate(struct sim_fs *f)
         if (!memcmp(cdf->data + i, "\x3f\x00\x34\x00", 4)) memcpy(cdf->data + i + 2, "\x43\x31", 2);
 }
 
-static void directory(struct sim_fs *f, const enum sim_key keys[2])
+static void directory(struct sim_fs *f, const enum sim_key keys[2], bool second)
 {
+    const uint8_t serial[4] = { 0x24, 0x60, 0x00, second ? 2 : 1 };
     static const struct sim_p15_pin pins[] = {
         { "perustunnusluku", 1, 3, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 12, 12, 0x11, 0x00,
           false },
@@ -105,7 +106,7 @@ static void directory(struct sim_fs *f, const enum sim_key keys[2])
           .no_public = true },
     };
     const struct sim_p15 d = { .label = "HENKILOKORTTI", .maker = "DVV",
-        .serial = (const uint8_t *)"\x24\x60\x00\x01", .serial_len = 4, .pins = pins,
+        .serial = serial, .serial_len = sizeof serial, .pins = pins,
         .n_pins = COUNT(pins), .keys = list, .n_keys = COUNT(list) };
     sim_p15_build(f, f->mf, &d);
     move_certificate(f);
@@ -153,6 +154,6 @@ struct sim_card *sim_fineid_new(const struct sim_fineid_options *options)
     sim_fs_key(f, keys[1], o->estonian ? 0x05 : 0x02, 0, SIM_PIN(1), SIM_SIGN);
     if (o->estonian) personal(f, o->second);
     if (o->estonian || o->bare) fixed_places(f, keys, o->estonian);
-    else directory(f, keys);
+    else directory(f, keys, o->second);
     return &f->card;
 }

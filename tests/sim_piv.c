@@ -100,6 +100,7 @@ static void put_chuid(struct sim_answer *a, const struct piv *v)
     uint8_t signature[3000];        // CMS, for whoever reads only the card: anything
     size_t from = a->n, n = v->o.long_chuid ? sizeof signature : 0;
     guid[15] = (uint8_t)(guid[15] + v->o.second);
+    if (v->o.stamp) memcpy(guid, v->o.stamp, 8);
     memset(signature, 0x5a, sizeof signature);
     sim_put_tlv(a, 0x30, fascn, sizeof fascn);
     sim_put_tlv(a, 0x34, guid, sizeof guid);

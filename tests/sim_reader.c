@@ -944,6 +944,16 @@ void sim_reader_plug(int reader)
 
 void sim_reader_counts(int reader, enum sim_count how) { SET(reader, s->counts = how); }
 void sim_reader_set_count(int reader, unsigned n)      { SET(reader, s->count = (uint16_t)n); }
+
+unsigned sim_reader_get_count(int reader)
+{
+    unsigned n;
+    lock();
+    n = seat_of(reader)->count;
+    unlock();
+    return n;
+}
+
 void sim_reader_mute(int reader, bool on)              { SET(reader, s->mute = on); }
 void sim_reader_busy(int reader, bool on)              { SET(reader, s->busy = on); }
 
@@ -1037,6 +1047,22 @@ struct sim_card *sim_reader_swap(int reader, struct sim_card *card)
 struct sim_card *sim_reader_swap_as_reset(int reader, struct sim_card *card)
 {
     return swap(reader, SIM_SWAP_AS_RESET, card);
+}
+
+struct sim_card *sim_reader_swap_same_count(int reader, struct sim_card *card)
+{
+    lock();
+    struct seat *s = seat_of(reader);
+    uint16_t count = s->count;
+    seat_unplug(s);
+    seat_settle(s);
+    struct sim_card *old = s->card;
+    s->card = NULL;
+    s->plugged = true;
+    seat_put(s, card);
+    s->count = count;
+    unlock();
+    return old;
 }
 
 struct sim_card *sim_reader_swap_unseen(int reader, struct sim_card *card)

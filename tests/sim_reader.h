@@ -39,6 +39,7 @@ void sim_reader_plug(int reader);       // its count begins at 0 again, as pcsc-
 enum sim_count { SIM_COUNTS, SIM_COUNTS_NOT, SIM_COUNTS_ZERO };
 void sim_reader_counts(int reader, enum sim_count how);     // NOT: no count; ZERO: it is stuck at 0
 void sim_reader_set_count(int reader, unsigned count);      // it wraps after 0xffff
+unsigned sim_reader_get_count(int reader);
 
 // says: the most bytes of an APDU that connect reports (0: not known). takes: the most it really
 // takes, else transmit is _FAILED (0: any); up to 261, one that knows no extended length.
@@ -87,6 +88,10 @@ struct sim_card *sim_reader_swap_as_reset(int reader, struct sim_card *card);
 // The same, but nothing shows it: one command (the next) is _FAILED, then the new card answers on
 // the old connection, count unchanged.
 struct sim_card *sim_reader_swap_unseen(int reader, struct sim_card *card);
+
+// The reader is plugged in again with another card in it, in one step, and its count happens to come to
+// the same: no look shows it, connections to the old card see the removal.
+struct sim_card *sim_reader_swap_same_count(int reader, struct sim_card *card);
 
 void sim_reader_mute(int reader, bool on);      // the card does not answer
 int  sim_reader_cards(void);                    // how many cards are in readers

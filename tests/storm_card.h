@@ -2,7 +2,7 @@
 // of it. SPDX-License-Identifier: 0BSD
 //
 // A stamped card is a simulated card that is given a number at each insertion, its stamp. The stamp
-// is in the last 8 bytes of its certificates, in the secrets that it agrees on, and it is the PIN;
+// is in the last 8 bytes of its certificates, in its CHUID or serial number, in the secrets that it agrees on, and it is the PIN;
 // which insertion made an elliptic curve signature is written down. So whoever holds data or a
 // signature can say which card in which insertion gave it, without asking the library. A PIN that
 // is not the stamp's was meant for another card: it is counted, and costs no try.
@@ -231,11 +231,24 @@ static inline void storm_free(struct sim_card *card)
     free(c);
 }
 
+// The serial number of a card with files stands in EF.TokenInfo, the first OCTET STRING of it.
+static inline void storm_stamp_serial(struct sim_fs_file *f, const uint8_t stamp[8])
+{
+    size_t at = f->data_len > 8 && f->data[1] < 0x80 ? 2 : 3, n;
+    if (f->data_len < 16 || f->data[0] != 0x30) return;
+    at += 2 + f->data[at + 1];                          // the version before it
+    n = f->data[at + 1];
+    if (f->data[at] != 0x04 || at + 2 + n > f->data_len) return;
+    size_t part = n < 8 ? n : 8;
+    memcpy(f->data + at + 2 + n - part, stamp + 8 - part, part);
+}
+
 // The certificates of a card with files are DER in the files 34xx.
 static inline void storm_stamp_files(struct sim_fs_file *df, const uint8_t stamp[8])
 {
     for (struct sim_fs_file *f = df->child; f; f = f->next) {
         if (f->type == SIM_DF) storm_stamp_files(f, stamp);
+        else if (f->fid == 0x5032) storm_stamp_serial(f, stamp);
         else if (f->fid >> 8 == 0x34 && f->data_len > 300 && !memcmp(f->data, "\x30\x82", 2)) {
             size_t n = 4 + ((size_t)f->data[2] << 8 | f->data[3]);
             if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);

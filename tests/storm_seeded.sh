@@ -18,7 +18,7 @@ seeded() {
     if cmp -s scard11.c "$out/scard11.c"; then
         failed=$((failed + 1)); echo "$name: nothing to change in scard11.c"; return
     fi
-    if ! $CC -std=c99 -w $flags -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 tests/storm.c \
+    if ! $CC -std=c99 -w $flags -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSLOT_REST_MS=20 tests/storm.c \
         "$out/scard11.c" $objects -lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto -o "$out/$name"; then
         failed=$((failed + 1)); echo "$name: does not compile"; return
     fi
@@ -51,6 +51,13 @@ seconds=20         # few cards are replaced so
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ slot_same_state 'return (state.*' 'return true;')"
 seconds=5
+seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
+    -e "$(in_ slot_prove 'if (!c->unproven) return ST_OK;' 'c->unproven = false; return ST_OK;')"
+seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
+    -e "$(in_ slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' '')" \
+    -e "$(in_ slot_identity 'return .*' 'return NULL;')"
+seeded lost_context_is_nothing "$(bad 'events missed')\|$(bad 'wrong states')\|$(bad 'old handles')" \
+    -e "$(in_ slot_look_all '^        slot_none_listed();' '')"
 seeded event_swallowed "$(bad 'events missed')" \
     -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"
 seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \

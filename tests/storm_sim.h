@@ -15,6 +15,7 @@ static struct {
     struct storm_card *waiting;         // what a plan may put in
     uint64_t chance;
     bool fast, over;
+    unsigned long lulls;
     pthread_t another;
 } world;
 
@@ -83,6 +84,7 @@ static void world_end(void)
                          "%lu connections and %lu contexts left", s.unbalanced, s.outside,
                          s.after_removed, s.connections, s.contexts);
     judge.figures[STRAY_PINS] += storm_cards.stray_pins;
+    printf("%lu times no session needed a card\n", world.lulls);
 }
 
 static int world_reader_of(const CK_UTF8CHAR *description)
@@ -156,6 +158,17 @@ static void swap(int r, struct storm_card *c, unsigned how)
     judge_in(r, stamp);
 }
 
+// Nothing shows it, but to a card's own connection.
+static void swap_same_count(int r, struct storm_card *c)
+{
+    storm_set_stamp(c, judge_new(c->set));
+    sim_reader_swap_same_count(r, &c->card);
+    judge_event();
+    judge_gone(r, true);
+    world.in[r] = c;
+    judge_in(r, c->stamp);
+}
+
 // Something is to happen at one of the next commands or calls, in whichever reader it then is.
 static void arm(void)
 {
@@ -193,9 +206,13 @@ static void unplug(int r)
     judge_plugged(r, false);
 }
 
-// The PC/SC service stops, and is back: all readers go and come at once.
+// The PC/SC service stops, and is back: all readers go and come at once. Now and then each shows the
+// count of before: then only the lost context tells.
 static void restart(void)
 {
+    unsigned counts[READERS];
+    bool repeat = random_of(&world.chance, 2);
+    for (int r = 0; r < (int)storm.reader_count; r++) counts[r] = sim_reader_get_count(r);
     for (int r = 0; r < (int)storm.reader_count; r++) if (judge_truth(r).plugged) judge_changing(r);
     sim_reader_service(false);
     for (int r = 0; r < (int)storm.reader_count; r++) judge_gone(r, true);
@@ -211,10 +228,30 @@ static void restart(void)
         struct storm_card *c = world.in[r];
         if (!judge_truth(r).plugged) continue;
         judge_changing(r);
-        judge_may_merge(r);
+        if (repeat) sim_reader_set_count(r, counts[r]);
         if (c) judge_in(r, c->stamp);
     }
     sim_reader_service(true);
+}
+
+// No worker has a session, for a while: cards rest, connected or let go. Then others are in, under the
+// counts of before, or the service was away. Afterwards nothing of the cards of before may come, and no
+// session of them is alive, so who was in is seen to be out though PC/SC shows nothing.
+static void lull(void)
+{
+    unsigned what = random_of(&world.chance, 4);
+    __atomic_store_n(&storm.lull, true, __ATOMIC_RELEASE);
+    for (int i = 0; i < 20000 && !storm_is(&storm.over); i++) {
+        if (__atomic_load_n(&storm.idle, __ATOMIC_ACQUIRE) == storm.workers) break;
+        nap(NS_MS / 10);
+    }
+    bool idle = __atomic_load_n(&storm.idle, __ATOMIC_ACQUIRE) == storm.workers;
+    if (idle) world.lulls++;
+    if (idle && random_of(&world.chance, 4) == 0) nap(random_of(&world.chance, 60 * NS_MS));
+    for (int r = 0; idle && what && r < (int)storm.reader_count; r++)
+        if (world.in[r] && judge_truth(r).plugged) swap_same_count(r, free_card(world.in[r], what & 1));
+    if (idle && !what) restart();
+    __atomic_store_n(&storm.lull, false, __ATOMIC_RELEASE);
 }
 
 // A reader is away for so long that a thread that waits can see it: plugged in again, it counts
@@ -240,6 +277,7 @@ static void world_step(void)
     unsigned n = random_of(&world.chance, 100);
     settle();
     if (!random_of(&world.chance, world.fast ? 20000 : 300)) { restart(); return; }
+    if (!random_of(&world.chance, world.fast ? 2000 : 60)) { lull(); return; }
     if (is_away(r)) nap(world.fast ? 10000 : NS_MS);
     else if (!judge_truth(r).plugged) plug(r);
     else if (n < 4 && (!world.fast || !random_of(&world.chance, 100))) unplug(r);

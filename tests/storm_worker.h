@@ -35,6 +35,8 @@ struct worker {
 
 static struct {
     bool over, paused, cheap;           // cheap: no elliptic curves on the host
+    bool lull;                          // all sessions are to be closed, and none opened
+    unsigned idle;                      // workers that have done so
     unsigned workers, reader_count;
     struct worker worker[WORKERS + 4];
     unsigned long signatures, secrets, refused_old, sessions, calls;
@@ -300,7 +302,7 @@ static void live(struct worker *w)
     CK_TOKEN_INFO token;
     if (!open_session(w, &k)) return;
     if (random_of(&w->chance, 4)) log_in(w, &k);
-    for (unsigned i = random_of(&w->chance, 6); i; i--) {
+    for (unsigned i = random_of(&w->chance, 6); i && !storm_is(&storm.lull); i--) {
         switch (random_of(&w->chance, storm.cheap ? 8 : 10)) {
         case 0: if (!CALL(w, C_GetSessionInfo, k.session, &info)) hold_against(w, &k, "C_GetSessionInfo"); break;
         case 1: CALL(w, C_GetTokenInfo, k.slot, &token); break;
@@ -317,16 +319,34 @@ static void live(struct worker *w)
     keep(w, &k, close);
 }
 
+static void close_all(struct worker *w)
+{
+    for (int i = 0; i < OLD; i++) {
+        struct kept *k = &w->old[i];
+        if (k->session && !k->closed) CALL(w, C_CloseSession, k->session);
+        k->closed = true;
+    }
+}
+
+// Nobody needs a card, until the lull is over: cards come to rest.
+static void rest(struct worker *w)
+{
+    close_all(w);
+    __atomic_add_fetch(&storm.idle, 1, __ATOMIC_ACQ_REL);
+    while (storm_is(&storm.lull)) nap(NS_MS / 10);
+    __atomic_sub_fetch(&storm.idle, 1, __ATOMIC_ACQ_REL);
+}
+
 static void *worker(void *arg)
 {
     struct worker *w = arg;
     while (!storm_is(&storm.over)) {
+        if (storm_is(&storm.lull)) rest(w);
         unsigned long before = w->old_at;
         live(w);
         if (w->old_at == before) nap(random_of(&w->chance, 1000) * 1000u);
     }
-    for (int i = 0; i < OLD; i++)
-        if (w->old[i].session && !w->old[i].closed) CALL(w, C_CloseSession, w->old[i].session);
+    close_all(w);
     return NULL;
 }
 

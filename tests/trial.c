@@ -99,6 +99,20 @@ TEST(trial_of_a_command_that_names_its_key)
     place_end();
 }
 
+// What turns out to be beyond checking was not made on trust in the end.
+TEST(trial_that_cannot_be_told_is_made_for_certain)
+{
+    static const char *const lines[] = { PLACE_SELECT "9000", NULL };
+    u32 attempts;
+    CHECK(cipher_key(x509_samples[5].certificate, &trial_key));
+    struct trial trial = trial_begin_with(lines, false);
+    if (test_failing) return;
+    trial.in = BYTES_NONE;                              // mbedTLS verifies no such hash
+    CHECK_ST(trial_run(trial, &attempts), ST_OK);
+    CHECK_EQ(attempts, 2);
+    place_end();
+}
+
 TEST(trial_made_for_certain_is_believed)
 {
     static const char *const none[] = { NULL };
@@ -116,5 +130,6 @@ static void test_trial(void)
     RUN(trial_checks_the_second_attempt_too);
     RUN(trial_sends_nothing_on_trust_that_cannot_be_checked);
     RUN(trial_of_a_command_that_names_its_key);
+    RUN(trial_that_cannot_be_told_is_made_for_certain);
     RUN(trial_made_for_certain_is_believed);
 }

@@ -1,0 +1,166 @@
+// cards_rest.h: for cards.c: another card of the same kind is in, and nothing that PC/SC tells shows it.
+// SPDX-License-Identifier: 0BSD
+//
+// pcsc-lite counts from 0 again when a reader is plugged in, so a card that came meanwhile bears the
+// count of the one before. What was remembered of that one is never answered, and nothing meant for
+// it is sent.
+
+static unsigned rest_stray;             // secrets that came to the second card
+
+static void rest_count(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                       size_t rsp_n)
+{
+    bool secret = cmd[1] == 0x20 || cmd[1] == 0x24 || cmd[1] == 0x2c;
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    if (secret && n > 5) rest_stray++;
+}
+
+static void rest_begin(struct sim_card *second)
+{
+    begin(1);
+    cards[1] = second;
+    memcpy(slots[1], slots[0], sizeof slots[1]);
+}
+
+static void rest_end(void)
+{
+    C_Finalize(NULL);
+    sim_reader_eject(0);
+    cards[1]->free(cards[1]);
+    cards[1] = NULL;
+    scene_end();
+}
+
+static void replace_under_the_same_count(void)
+{
+    sim_reader_unplug(0);
+    sim_reader_eject(0);
+    sim_reader_insert(0, cards[1]);
+    sim_reader_plug(0);
+    sim_reader_set_count(0, 1);
+}
+
+static void rest_check(unsigned card)
+{
+    CHECK_RV(open_token(card, 0, true), CKR_OK);
+    for (unsigned i = 0; i < CARDS_KEYS; i++) {
+        const struct cards_key *k = &kind->keys[i];
+        if (!on_token(k, 0)) continue;
+        check_object(card, k);
+        if (k->use & CARDS_SIGN) check_sign(card, k);
+    }
+}
+
+// The last session closed; or C_Logout, and then closed.
+static void swapped_at_rest(bool log_out)
+{
+    rest_begin(kind->make(1));
+    if (test_failing) return;
+    rest_check(0);
+    if (test_failing) return;
+    if (log_out) CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK_RV(C_CloseAllSessions(slots[0][0]), CKR_OK);
+    replace_under_the_same_count();
+    rest_check(1);
+    rest_end();
+}
+
+TEST(cards_swapped_at_rest)
+{
+    for (int log_out = 0; log_out < 2 && !test_failing; log_out++) swapped_at_rest(log_out);
+}
+
+// A card that was only looked at stays connected for a while: its own connection shows the swap, to
+// who waits for events as well.
+TEST(cards_swapped_after_a_look)
+{
+    CK_TOKEN_INFO token;
+    CK_SLOT_ID id;
+    rest_begin(kind->make(1));
+    if (test_failing) return;
+    CHECK_RV(C_GetTokenInfo(slots[0][0], &token), CKR_OK);
+    while (!C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL)) { }
+    replace_under_the_same_count();
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
+    CHECK_EQ(id, slots[0][0]);
+    rest_check(1);
+    rest_end();
+}
+
+// Under a login the old connection sees a reset, as pcsc-lite's may, and leads to the second card.
+// What tells the first one from it was learnt when it was let go.
+static void swapped_as_a_reset(bool counted)
+{
+    rest_check(0);
+    if (test_failing) return;
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    rest_check(0);
+    if (test_failing) return;
+    sim_reader_trace(rest_count, NULL);
+    rest_stray = 0;
+    sim_reader_swap_as_reset(0, cards[1]);
+    if (!counted) sim_reader_set_count(0, 1);
+    nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+    CK_RV rv = scene_count(sessions[0], NULL, 0, &(CK_ULONG){ 0 });
+    CHECK(rv == CKR_OK || rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    rv = login(kind->tokens[0].pin);            // at the latest now the card is asked
+    CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    CHECK_EQ(rest_stray, 0);
+    sim_reader_trace(NULL, NULL);
+    rest_check(1);
+}
+
+TEST(cards_swapped_as_a_reset)
+{
+    rest_begin(kind->make(1));
+    if (!test_failing) swapped_as_a_reset(false);
+    rest_end();
+}
+
+// ---- Cards that nothing tells apart but what PC/SC says of them ----
+
+static struct sim_card *rest_nameless(bool second)
+{
+    static const struct sim_p15 d = { .serial = (const uint8_t *)"", .serial_len = 0 };
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .p15 = &d });
+}
+
+// At rest such a card is begun anew. Taken up after a reset, the count and the ATR decide.
+TEST(cards_without_a_name_swapped)
+{
+    const struct cards_kind *before = kind;
+    struct cards_kind own = *kind;
+    own.make = rest_nameless;
+    kind = &own;
+    for (int log_out = 0; log_out < 2 && !test_failing; log_out++) swapped_at_rest(log_out);
+    if (!test_failing) {
+        rest_begin(kind->make(1));
+        if (!test_failing) swapped_as_a_reset(true);
+        rest_end();
+    }
+    kind = before;
+}
+
+// The same count, and another ATR.
+TEST(cards_of_two_kinds_swapped)
+{
+    const struct cards_kind *before = kind;
+    struct cards_kind own = *kind;
+    own.make = rest_nameless;
+    kind = &own;
+    rest_begin(sim_piv_new(&(struct sim_piv_options){ .extended = true,
+                                                      .discovery = SIM_APPLICATION_PIN }));
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    sim_reader_trace(rest_count, NULL);
+    rest_stray = 0;
+    sim_reader_swap_as_reset(0, cards[1]);
+    sim_reader_set_count(0, 1);
+    nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+    CK_RV rv = login(kind->tokens[0].pin);
+    CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    CHECK_EQ(rest_stray, 0);
+    sim_reader_trace(NULL, NULL);
+    rest_end();
+    kind = before;
+}
