@@ -487,7 +487,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         that is gone is no trouble), for C_Finalize itself must ask it to end
 //                         waits and connections. Of a reader of your own, _connect, _status,
 //                         _begin, _transmit and _control may hang; the others, and _wait with no
-//                         time to wait, must return.
+//                         time to wait, must return. Nor is bounded how long a card that somebody
+//                         is logged in to takes to log out, or another program's transaction there.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
 //                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another

@@ -320,6 +320,7 @@ TEST(a_card_that_never_answers_does_not_hold_finalize)
     sim_reader_fault(SIM_HANG, 6, NULL);
     CHECK(!pthread_create(&t, NULL, sign_hung, NULL));
     CHECK(sim_reader_await_hang(3000));
+    judge_other_login(true);                    // that card keeps its login until the command ends
     unsigned long before = now_ms();
     CHECK_RV(down(), CKR_FUNCTION_FAILED);
     CHECK(now_ms() - before < SCARD11_FINALIZE_MS + 1000);
@@ -328,6 +329,7 @@ TEST(a_card_that_never_answers_does_not_hold_finalize)
     CHECK_EQ(done, 1);
     sim_reader_release();
     pthread_join(t, NULL);                      // its signature was made, or not
+    judge_other_login(false);
     CHECK(done == 1 || done == 2);
     done = 1;
     CHECK_RV(down(), CKR_OK);
