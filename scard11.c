@@ -354,6 +354,7 @@ typedef u32 st;
     X(PIN_INVALID,    CKR_PIN_INVALID,                 "a PIN the card never takes")             \
     X(PIN_MISSING,    CKR_USER_PIN_NOT_INITIALIZED,    "this card has no PIN yet")               \
     X(PIN_CANCELED,   CKR_FUNCTION_CANCELED,           "the PIN was not entered at the pad")     \
+    X(UNTOUCHED,      CKR_FUNCTION_REJECTED,           "nobody touched the card in time")        \
     X(ATTR_TYPE,      CKR_ATTRIBUTE_TYPE_INVALID,      "no such attribute here")                 \
     X(ATTR_VALUE,     CKR_ATTRIBUTE_VALUE_INVALID,     "an attribute value that cannot be")      \
     X(ATTR_SECRET,    CKR_ATTRIBUTE_SENSITIVE,         "an attribute that stays on the card")    \
@@ -2715,6 +2716,7 @@ static u32 reader_state_flags(DWORD event)
         !(event & (SCARD_STATE_PRESENT | SCARD_STATE_EMPTY))) return flags | SCARD11_READER_GONE;
     if (event & SCARD_STATE_PRESENT) flags |= SCARD11_READER_PRESENT;
     if (event & SCARD_STATE_MUTE)    flags |= SCARD11_READER_CARD_MUTE;
+    if (event & (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)) flags |= SCARD11_READER_IN_USE;
     return flags;
 }
 
@@ -4342,13 +4344,14 @@ static st place_ask_login(struct card *c, struct token *t)
 }
 
 // After this the token's application is the selected one, and that was seen in this transaction.
-// With a login, SELECT would end it: what only this application has is looked for first.
+// With a login, ours or maybe another program's, SELECT would end it: what only this application
+// has is looked for first.
 static st place_be_sure(struct card *c, struct token *t, struct scratch scratch)
 {
     st s = ST_NOT_FOUND;
     if (c->sure) return ST_OK;
     TRY(link_ready(&c->link));
-    if (place_has_login(c, t)) {
+    if (place_has_login(c, t) || c->shared) {
         s = place_find_landmark(c, t, t->landmark, scratch);
         if (s == ST_NOT_FOUND && !(t->landmark && t->landmark->known)) s = place_ask_login(c, t);
     }
@@ -4591,6 +4594,12 @@ static st secret_answer(struct credential *p, st s)
     return s;
 }
 
+// The same for a command that sets one. QUIRK(YubiKey 5.7): a PIN that is too simple is 6985.
+static st secret_answer_set(struct credential *p, st s)
+{
+    return s == 0x6985 ? ST_PIN_INVALID : secret_answer(p, s);
+}
+
 // ---- VERIFY and its kin ----
 
 // VERIFY. From here on the card may have it verified, until something is known to have ended that.
@@ -4611,7 +4620,7 @@ static st secret_change(struct card *c, struct token *t, struct credential *pin,
 {
     struct secret_entry e = { INS_CHANGE, 0, pin->reference, { pin, pin }, { old, fresh } };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+    st s = secret_answer_set(pin, secret_send(c, t, &pin->place, &e, scratch));
     if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
     return s;
 }
@@ -4624,7 +4633,7 @@ static st secret_reset_with_puk(struct card *c, struct token *t, struct credenti
 {
     struct secret_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, fresh ? pin : NULL },
                               { secret, fresh ? *fresh : BYTES_NONE } };
-    st s = secret_answer(puk, secret_send(c, t, &pin->place, &e, scratch));
+    st s = secret_answer_set(puk, secret_send(c, t, &pin->place, &e, scratch));
     if (s) return s;
     secret_good(pin);
     pin->verified = true;
@@ -6764,6 +6773,7 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
 #define PIV_FILE          0x3fff
 #define PIV_INS_METADATA  0xf7
 #define PIV_INS_SERIAL    0xf8
+#define PIV_INS_ATTEST    0xf9
 #define PIV_TAG_AUTH      0x7c          // dynamic authentication template, SP 800-73 part 2, 3.2.4
 #define PIV_TAG_DATA      0x53
 #define PIV_TAG_DISCOVERY 0x7e
@@ -6820,15 +6830,35 @@ static const struct piv_data piv_data_list[] = {
     { 0x5fc108, "Cardholder Facial Image",        { 0x02, 0x60, 0x30 }, 3, true },
 };
 
-enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_YES };
+// What a model does that SP 800-73 does not say.
+enum piv_quirk {
+    PIV_YUBICO  = 1,                    // Yubico's instructions: metadata of keys (F7), where it is
+                                        // new enough; serial number (F8)
+    PIV_ATTESTS = 2,                    // F9 makes a certificate of a key that it generated
+    PIV_ONE_PIN = 4,                    // no global PIN: the discovery object says nothing new
+};
+
+// Which model has them, by what its ATR has in it.
+static const struct piv_model {
+    const char *atr;
+    u32 quirks;
+} piv_models[] = {
+    // Yubico's "PIV extensions": F9 from 4.3 on, F7 from 5.3 on; none has a global PIN.
+    { "Yubi", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN },
+};
+
+enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_LIKELY, PIV_YES };
 
 struct piv {
     enum piv_known metadata;            // does the card answer to F7?
-    enum piv_known attestation;         // is it worth asking for F9's certificate?
+    u32  quirks;                        // PIV_YUBICO ...
     bool named, history;                // CHUID and key history: read, or not there
+    bool absent;                        // there is no CHUID
+    bool small;                         // the landmark is read by one command
     bool data_listed;
+    bytes chuid;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
-    u32  retired;                       // bit n: the key history names 82 + n
+    u32  retired;                       // bit n: 82 + n is there, as the key history or F7 says
     struct landmark mark, identity;     // an object that is there; one that no other card has
 };
 
@@ -6881,10 +6911,39 @@ static u32 piv_tag_of(u32 object)
 static st piv_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
                        bytes *value)
 {
+    const struct piv *p = t->state;
     struct buf out = scratch_rest(scratch);
-    (void)t;
+    if (ref == PIV_CHUID && p->absent) return ST_NOT_FOUND;
     TRY(piv_get_raw(c, ref, &out));
     return tlv_open(scratch_keep(scratch, &out), piv_tag_of(ref), value) ? ST_NOT_FOUND : ST_OK;
+}
+
+// Notes an object that is there; the first is the landmark.
+static st piv_note(struct piv *p, u32 object, bytes value)
+{
+    if (!p->mark.known) p->small = value.n <= 240;
+    return place_note(&p->mark, object, value);
+}
+
+// Notes one that no other card has, too.
+static st piv_note_unique(struct piv *p, u32 object, bytes value)
+{
+    TRY(piv_note(p, object, value));
+    return place_note(&p->identity, object, value);
+}
+
+// The application is the selected one after this, and maybe was before: counts says so when the
+// landmark is seen without a SELECT. Then the answer that came before it in this transaction was
+// ours. Without a login a SELECT costs less than a large landmark.
+static st piv_vouch(struct card *c, struct token *t, struct scratch scratch, bool *counts)
+{
+    struct piv *p = t->state;
+    bool look = p->mark.known && (p->small || c->shared || place_has_login(c, t));
+    *counts = false;
+    if (!look) return place_be_sure(c, t, scratch);
+    st s = place_find_landmark(c, t, &p->mark, scratch);
+    *counts = !s;
+    return s == ST_NOT_FOUND ? place_select(c, t) : s;
 }
 
 // The content of a data object. Read on trust first: an answer in the right tag can only be ours,
@@ -6902,9 +6961,12 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
             place_seen(c, t);
             return ST_OK;
         }
+        bool counts = true;
         if (link_is_broken(s)) return s;
-        if (c->sure) return s ? s : out.n ? ST_PROTOCOL : ST_NOT_FOUND;
-        TRY(place_be_sure(c, t, *scratch));
+        if (!s) s = out.n ? ST_PROTOCOL : ST_NOT_FOUND;
+        if (!c->sure) TRY(piv_vouch(c, t, *scratch, &counts));
+        else return s;
+        if (counts && (s == ST_NOT_FOUND || s == ST_NOT_LOGGED_IN)) return s;
     }
 }
 
@@ -6939,7 +7001,7 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
         card_pin(t)->reference = PIV_GLOBAL_PIN;
-    return s ? ST_OK : place_note(&p->mark, PIV_DISCOVERY, value);
+    return s ? ST_OK : piv_note(p, PIV_DISCOVERY, value);
 }
 
 // YubiKey's serial number (F8), four bytes; nothing where the card does not say.
@@ -6953,13 +7015,15 @@ static st piv_read_serial(struct card *c, struct token *t, struct scratch *scrat
     return link_is_broken(s) ? s : ST_OK;
 }
 
-// Notes an object that no other card has.
-static st piv_note_unique(struct piv *p, u32 object, bytes value)
+// What is recognised and named by the CHUID is so by something else where there is none.
+static void piv_without_chuid(struct piv *p)
 {
-    TRY(place_note(&p->mark, object, value));
-    return place_note(&p->identity, object, value);
+    p->absent = true;
+    p->identity.ref = piv_slots[0].object;
+    if (!p->mark.known && p->quirks & PIV_ONE_PIN) p->mark.ref = PIV_DISCOVERY;
 }
 
+// Serial and label. The CHUID is kept: it is a data object, too.
 static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
@@ -6967,44 +7031,105 @@ static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch
     if (p->named) return ST_OK;
     st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
-    if (!s) TRY(piv_note_unique(p, PIV_CHUID, value));
-    if (s && p->attestation == PIV_YES) TRY(piv_read_serial(c, t, &scratch, &value));
+    if (!s) {
+        TRY(piv_note_unique(p, PIV_CHUID, value));
+        p->chuid = arena_copy(&c->arena, value);
+        if (value.n && !p->chuid.p) return ST_CARD_MEMORY;
+    } else {
+        piv_without_chuid(p);
+        if (p->quirks & PIV_YUBICO) TRY(piv_read_serial(c, t, &scratch, &value));
+    }
     piv_name(t, value, s != ST_OK);
     p->named = true;
     return ST_OK;
 }
 
-// Also reads the discovery object, because a login needs it; and so the first command of extended
-// length is sent while nothing has been handed out yet that a reader's failure would cost.
-static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
+static u32 piv_quirks_of(bytes atr)
 {
-    st s = place_select(c, t);
-    if (s == ST_LOST) return ST_NOT_MINE;
-    if (s) return s;
+    for (size_t i = 0; i < COUNT(piv_models); i++)
+        if (bytes_contain(atr, piv_models[i].atr)) return piv_models[i].quirks;
+    return 0;
+}
+
+static st piv_begin(struct card *c, struct token *t)
+{
     struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
     if (!p) return ST_CARD_MEMORY;
     p->mark.ref = p->identity.ref = PIV_CHUID;
     p->identity.unique = true;
+    p->quirks = piv_quirks_of(bytes_of(c->link.atr, c->link.atr_len));
+    if (p->quirks & PIV_YUBICO) p->metadata = PIV_LIKELY;
     t->landmark = &p->mark;
     t->identity = &p->identity;
     t->flat = true;
-    if (bytes_contain(bytes_of(c->link.atr, c->link.atr_len), "Yubi"))  // that one has F9
-        p->attestation = PIV_YES;
     card_set_credential(t, &piv_pin);
     card_set_credential(t, &piv_puk);
     strcpy(t->maker, "PIV");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    TRY(piv_read_discovery(c, t, scratch));
-    // A card may say yes to any AID, and stay where it was: there is no GET DATA there.
-    u16 sw = c->link.sw;
-    return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986 ? ST_NOT_MINE : ST_OK;
+    return ST_OK;
 }
 
-// What C_GetTokenInfo needs beside that: serial, tries left.
+// Is the application selected already? Another program may be logged in to it, and on most cards a
+// SELECT would end that: an object that only PIV has is asked for first.
+static st piv_find_selected(struct card *c, struct token *t, struct scratch scratch)
+{
+    const u32 objects[] = { PIV_DISCOVERY, PIV_CHUID, piv_slots[0].object };
+    TRY(link_ready(&c->link));
+    for (size_t i = 0; i < COUNT(objects); i++) {
+        struct scratch each = scratch;
+        bytes value;
+        st s = piv_landmark(c, t, objects[i], &each, &value);
+        if (link_is_broken(s)) return s;
+        if (s) continue;
+        place_seen(c, t);
+        return objects[i] == PIV_DISCOVERY ? ST_OK : piv_note_unique(t->state, objects[i], value);
+    }
+    return ST_NOT_FOUND;
+}
+
+// A card may say yes to any AID, and stay where it was: there is no GET DATA there.
+static bool piv_is_elsewhere(const struct card *c)
+{
+    u16 sw = c->link.sw;
+    return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986;
+}
+
+// Also reads what C_GetTokenInfo and a login need, in the same transaction: who answers is certain
+// now, and would have to be made so again. And so the first command of extended length is sent
+// while nothing has been handed out yet that a reader's failure would cost.
+static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
+{
+    TRY(piv_begin(c, t));
+    const struct piv *p = t->state;
+    st s = c->shared ? piv_find_selected(c, t, scratch) : ST_NOT_FOUND;
+    if (s == ST_NOT_FOUND) s = place_select(c, t);
+    if (s) return s == ST_LOST ? ST_NOT_MINE : s;
+    if (!(p->quirks & PIV_ONE_PIN)) {
+        TRY(piv_read_discovery(c, t, scratch));
+        if (piv_is_elsewhere(c)) return ST_NOT_MINE;
+    }
+    TRY(piv_read_chuid(c, t, scratch));
+    if (!p->mark.known && piv_is_elsewhere(c)) return ST_NOT_MINE;
+    return secret_read_tries(c, t, scratch);
+}
+
+// What C_GetTokenInfo needs: the tries left, where they are not known yet.
 static st piv_open(struct card *c, struct token *t, struct scratch scratch)
 {
-    TRY(piv_read_chuid(c, t, scratch));
     return secret_read_tries(c, t, scratch);
+}
+
+// The card has metadata: each key's policy can be asked for.
+static void piv_has_metadata(struct card *c, struct token *t)
+{
+    struct piv *p = t->state;
+    if (p->metadata == PIV_YES) return;
+    p->metadata = PIV_YES;
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (o->handle && o->token == t && o->class == CKO_PRIVATE_KEY && !o->owner)
+            o->unread = true;
+    }
 }
 
 // YubiKey's metadata of a key (F7): algorithm, PIN policy, public key. ST_NOT_FOUND: no such key,
@@ -7019,7 +7144,7 @@ static st piv_get_metadata(struct card *c, struct token *t, u8 ref, struct scrat
     st s = link_exchange(&c->link, &cmd, &out);
     *value = scratch_keep(scratch, &out);
     if (link_is_broken(s)) return s;
-    if (!s && p->metadata == PIV_UNKNOWN) p->metadata = PIV_YES;
+    if (c->sure && !s) piv_has_metadata(c, t);
     if (c->sure && (s == 0x6d00 || s == 0x6e00)) p->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
 }
@@ -7110,6 +7235,23 @@ static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct sc
     return ST_OK;
 }
 
+// The public key of a key without certificate and without metadata: the card attests a key that it
+// generated.
+static st piv_read_attested(struct card *c, struct token *t, u8 ref, struct alg_key *k,
+                            struct scratch scratch)
+{
+    const struct piv *p = t->state;
+    struct apdu cmd = { .ins = PIV_INS_ATTEST, .p1 = ref, .le = APDU_LE_ALL };
+    struct x509 x;
+    if (!(p->quirks & PIV_ATTESTS) || p->metadata != PIV_NO) return ST_NOT_FOUND;
+    struct buf out = scratch_rest(&scratch);
+    st s = link_exchange(&c->link, &cmd, &out);
+    if (link_is_broken(s)) return s;
+    if (s || x509_parse(scratch_keep(&scratch, &out), &x)) return ST_NOT_FOUND;
+    if (alg_parse_spki(x.spki, k)) return ST_NOT_FOUND;
+    return card_keep_key(c, k, scratch);
+}
+
 // Does a key want the PIN?
 static void piv_set_policy(struct object *o, bool never)
 {
@@ -7135,12 +7277,51 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     return card_keep_key(c, k, scratch);
 }
 
-// Looks at one key reference and lists what is there: certificate, public key, private key.
-static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch scratch)
+// What is known of a key before it is looked at.
+static struct object piv_key_like(struct token *t, const struct piv_slot *slot, bytes id)
+{
+    const struct piv *p = t->state;
+    struct object like = { .token = t, .ref = slot->ref, .label = bytes_text(slot->name),
+                           .id = id };
+    piv_set_policy(&like, slot->ref == 0x9e);
+    like.always_auth = slot->ref == 0x9c;
+    like.unread = p->metadata == PIV_YES || p->metadata == PIV_LIKELY ||
+                  (p->metadata == PIV_UNKNOWN && slot->ref == 0x9c);
+    return like;
+}
+
+// QUIRK(PIV cards of agencies): a retired key for nonRepudiation wants the PIN each time, as the
+// one in 9C does.
+static bool piv_wants_consent(const struct x509 *x, u32 i)
+{
+    u16 bits;
+    return i >= PIV_FIRST_RETIRED && x509_key_usage(x, &bits) && bits & X509_NON_REPUDIATION;
+}
+
+// The key of a certificate, or what the card says of one that has none. ST_NOT_FOUND: no key.
+static st piv_read_key(struct card *c, struct token *t, u32 i, const struct x509 *x,
+                       struct object *like, struct alg_key *k, struct scratch scratch)
+{
+    struct piv_slot slot = piv_slot_at(i);
+    if (!slot.use || (x && alg_parse_spki(x->spki, k))) return ST_NOT_FOUND;
+    if (x) {
+        like->use = piv_type_use(k) & piv_certificate_use(x, slot.use);
+        like->always_auth = like->always_auth || piv_wants_consent(x, i);
+        return ST_OK;
+    }
+    st s = piv_read_metadata(c, t, like, k, scratch);
+    if (s == ST_NOT_FOUND) s = piv_read_attested(c, t, slot.ref, k, scratch);
+    if (s) return s;
+    like->use = piv_type_use(k) & (slot.use | CARD_SIGN);
+    return ST_OK;
+}
+
+// Looks at one key reference and lists what is there: certificate, public key, private key. policy:
+// its private key is what is looked for, so that its policy will be asked for: now it costs least.
+static st piv_list_key(struct card *c, struct token *t, u32 i, bool policy, struct scratch scratch)
 {
     struct piv *p = t->state;
     struct piv_slot slot = piv_slot_at(i);
-    struct object like = { .token = t, .ref = slot.ref, .label = bytes_text(slot.name) };
     const struct x509 *x = NULL;
 
     st s = piv_read_certificate(c, t, i, scratch, &x);
@@ -7151,22 +7332,11 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     u8 *id = ARENA_NEW(&c->arena, u8, 1);
     if (!k || !id) return ST_CARD_MEMORY;
     *id = (u8)(i + 1);
-    like.id = bytes_of(id, 1);
-    piv_set_policy(&like, slot.ref == 0x9e);
-    like.always_auth = like.unread = slot.ref == 0x9c;
-    if (x && slot.use && !alg_parse_spki(x->spki, k)) {
-        like.key = k;
-        like.use = piv_type_use(k) & piv_certificate_use(x, slot.use);
-    }
-    if (!x && slot.use) {
-        s = piv_read_metadata(c, t, &like, k, scratch);
-        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
-        if (!s) {
-            like.key = k;
-            like.use = piv_type_use(k) & (slot.use | CARD_SIGN);
-        }
-    }
-    if (like.key && like.unread && t->login) {  // its policy will be asked for: now it costs least
+    struct object like = piv_key_like(t, &slot, bytes_of(id, 1));
+    s = piv_read_key(c, t, i, x, &like, k, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (!s) like.key = k;
+    if (like.key && like.unread && policy) {
         s = piv_read_metadata(c, t, &like, NULL, scratch);
         if (link_is_broken(s)) return s;
         like.unread = false;
@@ -7177,8 +7347,27 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, struct scratch sc
     return ST_OK;
 }
 
+// Which retired keys there are, where no key history says so: each is asked for by its metadata, on
+// a card that has that. Else a search must name one.
+static st piv_find_retired(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct piv *p = t->state;
+    TRY(place_be_sure(c, t, scratch));
+    for (u32 i = 0; i < PIV_RETIRED_COUNT; i++) {
+        struct scratch each = scratch;
+        bytes value;
+        st s = piv_get_metadata(c, t, (u8)(PIV_RETIRED + i), &each, &value);
+        if (link_is_broken(s)) return s;
+        if (p->metadata == PIV_NO) break;
+        if (link_is_error(ST_SW(c->link.sw))) return ST_OK;     // the next search asks again
+        if (!s) p->retired |= 1u << i;
+    }
+    p->history = true;
+    return ST_OK;
+}
+
 // Key history (SP 800-73 part 1, 3.3.3): C1 keys with certificates on the card, from 82 up; C2 keys
-// with certificates elsewhere, from 95 down. Without the object every retired key may be there.
+// with certificates elsewhere, from 95 down.
 static st piv_read_history(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
@@ -7186,9 +7375,10 @@ static st piv_read_history(struct card *c, struct token *t, struct scratch scrat
     if (p->history) return ST_OK;
     st s = piv_get(c, t, PIV_HISTORY, &scratch, &value);
     if (link_is_broken(s)) return s;
+    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
+    if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1)
+        return piv_find_retired(c, t, scratch);
     p->history = true;
-    p->retired = (1u << PIV_RETIRED_COUNT) - 1;
-    if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1) return ST_OK;
     tlv_find(value, 0xc2, &elsewhere);
     u32 low = on_card.p[0], high = elsewhere.n == 1 ? elsewhere.p[0] : 0;
     if (low > PIV_RETIRED_COUNT) low = PIV_RETIRED_COUNT;
@@ -7216,37 +7406,81 @@ static st piv_list_data(struct card *c, struct token *t)
         o->ref = d->object;
         o->private = d->private;
         o->credential = d->private ? card_pin(t) : NULL;
-        o->unread = true;
+        o->unread = d->object != PIV_CHUID || !p->named;
+        if (!o->unread) o->value = p->chuid;
     }
     p->data_listed = true;
     return ST_OK;
 }
 
-// Should a search look at this key reference? Retired keys when the key history names them, or
+// Should a search look at this key reference? Retired keys when it is known that they are there, or
 // their CKA_ID is asked for; F9 where there is reason to hope.
 static bool piv_wants(const struct piv *p, const struct query *q, u32 i)
 {
     if (p->done[i]) return false;
     if (!q->any_id) return q->id.n == 1 && *q->id.p == i + 1;
     if (i < PIV_FIRST_RETIRED) return true;
-    if (i == PIV_ATTESTATION) return p->attestation == PIV_YES || p->metadata == PIV_YES;
+    if (i == PIV_ATTESTATION) return p->quirks & PIV_ATTESTS || p->metadata == PIV_YES;
     return p->retired >> (i - PIV_FIRST_RETIRED) & 1;
+}
+
+// Does a key want no PIN at all? Only that one is shown before login. 9E's does not, unless its
+// metadata says otherwise.
+static st piv_needs_no_pin(struct card *c, struct token *t, u32 i, struct scratch scratch,
+                           bool *never)
+{
+    struct piv *p = t->state;
+    struct piv_slot slot = piv_slot_at(i);
+    struct object like = piv_key_like(t, &slot, BYTES_NONE);
+    *never = slot.ref == 0x9e;
+    if (!slot.use || p->metadata == PIV_NO || p->metadata == PIV_UNKNOWN) return ST_OK;
+    TRY(place_be_sure(c, t, scratch));
+    st s = piv_read_metadata(c, t, &like, NULL, scratch);
+    if (link_is_broken(s)) return s;
+    if (!s) *never = !like.credential;
+    return ST_OK;
+}
+
+// The policies of private keys that are listed already, and of which it is not known.
+static st piv_read_policies(struct card *c, struct token *t, const struct query *q,
+                            struct scratch scratch)
+{
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        if (!o->handle || o->token != t || o->class != CKO_PRIVATE_KEY || o->owner) continue;
+        if (!o->unread || !(q->any_id || bytes_equal(o->id, q->id))) continue;
+        TRY(place_be_sure(c, t, scratch));
+        st s = piv_read_metadata(c, t, o, NULL, scratch);
+        if (link_is_broken(s)) return s;
+        o->unread = false;
+    }
+    return ST_OK;
+}
+
+// One key reference, for a search. Before login only private keys that need no PIN are found.
+static st piv_list_one(struct card *c, struct token *t, const struct query *q, u32 i,
+                       struct scratch scratch)
+{
+    const struct piv *p = t->state;
+    bool private = !q->any_class && q->class == CKO_PRIVATE_KEY, never = true;
+    if (!piv_wants(p, q, i)) return ST_OK;
+    if (private && !q->logged_in) TRY(piv_needs_no_pin(c, t, i, scratch, &never));
+    return never ? piv_list_key(c, t, i, private || t->login, scratch) : ST_OK;
 }
 
 static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
 {
-    struct piv *p = t->state;
+    const struct piv *p = t->state;
+    bool private = !q->any_class && q->class == CKO_PRIVATE_KEY;
     if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
-    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY &&
-        q->class != CKO_PRIVATE_KEY) return ST_OK;
-    bool hidden = !q->any_class && q->class == CKO_PRIVATE_KEY && !q->logged_in;
-    if (q->any_id && !hidden) TRY(piv_read_history(c, t, scratch));
-    for (u32 i = 0; i < PIV_KEYS; i++) {
-        if (hidden && i < PIV_FIRST_RETIRED && piv_slots[i].ref != 0x9e) continue;
-        if (hidden && i >= PIV_FIRST_RETIRED) continue;
-        if (piv_wants(p, q, i)) TRY(piv_list_key(c, t, i, scratch));
-    }
-    return ST_OK;
+    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY && !private)
+        return ST_OK;
+    for (u32 i = 0; i < PIV_FIRST_RETIRED; i++) TRY(piv_list_one(c, t, q, i, scratch));
+    bool hidden = private && !q->logged_in && p->metadata != PIV_YES && p->metadata != PIV_LIKELY;
+    if (hidden) return ST_OK;           // what is left wants the PIN
+    if (q->any_id) TRY(piv_read_history(c, t, scratch));
+    for (u32 i = PIV_FIRST_RETIRED; i < PIV_KEYS; i++) TRY(piv_list_one(c, t, q, i, scratch));
+    return private ? piv_read_policies(c, t, q, scratch) : ST_OK;
 }
 
 // The value of a data object; the policy of a key.
@@ -7306,6 +7540,27 @@ static st piv_authenticate(struct card *c, const struct object *o, u8 tag, bytes
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
+// What 6982 from GENERAL AUTHENTICATE means, where it is certain who said it: the PIN is not
+// verified; or it is, and a touch that the key wants did not come. Then the login stays, and nobody
+// is asked for another touch. A second attempt comes after a SELECT: nothing is verified then.
+static st piv_why_refused(const struct trial *trial, st s)
+{
+    struct card *c = trial->card;
+    const struct object *o = trial->object;
+    struct token *t = o->token;
+    const struct credential *pin = card_pin(t);
+    int tries;
+    if (s != 0x6982 || trial->again) return s;
+    st found = c->sure ? ST_OK : place_find_landmark(c, t, t->landmark, trial->scratch);
+    if (link_is_broken(found)) return found;
+    if (found) return s;
+    if (!o->credential) return ST_UNTOUCHED;
+    if (!pin->ask) return ST_NOT_LOGGED_IN;
+    st state = iso_ask_pin(&c->link, pin->reference, &tries);
+    if (link_is_broken(state)) return state;
+    return state ? ST_NOT_LOGGED_IN : ST_UNTOUCHED;
+}
+
 static st piv_key_status(st s)
 {
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
@@ -7340,7 +7595,8 @@ static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, 
                    struct scratch scratch, struct buf *out)
 {
     struct trial trial = piv_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = piv_sign_once(c, o, in, scratch, out);
+    while (trial_next(&trial))
+        trial.s = piv_why_refused(&trial, piv_sign_once(c, o, in, scratch, out));
     return piv_key_status(trial.s);
 }
 
@@ -7348,7 +7604,8 @@ static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, str
                          struct buf *out)
 {
     struct trial trial = piv_trial(c, o, NULL, in, scratch, out);
-    while (trial_next(&trial)) trial.s = piv_authenticate(c, o, tag, in, true, scratch, out);
+    while (trial_next(&trial))
+        trial.s = piv_why_refused(&trial, piv_authenticate(c, o, tag, in, true, scratch, out));
     return piv_key_status(trial.s);
 }
 
@@ -9221,7 +9478,8 @@ static u32 slot_dropped_count;                  // removals, not reported yet, t
 
 // ---- What PC/SC says: all under the library lock ----
 
-// What of a state counts: another count, or another kind of presence, is a change.
+// What of a state counts: another count, or another kind of presence, is a change; who uses the
+// card is none.
 static u32 slot_essence(u32 state)
 {
     u32 mask = SCARD11_READER_PRESENT | SCARD11_READER_CARD_MUTE | SCARD11_READER_GONE;
@@ -9265,7 +9523,10 @@ static void slot_know_tokens(struct reader *r, u32 changes, u32 token_count)
 static void slot_note(struct reader *r, bool listed, u32 state)
 {
     u32 had = slot_tokens(r);
-    if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) return;
+    if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) {
+        r->state = state;
+        return;
+    }
     if (!listed) r->gone_ms = os_now_ms();
     os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
                             : state & SCARD11_READER_PRESENT ? "card in" : "empty");
@@ -9682,6 +9943,7 @@ static st slot_make_card(struct reader *r, u32 state, u32 changes)
     }
     c->arena = arena;
     c->state = state;
+    c->shared = state & SCARD11_READER_IN_USE;
     c->changes = changes;
     c->epoch = handle_new_epoch();
     c->link = (struct link){ .name = r->name, .raw = r->block, .count = &r->count,
@@ -11028,6 +11290,7 @@ static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
         return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
     if (o->class == CKO_DATA) return type == CKA_VALUE;
     if (o->class != CKO_CERTIFICATE && o->key && attr_is_policy(o, type)) return true;
+    if (o->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE) return o->key && o->key->spki.n;
     if (o->class != CKO_CERTIFICATE && o->key && o->key->spki.n) return false;
     if (o->class == CKO_CERTIFICATE && type == CKA_LABEL) return !o->label.n;
     const CK_ATTRIBUTE_TYPE *list = o->class == CKO_CERTIFICATE ? certificate : key;

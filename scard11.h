@@ -329,6 +329,9 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #define SCARD11_READER_CARD_MUTE 0x0002u  // ... which does not answer
 #define SCARD11_READER_GONE      0x0004u  // the reader is not there, or cannot be used
 #define SCARD11_READER_COUNTED   0x0008u  // the high 16 bits are a count
+#define SCARD11_READER_IN_USE    0x0010u  // someone is connected to the card. Looked at only before
+                                          // it is connected: then another program may be logged in,
+                                          // which is left alone where that can be. May be left out
 
 // How to connect.
 #define SCARD11_READER_EXCLUSIVE  1u     // no other program may use the card meanwhile

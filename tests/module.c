@@ -1085,7 +1085,16 @@ TEST(retired_keys_by_history_and_by_id)
     CHECK_RV(scene_find(session, CKO_CERTIFICATE, 8, &object), CKR_OK);
     CHECK(!object);
     scene_end();
-    o.no_history = true;                        // then each is looked at
+    o.no_history = true;                        // then one is found that is asked for
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(scene_count(session, &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 1);
+    CHECK_RV(scene_find(session, CKO_CERTIFICATE, 7, &object), CKR_OK);
+    CHECK(object);
+    scene_end();
+    o.yubikey = true;                           // or all, where there is metadata of each
+    o.yubikey_lacks = SIM_NO_ATTESTATION;
     CHECK_RV(scene_begin(&o), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK_RV(scene_count(session, &t, 1, &n), CKR_OK);

@@ -305,7 +305,8 @@ static DWORD event_of(const char *name, uint32_t state)
     DWORD event = state & 0xffff0000u;
     if (state & SCARD11_READER_GONE) return SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE;
     if (!(state & SCARD11_READER_PRESENT)) return event | SCARD_STATE_EMPTY;
-    event |= SCARD_STATE_PRESENT | (is_connected(name) ? SCARD_STATE_INUSE : SCARD_STATE_UNPOWERED);
+    bool used = is_connected(name) || state & SCARD11_READER_IN_USE;
+    event |= SCARD_STATE_PRESENT | (used ? SCARD_STATE_INUSE : SCARD_STATE_UNPOWERED);
     return event | (state & SCARD11_READER_CARD_MUTE ? SCARD_STATE_MUTE : 0);
 }
 
@@ -323,6 +324,7 @@ static bool states_fill(void *sim, SCARD_READERSTATE *states, DWORD n, bool *mis
         bool gone = one.state & SCARD11_READER_GONE;
         *missing = *missing || gone;
         s->dwEventState = event_of(s->szReader, one.state);
+        one.state &= ~SCARD11_READER_IN_USE;            // no change of it ends a wait
         if (s->dwCurrentState != SCARD_STATE_UNAWARE &&
             (gone ? SCARD11_READER_GONE : one.state) == known_of(s->dwCurrentState)) continue;
         s->dwEventState |= SCARD_STATE_CHANGED;

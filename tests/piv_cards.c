@@ -1,6 +1,8 @@
 // piv_cards.c: PIV cards as SP 800-73 lets them be and as makers have made them: what works on each,
 // what it costs in commands, and what one model does and no other. SPDX-License-Identifier: 0BSD
+#define _DEFAULT_SOURCE     // usleep
 #include "scene.h"
+#include <unistd.h>
 
 static CK_BYTE text[] = "what a PIV card signs", sig[512];
 static CK_ULONG sig_len;
@@ -10,6 +12,9 @@ static CK_ULONG sig_len;
     { 0x9a, SIM_RSA2048A, false, false, a }, { 0x9c, SIM_P256A, false, false, c },                \
     { 0x9d, SIM_RSA2048B, false, false, d }, { 0x9e, SIM_P256B, false, false, e } }
 static const struct sim_piv_key usual[] = KEYS4(0, 0, 0, 0);
+static const struct sim_piv_key policies[] = KEYS4(SIM_PIN_ALWAYS, SIM_PIN_ONCE, SIM_PIN_ONCE,
+                                                   SIM_PIN_ONCE);
+static const struct sim_piv_key never[] = KEYS4(SIM_PIN_NEVER, SIM_PIN_NEVER, 0, 0);
 static const struct sim_piv_key six[] = {
     { 0x9a, SIM_RSA2048A, false, false, 0 }, { 0x9c, SIM_P256A, false, false, 0 },
     { 0x9d, SIM_RSA2048B, false, false, 0 }, { 0x9e, SIM_P256B, false, false, 0 },
@@ -17,7 +22,8 @@ static const struct sim_piv_key six[] = {
 
 // The most commands, from a cold card on: C_GetTokenInfo; all objects and what they are; login and
 // a signature of the RSA key in 9A, and of an EC key: 9C's, or 9E's where 9C wants the PIN each
-// time. again: exactly each further one. 0: not held to one.
+// time. again: exactly each further one. 0: not held to one. Where 9A wants the PIN each time, that
+// costs two more: SELECT, so that it goes nowhere else, and VERIFY.
 struct kind {
     const char *name;
     struct sim_piv_options o;
@@ -29,25 +35,37 @@ struct kind {
 
 static const struct kind kinds[] = {
     { "to the letter, SELECT ends the login", { WHOLE }, BUDGET },
+    { "SELECT keeps the login", { WHOLE, .keeps_login = true }, BUDGET },
     { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 0, 0, 2, 1 },
     { "short, 6 certificates", { .keys = six, .n_keys = 6, .retired = 2,
                                  .discovery = SIM_APPLICATION_PIN }, 4, 30, 0, 0, 3, 1 },
-    { "without key history", { WHOLE, .no_history = true }, 4, 0, 8, 8, 1, 1 },
-    { "without CHUID", { WHOLE, .no_chuid = true }, 0, 0, 0, 0, 1, 1 },
-    { "without CHUID and discovery", { .extended = true, .no_chuid = true }, 0, 0, 0, 0, 1, 1 },
+    { "without key history", { WHOLE, .no_history = true }, BUDGET },
+    { "without CHUID", { WHOLE, .no_chuid = true }, BUDGET },
+    { "without CHUID and discovery", { .extended = true, .no_chuid = true }, BUDGET },
     { "a signed CHUID", { WHOLE, .long_chuid = true }, BUDGET },
     { "a signed CHUID, no discovery", { .extended = true, .long_chuid = true }, BUDGET },
+    { "a signed CHUID, no discovery, no state of the PIN",
+      { .extended = true, .long_chuid = true, .no_status = true }, BUDGET },
+    { "useless discovery, as a dual CAC", { .extended = true, .discovery = SIM_USELESS_DISCOVERY,
+      .long_chuid = true, .no_status = true, .no_history = true }, BUDGET },
     { "VERIFY FF is 6A86", { WHOLE, .sw_logout = 0x6a86 }, BUDGET },
+    { "VERIFY FF is 6D00, SELECT keeps the login",
+      { WHOLE, .sw_logout = 0x6d00, .keeps_login = true }, BUDGET },
     { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 0, 0, 0, 0, 0, 0 },
     { "the global PIN", { .extended = true, .discovery = SIM_GLOBAL_PIN }, BUDGET },
     { "YubiKey 5.4", { WHOLE, .yubikey = true }, BUDGET },
-    { "YubiKey 5.4 without history", { WHOLE, .yubikey = true, .no_history = true }, 4, 0, 8, 8, 1, 1 },
+    // Its 20 retired keys are asked for one by one: nothing else tells which of them there are.
+    { "YubiKey 5.4 without history", { WHOLE, .yubikey = true, .no_history = true }, 4, 29, 8, 8, 1, 1 },
     { "YubiKey 4", { WHOLE, .yubikey = true, .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL,
                      .no_status = true }, BUDGET },
     { "YubiKey NEO", { WHOLE, .yubikey = true, .no_status = true, .tries_0x = true,
       .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL | SIM_NO_ATTESTATION }, BUDGET },
     { "YubiKey without attestation", { WHOLE, .yubikey = true,
                                        .yubikey_lacks = SIM_NO_ATTESTATION }, BUDGET },
+    { "PIN policies: 9A always, 9C and 9E once",
+      { WHOLE, .keys = policies, .n_keys = 4, .yubikey = true }, 4, 10, 10, 8, 3, 1 },
+    { "PIN policies: 9A and 9C never", { WHOLE, .keys = never, .n_keys = 4, .yubikey = true },
+      BUDGET },
 };
 
 static const struct kind *kind;
@@ -248,6 +266,40 @@ static void budgets(void)
 
 TEST(piv_budgets) { for_kinds(budgets); }
 
+// ---- Another program's login ----
+
+static const CK_BYTE select_piv[] = { 0, 0xa4, 4, 0, 9, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0 };
+static const CK_BYTE verify_pin[] = { 0, 0x20, 0, 0x80, 8, '1', '2', '3', '4', '5', '6', 0xff,
+                                      0xff };
+
+// Another program is connected, and does nothing more.
+static void idle(struct sim_card *card, void *arg)
+{
+    (void)card; (void)arg;
+}
+
+static void look(void)
+{
+    static uint8_t rsp[65538];
+    CK_SESSION_HANDLE session;
+    CHECK_RV(scene_begin(&kind->o), CKR_OK);
+    sim_reader_foreign(0, idle, NULL);
+    judge_other_login(true);
+    scene_card->apdu(scene_card, select_piv, sizeof select_piv, rsp, sizeof rsp);
+    scene_card->apdu(scene_card, verify_pin, sizeof verify_pin, rsp, sizeof rsp);
+    CHECK(scene_card->verified(scene_card));
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK(scene_card->verified(scene_card));
+    CHECK_RV(read_everything(session), CKR_OK);
+    CHECK(scene_card->verified(scene_card));
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+    CHECK(scene_card->verified(scene_card));
+    scene_end();
+}
+
+// Who only looks at a card, its token and its objects, ends nobody's login.
+TEST(piv_a_look_leaves_another_program_s_login) { for_kinds(look); judge_other_login(false); }
+
 // ---- One model each ----
 
 // Whatever else a model does: its token, a login and a signature of 9A.
@@ -275,13 +327,77 @@ TEST(piv_models_sign_with_9a)
     }
 }
 
-// Keys without certificate: by metadata; and on a card that has none, none.
+// Nobody touches the key in time: that is one refusal, and the login stays.
+TEST(piv_a_missed_touch_costs_no_login)
+{
+    struct sim_piv_options o = { WHOLE, .yubikey = true, .touch_key = 0x9a };
+    CK_SESSION_HANDLE session;
+    CK_SESSION_INFO info;
+    kind = &kinds[0];
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    unsigned signatures = sim_piv_signatures(scene_card);
+    for (int i = 0; i < 2; i++) {
+        sim_piv_miss_touches(scene_card, 1);
+        CHECK_RV(sign_with(session, 1), CKR_FUNCTION_REJECTED);
+        CHECK_EQ(sim_piv_signatures(scene_card), signatures);       // nor was it asked again
+        CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
+        CHECK_EQ(info.state, CKS_RW_USER_FUNCTIONS);
+    }
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    CHECK_EQ(sim_piv_verifies(scene_card), 1);
+    scene_end();
+}
+
+// 5.7 refuses simple PINs, by 6985: that is no matter of logins.
+TEST(piv_a_simple_pin_is_refused)
+{
+    struct sim_piv_options o = { WHOLE, .yubikey = true, .simple_refused = true };
+    CK_SESSION_HANDLE session;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(C_SetPIN(session, PIN, 6, (CK_UTF8CHAR_PTR)"111111", 6), CKR_PIN_INVALID);
+    CHECK_RV(C_SetPIN(session, PIN, 6, (CK_UTF8CHAR_PTR)"712853", 6), CKR_OK);
+    CHECK_EQ(sim_piv_tries(scene_card), 3);
+    scene_end();
+}
+
+// A retired key whose certificate is for nonRepudiation wants the PIN each time.
+TEST(piv_a_retired_key_of_consent_wants_the_pin_each_time)
+{
+    static const struct sim_piv_key keys[] = { { 0x9a, SIM_RSA2048A, false, false, 0 },
+                                               { 0x82, SIM_P256B, false, false, 0 } };
+    struct sim_piv_options o = { WHOLE, .keys = keys, .n_keys = 2, .retired = 1,
+                                 .consent_key = 0x82 };
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BBOOL always = 9;
+    CK_ATTRIBUTE a = { CKA_ALWAYS_AUTHENTICATE, &always, 1 };
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 5, &key), CKR_OK);
+    CHECK_RV(C_GetAttributeValue(session, key, &a, 1), CKR_OK);
+    CHECK_EQ(always, CK_TRUE);
+    for (int i = 0; i < 2; i++) {
+        CHECK_RV(C_SignInit(session, &m, key), CKR_OK);
+        CHECK_RV(C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6), CKR_OK);
+        sig_len = sizeof sig;
+        CHECK_RV(C_Sign(session, text, sizeof text, sig, &sig_len), CKR_OK);
+        CHECK(scene_good(SIM_P256B, text, sizeof text, sig, sig_len));
+    }
+    scene_end();
+}
+
+// Keys without certificate: by metadata; before there was that, by the attestation of each; and on
+// a card that has neither, none.
 TEST(piv_keys_without_certificate)
 {
     static const struct sim_piv_key bare[] = { { 0x9a, SIM_RSA2048A, true, false, 0 },
         { 0x9c, SIM_P256A, true, false, 0 }, { 0x9e, SIM_P256B, true, false, 0 } };
     static const struct { unsigned lacks; bool yubikey, seen; } cards[] = {
-        { 0, true, true }, { SIM_NO_ATTESTATION, true, true },
+        { 0, true, true }, { SIM_NO_ATTESTATION, true, true }, { SIM_NO_METADATA, true, true },
         { SIM_NO_METADATA | SIM_NO_ATTESTATION, true, false }, { 0, false, false } };
     kind = &kinds[0];
     for (size_t i = 0; i < COUNT(cards); i++) {
@@ -301,7 +417,11 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(piv_cards_work);
     RUN(piv_budgets);
+    RUN(piv_a_look_leaves_another_program_s_login);
     RUN(piv_models_sign_with_9a);
+    RUN(piv_a_missed_touch_costs_no_login);
+    RUN(piv_a_simple_pin_is_refused);
+    RUN(piv_a_retired_key_of_consent_wants_the_pin_each_time);
     RUN(piv_keys_without_certificate);
     return test_end();
 }

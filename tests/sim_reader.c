@@ -176,12 +176,22 @@ static struct seat *seat_find(const char *name)
     return NULL;
 }
 
+// Is anybody connected to its card: our own connections count, as with PC/SC.
+static bool seat_used(const struct seat *s)
+{
+    if (s->foreign || s->held || s->busy) return true;
+    for (const struct conn *c = sim.conns; c < sim.conns + CONNS; c++)
+        if (c->open && !c->dead && &sim.seats[c->seat] == s) return true;
+    return false;
+}
+
 static uint32_t seat_state(const struct seat *s)
 {
     uint32_t v = 0;
     if (!s->plugged) return SCARD11_READER_GONE;
     if (s->stale) return s->shown;
     if (s->card) v |= SCARD11_READER_PRESENT;
+    if (s->card && seat_used(s)) v |= SCARD11_READER_IN_USE;
     if (s->card && s->mute) v |= SCARD11_READER_CARD_MUTE;
     if (s->counts != SIM_COUNTS_NOT) v |= SCARD11_READER_COUNTED;
     if (s->counts == SIM_COUNTS) v |= (uint32_t)s->count << 16;
@@ -476,7 +486,7 @@ static int states_look(struct scard11_reader_state *readers, size_t n, bool *dif
         if (!seat_find(readers[i].name)) return SCARD11_READER_UNKNOWN;
     for (size_t i = 0; i < n; i++) {
         readers[i].state = seat_state(seat_find(readers[i].name));
-        if (readers[i].state != readers[i].known) *differs = true;
+        if ((readers[i].state ^ readers[i].known) & ~SCARD11_READER_IN_USE) *differs = true;
     }
     return SCARD11_READER_OK;
 }

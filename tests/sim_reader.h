@@ -107,7 +107,7 @@ void sim_reader_hold(int reader, long ms);      // its transaction: begin waits.
 
 // Runs fn each time another program could have had the card: before each of our transactions, and
 // before each command outside one. Never inside a transaction or for an exclusive connection. fn
-// may call card->apdu. NULL: no more.
+// may call card->apdu. NULL: no more. As long as there is one, the card is in use.
 void sim_reader_foreign(int reader, void (*fn)(struct sim_card *card, void *arg), void *arg);
 
 // ---- Faults ----
