@@ -201,7 +201,46 @@ TEST(after_every_end_of_a_login_the_card_asks_for_the_pin)
     test_failing = failed;
 }
 
-#if WORLD != WORLD_PCSCD
+#if WORLD == WORLD_PCSCD
+// ---- 47: another process looks ----
+
+static int look_as_another_process(void)
+{
+    CK_SESSION_HANDLE session;
+    CK_SLOT_ID list[8];
+    CK_TOKEN_INFO info;
+    CK_ULONG n = 8;
+    if (C_Initialize(NULL) || C_GetSlotList(CK_TRUE, list, &n) || !n) return 1;
+    if (C_GetTokenInfo(list[0], &info) || open_on(list[0], &session)) return 2;
+    if (scene_count(session, NULL, 0, &n) || n < 4) return 3;
+    return C_Finalize(NULL) ? 4 : 0;
+}
+
+TEST(a_look_of_another_process_ends_no_login)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_BYTE sig[256];
+    begin();
+    world_insert(0, card_a);
+    USE(0, SIM_RSA2048A, &session, &key);
+    for (int i = 0; i < 3; i++) {
+        CK_ULONG n = sizeof sig;
+        int status = 0;
+        pid_t pid = fork();
+        if (!pid) {
+            alarm(20);
+            _exit(look_as_another_process());
+        }
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+    }
+    CHECK_EQ(sim_piv_verifies(card_a), 1);
+    end();
+}
+#else
 // ---- 50: a card with two tokens ----
 
 static CK_FLAGS known_as[4];            // what C_GetSlotInfo said at a slot's last event
@@ -298,7 +337,9 @@ static void run_rest(void)
 {
     RUN(another_card_at_rest_is_another_card);
     RUN(after_every_end_of_a_login_the_card_asks_for_the_pin);
-#if WORLD != WORLD_PCSCD
+#if WORLD == WORLD_PCSCD
+    RUN(a_look_of_another_process_ends_no_login);
+#else
     RUN(each_slot_of_a_card_with_two_tokens_has_its_events);
     RUN(a_wait_that_ends_for_nothing_tells_nothing);
     RUN(no_bytes_from_a_card_just_pulled_is_a_removal);

@@ -663,7 +663,7 @@ int scard11_reader_status(void *conn, uint32_t *state)
     plan_before(s, what);
     int r = conn_check(c);
     if (r == SCARD11_READER_OK && plan_fails(what)) r = SCARD11_READER_FAILED;
-    if (r == SCARD11_READER_OK) *state = seat_state(s);
+    if (r == SCARD11_READER_OK) *state = seat_state(s) & ~SCARD11_READER_IN_USE;
     plan_after(s, what);
     plan_over(what);
     unlock();

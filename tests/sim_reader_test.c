@@ -75,11 +75,20 @@ static int transmit(void *on)
     return scard11_reader_transmit(on, cmd, sizeof cmd, rsp, &rsp_len);
 }
 
-static uint32_t look(void)
+static uint32_t look_whole(void)
 {
     struct scard11_reader_state state = { .name = "R" };
     return scard11_reader_wait(context, &state, 1, 0) ? 0xffffffff : state.state;
 }
+
+// Whoever uses the card.
+static uint32_t look(void)
+{
+    uint32_t state = look_whole();
+    return state == 0xffffffff ? state : state & ~SCARD11_READER_IN_USE;
+}
+
+static bool in_use(void) { return look_whole() & SCARD11_READER_IN_USE; }
 
 TEST(answers)
 {
@@ -244,6 +253,25 @@ TEST(others)
     CHECK_EQ(look() & 0xffff, 0xb);
     second = NULL;
     CHECK_RV(scard11_reader_connect(&second, "R", 0, &info), SCARD11_READER_MUTE);
+}
+
+static void idle(struct sim_card *card, void *arg)
+{
+    (void)card; (void)arg;
+}
+
+// A connection is a use, and another program.
+TEST(uses)
+{
+    CHECK(in_use());
+    scard11_reader_disconnect(conn, 0);
+    conn = NULL;
+    CHECK(!in_use());
+    sim_reader_foreign(r, idle, NULL);
+    CHECK(in_use());
+    sim_reader_foreign(r, NULL, NULL);
+    CHECK(!in_use());
+    CHECK_RV(scard11_reader_connect(&conn, "R", 0, &info), SCARD11_READER_OK);
 }
 
 static void foreign(struct sim_card *card, void *arg)
@@ -635,6 +663,7 @@ static void test_sim_reader(void)
     CASE(late_reader);
     CASE(late_reader_that_answers_nothing);
     CASE(others);
+    CASE(uses);
     CASE(foreign_commands);
     CASE(faults);
     CASE(faults_at_any_call);
