@@ -3111,6 +3111,7 @@ struct link {
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
     bool erred;             // an answer was an error of the card, not one of what it was asked
+    u32  selects;           // how many SELECTs were sent: what is selected stays until the next one
     u8   atr[36];
     size_t atr_len;
 };
@@ -3418,6 +3419,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
     struct apdu last;
     size_t start = rsp->n;
 
+    l->selects += cmd->ins == INS_SELECT;
     st s = link_send(l, cmd, &last, rsp);
     bool refused = (!s || s == 0x6700) && l->sw == 0x6700 && link_is_extended(l, &last);
     if (refused && !(l->extended_proven & link_form(&last))) {
@@ -3935,6 +3937,15 @@ struct token {
 // DF; or at a place in it.
 enum card_where { CARD_SOMEWHERE, CARD_HOME, CARD_AT };
 
+// What the last SELECT by AID came to while a card was probed: drivers whose AIDs are the same need
+// not send it once more.
+struct card_tried {
+    u8     aid[16];
+    size_t aid_len;                 // 0: none was sent
+    bool   there;
+    u32    selects;                 // as of struct link, after it
+};
+
 // Everything known about one inserted card. It and all that it points to is in its arena, and is
 // gone at once when the card is.
 struct card {
@@ -3954,6 +3965,7 @@ struct card {
     struct place at;                // CARD_AT
     u8   mse[CARD_MSE_MAX];         // the security environment that was set last: P1, P2, template
     size_t mse_len;                 // 0: none
+    struct card_tried tried;
     u32  token_count;
     struct token tokens[SCARD11_READER_SLOTS];
     struct token *current;          // the token whose application we selected last
@@ -4282,6 +4294,35 @@ static st place_select(struct card *c, struct token *t)
     if (s) return s == ST_NOT_FOUND ? ST_LOST : s;
     place_arrived(c, t);
     return ST_OK;
+}
+
+// ---- Probing ----
+
+// Did the card say that it has no such application?
+static bool place_was_refused(const struct card *c, bytes aid)
+{
+    bytes last = bytes_of(c->tried.aid, c->tried.aid_len);
+    return last.n && !c->tried.there && bytes_equal(last, aid);
+}
+
+// SELECT by AID of a driver that probes. What was answered to the same one is not asked for again:
+// a no, whatever came after it; a yes, as long as nothing else was selected.
+static st place_try_aid(struct card *c, bytes aid)
+{
+    u8 room[256];
+    struct buf fci = buf_on(room, sizeof room);
+    struct card_tried *tried = &c->tried;
+    bool same = tried->aid_len && bytes_equal(bytes_of(tried->aid, tried->aid_len), aid);
+    if (place_was_refused(c, aid)) return ST_NOT_FOUND;
+    if (same && tried->selects == c->link.selects) return ST_OK;
+    tried->aid_len = 0;
+    st s = iso_select_aid(&c->link, aid, &fci);
+    if (c->link.erred || (s && s != ST_NOT_FOUND) || aid.n > sizeof tried->aid) return s;
+    memcpy(tried->aid, aid.p, aid.n);
+    tried->aid_len = aid.n;
+    tried->there = !s;
+    tried->selects = c->link.selects;
+    return s;
 }
 
 // ---- Landmarks ----
@@ -7835,9 +7876,9 @@ struct myeid {
 static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     u8 room[256];
-    struct buf fci = buf_on(room, sizeof room), info = buf_on(room, sizeof room);
+    struct buf info = buf_on(room, sizeof room);
     struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
-    st s = iso_select_aid(&c->link, bytes_of(myeid_aid, sizeof myeid_aid), &fci);
+    st s = place_try_aid(c, bytes_of(myeid_aid, sizeof myeid_aid));
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     bytes atr = bytes_of(c->link.atr, c->link.atr_len);
     if (!bytes_contain(atr, "MyEID") && !bytes_contain(atr, "OsEID")) {
@@ -8649,10 +8690,8 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
 // it is.
 static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    u8 room[256];
     int tries[2] = { -1, -1 };
-    struct buf fci = buf_on(room, sizeof room);
-    st s = iso_select_aid(&c->link, bytes_of(fineid_aid, sizeof fineid_aid), &fci);
+    st s = place_try_aid(c, bytes_of(fineid_aid, sizeof fineid_aid));
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     const struct fineid_places *places = &fineid_finnish;
     s = fineid_pin_info(c, places->pins[0], tries);
@@ -8974,6 +9013,7 @@ static const u8 generic_dir[] = { 0x3f, 0x00, 0x2f, 0x00 };
 static st generic_try(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
+    if (place_was_refused(c, p->aid)) return ST_NOT_MINE;
     st s = place_select(c, t);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
     if (!s) s = p15_read_odf(c, t, scratch);
@@ -8992,6 +9032,7 @@ static st generic_parse_application(bytes template, struct p15 *p)
     tlv_find(template, 0x4f, &p->aid);
     tlv_find(template, 0x51, &p->base);
     tlv_find(template, 0x73, &more);
+    tlv_find(more, 0x4f, &p->aid);                  // of the directory, where it is another one
     while (!tlv_next(&more, &part)) {
         bytes inner = part.value;                   // [0]: the path's content, or the path
         if (part.tag == 0xa0) tlv_open(part.value, 0x30, &inner);
@@ -9369,6 +9410,7 @@ static st probe_driver(struct card *c, const struct driver *driver, struct scrat
         c->current = NULL;
         c->sure = false;
         c->link.erred = false;
+        if (turn) c->tried.aid_len = 0;
         s = driver->probe(c, c->tokens, scratch);
         if (!c->link.erred || link_is_broken(s)) break;
         os_log("%s: an error of the card while it was asked what it is", c->link.name);
@@ -9382,6 +9424,7 @@ static st probe_driver(struct card *c, const struct driver *driver, struct scrat
 static st probe_card(struct card *c, struct scratch scratch)
 {
     const struct driver *first = NULL, *last = NULL;
+    c->tried.aid_len = 0;
     bytes atr = bytes_of(c->link.atr, c->link.atr_len);
     for (size_t i = 0; probe_drivers[i].driver && !first; i++)
         if (probe_drivers[i].hint && bytes_contain(atr, probe_drivers[i].hint))

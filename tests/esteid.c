@@ -125,6 +125,23 @@ TEST(esteid_tries)
     }
 }
 
+// A path that there is no room for is none.
+TEST(esteid_path_without_memory)
+{
+    static const u8 before[] = { 1 };
+    bytes path = bytes_of(before, 1);
+    card_begin(1 << 20);
+    CHECK_ST(esteid_path(&card_it, 1, BYTES(0x34, 0x1f, 0), &path), ST_NOT_FOUND);
+    CHECK_EQ(path.n, 1);
+    CHECK_ST(esteid_path(&card_it, 1, BYTES(0x34, 0x1f), &path), ST_OK);
+    CHECK_BYTES(path.p, path.n, "adf2341f");
+    card_it.arena.left = 0;
+    st s = ST_OK;
+    for (int i = 0; i < 20000 && !s; i++) s = esteid_path(&card_it, 1, BYTES(0x34, 0x1f), &path);
+    CHECK_ST(s, ST_CARD_MEMORY);                // once what the block has left is used up
+    arena_free(&card_it.arena);
+}
+
 TEST(esteid_takes_sha256_alone)
 {
     u8 info[51] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
@@ -144,6 +161,7 @@ static void test_esteid(void)
     RUN(esteid_knows_its_cards);
     RUN(esteid_that_leaves_or_is_too_much);
     RUN(esteid_tries);
+    RUN(esteid_path_without_memory);
     RUN(esteid_takes_sha256_alone);
 #endif
 }

@@ -25,6 +25,7 @@ TEST(generic_applications)
         { "4f:a000 73(a0(04:3f005015a032))", ST_OK, 2, 0, "5031", "3f005015a032" },
         { "4f:a000 73(a0(30(04:3f005015a032)) 04:00)", ST_OK, 2, 0, "5031", "3f005015a032" },
         { "4f:a000 73(30(04:3f0050) a0(04:50) 30:)", ST_OK, 2, 0, "5031", "5032" },
+        { "4f:a000 73(4f:a00001)", ST_OK, 3, 0, "5031", "5032" },       // the directory's own AID
         { "4f:a000 73:30ff", ST_OK, 2, 0, "5031", "5032" } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         struct p15 p;

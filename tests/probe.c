@@ -33,6 +33,41 @@ TEST(probe_unknown_cards)
     link_over();
 }
 
+#if SCARD11_MYEID && SCARD11_FINEID && SCARD11_GENERIC
+static unsigned probe_selects;
+
+static size_t (*probe_apdu)(struct sim_card *, const uint8_t *, size_t, uint8_t *, size_t);
+
+static size_t probe_counts(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                           size_t room)
+{
+    static const u8 head[] = { 0x00, 0xa4, 0x04, 0x00, 0x0c };
+    probe_selects += n >= 17 && !memcmp(cmd, head, 5) && !memcmp(cmd + 5, myeid_aid, 12);
+    return probe_apdu(card, cmd, n, rsp, room);
+}
+
+// The AID of PKCS#15, which three drivers know, is sent once to a card that has it not.
+TEST(probe_sends_an_aid_once)
+{
+    const char *no[30];
+    for (size_t i = 0; i < COUNT(no); i++) no[i] = i < 29 ? "* > 6a82" : NULL;
+    probe_selects = 0;
+    link_open_script(no);
+    probe_apdu = link_card.card.apdu;
+    link_card.card.apdu = probe_counts;
+    card_begin(1 << 20);
+    card_it.link = link_l;
+    u8 room[70000 / 8], *high = room;
+    struct scratch scratch = { room, room + sizeof room, &high };
+    CHECK_ST(probe_card(&card_it, scratch), ST_UNKNOWN_TOKEN);
+    link_l = card_it.link;
+    CHECK_EQ(probe_selects, 1);
+    while (link_card.lines[link_card.at]) link_card.at++;
+    arena_free(&card_it.arena);
+    link_over();
+}
+#endif
+
 #if SCARD11_PIV
 // After the discovery object: no CHUID, and three tries left.
 #define PROBE_REST "00cb3fff 000005 5c035fc102 0000 > 6a82", "00200080 > 63c3"
@@ -73,6 +108,9 @@ TEST(probe_asks_again_after_an_error)
 static void test_probe(void)
 {
     RUN(probe_unknown_cards);
+#if SCARD11_MYEID && SCARD11_FINEID && SCARD11_GENERIC
+    RUN(probe_sends_an_aid_once);
+#endif
 #if SCARD11_PIV
     RUN(probe_takes_piv);
     RUN(probe_asks_again_after_an_error);
