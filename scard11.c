@@ -3795,6 +3795,7 @@ struct credential {
     int  tries_max;         // the most that was ever seen
     bool ask;               // an empty VERIFY tells its state, and is known to cost nothing
     bool asked;             // it was
+    bool yes_is_missing;    // what is said to be verified then is not there: it tells tries else
     bool missing;           // the card has no such PIN yet
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
@@ -3915,6 +3916,7 @@ struct token {
     u32   index;                    // of the slot in its reader
     bool  opened;                   // driver->open was asked
     bool  flat;                     // PINs and keys are the application's, whatever DF is current
+    bool  blank;                    // nobody has set it up yet: it has no directory
     struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
     u32   credential_count;
     struct landmark *landmark;      // of the application: shows that it is selected
@@ -4754,7 +4756,7 @@ static st secret_read_tries(struct card *c, struct token *t, struct scratch scra
     st s = iso_ask_pin(&c->link, pin->reference, &pin->tries);
     if (link_is_broken(s)) return s;
     pin->asked = true;
-    pin->missing = s == ST_PIN_MISSING;
+    pin->missing = s == ST_PIN_MISSING || (!s && pin->yes_is_missing);
     if (pin->tries > pin->tries_max) pin->tries_max = pin->tries;
     return ST_OK;
 }
@@ -5110,6 +5112,7 @@ struct p15 {
     struct landmark mark;
     u32   quirks;                   // enum p15_quirk
     bool  odf_read, info_read;
+    bool  no_info;                  // there is no TokenInfo
     struct p15_file *files;
     struct p15_pin *pins;
     struct p15_key *keys;
@@ -5119,6 +5122,8 @@ struct p15 {
     u64   connects;                 // connections of the reader when the directory was believed
     u32   entries, file_count;
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
+    bytes named_pin;                // the first that an object named while no PINs were known
+    bool  names_more;               // ... and objects named another one
     u8    environment;              // SE that is for this application; 0: none
     u8    restored;                 // SE that was restored last, as long as one is set
 };
@@ -5356,8 +5361,8 @@ static bool p15file_plausible(bytes content, enum p15_shape shape)
     struct tlv t;
     if (shape == P15_ANY) return false;
     if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
-    while (content.n && p15file_is_padding(*content.p)) content = bytes_from(content, 1);
-    return !content.n || p15file_is_record(*content.p);
+    st s = p15file_next(&content, &t);          // deleted records may stand before
+    return s ? !content.n || p15file_is_record(*content.p) : p15file_is_record(*t.whole.p);
 }
 
 static bool p15file_is_value(const struct p15_value *v)
@@ -5586,7 +5591,7 @@ static struct p15_file *p15_add_file(struct card *c, struct p15 *p, u32 tag)
     return f;
 }
 
-// EF.ODF: which directory files there are.
+// EF.ODF: which directory files there are. A card without one has none: nobody has set it up yet.
 static st p15_read_odf(struct card *c, struct token *t, struct scratch scratch)
 {
     struct p15 *p = t->state;
@@ -5594,7 +5599,8 @@ static st p15_read_odf(struct card *c, struct token *t, struct scratch scratch)
     bytes content;
     struct tlv entry;
     if (p->odf_read) return ST_OK;
-    TRY(p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content));
+    st s = p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
+    if (s && s != ST_NOT_FOUND) return s;
     bytes rest = arena_copy(&c->arena, content);
     if (content.n && !rest.p) return ST_CARD_MEMORY;
     p->odf_read = true;
@@ -5761,6 +5767,7 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
     p15_parse_info(kept, p->aid, &info);
     p15alg_parse(info.algorithms, &p->algorithms);
     p->info_read = true;
+    p->no_info = s;
     p->connects = c->link.count->connects;
     TRY(p15_note_landmark(p, &info, scratch));
     p->update = info.update;
@@ -5775,6 +5782,17 @@ static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
         if (info.maker.n) p15_name(each->maker, sizeof each->maker - 1, info.maker);
         p15_set_label(c, each, info.label);
     }
+    return ST_OK;
+}
+
+// Where TokenInfo is missing, the directory may be, too: then nobody has set the card up yet.
+static st p15_look_if_blank(struct card *c, struct token *t, struct scratch scratch)
+{
+    const struct p15 *p = t->state;
+    st s = p->no_info ? p15_read_odf(c, t, scratch) : ST_OK;
+    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (c->tokens[i].state == p) c->tokens[i].blank = !s && p->no_info && !p->files;
     return ST_OK;
 }
 
@@ -5819,7 +5837,13 @@ static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
     struct p15_value file = { .path = { .file = p->info } };
     struct p15_info info;
     bytes content;
-    if (!p15_was_away(c, p) || !p->update.n) return ST_OK;
+    if (!p15_was_away(c, p)) return ST_OK;
+    if (t->blank) {                             // is it still?
+        p->odf_read = p->info_read = false;
+        TRY(p15_read_info(c, t, scratch));
+        return p15_look_if_blank(c, t, scratch);
+    }
+    if (!p->update.n) return ST_OK;
     st s = p15file_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
     if (s) return link_is_broken(s) ? s : ST_OK;
     p15_parse_info(content, p->aid, &info);
@@ -5927,13 +5951,21 @@ static struct token *p15_first_token(struct card *c, struct token *t)
     return first;
 }
 
+// No PINs were read, but objects tell whether there is more than one.
+static void p15_note_pin(struct p15 *p, bytes auth_id)
+{
+    if (!p->named_pin.n) p->named_pin = auth_id;
+    if (!bytes_equal(p->named_pin, auth_id)) p->names_more = true;
+}
+
 // The token whose PIN opens an object; the first one if the object does not say which. NULL: a PIN
 // that is no token's, and the object is not shown. Where the directory tells of no PINs, there is
 // one that the driver knows.
 static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id)
 {
-    const struct p15 *p = t->state;
+    struct p15 *p = t->state;
     struct token *first = p15_first_token(c, t);
+    if (auth_id.n && !p->pins) p15_note_pin(p, auth_id);
     if (!auth_id.n || !p->pins) return first;
     for (u32 i = first->index; i < SCARD11_READER_SLOTS; i++)
         if (p->user_pins[i] && bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
@@ -6319,6 +6351,23 @@ static st p15_load(struct card *c, struct token *t, u32 kinds, struct scratch sc
     return ST_OK;
 }
 
+// The PINs became known after objects that name them: those whose PIN is no token's go.
+static void p15_drop_strangers(struct card *c, struct token *t)
+{
+    for (u32 i = 0; i < c->object_count; i++) {
+        struct object *o = card_object_at(c, i);
+        struct p15_entry e = { .tag = 0 };
+        struct tlv whole;
+        bytes entry = o->entry;
+        if (!o->handle || o->owner || o->token != t || !o->credential) continue;
+        if (tlv_next(&entry, &whole) || p15_parse_entry(&whole, &e)) continue;
+        if (!e.auth_id.n) e.auth_id = p15_rule(e.rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
+        if (p15_token_of(c, t, e.auth_id)) continue;
+        if (o->class == CKO_PRIVATE_KEY) ((struct p15_key *)o->state)->private_object = NULL;
+        card_drop(c, o);
+    }
+}
+
 static bool p15_has(const struct p15 *p, enum p15_kind kind)
 {
     for (const struct p15_file *f = p->files; f; f = f->next)
@@ -6543,7 +6592,8 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
 static st p15use_open(struct card *c, struct token *t, struct scratch scratch)
 {
     TRY(secret_read_tries(c, t, scratch));
-    return p15_read_info(c, t, scratch);
+    TRY(p15_read_info(c, t, scratch));
+    return p15_look_if_blank(c, t, scratch);
 }
 
 // The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
@@ -7705,10 +7755,12 @@ static const struct driver driver_piv = {
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
                                     0x10, 0x01 };
 
-// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full.
+// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full. An empty
+// VERIFY tells the tries left, logged in or not; yes is the answer while there is no PIN yet.
 static const struct credential isoapplet_pin = {
     .role = ROLE_USER, .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
-    .padded = 16, .verify_bare = true, .tries = -1, .ask = true, .logout_by = LOGOUT_SELECT
+    .padded = 16, .verify_bare = true, .tries = -1, .ask = true, .yes_is_missing = true,
+    .logout_by = LOGOUT_SELECT
 };
 static const struct credential isoapplet_puk = {
     .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .padded = 16, .tries = -1,
@@ -7835,7 +7887,8 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file >>p15
+ *         >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/myeid.c
@@ -7849,6 +7902,7 @@ static const struct driver driver_isoapplet = {
 #define MYEID_PKCS1              0x02
 #define MYEID_EC                 0x04
 #define MYEID_PIN                0x01
+#define MYEID_PIN_STATE          0xb0       // and the PIN's number: P2 of GET DATA
 #define MYEID_BLOCKS             240        // whole blocks of each cipher, in a short command
 #define MYEID_FILE_DES           0x19       // kinds of key files, in their FCP
 #define MYEID_FILE_AES           0x29
@@ -7866,11 +7920,94 @@ static const struct credential myeid_puk = {
     .tries = -1, .fixed = true
 };
 
+// What tells a model by its ATR, and how it differs.
+static const struct myeid_model {
+    const char *name;
+    bool derives_by_file;           // QUIRK(OsEID): ECDH takes the size and curve of the key file
+                                    // that is selected, whatever MSE names (card_os/myeid_emu.c)
+} myeid_models[] = {
+    { "MyEID", false },
+    { "OsEID", true },
+};
+
 struct myeid {
     struct p15 p15;                 // first: p15_ functions take it for their own
+    bool derives_by_file;           // as its model does, or as it turned out
+    bool pin_found;                 // the AODF was asked which PIN is the user's
     bool counted;
     u32  counter;                   // of changes, when the directory was read
 };
+
+static const struct myeid_model *myeid_find_model(const struct link *l)
+{
+    for (size_t i = 0; i < COUNT(myeid_models); i++)
+        if (bytes_contain(bytes_of(l->atr, l->atr_len), myeid_models[i].name))
+            return &myeid_models[i];
+    return NULL;
+}
+
+// ---- PINs ----
+
+// The user's PIN is the first one of the AODF that is no PUK and not the SO's: number 1 but on few
+// cards. The AODF is read where number 1 is not there or blocked, or where objects name two PINs.
+static st myeid_find_pin(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct myeid *m = t->state;
+    struct credential *pin = card_pin(t);
+    if (m->pin_found) return ST_OK;
+    TRY(p15_load(c, t, 1u << P15_AODF, scratch));
+    m->pin_found = true;
+    const struct p15_pin *found = m->p15.pins;
+    while (found && found->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) found = found->next;
+    if (!found) return ST_OK;
+    m->p15.user_pins[t->index] = found;
+    if (found->pin.reference == pin->reference) return ST_OK;
+    pin->reference = found->pin.reference;
+    pin->tries = -1;
+    pin->tries_max = 0;
+    pin->asked = pin->missing = false;
+    return ST_OK;
+}
+
+// QUIRK(MyEID): of a PIN that is not there VERIFY says that it is blocked. What GET DATA tells of
+// it is FF then, also where the numbers of its tries are.
+static st myeid_tell_missing(struct card *c, struct token *t, struct scratch scratch)
+{
+    u8 room[64];
+    struct buf state = buf_on(room, sizeof room);
+    struct credential *pin = card_pin(t);
+    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01,
+                        .p2 = (u8)(MYEID_PIN_STATE | (pin->reference & 0x0f)),
+                        .le = APDU_LE_SHORT };
+    if (pin->tries) return ST_OK;
+    TRY(place_be_sure(c, t, scratch));
+    st s = link_exchange(&c->link, &ask, &state);
+    if (link_is_broken(s)) return s;
+    if (s || state.n < 4 || (room[0] & room[1] & room[2] & room[3]) != 0xff) return ST_OK;
+    pin->tries = -1;
+    pin->missing = true;
+    return ST_OK;
+}
+
+// What C_GetTokenInfo needs. Where number 1 seems not to be there, another one may be the user's.
+static st myeid_open(struct card *c, struct token *t, struct scratch scratch)
+{
+    struct credential *pin = card_pin(t);
+    TRY(p15use_open(c, t, scratch));
+    if (pin->tries && !pin->missing) return ST_OK;
+    TRY(myeid_find_pin(c, t, scratch));
+    TRY(secret_read_tries(c, t, scratch));
+    return myeid_tell_missing(c, t, scratch);
+}
+
+static st myeid_login(struct card *c, struct token *t, struct credential *pin,
+                      struct scratch scratch)
+{
+    TRY(myeid_tell_missing(c, t, scratch));
+    return pin->missing ? ST_PIN_MISSING : ST_OK;
+}
+
+// ---- Finding out ----
 
 // The AID is PKCS#15's own, which other cards have too: the applet's information says whose it is.
 static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
@@ -7880,14 +8017,15 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
     st s = place_try_aid(c, bytes_of(myeid_aid, sizeof myeid_aid));
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
-    if (!bytes_contain(atr, "MyEID") && !bytes_contain(atr, "OsEID")) {
+    const struct myeid_model *model = myeid_find_model(&c->link);
+    if (!model) {
         s = link_exchange(&c->link, &ask, &info);
         if (link_is_broken(s)) return s;
         if (s || info.n < 7) return ST_NOT_MINE;
     }
     struct myeid *m = t->state = ARENA_NEW(&c->arena, struct myeid, 1);
     if (!m) return ST_CARD_MEMORY;
+    m->derives_by_file = model && model->derives_by_file;
     p15_init(&m->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     p15_attach(t, &m->p15);
     card_set_credential(t, &myeid_pin);
@@ -7896,7 +8034,7 @@ static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     t->secrets = CARD_AES | CARD_DES3;              // from version 4 on; to ask costs a command
     place_arrived(c, t);
-    return p15use_open(c, t, scratch);
+    return myeid_open(c, t, scratch);
 }
 
 // The applet counts its changes: in the last two bytes of its information.
@@ -7911,6 +8049,18 @@ static st myeid_read_counter(struct card *c, u32 *counter)
     return ST_OK;
 }
 
+// Objects of more than one PIN: which of them is number 1 must be known before any is shown.
+static st myeid_list_known(struct card *c, struct token *t, const struct query *q,
+                           struct scratch scratch)
+{
+    struct myeid *m = t->state;
+    TRY(p15_list(c, t, q, scratch));
+    if (!m->p15.names_more || m->pin_found) return ST_OK;
+    TRY(myeid_find_pin(c, t, scratch));
+    p15_drop_strangers(c, t);
+    return ST_OK;
+}
+
 static st myeid_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
 {
     struct myeid *m = t->state;
@@ -7921,7 +8071,7 @@ static st myeid_list(struct card *c, struct token *t, const struct query *q, str
         if (counter != m->counter) TRY(p15_forget(c, &m->p15));
         m->counter = counter;
     }
-    TRY(p15_list(c, t, q, scratch));
+    TRY(myeid_list_known(c, t, q, scratch));
     if (m->counted) return ST_OK;               // from here on what was read is known by it
     TRY(myeid_read_counter(c, &m->counter));
     m->counted = true;
@@ -7947,10 +8097,15 @@ static st myeid_set(struct card *c, struct object *o, u8 p2, u8 algorithm, bool 
                                   again);
 }
 
-// QUIRK(MyEID): 6985 from a key that wants the PIN means that it was not presented.
-static st myeid_status(st s)
+// QUIRK(MyEID): 6985 from a key means that its PIN was not presented, or that it cannot do that.
+// Which of the two, the card says when it is asked for the PIN.
+static st myeid_status(struct card *c, const struct object *o, st s)
 {
-    return s == 0x6985 ? ST_NOT_LOGGED_IN : p15use_key_status(s);
+    int tries;
+    if (s != 0x6985) return p15use_key_status(s);
+    st said = iso_ask_pin(&c->link, card_pin(o->token)->reference, &tries);
+    if (link_is_broken(said)) return said;
+    return said ? ST_NOT_LOGGED_IN : ST_FAILED;
 }
 
 // QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82. The
@@ -8006,7 +8161,7 @@ static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use
 {
     struct trial trial = p15use_trial(c, o, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
-    return myeid_status(trial.s);
+    return myeid_status(c, o, trial.s);
 }
 
 static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
@@ -8015,22 +8170,31 @@ static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *
     (void)use;
     struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
-    return myeid_status(trial.s);
+    return myeid_status(c, o, trial.s);
 }
 
 static st myeid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
                             struct buf *out)
 {
-    TRY(myeid_set(c, o, 0xa4, MYEID_EC, !c->sure));
+    const struct p15_key *k = o->state;
+    const struct myeid *m = o->token->state;
+    if (m->derives_by_file) TRY(p15file_select_path(c, o->token, &k->where, NULL));
+    TRY(myeid_set(c, o, 0xa4, MYEID_EC, m->derives_by_file || !c->sure));
     return p15use_agree(c, o, point, scratch, out);
 }
 
 static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                        struct buf *out)
 {
+    struct myeid *m = o->token->state;
     struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
-    return myeid_status(trial.s);
+    st s = myeid_status(c, o, trial.s);
+    if (trial.s != 0x6985 || s != ST_FAILED || m->derives_by_file) return s;
+    m->derives_by_file = true;                      // does it go with the file selected?
+    s = myeid_derive_once(c, o, peer_point, scratch, out);
+    m->derives_by_file = !s;
+    return s == 0x6985 ? ST_FAILED : p15use_key_status(s);
 }
 
 // ---- Secret keys ----
@@ -8130,17 +8294,18 @@ static st myeid_crypt(struct card *c, struct object *o, const struct alg_use *us
 {
     struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_crypt_once(c, o, use, encrypt, iv, in, out);
-    return myeid_status(trial.s);
+    return myeid_status(c, o, trial.s);
 }
 
 static const struct driver driver_myeid = {
     .name    = "MyEID",
     .probe   = myeid_probe,
     .select  = p15file_select,
-    .open    = p15use_open,
+    .open    = myeid_open,
     .list    = myeid_list,
     .read    = myeid_read,
     .landmark = p15_landmark,
+    .login   = myeid_login,
     .logout  = myeid_logout,
     .sign    = myeid_sign,
     .decrypt = myeid_decrypt,
@@ -14304,7 +14469,8 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
 static CK_FLAGS p11_token_flags(struct token *t)
 {
     const struct credential *p = card_pin(t), *puk = card_credential(t, ROLE_PUK);
-    CK_FLAGS flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED;
+    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED;
+    if (!t->blank)   flags |= CKF_TOKEN_INITIALIZED;
     if (!p->missing) flags |= CKF_USER_PIN_INITIALIZED;
     if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;
     if (p->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;

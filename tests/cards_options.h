@@ -14,6 +14,7 @@ static const struct option {
     { .name = "answers in pieces", .o = { .extended = true, .pieces = true } },
     { .name = "SELECT keeps the login", .o = { .keeps_login = true } },
     { .name = "no state of the PIN", .o = { .no_status = true } },
+    { .name = "asking for the PIN's state costs a try", .o = { .empty_costs = true } },
     { .name = "no AID that SELECT knows", .o = { .no_aid = true } },
     { .name = "GET CHALLENGE of 8 bytes", .o = { .challenge = 8 } },
     { .name = "no GET CHALLENGE", .o = { .no_challenge = true } },
@@ -24,6 +25,7 @@ static const struct option {
       .files = { .serial = (const uint8_t *)"0123456789abcdef0123", .serial_len = 20 } },
     { .name = "directories padded with 00", .files = { .size = 1500 } },
     { .name = "directories padded with FF", .files = { .size = 1500, .pad = 0xff } },
+    { .name = "deleted records", .files = { .deleted = true } },
     { .name = "relative paths", .files = { .relative = true } },
     { .name = "paths with index and length", .files = { .whole_path = true } },
     { .name = "all in the ODF", .files = { .in_odf = true } },
@@ -133,6 +135,12 @@ static struct sim_card *make_oseid(bool second)
     return sim_myeid_new(&o);
 }
 
+static struct sim_card *make_oseid_unnamed(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .derives_by_file = true, .no_name = true };
+    return sim_myeid_new(&o);
+}
+
 static struct sim_card *make_myeid_p192(bool second)
 {
     struct sim_myeid_options o = { .second = second, .p192 = true };
@@ -177,9 +185,42 @@ static void check_one(const char *like, struct sim_card *(*make)(bool second))
 TEST(cards_isoapplet_short)         { check_one("IsoApplet v0", make_isoapplet_short); }
 TEST(cards_myeid_short)             { check_one("MyEID 4.5", make_myeid_short); }
 TEST(cards_myeid_unnamed)           { check_one("MyEID 4.5", make_myeid_unnamed); }
+TEST(cards_myeid_pin_2)             { check_one("MyEID 4.5", make_myeid_pin2); }
+TEST(cards_oseid_derives_by_file)   { check_one("MyEID 4.5", make_oseid); }
+TEST(cards_oseid_unnamed)           { check_one("MyEID 4.5", make_oseid_unnamed); }
 TEST(cards_esteid_extended)         { check_one("EstEID 2018", make_esteid_extended); }
 TEST(cards_esteid_reads_233)        { check_one("EstEID 2018", make_esteid_233); }
 TEST(cards_fineid_extended)         { check_one("FinEID", make_fineid_extended); }
+
+// A curve that the host does not know: its key is there and can do nothing, nobody guesses another
+// one, and all other keys go on.
+TEST(cards_myeid_p192)
+{
+    static struct cards_kind with;
+    static const CK_BYTE oid[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1 };
+    CK_OBJECT_HANDLE key;
+    CK_BYTE params[32];
+    CK_KEY_TYPE type = 0;
+    CK_ATTRIBUTE curve = { CKA_EC_PARAMS, params, sizeof params };
+    CK_ATTRIBUTE what = { CKA_KEY_TYPE, &type, sizeof type };
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    with = *kind_named("MyEID 4.5");
+    with.make = make_myeid_p192;
+    kind = &with;
+    check_all_of_it();
+    if (test_failing) return;
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, 6, &key), CKR_OK);
+    CHECK(key != 0);
+    CHECK_RV(C_GetAttributeValue(sessions[0], key, &what, 1), CKR_OK);
+    CHECK_EQ(type, CKK_EC);
+    if (!C_GetAttributeValue(sessions[0], key, &curve, 1) && curve.ulValueLen)
+        CHECK(curve.ulValueLen == sizeof oid && !memcmp(params, oid, sizeof oid));
+    CHECK(C_SignInit(sessions[0], &m, key) != CKR_OK);
+    check_sign(0, &kind->keys[1]);
+    end();
+}
 
 // ---- Cards that nobody has begun to use ----
 
@@ -201,6 +242,36 @@ static struct sim_card *make_myeid_blank(bool second)
     return sim_myeid_new(&o);
 }
 
+// No files: no objects, a token that is not initialised, and no PIN, which is said before the card
+// is asked.
+static void check_blank(struct sim_card *(*make)(bool second))
+{
+    CK_ULONG n = 9;
+    CK_TOKEN_INFO info;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    static struct cards_kind with;
+    with = *kind_named("IsoApplet v1");
+    with.make = make;
+    kind = &with;
+    begin(1);
+    CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+    CHECK(!(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_USER_PIN_LOCKED)));
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    class = CKO_CERTIFICATE;
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    unsigned before = ((struct sim_fs *)cards[0])->verifies;
+    CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+    CHECK_EQ(((struct sim_fs *)cards[0])->verifies, before);
+    end();
+}
+
+TEST(cards_isoapplet_blank)         { check_blank(make_isoapplet_blank); }
+TEST(cards_myeid_blank)             { check_blank(make_myeid_blank); }
+
 // A PIN and no keys: nothing to list, and the PIN is as any other.
 TEST(cards_isoapplet_without_keys)
 {
@@ -219,6 +290,109 @@ TEST(cards_isoapplet_without_keys)
     CHECK_RV(open_token(0, 0, true), CKR_OK);
     CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
     CHECK_EQ(n, 0);
+    end();
+}
+
+// ---- More PINs than tokens, and PINs elsewhere ----
+
+static struct sim_generic_options pins_option;
+
+static struct sim_card *make_with_pins(bool second)
+{
+    struct sim_generic_options o = pins_option;
+    o.second = second;
+    return sim_generic_new(&o);
+}
+
+static void begin_with_pins(const struct sim_generic_options *o)
+{
+    static struct cards_kind with;
+    pins_option = *o;
+    with = *kind_named(o->lost_pin ? "generic" : "generic, 2 PINs");
+    with.make = make_with_pins;
+    kind = &with;
+    begin(1);
+}
+
+// No token has such a key, or it says whose PIN it wants: that PIN goes to nobody else.
+static void check_homeless_key(CK_BYTE id, const char *pin)
+{
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    struct sim_fs *f = (struct sim_fs *)cards[0];
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, id, &key), CKR_OK);
+    unsigned verifies = f->verifies;
+    if (key && !C_SignInit(sessions[0], &m, key)) {
+        (void)C_Login(sessions[0], CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR_PTR)(uintptr_t)pin,
+                      strlen(pin));
+        CHECK_EQ(f->verifies, verifies);
+    }
+    for (unsigned i = 0; i < f->n_pins; i++) CHECK_EQ(f->pins[i].left, f->pins[i].tries);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    check_sign(0, &kind->keys[0]);              // and what has a PIN goes on
+}
+
+TEST(cards_a_third_pin_goes_to_no_other)
+{
+    begin_with_pins(&(struct sim_generic_options){ .three_pins = true });
+    if (test_failing) return;
+    check_homeless_key(4, "246813");
+    if (!test_failing) end();
+}
+
+TEST(cards_a_key_whose_pin_is_not_there)
+{
+    begin_with_pins(&(struct sim_generic_options){ .lost_pin = true });
+    if (test_failing) return;
+    check_homeless_key(2, "555555");
+    if (!test_failing) end();
+}
+
+static struct sim_card *make_myeid_second_pin(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .second_pin = true };
+    return sim_myeid_new(&o);
+}
+
+// Which PIN is whose is asked for when objects name two; what was found before stays.
+TEST(cards_myeid_second_pin_goes_to_no_other)
+{
+    static struct cards_kind with;
+    CK_OBJECT_HANDLE certificate, same, key;
+    with = *kind_named("MyEID 4.5");
+    with.make = make_myeid_second_pin;
+    kind = &with;
+    begin(1);
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &certificate), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, 2, &key), CKR_OK);
+    CHECK(!key);
+    CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &same), CKR_OK);
+    CHECK(certificate && certificate == same);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    check_homeless_key(2, "654321");
+    if (!test_failing) end();
+}
+
+// The second PIN and its key are in another application, by whose AID they are found.
+TEST(cards_a_pin_of_another_application)
+{
+    begin_with_pins(&(struct sim_generic_options){ .elsewhere = true, .keeps_login = true });
+    if (test_failing) return;
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_RV(open_token(0, 1, true), CKR_OK);
+        CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
+        check_sign(0, &kind->keys[2]);
+        if (test_failing) return;
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        if (test_failing) return;
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
     end();
 }
 
@@ -317,8 +491,18 @@ static void run_options(void)
     RUN(cards_isoapplet_short);
     RUN(cards_myeid_short);
     RUN(cards_myeid_unnamed);
+    RUN(cards_myeid_pin_2);
+    RUN(cards_oseid_derives_by_file);
+    RUN(cards_oseid_unnamed);
+    RUN(cards_myeid_p192);
     RUN(cards_esteid_extended);
     RUN(cards_esteid_reads_233);
     RUN(cards_fineid_extended);
+    RUN(cards_isoapplet_blank);
+    RUN(cards_myeid_blank);
     RUN(cards_isoapplet_without_keys);
+    RUN(cards_a_third_pin_goes_to_no_other);
+    RUN(cards_a_key_whose_pin_is_not_there);
+    RUN(cards_a_pin_of_another_application);
+    RUN(cards_myeid_second_pin_goes_to_no_other);
 }

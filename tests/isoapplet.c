@@ -6,6 +6,7 @@
 #define ISOAPPLET_SELECT "00a40400 0c f276a288bcfba69d34f31001 00 > "
 #define ISOAPPLET_VERSION "00ca0101 03 > "
 #define ISOAPPLET_NO_INFO "00a40800 04 50155032 00 > 6a82"
+#define ISOAPPLET_NO_ODF "00a40800 04 50155031 00 > 6a82"
 
 static struct isoapplet isoapplet_it;
 
@@ -27,10 +28,11 @@ TEST(isoapplet_knows_its_versions)
         { ISOAPPLET_SELECT "6a82", NULL, false, false, false },
         { ISOAPPLET_SELECT "6999", NULL, false, false, false } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        const char *lines[5] = { cases[i].select };
+        const char *lines[6] = { cases[i].select };
         size_t n = 1;
         if (cases[i].version) lines[n++] = cases[i].version;
-        if (cases[i].mine) lines[n++] = "00200001 > 63c2", lines[n] = ISOAPPLET_NO_INFO;
+        if (cases[i].mine) lines[n++] = "00200001 > 63c2", lines[n++] = ISOAPPLET_NO_INFO,
+                           lines[n] = ISOAPPLET_NO_ODF;
         p15use_begin(lines, 0);
         if (test_failing) return;
         CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()),
@@ -41,6 +43,7 @@ TEST(isoapplet_knows_its_versions)
             CHECK_EQ(p15use_t->pads, CARD_PADS(ALG_PAD_PKCS1) |
                      (cases[i].pss ? CARD_PADS(ALG_PAD_PSS) : 0));
             CHECK_EQ(card_pin(p15use_t)->tries, 2);
+            CHECK(p15use_t->blank);
             CHECK(test_puk(p15use_t)->fixed && card_it.current == p15use_t);
         }
         p15use_end();

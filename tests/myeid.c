@@ -6,6 +6,8 @@
 #define MYEID_SELECT "00a40400 0c a000000063504b43532d3135 00 > "
 #define MYEID_INFO "00ca01a0 00 > "
 #define MYEID_NO_INFO "00a40800 04 50155032 00 > 6a82"
+#define MYEID_ASKED "00200001 > "
+#define MYEID_NO_ODF "00a40800 04 50155031 00 > 6a82"
 
 static struct myeid myeid_it;
 
@@ -22,10 +24,11 @@ TEST(myeid_knows_its_cards)
         { "", MYEID_SELECT "9000", MYEID_INFO "6d00", false },
         { "MyEID", MYEID_SELECT "6a82", NULL, false }, { "", MYEID_SELECT "6999", NULL, false } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        const char *lines[5] = { cases[i].select };
+        const char *lines[6] = { cases[i].select };
         size_t n = 1;
         if (cases[i].info) lines[n++] = cases[i].info;
-        if (cases[i].mine) lines[n++] = "00200001 > 63c3", lines[n] = MYEID_NO_INFO;
+        if (cases[i].mine) lines[n++] = "00200001 > 63c3", lines[n++] = MYEID_NO_INFO,
+                           lines[n] = MYEID_NO_ODF;
         p15use_begin(lines, 0);
         if (test_failing) return;
         card_it.link.atr_len = strlen(cases[i].atr);
@@ -89,8 +92,7 @@ TEST(myeid_counts_changes)
         CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
         CHECK_EQ(link_counts.commands, 1);                      // it was here all the time
         link_counts.connects++;
-        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()),
-                 cases[i].forgets ? ST_NOT_FOUND : ST_OK);
+        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
         CHECK_EQ(!myeid_it.p15.certificates, cases[i].forgets);
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);
@@ -203,7 +205,7 @@ TEST(myeid_signs_a_long_text_as_a_block)
 TEST(myeid_decryption)
 {
     static char line[2][2400];
-    static const char *lines[] = { MYEID_MSE("b8", "00"), line[0], NULL, NULL };
+    static const char *lines[] = { MYEID_MSE("b8", "00"), line[0], NULL, NULL, NULL };
     static u8 in[256];
     memset(in, 0x77, sizeof in);
     snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
@@ -225,6 +227,7 @@ TEST(myeid_decryption)
     snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15use_hex(0x77, 128));
     snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > 6985", p15use_hex(0x77, 128));
     lines[2] = line[1];
+    lines[3] = MYEID_ASKED "63c3";
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_NOT_LOGGED_IN, NULL);
     static const char *const refused[] = { "002241b8 0a 800100 81024b01 840100 > 6a88", NULL };
     myeid_check(refused, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_FAILED, NULL);
@@ -243,19 +246,32 @@ TEST(myeid_derives)
     myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_PROTOCOL, NULL);
     static const char *const refused[] = { "002241a4 0a 800104 81024b01 840100 > 6a88", NULL };
     myeid_check(refused, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_FAILED, NULL);
+    // 6985 with the PIN verified: what OsEID says while the key file is not selected.
+    static const char *const by_file[] = { MYEID_MSE("a4", "04"),
+        "00860000 05 7c03850104 00 > 6985", MYEID_ASKED "9000", "00a4080c 04 50154b01 > 9000",
+        MYEID_MSE("a4", "04"), line, NULL };
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 32));
+    myeid_check(by_file, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15use_hex(0x44, 32));
+    CHECK(myeid_it.derives_by_file);
+    static const char *const no_login[] = { MYEID_MSE("a4", "04"),
+        "00860000 05 7c03850104 00 > 6985", MYEID_ASKED "63c3", NULL };
+    myeid_check(no_login, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_NOT_LOGGED_IN, NULL);
 }
 
-// 6985 is MyEID's word for a PIN that was not presented. A key without a file cannot be named.
+// 6985 is MyEID's word for a PIN that was not presented, and for much else: the card is asked. A key
+// without a file cannot be named.
 TEST(myeid_what_a_key_says)
 {
     static char line[2][100];
-    static const char *lines[] = { MYEID_MSE("b6", "04"), line[0], NULL };
-    const char *const refused[] = { line[1], NULL }, *const none[] = { NULL };
+    static const char *lines[] = { MYEID_MSE("b6", "04"), line[0], NULL, NULL };
+    static const char *refused[] = { line[1], NULL, NULL };
+    const char *const none[] = { NULL };
     const bytes in = BYTES(1, 2, 3);
-    for (size_t i = 0; i <= COUNT(p15use_answers) && !test_failing; i++) {
-        bool last = i == COUNT(p15use_answers);
+    for (size_t i = 0; i <= COUNT(p15use_answers) + 1 && !test_failing; i++) {
+        bool last = i >= COUNT(p15use_answers), verified = i > COUNT(p15use_answers);
         const char *sw = last ? "6985" : p15use_answers[i].sw;
-        st want = last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+        st want = verified ? ST_FAILED : last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+        if (last) lines[2] = refused[1] = verified ? MYEID_ASKED "9000" : MYEID_ASKED "63c3";
         snprintf(line[0], sizeof line[0], "002a9e9a 03 010203 00 > %s", sw);
         snprintf(line[1], sizeof line[1], "002241b6 0a 800104 81024b01 840100 > %s", sw);
         myeid_check(lines, MYEID_SIGN, ALG_EC, 256, in, want, NULL);
@@ -350,7 +366,9 @@ TEST(myeid_what_a_secret_key_says)
 {
     static char line[2][600];
     static const char *const lines[] = { MYEID_SECRET("81", MYEID_ZEROS), line[0], NULL },
+        *const asked[] = { MYEID_SECRET("81", MYEID_ZEROS), line[0], MYEID_ASKED "63c3", NULL },
         *const refused[] = { line[1], NULL }, *const none[] = { NULL },
+        *const refused_asked[] = { line[1], MYEID_ASKED "63c3", NULL },
         *const chain[] = { MYEID_SECRET("81", MYEID_IV), line[0], NULL };
     const char *data = "000102030405060708090a0b0c0d0e0f";
     for (size_t i = 0; i <= COUNT(p15use_answers) && !test_failing; i++) {
@@ -360,8 +378,9 @@ TEST(myeid_what_a_secret_key_says)
         snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s", data, sw);
         snprintf(line[1], sizeof line[1], "002281b8 1c 800100 81024d01 830100 8710" MYEID_ZEROS
                  " > %s", sw);
-        myeid_check_crypt(lines, ALG_ECB, 16, true, 16, want);
-        if (!test_failing) myeid_check_crypt(refused, ALG_ECB, 16, true, 16, want);
+        myeid_check_crypt(last ? asked : lines, ALG_ECB, 16, true, 16, want);
+        if (!test_failing)
+            myeid_check_crypt(last ? refused_asked : refused, ALG_ECB, 16, true, 16, want);
         if (test_failing) printf("    %s\n", sw);
     }
     snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", data, p15use_hex(1, 15));

@@ -14,7 +14,7 @@
 enum { ALG_RAW = 0x00, ALG_PKCS1 = 0x02, ALG_EC = 0x04, ALG_WRAP = 0x0a, ALG_SHA1 = 0x12,
        ALG_PKCS7 = 0x80 };
 enum { FILE_RSA = 0x11, FILE_DES = 0x19, FILE_EC = 0x22, FILE_AES = 0x29 };
-enum { PIN_USER, PIN_SO, PUK_USER, PUK_SO };
+enum { PIN_USER, PIN_SO, PUK_USER, PUK_SO, PIN_SECOND };
 
 static const uint8_t aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                0x35 };
@@ -242,7 +242,7 @@ static unsigned put_pin_state(const struct sim_fs *f, uint8_t ref, struct sim_an
 {
     const uint8_t none[9] = { 255, 255, 255, 255, 255, 255, 255, 255, 255 };
     const struct sim_fs_pin *p = &f->pins[ref == 3 ? PIN_SO : PIN_USER], *puk = p + 2;
-    if (ref != p->ref) return sim_put(a, none, 9), 0x9000;
+    if (ref != p->ref || !*p->now) return sim_put(a, none, 9), 0x9000;
     const uint8_t state[9] = { p->left, puk->left, p->tries, puk->tries, 0, 0, 0, 4, 4 };
     return sim_put(a, state, 9), 0x9000;
 }
@@ -593,7 +593,8 @@ static unsigned command(struct sim_fs *f, const struct sim_command *c, struct si
 
 // ---- A card that is in use ----
 
-static void add_key(struct sim_fs *f, struct sim_fs_file *df, const struct sim_p15_key *k)
+static void add_key(struct sim_fs *f, struct sim_fs_file *df, const struct sim_p15_key *k,
+                    uint8_t rule)
 {
     const struct sim_key_data *d = sim_key_data(k->key);
     struct sim_fs_file *file = sim_fs_ef(f, df, k->file, NULL, 0, 2);
@@ -602,7 +603,7 @@ static void add_key(struct sim_fs *f, struct sim_fs_file *df, const struct sim_p
     add_key_file(f, k->file, d->rsa ? FILE_RSA : FILE_EC);
     protect(f, file, "\x11\x11\xff");
     unsigned usage = k->usage & P15_DERIVE ? SIM_SIGN | SIM_DERIVE : SIM_SIGN | SIM_DECIPHER;
-    sim_fs_key(f, k->key, 0, k->file, SIM_PIN(PIN_USER), usage);
+    sim_fs_key(f, k->key, 0, k->file, rule, usage);
 }
 
 static void add_secret(struct sim_fs *f, struct sim_fs_file *df, uint16_t fid, uint8_t kind,
@@ -634,12 +635,14 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
         { "PIN", 1, 0, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, o->other_pin ? 2 : 1, 0xff,
           false },
         { "SO-PIN", 0xff, 0, P15_INITIALIZED | P15_PADDED | P15_SO, P15_TEXT, 4, 8, 8, 0x03, 0xff,
-          false } };
+          false },
+        { "Second", 2, 0, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x02, 0xff, false } };
     const struct sim_p15_key keys[] = {
         { .label = "Sign and decrypt", .key = o->second ? SIM_RSA2048B : SIM_RSA2048A, .id = 1,
           .pin_id = 1, .file = 0x4b01 },
         { .label = "Sign and derive", .key = o->second ? SIM_P256B : SIM_P256A, .id = 2,
-          .pin_id = 1, .file = 0x4b02, .usage = P15_SIGN | P15_DERIVE },
+          .pin_id = o->second_pin ? 2 : 1, .consent = o->second_pin, .file = 0x4b02,
+          .usage = P15_SIGN | P15_DERIVE },
         { .label = "P-384", .key = o->second ? SIM_P384B : SIM_P384A, .id = 3, .pin_id = 1,
           .file = 0x4b03, .usage = P15_SIGN | P15_DERIVE },
         { .label = "P-521", .key = SIM_P521A, .id = 4, .pin_id = 1, .file = 0x4b04,
@@ -662,7 +665,7 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
                                                 { "Secret", "scard11", "with the PIN", 1 } };
     const uint8_t serial[10] = { 0, 0, 0, 0, 0, 0, 0, 0, 'M', o->second };
     const struct sim_p15 d = { .label = "MyEID", .maker = "Aventra Ltd.", .serial = serial,
-        .serial_len = sizeof serial, .pins = pins, .n_pins = COUNT(pins), .keys = keys,
+        .serial_len = sizeof serial, .pins = pins, .n_pins = o->second_pin ? 3 : 2, .keys = keys,
         .n_keys = o->two ? 2 : o->classic ? 4 : o->p192 ? 6 : 5, .secrets = secrets,
         .n_secrets = o->two ? 0 : COUNT(secrets),
         .algorithms = algorithms_said, .n_algorithms = o->two ? 0 : COUNT(algorithms_said),
@@ -670,7 +673,8 @@ static void personalise(struct sim_fs *f, const struct sim_myeid_options *o)
     struct own *own = f->own;
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     sim_p15_build(f, df, &d);
-    for (unsigned i = 0; i < d.n_keys; i++) add_key(f, df, &keys[i]);
+    for (unsigned i = 0; i < d.n_keys; i++)
+        add_key(f, df, &keys[i], SIM_PIN(keys[i].pin_id == 2 ? PIN_SECOND : PIN_USER));
     for (unsigned i = 0; i < d.n_secrets; i++) {
         uint8_t value[32];
         size_t n = sim_myeid_secret(secret_keys[i].id, o->second, value);
@@ -714,6 +718,9 @@ struct sim_card *sim_myeid_new(const struct sim_myeid_options *options)
     sim_fs_pin(f, &pin);
     pin.ref = 0xf3;
     sim_fs_pin(f, &pin);
+    if (o->second_pin)
+        sim_fs_pin(f, &(struct sim_fs_pin){ .ref = 2, .value = "654321", .min = 4, .max = 8,
+            .stored = 8, .pad = 0xff, .puk = PUK_USER });
     if (!o->empty) personalise(f, o);
     if (o->empty) sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
     return &f->card;

@@ -27,6 +27,8 @@ struct sim_myeid_options {
                                     // MSE comes and when the point comes; else 6985
     bool p192;                      // key 06, P-192, sign and derive (4B06), beside
     bool other_pin;                 // the PIN is number 2
+    bool second_pin;                // number 2, 654321, is there beside it, and wanted by key 02 each
+                                    // time
 };
 
 // The value of a secret key, to room for 32 bytes; its length, 0: there is no such key.
