@@ -3564,6 +3564,8 @@ static st iso_select_aid(struct link *l, bytes aid, struct buf *fci)
 static st iso_pin_status(st s, int *tries)
 {
     if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
+    // QUIRK(YubiKey NEO): the tries left as 630X. 6300 says nothing of them.
+    if ((s & 0xfff0) == 0x6300 && s & 0xf) *tries = (int)(s & 0xf);
     if (s == 0x6983 || s == 0x6984) *tries = 0;
     if (s == 0x63c0) return ST_PIN_LOCKED;
     if ((s & 0xff00) == 0x6300) return ST_PIN_INCORRECT;

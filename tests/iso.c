@@ -5,7 +5,8 @@ TEST(iso_pin_status_words)
 {
     static const struct { st sw; st want; int tries; } cases[] = {
         { ST_OK, ST_OK, 7 }, { 0x63c2, ST_PIN_INCORRECT, 2 }, { 0x63c0, ST_PIN_LOCKED, 0 },
-        { 0x6300, ST_PIN_INCORRECT, 7 }, { 0x6983, ST_PIN_LOCKED, 0 }, { 0x6984, ST_PIN_LOCKED, 0 },
+        { 0x6300, ST_PIN_INCORRECT, 7 }, { 0x6302, ST_PIN_INCORRECT, 2 },
+        { 0x6983, ST_PIN_LOCKED, 0 }, { 0x6984, ST_PIN_LOCKED, 0 },
         { 0x6982, ST_PIN_INCORRECT, 7 }, { 0x6a80, ST_PIN_LEN, 7 }, { 0x6700, ST_PIN_LEN, 7 },
         { 0x6a88, ST_PIN_MISSING, 7 },
         { 0x6a82, ST_PIN_MISSING, 7 }, { 0x6f00, 0x6f00, 7 }, { ST_CARD_REMOVED, ST_CARD_REMOVED, 7 },
