@@ -7792,11 +7792,28 @@ static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said
     return ST_OK;
 }
 
+// Another program uses the card, and SELECT would end its login: is the applet the selected one?
+// Version 1 says so, where there is a TokenInfo too: others may keep three bytes under that number.
+// Of version 0 nothing tells without a SELECT.
+static st isoapplet_find_selected(struct card *c, struct buf *version)
+{
+    struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
+    st s = c->shared ? link_exchange(&c->link, &ask, version) : ST_NOT_FOUND;
+    if (!s && (version->n != 3 || version->p[0] != 1)) s = ST_NOT_FOUND;
+    if (!s) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32), NULL);
+    if (!s || link_is_broken(s)) return s;
+    buf_rewind(version, 0);
+    return ST_NOT_FOUND;
+}
+
 static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
-    st s = iso_select_aid(&c->link, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
+    st s = isoapplet_find_selected(c, &fci);
+    bool there = !s;
+    if (s == ST_NOT_FOUND)
+        s = iso_select_aid(&c->link, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct isoapplet *a = t->state = ARENA_NEW(&c->arena, struct isoapplet, 1);
     if (!a) return ST_CARD_MEMORY;
@@ -7807,7 +7824,8 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     card_set_credential(t, &isoapplet_puk);
     strcpy(t->label, "IsoApplet");
     t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    place_arrived(c, t);
+    if (there) place_seen(c, t);
+    else       place_arrived(c, t);
     return p15use_open(c, t, scratch);
 }
 

@@ -51,6 +51,28 @@ TEST(isoapplet_knows_its_versions)
     }
 }
 
+// Another program uses the card: there is no SELECT of an applet that is selected already. What says
+// the same and has no files may be another one.
+TEST(isoapplet_looks_without_select)
+{
+    static const char *const there[] = { ISOAPPLET_VERSION "01002f 9000",
+        "00a4080c 04 50155032 > 9000", "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF,
+        NULL };
+    static const char *const not_there[] = { ISOAPPLET_VERSION "010000 9000",
+        "00a4080c 04 50155032 > 6a82", ISOAPPLET_SELECT "6a82", NULL };
+    static const char *const no[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_SELECT "6a82", NULL };
+    const char *const *const cases[] = { there, not_there, no };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        p15use_begin(cases[i], 0);
+        if (test_failing) return;
+        card_it.shared = true;
+        CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), i ? ST_NOT_MINE : ST_OK);
+        if (!i) CHECK(card_it.sure && card_it.current == p15use_t);
+        p15use_end();
+        card_it.shared = false;
+    }
+}
+
 TEST(isoapplet_that_leaves_or_is_too_much)
 {
     static const char *const none[] = { NULL }, *const yes[] = { ISOAPPLET_SELECT "9000", NULL };
@@ -198,6 +220,7 @@ static void test_isoapplet(void)
 {
 #if SCARD11_ISOAPPLET
     RUN(isoapplet_knows_its_versions);
+    RUN(isoapplet_looks_without_select);
     RUN(isoapplet_that_leaves_or_is_too_much);
     RUN(isoapplet_keys_that_hash);
     RUN(isoapplet_signatures);
