@@ -57,6 +57,7 @@ fault() {
 card='-DUSERS=2 -DCALLS=2 -DCHANGES=4'
 events='-DUSERS=0 -DWAITERS=2 -DLISTS=2 -DCHANGES=3'
 ends='-DUSERS=1 -DCALLS=2 -DWAITERS=1 -DCHANGES=1 -DENDS=2'
+rest='-DUSERS=1 -DCALLS=3 -DCHANGES=1'
 hangs='-DHANGS -DUSERS=1 -DCALLS=3 -DCHANGES=2 -DENDS=2'
 hang_two='-DHANGS -DUSERS=2 -DCALLS=1 -DCHANGES=1 -DENDS=2'
 fair='-DFAIR -DWAITERS=1 -DCHANGES=1 -DENDS=1'
@@ -65,6 +66,9 @@ right 'arenas and old handles, two threads' $card
 right 'events, two that wait and a list' $events
 right 'events that calls of the card notice first' -DUSERS=1 -DCALLS=2 -DWAITERS=1 -DCHANGES=3
 right 'every change that is waited for' -DONE_BY_ONE -DUSERS=1 -DCALLS=1 -DWAITERS=2 -DLISTS=1 -DCHANGES=3
+right 'cards at rest, and others under the same count' $rest -DREPEATS=2 -DLISTS=1
+right 'cards at rest, and who waits for events' $rest -DREPEATS=1 -DWAITERS=1
+right 'lost contexts' $rest -DRESTARTS=1 -DWAITERS=1
 right 'the end, with calls and waits' $ends
 right 'the end, two that wait' -DUSERS=0 -DWAITERS=2 -DCHANGES=2 -DENDS=2
 right 'commands that hang over the end' $hangs
@@ -78,6 +82,11 @@ fault EPOCH_NOT_COMPARED $card
 fault LOOK_OUTSIDE_LOCK $events
 fault LIST_TAKES_EVENTS $events
 fault WATCHED_LATER $events
+fault NOT_PROVED $rest -DREPEATS=1
+fault REST_UNDER_A_CALL $rest -DREPEATS=1 -DLISTS=1
+fault REST_TELLS_NOBODY $rest -DREPEATS=1 -DWAITERS=1
+fault SWAP_TELLS_NOBODY $rest -DREPEATS=1 -DWAITERS=1
+fault LOST_CONTEXT_IS_NOTHING $rest -DRESTARTS=1 -DWAITERS=1
 fault END_WITHOUT_WAITERS $ends
 fault WAITER_LEAVES_FIRST $ends
 fault CANCEL_ONCE -DUSERS=0 $fair

@@ -136,7 +136,7 @@ mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_ask
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     slot_rest 'slot_log_out_all(r);' '' session_close '? slot_log_out(r, t)' '? ST_OK'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
-    slot_drop_card 'slot_verified(r->card)' 'false'
+    slot_drop_card 'slot_verified(r->card)' 'false' link_disconnect 'reset || l->broken' 'reset'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
     secret_verify 'if (!s) pin->verified = true;' ''
 

@@ -56,8 +56,6 @@ seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'ol
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' '')" \
     -e "$(in_ slot_identity 'return .*' 'return NULL;')"
-seeded lost_context_is_nothing "$(bad 'events missed')\|$(bad 'wrong states')\|$(bad 'old handles')" \
-    -e "$(in_ slot_look_all '^        slot_none_listed();' '')"
 seeded event_swallowed "$(bad 'events missed')" \
     -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"
 seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \

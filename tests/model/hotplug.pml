@@ -7,8 +7,11 @@
  * nothing here comes right only because of time. A section under the library lock is one step: all
  * that it touches is touched nowhere else (that this is so is for ThreadSanitizer to say).
  *
- * The world is one number: how often a card went in or out. It is odd while a card is in, so it is
- * PC/SC's count and state in one, and each insertion has a number of its own.
+ * The world is one number: how often a card went in or out. It is odd while a card is in, and each
+ * insertion has a number of its own. What PC/SC shows is another, its count and state in one: it follows
+ * the world, but for a reader that is plugged in again with another card under the count of before, and
+ * for a service that was away and shows what it showed. A card at rest has no session; its connection
+ * may be kept for a while or let go.
  *
  * tests/model.sh runs it in several sizes, and once with each of the faults FAULT_..., which must be
  * found.
@@ -38,19 +41,29 @@
  * ONE_BY_ONE: the world changes only while all that wait really wait for it.
  * FAIR: who wants the gate takes a turn; without, no thread can be sure ever to get it. */
 
+#ifndef REPEATS
+#define REPEATS 0               /* other cards that come in under the count of before */
+#endif
+#ifndef RESTARTS
+#define RESTARTS 0              /* of the service; another card is in afterwards, under the same count */
+#endif
+
 #define ARENAS  3
 #define NONE    255
 #define TURNS   8
 
 mtype = { OK, NOT_INIT, NO_SESSION, NO_TOKEN, REMOVED };
 
-byte world;                     /* what PC/SC shows; odd: a card is in */
+byte world;                     /* odd: a card is in */
+byte shown;                     /* ... as PC/SC shows it */
+byte service;                   /* which one runs: contexts of others are lost */
 bool released = true;           /* false: cards may not answer */
 bool all_over;
 
 /* The reader, under the library lock: struct reader, first half. */
 byte table, changes, pending, inside;
 bool lost, watching, context;
+byte context_of;                /* the service that it belongs to */
 byte generation;                /* slot_generation: read under the gate too, written under both */
 /* ... under its own lock: second half. */
 byte card = NONE;               /* an index of arenas; NONE: NULL */
@@ -64,6 +77,7 @@ typedef struct_card {
     bool alive;                 /* not freed */
     byte state, changes;        /* of before it was connected */
     byte conn;                  /* which insertion the connection leads to; NONE: none */
+    byte is;                    /* the insertion that all that is remembered is of; 0: nothing is yet */
     byte session;               /* the handle of its one session; 0: none */
 };
 struct_card arenas[ARENAS];
@@ -71,10 +85,12 @@ byte epoch;
 
 /* What PC/SC knows of those who wait. */
 bool live[WAITERS + 1], waiting[WAITERS + 1], cancelled[WAITERS + 1];
-byte known[WAITERS + 1];
+byte known[WAITERS + 1], known_by[WAITERS + 1];
 
 /* For the claims alone. */
 byte reports, reported;
+byte table_of;                  /* the world that the table shows */
+byte noticed, told;             /* the last world that anybody noticed, and that was reported */
 bool finalizing;
 
 /* ---- Locks ---- */
@@ -104,15 +120,22 @@ inline release_library() { assert(library == _pid + 1); library = 0 }
 
 /* ---- >>slot: what PC/SC says. Under the library lock ---- */
 
-/* slot_note. An older state never comes over a newer. */
-inline slot_note(state)
+inline slot_change()
 {
+    changes++;
+    if :: watching -> pending = 1 :: else fi
+}
+
+/* slot_note, of a look at the world as it was then. An older state never comes over a newer. */
+inline slot_note(state, at)
+{
+    assert(!watching || at >= table_of);
+    table_of = at;
     if
     :: table != state ->
-        assert(!watching || state > table);
         table = state;
-        changes++;
-        if :: watching -> pending = 1 :: else fi
+        noticed = at;
+        slot_change();
 #ifdef FAULT_FREE_WITHOUT_LOCK
         if :: card != NONE -> arenas[card].alive = false; card = NONE :: else fi
 #endif
@@ -120,12 +143,49 @@ inline slot_note(state)
     fi
 }
 
+/* A card at rest with a connection: that shows what no count does. Nobody is inside. */
+inline slot_look_at_rest()
+{
+    if
+#ifdef FAULT_REST_UNDER_A_CALL
+    :: card != NONE && arenas[card].conn != NONE && arenas[card].session == 0 &&
+       changes == arenas[card].changes ->
+#else
+    :: inside == 0 && card != NONE && arenas[card].conn != NONE && arenas[card].session == 0 &&
+       changes == arenas[card].changes ->
+        assert(reader_lock == 0);
+#endif
+        if
+        :: arenas[card].conn != world ->
+            noticed = world;
+#ifndef FAULT_REST_TELLS_NOBODY
+            slot_change()
+#endif
+        :: arenas[card].conn == world -> arenas[card].conn = NONE       /* let go, or a little later */
+        :: arenas[card].conn == world
+        fi
+    :: else
+    fi
+}
+
 /* slot_look_all. While the library is down, a call that hung over its end may come here. A reader
- * that was lost to a call keeps its place as it is. */
+ * that was lost to a call keeps its place as it is. A context of a service that is gone: no reader is
+ * there (slot_none_listed), and then what the new one shows. */
 inline slot_look_all()
 {
     if
-    :: watching || starting -> context = true; if :: !lost -> slot_note(world) :: else fi
+    :: watching || starting ->
+        if
+        :: context && context_of != service && !lost && table % 2 ->
+#ifndef FAULT_LOST_CONTEXT_IS_NOTHING
+            noticed = world; table = 0; slot_change()
+#else
+            noticed = world
+#endif
+        :: else
+        fi;
+        context = true; context_of = service;
+        if :: !lost -> slot_note(shown, world); slot_look_at_rest() :: else fi
     :: else
     fi
 }
@@ -139,17 +199,31 @@ inline slot_empty()
         :: card != NONE ->
             assert(arenas[card].alive);
             arenas[card].alive = false; arenas[card].session = 0; arenas[card].state = 0;
-            arenas[card].changes = 0; arenas[card].conn = NONE;
+            arenas[card].changes = 0; arenas[card].conn = NONE; arenas[card].is = 0;
             card = NONE
         :: else
         fi
     }
 }
 
+/* What its own connection showed, and PC/SC does not, is told as well. */
 inline slot_drop_card()
 {
+    noted = arenas[card].changes;
     slot_empty();
-    atomic { acquire_library(); slot_look_all(); release_library() }
+    atomic {
+        acquire_library();
+        slot_look_all();
+        if
+        :: s == REMOVED && changes == noted && !lost ->
+            noticed = world;
+#ifndef FAULT_SWAP_TELLS_NOBODY
+            slot_change()
+#endif
+        :: else
+        fi;
+        release_library()
+    }
 }
 
 /* A call of the card with a connection: does it reach the insertion that it was connected to? */
@@ -157,13 +231,13 @@ inline link_status(c)
 {
     d_step {
         assert(arenas[c].alive);
-        if :: arenas[c].conn != world || arenas[c].state != world -> s = REMOVED :: else fi
+        if :: arenas[c].conn != world || arenas[c].state != shown -> s = REMOVED :: else fi
     }
 }
 
 inline slot_look()
 {
-    if :: fresh = true :: fresh = false fi;
+    if :: arenas[card].session != 0 -> fresh = true :: fresh = false fi;       /* at rest, none is young enough */
     atomic {
         acquire_library();
         if
@@ -187,11 +261,34 @@ inline slot_connect()
     d_step {
         assert(arenas[card].alive);
         if
-        :: world % 2 -> arenas[card].conn = world
+        :: world % 2 ->
+            arenas[card].conn = world;
+            if :: arenas[card].is == 0 -> arenas[card].is = world :: else fi
         :: else -> s = REMOVED
         fi
     }
     if :: s == OK -> link_status(card) :: else fi
+}
+
+/* A card that rested without a connection, and can be told from others (or it is begun anew): what no
+ * other has is asked for before anything else. */
+inline slot_take_up()
+{
+    if
+    :: arenas[card].conn != NONE
+    :: arenas[card].conn == NONE -> slot_empty(); s = NO_SESSION
+    :: arenas[card].conn == NONE ->
+        slot_connect();
+#ifndef FAULT_NOT_PROVED
+        d_step {                                                /* slot_prove */
+            if
+            :: s == OK && (arenas[card].conn != world || arenas[card].is != world) -> s = REMOVED
+            :: else
+            fi
+        }
+#endif
+        if :: s != OK -> slot_drop_card() :: else fi
+    fi
 }
 
 /* One command. A card that answers is the one that the connection leads to. */
@@ -207,7 +304,7 @@ inline transmit()
     d_step {
         assert(c == card && arenas[c].alive && block);
         if
-        :: arenas[c].conn == world -> assert(arenas[c].state == world)
+        :: arenas[c].conn == world -> assert(arenas[c].is == world)
         :: else -> s = REMOVED
         fi
     }
@@ -229,6 +326,7 @@ inline slot_make_card()
 inline slot_card()
 {
     if :: card != NONE -> slot_look() :: else -> s = NO_SESSION fi;
+    if :: s == OK -> slot_take_up() :: else fi;
     tries = 2;
     do
     :: s == OK || s == NO_TOKEN || tries == 0 -> break
@@ -424,8 +522,9 @@ inline open_session()
         atomic { acquire_library(); epoch++; h = epoch; release_library() }
         d_step {
             arenas[card].session = h;
-            owner = arenas[card].state;
-            fresh = true
+            owner = arenas[card].is;
+            fresh = true;
+            assert(arenas[card].conn == owner)                     /* and never another's memory */
         }
     :: else
     fi;
@@ -442,24 +541,24 @@ inline use_session()
     :: s == OK ->
         d_step {
             assert(arenas[card].alive && block);
-            assert(arenas[card].state == owner);                   /* never another card's */
+            assert(arenas[card].is == owner);                      /* never another card's */
             assert(fresh || begun <= owner)                        /* never when it is seen to be out */
         }
         if
         :: true                                                 /* from memory */
-        :: arenas[card].conn == NONE -> slot_connect(); if :: s == OK -> transmit() :: else fi
-        :: arenas[card].conn != NONE -> transmit()
+        :: transmit()
         fi
     :: else
     fi;
     p11_leave()
 }
 
-/* C_CloseSession of the last session: slot_rest, the card stays known. */
+/* C_CloseSession of the last session: slot_rest, the card stays known, and may stay connected. */
 inline close_session()
 {
     p11_enter(h);
     if
+    :: s == OK -> arenas[card].session = 0
     :: s == OK -> d_step { arenas[card].session = 0; arenas[card].conn = NONE }
     :: else
     fi;
@@ -484,7 +583,7 @@ proctype lister()
 {
     mtype s;
     bool entered, counted, starting;
-    byte mine, seen, left = LISTS;
+    byte mine, seen, noted, left = LISTS;
     do
     :: left == 0 -> break
     :: else ->
@@ -493,8 +592,8 @@ proctype lister()
         if
         :: s == OK ->
 #ifdef FAULT_LOOK_OUTSIDE_LOCK
-            seen = world;
-            atomic { acquire_library(); slot_note(seen); release_library() }
+            d_step { seen = shown; noted = world }
+            atomic { acquire_library(); slot_note(seen, noted); release_library() }
 #else
             atomic {
                 acquire_library();
@@ -521,7 +620,10 @@ inline p11_wait_once(i)
     :: ok && known[i] != NONE ->
         waiting[i] = true;
 end_wait:
-        atomic { world != known[i] || cancelled[i] -> waiting[i] = false; cancelled[i] = false }
+        atomic {
+            shown != known[i] || cancelled[i] || service != known_by[i] ->
+            waiting[i] = false; cancelled[i] = false
+        }
     :: ok && known[i] == NONE -> stopping || !up || !lost       /* sleeps, and looks */
     :: else
     fi
@@ -546,9 +648,10 @@ begin:
             acquire_library();
             slot_look_all();
             if
-            :: pending -> pending = 0; reports++; reported = table; ok = true
+            :: pending -> pending = 0; reports++; reported = table; told = noticed; ok = true
             :: else ->
                 ok = false;
+                known_by[i] = context_of;
 #ifndef FAULT_WATCHED_LATER
                 known[i] = (lost -> NONE : table)
 #endif
@@ -682,21 +785,24 @@ proctype ender()
 /* ---- The world ---- */
 
 #if WAITERS == 2
-#define ALL_WAIT (waiting[0] && known[0] == world && waiting[1] && known[1] == world)
+#define ALL_WAIT (waiting[0] && known[0] == shown && waiting[1] && known[1] == shown)
 #else
-#define ALL_WAIT (waiting[0] && known[0] == world)
+#define ALL_WAIT (waiting[0] && known[0] == shown)
 #endif
 
 proctype mover()
 {
-    byte left = CHANGES;
+    byte left = CHANGES, repeats = REPEATS, restarts = RESTARTS;
     do
     :: left == 0 -> break
 #ifdef ONE_BY_ONE
-    :: left > 0 -> atomic { ALL_WAIT -> world++; left-- }
+    :: left > 0 -> atomic { ALL_WAIT -> world++; shown++; left-- }
 #else
-    :: left > 0 -> d_step { world++; left-- }
-    :: left > 1 && world % 2 -> d_step { world = world + 2; left = left - 2 }    /* a swap */
+    :: left > 0 -> d_step { world++; shown++; left-- }
+    :: left > 1 && world % 2 ->                                                 /* a swap */
+        d_step { world = world + 2; shown = shown + 2; left = left - 2 }
+    :: repeats > 0 && world % 2 -> d_step { world = world + 2; repeats-- }
+    :: restarts > 0 && world % 2 -> d_step { world = world + 2; service++; restarts-- }
 #endif
 #ifdef HANGS
     :: !released -> released = true
@@ -705,11 +811,14 @@ proctype mover()
     released = true
 }
 
-/* When nothing moves any more: the last state was reported, and each that was waited for. */
+/* When nothing moves any more: the last state was reported, and each that was waited for; and whatever
+ * anybody noticed, or a waiter will find it pending. */
 proctype judge()
 {
     timeout;
-    assert(reported == world);
+    assert(reported == shown);
+    assert(pending || told == noticed);
+    if :: RESTARTS > 0 && context && table % 2 -> assert(context_of == service) :: else fi;
 #ifdef ONE_BY_ONE
     assert(reports == world)
 #endif
