@@ -3828,6 +3828,7 @@ struct query {
 struct driver {
     const char *name;       // CK_TOKEN_INFO.model, and the log
     bool public_certificates;   // all of its cards let anyone read every certificate
+    bool keys_without_pin;      // some have keys that need none: list looks, for CKO_PROFILE
     // Finding out, as late as possible.
     st (*probe)   (struct card *, struct token *, struct scratch);  // ST_NOT_MINE: ask the next
     st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
@@ -3933,6 +3934,7 @@ struct token {
     u32   pads;                     // as of its keys: what C_GetMechanismInfo says
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
+    bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -6874,6 +6876,7 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
 #define PIV_RETIRED_COUNT 20
 #define PIV_FIRST_RETIRED 4             // its place in piv_key_list
 #define PIV_ATTESTATION   24
+#define PIV_9E            3
 #define PIV_KEYS          25
 #define PIV_DISCOVERY     0x7e
 #define PIV_CHUID         0x5fc102
@@ -7436,6 +7439,7 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, bool policy, stru
     }
     if (like.key) t->key_types |= CARD_TYPE(k->type);
     if (x || like.key) card_add_key(c, &like, x);
+    if (slot.ref == 0x9e) t->pin_for_all = !like.key;
     p->done[i] = true;
     return ST_OK;
 }
@@ -7566,6 +7570,8 @@ static st piv_list(struct card *c, struct token *t, const struct query *q, struc
     const struct piv *p = t->state;
     bool private = !q->any_class && q->class == CKO_PRIVATE_KEY;
     if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
+    if (q->class == CKO_PROFILE)        // does every key want the PIN? >>session
+        return p->done[PIV_9E] ? ST_OK : piv_list_key(c, t, PIV_9E, false, scratch);
     if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY && !private)
         return ST_OK;
     for (u32 i = 0; i < PIV_FIRST_RETIRED; i++) TRY(piv_list_one(c, t, q, i, scratch));
@@ -7722,6 +7728,7 @@ static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct 
 static const struct driver driver_piv = {
     .name    = "PIV",
     .public_certificates = true,    // SP 800-73-4 part 1, 3.5: read always
+    .keys_without_pin = true,       // 9E
     .probe   = piv_probe,
     .open    = piv_open,
     .list    = piv_list,
@@ -9569,17 +9576,19 @@ static const struct probe_row {
 };
 
 // Which profiles (PKCS #11 Profiles 3.2, 5) a token fulfils, whatever is on it; decided once, so
-// that they are the same each time. Every token is one of a baseline provider; none of an extended
-// one, whose test (5.3.1) wants a mechanism that makes RSA keys. The test of an authentication
-// token (5.4.1) is an RSA signature. Where a directory may call any certificate private, only
-// reading it would tell: no public certificates (5.5) are promised.
+// that they are the same each time; session_settle_profiles adds what only its keys tell. Every
+// token is one of a baseline provider; none of an extended one, whose test (5.3.1) wants a
+// mechanism that makes RSA keys. The test of an authentication token (5.4.1) is an RSA signature.
+// Where a directory may call any certificate private, only reading it would tell: no public
+// certificates (5.5) are promised.
 static void probe_profiles(struct token *t)
 {
     const struct driver *d = t->driver;
     t->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
     if (d->sign && t->key_types & CARD_TYPE(ALG_RSA))
         t->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
-    if (d->public_certificates) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
+    if (d->public_certificates && !d->keys_without_pin)
+        t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
 }
 
 // Asks one driver. ST_NOT_MINE: it does not know the card. When the card answered with an error of
@@ -11974,8 +11983,23 @@ static st session_read(struct reader *r, struct object *o, struct scratch scratc
     return run.s;
 }
 
-// CKO_PROFILE: what a token fulfils, as objects of it, which no card is asked for. Where a driver
-// forgot a token's objects, they come again.
+// NSS logs in to a token that promises public certificates when it looks for a key and sees none.
+// One that needs no PIN it sees; and then it refuses TLS with it, because CKF_LOGIN_REQUIRED is set
+// and nobody is logged in. So a token that may have such keys promises them when it has none, which
+// the card is asked for. Else NSS logs in first.
+static st session_settle_profiles(struct reader *r, struct token *t, struct scratch scratch)
+{
+    const struct driver *d = t->driver;
+    struct query q = { .class = CKO_PROFILE, .any_id = true, .no_secret = true };
+    struct slot_run run = { .reader = r, .token = t, .known = true, .scratch = scratch };
+    if (!d->public_certificates || !d->keys_without_pin) return ST_OK;
+    while (slot_run(&run)) run.s = d->list(r->card, t, &q, scratch);
+    if (!run.s && t->pin_for_all) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
+    return run.s;
+}
+
+// CKO_PROFILE: what a token fulfils, as objects of it. Where a driver forgot a token's objects,
+// they come again.
 static st session_list_profiles(struct card *c, struct token *t)
 {
     u32 missing = t->profiles;
@@ -12002,7 +12026,9 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
     struct slot_run run = { .reader = r, .token = token, .known = true, .scratch = scratch };
     bool on_card = attr_query(t, n, token, &q) && token->driver->list;
     if (on_card) while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
-    if (run.s || !(q.any_class || q.class == CKO_PROFILE)) return run.s;
+    bool profiles = (q.any_class && q.any_id) || q.class == CKO_PROFILE;
+    if (run.s || !profiles || !attr_number(t, n, CKA_TOKEN, CK_TRUE)) return run.s;
+    TRY(session_settle_profiles(r, token, scratch));
     return session_list_profiles(r->card, token);
 }
 

@@ -13,6 +13,7 @@
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
 # why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or
 # ec), $port for a server, $pki; serve starts what ends with it; skip says why it can't be tried here.
+# $card may be few: an RSA card on which every key wants the PIN, as nothing is in 9E.
 # The EC card's key in 9A is P-384, and signs 48 bytes, nothing shorter: who gives it SHA-256 has to fill it up.
 # A table in each file says which cards it meets, and which set it is of: quick or slow.
 cd "$(dirname "$0")/.." || exit 1
@@ -81,11 +82,13 @@ make_pki() {
 
 inside_rsa() { fresh_card; each_client; }
 inside_ec() { fresh_card; each_client; }
+inside_few() { fresh_card; each_client; }
 fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
     [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; "$OUT/clients/present" out; }
     case $part in
         rsa) card extended "9a=$pki/user-rsa.der" ;;
         ec) card extended ec "9a=$pki/user-ec.der" ;;
+        few) card extended no-9e "9a=$pki/user-rsa.der" ;;
     esac
     "$OUT/clients/present" in
 }
@@ -145,7 +148,7 @@ column() {      # column <ours|opensc> <module>: all clients with that module
     export COLUMN=$1 MODULE=$2
     mkdir -p "$OUT/clients/$1"
     rm -f "$OUT/clients/$1"/*
-    for kind in rsa ec; do
+    for kind in rsa ec few; do
         case "$(for n in $NAMES; do row "$n"; done)" in *" $kind"*) in_lab $kind 'Virtual PCD' ;; esac
     done
 }

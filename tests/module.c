@@ -192,13 +192,13 @@ TEST(objects_are_public_before_login_and_all_after_it)
     CHECK_RV(scene_begin(&whole), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 4 + 4 + 1 + 3 + 3);             // certificates, public keys, 9E's private key, data, profiles
+    CHECK_EQ(n, 4 + 4 + 1 + 3 + 2);             // certificates, public keys, 9E's private key, data, profiles
     CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 4 + 4 + 4 + 6 + 3);
+    CHECK_EQ(n, 4 + 4 + 4 + 6 + 2);
     CHECK_RV(C_Logout(session), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 15);
+    CHECK_EQ(n, 14);
     scene_end();
 }
 
@@ -932,7 +932,7 @@ TEST(logout_is_real_and_renews_private_handles)
     CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
     CK_ULONG count;
     CHECK_RV(scene_count(session, NULL, 0, &count), CKR_OK);
-    CHECK_EQ(count, 15);
+    CHECK_EQ(count, 14);
     scene_end();
 }
 
@@ -1547,7 +1547,7 @@ TEST(a_reset_by_another_program_costs_a_login_and_no_more)
     CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n), CKR_OK);
     sim_reader_reset(0);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);    // needs no login: nobody notices
-    CHECK_EQ(n, 15);
+    CHECK_EQ(n, 14);
     CHECK_EQ(sim_piv_tries(scene_card), 3);
     scene_end();
 }

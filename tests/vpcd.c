@@ -6,7 +6,7 @@
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
 // fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0
-// no-history no-chuid yubikey app-pin global-pin second ec gzip ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
+// no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
@@ -138,6 +138,10 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         { 0x9c, SIM_P256A, false, true, SIM_PIN_BY_SLOT },
             { 0x9d, SIM_RSA2048B, false, true, SIM_PIN_BY_SLOT },
         { 0x9e, SIM_P256B, false, true, SIM_PIN_BY_SLOT } };
+    static const struct sim_piv_key without_9e[] = {
+        { 0x9a, SIM_RSA2048A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9d, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT } };
     struct sim_piv_options o = { .discovery = SIM_APPLICATION_PIN };
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
@@ -151,6 +155,7 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         else if (!strcmp(a, "no-discovery")) o.discovery = SIM_NO_DISCOVERY;
         else if (!strcmp(a, "second")) o.second = true;
         else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
+        else if (!strcmp(a, "no-9e")) { o.keys = without_9e; o.n_keys = 3; }
         else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
         else if (!strncmp(a, "9a=", 3)) load_9a(&o, a + 3);
         else if (strcmp(a, "app-pin")) refuse(a);

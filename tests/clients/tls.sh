@@ -6,6 +6,8 @@ gnutls-cli      rsa ec  quick
 gnutls-serv     rsa ec  quick
 nss             rsa ec  quick
 nss-tls         rsa ec  quick
+nss-no-pin      rsa ec  quick
+nss-public      few     quick
 nss-serv        rsa ec  quick
 cmsutil         rsa     quick
 java-tls        rsa ec  quick
@@ -84,13 +86,14 @@ client_nss() {
     certutil -R -d sql:db -h "$token" -k 01 -s CN=me -f pin -a -Z SHA256 -o csr
     openssl req -in csr -verify -noout -text | grep -i "$k"
 }
-client_nss_tls() {
-    nss_db
+nss_server_db() {
     mkdir -p serverdb
     certutil -N -d sql:serverdb --empty-password
     certutil -A -d sql:serverdb -n ca -t CT,C,C -i "$pki/ca.pem"
     openssl pkcs12 -export -in "$pki/server.pem" -inkey "$pki/server.key" -name server -passout pass:x -out server.p12
     pk12util -i server.p12 -d sql:serverdb -W x
+}
+nss_ask() {         # nss_ask <who>: selfserv takes the certificate $nick, and its signature, from tstclnt
     printf 'GET / HTTP/1.0\r\n\r\n' > request
     for v in $versions; do
         port=$((port + 1))
@@ -98,8 +101,30 @@ client_nss_tls() {
         listening $port
         tstclnt -h localhost -p $port -d sql:db -n "$nick" -w "$PIN" -V "tls$v:tls$v" -4 -A request > "said$v" 2>&1
         grep -a '^HTTP/1.0 200' "said$v"
-        until_seen 'subject DN: CN=user' "server$v"
+        until_seen "subject DN: $1" "server$v"
     done
+}
+client_nss_tls() {
+    nss_db
+    nss_server_db
+    nss_ask CN=user
+}
+# The key in 9E needs no PIN; its certificate is nobody's, the server is told to trust it.
+client_nss_no_pin() {
+    nss_db
+    nick=$(sed -n "s/^\($token:.*Card Auth.*[^ ]\) *u,u,u *$/\1/p" certs | head -n 1)
+    certutil -L -d sql:db -h "$token" -n "$nick" -f pin -r > 9e.der
+    nss_server_db
+    certutil -A -d sql:serverdb -n 9e -t P,, -i 9e.der
+    nss_ask "$(openssl x509 -inform DER -in 9e.der -noout -subject -nameopt RFC2253 | sed 's/^subject=//')"
+}
+# Where every key wants the PIN, nothing else does: NSS lists the certificates, and logs in for the key.
+client_nss_public() {
+    nss_db
+    certutil -L -d sql:db -h "$token" > public </dev/null
+    test "$(grep -c "^$token:" public)" = 3
+    nss_server_db
+    nss_ask CN=user
 }
 client_nss_serv() {
     nss_db
