@@ -9792,12 +9792,21 @@ static bool slot_wanted(const char *name)
     return !*slot_filter;
 }
 
+// May the card have something verified?
+static bool slot_verified(const struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++)
+        if (card_verified(&c->tokens[i])) return true;
+    return false;
+}
+
 // Closes the connection, wipes and frees all that the card brought. Nobody is told: its sessions
-// and objects were in the arena, and their handles carry epochs that will not be given out again.
+// and objects were in the arena, and their handles carry epochs that will not be given out again. A
+// card that may keep a login which nobody has any more is reset.
 static void slot_empty(struct reader *r, bool reset)
 {
     if (!r->card) return;
-    link_disconnect(&r->card->link, reset);
+    link_disconnect(&r->card->link, reset || slot_verified(r->card));
     if (!r->short_sure) r->short_changes = r->card->changes;
     if (r->card->link.extended_proven) r->short_doubt = false;
     for (u32 i = 0; i < r->card->token_count; i++) card_secrets_forget(&r->card->tokens[i]);
@@ -10004,21 +10013,13 @@ static void slot_wipe_scratch(struct reader *r)
         mem_wipe(r->block + start, (size_t)(r->high - r->block) - start);
 }
 
-// May the card have something verified?
-static bool slot_verified(const struct card *c)
-{
-    for (u32 i = 0; i < c->token_count; i++)
-        if (card_verified(&c->tokens[i])) return true;
-    return false;
-}
-
 // The card that we know is not the one that is in: looks what is, and frees what was. It may be in
 // all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
 // it. Does the reader show that it left, or that it is mute now?
 static bool slot_drop_card(struct reader *r, st why)
 {
     u32 changes = r->card->changes;
-    slot_empty(r, slot_verified(r->card));
+    slot_empty(r, false);
     os_acquire(&os_library);
     slot_look_all();
     bool left = r->changes != changes;
@@ -14586,12 +14587,13 @@ static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
 {
     int code = SCARD11_READER_DOWN;
     void *context = w->context;
-    if (!context && scard11_reader_start(&context)) context = NULL;
+    bool fresh = !context;
+    if (fresh && scard11_reader_start(&context)) context = NULL;
     os_acquire(&os_gate);
     w->context = context;
     bool stopping = p11_state != P11_UP;
     os_release(&os_gate);
-    if (stopping) return;
+    if (stopping || (fresh && context)) return;         // what came before it, a look must tell
     if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
     bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
     if (down) p11_stop_waiter(w);
