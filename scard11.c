@@ -4399,6 +4399,7 @@ static st place_be_sure(struct card *c, struct token *t, struct scratch scratch)
     if (c->sure) return ST_OK;
     TRY(link_ready(&c->link));
     if (place_has_login(c, t) || c->shared) {
+        place_leave(c);                         // another program may have moved it
         s = place_find_landmark(c, t, t->landmark, scratch);
         if (s == ST_NOT_FOUND && !(t->landmark && t->landmark->known)) s = place_ask_login(c, t);
     }

@@ -142,6 +142,29 @@ TEST(esteid_path_without_memory)
     arena_free(&card_it.arena);
 }
 
+// Another program may have left the card in another DF of the application: where it is is not taken
+// from memory when the document number is looked for, and no SELECT of the application ends a login.
+TEST(esteid_is_found_from_any_df)
+{
+    static const char *const lines[] = { "00a4000c > 9000",
+        "00a40204 02 d003 00 > 62048002000b 9000", "* > 0409415330303031313131 9000", NULL };
+    struct esteid e = { .latvian = false };
+    esteid_begin(lines);
+    p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+    e.p15.mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
+    card_t->driver = &driver_esteid;
+    p15_attach(card_t, &e.p15);
+    *test_pin(card_t) = (struct credential){ .reference = ESTEID_PIN1, .tries = -1 };
+    CHECK_ST(place_note(&e.p15.mark, 0, BYTES(0x04, 9, 'A', 'S', '0', '0', '0', '1', '1', '1', '1')),
+             ST_OK);
+    place_arrived(&card_it, card_t);
+    card_t->login = true;
+    card_it.sure = false;                       // a new transaction
+    CHECK_ST(place_be_sure(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK(card_it.sure && card_t->login);
+    esteid_over();
+}
+
 TEST(esteid_takes_sha256_alone)
 {
     u8 info[51] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
@@ -162,6 +185,7 @@ static void test_esteid(void)
     RUN(esteid_that_leaves_or_is_too_much);
     RUN(esteid_tries);
     RUN(esteid_path_without_memory);
+    RUN(esteid_is_found_from_any_df);
     RUN(esteid_takes_sha256_alone);
 #endif
 }
