@@ -14582,19 +14582,27 @@ static void p11_stop_waiter(struct p11_waiter *w)
     if (context) scard11_reader_stop(context);
 }
 
+// A waiter has its context before it looks: what comes after the look ends the wait with it.
+static void p11_start_waiter(struct p11_waiter *w)
+{
+    void *context = w->context;
+    if (context) return;
+    if (scard11_reader_start(&context)) context = NULL;
+    os_acquire(&os_gate);
+    w->context = context;
+    os_release(&os_gate);
+}
+
 // A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
 // in steps that C_Finalize can end.
 static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
 {
     int code = SCARD11_READER_DOWN;
     void *context = w->context;
-    bool fresh = !context;
-    if (fresh && scard11_reader_start(&context)) context = NULL;
     os_acquire(&os_gate);
-    w->context = context;
     bool stopping = p11_state != P11_UP;
     os_release(&os_gate);
-    if (stopping || (fresh && context)) return;         // what came before it, a look must tell
+    if (stopping) return;
     if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
     bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
     if (down) p11_stop_waiter(w);
@@ -14630,6 +14638,7 @@ static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
         os_release(&os_gate);
         if (!up) return ST_NOT_INIT;
         u64 before = os_now_ms();
+        if (block) p11_start_waiter(w);
         if (p11_look_for_event(&id, &watch)) {
             *slot = id;
             return ST_OK;
