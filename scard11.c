@@ -6701,16 +6701,6 @@ static struct trial p15use_secret_trial(struct card *c, struct object *o, bytes 
     return trial;
 }
 
-// DigestInfo or whatever was padded by PKCS#1 v1.5 for a signature; nothing if that is not what a
-// block holds.
-static bytes p15use_unpadded(bytes block)
-{
-    size_t i = 2;
-    if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
-    while (i < block.n && block.p[i] == 0xff) i++;
-    return i >= 10 && i < block.n && !block.p[i] ? bytes_from(block, i + 1) : BYTES_NONE;
-}
-
 // ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 }.
 static st p15use_agree(struct card *c, const struct object *o, bytes point, struct scratch scratch,
                        struct buf *out)
@@ -7854,7 +7844,7 @@ static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg
     const struct p15_key *k = o->state;
     bool rsa = k->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa && !pss ? p15use_unpadded(in) : in;
+    bytes data = rsa && !pss ? pad_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
     TRY(place_set_environment(c, 0x41, 0xb6,
@@ -8173,7 +8163,7 @@ static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scr
 {
     const struct p15_key *k = o->state;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes info = k->type == ALG_RSA ? p15use_unpadded(in) : BYTES_NONE;
+    bytes info = k->type == ALG_RSA ? pad_pkcs1_signed(in) : BYTES_NONE;
     if (info.n > 255) info = BYTES_NONE;
     u8 algorithm = k->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
     if (algorithm == MYEID_RAW && in.n > 255) return myeid_decipher(c, o, in, false, scratch, out);
@@ -8348,7 +8338,7 @@ static const struct driver driver_myeid = {
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
  * Owns    driver_esteid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
@@ -8658,7 +8648,7 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
     bool rsa = k->type == ALG_RSA, qualified = o->always_auth;
     size_t size = rsa ? 0 : o->key->curve->size;
     struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, 600);
-    bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, size);
+    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
     if (rsa && qualified) data = esteid_sha256(data);
     if (rsa && !data.n) return ST_MECHANISM;
@@ -9137,7 +9127,7 @@ static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct sc
     bool rsa = k->type == ALG_RSA;
     size_t size = alg_signature_size(o->key);
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa ? p15use_unpadded(in) : bytes_head(in, o->key->curve->size);
+    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, o->key->curve->size);
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(c, k));
     TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
@@ -9434,7 +9424,7 @@ static st generic_sign_data(const struct object *o, const struct alg_use *use, b
     }
     int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
     int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
-    bytes info = p15use_unpadded(in);
+    bytes info = pad_pkcs1_signed(in);
     bool pads = info.n && (padded >= 0 || whole < 0);
     *algorithm = pads ? padded : whole;
     if (pads) *data = info;

@@ -452,8 +452,27 @@ TEST(pad_ecdsa_from_halves)
     }
 }
 
+TEST(pad_what_a_signature_s_block_holds)
+{
+    u8 block[64];
+    struct buf b = buf_on(block, sizeof block);
+    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
+    bytes info = pad_pkcs1_signed(bytes_of(block, 64));
+    CHECK_BYTES(info.p, info.n, "3001ff");
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 10)).n);
+    block[20] = 0xfe;
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
+    block[20] = 0xff, block[1] = 2;
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
+    memset(block, 0xff, 64), block[0] = 0, block[1] = 1;
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
+    block[5] = 0;
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
+}
+
 static void test_pad(void)
 {
+    RUN(pad_what_a_signature_s_block_holds);
     RUN(pad_digest_info_of_the_standard);
     RUN(pad_pkcs1_sign_block);
     RUN(pad_pss_is_what_mbedtls_takes);
