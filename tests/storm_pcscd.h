@@ -9,6 +9,7 @@
 #ifndef STORM_PCSCD_H
 #define STORM_PCSCD_H
 
+#define WORLD_IS_PCSCD                  // the cards are other threads'
 #include "storm_worker.h"
 #include "vpcd_player.h"
 #include <winscard.h>
