@@ -1110,21 +1110,37 @@ static void arena_chain_drop(struct arena *a, struct chain *c)
 
 // ---- Scratch: what a call works in ----
 
-// Passed by value: what a function takes is given back by its return. high notes how far it was
-// ever used, so that the end of the call wipes that much.
+// Passed by value, in two registers: what a function takes is given back by its return. How far
+// the room was ever used is noted at its end, so that the end of the call wipes that much.
 struct scratch {
-    u8  *at, *end;
-    u8 **high;
+    u8 *at;
+    struct scratch_end {
+        u8 *high;
+    } *end;
 };
+
+// Over a block of memory, aligned as malloc does.
+static struct scratch scratch_on(u8 *block, size_t size)
+{
+    size_t end = (size - sizeof(struct scratch_end)) & ~(size_t)(ARENA_ALIGN - 1);
+    struct scratch s = { block, (struct scratch_end *)(void *)(block + end) };
+    s.end->high = block;
+    return s;
+}
+
+static size_t scratch_left(const struct scratch *s)
+{
+    return (size_t)((u8 *)s->end - s->at);
+}
 
 // n bytes, zeroed, or NULL.
 static void *scratch_alloc(struct scratch *s, size_t n)
 {
     size_t size = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (size < n || size > (size_t)(s->end - s->at)) return NULL;
+    if (size < n || size > scratch_left(s)) return NULL;
     void *p = s->at;
     s->at += size;
-    if (s->at > *s->high) *s->high = s->at;
+    if (s->at > s->end->high) s->end->high = s->at;
     memset(p, 0, size);
     return p;
 }
@@ -1140,9 +1156,9 @@ static struct buf scratch_buf(struct scratch *s, size_t n)
 // rest.
 static struct buf scratch_rest(struct scratch *s)
 {
-    struct buf b = buf_on(s->at, (size_t)(s->end - s->at));
-    s->at = s->end;
-    *s->high = s->end;
+    struct buf b = buf_on(s->at, scratch_left(s));
+    s->at = (u8 *)s->end;
+    s->end->high = s->at;
     return b;
 }
 
@@ -1483,7 +1499,7 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
     z.opaque = &work;
     if (in.n > 0xffffff || inflateInit2(&z, 15 + 32) != Z_OK) return ST_HOST_MEMORY;
     // inflate takes its window of 32 KiB when it first needs it: that much must stay.
-    size_t room = (size_t)(work.end - work.at), window = 32768 + 64;
+    size_t room = scratch_left(&work), window = 32768 + 64;
     if (room <= window) return ST_HOST_MEMORY;
     struct buf b = scratch_buf(&work, (room - window) & ~(size_t)(ARENA_ALIGN - 1));
     z.next_in = (Bytef *)(uintptr_t)in.p;
@@ -9676,7 +9692,8 @@ struct reader {
     struct os_lock lock;
     struct card *card;              // the one pointer from outside into a card's arena
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
-    u8   *high;                     // how far this call used the scratch
+    u8   *answer;                   // ... the answer
+    struct scratch scratch;         // ... the scratch
     bool  short_only;               // extended length failed in this reader
     bool  short_sure, short_doubt;  // that was the reader's fault; it was not, once
     u32   short_changes;            // changes of the card that it failed with
@@ -9981,27 +9998,13 @@ static void slot_look_all(void)
 
 static struct scratch slot_scratch(struct reader *r)
 {
-    size_t answer = (LINK_COMMAND + 15u) & ~15u;
-    size_t start = answer + ((SCARD11_ANSWER + 15u) & ~15u);
-    r->high = r->block + start;
-    return (struct scratch){ r->high, r->block + SCARD11_SCRATCH, &r->high };
-}
-
-// The same for work beside or after a call's own, of which nothing is in scratch any more.
-static struct scratch slot_scratch_again(struct reader *r)
-{
-    u8 *high = r->high;
-    struct scratch scratch = slot_scratch(r);
-    if (high > r->high) r->high = high;
-    return scratch;
+    r->scratch.end->high = r->scratch.at;
+    return r->scratch;
 }
 
 static void slot_wipe_scratch(struct reader *r)
 {
-    size_t answer = (LINK_COMMAND + 15u) & ~15u;
-    size_t start = answer + ((SCARD11_ANSWER + 15u) & ~15u);
-    if (r->block && r->high > r->block + start)
-        mem_wipe(r->block + start, (size_t)(r->high - r->block) - start);
+    if (r->block) mem_wipe(r->scratch.at, (size_t)(r->scratch.end->high - r->scratch.at));
 }
 
 // The card that we know is not the one that is in: looks what is, and frees what was. It may be in
@@ -10104,7 +10107,7 @@ static st slot_take_up(struct reader *r)
     st s = slot_connect_again(c);
     if (s == ST_CARD_RESET) s = slot_resume(c);
     if (!s) s = link_begin(&c->link);
-    if (!s) s = slot_prove(c, slot_scratch_again(r));
+    if (!s) s = slot_prove(c, r->scratch);
     link_end(&c->link);
     c->rest_ms = 0;
     return s;
@@ -10158,11 +10161,21 @@ static st slot_connect(struct card *c)
     return s;
 }
 
+static st slot_make_block(struct reader *r)
+{
+    if (r->block) return ST_OK;
+    r->block = arena_block_new(SCARD11_SCRATCH);
+    if (!r->block) return ST_HOST_MEMORY;
+    r->scratch = scratch_on(r->block, SCARD11_SCRATCH);
+    scratch_alloc(&r->scratch, LINK_COMMAND);
+    r->answer = scratch_alloc(&r->scratch, SCARD11_ANSWER);
+    return ST_OK;
+}
+
 static st slot_make_card(struct reader *r, u32 state, u32 changes)
 {
     struct arena arena;
-    if (!r->block) r->block = arena_block_new(SCARD11_SCRATCH);
-    if (!r->block) return ST_HOST_MEMORY;
+    TRY(slot_make_block(r));
     slot_judge_short(r, changes);
     arena_init(&arena, SCARD11_CARD_MEMORY);
     struct card *c = ARENA_NEW(&arena, struct card, 1);
@@ -10175,9 +10188,8 @@ static st slot_make_card(struct reader *r, u32 state, u32 changes)
     c->shared = state & SCARD11_READER_IN_USE;
     c->changes = changes;
     c->epoch = handle_new_epoch();
-    c->link = (struct link){ .name = r->name, .raw = r->block, .count = &r->count,
-                             .answer = r->block + ((LINK_COMMAND + 15u) & ~15u),
-                             .reader_short = &r->short_only };
+    c->link = (struct link){ .name = r->name, .raw = r->block, .answer = r->answer,
+                             .count = &r->count, .reader_short = &r->short_only };
     r->card = c;
     return ST_OK;
 }
@@ -10320,7 +10332,7 @@ static st slot_renew(struct slot_run *run)
 
 static struct scratch slot_run_scratch(const struct slot_run *run)
 {
-    return run->scratch.at ? run->scratch : slot_scratch_again(run->reader);
+    return run->scratch.at ? run->scratch : run->reader->scratch;
 }
 
 // The application of a token is the one that was selected last, here. One application's SELECT ends
@@ -10431,7 +10443,7 @@ static st slot_reset(struct card *c)
 static st slot_end_verified(struct reader *r, struct token *t)
 {
     struct slot_run run = { .reader = r, .token = t, .write = true };
-    struct scratch scratch = slot_scratch_again(r);
+    struct scratch scratch = r->scratch;
     while (slot_run(&run)) run.s = secret_end(r->card, t, scratch);
     if (slot_is_fatal(run.s)) return run.s;
     return card_verified(t) ? slot_reset(r->card) : ST_OK;
@@ -10477,7 +10489,7 @@ static void slot_learn_identity(struct reader *r)
     struct card *c = r->card;
     struct token *t = c->current ? c->current : &c->tokens[0];
     struct slot_run run = { .reader = r, .token = t };
-    struct scratch scratch = slot_scratch_again(r);
+    struct scratch scratch = r->scratch;
     if (!t->identity || t->identity->known) return;
     while (slot_run(&run)) run.s = place_learn(c, t, t->identity, scratch);
 }
@@ -11479,7 +11491,7 @@ static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratc
                    bytes *value)
 {
     u32 class = attr_class_bit(o->class);
-    if ((size_t)(scratch->end - scratch->at) < o->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
+    if (scratch_left(scratch) < o->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
     if (o->owner && class == ATTR_SEC && type == CKA_VALUE) {
         if (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
             !attr_kept_true(o, CKA_EXTRACTABLE, *scratch)) return ST_ATTR_SECRET;

@@ -80,10 +80,10 @@ TEST(arena_a_chain_that_finds_no_room_can_be_dropped)
 
 TEST(arena_scratch_is_rewound_by_return)
 {
-    u8 room[1024], *high = room;
-    struct scratch s = { room, room + sizeof room, &high }, copy = s;
+    u8 ALIGNED room[1024 + ARENA_ALIGN];
+    struct scratch s = scratch_on(room, sizeof room), copy = s;
     CHECK(scratch_alloc(&copy, 100));
-    CHECK(s.at == room && copy.at == room + 112 && high == copy.at);
+    CHECK(s.at == room && copy.at == room + 112 && s.end->high == copy.at);
     CHECK(!scratch_alloc(&copy, 2000));
     CHECK(!scratch_alloc(&copy, SIZE_MAX));
     struct buf b = scratch_buf(&copy, 2000);
@@ -102,20 +102,20 @@ TEST(arena_scratch_is_rewound_by_return)
 // All that a call may have filled is wiped at its end: high says how much that is.
 TEST(scratch_notes_how_far_it_was_used)
 {
-    u8 room[1024], *high = room;
-    struct scratch all = { room, room + sizeof room, &high };
+    u8 ALIGNED room[1024 + ARENA_ALIGN];
+    struct scratch all = scratch_on(room, sizeof room);
     struct scratch s = all;
     CHECK(scratch_alloc(&s, 100));
-    CHECK(high == room + 112);
+    CHECK(all.end->high == room + 112);
     struct buf b = scratch_rest(&s);
-    CHECK(high == room + sizeof room);          // an answer may be as long as that
-    CHECK_EQ(b.cap, sizeof room - 112);
+    CHECK(all.end->high == room + 1024);          // an answer may be as long as that
+    CHECK_EQ(b.cap, 1024 - 112);
     buf_put8(&b, 1);
     CHECK(scratch_keep(&s, &b).p == room + 112 && s.at == room + 128);
-    CHECK(high == room + sizeof room);
+    CHECK(all.end->high == room + 1024);
     s = all;
     CHECK(scratch_alloc(&s, 10));
-    CHECK(high == room + sizeof room);          // it does not go back
+    CHECK(all.end->high == room + 1024);          // it does not go back
     CHECK(!scratch_alloc(&s, sizeof room));
 }
 

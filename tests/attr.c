@@ -423,7 +423,7 @@ TEST(attr_session_objects_longer_than_a_piece)
         CHECK(attr_is(attr_secret, CKA_VENDOR_DEFINED + i, bytes_of(value, sizes[i])));
     attr_of(attr_secret, CKA_VENDOR_DEFINED + COUNT(sizes));
     CHECK_ST(attr_got, ST_ATTR_TYPE);
-    struct scratch none = { pad_room, pad_room + 100, &pad_high };
+    struct scratch none = scratch_on(pad_room, 112);
     bytes v;
     CHECK(!attr_kept(attr_secret, CKA_VENDOR_DEFINED + 2, &none, &v));
     card_drop(&attr_card, attr_secret);
@@ -444,7 +444,7 @@ TEST(attr_session_secrets)
     attr_of(attr_secret, CKA_VALUE);
     CHECK_ST(attr_got, ST_ATTR_SECRET);
     CHECK(!attr_matches(attr_secret, CKA_VALUE, BYTES(1, 2, 3)));
-    struct scratch none = { pad_room, pad_room, &pad_high };    // no room is never an empty value
+    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);    // no room is never an empty value
     bytes v = { pad_room, 7 };
     CHECK_ST(attr_get(attr_secret, CKA_VALUE, &none, &v), ST_HOST_MEMORY);
     CHECK_ST(attr_get(attr_secret, CKA_LABEL, &none, &v), ST_HOST_MEMORY);

@@ -8,7 +8,7 @@
 #define ROUNDS 40000
 #define BLOCK  256
 
-static u8 memory[65536], *memory_high;
+static u8 __attribute__((aligned(16))) memory[65536];
 static u8 blocks[2][BLOCK];
 
 static u64 now_ns(void)
@@ -23,8 +23,7 @@ static st open_block(bool oaep, bytes block, u8 *to)
     struct buf out = buf_on(to, BLOCK);
     const struct alg_hash *h = alg_hash_find(CKM_SHA256);
     struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP, .hash = h, .mgf = h };
-    memory_high = memory;
-    struct scratch s = { memory, memory + sizeof memory, &memory_high };
+    struct scratch s = scratch_on(memory, sizeof memory);
     return oaep ? pad_oaep_open(&use, BYTES_NONE, block, s, &out) : pad_pkcs1_open(block, &out);
 }
 

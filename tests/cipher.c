@@ -74,7 +74,7 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
     CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()), ST_SIG_INVALID);
     if (k->type != ALG_RSA) return;
     CHECK_ST(cipher_verify(k, use, in, k->modulus, pad_scratch()), ST_SIG_INVALID);
-    struct scratch none = { pad_room, pad_room, &pad_high };
+    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);
     if (CIPHER_BIGNUM) CHECK_ST(cipher_verify(k, use, in, signature, none), ST_HOST_MEMORY);
 }
 
@@ -264,7 +264,7 @@ TEST(cipher_encrypts_only_what_fits)
     struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
     struct alg_use oaep = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
     struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
-    struct scratch none = { pad_room, pad_room, &pad_high };
+    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
              ST_DATA_LEN);

@@ -63,12 +63,11 @@ MAYBE static bool within(bytes inner, bytes outer)
 }
 
 // Scratch as a call has it.
-static u8 fuzz_room[SCARD11_SCRATCH], *fuzz_high;
+static u8 __attribute__((aligned(16))) fuzz_room[SCARD11_SCRATCH];
 
 MAYBE static struct scratch fuzz_scratch(void)
 {
-    fuzz_high = fuzz_room;
-    return (struct scratch){ fuzz_room, fuzz_room + sizeof fuzz_room, &fuzz_high };
+    return scratch_on(fuzz_room, sizeof fuzz_room);
 }
 
 #if defined(FUZZ_tlv)

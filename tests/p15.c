@@ -7,7 +7,7 @@
 #include "sim_files.h"
 
 static struct sim_files p15_card;
-static u8 p15_room[SCARD11_SCRATCH], *p15_high = p15_room, p15_pool[65536];
+static u8 ALIGNED p15_room[SCARD11_SCRATCH], p15_pool[65536];
 static size_t p15_used;
 static char p15_seen[4096];             // the commands since p15_watch: 4 bytes of each, and data
 
@@ -54,7 +54,7 @@ static bytes p15_text(const char *text)
 
 static struct scratch p15_scratch(void)
 {
-    return (struct scratch){ p15_room, p15_room + sizeof p15_room, &p15_high };
+    return scratch_on(p15_room, sizeof p15_room);
 }
 
 static void p15_note(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,

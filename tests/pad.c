@@ -3,12 +3,11 @@
 // SPDX-License-Identifier: 0BSD
 #include "sim_mbedtls.h"
 
-static u8 pad_room[32768], *pad_high;
+static u8 ALIGNED pad_room[32768];
 
 static struct scratch pad_scratch(void)
 {
-    pad_high = pad_room;
-    return (struct scratch){ pad_room, pad_room + sizeof pad_room, &pad_high };
+    return scratch_on(pad_room, sizeof pad_room);
 }
 
 static int pad_rng(void *nothing, unsigned char *out, size_t n)

@@ -108,14 +108,14 @@ TEST(piv_opens_certificates)
     static const u8 infos[] = { 0x01, 0x80, 0x00 };     // the last says nothing: it begins as gzip
     size_t n = zlib_pack(want, 31, packed, sizeof packed);
     for (size_t i = 0; i < COUNT(infos); i++) {
-        struct scratch large = zlib_scratch(sizeof zlib_room);
+        struct scratch large = zlib_scratch(SCARD11_SCRATCH);
         b.n = 0;
         tlv_put(&b, 0x70, bytes_of(packed, n));
         tlv_put(&b, 0x71, bytes_of(&infos[i], 1));
         CHECK_ST(piv_open_certificate(buf_bytes(&b), &large, &der), ST_OK);
         CHECK(bytes_equal(der, want));
     }
-    struct scratch large = zlib_scratch(sizeof zlib_room);
+    struct scratch large = zlib_scratch(SCARD11_SCRATCH);
     CHECK_ST(piv_open_certificate(BYTES(0x70, 2, 0x30, 0, 0x71, 1, 1), &large, &der), ST_PROTOCOL);
 #endif
     (void)packed;

@@ -7,8 +7,8 @@ static st probe_script(const char *const *lines)
     link_open_script(lines);
     card_begin(1 << 20);
     card_it.link = link_l;
-    u8 room[70000 / 8], *high = room;
-    struct scratch scratch = { room, room + sizeof room, &high };
+    u8 ALIGNED room[70000 / 8];
+    struct scratch scratch = scratch_on(room, sizeof room);
     st s = probe_card(&card_it, scratch);
     link_l = card_it.link;
     return s;
@@ -57,8 +57,8 @@ TEST(probe_sends_an_aid_once)
     link_card.card.apdu = probe_counts;
     card_begin(1 << 20);
     card_it.link = link_l;
-    u8 room[70000 / 8], *high = room;
-    struct scratch scratch = { room, room + sizeof room, &high };
+    u8 ALIGNED room[70000 / 8];
+    struct scratch scratch = scratch_on(room, sizeof room);
     CHECK_ST(probe_card(&card_it, scratch), ST_UNKNOWN_TOKEN);
     link_l = card_it.link;
     CHECK_EQ(probe_selects, 1);

@@ -35,6 +35,8 @@
 #include <string.h>
 #include <time.h>
 
+#define ALIGNED __attribute__((aligned(16)))     // as malloc does: room for scratch_on
+
 static const char *test_section = "", *test_name = "";
 static char **test_wanted;              // NULL: everything
 static unsigned test_passed, test_failed;

@@ -10,7 +10,7 @@
 #define LINE    40000
 #define FIELDS  12
 
-static u8 memory[65536], *memory_high;
+static u8 ALIGNED memory[65536];
 static u8 bytes_room[FIELDS][LINE / 2];
 static u8 key_n[512], key_d[512];
 static struct alg_key rsa_key;
@@ -20,8 +20,7 @@ static CK_SESSION_HANDLE session;
 
 static struct scratch fresh(void)
 {
-    memory_high = memory;
-    return (struct scratch){ memory, memory + sizeof memory, &memory_high };
+    return scratch_on(memory, sizeof memory);
 }
 
 static const struct alg_hash *hash_named(const char *name)

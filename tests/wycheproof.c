@@ -284,11 +284,10 @@ static enum verdict check_pss(void)
 static CK_RV open_here(const CK_MECHANISM *m, u8 *out, CK_ULONG *n)
 {
     static struct sim_answer block;
-    static u8 memory[8192], *high;
-    struct scratch scratch = { memory, memory + sizeof memory, &high };
+    static u8 ALIGNED memory[8192];
+    struct scratch scratch = scratch_on(memory, sizeof memory);
     struct buf b = buf_on(out, *n);
     block.n = 0;
-    high = memory;
     if (rsa_instead(room[0], room_len[0], &block) != 0x9000) return CKR_ENCRYPTED_DATA_INVALID;
     bytes in = bytes_of(block.out, block.n);
     struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP };

@@ -2,12 +2,11 @@
 // SPDX-License-Identifier: 0BSD
 
 #if SCARD11_ZLIB
-static u8 zlib_room[SCARD11_SCRATCH], *zlib_high;
+static u8 ALIGNED zlib_room[SCARD11_SCRATCH + ARENA_ALIGN];
 
 static struct scratch zlib_scratch(size_t n)
 {
-    zlib_high = zlib_room;
-    return (struct scratch){ zlib_room, zlib_room + n, &zlib_high };
+    return scratch_on(zlib_room, n + ARENA_ALIGN);
 }
 
 // Compresses into out: wbits 15 is zlib, 31 gzip, -15 neither.
@@ -31,12 +30,12 @@ TEST(zlib_inflates_gzip_and_zlib)
     for (size_t i = 0; i < 2 * COUNT(x509_samples); i++) {
         bytes want = x509_samples[i / 2].certificate, got;
         size_t n = zlib_pack(want, i % 2 ? 31 : 15, packed, sizeof packed);
-        struct scratch s = zlib_scratch(sizeof zlib_room);
+        struct scratch s = zlib_scratch(SCARD11_SCRATCH);
         u8 *p = tlv_exact(bytes_of(packed, n));
         CHECK_ST(zlib_inflate(bytes_of(p, n), &s, &got), ST_OK);
         free(p);
         CHECK(bytes_equal(got, want));
-        CHECK(got.p >= zlib_room && got.p + got.n <= s.at && s.at <= s.end);
+        CHECK(got.p >= zlib_room && got.p + got.n <= s.at && s.at <= (u8 *)s.end);
         u8 *next = scratch_alloc(&s, 16);               // what comes then does not lie over it
         CHECK(next && next >= got.p + got.n);
         CHECK(bytes_equal(got, want));
@@ -48,11 +47,11 @@ TEST(zlib_empty_and_followed_by_something)
     u8 packed[64];
     bytes got = BYTES(1);
     size_t n = zlib_pack(BYTES_NONE, 31, packed, sizeof packed);
-    struct scratch s = zlib_scratch(sizeof zlib_room);
+    struct scratch s = zlib_scratch(SCARD11_SCRATCH);
     CHECK_ST(zlib_inflate(bytes_of(packed, n), &s, &got), ST_OK);
     CHECK_EQ(got.n, 0);
     n = zlib_pack(BYTES(7, 8), 31, packed, sizeof packed);
-    s = zlib_scratch(sizeof zlib_room);
+    s = zlib_scratch(SCARD11_SCRATCH);
     CHECK_ST(zlib_inflate(bytes_of(packed, n + 5), &s, &got), ST_OK);
     CHECK_BYTES(got.p, got.n, "0708");
 }
@@ -74,7 +73,7 @@ TEST(zlib_a_bomb_stops_at_the_end_of_scratch)
     size_t n = sizeof packed - z.avail_out;
     CHECK_EQ(z.total_in, 100000000);
     deflateEnd(&z);
-    struct scratch s = zlib_scratch(sizeof zlib_room), before = s;
+    struct scratch s = zlib_scratch(SCARD11_SCRATCH), before = s;
     CHECK_ST(zlib_inflate(bytes_of(packed, n), &s, &got), ST_CARD_MEMORY);
     CHECK(s.at == before.at && !got.n);                 // takes nothing when it fails
 }
@@ -86,20 +85,20 @@ TEST(zlib_truncated_and_corrupt)
     for (int wbits = 15; wbits <= 31; wbits += 16) {
         size_t n = zlib_pack(want, wbits, packed, sizeof packed);
         for (size_t part = 0; part < n; part++) {
-            struct scratch s = zlib_scratch(sizeof zlib_room);
+            struct scratch s = zlib_scratch(SCARD11_SCRATCH);
             u8 *p = tlv_exact(bytes_of(packed, part));
             CHECK_ST(zlib_inflate(bytes_of(p, part), &s, &got), ST_PROTOCOL);
             free(p);
         }
         for (size_t i = 0; i < n; i++) {                // one that passes is a header's free field
-            struct scratch s = zlib_scratch(sizeof zlib_room);
+            struct scratch s = zlib_scratch(SCARD11_SCRATCH);
             packed[i] ^= 0x10;
             st r = zlib_inflate(bytes_of(packed, n), &s, &got);
             CHECK(r == ST_OK ? i < 10 && bytes_equal(got, want) : r == ST_PROTOCOL);
             packed[i] ^= 0x10;
         }
     }
-    struct scratch s = zlib_scratch(sizeof zlib_room);
+    struct scratch s = zlib_scratch(SCARD11_SCRATCH);
     size_t n = zlib_pack(want, -15, packed, sizeof packed);
     CHECK_ST(zlib_inflate(bytes_of(packed, n), &s, &got), ST_PROTOCOL);     // bare deflate
     CHECK_ST(zlib_inflate(want, &s, &got), ST_PROTOCOL);                    // not compressed
@@ -112,16 +111,16 @@ TEST(zlib_in_every_size_of_scratch)
     bytes want = x509_samples[3].certificate, got;
     size_t n = zlib_pack(want, 31, packed, sizeof packed);
     bool fitted = false;
-    for (size_t room = 0; room <= sizeof zlib_room; room += room < 60000 ? 16 : 976) {
+    for (size_t room = 0; room <= SCARD11_SCRATCH; room += room < 60000 ? 16 : 976) {
         struct scratch s = zlib_scratch(room);
         st r = zlib_inflate(bytes_of(packed, n), &s, &got);
         CHECK(r == ST_OK || (!fitted && (r == ST_HOST_MEMORY || r == ST_CARD_MEMORY)));
         CHECK(r || bytes_equal(got, want));
-        CHECK(zlib_high <= zlib_room + room);
+        CHECK(s.end->high <= zlib_room + room);
         fitted = fitted || !r;
     }
     CHECK(fitted);
-    struct scratch s = zlib_scratch(sizeof zlib_room);
+    struct scratch s = zlib_scratch(SCARD11_SCRATCH);
     CHECK_ST(zlib_inflate(bytes_of(packed, 0x1000000), &s, &got), ST_HOST_MEMORY);  // not looked at
 }
 
@@ -136,7 +135,7 @@ static void test_zlib(void)
 #else
 TEST(zlib_is_off)
 {
-    struct scratch s = { NULL, NULL, NULL };
+    struct scratch s = { NULL, NULL };
     bytes got;
     CHECK_ST(zlib_inflate(BYTES(0x78), &s, &got), ST_NOT_SUPPORTED);
 }
