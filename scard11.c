@@ -3104,22 +3104,9 @@ struct link_count {
 struct link {
     void *conn;             // the reader's side; NULL: not connected
     const char *name;       // of the reader
-    u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
-    // SCARD11_ANSWER bytes: the whole response, whatever the caller has room for
-    u8   *answer;
-    bool *reader_short;     // the reader failed on extended length: kept over the cards in it
-    struct link_count *count;
-    u32  max_data;          // longest command data to send in one piece, extended, in bytes
-    u32  features;          // of the reader: bit n is feature n of PC/SC part 10
-    u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
     u32  reads;             // of this call: see LINK_READS_MAX
-    u32  state;             // of the reader, at the first look of this connection; 0: none yet
+    u32  selects;           // how many SELECTs were sent: what is selected stays until the next one
     u16  sw;                // status word of the last response
-    bool t0;
-    bool exclusive;         // no transactions needed
-    bool extended;          // card and reader take extended length, as far as known
-    u8   extended_proven;   // LINK_ forms of such commands that were answered
-    u8   extended_refused;  // ... that the card refused, and answered when they came short
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
     bool quiet;             // answers want a PIN: as if every command had secret_out
@@ -3127,7 +3114,20 @@ struct link {
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
     bool erred;             // an answer was an error of the card, not one of what it was asked
-    u32  selects;           // how many SELECTs were sent: what is selected stays until the next one
+    bool t0;
+    bool exclusive;         // no transactions needed
+    bool extended;          // card and reader take extended length, as far as known
+    u8   extended_proven;   // LINK_ forms of such commands that were answered
+    u8   extended_refused;  // ... that the card refused, and answered when they came short
+    u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
+    u32  features;          // of the reader: bit n is feature n of PC/SC part 10
+    u32  state;             // of the reader, at the first look of this connection; 0: none yet
+    u32  max_data;          // longest command data to send in one piece, extended, in bytes
+    u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
+    // SCARD11_ANSWER bytes: the whole response, whatever the caller has room for
+    u8   *answer;
+    bool *reader_short;     // the reader failed on extended length: kept over the cards in it
+    struct link_count *count;
     u8   atr[36];
     size_t atr_len;
 };
@@ -3896,36 +3896,36 @@ struct object {
     CK_OBJECT_HANDLE handle;        // what the application holds
     CK_OBJECT_CLASS class;
     struct token *token;
+    const struct alg_key *key;      // of a key; shared between its private and its public half
+    void *state;                    // the driver's
     CK_SESSION_HANDLE owner;        // a session object's session; 0: it is on the card
     u64   login_epoch;              // a private session object goes with the login it was made in
-    bool  private;                  // not seen before login
     struct credential *credential;  // what opens it, of its token; NULL: it needs none
+    bool  private;                  // not seen before login
     bool  always_auth;              // the PIN before each signature
     bool  unread;                   // driver->read has not been asked for the rest yet
     bool  trusted;                  // who issued the card vouches for it: CKA_TRUSTED
     bool  authority;                // a certificate that the card says is an authority's
+    enum alg_type type;             // of a key that has not been read yet, or of a session's
     u32   use;                      // CARD_SIGN ...
+    u32   access;                   // of one on the card: CARD_SENSITIVE ...
     u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
     u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
     bytes entry;                    // what the card's directory says of it; empty: ref tells it
                                     // from others
-    u32   twin;                     // how many objects before it have the very same entry
+    bytes value;                    // certificate, data
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
     bytes subject;                  // of a key, DER; empty: its certificate's
-    enum alg_type type;             // of a key that has not been read yet, or of a session's
-    CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
-    u32   secret_len;               // its bytes; 0: not known
-    u32   access;                   // of one on the card: CARD_SENSITIVE ...
-    char  start[8], end[8];         // of a key: from when to when it is valid, YYYYMMDD; else zeros
-    const struct alg_key *key;      // of a key; shared between its private and its public half
-    const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
-    bytes value;                    // certificate, data
-    const struct x509 *x509;        // of a certificate, or of the key's certificate
     struct chain attributes;        // of a session object: type, length, value, one after the other
     struct chain secret;            // of a secret key that is a session object: its value
-    void *state;                    // the driver's
+    CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
+    u32   secret_len;               // its bytes; 0: not known
+    u32   twin;                     // how many objects before it have the very same entry
+    const struct x509 *x509;        // of a certificate, or of the key's certificate
+    const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
+    char  start[8], end[8];         // of a key: from when to when it is valid, YYYYMMDD; else zeros
 };
 
 // One application on the card with its user PIN: what PKCS#11 calls a token.
@@ -3933,24 +3933,24 @@ struct token {
     const struct driver *driver;
     void *state;                    // the driver's; one for all PINs of an application
     u32   index;                    // of the slot in its reader
+    u32   credential_count;
+    u32   session_count, rw_count;
     bool  opened;                   // driver->open was asked
     bool  flat;                     // PINs and keys are the application's, whatever DF is current
     bool  blank;                    // nobody has set it up yet: it has no directory
-    struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
-    u32   credential_count;
-    struct landmark *landmark;      // of the application: shows that it is selected
-    struct landmark *identity;      // ... and what no other card has
     bool  login;                    // the user PIN is verified, as far as we know
     bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
     bool  so_lost;                  // its login ended without the caller having asked for that
     bool  stale;                    // the card has lost the login, which a kept PIN can bring back
+    bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
     u64   login_epoch;              // changes with each login and logout
-    u32   session_count, rw_count;
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
     u32   pads;                     // as of its keys: what C_GetMechanismInfo says
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
-    bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
+    struct landmark *landmark;      // of the application: shows that it is selected
+    struct landmark *identity;      // ... and what no other card has
+    struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
@@ -3972,29 +3972,29 @@ struct card_tried {
 // gone at once when the card is.
 struct card {
     struct arena arena;
+    struct token *current;          // the token whose application we selected last
+    struct session *open_op;        // whose context login keeps a transaction open
+    u32  token_count;
+    enum card_where where;
+    bool sure;                      // current is selected: seen in this transaction
+    bool shared;                    // another program was connected before us
+    bool unproven;                  // a connection was taken up again: is it the same card?
+    bool was_reset;                 // ... after a reset: no application is selected
+    bool used;                      // one did, since it was connected
+    u32  state;                     // of the reader, noted before the connection was made
+    u32  changes;                   // what the reader's count of changes was then
+    u32  object_count;              // entries ever used
     struct link link;
     u64  epoch;                     // of this insertion
     u64  look_ms;                   // when PC/SC was last asked whether it is still there
     u64  rest_ms;                   // since when no session needs it; 0: one does
-    bool used;                      // one did, since it was connected
-    u32  state;                     // of the reader, noted before the connection was made
-    u32  changes;                   // what the reader's count of changes was then
-    bool shared;                    // another program was connected before us
-    bool unproven;                  // a connection was taken up again: is it the same card?
-    bool was_reset;                 // ... after a reset: no application is selected
-    bool sure;                      // current is selected: seen in this transaction
-    enum card_where where;
     struct place at;                // CARD_AT
     u8   mse[CARD_MSE_MAX];         // the security environment that was set last: P1, P2, template
     size_t mse_len;                 // 0: none
     struct card_tried tried;
-    u32  token_count;
     struct token tokens[SCARD11_READER_SLOTS];
-    struct token *current;          // the token whose application we selected last
-    struct session *open_op;        // whose context login keeps a transaction open
     struct session *sessions[CARD_SESSION_PAGES];
     struct object *objects[CARD_OBJECT_PAGES];
-    u32  object_count;              // entries ever used
 };
 
 // Are two tokens two PINs of one application? Then they share what its driver knows of it.
@@ -5098,23 +5098,23 @@ struct p15_key {
     enum alg_type type;
     u32   bits;                     // of an RSA key; 0: not said
     u32   usage;                    // KeyUsageFlags
+    u32   access;                   // KeyAccessFlags
     const struct alg_curve *curve;  // of its domain parameters; NULL: not said
     struct alg_key *key;            // once it was read
+    struct object *private_object, *public_object;
+    u8    reference;
+    u8    environment;              // SE that its access rule names; 0: none
+    bool  referenced;               // keyReference was said
+    bool  looked;                   // for the public key, wherever it could be
+    bool  trusted;                  // its public half is in trustedPublicKeys
+    u64   refused;                  // as of struct p15_certificate
     struct p15_value public_value;
     struct p15_path where;          // the private key is
     bytes algorithms;               // algReference: INTEGERs
     struct p15alg_named named;      // which of the application's they are
     bytes label, public_label, subject;
-    u32   access;                   // KeyAccessFlags
-    char  start[8], end[8];         // as in struct object
     bytes public_entry;             // in PuKDF; empty: there is none
-    u8    reference;
-    u8    environment;              // SE that its access rule names; 0: none
-    bool  referenced;               // keyReference was said
-    bool  looked;                   // for the public key, wherever it could be
-    u64   refused;                  // as of struct p15_certificate
-    bool  trusted;                  // its public half is in trustedPublicKeys
-    struct object *private_object, *public_object;
+    char  start[8], end[8];         // as in struct object
 };
 
 struct p15_certificate {
@@ -5128,25 +5128,25 @@ struct p15_certificate {
 struct p15 {
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
-    bytes odf, info;                // paths
-    struct p15_path mark_file;      // the landmark; empty: what of TokenInfo stays
-    struct landmark mark;
     u32   quirks;                   // enum p15_quirk
     bool  odf_read, info_read;
     bool  no_info;                  // there is no TokenInfo
+    bool  names_more;               // objects named another PIN than named_pin
+    u8    environment;              // SE that is for this application; 0: none
+    u8    restored;                 // SE that was restored last, as long as one is set
     struct p15_file *files;
     struct p15_pin *pins;
     struct p15_key *keys;
     struct p15_certificate *certificates;
-    struct p15alg_table algorithms; // supportedAlgorithms of TokenInfo
-    bytes update;                   // its lastUpdate; empty: it has none
-    u64   connects;                 // connections of the reader when the directory was believed
     u32   entries, file_count;
-    const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
+    bytes odf, info;                // paths
     bytes named_pin;                // the first that an object named while no PINs were known
-    bool  names_more;               // ... and objects named another one
-    u8    environment;              // SE that is for this application; 0: none
-    u8    restored;                 // SE that was restored last, as long as one is set
+    bytes update;                   // lastUpdate of TokenInfo; empty: it has none
+    u64   connects;                 // connections of the reader when the directory was believed
+    struct p15_path mark_file;      // the landmark; empty: what of TokenInfo stays
+    struct landmark mark;
+    const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
+    struct p15alg_table algorithms; // supportedAlgorithms of TokenInfo
 };
 
 // ---- Selecting ----
@@ -9675,21 +9675,7 @@ static st probe_card(struct card *c, struct scratch scratch)
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
 
 struct reader {
-    // Under the library lock.
-    char  name[READER_NAME];        // "": the place is free
-    bool  listed;                   // the reader is there
-    u32   state;                    // as PC/SC said last
-    u32   changes;                  // counts what was noted
-    u32   token_count;              // tokens of the card that is in, as far as known; else 1
-    u32   shown;                    // slots that C_GetSlotList lists
-    u32   pending;                  // bit i: slot i has an event to report
-    u32   inside;                   // calls that hold the reader's lock or wait for it
-    u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
-    CK_SLOT_ID first_id;
-    u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
-    bool  lost;                     // a call hung in it over C_Finalize, and has it until it ends
     // Under the reader's lock.
-    struct os_lock lock;
     struct card *card;              // the one pointer from outside into a card's arena
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
     u8   *answer;                   // ... the answer
@@ -9697,9 +9683,23 @@ struct reader {
     bool  short_only;               // extended length failed in this reader
     bool  short_sure, short_doubt;  // that was the reader's fault; it was not, once
     u32   short_changes;            // changes of the card that it failed with
-    u64   unknown_ms;               // when the card that is in was found to be nobody's
-    u32   unknown_changes;          // ... and which one that was
-    struct link_count count;
+    u32   unknown_changes;          // of the card that is in and was found to be nobody's
+    u64   unknown_ms;               // ... and when
+    // Under the library lock.
+    bool  listed;                   // the reader is there
+    bool  lost;                     // a call hung in it over C_Finalize, and has it until it ends
+    u32   state;                    // as PC/SC said last
+    u32   changes;                  // counts what was noted
+    u32   token_count;              // tokens of the card that is in, as far as known; else 1
+    u32   shown;                    // slots that C_GetSlotList lists
+    u32   pending;                  // bit i: slot i has an event to report
+    u32   inside;                   // calls that hold the reader's lock or wait for it
+    u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
+    u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
+    CK_SLOT_ID first_id;
+    char  name[READER_NAME];        // "": the place is free
+    struct os_lock lock;
+    struct link_count count;        // under the reader's lock
 };
 
 static struct reader slot_readers[SCARD11_READERS_MAX];
@@ -11676,13 +11676,13 @@ struct session {
     CK_SESSION_HANDLE handle;       // 0: this entry is free
     struct token *token;
     CK_FLAGS flags;
+    bool searching;
+    struct chain found;             // handles of the objects found
+    size_t found_at;
     struct {
         struct piece *state;        // struct op of >>op; NULL: none
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
-    bool searching;
-    struct chain found;             // handles of the objects found
-    size_t found_at;
 };
 
 static struct session *session_at(const struct card *c, u32 i)
