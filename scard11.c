@@ -384,15 +384,15 @@ typedef u32 st;
     X(HOST_MEMORY,    CKR_HOST_MEMORY,                 "out of memory")                          \
     X(CARD_MEMORY,    CKR_DEVICE_MEMORY,               "the card's memory limit is reached")     \
     X(CARD_REMOVED,   CKR_DEVICE_REMOVED,              "the card left during the call")          \
+    X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
     X(CARD_RESET,     CKR_DEVICE_ERROR,                "the card was reset by someone else")     \
+    X(OFFLINE,        CKR_DEVICE_ERROR,                "the card must be asked (internal)")      \
     X(CARD_BUSY,      CKR_DEVICE_ERROR,                "another program has the card to itself") \
     X(PROTOCOL,       CKR_DEVICE_ERROR,                "the card's answer makes no sense")       \
-    X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
     X(RANDOM,         CKR_RANDOM_NO_RNG,               "no random numbers")                      \
     X(CRYPTO,         CKR_FUNCTION_FAILED,             "mbedTLS failed")                         \
     X(NOT_FOUND,      CKR_DEVICE_ERROR,                "not on the card (internal)")             \
     X(LOST,           CKR_DEVICE_ERROR,                "another application answers (internal)") \
-    X(OFFLINE,        CKR_DEVICE_ERROR,                "the card must be asked (internal)")      \
     X(NOT_MINE,       CKR_GENERAL_ERROR,               "not this driver's card (internal)")
 
 #define X(name, ckr, text) ST_##name,
@@ -3220,10 +3220,10 @@ static void link_disconnect(struct link *l, bool reset)
     l->open = l->broken = l->dead = l->reset = false;
 }
 
-// Is an error one of the connection, and not an answer of the card?
+// Is an error one of the connection, and not an answer of the card? They stand together.
 static bool link_is_broken(st s)
 {
-    return s == ST_CARD_REMOVED || s == ST_CARD_RESET || s == ST_READER || s == ST_OFFLINE;
+    return s >= ST_CARD_REMOVED && s <= ST_OFFLINE;
 }
 
 // Will a command be sent? Asked before a driver changes what it believes of where the card is.
