@@ -409,7 +409,7 @@ enum { ST_LIST(X) ST_COUNT };
 static CK_RV st_ckr(st s)
 {
 #define X(name, ckr, text) ckr,
-    static const CK_RV ckr_of[] = { ST_LIST(X) };
+    static const u16 ckr_of[] = { ST_LIST(X) };
 #undef X
     return s < COUNT(ckr_of) ? ckr_of[s] : CKR_DEVICE_ERROR;
 }
@@ -10732,17 +10732,17 @@ enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
                   MECH_MAC_LEN, MECH_IV, MECH_COUNTER, MECH_GCM, MECH_HKDF };
 
 struct mech_row {
-    CK_MECHANISM_TYPE type;
-    enum alg_type key;          // ALG_NONE: a digest, or a key out of nothing
-    enum alg_pad pad;
-    CK_MECHANISM_TYPE hash;     // that the mechanism itself does; MECH_NO_HASH: none
-    enum mech_param param;
-    CK_FLAGS flags;             // what it is for
+    u32 type;                   // CKM_
+    u8  key;                    // enum alg_type; ALG_NONE: a digest, or a key out of nothing
+    u8  pad;                    // enum alg_pad
+    u32 hash;                   // CKM_, that the mechanism itself does; MECH_NO_HASH: none
+    u8  param;                  // enum mech_param
+    u32 flags;                  // CKF_: what it is for
 };
 
 #define MECH_SECRET_MAX 512     // bytes of a secret key
 #define MECH_RSA_MIN    1024    // bits of an RSA key that is used
-#define MECH_NO_HASH ((CK_MECHANISM_TYPE)-1)
+#define MECH_NO_HASH 0xffffffffu
 #define MECH_SV      (CKF_SIGN | CKF_VERIFY)
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
 #define MECH_WU      (CKF_WRAP | CKF_UNWRAP)
@@ -10952,9 +10952,10 @@ static bool mech_fits(const struct mech_row *m, const struct object *o)
 // CKA_ALLOWED_MECHANISMS of a key.
 static void mech_allowed(const struct object *o, struct buf *out)
 {
-    for (size_t i = 0; i < COUNT(mech_rows); i++)
-        if (mech_fits(&mech_rows[i], o))
-            buf_put(out, bytes_of(&mech_rows[i].type, sizeof mech_rows[i].type));
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        CK_MECHANISM_TYPE type = mech_rows[i].type;
+        if (mech_fits(&mech_rows[i], o)) buf_put(out, bytes_of(&type, sizeof type));
+    }
 }
 
 // ---- Parameters ----
@@ -11105,9 +11106,9 @@ enum attr_kind {
 };
 
 struct attr_row {
-    CK_ATTRIBUTE_TYPE type;
-    u32 classes;
-    enum attr_kind kind;
+    u32 type;                   // CKA_
+    u8  classes;                // ATTR_DATA ...
+    u8  kind;                   // enum attr_kind
 };
 
 static const struct attr_row attr_rows[] = {
@@ -12118,9 +12119,9 @@ static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *ou
 #define MAKE_ANY    (MAKE_BOTH | MAKE_SET)
 
 struct make_rule {
-    CK_ATTRIBUTE_TYPE type;
-    u32 classes;                // as in attr_rows
-    u32 may;
+    u32 type;                   // CKA_
+    u8  classes;                // as in attr_rows
+    u16 may;
 };
 
 static const struct make_rule make_rules[] = {
