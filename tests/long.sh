@@ -17,7 +17,7 @@ long_pcscd() {
     need $pkg_lib libssl-dev pcscd vsmartcard-vpcd
     run $CC $warn -O2 tests/lab.c -o "$OUT/storm/lab"
     run $CC $warn -O2 -shared -fPIC tests/fastpoll.c -o "$OUT/storm/fastpoll.so"
-    run $CC $warn $sanitizer -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD $pcsc_h -I. tests/storm.c scard11.c \
+    run $CC $warn $sanitizer -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -DSTORM_PCSCD -DSLOT_REST_MS=20 $pcsc_h -I. tests/storm.c scard11.c \
         $(sims | grep -v 'sim_reader\|sim_pad') $pcsc $test_libs -o "$OUT/storm/pcscd"
     mkdir -p "$OUT/storm/run"
     case $OUT in /*) at=$OUT/storm ;; *) at=$PWD/$OUT/storm ;; esac

@@ -267,12 +267,12 @@ static void seat_unplug(struct seat *s)
     wake();
 }
 
-static void world_down(void)
+static void world_down(bool counts_stay, void (*anew)(int reader, struct sim_card *card))
 {
     for (int i = 0; i < SIM_READERS; i++) {
         sim.seats[i].owner = NULL;
         sim.seats[i].held = sim.seats[i].stale = false;
-        sim.seats[i].count = 0;
+        if (!counts_stay) sim.seats[i].count = 0;
     }
     for (struct conn *c = sim.conns; c < sim.conns + CONNS; c++)
         if (c->open) {
@@ -286,6 +286,7 @@ static void world_down(void)
         if (!s->card) continue;
         seat_settle(s);
         if (s->card) s->card->reset(s->card);       // a service that ends powers its readers down
+        if (s->card && anew) anew((int)(s - sim.seats), s->card);
     }
 }
 
@@ -396,7 +397,7 @@ static void plan_before(struct seat *s, enum sim_fault what)
         seat_swap(s, what, sim.other);
     if (what == SIM_RESET) seat_reset(s);
     if (what == SIM_UNPLUG) seat_unplug(s);
-    if (what == SIM_SERVICE_DOWN) { sim.down = true; world_down(); }
+    if (what == SIM_SERVICE_DOWN) { sim.down = true; world_down(false, NULL); }
 }
 
 static void plan_after(struct seat *s, enum sim_fault what)
@@ -877,7 +878,7 @@ void sim_reader_clear(void)
 {
     lock();
     for (int i = 0; i < SIM_READERS; i++) seat_settle(&sim.seats[i]);
-    world_down();
+    world_down(false, NULL);
     for (int i = 0; i < SIM_READERS; i++) {
         struct seat *s = &sim.seats[i];
         s->name[0] = 0;
@@ -900,7 +901,16 @@ void sim_reader_service(bool up)
 {
     lock();
     sim.down = !up;
-    if (!up) world_down();
+    if (!up) world_down(false, NULL);
+    unlock();
+}
+
+void sim_reader_service_anew(bool counts_stay, void (*anew)(int reader, struct sim_card *card))
+{
+    lock();
+    sim.down = true;                                // while a last command runs
+    world_down(counts_stay, anew);
+    sim.down = false;
     unlock();
 }
 

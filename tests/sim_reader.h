@@ -30,6 +30,10 @@ void sim_reader_clear(void);
 // When it is up again new ones can be made; counts of insertions begin at 0 again.
 void sim_reader_service(bool up);
 
+// It stops and is up again as soon as no command runs, so that only what is dead shows it; the counts
+// of insertions may be those of before. anew (or NULL) is told of each card that is in, when its last command is over.
+void sim_reader_service_anew(bool counts_stay, void (*anew)(int reader, struct sim_card *card));
+
 // ---- Readers ----
 
 int  sim_reader_add(const char *name);  // a new reader, plugged in and empty; aborts at too many

@@ -353,6 +353,26 @@ TEST(service)
     CHECK_EQ(look(), 0x9);
 }
 
+static struct sim_card *anew_card;
+static void note_anew(int reader, struct sim_card *card) { if (reader == r) anew_card = card; }
+
+// The service ends and is there again: contexts and connections are dead, and nothing else shows it.
+TEST(service_anew)
+{
+    for (int stay = 1; stay >= 0; stay--) {
+        void *fresh = NULL;
+        anew_card = NULL;
+        sim_reader_service_anew(stay, note_anew);
+        CHECK(anew_card == &a.card);
+        CHECK_RV(look(), 0xffffffff);
+        CHECK_RV(transmit(conn), SCARD11_READER_REMOVED);
+        CHECK_RV(scard11_reader_start(&fresh), SCARD11_READER_OK);
+        scard11_reader_stop(context);
+        context = fresh;
+        CHECK_EQ(look(), stay ? 0x10009 : 0x9);
+    }
+}
+
 TEST(limits)
 {
     void *again = NULL;

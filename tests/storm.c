@@ -1,9 +1,10 @@
 // storm.c: many threads use the library while cards and readers come and go as fast as they can.
 // SPDX-License-Identifier: 0BSD
 //
-//     storm [events N] [seconds N] [fast] [seed N]
+//     storm [events N] [seconds N] [turns N] [fast] [seed N]
 //
-// It ends after so many seconds (10), or so many events, whichever is first. fast: events without pauses, and no
+// It ends after so many seconds (10), or so many events, whichever is first; then cards move so many
+// times one by one, and each is counted. fast: events without pauses, and no
 // elliptic curve work on the host. All chance comes from the seed; when which thread runs does not,
 // so a seed gives the same events, not the same outcome. Every answer is held against what is
 // physically true (storm_judge.h, storm_card.h). The figures come at the end; the exit status is 1
@@ -91,6 +92,7 @@ static void *poll_for_events(void *arg)
 // Ends the library and begins it anew, under all the others.
 static void cycle(struct worker *w)
 {
+    pthread_mutex_lock(&storm.ending);
     __atomic_add_fetch(&judge.life, 1, __ATOMIC_ACQ_REL);
     CK_RV rv = CALL(w, C_Finalize, NULL);
     if (rv) judge_count(UNEXPECTED, "C_Finalize: %#lx", rv);
@@ -101,6 +103,7 @@ static void cycle(struct worker *w)
     judge.up_ns = now_ns();
     __atomic_add_fetch(&judge.life, 1, __ATOMIC_ACQ_REL);
     pthread_mutex_unlock(&judge.lock);
+    pthread_mutex_unlock(&storm.ending);
     cycles++;
 }
 
@@ -351,6 +354,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "fast")) fast = true;
         else if (!strcmp(argv[i], "seconds")) seconds = v, i++;
         else if (!strcmp(argv[i], "events")) events_wanted = v, seconds = 86400, i++;
+        else if (!strcmp(argv[i], "turns")) world_turns = (unsigned)v, i++;
         else if (!strcmp(argv[i], "seed")) seed = strtoull(i + 1 < argc ? argv[i + 1] : "0", NULL, 0), i++;
         else return fprintf(stderr, "storm: what is %s?\n", argv[i]), 2;
     }

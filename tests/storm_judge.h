@@ -245,6 +245,14 @@ static inline void judge_stalled(uint64_t ns)
     pthread_mutex_unlock(&judge.lock);
 }
 
+static inline uint64_t judge_stalls(void)
+{
+    pthread_mutex_lock(&judge.lock);
+    uint64_t ns = judge.stalled_ns;
+    pthread_mutex_unlock(&judge.lock);
+    return ns;
+}
+
 // How late a report may be. It takes some ten steps of two programs, so a machine that keeps threads
 // waiting delays it by as many times that, but not without end. What only this allows is a figure of
 // its own: on a machine with time to spare it must be 0.
@@ -259,6 +267,19 @@ static inline void judge_excuse(int reader)
     judge.excused += !judge.readers[reader].excused;
     judge.readers[reader].excused = true;
     pthread_mutex_unlock(&judge.lock);
+}
+
+// Waits until a reader was reported so many times, which it must be in time. The library does not end
+// meanwhile.
+static inline void judge_await(int reader, unsigned long reports, const char *what)
+{
+    uint64_t begun = now_ns(), stalled = judge_stalls();
+    while (judge_truth(reader).reports < reports) {
+        nap(NS_MS / 10);
+        if (now_ns() < begun + judge_late(judge_stalls() - stalled)) continue;
+        judge_count(MISSED, "%s, reader %d", what, reader);
+        return;
+    }
 }
 
 // Was a change not reported in time?

@@ -56,6 +56,15 @@ seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'ol
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' '')" \
     -e "$(in_ slot_identity 'return .*' 'return NULL;')"
+seeded login_left_at_rest "$(bad 'PINs left verified')" \
+    -e "$(in_ slot_rest 'slot_log_out_all(r);' '')" \
+    -e "$(in_ session_close 'return .*' 'return ST_OK;')"
+seeded logged_out_here_alone "$(bad 'PINs left verified')" \
+    -e "$(in_ slot_log_out 'if (card_verified(t)) s = .*' '')"
+seconds=20
+seeded lost_context_is_nothing "$(bad 'events missed')" \
+    -e "$(in_ slot_look_all '^        slot_none_listed();' '')"
+seconds=5
 seeded event_swallowed "$(bad 'events missed')" \
     -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"
 seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \

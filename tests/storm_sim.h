@@ -6,7 +6,8 @@
 #include "storm_worker.h"
 
 #define CARDS       (4 * READERS)
-static const unsigned world_turns = 400, world_readers = READERS;
+static unsigned world_turns = 400;
+static const unsigned world_readers = READERS;
 
 static struct {
     struct storm_card *cards[CARDS];
@@ -67,16 +68,24 @@ static void world_begin(unsigned readers, uint64_t seed, bool fast)
     if (pthread_create(&world.another, NULL, another, NULL)) abort();
 }
 
+// Nobody is logged in, so no card has anything verified.
+static void check_left(const char *when)
+{
+    pthread_mutex_lock(&storm.ending);
+    for (int i = 0; i < (int)storm.reader_count && JUDGE_LOGINS; i++) {
+        bool plugged;
+        const struct sim_card *card = sim_reader_holds(i, &plugged);
+        if (card && plugged && card->verified(card)) judge_count(LEFT, "in reader %d, %s", i, when);
+    }
+    pthread_mutex_unlock(&storm.ending);
+}
+
 static void world_end(void)
 {
     __atomic_store_n(&world.over, true, __ATOMIC_RELEASE);
     pthread_join(world.another, NULL);
     struct sim_reader_stats s = sim_reader_stats();
-    for (int i = 0; i < (int)storm.reader_count && JUDGE_LOGINS; i++) {
-        bool plugged;
-        const struct sim_card *card = sim_reader_holds(i, &plugged);
-        if (card && plugged && card->verified(card)) judge_count(LEFT, "in reader %d, at the end", i);
-    }
+    check_left("at the end");
     sim_reader_clear();
     for (int i = 0; i < CARDS; i++) world.cards[i]->card.free(&world.cards[i]->card);
     unsigned long bad = s.unbalanced + s.outside + s.after_removed + s.connections + s.contexts;
@@ -206,9 +215,34 @@ static void unplug(int r)
     judge_plugged(r, false);
 }
 
-// The PC/SC service stops, and is back: all readers go and come at once. Now and then each shows the
-// count of before: then only the lost context tells.
+// A card was in when the service ended, and is anew in for the next one.
+static void anew(int r, struct sim_card *card)
+{
+    struct storm_card *c = (struct storm_card *)(void *)card;
+    judge_gone(r, true);
+    storm_set_stamp(c, judge_new(c->set));
+    judge_in(r, c->stamp);
+}
+
+// The PC/SC service ends, and the next one is there before anybody can look, with the same cards. Now
+// and then each reader shows the count of before: then only the lost context tells.
 static void restart(void)
+{
+    unsigned long reports[READERS];
+    bool held = random_of(&world.chance, 2);            // the library does not end meanwhile
+    if (held) pthread_mutex_lock(&storm.ending);
+    for (int r = 0; r < (int)storm.reader_count; r++) {
+        if (judge_truth(r).plugged) judge_changing(r);
+        reports[r] = judge_truth(r).reports;
+    }
+    sim_reader_service_anew(random_of(&world.chance, 2), anew);
+    for (int r = 0; held && r < (int)storm.reader_count; r++)
+        if (judge_truth(r).plugged) judge_await(r, reports[r] + 1, "the service anew");
+    if (held) pthread_mutex_unlock(&storm.ending);
+}
+
+// The service is away for a while, which may be seen; afterwards it may show the counts of before, too.
+static void service_away(void)
 {
     unsigned counts[READERS];
     bool repeat = random_of(&world.chance, 2);
@@ -234,24 +268,21 @@ static void restart(void)
     sim_reader_service(true);
 }
 
-// No worker has a session, for a while: cards rest, connected or let go. Then others are in, under the
-// counts of before, or the service was away. Afterwards nothing of the cards of before may come, and no
-// session of them is alive, so who was in is seen to be out though PC/SC shows nothing.
+// No worker has a session, or none a login, for a while: cards rest, connected or let go. Then others
+// are in, under the counts of before, or the service was away. Afterwards nothing of the cards of
+// before may come; a session of them shows to the connection it has, so who was in is seen to be out
+// though PC/SC shows nothing.
 static void lull(void)
 {
     unsigned what = random_of(&world.chance, 4);
-    __atomic_store_n(&storm.lull, true, __ATOMIC_RELEASE);
-    for (int i = 0; i < 20000 && !storm_is(&storm.over); i++) {
-        if (__atomic_load_n(&storm.idle, __ATOMIC_ACQUIRE) == storm.workers) break;
-        nap(NS_MS / 10);
-    }
-    bool idle = __atomic_load_n(&storm.idle, __ATOMIC_ACQUIRE) == storm.workers;
+    bool idle = lull_begin(random_of(&world.chance, 3) ? LULL_CLOSED : LULL_LOGGED_OUT);
+    if (idle) check_left("at rest");
     if (idle) world.lulls++;
     if (idle && random_of(&world.chance, 4) == 0) nap(random_of(&world.chance, 60 * NS_MS));
     for (int r = 0; idle && what && r < (int)storm.reader_count; r++)
         if (world.in[r] && judge_truth(r).plugged) swap_same_count(r, free_card(world.in[r], what & 1));
     if (idle && !what) restart();
-    __atomic_store_n(&storm.lull, false, __ATOMIC_RELEASE);
+    lull_end();
 }
 
 // A reader is away for so long that a thread that waits can see it: plugged in again, it counts
@@ -276,7 +307,11 @@ static void world_step(void)
     int r = (int)random_of(&world.chance, storm.reader_count);
     unsigned n = random_of(&world.chance, 100);
     settle();
-    if (!random_of(&world.chance, world.fast ? 20000 : 300)) { restart(); return; }
+    if (!random_of(&world.chance, world.fast ? 20000 : 300)) {
+        if (random_of(&world.chance, 2)) restart();
+        else service_away();
+        return;
+    }
     if (!random_of(&world.chance, world.fast ? 2000 : 60)) { lull(); return; }
     if (is_away(r)) nap(world.fast ? 10000 : NS_MS);
     else if (!judge_truth(r).plugged) plug(r);

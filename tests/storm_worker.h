@@ -33,15 +33,19 @@ struct worker {
     unsigned old_at;
 };
 
+// What the workers are to do when nobody is to need a card: no session is left, or no login.
+enum lull { NO_LULL, LULL_CLOSED, LULL_LOGGED_OUT };
+
 static struct {
     bool over, paused, cheap;           // cheap: no elliptic curves on the host
-    bool lull;                          // all sessions are to be closed, and none opened
-    unsigned idle;                      // workers that have done so
+    enum lull lull;
+    unsigned idle, rested;              // workers that begin nothing more; that have done so
+    pthread_mutex_t ending;             // held while the library ends and begins anew
     unsigned workers, reader_count;
     struct worker worker[WORKERS + 4];
     unsigned long signatures, secrets, refused_old, sessions, calls;
     uint64_t texts;
-} storm;
+} storm = { .ending = PTHREAD_MUTEX_INITIALIZER };
 
 static unsigned random_of(uint64_t *state, unsigned below)
 {   // splitmix64
@@ -54,6 +58,11 @@ static unsigned random_of(uint64_t *state, unsigned below)
 static bool storm_is(const bool *what)
 {
     return __atomic_load_n(what, __ATOMIC_ACQUIRE);
+}
+
+static enum lull storm_lull(void)
+{
+    return __atomic_load_n(&storm.lull, __ATOMIC_ACQUIRE);
 }
 
 static void add(unsigned long *what)
@@ -302,7 +311,7 @@ static void live(struct worker *w)
     CK_TOKEN_INFO token;
     if (!open_session(w, &k)) return;
     if (random_of(&w->chance, 4)) log_in(w, &k);
-    for (unsigned i = random_of(&w->chance, 6); i && !storm_is(&storm.lull); i--) {
+    for (unsigned i = random_of(&w->chance, 6); i && !storm_lull(); i--) {
         switch (random_of(&w->chance, storm.cheap ? 8 : 10)) {
         case 0: if (!CALL(w, C_GetSessionInfo, k.session, &info)) hold_against(w, &k, "C_GetSessionInfo"); break;
         case 1: CALL(w, C_GetTokenInfo, k.slot, &token); break;
@@ -328,12 +337,31 @@ static void close_all(struct worker *w)
     }
 }
 
-// Nobody needs a card, until the lull is over: cards come to rest.
+static void log_out_all(struct worker *w)
+{
+    for (int i = 0; i < OLD; i++) {
+        struct kept *k = &w->old[i];
+        if (k->session && !k->closed) CALL(w, C_Logout, k->session);
+    }
+}
+
+static bool storm_all(const unsigned *workers)
+{
+    return __atomic_load_n(workers, __ATOMIC_ACQUIRE) == storm.workers;
+}
+
+// Nobody needs a card, until the lull is over: cards come to rest. A login is the card's, whoever
+// made it: none is ended before all are here.
 static void rest(struct worker *w)
 {
-    close_all(w);
+    bool close = storm_lull() == LULL_CLOSED;
     __atomic_add_fetch(&storm.idle, 1, __ATOMIC_ACQ_REL);
-    while (storm_is(&storm.lull)) nap(NS_MS / 10);
+    while (storm_lull() && !storm_all(&storm.idle)) nap(NS_MS / 10);
+    if (!close || random_of(&w->chance, 2)) log_out_all(w);
+    if (close) close_all(w);
+    __atomic_add_fetch(&storm.rested, 1, __ATOMIC_ACQ_REL);
+    while (storm_lull()) nap(NS_MS / 10);
+    __atomic_sub_fetch(&storm.rested, 1, __ATOMIC_ACQ_REL);
     __atomic_sub_fetch(&storm.idle, 1, __ATOMIC_ACQ_REL);
 }
 
@@ -341,13 +369,30 @@ static void *worker(void *arg)
 {
     struct worker *w = arg;
     while (!storm_is(&storm.over)) {
-        if (storm_is(&storm.lull)) rest(w);
+        if (storm_lull()) rest(w);
         unsigned long before = w->old_at;
         live(w);
         if (w->old_at == before) nap(random_of(&w->chance, 1000) * 1000u);
     }
     close_all(w);
     return NULL;
+}
+
+// ---- For who moves the cards ----
+
+// Has all workers let go of their cards. false: they had not, in two seconds.
+static bool lull_begin(enum lull how)
+{
+    while (__atomic_load_n(&storm.idle, __ATOMIC_ACQUIRE)) nap(NS_MS / 10);     // of the lull before
+    __atomic_store_n(&storm.lull, how, __ATOMIC_RELEASE);
+    for (int i = 0; i < 20000 && !storm_all(&storm.rested) && !storm_is(&storm.over); i++)
+        nap(NS_MS / 10);
+    return storm_all(&storm.rested);
+}
+
+static void lull_end(void)
+{
+    __atomic_store_n(&storm.lull, NO_LULL, __ATOMIC_RELEASE);
 }
 
 #endif
