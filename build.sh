@@ -20,7 +20,7 @@ case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
 programs='unit unit_4 vectors wycheproof module module_4 module_pcsc api conformance pins pins_pcsc cards piv_cards cards_4 eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
-scripts='scenarios_pcscd model header structure options harness constants examples e2e witness clients'
+scripts='scenarios_pcscd storm_pcscd model header structure options harness constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }

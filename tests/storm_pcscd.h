@@ -35,7 +35,7 @@ static struct {
     pthread_t witness, another;         // another: a program that waits, as ours does
     SCARDCONTEXT witness_context, another_context, other;
     bool over, ready;
-    unsigned resets, restarts, repeats, lulls;
+    unsigned steps, resets, restarts, repeats, lulls;
     uint64_t chance;
 } world;
 
@@ -313,6 +313,7 @@ static void lull(unsigned what)
 // Twice in a row, and the cards are used between: the second ones have the count of the first.
 static void restart_twice(void)
 {
+    for (unsigned r = 0; r < storm.reader_count; r++) cut_at(&world.players[r], 0);
     restart(true);
     nap(random_of(&world.chance, 300) * NS_MS);
     if (random_of(&world.chance, 2)) lull(0);
@@ -325,10 +326,10 @@ static void world_step(void)
     unsigned n = random_of(&world.chance, 100);
     struct player *p = &world.players[r];
     struct storm_card *card = p->cards[random_of(&world.chance, CARDS)];
-    unsigned rare = random_of(&world.chance, 150);
-    if (rare == 0) restart_twice();
-    else if (rare == 1) restart(random_of(&world.chance, 2));
-    else if (rare < 6) lull(random_of(&world.chance, 4));
+    unsigned rare = world.steps++ % 120;
+    if (rare == 60) restart_twice();
+    else if (rare == 0) restart(random_of(&world.chance, 2));
+    else if (rare % 30 == 15) lull(random_of(&world.chance, 4));
     else if (!is_in(p)) put_in(p, card);
     else if (n < 35) vpcd_player_take_out(&p->v);
     else if (n < 60) { vpcd_player_take_out(&p->v); put_in(p, card); }
