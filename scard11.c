@@ -3206,6 +3206,7 @@ static st link_reset(struct link *l)
     unsigned how = SCARD11_READER_RESET_CARD | (l->exclusive ? SCARD11_READER_EXCLUSIVE : 0);
     if (!l->conn) return ST_CARD_REMOVED;
     st s = link_connect_how(l, how);
+    if (s == ST_READER) l->broken = true;               // once more, when we let go
     if (s || l->reset) l->dead = true;
     return l->dead ? ST_CARD_REMOVED : ST_OK;
 }
@@ -3264,13 +3265,14 @@ static st link_status(struct link *l, u32 *state)
     return s;
 }
 
-// Does the reader show the card that was connected? It does not know where it does not count.
+// Does the reader show the card that was connected? It does not know where it does not count. If it
+// shows another one, or none, the connection is dead: a reset would be that one's.
 static bool link_shows_same(struct link *l)
 {
     u32 state = 0, mask = 0xffff0000u | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
     if (!l->state || link_status(l, &state)) return false;
-    bool counts = state & SCARD11_READER_COUNTED && state & 0xffff0000u;
-    return counts && state & SCARD11_READER_PRESENT && (state & mask) == (l->state & mask);
+    if ((state & mask) != (l->state & mask)) l->dead = true;
+    return !l->dead && state & SCARD11_READER_COUNTED && state & 0xffff0000u;
 }
 
 // What an answer without a status word means, which is what pcscd mostly has of a card that was
@@ -10007,12 +10009,27 @@ static void slot_wipe_scratch(struct reader *r)
     if (r->block) mem_wipe(r->scratch.at, (size_t)(r->scratch.end->high - r->scratch.at));
 }
 
+// Looks whether the reader shows that its card left. Then it lost its power, and with it all that
+// was verified: a reset would be one of the card that came.
+static bool slot_has_left(struct reader *r)
+{
+    struct card *c = r->card;
+    os_acquire(&os_library);
+    slot_look_all();
+    bool left = r->changes != c->changes;
+    os_release(&os_library);
+    for (u32 i = 0; i < c->token_count && left; i++) card_forget_verified(&c->tokens[i]);
+    if (left) c->link.broken = false;
+    return left;
+}
+
 // The card that we know is not the one that is in: looks what is, and frees what was. It may be in
 // all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
 // it. Does the reader show that it left, or that it is mute now?
 static bool slot_drop_card(struct reader *r, st why)
 {
     u32 changes = r->card->changes;
+    slot_has_left(r);
     slot_empty(r, false);
     os_acquire(&os_library);
     slot_look_all();
@@ -10033,15 +10050,17 @@ static void slot_judge_short(struct reader *r, u32 changes)
 
 // ---- Taking a connection up again ----
 // The law: what is remembered of a card is used for that card only. Whatever takes up a connection,
-// after a reset or after a rest, compares the count and the ATR, and leaves the card unproven;
-// slot_prove then compares what no other card has, before anything remembered is answered or sent.
+// after a reset, our own too, or after a rest, compares the count and the ATR, and leaves the card
+// unproven; slot_prove then compares what no other card has, before anything remembered is answered
+// or sent.
 
-// Connects again, and compares what PC/SC tells.
-static st slot_connect_again(struct card *c)
+// Connects again, or resets the card, and compares what PC/SC tells.
+static st slot_connect_again(struct card *c, bool reset)
 {
     struct link before = c->link;
     u32 state = 0;
-    TRY(link_connect(&c->link, before.conn ? before.exclusive : slot_exclusive));
+    TRY(reset ? link_reset(&c->link)
+              : link_connect(&c->link, before.conn ? before.exclusive : slot_exclusive));
     TRY(link_status(&c->link, &state));
     bytes was = bytes_of(before.atr, before.atr_len), is = bytes_of(c->link.atr, c->link.atr_len);
     bool same = slot_same_state(c, state) && bytes_equal(was, is);
@@ -10059,7 +10078,7 @@ static st slot_resume(struct card *c)
     for (int attempt = 0; attempt < 3; attempt++) {
         c->open_op = NULL;
         card_logins_reset(c);
-        st s = slot_connect_again(c);
+        st s = slot_connect_again(c, false);
         if (s == ST_CARD_RESET) continue;
         if (s || !(c->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
         c->was_reset = true;
@@ -10104,7 +10123,7 @@ static st slot_take_up(struct reader *r)
     struct card *c = r->card;
     if (c->link.conn) return ST_OK;
     if (!slot_identity(c)) return ST_NOT_FOUND;
-    st s = slot_connect_again(c);
+    st s = slot_connect_again(c, false);
     if (s == ST_CARD_RESET) s = slot_resume(c);
     if (!s) s = link_begin(&c->link);
     if (!s) s = slot_prove(c, r->scratch);
@@ -10352,7 +10371,7 @@ static st slot_begin(struct slot_run *run)
     struct token *t = run->token;
     st s = ST_OK;
     if (c->open_op && c->open_op != run->keep) slot_close_open(c);
-    if (!c->link.conn) TRY(slot_connect_again(c));
+    if (!c->link.conn) TRY(slot_connect_again(c, false));
     bool was_open = c->link.open;
     for (int attempt = 0; attempt < 3; attempt++) {
         s = link_begin(&c->link);
@@ -10427,15 +10446,19 @@ static bool slot_run(struct slot_run *run)
 // may be in still, the card itself asks for the PIN again. All of them come here; a card that was
 // dropped is reset by slot_drop_card.
 
-// Resets the card. That ends every login of it: the other tokens' sessions are public, too.
+// Resets the card. That ends every login of it: the other tokens' sessions are public, too. Where
+// it fails nobody knows what is verified: the card is dropped, and reset then. In a transaction: a
+// reset that waits for the end of another program's could be one of a card that came meanwhile.
 static st slot_reset(struct card *c)
 {
-    st s = link_reset(&c->link);
-    c->sure = false;
+    st s = link_begin(&c->link);
+    if (s == ST_CARD_RESET) return slot_resume(c);
+    if (s || slot_connect_again(c, true)) c->link.dead = true;
+    if (c->link.dead) return ST_CARD_REMOVED;
+    c->was_reset = true;
     c->current = NULL;
-    place_leave(c);
     card_logins_reset(c);
-    return s;
+    return ST_OK;
 }
 
 // Has the card itself forget what is verified of a token: by what its credentials say does that,
@@ -10525,7 +10548,7 @@ static void slot_log_out_everywhere(void)
         os_release(&os_library);
         if (!free) continue;
         os_acquire(&r->lock);
-        if (r->card && r->changes == r->card->changes) slot_log_out_all(r);
+        if (r->card && !slot_has_left(r)) slot_log_out_all(r);
         slot_wipe_scratch(r);
         os_release(&r->lock);
         os_acquire(&os_library);

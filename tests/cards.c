@@ -1405,6 +1405,9 @@ int main(int argc, char **argv)
         RUN(cards_swapped_at_rest);
         RUN(cards_swapped_after_a_look);
         RUN(cards_swapped_as_a_reset);
+        RUN(cards_logouts_that_fail);
+        RUN(cards_swapped_during_a_logout);
+        RUN(cards_swapped_and_in_use);
         if (!i) RUN(cards_without_a_name_swapped);
         if (!i) RUN(cards_of_two_kinds_swapped);
         if (kind->secrets[0].id) {

@@ -164,3 +164,99 @@ TEST(cards_of_two_kinds_swapped)
     rest_end();
     kind = before;
 }
+
+// ---- Resets of our own ----
+
+enum ending { ENDS_LOGOUT, ENDS_CLOSE, ENDS_FINALIZE, ENDINGS };
+
+static CK_RV end_login(enum ending how)
+{
+    return how == ENDS_LOGOUT ? C_Logout(sessions[0])
+         : how == ENDS_CLOSE ? C_CloseSession(sessions[0]) : C_Finalize(NULL);
+}
+
+// A card from the beginning, with a login; the other one is as it was made.
+static void login_again(void)
+{
+    CK_SLOT_ID all[4];
+    CK_ULONG count = 4;
+    C_Finalize(NULL);
+    sim_reader_clear();
+    for (int i = 0; i < 2; i++) cards[i]->reset(cards[i]);
+    sim_reader_insert(sim_reader_add(SCENE_READER), cards[0]);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(C_GetSlotList(CK_TRUE, all, &count), CKR_OK);
+    for (CK_ULONG i = 0; i < count && i < 2; i++) slots[0][i] = all[i];
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+}
+
+// Every use of the connection fails once while a login is ended: the reset that ends it, too. Then
+// the card is given up, and asks for the PIN all the same.
+TEST(cards_logouts_that_fail)
+{
+    rest_begin(kind->make(1));
+    for (enum ending how = 0; how < ENDINGS && !test_failing; how++)
+        for (unsigned n = 1, fired = 1; fired && !test_failing; n++) {
+            login_again();
+            if (test_failing) break;
+            sim_reader_fault_any(SIM_FAILED, n, NULL);
+            end_login(how);
+            fired = sim_reader_fired();
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            C_CloseAllSessions(slots[0][0]);
+            CHECK(!cards[0]->verified(cards[0]));
+            if (test_failing) printf("    ending %d, call %u\n", how, n);
+        }
+    rest_end();
+}
+
+// The card is swapped at every use of the connection while its login is ended. PC/SC may let a
+// reset go to the card that is in, and the connection with it: no PIN goes there.
+TEST(cards_swapped_during_a_logout)
+{
+    static const enum sim_fault swaps[] = { SIM_SWAP, SIM_SWAP_AFTER };
+    rest_begin(kind->make(1));
+    for (int i = 0; i < 2 && !test_failing; i++)
+        for (unsigned n = 1, fired = 1; fired && !test_failing; n++) {
+            unsigned verifies = ((struct sim_fs *)cards[1])->verifies;
+            login_again();
+            if (test_failing) break;
+            sim_reader_fault_any(swaps[i], n, cards[1]);
+            C_Logout(sessions[0]);
+            fired = sim_reader_fired();
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            CK_RV rv = login(kind->tokens[0].pin);
+            if (fired) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+            CHECK_EQ(((struct sim_fs *)cards[1])->verifies, verifies);
+            if (test_failing) printf("    swap %d, call %u: %#lx\n", i, n, rv);
+        }
+    rest_end();
+}
+
+// A card with a login is swapped, and another program uses the one that came: no call of ours that
+// finds out resets that one.
+TEST(cards_swapped_and_in_use)
+{
+    rest_begin(kind->make(1));
+    for (int call = 0; call < 6 && !test_failing; call++) {
+        CK_SESSION_INFO info;
+        login_again();
+        if (test_failing) break;
+        sim_reader_swap(0, cards[1]);
+        cards_pin(cards[1], &kind->tokens[0])->verified = true;
+        judge_other_login(true);
+        if (call == 0) C_Logout(sessions[0]);
+        if (call == 1) C_CloseSession(sessions[0]);
+        if (call == 2) C_CloseAllSessions(slots[0][0]);
+        if (call == 3) C_GetSessionInfo(sessions[0], &info);
+        if (call == 4) { nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+                         scene_count(sessions[0], NULL, 0, &(CK_ULONG){ 0 }); }
+        if (call == 5) C_Finalize(NULL);
+        CHECK(cards[1]->verified(cards[1]));
+        CHECK_EQ(sim_reader_stats().stray_resets, 0);
+        if (test_failing) printf("    call %d\n", call);
+    }
+    C_Finalize(NULL);
+    judge_other_login(false);
+    rest_end();
+}

@@ -136,7 +136,14 @@ mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_ask
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     slot_rest 'slot_log_out_all(r);' '' session_close '? slot_log_out(r, t)' '? ST_OK'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
-    slot_drop_card 'slot_verified(r->card)' 'false' link_disconnect 'reset || l->broken' 'reset'
+    slot_empty ' || slot_verified(r->card)' '' link_disconnect 'reset || l->broken' 'reset'
+mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
+    slot_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(c); return ST_CARD_REMOVED; }' \
+    link_reset 'l->broken = true;' ';'
+mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
+    slot_reset 'slot_connect_again(c, true)' 'link_reset(\&c->link)'
+mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
+    slot_has_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
     secret_verify 'if (!s) pin->verified = true;' ''
 

@@ -278,15 +278,19 @@ static void idle(struct sim_card *card, void *arg)
     (void)card; (void)arg;
 }
 
-static void look(void)
+static void other_logs_in(void)
 {
     static uint8_t rsp[65538];
-    CK_SESSION_HANDLE session;
-    CHECK_RV(scene_begin(&kind->o), CKR_OK);
     sim_reader_foreign(0, idle, NULL);
     judge_other_login(true);
     scene_card->apdu(scene_card, select_piv, sizeof select_piv, rsp, sizeof rsp);
     scene_card->apdu(scene_card, verify_pin, sizeof verify_pin, rsp, sizeof rsp);
+    CHECK(scene_card->verified(scene_card));
+}
+
+static void look(void)
+{
+    CK_SESSION_HANDLE session;
     CHECK(scene_card->verified(scene_card));
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK(scene_card->verified(scene_card));
@@ -294,11 +298,32 @@ static void look(void)
     CHECK(scene_card->verified(scene_card));
     CHECK_RV(C_CloseSession(session), CKR_OK);
     CHECK(scene_card->verified(scene_card));
+}
+
+static void look_first(void)
+{
+    CHECK_RV(scene_begin(&kind->o), CKR_OK);
+    other_logs_in();
+    if (!test_failing) look();
     scene_end();
 }
 
 // Who only looks at a card, its token and its objects, ends nobody's login.
-TEST(piv_a_look_leaves_another_program_s_login) { for_kinds(look); judge_other_login(false); }
+TEST(piv_a_look_leaves_another_program_s_login) { for_kinds(look_first); judge_other_login(false); }
+
+static void look_again(void)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(scene_begin(&kind->o), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+    other_logs_in();
+    if (!test_failing) look();
+    scene_end();
+}
+
+// The same for a card that was known, and let go before the other program came.
+TEST(piv_a_second_look_leaves_another_program_s_login) { for_kinds(look_again); judge_other_login(false); }
 
 // ---- One model each ----
 
@@ -418,6 +443,7 @@ int main(int argc, char **argv)
     RUN(piv_cards_work);
     RUN(piv_budgets);
     RUN(piv_a_look_leaves_another_program_s_login);
+    RUN(piv_a_second_look_leaves_another_program_s_login);
     RUN(piv_models_sign_with_9a);
     RUN(piv_a_missed_touch_costs_no_login);
     RUN(piv_a_simple_pin_is_refused);

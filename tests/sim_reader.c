@@ -52,6 +52,7 @@ struct conn {
     bool open, exclusive, inside;
     bool dead;                      // removed
     bool gone;                      // the same, but the reader is late
+    bool left;                      // removed because its card was pulled, not the reader
     bool reset;                     // _RESET until taken up again
     bool told_removed, told_reset;
     enum sim_why why;
@@ -214,7 +215,7 @@ static void seat_cut(struct seat *s, enum lost how)
         if (!c->open || c->dead || &sim.seats[c->seat] != s) continue;
         if (how == LOST_RESET) c->told_reset = c->reset && c->told_reset, c->reset = true;
         else if (s->late) c->gone = true;
-        else c->dead = true;
+        else c->dead = c->left = true;
         if (c->begun) c->begun = BEGUN_UNSURE;
         if (s->owner == c) s->owner = NULL;
     }
@@ -552,6 +553,17 @@ static int conn_reset_late(struct conn *c)
     return SCARD11_READER_OK;
 }
 
+// As pcsc-lite has it: a reset through the connection of a card that was pulled is one of the card
+// that is in now, and so is the connection from then on.
+static bool conn_reset_stray(struct conn *c)
+{
+    const struct seat *s = &sim.seats[c->seat];
+    if (sim.down || !c->left || !s->plugged || !s->card || s->mute) return false;
+    sim.stats.stray_resets++;
+    c->dead = c->left = c->told_removed = false;
+    return true;
+}
+
 static int connect_check(const struct seat *s, const struct conn *self, unsigned how)
 {
     if (sim.down) return SCARD11_READER_DOWN;
@@ -606,7 +618,7 @@ int scard11_reader_connect(void **conn, const char *name, unsigned how,
     enum sim_fault what = plan_step(false);
     if (s) plan_before(s, what);
     if (plan_fails(what)) r = SCARD11_READER_FAILED;
-    else if (c && c->dead) r = conn_check(c);
+    else if (c && c->dead && !(reset && conn_reset_stray(c))) r = conn_check(c);
     else if (c && c->gone && reset) r = conn_reset_late(c);
     else r = connect_check(s, c, how);
     if (r == SCARD11_READER_OK && reset) {
@@ -644,7 +656,7 @@ void scard11_reader_disconnect(void *conn, int reset)
     if (reset) sim.stats.disconnect_resets++;
     // The service cannot power up what is gone: it takes it for mute until it looks for the card.
     if (reset && c->gone && s->stale) s->shown |= SCARD11_READER_CARD_MUTE;
-    if (reset && !c->dead && !c->gone) {
+    if (reset && ((!c->dead && !c->gone) || conn_reset_stray(c))) {
         seat_settle(s);
         seat_reset(s);
     }

@@ -160,6 +160,7 @@ struct sim_reader_stats {
     unsigned long resumes;                      // connections taken up again after a reset
     unsigned long resets;                       // connects that reset the card of a connection
     unsigned long disconnect_resets;            // disconnects that asked for a reset
+    unsigned long stray_resets;                 // resets of a card that came after the connection's own
     unsigned long statuses, begins, ends, transmits, controls;
     unsigned long foreigns;                     // runs of the hook of sim_reader_foreign
     unsigned long connections, contexts;        // open now
