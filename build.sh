@@ -11,6 +11,7 @@ OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} RE
 export OUT CC CFLAGS
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
+small='-DSCARD11_ZLIB=0 -DSCARD11_ANSWER=258 -DSCARD11_SCRATCH=6674'
 asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 tsan='-g -O1 -fsanitize=thread'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
@@ -19,7 +20,7 @@ pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit unit_4 vectors wycheproof module module_4 module_pcsc api conformance pins pins_pcsc cards piv_cards cards_4 eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
+programs='unit unit_4 vectors wycheproof module module_4 module_pcsc api conformance pins pins_pcsc cards piv_cards cards_4 cards_small piv_cards_small eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
 scripts='scenarios_pcscd storm_pcscd model header structure options harness constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
@@ -50,15 +51,21 @@ as_with_4() {   # as_with_4 <directory> <flags>: the library as with mbedTLS 4
     dir=$1; shift
     bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -DSCARD11_MBEDTLS_MAJOR=4 -c scard11.c -o "$OUT/$dir/4_scard11.o"
 }
+in_little_memory() {    # in_little_memory <directory> <flags>: the library with the least that scard11.h allows
+    dir=$1; shift
+    bg $CC $warn "$@" $custom $small -DSCARD11_DEBUG=1 -c scard11.c -o "$OUT/$dir/small_scard11.o"
+}
 sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
 # What a test program is made of. Its name ends in _pcsc when it runs through the stand-in, in _tsan when under
-# ThreadSanitizer as well as without, in _4 when the library is built as with mbedTLS 4.
+# ThreadSanitizer as well as without, in _4 when the library is built as with mbedTLS 4, in _small when it has the
+# least memory to work in, no zlib and no extended length.
 program() {
     case " $programs " in *" $1 "*) ;; *) return 1 ;; esac
     src=${1%_tsan} kind=asan flags=$asan how=$custom lib=scard11
     case $1 in kiosk) kind=fast flags=$CFLAGS ;; *_tsan | *_race | threads*) kind=tsan flags=$tsan ;; esac
     case $src in *_pcsc) src=${src%_pcsc} how="-I. $pcsc_h" lib='pcsc_stand_in pcsc_scard11' ;; esac
     case $src in *_4) src=${src%_4} how="$custom -DSCARD11_MBEDTLS_MAJOR=4" lib=4_scard11 ;; esac
+    case $src in *_small) src=${src%_small} how="$custom $small" lib=small_scard11 ;; esac
     case $1 in unit_4) how="$how -DSCARD11_ENTROPY=unit_entropy" lib= ;; esac
     case $src in sim_reader_*) src=sim_reader_test lib= ;; unit | faults | eid | vectors | wycheproof) lib=${lib% *} lib=${lib#scard11} ;; esac
 }
@@ -102,6 +109,7 @@ test_objects() {        # test_objects <kind> <flags>: what the programs in $kin
     objects "$@"
     case "$kinds " in *" $1/pcsc_"*) stand_in "$@" ;; esac
     case "$kinds " in *" $1/4_"*) as_with_4 "$@" ;; esac
+    case "$kinds " in *" $1/small_"*) in_little_memory "$@" ;; esac
 }
 
 # ./build.sh test [name...]     all tests; or programs (unit, e2e, ...), sections or cases of unit

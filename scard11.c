@@ -119,8 +119,8 @@
 #if SCARD11_ANSWER < 258 || SCARD11_ANSWER > 65538
 #error "SCARD11_ANSWER must be 258 (short answers) to 65538 (extended length)"
 #endif
-#if SCARD11_SCRATCH < SCARD11_ANSWER + 6144
-#error "SCARD11_SCRATCH must hold an answer (SCARD11_ANSWER) and 6 KiB of work"
+#if SCARD11_SCRATCH < SCARD11_ANSWER + (SCARD11_ANSWER > 258 ? 10496 : 6416)
+#error "SCARD11_SCRATCH must hold an answer (SCARD11_ANSWER), a command and 6 KiB of work"
 #endif
 #if SCARD11_ZLIB && SCARD11_SCRATCH < 131072
 #error "inflate needs SCARD11_SCRATCH of 128 KiB: raise it, or set SCARD11_ZLIB to 0"
@@ -3061,7 +3061,8 @@ static void apdu_encode(struct buf *out, const struct apdu *a, u32 most, bool t0
  * Tests   tests/link.c
  * ==============================================================================================*/
 
-#define LINK_COMMAND 4352               // room for one encoded command: what is longer is chained
+// Room for one encoded command: what is longer is chained. Short ones have 261 bytes at most.
+#define LINK_COMMAND (SCARD11_ANSWER > 258 ? 4352 : 272)
 
 // The forms of extended commands. A card that takes one may refuse another, so each is proven by
 // itself, and what a command's answer means is:
@@ -6748,6 +6749,7 @@ static st p15use_pad_again(bytes plain, size_t k, struct buf *out)
 static st p15use_key_status(st s)
 {
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    if (s == 0x6884) return ST_NOT_SUPPORTED;   // no chains, and extended length is not to be had
     if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82 ||
         s == 0x6700 || s == 0x6984) return ST_FAILED;
     return s;
@@ -12126,7 +12128,7 @@ static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *ou
  * ==============================================================================================*/
 
 // Most that a session object's attributes take, in bytes.
-#define MAKE_MAX ((size_t)SCARD11_SCRATCH / 8 < 16384 ? (size_t)SCARD11_SCRATCH / 8 : 16384)
+#define MAKE_MAX ((size_t)SCARD11_SCRATCH / 4 < 16384 ? (size_t)SCARD11_SCRATCH / 4 : 16384)
 
 #define MAKE_CREATE 1u          // C_CreateObject may give it
 #define MAKE_NEW    2u          // C_GenerateKey, C_DeriveKey and C_UnwrapKey
@@ -12662,9 +12664,10 @@ static st make_copy(struct card *c, const struct session *se, const struct objec
  * Tests   tests/op.c
  * ==============================================================================================*/
 
-#define OP_DATA_MAX  4096           // most that is kept of what cannot be hashed piece by piece
 // What GCM's IV, AAD, input and output have together: what commands and answers leave of scratch.
 #define OP_GCM_ROOM  ((size_t)SCARD11_SCRATCH - SCARD11_ANSWER - LINK_COMMAND - 256)
+// Most that is kept of what cannot be hashed piece by piece.
+#define OP_DATA_MAX  ((size_t)(OP_GCM_ROOM < 16384 ? 1024 : 4096))
 // Of a stream, worked on at once: four short commands' blocks, or one where room is scarce.
 #define OP_CHUNK     ((size_t)(OP_GCM_ROOM < 8192 ? 240 : 960))
 #define OP_LABEL_MAX 128            // OAEP label

@@ -90,12 +90,16 @@
 
 // SCARD11_SCRATCH: working memory of a reader, one block from the first card to C_Finalize. The
 // default holds a 64 KiB answer, inflate and its output; 8192 serves a device that has neither
-// (then define SCARD11_ANSWER as 258 and SCARD11_ZLIB as 0).
+// (then define SCARD11_ANSWER as 258 and SCARD11_ZLIB as 0). At least SCARD11_ANSWER + 6416 with
+// short commands alone, SCARD11_ANSWER + 10496 with extended length, and 131072 with zlib. A file
+// of a card that is longer than what this leaves is CKR_DEVICE_MEMORY.
 #ifndef SCARD11_SCRATCH
 #define SCARD11_SCRATCH 163840
 #endif
 
-// SCARD11_ANSWER: room for one response APDU, 258 to 65538. 258: extended length is not used.
+// SCARD11_ANSWER: room for one response APDU, 258 to 65538. 258: extended length is not used,
+// for commands neither: IsoApplet 1, which takes no chains, then does not decrypt with RSA
+// (CKR_FUNCTION_NOT_SUPPORTED).
 #ifndef SCARD11_ANSWER
 #define SCARD11_ANSWER 65538
 #endif
@@ -547,6 +551,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKR_TOKEN_WRITE_PROTECTED. A private key is CKR_ATTRIBUTE_VALUE_INVALID:
 //                         what the host holds is no card's key. What the value says (dates,
 //                         subject, issuer, lengths) is filled in, and compared where it is given.
+//                         All attributes have 16 KiB at most, or a quarter of SCARD11_SCRATCH if
+//                         that is less: CKR_DEVICE_MEMORY.
 //   C_CopyObject          Session objects, whole; objects of the card have CKA_COPYABLE CK_FALSE:
 //                         CKR_ACTION_PROHIBITED. A private object is not copied into a public one.
 //   C_SetAttributeValue   Session objects, all of a template or nothing; objects of the card have
@@ -579,15 +585,20 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         of PSS with a salt not as long as the hash the salt's length is not
 //                         looked at; C_Encrypt and C_WrapKey with RSA from mbedTLS 4.1 on (4.0's
 //                         seeds would repeat in a forked child). C_GetMechanismInfo says so.
-//   C_SignRecover*        RSA: CKM_RSA_PKCS and CKM_RSA_X_509.
+//   C_Sign*, C_SignRecover*
+//                         Recovery with CKM_RSA_PKCS and CKM_RSA_X_509. Data that no mechanism
+//                         hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS) has 4,096 bytes
+//                         at most (1,024 where the room below is less than 16 KiB), else
+//                         CKR_DATA_LEN_RANGE.
 //   C_Encrypt*, C_Decrypt*
 //                         RSA: on the host with public keys, on the card with private ones. AES
 //                         with session keys on the host, AES and 3DES with a card's secret keys on
 //                         the card (below). ECB, CBC, CTR put out what they can while
 //                         input comes, in and out may be the same memory; GCM keeps its input
 //                         and puts out at the end; its IV has 1 to 256 bytes. Of the room of
-//                         SCARD11_SCRATCH - SCARD11_ANSWER - 4608 bytes IV and AAD have a quarter
-//                         at most, input and output each half of what they leave.
+//                         SCARD11_SCRATCH - SCARD11_ANSWER - 4608 bytes (- 528 with short commands
+//                         alone) IV and AAD have a quarter at most, input and output each half of
+//                         what they leave.
 //                         CKM_AES_CTR's counter goes on at 0 after its last value; more blocks
 //                         than it has values are CKR_DATA_LEN_RANGE (CKR_ENCRYPTED_DATA_LEN_RANGE):
 //                         no key stream is used twice.

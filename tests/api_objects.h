@@ -166,7 +166,7 @@ TEST(vectors_of_hkdf)
 
 // ---- Ciphers: long data, in place, counters that end ----
 
-#define GCM_ROOM ((CK_ULONG)SCARD11_SCRATCH - SCARD11_ANSWER - 4608)
+#define GCM_ROOM ((CK_ULONG)SCARD11_SCRATCH - SCARD11_ANSWER - (SCARD11_ANSWER > 258 ? 4608 : 528))
 
 TEST(ciphers_of_any_length_and_in_place)
 {

@@ -320,7 +320,12 @@ static void check_decrypt(unsigned card, const struct cards_key *k, bool oaep)
     CHECK_RV(private_of(card, k, &key), CKR_OK);
     CHECK_RV(C_DecryptInit(sessions[card], &m, key), CKR_OK);
     out_len = sizeof out;
-    CHECK_RV(C_Decrypt(sessions[card], cipher, n, out, &out_len), CKR_OK);
+    CK_RV said = C_Decrypt(sessions[card], cipher, n, out, &out_len);
+    if (SCARD11_ANSWER == 258 && kind->no_chains) {     // too long for a short command
+        CHECK_RV(said, CKR_FUNCTION_NOT_SUPPORTED);
+        return;
+    }
+    CHECK_RV(said, CKR_OK);
     CHECK(out_len == 16 && !memcmp(out, plain, 16));
     cipher[n - 1] ^= 1;                     // another cryptogram: no plaintext of the first
     CHECK_RV(C_DecryptInit(sessions[card], &m, key), CKR_OK);
@@ -1386,6 +1391,7 @@ TEST(cards_refuse_extended_length_once)
 int main(int argc, char **argv)
 {
     const char *only = getenv("CARDS_KIND");
+    bool small = SCARD11_ANSWER == 258;         // what is counted, and cut short, is longer answers
     test_begin(argc, argv);
     for (size_t i = 0; i < CARDS_KINDS; i++) {
         kind = &cards_kinds[i];
@@ -1393,7 +1399,7 @@ int main(int argc, char **argv)
         unsigned failed = test_failed;
         RUN(cards_list);
         RUN(cards_work);
-        RUN(cards_whose_fault_a_length_is);
+        if (!small) RUN(cards_whose_fault_a_length_is);
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);
@@ -1423,18 +1429,18 @@ int main(int argc, char **argv)
         } else {
             RUN(cards_secrets_elsewhere);
         }
-        RUN(cards_budgets);
+        if (!small) RUN(cards_budgets);
         RUN(cards_refuse_extended_length_once);
         RUN(cards_that_stay);
         RUN(cards_with_a_passing_error);
         if (!i) RUN(cards_that_are_nobodys);
-        RUN(cards_faults);
+        if (!small) RUN(cards_faults);
         if (!i) RUN(cards_environments);
         if (!i) RUN(cards_give_the_random_numbers_they_have);
         if (!i) RUN(cards_changed_often);
         if (!i) RUN(cards_another_key_was_set);     // these put a card of their own in kind
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
-    if (!only) run_options();
+    if (!only && !small) run_options();
     return test_end();
 }

@@ -60,6 +60,7 @@ struct cards_kind {
     unsigned secret_list, secret_first, secret_again;
     unsigned pss;                   // 0 none, 1 the card's own (salt as long as the hash), 2 any
     bool raw;                       // CKM_RSA_X_509 and OAEP
+    bool no_chains;                 // what a short command cannot hold wants extended length
     bool public_certificates;       // all of its kind let anyone read them
 };
 
@@ -217,7 +218,7 @@ static const struct cards_kind cards_kinds[] = {
       .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },
     { .name = "IsoApplet v1", .make = cards_isoapplet,
       .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(0),
-      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1, .pss = 1 },
+      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1, .pss = 1, .no_chains = true },
     { .name = "MyEID, 2 keys", .make = cards_myeid_two,
       .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },

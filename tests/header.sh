@@ -40,6 +40,16 @@ only_prefixed() {
     grep -q ' _*foo_C_Sign$' "$dir/nm" && ! grep ' U _*C_' "$dir/nm"
 }
 
+# bound <options> [text]: scard11.c takes these options; or refuses them, and says this.
+bound() {
+    # shellcheck disable=SC2046
+    if ${CC:-cc} -E -I. -DSCARD11_READER=2 $(echo ",$1" | sed 's/,/ -DSCARD11_/g') scard11.c \
+        > /dev/null 2> "$dir/said"
+    then [ $# = 1 ]
+    else [ $# = 2 ] && grep -q "#error.*$2" "$dir/said"
+    fi
+}
+
 # As wide as scard11.c.
 # shellcheck disable=SC2016
 try 'no line over 100 columns' awk 'length > 100 || /\t|[ \t]$/ { print FILENAME ":" FNR; bad = 1 }
@@ -66,6 +76,25 @@ if echo 'int main(void) { return 0; }' | ${CC:-cc} -m32 -fsyntax-only -x c - 2> 
 fi
 try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -c -o "$dir/prefixed.o" tests/header.c
 try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
+
+# The bounds of options, from both sides.
+while read -r good bad text; do
+    try "$good is taken" bound "$good"
+    try "$bad is refused" bound "$bad" "$text"
+done <<END
+READERS_MAX=1 READERS_MAX=0 must be 1 to 64
+READERS_MAX=64 READERS_MAX=65 must be 1 to 64
+READER_SLOTS=1 READER_SLOTS=0 must be 1 to 8
+READER_SLOTS=8 READER_SLOTS=9 must be 1 to 8
+TOKEN_CREDENTIALS=2 TOKEN_CREDENTIALS=1 must be 2 to 16
+TOKEN_CREDENTIALS=16 TOKEN_CREDENTIALS=17 must be 2 to 16
+ANSWER=258 ANSWER=257 must be 258
+ANSWER=65538 ANSWER=65539 to 65538
+ANSWER=258,ZLIB=0,SCRATCH=6674 ANSWER=258,ZLIB=0,SCRATCH=6673 must hold an answer
+ANSWER=4096,ZLIB=0,SCRATCH=14592 ANSWER=4096,ZLIB=0,SCRATCH=14591 must hold an answer
+SCRATCH=131072 SCRATCH=131071 inflate needs
+CRYPTO_LOCK=x,CRYPTO_UNLOCK=x CRYPTO_LOCK=x define both
+END
 
 [ "$skipped" = 0 ] || echo "$skipped skipped: no 32-bit or Windows compiler here"
 sum_up
