@@ -1976,13 +1976,14 @@ static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
     return ST_OK;
 }
 
-// What pad_pkcs1_sign put into a block; none: it did not make it.
+// What pad_pkcs1_sign put into a block, which may be nothing; NULL: it did not make it.
 static bytes pad_pkcs1_signed(bytes block)
 {
     size_t i = 2;
     if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
     while (i < block.n && block.p[i] == 0xff) i++;
-    return i >= 10 && i < block.n && !block.p[i] ? bytes_from(block, i + 1) : BYTES_NONE;
+    if (i < 10 || i == block.n || block.p[i]) return BYTES_NONE;
+    return bytes_of(block.p + i + 1, block.n - i - 1);
 }
 
 // MGF1 (RFC 8017, B.2.1), onto n bytes at p.
@@ -13146,19 +13147,15 @@ static st op_encrypt(struct reader *r, struct session *se, struct op *op, struct
 static st op_recover(const struct alg_key *k, const struct alg_use *use, bytes signature,
                      struct scratch scratch, struct buf *out)
 {
-    size_t size = alg_key_bytes(k), at = 2;
+    size_t size = alg_key_bytes(k);
     struct buf block = scratch_buf(&scratch, size);
     if (signature.n != size) return ST_SIG_LEN;
     st s = cipher_rsa_public(k, signature, &block);
     if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
-    bytes b = buf_bytes(&block);
-    if (use->pad == ALG_PAD_NONE) {
-        buf_put(out, b);
-        return ST_OK;
-    }
-    while (at < b.n && b.p[at] == 0xff) at++;
-    if (b.p[0] || b.p[1] != 1 || at < 10 || at == b.n || b.p[at]) return ST_SIG_INVALID;
-    buf_put(out, bytes_from(b, at + 1));
+    bytes data = buf_bytes(&block);
+    if (use->pad == ALG_PAD_PKCS1) data = pad_pkcs1_signed(data);
+    if (!data.p) return ST_SIG_INVALID;
+    buf_put(out, data);
     return ST_OK;
 }
 

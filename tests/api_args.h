@@ -512,6 +512,12 @@ static void rows_signatures(void)
     ROW(C_SignRecover, "too long", CKR_DATA_LEN_RANGE, (s, b, 246, sig, &n));
     FIRST(C_VerifyRecoverInit(s, &rsa_pkcs, rsa_public));
     ROW(C_VerifyRecover, "a wrong length", CKR_SIGNATURE_LEN_RANGE, (s, b, 255, sig, &n));
+    n = sizeof sig;
+    FIRST(C_SignRecoverInit(s, &rsa_pkcs, rsa));
+    FIRST(C_SignRecover(s, b, 0, sig, &n));
+    FIRST(C_VerifyRecoverInit(s, &rsa_pkcs, rsa_public));
+    ROW(C_VerifyRecover, "of nothing", CKR_OK, (s, sig, 256, b, &n));
+    CHECK_EQ(n, 0);
     FIRST(C_VerifyRecoverInit(s, &rsa_pkcs, rsa_public));
     ROW(C_VerifyRecover, "no signature", CKR_SIGNATURE_INVALID, (s, b, 256, sig, &n));
     FIRST(C_SignInit(s, &sign_rsa, rsa));

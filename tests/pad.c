@@ -467,6 +467,12 @@ TEST(pad_what_a_signature_s_block_holds)
     CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
     block[5] = 0;
     CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).n);
+    b = buf_on(block, sizeof block);            // nothing was signed: that is something else
+    CHECK_ST(pad_pkcs1_sign(BYTES_NONE, 64, &b), ST_OK);
+    info = pad_pkcs1_signed(bytes_of(block, 64));
+    CHECK(info.p && !info.n);
+    block[63] = 0xff;
+    CHECK(!pad_pkcs1_signed(bytes_of(block, 64)).p);
 }
 
 static void test_pad(void)
