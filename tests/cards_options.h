@@ -159,6 +159,19 @@ static struct sim_card *make_esteid_233(bool second)
     return sim_esteid_new(&o);
 }
 
+// What one reader gives of an answer at most.
+static struct sim_card *make_esteid_192(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .most_read = 192 };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_esteid_extended_192(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .extended = true, .most_read = 192 };
+    return sim_esteid_new(&o);
+}
+
 static struct sim_card *make_fineid_extended(bool second)
 {
     struct sim_fineid_options o = { .second = second, .extended = true };
@@ -190,6 +203,8 @@ TEST(cards_oseid_derives_by_file)   { check_one("MyEID 4.5", make_oseid); }
 TEST(cards_oseid_unnamed)           { check_one("MyEID 4.5", make_oseid_unnamed); }
 TEST(cards_esteid_extended)         { check_one("EstEID 2018", make_esteid_extended); }
 TEST(cards_esteid_reads_233)        { check_one("EstEID 2018", make_esteid_233); }
+TEST(cards_esteid_reads_192)        { check_one("EstEID 2018", make_esteid_192); }
+TEST(cards_esteid_extended_192)     { check_one("EstEID 2018", make_esteid_extended_192); }
 TEST(cards_fineid_extended)         { check_one("FinEID", make_fineid_extended); }
 
 // A curve that the host does not know: its key is there and can do nothing, nobody guesses another
@@ -497,6 +512,8 @@ static void run_options(void)
     RUN(cards_myeid_p192);
     RUN(cards_esteid_extended);
     RUN(cards_esteid_reads_233);
+    RUN(cards_esteid_reads_192);
+    RUN(cards_esteid_extended_192);
     RUN(cards_fineid_extended);
     RUN(cards_isoapplet_blank);
     RUN(cards_myeid_blank);

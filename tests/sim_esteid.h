@@ -14,7 +14,8 @@ struct sim_esteid_options {
     bool latvian;                   // directories in ADF1 and ADF2 say where things are (82, 9E)
     bool rsa;                       // Latvian: RSA-2048 keys (81, 9F)
     bool extended;
-    unsigned most_read;             // bytes in one READ BINARY at most (233 of cards of 2018); 0: 256
+    unsigned most_read;             // bytes in one READ BINARY at most (233 of cards of 2018, 192 in
+                                    // one reader); 0: 256
 };
 
 struct sim_card *sim_esteid_new(const struct sim_esteid_options *options);
