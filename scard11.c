@@ -14543,7 +14543,7 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
 static CK_FLAGS p11_token_flags(struct token *t)
 {
     const struct credential *p = card_pin(t), *puk = card_credential(t, ROLE_PUK);
-    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED;
+    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;     // no driver writes
     if (!t->blank)   flags |= CKF_TOKEN_INITIALIZED;
     if (!p->missing) flags |= CKF_USER_PIN_INITIALIZED;
     if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;

@@ -505,6 +505,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         that it is still the same card. The tries of a PIN are asked for on kinds
 //                         of cards where that is known to cost none; elsewhere no flag tells of
 //                         them before the first C_Login.
+//                         CKF_WRITE_PROTECTED is set, for no object of a card is made, changed or
+//                         destroyed: then NSS keeps the trust in a certificate in its own database,
+//                         Java opens read-only sessions, and neither offers to store keys there.
+//                         PINs can be changed all the same, and read-write sessions open.
 //   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing
 //                         else but argument errors. A new reader and one that left are events as
 //                         well.

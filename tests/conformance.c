@@ -532,8 +532,11 @@ TEST(a_read_write_session_writes_no_card)
     CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_VALUE, text, 4 }, { CKA_TOKEN, &yes, 1 } };
     CK_OBJECT_HANDLE made, copy, key;
     CK_SESSION_INFO info;
+    CK_TOKEN_INFO token;
     begin();
     if (test_failing) return;
+    CHECK_RV(C_GetTokenInfo(slots[0], &token), CKR_OK);
+    CHECK(token.flags & CKF_WRITE_PROTECTED);
     CHECK_RV(open_token(0, &session), CKR_OK);
     CHECK_RV(login(CKU_USER, 0), CKR_OK);
     CHECK_RV(C_CreateObject(session, t, 3, &made), CKR_TOKEN_WRITE_PROTECTED);

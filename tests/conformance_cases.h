@@ -32,7 +32,7 @@ static struct {
     [D_SLOT_FLAGS] = { .what = "C_GetSlotInfo, Flags", .there = "TOKEN_PRESENT",
                        .here = "and REMOVABLE_DEVICE, HW_SLOT" },
     [D_TOKEN_FLAGS] = { .what = "C_GetTokenInfo, Flags", .there = "RESTORE_KEY_NOT_NEEDED",
-                        .here = "not set: no state is ever saved" },
+                        .here = "WRITE_PROTECTED instead: no state is ever saved" },
     [D_SESSIONS] = { .what = "C_GetTokenInfo, MaxSessionCount", .there = "0: no limit",
                      .here = "the library's limit" },
     [D_PIN] = { .what = "C_GetTokenInfo, Min- and MaxPinLen", .there = "4, 255",
@@ -115,7 +115,7 @@ static void do_token_info(CK_ULONG with)
     (void)with;
     CHECK_RV(at.f->C_GetTokenInfo(at.slots[0], &info), CKR_OK);
     CHECK_EQ(info.flags, CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-             CKF_TOKEN_INITIALIZED);
+             CKF_TOKEN_INITIALIZED | CKF_WRITE_PROTECTED);
     CHECK(is_text(info.label, 32) && is_text(info.manufacturerID, 32) && is_text(info.model, 16));
     CHECK(is_text(info.serialNumber, 16) && is_text(info.utcTime, 16));
     CHECK(info.ulSessionCount == 0 && info.ulRwSessionCount == 0);

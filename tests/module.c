@@ -176,7 +176,7 @@ TEST(slots_and_token_tell_what_is_there)
     CHECK(!memcmp(token.serialNumber, "9f025d38317790a4", 16));
     CHECK(!memcmp(token.label, "PIV 317790a4 ", 13));
     CHECK_EQ(token.flags, CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-                          CKF_TOKEN_INITIALIZED);
+                          CKF_TOKEN_INITIALIZED | CKF_WRITE_PROTECTED);
     CHECK(token.ulMinPinLen == 6 && token.ulMaxPinLen == 8);
     CHECK_RV(C_GetTokenInfo(2, &token), CKR_TOKEN_NOT_PRESENT);
     CHECK_RV(C_GetTokenInfo(0, NULL), CKR_ARGUMENTS_BAD);
