@@ -6967,6 +6967,8 @@ struct piv {
     bytes chuid;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
     u32  retired;                       // bit n: 82 + n is there, as the key history or F7 says
+    u32  hidden;                        // bit i: the key wants the PIN, as F7 said before a login
+    bool never;                         // a key was found that needs no PIN
     struct landmark mark, identity;     // an object that is there; one that no other card has
 };
 
@@ -7385,6 +7387,11 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     return card_keep_key(c, k, scratch);
 }
 
+static bool piv_may_have_metadata(const struct piv *p)
+{
+    return p->metadata == PIV_YES || p->metadata == PIV_LIKELY;
+}
+
 // What is known of a key before it is looked at.
 static struct object piv_key_like(struct token *t, const struct piv_slot *slot, bytes id)
 {
@@ -7393,7 +7400,7 @@ static struct object piv_key_like(struct token *t, const struct piv_slot *slot, 
                            .id = id };
     piv_set_policy(&like, slot->ref == 0x9e);
     like.always_auth = slot->ref == 0x9c;
-    like.unread = p->metadata == PIV_YES || p->metadata == PIV_LIKELY ||
+    like.unread = piv_may_have_metadata(p) ||
                   (p->metadata == PIV_UNKNOWN && slot->ref == 0x9c);
     return like;
 }
@@ -7451,7 +7458,7 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, bool policy, stru
     }
     if (like.key) t->key_types |= CARD_TYPE(k->type);
     if (x || like.key) card_add_key(c, &like, x);
-    if (slot.ref == 0x9e) t->pin_for_all = !like.key;
+    p->never = p->never || (like.key && !like.credential);
     p->done[i] = true;
     return ST_OK;
 }
@@ -7540,13 +7547,15 @@ static st piv_needs_no_pin(struct card *c, struct token *t, u32 i, struct scratc
 {
     struct piv *p = t->state;
     struct piv_slot slot = piv_slot_at(i);
-    struct object like = piv_key_like(t, &slot, BYTES_NONE);
-    *never = slot.ref == 0x9e;
-    if (!slot.use || p->metadata == PIV_NO || p->metadata == PIV_UNKNOWN) return ST_OK;
+    *never = slot.ref == 0x9e && !(p->hidden >> i & 1);
+    if (!slot.use || p->hidden >> i & 1 || !piv_may_have_metadata(p)) return ST_OK;
     TRY(place_be_sure(c, t, scratch));
+    struct object like = piv_key_like(t, &slot, BYTES_NONE);
     st s = piv_read_metadata(c, t, &like, NULL, scratch);
     if (link_is_broken(s)) return s;
-    if (!s) *never = !like.credential;
+    if (p->metadata == PIV_NO || link_is_error(ST_SW(c->link.sw))) return ST_OK;
+    *never = !s && !like.credential;
+    if (!*never) p->hidden |= 1u << i;
     return ST_OK;
 }
 
@@ -7571,24 +7580,26 @@ static st piv_list_one(struct card *c, struct token *t, const struct query *q, u
                        struct scratch scratch)
 {
     const struct piv *p = t->state;
-    bool private = !q->any_class && q->class == CKO_PRIVATE_KEY, never = true;
+    bool public = q->any_class || q->class == CKO_CERTIFICATE || q->class == CKO_PUBLIC_KEY;
+    bool never = true;
     if (!piv_wants(p, q, i)) return ST_OK;
-    if (private && !q->logged_in) TRY(piv_needs_no_pin(c, t, i, scratch, &never));
-    return never ? piv_list_key(c, t, i, private || t->login, scratch) : ST_OK;
+    if (!public && !q->logged_in) TRY(piv_needs_no_pin(c, t, i, scratch, &never));
+    return never ? piv_list_key(c, t, i, !public || t->login, scratch) : ST_OK;
 }
 
 static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
 {
     const struct piv *p = t->state;
     bool private = !q->any_class && q->class == CKO_PRIVATE_KEY;
+    bool profile = !q->any_class && q->class == CKO_PROFILE;
     if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
-    if (q->class == CKO_PROFILE)        // does every key want the PIN? >>session
-        return p->done[PIV_9E] ? ST_OK : piv_list_key(c, t, PIV_9E, false, scratch);
-    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY && !private)
-        return ST_OK;
+    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY && !private &&
+        !profile) return ST_OK;
     for (u32 i = 0; i < PIV_FIRST_RETIRED; i++) TRY(piv_list_one(c, t, q, i, scratch));
-    bool hidden = private && !q->logged_in && p->metadata != PIV_YES && p->metadata != PIV_LIKELY;
-    if (hidden) return ST_OK;           // what is left wants the PIN
+    bool metadata = piv_may_have_metadata(p);   // only that tells of such a key outside 9E
+    t->pin_for_all = !p->never && (metadata ? profile : p->done[PIV_9E]);
+    bool hidden = private && !q->logged_in && !metadata;
+    if (profile || hidden) return ST_OK;        // what is left wants the PIN
     if (q->any_id) TRY(piv_read_history(c, t, scratch));
     for (u32 i = PIV_FIRST_RETIRED; i < PIV_KEYS; i++) TRY(piv_list_one(c, t, q, i, scratch));
     return private ? piv_read_policies(c, t, q, scratch) : ST_OK;
@@ -12017,14 +12028,15 @@ static st session_read(struct reader *r, struct object *o, struct scratch scratc
 // NSS logs in to a token that promises public certificates when it looks for a key and sees none.
 // One that needs no PIN it sees; and then it refuses TLS with it, because CKF_LOGIN_REQUIRED is set
 // and nobody is logged in. So a token that may have such keys promises them when it has none, which
-// the card is asked for. Else NSS logs in first.
-static st session_settle_profiles(struct reader *r, struct token *t, struct scratch scratch)
+// the card is asked for when a search is for profiles (ask). Else NSS logs in first.
+static st session_settle_profiles(struct reader *r, struct token *t, bool ask,
+                                  struct scratch scratch)
 {
     const struct driver *d = t->driver;
     struct query q = { .class = CKO_PROFILE, .any_id = true, .no_secret = true };
     struct slot_run run = { .reader = r, .token = t, .known = true, .scratch = scratch };
     if (!d->public_certificates || !d->keys_without_pin) return ST_OK;
-    while (slot_run(&run)) run.s = d->list(r->card, t, &q, scratch);
+    if (ask) while (slot_run(&run)) run.s = d->list(r->card, t, &q, scratch);
     if (!run.s && t->pin_for_all) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
     return run.s;
 }
@@ -12059,7 +12071,7 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
     if (on_card) while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
     bool profiles = (q.any_class && q.any_id) || q.class == CKO_PROFILE;
     if (run.s || !profiles || !attr_number(t, n, CKA_TOKEN, CK_TRUE)) return run.s;
-    TRY(session_settle_profiles(r, token, scratch));
+    TRY(session_settle_profiles(r, token, !q.any_class, scratch));
     return session_list_profiles(r->card, token);
 }
 

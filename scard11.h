@@ -564,11 +564,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
 //   CKO_PROFILE           Objects of each token that nothing changes, the same at each insertion; a
 //                         search for them sends no command, but the first on a PIV card, which
-//                         looks for 9E. CKP_BASELINE_PROVIDER: every token.
+//                         looks for keys that need no PIN: 9E, or where the card tells the policies
+//                         of keys (YubiKey 5.3), 9A, 9C, 9D and 9E. CKP_BASELINE_PROVIDER: every
+//                         token.
 //                         CKP_AUTHENTICATION_TOKEN: a token that may have RSA keys (the profile's
 //                         test signs with one). CKP_PUBLIC_CERTIFICATES_TOKEN, with which NSS asks
 //                         for no PIN before it looks for certificates: the eIDs, and PIV cards on
-//                         which every key wants the PIN. With one that needs none (9E) NSS would
+//                         which every key wants the PIN; on those that tell policies, after a
+//                         search for this class. With a key that needs none (9E) NSS would
 //                         not log in, and then refuse TLS (SSL_ERROR_TOKEN_INSERTION_REMOVAL),
 //                         because CKF_LOGIN_REQUIRED is set and nobody is logged in: such a card
 //                         does not promise it, and NSS asks for the PIN first. On other PKCS#15

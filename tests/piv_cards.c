@@ -437,6 +437,69 @@ TEST(piv_keys_without_certificate)
     }
 }
 
+// ---- Public certificates ----
+
+// Does a token promise what lets NSS look for certificates without a login? 9: no answer.
+static CK_ULONG promises(CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_CLASS class = CKO_PROFILE;
+    CK_PROFILE_ID id = CKP_PUBLIC_CERTIFICATES_TOKEN;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_PROFILE_ID, &id, sizeof id } };
+    CK_OBJECT_HANDLE object = 0;
+    if (scene_search(session, t, 2, &object)) return 9;
+    return object != 0;
+}
+
+// A key that needs no PIN is seen before the login, and NSS would not log in to use it: a card that
+// has one, in whichever place, promises nothing. Only metadata tells of one outside 9E. It is asked
+// for once, and not again when keys are looked for.
+TEST(piv_public_certificates_are_promised_where_every_key_wants_the_pin)
+{
+    static const struct {
+        bool yubikey;
+        unsigned lacks;
+        enum sim_policy a;
+        uint8_t other;                  // another key than 9A's; 0: none
+        enum sim_policy policy;         // its
+        bool promised;
+        unsigned cost;                  // commands; with metadata one to be sure and four, and
+                                        // the certificate of a key that is found
+    } cards[] = {
+        { true, 0, SIM_PIN_BY_SLOT, 0, SIM_PIN_BY_SLOT, true, 5 },
+        { true, 0, SIM_PIN_NEVER, 0, SIM_PIN_BY_SLOT, false, 7 },
+        { true, 0, SIM_PIN_BY_SLOT, 0x9c, SIM_PIN_NEVER, false, 7 },
+        { true, 0, SIM_PIN_BY_SLOT, 0x9d, SIM_PIN_NEVER, false, 7 },
+        { true, 0, SIM_PIN_BY_SLOT, 0x9e, SIM_PIN_BY_SLOT, false, 7 },
+        { true, 0, SIM_PIN_BY_SLOT, 0x9e, SIM_PIN_ONCE, true, 5 },
+        { true, SIM_NO_METADATA, SIM_PIN_BY_SLOT, 0, SIM_PIN_BY_SLOT, true, 4 },
+        { true, SIM_NO_METADATA, SIM_PIN_BY_SLOT, 0x9e, SIM_PIN_BY_SLOT, false, 3 },
+        { false, 0, SIM_PIN_BY_SLOT, 0, SIM_PIN_BY_SLOT, true, 3 },
+        { false, 0, SIM_PIN_BY_SLOT, 0x9e, SIM_PIN_BY_SLOT, false, 1 },
+    };
+    for (size_t i = 0; i < COUNT(cards); i++) {
+        const struct sim_piv_key keys[] = {
+            { .ref = 0x9a, .key = SIM_RSA2048A, .policy = cards[i].a },
+            { .ref = cards[i].other, .key = SIM_P256A, .policy = cards[i].policy } };
+        struct sim_piv_options o = { WHOLE, .keys = keys, .n_keys = cards[i].other ? 2 : 1,
+                                     .yubikey = cards[i].yubikey, .yubikey_lacks = cards[i].lacks };
+        CK_SESSION_HANDLE session;
+        CK_OBJECT_HANDLE key;
+        CHECK_RV(scene_begin(&o), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        unsigned before = scene_card->apdus;
+        CHECK_EQ(promises(session), cards[i].promised);
+        CHECK_EQ(scene_card->apdus - before, cards[i].cost);
+        before = scene_card->apdus;
+        CHECK_EQ(promises(session), cards[i].promised);
+        CHECK_EQ(scene_card->apdus, before);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+        if (!key) CHECK_EQ(scene_card->apdus, before);
+        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        CHECK_EQ(promises(session), cards[i].promised);
+        scene_end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -449,5 +512,6 @@ int main(int argc, char **argv)
     RUN(piv_a_simple_pin_is_refused);
     RUN(piv_a_retired_key_of_consent_wants_the_pin_each_time);
     RUN(piv_keys_without_certificate);
+    RUN(piv_public_certificates_are_promised_where_every_key_wants_the_pin);
     return test_end();
 }
