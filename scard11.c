@@ -6899,7 +6899,7 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
 struct piv_slot {
     u8 ref;
     u32 object;
-    const char *name;
+    const char *name;                   // NULL: of a retired key, see piv_label
     u32 use;
 };
 
@@ -6908,16 +6908,6 @@ static const struct piv_slot piv_slots[PIV_FIRST_RETIRED] = {
     { 0x9c, 0x5fc10a, "Digital Signature",   CARD_SIGN },
     { 0x9d, 0x5fc10b, "Key Management",      CARD_DECRYPT | CARD_DERIVE },
     { 0x9e, 0x5fc101, "Card Authentication", CARD_SIGN },
-};
-
-static const char *const piv_retired_names[PIV_RETIRED_COUNT] = {
-    "Retired Key Management 1",  "Retired Key Management 2",  "Retired Key Management 3",
-    "Retired Key Management 4",  "Retired Key Management 5",  "Retired Key Management 6",
-    "Retired Key Management 7",  "Retired Key Management 8",  "Retired Key Management 9",
-    "Retired Key Management 10", "Retired Key Management 11", "Retired Key Management 12",
-    "Retired Key Management 13", "Retired Key Management 14", "Retired Key Management 15",
-    "Retired Key Management 16", "Retired Key Management 17", "Retired Key Management 18",
-    "Retired Key Management 19", "Retired Key Management 20",
 };
 
 // Data objects that are shown without being read. oid: the BER-TLV arcs after 2.16.840.1.101.3.7.
@@ -6977,7 +6967,7 @@ static struct piv_slot piv_slot_at(u32 i)
     if (i < PIV_FIRST_RETIRED) return piv_slots[i];
     if (i == PIV_ATTESTATION) return (struct piv_slot){ 0xf9, 0x5fff01, "PIV Attestation", 0 };
     u32 n = i - PIV_FIRST_RETIRED;
-    return (struct piv_slot){ (u8)(PIV_RETIRED + n), 0x5fc10d + n, piv_retired_names[n],
+    return (struct piv_slot){ (u8)(PIV_RETIRED + n), 0x5fc10d + n, NULL,
                               CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
 }
 
@@ -7392,12 +7382,23 @@ static bool piv_may_have_metadata(const struct piv *p)
     return p->metadata == PIV_YES || p->metadata == PIV_LIKELY;
 }
 
+static bytes piv_label(struct card *c, const struct piv_slot *slot)
+{
+    u8 room[32];
+    struct buf b = buf_on(room, sizeof room);
+    unsigned n = slot->ref - PIV_RETIRED + 1u;
+    if (slot->name) return bytes_text(slot->name);
+    buf_put_text(&b, "Retired Key Management ");
+    if (n >= 10) buf_put8(&b, '0' + n / 10);
+    buf_put8(&b, '0' + n % 10);
+    return arena_copy(&c->arena, buf_bytes(&b));
+}
+
 // What is known of a key before it is looked at.
-static struct object piv_key_like(struct token *t, const struct piv_slot *slot, bytes id)
+static struct object piv_key_like(struct token *t, const struct piv_slot *slot)
 {
     const struct piv *p = t->state;
-    struct object like = { .token = t, .ref = slot->ref, .label = bytes_text(slot->name),
-                           .id = id };
+    struct object like = { .token = t, .ref = slot->ref };
     piv_set_policy(&like, slot->ref == 0x9e);
     like.always_auth = slot->ref == 0x9c;
     like.unread = piv_may_have_metadata(p) ||
@@ -7444,10 +7445,10 @@ static st piv_list_key(struct card *c, struct token *t, u32 i, bool policy, stru
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     TRY(card_reserve(c, 3));
     struct alg_key *k = ARENA_NEW(&c->arena, struct alg_key, 1);
-    u8 *id = ARENA_NEW(&c->arena, u8, 1);
-    if (!k || !id) return ST_CARD_MEMORY;
-    *id = (u8)(i + 1);
-    struct object like = piv_key_like(t, &slot, bytes_of(id, 1));
+    struct object like = piv_key_like(t, &slot);
+    like.id = arena_copy(&c->arena, BYTES((u8)(i + 1)));
+    like.label = piv_label(c, &slot);
+    if (!k || !like.id.p || !like.label.p) return ST_CARD_MEMORY;
     s = piv_read_key(c, t, i, x, &like, k, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (!s) like.key = k;
@@ -7550,7 +7551,7 @@ static st piv_needs_no_pin(struct card *c, struct token *t, u32 i, struct scratc
     *never = slot.ref == 0x9e && !(p->hidden >> i & 1);
     if (!slot.use || p->hidden >> i & 1 || !piv_may_have_metadata(p)) return ST_OK;
     TRY(place_be_sure(c, t, scratch));
-    struct object like = piv_key_like(t, &slot, BYTES_NONE);
+    struct object like = piv_key_like(t, &slot);
     st s = piv_read_metadata(c, t, &like, NULL, scratch);
     if (link_is_broken(s)) return s;
     if (p->metadata == PIV_NO || link_is_error(ST_SW(c->link.sw))) return ST_OK;
