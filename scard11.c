@@ -14465,7 +14465,7 @@ CK_RV C_Finalize(CK_VOID_PTR reserved)
 
 CK_RV C_GetInfo(CK_INFO_PTR info)
 {
-    struct call c = p11_enter_library(__func__);
+    struct call c = p11_enter_library("C_GetInfo");
     if (!c.s && !info) c.s = ST_ARGS;
     if (!c.s) {
         *info = (CK_INFO){ .cryptokiVersion = { 3, 2 },
@@ -14523,7 +14523,7 @@ static st p11_slot_list(const struct call *c, CK_BBOOL present, CK_SLOT_ID *list
 
 CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
-    struct call c = p11_enter_library(__func__);
+    struct call c = p11_enter_library("C_GetSlotList");
     if (!c.s && !count) c.s = ST_ARGS;
     if (!c.s) c.s = p11_slot_list(&c, present, list, count);
     return p11_leave(&c);
@@ -14548,7 +14548,7 @@ static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
 
 CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
 {
-    struct call c = p11_enter_library(__func__);
+    struct call c = p11_enter_library("C_GetSlotInfo");
     if (!c.s) c.s = p11_slot_info(slot, info);
     return p11_leave(&c);
 }
@@ -14605,7 +14605,7 @@ static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot(__func__, slot, &token);
+    struct call c = p11_enter_slot("C_GetTokenInfo", slot, &token);
     if (!c.s) c.s = p11_token_info(&c, token, info);
     return p11_leave(&c);
 }
@@ -14716,7 +14716,7 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserv
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot(__func__, slot, &token);
+    struct call c = p11_enter_slot("C_GetMechanismList", slot, &token);
     if (!c.s && !count) c.s = ST_ARGS;
     if (!c.s) {
         CK_ULONG n = 0, room = *count;
@@ -14734,7 +14734,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_P
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot(__func__, slot, &token);
+    struct call c = p11_enter_slot("C_GetMechanismInfo", slot, &token);
     if (!c.s && !info) c.s = ST_ARGS;
     const struct mech_row *m = c.s ? NULL : mech_find(token, type, 0);
     if (!c.s && !m) c.s = ST_MECHANISM;
@@ -14751,12 +14751,12 @@ static bytes p11_pin(const CK_UTF8CHAR *pin, CK_ULONG n)
 CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {
     (void)pin; (void)pin_len; (void)label;
-    return p11_refuse_slot(__func__, slot);
+    return p11_refuse_slot("C_InitToken", slot);
 }
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_InitPIN", session);
     if (!c.s) c.s = session_init_pin(c.reader, c.session, p11_pin(pin, pin_len), c.scratch);
     return p11_leave(&c);
 }
@@ -14765,7 +14765,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_
                CK_UTF8CHAR_PTR new_pin,
                CK_ULONG new_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SetPIN", session);
     if (!c.s) c.s = session_set_pin(c.reader, c.session, p11_pin(old_pin, old_len),
                                p11_pin(new_pin, new_len), c.scratch);
     return p11_leave(&c);
@@ -14788,7 +14788,7 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK
                     CK_SESSION_HANDLE_PTR session)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot(__func__, slot, &token);
+    struct call c = p11_enter_slot("C_OpenSession", slot, &token);
     (void)application; (void)notify;
     if (!c.s) c.s = p11_open_session(&c, token, flags, session);
     return p11_leave(&c);
@@ -14796,7 +14796,7 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK
 
 CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_CloseSession", session);
     if (!c.s) c.s = session_close(c.reader, c.session);
     return p11_leave(&c);
 }
@@ -14804,7 +14804,7 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 // Does not ask the card whether it is there: with none there is nothing to close.
 CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 {
-    struct call c = p11_enter_library(__func__);
+    struct call c = p11_enter_library("C_CloseAllSessions");
     u32 index = 0;
     if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);
     if (!c.s && c.reader->card && !slot_look(c.reader)) {
@@ -14816,7 +14816,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetSessionInfo", session);
     if (!c.s && !info) c.s = ST_ARGS;
     if (!c.s) {
         info->slotID = c.reader->first_id + c.session->token->index;
@@ -14829,7 +14829,7 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SessionCancel", session);
     for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
         if (flags & op_cancel_flag((enum session_op)kind))
             op_end(c.card, c.session, (enum session_op)kind);
@@ -14840,7 +14840,7 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 // A state would hold what the card's login is needed for: none is given out, and none taken back.
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetOperationState", session);
     bool active = false;
     (void)state;
     if (!c.s && !state_len) c.s = ST_ARGS;
@@ -14853,7 +14853,7 @@ CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SetOperationState", session);
     (void)state_len; (void)encryption_key; (void)authentication_key;
     if (!c.s) c.s = state ? ST_SAVED_STATE : ST_ARGS;
     return p11_leave(&c);
@@ -14874,7 +14874,7 @@ static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_Login", session);
     if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
     return p11_leave(&c);
 }
@@ -14884,7 +14884,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
                   CK_ULONG pin_len,
                   CK_UTF8CHAR_PTR name, CK_ULONG name_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_LoginUser", session);
     if (!c.s && name_len && !name) c.s = ST_ARGS;
     if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
     return p11_leave(&c);
@@ -14892,7 +14892,7 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
 
 CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_Logout", session);
     if (!c.s && !card_logged_in(c.session->token)) c.s = ST_NOT_LOGGED_IN;
     if (!c.s) c.s = slot_log_out(c.reader, c.session->token);
     return p11_leave(&c);
@@ -14902,7 +14902,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR flags)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetSessionValidationFlags", session);
     if (!c.s && (!flags || type != CKS_LAST_VALIDATION_OK)) c.s = ST_ARGS;
     if (!c.s) *flags = 0;
     return p11_leave(&c);
@@ -14922,7 +14922,7 @@ static st p11_create(struct call *c, const CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJEC
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
                      CK_OBJECT_HANDLE_PTR object)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_CreateObject", session);
     if (!c.s) c.s = p11_create(&c, templ, count, object);
     return p11_leave(&c);
 }
@@ -14942,7 +14942,7 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIB
                    CK_ULONG count,
                    CK_OBJECT_HANDLE_PTR new_object)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_CopyObject", session);
     if (!c.s) c.s = p11_copy(&c, object, templ, count, new_object);
     return p11_leave(&c);
 }
@@ -14958,7 +14958,7 @@ static st p11_destroy(struct call *c, CK_OBJECT_HANDLE h)
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DestroyObject", session);
     if (!c.s) c.s = p11_destroy(&c, object);
     return p11_leave(&c);
 }
@@ -14985,7 +14985,7 @@ static st p11_object_size(struct call *c, CK_OBJECT_HANDLE h, CK_ULONG *size)
 
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG_PTR size)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetObjectSize", session);
     if (!c.s) c.s = p11_object_size(&c, object, size);
     return p11_leave(&c);
 }
@@ -15009,7 +15009,7 @@ static st p11_get_attributes(struct call *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetAttributeValue", session);
     if (!c.s) c.s = p11_get_attributes(&c, object, templ, count);
     return p11_leave(&c);
 }
@@ -15024,14 +15024,14 @@ static st p11_set_attributes(struct call *c, CK_OBJECT_HANDLE h, const CK_ATTRIB
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SetAttributeValue", session);
     if (!c.s) c.s = p11_set_attributes(&c, object, templ, count);
     return p11_leave(&c);
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_FindObjectsInit", session);
     if (!c.s) c.s = session_search(c.reader, c.session, templ, count, c.scratch);
     return p11_leave(&c);
 }
@@ -15039,7 +15039,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_UL
 CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG max,
                     CK_ULONG_PTR count)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_FindObjects", session);
     if (!c.s && (!count || (max && !objects))) c.s = ST_ARGS;
     if (!c.s) c.s = session_found(c.card, c.session, objects, max, count);
     return p11_leave(&c);
@@ -15047,7 +15047,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_FindObjectsFinal", session);
     if (!c.s && !c.session->searching) c.s = ST_OP_NONE;
     if (!c.s) session_end_search(c.card, c.session);
     return p11_leave(&c);
@@ -15158,156 +15158,156 @@ static CK_RV p11_op_final(const char *name, CK_SESSION_HANDLE session, enum sess
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_ENCRYPT, mechanism, key);
+    return p11_op_init("C_EncryptInit", session, SESSION_ENCRYPT, mechanism, key);
 }
 
 CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
                 CK_BYTE_PTR encrypted,
                 CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_once(__func__, session, SESSION_ENCRYPT, data, data_len, encrypted,
+    return p11_op_once("C_Encrypt", session, SESSION_ENCRYPT, data, data_len, encrypted,
                        encrypted_len);
 }
 
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                       CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_update_out(__func__, session, SESSION_ENCRYPT, part, part_len, encrypted,
+    return p11_op_update_out("C_EncryptUpdate", session, SESSION_ENCRYPT, part, part_len, encrypted,
                              encrypted_len);
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_final(__func__, session, SESSION_ENCRYPT, encrypted, encrypted_len);
+    return p11_op_final("C_EncryptFinal", session, SESSION_ENCRYPT, encrypted, encrypted_len);
 }
 
 CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_DECRYPT, mechanism, key);
+    return p11_op_init("C_DecryptInit", session, SESSION_DECRYPT, mechanism, key);
 }
 
 CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
                 CK_BYTE_PTR data,
                 CK_ULONG_PTR data_len)
 {
-    return p11_op_once(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len, data,
+    return p11_op_once("C_Decrypt", session, SESSION_DECRYPT, encrypted, encrypted_len, data,
                        data_len);
 }
 
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
                       CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    return p11_op_update_out(__func__, session, SESSION_DECRYPT, encrypted, encrypted_len, part,
-                             part_len);
+    return p11_op_update_out("C_DecryptUpdate", session, SESSION_DECRYPT, encrypted, encrypted_len,
+                             part, part_len);
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
-    return p11_op_final(__func__, session, SESSION_DECRYPT, data, data_len);
+    return p11_op_final("C_DecryptFinal", session, SESSION_DECRYPT, data, data_len);
 }
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism)
 {
-    return p11_op_init(__func__, session, SESSION_DIGEST, mechanism, 0);
+    return p11_op_init("C_DigestInit", session, SESSION_DIGEST, mechanism, 0);
 }
 
 CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR digest,
                CK_ULONG_PTR digest_len)
 {
-    return p11_op_once(__func__, session, SESSION_DIGEST, data, data_len, digest, digest_len);
+    return p11_op_once("C_Digest", session, SESSION_DIGEST, data, data_len, digest, digest_len);
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update(__func__, session, SESSION_DIGEST, part, part_len);
+    return p11_op_update("C_DigestUpdate", session, SESSION_DIGEST, part, part_len);
 }
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DigestKey", session);
     if (!c.s) c.s = op_digest_key(c.reader, c.session, key, c.scratch);
     return p11_leave(&c);
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
 {
-    return p11_op_final(__func__, session, SESSION_DIGEST, digest, digest_len);
+    return p11_op_final("C_DigestFinal", session, SESSION_DIGEST, digest, digest_len);
 }
 
 CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_SIGN, mechanism, key);
+    return p11_op_init("C_SignInit", session, SESSION_SIGN, mechanism, key);
 }
 
 CK_RV C_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
              CK_ULONG_PTR signature_len)
 {
-    return p11_op_once(__func__, session, SESSION_SIGN, data, data_len, signature, signature_len);
+    return p11_op_once("C_Sign", session, SESSION_SIGN, data, data_len, signature, signature_len);
 }
 
 CK_RV C_SignUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update(__func__, session, SESSION_SIGN, part, part_len);
+    return p11_op_update("C_SignUpdate", session, SESSION_SIGN, part, part_len);
 }
 
 CK_RV C_SignFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
-    return p11_op_final(__func__, session, SESSION_SIGN, signature, signature_len);
+    return p11_op_final("C_SignFinal", session, SESSION_SIGN, signature, signature_len);
 }
 
 CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_VERIFY, mechanism, key);
+    return p11_op_init("C_VerifyInit", session, SESSION_VERIFY, mechanism, key);
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
                CK_BYTE_PTR signature,
                CK_ULONG signature_len)
 {
-    return p11_verify(__func__, session, false, true, bytes_of(data, data_len),
+    return p11_verify("C_Verify", session, false, true, bytes_of(data, data_len),
                       bytes_of(signature, signature_len));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_verify_update(__func__, session, false, bytes_of(part, part_len));
+    return p11_verify_update("C_VerifyUpdate", session, false, bytes_of(part, part_len));
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
-    return p11_verify(__func__, session, false, false, BYTES_NONE,
+    return p11_verify("C_VerifyFinal", session, false, false, BYTES_NONE,
                       bytes_of(signature, signature_len));
 }
 
 CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_SIGN_RECOVER, mechanism, key);
+    return p11_op_init("C_SignRecoverInit", session, SESSION_SIGN_RECOVER, mechanism, key);
 }
 
 CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
                     CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
-    return p11_op_once(__func__, session, SESSION_SIGN_RECOVER, data, data_len, signature,
+    return p11_op_once("C_SignRecover", session, SESSION_SIGN_RECOVER, data, data_len, signature,
                        signature_len);
 }
 
 CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                           CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_VERIFY_RECOVER, mechanism, key);
+    return p11_op_init("C_VerifyRecoverInit", session, SESSION_VERIFY_RECOVER, mechanism, key);
 }
 
 CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len,
                       CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
-    return p11_op_once(__func__, session, SESSION_VERIFY_RECOVER, signature, signature_len, data,
-                       data_len);
+    return p11_op_once("C_VerifyRecover", session, SESSION_VERIFY_RECOVER, signature, signature_len,
+                       data, data_len);
 }
 
 CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                             CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_VerifySignatureInit", session);
     if (!c.s && (!mechanism || !signature)) {
         bool end = !mechanism && op_of(c.session, SESSION_VERIFY);
         if (end) op_end(c.card, c.session, SESSION_VERIFY);
@@ -15321,17 +15321,18 @@ CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanis
 
 CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
 {
-    return p11_verify(__func__, session, true, true, bytes_of(data, data_len), BYTES_NONE);
+    return p11_verify("C_VerifySignature", session, true, true, bytes_of(data, data_len),
+                      BYTES_NONE);
 }
 
 CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_verify_update(__func__, session, true, bytes_of(part, part_len));
+    return p11_verify_update("C_VerifySignatureUpdate", session, true, bytes_of(part, part_len));
 }
 
 CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
 {
-    return p11_verify(__func__, session, true, false, BYTES_NONE, BYTES_NONE);
+    return p11_verify("C_VerifySignatureFinal", session, true, false, BYTES_NONE, BYTES_NONE);
 }
 
 // ---- Two operations at once (5.14) ----
@@ -15359,7 +15360,7 @@ static st p11_dual(struct call *c, enum session_op cipher, enum session_op other
 CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                             CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DigestEncryptUpdate", session);
     if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_DIGEST, bytes_of(part, part_len),
                              encrypted, encrypted_len);
     return p11_leave(&c);
@@ -15368,7 +15369,7 @@ CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULON
 CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DecryptDigestUpdate", session);
     if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_DIGEST,
                              bytes_of(encrypted, encrypted_len), part, part_len);
     return p11_leave(&c);
@@ -15377,7 +15378,7 @@ CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                           CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SignEncryptUpdate", session);
     if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_SIGN, bytes_of(part, part_len),
                              encrypted, encrypted_len);
     return p11_leave(&c);
@@ -15386,7 +15387,7 @@ CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG 
 CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DecryptVerifyUpdate", session);
     if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_VERIFY,
                              bytes_of(encrypted, encrypted_len), part, part_len);
     return p11_leave(&c);
@@ -15397,7 +15398,7 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                     CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GenerateKey", session);
     if (!c.s && (!mechanism || !key)) c.s = ST_ARGS;
     if (!c.s) c.s = keys_generate(c.reader, c.session, mechanism, attributes, attribute_count,
                                   c.scratch, key);
@@ -15408,7 +15409,7 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                 CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
                 CK_ULONG_PTR wrapped_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_WrapKey", session);
     if (!c.s && (!mechanism || !wrapped_len)) c.s = ST_ARGS;
     if (!c.s) c.s = keys_wrap(c.reader, c.session, mechanism, wrapping_key, key, c.scratch,
                               wrapped, wrapped_len);
@@ -15419,7 +15420,7 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                   CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
                   CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_UnwrapKey", session);
     if (!c.s && (!mechanism || !wrapped || !key)) c.s = ST_ARGS;
     if (!c.s) c.s = keys_unwrap(c.reader, c.session, mechanism, unwrapping_key,
                                 bytes_of(wrapped, wrapped_len), attributes, attribute_count,
@@ -15438,7 +15439,7 @@ static st p11_derive(struct call *c, const CK_MECHANISM *mechanism, CK_OBJECT_HA
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base_key,
                   CK_ATTRIBUTE_PTR templ, CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_DeriveKey", session);
     if (!c.s) c.s = p11_derive(&c, mechanism, base_key, templ, count, key);
     return p11_leave(&c);
 }
@@ -15447,7 +15448,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJE
 
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SeedRandom", session);
     if (!c.s) c.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
     return p11_leave(&c);
 }
@@ -15464,7 +15465,7 @@ static st p11_random(struct call *c, u8 *out, CK_ULONG n)
 
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG random_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GenerateRandom", session);
     if (!c.s) c.s = p11_random(&c, random, random_len);
     return p11_leave(&c);
 }
@@ -15473,14 +15474,14 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG r
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_GetFunctionStatus", session);
     if (!c.s) c.s = ST_NOT_PARALLEL;
     return p11_leave(&c);
 }
 
 CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_CancelFunction", session);
     if (!c.s) c.s = ST_NOT_PARALLEL;
     return p11_leave(&c);
 }
@@ -15536,14 +15537,14 @@ static st message_add(struct call *c, enum session_op kind, bytes in)
 
 CK_RV C_MessageSignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_MESSAGE_SIGN, mechanism, key);
+    return p11_op_init("C_MessageSignInit", session, SESSION_MESSAGE_SIGN, mechanism, key);
 }
 
 CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
                     CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                     CK_ULONG_PTR signature_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SignMessage", session);
     if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, false, parameter, parameter_len);
     if (!c.s && (!signature_len || (data_len && !data))) c.s = ST_ARGS;
     if (!c.s) c.s = op_once(c.reader, c.session, SESSION_MESSAGE_SIGN, bytes_of(data, data_len),
@@ -15553,7 +15554,8 @@ CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG p
 
 CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
 {
-    return message_begin(__func__, session, SESSION_MESSAGE_SIGN, parameter, parameter_len);
+    return message_begin("C_SignMessageBegin", session, SESSION_MESSAGE_SIGN, parameter,
+                         parameter_len);
 }
 
 // signature_len NULL: more parts follow. A question for the length, and a buffer that is too small,
@@ -15579,7 +15581,7 @@ CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULO
                         CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                         CK_ULONG_PTR signature_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_SignMessageNext", session);
     if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, true, parameter, parameter_len);
     if (!c.s) c.s = message_sign_next(&c, bytes_of(part, part_len), signature, signature_len);
     return p11_leave(&c);
@@ -15587,20 +15589,20 @@ CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULO
 
 CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
 {
-    return message_final(__func__, session, SESSION_MESSAGE_SIGN);
+    return message_final("C_MessageSignFinal", session, SESSION_MESSAGE_SIGN);
 }
 
 CK_RV C_MessageVerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                           CK_OBJECT_HANDLE key)
 {
-    return p11_op_init(__func__, session, SESSION_MESSAGE_VERIFY, mechanism, key);
+    return p11_op_init("C_MessageVerifyInit", session, SESSION_MESSAGE_VERIFY, mechanism, key);
 }
 
 CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
                       CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                       CK_ULONG signature_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_VerifyMessage", session);
     if (!c.s)
         c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, false, parameter, parameter_len);
     if (!c.s && (!signature || (data_len && !data))) c.s = ST_ARGS;
@@ -15612,14 +15614,15 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG
 
 CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
 {
-    return message_begin(__func__, session, SESSION_MESSAGE_VERIFY, parameter, parameter_len);
+    return message_begin("C_VerifyMessageBegin", session, SESSION_MESSAGE_VERIFY, parameter,
+                         parameter_len);
 }
 
 CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
                           CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                           CK_ULONG signature_len)
 {
-    struct call c = p11_enter(__func__, session);
+    struct call c = p11_enter("C_VerifyMessageNext", session);
     if (!c.s)
         c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, true, parameter, parameter_len);
     if (!c.s && ((part_len && !part) || (signature_len && !signature))) c.s = ST_ARGS;
@@ -15632,7 +15635,7 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_U
 
 CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
 {
-    return message_final(__func__, session, SESSION_MESSAGE_VERIFY);
+    return message_final("C_MessageVerifyFinal", session, SESSION_MESSAGE_VERIFY);
 }
 
 // ---- Refused: what no card here does, in the order of the standard ----
@@ -15641,7 +15644,7 @@ CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism
                            CK_OBJECT_HANDLE key)
 {
     (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_MessageEncryptInit", session);
 }
 
 CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -15650,14 +15653,14 @@ CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULON
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)plaintext;
     (void)plaintext_len; (void)ciphertext; (void)ciphertext_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_EncryptMessage", session);
 }
 
 CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                             CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_EncryptMessageBegin", session);
 }
 
 CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -15666,19 +15669,19 @@ CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_
 {
     (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)ciphertext;
     (void)ciphertext_len; (void)flags;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_EncryptMessageNext", session);
 }
 
 CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE session)
 {
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_MessageEncryptFinal", session);
 }
 
 CK_RV C_MessageDecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                            CK_OBJECT_HANDLE key)
 {
     (void)mechanism; (void)key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_MessageDecryptInit", session);
 }
 
 CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -15687,14 +15690,14 @@ CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULON
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)ciphertext;
     (void)ciphertext_len; (void)plaintext; (void)plaintext_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_DecryptMessage", session);
 }
 
 CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                             CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_DecryptMessageBegin", session);
 }
 
 CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -15703,12 +15706,12 @@ CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_
 {
     (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)plaintext;
     (void)plaintext_len; (void)flags;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_DecryptMessageNext", session);
 }
 
 CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE session)
 {
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_MessageDecryptFinal", session);
 }
 
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -15718,7 +15721,7 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
     (void)private_count; (void)public_key; (void)private_key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_GenerateKeyPair", session);
 }
 
 CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -15728,7 +15731,7 @@ CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)public_key; (void)attributes; (void)attribute_count;
     (void)ciphertext; (void)ciphertext_len; (void)key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_EncapsulateKey", session);
 }
 
 CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -15738,7 +15741,7 @@ CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)private_key; (void)attributes; (void)attribute_count;
     (void)ciphertext; (void)ciphertext_len; (void)key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_DecapsulateKey", session);
 }
 
 CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -15747,7 +15750,7 @@ CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechani
 {
     (void)mechanism; (void)wrapping_key; (void)key; (void)aad; (void)aad_len; (void)wrapped;
     (void)wrapped_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_WrapKeyAuthenticated", session);
 }
 
 CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -15758,26 +15761,26 @@ CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mecha
 {
     (void)mechanism; (void)unwrapping_key; (void)wrapped; (void)wrapped_len; (void)attributes;
     (void)attribute_count; (void)aad; (void)aad_len; (void)key;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_UnwrapKeyAuthenticated", session);
 }
 
 CK_RV C_AsyncComplete(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ASYNC_DATA_PTR result)
 {
     (void)function; (void)result;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_AsyncComplete", session);
 }
 
 CK_RV C_AsyncGetID(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG_PTR id)
 {
     (void)function; (void)id;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_AsyncGetID", session);
 }
 
 CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG id,
                   CK_BYTE_PTR data, CK_ULONG data_len)
 {
     (void)function; (void)id; (void)data; (void)data_len;
-    return p11_refuse(__func__, session);
+    return p11_refuse("C_AsyncJoin", session);
 }
 
 /* ================================================================================================
@@ -15885,7 +15888,7 @@ unsigned long scard11_set_log(void (*line)(void *context, const char *text), voi
 // Waits for the reader's lock, so that what it says belongs together.
 unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters)
 {
-    struct call c = p11_enter_library(__func__);
+    struct call c = p11_enter_library("scard11_stats");
     u32 index = 0;
     if (!c.s && !counters) c.s = ST_ARGS;
     if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);

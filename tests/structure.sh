@@ -122,14 +122,15 @@ static const struct driver driver_pgp = { pgp_sign };
 END
     banner p11 '>>link' 'C_ p11_ scard11_'
     cat <<'END'
-static unsigned long p11_sign(struct link *l)
+static unsigned long p11_sign(const char *name, struct link *l)
 {
+    (void)name;
     return (unsigned long)link_send(l);
 }
 
 unsigned long C_Sign(unsigned long session)
 {
-    return session ? p11_sign(0) : 0;
+    return session ? p11_sign("C_Sign", 0) : 0;
 }
 
 unsigned long scard11_version(void)
@@ -157,6 +158,7 @@ fault() {
 
 fault 'a command with a secret is for secret_send() alone' 's|^    return 1;|    cmd.secret_in = true;|'
 fault 'place_seen() alone says that a card is sure' 's|^    return 1;|    c->sure = true;|'
+fault 'C_Sign() says that it is C_Si' 's|"C_Sign"|"C_SignInit"|'
 fault 'longer than 100 columns'         's|^    return 1;|    return 1;                                                            // this goes far beyond the edge|'
 fault 'tab or trailing space'           's|^    return 1;|&  |'
 fault 'tab or trailing space'           's|^    return 1;|	return 1;|'
