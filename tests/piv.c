@@ -186,14 +186,21 @@ TEST(piv_algorithms_by_curve)
 
 TEST(piv_key_references)
 {
+    static struct card card;
+    bytes label[PIV_KEYS];
+    arena_init(&card.arena, 65536);
     for (u32 i = 0; i < PIV_KEYS; i++) {
         struct piv_slot a = piv_slot_at(i);
-        CHECK(a.name && (a.use || i == PIV_ATTESTATION));
+        label[i] = piv_label(&card, &a);
+        CHECK(label[i].n && (a.use || i == PIV_ATTESTATION));
         for (u32 j = 0; j < i; j++) {
             struct piv_slot b = piv_slot_at(j);
-            CHECK(a.ref != b.ref && a.object != b.object && strcmp(a.name, b.name));
+            CHECK(a.ref != b.ref && a.object != b.object && !bytes_equal(label[i], label[j]));
         }
     }
+    CHECK(bytes_equal(label[4], bytes_text("Retired Key Management 1")));
+    CHECK(bytes_equal(label[23], bytes_text("Retired Key Management 20")));
+    arena_free(&card.arena);
     CHECK(piv_slot_at(4).ref == 0x82 && piv_slot_at(4).object == 0x5fc10d);
     CHECK(piv_slot_at(23).ref == 0x95 && piv_slot_at(23).object == 0x5fc120);
 }
