@@ -11,7 +11,7 @@ OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} RE
 export OUT CC CFLAGS
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
-small='-DSCARD11_ZLIB=0 -DSCARD11_ANSWER=258 -DSCARD11_SCRATCH=6674'
+small='-DSCARD11_ZLIB=0 -DSCARD11_ANSWER=258 -DSCARD11_SCRATCH=6674 -DSCARD11_CHECK_SIGNATURES=1'
 asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 tsan='-g -O1 -fsanitize=thread'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
@@ -58,7 +58,7 @@ in_little_memory() {    # in_little_memory <directory> <flags>: the library with
 sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
 # What a test program is made of. Its name ends in _pcsc when it runs through the stand-in, in _tsan when under
 # ThreadSanitizer as well as without, in _4 when the library is built as with mbedTLS 4, in _small when it has the
-# least memory to work in, no zlib and no extended length.
+# least memory to work in, no zlib and no extended length; each signature is checked then.
 program() {
     case " $programs " in *" $1 "*) ;; *) return 1 ;; esac
     src=${1%_tsan} kind=asan flags=$asan how=$custom lib=scard11

@@ -93,6 +93,9 @@
 #if SCARD11_NEEDS_STDLIB || SCARD11_ENVIRONMENT || SCARD11_DEBUG || defined(__APPLE__)
 #include <stdlib.h>
 #endif
+#if defined(SCARD11_PKCS11_H) && !defined(CKR_SESSION_ASYNC_NOT_SUPPORTED)
+#error "SCARD11_PKCS11_H must declare PKCS#11 3.2"
+#endif
 #include <psa/crypto.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/version.h>

@@ -107,6 +107,9 @@
 // SCARD11_ALLOC, SCARD11_FREE: where memory comes from. Blocks are few and large (16 KiB, or
 // SCARD11_SCRATCH); free is told the size. ALLOC returns NULL when there is none. Called under
 // the lock of a reader: two calls at once must be safe.
+#if defined(SCARD11_ALLOC) != defined(SCARD11_FREE)
+#error "define both SCARD11_ALLOC and SCARD11_FREE, or neither"
+#endif
 #ifndef SCARD11_ALLOC
 #define SCARD11_ALLOC(size)      malloc(size)
 #define SCARD11_FREE(ptr, size)  ((void)(size), free(ptr))
@@ -228,8 +231,8 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 
 // SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
 
-// SCARD11_PKCS11_H: the application's own pkcs11.h ("pkcs11.h" or <p11-kit/pkcs11.h>); part 5 is
-// then left out. It must declare PKCS#11 3.2.
+// SCARD11_PKCS11_H: the application's own pkcs11.h, "pkcs11.h" or <dir/pkcs11.h>; part 5 is then
+// left out. scard11.c wants PKCS#11 3.2 of it (p11-kit's of version 0.24 has less).
 
 // SCARD11_API: how exported functions are marked. scard11.c itself makes them "protected" on ELF
 // systems if this is not set: a program that has C_* of its own does not get them into the tables.
@@ -430,11 +433,11 @@ int scard11_reader_end(void *conn);
 
 // Sends one command to a card and waits for its response.
 //
-// cmd is one complete command APDU of cmd_len bytes (4 to 65544), encoded for the protocol that
-// scard11_reader_connect reported; the function adds or removes no bytes. The response APDU,
-// data and the two status bytes, goes to rsp. Before the call *rsp_len is the room at rsp in
-// bytes (at least 258); after it, the length of the response (at least 2). For T=0 the function
-// must not fetch more data itself (61xx, 6Cxx): scard11 does.
+// cmd is one complete command APDU of cmd_len bytes (4 to 4352, or to 261 where SCARD11_ANSWER is
+// 258), encoded for the protocol that scard11_reader_connect reported; the function adds or removes
+// no bytes. The response APDU, data and the two status bytes, goes to rsp. Before the call *rsp_len
+// is the room at rsp in bytes (SCARD11_ANSWER); after it, the length of the response (at least 2).
+// For T=0 the function must not fetch more data itself (61xx, 6Cxx): scard11 does.
 //
 // cmd may contain a PIN: do not log it.
 //

@@ -506,6 +506,42 @@ TEST(cards_whose_fault_a_length_is)
     end();
 }
 
+// ---- Signatures that are wrong ----
+
+// A bit of each signature, or of its padded block, is another. The answer is as long as ever.
+static size_t wrong_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                         size_t room)
+{
+    size_t len = whole_apdu(card, cmd, n, rsp, room);
+    bool signs = (cmd[1] == 0x2a && cmd[2] == 0x9e) || cmd[1] == 0x88;
+    bool opens = cmd[1] == 0x2a && cmd[2] == 0x80;      // which MyEID signs with
+    if ((signs || opens || cmd[1] == 0xc0) && len > 34) rsp[20] ^= 1;
+    return len;
+}
+
+// With SCARD11_CHECK_SIGNATURES no signature of a card is given out that is wrong, whatever was sent
+// on trust and what was not.
+TEST(cards_that_sign_wrongly)
+{
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
+        CHECK_RV(open_token(0, t, true), CKR_OK);
+        for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++) {
+            mbedtls_md_type_t md;
+            CK_MECHANISM m = usual(k, &md);
+            if (!on_token(k, t) || !(k->use & CARDS_SIGN)) continue;
+            check_sign(0, k);
+            whole_apdu = cards[0]->apdu;
+            cards[0]->apdu = wrong_apdu;
+            CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+            cards[0]->apdu = whole_apdu;
+            CHECK_RV(rv, CKR_DEVICE_ERROR);
+        }
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
 // ---- PINs ----
 
 static CK_RV login(const char *pin)
@@ -1400,6 +1436,7 @@ int main(int argc, char **argv)
         RUN(cards_list);
         RUN(cards_work);
         if (!small) RUN(cards_whose_fault_a_length_is);
+        if (SCARD11_CHECK_SIGNATURES) RUN(cards_that_sign_wrongly);
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);

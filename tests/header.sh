@@ -94,6 +94,8 @@ ANSWER=258,ZLIB=0,SCRATCH=6674 ANSWER=258,ZLIB=0,SCRATCH=6673 must hold an answe
 ANSWER=4096,ZLIB=0,SCRATCH=14592 ANSWER=4096,ZLIB=0,SCRATCH=14591 must hold an answer
 SCRATCH=131072 SCRATCH=131071 inflate needs
 CRYPTO_LOCK=x,CRYPTO_UNLOCK=x CRYPTO_LOCK=x define both
+ALLOC=x,FREE=x FREE=x define both
+PREFIX=my_ PKCS11_H="$dir/stand_in.h" must declare PKCS#11 3.2
 END
 
 [ "$skipped" = 0 ] || echo "$skipped skipped: no 32-bit or Windows compiler here"
