@@ -7827,15 +7827,22 @@ static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said
 }
 
 // Another program uses the card, and SELECT would end its login: is the applet the selected one?
-// Version 1 says so, where there is a TokenInfo too: others may keep three bytes under that number.
-// Of version 0 nothing tells without a SELECT.
+// Version 1 says so. Version 0 does not know the question, and is told by its MF, of which it says
+// this and no more. Of both there is a TokenInfo too, or it is another card.
 static st isoapplet_find_selected(struct card *c, struct buf *version)
 {
+    static const u8 mf[] = { 0x6f, 0x07, 0x82, 0x01, 0x38, 0x83, 0x02, 0x3f, 0x00 };
     struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
     st s = c->shared ? link_exchange(&c->link, &ask, version) : ST_NOT_FOUND;
-    if (!s && (version->n != 3 || version->p[0] != 1)) s = ST_NOT_FOUND;
-    if (!s) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32), NULL);
-    if (!s || link_is_broken(s)) return s;
+    bool known = !s && version->n == 3 && version->p[0] == 1;
+    if (s == 0x6d00) {
+        s = iso_select_file(&c->link, 0x00, bytes_of(mf + 7, 2), version);
+        known = !s && bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf));
+        *version->p = 0;
+        version->n = 3;
+    }
+    if (known) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32), NULL);
+    if ((known && !s) || link_is_broken(s)) return s;
     buf_rewind(version, 0);
     return ST_NOT_FOUND;
 }
@@ -8592,24 +8599,36 @@ static st esteid_recognise(struct card *c, struct token *t)
     if (!s) s = iso_read_binary(&c->link, 0, 32, &document);
     if (link_is_broken(s)) return s;
     said = buf_bytes(&document);
-    if (!s && !tlv_take(&said, 0x04, &number_in)) {
+    e->latvian = s || tlv_take(&said, 0x04, &number_in);
+    if (!e->latvian) {
         p15_name(t->serial, sizeof t->serial - 1, number_in.value);
         e->p15.mark.unique = true;
         return place_note(&e->p15.mark, 0, number_in.whole);
     }
-    e->latvian = true;
     s = esteid_find_directory(c, t, room, sizeof room, &said);
     if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
     t->landmark = &e->here;
     return place_note(&e->here, ESTEID_HERE, said);
 }
 
+// Where another program uses the card, SELECT would end its login: a card that its ATR names is
+// looked at first, from the MF on. What answers there is what answers after SELECT.
+static st esteid_find(struct card *c, struct token *t)
+{
+    bool named = bytes_contain(bytes_of(c->link.atr, c->link.atr_len), "eID");
+    st s = c->shared && named ? esteid_recognise(c, t) : ST_NOT_MINE;
+    if (s == ST_NOT_MINE) {
+        s = place_try_aid(c, bytes_of(esteid_aid, sizeof esteid_aid));
+        if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+        place_arrived(c, t);
+        s = esteid_recognise(c, t);
+    }
+    if (!s) place_seen(c, t);
+    return s;
+}
+
 static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
-    st s = iso_select_aid(&c->link, bytes_of(esteid_aid, sizeof esteid_aid), &fci);
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct esteid *e = t->state = ARENA_NEW(&c->arena, struct esteid, 1);
     if (!e) return ST_CARD_MEMORY;
     struct p15 *p = &e->p15;
@@ -8621,8 +8640,7 @@ static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
     for (u32 i = 0; i < 2; i++)
         e->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
             .certificate = bytes_of(esteid_certificates[i], 4) };
-    place_arrived(c, t);
-    TRY(esteid_recognise(c, t));
+    TRY(esteid_find(c, t));
     if (e->latvian) esteid_mark_certificate(e);
     return esteid_add_pins(c, t, scratch);
 }
@@ -8856,7 +8874,6 @@ static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch
     TRY(p15use_add_directory(c, &f->p15, P15_PRKDF, &keys));
     TRY(p15use_add_directory(c, &f->p15, P15_CDF, &certificates));
     if (data.n) TRY(p15use_add_directory(c, &f->p15, P15_DODF, &data));
-    f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
     f->p15.odf_read = f->p15.info_read = true;
     f->p15.mark_file = fineid_mark(at);
     f->p15.mark.unique = true;
@@ -8905,33 +8922,42 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
     return ST_OK;
 }
 
-// The AID is PKCS#15's own, which other cards have too: what the card knows of its PINs says whose
-// it is.
+// What the card knows of its PINs says which kind it is. ST_NOT_FOUND: none.
+static st fineid_ask_kind(struct card *c, const struct fineid_places **kind, int *tries)
+{
+    *kind = &fineid_finnish;
+    st s = fineid_pin_info(c, fineid_finnish.pins[0], tries);
+    if (s != ST_NOT_FOUND) return s;
+    *kind = &fineid_estonian;
+    return fineid_pin_info(c, fineid_estonian.pins[0], tries);
+}
+
+// The AID is PKCS#15's own, which other cards have too. Where another program uses the card, SELECT
+// would end its login: the card is asked first what it is. It says so wherever in the application
+// it is; files are selected from the MF on.
 static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    int tries[2] = { -1, -1 };
-    st s = place_try_aid(c, bytes_of(fineid_aid, sizeof fineid_aid));
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    const struct fineid_places *places = &fineid_finnish;
-    s = fineid_pin_info(c, places->pins[0], tries);
+    const struct fineid_places *places;
+    int tries = -1;
+    st s = c->shared ? fineid_ask_kind(c, &places, &tries) : ST_NOT_FOUND;
     if (s == ST_NOT_FOUND) {
-        places = &fineid_estonian;
-        s = fineid_pin_info(c, places->pins[0], tries);
+        s = place_try_aid(c, bytes_of(fineid_aid, sizeof fineid_aid));
+        if (!s) s = fineid_ask_kind(c, &places, &tries);
     }
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct fineid *f = t->state = ARENA_NEW(&c->arena, struct fineid, 1);
     if (!f) return ST_CARD_MEMORY;
     p15_init(&f->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT | P15_ASK_FCP);
     f->places = places;
-    f->p15.base = BYTES_NONE;
+    f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
     f->p15.odf = bytes_from(f->p15.odf, f->p15.odf.n - 2);
     f->p15.info = bytes_from(f->p15.info, f->p15.info.n - 2);
     p15_attach(t, &f->p15);
     t->landmark = &f->here;
     TRY(place_note(&f->here, FINEID_HERE, bytes_of(fineid_tries, sizeof fineid_tries)));
-    place_arrived(c, t);
+    place_seen(c, t);
     TRY(fineid_find(c, t, scratch));
-    card_pin(t)->tries = tries[0];
+    card_pin(t)->tries = tries;
     return ST_OK;
 }
 

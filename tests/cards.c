@@ -1421,6 +1421,7 @@ TEST(cards_refuse_extended_length_once)
     end();
 }
 
+#include "cards_look.h"
 #include "cards_rest.h"
 #include "cards_options.h"
 
@@ -1444,6 +1445,7 @@ int main(int argc, char **argv)
         RUN(cards_logout_of_one);
         RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
+        RUN(cards_a_look_leaves_another_program_s_login);
         RUN(cards_two_of_a_kind);
         RUN(cards_swapped_at_rest);
         RUN(cards_swapped_after_a_look);

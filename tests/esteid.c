@@ -84,6 +84,36 @@ TEST(esteid_knows_its_cards)
     }
 }
 
+// Another program uses the card: what SELECT would end is looked for first, on cards that their ATR
+// names. What is not there is asked for as ever.
+TEST(esteid_looks_without_select)
+{
+    static const char *const estonian[] = { "00a4000c > 9000",
+        "00a40204 02 d003 00 > 62048002000b 9000", "00b00000 20 > 0409415330303031313131 9000",
+        NULL };
+    static const char *const latvian[] = { "00a4000c > 9000", "00a40204 02 d003 00 > 6a82",
+        "00a40904 04 adf15031 00 > 9000", NULL };
+    static const char *const elsewhere[] = { "00a4000c > 6d00", "00a4000c > 6d00",
+        ESTEID_SELECT " > 9000", "00a40204 02 d003 00 > 62048002000b 9000",
+        "00b00000 20 > 0409415330303031313131 9000", NULL };
+    static const char *const neither[] = { "00a4000c > 9000", "00a40204 02 d003 00 > 6a82",
+        "00a40904 04 adf15031 00 > 6a82", ESTEID_SELECT " > 6a82", NULL };
+    static const char *const unnamed[] = { ESTEID_SELECT " > 6a82", NULL };
+    const char *const *const cases[] = { estonian, latvian, elsewhere, neither, unnamed };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        esteid_begin(cases[i]);
+        if (test_failing) return;
+        card_it.shared = true;
+        card_it.link.atr_len = i < 4 ? 5 : 0;
+        memcpy(card_it.link.atr, "SeID\x0f", 5);
+        CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), i > 2 ? ST_NOT_MINE : ST_OK);
+        if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
+        if (i < 3) CHECK_EQ(!*card_t->serial, i == 1);
+        esteid_over();
+        card_it.shared = false;
+    }
+}
+
 TEST(esteid_that_leaves_or_is_too_much)
 {
     static const char *const estonian[] = { ESTEID_SELECT " > 9000",
@@ -182,6 +212,7 @@ static void test_esteid(void)
 {
 #if SCARD11_ESTEID
     RUN(esteid_knows_its_cards);
+    RUN(esteid_looks_without_select);
     RUN(esteid_that_leaves_or_is_too_much);
     RUN(esteid_tries);
     RUN(esteid_path_without_memory);

@@ -42,6 +42,33 @@ TEST(fineid_knows_an_estonian_card)
     esteid_over();
 }
 
+// Another program uses the card: which kind it is, it says without a SELECT that would end a login.
+TEST(fineid_looks_without_select)
+{
+    static const char *const estonian[] = { "00cb00ff 05 a003830111 00 > 6a88",
+        "00cb00ff 05 a003830181 00 > a00a 830181 df210402ffa503 9000", NULL };
+    static const char *const finnish[] = {
+        "00cb00ff 05 a003830111 00 > a00a 830111 df210405ffa503 9000",
+        "00a40804 02 5031 00 > 6a82", NULL };
+    static const char *const elsewhere[] = { "00cb00ff 05 a003830111 00 > 6d00",
+        "00cb00ff 05 a003830181 00 > 6d00", FINEID_SELECT " > 9000",
+        "00cb00ff 05 a003830111 00 > 6a88",
+        "00cb00ff 05 a003830181 00 > a00a 830181 df210402ffa503 9000", NULL };
+    static const char *const no[] = { "00cb00ff 05 a003830111 00 > 6d00",
+        "00cb00ff 05 a003830181 00 > 6d00", FINEID_SELECT " > 6a82", NULL };
+    const char *const *const cases[] = { estonian, finnish, elsewhere, no };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        esteid_begin(cases[i]);
+        if (test_failing) return;
+        card_it.shared = true;
+        CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), i == 3 ? ST_NOT_MINE : ST_OK);
+        if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
+        if (i < 3) CHECK_EQ(card_pin(card_t)->tries, i == 1 ? 5 : 2);
+        esteid_over();
+        card_it.shared = false;
+    }
+}
+
 TEST(fineid_that_leaves_or_is_too_much)
 {
     static const char *const lines[] = { FINEID_SELECT " > 9000",
@@ -83,6 +110,7 @@ static void test_fineid(void)
 #if SCARD11_FINEID
     RUN(fineid_leaves_other_cards_alone);
     RUN(fineid_knows_an_estonian_card);
+    RUN(fineid_looks_without_select);
     RUN(fineid_that_leaves_or_is_too_much);
     RUN(fineid_derives);
 #endif

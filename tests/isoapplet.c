@@ -52,22 +52,33 @@ TEST(isoapplet_knows_its_versions)
 }
 
 // Another program uses the card: there is no SELECT of an applet that is selected already. What says
-// the same and has no files may be another one.
+// the same and has no files may be another one, and so may be an MF that says more.
 TEST(isoapplet_looks_without_select)
 {
-    static const char *const there[] = { ISOAPPLET_VERSION "01002f 9000",
-        "00a4080c 04 50155032 > 9000", "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF,
-        NULL };
+#define ISOAPPLET_MF "00a40000 02 3f00 00 > 6f07 820138 83023f00 "
+#define ISOAPPLET_FILE "00a4080c 04 50155032 > "
+    static const char *const there[] = { ISOAPPLET_VERSION "01002f 9000", ISOAPPLET_FILE "9000",
+        "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF, NULL };
+    static const char *const version_0[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_MF "9000",
+        ISOAPPLET_FILE "9000", "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF, NULL };
     static const char *const not_there[] = { ISOAPPLET_VERSION "010000 9000",
-        "00a4080c 04 50155032 > 6a82", ISOAPPLET_SELECT "6a82", NULL };
-    static const char *const no[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_SELECT "6a82", NULL };
-    const char *const *const cases[] = { there, not_there, no };
+        ISOAPPLET_FILE "6a82", ISOAPPLET_SELECT "6a82", NULL };
+    static const char *const no_files[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_MF "9000",
+        ISOAPPLET_FILE "6a82", ISOAPPLET_SELECT "6a82", NULL };
+    static const char *const says_more[] = { ISOAPPLET_VERSION "6d00",
+        "00a40000 02 3f00 00 > 6f0a 820138 83023f00 8a0105 9000", ISOAPPLET_SELECT "6a82", NULL };
+    static const char *const no[] = { ISOAPPLET_VERSION "6a88", ISOAPPLET_SELECT "6a82", NULL };
+    const char *const *const cases[] = { there, version_0, not_there, no_files, says_more, no };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         p15use_begin(cases[i], 0);
         if (test_failing) return;
         card_it.shared = true;
-        CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), i ? ST_NOT_MINE : ST_OK);
-        if (!i) CHECK(card_it.sure && card_it.current == p15use_t);
+        CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), i > 1 ? ST_NOT_MINE : ST_OK);
+        if (i < 2) {
+            const struct isoapplet *a = p15use_t->state;
+            CHECK(card_it.sure && card_it.current == p15use_t);
+            CHECK_EQ(a->hashes, i == 1);
+        }
         p15use_end();
         card_it.shared = false;
     }
