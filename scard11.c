@@ -5036,6 +5036,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
 #define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
 #define P15_PATH_MAX    16          // bytes: eight file identifiers
 #define P15_SECRET_MAX  4096        // bits of a secret key
+#define P15_MARK        64          // bytes of a certificate that are its landmark: with its number
 #define P15_INS_AGREE   0x86        // GENERAL AUTHENTICATE with a dynamic authentication template
 
 // A directory file's kind is the number of its tag in the ODF.
@@ -6454,6 +6455,19 @@ static st p15_keep_key(struct card *c, struct p15_key *k, const struct alg_key *
     return ST_OK;
 }
 
+// The certificate of a key tells its card from others. Where nothing does yet, and anyone may read
+// it again, what was read of it becomes the landmark (LatEID has no document number to be read).
+static st p15_mark_certificate(struct p15 *p, const struct p15_certificate *cert)
+{
+    const struct object *o = cert->object;
+    if (p->mark.known || !o->token->driver->public_certificates || !cert->value.path.file.n)
+        return ST_OK;
+    p->mark_file = cert->value.path;
+    p->mark_file.length = P15_MARK;
+    p->mark.unique = true;
+    return place_note(&p->mark, 0, bytes_head(o->value, P15_MARK));
+}
+
 // The keys of a certificate learn their public half from it.
 static st p15_learn(struct card *c, struct p15 *p, const struct p15_certificate *cert,
                     struct scratch scratch)
@@ -6464,6 +6478,7 @@ static st p15_learn(struct card *c, struct p15 *p, const struct p15_certificate 
         if (!k->id.n || !bytes_equal(k->id, cert->id)) continue;
         if (k->key && k->key->spki.n) continue;
         if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
+        TRY(p15_mark_certificate(p, cert));
         TRY(p15_keep_key(c, k, &found, x, scratch));
     }
     return ST_OK;
@@ -8399,7 +8414,6 @@ static const struct driver driver_myeid = {
 #define ESTEID_PIN2     0x85
 #define ESTEID_PUK      0x02
 #define ESTEID_HERE     1                       // landmark: ADF1's directory
-#define ESTEID_MARK     64                      // bytes of a certificate: with its serial number
 
 static const u8 esteid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x77, 0x01, 0x08, 0x00, 0x07, 0x00, 0x00,
                                  0xfe, 0x00, 0x00, 0x01, 0x00 };
@@ -8464,14 +8478,6 @@ static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificat
     return esteid_path(c, i, value.path.file, &k->certificate);
 }
 
-// QUIRK(LatEID): it has no document number to be read: what no other card has is its certificate.
-static void esteid_mark_certificate(struct esteid *e)
-{
-    if (e->p15.mark.known) return;
-    e->p15.mark_file = (struct p15_path){ .file = e->keys[0].certificate, .length = ESTEID_MARK };
-    e->p15.mark.unique = true;
-}
-
 // Did reading fail, so that it is to be tried again? That something is not there is no failure.
 static bool esteid_is_error(st s)
 {
@@ -8504,7 +8510,6 @@ static st esteid_make_directory(struct card *c, struct token *t, struct scratch 
     struct esteid *e = t->state;
     if (e->directory) return ST_OK;
     for (u32 i = 0; i < 2 && e->latvian; i++) TRY(esteid_look_in(c, t, i, scratch));
-    if (e->latvian) esteid_mark_certificate(e);
     struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256);
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
@@ -8641,7 +8646,6 @@ static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
         e->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
             .certificate = bytes_of(esteid_certificates[i], 4) };
     TRY(esteid_find(c, t));
-    if (e->latvian) esteid_mark_certificate(e);
     return esteid_add_pins(c, t, scratch);
 }
 
@@ -8789,7 +8793,6 @@ static const struct driver driver_esteid = {
 #define FINEID_INS_HASH_P2  0xa0
 #define FINEID_PUK          0x83
 #define FINEID_HERE         1                   // landmark: what the card tells of PIN1
-#define FINEID_MARK         64                  // of a certificate: with its serial number
 #define FINEID_ECDSA_384    0x54                // the algorithm of MSE: ECDSA with 48 bytes
 
 static const u8 fineid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
@@ -8836,15 +8839,6 @@ static st fineid_pin_info(struct card *c, u8 reference, int *tries)
     return ST_OK;
 }
 
-// What no other card has: the document number, or the beginning of a certificate.
-static struct p15_path fineid_mark(const struct fineid_places *at)
-{
-    struct p15_path number = { .file = bytes_of(fineid_number, sizeof fineid_number), .length = 9 };
-    struct p15_path certificate = { .file = bytes_of(at->certificates[0], at->certificate_len[0]),
-                                    .length = FINEID_MARK };
-    return at == &fineid_estonian ? number : certificate;
-}
-
 // That the card tells of PIN1 shows where it is in one command; what tells it from others is p15's.
 static st fineid_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
                           bytes *value)
@@ -8875,7 +8869,9 @@ static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch
     TRY(p15use_add_directory(c, &f->p15, P15_CDF, &certificates));
     if (data.n) TRY(p15use_add_directory(c, &f->p15, P15_DODF, &data));
     f->p15.odf_read = f->p15.info_read = true;
-    f->p15.mark_file = fineid_mark(at);
+    if (at != &fineid_estonian) return ST_OK;
+    f->p15.mark_file = (struct p15_path){ .length = 9,
+                                          .file = bytes_of(fineid_number, sizeof fineid_number) };
     f->p15.mark.unique = true;
     return ST_OK;
 }

@@ -1453,6 +1453,8 @@ int main(int argc, char **argv)
         RUN(cards_logouts_that_fail);
         RUN(cards_swapped_during_a_logout);
         RUN(cards_swapped_and_in_use);
+        RUN(cards_swapped_as_a_reset_before_any_rest);
+        RUN(cards_swapped_as_a_reset_before_anything);
         if (!i) RUN(cards_without_a_name_swapped);
         if (!i) RUN(cards_of_two_kinds_swapped);
         if (kind->secrets[0].id) {

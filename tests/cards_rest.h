@@ -87,15 +87,10 @@ TEST(cards_swapped_after_a_look)
     rest_end();
 }
 
-// Under a login the old connection sees a reset, as pcsc-lite's may, and leads to the second card.
-// What tells the first one from it was learnt when it was let go.
-static void swapped_as_a_reset(bool counted)
+// The old connection sees a reset, as pcsc-lite's may, and leads to the second card: that is found
+// out before a PIN goes there, or anything is answered.
+static void swap_as_a_reset(bool counted)
 {
-    rest_check(0);
-    if (test_failing) return;
-    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
-    rest_check(0);
-    if (test_failing) return;
     sim_reader_trace(rest_count, NULL);
     rest_stray = 0;
     sim_reader_swap_as_reset(0, cards[1]);
@@ -110,10 +105,53 @@ static void swapped_as_a_reset(bool counted)
     rest_check(1);
 }
 
+// Under a login. What tells the first one from it was learnt when it was let go.
+static void swapped_as_a_reset(bool counted)
+{
+    rest_check(0);
+    if (test_failing) return;
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    rest_check(0);
+    if (!test_failing) swap_as_a_reset(counted);
+}
+
 TEST(cards_swapped_as_a_reset)
 {
     rest_begin(kind->make(1));
     if (!test_failing) swapped_as_a_reset(false);
+    rest_end();
+}
+
+// The same in the first session, once a certificate was read.
+TEST(cards_swapped_as_a_reset_before_any_rest)
+{
+    rest_begin(kind->make(1));
+    if (test_failing) return;
+    rest_check(0);
+    if (!test_failing) swap_as_a_reset(false);
+    rest_end();
+}
+
+// And before: of some eIDs nothing was read then that another card of the kind has not. The count and
+// the ATR decide, and what the session is answered from then on is the second card's.
+TEST(cards_swapped_as_a_reset_before_anything)
+{
+    rest_begin(kind->make(1));
+    if (test_failing) return;
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    sim_reader_swap_as_reset(0, cards[1]);
+    sim_reader_set_count(0, 1);
+    nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+    CK_RV rv = login(kind->tokens[0].pin);
+    CHECK(rv == CKR_OK || rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    if (rv) rest_check(1);
+    for (unsigned i = 0; !rv && i < CARDS_KEYS; i++) {
+        const struct cards_key *k = &kind->keys[i];
+        if (!on_token(k, 0)) continue;
+        sessions[1] = sessions[0];
+        check_object(1, k);
+        if (k->use & CARDS_SIGN) check_sign(1, k);
+    }
     rest_end();
 }
 
