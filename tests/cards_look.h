@@ -1,4 +1,4 @@
-// cards_look.h: for cards.c: another program is logged in to the card, and this one only looks at it.
+// cards_look.h: for cards.c: another program is logged in to the card, and this one looks at it.
 // SPDX-License-Identifier: 0BSD
 //
 // The other program is the library itself: what it sent to log in and to sign is noted, and sent to

@@ -132,8 +132,8 @@ TEST(cards_swapped_as_a_reset_before_any_rest)
     rest_end();
 }
 
-// And before: of some eIDs nothing was read then that another card of the kind has not. The count and
-// the ATR decide, and what the session is answered from then on is the second card's.
+// And before: of some eIDs nothing was read then that another card of the kind has not. The count
+// and the ATR decide, and what the session is answered from then on is the second card's.
 TEST(cards_swapped_as_a_reset_before_anything)
 {
     rest_begin(kind->make(1));

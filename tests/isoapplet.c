@@ -51,8 +51,8 @@ TEST(isoapplet_knows_its_versions)
     }
 }
 
-// Another program uses the card: there is no SELECT of an applet that is selected already. What says
-// the same and has no files may be another one, and so may be an MF that says more.
+// Another program uses the card: there is no SELECT of an applet that is selected already. What
+// says the same and has no files may be another one, and so may be an MF that says more.
 TEST(isoapplet_looks_without_select)
 {
 #define ISOAPPLET_MF "00a40000 02 3f00 00 > 6f07 820138 83023f00 "

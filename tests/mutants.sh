@@ -103,6 +103,8 @@ mutant never_proved 'cards cards_swapped_at_rest' \
     slot_prove 'if (!c->unproven) return ST_OK;' 'c->unproven = false; return ST_OK;'
 mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
     slot_prove 'if (s) return ST_CARD_REMOVED;' ''
+mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
+    p15_mark_certificate 'p->mark.unique = true;' 'p->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
     slot_begin 'if (c->unproven) TRY(slot_prove.*' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
