@@ -16,6 +16,12 @@ fail() { failed=$((failed + 1)); echo "structure.sh: $*"; }
 said=$(awk -v dir=. -v types=1 -f tests/structure.awk scard11.c)
 [ -z "$said" ] && pass || fail "$said"
 
+# The faults that are put into it elsewhere have their place in it.
+for script in mutants storm_seeded; do
+    said=$(FIT=1 sh tests/$script.sh | grep -v 'passed, 0 failed$')
+    [ -z "$said" ] && pass || fail "$script.sh: $said"
+done
+
 # banner <section> <uses> <names>
 banner() {
     echo "/* $line"

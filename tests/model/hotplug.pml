@@ -85,7 +85,7 @@ byte epoch;
 
 /* What PC/SC knows of those who wait. */
 bool live[WAITERS + 1], waiting[WAITERS + 1], cancelled[WAITERS + 1];
-byte known[WAITERS + 1], known_by[WAITERS + 1];
+byte known[WAITERS + 1], known_by[WAITERS + 1];     /* by: the service that its own context is of */
 
 /* For the claims alone. */
 byte reports, reported;
@@ -610,12 +610,30 @@ proctype lister()
     od
 }
 
-/* p11_wait_once: the context is known to C_Finalize before the wait, and forgotten after it. */
+/* The context is known to C_Finalize from here to p11_stop_waiter. */
+inline p11_start_waiter(i)
+{
+    if
+    :: !live[i] ->
+        live[i] = true; known_by[i] = service;
+        acquire_gate();
+        atomic { has_context[i] = true; release_gate() }
+    :: else
+    fi
+}
+
+inline p11_stop_waiter(i)
+{
+    acquire_gate();
+    atomic { has_context[i] = false; release_gate() }
+    live[i] = false
+}
+
+/* A context of a service that is gone ends its wait, and is made anew. */
 inline p11_wait_once(i)
 {
-    live[i] = true;
     acquire_gate();
-    atomic { has_context[i] = true; ok = up && !stopping; release_gate() }
+    atomic { ok = up && !stopping; release_gate() }
     if
     :: ok && known[i] != NONE ->
         waiting[i] = true;
@@ -624,6 +642,7 @@ end_wait:
             shown != known[i] || cancelled[i] || service != known_by[i] ->
             waiting[i] = false; cancelled[i] = false
         }
+        if :: service != known_by[i] -> p11_stop_waiter(i) :: else fi
     :: ok && known[i] == NONE -> stopping || !up || !lost       /* sleeps, and looks */
     :: else
     fi
@@ -644,6 +663,9 @@ begin:
         acquire_gate();
         atomic { ok = up && !stopping; release_gate() }
         if :: !ok -> s = NOT_INIT; break :: else fi;
+#ifndef FAULT_CONTEXT_AFTER_LOOK
+        p11_start_waiter(i);
+#endif
         atomic {                                                /* p11_look_for_event */
             acquire_library();
             slot_look_all();
@@ -651,7 +673,6 @@ begin:
             :: pending -> pending = 0; reports++; reported = table; told = noticed; ok = true
             :: else ->
                 ok = false;
-                known_by[i] = context_of;
 #ifndef FAULT_WATCHED_LATER
                 known[i] = (lost -> NONE : table)
 #endif
@@ -662,15 +683,17 @@ begin:
 #ifdef FAULT_WATCHED_LATER
         atomic { acquire_library(); known[i] = (lost -> NONE : table); release_library() }
 #endif
+#ifdef FAULT_CONTEXT_AFTER_LOOK
+        p11_start_waiter(i);
+#endif
         p11_wait_once(i)
     od;
-    acquire_gate();                                             /* p11_stop_waiter */
 #ifdef FAULT_WAITER_LEAVES_FIRST
+    acquire_gate();
     atomic { listed[i] = false; has_context[i] = false; release_gate() }
     live[i] = false;
 #else
-    atomic { has_context[i] = false; release_gate() }
-    live[i] = false;
+    p11_stop_waiter(i);
     acquire_gate();
     atomic { listed[i] = false; release_gate() }
 #endif
