@@ -3316,10 +3316,10 @@ static size_t link_most(const struct link *l)
     return l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
 }
 
-// Is an answer not for the log, and wiped when it was copied?
+// Is an answer not for the log, and wiped when it was copied? A card may say again what it was told.
 static bool link_hides(const struct link *l, const struct apdu *cmd)
 {
-    return cmd->secret_out || l->quiet;
+    return cmd->secret_out || cmd->secret_in || l->quiet;
 }
 
 static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
@@ -6348,7 +6348,10 @@ static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, str
     struct p15_entry e;
     struct tlv record;
     bytes content;
+    bool quiet = c->link.quiet;
+    c->link.quiet = quiet || t->login;          // it may be one that wants the PIN
     st s = p15file_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
+    c->link.quiet = quiet;
     if (s == ST_NOT_LOGGED_IN && !t->login) return ST_OK;       // it is read after the login
     if (s && !p15_is_no(s)) return s;
     bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
@@ -11960,8 +11963,11 @@ static st session_init_pin(struct reader *r, struct session *se, bytes fresh,
     if (!t->so) return session_tell_so_lost(t);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;           // the PUK is entered at the pad: so is this
+    bool missing = pin->missing;
     pin->missing = false;                               // it is about to be set
-    TRY(session_check_pins(r->card, puk, secret, pin, fresh));
+    st s = session_check_pins(r->card, puk, secret, pin, fresh);
+    pin->missing = missing;
+    if (s) return s;
     while (slot_run(&run))
         run.s = secret_unblock(r->card, t, puk, pin, secret, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(t);

@@ -284,6 +284,32 @@ static void check_blank(struct sim_card *(*make)(bool second))
     end();
 }
 
+static struct sim_card *make_isoapplet_no_pin(bool second)
+{
+    struct sim_fs *f = (struct sim_fs *)cards_isoapplet(second);
+    f->pins[0].now[0] = 0;
+    f->pins[0].value = NULL;
+    return &f->card;
+}
+
+// The SO tries to set a first PIN, and it is refused: there is still none, and no VERIFY is sent.
+TEST(cards_a_first_pin_that_is_refused)
+{
+    static struct cards_kind with;
+    with = *kind_named("IsoApplet v1");
+    with.make = make_isoapplet_no_pin;
+    kind = &with;
+    begin(1);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK(!(token_flags(0) & CKF_USER_PIN_INITIALIZED));
+    CHECK_RV(C_Login(sessions[0], CKU_SO, (CK_BYTE *)(uintptr_t)with.tokens[0].puk, 16), CKR_OK);
+    CHECK_RV(C_InitPIN(sessions[0], (CK_BYTE *)(uintptr_t)"1", 1), CKR_PIN_LEN_RANGE);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(!(token_flags(0) & CKF_USER_PIN_INITIALIZED));
+    CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+    end();
+}
+
 TEST(cards_isoapplet_blank)         { check_blank(make_isoapplet_blank); }
 TEST(cards_myeid_blank)             { check_blank(make_myeid_blank); }
 
@@ -497,6 +523,39 @@ TEST(cards_of_all_sorts_are_polled)
     }
 }
 
+// ---- A directory file that wants the PIN ----
+
+static char options_log[200000];
+
+static void options_line(void *context, const char *text)
+{
+    (void)context;
+    strncat(options_log, text, sizeof options_log - strlen(options_log) - 1);
+}
+
+// What is in it is not shown before the login, and so it is not in the log.
+TEST(cards_a_hidden_directory_is_not_logged)
+{
+    CK_ULONG before, after;
+    char hex[2 * 24 + 1];
+    *options_log = 0;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_set_log(options_line, NULL), CKR_OK);
+    kind = kind_named("generic");
+    begin(1);
+    struct sim_fs_file *dodf = sim_fs_path((struct sim_fs *)cards[0], "3f0050154405");
+    CHECK(dodf && dodf->data_len >= 24);
+    dodf->read = SIM_PIN(0);
+    for (int i = 0; i < 24; i++) sprintf(hex + 2 * i, "%02x", dodf->data[i]);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &before), CKR_OK);
+    CHECK_RV(login("123456"), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &after), CKR_OK);
+    CHECK(after > before);
+    end();
+    CHECK(strstr(options_log, "that stay out of the log") && !strstr(options_log, hex));
+}
+
 static void run_options(void)
 {
     RUN(cards_of_all_sorts_sign_with_their_first_key);
@@ -515,7 +574,9 @@ static void run_options(void)
     RUN(cards_esteid_reads_192);
     RUN(cards_esteid_extended_192);
     RUN(cards_fineid_extended);
+    RUN(cards_a_hidden_directory_is_not_logged);
     RUN(cards_isoapplet_blank);
+    RUN(cards_a_first_pin_that_is_refused);
     RUN(cards_myeid_blank);
     RUN(cards_isoapplet_without_keys);
     RUN(cards_a_third_pin_goes_to_no_other);
