@@ -3316,7 +3316,8 @@ static size_t link_most(const struct link *l)
     return l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
 }
 
-// Is an answer not for the log, and wiped when it was copied? A card may say again what it was told.
+// Is an answer not for the log, and wiped when it was copied? A card may say again what it was
+// told.
 static bool link_hides(const struct link *l, const struct apdu *cmd)
 {
     return cmd->secret_out || cmd->secret_in || l->quiet;
@@ -10114,8 +10115,16 @@ static st slot_connect_again(struct card *c, bool reset)
     return same ? ST_OK : ST_CARD_REMOVED;
 }
 
+static const struct landmark *slot_identity(const struct card *c)
+{
+    const struct token *t = c->current ? c->current : &c->tokens[0];
+    const struct landmark *identity = t->identity;
+    return identity && identity->known && identity->unique ? identity : NULL;
+}
+
 // After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
-// card. That cannot be told where the backend does not count: then it is a removal.
+// card. That cannot be told where the backend does not count, nor where its count says nothing and
+// the card has nothing of its own: then it is a removal.
 static st slot_resume(struct card *c)
 {
     for (int attempt = 0; attempt < 3; attempt++) {
@@ -10124,18 +10133,12 @@ static st slot_resume(struct card *c)
         st s = slot_connect_again(c, false);
         if (s == ST_CARD_RESET) continue;
         if (s || !(c->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
+        if (!slot_counts(c) && !slot_identity(c)) return ST_CARD_REMOVED;
         c->was_reset = true;
         os_log("%s: the card was reset by someone else", c->link.name);
         return ST_OK;
     }
     return ST_CARD_REMOVED;
-}
-
-static const struct landmark *slot_identity(const struct card *c)
-{
-    const struct token *t = c->current ? c->current : &c->tokens[0];
-    const struct landmark *identity = t->identity;
-    return identity && identity->known && identity->unique ? identity : NULL;
 }
 
 // In a transaction: is it the card that is remembered? Where nothing is known that no other card
@@ -10159,6 +10162,16 @@ static st slot_prove(struct card *c, struct scratch scratch)
     return ST_OK;
 }
 
+// The same for who is in no transaction.
+static st slot_prove_now(struct reader *r)
+{
+    struct card *c = r->card;
+    st s = link_begin(&c->link);
+    if (!s) s = slot_prove(c, r->scratch);
+    link_end(&c->link);
+    return s;
+}
+
 // A card that rested without a connection is connected again. ST_NOT_FOUND: it could not be told
 // from another one of its kind, so it is begun anew.
 static st slot_take_up(struct reader *r)
@@ -10168,9 +10181,7 @@ static st slot_take_up(struct reader *r)
     if (!slot_identity(c)) return ST_NOT_FOUND;
     st s = slot_connect_again(c, false);
     if (s == ST_CARD_RESET) s = slot_resume(c);
-    if (!s) s = link_begin(&c->link);
-    if (!s) s = slot_prove(c, r->scratch);
-    link_end(&c->link);
+    if (!s) s = slot_prove_now(r);
     c->rest_ms = 0;
     return s;
 }
@@ -10195,6 +10206,7 @@ static st slot_look(struct reader *r)
         s = link_status(&c->link, &state);
         if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
         if (s == ST_CARD_RESET) s = slot_resume(c);
+        if (!s && c->unproven && !slot_counts(c)) s = slot_prove_now(r);
     }
     c->look_ms = now;
     if (!s) return ST_OK;
@@ -10495,9 +10507,10 @@ static bool slot_run(struct slot_run *run)
 static st slot_reset(struct card *c)
 {
     st s = link_begin(&c->link);
+    if (!s) s = slot_connect_again(c, true);
     if (s == ST_CARD_RESET) return slot_resume(c);
-    if (s || slot_connect_again(c, true)) c->link.dead = true;
-    if (c->link.dead) return ST_CARD_REMOVED;
+    if (s) c->link.dead = true;
+    if (s) return ST_CARD_REMOVED;
     c->was_reset = true;
     c->current = NULL;
     card_logins_reset(c);

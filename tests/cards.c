@@ -1450,6 +1450,7 @@ int main(int argc, char **argv)
         RUN(cards_swapped_at_rest);
         RUN(cards_swapped_after_a_look);
         RUN(cards_swapped_as_a_reset);
+        RUN(cards_swapped_where_the_count_is_stuck);
         RUN(cards_logouts_that_fail);
         RUN(cards_swapped_during_a_logout);
         RUN(cards_swapped_and_in_use);

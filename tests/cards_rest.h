@@ -155,6 +155,33 @@ TEST(cards_swapped_as_a_reset_before_anything)
     rest_end();
 }
 
+// A count that is stuck at 0 says nothing: not even memory answers for the second card.
+static void swapped_where_the_count_is_stuck(void)
+{
+    CK_ULONG n;
+    sim_reader_counts(0, SIM_COUNTS_ZERO);
+    rest_check(0);
+    if (test_failing) return;
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+    sim_reader_trace(rest_count, NULL);
+    rest_stray = 0;
+    sim_reader_swap_as_reset(0, cards[1]);
+    nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+    CK_RV rv = scene_count(sessions[0], NULL, 0, &n);
+    CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(login(kind->tokens[0].pin), CKR_SESSION_HANDLE_INVALID);
+    CHECK_EQ(rest_stray, 0);
+    sim_reader_trace(NULL, NULL);
+    rest_check(1);
+}
+
+TEST(cards_swapped_where_the_count_is_stuck)
+{
+    rest_begin(kind->make(1));
+    if (!test_failing) swapped_where_the_count_is_stuck();
+    rest_end();
+}
+
 // ---- Cards that nothing tells apart but what PC/SC says of them ----
 
 static struct sim_card *rest_nameless(bool second)
@@ -174,6 +201,11 @@ TEST(cards_without_a_name_swapped)
     if (!test_failing) {
         rest_begin(kind->make(1));
         if (!test_failing) swapped_as_a_reset(true);
+        rest_end();
+    }
+    if (!test_failing) {
+        rest_begin(kind->make(1));
+        if (!test_failing) swapped_where_the_count_is_stuck();
         rest_end();
     }
     kind = before;

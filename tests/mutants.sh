@@ -113,7 +113,7 @@ mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' 
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
     slot_begin 'if (c->unproven) TRY(slot_prove.*' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
-    slot_take_up 'if (!s) s = slot_prove(.*' ''
+    slot_take_up 'if (!s) s = slot_prove_now(.*' ''
 mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
     slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' ''
 mutant connected_again_without_comparing 'cards cards_without_a_name_swapped' \
@@ -124,6 +124,10 @@ mutant connected_again_whatever_the_atr 'cards cards_of_two_kinds_swapped' \
     slot_connect_again ' \&\& bytes_equal(was, is)' ''
 mutant reset_where_nothing_counts 'module where_the_backend_does_not_count_a_reset_is_a_removal' \
     slot_resume ' || !(c->state \& SCARD11_READER_COUNTED)' ''
+mutant a_count_of_0_tells 'cards cards_without_a_name_swapped' \
+    slot_resume 'if (!slot_counts(c) .*' ''
+mutant memory_answers_unproven 'cards cards_swapped_where_the_count_is_stuck' \
+    slot_look 'if (!s \&\& c->unproven .*' ''
 mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
     slot_look_at_rest 'slot_note_swap(r);' ';'
 
