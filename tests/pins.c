@@ -547,6 +547,54 @@ TEST(a_kept_pin_that_was_changed_costs_one_try)
     end_keeping();
 }
 
+// A change that failed may have been done: which of the two it is now nobody knows, and none is sent.
+TEST(a_kept_pin_is_not_sent_after_a_change_that_failed)
+{
+    CK_SESSION_HANDLE session;
+    unsigned n, failed = 0;
+    for (unsigned nth = 1; nth <= 3 && !test_failing; nth++) {
+        CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+        CHECK_RV(login_to_sign(&session), CKR_OK);
+        sim_reader_fault(SIM_ANSWER_6F00, nth, NULL);
+        CK_RV rv = set_pin(session, "123456", "654321");
+        sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+        failed += rv != CKR_OK;
+        sim_piv_select_other(scene_card);
+        if (!rv) CHECK_RV(sign_with(session, &n), CKR_OK);
+        if (!rv) end_keeping();
+        if (!rv) continue;
+        CHECK_RV(rv, CKR_DEVICE_ERROR);
+        CHECK_RV(sign_with(session, &n), CKR_USER_NOT_LOGGED_IN);
+        CHECK_EQ(sim_piv_verifies(scene_card), 1);
+        CHECK_EQ(sim_piv_tries(scene_card), 3);
+        end_keeping();
+    }
+    CHECK(failed);
+}
+
+// The login that a reset ended, and the kept PIN could bring back, is over with a change: the old PIN
+// is never sent again.
+TEST(a_kept_pin_is_not_sent_after_a_reset_and_a_change)
+{
+    CK_SESSION_HANDLE session;
+    unsigned n;
+    for (int fails = 0; fails < 2 && !test_failing; fails++) {
+        CHECK_RV(begin_keeping(&kinds[0]), CKR_OK);
+        CHECK_RV(login_to_sign(&session), CKR_OK);
+        sim_reader_reset(0);
+        CHECK_RV(set_pin(session, fails ? "999999" : "123456", "654321"),
+                 fails ? CKR_PIN_INCORRECT : CKR_OK);
+        CHECK_EQ(sim_piv_tries(scene_card), 3 - fails);
+        unsigned verifies = sim_piv_verifies(scene_card);
+        CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+        CHECK(sign_with(session, &n) != CKR_OK);
+        CHECK_EQ(sim_piv_verifies(scene_card), verifies);
+        CHECK_RV(login(session, CKU_USER, fails ? "123456" : "654321"), CKR_OK);
+        CHECK_EQ(sim_piv_tries(scene_card), 3);
+        end_keeping();
+    }
+}
+
 // Another card, the same card again, another session: each starts from nothing.
 TEST(a_kept_pin_is_of_one_insertion_and_login)
 {
@@ -1044,6 +1092,8 @@ int main(int argc, char **argv)
     RUN(a_kept_pin_goes_to_nobody_else);
     RUN(no_secret_goes_to_another_application);
     RUN(a_kept_pin_that_was_changed_costs_one_try);
+    RUN(a_kept_pin_is_not_sent_after_a_change_that_failed);
+    RUN(a_kept_pin_is_not_sent_after_a_reset_and_a_change);
     RUN(a_kept_pin_is_of_one_insertion_and_login);
     RUN(a_kept_pin_is_not_for_each_signature);
     RUN(a_pad_logs_in);
