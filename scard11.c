@@ -6384,9 +6384,11 @@ static st p15_load(struct card *c, struct token *t, u32 kinds, struct scratch sc
     return ST_OK;
 }
 
-// The PINs became known after objects that name them: those whose PIN is no token's go.
-static void p15_drop_strangers(struct card *c, struct token *t)
+// The PINs became known after objects that name them: each object goes to the token of its PIN, or
+// where that has none, goes. A private key takes along its public half and its certificates.
+static void p15_sort_objects(struct card *c, struct token *t)
 {
+    const struct p15 *p = t->state;
     for (u32 i = 0; i < c->object_count; i++) {
         struct object *o = card_object_at(c, i);
         struct p15_entry e = { .tag = 0 };
@@ -6395,10 +6397,19 @@ static void p15_drop_strangers(struct card *c, struct token *t)
         if (!o->handle || o->owner || o->token != t || !o->credential) continue;
         if (tlv_next(&entry, &whole) || p15_parse_entry(&whole, &e)) continue;
         if (!e.auth_id.n) e.auth_id = p15_rule(e.rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
-        if (p15_token_of(c, t, e.auth_id)) continue;
+        struct token *owner = p15_token_of(c, t, e.auth_id);
+        if (owner) {
+            o->token = owner;
+            o->credential = card_pin(owner);
+            continue;
+        }
         if (o->class == CKO_PRIVATE_KEY) ((struct p15_key *)o->state)->private_object = NULL;
         card_drop(c, o);
     }
+    for (struct p15_key *k = p->keys; k; k = k->next)
+        if (k->public_object) k->public_object->token = p15_token_of_id(c, t, k->id);
+    for (struct p15_certificate *at = p->certificates; at; at = at->next)
+        if (!at->object->credential) at->object->token = p15_token_of_id(c, t, at->id);
 }
 
 static bool p15_has(const struct p15 *p, enum p15_kind kind)
@@ -8028,6 +8039,33 @@ static const struct myeid_model *myeid_find_model(const struct link *l)
 
 // ---- PINs ----
 
+static const struct p15_pin *myeid_user_pin(const struct p15_pin *pin)
+{
+    while (pin && pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) pin = pin->next;
+    return pin;
+}
+
+// A further PIN of the user's is a token of its own, as far as there are slots. Nobody has done
+// anything with it yet.
+static void myeid_add_token(struct card *c, const struct token *first, const struct p15_pin *pin)
+{
+    struct myeid *m = first->state;
+    struct token *t = c->tokens + 1;
+    struct credential user = myeid_pin;
+    while (t < c->tokens + SCARD11_READER_SLOTS && t->state) t++;
+    if (t == c->tokens + SCARD11_READER_SLOTS) return;
+    *t = *first;
+    t->index = (u32)(t - c->tokens);
+    t->opened = t->login = t->so = t->so_lost = t->stale = false;
+    t->session_count = t->rw_count = 0;
+    c->token_count++;
+    user.reference = pin->pin.reference;
+    card_set_credential(t, &user);
+    card_set_credential(t, &myeid_puk);
+    m->p15.user_pins[t->index] = pin;
+    p15_set_label(c, t, bytes_text(t->label));
+}
+
 // The user's PIN is the first one of the AODF that is no PUK and not the SO's: number 1 but on few
 // cards. The AODF is read where number 1 is not there or blocked, or where objects name two PINs.
 static st myeid_find_pin(struct card *c, struct token *t, struct scratch scratch)
@@ -8037,10 +8075,11 @@ static st myeid_find_pin(struct card *c, struct token *t, struct scratch scratch
     if (m->pin_found) return ST_OK;
     TRY(p15_load(c, t, 1u << P15_AODF, scratch));
     m->pin_found = true;
-    const struct p15_pin *found = m->p15.pins;
-    while (found && found->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) found = found->next;
+    const struct p15_pin *found = myeid_user_pin(m->p15.pins);
     if (!found) return ST_OK;
     m->p15.user_pins[t->index] = found;
+    for (const struct p15_pin *more = found; (more = myeid_user_pin(more->next)) != NULL; )
+        myeid_add_token(c, t, more);
     if (found->pin.reference == pin->reference) return ST_OK;
     pin->reference = found->pin.reference;
     pin->tries = -1;
@@ -8137,7 +8176,7 @@ static st myeid_list_known(struct card *c, struct token *t, const struct query *
     TRY(p15_list(c, t, q, scratch));
     if (!m->p15.names_more || m->pin_found) return ST_OK;
     TRY(myeid_find_pin(c, t, scratch));
-    p15_drop_strangers(c, t);
+    p15_sort_objects(c, t);
     return ST_OK;
 }
 
@@ -10306,6 +10345,14 @@ static st slot_card_again(struct reader *r)
     return ST_NOT_FOUND;
 }
 
+// The tokens of the card that is in were found, or more of them.
+static void slot_tell_tokens(struct reader *r)
+{
+    os_acquire(&os_library);
+    slot_know_tokens(r, r->card->changes, r->card->token_count);
+    os_release(&os_library);
+}
+
 // The card in a reader, known and probed. A card that is nobody's
 // is tried again at most once a second; one that another program holds, at each call. One that was
 // in at the first look and is pulled while it is met was removed during the call.
@@ -10327,9 +10374,7 @@ static st slot_card(struct reader *r)
         if (link_is_broken(s) && attempt < 2) continue;         // a gap, or a bad contact
         if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
         if (s) return slot_note_unknown(r, changes);
-        os_acquire(&os_library);
-        slot_know_tokens(r, changes, r->card->token_count);
-        os_release(&os_library);
+        slot_tell_tokens(r);
         r->unknown_ms = 0;
         return ST_OK;
     }
@@ -12112,8 +12157,10 @@ static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE 
     struct query q;
     struct token *token = se->token;
     struct slot_run run = { .reader = r, .token = token, .known = true, .scratch = scratch };
+    u32 tokens = r->card->token_count;
     bool on_card = attr_query(t, n, token, &q) && token->driver->list;
     if (on_card) while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
+    if (r->card->token_count != tokens) slot_tell_tokens(r);    // its objects name another PIN
     bool profiles = (q.any_class && q.any_id) || q.class == CKO_PROFILE;
     if (run.s || !profiles || !attr_number(t, n, CKA_TOKEN, CK_TRUE)) return run.s;
     TRY(session_settle_profiles(r, token, !q.any_class, scratch));

@@ -150,6 +150,8 @@
 #endif
 
 // SCARD11_MYEID: 1 compiles the driver for MyEID and OsEID cards.
+// A second PIN of the user's has a slot of its own, which shows when a search found what names it:
+// to ask each card for such a PIN before would cost four commands.
 #ifndef SCARD11_MYEID
 #define SCARD11_MYEID 1
 #endif

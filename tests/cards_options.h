@@ -397,24 +397,60 @@ static struct sim_card *make_myeid_second_pin(bool second)
     return sim_myeid_new(&o);
 }
 
-// Which PIN is whose is asked for when objects name two; what was found before stays.
-TEST(cards_myeid_second_pin_goes_to_no_other)
+// Which PIN is whose is asked for when objects name two: then the second one has its own slot, with
+// its key, that key's other half, and its event. What was found before stays where it was.
+TEST(cards_myeid_second_pin_has_a_slot)
 {
     static struct cards_kind with;
     CK_OBJECT_HANDLE certificate, same, key;
+    CK_SLOT_ID list[4], event;
+    CK_ULONG n = 4;
+    CK_TOKEN_INFO token;
     with = *kind_named("MyEID 4.5");
     with.make = make_myeid_second_pin;
     kind = &with;
     begin(1);
     if (test_failing) return;
+    with.tokens[1] = (struct cards_token){ "654321", "12345678", 4, 3 };
+    with.keys[1].token = 1;
+    with.keys[1].always = true;
+    while (!C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL)) continue;
     CHECK_RV(open_token(0, 0, true), CKR_OK);
     CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &certificate), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PUBLIC_KEY, 2, &key), CKR_OK);
     CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, 2, &key), CKR_OK);
     CHECK(!key);
     CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &same), CKR_OK);
     CHECK(certificate && certificate == same);
+    CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
+    CHECK_EQ(n, 2);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL), CKR_OK);
+    CHECK(event == list[1] && C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL) == CKR_NO_EVENT);
+    CHECK_RV(C_GetTokenInfo(list[1], &token), CKR_OK);
+    CHECK(!memcmp(token.label, "MyEID (Second) ", 15));
+    check_sign(0, &kind->keys[0]);
     CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
-    check_homeless_key(2, "654321");
+    slots[0][1] = list[1];
+    CHECK_RV(open_token(0, 1, true), CKR_OK);
+    CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CK_OBJECT_CLASS classes[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY };
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_RV(scene_find(sessions[0], classes[i], 2, &key), CKR_OK);
+        CHECK(key);
+        CHECK_RV(scene_find(sessions[0], classes[i], 1, &key), CKR_OK);
+        CHECK(!key);
+    }
+    check_sign(0, &kind->keys[1]);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sim_fs_pin *pin = cards_pin(cards[0], &kind->tokens[i]);
+        CHECK(!pin->verified && pin->left == pin->tries);
+    }
+    sim_reader_eject(0);
+    n = 4;
+    CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
+    CHECK_EQ(n, 0);
     if (!test_failing) end();
 }
 
@@ -582,5 +618,5 @@ static void run_options(void)
     RUN(cards_a_third_pin_goes_to_no_other);
     RUN(cards_a_key_whose_pin_is_not_there);
     RUN(cards_a_pin_of_another_application);
-    RUN(cards_myeid_second_pin_goes_to_no_other);
+    RUN(cards_myeid_second_pin_has_a_slot);
 }
