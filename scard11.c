@@ -222,8 +222,8 @@ static u64 bytes_number(bytes s)
 // sequence of puts needs one check, at its end.
 struct buf {
     u8    *p;
-    size_t n;       // bytes written
     size_t cap;     // bytes available at p
+    size_t n;       // bytes written
     bool   full;    // a write did not fit; the content is then meaningless
 };
 
@@ -1030,6 +1030,12 @@ static struct piece *arena_piece(struct arena *a)
     a->pieces = p->next;
     p->next = NULL;
     return p;
+}
+
+// The piece that data is of; NULL stays NULL.
+static struct piece *arena_piece_of(void *data)
+{
+    return data ? (struct piece *)(void *)((u8 *)data - offsetof(struct piece, data)) : NULL;
 }
 
 static void arena_piece_drop(struct arena *a, struct piece *p)
@@ -11805,7 +11811,7 @@ struct session {
     struct chain found;             // handles of the objects found
     size_t found_at;
     struct {
-        struct piece *state;        // struct op of >>op; NULL: none
+        struct op *state;           // of >>op, in a piece; NULL: none
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
 };
@@ -11854,7 +11860,7 @@ static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS fla
 static void session_end_op(struct card *c, struct session *s, enum session_op kind)
 {
     arena_chain_drop(&c->arena, &s->op[kind].data);
-    arena_piece_drop(&c->arena, s->op[kind].state);
+    arena_piece_drop(&c->arena, arena_piece_of(s->op[kind].state));
     s->op[kind].state = NULL;
 }
 
@@ -12816,8 +12822,7 @@ typedef char op_fits_a_piece[sizeof(struct op) <= sizeof ((struct piece *)0)->da
 
 static struct op *op_of(const struct session *se, enum session_op kind)
 {
-    struct piece *p = se->op[kind].state;
-    return p ? (struct op *)(void *)p->data : NULL;
+    return se->op[kind].state;
 }
 
 // A context login goes with the operation that it was for.
@@ -13025,8 +13030,7 @@ static st op_begin(struct reader *r, struct session *se, enum session_op kind,
     }
     struct piece *piece = arena_piece(&c->arena);
     if (!piece) return ST_HOST_MEMORY;
-    se->op[kind].state = piece;
-    struct op *op = op_of(se, kind);
+    struct op *op = se->op[kind].state = (struct op *)(void *)piece->data;
     *op = (struct op){ .row = m, .use = use, .key = key, .login_epoch = se->token->login_epoch,
                        .private = o && o->class == CKO_PRIVATE_KEY,
                        .secret = o && o->class == CKO_SECRET_KEY && !o->owner,
