@@ -4850,9 +4850,11 @@ static st secret_end(struct card *c, struct token *t, struct scratch scratch)
 // May an answer mean that another application got the command?
 static bool trial_may_be_lost(st s)
 {
-    return s == 0x6d00 || s == 0x6a80 || s == 0x6a82 || s == 0x6a86 || s == 0x6a88 || s == 0x6982 ||
-           s == 0x6985 || s == 0x6e00 || s == 0x6b00 || s == 0x6700 || s == 0x6a81 || s == 0x6999 ||
-           s == 0x6986 || s == ST_PROTOCOL;
+    static const u16 lost[] = { 0x6700, 0x6982, 0x6985, 0x6986, 0x6999, 0x6a80, 0x6a81, 0x6a82,
+                                0x6a86, 0x6a88, 0x6b00, 0x6d00, 0x6e00, ST_PROTOCOL };
+    for (size_t i = 0; i < COUNT(lost); i++)
+        if (s == lost[i]) return true;
+    return false;
 }
 
 // In a driver:
