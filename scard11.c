@@ -6977,7 +6977,9 @@ enum piv_quirk {
     PIV_ONE_PIN = 4,                    // no global PIN: the discovery object says nothing new
 };
 
-// Which model has them, by what its ATR has in it.
+// Which model has them, by what its ATR has in it. Nothing else tells while the token is being met:
+// on a card without CHUID, SELECT, discovery, CHUID and the PIN's state are needed all four, and to
+// ask any card for F7, F8 or FD would be a fifth command. Later is too late for a serial number.
 static const struct piv_model {
     const char *atr;
     u32 quirks;

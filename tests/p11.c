@@ -84,8 +84,25 @@ TEST(p11_own_by_a_child_of_a_fork_in_the_middle)
     CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
+// A PIN that nothing unblocks: no flag speaks of an SO's, and nobody logs in with it.
+TEST(p11_flags_of_a_token_without_puk)
+{
+    struct token t = { .index = 0 };
+    struct credential puk = { .role = ROLE_PUK };
+    card_set_credential(&t, &(struct credential){ .role = ROLE_USER, .max = 8, .tries = 3 });
+    CK_FLAGS flags = p11_token_flags(&t);
+    card_set_credential(&t, &puk);              // as a directory without one has it
+    CHECK_EQ(p11_token_flags(&t), flags);
+    CHECK(!session_puk(&t));
+    puk.max = 8;
+    card_set_credential(&t, &puk);
+    CHECK_EQ(p11_token_flags(&t), flags | CKF_SO_PIN_LOCKED);
+    CHECK(session_puk(&t));
+}
+
 static void test_p11(void)
 {
+    RUN(p11_flags_of_a_token_without_puk);
     RUN(p11_pads_text_and_cuts_it_between_characters);
     RUN(p11_takes_all_mutex_functions_or_none);
     RUN(p11_flags_tell_of_the_tries);
