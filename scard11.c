@@ -10103,13 +10103,13 @@ static void slot_wipe_scratch(struct reader *r)
 }
 
 // Looks whether the reader shows that its card left. Then it lost its power, and with it all that
-// was verified: a reset would be one of the card that came.
+// was verified: a reset would be one of the card that came. That there is no reader shows nothing.
 static bool slot_has_left(struct reader *r)
 {
     struct card *c = r->card;
     os_acquire(&os_library);
     slot_look_all();
-    bool left = r->changes != c->changes;
+    bool left = r->listed && !slot_same_state(c, r->state);
     os_release(&os_library);
     for (u32 i = 0; i < c->token_count && left; i++) card_forget_verified(&c->tokens[i]);
     if (left) c->link.broken = false;

@@ -52,7 +52,6 @@ struct conn {
     bool open, exclusive, inside;
     bool dead;                      // removed
     bool gone;                      // the same, but the reader is late
-    bool left;                      // removed because its card was pulled, not the reader
     bool reset;                     // _RESET until taken up again
     bool told_removed, told_reset;
     enum sim_why why;
@@ -215,7 +214,7 @@ static void seat_cut(struct seat *s, enum lost how)
         if (!c->open || c->dead || &sim.seats[c->seat] != s) continue;
         if (how == LOST_RESET) c->told_reset = c->reset && c->told_reset, c->reset = true;
         else if (s->late) c->gone = true;
-        else c->dead = c->left = true;
+        else c->dead = true;
         if (c->begun) c->begun = BEGUN_UNSURE;
         if (s->owner == c) s->owner = NULL;
     }
@@ -558,9 +557,10 @@ static int conn_reset_late(struct conn *c)
 static bool conn_reset_stray(struct conn *c)
 {
     const struct seat *s = &sim.seats[c->seat];
-    if (sim.down || !c->left || !s->plugged || !s->card || s->mute) return false;
+    bool pulled = c->dead && c->why == SIM_WHY_REMOVED;     // not its reader, nor the service
+    if (sim.down || !pulled || !s->plugged || !s->card || s->mute) return false;
     sim.stats.stray_resets++;
-    c->dead = c->left = c->told_removed = false;
+    c->dead = c->told_removed = false;
     return true;
 }
 
