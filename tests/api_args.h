@@ -633,6 +633,12 @@ static void rows_messages(void)
     ROW(C_SignMessage, "in parts already", CKR_OPERATION_ACTIVE, (s, NULL, 0, b, 1, sig, &n));
     ROW(C_SignMessageNext, "no data", CKR_ARGUMENTS_BAD, (s, NULL, 0, NULL, 1, NULL, NULL));
     FIRST(C_MessageSignFinal(s));
+    FIRST(C_MessageSignInit(s, &rsa_pkcs, rsa));
+    FIRST(C_SignMessageBegin(s, NULL, 0));
+    n = sizeof sig;
+    ROW(C_SignMessageNext, "more than is kept", CKR_DATA_LEN_RANGE,
+        (s, NULL, 0, more, sizeof more, sig, &n));
+    FIRST(C_MessageSignFinal(s));
     ROW(C_VerifyMessage, "not begun", CKR_OPERATION_NOT_INITIALIZED, (s, NULL, 0, b, 1, sig, 256));
     ROW(C_VerifyMessageBegin, "not begun", CKR_OPERATION_NOT_INITIALIZED, (s, NULL, 0));
     ROW(C_VerifyMessageNext, "not begun", CKR_OPERATION_NOT_INITIALIZED,
