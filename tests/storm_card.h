@@ -9,8 +9,8 @@
 //
 // PIV cards: 9A RSA-2048, 9C P-256 (PIN each time), 9D P-256 for ECDH, 9E P-256 (no PIN). RSA
 // signatures of a few texts are kept, so that they cost the card nothing. Of the others, IsoApplet,
-// MyEID and one that is as the standards say, two keys are used: 01 RSA-2048, 02 P-256. A set of
-// cards is of one kind and has the same keys; the set is 2 * kind, and 1 for the other keys.
+// MyEID and one that is as the standards say, without a serial number, two keys are used: 01 RSA-2048,
+// 02 P-256. A set of cards is of one kind and has the same keys; the set is 2 * kind, and 1 for the other keys.
 #ifndef STORM_CARD_H
 #define STORM_CARD_H
 
@@ -279,6 +279,13 @@ static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
     return sim_piv_new(&o);
 }
 
+// Nothing tells it from another one of its keys but what PC/SC says of it.
+static inline struct sim_card *storm_generic(bool other)
+{
+    static const struct sim_p15 nameless = { .serial = (const uint8_t *)"", .serial_len = 0 };
+    return sim_generic_new(&(struct sim_generic_options){ .second = other, .p15 = &nameless });
+}
+
 static inline struct storm_card *storm_card_new(int set)
 {
     struct storm_card *c = calloc(1, sizeof *c);
@@ -288,7 +295,7 @@ static inline struct storm_card *storm_card_new(int set)
     case STORM_ISOAPPLET:
         c->base = sim_isoapplet_new(&(struct sim_isoapplet_options){ .second = other }); break;
     case STORM_GENERIC:
-        c->base = sim_generic_new(&(struct sim_generic_options){ .second = other }); break;
+        c->base = storm_generic(other); break;
     case STORM_MYEID:
         c->base = sim_myeid_new(&(struct sim_myeid_options){ .second = other, .two = true }); break;
     default: c->base = storm_piv(c->stamp_bytes, other);

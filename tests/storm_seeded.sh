@@ -51,7 +51,7 @@ seeded look "$(bad 'old handles honoured')\|$(bad 'wrong states')" \
     -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->changes != c->changes' 'false')"
 seeded free_without_lock 'ERROR: AddressSanitizer' \
     -e "/^static void slot_change(/,/^}/s/    r->changes++;/    r->changes++; if (r->card) { struct arena a = r->card->arena; r->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
-seconds=20         # few cards are replaced so
+seconds=30         # few cards are replaced so by one that nothing else tells from it
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ slot_same_state 'return (state.*' 'return true;')"
 seconds=5

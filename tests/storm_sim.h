@@ -182,12 +182,13 @@ static void swap_same_count(int r, struct storm_card *c)
 static void arm(void)
 {
     static const enum sim_fault plans[] = {
-        SIM_EJECT, SIM_EJECT_AFTER, SIM_SWAP, SIM_SWAP_AFTER, SIM_SWAP_AS_RESET, SIM_RESET,
-        SIM_RESET_AFTER, SIM_UNPLUG, SIM_FAILED, SIM_FAILED_AFTER, SIM_EJECT, SIM_SWAP,
+        SIM_EJECT, SIM_EJECT_AFTER, SIM_SWAP, SIM_SWAP_AFTER, SIM_SWAP_AS_RESET, SIM_SWAP_AS_RESET,
+        SIM_RESET, SIM_RESET_AFTER, SIM_UNPLUG, SIM_FAILED, SIM_FAILED_AFTER, SIM_EJECT, SIM_SWAP,
     };
     enum sim_fault what = plans[random_of(&world.chance, sizeof plans / sizeof *plans)];
     if (what == SIM_UNPLUG && world.fast && random_of(&world.chance, 50)) what = SIM_EJECT;
-    world.waiting = free_card(NULL, false);
+    world.waiting = free_card(world.in[random_of(&world.chance, storm.reader_count)],
+                              random_of(&world.chance, 2));
     storm_set_stamp(world.waiting, judge_new(world.waiting->set));
     world.armed = true;
     if (random_of(&world.chance, 3))
