@@ -389,6 +389,7 @@ typedef u32 st;
     X(CARD_REMOVED,   CKR_DEVICE_REMOVED,              "the card left during the call")          \
     X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
     X(CARD_RESET,     CKR_DEVICE_ERROR,                "the card was reset by someone else")     \
+    X(SECURE,         CKR_DEVICE_ERROR,                "secure messaging broke off")             \
     X(OFFLINE,        CKR_DEVICE_ERROR,                "the card must be asked (internal)")      \
     X(CARD_BUSY,      CKR_DEVICE_ERROR,                "another program has the card to itself") \
     X(PROTOCOL,       CKR_DEVICE_ERROR,                "the card's answer makes no sense")       \
@@ -3006,6 +3007,7 @@ static st reader_st(int code)
  * ==============================================================================================*/
 
 #define CLA_CHAIN        0x10
+#define CLA_SECURE       0x0c           // protected, its header too; first interindustry classes
 #define INS_VERIFY       0x20
 #define INS_MSE          0x22
 #define INS_CHANGE       0x24
@@ -3062,9 +3064,9 @@ static void apdu_encode(struct buf *out, const struct apdu *a, u32 most, bool t0
  * MARK: - >>link
  * One connection to one card: exchanges commands until the card is gone.
  *
- * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; how much a card may
- *         make us ask; transactions; the log of commands. Knows nothing of files, keys or PINs;
- *         blanks what a command says is secret.
+ * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; where secure messaging
+ *         comes in (struct link_secure); how much a card may make us ask; transactions; the log of
+ *         commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
  * Uses    >>reader >>apdu
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
@@ -3112,6 +3114,22 @@ struct link_count {
     u64 commands, sent, received, connects;
 };
 
+// Secure messaging (ISO 7816-4, 10), once a driver has agreed on keys with its card: all that is
+// sent from then on is protected, each command of a chain by itself. GET RESPONSE is not: it brings
+// a protected response in pieces, which is checked when it is whole. That ends with the connection,
+// with a reset of the card, and when the card or we find something that is not as protected
+// (ST_SECURE). A driver whose table is a longer struct puts this at its beginning.
+struct link_secure {
+    // Protects a command: its class byte and its data, which stays until the next call; le goes in.
+    st (*wrap)(struct link_secure *, struct apdu *cmd);
+    // Checks a whole response. Appends its plain data to rsp; sw is the one that came with it, and
+    // becomes the one that was protected. An error: it is not as it should be.
+    st (*unwrap)(struct link_secure *, bytes response, u16 *sw, struct buf *rsp);
+    void (*end)(struct link_secure *);      // nothing is sent with it any more: wipes its keys
+    struct buf response;                    // room for a response, as the card gave it
+    u16 sent_more, got_more;                // most that it adds to a command's data, to an answer
+};
+
 struct link {
     void *conn;             // the reader's side; NULL: not connected
     const char *name;       // of the reader
@@ -3141,6 +3159,7 @@ struct link {
     struct link_count *count;
     u8   atr[36];
     size_t atr_len;
+    struct link_secure *secure;     // NULL: commands go as they are
 };
 
 // ---- The connection ----
@@ -3174,11 +3193,18 @@ static void link_end(struct link *l)
     l->open = l->reset;
 }
 
+static void link_end_secure(struct link *l)
+{
+    if (l->secure) l->secure->end(l->secure);
+    l->secure = NULL;
+}
+
 // Connects as the reader's functions are told in how.
 static st link_connect_how(struct link *l, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
     bool was_open = l->conn && l->open;
+    link_end_secure(l);
     if (l->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_connect(&l->conn, l->name, how, &card));
     if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
@@ -3224,6 +3250,7 @@ static st link_reset(struct link *l)
 
 static void link_disconnect(struct link *l, bool reset)
 {
+    link_end_secure(l);
     if (!l->conn) return;
     if (l->open && (!l->dead || l->broken) && !l->reset) scard11_reader_end(l->conn);
     scard11_reader_disconnect(l->conn, reset || l->broken);
@@ -3319,7 +3346,8 @@ static bool link_is_extended(const struct link *l, const struct apdu *cmd)
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *l)
 {
-    return l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
+    size_t most = l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
+    return l->secure ? most - l->secure->sent_more : most;
 }
 
 // Is an answer not for the log, and wiped when it was copied? A card may say again what it was
@@ -3386,7 +3414,6 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
     l->count->received += got;
     l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
     if (extended && link_answered(l->sw)) l->extended_proven |= link_form(cmd);
-    if (link_is_error(l->sw)) l->erred = true;
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
     buf_put(rsp, bytes_of(l->answer, got - 2));
@@ -3404,18 +3431,95 @@ static st link_count_read(struct link *l)
     return link_failed(l, ST_READER);
 }
 
+// Sends one command, once more if the card says that it wants another Le: cmd has that then.
+static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
+{
+    size_t start = rsp->n;
+    TRY(link_transmit(l, cmd, rsp));
+    if (l->sw >> 8 != 0x6c) return ST_OK;
+    cmd->le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+    buf_rewind(rsp, start);
+    return link_transmit(l, cmd, rsp);
+}
+
+// Sends one command and appends its whole response to rsp.
+static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
+{
+    TRY(link_transmit_le(l, cmd, rsp));
+    for (u32 i = 0; l->sw >> 8 == 0x61 && !rsp->full; i++) {    // so many wait; 00: 256 or more
+        struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
+                             .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
+        size_t before = rsp->n;
+        more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+        if (i) TRY(link_count_read(l));
+        TRY(link_transmit_le(l, &more, rsp));
+        if (rsp->n == before && !rsp->full && l->sw >> 8 == 0x61) return ST_PROTOCOL;
+    }
+    return ST_OK;
+}
+
+// ---- Secure messaging ----
+
+// Lowers what a command asks for to what its protected answer can hold, and returns the Le that it
+// is sent with. What READ BINARY leaves is read next; what else is too long for a short answer is
+// handed over in pieces.
+static u32 link_secure_le(const struct link *l, struct apdu *cmd)
+{
+    bool extended = l->extended && !l->extended_refused;
+    u32 most = extended ? SCARD11_ANSWER - 2 : APDU_LE_SHORT, sum = cmd->le + l->secure->got_more;
+    if (extended || (cmd->ins & 0xfe) == INS_READ_BINARY) most -= l->secure->got_more;
+    if (cmd->le > most) cmd->le = most;
+    return sum > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
+}
+
+static st link_wrap(struct link *l, struct apdu *cmd)
+{
+    u32 le = link_secure_le(l, cmd);
+    TRY(l->secure->wrap(l->secure, cmd));
+    cmd->le = le;
+    return ST_OK;
+}
+
+// 6882, 6987 and 6988: the card knows of no secure messaging (any more), misses the protection, or
+// finds it wrong.
+static st link_unwrap(struct link *l, bytes response, struct buf *rsp)
+{
+    bool refused = l->sw == 0x6882 || l->sw == 0x6987 || l->sw == 0x6988;
+    if (!refused && !l->secure->unwrap(l->secure, response, &l->sw, rsp)) return ST_OK;
+    link_end_secure(l);
+    return ST_SECURE;
+}
+
+// Sends one command, protected where that was agreed on, and appends its whole response to rsp.
+static st link_converse(struct link *l, struct apdu *cmd, struct buf *rsp)
+{
+    bool secure = l->secure;
+    struct buf *response = rsp;
+    if (secure) {
+        response = &l->secure->response;
+        buf_rewind(response, 0);
+        TRY(link_wrap(l, cmd));
+    }
+    TRY(link_collect(l, cmd, response));
+    if (secure) TRY(link_unwrap(l, buf_bytes(response), rsp));
+    if (link_is_error(l->sw)) l->erred = true;
+    return ST_OK;
+}
+
+// ---- Chains ----
+
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
 // cmd. A chain of short commands is short to its end.
 static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
     size_t most = link_most(l);
-    if (cmd->data.n > most && most == 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
+    if (cmd->data.n > most && most <= 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
     for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
         struct apdu head = *cmd;
         head.cla |= CLA_CHAIN;
         head.data.n = most;
         head.le = 0;
-        TRY(link_transmit(l, &head, rsp));
+        TRY(link_converse(l, &head, rsp));
         if (l->sw != 0x9000) return ST_SW(l->sw);
     }
     return ST_OK;
@@ -3426,7 +3530,7 @@ static st link_send(struct link *l, const struct apdu *cmd, struct apdu *last, s
 {
     *last = *cmd;
     TRY(link_chain(l, last, rsp));
-    return link_transmit(l, last, rsp);
+    return link_converse(l, last, rsp);
 }
 
 // The card promised what it cannot do: the same, short. See LINK_FORMS.
@@ -3436,7 +3540,7 @@ static st link_send_short(struct link *l, const struct apdu *cmd, struct apdu *l
     u8 forms = l->extended_proven ? link_form(last) : LINK_FORMS;
     l->extended_refused |= forms;
     st s = link_send(l, cmd, last, rsp);
-    if (!s && (link_answered(l->sw) || l->sw >> 8 == 0x6c)) return ST_OK;
+    if (!s && link_answered(l->sw)) return ST_OK;
     l->extended_refused &= (u8)~forms;
     if (!l->extended_proven) l->extended = false;
     return s;
@@ -3462,27 +3566,7 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         s = link_send(l, cmd, &last, rsp);
     }
     if (s) return s;
-    if (l->sw >> 8 == 0x6c) {                           // wrong Le; the card says which it wants
-        last.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
-        buf_rewind(rsp, start);
-        TRY(link_transmit(l, &last, rsp));
-    }
-    for (u32 i = 0; l->sw >> 8 == 0x61; i++) {          // so many more wait; 00: 256 or more
-        struct apdu more = { .cla = cmd->cla & (u8)~CLA_CHAIN, .ins = INS_GET_RESPONSE,
-                             .secret_out = cmd->secret_out };
-        size_t before = rsp->n;
-        more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
-        if (i) TRY(link_count_read(l));
-        TRY(link_transmit(l, &more, rsp));
-        if (l->sw >> 8 == 0x6c) {
-            more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
-            TRY(link_transmit(l, &more, rsp));
-        }
-        if (rsp->full) return ST_CARD_MEMORY;
-        if (rsp->n == before && l->sw >> 8 == 0x61) return ST_PROTOCOL;
-    }
-    if (rsp->full) return ST_CARD_MEMORY;
-    return ST_SW(l->sw);
+    return rsp->full ? ST_CARD_MEMORY : ST_SW(l->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -3520,10 +3604,11 @@ static st link_control(struct link *l, u32 feature, bytes in, size_t *got)
 }
 
 // Can the reader's pad do this, LINK_PAD_VERIFY or LINK_PAD_MODIFY: in one control, or begun and
-// finished in two?
+// finished in two? It can protect nothing.
 static bool link_has_pad(const struct link *l, u32 feature)
 {
     u32 two = LINK_PAD_BOTH << LINK_PAD_START(feature);
+    if (l->secure) return false;
     return l->features >> feature & 1 || (l->features & two) == two;
 }
 

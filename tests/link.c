@@ -530,6 +530,280 @@ TEST(link_a_reader_without_extended_length_is_believed)
     link_over();
 }
 
+// ---- Secure messaging ----
+
+// A toy: data as counter, Le (three bytes), data XOR 5A, sum; an answer as counter, data XOR 5A,
+// status word, sum. The card takes it apart and has the script answer what was in it.
+#define LINK_TOY_SENT 5
+#define LINK_TOY_GOT  4
+
+static struct link_toy {
+    struct link_secure secure;      // the host's half
+    u8   count, ended;
+    u8   command[LINK_COMMAND];
+    u8   response[SCARD11_ANSWER];
+    u8   card_count;                // the card's
+    u16  refuse;                    // what it says instead of an answer
+    bool forges;                    // its next answer has a wrong sum
+    bool gives_pieces;              // it has its answers fetched
+    unsigned wrapped, plain, fetched;
+    size_t longest_data, longest_answer;
+    u8   left[SCARD11_ANSWER];      // to be fetched
+    size_t left_n;
+} link_toy;
+
+static u8 link_toy_sum(const u8 *p, size_t n)
+{
+    u8 sum = 0x11;
+    while (n--) sum = (u8)(sum * 3 + *p++);
+    return sum;
+}
+
+static st link_toy_wrap(struct link_secure *secure, struct apdu *cmd)
+{
+    struct link_toy *toy = (struct link_toy *)secure;
+    struct buf out = buf_on(toy->command, sizeof toy->command);
+    buf_put(&out, BYTES(++toy->count, (u8)(cmd->le >> 16), (u8)(cmd->le >> 8), (u8)cmd->le));
+    for (size_t i = 0; i < cmd->data.n; i++) buf_put8(&out, cmd->data.p[i] ^ 0x5a);
+    buf_put8(&out, link_toy_sum(out.p, out.n));
+    cmd->cla |= CLA_SECURE;
+    cmd->data = buf_bytes(&out);
+    return out.full ? ST_DATA_LEN : ST_OK;
+}
+
+static st link_toy_unwrap(struct link_secure *secure, bytes in, u16 *sw, struct buf *rsp)
+{
+    struct link_toy *toy = (struct link_toy *)secure;
+    if (*sw != 0x9000 || in.n < LINK_TOY_GOT || in.p[0] != toy->count ||
+        link_toy_sum(in.p, in.n - 1) != in.p[in.n - 1]) return ST_PROTOCOL;
+    for (size_t i = 1; i < in.n - 3; i++) buf_put8(rsp, in.p[i] ^ 0x5a);
+    *sw = (u16)(in.p[in.n - 3] << 8 | in.p[in.n - 2]);
+    return ST_OK;
+}
+
+static void link_toy_end(struct link_secure *secure)
+{
+    struct link_toy *toy = (struct link_toy *)secure;
+    toy->ended++;
+}
+
+// The next piece of what is left: what fits into le, and how much there is after it.
+static size_t link_toy_piece(size_t le, u8 *rsp)
+{
+    size_t n = link_toy.left_n < le ? link_toy.left_n : le, more = link_toy.left_n - n;
+    memcpy(rsp, link_toy.left, n);
+    memmove(link_toy.left, link_toy.left + n, more);
+    link_toy.left_n = more;
+    rsp[n] = more ? 0x61 : 0x90;
+    rsp[n + 1] = (u8)(more < 256 ? more : 0);
+    if (n + 2 > link_toy.longest_answer) link_toy.longest_answer = n + 2;
+    return n + 2;
+}
+
+// What the script answers to the command inside, protected.
+static void link_toy_answer(struct sim_card *card, const u8 *cmd, bytes data, u32 le)
+{
+    static u8 encoded[LINK_COMMAND], plain[70000];
+    struct buf in = buf_on(encoded, sizeof encoded), out = buf_on(link_toy.left, SCARD11_ANSWER);
+    struct apdu inside = { .cla = cmd[0] & (u8)~CLA_SECURE, .ins = cmd[1], .p1 = cmd[2],
+                           .p2 = cmd[3], .data = data, .le = le };
+    apdu_encode(&in, &inside, apdu_is_long(&inside) ? 65536 : 0, false);
+    size_t n = sim_script_apdu(card, encoded, in.n, plain, sizeof plain);
+    buf_put8(&out, link_toy.card_count);
+    for (size_t i = 0; i < n - 2; i++) buf_put8(&out, plain[i] ^ 0x5a);
+    buf_put(&out, bytes_of(plain + n - 2, 2));
+    buf_put8(&out, link_toy_sum(out.p, out.n) + link_toy.forges);
+    link_toy.left_n = out.n;
+}
+
+static size_t link_toy_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                            size_t room)
+{
+    static u8 data[LINK_COMMAND];
+    bool extended = n > 7 && !cmd[4];
+    size_t head = extended ? 7 : 5, lc = extended ? (size_t)cmd[5] << 8 | cmd[6] : cmd[4];
+    if (cmd[1] == INS_GET_RESPONSE && !cmd[0]) {
+        link_toy.fetched++;
+        return link_toy_piece(cmd[4] ? cmd[4] : 256, rsp);
+    }
+    if (!(cmd[0] & CLA_SECURE)) {
+        link_toy.plain++;
+        return sim_script_apdu(card, cmd, n, rsp, room);
+    }
+    if (link_toy.refuse) {
+        rsp[0] = (u8)(link_toy.refuse >> 8);
+        rsp[1] = (u8)link_toy.refuse;
+        return 2;
+    }
+    link_toy.wrapped++;
+    if (lc > link_toy.longest_data) link_toy.longest_data = lc;
+    const u8 *p = cmd + head;
+    if (lc < LINK_TOY_SENT || head + lc > n || p[0] != (u8)++link_toy.card_count ||
+        link_toy_sum(p, lc - 1) != p[lc - 1]) return memcpy(rsp, "\x69\x88", 2), 2;
+    for (size_t i = 0; i < lc - LINK_TOY_SENT; i++) data[i] = p[4 + i] ^ 0x5a;
+    link_toy_answer(card, cmd, bytes_of(data, lc - LINK_TOY_SENT),
+                    (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]);
+    return link_toy_piece(link_toy.gives_pieces ? 0 : extended ? SCARD11_ANSWER - 2 : 256, rsp);
+}
+
+static void link_open_secure(const char *const *lines)
+{
+    link_open_script(lines);
+    memset(&link_toy, 0, sizeof link_toy);
+    link_card.card.apdu = link_toy_apdu;
+    link_toy.secure = (struct link_secure){ .wrap = link_toy_wrap, .unwrap = link_toy_unwrap,
+        .end = link_toy_end, .response = buf_on(link_toy.response, sizeof link_toy.response),
+        .sent_more = LINK_TOY_SENT, .got_more = LINK_TOY_GOT };
+    link_l.secure = &link_toy.secure;
+}
+
+// A line of the script: a command with n bytes 00, or an answer of so many.
+static char *link_line(char *line, const char *head, size_t n, const char *tail)
+{
+    strcpy(line, head);
+    for (char *at = line + strlen(head); n--; at += 2) strcpy(at, "00");
+    return strcat(line, tail);
+}
+
+// Each command of a chain leaves room for its protection and has one of its own; what the card has
+// fetched has one for all pieces, and GET RESPONSE none.
+TEST(link_protects_each_command_of_a_chain)
+{
+    static u8 data[600];
+    static char first[700], second[700], third[1000];
+    static const char *const lines[] = { first, second, third, NULL };
+    struct apdu cmd = { .ins = 0x2a, .p1 = 0x9e, .p2 = 0x9a, .data = bytes_of(data, sizeof data),
+                        .le = APDU_LE_SHORT };
+    link_line(first, "102a9e9a fa", 250, " > 9000");
+    link_line(second, "102a9e9a fa", 250, " > 9000");
+    link_line(third, "002a9e9a 64", 100, "00 > ");
+    link_line(third + strlen(third), "", 256, "9000");
+    for (int t0 = 0; t0 < 2; t0++) {
+        struct buf rsp;
+        link_open_secure(lines);
+        if (test_failing) return;
+        link_l.extended = false;
+        link_l.t0 = link_toy.gives_pieces = t0;
+        CHECK_ST(link_try(cmd, &rsp), ST_OK);
+        CHECK_EQ(rsp.n, 256);
+        CHECK_EQ(link_toy.wrapped, 3);
+        CHECK_EQ(link_toy.fetched, t0 ? 4 : 1);
+        CHECK_EQ(link_toy.plain, 0);
+        CHECK_EQ(link_toy.longest_data, 255);
+        CHECK_EQ(link_counts.commands, link_toy.wrapped + link_toy.fetched);
+        link_over();
+        CHECK_EQ(link_toy.ended, 1);
+    }
+}
+
+// What READ BINARY asks for comes in one answer, protected; what else is long is fetched.
+TEST(link_leaves_room_in_answers)
+{
+    static char far[300];
+    static const char *const lines[] = { "00b00000 fc > 01 9000", "00b10000 02 5401 fc > 02 9000",
+        "00b00000 08 > 03 9000", "00cb3fff 00 > 04 9000", far, "00cb3fff f0 > 06 9000", NULL };
+    const struct apdu cmds[] = { { .ins = 0xb0, .le = APDU_LE_ALL },
+        { .ins = 0xb1, .data = BYTES(0x54, 1), .le = APDU_LE_SHORT },
+        { .ins = 0xb0, .le = 8 }, { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL },
+        { .ins = 0xb0, .le = APDU_LE_ALL }, { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 240 } };
+    struct buf rsp;
+    snprintf(far, sizeof far, "00b00000 00%04x > 05 9000", SCARD11_ANSWER - 2 - LINK_TOY_GOT);
+    link_open_secure(lines);
+    if (test_failing) return;
+    for (size_t i = 0; i < COUNT(cmds); i++) {
+        link_l.extended = i > 3;
+        CHECK_ST(link_try(cmds[i], &rsp), ST_OK);
+        CHECK(rsp.n == 1 && rsp.p[0] == i + 1);
+    }
+    link_over();
+}
+
+// What the card says instead of an answer, a forged answer, a reset and the end of the connection
+// each end it, once; what is sent then is not protected.
+TEST(link_secure_messaging_ends)
+{
+    static const u16 refusals[] = { 0x6882, 0x6987, 0x6988 };
+    static const char *const plain[] = { "00b00000 08 > 03 9000", NULL },
+        *const both[] = { "00b00000 08 > 02 9000", "00b00000 08 > 03 9000", NULL };
+    const struct apdu cmd = { .ins = 0xb0, .le = 8 };
+    struct buf rsp;
+    for (size_t i = 0; i < 6; i++) {
+        bool forges = i == 3, resets = i == 4;
+        link_open_secure(i < 3 ? plain : both);
+        if (test_failing) return;
+        if (i < 3) link_toy.refuse = refusals[i];
+        link_toy.forges = forges;
+        CHECK_ST(link_try(cmd, &rsp), i < 4 ? ST_SECURE : ST_OK);
+        CHECK_EQ(rsp.n, i < 4 ? 0 : 1);
+        if (resets) CHECK_ST(link_reset(&link_l), ST_OK);
+        if (i == 5) {
+            link_disconnect(&link_l, false);
+            CHECK_ST(link_connect(&link_l, false), ST_OK);
+        }
+        CHECK(!link_l.secure);
+        CHECK_EQ(link_toy.ended, 1);
+        link_begin(&link_l);
+        CHECK_ST(link_try(cmd, &rsp), ST_OK);
+        CHECK_EQ(rsp.p[0], 3);
+        CHECK_EQ(link_toy.plain, 1);
+        link_over();
+        CHECK_EQ(link_toy.ended, 1);
+    }
+}
+
+// An error that was protected is the card's answer and ends nothing; an answer that does not fit in
+// the caller's room is one for that.
+TEST(link_protected_errors_are_answers)
+{
+    static const char *const lines[] = { "00b00000 08 > 6a82", "00b00000 08 > 6f00",
+        "00b00000 08 > 0102 9000", NULL };
+    struct apdu cmd = { .ins = 0xb0, .le = 8 };
+    struct buf rsp, small = buf_on(link_room, 1);
+    link_open_secure(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try(cmd, &rsp), 0x6a82);
+    CHECK(!link_l.erred);
+    CHECK_ST(link_try(cmd, &rsp), 0x6f00);
+    CHECK(link_l.erred);
+    CHECK_ST(link_exchange(&link_l, &cmd, &small), ST_CARD_MEMORY);
+    CHECK(link_l.secure && !link_toy.ended);
+    link_over();
+}
+
+// The log has what went over the wire. A reader's pad would send its PIN without protection.
+TEST(link_protected_secrets_stay_out_of_the_log)
+{
+    static const char *const lines[] = { "00200080 04 31323334 > 9000", "00870000 08 > 11223344 9000",
+        "00240000 04 41424344 > 9000", NULL };
+    const struct apdu cmds[] = {
+        { .ins = 0x20, .p2 = 0x80, .data = BYTES(0x31, 0x32, 0x33, 0x34), .secret_in = true },
+        { .ins = 0x87, .le = 8, .secret_out = true },
+        { .ins = 0x24, .data = BYTES(0x41, 0x42, 0x43, 0x44) } };   // not said to be secret
+    static const char *const secrets[] = { "31323334", "11223344", "41424344" };
+    struct buf rsp;
+    st s = ST_OK;
+    bool said = false;
+    link_open_secure(lines);
+    if (test_failing) return;
+    os_line_count = 0;
+    os_log_want(os_take_line, os_lines);
+    CHECK_ST(os_log_open(""), ST_OK);
+    for (size_t i = 0; i < COUNT(cmds); i++) {
+        s |= link_try(cmds[i], &rsp);
+        for (size_t k = 0; k < 4 * COUNT(secrets); k++)
+            said = said || strstr(os_lines[k % 4], secrets[k / 4]);
+    }
+    CHECK(os_log_close());
+    os_log_want(NULL, NULL);
+    CHECK_ST(s, ST_OK);
+    CHECK(os_line_count >= 7 && !said);
+    for (size_t i = 0; i < sizeof link_raw; i++) CHECK(!link_raw[i]);
+    link_l.features = 1u << LINK_PAD_VERIFY;
+    CHECK(!link_has_pad(&link_l, LINK_PAD_VERIFY));
+    link_over();
+    CHECK(link_has_pad(&link_l, LINK_PAD_VERIFY));
+}
+
 static void test_link(void)
 {
     RUN(link_collects_the_whole_answer);
@@ -556,4 +830,9 @@ static void test_link(void)
     RUN(link_secrets_stay_out_of_the_log);
     RUN(link_reads_the_atr_for_extended_length);
     RUN(link_a_reader_without_extended_length_is_believed);
+    RUN(link_protects_each_command_of_a_chain);
+    RUN(link_leaves_room_in_answers);
+    RUN(link_secure_messaging_ends);
+    RUN(link_protected_errors_are_answers);
+    RUN(link_protected_secrets_stay_out_of_the_log);
 }
