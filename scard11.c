@@ -41,9 +41,9 @@
  *   a card behaves oddly               its driver, marked QUIRK
  *   what a status word means           >>iso, in the function of that command, or the driver
  *   a new error, or its CKR_*          one line of ST_LIST in >>status
- *   a mechanism (CKM_*)                one row in >>mech
- *   an attribute, a curve, a hash      one row in >>attr, in >>alg
+ *   a mechanism; attribute; curve, hash  one row in >>mech; >>attr; >>alg
  *   a kind of card                     a section before >>probe, one line in probe_drivers
+ *   secure messaging; reading files    struct link_secure in >>link; struct p15_io in >>p15file
  *   another way to reach a reader      >>reader, or SCARD11_READER_CUSTOM and no change here
  *   something only one platform has    >>os
  *
@@ -57,13 +57,13 @@
  *                 >>hash >>pad           digests; PKCS#1 v1.5, PSS, OAEP, ECDSA in DER
  *                 >>cipher    public-key operations and random numbers on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
- *                 >>apdu >>link          encoding; one connection to one card
+ *                 >>apdu >>link          encoding; one connection to one card, protected or not
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>place     where on the card we are, and being sure of it
  *                 >>secret    PINs on their way to the card: the one gate
  *                 >>trial     what is done on trust, and checked
- *                 >>p15alg >>p15file     PKCS#15: algorithms; files
+ *                 >>p15alg >>p15file     PKCS#15: algorithms; how files are reached and read
  *                 >>p15 >>p15use         ... the directory; tokens and keys
  *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
  *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
@@ -3115,10 +3115,11 @@ struct link_count {
 };
 
 // Secure messaging (ISO 7816-4, 10), once a driver has agreed on keys with its card: all that is
-// sent from then on is protected, each command of a chain by itself. GET RESPONSE is not: it brings
-// a protected response in pieces, which is checked when it is whole. That ends with the connection,
-// with a reset of the card, and when the card or we find something that is not as protected
-// (ST_SECURE). A driver whose table is a longer struct puts this at its beginning.
+// sent from then on is protected, each command of a chain by itself (a chain protected as one, as
+// PIV has it, is not made here). GET RESPONSE is not protected: it brings a protected response in
+// pieces, which is checked when it is whole. It ends with the connection, with a reset of the card,
+// and when the card or we find something that is not as protected (ST_SECURE). What a driver keeps
+// for it, keys and counters, stands behind this in a struct of its own.
 struct link_secure {
     // Protects a command: its class byte and its data, which stays until the next call; le goes in.
     st (*wrap)(struct link_secure *, struct apdu *cmd);
@@ -3431,13 +3432,19 @@ static st link_count_read(struct link *l)
     return link_failed(l, ST_READER);
 }
 
+// How much 61XX says that there is (or more), and 6CXX that is wanted: 00 is 256.
+static u32 link_more(const struct link *l)
+{
+    return ((l->sw - 1u) & 0xff) + 1;
+}
+
 // Sends one command, once more if the card says that it wants another Le: cmd has that then.
 static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
     size_t start = rsp->n;
     TRY(link_transmit(l, cmd, rsp));
     if (l->sw >> 8 != 0x6c) return ST_OK;
-    cmd->le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+    cmd->le = link_more(l);
     buf_rewind(rsp, start);
     return link_transmit(l, cmd, rsp);
 }
@@ -3446,11 +3453,11 @@ static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
 static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
     TRY(link_transmit_le(l, cmd, rsp));
-    for (u32 i = 0; l->sw >> 8 == 0x61 && !rsp->full; i++) {    // so many wait; 00: 256 or more
+    for (u32 i = 0; l->sw >> 8 == 0x61 && !rsp->full; i++) {
         struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
                              .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
         size_t before = rsp->n;
-        more.le = l->sw & 0xff ? l->sw & 0xff : APDU_LE_SHORT;
+        more.le = link_more(l);
         if (i) TRY(link_count_read(l));
         TRY(link_transmit_le(l, &more, rsp));
         if (rsp->n == before && !rsp->full && l->sw >> 8 == 0x61) return ST_PROTOCOL;
@@ -3666,12 +3673,34 @@ static st link_ask_pad(struct link *l, u32 feature, bytes ask)
  * Tests   tests/iso.c
  * ==============================================================================================*/
 
-// SELECT by AID. ST_NOT_FOUND for every answer but yes: cards say no in many ways (6A82, 6D00,
-// 6999, 6986). What the card tells of the application is appended to fci.
+// What SELECT is to tell of the file: its P2.
+#define ISO_FCI     0x00
+#define ISO_FCP     0x04                // what some cards want asked that give no FCI
+#define ISO_NOTHING 0x0c
+
+// SELECT of a file; what the card tells of it is appended to told (NULL: it is not wanted). p1 says
+// what path is: 00 a file identifier, 02 that of an EF under the current DF, 04 an AID, 08 a path
+// from the MF, 09 a path from the current DF.
+static st iso_select(struct link *l, u8 p1, u8 p2, bytes path, struct buf *told)
+{
+    u8 none[256];
+    struct buf unread = buf_on(none, sizeof none);
+    struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = p2, .data = path };
+    if (p2 != ISO_NOTHING) cmd.le = APDU_LE_SHORT;
+    st s = link_exchange(l, &cmd, told ? told : &unread);
+    bool none_such = s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986;
+    return none_such ? ST_NOT_FOUND : s;
+}
+
+static st iso_select_file(struct link *l, u8 p1, bytes path)
+{
+    return iso_select(l, p1, ISO_NOTHING, path, NULL);
+}
+
+// SELECT by AID. ST_NOT_FOUND for every answer but yes: cards say no in many ways.
 static st iso_select_aid(struct link *l, bytes aid, struct buf *fci)
 {
-    struct apdu cmd = { .ins = INS_SELECT, .p1 = 0x04, .data = aid, .le = APDU_LE_SHORT };
-    st s = link_exchange(l, &cmd, fci);
+    st s = iso_select(l, 0x04, ISO_FCI, aid, fci);
     return s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_FOUND : s;
 }
 
@@ -3722,30 +3751,6 @@ static st iso_get_data(struct link *l, u16 file, bytes tag_list, struct buf *out
 }
 
 // ---- Files ----
-
-// SELECT of a file. p1 says what path is: 00 a file identifier, 02 that of an EF under the current
-// DF, 08 a path from the MF, 09 a path from the current DF. fcp NULL: its answer is not wanted.
-static st iso_select_file(struct link *l, u8 p1, bytes path, struct buf *fcp)
-{
-    u8 none[256];
-    struct buf unread = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .data = path };
-    if (fcp) cmd.le = APDU_LE_SHORT;
-    else     cmd.p2 = 0x0c;
-    st s = link_exchange(l, &cmd, fcp ? fcp : &unread);
-    bool none_such = s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986;
-    return none_such ? ST_NOT_FOUND : s;
-}
-
-// SELECT of an EF, its FCP asked for (P2 04), as some cards want it that give no FCI.
-static st iso_select_ef(struct link *l, u8 p1, bytes path, struct buf *fcp)
-{
-    struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = 0x04, .data = path,
-                        .le = APDU_LE_SHORT };
-    st s = link_exchange(l, &cmd, fcp);
-    return s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986 ? ST_NOT_FOUND
-                                                                                 : s;
-}
 
 // The size of the file that an FCP or FCI tells of (80 bytes of content, or 81 with structure); 0:
 // it does not say.
@@ -4058,12 +4063,12 @@ struct token {
 // DF; or at a place in it.
 enum card_where { CARD_SOMEWHERE, CARD_HOME, CARD_AT };
 
-// What the last SELECT by AID came to while a card was probed: drivers whose AIDs are the same need
-// not send it once more.
+// What SELECTs by AID came to while a card was probed: see place_try_aid.
+#define CARD_REFUSED_MAX 16
 struct card_tried {
-    u8     aid[16];
-    size_t aid_len;                 // 0: none was sent
-    bool   there;
+    bytes  refused[CARD_REFUSED_MAX];
+    u32    refused_n;
+    bytes  there;                   // the last that was; empty: none
     u32    selects;                 // as of struct link, after it
 };
 
@@ -4422,28 +4427,26 @@ static st place_select(struct card *c, struct token *t)
 // Did the card say that it has no such application?
 static bool place_was_refused(const struct card *c, bytes aid)
 {
-    bytes last = bytes_of(c->tried.aid, c->tried.aid_len);
-    return last.n && !c->tried.there && bytes_equal(last, aid);
+    for (u32 i = 0; i < c->tried.refused_n; i++)
+        if (bytes_equal(c->tried.refused[i], aid)) return true;
+    return false;
 }
 
-// SELECT by AID of a driver that probes. What was answered to the same one is not asked for again:
-// a no, whatever came after it; a yes, as long as nothing else was selected.
+// SELECT by AID of a driver that probes; aid stays where it is. What was answered to the same one
+// is not asked for again: a no, whatever came after it; a yes, as long as nothing else was
+// selected.
 static st place_try_aid(struct card *c, bytes aid)
 {
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
     struct card_tried *tried = &c->tried;
-    bool same = tried->aid_len && bytes_equal(bytes_of(tried->aid, tried->aid_len), aid);
     if (place_was_refused(c, aid)) return ST_NOT_FOUND;
-    if (same && tried->selects == c->link.selects) return ST_OK;
-    tried->aid_len = 0;
-    st s = iso_select_aid(&c->link, aid, &fci);
-    if (c->link.erred || (s && s != ST_NOT_FOUND) || aid.n > sizeof tried->aid) return s;
-    memcpy(tried->aid, aid.p, aid.n);
-    tried->aid_len = aid.n;
-    tried->there = !s;
+    if (bytes_equal(tried->there, aid) && tried->selects == c->link.selects) return ST_OK;
+    st s = iso_select_aid(&c->link, aid, NULL);
+    if (s == ST_NOT_FOUND && !c->link.erred && tried->refused_n < CARD_REFUSED_MAX)
+        tried->refused[tried->refused_n++] = aid;
+    if (s) return s;
+    tried->there = aid;
     tried->selects = c->link.selects;
-    return s;
+    return ST_OK;
 }
 
 // ---- Landmarks ----
@@ -5117,6 +5120,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
  * Files of PKCS#15 cards: selected, and read as far as their content says.
  *
  * Owns    struct p15: what is known of an application and its directory; how its files are found
+ *         and read (struct p15_io)
  * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>p15alg
  * Names   p15file_
  * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
@@ -5139,10 +5143,7 @@ enum p15_kind { P15_PRKDF, P15_PUKDF, P15_PUKDF_TRUSTED, P15_SKDF, P15_CDF, P15_
 
 enum p15_quirk {
     P15_FULL_PATH = 1,      // SELECT by path wants the 3F00 of the MF in front
-    P15_NO_FCP    = 2,      // SELECT of a file answers nothing, and must not be asked to
     P15_FLAT      = 4,      // PINs and keys are the application's, whatever DF is the current one
-    P15_STEPS     = 8,      // a path is selected from the current DF on only: the MF goes before it
-    P15_ASK_FCP   = 16,     // SELECT of a file answers with an FCP, to P2 04
     P15_SHORT_END = 32,     // an answer of less than 256 bytes and less than asked is a file's last
     P15_NO_INDICATOR = 64,  // DECIPHER takes the cryptogram alone, without a padding indicator
 };
@@ -5227,7 +5228,19 @@ struct p15_certificate {
     u64 refused;                    // the login epoch in which the card did not give it, and 1
 };
 
+// How the files of a card are reached: p15_init gives p15file_io, which a driver may replace.
+// select makes the file of a path the current one, where the card has such a thing, and appends
+// what it tells of the file to told (NULL: not wanted). read appends what one answer holds of it
+// from an offset on, at most le bytes; ST_NOT_FOUND: it ends before. Where files are found without
+// a DF being the current one, base is set to any path.
+struct p15_io {
+    st (*select)(struct card *, struct token *, const struct p15_path *, struct buf *told);
+    st (*read)  (struct card *, const struct p15_path *, u32 offset, u32 le, struct buf *out);
+    u8 p2;                          // of SELECT: ISO_FCI and its kin
+};
+
 struct p15 {
+    const struct p15_io *io;
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
     u32   quirks;                   // enum p15_quirk
@@ -5255,87 +5268,39 @@ struct p15 {
 
 static st p15file_select_application(struct card *c, const struct p15 *p)
 {
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
     bool root = p->base.n == 2;                 // the MF itself, which no path from it names
     bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
-    if (!p->aid.n) return iso_select_file(&c->link, root ? 0x00 : 0x08, path, NULL);
-    return p->quirks & P15_NO_FCP ? iso_select_file(&c->link, 0x04, p->aid, NULL)
-                                  : iso_select_aid(&c->link, p->aid, &fci);
-}
-
-// A path without the MF that it begins with.
-static bytes p15file_below_mf(bytes path)
-{
-    return bytes_begin(path, BYTES(0x3f, 0x00)) ? bytes_from(path, 2) : path;
-}
-
-// P15_STEPS: the DF of a path (without 3F00; empty: the MF) is the current one after this. On trust
-// the card is where it was left: what does not come out right is tried again for certain.
-static st p15file_step_into(struct card *c, bytes df)
-{
-    bool root = c->where == CARD_HOME;
-    if (df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : root) return ST_OK;
-    TRY(link_ready(&c->link));
-    place_leave(c);
-    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE, NULL));
-    c->where = CARD_HOME;
-    if (!df.n) return ST_OK;
-    c->where = CARD_SOMEWHERE;
-    TRY(iso_select_file(&c->link, 0x01, df, NULL));
-    c->where = CARD_AT;
-    c->at = (struct place){ BYTES_NONE, df };
-    return ST_OK;
+    if (!p->aid.n) return iso_select_file(&c->link, root ? 0x00 : 0x08, path);
+    return p->io->p2 == ISO_NOTHING ? iso_select_file(&c->link, 0x04, p->aid)
+                                    : iso_select_aid(&c->link, p->aid, NULL);
 }
 
 // The application, or what is in it; see struct driver.
 static st p15file_select(struct card *c, struct token *t, const struct place *place)
 {
     const struct p15 *p = t->state;
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
     if (place_is_home(place)) return p15file_select_application(c, p);
-    if (p->quirks & P15_STEPS) return p15file_step_into(c, p15file_below_mf(place->path));
     if (place->aid.n) {
-        TRY(iso_select_aid(&c->link, place->aid, &fci));
-        return place->path.n ? iso_select_file(&c->link, 0x09, place->path, NULL) : ST_OK;
+        TRY(iso_select_aid(&c->link, place->aid, NULL));
+        return place->path.n ? iso_select_file(&c->link, 0x09, place->path) : ST_OK;
     }
     bytes path = p->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
-    return iso_select_file(&c->link, 0x08, path, NULL);
+    return iso_select_file(&c->link, 0x08, path);
 }
 
-// P15_STEPS: SELECT of a file, which is in the current DF or is reached from the MF.
-static st p15file_select_steps(struct card *c, bytes file, struct buf *fcp)
+static st p15file_select_file(struct link *l, const struct p15 *p, u8 p1, bytes path,
+                              struct buf *told)
 {
-    file = p15file_below_mf(file);
-    if (file.n < 2) return ST_PROTOCOL;
-    bytes df = bytes_head(file, file.n - 2);
-    bool here = df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : c->where == CARD_HOME;
-    if (here) return iso_select_ef(&c->link, 0x02, bytes_from(file, df.n), fcp);
-    TRY(p15file_step_into(c, BYTES_NONE));
-    if (!df.n) return iso_select_ef(&c->link, 0x02, file, fcp);
-    place_leave(c);
-    TRY(iso_select_ef(&c->link, 0x09, file, fcp));
-    c->where = CARD_AT;
-    c->at = (struct place){ BYTES_NONE, df };
-    return ST_OK;
-}
-
-static st p15file_select_file(struct link *l, u32 quirks, u8 p1, bytes path, struct buf *fcp)
-{
-    return fcp && quirks & P15_ASK_FCP ? iso_select_ef(l, p1, path, fcp)
-                                       : iso_select_file(l, p1, path, fcp);
+    return iso_select(l, p1, told ? p->io->p2 : ISO_NOTHING, path, told);
 }
 
 // SELECT of a file in another application, which is the selected one then.
 static st p15file_select_abroad(struct card *c, const struct p15 *p, const struct p15_path *path,
                             struct buf *fcp)
 {
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
     place_leave(c);
-    TRY(iso_select_aid(&c->link, path->aid, &fci));
-    return path->file.n ? p15file_select_file(&c->link, p->quirks, 0x09, path->file, fcp) : ST_OK;
+    TRY(iso_select_aid(&c->link, path->aid, NULL));
+    return path->file.n ? p15file_select_file(&c->link, p, 0x09, path->file, fcp) : ST_OK;
 }
 
 // SELECT of a file whose path is from the application's own DF on, where that DF's path is not
@@ -5345,7 +5310,7 @@ static st p15file_select_relative(struct card *c, struct token *t, bytes file, s
     const struct p15 *p = t->state;
     if (!c->sure || c->where != CARD_HOME) TRY(place_select(c, t));
     c->where = file.n > 2 ? CARD_SOMEWHERE : CARD_HOME;
-    return p15file_select_file(&c->link, p->quirks, file.n == 2 ? 0x00 : 0x09, file, fcp);
+    return p15file_select_file(&c->link, p, file.n == 2 ? 0x00 : 0x09, file, fcp);
 }
 
 // SELECT of the file of a path. A path from the application on is one from the MF on where the
@@ -5358,8 +5323,6 @@ static st p15file_select_path(struct card *c, struct token *t, const struct p15_
     struct buf full = buf_on(room, sizeof room);
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
     TRY(link_ready(&c->link));
-    if (p->quirks & P15_NO_FCP) fcp = NULL;
-    if (p->quirks & P15_STEPS) return p15file_select_steps(c, path->file, fcp);
     if (path->aid.n) return p15file_select_abroad(c, p, path, fcp);
     if (c->where == CARD_AT) c->where = CARD_SOMEWHERE;
     if (!absolute && !p->base.n) return p15file_select_relative(c, t, path->file, fcp);
@@ -5369,10 +5332,20 @@ static st p15file_select_path(struct card *c, struct token *t, const struct p15_
     bool root = whole.n == 2, away = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
     if (away) c->where = CARD_SOMEWHERE;
     if (!root && !(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
-    TRY(p15file_select_file(&c->link, p->quirks, root ? 0x00 : 0x08, whole, fcp));
+    TRY(p15file_select_file(&c->link, p, root ? 0x00 : 0x08, whole, fcp));
     if (!away) c->where = CARD_HOME;
     return ST_OK;
 }
+
+// READ BINARY from the current file: that of the path, by select.
+static st p15file_read_binary(struct card *c, const struct p15_path *path, u32 offset, u32 le,
+                              struct buf *out)
+{
+    (void)path;
+    return iso_read_binary(&c->link, offset, le, out);
+}
+
+static const struct p15_io p15file_io = { p15file_select_path, p15file_read_binary, ISO_FCI };
 
 // ---- Reading files ----
 
@@ -5443,21 +5416,27 @@ static st p15file_read_records(struct card *c, struct buf *out)
     return ST_OK;
 }
 
-// The content of the selected file, from an offset on; size is that of the part, 0: not known.
-static st p15file_read_selected(struct card *c, u32 offset, u32 size, enum p15_shape shape,
-                            bool short_end, struct buf *out)
+// The content of the file that was selected, of a path: size is that of the part that it names, 0:
+// not known.
+static st p15file_read_selected(struct card *c, const struct p15 *p, const struct p15_path *path,
+                                u32 size, enum p15_shape shape, struct buf *out)
 {
     size_t start = out->n;
     for (int i = 0; i < P15_READS_MAX; i++) {
         bytes got = bytes_from(buf_bytes(out), start);
         u32 want = p15file_want(&c->link, got, shape, size);
-        st s = iso_read_binary(&c->link, offset + (u32)got.n, want, out);
+        st s = p->io->read(c, path, path->offset + (u32)got.n, want, out);
         if (s == ST_NOT_FOUND && got.n) return ST_OK;
         if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15file_read_records(c, out);
         if (s) return s;
         size_t n = out->n - start;
-        if (n == got.n || (size && n >= size)) return ST_OK;
-        if (short_end && n - got.n < APDU_LE_SHORT && n - got.n < want) return ST_OK;
+        if (n == got.n) return ST_OK;
+        if (size && n >= size) {
+            out->n = start + size;              // more may have been asked for
+            return ST_OK;
+        }
+        bool ends = p->quirks & P15_SHORT_END && n - got.n < APDU_LE_SHORT && n - got.n < want;
+        if (ends) return ST_OK;
         if (p15file_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
         if (n > P15_FILE_MAX) return ST_PROTOCOL;
     }
@@ -5470,12 +5449,12 @@ static st p15file_read_once(struct card *c, struct token *t, const struct p15_pa
     const struct p15 *p = t->state;
     u8 room[256];
     struct buf fcp = buf_on(room, sizeof room);
-    TRY(p15file_select_path(c, t, path, &fcp));
+    TRY(p->io->select(c, t, path, &fcp));
     u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
     if (size > P15_FILE_MAX) size = P15_FILE_MAX;
     if (size && path->offset >= size) return ST_NOT_FOUND;
     if (size && (!part || part > size - path->offset)) part = size - path->offset;
-    return p15file_read_selected(c, path->offset, part, shape, p->quirks & P15_SHORT_END, out);
+    return p15file_read_selected(c, p, path, part, shape, out);
 }
 
 // Does content look like what it should be? Then it was our application that answered.
@@ -5541,7 +5520,7 @@ static const u8 p15_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15_odf[] = { 0x50, 0x3
 // An application with its directory where the standard has it.
 static void p15_init(struct p15 *p, bytes aid, u32 quirks)
 {
-    *p = (struct p15){ .aid = aid, .quirks = quirks };
+    *p = (struct p15){ .io = &p15file_io, .aid = aid, .quirks = quirks };
     p->base = bytes_of(p15_base, sizeof p15_base);
     p->odf = bytes_of(p15_odf, sizeof p15_odf);
     p->info = bytes_of(p15_info, sizeof p15_info);
@@ -5563,7 +5542,7 @@ static struct place p15_place(const struct p15 *p, const struct p15_path *where)
     bytes path = where->file;
     bool home = path.n <= 2 || !bytes_begin(path, BYTES(0x3f, 0x00)) ||
                 (bytes_begin(path, p->base) && path.n <= p->base.n + 2);
-    if (p->quirks & (P15_FLAT | P15_STEPS)) place = (struct place){ BYTES_NONE, BYTES_NONE };
+    if (p->quirks & P15_FLAT) place = (struct place){ BYTES_NONE, BYTES_NONE };
     else if (!place.aid.n && home) place.path = BYTES_NONE;
     return place;
 }
@@ -5840,8 +5819,8 @@ static st p15_read_mark(struct card *c, struct token *t, const struct p15_path *
 {
     const struct p15 *p = t->state;
     if (p->base.n || path->file.n != 2) return p15file_read_once(c, t, path, P15_OBJECT, out);
-    TRY(iso_select_file(&c->link, 0x00, path->file, NULL));
-    TRY(p15file_read_selected(c, 0, 0, P15_OBJECT, false, out));
+    TRY(iso_select_file(&c->link, 0x00, path->file));
+    TRY(p15file_read_selected(c, p, path, 0, P15_OBJECT, out));
     c->where = CARD_HOME;
     return ST_OK;
 }
@@ -7113,10 +7092,8 @@ static const struct credential piv_puk = {
 
 static st piv_select(struct card *c, struct token *t, const struct place *place)
 {
-    u8 room[256];
-    struct buf fci = buf_on(room, sizeof room);
     (void)t; (void)place;               // there is one place
-    return iso_select_aid(&c->link, PIV_AID, &fci);
+    return iso_select_aid(&c->link, PIV_AID, NULL);
 }
 
 // One data object with its outer tag. Only ST_OK and ST_NOT_FOUND are answers of a PIV application.
@@ -7961,12 +7938,12 @@ static st isoapplet_find_selected(struct card *c, struct buf *version)
     st s = c->shared ? link_exchange(&c->link, &ask, version) : ST_NOT_FOUND;
     bool known = !s && version->n == 3 && version->p[0] == 1;
     if (s == 0x6d00) {
-        s = iso_select_file(&c->link, 0x00, bytes_of(mf + 7, 2), version);
+        s = iso_select(&c->link, 0x00, ISO_FCI, bytes_of(mf + 7, 2), version);
         known = !s && bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf));
         *version->p = 0;
         version->n = 3;
     }
-    if (known) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32), NULL);
+    if (known) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32));
     if ((known && !s) || link_is_broken(s)) return s;
     buf_rewind(version, 0);
     return ST_NOT_FOUND;
@@ -8580,6 +8557,64 @@ static u32 esteid_index(const struct token *t)
     return t->credentials[0].reference == ESTEID_PIN2;
 }
 
+// ---- Selecting ----
+
+// A path is selected from the current DF on only: the MF goes before it.
+
+// A path without the MF that it may begin with.
+static bytes esteid_below_mf(bytes path)
+{
+    bytes mf = bytes_of(esteid_mf, sizeof esteid_mf);
+    return bytes_begin(path, mf) ? bytes_from(path, mf.n) : path;
+}
+
+// The DF of a path (empty: the MF) is the current one after this. On trust the card is where it was
+// left: what does not come out right is tried again for certain.
+static st esteid_step_into(struct card *c, bytes df)
+{
+    bool root = c->where == CARD_HOME;
+    if (df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : root) return ST_OK;
+    TRY(link_ready(&c->link));
+    place_leave(c);
+    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE));
+    c->where = CARD_HOME;
+    if (!df.n) return ST_OK;
+    c->where = CARD_SOMEWHERE;
+    TRY(iso_select_file(&c->link, 0x01, df));
+    c->where = CARD_AT;
+    c->at = (struct place){ BYTES_NONE, df };
+    return ST_OK;
+}
+
+static st esteid_select(struct card *c, struct token *t, const struct place *place)
+{
+    (void)t;
+    if (place_is_home(place))
+        return iso_select_aid(&c->link, bytes_of(esteid_aid, sizeof esteid_aid), NULL);
+    return esteid_step_into(c, esteid_below_mf(place->path));
+}
+
+// SELECT of a file, which is in the current DF or is reached from the MF.
+static st esteid_select_file(struct card *c, struct token *t, const struct p15_path *path,
+                             struct buf *told)
+{
+    bytes file = esteid_below_mf(path->file);
+    (void)t;
+    if (file.n < 2) return ST_PROTOCOL;
+    bytes df = bytes_head(file, file.n - 2);
+    bool here = df.n && c->where == CARD_AT && bytes_equal(c->at.path, df);
+    TRY(link_ready(&c->link));
+    if (!here) TRY(esteid_step_into(c, BYTES_NONE));
+    bool on = df.n && !here;
+    if (on) place_leave(c);
+    TRY(iso_select(&c->link, on ? 0x09 : 0x02, ISO_FCP, on ? file : bytes_from(file, df.n), told));
+    if (on) c->where = CARD_AT;
+    if (on) c->at = (struct place){ BYTES_NONE, df };
+    return ST_OK;
+}
+
+static const struct p15_io esteid_io = { esteid_select_file, p15file_read_binary, ISO_FCP };
+
 // ---- The directory ----
 
 // The path of an EF in the ADF of a key, kept.
@@ -8715,7 +8750,7 @@ static st esteid_find_directory(struct card *c, struct token *t, u8 *room, size_
     struct p15_path file = { .file = bytes_of(esteid_directories[0], 4) };
     struct buf said = buf_on(room, size);
     buf_put8(&said, 0);                         // cards may tell nothing
-    TRY(p15file_select_path(c, t, &file, &said));
+    TRY(esteid_select_file(c, t, &file, &said));
     *fcp = buf_bytes(&said);
     return ST_OK;
 }
@@ -8738,7 +8773,7 @@ static st esteid_recognise(struct card *c, struct token *t)
     struct p15_path file = { .file = BYTES(0xd0, 0x03) };
     struct tlv number_in;
     bytes said;
-    st s = p15file_select_path(c, t, &file, &fcp);
+    st s = esteid_select_file(c, t, &file, &fcp);
     if (!s) s = iso_read_binary(&c->link, 0, 32, &document);
     if (link_is_broken(s)) return s;
     said = buf_bytes(&document);
@@ -8775,7 +8810,8 @@ static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
     struct esteid *e = t->state = ARENA_NEW(&c->arena, struct esteid, 1);
     if (!e) return ST_CARD_MEMORY;
     struct p15 *p = &e->p15;
-    p15_init(p, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+    p15_init(p, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+    p->io = &esteid_io;
     p->base = bytes_of(esteid_mf, sizeof esteid_mf);
     p->odf_read = true;
     p->mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
@@ -8824,7 +8860,7 @@ static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
 static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
 {
     const struct p15_key *k = o->state;
-    TRY(p15file_step_into(c, k->where.file));
+    TRY(esteid_step_into(c, k->where.file));
     return place_set_environment(c, 0x41, p2, content, false);
 }
 
@@ -8901,7 +8937,7 @@ static const struct driver driver_esteid = {
     .name    = "EstEID",
     .public_certificates = true,
     .probe   = esteid_probe,
-    .select  = p15file_select,
+    .select  = esteid_select,
     .open    = esteid_open,
     .list    = esteid_list,
     .read    = p15_read,
@@ -9056,6 +9092,8 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
     return ST_OK;
 }
 
+static const struct p15_io fineid_io = { p15file_select_path, p15file_read_binary, ISO_FCP };
+
 // What the card knows of its PINs says which kind it is. ST_NOT_FOUND: none.
 static st fineid_ask_kind(struct card *c, const struct fineid_places **kind, int *tries)
 {
@@ -9081,7 +9119,8 @@ static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct fineid *f = t->state = ARENA_NEW(&c->arena, struct fineid, 1);
     if (!f) return ST_CARD_MEMORY;
-    p15_init(&f->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT | P15_ASK_FCP);
+    p15_init(&f->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
+    f->p15.io = &fineid_io;
     f->places = places;
     f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
     f->p15.odf = bytes_from(f->p15.odf, f->p15.odf.n - 2);
@@ -9256,15 +9295,18 @@ static const struct credential belpic_puk = {
     .padded = 8, .filler = 0xff, .tries = -1, .fixed = true, .unblock_by = UNBLOCK_FREES
 };
 
+// SELECT of a file answers nothing, and must not be asked to.
+static const struct p15_io belpic_io = { p15file_select_path, p15file_read_binary, ISO_NOTHING };
+
 // QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
 static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid), NULL);
+    st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid));
     if (s) return s == ST_NOT_FOUND || s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_MINE : s;
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
-    p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_NO_FCP |
-             P15_SHORT_END);
+    p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_SHORT_END);
+    p->io = &belpic_io;
     p->base = bytes_of(belpic_base, sizeof belpic_base);
     p->odf = bytes_of(belpic_odf, sizeof belpic_odf);
     p->info = bytes_of(belpic_info, sizeof belpic_info);
@@ -9784,6 +9826,7 @@ static void probe_profiles(struct token *t)
 static st probe_driver(struct card *c, const struct driver *driver, struct scratch scratch)
 {
     st s = ST_NOT_MINE;
+    u32 refused = c->tried.refused_n;
     for (int turn = 0; turn < 2; turn++) {
         memset(c->tokens, 0, sizeof c->tokens);
         c->token_count = 0;
@@ -9791,10 +9834,11 @@ static st probe_driver(struct card *c, const struct driver *driver, struct scrat
         c->current = NULL;
         c->sure = false;
         c->link.erred = false;
-        if (turn) c->tried.aid_len = 0;
         s = driver->probe(c, c->tokens, scratch);
         if (!c->link.erred || link_is_broken(s)) break;
         os_log("%s: an error of the card while it was asked what it is", c->link.name);
+        c->tried.refused_n = refused;
+        c->tried.there = BYTES_NONE;
     }
     if (!s) c->token_count++;
     for (u32 i = 0; i < c->token_count; i++) probe_profiles(&c->tokens[i]);
@@ -9805,7 +9849,8 @@ static st probe_driver(struct card *c, const struct driver *driver, struct scrat
 static st probe_card(struct card *c, struct scratch scratch)
 {
     const struct driver *first = NULL, *last = NULL;
-    c->tried.aid_len = 0;
+    c->tried.refused_n = 0;
+    c->tried.there = BYTES_NONE;
     bytes atr = bytes_of(c->link.atr, c->link.atr_len);
     for (size_t i = 0; probe_drivers[i].driver && !first; i++)
         if (probe_drivers[i].hint && bytes_contain(atr, probe_drivers[i].hint))

@@ -143,7 +143,8 @@ TEST(esteid_tries)
         struct esteid e = { .latvian = false };
         snprintf(line, sizeof line, "00cb3fff 0a 4d087006bf810102a080 00 > %s", some[i].answer);
         esteid_begin(lines);
-        p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+        p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+        e.p15.io = &esteid_io;
         card_it.sure = true;
         card_t->driver = &driver_esteid;
         p15_attach(card_t, &e.p15);
@@ -180,7 +181,8 @@ TEST(esteid_is_found_from_any_df)
         "00a40204 02 d003 00 > 62048002000b 9000", "* > 0409415330303031313131 9000", NULL };
     struct esteid e = { .latvian = false };
     esteid_begin(lines);
-    p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT | P15_STEPS);
+    p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+    e.p15.io = &esteid_io;
     e.p15.mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
     card_t->driver = &driver_esteid;
     p15_attach(card_t, &e.p15);
@@ -193,6 +195,38 @@ TEST(esteid_is_found_from_any_df)
     CHECK_ST(place_be_sure(&card_it, card_t, pad_scratch()), ST_OK);
     CHECK(card_it.sure && card_t->login);
     esteid_over();
+}
+
+static st esteid_try_select(const char *file)
+{
+    const struct p15_path path = { .file = p15_text(file) };
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    p15_seen[0] = 0;
+    return esteid_select_file(&card_it, &card_it.tokens[0], &path, &fcp);
+}
+
+TEST(esteid_selects_step_by_step)
+{
+    const struct place mf = { BYTES_NONE, BYTES(0x3f, 0x00) }, df = { BYTES_NONE, BYTES(0xdd, 1) };
+    p15_white("=3f00", P15_FLAT);
+    if (test_failing) return;
+    CHECK_ST(esteid_try_select("=3f00"), ST_PROTOCOL);          // no file's path
+    CHECK_ST(esteid_try_select("=4401"), ST_OK);
+    CHECK(p15_sent("a4020402440100 "));
+    CHECK_ST(esteid_try_select("=dd014401"), ST_OK);
+    CHECK(p15_sent("a4090404dd01440100 "));
+    CHECK_ST(esteid_try_select("=dd014402"), ST_OK);
+    CHECK(p15_sent("a4020402440200 "));
+    CHECK_ST(esteid_select(&card_it, &card_it.tokens[0], &df), ST_OK);
+    CHECK(p15_sent(""));
+    CHECK_ST(esteid_try_select("=3f004402"), ST_OK);            // back in the MF
+    CHECK(p15_sent("a4000c a4020402440200 "));
+    CHECK_ST(esteid_select(&card_it, &card_it.tokens[0], &df), ST_OK);
+    CHECK(p15_sent("a4010c02dd01 "));
+    CHECK_ST(esteid_select(&card_it, &card_it.tokens[0], &mf), ST_OK);
+    CHECK(p15_sent("a4000c ") && card_it.where == CARD_HOME);
+    p15_end();
 }
 
 TEST(esteid_takes_sha256_alone)
@@ -217,6 +251,7 @@ static void test_esteid(void)
     RUN(esteid_tries);
     RUN(esteid_path_without_memory);
     RUN(esteid_is_found_from_any_df);
+    RUN(esteid_selects_step_by_step);
     RUN(esteid_takes_sha256_alone);
 #endif
 }

@@ -55,8 +55,8 @@ static st iso_try(int what, const char *answer, struct buf *rsp)
     if (what == 0) s = iso_read_binary(&link_l, 0, 16, rsp);
     if (what == 1) s = iso_read_record(&link_l, 1, rsp);
     if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), rsp);
-    if (what == 3) s = iso_select_ef(&link_l, 0x02, BYTES(0x44, 0x01), rsp);
-    if (what == 4) s = iso_select_file(&link_l, 0x00, BYTES(0x44, 0x01), rsp);
+    if (what == 3) s = iso_select(&link_l, 0x02, ISO_FCP, BYTES(0x44, 0x01), rsp);
+    if (what == 4) s = iso_select(&link_l, 0x00, ISO_FCI, BYTES(0x44, 0x01), rsp);
     if (what == 5) s = iso_select_aid(&link_l, BYTES(0xa0, 0), rsp);
     link_over();
     return s;

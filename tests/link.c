@@ -699,15 +699,19 @@ TEST(link_protects_each_command_of_a_chain)
 // What READ BINARY asks for comes in one answer, protected; what else is long is fetched.
 TEST(link_leaves_room_in_answers)
 {
-    static char far[300];
+    static char far[2][60];
     static const char *const lines[] = { "00b00000 fc > 01 9000", "00b10000 02 5401 fc > 02 9000",
-        "00b00000 08 > 03 9000", "00cb3fff 00 > 04 9000", far, "00cb3fff f0 > 06 9000", NULL };
+        "00b00000 08 > 03 9000", "00cb3fff 00 > 04 9000", far[0], "00cb3fff f0 > 06 9000", far[1],
+        NULL };
     const struct apdu cmds[] = { { .ins = 0xb0, .le = APDU_LE_ALL },
         { .ins = 0xb1, .data = BYTES(0x54, 1), .le = APDU_LE_SHORT },
         { .ins = 0xb0, .le = 8 }, { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL },
-        { .ins = 0xb0, .le = APDU_LE_ALL }, { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 240 } };
+        { .ins = 0xb0, .le = APDU_LE_ALL }, { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = 240 },
+        { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL } };
     struct buf rsp;
-    snprintf(far, sizeof far, "00b00000 00%04x > 05 9000", SCARD11_ANSWER - 2 - LINK_TOY_GOT);
+    for (int i = 0; i < 2; i++)
+        snprintf(far[i], sizeof far[i], "%s 00%04x > 0%d 9000", i ? "00cb3fff" : "00b00000",
+                 SCARD11_ANSWER - 2 - LINK_TOY_GOT, 5 + 2 * i);
     link_open_secure(lines);
     if (test_failing) return;
     for (size_t i = 0; i < COUNT(cmds); i++) {
@@ -773,8 +777,8 @@ TEST(link_protected_errors_are_answers)
 // The log has what went over the wire. A reader's pad would send its PIN without protection.
 TEST(link_protected_secrets_stay_out_of_the_log)
 {
-    static const char *const lines[] = { "00200080 04 31323334 > 9000", "00870000 08 > 11223344 9000",
-        "00240000 04 41424344 > 9000", NULL };
+    static const char *const lines[] = { "00200080 04 31323334 > 9000",
+        "00870000 08 > 11223344 9000", "00240000 04 41424344 > 9000", NULL };
     const struct apdu cmds[] = {
         { .ins = 0x20, .p2 = 0x80, .data = BYTES(0x31, 0x32, 0x33, 0x34), .secret_in = true },
         { .ins = 0x87, .le = 8, .secret_out = true },

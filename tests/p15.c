@@ -815,20 +815,80 @@ TEST(p15_selecting_by_every_path)
     p15_end();
 }
 
-TEST(p15_selecting_step_by_step)
+// ---- Files that are read without SELECT and READ BINARY ----
+
+static size_t p15_table_piece;          // that an answer holds
+static unsigned p15_table_reads;
+
+static st p15_table_select(struct card *c, struct token *t, const struct p15_path *path,
+                           struct buf *told)
 {
-    p15_white("=3f00", P15_STEPS);
-    if (test_failing) return;
-    CHECK_ST(p15_white_select("04:3f00"), ST_PROTOCOL);         // no file's path
-    CHECK_ST(p15_white_select("04:3f004401"), ST_OK);
-    CHECK(p15_sent("a4020402440100 "));
-    CHECK_ST(p15_white_select("04:dd014401"), ST_OK);
-    CHECK(p15_sent("a4090404dd01440100 "));
-    CHECK_ST(p15_white_select("04:dd014402"), ST_OK);
-    CHECK(p15_sent("a4020402440200 "));
-    CHECK_ST(p15_white_select("04:3f004402"), ST_OK);           // back in the MF
-    CHECK(p15_sent("a4000c a4020402440200 "));
-    p15_end();
+    (void)c; (void)t; (void)told;       // there is nothing that could be the current file
+    return path->aid.n ? ST_NOT_FOUND : ST_OK;
+}
+
+static st p15_table_read(struct card *c, const struct p15_path *path, u32 offset, u32 le,
+                         struct buf *out)
+{
+    bytes fid = bytes_from(path->file, path->file.n - 2);
+    (void)c;
+    p15_table_reads++;
+    for (unsigned i = 0; i < p15_card.n; i++) {
+        bytes file = bytes_of(p15_card.file[i].p, p15_card.file[i].n);
+        if (p15_card.file[i].fid != bytes_number(fid)) continue;
+        if (offset >= file.n) return ST_NOT_FOUND;
+        file = bytes_head(bytes_from(file, offset), le);
+        buf_put(out, bytes_head(file, p15_table_piece));
+        return ST_OK;
+    }
+    return ST_NOT_FOUND;
+}
+
+static const struct p15_io p15_table_io = { p15_table_select, p15_table_read, ISO_FCI };
+
+// The directory, what it names, and the landmark come from a table in memory, in small pieces or
+// whole; the card is asked nothing.
+TEST(p15_files_from_a_table)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct p15 *p = p15_white("=3f00", P15_FLAT);
+        struct token *t = &card_it.tokens[0];
+        if (test_failing) return;
+        p->io = &p15_table_io;
+        p->odf = bytes_of(p15_odf, 2);
+        p->info = bytes_of(p15_info, 2);
+        p15_table_piece = whole ? 65536 : 100;
+        p15_table_reads = 0;
+        p15_file(0x5031, "a0(30(04:4402)) a4(30(04:4404)) a7(30(04:4405))");
+        p15_file(0x5032, "30(02:00 04:01020304 0c'Maker' 80'Table')");
+        p15_file(0x4402, "30(30(0c'RSA' 03:0780 04:01) 30(04:01 03:0520 01:ff 03:00 02:01)"
+                 "a1(30(30(04:4b01) 02:0400)))");
+        p15_file(0x4404, "30(30(0c'') 30(04:01) a1(30(30(04:3401))))");
+        p15_file(0x4405, "30(30(0c'part' 03:00) 30(0c'app') a1(30(04:3501 02:02 80:03)))"
+                 "30(30(0c'none' 03:00) 30(0c'app') a1(30(04:3502)))");
+        p15_file(0x3501, "=0102030405060708");
+        p15_certificate_file(0x3401, SIM_RSA1024);
+        CHECK_ST(p15_read_info(&card_it, t, p15_scratch()), ST_OK);
+        CHECK(!strcmp(t->label, "Table") && !strcmp(t->serial, "01020304"));
+        CHECK_ST(p15_take_all(t), ST_OK);
+        const struct object *key = p15_object(CKO_PRIVATE_KEY, 1);
+        const struct object *certificate = p15_object(CKO_CERTIFICATE, 1);
+        CHECK(key && key->key && key->key->bits == 1024);
+        CHECK(certificate && certificate->x509);
+        for (u32 i = 0; i < card_it.object_count; i++) {
+            const struct object *o = card_object_at(&card_it, i);
+            if (o->class != CKO_DATA) continue;
+            bool part = bytes_equal(o->label, bytes_text("part"));
+            CHECK_BYTES(o->value.p, o->value.n, part ? "030405" : "");
+        }
+        CHECK_EQ(p15_count(CKO_DATA), 2);
+        CHECK_EQ(p15_table_reads, whole ? 12 : 17);
+        t->login = true;
+        card_it.sure = false;           // a new transaction: by what TokenInfo says
+        CHECK_ST(place_be_sure(&card_it, t, p15_scratch()), ST_OK);
+        CHECK(card_it.sure && p15_sent(""));
+        p15_end();
+    }
 }
 
 static size_t p15_placed(const struct p15 *p, const char *path)
@@ -1869,7 +1929,7 @@ static void test_p15(void)
     RUN(p15_rare_entries);
     RUN(p15_names);
     RUN(p15_selecting_by_every_path);
-    RUN(p15_selecting_step_by_step);
+    RUN(p15_files_from_a_table);
     RUN(p15_places);
     RUN(p15_reading_odd_files);
     RUN(p15_files_of_records);
