@@ -4050,6 +4050,7 @@ struct token {
     u64   login_epoch;              // changes with each login and logout
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
     u32   pads;                     // as of its keys: what C_GetMechanismInfo says
+    u32   ec_hash;                  // CKM_: its EC keys sign what they hash so themselves; 0: any
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
     struct landmark *landmark;      // of the application: shows that it is selected
@@ -7923,6 +7924,7 @@ static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said
     }
     if (said.n != 3 || *said.p > 1) return ST_NOT_MINE;     // it said yes, and stayed where it was
     a->hashes = !*said.p;
+    t->ec_hash = a->hashes ? CKM_SHA_1 : 0;
     t->pads = CARD_PADS(ALG_PAD_PKCS1);
     if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) t->pads |= CARD_PADS(ALG_PAD_PSS);
     return ST_OK;
@@ -11128,7 +11130,8 @@ static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
     CK_FLAGS flags = mech_uses(m);
     if (mech_is_des3(m) && !mech_on_card(t, m)) return 0;
     if (m->key == ALG_NONE || m->key == ALG_SECRET) return flags;       // on the host
-    bool pads = !mech_pads(t->pads, m);
+    bool pads = !mech_pads(t->pads, m) ||
+                (m->key == ALG_EC && t->ec_hash && m->hash != t->ec_hash);
     if (!d->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
     if (!d->decrypt || pads) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
     if (!d->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;

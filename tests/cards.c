@@ -261,6 +261,8 @@ static void check_hashes(const struct cards_key *k)
     for (size_t i = 0; i < HASHES && !test_failing; i++) {
         CK_MECHANISM m = { rsa ? hashes[i].rsa : hashes[i].ec, NULL, 0 };
         CK_RV rv = sign_with(0, k, &m, text, sizeof text);
+        if (!rsa) CHECK_EQ(offered(m.mechanism, CKF_SIGN), !k->only || m.mechanism == k->only);
+        CHECK(offered(m.mechanism, CKF_VERIFY));
         if (k->only && m.mechanism != k->only) {
             CHECK_RV(rv, CKR_MECHANISM_INVALID);
             continue;
@@ -268,6 +270,7 @@ static void check_hashes(const struct cards_key *k)
         CHECK_RV(rv, CKR_OK);
         CHECK(good(k->key, hashes[i].md, false, 0, out, out_len));
     }
+    if (!test_failing && !rsa) CHECK_EQ(offered(CKM_ECDSA, CKF_SIGN), !k->only);
     if (test_failing || rsa || k->only) return;
     CK_MECHANISM raw = { CKM_ECDSA, NULL, 0 };
     uint8_t hash[32];
