@@ -508,9 +508,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         a call that needs no session (until the next call that looks at readers),
 //                         and until it leaves or C_Finalize where PC/SC does not count it (count 0:
 //                         a USB token; macOS). Once it was let go, then or by the last session, one
-//                         to five commands make sure that it is still the same card. The tries of a PIN are asked for on kinds
-//                         of cards where that is known to cost none; elsewhere no flag tells of
-//                         them before the first C_Login.
+//                         to five commands make sure that it is still the same card. The tries of a
+//                         PIN are asked for on kinds of cards where that is known to cost none;
+//                         elsewhere no flag tells of them before the first C_Login.
 //                         CKF_WRITE_PROTECTED is set, for no object of a card is made, changed or
 //                         destroyed: then NSS keeps the trust in a certificate in its own database,
 //                         Java opens read-only sessions, and neither offers to store keys there.
