@@ -1503,6 +1503,31 @@ TEST(a_card_that_is_dropped_forgets_its_login)
     scene_end();
 }
 
+static void (*module_reset)(struct sim_card *card);
+static unsigned module_resets;
+
+static void count_reset(struct sim_card *card)
+{
+    module_resets++;
+    module_reset(card);
+}
+
+// The card's own command ends the login: other programs' connections to it need not see a reset.
+TEST(finalize_logs_out_without_a_reset)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(scene_begin(&whole), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK(scene_card->verified(scene_card));
+    module_reset = scene_card->reset;
+    module_resets = 0;
+    scene_card->reset = count_reset;
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    CHECK(!scene_card->verified(scene_card));
+    CHECK_EQ(module_resets, 0);
+    scene_end();
+}
+
 TEST(a_swap_that_pc_sc_never_shows_is_a_removal)
 {
     struct sim_piv_options second = whole;
@@ -2335,6 +2360,7 @@ int main(int argc, char **argv)
     RUN(a_pull_is_not_the_reader_s_fault);
     RUN(a_gap_that_nobody_saw_kills_every_handle);
     RUN(a_card_that_is_dropped_forgets_its_login);
+    RUN(finalize_logs_out_without_a_reset);
     RUN(a_swap_that_pc_sc_never_shows_is_a_removal);
     RUN(a_reset_by_another_program_costs_a_login_and_no_more);
     RUN(a_reset_of_a_card_that_was_let_go_is_no_error);

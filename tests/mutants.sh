@@ -143,6 +143,8 @@ mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
 mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     secret_end_one 'if (!s) pin->verified = false;' 'pin->verified = false;'
 mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
+    p11_finalize 'slot_log_out_everywhere();' '' slot_empty 'reset || slot_verified(r->card)' 'reset'
+mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
     p11_finalize 'slot_log_out_everywhere();' ''
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     slot_rest 'slot_log_out_all(r);' '' session_close '? slot_log_out(r, t)' '? ST_OK'
