@@ -1246,8 +1246,8 @@ struct tlv {
 };
 
 // Takes the next data object off rest. ST_NOT_FOUND: there is none; ST_PROTOCOL: what is there is
-// none.
-static st tlv_next(bytes *rest, struct tlv *out)
+// none. part: the last may be there in part.
+static st tlv_read(bytes *rest, bool part, struct tlv *out)
 {
     TLV_COUNT
     bytes s = *rest;
@@ -1268,10 +1268,16 @@ static st tlv_next(bytes *rest, struct tlv *out)
         n = (size_t)bytes_number(bytes_of(s.p + at, len_bytes));
         at += len_bytes;
     }
-    if (n > s.n - at) return ST_PROTOCOL;
+    if (n > s.n - at && !part) return ST_PROTOCOL;
+    if (n > s.n - at) n = s.n - at;
     *out = (struct tlv){ tag, bytes_of(s.p + at, n), bytes_head(s, at + n) };
     *rest = bytes_from(s, at + n);
     return ST_OK;
+}
+
+static st tlv_next(bytes *rest, struct tlv *out)
+{
+    return tlv_read(rest, false, out);
 }
 
 // The first data object of that tag among siblings.
@@ -1286,14 +1292,19 @@ static bool tlv_find(bytes in, u32 tag, bytes *value)
     return false;
 }
 
-// The value of the data object that in begins with, if it has that tag. What follows it is not
-// looked at.
-static st tlv_open(bytes in, u32 tag, bytes *value)
+// The value of the data object that in begins with, if it has that tag; part: what there is of it.
+// What follows it is not looked at.
+static st tlv_open_some(bytes in, bool part, u32 tag, bytes *value)
 {
     struct tlv t;
-    if (tlv_next(&in, &t) || t.tag != tag) return ST_PROTOCOL;
+    if (tlv_read(&in, part, &t) || t.tag != tag) return ST_PROTOCOL;
     *value = t.value;
     return ST_OK;
+}
+
+static st tlv_open(bytes in, u32 tag, bytes *value)
+{
+    return tlv_open_some(in, false, tag, value);
 }
 
 // The same, and moves on behind it.
@@ -1365,23 +1376,24 @@ static st tlv_integer(bytes value, bytes *number)
 #define X509_KEY_AGREEMENT     0x0800
 
 struct x509 {
-    bytes whole;                    // the certificate, without what follows it
+    bytes whole;                    // the certificate, without what follows it; empty: of a part
     bytes serial, issuer, subject;  // DER with their tags
     bytes spki;
     bytes not_before, not_after;    // DER with their tags
     bytes extensions;               // the SEQUENCE's content; empty: none
 };
 
-// Views into der, which must outlive them.
-static st x509_parse(bytes der, struct x509 *out)
+// Views into der, which must outlive them. part: a certificate of which nothing need be there but
+// what stands before its extensions; it has no whole then.
+static st x509_parse_some(bytes der, bool part, struct x509 *out)
 {
-    struct tlv certificate, tbs, t, validity;
-    struct x509 x = { .whole = BYTES_NONE };
-    TRY(tlv_take(&der, 0x30, &certificate));
-    x.whole = certificate.whole;
-    TRY(tlv_take(&certificate.value, 0x30, &tbs));
-    bytes rest = tbs.value;
+    struct tlv certificate, t, validity;
     struct tlv first = { 0, BYTES_NONE, BYTES_NONE };
+    struct x509 x = { .whole = BYTES_NONE };
+    bytes rest;
+    if (tlv_read(&der, part, &certificate) || certificate.tag != 0x30) return ST_PROTOCOL;
+    if (!part) x.whole = certificate.whole;
+    TRY(tlv_open_some(certificate.value, part, 0x30, &rest));
     bytes peek = rest;
     if (!tlv_next(&peek, &first) && first.tag == 0xa0) rest = peek;     // version
     TRY(tlv_take(&rest, 0x02, &t));
@@ -1402,6 +1414,11 @@ static st x509_parse(bytes der, struct x509 *out)
         if (t.tag == 0xa3) TRY(tlv_open(t.value, 0x30, &x.extensions));
     *out = x;
     return ST_OK;
+}
+
+static st x509_parse(bytes der, struct x509 *out)
+{
+    return x509_parse_some(der, false, out);
 }
 
 // The value of an extension, by the last byte of its OID below 2.5.29 (id-ce); empty: not there.
@@ -3031,6 +3048,7 @@ struct apdu {
     bool  secret_in;        // data holds a PIN or a key: only >>secret says so
     bool  hidden_in;        // data is the caller's own: not for the log
     bool  secret_out;       // the answer is: not for the log, wiped when copied
+    bool (*enough)(bytes);  // so much of an answer that comes in pieces will do; NULL: all of it
 };
 
 static bool apdu_is_long(const struct apdu *a)
@@ -3449,15 +3467,17 @@ static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
     return link_transmit(l, cmd, rsp);
 }
 
-// Sends one command and appends its whole response to rsp.
+// Sends one command and appends its whole response to rsp, or enough of it.
 static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
+    size_t start = rsp->n;
     TRY(link_transmit_le(l, cmd, rsp));
     for (u32 i = 0; l->sw >> 8 == 0x61 && !rsp->full; i++) {
         struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
                              .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
         size_t before = rsp->n;
         more.le = link_more(l);
+        if (cmd->enough && cmd->enough(bytes_from(buf_bytes(rsp), start))) return ST_OK;
         if (i) TRY(link_count_read(l));
         TRY(link_transmit_le(l, &more, rsp));
         if (rsp->n == before && !rsp->full && l->sw >> 8 == 0x61) return ST_PROTOCOL;
@@ -3554,7 +3574,8 @@ static st link_send_short(struct link *l, const struct apdu *cmd, struct apdu *l
 }
 
 // Runs one command to its end: short or extended, a chain for long data, then the whole response.
-// Returns ST_OK for 9000, else the status word, with the data that came before it in rsp.
+// Returns ST_OK for 9000, else the status word, with the data that came before it in rsp. ST_OK,
+// and 61xx in l->sw: the rest was not wanted. The card drops it with the next command.
 static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
 {
     struct apdu last;
@@ -3573,7 +3594,8 @@ static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
         s = link_send(l, cmd, &last, rsp);
     }
     if (s) return s;
-    return rsp->full ? ST_CARD_MEMORY : ST_SW(l->sw);
+    if (rsp->full) return ST_CARD_MEMORY;
+    return l->sw >> 8 == 0x61 ? ST_OK : ST_SW(l->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -3739,11 +3761,12 @@ static st iso_logout(struct link *l, u8 pin_ref)
     return link_exchange(l, &cmd, &rsp);
 }
 
-// GET DATA (odd instruction): the data object that a tag list 5C names.
-static st iso_get_data(struct link *l, u16 file, bytes tag_list, struct buf *out)
+// GET DATA (odd instruction): the data object that a tag list 5C names, or enough of it.
+static st iso_get_data(struct link *l, u16 file, bytes tag_list, bool (*enough)(bytes),
+                       struct buf *out)
 {
     struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file,
-                        .data = tag_list, .le = APDU_LE_ALL };
+                        .data = tag_list, .le = APDU_LE_ALL, .enough = enough };
     st s = link_exchange(l, &cmd, out);
     if (s == 0x6a82 || s == 0x6a88) return ST_NOT_FOUND;
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
@@ -4334,6 +4357,12 @@ static st card_put_rsa(const struct alg_key *k, bytes raw, struct buf *out)
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
+// Has of an object's certificate only so much been read as shows the key?
+static bool card_has_part(const struct object *o)
+{
+    return o->x509 && !o->x509->whole.n;
+}
+
 // A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
 // The entries were reserved. x509 NULL: a key without a certificate.
 static struct object *card_add_key(struct card *c, const struct object *like,
@@ -4352,7 +4381,8 @@ static struct object *card_add_key(struct card *c, const struct object *like,
         o->x509 = x509;
         if (class[i] == CKO_CERTIFICATE) o->value = x509->whole;
         if (class[i] == CKO_PRIVATE_KEY) { private = o; continue; }
-        o->private = o->unread = false;
+        o->private = false;
+        o->unread = class[i] == CKO_CERTIFICATE && card_has_part(o);
         if (class[i] == CKO_CERTIFICATE) o->always_auth = false;
     }
     return private;
@@ -7097,14 +7127,15 @@ static st piv_select(struct card *c, struct token *t, const struct place *place)
     return iso_select_aid(&c->link, PIV_AID, NULL);
 }
 
-// One data object with its outer tag. Only ST_OK and ST_NOT_FOUND are answers of a PIV application.
-static st piv_get_raw(struct card *c, u32 object, struct buf *out)
+// One data object with its outer tag, or enough of it. Only ST_OK and ST_NOT_FOUND are answers of a
+// PIV application.
+static st piv_get_raw(struct card *c, u32 object, bool (*enough)(bytes), struct buf *out)
 {
     u8 tag[5];
     struct buf list = buf_on(tag, sizeof tag);
     bytes name = bytes_trim(BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object));
     tlv_put(&list, 0x5c, name);
-    return iso_get_data(&c->link, PIV_FILE, buf_bytes(&list), out);
+    return iso_get_data(&c->link, PIV_FILE, buf_bytes(&list), enough, out);
 }
 
 // The tag that an object comes in.
@@ -7120,7 +7151,7 @@ static st piv_landmark(struct card *c, struct token *t, u32 ref, struct scratch 
     const struct piv *p = t->state;
     struct buf out = scratch_rest(scratch);
     if (ref == PIV_CHUID && p->absent) return ST_NOT_FOUND;
-    TRY(piv_get_raw(c, ref, &out));
+    TRY(piv_get_raw(c, ref, NULL, &out));
     return tlv_open(scratch_keep(scratch, &out), piv_tag_of(ref), value) ? ST_NOT_FOUND : ST_OK;
 }
 
@@ -7152,16 +7183,22 @@ static st piv_vouch(struct card *c, struct token *t, struct scratch scratch, boo
     return s == ST_NOT_FOUND ? place_select(c, t) : s;
 }
 
-// The content of a data object. Read on trust first: an answer in the right tag can only be ours,
-// and then nobody can select another application before our transaction ends.
-static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
-                  bytes *value)
+// Was the last answer ended before its end?
+static bool piv_is_part(const struct card *c)
+{
+    return c->link.sw >> 8 == 0x61;
+}
+
+// The content of a data object, or enough of it. Read on trust first: an answer in the right tag
+// can only be ours, and then nobody can select another application before our transaction ends.
+static st piv_get_part(struct card *c, struct token *t, u32 object, bool (*enough)(bytes),
+                       struct scratch *scratch, bytes *value)
 {
     for (;;) {
         struct scratch again = *scratch;
         struct buf out = scratch_rest(&again);
-        st s = piv_get_raw(c, object, &out);
-        if (!s && !tlv_open(buf_bytes(&out), piv_tag_of(object), value)) {
+        st s = piv_get_raw(c, object, enough, &out);
+        if (!s && !tlv_open_some(buf_bytes(&out), piv_is_part(c), piv_tag_of(object), value)) {
             scratch_keep(&again, &out);
             *scratch = again;
             place_seen(c, t);
@@ -7174,6 +7211,12 @@ static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *s
         else return s;
         if (counts && (s == ST_NOT_FOUND || s == ST_NOT_LOGGED_IN)) return s;
     }
+}
+
+static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
+                  bytes *value)
+{
+    return piv_get_part(c, t, object, NULL, scratch, value);
 }
 
 // ---- Finding out ----
@@ -7414,31 +7457,46 @@ static u32 piv_type_use(const struct alg_key *k)
          : k->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
 }
 
-// The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read.
-static st piv_read_certificate(struct card *c, struct token *t, u32 i, struct scratch scratch,
-                               const struct x509 **out)
+// Has so much of a certificate come that its key is seen? One that is compressed comes whole.
+static bool piv_shows_key(bytes answer)
+{
+    struct x509 x;
+    bytes der;
+    return !tlv_open_some(answer, true, PIV_TAG_DATA, &der) &&
+           !tlv_open_some(der, true, 0x70, &der) && !x509_parse_some(der, true, &x);
+}
+
+// What was read of a certificate, in the arena.
+static st piv_keep_certificate(struct card *c, bytes der, bool part, const struct x509 **out)
+{
+    struct x509 parsed;
+    TRY(x509_parse_some(der, part, &parsed));
+    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
+    bytes kept = arena_copy(&c->arena, part ? der : parsed.whole);
+    if (!x || !kept.p) return ST_CARD_MEMORY;
+    *out = x;
+    return x509_parse_some(kept, part, x);
+}
+
+// The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
+// do, where the rest costs more commands.
+static st piv_read_certificate(struct card *c, struct token *t, u32 i, bool part,
+                               struct scratch scratch, const struct x509 **out)
 {
     struct piv *p = t->state;
     struct piv_slot slot = piv_slot_at(i);
     bytes container = BYTES_NONE, der = BYTES_NONE;
-    struct x509 parsed;
 
-    st s = piv_get(c, t, slot.object, &scratch, &container);
+    st s = piv_get_part(c, t, slot.object, part ? piv_shows_key : NULL, &scratch, &container);
     if (link_is_broken(s) || s == ST_NOT_FOUND || s > ST_COUNT) return s;
-    if (!s) TRY(piv_note_unique(p, slot.object, container));
-    if (!s) s = piv_open_certificate(container, &scratch, &der);
-    if (!s) s = x509_parse(der, &parsed);
-    if (s == ST_NOT_FOUND) return s;
-    if (s) {
-        os_log("PIV: the certificate of %02x cannot be used: %s", slot.ref, st_text(s));
-        return ST_NOT_FOUND;
-    }
-    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
-    bytes kept = arena_copy(&c->arena, parsed.whole);
-    if (!x || !kept.p) return ST_CARD_MEMORY;
-    TRY(x509_parse(kept, x));
-    *out = x;
-    return ST_OK;
+    part = piv_is_part(c);
+    if (!s && !part) TRY(piv_note_unique(p, slot.object, container));
+    if (!s && part) s = tlv_open_some(container, true, 0x70, &der);
+    else if (!s) s = piv_open_certificate(container, &scratch, &der);
+    if (!s) s = piv_keep_certificate(c, der, part, out);
+    if (!s || s == ST_NOT_FOUND || s == ST_CARD_MEMORY) return s;
+    os_log("PIV: the certificate of %02x cannot be used: %s", slot.ref, st_text(s));
+    return ST_NOT_FOUND;
 }
 
 // The public key of a key without certificate and without metadata: the card attests a key that it
@@ -7538,15 +7596,25 @@ static st piv_read_key(struct card *c, struct token *t, u32 i, const struct x509
     return ST_OK;
 }
 
-// Looks at one key reference and lists what is there: certificate, public key, private key. policy:
-// its private key is what is looked for, so that its policy will be asked for: now it costs least.
-static st piv_list_key(struct card *c, struct token *t, u32 i, bool policy, struct scratch scratch)
+// Is a key looked for, and not its certificate? What the first four keys are for is known without;
+// retired ones are used as their certificates say. A landmark is made of a whole one.
+static bool piv_wants_part(const struct piv *p, const struct query *q, u32 i)
+{
+    bool key = q->class == CKO_PRIVATE_KEY || q->class == CKO_PUBLIC_KEY;
+    return key && !q->any_id && i < PIV_FIRST_RETIRED && p->mark.known && p->identity.known;
+}
+
+// Looks at one key reference and lists what is there: certificate, public key, private key. Where
+// its private key is what is looked for, its policy will be asked for: now that costs least.
+static st piv_list_key(struct card *c, struct token *t, const struct query *q, u32 i,
+                       struct scratch scratch)
 {
     struct piv *p = t->state;
     struct piv_slot slot = piv_slot_at(i);
+    bool policy = q->class == CKO_PRIVATE_KEY || q->class == CKO_PROFILE || t->login;
     const struct x509 *x = NULL;
 
-    st s = piv_read_certificate(c, t, i, scratch, &x);
+    st s = piv_read_certificate(c, t, i, piv_wants_part(p, q, i), scratch, &x);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     TRY(card_reserve(c, 3));
@@ -7691,7 +7759,7 @@ static st piv_list_one(struct card *c, struct token *t, const struct query *q, u
     bool never = true;
     if (!piv_wants(p, q, i)) return ST_OK;
     if (!public && !q->logged_in) TRY(piv_needs_no_pin(c, t, i, scratch, &never));
-    return never ? piv_list_key(c, t, i, !public || t->login, scratch) : ST_OK;
+    return never ? piv_list_key(c, t, q, i, scratch) : ST_OK;
 }
 
 static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
@@ -7712,17 +7780,38 @@ static st piv_list(struct card *c, struct token *t, const struct query *q, struc
     return private ? piv_read_policies(c, t, q, scratch) : ST_OK;
 }
 
-// The value of a data object; the policy of a key.
+// The whole of a certificate that was read in part; its keys learn from it what they may be used
+// for.
+static st piv_read_whole(struct card *c, const struct object *of, struct scratch scratch)
+{
+    const struct x509 *part = of->x509, *x = NULL;
+    u32 i = *of->id.p - 1u;
+    st s = piv_read_certificate(c, of->token, i, false, scratch, &x);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || link_is_error(s)) return s;
+    for (u32 n = 0; n < c->object_count; n++) {
+        struct object *o = card_object_at(c, n);
+        if (!o->handle || o->x509 != part) continue;
+        o->x509 = x;
+        if (x && o->key) o->use = piv_type_use(o->key) & piv_certificate_use(x, piv_slot_at(i).use);
+        if (o->class != CKO_CERTIFICATE) continue;
+        if (x) o->value = x->whole;
+        o->unread = false;
+    }
+    return ST_OK;
+}
+
+// The value of a data object or certificate; the policy and the use of a key.
 static st piv_read(struct card *c, struct object *o, struct scratch scratch)
 {
     bytes value;
     st s;
-    if (o->class == CKO_PRIVATE_KEY) {
+    if (o->class == CKO_PRIVATE_KEY && o->unread) {
         TRY(place_be_sure(c, o->token, scratch));
         s = piv_read_metadata(c, o->token, o, NULL, scratch);
         o->unread = link_is_broken(s);
-        return o->unread ? s : ST_OK;
+        if (o->unread) return s;
     }
+    if (card_has_part(o)) return piv_read_whole(c, o, scratch);
     if (o->class != CKO_DATA) return ST_OK;
     s = piv_get(c, o->token, o->ref, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
@@ -11786,6 +11875,12 @@ static bool attr_is_policy(const struct object *o, CK_ATTRIBUTE_TYPE type)
            (type == CKA_UNWRAP && o->use & CARD_DECRYPT);
 }
 
+// Does an attribute of a key depend on what its certificate lets it be used for?
+static bool attr_is_use(CK_ATTRIBUTE_TYPE type)
+{
+    return (type >= CKA_ENCRYPT && type <= CKA_DERIVE) || type == CKA_ALLOWED_MECHANISMS;
+}
+
 // Must driver->read be asked before this attribute is known?
 static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
@@ -11794,6 +11889,7 @@ static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
         CKA_CERTIFICATE_CATEGORY, CKA_HASH_OF_SUBJECT_PUBLIC_KEY };
     static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
         CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
+    if (o->key && card_has_part(o) && attr_is_use(type)) return true;
     if (!o->unread) return false;
     if (o->class == CKO_SECRET_KEY)
         return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
@@ -13041,6 +13137,7 @@ static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, C
     bool private = purpose & (CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER | CKF_DERIVE | CKF_UNWRAP);
     CK_OBJECT_CLASS class = m->key == ALG_SECRET ? CKO_SECRET_KEY
                           : private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+    CK_ATTRIBUTE_TYPE may = op_permission(purpose);
     struct scratch trial = scratch;
     struct alg_key k;
     // The login was lost to another program since the handle was given out.
@@ -13049,13 +13146,15 @@ static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, C
                o->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
     if (o->class != class) return ST_KEY_TYPE;
-    if (o->unread && (private || !o->key || !o->key->spki.n)) TRY(session_read(r, o, scratch));
+    bool unsure = o->unread ? private || !o->key || !o->key->spki.n     // or what was not read
+                            : card_has_part(o) && !attr_true(o, may, scratch);  // may permit it
+    if (unsure) TRY(session_read(r, o, scratch));
     if (m->key == ALG_SECRET) {
         if (!mech_takes_secret(m, o->secret_type)) return ST_KEY_TYPE;
     } else if (attr_key(o, &trial, &k) || !mech_takes(m, k.type)) {
         return ST_KEY_TYPE;
     }
-    if (!attr_true(o, op_permission(purpose), scratch)) return ST_KEY_USE;
+    if (!attr_true(o, may, scratch)) return ST_KEY_USE;
     if (!op_mechanism_allowed(o, m->type, scratch)) return ST_MECHANISM;
     *out = o;
     return ST_OK;

@@ -11,7 +11,7 @@ static struct buf apdu_encoded(const struct apdu *a, u32 most, bool t0)
 
 TEST(apdu_short_cases)
 {
-    struct apdu a = { 0x00, 0x20, 0x01, 0x80, BYTES_NONE, 0, false, false, false };
+    struct apdu a = { 0x00, 0x20, 0x01, 0x80, BYTES_NONE, 0, false, false, false, NULL };
     struct buf b = apdu_encoded(&a, 0, false);
     CHECK_BYTES(b.p, b.n, "00200180");
     a.le = 256;
@@ -33,7 +33,7 @@ TEST(apdu_short_cases)
 
 TEST(apdu_extended_cases)
 {
-    struct apdu a = { 0x00, 0xcb, 0x3f, 0xff, BYTES_NONE, APDU_LE_ALL, false, false, false };
+    struct apdu a = { 0x00, 0xcb, 0x3f, 0xff, BYTES_NONE, APDU_LE_ALL, false, false, false, NULL };
     struct buf b = apdu_encoded(&a, 65536, false);
     CHECK_BYTES(b.p, b.n, "00cb3fff 000000");
     a.le = 0x1234;
@@ -55,7 +55,7 @@ TEST(apdu_extended_cases)
 // What is asked for has room where it is put: with a small SCARD11_ANSWER that is less than all.
 TEST(apdu_asks_for_no_more_than_there_is_room_for)
 {
-    struct apdu a = { 0x00, 0xcb, 0x3f, 0xff, BYTES(0x5c, 0x00), APDU_LE_ALL, false, false, false };
+    struct apdu a = { 0x00, 0xcb, 0x3f, 0xff, BYTES(0x5c, 0x00), APDU_LE_ALL, false, false, false, NULL };
     struct buf b = apdu_encoded(&a, 1022, false);
     CHECK_BYTES(b.p, b.n, "00cb3fff 000002 5c00 03fe");
     a.data = BYTES_NONE;
@@ -68,7 +68,7 @@ TEST(apdu_asks_for_no_more_than_there_is_room_for)
 
 TEST(apdu_t0_has_no_le_beside_data)
 {
-    struct apdu a = { 0x00, 0xa4, 0x04, 0x00, BYTES(0xa0), 256, false, false, false };
+    struct apdu a = { 0x00, 0xa4, 0x04, 0x00, BYTES(0xa0), 256, false, false, false, NULL };
     struct buf b = apdu_encoded(&a, 0, true);
     CHECK_BYTES(b.p, b.n, "00a40400 01a0");
     a.data = BYTES_NONE;

@@ -35,7 +35,7 @@ TEST(iso_commands_as_the_standard_has_them)
     CHECK_EQ(tries, 3);
     CHECK_ST(iso_logout(&link_l, 0x80), ST_OK);
     rsp.n = 0;
-    CHECK_ST(iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), &rsp), ST_OK);
+    CHECK_ST(iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), NULL, &rsp), ST_OK);
     CHECK_BYTES(rsp.p, rsp.n, "7e00");
     link_over();
 }
@@ -54,7 +54,7 @@ static st iso_try(int what, const char *answer, struct buf *rsp)
     link_l.extended = false;
     if (what == 0) s = iso_read_binary(&link_l, 0, 16, rsp);
     if (what == 1) s = iso_read_record(&link_l, 1, rsp);
-    if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), rsp);
+    if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), NULL, rsp);
     if (what == 3) s = iso_select(&link_l, 0x02, ISO_FCP, BYTES(0x44, 0x01), rsp);
     if (what == 4) s = iso_select(&link_l, 0x00, ISO_FCI, BYTES(0x44, 0x01), rsp);
     if (what == 5) s = iso_select_aid(&link_l, BYTES(0xa0, 0), rsp);

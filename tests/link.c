@@ -52,6 +52,38 @@ TEST(link_collects_the_whole_answer)
     link_over();
 }
 
+static bool link_has_three(bytes answer)
+{
+    return answer.n >= 3;
+}
+
+// An answer in pieces is ended when there is enough of it, on T=0 too, whose first piece is none;
+// one that comes whole comes whole.
+TEST(link_stops_when_it_has_enough)
+{
+    static const char *const lines[] = {
+        "00cb0000 00 > 0102 6100", "00c00000 00 > 0304 6180", "00a40000 > 6140",
+        "00cb0000 00 > 6110", "00c00000 10 > 010203 610d",
+        "00cb0000 00 > 01020304 9000", "00cb0000 00 > 01 6101", "00c00000 01 > 02 9000", NULL };
+    static const struct { const char *got; u16 sw; } want[] = {
+        { "01020304", 0x6180 }, { "010203", 0x610d }, { "01020304", 0x9000 }, { "0102", 0x9000 } };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    for (size_t i = 0; i < COUNT(want); i++) {
+        rsp = buf_on(link_room, sizeof link_room);
+        buf_put(&rsp, BYTES(0xee, 0xee, 0xee));         // not of this answer
+        CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256,
+                                                        .enough = link_has_three }, &rsp), ST_OK);
+        CHECK_BYTES(rsp.p + 3, rsp.n - 3, want[i].got);
+        CHECK_EQ(link_l.sw, want[i].sw);
+        if (i) continue;
+        rsp = buf_on(link_room, sizeof link_room);      // and another command follows
+        CHECK_ST(link_transmit(&link_l, &(struct apdu){ .ins = 0xa4 }, &rsp), ST_OK);
+    }
+    link_over();
+}
+
 TEST(link_asks_again_with_the_right_le)
 {
     static const char *const lines[] = { "00b00000 00 > 6c03", "00b00000 03 > 010203 9000", NULL };
@@ -811,6 +843,7 @@ TEST(link_protected_secrets_stay_out_of_the_log)
 static void test_link(void)
 {
     RUN(link_collects_the_whole_answer);
+    RUN(link_stops_when_it_has_enough);
     RUN(link_asks_again_with_the_right_le);
     RUN(link_chains_what_a_short_command_cannot_hold);
     RUN(link_a_chain_of_others_is_ended);

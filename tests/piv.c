@@ -121,6 +121,27 @@ TEST(piv_opens_certificates)
     (void)packed;
 }
 
+// The key of a certificate is seen when all of it has come; in one that is compressed, never.
+TEST(piv_sees_the_key_in_part_of_a_certificate)
+{
+    static u8 room[4096];
+    bytes der = x509_samples[5].certificate;
+    struct buf b = buf_on(room, sizeof room);
+    struct x509 x;
+    CHECK_ST(x509_parse(der, &x), ST_OK);
+    size_t head = tlv_size(0x53, tlv_size(0x70, der.n)) - der.n;
+    size_t key_end = head + (size_t)(x.spki.p + x.spki.n - der.p);
+    tlv_put_header(&b, 0x53, tlv_size(0x70, der.n));
+    tlv_put(&b, 0x70, der);
+    for (size_t n = 0; n <= b.n; n++)
+        CHECK_EQ(piv_shows_key(bytes_of(room, n)), n >= key_end);
+    room[0] = 0x54;
+    CHECK(!piv_shows_key(buf_bytes(&b)));
+    room[0] = 0x53;
+    room[head] = 0x1f;
+    CHECK(!piv_shows_key(buf_bytes(&b)));
+}
+
 TEST(piv_keys_of_metadata)
 {
     u8 room[600], number[513];
@@ -210,6 +231,7 @@ static void test_piv(void)
     RUN(piv_names_a_token_by_its_chuid);
     RUN(piv_history_names_retired_keys);
     RUN(piv_opens_certificates);
+    RUN(piv_sees_the_key_in_part_of_a_certificate);
     RUN(piv_keys_of_metadata);
     RUN(piv_certificates_limit_keys);
     RUN(piv_algorithms_by_curve);

@@ -1,6 +1,6 @@
 // piv_cards.c: PIV cards as SP 800-73 lets them be and as makers have made them: what works on each,
 // what it costs in commands, and what one model does and no other. SPDX-License-Identifier: 0BSD
-#define _DEFAULT_SOURCE     // usleep
+#define _GNU_SOURCE         // usleep, memmem
 #include "scene.h"
 #include <unistd.h>
 
@@ -36,9 +36,9 @@ struct kind {
 static const struct kind kinds[] = {
     { "to the letter, SELECT ends the login", { WHOLE }, BUDGET },
     { "SELECT keeps the login", { WHOLE, .keeps_login = true }, BUDGET },
-    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 0, 0, 2, 1 },
+    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 10, 8, 2, 1 },
     { "short, 6 certificates", { .keys = six, .n_keys = 6, .retired = 2,
-                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 0, 0, 3, 1 },
+                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 11, 8, 3, 1 },
     { "without key history", { WHOLE, .no_history = true }, BUDGET },
     { "without CHUID", { WHOLE, .no_chuid = true }, BUDGET },
     { "without CHUID and discovery", { .extended = true, .no_chuid = true }, BUDGET },
@@ -51,7 +51,8 @@ static const struct kind kinds[] = {
     { "VERIFY FF is 6A86", { WHOLE, .sw_logout = 0x6a86 }, BUDGET },
     { "VERIFY FF is 6D00, SELECT keeps the login",
       { WHOLE, .sw_logout = 0x6d00, .keeps_login = true }, BUDGET },
-    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 0, 0, 0, 0, 0, 0 },
+    // Each answer to a command with data is fetched.
+    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 7, 25, 17, 14, 4, 2 },
     { "the global PIN", { .extended = true, .discovery = SIM_GLOBAL_PIN }, BUDGET },
     { "YubiKey 5.4", { WHOLE, .yubikey = true }, BUDGET },
     // Its 20 retired keys are asked for one by one: nothing else tells which of them there are.
@@ -415,6 +416,158 @@ TEST(piv_a_retired_key_of_consent_wants_the_pin_each_time)
     scene_end();
 }
 
+// ---- Certificates that come in pieces ----
+
+static struct sim_piv_options in_pieces = { .pieces = true, .discovery = SIM_APPLICATION_PIN };
+
+// A value of an object, by class and CKA_ID. false: there is none, or it has none.
+static bool value_of(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_BYTE id,
+                     CK_ATTRIBUTE_TYPE type, CK_BYTE *value, CK_ULONG *n)
+{
+    CK_OBJECT_HANDLE object;
+    CK_ATTRIBUTE a = { type, value, *n };
+    if (scene_find(session, class, id, &object) || !object ||
+        C_GetAttributeValue(session, object, &a, 1)) return false;
+    *n = a.ulValueLen;
+    return true;
+}
+
+static bool may(CK_SESSION_HANDLE session, CK_BYTE id, CK_ATTRIBUTE_TYPE use)
+{
+    CK_BYTE yes = 9;
+    CK_ULONG n = 1;
+    return value_of(session, CKO_PRIVATE_KEY, id, use, &yes, &n) && n == 1 && yes == CK_TRUE;
+}
+
+// A key is looked for, and used: its certificate is read as far as the key. What stands before that
+// is known; the rest is read when it is asked for, once.
+TEST(piv_a_certificate_is_read_as_far_as_it_is_asked_for)
+{
+    static CK_BYTE value[2048];
+    CK_SESSION_HANDLE session;
+    size_t len;
+    const uint8_t *der = sim_piv_certificate(SIM_RSA2048A, &len);
+    CK_ULONG n = sizeof value;
+    kind = &kinds[0];
+    CHECK_RV(scene_begin(&in_pieces), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    unsigned before = scene_card->apdus;
+    CHECK(value_of(session, CKO_PRIVATE_KEY, 1, CKA_MODULUS, value, &n) && n == 256);
+    CHECK(memmem(der, len, value, n));
+    n = sizeof value;
+    CHECK(value_of(session, CKO_PUBLIC_KEY, 1, CKA_PUBLIC_KEY_INFO, value, &n));
+    CHECK(memmem(der, len, value, n));
+    n = sizeof value;
+    CHECK(value_of(session, CKO_PRIVATE_KEY, 1, CKA_SUBJECT, value, &n));
+    CHECK(n && memmem(der, len, value, n));
+    CHECK_EQ(scene_card->apdus, before + 2);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    CHECK_EQ(scene_card->apdus, before + 2 + 3);
+    n = sizeof value;
+    CHECK(value_of(session, CKO_CERTIFICATE, 1, CKA_VALUE, value, &n));
+    CHECK(n == len && !memcmp(value, der, n));
+    CHECK_EQ(scene_card->apdus, before + 5 + 3);
+    n = sizeof value;
+    CHECK(value_of(session, CKO_CERTIFICATE, 1, CKA_ISSUER, value, &n));
+    CHECK(n && memmem(der, len, value, n));
+    CHECK(may(session, 1, CKA_SIGN) && !may(session, 1, CKA_DERIVE));
+    CHECK_EQ(scene_card->apdus, before + 8);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    scene_end();
+}
+
+// Which comes first does not matter: a certificate is read once where it was looked for before.
+TEST(piv_a_certificate_that_was_read_is_not_read_for_its_key)
+{
+    static CK_BYTE value[2048];
+    CK_SESSION_HANDLE session;
+    CK_ULONG n = sizeof value;
+    CHECK_RV(scene_begin(&in_pieces), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK(value_of(session, CKO_CERTIFICATE, 1, CKA_VALUE, value, &n));
+    unsigned before = scene_card->apdus;
+    n = sizeof value;
+    CHECK(value_of(session, CKO_PRIVATE_KEY, 1, CKA_MODULUS, value, &n));
+    CHECK(may(session, 1, CKA_SIGN));
+    CHECK_EQ(scene_card->apdus, before);
+    scene_end();
+}
+
+// The data object of a certificate of SIM_P256B, for key agreement and nothing else.
+static size_t for_agreement(uint8_t *out)
+{
+    size_t n;
+    const uint8_t *der = sim_key_consent(&n);
+    uint8_t head[] = { 0x53, 0x82, (uint8_t)((n + 4) >> 8), (uint8_t)(n + 4),
+                       0x70, 0x82, (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(out, head, sizeof head);
+    memcpy(out + sizeof head, der, n);
+    uint8_t *usage = memmem(out, n, "\x55\x1d\x0f", 3);
+    while (usage && memcmp(usage, "\x03\x02", 2)) usage++;
+    if (usage) usage[2] = 3, usage[3] = 0x08;
+    return n + sizeof head;
+}
+
+// What a key may be used for stands behind it in its certificate. Asked for, it is read; and before
+// a key is refused.
+TEST(piv_what_a_key_is_for_is_read_when_it_is_asked_for)
+{
+    static uint8_t object[1024];
+    static const uint8_t *point = sim_p256_point;
+    CK_ECDH1_DERIVE_PARAMS dh = { CKD_NULL, 0, NULL, 65, (CK_BYTE *)(uintptr_t)point };
+    CK_MECHANISM derive = { CKM_ECDH1_DERIVE, &dh, sizeof dh };
+    CK_MECHANISM sign = { CKM_ECDSA_SHA256, NULL, 0 };
+    for (int way = 0; way < 3; way++) {
+        struct sim_piv_options o = in_pieces;
+        CK_SESSION_HANDLE session;
+        CK_OBJECT_HANDLE key, secret;
+        o.object = object;
+        o.object_len = for_agreement(object);
+        o.object_tag = 0x5fc101;
+        CHECK_RV(scene_begin(&o), CKR_OK);
+        CHECK_RV(scene_login(&session), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 4, &key), CKR_OK);
+        if (way == 0) CHECK_RV(C_DeriveKey(session, &derive, key, NULL, 0, &secret), CKR_OK);
+        if (way == 1) CHECK(may(session, 4, CKA_DERIVE) && !may(session, 4, CKA_SIGN));
+        if (way == 2) CHECK(!may(session, 4, CKA_SIGN) && may(session, 4, CKA_DERIVE));
+        CHECK_RV(C_SignInit(session, &sign, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        CHECK(!may(session, 4, CKA_SIGN) && may(session, 4, CKA_DERIVE));
+        scene_end();
+    }
+}
+
+// A compressed certificate shows nothing before it is whole; one that cannot be used is read to its
+// end, and is none.
+TEST(piv_certificates_in_pieces_that_must_come_whole)
+{
+    static const struct sim_piv_key packed[] = { { 0x9a, SIM_RSA2048A, false, true, 0 },
+                                                 { 0x9e, SIM_P256B, false, true, 0 } };
+    static uint8_t broken[700];
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    struct sim_piv_options o = in_pieces;
+    kind = &kinds[0];
+    o.keys = packed;
+    o.n_keys = 2;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    CHECK_RV(sign_with(session, 4), CKR_OK);
+    scene_end();
+    o = in_pieces;
+    memset(broken, 0x30, sizeof broken);
+    memcpy(broken, "\x53\x82\x02\xb8\x70\x82\x02\xb4", 8);
+    o.object = broken;
+    o.object_len = sizeof broken;
+    o.object_tag = 0x5fc101;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 4, &key), CKR_OK);
+    CHECK(!key);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    scene_end();
+}
+
 // Keys without certificate: by metadata; before there was that, by the attestation of each; and on
 // a card that has neither, none.
 TEST(piv_keys_without_certificate)
@@ -511,6 +664,10 @@ int main(int argc, char **argv)
     RUN(piv_a_missed_touch_costs_no_login);
     RUN(piv_a_simple_pin_is_refused);
     RUN(piv_a_retired_key_of_consent_wants_the_pin_each_time);
+    RUN(piv_a_certificate_is_read_as_far_as_it_is_asked_for);
+    RUN(piv_a_certificate_that_was_read_is_not_read_for_its_key);
+    RUN(piv_what_a_key_is_for_is_read_when_it_is_asked_for);
+    RUN(piv_certificates_in_pieces_that_must_come_whole);
     RUN(piv_keys_without_certificate);
     RUN(piv_public_certificates_are_promised_where_every_key_wants_the_pin);
     return test_end();

@@ -52,6 +52,20 @@ TEST(tlv_tags_have_up_to_four_bytes)
     CHECK_ST(tlv_try(BYTES(0x1f, 0x01), &t), ST_PROTOCOL);
 }
 
+TEST(tlv_opens_what_there_is)
+{
+    static const u8 some[] = { 0x53, 3, 0xaa, 0xbb, 0xcc, 0x71 };
+    bytes value;
+    for (size_t n = 0; n <= sizeof some; n++) {
+        bytes in = bytes_of(some, n);
+        CHECK_ST(tlv_open_some(in, true, 0x53, &value), n < 2 ? ST_PROTOCOL : ST_OK);
+        if (n >= 2) CHECK_EQ(value.n, n - 2 < 3 ? n - 2 : 3);
+        CHECK_ST(tlv_open_some(in, false, 0x53, &value), n < 5 ? ST_PROTOCOL : ST_OK);
+        CHECK_ST(tlv_open_some(in, true, 0x71, &value), ST_PROTOCOL);
+    }
+    CHECK_ST(tlv_open_some(BYTES(0x53, 0x82, 0x01), true, 0x53, &value), ST_PROTOCOL);
+}
+
 TEST(tlv_lengths_that_cannot_be)
 {
     struct tlv t;
@@ -189,6 +203,7 @@ static void test_tlv(void)
 {
     RUN(tlv_takes_one_after_the_other);
     RUN(tlv_tags_have_up_to_four_bytes);
+    RUN(tlv_opens_what_there_is);
     RUN(tlv_lengths_that_cannot_be);
     RUN(tlv_never_reads_outside);
     RUN(tlv_finds_among_siblings);

@@ -161,6 +161,31 @@ TEST(x509_refuses_every_truncation)
     }
 }
 
+// Of every beginning that holds the key, and of no shorter one: what stands before the extensions,
+// as the whole has it.
+TEST(x509_of_a_part)
+{
+    for (size_t i = 0; i < COUNT(x509_samples); i++) {
+        bytes der = x509_samples[i].certificate;
+        struct x509 all;
+        CHECK_ST(x509_parse(der, &all), ST_OK);
+        size_t key_end = (size_t)(all.spki.p + all.spki.n - der.p);
+        for (size_t n = 0; n < der.n; n++) {
+            struct x509 x;
+            u8 *p = tlv_exact(bytes_head(der, n));
+            st s = x509_parse_some(bytes_of(p, n), true, &x);
+            bool good = n < key_end ? s == ST_PROTOCOL
+                      : !s && !x.whole.n && bytes_equal(x.spki, all.spki) &&
+                        bytes_equal(x.serial, all.serial) && bytes_equal(x.issuer, all.issuer) &&
+                        bytes_equal(x.subject, all.subject) &&
+                        bytes_equal(x.not_after, all.not_after) &&
+                        x509_inside(bytes_of(p, n), x.extensions);
+            free(p);
+            CHECK(good);
+        }
+    }
+}
+
 // The outer lengths shortened too, so that what is inside is met by its own end.
 TEST(x509_truncated_inside)
 {
@@ -275,6 +300,7 @@ static void test_x509(void)
     RUN(x509_reads_one_with_everything);
     RUN(x509_leaves_what_follows_the_certificate);
     RUN(x509_refuses_every_truncation);
+    RUN(x509_of_a_part);
     RUN(x509_truncated_inside);
     RUN(x509_never_reads_outside);
     RUN(x509_version_1_has_no_version);
