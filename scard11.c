@@ -3981,7 +3981,9 @@ struct driver {
     // landmark reads what a landmark is made of, without a SELECT of the application.
     st (*select)  (struct card *, struct token *, const struct place *);
     st (*landmark)(struct card *, struct token *, u32 ref, struct scratch *, bytes *value);
-    // Credentials. login: what must go before secret_login; logout: the command of LOGOUT_COMMAND.
+    // Credentials. learn: what must be known before a secret is sent; login: what must go before
+    // secret_login; logout: the command of LOGOUT_COMMAND.
+    st (*learn)   (struct card *, struct token *, struct scratch);
     st (*login)   (struct card *, struct token *, struct credential *, struct scratch);
     st (*logout)  (struct card *, struct token *);
     // Keys. in is hashed and padded as alg_use says; out has room for what the key can give.
@@ -4648,7 +4650,8 @@ static void secret_encode(const struct credential *p, bytes secret, struct buf *
 
 // A command that carries PINs: one that there is, or a new one, or both.
 struct secret_entry {
-    u8 ins, p1, reference;
+    u8 ins, p1;
+    const struct credential *of;        // whose reference goes with it
     const struct credential *pin[2];    // how they are encoded; [1]: the new one; NULL: none
     bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
 };
@@ -4714,7 +4717,7 @@ static void secret_pad_template(const struct secret_entry *e, u32 block, struct 
 {
     u32 count = e->pin[0] && e->pin[1] ? 2 : 1;
     buf_put(out, BYTES(0, 0, 0, (u8)(5 + count * block), 0, 0, 0));
-    buf_put(out, BYTES(0x00, e->ins, e->p1, e->reference, (u8)(count * block)));
+    buf_put(out, BYTES(0x00, e->ins, e->p1, e->of->reference, (u8)(count * block)));
     for (u32 i = 0; i < 2 && block; i++) {
         if (!e->pin[i]) continue;
         bool iso = e->pin[i]->coding == CARD_PIN_ISO9564;
@@ -4761,13 +4764,14 @@ static st secret_send(struct card *c, struct token *t, const struct place *place
 {
     u8 room[2 * CARD_PIN_MAX], none[16];
     struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    if (t->driver->learn) TRY(t->driver->learn(c, t, scratch));
     TRY(place_go_to(c, t, place, scratch));
     SCARD11_ASSERT(c->sure && place_is_here(c, t, place));
     if (!c->sure) return ST_FAILED;
     if (!e->secret[0].p) return secret_enter_at_pad(c, e);
     for (int i = 0; i < 2; i++)
         if (e->pin[i]) secret_encode(e->pin[i], e->secret[i], &b);
-    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->reference, .data = buf_bytes(&b),
+    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->of->reference, .data = buf_bytes(&b),
                         .secret_in = true };
     st s = b.full ? ST_PIN_LEN : link_exchange(&c->link, &cmd, &rsp);
     mem_wipe(room, sizeof room);
@@ -4804,7 +4808,7 @@ static st secret_verify(struct card *c, struct token *t, struct credential *pin,
                         struct scratch scratch)
 {
     struct credential bare = *pin;
-    struct secret_entry e = { INS_VERIFY, 0, pin->reference, { &bare, NULL }, { secret } };
+    struct secret_entry e = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
     if (pin->verify_bare) bare.padded = 0;
     st s = secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
     if (!s) pin->verified = true;
@@ -4815,7 +4819,7 @@ static st secret_verify(struct card *c, struct token *t, struct credential *pin,
 static st secret_change(struct card *c, struct token *t, struct credential *pin, bytes old,
                         bytes fresh, struct scratch scratch)
 {
-    struct secret_entry e = { INS_CHANGE, 0, pin->reference, { pin, pin }, { old, fresh } };
+    struct secret_entry e = { INS_CHANGE, 0, pin, { pin, pin }, { old, fresh } };
     if (pin->fixed) return ST_NOT_SUPPORTED;
     st s = secret_answer_set(pin, secret_send(c, t, &pin->place, &e, scratch));
     if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
@@ -4828,7 +4832,7 @@ static st secret_reset_with_puk(struct card *c, struct token *t, struct credenti
                                 struct credential *pin, bytes secret, const bytes *fresh,
                                 struct scratch scratch)
 {
-    struct secret_entry e = { INS_UNBLOCK, 0, pin->reference, { puk, fresh ? pin : NULL },
+    struct secret_entry e = { INS_UNBLOCK, 0, pin, { puk, fresh ? pin : NULL },
                               { secret, fresh ? *fresh : BYTES_NONE } };
     st s = secret_answer_set(puk, secret_send(c, t, &pin->place, &e, scratch));
     if (s) return s;
@@ -4841,7 +4845,7 @@ static st secret_reset_with_puk(struct card *c, struct token *t, struct credenti
 static st secret_reset(struct card *c, struct token *t, struct credential *pin, bytes fresh,
                        struct scratch scratch)
 {
-    struct secret_entry e = { INS_UNBLOCK, 2, pin->reference, { NULL, pin }, { fresh, fresh } };
+    struct secret_entry e = { INS_UNBLOCK, 2, pin, { NULL, pin }, { fresh, fresh } };
     return secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
 }
 
@@ -7091,6 +7095,7 @@ struct piv {
     bool named, history;                // CHUID and key history: read, or not there
     bool absent;                        // there is no CHUID
     bool small;                         // the landmark is read by one command
+    bool later;                         // the discovery object is read when a login is near
     bool data_listed;
     bytes chuid;
     bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
@@ -7238,6 +7243,15 @@ static void piv_name(struct token *t, bytes chuid, bool number)
     }
 }
 
+// The global PIN is the one to ask for. What is known of the application's is not known of this.
+static void piv_take_global(struct credential *pin)
+{
+    pin->reference = PIV_GLOBAL_PIN;
+    pin->tries = -1;
+    pin->tries_max = 0;
+    pin->asked = pin->missing = false;
+}
+
 // Which PIN is the one to ask for, and an object to recognise the application by, before a login.
 // Discovery object, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte 20:
 // the global PIN is the primary one.
@@ -7249,8 +7263,11 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     if (link_is_broken(s)) return s;
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
-        card_pin(t)->reference = PIV_GLOBAL_PIN;
-    return s ? ST_OK : piv_note(p, PIV_DISCOVERY, value);
+        piv_take_global(card_pin(t));
+    p->later = false;
+    if (s) return ST_OK;
+    if (value.n && !p->small) p->mark.known = false;    // a signed CHUID is a costly landmark
+    return piv_note(p, PIV_DISCOVERY, value);
 }
 
 // YubiKey's serial number (F8), four bytes; nothing where the card does not say.
@@ -7343,29 +7360,47 @@ static bool piv_is_elsewhere(const struct card *c)
     return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986;
 }
 
-// Also reads what C_GetTokenInfo and a login need, in the same transaction: who answers is certain
-// now, and would have to be made so again. And so the first command of extended length is sent
-// while nothing has been handed out yet that a reader's failure would cost.
+// Before a secret is sent: which PIN is meant. Who answers that is the application, so this costs
+// no more than the SELECT that else would have to come here.
+static st piv_learn(struct card *c, struct token *t, struct scratch scratch)
+{
+    const struct piv *p = t->state;
+    return p->later ? piv_read_discovery(c, t, scratch) : ST_OK;
+}
+
+// The tries left. Until a login is near they are those of the application's PIN, which all cards
+// have; not where they say that something is wrong.
+static st piv_read_tries(struct card *c, struct token *t, struct scratch scratch)
+{
+    const struct credential *pin = card_pin(t);
+    TRY(secret_read_tries(c, t, scratch));
+    if (!pin->missing && (pin->tries < 0 || pin->tries > 1)) return ST_OK;
+    TRY(piv_learn(c, t, scratch));
+    return secret_read_tries(c, t, scratch);
+}
+
+// Also reads what C_GetTokenInfo needs, in the same transaction: who answers is certain now, and
+// would have to be made so again. And so the first command of extended length is sent while nothing
+// has been handed out yet that a reader's failure would cost. The discovery object is left for the
+// login where the CHUID is landmark enough.
 static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
 {
     TRY(piv_begin(c, t));
-    const struct piv *p = t->state;
+    struct piv *p = t->state;
     st s = c->shared ? piv_find_selected(c, t, scratch) : ST_NOT_FOUND;
     if (s == ST_NOT_FOUND) s = place_select(c, t);
     if (s) return s == ST_LOST ? ST_NOT_MINE : s;
-    if (!(p->quirks & PIV_ONE_PIN)) {
-        TRY(piv_read_discovery(c, t, scratch));
-        if (piv_is_elsewhere(c)) return ST_NOT_MINE;
-    }
     TRY(piv_read_chuid(c, t, scratch));
     if (!p->mark.known && piv_is_elsewhere(c)) return ST_NOT_MINE;
-    return secret_read_tries(c, t, scratch);
+    p->later = !(p->quirks & PIV_ONE_PIN);
+    if (!p->small || c->shared) TRY(piv_learn(c, t, scratch));
+    return piv_read_tries(c, t, scratch);
 }
 
 // What C_GetTokenInfo needs: the tries left, where they are not known yet.
 static st piv_open(struct card *c, struct token *t, struct scratch scratch)
 {
-    return secret_read_tries(c, t, scratch);
+    return piv_read_tries(c, t, scratch);
 }
 
 // The card has metadata: each key's policy can be asked for.
@@ -7954,6 +7989,7 @@ static const struct driver driver_piv = {
     .read    = piv_read,
     .select  = piv_select,
     .landmark = piv_landmark,
+    .learn   = piv_learn,
     .sign    = piv_sign,
     .decrypt = piv_decrypt,
     .derive  = piv_derive,

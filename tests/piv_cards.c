@@ -36,9 +36,9 @@ struct kind {
 static const struct kind kinds[] = {
     { "to the letter, SELECT ends the login", { WHOLE }, BUDGET },
     { "SELECT keeps the login", { WHOLE, .keeps_login = true }, BUDGET },
-    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 10, 8, 2, 1 },
+    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 9, 8, 2, 1 },
     { "short, 6 certificates", { .keys = six, .n_keys = 6, .retired = 2,
-                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 11, 8, 3, 1 },
+                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 10, 8, 3, 1 },
     { "without key history", { WHOLE, .no_history = true }, BUDGET },
     { "without CHUID", { WHOLE, .no_chuid = true }, BUDGET },
     { "without CHUID and discovery", { .extended = true, .no_chuid = true }, BUDGET },
@@ -52,7 +52,7 @@ static const struct kind kinds[] = {
     { "VERIFY FF is 6D00, SELECT keeps the login",
       { WHOLE, .sw_logout = 0x6d00, .keeps_login = true }, BUDGET },
     // Each answer to a command with data is fetched.
-    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 7, 25, 17, 14, 4, 2 },
+    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 5, 23, 15, 12, 4, 2 },
     { "the global PIN", { .extended = true, .discovery = SIM_GLOBAL_PIN }, BUDGET },
     { "YubiKey 5.4", { WHOLE, .yubikey = true }, BUDGET },
     // Its 20 retired keys are asked for one by one: nothing else tells which of them there are.
@@ -270,8 +270,7 @@ TEST(piv_budgets) { for_kinds(budgets); }
 // ---- Another program's login ----
 
 static const CK_BYTE select_piv[] = { 0, 0xa4, 4, 0, 9, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0 };
-static const CK_BYTE verify_pin[] = { 0, 0x20, 0, 0x80, 8, '1', '2', '3', '4', '5', '6', 0xff,
-                                      0xff };
+static CK_BYTE verify_pin[] = { 0, 0x20, 0, 0x80, 8, '1', '2', '3', '4', '5', '6', 0xff, 0xff };
 
 // Another program is connected, and does nothing more.
 static void idle(struct sim_card *card, void *arg)
@@ -284,6 +283,7 @@ static void other_logs_in(void)
     static uint8_t rsp[65538];
     sim_reader_foreign(0, idle, NULL);
     judge_other_login(true);
+    verify_pin[3] = kind->o.discovery == SIM_GLOBAL_PIN ? 0x00 : 0x80;
     scene_card->apdu(scene_card, select_piv, sizeof select_piv, rsp, sizeof rsp);
     scene_card->apdu(scene_card, verify_pin, sizeof verify_pin, rsp, sizeof rsp);
     CHECK(scene_card->verified(scene_card));
@@ -413,6 +413,79 @@ TEST(piv_a_retired_key_of_consent_wants_the_pin_each_time)
         CHECK_RV(C_Sign(session, text, sizeof text, sig, &sig_len), CKR_OK);
         CHECK(scene_good(SIM_P256B, text, sizeof text, sig, sig_len));
     }
+    scene_end();
+}
+
+// ---- Which PIN ----
+
+// The tries left of a PIN, as the card says.
+static int tries_of(CK_BYTE reference)
+{
+    static uint8_t rsp[300];
+    const CK_BYTE ask[] = { 0, 0x20, 0, reference };
+    scene_card->apdu(scene_card, select_piv, sizeof select_piv, rsp, sizeof rsp);
+    size_t n = scene_card->apdu(scene_card, ask, sizeof ask, rsp, sizeof rsp);
+    return n == 2 && rsp[0] == 0x63 ? rsp[1] & 15 : 0;
+}
+
+// Where the global PIN is the primary one, it is what C_Login and C_SetPIN send, whatever came
+// before; no try of the application's own is taken. From a wrong PIN on its tries are told.
+TEST(piv_the_global_pin_is_asked_for)
+{
+    struct sim_piv_options o = { WHOLE };
+    CK_SESSION_HANDLE session;
+    CK_TOKEN_INFO token;
+    o.discovery = SIM_GLOBAL_PIN;
+    for (int way = 0; way < 4; way++) {
+        o.long_chuid = way == 2;
+        CHECK_RV(scene_begin(&o), CKR_OK);
+        if (way == 3) sim_reader_foreign(0, idle, NULL);
+        CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        if (way == 1)
+            CHECK_RV(C_SetPIN(session, PIN, 6, (CK_UTF8CHAR_PTR)"712853", 6), CKR_OK);
+        CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)"999999", 6), CKR_PIN_INCORRECT);
+        CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+        CHECK(token.flags & CKF_USER_PIN_COUNT_LOW);
+        CHECK_RV(C_Login(session, CKU_USER, way == 1 ? (CK_UTF8CHAR_PTR)"712853" : PIN, 6), CKR_OK);
+        CHECK_RV(C_CloseSession(session), CKR_OK);
+        CHECK_EQ(tries_of(0x80), 3);
+        CHECK_EQ(tries_of(0x00), 3);
+        scene_end();
+    }
+}
+
+// The application's own PIN is blocked, or was never set: nobody is told that of the global one.
+TEST(piv_the_application_s_pin_may_be_blocked)
+{
+    struct sim_piv_options o = { WHOLE, .own_blocked = true };
+    CK_SESSION_HANDLE session;
+    CK_TOKEN_INFO token;
+    o.discovery = SIM_GLOBAL_PIN;
+    kind = &kinds[0];
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK(!(token.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY)));
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(sign_with(session, 1), CKR_OK);
+    scene_end();
+}
+
+// Another program has selected its application since the card was looked at: what that says of the
+// discovery object is not believed.
+TEST(piv_the_global_pin_after_another_program)
+{
+    struct sim_piv_options o = { WHOLE };
+    CK_SESSION_HANDLE session;
+    CK_TOKEN_INFO token;
+    o.discovery = SIM_GLOBAL_PIN;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    sim_piv_select_other(scene_card);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+    CHECK_EQ(tries_of(0x80), 3);
     scene_end();
 }
 
@@ -664,6 +737,9 @@ int main(int argc, char **argv)
     RUN(piv_a_missed_touch_costs_no_login);
     RUN(piv_a_simple_pin_is_refused);
     RUN(piv_a_retired_key_of_consent_wants_the_pin_each_time);
+    RUN(piv_the_global_pin_is_asked_for);
+    RUN(piv_the_application_s_pin_may_be_blocked);
+    RUN(piv_the_global_pin_after_another_program);
     RUN(piv_a_certificate_is_read_as_far_as_it_is_asked_for);
     RUN(piv_a_certificate_that_was_read_is_not_read_for_its_key);
     RUN(piv_what_a_key_is_for_is_read_when_it_is_asked_for);

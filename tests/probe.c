@@ -77,13 +77,14 @@ TEST(probe_asks_an_unknown_card_once)
 }
 
 #if SCARD11_PIV
-// After the discovery object: no CHUID, and three tries left.
-#define PROBE_REST "00cb3fff 000005 5c035fc102 0000 > 6a82", "00200080 > 63c3"
+// After the CHUID: no discovery object, and three tries left.
+#define PROBE_REST "00cb3fff 000003 5c017e 0000 > 6a82", "00200080 > 63c3"
 
 TEST(probe_takes_piv)
 {
     static const char *const whole[] = { "00a40400 09 a00000030800001000 00 > 9000",
-                                         "00cb3fff 000003 5c017e 0000 > 6a82", PROBE_REST, NULL };
+                                         "00cb3fff 000005 5c035fc102 0000 > 6a82", PROBE_REST,
+                                         NULL };
     CHECK_ST(probe_script(whole), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
     CHECK(card_it.sure && card_it.current == &card_it.tokens[0]);
@@ -95,12 +96,12 @@ TEST(probe_takes_piv)
 TEST(probe_asks_again_after_an_error)
 {
     static const char *const select[] = { "00a40400 09 a00000030800001000 00 > 6f00",
-        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000003 5c017e 0000 > 6a82", PROBE_REST,
-        NULL };
+        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000005 5c035fc102 0000 > 6a82",
+        PROBE_REST, NULL };
     static const char *const later[] = { "00a40400 09 a00000030800001000 00 > 9000",
-        "00cb3fff 000003 5c017e 0000 > 6581", PROBE_REST,
-        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000003 5c017e 0000 > 6a82", PROBE_REST,
-        NULL };
+        "00cb3fff 000005 5c035fc102 0000 > 6581", PROBE_REST,
+        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000005 5c035fc102 0000 > 6a82",
+        PROBE_REST, NULL };
     CHECK_ST(probe_script(select), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
     arena_free(&card_it.arena);

@@ -110,18 +110,18 @@ TEST(secret_asks_a_pad_for_a_pin)
     struct credential bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .padded = 4,
                        .filler = 0x00 };
     // timeouts, form, most and least, condition, messages, language, index, prologue, length, APDU
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 0x80, { &ascii, NULL }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &ascii, { &ascii, NULL }, { BYTES_NONE } },
                    0, 0, "0000 820800 0806 02 01 0904 00 000000 0d000000"
                          "0020008008 ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bare, { &bare, NULL }, { BYTES_NONE } },
                    0, 0, "0000 820000 0c04 02 01 0904 00 000000 05000000 0020000100");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &iso, NULL }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &iso, { &iso, NULL }, { BYTES_NONE } },
                    0, 0, "0000 894704 0c04 02 01 0904 00 000000 0d000000"
                          "0020000108 20ffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 2, { &bcd, NULL }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bcd, { &bcd, NULL }, { BYTES_NONE } },
                    0, 0, "0000 810400 0604 02 01 0904 00 000000 09000000 0020000204 00000000");
     // A pad that takes 5 to 7 digits.
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, 1, { &bare, NULL }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bare, { &bare, NULL }, { BYTES_NONE } },
                    5, 7, "0000 820000 0705 02 01 0904 00 000000 05000000 0020000100");
 }
 
@@ -134,18 +134,18 @@ TEST(secret_asks_a_pad_for_a_new_pin)
     struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
                        .padded = 8, .filler = 0xff };
     puk.min = 8;
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 0x80, { &ascii, &ascii }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &ascii, { &ascii, &ascii }, { BYTES_NONE } },
                    0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
                          "0024008010 ffffffffffffffff ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 0, 0x80, { &puk, &ascii }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 0, &ascii, { &puk, &ascii }, { BYTES_NONE } },
                    0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
                          "002c008010 ffffffffffffffff ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 2, 0x80, { NULL, &ascii }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 2, &ascii, { NULL, &ascii }, { BYTES_NONE } },
                    0, 0, "0000 820800 0000 0806 01 02 02 0904 010200 000000 0d000000"
                          "002c028008 ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 1, { &bare, &bare }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &bare, { &bare, &bare }, { BYTES_NONE } },
                    0, 0, "0000 820000 0000 0c04 03 02 03 0904 000102 000000 05000000 0024000100");
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, 1, { &iso, &iso }, { BYTES_NONE } },
+    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &iso, { &iso, &iso }, { BYTES_NONE } },
                    0, 0, "0000 894704 0008 0c04 03 02 03 0904 000102 000000 15000000"
                          "0024000110 20ffffffffffffff 20ffffffffffffff");
 }

@@ -29,8 +29,8 @@ struct piv {
     struct sim_piv_options o;
     struct sim_piv_key keys[24];
     unsigned n_keys;
-    char pin[9], puk[9];
-    int tries, puk_tries;
+    char pin[9], puk[9], own[9];    // own: the application's, where pin is the global one
+    int tries, puk_tries, own_tries;
     bool selected;                  // PIV; else another application, or none yet
     bool verified, fresh;           // fresh: VERIFY was the command before
     unsigned verifies, signatures, missed_touches;
@@ -231,15 +231,23 @@ static unsigned check_pin(struct piv *v, const char *pin, int *tries, const uint
         *tries = 3;
         return 0x9000;
     }
-    if (pin == v->pin) v->verified = false;
+    if (pin != v->puk) v->verified = false;
     --*tries;
     sim_took_try(&v->card);
     if (*tries) return (v->o.tries_0x ? 0x6300u : 0x63c0u) | (unsigned)*tries;
     return v->o.yubikey ? 0x6983 : 0x63c0;
 }
 
+// Is a reference that of the application's PIN, and the global one another?
+static bool is_own(const struct piv *v, uint8_t ref)
+{
+    return ref == 0x80 && v->o.discovery == SIM_GLOBAL_PIN;
+}
+
 static unsigned verify(struct piv *v, const struct sim_command *c)
 {
+    bool own = is_own(v, c->p2);
+    int *tries = own ? &v->own_tries : &v->tries;
     if (!pin_reference_right(v, c->p2)) return 0x6a88;
     if (c->p1 == 0xff && !c->n) {
         if (v->o.sw_logout) return v->o.sw_logout;
@@ -248,10 +256,10 @@ static unsigned verify(struct piv *v, const struct sim_command *c)
     }
     if (c->p1) return 0x6a86;
     if (!c->n && v->verified && !v->o.no_status) return 0x9000;
-    if (!c->n) return v->tries ? 0x63c0u | (unsigned)v->tries : 0x6983;
+    if (!c->n) return *tries ? 0x63c0u | (unsigned)*tries : 0x6983;
     v->verifies++;
     if (!pin_length_right(c, 8)) return 0x6a80;
-    unsigned sw = check_pin(v, v->pin, &v->tries, c->data);
+    unsigned sw = check_pin(v, own ? v->own : v->pin, tries, c->data);
     if (sw == 0x9000) v->verified = v->fresh = true;
     return sw;
 }
@@ -267,12 +275,14 @@ static bool is_simple(const uint8_t *pin)
 
 static unsigned change_pin(struct piv *v, const struct sim_command *c)
 {
-    bool puk = c->p2 == 0x81;
+    bool puk = c->p2 == 0x81, own = is_own(v, c->p2);
+    char *pin = puk ? v->puk : own ? v->own : v->pin;
+    int *tries = puk ? &v->puk_tries : own ? &v->own_tries : &v->tries;
     if (!puk && !pin_reference_right(v, c->p2)) return 0x6a88;
     if (!pin_length_right(c, 16)) return 0x6a80;
     if (v->o.simple_refused && is_simple(c->data + 8)) return 0x6985;
-    unsigned sw = check_pin(v, puk ? v->puk : v->pin, puk ? &v->puk_tries : &v->tries, c->data);
-    if (sw == 0x9000) set_pin(puk ? v->puk : v->pin, c->data + 8);
+    unsigned sw = check_pin(v, pin, tries, c->data);
+    if (sw == 0x9000) set_pin(pin, c->data + 8);
     return sw;
 }
 
@@ -572,7 +582,9 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
     if (v->n_keys) memcpy(v->keys, keys, v->n_keys * sizeof *keys);
     strcpy(v->pin, "123456");
     strcpy(v->puk, "12345678");
+    strcpy(v->own, "87654321");
     v->tries = v->puk_tries = 3;
+    v->own_tries = v->o.own_blocked ? 0 : 3;
     v->line.extended = v->o.extended;
     v->line.pieces = v->o.pieces;
     v->line.t0 = v->o.t0;

@@ -11,6 +11,7 @@
 enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS, SIM_MATCH_ONCE,
                   SIM_MATCH_ALWAYS };
 // USELESS: the object is there, and nothing in it, as on cards that are a CAC, too.
+// GLOBAL: the primary PIN is the global one, 00, and the application's own, 80, is another: 87654321.
 enum sim_discovery { SIM_NO_DISCOVERY, SIM_APPLICATION_PIN, SIM_GLOBAL_PIN, SIM_USELESS_DISCOVERY };
 
 struct sim_piv_key {
@@ -40,6 +41,7 @@ struct sim_piv_options {
     unsigned yubikey_lacks;         // SIM_NO_METADATA ...
     uint8_t retired;                // key history: keys with certificates on the card
     enum sim_discovery discovery;
+    bool own_blocked;               // where the global PIN is primary: the application's is blocked
     const uint8_t *object;          // what a data object holds instead (a hostile certificate)
     size_t object_len;
     uint32_t object_tag;            // its tag, 5fc105 ...
