@@ -10448,12 +10448,13 @@ static st slot_resume(struct card *c)
 }
 
 // In a transaction: is it the card that is remembered? Where nothing is known that no other card
-// has, the count must do.
+// has, the count must do, but not for a PIN that was kept: that may be another card's.
 static st slot_prove(struct card *c, struct scratch scratch)
 {
     struct token *t = c->current ? c->current : &c->tokens[0];
     const struct landmark *identity = slot_identity(c);
     if (!c->unproven) return ST_OK;
+    for (u32 i = 0; i < c->token_count && !identity; i++) card_secrets_forget(&c->tokens[i]);
     st s = ST_OK;
     if (identity && c->was_reset) s = ST_NOT_FOUND;
     else if (identity) s = place_find_landmark(c, t, identity, scratch);

@@ -1459,6 +1459,7 @@ int main(int argc, char **argv)
         RUN(cards_swapped_and_in_use);
         RUN(cards_swapped_as_a_reset_before_any_rest);
         RUN(cards_swapped_as_a_reset_before_anything);
+        RUN(cards_keep_a_pin_for_one_card);
         if (!i) RUN(cards_without_a_name_swapped);
         if (!i) RUN(cards_of_two_kinds_swapped);
         if (kind->secrets[0].id) {

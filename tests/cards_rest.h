@@ -155,6 +155,26 @@ TEST(cards_swapped_as_a_reset_before_anything)
     rest_end();
 }
 
+// A PIN that was kept goes to the card it was kept for, or to none.
+TEST(cards_keep_a_pin_for_one_card)
+{
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "1"), CKR_OK);
+    rest_begin(kind->make(1));
+    if (!test_failing) CHECK_RV(open_token(0, 0, true), CKR_OK);
+    sim_reader_trace(rest_count, NULL);
+    rest_stray = 0;
+    sim_reader_swap_as_reset(0, cards[1]);
+    sim_reader_set_count(0, 1);
+    nanosleep(&(struct timespec){ 0, (SCARD11_LOOK_MS + 5) * 1000000 }, NULL);
+    CK_RV rv = scene_count(sessions[0], NULL, 0, &(CK_ULONG){ 0 });
+    CHECK(rv == CKR_OK || rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
+    CHECK_EQ(rest_stray, 0);
+    CHECK(!cards[1]->verified || !cards[1]->verified(cards[1]));
+    sim_reader_trace(NULL, NULL);
+    rest_end();
+    scard11_configure("SCARD11_PIN_CACHE", "0");
+}
+
 // A count that is stuck at 0 says nothing: not even memory answers for the second card.
 static void swapped_where_the_count_is_stuck(void)
 {
