@@ -12639,14 +12639,14 @@ static st make_check_place(const struct session *se, const CK_ATTRIBUTE *t, CK_U
 }
 
 // An empty session object; *out is dropped by make_end if what follows fails.
-static st make_begin(struct card *c, const struct session *se, CK_OBJECT_CLASS class, bool private,
-                     struct object **out)
+static st make_begin(struct card *c, const struct session *se, CK_OBJECT_CLASS class,
+                     const CK_ATTRIBUTE *t, CK_ULONG n, struct object **out)
 {
     struct object *o = card_add(c, se->token, class, handle_new_epoch());
     if (!o) return ST_CARD_MEMORY;
     o->owner = se->handle;
     o->login_epoch = se->token->login_epoch;
-    o->private = private;
+    o->private = attr_number(t, n, CKA_PRIVATE, CK_FALSE);
     *out = o;
     return ST_OK;
 }
@@ -12784,7 +12784,7 @@ static st make_secret(struct card *c, const struct session *se, const CK_ATTRIBU
                       struct object **out)
 {
     struct object *o;
-    TRY(make_begin(c, se, CKO_SECRET_KEY, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    TRY(make_begin(c, se, CKO_SECRET_KEY, t, n, &o));
     o->secret_type = type;
     o->secret_len = (u32)value.n;
     o->use = make_use(type);
@@ -12875,7 +12875,7 @@ static st make_create_public(struct card *c, const struct session *se, const CK_
     alg_encode_spki(&given, &spki);
     if (spki.full) return ST_HOST_MEMORY;
     if (alg_parse_spki(buf_bytes(&spki), &k)) return ST_ATTR_VALUE;     // also: a size we have not
-    TRY(make_begin(c, se, CKO_PUBLIC_KEY, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    TRY(make_begin(c, se, CKO_PUBLIC_KEY, t, n, &o));
     o->type = k.type;
     o->use = CARD_SIGN | (k.type == ALG_RSA ? CARD_DECRYPT : 0);
     *out = o;
@@ -12892,14 +12892,19 @@ static st make_put_certificate(struct card *c, struct object *o, const CK_ATTRIB
     struct buf digest = buf_on(room, sizeof room);
     TRY(make_put_template(c, o, t, n));
     TRY(hash_of(alg_hash_find(CKM_SHA_1), x->whole, &digest));
-    TRY(make_put_found(c, o, t, n, CKA_CHECK_VALUE, bytes_of(room, 3)));
-    TRY(make_put_found(c, o, t, n, CKA_SUBJECT, x->subject));
-    TRY(make_put_found(c, o, t, n, CKA_ISSUER, x->issuer));
-    TRY(make_put_found(c, o, t, n, CKA_SERIAL_NUMBER, x->serial));
-    TRY(make_put_found(c, o, t, n, CKA_PUBLIC_KEY_INFO, x->spki));
-    if (x509_date(x->not_before, date[0]) || x509_date(x->not_after, date[1])) return ST_OK;
-    TRY(make_put_found(c, o, t, n, CKA_START_DATE, bytes_of(date[0], 8)));
-    return make_put_found(c, o, t, n, CKA_END_DATE, bytes_of(date[1], 8));
+    bool dated = !x509_date(x->not_before, date[0]) && !x509_date(x->not_after, date[1]);
+    const struct { CK_ATTRIBUTE_TYPE type; bytes value; } found[] = {
+        { CKA_CHECK_VALUE, bytes_of(room, 3) },
+        { CKA_SUBJECT, x->subject },
+        { CKA_ISSUER, x->issuer },
+        { CKA_SERIAL_NUMBER, x->serial },
+        { CKA_PUBLIC_KEY_INFO, x->spki },
+        { CKA_START_DATE, bytes_of(date[0], 8) },
+        { CKA_END_DATE, bytes_of(date[1], 8) },
+    };
+    for (size_t i = 0; i < COUNT(found) - (dated ? 0 : 2); i++)
+        TRY(make_put_found(c, o, t, n, found[i].type, found[i].value));
+    return ST_OK;
 }
 
 static st make_create_certificate(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
@@ -12914,7 +12919,7 @@ static st make_create_certificate(struct card *c, const struct session *se, cons
         attr_number(t, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) > CK_SECURITY_DOMAIN_THIRD_PARTY)
         return ST_ATTR_VALUE;
     if (x509_parse(attr_bytes(value), &x) || x.whole.n != value->ulValueLen) return ST_ATTR_VALUE;
-    TRY(make_begin(c, se, CKO_CERTIFICATE, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    TRY(make_begin(c, se, CKO_CERTIFICATE, t, n, &o));
     *out = o;
     return make_end(c, o, make_put_certificate(c, o, t, n, &x));
 }
@@ -12923,7 +12928,7 @@ static st make_create_data(struct card *c, const struct session *se, const CK_AT
                            CK_ULONG n, struct object **out)
 {
     struct object *o;
-    TRY(make_begin(c, se, CKO_DATA, attr_number(t, n, CKA_PRIVATE, CK_FALSE), &o));
+    TRY(make_begin(c, se, CKO_DATA, t, n, &o));
     *out = o;
     return make_end(c, o, make_put_template(c, o, t, n));
 }
@@ -13028,7 +13033,8 @@ static st make_copy(struct card *c, const struct session *se, const struct objec
     TRY(make_check_place(se, t, n));
     bool private = attr_number(t, n, CKA_PRIVATE, o->private) != 0;
     if (o->private && !private) return ST_TEMPLATE_MIXED;
-    TRY(make_begin(c, se, o->class, private, &to));
+    TRY(make_begin(c, se, o->class, t, n, &to));
+    to->private = private;
     *out = to;
     return make_end(c, to, make_copy_into(c, o, t, n, to, scratch));
 }
