@@ -1387,29 +1387,24 @@ struct x509 {
 // what stands before its extensions; it has no whole then.
 static st x509_parse_some(bytes der, bool part, struct x509 *out)
 {
-    struct tlv certificate, t, validity;
-    struct tlv first = { 0, BYTES_NONE, BYTES_NONE };
+    struct tlv certificate, t;
     struct x509 x = { .whole = BYTES_NONE };
-    bytes rest;
+    bytes rest, algorithm, validity;
+    bytes *const fields[] = { &x.serial, &algorithm, &x.issuer, &validity, &x.subject, &x.spki };
     if (tlv_read(&der, part, &certificate) || certificate.tag != 0x30) return ST_PROTOCOL;
     if (!part) x.whole = certificate.whole;
     TRY(tlv_open_some(certificate.value, part, 0x30, &rest));
     bytes peek = rest;
-    if (!tlv_next(&peek, &first) && first.tag == 0xa0) rest = peek;     // version
-    TRY(tlv_take(&rest, 0x02, &t));
-    x.serial = t.whole;
-    TRY(tlv_take(&rest, 0x30, &t));                     // signature algorithm
-    TRY(tlv_take(&rest, 0x30, &t));
-    x.issuer = t.whole;
-    TRY(tlv_take(&rest, 0x30, &validity));
-    if (tlv_next(&validity.value, &t)) return ST_PROTOCOL;
+    if (!tlv_take(&peek, 0xa0, &t)) rest = peek;        // version
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        TRY(tlv_take(&rest, i ? 0x30 : 0x02, &t));
+        *fields[i] = t.whole;
+    }
+    TRY(tlv_open(validity, 0x30, &validity));
+    if (tlv_next(&validity, &t)) return ST_PROTOCOL;
     x.not_before = t.whole;
-    if (tlv_next(&validity.value, &t)) return ST_PROTOCOL;
+    if (tlv_next(&validity, &t)) return ST_PROTOCOL;
     x.not_after = t.whole;
-    TRY(tlv_take(&rest, 0x30, &t));
-    x.subject = t.whole;
-    TRY(tlv_take(&rest, 0x30, &t));
-    x.spki = t.whole;
     while (!tlv_next(&rest, &t))
         if (t.tag == 0xa3) TRY(tlv_open(t.value, 0x30, &x.extensions));
     *out = x;
@@ -7037,35 +7032,37 @@ static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind
 // What a key reference is called, and the data object of its certificate (SP 800-73 part 1, table
 // 4). CKA_ID is the place in this list, from 1 on.
 struct piv_slot {
-    u8 ref;
+    u8 ref, place;
     u32 object;
     const char *name;                   // NULL: of a retired key, see piv_label
     u32 use;
 };
 
 static const struct piv_slot piv_slots[PIV_FIRST_RETIRED] = {
-    { 0x9a, 0x5fc105, "PIV Authentication",  CARD_SIGN },
-    { 0x9c, 0x5fc10a, "Digital Signature",   CARD_SIGN },
-    { 0x9d, 0x5fc10b, "Key Management",      CARD_DECRYPT | CARD_DERIVE },
-    { 0x9e, 0x5fc101, "Card Authentication", CARD_SIGN },
+    { 0x9a, 0, 0x5fc105, "PIV Authentication",  CARD_SIGN },
+    { 0x9c, 1, 0x5fc10a, "Digital Signature",   CARD_SIGN },
+    { 0x9d, 2, 0x5fc10b, "Key Management",      CARD_DECRYPT | CARD_DERIVE },
+    { 0x9e, 3, 0x5fc101, "Card Authentication", CARD_SIGN },
 };
 
-// Data objects that are shown without being read. oid: the BER-TLV arcs after 2.16.840.1.101.3.7.
+// Data objects that are shown without being read.
 struct piv_data {
     u32 object;
     const char *name;
-    u8 oid[5];
-    u8 oid_len;
+    u8 oid[13];                         // DER
     bool private;                       // wants the PIN
 };
 
+// An OID of n bytes: the arcs after 2.16.840.1.101.3.7.
+#define PIV_OID(n, ...)  { 0x06, n, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x07, __VA_ARGS__ }
+
 static const struct piv_data piv_data_list[] = {
-    { 0x5fc107, "Card Capability Container",      { 0x01, 0x81, 0x5b, 0x00 }, 4, false },
-    { PIV_CHUID, "Card Holder Unique Identifier", { 0x02, 0x30, 0x00 }, 3, false },
-    { 0x5fc106, "Security Object",                { 0x02, 0x81, 0x10, 0x00 }, 4, false },
-    { 0x5fc109, "Printed Information",            { 0x02, 0x30, 0x01 }, 3, true },
-    { 0x5fc103, "Cardholder Fingerprints",        { 0x02, 0x60, 0x10 }, 3, true },
-    { 0x5fc108, "Cardholder Facial Image",        { 0x02, 0x60, 0x30 }, 3, true },
+    { 0x5fc107, "Card Capability Container", PIV_OID(11, 0x01, 0x81, 0x5b, 0x00), false },
+    { PIV_CHUID, "Card Holder Unique Identifier", PIV_OID(10, 0x02, 0x30, 0x00), false },
+    { 0x5fc106, "Security Object", PIV_OID(11, 0x02, 0x81, 0x10, 0x00), false },
+    { 0x5fc109, "Printed Information", PIV_OID(10, 0x02, 0x30, 0x01), true },
+    { 0x5fc103, "Cardholder Fingerprints", PIV_OID(10, 0x02, 0x60, 0x10), true },
+    { 0x5fc108, "Cardholder Facial Image", PIV_OID(10, 0x02, 0x60, 0x30), true },
 };
 
 // What a model does that SP 800-73 does not say.
@@ -7087,7 +7084,7 @@ static const struct piv_model {
     { "Yubi", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN },
 };
 
-enum piv_known { PIV_UNKNOWN, PIV_NO, PIV_LIKELY, PIV_YES };
+enum piv_known { PIV_NO = -1, PIV_UNKNOWN, PIV_LIKELY, PIV_YES };
 
 struct piv {
     enum piv_known metadata;            // does the card answer to F7?
@@ -7108,9 +7105,10 @@ struct piv {
 static struct piv_slot piv_slot_at(u32 i)
 {
     if (i < PIV_FIRST_RETIRED) return piv_slots[i];
-    if (i == PIV_ATTESTATION) return (struct piv_slot){ 0xf9, 0x5fff01, "PIV Attestation", 0 };
+    if (i == PIV_ATTESTATION)
+        return (struct piv_slot){ 0xf9, PIV_ATTESTATION, 0x5fff01, "PIV Attestation", 0 };
     u32 n = i - PIV_FIRST_RETIRED;
-    return (struct piv_slot){ (u8)(PIV_RETIRED + n), 0x5fc10d + n, NULL,
+    return (struct piv_slot){ (u8)(PIV_RETIRED + n), (u8)i, 0x5fc10d + n, NULL,
                               CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
 }
 
@@ -7270,14 +7268,24 @@ static st piv_read_discovery(struct card *c, struct token *t, struct scratch scr
     return piv_note(p, PIV_DISCOVERY, value);
 }
 
+// An instruction of Yubico's without data, sent to the application for certain.
+static st piv_ask(struct card *c, struct token *t, u8 ins, u8 p1, u8 p2, struct scratch *scratch,
+                  bytes *value)
+{
+    struct apdu cmd = { .ins = ins, .p1 = p1, .p2 = p2,
+                        .le = ins == PIV_INS_SERIAL ? APDU_LE_SHORT : APDU_LE_ALL };
+    TRY(place_be_sure(c, t, *scratch));
+    struct buf out = scratch_rest(scratch);
+    st s = link_exchange(&c->link, &cmd, &out);
+    *value = scratch_keep(scratch, &out);
+    return s;
+}
+
 // YubiKey's serial number (F8), four bytes; nothing where the card does not say.
 static st piv_read_serial(struct card *c, struct token *t, struct scratch *scratch, bytes *value)
 {
-    struct apdu cmd = { .ins = PIV_INS_SERIAL, .le = APDU_LE_SHORT };
-    struct buf out = scratch_buf(scratch, 256);
-    TRY(place_be_sure(c, t, *scratch));
-    st s = link_exchange(&c->link, &cmd, &out);
-    *value = s ? BYTES_NONE : bytes_head(buf_bytes(&out), 4);
+    st s = piv_ask(c, t, PIV_INS_SERIAL, 0, 0, scratch, value);
+    *value = s ? BYTES_NONE : bytes_head(*value, 4);
     return link_is_broken(s) ? s : ST_OK;
 }
 
@@ -7403,6 +7411,14 @@ static st piv_open(struct card *c, struct token *t, struct scratch scratch)
     return piv_read_tries(c, t, scratch);
 }
 
+// The private key on the card that stands there among the objects, or NULL.
+static struct object *piv_private_key_at(const struct card *c, const struct token *t, u32 i)
+{
+    struct object *o = card_object_at(c, i);
+    bool is = o->handle && o->token == t && o->class == CKO_PRIVATE_KEY && !o->owner;
+    return is ? o : NULL;
+}
+
 // The card has metadata: each key's policy can be asked for.
 static void piv_has_metadata(struct card *c, struct token *t)
 {
@@ -7410,9 +7426,8 @@ static void piv_has_metadata(struct card *c, struct token *t)
     if (p->metadata == PIV_YES) return;
     p->metadata = PIV_YES;
     for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (o->handle && o->token == t && o->class == CKO_PRIVATE_KEY && !o->owner)
-            o->unread = true;
+        struct object *o = piv_private_key_at(c, t, i);
+        if (o) o->unread = true;
     }
 }
 
@@ -7422,31 +7437,45 @@ static st piv_get_metadata(struct card *c, struct token *t, u8 ref, struct scrat
                            bytes *value)
 {
     struct piv *p = t->state;
-    struct apdu cmd = { .ins = PIV_INS_METADATA, .p2 = ref, .le = APDU_LE_ALL };
     if (p->metadata == PIV_NO) return ST_NOT_FOUND;
-    struct buf out = scratch_rest(scratch);
-    st s = link_exchange(&c->link, &cmd, &out);
-    *value = scratch_keep(scratch, &out);
-    if (link_is_broken(s)) return s;
-    if (c->sure && !s) piv_has_metadata(c, t);
-    if (c->sure && (s == 0x6d00 || s == 0x6e00)) p->metadata = PIV_NO;
+    st s = piv_ask(c, t, PIV_INS_METADATA, 0, ref, scratch, value);
+    if (link_is_broken(s) || !c->sure) return s;
+    if (!s) piv_has_metadata(c, t);
+    if (s == 0x6d00 || s == 0x6e00) p->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
 }
 
-// The public key in metadata tag 04: 81 modulus 82 exponent, or 86 point (Yubico), for algorithm
-// alg.
+// Algorithms, as metadata and GENERAL AUTHENTICATE have them (SP 800-78, table 9; Yubico).
+static const struct piv_kind {
+    u8 algorithm;
+    u32 bits;
+    const char *curve;                  // NULL: RSA
+} piv_kinds[] = {
+    { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
+    { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
+    { 0xe1, 255, "X25519" },
+};
+
+// The algorithm of a key; 0: PIV has none for it.
+static u8 piv_algorithm(const struct alg_key *k)
+{
+    for (size_t i = 0; i < COUNT(piv_kinds); i++) {
+        const struct piv_kind *kind = &piv_kinds[i];
+        bool is = kind->curve ? k->curve == alg_curve_named(kind->curve)
+                              : k->type == ALG_RSA && k->bits == kind->bits;
+        if (is) return kind->algorithm;
+    }
+    return 0;
+}
+
+// The public key in metadata tag 04: 81 modulus 82 exponent, or 86 point (Yubico).
 static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
 {
-    static const struct { u8 algorithm; u32 bits; const char *curve; } kind[] = {
-        { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
-        { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
-            { 0xe1, 255, "X25519" },
-    };
     size_t i = 0;
-    while (i < COUNT(kind) && kind[i].algorithm != algorithm) i++;
-    if (i == COUNT(kind)) return ST_NOT_FOUND;
-    *k = (struct alg_key){ .type = ALG_RSA, .bits = kind[i].bits };
-    if (!kind[i].curve) {
+    while (i < COUNT(piv_kinds) && piv_kinds[i].algorithm != algorithm) i++;
+    if (i == COUNT(piv_kinds)) return ST_NOT_FOUND;
+    *k = (struct alg_key){ .type = ALG_RSA, .bits = piv_kinds[i].bits };
+    if (!piv_kinds[i].curve) {
         if (!tlv_find(public_key, 0x81, &k->modulus) || !tlv_find(public_key, 0x82, &k->exponent))
             return ST_PROTOCOL;
         k->modulus = bytes_trim(k->modulus);
@@ -7454,7 +7483,7 @@ static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
         bool good = k->modulus.n * 8 == k->bits && k->exponent.n && k->exponent.n <= 8;
         return good ? ST_OK : ST_PROTOCOL;
     }
-    k->curve = alg_curve_named(kind[i].curve);
+    k->curve = alg_curve_named(piv_kinds[i].curve);
     k->type = k->curve->type;
     if (!tlv_find(public_key, 0x86, &k->point)) return ST_PROTOCOL;
     return alg_point_good(k->curve, k->point) ? ST_OK : ST_PROTOCOL;
@@ -7501,10 +7530,14 @@ static bool piv_shows_key(bytes answer)
            !tlv_open_some(der, true, 0x70, &der) && !x509_parse_some(der, true, &x);
 }
 
-// What was read of a certificate, in the arena.
-static st piv_keep_certificate(struct card *c, bytes der, bool part, const struct x509 **out)
+// A certificate out of its container, or what there is of it, in the arena.
+static st piv_keep_certificate(struct card *c, bytes container, bool part, struct scratch scratch,
+                               const struct x509 **out)
 {
     struct x509 parsed;
+    bytes der;
+    TRY(part ? tlv_open_some(container, true, 0x70, &der)
+             : piv_open_certificate(container, &scratch, &der));
     TRY(x509_parse_some(der, part, &parsed));
     struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
     bytes kept = arena_copy(&c->arena, part ? der : parsed.whole);
@@ -7515,22 +7548,17 @@ static st piv_keep_certificate(struct card *c, bytes der, bool part, const struc
 
 // The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
 // do, where the rest costs more commands.
-static st piv_read_certificate(struct card *c, struct token *t, u32 i, bool part,
-                               struct scratch scratch, const struct x509 **out)
+static st piv_read_certificate(struct card *c, struct token *t, const struct piv_slot *slot,
+                               bool part, struct scratch scratch, const struct x509 **out)
 {
-    struct piv *p = t->state;
-    struct piv_slot slot = piv_slot_at(i);
-    bytes container = BYTES_NONE, der = BYTES_NONE;
-
-    st s = piv_get_part(c, t, slot.object, part ? piv_shows_key : NULL, &scratch, &container);
-    if (link_is_broken(s) || s == ST_NOT_FOUND || s > ST_COUNT) return s;
+    bytes container;
+    st s = piv_get_part(c, t, slot->object, part ? piv_shows_key : NULL, &scratch, &container);
+    if (link_is_broken(s) || s > ST_COUNT) return s;
     part = piv_is_part(c);
-    if (!s && !part) TRY(piv_note_unique(p, slot.object, container));
-    if (!s && part) s = tlv_open_some(container, true, 0x70, &der);
-    else if (!s) s = piv_open_certificate(container, &scratch, &der);
-    if (!s) s = piv_keep_certificate(c, der, part, out);
+    if (!s && !part) TRY(piv_note_unique(t->state, slot->object, container));
+    if (!s) s = piv_keep_certificate(c, container, part, scratch, out);
     if (!s || s == ST_NOT_FOUND || s == ST_CARD_MEMORY) return s;
-    os_log("PIV: the certificate of %02x cannot be used: %s", slot.ref, st_text(s));
+    os_log("PIV: the certificate of %02x cannot be used: %s", slot->ref, st_text(s));
     return ST_NOT_FOUND;
 }
 
@@ -7540,13 +7568,12 @@ static st piv_read_attested(struct card *c, struct token *t, u8 ref, struct alg_
                             struct scratch scratch)
 {
     const struct piv *p = t->state;
-    struct apdu cmd = { .ins = PIV_INS_ATTEST, .p1 = ref, .le = APDU_LE_ALL };
     struct x509 x;
+    bytes der;
     if (!(p->quirks & PIV_ATTESTS) || p->metadata != PIV_NO) return ST_NOT_FOUND;
-    struct buf out = scratch_rest(&scratch);
-    st s = link_exchange(&c->link, &cmd, &out);
+    st s = piv_ask(c, t, PIV_INS_ATTEST, ref, 0, &scratch, &der);
     if (link_is_broken(s)) return s;
-    if (s || x509_parse(scratch_keep(&scratch, &out), &x)) return ST_NOT_FOUND;
+    if (s || x509_parse(der, &x)) return ST_NOT_FOUND;
     if (alg_parse_spki(x.spki, k)) return ST_NOT_FOUND;
     return card_keep_key(c, k, scratch);
 }
@@ -7559,11 +7586,11 @@ static void piv_set_policy(struct object *o, bool never)
 }
 
 // Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did.
-static st piv_read_metadata(struct card *c, struct token *t, struct object *like, struct alg_key *k,
+static st piv_read_metadata(struct card *c, struct object *like, struct alg_key *k,
                             struct scratch scratch)
 {
     bytes value, part, algorithm = BYTES_NONE;
-    TRY(piv_get_metadata(c, t, (u8)like->ref, &scratch, &value));
+    TRY(piv_get_metadata(c, like->token, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, 0x02, &part) && part.n >= 1) {
         piv_set_policy(like, part.p[0] == 1);
         like->always_auth = part.p[0] == 3 || part.p[0] == 5;   // 5: the PIN or a finger, each time
@@ -7576,9 +7603,19 @@ static st piv_read_metadata(struct card *c, struct token *t, struct object *like
     return card_keep_key(c, k, scratch);
 }
 
+// The policy of a key, asked for once.
+static st piv_read_policy(struct card *c, struct object *o, struct scratch scratch)
+{
+    if (!o->unread) return ST_OK;
+    st s = piv_read_metadata(c, o, NULL, scratch);
+    if (s && s != ST_NOT_FOUND) return s;
+    o->unread = false;
+    return ST_OK;
+}
+
 static bool piv_may_have_metadata(const struct piv *p)
 {
-    return p->metadata == PIV_YES || p->metadata == PIV_LIKELY;
+    return p->metadata >= PIV_LIKELY;
 }
 
 static bytes piv_label(struct card *c, const struct piv_slot *slot)
@@ -7600,8 +7637,7 @@ static struct object piv_key_like(struct token *t, const struct piv_slot *slot)
     struct object like = { .token = t, .ref = slot->ref };
     piv_set_policy(&like, slot->ref == 0x9e);
     like.always_auth = slot->ref == 0x9c;
-    like.unread = piv_may_have_metadata(p) ||
-                  (p->metadata == PIV_UNKNOWN && slot->ref == 0x9c);
+    like.unread = p->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
     return like;
 }
 
@@ -7614,20 +7650,19 @@ static bool piv_wants_consent(const struct x509 *x, u32 i)
 }
 
 // The key of a certificate, or what the card says of one that has none. ST_NOT_FOUND: no key.
-static st piv_read_key(struct card *c, struct token *t, u32 i, const struct x509 *x,
+static st piv_read_key(struct card *c, const struct piv_slot *slot, const struct x509 *x,
                        struct object *like, struct alg_key *k, struct scratch scratch)
 {
-    struct piv_slot slot = piv_slot_at(i);
-    if (!slot.use || (x && alg_parse_spki(x->spki, k))) return ST_NOT_FOUND;
+    if (!slot->use || (x && alg_parse_spki(x->spki, k))) return ST_NOT_FOUND;
     if (x) {
-        like->use = piv_type_use(k) & piv_certificate_use(x, slot.use);
-        like->always_auth = like->always_auth || piv_wants_consent(x, i);
+        like->use = piv_type_use(k) & piv_certificate_use(x, slot->use);
+        like->always_auth = like->always_auth || piv_wants_consent(x, slot->place);
         return ST_OK;
     }
-    st s = piv_read_metadata(c, t, like, k, scratch);
-    if (s == ST_NOT_FOUND) s = piv_read_attested(c, t, slot.ref, k, scratch);
+    st s = piv_read_metadata(c, like, k, scratch);
+    if (s == ST_NOT_FOUND) s = piv_read_attested(c, like->token, slot->ref, k, scratch);
     if (s) return s;
-    like->use = piv_type_use(k) & (slot.use | CARD_SIGN);
+    like->use = piv_type_use(k) & (slot->use | CARD_SIGN);
     return ST_OK;
 }
 
@@ -7641,35 +7676,32 @@ static bool piv_wants_part(const struct piv *p, const struct query *q, u32 i)
 
 // Looks at one key reference and lists what is there: certificate, public key, private key. Where
 // its private key is what is looked for, its policy will be asked for: now that costs least.
-static st piv_list_key(struct card *c, struct token *t, const struct query *q, u32 i,
-                       struct scratch scratch)
+static st piv_list_key(struct card *c, struct token *t, const struct query *q,
+                       const struct piv_slot *slot, struct scratch scratch)
 {
     struct piv *p = t->state;
-    struct piv_slot slot = piv_slot_at(i);
     bool policy = q->class == CKO_PRIVATE_KEY || q->class == CKO_PROFILE || t->login;
     const struct x509 *x = NULL;
 
-    st s = piv_read_certificate(c, t, i, piv_wants_part(p, q, i), scratch, &x);
+    st s = piv_read_certificate(c, t, slot, piv_wants_part(p, q, slot->place), scratch, &x);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     TRY(card_reserve(c, 3));
     struct alg_key *k = ARENA_NEW(&c->arena, struct alg_key, 1);
-    struct object like = piv_key_like(t, &slot);
-    like.id = arena_copy(&c->arena, BYTES((u8)(i + 1)));
-    like.label = piv_label(c, &slot);
+    struct object like = piv_key_like(t, slot);
+    like.id = arena_copy(&c->arena, BYTES((u8)(slot->place + 1)));
+    like.label = piv_label(c, slot);
     if (!k || !like.id.p || !like.label.p) return ST_CARD_MEMORY;
-    s = piv_read_key(c, t, i, x, &like, k, scratch);
+    s = piv_read_key(c, slot, x, &like, k, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
-    if (!s) like.key = k;
-    if (like.key && like.unread && policy) {
-        s = piv_read_metadata(c, t, &like, NULL, scratch);
-        if (link_is_broken(s)) return s;
-        like.unread = false;
+    if (!s) {
+        like.key = k;
+        if (policy) TRY(piv_read_policy(c, &like, scratch));
+        t->key_types |= CARD_TYPE(k->type);
+        if (!like.credential) p->never = true;
     }
-    if (like.key) t->key_types |= CARD_TYPE(k->type);
     if (x || like.key) card_add_key(c, &like, x);
-    p->never = p->never || (like.key && !like.credential);
-    p->done[i] = true;
+    p->done[slot->place] = true;
     return ST_OK;
 }
 
@@ -7678,12 +7710,11 @@ static st piv_list_key(struct card *c, struct token *t, const struct query *q, u
 static st piv_find_retired(struct card *c, struct token *t, struct scratch scratch)
 {
     struct piv *p = t->state;
-    TRY(place_be_sure(c, t, scratch));
     for (u32 i = 0; i < PIV_RETIRED_COUNT; i++) {
         struct scratch each = scratch;
         bytes value;
         st s = piv_get_metadata(c, t, (u8)(PIV_RETIRED + i), &each, &value);
-        if (link_is_broken(s)) return s;
+        if (s && s != ST_NOT_FOUND) return s;
         if (p->metadata == PIV_NO) break;
         if (link_is_error(ST_SW(c->link.sw))) return ST_OK;     // the next search asks again
         if (!s) p->retired |= 1u << i;
@@ -7718,16 +7749,11 @@ static st piv_list_data(struct card *c, struct token *t)
     struct piv *p = t->state;
     if (p->data_listed) return ST_OK;
     TRY(card_reserve(c, COUNT(piv_data_list)));
-    u8 *oid = ARENA_NEW(&c->arena, u8, COUNT(piv_data_list) * 16);
-    if (!oid) return ST_CARD_MEMORY;
-    for (size_t i = 0; i < COUNT(piv_data_list); i++, oid += 16) {
+    for (size_t i = 0; i < COUNT(piv_data_list); i++) {
         const struct piv_data *d = &piv_data_list[i];
-        struct buf der = buf_on(oid, 16);
         struct object *o = card_add(c, t, CKO_DATA, c->epoch);
         if (!o) return ST_CARD_MEMORY;
-        buf_put(&der, BYTES(0x06, (u8)(7 + d->oid_len), 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x07));
-        buf_put(&der, bytes_of(d->oid, d->oid_len));
-        o->oid = buf_bytes(&der);
+        o->oid = bytes_of(d->oid, 2u + d->oid[1]);
         o->label = o->application = bytes_text(d->name);
         o->ref = d->object;
         o->private = d->private;
@@ -7752,20 +7778,19 @@ static bool piv_wants(const struct piv *p, const struct query *q, u32 i)
 
 // Does a key want no PIN at all? Only that one is shown before login. 9E's does not, unless its
 // metadata says otherwise.
-static st piv_needs_no_pin(struct card *c, struct token *t, u32 i, struct scratch scratch,
-                           bool *never)
+static st piv_needs_no_pin(struct card *c, struct token *t, const struct piv_slot *slot,
+                           struct scratch scratch, bool *never)
 {
     struct piv *p = t->state;
-    struct piv_slot slot = piv_slot_at(i);
-    *never = slot.ref == 0x9e && !(p->hidden >> i & 1);
-    if (!slot.use || p->hidden >> i & 1 || !piv_may_have_metadata(p)) return ST_OK;
-    TRY(place_be_sure(c, t, scratch));
-    struct object like = piv_key_like(t, &slot);
-    st s = piv_read_metadata(c, t, &like, NULL, scratch);
-    if (link_is_broken(s)) return s;
+    u32 bit = 1u << slot->place;
+    *never = slot->ref == 0x9e && !(p->hidden & bit);
+    if (!slot->use || p->hidden & bit || !piv_may_have_metadata(p)) return ST_OK;
+    struct object like = piv_key_like(t, slot);
+    st s = piv_read_metadata(c, &like, NULL, scratch);
+    if (s && s != ST_NOT_FOUND) return s;
     if (p->metadata == PIV_NO || link_is_error(ST_SW(c->link.sw))) return ST_OK;
     *never = !s && !like.credential;
-    if (!*never) p->hidden |= 1u << i;
+    if (!*never) p->hidden |= bit;
     return ST_OK;
 }
 
@@ -7774,13 +7799,9 @@ static st piv_read_policies(struct card *c, struct token *t, const struct query 
                             struct scratch scratch)
 {
     for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (!o->handle || o->token != t || o->class != CKO_PRIVATE_KEY || o->owner) continue;
-        if (!o->unread || !(q->any_id || bytes_equal(o->id, q->id))) continue;
-        TRY(place_be_sure(c, t, scratch));
-        st s = piv_read_metadata(c, t, o, NULL, scratch);
-        if (link_is_broken(s)) return s;
-        o->unread = false;
+        struct object *o = piv_private_key_at(c, t, i);
+        if (!o || !(q->any_id || bytes_equal(o->id, q->id))) continue;
+        TRY(piv_read_policy(c, o, scratch));
     }
     return ST_OK;
 }
@@ -7793,26 +7814,35 @@ static st piv_list_one(struct card *c, struct token *t, const struct query *q, u
     bool public = q->any_class || q->class == CKO_CERTIFICATE || q->class == CKO_PUBLIC_KEY;
     bool never = true;
     if (!piv_wants(p, q, i)) return ST_OK;
-    if (!public && !q->logged_in) TRY(piv_needs_no_pin(c, t, i, scratch, &never));
-    return never ? piv_list_key(c, t, q, i, scratch) : ST_OK;
+    struct piv_slot slot = piv_slot_at(i);
+    if (!public && !q->logged_in) TRY(piv_needs_no_pin(c, t, &slot, scratch, &never));
+    return never ? piv_list_key(c, t, q, &slot, scratch) : ST_OK;
+}
+
+// Before the retired keys and F9 come: is there need to look at them, and which are there?
+static st piv_list_more(struct card *c, struct token *t, const struct query *q,
+                        struct scratch scratch, bool *more)
+{
+    const struct piv *p = t->state;
+    bool profile = q->class == CKO_PROFILE;
+    bool metadata = piv_may_have_metadata(p);   // only that tells of such a key outside 9E
+    bool hidden = q->class == CKO_PRIVATE_KEY && !q->logged_in && !metadata;
+    t->pin_for_all = !p->never && (metadata ? profile : p->done[PIV_9E]);
+    *more = !profile && !hidden;                // what is left wants the PIN
+    return *more && q->any_id ? piv_read_history(c, t, scratch) : ST_OK;
 }
 
 static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
 {
-    const struct piv *p = t->state;
-    bool private = !q->any_class && q->class == CKO_PRIVATE_KEY;
-    bool profile = !q->any_class && q->class == CKO_PROFILE;
+    bool more = true;
     if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
-    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY && !private &&
-        !profile) return ST_OK;
-    for (u32 i = 0; i < PIV_FIRST_RETIRED; i++) TRY(piv_list_one(c, t, q, i, scratch));
-    bool metadata = piv_may_have_metadata(p);   // only that tells of such a key outside 9E
-    t->pin_for_all = !p->never && (metadata ? profile : p->done[PIV_9E]);
-    bool hidden = private && !q->logged_in && !metadata;
-    if (profile || hidden) return ST_OK;        // what is left wants the PIN
-    if (q->any_id) TRY(piv_read_history(c, t, scratch));
-    for (u32 i = PIV_FIRST_RETIRED; i < PIV_KEYS; i++) TRY(piv_list_one(c, t, q, i, scratch));
-    return private ? piv_read_policies(c, t, q, scratch) : ST_OK;
+    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY &&
+        q->class != CKO_PRIVATE_KEY && q->class != CKO_PROFILE) return ST_OK;
+    for (u32 i = 0; i < PIV_KEYS && more; i++) {
+        TRY(piv_list_one(c, t, q, i, scratch));
+        if (i == PIV_9E) TRY(piv_list_more(c, t, q, scratch, &more));
+    }
+    return q->class == CKO_PRIVATE_KEY && more ? piv_read_policies(c, t, q, scratch) : ST_OK;
 }
 
 // The whole of a certificate that was read in part; its keys learn from it what they may be used
@@ -7820,14 +7850,14 @@ static st piv_list(struct card *c, struct token *t, const struct query *q, struc
 static st piv_read_whole(struct card *c, const struct object *of, struct scratch scratch)
 {
     const struct x509 *part = of->x509, *x = NULL;
-    u32 i = *of->id.p - 1u;
-    st s = piv_read_certificate(c, of->token, i, false, scratch, &x);
+    struct piv_slot slot = piv_slot_at(*of->id.p - 1u);
+    st s = piv_read_certificate(c, of->token, &slot, false, scratch, &x);
     if (link_is_broken(s) || s == ST_CARD_MEMORY || link_is_error(s)) return s;
     for (u32 n = 0; n < c->object_count; n++) {
         struct object *o = card_object_at(c, n);
         if (!o->handle || o->x509 != part) continue;
         o->x509 = x;
-        if (x && o->key) o->use = piv_type_use(o->key) & piv_certificate_use(x, piv_slot_at(i).use);
+        if (x && o->key) o->use = piv_type_use(o->key) & piv_certificate_use(x, slot.use);
         if (o->class != CKO_CERTIFICATE) continue;
         if (x) o->value = x->whole;
         o->unread = false;
@@ -7839,16 +7869,10 @@ static st piv_read_whole(struct card *c, const struct object *of, struct scratch
 static st piv_read(struct card *c, struct object *o, struct scratch scratch)
 {
     bytes value;
-    st s;
-    if (o->class == CKO_PRIVATE_KEY && o->unread) {
-        TRY(place_be_sure(c, o->token, scratch));
-        s = piv_read_metadata(c, o->token, o, NULL, scratch);
-        o->unread = link_is_broken(s);
-        if (o->unread) return s;
-    }
+    if (o->class == CKO_PRIVATE_KEY) TRY(piv_read_policy(c, o, scratch));
     if (card_has_part(o)) return piv_read_whole(c, o, scratch);
     if (o->class != CKO_DATA) return ST_OK;
-    s = piv_get(c, o->token, o->ref, &scratch, &value);
+    st s = piv_get(c, o->token, o->ref, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     if (s) value = BYTES_NONE;
     o->value = arena_copy(&c->arena, value);
@@ -7859,38 +7883,25 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
 
 // ---- Keys ----
 
-static u8 piv_algorithm(const struct alg_key *k)
-{
-    if (k->type == ALG_RSA) return k->bits == 1024 ? 0x06 : k->bits == 2048 ? 0x07
-                                 : k->bits == 3072 ? 0x05 : k->bits == 4096 ? 0x16 : 0;
-    if (k->type == ALG_EDWARDS) return 0xe0;
-    if (k->type == ALG_MONTGOMERY) return 0xe1;
-    if (k->curve == alg_curve_named("P-256")) return 0x11;
-    return k->curve == alg_curve_named("P-384") ? 0x14 : 0;
-}
-
 // GENERAL AUTHENTICATE: 7C { 82 empty, tag input }, answered by 7C { 82 output }. A status word
 // that says anything but yes comes back as it is.
-static st piv_authenticate(struct card *c, const struct object *o, u8 tag, bytes in, bool secret,
-                           struct scratch scratch, struct buf *out)
+static st piv_authenticate(const struct trial *trial, u8 tag, struct scratch *scratch,
+                           bytes *answer)
 {
-    struct buf data = scratch_buf(&scratch, in.n + 24);
-    struct buf rsp = scratch_buf(&scratch, 1024);
-    bytes answer;
-    size_t inner = tlv_size(0x82, 0) + tlv_size(tag, in.n);
-    tlv_put_header(&data, PIV_TAG_AUTH, inner);
+    const struct object *o = trial->object;
+    struct buf data = scratch_buf(scratch, trial->in.n + 24);
+    struct buf rsp = scratch_buf(scratch, 1024);
+    tlv_put_header(&data, PIV_TAG_AUTH, 2 + tlv_size(tag, trial->in.n));
     tlv_put(&data, 0x82, BYTES_NONE);
-    tlv_put(&data, tag, in);
+    tlv_put(&data, tag, trial->in);
     if (data.full || !rsp.cap) return ST_HOST_MEMORY;
     struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm(o->key), .p2 = (u8)o->ref,
-                        .data = buf_bytes(&data), .secret_out = secret };
+                        .data = buf_bytes(&data), .secret_out = trial->secret };
     cmd.le = o->key->type == ALG_RSA && o->key->bits >= 2048 ? APDU_LE_ALL : APDU_LE_SHORT;
     if (!cmd.p1) return ST_KEY_SIZE;
-    TRY(link_exchange(&c->link, &cmd, &rsp));
-    TRY(tlv_open(buf_bytes(&rsp), PIV_TAG_AUTH, &answer));
-    if (!tlv_find(answer, 0x82, &answer)) return ST_PROTOCOL;
-    buf_put(out, answer);
-    return out->full ? ST_PROTOCOL : ST_OK;
+    TRY(link_exchange(&trial->card->link, &cmd, &rsp));
+    TRY(tlv_open(buf_bytes(&rsp), PIV_TAG_AUTH, answer));
+    return tlv_find(*answer, 0x82, answer) ? ST_OK : ST_PROTOCOL;
 }
 
 // What 6982 from GENERAL AUTHENTICATE means, where it is certain who said it: the PIN is not
@@ -7921,62 +7932,50 @@ static st piv_key_status(st s)
     return s;
 }
 
-// One signature into out, as PKCS#11 has it: r || s for EC.
-static st piv_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                        struct buf *out)
+// One attempt, into the trial's out as PKCS#11 has it: r || s for a signature of EC.
+static st piv_try(const struct trial *trial, u8 tag)
 {
-    struct buf raw = scratch_buf(&scratch, 600);
-    TRY(piv_authenticate(c, o, 0x81, in, false, scratch, &raw));
-    if (o->key->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    if (o->key->type == ALG_RSA) return card_put_rsa(o->key, buf_bytes(&raw), out);
-    if (raw.n != alg_signature_size(o->key)) return ST_PROTOCOL;
-    buf_put(out, buf_bytes(&raw));
-    return ST_OK;
+    const struct alg_key *k = trial->object->key;
+    struct scratch scratch = trial->scratch;
+    bytes made;
+    TRY(piv_authenticate(trial, tag, &scratch, &made));
+    if (k->type == ALG_RSA) return card_put_rsa(k, made, trial->out);
+    size_t size = k->curve->size;
+    if (!trial->secret && k->type == ALG_EC) return pad_ecdsa_to_raw(made, size, trial->out);
+    if (made.n != (trial->secret ? size : 2 * size)) return ST_PROTOCOL;
+    buf_put(trial->out, made);
+    return trial->out->full ? ST_PROTOCOL : ST_OK;
 }
 
 // GENERAL AUTHENTICATE names algorithm and key itself. A key that wants the PIN each time was
-// verified in this transaction: sure.
-static struct trial piv_trial(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                              struct scratch scratch, struct buf *out)
+// verified in this transaction: sure. use NULL: a secret.
+// QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with 6A80.
+static st piv_use(struct card *c, struct object *o, const struct alg_use *use, u8 tag, bytes in,
+                  struct scratch scratch, struct buf *out)
 {
-    return (struct trial){ .card = c, .object = o, .use = use, .in = in, .out = out,
+    struct trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
                            .scratch = scratch, .named = true, .secret = !use };
+    while (trial_next(&trial)) trial.s = piv_why_refused(&trial, piv_try(&trial, tag));
+    return piv_key_status(trial.s);
 }
 
-// QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with 6A80.
 static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                    struct scratch scratch, struct buf *out)
 {
-    struct trial trial = piv_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial))
-        trial.s = piv_why_refused(&trial, piv_sign_once(c, o, in, scratch, out));
-    return piv_key_status(trial.s);
-}
-
-static st piv_use_secret(struct card *c, struct object *o, u8 tag, bytes in, struct scratch scratch,
-                         struct buf *out)
-{
-    struct trial trial = piv_trial(c, o, NULL, in, scratch, out);
-    while (trial_next(&trial))
-        trial.s = piv_why_refused(&trial, piv_authenticate(c, o, tag, in, true, scratch, out));
-    return piv_key_status(trial.s);
+    return piv_use(c, o, use, 0x81, in, scratch, out);
 }
 
 static st piv_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct buf plain = scratch_buf(&scratch, 600);
     (void)use;
-    TRY(piv_use_secret(c, o, 0x81, in, scratch, &plain));
-    return card_put_rsa(o->key, buf_bytes(&plain), out);
+    return piv_use(c, o, NULL, 0x81, in, scratch, out);
 }
 
 static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
                      struct buf *out)
 {
-    size_t start = out->n;
-    TRY(piv_use_secret(c, o, 0x85, peer_point, scratch, out));
-    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+    return piv_use(c, o, NULL, 0x85, peer_point, scratch, out);
 }
 
 static const struct driver driver_piv = {
