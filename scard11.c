@@ -3156,6 +3156,7 @@ struct link {
     bool broken;            // a transmit failed, not by removal: the card is reset when we let go
     bool dead;              // the card was seen to be gone: only disconnecting is left
     bool reset;             // ... to be reset: only connecting again is, or disconnecting
+    bool same_atr;          // the last connect found the ATR that the one before it did
     bool erred;             // an answer was an error of the card, not one of what it was asked
     bool t0;
     bool exclusive;         // no transactions needed
@@ -3228,13 +3229,15 @@ static st link_connect_how(struct link *l, unsigned how)
     l->reset = false;
     if (was_open) link_end(l);                          // it outlived the reset
     l->t0 = !card.protocol;
-    l->atr_len = card.atr_len <= 33 ? card.atr_len : 0;
-    memcpy(l->atr, card.atr, l->atr_len);
+    bytes atr = bytes_of(card.atr, card.atr_len <= 33 ? card.atr_len : 0);
+    l->same_atr = bytes_equal(bytes_of(l->atr, l->atr_len), atr);
+    l->atr_len = atr.n;
+    memcpy(l->atr, atr.p, atr.n);
     bool reader_can = !*l->reader_short && (!card.max_data || card.max_data > 261);
     if (!l->extended_proven)
         l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can &&
                       l->extended_refused != LINK_FORMS &&
-                      link_atr_extended(bytes_of(l->atr, l->atr_len));
+                      link_atr_extended(atr);
     l->max_data = LINK_COMMAND - 16;
     if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
     l->features = card.features;
@@ -3333,12 +3336,8 @@ static bool link_shows_same(struct link *l)
 // more is sent over this connection.
 static st link_no_answer(struct link *l)
 {
-    u8 atr[sizeof l->atr];
-    size_t n = l->atr_len;
-    memcpy(atr, l->atr, n);
     bool same = link_shows_same(l);
-    bool there = !link_reset(l) && same && link_shows_same(l) &&
-                 bytes_equal(bytes_of(l->atr, l->atr_len), bytes_of(atr, n));
+    bool there = !link_reset(l) && same && link_shows_same(l) && l->same_atr;
     l->dead = true;
     return there ? ST_READER : ST_CARD_REMOVED;
 }
@@ -3403,6 +3402,13 @@ static bool link_answered(u16 sw)
     return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x62;
 }
 
+// The card has answered, in so many bytes of l->answer, two at least.
+static void link_count_answer(struct link *l, size_t got)
+{
+    l->count->received += got;
+    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+}
+
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
 // answered; what it answered is in l->sw.
 static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
@@ -3425,8 +3431,7 @@ static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
         if (extended && !proven && s != ST_CARD_RESET) *l->reader_short = true;
         return s ? link_failed(l, s) : link_no_answer(l);
     }
-    l->count->received += got;
-    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+    link_count_answer(l, got);
     if (extended && link_answered(l->sw)) l->extended_proven |= link_form(cmd);
     link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
     mem_wipe(l->raw, out.n);
@@ -3465,19 +3470,19 @@ static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
 // Sends one command and appends its whole response to rsp, or enough of it.
 static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
 {
+    struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
+                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out }, *next = cmd;
     size_t start = rsp->n;
-    TRY(link_transmit_le(l, cmd, rsp));
-    for (u32 i = 0; l->sw >> 8 == 0x61 && !rsp->full; i++) {
-        struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
-                             .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
+    for (u32 i = 0;; i++) {
         size_t before = rsp->n;
-        more.le = link_more(l);
+        TRY(link_transmit_le(l, next, rsp));
+        if (l->sw >> 8 != 0x61 || rsp->full) return ST_OK;
+        if (i && rsp->n == before) return ST_PROTOCOL;
         if (cmd->enough && cmd->enough(bytes_from(buf_bytes(rsp), start))) return ST_OK;
         if (i) TRY(link_count_read(l));
-        TRY(link_transmit_le(l, &more, rsp));
-        if (rsp->n == before && !rsp->full && l->sw >> 8 == 0x61) return ST_PROTOCOL;
+        more.le = link_more(l);
+        next = &more;
     }
-    return ST_OK;
 }
 
 // ---- Secure messaging ----
@@ -3672,8 +3677,7 @@ static st link_ask_pad(struct link *l, u32 feature, bytes ask)
     l->count->commands++;
     if (!s && got < 2) s = link_no_answer(l);
     if (s) return s;
-    l->count->received += got;
-    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+    link_count_answer(l, got);
     link_log_pad("< ", bytes_of(l->answer, got));
     return link_pad_status(l->sw);
 }
@@ -4628,11 +4632,10 @@ static void secret_encode(const struct credential *p, bytes secret, struct buf *
     } else {
         for (size_t i = 0; i < secret.n; i++)
             if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
-        for (size_t i = 0; i < secret.n && !out->full; i++) {
-            unsigned digit = secret.p[i] & 15u;
-            if (p->coding == CARD_PIN_HALF_NIBBLE) buf_put8(out, 0xf0 | digit);
-            else if (i % 2) out->p[out->n - 1] = (u8)((out->p[out->n - 1] & 0xf0) | digit);
-            else buf_put8(out, digit << 4 | (p->padded ? p->filler & 15u : 15u));
+        for (size_t i = 0; i < secret.n; ) {
+            unsigned high = p->coding == CARD_PIN_HALF_NIBBLE ? 15 : secret.p[i++];
+            unsigned low = i < secret.n ? secret.p[i++] : p->padded ? p->filler : 15;
+            buf_put8(out, high << 4 | (low & 15));
         }
     }
     size_t n = out->n - start;
@@ -4642,17 +4645,18 @@ static void secret_encode(const struct credential *p, bytes secret, struct buf *
 // ---- The reader's pad ----
 
 #define SECRET_PAD_LANGUAGE 0x0409      // of the pad's display: English (USB language identifier)
+#define SECRET_PAD_MODIFY   0x18260u    // bytes of PIN_MODIFY, as bits, that PIN_VERIFY has not
 
 // A command that carries PINs: one that there is, or a new one, or both.
 struct secret_entry {
     u8 ins, p1;
-    const struct credential *of;        // whose reference goes with it
+    const struct credential *of;        // whose reference goes with it, and to whose place
     const struct credential *pin[2];    // how they are encoded; [1]: the new one; NULL: none
     bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
 };
 
 // How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
-static u32 secret_pad_block(const struct credential *p)
+static u8 secret_pad_block(const struct credential *p)
 {
     return p->verify_bare ? 0 : p->padded;
 }
@@ -4686,84 +4690,66 @@ static bool secret_has_pad(const struct card *c, const struct credential *old,
     return secret_pad_counts(l, p) && secret_pad_counts(l, fresh ? fresh : p);
 }
 
-// The form of a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat. ISO 9564 is BCD behind
-// one byte, whose low half takes the length.
-static void secret_pad_form(const struct credential *p, u32 block, struct buf *out)
+// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3), and the command with the filler that
+// the pad writes its PINs over. The reader's own timeouts and messages; the validation key ends an
+// entry, a new PIN is typed twice. How many digits: what the card takes and the pad can. ISO 9564
+// is BCD behind one byte, whose low half takes the length.
+static void secret_pad_structure(const struct link *l, const struct secret_entry *e,
+                                 struct buf *out)
 {
-    bool ascii = p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8;
-    if (p->coding == CARD_PIN_ISO9564) buf_put(out, BYTES(0x89, (u8)(0x40 | (block - 1)), 0x04));
-    else buf_put(out, BYTES(ascii ? 0x82 : 0x81, (u8)block, 0x00));
-}
-
-// How many digits to take: what the card takes and the pad can. Little-endian: the most, the least.
-static void secret_pad_length(const struct link *l, const struct credential *p,
-                              const struct credential *q, struct buf *out)
-{
-    u8 min = q->min < p->min ? q->min : p->min;
-    u8 max = q->max > p->max ? q->max : p->max;
+    const struct credential *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
+    const struct credential *q = fresh ? fresh : p;
+    u8 block = fresh ? p->padded : secret_pad_block(p), both = old && fresh;
+    u8 min = q->min < p->min ? q->min : p->min, max = q->max > p->max ? q->max : p->max;
+    bool iso = p->coding == CARD_PIN_ISO9564, bcd = p->coding == CARD_PIN_BCD;
+    u8 count = (u8)(block << both);
     if (l->pin_max && max > l->pin_max) max = l->pin_max;
     if (min < l->pin_min) min = l->pin_min;
-    buf_put(out, BYTES(max, min));
-}
-
-// What both structures end with: bTeoPrologue, ulDataLength, and the command with the filler that
-// the pad writes its PINs over.
-static void secret_pad_template(const struct secret_entry *e, u32 block, struct buf *out)
-{
-    u32 count = e->pin[0] && e->pin[1] ? 2 : 1;
-    buf_put(out, BYTES(0, 0, 0, (u8)(5 + count * block), 0, 0, 0));
-    buf_put(out, BYTES(0x00, e->ins, e->p1, e->of->reference, (u8)(count * block)));
+    const u8 all[] = {
+        0, 0,                                               // timeouts
+        iso ? 0x89 : bcd ? 0x81 : 0x82,                     // bmFormatString
+        iso ? (u8)(0x40 | (block - 1)) : block,             // bmPINBlockString
+        iso ? 0x04 : 0,                                     // bmPINLengthFormat
+        0, old ? block : 0,                                 // where the old and the new one go
+        max, min,
+        (u8)(1 + 2 * !!old),                                // bConfirmPIN: is the old one asked for
+        0x02, (u8)(1 + !!fresh + both),                     // validation key, messages
+        SECRET_PAD_LANGUAGE & 0xff, SECRET_PAD_LANGUAGE >> 8,
+        fresh && !old, (u8)(2 - both), (u8)(2 * both),      // which: PIN, new PIN, once more
+        0, 0, 0, (u8)(5 + count), 0, 0, 0,                  // bTeoPrologue, ulDataLength
+        0x00, e->ins, e->p1, e->of->reference, count,
+    };
+    for (u32 i = 0; i < sizeof all; i++)
+        if (fresh || !(SECRET_PAD_MODIFY >> i & 1)) buf_put8(out, all[i]);
     for (u32 i = 0; i < 2 && block; i++) {
         if (!e->pin[i]) continue;
-        bool iso = e->pin[i]->coding == CARD_PIN_ISO9564;
         if (iso) buf_put8(out, 0x20);
         buf_fill(out, e->pin[i]->filler, block - iso);
     }
 }
 
-// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3): the reader's own timeouts and
-// messages, the validation key ends an entry, a new PIN is typed twice.
-static void secret_pad_structure(const struct link *l, const struct secret_entry *e,
-                                 struct buf *out)
+static st secret_enter_at_pad(struct card *c, const struct secret_entry *e, struct buf *ask)
 {
-    const struct credential *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
-    u32 block = fresh ? p->padded : secret_pad_block(p);
-    buf_fill(out, 0, 2);
-    secret_pad_form(p, block, out);
-    if (fresh) buf_put(out, BYTES(0, old ? (u8)block : 0));     // where the old and the new one go
-    secret_pad_length(l, p, fresh ? fresh : p, out);
-    if (fresh) buf_put8(out, old ? 0x03 : 0x01);                // bConfirmPIN: is the old one asked
-    buf_put(out, BYTES(0x02, fresh ? old ? 3 : 2 : 1));         // validation key, messages
-    buf_put(out, BYTES(SECRET_PAD_LANGUAGE & 0xff, SECRET_PAD_LANGUAGE >> 8));
-    if (!fresh)   buf_put(out, BYTES(0));                       // which: PIN, new PIN, once more
-    else if (old) buf_put(out, BYTES(0, 1, 2));
-    else          buf_put(out, BYTES(1, 2, 0));
-    secret_pad_template(e, block, out);
-}
-
-static st secret_enter_at_pad(struct card *c, const struct secret_entry *e)
-{
-    u8 room[64];
-    struct buf ask = buf_on(room, sizeof room);
     if (!secret_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
-    secret_pad_structure(&c->link, e, &ask);
-    if (ask.full) return ST_ARGS;
-    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(&ask));
+    secret_pad_structure(&c->link, e, ask);
+    if (ask->full) return ST_ARGS;
+    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(ask));
 }
 
 // ---- The gate ----
 
 // Sends it, and returns what the card answered. A NULL secret is entered at the reader's pad.
-static st secret_send(struct card *c, struct token *t, const struct place *place,
-                      const struct secret_entry *e, struct scratch scratch)
+static st secret_send(struct card *c, struct token *t, const struct secret_entry *e,
+                      struct scratch scratch)
 {
+    const struct place *place = &e->of->place;
     u8 room[2 * CARD_PIN_MAX], none[16];
     struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
     if (t->driver->learn) TRY(t->driver->learn(c, t, scratch));
     TRY(place_go_to(c, t, place, scratch));
     SCARD11_ASSERT(c->sure && place_is_here(c, t, place));
     if (!c->sure) return ST_FAILED;
-    if (!e->secret[0].p) return secret_enter_at_pad(c, e);
+    if (!e->secret[0].p) return secret_enter_at_pad(c, e, &b);
     for (int i = 0; i < 2; i++)
         if (e->pin[i]) secret_encode(e->pin[i], e->secret[i], &b);
     struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->of->reference, .data = buf_bytes(&b),
@@ -4805,7 +4791,7 @@ static st secret_verify(struct card *c, struct token *t, struct credential *pin,
     struct credential bare = *pin;
     struct secret_entry e = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
     if (pin->verify_bare) bare.padded = 0;
-    st s = secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+    st s = secret_answer(pin, secret_send(c, t, &e, scratch));
     if (!s) pin->verified = true;
     return s;
 }
@@ -4816,20 +4802,20 @@ static st secret_change(struct card *c, struct token *t, struct credential *pin,
 {
     struct secret_entry e = { INS_CHANGE, 0, pin, { pin, pin }, { old, fresh } };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer_set(pin, secret_send(c, t, &pin->place, &e, scratch));
+    st s = secret_answer_set(pin, secret_send(c, t, &e, scratch));
     if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
     return s;
 }
 
 // RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
-// about the PUK. fresh NULL: the PIN stays what it was.
+// about the PUK. UNBLOCK_FREES: the PIN stays what it was.
 static st secret_reset_with_puk(struct card *c, struct token *t, struct credential *puk,
-                                struct credential *pin, bytes secret, const bytes *fresh,
+                                struct credential *pin, bytes secret, bytes fresh,
                                 struct scratch scratch)
 {
-    struct secret_entry e = { INS_UNBLOCK, 0, pin, { puk, fresh ? pin : NULL },
-                              { secret, fresh ? *fresh : BYTES_NONE } };
-    st s = secret_answer_set(puk, secret_send(c, t, &pin->place, &e, scratch));
+    struct secret_entry e = { INS_UNBLOCK, 0, pin, { puk, pin }, { secret, fresh } };
+    if (puk->unblock_by == UNBLOCK_FREES) e.pin[1] = NULL;
+    st s = secret_answer_set(puk, secret_send(c, t, &e, scratch));
     if (s) return s;
     secret_good(pin);
     pin->verified = true;
@@ -4841,7 +4827,7 @@ static st secret_reset(struct card *c, struct token *t, struct credential *pin, 
                        struct scratch scratch)
 {
     struct secret_entry e = { INS_UNBLOCK, 2, pin, { NULL, pin }, { fresh, fresh } };
-    return secret_answer(pin, secret_send(c, t, &pin->place, &e, scratch));
+    return secret_answer(pin, secret_send(c, t, &e, scratch));
 }
 
 // ---- What PKCS#11 does with them ----
@@ -4890,11 +4876,9 @@ static st secret_unblock(struct card *c, struct token *t, struct credential *puk
 {
     if (puk->unblock_by == UNBLOCK_APART)
         return secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch);
-    if (puk->unblock_by == UNBLOCK_FREES) {     // what should be the new PIN must be the old one
-        TRY(secret_reset_with_puk(c, t, puk, pin, secret, NULL, scratch));
-        return secret_verify(c, t, pin, fresh, scratch);
-    }
-    st s = secret_reset_with_puk(c, t, puk, pin, secret, &fresh, scratch);
+    st s = secret_reset_with_puk(c, t, puk, pin, secret, fresh, scratch);
+    if (puk->unblock_by == UNBLOCK_FREES)       // what should be the new PIN must be the old one
+        return s ? s : secret_verify(c, t, pin, fresh, scratch);
     bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
     return apart ? secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch) : s;
 }
@@ -10159,6 +10143,11 @@ static bool slot_verified(const struct card *c)
     return false;
 }
 
+static void slot_forget_secrets(struct card *c)
+{
+    for (u32 i = 0; i < c->token_count; i++) card_secrets_forget(&c->tokens[i]);
+}
+
 // Closes the connection, wipes and frees all that the card brought. Nobody is told: its sessions
 // and objects were in the arena, and their handles carry epochs that will not be given out again. A
 // card that may keep a login which nobody has any more is reset.
@@ -10168,7 +10157,7 @@ static void slot_empty(struct reader *r, bool reset)
     link_disconnect(&r->card->link, reset || slot_verified(r->card));
     if (!r->short_sure) r->short_changes = r->card->changes;
     if (r->card->link.extended_proven) r->short_doubt = false;
-    for (u32 i = 0; i < r->card->token_count; i++) card_secrets_forget(&r->card->tokens[i]);
+    slot_forget_secrets(r->card);
     struct arena everything = r->card->arena;
     r->card = NULL;
     arena_free(&everything);
@@ -10180,17 +10169,24 @@ static void slot_free_block(struct reader *r)
     r->block = NULL;
 }
 
+// The oldest of the removals whose reader's place was used again.
+static CK_SLOT_ID slot_take_dropped(void)
+{
+    CK_SLOT_ID id = slot_dropped[0];
+    memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
+    slot_dropped_count--;
+    return id;
+}
+
 // The removals of a reader that were not reported yet outlive its place. Its slot IDs are not given
 // out again, so nobody takes them for another's.
 static void slot_keep_events(struct reader *r)
 {
     for (u32 index = 0; index < SCARD11_READER_SLOTS; index++) {
         if (!(r->pending >> index & 1)) continue;
-        if (slot_dropped_count == SLOT_DROPPED) {
-            os_log("slot %lu: its removal was never asked for", (unsigned long)slot_dropped[0]);
-            memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
-            slot_dropped_count--;
-        }
+        if (slot_dropped_count == SLOT_DROPPED)
+            os_log("slot %lu: its removal was never asked for",
+                   (unsigned long)slot_take_dropped());
         slot_dropped[slot_dropped_count++] = r->first_id + index;
     }
     r->pending = 0;
@@ -10234,10 +10230,11 @@ static struct reader *slot_named(const char *name)
     return r;
 }
 
-static void slot_none_listed(void)
+// Notes which readers are not listed. seen: those that are; NULL: none is.
+static void slot_note_gone(const bool *seen)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
-        if (*slot_readers[i].name && !slot_readers[i].lost)
+        if (!(seen && seen[i]) && *slot_readers[i].name && !slot_readers[i].lost)
             slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
 }
 
@@ -10287,9 +10284,7 @@ static int slot_look_once(void)
         seen[at[i] - slot_readers] = true;
         slot_note(at[i], !(states[i].state & SCARD11_READER_GONE), states[i].state);
     }
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
-        if (!seen[i] && *slot_readers[i].name && !slot_readers[i].lost)
-            slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
+    slot_note_gone(seen);
     return SCARD11_READER_OK;
 }
 
@@ -10299,6 +10294,14 @@ static bool slot_same_state(const struct card *c, u32 state)
     if (!(state & SCARD11_READER_PRESENT)) return false;
     if (!(state & SCARD11_READER_COUNTED)) return true;
     return (state & 0xffff0000u) == (c->state & 0xffff0000u);
+}
+
+// The same of the state that it shows now. ST_CARD_REMOVED: it does not.
+static st slot_status(struct card *c)
+{
+    u32 state = 0;
+    TRY(link_status(&c->link, &state));
+    return slot_same_state(c, state) ? ST_OK : ST_CARD_REMOVED;
 }
 
 // Can PC/SC's count tell a card that comes from the one that went? 0 says nothing.
@@ -10312,12 +10315,10 @@ static bool slot_counts(const struct card *c)
 // can come while the library's lock is held: so this touches the card without the reader's.
 static void slot_look_at_rest(struct reader *r)
 {
-    u32 state;
     if (r->lost || r->inside || !r->card) return;
     struct card *c = r->card;
     if (!c->link.conn || !c->rest_ms || r->changes != c->changes) return;
-    st s = link_status(&c->link, &state);
-    if (s == ST_CARD_REMOVED || (!s && !slot_same_state(c, state))) slot_note_swap(r);
+    if (slot_status(c) == ST_CARD_REMOVED) slot_note_swap(r);
     else if (slot_counts(c) && os_now_ms() - c->rest_ms > SLOT_REST_MS)
         link_disconnect(&c->link, false);
 }
@@ -10340,9 +10341,9 @@ static void slot_look_all(void)
         if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
         scard11_reader_stop(slot_context);
         slot_context = NULL;
-        slot_none_listed();
+        slot_note_gone(NULL);
     }
-    slot_none_listed();
+    slot_note_gone(NULL);
 }
 
 // ---- The card: under the reader's lock ----
@@ -10403,21 +10404,24 @@ static void slot_judge_short(struct reader *r, u32 changes)
 // unproven; slot_prove then compares what no other card has, before anything remembered is answered
 // or sent.
 
+// Connects, or resets the card, and compares the count.
+static st slot_connect_unproven(struct card *c, bool reset)
+{
+    struct link *l = &c->link;
+    TRY(reset ? link_reset(l) : link_connect(l, l->conn ? l->exclusive : slot_exclusive));
+    c->sure = false;
+    place_leave(c);
+    c->unproven = true;
+    TRY(slot_status(c));
+    c->look_ms = os_now_ms();
+    return ST_OK;
+}
+
 // Connects again, or resets the card, and compares what PC/SC tells.
 static st slot_connect_again(struct card *c, bool reset)
 {
-    struct link before = c->link;
-    u32 state = 0;
-    TRY(reset ? link_reset(&c->link)
-              : link_connect(&c->link, before.conn ? before.exclusive : slot_exclusive));
-    TRY(link_status(&c->link, &state));
-    bytes was = bytes_of(before.atr, before.atr_len), is = bytes_of(c->link.atr, c->link.atr_len);
-    bool same = slot_same_state(c, state) && bytes_equal(was, is);
-    c->sure = false;
-    place_leave(c);
-    c->look_ms = os_now_ms();
-    c->unproven = true;
-    return same ? ST_OK : ST_CARD_REMOVED;
+    TRY(slot_connect_unproven(c, reset));
+    return c->link.same_atr ? ST_OK : ST_CARD_REMOVED;
 }
 
 static const struct landmark *slot_identity(const struct card *c)
@@ -10453,7 +10457,7 @@ static st slot_prove(struct card *c, struct scratch scratch)
     struct token *t = c->current ? c->current : &c->tokens[0];
     const struct landmark *identity = slot_identity(c);
     if (!c->unproven) return ST_OK;
-    for (u32 i = 0; i < c->token_count && !identity; i++) card_secrets_forget(&c->tokens[i]);
+    if (!identity) slot_forget_secrets(c);
     st s = ST_OK;
     if (identity && c->was_reset) s = ST_NOT_FOUND;
     else if (identity) s = place_find_landmark(c, t, identity, scratch);
@@ -10500,7 +10504,6 @@ static st slot_look(struct reader *r)
     struct card *c = r->card;
     u64 now = os_now_ms();
     st s = ST_OK;
-    u32 state = 0;
     if (!c) return ST_NO_SESSION;
     os_acquire(&os_library);
     bool fresh = now < c->look_ms + SCARD11_LOOK_MS;
@@ -10509,8 +10512,7 @@ static st slot_look(struct reader *r)
     if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
     os_release(&os_library);
     if (!s && !fresh && c->link.conn) {
-        s = link_status(&c->link, &state);
-        if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
+        s = slot_status(c);
         if (s == ST_CARD_RESET) s = slot_resume(c);
         if (!s && c->unproven && !slot_counts(c)) s = slot_prove_now(r);
     }
@@ -10530,14 +10532,9 @@ static st slot_look_now(struct reader *r)
 // Connects a new card. Afterwards the count must be what it was before.
 static st slot_connect(struct card *c)
 {
-    u32 state = 0;
-    TRY(link_connect(&c->link, slot_exclusive));
-    st s = link_status(&c->link, &state);
-    if (s == ST_CARD_RESET) s = slot_resume(c);
-    else if (!s && !slot_same_state(c, state)) s = ST_CARD_REMOVED;
+    st s = slot_connect_unproven(c, false);
+    if (c->link.reset) s = slot_resume(c);
     c->unproven = c->was_reset = false;         // nothing is remembered
-    c->sure = false;
-    c->look_ms = os_now_ms();
     return s;
 }
 
@@ -10568,8 +10565,11 @@ static st slot_make_card(struct reader *r, u32 state, u32 changes)
     c->shared = state & SCARD11_READER_IN_USE;
     c->changes = changes;
     c->epoch = handle_new_epoch();
-    c->link = (struct link){ .name = r->name, .raw = r->block, .answer = r->answer,
-                             .count = &r->count, .reader_short = &r->short_only };
+    c->link.name = r->name;
+    c->link.raw = r->block;
+    c->link.answer = r->answer;
+    c->link.count = &r->count;
+    c->link.reader_short = &r->short_only;
     r->card = c;
     return ST_OK;
 }
@@ -10904,28 +10904,19 @@ static st slot_rest(struct reader *r)
     return c->link.dead ? ST_CARD_REMOVED : ST_OK;
 }
 
-// Before the library ends, and after its calls did: no card keeps a login. One that a call hangs in
-// is left to that call.
-static void slot_log_out_everywhere(void)
+// ---- Entering a reader ----
+
+// Under the library lock.
+static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *r = &slot_readers[i];
-        os_acquire(&os_library);
-        bool free = *r->name && !r->lost && !r->inside;
-        if (free) r->inside++;
-        os_release(&os_library);
-        if (!free) continue;
-        os_acquire(&r->lock);
-        if (r->card && !slot_has_left(r)) slot_log_out_all(r);
-        slot_wipe_scratch(r);
-        os_release(&r->lock);
-        os_acquire(&os_library);
-        r->inside--;
-        os_release(&os_library);
+        if (!*r->name || r->lost || id < r->first_id || id - r->first_id >= r->shown) continue;
+        *index = (u32)(id - r->first_id);
+        return r;
     }
+    return NULL;
 }
-
-// ---- Entering a reader ----
 
 // What comes after a call was counted inside: the reader's lock, for the whole of the call.
 // ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the
@@ -10939,6 +10930,16 @@ static st slot_wait(struct reader *r)
     return lost ? ST_NOT_INIT : ST_OK;
 }
 
+// The end of both ways in: counts the call inside, unless s says that it may not come in, and gives
+// the library's lock back.
+static st slot_go_in(struct reader *r, st s, struct reader **out)
+{
+    if (!s) r->inside++;
+    os_release(&os_library);
+    *out = s ? NULL : r;
+    return s ? s : slot_wait(r);
+}
+
 // Enters reader i with a session of it. Only calls of this generation enter, and none a reader that
 // an earlier one left to a call that hung: *out is NULL then, and nothing is to be left.
 static st slot_enter(u32 i, u32 generation, struct reader **out)
@@ -10946,29 +10947,16 @@ static st slot_enter(u32 i, u32 generation, struct reader **out)
     struct reader *r = &slot_readers[i];
     os_acquire(&os_library);
     st s = generation != slot_generation ? ST_NOT_INIT : r->lost ? ST_NO_SESSION : ST_OK;
-    if (!s) r->inside++;
-    os_release(&os_library);
-    *out = s ? NULL : r;
-    return s ? s : slot_wait(r);
+    return slot_go_in(r, s, out);
 }
 
 // Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
 static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
 {
-    struct reader *r = NULL;
     os_acquire(&os_library);
-    bool current = generation == slot_generation;
-    for (u32 i = 0; i < SCARD11_READERS_MAX && current && !r; i++) {
-        struct reader *at = &slot_readers[i];
-        if (!*at->name || at->lost || id < at->first_id ||
-            id - at->first_id >= SCARD11_READER_SLOTS) continue;
-        *index = (u32)(id - at->first_id);
-        if (*index < at->shown) r = at;
-    }
-    if (r) r->inside++;
-    os_release(&os_library);
-    *out = r;
-    return r ? slot_wait(r) : current ? ST_NO_SLOT : ST_NOT_INIT;
+    struct reader *r = slot_with_id(id, index);
+    st s = generation != slot_generation ? ST_NOT_INIT : r ? ST_OK : ST_NO_SLOT;
+    return slot_go_in(r, s, out);
 }
 
 static void slot_forget(struct reader *r, bool reset)
@@ -10995,6 +10983,20 @@ static void slot_leave(struct reader *r)
 }
 
 // ---- Library: begin and end. Under the gate ----
+
+// Before the library ends, and after its calls did: no card keeps a login. One that a call hangs in
+// is left to that call.
+static void slot_log_out_everywhere(void)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *r = &slot_readers[i];
+        os_acquire(&os_library);
+        bool free = *r->name && !r->lost && !r->inside;
+        if (slot_go_in(r, free ? ST_OK : ST_NO_SLOT, &r)) continue;
+        if (r->card && !slot_has_left(r)) slot_log_out_all(r);
+        slot_leave(r);
+    }
+}
 
 static st slot_start(const struct os_mutexes *mutexes)
 {
@@ -11047,17 +11049,6 @@ static void slot_abandon(void)
 
 // ---- Slot list and events: under the library lock ----
 
-static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
-{
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (!*r->name || r->lost || id < r->first_id || id - r->first_id >= r->shown) continue;
-        *index = (u32)(id - r->first_id);
-        return r;
-    }
-    return NULL;
-}
-
 // Is there a token in this slot?
 static bool slot_has_token(const struct reader *r, u32 index)
 {
@@ -11068,9 +11059,7 @@ static bool slot_has_token(const struct reader *r, u32 index)
 static bool slot_take_event(CK_SLOT_ID *id)
 {
     if (slot_dropped_count) {
-        *id = slot_dropped[0];
-        memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
-        slot_dropped_count--;
+        *id = slot_take_dropped();
         return true;
     }
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {

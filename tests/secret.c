@@ -53,21 +53,22 @@ TEST(secret_sends_pins_as_the_standard_has_them)
     CHECK_EQ(pin.tries, 2);
     CHECK_ST(secret_change(&card_it, card_t, &puk, u, bytes_text("87654321"), pad_scratch()), ST_PIN_LOCKED);
     CHECK_EQ(puk.tries, 0);
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, &q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(puk.tries, 2);                     // of the PUK, not of the PIN
     CHECK_EQ(pin.tries, 2);
     pin.tries = 0;
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, &q, pad_scratch()), ST_OK);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
     pin.tries = 0;
     CHECK_ST(secret_verify(&card_it, card_t, &puk, u, pad_scratch()), ST_OK);
     CHECK_ST(secret_reset(&card_it, card_t, &pin, q, pad_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, NULL, pad_scratch()), ST_PIN_INCORRECT);
+    puk.unblock_by = UNBLOCK_FREES;
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(puk.tries, 4);
     CHECK_EQ(pin.tries, 3);
     pin.tries = 0;
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, NULL, pad_scratch()), ST_OK);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
     place_end();
 }

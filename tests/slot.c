@@ -58,7 +58,7 @@ TEST(slot_changes_are_events)
     slot_note(r, true, in | SCARD11_READER_COUNTED | 0x00030000);       // out and in again
     CHECK(slot_take_event(&id));
     slot_note(other, true, in);
-    slot_none_listed();
+    slot_note_gone(NULL);
     CHECK(slot_take_event(&id) && slot_take_event(&id) && !slot_take_event(&id));
     CHECK(!slot_present(r) && !slot_present(other));
     CHECK(r->gone_ms);
@@ -146,7 +146,7 @@ TEST(slot_places_are_used_again)
     CHECK(slot_named("Another") == &slot_readers[0]);   // not where the one before it is to be
     CHECK(!slot_named("R1"));                           // lost: neither found nor replaced
     CHECK(!slot_named("A third"));
-    slot_none_listed();                                 // they have been looked at
+    slot_note_gone(NULL);                                 // they have been looked at
     slot_readers[2].gone_ms--;
     CHECK(slot_named("A third") == &slot_readers[2]);
 #endif

@@ -67,7 +67,7 @@ seeded logged_out_here_alone "$(bad 'PINs left verified')" \
     -e "$(in_ slot_log_out 'if (card_verified(t)) s = .*' '')"
 seconds=20
 seeded lost_context_is_nothing "$(bad 'events missed')" \
-    -e "$(in_ slot_look_all '^        slot_none_listed();' '')"
+    -e "$(in_ slot_look_all '^        slot_note_gone(NULL);' '')"
 seconds=5
 seeded event_swallowed "$(bad 'events missed')" \
     -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"

@@ -170,7 +170,7 @@ inline slot_look_at_rest()
 
 /* slot_look_all. While the library is down, a call that hung over its end may come here. A reader
  * that was lost to a call keeps its place as it is. A context of a service that is gone: no reader is
- * there (slot_none_listed), and then what the new one shows. */
+ * there (slot_note_gone), and then what the new one shows. */
 inline slot_look_all()
 {
     if
