@@ -622,10 +622,11 @@ TEST(piv_certificates_in_pieces_that_must_come_whole)
     kind = &kinds[0];
     o.keys = packed;
     o.n_keys = 2;
+    CK_RV unpacked = SCARD11_ZLIB ? CKR_OK : CKR_KEY_HANDLE_INVALID;    // no certificate, no key
     CHECK_RV(scene_begin(&o), CKR_OK);
     CHECK_RV(scene_login(&session), CKR_OK);
-    CHECK_RV(sign_with(session, 1), CKR_OK);
-    CHECK_RV(sign_with(session, 4), CKR_OK);
+    CHECK_RV(sign_with(session, 1), unpacked);
+    CHECK_RV(sign_with(session, 4), unpacked);
     scene_end();
     o = in_pieces;
     memset(broken, 0x30, sizeof broken);
