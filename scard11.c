@@ -4945,8 +4945,10 @@ static st secret_end(struct card *c, struct token *t, struct scratch scratch)
  * Names   trial_
  * Tests   tests/trial.c
  *
- * The law: what was made on trust is checked, the second attempt too; what the host cannot check is
- * not sent on trust.
+ * The law: what was made on trust is checked, the second attempt too; a signature that the host
+ * cannot check is not made on trust. Nobody can check what is decrypted or derived: there the
+ * driver sets the security environment again in the same transaction, and only another application
+ * that has a key under the same reference would take that.
  * ==============================================================================================*/
 
 // May an answer mean that another application got the command?
