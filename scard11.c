@@ -4106,7 +4106,7 @@ struct card {
     u32  token_count;
     enum card_where where;
     bool sure;                      // current is selected: seen in this transaction
-    bool shared;                    // another program was connected before us
+    bool shared;                    // another program was there when we connected, or again
     bool unproven;                  // a connection was taken up again: is it the same card?
     bool was_reset;                 // ... after a reset: no application is selected
     bool used;                      // one did, since it was connected
@@ -10510,7 +10510,10 @@ static st slot_look(struct reader *r)
     os_acquire(&os_library);
     bool fresh = now < c->look_ms + SCARD11_LOOK_MS;
     if (r->lost || r->changes != c->changes) s = ST_NO_SESSION;
-    if (!s && !fresh && !c->link.conn) slot_look_all();
+    if (!s && !fresh && !c->link.conn) {
+        slot_look_all();
+        c->shared = r->state & SCARD11_READER_IN_USE;   // since the card was let go
+    }
     if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
     os_release(&os_library);
     if (!s && !fresh && c->link.conn) {

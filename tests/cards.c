@@ -1464,6 +1464,7 @@ int main(int argc, char **argv)
         RUN(cards_logout_of_one_with_kept_pins);
         RUN(cards_shared);
         RUN(cards_a_look_leaves_another_program_s_login);
+        RUN(cards_a_second_look_leaves_another_program_s_login);
         RUN(cards_two_of_a_kind);
         RUN(cards_swapped_at_rest);
         RUN(cards_swapped_after_a_look);
