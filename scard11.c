@@ -12259,11 +12259,13 @@ static st session_login_so(struct reader *r, struct session *se, bytes secret,
     else TRY(session_check_pin(r->card, puk, secret));
     if (!puk->tries) return ST_PIN_LOCKED;
     card_sweep(r->card);
+    card_secret_keep(r->card, puk, secret, true);       // before the card has it verified
+    if (secret.p && !puk->kept_len) return ST_CARD_MEMORY;
     if (puk->presented)
         while (slot_run(&run)) run.s = secret_login_puk(r->card, t, puk, secret, scratch);
+    // Again: on the way it may have been forgotten. One that was refused is.
+    card_secret_keep(r->card, puk, run.s ? BYTES_NONE : secret, true);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
-    card_secret_keep(r->card, puk, secret, true);
-    if (secret.p && !puk->kept_len) return ST_CARD_MEMORY;
     t->so = true;
     t->so_lost = false;
     t->login_epoch++;

@@ -17,6 +17,7 @@ static void faults_free(void *p, size_t size);
 #define SLOT_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
 #include "../scard11.c"
 #include "scene.h"
+#include "sim_generic.h"
 #include "sim_pad.h"
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include "pcsc_stand_in.h"
@@ -565,6 +566,34 @@ TEST(faults_leave_no_card_s_memory_at_its_limit)
     end();
 }
 
+#if SCARD11_READER == SCARD11_READER_CUSTOM
+// A PUK that the card verifies is sent to it only when there is room to keep it: the card would have
+// it verified, and no login of ours would end that.
+TEST(a_puk_is_not_verified_where_it_cannot_be_kept)
+{
+    begin(false, false);
+    sim_reader_eject(0);
+    struct sim_card *card = sim_generic_new(NULL);
+    const struct sim_fs_pin *puk = &((struct sim_fs *)card)->pins[1];
+    sim_reader_insert(0, card);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    struct arena *a = &slot_readers[0].card->arena, was = *a;
+    a->left = 0;
+    a->end = a->at;
+    CHECK_RV(C_Login(session, CKU_SO, PUK, 8), CKR_DEVICE_MEMORY);
+    CHECK(!card->verified(card) && !puk->verified);
+    a->left = was.left;
+    a->end = was.end;
+    CHECK(C_Login(session, CKU_SO, (CK_UTF8CHAR *)"87654321", 8) == CKR_PIN_INCORRECT);
+    CHECK(!slot_readers[0].card->tokens[0].so);
+    CHECK_RV(C_Login(session, CKU_SO, PUK, 8), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    sim_reader_eject(0);
+    card->free(card);
+    end();
+}
+#endif
+
 int main(int argc, char **argv)
 {
 #if SCARD11_READER == SCARD11_READER_PCSC
@@ -583,6 +612,7 @@ int main(int argc, char **argv)
     RUN(faults_at_every_call);
     RUN(faults_at_every_command_exclusive);
     RUN(faults_of_every_allocation);
+    RUN(a_puk_is_not_verified_where_it_cannot_be_kept);
     RUN(faults_leave_no_card_s_memory_at_its_limit);
     printf("%lu faults came to pass\n", faults_fired);
     return test_end();
