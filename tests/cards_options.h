@@ -563,10 +563,10 @@ TEST(cards_of_all_sorts_are_polled)
 
 static char options_log[200000];
 
-static void options_line(void *context, const char *text)
+static void options_line(void *context, const char *line)
 {
     (void)context;
-    strncat(options_log, text, sizeof options_log - strlen(options_log) - 1);
+    strncat(options_log, line, sizeof options_log - strlen(options_log) - 1);
 }
 
 // What is in it is not shown before the login, and so it is not in the log.
