@@ -7,25 +7,69 @@
 //   (PKCS#11 3.2) to find, log in to, sign and decrypt with smart cards. The same file builds as
 //   a shared PKCS#11 module for other programs. Nothing is loaded at run time.
 //
-//       cc app.c scard11.c $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz
+//      cc app.c scard11.c $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o app
 //
-// THE SHORTEST USE (every CK_RV deserves a check; see examples/)
+// A FIRST PROGRAM (more in examples/; other systems' lines in README.md)
+//   Complete, for any card here, with RSA and elliptic curves; a wrong PIN costs a try.
 //
-//       CK_SLOT_ID slot; CK_ULONG n = 1; CK_SESSION_HANDLE session; CK_OBJECT_HANDLE key;
-//       CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
-//       CK_ATTRIBUTE find[] = { { CKA_CLASS, &private_key, sizeof private_key } };
-//       CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
+//      // app.c: signs a text with the first key of the first card. app PIN TEXT
+//      #include "scard11.h"
+//      #include <stdio.h>
+//      #include <string.h>
 //
-//       C_Initialize(NULL);
-//       C_GetSlotList(CK_TRUE, &slot, &n);
-//       C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
-//       C_Login(session, CKU_USER, (CK_UTF8CHAR *)"123456", 6);
-//       C_FindObjectsInit(session, find, 1);
-//       C_FindObjects(session, &key, 1, &n);
-//       C_FindObjectsFinal(session);
-//       C_SignInit(session, &mechanism, key);
-//       C_Sign(session, data, data_len, signature, &signature_len);
-//       C_Finalize(NULL);
+//      static CK_RV open_card(CK_SESSION_HANDLE *session)
+//      {
+//          CK_SLOT_ID slots[SCARD11_READERS_MAX * SCARD11_READER_SLOTS];
+//          CK_ULONG n = sizeof slots / sizeof *slots;
+//          CK_RV rv = C_GetSlotList(CK_TRUE, slots, &n);
+//          if (!rv) rv = n ? CKR_TOKEN_NOT_RECOGNIZED : CKR_TOKEN_NOT_PRESENT;
+//          for (CK_ULONG i = 0; i < n && rv == CKR_TOKEN_NOT_RECOGNIZED; i++)
+//              rv = C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, session);
+//          return rv;
+//      }
+//
+//      static CK_RV sign(CK_SESSION_HANDLE session, CK_UTF8CHAR *pin, CK_BYTE *text)
+//      {
+//          CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+//          CK_BBOOL yes = CK_TRUE, again = CK_FALSE;   // again: this key wants the PIN each time
+//          CK_KEY_TYPE type = CKK_RSA;
+//          CK_ATTRIBUTE find[] = { { CKA_CLASS, &private_key, sizeof private_key },
+//                                  { CKA_SIGN, &yes, sizeof yes } };
+//          CK_ATTRIBUTE about[] = { { CKA_KEY_TYPE, &type, sizeof type },
+//                                   { CKA_ALWAYS_AUTHENTICATE, &again, sizeof again } };
+//          CK_MECHANISM mechanism = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+//          CK_OBJECT_HANDLE key;
+//          CK_BYTE signature[512];
+//          CK_ULONG n = 0, len = sizeof signature, pin_len = strlen((char *)pin);
+//
+//          CK_RV rv = C_Login(session, CKU_USER, pin, pin_len);
+//          if (!rv) rv = C_FindObjectsInit(session, find, 2);
+//          if (!rv) rv = C_FindObjects(session, &key, 1, &n);
+//          if (!rv) rv = C_FindObjectsFinal(session);
+//          if (!rv && !n) rv = CKR_KEY_HANDLE_INVALID;
+//          if (!rv) rv = C_GetAttributeValue(session, key, about, 2);
+//          if (type == CKK_EC) mechanism.mechanism = CKM_ECDSA_SHA256;
+//          if (type == CKK_EC_EDWARDS) mechanism.mechanism = CKM_EDDSA;
+//          if (!rv) rv = C_SignInit(session, &mechanism, key);
+//          if (!rv && again) rv = C_Login(session, CKU_CONTEXT_SPECIFIC, pin, pin_len);
+//          if (!rv) rv = C_Sign(session, text, strlen((char *)text), signature, &len);
+//          for (n = 0; !rv && n < len; n++) printf("%02x", signature[n]);
+//          if (!rv) printf("\n");
+//          return rv;
+//      }
+//
+//      int main(int argc, char **argv)
+//      {
+//          CK_SESSION_HANDLE session;
+//
+//          if (argc != 3) return 2;
+//          CK_RV rv = C_Initialize(NULL);
+//          if (!rv) rv = open_card(&session);
+//          if (!rv) rv = sign(session, (CK_UTF8CHAR *)argv[1], (CK_BYTE *)argv[2]);
+//          C_Finalize(NULL);                           // closes the session, logs out
+//          if (rv) fprintf(stderr, "error %#lx\n", rv);
+//          return rv != CKR_OK;
+//      }
 //
 // WHAT STANDS WHERE
 //   1 options   2 scard11_ functions   3 a reader of your own   4 what differs from the standard

@@ -1,6 +1,7 @@
 #!/bin/sh
 # examples.sh: does each example build as a user would build it, and do what it says?
 # SPDX-License-Identifier: 0BSD
+# Packages: pkg-config
 #
 # The first line of an example says what it shows, the second how to build it with cc. A line
 #     // Test: <arguments> => <text>
@@ -60,11 +61,34 @@ for f in examples/*.c; do
         fi
     done < "$dir/$name.tests"
 done
-# The program in README.md, as it stands there.
-name=README
-sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' > "$dir/readme.c"
-# shellcheck disable=SC2086
-if [ -s "$dir/readme.c" ] && $CC $flags -I. -c "$dir/readme.c" -o "$dir/readme.o"; then pass
-else fail "its program does not build"; fi
+# The first program, as it stands in README.md and in scard11.h: one and the same, it compiles with the
+# line that stands beside it, in a directory with nothing but the two files, and it signs with every
+# kind of card (first.c).
+name='first program'
+at "$name"
+first=$dir/first
+rm -rf "$first"
+mkdir -p "$first"
+sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' > "$first/app.c"
+sed -n '/^\/\/ *\/\/ app\.c: /,$p' scard11.h | sed 's|^//      ||; s|^//$||' |
+    sed -n "1,$(wc -l < "$first/app.c")p" > "$first/header.c"
+grep -q 'main(' "$first/app.c" || fail "README.md has none"
+if cmp "$first/app.c" "$first/header.c"; then pass
+else fail "it is another one in scard11.h"; fi
+line=$(sed -n 's/^    \(cc app\.c .*\)/\1/p' README.md | sed -n 1p)
+if [ -n "$line" ] && [ "$(sed -n 's|^//  *\(cc app\.c .*\)|\1|p' scard11.h)" = "$line" ]; then pass
+else fail "the line that compiles it is another one in scard11.h: $line"; fi
+cp scard11.c scard11.h "$first"
+if (cd "$first" && eval "$line"); then pass
+else fail "does not compile with: $line"; fi
+# shellcheck disable=SC2046,SC2086
+if $CC $flags -Dmain=first_main -c "$first/app.c" -o "$first/app.o" &&
+    $CC $flags -DSIM_OPENSSL=1 tests/first.c "$first/app.o" $(find "$OUT/asan" -name 'sim_*.o') \
+        "$OUT/asan/scard11.o" $libs -o "$first/first"
+then
+    out=$("$first/first" 2>&1) || { echo "$out"; failed=$((failed + 1)); }
+    out=$(echo "$out" | sed -n 's/^\([0-9]*\) passed, .*/\1/p')
+    passed=$((passed + ${out:-0}))
+else fail "does not build with the simulated cards"; fi
 
 sum_up
