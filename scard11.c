@@ -3875,6 +3875,21 @@ static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
  * Tests   tests/card.c
  * ==============================================================================================*/
 
+// Tokens and objects have the shape that PKCS#11 gives them (CKO_, CKA_ID, CKA_PRIVATE). So there
+// is one model, which drivers fill and >>attr and >>session read, and nothing to translate.
+//
+// transaction  From link_begin to link_end no other program's command comes between ours. What one
+//              did before that, PC/SC does not tell.
+// sure         In this transaction the token's application was seen to be selected (card->sure).
+// on trust     Sent without being sure, because making sure costs commands. What comes back is
+//              checked (>>trial). A secret is never sent on trust (>>secret).
+// place        An application, and in it a DF or a file. A SELECT goes there; one that leaves the
+//              application, and on many cards any SELECT of it, ends a login.
+// landmark     What only this application has. A driver reads it to be sure without a SELECT.
+// identity     A landmark that no other card has: shows that it is the card we remember.
+// credential   A PIN, PUK or key, the place where it is presented, and what ends its effect. An
+//              object names the one that opens it.
+
 #define CARD_OBJECT_PAGE   16
 #define CARD_OBJECT_PAGES  ((HANDLE_INDEX_MASK + 1) / CARD_OBJECT_PAGE)
 #define CARD_SESSION_PAGE  16
