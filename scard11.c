@@ -3965,8 +3965,6 @@ struct credential {
     struct place place;     // where it is presented
 };
 
-enum card_change { CARD_PIN_CHANGE, CARD_PIN_UNBLOCK };
-
 // What a search can match, as far as a driver can use it to read less.
 struct query {
     bool any_class;
