@@ -612,7 +612,9 @@ int main(int argc, char **argv)
     RUN(faults_at_every_call);
     RUN(faults_at_every_command_exclusive);
     RUN(faults_of_every_allocation);
+#if SCARD11_READER == SCARD11_READER_CUSTOM
     RUN(a_puk_is_not_verified_where_it_cannot_be_kept);
+#endif
     RUN(faults_leave_no_card_s_memory_at_its_limit);
     printf("%lu faults came to pass\n", faults_fired);
     return test_end();
