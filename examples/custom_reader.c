@@ -5,61 +5,118 @@
 // custom PORT: waits for a card on 127.0.0.1:PORT and shows it. The protocol: each frame has
 // a length of two bytes; one byte 00, 01, 02 is power off, on, reset, 04 asks for the ATR; all else
 // is an APDU and gets an APDU. One reader, one card at a time: its connection is the card.
-// Test: none, it wants a card that comes over TCP: tests/e2e.sh has one
+//
+// Threads: one may wait for a card while another one has a command under way. The lock is for what
+// both look at; it is not held while a card works, for that may take long. So a card that left
+// stays in memory as long as somebody is connected to it.
+// Test: none, it wants a card that comes over TCP: tests/custom_reader.c has one
 #include "scard11.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int listener = -1;           // cards connect here
-static int card = -1;               // the one that is in
-static uint32_t count;              // cards that went in or out
-static int cancelled;
+struct card {
+    int socket;
+    bool in;                        // the reader
+    bool connected;                 // between scard11_reader_connect and _disconnect
+};
 
-static int send_frame(const uint8_t *data, size_t n)
+struct context {
+    bool cancelled;
+};
+
+static int listener = -1;           // cards connect here
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        // of all that follows, and contexts
+static struct card *card;           // the one that is in; NULL: none
+static uint32_t count;              // cards that went in or out
+
+static int send_frame(struct card *c, const uint8_t *data, size_t n)
 {
     uint8_t frame[2 + 4352];
     if (n > sizeof frame - 2) return -1;
     frame[0] = (uint8_t)(n >> 8);
     frame[1] = (uint8_t)n;
     for (size_t i = 0; i < n; i++) frame[2 + i] = data[i];
-    return send(card, frame, n + 2, MSG_NOSIGNAL) == (ssize_t)(n + 2) ? 0 : -1;
+    return send(c->socket, frame, n + 2, MSG_NOSIGNAL) == (ssize_t)(n + 2) ? 0 : -1;
 }
 
-static int receive_frame(uint8_t *data, size_t *n)
+static int receive_frame(struct card *c, uint8_t *data, size_t *n)
 {
     uint8_t head[2];
-    if (recv(card, head, 2, MSG_WAITALL) != 2) return -1;
+    if (recv(c->socket, head, 2, MSG_WAITALL) != 2) return -1;
     size_t length = (size_t)head[0] << 8 | head[1];
-    if (length > *n || recv(card, data, length, MSG_WAITALL) != (ssize_t)length) return -1;
+    if (length > *n || recv(c->socket, data, length, MSG_WAITALL) != (ssize_t)length) return -1;
     *n = length;
     return 0;
 }
 
-// Did a card come, or go? A connection that can be read without having been asked was closed.
-static uint32_t look(void)
+// Frees a card that nobody needs any more. Under the lock.
+static void let_go(struct card *c)
 {
-    struct pollfd come = { listener, POLLIN, 0 }, went = { card, POLLIN, 0 };
-    if (card >= 0 && poll(&went, 1, 0) == 1) {
-        close(card);
-        card = -1;
-        count++;
-    }
-    if (card < 0 && poll(&come, 1, 0) == 1 && (card = accept(listener, NULL, NULL)) >= 0) {
-        count++;
-        send_frame((const uint8_t *)"\1", 1);
-    }
-    return count << 16 | SCARD11_READER_COUNTED | (card >= 0 ? SCARD11_READER_PRESENT : 0);
+    if (c->in || c->connected) return;
+    close(c->socket);
+    free(c);
 }
 
-int scard11_reader_start(void **context)     { *context = &listener; return SCARD11_READER_OK; }
-void scard11_reader_stop(void *context)      { (void)context; }
-void scard11_reader_cancel(void *context)    { (void)context; cancelled = 1; }
-int scard11_reader_begin(void *conn)         { (void)conn; return SCARD11_READER_OK; }
-int scard11_reader_end(void *conn)           { (void)conn; return SCARD11_READER_OK; }
+// Has the card closed its connection? An answer that waits to be read says that it has not.
+static bool has_left(struct card *c)
+{
+    uint8_t byte;
+    ssize_t n = recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+// The card that waits to come in; NULL: there is none.
+static struct card *take_in(void)
+{
+    struct pollfd come = { listener, POLLIN, 0 };
+    int s = poll(&come, 1, 0) == 1 ? accept(listener, NULL, NULL) : -1;
+    struct card *c = s >= 0 ? calloc(1, sizeof *c) : NULL;
+    if (!c && s >= 0) close(s);
+    if (!c) return NULL;
+    c->socket = s;
+    c->in = true;
+    send_frame(c, (const uint8_t *)"\1", 1);
+    return c;
+}
+
+// Did a card come, or go? Under the lock.
+static uint32_t look(void)
+{
+    if (card && has_left(card)) {
+        card->in = false;
+        let_go(card);
+        card = NULL;
+        count++;
+    }
+    if (!card && (card = take_in()) != NULL) count++;
+    return count << 16 | SCARD11_READER_COUNTED | (card ? SCARD11_READER_PRESENT : 0);
+}
+
+int scard11_reader_start(void **context)
+{
+    *context = calloc(1, sizeof(struct context));
+    return *context ? SCARD11_READER_OK : SCARD11_READER_DOWN;
+}
+
+void scard11_reader_stop(void *context)
+{
+    free(context);
+}
+
+void scard11_reader_cancel(void *context)
+{
+    struct context *waiter = context;
+    pthread_mutex_lock(&lock);
+    waiter->cancelled = true;
+    pthread_mutex_unlock(&lock);
+}
 
 int scard11_reader_list(void *context, char *names, size_t *len)
 {
@@ -71,50 +128,72 @@ int scard11_reader_list(void *context, char *names, size_t *len)
 int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
                         uint32_t timeout_ms)
 {
-    (void)context;
-    uint32_t left = timeout_ms;
-    for (cancelled = 0; !cancelled; poll(NULL, 0, 1)) {
-        int changed = 0;
-        for (size_t i = 0; i < n; i++) changed |= (readers[i].state = look()) != readers[i].known;
+    struct context *waiter = context;
+    for (uint32_t left = timeout_ms; ; left--) {
+        pthread_mutex_lock(&lock);
+        uint32_t state = look();
+        bool changed = false, cancelled = waiter->cancelled;
+        waiter->cancelled = false;
+        pthread_mutex_unlock(&lock);
+        for (size_t i = 0; i < n; i++) changed |= (readers[i].state = state) != readers[i].known;
         if (changed || !timeout_ms) return SCARD11_READER_OK;
-        if (!left--) return SCARD11_READER_TIMEOUT;
+        if (cancelled) return SCARD11_READER_CANCELLED;
+        if (!left) return SCARD11_READER_TIMEOUT;
+        poll(NULL, 0, 1);
     }
-    return SCARD11_READER_CANCELLED;
 }
 
 void scard11_reader_disconnect(void *conn, int reset)
 {
-    (void)conn;
-    if (reset && card >= 0) send_frame((const uint8_t *)"\2", 1);
+    struct card *c = conn;
+    if (reset) send_frame(c, (const uint8_t *)"\2", 1);
+    pthread_mutex_lock(&lock);
+    c->connected = false;
+    let_go(c);
+    pthread_mutex_unlock(&lock);
 }
 
 int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *info)
 {
     (void)name;
-    if (*conn && how & SCARD11_READER_RESET_CARD) scard11_reader_disconnect(*conn, 1);
+    bool old = *conn != NULL;
+    pthread_mutex_lock(&lock);
+    struct card *c = old ? *conn : card;
+    if (c) c->connected = true;
+    pthread_mutex_unlock(&lock);
+    if (!c) return SCARD11_READER_REMOVED;
+
     info->atr_len = sizeof info->atr;
     info->protocol = 1;
     info->max_data = 0;
-    if (card < 0 || send_frame((const uint8_t *)"\4", 1) ||
-        receive_frame(info->atr, &info->atr_len))
+    bool reset = old && how & SCARD11_READER_RESET_CARD;
+    if ((reset && send_frame(c, (const uint8_t *)"\2", 1)) ||
+        send_frame(c, (const uint8_t *)"\4", 1) || receive_frame(c, info->atr, &info->atr_len)) {
+        if (!old) scard11_reader_disconnect(c, 0);
         return SCARD11_READER_REMOVED;
-    *conn = &card;
+    }
+    *conn = c;
     return SCARD11_READER_OK;
 }
 
 int scard11_reader_status(void *conn, uint32_t *state)
 {
-    (void)conn;
+    pthread_mutex_lock(&lock);
     *state = look();
-    return *state & SCARD11_READER_PRESENT ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
+    bool there = conn == card;
+    pthread_mutex_unlock(&lock);
+    return there ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
 }
+
+// Nobody else has the card: there is nothing to be kept off.
+int scard11_reader_begin(void *conn)         { (void)conn; return SCARD11_READER_OK; }
+int scard11_reader_end(void *conn)           { (void)conn; return SCARD11_READER_OK; }
 
 int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
                             uint8_t *rsp, size_t *rsp_len)
 {
-    (void)conn;
-    if (card < 0 || send_frame(cmd, cmd_len) || receive_frame(rsp, rsp_len))
+    if (send_frame(conn, cmd, cmd_len) || receive_frame(conn, rsp, rsp_len))
         return SCARD11_READER_REMOVED;
     return SCARD11_READER_OK;
 }

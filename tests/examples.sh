@@ -61,6 +61,19 @@ for f in examples/*.c; do
         fi
     done < "$dir/$name.tests"
 done
+# A reader of one's own will be copied: its functions again, used by several threads.
+name=custom_reader
+at "$name, threads"
+counted() {     # counted <program>: what it counts, counts here
+    out=$("$1" 2>&1) || { echo "$out"; failed=$((failed + 1)); }
+    out=$(echo "$out" | sed -n 's/^\([0-9]*\) passed, .*/\1/p')
+    passed=$((passed + ${out:-0}))
+}
+# shellcheck disable=SC2086
+if $CC $flags -fno-sanitize=all -fsanitize=thread tests/custom_reader.c -lpthread -o "$dir/threads"
+then counted "$dir/threads"
+else fail "its test does not build"; fi
+
 # The first program, as it stands in README.md and in scard11.h: one and the same, it compiles with the
 # line that stands beside it, in a directory with nothing but the two files, and it signs with every
 # kind of card (first.c).
@@ -86,9 +99,7 @@ if $CC $flags -Dmain=first_main -c "$first/app.c" -o "$first/app.o" &&
     $CC $flags -DSIM_OPENSSL=1 tests/first.c "$first/app.o" $(find "$OUT/asan" -name 'sim_*.o') \
         "$OUT/asan/scard11.o" $libs -o "$first/first"
 then
-    out=$("$first/first" 2>&1) || { echo "$out"; failed=$((failed + 1)); }
-    out=$(echo "$out" | sed -n 's/^\([0-9]*\) passed, .*/\1/p')
-    passed=$((passed + ${out:-0}))
+    counted "$first/first"
 else fail "does not build with the simulated cards"; fi
 
 sum_up
