@@ -107,14 +107,16 @@
 #define SCARD11_READER SCARD11_READER_PCSC
 #endif
 
-// SCARD11_READERS_MAX: readers known at once, 1 to 64. Further ones are not seen; the log says so.
+// SCARD11_READERS_MAX: readers known at once, 1 to 64. Further ones, and those whose names have
+// more than 127 bytes, are not seen; the log says so.
 // A session handle has 12 bits for reader and session: 16 readers leave 256 sessions a card.
 #ifndef SCARD11_READERS_MAX
 #define SCARD11_READERS_MAX 16
 #endif
 
 // SCARD11_READER_SLOTS: slot IDs that each reader owns, 1 to 8: one for each token (application or
-// user PIN) of a card that has several.
+// user PIN) of a card that has several. From C_Initialize on readers get them in the order in which
+// they are first seen: with 2, the first reader 0 and 1, the next one 2 and 3.
 #ifndef SCARD11_READER_SLOTS
 #define SCARD11_READER_SLOTS 2
 #endif
@@ -148,9 +150,10 @@
 #define SCARD11_ANSWER 65538
 #endif
 
-// SCARD11_ALLOC, SCARD11_FREE: where memory comes from. Blocks are few and large (16 KiB, or
-// SCARD11_SCRATCH); free is told the size. ALLOC returns NULL when there is none. Called under
-// the lock of a reader: two calls at once must be safe.
+// SCARD11_ALLOC, SCARD11_FREE: where memory comes from. Blocks are few and large: 16 KiB, or
+// what one thing of a card takes that is larger, and SCARD11_SCRATCH for each reader. ALLOC returns
+// memory that is aligned as malloc's is, or NULL when there is none; FREE is told the size. Called
+// under locks of the library: two calls at once must be safe, and neither may call C_*.
 #if defined(SCARD11_ALLOC) != defined(SCARD11_FREE)
 #error "define both SCARD11_ALLOC and SCARD11_FREE, or neither"
 #endif
@@ -282,6 +285,8 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 
 // SCARD11_API: how exported functions are marked. scard11.c itself makes them "protected" on ELF
 // systems if this is not set: a program that has C_* of its own does not get them into the tables.
+// SCARD11_DLL, defined for scard11.c, has a DLL for Windows export them; a program that scard11.c
+// is compiled into does not define it.
 #ifndef SCARD11_API
 #if defined(_WIN32) && defined(SCARD11_DLL)
 #define SCARD11_API __declspec(dllexport)
@@ -361,6 +366,13 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 // ---- 3 A reader of your own ---------------------------------------------------------------------
 // With SCARD11_READER_CUSTOM the application defines these twelve functions. The PC/SC half of
 // >>reader in scard11.c is the worked example; examples/custom_reader.c is a short one.
+//
+// Which may run at once: for one connection never two, for two connections any. _start, _stop,
+// _list, _wait and _cancel run in any thread beside them; what they look at together is the
+// backend's to lock. The library holds one lock for each reader, under which its _connect, _begin,
+// _end, _transmit and _control run for as long as the card takes, and one for the table of readers,
+// under which nothing may take long: looks (_start, _stop, _list, _wait with no time to wait) and,
+// for a card that no call is busy with, _status and _disconnect. None may call C_* functions.
 
 // What the functions return.
 #define SCARD11_READER_OK        0
@@ -462,12 +474,14 @@ int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *card);
 
 // Ends a connection, whatever its state. reset: the card loses its logins.
+//
+// Blocks   Shortly. Without reset it may be called under the library's lock.
 void scard11_reader_disconnect(void *conn, int reset);
 
 // Sets *state to the reader's state as seen by this connection.
 //
 // Returns  _OK, _REMOVED, _RESET or _FAILED.
-// Blocks   Not for the card.
+// Blocks   Not for the card. May be called under the library's lock.
 int scard11_reader_status(void *conn, uint32_t *state);
 
 // Begins and ends a time in which no other program can use the card.
@@ -546,7 +560,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         time to wait, must return. Nor is bounded how long a card that somebody
 //                         is logged in to takes to log out, or another program's transaction there.
 //   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
-//                         C_Finalize. CK_TRUE lists cards that no driver knows as well.
+//                         C_Finalize, and is given to no other one. A reader that has left loses
+//                         it when SCARD11_READERS_MAX others have come: it gets new ones if it
+//                         comes back. CK_TRUE lists cards that no driver knows as well.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
 //                         program has the card to itself. A card stays connected for a second after
 //                         a call that needs no session (until the next call that looks at readers),
