@@ -701,7 +701,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_GetOperationState   CKR_STATE_UNSAVEABLE, and C_SetOperationState CKR_SAVED_STATE_INVALID: no
 //                         state is given out, it would be of use without the card.
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
-//   C_GenerateRandom      The card's, where it gives any (PIV and Belgian cards are not asked); what
+//   C_GenerateRandom      The card's, where it gives any (PIV and Belgian cards give none); what
 //                         it does not give is the host's: PSA's, with the system's laid over it.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
