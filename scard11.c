@@ -1806,7 +1806,6 @@ static void alg_encode_spki(const struct alg_key *k, struct buf *out)
  * ==============================================================================================*/
 
 struct hash {
-    const struct alg_hash *alg;
     psa_hash_operation_t op;
 };
 
@@ -1822,7 +1821,6 @@ static st hash_status(psa_status_t status)
 static st hash_begin(struct hash *h, const struct alg_hash *alg)
 {
     memset(h, 0, sizeof *h);
-    h->alg = alg;
     SCARD11_CRYPTO_LOCK;
     psa_status_t status = psa_hash_setup(&h->op, alg->psa);
     SCARD11_CRYPTO_UNLOCK;
@@ -7404,12 +7402,6 @@ static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
     return piv_read_tries(c, t, scratch);
 }
 
-// What C_GetTokenInfo needs: the tries left, where they are not known yet.
-static st piv_open(struct card *c, struct token *t, struct scratch scratch)
-{
-    return piv_read_tries(c, t, scratch);
-}
-
 // The private key on the card that stands there among the objects, or NULL.
 static struct object *piv_private_key_at(const struct card *c, const struct token *t, u32 i)
 {
@@ -7982,7 +7974,7 @@ static const struct driver driver_piv = {
     .public_certificates = true,    // SP 800-73-4 part 1, 3.5: read always
     .keys_without_pin = true,       // 9E
     .probe   = piv_probe,
-    .open    = piv_open,
+    .open    = piv_read_tries,
     .list    = piv_list,
     .read    = piv_read,
     .select  = piv_select,
