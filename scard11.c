@@ -3716,10 +3716,11 @@ static st iso_select_file(struct link *l, u8 p1, bytes path)
     return iso_select(l, p1, ISO_NOTHING, path, NULL);
 }
 
-// SELECT by AID. ST_NOT_FOUND for every answer but yes: cards say no in many ways.
-static st iso_select_aid(struct link *l, bytes aid, struct buf *fci)
+// SELECT by AID; p2 is ISO_FCI for all cards but those that want to be asked for nothing.
+// ST_NOT_FOUND for every answer but yes: cards say no in many ways.
+static st iso_select_aid(struct link *l, u8 p2, bytes aid, struct buf *fci)
 {
-    st s = iso_select(l, 0x04, ISO_FCI, aid, fci);
+    st s = iso_select(l, 0x04, p2, aid, fci);
     return s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_FOUND : s;
 }
 
@@ -4483,7 +4484,7 @@ static st place_try_aid(struct card *c, bytes aid)
     struct card_tried *tried = &c->tried;
     if (place_was_refused(c, aid)) return ST_NOT_FOUND;
     if (bytes_equal(tried->there, aid) && tried->selects == c->link.selects) return ST_OK;
-    st s = iso_select_aid(&c->link, aid, NULL);
+    st s = iso_select_aid(&c->link, ISO_FCI, aid, NULL);
     if (s == ST_NOT_FOUND && !c->link.erred && tried->refused_n < CARD_REFUSED_MAX)
         tried->refused[tried->refused_n++] = aid;
     if (s) return s;
@@ -5298,8 +5299,7 @@ static st p15file_select_application(struct card *c, const struct p15 *p)
     bool root = p->base.n == 2;                 // the MF itself, which no path from it names
     bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
     if (!p->aid.n) return iso_select_file(&c->link, root ? 0x00 : 0x08, path);
-    return p->io->p2 == ISO_NOTHING ? iso_select_file(&c->link, 0x04, p->aid)
-                                    : iso_select_aid(&c->link, p->aid, NULL);
+    return iso_select_aid(&c->link, p->io->p2 == ISO_NOTHING ? ISO_NOTHING : ISO_FCI, p->aid, NULL);
 }
 
 // The application, or what is in it; see struct driver.
@@ -5308,7 +5308,7 @@ static st p15file_select(struct card *c, struct token *t, const struct place *pl
     const struct p15 *p = t->state;
     if (place_is_home(place)) return p15file_select_application(c, p);
     if (place->aid.n) {
-        TRY(iso_select_aid(&c->link, place->aid, NULL));
+        TRY(iso_select_aid(&c->link, ISO_FCI, place->aid, NULL));
         return place->path.n ? iso_select_file(&c->link, 0x09, place->path) : ST_OK;
     }
     bytes path = p->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
@@ -5326,7 +5326,7 @@ static st p15file_select_abroad(struct card *c, const struct p15 *p, const struc
                             struct buf *fcp)
 {
     place_leave(c);
-    TRY(iso_select_aid(&c->link, path->aid, NULL));
+    TRY(iso_select_aid(&c->link, ISO_FCI, path->aid, NULL));
     return path->file.n ? p15file_select_file(&c->link, p, 0x09, path->file, fcp) : ST_OK;
 }
 
@@ -7124,7 +7124,7 @@ static const struct credential piv_puk = {
 static st piv_select(struct card *c, struct token *t, const struct place *place)
 {
     (void)t; (void)place;               // there is one place
-    return iso_select_aid(&c->link, PIV_AID, NULL);
+    return iso_select_aid(&c->link, ISO_FCI, PIV_AID, NULL);
 }
 
 // One data object with its outer tag, or enough of it. Only ST_OK and ST_NOT_FOUND are answers of a
@@ -8073,7 +8073,7 @@ static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratc
     st s = isoapplet_find_selected(c, &fci);
     bool there = !s;
     if (s == ST_NOT_FOUND)
-        s = iso_select_aid(&c->link, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
+        s = iso_select_aid(&c->link, ISO_FCI, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct isoapplet *a = t->state = ARENA_NEW(&c->arena, struct isoapplet, 1);
     if (!a) return ST_CARD_MEMORY;
@@ -8707,7 +8707,7 @@ static st esteid_select(struct card *c, struct token *t, const struct place *pla
 {
     (void)t;
     if (place_is_home(place))
-        return iso_select_aid(&c->link, bytes_of(esteid_aid, sizeof esteid_aid), NULL);
+        return iso_select_aid(&c->link, ISO_FCI, bytes_of(esteid_aid, sizeof esteid_aid), NULL);
     return esteid_step_into(c, esteid_below_mf(place->path));
 }
 
@@ -9418,11 +9418,12 @@ static const struct p15_io belpic_io = { p15file_select_path, p15file_read_binar
 // QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
 static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
 {
-    st s = iso_select_file(&c->link, 0x04, bytes_of(belpic_aid, sizeof belpic_aid));
-    if (s) return s == ST_NOT_FOUND || s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_MINE : s;
+    bytes aid = bytes_of(belpic_aid, sizeof belpic_aid);
+    st s = iso_select_aid(&c->link, ISO_NOTHING, aid, NULL);
+    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
     if (!p) return ST_CARD_MEMORY;
-    p15_init(p, bytes_of(belpic_aid, sizeof belpic_aid), P15_FULL_PATH | P15_SHORT_END);
+    p15_init(p, aid, P15_FULL_PATH | P15_SHORT_END);
     p->io = &belpic_io;
     p->base = bytes_of(belpic_base, sizeof belpic_base);
     p->odf = bytes_of(belpic_odf, sizeof belpic_odf);

@@ -28,9 +28,9 @@ TEST(iso_commands_as_the_standard_has_them)
     int tries = -1;
     link_open_script(lines);
     if (test_failing) return;
-    CHECK_ST(iso_select_aid(&link_l, BYTES(0xa0, 0), &rsp), ST_OK);
-    CHECK_ST(iso_select_aid(&link_l, BYTES(0xa0, 0), &rsp), ST_NOT_FOUND);
-    CHECK_ST(iso_select_aid(&link_l, BYTES(0xa0, 0), &rsp), ST_NOT_FOUND);
+    CHECK_ST(iso_select_aid(&link_l, ISO_FCI, BYTES(0xa0, 0), &rsp), ST_OK);
+    CHECK_ST(iso_select_aid(&link_l, ISO_FCI, BYTES(0xa0, 0), &rsp), ST_NOT_FOUND);
+    CHECK_ST(iso_select_aid(&link_l, ISO_FCI, BYTES(0xa0, 0), &rsp), ST_NOT_FOUND);
     CHECK_ST(iso_ask_pin(&link_l, 0x80, &tries), ST_PIN_INCORRECT);
     CHECK_EQ(tries, 3);
     CHECK_ST(iso_logout(&link_l, 0x80), ST_OK);
@@ -57,7 +57,7 @@ static st iso_try(int what, const char *answer, struct buf *rsp)
     if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), NULL, rsp);
     if (what == 3) s = iso_select(&link_l, 0x02, ISO_FCP, BYTES(0x44, 0x01), rsp);
     if (what == 4) s = iso_select(&link_l, 0x00, ISO_FCI, BYTES(0x44, 0x01), rsp);
-    if (what == 5) s = iso_select_aid(&link_l, BYTES(0xa0, 0), rsp);
+    if (what == 5) s = iso_select_aid(&link_l, ISO_FCI, BYTES(0xa0, 0), rsp);
     link_over();
     return s;
 }

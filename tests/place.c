@@ -12,7 +12,7 @@ static st place_test_select(struct card *c, struct token *t, const struct place 
     u8 room[64];
     struct buf fci = buf_on(room, sizeof room);
     (void)t;
-    if (place_is_home(place)) return iso_select_aid(&c->link, BYTES(0xa0, 0xa1), &fci);
+    if (place_is_home(place)) return iso_select_aid(&c->link, ISO_FCI, BYTES(0xa0, 0xa1), &fci);
     return iso_select_file(&c->link, 0x08, place->path);
 }
 
