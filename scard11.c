@@ -3084,8 +3084,8 @@ static void apdu_encode(struct buf *out, const struct apdu *a, u32 most, bool t0
  * Tests   tests/link.c
  * ==============================================================================================*/
 
-// Room for one encoded command: what is longer is chained. Short ones have 261 bytes at most.
-#define LINK_COMMAND (SCARD11_ANSWER > 258 ? 4352 : 272)
+// Room for one encoded command, as scratch aligns it. What is longer is chained.
+#define LINK_COMMAND ((SCARD11_COMMAND_MAX + 15) / 16 * 16)
 
 // The forms of extended commands. A card that takes one may refuse another, so each is proven by
 // itself, and what a command's answer means is:
@@ -3411,7 +3411,7 @@ static void link_count_answer(struct link *l, size_t got)
 // answered; what it answered is in l->sw.
 static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
 {
-    struct buf out = buf_on(l->raw, LINK_COMMAND);
+    struct buf out = buf_on(l->raw, SCARD11_COMMAND_MAX);
     bool extended = link_is_extended(l, cmd);
     size_t got = SCARD11_ANSWER;
 

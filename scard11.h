@@ -150,6 +150,10 @@
 #define SCARD11_ANSWER 65538
 #endif
 
+// SCARD11_COMMAND_MAX: the longest command APDU that is sent to a reader. Longer ones are sent as a
+// chain. It follows from SCARD11_ANSWER and is not an option.
+#define SCARD11_COMMAND_MAX (SCARD11_ANSWER > 258 ? 4352 : 261)
+
 // SCARD11_ALLOC, SCARD11_FREE: where memory comes from. Blocks are few and large: 16 KiB, or
 // what one thing of a card takes that is larger, and SCARD11_SCRATCH for each reader. ALLOC returns
 // memory that is aligned as malloc's is, or NULL when there is none; FREE is told the size. Called
@@ -493,11 +497,11 @@ int scard11_reader_end(void *conn);
 
 // Sends one command to a card and waits for its response.
 //
-// cmd is one complete command APDU of cmd_len bytes (4 to 4352, or to 261 where SCARD11_ANSWER is
-// 258), encoded for the protocol that scard11_reader_connect reported; the function adds or removes
-// no bytes. The response APDU, data and the two status bytes, goes to rsp. Before the call *rsp_len
-// is the room at rsp in bytes (SCARD11_ANSWER); after it, the length of the response (at least 2).
-// For T=0 the function must not fetch more data itself (61xx, 6Cxx): scard11 does.
+// cmd is one complete command APDU of cmd_len bytes (4 to SCARD11_COMMAND_MAX), encoded for the
+// protocol that scard11_reader_connect reported. The function adds and removes no bytes. It writes
+// the response APDU, data and the two status bytes, to rsp. Before the call *rsp_len is the room at
+// rsp in bytes (SCARD11_ANSWER); after it, the length of the response (at least 2). With T=0 the
+// function does not fetch more data itself (61xx, 6Cxx): scard11 does.
 //
 // cmd may contain a PIN: do not log it.
 //

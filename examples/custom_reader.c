@@ -38,7 +38,7 @@ static uint32_t count;              // cards that went in or out
 
 static int send_frame(struct card *c, const uint8_t *data, size_t n)
 {
-    uint8_t frame[2 + 4352];
+    uint8_t frame[2 + SCARD11_COMMAND_MAX];
     if (n > sizeof frame - 2) return -1;
     frame[0] = (uint8_t)(n >> 8);
     frame[1] = (uint8_t)n;

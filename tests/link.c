@@ -728,6 +728,38 @@ TEST(link_protects_each_command_of_a_chain)
     }
 }
 
+// A chain of extended commands is cut so that each fits into the room that the header names, with
+// the protection, and no further than the header and Le need.
+static size_t link_longest;
+
+static size_t link_measure(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                           size_t room)
+{
+    (void)card; (void)cmd; (void)room;
+    if (n > link_longest) link_longest = n;
+    memcpy(rsp, "\x90", 2);
+    return 2;
+}
+
+TEST(link_sends_commands_as_long_as_the_header_says)
+{
+    static u8 data[3 * LINK_COMMAND];
+    static const char *const none[] = { NULL };
+    struct apdu cmd = { .ins = 0x2a, .data = bytes_of(data, sizeof data), .le = APDU_LE_SHORT };
+    for (int extended = 0; extended < 2; extended++) {
+        struct buf rsp;
+        link_open_script(none);
+        if (test_failing) return;
+        link_card.card.apdu = link_measure;
+        link_l.extended = extended;
+        link_longest = 0;
+        CHECK_ST(link_try(cmd, &rsp), ST_OK);
+        CHECK(link_longest <= (extended ? SCARD11_COMMAND_MAX : 261));
+        CHECK(link_longest >= (extended ? SCARD11_COMMAND_MAX - 16 : 260));
+        link_over();
+    }
+}
+
 // What READ BINARY asks for comes in one answer, protected; what else is long is fetched.
 TEST(link_leaves_room_in_answers)
 {
@@ -867,6 +899,7 @@ static void test_link(void)
     RUN(link_secrets_stay_out_of_the_log);
     RUN(link_reads_the_atr_for_extended_length);
     RUN(link_a_reader_without_extended_length_is_believed);
+    RUN(link_sends_commands_as_long_as_the_header_says);
     RUN(link_protects_each_command_of_a_chain);
     RUN(link_leaves_room_in_answers);
     RUN(link_secure_messaging_ends);

@@ -840,7 +840,7 @@ int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
     lock();
     struct conn *c = conn_of(conn, "transmit");
     if (*rsp_len < 258) wrong("transmit with room for %zu bytes", *rsp_len);
-    if (cmd_len < 4 || cmd_len > 65544) wrong("transmit of %zu bytes", cmd_len);
+    if (cmd_len < 4 || cmd_len > SCARD11_COMMAND_MAX) wrong("transmit of %zu bytes", cmd_len);
     sim.stats.transmits++;
     enum sim_fault what = conn_plan(c);
     int r = conn_send(c, cmd, cmd_len, rsp, rsp_len, what);
