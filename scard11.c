@@ -885,14 +885,14 @@ static struct os_lock os_crypto = OS_LOCK_NATIVE;   // PSA, which is not thread-
 
 // Makes a lock at l, whatever was there before: in a forked child that may be a lock which is held
 // by a thread that does not exist.
-static st os_lock_make(struct os_lock *l, const struct os_mutexes *app)
+static st os_lock_make(struct os_lock *lock, const struct os_mutexes *app)
 {
     static const struct os_lock fresh = OS_LOCK_NATIVE;
-    *l = fresh;
+    *lock = fresh;
 #if SCARD11_THREADS
     if (app && app->create) {
-        if (app->create(&l->mutex) != CKR_OK) return ST_CANT_LOCK;
-        l->app = *app;
+        if (app->create(&lock->mutex) != CKR_OK) return ST_CANT_LOCK;
+        lock->app = *app;
     }
 #else
     (void)app;
@@ -900,25 +900,26 @@ static st os_lock_make(struct os_lock *l, const struct os_mutexes *app)
     return ST_OK;
 }
 
-static void os_lock_drop(struct os_lock *l)
+static void os_lock_drop(struct os_lock *lock)
 {
-    if (l->app.destroy) l->app.destroy(l->mutex);
-    l->app = (struct os_mutexes){ NULL, NULL, NULL, NULL };
+    if (lock->app.destroy) lock->app.destroy(lock->mutex);
+    lock->app = (struct os_mutexes){ NULL, NULL, NULL, NULL };
 }
 
-static void os_acquire(struct os_lock *l)
+static void os_acquire(struct os_lock *lock)
 {
-    if (!l->app.lock) os_native_acquire(&l->native);
-    else if (l->app.lock(l->mutex) != CKR_OK) os_log("the application's LockMutex failed");
-    l->held = true;
+    if (!lock->app.lock) os_native_acquire(&lock->native);
+    else if (lock->app.lock(lock->mutex) != CKR_OK) os_log("the application's LockMutex failed");
+    lock->held = true;
 }
 
-static void os_release(struct os_lock *l)
+static void os_release(struct os_lock *lock)
 {
-    SCARD11_ASSERT(l->held);
-    l->held = false;
-    if (!l->app.unlock) os_native_release(&l->native);
-    else if (l->app.unlock(l->mutex) != CKR_OK) os_log("the application's UnlockMutex failed");
+    SCARD11_ASSERT(lock->held);
+    lock->held = false;
+    if (!lock->app.unlock) os_native_release(&lock->native);
+    else if (lock->app.unlock(lock->mutex) != CKR_OK)
+        os_log("the application's UnlockMutex failed");
 }
 
 /* ================================================================================================
@@ -967,50 +968,51 @@ static void arena_block_free(void *p, size_t size)
     SCARD11_FREE(p, size);
 }
 
-static void arena_init(struct arena *a, size_t limit)
+static void arena_init(struct arena *arena, size_t limit)
 {
-    *a = (struct arena){ .left = limit, .kept = limit / 2 };
+    *arena = (struct arena){ .left = limit, .kept = limit / 2 };
 }
 
 // Room for n objects of size, zeroed, or NULL. What it returns lives as long as the arena.
-static void *arena_alloc(struct arena *a, size_t size, size_t n)
+static void *arena_alloc(struct arena *arena, size_t size, size_t n)
 {
     if (n && size > SIZE_MAX / 2 / n) return NULL;
     size = (size * n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (size > (size_t)(a->end - a->at)) {
+    if (size > (size_t)(arena->end - arena->at)) {
         size_t want = size + ARENA_ALIGN < ARENA_BLOCK ? ARENA_BLOCK : size + ARENA_ALIGN;
-        struct arena_block *b = want >= size && want <= a->left ? arena_block_new(want) : NULL;
-        if (!b) return NULL;
-        *b = (struct arena_block){ a->blocks, want };
-        a->blocks = b;
-        a->left -= want;
-        a->at = (u8 *)b + ARENA_ALIGN;
-        a->end = (u8 *)b + want;
+        struct arena_block *block = want >= size && want <= arena->left ? arena_block_new(want) :
+                                    NULL;
+        if (!block) return NULL;
+        *block = (struct arena_block){ arena->blocks, want };
+        arena->blocks = block;
+        arena->left -= want;
+        arena->at = (u8 *)block + ARENA_ALIGN;
+        arena->end = (u8 *)block + want;
     }
-    void *p = a->at;
-    a->at += size;
+    void *p = arena->at;
+    arena->at += size;
     return p;
 }
 
 #define ARENA_NEW(a, type, n) ((type *)arena_alloc((a), sizeof(type), (n)))
 
 // A copy that lives as long as the arena; p is NULL when there is no room (and n is not 0).
-static bytes arena_copy(struct arena *a, bytes s)
+static bytes arena_copy(struct arena *arena, bytes s)
 {
-    u8 *p = s.n ? ARENA_NEW(a, u8, s.n) : NULL;
+    u8 *p = s.n ? ARENA_NEW(arena, u8, s.n) : NULL;
     if (!p) return (bytes){ NULL, s.n };
     memcpy(p, s.p, s.n);
     return (bytes){ p, s.n };
 }
 
-static void arena_free(struct arena *a)
+static void arena_free(struct arena *arena)
 {
-    while (a->blocks) {
-        struct arena_block *b = a->blocks;
-        a->blocks = b->next;
-        arena_block_free(b, b->size);
+    while (arena->blocks) {
+        struct arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        arena_block_free(block, block->size);
     }
-    *a = (struct arena){ .left = 0 };
+    *arena = (struct arena){ .left = 0 };
 }
 
 // ---- Chains: what comes and goes while a card stays ----
@@ -1024,13 +1026,13 @@ struct chain {
 // A zeroed piece, or NULL. arena_piece_drop gives it back. Pieces stay pieces: they take no more
 // than half of what a card may take, so that its objects can still be read when sessions filled the
 // rest.
-static struct piece *arena_piece(struct arena *a)
+static struct piece *arena_piece(struct arena *arena)
 {
-    struct piece *p = a->pieces;
-    if (!p) return a->left < a->kept ? NULL : ARENA_NEW(a, struct piece, 1);
-    a->pieces = p->next;
-    p->next = NULL;
-    return p;
+    struct piece *piece = arena->pieces;
+    if (!piece) return arena->left < arena->kept ? NULL : ARENA_NEW(arena, struct piece, 1);
+    arena->pieces = piece->next;
+    piece->next = NULL;
+    return piece;
 }
 
 // The piece that data is of; NULL stays NULL.
@@ -1039,40 +1041,40 @@ static struct piece *arena_piece_of(void *data)
     return data ? (struct piece *)(void *)((u8 *)data - offsetof(struct piece, data)) : NULL;
 }
 
-static void arena_piece_drop(struct arena *a, struct piece *p)
+static void arena_piece_drop(struct arena *arena, struct piece *piece)
 {
-    if (!p) return;
-    mem_wipe(p, sizeof *p);
-    p->next = a->pieces;
-    a->pieces = p;
+    if (!piece) return;
+    mem_wipe(piece, sizeof *piece);
+    piece->next = arena->pieces;
+    arena->pieces = piece;
 }
 
 // Appends to a chain. ST_CARD_MEMORY leaves a part of s appended: the caller drops the chain.
-static st arena_chain_put(struct arena *a, struct chain *c, bytes s)
+static st arena_chain_put(struct arena *arena, struct chain *chain, bytes s)
 {
     while (s.n) {
-        size_t used = c->n % sizeof c->first->data;
+        size_t used = chain->n % sizeof chain->first->data;
         if (!used) {
-            struct piece *p = arena_piece(a);
-            if (!p) return ST_CARD_MEMORY;
-            if (c->last) c->last->next = p;
-            else         c->first = p;
-            c->last = p;
+            struct piece *piece = arena_piece(arena);
+            if (!piece) return ST_CARD_MEMORY;
+            if (chain->last) chain->last->next = piece;
+            else         chain->first = piece;
+            chain->last = piece;
         }
-        bytes part = bytes_head(s, sizeof c->last->data - used);
-        memcpy(c->last->data + used, part.p, part.n);
-        c->n += part.n;
+        bytes part = bytes_head(s, sizeof chain->last->data - used);
+        memcpy(chain->last->data + used, part.p, part.n);
+        chain->n += part.n;
         s = bytes_from(s, part.n);
     }
     return ST_OK;
 }
 
 // Copies all of a chain to b.
-static void arena_chain_get(const struct chain *c, struct buf *b)
+static void arena_chain_get(const struct chain *chain, struct buf *b)
 {
-    size_t left = c->n;
-    for (const struct piece *p = c->first; p && left; p = p->next) {
-        bytes part = bytes_head(bytes_of(p->data, sizeof p->data), left);
+    size_t left = chain->n;
+    for (const struct piece *piece = chain->first; piece && left; piece = piece->next) {
+        bytes part = bytes_head(bytes_of(piece->data, sizeof piece->data), left);
         buf_put(b, part);
         left -= part.n;
     }
@@ -1084,38 +1086,38 @@ struct chain_place {
     size_t at, left;
 };
 
-static struct chain_place arena_chain_start(const struct chain *c)
+static struct chain_place arena_chain_start(const struct chain *chain)
 {
-    return (struct chain_place){ c->first, 0, c->n };
+    return (struct chain_place){ chain->first, 0, chain->n };
 }
 
 // Appends the next n bytes to b, or passes over them (b NULL). false: there are not so many.
-static bool arena_chain_take(struct chain_place *c, size_t n, struct buf *b)
+static bool arena_chain_take(struct chain_place *place, size_t n, struct buf *b)
 {
-    if (n > c->left) return false;
-    c->left -= n;
+    if (n > place->left) return false;
+    place->left -= n;
     while (n) {
-        if (c->at == sizeof c->piece->data) {
-            c->piece = c->piece->next;
-            c->at = 0;
+        if (place->at == sizeof place->piece->data) {
+            place->piece = place->piece->next;
+            place->at = 0;
         }
-        bytes part = bytes_head(bytes_from(bytes_of(c->piece->data, sizeof c->piece->data), c->at),
-                                n);
+        bytes part = bytes_head(bytes_from(bytes_of(place->piece->data, sizeof place->piece->data),
+                                           place->at), n);
         if (b) buf_put(b, part);
-        c->at += part.n;
+        place->at += part.n;
         n -= part.n;
     }
     return true;
 }
 
-static void arena_chain_drop(struct arena *a, struct chain *c)
+static void arena_chain_drop(struct arena *arena, struct chain *chain)
 {
-    while (c->first) {
-        struct piece *p = c->first;
-        c->first = p->next;
-        arena_piece_drop(a, p);
+    while (chain->first) {
+        struct piece *piece = chain->first;
+        chain->first = piece->next;
+        arena_piece_drop(arena, piece);
     }
-    *c = (struct chain){ NULL, NULL, 0 };
+    *chain = (struct chain){ NULL, NULL, 0 };
 }
 
 // ---- Scratch: what a call works in ----
@@ -1133,49 +1135,49 @@ struct scratch {
 static struct scratch scratch_on(u8 *block, size_t size)
 {
     size_t end = (size - sizeof(struct scratch_end)) & ~(size_t)(ARENA_ALIGN - 1);
-    struct scratch s = { block, (struct scratch_end *)(void *)(block + end) };
-    s.end->high = block;
-    return s;
+    struct scratch scratch = { block, (struct scratch_end *)(void *)(block + end) };
+    scratch.end->high = block;
+    return scratch;
 }
 
-static size_t scratch_left(const struct scratch *s)
+static size_t scratch_left(const struct scratch *scratch)
 {
-    return (size_t)((u8 *)s->end - s->at);
+    return (size_t)((u8 *)scratch->end - scratch->at);
 }
 
 // n bytes, zeroed, or NULL.
-static void *scratch_alloc(struct scratch *s, size_t n)
+static void *scratch_alloc(struct scratch *scratch, size_t n)
 {
     size_t size = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (size < n || size > scratch_left(s)) return NULL;
-    void *p = s->at;
-    s->at += size;
-    if (s->at > s->end->high) s->end->high = s->at;
+    if (size < n || size > scratch_left(scratch)) return NULL;
+    void *p = scratch->at;
+    scratch->at += size;
+    if (scratch->at > scratch->end->high) scratch->end->high = scratch->at;
     memset(p, 0, size);
     return p;
 }
 
 // A writer over n bytes of scratch; over none, which is full at the first put, if there is no room.
-static struct buf scratch_buf(struct scratch *s, size_t n)
+static struct buf scratch_buf(struct scratch *scratch, size_t n)
 {
-    void *p = scratch_alloc(s, n);
+    void *p = scratch_alloc(scratch, n);
     return buf_on(p, p ? n : 0);
 }
 
 // A writer over all that is left, for an answer of unknown length; scratch_keep takes back the
 // rest.
-static struct buf scratch_rest(struct scratch *s)
+static struct buf scratch_rest(struct scratch *scratch)
 {
-    struct buf b = buf_on(s->at, scratch_left(s));
-    s->at = (u8 *)s->end;
-    s->end->high = s->at;
+    struct buf b = buf_on(scratch->at, scratch_left(scratch));
+    scratch->at = (u8 *)scratch->end;
+    scratch->end->high = scratch->at;
     return b;
 }
 
-static bytes scratch_keep(struct scratch *s, const struct buf *b)
+static bytes scratch_keep(struct scratch *scratch, const struct buf *b)
 {
     size_t size = (b->n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    s->at = size < b->cap ? b->p + size : b->p + b->cap;
+    scratch->at = size < b->cap ? b->p + size : b->p + b->cap;
     return buf_bytes(b);
 }
 
@@ -1283,10 +1285,10 @@ static st tlv_next(bytes *rest, struct tlv *out)
 // The first data object of that tag among siblings.
 static bool tlv_find(bytes in, u32 tag, bytes *value)
 {
-    struct tlv t;
-    while (!tlv_next(&in, &t)) {
-        if (t.tag != tag) continue;
-        *value = t.value;
+    struct tlv tlv;
+    while (!tlv_next(&in, &tlv)) {
+        if (tlv.tag != tag) continue;
+        *value = tlv.value;
         return true;
     }
     return false;
@@ -1296,9 +1298,9 @@ static bool tlv_find(bytes in, u32 tag, bytes *value)
 // What follows it is not looked at.
 static st tlv_open_some(bytes in, bool part, u32 tag, bytes *value)
 {
-    struct tlv t;
-    if (tlv_read(&in, part, &t) || t.tag != tag) return ST_PROTOCOL;
-    *value = t.value;
+    struct tlv tlv;
+    if (tlv_read(&in, part, &tlv) || tlv.tag != tag) return ST_PROTOCOL;
+    *value = tlv.value;
     return ST_OK;
 }
 
@@ -1387,27 +1389,28 @@ struct x509 {
 // what stands before its extensions; it has no whole then.
 static st x509_parse_some(bytes der, bool part, struct x509 *out)
 {
-    struct tlv certificate, t;
-    struct x509 x = { .whole = BYTES_NONE };
+    struct tlv certificate, tlv;
+    struct x509 x509 = { .whole = BYTES_NONE };
     bytes rest, algorithm, validity;
-    bytes *const fields[] = { &x.serial, &algorithm, &x.issuer, &validity, &x.subject, &x.spki };
+    bytes *const fields[] = { &x509.serial, &algorithm, &x509.issuer, &validity, &x509.subject,
+                              &x509.spki };
     if (tlv_read(&der, part, &certificate) || certificate.tag != 0x30) return ST_PROTOCOL;
-    if (!part) x.whole = certificate.whole;
+    if (!part) x509.whole = certificate.whole;
     TRY(tlv_open_some(certificate.value, part, 0x30, &rest));
     bytes peek = rest;
-    if (!tlv_take(&peek, 0xa0, &t)) rest = peek;        // version
+    if (!tlv_take(&peek, 0xa0, &tlv)) rest = peek;        // version
     for (size_t i = 0; i < COUNT(fields); i++) {
-        TRY(tlv_take(&rest, i ? 0x30 : 0x02, &t));
-        *fields[i] = t.whole;
+        TRY(tlv_take(&rest, i ? 0x30 : 0x02, &tlv));
+        *fields[i] = tlv.whole;
     }
     TRY(tlv_open(validity, 0x30, &validity));
-    if (tlv_next(&validity, &t)) return ST_PROTOCOL;
-    x.not_before = t.whole;
-    if (tlv_next(&validity, &t)) return ST_PROTOCOL;
-    x.not_after = t.whole;
-    while (!tlv_next(&rest, &t))
-        if (t.tag == 0xa3) TRY(tlv_open(t.value, 0x30, &x.extensions));
-    *out = x;
+    if (tlv_next(&validity, &tlv)) return ST_PROTOCOL;
+    x509.not_before = tlv.whole;
+    if (tlv_next(&validity, &tlv)) return ST_PROTOCOL;
+    x509.not_after = tlv.whole;
+    while (!tlv_next(&rest, &tlv))
+        if (tlv.tag == 0xa3) TRY(tlv_open(tlv.value, 0x30, &x509.extensions));
+    *out = x509;
     return ST_OK;
 }
 
@@ -1417,9 +1420,9 @@ static st x509_parse(bytes der, struct x509 *out)
 }
 
 // The value of an extension, by the last byte of its OID below 2.5.29 (id-ce); empty: not there.
-static bytes x509_extension(const struct x509 *x, u8 number)
+static bytes x509_extension(const struct x509 *x509, u8 number)
 {
-    bytes rest = x->extensions;
+    bytes rest = x509->extensions;
     struct tlv extension, part;
     while (!tlv_take(&rest, 0x30, &extension)) {
         bytes in = extension.value, value = BYTES_NONE;
@@ -1433,30 +1436,31 @@ static bytes x509_extension(const struct x509 *x, u8 number)
 }
 
 // keyUsage, if the certificate has it.
-static bool x509_key_usage(const struct x509 *x, u16 *bits)
+static bool x509_key_usage(const struct x509 *x509, u16 *bits)
 {
     bytes string;
-    if (tlv_open(x509_extension(x, 15), 0x03, &string) || string.n < 2) return false;
+    if (tlv_open(x509_extension(x509, 15), 0x03, &string) || string.n < 2) return false;
     *bits = (u16)(string.p[1] << 8 | (string.n > 2 ? string.p[2] : 0));
     return true;
 }
 
 // Does basicConstraints say that the subject is a certification authority?
-static bool x509_is_authority(const struct x509 *x)
+static bool x509_is_authority(const struct x509 *x509)
 {
     bytes in;
     struct tlv ca;
-    return !tlv_open(x509_extension(x, 19), 0x30, &in) && !tlv_take(&in, 0x01, &ca) &&
+    return !tlv_open(x509_extension(x509, 19), 0x30, &in) && !tlv_take(&in, 0x01, &ca) &&
            ca.value.n == 1 && *ca.value.p;
 }
 
 // The bits of the subject's public key: the BIT STRING without the count of unused bits.
-static bytes x509_key_bits(const struct x509 *x)
+static bytes x509_key_bits(const struct x509 *x509)
 {
     bytes in;
     struct tlv part;
-    if (tlv_open(x->spki, 0x30, &in) || tlv_take(&in, 0x30, &part) ||
-        tlv_take(&in, 0x03, &part) || !part.value.n) return BYTES_NONE;
+    if (tlv_open(x509->spki, 0x30, &in) || tlv_take(&in, 0x30, &part) ||
+        tlv_take(&in, 0x03, &part) || !part.value.n)
+        return BYTES_NONE;
     return bytes_from(part.value, 1);
 }
 
@@ -1478,14 +1482,14 @@ static bytes x509_common_name(bytes name)
 // A UTCTime or GeneralizedTime as CK_DATE has it: YYYYMMDD.
 static st x509_date(bytes time, char out[8])
 {
-    struct tlv t;
-    TRY(tlv_next(&time, &t));
-    size_t year = t.tag == 0x18 ? 4 : 2;
-    if ((t.tag != 0x17 && t.tag != 0x18) || t.value.n < year + 4) return ST_PROTOCOL;
+    struct tlv tlv;
+    TRY(tlv_next(&time, &tlv));
+    size_t year = tlv.tag == 0x18 ? 4 : 2;
+    if ((tlv.tag != 0x17 && tlv.tag != 0x18) || tlv.value.n < year + 4) return ST_PROTOCOL;
     for (size_t i = 0; i < year + 4; i++)
-        if (t.value.p[i] < '0' || t.value.p[i] > '9') return ST_PROTOCOL;
-    if (year == 2) memcpy(out, t.value.p[0] < '5' ? "20" : "19", 2);    // RFC 5280, 4.1.2.5.1
-    memcpy(out + (4 - year), t.value.p, year + 4);
+        if (tlv.value.p[i] < '0' || tlv.value.p[i] > '9') return ST_PROTOCOL;
+    if (year == 2) memcpy(out, tlv.value.p[0] < '5' ? "20" : "19", 2);    // RFC 5280, 4.1.2.5.1
+    memcpy(out + (4 - year), tlv.value.p, year + 4);
     return ST_OK;
 }
 
@@ -1677,33 +1681,33 @@ static const struct alg_curve *alg_curve_named(const char *name)
     return NULL;
 }
 
-static bytes alg_curve_oid(const struct alg_curve *c)
+static bytes alg_curve_oid(const struct alg_curve *curve)
 {
-    return bytes_of(c->oid, c->oid_len);
+    return bytes_of(curve->oid, curve->oid_len);
 }
 
-static size_t alg_key_bytes(const struct alg_key *k)
+static size_t alg_key_bytes(const struct alg_key *key)
 {
-    return (k->bits + 7) / 8;
+    return (key->bits + 7) / 8;
 }
 
 // Has a point the form that the curve's points have? Whether it lies on the curve is not looked at.
-static bool alg_point_good(const struct alg_curve *c, bytes point)
+static bool alg_point_good(const struct alg_curve *curve, bytes point)
 {
-    if (c->type != ALG_EC) return point.n == c->size;
-    return point.n == 1 + 2 * (size_t)c->size && *point.p == 0x04;
+    if (curve->type != ALG_EC) return point.n == curve->size;
+    return point.n == 1 + 2 * (size_t)curve->size && *point.p == 0x04;
 }
 
-static CK_KEY_TYPE alg_key_type(const struct alg_key *k)
+static CK_KEY_TYPE alg_key_type(const struct alg_key *key)
 {
-    return k->type == ALG_RSA ? CKK_RSA : k->type == ALG_EC ? CKK_EC
-         : k->type == ALG_EDWARDS ? CKK_EC_EDWARDS : CKK_EC_MONTGOMERY;
+    return key->type == ALG_RSA ? CKK_RSA : key->type == ALG_EC ? CKK_EC :
+           key->type == ALG_EDWARDS ? CKK_EC_EDWARDS : CKK_EC_MONTGOMERY;
 }
 
 // Bytes of a signature as PKCS#11 has it, and of a cryptogram.
-static size_t alg_signature_size(const struct alg_key *k)
+static size_t alg_signature_size(const struct alg_key *key)
 {
-    return k->type == ALG_RSA ? alg_key_bytes(k) : 2 * (size_t)k->curve->size;
+    return key->type == ALG_RSA ? alg_key_bytes(key) : 2 * (size_t)key->curve->size;
 }
 
 static u32 alg_bits(bytes number)
@@ -1713,84 +1717,85 @@ static u32 alg_bits(bytes number)
     return bits;
 }
 
-static st alg_parse_rsa(bytes key, struct alg_key *k)
+static st alg_parse_rsa(bytes der, struct alg_key *key)
 {
     struct tlv n, e;
     bytes in;
-    TRY(tlv_open(key, 0x30, &in));
+    TRY(tlv_open(der, 0x30, &in));
     TRY(tlv_take(&in, 0x02, &n));
     TRY(tlv_take(&in, 0x02, &e));
-    TRY(tlv_integer(n.value, &k->modulus));
-    TRY(tlv_integer(e.value, &k->exponent));
-    k->bits = alg_bits(k->modulus);
-    if (k->bits < ALG_RSA_MIN_BITS || k->bits > ALG_RSA_MAX_BITS || k->bits % 8) return ST_PROTOCOL;
-    return k->exponent.n && k->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
+    TRY(tlv_integer(n.value, &key->modulus));
+    TRY(tlv_integer(e.value, &key->exponent));
+    key->bits = alg_bits(key->modulus);
+    if (key->bits < ALG_RSA_MIN_BITS || key->bits > ALG_RSA_MAX_BITS || key->bits % 8)
+        return ST_PROTOCOL;
+    return key->exponent.n && key->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
 }
 
 // A SubjectPublicKeyInfo of a kind that is known here; its views are into spki.
 static st alg_parse_spki(bytes spki, struct alg_key *out)
 {
     struct tlv whole, algorithm, oid, parameters, string;
-    struct alg_key k = { .type = ALG_RSA };
-    bytes in, key;
+    struct alg_key key = { .type = ALG_RSA };
+    bytes in, public_key;
     TRY(tlv_take(&spki, 0x30, &whole));         // what is behind it in a file is no part of it
-    k.spki = whole.whole;
+    key.spki = whole.whole;
     in = whole.value;
     TRY(tlv_take(&in, 0x30, &algorithm));
     TRY(tlv_take(&in, 0x03, &string));
     if (string.value.n < 2 || *string.value.p) return ST_PROTOCOL;
-    key = bytes_from(string.value, 1);
+    public_key = bytes_from(string.value, 1);
     TRY(tlv_take(&algorithm.value, 0x06, &oid));
     if (bytes_equal(oid.whole, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa))) {
-        TRY(alg_parse_rsa(key, &k));
-        *out = k;
+        TRY(alg_parse_rsa(public_key, &key));
+        *out = key;
         return ST_OK;
     }
     if (bytes_equal(oid.whole, bytes_of(alg_oid_ec, sizeof alg_oid_ec))) {
         TRY(tlv_take(&algorithm.value, 0x06, &parameters));
-        k.curve = alg_curve_find(parameters.whole);
-        if (k.curve && k.curve->type != ALG_EC) return ST_PROTOCOL;
+        key.curve = alg_curve_find(parameters.whole);
+        if (key.curve && key.curve->type != ALG_EC) return ST_PROTOCOL;
     } else {
-        k.curve = alg_curve_find(oid.whole);            // RFC 8410: the algorithm is the curve
-        if (k.curve && k.curve->type == ALG_EC) return ST_PROTOCOL;
+        key.curve = alg_curve_find(oid.whole);            // RFC 8410: the algorithm is the curve
+        if (key.curve && key.curve->type == ALG_EC) return ST_PROTOCOL;
     }
-    if (!k.curve || !alg_point_good(k.curve, key)) return ST_PROTOCOL;
-    k.type = k.curve->type;
-    k.bits = k.curve->bits;
-    k.point = key;
-    *out = k;
+    if (!key.curve || !alg_point_good(key.curve, public_key)) return ST_PROTOCOL;
+    key.type = key.curve->type;
+    key.bits = key.curve->bits;
+    key.point = public_key;
+    *out = key;
     return ST_OK;
 }
 
 // RSAPublicKey (RFC 8017, A.1.1): in an SPKI, and what PSA takes.
-static void alg_encode_rsa(const struct alg_key *k, struct buf *out)
+static void alg_encode_rsa(const struct alg_key *key, struct buf *out)
 {
-    size_t n = k->modulus.n + (k->modulus.n && *k->modulus.p & 0x80);
-    size_t e = k->exponent.n + (k->exponent.n && *k->exponent.p & 0x80);
+    size_t n = key->modulus.n + (key->modulus.n && *key->modulus.p & 0x80);
+    size_t e = key->exponent.n + (key->exponent.n && *key->exponent.p & 0x80);
     tlv_put_header(out, 0x30, tlv_size(0x02, n) + tlv_size(0x02, e));
-    tlv_put_integer(out, k->modulus);
-    tlv_put_integer(out, k->exponent);
+    tlv_put_integer(out, key->modulus);
+    tlv_put_integer(out, key->exponent);
 }
 
-static void alg_encode_spki(const struct alg_key *k, struct buf *out)
+static void alg_encode_spki(const struct alg_key *key, struct buf *out)
 {
     u8 room[ALG_RSA_KEY], oids[32];
-    struct buf key = buf_on(room, sizeof room), algorithm = buf_on(oids, sizeof oids);
-    if (k->type == ALG_RSA) {
-        alg_encode_rsa(k, &key);
+    struct buf public_key = buf_on(room, sizeof room), algorithm = buf_on(oids, sizeof oids);
+    if (key->type == ALG_RSA) {
+        alg_encode_rsa(key, &public_key);
         buf_put(&algorithm, bytes_of(alg_oid_rsa, sizeof alg_oid_rsa));
         tlv_put(&algorithm, 0x05, BYTES_NONE);
     } else {
-        if (k->type == ALG_EC) buf_put(&algorithm, bytes_of(alg_oid_ec, sizeof alg_oid_ec));
-        buf_put(&algorithm, alg_curve_oid(k->curve));
-        buf_put(&key, k->point);
+        if (key->type == ALG_EC) buf_put(&algorithm, bytes_of(alg_oid_ec, sizeof alg_oid_ec));
+        buf_put(&algorithm, alg_curve_oid(key->curve));
+        buf_put(&public_key, key->point);
     }
-    tlv_put_header(out, 0x30, tlv_size(0x30, algorithm.n) + tlv_size(0x03, key.n + 1));
+    tlv_put_header(out, 0x30, tlv_size(0x30, algorithm.n) + tlv_size(0x03, public_key.n + 1));
     tlv_put(out, 0x30, buf_bytes(&algorithm));
-    tlv_put_header(out, 0x03, key.n + 1);
+    tlv_put_header(out, 0x03, public_key.n + 1);
     buf_put8(out, 0);
-    buf_put(out, buf_bytes(&key));
-    if (key.full || algorithm.full) out->full = true;
+    buf_put(out, buf_bytes(&public_key));
+    if (public_key.full || algorithm.full) out->full = true;
 }
 
 /* ================================================================================================
@@ -1818,37 +1823,37 @@ static st hash_status(psa_status_t status)
     return ST_CRYPTO;
 }
 
-static st hash_begin(struct hash *h, const struct alg_hash *alg)
+static st hash_begin(struct hash *hash, const struct alg_hash *alg)
 {
-    memset(h, 0, sizeof *h);
+    memset(hash, 0, sizeof *hash);
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = psa_hash_setup(&h->op, alg->psa);
+    psa_status_t status = psa_hash_setup(&hash->op, alg->psa);
     SCARD11_CRYPTO_UNLOCK;
     return hash_status(status);
 }
 
-static void hash_drop(struct hash *h)
+static void hash_drop(struct hash *hash)
 {
     SCARD11_CRYPTO_LOCK;
-    psa_hash_abort(&h->op);
+    psa_hash_abort(&hash->op);
     SCARD11_CRYPTO_UNLOCK;
 }
 
-static st hash_add(struct hash *h, bytes in)
+static st hash_add(struct hash *hash, bytes in)
 {
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = in.n ? psa_hash_update(&h->op, in.p, in.n) : PSA_SUCCESS;
+    psa_status_t status = in.n ? psa_hash_update(&hash->op, in.p, in.n) : PSA_SUCCESS;
     SCARD11_CRYPTO_UNLOCK;
     return hash_status(status);
 }
 
 // Appends the digest, and ends the hash, also when that fails.
-static st hash_end(struct hash *h, struct buf *out)
+static st hash_end(struct hash *hash, struct buf *out)
 {
     size_t n = 0;
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = psa_hash_finish(&h->op, out->p + out->n, out->cap - out->n, &n);
-    if (status != PSA_SUCCESS) psa_hash_abort(&h->op);
+    psa_status_t status = psa_hash_finish(&hash->op, out->p + out->n, out->cap - out->n, &n);
+    if (status != PSA_SUCCESS) psa_hash_abort(&hash->op);
     SCARD11_CRYPTO_UNLOCK;
     if (status == PSA_SUCCESS) out->n += n;             // mbedTLS fills the room when it fails
     return hash_status(status);
@@ -1856,17 +1861,17 @@ static st hash_end(struct hash *h, struct buf *out)
 
 static st hash_of(const struct alg_hash *alg, bytes in, struct buf *out)
 {
-    struct hash h;
-    TRY(hash_begin(&h, alg));
-    st s = hash_add(&h, in);
-    if (s) hash_drop(&h);
-    return s ? s : hash_end(&h, out);
+    struct hash hash;
+    TRY(hash_begin(&hash, alg));
+    st s = hash_add(&hash, in);
+    if (s) hash_drop(&hash);
+    return s ? s : hash_end(&hash, out);
 }
 
 // ---- HMAC and HKDF (RFC 2104, RFC 5869), over the hashes: PSA would want each key imported ----
 
 // Begins a hash of the key's block, which pad is laid over.
-static st hash_hmac_block(struct hash *h, const struct alg_hash *alg, bytes key, u8 pad)
+static st hash_hmac_block(struct hash *hash, const struct alg_hash *alg, bytes key, u8 pad)
 {
     u8 block[ALG_HASH_BLOCK];
     struct buf b = buf_on(block, alg->block);
@@ -1875,25 +1880,25 @@ static st hash_hmac_block(struct hash *h, const struct alg_hash *alg, bytes key,
     else               buf_put(&b, key);
     buf_fill(&b, 0, b.cap - b.n);
     for (size_t i = 0; i < b.cap; i++) block[i] ^= pad;
-    if (!s) s = hash_begin(h, alg);
-    if (!s && (s = hash_add(h, buf_bytes(&b))) != ST_OK) hash_drop(h);
+    if (!s) s = hash_begin(hash, alg);
+    if (!s && (s = hash_add(hash, buf_bytes(&b))) != ST_OK) hash_drop(hash);
     mem_wipe(block, sizeof block);
     return s;
 }
 
-static st hash_hmac_begin(struct hash *h, const struct alg_hash *alg, bytes key)
+static st hash_hmac_begin(struct hash *hash, const struct alg_hash *alg, bytes key)
 {
-    return hash_hmac_block(h, alg, key, 0x36);
+    return hash_hmac_block(hash, alg, key, 0x36);
 }
 
 // Appends the MAC. inner is what the hash that hash_hmac_begin began came to.
 static st hash_hmac_end(const struct alg_hash *alg, bytes key, bytes inner, struct buf *out)
 {
-    struct hash h;
-    TRY(hash_hmac_block(&h, alg, key, 0x5c));
-    st s = hash_add(&h, inner);
-    if (s) hash_drop(&h);
-    return s ? s : hash_end(&h, out);
+    struct hash hash;
+    TRY(hash_hmac_block(&hash, alg, key, 0x5c));
+    st s = hash_add(&hash, inner);
+    if (s) hash_drop(&hash);
+    return s ? s : hash_end(&hash, out);
 }
 
 // The MAC of three parts, one after the other.
@@ -1902,13 +1907,13 @@ static st hash_hmac(const struct alg_hash *alg, bytes key, bytes a, bytes b, byt
 {
     u8 room[64];
     struct buf inner = buf_on(room, sizeof room);
-    struct hash h;
-    TRY(hash_hmac_begin(&h, alg, key));
-    st s = hash_add(&h, a);
-    if (!s) s = hash_add(&h, b);
-    if (!s) s = hash_add(&h, c);
-    if (s) hash_drop(&h);
-    else   s = hash_end(&h, &inner);
+    struct hash hash;
+    TRY(hash_hmac_begin(&hash, alg, key));
+    st s = hash_add(&hash, a);
+    if (!s) s = hash_add(&hash, b);
+    if (!s) s = hash_add(&hash, c);
+    if (s) hash_drop(&hash);
+    else   s = hash_end(&hash, &inner);
     if (!s) s = hash_hmac_end(alg, key, buf_bytes(&inner), out);
     mem_wipe(room, sizeof room);
     return s;
@@ -1975,12 +1980,12 @@ static st hash_random(u8 *out, size_t n)
  * Tests   tests/pad.c
  * ==============================================================================================*/
 
-static void pad_digest_info(const struct alg_hash *h, bytes digest, struct buf *out)
+static void pad_digest_info(const struct alg_hash *hash, bytes digest, struct buf *out)
 {
-    size_t oid = tlv_size(0x06, h->oid_len) + tlv_size(0x05, 0);
+    size_t oid = tlv_size(0x06, hash->oid_len) + tlv_size(0x05, 0);
     tlv_put_header(out, 0x30, tlv_size(0x30, oid) + tlv_size(0x04, digest.n));
     tlv_put_header(out, 0x30, oid);
-    tlv_put(out, 0x06, bytes_of(h->oid, h->oid_len));
+    tlv_put(out, 0x06, bytes_of(hash->oid, hash->oid_len));
     tlv_put(out, 0x05, BYTES_NONE);
     tlv_put(out, 0x04, digest);
 }
@@ -2007,13 +2012,13 @@ static bytes pad_pkcs1_signed(bytes block)
 }
 
 // MGF1 (RFC 8017, B.2.1), onto n bytes at p.
-static st pad_mask(const struct alg_hash *h, bytes seed, u8 *p, size_t n)
+static st pad_mask(const struct alg_hash *hash, bytes seed, u8 *p, size_t n)
 {
     for (u32 counter = 0; n; counter++) {
         u8 room[64];
         struct buf digest = buf_on(room, sizeof room);
         struct hash run;
-        TRY(hash_begin(&run, h));
+        TRY(hash_begin(&run, hash));
         st s = hash_add(&run, seed);
         if (!s) s = hash_add(&run, BYTES(0, (u8)(counter >> 16), (u8)(counter >> 8), (u8)counter));
         if (s) hash_drop(&run);
@@ -2029,11 +2034,11 @@ static st pad_mask(const struct alg_hash *h, bytes seed, u8 *p, size_t n)
 }
 
 // The hash H of PSS: eight zeros, digest, salt.
-static st pad_pss_hash(const struct alg_hash *h, bytes digest, bytes salt, struct buf *out)
+static st pad_pss_hash(const struct alg_hash *hash, bytes digest, bytes salt, struct buf *out)
 {
     static const u8 zeros[8] = { 0 };
     struct hash run;
-    TRY(hash_begin(&run, h));
+    TRY(hash_begin(&run, hash));
     st s = hash_add(&run, bytes_of(zeros, sizeof zeros));
     if (!s) s = hash_add(&run, digest);
     if (!s) s = hash_add(&run, salt);
@@ -2277,18 +2282,18 @@ static st cipher_random(u8 *out, size_t n)
 }
 
 // in ^ exponent mod modulus, as many bytes as the modulus has.
-static st cipher_rsa_public(const struct alg_key *k, bytes in, struct buf *out)
+static st cipher_rsa_public(const struct alg_key *key, bytes in, struct buf *out)
 {
 #if CIPHER_BIGNUM
     mbedtls_mpi n, e, x;
-    size_t size = alg_key_bytes(k);
+    size_t size = alg_key_bytes(key);
     int rc;
     if (out->cap - out->n < size) return ST_HOST_MEMORY;
     mbedtls_mpi_init(&n);
     mbedtls_mpi_init(&e);
     mbedtls_mpi_init(&x);
-    rc = mbedtls_mpi_read_binary(&n, k->modulus.p, k->modulus.n);
-    if (!rc) rc = mbedtls_mpi_read_binary(&e, k->exponent.p, k->exponent.n);
+    rc = mbedtls_mpi_read_binary(&n, key->modulus.p, key->modulus.n);
+    if (!rc) rc = mbedtls_mpi_read_binary(&e, key->exponent.p, key->exponent.n);
     if (!rc) rc = mbedtls_mpi_read_binary(&x, in.p, in.n);
     bool small = !rc && mbedtls_mpi_cmp_mpi(&x, &n) < 0;
     if (small) rc = mbedtls_mpi_exp_mod(&x, &x, &e, &n, NULL);
@@ -2302,48 +2307,48 @@ static st cipher_rsa_public(const struct alg_key *k, bytes in, struct buf *out)
     out->n += size;
     return ST_OK;
 #else
-    (void)k; (void)in; (void)out;
+    (void)key; (void)in; (void)out;
     return ST_NOT_SUPPORTED;
 #endif
 }
 
 // Under the crypto lock: a public key, for one use by PSA. PSA_ERROR_NOT_SUPPORTED, and with 2.28
 // PSA_ERROR_INVALID_ARGUMENT: mbedTLS was built without the curve.
-static psa_status_t cipher_import(const struct alg_key *k, psa_key_usage_t usage,
+static psa_status_t cipher_import(const struct alg_key *key, psa_key_usage_t usage,
                                   psa_algorithm_t alg, psa_key_id_t *id)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
     psa_set_key_usage_flags(&attributes, usage);
     psa_set_key_algorithm(&attributes, alg);
-    if (k->type == ALG_RSA) {
+    if (key->type == ALG_RSA) {
         u8 room[ALG_RSA_KEY];
-        struct buf key = buf_on(room, sizeof room);
-        alg_encode_rsa(k, &key);
+        struct buf der = buf_on(room, sizeof room);
+        alg_encode_rsa(key, &der);
         psa_set_key_type(&attributes, PSA_KEY_TYPE_RSA_PUBLIC_KEY);
-        return psa_import_key(&attributes, key.p, key.n, id);
+        return psa_import_key(&attributes, der.p, der.n, id);
     }
-    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(k->curve->family));
-    psa_set_key_bits(&attributes, k->curve->bits);
-    return psa_import_key(&attributes, k->point.p, k->point.n, id);
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(key->curve->family));
+    psa_set_key_bits(&attributes, key->curve->bits);
+    return psa_import_key(&attributes, key->point.p, key->point.n, id);
 }
 
 // Does mbedTLS take a public key? What cipher_import says.
-static psa_status_t cipher_try_key(const struct alg_key *k)
+static psa_status_t cipher_try_key(const struct alg_key *key)
 {
     psa_key_id_t id = 0;
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = cipher_import(k, 0, 0, &id);
+    psa_status_t status = cipher_import(key, 0, 0, &id);
     if (status == PSA_SUCCESS) psa_destroy_key(id);
     SCARD11_CRYPTO_UNLOCK;
     return status;
 }
 
-static st cipher_verify_by_psa(const struct alg_key *k, psa_algorithm_t alg, bytes in,
+static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, bytes in,
                                bytes signature)
 {
     psa_key_id_t id = 0;
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = cipher_import(k, PSA_KEY_USAGE_VERIFY_HASH, alg, &id);
+    psa_status_t status = cipher_import(key, PSA_KEY_USAGE_VERIFY_HASH, alg, &id);
     if (status == PSA_SUCCESS) {
         status = psa_verify_hash(id, alg, in.p, in.n, signature.p, signature.n);
         psa_destroy_key(id);
@@ -2365,19 +2370,19 @@ static bool cipher_has(const struct alg_use *use)
 }
 
 // The block that an RSA signature opens to is compared with what it should be; see >>alg for use.
-static st cipher_verify_block(const struct alg_key *k, const struct alg_use *use, bytes in,
+static st cipher_verify_block(const struct alg_key *key, const struct alg_use *use, bytes in,
                               bytes signature, struct scratch scratch)
 {
-    size_t size = alg_key_bytes(k);
+    size_t size = alg_key_bytes(key);
     struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size),
         info = scratch_buf(&scratch, 96);
-    st s = cipher_rsa_public(k, signature, &block);
+    st s = cipher_rsa_public(key, signature, &block);
     if (s == ST_DATA) return ST_SIG_INVALID;
     if (s) return s;
     switch (use->pad) {
     case ALG_PAD_PSS:
         if (in.n != use->hash->size) return ST_DATA_LEN;
-        return pad_pss_check(use, in, k->bits, buf_bytes(&block), scratch);
+        return pad_pss_check(use, in, key->bits, buf_bytes(&block), scratch);
     case ALG_PAD_PKCS1:
         if (use->hash) {
             pad_digest_info(use->hash, in, &info);
@@ -2393,68 +2398,66 @@ static st cipher_verify_block(const struct alg_key *k, const struct alg_use *use
 }
 
 // PSS by PSA: with a salt as long as the hash, or else with one of any length.
-static st cipher_verify_pss(const struct alg_key *k, const struct alg_use *use, bytes in,
+static st cipher_verify_pss(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature)
 {
     psa_algorithm_t hash = use->hash->psa;
     if (in.n != use->hash->size) return ST_DATA_LEN;
-    if ((k->bits + 6) / 8 < use->hash->size + use->salt + 2) return ST_SIG_INVALID;
-    return cipher_verify_by_psa(k, use->salt == use->hash->size ? PSA_ALG_RSA_PSS(hash)
-                                                                : PSA_ALG_RSA_PSS_ANY_SALT(hash),
-                                in, signature);
+    if ((key->bits + 6) / 8 < use->hash->size + use->salt + 2) return ST_SIG_INVALID;
+    return cipher_verify_by_psa(key, use->salt == use->hash->size ? PSA_ALG_RSA_PSS(hash) :
+                                PSA_ALG_RSA_PSS_ANY_SALT(hash), in, signature);
 }
 
 // RSA by PSA, which does not open a block: a whole one is checked as what it was made from.
-static st cipher_verify_rsa(const struct alg_key *k, const struct alg_use *use, bytes in,
+static st cipher_verify_rsa(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature, struct scratch scratch)
 {
     struct buf info = scratch_buf(&scratch, 96);
-    if (CIPHER_BIGNUM) return cipher_verify_block(k, use, in, signature, scratch);
+    if (CIPHER_BIGNUM) return cipher_verify_block(key, use, in, signature, scratch);
     if (!cipher_has(use)) return ST_NOT_SUPPORTED;
-    if (use->pad == ALG_PAD_PSS) return cipher_verify_pss(k, use, in, signature);
-    if (use->made == ALG_PAD_PSS) return cipher_verify_pss(k, use, use->digest, signature);
+    if (use->pad == ALG_PAD_PSS) return cipher_verify_pss(key, use, in, signature);
+    if (use->made == ALG_PAD_PSS) return cipher_verify_pss(key, use, use->digest, signature);
     if (use->pad == ALG_PAD_NONE) {
         in = pad_pkcs1_signed(in);
     } else if (use->hash) {
         pad_digest_info(use->hash, in, &info);
         in = buf_bytes(&info);
     }
-    if (info.full || in.n + 11 > alg_key_bytes(k)) return ST_DATA_LEN;
-    return cipher_verify_by_psa(k, PSA_ALG_RSA_PKCS1V15_SIGN_RAW, in, signature);
+    if (info.full || in.n + 11 > alg_key_bytes(key)) return ST_DATA_LEN;
+    return cipher_verify_by_psa(key, PSA_ALG_RSA_PKCS1V15_SIGN_RAW, in, signature);
 }
 
 // Verifies a signature. in is what use says: a digest; for PKCS#1 without hash a DigestInfo; for
 // RSA without padding the whole block. ST_NOT_SUPPORTED: mbedTLS cannot.
-static st cipher_verify(const struct alg_key *k, const struct alg_use *use, bytes in,
-                        bytes signature,
-                        struct scratch scratch)
+static st cipher_verify(const struct alg_key *key, const struct alg_use *use, bytes in,
+                        bytes signature, struct scratch scratch)
 {
-    if (k->type == ALG_EDWARDS || k->type == ALG_MONTGOMERY) return ST_NOT_SUPPORTED;
-    if (signature.n != alg_signature_size(k)) return ST_SIG_LEN;
-    if (k->type == ALG_RSA) return cipher_verify_rsa(k, use, in, signature, scratch);
-    if (!k->curve->family) return ST_NOT_SUPPORTED;
-    return in.n ? cipher_verify_by_psa(k, PSA_ALG_ECDSA_ANY, in, signature) : ST_DATA_LEN;
+    if (key->type == ALG_EDWARDS || key->type == ALG_MONTGOMERY) return ST_NOT_SUPPORTED;
+    if (signature.n != alg_signature_size(key)) return ST_SIG_LEN;
+    if (key->type == ALG_RSA) return cipher_verify_rsa(key, use, in, signature, scratch);
+    if (!key->curve->family) return ST_NOT_SUPPORTED;
+    return in.n ? cipher_verify_by_psa(key, PSA_ALG_ECDSA_ANY, in, signature) : ST_DATA_LEN;
 }
 
 // Can the host tell whether a signature is good, made with this key as use says? Not where the
 // public key is not known or no point of its curve, nor where this mbedTLS lacks what it takes.
-static bool cipher_can_verify(const struct alg_key *k, const struct alg_use *use)
+static bool cipher_can_verify(const struct alg_key *key, const struct alg_use *use)
 {
-    bool rsa = k->type == ALG_RSA;
-    if (rsa && (!k->modulus.n || use->pad == ALG_PAD_OAEP || !cipher_has(use))) return false;
+    bool rsa = key->type == ALG_RSA;
+    if (rsa && (!key->modulus.n || use->pad == ALG_PAD_OAEP || !cipher_has(use))) return false;
     if (rsa && CIPHER_BIGNUM) return true;
-    if (!rsa && (k->type != ALG_EC || !k->curve->family || !k->point.n)) return false;
-    psa_status_t status = cipher_try_key(k);
+    if (!rsa && (key->type != ALG_EC || !key->curve->family || !key->point.n)) return false;
+    psa_status_t status = cipher_try_key(key);
     return status != PSA_ERROR_NOT_SUPPORTED && status != PSA_ERROR_INVALID_ARGUMENT;
 }
 
 // Is a peer's point one of the key's curve? A card may not look, and what it derives with a point
 // of another curve tells of its private key. Montgomery curves have no wrong points. ST_OK also
 // where mbedTLS does not have the curve: it is the card's to say then.
-static st cipher_check_point(const struct alg_key *k, bytes point)
+static st cipher_check_point(const struct alg_key *key, bytes point)
 {
-    struct alg_key peer = *k;
-    if (k->type != ALG_EC || !k->curve->family) return ST_OK;
+    struct alg_key peer = *key;
+    if (key->type != ALG_EC || !key->curve->family) return ST_OK;
     peer.point = point;
     psa_status_t status = cipher_try_key(&peer);
     if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_MECH_PARAM;
@@ -2466,26 +2469,26 @@ static st cipher_check_point(const struct alg_key *k, bytes point)
 static const struct alg_curve *cipher_curve_of(bytes point)
 {
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
-        const struct alg_curve *k = &alg_curves[i];
-        const struct alg_key key = { .type = k->type, .curve = k, .point = point };
-        bool may = k->type == ALG_EC && k->family && alg_point_good(k, point);
-        if (may && cipher_try_key(&key) == PSA_SUCCESS) return k;
+        const struct alg_curve *curve = &alg_curves[i];
+        const struct alg_key key = { .type = curve->type, .curve = curve, .point = point };
+        bool may = curve->type == ALG_EC && curve->family && alg_point_good(curve, point);
+        if (may && cipher_try_key(&key) == PSA_SUCCESS) return curve;
     }
     return NULL;
 }
 
 // By PSA. Its seeds and padding are PSA's own: see CIPHER_SEALS.
-static st cipher_seal(const struct alg_key *k, const struct alg_use *use, bytes label, bytes in,
+static st cipher_seal(const struct alg_key *key, const struct alg_use *use, bytes label, bytes in,
                       struct buf *out)
 {
     bool oaep = use->pad == ALG_PAD_OAEP;
     psa_algorithm_t alg = oaep ? PSA_ALG_RSA_OAEP(use->hash->psa) : PSA_ALG_RSA_PKCS1V15_CRYPT;
-    size_t size = alg_key_bytes(k), over = oaep ? 2 * use->hash->size + 2 : 11, n = 0;
+    size_t size = alg_key_bytes(key), over = oaep ? 2 * use->hash->size + 2 : 11, n = 0;
     psa_key_id_t id = 0;
     if (size < over || in.n > size - over) return ST_DATA_LEN;
     if (out->full || out->cap - out->n < size) return ST_HOST_MEMORY;
     SCARD11_CRYPTO_LOCK;
-    psa_status_t status = cipher_import(k, PSA_KEY_USAGE_ENCRYPT, alg, &id);
+    psa_status_t status = cipher_import(key, PSA_KEY_USAGE_ENCRYPT, alg, &id);
     if (status == PSA_SUCCESS) {
         status = psa_asymmetric_encrypt(id, alg, in.p, in.n, label.p, label.n, out->p + out->n,
                                         size, &n);
@@ -2497,14 +2500,14 @@ static st cipher_seal(const struct alg_key *k, const struct alg_use *use, bytes 
 }
 
 // Encrypts with an RSA key, padded as use says.
-static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, bytes label, bytes in,
-                         struct scratch scratch, struct buf *out)
+static st cipher_encrypt(const struct alg_key *key, const struct alg_use *use, bytes label,
+                         bytes in, struct scratch scratch, struct buf *out)
 {
-    size_t size = alg_key_bytes(k);
+    size_t size = alg_key_bytes(key);
     struct buf block = scratch_buf(&scratch, size);
-    if (k->type != ALG_RSA || !cipher_has(use)) return ST_NOT_SUPPORTED;
+    if (key->type != ALG_RSA || !cipher_has(use)) return ST_NOT_SUPPORTED;
     if (!CIPHER_BIGNUM && !CIPHER_SEALS) return ST_NOT_SUPPORTED;
-    if (!CIPHER_BIGNUM) return cipher_seal(k, use, label, in, out);
+    if (!CIPHER_BIGNUM) return cipher_seal(key, use, label, in, out);
     switch (use->pad) {
     case ALG_PAD_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
     case ALG_PAD_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
@@ -2512,7 +2515,7 @@ static st cipher_encrypt(const struct alg_key *k, const struct alg_use *use, byt
         if (in.n > size) return ST_DATA_LEN;
         buf_put_number(&block, in, size);
     }
-    return block.full ? ST_HOST_MEMORY : cipher_rsa_public(k, buf_bytes(&block), out);
+    return block.full ? ST_HOST_MEMORY : cipher_rsa_public(key, buf_bytes(&block), out);
 }
 
 // ---- AES. A key is imported, used and destroyed in one call: none outlives it ----
@@ -2799,21 +2802,21 @@ static void scard11_reader_cancel(void *context)
 }
 
 // The control code of a feature of PC/SC part 10; 0: the reader does not have it.
-static DWORD reader_feature(const struct reader_pcsc *c, u32 feature)
+static DWORD reader_feature(const struct reader_pcsc *pcsc, u32 feature)
 {
-    for (size_t i = 0; i + 6 <= c->features_len; i += 6)
-        if (c->features[i] == feature && c->features[i + 1] == 4)
-            return (DWORD)bytes_number(bytes_of(c->features + i + 2, 4));
+    for (size_t i = 0; i + 6 <= pcsc->features_len; i += 6)
+        if (pcsc->features[i] == feature && pcsc->features[i + 1] == 4)
+            return (DWORD)bytes_number(bytes_of(pcsc->features + i + 2, 4));
     return 0;
 }
 
 static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                                   uint8_t *out, size_t *out_len)
 {
-    struct reader_pcsc *c = conn;
-    DWORD code = reader_feature(c, feature), got = 0;
+    struct reader_pcsc *pcsc = conn;
+    DWORD code = reader_feature(pcsc, feature), got = 0;
     if (!code) return SCARD11_READER_REFUSED;
-    LONG rv = SCardControl(c->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
+    LONG rv = SCardControl(pcsc->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
     if ((u32)rv == (u32)SCARD_E_UNSUPPORTED_FEATURE || (u32)rv == (u32)SCARD_E_INVALID_PARAMETER)
         return SCARD11_READER_REFUSED;
     // A driver may tell so that nobody typed, or cancelled: the card is still there.
@@ -2826,16 +2829,16 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
 
 // Which features the reader has, and what its TLV properties (numbers in them are little-endian)
 // say: the longest APDU, the shortest and the longest PIN of a pad.
-static void reader_ask_features(struct reader_pcsc *c, struct scard11_reader_card *card)
+static void reader_ask_features(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     u8 list[256];
     size_t n = sizeof list;
-    LONG rv = SCardControl(c->handle, READER_FEATURE_REQUEST, NULL, 0, c->features,
-                           sizeof c->features, &c->features_len);
-    if (rv != SCARD_S_SUCCESS || c->features_len > sizeof c->features) c->features_len = 0;
+    LONG rv = SCardControl(pcsc->handle, READER_FEATURE_REQUEST, NULL, 0, pcsc->features,
+                           sizeof pcsc->features, &pcsc->features_len);
+    if (rv != SCARD_S_SUCCESS || pcsc->features_len > sizeof pcsc->features) pcsc->features_len = 0;
     for (u32 feature = 1; feature < 32; feature++)
-        if (reader_feature(c, feature)) card->features |= 1u << feature;
-    if (scard11_reader_control(c, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return;
+        if (reader_feature(pcsc, feature)) card->features |= 1u << feature;
+    if (scard11_reader_control(pcsc, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return;
     for (size_t i = 0; i + 2 <= n && i + 2 + list[i + 1] <= n; i += 2u + list[i + 1]) {
         const u8 *v = list + i + 2;
         if (list[i] == READER_PIN_MIN && list[i + 1] == 1) card->pin_min = *v;
@@ -2848,51 +2851,51 @@ static void reader_ask_features(struct reader_pcsc *c, struct scard11_reader_car
 
 static void scard11_reader_disconnect(void *conn, int reset)
 {
-    struct reader_pcsc *c = conn;
-    SCardDisconnect(c->handle, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
-    SCardReleaseContext(c->context);
-    arena_block_free(c, sizeof *c);
+    struct reader_pcsc *pcsc = conn;
+    SCardDisconnect(pcsc->handle, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
+    SCardReleaseContext(pcsc->context);
+    arena_block_free(pcsc, sizeof *pcsc);
 }
 
 static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWORD share)
 {
     DWORD protocols = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1;
-    struct reader_pcsc *c = arena_block_new(sizeof *c);
-    if (!c) return SCARD_E_NO_MEMORY;
-    LONG rv = SCardEstablishContext(SCARD_SCOPE_USER, NULL, NULL, &c->context);
+    struct reader_pcsc *pcsc = arena_block_new(sizeof *pcsc);
+    if (!pcsc) return SCARD_E_NO_MEMORY;
+    LONG rv = SCardEstablishContext(SCARD_SCOPE_USER, NULL, NULL, &pcsc->context);
     if (rv != SCARD_S_SUCCESS) {
-        arena_block_free(c, sizeof *c);
+        arena_block_free(pcsc, sizeof *pcsc);
         return rv;
     }
-    c->share = share;
-    strncpy(c->name, name, sizeof c->name - 1);
-    rv = SCardConnect(c->context, name, share, protocols, &c->handle, &c->protocol);
+    pcsc->share = share;
+    strncpy(pcsc->name, name, sizeof pcsc->name - 1);
+    rv = SCardConnect(pcsc->context, name, share, protocols, &pcsc->handle, &pcsc->protocol);
     if (rv != SCARD_S_SUCCESS) {
-        SCardReleaseContext(c->context);
-        arena_block_free(c, sizeof *c);
+        SCardReleaseContext(pcsc->context);
+        arena_block_free(pcsc, sizeof *pcsc);
         return rv;
     }
-    *conn = c;
+    *conn = pcsc;
     return rv;
 }
 
-static LONG reader_connect_again(struct reader_pcsc *c, bool reset)
+static LONG reader_connect_again(struct reader_pcsc *pcsc, bool reset)
 {
-    return SCardReconnect(c->handle, c->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                          reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD, &c->protocol);
+    return SCardReconnect(pcsc->handle, pcsc->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                          reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD, &pcsc->protocol);
 }
 
 // Asks a new connection for the ATR. It may be reset, or gone, by then.
-static LONG reader_ask_card(struct reader_pcsc *c, struct scard11_reader_card *card)
+static LONG reader_ask_card(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     DWORD atr_len, protocol = 0, state = 0, name_len = 0;
     LONG rv = SCARD_S_SUCCESS;
     for (int attempt = 0; attempt < 3; attempt++) {
         atr_len = sizeof card->atr;
-        rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
+        rv = SCardStatus(pcsc->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
         if (rv == SCARD_S_SUCCESS) card->atr_len = atr_len <= sizeof card->atr ? atr_len : 0;
         if ((u32)rv != (u32)SCARD_W_RESET_CARD) break;
-        rv = reader_connect_again(c, false);
+        rv = reader_connect_again(pcsc, false);
         if (rv != SCARD_S_SUCCESS) break;
     }
     return rv;
@@ -2901,16 +2904,16 @@ static LONG reader_ask_card(struct reader_pcsc *c, struct scard11_reader_card *c
 static int scard11_reader_connect(void **conn, const char *name, unsigned how,
                                   struct scard11_reader_card *card)
 {
-    struct reader_pcsc *c = *conn;
+    struct reader_pcsc *pcsc = *conn;
     DWORD share = how & SCARD11_READER_EXCLUSIVE ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
     LONG rv;
 
     memset(card, 0, sizeof *card);
-    if (c) {
-        rv = reader_connect_again(c, how & SCARD11_READER_RESET_CARD);
+    if (pcsc) {
+        rv = reader_connect_again(pcsc, how & SCARD11_READER_RESET_CARD);
         if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
     } else {
-        rv = reader_connect_new(&c, name, share);
+        rv = reader_connect_new(&pcsc, name, share);
         if (rv != SCARD_S_SUCCESS) {
             int code = reader_code(rv);
             bool as_is = code == SCARD11_READER_MUTE || code == SCARD11_READER_DOWN ||
@@ -2918,44 +2921,44 @@ static int scard11_reader_connect(void **conn, const char *name, unsigned how,
             return as_is ? code : reader_conn_code(rv);
         }
     }
-    rv = reader_ask_card(c, card);
+    rv = reader_ask_card(pcsc, card);
     if (rv != SCARD_S_SUCCESS) {
-        if (!*conn) scard11_reader_disconnect(c, 0);
+        if (!*conn) scard11_reader_disconnect(pcsc, 0);
         return reader_conn_code(rv);
     }
-    *conn = c;
-    card->protocol = c->protocol == SCARD_PROTOCOL_T0 ? 0 : 1;
-    reader_ask_features(c, card);
+    *conn = pcsc;
+    card->protocol = pcsc->protocol == SCARD_PROTOCOL_T0 ? 0 : 1;
+    reader_ask_features(pcsc, card);
     return SCARD11_READER_OK;
 }
 
 // A look at the connection's reader, which says nothing of the connection itself.
-static int reader_look(struct reader_pcsc *c, uint32_t *flags)
+static int reader_look(struct reader_pcsc *pcsc, uint32_t *flags)
 {
-    struct scard11_reader_state look = { c->name, 0, 0 };
-    int code = scard11_reader_wait((void *)(uintptr_t)c->context, &look, 1, 0);
+    struct scard11_reader_state look = { pcsc->name, 0, 0 };
+    int code = scard11_reader_wait((void *)(uintptr_t)pcsc->context, &look, 1, 0);
     *flags = look.state;
     return code == SCARD11_READER_OK ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
 }
 
 static int scard11_reader_status(void *conn, uint32_t *flags)
 {
-    struct reader_pcsc *c = conn;
+    struct reader_pcsc *pcsc = conn;
     DWORD state = 0, protocol = 0, name_len = 0, atr_len = 0;
 #if READER_STATUS_WAITS
     // pcsc-lite's SCardStatus waits for the end of another program's transaction. SCardGetAttrib
     // does not: that it is refused for this reason says that the connection is well.
     u8 atr[36];
     DWORD n = sizeof atr;
-    LONG busy = SCardGetAttrib(c->handle, READER_ATTR_ATR, atr, &n);
-    if ((u32)busy == (u32)SCARD_E_SHARING_VIOLATION) return reader_look(c, flags);
+    LONG busy = SCardGetAttrib(pcsc->handle, READER_ATTR_ATR, atr, &n);
+    if ((u32)busy == (u32)SCARD_E_SHARING_VIOLATION) return reader_look(pcsc, flags);
 #endif
-    LONG rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, NULL, &atr_len);
+    LONG rv = SCardStatus(pcsc->handle, NULL, &name_len, &state, &protocol, NULL, &atr_len);
     *flags = 0;
     if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
 #if defined(_WIN32)
     // SCardStatus has an enumeration and no count there: the count comes from a look.
-    return reader_look(c, flags);
+    return reader_look(pcsc, flags);
 #else
     if (READER_COUNTS) *flags = SCARD11_READER_COUNTED | (u32)(state & 0xffff0000u);
     if (state & SCARD_PRESENT) *flags |= SCARD11_READER_PRESENT;
@@ -2965,23 +2968,23 @@ static int scard11_reader_status(void *conn, uint32_t *flags)
 
 static int scard11_reader_begin(void *conn)
 {
-    struct reader_pcsc *c = conn;
-    return reader_conn_code(SCardBeginTransaction(c->handle));
+    struct reader_pcsc *pcsc = conn;
+    return reader_conn_code(SCardBeginTransaction(pcsc->handle));
 }
 
 static int scard11_reader_end(void *conn)
 {
-    struct reader_pcsc *c = conn;
-    return reader_conn_code(SCardEndTransaction(c->handle, SCARD_LEAVE_CARD));
+    struct reader_pcsc *pcsc = conn;
+    return reader_conn_code(SCardEndTransaction(pcsc->handle, SCARD_LEAVE_CARD));
 }
 
 static int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
                                    uint8_t *rsp, size_t *rsp_len)
 {
-    struct reader_pcsc *c = conn;
+    struct reader_pcsc *pcsc = conn;
     DWORD n = (DWORD)*rsp_len;
-    const SCARD_IO_REQUEST *pci = c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
-    LONG rv = SCardTransmit(c->handle, pci, cmd, (DWORD)cmd_len, NULL, rsp, &n);
+    const SCARD_IO_REQUEST *pci = pcsc->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    LONG rv = SCardTransmit(pcsc->handle, pci, cmd, (DWORD)cmd_len, NULL, rsp, &n);
     *rsp_len = n;
     return reader_conn_code(rv);
 }
@@ -3044,28 +3047,28 @@ struct apdu {
     bool (*enough)(bytes);  // so much of an answer that comes in pieces will do; NULL: all of it
 };
 
-static bool apdu_is_long(const struct apdu *a)
+static bool apdu_is_long(const struct apdu *apdu)
 {
-    return a->data.n > 255 || a->le > APDU_LE_SHORT;
+    return apdu->data.n > 255 || apdu->le > APDU_LE_SHORT;
 }
 
 // Encodes for the protocol. most: the longest answer that may be asked for in extended length, 0 to
 // encode short. T=0 has no Le beside data (the answer is fetched by GET RESPONSE) and no command of
 // four bytes.
-static void apdu_encode(struct buf *out, const struct apdu *a, u32 most, bool t0)
+static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool t0)
 {
     bool extended = most > 0;
-    u32 le = a->le, longest = extended ? most : APDU_LE_SHORT;
+    u32 le = apdu->le, longest = extended ? most : APDU_LE_SHORT;
 
     if (le > longest) le = longest;
-    buf_put(out, BYTES(a->cla, a->ins, a->p1, a->p2));
-    if (t0 && a->data.n) le = 0;
-    if (t0 && !a->data.n && !le) buf_put8(out, 0);
-    if (extended && (a->data.n || le)) buf_put8(out, 0);
-    if (a->data.n) {
-        if (extended) buf_put8(out, (unsigned)(a->data.n >> 8));
-        buf_put8(out, (unsigned)a->data.n);
-        buf_put(out, a->data);
+    buf_put(out, BYTES(apdu->cla, apdu->ins, apdu->p1, apdu->p2));
+    if (t0 && apdu->data.n) le = 0;
+    if (t0 && !apdu->data.n && !le) buf_put8(out, 0);
+    if (extended && (apdu->data.n || le)) buf_put8(out, 0);
+    if (apdu->data.n) {
+        if (extended) buf_put8(out, (unsigned)(apdu->data.n >> 8));
+        buf_put8(out, (unsigned)apdu->data.n);
+        buf_put(out, apdu->data);
     }
     if (le && extended) buf_put8(out, le >> 8);
     if (le) buf_put8(out, le);
@@ -3197,81 +3200,82 @@ static bool link_atr_extended(bytes atr)
 }
 
 // Lets other programs at the card again. An error, whatever it says, ends the connection.
-static void link_end(struct link *l)
+static void link_end(struct link *link)
 {
-    if (!l->conn || !l->open || l->dead || l->reset) return;
-    st s = reader_st(scard11_reader_end(l->conn));
-    l->reset = s == ST_CARD_RESET;              // then it is ended when the connection is taken up
-    l->dead = s && !l->reset;                   // whatever it says, it is not to be trusted
-    l->open = l->reset;
+    if (!link->conn || !link->open || link->dead || link->reset) return;
+    st s = reader_st(scard11_reader_end(link->conn));
+    // then it is ended when the connection is taken up
+    link->reset = s == ST_CARD_RESET;
+    link->dead = s && !link->reset;                   // whatever it says, it is not to be trusted
+    link->open = link->reset;
 }
 
-static void link_end_secure(struct link *l)
+static void link_end_secure(struct link *link)
 {
-    if (l->secure) l->secure->end(l->secure);
-    l->secure = NULL;
+    if (link->secure) link->secure->end(link->secure);
+    link->secure = NULL;
 }
 
 // Connects as the reader's functions are told in how.
-static st link_connect_how(struct link *l, unsigned how)
+static st link_connect_how(struct link *link, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
-    bool was_open = l->conn && l->open;
-    link_end_secure(l);
-    if (l->dead) return ST_CARD_REMOVED;
-    st s = reader_st(scard11_reader_connect(&l->conn, l->name, how, &card));
-    if (s == ST_CARD_REMOVED && l->conn) l->dead = true;
+    bool was_open = link->conn && link->open;
+    link_end_secure(link);
+    if (link->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_connect(&link->conn, link->name, how, &card));
+    if (s == ST_CARD_REMOVED && link->conn) link->dead = true;
     if (s) return s;
-    l->count->connects++;
-    l->exclusive = how & SCARD11_READER_EXCLUSIVE;
-    l->reset = false;
-    if (was_open) link_end(l);                          // it outlived the reset
-    l->t0 = !card.protocol;
+    link->count->connects++;
+    link->exclusive = how & SCARD11_READER_EXCLUSIVE;
+    link->reset = false;
+    if (was_open) link_end(link);                          // it outlived the reset
+    link->t0 = !card.protocol;
     bytes atr = bytes_of(card.atr, card.atr_len <= 33 ? card.atr_len : 0);
-    l->same_atr = bytes_equal(bytes_of(l->atr, l->atr_len), atr);
-    l->atr_len = atr.n;
-    memcpy(l->atr, atr.p, atr.n);
-    bool reader_can = !*l->reader_short && (!card.max_data || card.max_data > 261);
-    if (!l->extended_proven)
-        l->extended = !l->t0 && SCARD11_ANSWER > 258 && reader_can &&
-                      l->extended_refused != LINK_FORMS &&
-                      link_atr_extended(atr);
-    l->max_data = LINK_COMMAND - 16;
-    if (card.max_data > 261 && card.max_data - 9 < l->max_data) l->max_data = card.max_data - 9;
-    l->features = card.features;
-    l->pin_min = card.pin_min;
-    l->pin_max = card.pin_max;
+    link->same_atr = bytes_equal(bytes_of(link->atr, link->atr_len), atr);
+    link->atr_len = atr.n;
+    memcpy(link->atr, atr.p, atr.n);
+    bool reader_can = !*link->reader_short && (!card.max_data || card.max_data > 261);
+    if (!link->extended_proven)
+        link->extended = !link->t0 && SCARD11_ANSWER > 258 && reader_can &&
+                         link->extended_refused != LINK_FORMS && link_atr_extended(atr);
+    link->max_data = LINK_COMMAND - 16;
+    if (card.max_data > 261 && card.max_data - 9 < link->max_data)
+        link->max_data = card.max_data - 9;
+    link->features = card.features;
+    link->pin_min = card.pin_min;
+    link->pin_max = card.pin_max;
     return ST_OK;
 }
 
 // Connects, or takes a connection up again after a reset.
-static st link_connect(struct link *l, bool exclusive)
+static st link_connect(struct link *link, bool exclusive)
 {
-    return link_connect_how(l, exclusive ? SCARD11_READER_EXCLUSIVE : 0);
+    return link_connect_how(link, exclusive ? SCARD11_READER_EXCLUSIVE : 0);
 }
 
 // Resets the card, which ends all its logins, and keeps the connection; a transaction that was open
 // is ended. A reset that did not work ends the connection: nobody knows what the card is then. The
 // caller looks whether it is still the same card: PC/SC forgets here that one was removed.
-static st link_reset(struct link *l)
+static st link_reset(struct link *link)
 {
-    unsigned how = SCARD11_READER_RESET_CARD | (l->exclusive ? SCARD11_READER_EXCLUSIVE : 0);
-    if (!l->conn) return ST_CARD_REMOVED;
-    st s = link_connect_how(l, how);
-    if (s == ST_READER) l->broken = true;               // once more, when we let go
-    if (s || l->reset) l->dead = true;
-    return l->dead ? ST_CARD_REMOVED : ST_OK;
+    unsigned how = SCARD11_READER_RESET_CARD | (link->exclusive ? SCARD11_READER_EXCLUSIVE : 0);
+    if (!link->conn) return ST_CARD_REMOVED;
+    st s = link_connect_how(link, how);
+    if (s == ST_READER) link->broken = true;               // once more, when we let go
+    if (s || link->reset) link->dead = true;
+    return link->dead ? ST_CARD_REMOVED : ST_OK;
 }
 
-static void link_disconnect(struct link *l, bool reset)
+static void link_disconnect(struct link *link, bool reset)
 {
-    link_end_secure(l);
-    if (!l->conn) return;
-    if (l->open && (!l->dead || l->broken) && !l->reset) scard11_reader_end(l->conn);
-    scard11_reader_disconnect(l->conn, reset || l->broken);
-    l->conn = NULL;
-    l->state = 0;
-    l->open = l->broken = l->dead = l->reset = false;
+    link_end_secure(link);
+    if (!link->conn) return;
+    if (link->open && (!link->dead || link->broken) && !link->reset) scard11_reader_end(link->conn);
+    scard11_reader_disconnect(link->conn, reset || link->broken);
+    link->conn = NULL;
+    link->state = 0;
+    link->open = link->broken = link->dead = link->reset = false;
 }
 
 // Is an error one of the connection, and not an answer of the card? They stand together.
@@ -3281,62 +3285,62 @@ static bool link_is_broken(st s)
 }
 
 // Will a command be sent? Asked before a driver changes what it believes of where the card is.
-static st link_ready(const struct link *l)
+static st link_ready(const struct link *link)
 {
-    return l->offline ? ST_OFFLINE : ST_OK;
+    return link->offline ? ST_OFFLINE : ST_OK;
 }
 
 // Notes what an error of the connection means for it, and passes the error on.
-static st link_failed(struct link *l, st s)
+static st link_failed(struct link *link, st s)
 {
-    if (s == ST_READER) l->broken = true;
-    if (s == ST_CARD_REMOVED || s == ST_READER) l->dead = true;
-    if (s == ST_CARD_RESET) l->reset = true;
-    if (s) os_log("%s: %s", l->name, st_text(s));
+    if (s == ST_READER) link->broken = true;
+    if (s == ST_CARD_REMOVED || s == ST_READER) link->dead = true;
+    if (s == ST_CARD_RESET) link->reset = true;
+    if (s) os_log("%s: %s", link->name, st_text(s));
     return s;
 }
 
 // Keeps other programs off until link_end. ST_CARD_RESET: one of them reset the card before.
-static st link_begin(struct link *l)
+static st link_begin(struct link *link)
 {
-    if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    if (l->reset) return ST_CARD_RESET;
-    if (l->exclusive || l->open) return ST_OK;
-    TRY(link_failed(l, reader_st(scard11_reader_begin(l->conn))));
-    l->open = true;
+    if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    if (link->reset) return ST_CARD_RESET;
+    if (link->exclusive || link->open) return ST_OK;
+    TRY(link_failed(link, reader_st(scard11_reader_begin(link->conn))));
+    link->open = true;
     return ST_OK;
 }
 
 // The state of the reader, as the connection sees it.
-static st link_status(struct link *l, u32 *state)
+static st link_status(struct link *link, u32 *state)
 {
-    if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    st s = reader_st(scard11_reader_status(l->conn, state));
-    if (s == ST_CARD_REMOVED) l->dead = true;
-    if (s == ST_CARD_RESET) l->reset = true;
-    if (!s && !l->state) l->state = *state;
+    if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_status(link->conn, state));
+    if (s == ST_CARD_REMOVED) link->dead = true;
+    if (s == ST_CARD_RESET) link->reset = true;
+    if (!s && !link->state) link->state = *state;
     return s;
 }
 
 // Does the reader show the card that was connected? It does not know where it does not count. If it
 // shows another one, or none, the connection is dead: a reset would be that one's.
-static bool link_shows_same(struct link *l)
+static bool link_shows_same(struct link *link)
 {
     u32 state = 0, mask = 0xffff0000u | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
-    if (!l->state || link_status(l, &state)) return false;
-    if ((state & mask) != (l->state & mask)) l->dead = true;
-    return !l->dead && state & SCARD11_READER_COUNTED && state & 0xffff0000u;
+    if (!link->state || link_status(link, &state)) return false;
+    if ((state & mask) != (link->state & mask)) link->dead = true;
+    return !link->dead && state & SCARD11_READER_COUNTED && state & 0xffff0000u;
 }
 
 // What an answer without a status word means, which is what pcscd mostly has of a card that was
 // just pulled: a removal, unless the card is proved to be there. A reader may not know yet that its
 // card was pulled; so the card is reset: what was pulled does not answer then. Either way nothing
 // more is sent over this connection.
-static st link_no_answer(struct link *l)
+static st link_no_answer(struct link *link)
 {
-    bool same = link_shows_same(l);
-    bool there = !link_reset(l) && same && link_shows_same(l) && l->same_atr;
-    l->dead = true;
+    bool same = link_shows_same(link);
+    bool there = !link_reset(link) && same && link_shows_same(link) && link->same_atr;
+    link->dead = true;
     return there ? ST_READER : ST_CARD_REMOVED;
 }
 
@@ -3349,26 +3353,27 @@ static u8 link_form(const struct apdu *cmd)
 }
 
 // Will a command be sent in extended length?
-static bool link_is_extended(const struct link *l, const struct apdu *cmd)
+static bool link_is_extended(const struct link *link, const struct apdu *cmd)
 {
-    return l->extended && apdu_is_long(cmd) && !(l->extended_refused & link_form(cmd));
+    return link->extended && apdu_is_long(cmd) && !(link->extended_refused & link_form(cmd));
 }
 
 // How much data goes in one command; what is longer is chained.
-static size_t link_most(const struct link *l)
+static size_t link_most(const struct link *link)
 {
-    size_t most = l->extended && !(l->extended_refused & LINK_LONG_DATA) ? l->max_data : 255;
-    return l->secure ? most - l->secure->sent_more : most;
+    size_t most = link->extended && !(link->extended_refused & LINK_LONG_DATA) ? link->max_data :
+                  255;
+    return link->secure ? most - link->secure->sent_more : most;
 }
 
 // Is an answer not for the log, and wiped when it was copied? A card may say again what it was
 // told.
-static bool link_hides(const struct link *l, const struct apdu *cmd)
+static bool link_hides(const struct link *link, const struct apdu *cmd)
 {
-    return cmd->secret_out || cmd->secret_in || l->quiet;
+    return cmd->secret_out || cmd->secret_in || link->quiet;
 }
 
-static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded, bytes answer)
+static void link_log(const struct link *link, const struct apdu *cmd, bytes encoded, bytes answer)
 {
 #if SCARD11_TRACE
     if (!os_log_is_on()) return;
@@ -3379,10 +3384,11 @@ static void link_log(const struct link *l, const struct apdu *cmd, bytes encoded
         os_log_hex("> ", encoded);
     }
     unsigned long n = (unsigned long)answer.n - 2;
-    if (n && link_hides(l, cmd)) os_log("< %lu bytes that stay out of the log, %04x", n, l->sw);
+    if (n && link_hides(link, cmd))
+        os_log("< %lu bytes that stay out of the log, %04x", n, link->sw);
     else                         os_log_hex("< ", answer);
 #else
-    (void)l; (void)cmd; (void)encoded; (void)answer;
+    (void)link; (void)cmd; (void)encoded; (void)answer;
 #endif
 }
 
@@ -3401,84 +3407,84 @@ static bool link_answered(u16 sw)
 }
 
 // The card has answered, in so many bytes of l->answer, two at least.
-static void link_count_answer(struct link *l, size_t got)
+static void link_count_answer(struct link *link, size_t got)
 {
-    l->count->received += got;
-    l->sw = (u16)(l->answer[got - 2] << 8 | l->answer[got - 1]);
+    link->count->received += got;
+    link->sw = (u16)(link->answer[got - 2] << 8 | link->answer[got - 1]);
 }
 
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
 // answered; what it answered is in l->sw.
-static st link_transmit(struct link *l, const struct apdu *cmd, struct buf *rsp)
+static st link_transmit(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
-    struct buf out = buf_on(l->raw, SCARD11_COMMAND_MAX);
-    bool extended = link_is_extended(l, cmd);
+    struct buf out = buf_on(link->raw, SCARD11_COMMAND_MAX);
+    bool extended = link_is_extended(link, cmd);
     size_t got = SCARD11_ANSWER;
 
-    TRY(link_ready(l));
-    if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, l->t0);
-    st s = out.full ? ST_DATA_LEN
-                    : reader_st(scard11_reader_transmit(l->conn, out.p, out.n, l->answer, &got));
-    l->count->commands++;
-    l->count->sent += out.n;
+    TRY(link_ready(link));
+    if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, link->t0);
+    st s = out.full ? ST_DATA_LEN :
+           reader_st(scard11_reader_transmit(link->conn, out.p, out.n, link->answer, &got));
+    link->count->commands++;
+    link->count->sent += out.n;
     if (!s && got > SCARD11_ANSWER) s = ST_READER;
     if (s || got < 2) {
-        bool proven = l->extended_proven & link_form(cmd);
-        mem_wipe(l->raw, out.n);
-        if (extended && !proven && s != ST_CARD_RESET) *l->reader_short = true;
-        return s ? link_failed(l, s) : link_no_answer(l);
+        bool proven = link->extended_proven & link_form(cmd);
+        mem_wipe(link->raw, out.n);
+        if (extended && !proven && s != ST_CARD_RESET) *link->reader_short = true;
+        return s ? link_failed(link, s) : link_no_answer(link);
     }
-    link_count_answer(l, got);
-    if (extended && link_answered(l->sw)) l->extended_proven |= link_form(cmd);
-    link_log(l, cmd, buf_bytes(&out), bytes_of(l->answer, got));
-    mem_wipe(l->raw, out.n);
-    buf_put(rsp, bytes_of(l->answer, got - 2));
-    if (link_hides(l, cmd)) mem_wipe(l->answer, got);
+    link_count_answer(link, got);
+    if (extended && link_answered(link->sw)) link->extended_proven |= link_form(cmd);
+    link_log(link, cmd, buf_bytes(&out), bytes_of(link->answer, got));
+    mem_wipe(link->raw, out.n);
+    buf_put(rsp, bytes_of(link->answer, got - 2));
+    if (link_hides(link, cmd)) mem_wipe(link->answer, got);
     return ST_OK;
 }
 
 // Counts one more that the card makes us ask. One that never comes to an end is given up, as with a
 // reader that failed.
-static st link_count_read(struct link *l)
+static st link_count_read(struct link *link)
 {
-    if (l->reads++ < LINK_READS_MAX) return ST_OK;
-    os_log("%s: more than %u reads in one call: the card gives too little at a time", l->name,
+    if (link->reads++ < LINK_READS_MAX) return ST_OK;
+    os_log("%s: more than %u reads in one call: the card gives too little at a time", link->name,
            (unsigned)LINK_READS_MAX);
-    return link_failed(l, ST_READER);
+    return link_failed(link, ST_READER);
 }
 
 // How much 61XX says that there is (or more), and 6CXX that is wanted: 00 is 256.
-static u32 link_more(const struct link *l)
+static u32 link_more(const struct link *link)
 {
-    return ((l->sw - 1u) & 0xff) + 1;
+    return ((link->sw - 1u) & 0xff) + 1;
 }
 
 // Sends one command, once more if the card says that it wants another Le: cmd has that then.
-static st link_transmit_le(struct link *l, struct apdu *cmd, struct buf *rsp)
+static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t start = rsp->n;
-    TRY(link_transmit(l, cmd, rsp));
-    if (l->sw >> 8 != 0x6c) return ST_OK;
-    cmd->le = link_more(l);
+    TRY(link_transmit(link, cmd, rsp));
+    if (link->sw >> 8 != 0x6c) return ST_OK;
+    cmd->le = link_more(link);
     buf_rewind(rsp, start);
-    return link_transmit(l, cmd, rsp);
+    return link_transmit(link, cmd, rsp);
 }
 
 // Sends one command and appends its whole response to rsp, or enough of it.
-static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
+static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
                          .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out }, *next = cmd;
     size_t start = rsp->n;
     for (u32 i = 0;; i++) {
         size_t before = rsp->n;
-        TRY(link_transmit_le(l, next, rsp));
-        if (l->sw >> 8 != 0x61 || rsp->full) return ST_OK;
+        TRY(link_transmit_le(link, next, rsp));
+        if (link->sw >> 8 != 0x61 || rsp->full) return ST_OK;
         if (i && rsp->n == before) return ST_PROTOCOL;
         if (cmd->enough && cmd->enough(bytes_from(buf_bytes(rsp), start))) return ST_OK;
-        if (i) TRY(link_count_read(l));
-        more.le = link_more(l);
+        if (i) TRY(link_count_read(link));
+        more.le = link_more(link);
         next = &more;
     }
 }
@@ -3488,46 +3494,47 @@ static st link_collect(struct link *l, struct apdu *cmd, struct buf *rsp)
 // Lowers what a command asks for to what its protected answer can hold, and returns the Le that it
 // is sent with. What READ BINARY leaves is read next; what else is too long for a short answer is
 // handed over in pieces.
-static u32 link_secure_le(const struct link *l, struct apdu *cmd)
+static u32 link_secure_le(const struct link *link, struct apdu *cmd)
 {
-    bool extended = l->extended && !l->extended_refused;
-    u32 most = extended ? SCARD11_ANSWER - 2 : APDU_LE_SHORT, sum = cmd->le + l->secure->got_more;
-    if (extended || (cmd->ins & 0xfe) == INS_READ_BINARY) most -= l->secure->got_more;
+    bool extended = link->extended && !link->extended_refused;
+    u32 most = extended ? SCARD11_ANSWER - 2 : APDU_LE_SHORT;
+    u32 sum = cmd->le + link->secure->got_more;
+    if (extended || (cmd->ins & 0xfe) == INS_READ_BINARY) most -= link->secure->got_more;
     if (cmd->le > most) cmd->le = most;
     return sum > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
 }
 
-static st link_wrap(struct link *l, struct apdu *cmd)
+static st link_wrap(struct link *link, struct apdu *cmd)
 {
-    u32 le = link_secure_le(l, cmd);
-    TRY(l->secure->wrap(l->secure, cmd));
+    u32 le = link_secure_le(link, cmd);
+    TRY(link->secure->wrap(link->secure, cmd));
     cmd->le = le;
     return ST_OK;
 }
 
 // 6882, 6987 and 6988: the card knows of no secure messaging (any more), misses the protection, or
 // finds it wrong.
-static st link_unwrap(struct link *l, bytes response, struct buf *rsp)
+static st link_unwrap(struct link *link, bytes response, struct buf *rsp)
 {
-    bool refused = l->sw == 0x6882 || l->sw == 0x6987 || l->sw == 0x6988;
-    if (!refused && !l->secure->unwrap(l->secure, response, &l->sw, rsp)) return ST_OK;
-    link_end_secure(l);
+    bool refused = link->sw == 0x6882 || link->sw == 0x6987 || link->sw == 0x6988;
+    if (!refused && !link->secure->unwrap(link->secure, response, &link->sw, rsp)) return ST_OK;
+    link_end_secure(link);
     return ST_SECURE;
 }
 
 // Sends one command, protected where that was agreed on, and appends its whole response to rsp.
-static st link_converse(struct link *l, struct apdu *cmd, struct buf *rsp)
+static st link_converse(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
-    bool secure = l->secure;
+    bool secure = link->secure;
     struct buf *response = rsp;
     if (secure) {
-        response = &l->secure->response;
+        response = &link->secure->response;
         buf_rewind(response, 0);
-        TRY(link_wrap(l, cmd));
+        TRY(link_wrap(link, cmd));
     }
-    TRY(link_collect(l, cmd, response));
-    if (secure) TRY(link_unwrap(l, buf_bytes(response), rsp));
-    if (link_is_error(l->sw)) l->erred = true;
+    TRY(link_collect(link, cmd, response));
+    if (secure) TRY(link_unwrap(link, buf_bytes(response), rsp));
+    if (link_is_error(link->sw)) link->erred = true;
     return ST_OK;
 }
 
@@ -3535,65 +3542,65 @@ static st link_converse(struct link *l, struct apdu *cmd, struct buf *rsp)
 
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
 // cmd. A chain of short commands is short to its end.
-static st link_chain(struct link *l, struct apdu *cmd, struct buf *rsp)
+static st link_chain(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
-    size_t most = link_most(l);
+    size_t most = link_most(link);
     if (cmd->data.n > most && most <= 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
     for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
         struct apdu head = *cmd;
         head.cla |= CLA_CHAIN;
         head.data.n = most;
         head.le = 0;
-        TRY(link_converse(l, &head, rsp));
-        if (l->sw != 0x9000) return ST_SW(l->sw);
+        TRY(link_converse(link, &head, rsp));
+        if (link->sw != 0x9000) return ST_SW(link->sw);
     }
     return ST_OK;
 }
 
 // Sends a command, in a chain where its data is long. last is what was sent last of it.
-static st link_send(struct link *l, const struct apdu *cmd, struct apdu *last, struct buf *rsp)
+static st link_send(struct link *link, const struct apdu *cmd, struct apdu *last, struct buf *rsp)
 {
     *last = *cmd;
-    TRY(link_chain(l, last, rsp));
-    return link_converse(l, last, rsp);
+    TRY(link_chain(link, last, rsp));
+    return link_converse(link, last, rsp);
 }
 
 // The card promised what it cannot do: the same, short. See LINK_FORMS.
-static st link_send_short(struct link *l, const struct apdu *cmd, struct apdu *last,
+static st link_send_short(struct link *link, const struct apdu *cmd, struct apdu *last,
                           struct buf *rsp)
 {
-    u8 forms = l->extended_proven ? link_form(last) : LINK_FORMS;
-    l->extended_refused |= forms;
-    st s = link_send(l, cmd, last, rsp);
-    if (!s && link_answered(l->sw)) return ST_OK;
-    l->extended_refused &= (u8)~forms;
-    if (!l->extended_proven) l->extended = false;
+    u8 forms = link->extended_proven ? link_form(last) : LINK_FORMS;
+    link->extended_refused |= forms;
+    st s = link_send(link, cmd, last, rsp);
+    if (!s && link_answered(link->sw)) return ST_OK;
+    link->extended_refused &= (u8)~forms;
+    if (!link->extended_proven) link->extended = false;
     return s;
 }
 
 // Runs one command to its end: short or extended, a chain for long data, then the whole response.
 // Returns ST_OK for 9000, else the status word, with the data that came before it in rsp. ST_OK,
 // and 61xx in l->sw: the rest was not wanted. The card drops it with the next command.
-static st link_exchange(struct link *l, const struct apdu *cmd, struct buf *rsp)
+static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
     struct apdu last;
     size_t start = rsp->n;
 
-    l->selects += cmd->ins == INS_SELECT;
-    st s = link_send(l, cmd, &last, rsp);
-    bool refused = (!s || s == 0x6700) && l->sw == 0x6700 && link_is_extended(l, &last);
-    if (refused && !(l->extended_proven & link_form(&last))) {
+    link->selects += cmd->ins == INS_SELECT;
+    st s = link_send(link, cmd, &last, rsp);
+    bool refused = (!s || s == 0x6700) && link->sw == 0x6700 && link_is_extended(link, &last);
+    if (refused && !(link->extended_proven & link_form(&last))) {
         buf_rewind(rsp, start);
-        s = link_send_short(l, cmd, &last, rsp);
+        s = link_send_short(link, cmd, &last, rsp);
     }
     // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
-    if (!s && l->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
+    if (!s && link->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
         buf_rewind(rsp, start);
-        s = link_send(l, cmd, &last, rsp);
+        s = link_send(link, cmd, &last, rsp);
     }
     if (s) return s;
     if (rsp->full) return ST_CARD_MEMORY;
-    return l->sw >> 8 == 0x61 ? ST_OK : ST_SW(l->sw);
+    return link->sw >> 8 == 0x61 ? ST_OK : ST_SW(link->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -3619,34 +3626,34 @@ static void link_log_pad(const char *what, bytes s)
 }
 
 // One control of a reader. ST_FAILED: the reader does not do what it said it can.
-static st link_control(struct link *l, u32 feature, bytes in, size_t *got)
+static st link_control(struct link *link, u32 feature, bytes in, size_t *got)
 {
     *got = SCARD11_ANSWER;
-    if (!l->conn || l->dead) return ST_CARD_REMOVED;
-    st s = reader_st(scard11_reader_control(l->conn, feature, in.p, in.n, l->answer, got));
+    if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_control(link->conn, feature, in.p, in.n, link->answer, got));
     if (!s && *got > SCARD11_ANSWER) s = ST_READER;
     if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
     if (s == ST_NOT_SUPPORTED) return ST_FAILED;
-    return s ? link_failed(l, s) : ST_OK;
+    return s ? link_failed(link, s) : ST_OK;
 }
 
 // Can the reader's pad do this, LINK_PAD_VERIFY or LINK_PAD_MODIFY: in one control, or begun and
 // finished in two? It can protect nothing.
-static bool link_has_pad(const struct link *l, u32 feature)
+static bool link_has_pad(const struct link *link, u32 feature)
 {
     u32 two = LINK_PAD_BOTH << LINK_PAD_START(feature);
-    if (l->secure) return false;
-    return l->features >> feature & 1 || (l->features & two) == two;
+    if (link->secure) return false;
+    return link->features >> feature & 1 || (link->features & two) == two;
 }
 
 // Waits for the key that ends an entry that was begun, at a reader that tells what keys were
 // pressed: enter, cancel, or its own timeout.
-static st link_await_keys(struct link *l)
+static st link_await_keys(struct link *link)
 {
     for (u32 waits = 0; waits < LINK_PAD_WAITS; waits++) {
         size_t got;
-        TRY(link_control(l, LINK_PAD_KEY, BYTES_NONE, &got));
-        u8 key = got == 1 ? l->answer[0] : LINK_KEY_ENTER;
+        TRY(link_control(link, LINK_PAD_KEY, BYTES_NONE, &got));
+        u8 key = got == 1 ? link->answer[0] : LINK_KEY_ENTER;
         if (key != LINK_KEY_NONE && key != LINK_KEY_DIGIT && key != LINK_KEY_BACK) break;
         os_sleep_ms(LINK_PAD_MS);
     }
@@ -3655,29 +3662,29 @@ static st link_await_keys(struct link *l)
 
 // The same in two controls: the first begins the entry and has no answer, unless it went wrong; the
 // second has the card's.
-static st link_ask_in_two(struct link *l, u32 feature, bytes ask, size_t *got)
+static st link_ask_in_two(struct link *link, u32 feature, bytes ask, size_t *got)
 {
     u32 start = LINK_PAD_START(feature);
-    TRY(link_control(l, start, ask, got));
-    if (*got >= 2 && (l->answer[*got - 2] != 0x90 || l->answer[*got - 1])) return ST_OK;
-    if (l->features >> LINK_PAD_KEY & 1) TRY(link_await_keys(l));
-    return link_control(l, start + 1, BYTES_NONE, got);
+    TRY(link_control(link, start, ask, got));
+    if (*got >= 2 && (link->answer[*got - 2] != 0x90 || link->answer[*got - 1])) return ST_OK;
+    if (link->features >> LINK_PAD_KEY & 1) TRY(link_await_keys(link));
+    return link_control(link, start + 1, BYTES_NONE, got);
 }
 
 // Has a PIN entered at the reader's pad, which builds the command, sends it and hands over the
 // card's answer. ask: the feature's structure; it ends with the command, without a PIN.
-static st link_ask_pad(struct link *l, u32 feature, bytes ask)
+static st link_ask_pad(struct link *link, u32 feature, bytes ask)
 {
     size_t got;
     link_log_pad("pad ", ask);
-    st s = l->features >> feature & 1 ? link_control(l, feature, ask, &got)
-                                      : link_ask_in_two(l, feature, ask, &got);
-    l->count->commands++;
-    if (!s && got < 2) s = link_no_answer(l);
+    st s = link->features >> feature & 1 ? link_control(link, feature, ask, &got)
+                                      : link_ask_in_two(link, feature, ask, &got);
+    link->count->commands++;
+    if (!s && got < 2) s = link_no_answer(link);
     if (s) return s;
-    link_count_answer(l, got);
-    link_log_pad("< ", bytes_of(l->answer, got));
-    return link_pad_status(l->sw);
+    link_count_answer(link, got);
+    link_log_pad("< ", bytes_of(link->answer, got));
+    return link_pad_status(link->sw);
 }
 
 /* ================================================================================================
@@ -3700,27 +3707,27 @@ static st link_ask_pad(struct link *l, u32 feature, bytes ask)
 // SELECT of a file; what the card tells of it is appended to told (NULL: it is not wanted). p1 says
 // what path is: 00 a file identifier, 02 that of an EF under the current DF, 04 an AID, 08 a path
 // from the MF, 09 a path from the current DF.
-static st iso_select(struct link *l, u8 p1, u8 p2, bytes path, struct buf *told)
+static st iso_select(struct link *link, u8 p1, u8 p2, bytes path, struct buf *told)
 {
     u8 none[256];
     struct buf unread = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = p2, .data = path };
     if (p2 != ISO_NOTHING) cmd.le = APDU_LE_SHORT;
-    st s = link_exchange(l, &cmd, told ? told : &unread);
+    st s = link_exchange(link, &cmd, told ? told : &unread);
     bool none_such = s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986;
     return none_such ? ST_NOT_FOUND : s;
 }
 
-static st iso_select_file(struct link *l, u8 p1, bytes path)
+static st iso_select_file(struct link *link, u8 p1, bytes path)
 {
-    return iso_select(l, p1, ISO_NOTHING, path, NULL);
+    return iso_select(link, p1, ISO_NOTHING, path, NULL);
 }
 
 // SELECT by AID; p2 is ISO_FCI for all cards but those that want to be asked for nothing.
 // ST_NOT_FOUND for every answer but yes: cards say no in many ways.
-static st iso_select_aid(struct link *l, u8 p2, bytes aid, struct buf *fci)
+static st iso_select_aid(struct link *link, u8 p2, bytes aid, struct buf *fci)
 {
-    st s = iso_select(l, 0x04, p2, aid, fci);
+    st s = iso_select(link, 0x04, p2, aid, fci);
     return s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_FOUND : s;
 }
 
@@ -3742,30 +3749,30 @@ static st iso_pin_status(st s, int *tries)
 
 // An empty VERIFY asks whether a PIN is verified, or how many tries are left. Some cards count it
 // as a try.
-static st iso_ask_pin(struct link *l, u8 pin_ref, int *tries)
+static st iso_ask_pin(struct link *link, u8 pin_ref, int *tries)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_VERIFY, .p2 = pin_ref };
-    return iso_pin_status(link_exchange(l, &cmd, &rsp), tries);
+    return iso_pin_status(link_exchange(link, &cmd, &rsp), tries);
 }
 
 // VERIFY with P1 FF: the card forgets that the PIN was verified.
-static st iso_logout(struct link *l, u8 pin_ref)
+static st iso_logout(struct link *link, u8 pin_ref)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_VERIFY, .p1 = 0xff, .p2 = pin_ref };
-    return link_exchange(l, &cmd, &rsp);
+    return link_exchange(link, &cmd, &rsp);
 }
 
 // GET DATA (odd instruction): the data object that a tag list 5C names, or enough of it.
-static st iso_get_data(struct link *l, u16 file, bytes tag_list, bool (*enough)(bytes),
+static st iso_get_data(struct link *link, u16 file, bytes tag_list, bool (*enough)(bytes),
                        struct buf *out)
 {
     struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file,
                         .data = tag_list, .le = APDU_LE_ALL, .enough = enough };
-    st s = link_exchange(l, &cmd, out);
+    st s = link_exchange(link, &cmd, out);
     if (s == 0x6a82 || s == 0x6a88) return ST_NOT_FOUND;
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
     return s;
@@ -3777,22 +3784,22 @@ static st iso_get_data(struct link *l, u16 file, bytes tag_list, bool (*enough)(
 // it does not say.
 static u32 iso_file_size(bytes fcp)
 {
-    struct tlv t;
+    struct tlv tlv;
     bytes size = BYTES_NONE;
-    if (tlv_next(&fcp, &t) || (t.tag != 0x6f && t.tag != 0x62)) return 0;
-    if (!tlv_find(t.value, 0x80, &size)) tlv_find(t.value, 0x81, &size);
+    if (tlv_next(&fcp, &tlv) || (tlv.tag != 0x6f && tlv.tag != 0x62)) return 0;
+    if (!tlv_find(tlv.value, 0x80, &size)) tlv_find(tlv.value, 0x81, &size);
     return size.n >= 1 && size.n <= 4 ? (u32)bytes_number(size) : 0;
 }
 
 // READ BINARY from an offset on, as much as one answer holds (at most le bytes). ST_NOT_FOUND: the
 // file ends before.
-static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
+static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
                         .le = le };
     if (offset > 0x7fff) return ST_NOT_FOUND;
-    TRY(link_count_read(l));
-    st s = link_exchange(l, &cmd, out);
+    TRY(link_count_read(link));
+    st s = link_exchange(link, &cmd, out);
     if (s == 0x6282) return ST_OK;                              // the end was reached: all is here
     if (s == 0x6b00 || s == 0x6a86 || s == 0x6a82) return ST_NOT_FOUND;
     if (s == 0x6982) return ST_NOT_LOGGED_IN;
@@ -3800,11 +3807,11 @@ static st iso_read_binary(struct link *l, u32 offset, u32 le, struct buf *out)
 }
 
 // READ RECORD, one by its number. ST_NOT_FOUND: there is none.
-static st iso_read_record(struct link *l, u8 number, struct buf *out)
+static st iso_read_record(struct link *link, u8 number, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_READ_RECORD, .p1 = number, .p2 = 0x04, .le = APDU_LE_SHORT };
-    TRY(link_count_read(l));
-    st s = link_exchange(l, &cmd, out);
+    TRY(link_count_read(link));
+    st s = link_exchange(link, &cmd, out);
     if (s == 0x6282) return ST_OK;
     if (s == 0x6a83 || s == 0x6a82) return ST_NOT_FOUND;
     return s == 0x6982 ? ST_NOT_LOGGED_IN : s;
@@ -3813,54 +3820,54 @@ static st iso_read_record(struct link *l, u8 number, struct buf *out)
 // ---- Security environment ----
 
 // MANAGE SECURITY ENVIRONMENT, SET: p1 41 or 81 or F1, p2 the control reference template.
-static st iso_mse_set(struct link *l, u8 p1, u8 p2, bytes content)
+static st iso_mse_set(struct link *link, u8 p1, u8 p2, bytes content)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_MSE, .p1 = p1, .p2 = p2, .data = content };
-    return link_exchange(l, &cmd, &rsp);
+    return link_exchange(link, &cmd, &rsp);
 }
 
 // MANAGE SECURITY ENVIRONMENT, RESTORE: one that the card keeps under a number.
-static st iso_mse_restore(struct link *l, u8 number)
+static st iso_mse_restore(struct link *link, u8 number)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_MSE, .p1 = 0xf3, .p2 = number };
-    return link_exchange(l, &cmd, &rsp);
+    return link_exchange(link, &cmd, &rsp);
 }
 
 // PERFORM SECURITY OPERATION, compute digital signature.
-static st iso_sign(struct link *l, bytes in, u32 le, struct buf *out)
+static st iso_sign(struct link *link, bytes in, u32 le, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_PSO, .p1 = 0x9e, .p2 = 0x9a, .data = in, .le = le };
-    return link_exchange(l, &cmd, out);
+    return link_exchange(link, &cmd, out);
 }
 
 // PERFORM SECURITY OPERATION, decipher. in begins with the padding indicator, where the card wants
 // one.
-static st iso_decipher(struct link *l, bytes in, u32 le, struct buf *out)
+static st iso_decipher(struct link *link, bytes in, u32 le, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_PSO, .p1 = 0x80, .p2 = 0x86, .data = in, .le = le,
                         .secret_out = true };
-    return link_exchange(l, &cmd, out);
+    return link_exchange(link, &cmd, out);
 }
 
 // PERFORM SECURITY OPERATION, encipher or decipher with a secret key: whole blocks. more: this is
 // not the last part of a chain; each is answered.
-static st iso_crypt(struct link *l, bool encrypt, bool more, bytes in, struct buf *out)
+static st iso_crypt(struct link *link, bool encrypt, bool more, bytes in, struct buf *out)
 {
     struct apdu cmd = { .cla = more ? CLA_CHAIN : 0, .ins = INS_PSO, .p1 = encrypt ? 0x84 : 0x80,
                         .p2 = encrypt ? 0x80 : 0x84, .data = in, .le = APDU_LE_SHORT,
                         .hidden_in = encrypt, .secret_out = !encrypt };
-    return link_exchange(l, &cmd, out);
+    return link_exchange(link, &cmd, out);
 }
 
 // GET CHALLENGE: random bytes of the card, n or as many as it gives.
-static st iso_get_challenge(struct link *l, u32 n, struct buf *out)
+static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 {
     struct apdu cmd = { .ins = INS_GET_CHALLENGE, .le = n, .secret_out = true };
-    return link_exchange(l, &cmd, out);
+    return link_exchange(link, &cmd, out);
 }
 
 /* ================================================================================================
@@ -4144,58 +4151,63 @@ static bool card_same_application(const struct token *a, const struct token *b)
     return a == b || (a->state && a->state == b->state);
 }
 
-static struct object *card_object_at(const struct card *c, u32 i)
+static struct object *card_object_at(const struct card *card, u32 i)
 {
-    return i < c->object_count ? &c->objects[i / CARD_OBJECT_PAGE][i % CARD_OBJECT_PAGE] : NULL;
+    return i < card->object_count ? &card->objects[i / CARD_OBJECT_PAGE][i % CARD_OBJECT_PAGE] :
+           NULL;
 }
 
 // Is it there for this token's sessions? A private session object goes with its login.
-static bool card_object_alive(const struct object *o)
+static bool card_object_alive(const struct object *object)
 {
-    return o->handle && (!o->owner || !o->private || o->login_epoch == o->token->login_epoch);
+    return object->handle &&
+           (!object->owner || !object->private ||
+            object->login_epoch == object->token->login_epoch);
 }
 
 // The object of a handle, or NULL: none any more, of another card, or of another token.
-static struct object *card_find_hidden(const struct card *c, const struct token *t,
-                                       CK_OBJECT_HANDLE h)
+static struct object *card_find_hidden(const struct card *card, const struct token *token,
+                                       CK_OBJECT_HANDLE handle)
 {
-    struct object *o = card_object_at(c, handle_index(h));
-    return h && o && o->handle == h && o->token == t && card_object_alive(o) ? o : NULL;
+    struct object *object = card_object_at(card, handle_index(handle));
+    return handle && object && object->handle == handle && object->token == token &&
+           card_object_alive(object) ? object : NULL;
 }
 
 // The same; nor may it be hidden.
-static struct object *card_find(const struct card *c, const struct token *t, CK_OBJECT_HANDLE h)
+static struct object *card_find(const struct card *card, const struct token *token,
+                                CK_OBJECT_HANDLE handle)
 {
-    struct object *o = card_find_hidden(c, t, h);
-    return o && o->private && !t->login ? NULL : o;
+    struct object *object = card_find_hidden(card, token, handle);
+    return object && object->private && !token->login ? NULL : object;
 }
 
-static void card_drop(struct card *c, struct object *o)
+static void card_drop(struct card *card, struct object *object)
 {
-    arena_chain_drop(&c->arena, &o->attributes);
-    arena_chain_drop(&c->arena, &o->secret);
-    mem_wipe(o, sizeof *o);
+    arena_chain_drop(&card->arena, &object->attributes);
+    arena_chain_drop(&card->arena, &object->secret);
+    mem_wipe(object, sizeof *object);
 }
 
 // Gives back what private session objects of an earlier login hold.
-static void card_sweep(struct card *c)
+static void card_sweep(struct card *card)
 {
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (o->handle && !card_object_alive(o)) card_drop(c, o);
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && !card_object_alive(object)) card_drop(card, object);
     }
 }
 
 // Makes sure that the next n card_add find room.
-static st card_reserve(struct card *c, u32 n)
+static st card_reserve(struct card *card, u32 n)
 {
-    for (u32 i = 0; i < c->object_count && n; i++)
-        if (!card_object_at(c, i)->handle) n--;
-    u32 page = (c->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
-    for (u32 end = c->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
+    for (u32 i = 0; i < card->object_count && n; i++)
+        if (!card_object_at(card, i)->handle) n--;
+    u32 page = (card->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
+    for (u32 end = card->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
         if (page >= CARD_OBJECT_PAGES) return ST_CARD_MEMORY;
-        struct object **at = &c->objects[page];
-        if (!*at) *at = ARENA_NEW(&c->arena, struct object, CARD_OBJECT_PAGE);
+        struct object **at = &card->objects[page];
+        if (!*at) *at = ARENA_NEW(&card->arena, struct object, CARD_OBJECT_PAGE);
         if (!*at) return ST_CARD_MEMORY;
     }
     return ST_OK;
@@ -4203,74 +4215,76 @@ static st card_reserve(struct card *c, u32 n)
 
 // A new object with a handle of this epoch, or NULL. Those found on the card share the card's
 // epoch.
-static struct object *card_add(struct card *c, struct token *t, CK_OBJECT_CLASS class, u64 epoch)
+static struct object *card_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                               u64 epoch)
 {
     u32 i = 0;
-    if (card_reserve(c, 1)) return NULL;
-    while (i < c->object_count && card_object_at(c, i)->handle) i++;
-    if (i == c->object_count) c->object_count++;
-    else if (epoch == c->epoch) epoch = handle_new_epoch();     // an entry that was used before
-    struct object *o = card_object_at(c, i);
-    *o = (struct object){ .handle = handle_make(epoch, i), .class = class, .token = t };
-    return o;
+    if (card_reserve(card, 1)) return NULL;
+    while (i < card->object_count && card_object_at(card, i)->handle) i++;
+    if (i == card->object_count) card->object_count++;
+    else if (epoch == card->epoch) epoch = handle_new_epoch();     // an entry that was used before
+    struct object *object = card_object_at(card, i);
+    *object = (struct object){ .handle = handle_make(epoch, i), .class = class, .token = token };
+    return object;
 }
 
 // What the directory says of an object. A card may say the same twice, byte for byte: such objects
 // are told from each other by their number.
-static void card_set_entry(struct card *c, struct object *o, bytes entry)
+static void card_set_entry(struct card *card, struct object *object, bytes entry)
 {
-    o->twin = 0;
-    for (u32 i = 0; i < c->object_count && entry.n; i++) {
-        const struct object *other = card_object_at(c, i);
-        if (other != o && other->handle && other->token == o->token && other->class == o->class &&
-            bytes_equal(other->entry, entry)) o->twin++;
+    object->twin = 0;
+    for (u32 i = 0; i < card->object_count && entry.n; i++) {
+        const struct object *other = card_object_at(card, i);
+        if (other != object && other->handle && other->token == object->token &&
+            other->class == object->class && bytes_equal(other->entry, entry))
+            object->twin++;
     }
-    o->entry = entry;
+    object->entry = entry;
 }
 
 // ---- Credentials ----
 
 // The user's PIN; every token has one, if only to say that it is missing.
-static struct credential *card_pin(struct token *t)
+static struct credential *card_pin(struct token *token)
 {
-    return &t->credentials[0];
+    return &token->credentials[0];
 }
 
 // The first credential of a role, or NULL.
-static struct credential *card_credential(struct token *t, enum card_role role)
+static struct credential *card_credential(struct token *token, enum card_role role)
 {
-    for (u32 i = 0; i < t->credential_count; i++)
-        if (t->credentials[i].role == role) return &t->credentials[i];
+    for (u32 i = 0; i < token->credential_count; i++)
+        if (token->credentials[i].role == role) return &token->credentials[i];
     return NULL;
 }
 
 // Adds a credential, or replaces the one of its role. A driver adds the user's first.
-static void card_set_credential(struct token *t, const struct credential *what)
+static void card_set_credential(struct token *token, const struct credential *what)
 {
-    struct credential *there = card_credential(t, (enum card_role)what->role);
-    SCARD11_ASSERT(t->credential_count || what->role == ROLE_USER);
-    if (!there && t->credential_count < SCARD11_TOKEN_CREDENTIALS)
-        there = &t->credentials[t->credential_count++];
+    struct credential *there = card_credential(token, (enum card_role)what->role);
+    SCARD11_ASSERT(token->credential_count || what->role == ROLE_USER);
+    if (!there && token->credential_count < SCARD11_TOKEN_CREDENTIALS)
+        there = &token->credentials[token->credential_count++];
     if (there) *there = *what;
 }
 
 // Is anybody: the user, or the SO?
-static bool card_logged_in(const struct token *t)
+static bool card_logged_in(const struct token *token)
 {
-    return t->login || t->so;
+    return token->login || token->so;
 }
 
 // May the card have a credential of this token verified?
-static bool card_verified(const struct token *t)
+static bool card_verified(const struct token *token)
 {
-    for (u32 i = 0; i < t->credential_count; i++)
-        if (t->credentials[i].verified) return true;
+    for (u32 i = 0; i < token->credential_count; i++)
+        if (token->credentials[i].verified) return true;
     return false;
 }
 
-static void card_forget_verified(struct token *t)
+static void card_forget_verified(struct token *token)
 {
-    for (u32 i = 0; i < t->credential_count; i++) t->credentials[i].verified = false;
+    for (u32 i = 0; i < token->credential_count; i++) token->credentials[i].verified = false;
 }
 
 // Wipes a secret that was kept, if any.
@@ -4282,25 +4296,26 @@ static void card_secret_forget(struct credential *credential)
     credential->kept_len = 0;
 }
 
-static void card_secrets_forget(struct token *t)
+static void card_secrets_forget(struct token *token)
 {
-    for (u32 i = 0; i < t->credential_count; i++) card_secret_forget(&t->credentials[i]);
+    for (u32 i = 0; i < token->credential_count; i++) card_secret_forget(&token->credentials[i]);
 }
 
 // Keeps a secret, in a page that nothing else is in: locking it locks nothing of others, and the
 // end of the lock ends no lock of theirs. Without such a page it is kept only if it must be.
-static void card_secret_keep(struct card *c, struct credential *credential, bytes secret, bool must)
+static void card_secret_keep(struct card *card, struct credential *credential, bytes secret,
+                             bool must)
 {
     size_t page = os_page();
     card_secret_forget(credential);
     if (!secret.n || secret.n > CARD_PIN_MAX) return;
     if (!credential->kept) {
-        u8 *p = ARENA_NEW(&c->arena, u8, 2 * page);
+        u8 *p = ARENA_NEW(&card->arena, u8, 2 * page);
         if (p) credential->kept = p + (page - (uintptr_t)p % page) % page;
-        else if (must) credential->kept = ARENA_NEW(&c->arena, u8, CARD_PIN_MAX);
+        else if (must) credential->kept = ARENA_NEW(&card->arena, u8, CARD_PIN_MAX);
     }
     if (!credential->kept || (!os_lock_page(credential->kept) && !must)) {
-        os_log("%s: no locked memory for the PIN: it is not kept", c->link.name);
+        os_log("%s: no locked memory for the PIN: it is not kept", card->link.name);
         return;
     }
     memcpy(credential->kept, secret.p, secret.n);
@@ -4316,87 +4331,88 @@ static bytes card_kept(const struct credential *credential)
 
 // The login is gone: sessions are public again, private session objects and operations end. Nothing
 // is walked: they carry the epoch of the login they were made in.
-static void card_login_lost(struct token *t)
+static void card_login_lost(struct token *token)
 {
-    t->so_lost |= t->so;
-    t->login = t->so = false;
-    card_secrets_forget(t);
-    t->stale = false;
-    t->login_epoch++;
+    token->so_lost |= token->so;
+    token->login = token->so = false;
+    card_secrets_forget(token);
+    token->stale = false;
+    token->login_epoch++;
 }
 
 // The card was reset: nothing is verified any more, and each login is gone, but for one whose PIN
 // was kept, which brings it back.
-static void card_logins_reset(struct card *c)
+static void card_logins_reset(struct card *card)
 {
-    for (u32 i = 0; i < c->token_count; i++) {
-        struct token *t = &c->tokens[i];
-        card_forget_verified(t);
-        if (t->login && card_pin(t)->kept_len) t->stale = true;
-        else if (card_logged_in(t)) card_login_lost(t);
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *token = &card->tokens[i];
+        card_forget_verified(token);
+        if (token->login && card_pin(token)->kept_len) token->stale = true;
+        else if (card_logged_in(token)) card_login_lost(token);
     }
 }
 
 // Private objects get new handles: after C_Logout the old ones are refused.
-static void card_renew_private(struct card *c, const struct token *t)
+static void card_renew_private(struct card *card, const struct token *token)
 {
     u64 epoch = handle_new_epoch();
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (o->handle && o->token == t && o->private) o->handle = handle_make(epoch, i);
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && object->token == token && object->private)
+            object->handle = handle_make(epoch, i);
     }
 }
 
 // Copies what a key's views point to into the arena.
-static st card_keep_key(struct card *c, struct alg_key *k, struct scratch scratch)
+static st card_keep_key(struct card *card, struct alg_key *key, struct scratch scratch)
 {
     struct buf spki = scratch_buf(&scratch, 1024);
-    if (!k->spki.n) {
-        alg_encode_spki(k, &spki);
+    if (!key->spki.n) {
+        alg_encode_spki(key, &spki);
         if (spki.full) return ST_PROTOCOL;
-        k->spki = buf_bytes(&spki);
+        key->spki = buf_bytes(&spki);
     }
-    bytes kept = arena_copy(&c->arena, k->spki);
+    bytes kept = arena_copy(&card->arena, key->spki);
     if (!kept.p) return ST_CARD_MEMORY;
-    return alg_parse_spki(kept, k);
+    return alg_parse_spki(kept, key);
 }
 
 // What RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
-static st card_put_rsa(const struct alg_key *k, bytes raw, struct buf *out)
+static st card_put_rsa(const struct alg_key *key, bytes raw, struct buf *out)
 {
-    size_t size = alg_key_bytes(k);
+    size_t size = alg_key_bytes(key);
     if (!raw.n || raw.n > size) return ST_PROTOCOL;
     buf_put_number(out, raw, size);
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
 // Has of an object's certificate only so much been read as shows the key?
-static bool card_has_part(const struct object *o)
+static bool card_has_part(const struct object *object)
 {
-    return o->x509 && !o->x509->whole.n;
+    return object->x509 && !object->x509->whole.n;
 }
 
 // A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
 // The entries were reserved. x509 NULL: a key without a certificate.
-static struct object *card_add_key(struct card *c, const struct object *like,
+static struct object *card_add_key(struct card *card, const struct object *like,
                                    const struct x509 *x509)
 {
     static const CK_OBJECT_CLASS class[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
     struct object *private = NULL;
     for (size_t i = x509 ? 0 : 1; i < COUNT(class); i++) {
         if (class[i] != CKO_CERTIFICATE && !like->key) continue;
-        struct object *o = card_add(c, like->token, class[i], c->epoch);
-        if (!o) return NULL;
-        CK_OBJECT_HANDLE handle = o->handle;
-        *o = *like;
-        o->handle = handle;
-        o->class = class[i];
-        o->x509 = x509;
-        if (class[i] == CKO_CERTIFICATE) o->value = x509->whole;
-        if (class[i] == CKO_PRIVATE_KEY) { private = o; continue; }
-        o->private = false;
-        o->unread = class[i] == CKO_CERTIFICATE && card_has_part(o);
-        if (class[i] == CKO_CERTIFICATE) o->always_auth = false;
+        struct object *object = card_add(card, like->token, class[i], card->epoch);
+        if (!object) return NULL;
+        CK_OBJECT_HANDLE handle = object->handle;
+        *object = *like;
+        object->handle = handle;
+        object->class = class[i];
+        object->x509 = x509;
+        if (class[i] == CKO_CERTIFICATE) object->value = x509->whole;
+        if (class[i] == CKO_PRIVATE_KEY) { private = object; continue; }
+        object->private = false;
+        object->unread = class[i] == CKO_CERTIFICATE && card_has_part(object);
+        if (class[i] == CKO_CERTIFICATE) object->always_auth = false;
     }
     return private;
 }
@@ -4424,72 +4440,73 @@ static bool place_equal(const struct place *a, const struct place *b)
 }
 
 // Is that where the card was left? On trust: another program may have moved it since.
-static bool place_is_here(const struct card *c, const struct token *t, const struct place *place)
+static bool place_is_here(const struct card *card, const struct token *token,
+                          const struct place *place)
 {
-    if (place_is_home(place)) return t->flat || c->where == CARD_HOME;
-    return c->where == CARD_AT && place_equal(&c->at, place);
+    if (place_is_home(place)) return token->flat || card->where == CARD_HOME;
+    return card->where == CARD_AT && place_equal(&card->at, place);
 }
 
 // The card is on its way, or was moved: where it is now is not known, and what was set is gone.
-static void place_leave(struct card *c)
+static void place_leave(struct card *card)
 {
-    c->where = CARD_SOMEWHERE;
-    c->mse_len = 0;
+    card->where = CARD_SOMEWHERE;
+    card->mse_len = 0;
 }
 
 // The application of a token was seen to be selected: what is asked from here to the end of the
 // transaction is asked of it.
-static void place_seen(struct card *c, struct token *t)
+static void place_seen(struct card *card, struct token *token)
 {
-    c->sure = true;
-    c->current = t;
+    card->sure = true;
+    card->current = token;
 }
 
 // The application was selected, and is in its own DF.
-static void place_arrived(struct card *c, struct token *t)
+static void place_arrived(struct card *card, struct token *token)
 {
-    place_leave(c);
-    place_seen(c, t);
-    c->where = CARD_HOME;
+    place_leave(card);
+    place_seen(card, token);
+    card->where = CARD_HOME;
 }
 
 // SELECT of the token's application. ST_LOST: it is not there, and was when the card was probed.
-static st place_select(struct card *c, struct token *t)
+static st place_select(struct card *card, struct token *token)
 {
     const struct place home = { BYTES_NONE, BYTES_NONE };
-    TRY(link_ready(&c->link));
-    c->sure = false;
-    place_leave(c);
-    st s = t->driver->select(c, t, &home);
+    TRY(link_ready(&card->link));
+    card->sure = false;
+    place_leave(card);
+    st s = token->driver->select(card, token, &home);
     if (s) return s == ST_NOT_FOUND ? ST_LOST : s;
-    place_arrived(c, t);
+    place_arrived(card, token);
     return ST_OK;
 }
 
 // ---- Probing ----
 
 // Did the card say that it has no such application?
-static bool place_was_refused(const struct card *c, bytes aid)
+static bool place_was_refused(const struct card *card, bytes aid)
 {
-    for (u32 i = 0; i < c->tried.refused_n; i++)
-        if (bytes_equal(c->tried.refused[i], aid)) return true;
+    for (u32 i = 0; i < card->tried.refused_n; i++)
+        if (bytes_equal(card->tried.refused[i], aid)) return true;
     return false;
 }
 
 // SELECT by AID of a driver that probes; aid stays where it is. What was answered to the same one
 // is not asked for again: a no, whatever came after it; a yes, as long as nothing else was
 // selected.
-static st place_try_aid(struct card *c, bytes aid)
+static st place_try_aid(struct card *card, bytes aid)
 {
-    struct card_tried *tried = &c->tried;
-    if (place_was_refused(c, aid)) return ST_NOT_FOUND;
-    if (bytes_equal(tried->there, aid) && tried->selects == c->link.selects) return ST_OK;
-    st s = iso_select_aid(&c->link, ISO_FCI, aid, NULL);
-    if (s == ST_NOT_FOUND && !c->link.erred && tried->refused_n < CARD_REFUSED_MAX)
+    struct card_tried *tried = &card->tried;
+    if (place_was_refused(card, aid)) return ST_NOT_FOUND;
+    if (bytes_equal(tried->there, aid) && tried->selects == card->link.selects) return ST_OK;
+    st s = iso_select_aid(&card->link, ISO_FCI, aid, NULL);
+    if (s == ST_NOT_FOUND && !card->link.erred && tried->refused_n < CARD_REFUSED_MAX)
         tried->refused[tried->refused_n++] = aid;
     if (s) return s;
     tried->there = aid;
-    tried->selects = c->link.selects;
+    tried->selects = card->link.selects;
     return ST_OK;
 }
 
@@ -4512,18 +4529,18 @@ static st place_note(struct landmark *mark, u32 ref, bytes value)
 }
 
 // Is it there, and what it was? ST_NOT_FOUND: not, or something else.
-static st place_find_landmark(struct card *c, struct token *t, const struct landmark *mark,
+static st place_find_landmark(struct card *card, struct token *token, const struct landmark *mark,
                               struct scratch scratch)
 {
     u8 digest[CARD_DIGEST];
     bytes value;
-    if (!mark || !mark->known || !t->driver->landmark) return ST_NOT_FOUND;
-    st s = t->driver->landmark(c, t, mark->ref, &scratch, &value);
+    if (!mark || !mark->known || !token->driver->landmark) return ST_NOT_FOUND;
+    st s = token->driver->landmark(card, token, mark->ref, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_FOUND;
     TRY(place_digest(value, digest));
     if (memcmp(digest, mark->digest, sizeof digest)) return ST_NOT_FOUND;
-    place_seen(c, t);
+    place_seen(card, token);
     return ST_OK;
 }
 
@@ -4531,67 +4548,68 @@ static st place_find_landmark(struct card *c, struct token *t, const struct land
 
 // Is a PIN of the application verified, this token's or another's? SELECT would end that on most
 // cards.
-static bool place_has_login(const struct card *c, const struct token *t)
+static bool place_has_login(const struct card *card, const struct token *token)
 {
-    for (u32 i = 0; i < c->token_count; i++)
-        if (c->tokens[i].login && card_same_application(&c->tokens[i], t)) return true;
-    return t->login;
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card->tokens[i].login && card_same_application(&card->tokens[i], token)) return true;
+    return token->login;
 }
 
 // Does the card still have the user's PIN verified? An application that says so is ours. Asked only
 // where that is known to cost nothing, and where nothing else is left to tell.
-static st place_ask_login(struct card *c, struct token *t)
+static st place_ask_login(struct card *card, struct token *token)
 {
     int tries;
-    const struct credential *pin = card_pin(t);
-    if (!t->login || !pin->ask) return ST_NOT_FOUND;
-    st s = iso_ask_pin(&c->link, pin->reference, &tries);
+    const struct credential *pin = card_pin(token);
+    if (!token->login || !pin->ask) return ST_NOT_FOUND;
+    st s = iso_ask_pin(&card->link, pin->reference, &tries);
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_FOUND;
-    place_seen(c, t);
+    place_seen(card, token);
     return ST_OK;
 }
 
 // After this the token's application is the selected one, and that was seen in this transaction.
 // With a login, ours or maybe another program's, SELECT would end it: what only this application
 // has is looked for first.
-static st place_be_sure(struct card *c, struct token *t, struct scratch scratch)
+static st place_be_sure(struct card *card, struct token *token, struct scratch scratch)
 {
     st s = ST_NOT_FOUND;
-    if (c->sure) return ST_OK;
-    TRY(link_ready(&c->link));
-    if (place_has_login(c, t) || c->shared) {
-        place_leave(c);                         // another program may have moved it
-        s = place_find_landmark(c, t, t->landmark, scratch);
-        if (s == ST_NOT_FOUND && !(t->landmark && t->landmark->known)) s = place_ask_login(c, t);
+    if (card->sure) return ST_OK;
+    TRY(link_ready(&card->link));
+    if (place_has_login(card, token) || card->shared) {
+        place_leave(card);                         // another program may have moved it
+        s = place_find_landmark(card, token, token->landmark, scratch);
+        if (s == ST_NOT_FOUND && !(token->landmark && token->landmark->known))
+            s = place_ask_login(card, token);
     }
-    return s == ST_NOT_FOUND ? place_select(c, t) : s;
+    return s == ST_NOT_FOUND ? place_select(card, token) : s;
 }
 
 // The card is at a place for certain after this.
-static st place_go_to(struct card *c, struct token *t, const struct place *place,
+static st place_go_to(struct card *card, struct token *token, const struct place *place,
                       struct scratch scratch)
 {
-    TRY(place_be_sure(c, t, scratch));
-    if (place_is_here(c, t, place)) return ST_OK;
-    if (place_is_home(place)) return place_select(c, t);
-    st s = t->driver->select(c, t, place);
-    place_leave(c);
+    TRY(place_be_sure(card, token, scratch));
+    if (place_is_here(card, token, place)) return ST_OK;
+    if (place_is_home(place)) return place_select(card, token);
+    st s = token->driver->select(card, token, place);
+    place_leave(card);
     if (s) return s;
-    c->where = CARD_AT;
-    c->at = *place;
+    card->where = CARD_AT;
+    card->at = *place;
     return ST_OK;
 }
 
 // A landmark becomes known, if it can be: before a login, because after it a SELECT costs that
 // login; and before a card is let go.
-static st place_learn(struct card *c, struct token *t, struct landmark *mark,
+static st place_learn(struct card *card, struct token *token, struct landmark *mark,
                       struct scratch scratch)
 {
     bytes value;
-    if (!mark || mark->known || !t->driver->landmark) return ST_OK;
-    TRY(place_be_sure(c, t, scratch));
-    st s = t->driver->landmark(c, t, mark->ref, &scratch, &value);
+    if (!mark || mark->known || !token->driver->landmark) return ST_OK;
+    TRY(place_be_sure(card, token, scratch));
+    st s = token->driver->landmark(card, token, mark->ref, &scratch, &value);
     if (link_is_broken(s)) return s;
     return s ? ST_OK : place_note(mark, mark->ref, value);
 }
@@ -4600,19 +4618,19 @@ static st place_learn(struct card *c, struct token *t, struct landmark *mark,
 
 // MSE SET, unless that is what was set last. On trust that is not known: another program may have
 // set its own; a signature is then checked, all else sets it again.
-static st place_set_environment(struct card *c, u8 p1, u8 p2, bytes content, bool again)
+static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, bool again)
 {
     u8 room[CARD_MSE_MAX];
     struct buf now = buf_on(room, sizeof room);
     buf_put(&now, BYTES(p1, p2));
     buf_put(&now, content);
-    bool set = c->mse_len && bytes_equal(bytes_of(c->mse, c->mse_len), buf_bytes(&now));
+    bool set = card->mse_len && bytes_equal(bytes_of(card->mse, card->mse_len), buf_bytes(&now));
     if (set && !again && !now.full) return ST_OK;
-    c->mse_len = 0;
-    TRY(iso_mse_set(&c->link, p1, p2, content));
+    card->mse_len = 0;
+    TRY(iso_mse_set(&card->link, p1, p2, content));
     if (now.full) return ST_OK;
-    memcpy(c->mse, now.p, now.n);
-    c->mse_len = now.n;
+    memcpy(card->mse, now.p, now.n);
+    card->mse_len = now.n;
     return ST_OK;
 }
 
@@ -4634,24 +4652,25 @@ static st place_set_environment(struct card *c, u8 p1, u8 p2, bytes content, boo
  * ==============================================================================================*/
 
 // Encodes and pads a PIN as the card wants it. Characters that its coding has not set full.
-static void secret_encode(const struct credential *p, bytes secret, struct buf *out)
+static void secret_encode(const struct credential *credential, bytes secret, struct buf *out)
 {
     size_t start = out->n;
     if (!secret.n) out->full = true;                // an empty VERIFY is a question
-    if (p->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
-    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) {
+    if (credential->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
+    if (credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8) {
         buf_put(out, secret);
     } else {
         for (size_t i = 0; i < secret.n; i++)
             if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
         for (size_t i = 0; i < secret.n; ) {
-            unsigned high = p->coding == CARD_PIN_HALF_NIBBLE ? 15 : secret.p[i++];
-            unsigned low = i < secret.n ? secret.p[i++] : p->padded ? p->filler : 15;
+            unsigned high = credential->coding == CARD_PIN_HALF_NIBBLE ? 15 : secret.p[i++];
+            unsigned low = i < secret.n ? secret.p[i++] : credential->padded ? credential->filler :
+                           15;
             buf_put8(out, high << 4 | (low & 15));
         }
     }
     size_t n = out->n - start;
-    if (n < p->padded) buf_fill(out, p->filler, p->padded - n);
+    if (n < credential->padded) buf_fill(out, credential->filler, credential->padded - n);
 }
 
 // ---- The reader's pad ----
@@ -4668,55 +4687,59 @@ struct secret_entry {
 };
 
 // How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
-static u8 secret_pad_block(const struct credential *p)
+static u8 secret_pad_block(const struct credential *credential)
 {
-    return p->verify_bare ? 0 : p->padded;
+    return credential->verify_bare ? 0 : credential->padded;
 }
 
 // Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
-static bool secret_pad_encodes(const struct credential *p, u32 block)
+static bool secret_pad_encodes(const struct credential *credential, u32 block)
 {
     if (block > 15) return false;
-    if (p->coding == CARD_PIN_ASCII || p->coding == CARD_PIN_UTF8) return true;
-    return block && (p->coding == CARD_PIN_BCD || p->coding == CARD_PIN_ISO9564);
+    if (credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8) return true;
+    return block && (credential->coding == CARD_PIN_BCD || credential->coding == CARD_PIN_ISO9564);
 }
 
 // Do the numbers of digits that card and pad take meet?
-static bool secret_pad_counts(const struct link *l, const struct credential *p)
+static bool secret_pad_counts(const struct link *link, const struct credential *credential)
 {
-    return (!l->pin_max || l->pin_max >= p->min) && l->pin_min <= p->max;
+    return (!link->pin_max || link->pin_max >= credential->min) && link->pin_min <= credential->max;
 }
 
 // Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
 // form for both.
-static bool secret_has_pad(const struct card *c, const struct credential *old,
+static bool secret_has_pad(const struct card *card, const struct credential *old,
                            const struct credential *fresh)
 {
-    const struct link *l = &c->link;
-    const struct credential *p = old ? old : fresh;
-    u32 block = fresh ? p->padded : secret_pad_block(p);
-    if (!link_has_pad(l, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
-    if (!secret_pad_encodes(p, block)) return false;
+    const struct link *link = &card->link;
+    const struct credential *credential = old ? old : fresh;
+    u32 block = fresh ? credential->padded : secret_pad_block(credential);
+    if (!link_has_pad(link, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
+    if (!secret_pad_encodes(credential, block)) return false;
     if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
                          old->filler != fresh->filler)) return false;
-    return secret_pad_counts(l, p) && secret_pad_counts(l, fresh ? fresh : p);
+    return secret_pad_counts(link, credential) &&
+           secret_pad_counts(link, fresh ? fresh : credential);
 }
 
 // PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3), and the command with the filler that
 // the pad writes its PINs over. The reader's own timeouts and messages; the validation key ends an
 // entry, a new PIN is typed twice. How many digits: what the card takes and the pad can. ISO 9564
 // is BCD behind one byte, whose low half takes the length.
-static void secret_pad_structure(const struct link *l, const struct secret_entry *e,
+static void secret_pad_structure(const struct link *link, const struct secret_entry *entry,
                                  struct buf *out)
 {
-    const struct credential *old = e->pin[0], *fresh = e->pin[1], *p = old ? old : fresh;
-    const struct credential *q = fresh ? fresh : p;
-    u8 block = fresh ? p->padded : secret_pad_block(p), both = old && fresh;
-    u8 min = q->min < p->min ? q->min : p->min, max = q->max > p->max ? q->max : p->max;
-    bool iso = p->coding == CARD_PIN_ISO9564, bcd = p->coding == CARD_PIN_BCD;
+    const struct credential *old = entry->pin[0];
+    const struct credential *fresh = entry->pin[1];
+    const struct credential *credential = old ? old : fresh;
+    const struct credential *q = fresh ? fresh : credential;
+    u8 block = fresh ? credential->padded : secret_pad_block(credential), both = old && fresh;
+    u8 min = q->min < credential->min ? q->min : credential->min;
+    u8 max = q->max > credential->max ? q->max : credential->max;
+    bool iso = credential->coding == CARD_PIN_ISO9564, bcd = credential->coding == CARD_PIN_BCD;
     u8 count = (u8)(block << both);
-    if (l->pin_max && max > l->pin_max) max = l->pin_max;
-    if (min < l->pin_min) min = l->pin_min;
+    if (link->pin_max && max > link->pin_max) max = link->pin_max;
+    if (min < link->pin_min) min = link->pin_min;
     const u8 all[] = {
         0, 0,                                               // timeouts
         iso ? 0x89 : bcd ? 0x81 : 0x82,                     // bmFormatString
@@ -4729,105 +4752,107 @@ static void secret_pad_structure(const struct link *l, const struct secret_entry
         SECRET_PAD_LANGUAGE & 0xff, SECRET_PAD_LANGUAGE >> 8,
         fresh && !old, (u8)(2 - both), (u8)(2 * both),      // which: PIN, new PIN, once more
         0, 0, 0, (u8)(5 + count), 0, 0, 0,                  // bTeoPrologue, ulDataLength
-        0x00, e->ins, e->p1, e->of->reference, count,
+        0x00, entry->ins, entry->p1, entry->of->reference, count,
     };
     for (u32 i = 0; i < sizeof all; i++)
         if (fresh || !(SECRET_PAD_MODIFY >> i & 1)) buf_put8(out, all[i]);
     for (u32 i = 0; i < 2 && block; i++) {
-        if (!e->pin[i]) continue;
+        if (!entry->pin[i]) continue;
         if (iso) buf_put8(out, 0x20);
-        buf_fill(out, e->pin[i]->filler, block - iso);
+        buf_fill(out, entry->pin[i]->filler, block - iso);
     }
 }
 
-static st secret_enter_at_pad(struct card *c, const struct secret_entry *e, struct buf *ask)
+static st secret_enter_at_pad(struct card *card, const struct secret_entry *entry, struct buf *ask)
 {
-    if (!secret_has_pad(c, e->pin[0], e->pin[1])) return ST_ARGS;
-    secret_pad_structure(&c->link, e, ask);
+    if (!secret_has_pad(card, entry->pin[0], entry->pin[1])) return ST_ARGS;
+    secret_pad_structure(&card->link, entry, ask);
     if (ask->full) return ST_ARGS;
-    return link_ask_pad(&c->link, e->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY, buf_bytes(ask));
+    return link_ask_pad(&card->link, entry->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY,
+                        buf_bytes(ask));
 }
 
 // ---- The gate ----
 
 // Sends it, and returns what the card answered. A NULL secret is entered at the reader's pad.
-static st secret_send(struct card *c, struct token *t, const struct secret_entry *e,
+static st secret_send(struct card *card, struct token *token, const struct secret_entry *entry,
                       struct scratch scratch)
 {
-    const struct place *place = &e->of->place;
+    const struct place *place = &entry->of->place;
     u8 room[2 * CARD_PIN_MAX], none[16];
     struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
-    if (t->driver->learn) TRY(t->driver->learn(c, t, scratch));
-    TRY(place_go_to(c, t, place, scratch));
-    SCARD11_ASSERT(c->sure && place_is_here(c, t, place));
-    if (!c->sure) return ST_FAILED;
-    if (!e->secret[0].p) return secret_enter_at_pad(c, e, &b);
+    if (token->driver->learn) TRY(token->driver->learn(card, token, scratch));
+    TRY(place_go_to(card, token, place, scratch));
+    SCARD11_ASSERT(card->sure && place_is_here(card, token, place));
+    if (!card->sure) return ST_FAILED;
+    if (!entry->secret[0].p) return secret_enter_at_pad(card, entry, &b);
     for (int i = 0; i < 2; i++)
-        if (e->pin[i]) secret_encode(e->pin[i], e->secret[i], &b);
-    struct apdu cmd = { .ins = e->ins, .p1 = e->p1, .p2 = e->of->reference, .data = buf_bytes(&b),
-                        .secret_in = true };
-    st s = b.full ? ST_PIN_LEN : link_exchange(&c->link, &cmd, &rsp);
+        if (entry->pin[i]) secret_encode(entry->pin[i], entry->secret[i], &b);
+    struct apdu cmd = { .ins = entry->ins, .p1 = entry->p1, .p2 = entry->of->reference,
+                        .data = buf_bytes(&b), .secret_in = true };
+    st s = b.full ? ST_PIN_LEN : link_exchange(&card->link, &cmd, &rsp);
     mem_wipe(room, sizeof room);
     return s;
 }
 
 // The card has taken a PIN: its tries are full again.
-static void secret_good(struct credential *p)
+static void secret_good(struct credential *credential)
 {
-    p->tries = p->tries_max ? p->tries_max : -1;
-    p->missing = false;
+    credential->tries = credential->tries_max ? credential->tries_max : -1;
+    credential->missing = false;
 }
 
 // What an answer says of the PIN that it was about. A wrong one had one try more before.
-static st secret_answer(struct credential *p, st s)
+static st secret_answer(struct credential *credential, st s)
 {
-    s = iso_pin_status(s, &p->tries);
-    if (s == ST_PIN_INCORRECT && p->tries + 1 > p->tries_max) p->tries_max = p->tries + 1;
-    if (s == ST_PIN_MISSING) p->missing = true;
-    if (!s) secret_good(p);
+    s = iso_pin_status(s, &credential->tries);
+    if (s == ST_PIN_INCORRECT && credential->tries + 1 > credential->tries_max)
+        credential->tries_max = credential->tries + 1;
+    if (s == ST_PIN_MISSING) credential->missing = true;
+    if (!s) secret_good(credential);
     return s;
 }
 
 // The same for a command that sets one. QUIRK(YubiKey 5.7): a PIN that is too simple is 6985.
-static st secret_answer_set(struct credential *p, st s)
+static st secret_answer_set(struct credential *credential, st s)
 {
-    return s == 0x6985 ? ST_PIN_INVALID : secret_answer(p, s);
+    return s == 0x6985 ? ST_PIN_INVALID : secret_answer(credential, s);
 }
 
 // ---- VERIFY and its kin ----
 
 // VERIFY. From here on the card may have it verified, until something is known to have ended that.
-static st secret_verify(struct card *c, struct token *t, struct credential *pin, bytes secret,
-                        struct scratch scratch)
+static st secret_verify(struct card *card, struct token *token, struct credential *pin,
+                        bytes secret, struct scratch scratch)
 {
     struct credential bare = *pin;
-    struct secret_entry e = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
+    struct secret_entry entry = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
     if (pin->verify_bare) bare.padded = 0;
-    st s = secret_answer(pin, secret_send(c, t, &e, scratch));
+    st s = secret_answer(pin, secret_send(card, token, &entry, scratch));
     if (!s) pin->verified = true;
     return s;
 }
 
 // CHANGE REFERENCE DATA. Many cards have the new PIN verified then.
-static st secret_change(struct card *c, struct token *t, struct credential *pin, bytes old,
+static st secret_change(struct card *card, struct token *token, struct credential *pin, bytes old,
                         bytes fresh, struct scratch scratch)
 {
-    struct secret_entry e = { INS_CHANGE, 0, pin, { pin, pin }, { old, fresh } };
+    struct secret_entry entry = { INS_CHANGE, 0, pin, { pin, pin }, { old, fresh } };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer_set(pin, secret_send(c, t, &e, scratch));
+    st s = secret_answer_set(pin, secret_send(card, token, &entry, scratch));
     if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
     return s;
 }
 
 // RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
 // about the PUK. UNBLOCK_FREES: the PIN stays what it was.
-static st secret_reset_with_puk(struct card *c, struct token *t, struct credential *puk,
+static st secret_reset_with_puk(struct card *card, struct token *token, struct credential *puk,
                                 struct credential *pin, bytes secret, bytes fresh,
                                 struct scratch scratch)
 {
-    struct secret_entry e = { INS_UNBLOCK, 0, pin, { puk, pin }, { secret, fresh } };
-    if (puk->unblock_by == UNBLOCK_FREES) e.pin[1] = NULL;
-    st s = secret_answer_set(puk, secret_send(c, t, &e, scratch));
+    struct secret_entry entry = { INS_UNBLOCK, 0, pin, { puk, pin }, { secret, fresh } };
+    if (puk->unblock_by == UNBLOCK_FREES) entry.pin[1] = NULL;
+    st s = secret_answer_set(puk, secret_send(card, token, &entry, scratch));
     if (s) return s;
     secret_good(pin);
     pin->verified = true;
@@ -4835,74 +4860,73 @@ static st secret_reset_with_puk(struct card *c, struct token *t, struct credenti
 }
 
 // RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK.
-static st secret_reset(struct card *c, struct token *t, struct credential *pin, bytes fresh,
+static st secret_reset(struct card *card, struct token *token, struct credential *pin, bytes fresh,
                        struct scratch scratch)
 {
-    struct secret_entry e = { INS_UNBLOCK, 2, pin, { NULL, pin }, { fresh, fresh } };
-    return secret_answer(pin, secret_send(c, t, &e, scratch));
+    struct secret_entry entry = { INS_UNBLOCK, 2, pin, { NULL, pin }, { fresh, fresh } };
+    return secret_answer(pin, secret_send(card, token, &entry, scratch));
 }
 
 // ---- What PKCS#11 does with them ----
 
 // Presents a credential, and those that have the same secret: the first failure ends it, so that a
 // wrong one costs one try.
-static st secret_login(struct card *c, struct token *t, struct credential *pin, bytes secret,
+static st secret_login(struct card *card, struct token *token, struct credential *pin, bytes secret,
                        struct scratch scratch)
 {
-    u32 place = (u32)(pin - t->credentials) + 1;
-    TRY(place_learn(c, t, t->landmark, scratch));
-    if (t->driver->login) TRY(t->driver->login(c, t, pin, scratch));
-    TRY(secret_verify(c, t, pin, secret, scratch));
-    for (u32 i = 0; i < t->credential_count; i++)
-        if (t->credentials[i].same_as == place)
-            TRY(secret_verify(c, t, &t->credentials[i], secret, scratch));
+    u32 place = (u32)(pin - token->credentials) + 1;
+    TRY(place_learn(card, token, token->landmark, scratch));
+    if (token->driver->login) TRY(token->driver->login(card, token, pin, scratch));
+    TRY(secret_verify(card, token, pin, secret, scratch));
+    for (u32 i = 0; i < token->credential_count; i++)
+        if (token->credentials[i].same_as == place)
+            TRY(secret_verify(card, token, &token->credentials[i], secret, scratch));
     return ST_OK;
 }
 
 // The PUK is presented where its card lets it be. What is no answer about a PIN says that it does
 // not: then the first use tells.
-static st secret_login_puk(struct card *c, struct token *t, struct credential *puk, bytes secret,
-                           struct scratch scratch)
+static st secret_login_puk(struct card *card, struct token *token, struct credential *puk,
+                           bytes secret, struct scratch scratch)
 {
     if (!puk->presented) return ST_OK;
-    TRY(place_go_to(c, t, &puk->place, scratch));
-    st s = secret_verify(c, t, puk, secret, scratch);
+    TRY(place_go_to(card, token, &puk->place, scratch));
+    st s = secret_verify(card, token, puk, secret, scratch);
     bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
     return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
 }
 
 // The PUK first, then the PIN alone.
-static st secret_unblock_apart(struct card *c, struct token *t, struct credential *puk,
+static st secret_unblock_apart(struct card *card, struct token *token, struct credential *puk,
                                struct credential *pin, bytes secret, bytes fresh,
                                struct scratch scratch)
 {
-    TRY(secret_verify(c, t, puk, secret, scratch));
-    return secret_reset(c, t, pin, fresh, scratch);
+    TRY(secret_verify(card, token, puk, secret, scratch));
+    return secret_reset(card, token, pin, fresh, scratch);
 }
 
 // Sets the PIN anew with the PUK. One that takes both together may turn out to want them apart: it
 // does not know this P1.
-static st secret_unblock(struct card *c, struct token *t, struct credential *puk,
-                         struct credential *pin, bytes secret, bytes fresh,
-                         struct scratch scratch)
+static st secret_unblock(struct card *card, struct token *token, struct credential *puk,
+                         struct credential *pin, bytes secret, bytes fresh, struct scratch scratch)
 {
     if (puk->unblock_by == UNBLOCK_APART)
-        return secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch);
-    st s = secret_reset_with_puk(c, t, puk, pin, secret, fresh, scratch);
+        return secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch);
+    st s = secret_reset_with_puk(card, token, puk, pin, secret, fresh, scratch);
     if (puk->unblock_by == UNBLOCK_FREES)       // what should be the new PIN must be the old one
-        return s ? s : secret_verify(c, t, pin, fresh, scratch);
+        return s ? s : secret_verify(card, token, pin, fresh, scratch);
     bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
-    return apart ? secret_unblock_apart(c, t, puk, pin, secret, fresh, scratch) : s;
+    return apart ? secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch) : s;
 }
 
 // Tries left, as an empty VERIFY says. Asked once, where that is known to cost nothing; never while
 // logged in: on some cards that ends the login.
-static st secret_read_tries(struct card *c, struct token *t, struct scratch scratch)
+static st secret_read_tries(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct credential *pin = card_pin(t);
-    if (!pin->ask || pin->asked || t->login || pin->tries >= 0) return ST_OK;
-    TRY(place_go_to(c, t, &pin->place, scratch));
-    st s = iso_ask_pin(&c->link, pin->reference, &pin->tries);
+    struct credential *pin = card_pin(token);
+    if (!pin->ask || pin->asked || token->login || pin->tries >= 0) return ST_OK;
+    TRY(place_go_to(card, token, &pin->place, scratch));
+    st s = iso_ask_pin(&card->link, pin->reference, &pin->tries);
     if (link_is_broken(s)) return s;
     pin->asked = true;
     pin->missing = s == ST_PIN_MISSING || (!s && pin->yes_is_missing);
@@ -4913,35 +4937,35 @@ static st secret_read_tries(struct card *c, struct token *t, struct scratch scra
 // ---- Logging out ----
 
 // SELECT of the application ends what is verified there: of all its tokens.
-static st secret_end_by_select(struct card *c, struct token *t)
+static st secret_end_by_select(struct card *card, struct token *token)
 {
-    TRY(place_select(c, t));
-    for (u32 i = 0; i < c->token_count; i++)
-        if (card_same_application(&c->tokens[i], t)) card_forget_verified(&c->tokens[i]);
+    TRY(place_select(card, token));
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card_same_application(&card->tokens[i], token)) card_forget_verified(&card->tokens[i]);
     return ST_OK;
 }
 
 // Has the card forget one credential, by what it says does that. An error: it may not have.
-static st secret_end_one(struct card *c, struct token *t, struct credential *pin,
+static st secret_end_one(struct card *card, struct token *token, struct credential *pin,
                          struct scratch scratch)
 {
     st s = ST_NOT_SUPPORTED;
-    if (pin->logout_by == LOGOUT_SELECT) return secret_end_by_select(c, t);
+    if (pin->logout_by == LOGOUT_SELECT) return secret_end_by_select(card, token);
     if (pin->logout_by == LOGOUT_RESET) return ST_NOT_SUPPORTED;
-    TRY(place_go_to(c, t, &pin->place, scratch));
-    if (pin->logout_by == LOGOUT_VERIFY_FF) s = iso_logout(&c->link, pin->reference);
-    else if (t->driver->logout) s = t->driver->logout(c, t);
+    TRY(place_go_to(card, token, &pin->place, scratch));
+    if (pin->logout_by == LOGOUT_VERIFY_FF) s = iso_logout(&card->link, pin->reference);
+    else if (token->driver->logout) s = token->driver->logout(card, token);
     if (!s) pin->verified = false;
     return s;
 }
 
 // Has the card forget all that is verified of a token. An error: it may not have, and a reset is
 // due.
-static st secret_end(struct card *c, struct token *t, struct scratch scratch)
+static st secret_end(struct card *card, struct token *token, struct scratch scratch)
 {
-    for (u32 i = 0; i < t->credential_count; i++) {
-        struct credential *pin = &t->credentials[i];
-        if (pin->verified) TRY(secret_end_one(c, t, pin, scratch));
+    for (u32 i = 0; i < token->credential_count; i++) {
+        struct credential *pin = &token->credentials[i];
+        if (pin->verified) TRY(secret_end_one(card, token, pin, scratch));
     }
     return ST_OK;
 }
@@ -5019,16 +5043,16 @@ static enum trial_verdict trial_judge(const struct trial *trial, bytes made)
 
 static bool trial_begin(struct trial *trial)
 {
-    struct card *c = trial->card;
-    struct token *t = trial->object->token;
+    struct card *card = trial->card;
+    struct token *token = trial->object->token;
     bool unchecked = trial_needs_no_check(trial);
     trial->begun = true;
     trial->start = trial->out->n;
     trial->checkable = !unchecked && cipher_can_verify(trial->object->key, trial->use);
     bool trusted = unchecked || trial->checkable;
-    if (c->sure || !trusted || !place_is_here(c, t, &trial->place))
-        trial->s = place_go_to(c, t, &trial->place, trial->scratch);
-    trial->certain = c->sure;
+    if (card->sure || !trusted || !place_is_here(card, token, &trial->place))
+        trial->s = place_go_to(card, token, &trial->place, trial->scratch);
+    trial->certain = card->sure;
     return !trial->s;
 }
 
@@ -5046,16 +5070,16 @@ static void trial_check(struct trial *trial)
 
 static bool trial_next(struct trial *trial)
 {
-    struct card *c = trial->card;
+    struct card *card = trial->card;
     if (!trial->begun) return trial_begin(trial);
     trial_check(trial);
     if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return false;
-    os_log("%s: what was sent on trust failed (%04x): making sure", c->link.name,
+    os_log("%s: what was sent on trust failed (%04x): making sure", card->link.name,
            (unsigned)trial->s);
     trial->again = true;
     buf_rewind(trial->out, trial->start);
-    c->mse_len = 0;
-    trial->s = place_go_to(c, trial->object->token, &trial->place, trial->scratch);
+    card->mse_len = 0;
+    trial->s = place_go_to(card, trial->object->token, &trial->place, trial->scratch);
     trial->certain = true;
     return !trial->s;
 }
@@ -5133,13 +5157,13 @@ static void p15alg_parse(bytes infos, struct p15alg_table *out)
 static u64 p15alg_named(const struct p15alg_table *table, bytes references,
                         struct p15alg_named *named)
 {
-    struct tlv t;
+    struct tlv tlv;
     if (named->known) return named->mask;
     named->known = true;
     named->mask = references.n ? 0 : ~(u64)0;
-    for (int n = 0; n < P15ALG_MAX && !tlv_next(&references, &t); n++)
+    for (int n = 0; n < P15ALG_MAX && !tlv_next(&references, &tlv); n++)
         for (u32 i = 0; i < table->n; i++)
-            if (table->list[i].reference == p15_number(t.value)) named->mask |= (u64)1 << i;
+            if (table->list[i].reference == p15_number(tlv.value)) named->mask |= (u64)1 << i;
     return named->mask;
 }
 
@@ -5294,82 +5318,84 @@ struct p15 {
 
 // ---- Selecting ----
 
-static st p15file_select_application(struct card *c, const struct p15 *p)
+static st p15file_select_application(struct card *card, const struct p15 *p15)
 {
-    bool root = p->base.n == 2;                 // the MF itself, which no path from it names
-    bytes path = root || p->quirks & P15_FULL_PATH ? p->base : bytes_from(p->base, 2);
-    if (!p->aid.n) return iso_select_file(&c->link, root ? 0x00 : 0x08, path);
-    return iso_select_aid(&c->link, p->io->p2 == ISO_NOTHING ? ISO_NOTHING : ISO_FCI, p->aid, NULL);
+    bool root = p15->base.n == 2;                 // the MF itself, which no path from it names
+    bytes path = root || p15->quirks & P15_FULL_PATH ? p15->base : bytes_from(p15->base, 2);
+    if (!p15->aid.n) return iso_select_file(&card->link, root ? 0x00 : 0x08, path);
+    return iso_select_aid(&card->link, p15->io->p2 == ISO_NOTHING ? ISO_NOTHING : ISO_FCI, p15->aid,
+                          NULL);
 }
 
 // The application, or what is in it; see struct driver.
-static st p15file_select(struct card *c, struct token *t, const struct place *place)
+static st p15file_select(struct card *card, struct token *token, const struct place *place)
 {
-    const struct p15 *p = t->state;
-    if (place_is_home(place)) return p15file_select_application(c, p);
+    const struct p15 *p15 = token->state;
+    if (place_is_home(place)) return p15file_select_application(card, p15);
     if (place->aid.n) {
-        TRY(iso_select_aid(&c->link, ISO_FCI, place->aid, NULL));
-        return place->path.n ? iso_select_file(&c->link, 0x09, place->path) : ST_OK;
+        TRY(iso_select_aid(&card->link, ISO_FCI, place->aid, NULL));
+        return place->path.n ? iso_select_file(&card->link, 0x09, place->path) : ST_OK;
     }
-    bytes path = p->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
-    return iso_select_file(&c->link, 0x08, path);
+    bytes path = p15->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
+    return iso_select_file(&card->link, 0x08, path);
 }
 
-static st p15file_select_file(struct link *l, const struct p15 *p, u8 p1, bytes path,
+static st p15file_select_file(struct link *link, const struct p15 *p15, u8 p1, bytes path,
                               struct buf *told)
 {
-    return iso_select(l, p1, told ? p->io->p2 : ISO_NOTHING, path, told);
+    return iso_select(link, p1, told ? p15->io->p2 : ISO_NOTHING, path, told);
 }
 
 // SELECT of a file in another application, which is the selected one then.
-static st p15file_select_abroad(struct card *c, const struct p15 *p, const struct p15_path *path,
-                            struct buf *fcp)
+static st p15file_select_abroad(struct card *card, const struct p15 *p15,
+                                const struct p15_path *path, struct buf *fcp)
 {
-    place_leave(c);
-    TRY(iso_select_aid(&c->link, ISO_FCI, path->aid, NULL));
-    return path->file.n ? p15file_select_file(&c->link, p, 0x09, path->file, fcp) : ST_OK;
+    place_leave(card);
+    TRY(iso_select_aid(&card->link, ISO_FCI, path->aid, NULL));
+    return path->file.n ? p15file_select_file(&card->link, p15, 0x09, path->file, fcp) : ST_OK;
 }
 
 // SELECT of a file whose path is from the application's own DF on, where that DF's path is not
 // known: it must be the current one.
-static st p15file_select_relative(struct card *c, struct token *t, bytes file, struct buf *fcp)
+static st p15file_select_relative(struct card *card, struct token *token, bytes file,
+                                  struct buf *fcp)
 {
-    const struct p15 *p = t->state;
-    if (!c->sure || c->where != CARD_HOME) TRY(place_select(c, t));
-    c->where = file.n > 2 ? CARD_SOMEWHERE : CARD_HOME;
-    return p15file_select_file(&c->link, p, file.n == 2 ? 0x00 : 0x09, file, fcp);
+    const struct p15 *p15 = token->state;
+    if (!card->sure || card->where != CARD_HOME) TRY(place_select(card, token));
+    card->where = file.n > 2 ? CARD_SOMEWHERE : CARD_HOME;
+    return p15file_select_file(&card->link, p15, file.n == 2 ? 0x00 : 0x09, file, fcp);
 }
 
 // SELECT of the file of a path. A path from the application on is one from the MF on where the
 // application's DF is known. What is not there leaves the card where it was.
-static st p15file_select_path(struct card *c, struct token *t, const struct p15_path *path,
-                          struct buf *fcp)
+static st p15file_select_path(struct card *card, struct token *token, const struct p15_path *path,
+                              struct buf *fcp)
 {
-    const struct p15 *p = t->state;
+    const struct p15 *p15 = token->state;
     u8 room[2 * P15_PATH_MAX + 2];
     struct buf full = buf_on(room, sizeof room);
     bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
-    TRY(link_ready(&c->link));
-    if (path->aid.n) return p15file_select_abroad(c, p, path, fcp);
-    if (c->where == CARD_AT) c->where = CARD_SOMEWHERE;
-    if (!absolute && !p->base.n) return p15file_select_relative(c, t, path->file, fcp);
-    if (!absolute) buf_put(&full, p->base);
+    TRY(link_ready(&card->link));
+    if (path->aid.n) return p15file_select_abroad(card, p15, path, fcp);
+    if (card->where == CARD_AT) card->where = CARD_SOMEWHERE;
+    if (!absolute && !p15->base.n) return p15file_select_relative(card, token, path->file, fcp);
+    if (!absolute) buf_put(&full, p15->base);
     buf_put(&full, path->file);
     bytes whole = buf_bytes(&full);
-    bool root = whole.n == 2, away = whole.n != p->base.n + 2 || !bytes_begin(whole, p->base);
-    if (away) c->where = CARD_SOMEWHERE;
-    if (!root && !(p->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
-    TRY(p15file_select_file(&c->link, p, root ? 0x00 : 0x08, whole, fcp));
-    if (!away) c->where = CARD_HOME;
+    bool root = whole.n == 2, away = whole.n != p15->base.n + 2 || !bytes_begin(whole, p15->base);
+    if (away) card->where = CARD_SOMEWHERE;
+    if (!root && !(p15->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
+    TRY(p15file_select_file(&card->link, p15, root ? 0x00 : 0x08, whole, fcp));
+    if (!away) card->where = CARD_HOME;
     return ST_OK;
 }
 
 // READ BINARY from the current file: that of the path, by select.
-static st p15file_read_binary(struct card *c, const struct p15_path *path, u32 offset, u32 le,
+static st p15file_read_binary(struct card *card, const struct p15_path *path, u32 offset, u32 le,
                               struct buf *out)
 {
     (void)path;
-    return iso_read_binary(&c->link, offset, le, out);
+    return iso_read_binary(&card->link, offset, le, out);
 }
 
 static const struct p15_io p15file_io = { p15file_select_path, p15file_read_binary, ISO_FCI };
@@ -5408,11 +5434,11 @@ static st p15file_next(bytes *rest, struct tlv *out)
 // Is all there of what a file holds, or only padding to come?
 static bool p15file_enough(bytes got, enum p15_shape shape)
 {
-    struct tlv t;
+    struct tlv tlv;
     if (shape == P15_ANY) return false;
-    if (shape == P15_OBJECT) return !tlv_next(&got, &t);
+    if (shape == P15_OBJECT) return !tlv_next(&got, &tlv);
     while (got.n && !p15file_is_padding(*got.p))
-        if (tlv_next(&got, &t)) return false;
+        if (tlv_next(&got, &tlv)) return false;
     if (got.n < 8) return false;
     for (size_t i = 0; i < got.n; i++)
         if (!p15file_is_padding(got.p[i])) return false;
@@ -5422,9 +5448,9 @@ static bool p15file_enough(bytes got, enum p15_shape shape)
 // How much to ask for next: what the object's own length or the file's size leaves, or all. All,
 // too, as long as it is not known whether the reader bears extended length: at the first file that
 // is read nothing has been handed out yet that its failure would cost.
-static u32 p15file_want(const struct link *l, bytes got, enum p15_shape shape, u32 size)
+static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape, u32 size)
 {
-    if (l->extended && !l->extended_proven) return APDU_LE_ALL;
+    if (link->extended && !link->extended_proven) return APDU_LE_ALL;
     if (size) return size - (u32)got.n;
     if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
         u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
@@ -5434,10 +5460,10 @@ static u32 p15file_want(const struct link *l, bytes got, enum p15_shape shape, u
 }
 
 // The records of the selected file, one after the other.
-static st p15file_read_records(struct card *c, struct buf *out)
+static st p15file_read_records(struct card *card, struct buf *out)
 {
     for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
-        st s = iso_read_record(&c->link, i, out);
+        st s = iso_read_record(&card->link, i, out);
         if (s) return s == ST_NOT_FOUND && i > 1 ? ST_OK : s;
     }
     return ST_OK;
@@ -5445,16 +5471,17 @@ static st p15file_read_records(struct card *c, struct buf *out)
 
 // The content of the file that was selected, of a path: size is that of the part that it names, 0:
 // not known.
-static st p15file_read_selected(struct card *c, const struct p15 *p, const struct p15_path *path,
-                                u32 size, enum p15_shape shape, struct buf *out)
+static st p15file_read_selected(struct card *card, const struct p15 *p15,
+                                const struct p15_path *path, u32 size, enum p15_shape shape,
+                                struct buf *out)
 {
     size_t start = out->n;
     for (int i = 0; i < P15_READS_MAX; i++) {
         bytes got = bytes_from(buf_bytes(out), start);
-        u32 want = p15file_want(&c->link, got, shape, size);
-        st s = p->io->read(c, path, path->offset + (u32)got.n, want, out);
+        u32 want = p15file_want(&card->link, got, shape, size);
+        st s = p15->io->read(card, path, path->offset + (u32)got.n, want, out);
         if (s == ST_NOT_FOUND && got.n) return ST_OK;
-        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15file_read_records(c, out);
+        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15file_read_records(card, out);
         if (s) return s;
         size_t n = out->n - start;
         if (n == got.n) return ST_OK;
@@ -5462,7 +5489,7 @@ static st p15file_read_selected(struct card *c, const struct p15 *p, const struc
             out->n = start + size;              // more may have been asked for
             return ST_OK;
         }
-        bool ends = p->quirks & P15_SHORT_END && n - got.n < APDU_LE_SHORT && n - got.n < want;
+        bool ends = p15->quirks & P15_SHORT_END && n - got.n < APDU_LE_SHORT && n - got.n < want;
         if (ends) return ST_OK;
         if (p15file_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
         if (n > P15_FILE_MAX) return ST_PROTOCOL;
@@ -5470,59 +5497,60 @@ static st p15file_read_selected(struct card *c, const struct p15 *p, const struc
     return ST_PROTOCOL;                         // a card that gives it by the byte
 }
 
-static st p15file_read_once(struct card *c, struct token *t, const struct p15_path *path,
-                        enum p15_shape shape, struct buf *out)
+static st p15file_read_once(struct card *card, struct token *token, const struct p15_path *path,
+                            enum p15_shape shape, struct buf *out)
 {
-    const struct p15 *p = t->state;
+    const struct p15 *p15 = token->state;
     u8 room[256];
     struct buf fcp = buf_on(room, sizeof room);
-    TRY(p->io->select(c, t, path, &fcp));
+    TRY(p15->io->select(card, token, path, &fcp));
     u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
     if (size > P15_FILE_MAX) size = P15_FILE_MAX;
     if (size && path->offset >= size) return ST_NOT_FOUND;
     if (size && (!part || part > size - path->offset)) part = size - path->offset;
-    return p15file_read_selected(c, p, path, part, shape, out);
+    return p15file_read_selected(card, p15, path, part, shape, out);
 }
 
 // Does content look like what it should be? Then it was our application that answered.
 static bool p15file_plausible(bytes content, enum p15_shape shape)
 {
-    struct tlv t;
+    struct tlv tlv;
     if (shape == P15_ANY) return false;
-    if (shape == P15_OBJECT) return !tlv_next(&content, &t) && (t.tag == 0x30 || t.tag == 0x04);
-    st s = p15file_next(&content, &t);          // deleted records may stand before
-    return s ? !content.n || p15file_is_record(*content.p) : p15file_is_record(*t.whole.p);
+    if (shape == P15_OBJECT)
+        return !tlv_next(&content, &tlv) && (tlv.tag == 0x30 || tlv.tag == 0x04);
+    st s = p15file_next(&content, &tlv);          // deleted records may stand before
+    return s ? !content.n || p15file_is_record(*content.p) : p15file_is_record(*tlv.whole.p);
 }
 
-static bool p15file_is_value(const struct p15_value *v)
+static bool p15file_is_value(const struct p15_value *value)
 {
-    return v->direct.n || v->path.file.n || v->path.aid.n;
+    return value->direct.n || value->path.file.n || value->path.aid.n;
 }
 
 // What a path names, in scratch. Read on trust first, where another program may have selected its
 // own application: what answers in the right shape at the right path is ours. An error of the card
 // may be in passing: once more.
-static st p15file_read_value(struct card *c, struct token *t, const struct p15_value *value,
-                         enum p15_shape shape, struct scratch *scratch, bytes *out)
+static st p15file_read_value(struct card *card, struct token *token, const struct p15_value *value,
+                             enum p15_shape shape, struct scratch *scratch, bytes *out)
 {
     *out = value->direct;
     if (value->direct.n) return ST_OK;
     if (!p15file_is_value(value)) return ST_NOT_FOUND;
-    if (shape == P15_ANY) TRY(place_be_sure(c, t, *scratch));
+    if (shape == P15_ANY) TRY(place_be_sure(card, token, *scratch));
     for (bool first = true; ; first = false) {
         struct scratch again = *scratch;
         struct buf content = scratch_rest(&again);
-        st s = p15file_read_once(c, t, &value->path, shape, &content);
+        st s = p15file_read_once(card, token, &value->path, shape, &content);
         bool good = !s && (shape == P15_ANY || p15file_plausible(buf_bytes(&content), shape));
         if (good) {
             *out = scratch_keep(&again, &content);
             *scratch = again;
-            if (value->path.aid.n) c->sure = false;     // another application is selected now
+            if (value->path.aid.n) card->sure = false;     // another application is selected now
             return ST_OK;
         }
         if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
-        if (c->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
-        TRY(place_be_sure(c, t, *scratch));
+        if (card->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
+        TRY(place_be_sure(card, token, *scratch));
     }
 }
 
@@ -5545,31 +5573,31 @@ static const u8 p15_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15_odf[] = { 0x50, 0x3
                 p15_info[] = { 0x50, 0x32 };
 
 // An application with its directory where the standard has it.
-static void p15_init(struct p15 *p, bytes aid, u32 quirks)
+static void p15_init(struct p15 *p15, bytes aid, u32 quirks)
 {
-    *p = (struct p15){ .io = &p15file_io, .aid = aid, .quirks = quirks };
-    p->base = bytes_of(p15_base, sizeof p15_base);
-    p->odf = bytes_of(p15_odf, sizeof p15_odf);
-    p->info = bytes_of(p15_info, sizeof p15_info);
+    *p15 = (struct p15){ .io = &p15file_io, .aid = aid, .quirks = quirks };
+    p15->base = bytes_of(p15_base, sizeof p15_base);
+    p15->odf = bytes_of(p15_odf, sizeof p15_odf);
+    p15->info = bytes_of(p15_info, sizeof p15_info);
 }
 
 // Its token: what shows that the application is selected is the directory's own.
-static void p15_attach(struct token *t, struct p15 *p)
+static void p15_attach(struct token *token, struct p15 *p15)
 {
-    t->state = p;
-    t->flat = p->quirks & P15_FLAT;
-    t->landmark = t->identity = &p->mark;
+    token->state = p15;
+    token->flat = p15->quirks & P15_FLAT;
+    token->landmark = token->identity = &p15->mark;
 }
 
 // Where a key or a local PIN is presented or used; home, where it is found from the application's
 // own DF.
-static struct place p15_place(const struct p15 *p, const struct p15_path *where)
+static struct place p15_place(const struct p15 *p15, const struct p15_path *where)
 {
     struct place place = { where->aid, where->file };
     bytes path = where->file;
     bool home = path.n <= 2 || !bytes_begin(path, BYTES(0x3f, 0x00)) ||
-                (bytes_begin(path, p->base) && path.n <= p->base.n + 2);
-    if (p->quirks & P15_FLAT) place = (struct place){ BYTES_NONE, BYTES_NONE };
+                (bytes_begin(path, p15->base) && path.n <= p15->base.n + 2);
+    if (p15->quirks & P15_FLAT) place = (struct place){ BYTES_NONE, BYTES_NONE };
     else if (!place.aid.n && home) place.path = BYTES_NONE;
     return place;
 }
@@ -5577,27 +5605,27 @@ static struct place p15_place(const struct p15 *p, const struct p15_path *where)
 // ---- Parsing ----
 
 // An INTEGER with a tag of its own: instead of its usual one, as the standard has it, or around it.
-static u32 p15_tagged_number(struct tlv t)
+static u32 p15_tagged_number(struct tlv tlv)
 {
     struct tlv inner;
-    bytes in = t.value;
-    bool around = t.tag & 0x20 && !tlv_next(&in, &inner) && inner.tag == 0x02;
-    return p15_number(around ? inner.value : t.value);
+    bytes in = tlv.value;
+    bool around = tlv.tag & 0x20 && !tlv_next(&in, &inner) && inner.tag == 0x02;
+    return p15_number(around ? inner.value : tlv.value);
 }
 
 // Path ::= SEQUENCE { efidOrPath OCTET STRING or [1] { AID, path }, index INTEGER, [0] length }
 static st p15_parse_path(bytes sequence, struct p15_path *out)
 {
     struct p15_path path = { .offset = 0 };
-    struct tlv t;
-    while (!tlv_next(&sequence, &t)) {
-        if (t.tag == 0x04 && !path.file.n) path.file = t.value;
-        if (t.tag == 0xa1) {
-            tlv_find(t.value, 0x4f, &path.aid);
-            tlv_find(t.value, 0x04, &path.file);
+    struct tlv tlv;
+    while (!tlv_next(&sequence, &tlv)) {
+        if (tlv.tag == 0x04 && !path.file.n) path.file = tlv.value;
+        if (tlv.tag == 0xa1) {
+            tlv_find(tlv.value, 0x4f, &path.aid);
+            tlv_find(tlv.value, 0x04, &path.file);
         }
-        if (t.tag == 0x02) path.offset = p15_number(t.value);
-        if (t.tag == 0x80 || t.tag == 0xa0) path.length = p15_tagged_number(t);
+        if (tlv.tag == 0x02) path.offset = p15_number(tlv.value);
+        if (tlv.tag == 0x80 || tlv.tag == 0xa0) path.length = p15_tagged_number(tlv);
     }
     if (bytes_begin(path.file, BYTES(0x3f, 0xff)))      // ISO 7816-4: the application's own DF
         path.file = bytes_from(path.file, 2);
@@ -5608,12 +5636,12 @@ static st p15_parse_path(bytes sequence, struct p15_path *out)
 }
 
 // ObjectValue: a Path, or [0] the value itself; where it is protected it is as if not there.
-static st p15_parse_value(const struct tlv *t, struct p15_value *out)
+static st p15_parse_value(const struct tlv *tlv, struct p15_value *out)
 {
     *out = (struct p15_value){ .direct = BYTES_NONE };
-    if (t->tag == 0xa0) out->direct = t->value;
-    return t->tag == 0x30 ? p15_parse_path(t->value, &out->path)
-         : t->tag == 0xa0 && t->value.n ? ST_OK : ST_NOT_FOUND;
+    if (tlv->tag == 0xa0) out->direct = tlv->value;
+    return tlv->tag == 0x30 ? p15_parse_path(tlv->value, &out->path)
+         : tlv->tag == 0xa0 && tlv->value.n ? ST_OK : ST_NOT_FOUND;
 }
 
 // An entry of a directory file: its four parts, of which the last two may be missing.
@@ -5629,34 +5657,34 @@ struct p15_entry {
 // The content of [0] or [1]: a SEQUENCE in it, or, as some cards have it, its content right there.
 static bytes p15_inside(bytes content)
 {
-    struct tlv t;
+    struct tlv tlv;
     bytes rest = content;
-    bool explicit_tag = !tlv_next(&rest, &t) && t.tag == 0x30 && t.value.n && !rest.n &&
-                        *t.value.p != 0x04 && *t.value.p != 0xa1;      // that is a path
-    return explicit_tag ? t.value : content;
+    bool explicit_tag = !tlv_next(&rest, &tlv) && tlv.tag == 0x30 && tlv.value.n && !rest.n &&
+                        *tlv.value.p != 0x04 && *tlv.value.p != 0xa1;      // that is a path
+    return explicit_tag ? tlv.value : content;
 }
 
 static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
 {
-    struct p15_entry e = { .tag = whole->tag, .whole = whole->whole };
-    struct tlv common, class, t;
+    struct p15_entry entry = { .tag = whole->tag, .whole = whole->whole };
+    struct tlv common, class, tlv;
     bytes rest = whole->value;
     TRY(tlv_take(&rest, 0x30, &common));
     TRY(tlv_take(&rest, 0x30, &class));
-    e.class = class.value;
-    while (!tlv_next(&common.value, &t)) {
-        if (t.tag == 0x0c) e.label = t.value;
-        if (t.tag == 0x03) e.flags = p15_bits(t.value);
-        if (t.tag == 0x04) e.auth_id = t.value;
-        if (t.tag == 0x02) e.consent = p15_number(t.value);
-        if (t.tag == 0x30) e.rules = t.value;
+    entry.class = class.value;
+    while (!tlv_next(&common.value, &tlv)) {
+        if (tlv.tag == 0x0c) entry.label = tlv.value;
+        if (tlv.tag == 0x03) entry.flags = p15_bits(tlv.value);
+        if (tlv.tag == 0x04) entry.auth_id = tlv.value;
+        if (tlv.tag == 0x02) entry.consent = p15_number(tlv.value);
+        if (tlv.tag == 0x30) entry.rules = tlv.value;
     }
-    while (!tlv_next(&rest, &t)) {
-        if (t.tag == 0xa0) e.sub = p15_inside(t.value);
-        if (t.tag == 0xa1) e.type = p15_inside(t.value);
+    while (!tlv_next(&rest, &tlv)) {
+        if (tlv.tag == 0xa0) entry.sub = p15_inside(tlv.value);
+        if (tlv.tag == 0xa1) entry.type = p15_inside(tlv.value);
     }
-    if (e.label.n > 255) e.label = bytes_head(e.label, 255);
-    *out = e;
+    if (entry.label.n > 255) entry.label = bytes_head(entry.label, 255);
+    *out = entry;
     return ST_OK;
 }
 
@@ -5671,23 +5699,23 @@ struct p15_rule {
 // AuthReference ::= SEQUENCE { authMethod, seIdentifier INTEGER OPTIONAL }
 static void p15_parse_reference(bytes reference, struct p15_rule *out)
 {
-    struct tlv t;
-    while (!tlv_next(&reference, &t)) {
-        if (t.tag == 0x03 && p15_bits(t.value) & P15_METHOD_USER) out->user = true;
-        if (t.tag == 0x02) out->environment = (u8)p15_number(t.value);
+    struct tlv tlv;
+    while (!tlv_next(&reference, &tlv)) {
+        if (tlv.tag == 0x03 && p15_bits(tlv.value) & P15_METHOD_USER) out->user = true;
+        if (tlv.tag == 0x02) out->environment = (u8)p15_number(tlv.value);
     }
 }
 
 // SecurityCondition: always, an authId, an AuthReference, or several of them ([1] and, [2] or).
 static void p15_parse_condition(struct tlv condition, struct p15_rule *out)
 {
-    struct tlv t;
+    struct tlv tlv;
     bool several = condition.tag == 0xa1 || condition.tag == 0xa2;
     bytes list = several ? condition.value : condition.whole;
     out->is_free = condition.tag == 0x05;
-    while (!tlv_next(&list, &t)) {
-        if (t.tag == 0x04 && !out->auth_id.n) out->auth_id = t.value;
-        if (t.tag == 0x30) p15_parse_reference(t.value, out);
+    while (!tlv_next(&list, &tlv)) {
+        if (tlv.tag == 0x04 && !out->auth_id.n) out->auth_id = tlv.value;
+        if (tlv.tag == 0x30) p15_parse_reference(tlv.value, out);
     }
     out->user |= out->auth_id.n > 0;
 }
@@ -5696,11 +5724,11 @@ static void p15_parse_condition(struct tlv condition, struct p15_rule *out)
 static struct p15_rule p15_rule(bytes rules, u32 mode)
 {
     struct p15_rule found = { .auth_id = BYTES_NONE };
-    struct tlv rule, t;
+    struct tlv rule, tlv;
     while (!tlv_take(&rules, 0x30, &rule)) {
-        if (tlv_take(&rule.value, 0x03, &t) || !(p15_bits(t.value) & mode)) continue;
-        if (tlv_next(&rule.value, &t)) continue;
-        p15_parse_condition(t, &found);
+        if (tlv_take(&rule.value, 0x03, &tlv) || !(p15_bits(tlv.value) & mode)) continue;
+        if (tlv_next(&rule.value, &tlv)) continue;
+        p15_parse_condition(tlv, &found);
         break;
     }
     return found;
@@ -5708,38 +5736,38 @@ static struct p15_rule p15_rule(bytes rules, u32 mode)
 
 // ---- The directory ----
 
-static struct p15_file *p15_add_file(struct card *c, struct p15 *p, u32 tag)
+static struct p15_file *p15_add_file(struct card *card, struct p15 *p15, u32 tag)
 {
-    if (p->file_count >= P15_FILES_MAX || tag < 0xa0 || tag >= 0xa0 + P15_KINDS) return NULL;
-    struct p15_file *f = ARENA_NEW(&c->arena, struct p15_file, 1), **at = &p->files;
-    if (!f) return NULL;
+    if (p15->file_count >= P15_FILES_MAX || tag < 0xa0 || tag >= 0xa0 + P15_KINDS) return NULL;
+    struct p15_file *file = ARENA_NEW(&card->arena, struct p15_file, 1), **at = &p15->files;
+    if (!file) return NULL;
     while (*at) at = &(*at)->next;
-    *at = f;
-    f->kind = (enum p15_kind)(tag - 0xa0);
-    p->file_count++;
-    return f;
+    *at = file;
+    file->kind = (enum p15_kind)(tag - 0xa0);
+    p15->file_count++;
+    return file;
 }
 
 // EF.ODF: which directory files there are. A card without one has none: nobody has set it up yet.
-static st p15_read_odf(struct card *c, struct token *t, struct scratch scratch)
+static st p15_read_odf(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct p15_value odf = { .path = { .file = p->odf } };
+    struct p15 *p15 = token->state;
+    struct p15_value odf = { .path = { .file = p15->odf } };
     bytes content;
     struct tlv entry;
-    if (p->odf_read) return ST_OK;
-    st s = p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
+    if (p15->odf_read) return ST_OK;
+    st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
     if (s && s != ST_NOT_FOUND) return s;
-    bytes rest = arena_copy(&c->arena, content);
+    bytes rest = arena_copy(&card->arena, content);
     if (content.n && !rest.p) return ST_CARD_MEMORY;
-    p->odf_read = true;
+    p15->odf_read = true;
     while (!p15file_next(&rest, &entry)) {
         struct p15_value value;
         struct tlv choice;
         bytes in = entry.value;
         if (tlv_next(&in, &choice) || p15_parse_value(&choice, &value)) continue;
-        struct p15_file *f = p15_add_file(c, p, entry.tag);
-        if (f) f->value = value;
+        struct p15_file *file = p15_add_file(card, p15, entry.tag);
+        if (file) file->value = value;
     }
     return ST_OK;
 }
@@ -5761,21 +5789,21 @@ static void p15_name(char *field, size_t size, bytes text)
 }
 
 // A token's label: the application's, and where that has two user PINs, which one is its.
-static void p15_set_label(struct card *c, struct token *t, bytes label)
+static void p15_set_label(struct card *card, struct token *token, bytes label)
 {
-    const struct p15 *p = t->state;
-    const struct p15_pin *pin = p->user_pins[t->index];
+    const struct p15 *p15 = token->state;
+    const struct p15_pin *pin = p15->user_pins[token->index];
     u8 room[120];
     struct buf b = buf_on(room, sizeof room);
     u32 sharing = 0;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += c->tokens[i].state == p;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += card->tokens[i].state == p15;
     buf_put(&b, bytes_head(label, 48));
     if (sharing > 1 && pin->label.n) {          // then each has a PIN
         buf_put_text(&b, b.n ? " (" : "(");
         buf_put(&b, bytes_head(pin->label, 48));
         buf_put_text(&b, ")");
     }
-    if (b.n) p15_name(t->label, sizeof t->label - 1, buf_bytes(&b));
+    if (b.n) p15_name(token->label, sizeof token->label - 1, buf_bytes(&b));
 }
 
 // What EF.TokenInfo says that is used here.
@@ -5830,25 +5858,26 @@ static bytes p15_landmark_of(const struct p15_info *info, struct scratch *scratc
 
 // A TokenInfo without a serial number shows which application it is, not which card. Where there is
 // none, the ODF must do.
-static st p15_note_landmark(struct p15 *p, const struct p15_info *info, struct scratch scratch)
+static st p15_note_landmark(struct p15 *p15, const struct p15_info *info, struct scratch scratch)
 {
     bool said = info->serial.n || info->maker.n || info->label.n;
-    if (p->mark_file.file.n) return ST_OK;
-    if (!said) p->mark_file.file = p->odf;
-    p->mark.unique = info->serial.n > 0;
-    return said ? place_note(&p->mark, 0, p15_landmark_of(info, &scratch)) : ST_OK;
+    if (p15->mark_file.file.n) return ST_OK;
+    if (!said) p15->mark_file.file = p15->odf;
+    p15->mark.unique = info->serial.n > 0;
+    return said ? place_note(&p15->mark, 0, p15_landmark_of(info, &scratch)) : ST_OK;
 }
 
 // Reads the file of the landmark, without a SELECT of the application: where it is, or what is its
 // DF's path, is known; else it must answer in the current DF.
-static st p15_read_mark(struct card *c, struct token *t, const struct p15_path *path,
+static st p15_read_mark(struct card *card, struct token *token, const struct p15_path *path,
                         struct buf *out)
 {
-    const struct p15 *p = t->state;
-    if (p->base.n || path->file.n != 2) return p15file_read_once(c, t, path, P15_OBJECT, out);
-    TRY(iso_select_file(&c->link, 0x00, path->file));
-    TRY(p15file_read_selected(c, p, path, 0, P15_OBJECT, out));
-    c->where = CARD_HOME;
+    const struct p15 *p15 = token->state;
+    if (p15->base.n || path->file.n != 2)
+        return p15file_read_once(card, token, path, P15_OBJECT, out);
+    TRY(iso_select_file(&card->link, 0x00, path->file));
+    TRY(p15file_read_selected(card, p15, path, 0, P15_OBJECT, out));
+    card->where = CARD_HOME;
     return ST_OK;
 }
 
@@ -5863,65 +5892,65 @@ static st p15_mark_in(const struct p15_path *path, bytes *content)
     return content->n ? ST_OK : ST_NOT_FOUND;
 }
 
-static st p15_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+static st p15_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                        bytes *value)
 {
-    struct p15 *p = t->state;
-    const struct p15_path info_file = { .file = p->info };
-    bool own = p->mark_file.file.n > 0;
+    struct p15 *p15 = token->state;
+    const struct p15_path info_file = { .file = p15->info };
+    bool own = p15->mark_file.file.n > 0;
     struct buf content = scratch_rest(scratch);
     struct p15_info info;
     (void)ref;
-    TRY(p15_read_mark(c, t, own ? &p->mark_file : &info_file, &content));
+    TRY(p15_read_mark(card, token, own ? &p15->mark_file : &info_file, &content));
     *value = scratch_keep(scratch, &content);
-    if (own) return p15_mark_in(&p->mark_file, value);
-    p15_parse_info(*value, p->aid, &info);
+    if (own) return p15_mark_in(&p15->mark_file, value);
+    p15_parse_info(*value, p15->aid, &info);
     *value = p15_landmark_of(&info, scratch);
-    if (!p->mark.known) p->mark.unique = info.serial.n > 0;
+    if (!p15->mark.known) p15->mark.unique = info.serial.n > 0;
     return ST_OK;
 }
 
 // EF.TokenInfo: what C_GetTokenInfo tells, and what the card can do. None is no error.
-static st p15_read_info(struct card *c, struct token *t, struct scratch scratch)
+static st p15_read_info(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct p15_value file = { .path = { .file = p->info } };
+    struct p15 *p15 = token->state;
+    struct p15_value file = { .path = { .file = p15->info } };
     struct p15_info info;
     bytes content = BYTES_NONE;
-    if (p->info_read) return ST_OK;
-    st s = p15file_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
+    if (p15->info_read) return ST_OK;
+    st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
-    bytes kept = s ? BYTES_NONE : arena_copy(&c->arena, content);
+    bytes kept = s ? BYTES_NONE : arena_copy(&card->arena, content);
     if (!s && !kept.p) return ST_CARD_MEMORY;
-    p15_parse_info(kept, p->aid, &info);
-    p15alg_parse(info.algorithms, &p->algorithms);
-    p->info_read = true;
-    p->no_info = s;
-    p->connects = c->link.count->connects;
-    TRY(p15_note_landmark(p, &info, scratch));
-    p->update = info.update;
-    p->environment = info.environment;
+    p15_parse_info(kept, p15->aid, &info);
+    p15alg_parse(info.algorithms, &p15->algorithms);
+    p15->info_read = true;
+    p15->no_info = s;
+    p15->connects = card->link.count->connects;
+    TRY(p15_note_landmark(p15, &info, scratch));
+    p15->update = info.update;
+    p15->environment = info.environment;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &c->tokens[i];
-        if (each->state != p) continue;
+        struct token *each = &card->tokens[i];
+        if (each->state != p15) continue;
         struct buf number = buf_on(each->serial, sizeof each->serial - 1);
         size_t over = info.serial.n > 8 ? info.serial.n - 8 : 0;
         memset(each->serial, 0, sizeof each->serial);
         buf_put_hex(&number, bytes_from(info.serial, over));
         if (info.maker.n) p15_name(each->maker, sizeof each->maker - 1, info.maker);
-        p15_set_label(c, each, info.label);
+        p15_set_label(card, each, info.label);
     }
     return ST_OK;
 }
 
 // Where TokenInfo is missing, the directory may be, too: then nobody has set the card up yet.
-static st p15_look_if_blank(struct card *c, struct token *t, struct scratch scratch)
+static st p15_look_if_blank(struct card *card, struct token *token, struct scratch scratch)
 {
-    const struct p15 *p = t->state;
-    st s = p->no_info ? p15_read_odf(c, t, scratch) : ST_OK;
+    const struct p15 *p15 = token->state;
+    st s = p15->no_info ? p15_read_odf(card, token, scratch) : ST_OK;
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (c->tokens[i].state == p) c->tokens[i].blank = !s && p->no_info && !p->files;
+        if (card->tokens[i].state == p15) card->tokens[i].blank = !s && p15->no_info && !p15->files;
     return ST_OK;
 }
 
@@ -5931,64 +5960,65 @@ static st p15_look_if_blank(struct card *c, struct token *t, struct scratch scra
 // next search, and the directory is read again if it differs. A card that has neither is believed.
 
 // Was the card connected since this was asked last?
-static bool p15_was_away(struct card *c, struct p15 *p)
+static bool p15_was_away(struct card *card, struct p15 *p15)
 {
-    bool away = p->connects != c->link.count->connects;
-    if (!c->link.offline) p->connects = c->link.count->connects;
+    bool away = p15->connects != card->link.count->connects;
+    if (!card->link.offline) p15->connects = card->link.count->connects;
     return away;
 }
 
 // All that was read is read again when it is needed; objects get new handles. PINs stay. What was
 // forgotten keeps its room as long as the card is known: when little is left, the card is begun
 // anew, as after a removal, and with a reset for the sake of a login.
-static st p15_forget(struct card *c, struct p15 *p)
+static st p15_forget(struct card *card, struct p15 *p15)
 {
-    os_log("%s: another program changed the directory", c->link.name);
-    if (c->arena.left < SCARD11_CARD_MEMORY / 4) {
-        c->link.broken = true;
-        return link_failed(&c->link, ST_CARD_REMOVED);
+    os_log("%s: another program changed the directory", card->link.name);
+    if (card->arena.left < SCARD11_CARD_MEMORY / 4) {
+        card->link.broken = true;
+        return link_failed(&card->link, ST_CARD_REMOVED);
     }
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (o->handle && !o->owner && o->token->state == p) card_drop(c, o);
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && !object->owner && object->token->state == p15)
+            card_drop(card, object);
     }
-    p->files = NULL;
-    p->keys = NULL;
-    p->certificates = NULL;
-    p->entries = p->file_count = 0;
-    p->odf_read = p->info_read = false;
+    p15->files = NULL;
+    p15->keys = NULL;
+    p15->certificates = NULL;
+    p15->entries = p15->file_count = 0;
+    p15->odf_read = p15->info_read = false;
     return ST_OK;
 }
 
-static st p15_refresh(struct card *c, struct token *t, struct scratch scratch)
+static st p15_refresh(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct p15_value file = { .path = { .file = p->info } };
+    struct p15 *p15 = token->state;
+    struct p15_value file = { .path = { .file = p15->info } };
     struct p15_info info;
     bytes content;
-    if (!p15_was_away(c, p)) return ST_OK;
-    if (t->blank) {                             // is it still?
-        p->odf_read = p->info_read = false;
-        TRY(p15_read_info(c, t, scratch));
-        return p15_look_if_blank(c, t, scratch);
+    if (!p15_was_away(card, p15)) return ST_OK;
+    if (token->blank) {                             // is it still?
+        p15->odf_read = p15->info_read = false;
+        TRY(p15_read_info(card, token, scratch));
+        return p15_look_if_blank(card, token, scratch);
     }
-    if (!p->update.n) return ST_OK;
-    st s = p15file_read_value(c, t, &file, P15_OBJECT, &scratch, &content);
+    if (!p15->update.n) return ST_OK;
+    st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
     if (s) return link_is_broken(s) ? s : ST_OK;
-    p15_parse_info(content, p->aid, &info);
-    if (bytes_equal(info.update, p->update)) return ST_OK;
-    TRY(p15_forget(c, p));
-    return p15_read_info(c, t, scratch);
+    p15_parse_info(content, p15->aid, &info);
+    if (bytes_equal(info.update, p15->update)) return ST_OK;
+    TRY(p15_forget(card, p15));
+    return p15_read_info(card, token, scratch);
 }
 
 // ---- Objects ----
 
 // Is there room for one more entry?
-static bool p15_count_entry(struct card *c, struct p15 *p)
+static bool p15_count_entry(struct card *card, struct p15 *p15)
 {
-    (void)c;
-    if (p->entries < P15_ENTRIES_MAX) return ++p->entries;
-    os_log("%s: more than %d entries in the directory: the rest is left out", c->link.name,
+    (void)card;
+    if (p15->entries < P15_ENTRIES_MAX) return ++p15->entries;
+    os_log("%s: more than %d entries in the directory: the rest is left out", card->link.name,
            P15_ENTRIES_MAX);
     return false;
 }
@@ -6004,20 +6034,20 @@ static u32 p15_characters(u32 coding, u32 n)
 // PinAttributes of AODF, to how the PIN is sent.
 static st p15_parse_pin(bytes type, struct p15_pin *out)
 {
-    struct tlv t;
+    struct tlv tlv;
     struct p15_path path;
     u32 min = 0, stored = 0, max = 0, n = 0, coding = 0;
     struct credential pin = { .tries = -1, .filler = 0xff };
-    while (!tlv_next(&type, &t)) {
-        if (t.tag == 0x03 && !n) out->flags = p15_bits(t.value);
-        if (t.tag == 0x0a) coding = p15_number(t.value);
-        if (t.tag == 0x80 || t.tag == 0xa0) pin.reference = (u8)p15_tagged_number(t);
-        if (t.tag == 0x04 && t.value.n) pin.filler = *t.value.p;
-        if (t.tag == 0x30 && !p15_parse_path(t.value, &path)) out->where = path;
-        if (t.tag != 0x02) continue;
-        if (n == 0) min = p15_number(t.value);
-        if (n == 1) stored = p15_number(t.value);
-        if (n == 2) max = p15_number(t.value);
+    while (!tlv_next(&type, &tlv)) {
+        if (tlv.tag == 0x03 && !n) out->flags = p15_bits(tlv.value);
+        if (tlv.tag == 0x0a) coding = p15_number(tlv.value);
+        if (tlv.tag == 0x80 || tlv.tag == 0xa0) pin.reference = (u8)p15_tagged_number(tlv);
+        if (tlv.tag == 0x04 && tlv.value.n) pin.filler = *tlv.value.p;
+        if (tlv.tag == 0x30 && !p15_parse_path(tlv.value, &path)) out->where = path;
+        if (tlv.tag != 0x02) continue;
+        if (n == 0) min = p15_number(tlv.value);
+        if (n == 1) stored = p15_number(tlv.value);
+        if (n == 2) max = p15_number(tlv.value);
         n++;
     }
     if (!n || coding > CARD_PIN_ISO9564) return ST_PROTOCOL;
@@ -6035,17 +6065,18 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
     return ST_OK;
 }
 
-static st p15_add_pin(struct card *c, struct p15 *p, const struct p15_entry *e)
+static st p15_add_pin(struct card *card, struct p15 *p15, const struct p15_entry *entry)
 {
-    struct p15_pin parsed = { .label = e->label, .puk_id = e->auth_id }, **at = &p->pins;
-    struct tlv t;
-    bytes class = e->class;                     // authId, authReference, [0] seIdentifier
-    if (e->tag != 0x30 || p15_parse_pin(e->type, &parsed)) return ST_OK;    // biometrics, keys
-    while (!tlv_next(&class, &t)) {
-        if (t.tag == 0x04) parsed.auth_id = t.value;
-        if (t.tag == 0x80 || t.tag == 0xa0) parsed.environment = (u8)p15_tagged_number(t);
+    struct p15_pin parsed = { .label = entry->label, .puk_id = entry->auth_id }, **at = &p15->pins;
+    struct tlv tlv;
+    bytes class = entry->class;                     // authId, authReference, [0] seIdentifier
+    // biometrics, keys
+    if (entry->tag != 0x30 || p15_parse_pin(entry->type, &parsed)) return ST_OK;
+    while (!tlv_next(&class, &tlv)) {
+        if (tlv.tag == 0x04) parsed.auth_id = tlv.value;
+        if (tlv.tag == 0x80 || tlv.tag == 0xa0) parsed.environment = (u8)p15_tagged_number(tlv);
     }
-    struct p15_pin *pin = ARENA_NEW(&c->arena, struct p15_pin, 1);
+    struct p15_pin *pin = ARENA_NEW(&card->arena, struct p15_pin, 1);
     if (!pin) return ST_CARD_MEMORY;
     *pin = parsed;
     while (*at) at = &(*at)->next;
@@ -6054,14 +6085,14 @@ static st p15_add_pin(struct card *c, struct p15 *p, const struct p15_entry *e)
 }
 
 // The key pair of an iD that has no private (or no public) half yet, or a new one.
-static struct p15_key *p15_key_of(struct card *c, struct p15 *p, bytes id, bool private)
+static struct p15_key *p15_key_of(struct card *card, struct p15 *p15, bytes id, bool private)
 {
-    struct p15_key **at = &p->keys;
+    struct p15_key **at = &p15->keys;
     for (; *at; at = &(*at)->next)
         if (id.n && bytes_equal((*at)->id, id) &&
             !(private ? (*at)->private_object != NULL : p15file_is_value(&(*at)->public_value)))
             return *at;
-    *at = ARENA_NEW(&c->arena, struct p15_key, 1);
+    *at = ARENA_NEW(&card->arena, struct p15_key, 1);
     if (*at) (*at)->id = id;
     return *at;
 }
@@ -6072,86 +6103,88 @@ static enum alg_type p15_key_type(u32 tag)
 }
 
 // The first token of the application.
-static struct token *p15_first_token(struct card *c, struct token *t)
+static struct token *p15_first_token(struct card *card, struct token *token)
 {
-    struct token *first = t;
+    struct token *first = token;
     for (u32 i = SCARD11_READER_SLOTS; i--; )
-        if (c->tokens[i].state == t->state) first = &c->tokens[i];
+        if (card->tokens[i].state == token->state) first = &card->tokens[i];
     return first;
 }
 
 // No PINs were read, but objects tell whether there is more than one.
-static void p15_note_pin(struct p15 *p, bytes auth_id)
+static void p15_note_pin(struct p15 *p15, bytes auth_id)
 {
-    if (!p->named_pin.n) p->named_pin = auth_id;
-    if (!bytes_equal(p->named_pin, auth_id)) p->names_more = true;
+    if (!p15->named_pin.n) p15->named_pin = auth_id;
+    if (!bytes_equal(p15->named_pin, auth_id)) p15->names_more = true;
 }
 
 // The token whose PIN opens an object; the first one if the object does not say which. NULL: a PIN
 // that is no token's, and the object is not shown. Where the directory tells of no PINs, there is
 // one that the driver knows.
-static struct token *p15_token_of(struct card *c, struct token *t, bytes auth_id)
+static struct token *p15_token_of(struct card *card, struct token *token, bytes auth_id)
 {
-    struct p15 *p = t->state;
-    struct token *first = p15_first_token(c, t);
-    if (auth_id.n && !p->pins) p15_note_pin(p, auth_id);
-    if (!auth_id.n || !p->pins) return first;
+    struct p15 *p15 = token->state;
+    struct token *first = p15_first_token(card, token);
+    if (auth_id.n && !p15->pins) p15_note_pin(p15, auth_id);
+    if (!auth_id.n || !p15->pins) return first;
     for (u32 i = first->index; i < SCARD11_READER_SLOTS; i++)
-        if (p->user_pins[i] && bytes_equal(p->user_pins[i]->auth_id, auth_id)) return &c->tokens[i];
-    os_log("%s: an object whose PIN is no token's is left out", c->link.name);
+        if (p15->user_pins[i] && bytes_equal(p15->user_pins[i]->auth_id, auth_id))
+            return &card->tokens[i];
+    os_log("%s: an object whose PIN is no token's is left out", card->link.name);
     return NULL;
 }
 
-static u32 p15_use(const struct p15_key *k)
+static u32 p15_use(const struct p15_key *key)
 {
     u32 use = 0;
-    if (!k->usage) return k->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : CARD_SIGN | CARD_DERIVE;
-    if (k->usage & P15_USE_SIGN) use |= CARD_SIGN;
-    if (k->usage & P15_USE_DECRYPT && k->type == ALG_RSA) use |= CARD_DECRYPT;
-    if (k->usage & P15_USE_DERIVE && k->type == ALG_EC) use |= CARD_DERIVE;
+    if (!key->usage)
+        return key->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : CARD_SIGN | CARD_DERIVE;
+    if (key->usage & P15_USE_SIGN) use |= CARD_SIGN;
+    if (key->usage & P15_USE_DECRYPT && key->type == ALG_RSA) use |= CARD_DECRYPT;
+    if (key->usage & P15_USE_DERIVE && key->type == ALG_EC) use |= CARD_DERIVE;
     return use;
 }
 
-static struct object *p15_add_object(struct card *c, struct token *t, CK_OBJECT_CLASS class,
+static struct object *p15_add_object(struct card *card, struct token *token, CK_OBJECT_CLASS class,
                                      bytes id, bytes label, void *state)
 {
-    struct object *o = card_add(c, t, class, c->epoch);
-    if (!o) return NULL;
-    o->id = id;
-    o->label = label;
-    o->state = state;
-    o->unread = true;
-    return o;
+    struct object *object = card_add(card, token, class, card->epoch);
+    if (!object) return NULL;
+    object->id = id;
+    object->label = label;
+    object->state = state;
+    object->unread = true;
+    return object;
 }
 
-static struct object *p15_add_key_object(struct card *c, struct token *t, CK_OBJECT_CLASS class,
-                                         struct p15_key *k)
+static struct object *p15_add_key_object(struct card *card, struct token *token,
+                                         CK_OBJECT_CLASS class, struct p15_key *key)
 {
-    struct object *o = p15_add_object(c, t, class, k->id, k->label, k);
-    if (!o) return NULL;
-    o->type = k->type;
-    o->key = k->key;
-    o->use = p15_use(k);
-    o->pads = class == CKO_PRIVATE_KEY ? t->pads : 0;
-    o->subject = k->subject;
-    o->ref = k->reference;
-    memcpy(o->start, k->start, sizeof o->start);
-    memcpy(o->end, k->end, sizeof o->end);
-    o->unread = !k->looked;
-    t->key_types |= CARD_TYPE(k->type);
-    return o;
+    struct object *object = p15_add_object(card, token, class, key->id, key->label, key);
+    if (!object) return NULL;
+    object->type = key->type;
+    object->key = key->key;
+    object->use = p15_use(key);
+    object->pads = class == CKO_PRIVATE_KEY ? token->pads : 0;
+    object->subject = key->subject;
+    object->ref = key->reference;
+    memcpy(object->start, key->start, sizeof object->start);
+    memcpy(object->end, key->end, sizeof object->end);
+    object->unread = !key->looked;
+    token->key_types |= CARD_TYPE(key->type);
+    return object;
 }
 
 // The curve that domain parameters name, if they name one that is known here.
 static const struct alg_curve *p15_curve_in(bytes in)
 {
-    struct tlv t;
-    while (!tlv_next(&in, &t)) {
-        if (t.tag == 0x06) return alg_curve_find(t.whole);
-        if (t.tag == 0x30 || t.tag == 0xa0) {
-            bytes inner = t.value;
-            while (!tlv_next(&inner, &t))
-                if (t.tag == 0x06) return alg_curve_find(t.whole);
+    struct tlv tlv;
+    while (!tlv_next(&in, &tlv)) {
+        if (tlv.tag == 0x06) return alg_curve_find(tlv.whole);
+        if (tlv.tag == 0x30 || tlv.tag == 0xa0) {
+            bytes inner = tlv.value;
+            while (!tlv_next(&inner, &tlv))
+                if (tlv.tag == 0x06) return alg_curve_find(tlv.whole);
         }
     }
     return NULL;
@@ -6167,44 +6200,45 @@ static void p15_parse_day(bytes time, char out[8])
 
 // CommonKeyAttributes: iD, usage, native, accessFlags, keyReference, startDate, [0] endDate,
 // [1] algReference.
-static bytes p15_parse_key_class(bytes class, struct p15_key *k)
+static bytes p15_parse_key_class(bytes class, struct p15_key *key)
 {
-    struct tlv t;
+    struct tlv tlv;
     bytes id = BYTES_NONE;
     u32 strings = 0;
-    while (!tlv_next(&class, &t)) {
-        if (t.tag == 0x04 && !id.n) id = t.value;
-        if (t.tag == 0x03 && strings == 1) k->access = p15_bits(t.value);
-        if (t.tag == 0x03 && !strings++) k->usage = p15_bits(t.value);
-        if (t.tag == 0x18) p15_parse_day(t.value, k->start);
-        if (t.tag == 0x80) p15_parse_day(t.value, k->end);
-        if (t.tag == 0x02) k->reference = (u8)p15_number(t.value);
-        if (t.tag == 0x02) k->referenced = true;
-        if (t.tag == 0xa1) k->algorithms = p15_inside(t.value);
+    while (!tlv_next(&class, &tlv)) {
+        if (tlv.tag == 0x04 && !id.n) id = tlv.value;
+        if (tlv.tag == 0x03 && strings == 1) key->access = p15_bits(tlv.value);
+        if (tlv.tag == 0x03 && !strings++) key->usage = p15_bits(tlv.value);
+        if (tlv.tag == 0x18) p15_parse_day(tlv.value, key->start);
+        if (tlv.tag == 0x80) p15_parse_day(tlv.value, key->end);
+        if (tlv.tag == 0x02) key->reference = (u8)p15_number(tlv.value);
+        if (tlv.tag == 0x02) key->referenced = true;
+        if (tlv.tag == 0xa1) key->algorithms = p15_inside(tlv.value);
     }
     return bytes_head(id, 255);
 }
 
 // What the type attributes say of a key's value and size.
-static void p15_parse_key_type(bytes type, struct p15_key *k, struct p15_value *value)
+static void p15_parse_key_type(bytes type, struct p15_key *key, struct p15_value *value)
 {
-    struct tlv t;
+    struct tlv tlv;
     bytes parameters = type;
-    if (tlv_next(&parameters, &t)) return;
-    if (p15_parse_value(&t, value)) *value = (struct p15_value){ .direct = BYTES_NONE };
-    if (k->type == ALG_EC) k->curve = p15_curve_in(parameters);
-    while (!tlv_next(&parameters, &t))
-        if (t.tag == 0x02 && k->type == ALG_RSA) k->bits = p15_number(t.value);
+    if (tlv_next(&parameters, &tlv)) return;
+    if (p15_parse_value(&tlv, value)) *value = (struct p15_value){ .direct = BYTES_NONE };
+    if (key->type == ALG_EC) key->curve = p15_curve_in(parameters);
+    while (!tlv_next(&parameters, &tlv))
+        if (tlv.tag == 0x02 && key->type == ALG_RSA) key->bits = p15_number(tlv.value);
 }
 
 // ---- Secret keys ----
 
 // The kind of a secret key whose tag does not say it: that of an algorithm that it names.
-static CK_KEY_TYPE p15_secret_kind(const struct p15 *p, struct p15_key *k)
+static CK_KEY_TYPE p15_secret_kind(const struct p15 *p15, struct p15_key *key)
 {
-    u64 named = k->algorithms.n ? p15alg_named(&p->algorithms, k->algorithms, &k->named) : 0;
-    for (u32 i = 0; i < p->algorithms.n; i++) {
-        u32 family = p->algorithms.list[i].mechanism & ~15u;
+    u64 named = key->algorithms.n ? p15alg_named(&p15->algorithms, key->algorithms, &key->named) :
+                0;
+    for (u32 i = 0; i < p15->algorithms.n; i++) {
+        u32 family = p15->algorithms.list[i].mechanism & ~15u;
         if (!(named >> i & 1)) continue;
         if (family == (CKM_AES_ECB & ~15u)) return CKK_AES;
         if (family == (CKM_DES3_ECB & ~15u)) return CKK_DES3;
@@ -6221,12 +6255,12 @@ static u32 p15_access(u32 access)
 }
 
 // What a secret key is for, where its card's driver can do that.
-static u32 p15_secret_use(const struct token *t, u32 usage)
+static u32 p15_secret_use(const struct token *token, u32 usage)
 {
     static const u8 bits[] = { 0, 1, 4, 5 };
     static const u32 uses[] = { CARD_ENCRYPT, CARD_DECRYPT, CARD_WRAP, CARD_UNWRAP };
     u32 use = 0;
-    for (size_t i = 0; i < COUNT(bits) && t->driver->crypt; i++)
+    for (size_t i = 0; i < COUNT(bits) && token->driver->crypt; i++)
         if (usage >> bits[i] & 1) use |= uses[i];
     return use;
 }
@@ -6234,157 +6268,161 @@ static u32 p15_secret_use(const struct token *t, u32 usage)
 // What kind of key it is, and of how many bytes: PKCS#15's tags [0] to [12] are in the order of
 // PKCS#11's numbers. DES is as long as it is, the parity bits counted or not; two keys of it are
 // found among those of three.
-static void p15_tell_secret(struct object *o, struct p15_key *k, u32 tag)
+static void p15_tell_secret(struct object *object, struct p15_key *key, u32 tag)
 {
-    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(o->token->state, k)
+    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(object->token->state, key)
                                                   : CKK_RC2 + (CK_KEY_TYPE)(tag - 0xa0);
-    if (type == CKK_DES3 && (k->bits == 112 || k->bits == 128)) type = CKK_DES2;
-    o->secret_type = type;
-    o->secret_len = type >= CKK_DES && type <= CKK_DES3 ? 8 * (u32)(type - CKK_DES + 1)
-                  : k->bits <= P15_SECRET_MAX ? k->bits / 8 : 0;
-    o->unread = type == CKK_GENERIC_SECRET;     // the driver may know more
-    o->use = p15_secret_use(o->token, k->usage);
-    o->access = p15_access(k->access);
+    if (type == CKK_DES3 && (key->bits == 112 || key->bits == 128)) type = CKK_DES2;
+    object->secret_type = type;
+    object->secret_len = type >= CKK_DES && type <= CKK_DES3 ? 8 * (u32)(type - CKK_DES + 1)
+                  : key->bits <= P15_SECRET_MAX ? key->bits / 8 : 0;
+    object->unread = type == CKK_GENERIC_SECRET;     // the driver may know more
+    object->use = p15_secret_use(object->token, key->usage);
+    object->access = p15_access(key->access);
 }
 
 // The object of a private or secret key. Cards leave authId out of keys that want the PIN all the
 // same: then the flag says it.
-static st p15_add_guarded(struct card *c, struct token *t, CK_OBJECT_CLASS class, struct p15_key *k,
-                          const struct p15_entry *e)
+static st p15_add_guarded(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                          struct p15_key *key, const struct p15_entry *entry)
 {
     bool secret = class == CKO_SECRET_KEY;
-    struct p15_rule rule = p15_rule(e->rules, P15_MODE_USE | (secret ? P15_MODE_ENCRYPT : 0));
-    if (e->auth_id.n) rule.auth_id = e->auth_id;
-    k->environment = rule.environment;
-    k->label = e->label;
-    struct token *owner = p15_token_of(c, t, rule.auth_id);
+    struct p15_rule rule = p15_rule(entry->rules, P15_MODE_USE | (secret ? P15_MODE_ENCRYPT : 0));
+    if (entry->auth_id.n) rule.auth_id = entry->auth_id;
+    key->environment = rule.environment;
+    key->label = entry->label;
+    struct token *owner = p15_token_of(card, token, rule.auth_id);
     if (!owner) return ST_OK;
-    struct object *o = p15_add_key_object(c, owner, class, k);
-    if (!o) return ST_CARD_MEMORY;
-    card_set_entry(c, o, e->whole);
-    o->private = rule.auth_id.n || rule.user || (e->flags & P15_PRIVATE && !rule.is_free);
-    o->credential = o->private ? card_pin(owner) : NULL;
-    o->always_auth = e->consent > 0 && o->private && !secret;
-    if (secret) p15_tell_secret(o, k, e->tag);
-    else        o->access = p15_access(k->access | CARD_SENSITIVE);     // what it is in any case
-    if (!secret) k->private_object = o;
+    struct object *object = p15_add_key_object(card, owner, class, key);
+    if (!object) return ST_CARD_MEMORY;
+    card_set_entry(card, object, entry->whole);
+    object->private = rule.auth_id.n || rule.user || (entry->flags & P15_PRIVATE && !rule.is_free);
+    object->credential = object->private ? card_pin(owner) : NULL;
+    object->always_auth = entry->consent > 0 && object->private && !secret;
+    if (secret) p15_tell_secret(object, key, entry->tag);
+    // what it is in any case
+    else        object->access = p15_access(key->access | CARD_SENSITIVE);
+    if (!secret) key->private_object = object;
     return ST_OK;
 }
 
 // A secret key, but for RC6's ([13]) and others ([14]), which PKCS#11 has no number for.
-static st p15_add_secret(struct card *c, struct token *t, const struct p15_entry *e)
+static st p15_add_secret(struct card *card, struct token *token, const struct p15_entry *entry)
 {
     struct p15_value value = { .direct = BYTES_NONE };
     struct tlv bits;
-    bytes sub = e->sub;
-    if (e->tag != 0x30 && e->tag != 0xaf && (e->tag < 0xa0 || e->tag > 0xac)) return ST_OK;
-    struct p15_key *k = ARENA_NEW(&c->arena, struct p15_key, 1);
-    if (!k) return ST_CARD_MEMORY;
-    k->type = ALG_SECRET;
-    k->id = p15_parse_key_class(e->class, k);
-    p15_parse_key_type(e->type, k, &value);
-    k->where = value.path;
-    if (!tlv_take(&sub, 0x02, &bits)) k->bits = p15_number(bits.value);
-    return p15_add_guarded(c, t, CKO_SECRET_KEY, k, e);
+    bytes sub = entry->sub;
+    if (entry->tag != 0x30 && entry->tag != 0xaf && (entry->tag < 0xa0 || entry->tag > 0xac))
+        return ST_OK;
+    struct p15_key *key = ARENA_NEW(&card->arena, struct p15_key, 1);
+    if (!key) return ST_CARD_MEMORY;
+    key->type = ALG_SECRET;
+    key->id = p15_parse_key_class(entry->class, key);
+    p15_parse_key_type(entry->type, key, &value);
+    key->where = value.path;
+    if (!tlv_take(&sub, 0x02, &bits)) key->bits = p15_number(bits.value);
+    return p15_add_guarded(card, token, CKO_SECRET_KEY, key, entry);
 }
 
 // ---- Private and public keys ----
 
-static st p15_add_private(struct card *c, struct token *t, const struct p15_entry *e)
+static st p15_add_private(struct card *card, struct token *token, const struct p15_entry *entry)
 {
-    struct p15 *p = t->state;
-    struct p15_key said = { .type = p15_key_type(e->tag) };
+    struct p15 *p15 = token->state;
+    struct p15_key said = { .type = p15_key_type(entry->tag) };
     struct p15_value value = { .direct = BYTES_NONE };
     struct tlv name;
-    bytes sub = e->sub, peek;
+    bytes sub = entry->sub, peek;
     if (said.type == ALG_NONE) return ST_OK;
-    bytes id = p15_parse_key_class(e->class, &said);
-    p15_parse_key_type(e->type, &said, &value);
-    struct p15_key *k = p15_key_of(c, p, id, true);
-    if (!k) return ST_CARD_MEMORY;
-    k->type = said.type;
-    k->usage = said.usage;
-    k->reference = said.reference;
-    k->referenced = said.referenced;
-    k->algorithms = said.algorithms;
-    k->access |= said.access;
-    k->where = value.path;
-    memcpy(k->start, said.start, sizeof k->start);
-    memcpy(k->end, said.end, sizeof k->end);
-    if (said.bits) k->bits = said.bits;
-    if (said.curve) k->curve = said.curve;
+    bytes id = p15_parse_key_class(entry->class, &said);
+    p15_parse_key_type(entry->type, &said, &value);
+    struct p15_key *key = p15_key_of(card, p15, id, true);
+    if (!key) return ST_CARD_MEMORY;
+    key->type = said.type;
+    key->usage = said.usage;
+    key->reference = said.reference;
+    key->referenced = said.referenced;
+    key->algorithms = said.algorithms;
+    key->access |= said.access;
+    key->where = value.path;
+    memcpy(key->start, said.start, sizeof key->start);
+    memcpy(key->end, said.end, sizeof key->end);
+    if (said.bits) key->bits = said.bits;
+    if (said.curve) key->curve = said.curve;
     if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
-        k->subject = name.whole;
-    return p15_add_guarded(c, t, CKO_PRIVATE_KEY, k, e);
+        key->subject = name.whole;
+    return p15_add_guarded(card, token, CKO_PRIVATE_KEY, key, entry);
 }
 
-static st p15_add_public(struct card *c, struct token *t, const struct p15_entry *e, bool trusted)
+static st p15_add_public(struct card *card, struct token *token, const struct p15_entry *entry,
+                         bool trusted)
 {
-    struct p15_key said = { .type = p15_key_type(e->tag) };
+    struct p15_key said = { .type = p15_key_type(entry->tag) };
     struct p15_value value = { .direct = BYTES_NONE };
     if (said.type == ALG_NONE) return ST_OK;
-    bytes id = p15_parse_key_class(e->class, &said);
-    p15_parse_key_type(e->type, &said, &value);
-    struct p15_key *k = p15_key_of(c, t->state, id, false);
-    if (!k) return ST_CARD_MEMORY;
-    if (k->type == ALG_NONE) {                  // there is no private half
-        k->type = said.type;
-        if (said.usage & 1u << 6) k->usage |= 1u << 2;      // verify: its other half signs
-        if (said.usage & 1u << 0) k->usage |= 1u << 1;
-        if (said.usage & P15_USE_DERIVE) k->usage |= P15_USE_DERIVE;
+    bytes id = p15_parse_key_class(entry->class, &said);
+    p15_parse_key_type(entry->type, &said, &value);
+    struct p15_key *key = p15_key_of(card, token->state, id, false);
+    if (!key) return ST_CARD_MEMORY;
+    if (key->type == ALG_NONE) {                  // there is no private half
+        key->type = said.type;
+        if (said.usage & 1u << 6) key->usage |= 1u << 2;      // verify: its other half signs
+        if (said.usage & 1u << 0) key->usage |= 1u << 1;
+        if (said.usage & P15_USE_DERIVE) key->usage |= P15_USE_DERIVE;
     }
-    if (k->type != said.type) return ST_OK;
-    if (!k->label.n) k->label = e->label;
-    k->public_label = e->label;
-    k->access |= said.access & CARD_LOCAL;      // made here: then both halves were
-    if (!k->bits) k->bits = said.bits;
-    if (!k->curve) k->curve = said.curve;
-    k->public_value = value;
-    k->public_entry = e->whole;
-    k->trusted = trusted;
+    if (key->type != said.type) return ST_OK;
+    if (!key->label.n) key->label = entry->label;
+    key->public_label = entry->label;
+    key->access |= said.access & CARD_LOCAL;      // made here: then both halves were
+    if (!key->bits) key->bits = said.bits;
+    if (!key->curve) key->curve = said.curve;
+    key->public_value = value;
+    key->public_entry = entry->whole;
+    key->trusted = trusted;
     return ST_OK;
 }
 
 // Is a certificate or data seen after the login only?
-static bool p15_is_private(const struct p15_entry *e)
+static bool p15_is_private(const struct p15_entry *entry)
 {
-    bool pin = e->auth_id.n || p15_rule(e->rules, P15_MODE_READ).user;
-    return e->flags & P15_PRIVATE && pin;
+    bool pin = entry->auth_id.n || p15_rule(entry->rules, P15_MODE_READ).user;
+    return entry->flags & P15_PRIVATE && pin;
 }
 
 // The token that a certificate goes with: its key's.
-static struct token *p15_token_of_id(struct card *c, struct token *t, bytes id)
+static struct token *p15_token_of_id(struct card *card, struct token *token, bytes id)
 {
-    const struct p15 *p = t->state;
-    for (const struct p15_key *k = p->keys; k; k = k->next)
-        if (k->private_object && id.n && bytes_equal(k->id, id)) return k->private_object->token;
-    return p15_first_token(c, t);
+    const struct p15 *p15 = token->state;
+    for (const struct p15_key *key = p15->keys; key; key = key->next)
+        if (key->private_object && id.n && bytes_equal(key->id, id))
+            return key->private_object->token;
+    return p15_first_token(card, token);
 }
 
 // CommonCertificateAttributes: iD, authority, ... A certificate in trustedCertificates is one that
 // the issuer of the card vouches for, and that its holder cannot change.
-static st p15_add_certificate(struct card *c, struct token *t, const struct p15_entry *e,
+static st p15_add_certificate(struct card *card, struct token *token, const struct p15_entry *entry,
                               bool trusted)
 {
-    struct p15 *p = t->state;
-    struct p15_certificate cert = { .id = BYTES_NONE }, **at = &p->certificates;
+    struct p15 *p15 = token->state;
+    struct p15_certificate cert = { .id = BYTES_NONE }, **at = &p15->certificates;
     struct tlv part;
-    bytes class = e->class, type = e->type;
-    if (e->tag != 0x30 || tlv_next(&type, &part) || p15_parse_value(&part, &cert.value))
+    bytes class = entry->class, type = entry->type;
+    if (entry->tag != 0x30 || tlv_next(&type, &part) || p15_parse_value(&part, &cert.value))
         return ST_OK;                           // not X.509, or not to be had
     bool authority = false;
     while (!tlv_next(&class, &part)) {
         if (part.tag == 0x04 && !cert.id.n) cert.id = bytes_head(part.value, 255);
         if (part.tag == 0x01) authority = part.value.n && *part.value.p;
     }
-    struct p15_certificate *kept = ARENA_NEW(&c->arena, struct p15_certificate, 1);
+    struct p15_certificate *kept = ARENA_NEW(&card->arena, struct p15_certificate, 1);
     if (!kept) return ST_CARD_MEMORY;
     *kept = cert;
-    struct token *owner = p15_token_of_id(c, t, cert.id);
-    kept->object = p15_add_object(c, owner, CKO_CERTIFICATE, cert.id, e->label, kept);
+    struct token *owner = p15_token_of_id(card, token, cert.id);
+    kept->object = p15_add_object(card, owner, CKO_CERTIFICATE, cert.id, entry->label, kept);
     if (!kept->object) return ST_CARD_MEMORY;
-    card_set_entry(c, kept->object, e->whole);
-    kept->object->private = p15_is_private(e) && !owner->driver->public_certificates;
+    card_set_entry(card, kept->object, entry->whole);
+    kept->object->private = p15_is_private(entry) && !owner->driver->public_certificates;
     kept->object->credential = kept->object->private ? card_pin(owner) : NULL;
     kept->object->trusted = trusted;
     kept->object->authority = authority;
@@ -6394,44 +6432,44 @@ static st p15_add_certificate(struct card *c, struct token *t, const struct p15_
 }
 
 // Opaque data, or data with an object identifier in [1].
-static st p15_add_data(struct card *c, struct token *t, const struct p15_entry *e)
+static st p15_add_data(struct card *card, struct token *token, const struct p15_entry *entry)
 {
-    struct p15_value *value = ARENA_NEW(&c->arena, struct p15_value, 1);
+    struct p15_value *value = ARENA_NEW(&card->arena, struct p15_value, 1);
     struct tlv part;
-    bytes class = e->class, type = e->type;
+    bytes class = entry->class, type = entry->type;
     if (!value) return ST_CARD_MEMORY;
-    if ((e->tag != 0x30 && e->tag != 0xa1) || tlv_next(&type, &part)) return ST_OK;
+    if ((entry->tag != 0x30 && entry->tag != 0xa1) || tlv_next(&type, &part)) return ST_OK;
     bytes oid = part.tag == 0x06 ? part.whole : BYTES_NONE;     // of data named by one
     if (oid.n && tlv_next(&type, &part)) return ST_OK;
     if (p15_parse_value(&part, value)) return ST_OK;
-    bool private = p15_is_private(e);
-    struct token *owner = p15_token_of(c, t, private ? e->auth_id : BYTES_NONE);
+    bool private = p15_is_private(entry);
+    struct token *owner = p15_token_of(card, token, private ? entry->auth_id : BYTES_NONE);
     if (!owner) return ST_OK;
-    struct object *o = p15_add_object(c, owner, CKO_DATA, BYTES_NONE, e->label, value);
-    if (!o) return ST_CARD_MEMORY;
-    card_set_entry(c, o, e->whole);
-    o->private = private;
-    o->credential = private ? card_pin(owner) : NULL;
-    o->oid = oid;
+    struct object *object = p15_add_object(card, owner, CKO_DATA, BYTES_NONE, entry->label, value);
+    if (!object) return ST_CARD_MEMORY;
+    card_set_entry(card, object, entry->whole);
+    object->private = private;
+    object->credential = private ? card_pin(owner) : NULL;
+    object->oid = oid;
     while (!tlv_next(&class, &part)) {
-        if (part.tag == 0x0c) o->application = bytes_head(part.value, 255);
-        if (part.tag == 0x06 && !o->oid.n) o->oid = part.whole;
+        if (part.tag == 0x0c) object->application = bytes_head(part.value, 255);
+        if (part.tag == 0x06 && !object->oid.n) object->oid = part.whole;
     }
     return ST_OK;
 }
 
-static st p15_add_entry(struct card *c, struct token *t, enum p15_kind kind,
-                        const struct p15_entry *e)
+static st p15_add_entry(struct card *card, struct token *token, enum p15_kind kind,
+                        const struct p15_entry *entry)
 {
     switch (kind) {
-    case P15_AODF: return p15_add_pin(c, t->state, e);
-    case P15_PRKDF: return p15_add_private(c, t, e);
+    case P15_AODF: return p15_add_pin(card, token->state, entry);
+    case P15_PRKDF: return p15_add_private(card, token, entry);
     case P15_PUKDF: case P15_PUKDF_TRUSTED:
-        return p15_add_public(c, t, e, kind == P15_PUKDF_TRUSTED);
+        return p15_add_public(card, token, entry, kind == P15_PUKDF_TRUSTED);
     case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL:
-        return p15_add_certificate(c, t, e, kind == P15_CDF_TRUSTED);
-    case P15_SKDF: return p15_add_secret(c, t, e);
-    default: return p15_add_data(c, t, e);      // P15_DODF
+        return p15_add_certificate(card, token, entry, kind == P15_CDF_TRUSTED);
+    case P15_SKDF: return p15_add_secret(card, token, entry);
+    default: return p15_add_data(card, token, entry);      // P15_DODF
     }
 }
 
@@ -6442,79 +6480,84 @@ static bool p15_is_no(st s)
 }
 
 // One directory file, from its first to its last entry that makes sense.
-static st p15_read_file(struct card *c, struct token *t, struct p15_file *f, struct scratch scratch)
+static st p15_read_file(struct card *card, struct token *token, struct p15_file *file,
+                        struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct p15_entry e;
+    struct p15 *p15 = token->state;
+    struct p15_entry entry;
     struct tlv record;
     bytes content;
-    bool quiet = c->link.quiet;
-    c->link.quiet = quiet || t->login;          // it may be one that wants the PIN
-    st s = p15file_read_value(c, t, &f->value, P15_RECORDS, &scratch, &content);
-    c->link.quiet = quiet;
-    if (s == ST_NOT_LOGGED_IN && !t->login) return ST_OK;       // it is read after the login
+    bool quiet = card->link.quiet;
+    card->link.quiet = quiet || token->login;          // it may be one that wants the PIN
+    st s = p15file_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
+    card->link.quiet = quiet;
+    if (s == ST_NOT_LOGGED_IN && !token->login) return ST_OK;       // it is read after the login
     if (s && !p15_is_no(s)) return s;
-    bytes rest = s ? BYTES_NONE : arena_copy(&c->arena, content);
+    bytes rest = s ? BYTES_NONE : arena_copy(&card->arena, content);
     if (rest.n && !rest.p) return ST_CARD_MEMORY;
     u32 records = 0;
     for (bytes count = rest; !p15file_next(&count, &record); ) records++;
-    if (records > P15_ENTRIES_MAX - p->entries) records = P15_ENTRIES_MAX - p->entries;
-    TRY(card_reserve(c, records));
-    f->read = true;
+    if (records > P15_ENTRIES_MAX - p15->entries) records = P15_ENTRIES_MAX - p15->entries;
+    TRY(card_reserve(card, records));
+    file->read = true;
     while (!(s = p15file_next(&rest, &record))) {
-        if (!p15_count_entry(c, p)) return ST_OK;
-        if (p15_parse_entry(&record, &e)) continue;
-        TRY(p15_add_entry(c, t, f->kind, &e));
+        if (!p15_count_entry(card, p15)) return ST_OK;
+        if (p15_parse_entry(&record, &entry)) continue;
+        TRY(p15_add_entry(card, token, file->kind, &entry));
     }
-    if (s != ST_NOT_FOUND) os_log("%s: a directory file ends in what is no entry", c->link.name);
+    if (s != ST_NOT_FOUND) os_log("%s: a directory file ends in what is no entry", card->link.name);
     return ST_OK;
 }
 
 // All directory files of some kinds, a mask of bits.
-static st p15_load(struct card *c, struct token *t, u32 kinds, struct scratch scratch)
+static st p15_load(struct card *card, struct token *token, u32 kinds, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    TRY(p15_read_odf(c, t, scratch));
-    for (struct p15_file *f = p->files; f; f = f->next) {
-        if (f->read || !(kinds >> f->kind & 1)) continue;
-        if (f->kind == P15_SKDF) TRY(p15_read_info(c, t, scratch));     // its supportedAlgorithms
-        TRY(p15_read_file(c, t, f, scratch));
+    struct p15 *p15 = token->state;
+    TRY(p15_read_odf(card, token, scratch));
+    for (struct p15_file *file = p15->files; file; file = file->next) {
+        if (file->read || !(kinds >> file->kind & 1)) continue;
+        // its supportedAlgorithms
+        if (file->kind == P15_SKDF) TRY(p15_read_info(card, token, scratch));
+        TRY(p15_read_file(card, token, file, scratch));
     }
     return ST_OK;
 }
 
 // The PINs became known after objects that name them: each object goes to the token of its PIN, or
 // where that has none, goes. A private key takes along its public half and its certificates.
-static void p15_sort_objects(struct card *c, struct token *t)
+static void p15_sort_objects(struct card *card, struct token *token)
 {
-    const struct p15 *p = t->state;
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        struct p15_entry e = { .tag = 0 };
+    const struct p15 *p15 = token->state;
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        struct p15_entry entry = { .tag = 0 };
         struct tlv whole;
-        bytes entry = o->entry;
-        if (!o->handle || o->owner || o->token != t || !o->credential) continue;
-        if (tlv_next(&entry, &whole) || p15_parse_entry(&whole, &e)) continue;
-        if (!e.auth_id.n) e.auth_id = p15_rule(e.rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
-        struct token *owner = p15_token_of(c, t, e.auth_id);
+        bytes rest = object->entry;
+        if (!object->handle || object->owner || object->token != token || !object->credential)
+            continue;
+        if (tlv_next(&rest, &whole) || p15_parse_entry(&whole, &entry)) continue;
+        if (!entry.auth_id.n)
+            entry.auth_id = p15_rule(entry.rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
+        struct token *owner = p15_token_of(card, token, entry.auth_id);
         if (owner) {
-            o->token = owner;
-            o->credential = card_pin(owner);
+            object->token = owner;
+            object->credential = card_pin(owner);
             continue;
         }
-        if (o->class == CKO_PRIVATE_KEY) ((struct p15_key *)o->state)->private_object = NULL;
-        card_drop(c, o);
+        if (object->class == CKO_PRIVATE_KEY)
+            ((struct p15_key *)object->state)->private_object = NULL;
+        card_drop(card, object);
     }
-    for (struct p15_key *k = p->keys; k; k = k->next)
-        if (k->public_object) k->public_object->token = p15_token_of_id(c, t, k->id);
-    for (struct p15_certificate *at = p->certificates; at; at = at->next)
-        if (!at->object->credential) at->object->token = p15_token_of_id(c, t, at->id);
+    for (struct p15_key *key = p15->keys; key; key = key->next)
+        if (key->public_object) key->public_object->token = p15_token_of_id(card, token, key->id);
+    for (struct p15_certificate *at = p15->certificates; at; at = at->next)
+        if (!at->object->credential) at->object->token = p15_token_of_id(card, token, at->id);
 }
 
-static bool p15_has(const struct p15 *p, enum p15_kind kind)
+static bool p15_has(const struct p15 *p15, enum p15_kind kind)
 {
-    for (const struct p15_file *f = p->files; f; f = f->next)
-        if (f->kind == kind) return true;
+    for (const struct p15_file *file = p15->files; file; file = file->next)
+        if (file->kind == kind) return true;
     return false;
 }
 
@@ -6525,19 +6568,19 @@ static bool p15_has(const struct p15 *p, enum p15_kind kind)
 // ---- Keys and certificates ----
 
 // The key in what a public key's file holds: SubjectPublicKeyInfo, RSAPublicKey, or a point.
-static st p15_parse_public(bytes in, const struct p15_key *k, struct alg_key *out)
+static st p15_parse_public(bytes in, const struct p15_key *key, struct alg_key *out)
 {
-    struct tlv t;
+    struct tlv tlv;
     bytes point = in;
-    *out = (struct alg_key){ .type = k->type };
-    if (!alg_parse_spki(in, out)) return out->type == k->type ? ST_OK : ST_PROTOCOL;
-    if (!tlv_next(&in, &t) && t.tag == 0xa1 && !alg_parse_spki(t.value, out))
-        return out->type == k->type ? ST_OK : ST_PROTOCOL;      // [1] of a direct value
-    *out = (struct alg_key){ .type = k->type };
-    if (k->type == ALG_RSA) return alg_parse_rsa(point, out);
+    *out = (struct alg_key){ .type = key->type };
+    if (!alg_parse_spki(in, out)) return out->type == key->type ? ST_OK : ST_PROTOCOL;
+    if (!tlv_next(&in, &tlv) && tlv.tag == 0xa1 && !alg_parse_spki(tlv.value, out))
+        return out->type == key->type ? ST_OK : ST_PROTOCOL;      // [1] of a direct value
+    *out = (struct alg_key){ .type = key->type };
+    if (key->type == ALG_RSA) return alg_parse_rsa(point, out);
     if (!tlv_open(point, 0x04, &in)) point = in;
     if (!tlv_open(point, 0x03, &in) && in.n) point = bytes_from(in, 1);
-    out->curve = k->curve ? k->curve : cipher_curve_of(point);
+    out->curve = key->curve ? key->curve : cipher_curve_of(point);
     if (!out->curve || !alg_point_good(out->curve, point)) return ST_PROTOCOL;
     out->bits = out->curve->bits;
     out->point = point;
@@ -6545,190 +6588,198 @@ static st p15_parse_public(bytes in, const struct p15_key *k, struct alg_key *ou
 }
 
 // All objects of a key pair learn what its public half is; all: there is no more to be known of it.
-static void p15_tell_key(struct p15_key *k, struct alg_key *key, const struct x509 *x, bool all)
+static void p15_tell_key(struct p15_key *key, struct alg_key *found, const struct x509 *x509,
+                         bool all)
 {
-    if (key) k->key = key;
-    k->looked = all;
-    struct object *both[] = { k->private_object, k->public_object };
+    if (found) key->key = found;
+    key->looked = all;
+    struct object *both[] = { key->private_object, key->public_object };
     for (size_t i = 0; i < COUNT(both); i++) {
         if (!both[i]) continue;
-        if (key) both[i]->key = key;
-        if (x) both[i]->x509 = x;
+        if (found) both[i]->key = found;
+        if (x509) both[i]->x509 = x509;
         both[i]->unread = !all;
     }
 }
 
-static st p15_keep_key(struct card *c, struct p15_key *k, const struct alg_key *found,
-                       const struct x509 *x, struct scratch scratch)
+static st p15_keep_key(struct card *card, struct p15_key *key, const struct alg_key *found,
+                       const struct x509 *x509, struct scratch scratch)
 {
-    struct alg_key *kept = ARENA_NEW(&c->arena, struct alg_key, 1);
+    struct alg_key *kept = ARENA_NEW(&card->arena, struct alg_key, 1);
     if (!kept) return ST_CARD_MEMORY;
     *kept = *found;
-    TRY(card_keep_key(c, kept, scratch));
-    p15_tell_key(k, kept, x, true);
+    TRY(card_keep_key(card, kept, scratch));
+    p15_tell_key(key, kept, x509, true);
     return ST_OK;
 }
 
 // The certificate of a key tells its card from others. Where nothing does yet, and anyone may read
 // it again, what was read of it becomes the landmark (LatEID has no document number to be read).
-static st p15_mark_certificate(struct p15 *p, const struct p15_certificate *cert)
+static st p15_mark_certificate(struct p15 *p15, const struct p15_certificate *cert)
 {
-    const struct object *o = cert->object;
-    if (p->mark.known || !o->token->driver->public_certificates || !cert->value.path.file.n)
+    const struct object *object = cert->object;
+    if (p15->mark.known || !object->token->driver->public_certificates || !cert->value.path.file.n)
         return ST_OK;
-    p->mark_file = cert->value.path;
-    p->mark_file.length = P15_MARK;
-    p->mark.unique = true;
-    return place_note(&p->mark, 0, bytes_head(o->value, P15_MARK));
+    p15->mark_file = cert->value.path;
+    p15->mark_file.length = P15_MARK;
+    p15->mark.unique = true;
+    return place_note(&p15->mark, 0, bytes_head(object->value, P15_MARK));
 }
 
 // The keys of a certificate learn their public half from it.
-static st p15_learn(struct card *c, struct p15 *p, const struct p15_certificate *cert,
+static st p15_learn(struct card *card, struct p15 *p15, const struct p15_certificate *cert,
                     struct scratch scratch)
 {
-    const struct x509 *x = cert->object->x509;
+    const struct x509 *x509 = cert->object->x509;
     struct alg_key found;
-    for (struct p15_key *k = p->keys; k; k = k->next) {
-        if (!k->id.n || !bytes_equal(k->id, cert->id)) continue;
-        if (k->key && k->key->spki.n) continue;
-        if (alg_parse_spki(x->spki, &found) || found.type != k->type) continue;
-        TRY(p15_mark_certificate(p, cert));
-        TRY(p15_keep_key(c, k, &found, x, scratch));
+    for (struct p15_key *key = p15->keys; key; key = key->next) {
+        if (!key->id.n || !bytes_equal(key->id, cert->id)) continue;
+        if (key->key && key->key->spki.n) continue;
+        if (alg_parse_spki(x509->spki, &found) || found.type != key->type) continue;
+        TRY(p15_mark_certificate(p15, cert));
+        TRY(p15_keep_key(card, key, &found, x509, scratch));
     }
     return ST_OK;
 }
 
 // A certificate's value. What cannot be used is shown without one; what the card refuses before the
 // login is asked for again after it.
-static st p15_read_certificate(struct card *c, struct token *t, struct p15_certificate *cert,
+static st p15_read_certificate(struct card *card, struct token *token, struct p15_certificate *cert,
                                struct scratch scratch)
 {
     struct x509 parsed;
     bytes der;
-    if (cert->refused == t->login_epoch + 1) return ST_OK;
-    st s = p15file_read_value(c, t, &cert->value, P15_OBJECT, &scratch, &der);
+    if (cert->refused == token->login_epoch + 1) return ST_OK;
+    st s = p15file_read_value(card, token, &cert->value, P15_OBJECT, &scratch, &der);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
-    if (s && s != ST_NOT_FOUND && !place_has_login(c, t)) {
-        cert->refused = t->login_epoch + 1;
+    if (s && s != ST_NOT_FOUND && !place_has_login(card, token)) {
+        cert->refused = token->login_epoch + 1;
         return ST_OK;
     }
     cert->object->unread = false;
     if (s || x509_parse(der, &parsed)) {
-        os_log("%s: a certificate cannot be read", c->link.name);
+        os_log("%s: a certificate cannot be read", card->link.name);
         return ST_OK;
     }
-    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
-    bytes kept = arena_copy(&c->arena, parsed.whole);
-    if (!x || !kept.p) return ST_CARD_MEMORY;
-    x509_parse(kept, x);                        // in what is kept: as it went before
-    cert->object->x509 = x;
-    cert->object->value = x->whole;
-    if (!cert->object->label.n) cert->object->label = x509_common_name(x->subject);
-    return p15_learn(c, t->state, cert, scratch);
+    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
+    bytes kept = arena_copy(&card->arena, parsed.whole);
+    if (!x509 || !kept.p) return ST_CARD_MEMORY;
+    x509_parse(kept, x509);                        // in what is kept: as it went before
+    cert->object->x509 = x509;
+    cert->object->value = x509->whole;
+    if (!cert->object->label.n) cert->object->label = x509_common_name(x509->subject);
+    return p15_learn(card, token->state, cert, scratch);
 }
 
-static struct p15_certificate *p15_certificate_of(const struct p15 *p, bytes id)
+static struct p15_certificate *p15_certificate_of(const struct p15 *p15, bytes id)
 {
-    struct p15_certificate *cert = p->certificates;
+    struct p15_certificate *cert = p15->certificates;
     while (cert && !(id.n && bytes_equal(cert->id, id))) cert = cert->next;
     return cert;
 }
 
-static st p15_read_public(struct card *c, struct token *t, struct p15_key *k,
+static st p15_read_public(struct card *card, struct token *token, struct p15_key *key,
                           struct scratch scratch)
 {
     struct alg_key found;
     bytes content;
-    TRY(p15_load(c, t, P15_MASK_PUBLIC, scratch));
-    st s = p15file_read_value(c, t, &k->public_value, P15_OBJECT, &scratch, &content);
-    if (!s) s = p15_parse_public(content, k, &found);
-    return s ? s : p15_keep_key(c, k, &found, NULL, scratch);
+    TRY(p15_load(card, token, P15_MASK_PUBLIC, scratch));
+    st s = p15file_read_value(card, token, &key->public_value, P15_OBJECT, &scratch, &content);
+    if (!s) s = p15_parse_public(content, key, &found);
+    return s ? s : p15_keep_key(card, key, &found, NULL, scratch);
 }
 
 // The public half of a key, from where it costs least: a certificate that is known, the public
 // key's own file, a certificate that is not. If there is none, what the directory said must do: for
 // good, or where a certificate may come after the login, until then.
-static st p15_read_key(struct card *c, struct token *t, struct p15_key *k, struct scratch scratch)
+static st p15_read_key(struct card *card, struct token *token, struct p15_key *key,
+                       struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct p15_certificate *cert = p15_certificate_of(p, k->id);
+    struct p15 *p15 = token->state;
+    struct p15_certificate *cert = p15_certificate_of(p15, key->id);
     st s = ST_NOT_FOUND;
-    if (k->refused == t->login_epoch + 1) return ST_OK;
-    if (!cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
-    if (!cert) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
-    cert = p15_certificate_of(p, k->id);
-    if (cert && cert->object->unread) s = p15_read_certificate(c, t, cert, scratch);
-    else if (cert && cert->object->x509) s = p15_learn(c, p, cert, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
-    if (cert && p15_has(p, P15_PUKDF)) s = p15_read_public(c, t, k, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || k->looked) return s;
+    if (key->refused == token->login_epoch + 1) return ST_OK;
+    if (!cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
+    if (!cert) TRY(p15_load(card, token, P15_MASK_CERT, scratch));
+    cert = p15_certificate_of(p15, key->id);
+    if (cert && cert->object->unread) s = p15_read_certificate(card, token, cert, scratch);
+    else if (cert && cert->object->x509) s = p15_learn(card, p15, cert, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
+    if (cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
+    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
     struct alg_key *said = NULL;
-    bool known = k->type == ALG_RSA ? k->bits >= ALG_RSA_MIN_BITS && k->bits <= ALG_RSA_MAX_BITS &&
-                                      k->bits % 8 == 0 : k->curve != NULL;
-    if (known) said = ARENA_NEW(&c->arena, struct alg_key, 1);
+    bool known = key->type == ALG_RSA ? key->bits >= ALG_RSA_MIN_BITS &&
+                 key->bits <= ALG_RSA_MAX_BITS && key->bits % 8 == 0 : key->curve != NULL;
+    if (known) said = ARENA_NEW(&card->arena, struct alg_key, 1);
     if (known && !said) return ST_CARD_MEMORY;
-    if (said) *said = (struct alg_key){ .type = k->type, .curve = k->curve,
-                                        .bits = k->type == ALG_RSA ? k->bits : k->curve->bits };
-    bool later = cert && cert->object->unread && !place_has_login(c, t);
-    if (later) k->refused = t->login_epoch + 1;
-    p15_tell_key(k, said, NULL, !later);
+    if (said)
+        *said = (struct alg_key){ .type = key->type, .curve = key->curve,
+                                  .bits = key->type == ALG_RSA ? key->bits : key->curve->bits };
+    bool later = cert && cert->object->unread && !place_has_login(card, token);
+    if (later) key->refused = token->login_epoch + 1;
+    p15_tell_key(key, said, NULL, !later);
     return ST_OK;
 }
 
 // ---- For drivers: finding out ----
 
 // What a public key has of its own, and what of its other half.
-static void p15_tell_public(struct card *c, struct p15_key *k)
+static void p15_tell_public(struct card *card, struct p15_key *key)
 {
-    struct object *o = k->public_object, *other = k->private_object;
-    o->trusted = k->trusted;
-    o->access = k->access;
-    if (k->public_label.n) o->label = k->public_label;
-    card_set_entry(c, o, k->public_entry.n || !other ? k->public_entry : other->entry);
+    struct object *object = key->public_object, *other = key->private_object;
+    object->trusted = key->trusted;
+    object->access = key->access;
+    if (key->public_label.n) object->label = key->public_label;
+    card_set_entry(card, object, key->public_entry.n || !other ? key->public_entry : other->entry);
     if (!other) return;
-    o->x509 = other->x509;
-    o->always_auth = other->always_auth;
+    object->x509 = other->x509;
+    object->always_auth = other->always_auth;
 }
 
-static st p15_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+static st p15_list(struct card *card, struct token *token, const struct query *query,
+                   struct scratch scratch)
 {
-    struct p15 *p = t->state;
+    struct p15 *p15 = token->state;
     u32 kinds = 0;
-    TRY(p15_refresh(c, t, scratch));
-    bool public_keys = q->any_class || q->class == CKO_PUBLIC_KEY;
-    bool certificates = q->any_class || q->class == CKO_CERTIFICATE;
-    if (q->any_class || q->class == CKO_PRIVATE_KEY || public_keys ||
-        (certificates && c->token_count > 1)) kinds |= P15_MASK_PRIVATE;
+    TRY(p15_refresh(card, token, scratch));
+    bool public_keys = query->any_class || query->class == CKO_PUBLIC_KEY;
+    bool certificates = query->any_class || query->class == CKO_CERTIFICATE;
+    if (query->any_class || query->class == CKO_PRIVATE_KEY || public_keys ||
+        (certificates && card->token_count > 1))
+        kinds |= P15_MASK_PRIVATE;
     if (public_keys) kinds |= P15_MASK_PUBLIC;
-    if (q->any_class || q->class == CKO_DATA) kinds |= 1u << P15_DODF;
-    if ((q->any_class || q->class == CKO_SECRET_KEY) && !q->no_secret) kinds |= 1u << P15_SKDF;
-    TRY(p15_load(c, t, kinds, scratch));
-    if (certificates) TRY(p15_load(c, t, P15_MASK_CERT, scratch));
+    if (query->any_class || query->class == CKO_DATA) kinds |= 1u << P15_DODF;
+    if ((query->any_class || query->class == CKO_SECRET_KEY) && !query->no_secret)
+        kinds |= 1u << P15_SKDF;
+    TRY(p15_load(card, token, kinds, scratch));
+    if (certificates) TRY(p15_load(card, token, P15_MASK_CERT, scratch));
     if (!public_keys) return ST_OK;
-    for (struct p15_key *k = p->keys; k; k = k->next) {
-        if (k->public_object) continue;
-        k->public_object = p15_add_key_object(c, p15_token_of_id(c, t, k->id), CKO_PUBLIC_KEY, k);
-        if (!k->public_object) return ST_CARD_MEMORY;
-        p15_tell_public(c, k);
+    for (struct p15_key *key = p15->keys; key; key = key->next) {
+        if (key->public_object) continue;
+        key->public_object = p15_add_key_object(card, p15_token_of_id(card, token, key->id),
+                                                CKO_PUBLIC_KEY, key);
+        if (!key->public_object) return ST_CARD_MEMORY;
+        p15_tell_public(card, key);
     }
     return ST_OK;
 }
 
-static st p15_read(struct card *c, struct object *o, struct scratch scratch)
+static st p15_read(struct card *card, struct object *object, struct scratch scratch)
 {
-    struct token *t = o->token;
+    struct token *token = object->token;
     bytes value;
-    if (o->class == CKO_PRIVATE_KEY || o->class == CKO_PUBLIC_KEY)
-        return p15_read_key(c, t, o->state, scratch);
-    if (o->class == CKO_CERTIFICATE) return p15_read_certificate(c, t, o->state, scratch);
-    o->unread = o->class == CKO_DATA;
-    if (!o->unread) return ST_OK;               // a secret key: the directory has said all
-    st s = p15file_read_value(c, t, o->state, P15_ANY, &scratch, &value);
+    if (object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY)
+        return p15_read_key(card, token, object->state, scratch);
+    if (object->class == CKO_CERTIFICATE)
+        return p15_read_certificate(card, token, object->state, scratch);
+    object->unread = object->class == CKO_DATA;
+    if (!object->unread) return ST_OK;               // a secret key: the directory has said all
+    st s = p15file_read_value(card, token, object->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
-    o->value = s ? BYTES_NONE : arena_copy(&c->arena, value);
-    if (!s && value.n && !o->value.p) return ST_CARD_MEMORY;
-    o->unread = false;
+    object->value = s ? BYTES_NONE : arena_copy(&card->arena, value);
+    if (!s && value.n && !object->value.p) return ST_CARD_MEMORY;
+    object->unread = false;
     return ST_OK;
 }
 
@@ -6746,19 +6797,19 @@ static st p15_read(struct card *c, struct object *o, struct scratch scratch)
 
 // ---- Tokens ----
 
-static st p15use_open(struct card *c, struct token *t, struct scratch scratch)
+static st p15use_open(struct card *card, struct token *token, struct scratch scratch)
 {
-    TRY(secret_read_tries(c, t, scratch));
-    TRY(p15_read_info(c, t, scratch));
-    return p15_look_if_blank(c, t, scratch);
+    TRY(secret_read_tries(card, token, scratch));
+    TRY(p15_read_info(card, token, scratch));
+    return p15_look_if_blank(card, token, scratch);
 }
 
 // The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
-static const struct p15_pin *p15use_puk_of(const struct p15 *p, const struct p15_pin *pin)
+static const struct p15_pin *p15use_puk_of(const struct p15 *p15, const struct p15_pin *pin)
 {
     const struct p15_pin *found = NULL;
     if (pin->flags & P15_PIN_NO_UNBLOCK) return NULL;
-    for (const struct p15_pin *at = p->pins; at; at = at->next) {
+    for (const struct p15_pin *at = p15->pins; at; at = at->next) {
         if (at == pin) continue;
         if (pin->puk_id.n && bytes_equal(at->auth_id, pin->puk_id)) return at;
         if (!found && at->flags & P15_PIN_UNBLOCKING) found = at;
@@ -6768,12 +6819,12 @@ static const struct p15_pin *p15use_puk_of(const struct p15 *p, const struct p15
 
 // A PIN of the directory as a credential. What no directory says is as in the one that the driver
 // set for this role.
-static struct credential p15use_credential(const struct p15 *p, const struct p15_pin *pin,
+static struct credential p15use_credential(const struct p15 *p15, const struct p15_pin *pin,
                                            enum card_role role, const struct credential *like)
 {
     struct credential made = pin->pin;
     made.role = (u8)role;
-    made.place = p15_place(p, &pin->where);
+    made.place = p15_place(p15, &pin->where);
     if (!like) return made;
     made.ask = like->ask;
     made.logout_by = like->logout_by;
@@ -6783,42 +6834,42 @@ static struct credential p15use_credential(const struct p15 *p, const struct p15
 }
 
 // The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
-static st p15use_find_pins(struct card *c, struct token *t, struct scratch scratch)
+static st p15use_find_pins(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    struct token *at = t, like = *t;
-    TRY(p15_load(c, t, 1u << P15_AODF, scratch));
-    for (const struct p15_pin *pin = p->pins; pin; pin = pin->next) {
+    struct p15 *p15 = token->state;
+    struct token *at = token, like = *token;
+    TRY(p15_load(card, token, 1u << P15_AODF, scratch));
+    for (const struct p15_pin *pin = p15->pins; pin; pin = pin->next) {
         if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
-        if (at != t) {
-            *at = *t;
-            at->index = t->index + (u32)(at - t);
-            c->token_count++;
+        if (at != token) {
+            *at = *token;
+            at->index = token->index + (u32)(at - token);
+            card->token_count++;
         }
-        const struct p15_pin *unblocks = p15use_puk_of(p, pin);
-        struct credential user = p15use_credential(p, pin, ROLE_USER, card_pin(&like));
+        const struct p15_pin *unblocks = p15use_puk_of(p15, pin);
+        struct credential user = p15use_credential(p15, pin, ROLE_USER, card_pin(&like));
         struct credential puk = { .role = ROLE_PUK };
         if (unblocks)
-            puk = p15use_credential(p, unblocks, ROLE_PUK, card_credential(&like, ROLE_PUK));
+            puk = p15use_credential(p15, unblocks, ROLE_PUK, card_credential(&like, ROLE_PUK));
         card_set_credential(at, &user);
         card_set_credential(at, &puk);
-        p->user_pins[at->index] = pin;
-        if (++at == &c->tokens[SCARD11_READER_SLOTS]) break;
+        p15->user_pins[at->index] = pin;
+        if (++at == &card->tokens[SCARD11_READER_SLOTS]) break;
     }
     return ST_OK;
 }
 
 // What the card gives, in parts of any length; the rest is the host's once it gives none, or less
 // than eight bytes at a time. Some cards know a challenge of eight bytes and no other.
-static st p15use_random(struct card *c, struct token *t, u8 *out, size_t n)
+static st p15use_random(struct card *card, struct token *token, u8 *out, size_t n)
 {
     size_t most = 32;
-    (void)t;
+    (void)token;
     while (n) {
         u8 room[256];
         struct buf b = buf_on(room, sizeof room);
         size_t want = n < most ? n : most;
-        st s = iso_get_challenge(&c->link, (u32)want, &b);
+        st s = iso_get_challenge(&card->link, (u32)want, &b);
         size_t got = b.n < want ? b.n : want;
         if (s) got = 0;
         memcpy(out, room, got);
@@ -6836,26 +6887,28 @@ static st p15use_random(struct card *c, struct token *t, u8 *out, size_t n)
 // ---- Keys ----
 
 // A key of the directory, to be used on trust and checked.
-static struct trial p15use_trial(struct card *c, struct object *o, const struct alg_use *use,
-                                 bytes in, struct scratch scratch, struct buf *out)
+static struct trial p15use_trial(struct card *card, struct object *object,
+                                 const struct alg_use *use, bytes in, struct scratch scratch,
+                                 struct buf *out)
 {
-    const struct p15_key *k = o->state;
-    return (struct trial){ .card = c, .object = o, .use = use, .in = in, .out = out,
-                           .scratch = scratch, .place = p15_place(o->token->state, &k->where) };
+    const struct p15_key *key = object->state;
+    return (struct trial){ .card = card, .object = object, .use = use, .in = in, .out = out,
+                           .scratch = scratch,
+                           .place = p15_place(object->token->state, &key->where) };
 }
 
 // The same for what the host cannot check.
-static struct trial p15use_secret_trial(struct card *c, struct object *o, bytes in,
+static struct trial p15use_secret_trial(struct card *card, struct object *object, bytes in,
                                         struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, NULL, in, scratch, out);
+    struct trial trial = p15use_trial(card, object, NULL, in, scratch, out);
     trial.secret = true;
     return trial;
 }
 
 // ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 }.
-static st p15use_agree(struct card *c, const struct object *o, bytes point, struct scratch scratch,
-                       struct buf *out)
+static st p15use_agree(struct card *card, const struct object *object, bytes point,
+                       struct scratch scratch, struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 300);
     bytes secret, inner;
@@ -6863,12 +6916,12 @@ static st p15use_agree(struct card *c, const struct object *o, bytes point, stru
     tlv_put(&data, 0x85, point);
     struct apdu cmd = { .ins = P15_INS_AGREE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
                         .secret_out = true };
-    TRY(link_exchange(&c->link, &cmd, &rsp));
+    TRY(link_exchange(&card->link, &cmd, &rsp));
     secret = buf_bytes(&rsp);
-    if (secret.n != o->key->curve->size && !tlv_open(secret, 0x7c, &inner))
+    if (secret.n != object->key->curve->size && !tlv_open(secret, 0x7c, &inner))
         tlv_find(inner, 0x82, &secret);
     buf_put(out, secret);
-    return secret.n == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+    return secret.n == object->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
 // What a card opened and took the padding off gets it again, in a block of k bytes: >>op unpads for
@@ -6982,13 +7035,13 @@ static void p15use_put_personal(struct buf *out, const char *application, u16 df
 }
 
 // A directory file with what was put, beside those of the ODF.
-static st p15use_add_directory(struct card *c, struct p15 *p, enum p15_kind kind,
+static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind kind,
                                const struct buf *b)
 {
-    struct p15_file *f = b->full ? NULL : p15_add_file(c, p, 0xa0u + kind);
-    if (!f) return ST_CARD_MEMORY;
-    f->value.direct = arena_copy(&c->arena, buf_bytes(b));
-    return f->value.direct.p ? ST_OK : ST_CARD_MEMORY;
+    struct p15_file *file = b->full ? NULL : p15_add_file(card, p15, 0xa0u + kind);
+    if (!file) return ST_CARD_MEMORY;
+    file->value.direct = arena_copy(&card->arena, buf_bytes(b));
+    return file->value.direct.p ? ST_OK : ST_CARD_MEMORY;
 }
 
 /* ================================================================================================
@@ -7121,21 +7174,21 @@ static const struct credential piv_puk = {
 
 // ---- Selecting, and what shows that it was ----
 
-static st piv_select(struct card *c, struct token *t, const struct place *place)
+static st piv_select(struct card *card, struct token *token, const struct place *place)
 {
-    (void)t; (void)place;               // there is one place
-    return iso_select_aid(&c->link, ISO_FCI, PIV_AID, NULL);
+    (void)token; (void)place;               // there is one place
+    return iso_select_aid(&card->link, ISO_FCI, PIV_AID, NULL);
 }
 
 // One data object with its outer tag, or enough of it. Only ST_OK and ST_NOT_FOUND are answers of a
 // PIV application.
-static st piv_get_raw(struct card *c, u32 object, bool (*enough)(bytes), struct buf *out)
+static st piv_get_raw(struct card *card, u32 object, bool (*enough)(bytes), struct buf *out)
 {
     u8 tag[5];
     struct buf list = buf_on(tag, sizeof tag);
     bytes name = bytes_trim(BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object));
     tlv_put(&list, 0x5c, name);
-    return iso_get_data(&c->link, PIV_FILE, buf_bytes(&list), enough, out);
+    return iso_get_data(&card->link, PIV_FILE, buf_bytes(&list), enough, out);
 }
 
 // The tag that an object comes in.
@@ -7145,88 +7198,88 @@ static u32 piv_tag_of(u32 object)
 }
 
 // An object of PIV's is a landmark: none is anywhere else.
-static st piv_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+static st piv_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                        bytes *value)
 {
-    const struct piv *p = t->state;
+    const struct piv *piv = token->state;
     struct buf out = scratch_rest(scratch);
-    if (ref == PIV_CHUID && p->absent) return ST_NOT_FOUND;
-    TRY(piv_get_raw(c, ref, NULL, &out));
+    if (ref == PIV_CHUID && piv->absent) return ST_NOT_FOUND;
+    TRY(piv_get_raw(card, ref, NULL, &out));
     return tlv_open(scratch_keep(scratch, &out), piv_tag_of(ref), value) ? ST_NOT_FOUND : ST_OK;
 }
 
 // Notes an object that is there; the first is the landmark.
-static st piv_note(struct piv *p, u32 object, bytes value)
+static st piv_note(struct piv *piv, u32 object, bytes value)
 {
-    if (!p->mark.known) p->small = value.n <= 240;
-    return place_note(&p->mark, object, value);
+    if (!piv->mark.known) piv->small = value.n <= 240;
+    return place_note(&piv->mark, object, value);
 }
 
 // Notes one that no other card has, too.
-static st piv_note_unique(struct piv *p, u32 object, bytes value)
+static st piv_note_unique(struct piv *piv, u32 object, bytes value)
 {
-    TRY(piv_note(p, object, value));
-    return place_note(&p->identity, object, value);
+    TRY(piv_note(piv, object, value));
+    return place_note(&piv->identity, object, value);
 }
 
 // The application is the selected one after this, and maybe was before: counts says so when the
 // landmark is seen without a SELECT. Then the answer that came before it in this transaction was
 // ours. Without a login a SELECT costs less than a large landmark.
-static st piv_vouch(struct card *c, struct token *t, struct scratch scratch, bool *counts)
+static st piv_vouch(struct card *card, struct token *token, struct scratch scratch, bool *counts)
 {
-    struct piv *p = t->state;
-    bool look = p->mark.known && (p->small || c->shared || place_has_login(c, t));
+    struct piv *piv = token->state;
+    bool look = piv->mark.known && (piv->small || card->shared || place_has_login(card, token));
     *counts = false;
-    if (!look) return place_be_sure(c, t, scratch);
-    st s = place_find_landmark(c, t, &p->mark, scratch);
+    if (!look) return place_be_sure(card, token, scratch);
+    st s = place_find_landmark(card, token, &piv->mark, scratch);
     *counts = !s;
-    return s == ST_NOT_FOUND ? place_select(c, t) : s;
+    return s == ST_NOT_FOUND ? place_select(card, token) : s;
 }
 
 // Was the last answer ended before its end?
-static bool piv_is_part(const struct card *c)
+static bool piv_is_part(const struct card *card)
 {
-    return c->link.sw >> 8 == 0x61;
+    return card->link.sw >> 8 == 0x61;
 }
 
 // The content of a data object, or enough of it. Read on trust first: an answer in the right tag
 // can only be ours, and then nobody can select another application before our transaction ends.
-static st piv_get_part(struct card *c, struct token *t, u32 object, bool (*enough)(bytes),
+static st piv_get_part(struct card *card, struct token *token, u32 object, bool (*enough)(bytes),
                        struct scratch *scratch, bytes *value)
 {
     for (;;) {
         struct scratch again = *scratch;
         struct buf out = scratch_rest(&again);
-        st s = piv_get_raw(c, object, enough, &out);
-        if (!s && !tlv_open_some(buf_bytes(&out), piv_is_part(c), piv_tag_of(object), value)) {
+        st s = piv_get_raw(card, object, enough, &out);
+        if (!s && !tlv_open_some(buf_bytes(&out), piv_is_part(card), piv_tag_of(object), value)) {
             scratch_keep(&again, &out);
             *scratch = again;
-            place_seen(c, t);
+            place_seen(card, token);
             return ST_OK;
         }
         bool counts = true;
         if (link_is_broken(s)) return s;
         if (!s) s = out.n ? ST_PROTOCOL : ST_NOT_FOUND;
-        if (!c->sure) TRY(piv_vouch(c, t, *scratch, &counts));
+        if (!card->sure) TRY(piv_vouch(card, token, *scratch, &counts));
         else return s;
         if (counts && (s == ST_NOT_FOUND || s == ST_NOT_LOGGED_IN)) return s;
     }
 }
 
-static st piv_get(struct card *c, struct token *t, u32 object, struct scratch *scratch,
+static st piv_get(struct card *card, struct token *token, u32 object, struct scratch *scratch,
                   bytes *value)
 {
-    return piv_get_part(c, t, object, NULL, scratch, value);
+    return piv_get_part(card, token, object, NULL, scratch, value);
 }
 
 // ---- Finding out ----
 
 // Serial and label from the CHUID: the last eight bytes of the GUID, else of the FASC-N
 // (SP 800-73 part 1, 3.1.2); or, on a YubiKey without CHUID, the number that is printed on it.
-static void piv_name(struct token *t, bytes chuid, bool number)
+static void piv_name(struct token *token, bytes chuid, bool number)
 {
     bytes guid, fascn = BYTES_NONE, from;
-    struct buf serial = buf_on(t->serial, 16), label = buf_on(t->label, 32);
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
     tlv_find(chuid, 0x30, &fascn);
     bool has_guid = tlv_find(chuid, 0x34, &guid) && guid.n == 16 && bytes_trim(guid).n;
     from = number ? chuid : has_guid ? guid : fascn;
@@ -7250,68 +7303,69 @@ static void piv_take_global(struct credential *pin)
 // Which PIN is the one to ask for, and an object to recognise the application by, before a login.
 // Discovery object, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte 20:
 // the global PIN is the primary one.
-static st piv_read_discovery(struct card *c, struct token *t, struct scratch scratch)
+static st piv_read_discovery(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct piv *p = t->state;
+    struct piv *piv = token->state;
     bytes value, policy;
-    st s = piv_get(c, t, PIV_DISCOVERY, &scratch, &value);
+    st s = piv_get(card, token, PIV_DISCOVERY, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
         (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
-        piv_take_global(card_pin(t));
-    p->later = false;
+        piv_take_global(card_pin(token));
+    piv->later = false;
     if (s) return ST_OK;
-    if (value.n && !p->small) p->mark.known = false;    // a signed CHUID is a costly landmark
-    return piv_note(p, PIV_DISCOVERY, value);
+    if (value.n && !piv->small) piv->mark.known = false;    // a signed CHUID is a costly landmark
+    return piv_note(piv, PIV_DISCOVERY, value);
 }
 
 // An instruction of Yubico's without data, sent to the application for certain.
-static st piv_ask(struct card *c, struct token *t, u8 ins, u8 p1, u8 p2, struct scratch *scratch,
-                  bytes *value)
+static st piv_ask(struct card *card, struct token *token, u8 ins, u8 p1, u8 p2,
+                  struct scratch *scratch, bytes *value)
 {
     struct apdu cmd = { .ins = ins, .p1 = p1, .p2 = p2,
                         .le = ins == PIV_INS_SERIAL ? APDU_LE_SHORT : APDU_LE_ALL };
-    TRY(place_be_sure(c, t, *scratch));
+    TRY(place_be_sure(card, token, *scratch));
     struct buf out = scratch_rest(scratch);
-    st s = link_exchange(&c->link, &cmd, &out);
+    st s = link_exchange(&card->link, &cmd, &out);
     *value = scratch_keep(scratch, &out);
     return s;
 }
 
 // YubiKey's serial number (F8), four bytes; nothing where the card does not say.
-static st piv_read_serial(struct card *c, struct token *t, struct scratch *scratch, bytes *value)
+static st piv_read_serial(struct card *card, struct token *token, struct scratch *scratch,
+                          bytes *value)
 {
-    st s = piv_ask(c, t, PIV_INS_SERIAL, 0, 0, scratch, value);
+    st s = piv_ask(card, token, PIV_INS_SERIAL, 0, 0, scratch, value);
     *value = s ? BYTES_NONE : bytes_head(*value, 4);
     return link_is_broken(s) ? s : ST_OK;
 }
 
 // What is recognised and named by the CHUID is so by something else where there is none.
-static void piv_without_chuid(struct piv *p)
+static void piv_without_chuid(struct piv *piv)
 {
-    p->absent = true;
-    p->identity.ref = piv_slots[0].object;
-    if (!p->mark.known && p->quirks & PIV_ONE_PIN) p->mark.ref = PIV_DISCOVERY;
+    piv->absent = true;
+    piv->identity.ref = piv_slots[0].object;
+    if (!piv->mark.known && piv->quirks & PIV_ONE_PIN) piv->mark.ref = PIV_DISCOVERY;
 }
 
 // Serial and label. The CHUID is kept: it is a data object, too.
-static st piv_read_chuid(struct card *c, struct token *t, struct scratch scratch)
+static st piv_read_chuid(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct piv *p = t->state;
+    struct piv *piv = token->state;
     bytes value = BYTES_NONE;
-    if (p->named) return ST_OK;
-    st s = piv_get(c, t, PIV_CHUID, &scratch, &value);
+    if (piv->named) return ST_OK;
+    st s = piv_get(card, token, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (!s) {
-        TRY(piv_note_unique(p, PIV_CHUID, value));
-        p->chuid = arena_copy(&c->arena, value);
-        if (value.n && !p->chuid.p) return ST_CARD_MEMORY;
+        TRY(piv_note_unique(piv, PIV_CHUID, value));
+        piv->chuid = arena_copy(&card->arena, value);
+        if (value.n && !piv->chuid.p) return ST_CARD_MEMORY;
     } else {
-        piv_without_chuid(p);
-        if (p->quirks & PIV_YUBICO) TRY(piv_read_serial(c, t, &scratch, &value));
+        piv_without_chuid(piv);
+        if (piv->quirks & PIV_YUBICO) TRY(piv_read_serial(card, token, &scratch, &value));
     }
-    piv_name(t, value, s != ST_OK);
-    p->named = true;
+    piv_name(token, value, s != ST_OK);
+    piv->named = true;
     return ST_OK;
 }
 
@@ -7322,117 +7376,119 @@ static u32 piv_quirks_of(bytes atr)
     return 0;
 }
 
-static st piv_begin(struct card *c, struct token *t)
+static st piv_begin(struct card *card, struct token *token)
 {
-    struct piv *p = t->state = ARENA_NEW(&c->arena, struct piv, 1);
-    if (!p) return ST_CARD_MEMORY;
-    p->mark.ref = p->identity.ref = PIV_CHUID;
-    p->identity.unique = true;
-    p->quirks = piv_quirks_of(bytes_of(c->link.atr, c->link.atr_len));
-    if (p->quirks & PIV_YUBICO) p->metadata = PIV_LIKELY;
-    t->landmark = &p->mark;
-    t->identity = &p->identity;
-    t->flat = true;
-    card_set_credential(t, &piv_pin);
-    card_set_credential(t, &piv_puk);
-    strcpy(t->maker, "PIV");
-    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    struct piv *piv = token->state = ARENA_NEW(&card->arena, struct piv, 1);
+    if (!piv) return ST_CARD_MEMORY;
+    piv->mark.ref = piv->identity.ref = PIV_CHUID;
+    piv->identity.unique = true;
+    piv->quirks = piv_quirks_of(bytes_of(card->link.atr, card->link.atr_len));
+    if (piv->quirks & PIV_YUBICO) piv->metadata = PIV_LIKELY;
+    token->landmark = &piv->mark;
+    token->identity = &piv->identity;
+    token->flat = true;
+    card_set_credential(token, &piv_pin);
+    card_set_credential(token, &piv_puk);
+    strcpy(token->maker, "PIV");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     return ST_OK;
 }
 
 // Is the application selected already? Another program may be logged in to it, and on most cards a
 // SELECT would end that: an object that only PIV has is asked for first.
-static st piv_find_selected(struct card *c, struct token *t, struct scratch scratch)
+static st piv_find_selected(struct card *card, struct token *token, struct scratch scratch)
 {
     const u32 objects[] = { PIV_DISCOVERY, PIV_CHUID, piv_slots[0].object };
-    TRY(link_ready(&c->link));
+    TRY(link_ready(&card->link));
     for (size_t i = 0; i < COUNT(objects); i++) {
         struct scratch each = scratch;
         bytes value;
-        st s = piv_landmark(c, t, objects[i], &each, &value);
+        st s = piv_landmark(card, token, objects[i], &each, &value);
         if (link_is_broken(s)) return s;
         if (s) continue;
-        place_seen(c, t);
-        return objects[i] == PIV_DISCOVERY ? ST_OK : piv_note_unique(t->state, objects[i], value);
+        place_seen(card, token);
+        return objects[i] == PIV_DISCOVERY ? ST_OK : piv_note_unique(token->state, objects[i],
+                                                                     value);
     }
     return ST_NOT_FOUND;
 }
 
 // A card may say yes to any AID, and stay where it was: there is no GET DATA there.
-static bool piv_is_elsewhere(const struct card *c)
+static bool piv_is_elsewhere(const struct card *card)
 {
-    u16 sw = c->link.sw;
+    u16 sw = card->link.sw;
     return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986;
 }
 
 // Before a secret is sent: which PIN is meant. Who answers that is the application, so this costs
 // no more than the SELECT that else would have to come here.
-static st piv_learn(struct card *c, struct token *t, struct scratch scratch)
+static st piv_learn(struct card *card, struct token *token, struct scratch scratch)
 {
-    const struct piv *p = t->state;
-    return p->later ? piv_read_discovery(c, t, scratch) : ST_OK;
+    const struct piv *piv = token->state;
+    return piv->later ? piv_read_discovery(card, token, scratch) : ST_OK;
 }
 
 // The tries left. Until a login is near they are those of the application's PIN, which all cards
 // have; not where they say that something is wrong.
-static st piv_read_tries(struct card *c, struct token *t, struct scratch scratch)
+static st piv_read_tries(struct card *card, struct token *token, struct scratch scratch)
 {
-    const struct credential *pin = card_pin(t);
-    TRY(secret_read_tries(c, t, scratch));
+    const struct credential *pin = card_pin(token);
+    TRY(secret_read_tries(card, token, scratch));
     if (!pin->missing && (pin->tries < 0 || pin->tries > 1)) return ST_OK;
-    TRY(piv_learn(c, t, scratch));
-    return secret_read_tries(c, t, scratch);
+    TRY(piv_learn(card, token, scratch));
+    return secret_read_tries(card, token, scratch);
 }
 
 // Also reads what C_GetTokenInfo needs, in the same transaction: who answers is certain now, and
 // would have to be made so again. And so the first command of extended length is sent while nothing
 // has been handed out yet that a reader's failure would cost. The discovery object is left for the
 // login where the CHUID is landmark enough.
-static st piv_probe(struct card *c, struct token *t, struct scratch scratch)
+static st piv_probe(struct card *card, struct token *token, struct scratch scratch)
 {
-    TRY(piv_begin(c, t));
-    struct piv *p = t->state;
-    st s = c->shared ? piv_find_selected(c, t, scratch) : ST_NOT_FOUND;
-    if (s == ST_NOT_FOUND) s = place_select(c, t);
+    TRY(piv_begin(card, token));
+    struct piv *piv = token->state;
+    st s = card->shared ? piv_find_selected(card, token, scratch) : ST_NOT_FOUND;
+    if (s == ST_NOT_FOUND) s = place_select(card, token);
     if (s) return s == ST_LOST ? ST_NOT_MINE : s;
-    TRY(piv_read_chuid(c, t, scratch));
-    if (!p->mark.known && piv_is_elsewhere(c)) return ST_NOT_MINE;
-    p->later = !(p->quirks & PIV_ONE_PIN);
-    if (!p->small || c->shared) TRY(piv_learn(c, t, scratch));
-    return piv_read_tries(c, t, scratch);
+    TRY(piv_read_chuid(card, token, scratch));
+    if (!piv->mark.known && piv_is_elsewhere(card)) return ST_NOT_MINE;
+    piv->later = !(piv->quirks & PIV_ONE_PIN);
+    if (!piv->small || card->shared) TRY(piv_learn(card, token, scratch));
+    return piv_read_tries(card, token, scratch);
 }
 
 // The private key on the card that stands there among the objects, or NULL.
-static struct object *piv_private_key_at(const struct card *c, const struct token *t, u32 i)
+static struct object *piv_private_key_at(const struct card *card, const struct token *token, u32 i)
 {
-    struct object *o = card_object_at(c, i);
-    bool is = o->handle && o->token == t && o->class == CKO_PRIVATE_KEY && !o->owner;
-    return is ? o : NULL;
+    struct object *object = card_object_at(card, i);
+    bool is = object->handle && object->token == token && object->class == CKO_PRIVATE_KEY &&
+              !object->owner;
+    return is ? object : NULL;
 }
 
 // The card has metadata: each key's policy can be asked for.
-static void piv_has_metadata(struct card *c, struct token *t)
+static void piv_has_metadata(struct card *card, struct token *token)
 {
-    struct piv *p = t->state;
-    if (p->metadata == PIV_YES) return;
-    p->metadata = PIV_YES;
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = piv_private_key_at(c, t, i);
-        if (o) o->unread = true;
+    struct piv *piv = token->state;
+    if (piv->metadata == PIV_YES) return;
+    piv->metadata = PIV_YES;
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = piv_private_key_at(card, token, i);
+        if (object) object->unread = true;
     }
 }
 
 // YubiKey's metadata of a key (F7): algorithm, PIN policy, public key. ST_NOT_FOUND: no such key,
 // or no such command.
-static st piv_get_metadata(struct card *c, struct token *t, u8 ref, struct scratch *scratch,
+static st piv_get_metadata(struct card *card, struct token *token, u8 ref, struct scratch *scratch,
                            bytes *value)
 {
-    struct piv *p = t->state;
-    if (p->metadata == PIV_NO) return ST_NOT_FOUND;
-    st s = piv_ask(c, t, PIV_INS_METADATA, 0, ref, scratch, value);
-    if (link_is_broken(s) || !c->sure) return s;
-    if (!s) piv_has_metadata(c, t);
-    if (s == 0x6d00 || s == 0x6e00) p->metadata = PIV_NO;
+    struct piv *piv = token->state;
+    if (piv->metadata == PIV_NO) return ST_NOT_FOUND;
+    st s = piv_ask(card, token, PIV_INS_METADATA, 0, ref, scratch, value);
+    if (link_is_broken(s) || !card->sure) return s;
+    if (!s) piv_has_metadata(card, token);
+    if (s == 0x6d00 || s == 0x6e00) piv->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
 }
 
@@ -7448,36 +7504,37 @@ static const struct piv_kind {
 };
 
 // The algorithm of a key; 0: PIV has none for it.
-static u8 piv_algorithm(const struct alg_key *k)
+static u8 piv_algorithm(const struct alg_key *key)
 {
     for (size_t i = 0; i < COUNT(piv_kinds); i++) {
         const struct piv_kind *kind = &piv_kinds[i];
-        bool is = kind->curve ? k->curve == alg_curve_named(kind->curve)
-                              : k->type == ALG_RSA && k->bits == kind->bits;
+        bool is = kind->curve ? key->curve == alg_curve_named(kind->curve)
+                              : key->type == ALG_RSA && key->bits == kind->bits;
         if (is) return kind->algorithm;
     }
     return 0;
 }
 
 // The public key in metadata tag 04: 81 modulus 82 exponent, or 86 point (Yubico).
-static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *k)
+static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *key)
 {
     size_t i = 0;
     while (i < COUNT(piv_kinds) && piv_kinds[i].algorithm != algorithm) i++;
     if (i == COUNT(piv_kinds)) return ST_NOT_FOUND;
-    *k = (struct alg_key){ .type = ALG_RSA, .bits = piv_kinds[i].bits };
+    *key = (struct alg_key){ .type = ALG_RSA, .bits = piv_kinds[i].bits };
     if (!piv_kinds[i].curve) {
-        if (!tlv_find(public_key, 0x81, &k->modulus) || !tlv_find(public_key, 0x82, &k->exponent))
+        if (!tlv_find(public_key, 0x81, &key->modulus) ||
+            !tlv_find(public_key, 0x82, &key->exponent))
             return ST_PROTOCOL;
-        k->modulus = bytes_trim(k->modulus);
-        k->exponent = bytes_trim(k->exponent);
-        bool good = k->modulus.n * 8 == k->bits && k->exponent.n && k->exponent.n <= 8;
+        key->modulus = bytes_trim(key->modulus);
+        key->exponent = bytes_trim(key->exponent);
+        bool good = key->modulus.n * 8 == key->bits && key->exponent.n && key->exponent.n <= 8;
         return good ? ST_OK : ST_PROTOCOL;
     }
-    k->curve = alg_curve_named(piv_kinds[i].curve);
-    k->type = k->curve->type;
-    if (!tlv_find(public_key, 0x86, &k->point)) return ST_PROTOCOL;
-    return alg_point_good(k->curve, k->point) ? ST_OK : ST_PROTOCOL;
+    key->curve = alg_curve_named(piv_kinds[i].curve);
+    key->type = key->curve->type;
+    if (!tlv_find(public_key, 0x86, &key->point)) return ST_PROTOCOL;
+    return alg_point_good(key->curve, key->point) ? ST_OK : ST_PROTOCOL;
 }
 
 // ---- Keys and certificates ----
@@ -7494,10 +7551,10 @@ static st piv_open_certificate(bytes container, struct scratch *scratch, bytes *
 }
 
 // Which of the uses that a key could have its certificate allows (RFC 5280, 4.2.1.3).
-static u32 piv_certificate_use(const struct x509 *x, u32 use)
+static u32 piv_certificate_use(const struct x509 *x509, u32 use)
 {
     u16 bits;
-    if (!x509_key_usage(x, &bits)) return use;
+    if (!x509_key_usage(x509, &bits)) return use;
     use = 0;
     if (bits & (X509_DIGITAL_SIGNATURE | X509_NON_REPUDIATION)) use |= CARD_SIGN;
     if (bits & (X509_KEY_ENCIPHERMENT | X509_DATA_ENCIPHERMENT)) use |= CARD_DECRYPT;
@@ -7505,49 +7562,49 @@ static u32 piv_certificate_use(const struct x509 *x, u32 use)
     return use;
 }
 
-static u32 piv_type_use(const struct alg_key *k)
+static u32 piv_type_use(const struct alg_key *key)
 {
-    return k->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT
-         : k->type == ALG_EC ? CARD_SIGN | CARD_DERIVE
-         : k->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
+    return key->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : key->type == ALG_EC ?
+           CARD_SIGN | CARD_DERIVE : key->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
 }
 
 // Has so much of a certificate come that its key is seen? One that is compressed comes whole.
 static bool piv_shows_key(bytes answer)
 {
-    struct x509 x;
+    struct x509 x509;
     bytes der;
     return !tlv_open_some(answer, true, PIV_TAG_DATA, &der) &&
-           !tlv_open_some(der, true, 0x70, &der) && !x509_parse_some(der, true, &x);
+           !tlv_open_some(der, true, 0x70, &der) && !x509_parse_some(der, true, &x509);
 }
 
 // A certificate out of its container, or what there is of it, in the arena.
-static st piv_keep_certificate(struct card *c, bytes container, bool part, struct scratch scratch,
-                               const struct x509 **out)
+static st piv_keep_certificate(struct card *card, bytes container, bool part,
+                               struct scratch scratch, const struct x509 **out)
 {
     struct x509 parsed;
     bytes der;
     TRY(part ? tlv_open_some(container, true, 0x70, &der)
              : piv_open_certificate(container, &scratch, &der));
     TRY(x509_parse_some(der, part, &parsed));
-    struct x509 *x = ARENA_NEW(&c->arena, struct x509, 1);
-    bytes kept = arena_copy(&c->arena, part ? der : parsed.whole);
-    if (!x || !kept.p) return ST_CARD_MEMORY;
-    *out = x;
-    return x509_parse_some(kept, part, x);
+    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
+    bytes kept = arena_copy(&card->arena, part ? der : parsed.whole);
+    if (!x509 || !kept.p) return ST_CARD_MEMORY;
+    *out = x509;
+    return x509_parse_some(kept, part, x509);
 }
 
 // The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
 // do, where the rest costs more commands.
-static st piv_read_certificate(struct card *c, struct token *t, const struct piv_slot *slot,
+static st piv_read_certificate(struct card *card, struct token *token, const struct piv_slot *slot,
                                bool part, struct scratch scratch, const struct x509 **out)
 {
     bytes container;
-    st s = piv_get_part(c, t, slot->object, part ? piv_shows_key : NULL, &scratch, &container);
+    st s = piv_get_part(card, token, slot->object, part ? piv_shows_key : NULL, &scratch,
+                        &container);
     if (link_is_broken(s) || s > ST_COUNT) return s;
-    part = piv_is_part(c);
-    if (!s && !part) TRY(piv_note_unique(t->state, slot->object, container));
-    if (!s) s = piv_keep_certificate(c, container, part, scratch, out);
+    part = piv_is_part(card);
+    if (!s && !part) TRY(piv_note_unique(token->state, slot->object, container));
+    if (!s) s = piv_keep_certificate(card, container, part, scratch, out);
     if (!s || s == ST_NOT_FOUND || s == ST_CARD_MEMORY) return s;
     os_log("PIV: the certificate of %02x cannot be used: %s", slot->ref, st_text(s));
     return ST_NOT_FOUND;
@@ -7555,61 +7612,61 @@ static st piv_read_certificate(struct card *c, struct token *t, const struct piv
 
 // The public key of a key without certificate and without metadata: the card attests a key that it
 // generated.
-static st piv_read_attested(struct card *c, struct token *t, u8 ref, struct alg_key *k,
+static st piv_read_attested(struct card *card, struct token *token, u8 ref, struct alg_key *key,
                             struct scratch scratch)
 {
-    const struct piv *p = t->state;
-    struct x509 x;
+    const struct piv *piv = token->state;
+    struct x509 x509;
     bytes der;
-    if (!(p->quirks & PIV_ATTESTS) || p->metadata != PIV_NO) return ST_NOT_FOUND;
-    st s = piv_ask(c, t, PIV_INS_ATTEST, ref, 0, &scratch, &der);
+    if (!(piv->quirks & PIV_ATTESTS) || piv->metadata != PIV_NO) return ST_NOT_FOUND;
+    st s = piv_ask(card, token, PIV_INS_ATTEST, ref, 0, &scratch, &der);
     if (link_is_broken(s)) return s;
-    if (s || x509_parse(der, &x)) return ST_NOT_FOUND;
-    if (alg_parse_spki(x.spki, k)) return ST_NOT_FOUND;
-    return card_keep_key(c, k, scratch);
+    if (s || x509_parse(der, &x509)) return ST_NOT_FOUND;
+    if (alg_parse_spki(x509.spki, key)) return ST_NOT_FOUND;
+    return card_keep_key(card, key, scratch);
 }
 
 // Does a key want the PIN?
-static void piv_set_policy(struct object *o, bool never)
+static void piv_set_policy(struct object *object, bool never)
 {
-    o->credential = never ? NULL : card_pin(o->token);
-    o->private = !never;
+    object->credential = never ? NULL : card_pin(object->token);
+    object->private = !never;
 }
 
 // Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did.
-static st piv_read_metadata(struct card *c, struct object *like, struct alg_key *k,
+static st piv_read_metadata(struct card *card, struct object *like, struct alg_key *key,
                             struct scratch scratch)
 {
     bytes value, part, algorithm = BYTES_NONE;
-    TRY(piv_get_metadata(c, like->token, (u8)like->ref, &scratch, &value));
+    TRY(piv_get_metadata(card, like->token, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, 0x02, &part) && part.n >= 1) {
         piv_set_policy(like, part.p[0] == 1);
         like->always_auth = part.p[0] == 3 || part.p[0] == 5;   // 5: the PIN or a finger, each time
     }
     like->unread = false;
-    if (!k) return ST_OK;
+    if (!key) return ST_OK;
     tlv_find(value, 0x01, &algorithm);
     if (!algorithm.n || !tlv_find(value, 0x04, &part)) return ST_NOT_FOUND;
-    TRY(piv_metadata_key(*algorithm.p, part, k));
-    return card_keep_key(c, k, scratch);
+    TRY(piv_metadata_key(*algorithm.p, part, key));
+    return card_keep_key(card, key, scratch);
 }
 
 // The policy of a key, asked for once.
-static st piv_read_policy(struct card *c, struct object *o, struct scratch scratch)
+static st piv_read_policy(struct card *card, struct object *object, struct scratch scratch)
 {
-    if (!o->unread) return ST_OK;
-    st s = piv_read_metadata(c, o, NULL, scratch);
+    if (!object->unread) return ST_OK;
+    st s = piv_read_metadata(card, object, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
-    o->unread = false;
+    object->unread = false;
     return ST_OK;
 }
 
-static bool piv_may_have_metadata(const struct piv *p)
+static bool piv_may_have_metadata(const struct piv *piv)
 {
-    return p->metadata >= PIV_LIKELY;
+    return piv->metadata >= PIV_LIKELY;
 }
 
-static bytes piv_label(struct card *c, const struct piv_slot *slot)
+static bytes piv_label(struct card *card, const struct piv_slot *slot)
 {
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
@@ -7618,257 +7675,263 @@ static bytes piv_label(struct card *c, const struct piv_slot *slot)
     buf_put_text(&b, "Retired Key Management ");
     if (n >= 10) buf_put8(&b, '0' + n / 10);
     buf_put8(&b, '0' + n % 10);
-    return arena_copy(&c->arena, buf_bytes(&b));
+    return arena_copy(&card->arena, buf_bytes(&b));
 }
 
 // What is known of a key before it is looked at.
-static struct object piv_key_like(struct token *t, const struct piv_slot *slot)
+static struct object piv_key_like(struct token *token, const struct piv_slot *slot)
 {
-    const struct piv *p = t->state;
-    struct object like = { .token = t, .ref = slot->ref };
+    const struct piv *piv = token->state;
+    struct object like = { .token = token, .ref = slot->ref };
     piv_set_policy(&like, slot->ref == 0x9e);
     like.always_auth = slot->ref == 0x9c;
-    like.unread = p->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
+    like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
     return like;
 }
 
 // QUIRK(PIV cards of agencies): a retired key for nonRepudiation wants the PIN each time, as the
 // one in 9C does.
-static bool piv_wants_consent(const struct x509 *x, u32 i)
+static bool piv_wants_consent(const struct x509 *x509, u32 i)
 {
     u16 bits;
-    return i >= PIV_FIRST_RETIRED && x509_key_usage(x, &bits) && bits & X509_NON_REPUDIATION;
+    return i >= PIV_FIRST_RETIRED && x509_key_usage(x509, &bits) && bits & X509_NON_REPUDIATION;
 }
 
 // The key of a certificate, or what the card says of one that has none. ST_NOT_FOUND: no key.
-static st piv_read_key(struct card *c, const struct piv_slot *slot, const struct x509 *x,
-                       struct object *like, struct alg_key *k, struct scratch scratch)
+static st piv_read_key(struct card *card, const struct piv_slot *slot, const struct x509 *x509,
+                       struct object *like, struct alg_key *key, struct scratch scratch)
 {
-    if (!slot->use || (x && alg_parse_spki(x->spki, k))) return ST_NOT_FOUND;
-    if (x) {
-        like->use = piv_type_use(k) & piv_certificate_use(x, slot->use);
-        like->always_auth = like->always_auth || piv_wants_consent(x, slot->place);
+    if (!slot->use || (x509 && alg_parse_spki(x509->spki, key))) return ST_NOT_FOUND;
+    if (x509) {
+        like->use = piv_type_use(key) & piv_certificate_use(x509, slot->use);
+        like->always_auth = like->always_auth || piv_wants_consent(x509, slot->place);
         return ST_OK;
     }
-    st s = piv_read_metadata(c, like, k, scratch);
-    if (s == ST_NOT_FOUND) s = piv_read_attested(c, like->token, slot->ref, k, scratch);
+    st s = piv_read_metadata(card, like, key, scratch);
+    if (s == ST_NOT_FOUND) s = piv_read_attested(card, like->token, slot->ref, key, scratch);
     if (s) return s;
-    like->use = piv_type_use(k) & (slot->use | CARD_SIGN);
+    like->use = piv_type_use(key) & (slot->use | CARD_SIGN);
     return ST_OK;
 }
 
 // Is a key looked for, and not its certificate? What the first four keys are for is known without;
 // retired ones are used as their certificates say. A landmark is made of a whole one.
-static bool piv_wants_part(const struct piv *p, const struct query *q, u32 i)
+static bool piv_wants_part(const struct piv *piv, const struct query *query, u32 i)
 {
-    bool key = q->class == CKO_PRIVATE_KEY || q->class == CKO_PUBLIC_KEY;
-    return key && !q->any_id && i < PIV_FIRST_RETIRED && p->mark.known && p->identity.known;
+    bool key = query->class == CKO_PRIVATE_KEY || query->class == CKO_PUBLIC_KEY;
+    return key && !query->any_id && i < PIV_FIRST_RETIRED && piv->mark.known && piv->identity.known;
 }
 
 // Looks at one key reference and lists what is there: certificate, public key, private key. Where
 // its private key is what is looked for, its policy will be asked for: now that costs least.
-static st piv_list_key(struct card *c, struct token *t, const struct query *q,
+static st piv_list_key(struct card *card, struct token *token, const struct query *query,
                        const struct piv_slot *slot, struct scratch scratch)
 {
-    struct piv *p = t->state;
-    bool policy = q->class == CKO_PRIVATE_KEY || q->class == CKO_PROFILE || t->login;
-    const struct x509 *x = NULL;
+    struct piv *piv = token->state;
+    bool policy = query->class == CKO_PRIVATE_KEY || query->class == CKO_PROFILE || token->login;
+    const struct x509 *x509 = NULL;
 
-    st s = piv_read_certificate(c, t, slot, piv_wants_part(p, q, slot->place), scratch, &x);
+    st s = piv_read_certificate(card, token, slot, piv_wants_part(piv, query, slot->place), scratch,
+                                &x509);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
-    TRY(card_reserve(c, 3));
-    struct alg_key *k = ARENA_NEW(&c->arena, struct alg_key, 1);
-    struct object like = piv_key_like(t, slot);
-    like.id = arena_copy(&c->arena, BYTES((u8)(slot->place + 1)));
-    like.label = piv_label(c, slot);
-    if (!k || !like.id.p || !like.label.p) return ST_CARD_MEMORY;
-    s = piv_read_key(c, slot, x, &like, k, scratch);
+    TRY(card_reserve(card, 3));
+    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
+    struct object like = piv_key_like(token, slot);
+    like.id = arena_copy(&card->arena, BYTES((u8)(slot->place + 1)));
+    like.label = piv_label(card, slot);
+    if (!key || !like.id.p || !like.label.p) return ST_CARD_MEMORY;
+    s = piv_read_key(card, slot, x509, &like, key, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     if (!s) {
-        like.key = k;
-        if (policy) TRY(piv_read_policy(c, &like, scratch));
-        t->key_types |= CARD_TYPE(k->type);
-        if (!like.credential) p->never = true;
+        like.key = key;
+        if (policy) TRY(piv_read_policy(card, &like, scratch));
+        token->key_types |= CARD_TYPE(key->type);
+        if (!like.credential) piv->never = true;
     }
-    if (x || like.key) card_add_key(c, &like, x);
-    p->done[slot->place] = true;
+    if (x509 || like.key) card_add_key(card, &like, x509);
+    piv->done[slot->place] = true;
     return ST_OK;
 }
 
 // Which retired keys there are, where no key history says so: each is asked for by its metadata, on
 // a card that has that. Else a search must name one.
-static st piv_find_retired(struct card *c, struct token *t, struct scratch scratch)
+static st piv_find_retired(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct piv *p = t->state;
+    struct piv *piv = token->state;
     for (u32 i = 0; i < PIV_RETIRED_COUNT; i++) {
         struct scratch each = scratch;
         bytes value;
-        st s = piv_get_metadata(c, t, (u8)(PIV_RETIRED + i), &each, &value);
+        st s = piv_get_metadata(card, token, (u8)(PIV_RETIRED + i), &each, &value);
         if (s && s != ST_NOT_FOUND) return s;
-        if (p->metadata == PIV_NO) break;
-        if (link_is_error(ST_SW(c->link.sw))) return ST_OK;     // the next search asks again
-        if (!s) p->retired |= 1u << i;
+        if (piv->metadata == PIV_NO) break;
+        if (link_is_error(ST_SW(card->link.sw))) return ST_OK;     // the next search asks again
+        if (!s) piv->retired |= 1u << i;
     }
-    p->history = true;
+    piv->history = true;
     return ST_OK;
 }
 
 // Key history (SP 800-73 part 1, 3.3.3): C1 keys with certificates on the card, from 82 up; C2 keys
 // with certificates elsewhere, from 95 down.
-static st piv_read_history(struct card *c, struct token *t, struct scratch scratch)
+static st piv_read_history(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct piv *p = t->state;
+    struct piv *piv = token->state;
     bytes value, on_card = BYTES_NONE, elsewhere = BYTES_NONE;
-    if (p->history) return ST_OK;
-    st s = piv_get(c, t, PIV_HISTORY, &scratch, &value);
+    if (piv->history) return ST_OK;
+    st s = piv_get(card, token, PIV_HISTORY, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1)
-        return piv_find_retired(c, t, scratch);
-    p->history = true;
+        return piv_find_retired(card, token, scratch);
+    piv->history = true;
     tlv_find(value, 0xc2, &elsewhere);
     u32 low = on_card.p[0], high = elsewhere.n == 1 ? elsewhere.p[0] : 0;
     if (low > PIV_RETIRED_COUNT) low = PIV_RETIRED_COUNT;
     if (high > PIV_RETIRED_COUNT - low) high = PIV_RETIRED_COUNT - low;
-    p->retired = ((1u << low) - 1) | (((1u << high) - 1) << (PIV_RETIRED_COUNT - high));
+    piv->retired = ((1u << low) - 1) | (((1u << high) - 1) << (PIV_RETIRED_COUNT - high));
     return ST_OK;
 }
 
-static st piv_list_data(struct card *c, struct token *t)
+static st piv_list_data(struct card *card, struct token *token)
 {
-    struct piv *p = t->state;
-    if (p->data_listed) return ST_OK;
-    TRY(card_reserve(c, COUNT(piv_data_list)));
+    struct piv *piv = token->state;
+    if (piv->data_listed) return ST_OK;
+    TRY(card_reserve(card, COUNT(piv_data_list)));
     for (size_t i = 0; i < COUNT(piv_data_list); i++) {
-        const struct piv_data *d = &piv_data_list[i];
-        struct object *o = card_add(c, t, CKO_DATA, c->epoch);
-        if (!o) return ST_CARD_MEMORY;
-        o->oid = bytes_of(d->oid, 2u + d->oid[1]);
-        o->label = o->application = bytes_text(d->name);
-        o->ref = d->object;
-        o->private = d->private;
-        o->credential = d->private ? card_pin(t) : NULL;
-        o->unread = d->object != PIV_CHUID || !p->named;
-        if (!o->unread) o->value = p->chuid;
+        const struct piv_data *data = &piv_data_list[i];
+        struct object *object = card_add(card, token, CKO_DATA, card->epoch);
+        if (!object) return ST_CARD_MEMORY;
+        object->oid = bytes_of(data->oid, 2u + data->oid[1]);
+        object->label = object->application = bytes_text(data->name);
+        object->ref = data->object;
+        object->private = data->private;
+        object->credential = data->private ? card_pin(token) : NULL;
+        object->unread = data->object != PIV_CHUID || !piv->named;
+        if (!object->unread) object->value = piv->chuid;
     }
-    p->data_listed = true;
+    piv->data_listed = true;
     return ST_OK;
 }
 
 // Should a search look at this key reference? Retired keys when it is known that they are there, or
 // their CKA_ID is asked for; F9 where there is reason to hope.
-static bool piv_wants(const struct piv *p, const struct query *q, u32 i)
+static bool piv_wants(const struct piv *piv, const struct query *query, u32 i)
 {
-    if (p->done[i]) return false;
-    if (!q->any_id) return q->id.n == 1 && *q->id.p == i + 1;
+    if (piv->done[i]) return false;
+    if (!query->any_id) return query->id.n == 1 && *query->id.p == i + 1;
     if (i < PIV_FIRST_RETIRED) return true;
-    if (i == PIV_ATTESTATION) return p->quirks & PIV_ATTESTS || p->metadata == PIV_YES;
-    return p->retired >> (i - PIV_FIRST_RETIRED) & 1;
+    if (i == PIV_ATTESTATION) return piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
+    return piv->retired >> (i - PIV_FIRST_RETIRED) & 1;
 }
 
 // Does a key want no PIN at all? Only that one is shown before login. 9E's does not, unless its
 // metadata says otherwise.
-static st piv_needs_no_pin(struct card *c, struct token *t, const struct piv_slot *slot,
+static st piv_needs_no_pin(struct card *card, struct token *token, const struct piv_slot *slot,
                            struct scratch scratch, bool *never)
 {
-    struct piv *p = t->state;
+    struct piv *piv = token->state;
     u32 bit = 1u << slot->place;
-    *never = slot->ref == 0x9e && !(p->hidden & bit);
-    if (!slot->use || p->hidden & bit || !piv_may_have_metadata(p)) return ST_OK;
-    struct object like = piv_key_like(t, slot);
-    st s = piv_read_metadata(c, &like, NULL, scratch);
+    *never = slot->ref == 0x9e && !(piv->hidden & bit);
+    if (!slot->use || piv->hidden & bit || !piv_may_have_metadata(piv)) return ST_OK;
+    struct object like = piv_key_like(token, slot);
+    st s = piv_read_metadata(card, &like, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
-    if (p->metadata == PIV_NO || link_is_error(ST_SW(c->link.sw))) return ST_OK;
+    if (piv->metadata == PIV_NO || link_is_error(ST_SW(card->link.sw))) return ST_OK;
     *never = !s && !like.credential;
-    if (!*never) p->hidden |= bit;
+    if (!*never) piv->hidden |= bit;
     return ST_OK;
 }
 
 // The policies of private keys that are listed already, and of which it is not known.
-static st piv_read_policies(struct card *c, struct token *t, const struct query *q,
+static st piv_read_policies(struct card *card, struct token *token, const struct query *query,
                             struct scratch scratch)
 {
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = piv_private_key_at(c, t, i);
-        if (!o || !(q->any_id || bytes_equal(o->id, q->id))) continue;
-        TRY(piv_read_policy(c, o, scratch));
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = piv_private_key_at(card, token, i);
+        if (!object || !(query->any_id || bytes_equal(object->id, query->id))) continue;
+        TRY(piv_read_policy(card, object, scratch));
     }
     return ST_OK;
 }
 
 // One key reference, for a search. Before login only private keys that need no PIN are found.
-static st piv_list_one(struct card *c, struct token *t, const struct query *q, u32 i,
+static st piv_list_one(struct card *card, struct token *token, const struct query *query, u32 i,
                        struct scratch scratch)
 {
-    const struct piv *p = t->state;
-    bool public = q->any_class || q->class == CKO_CERTIFICATE || q->class == CKO_PUBLIC_KEY;
+    const struct piv *piv = token->state;
+    bool public = query->any_class || query->class == CKO_CERTIFICATE ||
+                  query->class == CKO_PUBLIC_KEY;
     bool never = true;
-    if (!piv_wants(p, q, i)) return ST_OK;
+    if (!piv_wants(piv, query, i)) return ST_OK;
     struct piv_slot slot = piv_slot_at(i);
-    if (!public && !q->logged_in) TRY(piv_needs_no_pin(c, t, &slot, scratch, &never));
-    return never ? piv_list_key(c, t, q, &slot, scratch) : ST_OK;
+    if (!public && !query->logged_in) TRY(piv_needs_no_pin(card, token, &slot, scratch, &never));
+    return never ? piv_list_key(card, token, query, &slot, scratch) : ST_OK;
 }
 
 // Before the retired keys and F9 come: is there need to look at them, and which are there?
-static st piv_list_more(struct card *c, struct token *t, const struct query *q,
+static st piv_list_more(struct card *card, struct token *token, const struct query *query,
                         struct scratch scratch, bool *more)
 {
-    const struct piv *p = t->state;
-    bool profile = q->class == CKO_PROFILE;
-    bool metadata = piv_may_have_metadata(p);   // only that tells of such a key outside 9E
-    bool hidden = q->class == CKO_PRIVATE_KEY && !q->logged_in && !metadata;
-    t->pin_for_all = !p->never && (metadata ? profile : p->done[PIV_9E]);
+    const struct piv *piv = token->state;
+    bool profile = query->class == CKO_PROFILE;
+    bool metadata = piv_may_have_metadata(piv);   // only that tells of such a key outside 9E
+    bool hidden = query->class == CKO_PRIVATE_KEY && !query->logged_in && !metadata;
+    token->pin_for_all = !piv->never && (metadata ? profile : piv->done[PIV_9E]);
     *more = !profile && !hidden;                // what is left wants the PIN
-    return *more && q->any_id ? piv_read_history(c, t, scratch) : ST_OK;
+    return *more && query->any_id ? piv_read_history(card, token, scratch) : ST_OK;
 }
 
-static st piv_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+static st piv_list(struct card *card, struct token *token, const struct query *query,
+                   struct scratch scratch)
 {
     bool more = true;
-    if (q->any_class || q->class == CKO_DATA) TRY(piv_list_data(c, t));
-    if (!q->any_class && q->class != CKO_CERTIFICATE && q->class != CKO_PUBLIC_KEY &&
-        q->class != CKO_PRIVATE_KEY && q->class != CKO_PROFILE) return ST_OK;
+    if (query->any_class || query->class == CKO_DATA) TRY(piv_list_data(card, token));
+    if (!query->any_class && query->class != CKO_CERTIFICATE && query->class != CKO_PUBLIC_KEY &&
+        query->class != CKO_PRIVATE_KEY && query->class != CKO_PROFILE)
+        return ST_OK;
     for (u32 i = 0; i < PIV_KEYS && more; i++) {
-        TRY(piv_list_one(c, t, q, i, scratch));
-        if (i == PIV_9E) TRY(piv_list_more(c, t, q, scratch, &more));
+        TRY(piv_list_one(card, token, query, i, scratch));
+        if (i == PIV_9E) TRY(piv_list_more(card, token, query, scratch, &more));
     }
-    return q->class == CKO_PRIVATE_KEY && more ? piv_read_policies(c, t, q, scratch) : ST_OK;
+    return query->class == CKO_PRIVATE_KEY && more ? piv_read_policies(card, token, query,
+                                                                       scratch) : ST_OK;
 }
 
 // The whole of a certificate that was read in part; its keys learn from it what they may be used
 // for.
-static st piv_read_whole(struct card *c, const struct object *of, struct scratch scratch)
+static st piv_read_whole(struct card *card, const struct object *of, struct scratch scratch)
 {
-    const struct x509 *part = of->x509, *x = NULL;
+    const struct x509 *part = of->x509, *x509 = NULL;
     struct piv_slot slot = piv_slot_at(*of->id.p - 1u);
-    st s = piv_read_certificate(c, of->token, &slot, false, scratch, &x);
+    st s = piv_read_certificate(card, of->token, &slot, false, scratch, &x509);
     if (link_is_broken(s) || s == ST_CARD_MEMORY || link_is_error(s)) return s;
-    for (u32 n = 0; n < c->object_count; n++) {
-        struct object *o = card_object_at(c, n);
-        if (!o->handle || o->x509 != part) continue;
-        o->x509 = x;
-        if (x && o->key) o->use = piv_type_use(o->key) & piv_certificate_use(x, slot.use);
-        if (o->class != CKO_CERTIFICATE) continue;
-        if (x) o->value = x->whole;
-        o->unread = false;
+    for (u32 n = 0; n < card->object_count; n++) {
+        struct object *object = card_object_at(card, n);
+        if (!object->handle || object->x509 != part) continue;
+        object->x509 = x509;
+        if (x509 && object->key)
+            object->use = piv_type_use(object->key) & piv_certificate_use(x509, slot.use);
+        if (object->class != CKO_CERTIFICATE) continue;
+        if (x509) object->value = x509->whole;
+        object->unread = false;
     }
     return ST_OK;
 }
 
 // The value of a data object or certificate; the policy and the use of a key.
-static st piv_read(struct card *c, struct object *o, struct scratch scratch)
+static st piv_read(struct card *card, struct object *object, struct scratch scratch)
 {
     bytes value;
-    if (o->class == CKO_PRIVATE_KEY) TRY(piv_read_policy(c, o, scratch));
-    if (card_has_part(o)) return piv_read_whole(c, o, scratch);
-    if (o->class != CKO_DATA) return ST_OK;
-    st s = piv_get(c, o->token, o->ref, &scratch, &value);
+    if (object->class == CKO_PRIVATE_KEY) TRY(piv_read_policy(card, object, scratch));
+    if (card_has_part(object)) return piv_read_whole(card, object, scratch);
+    if (object->class != CKO_DATA) return ST_OK;
+    st s = piv_get(card, object->token, object->ref, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     if (s) value = BYTES_NONE;
-    o->value = arena_copy(&c->arena, value);
-    if (value.n && !o->value.p) return ST_CARD_MEMORY;
-    o->unread = false;
+    object->value = arena_copy(&card->arena, value);
+    if (value.n && !object->value.p) return ST_CARD_MEMORY;
+    object->unread = false;
     return ST_OK;
 }
 
@@ -7879,16 +7942,18 @@ static st piv_read(struct card *c, struct object *o, struct scratch scratch)
 static st piv_authenticate(const struct trial *trial, u8 tag, struct scratch *scratch,
                            bytes *answer)
 {
-    const struct object *o = trial->object;
+    const struct object *object = trial->object;
     struct buf data = scratch_buf(scratch, trial->in.n + 24);
     struct buf rsp = scratch_buf(scratch, 1024);
     tlv_put_header(&data, PIV_TAG_AUTH, 2 + tlv_size(tag, trial->in.n));
     tlv_put(&data, 0x82, BYTES_NONE);
     tlv_put(&data, tag, trial->in);
     if (data.full || !rsp.cap) return ST_HOST_MEMORY;
-    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm(o->key), .p2 = (u8)o->ref,
-                        .data = buf_bytes(&data), .secret_out = trial->secret };
-    cmd.le = o->key->type == ALG_RSA && o->key->bits >= 2048 ? APDU_LE_ALL : APDU_LE_SHORT;
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm(object->key),
+                        .p2 = (u8)object->ref, .data = buf_bytes(&data),
+                        .secret_out = trial->secret };
+    cmd.le = object->key->type == ALG_RSA && object->key->bits >= 2048 ? APDU_LE_ALL :
+             APDU_LE_SHORT;
     if (!cmd.p1) return ST_KEY_SIZE;
     TRY(link_exchange(&trial->card->link, &cmd, &rsp));
     TRY(tlv_open(buf_bytes(&rsp), PIV_TAG_AUTH, answer));
@@ -7900,18 +7965,19 @@ static st piv_authenticate(const struct trial *trial, u8 tag, struct scratch *sc
 // is asked for another touch. A second attempt comes after a SELECT: nothing is verified then.
 static st piv_why_refused(const struct trial *trial, st s)
 {
-    struct card *c = trial->card;
-    const struct object *o = trial->object;
-    struct token *t = o->token;
-    const struct credential *pin = card_pin(t);
+    struct card *card = trial->card;
+    const struct object *object = trial->object;
+    struct token *token = object->token;
+    const struct credential *pin = card_pin(token);
     int tries;
     if (s != 0x6982 || trial->again) return s;
-    st found = c->sure ? ST_OK : place_find_landmark(c, t, t->landmark, trial->scratch);
+    st found = card->sure ? ST_OK : place_find_landmark(card, token, token->landmark,
+                                                        trial->scratch);
     if (link_is_broken(found)) return found;
     if (found) return s;
-    if (!o->credential) return ST_UNTOUCHED;
+    if (!object->credential) return ST_UNTOUCHED;
     if (!pin->ask) return ST_NOT_LOGGED_IN;
-    st state = iso_ask_pin(&c->link, pin->reference, &tries);
+    st state = iso_ask_pin(&card->link, pin->reference, &tries);
     if (link_is_broken(state)) return state;
     return state ? ST_NOT_LOGGED_IN : ST_UNTOUCHED;
 }
@@ -7926,13 +7992,13 @@ static st piv_key_status(st s)
 // One attempt, into the trial's out as PKCS#11 has it: r || s for a signature of EC.
 static st piv_try(const struct trial *trial, u8 tag)
 {
-    const struct alg_key *k = trial->object->key;
+    const struct alg_key *key = trial->object->key;
     struct scratch scratch = trial->scratch;
     bytes made;
     TRY(piv_authenticate(trial, tag, &scratch, &made));
-    if (k->type == ALG_RSA) return card_put_rsa(k, made, trial->out);
-    size_t size = k->curve->size;
-    if (!trial->secret && k->type == ALG_EC) return pad_ecdsa_to_raw(made, size, trial->out);
+    if (key->type == ALG_RSA) return card_put_rsa(key, made, trial->out);
+    size_t size = key->curve->size;
+    if (!trial->secret && key->type == ALG_EC) return pad_ecdsa_to_raw(made, size, trial->out);
     if (made.n != (trial->secret ? size : 2 * size)) return ST_PROTOCOL;
     buf_put(trial->out, made);
     return trial->out->full ? ST_PROTOCOL : ST_OK;
@@ -7941,32 +8007,32 @@ static st piv_try(const struct trial *trial, u8 tag)
 // GENERAL AUTHENTICATE names algorithm and key itself. A key that wants the PIN each time was
 // verified in this transaction: sure. use NULL: a secret.
 // QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with 6A80.
-static st piv_use(struct card *c, struct object *o, const struct alg_use *use, u8 tag, bytes in,
-                  struct scratch scratch, struct buf *out)
+static st piv_use(struct card *card, struct object *object, const struct alg_use *use, u8 tag,
+                  bytes in, struct scratch scratch, struct buf *out)
 {
-    struct trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out,
+    struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
                            .scratch = scratch, .named = true, .secret = !use };
     while (trial_next(&trial)) trial.s = piv_why_refused(&trial, piv_try(&trial, tag));
     return piv_key_status(trial.s);
 }
 
-static st piv_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st piv_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                    struct scratch scratch, struct buf *out)
 {
-    return piv_use(c, o, use, 0x81, in, scratch, out);
+    return piv_use(card, object, use, 0x81, in, scratch, out);
 }
 
-static st piv_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st piv_decrypt(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
     (void)use;
-    return piv_use(c, o, NULL, 0x81, in, scratch, out);
+    return piv_use(card, object, NULL, 0x81, in, scratch, out);
 }
 
-static st piv_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
-                     struct buf *out)
+static st piv_derive(struct card *card, struct object *object, bytes peer_point,
+                     struct scratch scratch, struct buf *out)
 {
-    return piv_use(c, o, NULL, 0x85, peer_point, scratch, out);
+    return piv_use(card, object, NULL, 0x85, peer_point, scratch, out);
 }
 
 static const struct driver driver_piv = {
@@ -8027,124 +8093,127 @@ struct isoapplet {
 };
 
 // Version, minor, features: version 0 says so in the answer to SELECT, version 1 when it is asked.
-static st isoapplet_read_version(struct card *c, struct isoapplet *a, bytes said, struct token *t)
+static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet, bytes said,
+                                 struct token *token)
 {
     u8 room[16];
     struct buf info = buf_on(room, sizeof room);
     struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
     if (said.n != 3) {
-        st s = link_exchange(&c->link, &ask, &info);
+        st s = link_exchange(&card->link, &ask, &info);
         if (link_is_broken(s)) return s;
         said = s ? BYTES_NONE : buf_bytes(&info);
     }
     if (said.n != 3 || *said.p > 1) return ST_NOT_MINE;     // it said yes, and stayed where it was
-    a->hashes = !*said.p;
-    t->ec_hash = a->hashes ? CKM_SHA_1 : 0;
-    t->pads = CARD_PADS(ALG_PAD_PKCS1);
-    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) t->pads |= CARD_PADS(ALG_PAD_PSS);
+    isoapplet->hashes = !*said.p;
+    token->ec_hash = isoapplet->hashes ? CKM_SHA_1 : 0;
+    token->pads = CARD_PADS(ALG_PAD_PKCS1);
+    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) token->pads |= CARD_PADS(ALG_PAD_PSS);
     return ST_OK;
 }
 
 // Another program uses the card, and SELECT would end its login: is the applet the selected one?
 // Version 1 says so. Version 0 does not know the question, and is told by its MF, of which it says
 // this and no more. Of both there is a TokenInfo too, or it is another card.
-static st isoapplet_find_selected(struct card *c, struct buf *version)
+static st isoapplet_find_selected(struct card *card, struct buf *version)
 {
     static const u8 mf[] = { 0x6f, 0x07, 0x82, 0x01, 0x38, 0x83, 0x02, 0x3f, 0x00 };
     struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
-    st s = c->shared ? link_exchange(&c->link, &ask, version) : ST_NOT_FOUND;
+    st s = card->shared ? link_exchange(&card->link, &ask, version) : ST_NOT_FOUND;
     bool known = !s && version->n == 3 && version->p[0] == 1;
     if (s == 0x6d00) {
-        s = iso_select(&c->link, 0x00, ISO_FCI, bytes_of(mf + 7, 2), version);
+        s = iso_select(&card->link, 0x00, ISO_FCI, bytes_of(mf + 7, 2), version);
         known = !s && bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf));
         *version->p = 0;
         version->n = 3;
     }
-    if (known) s = iso_select_file(&c->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32));
+    if (known) s = iso_select_file(&card->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32));
     if ((known && !s) || link_is_broken(s)) return s;
     buf_rewind(version, 0);
     return ST_NOT_FOUND;
 }
 
-static st isoapplet_probe(struct card *c, struct token *t, struct scratch scratch)
+static st isoapplet_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
-    st s = isoapplet_find_selected(c, &fci);
+    st s = isoapplet_find_selected(card, &fci);
     bool there = !s;
     if (s == ST_NOT_FOUND)
-        s = iso_select_aid(&c->link, ISO_FCI, bytes_of(isoapplet_aid, sizeof isoapplet_aid), &fci);
+        s = iso_select_aid(&card->link, ISO_FCI, bytes_of(isoapplet_aid, sizeof isoapplet_aid),
+                           &fci);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    struct isoapplet *a = t->state = ARENA_NEW(&c->arena, struct isoapplet, 1);
-    if (!a) return ST_CARD_MEMORY;
-    p15_init(&a->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
-    TRY(isoapplet_read_version(c, a, buf_bytes(&fci), t));
-    p15_attach(t, &a->p15);
-    card_set_credential(t, &isoapplet_pin);
-    card_set_credential(t, &isoapplet_puk);
-    strcpy(t->label, "IsoApplet");
-    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    if (there) place_seen(c, t);
-    else       place_arrived(c, t);
-    return p15use_open(c, t, scratch);
+    struct isoapplet *isoapplet = token->state = ARENA_NEW(&card->arena, struct isoapplet, 1);
+    if (!isoapplet) return ST_CARD_MEMORY;
+    p15_init(&isoapplet->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
+    TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
+    p15_attach(token, &isoapplet->p15);
+    card_set_credential(token, &isoapplet_pin);
+    card_set_credential(token, &isoapplet_puk);
+    strcpy(token->label, "IsoApplet");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    if (there) place_seen(card, token);
+    else       place_arrived(card, token);
+    return p15use_open(card, token, scratch);
 }
 
-static st isoapplet_list(struct card *c, struct token *t, const struct query *q,
+static st isoapplet_list(struct card *card, struct token *token, const struct query *query,
                          struct scratch scratch)
 {
-    const struct isoapplet *a = t->state;
-    TRY(p15_list(c, t, q, scratch));
-    for (const struct p15_key *k = a->p15.keys; k; k = k->next)
-        if (a->hashes && k->type == ALG_EC && k->private_object)
-            k->private_object->hashes = alg_hash_find(CKM_SHA_1);
+    const struct isoapplet *isoapplet = token->state;
+    TRY(p15_list(card, token, query, scratch));
+    for (const struct p15_key *key = isoapplet->p15.keys; key; key = key->next)
+        if (isoapplet->hashes && key->type == ALG_EC && key->private_object)
+            key->private_object->hashes = alg_hash_find(CKM_SHA_1);
     return ST_OK;
 }
 
-static st isoapplet_sign_once(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                              struct scratch scratch, struct buf *out)
+static st isoapplet_sign_once(struct card *card, struct object *object, const struct alg_use *use,
+                              bytes in, struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
-    bool rsa = k->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
+    const struct p15_key *key = object->state;
+    bool rsa = key->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
     struct buf raw = scratch_buf(&scratch, 600);
     bytes data = rsa && !pss ? pad_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
-    TRY(place_set_environment(c, 0x41, 0xb6,
-                               BYTES(0x80, 1, algorithm, 0x84, 1, k->reference), false));
-    TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    return card_put_rsa(o->key, buf_bytes(&raw), out);
+    TRY(place_set_environment(card, 0x41, 0xb6, BYTES(0x80, 1, algorithm, 0x84, 1, key->reference),
+                              false));
+    TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
+    if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
-static st isoapplet_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                         struct scratch scratch, struct buf *out)
+static st isoapplet_sign(struct card *card, struct object *object, const struct alg_use *use,
+                         bytes in, struct scratch scratch, struct buf *out)
 {
     struct buf digest = scratch_buf(&scratch, 64);
-    if (o->hashes) TRY(hash_of(o->hashes, in, &digest));
-    struct trial trial = p15use_trial(c, o, use, o->hashes ? buf_bytes(&digest) : in, scratch, out);
-    while (trial_next(&trial)) trial.s = isoapplet_sign_once(c, o, use, in, scratch, out);
+    if (object->hashes) TRY(hash_of(object->hashes, in, &digest));
+    struct trial trial = p15use_trial(card, object, use, object->hashes ? buf_bytes(&digest) : in,
+                                      scratch, out);
+    while (trial_next(&trial)) trial.s = isoapplet_sign_once(card, object, use, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
-static st isoapplet_decrypt_once(struct card *c, struct object *o, bytes in,
+static st isoapplet_decrypt_once(struct card *card, struct object *object, bytes in,
                                  struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
-    TRY(place_set_environment(c, 0x41, 0xb8,
-                               BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, k->reference), !c->sure));
+    TRY(place_set_environment(card, 0x41, 0xb8,
+                              BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, key->reference), !card->sure));
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
-    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
+    TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, &plain));
     return p15use_pad_again(buf_bytes(&plain), in.n, out);
 }
 
-static st isoapplet_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                            struct scratch scratch, struct buf *out)
+static st isoapplet_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                            bytes in, struct scratch scratch, struct buf *out)
 {
     (void)use;
-    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
-    while (trial_next(&trial)) trial.s = isoapplet_decrypt_once(c, o, in, scratch, out);
+    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    while (trial_next(&trial)) trial.s = isoapplet_decrypt_once(card, object, in, scratch, out);
     return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15use_key_status(trial.s);
 }
 
@@ -8218,10 +8287,10 @@ struct myeid {
     u32  counter;                   // of changes, when the directory was read
 };
 
-static const struct myeid_model *myeid_find_model(const struct link *l)
+static const struct myeid_model *myeid_find_model(const struct link *link)
 {
     for (size_t i = 0; i < COUNT(myeid_models); i++)
-        if (bytes_contain(bytes_of(l->atr, l->atr_len), myeid_models[i].name))
+        if (bytes_contain(bytes_of(link->atr, link->atr_len), myeid_models[i].name))
             return &myeid_models[i];
     return NULL;
 }
@@ -8236,39 +8305,39 @@ static const struct p15_pin *myeid_user_pin(const struct p15_pin *pin)
 
 // A further PIN of the user's is a token of its own, as far as there are slots. Nobody has done
 // anything with it yet.
-static void myeid_add_token(struct card *c, const struct token *first, const struct p15_pin *pin)
+static void myeid_add_token(struct card *card, const struct token *first, const struct p15_pin *pin)
 {
-    struct myeid *m = first->state;
-    struct token *t = c->tokens + 1;
+    struct myeid *myeid = first->state;
+    struct token *token = card->tokens + 1;
     struct credential user = myeid_pin;
-    while (t < c->tokens + SCARD11_READER_SLOTS && t->state) t++;
-    if (t == c->tokens + SCARD11_READER_SLOTS) return;
-    *t = *first;
-    t->index = (u32)(t - c->tokens);
-    t->opened = t->login = t->so = t->so_lost = t->stale = false;
-    t->session_count = t->rw_count = 0;
-    c->token_count++;
+    while (token < card->tokens + SCARD11_READER_SLOTS && token->state) token++;
+    if (token == card->tokens + SCARD11_READER_SLOTS) return;
+    *token = *first;
+    token->index = (u32)(token - card->tokens);
+    token->opened = token->login = token->so = token->so_lost = token->stale = false;
+    token->session_count = token->rw_count = 0;
+    card->token_count++;
     user.reference = pin->pin.reference;
-    card_set_credential(t, &user);
-    card_set_credential(t, &myeid_puk);
-    m->p15.user_pins[t->index] = pin;
-    p15_set_label(c, t, bytes_text(t->label));
+    card_set_credential(token, &user);
+    card_set_credential(token, &myeid_puk);
+    myeid->p15.user_pins[token->index] = pin;
+    p15_set_label(card, token, bytes_text(token->label));
 }
 
 // The user's PIN is the first one of the AODF that is no PUK and not the SO's: number 1 but on few
 // cards. The AODF is read where number 1 is not there or blocked, or where objects name two PINs.
-static st myeid_find_pin(struct card *c, struct token *t, struct scratch scratch)
+static st myeid_find_pin(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct myeid *m = t->state;
-    struct credential *pin = card_pin(t);
-    if (m->pin_found) return ST_OK;
-    TRY(p15_load(c, t, 1u << P15_AODF, scratch));
-    m->pin_found = true;
-    const struct p15_pin *found = myeid_user_pin(m->p15.pins);
+    struct myeid *myeid = token->state;
+    struct credential *pin = card_pin(token);
+    if (myeid->pin_found) return ST_OK;
+    TRY(p15_load(card, token, 1u << P15_AODF, scratch));
+    myeid->pin_found = true;
+    const struct p15_pin *found = myeid_user_pin(myeid->p15.pins);
     if (!found) return ST_OK;
-    m->p15.user_pins[t->index] = found;
+    myeid->p15.user_pins[token->index] = found;
     for (const struct p15_pin *more = found; (more = myeid_user_pin(more->next)) != NULL; )
-        myeid_add_token(c, t, more);
+        myeid_add_token(card, token, more);
     if (found->pin.reference == pin->reference) return ST_OK;
     pin->reference = found->pin.reference;
     pin->tries = -1;
@@ -8279,17 +8348,17 @@ static st myeid_find_pin(struct card *c, struct token *t, struct scratch scratch
 
 // QUIRK(MyEID): of a PIN that is not there VERIFY says that it is blocked. What GET DATA tells of
 // it is FF then, also where the numbers of its tries are.
-static st myeid_tell_missing(struct card *c, struct token *t, struct scratch scratch)
+static st myeid_tell_missing(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[64];
     struct buf state = buf_on(room, sizeof room);
-    struct credential *pin = card_pin(t);
+    struct credential *pin = card_pin(token);
     struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01,
                         .p2 = (u8)(MYEID_PIN_STATE | (pin->reference & 0x0f)),
                         .le = APDU_LE_SHORT };
     if (pin->tries) return ST_OK;
-    TRY(place_be_sure(c, t, scratch));
-    st s = link_exchange(&c->link, &ask, &state);
+    TRY(place_be_sure(card, token, scratch));
+    st s = link_exchange(&card->link, &ask, &state);
     if (link_is_broken(s)) return s;
     if (s || state.n < 4 || (room[0] & room[1] & room[2] & room[3]) != 0xff) return ST_OK;
     pin->tries = -1;
@@ -8298,217 +8367,221 @@ static st myeid_tell_missing(struct card *c, struct token *t, struct scratch scr
 }
 
 // What C_GetTokenInfo needs. Where number 1 seems not to be there, another one may be the user's.
-static st myeid_open(struct card *c, struct token *t, struct scratch scratch)
+static st myeid_open(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct credential *pin = card_pin(t);
-    TRY(p15use_open(c, t, scratch));
+    struct credential *pin = card_pin(token);
+    TRY(p15use_open(card, token, scratch));
     if (pin->tries && !pin->missing) return ST_OK;
-    TRY(myeid_find_pin(c, t, scratch));
-    TRY(secret_read_tries(c, t, scratch));
-    return myeid_tell_missing(c, t, scratch);
+    TRY(myeid_find_pin(card, token, scratch));
+    TRY(secret_read_tries(card, token, scratch));
+    return myeid_tell_missing(card, token, scratch);
 }
 
-static st myeid_login(struct card *c, struct token *t, struct credential *pin,
+static st myeid_login(struct card *card, struct token *token, struct credential *pin,
                       struct scratch scratch)
 {
-    TRY(myeid_tell_missing(c, t, scratch));
+    TRY(myeid_tell_missing(card, token, scratch));
     return pin->missing ? ST_PIN_MISSING : ST_OK;
 }
 
 // ---- Finding out ----
 
 // The AID is PKCS#15's own, which other cards have too: the applet's information says whose it is.
-static st myeid_probe(struct card *c, struct token *t, struct scratch scratch)
+static st myeid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[256];
     struct buf info = buf_on(room, sizeof room);
     struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
-    st s = place_try_aid(c, bytes_of(myeid_aid, sizeof myeid_aid));
+    st s = place_try_aid(card, bytes_of(myeid_aid, sizeof myeid_aid));
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    const struct myeid_model *model = myeid_find_model(&c->link);
+    const struct myeid_model *model = myeid_find_model(&card->link);
     if (!model) {
-        s = link_exchange(&c->link, &ask, &info);
+        s = link_exchange(&card->link, &ask, &info);
         if (link_is_broken(s)) return s;
         if (s || info.n < 7) return ST_NOT_MINE;
     }
-    struct myeid *m = t->state = ARENA_NEW(&c->arena, struct myeid, 1);
-    if (!m) return ST_CARD_MEMORY;
-    m->derives_by_file = model && model->derives_by_file;
-    p15_init(&m->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
-    p15_attach(t, &m->p15);
-    card_set_credential(t, &myeid_pin);
-    card_set_credential(t, &myeid_puk);
-    strcpy(t->label, "MyEID");
-    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    t->secrets = CARD_AES | CARD_DES3;              // from version 4 on; to ask costs a command
-    place_arrived(c, t);
-    return myeid_open(c, t, scratch);
+    struct myeid *myeid = token->state = ARENA_NEW(&card->arena, struct myeid, 1);
+    if (!myeid) return ST_CARD_MEMORY;
+    myeid->derives_by_file = model && model->derives_by_file;
+    p15_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+    p15_attach(token, &myeid->p15);
+    card_set_credential(token, &myeid_pin);
+    card_set_credential(token, &myeid_puk);
+    strcpy(token->label, "MyEID");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    token->secrets = CARD_AES | CARD_DES3;              // from version 4 on; to ask costs a command
+    place_arrived(card, token);
+    return myeid_open(card, token, scratch);
 }
 
 // The applet counts its changes: in the last two bytes of its information.
-static st myeid_read_counter(struct card *c, u32 *counter)
+static st myeid_read_counter(struct card *card, u32 *counter)
 {
     u8 room[64];
     struct buf info = buf_on(room, sizeof room);
     struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
-    st s = link_exchange(&c->link, &ask, &info);
+    st s = link_exchange(&card->link, &ask, &info);
     if (link_is_broken(s)) return s;
     *counter = !s && info.n >= 20 ? (u32)bytes_number(bytes_of(room + 18, 2)) : 0;
     return ST_OK;
 }
 
 // Objects of more than one PIN: which of them is number 1 must be known before any is shown.
-static st myeid_list_known(struct card *c, struct token *t, const struct query *q,
+static st myeid_list_known(struct card *card, struct token *token, const struct query *query,
                            struct scratch scratch)
 {
-    struct myeid *m = t->state;
-    TRY(p15_list(c, t, q, scratch));
-    if (!m->p15.names_more || m->pin_found) return ST_OK;
-    TRY(myeid_find_pin(c, t, scratch));
-    p15_sort_objects(c, t);
+    struct myeid *myeid = token->state;
+    TRY(p15_list(card, token, query, scratch));
+    if (!myeid->p15.names_more || myeid->pin_found) return ST_OK;
+    TRY(myeid_find_pin(card, token, scratch));
+    p15_sort_objects(card, token);
     return ST_OK;
 }
 
-static st myeid_list(struct card *c, struct token *t, const struct query *q, struct scratch scratch)
+static st myeid_list(struct card *card, struct token *token, const struct query *query,
+                     struct scratch scratch)
 {
-    struct myeid *m = t->state;
-    u32 counter = m->counter;
-    if (m->counted && p15_was_away(c, &m->p15)) {
-        TRY(place_be_sure(c, t, scratch));
-        TRY(myeid_read_counter(c, &counter));
-        if (counter != m->counter) TRY(p15_forget(c, &m->p15));
-        m->counter = counter;
+    struct myeid *myeid = token->state;
+    u32 counter = myeid->counter;
+    if (myeid->counted && p15_was_away(card, &myeid->p15)) {
+        TRY(place_be_sure(card, token, scratch));
+        TRY(myeid_read_counter(card, &counter));
+        if (counter != myeid->counter) TRY(p15_forget(card, &myeid->p15));
+        myeid->counter = counter;
     }
-    TRY(myeid_list_known(c, t, q, scratch));
-    if (m->counted) return ST_OK;               // from here on what was read is known by it
-    TRY(myeid_read_counter(c, &m->counter));
-    m->counted = true;
+    TRY(myeid_list_known(card, token, query, scratch));
+    if (myeid->counted) return ST_OK;               // from here on what was read is known by it
+    TRY(myeid_read_counter(card, &myeid->counter));
+    myeid->counted = true;
     return ST_OK;
 }
 
 // QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
-static st myeid_logout(struct card *c, struct token *t)
+static st myeid_logout(struct card *card, struct token *token)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = card_pin(t)->reference };
-    return link_exchange(&c->link, &cmd, &rsp);
+    struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = card_pin(token)->reference };
+    return link_exchange(&card->link, &cmd, &rsp);
 }
 
-static st myeid_set(struct card *c, struct object *o, u8 p2, u8 algorithm, bool again)
+static st myeid_set(struct card *card, struct object *object, u8 p2, u8 algorithm, bool again)
 {
-    const struct p15_key *k = o->state;
-    if (k->where.file.n < 2) return ST_NOT_SUPPORTED;
-    bytes file = bytes_from(k->where.file, k->where.file.n - 2);
-    return place_set_environment(c, 0x41, p2,
-                               BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0], file.p[1], 0x84, 1, 0),
-                                  again);
+    const struct p15_key *key = object->state;
+    if (key->where.file.n < 2) return ST_NOT_SUPPORTED;
+    bytes file = bytes_from(key->where.file, key->where.file.n - 2);
+    return place_set_environment(card, 0x41, p2, BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0],
+                                                       file.p[1], 0x84, 1, 0), again);
 }
 
 // QUIRK(MyEID): 6985 from a key means that its PIN was not presented, or that it cannot do that.
 // Which of the two, the card says when it is asked for the PIN.
-static st myeid_status(struct card *c, const struct object *o, st s)
+static st myeid_status(struct card *card, const struct object *object, st s)
 {
     int tries;
     if (s != 0x6985) return p15use_key_status(s);
-    st said = iso_ask_pin(&c->link, card_pin(o->token)->reference, &tries);
+    st said = iso_ask_pin(&card->link, card_pin(object->token)->reference, &tries);
     if (link_is_broken(said)) return said;
     return said ? ST_NOT_LOGGED_IN : ST_FAILED;
 }
 
 // QUIRK(MyEID): a cryptogram that a short command cannot hold goes in two, led by 81 and 82. The
 // halves of RSA-4096's go in chains.
-static st myeid_decipher_halves(struct card *c, bytes in, struct scratch scratch, struct buf *out)
+static st myeid_decipher_halves(struct card *card, bytes in, struct scratch scratch,
+                                struct buf *out)
 {
     struct buf half = scratch_buf(&scratch, in.n);
     buf_put8(&half, 0x81);
     buf_put(&half, bytes_head(in, in.n / 2));
-    TRY(iso_decipher(&c->link, buf_bytes(&half), 0, out));
+    TRY(iso_decipher(&card->link, buf_bytes(&half), 0, out));
     half.n = 0;
     buf_put8(&half, 0x82);
     buf_put(&half, bytes_from(in, in.n / 2));
-    return iso_decipher(&c->link, buf_bytes(&half), APDU_LE_ALL, out);
+    return iso_decipher(&card->link, buf_bytes(&half), APDU_LE_ALL, out);
 }
 
 // The raw operation on a block, by DECIPHER.
-static st myeid_decipher(struct card *c, struct object *o, bytes in, bool again,
+static st myeid_decipher(struct card *card, struct object *object, bytes in, bool again,
                          struct scratch scratch, struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
-    TRY(myeid_set(c, o, 0xb8, MYEID_RAW, again));
-    if (in.n > 254 && link_most(&c->link) == 255) {
-        TRY(myeid_decipher_halves(c, in, scratch, &plain));
+    TRY(myeid_set(card, object, 0xb8, MYEID_RAW, again));
+    if (in.n > 254 && link_most(&card->link) == 255) {
+        TRY(myeid_decipher_halves(card, in, scratch, &plain));
     } else {
         buf_put8(&data, 0);                     // padding indicator: no further information
         buf_put(&data, in);
-        TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, &plain));
+        TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, &plain));
     }
-    return card_put_rsa(o->key, buf_bytes(&plain), out);
+    return card_put_rsa(object->key, buf_bytes(&plain), out);
 }
 
 // QUIRK(MyEID): there is no raw signature with a block that a short command cannot hold; to
 // decipher the block is the same.
-static st myeid_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                          struct buf *out)
+static st myeid_sign_once(struct card *card, struct object *object, bytes in,
+                          struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes info = k->type == ALG_RSA ? pad_pkcs1_signed(in) : BYTES_NONE;
+    bytes info = key->type == ALG_RSA ? pad_pkcs1_signed(in) : BYTES_NONE;
     if (info.n > 255) info = BYTES_NONE;
-    u8 algorithm = k->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
-    if (algorithm == MYEID_RAW && in.n > 255) return myeid_decipher(c, o, in, false, scratch, out);
-    TRY(myeid_set(c, o, 0xb6, algorithm, false));
-    TRY(iso_sign(&c->link, info.n ? info : in, k->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
+    u8 algorithm = key->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
+    if (algorithm == MYEID_RAW && in.n > 255)
+        return myeid_decipher(card, object, in, false, scratch, out);
+    TRY(myeid_set(card, object, 0xb6, algorithm, false));
+    TRY(iso_sign(&card->link, info.n ? info : in, key->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
                  &raw));
-    if (k->type == ALG_EC) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    return card_put_rsa(o->key, buf_bytes(&raw), out);
+    if (key->type == ALG_EC)
+        return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
-static st myeid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st myeid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                      struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = myeid_sign_once(c, o, in, scratch, out);
-    return myeid_status(c, o, trial.s);
+    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_sign_once(card, object, in, scratch, out);
+    return myeid_status(card, object, trial.s);
 }
 
-static st myeid_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                        struct scratch scratch, struct buf *out)
+static st myeid_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                        bytes in, struct scratch scratch, struct buf *out)
 {
     (void)use;
-    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
-    while (trial_next(&trial)) trial.s = myeid_decipher(c, o, in, !c->sure, scratch, out);
-    return myeid_status(c, o, trial.s);
+    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    while (trial_next(&trial))
+        trial.s = myeid_decipher(card, object, in, !card->sure, scratch, out);
+    return myeid_status(card, object, trial.s);
 }
 
-static st myeid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
-                            struct buf *out)
+static st myeid_derive_once(struct card *card, struct object *object, bytes point,
+                            struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
-    const struct myeid *m = o->token->state;
-    if (m->derives_by_file) TRY(p15file_select_path(c, o->token, &k->where, NULL));
-    TRY(myeid_set(c, o, 0xa4, MYEID_EC, m->derives_by_file || !c->sure));
-    return p15use_agree(c, o, point, scratch, out);
+    const struct p15_key *key = object->state;
+    const struct myeid *myeid = object->token->state;
+    if (myeid->derives_by_file) TRY(p15file_select_path(card, object->token, &key->where, NULL));
+    TRY(myeid_set(card, object, 0xa4, MYEID_EC, myeid->derives_by_file || !card->sure));
+    return p15use_agree(card, object, point, scratch, out);
 }
 
-static st myeid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
-                       struct buf *out)
+static st myeid_derive(struct card *card, struct object *object, bytes peer_point,
+                       struct scratch scratch, struct buf *out)
 {
-    struct myeid *m = o->token->state;
-    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
-    while (trial_next(&trial)) trial.s = myeid_derive_once(c, o, peer_point, scratch, out);
-    st s = myeid_status(c, o, trial.s);
-    if (trial.s != 0x6985 || s != ST_FAILED || m->derives_by_file) return s;
-    m->derives_by_file = true;                      // does it go with the file selected?
-    s = myeid_derive_once(c, o, peer_point, scratch, out);
-    m->derives_by_file = !s;
+    struct myeid *myeid = object->token->state;
+    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_derive_once(card, object, peer_point, scratch, out);
+    st s = myeid_status(card, object, trial.s);
+    if (trial.s != 0x6985 || s != ST_FAILED || myeid->derives_by_file) return s;
+    myeid->derives_by_file = true;                      // does it go with the file selected?
+    s = myeid_derive_once(card, object, peer_point, scratch, out);
+    myeid->derives_by_file = !s;
     return s == 0x6985 ? ST_FAILED : p15use_key_status(s);
 }
 
 // ---- Secret keys ----
 
 // What the FCP of a key file says of a secret key: 82 its kind, 81 its size in bits.
-static bool myeid_parse_file(bytes fcp, struct object *o)
+static bool myeid_parse_file(bytes fcp, struct object *object)
 {
     bytes in, kind = BYTES_NONE, size = BYTES_NONE;
     if (tlv_open(fcp, 0x6f, &in)) return false;
@@ -8517,65 +8590,66 @@ static bool myeid_parse_file(bytes fcp, struct object *o)
     u32 bits = size.n == 2 ? (u32)bytes_number(size) : 0;
     if (!kind.n) return false;
     if (*kind.p == MYEID_FILE_AES && (bits == 128 || bits == 192 || bits == 256)) {
-        o->secret_type = CKK_AES;
-        o->secret_len = bits / 8;
+        object->secret_type = CKK_AES;
+        object->secret_len = bits / 8;
     }
     if (*kind.p == MYEID_FILE_DES && (bits == 64 || bits == 128 || bits == 192)) {
-        o->secret_type = bits == 64 ? CKK_DES : bits == 128 ? CKK_DES2 : CKK_DES3;
-        o->secret_len = bits / 8;
+        object->secret_type = bits == 64 ? CKK_DES : bits == 128 ? CKK_DES2 : CKK_DES3;
+        object->secret_len = bits / 8;
     }
     return true;
 }
 
 // A secret key of which the directory does not say for what cipher it is: its file does. On trust
 // first, where another program may have selected its own application.
-static st myeid_read_secret(struct card *c, struct object *o, struct scratch scratch)
+static st myeid_read_secret(struct card *card, struct object *object, struct scratch scratch)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     u8 room[256];
-    while (k->where.file.n >= 2) {
+    while (key->where.file.n >= 2) {
         struct buf fcp = buf_on(room, sizeof room);
-        st s = p15file_select_path(c, o->token, &k->where, &fcp);
+        st s = p15file_select_path(card, object->token, &key->where, &fcp);
         if (link_is_broken(s)) return s;
-        if ((!s && myeid_parse_file(buf_bytes(&fcp), o)) || c->sure) break;
-        TRY(place_be_sure(c, o->token, scratch));
+        if ((!s && myeid_parse_file(buf_bytes(&fcp), object)) || card->sure) break;
+        TRY(place_be_sure(card, object->token, scratch));
     }
-    o->unread = false;
+    object->unread = false;
     return ST_OK;
 }
 
-static st myeid_read(struct card *c, struct object *o, struct scratch scratch)
+static st myeid_read(struct card *card, struct object *object, struct scratch scratch)
 {
-    return o->class == CKO_SECRET_KEY ? myeid_read_secret(c, o, scratch) : p15_read(c, o, scratch);
+    return object->class == CKO_SECRET_KEY ? myeid_read_secret(card, object, scratch) :
+           p15_read(card, object, scratch);
 }
 
 // QUIRK(MyEID): a secret key's reference goes under 83. There is no ECB but CBC of single blocks
 // under an IV of zeros, which must be set: one that was set before stays.
-static st myeid_set_secret(struct card *c, struct object *o, const struct alg_use *use,
+static st myeid_set_secret(struct card *card, struct object *object, const struct alg_use *use,
                            bool encrypt, bytes iv)
 {
     static const u8 zeros[ALG_BLOCK];
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
-    if (k->where.file.n < 2) return ST_NOT_SUPPORTED;
+    if (key->where.file.n < 2) return ST_NOT_SUPPORTED;
     buf_put(&b, BYTES(0x80, 1, MYEID_RAW, 0x81, 2));
-    buf_put(&b, bytes_from(k->where.file, k->where.file.n - 2));
+    buf_put(&b, bytes_from(key->where.file, key->where.file.n - 2));
     buf_put(&b, BYTES(0x83, 1, 0));
     tlv_put(&b, 0x87, use->pad == ALG_CBC ? iv : bytes_of(zeros, use->block));
-    return place_set_environment(c, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
-                                  !c->sure);
+    return place_set_environment(card, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
+                                  !card->sure);
 }
 
 // Blocks through the card's CBC: in a chain, of which each part is answered, or one by one, each
 // beginning anew with the IV that was set.
-static st myeid_run_blocks(struct card *c, bool encrypt, bool chain, size_t most, bytes in,
+static st myeid_run_blocks(struct card *card, bool encrypt, bool chain, size_t most, bytes in,
                            struct buf *out)
 {
     for (; in.n; in = bytes_from(in, most)) {
         bytes part = bytes_head(in, most);
         size_t before = out->n;
-        TRY(iso_crypt(&c->link, encrypt, chain && in.n > most, part, out));
+        TRY(iso_crypt(&card->link, encrypt, chain && in.n > most, part, out));
         if (out->n - before != part.n) return ST_PROTOCOL;
     }
     return ST_OK;
@@ -8583,26 +8657,26 @@ static st myeid_run_blocks(struct card *c, bool encrypt, bool chain, size_t most
 
 // ECB: each block by itself to encrypt; to decrypt, what CBC did to each block but the first is
 // undone.
-static st myeid_crypt_once(struct card *c, struct object *o, const struct alg_use *use,
+static st myeid_crypt_once(struct card *card, struct object *object, const struct alg_use *use,
                            bool encrypt, bytes iv, bytes in, struct buf *out)
 {
     bool ecb = use->pad == ALG_ECB;
     size_t start = out->n;
-    TRY(myeid_set_secret(c, o, use, encrypt, iv));
-    st s = myeid_run_blocks(c, encrypt, !(ecb && encrypt),
-                            ecb && encrypt ? use->block : MYEID_BLOCKS, in, out);
-    if (s) c->mse_len = 0;                      // a chain may have been begun
+    TRY(myeid_set_secret(card, object, use, encrypt, iv));
+    st s = myeid_run_blocks(card, encrypt, !(ecb && encrypt), ecb && encrypt ? use->block :
+                            MYEID_BLOCKS, in, out);
+    if (s) card->mse_len = 0;                      // a chain may have been begun
     if (s || !ecb || encrypt) return s;
     for (size_t i = use->block; i < in.n; i++) out->p[start + i] ^= in.p[i - use->block];
     return ST_OK;
 }
 
-static st myeid_crypt(struct card *c, struct object *o, const struct alg_use *use, bool encrypt,
-                      bytes iv, bytes in, struct scratch scratch, struct buf *out)
+static st myeid_crypt(struct card *card, struct object *object, const struct alg_use *use,
+                      bool encrypt, bytes iv, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(c, o, in, scratch, out);
-    while (trial_next(&trial)) trial.s = myeid_crypt_once(c, o, use, encrypt, iv, in, out);
-    return myeid_status(c, o, trial.s);
+    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    while (trial_next(&trial)) trial.s = myeid_crypt_once(card, object, use, encrypt, iv, in, out);
+    return myeid_status(card, object, trial.s);
 }
 
 static const struct driver driver_myeid = {
@@ -8669,9 +8743,9 @@ struct esteid {
     struct esteid_key keys[2];
 };
 
-static u32 esteid_index(const struct token *t)
+static u32 esteid_index(const struct token *token)
 {
-    return t->credentials[0].reference == ESTEID_PIN2;
+    return token->credentials[0].reference == ESTEID_PIN2;
 }
 
 // ---- Selecting ----
@@ -8687,46 +8761,47 @@ static bytes esteid_below_mf(bytes path)
 
 // The DF of a path (empty: the MF) is the current one after this. On trust the card is where it was
 // left: what does not come out right is tried again for certain.
-static st esteid_step_into(struct card *c, bytes df)
+static st esteid_step_into(struct card *card, bytes df)
 {
-    bool root = c->where == CARD_HOME;
-    if (df.n ? c->where == CARD_AT && bytes_equal(c->at.path, df) : root) return ST_OK;
-    TRY(link_ready(&c->link));
-    place_leave(c);
-    if (!root) TRY(iso_select_file(&c->link, 0x00, BYTES_NONE));
-    c->where = CARD_HOME;
+    bool root = card->where == CARD_HOME;
+    if (df.n ? card->where == CARD_AT && bytes_equal(card->at.path, df) : root) return ST_OK;
+    TRY(link_ready(&card->link));
+    place_leave(card);
+    if (!root) TRY(iso_select_file(&card->link, 0x00, BYTES_NONE));
+    card->where = CARD_HOME;
     if (!df.n) return ST_OK;
-    c->where = CARD_SOMEWHERE;
-    TRY(iso_select_file(&c->link, 0x01, df));
-    c->where = CARD_AT;
-    c->at = (struct place){ BYTES_NONE, df };
+    card->where = CARD_SOMEWHERE;
+    TRY(iso_select_file(&card->link, 0x01, df));
+    card->where = CARD_AT;
+    card->at = (struct place){ BYTES_NONE, df };
     return ST_OK;
 }
 
-static st esteid_select(struct card *c, struct token *t, const struct place *place)
+static st esteid_select(struct card *card, struct token *token, const struct place *place)
 {
-    (void)t;
+    (void)token;
     if (place_is_home(place))
-        return iso_select_aid(&c->link, ISO_FCI, bytes_of(esteid_aid, sizeof esteid_aid), NULL);
-    return esteid_step_into(c, esteid_below_mf(place->path));
+        return iso_select_aid(&card->link, ISO_FCI, bytes_of(esteid_aid, sizeof esteid_aid), NULL);
+    return esteid_step_into(card, esteid_below_mf(place->path));
 }
 
 // SELECT of a file, which is in the current DF or is reached from the MF.
-static st esteid_select_file(struct card *c, struct token *t, const struct p15_path *path,
+static st esteid_select_file(struct card *card, struct token *token, const struct p15_path *path,
                              struct buf *told)
 {
     bytes file = esteid_below_mf(path->file);
-    (void)t;
+    (void)token;
     if (file.n < 2) return ST_PROTOCOL;
     bytes df = bytes_head(file, file.n - 2);
-    bool here = df.n && c->where == CARD_AT && bytes_equal(c->at.path, df);
-    TRY(link_ready(&c->link));
-    if (!here) TRY(esteid_step_into(c, BYTES_NONE));
+    bool here = df.n && card->where == CARD_AT && bytes_equal(card->at.path, df);
+    TRY(link_ready(&card->link));
+    if (!here) TRY(esteid_step_into(card, BYTES_NONE));
     bool on = df.n && !here;
-    if (on) place_leave(c);
-    TRY(iso_select(&c->link, on ? 0x09 : 0x02, ISO_FCP, on ? file : bytes_from(file, df.n), told));
-    if (on) c->where = CARD_AT;
-    if (on) c->at = (struct place){ BYTES_NONE, df };
+    if (on) place_leave(card);
+    TRY(iso_select(&card->link, on ? 0x09 : 0x02, ISO_FCP, on ? file : bytes_from(file, df.n),
+                   told));
+    if (on) card->where = CARD_AT;
+    if (on) card->at = (struct place){ BYTES_NONE, df };
     return ST_OK;
 }
 
@@ -8735,37 +8810,37 @@ static const struct p15_io esteid_io = { esteid_select_file, p15file_read_binary
 // ---- The directory ----
 
 // The path of an EF in the ADF of a key, kept.
-static st esteid_path(struct card *c, u32 i, bytes fid, bytes *path)
+static st esteid_path(struct card *card, u32 i, bytes fid, bytes *path)
 {
     const u8 *adf = esteid_directories[i];
     if (fid.n != 2) return ST_NOT_FOUND;
-    *path = arena_copy(&c->arena, BYTES(adf[0], adf[1], fid.p[0], fid.p[1]));
+    *path = arena_copy(&card->arena, BYTES(adf[0], adf[1], fid.p[0], fid.p[1]));
     return path->p ? ST_OK : ST_CARD_MEMORY;
 }
 
 // The first entry of a directory file of a Latvian card's ADF: its key, or its certificate.
-static st esteid_look_at(struct card *c, struct token *t, u32 i, bool certificate, bytes file,
-                         struct scratch scratch)
+static st esteid_look_at(struct card *card, struct token *token, u32 i, bool certificate,
+                         bytes file, struct scratch scratch)
 {
-    struct esteid *e = t->state;
-    struct esteid_key *k = &e->keys[i];
-    struct p15_key said = { .reference = k->reference };
+    struct esteid *esteid = token->state;
+    struct esteid_key *key = &esteid->keys[i];
+    struct p15_key said = { .reference = key->reference };
     struct p15_value value = { .direct = BYTES_NONE };
     struct p15_entry entry;
     struct tlv record, part;
     bytes content;
-    TRY(esteid_path(c, i, file, &value.path.file));
-    TRY(p15file_read_value(c, t, &value, P15_RECORDS, &scratch, &content));
+    TRY(esteid_path(card, i, file, &value.path.file));
+    TRY(p15file_read_value(card, token, &value, P15_RECORDS, &scratch, &content));
     if (p15file_next(&content, &record) || p15_parse_entry(&record, &entry)) return ST_NOT_FOUND;
     if (!certificate) {
         p15_parse_key_class(entry.class, &said);
-        k->reference = said.reference;
-        k->rsa = record.tag == 0x30;
+        key->reference = said.reference;
+        key->rsa = record.tag == 0x30;
         return ST_OK;
     }
     if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
     TRY(p15_parse_value(&part, &value));
-    return esteid_path(c, i, value.path.file, &k->certificate);
+    return esteid_path(card, i, value.path.file, &key->certificate);
 }
 
 // Did reading fail, so that it is to be tried again? That something is not there is no failure.
@@ -8776,17 +8851,17 @@ static bool esteid_is_error(st s)
 
 // What a Latvian card's ADF says of its key and certificate. Where it says nothing they are taken
 // to be where Estonian cards have them.
-static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch scratch)
+static st esteid_look_in(struct card *card, struct token *token, u32 i, struct scratch scratch)
 {
     struct p15_value odf = { .path = { .file = bytes_of(esteid_directories[i], 4) } };
     struct tlv record, part;
     bytes content;
-    st s = p15file_read_value(c, t, &odf, P15_RECORDS, &scratch, &content);
+    st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
     while (!s && !p15file_next(&content, &record)) {
         struct p15_value file;
         if (record.tag != 0xa0 && record.tag != 0xa4) continue;
         if (tlv_next(&record.value, &part) || p15_parse_value(&part, &file)) continue;
-        s = esteid_look_at(c, t, i, record.tag == 0xa4, file.path.file, scratch);
+        s = esteid_look_at(card, token, i, record.tag == 0xa4, file.path.file, scratch);
         if (esteid_is_error(s)) return s;
         s = ST_OK;
     }
@@ -8794,66 +8869,66 @@ static st esteid_look_in(struct card *c, struct token *t, u32 i, struct scratch 
 }
 
 // The directory files that the card has not: keys, certificates, personal data.
-static st esteid_make_directory(struct card *c, struct token *t, struct scratch scratch)
+static st esteid_make_directory(struct card *card, struct token *token, struct scratch scratch)
 {
     static const char *const labels[2] = { "Authentication", "Signature" };
-    struct esteid *e = t->state;
-    if (e->directory) return ST_OK;
-    for (u32 i = 0; i < 2 && e->latvian; i++) TRY(esteid_look_in(c, t, i, scratch));
+    struct esteid *esteid = token->state;
+    if (esteid->directory) return ST_OK;
+    for (u32 i = 0; i < 2 && esteid->latvian; i++) TRY(esteid_look_in(card, token, i, scratch));
     struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256);
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
-        const struct esteid_key *k = &e->keys[i];
-        p15use_put_key(&keys, labels[i], k->rsa, i > 0, (u8)(i + 1), k->reference,
-                    bytes_head(k->certificate, 2));
-        p15use_put_file(&certificates, labels[i], NULL, (u8)(i + 1), k->certificate);
+        const struct esteid_key *key = &esteid->keys[i];
+        p15use_put_key(&keys, labels[i], key->rsa, i > 0, (u8)(i + 1), key->reference,
+                       bytes_head(key->certificate, 2));
+        p15use_put_file(&certificates, labels[i], NULL, (u8)(i + 1), key->certificate);
     }
-    if (!e->latvian) p15use_put_personal(&data, "EstEID", 0x5000);
-    TRY(p15use_add_directory(c, &e->p15, P15_PRKDF, &keys));
-    TRY(p15use_add_directory(c, &e->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15use_add_directory(c, &e->p15, P15_DODF, &data));
-    e->directory = true;
+    if (!esteid->latvian) p15use_put_personal(&data, "EstEID", 0x5000);
+    TRY(p15use_add_directory(card, &esteid->p15, P15_PRKDF, &keys));
+    TRY(p15use_add_directory(card, &esteid->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15use_add_directory(card, &esteid->p15, P15_DODF, &data));
+    esteid->directory = true;
     return ST_OK;
 }
 
 // QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere. The PUK is verified in the MF, then a PIN
 // is set alone (P1 02).
-static void esteid_add_credentials(struct token *t)
+static void esteid_add_credentials(struct token *token)
 {
-    struct credential *pin = card_pin(t), puk = *pin;
-    if (esteid_index(t)) pin->place.path = bytes_of(esteid_directories[1], 2);
+    struct credential *pin = card_pin(token), puk = *pin;
+    if (esteid_index(token)) pin->place.path = bytes_of(esteid_directories[1], 2);
     puk.role = ROLE_PUK;
     puk.reference = ESTEID_PUK;
     puk.min = 8;
     puk.presented = true;
     puk.unblock_by = UNBLOCK_APART;
     puk.place.path = bytes_of(esteid_mf, sizeof esteid_mf);
-    card_set_credential(t, &puk);
+    card_set_credential(token, &puk);
 }
 
-static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratch)
+static st esteid_add_pins(struct card *card, struct token *token, struct scratch scratch)
 {
     static const struct credential none = { .role = ROLE_USER, .tries = -1 };
 
     static const char *const names[2] = { "PIN1", "PIN2" };
-    struct esteid *e = t->state;
+    struct esteid *esteid = token->state;
     u8 room[256];
     struct buf pins = buf_on(room, sizeof room);
     p15use_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
-    p15use_put_pin(&pins, names[1], 2, e->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
-    TRY(p15use_add_directory(c, &e->p15, P15_AODF, &pins));
-    card_set_credential(t, &none);
-    TRY(p15use_find_pins(c, t, scratch));
+    p15use_put_pin(&pins, names[1], 2, esteid->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
+    TRY(p15use_add_directory(card, &esteid->p15, P15_AODF, &pins));
+    card_set_credential(token, &none);
+    TRY(p15use_find_pins(card, token, scratch));
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &c->tokens[i];
-        if (each->state != e) continue;
+        struct token *each = &card->tokens[i];
+        if (each->state != esteid) continue;
         struct buf label = buf_on(each->label, sizeof each->label - 1);
-        buf_put(&label, bytes_text(e->latvian ? "LatEID (" : "EstEID ("));
+        buf_put(&label, bytes_text(esteid->latvian ? "LatEID (" : "EstEID ("));
         buf_put(&label, bytes_text(names[esteid_index(each)]));
         buf_put8(&label, ')');
         strcpy(each->maker, "IDEMIA");
         esteid_add_credentials(each);
-        each->key_types = CARD_TYPE(ALG_EC) | (e->latvian ? CARD_TYPE(ALG_RSA) : 0);
+        each->key_types = CARD_TYPE(ALG_EC) | (esteid->latvian ? CARD_TYPE(ALG_RSA) : 0);
         each->pads = CARD_PADS(ALG_PAD_PKCS1);
     }
     return ST_OK;
@@ -8862,107 +8937,108 @@ static st esteid_add_pins(struct card *c, struct token *t, struct scratch scratc
 // ---- Finding out ----
 
 // QUIRK(LatEID): the directory of ADF1 shows where we are, by what SELECT tells of it.
-static st esteid_find_directory(struct card *c, struct token *t, u8 *room, size_t size, bytes *fcp)
+static st esteid_find_directory(struct card *card, struct token *token, u8 *room, size_t size,
+                                bytes *fcp)
 {
     struct p15_path file = { .file = bytes_of(esteid_directories[0], 4) };
     struct buf said = buf_on(room, size);
     buf_put8(&said, 0);                         // cards may tell nothing
-    TRY(esteid_select_file(c, t, &file, &said));
+    TRY(esteid_select_file(card, token, &file, &said));
     *fcp = buf_bytes(&said);
     return ST_OK;
 }
 
-static st esteid_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+static st esteid_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                           bytes *value)
 {
     struct buf room = scratch_buf(scratch, 260);
-    if (ref != ESTEID_HERE) return p15_landmark(c, t, ref, scratch, value);
-    return esteid_find_directory(c, t, room.p, room.cap, value);
+    if (ref != ESTEID_HERE) return p15_landmark(card, token, ref, scratch, value);
+    return esteid_find_directory(card, token, room.p, room.cap, value);
 }
 
 // Other cards of the maker have the AID too. An Estonian one has its document number in D003, a
 // Latvian one a directory in ADF1.
-static st esteid_recognise(struct card *c, struct token *t)
+static st esteid_recognise(struct card *card, struct token *token)
 {
-    struct esteid *e = t->state;
+    struct esteid *esteid = token->state;
     u8 room[512], number[64];
     struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
     struct p15_path file = { .file = BYTES(0xd0, 0x03) };
     struct tlv number_in;
     bytes said;
-    st s = esteid_select_file(c, t, &file, &fcp);
-    if (!s) s = iso_read_binary(&c->link, 0, 32, &document);
+    st s = esteid_select_file(card, token, &file, &fcp);
+    if (!s) s = iso_read_binary(&card->link, 0, 32, &document);
     if (link_is_broken(s)) return s;
     said = buf_bytes(&document);
-    e->latvian = s || tlv_take(&said, 0x04, &number_in);
-    if (!e->latvian) {
-        p15_name(t->serial, sizeof t->serial - 1, number_in.value);
-        e->p15.mark.unique = true;
-        return place_note(&e->p15.mark, 0, number_in.whole);
+    esteid->latvian = s || tlv_take(&said, 0x04, &number_in);
+    if (!esteid->latvian) {
+        p15_name(token->serial, sizeof token->serial - 1, number_in.value);
+        esteid->p15.mark.unique = true;
+        return place_note(&esteid->p15.mark, 0, number_in.whole);
     }
-    s = esteid_find_directory(c, t, room, sizeof room, &said);
+    s = esteid_find_directory(card, token, room, sizeof room, &said);
     if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
-    t->landmark = &e->here;
-    return place_note(&e->here, ESTEID_HERE, said);
+    token->landmark = &esteid->here;
+    return place_note(&esteid->here, ESTEID_HERE, said);
 }
 
 // Where another program uses the card, SELECT would end its login: a card that its ATR names is
 // looked at first, from the MF on. What answers there is what answers after SELECT.
-static st esteid_find(struct card *c, struct token *t)
+static st esteid_find(struct card *card, struct token *token)
 {
-    bool named = bytes_contain(bytes_of(c->link.atr, c->link.atr_len), "eID");
-    st s = c->shared && named ? esteid_recognise(c, t) : ST_NOT_MINE;
+    bool named = bytes_contain(bytes_of(card->link.atr, card->link.atr_len), "eID");
+    st s = card->shared && named ? esteid_recognise(card, token) : ST_NOT_MINE;
     if (s == ST_NOT_MINE) {
-        s = place_try_aid(c, bytes_of(esteid_aid, sizeof esteid_aid));
+        s = place_try_aid(card, bytes_of(esteid_aid, sizeof esteid_aid));
         if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-        place_arrived(c, t);
-        s = esteid_recognise(c, t);
+        place_arrived(card, token);
+        s = esteid_recognise(card, token);
     }
-    if (!s) place_seen(c, t);
+    if (!s) place_seen(card, token);
     return s;
 }
 
-static st esteid_probe(struct card *c, struct token *t, struct scratch scratch)
+static st esteid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct esteid *e = t->state = ARENA_NEW(&c->arena, struct esteid, 1);
-    if (!e) return ST_CARD_MEMORY;
-    struct p15 *p = &e->p15;
-    p15_init(p, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
-    p->io = &esteid_io;
-    p->base = bytes_of(esteid_mf, sizeof esteid_mf);
-    p->odf_read = true;
-    p->mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
-    p15_attach(t, p);
+    struct esteid *esteid = token->state = ARENA_NEW(&card->arena, struct esteid, 1);
+    if (!esteid) return ST_CARD_MEMORY;
+    struct p15 *p15 = &esteid->p15;
+    p15_init(p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+    p15->io = &esteid_io;
+    p15->base = bytes_of(esteid_mf, sizeof esteid_mf);
+    p15->odf_read = true;
+    p15->mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
+    p15_attach(token, p15);
     for (u32 i = 0; i < 2; i++)
-        e->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
-            .certificate = bytes_of(esteid_certificates[i], 4) };
-    TRY(esteid_find(c, t));
-    return esteid_add_pins(c, t, scratch);
+        esteid->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
+                                               .certificate = bytes_of(esteid_certificates[i], 4) };
+    TRY(esteid_find(card, token));
+    return esteid_add_pins(card, token, scratch);
 }
 
-static st esteid_list(struct card *c, struct token *t, const struct query *q,
+static st esteid_list(struct card *card, struct token *token, const struct query *query,
                       struct scratch scratch)
 {
-    TRY(esteid_make_directory(c, t, scratch));
-    return p15_list(c, t, q, scratch);
+    TRY(esteid_make_directory(card, token, scratch));
+    return p15_list(card, token, query, scratch);
 }
 
 // ---- PINs ----
 
 // QUIRK(EstEID): GET DATA tells of a PIN: 70 { BF81xx { A0 { 9A most tries, 9B tries left } } }.
-static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
+static st esteid_open(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[256];
     struct buf info = buf_on(room, sizeof room);
     bytes in, value;
-    struct credential *pin = card_pin(t);
-    if (t->login || pin->tries >= 0) return ST_OK;
-    TRY(place_go_to(c, t, &pin->place, scratch));
+    struct credential *pin = card_pin(token);
+    if (token->login || pin->tries >= 0) return ST_OK;
+    TRY(place_go_to(card, token, &pin->place, scratch));
     u8 number = pin->reference & 0x0f;
     struct apdu ask = { .ins = INS_GET_DATA, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_SHORT,
                         .data = BYTES(0x4d, 0x08, 0x70, 0x06, 0xbf, 0x81, number, 0x02, 0xa0,
                                       0x80) };
-    st s = link_exchange(&c->link, &ask, &info);
+    st s = link_exchange(&card->link, &ask, &info);
     if (link_is_broken(s)) return s;
     if (s || tlv_open(buf_bytes(&info), 0x70, &in) || tlv_open(in, 0xbf8100u | number, &in) ||
         tlv_open(in, 0xa0, &in)) return ST_OK;
@@ -8974,11 +9050,11 @@ static st esteid_open(struct card *c, struct token *t, struct scratch scratch)
 // ---- Keys ----
 
 // The key's ADF and what is to be done with it. On trust both are as they were left.
-static st esteid_set(struct card *c, struct object *o, u8 p2, bytes content)
+static st esteid_set(struct card *card, struct object *object, u8 p2, bytes content)
 {
-    const struct p15_key *k = o->state;
-    TRY(esteid_step_into(c, k->where.file));
-    return place_set_environment(c, 0x41, p2, content, false);
+    const struct p15_key *key = object->state;
+    TRY(esteid_step_into(card, key->where.file));
+    return place_set_environment(card, 0x41, p2, content, false);
 }
 
 // The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
@@ -8990,12 +9066,12 @@ static bytes esteid_sha256(bytes info)
     return sha256 ? bytes_from(info, sizeof head) : BYTES_NONE;
 }
 
-static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                           struct buf *out)
+static st esteid_sign_once(struct card *card, struct object *object, bytes in,
+                           struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
-    bool rsa = k->type == ALG_RSA, qualified = o->always_auth;
-    size_t size = rsa ? 0 : o->key->curve->size;
+    const struct p15_key *key = object->state;
+    bool rsa = key->type == ALG_RSA, qualified = object->always_auth;
+    size_t size = rsa ? 0 : object->key->curve->size;
     struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, 600);
     bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
@@ -9008,45 +9084,47 @@ static st esteid_sign_once(struct card *c, struct object *o, bytes in, struct sc
         data = buf_bytes(&padded);
     }
     u8 algorithm = qualified ? (rsa ? 0x42 : 0x54) : (rsa ? 0x02 : 0x04);
-    TRY(esteid_set(c, o, qualified ? 0xb6 : 0xa4,
-                   BYTES(0x80, 1, algorithm, 0x84, 1, k->reference)));
+    TRY(esteid_set(card, object, qualified ? 0xb6 : 0xa4,
+                   BYTES(0x80, 1, algorithm, 0x84, 1, key->reference)));
     struct apdu authenticate = { .ins = ESTEID_INS_AUTHENTICATE, .data = data,
                                  .le = APDU_LE_SHORT };
-    if (qualified) TRY(iso_sign(&c->link, data, APDU_LE_SHORT, &raw));
-    else           TRY(link_exchange(&c->link, &authenticate, &raw));
-    if (rsa) return card_put_rsa(o->key, buf_bytes(&raw), out);
+    if (qualified) TRY(iso_sign(&card->link, data, APDU_LE_SHORT, &raw));
+    else           TRY(link_exchange(&card->link, &authenticate, &raw));
+    if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
     buf_put(out, buf_bytes(&raw));
     return raw.n == 2 * size ? ST_OK : ST_PROTOCOL;
 }
 
-static st esteid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st esteid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = esteid_sign_once(c, o, in, scratch, out);
+    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = esteid_sign_once(card, object, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
 // QUIRK(EstEID): ECDH is PSO DECIPHER of the point, behind a padding indicator.
-static st esteid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
-                             struct buf *out)
+static st esteid_derive_once(struct card *card, struct object *object, bytes point,
+                             struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    if (!c->sure) c->mse_len = 0;               // the host cannot check it: nothing is trusted
-    TRY(esteid_set(c, o, 0xb8, BYTES(0x80, 4, 0xff, 0x30, 0x04, 0x00, 0x84, 1, k->reference)));
+    // the host cannot check it: nothing is trusted
+    if (!card->sure) card->mse_len = 0;
+    TRY(esteid_set(card, object, 0xb8, BYTES(0x80, 4, 0xff, 0x30, 0x04, 0x00, 0x84, 1,
+                                             key->reference)));
     buf_put8(&data, 0);
     buf_put(&data, point);
-    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
-    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+    TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_SHORT, out));
+    return out->n - start == object->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
-static st esteid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
-                        struct buf *out)
+static st esteid_derive(struct card *card, struct object *object, bytes peer_point,
+                        struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
-    while (trial_next(&trial)) trial.s = esteid_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = esteid_derive_once(card, object, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -9115,14 +9193,14 @@ struct fineid {
 
 // GET DATA of a PIN: A0 { 83 reference, ..., DF21 tries left, ... }. Only cards of this kind know
 // it.
-static st fineid_pin_info(struct card *c, u8 reference, int *tries)
+static st fineid_pin_info(struct card *card, u8 reference, int *tries)
 {
     u8 room[256];
     struct buf rsp = buf_on(room, sizeof room);
     bytes in, value;
     struct apdu cmd = { .ins = INS_GET_DATA, .p2 = 0xff,
                         .data = BYTES(0xa0, 0x03, 0x83, 0x01, reference), .le = APDU_LE_SHORT };
-    st s = link_exchange(&c->link, &cmd, &rsp);
+    st s = link_exchange(&card->link, &cmd, &rsp);
     if (link_is_broken(s)) return s;
     if (s || tlv_open(buf_bytes(&rsp), 0xa0, &in) || !tlv_find(in, 0xdf21, &value) || !value.n)
         return ST_NOT_FOUND;
@@ -9131,20 +9209,20 @@ static st fineid_pin_info(struct card *c, u8 reference, int *tries)
 }
 
 // That the card tells of PIN1 shows where it is in one command; what tells it from others is p15's.
-static st fineid_landmark(struct card *c, struct token *t, u32 ref, struct scratch *scratch,
+static st fineid_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                           bytes *value)
 {
-    const struct fineid *f = t->state;
+    const struct fineid *fineid = token->state;
     int tries;
-    if (ref != FINEID_HERE) return p15_landmark(c, t, ref, scratch, value);
+    if (ref != FINEID_HERE) return p15_landmark(card, token, ref, scratch, value);
     *value = bytes_of(fineid_tries, sizeof fineid_tries);
-    return fineid_pin_info(c, f->places->pins[0], &tries);
+    return fineid_pin_info(card, fineid->places->pins[0], &tries);
 }
 
 // The directory files that the card has not.
-static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch scratch)
+static st fineid_make_directory(struct card *card, struct fineid *fineid, struct scratch scratch)
 {
-    const struct fineid_places *at = f->places;
+    const struct fineid_places *at = fineid->places;
     struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256),
                pins = scratch_buf(&scratch, 256), data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
@@ -9155,55 +9233,56 @@ static st fineid_make_directory(struct card *c, struct fineid *f, struct scratch
                         bytes_of(at->certificates[i], at->certificate_len[i]));
     }
     if (at == &fineid_estonian) p15use_put_personal(&data, at->name, 0xdfdd);
-    TRY(p15use_add_directory(c, &f->p15, P15_AODF, &pins));
-    TRY(p15use_add_directory(c, &f->p15, P15_PRKDF, &keys));
-    TRY(p15use_add_directory(c, &f->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15use_add_directory(c, &f->p15, P15_DODF, &data));
-    f->p15.odf_read = f->p15.info_read = true;
+    TRY(p15use_add_directory(card, &fineid->p15, P15_AODF, &pins));
+    TRY(p15use_add_directory(card, &fineid->p15, P15_PRKDF, &keys));
+    TRY(p15use_add_directory(card, &fineid->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15use_add_directory(card, &fineid->p15, P15_DODF, &data));
+    fineid->p15.odf_read = fineid->p15.info_read = true;
     if (at != &fineid_estonian) return ST_OK;
-    f->p15.mark_file = (struct p15_path){ .length = 9,
-                                          .file = bytes_of(fineid_number, sizeof fineid_number) };
-    f->p15.mark.unique = true;
+    fineid->p15.mark_file = (struct p15_path){ .length = 9,
+                                               .file = bytes_of(fineid_number,
+                                                                sizeof fineid_number) };
+    fineid->p15.mark.unique = true;
     return ST_OK;
 }
 
 // The PUK, where no directory tells of it.
-static void fineid_add_puk(struct token *t)
+static void fineid_add_puk(struct token *token)
 {
-    const struct credential *told = card_credential(t, ROLE_PUK);
-    struct credential puk = *card_pin(t);
+    const struct credential *told = card_credential(token, ROLE_PUK);
+    struct credential puk = *card_pin(token);
     if (told && told->max) return;
     puk.role = ROLE_PUK;
     puk.reference = FINEID_PUK;
     puk.min = 8;
     puk.tries = -1;
     puk.presented = true;
-    card_set_credential(t, &puk);
+    card_set_credential(token, &puk);
 }
 
-static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
+static st fineid_find(struct card *card, struct token *token, struct scratch scratch)
 {
     static const struct credential pin = { .role = ROLE_USER, .tries = -1 };
     static const struct credential puk = { .role = ROLE_PUK, .presented = true };
-    card_set_credential(t, &pin);
-    card_set_credential(t, &puk);
-    struct fineid *f = t->state;
-    struct p15 *p = &f->p15;
-    if (f->places == &fineid_finnish) {
-        st s = p15_read_odf(c, t, scratch);
+    card_set_credential(token, &pin);
+    card_set_credential(token, &puk);
+    struct fineid *fineid = token->state;
+    struct p15 *p15 = &fineid->p15;
+    if (fineid->places == &fineid_finnish) {
+        st s = p15_read_odf(card, token, scratch);
         if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
     }
-    if (!p->files) TRY(fineid_make_directory(c, f, scratch));
-    TRY(p15use_find_pins(c, t, scratch));
-    for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &c->tokens[i];
-        if (each->state != f) continue;
+    if (!p15->files) TRY(fineid_make_directory(card, fineid, scratch));
+    TRY(p15use_find_pins(card, token, scratch));
+    for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
+        struct token *each = &card->tokens[i];
+        if (each->state != fineid) continue;
         struct buf label = buf_on(each->label, sizeof each->label - 1);
-        buf_put(&label, bytes_text(f->places->name));
-        buf_put(&label, bytes_text(i == t->index ? " (PIN1)" : " (PIN2)"));
+        buf_put(&label, bytes_text(fineid->places->name));
+        buf_put(&label, bytes_text(i == token->index ? " (PIN1)" : " (PIN2)"));
         strcpy(each->maker, "Thales");
         each->key_types = CARD_TYPE(ALG_EC);
-        card_pin(each)->tries_max = f->places->tries;
+        card_pin(each)->tries_max = fineid->places->tries;
         fineid_add_puk(each);
     }
     return ST_OK;
@@ -9212,139 +9291,139 @@ static st fineid_find(struct card *c, struct token *t, struct scratch scratch)
 static const struct p15_io fineid_io = { p15file_select_path, p15file_read_binary, ISO_FCP };
 
 // What the card knows of its PINs says which kind it is. ST_NOT_FOUND: none.
-static st fineid_ask_kind(struct card *c, const struct fineid_places **kind, int *tries)
+static st fineid_ask_kind(struct card *card, const struct fineid_places **kind, int *tries)
 {
     *kind = &fineid_finnish;
-    st s = fineid_pin_info(c, fineid_finnish.pins[0], tries);
+    st s = fineid_pin_info(card, fineid_finnish.pins[0], tries);
     if (s != ST_NOT_FOUND) return s;
     *kind = &fineid_estonian;
-    return fineid_pin_info(c, fineid_estonian.pins[0], tries);
+    return fineid_pin_info(card, fineid_estonian.pins[0], tries);
 }
 
 // The AID is PKCS#15's own, which other cards have too. Where another program uses the card, SELECT
 // would end its login: the card is asked first what it is. It says so wherever in the application
 // it is; files are selected from the MF on.
-static st fineid_probe(struct card *c, struct token *t, struct scratch scratch)
+static st fineid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct fineid_places *places;
     int tries = -1;
-    st s = c->shared ? fineid_ask_kind(c, &places, &tries) : ST_NOT_FOUND;
+    st s = card->shared ? fineid_ask_kind(card, &places, &tries) : ST_NOT_FOUND;
     if (s == ST_NOT_FOUND) {
-        s = place_try_aid(c, bytes_of(fineid_aid, sizeof fineid_aid));
-        if (!s) s = fineid_ask_kind(c, &places, &tries);
+        s = place_try_aid(card, bytes_of(fineid_aid, sizeof fineid_aid));
+        if (!s) s = fineid_ask_kind(card, &places, &tries);
     }
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    struct fineid *f = t->state = ARENA_NEW(&c->arena, struct fineid, 1);
-    if (!f) return ST_CARD_MEMORY;
-    p15_init(&f->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
-    f->p15.io = &fineid_io;
-    f->places = places;
-    f->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
-    f->p15.odf = bytes_from(f->p15.odf, f->p15.odf.n - 2);
-    f->p15.info = bytes_from(f->p15.info, f->p15.info.n - 2);
-    p15_attach(t, &f->p15);
-    t->landmark = &f->here;
-    TRY(place_note(&f->here, FINEID_HERE, bytes_of(fineid_tries, sizeof fineid_tries)));
-    place_seen(c, t);
-    TRY(fineid_find(c, t, scratch));
-    card_pin(t)->tries = tries;
+    struct fineid *fineid = token->state = ARENA_NEW(&card->arena, struct fineid, 1);
+    if (!fineid) return ST_CARD_MEMORY;
+    p15_init(&fineid->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
+    fineid->p15.io = &fineid_io;
+    fineid->places = places;
+    fineid->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
+    fineid->p15.odf = bytes_from(fineid->p15.odf, fineid->p15.odf.n - 2);
+    fineid->p15.info = bytes_from(fineid->p15.info, fineid->p15.info.n - 2);
+    p15_attach(token, &fineid->p15);
+    token->landmark = &fineid->here;
+    TRY(place_note(&fineid->here, FINEID_HERE, bytes_of(fineid_tries, sizeof fineid_tries)));
+    place_seen(card, token);
+    TRY(fineid_find(card, token, scratch));
+    card_pin(token)->tries = tries;
     return ST_OK;
 }
 
 // EstEID: the document number, which is the serial number too.
-static st fineid_read_serial(struct card *c, struct token *t, struct scratch scratch)
+static st fineid_read_serial(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct fineid *f = t->state;
+    struct fineid *fineid = token->state;
     u8 room[256], number[32];
     struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
     struct p15_path file = { .file = bytes_of(fineid_number, sizeof fineid_number) };
-    if (f->places != &fineid_estonian || t->serial[0]) return ST_OK;
-    TRY(place_be_sure(c, t, scratch));
-    st s = p15file_select_path(c, t, &file, &fcp);
-    if (!s) s = iso_read_binary(&c->link, 0, 9, &document);
+    if (fineid->places != &fineid_estonian || token->serial[0]) return ST_OK;
+    TRY(place_be_sure(card, token, scratch));
+    st s = p15file_select_path(card, token, &file, &fcp);
+    if (!s) s = iso_read_binary(&card->link, 0, 9, &document);
     if (link_is_broken(s)) return s;
     for (u32 i = 0; i < SCARD11_READER_SLOTS && !s; i++)
-        if (c->tokens[i].state == f)
-            p15_name(c->tokens[i].serial, sizeof t->serial - 1, buf_bytes(&document));
-    return s ? ST_OK : place_note(&f->p15.mark, 0, bytes_head(buf_bytes(&document), 9));
+        if (card->tokens[i].state == fineid)
+            p15_name(card->tokens[i].serial, sizeof token->serial - 1, buf_bytes(&document));
+    return s ? ST_OK : place_note(&fineid->p15.mark, 0, bytes_head(buf_bytes(&document), 9));
 }
 
-static st fineid_open(struct card *c, struct token *t, struct scratch scratch)
+static st fineid_open(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct credential *pin = card_pin(t);
-    if (!t->login && pin->tries < 0) {
-        TRY(place_be_sure(c, t, scratch));
-        st s = fineid_pin_info(c, pin->reference, &pin->tries);
+    struct credential *pin = card_pin(token);
+    if (!token->login && pin->tries < 0) {
+        TRY(place_be_sure(card, token, scratch));
+        st s = fineid_pin_info(card, pin->reference, &pin->tries);
         if (link_is_broken(s)) return s;
     }
-    TRY(fineid_read_serial(c, t, scratch));
-    return p15_read_info(c, t, scratch);
+    TRY(fineid_read_serial(card, token, scratch));
+    return p15_read_info(card, token, scratch);
 }
 
 // QUIRK(FinEID): a key for qualified signatures wants its PIN each time, whatever the directory
 // says.
-static st fineid_list(struct card *c, struct token *t, const struct query *q,
+static st fineid_list(struct card *card, struct token *token, const struct query *query,
                       struct scratch scratch)
 {
-    const struct fineid *f = t->state;
-    TRY(p15_list(c, t, q, scratch));
-    for (const struct p15_key *k = f->p15.keys; k; k = k->next)
-        if (k->usage & P15_USE_QUALIFIED && k->private_object) {
-            k->private_object->always_auth = true;
-            if (k->public_object) k->public_object->always_auth = true;
+    const struct fineid *fineid = token->state;
+    TRY(p15_list(card, token, query, scratch));
+    for (const struct p15_key *key = fineid->p15.keys; key; key = key->next)
+        if (key->usage & P15_USE_QUALIFIED && key->private_object) {
+            key->private_object->always_auth = true;
+            if (key->public_object) key->public_object->always_auth = true;
         }
     return ST_OK;
 }
 
 // QUIRK(FinEID): the hash, of 48 bytes with 00 on the left, goes before the signature, which then
 // comes without data.
-static st fineid_sign_once(struct card *c, struct object *o, bytes in, struct buf *out)
+static st fineid_sign_once(struct card *card, struct object *object, bytes in, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     u8 room[2 + 48], none[16];
     struct buf hash = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
     size_t start = out->n;
-    if (k->type != ALG_EC || o->key->curve->size != 48) return ST_NOT_SUPPORTED;
+    if (key->type != ALG_EC || object->key->curve->size != 48) return ST_NOT_SUPPORTED;
     in = bytes_head(in, 48);
     buf_put(&hash, BYTES(0x90, 48));
     buf_fill(&hash, 0, 48 - in.n);
     buf_put(&hash, in);
-    TRY(place_set_environment(c, 0x41, 0xb6,
-                               BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, k->reference), false));
+    TRY(place_set_environment(card, 0x41, 0xb6,
+                              BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, key->reference), false));
     struct apdu cmd = { .ins = INS_PSO, .p1 = 0x90, .p2 = FINEID_INS_HASH_P2,
                         .data = buf_bytes(&hash) };
-    TRY(link_exchange(&c->link, &cmd, &rsp));
-    TRY(iso_sign(&c->link, BYTES_NONE, 96, out));
+    TRY(link_exchange(&card->link, &cmd, &rsp));
+    TRY(iso_sign(&card->link, BYTES_NONE, 96, out));
     return out->n - start == 96 ? ST_OK : ST_PROTOCOL;
 }
 
-static st fineid_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st fineid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = fineid_sign_once(c, o, in, out);
+    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = fineid_sign_once(card, object, in, out);
     return p15use_key_status(trial.s);
 }
 
 // QUIRK(FinEID): ECDH is PSO DECIPHER of the point, behind a padding indicator; no algorithm.
-static st fineid_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
-                             struct buf *out)
+static st fineid_derive_once(struct card *card, struct object *object, bytes point,
+                             struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    TRY(place_set_environment(c, 0x41, 0xb8, BYTES(0x84, 1, k->reference), !c->sure));
+    TRY(place_set_environment(card, 0x41, 0xb8, BYTES(0x84, 1, key->reference), !card->sure));
     buf_put8(&data, 0);
     buf_put(&data, point);
-    TRY(iso_decipher(&c->link, buf_bytes(&data), APDU_LE_SHORT, out));
-    return out->n - start == o->key->curve->size ? ST_OK : ST_PROTOCOL;
+    TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_SHORT, out));
+    return out->n - start == object->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
-static st fineid_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
-                        struct buf *out)
+static st fineid_derive(struct card *card, struct object *object, bytes peer_point,
+                        struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
-    while (trial_next(&trial)) trial.s = fineid_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = fineid_derive_once(card, object, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -9416,88 +9495,88 @@ static const struct credential belpic_puk = {
 static const struct p15_io belpic_io = { p15file_select_path, p15file_read_binary, ISO_NOTHING };
 
 // QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
-static st belpic_probe(struct card *c, struct token *t, struct scratch scratch)
+static st belpic_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     bytes aid = bytes_of(belpic_aid, sizeof belpic_aid);
-    st s = iso_select_aid(&c->link, ISO_NOTHING, aid, NULL);
+    st s = iso_select_aid(&card->link, ISO_NOTHING, aid, NULL);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
-    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
-    if (!p) return ST_CARD_MEMORY;
-    p15_init(p, aid, P15_FULL_PATH | P15_SHORT_END);
-    p->io = &belpic_io;
-    p->base = bytes_of(belpic_base, sizeof belpic_base);
-    p->odf = bytes_of(belpic_odf, sizeof belpic_odf);
-    p->info = bytes_of(belpic_info, sizeof belpic_info);
+    struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
+    if (!p15) return ST_CARD_MEMORY;
+    p15_init(p15, aid, P15_FULL_PATH | P15_SHORT_END);
+    p15->io = &belpic_io;
+    p15->base = bytes_of(belpic_base, sizeof belpic_base);
+    p15->odf = bytes_of(belpic_odf, sizeof belpic_odf);
+    p15->info = bytes_of(belpic_info, sizeof belpic_info);
     struct buf data = scratch_buf(&scratch, 512);
     for (size_t i = 0; i < COUNT(belpic_files); i++)
         p15use_put_file(&data, belpic_files[i].label, "BELPIC", 0,
                         bytes_of(belpic_files[i].path, 6));
-    p15_attach(t, p);
-    card_set_credential(t, &belpic_pin);
-    card_set_credential(t, &belpic_puk);
-    strcpy(t->label, "BELPIC");
-    t->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    t->pads = CARD_PADS(ALG_PAD_PKCS1);
-    place_arrived(c, t);
-    TRY(p15use_add_directory(c, p, P15_DODF, &data));
-    TRY(p15_read_info(c, t, scratch));
-    return *t->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
+    p15_attach(token, p15);
+    card_set_credential(token, &belpic_pin);
+    card_set_credential(token, &belpic_puk);
+    strcpy(token->label, "BELPIC");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    token->pads = CARD_PADS(ALG_PAD_PKCS1);
+    place_arrived(card, token);
+    TRY(p15use_add_directory(card, p15, P15_DODF, &data));
+    TRY(p15_read_info(card, token, scratch));
+    return *token->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
 
 // QUIRK(Belgian eID): MSE SET without TLV: a length, and two tags with their bytes.
-static st belpic_set(struct card *c, const struct p15_key *k)
+static st belpic_set(struct card *card, const struct p15_key *key)
 {
-    u8 algorithm = k->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
-    return place_set_environment(c, 0x41, 0xb6,
-                                  BYTES(0x04, 0x80, algorithm, 0x84, k->reference), false);
+    u8 algorithm = key->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
+    return place_set_environment(card, 0x41, 0xb6,
+                                 BYTES(0x04, 0x80, algorithm, 0x84, key->reference), false);
 }
 
 // QUIRK(Belgian eID): the PIN for a qualified signature must come right before the signature: MSE
 // goes before the PIN. Such a login is a second one.
-static st belpic_login(struct card *c, struct token *t, struct credential *pin,
+static st belpic_login(struct card *card, struct token *token, struct credential *pin,
                        struct scratch scratch)
 {
-    const struct p15 *p = t->state;
-    if (t->login) TRY(place_go_to(c, t, &pin->place, scratch));
-    for (const struct p15_key *k = p->keys; k && t->login; k = k->next) {
-        if (!k->private_object || !k->private_object->always_auth) continue;
-        return belpic_set(c, k);
+    const struct p15 *p15 = token->state;
+    if (token->login) TRY(place_go_to(card, token, &pin->place, scratch));
+    for (const struct p15_key *key = p15->keys; key && token->login; key = key->next) {
+        if (!key->private_object || !key->private_object->always_auth) continue;
+        return belpic_set(card, key);
     }
     return ST_OK;
 }
 
 // QUIRK(Belgian eID): SELECT leaves the login alone; there is a command that ends it.
-static st belpic_logout(struct card *c, struct token *t)
+static st belpic_logout(struct card *card, struct token *token)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .cla = BELPIC_CLA, .ins = BELPIC_INS_LOG_OFF };
-    (void)t;
-    return link_exchange(&c->link, &cmd, &rsp);
+    (void)token;
+    return link_exchange(&card->link, &cmd, &rsp);
 }
 
-static st belpic_sign_once(struct card *c, struct object *o, bytes in, struct scratch scratch,
-                           struct buf *out)
+static st belpic_sign_once(struct card *card, struct object *object, bytes in,
+                           struct scratch scratch, struct buf *out)
 {
-    const struct p15_key *k = o->state;
-    bool rsa = k->type == ALG_RSA;
-    size_t size = alg_signature_size(o->key);
+    const struct p15_key *key = object->state;
+    bool rsa = key->type == ALG_RSA;
+    size_t size = alg_signature_size(object->key);
     struct buf raw = scratch_buf(&scratch, 600);
-    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, o->key->curve->size);
+    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, object->key->curve->size);
     if (!data.n) return ST_MECHANISM;
-    TRY(belpic_set(c, k));
-    TRY(iso_sign(&c->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (rsa) return card_put_rsa(o->key, buf_bytes(&raw), out);
-    if (raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
+    TRY(belpic_set(card, key));
+    TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
+    if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
+    if (raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
     return ST_OK;
 }
 
-static st belpic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
+static st belpic_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = belpic_sign_once(c, o, in, scratch, out);
+    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = belpic_sign_once(card, object, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -9549,79 +9628,81 @@ static const u8 generic_dir[] = { 0x3f, 0x00, 0x2f, 0x00 };
 // ---- Finding out ----
 
 // Is there a directory in the application that p names?
-static st generic_try(struct card *c, struct token *t, struct scratch scratch)
+static st generic_try(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p = t->state;
-    if (place_was_refused(c, p->aid)) return ST_NOT_MINE;
-    st s = place_select(c, t);
+    struct p15 *p15 = token->state;
+    if (place_was_refused(card, p15->aid)) return ST_NOT_MINE;
+    st s = place_select(card, token);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
-    if (!s) s = p15_read_odf(c, t, scratch);
+    if (!s) s = p15_read_odf(card, token, scratch);
     if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
-    return s || !p->files ? ST_NOT_MINE : ST_OK;
+    return s || !p15->files ? ST_NOT_MINE : ST_OK;
 }
 
 // An application template of EF.DIR: 61 { 4F AID, 50 label, 51 path, 73 where its files are }.
-static st generic_parse_application(bytes template, struct p15 *p)
+static st generic_parse_application(bytes template, struct p15 *p15)
 {
     struct p15_path path;
     struct tlv part;
     bytes more = BYTES_NONE;
-    p15_init(p, BYTES_NONE, 0);
-    p->base = BYTES_NONE;
-    tlv_find(template, 0x4f, &p->aid);
-    tlv_find(template, 0x51, &p->base);
+    p15_init(p15, BYTES_NONE, 0);
+    p15->base = BYTES_NONE;
+    tlv_find(template, 0x4f, &p15->aid);
+    tlv_find(template, 0x51, &p15->base);
     tlv_find(template, 0x73, &more);
-    tlv_find(more, 0x4f, &p->aid);                  // of the directory, where it is another one
+    tlv_find(more, 0x4f, &p15->aid);                  // of the directory, where it is another one
     while (!tlv_next(&more, &part)) {
         bytes inner = part.value;                   // [0]: the path's content, or the path
         if (part.tag == 0xa0) tlv_open(part.value, 0x30, &inner);
-        if (part.tag == 0x30 && !p15_parse_path(inner, &path)) p->odf = path.file;
-        if (part.tag == 0xa0 && !p15_parse_path(inner, &path)) p->info = path.file;
+        if (part.tag == 0x30 && !p15_parse_path(inner, &path)) p15->odf = path.file;
+        if (part.tag == 0xa0 && !p15_parse_path(inner, &path)) p15->info = path.file;
     }
-    bool whole = p->base.n <= P15_PATH_MAX && p->base.n % 2 == 0 && p->aid.n <= 16;
-    if (p->base.n && !bytes_begin(p->base, BYTES(0x3f, 0x00))) p->base = BYTES_NONE;
-    return whole && (p->aid.n || p->base.n) ? ST_OK : ST_NOT_MINE;
+    bool whole = p15->base.n <= P15_PATH_MAX && p15->base.n % 2 == 0 && p15->aid.n <= 16;
+    if (p15->base.n && !bytes_begin(p15->base, BYTES(0x3f, 0x00))) p15->base = BYTES_NONE;
+    return whole && (p15->aid.n || p15->base.n) ? ST_OK : ST_NOT_MINE;
 }
 
 // EF.DIR: what applications there are; nothing, if it cannot be read.
-static st generic_read_dir(struct card *c, struct token *t, struct scratch scratch, bytes *out)
+static st generic_read_dir(struct card *card, struct token *token, struct scratch scratch,
+                           bytes *out)
 {
     struct p15_path dir = { .file = bytes_of(generic_dir, sizeof generic_dir) };
     struct buf content = scratch_rest(&scratch);
     *out = BYTES_NONE;
-    st s = p15file_read_once(c, t, &dir, P15_RECORDS, &content);
+    st s = p15file_read_once(card, token, &dir, P15_RECORDS, &content);
     if (link_is_error(s)) {                     // it may be in passing
         content.n = 0;
-        s = p15file_read_once(c, t, &dir, P15_RECORDS, &content);
+        s = p15file_read_once(card, token, &dir, P15_RECORDS, &content);
     }
     if (s || !p15file_plausible(buf_bytes(&content), P15_RECORDS))
         return link_is_broken(s) ? s : ST_OK;
-    *out = arena_copy(&c->arena, buf_bytes(&content));
+    *out = arena_copy(&card->arena, buf_bytes(&content));
     return content.n && !out->p ? ST_CARD_MEMORY : ST_OK;
 }
 
 // Is an application a token already? EF.DIR may name it twice.
-static bool generic_is_known(const struct card *c, const struct token *t)
+static bool generic_is_known(const struct card *card, const struct token *token)
 {
-    const struct p15 *mine = t->state;
-    for (u32 i = 0; i < t->index; i++) {
-        const struct p15 *p = c->tokens[i].state;
-        if (bytes_equal(p->aid, mine->aid) && bytes_equal(p->base, mine->base) &&
-            bytes_equal(p->odf, mine->odf)) return true;
+    const struct p15 *mine = token->state;
+    for (u32 i = 0; i < token->index; i++) {
+        const struct p15 *p15 = card->tokens[i].state;
+        if (bytes_equal(p15->aid, mine->aid) && bytes_equal(p15->base, mine->base) &&
+            bytes_equal(p15->odf, mine->odf))
+            return true;
     }
     return false;
 }
 
 // The next application of EF.DIR that has a directory, of at most so many. ST_NOT_MINE: none has.
-static st generic_try_dir(struct card *c, struct token *t, bytes *dir, int *most,
+static st generic_try_dir(struct card *card, struct token *token, bytes *dir, int *most,
                           struct scratch scratch)
 {
     struct tlv application;
     for (; *most > 0 && !p15file_next(dir, &application); --*most) {
         if (application.tag != 0x61) continue;
-        if (generic_parse_application(application.value, t->state)) continue;
-        if (generic_is_known(c, t)) continue;
-        st s = generic_try(c, t, scratch);
+        if (generic_parse_application(application.value, token->state)) continue;
+        if (generic_is_known(card, token)) continue;
+        st s = generic_try(card, token, scratch);
         if (s != ST_NOT_MINE) return s;
     }
     return ST_NOT_MINE;
@@ -9631,24 +9712,26 @@ static st generic_try_dir(struct card *c, struct token *t, bytes *dir, int *most
 
 // The algRef of an AlgorithmInfo that announces an algorithm for an operation: one that the key
 // names, or any. -1: none does.
-static int generic_algorithm(const struct p15 *p, struct p15_key *k, u32 algorithm, u32 operation)
+static int generic_algorithm(const struct p15 *p15, struct p15_key *key, u32 algorithm,
+                             u32 operation)
 {
-    u64 named = p15alg_named(&p->algorithms, k->algorithms, &k->named);
-    for (u32 i = 0; i < p->algorithms.n; i++) {
-        const struct p15alg *a = &p->algorithms.list[i];
-        if (named >> i & 1 && a->referenced && a->mechanism == algorithm &&
-            a->operations & operation) return a->algorithm;
+    u64 named = p15alg_named(&p15->algorithms, key->algorithms, &key->named);
+    for (u32 i = 0; i < p15->algorithms.n; i++) {
+        const struct p15alg *algs = &p15->algorithms.list[i];
+        if (named >> i & 1 && algs->referenced && algs->mechanism == algorithm &&
+            algs->operations & operation)
+            return algs->algorithm;
     }
     return -1;
 }
 
 // How the card pads for a key itself: not at all, where it takes whole blocks.
-static u32 generic_pads(const struct p15 *p, struct p15_key *k)
+static u32 generic_pads(const struct p15 *p15, struct p15_key *key)
 {
     u32 pads = CARD_PADS(ALG_PAD_PKCS1);
-    if (generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
+    if (generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
         return 0;
-    if (generic_algorithm(p, k, GENERIC_RSA_PSS, GENERIC_OP_SIGN) >= 0)
+    if (generic_algorithm(p15, key, GENERIC_RSA_PSS, GENERIC_OP_SIGN) >= 0)
         pads |= CARD_PADS(ALG_PAD_PSS);
     return pads;
 }
@@ -9659,127 +9742,128 @@ static const struct credential generic_pin = {
 };
 static const struct credential generic_puk = { .role = ROLE_PUK, .presented = true };
 
-static st generic_new_token(struct card *c, struct token *t)
+static st generic_new_token(struct card *card, struct token *token)
 {
-    struct p15 *p = t->state = ARENA_NEW(&c->arena, struct p15, 1);
-    if (!p) return ST_CARD_MEMORY;
-    card_set_credential(t, &generic_pin);
-    card_set_credential(t, &generic_puk);
-    strcpy(t->label, "PKCS#15");
-    p15_init(p, BYTES_NONE, 0);
-    p15_attach(t, p);
+    struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
+    if (!p15) return ST_CARD_MEMORY;
+    card_set_credential(token, &generic_pin);
+    card_set_credential(token, &generic_puk);
+    strcpy(token->label, "PKCS#15");
+    p15_init(p15, BYTES_NONE, 0);
+    p15_attach(token, p15);
     return ST_OK;
 }
 
 // What an application that was found is like: its PINs, each a token, and what the card can do.
-static st generic_take(struct card *c, struct token *t, struct scratch scratch)
+static st generic_take(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15_key any = { .type = ALG_RSA };
-    const struct p15 *p = t->state;
-    TRY(p15use_find_pins(c, t, scratch));
-    TRY(p15_read_info(c, t, scratch));
-    for (u32 i = t->index; i < SCARD11_READER_SLOTS; i++) {
-        if (c->tokens[i].state != p) continue;
-        c->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-        c->tokens[i].pads = generic_pads(p, &any);
+    const struct p15 *p15 = token->state;
+    TRY(p15use_find_pins(card, token, scratch));
+    TRY(p15_read_info(card, token, scratch));
+    for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
+        if (card->tokens[i].state != p15) continue;
+        card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+        card->tokens[i].pads = generic_pads(p15, &any);
     }
     return ST_OK;
 }
 
 // Further applications of EF.DIR are tokens of their own, as far as there are slots.
-static st generic_take_others(struct card *c, const struct token *first, bytes *dir, int *most,
+static st generic_take_others(struct card *card, const struct token *first, bytes *dir, int *most,
                               struct scratch scratch)
 {
-    while (dir->n && c->token_count + 1 < SCARD11_READER_SLOTS) {
-        struct token *t = &c->tokens[c->token_count + 1];
-        *t = (struct token){ .driver = first->driver, .index = c->token_count + 1 };
-        TRY(generic_new_token(c, t));
-        st s = generic_try_dir(c, t, dir, most, scratch);
-        if (!s) s = generic_take(c, t, scratch);
-        if (s) t->state = NULL;
+    while (dir->n && card->token_count + 1 < SCARD11_READER_SLOTS) {
+        struct token *token = &card->tokens[card->token_count + 1];
+        *token = (struct token){ .driver = first->driver, .index = card->token_count + 1 };
+        TRY(generic_new_token(card, token));
+        st s = generic_try_dir(card, token, dir, most, scratch);
+        if (!s) s = generic_take(card, token, scratch);
+        if (s) token->state = NULL;
         if (s) return s == ST_NOT_MINE ? ST_OK : s;
-        c->token_count++;
+        card->token_count++;
     }
     return ST_OK;
 }
 
-static st generic_probe(struct card *c, struct token *t, struct scratch scratch)
+static st generic_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     int most = GENERIC_APPLICATIONS;
     bytes dir;
-    TRY(generic_new_token(c, t));
-    struct p15 *p = t->state;
-    TRY(generic_read_dir(c, t, scratch, &dir));
-    st s = generic_try_dir(c, t, &dir, &most, scratch);
+    TRY(generic_new_token(card, token));
+    struct p15 *p15 = token->state;
+    TRY(generic_read_dir(card, token, scratch, &dir));
+    st s = generic_try_dir(card, token, &dir, &most, scratch);
     if (s == ST_NOT_MINE) {
-        p15_init(p, BYTES_NONE, 0);             // DF 5015
-        s = generic_try(c, t, scratch);
+        p15_init(p15, BYTES_NONE, 0);             // DF 5015
+        s = generic_try(card, token, scratch);
     }
     if (s == ST_NOT_MINE) {
-        p15_init(p, bytes_of(generic_aid, sizeof generic_aid), 0);
-        p->base = BYTES_NONE;
-        s = generic_try(c, t, scratch);
+        p15_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
+        p15->base = BYTES_NONE;
+        s = generic_try(card, token, scratch);
     }
-    if (!s) s = generic_take(c, t, scratch);
-    return s ? s : generic_take_others(c, t, &dir, &most, scratch);
+    if (!s) s = generic_take(card, token, scratch);
+    return s ? s : generic_take_others(card, token, &dir, &most, scratch);
 }
 
-static st generic_list(struct card *c, struct token *t, const struct query *q,
+static st generic_list(struct card *card, struct token *token, const struct query *query,
                        struct scratch scratch)
 {
-    const struct p15 *p = t->state;
-    TRY(p15_list(c, t, q, scratch));
-    for (struct p15_key *k = p->keys; k; k = k->next)
-        if (k->type == ALG_RSA && k->private_object) k->private_object->pads = generic_pads(p, k);
+    const struct p15 *p15 = token->state;
+    TRY(p15_list(card, token, query, scratch));
+    for (struct p15_key *key = p15->keys; key; key = key->next)
+        if (key->type == ALG_RSA && key->private_object)
+            key->private_object->pads = generic_pads(p15, key);
     return ST_OK;
 }
 
 // The SE in which a key is used: its access rule's, its PIN's, or the application's. It stays until
 // the card is elsewhere. Refused or not, MSE SET follows.
-static st generic_restore(struct card *c, const struct object *o)
+static st generic_restore(struct card *card, const struct object *object)
 {
-    struct p15 *p = o->token->state;
-    const struct p15_key *k = o->state;
-    const struct p15_pin *pin = p->user_pins[o->token->index];
-    u8 se = k->environment ? k->environment : p->environment;
-    if (!k->environment && pin && pin->environment) se = pin->environment;
-    if (!se || (c->mse_len && p->restored == se)) return ST_OK;
-    c->mse_len = 0;
-    st s = iso_mse_restore(&c->link, se);
+    struct p15 *p15 = object->token->state;
+    const struct p15_key *key = object->state;
+    const struct p15_pin *pin = p15->user_pins[object->token->index];
+    u8 se = key->environment ? key->environment : p15->environment;
+    if (!key->environment && pin && pin->environment) se = pin->environment;
+    if (!se || (card->mse_len && p15->restored == se)) return ST_OK;
+    card->mse_len = 0;
+    st s = iso_mse_restore(&card->link, se);
     if (link_is_broken(s)) return s;
-    p->restored = se;
+    p15->restored = se;
     return ST_OK;
 }
 
-static st generic_set(struct card *c, struct object *o, u8 p2, int algorithm, bool again)
+static st generic_set(struct card *card, struct object *object, u8 p2, int algorithm, bool again)
 {
-    const struct p15_key *k = o->state;
+    const struct p15_key *key = object->state;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
-    TRY(generic_restore(c, o));
+    TRY(generic_restore(card, object));
     if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
-    if (k->where.file.n) tlv_put(&b, 0x81, bytes_from(k->where.file, k->where.file.n - 2));
-    if (k->referenced || !k->where.file.n) tlv_put(&b, 0x84, BYTES(k->reference));
-    return place_set_environment(c, 0x41, p2, buf_bytes(&b), again);
+    if (key->where.file.n) tlv_put(&b, 0x81, bytes_from(key->where.file, key->where.file.n - 2));
+    if (key->referenced || !key->where.file.n) tlv_put(&b, 0x84, BYTES(key->reference));
+    return place_set_environment(card, 0x41, p2, buf_bytes(&b), again);
 }
 
 // What is sent for a signature, and under which algorithm: as little as the card can take.
-static st generic_sign_data(const struct object *o, const struct alg_use *use, bytes in,
+static st generic_sign_data(const struct object *object, const struct alg_use *use, bytes in,
                             int *algorithm, bytes *data)
 {
-    struct p15_key *k = o->state;
-    const struct p15 *p = o->token->state;
+    struct p15_key *key = object->state;
+    const struct p15 *p15 = object->token->state;
     *data = in;
-    if (k->type == ALG_EC) {
-        *algorithm = generic_algorithm(p, k, GENERIC_ECDSA, GENERIC_OP_SIGN);
+    if (key->type == ALG_EC) {
+        *algorithm = generic_algorithm(p15, key, GENERIC_ECDSA, GENERIC_OP_SIGN);
         return ST_OK;
     }
     if (use->pad == ALG_PAD_PSS) {
-        *algorithm = generic_algorithm(p, k, GENERIC_RSA_PSS, GENERIC_OP_SIGN);
+        *algorithm = generic_algorithm(p15, key, GENERIC_RSA_PSS, GENERIC_OP_SIGN);
         return ST_OK;
     }
-    int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
-    int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
+    int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
+    int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
     bytes info = pad_pkcs1_signed(in);
     bool pads = info.n && (padded >= 0 || whole < 0);
     *algorithm = pads ? padded : whole;
@@ -9787,79 +9871,81 @@ static st generic_sign_data(const struct object *o, const struct alg_use *use, b
     return pads || whole >= 0 ? ST_OK : ST_MECHANISM;
 }
 
-static st generic_sign_once(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                            struct scratch scratch, struct buf *out)
+static st generic_sign_once(struct card *card, struct object *object, const struct alg_use *use,
+                            bytes in, struct scratch scratch, struct buf *out)
 {
     struct buf raw = scratch_buf(&scratch, 600);
-    bool ec = o->key->type == ALG_EC;
+    bool ec = object->key->type == ALG_EC;
     int algorithm;
     bytes data;
-    TRY(generic_sign_data(o, use, in, &algorithm, &data));
-    TRY(generic_set(c, o, 0xb6, algorithm, false));
-    TRY(iso_sign(&c->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
-    if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), o->key->curve->size, out);
-    return card_put_rsa(o->key, buf_bytes(&raw), out);
+    TRY(generic_sign_data(object, use, in, &algorithm, &data));
+    TRY(generic_set(card, object, 0xb6, algorithm, false));
+    TRY(iso_sign(&card->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
+    if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
-static st generic_sign(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                       struct scratch scratch, struct buf *out)
+static st generic_sign(struct card *card, struct object *object, const struct alg_use *use,
+                       bytes in, struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(c, o, use, in, scratch, out);
-    while (trial_next(&trial)) trial.s = generic_sign_once(c, o, use, in, scratch, out);
+    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    while (trial_next(&trial)) trial.s = generic_sign_once(card, object, use, in, scratch, out);
     return p15use_key_status(trial.s);
 }
 
-static st generic_decipher(struct card *c, const struct p15 *p, bytes in, struct scratch scratch,
-                           struct buf *out)
+static st generic_decipher(struct card *card, const struct p15 *p15, bytes in,
+                           struct scratch scratch, struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, in.n + 1);
-    if (!(p->quirks & P15_NO_INDICATOR)) buf_put8(&data, 0);    // 00: no further information
+    if (!(p15->quirks & P15_NO_INDICATOR)) buf_put8(&data, 0);    // 00: no further information
     buf_put(&data, in);
-    return iso_decipher(&c->link, buf_bytes(&data), APDU_LE_ALL, out);
+    return iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, out);
 }
 
-static st generic_decrypt(struct card *c, struct object *o, const struct alg_use *use, bytes in,
-                          struct scratch scratch, struct buf *out)
+static st generic_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                          bytes in, struct scratch scratch, struct buf *out)
 {
-    struct p15_key *k = o->state;
-    struct p15 *p = o->token->state;
+    struct p15_key *key = object->state;
+    struct p15 *p15 = object->token->state;
     struct buf plain = scratch_buf(&scratch, 600);
-    int whole = generic_algorithm(p, k, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
-    int padded = generic_algorithm(p, k, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
+    int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
+    int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
-    struct place place = p15_place(p, &k->where);
-    TRY(place_go_to(c, o->token, &place, scratch));
-    st s = generic_set(c, o, 0xb8, whole >= 0 ? whole : padded, true);
+    struct place place = p15_place(p15, &key->where);
+    TRY(place_go_to(card, object->token, &place, scratch));
+    st s = generic_set(card, object, 0xb8, whole >= 0 ? whole : padded, true);
     if (s) return p15use_key_status(s);
-    s = generic_decipher(c, p, in, scratch, &plain);
-    if ((s == 0x6a80 || s == 0x6700) && !(p->quirks & P15_NO_INDICATOR)) {
+    s = generic_decipher(card, p15, in, scratch, &plain);
+    if ((s == 0x6a80 || s == 0x6700) && !(p15->quirks & P15_NO_INDICATOR)) {
         buf_rewind(&plain, 0);
-        p->quirks |= P15_NO_INDICATOR;          // some cards have none (ISO 7816-8: it is optional)
-        s = generic_decipher(c, p, in, scratch, &plain);
-        if (s) p->quirks &= ~(u32)P15_NO_INDICATOR;
+        // some cards have none (ISO 7816-8: it is optional)
+        p15->quirks |= P15_NO_INDICATOR;
+        s = generic_decipher(card, p15, in, scratch, &plain);
+        if (s) p15->quirks &= ~(u32)P15_NO_INDICATOR;
     }
     if (s == 0x6a80) return ST_CIPHER_DATA;
     if (s) return p15use_key_status(s);
     // What is hardly shorter than a block is one, of which zeros were left out.
     bool block = whole >= 0 || plain.n + 2 >= in.n;
-    return block ? card_put_rsa(o->key, buf_bytes(&plain), out)
+    return block ? card_put_rsa(object->key, buf_bytes(&plain), out)
                  : p15use_pad_again(buf_bytes(&plain), in.n, out);
 }
 
-static st generic_derive_once(struct card *c, struct object *o, bytes point, struct scratch scratch,
-                              struct buf *out)
+static st generic_derive_once(struct card *card, struct object *object, bytes point,
+                              struct scratch scratch, struct buf *out)
 {
-    const struct p15 *p = o->token->state;
-    int algorithm = generic_algorithm(p, o->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
-    TRY(generic_set(c, o, 0xa4, algorithm, !c->sure));
-    return p15use_agree(c, o, point, scratch, out);
+    const struct p15 *p15 = object->token->state;
+    int algorithm = generic_algorithm(p15, object->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
+    TRY(generic_set(card, object, 0xa4, algorithm, !card->sure));
+    return p15use_agree(card, object, point, scratch, out);
 }
 
-static st generic_derive(struct card *c, struct object *o, bytes peer_point, struct scratch scratch,
-                         struct buf *out)
+static st generic_derive(struct card *card, struct object *object, bytes peer_point,
+                         struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(c, o, peer_point, scratch, out);
-    while (trial_next(&trial)) trial.s = generic_derive_once(c, o, peer_point, scratch, out);
+    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    while (trial_next(&trial))
+        trial.s = generic_derive_once(card, object, peer_point, scratch, out);
     return p15use_key_status(trial.s);
 }
 
@@ -9928,60 +10014,60 @@ static const struct probe_row {
 // mechanism that makes RSA keys. The test of an authentication token (5.4.1) is an RSA signature.
 // Where a directory may call any certificate private, only reading it would tell: no public
 // certificates (5.5) are promised.
-static void probe_profiles(struct token *t)
+static void probe_profiles(struct token *token)
 {
-    const struct driver *d = t->driver;
-    t->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
-    if (d->sign && t->key_types & CARD_TYPE(ALG_RSA))
-        t->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
-    if (d->public_certificates && !d->keys_without_pin)
-        t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
+    const struct driver *driver = token->driver;
+    token->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
+    if (driver->sign && token->key_types & CARD_TYPE(ALG_RSA))
+        token->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
+    if (driver->public_certificates && !driver->keys_without_pin)
+        token->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
 }
 
 // Asks one driver. ST_NOT_MINE: it does not know the card. When the card answered with an error of
 // its own meanwhile (6F00), that may have been in passing, and may have been what made it a card of
 // another kind: the driver is asked once more, and that counts.
-static st probe_driver(struct card *c, const struct driver *driver, struct scratch scratch)
+static st probe_driver(struct card *card, const struct driver *driver, struct scratch scratch)
 {
     st s = ST_NOT_MINE;
-    u32 refused = c->tried.refused_n;
+    u32 refused = card->tried.refused_n;
     for (int turn = 0; turn < 2; turn++) {
-        memset(c->tokens, 0, sizeof c->tokens);
-        c->token_count = 0;
-        c->tokens->driver = driver;
-        c->current = NULL;
-        c->sure = false;
-        c->link.erred = false;
-        s = driver->probe(c, c->tokens, scratch);
-        if (!c->link.erred || link_is_broken(s)) break;
-        os_log("%s: an error of the card while it was asked what it is", c->link.name);
-        c->tried.refused_n = refused;
-        c->tried.there = BYTES_NONE;
+        memset(card->tokens, 0, sizeof card->tokens);
+        card->token_count = 0;
+        card->tokens->driver = driver;
+        card->current = NULL;
+        card->sure = false;
+        card->link.erred = false;
+        s = driver->probe(card, card->tokens, scratch);
+        if (!card->link.erred || link_is_broken(s)) break;
+        os_log("%s: an error of the card while it was asked what it is", card->link.name);
+        card->tried.refused_n = refused;
+        card->tried.there = BYTES_NONE;
     }
-    if (!s) c->token_count++;
-    for (u32 i = 0; i < c->token_count; i++) probe_profiles(&c->tokens[i]);
+    if (!s) card->token_count++;
+    for (u32 i = 0; i < card->token_count; i++) probe_profiles(&card->tokens[i]);
     return s;
 }
 
 // Finds the tokens of a card. ST_UNKNOWN_TOKEN: no driver knows it.
-static st probe_card(struct card *c, struct scratch scratch)
+static st probe_card(struct card *card, struct scratch scratch)
 {
     const struct driver *first = NULL, *last = NULL;
-    c->tried.refused_n = 0;
-    c->tried.there = BYTES_NONE;
-    bytes atr = bytes_of(c->link.atr, c->link.atr_len);
+    card->tried.refused_n = 0;
+    card->tried.there = BYTES_NONE;
+    bytes atr = bytes_of(card->link.atr, card->link.atr_len);
     for (size_t i = 0; probe_drivers[i].driver && !first; i++)
         if (probe_drivers[i].hint && bytes_contain(atr, probe_drivers[i].hint))
             first = probe_drivers[i].driver;
-    st s = first ? probe_driver(c, first, scratch) : ST_NOT_MINE;
+    st s = first ? probe_driver(card, first, scratch) : ST_NOT_MINE;
     for (size_t i = 0; s == ST_NOT_MINE && probe_drivers[i].driver; i++) {
-        const struct driver *d = probe_drivers[i].driver;
-        if (d == first || d == last) continue;
-        last = d;
-        s = probe_driver(c, d, scratch);
+        const struct driver *driver = probe_drivers[i].driver;
+        if (driver == first || driver == last) continue;
+        last = driver;
+        s = probe_driver(card, driver, scratch);
     }
     if (s != ST_NOT_MINE) return s;
-    os_log("%s: no driver knows this card", c->link.name);
+    os_log("%s: no driver knows this card", card->link.name);
     return ST_UNKNOWN_TOKEN;
 }
 
@@ -10074,61 +10160,62 @@ static u32 slot_essence(u32 state)
     return state & (state & SCARD11_READER_COUNTED ? mask | 0xffff0000u : mask);
 }
 
-static bool slot_present(const struct reader *r)
+static bool slot_present(const struct reader *reader)
 {
-    return r->listed && r->state & SCARD11_READER_PRESENT && !(r->state & SCARD11_READER_GONE);
+    return reader->listed && reader->state & SCARD11_READER_PRESENT &&
+           !(reader->state & SCARD11_READER_GONE);
 }
 
 // The slots of a reader in which there is a token, as bits: what C_GetSlotInfo says of them. A card
 // that nobody knows counts; a further slot only when a card in it was seen to need it.
-static u32 slot_tokens(const struct reader *r)
+static u32 slot_tokens(const struct reader *reader)
 {
-    return slot_present(r) ? (1u << r->token_count) - 1 : 0;
+    return slot_present(reader) ? (1u << reader->token_count) - 1 : 0;
 }
 
 // A card or a reader came or left. An event for the first slot, whatever there was, and for each
 // further one that had a token: it has none until the card that is in is known.
-static void slot_change(struct reader *r, u32 had)
+static void slot_change(struct reader *reader, u32 had)
 {
-    r->changes++;
+    reader->changes++;
     slot_noted++;
-    r->token_count = 1;
-    if (slot_watching) r->pending |= 1u | had;
+    reader->token_count = 1;
+    if (slot_watching) reader->pending |= 1u | had;
 }
 
 // The tokens of the card that is in are known: an event for each slot that has one now and had
 // none. changes: of which card that was found; another one may be in by now.
-static void slot_know_tokens(struct reader *r, u32 changes, u32 token_count)
+static void slot_know_tokens(struct reader *reader, u32 changes, u32 token_count)
 {
-    u32 had = slot_tokens(r);
-    if (r->changes != changes) return;
-    r->token_count = token_count;
-    if (r->shown < token_count) r->shown = token_count;
-    if (slot_watching) r->pending |= had ^ slot_tokens(r);
+    u32 had = slot_tokens(reader);
+    if (reader->changes != changes) return;
+    reader->token_count = token_count;
+    if (reader->shown < token_count) reader->shown = token_count;
+    if (slot_watching) reader->pending |= had ^ slot_tokens(reader);
 }
 
 // Writes what PC/SC says of a reader into the table. Events are made by this and the two above.
-static void slot_note(struct reader *r, bool listed, u32 state)
+static void slot_note(struct reader *reader, bool listed, u32 state)
 {
-    u32 had = slot_tokens(r);
-    if (r->listed == listed && slot_essence(r->state) == slot_essence(state)) {
-        r->state = state;
+    u32 had = slot_tokens(reader);
+    if (reader->listed == listed && slot_essence(reader->state) == slot_essence(state)) {
+        reader->state = state;
         return;
     }
-    if (!listed) r->gone_ms = os_now_ms();
-    os_log("%s: %s", r->name, !listed || state & SCARD11_READER_GONE ? "not there"
-                            : state & SCARD11_READER_PRESENT ? "card in" : "empty");
-    r->listed = listed;
-    r->state = state;
-    slot_change(r, had);
+    if (!listed) reader->gone_ms = os_now_ms();
+    os_log("%s: %s", reader->name, !listed || state & SCARD11_READER_GONE ? "not there" :
+           state & SCARD11_READER_PRESENT ? "card in" : "empty");
+    reader->listed = listed;
+    reader->state = state;
+    slot_change(reader, had);
 }
 
 // The card is another one, or was gone meanwhile, though PC/SC's count is what it was (pcsc-lite
 // counts from 0 again when a reader is plugged in): a change like those that it shows.
-static void slot_note_swap(struct reader *r)
+static void slot_note_swap(struct reader *reader)
 {
-    os_log("%s: another card, or the same one anew", r->name);
-    slot_change(r, slot_tokens(r));
+    os_log("%s: another card, or the same one anew", reader->name);
+    slot_change(reader, slot_tokens(reader));
 }
 
 static bool slot_wanted(const char *name)
@@ -10144,37 +10231,37 @@ static bool slot_wanted(const char *name)
 }
 
 // May the card have something verified?
-static bool slot_verified(const struct card *c)
+static bool slot_verified(const struct card *card)
 {
-    for (u32 i = 0; i < c->token_count; i++)
-        if (card_verified(&c->tokens[i])) return true;
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card_verified(&card->tokens[i])) return true;
     return false;
 }
 
-static void slot_forget_secrets(struct card *c)
+static void slot_forget_secrets(struct card *card)
 {
-    for (u32 i = 0; i < c->token_count; i++) card_secrets_forget(&c->tokens[i]);
+    for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
 }
 
 // Closes the connection, wipes and frees all that the card brought. Nobody is told: its sessions
 // and objects were in the arena, and their handles carry epochs that will not be given out again. A
 // card that may keep a login which nobody has any more is reset.
-static void slot_empty(struct reader *r, bool reset)
+static void slot_empty(struct reader *reader, bool reset)
 {
-    if (!r->card) return;
-    link_disconnect(&r->card->link, reset || slot_verified(r->card));
-    if (!r->short_sure) r->short_changes = r->card->changes;
-    if (r->card->link.extended_proven) r->short_doubt = false;
-    slot_forget_secrets(r->card);
-    struct arena everything = r->card->arena;
-    r->card = NULL;
+    if (!reader->card) return;
+    link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
+    if (!reader->short_sure) reader->short_changes = reader->card->changes;
+    if (reader->card->link.extended_proven) reader->short_doubt = false;
+    slot_forget_secrets(reader->card);
+    struct arena everything = reader->card->arena;
+    reader->card = NULL;
     arena_free(&everything);
 }
 
-static void slot_free_block(struct reader *r)
+static void slot_free_block(struct reader *reader)
 {
-    if (r->block) arena_block_free(r->block, SCARD11_SCRATCH);
-    r->block = NULL;
+    if (reader->block) arena_block_free(reader->block, SCARD11_SCRATCH);
+    reader->block = NULL;
 }
 
 // The oldest of the removals whose reader's place was used again.
@@ -10188,16 +10275,16 @@ static CK_SLOT_ID slot_take_dropped(void)
 
 // The removals of a reader that were not reported yet outlive its place. Its slot IDs are not given
 // out again, so nobody takes them for another's.
-static void slot_keep_events(struct reader *r)
+static void slot_keep_events(struct reader *reader)
 {
     for (u32 index = 0; index < SCARD11_READER_SLOTS; index++) {
-        if (!(r->pending >> index & 1)) continue;
+        if (!(reader->pending >> index & 1)) continue;
         if (slot_dropped_count == SLOT_DROPPED)
             os_log("slot %lu: its removal was never asked for",
                    (unsigned long)slot_take_dropped());
-        slot_dropped[slot_dropped_count++] = r->first_id + index;
+        slot_dropped[slot_dropped_count++] = reader->first_id + index;
     }
-    r->pending = 0;
+    reader->pending = 0;
 }
 
 // A free place, or that of the reader that has been gone longest and that nobody is inside of.
@@ -10205,10 +10292,11 @@ static struct reader *slot_place(void)
 {
     struct reader *best = NULL;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (!*r->name && !r->lost) return r;
-        if (r->listed || r->inside || r->lost || r->gone_ms == SLOT_FRESH) continue;
-        if (!best || r->gone_ms < best->gone_ms) best = r;
+        struct reader *reader = &slot_readers[i];
+        if (!*reader->name && !reader->lost) return reader;
+        if (reader->listed || reader->inside || reader->lost || reader->gone_ms == SLOT_FRESH)
+            continue;
+        if (!best || reader->gone_ms < best->gone_ms) best = reader;
     }
     if (!best) return NULL;
     slot_empty(best, false);        // without its lock: nobody is inside, nobody can come
@@ -10222,20 +10310,21 @@ static struct reader *slot_named(const char *name)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
         if (!slot_readers[i].lost && !strcmp(slot_readers[i].name, name)) return &slot_readers[i];
-    struct reader *r = slot_place();
-    if (!r) return NULL;
-    strcpy(r->name, name);
-    r->listed = r->short_only = r->short_sure = r->short_doubt = false;
-    r->state = 0;
-    r->changes++;
-    r->pending = 0;
-    r->token_count = r->shown = 1;
-    r->unknown_ms = 0;
-    r->gone_ms = SLOT_FRESH;                    // or the next new one of this look would take it
-    r->count = (struct link_count){ 0, 0, 0, 0 };
-    r->first_id = slot_next_id;
+    struct reader *reader = slot_place();
+    if (!reader) return NULL;
+    strcpy(reader->name, name);
+    reader->listed = reader->short_only = reader->short_sure = reader->short_doubt = false;
+    reader->state = 0;
+    reader->changes++;
+    reader->pending = 0;
+    reader->token_count = reader->shown = 1;
+    reader->unknown_ms = 0;
+    // or the next new one of this look would take it
+    reader->gone_ms = SLOT_FRESH;
+    reader->count = (struct link_count){ 0, 0, 0, 0 };
+    reader->first_id = slot_next_id;
     slot_next_id += SCARD11_READER_SLOTS;
-    return r;
+    return reader;
 }
 
 // Notes which readers are not listed. seen: those that are; NULL: none is.
@@ -10267,11 +10356,11 @@ static int slot_list(struct scard11_reader_state *states, struct reader **at, si
     for (const char *name = slot_names; *name; name += strlen(name) + 1) {
         bool fits = strlen(name) < READER_NAME && *n < SCARD11_READERS_MAX;
         if (!slot_wanted(name)) continue;
-        struct reader *r = fits ? slot_named(name) : NULL;
-        left_out += !r;
-        if (!r) continue;
-        at[*n] = r;
-        states[*n] = (struct scard11_reader_state){ r->name, r->state, 0 };
+        struct reader *reader = fits ? slot_named(name) : NULL;
+        left_out += !reader;
+        if (!reader) continue;
+        at[*n] = reader;
+        states[*n] = (struct scard11_reader_state){ reader->name, reader->state, 0 };
         ++*n;
     }
     slot_note_left_out(left_out);
@@ -10297,38 +10386,38 @@ static int slot_look_once(void)
 }
 
 // Does a state that the card's own connection shows still mean the card that was connected?
-static bool slot_same_state(const struct card *c, u32 state)
+static bool slot_same_state(const struct card *card, u32 state)
 {
     if (!(state & SCARD11_READER_PRESENT)) return false;
     if (!(state & SCARD11_READER_COUNTED)) return true;
-    return (state & 0xffff0000u) == (c->state & 0xffff0000u);
+    return (state & 0xffff0000u) == (card->state & 0xffff0000u);
 }
 
 // The same of the state that it shows now. ST_CARD_REMOVED: it does not.
-static st slot_status(struct card *c)
+static st slot_status(struct card *card)
 {
     u32 state = 0;
-    TRY(link_status(&c->link, &state));
-    return slot_same_state(c, state) ? ST_OK : ST_CARD_REMOVED;
+    TRY(link_status(&card->link, &state));
+    return slot_same_state(card, state) ? ST_OK : ST_CARD_REMOVED;
 }
 
 // Can PC/SC's count tell a card that comes from the one that went? 0 says nothing.
-static bool slot_counts(const struct card *c)
+static bool slot_counts(const struct card *card)
 {
-    return c->state & SCARD11_READER_COUNTED && c->state & 0xffff0000u;
+    return card->state & SCARD11_READER_COUNTED && card->state & 0xffff0000u;
 }
 
 // A card that no session needs stays connected for a while: only its own connection shows a swap
 // that PC/SC's count does not. Then it is let go, for other programs. Nobody is inside, and nobody
 // can come while the library's lock is held: so this touches the card without the reader's.
-static void slot_look_at_rest(struct reader *r)
+static void slot_look_at_rest(struct reader *reader)
 {
-    if (r->lost || r->inside || !r->card) return;
-    struct card *c = r->card;
-    if (!c->link.conn || !c->rest_ms || r->changes != c->changes) return;
-    if (slot_status(c) == ST_CARD_REMOVED) slot_note_swap(r);
-    else if (slot_counts(c) && os_now_ms() - c->rest_ms > SLOT_REST_MS)
-        link_disconnect(&c->link, false);
+    if (reader->lost || reader->inside || !reader->card) return;
+    struct card *card = reader->card;
+    if (!card->link.conn || !card->rest_ms || reader->changes != card->changes) return;
+    if (slot_status(card) == ST_CARD_REMOVED) slot_note_swap(reader);
+    else if (slot_counts(card) && os_now_ms() - card->rest_ms > SLOT_REST_MS)
+        link_disconnect(&card->link, false);
 }
 
 // Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
@@ -10356,54 +10445,56 @@ static void slot_look_all(void)
 
 // ---- The card: under the reader's lock ----
 
-static struct scratch slot_scratch(struct reader *r)
+static struct scratch slot_scratch(struct reader *reader)
 {
-    r->scratch.end->high = r->scratch.at;
-    return r->scratch;
+    reader->scratch.end->high = reader->scratch.at;
+    return reader->scratch;
 }
 
-static void slot_wipe_scratch(struct reader *r)
+static void slot_wipe_scratch(struct reader *reader)
 {
-    if (r->block) mem_wipe(r->scratch.at, (size_t)(r->scratch.end->high - r->scratch.at));
+    if (reader->block)
+        mem_wipe(reader->scratch.at, (size_t)(reader->scratch.end->high - reader->scratch.at));
 }
 
 // Looks whether the reader shows that its card left. Then it lost its power, and with it all that
 // was verified: a reset would be one of the card that came. That there is no reader shows nothing.
-static bool slot_has_left(struct reader *r)
+static bool slot_has_left(struct reader *reader)
 {
-    struct card *c = r->card;
+    struct card *card = reader->card;
     os_acquire(&os_library);
     slot_look_all();
-    bool left = r->listed && !slot_same_state(c, r->state);
+    bool left = reader->listed && !slot_same_state(card, reader->state);
     os_release(&os_library);
-    for (u32 i = 0; i < c->token_count && left; i++) card_forget_verified(&c->tokens[i]);
-    if (left) c->link.broken = false;
+    for (u32 i = 0; i < card->token_count && left; i++) card_forget_verified(&card->tokens[i]);
+    if (left) card->link.broken = false;
     return left;
 }
 
 // The card that we know is not the one that is in: looks what is, and frees what was. It may be in
 // all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
 // it. Does the reader show that it left, or that it is mute now?
-static bool slot_drop_card(struct reader *r, st why)
+static bool slot_drop_card(struct reader *reader, st why)
 {
-    u32 changes = r->card->changes;
-    slot_has_left(r);
-    slot_empty(r, false);
+    u32 changes = reader->card->changes;
+    slot_has_left(reader);
+    slot_empty(reader, false);
     os_acquire(&os_library);
     slot_look_all();
-    bool left = r->changes != changes;
-    if (!left && why == ST_CARD_REMOVED) slot_note_swap(r);
+    bool left = reader->changes != changes;
+    if (!left && why == ST_CARD_REMOVED) slot_note_swap(reader);
     os_release(&os_library);
     return left;
 }
 
 // Extended length failed, or the card was pulled right then: the reader is to blame if the card is
 // still in, or if it was so twice.
-static void slot_judge_short(struct reader *r, u32 changes)
+static void slot_judge_short(struct reader *reader, u32 changes)
 {
-    if (!r->short_only || r->short_sure) return;
-    r->short_sure = r->short_only = r->short_doubt || changes == r->short_changes;
-    r->short_doubt = true;
+    if (!reader->short_only || reader->short_sure) return;
+    reader->short_sure = reader->short_only = reader->short_doubt ||
+                         changes == reader->short_changes;
+    reader->short_doubt = true;
 }
 
 // ---- Taking a connection up again ----
@@ -10413,46 +10504,47 @@ static void slot_judge_short(struct reader *r, u32 changes)
 // or sent.
 
 // Connects, or resets the card, and compares the count.
-static st slot_connect_unproven(struct card *c, bool reset)
+static st slot_connect_unproven(struct card *card, bool reset)
 {
-    struct link *l = &c->link;
-    TRY(reset ? link_reset(l) : link_connect(l, l->conn ? l->exclusive : slot_exclusive));
-    c->sure = false;
-    place_leave(c);
-    c->unproven = true;
-    TRY(slot_status(c));
-    c->look_ms = os_now_ms();
+    struct link *link = &card->link;
+    TRY(reset ? link_reset(link) : link_connect(link, link->conn ? link->exclusive :
+                                                slot_exclusive));
+    card->sure = false;
+    place_leave(card);
+    card->unproven = true;
+    TRY(slot_status(card));
+    card->look_ms = os_now_ms();
     return ST_OK;
 }
 
 // Connects again, or resets the card, and compares what PC/SC tells.
-static st slot_connect_again(struct card *c, bool reset)
+static st slot_connect_again(struct card *card, bool reset)
 {
-    TRY(slot_connect_unproven(c, reset));
-    return c->link.same_atr ? ST_OK : ST_CARD_REMOVED;
+    TRY(slot_connect_unproven(card, reset));
+    return card->link.same_atr ? ST_OK : ST_CARD_REMOVED;
 }
 
-static const struct landmark *slot_identity(const struct card *c)
+static const struct landmark *slot_identity(const struct card *card)
 {
-    const struct token *t = c->current ? c->current : &c->tokens[0];
-    const struct landmark *identity = t->identity;
+    const struct token *token = card->current ? card->current : &card->tokens[0];
+    const struct landmark *identity = token->identity;
     return identity && identity->known && identity->unique ? identity : NULL;
 }
 
 // After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
 // card. That cannot be told where the backend does not count, nor where its count says nothing and
 // the card has nothing of its own: then it is a removal.
-static st slot_resume(struct card *c)
+static st slot_resume(struct card *card)
 {
     for (int attempt = 0; attempt < 3; attempt++) {
-        c->open_op = NULL;
-        card_logins_reset(c);
-        st s = slot_connect_again(c, false);
+        card->open_op = NULL;
+        card_logins_reset(card);
+        st s = slot_connect_again(card, false);
         if (s == ST_CARD_RESET) continue;
-        if (s || !(c->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
-        if (!slot_counts(c) && !slot_identity(c)) return ST_CARD_REMOVED;
-        c->was_reset = true;
-        os_log("%s: the card was reset by someone else", c->link.name);
+        if (s || !(card->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
+        if (!slot_counts(card) && !slot_identity(card)) return ST_CARD_REMOVED;
+        card->was_reset = true;
+        os_log("%s: the card was reset by someone else", card->link.name);
         return ST_OK;
     }
     return ST_CARD_REMOVED;
@@ -10460,200 +10552,201 @@ static st slot_resume(struct card *c)
 
 // In a transaction: is it the card that is remembered? Where nothing is known that no other card
 // has, the count must do, but not for a PIN that was kept: that may be another card's.
-static st slot_prove(struct card *c, struct scratch scratch)
+static st slot_prove(struct card *card, struct scratch scratch)
 {
-    struct token *t = c->current ? c->current : &c->tokens[0];
-    const struct landmark *identity = slot_identity(c);
-    if (!c->unproven) return ST_OK;
-    if (!identity) slot_forget_secrets(c);
+    struct token *token = card->current ? card->current : &card->tokens[0];
+    const struct landmark *identity = slot_identity(card);
+    if (!card->unproven) return ST_OK;
+    if (!identity) slot_forget_secrets(card);
     st s = ST_OK;
-    if (identity && c->was_reset) s = ST_NOT_FOUND;
-    else if (identity) s = place_find_landmark(c, t, identity, scratch);
+    if (identity && card->was_reset) s = ST_NOT_FOUND;
+    else if (identity) s = place_find_landmark(card, token, identity, scratch);
     if (s == ST_NOT_FOUND) {                    // another application is the selected one, or none
-        s = place_select(c, t);
-        if (!s) s = place_find_landmark(c, t, identity, scratch);
+        s = place_select(card, token);
+        if (!s) s = place_find_landmark(card, token, identity, scratch);
     }
     if (link_is_broken(s)) return s;
-    if (s) os_log("%s: not the card that was here before", c->link.name);
+    if (s) os_log("%s: not the card that was here before", card->link.name);
     if (s) return ST_CARD_REMOVED;
-    c->unproven = c->was_reset = false;
+    card->unproven = card->was_reset = false;
     return ST_OK;
 }
 
 // The same for who is in no transaction.
-static st slot_prove_now(struct reader *r)
+static st slot_prove_now(struct reader *reader)
 {
-    struct card *c = r->card;
-    st s = link_begin(&c->link);
-    if (!s) s = slot_prove(c, r->scratch);
-    link_end(&c->link);
+    struct card *card = reader->card;
+    st s = link_begin(&card->link);
+    if (!s) s = slot_prove(card, reader->scratch);
+    link_end(&card->link);
     return s;
 }
 
 // A card that rested without a connection is connected again. ST_NOT_FOUND: it could not be told
 // from another one of its kind, so it is begun anew.
-static st slot_take_up(struct reader *r)
+static st slot_take_up(struct reader *reader)
 {
-    struct card *c = r->card;
-    if (c->link.conn) return ST_OK;
-    if (!slot_identity(c)) return ST_NOT_FOUND;
-    st s = slot_connect_again(c, false);
-    if (s == ST_CARD_RESET) s = slot_resume(c);
-    if (!s) s = slot_prove_now(r);
-    c->rest_ms = 0;
+    struct card *card = reader->card;
+    if (card->link.conn) return ST_OK;
+    if (!slot_identity(card)) return ST_NOT_FOUND;
+    st s = slot_connect_again(card, false);
+    if (s == ST_CARD_RESET) s = slot_resume(card);
+    if (!s) s = slot_prove_now(reader);
+    card->rest_ms = 0;
     return s;
 }
 
 // Is the card that we know still the one that is in? ST_CARD_REMOVED: this look found that it is
 // not; ST_NO_SESSION: somebody found out before. It is freed then. Asked at most every
 // SCARD11_LOOK_MS: what reaches the card is decided by the connection itself.
-static st slot_look(struct reader *r)
+static st slot_look(struct reader *reader)
 {
-    struct card *c = r->card;
+    struct card *card = reader->card;
     u64 now = os_now_ms();
     st s = ST_OK;
-    if (!c) return ST_NO_SESSION;
+    if (!card) return ST_NO_SESSION;
     os_acquire(&os_library);
-    bool fresh = now < c->look_ms + SCARD11_LOOK_MS;
-    if (r->lost || r->changes != c->changes) s = ST_NO_SESSION;
-    if (!s && !fresh && !c->link.conn) {
+    bool fresh = now < card->look_ms + SCARD11_LOOK_MS;
+    if (reader->lost || reader->changes != card->changes) s = ST_NO_SESSION;
+    if (!s && !fresh && !card->link.conn) {
         slot_look_all();
-        c->shared = r->state & SCARD11_READER_IN_USE;   // since the card was let go
+        card->shared = reader->state & SCARD11_READER_IN_USE;   // since the card was let go
     }
-    if (!s && r->changes != c->changes) s = ST_CARD_REMOVED;
+    if (!s && reader->changes != card->changes) s = ST_CARD_REMOVED;
     os_release(&os_library);
-    if (!s && !fresh && c->link.conn) {
-        s = slot_status(c);
-        if (s == ST_CARD_RESET) s = slot_resume(c);
-        if (!s && c->unproven && !slot_counts(c)) s = slot_prove_now(r);
+    if (!s && !fresh && card->link.conn) {
+        s = slot_status(card);
+        if (s == ST_CARD_RESET) s = slot_resume(card);
+        if (!s && card->unproven && !slot_counts(card)) s = slot_prove_now(reader);
     }
-    c->look_ms = now;
+    card->look_ms = now;
     if (!s) return ST_OK;
-    slot_drop_card(r, s);
+    slot_drop_card(reader, s);
     return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
 }
 
 // The same for who must not answer from memory.
-static st slot_look_now(struct reader *r)
+static st slot_look_now(struct reader *reader)
 {
-    r->card->look_ms = 0;
-    return slot_look(r);
+    reader->card->look_ms = 0;
+    return slot_look(reader);
 }
 
 // Connects a new card. Afterwards the count must be what it was before.
-static st slot_connect(struct card *c)
+static st slot_connect(struct card *card)
 {
-    st s = slot_connect_unproven(c, false);
-    if (c->link.reset) s = slot_resume(c);
-    c->unproven = c->was_reset = false;         // nothing is remembered
+    st s = slot_connect_unproven(card, false);
+    if (card->link.reset) s = slot_resume(card);
+    card->unproven = card->was_reset = false;         // nothing is remembered
     return s;
 }
 
-static st slot_make_block(struct reader *r)
+static st slot_make_block(struct reader *reader)
 {
-    if (r->block) return ST_OK;
-    r->block = arena_block_new(SCARD11_SCRATCH);
-    if (!r->block) return ST_HOST_MEMORY;
-    r->scratch = scratch_on(r->block, SCARD11_SCRATCH);
-    scratch_alloc(&r->scratch, LINK_COMMAND);
-    r->answer = scratch_alloc(&r->scratch, SCARD11_ANSWER);
+    if (reader->block) return ST_OK;
+    reader->block = arena_block_new(SCARD11_SCRATCH);
+    if (!reader->block) return ST_HOST_MEMORY;
+    reader->scratch = scratch_on(reader->block, SCARD11_SCRATCH);
+    scratch_alloc(&reader->scratch, LINK_COMMAND);
+    reader->answer = scratch_alloc(&reader->scratch, SCARD11_ANSWER);
     return ST_OK;
 }
 
-static st slot_make_card(struct reader *r, u32 state, u32 changes)
+static st slot_make_card(struct reader *reader, u32 state, u32 changes)
 {
     struct arena arena;
-    TRY(slot_make_block(r));
-    slot_judge_short(r, changes);
+    TRY(slot_make_block(reader));
+    slot_judge_short(reader, changes);
     arena_init(&arena, SCARD11_CARD_MEMORY);
-    struct card *c = ARENA_NEW(&arena, struct card, 1);
-    if (!c) {
+    struct card *card = ARENA_NEW(&arena, struct card, 1);
+    if (!card) {
         arena_free(&arena);
         return ST_HOST_MEMORY;
     }
-    c->arena = arena;
-    c->state = state;
-    c->shared = state & SCARD11_READER_IN_USE;
-    c->changes = changes;
-    c->epoch = handle_new_epoch();
-    c->link.name = r->name;
-    c->link.raw = r->block;
-    c->link.answer = r->answer;
-    c->link.count = &r->count;
-    c->link.reader_short = &r->short_only;
-    r->card = c;
+    card->arena = arena;
+    card->state = state;
+    card->shared = state & SCARD11_READER_IN_USE;
+    card->changes = changes;
+    card->epoch = handle_new_epoch();
+    card->link.name = reader->name;
+    card->link.raw = reader->block;
+    card->link.answer = reader->answer;
+    card->link.count = &reader->count;
+    card->link.reader_short = &reader->short_only;
+    reader->card = card;
     return ST_OK;
 }
 
-static st slot_probe(struct card *c, struct scratch scratch)
+static st slot_probe(struct card *card, struct scratch scratch)
 {
-    st s = link_begin(&c->link);
-    if (!s) s = probe_card(c, scratch);
-    link_end(&c->link);
+    st s = link_begin(&card->link);
+    if (!s) s = probe_card(card, scratch);
+    link_end(&card->link);
     return s;
 }
 
 // Connects a card that was not known, and finds its driver. On failure nothing is left of it.
-static st slot_insert(struct reader *r, u32 state, u32 changes)
+static st slot_insert(struct reader *reader, u32 state, u32 changes)
 {
-    st s = slot_make_card(r, state, changes);
-    if (!s) s = slot_connect(r->card);
-    if (!s) s = slot_probe(r->card, slot_scratch(r));
-    if (s) slot_empty(r, false);
+    st s = slot_make_card(reader, state, changes);
+    if (!s) s = slot_connect(reader->card);
+    if (!s) s = slot_probe(reader->card, slot_scratch(reader));
+    if (s) slot_empty(reader, false);
     return s;
 }
 
 // Notes that nobody knows the card that is in, so that it is not asked again at once.
-static st slot_note_unknown(struct reader *r, u32 changes)
+static st slot_note_unknown(struct reader *reader, u32 changes)
 {
-    r->unknown_ms = os_now_ms();
-    r->unknown_changes = changes;
+    reader->unknown_ms = os_now_ms();
+    reader->unknown_changes = changes;
     return ST_UNKNOWN_TOKEN;
 }
 
 // The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten. At
 // rest no look is young enough: nobody would notice what the card does not answer itself.
-static st slot_card_again(struct reader *r)
+static st slot_card_again(struct reader *reader)
 {
-    if (r->card->rest_ms ? slot_look_now(r) : slot_look(r)) return ST_NOT_FOUND;
-    st s = slot_take_up(r);
+    if (reader->card->rest_ms ? slot_look_now(reader) : slot_look(reader)) return ST_NOT_FOUND;
+    st s = slot_take_up(reader);
     if (!s || s == ST_CARD_BUSY) return s;
-    if (s == ST_NOT_FOUND) slot_empty(r, false);
-    else slot_drop_card(r, s);
+    if (s == ST_NOT_FOUND) slot_empty(reader, false);
+    else slot_drop_card(reader, s);
     return ST_NOT_FOUND;
 }
 
 // The tokens of the card that is in were found, or more of them.
-static void slot_tell_tokens(struct reader *r)
+static void slot_tell_tokens(struct reader *reader)
 {
     os_acquire(&os_library);
-    slot_know_tokens(r, r->card->changes, r->card->token_count);
+    slot_know_tokens(reader, reader->card->changes, reader->card->token_count);
     os_release(&os_library);
 }
 
 // The card in a reader, known and probed. A card that is nobody's
 // is tried again at most once a second; one that another program holds, at each call. One that was
 // in at the first look and is pulled while it is met was removed during the call.
-static st slot_card(struct reader *r)
+static st slot_card(struct reader *reader)
 {
-    st s = r->card ? slot_card_again(r) : ST_NOT_FOUND;
+    st s = reader->card ? slot_card_again(reader) : ST_NOT_FOUND;
     if (s != ST_NOT_FOUND) return s;
     s = ST_OK;
     for (int attempt = 0; attempt < 3; attempt++) {
         os_acquire(&os_library);
         slot_look_all();
-        bool present = slot_present(r);
-        u32 state = r->state, changes = r->changes;
+        bool present = slot_present(reader);
+        u32 state = reader->state, changes = reader->changes;
         os_release(&os_library);
         if (!present) return s ? ST_CARD_REMOVED : ST_NO_TOKEN;
-        if (r->unknown_ms && r->unknown_changes == changes &&
-            os_now_ms() - r->unknown_ms < SLOT_UNKNOWN_RETRY_MS) return ST_UNKNOWN_TOKEN;
-        s = slot_insert(r, state, changes);
+        if (reader->unknown_ms && reader->unknown_changes == changes &&
+            os_now_ms() - reader->unknown_ms < SLOT_UNKNOWN_RETRY_MS)
+            return ST_UNKNOWN_TOKEN;
+        s = slot_insert(reader, state, changes);
         if (link_is_broken(s) && attempt < 2) continue;         // a gap, or a bad contact
         if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
-        if (s) return slot_note_unknown(r, changes);
-        slot_tell_tokens(r);
-        r->unknown_ms = 0;
+        if (s) return slot_note_unknown(reader, changes);
+        slot_tell_tokens(reader);
+        reader->unknown_ms = 0;
         return ST_OK;
     }
     return s;
@@ -10688,11 +10781,11 @@ struct slot_run {
 };
 
 // Ends the transaction that a context login left open.
-static void slot_close_open(struct card *c)
+static void slot_close_open(struct card *card)
 {
-    if (!c->open_op) return;
-    c->open_op = NULL;
-    link_end(&c->link);
+    if (!card->open_op) return;
+    card->open_op = NULL;
+    link_end(&card->link);
 }
 
 // Did the connection fail for good? Then the card is as good as removed.
@@ -10704,25 +10797,25 @@ static bool slot_is_fatal(st s)
 // May a kept PIN bring the login back? Never for what must not be begun again, never twice.
 static bool slot_can_renew(const struct slot_run *run)
 {
-    struct token *t = run->token;
-    return t->login && card_pin(t)->kept_len && !run->renewed && !run->write && !run->keep &&
-           run->scratch.at;
+    struct token *token = run->token;
+    return token->login && card_pin(token)->kept_len && !run->renewed && !run->write &&
+           !run->keep && run->scratch.at;
 }
 
 // Logs in again with the PIN that was kept: the drivers send it after a SELECT in this transaction.
 // If the card refuses it, for whatever reason, it is wiped: it never costs a second try.
 static st slot_renew(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
-    struct token *t = run->token;
+    struct card *card = run->reader->card;
+    struct token *token = run->token;
     run->renewed = true;
-    os_log("%s: the login is gone, the PIN that was kept brings it back", c->link.name);
-    st s = secret_login(c, t, card_pin(t), card_kept(card_pin(t)), run->scratch);
+    os_log("%s: the login is gone, the PIN that was kept brings it back", card->link.name);
+    st s = secret_login(card, token, card_pin(token), card_kept(card_pin(token)), run->scratch);
     if (!s) {
-        t->stale = false;
+        token->stale = false;
         return ST_OK;
     }
-    card_login_lost(t);
+    card_login_lost(token);
     if (slot_is_fatal(s) || s == ST_CARD_RESET) return s;
     return run->login ? ST_NOT_LOGGED_IN : ST_OK;
 }
@@ -10734,47 +10827,47 @@ static struct scratch slot_run_scratch(const struct slot_run *run)
 
 // The application of a token is the one that was selected last, here. One application's SELECT ends
 // the others' logins.
-static st slot_turn_to(struct card *c, struct token *t)
+static st slot_turn_to(struct card *card, struct token *token)
 {
-    if (c->current && card_same_application(c->current, t)) return ST_OK;
-    for (u32 i = 0; i < c->token_count; i++)
-        if (!card_same_application(&c->tokens[i], t) && c->tokens[i].login)
-            card_login_lost(&c->tokens[i]);
-    return place_select(c, t);
+    if (card->current && card_same_application(card->current, token)) return ST_OK;
+    for (u32 i = 0; i < card->token_count; i++)
+        if (!card_same_application(&card->tokens[i], token) && card->tokens[i].login)
+            card_login_lost(&card->tokens[i]);
+    return place_select(card, token);
 }
 
 static st slot_begin(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
-    struct token *t = run->token;
+    struct card *card = run->reader->card;
+    struct token *token = run->token;
     st s = ST_OK;
-    if (c->open_op && c->open_op != run->keep) slot_close_open(c);
-    if (!c->link.conn) TRY(slot_connect_again(c, false));
-    bool was_open = c->link.open;
+    if (card->open_op && card->open_op != run->keep) slot_close_open(card);
+    if (!card->link.conn) TRY(slot_connect_again(card, false));
+    bool was_open = card->link.open;
     for (int attempt = 0; attempt < 3; attempt++) {
-        s = link_begin(&c->link);
+        s = link_begin(&card->link);
         if (s != ST_CARD_RESET) break;
-        TRY(slot_resume(c));
+        TRY(slot_resume(card));
     }
     if (s) return s;
-    if (!was_open && !c->link.exclusive) c->sure = false;
-    if (c->unproven) TRY(slot_prove(c, slot_run_scratch(run)));
-    if (t->stale && !card_pin(t)->kept_len) card_login_lost(t);
-    if ((run->login && !t->login) || (run->so && !t->so)) return ST_NOT_LOGGED_IN;
-    TRY(slot_turn_to(c, t));
-    return t->stale && slot_can_renew(run) ? slot_renew(run) : ST_OK;
+    if (!was_open && !card->link.exclusive) card->sure = false;
+    if (card->unproven) TRY(slot_prove(card, slot_run_scratch(run)));
+    if (token->stale && !card_pin(token)->kept_len) card_login_lost(token);
+    if ((run->login && !token->login) || (run->so && !token->so)) return ST_NOT_LOGGED_IN;
+    TRY(slot_turn_to(card, token));
+    return token->stale && slot_can_renew(run) ? slot_renew(run) : ST_OK;
 }
 
 // After the work: is it to be done again? If not, run->s is what to answer.
 static bool slot_again(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
+    struct card *card = run->reader->card;
     if (run->s == ST_NOT_LOGGED_IN && run->login && slot_can_renew(run)) {
         run->token->stale = true;
         return true;
     }
     if (run->s != ST_CARD_RESET) return false;
-    run->s = slot_resume(c);
+    run->s = slot_resume(card);
     if (!run->s && (run->write || (run->login && !slot_can_renew(run)))) run->s = ST_NOT_LOGGED_IN;
     if (!run->s && run->turns > 1) run->s = ST_READER;
     return !run->s;
@@ -10783,31 +10876,32 @@ static bool slot_again(struct slot_run *run)
 // The turn without the card, the first of all, begins or has ended. false: it was not enough.
 static bool slot_run_offline(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
-    c->link.offline = !c->link.offline;
-    if (!c->link.offline) run->known = run->s != ST_OFFLINE;
-    else if (!c->link.open && !c->link.exclusive) c->sure = false;
+    struct card *card = run->reader->card;
+    card->link.offline = !card->link.offline;
+    if (!card->link.offline) run->known = run->s != ST_OFFLINE;
+    else if (!card->link.open && !card->link.exclusive) card->sure = false;
     return run->known;
 }
 
 // The work has come to its end, or did not begin.
 static void slot_run_end(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
+    struct card *card = run->reader->card;
     if (!run->leave_open || run->s) {
-        c->open_op = NULL;
-        link_end(&c->link);
+        card->open_op = NULL;
+        link_end(&card->link);
     }
     if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
-        os_log("%s: the login is gone, another program ended it", c->link.name);
+        os_log("%s: the login is gone, another program ended it", card->link.name);
         card_login_lost(run->token);
     }
 }
 
 static bool slot_run(struct slot_run *run)
 {
-    struct card *c = run->reader->card;
-    if (run->known && !run->turns && c->link.conn && slot_run_offline(run)) return c->link.offline;
+    struct card *card = run->reader->card;
+    if (run->known && !run->turns && card->link.conn && slot_run_offline(run))
+        return card->link.offline;
     bool again = !run->turns || slot_again(run);
     while (again) {
         run->turns++;
@@ -10827,92 +10921,92 @@ static bool slot_run(struct slot_run *run)
 // Resets the card. That ends every login of it: the other tokens' sessions are public, too. Where
 // it fails nobody knows what is verified: the card is dropped, and reset then. In a transaction: a
 // reset that waits for the end of another program's could be one of a card that came meanwhile.
-static st slot_reset(struct card *c)
+static st slot_reset(struct card *card)
 {
-    st s = link_begin(&c->link);
-    if (!s) s = slot_connect_again(c, true);
-    if (s == ST_CARD_RESET) return slot_resume(c);
-    if (s) c->link.dead = true;
+    st s = link_begin(&card->link);
+    if (!s) s = slot_connect_again(card, true);
+    if (s == ST_CARD_RESET) return slot_resume(card);
+    if (s) card->link.dead = true;
     if (s) return ST_CARD_REMOVED;
-    c->was_reset = true;
-    c->current = NULL;
-    card_logins_reset(c);
+    card->was_reset = true;
+    card->current = NULL;
+    card_logins_reset(card);
     return ST_OK;
 }
 
 // Has the card itself forget what is verified of a token: by what its credentials say does that,
 // and by a reset where there is nothing, or it did not work.
-static st slot_end_verified(struct reader *r, struct token *t)
+static st slot_end_verified(struct reader *reader, struct token *token)
 {
-    struct slot_run run = { .reader = r, .token = t, .write = true };
-    struct scratch scratch = r->scratch;
-    while (slot_run(&run)) run.s = secret_end(r->card, t, scratch);
+    struct slot_run run = { .reader = reader, .token = token, .write = true };
+    struct scratch scratch = reader->scratch;
+    while (slot_run(&run)) run.s = secret_end(reader->card, token, scratch);
     if (slot_is_fatal(run.s)) return run.s;
-    return card_verified(t) ? slot_reset(r->card) : ST_OK;
+    return card_verified(token) ? slot_reset(reader->card) : ST_OK;
 }
 
 // Tokens whose PIN the card has forgotten with another's are logged out as well.
-static void slot_settle_logins(struct card *c)
+static void slot_settle_logins(struct card *card)
 {
-    for (u32 i = 0; i < c->token_count; i++) {
-        struct token *t = &c->tokens[i];
-        if (t->login && !card_pin(t)->verified && !t->stale) card_login_lost(t);
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *token = &card->tokens[i];
+        if (token->login && !card_pin(token)->verified && !token->stale) card_login_lost(token);
     }
-    card_sweep(c);
+    card_sweep(card);
 }
 
 // Ends the login of a token: on the card, and for all sessions. Whatever the card says, the library
 // counts as logged out.
-static st slot_log_out(struct reader *r, struct token *t)
+static st slot_log_out(struct reader *reader, struct token *token)
 {
     st s = ST_OK;
-    slot_close_open(r->card);
-    card_login_lost(t);
-    if (card_verified(t)) s = slot_end_verified(r, t);
+    slot_close_open(reader->card);
+    card_login_lost(token);
+    if (card_verified(token)) s = slot_end_verified(reader, token);
     if (slot_is_fatal(s)) return s;
-    t->so_lost = false;
-    card_renew_private(r->card, t);
-    slot_settle_logins(r->card);
+    token->so_lost = false;
+    card_renew_private(reader->card, token);
+    slot_settle_logins(reader->card);
     return ST_OK;
 }
 
 // Ends what is verified of all tokens of a card.
-static void slot_log_out_all(struct reader *r)
+static void slot_log_out_all(struct reader *reader)
 {
-    for (u32 i = 0; i < r->card->token_count; i++) {
-        struct token *t = &r->card->tokens[i];
-        if (card_logged_in(t) || card_verified(t)) slot_log_out(r, t);
+    for (u32 i = 0; i < reader->card->token_count; i++) {
+        struct token *token = &reader->card->tokens[i];
+        if (card_logged_in(token) || card_verified(token)) slot_log_out(reader, token);
     }
 }
 
 // What tells the card from others becomes known before it is let go: else it would be begun anew.
-static void slot_learn_identity(struct reader *r)
+static void slot_learn_identity(struct reader *reader)
 {
-    struct card *c = r->card;
-    struct token *t = c->current ? c->current : &c->tokens[0];
-    struct slot_run run = { .reader = r, .token = t };
-    struct scratch scratch = r->scratch;
-    if (!t->identity || t->identity->known) return;
-    while (slot_run(&run)) run.s = place_learn(c, t, t->identity, scratch);
+    struct card *card = reader->card;
+    struct token *token = card->current ? card->current : &card->tokens[0];
+    struct slot_run run = { .reader = reader, .token = token };
+    struct scratch scratch = reader->scratch;
+    if (!token->identity || token->identity->known) return;
+    while (slot_run(&run)) run.s = place_learn(card, token, token->identity, scratch);
 }
 
 // No session needs the card any more: other programs may have it, at once when one did, a little
 // later otherwise (slot_look_at_rest). It stays connected where the count says nothing, because
 // then only the connection can tell that it is still the same card.
 // ST_CARD_REMOVED: it was gone by then.
-static st slot_rest(struct reader *r)
+static st slot_rest(struct reader *reader)
 {
-    struct card *c = r->card;
-    slot_close_open(c);
-    slot_log_out_all(r);
-    c->sure = false;
-    if (!c->rest_ms) c->rest_ms = os_now_ms();
-    if (c->used && slot_counts(c)) {
-        slot_learn_identity(r);
-        if (!c->link.dead) link_disconnect(&c->link, false);
+    struct card *card = reader->card;
+    slot_close_open(card);
+    slot_log_out_all(reader);
+    card->sure = false;
+    if (!card->rest_ms) card->rest_ms = os_now_ms();
+    if (card->used && slot_counts(card)) {
+        slot_learn_identity(reader);
+        if (!card->link.dead) link_disconnect(&card->link, false);
     }
-    c->used = false;
-    return c->link.dead ? ST_CARD_REMOVED : ST_OK;
+    card->used = false;
+    return card->link.dead ? ST_CARD_REMOVED : ST_OK;
 }
 
 // ---- Entering a reader ----
@@ -10921,10 +11015,12 @@ static st slot_rest(struct reader *r)
 static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (!*r->name || r->lost || id < r->first_id || id - r->first_id >= r->shown) continue;
-        *index = (u32)(id - r->first_id);
-        return r;
+        struct reader *reader = &slot_readers[i];
+        if (!*reader->name || reader->lost || id < reader->first_id ||
+            id - reader->first_id >= reader->shown)
+            continue;
+        *index = (u32)(id - reader->first_id);
+        return reader;
     }
     return NULL;
 }
@@ -10932,63 +11028,63 @@ static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
 // What comes after a call was counted inside: the reader's lock, for the whole of the call.
 // ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the
 // same.
-static st slot_wait(struct reader *r)
+static st slot_wait(struct reader *reader)
 {
-    os_acquire(&r->lock);
+    os_acquire(&reader->lock);
     os_acquire(&os_library);
-    bool lost = r->lost;
+    bool lost = reader->lost;
     os_release(&os_library);
     return lost ? ST_NOT_INIT : ST_OK;
 }
 
 // The end of both ways in: counts the call inside, unless s says that it may not come in, and gives
 // the library's lock back.
-static st slot_go_in(struct reader *r, st s, struct reader **out)
+static st slot_go_in(struct reader *reader, st s, struct reader **out)
 {
-    if (!s) r->inside++;
+    if (!s) reader->inside++;
     os_release(&os_library);
-    *out = s ? NULL : r;
-    return s ? s : slot_wait(r);
+    *out = s ? NULL : reader;
+    return s ? s : slot_wait(reader);
 }
 
 // Enters reader i with a session of it. Only calls of this generation enter, and none a reader that
 // an earlier one left to a call that hung: *out is NULL then, and nothing is to be left.
 static st slot_enter(u32 i, u32 generation, struct reader **out)
 {
-    struct reader *r = &slot_readers[i];
+    struct reader *reader = &slot_readers[i];
     os_acquire(&os_library);
-    st s = generation != slot_generation ? ST_NOT_INIT : r->lost ? ST_NO_SESSION : ST_OK;
-    return slot_go_in(r, s, out);
+    st s = generation != slot_generation ? ST_NOT_INIT : reader->lost ? ST_NO_SESSION : ST_OK;
+    return slot_go_in(reader, s, out);
 }
 
 // Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
 static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
 {
     os_acquire(&os_library);
-    struct reader *r = slot_with_id(id, index);
-    st s = generation != slot_generation ? ST_NOT_INIT : r ? ST_OK : ST_NO_SLOT;
-    return slot_go_in(r, s, out);
+    struct reader *reader = slot_with_id(id, index);
+    st s = generation != slot_generation ? ST_NOT_INIT : reader ? ST_OK : ST_NO_SLOT;
+    return slot_go_in(reader, s, out);
 }
 
-static void slot_forget(struct reader *r, bool reset)
+static void slot_forget(struct reader *reader, bool reset)
 {
-    slot_empty(r, reset);
-    slot_free_block(r);
-    os_lock_drop(&r->lock);
+    slot_empty(reader, reset);
+    slot_free_block(reader);
+    os_lock_drop(&reader->lock);
 }
 
 // Of a reader that C_Finalize gave up, the last call frees what was left to it. The library may
 // have been initialised again meanwhile: the place gets a lock as the others have it.
-static void slot_leave(struct reader *r)
+static void slot_leave(struct reader *reader)
 {
-    slot_wipe_scratch(r);
-    os_release(&r->lock);
+    slot_wipe_scratch(reader);
+    os_release(&reader->lock);
     os_acquire(&os_library);
-    bool last = !--r->inside && r->lost;
+    bool last = !--reader->inside && reader->lost;
     if (last) {
-        slot_forget(r, true);
-        *r = (struct reader){ .changes = r->changes };
-        if (slot_up && os_lock_make(&r->lock, &slot_mutexes)) r->lost = true;
+        slot_forget(reader, true);
+        *reader = (struct reader){ .changes = reader->changes };
+        if (slot_up && os_lock_make(&reader->lock, &slot_mutexes)) reader->lost = true;
     }
     os_release(&os_library);
 }
@@ -11000,12 +11096,12 @@ static void slot_leave(struct reader *r)
 static void slot_log_out_everywhere(void)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
+        struct reader *reader = &slot_readers[i];
         os_acquire(&os_library);
-        bool free = *r->name && !r->lost && !r->inside;
-        if (slot_go_in(r, free ? ST_OK : ST_NO_SLOT, &r)) continue;
-        if (r->card && !slot_has_left(r)) slot_log_out_all(r);
-        slot_leave(r);
+        bool free = *reader->name && !reader->lost && !reader->inside;
+        if (slot_go_in(reader, free ? ST_OK : ST_NO_SLOT, &reader)) continue;
+        if (reader->card && !slot_has_left(reader)) slot_log_out_all(reader);
+        slot_leave(reader);
     }
 }
 
@@ -11015,10 +11111,10 @@ static st slot_start(const struct os_mutexes *mutexes)
     os_acquire(&os_library);
     slot_mutexes = *mutexes;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (r->lost) continue;
-        *r = (struct reader){ .changes = r->changes };
-        if (!s) s = os_lock_make(&r->lock, mutexes);
+        struct reader *reader = &slot_readers[i];
+        if (reader->lost) continue;
+        *reader = (struct reader){ .changes = reader->changes };
+        if (!s) s = os_lock_make(&reader->lock, mutexes);
     }
     slot_next_id = 0;
     slot_left_out = slot_dropped_count = 0;
@@ -11037,12 +11133,13 @@ static void slot_stop(void)
     slot_generation++;
     slot_up = false;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (r->inside && !r->lost) os_log("%s: a call did not end, its memory stays", r->name);
-        if (r->inside) r->lost = true;
-        if (r->lost) continue;
-        slot_forget(r, false);
-        *r->name = 0;
+        struct reader *reader = &slot_readers[i];
+        if (reader->inside && !reader->lost)
+            os_log("%s: a call did not end, its memory stays", reader->name);
+        if (reader->inside) reader->lost = true;
+        if (reader->lost) continue;
+        slot_forget(reader, false);
+        *reader->name = 0;
     }
     if (slot_context) scard11_reader_stop(slot_context);
     slot_context = NULL;
@@ -11061,9 +11158,9 @@ static void slot_abandon(void)
 // ---- Slot list and events: under the library lock ----
 
 // Is there a token in this slot?
-static bool slot_has_token(const struct reader *r, u32 index)
+static bool slot_has_token(const struct reader *reader, u32 index)
 {
-    return slot_tokens(r) >> index & 1;
+    return slot_tokens(reader) >> index & 1;
 }
 
 // Takes one pending event. false: there is none.
@@ -11074,12 +11171,12 @@ static bool slot_take_event(CK_SLOT_ID *id)
         return true;
     }
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *r = &slot_readers[i];
-        if (!*r->name || r->lost || !r->pending) continue;
+        struct reader *reader = &slot_readers[i];
+        if (!*reader->name || reader->lost || !reader->pending) continue;
         u32 index = 0;
-        while (!(r->pending >> index & 1)) index++;
-        r->pending &= ~(1u << index);
-        *id = r->first_id + index;
+        while (!(reader->pending >> index & 1)) index++;
+        reader->pending &= ~(1u << index);
+        *id = reader->first_id + index;
         return true;
     }
     return false;
@@ -11094,17 +11191,18 @@ struct slot_watch {
     u32    idle;                    // how often the last waits were for nothing
 };
 
-static void slot_watch_all(struct slot_watch *w)
+static void slot_watch_all(struct slot_watch *watch)
 {
-    w->idle = w->noted == slot_noted ? w->idle + 1 : 0;
-    w->noted = slot_noted;
-    w->n = 0;
+    watch->idle = watch->noted == slot_noted ? watch->idle + 1 : 0;
+    watch->noted = slot_noted;
+    watch->n = 0;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        const struct reader *r = &slot_readers[i];
-        if (!*r->name || r->lost || !r->listed) continue;
-        strcpy(w->names[w->n], r->name);
-        w->states[w->n] = (struct scard11_reader_state){ w->names[w->n], r->state, 0 };
-        w->n++;
+        const struct reader *reader = &slot_readers[i];
+        if (!*reader->name || reader->lost || !reader->listed) continue;
+        strcpy(watch->names[watch->n], reader->name);
+        watch->states[watch->n] = (struct scard11_reader_state){ watch->names[watch->n],
+                                                                 reader->state, 0 };
+        watch->n++;
     }
 }
 
@@ -11196,205 +11294,210 @@ static const struct mech_row mech_rows[] = {
 };
 
 // Does a key type do for a row? ECDH takes Montgomery keys as well.
-static bool mech_takes(const struct mech_row *m, enum alg_type type)
+static bool mech_takes(const struct mech_row *mech, enum alg_type type)
 {
-    return m->key == type || (m->param == MECH_ECDH && type == ALG_MONTGOMERY);
+    return mech->key == type || (mech->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
 // What a mechanism is for: without what this mbedTLS cannot do with an RSA public key.
-static CK_FLAGS mech_uses(const struct mech_row *m)
+static CK_FLAGS mech_uses(const struct mech_row *mech)
 {
     CK_FLAGS lacks = 0;
-    if (m->key != ALG_RSA || CIPHER_BIGNUM) return m->flags;
+    if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;
     lacks |= CKF_VERIFY_RECOVER;
-    if (m->pad == ALG_PAD_NONE) lacks |= CKF_VERIFY;
-    if (m->pad == ALG_PAD_NONE || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
-    return m->flags & ~lacks;
+    if (mech->pad == ALG_PAD_NONE) lacks |= CKF_VERIFY;
+    if (mech->pad == ALG_PAD_NONE || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
+    return mech->flags & ~lacks;
 }
 
 // Does a card that pads itself, in these ways, do what a row says?
-static bool mech_pads(u32 pads, const struct mech_row *m)
+static bool mech_pads(u32 pads, const struct mech_row *mech)
 {
-    return m->key != ALG_RSA || !pads || pads & CARD_PADS(m->pad);
+    return mech->key != ALG_RSA || !pads || pads & CARD_PADS(mech->pad);
 }
 
 // A mechanism of 3DES, which only cards do.
-static bool mech_is_des3(const struct mech_row *m)
+static bool mech_is_des3(const struct mech_row *mech)
 {
-    return (m->type & ~15u) == (CKM_DES3_ECB & ~15u);
+    return (mech->type & ~15u) == (CKM_DES3_ECB & ~15u);
 }
 
 // Does the card itself do a mechanism of secret keys, with its own?
-static bool mech_on_card(const struct token *t, const struct mech_row *m)
+static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
-    bool can = m->pad == ALG_ECB || m->pad == ALG_CBC || m->pad == ALG_CBC_PAD;
-    return can && t->driver->crypt && t->secrets & (mech_is_des3(m) ? CARD_DES3 : CARD_AES);
+    bool can = mech->pad == ALG_ECB || mech->pad == ALG_CBC || mech->pad == ALG_CBC_PAD;
+    return can && token->driver->crypt &&
+           token->secrets & (mech_is_des3(mech) ? CARD_DES3 : CARD_AES);
 }
 
 // Does a row take a secret key of this type?
-static bool mech_takes_secret(const struct mech_row *m, CK_KEY_TYPE type)
+static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
 {
     static const struct { CK_MECHANISM_TYPE hash; CK_KEY_TYPE type; } macs[] = {
         { CKM_SHA_1, CKK_SHA_1_HMAC }, { CKM_SHA224, CKK_SHA224_HMAC },
         { CKM_SHA256, CKK_SHA256_HMAC }, { CKM_SHA384, CKK_SHA384_HMAC },
         { CKM_SHA512, CKK_SHA512_HMAC },
     };
-    if (m->key != ALG_SECRET) return false;
-    if (m->param == MECH_HKDF) return true;
-    if (mech_is_des3(m)) return type == CKK_DES3 || type == CKK_DES2;
-    if (m->pad != ALG_HMAC) return type == CKK_AES;
+    if (mech->key != ALG_SECRET) return false;
+    if (mech->param == MECH_HKDF) return true;
+    if (mech_is_des3(mech)) return type == CKK_DES3 || type == CKK_DES2;
+    if (mech->pad != ALG_HMAC) return type == CKK_AES;
     for (size_t i = 0; i < COUNT(macs); i++)
-        if (macs[i].hash == m->hash && macs[i].type == type) return true;
+        if (macs[i].hash == mech->hash && macs[i].type == type) return true;
     return type == CKK_GENERIC_SECRET;
 }
 
 // ... on this token: nor what only a card does that this one does not.
-static CK_FLAGS mech_flags(const struct token *t, const struct mech_row *m)
+static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mech)
 {
-    const struct driver *d = t->driver;
-    CK_FLAGS flags = mech_uses(m);
-    if (mech_is_des3(m) && !mech_on_card(t, m)) return 0;
-    if (m->key == ALG_NONE || m->key == ALG_SECRET) return flags;       // on the host
-    bool pads = !mech_pads(t->pads, m) ||
-                (m->key == ALG_EC && t->ec_hash && m->hash != t->ec_hash);
-    if (!d->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
-    if (!d->decrypt || pads) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
-    if (!d->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
+    const struct driver *driver = token->driver;
+    CK_FLAGS flags = mech_uses(mech);
+    if (mech_is_des3(mech) && !mech_on_card(token, mech)) return 0;
+    if (mech->key == ALG_NONE || mech->key == ALG_SECRET) return flags;       // on the host
+    bool pads = !mech_pads(token->pads, mech) ||
+                (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash);
+    if (!driver->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
+    if (!driver->decrypt || pads) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
+    if (!driver->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
     return flags;
 }
 
 // The row of a mechanism that this token can have, for one of the uses in flags (0: any); or NULL.
-static const struct mech_row *mech_find(const struct token *t, CK_MECHANISM_TYPE type,
+static const struct mech_row *mech_find(const struct token *token, CK_MECHANISM_TYPE type,
                                         CK_FLAGS flags)
 {
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
-        const struct mech_row *m = &mech_rows[i];
-        CK_FLAGS uses = mech_flags(t, m);
-        if (m->type != type || !uses || (flags && !(uses & flags))) continue;
-        bool host = m->key == ALG_NONE || m->key == ALG_SECRET;
-        bool here = host || t->key_types & CARD_TYPE(m->key) ||
-                    (m->param == MECH_ECDH && t->key_types & CARD_TYPE(ALG_MONTGOMERY));
-        return here ? m : NULL;
+        const struct mech_row *mech = &mech_rows[i];
+        CK_FLAGS uses = mech_flags(token, mech);
+        if (mech->type != type || !uses || (flags && !(uses & flags))) continue;
+        bool host = mech->key == ALG_NONE || mech->key == ALG_SECRET;
+        bool here = host || token->key_types & CARD_TYPE(mech->key) ||
+                    (mech->param == MECH_ECDH && token->key_types & CARD_TYPE(ALG_MONTGOMERY));
+        return here ? mech : NULL;
     }
     return NULL;
 }
 
-static void mech_info(const struct token *t, const struct mech_row *m, CK_MECHANISM_INFO *info)
+static void mech_info(const struct token *token, const struct mech_row *mech,
+                      CK_MECHANISM_INFO *info)
 {
-    *info = (CK_MECHANISM_INFO){ 0, 0, mech_flags(t, m) };
+    *info = (CK_MECHANISM_INFO){ 0, 0, mech_flags(token, mech) };
     if (info->flags & CKF_SIGN) info->flags |= CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE;
     if (info->flags & CKF_VERIFY) info->flags |= CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
-    if (m->key == ALG_SECRET || m->flags & CKF_GENERATE) {
-        bool aes = mech_takes_secret(m, CKK_AES) && m->param != MECH_HKDF;
-        if (m->type == CKM_AES_KEY_GEN) aes = true;
-        bool bits = m->type == CKM_GENERIC_SECRET_KEY_GEN;
+    if (mech->key == ALG_SECRET || mech->flags & CKF_GENERATE) {
+        bool aes = mech_takes_secret(mech, CKK_AES) && mech->param != MECH_HKDF;
+        if (mech->type == CKM_AES_KEY_GEN) aes = true;
+        bool bits = mech->type == CKM_GENERIC_SECRET_KEY_GEN;
         info->ulMinKeySize = aes ? 16 : bits ? 8 : 1;
         info->ulMaxKeySize = aes ? 32 : bits ? 8 * MECH_SECRET_MAX : MECH_SECRET_MAX;
-        if (mech_is_des3(m)) info->ulMinKeySize = 16, info->ulMaxKeySize = 24;
-        if (mech_on_card(t, m)) info->flags |= CKF_HW;
+        if (mech_is_des3(mech)) info->ulMinKeySize = 16, info->ulMaxKeySize = 24;
+        if (mech_on_card(token, mech)) info->flags |= CKF_HW;
     }
-    if (m->key == ALG_NONE || m->key == ALG_SECRET) return;
+    if (mech->key == ALG_NONE || mech->key == ALG_SECRET) return;
     info->flags |= CKF_HW;
-    if (m->key == ALG_RSA) {
+    if (mech->key == ALG_RSA) {
         info->ulMinKeySize = MECH_RSA_MIN;
         info->ulMaxKeySize = ALG_RSA_MAX_BITS;
         return;
     }
     info->ulMinKeySize = ALG_RSA_MAX_BITS;              // of all curves that are known
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
-        const struct alg_curve *k = &alg_curves[i];
-        if (!mech_takes(m, k->type) || !(t->key_types & CARD_TYPE(k->type))) continue;
-        if (k->bits < info->ulMinKeySize) info->ulMinKeySize = k->bits;
-        if (k->bits > info->ulMaxKeySize) info->ulMaxKeySize = k->bits;
+        const struct alg_curve *curve = &alg_curves[i];
+        if (!mech_takes(mech, curve->type) || !(token->key_types & CARD_TYPE(curve->type)))
+            continue;
+        if (curve->bits < info->ulMinKeySize) info->ulMinKeySize = curve->bits;
+        if (curve->bits > info->ulMaxKeySize) info->ulMaxKeySize = curve->bits;
     }
     info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 }
 
 // The use of a key that a purpose needs. One that wants the PIN before each use cannot derive or
 // unwrap: there is no moment between beginning and work to give the PIN in.
-static bool mech_key_allows(const struct object *o, CK_FLAGS purpose)
+static bool mech_key_allows(const struct object *object, CK_FLAGS purpose)
 {
-    bool secret = o->class == CKO_SECRET_KEY;
-    if (purpose & (MECH_SV | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)) return o->use & CARD_SIGN;
-    if (secret && purpose & CKF_ENCRYPT) return o->use & CARD_ENCRYPT;
-    if (secret && purpose & CKF_WRAP) return o->use & CARD_WRAP;
-    if (secret && purpose & CKF_UNWRAP) return o->use & CARD_UNWRAP;
-    if (purpose == CKF_UNWRAP && o->always_auth) return false;
-    if (purpose & (MECH_ED | MECH_WU)) return o->use & CARD_DECRYPT;
-    return o->use & CARD_DERIVE && !o->always_auth;
+    bool secret = object->class == CKO_SECRET_KEY;
+    if (purpose & (MECH_SV | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)) return object->use & CARD_SIGN;
+    if (secret && purpose & CKF_ENCRYPT) return object->use & CARD_ENCRYPT;
+    if (secret && purpose & CKF_WRAP) return object->use & CARD_WRAP;
+    if (secret && purpose & CKF_UNWRAP) return object->use & CARD_UNWRAP;
+    if (purpose == CKF_UNWRAP && object->always_auth) return false;
+    if (purpose & (MECH_ED | MECH_WU)) return object->use & CARD_DECRYPT;
+    return object->use & CARD_DERIVE && !object->always_auth;
 }
 
 // Is a mechanism one for this key, as its type and use are?
-static bool mech_fits(const struct mech_row *m, const struct object *o)
+static bool mech_fits(const struct mech_row *mech, const struct object *object)
 {
-    CK_FLAGS half = o->class == CKO_SECRET_KEY ? ~(CK_FLAGS)0
-                  : o->class == CKO_PRIVATE_KEY
-                    ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE | CKF_UNWRAP | CKF_SIGN_RECOVER
-                    : CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER;
-    CK_FLAGS mine = mech_uses(m) & half;
+    CK_FLAGS half = object->class == CKO_SECRET_KEY ? ~(CK_FLAGS)0 :
+                    object->class == CKO_PRIVATE_KEY ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE |
+                    CKF_UNWRAP | CKF_SIGN_RECOVER : CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP |
+                    CKF_VERIFY_RECOVER;
+    CK_FLAGS mine = mech_uses(mech) & half;
     bool allowed = false;
     for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
-        if (mine & bit && mech_key_allows(o, bit)) allowed = true;
-    if (o->class == CKO_PRIVATE_KEY && !mech_pads(o->pads, m)) return false;
-    if (o->class == CKO_SECRET_KEY && !o->owner && !mech_on_card(o->token, m)) return false;
-    if (o->class == CKO_SECRET_KEY) return allowed && mech_takes_secret(m, o->secret_type);
-    return allowed && mech_takes(m, o->key ? o->key->type : o->type);
+        if (mine & bit && mech_key_allows(object, bit)) allowed = true;
+    if (object->class == CKO_PRIVATE_KEY && !mech_pads(object->pads, mech)) return false;
+    if (object->class == CKO_SECRET_KEY && !object->owner && !mech_on_card(object->token, mech))
+        return false;
+    if (object->class == CKO_SECRET_KEY)
+        return allowed && mech_takes_secret(mech, object->secret_type);
+    return allowed && mech_takes(mech, object->key ? object->key->type : object->type);
 }
 
 // CKA_ALLOWED_MECHANISMS of a key.
-static void mech_allowed(const struct object *o, struct buf *out)
+static void mech_allowed(const struct object *object, struct buf *out)
 {
     for (size_t i = 0; i < COUNT(mech_rows); i++) {
         CK_MECHANISM_TYPE type = mech_rows[i].type;
-        if (mech_fits(&mech_rows[i], o)) buf_put(out, bytes_of(&type, sizeof type));
+        if (mech_fits(&mech_rows[i], object)) buf_put(out, bytes_of(&type, sizeof type));
     }
 }
 
 // ---- Parameters ----
 
-static st mech_pss(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use)
+static st mech_pss(const CK_MECHANISM *mechanism, const struct mech_row *mech, struct alg_use *use)
 {
-    CK_RSA_PKCS_PSS_PARAMS p;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    use->hash = alg_hash_find(p.hashAlg);
-    use->mgf = alg_hash_of_mgf(p.mgf);
-    use->salt = (u32)p.sLen;
-    if (!use->hash || !use->mgf || p.sLen > 512) return ST_MECH_PARAM;
-    return m->hash != MECH_NO_HASH && m->hash != p.hashAlg ? ST_MECH_PARAM : ST_OK;
+    CK_RSA_PKCS_PSS_PARAMS params;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    use->hash = alg_hash_find(params.hashAlg);
+    use->mgf = alg_hash_of_mgf(params.mgf);
+    use->salt = (u32)params.sLen;
+    if (!use->hash || !use->mgf || params.sLen > 512) return ST_MECH_PARAM;
+    return mech->hash != MECH_NO_HASH && mech->hash != params.hashAlg ? ST_MECH_PARAM : ST_OK;
 }
 
 static st mech_oaep(const CK_MECHANISM *mechanism, struct alg_use *use, bytes *label)
 {
-    CK_RSA_PKCS_OAEP_PARAMS p;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    use->hash = alg_hash_find(p.hashAlg);
-    use->mgf = alg_hash_of_mgf(p.mgf);
+    CK_RSA_PKCS_OAEP_PARAMS params;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    use->hash = alg_hash_find(params.hashAlg);
+    use->mgf = alg_hash_of_mgf(params.mgf);
     if (!use->hash || !use->mgf) return ST_MECH_PARAM;
-    if (p.source && p.source != CKZ_DATA_SPECIFIED) return ST_MECH_PARAM;
-    if (p.ulSourceDataLen && !p.pSourceData) return ST_MECH_PARAM;
-    *label = bytes_of(p.pSourceData, p.ulSourceDataLen);
+    if (params.source && params.source != CKZ_DATA_SPECIFIED) return ST_MECH_PARAM;
+    if (params.ulSourceDataLen && !params.pSourceData) return ST_MECH_PARAM;
+    *label = bytes_of(params.pSourceData, params.ulSourceDataLen);
     return ST_OK;
 }
 
 // Pure Ed25519 only: the parameters may be missing, or say just that.
 static st mech_eddsa(const CK_MECHANISM *mechanism)
 {
-    CK_EDDSA_PARAMS p;
+    CK_EDDSA_PARAMS params;
     if (!mechanism->ulParameterLen) return ST_OK;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    return p.phFlag || p.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    return params.phFlag || params.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
 }
 
 static st mech_mac_len(const CK_MECHANISM *mechanism, const struct alg_use *use, u32 *size)
 {
-    CK_MAC_GENERAL_PARAMS n;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof n) return ST_MECH_PARAM;
-    memcpy(&n, mechanism->pParameter, sizeof n);
-    if (!n || n > use->hash->size) return ST_MECH_PARAM;
-    *size = (u32)n;
+    CK_MAC_GENERAL_PARAMS params;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    if (!params || params > use->hash->size) return ST_MECH_PARAM;
+    *size = (u32)params;
     return ST_OK;
 }
 
@@ -11407,27 +11510,29 @@ static st mech_iv(const CK_MECHANISM *mechanism, const struct alg_use *use, byte
 
 static st mech_counter(const CK_MECHANISM *mechanism, bytes *block, u32 *bits)
 {
-    CK_AES_CTR_PARAMS p;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    if (!p.ulCounterBits || p.ulCounterBits > 128) return ST_MECH_PARAM;
+    CK_AES_CTR_PARAMS params;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    if (!params.ulCounterBits || params.ulCounterBits > 128) return ST_MECH_PARAM;
     *block = bytes_of((const u8 *)mechanism->pParameter + offsetof(CK_AES_CTR_PARAMS, cb),
                       ALG_BLOCK);
-    *bits = (u32)p.ulCounterBits;
+    *bits = (u32)params.ulCounterBits;
     return ST_OK;
 }
 
 static st mech_gcm(const CK_MECHANISM *mechanism, bytes *iv, bytes *aad, u32 *tag)
 {
-    CK_GCM_PARAMS p;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    if (!p.pIv || !p.ulIvLen || p.ulIvLen > 256 || (p.ulAADLen && !p.pAAD)) return ST_MECH_PARAM;
-    if (p.ulTagBits % 8 || p.ulTagBits > 128 ||
-        (p.ulTagBits < 96 && p.ulTagBits != 64 && p.ulTagBits != 32)) return ST_MECH_PARAM;
-    *iv = bytes_of(p.pIv, p.ulIvLen);
-    *aad = bytes_of(p.pAAD, p.ulAADLen);
-    *tag = (u32)p.ulTagBits / 8;
+    CK_GCM_PARAMS params;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    if (!params.pIv || !params.ulIvLen || params.ulIvLen > 256 || (params.ulAADLen && !params.pAAD))
+        return ST_MECH_PARAM;
+    if (params.ulTagBits % 8 || params.ulTagBits > 128 ||
+        (params.ulTagBits < 96 && params.ulTagBits != 64 && params.ulTagBits != 32))
+        return ST_MECH_PARAM;
+    *iv = bytes_of(params.pIv, params.ulIvLen);
+    *aad = bytes_of(params.pAAD, params.ulAADLen);
+    *tag = (u32)params.ulTagBits / 8;
     return ST_OK;
 }
 
@@ -11440,16 +11545,16 @@ struct mech_given {
 };
 
 // What a mechanism with its parameters asks for.
-static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *m, struct alg_use *use,
+static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, struct alg_use *use,
                    struct mech_given *given)
 {
-    *use = (struct alg_use){ .type = m->key, .pad = m->pad,
-                             .block = mech_is_des3(m) ? ALG_BLOCK / 2 : ALG_BLOCK };
+    *use = (struct alg_use){ .type = mech->key, .pad = mech->pad,
+                             .block = mech_is_des3(mech) ? ALG_BLOCK / 2 : ALG_BLOCK };
     *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, 0 };
-    if (m->hash != MECH_NO_HASH) use->hash = alg_hash_find(m->hash);
+    if (mech->hash != MECH_NO_HASH) use->hash = alg_hash_find(mech->hash);
     if (use->hash) given->size = (u32)use->hash->size;
-    switch (m->param) {
-    case MECH_PSS:     return mech_pss(mechanism, m, use);
+    switch (mech->param) {
+    case MECH_PSS:     return mech_pss(mechanism, mech, use);
     case MECH_OAEP:    return mech_oaep(mechanism, use, &given->label);
     case MECH_EDDSA:   return mech_eddsa(mechanism);
     case MECH_MAC_LEN: return mech_mac_len(mechanism, use, &given->size);
@@ -11614,14 +11719,14 @@ struct attr_head {
     CK_ULONG n;
 };
 
-static st attr_put(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, bytes value)
+static st attr_put(struct card *card, struct object *object, CK_ATTRIBUTE_TYPE type, bytes value)
 {
     struct attr_head head;
     memset(&head, 0, sizeof head);
     head.type = type;
     head.n = (CK_ULONG)value.n;
-    TRY(arena_chain_put(&c->arena, &o->attributes, bytes_of(&head, sizeof head)));
-    return arena_chain_put(&c->arena, &o->attributes, value);
+    TRY(arena_chain_put(&card->arena, &object->attributes, bytes_of(&head, sizeof head)));
+    return arena_chain_put(&card->arena, &object->attributes, value);
 }
 
 // The next attribute of a session object, passed over; false: there is none.
@@ -11632,10 +11737,10 @@ static bool attr_next(struct chain_place *at, struct attr_head *head)
 }
 
 // An attribute that a session object was made with. false also where scratch has no room for it.
-static bool attr_kept(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
+static bool attr_kept(const struct object *object, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
                       bytes *value)
 {
-    struct chain_place at = arena_chain_start(&o->attributes);
+    struct chain_place at = arena_chain_start(&object->attributes);
     struct attr_head head;
     while (attr_next(&at, &head)) {
         struct buf b;
@@ -11652,42 +11757,44 @@ static bool attr_kept(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scr
 }
 
 // A CK_BBOOL that a session object was made with.
-static bool attr_kept_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
+static bool attr_kept_true(const struct object *object, CK_ATTRIBUTE_TYPE type,
+                           struct scratch scratch)
 {
     bytes v;
-    return attr_kept(o, type, &scratch, &v) && v.n == 1 && *v.p;
+    return attr_kept(object, type, &scratch, &v) && v.n == 1 && *v.p;
 }
 
 // The value of a secret key that is a session object, in scratch, which is wiped.
-static st attr_secret_value(const struct object *o, struct scratch *scratch, bytes *value)
+static st attr_secret_value(const struct object *object, struct scratch *scratch, bytes *value)
 {
-    struct buf b = scratch_buf(scratch, o->secret.n);
-    arena_chain_get(&o->secret, &b);
+    struct buf b = scratch_buf(scratch, object->secret.n);
+    arena_chain_get(&object->secret, &b);
     *value = buf_bytes(&b);
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
 // A public or private key's numbers: kept with the card's objects, or views into scratch.
-static st attr_key(const struct object *o, struct scratch *scratch, struct alg_key *k)
+static st attr_key(const struct object *object, struct scratch *scratch, struct alg_key *key)
 {
     bytes spki;
-    if (o->key) {
-        *k = *o->key;
+    if (object->key) {
+        *key = *object->key;
         return ST_OK;
     }
-    if (!o->owner || !attr_kept(o, CKA_PUBLIC_KEY_INFO, scratch, &spki)) return ST_KEY_TYPE;
-    return alg_parse_spki(spki, k);
+    if (!object->owner || !attr_kept(object, CKA_PUBLIC_KEY_INFO, scratch, &spki))
+        return ST_KEY_TYPE;
+    return alg_parse_spki(spki, key);
 }
 
 // ---- Reading ----
 
-static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *value)
+static st attr_point(const struct alg_key *key, struct scratch *scratch, bytes *value)
 {
-    if (k->type == ALG_RSA || !k->point.n) return ST_ATTR_TYPE;
-    *value = k->point;
-    if (k->type != ALG_EC) return ST_OK;        // raw bytes for Edwards and Montgomery keys
-    struct buf b = scratch_buf(scratch, k->point.n + 4);
-    tlv_put(&b, 0x04, k->point);
+    if (key->type == ALG_RSA || !key->point.n) return ST_ATTR_TYPE;
+    *value = key->point;
+    if (key->type != ALG_EC) return ST_OK;        // raw bytes for Edwards and Montgomery keys
+    struct buf b = scratch_buf(scratch, key->point.n + 4);
+    tlv_put(&b, 0x04, key->point);
     *value = buf_bytes(&b);
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
@@ -11695,60 +11802,61 @@ static st attr_point(const struct alg_key *k, struct scratch *scratch, bytes *va
 // What tells this object from all others of its token, and is the same the next time. Entries of a
 // PKCS#15 directory may share all of their numbers: their digest tells them apart, and where they
 // are the same in all, which of them it is.
-static st attr_unique(const struct object *o, struct scratch *scratch, bytes *value)
+static st attr_unique(const struct object *object, struct scratch *scratch, bytes *value)
 {
     u8 room[64];
     struct buf b = scratch_buf(scratch, 96);
-    u8 number[] = { (u8)o->class, (u8)(o->ref >> 16), (u8)(o->ref >> 8), (u8)o->ref };
-    buf_put_text(&b, o->token->driver->name);
+    u8 number[] = { (u8)object->class, (u8)(object->ref >> 16), (u8)(object->ref >> 8),
+                    (u8)object->ref };
+    buf_put_text(&b, object->token->driver->name);
     buf_put_text(&b, "-");
-    if (o->owner) {
-        u64 handle = o->handle;
+    if (object->owner) {
+        u64 handle = object->handle;
         for (int shift = 56; shift >= 0; shift -= 8) buf_put_hex(&b, BYTES((u8)(handle >> shift)));
     } else {
         buf_put_hex(&b, bytes_of(number, sizeof number));
     }
-    if (!o->owner && o->entry.n) {
+    if (!object->owner && object->entry.n) {
         struct buf digest = buf_on(room, sizeof room);
-        TRY(hash_of(alg_hash_find(CKM_SHA256), o->entry, &digest));
+        TRY(hash_of(alg_hash_find(CKM_SHA256), object->entry, &digest));
         buf_put_text(&b, "-");
         buf_put_hex(&b, bytes_head(buf_bytes(&digest), 16));
     }
-    if (!o->owner && o->twin) {
+    if (!object->owner && object->twin) {
         buf_put_text(&b, "-");
-        buf_put_hex(&b, BYTES((u8)(o->twin >> 8), (u8)o->twin));
+        buf_put_hex(&b, BYTES((u8)(object->twin >> 8), (u8)object->twin));
     }
     *value = buf_bytes(&b);
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-static st attr_key_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
+static st attr_key_value(const struct object *object, enum attr_kind kind, struct scratch *scratch,
                          bytes *value)
 {
-    const struct alg_key *k = o->key;
-    bool rsa = k && k->type == ALG_RSA;
-    struct alg_key unread = { .type = o->type };
+    const struct alg_key *key = object->key;
+    bool rsa = key && key->type == ALG_RSA;
+    struct alg_key unread = { .type = object->type };
     struct buf list;
-    if (o->class == CKO_SECRET_KEY && kind == ATTR_KEY_TYPE) {
-        *value = attr_ulong(scratch, o->secret_type);
+    if (object->class == CKO_SECRET_KEY && kind == ATTR_KEY_TYPE) {
+        *value = attr_ulong(scratch, object->secret_type);
         return ST_OK;
     }
-    if (!k && kind == ATTR_KEY_TYPE && o->type != ALG_NONE) k = &unread;
-    if (!k && (kind != ATTR_ALLOWED || (!o->owner && o->class != CKO_SECRET_KEY)))
+    if (!key && kind == ATTR_KEY_TYPE && object->type != ALG_NONE) key = &unread;
+    if (!key && (kind != ATTR_ALLOWED || (!object->owner && object->class != CKO_SECRET_KEY)))
         return ST_ATTR_TYPE;
     switch (kind) {
-    case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(k)); return ST_OK;
-    case ATTR_MODULUS:  *value = k->modulus; return rsa && k->modulus.n ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_EXPONENT: *value = k->exponent; return rsa && k->modulus.n ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_BITS:     *value = attr_ulong(scratch, k->bits); return rsa ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(key)); return ST_OK;
+    case ATTR_MODULUS:  *value = key->modulus; return rsa && key->modulus.n ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_EXPONENT: *value = key->exponent; return rsa && key->modulus.n ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_BITS:     *value = attr_ulong(scratch, key->bits); return rsa ? ST_OK : ST_ATTR_TYPE;
     case ATTR_PARAMS:
         if (rsa) return ST_ATTR_TYPE;
-        *value = alg_curve_oid(k->curve);
+        *value = alg_curve_oid(key->curve);
         return ST_OK;
-    case ATTR_POINT:    return attr_point(k, scratch, value);
+    case ATTR_POINT:    return attr_point(key, scratch, value);
     case ATTR_ALLOWED:
         list = scratch_buf(scratch, COUNT(mech_rows) * sizeof(CK_MECHANISM_TYPE));
-        mech_allowed(o, &list);
+        mech_allowed(object, &list);
         *value = buf_bytes(&list);
         return ST_OK;
     default:            return ST_ATTR_TYPE;
@@ -11756,20 +11864,20 @@ static st attr_key_value(const struct object *o, enum attr_kind kind, struct scr
 }
 
 // What kind of key a private or public key object is, also one that has not been read yet.
-static enum alg_type attr_key_kind(const struct object *o)
+static enum alg_type attr_key_kind(const struct object *object)
 {
-    return o->key ? o->key->type : o->type;
+    return object->key ? object->key->type : object->type;
 }
 
 // CKA_CERTIFICATE_CATEGORY: of an authority, as the card or the certificate itself says, or of a
 // key pair whose user holds this card. Anything else nothing here knows for sure.
-static CK_CERTIFICATE_CATEGORY attr_category(const struct object *o)
+static CK_CERTIFICATE_CATEGORY attr_category(const struct object *object)
 {
-    if (o->authority) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
-    if (!o->x509) return CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
-    if (x509_is_authority(o->x509)) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
-    return o->key && o->use ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
-                            : CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
+    if (object->authority) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
+    if (!object->x509) return CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
+    if (x509_is_authority(object->x509)) return CK_CERTIFICATE_CATEGORY_AUTHORITY;
+    return object->key && object->use ? CK_CERTIFICATE_CATEGORY_TOKEN_USER :
+           CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
 }
 
 // The first n bytes of SHA-1, where PKCS#11 wants that of a certificate or of its key.
@@ -11781,60 +11889,62 @@ static st attr_sha1(bytes of, size_t n, struct scratch *scratch, bytes *value)
     return ST_OK;
 }
 
-static st attr_certificate_value(const struct object *o, enum attr_kind kind,
+static st attr_certificate_value(const struct object *object, enum attr_kind kind,
                                  struct scratch *scratch, bytes *value)
 {
-    const struct x509 *x = o->x509;
+    const struct x509 *x509 = object->x509;
     char date[8];
     if (kind == ATTR_SPKI) {
-        *value = x ? x->spki : o->key ? o->key->spki : BYTES_NONE;
+        *value = x509 ? x509->spki : object->key ? object->key->spki : BYTES_NONE;
         return ST_OK;
     }
     if (kind == ATTR_CATEGORY) {
-        *value = attr_ulong(scratch, attr_category(o));
+        *value = attr_ulong(scratch, attr_category(object));
         return ST_OK;
     }
-    *value = kind == ATTR_SUBJECT ? o->subject : BYTES_NONE;
-    if (!x) return ST_OK;
+    *value = kind == ATTR_SUBJECT ? object->subject : BYTES_NONE;
+    if (!x509) return ST_OK;
     switch (kind) {
-    case ATTR_SUBJECT: *value = x->subject; return ST_OK;
-    case ATTR_ISSUER:  *value = x->issuer; return ST_OK;
-    case ATTR_SERIAL:  *value = x->serial; return ST_OK;
+    case ATTR_SUBJECT: *value = x509->subject; return ST_OK;
+    case ATTR_ISSUER:  *value = x509->issuer; return ST_OK;
+    case ATTR_SERIAL:  *value = x509->serial; return ST_OK;
     case ATTR_START:
     case ATTR_END:
-        if (x509_date(kind == ATTR_START ? x->not_before : x->not_after, date)) return ST_OK;
+        if (x509_date(kind == ATTR_START ? x509->not_before : x509->not_after, date)) return ST_OK;
         *value = attr_copy(scratch, date, sizeof date);
         return ST_OK;
-    case ATTR_CHECK:    return attr_sha1(o->value, 3, scratch, value);
-    case ATTR_KEY_HASH: return attr_sha1(x509_key_bits(x), 20, scratch, value);
+    case ATTR_CHECK:    return attr_sha1(object->value, 3, scratch, value);
+    case ATTR_KEY_HASH: return attr_sha1(x509_key_bits(x509), 20, scratch, value);
     default: return ST_ATTR_TYPE;
     }
 }
 
 // What secret keys say of their use, and keys of their life and of when they are valid.
-static st attr_secret_key(const struct object *o, enum attr_kind kind, struct scratch *scratch,
+static st attr_secret_key(const struct object *object, enum attr_kind kind, struct scratch *scratch,
                           bytes *value)
 {
-    const char *day = kind == ATTR_KEY_START ? o->start : o->end;
+    const char *day = kind == ATTR_KEY_START ? object->start : object->end;
     switch (kind) {
-    case ATTR_ENCRYPT:          *value = attr_bool(o->use & CARD_ENCRYPT); return ST_OK;
-    case ATTR_WRAP:             *value = attr_bool(o->use & CARD_WRAP); return ST_OK;
-    case ATTR_UNWRAP:           *value = attr_bool(mech_key_allows(o, CKF_UNWRAP)); return ST_OK;
-    case ATTR_SENSITIVE:        *value = attr_bool(o->access & CARD_SENSITIVE); return ST_OK;
-    case ATTR_EXTRACTABLE:      *value = attr_bool(o->access & CARD_EXTRACTABLE); return ST_OK;
-    case ATTR_ALWAYS_SENSITIVE: *value = attr_bool(o->access & CARD_ALWAYS_SENSITIVE); return ST_OK;
+    case ATTR_ENCRYPT:          *value = attr_bool(object->use & CARD_ENCRYPT); return ST_OK;
+    case ATTR_WRAP:             *value = attr_bool(object->use & CARD_WRAP); return ST_OK;
+    case ATTR_UNWRAP:           *value = attr_bool(mech_key_allows(object,
+                                                                   CKF_UNWRAP)); return ST_OK;
+    case ATTR_SENSITIVE:        *value = attr_bool(object->access & CARD_SENSITIVE); return ST_OK;
+    case ATTR_EXTRACTABLE:      *value = attr_bool(object->access & CARD_EXTRACTABLE); return ST_OK;
+    case ATTR_ALWAYS_SENSITIVE: *value = attr_bool(object->access &
+                                                   CARD_ALWAYS_SENSITIVE); return ST_OK;
     case ATTR_NEVER_EXTRACTABLE:
-        *value = attr_bool(o->access & CARD_NEVER_EXTRACTABLE);
+        *value = attr_bool(object->access & CARD_NEVER_EXTRACTABLE);
         return ST_OK;
-    case ATTR_LOCAL:            *value = attr_bool(o->access & CARD_LOCAL); return ST_OK;
+    case ATTR_LOCAL:            *value = attr_bool(object->access & CARD_LOCAL); return ST_OK;
     default:
-        *value = *day ? attr_copy(scratch, day, sizeof o->start) : BYTES_NONE;
+        *value = *day ? attr_copy(scratch, day, sizeof object->start) : BYTES_NONE;
         return ST_OK;
     }
 }
 
-static st attr_plain_value(const struct object *o, enum attr_kind kind, struct scratch *scratch,
-                           bytes *value)
+static st attr_plain_value(const struct object *object, enum attr_kind kind,
+                           struct scratch *scratch, bytes *value)
 {
     switch (kind) {
     case ATTR_FALSE:       *value = attr_bool(false); return ST_OK;
@@ -11843,72 +11953,73 @@ static st attr_plain_value(const struct object *o, enum attr_kind kind, struct s
     case ATTR_ZERO:        *value = attr_ulong(scratch, 0); return ST_OK;
     case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
     case ATTR_SECRET:      return ST_ATTR_SECRET;
-    case ATTR_SECRET_RSA:  return attr_key_kind(o) == ALG_RSA ? ST_ATTR_SECRET : ST_ATTR_TYPE;
-    case ATTR_SECRET_EC:   return attr_key_kind(o) == ALG_RSA ? ST_ATTR_TYPE : ST_ATTR_SECRET;
-    case ATTR_CLASS:       *value = attr_ulong(scratch, o->class); return ST_OK;
-    case ATTR_TOKEN:       *value = attr_bool(!o->owner); return ST_OK;
-    case ATTR_OWNED:       *value = attr_bool(o->owner); return ST_OK;
-    case ATTR_PRIVATE:     *value = attr_bool(o->private); return ST_OK;
-    case ATTR_TRUSTED:     *value = attr_bool(o->trusted); return ST_OK;
-    case ATTR_PROFILE:     *value = attr_ulong(scratch, o->ref); return ST_OK;
-    case ATTR_LABEL:       *value = o->label; return ST_OK;
-    case ATTR_UNIQUE:      return attr_unique(o, scratch, value);
-    case ATTR_APPLICATION: *value = o->application; return ST_OK;
-    case ATTR_OID:         *value = o->oid; return ST_OK;
-    case ATTR_VALUE:       *value = o->value; return ST_OK;
-    case ATTR_ID:          *value = o->id; return ST_OK;
-    case ATTR_SIGN:        *value = attr_bool(o->use & CARD_SIGN); return ST_OK;
-    case ATTR_DECRYPT:     *value = attr_bool(o->use & CARD_DECRYPT); return ST_OK;
-    case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(o, CKF_DERIVE)); return ST_OK;
-    case ATTR_ALWAYS:      *value = attr_bool(o->always_auth); return ST_OK;
+    case ATTR_SECRET_RSA:  return attr_key_kind(object) == ALG_RSA ? ST_ATTR_SECRET : ST_ATTR_TYPE;
+    case ATTR_SECRET_EC:   return attr_key_kind(object) == ALG_RSA ? ST_ATTR_TYPE : ST_ATTR_SECRET;
+    case ATTR_CLASS:       *value = attr_ulong(scratch, object->class); return ST_OK;
+    case ATTR_TOKEN:       *value = attr_bool(!object->owner); return ST_OK;
+    case ATTR_OWNED:       *value = attr_bool(object->owner); return ST_OK;
+    case ATTR_PRIVATE:     *value = attr_bool(object->private); return ST_OK;
+    case ATTR_TRUSTED:     *value = attr_bool(object->trusted); return ST_OK;
+    case ATTR_PROFILE:     *value = attr_ulong(scratch, object->ref); return ST_OK;
+    case ATTR_LABEL:       *value = object->label; return ST_OK;
+    case ATTR_UNIQUE:      return attr_unique(object, scratch, value);
+    case ATTR_APPLICATION: *value = object->application; return ST_OK;
+    case ATTR_OID:         *value = object->oid; return ST_OK;
+    case ATTR_VALUE:       *value = object->value; return ST_OK;
+    case ATTR_ID:          *value = object->id; return ST_OK;
+    case ATTR_SIGN:        *value = attr_bool(object->use & CARD_SIGN); return ST_OK;
+    case ATTR_DECRYPT:     *value = attr_bool(object->use & CARD_DECRYPT); return ST_OK;
+    case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(object, CKF_DERIVE)); return ST_OK;
+    case ATTR_ALWAYS:      *value = attr_bool(object->always_auth); return ST_OK;
     case ATTR_SHA1:        *value = attr_ulong(scratch, CKM_SHA_1); return ST_OK;
-    case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, o->secret_len); return ST_OK;
+    case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, object->secret_len); return ST_OK;
     case ATTR_RECOVER:
-        *value = attr_bool(o->use & CARD_SIGN && attr_key_kind(o) == ALG_RSA);
+        *value = attr_bool(object->use & CARD_SIGN && attr_key_kind(object) == ALG_RSA);
         return ST_OK;
     case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
     case ATTR_CHECK: case ATTR_SPKI: case ATTR_CATEGORY: case ATTR_KEY_HASH:
-        return attr_certificate_value(o, kind, scratch, value);
+        return attr_certificate_value(object, kind, scratch, value);
     case ATTR_ENCRYPT: case ATTR_WRAP: case ATTR_UNWRAP: case ATTR_SENSITIVE: case ATTR_EXTRACTABLE:
     case ATTR_ALWAYS_SENSITIVE: case ATTR_NEVER_EXTRACTABLE: case ATTR_LOCAL: case ATTR_KEY_START:
     case ATTR_KEY_END:
-        return attr_secret_key(o, kind, scratch, value);
+        return attr_secret_key(object, kind, scratch, value);
     default:
-        return attr_key_value(o, kind, scratch, value);
+        return attr_key_value(object, kind, scratch, value);
     }
 }
 
 // One attribute as a view, in the arena or in scratch. ST_ATTR_TYPE: the object has no such
 // attribute; ST_ATTR_SECRET: it stays where it is.
-static st attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
+static st attr_get(const struct object *object, CK_ATTRIBUTE_TYPE type, struct scratch *scratch,
                    bytes *value)
 {
-    u32 class = attr_class_bit(o->class);
-    if (scratch_left(scratch) < o->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
-    if (o->owner && class == ATTR_SEC && type == CKA_VALUE) {
-        if (attr_kept_true(o, CKA_SENSITIVE, *scratch) ||
-            !attr_kept_true(o, CKA_EXTRACTABLE, *scratch)) return ST_ATTR_SECRET;
-        return attr_secret_value(o, scratch, value);
+    u32 class = attr_class_bit(object->class);
+    if (scratch_left(scratch) < object->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
+    if (object->owner && class == ATTR_SEC && type == CKA_VALUE) {
+        if (attr_kept_true(object, CKA_SENSITIVE, *scratch) ||
+            !attr_kept_true(object, CKA_EXTRACTABLE, *scratch))
+            return ST_ATTR_SECRET;
+        return attr_secret_value(object, scratch, value);
     }
-    if (o->owner && attr_kept(o, type, scratch, value)) return ST_OK;
+    if (object->owner && attr_kept(object, type, scratch, value)) return ST_OK;
     for (size_t i = 0; i < COUNT(attr_rows); i++)
         if (attr_rows[i].type == type && attr_rows[i].classes & class)
-            return attr_plain_value(o, attr_rows[i].kind, scratch, value);
+            return attr_plain_value(object, attr_rows[i].kind, scratch, value);
     return ST_ATTR_TYPE;
 }
 
 // Is an attribute CK_TRUE?
-static bool attr_true(const struct object *o, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
+static bool attr_true(const struct object *object, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
 {
     bytes v;
-    return !attr_get(o, type, &scratch, &v) && v.n == 1 && *v.p;
+    return !attr_get(object, type, &scratch, &v) && v.n == 1 && *v.p;
 }
 
 // Does an attribute of a key depend on whether it wants the PIN before each use?
-static bool attr_is_policy(const struct object *o, CK_ATTRIBUTE_TYPE type)
+static bool attr_is_policy(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
-    return type == CKA_ALWAYS_AUTHENTICATE || (type == CKA_DERIVE && o->use & CARD_DERIVE) ||
-           (type == CKA_UNWRAP && o->use & CARD_DECRYPT);
+    return type == CKA_ALWAYS_AUTHENTICATE || (type == CKA_DERIVE && object->use & CARD_DERIVE) ||
+           (type == CKA_UNWRAP && object->use & CARD_DECRYPT);
 }
 
 // Does an attribute of a key depend on what its certificate lets it be used for?
@@ -11918,92 +12029,98 @@ static bool attr_is_use(CK_ATTRIBUTE_TYPE type)
 }
 
 // Must driver->read be asked before this attribute is known?
-static bool attr_needs_read(const struct object *o, CK_ATTRIBUTE_TYPE type)
+static bool attr_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE certificate[] = { CKA_VALUE, CKA_SUBJECT, CKA_ISSUER,
         CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO,
         CKA_CERTIFICATE_CATEGORY, CKA_HASH_OF_SUBJECT_PUBLIC_KEY };
     static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
         CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
-    if (o->key && card_has_part(o) && attr_is_use(type)) return true;
-    if (!o->unread) return false;
-    if (o->class == CKO_SECRET_KEY)
+    if (object->key && card_has_part(object) && attr_is_use(type)) return true;
+    if (!object->unread) return false;
+    if (object->class == CKO_SECRET_KEY)
         return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
-    if (o->class == CKO_DATA) return type == CKA_VALUE;
-    if (o->class != CKO_CERTIFICATE && o->key && attr_is_policy(o, type)) return true;
-    if (o->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE) return o->key && o->key->spki.n;
-    if (o->class != CKO_CERTIFICATE && o->key && o->key->spki.n) return false;
-    if (o->class == CKO_CERTIFICATE && type == CKA_LABEL) return !o->label.n;
-    const CK_ATTRIBUTE_TYPE *list = o->class == CKO_CERTIFICATE ? certificate : key;
-    for (size_t n = o->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
+    if (object->class == CKO_DATA) return type == CKA_VALUE;
+    if (object->class != CKO_CERTIFICATE && object->key && attr_is_policy(object, type))
+        return true;
+    if (object->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE)
+        return object->key && object->key->spki.n;
+    if (object->class != CKO_CERTIFICATE && object->key && object->key->spki.n) return false;
+    if (object->class == CKO_CERTIFICATE && type == CKA_LABEL) return !object->label.n;
+    const CK_ATTRIBUTE_TYPE *list = object->class == CKO_CERTIFICATE ? certificate : key;
+    for (size_t n = object->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
         if (list[n] == type) return true;
     return false;
 }
 
 // ---- Templates ----
 
-static st attr_check_template(const CK_ATTRIBUTE *t, CK_ULONG n)
+static st attr_check_template(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    if (n && !t) return ST_ARGS;
+    if (n && !template) return ST_ARGS;
     for (CK_ULONG i = 0; i < n; i++)
-        if (t[i].ulValueLen && !t[i].pValue) return ST_ARGS;
+        if (template[i].ulValueLen && !template[i].pValue) return ST_ARGS;
     return ST_OK;
 }
 
-static const CK_ATTRIBUTE *attr_find(const CK_ATTRIBUTE *t, CK_ULONG n, CK_ATTRIBUTE_TYPE type)
+static const CK_ATTRIBUTE *attr_find(const CK_ATTRIBUTE *template, CK_ULONG n,
+                                     CK_ATTRIBUTE_TYPE type)
 {
     for (CK_ULONG i = 0; i < n; i++)
-        if (t[i].type == type) return &t[i];
+        if (template[i].type == type) return &template[i];
     return NULL;
 }
 
-static bytes attr_bytes(const CK_ATTRIBUTE *a)
+static bytes attr_bytes(const CK_ATTRIBUTE *attribute)
 {
-    return bytes_of(a->pValue, a->ulValueLen);
+    return bytes_of(attribute->pValue, attribute->ulValueLen);
 }
 
 // A CK_ULONG or CK_BBOOL in a template; otherwise: fallback.
-static CK_ULONG attr_number(const CK_ATTRIBUTE *t, CK_ULONG n, CK_ATTRIBUTE_TYPE type,
+static CK_ULONG attr_number(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type,
                             CK_ULONG fallback)
 {
-    const CK_ATTRIBUTE *a = attr_find(t, n, type);
+    const CK_ATTRIBUTE *attribute = attr_find(template, n, type);
     CK_ULONG v;
-    if (a && a->ulValueLen == 1) return *(const u8 *)a->pValue;
-    if (!a || a->ulValueLen != sizeof v) return fallback;
-    memcpy(&v, a->pValue, sizeof v);
+    if (attribute && attribute->ulValueLen == 1) return *(const u8 *)attribute->pValue;
+    if (!attribute || attribute->ulValueLen != sizeof v) return fallback;
+    memcpy(&v, attribute->pValue, sizeof v);
     return v;
 }
 
 // CKA_EC_POINT in a template may be raw or a DER OCTET STRING, whatever the key's own form is.
-static bool attr_same_point(const struct object *o, bytes wanted)
+static bool attr_same_point(const struct object *object, bytes wanted)
 {
     bytes inner;
-    if (!o->key || o->key->type == ALG_RSA) return false;
-    if (bytes_equal(wanted, o->key->point)) return true;
-    return !tlv_open(wanted, 0x04, &inner) && bytes_equal(inner, o->key->point);
+    if (!object->key || object->key->type == ALG_RSA) return false;
+    if (bytes_equal(wanted, object->key->point)) return true;
+    return !tlv_open(wanted, 0x04, &inner) && bytes_equal(inner, object->key->point);
 }
 
-static bool attr_match(const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
+static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                        struct scratch scratch)
 {
     for (CK_ULONG i = 0; i < n; i++) {
         struct scratch each = scratch;
         bytes value;
-        if (t[i].type == CKA_EC_POINT && attr_same_point(o, attr_bytes(&t[i]))) continue;
-        if (attr_get(o, t[i].type, &each, &value) ||
-            !bytes_equal(value, attr_bytes(&t[i]))) return false;
+        if (template[i].type == CKA_EC_POINT && attr_same_point(object, attr_bytes(&template[i])))
+            continue;
+        if (attr_get(object, template[i].type, &each, &value) ||
+            !bytes_equal(value, attr_bytes(&template[i])))
+            return false;
     }
     return true;
 }
 
 // Can a secret key of a card have what a template wants, its class aside?
-static bool attr_may_be_secret(const CK_ATTRIBUTE *t, CK_ULONG n)
+static bool attr_may_be_secret(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
     for (CK_ULONG i = 0; i < n; i++) {
         size_t row = 0;
         while (row < COUNT(attr_rows) &&
-               (attr_rows[row].type != t[i].type || !(attr_rows[row].classes & ATTR_SEC))) row++;
+               (attr_rows[row].type != template[i].type || !(attr_rows[row].classes & ATTR_SEC)))
+            row++;
         if (row == COUNT(attr_rows)) return false;
     }
     return type != CKK_RSA && type != CKK_EC;
@@ -12011,35 +12128,37 @@ static bool attr_may_be_secret(const CK_ATTRIBUTE *t, CK_ULONG n)
 
 // What a driver needs to know of a template, to read no more than can match. false: nothing on a
 // card can.
-static bool attr_query(const CK_ATTRIBUTE *t, CK_ULONG n, const struct token *token,
-                       struct query *q)
+static bool attr_query(const CK_ATTRIBUTE *template, CK_ULONG n, const struct token *token,
+                       struct query *query)
 {
-    const CK_ATTRIBUTE *id = attr_find(t, n, CKA_ID);
-    *q = (struct query){ .any_class = !attr_find(t, n, CKA_CLASS), .any_id = !id,
-                         .logged_in = token->login, .no_secret = !attr_may_be_secret(t, n) };
-    q->class = attr_number(t, n, CKA_CLASS, 0);
-    if (id) q->id = attr_bytes(id);
-    if (q->any_class) {                         // some attributes give the class away
-        if (attr_find(t, n, CKA_CERTIFICATE_TYPE) ||
-            attr_find(t, n, CKA_ISSUER)) q->class = CKO_CERTIFICATE;
-        if (attr_find(t, n, CKA_PROFILE_ID)) q->class = CKO_PROFILE;
-        q->any_class = q->class == 0 && !attr_find(t, n, CKA_APPLICATION);
+    const CK_ATTRIBUTE *id = attr_find(template, n, CKA_ID);
+    *query = (struct query){ .any_class = !attr_find(template, n, CKA_CLASS), .any_id = !id,
+                             .logged_in = token->login,
+                             .no_secret = !attr_may_be_secret(template, n) };
+    query->class = attr_number(template, n, CKA_CLASS, 0);
+    if (id) query->id = attr_bytes(id);
+    if (query->any_class) {                         // some attributes give the class away
+        if (attr_find(template, n, CKA_CERTIFICATE_TYPE) || attr_find(template, n, CKA_ISSUER))
+            query->class = CKO_CERTIFICATE;
+        if (attr_find(template, n, CKA_PROFILE_ID)) query->class = CKO_PROFILE;
+        query->any_class = query->class == 0 && !attr_find(template, n, CKA_APPLICATION);
     }
-    return attr_number(t, n, CKA_TOKEN, CK_TRUE) &&
-           (q->any_class || attr_class_bit(q->class) & ~ATTR_PROF);
+    return attr_number(template, n, CKA_TOKEN, CK_TRUE) &&
+           (query->any_class || attr_class_bit(query->class) & ~ATTR_PROF);
 }
 
 // C_GetAttributeValue for one entry: length, value, or -1.
-static st attr_copy_out(const struct object *o, CK_ATTRIBUTE *a, struct scratch scratch)
+static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
+                        struct scratch scratch)
 {
     bytes value;
-    st s = attr_get(o, a->type, &scratch, &value);
-    CK_ULONG room = a->ulValueLen;
-    a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    st s = attr_get(object, attribute->type, &scratch, &value);
+    CK_ULONG room = attribute->ulValueLen;
+    attribute->ulValueLen = CK_UNAVAILABLE_INFORMATION;
     if (s) return s;
-    if (a->pValue && room < value.n) return ST_TOO_SMALL;
-    if (a->pValue && value.n) memcpy(a->pValue, value.p, value.n);
-    a->ulValueLen = (CK_ULONG)value.n;
+    if (attribute->pValue && room < value.n) return ST_TOO_SMALL;
+    if (attribute->pValue && value.n) memcpy(attribute->pValue, value.p, value.n);
+    attribute->ulValueLen = (CK_ULONG)value.n;
     return ST_OK;
 }
 
@@ -12085,40 +12204,40 @@ struct session {
     } op[SESSION_OPS];
 };
 
-static struct session *session_at(const struct card *c, u32 i)
+static struct session *session_at(const struct card *card, u32 i)
 {
-    struct session *page = i < SESSION_MAX ? c->sessions[i / CARD_SESSION_PAGE] : NULL;
+    struct session *page = i < SESSION_MAX ? card->sessions[i / CARD_SESSION_PAGE] : NULL;
     return page ? &page[i % CARD_SESSION_PAGE] : NULL;
 }
 
-static u32 session_reader_of(CK_SESSION_HANDLE h)
+static u32 session_reader_of(CK_SESSION_HANDLE handle)
 {
-    return handle_index(h) >> SESSION_BITS;
+    return handle_index(handle) >> SESSION_BITS;
 }
 
-static struct session *session_find(const struct card *c, CK_SESSION_HANDLE h)
+static struct session *session_find(const struct card *card, CK_SESSION_HANDLE handle)
 {
-    struct session *s = session_at(c, handle_index(h) & ((1u << SESSION_BITS) - 1));
-    return h && s && s->handle == h ? s : NULL;
+    struct session *session = session_at(card, handle_index(handle) & ((1u << SESSION_BITS) - 1));
+    return handle && session && session->handle == handle ? session : NULL;
 }
 
-static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS flags,
+static st session_open(struct card *card, u32 reader, struct token *token, CK_FLAGS flags,
                        CK_SESSION_HANDLE *handle)
 {
     for (u32 i = 0; i < SESSION_MAX; i++) {
-        struct session **page = &c->sessions[i / CARD_SESSION_PAGE];
-        if (!*page) *page = ARENA_NEW(&c->arena, struct session, CARD_SESSION_PAGE);
+        struct session **page = &card->sessions[i / CARD_SESSION_PAGE];
+        if (!*page) *page = ARENA_NEW(&card->arena, struct session, CARD_SESSION_PAGE);
         if (!*page) return ST_HOST_MEMORY;
-        struct session *s = session_at(c, i);
-        if (s->handle) continue;
-        *s = (struct session){ .handle = handle_make(handle_new_epoch(),
-                                                     reader << SESSION_BITS | i),
-                               .token = t, .flags = flags };
-        if (!t->session_count++) t->so_lost = false;
-        c->used = true;
-        c->rest_ms = 0;
-        if (flags & CKF_RW_SESSION) t->rw_count++;
-        *handle = s->handle;
+        struct session *session = session_at(card, i);
+        if (session->handle) continue;
+        *session = (struct session){ .handle = handle_make(handle_new_epoch(),
+                                                           reader << SESSION_BITS | i),
+                                     .token = token, .flags = flags };
+        if (!token->session_count++) token->so_lost = false;
+        card->used = true;
+        card->rest_ms = 0;
+        if (flags & CKF_RW_SESSION) token->rw_count++;
+        *handle = session->handle;
         return ST_OK;
     }
     return ST_SESSION_COUNT;
@@ -12126,268 +12245,274 @@ static st session_open(struct card *c, u32 reader, struct token *t, CK_FLAGS fla
 
 // ---- Operations, as far as a session must end them ----
 
-static void session_end_op(struct card *c, struct session *s, enum session_op kind)
+static void session_end_op(struct card *card, struct session *session, enum session_op kind)
 {
-    arena_chain_drop(&c->arena, &s->op[kind].data);
-    arena_piece_drop(&c->arena, arena_piece_of(s->op[kind].state));
-    s->op[kind].state = NULL;
+    arena_chain_drop(&card->arena, &session->op[kind].data);
+    arena_piece_drop(&card->arena, arena_piece_of(session->op[kind].state));
+    session->op[kind].state = NULL;
 }
 
-static void session_end_search(struct card *c, struct session *s)
+static void session_end_search(struct card *card, struct session *session)
 {
-    arena_chain_drop(&c->arena, &s->found);
-    s->searching = false;
+    arena_chain_drop(&card->arena, &session->found);
+    session->searching = false;
 }
 
 // ---- Login ----
 
 // Gives back all that one session holds.
-static void session_release(struct card *c, struct session *s)
+static void session_release(struct card *card, struct session *session)
 {
-    if (c->open_op == s) slot_close_open(c);
-    for (int kind = 0; kind < SESSION_OPS; kind++) session_end_op(c, s, (enum session_op)kind);
-    session_end_search(c, s);
-    for (u32 i = 0; i < c->object_count; i++) {
-        struct object *o = card_object_at(c, i);
-        if (o->handle && o->owner == s->handle) card_drop(c, o);
+    if (card->open_op == session) slot_close_open(card);
+    for (int kind = 0; kind < SESSION_OPS; kind++)
+        session_end_op(card, session, (enum session_op)kind);
+    session_end_search(card, session);
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && object->owner == session->handle) card_drop(card, object);
     }
-    s->token->session_count--;
-    if (s->flags & CKF_RW_SESSION) s->token->rw_count--;
-    *s = (struct session){ .handle = 0 };
+    session->token->session_count--;
+    if (session->flags & CKF_RW_SESSION) session->token->rw_count--;
+    *session = (struct session){ .handle = 0 };
 }
 
 // Closes a session; with the last one of a token the login ends.
-static st session_close(struct reader *r, struct session *s)
+static st session_close(struct reader *reader, struct session *session)
 {
-    struct token *t = s->token;
-    session_release(r->card, s);
-    return !t->session_count && card_logged_in(t) ? slot_log_out(r, t) : ST_OK;
+    struct token *token = session->token;
+    session_release(reader->card, session);
+    return !token->session_count && card_logged_in(token) ? slot_log_out(reader, token) : ST_OK;
 }
 
-static st session_close_all(struct reader *r, struct token *t)
+static st session_close_all(struct reader *reader, struct token *token)
 {
-    for (u32 i = 0; i < SESSION_MAX && t->session_count; i++) {
-        struct session *s = session_at(r->card, i);
-        if (s && s->handle && s->token == t) session_release(r->card, s);
+    for (u32 i = 0; i < SESSION_MAX && token->session_count; i++) {
+        struct session *session = session_at(reader->card, i);
+        if (session && session->handle && session->token == token)
+            session_release(reader->card, session);
     }
-    return card_logged_in(t) ? slot_log_out(r, t) : ST_OK;
+    return card_logged_in(token) ? slot_log_out(reader, token) : ST_OK;
 }
 
 // A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
 // given yet. NULL: it is entered at the reader's pad, if there is one for it.
-static st session_check_pin(const struct card *c, const struct credential *p, bytes pin)
+static st session_check_pin(const struct card *card, const struct credential *credential, bytes pin)
 {
-    if (p->missing) return ST_PIN_MISSING;
-    if (!pin.p) return secret_has_pad(c, p, NULL) ? ST_OK : ST_ARGS;
+    if (credential->missing) return ST_PIN_MISSING;
+    if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
     size_t characters = pin.n;
     if (!pin.n || pin.n > CARD_PIN_MAX ||
-        (p->padded && p->coding == CARD_PIN_UTF8 && pin.n > p->padded)) return ST_PIN_LEN;
-    for (size_t i = 0; i < pin.n && p->coding == CARD_PIN_UTF8; i++)
+        (credential->padded && credential->coding == CARD_PIN_UTF8 && pin.n > credential->padded))
+        return ST_PIN_LEN;
+    for (size_t i = 0; i < pin.n && credential->coding == CARD_PIN_UTF8; i++)
         if ((pin.p[i] & 0xc0) == 0x80) characters--;
-    return characters < p->min || characters > p->max ? ST_PIN_LEN : ST_OK;
+    return characters < credential->min || characters > credential->max ? ST_PIN_LEN : ST_OK;
 }
 
 // The same for two: both from the caller, or both from the pad.
-static st session_check_pins(const struct card *c, const struct credential *p, bytes old,
-                             const struct credential *q, bytes fresh)
+static st session_check_pins(const struct card *card, const struct credential *credential,
+                             bytes old, const struct credential *q, bytes fresh)
 {
-    if (!old.p && !fresh.p) return secret_has_pad(c, p, q) ? ST_OK : ST_ARGS;
+    if (!old.p && !fresh.p) return secret_has_pad(card, credential, q) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
-    TRY(session_check_pin(c, p, old));
-    return session_check_pin(c, q, fresh);
+    TRY(session_check_pin(card, credential, old));
+    return session_check_pin(card, q, fresh);
 }
 
 // A PIN that was missing may have been set meanwhile, by another program.
-static st session_ask_again(struct reader *r, struct token *t, struct scratch scratch)
+static st session_ask_again(struct reader *reader, struct token *token, struct scratch scratch)
 {
-    struct slot_run run = { .reader = r, .token = t, .scratch = scratch };
-    card_pin(t)->asked = false;
-    while (slot_run(&run)) run.s = secret_read_tries(r->card, t, scratch);
+    struct slot_run run = { .reader = reader, .token = token, .scratch = scratch };
+    card_pin(token)->asked = false;
+    while (slot_run(&run)) run.s = secret_read_tries(reader->card, token, scratch);
     return run.s;
 }
 
-static st session_login(struct reader *r, struct session *se, bytes pin, struct scratch scratch)
+static st session_login(struct reader *reader, struct session *session, bytes pin,
+                        struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
-    if (t->login) return ST_LOGGED_IN;
-    if (t->so) return ST_OTHER_USER;
-    if (card_pin(t)->missing) TRY(session_ask_again(r, t, scratch));
-    TRY(session_check_pin(r->card, card_pin(t), pin));
-    card_sweep(r->card);
-    while (slot_run(&run)) run.s = secret_login(r->card, t, card_pin(t), pin, scratch);
+    struct token *token = session->token;
+    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (token->login) return ST_LOGGED_IN;
+    if (token->so) return ST_OTHER_USER;
+    if (card_pin(token)->missing) TRY(session_ask_again(reader, token, scratch));
+    TRY(session_check_pin(reader->card, card_pin(token), pin));
+    card_sweep(reader->card);
+    while (slot_run(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
     if (run.s) return run.s;
-    t->login = true;
-    if (slot_keeps_pin) card_secret_keep(r->card, card_pin(t), pin, false);
-    t->so_lost = false;
-    t->login_epoch++;
+    token->login = true;
+    if (slot_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
+    token->so_lost = false;
+    token->login_epoch++;
     return ST_OK;
 }
 
 // C_Login(CKU_CONTEXT_SPECIFIC): verifies the credential of a key at once, and leaves the
 // transaction open for the operation.
-static st session_login_again(struct reader *r, struct session *se, struct credential *pin,
-                              bytes secret, struct scratch scratch)
+static st session_login_again(struct reader *reader, struct session *session,
+                              struct credential *pin, bytes secret, struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct slot_run run = { .reader = r, .token = t, .keep = se, .write = true,
+    struct token *token = session->token;
+    struct slot_run run = { .reader = reader, .token = token, .keep = session, .write = true,
                             .leave_open = true, .scratch = scratch };
-    TRY(session_check_pin(r->card, pin, secret));
-    slot_close_open(r->card);
-    while (slot_run(&run)) run.s = secret_login(r->card, t, pin, secret, scratch);
+    TRY(session_check_pin(reader->card, pin, secret));
+    slot_close_open(reader->card);
+    while (slot_run(&run)) run.s = secret_login(reader->card, token, pin, secret, scratch);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
-    r->card->open_op = se;
+    reader->card->open_op = session;
     return ST_OK;
 }
 
 // ---- The SO: who has the PUK ----
 
-static struct credential *session_puk(struct token *t)
+static struct credential *session_puk(struct token *token)
 {
-    struct credential *puk = card_credential(t, ROLE_PUK);
+    struct credential *puk = card_credential(token, ROLE_PUK);
     return puk && puk->max ? puk : NULL;
 }
 
 // The SO's PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN, so it is kept
 // until then: no longer than the login.
-static st session_login_so(struct reader *r, struct session *se, bytes secret,
+static st session_login_so(struct reader *reader, struct session *session, bytes secret,
                            struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct credential *puk = session_puk(t);
-    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
+    struct token *token = session->token;
+    struct credential *puk = session_puk(token);
+    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (!puk) return ST_USER_TYPE;
-    if (t->so) return ST_LOGGED_IN;
-    if (t->login) return ST_OTHER_USER;
-    if (t->rw_count < t->session_count) return ST_RO_EXISTS;
-    if (!secret.p) TRY(session_check_pins(r->card, puk, secret, card_pin(t), secret));
-    else TRY(session_check_pin(r->card, puk, secret));
+    if (token->so) return ST_LOGGED_IN;
+    if (token->login) return ST_OTHER_USER;
+    if (token->rw_count < token->session_count) return ST_RO_EXISTS;
+    if (!secret.p) TRY(session_check_pins(reader->card, puk, secret, card_pin(token), secret));
+    else TRY(session_check_pin(reader->card, puk, secret));
     if (!puk->tries) return ST_PIN_LOCKED;
-    card_sweep(r->card);
-    card_secret_keep(r->card, puk, secret, true);       // before the card has it verified
+    card_sweep(reader->card);
+    card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
     if (secret.p && !puk->kept_len) return ST_CARD_MEMORY;
     if (puk->presented)
-        while (slot_run(&run)) run.s = secret_login_puk(r->card, t, puk, secret, scratch);
+        while (slot_run(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
     // Again: on the way it may have been forgotten. One that was refused is.
-    card_secret_keep(r->card, puk, run.s ? BYTES_NONE : secret, true);
+    card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
-    t->so = true;
-    t->so_lost = false;
-    t->login_epoch++;
+    token->so = true;
+    token->so_lost = false;
+    token->login_epoch++;
     return ST_OK;
 }
 
 // The caller is told that the SO's login has ended.
-static st session_tell_so_lost(struct token *t)
+static st session_tell_so_lost(struct token *token)
 {
-    t->so_lost = false;
+    token->so_lost = false;
     return ST_NOT_LOGGED_IN;
 }
 
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
-static st session_init_pin(struct reader *r, struct session *se, bytes fresh,
+static st session_init_pin(struct reader *reader, struct session *session, bytes fresh,
                            struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct credential *puk = session_puk(t), *pin = card_pin(t);
-    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true,
+    struct token *token = session->token;
+    struct credential *puk = session_puk(token), *pin = card_pin(token);
+    struct slot_run run = { .reader = reader, .token = token, .so = true, .write = true,
                             .scratch = scratch };
-    if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
     if (!puk) return ST_NOT_SUPPORTED;
-    if (!t->so) return session_tell_so_lost(t);
+    if (!token->so) return session_tell_so_lost(token);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;           // the PUK is entered at the pad: so is this
     bool missing = pin->missing;
     pin->missing = false;                               // it is about to be set
-    st s = session_check_pins(r->card, puk, secret, pin, fresh);
+    st s = session_check_pins(reader->card, puk, secret, pin, fresh);
     pin->missing = missing;
     if (s) return s;
     while (slot_run(&run))
-        run.s = secret_unblock(r->card, t, puk, pin, secret, fresh, scratch);
-    if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(t);
-    return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
+        run.s = secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
+    if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
+    return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
 }
 
 // C_SetPIN for the SO: changes the PUK.
-static st session_set_puk(struct reader *r, struct session *se, bytes old, bytes fresh,
+static st session_set_puk(struct reader *reader, struct session *session, bytes old, bytes fresh,
                           struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct credential *puk = session_puk(t);
-    struct slot_run run = { .reader = r, .token = t, .so = true, .write = true,
+    struct token *token = session->token;
+    struct credential *puk = session_puk(token);
+    struct slot_run run = { .reader = reader, .token = token, .so = true, .write = true,
                             .scratch = scratch };
-    TRY(session_check_pins(r->card, puk, old, puk, fresh));
-    while (slot_run(&run)) run.s = secret_change(r->card, t, puk, old, fresh, scratch);
-    if (run.s == ST_PIN_LOCKED) card_login_lost(t);
-    if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(t) : run.s;
-    card_secret_keep(r->card, puk, fresh, true);
+    TRY(session_check_pins(reader->card, puk, old, puk, fresh));
+    while (slot_run(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
+    if (run.s == ST_PIN_LOCKED) card_login_lost(token);
+    if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
+    card_secret_keep(reader->card, puk, fresh, true);
     return fresh.p && !puk->kept_len ? ST_CARD_MEMORY : ST_OK;
 }
 
 // ---- A new PIN ----
 
 // The SELECT before the change ended the login on most cards: the new PIN brings it back.
-static st session_login_with_new_pin(struct reader *r, struct token *t, bytes fresh,
+static st session_login_with_new_pin(struct reader *reader, struct token *token, bytes fresh,
                                      struct scratch scratch)
 {
-    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
-    while (slot_run(&run)) run.s = secret_login(r->card, t, card_pin(t), fresh, scratch);
-    if (run.s) card_login_lost(t);
-    else if (slot_keeps_pin) card_secret_keep(r->card, card_pin(t), fresh, false);
+    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    while (slot_run(&run))
+        run.s = secret_login(reader->card, token, card_pin(token), fresh, scratch);
+    if (run.s) card_login_lost(token);
+    else if (slot_keeps_pin) card_secret_keep(reader->card, card_pin(token), fresh, false);
     return slot_is_fatal(run.s) ? run.s : ST_OK;
 }
 
 // Changes the PIN of the user. Many cards have it verified then: without a login that is ended.
-static st session_set_pin(struct reader *r, struct session *se, bytes old, bytes fresh,
+static st session_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
                           struct scratch scratch)
 {
-    struct token *t = se->token;
-    struct credential *pin = card_pin(t);
-    struct slot_run run = { .reader = r, .token = t, .write = true, .scratch = scratch };
-    if (!(se->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (t->so) return session_set_puk(r, se, old, fresh, scratch);
+    struct token *token = session->token;
+    struct credential *pin = card_pin(token);
+    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (token->so) return session_set_puk(reader, session, old, fresh, scratch);
     // Or a PUK would be taken for the user PIN, and cost a try.
-    if (t->so_lost) return session_tell_so_lost(t);
-    TRY(session_check_pins(r->card, pin, old, pin, fresh));
-    bool login = t->login;
-    while (slot_run(&run)) run.s = secret_change(r->card, t, pin, old, fresh, scratch);
-    if (t->stale) card_login_lost(t);
+    if (token->so_lost) return session_tell_so_lost(token);
+    TRY(session_check_pins(reader->card, pin, old, pin, fresh));
+    bool login = token->login;
+    while (slot_run(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
+    if (token->stale) card_login_lost(token);
     else          card_secret_forget(pin);              // which of the two it is now, is not sure
     if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
     if (run.s) return run.s;
-    if (!t->login || !fresh.p) return slot_log_out(r, t);       // nobody types a PIN three times
-    return login ? session_login_with_new_pin(r, t, fresh, scratch) : ST_OK;
+    // nobody types a PIN three times
+    if (!token->login || !fresh.p) return slot_log_out(reader, token);
+    return login ? session_login_with_new_pin(reader, token, fresh, scratch) : ST_OK;
 }
 
-static CK_STATE session_state(const struct session *s)
+static CK_STATE session_state(const struct session *session)
 {
-    bool rw = s->flags & CKF_RW_SESSION;
-    if (s->token->so) return CKS_RW_SO_FUNCTIONS;
-    if (s->token->login) return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+    bool rw = session->flags & CKF_RW_SESSION;
+    if (session->token->so) return CKS_RW_SO_FUNCTIONS;
+    if (session->token->login) return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
     return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
 
 // ---- Objects and searching ----
 
-static struct object *session_object(const struct card *c, const struct session *s,
-                                     CK_OBJECT_HANDLE h)
+static struct object *session_object(const struct card *card, const struct session *session,
+                                     CK_OBJECT_HANDLE handle)
 {
-    return card_find(c, s->token, h);
+    return card_find(card, session->token, handle);
 }
 
 // Reads what a driver has left unread of an object. What is not shown before login is not shown in
 // the log either.
-static st session_read(struct reader *r, struct object *o, struct scratch scratch)
+static st session_read(struct reader *reader, struct object *object, struct scratch scratch)
 {
-    struct token *t = o->token;
-    bool login = o->class == CKO_DATA && o->private;
-    struct slot_run run = { .reader = r, .token = t, .login = login, .known = !login,
+    struct token *token = object->token;
+    bool login = object->class == CKO_DATA && object->private;
+    struct slot_run run = { .reader = reader, .token = token, .login = login, .known = !login,
                             .scratch = scratch };
     while (slot_run(&run)) {
-        r->card->link.quiet = o->private && (login || o->class == CKO_CERTIFICATE);
-        run.s = t->driver->read(r->card, o, scratch);
-        r->card->link.quiet = false;
+        reader->card->link.quiet = object->private && (login || object->class == CKO_CERTIFICATE);
+        run.s = token->driver->read(reader->card, object, scratch);
+        reader->card->link.quiet = false;
     }
     return run.s;
 }
@@ -12396,105 +12521,109 @@ static st session_read(struct reader *r, struct object *o, struct scratch scratc
 // One that needs no PIN it sees; and then it refuses TLS with it, because CKF_LOGIN_REQUIRED is set
 // and nobody is logged in. So a token that may have such keys promises them when it has none, which
 // the card is asked for when a search is for profiles (ask). Else NSS logs in first.
-static st session_settle_profiles(struct reader *r, struct token *t, bool ask,
+static st session_settle_profiles(struct reader *reader, struct token *token, bool ask,
                                   struct scratch scratch)
 {
-    const struct driver *d = t->driver;
-    struct query q = { .class = CKO_PROFILE, .any_id = true, .no_secret = true };
-    struct slot_run run = { .reader = r, .token = t, .known = true, .scratch = scratch };
-    if (!d->public_certificates || !d->keys_without_pin) return ST_OK;
-    if (ask) while (slot_run(&run)) run.s = d->list(r->card, t, &q, scratch);
-    if (!run.s && t->pin_for_all) t->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
+    const struct driver *driver = token->driver;
+    struct query query = { .class = CKO_PROFILE, .any_id = true, .no_secret = true };
+    struct slot_run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
+    if (!driver->public_certificates || !driver->keys_without_pin) return ST_OK;
+    if (ask) while (slot_run(&run)) run.s = driver->list(reader->card, token, &query, scratch);
+    if (!run.s && token->pin_for_all)
+        token->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
     return run.s;
 }
 
 // CKO_PROFILE: what a token fulfils, as objects of it. Where a driver forgot a token's objects,
 // they come again.
-static st session_list_profiles(struct card *c, struct token *t)
+static st session_list_profiles(struct card *card, struct token *token)
 {
-    u32 missing = t->profiles;
-    for (u32 i = 0; i < c->object_count; i++) {
-        const struct object *o = card_object_at(c, i);
-        if (o->handle && o->token == t && o->class == CKO_PROFILE)
-            missing &= ~CARD_PROFILE(o->ref);
+    u32 missing = token->profiles;
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = card_object_at(card, i);
+        if (object->handle && object->token == token && object->class == CKO_PROFILE)
+            missing &= ~CARD_PROFILE(object->ref);
     }
     for (u32 id = 0; missing >> id; id++) {
         if (!(missing & CARD_PROFILE(id))) continue;
-        struct object *o = card_add(c, t, CKO_PROFILE, c->epoch);
-        if (!o) return ST_CARD_MEMORY;
-        o->ref = id;
+        struct object *object = card_add(card, token, CKO_PROFILE, card->epoch);
+        if (!object) return ST_CARD_MEMORY;
+        object->ref = id;
     }
     return ST_OK;
 }
 
 // Lists what a template can match: a search reads no more of the card than that.
-static st session_list(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
-                       struct scratch scratch)
+static st session_list(struct reader *reader, struct session *session, const CK_ATTRIBUTE *template,
+                       CK_ULONG n, struct scratch scratch)
 {
-    struct query q;
-    struct token *token = se->token;
-    struct slot_run run = { .reader = r, .token = token, .known = true, .scratch = scratch };
-    u32 tokens = r->card->token_count;
-    bool on_card = attr_query(t, n, token, &q) && token->driver->list;
-    if (on_card) while (slot_run(&run)) run.s = token->driver->list(r->card, token, &q, scratch);
-    if (r->card->token_count != tokens) slot_tell_tokens(r);    // its objects name another PIN
-    bool profiles = (q.any_class && q.any_id) || q.class == CKO_PROFILE;
-    if (run.s || !profiles || !attr_number(t, n, CKA_TOKEN, CK_TRUE)) return run.s;
-    TRY(session_settle_profiles(r, token, !q.any_class, scratch));
-    return session_list_profiles(r->card, token);
+    struct query query;
+    struct token *token = session->token;
+    struct slot_run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
+    u32 tokens = reader->card->token_count;
+    bool on_card = attr_query(template, n, token, &query) && token->driver->list;
+    if (on_card)
+        while (slot_run(&run)) run.s = token->driver->list(reader->card, token, &query, scratch);
+    // its objects name another PIN
+    if (reader->card->token_count != tokens) slot_tell_tokens(reader);
+    bool profiles = (query.any_class && query.any_id) || query.class == CKO_PROFILE;
+    if (run.s || !profiles || !attr_number(template, n, CKA_TOKEN, CK_TRUE)) return run.s;
+    TRY(session_settle_profiles(reader, token, !query.any_class, scratch));
+    return session_list_profiles(reader->card, token);
 }
 
 // Reads what a template's match depends on, of an object whose other attributes match.
-static st session_read_for(struct reader *r, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                           struct scratch scratch)
+static st session_read_for(struct reader *reader, struct object *object,
+                           const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
 {
     bool needed = false;
     for (CK_ULONG i = 0; i < n; i++) {
-        if (attr_needs_read(o, t[i].type)) needed = true;
-        else if (!attr_match(o, &t[i], 1, scratch)) return ST_OK;
+        if (attr_needs_read(object, template[i].type)) needed = true;
+        else if (!attr_match(object, &template[i], 1, scratch)) return ST_OK;
     }
-    return needed ? session_read(r, o, scratch) : ST_OK;
+    return needed ? session_read(reader, object, scratch) : ST_OK;
 }
 
-static st session_search(struct reader *r, struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
-                         struct scratch scratch)
+static st session_search(struct reader *reader, struct session *session,
+                         const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
 {
-    struct card *c = r->card;
+    struct card *card = reader->card;
     st s = ST_OK;
-    if (se->searching) return ST_OP_ACTIVE;
-    TRY(attr_check_template(t, n));
-    TRY(session_list(r, se, t, n, scratch));
-    for (u32 i = 0; i < c->object_count && !s; i++) {
-        struct object *o = card_object_at(c, i);
-        if (!o->handle || !session_object(c, se, o->handle)) continue;
-        s = session_read_for(r, o, t, n, scratch);
-        if (!s && attr_match(o, t, n, scratch))
-            s = arena_chain_put(&c->arena, &se->found, bytes_of(&o->handle, sizeof o->handle));
+    if (session->searching) return ST_OP_ACTIVE;
+    TRY(attr_check_template(template, n));
+    TRY(session_list(reader, session, template, n, scratch));
+    for (u32 i = 0; i < card->object_count && !s; i++) {
+        struct object *object = card_object_at(card, i);
+        if (!object->handle || !session_object(card, session, object->handle)) continue;
+        s = session_read_for(reader, object, template, n, scratch);
+        if (!s && attr_match(object, template, n, scratch))
+            s = arena_chain_put(&card->arena, &session->found,
+                                bytes_of(&object->handle, sizeof object->handle));
     }
     if (s) {
-        session_end_search(c, se);
+        session_end_search(card, session);
         return s;
     }
-    se->searching = true;
-    se->found_at = 0;
+    session->searching = true;
+    session->found_at = 0;
     return ST_OK;
 }
 
 // The next objects of a search; those that are gone, or hidden now, are passed over.
-static st session_found(struct card *c, struct session *se, CK_OBJECT_HANDLE *out, CK_ULONG max,
-                        CK_ULONG *n)
+static st session_found(struct card *card, struct session *session, CK_OBJECT_HANDLE *out,
+                        CK_ULONG max, CK_ULONG *n)
 {
     *n = 0;
-    if (!se->searching) return ST_OP_NONE;
-    struct chain_place at = arena_chain_start(&se->found);
-    arena_chain_take(&at, se->found_at, NULL);
+    if (!session->searching) return ST_OP_NONE;
+    struct chain_place at = arena_chain_start(&session->found);
+    arena_chain_take(&at, session->found_at, NULL);
     while (*n < max && at.left) {
-        CK_OBJECT_HANDLE h;
-        struct buf b = buf_on(&h, sizeof h);
-        arena_chain_take(&at, sizeof h, &b);
-        if (session_object(c, se, h)) out[(*n)++] = h;
+        CK_OBJECT_HANDLE handle;
+        struct buf b = buf_on(&handle, sizeof handle);
+        arena_chain_take(&at, sizeof handle, &b);
+        if (session_object(card, session, handle)) out[(*n)++] = handle;
     }
-    se->found_at = se->found.n - at.left;
+    session->found_at = session->found.n - at.left;
     return ST_OK;
 }
 
@@ -12611,85 +12740,89 @@ static bool make_value_good(const struct make_rule *rule, bytes value)
 }
 
 // May a template give what it does, for one of the purposes in may? (4.1.1)
-static st make_check(const CK_ATTRIBUTE *t, CK_ULONG n, u32 class, u32 may)
+static st make_check(const CK_ATTRIBUTE *template, CK_ULONG n, u32 class, u32 may)
 {
     size_t all = 0;
-    TRY(attr_check_template(t, n));
+    TRY(attr_check_template(template, n));
     for (CK_ULONG i = 0; i < n; i++) {
-        const struct make_rule *rule = make_rule(t[i].type, class);
-        const CK_ATTRIBUTE *first = attr_find(t, n, t[i].type);
-        if (!make_is_known(t[i].type, class)) return ST_ATTR_TYPE;
+        const struct make_rule *rule = make_rule(template[i].type, class);
+        const CK_ATTRIBUTE *first = attr_find(template, n, template[i].type);
+        if (!make_is_known(template[i].type, class)) return ST_ATTR_TYPE;
         if (!rule || !(rule->may & may)) return ST_ATTR_RO;
-        if (!make_value_good(rule, attr_bytes(&t[i]))) return ST_ATTR_VALUE;
-        if (t[i].type == CKA_TRUSTED && *(const u8 *)t[i].pValue) return ST_ATTR_RO;
-        if (first != &t[i] && !bytes_equal(attr_bytes(first), attr_bytes(&t[i])))
+        if (!make_value_good(rule, attr_bytes(&template[i]))) return ST_ATTR_VALUE;
+        if (template[i].type == CKA_TRUSTED && *(const u8 *)template[i].pValue) return ST_ATTR_RO;
+        if (first != &template[i] && !bytes_equal(attr_bytes(first), attr_bytes(&template[i])))
             return ST_TEMPLATE_MIXED;
-        if (t[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_CARD_MEMORY;
-        all += t[i].ulValueLen + sizeof(struct attr_head);
+        if (template[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_CARD_MEMORY;
+        all += template[i].ulValueLen + sizeof(struct attr_head);
     }
     return all > MAKE_MAX ? ST_CARD_MEMORY : ST_OK;
 }
 
 // Where an object is to be, and who is to see it: in sessions only, and private ones after login.
-static st make_check_place(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n)
+static st make_check_place(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    if (attr_number(t, n, CKA_TOKEN, CK_FALSE))
-        return se->flags & CKF_RW_SESSION ? ST_TOKEN_RO : ST_SESSION_RO;
-    if (attr_number(t, n, CKA_PRIVATE, CK_FALSE) && !se->token->login) return ST_NOT_LOGGED_IN;
+    if (attr_number(template, n, CKA_TOKEN, CK_FALSE))
+        return session->flags & CKF_RW_SESSION ? ST_TOKEN_RO : ST_SESSION_RO;
+    if (attr_number(template, n, CKA_PRIVATE, CK_FALSE) && !session->token->login)
+        return ST_NOT_LOGGED_IN;
     return ST_OK;
 }
 
 // An empty session object; *out is dropped by make_end if what follows fails.
-static st make_begin(struct card *c, const struct session *se, CK_OBJECT_CLASS class,
-                     const CK_ATTRIBUTE *t, CK_ULONG n, struct object **out)
+static st make_begin(struct card *card, const struct session *session, CK_OBJECT_CLASS class,
+                     const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
-    struct object *o = card_add(c, se->token, class, handle_new_epoch());
-    if (!o) return ST_CARD_MEMORY;
-    o->owner = se->handle;
-    o->login_epoch = se->token->login_epoch;
-    o->private = attr_number(t, n, CKA_PRIVATE, CK_FALSE);
-    *out = o;
+    struct object *object = card_add(card, session->token, class, handle_new_epoch());
+    if (!object) return ST_CARD_MEMORY;
+    object->owner = session->handle;
+    object->login_epoch = session->token->login_epoch;
+    object->private = attr_number(template, n, CKA_PRIVATE, CK_FALSE);
+    *out = object;
     return ST_OK;
 }
 
-static st make_end(struct card *c, struct object *o, st s)
+static st make_end(struct card *card, struct object *object, st s)
 {
-    if (s) card_drop(c, o);
+    if (s) card_drop(card, object);
     return s;
 }
 
 // Keeps what a template gives, without what is known otherwise.
-static st make_put_template(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n)
+static st make_put_template(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                            CK_ULONG n)
 {
-    u32 class = attr_class_bit(o->class);
+    u32 class = attr_class_bit(object->class);
     for (CK_ULONG i = 0; i < n; i++) {
-        const struct make_rule *rule = make_rule(t[i].type, class);
-        bool kept = rule && !(rule->may & MAKE_MADE) && attr_find(t, n, t[i].type) == &t[i];
-        if (kept) TRY(attr_put(c, o, t[i].type, attr_bytes(&t[i])));
+        const struct make_rule *rule = make_rule(template[i].type, class);
+        bool kept = rule && !(rule->may & MAKE_MADE) && attr_find(template, n, template[i].type) ==
+                    &template[i];
+        if (kept) TRY(attr_put(card, object, template[i].type, attr_bytes(&template[i])));
     }
     return ST_OK;
 }
 
-static st make_put_bool(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, bool v)
+static st make_put_bool(struct card *card, struct object *object, CK_ATTRIBUTE_TYPE type, bool v)
 {
-    return attr_put(c, o, type, attr_bool(v));
+    return attr_put(card, object, type, attr_bool(v));
 }
 
-static st make_put_number(struct card *c, struct object *o, CK_ATTRIBUTE_TYPE type, CK_ULONG v)
+static st make_put_number(struct card *card, struct object *object, CK_ATTRIBUTE_TYPE type,
+                          CK_ULONG v)
 {
-    return attr_put(c, o, type, bytes_of(&v, sizeof v));
+    return attr_put(card, object, type, bytes_of(&v, sizeof v));
 }
 
 // Keeps a value that was found out; one that the template gives must be the same.
-static st make_put_found(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                         CK_ATTRIBUTE_TYPE type, bytes found)
+static st make_put_found(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                         CK_ULONG n, CK_ATTRIBUTE_TYPE type, bytes found)
 {
-    const CK_ATTRIBUTE *given = attr_find(t, n, type);
-    const struct make_rule *rule = make_rule(type, attr_class_bit(o->class));
+    const CK_ATTRIBUTE *given = attr_find(template, n, type);
+    const struct make_rule *rule = make_rule(type, attr_class_bit(object->class));
     if (given && given->ulValueLen && !bytes_equal(attr_bytes(given), found))
         return ST_TEMPLATE_MIXED;
     if (given && rule && !(rule->may & MAKE_MADE)) return ST_OK;        // make_put_template does
-    return attr_put(c, o, type, found);
+    return attr_put(card, object, type, found);
 }
 
 // ---- Secret keys ----
@@ -12710,10 +12843,10 @@ static bool make_type_good(CK_KEY_TYPE type)
 
 // The length of a key that is made: CKA_VALUE_LEN, or what its type says; else all of what there
 // is.
-static st make_length(const CK_ATTRIBUTE *t, CK_ULONG n, size_t there, CK_KEY_TYPE type,
+static st make_length(const CK_ATTRIBUTE *template, CK_ULONG n, size_t there, CK_KEY_TYPE type,
                       size_t *len)
 {
-    CK_ULONG want = attr_number(t, n, CKA_VALUE_LEN, 0);
+    CK_ULONG want = attr_number(template, n, CKA_VALUE_LEN, 0);
     if (type == CKK_DES3) want = 24;
     if (!want && (type == CKK_AES || !there)) return ST_TEMPLATE_LESS;
     *len = want ? want : there;
@@ -12740,219 +12873,228 @@ struct make_origin {
 // CKA_CHECK_VALUE of a secret key (PKCS#11 3.2, 4.10.2): three bytes of a block of zeros that it
 // encrypts; of a generic secret, of its SHA-1. Wrong in the template it is refused, empty there it
 // is left out. Other types have none.
-static st make_put_check(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                         bytes value)
+static st make_put_check(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                         CK_ULONG n, bytes value)
 {
     static const u8 zeros[ALG_BLOCK];
-    const CK_ATTRIBUTE *given = attr_find(t, n, CKA_CHECK_VALUE);
-    bool aes = o->secret_type == CKK_AES;
+    const CK_ATTRIBUTE *given = attr_find(template, n, CKA_CHECK_VALUE);
+    bool aes = object->secret_type == CKK_AES;
     u8 room[64];
     struct buf out = buf_on(room, sizeof room);
-    if ((given && !given->ulValueLen) || (!aes && o->secret_type != CKK_GENERIC_SECRET))
+    if ((given && !given->ulValueLen) || (!aes && object->secret_type != CKK_GENERIC_SECRET))
         return ST_OK;
     st s = aes ? cipher_aes(ALG_ECB, value, BYTES_NONE, true, bytes_of(zeros, sizeof zeros), &out)
                : hash_of(alg_hash_find(CKM_SHA_1), value, &out);
     bytes check = bytes_head(buf_bytes(&out), 3);
     if (!s && given && !bytes_equal(attr_bytes(given), check)) s = ST_ATTR_VALUE;
-    if (!s) s = attr_put(c, o, CKA_CHECK_VALUE, check);
+    if (!s) s = attr_put(card, object, CKA_CHECK_VALUE, check);
     mem_wipe(room, sizeof room);
     return s;
 }
 
-static st make_put_secret(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                          const struct make_origin *from, bytes value)
+static st make_put_secret(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                          CK_ULONG n, const struct make_origin *from, bytes value)
 {
-    bool sensitive = attr_number(t, n, CKA_SENSITIVE, CK_FALSE) != 0;
-    bool extractable = attr_number(t, n, CKA_EXTRACTABLE, CK_TRUE) != 0;
+    bool sensitive = attr_number(template, n, CKA_SENSITIVE, CK_FALSE) != 0;
+    bool extractable = attr_number(template, n, CKA_EXTRACTABLE, CK_TRUE) != 0;
     if (from->local) {
-        TRY(make_put_bool(c, o, CKA_LOCAL, true));
-        TRY(make_put_number(c, o, CKA_KEY_GEN_MECHANISM, from->mechanism));
+        TRY(make_put_bool(card, object, CKA_LOCAL, true));
+        TRY(make_put_number(card, object, CKA_KEY_GEN_MECHANISM, from->mechanism));
     }
     if (from->always_sensitive && sensitive)
-        TRY(make_put_bool(c, o, CKA_ALWAYS_SENSITIVE, true));
+        TRY(make_put_bool(card, object, CKA_ALWAYS_SENSITIVE, true));
     if (from->never_extractable && !extractable)
-        TRY(make_put_bool(c, o, CKA_NEVER_EXTRACTABLE, true));
-    if (!attr_find(t, n, CKA_SENSITIVE)) TRY(make_put_bool(c, o, CKA_SENSITIVE, false));
-    if (!attr_find(t, n, CKA_EXTRACTABLE)) TRY(make_put_bool(c, o, CKA_EXTRACTABLE, true));
-    TRY(make_put_check(c, o, t, n, value));
-    TRY(make_put_template(c, o, t, n));
-    return arena_chain_put(&c->arena, &o->secret, value);
+        TRY(make_put_bool(card, object, CKA_NEVER_EXTRACTABLE, true));
+    if (!attr_find(template, n, CKA_SENSITIVE))
+        TRY(make_put_bool(card, object, CKA_SENSITIVE, false));
+    if (!attr_find(template, n, CKA_EXTRACTABLE))
+        TRY(make_put_bool(card, object, CKA_EXTRACTABLE, true));
+    TRY(make_put_check(card, object, template, n, value));
+    TRY(make_put_template(card, object, template, n));
+    return arena_chain_put(&card->arena, &object->secret, value);
 }
 
 // A secret key as session object, with the attributes of a template that make_check has seen.
-static st make_secret(struct card *c, const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
-                      CK_KEY_TYPE type, const struct make_origin *from, bytes value,
-                      struct object **out)
+static st make_secret(struct card *card, const struct session *session,
+                      const CK_ATTRIBUTE *template, CK_ULONG n, CK_KEY_TYPE type,
+                      const struct make_origin *from, bytes value, struct object **out)
 {
-    struct object *o;
-    TRY(make_begin(c, se, CKO_SECRET_KEY, t, n, &o));
-    o->secret_type = type;
-    o->secret_len = (u32)value.n;
-    o->use = make_use(type);
-    *out = o;
-    return make_end(c, o, make_put_secret(c, o, t, n, from, value));
+    struct object *object;
+    TRY(make_begin(card, session, CKO_SECRET_KEY, template, n, &object));
+    object->secret_type = type;
+    object->secret_len = (u32)value.n;
+    object->use = make_use(type);
+    *out = object;
+    return make_end(card, object, make_put_secret(card, object, template, n, from, value));
 }
 
 // Is a template right for a secret key that a mechanism makes?
-static st make_check_secret(const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
+static st make_check_secret(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n,
                             CK_KEY_TYPE fallback)
 {
-    TRY(attr_check_template(t, n));
-    if (attr_find(t, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
-    if (attr_number(t, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY) return ST_TEMPLATE_MIXED;
-    TRY(make_check(t, n, ATTR_SEC, MAKE_NEW));
-    if (!make_type_good(attr_number(t, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
-    return make_check_place(se, t, n);
+    TRY(attr_check_template(template, n));
+    if (attr_find(template, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
+    if (attr_number(template, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY)
+        return ST_TEMPLATE_MIXED;
+    TRY(make_check(template, n, ATTR_SEC, MAKE_NEW));
+    if (!make_type_good(attr_number(template, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
+    return make_check_place(session, template, n);
 }
 
-static st make_create_secret(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
-                             CK_ULONG n, struct object **out)
+static st make_create_secret(struct card *card, const struct session *session,
+                             const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
     static const struct make_origin outside = { .local = false };
-    const CK_ATTRIBUTE *value = attr_find(t, n, CKA_VALUE);
-    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
-    if (!value || !attr_find(t, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    const CK_ATTRIBUTE *value = attr_find(template, n, CKA_VALUE);
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    if (!value || !attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
     if (!make_type_good(type) || !make_length_good(type, value->ulValueLen)) return ST_ATTR_VALUE;
-    if (attr_number(t, n, CKA_VALUE_LEN, value->ulValueLen) != value->ulValueLen)
+    if (attr_number(template, n, CKA_VALUE_LEN, value->ulValueLen) != value->ulValueLen)
         return ST_TEMPLATE_MIXED;
-    return make_secret(c, se, t, n, type, &outside, attr_bytes(value), out);
+    return make_secret(card, session, template, n, type, &outside, attr_bytes(value), out);
 }
 
 // ---- Public keys ----
 
-static st make_rsa_key(const CK_ATTRIBUTE *t, CK_ULONG n, struct alg_key *k)
+static st make_rsa_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key *key)
 {
-    const CK_ATTRIBUTE *modulus = attr_find(t, n, CKA_MODULUS);
-    const CK_ATTRIBUTE *exponent = attr_find(t, n, CKA_PUBLIC_EXPONENT);
+    const CK_ATTRIBUTE *modulus = attr_find(template, n, CKA_MODULUS);
+    const CK_ATTRIBUTE *exponent = attr_find(template, n, CKA_PUBLIC_EXPONENT);
     if (!modulus || !exponent) return ST_TEMPLATE_LESS;
-    k->type = ALG_RSA;
-    k->modulus = bytes_trim(attr_bytes(modulus));
-    k->exponent = bytes_trim(attr_bytes(exponent));
-    if (!k->modulus.n || k->modulus.n > ALG_RSA_MAX_BITS / 8 || !k->exponent.n ||
-        k->exponent.n > 8) return ST_ATTR_VALUE;
-    k->bits = alg_bits(k->modulus);
-    if (attr_number(t, n, CKA_MODULUS_BITS, k->bits) != k->bits) return ST_TEMPLATE_MIXED;
+    key->type = ALG_RSA;
+    key->modulus = bytes_trim(attr_bytes(modulus));
+    key->exponent = bytes_trim(attr_bytes(exponent));
+    if (!key->modulus.n || key->modulus.n > ALG_RSA_MAX_BITS / 8 || !key->exponent.n ||
+        key->exponent.n > 8)
+        return ST_ATTR_VALUE;
+    key->bits = alg_bits(key->modulus);
+    if (attr_number(template, n, CKA_MODULUS_BITS, key->bits) != key->bits)
+        return ST_TEMPLATE_MIXED;
     return ST_OK;
 }
 
 // CKA_EC_POINT may be raw or a DER OCTET STRING, whatever the key's own form is.
-static st make_ec_key(const CK_ATTRIBUTE *t, CK_ULONG n, CK_KEY_TYPE type, struct alg_key *k)
+static st make_ec_key(const CK_ATTRIBUTE *template, CK_ULONG n, CK_KEY_TYPE type,
+                      struct alg_key *key)
 {
-    const CK_ATTRIBUTE *parameters = attr_find(t, n, CKA_EC_PARAMS);
-    const CK_ATTRIBUTE *point = attr_find(t, n, CKA_EC_POINT);
+    const CK_ATTRIBUTE *parameters = attr_find(template, n, CKA_EC_PARAMS);
+    const CK_ATTRIBUTE *point = attr_find(template, n, CKA_EC_POINT);
     if (!parameters || !point) return ST_TEMPLATE_LESS;
-    k->curve = alg_curve_find(attr_bytes(parameters));
-    if (!k->curve) return ST_CURVE;
-    k->type = k->curve->type;
-    k->bits = k->curve->bits;
-    if (alg_key_type(k) != type) return ST_TEMPLATE_MIXED;
-    k->point = attr_bytes(point);
-    if (alg_point_good(k->curve, k->point)) return ST_OK;
-    if (tlv_open(attr_bytes(point), 0x04, &k->point) || !alg_point_good(k->curve, k->point))
+    key->curve = alg_curve_find(attr_bytes(parameters));
+    if (!key->curve) return ST_CURVE;
+    key->type = key->curve->type;
+    key->bits = key->curve->bits;
+    if (alg_key_type(key) != type) return ST_TEMPLATE_MIXED;
+    key->point = attr_bytes(point);
+    if (alg_point_good(key->curve, key->point)) return ST_OK;
+    if (tlv_open(attr_bytes(point), 0x04, &key->point) || !alg_point_good(key->curve, key->point))
         return ST_ATTR_VALUE;
     return ST_OK;
 }
 
-static st make_put_public(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                          const struct alg_key *k)
+static st make_put_public(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                          CK_ULONG n, const struct alg_key *key)
 {
-    TRY(make_put_template(c, o, t, n));
-    TRY(make_put_found(c, o, t, n, CKA_PUBLIC_KEY_INFO, k->spki));
-    return k->type == ALG_RSA ? make_put_number(c, o, CKA_MODULUS_BITS, k->bits) : ST_OK;
+    TRY(make_put_template(card, object, template, n));
+    TRY(make_put_found(card, object, template, n, CKA_PUBLIC_KEY_INFO, key->spki));
+    return key->type == ALG_RSA ? make_put_number(card, object, CKA_MODULUS_BITS, key->bits) :
+           ST_OK;
 }
 
-static st make_create_public(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
-                             CK_ULONG n, struct scratch scratch, struct object **out)
+static st make_create_public(struct card *card, const struct session *session,
+                             const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                             struct object **out)
 {
-    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     struct buf spki = scratch_buf(&scratch, 1024);
-    struct alg_key given = { .type = ALG_NONE }, k;
-    struct object *o;
-    if (!attr_find(t, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
-    if (type == CKK_RSA) TRY(make_rsa_key(t, n, &given));
+    struct alg_key given = { .type = ALG_NONE }, key;
+    struct object *object;
+    if (!attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    if (type == CKK_RSA) TRY(make_rsa_key(template, n, &given));
     else if (type == CKK_EC || type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY)
-        TRY(make_ec_key(t, n, type, &given));
+        TRY(make_ec_key(template, n, type, &given));
     else return ST_ATTR_VALUE;
     alg_encode_spki(&given, &spki);
     if (spki.full) return ST_HOST_MEMORY;
-    if (alg_parse_spki(buf_bytes(&spki), &k)) return ST_ATTR_VALUE;     // also: a size we have not
-    TRY(make_begin(c, se, CKO_PUBLIC_KEY, t, n, &o));
-    o->type = k.type;
-    o->use = CARD_SIGN | (k.type == ALG_RSA ? CARD_DECRYPT : 0);
-    *out = o;
-    return make_end(c, o, make_put_public(c, o, t, n, &k));
+    // also: a size we have not
+    if (alg_parse_spki(buf_bytes(&spki), &key)) return ST_ATTR_VALUE;
+    TRY(make_begin(card, session, CKO_PUBLIC_KEY, template, n, &object));
+    object->type = key.type;
+    object->use = CARD_SIGN | (key.type == ALG_RSA ? CARD_DECRYPT : 0);
+    *out = object;
+    return make_end(card, object, make_put_public(card, object, template, n, &key));
 }
 
 // ---- Certificates and data ----
 
-static st make_put_certificate(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                               const struct x509 *x)
+static st make_put_certificate(struct card *card, struct object *object,
+                               const CK_ATTRIBUTE *template, CK_ULONG n, const struct x509 *x509)
 {
     u8 room[64];
     char date[2][8];
     struct buf digest = buf_on(room, sizeof room);
-    TRY(make_put_template(c, o, t, n));
-    TRY(hash_of(alg_hash_find(CKM_SHA_1), x->whole, &digest));
-    bool dated = !x509_date(x->not_before, date[0]) && !x509_date(x->not_after, date[1]);
+    TRY(make_put_template(card, object, template, n));
+    TRY(hash_of(alg_hash_find(CKM_SHA_1), x509->whole, &digest));
+    bool dated = !x509_date(x509->not_before, date[0]) && !x509_date(x509->not_after, date[1]);
     const struct { CK_ATTRIBUTE_TYPE type; bytes value; } found[] = {
-        { CKA_CHECK_VALUE, bytes_of(room, 3) },
-        { CKA_SUBJECT, x->subject },
-        { CKA_ISSUER, x->issuer },
-        { CKA_SERIAL_NUMBER, x->serial },
-        { CKA_PUBLIC_KEY_INFO, x->spki },
-        { CKA_START_DATE, bytes_of(date[0], 8) },
-        { CKA_END_DATE, bytes_of(date[1], 8) },
-    };
+        { CKA_CHECK_VALUE, bytes_of(room, 3) }, { CKA_SUBJECT, x509->subject },
+            { CKA_ISSUER, x509->issuer }, { CKA_SERIAL_NUMBER, x509->serial },
+            { CKA_PUBLIC_KEY_INFO, x509->spki }, { CKA_START_DATE, bytes_of(date[0], 8) },
+            { CKA_END_DATE, bytes_of(date[1], 8) }, };
     for (size_t i = 0; i < COUNT(found) - (dated ? 0 : 2); i++)
-        TRY(make_put_found(c, o, t, n, found[i].type, found[i].value));
+        TRY(make_put_found(card, object, template, n, found[i].type, found[i].value));
     return ST_OK;
 }
 
-static st make_create_certificate(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
-                                  CK_ULONG n, struct object **out)
+static st make_create_certificate(struct card *card, const struct session *session,
+                                  const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
-    const CK_ATTRIBUTE *value = attr_find(t, n, CKA_VALUE);
-    struct object *o;
-    struct x509 x;
-    if (!attr_find(t, n, CKA_CERTIFICATE_TYPE) || !value) return ST_TEMPLATE_LESS;
-    if (attr_number(t, n, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509) return ST_ATTR_VALUE;
-    if (attr_number(t, n, CKA_CERTIFICATE_CATEGORY, 0) > CK_CERTIFICATE_CATEGORY_OTHER_ENTITY ||
-        attr_number(t, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) > CK_SECURITY_DOMAIN_THIRD_PARTY)
+    const CK_ATTRIBUTE *value = attr_find(template, n, CKA_VALUE);
+    struct object *object;
+    struct x509 x509;
+    if (!attr_find(template, n, CKA_CERTIFICATE_TYPE) || !value) return ST_TEMPLATE_LESS;
+    if (attr_number(template, n, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
         return ST_ATTR_VALUE;
-    if (x509_parse(attr_bytes(value), &x) || x.whole.n != value->ulValueLen) return ST_ATTR_VALUE;
-    TRY(make_begin(c, se, CKO_CERTIFICATE, t, n, &o));
-    *out = o;
-    return make_end(c, o, make_put_certificate(c, o, t, n, &x));
+    if (attr_number(template, n, CKA_CERTIFICATE_CATEGORY, 0) >
+        CK_CERTIFICATE_CATEGORY_OTHER_ENTITY ||
+        attr_number(template, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) > CK_SECURITY_DOMAIN_THIRD_PARTY)
+        return ST_ATTR_VALUE;
+    if (x509_parse(attr_bytes(value), &x509) || x509.whole.n != value->ulValueLen)
+        return ST_ATTR_VALUE;
+    TRY(make_begin(card, session, CKO_CERTIFICATE, template, n, &object));
+    *out = object;
+    return make_end(card, object, make_put_certificate(card, object, template, n, &x509));
 }
 
-static st make_create_data(struct card *c, const struct session *se, const CK_ATTRIBUTE *t,
-                           CK_ULONG n, struct object **out)
+static st make_create_data(struct card *card, const struct session *session,
+                           const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
-    struct object *o;
-    TRY(make_begin(c, se, CKO_DATA, t, n, &o));
-    *out = o;
-    return make_end(c, o, make_put_template(c, o, t, n));
+    struct object *object;
+    TRY(make_begin(card, session, CKO_DATA, template, n, &object));
+    *out = object;
+    return make_end(card, object, make_put_template(card, object, template, n));
 }
 
 // C_CreateObject. Private keys are not taken: what a host holds is no card's key. Nor are
 // profiles: a token fulfils them or not.
-static st make_create(struct card *c, const struct session *se, const CK_ATTRIBUTE *t, CK_ULONG n,
-                      struct scratch scratch, struct object **out)
+static st make_create(struct card *card, const struct session *session,
+                      const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                      struct object **out)
 {
-    TRY(attr_check_template(t, n));
-    const CK_ATTRIBUTE *given = attr_find(t, n, CKA_CLASS);
-    CK_OBJECT_CLASS class = attr_number(t, n, CKA_CLASS, CKO_VENDOR_DEFINED);
+    TRY(attr_check_template(template, n));
+    const CK_ATTRIBUTE *given = attr_find(template, n, CKA_CLASS);
+    CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CKO_VENDOR_DEFINED);
     if (!given) return ST_TEMPLATE_LESS;
     if (given->ulValueLen != sizeof class || !attr_class_bit(class) || class == CKO_PRIVATE_KEY ||
         class == CKO_PROFILE)
         return ST_ATTR_VALUE;
-    TRY(make_check(t, n, attr_class_bit(class), MAKE_CREATE));
-    TRY(make_check_place(se, t, n));
+    TRY(make_check(template, n, attr_class_bit(class), MAKE_CREATE));
+    TRY(make_check_place(session, template, n));
     switch (class) {
-    case CKO_SECRET_KEY:  return make_create_secret(c, se, t, n, out);
-    case CKO_PUBLIC_KEY:  return make_create_public(c, se, t, n, scratch, out);
-    case CKO_CERTIFICATE: return make_create_certificate(c, se, t, n, out);
-    case CKO_DATA:        return make_create_data(c, se, t, n, out);
+    case CKO_SECRET_KEY:  return make_create_secret(card, session, template, n, out);
+    case CKO_PUBLIC_KEY:  return make_create_public(card, session, template, n, scratch, out);
+    case CKO_CERTIFICATE: return make_create_certificate(card, session, template, n, out);
+    case CKO_DATA:        return make_create_data(card, session, template, n, out);
     default:              return ST_ATTR_VALUE;
     }
 }
@@ -12960,84 +13102,87 @@ static st make_create(struct card *c, const struct session *se, const CK_ATTRIBU
 // ---- Copying and changing ----
 
 // May a template change an object so?
-static st make_check_change(const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n, u32 may,
-                            struct scratch scratch)
+static st make_check_change(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
+                            u32 may, struct scratch scratch)
 {
-    u32 class = attr_class_bit(o->class);
-    TRY(make_check(t, n, class, may));
+    u32 class = attr_class_bit(object->class);
+    TRY(make_check(template, n, class, may));
     for (CK_ULONG i = 0; i < n; i++) {
-        const struct make_rule *rule = make_rule(t[i].type, class);
+        const struct make_rule *rule = make_rule(template[i].type, class);
         if (!(rule->may & (MAKE_RISE | MAKE_FALL))) continue;
-        bool now = attr_true(o, t[i].type, scratch), then = *(const u8 *)t[i].pValue != 0;
+        bool now = attr_true(object, template[i].type, scratch);
+        bool then = *(const u8 *)template[i].pValue != 0;
         if (now != then && then != ((rule->may & MAKE_RISE) != 0)) return ST_ATTR_RO;
     }
     return ST_OK;
 }
 
 // Appends to a new chain what an object was made with, as a template changes it.
-static st make_changed(struct card *c, const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                       struct object *to, struct scratch scratch)
+static st make_changed(struct card *card, const struct object *object, const CK_ATTRIBUTE *template,
+                       CK_ULONG n, struct object *to, struct scratch scratch)
 {
-    struct chain_place at = arena_chain_start(&o->attributes);
+    struct chain_place at = arena_chain_start(&object->attributes);
     struct attr_head head;
     while (attr_next(&at, &head)) {
         struct scratch each = scratch;
-        bool changed = attr_find(t, n, head.type) != NULL;
+        bool changed = attr_find(template, n, head.type) != NULL;
         struct buf value = scratch_buf(&each, changed ? 0 : head.n);
         arena_chain_take(&at, head.n, changed ? NULL : &value);
         if (value.full) return ST_HOST_MEMORY;
-        if (!changed) TRY(attr_put(c, to, head.type, buf_bytes(&value)));
+        if (!changed) TRY(attr_put(card, to, head.type, buf_bytes(&value)));
     }
     if (to->attributes.n > MAKE_MAX) return ST_CARD_MEMORY;
-    return make_put_template(c, to, t, n);
+    return make_put_template(card, to, template, n);
 }
 
 // C_SetAttributeValue: all of a template, or nothing.
-static st make_set(struct card *c, struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                   struct scratch scratch)
+static st make_set(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
+                   CK_ULONG n, struct scratch scratch)
 {
-    struct object changed = { .class = o->class };
-    TRY(attr_check_template(t, n));
-    if (!attr_true(o, CKA_MODIFIABLE, scratch)) return ST_PROHIBITED;
-    TRY(make_check_change(o, t, n, MAKE_SET, scratch));
-    st s = make_changed(c, o, t, n, &changed, scratch);
+    struct object changed = { .class = object->class };
+    TRY(attr_check_template(template, n));
+    if (!attr_true(object, CKA_MODIFIABLE, scratch)) return ST_PROHIBITED;
+    TRY(make_check_change(object, template, n, MAKE_SET, scratch));
+    st s = make_changed(card, object, template, n, &changed, scratch);
     if (s) {
-        arena_chain_drop(&c->arena, &changed.attributes);
+        arena_chain_drop(&card->arena, &changed.attributes);
         return s;
     }
-    arena_chain_drop(&c->arena, &o->attributes);
-    o->attributes = changed.attributes;
+    arena_chain_drop(&card->arena, &object->attributes);
+    object->attributes = changed.attributes;
     return ST_OK;
 }
 
-static st make_copy_into(struct card *c, const struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                         struct object *to, struct scratch scratch)
+static st make_copy_into(struct card *card, const struct object *object,
+                         const CK_ATTRIBUTE *template, CK_ULONG n, struct object *to,
+                         struct scratch scratch)
 {
     bytes value = BYTES_NONE;
-    to->type = o->type;
-    to->use = o->use;
-    to->secret_type = o->secret_type;
-    to->secret_len = o->secret_len;
-    TRY(make_changed(c, o, t, n, to, scratch));
-    if (o->class == CKO_SECRET_KEY) TRY(attr_secret_value(o, &scratch, &value));
-    return arena_chain_put(&c->arena, &to->secret, value);
+    to->type = object->type;
+    to->use = object->use;
+    to->secret_type = object->secret_type;
+    to->secret_len = object->secret_len;
+    TRY(make_changed(card, object, template, n, to, scratch));
+    if (object->class == CKO_SECRET_KEY) TRY(attr_secret_value(object, &scratch, &value));
+    return arena_chain_put(&card->arena, &to->secret, value);
 }
 
 // C_CopyObject: of session objects.
-static st make_copy(struct card *c, const struct session *se, const struct object *o,
-                    const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch, struct object **out)
+static st make_copy(struct card *card, const struct session *session, const struct object *object,
+                    const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                    struct object **out)
 {
     struct object *to;
-    TRY(attr_check_template(t, n));
-    if (!attr_true(o, CKA_COPYABLE, scratch)) return ST_PROHIBITED;
-    TRY(make_check_change(o, t, n, MAKE_SET | MAKE_COPY, scratch));
-    TRY(make_check_place(se, t, n));
-    bool private = attr_number(t, n, CKA_PRIVATE, o->private) != 0;
-    if (o->private && !private) return ST_TEMPLATE_MIXED;
-    TRY(make_begin(c, se, o->class, t, n, &to));
+    TRY(attr_check_template(template, n));
+    if (!attr_true(object, CKA_COPYABLE, scratch)) return ST_PROHIBITED;
+    TRY(make_check_change(object, template, n, MAKE_SET | MAKE_COPY, scratch));
+    TRY(make_check_place(session, template, n));
+    bool private = attr_number(template, n, CKA_PRIVATE, object->private) != 0;
+    if (object->private && !private) return ST_TEMPLATE_MIXED;
+    TRY(make_begin(card, session, object->class, template, n, &to));
     to->private = private;
     *out = to;
-    return make_end(c, to, make_copy_into(c, o, t, n, to, scratch));
+    return make_end(card, to, make_copy_into(card, object, template, n, to, scratch));
 }
 
 /* ================================================================================================
@@ -13097,18 +13242,18 @@ struct op {
 
 typedef char op_fits_a_piece[sizeof(struct op) <= sizeof ((struct piece *)0)->data ? 1 : -1];
 
-static struct op *op_of(const struct session *se, enum session_op kind)
+static struct op *op_of(const struct session *session, enum session_op kind)
 {
-    return se->op[kind].state;
+    return session->op[kind].state;
 }
 
 // A context login goes with the operation that it was for.
-static void op_end(struct card *c, struct session *se, enum session_op kind)
+static void op_end(struct card *card, struct session *session, enum session_op kind)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (op && op->hashing) hash_drop(&op->at.hash);
-    if (op && op->private && c->open_op == se) slot_close_open(c);
-    session_end_op(c, se, kind);
+    if (op && op->private && card->open_op == session) slot_close_open(card);
+    session_end_op(card, session, kind);
 }
 
 static CK_FLAGS op_purpose(enum session_op kind)
@@ -13160,12 +13305,12 @@ static CK_ATTRIBUTE_TYPE op_permission(CK_FLAGS purpose)
 }
 
 // A session key may be made for some mechanisms only.
-static bool op_mechanism_allowed(const struct object *o, CK_MECHANISM_TYPE type,
+static bool op_mechanism_allowed(const struct object *object, CK_MECHANISM_TYPE type,
                                  struct scratch scratch)
 {
     bytes list;
     CK_MECHANISM_TYPE one;
-    if (!o->owner || !attr_kept(o, CKA_ALLOWED_MECHANISMS, &scratch, &list)) return true;
+    if (!object->owner || !attr_kept(object, CKA_ALLOWED_MECHANISMS, &scratch, &list)) return true;
     for (; list.n >= sizeof one; list = bytes_from(list, sizeof one)) {
         memcpy(&one, list.p, sizeof one);
         if (one == type) return true;
@@ -13174,67 +13319,70 @@ static bool op_mechanism_allowed(const struct object *o, CK_MECHANISM_TYPE type,
 }
 
 // The key for a purpose: of the class, type and use that it needs.
-static st op_key(struct reader *r, const struct session *se, CK_FLAGS purpose, CK_OBJECT_HANDLE h,
-                 const struct mech_row *m, struct scratch scratch, struct object **out)
+static st op_key(struct reader *reader, const struct session *session, CK_FLAGS purpose,
+                 CK_OBJECT_HANDLE handle, const struct mech_row *mech, struct scratch scratch,
+                 struct object **out)
 {
-    struct object *o = session_object(r->card, se, h);
+    struct object *object = session_object(reader->card, session, handle);
     bool private = purpose & (CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER | CKF_DERIVE | CKF_UNWRAP);
-    CK_OBJECT_CLASS class = m->key == ALG_SECRET ? CKO_SECRET_KEY
-                          : private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+    CK_OBJECT_CLASS class = mech->key == ALG_SECRET ? CKO_SECRET_KEY : private ? CKO_PRIVATE_KEY :
+                            CKO_PUBLIC_KEY;
     CK_ATTRIBUTE_TYPE may = op_permission(purpose);
     struct scratch trial = scratch;
-    struct alg_key k;
+    struct alg_key key;
     // The login was lost to another program since the handle was given out.
-    if (!o && card_find_hidden(r->card, se->token, h)) return ST_NOT_LOGGED_IN;
-    if (!o || (o->class != CKO_PRIVATE_KEY && o->class != CKO_PUBLIC_KEY &&
-               o->class != CKO_SECRET_KEY))
+    if (!object && card_find_hidden(reader->card, session->token, handle)) return ST_NOT_LOGGED_IN;
+    if (!object || (object->class != CKO_PRIVATE_KEY && object->class != CKO_PUBLIC_KEY &&
+                    object->class != CKO_SECRET_KEY))
         return ST_NO_KEY;
-    if (o->class != class) return ST_KEY_TYPE;
-    bool unsure = o->unread ? private || !o->key || !o->key->spki.n     // or what was not read
-                            : card_has_part(o) && !attr_true(o, may, scratch);  // may permit it
-    if (unsure) TRY(session_read(r, o, scratch));
-    if (m->key == ALG_SECRET) {
-        if (!mech_takes_secret(m, o->secret_type)) return ST_KEY_TYPE;
-    } else if (attr_key(o, &trial, &k) || !mech_takes(m, k.type)) {
+    if (object->class != class) return ST_KEY_TYPE;
+    // What was not read of it may permit the use, or be what the use needs.
+    bool unsure = card_has_part(object) && !attr_true(object, may, scratch);
+    if (object->unread) unsure = private || !object->key || !object->key->spki.n;
+    if (unsure) TRY(session_read(reader, object, scratch));
+    if (mech->key == ALG_SECRET) {
+        if (!mech_takes_secret(mech, object->secret_type)) return ST_KEY_TYPE;
+    } else if (attr_key(object, &trial, &key) || !mech_takes(mech, key.type)) {
         return ST_KEY_TYPE;
     }
-    if (!attr_true(o, may, scratch)) return ST_KEY_USE;
-    if (!op_mechanism_allowed(o, m->type, scratch)) return ST_MECHANISM;
-    *out = o;
+    if (!attr_true(object, may, scratch)) return ST_KEY_USE;
+    if (!op_mechanism_allowed(object, mech->type, scratch)) return ST_MECHANISM;
+    *out = object;
     return ST_OK;
 }
 
 // Is the key one of those that C_GetMechanismInfo speaks of, and do the parameters go with it? PSS:
 // hash, salt and two bytes must fit (RFC 8017, 9.1.1).
-static st op_check_size(const struct alg_key *k, const struct alg_use *use)
+static st op_check_size(const struct alg_key *key, const struct alg_use *use)
 {
-    if (k->type == ALG_RSA && k->bits < MECH_RSA_MIN) return ST_KEY_SIZE;
-    if (use->pad == ALG_PAD_PSS && use->hash->size + use->salt + 2 > (k->bits + 6) / 8)
+    if (key->type == ALG_RSA && key->bits < MECH_RSA_MIN) return ST_KEY_SIZE;
+    if (use->pad == ALG_PAD_PSS && use->hash->size + use->salt + 2 > (key->bits + 6) / 8)
         return ST_KEY_SIZE;
-    if (use->pad == ALG_PAD_OAEP && 2 * use->hash->size + 2 > k->bits / 8) return ST_KEY_SIZE;
+    if (use->pad == ALG_PAD_OAEP && 2 * use->hash->size + 2 > key->bits / 8) return ST_KEY_SIZE;
     return ST_OK;
 }
 
 // Does this mbedTLS do it, with an RSA public key?
-static st op_check_host(const struct object *o, const struct alg_use *use)
+static st op_check_host(const struct object *object, const struct alg_use *use)
 {
-    bool rsa = o->class == CKO_PUBLIC_KEY && use->type == ALG_RSA;
+    bool rsa = object->class == CKO_PUBLIC_KEY && use->type == ALG_RSA;
     return rsa && !cipher_has(use) ? ST_MECH_PARAM : ST_OK;
 }
 
 // A secret key on the card does what its driver can; a session's what the host can.
-static bool op_is_here(const struct object *o, const struct mech_row *m)
+static bool op_is_here(const struct object *object, const struct mech_row *mech)
 {
-    if (o->class != CKO_SECRET_KEY) return true;
-    return o->owner ? !mech_is_des3(m) : mech_on_card(o->token, m);
+    if (object->class != CKO_SECRET_KEY) return true;
+    return object->owner ? !mech_is_des3(mech) : mech_on_card(object->token, mech);
 }
 
 // Does the card do it with this key? Where it pads by PSS itself, its salt is as long as the hash.
-static st op_check_card(const struct object *o, const struct mech_row *m, const struct alg_use *use)
+static st op_check_card(const struct object *object, const struct mech_row *mech,
+                        const struct alg_use *use)
 {
-    if (o->hashes && use->hash != o->hashes) return ST_MECHANISM;
-    if (!mech_pads(o->pads, m)) return ST_MECHANISM;
-    bool own = o->pads && m->key == ALG_RSA && m->pad == ALG_PAD_PSS;
+    if (object->hashes && use->hash != object->hashes) return ST_MECHANISM;
+    if (!mech_pads(object->pads, mech)) return ST_MECHANISM;
+    bool own = object->pads && mech->key == ALG_RSA && mech->pad == ALG_PAD_PSS;
     return own && (use->mgf != use->hash || use->salt != use->hash->size) ? ST_MECH_PARAM : ST_OK;
 }
 
@@ -13248,12 +13396,12 @@ static u64 op_counter_bytes(u32 bits)
 }
 
 // The input's way: a hash that runs, an IV, or a head in front of what is kept.
-static st op_start(struct card *c, struct op *op, const struct object *o, enum session_op kind,
-                   struct scratch scratch)
+static st op_start(struct card *card, struct op *op, const struct object *object,
+                   enum session_op kind, struct scratch scratch)
 {
     bytes key;
     if (op->use.pad == ALG_HMAC) {
-        TRY(attr_secret_value(o, &scratch, &key));
+        TRY(attr_secret_value(object, &scratch, &key));
         st s = hash_hmac_begin(&op->at.hash, op->use.hash, key);
         op->hashing = !s;
         return s;
@@ -13263,83 +13411,85 @@ static st op_start(struct card *c, struct op *op, const struct object *o, enum s
         memcpy(op->at.stream.iv, op->label, op->label_len);
         return ST_OK;
     }
-    arena_chain_drop(&c->arena, op->data);
-    if (op->row->hash == MECH_NO_HASH || (op_is_private(kind) && o && o->hashes)) return ST_OK;
+    arena_chain_drop(&card->arena, op->data);
+    if (op->row->hash == MECH_NO_HASH || (op_is_private(kind) && object && object->hashes))
+        return ST_OK;
     st s = hash_begin(&op->at.hash, op->use.hash);
     op->hashing = !s;
     return s;
 }
 
 // What GCM's parameters give is kept in front of the data.
-static st op_keep_gcm(struct card *c, struct op *op, const struct mech_given *given)
+static st op_keep_gcm(struct card *card, struct op *op, const struct mech_given *given)
 {
     if (given->aad.n > OP_GCM_ROOM || given->label.n + given->aad.n > OP_GCM_ROOM / 4)
         return ST_MECH_PARAM;
     op->iv_n = (u32)given->label.n;
     op->head = (u32)(given->label.n + given->aad.n);
     op->label_len = 0;
-    TRY(arena_chain_put(&c->arena, op->data, given->label));
-    return arena_chain_put(&c->arena, op->data, given->aad);
+    TRY(arena_chain_put(&card->arena, op->data, given->label));
+    return arena_chain_put(&card->arena, op->data, given->aad);
 }
 
-static st op_begin(struct reader *r, struct session *se, enum session_op kind,
+static st op_begin(struct reader *reader, struct session *session, enum session_op kind,
                    const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, struct scratch scratch)
 {
-    struct card *c = r->card;
-    struct object *o = NULL;
+    struct card *card = reader->card;
+    struct object *object = NULL;
     struct scratch trial = scratch;
     struct mech_given given;
     struct alg_use use;
     struct alg_key k;
 
-    if (se->op[kind].state) return ST_OP_ACTIVE;
-    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, op_purpose(kind));
-    if (!m) return ST_MECHANISM;
-    TRY(mech_use(mechanism, m, &use, &given));
+    if (session->op[kind].state) return ST_OP_ACTIVE;
+    const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, op_purpose(kind));
+    if (!mech) return ST_MECHANISM;
+    TRY(mech_use(mechanism, mech, &use, &given));
     bool gcm = use.pad == ALG_GCM;
     if (!gcm && given.label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
     if (kind != SESSION_DIGEST) {
-        TRY(op_key(r, se, op_purpose(kind), key, m, scratch, &o));
-        if (o->class != CKO_SECRET_KEY) {
-            TRY(attr_key(o, &trial, &k));
+        TRY(op_key(reader, session, op_purpose(kind), key, mech, scratch, &object));
+        if (object->class != CKO_SECRET_KEY) {
+            TRY(attr_key(object, &trial, &k));
             TRY(op_check_size(&k, &use));
         }
-        if (o->class == CKO_PRIVATE_KEY) TRY(op_check_card(o, m, &use));
-        TRY(op_check_host(o, &use));
-        if (!op_is_here(o, m)) return ST_KEY_USE;
+        if (object->class == CKO_PRIVATE_KEY) TRY(op_check_card(object, mech, &use));
+        TRY(op_check_host(object, &use));
+        if (!op_is_here(object, mech)) return ST_KEY_USE;
     }
-    struct piece *piece = arena_piece(&c->arena);
+    struct piece *piece = arena_piece(&card->arena);
     if (!piece) return ST_HOST_MEMORY;
-    struct op *op = se->op[kind].state = (struct op *)(void *)piece->data;
-    *op = (struct op){ .row = m, .use = use, .key = key, .login_epoch = se->token->login_epoch,
-                       .private = o && o->class == CKO_PRIVATE_KEY,
-                       .secret = o && o->class == CKO_SECRET_KEY && !o->owner,
-                       .data = &se->op[kind].data,
-                       .size = given.size, .label_len = gcm ? 0 : (u8)given.label.n };
+    struct op *op = session->op[kind].state = (struct op *)(void *)piece->data;
+    *op = (struct op){ .row = mech, .use = use, .key = key,
+                       .login_epoch = session->token->login_epoch,
+                       .private = object && object->class == CKO_PRIVATE_KEY,
+                       .secret = object && object->class == CKO_SECRET_KEY && !object->owner,
+                       .data = &session->op[kind].data, .size = given.size,
+                       .label_len = gcm ? 0 : (u8)given.label.n };
     if (op->label_len) memcpy(op->label, given.label.p, given.label.n);
-    st s = gcm ? op_keep_gcm(c, op, &given) : op_start(c, op, o, kind, scratch);
-    if (s) op_end(c, se, kind);
+    st s = gcm ? op_keep_gcm(card, op, &given) : op_start(card, op, object, kind, scratch);
+    if (s) op_end(card, session, kind);
     return s;
 }
 
 // ---- Input ----
 
 // Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
-static st op_add(struct card *c, struct op *op, bytes in)
+static st op_add(struct card *card, struct op *op, bytes in)
 {
     size_t max = op->use.pad == ALG_GCM ? (OP_GCM_ROOM - op->head) / 2 : OP_DATA_MAX;
     if (op->hashing) return hash_add(&op->at.hash, in);
     if (in.n > max || op->data->n - op->head > max - in.n) return ST_DATA_LEN;
-    return arena_chain_put(&c->arena, op->data, in);
+    return arena_chain_put(&card->arena, op->data, in);
 }
 
-static st op_update(struct card *c, struct session *se, enum session_op kind, bytes in)
+static st op_update(struct card *card, struct session *session, enum session_op kind, bytes in)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (!op || op->done) return ST_OP_NONE;
     op->updated = true;
-    st s = op_add(c, op, in);
-    if (s) op_end(c, se, kind);
+    st s = op_add(card, op, in);
+    if (s) op_end(card, session, kind);
     return s;
 }
 
@@ -13381,24 +13531,23 @@ static void op_fit_hash(const struct alg_curve *curve, bytes in, struct buf *out
 }
 
 // Is a block of the key's length a number that RSA can take? Yes where the modulus is not known.
-static bool op_below_modulus(const struct alg_key *k, bytes block)
+static bool op_below_modulus(const struct alg_key *key, bytes block)
 {
-    return !k->modulus.n || memcmp(block.p, k->modulus.p, block.n) < 0;
+    return !key->modulus.n || memcmp(block.p, key->modulus.p, block.n) < 0;
 }
 
 // The padded block, or hash, that the card signs.
-static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
-                        struct scratch scratch,
-                        struct buf *out)
+static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in,
+                        struct scratch scratch, struct buf *out)
 {
-    size_t bytes_of_key = (k->bits + 7) / 8;
+    size_t bytes_of_key = (key->bits + 7) / 8;
     struct buf info = scratch_buf(&scratch, 128);
-    if (k->type == ALG_EC) {
+    if (key->type == ALG_EC) {
         if (!in.n) return ST_DATA_LEN;
-        op_fit_hash(k->curve, in, out);
+        op_fit_hash(key->curve, in, out);
         return ST_OK;
     }
-    if (k->type != ALG_RSA) {
+    if (key->type != ALG_RSA) {
         buf_put(out, in);
         return ST_OK;
     }
@@ -13409,21 +13558,21 @@ static st op_sign_block(const struct op *op, const struct alg_key *k, bytes in,
         return pad_pkcs1_sign(buf_bytes(&info), bytes_of_key, out);
     case ALG_PAD_PSS:
         if (in.n != op->use.hash->size) return ST_DATA_LEN;
-        return pad_pss(&op->use, in, k->bits, scratch, out);
+        return pad_pss(&op->use, in, key->bits, scratch, out);
     default:
         if (in.n > bytes_of_key) return ST_DATA_LEN;
         buf_put_number(out, in, bytes_of_key);
-        return op_below_modulus(k, bytes_of(out->p, bytes_of_key)) ? ST_OK : ST_DATA;
+        return op_below_modulus(key, bytes_of(out->p, bytes_of_key)) ? ST_OK : ST_DATA;
     }
 }
 
 // What the driver gets with the block that op_sign_block made, or a cryptogram: how it verifies.
 // Where the card does PSS itself, it gets a hash, and what is to be done with it.
-static struct alg_use op_card_use(const struct object *o, const struct alg_use *use)
+static struct alg_use op_card_use(const struct object *object, const struct alg_use *use)
 {
     struct alg_use raw = *use;
-    if (o->pads && use->pad == ALG_PAD_PSS) return raw;
-    raw.type = o->key->type;
+    if (object->pads && use->pad == ALG_PAD_PSS) return raw;
+    raw.type = object->key->type;
     raw.pad = ALG_PAD_NONE;
     raw.made = use->pad;
     return raw;
@@ -13431,75 +13580,76 @@ static struct alg_use op_card_use(const struct object *o, const struct alg_use *
 
 // Is a signature whole? One that begins with 00 is looked at: a card that leaves zeros out is not
 // told from one that cut it short.
-static bool op_is_whole(const struct alg_key *k, const struct alg_use *use, bytes in,
+static bool op_is_whole(const struct alg_key *key, const struct alg_use *use, bytes in,
                         bytes signature, struct scratch scratch)
 {
-    if (k->type != ALG_RSA || !k->modulus.n || *signature.p) return true;
-    return cipher_verify(k, use, in, signature, scratch) != ST_SIG_INVALID;
+    if (key->type != ALG_RSA || !key->modulus.n || *signature.p) return true;
+    return cipher_verify(key, use, in, signature, scratch) != ST_SIG_INVALID;
 }
 
-static st op_run_key(struct reader *r, struct session *se, struct object *o, bool sign,
-                     const struct alg_use *wanted, bytes in, struct scratch scratch,
+static st op_run_key(struct reader *reader, struct session *session, struct object *object,
+                     bool sign, const struct alg_use *wanted, bytes in, struct scratch scratch,
                      struct buf *out)
 {
-    struct card *c = r->card;
-    const struct driver *d = o->token->driver;
-    struct alg_use use = op_card_use(o, wanted);
-    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
-                            .scratch = scratch };
+    struct card *card = reader->card;
+    const struct driver *driver = object->token->driver;
+    struct alg_use use = op_card_use(object, wanted);
+    struct slot_run run = { .reader = reader, .token = object->token,
+                            .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
-    if (!(sign ? d->sign : d->decrypt)) return ST_NOT_SUPPORTED;
-    if (o->always_auth) {
-        if (c->open_op != se) return ST_NOT_LOGGED_IN;      // the PIN before each use
-        run.keep = se;
+    if (!(sign ? driver->sign : driver->decrypt)) return ST_NOT_SUPPORTED;
+    if (object->always_auth) {
+        if (card->open_op != session) return ST_NOT_LOGGED_IN;      // the PIN before each use
+        run.keep = session;
         run.write = true;
     }
     while (slot_run(&run)) {
         buf_rewind(out, start);
-        run.s = (sign ? d->sign : d->decrypt)(c, o, &use, in, scratch, out);
+        run.s = (sign ? driver->sign : driver->decrypt)(card, object, &use, in, scratch, out);
     }
     bytes made = bytes_from(buf_bytes(out), start);
-    if (!run.s && sign && !op_is_whole(o->key, &use, in, made, scratch)) return ST_PROTOCOL;
+    if (!run.s && sign && !op_is_whole(object->key, &use, in, made, scratch)) return ST_PROTOCOL;
     return run.s;
 }
 
 // Is an operation with a private key still what it was begun as? Its key may be gone, or the login.
-static st op_still(const struct session *se, const struct op *op, const struct object *key)
+static st op_still(const struct session *session, const struct op *op, const struct object *key)
 {
-    if (!key) return se->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
-    return !key->credential || op->login_epoch == se->token->login_epoch ? ST_OK : ST_NOT_LOGGED_IN;
+    if (!key) return session->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
+    return !key->credential || op->login_epoch == session->token->login_epoch ? ST_OK :
+           ST_NOT_LOGGED_IN;
 }
 
-static st op_sign(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
-                  struct buf *out)
+static st op_sign(struct reader *reader, struct session *session, struct op *op,
+                  struct scratch scratch, struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
+    struct object *object = session_object(reader->card, session, op->key);
     bytes in;
-    TRY(op_still(se, op, o));
+    TRY(op_still(session, op, object));
     TRY(op_input(op, &scratch, &in));
-    bool own_pss = o->pads && op->use.pad == ALG_PAD_PSS;
-    bool whole = o->hashes || o->key->type == ALG_EDWARDS || own_pss;
+    bool own_pss = object->pads && op->use.pad == ALG_PAD_PSS;
+    bool whole = object->hashes || object->key->type == ALG_EDWARDS || own_pss;
     if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
     struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
     struct alg_use use = op->use;
     use.digest = in;
     if (whole) buf_put(&block, in);
-    else       TRY(op_sign_block(op, o->key, in, scratch, &block));
+    else       TRY(op_sign_block(op, object->key, in, scratch, &block));
     if (block.full) return ST_DATA_LEN;
-    return op_run_key(r, se, o, true, &use, buf_bytes(&block), scratch, out);
+    return op_run_key(reader, session, object, true, &use, buf_bytes(&block), scratch, out);
 }
 
 // ---- Decrypting ----
 
 // in with a private RSA key of the card, unpadded.
-static st op_open(struct reader *r, struct session *se, struct object *o,
+static st op_open(struct reader *reader, struct session *session, struct object *object,
                   const struct alg_use *use, bytes label, bytes in, struct scratch scratch,
                   struct buf *out)
 {
     struct buf block = scratch_buf(&scratch, 600);
-    if (in.n != (o->key->bits + 7) / 8) return ST_CIPHER_LEN;
-    if (!op_below_modulus(o->key, in)) return ST_CIPHER_DATA;
-    TRY(op_run_key(r, se, o, false, use, in, scratch, &block));
+    if (in.n != (object->key->bits + 7) / 8) return ST_CIPHER_LEN;
+    if (!op_below_modulus(object->key, in)) return ST_CIPHER_DATA;
+    TRY(op_run_key(reader, session, object, false, use, in, scratch, &block));
     if (use->pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
     if (use->pad == ALG_PAD_OAEP)
         return pad_oaep_open(use, label, buf_bytes(&block), scratch, out);
@@ -13507,38 +13657,39 @@ static st op_open(struct reader *r, struct session *se, struct object *o,
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
-static st op_decrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
-                     struct buf *out)
+static st op_decrypt(struct reader *reader, struct session *session, struct op *op,
+                     struct scratch scratch, struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
+    struct object *object = session_object(reader->card, session, op->key);
     bytes in;
-    TRY(op_still(se, op, o));
+    TRY(op_still(session, op, object));
     TRY(op_input(op, &scratch, &in));
-    return op_open(r, se, o, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
+    return op_open(reader, session, object, &op->use, bytes_of(op->label, op->label_len), in,
+                   scratch, out);
 }
 
 // ---- On the host, with public keys ----
 
-static st op_encrypt(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
-                     struct buf *out)
+static st op_encrypt(struct reader *reader, struct session *session, struct op *op,
+                     struct scratch scratch, struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
-    struct alg_key k;
+    struct object *object = session_object(reader->card, session, op->key);
+    struct alg_key key;
     bytes in;
-    if (!o) return ST_NO_KEY;
-    TRY(attr_key(o, &scratch, &k));
+    if (!object) return ST_NO_KEY;
+    TRY(attr_key(object, &scratch, &key));
     TRY(op_input(op, &scratch, &in));
-    return cipher_encrypt(&k, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
+    return cipher_encrypt(&key, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
 }
 
 // The data that a signature has in itself.
-static st op_recover(const struct alg_key *k, const struct alg_use *use, bytes signature,
+static st op_recover(const struct alg_key *key, const struct alg_use *use, bytes signature,
                      struct scratch scratch, struct buf *out)
 {
-    size_t size = alg_key_bytes(k);
+    size_t size = alg_key_bytes(key);
     struct buf block = scratch_buf(&scratch, size);
     if (signature.n != size) return ST_SIG_LEN;
-    st s = cipher_rsa_public(k, signature, &block);
+    st s = cipher_rsa_public(key, signature, &block);
     if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
     bytes data = buf_bytes(&block);
     if (use->pad == ALG_PAD_PKCS1) data = pad_pkcs1_signed(data);
@@ -13547,36 +13698,36 @@ static st op_recover(const struct alg_key *k, const struct alg_use *use, bytes s
     return ST_OK;
 }
 
-static st op_verify_recover(struct reader *r, struct session *se, struct op *op,
+static st op_verify_recover(struct reader *reader, struct session *session, struct op *op,
                             struct scratch scratch, struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
-    struct alg_key k;
+    struct object *object = session_object(reader->card, session, op->key);
+    struct alg_key key;
     bytes in;
-    if (!o) return ST_NO_KEY;
-    TRY(attr_key(o, &scratch, &k));
+    if (!object) return ST_NO_KEY;
+    TRY(attr_key(object, &scratch, &key));
     TRY(op_input(op, &scratch, &in));
-    return op_recover(&k, &op->use, in, scratch, out);
+    return op_recover(&key, &op->use, in, scratch, out);
 }
 
 // ---- Secret keys ----
 
 // The key of a running operation is there still, and its value.
-static st op_secret(struct reader *r, const struct session *se, const struct op *op,
+static st op_secret(struct reader *reader, const struct session *session, const struct op *op,
                     struct scratch *scratch, bytes *value)
 {
-    struct object *o = session_object(r->card, se, op->key);
-    return o ? attr_secret_value(o, scratch, value) : ST_NO_KEY;
+    struct object *object = session_object(reader->card, session, op->key);
+    return object ? attr_secret_value(object, scratch, value) : ST_NO_KEY;
 }
 
 // The MAC, shortened where the mechanism says so.
-static st op_mac(struct reader *r, struct session *se, struct op *op, struct scratch scratch,
-                 struct buf *out)
+static st op_mac(struct reader *reader, struct session *session, struct op *op,
+                 struct scratch scratch, struct buf *out)
 {
     bytes key, inner;
     u8 room[64];
     struct buf mac = buf_on(room, sizeof room);
-    TRY(op_secret(r, se, op, &scratch, &key));
+    TRY(op_secret(reader, session, op, &scratch, &key));
     TRY(op_input(op, &scratch, &inner));
     TRY(hash_hmac_end(op->use.hash, key, inner, &mac));
     buf_put(out, bytes_head(buf_bytes(&mac), op->size));
@@ -13584,11 +13735,11 @@ static st op_mac(struct reader *r, struct session *se, struct op *op, struct scr
     return ST_OK;
 }
 
-static st op_gcm(struct reader *r, struct session *se, struct op *op, bool encrypt,
+static st op_gcm(struct reader *reader, struct session *session, struct op *op, bool encrypt,
                  struct scratch scratch, struct buf *out)
 {
     bytes key, head, in;
-    TRY(op_secret(r, se, op, &scratch, &key));
+    TRY(op_secret(reader, session, op, &scratch, &key));
     TRY(op_head(op, &scratch, &head));
     TRY(op_input(op, &scratch, &in));
     if (!encrypt && in.n < op->size) return ST_CIPHER_LEN;
@@ -13610,70 +13761,71 @@ static void op_count(u8 block[ALG_BLOCK], u32 bits, u64 n)
 }
 
 // One run with CTR: not over the end of the counter, which begins anew at 0 without a carry.
-static st op_run_counter(struct op_stream *at, bytes key, bytes in, struct scratch scratch,
+static st op_run_counter(struct op_stream *stream, bytes key, bytes in, struct scratch scratch,
                          struct buf *out)
 {
-    u32 bits = at->bits < 16 ? at->bits : 16;
+    u32 bits = stream->bits < 16 ? stream->bits : 16;
     while (in.n) {
         struct scratch each = scratch;
-        u64 low = bytes_number(bytes_of(at->iv, ALG_BLOCK)) & ((1u << bits) - 1);
-        size_t most = (size_t)((1u << bits) - low) * ALG_BLOCK - at->used;
+        u64 low = bytes_number(bytes_of(stream->iv, ALG_BLOCK)) & ((1u << bits) - 1);
+        size_t most = (size_t)((1u << bits) - low) * ALG_BLOCK - stream->used;
         bytes part = bytes_head(in, most);
-        struct buf block = scratch_buf(&each, at->used + part.n);
-        struct buf result = scratch_buf(&each, at->used + part.n);
-        buf_fill(&block, 0, at->used);
+        struct buf block = scratch_buf(&each, stream->used + part.n);
+        struct buf result = scratch_buf(&each, stream->used + part.n);
+        buf_fill(&block, 0, stream->used);
         buf_put(&block, part);
         if (block.full || result.cap < block.n) return ST_HOST_MEMORY;
-        TRY(cipher_aes(ALG_CTR, key, bytes_of(at->iv, ALG_BLOCK), true, buf_bytes(&block),
+        TRY(cipher_aes(ALG_CTR, key, bytes_of(stream->iv, ALG_BLOCK), true, buf_bytes(&block),
                        &result));
-        buf_put(out, bytes_from(buf_bytes(&result), at->used));
-        op_count(at->iv, at->bits, block.n / ALG_BLOCK);
-        at->used = (u32)(block.n % ALG_BLOCK);
+        buf_put(out, bytes_from(buf_bytes(&result), stream->used));
+        op_count(stream->iv, stream->bits, block.n / ALG_BLOCK);
+        stream->used = (u32)(block.n % ALG_BLOCK);
         in = bytes_from(in, part.n);
     }
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
 // Whole blocks through ECB or CBC, on the card where the key is.
-static st op_cipher(struct reader *r, struct object *o, const struct alg_use *use, bytes iv,
-                    bool encrypt, bytes in, struct scratch scratch, struct buf *out)
+static st op_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
+                    bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
-                            .scratch = scratch };
+    struct slot_run run = { .reader = reader, .token = object->token,
+                            .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
     bytes key;
-    if (o->owner) {
-        TRY(attr_secret_value(o, &scratch, &key));
+    if (object->owner) {
+        TRY(attr_secret_value(object, &scratch, &key));
         return cipher_aes(use->pad, key, iv, encrypt, in, out);
     }
     while (slot_run(&run)) {
         buf_rewind(out, start);
-        run.s = o->token->driver->crypt(r->card, o, use, encrypt, iv, in, scratch, out);
+        run.s = object->token->driver->crypt(reader->card, object, use, encrypt, iv, in, scratch,
+                                             out);
     }
     if (run.s) return run.s;
     return out->full || out->n - start != in.n ? ST_PROTOCOL : ST_OK;
 }
 
 // Whole blocks (any bytes with CTR) through the cipher, which goes on behind them.
-static st op_run_stream(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
-                        struct scratch scratch, struct buf *out)
+static st op_run_stream(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                        bytes in, struct scratch scratch, struct buf *out)
 {
-    struct object *o = session_object(r->card, se, op->key);
-    struct op_stream *at = &op->at.stream;
+    struct object *object = session_object(reader->card, session, op->key);
+    struct op_stream *stream = &op->at.stream;
     struct alg_use use = { .type = ALG_SECRET, .pad = op->use.pad == ALG_ECB ? ALG_ECB : ALG_CBC,
                            .block = op->use.block };
-    bytes iv = bytes_of(at->iv, use.pad == ALG_CBC ? use.block : 0), key;
+    bytes iv = bytes_of(stream->iv, use.pad == ALG_CBC ? use.block : 0), key;
     size_t start = out->n;
     if (!in.n) return ST_OK;
-    if (op->secret) TRY(op_still(se, op, o));
-    if (!o) return ST_NO_KEY;
+    if (op->secret) TRY(op_still(session, op, object));
+    if (!object) return ST_NO_KEY;
     if (op->use.pad == ALG_CTR) {
-        TRY(attr_secret_value(o, &scratch, &key));
-        return op_run_counter(at, key, in, scratch, out);
+        TRY(attr_secret_value(object, &scratch, &key));
+        return op_run_counter(stream, key, in, scratch, out);
     }
-    TRY(op_cipher(r, o, &use, iv, encrypt, in, scratch, out));
+    TRY(op_cipher(reader, object, &use, iv, encrypt, in, scratch, out));
     bytes last = encrypt ? bytes_of(out->p + start, in.n) : in;
-    if (iv.n) memcpy(at->iv, last.p + last.n - iv.n, iv.n);
+    if (iv.n) memcpy(stream->iv, last.p + last.n - iv.n, iv.n);
     return ST_OK;
 }
 
@@ -13694,22 +13846,22 @@ static bool op_counter_lasts(const struct op *op, size_t n)
 
 // Takes input and puts out what can be. in and out may be the same memory: what is written never
 // comes before what was read.
-static st op_stream_add(struct reader *r, struct session *se, struct op *op, bool encrypt, bytes in,
-                        struct scratch scratch, struct buf *out)
+static st op_stream_add(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                        bytes in, struct scratch scratch, struct buf *out)
 {
-    struct op_stream *at = &op->at.stream;
+    struct op_stream *stream = &op->at.stream;
     struct buf now = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
     struct buf next = scratch_buf(&scratch, OP_CHUNK);
     struct buf result = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
     size_t left = op_stream_size(op, encrypt, in.n);
     if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
     if (!op_counter_lasts(op, in.n)) return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (op->use.pad == ALG_CTR) at->left -= in.n;
+    if (op->use.pad == ALG_CTR) stream->left -= in.n;
     buf_put(&next, bytes_head(in, OP_CHUNK));
     in = bytes_from(in, OP_CHUNK);
     do {
         now.n = 0;
-        buf_put(&now, bytes_of(at->rest, at->rest_n));
+        buf_put(&now, bytes_of(stream->rest, stream->rest_n));
         buf_put(&now, buf_bytes(&next));
         next.n = 0;
         buf_put(&next, bytes_head(in, OP_CHUNK));
@@ -13717,11 +13869,11 @@ static st op_stream_add(struct reader *r, struct session *se, struct op *op, boo
         size_t run = op->use.pad == ALG_CTR ? now.n : now.n - now.n % op->use.block;
         if (run > left) run = left;
         result.n = 0;
-        TRY(op_run_stream(r, se, op, encrypt, bytes_of(now.p, run), scratch, &result));
+        TRY(op_run_stream(reader, session, op, encrypt, bytes_of(now.p, run), scratch, &result));
         buf_put(out, buf_bytes(&result));
         left -= run;
-        at->rest_n = (u32)(now.n - run);
-        if (at->rest_n) memcpy(at->rest, now.p + run, at->rest_n);
+        stream->rest_n = (u32)(now.n - run);
+        if (stream->rest_n) memcpy(stream->rest, now.p + run, stream->rest_n);
     } while (next.n);
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
@@ -13737,25 +13889,26 @@ static st op_unpad(bytes block, size_t *n)
 }
 
 // What comes at the end of a stream. ST_TOO_SMALL, with out's length in *need, leaves it as it was.
-static st op_stream_end(struct reader *r, struct session *se, struct op *op, bool encrypt,
+static st op_stream_end(struct reader *reader, struct session *session, struct op *op, bool encrypt,
                         struct scratch scratch, struct buf *out, size_t *need)
 {
-    struct op_stream *at = &op->at.stream;
-    struct op_stream before = *at;
+    struct op_stream *stream = &op->at.stream;
+    struct op_stream before = *stream;
     u8 room[ALG_BLOCK];
     struct buf block = buf_on(room, sizeof room);
     size_t size = op->use.block, n = size;
     *need = 0;
     if (op->use.pad == ALG_CTR) return ST_OK;
-    if (op->use.pad != ALG_CBC_PAD && !at->rest_n) return ST_OK;
-    if (op->use.pad != ALG_CBC_PAD || (!encrypt && at->rest_n != size))
+    if (op->use.pad != ALG_CBC_PAD && !stream->rest_n) return ST_OK;
+    if (op->use.pad != ALG_CBC_PAD || (!encrypt && stream->rest_n != size))
         return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (encrypt) memset(at->rest + at->rest_n, (int)(size - at->rest_n), size - at->rest_n);
-    TRY(op_run_stream(r, se, op, encrypt, bytes_of(at->rest, size), scratch, &block));
+    if (encrypt)
+        memset(stream->rest + stream->rest_n, (int)(size - stream->rest_n), size - stream->rest_n);
+    TRY(op_run_stream(reader, session, op, encrypt, bytes_of(stream->rest, size), scratch, &block));
     st s = encrypt ? ST_OK : op_unpad(buf_bytes(&block), &n);
     *need = n;
     if (!s && n > out->cap - out->n) {
-        *at = before;
+        *stream = before;
         s = ST_TOO_SMALL;
     }
     if (!s) buf_put(out, bytes_of(room, n));
@@ -13764,14 +13917,14 @@ static st op_stream_end(struct reader *r, struct session *se, struct op *op, boo
 }
 
 // C_EncryptUpdate and C_DecryptUpdate. out NULL asks for the length.
-static st op_update_out(struct reader *r, struct session *se, enum session_op kind, bytes in,
-                        struct scratch scratch, void *out, CK_ULONG *out_len)
+static st op_update_out(struct reader *reader, struct session *session, enum session_op kind,
+                        bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     bool encrypt = kind == SESSION_ENCRYPT;
     if (!op) return ST_OP_NONE;
     if (!op_is_stream(op)) {                            // the rest puts nothing out before its end
-        if (out) TRY(op_update(r->card, se, kind, in));
+        if (out) TRY(op_update(reader->card, session, kind, in));
         *out_len = 0;
         return ST_OK;
     }
@@ -13782,13 +13935,13 @@ static st op_update_out(struct reader *r, struct session *se, enum session_op ki
     if (!fits) return ST_TOO_SMALL;
     struct buf b = buf_on(out, size);
     op->updated = true;
-    st s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
-    if (s) op_end(r->card, se, kind);
+    st s = op_stream_add(reader, session, op, encrypt, in, scratch, &b);
+    if (s) op_end(reader->card, session, kind);
     return s;
 }
 
 // The data's length of one whole CBC_PAD cryptogram: its last block says, and is looked at first.
-static st op_padded_size(struct reader *r, struct session *se, struct op *op, bytes in,
+static st op_padded_size(struct reader *reader, struct session *session, struct op *op, bytes in,
                          struct scratch scratch, size_t *size)
 {
     struct op_stream before = op->at.stream;
@@ -13796,7 +13949,7 @@ static st op_padded_size(struct reader *r, struct session *se, struct op *op, by
     struct buf block = buf_on(room, sizeof room);
     size_t last = in.n - op->use.block, n;
     memcpy(op->at.stream.iv, in.p + last - op->use.block, op->use.block);
-    st s = op_run_stream(r, se, op, false, bytes_from(in, last), scratch, &block);
+    st s = op_run_stream(reader, session, op, false, bytes_from(in, last), scratch, &block);
     op->at.stream = before;
     if (!s) s = op_unpad(buf_bytes(&block), &n);
     if (!s) *size = last + n;
@@ -13806,8 +13959,9 @@ static st op_padded_size(struct reader *r, struct session *se, struct op *op, by
 
 // Short input of CBC_PAD, all at once: one run, whose result has the right length. Encrypting, out
 // has room for it; else ST_TOO_SMALL, with the length, leaves the operation as it was.
-static st op_padded_once(struct reader *r, struct session *se, struct op *op, bool encrypt,
-                         bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+static st op_padded_once(struct reader *reader, struct session *session, struct op *op,
+                         bool encrypt, bytes in, struct scratch scratch, void *out,
+                         CK_ULONG *out_len)
 {
     struct op_stream before = op->at.stream;
     size_t block = op->use.block, pad = block - in.n % block, last, n;
@@ -13816,7 +13970,7 @@ static st op_padded_once(struct reader *r, struct session *se, struct op *op, bo
     buf_put(&whole, in);
     if (encrypt) buf_fill(&whole, (u8)pad, pad);
     if (whole.full || result.cap < whole.n) return ST_HOST_MEMORY;
-    TRY(op_run_stream(r, se, op, encrypt, buf_bytes(&whole), scratch, &result));
+    TRY(op_run_stream(reader, session, op, encrypt, buf_bytes(&whole), scratch, &result));
     last = n = result.n - block;
     if (!encrypt) TRY(op_unpad(bytes_from(buf_bytes(&result), last), &n));
     n = encrypt ? result.n : last + n;
@@ -13828,10 +13982,10 @@ static st op_padded_once(struct reader *r, struct session *se, struct op *op, bo
 }
 
 // C_Encrypt and C_Decrypt of a stream.
-static st op_stream_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
-                         struct scratch scratch, void *out, CK_ULONG *out_len)
+static st op_stream_once(struct reader *reader, struct session *session, enum session_op kind,
+                         bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     bool encrypt = kind == SESSION_ENCRYPT, pads = op->use.pad == ALG_CBC_PAD;
     bool short_pads = pads && in.n <= OP_CHUNK;
     size_t block = op->use.block, size = pads && encrypt ? in.n - in.n % block + block : in.n, need;
@@ -13839,7 +13993,7 @@ static st op_stream_once(struct reader *r, struct session *se, enum session_op k
                       : op->use.pad == ALG_CTR ? !op_counter_lasts(op, in.n) : in.n % block != 0;
     st s = !wrong ? ST_OK : encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
     if (!s && out && pads && !encrypt && !short_pads)
-        s = op_padded_size(r, se, op, in, scratch, &size);
+        s = op_padded_size(reader, session, op, in, scratch, &size);
     if (!s) {
         bool fits = *out_len >= size;
         if (!out || (!fits && (encrypt || !short_pads))) {
@@ -13847,23 +14001,23 @@ static st op_stream_once(struct reader *r, struct session *se, enum session_op k
             return out ? ST_TOO_SMALL : ST_OK;
         }
         if (short_pads) {
-            s = op_padded_once(r, se, op, encrypt, in, scratch, out, out_len);
+            s = op_padded_once(reader, session, op, encrypt, in, scratch, out, out_len);
             if (s == ST_TOO_SMALL) return s;
         } else {
             struct buf b = buf_on(out, size);
             *out_len = (CK_ULONG)size;
-            s = op_stream_add(r, se, op, encrypt, in, scratch, &b);
-            if (!s) s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+            s = op_stream_add(reader, session, op, encrypt, in, scratch, &b);
+            if (!s) s = op_stream_end(reader, session, op, encrypt, scratch, &b, &need);
         }
     }
-    op_end(r->card, se, kind);
+    op_end(reader->card, session, kind);
     return s == ST_TOO_SMALL ? ST_CRYPTO : s;
 }
 
-static st op_stream_final(struct reader *r, struct session *se, enum session_op kind,
+static st op_stream_final(struct reader *reader, struct session *session, enum session_op kind,
                           struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     bool encrypt = kind == SESSION_ENCRYPT;
     struct buf b = buf_on(out, out ? *out_len : 0);
     size_t need = 0;
@@ -13871,36 +14025,36 @@ static st op_stream_final(struct reader *r, struct session *se, enum session_op 
         *out_len = op->use.pad == ALG_CBC_PAD ? op->use.block : 0;
         return ST_OK;
     }
-    st s = op_stream_end(r, se, op, encrypt, scratch, &b, &need);
+    st s = op_stream_end(reader, session, op, encrypt, scratch, &b, &need);
     *out_len = (CK_ULONG)(s ? need : b.n);
-    if (s != ST_TOO_SMALL) op_end(r->card, se, kind);
+    if (s != ST_TOO_SMALL) op_end(reader->card, session, kind);
     return s;
 }
 
 // ---- Verifying ----
 
-static st op_verify(struct reader *r, struct session *se, struct op *op, bytes signature,
+static st op_verify(struct reader *reader, struct session *session, struct op *op, bytes signature,
                     struct scratch scratch)
 {
-    struct object *o = session_object(r->card, se, op->key);
-    struct alg_key k;
+    struct object *object = session_object(reader->card, session, op->key);
+    struct alg_key key;
     bytes in;
-    if (!o) return ST_NO_KEY;
+    if (!object) return ST_NO_KEY;
     if (op->use.pad == ALG_HMAC) {
         struct buf mac = scratch_buf(&scratch, 64);
-        TRY(op_mac(r, se, op, scratch, &mac));
+        TRY(op_mac(reader, session, op, scratch, &mac));
         if (signature.n != mac.n) return ST_SIG_LEN;
         return bytes_equal(buf_bytes(&mac), signature) ? ST_OK : ST_SIG_INVALID;
     }
-    TRY(attr_key(o, &scratch, &k));
+    TRY(attr_key(object, &scratch, &key));
     TRY(op_input(op, &scratch, &in));
-    if (signature.n != alg_signature_size(&k)) return ST_SIG_LEN;
-    if (k.type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
+    if (signature.n != alg_signature_size(&key)) return ST_SIG_LEN;
+    if (key.type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
         struct buf block = scratch_buf(&scratch, 600);
-        st s = op_sign_block(op, &k, in, scratch, &block);
-        return s ? s : cipher_verify(&k, &op->use, buf_bytes(&block), signature, scratch);
+        st s = op_sign_block(op, &key, in, scratch, &block);
+        return s ? s : cipher_verify(&key, &op->use, buf_bytes(&block), signature, scratch);
     }
-    return cipher_verify(&k, &op->use, in, signature, scratch);
+    return cipher_verify(&key, &op->use, in, signature, scratch);
 }
 
 // ---- Output, in one place ----
@@ -13914,12 +14068,12 @@ static bool op_is_exact(const struct op *op, enum session_op kind)
 
 // The most that an operation can put out for n bytes more of input. An error: its key is gone, or
 // the login that it was begun in.
-static st op_output_size(struct card *c, const struct session *se, const struct op *op,
+static st op_output_size(struct card *card, const struct session *session, const struct op *op,
                          enum session_op kind, size_t n, struct scratch scratch, size_t *most)
 {
-    struct object *o = session_object(c, se, op->key);
+    struct object *object = session_object(card, session, op->key);
     struct alg_key key;
-    if (op->private) TRY(op_still(se, op, o));
+    if (op->private) TRY(op_still(session, op, object));
     *most = op->done ? op->data->n : kind == SESSION_DIGEST ? op->use.hash->size : op->size;
     if (op->done || kind == SESSION_DIGEST || op->use.pad == ALG_HMAC) return ST_OK;
     if (op->use.pad == ALG_GCM) {
@@ -13927,8 +14081,8 @@ static st op_output_size(struct card *c, const struct session *se, const struct 
         *most = kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
         return ST_OK;
     }
-    if (!o) return ST_NO_KEY;
-    TRY(attr_key(o, &scratch, &key));
+    if (!object) return ST_NO_KEY;
+    TRY(attr_key(object, &scratch, &key));
     *most = alg_signature_size(&key);
     bool opens = kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER;
     if (opens && op->use.pad == ALG_PAD_PKCS1) *most -= 11;
@@ -13936,27 +14090,28 @@ static st op_output_size(struct card *c, const struct session *se, const struct 
     return ST_OK;
 }
 
-static st op_work(struct reader *r, struct session *se, enum session_op kind,
+static st op_work(struct reader *reader, struct session *session, enum session_op kind,
                   struct scratch scratch, struct buf *out)
 {
-    struct op *op = op_of(se, kind);
-    if (op->use.pad == ALG_HMAC) return op_mac(r, se, op, scratch, out);
-    if (op->use.pad == ALG_GCM) return op_gcm(r, se, op, kind == SESSION_ENCRYPT, scratch, out);
+    struct op *op = op_of(session, kind);
+    if (op->use.pad == ALG_HMAC) return op_mac(reader, session, op, scratch, out);
+    if (op->use.pad == ALG_GCM)
+        return op_gcm(reader, session, op, kind == SESSION_ENCRYPT, scratch, out);
     switch (kind) {
     case SESSION_DIGEST:
         op->hashing = false;
         return hash_end(&op->at.hash, out);
     case SESSION_SIGN: case SESSION_SIGN_RECOVER: case SESSION_MESSAGE_SIGN:
-        return op_sign(r, se, op, scratch, out);
-    case SESSION_DECRYPT: return op_decrypt(r, se, op, scratch, out);
-    case SESSION_VERIFY_RECOVER: return op_verify_recover(r, se, op, scratch, out);
-    default:              return op_encrypt(r, se, op, scratch, out);
+        return op_sign(reader, session, op, scratch, out);
+    case SESSION_DECRYPT: return op_decrypt(reader, session, op, scratch, out);
+    case SESSION_VERIFY_RECOVER: return op_verify_recover(reader, session, op, scratch, out);
+    default:              return op_encrypt(reader, session, op, scratch, out);
     }
 }
 
 // Gives a result to the caller, or keeps it where its length was not known before and the caller's
 // buffer turned out too small: the work is not done twice, nor a login used up.
-static st op_give(struct card *c, struct op *op, bytes result, void *out, CK_ULONG *out_len)
+static st op_give(struct card *card, struct op *op, bytes result, void *out, CK_ULONG *out_len)
 {
     bool fits = *out_len >= result.n;
     *out_len = (CK_ULONG)result.n;
@@ -13965,49 +14120,49 @@ static st op_give(struct card *c, struct op *op, bytes result, void *out, CK_ULO
         return ST_OK;
     }
     if (op->done) return ST_TOO_SMALL;
-    arena_chain_drop(&c->arena, op->data);
-    TRY(arena_chain_put(&c->arena, op->data, result));
+    arena_chain_drop(&card->arena, op->data);
+    TRY(arena_chain_put(&card->arena, op->data, result));
     op->done = true;
     return ST_TOO_SMALL;
 }
 
 // The end of one message is not that of a message-based operation: it begins anew for the next.
-static st op_end_one(struct reader *r, struct session *se, enum session_op kind,
+static st op_end_one(struct reader *reader, struct session *session, enum session_op kind,
                      struct scratch scratch)
 {
-    struct card *c = r->card;
-    struct op *op = op_of(se, kind);
-    struct object *o = session_object(c, se, op->key);
-    if (!op_is_message(kind) || !o) {
-        op_end(c, se, kind);
+    struct card *card = reader->card;
+    struct op *op = op_of(session, kind);
+    struct object *object = session_object(card, session, op->key);
+    if (!op_is_message(kind) || !object) {
+        op_end(card, session, kind);
         return ST_OK;
     }
     if (op->hashing) hash_drop(&op->at.hash);
-    if (op->private && c->open_op == se) slot_close_open(c);
+    if (op->private && card->open_op == session) slot_close_open(card);
     op->hashing = op->updated = op->done = op->begun = false;
-    arena_chain_drop(&c->arena, op->data);
-    st s = op_start(c, op, o, kind, scratch);
-    if (s) op_end(c, se, kind);
+    arena_chain_drop(&card->arena, op->data);
+    st s = op_start(card, op, object, kind, scratch);
+    if (s) op_end(card, session, kind);
     return s;
 }
 
 // What failed before its work ends the operation as well.
-static st op_fail(struct reader *r, struct session *se, enum session_op kind,
+static st op_fail(struct reader *reader, struct session *session, enum session_op kind,
                   struct scratch scratch, st s)
 {
-    op_end_one(r, se, kind, scratch);
+    op_end_one(reader, session, kind, scratch);
     return s;
 }
 
 // Ends an operation with its output. out NULL asks for the length; that, and a buffer that is too
 // small, leave the operation as it was, and nothing was sent to the card.
-static st op_finish(struct reader *r, struct session *se, enum session_op kind,
+static st op_finish(struct reader *reader, struct session *session, enum session_op kind,
                     struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     size_t most = 0;
-    st s = op_output_size(r->card, se, op, kind, 0, scratch, &most);
-    if (s) return op_fail(r, se, kind, scratch, s);
+    st s = op_output_size(reader->card, session, op, kind, 0, scratch, &most);
+    if (s) return op_fail(reader, session, kind, scratch, s);
     if (!out || (op_is_exact(op, kind) && *out_len < most)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
@@ -14015,116 +14170,117 @@ static st op_finish(struct reader *r, struct session *se, enum session_op kind,
     struct scratch work = scratch;
     struct buf result = scratch_buf(&work, most > 600 ? most : 600);
     if (op->done) arena_chain_get(op->data, &result);
-    else          s = op_work(r, se, kind, work, &result);
+    else          s = op_work(reader, session, kind, work, &result);
     if (!s && result.full) s = ST_HOST_MEMORY;
-    if (!s) s = op_give(r->card, op, buf_bytes(&result), out, out_len);
+    if (!s) s = op_give(reader->card, op, buf_bytes(&result), out, out_len);
     if (s == ST_TOO_SMALL) return s;
-    st ended = op_end_one(r, se, kind, scratch);
+    st ended = op_end_one(reader, session, kind, scratch);
     return s ? s : ended;
 }
 
 // All input at once, after a part of it: refused, and that is the end of the operation. Only a
 // buffer that is too small and a question for the length that is answered leave one running (5.8.2
 // and its kin).
-static st op_refuse_whole(struct card *c, struct session *se, enum session_op kind)
+static st op_refuse_whole(struct card *card, struct session *session, enum session_op kind)
 {
-    op_end(c, se, kind);
+    op_end(card, session, kind);
     return ST_OP_ACTIVE;
 }
 
 // C_Sign and its kin: all input at once. Only a call that will do the work takes the input.
-static st op_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
+static st op_once(struct reader *reader, struct session *session, enum session_op kind, bytes in,
                   struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated) return op_refuse_whole(r->card, se, kind);
-    if (op_is_stream(op)) return op_stream_once(r, se, kind, in, scratch, out, out_len);
+    if (op->updated) return op_refuse_whole(reader->card, session, kind);
+    if (op_is_stream(op)) return op_stream_once(reader, session, kind, in, scratch, out, out_len);
     size_t most = 0;
-    st s = op_output_size(r->card, se, op, kind, in.n, scratch, &most);
-    if (s) return op_fail(r, se, kind, scratch, s);
+    st s = op_output_size(reader->card, session, op, kind, in.n, scratch, &most);
+    if (s) return op_fail(reader, session, kind, scratch, s);
     if (!out || (op_is_exact(op, kind) && *out_len < most)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
     }
-    if (!op->done) s = op_add(r->card, op, in);
-    if (s) return op_fail(r, se, kind, scratch, s);
-    return op_finish(r, se, kind, scratch, out, out_len);
+    if (!op->done) s = op_add(reader->card, op, in);
+    if (s) return op_fail(reader, session, kind, scratch, s);
+    return op_finish(reader, session, kind, scratch, out, out_len);
 }
 
-static st op_final(struct reader *r, struct session *se, enum session_op kind,
+static st op_final(struct reader *reader, struct session *session, enum session_op kind,
                    struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (!op) return ST_OP_NONE;
-    if (op_is_stream(op)) return op_stream_final(r, se, kind, scratch, out, out_len);
-    return op_finish(r, se, kind, scratch, out, out_len);
+    if (op_is_stream(op)) return op_stream_final(reader, session, kind, scratch, out, out_len);
+    return op_finish(reader, session, kind, scratch, out, out_len);
 }
 
 // ---- The ends of verifying ----
 
-static st op_verify_end(struct reader *r, struct session *se, enum session_op kind, bytes signature,
-                        struct scratch scratch)
+static st op_verify_end(struct reader *reader, struct session *session, enum session_op kind,
+                        bytes signature, struct scratch scratch)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     struct scratch work = scratch;
     st s = ST_OK, ended;
     if (op->early) s = op_head(op, &work, &signature);
-    if (!s) s = op_verify(r, se, op, signature, work);
-    ended = op_end_one(r, se, kind, scratch);
+    if (!s) s = op_verify(reader, session, op, signature, work);
+    ended = op_end_one(reader, session, kind, scratch);
     return s ? s : ended;
 }
 
-static st op_verify_once(struct reader *r, struct session *se, enum session_op kind, bytes in,
-                         bytes signature, struct scratch scratch)
+static st op_verify_once(struct reader *reader, struct session *session, enum session_op kind,
+                         bytes in, bytes signature, struct scratch scratch)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (!op) return ST_OP_NONE;
-    if (op->updated) return op_refuse_whole(r->card, se, kind);
-    st s = op_add(r->card, op, in);
-    if (!s) return op_verify_end(r, se, kind, signature, scratch);
-    op_end_one(r, se, kind, scratch);
+    if (op->updated) return op_refuse_whole(reader->card, session, kind);
+    st s = op_add(reader->card, op, in);
+    if (!s) return op_verify_end(reader, session, kind, signature, scratch);
+    op_end_one(reader, session, kind, scratch);
     return s;
 }
 
 // C_VerifySignatureInit: the signature comes before the data.
-static st op_keep_signature(struct card *c, struct session *se, bytes signature)
+static st op_keep_signature(struct card *card, struct session *session, bytes signature)
 {
-    struct op *op = op_of(se, SESSION_VERIFY);
+    struct op *op = op_of(session, SESSION_VERIFY);
     op->early = true;
     op->head = (u32)signature.n;
-    st s = signature.n > 1024 ? ST_SIG_LEN : arena_chain_put(&c->arena, op->data, signature);
-    if (s) op_end(c, se, SESSION_VERIFY);
+    st s = signature.n > 1024 ? ST_SIG_LEN : arena_chain_put(&card->arena, op->data, signature);
+    if (s) op_end(card, session, SESSION_VERIFY);
     return s;
 }
 
 // C_DigestKey: the value of a secret key as input of the digest.
-static st op_digest_key(struct reader *r, struct session *se, CK_OBJECT_HANDLE h,
+static st op_digest_key(struct reader *reader, struct session *session, CK_OBJECT_HANDLE handle,
                         struct scratch scratch)
 {
-    struct op *op = op_of(se, SESSION_DIGEST);
-    struct object *o = session_object(r->card, se, h);
+    struct op *op = op_of(session, SESSION_DIGEST);
+    struct object *object = session_object(reader->card, session, handle);
     bytes value;
     if (!op || op->done) return ST_OP_NONE;
-    st s = !o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA ? ST_NO_KEY : ST_OK;
-    if (!s && (o->class != CKO_SECRET_KEY || !o->owner)) s = ST_INDIGESTIBLE;
-    if (!s) s = attr_secret_value(o, &scratch, &value);
-    if (!s) return op_update(r->card, se, SESSION_DIGEST, value);
-    op_end(r->card, se, SESSION_DIGEST);
+    st s = !object || object->class == CKO_CERTIFICATE || object->class == CKO_DATA ? ST_NO_KEY :
+           ST_OK;
+    if (!s && (object->class != CKO_SECRET_KEY || !object->owner)) s = ST_INDIGESTIBLE;
+    if (!s) s = attr_secret_value(object, &scratch, &value);
+    if (!s) return op_update(reader->card, session, SESSION_DIGEST, value);
+    op_end(reader->card, session, SESSION_DIGEST);
     return s;
 }
 
 // ---- Context login ----
 
 // What the key of an operation wants to be presented once more; NULL: there is no such operation.
-static struct credential *op_credential(const struct card *c, const struct session *se)
+static struct credential *op_credential(const struct card *card, const struct session *session)
 {
     static const enum session_op kinds[] = { SESSION_SIGN, SESSION_DECRYPT, SESSION_SIGN_RECOVER,
                                              SESSION_MESSAGE_SIGN };
     for (size_t i = 0; i < COUNT(kinds); i++) {
-        struct op *op = op_of(se, kinds[i]);
-        struct object *o = op ? session_object(c, se, op->key) : NULL;
-        if (o && o->always_auth) return o->credential;
+        struct op *op = op_of(session, kinds[i]);
+        struct object *object = op ? session_object(card, session, op->key) : NULL;
+        if (object && object->always_auth) return object->credential;
     }
     return NULL;
 }
@@ -14142,27 +14298,28 @@ static struct credential *op_credential(const struct card *c, const struct sessi
 
 // ---- Generation ----
 
-static st keys_generate(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                        const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
-                        CK_OBJECT_HANDLE *key)
+static st keys_generate(struct reader *reader, struct session *session,
+                        const CK_MECHANISM *mechanism, const CK_ATTRIBUTE *template, CK_ULONG n,
+                        struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
-    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_GENERATE);
+    const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, CKF_GENERATE);
     struct make_origin from = { true, mechanism->mechanism, true, true };
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
     struct object *made;
     size_t len;
-    if (!m) return ST_MECHANISM;
+    if (!mech) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
-    if (m->type == CKM_AES_KEY_GEN) type = CKK_AES;
-    TRY(make_check_secret(se, t, n, type));
-    CK_KEY_TYPE given = attr_number(t, n, CKA_KEY_TYPE, type);
+    if (mech->type == CKM_AES_KEY_GEN) type = CKK_AES;
+    TRY(make_check_secret(session, template, n, type));
+    CK_KEY_TYPE given = attr_number(template, n, CKA_KEY_TYPE, type);
     bool aes = given == CKK_AES;
     if (aes != (type == CKK_AES) || given == CKK_DES3) return ST_TEMPLATE_MIXED;
-    TRY(make_length(t, n, 0, given, &len));
+    TRY(make_length(template, n, 0, given, &len));
     struct buf value = scratch_buf(&scratch, len);
     if (value.cap < len) return ST_HOST_MEMORY;
     TRY(cipher_random(value.p, len));
-    TRY(make_secret(r->card, se, t, n, given, &from, bytes_of(value.p, len), &made));
+    TRY(make_secret(reader->card, session, template, n, given, &from, bytes_of(value.p, len),
+                    &made));
     *key = made->handle;
     return ST_OK;
 }
@@ -14186,23 +14343,23 @@ static const struct alg_hash *keys_kdf_hash(CK_EC_KDF_TYPE kdf)
 static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
                    struct scratch scratch, struct buf *out)
 {
-    const struct alg_hash *hash = keys_kdf_hash(kdf);
-    struct hash h;
+    const struct alg_hash *with = keys_kdf_hash(kdf);
+    struct hash hash;
     if (kdf == CKD_NULL) {                      // shortened from the front, as the mechanism says
         if (want > secret.n) return ST_KEY_SIZE;
         buf_put(out, bytes_from(secret, secret.n - want));
         return ST_OK;
     }
-    if (!hash) return ST_MECH_PARAM;
+    if (!with) return ST_MECH_PARAM;
     for (u32 counter = 1; out->n < want && !out->full; counter++) {
         struct scratch each = scratch;
         struct buf digest = scratch_buf(&each, 64);
-        TRY(hash_begin(&h, hash));
-        st s = hash_add(&h, secret);
-        if (!s) s = hash_add(&h, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
-        if (!s) s = hash_add(&h, shared);
-        if (s) hash_drop(&h);
-        else   s = hash_end(&h, &digest);
+        TRY(hash_begin(&hash, with));
+        st s = hash_add(&hash, secret);
+        if (!s) s = hash_add(&hash, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
+        if (!s) s = hash_add(&hash, shared);
+        if (s) hash_drop(&hash);
+        else   s = hash_end(&hash, &digest);
         if (s) return s;
         buf_put(out, bytes_head(buf_bytes(&digest), want - out->n));
     }
@@ -14210,126 +14367,132 @@ static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
 }
 
 // The peer's point: raw, or in a DER OCTET STRING.
-static st keys_peer_point(const struct alg_key *k, bytes given, bytes *point)
+static st keys_peer_point(const struct alg_key *key, bytes given, bytes *point)
 {
     *point = given;
-    if (alg_point_good(k->curve, *point)) return ST_OK;
-    if (tlv_open(given, 0x04, point) || !alg_point_good(k->curve, *point)) return ST_MECH_PARAM;
+    if (alg_point_good(key->curve, *point)) return ST_OK;
+    if (tlv_open(given, 0x04, point) || !alg_point_good(key->curve, *point)) return ST_MECH_PARAM;
     return ST_OK;
 }
 
 // X25519 with a point of low order gives zeros, whatever the key is (RFC 7748, 6.1).
-static bool keys_no_secret(const struct alg_key *k, bytes secret)
+static bool keys_no_secret(const struct alg_key *key, bytes secret)
 {
     u8 any = 0;
     for (size_t i = 0; i < secret.n; i++) any |= secret.p[i];
-    return k->type == ALG_MONTGOMERY && !any;
+    return key->type == ALG_MONTGOMERY && !any;
 }
 
-static st keys_run_derive(struct reader *r, struct object *o, bytes point, struct scratch scratch,
-                          struct buf *secret)
+static st keys_run_derive(struct reader *reader, struct object *object, bytes point,
+                          struct scratch scratch, struct buf *secret)
 {
-    struct slot_run run = { .reader = r, .token = o->token, .login = o->credential != NULL,
-                            .scratch = scratch };
-    if (!o->token->driver->derive) return ST_NOT_SUPPORTED;
+    struct slot_run run = { .reader = reader, .token = object->token,
+                            .login = object->credential != NULL, .scratch = scratch };
+    if (!object->token->driver->derive) return ST_NOT_SUPPORTED;
     while (slot_run(&run)) {
         buf_rewind(secret, 0);
-        run.s = o->token->driver->derive(r->card, o, point, scratch, secret);
+        run.s = object->token->driver->derive(reader->card, object, point, scratch, secret);
     }
     return run.s;
 }
 
 // The shared secret of ECDH, through the key derivation function.
-static st keys_derive_ecdh(struct reader *r, const CK_MECHANISM *mechanism, struct object *o,
-                           const CK_ATTRIBUTE *t, CK_ULONG n, struct scratch scratch,
-                           struct buf *value)
+static st keys_derive_ecdh(struct reader *reader, const CK_MECHANISM *mechanism,
+                           struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
+                           struct scratch scratch, struct buf *value)
 {
-    CK_ECDH1_DERIVE_PARAMS p;
+    CK_ECDH1_DERIVE_PARAMS params;
     struct buf secret = scratch_buf(&scratch, 128);
     bytes point;
     size_t len;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    if ((p.ulPublicDataLen && !p.pPublicData) ||
-        (p.ulSharedDataLen && !p.pSharedData)) return ST_MECH_PARAM;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    if ((params.ulPublicDataLen && !params.pPublicData) ||
+        (params.ulSharedDataLen && !params.pSharedData))
+        return ST_MECH_PARAM;
     // Before the card is asked.
-    if (p.kdf == CKD_NULL ? p.ulSharedDataLen > 0 : !keys_kdf_hash(p.kdf)) return ST_MECH_PARAM;
-    TRY(make_length(t, n, o->key->curve->size,
-                    attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
-    TRY(keys_peer_point(o->key, bytes_of(p.pPublicData, p.ulPublicDataLen), &point));
-    TRY(cipher_check_point(o->key, point));
-    TRY(keys_run_derive(r, o, point, scratch, &secret));
-    if (keys_no_secret(o->key, buf_bytes(&secret))) return ST_MECH_PARAM;
-    return keys_kdf(p.kdf, buf_bytes(&secret), bytes_of(p.pSharedData, p.ulSharedDataLen), len,
-                    scratch, value);
+    if (params.kdf == CKD_NULL ? params.ulSharedDataLen > 0 : !keys_kdf_hash(params.kdf))
+        return ST_MECH_PARAM;
+    TRY(make_length(template, n, object->key->curve->size,
+                    attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
+    TRY(keys_peer_point(object->key, bytes_of(params.pPublicData, params.ulPublicDataLen), &point));
+    TRY(cipher_check_point(object->key, point));
+    TRY(keys_run_derive(reader, object, point, scratch, &secret));
+    if (keys_no_secret(object->key, buf_bytes(&secret))) return ST_MECH_PARAM;
+    return keys_kdf(params.kdf, buf_bytes(&secret),
+                    bytes_of(params.pSharedData, params.ulSharedDataLen), len, scratch, value);
 }
 
 // The salt of HKDF: none, bytes, or another secret key.
-static st keys_salt(struct reader *r, struct session *se, const CK_HKDF_PARAMS *p,
+static st keys_salt(struct reader *reader, struct session *session, const CK_HKDF_PARAMS *params,
                     struct scratch *scratch, bytes *salt)
 {
-    struct object *o;
+    struct object *object;
     *salt = BYTES_NONE;
-    switch (p->ulSaltType) {
+    switch (params->ulSaltType) {
     case CKF_HKDF_SALT_NULL: return ST_OK;
     case CKF_HKDF_SALT_DATA:
-        if (p->ulSaltLen && !p->pSalt) return ST_MECH_PARAM;
-        *salt = bytes_of(p->pSalt, p->ulSaltLen);
+        if (params->ulSaltLen && !params->pSalt) return ST_MECH_PARAM;
+        *salt = bytes_of(params->pSalt, params->ulSaltLen);
         return ST_OK;
     case CKF_HKDF_SALT_KEY:
-        o = session_object(r->card, se, p->hSaltKey);
-        if (!o || o->class != CKO_SECRET_KEY || !o->owner) return ST_NO_KEY;
-        return attr_secret_value(o, scratch, salt);
+        object = session_object(reader->card, session, params->hSaltKey);
+        if (!object || object->class != CKO_SECRET_KEY || !object->owner) return ST_NO_KEY;
+        return attr_secret_value(object, scratch, salt);
     default: return ST_MECH_PARAM;
     }
 }
 
-static st keys_derive_hkdf(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                           struct object *o, const CK_ATTRIBUTE *t, CK_ULONG n,
-                           struct scratch scratch, struct buf *value)
+static st keys_derive_hkdf(struct reader *reader, struct session *session,
+                           const CK_MECHANISM *mechanism, struct object *object,
+                           const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                           struct buf *value)
 {
-    CK_HKDF_PARAMS p;
+    CK_HKDF_PARAMS params;
     struct buf extracted = scratch_buf(&scratch, 64);
     bytes key, salt;
     size_t len;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof p) return ST_MECH_PARAM;
-    memcpy(&p, mechanism->pParameter, sizeof p);
-    const struct alg_hash *hash = alg_hash_find(p.prfHashMechanism);
-    if (!hash || (!p.bExtract && !p.bExpand) || (p.ulInfoLen && !p.pInfo)) return ST_MECH_PARAM;
-    CK_KEY_TYPE type = attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
-    TRY(make_length(t, n, p.bExpand ? 0 : hash->size, type, &len));
-    if (!p.bExpand && len > hash->size) return ST_KEY_SIZE;
-    TRY(keys_salt(r, se, &p, &scratch, &salt));
-    TRY(attr_secret_value(o, &scratch, &key));
-    if (p.bExtract) {
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
+    memcpy(&params, mechanism->pParameter, sizeof params);
+    const struct alg_hash *hash = alg_hash_find(params.prfHashMechanism);
+    if (!hash || (!params.bExtract && !params.bExpand) || (params.ulInfoLen && !params.pInfo))
+        return ST_MECH_PARAM;
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    TRY(make_length(template, n, params.bExpand ? 0 : hash->size, type, &len));
+    if (!params.bExpand && len > hash->size) return ST_KEY_SIZE;
+    TRY(keys_salt(reader, session, &params, &scratch, &salt));
+    TRY(attr_secret_value(object, &scratch, &key));
+    if (params.bExtract) {
         TRY(hash_hmac(hash, salt, key, BYTES_NONE, BYTES_NONE, &extracted));
         key = buf_bytes(&extracted);
     }
-    if (p.bExpand) return hash_hkdf_expand(hash, key, bytes_of(p.pInfo, p.ulInfoLen), len, value);
+    if (params.bExpand)
+        return hash_hkdf_expand(hash, key, bytes_of(params.pInfo, params.ulInfoLen), len, value);
     buf_put(value, bytes_head(key, len));
     return ST_OK;
 }
 
-static st keys_derive(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                      CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *t, CK_ULONG n,
+static st keys_derive(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
+                      CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *template, CK_ULONG n,
                       struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
     struct buf value = scratch_buf(&scratch, MECH_SECRET_MAX);
     struct make_origin from = { .local = false };
-    struct object *o, *made;
-    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, CKF_DERIVE);
-    if (!m) return ST_MECHANISM;
-    TRY(op_key(r, se, CKF_DERIVE, base, m, scratch, &o));
-    if (m->param == MECH_HKDF && !o->owner) return ST_KEY_USE;
-    TRY(make_check_secret(se, t, n, CKK_GENERIC_SECRET));
-    if (m->param == MECH_HKDF) {
-        TRY(keys_derive_hkdf(r, se, mechanism, o, t, n, scratch, &value));
-        from.always_sensitive = attr_true(o, CKA_ALWAYS_SENSITIVE, scratch);
-        from.never_extractable = attr_true(o, CKA_NEVER_EXTRACTABLE, scratch);
+    struct object *object, *made;
+    const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, CKF_DERIVE);
+    if (!mech) return ST_MECHANISM;
+    TRY(op_key(reader, session, CKF_DERIVE, base, mech, scratch, &object));
+    if (mech->param == MECH_HKDF && !object->owner) return ST_KEY_USE;
+    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET));
+    if (mech->param == MECH_HKDF) {
+        TRY(keys_derive_hkdf(reader, session, mechanism, object, template, n, scratch, &value));
+        from.always_sensitive = attr_true(object, CKA_ALWAYS_SENSITIVE, scratch);
+        from.never_extractable = attr_true(object, CKA_NEVER_EXTRACTABLE, scratch);
     } else {
-        TRY(keys_derive_ecdh(r, mechanism, o, t, n, scratch, &value));
+        TRY(keys_derive_ecdh(reader, mechanism, object, template, n, scratch, &value));
     }
-    TRY(make_secret(r->card, se, t, n, attr_number(t, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &from,
+    TRY(make_secret(reader->card, session, template, n,
+                    attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &from,
                     buf_bytes(&value), &made));
     *key = made->handle;
     return ST_OK;
@@ -14346,38 +14509,39 @@ static st keys_wrapping_error(st s, bool wrap)
 }
 
 // The wrapping or unwrapping key, and how it is used.
-static st keys_wrapping_key(struct reader *r, struct session *se, CK_FLAGS purpose,
-                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE h,
+static st keys_wrapping_key(struct reader *reader, struct session *session, CK_FLAGS purpose,
+                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
                             struct scratch scratch, struct object **out, struct alg_use *use,
                             struct mech_given *given)
 {
-    const struct mech_row *m = mech_find(se->token, mechanism->mechanism, purpose);
-    struct alg_key k;
-    if (!m) return ST_MECHANISM;
-    TRY(mech_use(mechanism, m, use, given));
-    st s = op_key(r, se, purpose, h, m, scratch, out);
-    if (!s && !op_is_here(*out, m)) s = ST_KEY_USE;
-    if (!s && m->key == ALG_RSA && !attr_key(*out, &scratch, &k)) s = op_check_size(&k, use);
+    const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, purpose);
+    struct alg_key key;
+    if (!mech) return ST_MECHANISM;
+    TRY(mech_use(mechanism, mech, use, given));
+    st s = op_key(reader, session, purpose, handle, mech, scratch, out);
+    if (!s && !op_is_here(*out, mech)) s = ST_KEY_USE;
+    if (!s && mech->key == ALG_RSA && !attr_key(*out, &scratch, &key)) s = op_check_size(&key, use);
     if (!s) s = op_check_host(*out, use);
     return keys_wrapping_error(s, purpose == CKF_WRAP);
 }
 
 // The key that is wrapped: one that may leave.
-static st keys_leaving(struct reader *r, const struct session *se, CK_OBJECT_HANDLE h,
-                       struct scratch scratch, struct object **out)
+static st keys_leaving(struct reader *reader, const struct session *session,
+                       CK_OBJECT_HANDLE handle, struct scratch scratch, struct object **out)
 {
-    struct object *o = session_object(r->card, se, h);
-    if (!o || o->class == CKO_CERTIFICATE || o->class == CKO_DATA) return ST_NO_KEY;
-    if (o->class == CKO_PUBLIC_KEY) return ST_NOT_WRAPPABLE;
-    if (!attr_true(o, CKA_EXTRACTABLE, scratch)) return ST_UNEXTRACTABLE;
-    if (!o->owner || attr_true(o, CKA_WRAP_WITH_TRUSTED, scratch)) return ST_NOT_WRAPPABLE;
-    *out = o;
+    struct object *object = session_object(reader->card, session, handle);
+    if (!object || object->class == CKO_CERTIFICATE || object->class == CKO_DATA) return ST_NO_KEY;
+    if (object->class == CKO_PUBLIC_KEY) return ST_NOT_WRAPPABLE;
+    if (!attr_true(object, CKA_EXTRACTABLE, scratch)) return ST_UNEXTRACTABLE;
+    if (!object->owner || attr_true(object, CKA_WRAP_WITH_TRUSTED, scratch))
+        return ST_NOT_WRAPPABLE;
+    *out = object;
     return ST_OK;
 }
 
 // CBC with the padding of PKCS#7, whole.
-static st keys_wrap_cbc(struct reader *r, struct object *with, const struct alg_use *use, bytes iv,
-                        bytes value, struct scratch scratch, struct buf *out)
+static st keys_wrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
+                        bytes iv, bytes value, struct scratch scratch, struct buf *out)
 {
     const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
     size_t pad = use->block - value.n % use->block;
@@ -14385,52 +14549,53 @@ static st keys_wrap_cbc(struct reader *r, struct object *with, const struct alg_
     buf_put(&padded, value);
     buf_fill(&padded, (u8)pad, pad);
     if (padded.full) return ST_HOST_MEMORY;
-    return op_cipher(r, with, &cbc, iv, true, buf_bytes(&padded), scratch, out);
+    return op_cipher(reader, with, &cbc, iv, true, buf_bytes(&padded), scratch, out);
 }
 
-static st keys_wrap(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                    CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE h, struct scratch scratch,
+static st keys_wrap(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
+                    CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE handle, struct scratch scratch,
                     u8 *out, CK_ULONG *out_len)
 {
-    struct object *with, *o;
+    struct object *with, *object;
     struct mech_given given;
     struct alg_use use;
-    struct alg_key k;
+    struct alg_key key;
     bytes value;
-    TRY(keys_wrapping_key(r, se, CKF_WRAP, mechanism, wrapping, scratch, &with, &use, &given));
-    TRY(keys_leaving(r, se, h, scratch, &o));
+    TRY(keys_wrapping_key(reader, session, CKF_WRAP, mechanism, wrapping, scratch, &with, &use,
+                          &given));
+    TRY(keys_leaving(reader, session, handle, scratch, &object));
     bool rsa = use.type == ALG_RSA;
-    if (rsa) TRY(attr_key(with, &scratch, &k));
-    size_t most = rsa ? alg_key_bytes(&k)
-                      : o->secret_len - o->secret_len % use.block + use.block;
+    if (rsa) TRY(attr_key(with, &scratch, &key));
+    size_t most = rsa ? alg_key_bytes(&key)
+                      : object->secret_len - object->secret_len % use.block + use.block;
     size_t over = use.pad == ALG_PAD_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
-    if (rsa && o->secret_len + over > most) return ST_KEY_SIZE;
+    if (rsa && object->secret_len + over > most) return ST_KEY_SIZE;
     bool fits = *out_len >= most;
     *out_len = (CK_ULONG)most;
     if (!out || !fits) return out ? ST_TOO_SMALL : ST_OK;
     struct buf b = buf_on(out, most);
-    TRY(attr_secret_value(o, &scratch, &value));
-    if (rsa) return cipher_encrypt(&k, &use, given.label, value, scratch, &b);
-    return keys_wrap_cbc(r, with, &use, given.label, value, scratch, &b);
+    TRY(attr_secret_value(object, &scratch, &value));
+    if (rsa) return cipher_encrypt(&key, &use, given.label, value, scratch, &b);
+    return keys_wrap_cbc(reader, with, &use, given.label, value, scratch, &b);
 }
 
-static st keys_unwrap_cbc(struct reader *r, struct object *with, const struct alg_use *use,
+static st keys_unwrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
                           bytes iv, bytes wrapped, struct scratch scratch, struct buf *value)
 {
     const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
     size_t n;
     if (!wrapped.n || wrapped.n % use->block || wrapped.n > MECH_SECRET_MAX + use->block)
         return ST_WRAPPED_LEN;
-    TRY(op_cipher(r, with, &cbc, iv, false, wrapped, scratch, value));
+    TRY(op_cipher(reader, with, &cbc, iv, false, wrapped, scratch, value));
     TRY(op_unpad(bytes_from(buf_bytes(value), value->n - use->block), &n));
     value->n += n - use->block;
     return ST_OK;
 }
 
 // The one error of all that is wrong with a wrapped key's content.
-static st keys_unwrap(struct reader *r, struct session *se, const CK_MECHANISM *mechanism,
-                      CK_OBJECT_HANDLE unwrapping, bytes wrapped, const CK_ATTRIBUTE *t, CK_ULONG n,
-                      struct scratch scratch, CK_OBJECT_HANDLE *key)
+static st keys_unwrap(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
+                      CK_OBJECT_HANDLE unwrapping, bytes wrapped, const CK_ATTRIBUTE *template,
+                      CK_ULONG n, struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
     struct buf value = scratch_buf(&scratch, MECH_SECRET_MAX + ALG_BLOCK);
     struct make_origin from = { .local = false };
@@ -14438,16 +14603,17 @@ static st keys_unwrap(struct reader *r, struct session *se, const CK_MECHANISM *
     struct object *with, *made;
     struct mech_given given;
     struct alg_use use;
-    TRY(keys_wrapping_key(r, se, CKF_UNWRAP, mechanism, unwrapping, scratch, &with, &use, &given));
-    TRY(make_check_secret(se, t, n, type));
-    type = attr_number(t, n, CKA_KEY_TYPE, type);
+    TRY(keys_wrapping_key(reader, session, CKF_UNWRAP, mechanism, unwrapping, scratch, &with, &use,
+                          &given));
+    TRY(make_check_secret(session, template, n, type));
+    type = attr_number(template, n, CKA_KEY_TYPE, type);
     st s = use.type == ALG_RSA
-         ? op_open(r, se, with, &use, given.label, wrapped, scratch, &value)
-         : keys_unwrap_cbc(r, with, &use, given.label, wrapped, scratch, &value);
+         ? op_open(reader, session, with, &use, given.label, wrapped, scratch, &value)
+         : keys_unwrap_cbc(reader, with, &use, given.label, wrapped, scratch, &value);
     if (s) return s == ST_CIPHER_LEN ? ST_WRAPPED_LEN : s == ST_CIPHER_DATA ? ST_WRAPPED : s;
-    size_t len = attr_number(t, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
+    size_t len = attr_number(template, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
     if (!make_length_good(type, value.n) || len != value.n) return ST_WRAPPED;
-    TRY(make_secret(r->card, se, t, n, type, &from, buf_bytes(&value), &made));
+    TRY(make_secret(reader->card, session, template, n, type, &from, buf_bytes(&value), &made));
     *key = made->handle;
     return ST_OK;
 }
@@ -14564,94 +14730,94 @@ struct call {
 // Initialised, and in this process? A forked child touches no lock of its parent's.
 static struct call p11_enter_library(const char *name)
 {
-    struct call c = { .name = name };
+    struct call call = { .name = name };
     if (os_load(&p11_owner) != os_pid()) {
-        c.s = ST_NOT_INIT;
-        return c;
+        call.s = ST_NOT_INIT;
+        return call;
     }
     os_acquire(&os_gate);
     if (p11_state == P11_UP) {
         p11_calls++;
-        c.entered = true;
-        c.generation = slot_generation;
+        call.entered = true;
+        call.generation = slot_generation;
     } else {
-        c.s = ST_NOT_INIT;
+        call.s = ST_NOT_INIT;
     }
     os_release(&os_gate);
-    return c;
+    return call;
 }
 
 // Every C_* that takes a session begins here: initialised? the reader's lock; session; is it still
 // the same card?
-static struct call p11_enter(const char *name, CK_SESSION_HANDLE h)
+static struct call p11_enter(const char *name, CK_SESSION_HANDLE handle)
 {
-    struct call c = p11_enter_library(name);
-    u32 i = session_reader_of(h);
-    if (c.s) return c;
+    struct call call = p11_enter_library(name);
+    u32 i = session_reader_of(handle);
+    if (call.s) return call;
     if (i >= SCARD11_READERS_MAX) {
-        c.s = ST_NO_SESSION;
-        return c;
+        call.s = ST_NO_SESSION;
+        return call;
     }
-    c.s = slot_enter(i, c.generation, &c.reader);
-    if (c.s) return c;
-    if (!c.reader->card || !session_find(c.reader->card, h)) {
-        c.s = ST_NO_SESSION;
-        return c;
+    call.s = slot_enter(i, call.generation, &call.reader);
+    if (call.s) return call;
+    if (!call.reader->card || !session_find(call.reader->card, handle)) {
+        call.s = ST_NO_SESSION;
+        return call;
     }
-    c.s = slot_look(c.reader);
-    if (c.s) return c;
-    c.card = c.reader->card;
-    c.card->link.reads = 0;
-    c.session = session_find(c.card, h);
-    c.scratch = slot_scratch(c.reader);
-    return c;
+    call.s = slot_look(call.reader);
+    if (call.s) return call;
+    call.card = call.reader->card;
+    call.card->link.reads = 0;
+    call.session = session_find(call.card, handle);
+    call.scratch = slot_scratch(call.reader);
+    return call;
 }
 
 // ... that takes a slot and needs its token: the card is there, connected and known.
 static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token **token)
 {
-    struct call c = p11_enter_library(name);
+    struct call call = p11_enter_library(name);
     u32 index = 0;
-    if (!c.s) c.s = slot_enter_id(id, c.generation, &c.reader, &index);
-    if (!c.s) c.s = slot_card(c.reader);
-    if (c.s) return c;
-    c.card = c.reader->card;
-    c.card->link.reads = 0;
-    c.scratch = slot_scratch(c.reader);
-    if (index < c.card->token_count) *token = &c.card->tokens[index];
-    else                             c.s = ST_NO_TOKEN;
-    return c;
+    if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
+    if (!call.s) call.s = slot_card(call.reader);
+    if (call.s) return call;
+    call.card = call.reader->card;
+    call.card->link.reads = 0;
+    call.scratch = slot_scratch(call.reader);
+    if (index < call.card->token_count) *token = &call.card->tokens[index];
+    else                             call.s = ST_NO_TOKEN;
+    return call;
 }
 
-static bool p11_card_is_used(const struct card *c)
+static bool p11_card_is_used(const struct card *card)
 {
-    for (u32 i = 0; i < c->token_count; i++)
-        if (c->tokens[i].session_count) return true;
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card->tokens[i].session_count) return true;
     return false;
 }
 
 // What the end of a call means for its card: gone, no longer needed, or nothing.
-static void p11_settle_card(struct call *c)
+static void p11_settle_card(struct call *call)
 {
-    struct reader *r = c->reader;
-    if (!r->card) return;
-    if (slot_is_fatal(c->s) || r->card->link.dead) {
-        bool left = slot_drop_card(r, r->card->link.dead ? ST_CARD_REMOVED : c->s);
-        if (c->s == ST_READER && left) c->s = ST_CARD_REMOVED;  // that is why it failed
-    } else if (!p11_card_is_used(r->card)) {
-        st rested = slot_rest(r);
-        if (rested) slot_drop_card(r, rested);
-        if (!c->s) c->s = rested;
+    struct reader *reader = call->reader;
+    if (!reader->card) return;
+    if (slot_is_fatal(call->s) || reader->card->link.dead) {
+        bool left = slot_drop_card(reader, reader->card->link.dead ? ST_CARD_REMOVED : call->s);
+        if (call->s == ST_READER && left) call->s = ST_CARD_REMOVED;  // that is why it failed
+    } else if (!p11_card_is_used(reader->card)) {
+        st rested = slot_rest(reader);
+        if (rested) slot_drop_card(reader, rested);
+        if (!call->s) call->s = rested;
     }
 }
 
 // Lets the reader go. What C_Finalize gave up is not settled, but left.
-static void p11_leave_reader(struct call *c)
+static void p11_leave_reader(struct call *call)
 {
-    if (!c->reader) return;
-    if (c->s != ST_NOT_INIT) p11_settle_card(c);
-    slot_leave(c->reader);
-    c->reader = NULL;
+    if (!call->reader) return;
+    if (call->s != ST_NOT_INIT) p11_settle_card(call);
+    slot_leave(call->reader);
+    call->reader = NULL;
 }
 
 // The library lock stays as it is as long as a call that hung over C_Finalize may still use it; the
@@ -14663,37 +14829,37 @@ static void p11_drop_shared(void)
 
 // ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
 // CKR_*.
-static CK_RV p11_leave(struct call *c)
+static CK_RV p11_leave(struct call *call)
 {
-    if (c->s && c->s != ST_TOO_SMALL && c->s != ST_NO_EVENT)
-        os_log("%s: %s (%04x)", c->name, st_text(c->s), (unsigned)c->s);
-    if (!c->entered) return st_ckr(c->s);
-    p11_leave_reader(c);
+    if (call->s && call->s != ST_TOO_SMALL && call->s != ST_NO_EVENT)
+        os_log("%s: %s (%04x)", call->name, st_text(call->s), (unsigned)call->s);
+    if (!call->entered) return st_ckr(call->s);
+    p11_leave_reader(call);
     os_acquire(&os_gate);
-    if (c->generation == slot_generation) p11_calls--;
+    if (call->generation == slot_generation) p11_calls--;
     else if (!--p11_stragglers && p11_state == P11_DOWN) p11_drop_shared();
     os_release(&os_gate);
-    return st_ckr(c->s);
+    return st_ckr(call->s);
 }
 
 // For functions that neither a card nor this library does; the session must be right all the same.
 static CK_RV p11_refuse(const char *name, CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s) c.s = ST_NOT_SUPPORTED;
-    return p11_leave(&c);
+    struct call call = p11_enter(name, session);
+    if (!call.s) call.s = ST_NOT_SUPPORTED;
+    return p11_leave(&call);
 }
 
 static CK_RV p11_refuse_slot(const char *name, CK_SLOT_ID id)
 {
-    struct call c = p11_enter_library(name);
+    struct call call = p11_enter_library(name);
     u32 index = 0;
-    if (!c.s) {
+    if (!call.s) {
         os_acquire(&os_library);
-        c.s = slot_with_id(id, &index) ? ST_NOT_SUPPORTED : ST_NO_SLOT;
+        call.s = slot_with_id(id, &index) ? ST_NOT_SUPPORTED : ST_NO_SLOT;
         os_release(&os_library);
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 // Text in a field that is padded with blanks, never cut inside a UTF-8 character.
@@ -14708,17 +14874,17 @@ static void p11_pad_text(CK_UTF8CHAR *field, size_t size, const char *text)
 
 // ---- General purpose (5.4) ----
 
-static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *m)
+static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *mutexes)
 {
-    *m = (struct os_mutexes){ NULL, NULL, NULL, NULL };
+    *mutexes = (struct os_mutexes){ NULL, NULL, NULL, NULL };
     if (!args) return ST_OK;
     int given = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex +
                 !!args->UnlockMutex;
     if (args->pReserved || (given && given != 4)) return ST_ARGS;
     if (!SCARD11_THREADS && (given || args->flags & CKF_OS_LOCKING_OK)) return ST_CANT_LOCK;
     if (given && !(args->flags & CKF_OS_LOCKING_OK))
-        *m = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
-                                  args->UnlockMutex };
+        *mutexes = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
+                                        args->UnlockMutex };
     return ST_OK;
 }
 
@@ -14755,12 +14921,12 @@ static void p11_own(void)
     }
 }
 
-static st p11_start(const struct os_mutexes *m)
+static st p11_start(const struct os_mutexes *mutexes)
 {
     if (!p11_stragglers) option_apply();        // a call that hung may read them
     TRY(cipher_start());
-    if (!p11_stragglers) TRY(os_lock_make(&os_library, m));
-    st s = slot_start(m);
+    if (!p11_stragglers) TRY(os_lock_make(&os_library, mutexes));
+    st s = slot_start(mutexes);
     if (!s) return ST_OK;
     slot_stop();
     p11_drop_shared();
@@ -14769,10 +14935,10 @@ static st p11_start(const struct os_mutexes *m)
 
 static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)
 {
-    struct os_mutexes m;
-    TRY(p11_mutexes(args, &m));
+    struct os_mutexes mutexes;
+    TRY(p11_mutexes(args, &mutexes));
     option_open_log();
-    st s = p11_start(&m);
+    st s = p11_start(&mutexes);
     if (s) os_log_close();
     return s;
 }
@@ -14797,8 +14963,8 @@ static bool p11_wait_until_empty(void)
     for (u32 tick = 0, next = 0, pause = 1; ; tick++) {
         os_acquire(&os_gate);
         bool waiting = p11_waiters != NULL, calls = p11_calls > 0, due = tick == next;
-        for (struct p11_waiter *w = p11_waiters; w && due; w = w->next)
-            if (w->context) scard11_reader_cancel(w->context);
+        for (struct p11_waiter *waiter = p11_waiters; waiter && due; waiter = waiter->next)
+            if (waiter->context) scard11_reader_cancel(waiter->context);
         os_release(&os_gate);
         if (due) next += pause;
         if (due && pause < P11_CANCEL_MS) pause *= 2;
@@ -14840,15 +15006,15 @@ CK_RV C_Finalize(CK_VOID_PTR reserved)
 
 CK_RV C_GetInfo(CK_INFO_PTR info)
 {
-    struct call c = p11_enter_library("C_GetInfo");
-    if (!c.s && !info) c.s = ST_ARGS;
-    if (!c.s) {
+    struct call call = p11_enter_library("C_GetInfo");
+    if (!call.s && !info) call.s = ST_ARGS;
+    if (!call.s) {
         *info = (CK_INFO){ .cryptokiVersion = { 3, 2 },
                            .libraryVersion = { SCARD11_VERSION_MAJOR, SCARD11_VERSION_MINOR } };
         p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
         p11_pad_text(info->libraryDescription, sizeof info->libraryDescription, "smart cards");
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 // ---- Slots and tokens (5.5) ----
@@ -14858,36 +15024,37 @@ CK_RV C_GetInfo(CK_INFO_PTR info)
 static void p11_find_tokens(const struct call *outer)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct call c = { .generation = outer->generation };
-        struct reader *r = &slot_readers[i];
+        struct call call = { .generation = outer->generation };
+        struct reader *reader = &slot_readers[i];
         os_acquire(&os_library);
-        bool look = slot_present(r) && r->searched != r->changes && !r->lost &&
+        bool look = slot_present(reader) && reader->searched != reader->changes && !reader->lost &&
                     outer->generation == slot_generation;
-        if (look) r->searched = r->changes;
-        if (look) r->inside++;
+        if (look) reader->searched = reader->changes;
+        if (look) reader->inside++;
         os_release(&os_library);
         if (!look) continue;
-        c.reader = r;
-        c.s = slot_wait(r);
-        if (!c.s) c.s = slot_card(r);
-        p11_leave_reader(&c);
+        call.reader = reader;
+        call.s = slot_wait(reader);
+        if (!call.s) call.s = slot_card(reader);
+        p11_leave_reader(&call);
     }
 }
 
-static st p11_slot_list(const struct call *c, CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
+static st p11_slot_list(const struct call *call, CK_BBOOL present, CK_SLOT_ID *list,
+                        CK_ULONG *count)
 {
     CK_ULONG room = *count, n = 0;
     os_acquire(&os_library);
     slot_look_all();
     os_release(&os_library);
-    if (present) p11_find_tokens(c);
+    if (present) p11_find_tokens(call);
     os_acquire(&os_library);
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        const struct reader *r = &slot_readers[i];
-        if (!*r->name || r->lost || !r->listed) continue;
-        for (u32 index = 0; index < r->shown; index++) {
-            if (present && !slot_has_token(r, index)) continue;
-            if (list && n < room) list[n] = r->first_id + index;
+        const struct reader *reader = &slot_readers[i];
+        if (!*reader->name || reader->lost || !reader->listed) continue;
+        for (u32 index = 0; index < reader->shown; index++) {
+            if (present && !slot_has_token(reader, index)) continue;
+            if (list && n < room) list[n] = reader->first_id + index;
             n++;
         }
     }
@@ -14898,10 +15065,10 @@ static st p11_slot_list(const struct call *c, CK_BBOOL present, CK_SLOT_ID *list
 
 CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
-    struct call c = p11_enter_library("C_GetSlotList");
-    if (!c.s && !count) c.s = ST_ARGS;
-    if (!c.s) c.s = p11_slot_list(&c, present, list, count);
-    return p11_leave(&c);
+    struct call call = p11_enter_library("C_GetSlotList");
+    if (!call.s && !count) call.s = ST_ARGS;
+    if (!call.s) call.s = p11_slot_list(&call, present, list, count);
+    return p11_leave(&call);
 }
 
 static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
@@ -14910,33 +15077,34 @@ static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
     if (!info) return ST_ARGS;
     os_acquire(&os_library);
     slot_look_all();
-    const struct reader *r = slot_with_id(id, &index);
-    if (r) {
+    const struct reader *reader = slot_with_id(id, &index);
+    if (reader) {
         *info = (CK_SLOT_INFO){ .flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT };
-        if (slot_has_token(r, index)) info->flags |= CKF_TOKEN_PRESENT;
-        p11_pad_text(info->slotDescription, sizeof info->slotDescription, r->name);
+        if (slot_has_token(reader, index)) info->flags |= CKF_TOKEN_PRESENT;
+        p11_pad_text(info->slotDescription, sizeof info->slotDescription, reader->name);
         p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
     }
     os_release(&os_library);
-    return r ? ST_OK : ST_NO_SLOT;
+    return reader ? ST_OK : ST_NO_SLOT;
 }
 
 CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
 {
-    struct call c = p11_enter_library("C_GetSlotInfo");
-    if (!c.s) c.s = p11_slot_info(slot, info);
-    return p11_leave(&c);
+    struct call call = p11_enter_library("C_GetSlotInfo");
+    if (!call.s) call.s = p11_slot_info(slot, info);
+    return p11_leave(&call);
 }
 
-static CK_FLAGS p11_token_flags(struct token *t)
+static CK_FLAGS p11_token_flags(struct token *token)
 {
-    const struct credential *p = card_pin(t), *puk = card_credential(t, ROLE_PUK);
+    const struct credential *credential = card_pin(token), *puk = card_credential(token, ROLE_PUK);
     CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;     // no driver writes
-    if (!t->blank)   flags |= CKF_TOKEN_INITIALIZED;
-    if (!p->missing) flags |= CKF_USER_PIN_INITIALIZED;
-    if (p->tries == 0) flags |= CKF_USER_PIN_LOCKED;
-    if (p->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
-    if (p->tries > 0 && p->tries < p->tries_max) flags |= CKF_USER_PIN_COUNT_LOW;
+    if (!token->blank)   flags |= CKF_TOKEN_INITIALIZED;
+    if (!credential->missing) flags |= CKF_USER_PIN_INITIALIZED;
+    if (credential->tries == 0) flags |= CKF_USER_PIN_LOCKED;
+    if (credential->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
+    if (credential->tries > 0 && credential->tries < credential->tries_max)
+        flags |= CKF_USER_PIN_COUNT_LOW;
     if (!puk || !puk->max) return flags;
     if (puk->tries == 0) flags |= CKF_SO_PIN_LOCKED;
     if (puk->tries == 1) flags |= CKF_SO_PIN_FINAL_TRY;
@@ -14944,35 +15112,34 @@ static CK_FLAGS p11_token_flags(struct token *t)
     return flags;
 }
 
-static CK_FLAGS p11_pad_flag(const struct card *card, struct token *t)
+static CK_FLAGS p11_pad_flag(const struct card *card, struct token *token)
 {
-    return secret_has_pad(card, card_pin(t), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
+    return secret_has_pad(card, card_pin(token), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
 }
 
-static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
+static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *info)
 {
-    struct slot_run run = { .reader = c->reader, .token = t };
+    struct slot_run run = { .reader = call->reader, .token = token };
     if (!info) return ST_ARGS;
-    if (!t->opened) {
-        while (slot_run(&run)) run.s = t->driver->open(c->card, t, c->scratch);
+    if (!token->opened) {
+        while (slot_run(&run)) run.s = token->driver->open(call->card, token, call->scratch);
         if (run.s) return run.s;
-        t->opened = true;
+        token->opened = true;
     }
     *info = (CK_TOKEN_INFO){
-        .flags = p11_token_flags(t) | p11_pad_flag(c->card, t),
-        .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = t->session_count,
-        .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = t->rw_count,
-        .ulMaxPinLen = card_pin(t)->max, .ulMinPinLen = card_pin(t)->min,
-        .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
-            .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
-        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
-            .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
-        .hardwareVersion = t->hardware, .firmwareVersion = t->firmware,
-    };
-    p11_pad_text(info->label, sizeof info->label, t->label);
-    p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, t->maker);
-    p11_pad_text(info->model, sizeof info->model, t->driver->name);
-    p11_pad_text(info->serialNumber, sizeof info->serialNumber, t->serial);
+        .flags = p11_token_flags(token) | p11_pad_flag(call->card, token),
+                 .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = token->session_count,
+                 .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = token->rw_count,
+                 .ulMaxPinLen = card_pin(token)->max, .ulMinPinLen = card_pin(token)->min,
+                 .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+                 .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+                 .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+                 .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+                 .hardwareVersion = token->hardware, .firmwareVersion = token->firmware, };
+    p11_pad_text(info->label, sizeof info->label, token->label);
+    p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, token->maker);
+    p11_pad_text(info->model, sizeof info->model, token->driver->name);
+    p11_pad_text(info->serialNumber, sizeof info->serialNumber, token->serial);
     memset(info->utcTime, ' ', sizeof info->utcTime);
     return ST_OK;
 }
@@ -14980,46 +15147,46 @@ static st p11_token_info(struct call *c, struct token *t, CK_TOKEN_INFO *info)
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot("C_GetTokenInfo", slot, &token);
-    if (!c.s) c.s = p11_token_info(&c, token, info);
-    return p11_leave(&c);
+    struct call call = p11_enter_slot("C_GetTokenInfo", slot, &token);
+    if (!call.s) call.s = p11_token_info(&call, token, info);
+    return p11_leave(&call);
 }
 
 // Stops a waiter's context, which C_Finalize cancels no more from then on. The waiter stays on the
 // list: C_Finalize waits for it.
-static void p11_stop_waiter(struct p11_waiter *w)
+static void p11_stop_waiter(struct p11_waiter *waiter)
 {
     os_acquire(&os_gate);
-    void *context = w->context;
-    w->context = NULL;
+    void *context = waiter->context;
+    waiter->context = NULL;
     os_release(&os_gate);
     if (context) scard11_reader_stop(context);
 }
 
 // A waiter has its context before it looks: what comes after the look ends the wait with it.
-static void p11_start_waiter(struct p11_waiter *w)
+static void p11_start_waiter(struct p11_waiter *waiter)
 {
-    void *context = w->context;
+    void *context = waiter->context;
     if (context) return;
     if (scard11_reader_start(&context)) context = NULL;
     os_acquire(&os_gate);
-    w->context = context;
+    waiter->context = context;
     os_release(&os_gate);
 }
 
 // A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
 // in steps that C_Finalize can end.
-static void p11_wait_once(struct p11_waiter *w, struct slot_watch *watch)
+static void p11_wait_once(struct p11_waiter *waiter, struct slot_watch *watch)
 {
     int code = SCARD11_READER_DOWN;
-    void *context = w->context;
+    void *context = waiter->context;
     os_acquire(&os_gate);
     bool stopping = p11_state != P11_UP;
     os_release(&os_gate);
     if (stopping) return;
     if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
     bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
-    if (down) p11_stop_waiter(w);
+    if (down) p11_stop_waiter(waiter);
     u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100
               : watch->idle > 3 ? 20 : 0;
     for (; sleep; sleep -= 10) {
@@ -15042,7 +15209,7 @@ static bool p11_look_for_event(CK_SLOT_ID *slot, struct slot_watch *watch)
     return found;
 }
 
-static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
+static st p11_wait_for_event(struct p11_waiter *waiter, bool block, CK_SLOT_ID *slot)
 {
     struct slot_watch watch = { .n = 0 };
     CK_SLOT_ID id;
@@ -15052,13 +15219,13 @@ static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
         os_release(&os_gate);
         if (!up) return ST_NOT_INIT;
         u64 before = os_now_ms();
-        if (block) p11_start_waiter(w);
+        if (block) p11_start_waiter(waiter);
         if (p11_look_for_event(&id, &watch)) {
             *slot = id;
             return ST_OK;
         }
         if (!block) return ST_NO_EVENT;
-        p11_wait_once(w, &watch);
+        p11_wait_once(waiter, &watch);
         if (os_now_ms() - before > 100) watch.idle = 0;
     }
 }
@@ -15067,23 +15234,23 @@ static st p11_wait_for_event(struct p11_waiter *w, bool block, CK_SLOT_ID *slot)
 // limit.
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserved)
 {
-    struct p11_waiter w = { NULL, NULL };
+    struct p11_waiter waiter = { NULL, NULL };
     if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
     os_acquire(&os_gate);
     bool up = p11_state == P11_UP, good = slot && !reserved;
     if (SCARD11_THREADS && up && good) {        // a lone thread has nobody to wake it
-        w.next = p11_waiters;
-        p11_waiters = &w;
+        waiter.next = p11_waiters;
+        p11_waiters = &waiter;
     }
     os_release(&os_gate);
     if (!up) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (!good) return CKR_ARGUMENTS_BAD;
-    st s = p11_wait_for_event(&w, !(flags & CKF_DONT_BLOCK), slot);
-    p11_stop_waiter(&w);
+    st s = p11_wait_for_event(&waiter, !(flags & CKF_DONT_BLOCK), slot);
+    p11_stop_waiter(&waiter);
     os_acquire(&os_gate);
     struct p11_waiter **at = &p11_waiters;
-    while (*at && *at != &w) at = &(*at)->next;
-    if (*at) *at = w.next;
+    while (*at && *at != &waiter) at = &(*at)->next;
+    if (*at) *at = waiter.next;
     os_release(&os_gate);
     return st_ckr(s);
 }
@@ -15091,9 +15258,9 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserv
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot("C_GetMechanismList", slot, &token);
-    if (!c.s && !count) c.s = ST_ARGS;
-    if (!c.s) {
+    struct call call = p11_enter_slot("C_GetMechanismList", slot, &token);
+    if (!call.s && !count) call.s = ST_ARGS;
+    if (!call.s) {
         CK_ULONG n = 0, room = *count;
         for (size_t i = 0; i < COUNT(mech_rows); i++) {
             if (!mech_find(token, mech_rows[i].type, 0)) continue;
@@ -15101,20 +15268,20 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_P
             n++;
         }
         *count = n;
-        if (list && n > room) c.s = ST_TOO_SMALL;
+        if (list && n > room) call.s = ST_TOO_SMALL;
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot("C_GetMechanismInfo", slot, &token);
-    if (!c.s && !info) c.s = ST_ARGS;
-    const struct mech_row *m = c.s ? NULL : mech_find(token, type, 0);
-    if (!c.s && !m) c.s = ST_MECHANISM;
-    if (!c.s) mech_info(token, m, info);
-    return p11_leave(&c);
+    struct call call = p11_enter_slot("C_GetMechanismInfo", slot, &token);
+    if (!call.s && !info) call.s = ST_ARGS;
+    const struct mech_row *mech = call.s ? NULL : mech_find(token, type, 0);
+    if (!call.s && !mech) call.s = ST_MECHANISM;
+    if (!call.s) mech_info(token, mech, info);
+    return p11_leave(&call);
 }
 
 // A PIN that the caller gives; NULL, with whatever length, is one from the reader's pad.
@@ -15131,127 +15298,130 @@ CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call c = p11_enter("C_InitPIN", session);
-    if (!c.s) c.s = session_init_pin(c.reader, c.session, p11_pin(pin, pin_len), c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_InitPIN", session);
+    if (!call.s)
+        call.s = session_init_pin(call.reader, call.session, p11_pin(pin, pin_len), call.scratch);
+    return p11_leave(&call);
 }
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
                CK_UTF8CHAR_PTR new_pin,
                CK_ULONG new_len)
 {
-    struct call c = p11_enter("C_SetPIN", session);
-    if (!c.s) c.s = session_set_pin(c.reader, c.session, p11_pin(old_pin, old_len),
-                               p11_pin(new_pin, new_len), c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SetPIN", session);
+    if (!call.s)
+        call.s = session_set_pin(call.reader, call.session, p11_pin(old_pin, old_len),
+                                 p11_pin(new_pin, new_len), call.scratch);
+    return p11_leave(&call);
 }
 
 // ---- Sessions (5.6) ----
 
-static st p11_open_session(struct call *c, struct token *t, CK_FLAGS flags,
+static st p11_open_session(struct call *call, struct token *token, CK_FLAGS flags,
                            CK_SESSION_HANDLE *session)
 {
     if (!session) return ST_ARGS;
     if (!(flags & CKF_SERIAL_SESSION)) return ST_SESSION_SERIAL;
     if (flags & CKF_ASYNC_SESSION) return ST_SESSION_ASYNC;
     if (flags & ~(CK_FLAGS)(CKF_SERIAL_SESSION | CKF_RW_SESSION)) return ST_ARGS;
-    if (t->so && !(flags & CKF_RW_SESSION)) return ST_SO_EXISTS;
-    return session_open(c->card, (u32)(c->reader - slot_readers), t, flags, session);
+    if (token->so && !(flags & CKF_RW_SESSION)) return ST_SO_EXISTS;
+    return session_open(call->card, (u32)(call->reader - slot_readers), token, flags, session);
 }
 
 CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK_NOTIFY notify,
                     CK_SESSION_HANDLE_PTR session)
 {
     struct token *token = NULL;
-    struct call c = p11_enter_slot("C_OpenSession", slot, &token);
+    struct call call = p11_enter_slot("C_OpenSession", slot, &token);
     (void)application; (void)notify;
-    if (!c.s) c.s = p11_open_session(&c, token, flags, session);
-    return p11_leave(&c);
+    if (!call.s) call.s = p11_open_session(&call, token, flags, session);
+    return p11_leave(&call);
 }
 
 CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter("C_CloseSession", session);
-    if (!c.s) c.s = session_close(c.reader, c.session);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_CloseSession", session);
+    if (!call.s) call.s = session_close(call.reader, call.session);
+    return p11_leave(&call);
 }
 
 // Does not ask the card whether it is there: with none there is nothing to close.
 CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 {
-    struct call c = p11_enter_library("C_CloseAllSessions");
+    struct call call = p11_enter_library("C_CloseAllSessions");
     u32 index = 0;
-    if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);
-    if (!c.s && c.reader->card && !slot_look(c.reader)) {
-        c.card = c.reader->card;
-        if (index < c.card->token_count) c.s = session_close_all(c.reader, &c.card->tokens[index]);
+    if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
+    if (!call.s && call.reader->card && !slot_look(call.reader)) {
+        call.card = call.reader->card;
+        if (index < call.card->token_count)
+            call.s = session_close_all(call.reader, &call.card->tokens[index]);
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 {
-    struct call c = p11_enter("C_GetSessionInfo", session);
-    if (!c.s && !info) c.s = ST_ARGS;
-    if (!c.s) {
-        info->slotID = c.reader->first_id + c.session->token->index;
-        info->state = session_state(c.session);
-        info->flags = c.session->flags;
+    struct call call = p11_enter("C_GetSessionInfo", session);
+    if (!call.s && !info) call.s = ST_ARGS;
+    if (!call.s) {
+        info->slotID = call.reader->first_id + call.session->token->index;
+        info->state = session_state(call.session);
+        info->flags = call.session->flags;
         info->ulDeviceError = 0;
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
-    struct call c = p11_enter("C_SessionCancel", session);
-    for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
+    struct call call = p11_enter("C_SessionCancel", session);
+    for (int kind = 0; !call.s && kind < SESSION_OPS; kind++)
         if (flags & op_cancel_flag((enum session_op)kind))
-            op_end(c.card, c.session, (enum session_op)kind);
-    if (!c.s && flags & CKF_FIND_OBJECTS) session_end_search(c.card, c.session);
-    return p11_leave(&c);
+            op_end(call.card, call.session, (enum session_op)kind);
+    if (!call.s && flags & CKF_FIND_OBJECTS) session_end_search(call.card, call.session);
+    return p11_leave(&call);
 }
 
 // A state would hold what the card's login is needed for: none is given out, and none taken back.
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
-    struct call c = p11_enter("C_GetOperationState", session);
+    struct call call = p11_enter("C_GetOperationState", session);
     bool active = false;
     (void)state;
-    if (!c.s && !state_len) c.s = ST_ARGS;
-    for (int kind = 0; !c.s && kind < SESSION_OPS; kind++)
-        if (op_of(c.session, (enum session_op)kind)) active = true;
-    if (!c.s) c.s = active ? ST_UNSAVEABLE : ST_OP_NONE;
-    return p11_leave(&c);
+    if (!call.s && !state_len) call.s = ST_ARGS;
+    for (int kind = 0; !call.s && kind < SESSION_OPS; kind++)
+        if (op_of(call.session, (enum session_op)kind)) active = true;
+    if (!call.s) call.s = active ? ST_UNSAVEABLE : ST_OP_NONE;
+    return p11_leave(&call);
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-    struct call c = p11_enter("C_SetOperationState", session);
+    struct call call = p11_enter("C_SetOperationState", session);
     (void)state_len; (void)encryption_key; (void)authentication_key;
-    if (!c.s) c.s = state ? ST_SAVED_STATE : ST_ARGS;
-    return p11_leave(&c);
+    if (!call.s) call.s = state ? ST_SAVED_STATE : ST_ARGS;
+    return p11_leave(&call);
 }
 
-static st p11_login(struct call *c, CK_USER_TYPE user, bytes pin)
+static st p11_login(struct call *call, CK_USER_TYPE user, bytes pin)
 {
     // That somebody is logged in already is not said from memory.
-    if (card_logged_in(c->session->token)) TRY(slot_look_now(c->reader));
-    if (user == CKU_USER) return session_login(c->reader, c->session, pin, c->scratch);
-    if (user == CKU_SO) return session_login_so(c->reader, c->session, pin, c->scratch);
+    if (card_logged_in(call->session->token)) TRY(slot_look_now(call->reader));
+    if (user == CKU_USER) return session_login(call->reader, call->session, pin, call->scratch);
+    if (user == CKU_SO) return session_login_so(call->reader, call->session, pin, call->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
-    if (!c->session->token->login) return ST_NOT_LOGGED_IN;
-    struct credential *wanted = op_credential(c->card, c->session);
+    if (!call->session->token->login) return ST_NOT_LOGGED_IN;
+    struct credential *wanted = op_credential(call->card, call->session);
     if (!wanted) return ST_OP_NONE;
-    return session_login_again(c->reader, c->session, wanted, pin, c->scratch);
+    return session_login_again(call->reader, call->session, wanted, pin, call->scratch);
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call c = p11_enter("C_Login", session);
-    if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
-    return p11_leave(&c);
+    struct call call = p11_enter("C_Login", session);
+    if (!call.s) call.s = p11_login(&call, user, p11_pin(pin, pin_len));
+    return p11_leave(&call);
 }
 
 // A card has one user: the name is not looked at.
@@ -15259,37 +15429,38 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
                   CK_ULONG pin_len,
                   CK_UTF8CHAR_PTR name, CK_ULONG name_len)
 {
-    struct call c = p11_enter("C_LoginUser", session);
-    if (!c.s && name_len && !name) c.s = ST_ARGS;
-    if (!c.s) c.s = p11_login(&c, user, p11_pin(pin, pin_len));
-    return p11_leave(&c);
+    struct call call = p11_enter("C_LoginUser", session);
+    if (!call.s && name_len && !name) call.s = ST_ARGS;
+    if (!call.s) call.s = p11_login(&call, user, p11_pin(pin, pin_len));
+    return p11_leave(&call);
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter("C_Logout", session);
-    if (!c.s && !card_logged_in(c.session->token)) c.s = ST_NOT_LOGGED_IN;
-    if (!c.s) c.s = slot_log_out(c.reader, c.session->token);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_Logout", session);
+    if (!call.s && !card_logged_in(call.session->token)) call.s = ST_NOT_LOGGED_IN;
+    if (!call.s) call.s = slot_log_out(call.reader, call.session->token);
+    return p11_leave(&call);
 }
 
 // No card here shows validations.
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR flags)
 {
-    struct call c = p11_enter("C_GetSessionValidationFlags", session);
-    if (!c.s && (!flags || type != CKS_LAST_VALIDATION_OK)) c.s = ST_ARGS;
-    if (!c.s) *flags = 0;
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GetSessionValidationFlags", session);
+    if (!call.s && (!flags || type != CKS_LAST_VALIDATION_OK)) call.s = ST_ARGS;
+    if (!call.s) *flags = 0;
+    return p11_leave(&call);
 }
 
 // ---- Objects (5.7) ----
 
-static st p11_create(struct call *c, const CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJECT_HANDLE *object)
+static st p11_create(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n,
+                     CK_OBJECT_HANDLE *object)
 {
     struct object *made;
     if (!object) return ST_ARGS;
-    TRY(make_create(c->card, c->session, t, n, c->scratch, &made));
+    TRY(make_create(call->card, call->session, template, n, call->scratch, &made));
     *object = made->handle;
     return ST_OK;
 }
@@ -15297,19 +15468,19 @@ static st p11_create(struct call *c, const CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJEC
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
                      CK_OBJECT_HANDLE_PTR object)
 {
-    struct call c = p11_enter("C_CreateObject", session);
-    if (!c.s) c.s = p11_create(&c, templ, count, object);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_CreateObject", session);
+    if (!call.s) call.s = p11_create(&call, templ, count, object);
+    return p11_leave(&call);
 }
 
-static st p11_copy(struct call *c, CK_OBJECT_HANDLE h, const CK_ATTRIBUTE *t, CK_ULONG n,
-                   CK_OBJECT_HANDLE *object)
+static st p11_copy(struct call *call, CK_OBJECT_HANDLE handle, const CK_ATTRIBUTE *template,
+                   CK_ULONG n, CK_OBJECT_HANDLE *copy)
 {
-    struct object *o = session_object(c->card, c->session, h), *made;
-    if (!object) return ST_ARGS;
-    if (!o) return ST_NO_OBJECT;
-    TRY(make_copy(c->card, c->session, o, t, n, c->scratch, &made));
-    *object = made->handle;
+    struct object *object = session_object(call->card, call->session, handle), *made;
+    if (!copy) return ST_ARGS;
+    if (!object) return ST_NO_OBJECT;
+    TRY(make_copy(call->card, call->session, object, template, n, call->scratch, &made));
+    *copy = made->handle;
     return ST_OK;
 }
 
@@ -15317,64 +15488,66 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIB
                    CK_ULONG count,
                    CK_OBJECT_HANDLE_PTR new_object)
 {
-    struct call c = p11_enter("C_CopyObject", session);
-    if (!c.s) c.s = p11_copy(&c, object, templ, count, new_object);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_CopyObject", session);
+    if (!call.s) call.s = p11_copy(&call, object, templ, count, new_object);
+    return p11_leave(&call);
 }
 
-static st p11_destroy(struct call *c, CK_OBJECT_HANDLE h)
+static st p11_destroy(struct call *call, CK_OBJECT_HANDLE handle)
 {
-    struct object *o = session_object(c->card, c->session, h);
-    if (!o) return ST_NO_OBJECT;
-    if (!o->owner || !attr_true(o, CKA_DESTROYABLE, c->scratch)) return ST_PROHIBITED;
-    card_drop(c->card, o);
+    struct object *object = session_object(call->card, call->session, handle);
+    if (!object) return ST_NO_OBJECT;
+    if (!object->owner || !attr_true(object, CKA_DESTROYABLE, call->scratch)) return ST_PROHIBITED;
+    card_drop(call->card, object);
     return ST_OK;
 }
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    struct call c = p11_enter("C_DestroyObject", session);
-    if (!c.s) c.s = p11_destroy(&c, object);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DestroyObject", session);
+    if (!call.s) call.s = p11_destroy(&call, object);
+    return p11_leave(&call);
 }
 
 // The bytes of all attributes of an object.
-static st p11_object_size(struct call *c, CK_OBJECT_HANDLE h, CK_ULONG *size)
+static st p11_object_size(struct call *call, CK_OBJECT_HANDLE handle, CK_ULONG *size)
 {
-    struct object *o = session_object(c->card, c->session, h);
+    struct object *object = session_object(call->card, call->session, handle);
     u32 class;
     if (!size) return ST_ARGS;
-    if (!o) return ST_NO_OBJECT;
-    if (attr_needs_read(o, CKA_VALUE)) TRY(session_read(c->reader, o, c->scratch));
-    class = attr_class_bit(o->class);
-    *size = o->secret_len;
+    if (!object) return ST_NO_OBJECT;
+    if (attr_needs_read(object, CKA_VALUE)) TRY(session_read(call->reader, object, call->scratch));
+    class = attr_class_bit(object->class);
+    *size = object->secret_len;
     for (size_t i = 0; i < COUNT(attr_rows); i++) {
-        struct scratch each = c->scratch;
+        struct scratch each = call->scratch;
         bytes value;
         if (!(attr_rows[i].classes & class) || attr_rows[i].type == CKA_VALUE_LEN) continue;
-        if (o->class == CKO_SECRET_KEY && attr_rows[i].type == CKA_VALUE) continue;
-        if (!attr_get(o, attr_rows[i].type, &each, &value)) *size += (CK_ULONG)value.n;
+        if (object->class == CKO_SECRET_KEY && attr_rows[i].type == CKA_VALUE) continue;
+        if (!attr_get(object, attr_rows[i].type, &each, &value)) *size += (CK_ULONG)value.n;
     }
     return ST_OK;
 }
 
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG_PTR size)
 {
-    struct call c = p11_enter("C_GetObjectSize", session);
-    if (!c.s) c.s = p11_object_size(&c, object, size);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GetObjectSize", session);
+    if (!call.s) call.s = p11_object_size(&call, object, size);
+    return p11_leave(&call);
 }
 
-static st p11_get_attributes(struct call *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t, CK_ULONG n)
+static st p11_get_attributes(struct call *call, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE *template,
+                             CK_ULONG n)
 {
-    struct object *o = session_object(c->card, c->session, h);
+    struct object *object = session_object(call->card, call->session, handle);
     st worst = ST_OK;
-    if (n && !t) return ST_ARGS;
-    if (!o) return ST_NO_OBJECT;
+    if (n && !template) return ST_ARGS;
+    if (!object) return ST_NO_OBJECT;
     for (CK_ULONG i = 0; i < n; i++)
-        if (attr_needs_read(o, t[i].type)) TRY(session_read(c->reader, o, c->scratch));
+        if (attr_needs_read(object, template[i].type))
+            TRY(session_read(call->reader, object, call->scratch));
     for (CK_ULONG i = 0; i < n; i++) {
-        st s = attr_copy_out(o, &t[i], c->scratch);
+        st s = attr_copy_out(object, &template[i], call->scratch);
         if (s && s != ST_ATTR_SECRET && s != ST_ATTR_TYPE && s != ST_TOO_SMALL) return s;
         if (s && (!worst || worst == ST_TOO_SMALL)) worst = s;
     }
@@ -15384,48 +15557,49 @@ static st p11_get_attributes(struct call *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter("C_GetAttributeValue", session);
-    if (!c.s) c.s = p11_get_attributes(&c, object, templ, count);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GetAttributeValue", session);
+    if (!call.s) call.s = p11_get_attributes(&call, object, templ, count);
+    return p11_leave(&call);
 }
 
-static st p11_set_attributes(struct call *c, CK_OBJECT_HANDLE h, const CK_ATTRIBUTE *t, CK_ULONG n)
+static st p11_set_attributes(struct call *call, CK_OBJECT_HANDLE handle,
+                             const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    struct object *o = session_object(c->card, c->session, h);
-    if (n && !t) return ST_ARGS;
-    return o ? make_set(c->card, o, t, n, c->scratch) : ST_NO_OBJECT;
+    struct object *object = session_object(call->card, call->session, handle);
+    if (n && !template) return ST_ARGS;
+    return object ? make_set(call->card, object, template, n, call->scratch) : ST_NO_OBJECT;
 }
 
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter("C_SetAttributeValue", session);
-    if (!c.s) c.s = p11_set_attributes(&c, object, templ, count);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SetAttributeValue", session);
+    if (!call.s) call.s = p11_set_attributes(&call, object, templ, count);
+    return p11_leave(&call);
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call c = p11_enter("C_FindObjectsInit", session);
-    if (!c.s) c.s = session_search(c.reader, c.session, templ, count, c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_FindObjectsInit", session);
+    if (!call.s) call.s = session_search(call.reader, call.session, templ, count, call.scratch);
+    return p11_leave(&call);
 }
 
 CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG max,
                     CK_ULONG_PTR count)
 {
-    struct call c = p11_enter("C_FindObjects", session);
-    if (!c.s && (!count || (max && !objects))) c.s = ST_ARGS;
-    if (!c.s) c.s = session_found(c.card, c.session, objects, max, count);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_FindObjects", session);
+    if (!call.s && (!count || (max && !objects))) call.s = ST_ARGS;
+    if (!call.s) call.s = session_found(call.card, call.session, objects, max, count);
+    return p11_leave(&call);
 }
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter("C_FindObjectsFinal", session);
-    if (!c.s && !c.session->searching) c.s = ST_OP_NONE;
-    if (!c.s) session_end_search(c.card, c.session);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_FindObjectsFinal", session);
+    if (!call.s && !call.session->searching) call.s = ST_OP_NONE;
+    if (!call.s) session_end_search(call.card, call.session);
+    return p11_leave(&call);
 }
 
 // ---- Operations: the frames that they share ----
@@ -15433,102 +15607,105 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
 static CK_RV p11_op_init(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !mechanism) {                   // 3.0: a NULL mechanism ends the operation
-        c.s = c.session->op[kind].state ? ST_OK : ST_ARGS;
-        if (!c.s) op_end(c.card, c.session, kind);
-        return p11_leave(&c);
+    struct call call = p11_enter(name, session);
+    if (!call.s && !mechanism) {                   // 3.0: a NULL mechanism ends the operation
+        call.s = call.session->op[kind].state ? ST_OK : ST_ARGS;
+        if (!call.s) op_end(call.card, call.session, kind);
+        return p11_leave(&call);
     }
-    if (!c.s) c.s = op_begin(c.reader, c.session, kind, mechanism, key, c.scratch);
-    return p11_leave(&c);
+    if (!call.s) call.s = op_begin(call.reader, call.session, kind, mechanism, key, call.scratch);
+    return p11_leave(&call);
 }
 
 static CK_RV p11_op_once(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                          const CK_BYTE *in,
                          CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
-    if (!c.s && (!out_len || (in_len && !in))) {
-        op_end(c.card, c.session, kind);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
+    if (!call.s && (!out_len || (in_len && !in))) {
+        op_end(call.card, call.session, kind);
+        call.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_once(c.reader, c.session, kind, bytes_of(in, in_len), c.scratch, out,
-                            out_len);
-    return p11_leave(&c);
+    if (!call.s)
+        call.s = op_once(call.reader, call.session, kind, bytes_of(in, in_len), call.scratch, out,
+                         out_len);
+    return p11_leave(&call);
 }
 
 static CK_RV p11_op_update(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                            const CK_BYTE *in,
                            CK_ULONG in_len)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
-    if (!c.s && in_len && !in) {
-        op_end(c.card, c.session, kind);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
+    if (!call.s && in_len && !in) {
+        op_end(call.card, call.session, kind);
+        call.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_update(c.card, c.session, kind, bytes_of(in, in_len));
-    return p11_leave(&c);
+    if (!call.s) call.s = op_update(call.card, call.session, kind, bytes_of(in, in_len));
+    return p11_leave(&call);
 }
 
 static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                                const CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
-    if (!c.s && (!out_len || (in_len && !in))) {
-        op_end(c.card, c.session, kind);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
+    if (!call.s && (!out_len || (in_len && !in))) {
+        op_end(call.card, call.session, kind);
+        call.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_update_out(c.reader, c.session, kind, bytes_of(in, in_len), c.scratch, out,
-                                  out_len);
-    return p11_leave(&c);
+    if (!call.s)
+        call.s = op_update_out(call.reader, call.session, kind, bytes_of(in, in_len), call.scratch,
+                               out, out_len);
+    return p11_leave(&call);
 }
 
 static CK_RV p11_verify_update(const char *name, CK_SESSION_HANDLE session, bool early, bytes in)
 {
-    struct call c = p11_enter(name, session);
-    struct op *op = c.s ? NULL : op_of(c.session, SESSION_VERIFY);
-    if (!c.s && (!op || op->early != early)) c.s = ST_OP_NONE;
-    if (!c.s && in.n && !in.p) {
-        op_end(c.card, c.session, SESSION_VERIFY);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    struct op *op = call.s ? NULL : op_of(call.session, SESSION_VERIFY);
+    if (!call.s && (!op || op->early != early)) call.s = ST_OP_NONE;
+    if (!call.s && in.n && !in.p) {
+        op_end(call.card, call.session, SESSION_VERIFY);
+        call.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_update(c.card, c.session, SESSION_VERIFY, in);
-    return p11_leave(&c);
+    if (!call.s) call.s = op_update(call.card, call.session, SESSION_VERIFY, in);
+    return p11_leave(&call);
 }
 
 // Verifying in its four forms: at once or in parts, the signature last or first (early).
 static CK_RV p11_verify(const char *name, CK_SESSION_HANDLE session, bool early, bool once,
                         bytes in, bytes signature)
 {
-    struct call c = p11_enter(name, session);
-    struct op *op = c.s ? NULL : op_of(c.session, SESSION_VERIFY);
-    if (!c.s && (!op || op->early != early)) c.s = ST_OP_NONE;
-    if (!c.s && ((in.n && !in.p) || (!early && !signature.p))) {
-        op_end(c.card, c.session, SESSION_VERIFY);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    struct op *op = call.s ? NULL : op_of(call.session, SESSION_VERIFY);
+    if (!call.s && (!op || op->early != early)) call.s = ST_OP_NONE;
+    if (!call.s && ((in.n && !in.p) || (!early && !signature.p))) {
+        op_end(call.card, call.session, SESSION_VERIFY);
+        call.s = ST_ARGS;
     }
-    if (!c.s && once)
-        c.s = op_verify_once(c.reader, c.session, SESSION_VERIFY, in, signature, c.scratch);
-    else if (!c.s)
-        c.s = op_verify_end(c.reader, c.session, SESSION_VERIFY, signature, c.scratch);
-    return p11_leave(&c);
+    if (!call.s && once)
+        call.s = op_verify_once(call.reader, call.session, SESSION_VERIFY, in, signature,
+                                call.scratch);
+    else if (!call.s)
+        call.s = op_verify_end(call.reader, call.session, SESSION_VERIFY, signature, call.scratch);
+    return p11_leave(&call);
 }
 
 static CK_RV p11_op_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                           CK_BYTE *out,
                           CK_ULONG *out_len)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
-    if (!c.s && !out_len) {
-        op_end(c.card, c.session, kind);
-        c.s = ST_ARGS;
+    struct call call = p11_enter(name, session);
+    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
+    if (!call.s && !out_len) {
+        op_end(call.card, call.session, kind);
+        call.s = ST_ARGS;
     }
-    if (!c.s) c.s = op_final(c.reader, c.session, kind, c.scratch, out, out_len);
-    return p11_leave(&c);
+    if (!call.s) call.s = op_final(call.reader, call.session, kind, call.scratch, out, out_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -15599,9 +15776,9 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
-    struct call c = p11_enter("C_DigestKey", session);
-    if (!c.s) c.s = op_digest_key(c.reader, c.session, key, c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DigestKey", session);
+    if (!call.s) call.s = op_digest_key(call.reader, call.session, key, call.scratch);
+    return p11_leave(&call);
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
@@ -15682,16 +15859,18 @@ CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG
 CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                             CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
-    struct call c = p11_enter("C_VerifySignatureInit", session);
-    if (!c.s && (!mechanism || !signature)) {
-        bool end = !mechanism && op_of(c.session, SESSION_VERIFY);
-        if (end) op_end(c.card, c.session, SESSION_VERIFY);
-        c.s = end ? ST_OK : ST_ARGS;
-        return p11_leave(&c);
+    struct call call = p11_enter("C_VerifySignatureInit", session);
+    if (!call.s && (!mechanism || !signature)) {
+        bool end = !mechanism && op_of(call.session, SESSION_VERIFY);
+        if (end) op_end(call.card, call.session, SESSION_VERIFY);
+        call.s = end ? ST_OK : ST_ARGS;
+        return p11_leave(&call);
     }
-    if (!c.s) c.s = op_begin(c.reader, c.session, SESSION_VERIFY, mechanism, key, c.scratch);
-    if (!c.s) c.s = op_keep_signature(c.card, c.session, bytes_of(signature, signature_len));
-    return p11_leave(&c);
+    if (!call.s)
+        call.s = op_begin(call.reader, call.session, SESSION_VERIFY, mechanism, key, call.scratch);
+    if (!call.s)
+        call.s = op_keep_signature(call.card, call.session, bytes_of(signature, signature_len));
+    return p11_leave(&call);
 }
 
 CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
@@ -15713,59 +15892,64 @@ CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
 // ---- Two operations at once (5.14) ----
 
 // A part goes through a cipher and, in the clear, to a digest, a signature or its check.
-static st p11_dual(struct call *c, enum session_op cipher, enum session_op other, bytes in,
+static st p11_dual(struct call *call, enum session_op cipher, enum session_op other, bytes in,
                    CK_BYTE *out, CK_ULONG *out_len)
 {
-    struct session *se = c->session;
-    struct op *beside = op_of(se, other);
+    struct session *session = call->session;
+    struct op *beside = op_of(session, other);
     CK_ULONG size = 0;
-    if (!op_of(se, cipher) || !beside || beside->early) return ST_OP_NONE;
+    if (!op_of(session, cipher) || !beside || beside->early) return ST_OP_NONE;
     if (!out_len || (in.n && !in.p)) return ST_ARGS;
-    TRY(op_update_out(c->reader, se, cipher, in, c->scratch, NULL, &size));
+    TRY(op_update_out(call->reader, session, cipher, in, call->scratch, NULL, &size));
     bool fits = *out_len >= size;
     *out_len = size;
     if (!out) return ST_OK;
     if (!fits) return ST_TOO_SMALL;
-    if (cipher == SESSION_ENCRYPT) TRY(op_update(c->card, se, other, in));
-    TRY(op_update_out(c->reader, se, cipher, in, c->scratch, out, out_len));
-    return cipher == SESSION_DECRYPT ? op_update(c->card, se, other, bytes_of(out, *out_len))
+    if (cipher == SESSION_ENCRYPT) TRY(op_update(call->card, session, other, in));
+    TRY(op_update_out(call->reader, session, cipher, in, call->scratch, out, out_len));
+    return cipher == SESSION_DECRYPT ? op_update(call->card, session, other,
+                                                 bytes_of(out, *out_len))
                                      : ST_OK;
 }
 
 CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                             CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call c = p11_enter("C_DigestEncryptUpdate", session);
-    if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_DIGEST, bytes_of(part, part_len),
-                             encrypted, encrypted_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DigestEncryptUpdate", session);
+    if (!call.s)
+        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_DIGEST, bytes_of(part, part_len),
+                          encrypted, encrypted_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call c = p11_enter("C_DecryptDigestUpdate", session);
-    if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_DIGEST,
-                             bytes_of(encrypted, encrypted_len), part, part_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DecryptDigestUpdate", session);
+    if (!call.s)
+        call.s = p11_dual(&call, SESSION_DECRYPT, SESSION_DIGEST,
+                          bytes_of(encrypted, encrypted_len), part, part_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                           CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call c = p11_enter("C_SignEncryptUpdate", session);
-    if (!c.s) c.s = p11_dual(&c, SESSION_ENCRYPT, SESSION_SIGN, bytes_of(part, part_len),
-                             encrypted, encrypted_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SignEncryptUpdate", session);
+    if (!call.s)
+        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_SIGN, bytes_of(part, part_len), encrypted,
+                          encrypted_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call c = p11_enter("C_DecryptVerifyUpdate", session);
-    if (!c.s) c.s = p11_dual(&c, SESSION_DECRYPT, SESSION_VERIFY,
-                             bytes_of(encrypted, encrypted_len), part, part_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DecryptVerifyUpdate", session);
+    if (!call.s)
+        call.s = p11_dual(&call, SESSION_DECRYPT, SESSION_VERIFY,
+                          bytes_of(encrypted, encrypted_len), part, part_len);
+    return p11_leave(&call);
 }
 
 // ---- Keys (5.18) ----
@@ -15773,92 +15957,95 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                     CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter("C_GenerateKey", session);
-    if (!c.s && (!mechanism || !key)) c.s = ST_ARGS;
-    if (!c.s) c.s = keys_generate(c.reader, c.session, mechanism, attributes, attribute_count,
-                                  c.scratch, key);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GenerateKey", session);
+    if (!call.s && (!mechanism || !key)) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = keys_generate(call.reader, call.session, mechanism, attributes, attribute_count,
+                               call.scratch, key);
+    return p11_leave(&call);
 }
 
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                 CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
                 CK_ULONG_PTR wrapped_len)
 {
-    struct call c = p11_enter("C_WrapKey", session);
-    if (!c.s && (!mechanism || !wrapped_len)) c.s = ST_ARGS;
-    if (!c.s) c.s = keys_wrap(c.reader, c.session, mechanism, wrapping_key, key, c.scratch,
-                              wrapped, wrapped_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_WrapKey", session);
+    if (!call.s && (!mechanism || !wrapped_len)) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = keys_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
+                           wrapped, wrapped_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                   CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
                   CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter("C_UnwrapKey", session);
-    if (!c.s && (!mechanism || !wrapped || !key)) c.s = ST_ARGS;
-    if (!c.s) c.s = keys_unwrap(c.reader, c.session, mechanism, unwrapping_key,
-                                bytes_of(wrapped, wrapped_len), attributes, attribute_count,
-                                c.scratch, key);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_UnwrapKey", session);
+    if (!call.s && (!mechanism || !wrapped || !key)) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = keys_unwrap(call.reader, call.session, mechanism, unwrapping_key,
+                             bytes_of(wrapped, wrapped_len), attributes, attribute_count,
+                             call.scratch, key);
+    return p11_leave(&call);
 }
 
-static st p11_derive(struct call *c, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base,
-                     const CK_ATTRIBUTE *t,
-                     CK_ULONG n, CK_OBJECT_HANDLE *key)
+static st p11_derive(struct call *call, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base,
+                     const CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *key)
 {
     if (!mechanism || !key) return ST_ARGS;
-    return keys_derive(c->reader, c->session, mechanism, base, t, n, c->scratch, key);
+    return keys_derive(call->reader, call->session, mechanism, base, template, n, call->scratch,
+                       key);
 }
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base_key,
                   CK_ATTRIBUTE_PTR templ, CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call c = p11_enter("C_DeriveKey", session);
-    if (!c.s) c.s = p11_derive(&c, mechanism, base_key, templ, count, key);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_DeriveKey", session);
+    if (!call.s) call.s = p11_derive(&call, mechanism, base_key, templ, count, key);
+    return p11_leave(&call);
 }
 
 // ---- Random numbers ----
 
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
-    struct call c = p11_enter("C_SeedRandom", session);
-    if (!c.s) c.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SeedRandom", session);
+    if (!call.s) call.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
+    return p11_leave(&call);
 }
 
-static st p11_random(struct call *c, u8 *out, CK_ULONG n)
+static st p11_random(struct call *call, u8 *out, CK_ULONG n)
 {
-    struct token *t = c->session->token;
-    struct slot_run run = { .reader = c->reader, .token = t };
+    struct token *token = call->session->token;
+    struct slot_run run = { .reader = call->reader, .token = token };
     if (n && !out) return ST_ARGS;
-    if (!t->driver->random) return cipher_random(out, n);
-    while (slot_run(&run)) run.s = t->driver->random(c->card, t, out, n);
+    if (!token->driver->random) return cipher_random(out, n);
+    while (slot_run(&run)) run.s = token->driver->random(call->card, token, out, n);
     return run.s;
 }
 
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG random_len)
 {
-    struct call c = p11_enter("C_GenerateRandom", session);
-    if (!c.s) c.s = p11_random(&c, random, random_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GenerateRandom", session);
+    if (!call.s) call.s = p11_random(&call, random, random_len);
+    return p11_leave(&call);
 }
 
 // ---- Parallel functions: legacy, and always this ----
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter("C_GetFunctionStatus", session);
-    if (!c.s) c.s = ST_NOT_PARALLEL;
-    return p11_leave(&c);
+    struct call call = p11_enter("C_GetFunctionStatus", session);
+    if (!call.s) call.s = ST_NOT_PARALLEL;
+    return p11_leave(&call);
 }
 
 CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
 {
-    struct call c = p11_enter("C_CancelFunction", session);
-    if (!c.s) c.s = ST_NOT_PARALLEL;
-    return p11_leave(&c);
+    struct call call = p11_enter("C_CancelFunction", session);
+    if (!call.s) call.s = ST_NOT_PARALLEL;
+    return p11_leave(&call);
 }
 
 /* ================================================================================================
@@ -15875,10 +16062,10 @@ CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
 
 // Is a message-based operation there, between two messages or within one? No mechanism here has
 // parameters of a message.
-static st message_check(const struct session *se, enum session_op kind, bool begun,
+static st message_check(const struct session *session, enum session_op kind, bool begun,
                         const void *parameter, CK_ULONG parameter_len)
 {
-    struct op *op = op_of(se, kind);
+    struct op *op = op_of(session, kind);
     if (!op) return ST_OP_NONE;
     if (op->begun != begun) return begun ? ST_OP_NONE : ST_OP_ACTIVE;
     if (parameter_len) return parameter ? ST_MECH_PARAM : ST_ARGS;
@@ -15888,25 +16075,25 @@ static st message_check(const struct session *se, enum session_op kind, bool beg
 static CK_RV message_begin(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                            const void *parameter, CK_ULONG parameter_len)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s) c.s = message_check(c.session, kind, false, parameter, parameter_len);
-    if (!c.s) op_of(c.session, kind)->begun = true;
-    return p11_leave(&c);
+    struct call call = p11_enter(name, session);
+    if (!call.s) call.s = message_check(call.session, kind, false, parameter, parameter_len);
+    if (!call.s) op_of(call.session, kind)->begun = true;
+    return p11_leave(&call);
 }
 
 static CK_RV message_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind)
 {
-    struct call c = p11_enter(name, session);
-    if (!c.s && !op_of(c.session, kind)) c.s = ST_OP_NONE;
-    if (!c.s) op_end(c.card, c.session, kind);
-    return p11_leave(&c);
+    struct call call = p11_enter(name, session);
+    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
+    if (!call.s) op_end(call.card, call.session, kind);
+    return p11_leave(&call);
 }
 
 // A part of a message. One that fails ends the message, not the operation.
-static st message_add(struct call *c, enum session_op kind, bytes in)
+static st message_add(struct call *call, enum session_op kind, bytes in)
 {
-    st s = op_add(c->card, op_of(c->session, kind), in);
-    if (s) op_end_one(c->reader, c->session, kind, c->scratch);
+    st s = op_add(call->card, op_of(call->session, kind), in);
+    if (s) op_end_one(call->reader, call->session, kind, call->scratch);
     return s;
 }
 
@@ -15919,12 +16106,14 @@ CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG p
                     CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                     CK_ULONG_PTR signature_len)
 {
-    struct call c = p11_enter("C_SignMessage", session);
-    if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, false, parameter, parameter_len);
-    if (!c.s && (!signature_len || (data_len && !data))) c.s = ST_ARGS;
-    if (!c.s) c.s = op_once(c.reader, c.session, SESSION_MESSAGE_SIGN, bytes_of(data, data_len),
-                            c.scratch, signature, signature_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SignMessage", session);
+    if (!call.s)
+        call.s = message_check(call.session, SESSION_MESSAGE_SIGN, false, parameter, parameter_len);
+    if (!call.s && (!signature_len || (data_len && !data))) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = op_once(call.reader, call.session, SESSION_MESSAGE_SIGN, bytes_of(data, data_len),
+                         call.scratch, signature, signature_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
@@ -15935,20 +16124,22 @@ CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_UL
 
 // signature_len NULL: more parts follow. A question for the length, and a buffer that is too small,
 // take nothing of the part.
-static st message_sign_next(struct call *c, bytes in, CK_BYTE *signature, CK_ULONG *signature_len)
+static st message_sign_next(struct call *call, bytes in, CK_BYTE *signature,
+                            CK_ULONG *signature_len)
 {
-    struct op *op = op_of(c->session, SESSION_MESSAGE_SIGN);
+    struct op *op = op_of(call->session, SESSION_MESSAGE_SIGN);
     if (in.n && !in.p) return ST_ARGS;
-    if (!signature_len) return message_add(c, SESSION_MESSAGE_SIGN, in);
+    if (!signature_len) return message_add(call, SESSION_MESSAGE_SIGN, in);
     size_t most = 0;
-    st s = op_output_size(c->card, c->session, op, SESSION_MESSAGE_SIGN, 0, c->scratch, &most);
-    if (s) return op_fail(c->reader, c->session, SESSION_MESSAGE_SIGN, c->scratch, s);
+    st s = op_output_size(call->card, call->session, op, SESSION_MESSAGE_SIGN, 0, call->scratch,
+                          &most);
+    if (s) return op_fail(call->reader, call->session, SESSION_MESSAGE_SIGN, call->scratch, s);
     if (!signature || *signature_len < most) {
         *signature_len = (CK_ULONG)most;
         return signature ? ST_TOO_SMALL : ST_OK;
     }
-    TRY(message_add(c, SESSION_MESSAGE_SIGN, in));
-    return op_finish(c->reader, c->session, SESSION_MESSAGE_SIGN, c->scratch, signature,
+    TRY(message_add(call, SESSION_MESSAGE_SIGN, in));
+    return op_finish(call->reader, call->session, SESSION_MESSAGE_SIGN, call->scratch, signature,
                      signature_len);
 }
 
@@ -15956,10 +16147,12 @@ CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULO
                         CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                         CK_ULONG_PTR signature_len)
 {
-    struct call c = p11_enter("C_SignMessageNext", session);
-    if (!c.s) c.s = message_check(c.session, SESSION_MESSAGE_SIGN, true, parameter, parameter_len);
-    if (!c.s) c.s = message_sign_next(&c, bytes_of(part, part_len), signature, signature_len);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_SignMessageNext", session);
+    if (!call.s)
+        call.s = message_check(call.session, SESSION_MESSAGE_SIGN, true, parameter, parameter_len);
+    if (!call.s)
+        call.s = message_sign_next(&call, bytes_of(part, part_len), signature, signature_len);
+    return p11_leave(&call);
 }
 
 CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
@@ -15977,14 +16170,16 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG
                       CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                       CK_ULONG signature_len)
 {
-    struct call c = p11_enter("C_VerifyMessage", session);
-    if (!c.s)
-        c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, false, parameter, parameter_len);
-    if (!c.s && (!signature || (data_len && !data))) c.s = ST_ARGS;
-    if (!c.s) c.s = op_verify_once(c.reader, c.session, SESSION_MESSAGE_VERIFY,
-                                   bytes_of(data, data_len), bytes_of(signature, signature_len),
-                                   c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_VerifyMessage", session);
+    if (!call.s)
+        call.s = message_check(call.session, SESSION_MESSAGE_VERIFY, false, parameter,
+                               parameter_len);
+    if (!call.s && (!signature || (data_len && !data))) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = op_verify_once(call.reader, call.session, SESSION_MESSAGE_VERIFY,
+                                bytes_of(data, data_len), bytes_of(signature, signature_len),
+                                call.scratch);
+    return p11_leave(&call);
 }
 
 CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
@@ -15997,15 +16192,16 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_U
                           CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                           CK_ULONG signature_len)
 {
-    struct call c = p11_enter("C_VerifyMessageNext", session);
-    if (!c.s)
-        c.s = message_check(c.session, SESSION_MESSAGE_VERIFY, true, parameter, parameter_len);
-    if (!c.s && ((part_len && !part) || (signature_len && !signature))) c.s = ST_ARGS;
-    if (!c.s) c.s = message_add(&c, SESSION_MESSAGE_VERIFY, bytes_of(part, part_len));
-    if (!c.s && signature)                      // NULL: more parts follow
-        c.s = op_verify_end(c.reader, c.session, SESSION_MESSAGE_VERIFY,
-                            bytes_of(signature, signature_len), c.scratch);
-    return p11_leave(&c);
+    struct call call = p11_enter("C_VerifyMessageNext", session);
+    if (!call.s)
+        call.s = message_check(call.session, SESSION_MESSAGE_VERIFY, true, parameter,
+                               parameter_len);
+    if (!call.s && ((part_len && !part) || (signature_len && !signature))) call.s = ST_ARGS;
+    if (!call.s) call.s = message_add(&call, SESSION_MESSAGE_VERIFY, bytes_of(part, part_len));
+    if (!call.s && signature)                      // NULL: more parts follow
+        call.s = op_verify_end(call.reader, call.session, SESSION_MESSAGE_VERIFY,
+                               bytes_of(signature, signature_len), call.scratch);
+    return p11_leave(&call);
 }
 
 CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
@@ -16263,17 +16459,18 @@ unsigned long scard11_set_log(void (*line)(void *context, const char *text), voi
 // Waits for the reader's lock, so that what it says belongs together.
 unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters)
 {
-    struct call c = p11_enter_library("scard11_stats");
+    struct call call = p11_enter_library("scard11_stats");
     u32 index = 0;
-    if (!c.s && !counters) c.s = ST_ARGS;
-    if (!c.s) c.s = slot_enter_id(slot, c.generation, &c.reader, &index);
-    if (!c.s) {
-        const struct link_count *n = &c.reader->count;
-        const struct card *card = c.reader->card;
-        *counters = (struct scard11_counters){ n->commands, n->sent, n->received, n->connects,
+    if (!call.s && !counters) call.s = ST_ARGS;
+    if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
+    if (!call.s) {
+        const struct link_count *count = &call.reader->count;
+        const struct card *card = call.reader->card;
+        *counters = (struct scard11_counters){ count->commands, count->sent, count->received,
+                                               count->connects,
                                                card ? SCARD11_CARD_MEMORY - card->arena.left : 0 };
     }
-    return p11_leave(&c);
+    return p11_leave(&call);
 }
 
 #if defined(__GNUC__) && !SCARD11_DEBUG

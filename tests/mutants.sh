@@ -89,48 +89,48 @@ mutant() {
 
 # a secret goes where it is meant for, seen in this transaction: secret_send
 mutant secret_without_going_there 'unit secret' \
-    secret_send 'TRY(place_go_to(c, t, place, scratch));' ''
+    secret_send 'TRY(place_go_to(card, token, place, scratch));' ''
 mutant secret_without_asking_whether_it_is_sure 'unit secret_refuses_where_nobody_is_sure' \
-    secret_send 'SCARD11_ASSERT.*\|if (!c->sure) return ST_FAILED;' ''
+    secret_send 'SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
 mutant secret_without_going_there_and_asking 'module another_application_never_gets_the_pin' \
-    secret_send 'TRY(place_go_to.*\|SCARD11_ASSERT.*\|if (!c->sure) return ST_FAILED;' ''
+    secret_send 'TRY(place_go_to.*\|SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
 mutant secret_on_any_place 'unit place' \
     place_is_here 'return .*' 'return true;'
 mutant sure_without_a_look 'module another_application_never_gets_the_pin' \
-    place_be_sure 'if (c->sure) return ST_OK;' 'return ST_OK;'
+    place_be_sure 'if (card->sure) return ST_OK;' 'return ST_OK;'
 mutant sure_after_the_transaction 'module another_application_never_gets_the_pin' \
-    slot_begin 'c->sure = false;' ';'
+    slot_begin 'card->sure = false;' ';'
 mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
 
 # what is remembered of a card is used for that card only: slot_prove
 mutant never_proved 'cards cards_swapped_at_rest' \
-    slot_prove 'if (!c->unproven) return ST_OK;' 'c->unproven = false; return ST_OK;'
+    slot_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;'
 mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
     slot_prove 'if (s) return ST_CARD_REMOVED;' ''
 mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
-    p15_mark_certificate 'p->mark.unique = true;' 'p->mark.unique = false;'
+    p15_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
-    slot_begin 'if (c->unproven) TRY(slot_prove.*' ''
+    slot_begin 'if (card->unproven) TRY(slot_prove.*' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
     slot_take_up 'if (!s) s = slot_prove_now(.*' ''
 mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
-    slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' ''
+    slot_take_up 'if (!slot_identity(card)) return ST_NOT_FOUND;' ''
 mutant connected_again_without_comparing 'cards cards_without_a_name_swapped' \
     slot_connect_again 'return .*' 'return ST_OK;' \
-    slot_connect_unproven 'TRY(slot_status(c));' 'st s = slot_status(c); if (s \&\& s != ST_CARD_REMOVED) return s;'
+    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
 mutant connected_again_whatever_the_count 'cards cards_without_a_name_swapped' \
-    slot_connect_unproven 'TRY(slot_status(c));' 'st s = slot_status(c); if (s \&\& s != ST_CARD_REMOVED) return s;'
+    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
 mutant connected_again_whatever_the_atr 'cards cards_of_two_kinds_swapped' \
     slot_connect_again 'return .*' 'return ST_OK;'
 mutant reset_where_nothing_counts 'module where_the_backend_does_not_count_a_reset_is_a_removal' \
-    slot_resume ' || !(c->state \& SCARD11_READER_COUNTED)' ''
+    slot_resume ' || !(card->state \& SCARD11_READER_COUNTED)' ''
 mutant a_count_of_0_tells 'cards cards_without_a_name_swapped' \
-    slot_resume 'if (!slot_counts(c) .*' ''
+    slot_resume 'if (!slot_counts(card) .*' ''
 mutant memory_answers_unproven 'cards cards_swapped_where_the_count_is_stuck' \
-    slot_look 'if (!s \&\& c->unproven .*' ''
+    slot_look 'if (!s \&\& card->unproven .*' ''
 mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
-    slot_look_at_rest 'slot_note_swap(r);' ';'
+    slot_look_at_rest 'slot_note_swap(reader);' ';'
 
 # a lost context is a removal of every card, with its event: slot_look_all
 mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
@@ -138,24 +138,24 @@ mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
 
 # after the end of a login the card itself asks for the PIN again: slot_log_out
 mutant logout_of_the_library_alone 'module logout_is_real_and_renews_private_handles' \
-    slot_log_out 'if (card_verified(t)) s = slot_end_verified(r, t);' ''
+    slot_log_out 'if (card_verified(token)) s = slot_end_verified(reader, token);' ''
 mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
-    slot_end_verified 'return card_verified(t) ? .*' 'return ST_OK;'
+    slot_end_verified 'return card_verified(token) ? .*' 'return ST_OK;'
 mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     secret_end_one 'if (!s) pin->verified = false;' 'pin->verified = false;'
 mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    p11_finalize 'slot_log_out_everywhere();' '' slot_empty 'reset || slot_verified(r->card)' 'reset'
+    p11_finalize 'slot_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
 mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
     p11_finalize 'slot_log_out_everywhere();' ''
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    slot_rest 'slot_log_out_all(r);' '' session_close '? slot_log_out(r, t)' '? ST_OK'
+    slot_rest 'slot_log_out_all(reader);' '' session_close '? slot_log_out(reader, token)' '? ST_OK'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
-    slot_empty ' || slot_verified(r->card)' '' link_disconnect 'reset || l->broken' 'reset'
+    slot_empty ' || slot_verified(reader->card)' '' link_disconnect 'reset || link->broken' 'reset'
 mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
-    slot_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(c); return ST_CARD_REMOVED; }' \
-    link_reset 'l->broken = true;' ';'
+    slot_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(card); return ST_CARD_REMOVED; }' \
+    link_reset 'link->broken = true;' ';'
 mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
-    slot_reset 'slot_connect_again(c, true)' 'link_reset(\&c->link)'
+    slot_reset 'slot_connect_again(card, true)' 'link_reset(\&card->link)'
 mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
     slot_has_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
@@ -179,13 +179,13 @@ mutant trial_for_certain_without_going_there 'unit trial' \
 mutant the_first_token_takes_all 'cards cards_do_not_show_a_key_whose_pin_is_lost' \
     p15_token_of 'return NULL;' 'return first;'
 mutant whose_pin_is_not_asked 'unit p15' \
-    p15_token_of 'if (!auth_id.n || !p->pins) return first;' 'return first;'
+    p15_token_of 'if (!auth_id.n || !p15->pins) return first;' 'return first;'
 
 # a PIN's state is asked for only where that costs nothing: secret_read_tries
 mutant tries_are_asked_of_everyone 'unit secret' \
     secret_read_tries '!pin->ask || ' ''
 mutant tries_are_asked_in_a_login 'unit secret' \
-    secret_read_tries 't->login || ' ''
+    secret_read_tries 'token->login || ' ''
 mutant login_is_asked_of_everyone 'unit place' \
     place_ask_login ' || !pin->ask' ''
 
@@ -215,6 +215,6 @@ mutant algorithms_named_each_time 'unit p15 p15alg' \
 mutant algorithms_beyond_the_mask 'unit p15 p15alg' \
     p15alg_parse 'out->n < P15ALG_MAX' 'out->n < 2 * P15ALG_MAX'
 mutant reads_without_end 'unit link' \
-    link_count_read 'l->reads++ < LINK_READS_MAX' 'true'
+    link_count_read 'link->reads++ < LINK_READS_MAX' 'true'
 
 sum_up

@@ -44,27 +44,27 @@ bad() { echo "^ *[1-9][0-9]* $1"; }
 in_() { echo "/^[A-Za-z].*[ *]$1(/,/^}/s/$2/$3/"; }
 
 seeded epoch_of_sessions "$(bad 'old handles honoured')" \
-    -e "$(in_ session_find 's->handle == h' 's->handle')"
+    -e "$(in_ session_find 'session->handle == handle' 'session->handle')"
 seeded epoch_of_objects "$(bad 'old handles honoured')\|$(bad 'data or signatures')" \
-    -e "$(in_ card_find_hidden 'o->handle == h' 'o->handle')"
+    -e "$(in_ card_find_hidden 'object->handle == handle' 'object->handle')"
 seeded look "$(bad 'old handles honoured')\|$(bad 'wrong states')" \
-    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'r->changes != c->changes' 'false')"
+    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'reader->changes != card->changes' 'false')"
 seeded free_without_lock 'ERROR: AddressSanitizer' \
-    -e "/^static void slot_change(/,/^}/s/    r->changes++;/    r->changes++; if (r->card) { struct arena a = r->card->arena; r->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
+    -e "/^static void slot_change(/,/^}/s/    reader->changes++;/    reader->changes++; if (reader->card) { struct arena a = reader->card->arena; reader->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
 seconds=30         # few cards are replaced so by one that nothing else tells from it
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ slot_same_state 'return (state.*' 'return true;')"
 seconds=5
 seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ slot_prove 'if (!c->unproven) return ST_OK;' 'c->unproven = false; return ST_OK;')"
+    -e "$(in_ slot_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ slot_take_up 'if (!slot_identity(c)) return ST_NOT_FOUND;' '')" \
+    -e "$(in_ slot_take_up 'if (!slot_identity(card)) return ST_NOT_FOUND;' '')" \
     -e "$(in_ slot_identity 'return .*' 'return NULL;')"
 seeded login_left_at_rest "$(bad 'PINs left verified')" \
-    -e "$(in_ slot_rest 'slot_log_out_all(r);' '')" \
+    -e "$(in_ slot_rest 'slot_log_out_all(reader);' '')" \
     -e "$(in_ session_close 'return .*' 'return ST_OK;')"
 seeded logged_out_here_alone "$(bad 'PINs left verified')" \
-    -e "$(in_ slot_log_out 'if (card_verified(t)) s = .*' '')"
+    -e "$(in_ slot_log_out 'if (card_verified(token)) s = .*' '')"
 seconds=20
 seeded lost_context_is_nothing "$(bad 'events missed')" \
     -e "$(in_ slot_look_all '^        slot_note_gone(NULL);' '')"
@@ -72,20 +72,20 @@ seconds=5
 seeded event_swallowed "$(bad 'events missed')" \
     -e "/^static st p11_slot_list(/,/^}/s/    slot_look_all();/    slot_look_all(); for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_readers[i].pending = 0;/"
 seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \
-    -e "$(in_ slot_change 'if (slot_watching)' 'if (slot_watching \&\& r->listed \&\& r->state \& SCARD11_READER_PRESENT)')"
+    -e "$(in_ slot_change 'if (slot_watching)' 'if (slot_watching \&\& reader->listed \&\& reader->state \& SCARD11_READER_PRESENT)')"
 seeded cancel_never 'did not end' \
-    -e "$(in_ p11_wait_until_empty 'if (w->context) scard11_reader_cancel(w->context);' ';')" \
+    -e "$(in_ p11_wait_until_empty 'if (waiter->context) scard11_reader_cancel(waiter->context);' ';')" \
     -e 's/^#define P11_WAIT_MS .*/#define P11_WAIT_MS 100000/'
 seeded late "events are late" \
     -e "$(in_ p11_wait_once 'u32 sleep = ' 'u32 sleep = !code ? 20 : ')"
 seeded present_for_ever "$(bad 'wrong states')" \
-    -e "$(in_ slot_has_token 'return ' 'return r->changes > 1 || ')"
+    -e "$(in_ slot_has_token 'return ' 'return reader->changes > 1 || ')"
 seeded arena_kept 'LeakSanitizer' \
     -e "$(in_ slot_empty 'arena_free(&everything);' '(void)everything;')"
 seeded context_kept "$(bad 'misuse of the reader')\|more than 128 contexts" \
     -e "$(in_ p11_stop_waiter 'if (context) scard11_reader_stop(context);' '(void)context;')"
 seeded lock_not_held "$(bad 'unexpected')\|Sanitizer\|wrong use" \
-    -e "$(in_ slot_wait 'os_acquire(&r->lock);' '')" -e "$(in_ slot_leave 'os_release(&r->lock);' '')"
+    -e "$(in_ slot_wait 'os_acquire(&reader->lock);' '')" -e "$(in_ slot_leave 'os_release(&reader->lock);' '')"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
