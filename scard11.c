@@ -385,7 +385,7 @@ typedef u32 st;
     X(UNKNOWN_TOKEN,  CKR_TOKEN_NOT_RECOGNIZED,        "no driver knows this card")              \
     X(TOKEN_RO,       CKR_TOKEN_WRITE_PROTECTED,       "the card is not written")                \
     X(HOST_MEMORY,    CKR_HOST_MEMORY,                 "out of memory")                          \
-    X(CARD_MEMORY,    CKR_DEVICE_MEMORY,               "the card's memory limit is reached")     \
+    X(ARENA_FULL,     CKR_DEVICE_MEMORY,               "the card's memory limit is reached")     \
     X(CARD_REMOVED,   CKR_DEVICE_REMOVED,              "the card left during the call")          \
     X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
     X(CARD_RESET,     CKR_DEVICE_ERROR,                "the card was reset by someone else")     \
@@ -1049,14 +1049,14 @@ static void arena_piece_drop(struct arena *arena, struct piece *piece)
     arena->pieces = piece;
 }
 
-// Appends to a chain. ST_CARD_MEMORY leaves a part of s appended: the caller drops the chain.
+// Appends to a chain. ST_ARENA_FULL leaves a part of s appended: the caller drops the chain.
 static st arena_chain_put(struct arena *arena, struct chain *chain, bytes s)
 {
     while (s.n) {
         size_t used = chain->n % sizeof chain->first->data;
         if (!used) {
             struct piece *piece = arena_piece(arena);
-            if (!piece) return ST_CARD_MEMORY;
+            if (!piece) return ST_ARENA_FULL;
             if (chain->last) chain->last->next = piece;
             else         chain->first = piece;
             chain->last = piece;
@@ -1514,7 +1514,7 @@ static void zlib_free(voidpf scratch, voidpf p)
     (void)scratch; (void)p;                             // the caller's return gives it back
 }
 
-// Inflates a gzip or zlib stream into what is left of scratch. ST_CARD_MEMORY: it has more to give.
+// Inflates a gzip or zlib stream into what is left of scratch. ST_ARENA_FULL: it has more to give.
 static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
 {
     struct scratch work = *scratch;
@@ -1535,7 +1535,7 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
     int rc = inflate(&z, Z_FINISH);
     b.n = b.cap - z.avail_out;
     inflateEnd(&z);
-    if (rc != Z_STREAM_END) return rc == Z_BUF_ERROR && !z.avail_out ? ST_CARD_MEMORY : ST_PROTOCOL;
+    if (rc != Z_STREAM_END) return rc == Z_BUF_ERROR && !z.avail_out ? ST_ARENA_FULL : ST_PROTOCOL;
     *scratch = work;
     scratch->at = b.p;                                  // the window is no longer needed
     *out = scratch_keep(scratch, &b);
@@ -1561,9 +1561,9 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
  * ==============================================================================================*/
 
 enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY, ALG_SECRET };
-// What goes round a public-key operation; how a secret key is used.
-enum alg_pad { ALG_PAD_NONE, ALG_PAD_PKCS1, ALG_PAD_PSS, ALG_PAD_OAEP,
-               ALG_HMAC, ALG_ECB, ALG_CBC, ALG_CBC_PAD, ALG_CTR, ALG_GCM };
+// How a key is used: the padding of an RSA block, the mode of a cipher, or neither (ALG_RAW).
+enum alg_scheme { ALG_RAW, ALG_PKCS1, ALG_PSS, ALG_OAEP,
+                  ALG_HMAC, ALG_ECB, ALG_CBC, ALG_CBC_PADDED, ALG_CTR, ALG_GCM };
 
 #define ALG_BLOCK 16                    // of AES, in bytes
 
@@ -1641,13 +1641,13 @@ struct alg_key {
 // What is done with a key. hash NULL: the input is hashed (or a DigestInfo) already.
 struct alg_use {
     enum alg_type type;
-    enum alg_pad pad;
+    enum alg_scheme scheme;
     const struct alg_hash *hash, *mgf;
     u32 salt;                           // of PSS, in bytes
     u32 block;                          // of a cipher, in bytes
-    // Of a whole block of RSA (ALG_PAD_NONE): how the host padded it (ALG_PAD_NONE: not at all), of
-    // PSS with hash, mgf and salt what it was made from. With that PSA can check the signature.
-    enum alg_pad made;
+    // Of a whole block of RSA (scheme is ALG_RAW): the padding that the host put round it, and of
+    // PSS, with hash, mgf and salt, the digest inside. With that PSA can check the signature.
+    enum alg_scheme made;
     bytes digest;
 };
 
@@ -1870,8 +1870,8 @@ static st hash_of(const struct alg_hash *alg, bytes in, struct buf *out)
 
 // ---- HMAC and HKDF (RFC 2104, RFC 5869), over the hashes: PSA would want each key imported ----
 
-// Begins a hash of the key's block, which pad is laid over.
-static st hash_hmac_block(struct hash *hash, const struct alg_hash *alg, bytes key, u8 pad)
+// Begins a hash of the key's block, which mask (ipad, opad) is laid over.
+static st hash_hmac_block(struct hash *hash, const struct alg_hash *alg, bytes key, u8 mask)
 {
     u8 block[ALG_HASH_BLOCK];
     struct buf b = buf_on(block, alg->block);
@@ -1879,7 +1879,7 @@ static st hash_hmac_block(struct hash *hash, const struct alg_hash *alg, bytes k
     if (key.n > b.cap) s = hash_of(alg, key, &b);
     else               buf_put(&b, key);
     buf_fill(&b, 0, b.cap - b.n);
-    for (size_t i = 0; i < b.cap; i++) block[i] ^= pad;
+    for (size_t i = 0; i < b.cap; i++) block[i] ^= mask;
     if (!s) s = hash_begin(hash, alg);
     if (!s && (s = hash_add(hash, buf_bytes(&b))) != ST_OK) hash_drop(hash);
     mem_wipe(block, sizeof block);
@@ -2363,10 +2363,10 @@ static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, b
 // PSS, and of whole blocks knows those only of which it is told how they were made.
 static bool cipher_has(const struct alg_use *use)
 {
-    enum alg_pad pad = use->pad == ALG_PAD_NONE ? use->made : use->pad;
+    enum alg_scheme scheme = use->scheme == ALG_RAW ? use->made : use->scheme;
     if (CIPHER_BIGNUM) return true;
-    if (pad == ALG_PAD_OAEP || pad == ALG_PAD_PSS) return use->mgf == use->hash;
-    return pad == ALG_PAD_PKCS1;
+    if (scheme == ALG_OAEP || scheme == ALG_PSS) return use->mgf == use->hash;
+    return scheme == ALG_PKCS1;
 }
 
 // The block that an RSA signature opens to is compared with what it should be; see >>alg for use.
@@ -2379,11 +2379,11 @@ static st cipher_verify_block(const struct alg_key *key, const struct alg_use *u
     st s = cipher_rsa_public(key, signature, &block);
     if (s == ST_DATA) return ST_SIG_INVALID;
     if (s) return s;
-    switch (use->pad) {
-    case ALG_PAD_PSS:
+    switch (use->scheme) {
+    case ALG_PSS:
         if (in.n != use->hash->size) return ST_DATA_LEN;
         return pad_pss_check(use, in, key->bits, buf_bytes(&block), scratch);
-    case ALG_PAD_PKCS1:
+    case ALG_PKCS1:
         if (use->hash) {
             pad_digest_info(use->hash, in, &info);
             in = buf_bytes(&info);
@@ -2415,9 +2415,9 @@ static st cipher_verify_rsa(const struct alg_key *key, const struct alg_use *use
     struct buf info = scratch_buf(&scratch, 96);
     if (CIPHER_BIGNUM) return cipher_verify_block(key, use, in, signature, scratch);
     if (!cipher_has(use)) return ST_NOT_SUPPORTED;
-    if (use->pad == ALG_PAD_PSS) return cipher_verify_pss(key, use, in, signature);
-    if (use->made == ALG_PAD_PSS) return cipher_verify_pss(key, use, use->digest, signature);
-    if (use->pad == ALG_PAD_NONE) {
+    if (use->scheme == ALG_PSS) return cipher_verify_pss(key, use, in, signature);
+    if (use->made == ALG_PSS) return cipher_verify_pss(key, use, use->digest, signature);
+    if (use->scheme == ALG_RAW) {
         in = pad_pkcs1_signed(in);
     } else if (use->hash) {
         pad_digest_info(use->hash, in, &info);
@@ -2444,7 +2444,7 @@ static st cipher_verify(const struct alg_key *key, const struct alg_use *use, by
 static bool cipher_can_verify(const struct alg_key *key, const struct alg_use *use)
 {
     bool rsa = key->type == ALG_RSA;
-    if (rsa && (!key->modulus.n || use->pad == ALG_PAD_OAEP || !cipher_has(use))) return false;
+    if (rsa && (!key->modulus.n || use->scheme == ALG_OAEP || !cipher_has(use))) return false;
     if (rsa && CIPHER_BIGNUM) return true;
     if (!rsa && (key->type != ALG_EC || !key->curve->family || !key->point.n)) return false;
     psa_status_t status = cipher_try_key(key);
@@ -2481,7 +2481,7 @@ static const struct alg_curve *cipher_curve_of(bytes point)
 static st cipher_seal(const struct alg_key *key, const struct alg_use *use, bytes label, bytes in,
                       struct buf *out)
 {
-    bool oaep = use->pad == ALG_PAD_OAEP;
+    bool oaep = use->scheme == ALG_OAEP;
     psa_algorithm_t alg = oaep ? PSA_ALG_RSA_OAEP(use->hash->psa) : PSA_ALG_RSA_PKCS1V15_CRYPT;
     size_t size = alg_key_bytes(key), over = oaep ? 2 * use->hash->size + 2 : 11, n = 0;
     psa_key_id_t id = 0;
@@ -2508,9 +2508,9 @@ static st cipher_encrypt(const struct alg_key *key, const struct alg_use *use, b
     if (key->type != ALG_RSA || !cipher_has(use)) return ST_NOT_SUPPORTED;
     if (!CIPHER_BIGNUM && !CIPHER_SEALS) return ST_NOT_SUPPORTED;
     if (!CIPHER_BIGNUM) return cipher_seal(key, use, label, in, out);
-    switch (use->pad) {
-    case ALG_PAD_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
-    case ALG_PAD_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
+    switch (use->scheme) {
+    case ALG_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
+    case ALG_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
     default:
         if (in.n > size) return ST_DATA_LEN;
         buf_put_number(&block, in, size);
@@ -2546,7 +2546,7 @@ static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool en
 }
 
 // AES as ECB, CBC or CTR over whole blocks (any bytes with CTR). Appends as many bytes as go in.
-static st cipher_aes(enum alg_pad mode, bytes key, bytes iv, bool encrypt, bytes in,
+static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, bytes in,
                      struct buf *out)
 {
     psa_algorithm_t alg = mode == ALG_ECB ? PSA_ALG_ECB_NO_PADDING
@@ -3599,7 +3599,7 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
         s = link_send(link, cmd, &last, rsp);
     }
     if (s) return s;
-    if (rsp->full) return ST_CARD_MEMORY;
+    if (rsp->full) return ST_ARENA_FULL;
     return link->sw >> 8 == 0x61 ? ST_OK : ST_SW(link->sw);
 }
 
@@ -3951,7 +3951,7 @@ struct credential {
     u8   reference;
     u8   coding;            // enum card_pin_coding
     u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
-    u8   padded;            // to how many bytes; 0: not
+    u8   fill_to;           // bytes that it fills with filler behind it; 0: it is not filled
     u8   filler;            // with what
     u8   logout_by;         // enum card_logout
     u8   unblock_by;        // enum card_unblock, of a PUK
@@ -4012,7 +4012,7 @@ struct driver {
     st (*derive)  (struct card *, struct object *, bytes peer_point, struct scratch,
                    struct buf *out);
     st (*random)  (struct card *, struct token *, u8 *out, size_t n);
-    // A secret key of the card: in, whole blocks, as use->pad says (ALG_ECB or ALG_CBC) under iv.
+    // A secret key of the card: in, whole blocks, as use->scheme says, ECB or CBC under iv.
     st (*crypt)   (struct card *, struct object *, const struct alg_use *, bool encrypt, bytes iv,
                    bytes in, struct scratch, struct buf *out);
 };
@@ -4027,7 +4027,7 @@ struct driver {
 #define CARD_UNWRAP  32u
 #define CARD_AES     1u                 // kinds of secret keys of a token
 #define CARD_DES3    2u
-#define CARD_PADS(p) (1u << (p))        // enum alg_pad
+#define CARD_SCHEME(s) (1u << (s))      // enum alg_scheme
 
 // What is known of a secret key's life. The numbers are those of KeyAccessFlags in ISO/IEC 7816-15.
 #define CARD_SENSITIVE         1u
@@ -4056,7 +4056,7 @@ struct object {
     enum alg_type type;             // of a key that has not been read yet, or of a session's
     u32   use;                      // CARD_SIGN ...
     u32   access;                   // of one on the card: CARD_SENSITIVE ...
-    u32   pads;                     // CARD_PADS ...: the card pads itself, in these ways only; 0:
+    u32   schemes;                  // CARD_SCHEME ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
     u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
     bytes entry;                    // what the card's directory says of it; empty: ref tells it
@@ -4092,7 +4092,7 @@ struct token {
     bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
     u64   login_epoch;              // changes with each login and logout
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
-    u32   pads;                     // as of its keys: what C_GetMechanismInfo says
+    u32   schemes;                  // as of its keys: what C_GetMechanismInfo says
     u32   ec_hash;                  // CKM_: its EC keys sign what they hash so themselves; 0: any
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
@@ -4205,10 +4205,10 @@ static st card_reserve(struct card *card, u32 n)
         if (!card_object_at(card, i)->handle) n--;
     u32 page = (card->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
     for (u32 end = card->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
-        if (page >= CARD_OBJECT_PAGES) return ST_CARD_MEMORY;
+        if (page >= CARD_OBJECT_PAGES) return ST_ARENA_FULL;
         struct object **at = &card->objects[page];
         if (!*at) *at = ARENA_NEW(&card->arena, struct object, CARD_OBJECT_PAGE);
-        if (!*at) return ST_CARD_MEMORY;
+        if (!*at) return ST_ARENA_FULL;
     }
     return ST_OK;
 }
@@ -4373,7 +4373,7 @@ static st card_keep_key(struct card *card, struct alg_key *key, struct scratch s
         key->spki = buf_bytes(&spki);
     }
     bytes kept = arena_copy(&card->arena, key->spki);
-    if (!kept.p) return ST_CARD_MEMORY;
+    if (!kept.p) return ST_ARENA_FULL;
     return alg_parse_spki(kept, key);
 }
 
@@ -4651,7 +4651,7 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
  * sure of it; no other function builds a command with secret_in.
  * ==============================================================================================*/
 
-// Encodes and pads a PIN as the card wants it. Characters that its coding has not set full.
+// Encodes a PIN as the card wants it, and fills it up. Characters that its coding has not set full.
 static void secret_encode(const struct credential *credential, bytes secret, struct buf *out)
 {
     size_t start = out->n;
@@ -4664,13 +4664,13 @@ static void secret_encode(const struct credential *credential, bytes secret, str
             if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
         for (size_t i = 0; i < secret.n; ) {
             unsigned high = credential->coding == CARD_PIN_HALF_NIBBLE ? 15 : secret.p[i++];
-            unsigned low = i < secret.n ? secret.p[i++] : credential->padded ? credential->filler :
+            unsigned low = i < secret.n ? secret.p[i++] : credential->fill_to ? credential->filler :
                            15;
             buf_put8(out, high << 4 | (low & 15));
         }
     }
     size_t n = out->n - start;
-    if (n < credential->padded) buf_fill(out, credential->filler, credential->padded - n);
+    if (n < credential->fill_to) buf_fill(out, credential->filler, credential->fill_to - n);
 }
 
 // ---- The reader's pad ----
@@ -4689,7 +4689,7 @@ struct secret_entry {
 // How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
 static u8 secret_pad_block(const struct credential *credential)
 {
-    return credential->verify_bare ? 0 : credential->padded;
+    return credential->verify_bare ? 0 : credential->fill_to;
 }
 
 // Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
@@ -4713,10 +4713,10 @@ static bool secret_has_pad(const struct card *card, const struct credential *old
 {
     const struct link *link = &card->link;
     const struct credential *credential = old ? old : fresh;
-    u32 block = fresh ? credential->padded : secret_pad_block(credential);
+    u32 block = fresh ? credential->fill_to : secret_pad_block(credential);
     if (!link_has_pad(link, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
     if (!secret_pad_encodes(credential, block)) return false;
-    if (old && fresh && (old->coding != fresh->coding || old->padded != fresh->padded ||
+    if (old && fresh && (old->coding != fresh->coding || old->fill_to != fresh->fill_to ||
                          old->filler != fresh->filler)) return false;
     return secret_pad_counts(link, credential) &&
            secret_pad_counts(link, fresh ? fresh : credential);
@@ -4733,7 +4733,7 @@ static void secret_pad_structure(const struct link *link, const struct secret_en
     const struct credential *fresh = entry->pin[1];
     const struct credential *credential = old ? old : fresh;
     const struct credential *q = fresh ? fresh : credential;
-    u8 block = fresh ? credential->padded : secret_pad_block(credential), both = old && fresh;
+    u8 block = fresh ? credential->fill_to : secret_pad_block(credential), both = old && fresh;
     u8 min = q->min < credential->min ? q->min : credential->min;
     u8 max = q->max > credential->max ? q->max : credential->max;
     bool iso = credential->coding == CARD_PIN_ISO9564, bcd = credential->coding == CARD_PIN_BCD;
@@ -4827,7 +4827,7 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
 {
     struct credential bare = *pin;
     struct secret_entry entry = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
-    if (pin->verify_bare) bare.padded = 0;
+    if (pin->verify_bare) bare.fill_to = 0;
     st s = secret_answer(pin, secret_send(card, token, &entry, scratch));
     if (!s) pin->verified = true;
     return s;
@@ -5404,8 +5404,8 @@ static const struct p15_io p15file_io = { p15file_select_path, p15file_read_bina
 
 enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
 
-// A byte that pads a directory file, or the tag of a record that was deleted.
-static bool p15file_is_padding(u8 b)
+// A byte that fills a directory file, or the tag of a record that was deleted.
+static bool p15file_is_filler(u8 b)
 {
     return b == 0x00 || b == 0xff;
 }
@@ -5420,12 +5420,12 @@ static bool p15file_is_record(u8 b)
 // records, whose tag was made 00 and whose length stayed.
 static st p15file_next(bytes *rest, struct tlv *out)
 {
-    while (rest->n && p15file_is_padding(*rest->p)) {
+    while (rest->n && p15file_is_filler(*rest->p)) {
         bytes after = *rest;
         struct tlv deleted;
         bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
                       !tlv_next(&after, &deleted) &&
-                      (!after.n || p15file_is_padding(*after.p) || p15file_is_record(*after.p));
+                      (!after.n || p15file_is_filler(*after.p) || p15file_is_record(*after.p));
         *rest = record ? after : bytes_from(*rest, 1);
     }
     return tlv_next(rest, out);
@@ -5437,11 +5437,11 @@ static bool p15file_enough(bytes got, enum p15_shape shape)
     struct tlv tlv;
     if (shape == P15_ANY) return false;
     if (shape == P15_OBJECT) return !tlv_next(&got, &tlv);
-    while (got.n && !p15file_is_padding(*got.p))
+    while (got.n && !p15file_is_filler(*got.p))
         if (tlv_next(&got, &tlv)) return false;
     if (got.n < 8) return false;
     for (size_t i = 0; i < got.n; i++)
-        if (!p15file_is_padding(got.p[i])) return false;
+        if (!p15file_is_filler(got.p[i])) return false;
     return true;
 }
 
@@ -5759,7 +5759,7 @@ static st p15_read_odf(struct card *card, struct token *token, struct scratch sc
     st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
     if (s && s != ST_NOT_FOUND) return s;
     bytes rest = arena_copy(&card->arena, content);
-    if (content.n && !rest.p) return ST_CARD_MEMORY;
+    if (content.n && !rest.p) return ST_ARENA_FULL;
     p15->odf_read = true;
     while (!p15file_next(&rest, &entry)) {
         struct p15_value value;
@@ -5921,7 +5921,7 @@ static st p15_read_info(struct card *card, struct token *token, struct scratch s
     st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
     bytes kept = s ? BYTES_NONE : arena_copy(&card->arena, content);
-    if (!s && !kept.p) return ST_CARD_MEMORY;
+    if (!s && !kept.p) return ST_ARENA_FULL;
     p15_parse_info(kept, p15->aid, &info);
     p15alg_parse(info.algorithms, &p15->algorithms);
     p15->info_read = true;
@@ -5948,7 +5948,7 @@ static st p15_look_if_blank(struct card *card, struct token *token, struct scrat
 {
     const struct p15 *p15 = token->state;
     st s = p15->no_info ? p15_read_odf(card, token, scratch) : ST_OK;
-    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
         if (card->tokens[i].state == p15) card->tokens[i].blank = !s && p15->no_info && !p15->files;
     return ST_OK;
@@ -6053,9 +6053,9 @@ static st p15_parse_pin(bytes type, struct p15_pin *out)
     if (!n || coding > CARD_PIN_ISO9564) return ST_PROTOCOL;
     pin.coding = (u8)coding;
     if (out->flags & P15_PIN_PADDED || coding == CARD_PIN_ISO9564) {
-        pin.padded = (u8)(stored && stored <= CARD_PIN_MAX ? stored : 8);
+        pin.fill_to = (u8)(stored && stored <= CARD_PIN_MAX ? stored : 8);
     }
-    u32 room = p15_characters(coding, pin.padded ? pin.padded : CARD_PIN_MAX);
+    u32 room = p15_characters(coding, pin.fill_to ? pin.fill_to : CARD_PIN_MAX);
     u32 usual = p15_characters(coding, stored);
     if (!max || max > room) max = usual && usual <= room ? usual : room;
     pin.min = (u8)(min <= max ? min : max);
@@ -6077,7 +6077,7 @@ static st p15_add_pin(struct card *card, struct p15 *p15, const struct p15_entry
         if (tlv.tag == 0x80 || tlv.tag == 0xa0) parsed.environment = (u8)p15_tagged_number(tlv);
     }
     struct p15_pin *pin = ARENA_NEW(&card->arena, struct p15_pin, 1);
-    if (!pin) return ST_CARD_MEMORY;
+    if (!pin) return ST_ARENA_FULL;
     *pin = parsed;
     while (*at) at = &(*at)->next;
     *at = pin;
@@ -6165,7 +6165,7 @@ static struct object *p15_add_key_object(struct card *card, struct token *token,
     object->type = key->type;
     object->key = key->key;
     object->use = p15_use(key);
-    object->pads = class == CKO_PRIVATE_KEY ? token->pads : 0;
+    object->schemes = class == CKO_PRIVATE_KEY ? token->schemes : 0;
     object->subject = key->subject;
     object->ref = key->reference;
     memcpy(object->start, key->start, sizeof object->start);
@@ -6294,7 +6294,7 @@ static st p15_add_guarded(struct card *card, struct token *token, CK_OBJECT_CLAS
     struct token *owner = p15_token_of(card, token, rule.auth_id);
     if (!owner) return ST_OK;
     struct object *object = p15_add_key_object(card, owner, class, key);
-    if (!object) return ST_CARD_MEMORY;
+    if (!object) return ST_ARENA_FULL;
     card_set_entry(card, object, entry->whole);
     object->private = rule.auth_id.n || rule.user || (entry->flags & P15_PRIVATE && !rule.is_free);
     object->credential = object->private ? card_pin(owner) : NULL;
@@ -6315,7 +6315,7 @@ static st p15_add_secret(struct card *card, struct token *token, const struct p1
     if (entry->tag != 0x30 && entry->tag != 0xaf && (entry->tag < 0xa0 || entry->tag > 0xac))
         return ST_OK;
     struct p15_key *key = ARENA_NEW(&card->arena, struct p15_key, 1);
-    if (!key) return ST_CARD_MEMORY;
+    if (!key) return ST_ARENA_FULL;
     key->type = ALG_SECRET;
     key->id = p15_parse_key_class(entry->class, key);
     p15_parse_key_type(entry->type, key, &value);
@@ -6337,7 +6337,7 @@ static st p15_add_private(struct card *card, struct token *token, const struct p
     bytes id = p15_parse_key_class(entry->class, &said);
     p15_parse_key_type(entry->type, &said, &value);
     struct p15_key *key = p15_key_of(card, p15, id, true);
-    if (!key) return ST_CARD_MEMORY;
+    if (!key) return ST_ARENA_FULL;
     key->type = said.type;
     key->usage = said.usage;
     key->reference = said.reference;
@@ -6363,7 +6363,7 @@ static st p15_add_public(struct card *card, struct token *token, const struct p1
     bytes id = p15_parse_key_class(entry->class, &said);
     p15_parse_key_type(entry->type, &said, &value);
     struct p15_key *key = p15_key_of(card, token->state, id, false);
-    if (!key) return ST_CARD_MEMORY;
+    if (!key) return ST_ARENA_FULL;
     if (key->type == ALG_NONE) {                  // there is no private half
         key->type = said.type;
         if (said.usage & 1u << 6) key->usage |= 1u << 2;      // verify: its other half signs
@@ -6416,11 +6416,11 @@ static st p15_add_certificate(struct card *card, struct token *token, const stru
         if (part.tag == 0x01) authority = part.value.n && *part.value.p;
     }
     struct p15_certificate *kept = ARENA_NEW(&card->arena, struct p15_certificate, 1);
-    if (!kept) return ST_CARD_MEMORY;
+    if (!kept) return ST_ARENA_FULL;
     *kept = cert;
     struct token *owner = p15_token_of_id(card, token, cert.id);
     kept->object = p15_add_object(card, owner, CKO_CERTIFICATE, cert.id, entry->label, kept);
-    if (!kept->object) return ST_CARD_MEMORY;
+    if (!kept->object) return ST_ARENA_FULL;
     card_set_entry(card, kept->object, entry->whole);
     kept->object->private = p15_is_private(entry) && !owner->driver->public_certificates;
     kept->object->credential = kept->object->private ? card_pin(owner) : NULL;
@@ -6437,7 +6437,7 @@ static st p15_add_data(struct card *card, struct token *token, const struct p15_
     struct p15_value *value = ARENA_NEW(&card->arena, struct p15_value, 1);
     struct tlv part;
     bytes class = entry->class, type = entry->type;
-    if (!value) return ST_CARD_MEMORY;
+    if (!value) return ST_ARENA_FULL;
     if ((entry->tag != 0x30 && entry->tag != 0xa1) || tlv_next(&type, &part)) return ST_OK;
     bytes oid = part.tag == 0x06 ? part.whole : BYTES_NONE;     // of data named by one
     if (oid.n && tlv_next(&type, &part)) return ST_OK;
@@ -6446,7 +6446,7 @@ static st p15_add_data(struct card *card, struct token *token, const struct p15_
     struct token *owner = p15_token_of(card, token, private ? entry->auth_id : BYTES_NONE);
     if (!owner) return ST_OK;
     struct object *object = p15_add_object(card, owner, CKO_DATA, BYTES_NONE, entry->label, value);
-    if (!object) return ST_CARD_MEMORY;
+    if (!object) return ST_ARENA_FULL;
     card_set_entry(card, object, entry->whole);
     object->private = private;
     object->credential = private ? card_pin(owner) : NULL;
@@ -6494,7 +6494,7 @@ static st p15_read_file(struct card *card, struct token *token, struct p15_file 
     if (s == ST_NOT_LOGGED_IN && !token->login) return ST_OK;       // it is read after the login
     if (s && !p15_is_no(s)) return s;
     bytes rest = s ? BYTES_NONE : arena_copy(&card->arena, content);
-    if (rest.n && !rest.p) return ST_CARD_MEMORY;
+    if (rest.n && !rest.p) return ST_ARENA_FULL;
     u32 records = 0;
     for (bytes count = rest; !p15file_next(&count, &record); ) records++;
     if (records > P15_ENTRIES_MAX - p15->entries) records = P15_ENTRIES_MAX - p15->entries;
@@ -6606,7 +6606,7 @@ static st p15_keep_key(struct card *card, struct p15_key *key, const struct alg_
                        const struct x509 *x509, struct scratch scratch)
 {
     struct alg_key *kept = ARENA_NEW(&card->arena, struct alg_key, 1);
-    if (!kept) return ST_CARD_MEMORY;
+    if (!kept) return ST_ARENA_FULL;
     *kept = *found;
     TRY(card_keep_key(card, kept, scratch));
     p15_tell_key(key, kept, x509, true);
@@ -6663,7 +6663,7 @@ static st p15_read_certificate(struct card *card, struct token *token, struct p1
     }
     struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
     bytes kept = arena_copy(&card->arena, parsed.whole);
-    if (!x509 || !kept.p) return ST_CARD_MEMORY;
+    if (!x509 || !kept.p) return ST_ARENA_FULL;
     x509_parse(kept, x509);                        // in what is kept: as it went before
     cert->object->x509 = x509;
     cert->object->value = x509->whole;
@@ -6700,19 +6700,19 @@ static st p15_read_key(struct card *card, struct token *token, struct p15_key *k
     st s = ST_NOT_FOUND;
     if (key->refused == token->login_epoch + 1) return ST_OK;
     if (!cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
     if (!cert) TRY(p15_load(card, token, P15_MASK_CERT, scratch));
     cert = p15_certificate_of(p15, key->id);
     if (cert && cert->object->unread) s = p15_read_certificate(card, token, cert, scratch);
     else if (cert && cert->object->x509) s = p15_learn(card, p15, cert, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
     if (cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || key->looked) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
     struct alg_key *said = NULL;
     bool known = key->type == ALG_RSA ? key->bits >= ALG_RSA_MIN_BITS &&
                  key->bits <= ALG_RSA_MAX_BITS && key->bits % 8 == 0 : key->curve != NULL;
     if (known) said = ARENA_NEW(&card->arena, struct alg_key, 1);
-    if (known && !said) return ST_CARD_MEMORY;
+    if (known && !said) return ST_ARENA_FULL;
     if (said)
         *said = (struct alg_key){ .type = key->type, .curve = key->curve,
                                   .bits = key->type == ALG_RSA ? key->bits : key->curve->bits };
@@ -6759,7 +6759,7 @@ static st p15_list(struct card *card, struct token *token, const struct query *q
         if (key->public_object) continue;
         key->public_object = p15_add_key_object(card, p15_token_of_id(card, token, key->id),
                                                 CKO_PUBLIC_KEY, key);
-        if (!key->public_object) return ST_CARD_MEMORY;
+        if (!key->public_object) return ST_ARENA_FULL;
         p15_tell_public(card, key);
     }
     return ST_OK;
@@ -6778,7 +6778,7 @@ static st p15_read(struct card *card, struct object *object, struct scratch scra
     st s = p15file_read_value(card, token, object->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     object->value = s ? BYTES_NONE : arena_copy(&card->arena, value);
-    if (!s && value.n && !object->value.p) return ST_CARD_MEMORY;
+    if (!s && value.n && !object->value.p) return ST_ARENA_FULL;
     object->unread = false;
     return ST_OK;
 }
@@ -6972,7 +6972,7 @@ static void p15use_put_path(struct buf *out, bytes file)
 }
 
 // A PIN of digits, padded; refs above 7F are written as they are: negative.
-static void p15use_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 pad)
+static void p15use_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 filler)
 {
     u8 room[3][64];
     struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
@@ -6985,7 +6985,7 @@ static void p15use_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8
     tlv_put(&type, 0x02, BYTES(12));
     tlv_put(&type, 0x02, BYTES(12));
     tlv_put(&type, 0x80, BYTES(ref));
-    tlv_put(&type, 0x04, BYTES(pad));
+    tlv_put(&type, 0x04, BYTES(filler));
     p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
 }
 
@@ -7039,9 +7039,9 @@ static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind
                                const struct buf *b)
 {
     struct p15_file *file = b->full ? NULL : p15_add_file(card, p15, 0xa0u + kind);
-    if (!file) return ST_CARD_MEMORY;
+    if (!file) return ST_ARENA_FULL;
     file->value.direct = arena_copy(&card->arena, buf_bytes(b));
-    return file->value.direct.p ? ST_OK : ST_CARD_MEMORY;
+    return file->value.direct.p ? ST_OK : ST_ARENA_FULL;
 }
 
 /* ================================================================================================
@@ -7164,12 +7164,12 @@ static struct piv_slot piv_slot_at(u32 i)
 
 static const struct credential piv_pin = {
     .role = ROLE_USER, .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-    .padded = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_VERIFY_FF
+    .fill_to = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_VERIFY_FF
 };
 // SP 800-73-4 part 2, 3.2.3: in the same form.
 static const struct credential piv_puk = {
     .role = ROLE_PUK, .reference = PIV_PUK, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-    .padded = 8, .filler = 0xff, .tries = -1
+    .fill_to = 8, .filler = 0xff, .tries = -1
 };
 
 // ---- Selecting, and what shows that it was ----
@@ -7359,7 +7359,7 @@ static st piv_read_chuid(struct card *card, struct token *token, struct scratch 
     if (!s) {
         TRY(piv_note_unique(piv, PIV_CHUID, value));
         piv->chuid = arena_copy(&card->arena, value);
-        if (value.n && !piv->chuid.p) return ST_CARD_MEMORY;
+        if (value.n && !piv->chuid.p) return ST_ARENA_FULL;
     } else {
         piv_without_chuid(piv);
         if (piv->quirks & PIV_YUBICO) TRY(piv_read_serial(card, token, &scratch, &value));
@@ -7379,7 +7379,7 @@ static u32 piv_quirks_of(bytes atr)
 static st piv_begin(struct card *card, struct token *token)
 {
     struct piv *piv = token->state = ARENA_NEW(&card->arena, struct piv, 1);
-    if (!piv) return ST_CARD_MEMORY;
+    if (!piv) return ST_ARENA_FULL;
     piv->mark.ref = piv->identity.ref = PIV_CHUID;
     piv->identity.unique = true;
     piv->quirks = piv_quirks_of(bytes_of(card->link.atr, card->link.atr_len));
@@ -7588,7 +7588,7 @@ static st piv_keep_certificate(struct card *card, bytes container, bool part,
     TRY(x509_parse_some(der, part, &parsed));
     struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
     bytes kept = arena_copy(&card->arena, part ? der : parsed.whole);
-    if (!x509 || !kept.p) return ST_CARD_MEMORY;
+    if (!x509 || !kept.p) return ST_ARENA_FULL;
     *out = x509;
     return x509_parse_some(kept, part, x509);
 }
@@ -7605,7 +7605,7 @@ static st piv_read_certificate(struct card *card, struct token *token, const str
     part = piv_is_part(card);
     if (!s && !part) TRY(piv_note_unique(token->state, slot->object, container));
     if (!s) s = piv_keep_certificate(card, container, part, scratch, out);
-    if (!s || s == ST_NOT_FOUND || s == ST_CARD_MEMORY) return s;
+    if (!s || s == ST_NOT_FOUND || s == ST_ARENA_FULL) return s;
     os_log("PIV: the certificate of %02x cannot be used: %s", slot->ref, st_text(s));
     return ST_NOT_FOUND;
 }
@@ -7733,16 +7733,16 @@ static st piv_list_key(struct card *card, struct token *token, const struct quer
 
     st s = piv_read_certificate(card, token, slot, piv_wants_part(piv, query, slot->place), scratch,
                                 &x509);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     TRY(card_reserve(card, 3));
     struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
     struct object like = piv_key_like(token, slot);
     like.id = arena_copy(&card->arena, BYTES((u8)(slot->place + 1)));
     like.label = piv_label(card, slot);
-    if (!key || !like.id.p || !like.label.p) return ST_CARD_MEMORY;
+    if (!key || !like.id.p || !like.label.p) return ST_ARENA_FULL;
     s = piv_read_key(card, slot, x509, &like, key, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     if (!s) {
         like.key = key;
         if (policy) TRY(piv_read_policy(card, &like, scratch));
@@ -7801,7 +7801,7 @@ static st piv_list_data(struct card *card, struct token *token)
     for (size_t i = 0; i < COUNT(piv_data_list); i++) {
         const struct piv_data *data = &piv_data_list[i];
         struct object *object = card_add(card, token, CKO_DATA, card->epoch);
-        if (!object) return ST_CARD_MEMORY;
+        if (!object) return ST_ARENA_FULL;
         object->oid = bytes_of(data->oid, 2u + data->oid[1]);
         object->label = object->application = bytes_text(data->name);
         object->ref = data->object;
@@ -7905,7 +7905,7 @@ static st piv_read_whole(struct card *card, const struct object *of, struct scra
     const struct x509 *part = of->x509, *x509 = NULL;
     struct piv_slot slot = piv_slot_at(*of->id.p - 1u);
     st s = piv_read_certificate(card, of->token, &slot, false, scratch, &x509);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY || link_is_error(s)) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL || link_is_error(s)) return s;
     for (u32 n = 0; n < card->object_count; n++) {
         struct object *object = card_object_at(card, n);
         if (!object->handle || object->x509 != part) continue;
@@ -7930,7 +7930,7 @@ static st piv_read(struct card *card, struct object *object, struct scratch scra
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     if (s) value = BYTES_NONE;
     object->value = arena_copy(&card->arena, value);
-    if (value.n && !object->value.p) return ST_CARD_MEMORY;
+    if (value.n && !object->value.p) return ST_ARENA_FULL;
     object->unread = false;
     return ST_OK;
 }
@@ -8079,11 +8079,11 @@ static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x
 // VERIFY tells the tries left, logged in or not; yes is the answer while there is no PIN yet.
 static const struct credential isoapplet_pin = {
     .role = ROLE_USER, .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
-    .padded = 16, .verify_bare = true, .tries = -1, .ask = true, .yes_is_missing = true,
+    .fill_to = 16, .verify_bare = true, .tries = -1, .ask = true, .yes_is_missing = true,
     .logout_by = LOGOUT_SELECT
 };
 static const struct credential isoapplet_puk = {
-    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .padded = 16, .tries = -1,
+    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 16, .max = 16, .fill_to = 16, .tries = -1,
     .fixed = true
 };
 
@@ -8107,8 +8107,8 @@ static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet,
     if (said.n != 3 || *said.p > 1) return ST_NOT_MINE;     // it said yes, and stayed where it was
     isoapplet->hashes = !*said.p;
     token->ec_hash = isoapplet->hashes ? CKM_SHA_1 : 0;
-    token->pads = CARD_PADS(ALG_PAD_PKCS1);
-    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) token->pads |= CARD_PADS(ALG_PAD_PSS);
+    token->schemes = CARD_SCHEME(ALG_PKCS1);
+    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) token->schemes |= CARD_SCHEME(ALG_PSS);
     return ST_OK;
 }
 
@@ -8144,7 +8144,7 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
                            &fci);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct isoapplet *isoapplet = token->state = ARENA_NEW(&card->arena, struct isoapplet, 1);
-    if (!isoapplet) return ST_CARD_MEMORY;
+    if (!isoapplet) return ST_ARENA_FULL;
     p15_init(&isoapplet->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
     TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
     p15_attach(token, &isoapplet->p15);
@@ -8172,7 +8172,7 @@ static st isoapplet_sign_once(struct card *card, struct object *object, const st
                               bytes in, struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    bool rsa = key->type == ALG_RSA, pss = use->pad == ALG_PAD_PSS;
+    bool rsa = key->type == ALG_RSA, pss = use->scheme == ALG_PSS;
     struct buf raw = scratch_buf(&scratch, 600);
     bytes data = rsa && !pss ? pad_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
@@ -8261,11 +8261,11 @@ static const u8 myeid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 
 
 static const struct credential myeid_pin = {
     .role = ROLE_USER, .reference = MYEID_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
-    .padded = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_COMMAND
+    .fill_to = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_COMMAND
 };
 // It belongs to the PIN, and has no reference.
 static const struct credential myeid_puk = {
-    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .padded = 8, .filler = 0xff,
+    .role = ROLE_PUK, .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .fill_to = 8, .filler = 0xff,
     .tries = -1, .fixed = true
 };
 
@@ -8401,7 +8401,7 @@ static st myeid_probe(struct card *card, struct token *token, struct scratch scr
         if (s || info.n < 7) return ST_NOT_MINE;
     }
     struct myeid *myeid = token->state = ARENA_NEW(&card->arena, struct myeid, 1);
-    if (!myeid) return ST_CARD_MEMORY;
+    if (!myeid) return ST_ARENA_FULL;
     myeid->derives_by_file = model && model->derives_by_file;
     p15_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     p15_attach(token, &myeid->p15);
@@ -8636,7 +8636,7 @@ static st myeid_set_secret(struct card *card, struct object *object, const struc
     buf_put(&b, BYTES(0x80, 1, MYEID_RAW, 0x81, 2));
     buf_put(&b, bytes_from(key->where.file, key->where.file.n - 2));
     buf_put(&b, BYTES(0x83, 1, 0));
-    tlv_put(&b, 0x87, use->pad == ALG_CBC ? iv : bytes_of(zeros, use->block));
+    tlv_put(&b, 0x87, use->scheme == ALG_CBC ? iv : bytes_of(zeros, use->block));
     return place_set_environment(card, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
                                   !card->sure);
 }
@@ -8660,7 +8660,7 @@ static st myeid_run_blocks(struct card *card, bool encrypt, bool chain, size_t m
 static st myeid_crypt_once(struct card *card, struct object *object, const struct alg_use *use,
                            bool encrypt, bytes iv, bytes in, struct buf *out)
 {
-    bool ecb = use->pad == ALG_ECB;
+    bool ecb = use->scheme == ALG_ECB;
     size_t start = out->n;
     TRY(myeid_set_secret(card, object, use, encrypt, iv));
     st s = myeid_run_blocks(card, encrypt, !(ecb && encrypt), ecb && encrypt ? use->block :
@@ -8815,7 +8815,7 @@ static st esteid_path(struct card *card, u32 i, bytes fid, bytes *path)
     const u8 *adf = esteid_directories[i];
     if (fid.n != 2) return ST_NOT_FOUND;
     *path = arena_copy(&card->arena, BYTES(adf[0], adf[1], fid.p[0], fid.p[1]));
-    return path->p ? ST_OK : ST_CARD_MEMORY;
+    return path->p ? ST_OK : ST_ARENA_FULL;
 }
 
 // The first entry of a directory file of a Latvian card's ADF: its key, or its certificate.
@@ -8846,7 +8846,7 @@ static st esteid_look_at(struct card *card, struct token *token, u32 i, bool cer
 // Did reading fail, so that it is to be tried again? That something is not there is no failure.
 static bool esteid_is_error(st s)
 {
-    return link_is_broken(s) || s == ST_CARD_MEMORY || s > ST_COUNT;
+    return link_is_broken(s) || s == ST_ARENA_FULL || s > ST_COUNT;
 }
 
 // What a Latvian card's ADF says of its key and certificate. Where it says nothing they are taken
@@ -8929,7 +8929,7 @@ static st esteid_add_pins(struct card *card, struct token *token, struct scratch
         strcpy(each->maker, "IDEMIA");
         esteid_add_credentials(each);
         each->key_types = CARD_TYPE(ALG_EC) | (esteid->latvian ? CARD_TYPE(ALG_RSA) : 0);
-        each->pads = CARD_PADS(ALG_PAD_PKCS1);
+        each->schemes = CARD_SCHEME(ALG_PKCS1);
     }
     return ST_OK;
 }
@@ -9001,7 +9001,7 @@ static st esteid_find(struct card *card, struct token *token)
 static st esteid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     struct esteid *esteid = token->state = ARENA_NEW(&card->arena, struct esteid, 1);
-    if (!esteid) return ST_CARD_MEMORY;
+    if (!esteid) return ST_ARENA_FULL;
     struct p15 *p15 = &esteid->p15;
     p15_init(p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
     p15->io = &esteid_io;
@@ -9270,7 +9270,7 @@ static st fineid_find(struct card *card, struct token *token, struct scratch scr
     struct p15 *p15 = &fineid->p15;
     if (fineid->places == &fineid_finnish) {
         st s = p15_read_odf(card, token, scratch);
-        if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+        if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     }
     if (!p15->files) TRY(fineid_make_directory(card, fineid, scratch));
     TRY(p15use_find_pins(card, token, scratch));
@@ -9314,7 +9314,7 @@ static st fineid_probe(struct card *card, struct token *token, struct scratch sc
     }
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct fineid *fineid = token->state = ARENA_NEW(&card->arena, struct fineid, 1);
-    if (!fineid) return ST_CARD_MEMORY;
+    if (!fineid) return ST_ARENA_FULL;
     p15_init(&fineid->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
     fineid->p15.io = &fineid_io;
     fineid->places = places;
@@ -9482,13 +9482,13 @@ static const struct belpic_file { const char *label; u8 path[6]; } belpic_files[
 // QUIRK(Belgian eID): the directory says BCD, the PIN is in ISO 9564-1 format 2.
 static const struct credential belpic_pin = {
     .role = ROLE_USER, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
-    .padded = 8, .filler = 0xff, .tries = -1, .logout_by = LOGOUT_COMMAND
+    .fill_to = 8, .filler = 0xff, .tries = -1, .logout_by = LOGOUT_COMMAND
 };
 // It belongs to the PIN, and has no reference.
 // QUIRK(Belgian eID): it frees the PIN and cannot set another one.
 static const struct credential belpic_puk = {
     .role = ROLE_PUK, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 12, .max = 12,
-    .padded = 8, .filler = 0xff, .tries = -1, .fixed = true, .unblock_by = UNBLOCK_FREES
+    .fill_to = 8, .filler = 0xff, .tries = -1, .fixed = true, .unblock_by = UNBLOCK_FREES
 };
 
 // SELECT of a file answers nothing, and must not be asked to.
@@ -9501,7 +9501,7 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     st s = iso_select_aid(&card->link, ISO_NOTHING, aid, NULL);
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
-    if (!p15) return ST_CARD_MEMORY;
+    if (!p15) return ST_ARENA_FULL;
     p15_init(p15, aid, P15_FULL_PATH | P15_SHORT_END);
     p15->io = &belpic_io;
     p15->base = bytes_of(belpic_base, sizeof belpic_base);
@@ -9516,7 +9516,7 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     card_set_credential(token, &belpic_puk);
     strcpy(token->label, "BELPIC");
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    token->pads = CARD_PADS(ALG_PAD_PKCS1);
+    token->schemes = CARD_SCHEME(ALG_PKCS1);
     place_arrived(card, token);
     TRY(p15use_add_directory(card, p15, P15_DODF, &data));
     TRY(p15_read_info(card, token, scratch));
@@ -9635,7 +9635,7 @@ static st generic_try(struct card *card, struct token *token, struct scratch scr
     st s = place_select(card, token);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
     if (!s) s = p15_read_odf(card, token, scratch);
-    if (link_is_broken(s) || s == ST_CARD_MEMORY) return s;
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     return s || !p15->files ? ST_NOT_MINE : ST_OK;
 }
 
@@ -9677,7 +9677,7 @@ static st generic_read_dir(struct card *card, struct token *token, struct scratc
     if (s || !p15file_plausible(buf_bytes(&content), P15_RECORDS))
         return link_is_broken(s) ? s : ST_OK;
     *out = arena_copy(&card->arena, buf_bytes(&content));
-    return content.n && !out->p ? ST_CARD_MEMORY : ST_OK;
+    return content.n && !out->p ? ST_ARENA_FULL : ST_OK;
 }
 
 // Is an application a token already? EF.DIR may name it twice.
@@ -9726,14 +9726,14 @@ static int generic_algorithm(const struct p15 *p15, struct p15_key *key, u32 alg
 }
 
 // How the card pads for a key itself: not at all, where it takes whole blocks.
-static u32 generic_pads(const struct p15 *p15, struct p15_key *key)
+static u32 generic_schemes(const struct p15 *p15, struct p15_key *key)
 {
-    u32 pads = CARD_PADS(ALG_PAD_PKCS1);
+    u32 schemes = CARD_SCHEME(ALG_PKCS1);
     if (generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
         return 0;
     if (generic_algorithm(p15, key, GENERIC_RSA_PSS, GENERIC_OP_SIGN) >= 0)
-        pads |= CARD_PADS(ALG_PAD_PSS);
-    return pads;
+        schemes |= CARD_SCHEME(ALG_PSS);
+    return schemes;
 }
 
 // Where the directory tells of no PIN. Its state is not asked for: on some cards that costs a try.
@@ -9745,7 +9745,7 @@ static const struct credential generic_puk = { .role = ROLE_PUK, .presented = tr
 static st generic_new_token(struct card *card, struct token *token)
 {
     struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
-    if (!p15) return ST_CARD_MEMORY;
+    if (!p15) return ST_ARENA_FULL;
     card_set_credential(token, &generic_pin);
     card_set_credential(token, &generic_puk);
     strcpy(token->label, "PKCS#15");
@@ -9764,7 +9764,7 @@ static st generic_take(struct card *card, struct token *token, struct scratch sc
     for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
         if (card->tokens[i].state != p15) continue;
         card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-        card->tokens[i].pads = generic_pads(p15, &any);
+        card->tokens[i].schemes = generic_schemes(p15, &any);
     }
     return ST_OK;
 }
@@ -9814,7 +9814,7 @@ static st generic_list(struct card *card, struct token *token, const struct quer
     TRY(p15_list(card, token, query, scratch));
     for (struct p15_key *key = p15->keys; key; key = key->next)
         if (key->type == ALG_RSA && key->private_object)
-            key->private_object->pads = generic_pads(p15, key);
+            key->private_object->schemes = generic_schemes(p15, key);
     return ST_OK;
 }
 
@@ -9858,17 +9858,17 @@ static st generic_sign_data(const struct object *object, const struct alg_use *u
         *algorithm = generic_algorithm(p15, key, GENERIC_ECDSA, GENERIC_OP_SIGN);
         return ST_OK;
     }
-    if (use->pad == ALG_PAD_PSS) {
+    if (use->scheme == ALG_PSS) {
         *algorithm = generic_algorithm(p15, key, GENERIC_RSA_PSS, GENERIC_OP_SIGN);
         return ST_OK;
     }
     int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
     int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
     bytes info = pad_pkcs1_signed(in);
-    bool pads = info.n && (padded >= 0 || whole < 0);
-    *algorithm = pads ? padded : whole;
-    if (pads) *data = info;
-    return pads || whole >= 0 ? ST_OK : ST_MECHANISM;
+    bool pads_itself = info.n && (padded >= 0 || whole < 0);
+    *algorithm = pads_itself ? padded : whole;
+    if (pads_itself) *data = info;
+    return pads_itself || whole >= 0 ? ST_OK : ST_MECHANISM;
 }
 
 static st generic_sign_once(struct card *card, struct object *object, const struct alg_use *use,
@@ -11223,7 +11223,7 @@ enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
 struct mech_row {
     u32 type;                   // CKM_
     u8  key;                    // enum alg_type; ALG_NONE: a digest, or a key out of nothing
-    u8  pad;                    // enum alg_pad
+    u8  scheme;                 // enum alg_scheme
     u32 hash;                   // CKM_, that the mechanism itself does; MECH_NO_HASH: none
     u8  param;                  // enum mech_param
     u32 flags;                  // CKF_: what it is for
@@ -11238,37 +11238,37 @@ struct mech_row {
 #define MECH_RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
 
 static const struct mech_row mech_rows[] = {
-    { CKM_RSA_PKCS,              ALG_RSA, ALG_PAD_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
+    { CKM_RSA_PKCS,              ALG_RSA, ALG_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
       MECH_SV | MECH_ED | MECH_WU | MECH_RECOVER },
-    { CKM_RSA_X_509,             ALG_RSA, ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM,
+    { CKM_RSA_X_509,             ALG_RSA, ALG_RAW,  MECH_NO_HASH, MECH_NO_PARAM,
       MECH_SV | MECH_ED | MECH_RECOVER },
-    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_PAD_OAEP,  MECH_NO_HASH, MECH_OAEP,
+    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_OAEP,  MECH_NO_HASH, MECH_OAEP,
       MECH_ED | MECH_WU },
-    { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PAD_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
-    { CKM_SHA1_RSA_PKCS,         ALG_RSA, ALG_PAD_PKCS1, CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA224_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA256_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA384_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA512_RSA_PKCS,       ALG_RSA, ALG_PAD_PKCS1, CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA1_RSA_PKCS_PSS,     ALG_RSA, ALG_PAD_PSS,   CKM_SHA_1,    MECH_PSS,      MECH_SV },
-    { CKM_SHA224_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA224,   MECH_PSS,      MECH_SV },
-    { CKM_SHA256_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA256,   MECH_PSS,      MECH_SV },
-    { CKM_SHA384_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA384,   MECH_PSS,      MECH_SV },
-    { CKM_SHA512_RSA_PKCS_PSS,   ALG_RSA, ALG_PAD_PSS,   CKM_SHA512,   MECH_PSS,      MECH_SV },
-    { CKM_ECDSA,                 ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA1,            ALG_EC,  ALG_PAD_NONE,  CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA224,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA256,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA384,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA512,          ALG_EC,  ALG_PAD_NONE,  CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
-    { CKM_EDDSA,                 ALG_EDWARDS, ALG_PAD_NONE, MECH_NO_HASH, MECH_EDDSA, CKF_SIGN },
-    { CKM_ECDH1_DERIVE,          ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
-    { CKM_ECDH1_COFACTOR_DERIVE, ALG_EC,  ALG_PAD_NONE,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
-    { CKM_SHA_1,                 ALG_NONE, ALG_PAD_NONE, CKM_SHA_1,    MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA224,                ALG_NONE, ALG_PAD_NONE, CKM_SHA224,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA256,                ALG_NONE, ALG_PAD_NONE, CKM_SHA256,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA384,                ALG_NONE, ALG_PAD_NONE, CKM_SHA384,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA512,                ALG_NONE, ALG_PAD_NONE, CKM_SHA512,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
+    { CKM_SHA1_RSA_PKCS,         ALG_RSA, ALG_PKCS1, CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA224_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA256_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA384_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA512_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
+    { CKM_SHA1_RSA_PKCS_PSS,     ALG_RSA, ALG_PSS,   CKM_SHA_1,    MECH_PSS,      MECH_SV },
+    { CKM_SHA224_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA224,   MECH_PSS,      MECH_SV },
+    { CKM_SHA256_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA256,   MECH_PSS,      MECH_SV },
+    { CKM_SHA384_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA384,   MECH_PSS,      MECH_SV },
+    { CKM_SHA512_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA512,   MECH_PSS,      MECH_SV },
+    { CKM_ECDSA,                 ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA1,            ALG_EC,  ALG_RAW,  CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA224,          ALG_EC,  ALG_RAW,  CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA256,          ALG_EC,  ALG_RAW,  CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA384,          ALG_EC,  ALG_RAW,  CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
+    { CKM_ECDSA_SHA512,          ALG_EC,  ALG_RAW,  CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
+    { CKM_EDDSA,                 ALG_EDWARDS, ALG_RAW, MECH_NO_HASH, MECH_EDDSA, CKF_SIGN },
+    { CKM_ECDH1_DERIVE,          ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
+    { CKM_ECDH1_COFACTOR_DERIVE, ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
+    { CKM_SHA_1,                 ALG_NONE, ALG_RAW, CKM_SHA_1,    MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA224,                ALG_NONE, ALG_RAW, CKM_SHA224,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA256,                ALG_NONE, ALG_RAW, CKM_SHA256,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA384,                ALG_NONE, ALG_RAW, CKM_SHA384,   MECH_NO_PARAM, CKF_DIGEST },
+    { CKM_SHA512,                ALG_NONE, ALG_RAW, CKM_SHA512,   MECH_NO_PARAM, CKF_DIGEST },
     { CKM_SHA_1_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_NO_PARAM, MECH_SV },
     { CKM_SHA_1_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_MAC_LEN, MECH_SV },
     { CKM_SHA224_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_NO_PARAM, MECH_SV },
@@ -11281,16 +11281,16 @@ static const struct mech_row mech_rows[] = {
     { CKM_SHA512_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_MAC_LEN, MECH_SV },
     { CKM_AES_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
     { CKM_AES_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
-    { CKM_AES_CBC_PAD, ALG_SECRET, ALG_CBC_PAD, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
+    { CKM_AES_CBC_PAD, ALG_SECRET, ALG_CBC_PADDED, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
     { CKM_AES_CTR,     ALG_SECRET, ALG_CTR,     MECH_NO_HASH, MECH_COUNTER,  MECH_ED },
     { CKM_AES_GCM,     ALG_SECRET, ALG_GCM,     MECH_NO_HASH, MECH_GCM,      MECH_ED },
     { CKM_DES3_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
     { CKM_DES3_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
-    { CKM_DES3_CBC_PAD, ALG_SECRET, ALG_CBC_PAD, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
-    { CKM_HKDF_DERIVE, ALG_SECRET, ALG_PAD_NONE, MECH_NO_HASH, MECH_HKDF, CKF_DERIVE },
-    { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE, ALG_PAD_NONE, MECH_NO_HASH, MECH_NO_PARAM,
+    { CKM_DES3_CBC_PAD, ALG_SECRET, ALG_CBC_PADDED, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
+    { CKM_HKDF_DERIVE, ALG_SECRET, ALG_RAW, MECH_NO_HASH, MECH_HKDF, CKF_DERIVE },
+    { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE, ALG_RAW, MECH_NO_HASH, MECH_NO_PARAM,
       CKF_GENERATE },
-    { CKM_AES_KEY_GEN, ALG_NONE, ALG_PAD_NONE, MECH_NO_HASH, MECH_NO_PARAM, CKF_GENERATE },
+    { CKM_AES_KEY_GEN, ALG_NONE, ALG_RAW, MECH_NO_HASH, MECH_NO_PARAM, CKF_GENERATE },
 };
 
 // Does a key type do for a row? ECDH takes Montgomery keys as well.
@@ -11305,15 +11305,15 @@ static CK_FLAGS mech_uses(const struct mech_row *mech)
     CK_FLAGS lacks = 0;
     if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;
     lacks |= CKF_VERIFY_RECOVER;
-    if (mech->pad == ALG_PAD_NONE) lacks |= CKF_VERIFY;
-    if (mech->pad == ALG_PAD_NONE || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
+    if (mech->scheme == ALG_RAW) lacks |= CKF_VERIFY;
+    if (mech->scheme == ALG_RAW || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
     return mech->flags & ~lacks;
 }
 
 // Does a card that pads itself, in these ways, do what a row says?
-static bool mech_pads(u32 pads, const struct mech_row *mech)
+static bool mech_has_scheme(u32 schemes, const struct mech_row *mech)
 {
-    return mech->key != ALG_RSA || !pads || pads & CARD_PADS(mech->pad);
+    return mech->key != ALG_RSA || !schemes || schemes & CARD_SCHEME(mech->scheme);
 }
 
 // A mechanism of 3DES, which only cards do.
@@ -11325,7 +11325,7 @@ static bool mech_is_des3(const struct mech_row *mech)
 // Does the card itself do a mechanism of secret keys, with its own?
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
-    bool can = mech->pad == ALG_ECB || mech->pad == ALG_CBC || mech->pad == ALG_CBC_PAD;
+    bool can = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC || mech->scheme == ALG_CBC_PADDED;
     return can && token->driver->crypt &&
            token->secrets & (mech_is_des3(mech) ? CARD_DES3 : CARD_AES);
 }
@@ -11341,7 +11341,7 @@ static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
     if (mech->key != ALG_SECRET) return false;
     if (mech->param == MECH_HKDF) return true;
     if (mech_is_des3(mech)) return type == CKK_DES3 || type == CKK_DES2;
-    if (mech->pad != ALG_HMAC) return type == CKK_AES;
+    if (mech->scheme != ALG_HMAC) return type == CKK_AES;
     for (size_t i = 0; i < COUNT(macs); i++)
         if (macs[i].hash == mech->hash && macs[i].type == type) return true;
     return type == CKK_GENERIC_SECRET;
@@ -11354,10 +11354,10 @@ static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mec
     CK_FLAGS flags = mech_uses(mech);
     if (mech_is_des3(mech) && !mech_on_card(token, mech)) return 0;
     if (mech->key == ALG_NONE || mech->key == ALG_SECRET) return flags;       // on the host
-    bool pads = !mech_pads(token->pads, mech) ||
+    bool lacks = !mech_has_scheme(token->schemes, mech) ||
                 (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash);
-    if (!driver->sign || pads) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
-    if (!driver->decrypt || pads) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
+    if (!driver->sign || lacks) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
+    if (!driver->decrypt || lacks) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
     if (!driver->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
     return flags;
 }
@@ -11436,7 +11436,7 @@ static bool mech_fits(const struct mech_row *mech, const struct object *object)
     bool allowed = false;
     for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
         if (mine & bit && mech_key_allows(object, bit)) allowed = true;
-    if (object->class == CKO_PRIVATE_KEY && !mech_pads(object->pads, mech)) return false;
+    if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->schemes, mech)) return false;
     if (object->class == CKO_SECRET_KEY && !object->owner && !mech_on_card(object->token, mech))
         return false;
     if (object->class == CKO_SECRET_KEY)
@@ -11548,7 +11548,7 @@ struct mech_given {
 static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, struct alg_use *use,
                    struct mech_given *given)
 {
-    *use = (struct alg_use){ .type = mech->key, .pad = mech->pad,
+    *use = (struct alg_use){ .type = mech->key, .scheme = mech->scheme,
                              .block = mech_is_des3(mech) ? ALG_BLOCK / 2 : ALG_BLOCK };
     *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, 0 };
     if (mech->hash != MECH_NO_HASH) use->hash = alg_hash_find(mech->hash);
@@ -12302,7 +12302,7 @@ static st session_check_pin(const struct card *card, const struct credential *cr
     if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
     size_t characters = pin.n;
     if (!pin.n || pin.n > CARD_PIN_MAX ||
-        (credential->padded && credential->coding == CARD_PIN_UTF8 && pin.n > credential->padded))
+        (credential->fill_to && credential->coding == CARD_PIN_UTF8 && pin.n > credential->fill_to))
         return ST_PIN_LEN;
     for (size_t i = 0; i < pin.n && credential->coding == CARD_PIN_UTF8; i++)
         if ((pin.p[i] & 0xc0) == 0x80) characters--;
@@ -12389,7 +12389,7 @@ static st session_login_so(struct reader *reader, struct session *session, bytes
     if (!puk->tries) return ST_PIN_LOCKED;
     card_sweep(reader->card);
     card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
-    if (secret.p && !puk->kept_len) return ST_CARD_MEMORY;
+    if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
     if (puk->presented)
         while (slot_run(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
     // Again: on the way it may have been forgotten. One that was refused is.
@@ -12445,7 +12445,7 @@ static st session_set_puk(struct reader *reader, struct session *session, bytes 
     if (run.s == ST_PIN_LOCKED) card_login_lost(token);
     if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
     card_secret_keep(reader->card, puk, fresh, true);
-    return fresh.p && !puk->kept_len ? ST_CARD_MEMORY : ST_OK;
+    return fresh.p && !puk->kept_len ? ST_ARENA_FULL : ST_OK;
 }
 
 // ---- A new PIN ----
@@ -12547,7 +12547,7 @@ static st session_list_profiles(struct card *card, struct token *token)
     for (u32 id = 0; missing >> id; id++) {
         if (!(missing & CARD_PROFILE(id))) continue;
         struct object *object = card_add(card, token, CKO_PROFILE, card->epoch);
-        if (!object) return ST_CARD_MEMORY;
+        if (!object) return ST_ARENA_FULL;
         object->ref = id;
     }
     return ST_OK;
@@ -12753,10 +12753,10 @@ static st make_check(const CK_ATTRIBUTE *template, CK_ULONG n, u32 class, u32 ma
         if (template[i].type == CKA_TRUSTED && *(const u8 *)template[i].pValue) return ST_ATTR_RO;
         if (first != &template[i] && !bytes_equal(attr_bytes(first), attr_bytes(&template[i])))
             return ST_TEMPLATE_MIXED;
-        if (template[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_CARD_MEMORY;
+        if (template[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_ARENA_FULL;
         all += template[i].ulValueLen + sizeof(struct attr_head);
     }
-    return all > MAKE_MAX ? ST_CARD_MEMORY : ST_OK;
+    return all > MAKE_MAX ? ST_ARENA_FULL : ST_OK;
 }
 
 // Where an object is to be, and who is to see it: in sessions only, and private ones after login.
@@ -12774,7 +12774,7 @@ static st make_begin(struct card *card, const struct session *session, CK_OBJECT
                      const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
     struct object *object = card_add(card, session->token, class, handle_new_epoch());
-    if (!object) return ST_CARD_MEMORY;
+    if (!object) return ST_ARENA_FULL;
     object->owner = session->handle;
     object->login_epoch = session->token->login_epoch;
     object->private = attr_number(template, n, CKA_PRIVATE, CK_FALSE);
@@ -13131,7 +13131,7 @@ static st make_changed(struct card *card, const struct object *object, const CK_
         if (value.full) return ST_HOST_MEMORY;
         if (!changed) TRY(attr_put(card, to, head.type, buf_bytes(&value)));
     }
-    if (to->attributes.n > MAKE_MAX) return ST_CARD_MEMORY;
+    if (to->attributes.n > MAKE_MAX) return ST_ARENA_FULL;
     return make_put_template(card, to, template, n);
 }
 
@@ -13284,8 +13284,8 @@ static bool op_is_message(enum session_op kind)
 
 static bool op_is_stream(const struct op *op)
 {
-    return op->use.pad == ALG_ECB || op->use.pad == ALG_CBC || op->use.pad == ALG_CBC_PAD ||
-           op->use.pad == ALG_CTR;
+    enum alg_scheme scheme = op->use.scheme;
+    return scheme == ALG_ECB || scheme == ALG_CBC || scheme == ALG_CBC_PADDED || scheme == ALG_CTR;
 }
 
 // ---- Keys ----
@@ -13356,9 +13356,9 @@ static st op_key(struct reader *reader, const struct session *session, CK_FLAGS 
 static st op_check_size(const struct alg_key *key, const struct alg_use *use)
 {
     if (key->type == ALG_RSA && key->bits < MECH_RSA_MIN) return ST_KEY_SIZE;
-    if (use->pad == ALG_PAD_PSS && use->hash->size + use->salt + 2 > (key->bits + 6) / 8)
+    if (use->scheme == ALG_PSS && use->hash->size + use->salt + 2 > (key->bits + 6) / 8)
         return ST_KEY_SIZE;
-    if (use->pad == ALG_PAD_OAEP && 2 * use->hash->size + 2 > key->bits / 8) return ST_KEY_SIZE;
+    if (use->scheme == ALG_OAEP && 2 * use->hash->size + 2 > key->bits / 8) return ST_KEY_SIZE;
     return ST_OK;
 }
 
@@ -13381,8 +13381,8 @@ static st op_check_card(const struct object *object, const struct mech_row *mech
                         const struct alg_use *use)
 {
     if (object->hashes && use->hash != object->hashes) return ST_MECHANISM;
-    if (!mech_pads(object->pads, mech)) return ST_MECHANISM;
-    bool own = object->pads && mech->key == ALG_RSA && mech->pad == ALG_PAD_PSS;
+    if (!mech_has_scheme(object->schemes, mech)) return ST_MECHANISM;
+    bool own = object->schemes && mech->key == ALG_RSA && mech->scheme == ALG_PSS;
     return own && (use->mgf != use->hash || use->salt != use->hash->size) ? ST_MECH_PARAM : ST_OK;
 }
 
@@ -13400,7 +13400,7 @@ static st op_start(struct card *card, struct op *op, const struct object *object
                    enum session_op kind, struct scratch scratch)
 {
     bytes key;
-    if (op->use.pad == ALG_HMAC) {
+    if (op->use.scheme == ALG_HMAC) {
         TRY(attr_secret_value(object, &scratch, &key));
         st s = hash_hmac_begin(&op->at.hash, op->use.hash, key);
         op->hashing = !s;
@@ -13445,7 +13445,7 @@ static st op_begin(struct reader *reader, struct session *session, enum session_
     const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, op_purpose(kind));
     if (!mech) return ST_MECHANISM;
     TRY(mech_use(mechanism, mech, &use, &given));
-    bool gcm = use.pad == ALG_GCM;
+    bool gcm = use.scheme == ALG_GCM;
     if (!gcm && given.label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
     if (kind != SESSION_DIGEST) {
         TRY(op_key(reader, session, op_purpose(kind), key, mech, scratch, &object));
@@ -13477,7 +13477,7 @@ static st op_begin(struct reader *reader, struct session *session, enum session_
 // Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
 static st op_add(struct card *card, struct op *op, bytes in)
 {
-    size_t max = op->use.pad == ALG_GCM ? (OP_GCM_ROOM - op->head) / 2 : OP_DATA_MAX;
+    size_t max = op->use.scheme == ALG_GCM ? (OP_GCM_ROOM - op->head) / 2 : OP_DATA_MAX;
     if (op->hashing) return hash_add(&op->at.hash, in);
     if (in.n > max || op->data->n - op->head > max - in.n) return ST_DATA_LEN;
     return arena_chain_put(&card->arena, op->data, in);
@@ -13551,12 +13551,12 @@ static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in
         buf_put(out, in);
         return ST_OK;
     }
-    switch (op->use.pad) {
-    case ALG_PAD_PKCS1:
+    switch (op->use.scheme) {
+    case ALG_PKCS1:
         if (!op->use.hash) return pad_pkcs1_sign(in, bytes_of_key, out);
         pad_digest_info(op->use.hash, in, &info);
         return pad_pkcs1_sign(buf_bytes(&info), bytes_of_key, out);
-    case ALG_PAD_PSS:
+    case ALG_PSS:
         if (in.n != op->use.hash->size) return ST_DATA_LEN;
         return pad_pss(&op->use, in, key->bits, scratch, out);
     default:
@@ -13571,10 +13571,10 @@ static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in
 static struct alg_use op_card_use(const struct object *object, const struct alg_use *use)
 {
     struct alg_use raw = *use;
-    if (object->pads && use->pad == ALG_PAD_PSS) return raw;
+    if (object->schemes && use->scheme == ALG_PSS) return raw;
     raw.type = object->key->type;
-    raw.pad = ALG_PAD_NONE;
-    raw.made = use->pad;
+    raw.scheme = ALG_RAW;
+    raw.made = use->scheme;
     return raw;
 }
 
@@ -13627,7 +13627,7 @@ static st op_sign(struct reader *reader, struct session *session, struct op *op,
     bytes in;
     TRY(op_still(session, op, object));
     TRY(op_input(op, &scratch, &in));
-    bool own_pss = object->pads && op->use.pad == ALG_PAD_PSS;
+    bool own_pss = object->schemes && op->use.scheme == ALG_PSS;
     bool whole = object->hashes || object->key->type == ALG_EDWARDS || own_pss;
     if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
     struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
@@ -13650,8 +13650,8 @@ static st op_open(struct reader *reader, struct session *session, struct object 
     if (in.n != (object->key->bits + 7) / 8) return ST_CIPHER_LEN;
     if (!op_below_modulus(object->key, in)) return ST_CIPHER_DATA;
     TRY(op_run_key(reader, session, object, false, use, in, scratch, &block));
-    if (use->pad == ALG_PAD_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
-    if (use->pad == ALG_PAD_OAEP)
+    if (use->scheme == ALG_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
+    if (use->scheme == ALG_OAEP)
         return pad_oaep_open(use, label, buf_bytes(&block), scratch, out);
     buf_put(out, buf_bytes(&block));
     return out->full ? ST_HOST_MEMORY : ST_OK;
@@ -13692,7 +13692,7 @@ static st op_recover(const struct alg_key *key, const struct alg_use *use, bytes
     st s = cipher_rsa_public(key, signature, &block);
     if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
     bytes data = buf_bytes(&block);
-    if (use->pad == ALG_PAD_PKCS1) data = pad_pkcs1_signed(data);
+    if (use->scheme == ALG_PKCS1) data = pad_pkcs1_signed(data);
     if (!data.p) return ST_SIG_INVALID;
     buf_put(out, data);
     return ST_OK;
@@ -13795,7 +13795,7 @@ static st op_cipher(struct reader *reader, struct object *object, const struct a
     bytes key;
     if (object->owner) {
         TRY(attr_secret_value(object, &scratch, &key));
-        return cipher_aes(use->pad, key, iv, encrypt, in, out);
+        return cipher_aes(use->scheme, key, iv, encrypt, in, out);
     }
     while (slot_run(&run)) {
         buf_rewind(out, start);
@@ -13812,14 +13812,15 @@ static st op_run_stream(struct reader *reader, struct session *session, struct o
 {
     struct object *object = session_object(reader->card, session, op->key);
     struct op_stream *stream = &op->at.stream;
-    struct alg_use use = { .type = ALG_SECRET, .pad = op->use.pad == ALG_ECB ? ALG_ECB : ALG_CBC,
+    enum alg_scheme scheme = op->use.scheme == ALG_ECB ? ALG_ECB : ALG_CBC;
+    struct alg_use use = { .type = ALG_SECRET, .scheme = scheme,
                            .block = op->use.block };
-    bytes iv = bytes_of(stream->iv, use.pad == ALG_CBC ? use.block : 0), key;
+    bytes iv = bytes_of(stream->iv, use.scheme == ALG_CBC ? use.block : 0), key;
     size_t start = out->n;
     if (!in.n) return ST_OK;
     if (op->secret) TRY(op_still(session, op, object));
     if (!object) return ST_NO_KEY;
-    if (op->use.pad == ALG_CTR) {
+    if (op->use.scheme == ALG_CTR) {
         TRY(attr_secret_value(object, &scratch, &key));
         return op_run_counter(stream, key, in, scratch, out);
     }
@@ -13833,15 +13834,15 @@ static st op_run_stream(struct reader *reader, struct session *session, struct o
 static size_t op_stream_size(const struct op *op, bool encrypt, size_t n)
 {
     size_t all = op->at.stream.rest_n + n;
-    if (op->use.pad == ALG_CTR) return n;
-    if (op->use.pad == ALG_CBC_PAD && !encrypt && all) all--;       // the last block waits
+    if (op->use.scheme == ALG_CTR) return n;
+    if (op->use.scheme == ALG_CBC_PADDED && !encrypt && all) all--;       // the last block waits
     return all - all % op->use.block;
 }
 
 // Has CTR key stream for n bytes more, none of which was used before?
 static bool op_counter_lasts(const struct op *op, size_t n)
 {
-    return op->use.pad != ALG_CTR || n <= op->at.stream.left;
+    return op->use.scheme != ALG_CTR || n <= op->at.stream.left;
 }
 
 // Takes input and puts out what can be. in and out may be the same memory: what is written never
@@ -13856,7 +13857,7 @@ static st op_stream_add(struct reader *reader, struct session *session, struct o
     size_t left = op_stream_size(op, encrypt, in.n);
     if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
     if (!op_counter_lasts(op, in.n)) return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (op->use.pad == ALG_CTR) stream->left -= in.n;
+    if (op->use.scheme == ALG_CTR) stream->left -= in.n;
     buf_put(&next, bytes_head(in, OP_CHUNK));
     in = bytes_from(in, OP_CHUNK);
     do {
@@ -13866,7 +13867,7 @@ static st op_stream_add(struct reader *reader, struct session *session, struct o
         next.n = 0;
         buf_put(&next, bytes_head(in, OP_CHUNK));
         in = bytes_from(in, OP_CHUNK);
-        size_t run = op->use.pad == ALG_CTR ? now.n : now.n - now.n % op->use.block;
+        size_t run = op->use.scheme == ALG_CTR ? now.n : now.n - now.n % op->use.block;
         if (run > left) run = left;
         result.n = 0;
         TRY(op_run_stream(reader, session, op, encrypt, bytes_of(now.p, run), scratch, &result));
@@ -13898,9 +13899,9 @@ static st op_stream_end(struct reader *reader, struct session *session, struct o
     struct buf block = buf_on(room, sizeof room);
     size_t size = op->use.block, n = size;
     *need = 0;
-    if (op->use.pad == ALG_CTR) return ST_OK;
-    if (op->use.pad != ALG_CBC_PAD && !stream->rest_n) return ST_OK;
-    if (op->use.pad != ALG_CBC_PAD || (!encrypt && stream->rest_n != size))
+    if (op->use.scheme == ALG_CTR) return ST_OK;
+    if (op->use.scheme != ALG_CBC_PADDED && !stream->rest_n) return ST_OK;
+    if (op->use.scheme != ALG_CBC_PADDED || (!encrypt && stream->rest_n != size))
         return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
     if (encrypt)
         memset(stream->rest + stream->rest_n, (int)(size - stream->rest_n), size - stream->rest_n);
@@ -13986,21 +13987,22 @@ static st op_stream_once(struct reader *reader, struct session *session, enum se
                          bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(session, kind);
-    bool encrypt = kind == SESSION_ENCRYPT, pads = op->use.pad == ALG_CBC_PAD;
-    bool short_pads = pads && in.n <= OP_CHUNK;
-    size_t block = op->use.block, size = pads && encrypt ? in.n - in.n % block + block : in.n, need;
-    bool wrong = pads ? !encrypt && out && (!in.n || in.n % block)
-                      : op->use.pad == ALG_CTR ? !op_counter_lasts(op, in.n) : in.n % block != 0;
+    bool encrypt = kind == SESSION_ENCRYPT, padded = op->use.scheme == ALG_CBC_PADDED;
+    bool short_padded = padded && in.n <= OP_CHUNK;
+    size_t block = op->use.block, need;
+    size_t size = padded && encrypt ? in.n - in.n % block + block : in.n;
+    bool wrong = padded ? !encrypt && out && (!in.n || in.n % block)
+                      : op->use.scheme == ALG_CTR ? !op_counter_lasts(op, in.n) : in.n % block != 0;
     st s = !wrong ? ST_OK : encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (!s && out && pads && !encrypt && !short_pads)
+    if (!s && out && padded && !encrypt && !short_padded)
         s = op_padded_size(reader, session, op, in, scratch, &size);
     if (!s) {
         bool fits = *out_len >= size;
-        if (!out || (!fits && (encrypt || !short_pads))) {
+        if (!out || (!fits && (encrypt || !short_padded))) {
             *out_len = (CK_ULONG)size;
             return out ? ST_TOO_SMALL : ST_OK;
         }
-        if (short_pads) {
+        if (short_padded) {
             s = op_padded_once(reader, session, op, encrypt, in, scratch, out, out_len);
             if (s == ST_TOO_SMALL) return s;
         } else {
@@ -14022,7 +14024,7 @@ static st op_stream_final(struct reader *reader, struct session *session, enum s
     struct buf b = buf_on(out, out ? *out_len : 0);
     size_t need = 0;
     if (!out) {
-        *out_len = op->use.pad == ALG_CBC_PAD ? op->use.block : 0;
+        *out_len = op->use.scheme == ALG_CBC_PADDED ? op->use.block : 0;
         return ST_OK;
     }
     st s = op_stream_end(reader, session, op, encrypt, scratch, &b, &need);
@@ -14040,7 +14042,7 @@ static st op_verify(struct reader *reader, struct session *session, struct op *o
     struct alg_key key;
     bytes in;
     if (!object) return ST_NO_KEY;
-    if (op->use.pad == ALG_HMAC) {
+    if (op->use.scheme == ALG_HMAC) {
         struct buf mac = scratch_buf(&scratch, 64);
         TRY(op_mac(reader, session, op, scratch, &mac));
         if (signature.n != mac.n) return ST_SIG_LEN;
@@ -14049,7 +14051,7 @@ static st op_verify(struct reader *reader, struct session *session, struct op *o
     TRY(attr_key(object, &scratch, &key));
     TRY(op_input(op, &scratch, &in));
     if (signature.n != alg_signature_size(&key)) return ST_SIG_LEN;
-    if (key.type == ALG_RSA && op->use.pad == ALG_PAD_NONE) {
+    if (key.type == ALG_RSA && op->use.scheme == ALG_RAW) {
         struct buf block = scratch_buf(&scratch, 600);
         st s = op_sign_block(op, &key, in, scratch, &block);
         return s ? s : cipher_verify(&key, &op->use, buf_bytes(&block), signature, scratch);
@@ -14062,8 +14064,8 @@ static st op_verify(struct reader *reader, struct session *session, struct op *o
 // Is the length of an output known before the work is done?
 static bool op_is_exact(const struct op *op, enum session_op kind)
 {
-    if (kind == SESSION_VERIFY_RECOVER) return op->use.pad == ALG_PAD_NONE;
-    return kind != SESSION_DECRYPT || op->use.pad == ALG_GCM;
+    if (kind == SESSION_VERIFY_RECOVER) return op->use.scheme == ALG_RAW;
+    return kind != SESSION_DECRYPT || op->use.scheme == ALG_GCM;
 }
 
 // The most that an operation can put out for n bytes more of input. An error: its key is gone, or
@@ -14075,8 +14077,8 @@ static st op_output_size(struct card *card, const struct session *session, const
     struct alg_key key;
     if (op->private) TRY(op_still(session, op, object));
     *most = op->done ? op->data->n : kind == SESSION_DIGEST ? op->use.hash->size : op->size;
-    if (op->done || kind == SESSION_DIGEST || op->use.pad == ALG_HMAC) return ST_OK;
-    if (op->use.pad == ALG_GCM) {
+    if (op->done || kind == SESSION_DIGEST || op->use.scheme == ALG_HMAC) return ST_OK;
+    if (op->use.scheme == ALG_GCM) {
         n += op->data->n - op->head;
         *most = kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
         return ST_OK;
@@ -14085,8 +14087,8 @@ static st op_output_size(struct card *card, const struct session *session, const
     TRY(attr_key(object, &scratch, &key));
     *most = alg_signature_size(&key);
     bool opens = kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER;
-    if (opens && op->use.pad == ALG_PAD_PKCS1) *most -= 11;
-    if (opens && op->use.pad == ALG_PAD_OAEP) *most -= 2 * op->use.hash->size + 2;
+    if (opens && op->use.scheme == ALG_PKCS1) *most -= 11;
+    if (opens && op->use.scheme == ALG_OAEP) *most -= 2 * op->use.hash->size + 2;
     return ST_OK;
 }
 
@@ -14094,8 +14096,8 @@ static st op_work(struct reader *reader, struct session *session, enum session_o
                   struct scratch scratch, struct buf *out)
 {
     struct op *op = op_of(session, kind);
-    if (op->use.pad == ALG_HMAC) return op_mac(reader, session, op, scratch, out);
-    if (op->use.pad == ALG_GCM)
+    if (op->use.scheme == ALG_HMAC) return op_mac(reader, session, op, scratch, out);
+    if (op->use.scheme == ALG_GCM)
         return op_gcm(reader, session, op, kind == SESSION_ENCRYPT, scratch, out);
     switch (kind) {
     case SESSION_DIGEST:
@@ -14543,7 +14545,7 @@ static st keys_leaving(struct reader *reader, const struct session *session,
 static st keys_wrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
                         bytes iv, bytes value, struct scratch scratch, struct buf *out)
 {
-    const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
+    const struct alg_use cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = use->block };
     size_t pad = use->block - value.n % use->block;
     struct buf padded = scratch_buf(&scratch, value.n + pad);
     buf_put(&padded, value);
@@ -14568,7 +14570,7 @@ static st keys_wrap(struct reader *reader, struct session *session, const CK_MEC
     if (rsa) TRY(attr_key(with, &scratch, &key));
     size_t most = rsa ? alg_key_bytes(&key)
                       : object->secret_len - object->secret_len % use.block + use.block;
-    size_t over = use.pad == ALG_PAD_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
+    size_t over = use.scheme == ALG_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
     if (rsa && object->secret_len + over > most) return ST_KEY_SIZE;
     bool fits = *out_len >= most;
     *out_len = (CK_ULONG)most;
@@ -14582,7 +14584,7 @@ static st keys_wrap(struct reader *reader, struct session *session, const CK_MEC
 static st keys_unwrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
                           bytes iv, bytes wrapped, struct scratch scratch, struct buf *value)
 {
-    const struct alg_use cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = use->block };
+    const struct alg_use cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = use->block };
     size_t n;
     if (!wrapped.n || wrapped.n % use->block || wrapped.n > MECH_SECRET_MAX + use->block)
         return ST_WRAPPED_LEN;

@@ -71,7 +71,7 @@ TEST(arena_a_chain_that_finds_no_room_can_be_dropped)
     struct chain c = { NULL, NULL, 0 };
     static u8 in[100000];
     arena_init(&a, 2 * ARENA_BLOCK);
-    CHECK_ST(arena_chain_put(&a, &c, bytes_of(in, sizeof in)), ST_CARD_MEMORY);
+    CHECK_ST(arena_chain_put(&a, &c, bytes_of(in, sizeof in)), ST_ARENA_FULL);
     arena_chain_drop(&a, &c);
     CHECK_ST(arena_chain_put(&a, &c, bytes_of(in, 5000)), ST_OK);
     arena_chain_drop(&a, &c);

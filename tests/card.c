@@ -78,14 +78,14 @@ TEST(card_reserves_to_the_last_index)
 {
     card_begin(4 << 20);
     CHECK_ST(card_reserve(&card_it, HANDLE_INDEX_MASK + 1), ST_OK);
-    CHECK_ST(card_reserve(&card_it, HANDLE_INDEX_MASK + 2), ST_CARD_MEMORY);
+    CHECK_ST(card_reserve(&card_it, HANDLE_INDEX_MASK + 2), ST_ARENA_FULL);
     for (u32 i = 0; i <= HANDLE_INDEX_MASK; i++)
         CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     CHECK(!card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     CHECK_EQ(card_it.object_count, HANDLE_INDEX_MASK + 1);
     card_drop(&card_it, card_object_at(&card_it, HANDLE_INDEX_MASK));
     CHECK_ST(card_reserve(&card_it, 1), ST_OK);
-    CHECK_ST(card_reserve(&card_it, 2), ST_CARD_MEMORY);
+    CHECK_ST(card_reserve(&card_it, 2), ST_ARENA_FULL);
     CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     arena_free(&card_it.arena);
     card_begin(2 * ARENA_BLOCK);                                // or to the card's memory

@@ -55,7 +55,7 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
                  ST_SIG_INVALID);
         room[at] ^= (u8)(1 << run);
     }
-    bool digest = use->made == ALG_PAD_PSS && !CIPHER_BIGNUM;
+    bool digest = use->made == ALG_PSS && !CIPHER_BIGNUM;
     bytes told = digest ? use->digest : in;
     memcpy(other, told.p, told.n);
     other[told.n - 1] ^= 1;
@@ -89,10 +89,10 @@ TEST(cipher_verifies_rsa)
         size_t size = alg_key_bytes(&k);
         CHECK_EQ(size, mbedtls_rsa_get_len(mbedtls_pk_rsa(pk)));
         for (size_t h = 0; h < COUNT(alg_hashes) && !test_failing; h++) {
-            struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PAD_PKCS1, &alg_hashes[h], NULL, 0);
-            struct alg_use pss = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[h], &alg_hashes[h], 20);
-            struct alg_use info = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
-            struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
+            struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PKCS1, &alg_hashes[h], NULL, 0);
+            struct alg_use pss = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[h], &alg_hashes[h], 20);
+            struct alg_use info = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+            struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
             bytes in = bytes_of(digest, alg_hashes[h].size);
             struct buf b = buf_on(block, sizeof block);
             CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
@@ -108,7 +108,7 @@ TEST(cipher_verifies_rsa)
             memcpy(content, block, b.n);
             b.n = 0;
             CHECK_ST(pad_pkcs1_sign(told, size, &b), ST_OK);
-            raw.made = ALG_PAD_PKCS1;
+            raw.made = ALG_PKCS1;
             if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
                                                  bytes_of(signature, size));
             b.n = 0;
@@ -118,12 +118,12 @@ TEST(cipher_verifies_rsa)
             CHECK_ST(cipher_verify(&k, &pss, bytes_head(in, 19), bytes_of(signature, size),
                                    pad_scratch()), ST_DATA_LEN);
             raw = pss;
-            raw.pad = ALG_PAD_NONE;
-            raw.made = ALG_PAD_PSS;
+            raw.scheme = ALG_RAW;
+            raw.made = ALG_PSS;
             raw.digest = in;
             if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
                                                  bytes_of(signature, size));
-            raw.made = ALG_PAD_NONE;
+            raw.made = ALG_RAW;
             CHECK_EQ(cipher_can_verify(&k, &raw), CIPHER_BIGNUM);
             CHECK_ST(cipher_verify(&k, &raw, buf_bytes(&b), bytes_of(signature, size),
                                    pad_scratch()), CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
@@ -136,8 +136,8 @@ TEST(cipher_verifies_rsa)
 TEST(cipher_verifies_what_openssl_signed)
 {
     struct alg_key k;
-    struct alg_use pss = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[0], 20);
-    struct alg_use ecdsa = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use pss = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[2], &alg_hashes[0], 20);
+    struct alg_use ecdsa = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     u8 digest[64], raw[132];
     struct buf b = buf_on(digest, sizeof digest), signature = buf_on(raw, sizeof raw);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
@@ -159,7 +159,7 @@ TEST(cipher_verifies_what_openssl_signed)
 
 TEST(cipher_verifies_every_curve)
 {
-    struct alg_use use = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use use = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     unsigned done = 0;
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
@@ -197,7 +197,7 @@ TEST(cipher_verifies_every_curve)
 
 TEST(cipher_leaves_what_the_host_cannot)
 {
-    struct alg_use use = pad_use(ALG_EDWARDS, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use use = pad_use(ALG_EDWARDS, ALG_RAW, NULL, NULL, 0);
     u8 signature[64] = { 1 }, out[64];
     struct buf b = buf_on(out, sizeof out);
     struct alg_key k;
@@ -227,7 +227,7 @@ TEST(cipher_encrypts)
         size_t size = alg_key_bytes(&k), lens[] = { 0, 1, 60, size - 42, size - 11 };
         in[0] = 7, in[size - 12] = 9;
         for (size_t l = 0; l < COUNT(lens); l++) {
-            struct alg_use use = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
+            struct alg_use use = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
             struct buf b = buf_on(out, sizeof out);
             CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -236,7 +236,7 @@ TEST(cipher_encrypts)
             CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
             if (lens[l] > size - 42) continue;
-            use = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
+            use = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
             b.n = 0;
             CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
                      ST_OK);
@@ -245,7 +245,7 @@ TEST(cipher_encrypts)
                                                   back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
         }
-        struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
+        struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
         struct buf b = buf_on(out, sizeof out);
         CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b),
                  CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
@@ -261,9 +261,9 @@ TEST(cipher_encrypts_only_what_fits)
     static u8 in[200];
     u8 out[128];
     struct buf b = buf_on(out, sizeof out), tight = buf_on(out, 127);
-    struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
-    struct alg_use oaep = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
-    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+    struct alg_use oaep = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
+    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
     struct scratch none = scratch_on(pad_room, ARENA_ALIGN);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
@@ -292,8 +292,8 @@ TEST(cipher_odd_keys)
     struct alg_key k;
     u8 out[128];
     struct buf b = buf_on(out, sizeof out);
-    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
-    struct alg_use info = pad_use(ALG_RSA, ALG_PAD_PKCS1, NULL, NULL, 0);
+    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+    struct alg_use info = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
     CHECK_ST(cipher_start(), ST_OK);
     memset(modulus, 0xfe, sizeof modulus);
     CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(3), &k), ST_OK);
@@ -311,13 +311,13 @@ TEST(cipher_odd_keys)
 // A key of which a card says the size alone, and a curve that mbedTLS does not have.
 TEST(cipher_says_what_it_can_verify)
 {
-    struct alg_use raw = pad_use(ALG_RSA, ALG_PAD_NONE, NULL, NULL, 0);
-    struct alg_use ecdsa = pad_use(ALG_EC, ALG_PAD_NONE, NULL, NULL, 0);
+    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+    struct alg_use ecdsa = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     struct alg_curve none = *alg_curve_named("P-256");
     struct alg_key k, sized = { .type = ALG_RSA, .bits = 2048 };
     CHECK(cipher_key(x509_samples[0].certificate, &k));
     CHECK_EQ(cipher_can_verify(&k, &raw), CIPHER_BIGNUM);
-    raw.made = ALG_PAD_PKCS1;
+    raw.made = ALG_PKCS1;
     CHECK(cipher_can_verify(&k, &raw));
     CHECK(!cipher_can_verify(&sized, &raw));
     sized = (struct alg_key){ .type = ALG_EC, .bits = 256, .curve = alg_curve_named("P-256") };

@@ -38,7 +38,7 @@ static void esteid_check_ends(const char *const *lines)
         if (test_failing) return;
         card_it.arena.left = left;
         s = esteid_probes(&card_it, card_t, pad_scratch());
-        if (s) CHECK_ST(s, ST_CARD_MEMORY);
+        if (s) CHECK_ST(s, ST_ARENA_FULL);
         full += s > 0;
         link_end(&card_it.link);
         link_disconnect(&card_it.link, false);
@@ -169,7 +169,7 @@ TEST(esteid_path_without_memory)
     card_it.arena.left = 0;
     st s = ST_OK;
     for (int i = 0; i < 20000 && !s; i++) s = esteid_path(&card_it, 1, BYTES(0x34, 0x1f), &path);
-    CHECK_ST(s, ST_CARD_MEMORY);                // once what the block has left is used up
+    CHECK_ST(s, ST_ARENA_FULL);                // once what the block has left is used up
     arena_free(&card_it.arena);
 }
 

@@ -152,7 +152,7 @@ static void fuzz(bytes in)
     unsigned what = take8(&in);
     const struct alg_hash *hash = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
     const struct alg_hash *mgf = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
-    struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP, .hash = hash, .mgf = mgf,
+    struct alg_use use = { .type = ALG_RSA, .scheme = ALG_OAEP, .hash = hash, .mgf = mgf,
                            .salt = take8(&in) };
     size_t size = 64 + take16(&in) % (512 - 64 + 1);
     bytes label = take(&in, what >> 4), data = bytes_head(in, size);

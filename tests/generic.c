@@ -119,7 +119,7 @@ TEST(generic_finds_nothing)
     p15use_begin(none, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_MEMORY);
+    CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
     p15use_end();
 }
 
@@ -145,18 +145,18 @@ static void generic_begin(const char *const *lines, const char *algorithms, enum
 TEST(generic_who_pads)
 {
     static const struct { const char *algorithms; u32 want; } cases[] = {
-        { "", CARD_PADS(ALG_PAD_PKCS1) }, { GENERIC_PADS, CARD_PADS(ALG_PAD_PKCS1) },
+        { "", CARD_SCHEME(ALG_PKCS1) }, { GENERIC_PADS, CARD_SCHEME(ALG_PKCS1) },
         { GENERIC_WHOLE, 0 }, { GENERIC_PADS GENERIC_WHOLE, 0 }, { GENERIC_WHOLE GENERIC_PSS, 0 },
-        { GENERIC_PSS, CARD_PADS(ALG_PAD_PKCS1) | CARD_PADS(ALG_PAD_PSS) },
+        { GENERIC_PSS, CARD_SCHEME(ALG_PKCS1) | CARD_SCHEME(ALG_PSS) },
         { "30(02:03 02:0d 03:0640 02:00)",                      // a reference may be 0
-          CARD_PADS(ALG_PAD_PKCS1) | CARD_PADS(ALG_PAD_PSS) },
+          CARD_SCHEME(ALG_PKCS1) | CARD_SCHEME(ALG_PSS) },
         { "30(02:02 02:03 03:0644 02:00)", 0 } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         p15_used = 0;
         struct p15 p = { .info_read = false };
         struct p15_key any = { .type = ALG_RSA };
         generic_announce(&p, cases[i].algorithms);
-        CHECK_EQ(generic_pads(&p, &any), cases[i].want);
+        CHECK_EQ(generic_schemes(&p, &any), cases[i].want);
         if (test_failing) printf("    %s\n", cases[i].algorithms);
     }
 }
@@ -223,11 +223,11 @@ TEST(generic_environments)
 }
 
 static void generic_check_sign(const char *const *lines, const char *algorithms, enum alg_type type,
-                               enum alg_pad pad, bytes in, st want, const char *made)
+                               enum alg_scheme pad, bytes in, st want, const char *made)
 {
     u8 room[300];
     struct buf out = buf_on(room, sizeof room);
-    const struct alg_use use = { .type = type, .pad = pad };
+    const struct alg_use use = { .type = type, .scheme = pad };
     generic_begin(lines, algorithms, type, 512);
     if (test_failing) return;
     CHECK_ST(generic_sign(&card_it, &p15use_object, &use, in, p15_scratch(), &out), want);
@@ -258,36 +258,36 @@ TEST(generic_signatures)
     made = strcpy(room, p15use_hex(0x5a, 64));
     const bytes padded = bytes_of(block, 64), foreign = bytes_of(other, 64);
     lines[0] = "002241b6 03 840101 > 9000", lines[1] = info;    // nothing announced: it pads
-    generic_check_sign(lines, "", ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK, made);
+    generic_check_sign(lines, "", ALG_RSA, ALG_PKCS1, padded, ST_OK, made);
     lines[0] = "002241b6 06 800102 840101 > 9000";
-    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK, made);
-    generic_check_sign(lines, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK,
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PKCS1, padded, ST_OK, made);
+    generic_check_sign(lines, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, ALG_PKCS1, padded, ST_OK,
                        made);
     lines[1] = less;                            // a zero at the beginning that the card left out
-    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_OK, made_less);
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PKCS1, padded, ST_OK, made_less);
     lines[1] = longer;
-    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_PROTOCOL, NULL);
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PKCS1, padded, ST_PROTOCOL, NULL);
     lines[1] = "002a9e9a 03 3001ff 00 > 9000";
-    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PAD_PKCS1, padded, ST_PROTOCOL, NULL);
-    generic_check_sign(none, GENERIC_PADS, ALG_RSA, ALG_PAD_NONE, foreign, ST_MECHANISM, NULL);
+    generic_check_sign(lines, GENERIC_PADS, ALG_RSA, ALG_PKCS1, padded, ST_PROTOCOL, NULL);
+    generic_check_sign(none, GENERIC_PADS, ALG_RSA, ALG_RAW, foreign, ST_MECHANISM, NULL);
     lines[0] = "002241b6 06 800103 840101 > 9000", lines[1] = whole;
-    generic_check_sign(lines, GENERIC_WHOLE, ALG_RSA, ALG_PAD_NONE, foreign, ST_OK, made);
-    generic_check_sign(lines, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, ALG_PAD_NONE, foreign, ST_OK,
+    generic_check_sign(lines, GENERIC_WHOLE, ALG_RSA, ALG_RAW, foreign, ST_OK, made);
+    generic_check_sign(lines, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, ALG_RAW, foreign, ST_OK,
                        made);
     lines[0] = "002241b6 06 800106 840101 > 9000", lines[1] = pss;
-    generic_check_sign(lines, GENERIC_PSS, ALG_RSA, ALG_PAD_PSS, in, ST_OK, made);
+    generic_check_sign(lines, GENERIC_PSS, ALG_RSA, ALG_PSS, in, ST_OK, made);
     char ec[200];
     snprintf(ec, sizeof ec, "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
     lines[0] = "002241b6 06 800104 840101 > 9000";
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 020102 9000";
-    generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_PAD_NONE, in, ST_OK, ec);
+    generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, ST_OK, ec);
     lines[1] = "002a9e9a 03 3001ff 00 > 0102 9000";             // neither DER nor r || s
-    generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_PAD_NONE, in, ST_PROTOCOL, NULL);
+    generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, ST_PROTOCOL, NULL);
     char failed[60];
     for (size_t i = 0; i < COUNT(p15use_answers) && !test_failing; i++) {
         snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15use_answers[i].sw);
         lines[1] = failed;
-        generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_PAD_NONE, in, p15use_answers[i].want,
+        generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, p15use_answers[i].want,
                            NULL);
     }
 }

@@ -40,8 +40,8 @@ TEST(isoapplet_knows_its_versions)
         if (cases[i].mine) {
             const struct isoapplet *a = p15use_t->state;
             CHECK_EQ(a->hashes, cases[i].hashes);
-            CHECK_EQ(p15use_t->pads, CARD_PADS(ALG_PAD_PKCS1) |
-                     (cases[i].pss ? CARD_PADS(ALG_PAD_PSS) : 0));
+            CHECK_EQ(p15use_t->schemes, CARD_SCHEME(ALG_PKCS1) |
+                     (cases[i].pss ? CARD_SCHEME(ALG_PSS) : 0));
             CHECK_EQ(card_pin(p15use_t)->tries, 2);
             CHECK(p15use_t->blank);
             CHECK(test_puk(p15use_t)->fixed && card_it.current == p15use_t);
@@ -95,7 +95,7 @@ TEST(isoapplet_that_leaves_or_is_too_much)
     p15use_begin(yes, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_MEMORY);
+    CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
     p15use_end();
     p15use_begin(yes, 0);
     if (test_failing) return;
@@ -127,12 +127,12 @@ TEST(isoapplet_keys_that_hash)
 }
 
 // A signature with the key 01, RSA of 512 bits or P-256.
-static void isoapplet_check_sign(const char *const *lines, enum alg_type type, enum alg_pad pad,
+static void isoapplet_check_sign(const char *const *lines, enum alg_type type, enum alg_scheme pad,
                                  bytes in, st want, const char *made)
 {
     u8 room[300];
     struct buf out = buf_on(room, sizeof room);
-    const struct alg_use use = { .type = type, .pad = pad };
+    const struct alg_use use = { .type = type, .scheme = pad };
     isoapplet_it = (struct isoapplet){ .hashes = false };
     p15use_begin_key(lines, &isoapplet_it.p15, type, 512);
     if (test_failing) return;
@@ -154,33 +154,33 @@ TEST(isoapplet_signatures)
     snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0xa5, 64));
     lines[0] = "002241b6 06 800111 840101 > 9000";              // the card pads
     lines[1] = rsa;
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_OK, p15use_hex(0x5a, 64));
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_OK, p15use_hex(0x5a, 64));
     lines[1] = less;
     snprintf(made, sizeof made, "00 %s", p15use_hex(0x5a, 63));
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_OK, made);
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_OK, made);
     snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_PROTOCOL, NULL);
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_PROTOCOL, NULL);
     block[1] = 2;                               // not a block of a signature: nothing is sent
-    isoapplet_check_sign(none, ALG_RSA, ALG_PAD_PKCS1, buf_bytes(&b), ST_MECHANISM, NULL);
+    isoapplet_check_sign(none, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_MECHANISM, NULL);
     lines[0] = "002241b6 06 800112 840101 > 9000";
     lines[1] = pss;
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PAD_PSS, hash, ST_OK, p15use_hex(0xa5, 64));
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PSS, hash, ST_OK, p15use_hex(0xa5, 64));
     lines[0] = "002241b6 06 800121 840101 > 9000";
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 020102 9000";
     snprintf(ec, sizeof ec, "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
-    isoapplet_check_sign(lines, ALG_EC, ALG_PAD_NONE, hash, ST_OK, ec);
+    isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_OK, ec);
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 030102 9000";
-    isoapplet_check_sign(lines, ALG_EC, ALG_PAD_NONE, hash, ST_PROTOCOL, NULL);
+    isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_PROTOCOL, NULL);
     lines[1] = "002a9e9a 03 3001ff 00 > 9000";
-    isoapplet_check_sign(lines, ALG_EC, ALG_PAD_NONE, hash, ST_PROTOCOL, NULL);
+    isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_PROTOCOL, NULL);
     for (size_t i = 0; i < COUNT(p15use_answers) && !test_failing; i++) {
         snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15use_answers[i].sw);
         lines[1] = failed;
-        isoapplet_check_sign(lines, ALG_EC, ALG_PAD_NONE, hash, p15use_answers[i].want, NULL);
+        isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, p15use_answers[i].want, NULL);
         snprintf(failed, sizeof failed, "002241b6 06 800121 840101 > %s", p15use_answers[i].sw);
         const char *const refused[] = { failed, NULL };         // MSE: nothing is signed
         if (!test_failing)
-            isoapplet_check_sign(refused, ALG_EC, ALG_PAD_NONE, hash, p15use_answers[i].want, NULL);
+            isoapplet_check_sign(refused, ALG_EC, ALG_RAW, hash, p15use_answers[i].want, NULL);
         if (test_failing) printf("    %s\n", p15use_answers[i].sw);
     }
 }

@@ -303,7 +303,7 @@ TEST(link_fetches_as_it_is_told)
     link_open_script(more);
     if (test_failing) return;
     CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp),
-             ST_CARD_MEMORY);
+             ST_ARENA_FULL);
     link_over();
 }
 
@@ -386,7 +386,7 @@ TEST(link_an_answer_longer_than_the_room_is_refused)
     link_open_script(lines);
     if (test_failing) return;
     CHECK_ST(link_exchange(&link_l, &(struct apdu){ .ins = 0xcb, .le = 256 }, &rsp),
-             ST_CARD_MEMORY);
+             ST_ARENA_FULL);
     link_over();
 }
 
@@ -833,7 +833,7 @@ TEST(link_protected_errors_are_answers)
     CHECK(!link_l.erred);
     CHECK_ST(link_try(cmd, &rsp), 0x6f00);
     CHECK(link_l.erred);
-    CHECK_ST(link_exchange(&link_l, &cmd, &small), ST_CARD_MEMORY);
+    CHECK_ST(link_exchange(&link_l, &cmd, &small), ST_ARENA_FULL);
     CHECK(link_l.secure && !link_toy.ended);
     link_over();
 }

@@ -42,14 +42,14 @@ TEST(make_templates_end_at_a_size)
         t[0].ulValueLen = label, t[1].ulValueLen = room - label;
         CHECK_ST(make_check(t, 2, ATTR_DATA, MAKE_CREATE), ST_OK);
         t[1].ulValueLen++;
-        CHECK_ST(make_check(t, 2, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);
+        CHECK_ST(make_check(t, 2, ATTR_DATA, MAKE_CREATE), ST_ARENA_FULL);
     }
     t[0].ulValueLen = MAKE_MAX - sizeof(struct attr_head);
     CHECK_ST(make_check(t, 1, ATTR_DATA, MAKE_CREATE), ST_OK);
     t[0].ulValueLen++;
-    CHECK_ST(make_check(t, 1, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);
+    CHECK_ST(make_check(t, 1, ATTR_DATA, MAKE_CREATE), ST_ARENA_FULL);
     t[0].ulValueLen = MAKE_MAX, t[1].ulValueLen = t[2].ulValueLen = (CK_ULONG)-1;
-    CHECK_ST(make_check(t, 3, ATTR_DATA, MAKE_CREATE), ST_CARD_MEMORY);     // no sum goes round
+    CHECK_ST(make_check(t, 3, ATTR_DATA, MAKE_CREATE), ST_ARENA_FULL);     // no sum goes round
 }
 
 static void test_make(void)

@@ -44,10 +44,10 @@ TEST(mech_rows_are_whole)
         CHECK(m->hash == MECH_NO_HASH || alg_hash_find(m->hash));
         CHECK(m->key != ALG_NONE || m->flags == CKF_GENERATE ||
               (m->flags == CKF_DIGEST && m->hash == m->type));
-        CHECK((m->pad == ALG_HMAC) == (m->key == ALG_SECRET && m->hash != MECH_NO_HASH));
-        CHECK(m->pad != ALG_GCM || m->param == MECH_GCM);
-        CHECK((m->pad == ALG_PAD_PSS) == (m->param == MECH_PSS));
-        CHECK((m->pad == ALG_PAD_OAEP) == (m->param == MECH_OAEP));
+        CHECK((m->scheme == ALG_HMAC) == (m->key == ALG_SECRET && m->hash != MECH_NO_HASH));
+        CHECK(m->scheme != ALG_GCM || m->param == MECH_GCM);
+        CHECK((m->scheme == ALG_PSS) == (m->param == MECH_PSS));
+        CHECK((m->scheme == ALG_OAEP) == (m->param == MECH_OAEP));
     }
 }
 
@@ -191,7 +191,7 @@ TEST(mech_parameters_of_a_wrong_length)
                      !n && (!want || m->param == MECH_EDDSA) ? ST_OK : ST_MECH_PARAM);
         }
         CHECK_EQ(use.type, m->key);
-        CHECK_EQ(use.pad, m->pad);
+        CHECK_EQ(use.scheme, m->scheme);
     }
 }
 
@@ -280,7 +280,7 @@ TEST(mech_what_a_card_cannot_do)
 {
     struct token t = mech_token(CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC));
     t.driver = &mech_signer;
-    t.pads = CARD_PADS(ALG_PAD_PKCS1);
+    t.schemes = CARD_SCHEME(ALG_PKCS1);
     CHECK(mech_find(&t, CKM_RSA_PKCS, CKF_SIGN) && !mech_find(&t, CKM_RSA_PKCS, CKF_DECRYPT));
     CHECK(!mech_find(&t, CKM_RSA_PKCS_PSS, CKF_SIGN) && mech_find(&t, CKM_RSA_PKCS_PSS, CKF_VERIFY));
     CHECK(!mech_find(&t, CKM_ECDH1_DERIVE, 0) && mech_find(&t, CKM_ECDSA, CKF_SIGN));

@@ -53,7 +53,7 @@ TEST(myeid_that_leaves_or_is_too_much)
     p15use_begin(whole, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_MEMORY);
+    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
     p15use_end();
     p15use_begin(yes, 0);
     if (test_failing) return;
@@ -293,14 +293,14 @@ TEST(myeid_what_a_key_says)
 static u8 myeid_made[1000];
 
 // Blocks of n bytes (each byte its number) with the key of file 4D01.
-static void myeid_check_crypt(const char *const *lines, enum alg_pad pad, u32 block, bool encrypt,
+static void myeid_check_crypt(const char *const *lines, enum alg_scheme pad, u32 block, bool encrypt,
                               size_t n, st want)
 {
     static const u8 file[] = { 0x3f, 0x00, 0x50, 0x15, 0x4d, 0x01 },
         iv[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
     u8 in[600];
     struct buf out = buf_on(myeid_made, sizeof myeid_made);
-    const struct alg_use use = { .type = ALG_SECRET, .pad = pad, .block = block };
+    const struct alg_use use = { .type = ALG_SECRET, .scheme = pad, .block = block };
     for (size_t i = 0; i < n; i++) in[i] = (u8)i;
     myeid_it = (struct myeid){ .counted = false };
     p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
@@ -391,7 +391,7 @@ TEST(myeid_what_a_secret_key_says)
     myeid_check_crypt(chain, ALG_CBC, 16, true, 256, 0x6581);           // in the middle of one
     p15use_begin_key(none, &myeid_it.p15, ALG_SECRET, 256);
     if (test_failing) return;
-    const struct alg_use ecb = { .type = ALG_SECRET, .pad = ALG_ECB, .block = 16 };
+    const struct alg_use ecb = { .type = ALG_SECRET, .scheme = ALG_ECB, .block = 16 };
     CHECK_ST(myeid_set_secret(&card_it, &p15use_object, &ecb, true, BYTES_NONE), ST_NOT_SUPPORTED);
     p15use_end();
 }
@@ -404,8 +404,8 @@ TEST(myeid_sets_a_secret_key_once)
         MYEID_SECRET("41", MYEID_IV), NULL };
     static const u8 file[] = { 0x4d, 0x01 }, iv[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
                                                       15, 16 };
-    const struct alg_use ecb = { .type = ALG_SECRET, .pad = ALG_ECB, .block = 16 },
-        cbc = { .type = ALG_SECRET, .pad = ALG_CBC, .block = 16 };
+    const struct alg_use ecb = { .type = ALG_SECRET, .scheme = ALG_ECB, .block = 16 },
+        cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = 16 };
     struct object *o = &p15use_object;
     p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
     p15use_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);

@@ -58,7 +58,7 @@ TEST(op_unpads_a_block)
 TEST(op_short_signatures_are_looked_at)
 {
     u8 modulus[64], block[64] = { 0 }, signature[64] = { 0 };
-    const struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_NONE };
+    const struct alg_use use = { .type = ALG_RSA, .scheme = ALG_RAW };
     struct alg_key k = { .type = ALG_RSA, .bits = 512, .modulus = bytes_of(modulus, 64),
                          .exponent = BYTES(3) };
     const bytes in = bytes_of(block, 64), made = bytes_of(signature, 64);

@@ -348,24 +348,24 @@ TEST(p15_pins_of_every_type)
     struct p15_pin p;
     p15_begin();
     CHECK_ST(p15_try_pin("03:0204 0a:00 02:04 02:08 80:11 04:ff", &p), ST_OK);       // BCD
-    CHECK(p.pin.coding == CARD_PIN_BCD && p.pin.padded == 8 && p.pin.max == 16);
+    CHECK(p.pin.coding == CARD_PIN_BCD && p.pin.fill_to == 8 && p.pin.max == 16);
     CHECK_EQ(p.pin.reference, 0x11);
     CHECK(p15_pads(&p, "12345", "12345f ffffffffff") && p15_pads(&p, "12a4", NULL));
     p.pin.filler = 0;
     CHECK(p15_pads(&p, "12345", "123450 0000000000"));
     CHECK_ST(p15_try_pin("03:02c0 0a:01 02:04 02:08 02:0c", &p), ST_OK);            // ASCII
-    CHECK(p.flags & P15_PIN_LOCAL && p.pin.max == 12 && !p.pin.padded && p.pin.min == 4);
+    CHECK(p.flags & P15_PIN_LOCAL && p.pin.max == 12 && !p.pin.fill_to && p.pin.min == 4);
     CHECK(p15_pads(&p, "123456", "313233343536"));
     CHECK_ST(p15_try_pin("03:0204 0a:02 02:04 02:10 a0(02:0081) 04:00", &p), ST_OK);    // UTF-8
-    CHECK(p.pin.coding == CARD_PIN_UTF8 && p.pin.padded == 16 && p.pin.reference == 0x81);
+    CHECK(p.pin.coding == CARD_PIN_UTF8 && p.pin.fill_to == 16 && p.pin.reference == 0x81);
     CHECK(p15_pads(&p, "\xc3\xa4\xc3\xb6", "c3a4c3b6 00000000 00000000 00000000"));
     CHECK_ST(p15_try_pin("03:0204 0a:03 02:04 02:08 80:01", &p), ST_OK);            // half nibbles
     CHECK(p15_pads(&p, "1234", "f1f2f3f4 ffffffff"));
     CHECK_ST(p15_try_pin("03:00 0a:04 02:04 02:08 80:01", &p), ST_OK);              // ISO 9564-1
-    CHECK(p.pin.max == 12 && p.pin.padded == 8);
+    CHECK(p.pin.max == 12 && p.pin.fill_to == 8);
     CHECK(p15_pads(&p, "12345", "2512345f ffffffff") && p15_pads(&p, "1234", "241234ff ffffffff"));
     CHECK_ST(p15_try_pin("03:0204 0a:01 02:04 02:00 80:01", &p), ST_OK);            // no length
-    CHECK(p.pin.padded == 8 && p.pin.max == 8);
+    CHECK(p.pin.fill_to == 8 && p.pin.max == 8);
     CHECK_ST(p15_try_pin("03:0204 0a:01 02:7f 02:08 02:64 80:01", &p), ST_OK);      // nonsense
     CHECK(p.pin.min == 8 && p.pin.max == 8);
     CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:00c8", &p), ST_OK);      // longer than any
@@ -373,11 +373,11 @@ TEST(p15_pins_of_every_type)
     CHECK_ST(p15_try_pin("03:00 0a:01 02:04 02:08 80:01 18'2020' 30(04:3f00dd01)", &p), ST_OK);
     CHECK_BYTES(p.where.file.p, p.where.file.n, "3f00 dd01");
     CHECK_ST(p15_try_pin("03:0204 0a:00 02:04 02:00c8 02:64 80:01", &p), ST_OK);   // BCD, too long
-    CHECK(p.pin.padded == 8 && p.pin.max == 16);
+    CHECK(p.pin.fill_to == 8 && p.pin.max == 16);
     CHECK_ST(p15_try_pin("03:00 0a:00 02:04 02:00c8", &p), ST_OK);
     CHECK(p.pin.max && p.pin.max <= 2 * CARD_PIN_MAX);
     CHECK_ST(p15_try_pin("03:00 0a:04 02:04 02:04", &p), ST_OK);    // ISO 9564-1 in four bytes
-    CHECK(p.pin.padded == 4 && p.pin.max == 6);
+    CHECK(p.pin.fill_to == 4 && p.pin.max == 6);
     CHECK_ST(p15_try_pin("03:0640 0a:01 02:04 02:08 03:0204 04: 30(04:4402 02:009001)", &p), ST_OK);
     CHECK(p.flags == P15_PIN_LOCAL && p.pin.filler == 0xff && !p.where.file.n);  // the first BIT STRING
     CHECK_ST(p15_try_pin("03:00 0a:05 02:04 02:08", &p), ST_PROTOCOL);
@@ -1385,7 +1385,7 @@ TEST(p15_algorithms_beyond_number)
     CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 4);
     for (u8 id = 1; id <= 4; id++) {
         struct object *o = p15_object(CKO_PRIVATE_KEY, id);
-        CHECK_EQ(o->pads, 0);
+        CHECK_EQ(o->schemes, 0);
         CHECK_EQ(generic_algorithm(card_t->state, o->state, GENERIC_RSA_X_509, GENERIC_OP_SIGN), 7);
     }
     CHECK(unit_tlvs - before < 4000);
@@ -1585,8 +1585,8 @@ TEST(p15_memory_ends_anywhere)
     static const CK_OBJECT_CLASS firsts[] = { CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
                                               CKO_CERTIFICATE, CKO_SECRET_KEY };
     for (size_t i = 0; i < COUNT(firsts) && !test_failing; i++) {
-        st s = ST_CARD_MEMORY;
-        for (size_t room = 0; s == ST_CARD_MEMORY && room < 1 << 17 && !test_failing; room += 16)
+        st s = ST_ARENA_FULL;
+        for (size_t room = 0; s == ST_ARENA_FULL && room < 1 << 17 && !test_failing; room += 16)
             s = p15_take_in_room(room, firsts[i]);
         CHECK_ST(s, ST_OK);
     }

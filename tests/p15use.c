@@ -147,11 +147,11 @@ TEST(p15use_directories)
     CHECK_BYTES(p15use_p.files->value.direct.p, p15use_p.files->value.direct.n, "3004 04023f00");
     card_it.arena.left = 0;
     card_it.arena.at = card_it.arena.end - ((sizeof(struct p15_file) + 15) & ~15u);
-    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
-    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_ARENA_FULL);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_ARENA_FULL);
     p15use_put_path(&b, BYTES(0x3f, 0));
     CHECK(b.full);
-    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_CARD_MEMORY);
+    CHECK_ST(p15use_add_directory(&card_it, &p15use_p, P15_CDF, &b), ST_ARENA_FULL);
     p15use_end();
 }
 

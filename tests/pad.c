@@ -16,10 +16,10 @@ static int pad_rng(void *nothing, unsigned char *out, size_t n)
     return hash_random(out, n) ? -1 : 0;
 }
 
-static struct alg_use pad_use(enum alg_type type, enum alg_pad pad, const struct alg_hash *hash,
+static struct alg_use pad_use(enum alg_type type, enum alg_scheme pad, const struct alg_hash *hash,
                               const struct alg_hash *mgf, u32 salt)
 {
-    return (struct alg_use){ .type = type, .pad = pad, .hash = hash, .mgf = mgf, .salt = salt };
+    return (struct alg_use){ .type = type, .scheme = pad, .hash = hash, .mgf = mgf, .salt = salt };
 }
 
 // A sample's private key; the test frees it.
@@ -117,7 +117,7 @@ TEST(pad_pss_is_what_mbedtls_takes)
         mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
         u32 bits = (u32)mbedtls_rsa_get_len(rsa) * 8;
         for (size_t h = 0; h < 25 && !test_failing; h += bits > 2048 ? 6 : 1) {
-            struct alg_use use = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[h / 5],
+            struct alg_use use = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[h / 5],
                                          &alg_hashes[h % 5], 0);
             size_t size = use.hash->size, most = bits / 8 - size - 2;
             pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
@@ -137,7 +137,7 @@ TEST(pad_pss_is_what_mbedtls_takes)
 // Sizes that are not a multiple of eight: one bit more than bytes leaves a zero byte before EM.
 TEST(pad_pss_at_odd_sizes)
 {
-    struct alg_use use = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[2], 32);
+    struct alg_use use = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[2], &alg_hashes[2], 32);
     u8 digest[32] = { 1 }, room[200];
     CHECK_ST(cipher_start(), ST_OK);
     for (u32 bits = 1024; bits <= 1040; bits++) {
@@ -152,7 +152,7 @@ TEST(pad_pss_at_odd_sizes)
 
 TEST(pad_pss_check_refuses_every_broken_block)
 {
-    struct alg_use use = pad_use(ALG_RSA, ALG_PAD_PSS, &alg_hashes[2], &alg_hashes[2], 20);
+    struct alg_use use = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[2], &alg_hashes[2], 20);
     u8 digest[32] = { 1 }, room[128];
     struct buf b = buf_on(room, sizeof room);
     CHECK_ST(cipher_start(), ST_OK);
@@ -276,7 +276,7 @@ TEST(pad_oaep_every_hash_and_length)
     bytes label = BYTES('l', 'a', 'b', 'e', 'l');
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < 25; i++) {
-        struct alg_use use = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[i / 5], &alg_hashes[i % 5], 0);
+        struct alg_use use = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[i / 5], &alg_hashes[i % 5], 0);
         for (size_t k = 128; k <= 512; k += 128) {
             size_t h = use.hash->size, step = i % 6 ? 31 : 1;
             struct buf b = buf_on(block, sizeof block), out;
@@ -306,7 +306,7 @@ TEST(pad_oaep_every_hash_and_length)
 
 TEST(pad_oaep_open_refuses)
 {
-    struct alg_use use = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
+    struct alg_use use = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
     u8 block[128], plain[107];
     struct buf b = buf_on(block, sizeof block), out;
     bytes all = bytes_of(block, sizeof block), db = bytes_of(block + 21, sizeof plain);
@@ -353,7 +353,7 @@ TEST(pad_oaep_between_mbedtls_and_us)
     CHECK(pad_key(&x509_samples[1], &pk));
     mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
     for (size_t i = 0; i < COUNT(alg_hashes); i++) {
-        struct alg_use use = pad_use(ALG_RSA, ALG_PAD_OAEP, &alg_hashes[i], &alg_hashes[i], 0);
+        struct alg_use use = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[i], &alg_hashes[i], 0);
         pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
         for (size_t n = 0; n <= sizeof in; n += 31) {
             CHECK(!mbedtls_rsa_rsaes_oaep_encrypt(rsa, pad_rng, NULL, label.p, label.n, n, in,

@@ -3,7 +3,7 @@
 
 TEST(secret_encodes_pins)
 {
-    struct credential p = { .coding = CARD_PIN_ASCII, .padded = 8, .filler = 0xff };
+    struct credential p = { .coding = CARD_PIN_ASCII, .fill_to = 8, .filler = 0xff };
     u8 room[8];
     struct buf b = buf_on(room, sizeof room);
     secret_encode(&p, bytes_text("123456"), &b);
@@ -11,10 +11,10 @@ TEST(secret_encodes_pins)
     b.n = 0;
     secret_encode(&p, bytes_text("12345678"), &b);
     CHECK_BYTES(b.p, b.n, "3132333435363738");
-    p.padded = 0, b.n = 0;
+    p.fill_to = 0, b.n = 0;
     secret_encode(&p, bytes_text("12"), &b);
     CHECK_BYTES(b.p, b.n, "3132");
-    p.padded = 8, b.n = 0, p.coding = CARD_PIN_BCD;
+    p.fill_to = 8, b.n = 0, p.coding = CARD_PIN_BCD;
     secret_encode(&p, bytes_text("12345"), &b);
     CHECK_BYTES(b.p, b.n, "12345fffffffffff");
     b.n = 0, p.coding = CARD_PIN_ISO9564;               // control, length, digits, filler
@@ -38,7 +38,7 @@ TEST(secret_sends_pins_as_the_standard_has_them)
         "002c0080 10 3132333435363738 363534333231ffff > 9000",
         "00200081 08 3132333435363738 > 9000", "002c0280 08 363534333231ffff > 9000",
         "002c0080 08 3132333435363738 > 63c4", "002c0080 08 3132333435363738 > 9000", NULL };
-    struct credential pin = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8, .padded = 8,
+    struct credential pin = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8, .fill_to = 8,
                        .filler = 0xff, .tries = -1 }, puk = pin;
     bytes p = bytes_text("123456"), q = bytes_text("654321"), u = bytes_text("12345678");
     puk.reference = 0x81;
@@ -76,7 +76,7 @@ TEST(secret_sends_pins_as_the_standard_has_them)
 TEST(secret_sends_no_pin_that_is_none)
 {
     static const char *const lines[] = { "00200001 04 31323334 > 9000", NULL };
-    struct credential pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 16, .padded = 16,
+    struct credential pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 16, .fill_to = 16,
                        .verify_bare = true, .tries = 3, .fixed = true };
     place_begin(lines);
     if (test_failing) return;
@@ -104,11 +104,11 @@ static void secret_check_pad(struct secret_entry e, u8 reader_min, u8 reader_max
 TEST(secret_asks_a_pad_for_a_pin)
 {
     struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-                         .padded = 8, .filler = 0xff };
+                         .fill_to = 8, .filler = 0xff };
     struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
     struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
-                       .padded = 8, .filler = 0xff };
-    struct credential bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .padded = 4,
+                       .fill_to = 8, .filler = 0xff };
+    struct credential bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .fill_to = 4,
                        .filler = 0x00 };
     // timeouts, form, most and least, condition, messages, language, index, prologue, length, APDU
     secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &ascii, { &ascii, NULL }, { BYTES_NONE } },
@@ -130,10 +130,10 @@ TEST(secret_asks_a_pad_for_a_pin)
 TEST(secret_asks_a_pad_for_a_new_pin)
 {
     struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-                         .padded = 8, .filler = 0xff }, puk = ascii;
+                         .fill_to = 8, .filler = 0xff }, puk = ascii;
     struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
     struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
-                       .padded = 8, .filler = 0xff };
+                       .fill_to = 8, .filler = 0xff };
     puk.min = 8;
     secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &ascii, { &ascii, &ascii }, { BYTES_NONE } },
                    0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
@@ -153,7 +153,7 @@ TEST(secret_asks_a_pad_for_a_new_pin)
 
 TEST(secret_has_a_pad_for_what_it_can_encode)
 {
-    struct credential p = { .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .padded = 8, .filler = 0xff };
+    struct credential p = { .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .fill_to = 8, .filler = 0xff };
     struct credential q = p;
     card_it = (struct card){ .link = { .features = 0 } };
     CHECK(!secret_has_pad(&card_it, &p, NULL));
@@ -165,16 +165,16 @@ TEST(secret_has_a_pad_for_what_it_can_encode)
     card_it.link.features |= 1u << 6;
     q.filler = 0x00;                                       // one form for both
     CHECK(!secret_has_pad(&card_it, &p, &q));
-    p.padded = 16;                                      // bmPINBlockString has four bits
+    p.fill_to = 16;                                      // bmPINBlockString has four bits
     CHECK(!secret_has_pad(&card_it, &p, NULL));
     p.verify_bare = true;
     CHECK(secret_has_pad(&card_it, &p, NULL) && !secret_has_pad(&card_it, &p, &p));
-    p.padded = 8, p.verify_bare = false;
+    p.fill_to = 8, p.verify_bare = false;
     p.coding = CARD_PIN_HALF_NIBBLE;                    // no pad knows this
     CHECK(!secret_has_pad(&card_it, &p, NULL));
     p.coding = CARD_PIN_BCD;
     CHECK(secret_has_pad(&card_it, &p, NULL));
-    p.padded = 0;                                       // how many bytes for how many digits?
+    p.fill_to = 0;                                       // how many bytes for how many digits?
     CHECK(!secret_has_pad(&card_it, &p, NULL));
     p.coding = CARD_PIN_UTF8;
     CHECK(secret_has_pad(&card_it, &p, NULL));

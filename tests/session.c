@@ -117,7 +117,7 @@ TEST(session_search_that_fails_leaves_nothing)
     CHECK(!se->searching && !se->found.first);
     for (u32 i = 0; i < 600; i++) CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     while (arena_piece(&card_it.arena)) {}              // the card's memory is used up
-    CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_CARD_MEMORY);
+    CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_ARENA_FULL);
     CHECK(!se->searching && !se->found.first && !se->found.n);
     arena_free(&card_it.arena);
 }

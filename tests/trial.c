@@ -15,7 +15,7 @@ static bytes trial_in(void)
 
 static struct trial trial_begin_with(const char *const *lines, bool sure)
 {
-    static const struct alg_use use = { .type = ALG_EC, .pad = ALG_PAD_NONE };
+    static const struct alg_use use = { .type = ALG_EC, .scheme = ALG_RAW };
     place_begin(lines);
     card_it.sure = sure;
     trial_object = (struct object){ .token = card_t, .key = &trial_key };

@@ -106,7 +106,7 @@ static bool line_key(char **f)
 static bool line_verify(char **f)
 {
     bool pss = !strcmp(f[1], "pss");
-    struct alg_use use = { .type = ALG_RSA, .pad = pss ? ALG_PAD_PSS : ALG_PAD_PKCS1,
+    struct alg_use use = { .type = ALG_RSA, .scheme = pss ? ALG_PSS : ALG_PKCS1,
                            .hash = hash_named(f[2]), .salt = (u32)atoi(f[3]) };
     u8 md[64];
     struct buf digest = buf_on(md, sizeof md);
@@ -152,7 +152,7 @@ static bool line_pkcs1(char **f)
 
 static bool line_oaep(char **f)
 {
-    struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP, .hash = hash_named(f[1]), .mgf = hash_named(f[2]) };
+    struct alg_use use = { .type = ALG_RSA, .scheme = ALG_OAEP, .hash = hash_named(f[1]), .mgf = hash_named(f[2]) };
     u8 plain[512];
     struct buf out = buf_on(plain, sizeof plain);
     bytes block = decrypt(unhex(f[4], bytes_room[4]), bytes_room[5]);

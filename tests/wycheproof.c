@@ -89,10 +89,10 @@ static CK_MECHANISM_TYPE hash_named(const char *text)
 }
 
 // The mechanism of a family that hashes itself: the one with that hash in the library's own table of rows.
-static CK_MECHANISM_TYPE over(CK_MECHANISM_TYPE hash, enum alg_type type, enum alg_pad pad)
+static CK_MECHANISM_TYPE over(CK_MECHANISM_TYPE hash, enum alg_type type, enum alg_scheme pad)
 {
     for (size_t i = 0; i < COUNT(mech_rows); i++)
-        if (mech_rows[i].hash == hash && mech_rows[i].key == type && mech_rows[i].pad == pad) return mech_rows[i].type;
+        if (mech_rows[i].hash == hash && mech_rows[i].key == type && mech_rows[i].scheme == pad) return mech_rows[i].type;
     abort();
 }
 
@@ -250,7 +250,7 @@ static enum verdict verify(CK_MECHANISM *m, bytes message, bytes signature)
 
 static enum verdict check_ecdsa(void)
 {
-    CK_MECHANISM m = { over(hash_named(name[1]), ALG_EC, ALG_PAD_NONE), NULL, 0 };
+    CK_MECHANISM m = { over(hash_named(name[1]), ALG_EC, ALG_RAW), NULL, 0 };
     return verify(&m, field(0), field(1));
 }
 
@@ -259,7 +259,7 @@ static enum verdict check_der(void)
 {
     u8 raw[2 * 66];
     struct buf b = buf_on(raw, sizeof raw);
-    CK_MECHANISM m = { over(hash_named(name[1]), ALG_EC, ALG_PAD_NONE), NULL, 0 };
+    CK_MECHANISM m = { over(hash_named(name[1]), ALG_EC, ALG_RAW), NULL, 0 };
     size_t size = alg_curve_named(name[0])->size;
     if (pad_ecdsa_to_raw(field(1), size, &b)) return INVALID;
     if (b.n != 2 * size) test_fail(__FILE__, __LINE__, "r || s of %zu bytes", b.n);
@@ -268,7 +268,7 @@ static enum verdict check_der(void)
 
 static enum verdict check_pkcs1(void)
 {
-    CK_MECHANISM m = { over(hash_named(name[0]), ALG_RSA, ALG_PAD_PKCS1), NULL, 0 };
+    CK_MECHANISM m = { over(hash_named(name[0]), ALG_RSA, ALG_PKCS1), NULL, 0 };
     return verify(&m, field(0), field(1));
 }
 
@@ -276,7 +276,7 @@ static enum verdict check_pss(void)
 {
     CK_MECHANISM_TYPE hash = hash_named(name[0]);
     CK_RSA_PKCS_PSS_PARAMS p = { hash, mgf_of(hash_named(name[1])), (CK_ULONG)atoi(name[2]) };
-    CK_MECHANISM m = { over(hash, ALG_RSA, ALG_PAD_PSS), &p, sizeof p };
+    CK_MECHANISM m = { over(hash, ALG_RSA, ALG_PSS), &p, sizeof p };
     return verify(&m, field(0), field(1));
 }
 
@@ -290,7 +290,7 @@ static CK_RV open_here(const CK_MECHANISM *m, u8 *out, CK_ULONG *n)
     block.n = 0;
     if (rsa_instead(room[0], room_len[0], &block) != 0x9000) return CKR_ENCRYPTED_DATA_INVALID;
     bytes in = bytes_of(block.out, block.n);
-    struct alg_use use = { .type = ALG_RSA, .pad = ALG_PAD_OAEP };
+    struct alg_use use = { .type = ALG_RSA, .scheme = ALG_OAEP };
     if (m->mechanism == CKM_RSA_PKCS_OAEP) {
         use.hash = alg_hash_find(hash_named(name[0]));
         use.mgf = alg_hash_find(hash_named(name[1]));
