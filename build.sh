@@ -169,6 +169,9 @@ cmd_mutants() {
 # ./build.sh map                the map of scard11.c: line, lines, functions, section
 cmd_map() { awk -v map=1 -f tests/structure.awk scard11.c; }
 
+# ./build.sh worst [n]          the n (30) functions that decide most: decisions, lines, first line, name
+cmd_worst() { awk -v worst="${1:-30}" -f tests/structure.awk scard11.c; }
+
 # ./build.sh quirks             every QUIRK, by card
 cmd_quirks() {
     sed -n 's/.*QUIRK(\([^)]*\)): *\(.*\)/\1|\2/p;t' scard11.c | sort | awk -F'|' '

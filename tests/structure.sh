@@ -128,6 +128,27 @@ static const struct driver driver_pgp = { pgp_sign };
 END
     banner p11 '>>link' 'C_ p11_ scard11_'
     cat <<'END'
+// A comment, lines of the preprocessor, 15 lines.
+#if P11_A
+#define P11_B(x) ((x) ? 1 : (x) > 2 ? 2 : 3)
+#endif
+static unsigned long p11_long(int n, int m)
+{
+    int a = n ? 1 : 2, b = (n ? 1 : 2) + (m ? 3 : 4);
+    struct link l = { n ? 1 : 2, n == 2 ? 3 : 4, { n <= 2 ? 1 : 2 } };
+    if (n && m) return 3;
+    else if (n) a = 2;
+    m = p11_pick(l.form, (n = m > 1 ? 1 : 2, m = n > 1 ? 1 : 0));
+    p11_pick(n ? 1 : 2, m ? 1 : 2);
+    switch (a) {
+    case 1: case 2: return "if (n) while (m) ? ? ?";
+    }
+    do a++; while (a);
+
+    return b;
+}
+
+/* A comment. */
 static unsigned long p11_sign(const char *name, struct link *l)
 {
     (void)name;
@@ -146,7 +167,7 @@ unsigned long scard11_version(void)
 END
 } > "$dir/good.c"
 
-out=$(awk -v types=1 -f tests/structure.awk "$dir/good.c" 2>&1) && [ -z "$out" ] &&
+out=$(awk -v types=1 -v strict=2 -f tests/structure.awk "$dir/good.c" 2>&1) && [ -z "$out" ] &&
     pass || fail "a file in order is reported: $out"
 
 # fault <sentence> <sed script>: the fixture changed so is reported so.
@@ -154,7 +175,7 @@ fault() {
     at "$1"
     sed "$2" "$dir/good.c" > "$dir/bad.c"
     cmp -s "$dir/good.c" "$dir/bad.c" && { fail "no fault was put in: $1"; return; }
-    out=$(awk -v types=1 -f tests/structure.awk "$dir/bad.c" 2>&1) &&
+    out=$(awk -v types=1 -v strict=2 -f tests/structure.awk "$dir/bad.c" 2>&1) &&
         { fail "not reported: $1"; return; }
     case $out in
         *"bad.c:"[0-9]*": "*"$1"*) pass ;;
@@ -200,6 +221,17 @@ fault 'psa_generate_random is for'      's|^    return 1;|    return psa_generat
 fault 'os_random is for hash_stir()'    's|^#if LINK_A|static int link_any(void) { return os_random(0, 0); }\n\n&|'
 fault 'psa_generate_key is for nobody'  's|^    return 1;|    int (*f)(void) = psa_generate_key; return f();|'
 fault 'goto'                            's|^    return 1;|    goto end;|'
+fault 'decides 21 times, more than 20'  "s/^    return 1;/    return n$(printf ' \&\& n%.0s' $(seq 11))\n$(printf ' || n%.0s' $(seq 10));/"
+fault 'a ?: inside a ?:'                's|^    return 1;|    return n ? 1 : n > 2 ? 3 : 4;|'
+fault 'a ?: inside a ?:'                's|^    return 1;|    return n ? n > 2 ? 3 : 4 : 1;|'
+fault 'a ?: inside a ?:'                's|^    return 1;|    return n ? 1\n         : n > 2 ? 3 : 4;|'
+fault 'a ?: inside a ?:'                's|^    return 1;|    return n ? f(n, (n > 2 ? 3 : 4)) : 1;|'
+fault 'a ?: inside a ?:'                's|^    return 1;|    return (n > 2 ? 3 : 4) == 3 ? 1 : 2;|'
+fault 'two statements that decide'      's|^    return 1;|    if (n) n = 1; else n = 2;|'
+fault 'two statements that decide'      's|^    return 1;|    for (; n > 1; n--) if (n == 5) return 2;|'
+fault 'decides again, on its line'      's|^    return 1;|    if (n) return n == 2 ? 3 : n;|'
+fault 'no comment above it'             "/^static int pgp_sign/,/^}/s|^{|{$(printf '\\n%.0s' $(seq 11))|"
+fault 'no comment above it'             's|^// A comment, lines|// ---- A heading ----|'
 fault 'there are two sections >>piv'    's|MARK: - >>pgp|MARK: - >>piv|'
 fault 'a banner begins with'            '/^\/\* ===/s|====*|===|'
 
@@ -221,6 +253,11 @@ out=$(awk -v map=1 -f tests/structure.awk "$dir/good.c" |
     awk '{ n++; s += $2; f += $3 } END { print n, s, f }')
 lines=$(wc -l < "$dir/good.c")
 start=$(grep -n 'MARK: - >>base' "$dir/good.c" | cut -d: -f1)
-[ "$out" = "6 $((lines - start)) 10" ] && pass || fail "the map: $out, of $lines lines"
+[ "$out" = "6 $((lines - start)) 11" ] && pass || fail "the map: $out, of $lines lines"
+
+# The functions that decide most.
+out=$(awk -v worst=2 -f tests/structure.awk "$dir/good.c" | awk '{ print $1, $2, $4 }')
+[ "$out" = '16 15 p11_long
+2 6 mem_wipe' ] && pass || fail "the worst: $out"
 
 sum_up
