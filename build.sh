@@ -206,7 +206,7 @@ cmd_kiosk() { . tests/long.sh; long_kiosk "$@"; }
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
 
-# ./build.sh bench              times and commands of the library, beside OpenSC's module
+# ./build.sh bench              times and commands of the library, beside OpenSC's module and ykcs11
 cmd_bench() {
     need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/bench.sh)
     cmd_library
