@@ -32,10 +32,10 @@ bg() { [ -z "$bg_old" ] || wait "$bg_old" || exit 1
     echo "+ $*"; bg_old=$bg_new; "$@" & bg_new=$!; }
 bg_wait() { for p in $bg_old $bg_new; do wait "$p" || exit 1; done; bg_old='' bg_new=''; }
 
-. tests/need.sh
+. tests/tools/need.sh
 out() { for d; do mkdir -p "$OUT/$d"; done; : > "$OUT/.scard11"; }
 there() { for f; do [ -e "$f" ] || die "there is no $f"; done; }
-sims() { ls tests/sim_*.c | grep -v '_test\.c$'; }
+sims() { ls tests/sim/sim_*.c | grep -v '_test\.c$'; }
 objects() {     # objects <directory> <flags>: $lib and the simulated cards, for tests
     dir=$1; shift; out "$dir"
     for f in $lib $(sims); do
@@ -45,7 +45,7 @@ objects() {     # objects <directory> <flags>: $lib and the simulated cards, for
 stand_in() {    # stand_in <directory> <flags>: the library for PC/SC, and what stands in for libpcsclite
     dir=$1; shift
     bg $CC $warn "$@" -I. $pcsc_h -DSCARD11_DEBUG=1 -c scard11.c -o "$OUT/$dir/pcsc_scard11.o"
-    bg $CC $warn "$@" -I. $pcsc_h -c tests/pcsc_stand_in.c -o "$OUT/$dir/pcsc_stand_in.o"
+    bg $CC $warn "$@" -I. $pcsc_h -c tests/pcsc/pcsc_stand_in.c -o "$OUT/$dir/pcsc_stand_in.o"
 }
 as_with_4() {   # as_with_4 <directory> <flags>: the library as with mbedTLS 4
     dir=$1; shift
@@ -93,10 +93,10 @@ cmd_library() {
 # ./build.sh demo               shows it at work: on a card if there is one, else on a simulated one
 cmd_demo() {
     need $pkg_lib
-    there tests/demo.c
+    there tests/tools/demo.c
     out demo
-    bg $CC $warn $CFLAGS $pcsc_h -I. tests/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
-    bg $CC $warn $CFLAGS $custom tests/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
+    bg $CC $warn $CFLAGS $pcsc_h -I. tests/tools/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
+    bg $CC $warn $CFLAGS $custom tests/tools/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
     bg_wait
     rc=0; run "$OUT/demo/pcsc" || rc=$?     # 77: there is no reader with a card
     [ $rc = 77 ] || return $rc
@@ -123,11 +123,11 @@ cmd_test() {
     kinds=''
     for t in $list; do
         if program "$t"; then
-            there "tests/$src.c"
+            there tests/*/"$src.c"
             kinds="$kinds $kind $kind/$lib"
         else
-            there "tests/$t.sh"
-            pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' "tests/$t.sh")"
+            there tests/*/"$t.sh"
+            pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' tests/*/"$t.sh")"
         fi
         case $t in examples) kinds="$kinds asan asan/scard11" ;; esac
     done
@@ -141,11 +141,11 @@ cmd_test() {
     bg_wait
     for t in $list; do
         program "$t" || continue
-        bg $CC $warn $how $flags -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 "tests/$src.c" \
+        bg $CC $warn $how $flags -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 tests/*/"$src.c" \
             $(for o in $lib; do echo "$OUT/$kind/$o.o"; done) $(sim_o $kind) $test_libs -o "$OUT/test/$t"
     done
     bg_wait
-    CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/one.sh <<EOF
+    CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/tools/run_one.sh <<EOF
 $list
 EOF
     cat "$OUT"/log/*.sum | awk '{ p += $1; f += $3 }
@@ -156,21 +156,21 @@ EOF
 cmd_check() {
     need $pkg_lib
     out check
-    run sh tests/check.sh
+    run sh tests/tools/check.sh
 }
 
 # ./build.sh mutants [name...]  is each law kept by a test? Faults around its keeper, one at a time
 cmd_mutants() {
     need $pkg_lib libssl-dev
     out mutants
-    ONLY="$*" run sh tests/mutants.sh
+    ONLY="$*" run sh tests/tools/mutants.sh
 }
 
 # ./build.sh map                the map of scard11.c: line, lines, functions, section
-cmd_map() { awk -v map=1 -f tests/structure.awk scard11.c; }
+cmd_map() { awk -v map=1 -f tests/tools/structure.awk scard11.c; }
 
 # ./build.sh worst [n]          the n (30) functions that decide most: decisions, lines, first line, name
-cmd_worst() { awk -v worst="${1:-30}" -f tests/structure.awk scard11.c; }
+cmd_worst() { awk -v worst="${1:-30}" -f tests/tools/structure.awk scard11.c; }
 
 # ./build.sh quirks             every QUIRK, by card
 cmd_quirks() {
@@ -181,36 +181,36 @@ cmd_quirks() {
 # ./build.sh size               bytes of each section, and of the whole with each driver off
 cmd_size() {
     need $pkg_lib
-    run sh tests/size.sh
+    run sh tests/tools/size.sh
 }
 
 # ./build.sh cover [section]    lines and branches that tests run, by section; which of one did not
 cmd_cover() {
     need $pkg_lib
-    run sh tests/cover.sh "$@"
+    run sh tests/tools/cover.sh "$@"
 }
 
-# ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/fuzz.c, for s seconds (60)
-cmd_fuzz() { . tests/fuzz.sh; fuzz_entry "$@"; }
+# ./build.sh fuzz <entry> [s]   libFuzzer on one entry of tests/tools/fuzz.c, for s seconds (60)
+cmd_fuzz() { . tests/tools/fuzz.sh; fuzz_entry "$@"; }
 
 # ./build.sh storm [min] [seed] cards and readers come and go under many threads (ASan and TSan)
 # ./build.sh storm events [n] [seed]    so many events (10 million), as fast as they come
 # ./build.sh storm seeds [n] [first]    10 s under TSan for each of n seeds
 # ./build.sh storm pcscd [min] [seed]   through a real pcscd that polls each millisecond (pcscd-tsan: TSan)
 # ./build.sh storm seeded       does the storm find the faults that are put in?
-cmd_storm() { . tests/long.sh; long_storm "$@"; }
+cmd_storm() { . tests/tools/long_runs.sh; long_storm "$@"; }
 
 # ./build.sh kiosk [insertions] a kiosk's long run: memory, handles, ends of the library, polling
-cmd_kiosk() { . tests/long.sh; long_kiosk "$@"; }
+cmd_kiosk() { . tests/tools/long_runs.sh; long_kiosk "$@"; }
 
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
 
 # ./build.sh bench              times and commands of the library, beside OpenSC's module and ykcs11
 cmd_bench() {
-    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/bench.sh)
+    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/bench.sh)
     cmd_library
-    run sh tests/bench.sh
+    run sh tests/tools/bench.sh
 }
 
 # ./build.sh model              the locks, events and ends as a model that Spin checks, and its faults
@@ -218,9 +218,9 @@ cmd_model() { cmd_test model; cat "$OUT/log/model.txt"; }
 
 # ./build.sh clients [name...]  programs that people have, with this module and with OpenSC's, side by side
 cmd_clients() {
-    need $pkg_lib libssl-dev $(sed -n 's/^# \(Packages\|Heavy\): *//p' tests/clients.sh)
+    need $pkg_lib libssl-dev $(sed -n 's/^# \(Packages\|Heavy\): *//p' tests/clients/clients.sh)
     cmd_library
-    run sh tests/clients.sh "$@"
+    run sh tests/clients/clients.sh "$@"
 }
 
 # ./build.sh clean              removes build/

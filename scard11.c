@@ -12,7 +12,7 @@
  * HOW TO READ IT
  *   Sections run from the bottom up: a function calls only what is above it, nothing is declared
  *   ahead. To read from the top down, start at the end. One word names a section everywhere: search
- *   ">>link"; its functions are link_, its tests tests/link.c. `./build.sh map` has line numbers.
+ *   ">>link"; functions are link_, tests in tests/unit/link.c. `./build.sh map` has line numbers.
  *
  * RULES THAT HOLD EVERYWHERE
  *   Memory    Three lifetimes: the library (static tables), a card (its arena, freed whole when
@@ -138,7 +138,7 @@
  *
  * Owns    u8..u64, bytes, struct buf
  * Names   bytes_ buf_ mem_
- * Tests   tests/base.c
+ * Tests   tests/unit/base.c
  * ==============================================================================================*/
 
 typedef uint8_t  u8;
@@ -305,7 +305,7 @@ static void mem_wipe(void *p, size_t n)
  *
  * Owns    st, ST_LIST, TRY
  * Names   st_
- * Tests   tests/status.c
+ * Tests   tests/unit/status.c
  * ==============================================================================================*/
 
 // ST_OK, an error of ours (below 0x1000), or the card's status word as it came (0x6100 and up).
@@ -435,7 +435,7 @@ static const char *st_text(st s)
  * Owns    struct os_lock, the library and the crypto lock; where the log goes, and when it may: no
  *         line outside C_Initialize .. C_Finalize; with >>reader the only #if of a platform
  * Names   os_
- * Tests   tests/os.c
+ * Tests   tests/unit/os.c
  * ==============================================================================================*/
 
 #if defined(_WIN32)
@@ -929,7 +929,7 @@ static void os_release(struct os_lock *lock)
  * Owns    struct arena, chains of pieces for what comes and goes while a card stays, and struct
  *         scratch, which a call works in. The only malloc and free of the library.
  * Names   arena_ scratch_
- * Tests   tests/arena.c
+ * Tests   tests/unit/arena.c
  * ==============================================================================================*/
 
 #define ARENA_BLOCK 16384
@@ -1196,7 +1196,7 @@ static bytes scratch_keep(struct scratch *scratch, const struct buf *b)
  *         compare. 0 is never a handle. With 20 bits the counter wraps after a million: a stale
  *         handle would have to be exactly as old and hit the same entry.
  * Names   handle_
- * Tests   tests/handle.c
+ * Tests   tests/unit/handle.c
  * ==============================================================================================*/
 
 #define HANDLE_INDEX_BITS 12
@@ -1234,7 +1234,7 @@ static u32 handle_index(CK_ULONG h)
  * Owns    struct tlv
  * Names   tlv_
  * Specs   ISO 7816-4 (BER-TLV data objects), X.690 (DER)
- * Tests   tests/tlv.c
+ * Tests   tests/unit/tlv.c
  * ==============================================================================================*/
 
 #ifndef TLV_COUNT
@@ -1367,7 +1367,7 @@ static st tlv_integer(bytes value, bytes *number)
  * Uses    >>tlv
  * Names   x509_
  * Specs   RFC 5280 4.1, 4.2.1.3, 4.2.1.9
- * Tests   tests/x509.c
+ * Tests   tests/unit/x509.c
  * ==============================================================================================*/
 
 // Bits of keyUsage, the first is the highest.
@@ -1500,7 +1500,7 @@ static st x509_date(bytes time, char out[8])
  * Owns    inflating, with memory from scratch and an output that cannot grow beyond it
  * Names   zlib_
  * Specs   RFC 1950 (zlib), RFC 1952 (gzip)
- * Tests   tests/zlib.c
+ * Tests   tests/unit/zlib.c
  * ==============================================================================================*/
 
 #if SCARD11_ZLIB
@@ -1557,7 +1557,7 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
  * Uses    >>tlv
  * Names   alg_
  * Specs   RFC 8017 (RSA), RFC 5480 and RFC 8410 (EC keys), SEC 2 and RFC 5639 (curves)
- * Tests   tests/alg.c
+ * Tests   tests/unit/alg.c
  * ==============================================================================================*/
 
 enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY, ALG_SECRET };
@@ -1807,7 +1807,7 @@ static void alg_encode_spki(const struct alg_key *key, struct buf *out)
  * Uses    >>alg
  * Names   hash_
  * Specs   PSA Crypto API 1.0, RFC 2104 (HMAC), RFC 5869 (HKDF)
- * Tests   tests/hash.c
+ * Tests   tests/unit/hash.c
  * ==============================================================================================*/
 
 struct hash {
@@ -1977,7 +1977,7 @@ static st hash_random(u8 *out, size_t n)
  * Uses    >>tlv >>alg >>hash
  * Names   pad_
  * Specs   RFC 8017 7.1, 7.2, 8.1, 9.1, 9.2; SEC 1 C.5
- * Tests   tests/pad.c
+ * Tests   tests/unit/pad.c
  * ==============================================================================================*/
 
 static void pad_digest_info(const struct alg_hash *hash, bytes digest, struct buf *out)
@@ -2256,7 +2256,7 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
  *         >>pad. With mbedTLS 4 RSA is what PSA has. mbedTLS has no Ed25519.
  * Uses    >>alg >>hash >>pad
  * Names   cipher_
- * Tests   tests/cipher.c
+ * Tests   tests/unit/cipher.c
  * ==============================================================================================*/
 
 // Raw RSA wants numbers, which mbedTLS 4 keeps to itself. PSA's encryption, there instead, takes
@@ -2598,7 +2598,7 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
  *         does.
  * Names   reader_ scard11_reader_
  * Specs   PC/SC part 5 (winscard), part 10 (features)
- * Tests   tests/reader.c
+ * Tests   tests/unit/reader.c
  * ==============================================================================================*/
 
 #define READER_NAME 128
@@ -3016,7 +3016,7 @@ static st reader_st(int code)
  * Owns    struct apdu; the four cases, short and extended, and what T=0 makes of them
  * Names   apdu_
  * Specs   ISO 7816-3 and -4 (the four cases)
- * Tests   tests/apdu.c
+ * Tests   tests/unit/apdu.c
  * ==============================================================================================*/
 
 #define CLA_CHAIN        0x10
@@ -3084,7 +3084,7 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
  * Uses    >>reader >>apdu
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
- * Tests   tests/link.c
+ * Tests   tests/unit/link.c
  * ==============================================================================================*/
 
 // Room for one encoded command, as scratch aligns it. What is longer is chained.
@@ -3696,7 +3696,7 @@ static st link_ask_pad(struct link *link, u32 feature, bytes ask)
  * Names   iso_
  * Specs   ISO 7816-4 (SELECT, READ BINARY, VERIFY and its kin, GET DATA, FCP), ISO 7816-8 (MSE,
  *         PERFORM SECURITY OPERATION)
- * Tests   tests/iso.c
+ * Tests   tests/unit/iso.c
  * ==============================================================================================*/
 
 // What SELECT is to tell of the file: its P2.
@@ -3878,7 +3878,7 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
  *         the table of objects; what the end of a login means for a token
  * Uses    >>x509 >>alg >>link
  * Names   card_
- * Tests   tests/card.c
+ * Tests   tests/unit/card.c
  * ==============================================================================================*/
 
 // Tokens and objects have the shape that PKCS#11 gives them (CKO_, CKA_ID, CKA_PRIVATE). So there
@@ -4426,7 +4426,7 @@ static struct object *card_add_key(struct card *card, const struct object *like,
  *         other application rests on card->sure, which is set to true here and nowhere else.
  * Uses    >>alg >>hash >>link >>iso >>card
  * Names   place_
- * Tests   tests/place.c
+ * Tests   tests/unit/place.c
  * ==============================================================================================*/
 
 static bool place_is_home(const struct place *place)
@@ -4643,7 +4643,7 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
  * Uses    >>apdu >>link >>iso >>card >>place
  * Names   secret_
  * Specs   PC/SC part 10 (PIN pads), ISO 7816-4 (VERIFY and its kin)
- * Tests   tests/secret.c
+ * Tests   tests/unit/secret.c
  *
  * The law: a secret goes to the card only when the application and the DF that it is meant for were
  * seen to be selected in this transaction. To another application it would be handed over, and cost
@@ -4979,7 +4979,7 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
  *         a command, a wrong signature costs more.
  * Uses    >>alg >>cipher >>link >>card >>place
  * Names   trial_
- * Tests   tests/trial.c
+ * Tests   tests/unit/trial.c
  *
  * The law: what was made on trust is checked, the second attempt too; a signature that the host
  * cannot check is not made on trust. Nobody can check what is decrypted or derived: there the
@@ -5093,7 +5093,7 @@ static bool trial_next(struct trial *trial)
  * Uses    >>tlv
  * Names   p15alg_ p15_number p15_bits
  * Specs   ISO/IEC 7816-15 (AlgorithmInfo, algReference)
- * Tests   tests/p15alg.c
+ * Tests   tests/unit/p15alg.c
  * ==============================================================================================*/
 
 #define P15ALG_MAX 64               // as many as a mask has bits
@@ -5176,7 +5176,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
  * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>p15alg
  * Names   p15file_
  * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
- * Tests   tests/p15file.c
+ * Tests   tests/unit/p15file.c
  * ==============================================================================================*/
 
 #define P15_FILES_MAX   32          // directory files that an ODF may name
@@ -5563,7 +5563,7 @@ static st p15file_read_value(struct card *card, struct token *token, const struc
  * Names   p15_
  * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
  *         TokenInfo)
- * Tests   tests/p15.c
+ * Tests   tests/unit/p15.c
  *
  * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
  * files point into copies in the card's arena.
@@ -6792,7 +6792,7 @@ static st p15_read(struct card *card, struct object *object, struct scratch scra
  *         >>p15
  * Names   p15use_
  * Specs   ISO 7816-4 (GET CHALLENGE), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
- * Tests   tests/p15use.c
+ * Tests   tests/unit/p15use.c
  * ==============================================================================================*/
 
 // ---- Tokens ----
@@ -7052,7 +7052,7 @@ static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind
  * Uses    >>tlv >>x509 >>zlib >>alg >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial
  * Names   piv_
  * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
- * Tests   tests/piv.c
+ * Tests   tests/unit/piv.c
  * ==============================================================================================*/
 
 #if SCARD11_PIV
@@ -8060,7 +8060,7 @@ static const struct driver driver_piv = {
  * Uses    >>alg >>hash >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
- * Tests   tests/isoapplet.c
+ * Tests   tests/unit/isoapplet.c
  * ==============================================================================================*/
 
 #if SCARD11_ISOAPPLET
@@ -8240,7 +8240,7 @@ static const struct driver driver_isoapplet = {
  *         >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
- * Tests   tests/myeid.c
+ * Tests   tests/unit/myeid.c
  * ==============================================================================================*/
 
 #if SCARD11_MYEID
@@ -8706,7 +8706,7 @@ static const struct driver driver_myeid = {
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
- * Tests   tests/esteid.c
+ * Tests   tests/unit/esteid.c
  *
  * Two tokens: PIN1 with the key for authentication, PIN2 with the key for qualified signatures.
  * Each key is in an application of its own (ADF1, ADF2). Estonian cards have everything in fixed
@@ -9151,7 +9151,7 @@ static const struct driver driver_esteid = {
  * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   fineid_
  * Specs   FINEID S1 and S4-1, version 4; Estonian eID developer guide of 2025; ISO 7816-4, -8, -15
- * Tests   tests/fineid.c
+ * Tests   tests/unit/fineid.c
  *
  * Two tokens: PIN1 with the key for authentication, PIN2 with the key for qualified signatures.
  * Finnish cards have a PKCS#15 directory, Estonian ones fixed places.
@@ -9450,7 +9450,7 @@ static const struct driver driver_fineid = {
  * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   belpic_
  * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
- * Tests   tests/belpic.c
+ * Tests   tests/unit/belpic.c
  *
  * A PKCS#15 directory of keys and certificates; who holds the card stands in files beside it, shown
  * as data objects under the names of the national middleware.
@@ -9603,7 +9603,7 @@ static const struct driver driver_belpic = {
  * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>place >>trial >>p15alg >>p15file >>p15 >>p15use
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
- * Tests   tests/generic.c
+ * Tests   tests/unit/generic.c
  *
  * What the directory announces is what is sent: algorithm references, key references, how a PIN is
  * encoded. What it does not say is left out of the command.
@@ -9971,7 +9971,7 @@ static const struct driver driver_generic = {
  * Owns    the list of drivers
  * Uses    >>link >>card
  * Names   probe_
- * Tests   tests/probe.c
+ * Tests   tests/unit/probe.c
  * ==============================================================================================*/
 
 // In the order they are asked. A driver that knows its card by a unique AID stands before one that
@@ -10083,7 +10083,7 @@ static st probe_card(struct card *card, struct scratch scratch)
  * Uses    >>reader >>link >>card >>place >>secret >>probe
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
- * Tests   tests/slot.c
+ * Tests   tests/unit/slot.c
  *
  * Who may touch what. The library lock guards the first half of struct reader: what PC/SC said. The
  * reader's own lock guards the second half: the card. Nobody takes a reader's lock while holding
@@ -11214,7 +11214,7 @@ static void slot_watch_all(struct slot_watch *watch)
  * Uses    >>alg >>cipher >>card
  * Names   mech_
  * Specs   PKCS#11 3.2, 6 (mechanisms)
- * Tests   tests/mech.c
+ * Tests   tests/unit/mech.c
  * ==============================================================================================*/
 
 enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
@@ -11574,7 +11574,7 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, s
  * Uses    >>tlv >>x509 >>alg >>hash >>card >>mech
  * Names   attr_
  * Specs   PKCS#11 3.2, 4 (objects)
- * Tests   tests/attr.c
+ * Tests   tests/unit/attr.c
  * ==============================================================================================*/
 
 #define ATTR_DATA 1u
@@ -12170,7 +12170,7 @@ static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
  * Uses    >>card >>secret >>slot >>attr
  * Names   session_
  * Specs   PKCS#11 3.2, 5.6 (sessions), 5.7.5 ff (search)
- * Tests   tests/session.c
+ * Tests   tests/unit/session.c
  * ==============================================================================================*/
 
 #if SCARD11_READERS_MAX <= 1
@@ -12635,7 +12635,7 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
  * Uses    >>tlv >>x509 >>alg >>hash >>cipher >>card >>mech >>attr >>session
  * Names   make_
  * Specs   PKCS#11 3.2, 4.1 (attributes of new objects), 4.3 to 4.11 (classes), 5.7 (functions)
- * Tests   tests/make.c
+ * Tests   tests/unit/make.c
  * ==============================================================================================*/
 
 // Most that a session object's attributes take, in bytes.
@@ -13194,7 +13194,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
  * Uses    >>alg >>hash >>pad >>cipher >>link >>card >>slot >>mech >>attr >>session
  * Names   op_
  * Specs   PKCS#11 3.2, 5.8 to 5.17
- * Tests   tests/op.c
+ * Tests   tests/unit/op.c
  * ==============================================================================================*/
 
 // What GCM's IV, AAD, input and output have together: what commands and answers leave of scratch.
@@ -14295,7 +14295,7 @@ static struct credential *op_credential(const struct card *card, const struct se
  * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session >>make >>op
  * Names   keys_
  * Specs   PKCS#11 3.2, 5.18; ANSI X9.63 (key derivation), RFC 5869 (HKDF)
- * Tests   tests/keys.c
+ * Tests   tests/unit/keys.c
  * ==============================================================================================*/
 
 // ---- Generation ----
@@ -14627,7 +14627,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  * Owns    what scard11_configure set, and what the environment says; under the gate
  * Uses    >>slot
  * Names   option_
- * Tests   tests/option.c
+ * Tests   tests/unit/option.c
  * ==============================================================================================*/
 
 static bool option_environment = SCARD11_ENVIRONMENT;
@@ -14690,7 +14690,7 @@ static void option_apply(void)
  *         >>keys >>option
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
- * Tests   tests/p11.c
+ * Tests   tests/unit/p11.c
  * ==============================================================================================*/
 
 // The longest single wait of C_WaitForSlotEvent: after so long it looks again. A change can escape
@@ -16059,7 +16059,7 @@ CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
  * Names   message_ C_Message C_SignMessage C_VerifyMessage C_EncryptMessage C_DecryptMessage
  *         C_GenerateKeyPair C_Encapsulate C_Decapsulate C_Async C_WrapKeyAuth C_UnwrapKeyAuth
  * Specs   PKCS#11 3.2, 5.9, 5.11, 5.14, 5.16 (message-based functions)
- * Tests   tests/message.c
+ * Tests   tests/unit/message.c
  * ==============================================================================================*/
 
 // Is a message-based operation there, between two messages or within one? No mechanism here has
@@ -16364,7 +16364,7 @@ CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG 
  * Uses    >>link >>card >>slot >>option >>p11
  * Names   list_ C_GetFunctionList C_GetInterface scard11_
  * Specs   PKCS#11 3.2, 5.4.4 to 5.4.6
- * Tests   tests/list.c
+ * Tests   tests/unit/list.c
  * ==============================================================================================*/
 
 #define LIST_ENTRY(name) name,

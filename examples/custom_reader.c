@@ -9,7 +9,7 @@
 // Threads: one may wait for a card while another one has a command under way. The lock is for what
 // both look at; it is not held while a card works, for that may take long. So a card that left
 // stays in memory as long as somebody is connected to it.
-// Test: none, it wants a card that comes over TCP: tests/custom_reader.c has one
+// Test: none, it wants a card that comes over TCP: tests/programs/custom_reader_threads.c has one
 #include "scard11.h"
 #include <arpa/inet.h>
 #include <errno.h>

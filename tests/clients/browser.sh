@@ -1,4 +1,4 @@
-# browser.sh: a login with a certificate to a page, in browsers. Read by tests/clients.sh.
+# browser.sh: a login with a certificate to a page, in browsers. Read by tests/clients/clients.sh.
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table

@@ -1,4 +1,4 @@
-# hotplug.sh: clients that see a card come and go. Read by tests/clients.sh.
+# hotplug.sh: clients that see a card come and go. Read by tests/clients/clients.sh.
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table

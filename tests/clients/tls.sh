@@ -1,4 +1,4 @@
-# tls.sh: clients that prove themselves to a TLS server with the card. Read by tests/clients.sh.
+# tls.sh: clients that prove themselves to a TLS server with the card. Read by tests/clients/clients.sh.
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table

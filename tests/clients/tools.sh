@@ -1,4 +1,4 @@
-# tools.sh: clients that list, sign and decrypt. Read by tests/clients.sh.
+# tools.sh: clients that list, sign and decrypt. Read by tests/clients/clients.sh.
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table

@@ -1,0 +1,68 @@
+# lab.sh: what e2e.sh and witness.sh share: a pcscd of their own for each part, the simulated card, counting.
+# SPDX-License-Identifier: 0BSD
+#
+# The script that reads it has functions inside_<part>; in_lab runs one inside tests/pcsc/lab.c, by calling the
+# script again. try <what> <command...> counts; the results of a part go through a file.
+lab=$OUT/lab
+build_lab() {
+    mkdir -p "$lab"
+    warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
+    # shellcheck disable=SC2086
+    $CC $warn -O1 -g tests/pcsc/lab.c -o "$lab/lab" &&
+        $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/pcsc/vpcd.c $(ls tests/sim/sim_*.c | grep -v 'sim_reader\|sim_pinpad') \
+            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/vpcd" &&
+        $CC $warn -O1 -g -I/usr/include/PCSC tests/pcsc/transaction_held.c scard11.c -lpcsclite -lmbedcrypto -lz \
+            -lpthread -o "$lab/held" || exit 1
+}
+
+. tests/tools/count.sh
+try() {
+    what=$1; shift
+    at "$part: $what"
+    if "$@" > "$dir/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "failed: $part: $what"
+        sed 's/^/    /' "$dir/out" | tail -n 15
+    fi
+}
+
+card() {        # card <option...>: puts a card in, and waits until pcscd shows it
+    "$lab/vpcd" "$port" "$dir" "$@" &
+    vpcd=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ -e "$dir/in" ] && break
+        sleep 0.2
+    done
+    sleep 1
+}
+tell() { : > "$dir/$1"; }
+commands() { cat "$dir/count"; }
+
+run_inside() {  # called again inside the lab: runs the part, and leaves its counts
+    [ "${1:-}" = --inside ] || { build_lab; dirs=''; return 0; }
+    part=$2 dir=$3 port=$4
+    export XDG_CACHE_HOME="$dir"        # what OpenSC keeps of a card is of this part
+    "inside_$part"
+    kill "$vpcd" 2>/dev/null
+    echo "$passed $failed" > "$dir/counts"
+    exit 0
+}
+
+# Below the ports (32768 up) that the system gives to connections, up to 5500 of which clients.sh counts on.
+in_lab() {      # in_lab <part> <reader's name>
+    dir=$(mktemp -d) port=$((20000 + ($$ * 7 + passed) % 7000))
+    export passed_before=$passed failed_before=$failed
+    at "$1"
+    "$lab/lab" --name "$2" "$dir" "$port" -- sh tests/*/"$(basename "$0")" --inside "$1" "$dir" "$port"
+    if [ -f "$dir/counts" ]; then
+        read -r p f < "$dir/counts"
+    else
+        p=0 f=1
+        echo "failed: $1: it did not come to its end"
+        tail -n 5 "$dir/pcscd.log"
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) passed_before=0 failed_before=0
+    rm -rf "$dir"
+}

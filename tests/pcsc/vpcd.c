@@ -1,0 +1,342 @@
+// vpcd.c: puts a simulated card into a virtual reader of pcscd (vpcd, on 127.0.0.1).
+// SPDX-License-Identifier: 0BSD
+//
+//     vpcd PORT DIR [KIND] [option...]
+//     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
+//
+// KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
+// fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0
+// no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
+// certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
+// of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
+// inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
+// isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
+// empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
+// belpic: second ec. It is told what to do by files in DIR, which it removes when it has done it:
+//     DIR/remove  DIR/insert   the card goes out, or in
+//     DIR/swap                 out, and another card in
+//     DIR/other                another program selects another application
+//     DIR/dump                 the files on the card go to DIR/files
+// and writes DIR/count (commands answered) and DIR/secrets (PINs and keys that came while another
+// application than theirs was selected) after each command, DIR/in while the card is in.
+#define _GNU_SOURCE
+#include "../sim/sim_belpic.h"
+#include "../sim/sim_esteid.h"
+#include "../sim/sim_fineid.h"
+#include "../sim/sim_generic.h"
+#include "../sim/sim_isoapplet.h"
+#include "../sim/sim_myeid.h"
+#include "../sim/sim_piv.h"
+#include "vpcd.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+// A kind of card: made from its options, the other one of a swap when told so.
+struct kind {
+    const char *name;
+    struct sim_card *(*make)(int argc, char **argv, bool swap);
+    void (*select_other)(struct sim_card *card);
+    bool files;
+};
+
+static const char *dir;
+static const struct kind *kind;
+static struct sim_card *cards[2];
+static int which;
+static struct vpcd reader;
+
+static void note(const char *name, unsigned value)
+{
+    char path[512], fresh[520];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    FILE *f = fopen(fresh, "w");
+    if (!f) return;
+    fprintf(f, "%u\n", value);
+    fclose(f);
+    rename(fresh, path);                // whoever reads sees a whole number
+}
+
+static bool told(const char *what)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, what);
+    return !unlink(path);
+}
+
+static void plug_in(int port)
+{
+    while (!vpcd_connect(&reader, port)) usleep(50000);     // pcscd does not listen yet
+    note("in", 1);
+}
+
+static void pull_out(void)
+{
+    char path[512];
+    if (reader.s >= 0) close(reader.s);
+    reader.s = -1;
+    snprintf(path, sizeof path, "%s/in", dir);
+    unlink(path);
+    cards[which]->reset(cards[which]);
+}
+
+// One frame, and what it did.
+static bool serve(void)
+{
+    struct sim_card *card = cards[which];
+    size_t n;
+    if (!vpcd_frame(&reader, card, &n)) return false;
+    if (!n) return true;
+    n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
+    note("count", cards[0]->apdus + cards[1]->apdus);
+    note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
+    return vpcd_answer(&reader, n);
+}
+
+static void refuse(const char *option)
+{
+    fprintf(stderr, "vpcd: what is %s?\n", option);
+    exit(2);
+}
+
+// The data object with the certificate of a file: 53 { 70 certificate, 71 not compressed, FE }.
+static void load_9a(struct sim_piv_options *o, const char *path)
+{
+    static uint8_t object[8192];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
+    if (!f || n < 256) { fprintf(stderr, "vpcd: no certificate in %s\n", path); exit(2); }
+    fclose(f);
+    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
+                             (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(object, head, sizeof head);
+    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
+    o->object = object;
+    o->object_len = n + 13;
+    o->object_tag = 0x5fc105;
+}
+
+static int print_certificate(const char *type)
+{
+    size_t n;
+    const uint8_t *p = sim_piv_certificate(strcmp(type, "ec") ? SIM_RSA2048A : SIM_P384A, &n);
+    return fwrite(p, 1, n, stdout) != n;
+}
+
+static struct sim_card *make_piv(int argc, char **argv, bool swap)
+{
+    static const struct sim_piv_key ec[] = { { 0x9a, SIM_P384A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_RSA2048A, false, true, SIM_PIN_BY_SLOT },
+            { 0x9d, SIM_P256B, false, false, SIM_PIN_BY_SLOT },
+        { 0x9e, SIM_P256A, false, false, SIM_PIN_BY_SLOT } };
+    static const struct sim_piv_key packed[] = { { 0x9a, SIM_RSA2048A, false, true,
+                                                   SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, true, SIM_PIN_BY_SLOT },
+            { 0x9d, SIM_RSA2048B, false, true, SIM_PIN_BY_SLOT },
+        { 0x9e, SIM_P256B, false, true, SIM_PIN_BY_SLOT } };
+    static const struct sim_piv_key without_9e[] = {
+        { 0x9a, SIM_RSA2048A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9d, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT } };
+    struct sim_piv_options o = { .discovery = SIM_APPLICATION_PIN };
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "extended")) o.extended = true;
+        else if (!strcmp(a, "pieces")) o.pieces = true;
+        else if (!strcmp(a, "t0")) o.t0 = true;
+        else if (!strcmp(a, "no-history")) o.no_history = true;
+        else if (!strcmp(a, "no-chuid")) o.no_chuid = true;
+        else if (!strcmp(a, "yubikey")) o.yubikey = true;
+        else if (!strcmp(a, "global-pin")) o.discovery = SIM_GLOBAL_PIN;
+        else if (!strcmp(a, "no-discovery")) o.discovery = SIM_NO_DISCOVERY;
+        else if (!strcmp(a, "second")) o.second = true;
+        else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
+        else if (!strcmp(a, "no-9e")) { o.keys = without_9e; o.n_keys = 3; }
+        else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
+        else if (!strncmp(a, "9a=", 3)) load_9a(&o, a + 3);
+        else if (strcmp(a, "app-pin")) refuse(a);
+    }
+    o.second ^= swap;
+    if (swap) o.object = NULL;
+    return sim_piv_new(&o);
+}
+
+static struct sim_card *make_generic(int argc, char **argv, bool swap)
+{
+    static struct sim_p15 files;
+    struct sim_generic_options o = { .p15 = &files };
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "extended")) o.extended = true;
+        else if (!strcmp(a, "no-chaining")) o.no_chaining = true;
+        else if (!strcmp(a, "pieces")) o.pieces = true;
+        else if (!strcmp(a, "t0")) o.t0 = true;
+        else if (!strcmp(a, "der")) o.der = true;
+        else if (!strcmp(a, "no-indicator")) o.no_indicator = true;
+        else if (!strcmp(a, "second")) o.second = true;
+        else if (!strcmp(a, "inline")) files.in_cdf = true;
+        else if (!strcmp(a, "in-odf")) files.in_odf = true;
+        else if (!strcmp(a, "whole-path")) files.whole_path = true;
+        else if (!strcmp(a, "relative")) files.relative = true;
+        else if (!strcmp(a, "negative")) files.negative = true;
+        else if (!strcmp(a, "by-curve")) files.ec_by_curve = true;
+        else if (!strcmp(a, "deleted")) files.deleted = true;
+        else if (!strcmp(a, "padded")) files.size = 1500;
+        else if (!strcmp(a, "padded-ff")) { files.size = 1500; files.pad = 0xff; }
+        else if (!strcmp(a, "no-dir")) files.no_dir = true;
+        else if (!strcmp(a, "records")) files.dir_records = files.other_first = true;
+        else refuse(a);
+    }
+    o.second ^= swap;
+    return sim_generic_new(&o);
+}
+
+static struct sim_card *make_isoapplet_of(bool v0, int argc, char **argv, bool swap)
+{
+    struct sim_isoapplet_options o = { .v0 = v0 };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "short")) o.short_only = true;
+        else if (!strcmp(argv[i], "empty")) o.empty = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_isoapplet(int argc, char **argv, bool swap)
+{
+    return make_isoapplet_of(false, argc, argv, swap);
+}
+
+static struct sim_card *make_isoapplet0(int argc, char **argv, bool swap)
+{
+    return make_isoapplet_of(true, argc, argv, swap);
+}
+
+static struct sim_card *make_myeid(int argc, char **argv, bool swap)
+{
+    struct sim_myeid_options o = { .classic = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "classic")) o.classic = true;
+        else if (!strcmp(argv[i], "two")) o.two = true;
+        else if (!strcmp(argv[i], "no-name")) o.no_name = true;
+        else if (!strcmp(argv[i], "empty")) o.empty = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_esteid(int argc, char **argv, bool swap)
+{
+    struct sim_esteid_options o = { .latvian = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "latvian")) o.latvian = true;
+        else if (!strcmp(argv[i], "rsa")) o.rsa = true;
+        else if (!strcmp(argv[i], "extended")) o.extended = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_fineid(int argc, char **argv, bool swap)
+{
+    struct sim_fineid_options o = { .estonian = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "estonian")) o.estonian = true;
+        else if (!strcmp(argv[i], "bare")) o.bare = true;
+        else if (!strcmp(argv[i], "extended")) o.extended = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_fineid_new(&o);
+}
+
+static struct sim_card *make_belpic(int argc, char **argv, bool swap)
+{
+    struct sim_belpic_options o = { .ec = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "ec")) o.ec = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_belpic_new(&o);
+}
+
+static const struct kind kinds[] = {
+    { "piv", make_piv, sim_piv_select_other, false },
+    { "generic", make_generic, sim_fs_select_other, true },
+    { "isoapplet", make_isoapplet, sim_fs_select_other, true },
+    { "isoapplet0", make_isoapplet0, sim_fs_select_other, true },
+    { "myeid", make_myeid, sim_fs_select_other, true },
+    { "esteid", make_esteid, sim_fs_select_other, true },
+    { "fineid", make_fineid, sim_fs_select_other, true },
+    { "belpic", make_belpic, sim_fs_select_other, true },
+};
+
+// A line for each file: its path and what is in it, hexadecimal.
+static void dump(FILE *out, const struct sim_fs_file *df, const char *path)
+{
+    char here[32];
+    for (const struct sim_fs_file *file = df->child; file; file = file->next) {
+        snprintf(here, sizeof here, "%s%04x", path, file->fid);
+        if (file->type == SIM_DF) { dump(out, file, here); continue; }
+        fprintf(out, "%s ", here);
+        for (size_t i = 0; i < file->data_len; i++) fprintf(out, "%02x", file->data[i]);
+        fputc('\n', out);
+    }
+}
+
+static void dump_files(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/files", dir);
+    FILE *out = fopen(path, "w");
+    if (!out) return;
+    if (kind->files) dump(out, ((struct sim_fs *)cards[which])->mf, "3f00");
+    fclose(out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && !strcmp(argv[1], "--certificate")) return print_certificate(argv[2]);
+    if (argc < 3) return fprintf(stderr, "vpcd PORT DIR [KIND] [option...]\n"), 2;
+    int port = atoi(argv[1]), first = 3;
+    kind = &kinds[0];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && argc > 3; i++)
+        if (!strcmp(argv[3], kinds[i].name)) { kind = &kinds[i]; first = 4; break; }
+    dir = argv[2];
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    cards[0] = kind->make(argc - first, argv + first, false);
+    cards[1] = kind->make(argc - first, argv + first, true);
+    note("count", 0);
+    plug_in(port);
+    for (;;) {
+        struct pollfd p = { reader.s, POLLIN, 0 };
+        if (poll(&p, reader.s >= 0, 20) > 0 && !serve()) {
+            pull_out();                 // pcscd closed it, or is gone
+            usleep(50000);
+            plug_in(port);
+        }
+        if (told("other")) kind->select_other(cards[which]);
+        if (told("dump")) dump_files();
+        if (told("remove")) pull_out();
+        if (told("swap")) {
+            pull_out();
+            usleep(1000000);            // shorter, and pcscd may not notice
+            which = !which;
+            plug_in(port);
+        }
+        if (told("insert") && reader.s < 0) plug_in(port);
+    }
+}

@@ -1,0 +1,461 @@
+#!/bin/sh
+# witness.sh: the simulated cards before programs that know nothing of scard11: OpenSC's module and tools,
+# yubico-piv-tool, ykcs11. What they can do with a card makes it a witness for what scard11 does with it. Secret
+# keys that OpenSC stores are used by scard11, and openssl says with what result.
+# SPDX-License-Identifier: 0BSD
+# Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev python3-pykcs11
+cd "$(dirname "$0")/../.." || exit 1
+case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
+: "${CC:=gcc}"
+. tests/pcsc/lab.sh
+
+find_module() { find /usr/lib -name "$1" 2>/dev/null | head -n 1; }
+opensc=$(find_module opensc-pkcs11.so)
+ours=$OUT/scard11.so
+ykcs11=$(find_module 'libykcs11.so*')
+
+tool() { timeout 100 pkcs11-tool --module "$module" "$@"; }
+public_key() {      # public_key <id>: the certificate's, to $dir/pem
+    tool --read-object --type cert --id "$1" -o "$dir/crt" >/dev/null 2>&1
+    openssl x509 -inform DER -in "$dir/crt" -pubkey -noout > "$dir/pem"
+}
+signs() {           # signs <id> <mechanism> <hash>: openssl verifies what the module signs
+    public_key "$1"
+    rm -f "$dir/sig"
+    try "signs with $1 and $2" tool --login --pin 123456 --sign --id "$1" -m "$2" --signature-format openssl \
+        -i "$dir/text" -o "$dir/sig"
+    try 'which openssl verifies' openssl dgst "-$3" -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+}
+decrypts() {        # decrypts <id>
+    public_key "$1"
+    rm -f "$dir/plain"
+    openssl pkeyutl -encrypt -pubin -inkey "$dir/pem" -in "$dir/text" -out "$dir/cipher"
+    try "decrypts with $1" tool --login --pin 123456 --decrypt --id "$1" -m RSA-PKCS -i "$dir/cipher" -o "$dir/plain"
+    try 'what openssl encrypted' cmp "$dir/text" "$dir/plain"
+}
+lists() {           # lists <certificates>
+    try 'lists' sh -c "timeout 100 pkcs11-tool --module $module -O --login --pin 123456 > $dir/objects &&
+        [ \$(grep -c '^Certificate Object' $dir/objects) -ge $1 ] && grep -q '^Private Key Object' $dir/objects"
+}
+with_module() {     # with_module <module> <rsa id> <ec id> <decrypt id>: lists, signs, decrypts
+    module=$1
+    printf 'witnessed' > "$dir/text"
+    lists 4
+    signs "$2" SHA256-RSA-PKCS sha256
+    signs "$3" ECDSA-SHA256 sha256
+    decrypts "$4"
+}
+
+opensc_tools() {
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -qi "PIV\|Personal Identity"'
+    try 'opensc-tool -a' sh -c 'opensc-tool -a | grep -q 3b'
+    try 'opensc-tool --serial' opensc-tool --serial
+    with_module "$opensc" 01 04 03
+    try 'signs with 9C, the PIN each time' tool --login --pin 123456 --sign --id 02 -m ECDSA-SHA256 \
+        -i "$dir/text" -o "$dir/sig"
+}
+
+inside_extended() { card extended; opensc_tools; }
+inside_pieces()   { card pieces; opensc_tools; }
+inside_t0()       { card t0; opensc_tools; }
+inside_gzip()     { card extended gzip; opensc_tools; }
+
+inside_yubico() {
+    card extended yubikey
+    try 'yubico-piv-tool status' sh -c "yubico-piv-tool -r '' -a status | grep -q '5.4.3'"
+    try 'yubico-piv-tool verifies the PIN' yubico-piv-tool -r '' -a verify-pin -P 123456
+    try 'yubico-piv-tool refuses a wrong one' sh -c "! yubico-piv-tool -r '' -a verify-pin -P 111111"
+    try 'yubico-piv-tool reads a certificate' yubico-piv-tool -r '' -a read-certificate -s 9a -o "$dir/9a.pem"
+    try 'yubico-piv-tool test-signature' yubico-piv-tool -r '' -a verify-pin -P 123456 -a test-signature -s 9a \
+        -i "$dir/9a.pem"
+    try 'yubico-piv-tool changes the PIN' yubico-piv-tool -r '' -a change-pin -P 123456 -N 654321
+    try 'and back' yubico-piv-tool -r '' -a change-pin -P 654321 -N 123456
+    with_module "$ykcs11" 01 04 03
+}
+
+# ---- PKCS#15 ----
+
+counts() {          # counts <pins> <private keys> <public keys> <certificates>: pkcs15-tool --dump shows as many
+    try "pkcs15-tool --dump: $1 PINs, $2, $3 and $4 objects" sh -c "timeout 100 pkcs15-tool --dump > $dir/dumped &&
+        [ \"\$(grep -c '^PIN' $dir/dumped) \$(grep -c '^Private' $dir/dumped) \$(grep -c '^Public' $dir/dumped) \
+\$(grep -c '^X.509' $dir/dumped)\" = '$1 $2 $3 $4' ]"
+}
+certificates() {    # certificates <id...>: each can be read and fits its public key
+    for id; do
+        try "certificate $id fits its public key" sh -c "pkcs15-tool --read-certificate $id > $dir/crt &&
+            openssl x509 -in $dir/crt -pubkey -noout > $dir/pem && pkcs15-tool --read-public-key $id > $dir/pub &&
+            openssl pkey -pubin -in $dir/pub -pubout | cmp - $dir/pem"
+    done
+}
+pins() {            # the PIN is changed, forgotten until it is blocked, and set with the PUK
+    try 'changes the PIN' pkcs15-tool --change-pin --pin 123456 --new-pin 87654321
+    try 'the old one is wrong' sh -c '! pkcs15-tool --verify-pin --pin 123456'
+    try 'the new one is right' pkcs15-tool --verify-pin --pin 87654321
+    try 'and back' pkcs15-tool --change-pin --pin 87654321 --new-pin 123456
+}
+
+isoapplet() {       # isoapplet <ec mechanism's hash>: what both API versions can
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q IsoApplet'
+    counts 1 4 4 4
+    try 'pkcs15-tool --list-keys' sh -c "[ \$(pkcs15-tool --list-keys | grep -c '^Private') = 4 ]"
+    certificates 01 02 03 0a
+    lists 4
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 01 SHA512-RSA-PKCS sha512
+    pins
+}
+isoapplet0() {
+    isoapplet
+    signs 02 ECDSA-SHA1 sha1
+    signs 03 ECDSA-SHA1 sha1
+    decrypts 01
+    decrypts 0a
+}
+inside_isoapplet0() { card isoapplet0; isoapplet0; }
+inside_isoshort()   { card isoapplet0 short; isoapplet0; }
+
+# API v1 signs hashes. OpenSC 0.23 takes it for v0 and sends it the message: so it gets a hash as one. (It would
+# chain to decrypt, which v1 refuses.) Later ones know it.
+inside_isoapplet() {
+    card isoapplet
+    isoapplet
+    for id in 02 03; do
+        if tool -M | grep -q ECDSA-SHA256; then signs $id ECDSA-SHA256 sha256; continue; fi
+        public_key $id
+        openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+        rm -f "$dir/sig"
+        try "signs a hash with $id" tool --login --pin 123456 --sign --id $id -m ECDSA-SHA1 \
+            --signature-format openssl -i "$dir/hash" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    try 'GET DATA tells API v1' sh -c 'opensc-tool -s 00A404000CF276A288BCFBA69D34F31001 -s 00CA010103 |
+        grep -q "^01 00 2F"'
+}
+
+init() { try "pkcs15-init $1" timeout 100 pkcs15-init --so-pin 123456 --pin 123456 --auth-id ff "$@"; }
+init_certificate() { # init_certificate <id> <public key>: a certificate by a test authority
+    openssl x509 -req -in "$dir/csr" -force_pubkey "$2" -CA "$dir/ca" -CAkey "$dir/cakey" -CAcreateserial \
+        -days 7300 -out "$dir/stored" 2>/dev/null
+    init --store-certificate "$dir/stored" --id "$1"
+}
+inside_init() {     # pkcs15-init makes a card of an empty one
+    card isoapplet0 empty
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Stored' -out "$dir/csr"
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2>/dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    try 'pkcs15-init --create-pkcs15' pkcs15-init --create-pkcs15 --so-pin 123456 --so-puk 1234567812345678 \
+        --label 'Made by pkcs15-init'
+    init --generate-key rsa/2048 --id 01 --label 'RSA made' --key-usage sign,decrypt
+    init --generate-key ec/prime256v1 --id 02 --label 'EC made'
+    init --store-private-key "$dir/rsa" --id 03 --label 'RSA stored' --key-usage sign,decrypt
+    init --store-private-key "$dir/ec" --id 04 --label 'EC stored'
+    init --store-data "$dir/text" --application-name scard11 --label 'Data'
+    for id in 01 02 03 04; do
+        pkcs15-tool --read-public-key $id > "$dir/made" 2>/dev/null
+        init_certificate $id "$dir/made"
+    done
+    counts 1 4 4 4
+    certificates 01 02 03 04
+    for id in 01 03; do signs $id SHA256-RSA-PKCS sha256; decrypts $id; done
+    for id in 02 04; do signs $id ECDSA-SHA1 sha1; done
+    init --generate-key rsa/2048 --id 05 --label 'one more'
+    try 'pkcs15-init deletes a key' pkcs15-init --delete-objects privkey,pubkey --id 05 --pin 123456 --so-pin 123456
+    counts 1 4 4 4
+    [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
+}
+
+ciphers() {         # ciphers <id> <bits> <key file>: AES with a key of the card is what openssl's AES is
+    iv=000102030405060708090a0b0c0d0e0f key=$(hex "$3")
+    for m in ECB CBC CBC-PAD; do
+        case $m in ECB) mode=ecb with='' pad=-nopad ;; CBC) mode=cbc with="-iv $iv" pad=-nopad ;;
+            *) mode=cbc with="-iv $iv" pad='' ;; esac
+        for n in 16 160 1008 1000; do
+            [ "$n$pad" != 1000-nopad ] || continue
+            head -c $n "$dir/long" > "$dir/clear"
+            # shellcheck disable=SC2086
+            openssl enc "-aes-$2-$mode" -K "$key" $with $pad -in "$dir/clear" -out "$dir/want"
+            rm -f "$dir/cipher" "$dir/plain"
+            try "encrypts $n bytes with $1 and AES-$m" tool --login --pin 123456 --encrypt --id "$1" -m "AES-$m" \
+                --iv $iv -i "$dir/clear" -o "$dir/cipher"
+            try 'what openssl encrypts' cmp "$dir/cipher" "$dir/want"
+            [ "$(wc -c < "$dir/want")" -gt 16 ] || continue     # decryption: of two blocks and more
+            try "decrypts $n bytes with $1 and AES-$m" tool --login --pin 123456 --decrypt --id "$1" -m "AES-$m" \
+                --iv $iv -i "$dir/want" -o "$dir/plain"
+            try 'what openssl encrypted' cmp "$dir/plain" "$dir/clear"
+        done
+    done
+}
+
+ciphers_des() {     # ciphers_des <id> <ede|ede3> <key file>: 3DES with a key of the card, by our module
+    iv=0001020304050607 key=$(hex "$3")
+    for m in ECB CBC CBC_PAD; do
+        case $m in ECB) mode=-ecb with='' pad=-nopad ;; CBC) mode=-cbc with="-iv $iv" pad=-nopad ;;
+            *) mode=-cbc with="-iv $iv" pad='' ;; esac
+        [ "$2$mode" != ede-ecb ] || mode=''
+        [ "$2$mode" != ede3-ecb ] || mode=''
+        for n in 8 160 1008 1001; do
+            [ "$n$pad" != 1001-nopad ] || continue
+            head -c $n "$dir/long" > "$dir/clear"
+            # shellcheck disable=SC2086
+            openssl enc "-des-$2$mode" -K "$key" $with $pad -in "$dir/clear" -out "$dir/want"
+            rm -f "$dir/cipher" "$dir/plain"
+            try "encrypts $n bytes with $1 and DES3-$m" /usr/bin/python3 tests/pcsc/secret_key_crypt.py "$ours" 123456 "$1" \
+                "DES3_$m" "$iv" encrypt "$dir/clear" "$dir/cipher"
+            try 'what openssl encrypts' cmp "$dir/cipher" "$dir/want"
+            try "decrypts $n bytes with $1 and DES3-$m" /usr/bin/python3 tests/pcsc/secret_key_crypt.py "$ours" 123456 "$1" \
+                "DES3_$m" "$iv" decrypt "$dir/want" "$dir/plain"
+            try 'what openssl encrypted' cmp "$dir/plain" "$dir/clear"
+        done
+    done
+}
+
+# MyEID: OpenSC knows it by its ATR.
+myeid() {
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q MyEID'
+    counts 2 "$1" "$1" "$1"
+    certificates 01 02
+    lists "$1"
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 01 SHA512-RSA-PKCS sha512
+    signs 02 ECDSA-SHA256 sha256
+    decrypts 01
+    try 'derives' sh -c "openssl ecparam -name prime256v1 -genkey -noout -out $dir/peer &&
+        openssl pkey -in $dir/peer -pubout -outform DER -out $dir/peer.der"
+    public_key 02
+    try 'derives with 02' tool --login --pin 123456 --derive --id 02 -m ECDH1-DERIVE -i "$dir/peer.der" -o "$dir/z"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/want"
+    try 'what openssl derives' cmp "$dir/z" "$dir/want"
+    pins
+    try 'opensc-explorer' sh -c "printf 'cd 5015\ninfo 5031\nls\n' | opensc-explorer | grep -q 4402"
+}
+inside_myeid()   { card myeid classic; myeid 4; }
+inside_myeidtwo() { card myeid classic two; myeid 2; }
+inside_myeidinit() { # pkcs15-init makes a card of an empty one
+    card myeid classic empty
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Stored' -out "$dir/csr"
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2>/dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    try 'pkcs15-init --erase-card' pkcs15-init --erase-card
+    try 'pkcs15-init --create-pkcs15' pkcs15-init --create-pkcs15 --so-pin 87654321 --so-puk 12345678 \
+        --label 'Made by pkcs15-init'
+    try 'pkcs15-init --store-pin' pkcs15-init --store-pin --auth-id 01 --pin 123456 --puk 12345678 \
+        --so-pin 87654321 --label 'User'
+    try 'pkcs15-init --finalize' pkcs15-init --finalize
+    myeid_init() { try "pkcs15-init $1" timeout 100 pkcs15-init --so-pin 87654321 --pin 123456 --auth-id 01 "$@"; }
+    myeid_init --generate-key rsa/2048 --id 01 --label 'RSA made' --key-usage sign,decrypt
+    myeid_init --generate-key ec/prime256v1 --id 02 --label 'EC made'
+    myeid_init --store-private-key "$dir/rsa" --id 03 --label 'RSA stored' --key-usage sign,decrypt
+    myeid_init --store-private-key "$dir/ec" --id 04 --label 'EC stored'
+    myeid_init --store-data "$dir/text" --application-name scard11 --label 'Data'
+    for id in 01 02 03 04; do
+        pkcs15-tool --read-public-key $id > "$dir/made" 2>/dev/null
+        openssl x509 -req -in "$dir/csr" -force_pubkey "$dir/made" -CA "$dir/ca" -CAkey "$dir/cakey" \
+            -CAcreateserial -days 7300 -out "$dir/stored" 2>/dev/null
+        myeid_init --store-certificate "$dir/stored" --id $id
+    done
+    counts 2 4 4 4
+    certificates 01 02 03 04
+    for id in 01 03; do signs $id SHA256-RSA-PKCS sha256; decrypts $id; done
+    for id in 02 04; do signs $id ECDSA-SHA256 sha256; done
+    head -c 1008 /dev/urandom > "$dir/long"
+    for bits in 128 256; do
+        head -c $((bits / 8)) /dev/urandom > "$dir/aes$bits"
+        myeid_init --store-secret-key "$dir/aes$bits" --secret-key-algorithm aes/$bits --id "0$bits" --label "AES $bits"
+        ciphers "0$bits" $bits "$dir/aes$bits"
+        module=$ours
+        ciphers "0$bits" $bits "$dir/aes$bits"
+        module=$opensc
+    done
+    # This OpenSC makes the file of a 3DES key and its entry, and has no mechanism for it: the value is put in here.
+    for bits in 128 192; do
+        head -c $((bits / 8)) /dev/urandom > "$dir/des$bits"
+        myeid_init --store-secret-key "$dir/des$bits" --secret-key-algorithm 3des/$bits --id "1$bits" \
+            --label "3DES $bits"
+        file=4D0$((bits / 64 + 1))
+        value=$(printf %02X $((bits / 8)))$(hex "$dir/des$bits")
+        try "the value goes into $file" sh -c "opensc-tool -s 00A40800045015$file -s 0020000108313233343536FFFF \
+            -s 00DA01A0$value 2>/dev/null | tail -n 1 | grep -q 'SW1=0x90'"
+    done
+    ciphers_des 1128 ede "$dir/des128"
+    ciphers_des 1192 ede3 "$dir/des192"
+    try 'no AES without the PIN' sh -c "! timeout 100 pkcs11-tool --module $module --encrypt --id 0128 -m AES-ECB \
+        -i $dir/long -o $dir/cipher"
+    myeid_init --generate-key rsa/2048 --id 05 --label 'one more'
+    try 'pkcs15-init deletes a key' pkcs15-init --delete-objects privkey,pubkey --id 05 --pin 123456 \
+        --so-pin 87654321
+    counts 2 4 4 4
+    [ -z "${KEEP:-}" ] || { : > "$dir/dump"; sleep 1; cp "$dir/files" "$KEEP"; }
+}
+
+# The standard's card has no driver of its own in OpenSC: listed with the default one; the keys are used with a
+# driver that does what the standard says, for this ATR.
+opensc_driver() { echo "app default { $1 }" > "$dir/opensc.conf"; OPENSC_CONF=$dir/opensc.conf; export OPENSC_CONF; }
+inside_generic() {
+    card generic extended no-indicator
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    opensc_driver 'enable_default_driver = true;'
+    counts 2 4 4 4
+    certificates 01 02 03 04
+    pins
+    opensc_driver 'card_atr 3b:85:80:01:80:73:c4:01:c0:f2 { driver = "MaskTech"; }'
+    lists 4
+    for id in 01 04; do
+        public_key $id
+        { printf '\060\061\060\015\006\011\140\206\110\001\145\003\004\002\001\005\000\004\040'
+            openssl dgst -sha256 -binary "$dir/text"; } > "$dir/info"
+        rm -f "$dir/sig"
+        try "signs with $id" tool --login --pin 123456 --sign --id $id -m RSA-PKCS -i "$dir/info" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    decrypts 01
+}
+
+hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
+apdus() {           # apdus <apdu...>: the last answer's bytes go to $dir/answer
+    set -- $(for apdu; do echo "-s $apdu"; done)
+    opensc-tool "$@" 2>/dev/null | awk '/^Received/ { n = 0; delete line } /^[0-9A-F][0-9A-F] / {
+        line[n++] = substr($0, 1, 48) } END { for (i = 0; i < n; i++) print line[i] }' |
+        tr -d ' \n' | tr a-f A-F > "$dir/hex"
+    : > "$dir/answer"
+    for byte in $(sed 's/../& /g' "$dir/hex"); do printf "\\$(printf %o "0x$byte")" >> "$dir/answer"; done
+    [ -s "$dir/answer" ]
+}
+inside_raw() {      # its EC keys and PSS, by commands of the standard
+    card generic der extended
+    opensc_driver 'enable_default_driver = true;'
+    printf 'witnessed' > "$dir/text"
+    openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+    select=00A404000CA000000063504B43532D313500 verify=0020008108313233343536FFFF
+    for key in 02 03; do
+        pkcs15-tool --read-public-key $key > "$dir/pem" 2>/dev/null
+        try "ECDSA with key $key" apdus $select $verify "002241B6068001048401$key" "002A9E9A20$(hex "$dir/hash")00"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
+    done
+    pkcs15-tool --read-public-key 01 > "$dir/pem" 2>/dev/null
+    try 'PSS' apdus $select $verify 002241B606800106840101 "002A9E9A20$(hex "$dir/hash")00"
+    try 'which openssl verifies' openssl dgst -sha256 -sigopt rsa_padding_mode:pss -verify "$dir/pem" \
+        -signature "$dir/answer" "$dir/text"
+    pkcs15-tool --read-public-key 03 > "$dir/pem" 2>/dev/null
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$dir/peer"
+    openssl pkey -in "$dir/peer" -pubout -outform DER | tail -c 97 > "$dir/point"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/secret"
+    try 'ECDH' apdus $select $verify 002241A406800105840103 "00860000657C638561$(hex "$dir/point")00"
+    try 'which openssl derives too' sh -c "tail -c 48 $dir/answer | cmp - $dir/secret"
+}
+
+# ---- eID cards ----
+
+# Two PINs: OpenSC shows a slot for each, and wants PIN2 again for each signature with its key.
+inside_esteid() {
+    card esteid
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q "EstEID 2018"'
+    counts 3 2 0 2
+    try 'the document number' sh -c "pkcs15-tool --list-info 2>/dev/null | grep -q AS0001111"
+    for id in 01 02; do
+        pkcs15-tool --read-certificate $id > "$dir/crt$id" 2>/dev/null
+        openssl x509 -in "$dir/crt$id" -pubkey -noout > "$dir/pem$id"
+    done
+    for slot in 0 1; do
+        id=0$((slot + 1)) pin=$([ $slot = 0 ] && echo 123456 || echo 654321)
+        rm -f "$dir/sig"
+        try "signs with $id" tool --slot-index $slot --login --pin "$pin" --sign --id $id -m ECDSA-SHA384 \
+            --signature-format openssl -i "$dir/text" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha384 -verify "$dir/pem$id" -signature "$dir/sig" "$dir/text"
+    done
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$dir/peer" 2>/dev/null
+    openssl pkey -in "$dir/peer" -pubout -outform DER > "$dir/point"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem01" -out "$dir/secret"
+    try 'derives' tool --slot-index 0 --login --pin 123456 --derive --id 01 -m ECDH1-DERIVE -i "$dir/point" \
+        -o "$dir/derived"
+    try 'what openssl derives' cmp "$dir/secret" "$dir/derived"
+    for auth in 01 02; do
+        pin=$([ $auth = 01 ] && echo 123456 || echo 654321)
+        try "changes PIN $auth" pkcs15-tool --auth-id $auth --change-pin --pin "$pin" --new-pin 13579
+        try 'and back' pkcs15-tool --auth-id $auth --change-pin --pin 13579 --new-pin "$pin"
+        for _ in 1 2 3; do pkcs15-tool --auth-id $auth --verify-pin --pin 111111 >/dev/null 2>&1; done
+        try "PIN $auth is blocked" sh -c "! pkcs15-tool --auth-id $auth --verify-pin --pin $pin"
+        try 'the PUK frees it' pkcs15-tool --auth-id $auth --unblock-pin --puk 12345678 --new-pin "$pin"
+        try 'so that it is right again' pkcs15-tool --auth-id $auth --verify-pin --pin "$pin"
+    done
+}
+
+# (This OpenSC has no window to ask for the PIN of the key for signatures: it refuses that one.)
+inside_belpic() {
+    card belpic
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q Belpic'
+    counts 1 2 0 4
+    try 'its label' sh -c 'pkcs15-tool --list-info 2>/dev/null | grep -q BELPIC'
+    lists 4
+    pkcs15-tool --read-certificate 02 2>/dev/null | openssl x509 -pubkey -noout > "$dir/pem"
+    for hash in sha1 sha256; do
+        rm -f "$dir/sig"
+        try "signs with $hash" tool --login --pin 123456 --sign --id 02 -m "$(echo $hash | tr a-z A-Z)-RSA-PKCS" \
+            -i "$dir/text" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -$hash -verify "$dir/pem" -signature "$dir/sig" "$dir/text"
+    done
+    pins
+    try 'reads the identity file' apdus 00A4080C063F00DF014031 00B0000000
+    try 'which has a name' grep -q SPECIMEN "$dir/answer"
+    pkcs15-tool --read-certificate 03 2>/dev/null | openssl x509 -pubkey -noout > "$dir/pem"
+    { printf '\060\061\060\015\006\011\140\206\110\001\145\003\004\002\001\005\000\004\040'
+        openssl dgst -sha256 -binary "$dir/text"; } > "$dir/info"
+    try 'MSE, PIN, signature with key 83' apdus 00A4080C043F00DF00 002241B6050480018483 \
+        002000010826123456FFFFFFFF "002A9E9A33$(hex "$dir/info")00"
+    try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
+}
+
+# Other ways to write the files. (OpenSC reads no objects inside the ODF, nothing past a deleted record, and
+# overlooks the curve beside an ECPoint.)
+files_like() {
+    name=$1; shift
+    eval "inside_$name() { card generic $*; opensc_driver 'enable_default_driver = true;'; counts 2 4 4 4
+        certificates 01 02 03 04; }"
+}
+files_like gpieces pieces
+files_like gt0 t0
+inside_inline() {   # pkcs15-tool cannot read such an EC key, the module can
+    card generic inline
+    module=$opensc
+    opensc_driver 'enable_default_driver = true;'
+    counts 2 4 4 4
+    certificates 01 04
+    lists 4
+    for id in 02 03; do
+        public_key $id
+        openssl pkey -pubin -in "$dir/pem" -outform DER | tail -c 64 > "$dir/point"
+        try "public key $id fits its certificate" grep -q "EC_POINT: .*$(hex "$dir/point")" "$dir/objects"
+    done
+}
+files_like wholepath whole-path padded-ff
+files_like relative relative by-curve no-dir
+files_like records records negative padded
+
+run_inside "$@"
+[ -n "${PARTS:-}" ] || {
+in_lab extended 'Virtual PCD'
+in_lab pieces 'Virtual PCD'
+in_lab t0 'Virtual PCD'
+in_lab gzip 'Virtual PCD'
+in_lab yubico 'Yubico Virtual PCD'
+}
+for part in ${PARTS:-esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records}; do
+    in_lab $part 'Virtual PCD'
+done
+sum_up

@@ -1,0 +1,622 @@
+// cards_options.h: cards as the standards let them be and as makers have made them: each way in which
+// a simulated card of tests/programs/kinds.h can differ from its kind, and what must work all the same. For
+// cards.c. SPDX-License-Identifier: 0BSD
+
+// ---- Cards of files, in every form that PKCS#15 allows ----
+
+static const struct option {
+    const char *name;
+    struct sim_generic_options o;
+    struct sim_p15 files;
+} options[] = {
+    { .name = "T=0", .o = { .t0 = true } },
+    { .name = "extended length without chaining", .o = { .extended = true, .no_chaining = true } },
+    { .name = "answers in pieces", .o = { .extended = true, .pieces = true } },
+    { .name = "SELECT keeps the login", .o = { .keeps_login = true } },
+    { .name = "no state of the PIN", .o = { .no_status = true } },
+    { .name = "asking for the PIN's state costs a try", .o = { .empty_costs = true } },
+    { .name = "no AID that SELECT knows", .o = { .no_aid = true } },
+    { .name = "GET CHALLENGE of 8 bytes", .o = { .challenge = 8 } },
+    { .name = "no GET CHALLENGE", .o = { .no_challenge = true } },
+    { .name = "a long label and maker",
+      .files = { .label = "A label that is longer than thirty-two bytes, by far",
+                 .maker = "A maker whose name is longer than that, too" } },
+    { .name = "a long serial number",
+      .files = { .serial = (const uint8_t *)"0123456789abcdef0123", .serial_len = 20 } },
+    { .name = "directories padded with 00", .files = { .size = 1500 } },
+    { .name = "directories padded with FF", .files = { .size = 1500, .pad = 0xff } },
+    { .name = "deleted records", .files = { .deleted = true } },
+    { .name = "relative paths", .files = { .relative = true } },
+    { .name = "paths with index and length", .files = { .whole_path = true } },
+    { .name = "all in the ODF", .files = { .in_odf = true } },
+    { .name = "values in the directories", .files = { .in_cdf = true } },
+    { .name = "points in the directories", .files = { .in_cdf = true, .ec_by_curve = true } },
+    { .name = "negative references", .files = { .negative = true } },
+    { .name = "keys that name no PIN", .files = { .no_auth_id = true } },
+    { .name = "EC keys by their curve", .files = { .ec_by_curve = true } },
+    { .name = "explicit tags", .files = { .explicit_tags = true, .whole_path = true } },
+    { .name = "no labels", .files = { .no_label = true } },
+    { .name = "no EF.DIR", .files = { .no_dir = true } },
+    { .name = "another application first", .files = { .other_first = true } },
+    { .name = "EF.DIR of records", .files = { .dir_records = true, .other_first = true } },
+    { .name = "no TokenInfo", .files = { .no_token_info = true } },
+    { .name = "no login required", .files = { .token_flags = 1 << 2 } },
+};
+static const struct option *option;
+
+static struct sim_card *make_option(bool second)
+{
+    struct sim_generic_options o = option->o;
+    o.second = second;
+    o.p15 = &option->files;
+    return sim_generic_new(&o);
+}
+
+// Everything that a kind of card is for, once.
+static void check_all_of_it(void)
+{
+    CK_BYTE some[20], more[20];
+    const char *pin = kind->tokens[0].pin;
+    char wrong[20];
+    begin(1);
+    if (test_failing) return;
+    for (int i = 0; i < 4; i++) (void)token_flags(0);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    strcpy(wrong, pin);
+    wrong[0] ^= 1;
+    CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
+    CHECK_RV(login(pin), CKR_OK);
+    CHECK_EQ(cards_pin(cards[0], &kind->tokens[0])->left, kind->tokens[0].tries);
+    for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++) {
+        if (!on_token(k, 0)) continue;
+        check_object(0, k);
+        if (k->use & CARDS_SIGN) check_sign(0, k);
+        if (k->use & CARDS_DECRYPT) check_decrypt(0, k, false);
+        if (k->use & CARDS_DERIVE) check_derive(0, k);
+        if (test_failing) { printf("    key %02x\n", k->id); return; }
+    }
+    CHECK_RV(C_GenerateRandom(sessions[0], some, sizeof some), CKR_OK);
+    CHECK_RV(C_GenerateRandom(sessions[0], more, sizeof more), CKR_OK);
+    CHECK(memcmp(some, more, sizeof some) && memcmp(some, some + 8, 8));
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    end();
+}
+
+TEST(cards_in_every_form_of_files)
+{
+    static struct cards_kind with;
+    bool failed = false;
+    kind = &with;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        option = &options[i];
+        with = cards_kinds[0];
+        with.make = make_option;
+        with.raw = !option->files.no_token_info;    // which says that the card does that
+        if (option->files.no_token_info) with.keys[2].use = CARDS_SIGN;
+        check_all_of_it();
+        judge_case();
+        if (test_failing) printf("    so it was with: %s\n", option->name);
+        failed = failed || test_failing;
+        test_failing = false;
+    }
+    test_failing = failed;
+}
+
+// ---- The other kinds ----
+
+static struct sim_card *make_isoapplet_short(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .v0 = true, .short_only = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_myeid_short(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .short_only = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_unnamed(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .no_name = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_pin2(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .other_pin = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_oseid(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .derives_by_file = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_oseid_unnamed(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .derives_by_file = true, .no_name = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_myeid_p192(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .p192 = true };
+    return sim_myeid_new(&o);
+}
+
+static struct sim_card *make_esteid_extended(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .extended = true };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_esteid_233(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .most_read = 233 };
+    return sim_esteid_new(&o);
+}
+
+// What one reader gives of an answer at most.
+static struct sim_card *make_esteid_192(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .most_read = 192 };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_esteid_extended_192(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .extended = true, .most_read = 192 };
+    return sim_esteid_new(&o);
+}
+
+static struct sim_card *make_fineid_extended(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .extended = true };
+    return sim_fineid_new(&o);
+}
+
+static const struct cards_kind *kind_named(const char *name)
+{
+    for (size_t i = 0; i < CARDS_KINDS; i++)
+        if (!strcmp(cards_kinds[i].name, name)) return &cards_kinds[i];
+    abort();
+}
+
+// A card that is as its kind but for one thing.
+static void check_one(const char *like, struct sim_card *(*make)(bool second))
+{
+    static struct cards_kind with;
+    with = *kind_named(like);
+    with.make = make;
+    kind = &with;
+    check_all_of_it();
+}
+
+TEST(cards_isoapplet_short)         { check_one("IsoApplet v0", make_isoapplet_short); }
+TEST(cards_myeid_short)             { check_one("MyEID 4.5", make_myeid_short); }
+TEST(cards_myeid_unnamed)           { check_one("MyEID 4.5", make_myeid_unnamed); }
+TEST(cards_myeid_pin_2)             { check_one("MyEID 4.5", make_myeid_pin2); }
+TEST(cards_oseid_derives_by_file)   { check_one("MyEID 4.5", make_oseid); }
+TEST(cards_oseid_unnamed)           { check_one("MyEID 4.5", make_oseid_unnamed); }
+TEST(cards_esteid_extended)         { check_one("EstEID 2018", make_esteid_extended); }
+TEST(cards_esteid_reads_233)        { check_one("EstEID 2018", make_esteid_233); }
+TEST(cards_esteid_reads_192)        { check_one("EstEID 2018", make_esteid_192); }
+TEST(cards_esteid_extended_192)     { check_one("EstEID 2018", make_esteid_extended_192); }
+TEST(cards_fineid_extended)         { check_one("FinEID", make_fineid_extended); }
+
+// A curve that the host does not know: its key is there and can do nothing, nobody guesses another
+// one, and all other keys go on.
+TEST(cards_myeid_p192)
+{
+    static struct cards_kind with;
+    static const CK_BYTE oid[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1 };
+    CK_OBJECT_HANDLE key;
+    CK_BYTE params[32];
+    CK_KEY_TYPE type = 0;
+    CK_ATTRIBUTE curve = { CKA_EC_PARAMS, params, sizeof params };
+    CK_ATTRIBUTE what = { CKA_KEY_TYPE, &type, sizeof type };
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    with = *kind_named("MyEID 4.5");
+    with.make = make_myeid_p192;
+    kind = &with;
+    check_all_of_it();
+    if (test_failing) return;
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, 6, &key), CKR_OK);
+    CHECK(key != 0);
+    CHECK_RV(C_GetAttributeValue(sessions[0], key, &what, 1), CKR_OK);
+    CHECK_EQ(type, CKK_EC);
+    if (!C_GetAttributeValue(sessions[0], key, &curve, 1) && curve.ulValueLen)
+        CHECK(curve.ulValueLen == sizeof oid && !memcmp(params, oid, sizeof oid));
+    CHECK(C_SignInit(sessions[0], &m, key) != CKR_OK);
+    check_sign(0, &kind->keys[1]);
+    end();
+}
+
+// ---- Cards that nobody has begun to use ----
+
+static struct sim_card *make_isoapplet_blank(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .empty = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_isoapplet_no_keys(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .no_keys = true };
+    return sim_isoapplet_new(&o);
+}
+
+static struct sim_card *make_myeid_blank(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .empty = true };
+    return sim_myeid_new(&o);
+}
+
+// No files: no objects, a token that is not initialised, and no PIN, which is said before the card
+// is asked.
+static void check_blank(struct sim_card *(*make)(bool second))
+{
+    CK_ULONG n = 9;
+    CK_TOKEN_INFO info;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    static struct cards_kind with;
+    with = *kind_named("IsoApplet v1");
+    with.make = make;
+    kind = &with;
+    begin(1);
+    CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+    CHECK(!(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_USER_PIN_LOCKED)));
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    class = CKO_CERTIFICATE;
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    unsigned before = ((struct sim_fs *)cards[0])->verifies;
+    CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+    CHECK_EQ(((struct sim_fs *)cards[0])->verifies, before);
+    end();
+}
+
+static struct sim_card *make_isoapplet_no_pin(bool second)
+{
+    struct sim_fs *f = (struct sim_fs *)cards_isoapplet(second);
+    f->pins[0].now[0] = 0;
+    f->pins[0].value = NULL;
+    return &f->card;
+}
+
+// The SO tries to set a first PIN, and it is refused: there is still none, and no VERIFY is sent.
+TEST(cards_a_first_pin_that_is_refused)
+{
+    static struct cards_kind with;
+    with = *kind_named("IsoApplet v1");
+    with.make = make_isoapplet_no_pin;
+    kind = &with;
+    begin(1);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK(!(token_flags(0) & CKF_USER_PIN_INITIALIZED));
+    CHECK_RV(C_Login(sessions[0], CKU_SO, (CK_BYTE *)(uintptr_t)with.tokens[0].puk, 16), CKR_OK);
+    CHECK_RV(C_InitPIN(sessions[0], (CK_BYTE *)(uintptr_t)"1", 1), CKR_PIN_LEN_RANGE);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK(!(token_flags(0) & CKF_USER_PIN_INITIALIZED));
+    CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+    end();
+}
+
+TEST(cards_isoapplet_blank)         { check_blank(make_isoapplet_blank); }
+TEST(cards_myeid_blank)             { check_blank(make_myeid_blank); }
+
+// A PIN and no keys: nothing to list, and the PIN is as any other.
+TEST(cards_isoapplet_without_keys)
+{
+    static struct cards_kind with;
+    CK_ULONG n = 9;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    with = *kind_named("IsoApplet v1");
+    with.make = make_isoapplet_no_keys;
+    with.keys[0].id = 0;
+    kind = &with;
+    check_all_of_it();
+    if (test_failing) return;
+    begin(1);
+    CHECK(token_flags(0) & CKF_TOKEN_INITIALIZED && token_flags(0) & CKF_USER_PIN_INITIALIZED);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    end();
+}
+
+// ---- More PINs than tokens, and PINs elsewhere ----
+
+static struct sim_generic_options pins_option;
+
+static struct sim_card *make_with_pins(bool second)
+{
+    struct sim_generic_options o = pins_option;
+    o.second = second;
+    return sim_generic_new(&o);
+}
+
+static void begin_with_pins(const struct sim_generic_options *o)
+{
+    static struct cards_kind with;
+    pins_option = *o;
+    with = *kind_named(o->lost_pin ? "generic" : "generic, 2 PINs");
+    with.make = make_with_pins;
+    kind = &with;
+    begin(1);
+}
+
+// No token has such a key, or it says whose PIN it wants: that PIN goes to nobody else.
+static void check_homeless_key(CK_BYTE id, const char *pin)
+{
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    struct sim_fs *f = (struct sim_fs *)cards[0];
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, id, &key), CKR_OK);
+    unsigned verifies = f->verifies;
+    if (key && !C_SignInit(sessions[0], &m, key)) {
+        (void)C_Login(sessions[0], CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR_PTR)(uintptr_t)pin,
+                      strlen(pin));
+        CHECK_EQ(f->verifies, verifies);
+    }
+    for (unsigned i = 0; i < f->n_pins; i++) CHECK_EQ(f->pins[i].left, f->pins[i].tries);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    check_sign(0, &kind->keys[0]);              // and what has a PIN goes on
+}
+
+TEST(cards_a_third_pin_goes_to_no_other)
+{
+    begin_with_pins(&(struct sim_generic_options){ .three_pins = true });
+    if (test_failing) return;
+    check_homeless_key(4, "246813");
+    if (!test_failing) end();
+}
+
+TEST(cards_a_key_whose_pin_is_not_there)
+{
+    begin_with_pins(&(struct sim_generic_options){ .lost_pin = true });
+    if (test_failing) return;
+    check_homeless_key(2, "555555");
+    if (!test_failing) end();
+}
+
+static struct sim_card *make_myeid_second_pin(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .second_pin = true };
+    return sim_myeid_new(&o);
+}
+
+// Which PIN is whose is asked for when objects name two: then the second one has its own slot, with
+// its key, that key's other half, and its event. What was found before stays where it was.
+TEST(cards_myeid_second_pin_has_a_slot)
+{
+    static struct cards_kind with;
+    CK_OBJECT_HANDLE certificate, same, key;
+    CK_SLOT_ID list[4], event;
+    CK_ULONG n = 4;
+    CK_TOKEN_INFO token;
+    with = *kind_named("MyEID 4.5");
+    with.make = make_myeid_second_pin;
+    kind = &with;
+    begin(1);
+    if (test_failing) return;
+    with.tokens[1] = (struct cards_token){ "654321", "12345678", 4, 3 };
+    with.keys[1].token = 1;
+    with.keys[1].always = true;
+    while (!C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL)) continue;
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &certificate), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PUBLIC_KEY, 2, &key), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, 2, &key), CKR_OK);
+    CHECK(!key);
+    CHECK_RV(scene_find(sessions[0], CKO_CERTIFICATE, 1, &same), CKR_OK);
+    CHECK(certificate && certificate == same);
+    CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
+    CHECK_EQ(n, 2);
+    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL), CKR_OK);
+    CHECK(event == list[1] && C_WaitForSlotEvent(CKF_DONT_BLOCK, &event, NULL) == CKR_NO_EVENT);
+    CHECK_RV(C_GetTokenInfo(list[1], &token), CKR_OK);
+    CHECK(!memcmp(token.label, "MyEID (Second) ", 15));
+    check_sign(0, &kind->keys[0]);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    slots[0][1] = list[1];
+    CHECK_RV(open_token(0, 1, true), CKR_OK);
+    CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
+    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CK_OBJECT_CLASS classes[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY };
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_RV(scene_find(sessions[0], classes[i], 2, &key), CKR_OK);
+        CHECK(key);
+        CHECK_RV(scene_find(sessions[0], classes[i], 1, &key), CKR_OK);
+        CHECK(!key);
+    }
+    check_sign(0, &kind->keys[1]);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sim_fs_pin *pin = cards_pin(cards[0], &kind->tokens[i]);
+        CHECK(!pin->verified && pin->left == pin->tries);
+    }
+    sim_reader_eject(0);
+    n = 4;
+    CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
+    CHECK_EQ(n, 0);
+    if (!test_failing) end();
+}
+
+// The second PIN and its key are in another application, by whose AID they are found.
+TEST(cards_a_pin_of_another_application)
+{
+    begin_with_pins(&(struct sim_generic_options){ .elsewhere = true, .keeps_login = true });
+    if (test_failing) return;
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_RV(open_token(0, 1, true), CKR_OK);
+        CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
+        check_sign(0, &kind->keys[2]);
+        if (test_failing) return;
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        if (test_failing) return;
+        CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+    }
+    end();
+}
+
+// ---- Whatever else a card does ----
+
+static struct sim_card *make_three(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .three_pins = true });
+}
+
+static struct sim_card *make_elsewhere(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .elsewhere = true });
+}
+
+static struct sim_card *make_lost_pin(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .lost_pin = true });
+}
+
+// The first key signs for the first PIN.
+TEST(cards_of_all_sorts_sign_with_their_first_key)
+{
+    static const struct { const char *like; struct sim_card *(*make)(bool second); } cards_like[] = {
+        { "generic, 2 PINs", make_three }, { "generic, 2 PINs", make_elsewhere },
+        { "generic", make_lost_pin }, { "MyEID 4.5", make_oseid }, { "MyEID 4.5", make_myeid_p192 } };
+    static struct cards_kind with;
+    for (size_t i = 0; i < sizeof cards_like / sizeof *cards_like && !test_failing; i++) {
+        with = *kind_named(cards_like[i].like);
+        with.make = cards_like[i].make;
+        kind = &with;
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        end();
+    }
+}
+
+// A key whose PIN is no token's is not shown: it would be asked for with another's PIN.
+TEST(cards_do_not_show_a_key_whose_pin_is_lost)
+{
+    static struct cards_kind with;
+    CK_OBJECT_HANDLE key;
+    with = *kind_named("generic");
+    with.make = make_lost_pin;
+    kind = &with;
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, kind->keys[0].id, &key), CKR_OK);
+    CHECK(key);
+    CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, kind->keys[1].id, &key), CKR_OK);
+    CHECK(!key);
+    end();
+}
+
+static struct sim_card *make_costly(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .empty_costs = true });
+}
+
+static struct sim_card *make_deleted(bool second)
+{
+    static const struct sim_p15 d = { .deleted = true };
+    return sim_generic_new(&(struct sim_generic_options){ .second = second, .p15 = &d });
+}
+
+// Polling asks no card, whatever asking would cost or bring.
+TEST(cards_of_all_sorts_are_polled)
+{
+    static struct sim_card *(*const makers[])(bool second) = {
+        make_costly, make_deleted, make_myeid_pin2, make_isoapplet_blank, make_myeid_blank };
+    CK_SLOT_INFO info;
+    CK_ULONG n = 0;
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
+        C_Finalize(NULL);
+        sim_reader_clear();
+        scene_card = makers[i](false);
+        sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
+        CHECK_RV(C_Initialize(NULL), CKR_OK);
+        for (int k = 0; k < 4; k++) {
+            CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+            CHECK_RV(C_GetSlotInfo(0, &info), CKR_OK);
+            CHECK(info.flags & CKF_TOKEN_PRESENT);
+        }
+        CHECK_EQ(scene_card->apdus, 0);
+        scene_end();
+    }
+}
+
+// ---- A directory file that wants the PIN ----
+
+static char options_log[200000];
+
+static void options_line(void *context, const char *line)
+{
+    (void)context;
+    strncat(options_log, line, sizeof options_log - strlen(options_log) - 1);
+}
+
+// What is in it is not shown before the login, and so it is not in the log.
+TEST(cards_a_hidden_directory_is_not_logged)
+{
+    CK_ULONG before, after;
+    char hex[2 * 24 + 1];
+    *options_log = 0;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_set_log(options_line, NULL), CKR_OK);
+    kind = kind_named("generic");
+    begin(1);
+    struct sim_fs_file *dodf = sim_fs_path((struct sim_fs *)cards[0], "3f0050154405");
+    CHECK(dodf && dodf->data_len >= 24);
+    dodf->read = SIM_PIN(0);
+    for (int i = 0; i < 24; i++) sprintf(hex + 2 * i, "%02x", dodf->data[i]);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &before), CKR_OK);
+    CHECK_RV(login("123456"), CKR_OK);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &after), CKR_OK);
+    CHECK(after > before);
+    end();
+    CHECK(strstr(options_log, "that stay out of the log") && !strstr(options_log, hex));
+}
+
+static void run_options(void)
+{
+    RUN(cards_of_all_sorts_sign_with_their_first_key);
+    RUN(cards_do_not_show_a_key_whose_pin_is_lost);
+    RUN(cards_of_all_sorts_are_polled);
+    RUN(cards_in_every_form_of_files);
+    RUN(cards_isoapplet_short);
+    RUN(cards_myeid_short);
+    RUN(cards_myeid_unnamed);
+    RUN(cards_myeid_pin_2);
+    RUN(cards_oseid_derives_by_file);
+    RUN(cards_oseid_unnamed);
+    RUN(cards_myeid_p192);
+    RUN(cards_esteid_extended);
+    RUN(cards_esteid_reads_233);
+    RUN(cards_esteid_reads_192);
+    RUN(cards_esteid_extended_192);
+    RUN(cards_fineid_extended);
+    RUN(cards_a_hidden_directory_is_not_logged);
+    RUN(cards_isoapplet_blank);
+    RUN(cards_a_first_pin_that_is_refused);
+    RUN(cards_myeid_blank);
+    RUN(cards_isoapplet_without_keys);
+    RUN(cards_a_third_pin_goes_to_no_other);
+    RUN(cards_a_key_whose_pin_is_not_there);
+    RUN(cards_a_pin_of_another_application);
+    RUN(cards_myeid_second_pin_has_a_slot);
+}

@@ -1,0 +1,621 @@
+// faults.c: everything fails once, at every place where it can. Whole scenes on a PIV card, with
+// the card pulled, swapped or reset, the reader failing, the service stopped at the n-th use of the
+// connection, and with the n-th allocation failing; n = 1, 2, ... until nothing fires.
+// SPDX-License-Identifier: 0BSD
+//
+// Afterwards, whatever happened: no leak (of memory, connections, contexts, transactions), every
+// handle of a card that is gone refused, no PIN and no signature of another card, no try lost, and
+// the card usable when it is in again. It includes scard11.c, to count its allocations.
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+static void *faults_alloc(size_t size);
+static void faults_free(void *p, size_t size);
+#define SCARD11_ALLOC(size)     faults_alloc(size)
+#define SCARD11_FREE(ptr, size) faults_free(ptr, size)
+#define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
+#define SLOT_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
+#include "../../scard11.c"
+#include "scene.h"
+#include "../sim/sim_generic.h"
+#include "../sim/sim_pinpad.h"
+#if SCARD11_READER == SCARD11_READER_PCSC
+#include "../pcsc/pcsc_stand_in.h"
+#endif
+
+static unsigned long faults_blocks, faults_calls, faults_at;
+
+static void *faults_alloc(size_t size)
+{
+    if (++faults_calls == faults_at) return NULL;
+    faults_blocks++;
+    return malloc(size);
+}
+
+static void faults_free(void *p, size_t size)
+{
+    memset(p, 0xdd, size);
+    faults_blocks--;
+    free(p);
+}
+
+// ---- The scenes ----
+
+static const struct sim_piv_key scene_keys[] = {
+    { 0x9a, SIM_RSA2048A, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, true, SIM_PIN_BY_SLOT },
+    { 0x9d, SIM_P256B, false, false, SIM_PIN_BY_SLOT },
+        { 0x82, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT } };
+static const struct sim_piv_key other_keys[] = {
+    { 0x9a, SIM_RSA2048B, false, false, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256B, false, false, SIM_PIN_BY_SLOT },
+    { 0x9d, SIM_P256A, false, false, SIM_PIN_BY_SLOT },
+        { 0x82, SIM_RSA2048A, false, true, SIM_PIN_BY_SLOT } };
+
+// What a scene works with; filled in by what comes before the fault.
+static CK_SESSION_HANDLE session, second;
+static CK_OBJECT_HANDLE key;
+static CK_BYTE text[] = "signed", out[512], cipher[256];
+static CK_ULONG out_len, cipher_len, listed;
+
+static CK_RV find_key(CK_BYTE id)
+{
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &key);
+    return rv ? rv : key ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+}
+
+static CK_RV prepare_nothing(void) { return CKR_OK; }
+
+static CK_RV prepare_session(void)
+{
+    CK_RV rv = scene_open(&session);
+    return rv ? rv : scene_open(&second);
+}
+
+static CK_RV prepare_login(void)
+{
+    CK_RV rv = prepare_session();
+    return rv ? rv : C_Login(session, CKU_USER, PIN, 6);
+}
+
+static CK_RV prepare_sign(void)
+{
+    CK_RV rv = prepare_login();
+    return rv ? rv : find_key(1);
+}
+
+static CK_RV prepare_context(void)
+{
+    CK_MECHANISM m = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_RV rv = prepare_login();
+    if (!rv) rv = find_key(2);
+    return rv ? rv : C_SignInit(session, &m, key);
+}
+
+static CK_RV prepare_decrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE public_key;
+    CK_RV rv = prepare_login();
+    if (!rv) rv = scene_find(session, CKO_PUBLIC_KEY, 5, &public_key);
+    if (!rv) rv = C_EncryptInit(session, &m, public_key);
+    cipher_len = sizeof cipher;
+    if (!rv) rv = C_Encrypt(session, text, sizeof text, cipher, &cipher_len);
+    return rv ? rv : find_key(5);
+}
+
+static CK_RV prepare_derive(void)
+{
+    CK_RV rv = prepare_login();
+    return rv ? rv : find_key(3);
+}
+
+static CK_RV do_token(void)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = C_GetTokenInfo(scene_slot, &info);
+    return rv ? rv : scene_open(&session);
+}
+
+static bool list_is_whole(void) { return listed == 11 + 3 || listed == 18 + 3; }   // 3 profiles
+
+static CK_RV do_list(void)
+{
+    return scene_count(session, NULL, 0, &listed);
+}
+
+static CK_RV do_read(void)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, (void *)(uintptr_t)"Printed Information", 19 } };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CK_OBJECT_HANDLE object;
+    CK_RV rv = scene_search(session, t, 2, &object);
+    if (!rv && !object) return CKR_OBJECT_HANDLE_INVALID;
+    return rv ? rv : C_GetAttributeValue(session, object, &v, 1);
+}
+
+static CK_RV do_login(void) { return C_Login(session, CKU_USER, PIN, 6); }
+
+static CK_RV do_sign(void)
+{
+    out_len = sizeof out;
+    CK_RV rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, out, &out_len);
+    if (!rv && !scene_good(SIM_RSA2048A, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static CK_RV do_context(void)
+{
+    out_len = sizeof out;
+    CK_RV rv = C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
+    if (!rv) rv = C_Sign(session, text, sizeof text, out, &out_len);
+    if (!rv && !scene_good(SIM_P256A, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static CK_RV do_decrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    out_len = sizeof out;
+    CK_RV rv = C_DecryptInit(session, &m, key);
+    if (!rv) rv = C_Decrypt(session, cipher, cipher_len, out, &out_len);
+    if (!rv && (out_len != sizeof text || memcmp(out, text, out_len))) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+static CK_RV do_derive(void)
+{
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_SHA256_KDF, 0, NULL, sizeof sim_p256_point, (CK_BYTE *)sim_p256_point };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = C_DeriveKey(session, &m, key, NULL, 0, &made);
+    return rv ? rv : C_GetAttributeValue(session, made, &v, 1);
+}
+
+static CK_RV do_set_pin(void) { return C_SetPIN(session, PIN, 6, PIN, 6); }
+
+#define PUK ((CK_UTF8CHAR *)"12345678")
+static CK_RV prepare_so(void)
+{
+    CK_RV rv = prepare_session();
+    return rv ? rv : C_Login(session, CKU_SO, PUK, 8);
+}
+
+static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
+static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
+static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
+// The same at a reader's PIN pad: what is typed, and what for.
+static struct sim_pad pad;
+
+static CK_RV do_pad_login(void)
+{
+    pad.typed[0] = "123456";
+    return C_Login(session, CKU_USER, NULL, 0);
+}
+
+static CK_RV do_pad_set_pin(void)
+{
+    pad.typed[0] = pad.typed[1] = pad.typed[2] = "123456";
+    return C_SetPIN(session, NULL, 0, NULL, 0);
+}
+
+static CK_RV do_pad_unblock(void)
+{
+    pad.typed[0] = "12345678";
+    pad.typed[1] = pad.typed[2] = "123456";
+    CK_RV rv = C_Login(session, CKU_SO, NULL, 0);
+    return rv ? rv : C_InitPIN(session, NULL, 0);
+}
+
+static CK_RV do_logout(void) { return C_Logout(session); }
+static CK_RV do_close(void) { return C_CloseAllSessions(scene_slot); }
+
+static CK_RV do_wait(void)
+{
+    CK_SLOT_ID id;
+    CK_RV rv = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
+    return rv == CKR_NO_EVENT ? CKR_OK : rv;
+}
+
+static const struct scene {
+    const char *name;
+    CK_RV (*prepare)(void), (*run)(void);
+    bool login;                     // needs the login, or makes it
+} scenes[] = {
+    { "token", prepare_nothing, do_token, false },    { "list", prepare_session, do_list, false },
+    { "login", prepare_session, do_login, true },
+        { "list after login", prepare_login, do_list, true },
+    { "read", prepare_login, do_read, true },         { "sign", prepare_sign, do_sign, true },
+    { "context", prepare_context, do_context, true },
+        { "decrypt", prepare_decrypt, do_decrypt, true },
+    { "derive", prepare_derive, do_derive, true },
+        { "set pin", prepare_login, do_set_pin, true },
+    { "so login", prepare_session, do_so_login, true },
+        { "unblock", prepare_so, do_unblock, true },
+    { "set puk", prepare_so, do_set_puk, true },
+        { "pad login", prepare_session, do_pad_login, true },
+    { "pad set pin", prepare_login, do_pad_set_pin, true },
+        { "pad unblock", prepare_session, do_pad_unblock, true },
+    { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
+    { "wait", prepare_login, do_wait, false },
+};
+#define SCENES (sizeof scenes / sizeof *scenes)
+
+// ---- The judgement ----
+
+static bool is_removal(enum sim_fault f)
+{
+    return f != SIM_RESET && f != SIM_RESET_AFTER && f != SIM_ANSWER_6F00 && f != SIM_ANSWER_9000;
+}
+
+static bool is_defined(CK_RV rv)
+{
+    static const CK_RV fine[] = {
+        CKR_OK, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_SESSION_HANDLE_INVALID,
+            CKR_TOKEN_NOT_PRESENT,
+        CKR_TOKEN_NOT_RECOGNIZED, CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY, CKR_DEVICE_MEMORY,
+            CKR_FUNCTION_FAILED,
+        CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (rv == fine[i]) return true;
+    return false;
+}
+
+static struct sim_card *the_card, *the_other;
+
+// Puts things right again: service up, reader plugged in, a card in it.
+static void mend(enum sim_fault fault)
+{
+    if (fault == SIM_SERVICE_DOWN) sim_reader_service(true);
+    if (fault == SIM_UNPLUG) sim_reader_plug(0);
+    // A certificate that was empty once is not asked for again while the card is in.
+    if (fault == SIM_ANSWER_9000) sim_reader_eject(0);
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!sim_reader_cards()) sim_reader_insert(0, the_card);
+}
+
+// The right card signs with its own key, after a login of its own.
+static void check_usable(void)
+{
+    CK_BYTE sig[256];
+    CK_ULONG n = sizeof sig;
+    CK_SESSION_INFO info;
+    if (test_failing) return;
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    CK_RV rv = scene_open(&session);
+    if (rv == CKR_TOKEN_NOT_RECOGNIZED) {       // it is tried again later
+        nanosleep(&(struct timespec){ 0, (SLOT_UNKNOWN_RETRY_MS + 2) * 1000000 }, NULL);
+        rv = scene_open(&session);
+    }
+    CHECK_RV(rv, CKR_OK);
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(find_key(1), CKR_OK);
+    CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
+    bool is_other = sim_piv_signatures(the_other) > 0;
+    CHECK(scene_good(is_other ? SIM_RSA2048B : SIM_RSA2048A, text, sizeof text, sig, n));
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+}
+
+// Handles from before the fault, when the card they belonged to is gone.
+static void check_refused(CK_SESSION_HANDLE old, CK_OBJECT_HANDLE old_key)
+{
+    CK_SESSION_INFO info;
+    CK_ATTRIBUTE t = { CKA_ID, out, sizeof out };
+    if (test_failing || !old) return;
+    CK_RV rv = C_GetSessionInfo(old, &info);
+    CHECK(rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED);
+    CHECK_RV(C_GetAttributeValue(old, old_key, &t, 1), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_Login(old, CKU_USER, PIN, 6), CKR_SESSION_HANDLE_INVALID);
+    CHECK_RV(C_CloseSession(old), CKR_SESSION_HANDLE_INVALID);
+}
+
+// It was there when the call began that met it.
+static bool is_pull(enum sim_fault f)
+{
+    return f == SIM_EJECT || f == SIM_EJECT_AFTER || f == SIM_UNPLUG || f == SIM_SERVICE_DOWN;
+}
+
+static void check_after(const struct scene *s, enum sim_fault fault, bool any, CK_RV rv)
+{
+    if (test_failing) return;
+    // The card says that it took the PIN once more, and did not: it has it verified still, so that
+    // its refusal is one for another reason.
+    bool unmoved = s->run == do_context && fault == SIM_ANSWER_9000;
+    CHECK(is_defined(rv) || (unmoved && rv == CKR_FUNCTION_REJECTED));
+    if (is_pull(fault) && !any) CHECK_RV(rv, CKR_DEVICE_REMOVED);
+    CHECK_EQ(sim_piv_verifies(the_other), 0);       // no PIN went to the other card
+    CHECK_EQ(sim_piv_signatures(the_other), 0);
+    CHECK(sim_piv_tries(the_card) == 3 && sim_piv_puk_tries(the_card) == 3);
+    CHECK_EQ(pad.malformed, 0);
+    bool reset = fault == SIM_RESET || fault == SIM_RESET_AFTER || fault == SIM_SWAP_AS_RESET;
+    if (reset && fault != SIM_SWAP_AS_RESET) {
+        CHECK(rv == CKR_OK || (s->login && (rv == CKR_USER_NOT_LOGGED_IN ||
+                                            rv == CKR_DEVICE_ERROR ||
+                                            rv == CKR_KEY_HANDLE_INVALID ||
+                                            rv == CKR_OBJECT_HANDLE_INVALID)));
+        CK_SESSION_INFO info;
+        if (second) CHECK(s->run == do_close || !C_GetSessionInfo(second, &info));
+    }
+    if (s->run == do_list && !rv && fault != SIM_ANSWER_9000) {
+        // what failed is asked for again
+        if (fault == SIM_ANSWER_6F00) CHECK_RV(do_list(), CKR_OK);
+        // A reset between two C_FindObjects ends the login: from there on only what is public.
+        CHECK(list_is_whole() || (reset && listed > 14 && listed < 21));
+    }
+    if (is_removal(fault) && second) {
+        check_refused(session, key);
+        check_refused(second, key);
+    }
+}
+
+static void begin(bool exclusive, bool pieces)
+{
+    struct sim_piv_options o = { .keys = scene_keys, .n_keys = 4, .extended = !pieces,
+                                 .pieces = pieces,
+                                 .retired = 1, .discovery = SIM_APPLICATION_PIN };
+    session = second = key = 0;
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", exclusive ? "1" : "0"), CKR_OK);
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    pad = (struct sim_pad){ .cancel = false };
+    sim_pad_fit(0, &pad, 1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY, 0, 0);
+    the_card = scene_card;
+    o.keys = other_keys;
+    o.second = true;
+    the_other = sim_piv_new(&o);
+}
+
+static void end(void)
+{
+    scene_end();
+    the_other->free(the_other);
+    if (test_failing) return;
+    CHECK_EQ(faults_blocks, 0);
+}
+
+// One scene with one fault. Returns whether it came to pass; false also ends the search for more.
+static bool run_fault(const struct scene *s, enum sim_fault fault, unsigned n, bool any,
+                      bool exclusive, bool pieces)
+{
+    begin(exclusive, pieces);
+    CK_RV rv = s->prepare();
+    if (rv) test_fail(__FILE__, __LINE__, "%s: prepare: %#lx", s->name, rv);
+    (any ? sim_reader_fault_any : sim_reader_fault)(fault, n, the_other);
+    if (!test_failing) rv = s->run();
+    bool fired = sim_reader_fired();
+    if (!fired && !test_failing && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault",
+                                                 s->name, rv);
+    if (fault == SIM_ANSWER_9000) judge_misled_logout();
+    if (fault != SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
+    if (fired) check_after(s, fault, any, rv);
+    if (fault == SIM_ANSWER_9000) mend(fired ? fault : SIM_NO_FAULT);
+    check_usable();
+    end();
+    if (test_failing)
+        printf("    in scene %s: %s at %s %u, %s, %s: %#lx\n", s->name, sim_fault_name(fault), any
+               ? "call" : "command",
+               n, exclusive ? "exclusive" : "shared", pieces ? "pieces" : "whole", rv);
+    return fired && !test_failing;
+}
+
+static unsigned long faults_fired;
+
+static void run_scenes(bool any, bool exclusive, bool pieces)
+{
+    for (size_t i = 0; i < SCENES && !test_failing; i++)
+        for (enum sim_fault f = SIM_EJECT; f < SIM_HANG && !test_failing; f++)
+            for (unsigned n = 1; run_fault(&scenes[i], f, n, any, exclusive,
+                                           pieces); n++) faults_fired++;
+    CHECK(!test_failing);
+}
+
+TEST(faults_at_every_command)           { run_scenes(false, false, false); }
+TEST(faults_at_every_command_in_pieces) { run_scenes(false, false, true); }
+TEST(faults_at_every_call)              { run_scenes(true, false, false); }
+TEST(faults_at_every_command_exclusive) { run_scenes(false, true, false); }
+
+TEST(faults_of_every_allocation)
+{
+    for (size_t i = 0; i < SCENES && !test_failing; i++) {
+        for (unsigned long n = 1, fired = 1; fired && !test_failing; n++) {
+            faults_at = 0;
+            begin(false, false);
+            faults_calls = 0;
+            faults_at = n;
+            CK_RV rv = scenes[i].prepare();
+            if (!rv) rv = scenes[i].run();
+            fired = faults_calls >= n;
+            faults_at = 0;
+            faults_fired += fired;
+            if (!fired) CHECK_RV(rv, CKR_OK);
+            CHECK(rv == CKR_OK || rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY);
+            check_usable();
+            end();
+            if (test_failing) printf("    in scene %s: allocation %lu: %#lx\n", scenes[i].name, n,
+                                     rv);
+        }
+    }
+}
+
+#if SCARD11_READER == SCARD11_READER_PCSC
+// ---- Every error of every call of PC/SC (pcsc_stand_in.h) ----
+
+static bool all_codes;
+
+// The library after one call of PC/SC said something: what it answers is defined, no try is lost, and
+// a card that it holds for gone is gone with all its handles. canceled: a pad's driver may have said that nobody typed.
+static void check_after_error(CK_RV rv, bool canceled)
+{
+    CK_SESSION_INFO info;
+    CK_ATTRIBUTE t = { CKA_ID, out, sizeof out };
+    if (test_failing) return;
+    CHECK(is_defined(rv) || (canceled && rv == CKR_FUNCTION_CANCELED));
+    CHECK_EQ(sim_piv_tries(the_card), 3);
+    if (second && C_GetSessionInfo(second, &info)) {
+        CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(C_GetAttributeValue(second, key, &t, 1), CKR_SESSION_HANDLE_INVALID);
+        CHECK_RV(C_Login(second, CKU_USER, PIN, 6), CKR_SESSION_HANDLE_INVALID);
+    }
+}
+
+// One scene, with the nth call of PC/SC failing. initialize: counted from before C_Initialize.
+static bool run_error(const struct scene *s, unsigned n, long code, const char *name, bool after)
+{
+    begin(false, false);
+    pcsc_clear();
+    CK_RV rv = s->prepare();
+    if (rv) test_fail(__FILE__, __LINE__, "%s: prepare: %#lx", s->name, rv);
+    pcsc_fail(n, code, after);
+    if (!test_failing) rv = s->run();
+    bool fired = pcsc_fired();
+    const char *at = pcsc_fired_at();
+    pcsc_fail(0, 0, false);
+    if (!fired && !test_failing && rv)
+        test_fail(__FILE__, __LINE__, "%s: %#lx without an error", s->name, rv);
+    check_after_error(rv, !strcmp(at, "SCardControl") && (code == SCARD_E_TIMEOUT || code == SCARD_E_CANCELLED));
+    check_usable();
+    C_Finalize(NULL);
+    struct pcsc_stats pcsc = pcsc_stats();
+    if (!test_failing && (pcsc.contexts || pcsc.cards || pcsc.stale || pcsc.left || pcsc.after_failed))
+        test_fail(__FILE__, __LINE__, "%lu contexts, %lu cards open; %lu stale, %lu left, %lu used after "
+                  "their end", pcsc.contexts, pcsc.cards, pcsc.stale, pcsc.left, pcsc.after_failed);
+    end();
+    if (test_failing)
+        printf("    in scene %s: %s%s from call %u, %s: %#lx\n", s->name, name, after ? " afterwards" : "", n, at, rv);
+    return fired && !test_failing;
+}
+
+// Each call of each scene. In short every call says five of the codes, in turns, so that in each
+// scene each code is said; "faults_pcsc all" says them all at each.
+TEST(every_error_of_every_call)
+{
+    static const unsigned each = 5;
+    unsigned turn = 0, codes = 0;
+    const char *name;
+    while (pcsc_code(codes, &name)) codes++;
+    for (size_t i = 0; i < SCENES && !test_failing; i++) {
+        bool fired = true;
+        for (unsigned n = 1; fired && !test_failing; n++) {
+            for (unsigned k = 0; k < (all_codes ? codes : each) && !test_failing; k++, turn++) {
+                long code = pcsc_code(turn % codes, &name);
+                fired = run_error(&scenes[i], n, code, name, false);
+                faults_fired += fired;
+                if (!fired) break;
+                if (all_codes || turn % 4 == 0) run_error(&scenes[i], n, code, name, true);
+            }
+        }
+    }
+}
+
+// Nothing is there to answer when the library begins, or what is there fails.
+TEST(every_error_while_the_library_begins)
+{
+    const char *name;
+    for (unsigned n = 1, fired = 1; fired && !test_failing; n++) {
+        for (unsigned k = 0; pcsc_code(k, &name) && fired && !test_failing; k++) {
+            begin(false, false);
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            pcsc_fail(n, pcsc_code(k, &name), false);
+            CHECK_RV(C_Initialize(NULL), CKR_OK);
+            fired = pcsc_fired();
+            pcsc_fail(0, 0, false);
+            CK_ULONG count = 0;
+            CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &count), CKR_OK);
+            CHECK_EQ(count, 1);
+            check_usable();
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            CHECK_EQ(pcsc_stats().contexts + pcsc_stats().cards, 0);
+            end();
+            if (test_failing) printf("    %s from call %u\n", name, n);
+        }
+    }
+}
+#endif
+
+// C_Initialize itself: the locks of an application that cannot be made are in module.c.
+TEST(faults_leave_no_card_s_memory_at_its_limit)
+{
+    CK_SESSION_HANDLE all[300];
+    CK_ECDH1_DERIVE_PARAMS p = { CKD_NULL, 0, NULL, sizeof sim_p256_point, (CK_BYTE *)sim_p256_point };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = CKR_OK;
+    unsigned n = 0;
+    begin(false, false);
+    CHECK_RV(prepare_derive(), CKR_OK);
+    while (!rv && n < 5000) {
+        rv = C_DeriveKey(session, &m, key, NULL, 0, &made);
+        n += !rv;
+    }
+    CHECK_RV(rv, CKR_DEVICE_MEMORY);                // full: all else goes on
+    CHECK(n > 300);
+    CHECK_RV(C_DeriveKey(session, &m, key, NULL, 0, &made), CKR_DEVICE_MEMORY);
+    for (n = 0; n < 300; n++)
+        if (scene_open(&all[n])) break;
+    CHECK_RV(C_CloseSession(session), CKR_OK);      // gives back what it held
+    if (!n) CHECK_RV(scene_open(&all[n++]), CKR_OK);
+    session = second;
+    CHECK_RV(find_key(3), CKR_OK);
+    CHECK_RV(C_DeriveKey(session, &m, key, NULL, 0, &made), CKR_OK);
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    check_usable();
+    end();
+}
+
+#if SCARD11_READER == SCARD11_READER_CUSTOM
+// A PUK that the card verifies is sent to it only when there is room to keep it: the card would have
+// it verified, and no login of ours would end that.
+TEST(a_puk_is_not_verified_where_it_cannot_be_kept)
+{
+    begin(false, false);
+    sim_reader_eject(0);
+    struct sim_card *card = sim_generic_new(NULL);
+    const struct sim_fs_pin *puk = &((struct sim_fs *)card)->pins[1];
+    sim_reader_insert(0, card);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    struct arena *a = &slot_readers[0].card->arena, was = *a;
+    a->left = 0;
+    a->end = a->at;
+    CHECK_RV(C_Login(session, CKU_SO, PUK, 8), CKR_DEVICE_MEMORY);
+    CHECK(!card->verified(card) && !puk->verified);
+    a->left = was.left;
+    a->end = was.end;
+    CHECK(C_Login(session, CKU_SO, (CK_UTF8CHAR *)"87654321", 8) == CKR_PIN_INCORRECT);
+    CHECK(!slot_readers[0].card->tokens[0].so);
+    CHECK_RV(C_Login(session, CKU_SO, PUK, 8), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    sim_reader_eject(0);
+    card->free(card);
+    end();
+}
+#endif
+
+int main(int argc, char **argv)
+{
+#if SCARD11_READER == SCARD11_READER_PCSC
+    all_codes = argc > 1 && !strcmp(argv[1], "all");
+    test_begin(all_codes ? 1 : argc, argv);
+    RUN(every_error_of_every_call);
+    RUN(every_error_while_the_library_begins);
+    printf("%lu errors were said\n", faults_fired);
+    if (!all_codes) RUN(faults_at_every_call);
+    return test_end();
+#else
+    test_begin(argc, argv);
+#endif
+    RUN(faults_at_every_command);
+    RUN(faults_at_every_command_in_pieces);
+    RUN(faults_at_every_call);
+    RUN(faults_at_every_command_exclusive);
+    RUN(faults_of_every_allocation);
+#if SCARD11_READER == SCARD11_READER_CUSTOM
+    RUN(a_puk_is_not_verified_where_it_cannot_be_kept);
+#endif
+    RUN(faults_leave_no_card_s_memory_at_its_limit);
+    printf("%lu faults came to pass\n", faults_fired);
+    return test_end();
+}

@@ -1,0 +1,314 @@
+// kinds.h: the kinds of simulated cards, and what is on each: the table that cards.c and faults.c
+// go over. A new card is one entry here. SPDX-License-Identifier: 0BSD
+#ifndef CARDS_H
+#define CARDS_H
+
+#include "scene.h"
+#include "../sim/sim_belpic.h"
+#include "../sim/sim_esteid.h"
+#include "../sim/sim_fineid.h"
+#include "../sim/sim_generic.h"
+#include "../sim/sim_isoapplet.h"
+#include "../sim/sim_myeid.h"
+
+#define CARDS_KEYS 8
+#define CARDS_SECRETS 6
+
+// What a key is for.
+enum { CARDS_SIGN = 1, CARDS_DECRYPT = 2, CARDS_DERIVE = 4 };
+
+struct cards_key {
+    CK_BYTE id;                     // CKA_ID; 0: no more keys
+    enum sim_key key, second;       // on the card, and on the second card of the kind
+    unsigned use;
+    unsigned token;                 // whose PIN it wants
+    bool always;                    // the PIN for each use
+    bool no_certificate;
+    CK_MECHANISM_TYPE only;         // the card does the hash: ECDSA with this alone; 0: any
+    unsigned pss;                   // as of the kind, where it is not the kind's; 0: it is
+};
+
+// A secret key; its value is its card's to tell (sim_myeid_secret).
+struct cards_secret {
+    CK_BYTE id;                     // CKA_ID; 0: no more keys
+    CK_KEY_TYPE type;
+    const char *label;
+    bool wraps;                     // and unwraps
+};
+
+struct cards_token {
+    const char *pin, *puk;          // puk NULL: nothing unblocks it
+    unsigned index;                 // of the PIN on the card, from 0
+    unsigned tries;
+};
+
+struct cards_kind {
+    const char *name;
+    struct sim_card *(*make)(bool second);
+    struct cards_token tokens[2];   // pin NULL: there is none
+    struct cards_key keys[CARDS_KEYS];
+    unsigned data;                  // data objects that all may read
+    unsigned data_private;          // and with the PIN beside
+    unsigned authorities;           // certificates of no key
+    // The most commands, on the first token: C_GetTokenInfo; all objects after it; a signature with
+    // the first RSA key, and the first EC key, after it. 0: not held to one.
+    unsigned token_info, list, rsa, ec, again;
+    struct cards_secret secrets[CARDS_SECRETS];
+    bool does_secrets;              // the card does AES and 3DES with such keys
+    // The most commands with them, after the token: to list them with all they are; the first
+    // encryption, of a block, with a login; and exactly each further one.
+    unsigned secret_list, secret_first, secret_again;
+    unsigned pss;                   // 0 none, 1 the card's own (salt as long as the hash), 2 any
+    bool raw;                       // CKM_RSA_X_509 and OAEP
+    bool no_chains;                 // what a short command cannot hold wants extended length
+    bool public_certificates;       // all of its kind let anyone read them
+};
+
+static inline struct sim_card *cards_generic(bool second)
+{
+    struct sim_generic_options o = { .second = second };
+    return sim_generic_new(&o);
+}
+
+static inline struct sim_card *cards_generic_extended(bool second)
+{
+    struct sim_generic_options o = { .second = second, .extended = true, .der = true,
+                                     .no_indicator = true };
+    return sim_generic_new(&o);
+}
+
+static inline struct sim_card *cards_generic_two_pins(bool second)
+{
+    struct sim_generic_options o = { .second = second, .two_pins = true };
+    return sim_generic_new(&o);
+}
+
+static inline struct sim_card *cards_isoapplet0(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second, .v0 = true };
+    return sim_isoapplet_new(&o);
+}
+
+static inline struct sim_card *cards_isoapplet(bool second)
+{
+    struct sim_isoapplet_options o = { .second = second };
+    return sim_isoapplet_new(&o);
+}
+
+static inline struct sim_card *cards_myeid(bool second)
+{
+    struct sim_myeid_options o = { .second = second };
+    return sim_myeid_new(&o);
+}
+
+static inline struct sim_card *cards_myeid_classic(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .classic = true };
+    return sim_myeid_new(&o);
+}
+
+static inline struct sim_card *cards_myeid_two(bool second)
+{
+    struct sim_myeid_options o = { .second = second, .two = true };
+    return sim_myeid_new(&o);
+}
+
+static inline struct sim_card *cards_esteid(bool second)
+{
+    struct sim_esteid_options o = { .second = second };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_lateid(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .latvian = true };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_lateid_rsa(bool second)
+{
+    struct sim_esteid_options o = { .second = second, .latvian = true, .rsa = true };
+    return sim_esteid_new(&o);
+}
+
+static inline struct sim_card *cards_fineid(bool second)
+{
+    struct sim_fineid_options o = { .second = second };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_fineid_bare(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .bare = true };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_esteid_2025(bool second)
+{
+    struct sim_fineid_options o = { .second = second, .estonian = true };
+    return sim_fineid_new(&o);
+}
+
+static inline struct sim_card *cards_belpic(bool second)
+{
+    struct sim_belpic_options o = { .second = second };
+    return sim_belpic_new(&o);
+}
+
+static inline struct sim_card *cards_belpic_ec(bool second)
+{
+    struct sim_belpic_options o = { .second = second, .ec = true };
+    return sim_belpic_new(&o);
+}
+
+#define CARDS_MYEID_SECRETS { \
+    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", true }, \
+    { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
+    { 0x14, CKK_DES2, "3DES-112", false } }
+#define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
+#define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
+
+// The keys of tests/sim/sim_isoapplet.h; only: what v0's EC keys sign with.
+#define CARDS_ISOAPPLET(hash) {    \
+    { 0x01, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 0x02, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, hash, 0 },    \
+    { 0x03, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, hash, 0 },    \
+    { 0x0a, SIM_RSA2048B, SIM_RSA2048A, CARDS_DECRYPT, 0, false, false, 0, 0 } }
+
+#define CARDS_GENERIC {    \
+    { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },    \
+    { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },    \
+    { 4, SIM_RSA3072, SIM_RSA4096, CARDS_SIGN, 0, false, false, 0, 1 } }
+
+// The eIDs' budgets are a quarter above what the cards make unavoidable, counted by hand: answers in
+// 256 bytes, a certificate of three pieces, GET RESPONSE on T=0; T the token info, L all objects, S
+// login and a signature with its certificate read. EstEID 2018: T 4 (SELECT; SELECT and READ of the
+// document number; GET DATA), L 4, S 8. LatEID: T 4, L 16 (two directories of three files), S 20.
+// FinEID: T 13 (ODF, AODF, TokenInfo), L 11, S 17; bare: T 4, L 5, S 11. EstEID 2025: T 5, L 4,
+// S 9. Belgian: T 3, L 14 (ODF, PrKDF, CDF, two certificates), S 15.
+
+// MyEID's, counted in the same way: T 4 (SELECT, the tries, SELECT and READ of TokenInfo); L SELECT
+// and READ of ODF, PrKDF, PuKDF, CDF and DODF, 10, and the certificates: 4.5 reads five whole, 20 in
+// all, 4.0 four of three pieces each, 26 in all. S SELECT, VERIFY, ODF, PrKDF, PuKDF, the public key
+// that checks the signature (RSA's is of two pieces on 4.0), MSE, the signature: 13 on 4.0, E 12.
+// 4.5 is held to 17 for both, as the card of two keys.
+
+// Two PINs, a P-384 key for each: the second wants its PIN each time.
+#define CARDS_TWO_PINS(tries) {                                                                  \
+    { "123456", "12345678", 0, tries }, { "654321", "12345678", 1, tries } }
+#define CARDS_EID(first, second) {                                                               \
+    { first, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },                            \
+    { second, SIM_P384B, SIM_P384A, CARDS_SIGN, 1, true, false, 0, 0 } }
+
+static const struct cards_kind cards_kinds[] = {
+    { .name = "generic", .make = cards_generic, .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = CARDS_GENERIC, .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "generic, extended", .make = cards_generic_extended,
+      .tokens = { { "123456", "12345678", 0, 3 } }, .keys = CARDS_GENERIC, .data = 1,
+      .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "generic, 2 PINs", .make = cards_generic_two_pins,
+      .tokens = { { "123456", "12345678", 0, 3 }, { "654321", "12345678", 2, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 1, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+    { .name = "IsoApplet v0", .make = cards_isoapplet0,
+      .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(CKM_ECDSA_SHA1),
+      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },
+    { .name = "IsoApplet v1", .make = cards_isoapplet,
+      .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(0),
+      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1, .pss = 1, .no_chains = true },
+    { .name = "MyEID, 2 keys", .make = cards_myeid_two,
+      .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
+      .token_info = 5, .list = 32, .rsa = 17, .ec = 17, .again = 1, .pss = 2, .raw = true,
+      .does_secrets = true },
+    { .name = "MyEID 4.5", .make = cards_myeid, .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
+                { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 },
+                { 5, SIM_RSA4096, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .token_info = 5, .list = 30, .rsa = 17, .ec = 17, .again = 1,
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .secret_list = 14, .secret_first = 14, .secret_again = 2 },
+    { .name = "MyEID 4.0", .make = cards_myeid_classic,
+      .tokens = { { "123456", "12345678", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
+                { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
+                { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
+      .data = 1, .data_private = 1, .token_info = 5, .list = 37, .rsa = 21, .ec = 20, .again = 1,
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .secret_list = 17, .secret_first = 17, .secret_again = 2 },
+    { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
+      .public_certificates = true },
+    { .name = "LatEID", .make = cards_lateid, .tokens = CARDS_TWO_PINS(3), .keys = CARDS_EID(1, 2),
+      .again = 1, .token_info = 5, .list = 25, .ec = 30,
+      .public_certificates = true },
+    { .name = "LatEID, RSA", .make = cards_lateid_rsa, .tokens = CARDS_TWO_PINS(3),
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 1, true, false, CKM_SHA256_RSA_PKCS,
+                  0 } }, .again = 1, .token_info = 5, .list = 25, .rsa = 30,
+      .public_certificates = true },
+    { .name = "FinEID", .make = cards_fineid, .tokens = CARDS_TWO_PINS(5),
+      .keys = CARDS_EID(0x45, 0x46), .again = 2, .token_info = 16, .list = 30, .ec = 37,
+      .public_certificates = true },
+    { .name = "FinEID, bare", .make = cards_fineid_bare, .tokens = CARDS_TWO_PINS(5),
+      .keys = CARDS_EID(1, 2), .again = 2, .token_info = 5, .list = 11, .ec = 18,
+      .public_certificates = true },
+    { .name = "EstEID 2025", .make = cards_esteid_2025, .tokens = CARDS_TWO_PINS(3),
+      .keys = CARDS_EID(1, 2), .data = 15, .again = 2, .token_info = 6, .list = 11, .ec = 17,
+      .public_certificates = true },
+    { .name = "Belgian eID", .make = cards_belpic, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = { { 2, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, true, false, 0, 0 } },
+      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .rsa = 22,
+      .public_certificates = true },
+    { .name = "Belgian eID, EC", .make = cards_belpic_ec, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = { { 2, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, 0, 0 },
+                { 3, SIM_P384B, SIM_P384A, CARDS_SIGN, 0, true, false, 0, 0 } },
+      .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .ec = 22,
+      .public_certificates = true },
+};
+
+#define CARDS_KINDS (sizeof cards_kinds / sizeof *cards_kinds)
+
+// ---- What a card says of itself ----
+
+static inline struct sim_fs_pin *cards_pin(struct sim_card *card, const struct cards_token *t)
+{
+    return &((struct sim_fs *)card)->pins[t->index];
+}
+
+static inline enum sim_key cards_which(const struct cards_key *k, bool second)
+{
+    return second ? k->second : k->key;
+}
+
+// r || s to DER.
+static inline size_t cards_der(const CK_BYTE *sig, size_t n, uint8_t *der)
+{
+    uint8_t body[160];
+    size_t at = 0, half = n / 2, head = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const CK_BYTE *p = sig + i * half;
+        size_t k = half;
+        while (k > 1 && !*p) p++, k--;
+        body[at++] = 2;
+        body[at++] = (uint8_t)(k + (*p >> 7));
+        if (*p & 0x80) body[at++] = 0;
+        memcpy(body + at, p, k);
+        at += k;
+    }
+    der[head++] = 0x30;
+    if (at > 127) der[head++] = 0x81;
+    der[head++] = (uint8_t)at;
+    memcpy(der + head, body, at);
+    return head + at;
+}
+
+#endif

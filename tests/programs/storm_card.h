@@ -1,0 +1,313 @@
+// storm_card.h: cards of which each insertion can be told from every other, by all that comes out
+// of it. SPDX-License-Identifier: 0BSD
+//
+// A stamped card is a simulated card that is given a number at each insertion, its stamp. The stamp
+// is in the last 8 bytes of its certificates, in its CHUID or serial number, in the secrets that it agrees on, and it is the PIN;
+// which insertion made an elliptic curve signature is written down. So whoever holds data or a
+// signature can say which card in which insertion gave it, without asking the library. A PIN that
+// is not the stamp's was meant for another card: it is counted, and costs no try.
+//
+// PIV cards: 9A RSA-2048, 9C P-256 (PIN each time), 9D P-256 for ECDH, 9E P-256 (no PIN). RSA
+// signatures of a few texts are kept, so that they cost the card nothing. Of the others, IsoApplet,
+// MyEID and one that is as the standards say, without a serial number, two keys are used: 01 RSA-2048,
+// 02 P-256. A set of cards is of one kind and has the same keys; the set is 2 * kind, and 1 for the other keys.
+#ifndef STORM_CARD_H
+#define STORM_CARD_H
+
+#include "../sim/sim_generic.h"
+#include "../sim/sim_isoapplet.h"
+#include "../sim/sim_myeid.h"
+#include "../sim/sim_piv.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STORM_KEPT  64                  // RSA signatures
+#define STORM_MADE  8192                // elliptic curve signatures
+
+enum storm_kind { STORM_PIV, STORM_ISOAPPLET, STORM_GENERIC, STORM_MYEID, STORM_KINDS };
+
+struct storm_card {
+    struct sim_card card;
+    struct sim_card *base;
+    struct sim_fs *fs;                  // of all kinds but PIV
+    int set;
+    uint64_t stamp;
+    uint8_t stamp_bytes[8];
+};
+
+static const enum sim_key storm_rsa[2] = { SIM_RSA2048A, SIM_RSA2048B };
+static const enum sim_key storm_ec[2] = { SIM_P256A, SIM_P256B };
+
+static struct {
+    pthread_mutex_t lock;
+    struct { uint64_t hash; uint8_t answer[300]; size_t n; } kept[STORM_KEPT];
+    struct { uint64_t tail, stamp; } made[STORM_MADE];
+    unsigned made_at, stray_pins, commands;
+} storm_cards = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static inline void storm_put64(uint8_t *p, uint64_t v)
+{
+    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+static inline uint64_t storm_get64(const uint8_t *p)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++) v = v << 8 | p[i];
+    return v;
+}
+
+// The PIN of an insertion: 8 digits.
+static inline void storm_pin(uint64_t stamp, char pin[24])
+{
+    snprintf(pin, 24, "%08u", (unsigned)(stamp % 100000000u));
+}
+
+static inline unsigned storm_sw(const uint8_t *rsp, size_t n)
+{
+    return n < 2 ? 0 : (unsigned)rsp[n - 2] << 8 | rsp[n - 1];
+}
+
+static inline size_t storm_say(uint8_t *rsp, unsigned sw)
+{
+    rsp[0] = (uint8_t)(sw >> 8);
+    rsp[1] = (uint8_t)sw;
+    return 2;
+}
+
+static inline unsigned storm_logged_in(struct storm_card *c, uint8_t *rsp, size_t room)
+{
+    static const uint8_t ask[] = { 0x00, 0x20, 0x00, 0x80 };
+    return storm_sw(rsp, c->base->apdu(c->base, ask, sizeof ask, rsp, room));
+}
+
+static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, uint8_t *rsp,
+                                  size_t room)
+{
+    static const uint8_t right[] = { 0x00, 0x20, 0x00, 0x80, 8, '1', '2', '3', '4', '5', '6', 0xff,
+                                     0xff };
+    char pin[24];
+    storm_pin(c->stamp, pin);
+    if (!memcmp(cmd + 5, pin, 8)) return c->base->apdu(c->base, right, sizeof right, rsp, room);
+    pthread_mutex_lock(&storm_cards.lock);
+    storm_cards.stray_pins++;
+    pthread_mutex_unlock(&storm_cards.lock);
+    printf("a PIN reached another card: %.8s came to insertion %s\n", (const char *)cmd + 5, pin);
+    return storm_say(rsp, 0x63c2);
+}
+
+// The same for a card with a file system, whose PIN is the stamp's as it stands there.
+static inline size_t storm_verify_fs(struct storm_card *c, const uint8_t *cmd, size_t n,
+                                     uint8_t *rsp, size_t room)
+{
+    if (n >= 13 && !memcmp(cmd + 5, c->fs->pins[0].now, 8))
+        return c->base->apdu(c->base, cmd, n, rsp, room);
+    pthread_mutex_lock(&storm_cards.lock);
+    storm_cards.stray_pins++;
+    pthread_mutex_unlock(&storm_cards.lock);
+    printf("a PIN reached another card: %.8s came to insertion %s\n", (const char *)cmd + 5,
+           c->fs->pins[0].now);
+    return storm_say(rsp, 0x63c2);
+}
+
+// 9D: no agreement, but what says who agreed.
+static inline size_t storm_agree(struct storm_card *c, uint8_t *rsp, size_t room)
+{
+    unsigned sw = storm_logged_in(c, rsp, room);
+    if (sw != 0x9000) return storm_say(rsp, sw == 0x6d00 ? sw : 0x6982);
+    memset(rsp, 0x5a, 36);
+    memcpy(rsp, "\x7c\x22\x82\x20", 4);
+    storm_put64(rsp + 4, c->stamp);
+    storm_put64(rsp + 28, (uint64_t)c->set);
+    return 36 + storm_say(rsp + 36, 0x9000);
+}
+
+// The same text gives the same RSA signature, so it need not be made again.
+static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, size_t n,
+                                    uint8_t *rsp, size_t room)
+{
+    uint64_t hash = 14695981039346656037u + (uint64_t)c->set;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ cmd[i]) * 1099511628211u;
+    unsigned at = (unsigned)(hash >> 32) % STORM_KEPT;
+    size_t len = 0;
+    pthread_mutex_lock(&storm_cards.lock);
+    if (storm_cards.kept[at].hash == hash) {
+        len = storm_cards.kept[at].n;
+        memcpy(rsp, storm_cards.kept[at].answer, len);
+    }
+    pthread_mutex_unlock(&storm_cards.lock);
+    if (len) return len;
+    len = c->base->apdu(c->base, cmd, n, rsp, room);
+    if (storm_sw(rsp, len) != 0x9000 || len > sizeof storm_cards.kept[0].answer) return len;
+    pthread_mutex_lock(&storm_cards.lock);
+    storm_cards.kept[at].hash = hash;
+    storm_cards.kept[at].n = len;
+    memcpy(storm_cards.kept[at].answer, rsp, len);
+    pthread_mutex_unlock(&storm_cards.lock);
+    return len;
+}
+
+// 9A
+static inline size_t storm_sign_9a(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    if (cmd[4]) return c->base->apdu(c->base, cmd, n, rsp, room);       // a part of a chain
+    unsigned sw = storm_logged_in(c, rsp, room);
+    if (sw != 0x9000) return storm_say(rsp, sw == 0x6d00 ? sw : 0x6982);
+    return storm_sign_rsa(c, cmd, n, rsp, room);
+}
+
+// The end of s says which signature it is.
+static inline size_t storm_sign_ec(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    size_t len = c->base->apdu(c->base, cmd, n, rsp, room);
+    if (storm_sw(rsp, len) != 0x9000 || len < 16) return len;
+    pthread_mutex_lock(&storm_cards.lock);
+    unsigned at = storm_cards.made_at++ % STORM_MADE;
+    storm_cards.made[at].tail = storm_get64(rsp + len - 10);
+    storm_cards.made[at].stamp = c->stamp;
+    pthread_mutex_unlock(&storm_cards.lock);
+    return len;
+}
+
+// Which insertion made a signature; 0: none of the last ones.
+static inline uint64_t storm_maker(const uint8_t *signature, size_t n)
+{
+    uint64_t tail = storm_get64(signature + n - 8), stamp = 0;
+    pthread_mutex_lock(&storm_cards.lock);
+    for (unsigned i = 0; i < STORM_MADE && !stamp; i++)
+        if (storm_cards.made[i].tail == tail) stamp = storm_cards.made[i].stamp;
+    pthread_mutex_unlock(&storm_cards.lock);
+    return stamp;
+}
+
+// PSO: the environment says which key it is.
+static inline size_t storm_sign_fs(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    const struct sim_fs_env *env = sim_fs_env(c->fs, 0xb6);
+    bool rsa = env->key && sim_is_rsa(&env->key->pk);
+    if (rsa && c->fs->pins[0].verified && c->fs->selected && !cmd[0] && !c->fs->line.chain_len)
+        return storm_sign_rsa(c, cmd, n, rsp, room);
+    return rsa ? c->base->apdu(c->base, cmd, n, rsp, room) : storm_sign_ec(c, cmd, n, rsp, room);
+}
+
+static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                size_t room)
+{
+    struct storm_card *c = (struct storm_card *)card;
+    card->apdus++;
+    __atomic_add_fetch(&storm_cards.commands, 1, __ATOMIC_RELAXED);
+    if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
+    if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e)
+        return storm_sign_fs(c, cmd, n, rsp, room);
+    if (c->fs) return c->base->apdu(c->base, cmd, n, rsp, room);
+    if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, rsp, room);
+    if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9d) return storm_agree(c, rsp, room);
+    if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9a) return storm_sign_9a(c, cmd, n, rsp, room);
+    if (n > 5 && cmd[1] == 0x87) return storm_sign_ec(c, cmd, n, rsp, room);
+    return c->base->apdu(c->base, cmd, n, rsp, room);
+}
+
+static inline void storm_reset(struct sim_card *card)
+{
+    struct storm_card *c = (struct storm_card *)card;
+    c->base->reset(c->base);
+}
+
+static inline bool storm_verified(const struct sim_card *card)
+{
+    const struct storm_card *c = (const struct storm_card *)card;
+    return c->base->verified(c->base);
+}
+
+static inline void storm_free(struct sim_card *card)
+{
+    struct storm_card *c = (struct storm_card *)card;
+    c->base->free(c->base);
+    free(c);
+}
+
+// The serial number of a card with files stands in EF.TokenInfo, the first OCTET STRING of it.
+static inline void storm_stamp_serial(struct sim_fs_file *f, const uint8_t stamp[8])
+{
+    size_t at = f->data_len > 8 && f->data[1] < 0x80 ? 2 : 3, n;
+    if (f->data_len < 16 || f->data[0] != 0x30) return;
+    at += 2 + f->data[at + 1];                          // the version before it
+    n = f->data[at + 1];
+    if (f->data[at] != 0x04 || at + 2 + n > f->data_len) return;
+    size_t part = n < 8 ? n : 8;
+    memcpy(f->data + at + 2 + n - part, stamp + 8 - part, part);
+}
+
+// The certificates of a card with files are DER in the files 34xx.
+static inline void storm_stamp_files(struct sim_fs_file *df, const uint8_t stamp[8])
+{
+    for (struct sim_fs_file *f = df->child; f; f = f->next) {
+        if (f->type == SIM_DF) storm_stamp_files(f, stamp);
+        else if (f->fid == 0x5032) storm_stamp_serial(f, stamp);
+        else if (f->fid >> 8 == 0x34 && f->data_len > 300 && !memcmp(f->data, "\x30\x82", 2)) {
+            size_t n = 4 + ((size_t)f->data[2] << 8 | f->data[3]);
+            if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);
+        }
+    }
+}
+
+// Before the card goes in.
+static inline void storm_set_stamp(struct storm_card *c, uint64_t stamp)
+{
+    char pin[24];
+    c->stamp = stamp;
+    storm_put64(c->stamp_bytes, stamp);
+    if (!c->fs) return;
+    storm_pin(stamp, pin);
+    memcpy(c->fs->pins[0].now, pin, 9);
+    storm_stamp_files(c->fs->mf, c->stamp_bytes);
+}
+
+static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
+{
+    const struct sim_piv_key keys[] = {
+        { .ref = 0x9a, .key = storm_rsa[other] }, { .ref = 0x9c, .key = storm_ec[other] },
+        { .ref = 0x9d, .key = storm_ec[!other] }, { .ref = 0x9e, .key = storm_ec[other] },
+    };
+    struct sim_piv_options o = { .keys = keys, .n_keys = 4, .extended = true, .second = other != 0,
+                                 .discovery = SIM_APPLICATION_PIN, .stamp = stamp };
+    return sim_piv_new(&o);
+}
+
+// Nothing tells it from another one of its keys but what PC/SC says of it.
+static inline struct sim_card *storm_generic(bool other)
+{
+    static const struct sim_p15 nameless = { .serial = (const uint8_t *)"", .serial_len = 0 };
+    return sim_generic_new(&(struct sim_generic_options){ .second = other, .p15 = &nameless });
+}
+
+static inline struct storm_card *storm_card_new(int set)
+{
+    struct storm_card *c = calloc(1, sizeof *c);
+    if (!c) abort();
+    bool other = set & 1;
+    switch (set / 2) {
+    case STORM_ISOAPPLET:
+        c->base = sim_isoapplet_new(&(struct sim_isoapplet_options){ .second = other }); break;
+    case STORM_GENERIC:
+        c->base = storm_generic(other); break;
+    case STORM_MYEID:
+        c->base = sim_myeid_new(&(struct sim_myeid_options){ .second = other, .two = true }); break;
+    default: c->base = storm_piv(c->stamp_bytes, other);
+    }
+    if (set / 2 != STORM_PIV) c->fs = (struct sim_fs *)c->base;
+    c->set = set;
+    c->card = *c->base;
+    c->card.apdu = storm_apdu;
+    c->card.reset = storm_reset;
+    c->card.free = storm_free;
+    c->card.verified = storm_verified;
+    return c;
+}
+
+#endif

@@ -1,0 +1,78 @@
+// sim_piv.h: a simulated PIV card (SP 800-73-4/-5, 800-78-5, YubiKey's extensions) with real keys.
+// SPDX-License-Identifier: 0BSD
+//
+// PIN 123456, PUK 12345678, three tries each. One card, one thread at a time.
+#ifndef SIM_PIV_H
+#define SIM_PIV_H
+
+#include "sim_common.h"
+
+// The numbers are those of YubiKey's metadata; MATCH: a finger does, too, where the key has a reader.
+enum sim_policy { SIM_PIN_BY_SLOT, SIM_PIN_NEVER, SIM_PIN_ONCE, SIM_PIN_ALWAYS, SIM_MATCH_ONCE,
+                  SIM_MATCH_ALWAYS };
+// USELESS: the object is there, and nothing in it, as on cards that are a CAC, too.
+// GLOBAL: the primary PIN is the global one, 00, and the application's own, 80, is another: 87654321.
+enum sim_discovery { SIM_NO_DISCOVERY, SIM_APPLICATION_PIN, SIM_GLOBAL_PIN, SIM_USELESS_DISCOVERY };
+
+struct sim_piv_key {
+    uint8_t ref;                    // 9a, 9c, 9d, 9e, 82 to 95
+    enum sim_key key;
+    bool no_certificate;
+    bool gzip;                      // the certificate is stored compressed
+    enum sim_policy policy;
+};
+
+// What Yubico's extensions lack; versions as Yubico's documents have them. By 5.2: no metadata (F7);
+// NEO and 4: no serial number (F8); F9 attests nothing where the card has no attestation key.
+enum { SIM_NO_METADATA = 1, SIM_NO_SERIAL = 2, SIM_NO_ATTESTATION = 4 };
+
+// {0} is a card with four RSA and EC keys, all certificates, a CHUID, a key history without keys,
+// short APDUs, whole answers where they fit, and nothing of Yubico's.
+struct sim_piv_options {
+    const struct sim_piv_key *keys; // NULL: 9a RSA-2048, 9c P-256, 9d RSA-2048, 9e P-256
+    unsigned n_keys;
+    bool second;                    // the other keys and another GUID: another card
+    bool extended;                  // extended length; else 6700
+    bool pieces;                    // answers come in pieces of 255 bytes whatever Le says
+    bool t0;
+    bool no_history, no_chuid;
+    bool long_chuid;                // the CHUID is signed: 3 KB
+    bool yubikey;                   // F7, F8, F9 and FD, and the version in FD
+    unsigned yubikey_lacks;         // SIM_NO_METADATA ...
+    uint8_t retired;                // key history: keys with certificates on the card
+    enum sim_discovery discovery;
+    bool own_blocked;               // where the global PIN is primary: the application's is blocked
+    const uint8_t *object;          // what a data object holds instead (a hostile certificate)
+    size_t object_len;
+    uint32_t object_tag;            // its tag, 5fc105 ...
+    const uint8_t *stamp;           // 8 bytes that end each certificate's signature; NULL: none
+    // SP 800-73-4 part 2, 3.1.1: SELECT of the application that is selected already leaves the
+    // login; else it ends it
+    bool keeps_login;
+    unsigned sw_logout;             // what VERIFY FF answers where it is not known; 0: it logs out
+    bool no_status;                 // an empty VERIFY says 63Cx, also when the PIN is verified
+    bool tries_0x;                  // a wrong PIN answers 630x (NEO)
+    bool simple_refused;            // no PIN of one digit or of a row of them: 6985 (5.7)
+    uint8_t touch_key;              // the reference of a key that wants a touch for each use
+    uint8_t consent_key;            // of one whose certificate is for nonRepudiation (SIM_P256B)
+};
+
+struct sim_card *sim_piv_new(const struct sim_piv_options *options);
+
+// What the card saw. verifies: PINs it got, in the PIV application.
+unsigned sim_piv_verifies(const struct sim_card *card);
+unsigned sim_piv_signatures(const struct sim_card *card);
+int sim_piv_tries(const struct sim_card *card);
+int sim_piv_puk_tries(const struct sim_card *card);
+
+// The public key's certificate, DER, to check against.
+const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len);
+
+// Nobody touches the card the next n times that it waits for that.
+void sim_piv_miss_touches(struct sim_card *card, unsigned n);
+
+// Selects the card's other application, as another program would (AID A0000009990001: knows SELECT
+// only).
+void sim_piv_select_other(struct sim_card *card);
+
+#endif

@@ -1,0 +1,15 @@
+# count.sh: what a script of tests counts, for scripts that read it. Not a test by itself.
+# SPDX-License-Identifier: 0BSD
+#
+# The script counts in $passed and $failed, says at each case what it is at, and ends with sum_up. So
+# tests/tools/run_one.sh knows how far one came that ended early: it is told in the file that TEST_AT names, as
+# programs tell it (test.h).
+passed=0 failed=0
+at() {          # at <the case that begins>
+    [ -z "${TEST_AT:-}" ] || echo "$((passed + ${passed_before:-0})) $((failed + ${failed_before:-0})) $*" > "$TEST_AT"
+}
+sum_up() {
+    at ''
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}

@@ -1,0 +1,1140 @@
+// fuzz.c: libFuzzer entries: ./build.sh fuzz <entry> [seconds]. SPDX-License-Identifier: 0BSD
+//
+// One entry is compiled at a time, by FUZZ_<entry>. An input is read from its front: what it
+// decides (a choice, a length, an answer of the card) comes from the next bytes, and 0 when there
+// are none left. FUZZ_SEEDS is a program that writes the inputs in tests/data/corpus:
+// (those of p11 with words for names were found; those of p15 are directories of tests/unit/p15.c)
+//     cc -DFUZZ_SEEDS -DSCARD11_READER=2 tests/tools/fuzz.c tests/sim/sim_*.c ... -o seeds && ./seeds
+#include "../../scard11.c"
+
+#include "../sim/sim_files.h"
+#include "../sim/sim_generic.h"
+#include "../sim/sim_isoapplet.h"
+#include "../sim/sim_myeid.h"
+#include "../sim/sim_piv.h"
+#include "../sim/sim_reader.h"
+
+#define MUST(cond) do { if (!(cond)) fuzz_wrong(__LINE__, #cond); } while (0)
+#if defined(__GNUC__)
+#define MAYBE __attribute__((unused))       // not every entry uses every helper
+#else
+#define MAYBE
+#endif
+
+MAYBE static void fuzz_wrong(int line, const char *what)
+{
+    fprintf(stderr, "fuzz.c:%d: not so: %s\n", line, what);
+    abort();
+}
+
+// ---- The input ----
+
+MAYBE static unsigned take8(bytes *in)
+{
+    unsigned v = in->n ? *in->p : 0;
+    *in = bytes_from(*in, 1);
+    return v;
+}
+
+MAYBE static unsigned take16(bytes *in)
+{
+    unsigned high = take8(in);
+    return high << 8 | take8(in);
+}
+
+MAYBE static bytes take(bytes *in, size_t n)
+{
+    bytes head = bytes_head(*in, n);
+    *in = bytes_from(*in, n);
+    return head;
+}
+
+// A copy of exactly so many bytes, so that a step beyond its end is seen. To be freed.
+MAYBE static void *copy_of(bytes b)
+{
+    void *p = malloc(b.n ? b.n : 1);
+    if (b.n) memcpy(p, b.p, b.n);
+    return p;
+}
+
+MAYBE static bool within(bytes inner, bytes outer)
+{
+    return !inner.n || (inner.p >= outer.p && inner.p + inner.n <= outer.p + outer.n);
+}
+
+// Scratch as a call has it.
+static u8 __attribute__((aligned(16))) fuzz_room[SCARD11_SCRATCH];
+
+MAYBE static struct scratch fuzz_scratch(void)
+{
+    return scratch_on(fuzz_room, sizeof fuzz_room);
+}
+
+#if defined(FUZZ_tlv)
+static void walk(bytes all, int depth)
+{
+    bytes rest = all, value, number;
+    struct tlv t;
+    while (depth < 8 && !tlv_next(&rest, &t)) {
+        MUST(within(t.whole, all) && within(t.value, t.whole) && t.whole.n > t.value.n);
+        MUST(tlv_find(all, t.tag, &value));
+        MUST(!tlv_open(t.whole, t.tag, &value) && value.p == t.value.p && value.n == t.value.n);
+        if (!tlv_integer(t.value, &number)) MUST(within(number, t.value));
+        size_t size = tlv_size(t.tag, t.value.n);
+        struct buf b = buf_on(fuzz_room, sizeof fuzz_room);
+        tlv_put(&b, t.tag, t.value);
+        MUST(b.full || b.n == size);
+        bytes again = buf_bytes(&b);
+        struct tlv same;
+        // A tag of more bytes than it needs (1f 00) is taken as it stands, and stays itself.
+        MUST(b.full || (!tlv_next(&again, &same) && same.tag == t.tag &&
+                        bytes_equal(same.value, t.value)));
+        walk(t.value, depth + 1);
+    }
+    MUST(within(rest, all));
+}
+
+static void fuzz(bytes in)
+{
+    walk(in, 0);
+}
+#endif
+
+#if defined(FUZZ_x509)
+static void fuzz(bytes in)
+{
+    struct scratch scratch = fuzz_scratch();
+    struct x509 x;
+    struct alg_key k, again;
+    bytes der;
+    u16 bits;
+    char date[8];
+    u8 room[1024];
+    struct buf spki = buf_on(room, sizeof room);
+
+    if (!piv_open_certificate(in, &scratch, &der)) x509_parse(der, &x);
+    if (piv_shows_key(in)) MUST(!tlv_open_some(in, true, PIV_TAG_DATA, &der));
+    if (!x509_parse_some(in, true, &x)) MUST(within(x.spki, in) && within(x.extensions, in));
+    if (x509_parse(in, &x)) return;
+    MUST(within(x.whole, in) && within(x.serial, in) && within(x.issuer, in));
+    MUST(within(x.subject, in) && within(x.spki, in) && within(x.extensions, in));
+    x509_key_usage(&x, &bits);
+    if (!x509_date(x.not_before, date)) MUST(date[0] >= '0' && date[0] <= '9');
+    x509_date(x.not_after, date);
+    if (alg_parse_spki(x.spki, &k)) return;
+    MUST(alg_signature_size(&k) && alg_signature_size(&k) <= ALG_RSA_MAX_BITS / 8);
+    alg_encode_spki(&k, &spki);
+    MUST(!spki.full && !alg_parse_spki(buf_bytes(&spki), &again));
+    MUST(again.type == k.type && again.bits == k.bits && again.curve == k.curve);
+    MUST(bytes_equal(again.modulus, k.modulus) && bytes_equal(again.exponent, k.exponent));
+    MUST(bytes_equal(again.point, k.point));
+}
+#endif
+
+#if defined(FUZZ_zlib)
+static void fuzz(bytes in)
+{
+    struct scratch scratch = fuzz_scratch();
+    bytes out = BYTES_NONE;
+    if (zlib_inflate(in, &scratch, &out)) return;
+    MUST(within(out, bytes_of(fuzz_room, sizeof fuzz_room)));
+    MUST(out.n < 200 * (in.n + 100) * 10 && scratch.at >= out.p + out.n);
+}
+#endif
+
+#if defined(FUZZ_pad)
+// What was sealed opens again; what was not must not be read beyond its end.
+static void fuzz(bytes in)
+{
+    struct scratch scratch = fuzz_scratch();
+    u8 a[1024], b[1024];
+    struct buf block = buf_on(a, sizeof a), out = buf_on(b, sizeof b);
+    unsigned what = take8(&in);
+    const struct alg_hash *hash = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
+    const struct alg_hash *mgf = &alg_hashes[take8(&in) % COUNT(alg_hashes)];
+    struct alg_use use = { .type = ALG_RSA, .scheme = ALG_OAEP, .hash = hash, .mgf = mgf,
+                           .salt = take8(&in) };
+    size_t size = 64 + take16(&in) % (512 - 64 + 1);
+    bytes label = take(&in, what >> 4), data = bytes_head(in, size);
+
+    switch (what & 7) {
+    case 0: pad_pkcs1_open(data, &out); return;
+    case 1: pad_oaep_open(&use, label, data, scratch, &out); return;
+    case 2: pad_pss_check(&use, bytes_of(a, hash->size), (u32)data.n * 8 - (what >> 4) % 8, data,
+                          scratch); return;
+    case 3: pad_ecdsa_to_raw(in, size % 67, &out); return;
+    case 4:
+        if (pad_pkcs1_seal(data, size, &block)) return;
+        MUST(block.n == size && !pad_pkcs1_open(buf_bytes(&block), &out));
+        MUST(bytes_equal(buf_bytes(&out), data));
+        return;
+    case 5:
+        if (pad_oaep_seal(&use, label, data, size, &block)) return;
+        MUST(block.n == size && !pad_oaep_open(&use, label, buf_bytes(&block), scratch, &out));
+        MUST(bytes_equal(buf_bytes(&out), data));
+        return;
+    case 6: {
+        u32 bits = (u32)size * 8 - (what >> 4) % 8;
+        bytes digest = bytes_of(b, hash->size);
+        memset(b, 7, sizeof b);
+        if (pad_pss(&use, digest, bits, scratch, &block)) return;
+        MUST(block.n == size && !pad_pss_check(&use, digest, bits, buf_bytes(&block), scratch));
+        a[take16(&in) % size] ^= (u8)(1 << (what >> 5));
+        MUST(pad_pss_check(&use, digest, bits, buf_bytes(&block), scratch) == ST_SIG_INVALID);
+        return;
+    }
+    default:
+        pad_pkcs1_sign(data, size, &block);
+        pad_digest_info(hash, bytes_head(data, hash->size), &out);
+    }
+}
+#endif
+
+#if defined(FUZZ_attr)
+// Templates against one object of each class.
+static struct card card;
+static struct token token;
+static struct x509 certificate;
+static struct alg_key key;
+
+static struct object *objects(bytes in, struct object *secret)
+{
+    static struct object list[5];
+    static const u8 id[] = { 5 };
+    size_t len;
+    const uint8_t *der = sim_piv_certificate(take8(&in) & 1 ? SIM_RSA2048A : SIM_P256A, &len);
+    MUST(!x509_parse(bytes_of(der, len), &certificate));
+    MUST(!alg_parse_spki(certificate.spki, &key));
+    memcpy(token.serial, "0123456789abcdef", 17);
+    for (size_t i = 0; i < COUNT(list); i++)
+        list[i] = (struct object){ .class = i < 4 ? i : CKO_SECRET_KEY, .token = &token,
+                                   .handle = i + 1, .key = i == 2 || i == 3 ? &key : NULL,
+                                   .x509 = i == 0 ? NULL : &certificate, .use = CARD_SIGN,
+                                   .id = { id, 1 }, .value = certificate.whole,
+                                   .label = bytes_text("label") };
+    list[4].x509 = NULL;
+    list[4].owner = 77;
+    *secret = list[4];
+    return list;
+}
+
+static void fuzz(bytes in)
+{
+    struct object secret, *list = objects(in, &secret);
+    CK_ATTRIBUTE t[16];
+    struct query q;
+    CK_ULONG n = take8(&in) % 17;
+
+    arena_init(&card.arena, SCARD11_CARD_MEMORY);
+    token.login = n & 1;
+    for (CK_ULONG i = 0; i < n; i++) {
+        unsigned how = take8(&in);
+        t[i].type = how & 1 ? attr_rows[take8(&in) % COUNT(attr_rows)].type : take16(&in);
+        t[i].ulValueLen = how & 2 ? how >> 4 : take16(&in);
+        bytes value = take(&in, t[i].ulValueLen);
+        t[i].ulValueLen = value.n;
+        t[i].pValue = how & 8 ? NULL : copy_of(value);
+        if (how & 4 && !attr_put(&card, &list[4], t[i].type, value)) MUST(list[4].attributes.n);
+    }
+    st s = attr_check_template(t, n);
+    if (!s) attr_query(t, n, &token, &q);
+    for (size_t i = 0; i < 5; i++) {
+        struct scratch scratch = fuzz_scratch();
+        if (!s) attr_match(&list[i], t, n, scratch);
+        for (CK_ULONG k = 0; k < n; k++) {
+            CK_ATTRIBUTE a = t[k];
+            st one = attr_copy_out(&list[i], &a, scratch);
+            MUST(!one == (a.ulValueLen != CK_UNAVAILABLE_INFORMATION));
+        }
+    }
+    for (CK_ULONG i = 0; i < n; i++) free(t[i].pValue);
+    arena_free(&card.arena);
+}
+#endif
+
+#if defined(FUZZ_link) || defined(FUZZ_p11)
+// ---- A card that answers anything ----
+// A byte of its part of the input decides on each answer: that of a good PIV card, or that with a
+// few bytes changed, or bytes of the input.
+
+static const struct sim_piv_key fuzz_keys[] = {
+    { .ref = 0x9a, .key = SIM_P256A },  { .ref = 0x9c, .key = SIM_RSA1024 },
+    { .ref = 0x9d, .key = SIM_RSA1024 }, { .ref = 0x9e, .key = SIM_P256B },
+    { .ref = 0x82, .key = SIM_P256A, .gzip = true }, { .ref = 0x83, .key = SIM_X25519 },
+    { .ref = 0x84, .key = SIM_ED25519, .no_certificate = true },
+};
+
+struct liar {
+    struct sim_card card;
+    struct sim_card *good;
+    bytes in;               // what its answers come from
+};
+
+static void liar_reset(struct sim_card *card)
+{
+    struct liar *l = (struct liar *)(void *)card;
+    l->good->reset(l->good);
+}
+
+static size_t liar_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                        size_t room)
+{
+    struct liar *l = (struct liar *)(void *)card;
+    unsigned how = take8(&l->in);
+    card->apdus++;
+    if (how < 0xa0) return l->good->apdu(l->good, cmd, n, rsp, room);
+    if (how < 0xd0) {
+        size_t len = l->good->apdu(l->good, cmd, n, rsp, room);
+        for (unsigned i = how & 3; i < 4; i++) rsp[take16(&l->in) % len] = (u8)take8(&l->in);
+        return how & 8 && len > 3 ? 2 + take16(&l->in) % (len - 2) : len;
+    }
+    bytes data = take(&l->in, how & 1 ? take16(&l->in) : take8(&l->in));
+    if (data.n) memcpy(rsp, data.p, data.n);
+    unsigned sw = how & 2 ? 0x9000 : take16(&l->in);
+    rsp[data.n] = (u8)(sw >> 8);
+    rsp[data.n + 1] = (u8)sw;
+    return data.n + 2;
+}
+
+static void liar_free(struct sim_card *card)
+{
+    struct liar *l = (struct liar *)(void *)card;
+    l->good->free(l->good);
+}
+
+// The card that this input decides on, in a reader, and the library up.
+static struct liar fuzz_liar;
+static struct sim_piv_options fuzz_options;
+static struct sim_card *fuzz_other;         // to be swapped with
+static int fuzz_reader;
+
+static void fuzz_begin(bytes *in)
+{
+    unsigned how = take8(in);
+    fuzz_options = (struct sim_piv_options){
+        .keys = fuzz_keys, .n_keys = how & 1 ? COUNT(fuzz_keys) : 4, .extended = how & 2,
+        .t0 = (how & 0x14) == 0x14, .yubikey = how & 8, .pieces = how & 16, .retired = 2,
+        .discovery = how & 0x20 ? SIM_APPLICATION_PIN : how & 0x40 ? SIM_GLOBAL_PIN
+            : SIM_NO_DISCOVERY,
+        .no_history = how & 0x80 };
+    sim_reader_clear();
+    fuzz_liar.good = sim_piv_new(&fuzz_options);
+    fuzz_liar.card = *fuzz_liar.good;
+    fuzz_options.second = true;
+    fuzz_other = sim_piv_new(&fuzz_options);
+    fuzz_liar.card.reset = liar_reset;
+    fuzz_liar.card.apdu = liar_apdu;
+    fuzz_liar.card.free = liar_free;
+    fuzz_liar.card.verified = NULL;
+    fuzz_liar.in = take(in, take16(in));
+    fuzz_reader = sim_reader_add("Fuzzed Reader 00 00");
+    sim_reader_insert(fuzz_reader, &fuzz_liar.card);
+    MUST(C_Initialize(NULL) == CKR_OK);
+}
+
+static void fuzz_end(void)
+{
+    struct scard11_counters counters;
+    if (!scard11_stats(0, &counters)) MUST(counters.card_memory <= SCARD11_CARD_MEMORY);
+    MUST(C_Finalize(NULL) == CKR_OK);
+    struct sim_reader_stats s = sim_reader_stats();
+    MUST(!s.connections && !s.contexts);
+    MUST(!s.unbalanced);
+    MUST(!s.outside);
+    MUST(!s.after_removed);
+    sim_reader_clear();
+    liar_free(&fuzz_liar.card);
+    fuzz_other->free(fuzz_other);
+}
+#endif
+
+#if defined(FUZZ_link)
+// All that a program does with a card, from beginning to end.
+
+static CK_SESSION_HANDLE session;
+
+static void attributes(CK_OBJECT_HANDLE object)
+{
+    for (size_t i = 0; i < COUNT(attr_rows); i++) {
+        CK_ATTRIBUTE a = { attr_rows[i].type, NULL, 0 };
+        if (C_GetAttributeValue(session, object, &a, 1) || a.ulValueLen > 70000) continue;
+        a.pValue = malloc(a.ulValueLen + 1);
+        C_GetAttributeValue(session, object, &a, 1);
+        free(a.pValue);
+    }
+}
+
+static void use_key(CK_OBJECT_HANDLE key, CK_BBOOL each_time)
+{
+    static u8 data[32] = { 1, 2, 3 }, block[128] = { 0, 2 };
+    static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_SHA256_RSA_PKCS, CKM_EDDSA };
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                    (CK_BYTE *)sim_p256_point };
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE secret;
+    u8 out[600];
+    CK_ULONG n;
+
+    for (size_t i = 0; i <= COUNT(signs); i++) {
+        m = (CK_MECHANISM){ i < COUNT(signs) ? signs[i] : CKM_SHA256_RSA_PKCS_PSS,
+                            i < COUNT(signs) ? NULL : &pss, i < COUNT(signs) ? 0 : sizeof pss };
+        if (C_SignInit(session, &m, key)) continue;
+        if (each_time) C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)"123456", 6);
+        C_Sign(session, data, sizeof data, out, (n = sizeof out, &n));
+    }
+    for (int i = 0; i < 2; i++) {
+        m = (CK_MECHANISM){ i ? CKM_RSA_PKCS_OAEP : CKM_RSA_PKCS, i ? &oaep : NULL,
+                            i ? sizeof oaep : 0 };
+        if (!C_DecryptInit(session, &m, key))
+            C_Decrypt(session, block, sizeof block, out, (n = sizeof out, &n));
+    }
+    memcpy(point + 1, alg_oid_ec, sizeof alg_oid_ec);       // a point on no curve
+    m = (CK_MECHANISM){ CKM_ECDH1_DERIVE, &ecdh, sizeof ecdh };
+    C_DeriveKey(session, &m, key, NULL, 0, &secret);
+    ecdh.ulPublicDataLen = 32;                              // of an X25519 key
+    if (!C_DeriveKey(session, &m, key, NULL, 0, &secret)) attributes(secret);
+}
+
+static void fuzz(bytes in)
+{
+    CK_OBJECT_HANDLE found[64];
+    CK_TOKEN_INFO info;
+    CK_ULONG n = 0;
+    u8 random[8];
+
+    fuzz_begin(&in);
+    unsigned which = take8(&in);                // of the private keys: operations take their time
+    C_GetTokenInfo(0, &info);
+    if (!C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session)) {
+        C_Login(session, CKU_USER, (CK_UTF8CHAR *)"123456", 6);
+        if (!C_FindObjectsInit(session, NULL, 0)) C_FindObjects(session, found, 64, &n);
+        C_FindObjectsFinal(session);
+        for (CK_ULONG i = 0; i < n; i++) {
+            CK_OBJECT_CLASS class = CKO_DATA;
+            CK_BBOOL each_time = CK_FALSE;
+            CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class },
+                                 { CKA_ALWAYS_AUTHENTICATE, &each_time, 1 } };
+            attributes(found[i]);
+            C_GetAttributeValue(session, found[i], a, 2);
+            if (class == CKO_PRIVATE_KEY && !(which-- % 4)) use_key(found[i], each_time);
+        }
+        C_SetPIN(session, (CK_UTF8CHAR *)"123456", 6, (CK_UTF8CHAR *)"654321", 6);
+        C_GenerateRandom(session, random, sizeof random);
+        C_Logout(session);
+    }
+    fuzz_end();
+}
+#endif
+
+#if defined(FUZZ_p11)
+// Any C_* function in any order, with handles that are, were or never were, and lengths that go
+// with their buffers.
+
+static CK_ULONG sessions[4], handles[40];
+static unsigned next_session, next_handle;
+static void *garbage[64 * 64];          // freed when the input ends
+static unsigned garbage_n;
+
+static void *room(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    MUST(garbage_n < COUNT(garbage));
+    memset(p, 0xa5, n ? n : 1);
+    return garbage[garbage_n++] = p;
+}
+
+static CK_ULONG a_handle(bytes *in, const CK_ULONG *list, unsigned n)
+{
+    unsigned which = take8(in);
+    return which < 0xf0 ? list[which % n] : which < 0xf8 ? take16(in) : ~(CK_ULONG)0 - which;
+}
+
+static void *some(bytes *in, CK_ULONG *n)
+{
+    unsigned how = take8(in);
+    bytes b = take(in, how < 0xf0 ? how % 80 : take16(in) % 6000);
+    void *p = room(b.n);
+    if (b.n) memcpy(p, b.p, b.n);
+    *n = b.n;
+    return how == 0xef ? NULL : p;
+}
+
+static CK_ATTRIBUTE *a_template(bytes *in, CK_ULONG *n, bool filled)
+{
+    *n = take8(in) % 7;
+    CK_ATTRIBUTE *t = room(*n * sizeof *t);
+    for (CK_ULONG i = 0; i < *n; i++) {
+        unsigned how = take8(in);
+        static CK_ULONG small[4] = { CKO_PRIVATE_KEY, CKO_SECRET_KEY, CKK_GENERIC_SECRET, 16 };
+        t[i].type = how & 1 ? attr_rows[take8(in) % COUNT(attr_rows)].type
+                  : how & 2 ? CKA_CLASS : how & 4 ? CKA_VALUE_LEN : take16(in);
+        t[i].pValue = filled ? some(in, &t[i].ulValueLen)
+                             : room(t[i].ulValueLen = how & 0x80 ? 0 : take16(in) % 3000);
+        if (!filled && how & 0x40) t[i].pValue = NULL;
+        if (filled && how & 8) {
+            t[i].pValue = &small[how >> 6];
+            t[i].ulValueLen = how & 0x10 ? sizeof *small : 1;
+        }
+    }
+    return t;
+}
+
+// The parameter of a mechanism for secret keys, mostly one that fits.
+static bool secret_parameter(bytes *in, CK_MECHANISM *m, const struct mech_row *row)
+{
+    union { CK_MAC_GENERAL_PARAMS mac; CK_AES_CTR_PARAMS counter; CK_GCM_PARAMS gcm;
+            CK_HKDF_PARAMS hkdf; u8 iv[ALG_BLOCK]; } *p = room(sizeof *p);
+    memset(p, 0, sizeof *p);
+    m->pParameter = p;
+    switch (row->param) {
+    case MECH_MAC_LEN:
+        p->mac = take8(in) % 70;
+        m->ulParameterLen = sizeof p->mac;
+        return true;
+    case MECH_IV:
+        m->ulParameterLen = sizeof p->iv;
+        return true;
+    case MECH_COUNTER:
+        p->counter.ulCounterBits = take8(in) % 132;
+        memset(p->counter.cb, (int)take8(in), ALG_BLOCK);
+        m->ulParameterLen = sizeof p->counter;
+        return true;
+    case MECH_GCM:
+        p->gcm.pIv = some(in, &p->gcm.ulIvLen);
+        p->gcm.pAAD = some(in, &p->gcm.ulAADLen);
+        p->gcm.ulTagBits = take8(in) & 1 ? 128 : take8(in);
+        m->ulParameterLen = sizeof p->gcm;
+        return true;
+    case MECH_HKDF:
+        p->hkdf.bExtract = take8(in) & 1;
+        p->hkdf.bExpand = take8(in) & 1;
+        p->hkdf.prfHashMechanism = alg_hashes[take8(in) % 5].mechanism;
+        p->hkdf.ulSaltType = take8(in) % 5;
+        p->hkdf.hSaltKey = a_handle(in, handles, COUNT(handles));
+        p->hkdf.pSalt = some(in, &p->hkdf.ulSaltLen);
+        p->hkdf.pInfo = some(in, &p->hkdf.ulInfoLen);
+        m->ulParameterLen = sizeof p->hkdf;
+        return true;
+    default:
+        m->pParameter = NULL;
+        return false;
+    }
+}
+
+static CK_MECHANISM *a_mechanism(bytes *in)
+{
+    CK_MECHANISM *m = room(sizeof *m);
+    unsigned how = take8(in);
+    m->mechanism = how == 0xff ? take16(in) : mech_rows[how % COUNT(mech_rows)].type;
+    m->pParameter = NULL;
+    m->ulParameterLen = 0;
+    if (m->mechanism == CKM_RSA_PKCS_OAEP) {
+        CK_RSA_PKCS_OAEP_PARAMS *p = room(sizeof *p);
+        *p = (CK_RSA_PKCS_OAEP_PARAMS){ .hashAlg = alg_hashes[take8(in) % 5].mechanism,
+                                        .mgf = 1 + take8(in) % 6, .source = take8(in) & 1 };
+        p->pSourceData = some(in, &p->ulSourceDataLen);
+        m->pParameter = p;
+        m->ulParameterLen = sizeof *p;
+    } else if (m->mechanism == CKM_ECDH1_DERIVE || m->mechanism == CKM_ECDH1_COFACTOR_DERIVE) {
+        CK_ECDH1_DERIVE_PARAMS *p = room(sizeof *p);
+        memset(p, 0, sizeof *p);
+        p->kdf = take8(in) % 10;
+        if (take8(in) & 1) p->pSharedData = some(in, &p->ulSharedDataLen);
+        p->pPublicData = some(in, &p->ulPublicDataLen);
+        m->pParameter = p;
+        m->ulParameterLen = sizeof *p;
+    } else if (how != 0xff && secret_parameter(in, m, &mech_rows[how % COUNT(mech_rows)])) {
+        return m;
+    } else if (take8(in) & 1) {
+        CK_RSA_PKCS_PSS_PARAMS *p = room(sizeof *p);
+        *p = (CK_RSA_PKCS_PSS_PARAMS){ alg_hashes[take8(in) % 5].mechanism, 1 + take8(in) % 6,
+                                       take8(in) };
+        m->pParameter = p;
+        m->ulParameterLen = sizeof *p;
+    } else if (take8(in) & 1) {
+        m->pParameter = some(in, &m->ulParameterLen);
+    }
+    return m;
+}
+
+// The output of one call: NULL, or room for as many bytes as it says.
+struct output { u8 *p; CK_ULONG n; };
+
+static struct output an_output(bytes *in)
+{
+    unsigned how = take8(in);
+    struct output o = { NULL, how < 0xe0 ? how * 3u : take16(in) % 5000 };
+    if (how != 0xff) o.p = room(o.n);
+    return o;
+}
+
+static void keep(const CK_OBJECT_HANDLE *found, CK_ULONG n)
+{
+    for (CK_ULONG i = 0; i < n; i++) handles[next_handle++ % COUNT(handles)] = found[i];
+}
+
+static void a_search(bytes *in, CK_SESSION_HANDLE s)
+{
+    CK_OBJECT_HANDLE found[40];
+    CK_ULONG n, got = 0, max = take8(in) % 40;
+    CK_ATTRIBUTE *t = a_template(in, &n, true);
+    C_FindObjectsInit(s, t, n);
+    if (!C_FindObjects(s, found, max, &got)) keep(found, got);
+    if (take8(in) & 3) C_FindObjectsFinal(s);
+}
+
+static void an_event(bytes *in)
+{
+    CK_SLOT_ID slot;
+    enum sim_fault fault = (enum sim_fault)(take8(in) % SIM_HANG);
+    if (fault == SIM_SERVICE_DOWN || fault == SIM_UNPLUG) fault = SIM_EJECT;
+    switch (take8(in) % 6) {
+    case 0: sim_reader_eject(fuzz_reader); break;
+    case 1: if (!sim_reader_cards()) sim_reader_insert(fuzz_reader, &fuzz_liar.card); break;
+    case 2: sim_reader_reset(fuzz_reader); break;
+    case 3: sim_reader_fault(fault, take8(in) % 8, fuzz_other); break;
+    case 4: sim_reader_fault_any(fault, take8(in) % 16, fuzz_other); break;
+    default: C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
+    }
+}
+
+// A template that makes an object, and one entry that may spoil it.
+static CK_ATTRIBUTE *a_new_object(bytes *in, CK_ULONG *n)
+{
+    static CK_ULONG class[] = { CKO_SECRET_KEY, CKO_SECRET_KEY, CKO_PUBLIC_KEY, CKO_PUBLIC_KEY,
+                                CKO_DATA, CKO_CERTIFICATE };
+    static CK_ULONG type[] = { CKK_AES, CKK_GENERIC_SECRET, CKK_RSA, CKK_EC, 0, CKC_X_509 };
+    static u8 zeros[256], oid[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+    static CK_ULONG len = 32;
+    unsigned which = take8(in) % COUNT(class);
+    CK_ATTRIBUTE *t = room(8 * sizeof *t);
+    size_t der_n;
+    const u8 *der = sim_piv_certificate(SIM_RSA2048A, &der_n);
+    zeros[0] = 0x80;
+    *n = 0;
+    t[(*n)++] = (CK_ATTRIBUTE){ CKA_CLASS, &class[which], sizeof *class };
+    if (which < 4) t[(*n)++] = (CK_ATTRIBUTE){ CKA_KEY_TYPE, &type[which], sizeof *type };
+    if (which < 2) t[(*n)++] = (CK_ATTRIBUTE){ CKA_VALUE, zeros, len };
+    if (which == 2) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_MODULUS, zeros, sizeof zeros };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_PUBLIC_EXPONENT, zeros, 1 };
+    }
+    if (which == 3) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_EC_PARAMS, oid, sizeof oid };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_EC_POINT, NULL, 0 };
+        t[*n - 1].pValue = some(in, &t[*n - 1].ulValueLen);
+    }
+    if (which == 5) {
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_CERTIFICATE_TYPE, &type[which], sizeof *type };
+        t[(*n)++] = (CK_ATTRIBUTE){ CKA_VALUE, (void *)(uintptr_t)der, (CK_ULONG)der_n };
+    }
+    if (take8(in) & 1) {
+        t[*n].type = make_rules[take8(in) % COUNT(make_rules)].type;
+        t[*n].pValue = some(in, &t[*n].ulValueLen);
+        ++*n;
+    }
+    return t;
+}
+
+// Objects and keys of sessions, and what came with 3.0 and 3.2.
+static void another_call(bytes *in, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_MECHANISM *m,
+                         u8 *data, CK_ULONG data_n, struct output out)
+{
+    CK_OBJECT_HANDLE other = a_handle(in, handles, COUNT(handles)), made;
+    CK_ULONG n = 0;
+    CK_ATTRIBUTE *t;
+    static const CK_MECHANISM keygens[] = { { CKM_AES_KEY_GEN, NULL, 0 },
+                                            { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 } };
+    CK_MECHANISM keygen = keygens[h & 1];
+#define IN  data, data_n
+#define OUT out.p, &out.n
+    switch (take8(in) % 30) {
+    case 0: case 1: case 2:
+        t = a_new_object(in, &n);
+        if (!C_CreateObject(s, t, n, &made)) keep(&made, 1);
+        break;
+    case 3:
+        t = a_template(in, &n, true);
+        if (!C_CopyObject(s, h, t, n, &made)) keep(&made, 1);
+        break;
+    case 4: t = a_template(in, &n, true); C_SetAttributeValue(s, h, t, n); break;
+    case 5: C_GetObjectSize(s, h, &n); break;
+    case 6: case 7:
+        t = a_template(in, &n, true);
+        if (!C_GenerateKey(s, &keygen, t, n, &made)) keep(&made, 1);
+        break;
+    case 8: C_WrapKey(s, m, h, other, OUT); break;
+    case 9:
+        t = a_template(in, &n, true);
+        if (!C_WrapKey(s, m, h, other, OUT) && out.p &&
+            !C_UnwrapKey(s, m, h, out.p, out.n, t, n, &made)) keep(&made, 1);
+        break;
+    case 10:
+        t = a_template(in, &n, true);
+        if (!C_UnwrapKey(s, m, h, IN, t, n, &made)) keep(&made, 1);
+        break;
+    case 11: C_DigestKey(s, h); break;
+    case 12: C_SignRecoverInit(s, m, h); C_SignRecover(s, IN, OUT); break;
+    case 13: C_VerifyRecoverInit(s, m, h); C_VerifyRecover(s, IN, OUT); break;
+    case 14: C_DigestEncryptUpdate(s, IN, OUT); break;
+    case 15: C_DecryptDigestUpdate(s, IN, OUT); break;
+    case 16: C_SignEncryptUpdate(s, IN, OUT); break;
+    case 17: C_DecryptVerifyUpdate(s, IN, OUT); break;
+    case 18: C_MessageSignInit(s, m, h); break;
+    case 19: C_SignMessage(s, NULL, 0, IN, OUT); break;
+    case 20: C_SignMessageBegin(s, NULL, 0); break;
+    case 21: C_SignMessageNext(s, NULL, 0, IN, out.p, take8(in) & 1 ? &out.n : NULL); break;
+    case 22: C_MessageSignFinal(s); break;
+    case 23: C_MessageVerifyInit(s, m, h); C_VerifyMessage(s, NULL, 0, IN, data, data_n); break;
+    case 24: C_VerifyMessageBegin(s, NULL, 0); break;
+    case 25: C_VerifyMessageNext(s, NULL, 0, IN, take8(in) & 1 ? data : NULL, data_n); break;
+    case 26: C_MessageVerifyFinal(s); break;
+    case 27: C_VerifySignatureInit(s, m, h, IN); break;
+    case 28: C_VerifySignature(s, IN); break;
+    default: C_VerifySignatureUpdate(s, IN); C_VerifySignatureFinal(s); break;
+    }
+#undef IN
+#undef OUT
+}
+
+// One call. What it gives back must keep to the room it had.
+static void call(bytes *in)
+{
+    static const CK_UTF8CHAR pins[3][8] = { "123456", "654321", "000000" };
+    unsigned what = take8(in);
+    CK_SESSION_HANDLE s = a_handle(in, sessions, COUNT(sessions));
+    CK_OBJECT_HANDLE h = a_handle(in, handles, COUNT(handles));
+    CK_UTF8CHAR *pin = memcpy(room(6), pins[h % 3], 6);
+    CK_ULONG n = 0, made;
+    CK_SESSION_INFO session_info;
+    CK_TOKEN_INFO token_info;
+    CK_SLOT_INFO slot_info;
+    CK_MECHANISM_INFO mechanism_info;
+    CK_SLOT_ID *slots;
+    CK_ULONG data_n;
+    u8 *data = some(in, &data_n);
+    struct output out = an_output(in);
+    CK_MECHANISM *m = a_mechanism(in);
+    CK_ATTRIBUTE *t;
+
+    if (what >= 0xc0) {
+        another_call(in, s, h, m, data, data_n, out);
+        return;
+    }
+#define IN  data, data_n
+#define OUT out.p, &out.n
+    switch (what % 48) {
+    case 0: case 1:
+        made = 0;
+        C_OpenSession(what & 0x80 ? h : 0, CKF_SERIAL_SESSION | (what & 0x40 ? CKF_RW_SESSION : 0),
+                      NULL, NULL, &made);
+        if (made) sessions[next_session++ % COUNT(sessions)] = made;
+        break;
+    case 2: C_CloseSession(s); break;
+    case 3: C_CloseAllSessions(what & 0x80 ? h : 0); break;
+    case 4: case 5: C_Login(s, h & 15 ? CKU_USER : h, pin, h & 0x10 ? 6 : h % 7); break;
+    case 6: C_Login(s, CKU_CONTEXT_SPECIFIC, pin, 6); break;
+    case 7: C_Logout(s); break;
+    case 8: case 9: case 10: a_search(in, s); break;
+    case 11: case 12:
+        t = a_template(in, &n, false);
+        C_GetAttributeValue(s, h, t, n);
+        break;
+    case 13: C_SignInit(s, m, h); break;
+    case 14: C_SignInit(s, m, h); C_Sign(s, IN, OUT); break;
+    case 15: C_Sign(s, IN, OUT); break;
+    case 16: C_SignUpdate(s, IN); break;
+    case 17: C_SignFinal(s, OUT); break;
+    case 18: C_DecryptInit(s, m, h); break;
+    case 19: C_DecryptInit(s, m, h); C_Decrypt(s, IN, OUT); break;
+    case 20: C_Decrypt(s, IN, OUT); break;
+    case 21: C_DecryptUpdate(s, IN, OUT); break;
+    case 22: C_DecryptFinal(s, OUT); break;
+    case 23: C_EncryptInit(s, m, h); C_Encrypt(s, IN, OUT); break;
+    case 24: C_EncryptInit(s, m, h); break;
+    case 25: C_EncryptUpdate(s, IN, OUT); break;
+    case 26: C_EncryptFinal(s, OUT); break;
+    case 27: C_DigestInit(s, m); C_Digest(s, IN, OUT); break;
+    case 28: C_DigestInit(s, m); C_DigestUpdate(s, IN); break;
+    case 29: C_DigestFinal(s, OUT); break;
+    case 30:
+        C_VerifyInit(s, m, h);
+        made = data_n / 3;
+        C_Verify(s, data, data_n - made, data ? data + (data_n - made) : NULL, made);
+        break;
+    case 31: C_VerifyInit(s, m, h); C_VerifyUpdate(s, IN); break;
+    case 32: C_VerifyFinal(s, IN); break;
+    case 33: case 34:
+        t = a_template(in, &n, true);
+        if (!C_DeriveKey(s, m, h, t, n, &made)) keep(&made, 1);
+        break;
+    case 35: C_DestroyObject(s, h); break;
+    case 36: C_SessionCancel(s, take16(in) << 2); break;
+    case 37: C_SetPIN(s, pin, 6, (CK_UTF8CHAR *)(uintptr_t)pins[what >> 7], 6); break;
+    case 38: C_GetSessionInfo(s, &session_info); break;
+    case 39: C_GetTokenInfo(what & 0x80 ? h : 0, &token_info); break;
+    case 40: C_GetSlotInfo(what & 0x80 ? h : 0, &slot_info); break;
+    case 41:
+        n = take8(in) % 40;
+        slots = room(n * sizeof *slots);
+        if (what & 0x80) C_GetSlotList(what & 0x40 ? CK_TRUE : CK_FALSE, slots, &n);
+        else             C_GetMechanismList(0, slots, &n);
+        break;
+    case 42: C_GetMechanismInfo(0, take16(in), &mechanism_info); break;
+    case 43: C_GenerateRandom(s, room(100), take8(in) % 101); break;
+    default: an_event(in);
+    }
+#undef IN
+#undef OUT
+}
+
+static void fuzz(bytes in)
+{
+    fuzz_begin(&in);
+    memset(sessions, 0, sizeof sessions);
+    memset(handles, 0, sizeof handles);
+    next_session = next_handle = 0;
+    if (take8(&in) & 1) {                       // mostly: a session with what can be found in it
+        CK_OBJECT_HANDLE found[40];
+        CK_ULONG n = 0;
+        C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &sessions[0]);
+        C_Login(sessions[0], CKU_USER, (CK_UTF8CHAR *)"123456", 6);
+        CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+        CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+        C_FindObjectsInit(sessions[0], &t, take8(&in) & 1);
+        if (!C_FindObjects(sessions[0], found, 40, &n)) keep(found, n);
+        C_FindObjectsFinal(sessions[0]);
+    }
+    for (int i = 0; in.n && i < 64; i++) call(&in);
+    fuzz_end();
+    while (garbage_n) free(garbage[--garbage_n]);
+}
+#endif
+
+#if defined(FUZZ_p15)
+// ---- A whole card's PKCS#15 files ----
+// How the card is; then its files, each an identifier, a length and so many bytes, up to identifier
+// 0; then what its keys answer. All that a program does with it.
+
+static struct sim_files fuzz_card;
+static CK_SESSION_HANDLE session;
+
+static void fuzz_files(bytes *in)
+{
+    unsigned how = take8(in), fid;
+    sim_files_begin(&fuzz_card);
+    fuzz_card.kind = how % 3;
+    how = take8(in);
+    fuzz_card.no_fcp = how & 1;
+    fuzz_card.odd_fcp = how & 2;
+    fuzz_card.records = how & 4;
+    fuzz_card.short_only = how & 8;
+    fuzz_card.wants_pin = how & 16;
+    fuzz_card.bad_pin = (how & 0x60) == 0x60;
+    while (in->n && (fid = take16(in)) != 0) {
+        bytes content = take(in, take16(in));
+        sim_files_add(&fuzz_card, fid, content.p, content.n);
+    }
+    fuzz_card.answers = in->p;
+    fuzz_card.answers_n = in->n;
+}
+
+static void attributes(CK_OBJECT_HANDLE object)
+{
+    for (size_t i = 0; i < COUNT(attr_rows); i++) {
+        CK_ATTRIBUTE a = { attr_rows[i].type, NULL, 0 };
+        if (C_GetAttributeValue(session, object, &a, 1) || a.ulValueLen > 70000) continue;
+        a.pValue = malloc(a.ulValueLen + 1);
+        C_GetAttributeValue(session, object, &a, 1);
+        free(a.pValue);
+    }
+}
+
+static void use_key(CK_OBJECT_HANDLE key)
+{
+    static u8 data[32] = { 1, 2, 3 }, block[512];
+    static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA1,
+                                               CKM_SHA256_RSA_PKCS };
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
+                                    (CK_BYTE *)sim_p256_point };
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE secret;
+    u8 out[600];
+    CK_ULONG n;
+    for (size_t i = 0; i <= COUNT(signs); i++) {
+        m = (CK_MECHANISM){ i < COUNT(signs) ? signs[i] : CKM_SHA256_RSA_PKCS_PSS,
+                            i < COUNT(signs) ? NULL : &pss, i < COUNT(signs) ? 0 : sizeof pss };
+        if (C_SignInit(session, &m, key)) continue;
+        C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)"123456", 6);
+        C_Sign(session, data, sizeof data, out, (n = sizeof out, &n));
+    }
+    for (size_t size = 64; size <= 512; size *= 2) {
+        m = (CK_MECHANISM){ CKM_RSA_PKCS, NULL, 0 };
+        if (!C_DecryptInit(session, &m, key))
+            C_Decrypt(session, block, size, out, (n = sizeof out, &n));
+    }
+    m = (CK_MECHANISM){ CKM_ECDH1_DERIVE, &ecdh, sizeof ecdh };
+    C_DeriveKey(session, &m, key, NULL, 0, &secret);
+}
+
+static void use_secret(CK_OBJECT_HANDLE key)
+{
+    static const CK_MECHANISM_TYPE ciphers[] = { CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD,
+        CKM_DES3_ECB, CKM_DES3_CBC, CKM_DES3_CBC_PAD };
+    static u8 data[260], iv[16];
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_ATTRIBUTE t = { CKA_KEY_TYPE, &type, sizeof type };
+    CK_OBJECT_HANDLE made;
+    u8 out[300];
+    CK_ULONG n;
+    for (size_t i = 0; i < COUNT(ciphers); i++) {
+        CK_ULONG iv_n = i % 3 ? (i < 3 ? 16 : 8) : 0;
+        CK_MECHANISM m = { ciphers[i], iv_n ? iv : NULL, iv_n };
+        if (!C_EncryptInit(session, &m, key))
+            C_Encrypt(session, data, 256, out, (n = sizeof out, &n));
+        if (!C_DecryptInit(session, &m, key)) {
+            C_DecryptUpdate(session, data, 19, out, (n = sizeof out, &n));
+            C_DecryptUpdate(session, data, 29, out, (n = sizeof out, &n));
+            C_DecryptFinal(session, out, (n = sizeof out, &n));
+        }
+        if (C_UnwrapKey(session, &m, key, data, 48, &t, 1, &made)) continue;
+        C_WrapKey(session, &m, key, made, out, (n = sizeof out, &n));
+        C_DestroyObject(session, made);
+    }
+}
+
+static void fuzz_search(CK_OBJECT_CLASS class, unsigned seen)
+{
+    CK_OBJECT_HANDLE found[300];
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    CK_ULONG n = 0;
+    if (C_FindObjectsInit(session, &t, class != ~(CK_OBJECT_CLASS)0)) return;
+    C_FindObjects(session, found, COUNT(found), &n);
+    C_FindObjectsFinal(session);
+    MUST(n <= 3 * P15_ENTRIES_MAX);
+    for (CK_ULONG i = 0; i < n && i < seen; i++) attributes(found[i]);
+    for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_PRIVATE_KEY; i++) use_key(found[i]);
+    for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_SECRET_KEY; i++) use_secret(found[i]);
+}
+
+static void fuzz(bytes in)
+{
+    static const CK_OBJECT_CLASS orders[2][6] = {
+        { CKO_CERTIFICATE, CKO_PRIVATE_KEY, CKO_DATA, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
+          ~(CK_OBJECT_CLASS)0 },
+        { CKO_PUBLIC_KEY, CKO_SECRET_KEY, CKO_DATA, CKO_PRIVATE_KEY, CKO_CERTIFICATE,
+          ~(CK_OBJECT_CLASS)0 } };
+    struct scard11_counters counters;
+    CK_TOKEN_INFO info;
+    u8 random[8];
+    unsigned order = take8(&in) & 3;
+    fuzz_files(&in);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Fuzzed Reader 00 00"), &fuzz_card.card);
+    MUST(C_Initialize(NULL) == CKR_OK);
+    for (CK_SLOT_ID slot = 0; slot < SCARD11_READER_SLOTS; slot++) {
+        C_GetTokenInfo(slot, &info);
+        CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        if (C_OpenSession(slot, flags, NULL, NULL, &session)) continue;
+        if (order & 2) fuzz_search(orders[order & 1][0], 10);
+        C_Login(session, CKU_USER, (CK_UTF8CHAR *)"123456", 6);
+        for (size_t i = 0; i < 6; i++) fuzz_search(orders[order & 1][i], i == 5 ? 300 : 10);
+        C_SetPIN(session, (CK_UTF8CHAR *)"123456", 6, (CK_UTF8CHAR *)"654321", 6);
+        C_GenerateRandom(session, random, sizeof random);
+        C_Logout(session);
+        fuzz_search(CKO_DATA, 10);
+    }
+    MUST(fuzz_card.card.apdus < 20000);         // no end of reading
+    if (!scard11_stats(0, &counters)) MUST(counters.card_memory <= SCARD11_CARD_MEMORY);
+    MUST(C_Finalize(NULL) == CKR_OK);
+    struct sim_reader_stats s = sim_reader_stats();
+    MUST(!s.connections && !s.contexts && !s.unbalanced && !s.outside && !s.after_removed);
+    sim_reader_clear();
+}
+#endif
+
+#if defined(FUZZ_SEEDS)
+// ---- tests/data/corpus: real inputs, small ones ----
+
+static void seed(const char *entry, const char *name, bytes head, bytes body)
+{
+    char path[128];
+    snprintf(path, sizeof path, "tests/data/corpus/%s/%s", entry, name);
+    FILE *f = fopen(path, "wb");
+    MUST(f && fwrite(head.p, 1, head.n, f) == head.n && fwrite(body.p, 1, body.n, f) == body.n);
+    MUST(!fclose(f));
+}
+
+// A certificate as PIV keeps it, plain or compressed.
+static bytes container(bytes der, bool gzip, struct buf *out)
+{
+    static u8 packed[4096];
+    bytes in = der;
+    if (gzip) {
+        z_stream z;
+        memset(&z, 0, sizeof z);
+        MUST(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+        z.next_in = (Bytef *)(uintptr_t)der.p;
+        z.avail_in = (uInt)der.n;
+        z.next_out = packed;
+        z.avail_out = sizeof packed;
+        MUST(deflate(&z, Z_FINISH) == Z_STREAM_END && deflateEnd(&z) == Z_OK);
+        in = bytes_of(packed, sizeof packed - z.avail_out);
+    }
+    tlv_put(out, 0x70, in);
+    tlv_put(out, 0x71, gzip ? BYTES(1) : BYTES(0));
+    tlv_put(out, 0xfe, BYTES_NONE);
+    return in;
+}
+
+// The files of a simulated card, but not what its certificates and public keys hold twice.
+static void put_files(struct buf *b, const struct sim_fs_file *df)
+{
+    for (const struct sim_fs_file *file = df->child; file; file = file->next) {
+        size_t n = file->data_len;
+        if (file->type == SIM_DF) { put_files(b, file); continue; }
+        if (file->type == SIM_KEY_FILE || !n) continue;
+        while (n > 8 && file->data[n - 1] == file->data[n - 2]) n--;    // padding: enough of it
+        if (n < file->data_len && (n += 16) > file->data_len) n = file->data_len;
+        buf_put16(b, file->fid);
+        buf_put16(b, (unsigned)n);
+        buf_put(b, bytes_of(file->data, n));
+    }
+    if (df->fid == 0x3f00) buf_put16(b, 0);
+}
+
+static void seed_card(const char *name, u8 order, u8 kind, u8 how, struct sim_card *card)
+{
+    static u8 room[60000], answers[600];
+    struct buf b = buf_on(room, sizeof room);
+    put_files(&b, ((struct sim_fs *)(void *)card)->mf);
+    for (size_t i = 0; i < sizeof answers; i++) answers[i] = (u8)(i % 129 ? 0x11 : 128);
+    buf_put(&b, bytes_of(answers, sizeof answers));
+    MUST(!b.full);
+    seed("p15", name, BYTES(order, kind, how), buf_bytes(&b));
+    card->free(card);
+}
+
+// Few keys, small ones: and each way to write the files.
+static void seed_p15(void)
+{
+    static const struct sim_p15_key keys[] = {
+        { .label = "RSA", .key = SIM_RSA1024, .id = 1, .pin_id = 1, .ref = 0x81,
+          .algorithms = "\1\3" },
+        { .label = "EC", .key = SIM_P256A, .id = 2, .pin_id = 2, .ref = 0x82, .consent = 1,
+          .usage = P15_SIGN | P15_DERIVE } };
+    static const struct sim_p15_pin pins[] = {
+        { "PIN", 1, 3, P15_INITIALIZED | P15_PADDED, P15_TEXT, 4, 8, 8, 0x81, 0xff, false },
+        { "PIN 2", 2, 3, P15_INITIALIZED | P15_LOCAL, P15_BCD, 4, 8, 12, 0x82, -1, true },
+        { "PUK", 3, 0, P15_UNBLOCKING, P15_TEXT, 8, 8, 8, 0x83, 0xff, false } };
+    static const struct sim_p15_data data[] = { { "Note", "scard11", "text", 0 } };
+    static const struct sim_p15_secret secrets[] = { { "AES", 0x10, 1, 0, 256, 0x4d01, 0, 0,
+                                                       NULL } };
+    struct sim_p15_key ruled[2] = { keys[0], keys[1] };
+    ruled[0].se = 1;
+    ruled[1].se = 2;
+    for (u8 i = 0; i < 15; i++) {
+        char name[] = "files_a";
+        struct sim_p15 d = { .keys = i == 14 ? ruled : keys, .n_keys = 2, .pins = pins, .n_pins = 3, .data = data,
+            .n_data = 1, .secrets = secrets, .n_secrets = 1, .size = i & 1 ? 700 : 0,
+            .pad = i & 2 ? 0xff : 0, .deleted = i == 1, .relative = i == 2, .whole_path = i == 3,
+            .in_odf = i == 4, .in_cdf = i >= 5 && i <= 6, .negative = i == 7, .no_auth_id = i == 8,
+            .ec_by_curve = i == 6 || i == 9, .explicit_tags = i == 10, .no_label = i == 11,
+            .no_dir = i == 9, .other_first = i == 3, .dir_records = i == 5,
+            .se = i == 12 ? 3 : 0, .pin_se = i == 13 ? 2 : 0 };
+        struct sim_generic_options o = { .p15 = &d };
+        name[6] = (char)('a' + i);
+        seed_card(name, i & 3, i == 10, i == 11 ? 1 : i == 10 ? 8 : i == 5 ? 4 : 0, sim_generic_new(&o));
+    }
+    seed_card("myeid", 0, 1, 0, sim_myeid_new(&(struct sim_myeid_options){ .two = true }));
+    seed_card("isoapplet", 1, 2, 0, sim_isoapplet_new(NULL));
+    static const struct sim_p15_algorithm algorithms[] = { { 1, CKM_AES_ECB, 0x30, 0 },
+                                                           { 2, CKM_DES3_CBC, 0x30, 0 } };
+    static const struct sim_p15_secret all[] = {
+        { "AES", 0x10, 1, 0, 256, 0x4d01, 0, 0, NULL },
+        { "by AES", 0x11, 1, 0, 128, 0x4d02, 0x30, 0x33, "\1" },
+        { "by 3DES", 0x12, 1, 0, 192, 0x4d03, 0x30, 0x33, "\2" },
+        { "3DES", 0x13, 1, 0, 192, 0x4d04, 0xa4, 0x33, NULL },
+        { "2DES", 0x14, 0, 0, 128, 0x4d05, 0xa4, 0x03, NULL },
+        { "DES", 0x15, 1, 0, 64, 0x4d06, 0xa2, 0x03, NULL } };
+    const struct sim_p15 d = { .pins = pins, .n_pins = 1, .secrets = all, .n_secrets = COUNT(all),
+                               .algorithms = algorithms, .n_algorithms = COUNT(algorithms) };
+    struct sim_generic_options o = { .p15 = &d };
+    seed_card("secrets", 0, 1, 0, sim_generic_new(&o));
+    seed_card("secrets_generic", 1, 0, 0, sim_generic_new(&o));
+}
+
+int main(void)
+{
+    seed_p15();
+    static const struct { enum sim_key key; const char *name; } keys[] = {
+        { SIM_RSA1024, "rsa" }, { SIM_P256A, "p256" }, { SIM_P384A, "p384" },
+        { SIM_ED25519, "ed25519" }, { SIM_X25519, "x25519" },
+    };
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        u8 plain_room[4096], gzip_room[4096];
+        struct buf plain = buf_on(plain_room, sizeof plain_room);
+        struct buf gzip = buf_on(gzip_room, sizeof gzip_room);
+        size_t len;
+        const uint8_t *p = sim_piv_certificate(keys[i].key, &len);
+        bytes der = bytes_of(p, len);
+        container(der, false, &plain);
+        bytes packed = container(der, true, &gzip);
+        seed("x509", keys[i].name, BYTES_NONE, der);
+        if (i < 2) seed("tlv", keys[i].name, BYTES_NONE, buf_bytes(&plain));
+        if (i < 2) seed("zlib", keys[i].name, BYTES_NONE, packed);
+        if (i == 1) seed("x509", "gzip", BYTES_NONE, buf_bytes(&gzip));
+        // Of a card that answers well six times, then with this container.
+        size_t n = plain.n + 4, all = n + 9;
+        seed("link", keys[i].name, BYTES(0x03, (u8)(all >> 8), (u8)all, 0, 0, 0, 0, 0, 0, 0xd3,
+                                         (u8)(n >> 8), (u8)n, 0x53, 0x82, (u8)(plain.n >> 8),
+                                         (u8)plain.n), buf_bytes(&plain));
+    }
+    for (u8 what = 0; what < 8; what++) {
+        static const u8 body[140] = { 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0 };
+        char name[] = { (char)('0' + what), 0 };
+        seed("pad", name, BYTES(what, 2, 2, 32, 0, 192), bytes_of(body, sizeof body));
+    }
+    for (u8 how = 0; how < 8; how++) {      // good cards of several kinds, every key in turn
+        char name[] = "good0";
+        name[4] = (char)('0' + how);
+        seed("link", name, BYTES((u8)(how << 4 | 3 | how), 0, 0), BYTES(how));
+    }
+    // Logged in, then each mechanism with a few keys: sign, decrypt, encrypt, digest, verify,
+    // derive. Where it takes public keys all objects are found, six of them data.
+    for (size_t i = 0; i < 6; i++) {
+        static const u8 what[] = { 14, 19, 23, 27, 30, 33 };
+        u8 room[4096];
+        struct buf b = buf_on(room, sizeof room);
+        char name[] = "0";
+        for (u8 call = 0; call < 62; call++) {
+            bool public = i == 2 || i == 4;
+            u8 key = (u8)(public ? 7 + 3 * (call / 24) : call / 24);
+            bytes data = bytes_of(alg_oid_rsa, i == 1 ? 0 : 11);
+            buf_put(&b, BYTES(what[i], 0, key, (u8)data.n));    // 0: the session
+            buf_put(&b, data);
+            buf_put(&b, BYTES(100, (u8)(call % 24), 0, 0));                     // output, mechanism
+            if (i == 5) buf_put8(&b, 0);                                        // no attributes
+        }
+        name[0] = (char)('0' + i);
+        seed("p11", name, BYTES(0x03, 0, 0, 1, i != 2 && i != 4), buf_bytes(&b));
+    }
+    seed("attr", "class", BYTES(1, 2, 1, 0, 8, 3, 0), BYTES(0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 5));
+    return 0;
+}
+#endif
+
+#if !defined(FUZZ_SEEDS)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static bool begun;
+    if (!begun) MUST(!cipher_start());
+    begun = true;
+    fuzz(bytes_of(data, n));
+    return 0;
+}
+#endif

@@ -1,0 +1,102 @@
+#!/bin/sh
+# Compiles tests/tools/header.c and tests/tools/header.cc in every way that scard11.h can be included, with each
+# compiler there is. Nothing is linked or run.
+#
+#     tests/tools/header.sh
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+echo '#define HEADER_OF_THE_APPLICATION 1' > "$dir/stand_in.h"
+all='-Werror -pedantic -Wall -Wextra -Wconversion -Wshadow -Wundef -I.'
+. tests/tools/count.sh
+skipped=0
+
+# try <what it shows> <command...>: passes when the command succeeds.
+try() {
+    what=$1; shift
+    at "$what"
+    if "$@" > "$dir/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "failed: $what: $*"
+        head -20 "$dir/out"
+    fi
+}
+
+# ways <what it shows> <compiler> <flags...> <file>: that file with each way to include the header.
+ways() {
+    what=$1; shift
+    try "$what" "$@"
+    try "$what, a prefix" "$@" -DSCARD11_PREFIX=foo_ -DHEADER_PREFIX_IS_FOO
+    try "$what, a reader of one's own" "$@" -DSCARD11_READER=2
+    try "$what, the application's pkcs11.h" "$@" "-DSCARD11_PKCS11_H=\"$dir/stand_in.h\""
+}
+
+# only_prefixed <object>: it refers to foo_C_Sign, and to no C_ function without the prefix.
+only_prefixed() {
+    nm "$1" > "$dir/nm" || return 1
+    grep -q ' _*foo_C_Sign$' "$dir/nm" && ! grep ' U _*C_' "$dir/nm"
+}
+
+# bound <options> [text]: scard11.c takes these options; or refuses them, and says this.
+bound() {
+    # shellcheck disable=SC2046
+    if ${CC:-cc} -E -I. -DSCARD11_READER=2 $(echo ",$1" | sed 's/,/ -DSCARD11_/g') scard11.c \
+        > /dev/null 2> "$dir/said"
+    then [ $# = 1 ]
+    else [ $# = 2 ] && grep -q "#error.*$2" "$dir/said"
+    fi
+}
+
+# As wide as scard11.c.
+# shellcheck disable=SC2016
+try 'no line over 100 columns' awk 'length > 100 || /\t|[ \t]$/ { print FILENAME ":" FNR; bad = 1 }
+    END { exit bad }' scard11.h
+
+for cc in gcc clang i686-w64-mingw32-gcc x86_64-w64-mingw32-gcc; do
+    if ! command -v $cc > /dev/null; then
+        skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue
+    fi
+    for std in c99 c11; do
+        ways "$cc $std" $cc -std=$std $all -Wstrict-prototypes -c -o "$dir/o" tests/tools/header.c
+    done
+done
+for cc in g++ clang++; do
+    if ! command -v $cc > /dev/null; then
+        skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue
+    fi
+    for std in c++98 c++11 c++17; do
+        ways "$cc $std" $cc -std=$std $all -c -o "$dir/o" tests/tools/header.cc
+    done
+done
+if echo 'int main(void) { return 0; }' | ${CC:-cc} -m32 -fsyntax-only -x c - 2> /dev/null; then
+    ways "32-bit" ${CC:-cc} -ffreestanding -m32 -std=c99 $all -c -o "$dir/o" tests/tools/header.c
+fi
+try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -c -o "$dir/prefixed.o" tests/tools/header.c
+try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
+
+# The bounds of options, from both sides.
+while read -r good bad text; do
+    try "$good is taken" bound "$good"
+    try "$bad is refused" bound "$bad" "$text"
+done <<END
+READERS_MAX=1 READERS_MAX=0 must be 1 to 64
+READERS_MAX=64 READERS_MAX=65 must be 1 to 64
+READER_SLOTS=1 READER_SLOTS=0 must be 1 to 8
+READER_SLOTS=8 READER_SLOTS=9 must be 1 to 8
+TOKEN_CREDENTIALS=2 TOKEN_CREDENTIALS=1 must be 2 to 16
+TOKEN_CREDENTIALS=16 TOKEN_CREDENTIALS=17 must be 2 to 16
+ANSWER=258 ANSWER=257 must be 258
+ANSWER=65538 ANSWER=65539 to 65538
+ANSWER=258,ZLIB=0,SCRATCH=6674 ANSWER=258,ZLIB=0,SCRATCH=6673 must hold an answer
+ANSWER=4096,ZLIB=0,SCRATCH=14592 ANSWER=4096,ZLIB=0,SCRATCH=14591 must hold an answer
+SCRATCH=131072 SCRATCH=131071 inflate needs
+CRYPTO_LOCK=x,CRYPTO_UNLOCK=x CRYPTO_LOCK=x define both
+ALLOC=x,FREE=x FREE=x define both
+PREFIX=my_ PKCS11_H="$dir/stand_in.h" must declare PKCS#11 3.2
+END
+
+[ "$skipped" = 0 ] || echo "$skipped skipped: no 32-bit or Windows compiler here"
+sum_up

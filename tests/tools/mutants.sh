@@ -1,0 +1,224 @@
+#!/bin/sh
+# mutants.sh: is each law of scard11.c's opening comment kept by a test? One fault at a time is put
+# into a copy of scard11.c, around the function that keeps the law; the program that is named beside
+# it must find it. ./build.sh mutants [name...] runs it. SPDX-License-Identifier: 0BSD
+#
+# Without sanitizers and optimization, so that one takes a few seconds. A change that changes
+# nothing, does not compile, or that no test finds is a failure, and so is a test that finds
+# something without it. ONLY names mutants; with ALL=1 each program runs whole, and all that found
+# it is printed. FIT=1 only asks whether each change has its place in scard11.c (structure.sh does).
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tools/count.sh
+: "${OUT:=build}" "${CC:=gcc}"
+out=$OUT/mutants programs='module cards pins piv_cards scenarios'
+flags='-std=c99 -O0 -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1'
+libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
+
+# What includes scard11.c finds the copy, beside a directory of all the tests.
+prepare() {
+    rm -rf "$out"
+    mkdir -p "$out/o" "$out/tests" || exit 1
+    ln -s "$PWD/tests/test.h" "$out/tests"
+    for d in unit programs sim pcsc; do
+        mkdir "$out/tests/$d"
+        ln -s "$PWD/tests/$d"/* "$out/tests/$d"
+    done
+    ln -s "$PWD/scard11.h" "$out/scard11.h"
+    cp scard11.c "$out/scard11.c"
+    for f in tests/sim/sim_*.c; do
+        case $f in *_test.c) ;; *) compile "$f" || exit 1 ;; esac
+    done
+    for p in $programs; do compile "tests/programs/$p.c" || exit 1; done
+}
+
+compile() { $CC $flags -c "$1" -o "$out/o/$(basename "$1" .c).o"; }
+link() { $CC "$out/o/$1.o" $2 "$out"/o/sim_*.o $libs -o "$out/$1"; }
+
+# build <program>: with the copy as it is now.
+build() {
+    case $1 in
+        unit) compile "$out/tests/unit/unit.c" && link unit '' ;;
+        unit_4) $CC $flags -DSCARD11_MBEDTLS_MAJOR=4 -DSCARD11_ENTROPY=unit_entropy -c "$out/tests/unit/unit.c" \
+            -o "$out/o/unit_4.o" && link unit_4 '' ;;
+        *) compile "$out/scard11.c" && link "$1" "$out/o/scard11.o" ;;
+    esac
+}
+
+# runs <program> [case...]: 0: all passed, 1: something failed.
+runs() {
+    program=$1; shift
+    timeout -k 5 "${LIMIT:-120}" "$out/$program" "$@" > "$out/$program.txt" 2>&1 </dev/null &&
+        grep -q '^[1-9][0-9]* passed, 0 failed$' "$out/$program.txt"
+}
+
+# What found it: the cases that failed, or how the program ended.
+found_by() {
+    found=$(sed -n 's/^.*tests\/[a-z_0-9.\/]*\.[ch]:[0-9]*: \([a-z_0-9]*\): .*/\1/p' "$out/$1.txt" | sort -u | tr '\n' ' ')
+    echo "${found:-$1 ends: $(tail -n 1 "$out/$1.txt") }"
+}
+
+in_() { echo "/^[A-Za-z].*[ *]$1(/,/^}/s/$2/$3/"; }     # a change of that function alone
+
+survived() { failed=$((failed + 1)); echo "FAILED: $name: $1"; }
+
+# mutant <name> <program and cases that must find it> [<function> <what> <by what>]...
+mutant() {
+    name=$1 by=$2; shift 2
+    case " ${ONLY:-$name} " in *" $name "*) ;; *) return ;; esac
+    at "$name"
+    change=
+    while [ $# -gt 0 ]; do
+        part=$(in_ "$1" "$2" "$3")
+        ! sed "$part" scard11.c | cmp -s scard11.c - || { survived "nothing to change in $1"; return; }
+        change="$change$part
+"
+        shift 3
+    done
+    [ -z "${FIT:-}" ] || { passed=$((passed + 1)); return; }
+    cp scard11.c "$out/scard11.c"
+    [ -z "${ALL:-}" ] || by=${by%% *}
+    # shellcheck disable=SC2086
+    if ! build ${by%% *} || ! runs $by; then
+        survived "$by fails without it"; tail -n 5 "$out/${by%% *}.txt"; return
+    fi
+    sed "$change" scard11.c > "$out/scard11.c"
+    if ! build ${by%% *}; then survived 'does not compile'; return; fi
+    # shellcheck disable=SC2086
+    if runs $by; then survived "not found by $by"; return; fi
+    passed=$((passed + 1))
+    echo "$name: found by $(found_by "${by%% *}")"
+}
+
+[ -n "${FIT:-}" ] || prepare
+
+# a secret goes where it is meant for, seen in this transaction: secret_send
+mutant secret_without_going_there 'unit secret' \
+    secret_send 'TRY(place_go_to(card, token, place, scratch));' ''
+mutant secret_without_asking_whether_it_is_sure 'unit secret_refuses_where_nobody_is_sure' \
+    secret_send 'SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
+mutant secret_without_going_there_and_asking 'module another_application_never_gets_the_pin' \
+    secret_send 'TRY(place_go_to.*\|SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
+mutant secret_on_any_place 'unit place' \
+    place_is_here 'return .*' 'return true;'
+mutant sure_without_a_look 'module another_application_never_gets_the_pin' \
+    place_be_sure 'if (card->sure) return ST_OK;' 'return ST_OK;'
+mutant sure_after_the_transaction 'module another_application_never_gets_the_pin' \
+    slot_begin 'card->sure = false;' ';'
+mutant landmark_always_found 'unit place' \
+    place_find_landmark 'if (memcmp(.*' ';'
+
+# what is remembered of a card is used for that card only: slot_prove
+mutant never_proved 'cards cards_swapped_at_rest' \
+    slot_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;'
+mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
+    slot_prove 'if (s) return ST_CARD_REMOVED;' ''
+mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
+    p15_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
+mutant begun_unproven 'cards cards_swapped_as_a_reset' \
+    slot_begin 'if (card->unproven) TRY(slot_prove.*' ''
+mutant taken_up_unproven 'cards cards_swapped_at_rest' \
+    slot_take_up 'if (!s) s = slot_prove_now(.*' ''
+mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
+    slot_take_up 'if (!slot_identity(card)) return ST_NOT_FOUND;' ''
+mutant connected_again_without_comparing 'cards cards_without_a_name_swapped' \
+    slot_connect_again 'return .*' 'return ST_OK;' \
+    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
+mutant connected_again_whatever_the_count 'cards cards_without_a_name_swapped' \
+    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
+mutant connected_again_whatever_the_atr 'cards cards_of_two_kinds_swapped' \
+    slot_connect_again 'return .*' 'return ST_OK;'
+mutant reset_where_nothing_counts 'module where_the_backend_does_not_count_a_reset_is_a_removal' \
+    slot_resume ' || !(card->state \& SCARD11_READER_COUNTED)' ''
+mutant a_count_of_0_tells 'cards cards_without_a_name_swapped' \
+    slot_resume 'if (!slot_counts(card) .*' ''
+mutant memory_answers_unproven 'cards cards_swapped_where_the_count_is_stuck' \
+    slot_look 'if (!s \&\& card->unproven .*' ''
+mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
+    slot_look_at_rest 'slot_note_swap(reader);' ';'
+
+# a lost context is a removal of every card, with its event: slot_look_all
+mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
+    slot_look_all '^        slot_note_gone(NULL);' ''
+
+# after the end of a login the card itself asks for the PIN again: slot_log_out
+mutant logout_of_the_library_alone 'module logout_is_real_and_renews_private_handles' \
+    slot_log_out 'if (card_verified(token)) s = slot_end_verified(reader, token);' ''
+mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
+    slot_end_verified 'return card_verified(token) ? .*' 'return ST_OK;'
+mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
+    secret_end_one 'if (!s) pin->verified = false;' 'pin->verified = false;'
+mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
+    p11_finalize 'slot_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
+mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
+    p11_finalize 'slot_log_out_everywhere();' ''
+mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
+    slot_rest 'slot_log_out_all(reader);' '' session_close '? slot_log_out(reader, token)' '? ST_OK'
+mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
+    slot_empty ' || slot_verified(reader->card)' '' link_disconnect 'reset || link->broken' 'reset'
+mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
+    slot_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(card); return ST_CARD_REMOVED; }' \
+    link_reset 'link->broken = true;' ';'
+mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
+    slot_reset 'slot_connect_again(card, true)' 'link_reset(\&card->link)'
+mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
+    slot_has_left 'card_forget_verified(.*' ';'
+mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
+    secret_verify 'if (!s) pin->verified = true;' ''
+
+# what is made on trust is checked; what cannot be is not sent on trust: trial_next
+mutant trial_unchecked 'unit trial' \
+    trial_check 'enum trial_verdict verdict = .*' 'enum trial_verdict verdict = TRIAL_GOOD;'
+mutant trial_second_attempt_unchecked 'unit trial' \
+    trial_check '\&\& !trial->again' ''
+mutant trial_trusts_what_it_cannot_check 'unit trial' \
+    trial_begin 'bool trusted = .*' 'bool trusted = true;'
+mutant trial_takes_what_it_cannot_tell 'unit trial' \
+    trial_check 'verdict == TRIAL_WRONG || unknown' 'verdict == TRIAL_WRONG'
+mutant trial_of_rsa_by_its_name 'unit trial' \
+    trial_needs_no_check 'trial->object->key->type != ALG_RSA \&\& ' ''
+mutant trial_for_certain_without_going_there 'unit trial' \
+    trial_next 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
+
+# an object is shown under the token whose credential opens it, or not: p15_token_of
+mutant the_first_token_takes_all 'cards cards_do_not_show_a_key_whose_pin_is_lost' \
+    p15_token_of 'return NULL;' 'return first;'
+mutant whose_pin_is_not_asked 'unit p15' \
+    p15_token_of 'if (!auth_id.n || !p15->pins) return first;' 'return first;'
+
+# a PIN's state is asked for only where that costs nothing: secret_read_tries
+mutant tries_are_asked_of_everyone 'unit secret' \
+    secret_read_tries '!pin->ask || ' ''
+mutant tries_are_asked_in_a_login 'unit secret' \
+    secret_read_tries 'token->login || ' ''
+mutant login_is_asked_of_everyone 'unit place' \
+    place_ask_login ' || !pin->ask' ''
+
+# what is random is random in every process: hash_random
+mutant random_of_one_source 'unit_4 hash' \
+    hash_random 'hash_stir(out, n)' 'ST_OK'
+mutant random_of_the_system_alone 'unit_4 hash' \
+    hash_random 'n ? psa_generate_random(out, n) : PSA_SUCCESS' 'PSA_SUCCESS; memset(out, 0, n)'
+mutant random_that_failed 'unit_4 hash' \
+    hash_random 'if (s \&\& n) mem_wipe(out, n);' 's = ST_OK;'
+
+# the log is called between C_Initialize and C_Finalize only: os_log
+mutant log_after_finalize 'module the_log_is_between_initialize_and_finalize' \
+    p11_finalize 'os_log_close()' 'true'
+mutant log_of_a_child 'module a_forked_child_does_not_log_for_its_parent' \
+    os_log_is_on 'owner == os_pid()' 'true'
+mutant log_that_asks_nobody 'module the_log_is_between_initialize_and_finalize' \
+    os_log_is_on 'return .*' 'return true;' os_log_enter 'bool open = .*' 'bool open = true;'
+mutant log_of_the_parent_in_a_child 'unit os' \
+    os_log_abandon 'if (os_load(.*' ''
+
+# a list from a card has a cap, in memory and in work
+mutant algorithms_without_end 'unit p15 p15alg' \
+    p15alg_named 'n < P15ALG_MAX \&\& ' ''
+mutant algorithms_named_each_time 'unit p15 p15alg' \
+    p15alg_named 'if (named->known) return named->mask;' ''
+mutant algorithms_beyond_the_mask 'unit p15 p15alg' \
+    p15alg_parse 'out->n < P15ALG_MAX' 'out->n < 2 * P15ALG_MAX'
+mutant reads_without_end 'unit link' \
+    link_count_read 'link->reads++ < LINK_READS_MAX' 'true'
+
+sum_up

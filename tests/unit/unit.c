@@ -1,0 +1,106 @@
+// unit.c: white box. scard11.c itself and one file of cases for each of its sections, one program.
+// SPDX-License-Identifier: 0BSD
+//
+//     ./build.sh test link iso        the cases of two sections
+//     ./build.sh test link_chains     one case
+//
+// Each file uses what its section may use. The order is the map's.
+static unsigned long unit_tlvs;         // that were looked at: how much work a card's content makes
+#define TLV_COUNT unit_tlvs++;
+#include "../../scard11.c"
+
+#include "../sim/sim_reader.h"
+#include "../test.h"
+
+#include "base.c"
+#include "status.c"
+#include "os.c"
+#include "arena.c"
+#include "handle.c"
+#include "tlv.c"
+#include "x509.c"
+#include "zlib.c"
+#include "alg.c"
+#include "hash.c"
+#include "pad.c"
+#include "cipher.c"
+#include "reader.c"
+#include "apdu.c"
+#include "link.c"
+#include "iso.c"
+#include "card.c"
+#include "place.c"
+#include "secret.c"
+#include "trial.c"
+#include "p15file.c"
+#include "p15.c"
+#include "p15alg.c"
+#include "p15use.c"
+#include "piv.c"
+#include "isoapplet.c"
+#include "myeid.c"
+#include "esteid.c"
+#include "fineid.c"
+#include "belpic.c"
+#include "generic.c"
+#include "probe.c"
+#include "slot.c"
+#include "mech.c"
+#include "attr.c"
+#include "session.c"
+#include "make.c"
+#include "op.c"
+#include "keys.c"
+#include "option.c"
+#include "p11.c"
+#include "message.c"
+#include "list.c"
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    SECTION(base);
+    SECTION(status);
+    SECTION(os);
+    SECTION(arena);
+    SECTION(handle);
+    SECTION(tlv);
+    SECTION(x509);
+    SECTION(zlib);
+    SECTION(alg);
+    SECTION(hash);
+    SECTION(pad);
+    SECTION(cipher);
+    SECTION(reader);
+    SECTION(apdu);
+    SECTION(link);
+    SECTION(iso);
+    SECTION(card);
+    SECTION(place);
+    SECTION(secret);
+    SECTION(trial);
+    SECTION(p15alg);
+    SECTION(p15file);
+    SECTION(p15);
+    SECTION(p15use);
+    SECTION(piv);
+    SECTION(isoapplet);
+    SECTION(myeid);
+    SECTION(esteid);
+    SECTION(fineid);
+    SECTION(belpic);
+    SECTION(generic);
+    SECTION(probe);
+    SECTION(slot);
+    SECTION(mech);
+    SECTION(attr);
+    SECTION(session);
+    SECTION(make);
+    SECTION(op);
+    SECTION(keys);
+    SECTION(option);
+    SECTION(p11);
+    SECTION(message);
+    SECTION(list);
+    return test_end();
+}
