@@ -2603,6 +2603,17 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
 
 #define READER_NAME 128
 
+// What the log says when nobody can be asked for readers.
+#if SCARD11_READER == SCARD11_READER_CUSTOM
+#define READER_DOWN "scard11_reader_start gives no context to look for readers with"
+#elif defined(_WIN32)
+#define READER_DOWN "PC/SC does not answer: is the service Smart Card (SCardSvr) running?"
+#elif defined(__APPLE__)
+#define READER_DOWN "PC/SC does not answer: may this program use smart cards?"
+#else
+#define READER_DOWN "PC/SC does not answer: is pcscd installed and running, may this user use it?"
+#endif
+
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include <winscard.h>
 
@@ -10135,6 +10146,7 @@ static struct reader slot_readers[SCARD11_READERS_MAX];
 static struct os_mutexes slot_mutexes;      // of the application, for readers' locks
 // the one for looking; NULL: none, or the service is down
 static void *slot_context;
+static bool slot_down;                      // no context was to be had: the log says it once
 static CK_SLOT_ID slot_next_id;
 static bool slot_up;                        // a call that hung over C_Finalize must not look
 static bool slot_watching;                  // after the first look: changes are events
@@ -10420,6 +10432,17 @@ static void slot_look_at_rest(struct reader *reader)
         link_disconnect(&card->link, false);
 }
 
+// Makes the context to look with, if there is none.
+static void slot_start_context(void)
+{
+    if (slot_context) return;
+    if (scard11_reader_start(&slot_context)) slot_context = NULL;
+    bool down = !slot_context;
+    if (down && !slot_down) os_log(READER_DOWN);
+    if (!down && slot_down) os_log("readers can be looked for again");
+    slot_down = down;
+}
+
 // Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
 // library's. Without the service there are no readers, until it is back. The law: a lost context is
 // a removal of every card, with its event, also where another context is there at once: the service
@@ -10428,7 +10451,7 @@ static void slot_look_all(void)
 {
     if (!slot_up) return;
     for (int attempt = 0; attempt < 4; attempt++) {
-        if (!slot_context && scard11_reader_start(&slot_context)) slot_context = NULL;
+        slot_start_context();
         if (!slot_context) break;
         int code = slot_look_once();
         if (!code) {
@@ -11118,7 +11141,7 @@ static st slot_start(const struct os_mutexes *mutexes)
     }
     slot_next_id = 0;
     slot_left_out = slot_dropped_count = 0;
-    slot_watching = false;
+    slot_watching = slot_down = false;
     slot_up = !s;
     slot_look_all();
     slot_watching = true;

@@ -1770,6 +1770,33 @@ TEST(the_service_goes_and_comes_back)
     scene_end();
 }
 
+static unsigned log_lines;
+
+static void count_service(void *context, const char *text)
+{
+    (void)context;
+    log_lines += strstr(text, "scard11_reader_start gives no context") ||
+                 strstr(text, "readers can be looked for again");
+}
+
+// A library that asks again and again says once that there is nobody to ask, and once that there is.
+TEST(the_log_says_once_that_there_is_no_service)
+{
+    CK_ULONG n = 0;
+    sim_reader_clear();
+    sim_reader_service(false);
+    log_lines = 0;
+    CHECK_RV(scard11_set_log(count_service, NULL), CKR_OK);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    for (int i = 0; i < 3; i++) CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+    CHECK_EQ(log_lines, 1);
+    sim_reader_service(true);
+    for (int i = 0; i < 3; i++) CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+    CHECK_EQ(log_lines, 2);
+    C_Finalize(NULL);
+    CHECK_RV(scard11_set_log(NULL, NULL), CKR_OK);
+}
+
 // The service went and came back between two looks, and shows what it showed before: what was in
 // meanwhile nobody saw, so the card that is in is another one, with its event. So it is with a card
 // that is connected, with one that was let go after its last session, and with one in use.
@@ -1799,8 +1826,6 @@ TEST(a_context_that_was_lost_is_a_removal)
         scene_end();
     }
 }
-
-static unsigned log_lines;
 
 static void count_left_out(void *context, const char *line)
 {
@@ -2092,8 +2117,6 @@ TEST(the_log_shows_no_data_that_wants_a_pin)
 
 // ---- When the log's function is called ----
 
-static unsigned log_lines;
-
 static void count_log(void *context, const char *line)
 {
     (void)line;
@@ -2374,6 +2397,7 @@ int main(int argc, char **argv)
     RUN(mute_and_unknown_cards_are_present_and_not_recognized);
     RUN(events_are_reported_once_and_the_slot_id_stays);
     RUN(the_service_goes_and_comes_back);
+    RUN(the_log_says_once_that_there_is_no_service);
     RUN(a_context_that_was_lost_is_a_removal);
     RUN(more_readers_than_there_is_room_for);
     RUN(sixteen_readers_are_waited_for);
