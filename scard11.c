@@ -403,6 +403,32 @@ typedef u32 st;
 enum { ST_LIST(X) ST_COUNT };
 #undef X
 
+// Status words that mean something to a command or a driver, as ISO 7816-4 has them (6999: Java
+// Card). What each means is decided in the function of the command that it answers.
+#define SW_END_OF_FILE     0x6282       // the file ended before Le bytes
+#define SW_WRONG_LENGTH    0x6700
+#define SW_NO_SM           0x6882       // secure messaging is not supported
+#define SW_CHAIN_OPEN      0x6883       // the last command of a chain was expected
+#define SW_NO_CHAINING     0x6884       // command chaining is not supported
+#define SW_FILE_STRUCTURE  0x6981       // the command does not go with the file's structure
+#define SW_SECURITY_STATUS 0x6982       // security status not satisfied: a PIN is wanted
+#define SW_BLOCKED         0x6983       // authentication method blocked
+#define SW_DATA_UNUSABLE   0x6984       // reference data not usable
+#define SW_CONDITIONS      0x6985       // conditions of use not satisfied
+#define SW_NOT_ALLOWED     0x6986       // command not allowed: no EF is current
+#define SW_SM_MISSING      0x6987       // expected secure messaging data objects are missing
+#define SW_SM_INCORRECT    0x6988       // secure messaging data objects are incorrect
+#define SW_NOT_SELECTED    0x6999       // the applet could not be selected
+#define SW_WRONG_DATA      0x6a80       // incorrect parameters in the command data field
+#define SW_NO_FUNCTION     0x6a81       // function not supported
+#define SW_FILE_NOT_FOUND  0x6a82       // file or application not found
+#define SW_RECORD_NOT_FOUND 0x6a83
+#define SW_INCORRECT_P1P2  0x6a86
+#define SW_DATA_NOT_FOUND  0x6a88       // referenced data or reference data not found
+#define SW_WRONG_P1P2      0x6b00
+#define SW_NO_INS          0x6d00       // instruction code not supported or invalid
+#define SW_NO_CLA          0x6e00       // class not supported
+
 // Below 6000 there are no status words in ISO 7816-4: they would look like errors of ours.
 #define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw) < 0x6000 ? (st)ST_PROTOCOL : (st)(sw))
 
@@ -3527,7 +3553,7 @@ static st link_wrap(struct link *link, struct apdu *cmd)
 // finds it wrong.
 static st link_unwrap(struct link *link, bytes response, struct buf *rsp)
 {
-    bool refused = link->sw == 0x6882 || link->sw == 0x6987 || link->sw == 0x6988;
+    bool refused = link->sw == SW_NO_SM || link->sw == SW_SM_MISSING || link->sw == SW_SM_INCORRECT;
     if (!refused && !link->secure->unwrap(link->secure, response, &link->sw, rsp)) return ST_OK;
     link_end_secure(link);
     return ST_SECURE;
@@ -3599,13 +3625,14 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
 
     link->selects += cmd->ins == INS_SELECT;
     st s = link_send(link, cmd, &last, rsp);
-    bool refused = (!s || s == 0x6700) && link->sw == 0x6700 && link_is_extended(link, &last);
+    bool refused = (!s || s == SW_WRONG_LENGTH) && link->sw == SW_WRONG_LENGTH &&
+                   link_is_extended(link, &last);
     if (refused && !(link->extended_proven & link_form(&last))) {
         buf_rewind(rsp, start);
         s = link_send_short(link, cmd, &last, rsp);
     }
     // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
-    if (!s && link->sw == 0x6883 && !(cmd->cla & CLA_CHAIN)) {
+    if (!s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN)) {
         buf_rewind(rsp, start);
         s = link_send(link, cmd, &last, rsp);
     }
@@ -3725,7 +3752,8 @@ static st iso_select(struct link *link, u8 p1, u8 p2, bytes path, struct buf *to
     struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = p2, .data = path };
     if (p2 != ISO_NOTHING) cmd.le = APDU_LE_SHORT;
     st s = link_exchange(link, &cmd, told ? told : &unread);
-    bool none_such = s == 0x6a82 || s == 0x6a83 || s == 0x6d00 || s == 0x6999 || s == 0x6986;
+    bool none_such = s == SW_FILE_NOT_FOUND || s == SW_RECORD_NOT_FOUND || s == SW_NO_INS ||
+                     s == SW_NOT_SELECTED || s == SW_NOT_ALLOWED;
     return none_such ? ST_NOT_FOUND : s;
 }
 
@@ -3748,13 +3776,13 @@ static st iso_pin_status(st s, int *tries)
     if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
     // QUIRK(YubiKey NEO): the tries left as 630X. 6300 says nothing of them.
     if ((s & 0xfff0) == 0x6300 && s & 0xf) *tries = (int)(s & 0xf);
-    if (s == 0x6983 || s == 0x6984) *tries = 0;
+    if (s == SW_BLOCKED || s == SW_DATA_UNUSABLE) *tries = 0;
     if (s == 0x63c0) return ST_PIN_LOCKED;
     if ((s & 0xff00) == 0x6300) return ST_PIN_INCORRECT;
-    if (s == 0x6983 || s == 0x6984) return ST_PIN_LOCKED;
-    if (s == 0x6982) return ST_PIN_INCORRECT;
-    if (s == 0x6a80 || s == 0x6700) return ST_PIN_LEN;
-    if (s == 0x6a88 || s == 0x6a82) return ST_PIN_MISSING;
+    if (s == SW_BLOCKED || s == SW_DATA_UNUSABLE) return ST_PIN_LOCKED;
+    if (s == SW_SECURITY_STATUS) return ST_PIN_INCORRECT;
+    if (s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) return ST_PIN_LEN;
+    if (s == SW_DATA_NOT_FOUND || s == SW_FILE_NOT_FOUND) return ST_PIN_MISSING;
     return s;
 }
 
@@ -3784,8 +3812,8 @@ static st iso_get_data(struct link *link, u16 file, bytes tag_list, bool (*enoug
     struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file,
                         .data = tag_list, .le = APDU_LE_ALL, .enough = enough };
     st s = link_exchange(link, &cmd, out);
-    if (s == 0x6a82 || s == 0x6a88) return ST_NOT_FOUND;
-    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    if (s == SW_FILE_NOT_FOUND || s == SW_DATA_NOT_FOUND) return ST_NOT_FOUND;
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
     return s;
 }
 
@@ -3811,9 +3839,9 @@ static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out
     if (offset > 0x7fff) return ST_NOT_FOUND;
     TRY(link_count_read(link));
     st s = link_exchange(link, &cmd, out);
-    if (s == 0x6282) return ST_OK;                              // the end was reached: all is here
-    if (s == 0x6b00 || s == 0x6a86 || s == 0x6a82) return ST_NOT_FOUND;
-    if (s == 0x6982) return ST_NOT_LOGGED_IN;
+    if (s == SW_END_OF_FILE) return ST_OK;                      // all that there is has come
+    if (s == SW_WRONG_P1P2 || s == SW_INCORRECT_P1P2 || s == SW_FILE_NOT_FOUND) return ST_NOT_FOUND;
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
     return s;
 }
 
@@ -3823,9 +3851,9 @@ static st iso_read_record(struct link *link, u8 number, struct buf *out)
     struct apdu cmd = { .ins = INS_READ_RECORD, .p1 = number, .p2 = 0x04, .le = APDU_LE_SHORT };
     TRY(link_count_read(link));
     st s = link_exchange(link, &cmd, out);
-    if (s == 0x6282) return ST_OK;
-    if (s == 0x6a83 || s == 0x6a82) return ST_NOT_FOUND;
-    return s == 0x6982 ? ST_NOT_LOGGED_IN : s;
+    if (s == SW_END_OF_FILE) return ST_OK;
+    if (s == SW_RECORD_NOT_FOUND || s == SW_FILE_NOT_FOUND) return ST_NOT_FOUND;
+    return s == SW_SECURITY_STATUS ? ST_NOT_LOGGED_IN : s;
 }
 
 // ---- Security environment ----
@@ -4827,7 +4855,7 @@ static st secret_answer(struct credential *credential, st s)
 // The same for a command that sets one. QUIRK(YubiKey 5.7): a PIN that is too simple is 6985.
 static st secret_answer_set(struct credential *credential, st s)
 {
-    return s == 0x6985 ? ST_PIN_INVALID : secret_answer(credential, s);
+    return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(credential, s);
 }
 
 // ---- VERIFY and its kin ----
@@ -4926,7 +4954,7 @@ static st secret_unblock(struct card *card, struct token *token, struct credenti
     st s = secret_reset_with_puk(card, token, puk, pin, secret, fresh, scratch);
     if (puk->unblock_by == UNBLOCK_FREES)       // what should be the new PIN must be the old one
         return s ? s : secret_verify(card, token, pin, fresh, scratch);
-    bool apart = s == 0x6a86 || s == 0x6b00 || s == 0x6a81;
+    bool apart = s == SW_INCORRECT_P1P2 || s == SW_WRONG_P1P2 || s == SW_NO_FUNCTION;
     return apart ? secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch) : s;
 }
 
@@ -5001,8 +5029,11 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
 // May an answer mean that another application got the command?
 static bool trial_may_be_lost(st s)
 {
-    static const u16 lost[] = { 0x6700, 0x6982, 0x6985, 0x6986, 0x6999, 0x6a80, 0x6a81, 0x6a82,
-                                0x6a86, 0x6a88, 0x6b00, 0x6d00, 0x6e00, ST_PROTOCOL };
+    static const u16 lost[] = {
+        SW_WRONG_LENGTH, SW_SECURITY_STATUS, SW_CONDITIONS, SW_NOT_ALLOWED, SW_NOT_SELECTED,
+        SW_WRONG_DATA, SW_NO_FUNCTION, SW_FILE_NOT_FOUND, SW_INCORRECT_P1P2, SW_DATA_NOT_FOUND,
+        SW_WRONG_P1P2, SW_NO_INS, SW_NO_CLA, ST_PROTOCOL
+    };
     for (size_t i = 0; i < COUNT(lost); i++)
         if (s == lost[i]) return true;
     return false;
@@ -5492,7 +5523,8 @@ static st p15file_read_selected(struct card *card, const struct p15 *p15,
         u32 want = p15file_want(&card->link, got, shape, size);
         st s = p15->io->read(card, path, path->offset + (u32)got.n, want, out);
         if (s == ST_NOT_FOUND && got.n) return ST_OK;
-        if (s == 0x6981 && !got.n && shape == P15_RECORDS) return p15file_read_records(card, out);
+        if (s == SW_FILE_STRUCTURE && !got.n && shape == P15_RECORDS)
+            return p15file_read_records(card, out);
         if (s) return s;
         size_t n = out->n - start;
         if (n == got.n) return ST_OK;
@@ -6945,10 +6977,15 @@ static st p15use_pad_again(bytes plain, size_t k, struct buf *out)
 
 static st p15use_key_status(st s)
 {
-    if (s == 0x6982) return ST_NOT_LOGGED_IN;
-    if (s == 0x6884) return ST_NOT_SUPPORTED;   // no chains, and extended length is not to be had
-    if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82 ||
-        s == 0x6700 || s == 0x6984) return ST_FAILED;
+    switch (s) {
+        case SW_SECURITY_STATUS:
+            return ST_NOT_LOGGED_IN;
+        case SW_NO_CHAINING:                    // and extended length is not to be had
+            return ST_NOT_SUPPORTED;
+        case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
+        case SW_FILE_NOT_FOUND: case SW_WRONG_LENGTH: case SW_DATA_UNUSABLE:
+            return ST_FAILED;
+    }
     return s;
 }
 
@@ -7428,7 +7465,7 @@ static st piv_find_selected(struct card *card, struct token *token, struct scrat
 static bool piv_is_elsewhere(const struct card *card)
 {
     u16 sw = card->link.sw;
-    return sw == 0x6d00 || sw == 0x6e00 || sw == 0x6999 || sw == 0x6986;
+    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED;
 }
 
 // Before a secret is sent: which PIN is meant. Who answers that is the application, so this costs
@@ -7499,7 +7536,7 @@ static st piv_get_metadata(struct card *card, struct token *token, u8 ref, struc
     st s = piv_ask(card, token, PIV_INS_METADATA, 0, ref, scratch, value);
     if (link_is_broken(s) || !card->sure) return s;
     if (!s) piv_has_metadata(card, token);
-    if (s == 0x6d00 || s == 0x6e00) piv->metadata = PIV_NO;
+    if (s == SW_NO_INS || s == SW_NO_CLA) piv->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
 }
 
@@ -7981,7 +8018,7 @@ static st piv_why_refused(const struct trial *trial, st s)
     struct token *token = object->token;
     const struct credential *pin = card_pin(token);
     int tries;
-    if (s != 0x6982 || trial->again) return s;
+    if (s != SW_SECURITY_STATUS || trial->again) return s;
     st found = card->sure ? ST_OK : place_find_landmark(card, token, token->landmark,
                                                         trial->scratch);
     if (link_is_broken(found)) return found;
@@ -7995,8 +8032,13 @@ static st piv_why_refused(const struct trial *trial, st s)
 
 static st piv_key_status(st s)
 {
-    if (s == 0x6982) return ST_NOT_LOGGED_IN;
-    if (s == 0x6a80 || s == 0x6a81 || s == 0x6a86 || s == 0x6a88 || s == 0x6a82) return ST_FAILED;
+    switch (s) {
+        case SW_SECURITY_STATUS:
+            return ST_NOT_LOGGED_IN;
+        case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
+        case SW_FILE_NOT_FOUND:
+            return ST_FAILED;
+    }
     return s;
 }
 
@@ -8132,7 +8174,7 @@ static st isoapplet_find_selected(struct card *card, struct buf *version)
     struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
     st s = card->shared ? link_exchange(&card->link, &ask, version) : ST_NOT_FOUND;
     bool known = !s && version->n == 3 && version->p[0] == 1;
-    if (s == 0x6d00) {
+    if (s == SW_NO_INS) {
         s = iso_select(&card->link, 0x00, ISO_FCI, bytes_of(mf + 7, 2), version);
         known = !s && bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf));
         *version->p = 0;
@@ -8225,7 +8267,7 @@ static st isoapplet_decrypt(struct card *card, struct object *object, const stru
     (void)use;
     struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
     while (trial_next(&trial)) trial.s = isoapplet_decrypt_once(card, object, in, scratch, out);
-    return trial.s == 0x6a80 ? ST_CIPHER_DATA : p15use_key_status(trial.s);
+    return trial.s == SW_WRONG_DATA ? ST_CIPHER_DATA : p15use_key_status(trial.s);
 }
 
 static const struct driver driver_isoapplet = {
@@ -8490,7 +8532,7 @@ static st myeid_set(struct card *card, struct object *object, u8 p2, u8 algorith
 static st myeid_status(struct card *card, const struct object *object, st s)
 {
     int tries;
-    if (s != 0x6985) return p15use_key_status(s);
+    if (s != SW_CONDITIONS) return p15use_key_status(s);
     st said = iso_ask_pin(&card->link, card_pin(object->token)->reference, &tries);
     if (link_is_broken(said)) return said;
     return said ? ST_NOT_LOGGED_IN : ST_FAILED;
@@ -8582,11 +8624,11 @@ static st myeid_derive(struct card *card, struct object *object, bytes peer_poin
     struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_derive_once(card, object, peer_point, scratch, out);
     st s = myeid_status(card, object, trial.s);
-    if (trial.s != 0x6985 || s != ST_FAILED || myeid->derives_by_file) return s;
+    if (trial.s != SW_CONDITIONS || s != ST_FAILED || myeid->derives_by_file) return s;
     myeid->derives_by_file = true;                      // does it go with the file selected?
     s = myeid_derive_once(card, object, peer_point, scratch, out);
     myeid->derives_by_file = !s;
-    return s == 0x6985 ? ST_FAILED : p15use_key_status(s);
+    return s == SW_CONDITIONS ? ST_FAILED : p15use_key_status(s);
 }
 
 // ---- Secret keys ----
@@ -9927,14 +9969,14 @@ static st generic_decrypt(struct card *card, struct object *object, const struct
     st s = generic_set(card, object, 0xb8, whole >= 0 ? whole : padded, true);
     if (s) return p15use_key_status(s);
     s = generic_decipher(card, p15, in, scratch, &plain);
-    if ((s == 0x6a80 || s == 0x6700) && !(p15->quirks & P15_NO_INDICATOR)) {
+    if ((s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) && !(p15->quirks & P15_NO_INDICATOR)) {
         buf_rewind(&plain, 0);
         // some cards have none (ISO 7816-8: it is optional)
         p15->quirks |= P15_NO_INDICATOR;
         s = generic_decipher(card, p15, in, scratch, &plain);
         if (s) p15->quirks &= ~(u32)P15_NO_INDICATOR;
     }
-    if (s == 0x6a80) return ST_CIPHER_DATA;
+    if (s == SW_WRONG_DATA) return ST_CIPHER_DATA;
     if (s) return p15use_key_status(s);
     // What is hardly shorter than a block is one, of which zeros were left out.
     bool block = whole >= 0 || plain.n + 2 >= in.n;
