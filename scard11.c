@@ -1267,6 +1267,14 @@ static u32 handle_index(CK_ULONG h)
 #define TLV_COUNT                   // the tests count here how much work a card's content makes
 #endif
 
+// Tags of ASN.1's own types (X.690), and those that a syntax numbers itself, [0] to [30]: of a
+// value as it is, or of data objects in it.
+enum tlv_tag { TLV_BOOLEAN = 0x01, TLV_INTEGER = 0x02, TLV_BITS = 0x03, TLV_OCTETS = 0x04,
+               TLV_NULL = 0x05, TLV_OID = 0x06, TLV_ENUMERATED = 0x0a, TLV_UTF8 = 0x0c,
+               TLV_TIME = 0x18, TLV_SEQUENCE = 0x30, TLV_SET = 0x31 };
+#define TLV_PRIMITIVE(n)   (0x80u + (n))
+#define TLV_CONSTRUCTED(n) (0xa0u + (n))
+
 struct tlv {
     u32   tag;              // as it stands: 0x5f2f is one tag
     bytes value;
