@@ -172,6 +172,9 @@ cmd_map() { awk -v map=1 -f tests/tools/structure.awk scard11.c; }
 # ./build.sh worst [n]          the n (30) functions that decide most: decisions, lines, first line, name
 cmd_worst() { awk -v worst="${1:-30}" -f tests/tools/structure.awk scard11.c; }
 
+# ./build.sh figures [file...]  how dense the code is: lengths, decisions, names (tests/tools/figures says what)
+cmd_figures() { need python3; tests/tools/figures "$@"; }
+
 # ./build.sh quirks             every QUIRK, by card
 cmd_quirks() {
     sed -n 's/.*QUIRK(\([^)]*\)): *\(.*\)/\1|\2/p;t' scard11.c | sort | awk -F'|' '
@@ -211,6 +214,12 @@ cmd_bench() {
     need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/bench.sh)
     cmd_library
     run sh tests/tools/bench.sh
+}
+
+# ./build.sh instructions [dir] instructions of each call in bench: the scard11.c of dir, or this one
+cmd_instructions() {
+    need $pkg_lib valgrind libssl-dev
+    run sh tests/tools/instructions.sh "$@"
 }
 
 # ./build.sh model              the locks, events and ends as a model that Spin checks, and its faults
