@@ -1604,6 +1604,7 @@ enum alg_scheme { ALG_RAW, ALG_PKCS1, ALG_PSS, ALG_OAEP,
 #define ALG_RSA_MIN_BITS 512
 #define ALG_RSA_MAX_BITS 4096
 #define ALG_RSA_KEY (ALG_RSA_MAX_BITS / 8 + 64)     // room for an RSAPublicKey
+#define ALG_RESULT_MAX 600              // room for what any key makes: RSA-4096 makes 512 bytes
 
 struct alg_hash {
     const char *name;
@@ -8234,7 +8235,7 @@ static st isoapplet_sign_once(struct card *card, struct object *object, const st
 {
     const struct p15_key *key = object->state;
     bool rsa = key->type == ALG_RSA, pss = use->scheme == ALG_PSS;
-    struct buf raw = scratch_buf(&scratch, 600);
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     bytes data = rsa && !pss ? pad_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
@@ -8260,7 +8261,8 @@ static st isoapplet_decrypt_once(struct card *card, struct object *object, bytes
                                  struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
+    struct buf data = scratch_buf(&scratch, in.n + 1);
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
     TRY(place_set_environment(card, 0x41, 0xb8,
                               BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, key->reference), !card->sure));
     buf_put8(&data, 0);                     // padding indicator: no further information
@@ -8565,7 +8567,8 @@ static st myeid_decipher_halves(struct card *card, bytes in, struct scratch scra
 static st myeid_decipher(struct card *card, struct object *object, bytes in, bool again,
                          struct scratch scratch, struct buf *out)
 {
-    struct buf data = scratch_buf(&scratch, in.n + 1), plain = scratch_buf(&scratch, 600);
+    struct buf data = scratch_buf(&scratch, in.n + 1);
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
     TRY(myeid_set(card, object, 0xb8, MYEID_RAW, again));
     if (in.n > 254 && link_most(&card->link) == 255) {
         TRY(myeid_decipher_halves(card, in, scratch, &plain));
@@ -8583,7 +8586,7 @@ static st myeid_sign_once(struct card *card, struct object *object, bytes in,
                           struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    struct buf raw = scratch_buf(&scratch, 600);
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     bytes info = key->type == ALG_RSA ? pad_pkcs1_signed(in) : BYTES_NONE;
     if (info.n > 255) info = BYTES_NONE;
     u8 algorithm = key->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
@@ -9133,7 +9136,7 @@ static st esteid_sign_once(struct card *card, struct object *object, bytes in,
     const struct p15_key *key = object->state;
     bool rsa = key->type == ALG_RSA, qualified = object->always_auth;
     size_t size = rsa ? 0 : object->key->curve->size;
-    struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, 600);
+    struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
     if (rsa && qualified) data = esteid_sha256(data);
@@ -9622,7 +9625,7 @@ static st belpic_sign_once(struct card *card, struct object *object, bytes in,
     const struct p15_key *key = object->state;
     bool rsa = key->type == ALG_RSA;
     size_t size = alg_signature_size(object->key);
-    struct buf raw = scratch_buf(&scratch, 600);
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, object->key->curve->size);
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(card, key));
@@ -9935,7 +9938,7 @@ static st generic_sign_data(const struct object *object, const struct alg_use *u
 static st generic_sign_once(struct card *card, struct object *object, const struct alg_use *use,
                             bytes in, struct scratch scratch, struct buf *out)
 {
-    struct buf raw = scratch_buf(&scratch, 600);
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     bool ec = object->key->type == ALG_EC;
     int algorithm;
     bytes data;
@@ -9968,7 +9971,7 @@ static st generic_decrypt(struct card *card, struct object *object, const struct
 {
     struct p15_key *key = object->state;
     struct p15 *p15 = object->token->state;
-    struct buf plain = scratch_buf(&scratch, 600);
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
     int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
     int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
@@ -13703,7 +13706,7 @@ static st op_sign(struct reader *reader, struct session *session, struct op *op,
     bool own_pss = object->schemes && op->use.scheme == ALG_PSS;
     bool whole = object->hashes || object->key->type == ALG_EDWARDS || own_pss;
     if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
-    struct buf block = scratch_buf(&scratch, whole ? in.n : 600);
+    struct buf block = scratch_buf(&scratch, whole ? in.n : ALG_RESULT_MAX);
     struct alg_use use = op->use;
     use.digest = in;
     if (whole) buf_put(&block, in);
@@ -13719,7 +13722,7 @@ static st op_open(struct reader *reader, struct session *session, struct object 
                   const struct alg_use *use, bytes label, bytes in, struct scratch scratch,
                   struct buf *out)
 {
-    struct buf block = scratch_buf(&scratch, 600);
+    struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
     if (in.n != (object->key->bits + 7) / 8) return ST_CIPHER_LEN;
     if (!op_below_modulus(object->key, in)) return ST_CIPHER_DATA;
     TRY(op_run_key(reader, session, object, false, use, in, scratch, &block));
@@ -14125,7 +14128,7 @@ static st op_verify(struct reader *reader, struct session *session, struct op *o
     TRY(op_input(op, &scratch, &in));
     if (signature.n != alg_signature_size(&key)) return ST_SIG_LEN;
     if (key.type == ALG_RSA && op->use.scheme == ALG_RAW) {
-        struct buf block = scratch_buf(&scratch, 600);
+        struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
         st s = op_sign_block(op, &key, in, scratch, &block);
         return s ? s : cipher_verify(&key, &op->use, buf_bytes(&block), signature, scratch);
     }
@@ -14243,7 +14246,7 @@ static st op_finish(struct reader *reader, struct session *session, enum session
         return out ? ST_TOO_SMALL : ST_OK;
     }
     struct scratch work = scratch;
-    struct buf result = scratch_buf(&work, most > 600 ? most : 600);
+    struct buf result = scratch_buf(&work, most > ALG_RESULT_MAX ? most : ALG_RESULT_MAX);
     if (op->done) arena_chain_get(op->data, &result);
     else          s = op_work(reader, session, kind, work, &result);
     if (!s && result.full) s = ST_HOST_MEMORY;
