@@ -6,6 +6,7 @@
 #        awk -v types=1 -f structure.awk scard11.c          ... a struct, union or enum is a use
 #        awk -v strict=1 -f structure.awk scard11.c         ... and what makes a function hard to read
 #        awk -v map=1 -f structure.awk scard11.c            the map: line, lines, functions, section
+#        awk -v dot=1 -f structure.awk scard11.c            the sections and their uses, for Graphviz
 #        awk -v worst=30 -f structure.awk scard11.c         the 30 functions that decide most: decisions,
 #                                                           lines, first line, name
 #
@@ -168,14 +169,16 @@ length($0) > 100            { bad(NR, "longer than 100 columns") }
 opened == NR && NR > 80     { bad(NR, "the opening comment has more than 80 lines") }
 /^ \* MAP/                  { in_map = 1 }
 /^ \* END OF MAP/           { in_map = 0 }
-in_map && /^ \*   [0-9] /   { part = $2 }
+in_map && /^ \*   [0-9] /   {
+    part = $2; s = $0; sub(/^ \*   [0-9] /, "", s); sub(/ *>>.*/, "", s); part_name[part] = s
+}
 in_map                      {
     s = $0
     while (match(s, />>[a-z0-9]+/)) {
         t = substr(s, RSTART + 2, RLENGTH - 2); s = substr(s, RSTART + RLENGTH)
         if (t in mapped) bad(NR, ">>" t " is in the map twice")
-        map_tag[++map_n] = t; mapped[t] = 1
-        if (part == 1) ground[t] = 1        # part 1 is for everyone: not listed in Uses
+        map_tag[++map_n] = t; mapped[t] = 1; part_of[t] = part
+        if (part == 1) { ground[t] = 1; ground_n++ }        # part 1 is for everyone: not listed in Uses
     }
 }
 
@@ -309,8 +312,45 @@ function closed() {
     in_function = 0; in_name = ""
 }
 
+# A section uses what its banner says; >>probe has each driver work, through struct driver.
+function leads(from, to) { return ((from, to) in declared) || (from == "probe" && (to in driver)) }
+
+# Does from use to through a third section? Then its own use of it needs no line in the picture.
+function reaches(from, to,    i, t) {
+    for (i = order[from] - 1; i > order[to]; i--) {
+        t = map_tag[i]
+        if (leads(from, t) && (leads(t, to) || reaches(t, to))) return 1
+    }
+    return 0
+}
+
+# The parts as boxes, the entry points on top; a line from a section to each that it uses. Ground is below the
+# lowest section, without lines.
+function draw(    p, i, j, a, b) {
+    print "digraph scard11 {"
+    print "    bgcolor=white; newrank=true; nodesep=0.15; ranksep=0.45; fontname=\"sans-serif\"; fontsize=13"
+    print "    node [shape=box, style=\"rounded,filled\", fillcolor=white, color=gray40, fontname=\"sans-serif\","
+    print "          fontsize=12, height=0.3, margin=\"0.1,0.04\"]"
+    print "    edge [color=gray40, arrowsize=0.6]"
+    for (p = part; p; p--) {
+        print "    subgraph cluster_" p " {"
+        print "        label=\"" part_name[p] (p == 1 ? " (used by all)" : "") "\"; labeljust=l;"
+        print "        style=\"rounded,filled\"; color=gray92"
+        for (i = map_n; i; i--) if (part_of[map_tag[i]] == p) print "        " map_tag[i]
+        print "    }"
+    }
+    for (i = map_n; i > ground_n; i--) for (j = i - 1; j; j--) {
+        a = map_tag[i]; b = map_tag[j]
+        if (b in ground) { if (i == ground_n + 1) print "    " a " -> " b " [style=invis]" }
+        else if (leads(a, b) && !reaches(a, b))
+            print "    " a " -> " b ((a, b) in declared ? "" : " [style=dashed]")
+    }
+    print "}"
+}
+
 END {
     close_section()
+    if (dot) draw()
     for (; worst > 0 && all_n; worst--) {
         for (at = i = 1; i <= all_n; i++) if (all_decisions[i] > all_decisions[at]) at = i
         print all_says[at]; all_decisions[at] = -1

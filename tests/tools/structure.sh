@@ -255,6 +255,11 @@ lines=$(wc -l < "$dir/good.c")
 start=$(grep -n 'MARK: - >>base' "$dir/good.c" | cut -d: -f1)
 [ "$out" = "6 $((lines - start)) 11" ] && pass || fail "the map: $out, of $lines lines"
 
+# Its picture: what follows from other lines has none.
+out=$(awk -v dot=1 -f tests/tools/structure.awk "$dir/good.c" | sed -n 's/^ *\([a-z0-9]* -> .*\)/\1/p' | tr '\n' ';')
+[ "$out" = 'p11 -> link;pgp -> link;piv -> link;link -> tlv;tlv -> base [style=invis];' ] && pass || fail "the picture: $out"
+sh tests/tools/map.sh --check "$dir/good.c" > /dev/null && fail "a picture of another file is not reported" || pass
+
 # The functions that decide most.
 out=$(awk -v worst=2 -f tests/tools/structure.awk "$dir/good.c" | awk '{ print $1, $2, $4 }')
 [ "$out" = '16 15 p11_long
