@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: 0BSD
 #
 # Everything goes into build/ (or OUT). Debian packages that a command needs are installed if that
-# may be done, else named. Each command is printed before it runs; the first failure is the end.
+# may be done, else named. Each command is printed before it runs, or goes with its output to a file
+# that is named; the first failure is the end.
 set -eu
 case ${OUT:-} in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
 cd "$(dirname "$0")"
@@ -95,12 +96,16 @@ cmd_demo() {
     need $pkg_lib
     there tests/tools/demo.c
     out demo
-    bg $CC $warn $CFLAGS $pcsc_h -I. tests/tools/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc"
-    bg $CC $warn $CFLAGS $custom tests/tools/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
-    bg_wait
-    rc=0; run "$OUT/demo/pcsc" || rc=$?     # 77: there is no reader with a card
+    said=$OUT/demo/build.txt
+    echo "compiling (its output: $said)"
+    : > "$said"
+    quietly $CC $warn $CFLAGS $pcsc_h -I. tests/tools/demo.c scard11.c $pcsc $libs -o "$OUT/demo/pcsc" & first=$!
+    quietly $CC $warn $CFLAGS $custom tests/tools/demo.c scard11.c $(sims) $libs -o "$OUT/demo/simulated"
+    wait $first || exit 1
+    echo
+    rc=0; "$OUT/demo/pcsc" "$OUT/demo/no_card.txt" || rc=$?     # 77: there is no reader with a card
     [ $rc = 77 ] || return $rc
-    run "$OUT/demo/simulated"
+    "$OUT/demo/simulated" "$OUT/demo/no_card.txt"
 }
 
 test_objects() {        # test_objects <kind> <flags>: what the programs in $kinds need of it

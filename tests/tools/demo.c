@@ -1,17 +1,23 @@
 // demo.c: what ./build.sh demo runs: shows scard11 at work, and checks what it shows.
 // SPDX-License-Identifier: 0BSD
 //
-// Compiled twice. With PC/SC it uses the card in the reader, and exits with 77 if there is none it
-// can use. With the custom reader it brings a virtual PIV card, which it can pull out as well.
-// Exits with 1 if anything is not as it says.
+//     demo FILE
+//
+// Compiled twice. With PC/SC it uses the card in the reader. If there is none that it can use, it
+// writes the reason to FILE and exits with 77. With the custom reader it brings a virtual PIV card,
+// which it can pull out as well, and shows the reason that FILE tells. The result comes first, then
+// the calls it was made of, then what to do next. Exits with 1 if anything is not as it says.
 #define _POSIX_C_SOURCE 200809L
 #include "scard11.h"
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
-#if SCARD11_READER == SCARD11_READER_CUSTOM
+#if SCARD11_READER == SCARD11_READER_PCSC
+#include <winscard.h>
+#else
 #include "../sim/sim_piv.h"
 #include "../sim/sim_reader.h"
 #endif
@@ -19,6 +25,7 @@
 #define NOTHING_HERE 77
 
 static bool failed;
+static FILE *out;               // where the calls are shown
 
 struct key {
     CK_OBJECT_HANDLE private, public;
@@ -29,7 +36,8 @@ struct key {
 
 // ---- Saying it ----
 
-#define say(what, ...) (printf("   %-14s ", (what)), printf(__VA_ARGS__), putchar('\n'))
+#define say(what, ...) \
+    (fprintf(out, "   %-14s ", (what)), fprintf(out, __VA_ARGS__), putc('\n', out))
 
 static const char *name_of(CK_RV rv)
 {
@@ -57,16 +65,16 @@ static const char *name_of(CK_RV rv)
 // What a call returned; an error if it is not what it should be.
 static bool returned(const char *call, CK_RV rv, CK_RV want)
 {
-    printf("   %-50s %s", call, name_of(rv));
-    if (rv != want) printf("   WRONG: it should be %s", name_of(want)), failed = true;
-    putchar('\n');
+    fprintf(out, "   %-50s %s", call, name_of(rv));
+    if (rv != want) fprintf(out, "   WRONG: it should be %s", name_of(want)), failed = true;
+    putc('\n', out);
     return rv == want;
 }
 
 static void holds(const char *what, bool is_so)
 {
     if (is_so) return;
-    printf("   WRONG: it is not so that %s\n", what);
+    fprintf(out, "   WRONG: it is not so that %s\n", what);
     failed = true;
 }
 
@@ -134,12 +142,12 @@ static CK_RV show(CK_SLOT_ID slot, CK_SESSION_HANDLE *session)
     CK_TOKEN_INFO card;
     CK_ULONG certificates = 0, public_keys = 0;
     CK_RV rv = C_GetSlotInfo(slot, &reader);
-    if (!rv) say("reader", "%.*s", trimmed(reader.slotDescription, 64), reader.slotDescription);
     if (!rv) rv = C_GetTokenInfo(slot, &card);
     if (!rv) rv = C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, session);
     if (!rv) rv = count_objects(*session, CKO_CERTIFICATE, &certificates);
     if (!rv) rv = count_objects(*session, CKO_PUBLIC_KEY, &public_keys);
-    if (rv) return say("card", "%s", name_of(rv)), rv;
+    if (rv) return rv;
+    say("reader", "%.*s", trimmed(reader.slotDescription, 64), reader.slotDescription);
     say("card", "%.*s, serial number %.*s", trimmed(card.label, 32), card.label,
         trimmed(card.serialNumber, 16), card.serialNumber);
     say("on it", "%lu certificates, %lu public keys", certificates, public_keys);
@@ -178,6 +186,10 @@ static bool sign_and_verify(CK_SLOT_ID slot, CK_SESSION_HANDLE session, char *pi
     CK_BYTE signature[512];
     CK_ULONG len = sizeof signature;
     CK_RV rv = C_Login(session, CKU_USER, (CK_UTF8CHAR *)pin, strlen(pin));
+#if SCARD11_READER == SCARD11_READER_PCSC
+    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_LOCKED)
+        return say("PIN", "refused (%s): no signature", name_of(rv)), false;
+#endif
     if (!returned("C_Login", rv, CKR_OK)) return false;
     if (!returned("find a key that signs", find_key(session, key), CKR_OK)) return false;
     rv = sign(session, key, pin, signature, &len);
@@ -199,6 +211,16 @@ static bool sign_and_verify(CK_SLOT_ID slot, CK_SESSION_HANDLE session, char *pi
     return true;
 }
 
+static void next_steps(void)
+{
+    printf("\nWhat next:\n"
+           "   ./build.sh            makes build/scard11.so, a module for programs that you have:\n"
+           "                         pkcs11-tool --module build/scard11.so -L\n"
+           "   README.md             begins with a whole program, and the line that compiles it\n"
+           "   examples/             has more\n"
+           "   ./build.sh help       says what else there is\n");
+}
+
 #if SCARD11_READER == SCARD11_READER_PCSC
 // ---- The card in the reader ----
 
@@ -210,24 +232,34 @@ static void ask_pin(char *pin, int size)
     if (tcgetattr(STDIN_FILENO, &old)) return;
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    printf("   PIN (Enter alone: no signature): ");
-    fflush(stdout);
+    fprintf(out, "   PIN (Enter alone: no signature): ");
+    fflush(out);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     if (!fgets(pin, size, stdin)) *pin = 0;
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
     pin[strcspn(pin, "\r\n")] = 0;
-    putchar('\n');
+    putc('\n', out);
 }
 
-static int show_and_sign(CK_SLOT_ID slot)
+// The card in a slot: NOTHING_HERE if it cannot be used, with the reason in why.
+static int show_and_sign(CK_SLOT_ID slot, char *why, size_t room)
 {
     CK_SESSION_HANDLE session;
+    CK_SLOT_INFO reader;
     CK_TOKEN_INFO card;
     struct key key;
     char pin[64];
 
-    if (show(slot, &session)) return NOTHING_HERE;
-    if (C_GetTokenInfo(slot, &card)) return 1;
+    CK_RV rv = C_GetSlotInfo(slot, &reader);
+    if (!rv) rv = C_GetTokenInfo(slot, &card);
+    if (rv == CKR_TOKEN_NOT_RECOGNIZED)
+        snprintf(why, room, "the card in %.*s is of no kind that is known here",
+                 trimmed(reader.slotDescription, 64), reader.slotDescription);
+    else if (rv) snprintf(why, room, "the card cannot be used: %s", name_of(rv));
+    if (rv) return NOTHING_HERE;
+    fprintf(out, "scard11 %s has found a card.\n\n", scard11_version());
+    rv = show(slot, &session);
+    if (!returned("read what is on it without a PIN", rv, CKR_OK)) return 1;
     if (card.flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) {
         say("PIN", "not asked for: it has %s", card.flags & CKF_USER_PIN_LOCKED
             ? "no tries left" : "one try left");
@@ -240,21 +272,43 @@ static int show_and_sign(CK_SLOT_ID slot)
     return failed;
 }
 
-int main(void)
+// Is there somebody to ask for readers? If not, why says what to do.
+static bool pcsc_answers(char *why, size_t room)
+{
+    SCARDCONTEXT context;
+    LONG rv = SCardEstablishContext(SCARD_SCOPE_USER, NULL, NULL, &context);
+    if (rv == SCARD_S_SUCCESS) return SCardReleaseContext(context) == SCARD_S_SUCCESS;
+    snprintf(why, room, "PC/SC does not answer (%08lx). Debian: apt-get install pcscd libccid,\n"
+             "   then systemctl start pcscd.socket, or pcscd where there is no systemd. A user who\n"
+             "   is not logged in at the machine itself may need polkit's leave", (long)rv & 0xffffffff);
+    return false;
+}
+
+int main(int argc, char **argv)
 {
     CK_SLOT_ID slots[64];
-    CK_ULONG n = 64;
+    CK_ULONG n = 64, readers = 0;
+    char why[512] = "";
     int result = NOTHING_HERE;
 
-    printf("scard11 %s: looking for a card.\n\n", scard11_version());
+    out = stdout;
+    if (argc != 2) return 2;
     CK_RV rv = C_Initialize(NULL);
+    if (!rv) rv = C_GetSlotList(CK_FALSE, NULL, &readers);
     if (!rv) rv = C_GetSlotList(CK_TRUE, slots, &n);
-    if (rv || !n) say("found", "%s", rv ? name_of(rv) : "no reader with a card");
+    if (rv) snprintf(why, sizeof why, "the readers cannot be listed: %s", name_of(rv));
+    else if (!readers && pcsc_answers(why, sizeof why))
+        snprintf(why, sizeof why, "PC/SC knows no reader. One that is plugged in needs its driver:\n"
+                 "   libccid on Debian");
+    else if (readers && !n) snprintf(why, sizeof why, "there is a reader, and no card in it");
     for (CK_ULONG i = 0; !rv && i < n && result == NOTHING_HERE; i++)
-        result = show_and_sign(slots[i]);
+        result = show_and_sign(slots[i], why, sizeof why);
     C_Finalize(NULL);
-    putchar('\n');
-    return result;
+    if (result == 0) next_steps();
+    if (result == 1) printf("\nPlease tell us: README.md, \"Tell us of your card\".\n");
+    FILE *file = result == NOTHING_HERE ? fopen(argv[1], "w") : NULL;
+    if (file) fprintf(file, "%s", why);
+    return file && fclose(file) ? 1 : result;
 }
 #else
 // ---- A virtual card ----
@@ -276,7 +330,7 @@ static void pull(CK_SLOT_ID slot, int reader, struct sim_card *card, CK_SESSION_
     struct key new_key;
     unsigned long before = memory(slot);
 
-    printf("3. The card is pulled in the middle of a signature.\n\n");
+    fprintf(out, "3. The card is pulled in the middle of a signature.\n\n");
     sim_reader_fault(SIM_EJECT, 2, NULL);       // before the second command from now
     CK_RV rv = sign(session, key, pin, signature, &len);
     returned("C_Sign, the card gone before its second command", rv, CKR_DEVICE_REMOVED);
@@ -290,7 +344,7 @@ static void pull(CK_SLOT_ID slot, int reader, struct sim_card *card, CK_SESSION_
     say("memory", "%lu KiB kept for the card before, %lu now", before / 1024, memory(slot) / 1024);
     holds("memory was kept, and all of it given back", before > 1024 && !memory(slot));
 
-    printf("\n4. The same card comes back. What is new works, what is old stays refused.\n\n");
+    fprintf(out, "\n4. The same card comes back. What is new works, what is old stays refused.\n\n");
     sim_reader_insert(reader, card);
     rv = C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &again);
     if (!returned("C_OpenSession", rv, CKR_OK)) return;
@@ -305,7 +359,19 @@ static void pull(CK_SLOT_ID slot, int reader, struct sim_card *card, CK_SESSION_
     holds("its handles are others", again != session && new_key.private != key->private);
 }
 
-int main(void)
+// The reason why no card in a reader was used.
+static void tell_reason(const char *path)
+{
+    char why[512];
+    FILE *file = fopen(path, "r");
+    size_t n = file ? fread(why, 1, sizeof why - 1, file) : 0;
+    why[n] = 0;
+    if (file) fclose(file);
+    if (n) printf("\nNo card of yours was used:\n   %s.\n"
+                  "With one in a reader ./build.sh demo shows that one, and signs with its PIN.\n", why);
+}
+
+int main(int argc, char **argv)
 {
     static const struct sim_piv_key keys[] = {
         { .ref = 0x9a, .key = SIM_RSA2048A }, { .ref = 0x9c, .key = SIM_P256A },
@@ -320,21 +386,24 @@ int main(void)
     struct key key;
     struct sim_card *card = sim_piv_new(&options);
     int reader = sim_reader_add("Virtual Reader 00 00");
+    char *shown;
+    size_t length;
 
-    printf("scard11 %s: a virtual PIV card, with short commands and a PIN of %s.\n\n"
-           "1. The card is in the reader. What is on it can be seen without a PIN.\n\n",
-           scard11_version(), pin);
+    if (argc != 2) return 2;
+    out = open_memstream(&shown, &length);
+    if (!out) return 1;
+    fprintf(out, "1. The card is in the reader. What is on it can be seen without a PIN.\n\n");
     sim_reader_insert(reader, card);
     CK_RV rv = C_Initialize(NULL);
     if (!rv) rv = C_GetSlotList(CK_TRUE, &slot, &n);
     if (!rv && !n) rv = CKR_TOKEN_NOT_PRESENT;
     if (!rv) rv = show(slot, &session);
     failed |= rv != CKR_OK;
-    if (!failed) printf("\n2. Logged in, the card signs.\n\n");
+    if (!failed) fprintf(out, "\n2. Logged in, the card signs.\n\n");
     if (!failed && sign_and_verify(slot, session, pin, &key)) {
-        putchar('\n');
+        putc('\n', out);
         pull(slot, reader, card, session, &key, pin);
-        putchar('\n');
+        putc('\n', out);
     }
     returned("C_Finalize", C_Finalize(NULL), CKR_OK);
     struct sim_reader_stats s = sim_reader_stats();
@@ -346,7 +415,15 @@ int main(void)
     holds("nothing is left open", !left && !s.unbalanced && !s.outside && !s.after_removed);
     sim_reader_clear();
     card->free(card);
-    printf("\n%s\n", failed ? "Something is not as it should be." : "All as it should be.");
-    return failed;
+    if (fclose(out)) return 1;
+    printf("scard11 %s %s\n\n%s", scard11_version(), failed
+           ? "does NOT work here: see WRONG below."
+           : "works here. A virtual PIV card (PIN 123456) signed, was pulled out in the\n"
+             "middle of a signature, and came back. Each call returned what it should.", shown);
+    free(shown);
+    if (failed) return 1;
+    tell_reason(argv[1]);
+    next_steps();
+    return 0;
 }
 #endif

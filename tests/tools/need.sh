@@ -16,6 +16,12 @@ has() {         # is a package here? Libraries by their headers: they may come f
             dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep '^install ok installed' ;;
     esac >/dev/null
 }
+quietly() {     # quietly <command...>: it and its output go to the file $said; one that fails shows the end
+    echo "+ $*" >> "$said"
+    "$@" >> "$said" 2>&1 && return
+    tail -n 30 "$said" >&2
+    die "this failed, and $said has all of it: $*"
+}
 need() {        # installs the packages that are missing, or says which
     missing='' sudo=''
     for p; do case "$missing " in *" $p "*) ;; *) has "$p" || missing="$missing $p" ;; esac; done
@@ -26,7 +32,11 @@ need() {        # installs the packages that are missing, or says which
         sudo -n true 2>/dev/null || die "run this first: sudo apt-get update && sudo $install"
         sudo='sudo -n'
     fi
-    run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update
-    run $sudo env DEBIAN_FRONTEND=noninteractive $install
+    out .
+    said=$OUT/packages.txt
+    echo "installing (output of apt-get: $said):$missing"
+    : > "$said"
+    quietly $sudo env DEBIAN_FRONTEND=noninteractive apt-get update
+    quietly $sudo env DEBIAN_FRONTEND=noninteractive $install
     for p; do has "$p" || die "$p is installed, but $CC does not find it"; done
 }
