@@ -162,6 +162,7 @@ typedef struct { const u8 *p; size_t n; } bytes;
 
 static bytes bytes_of(const void *p, size_t n)
 {
+    SCARD11_ASSERT(p || !n);
     return (bytes){ p, n };
 }
 
@@ -239,6 +240,7 @@ static bytes buf_bytes(const struct buf *b)
 
 static void buf_put(struct buf *b, bytes s)
 {
+    SCARD11_ASSERT(b->n <= b->cap);
     if (b->full || s.n > b->cap - b->n) { b->full = true; return; }
     if (s.n) memmove(b->p + b->n, s.p, s.n);
     b->n += s.n;
@@ -266,6 +268,7 @@ static void buf_fill(struct buf *b, u8 with, size_t n)
 // Takes back what was put behind the first n bytes, and that there was no room for it.
 static void buf_rewind(struct buf *b, size_t n)
 {
+    SCARD11_ASSERT(n <= b->n);
     b->n = n;
     b->full = false;
 }
@@ -356,7 +359,7 @@ typedef u32 st;
     X(PIN_LEN,        CKR_PIN_LEN_RANGE,               "a PIN of a length the card never takes") \
     X(PIN_INVALID,    CKR_PIN_INVALID,                 "a PIN the card never takes")             \
     X(PIN_MISSING,    CKR_USER_PIN_NOT_INITIALIZED,    "this card has no PIN yet")               \
-    X(PIN_CANCELED,   CKR_FUNCTION_CANCELED,           "the PIN was not entered at the pad")     \
+    X(PIN_CANCELED,   CKR_FUNCTION_CANCELED,           "the PIN was not entered at the pinpad")  \
     X(UNTOUCHED,      CKR_FUNCTION_REJECTED,           "nobody touched the card in time")        \
     X(ATTR_TYPE,      CKR_ATTRIBUTE_TYPE_INVALID,      "no such attribute here")                 \
     X(ATTR_VALUE,     CKR_ATTRIBUTE_VALUE_INVALID,     "an attribute value that cannot be")      \
@@ -405,6 +408,8 @@ enum { ST_LIST(X) ST_COUNT };
 
 // Status words that mean something to a command or a driver, as ISO 7816-4 has them (6999: Java
 // Card). What each means is decided in the function of the command that it answers.
+#define SW_OK              0x9000
+#define SW_MIN             0x6000       // ISO 7816-4 has none below: it would look like an error of ours
 #define SW_END_OF_FILE     0x6282       // the file ended before Le bytes
 #define SW_WRONG_LENGTH    0x6700
 #define SW_NO_SM           0x6882       // secure messaging is not supported
@@ -429,8 +434,11 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_NO_INS          0x6d00       // instruction code not supported or invalid
 #define SW_NO_CLA          0x6e00       // class not supported
 
-// Below 6000 there are no status words in ISO 7816-4: they would look like errors of ours.
-#define ST_SW(sw) ((st)(sw) == 0x9000 ? (st)ST_OK : (st)(sw) < 0x6000 ? (st)ST_PROTOCOL : (st)(sw))
+static st st_of_sw(u32 sw)
+{
+    if (sw == SW_OK) return ST_OK;
+    return sw < SW_MIN ? (st)ST_PROTOCOL : sw;
+}
 
 // The one macro with a hidden return. It is safe because no function below p11_enter owns anything
 // that a return would leak: see >>arena.
@@ -456,7 +464,7 @@ static const char *st_text(st s)
 
 /* ================================================================================================
  * MARK: - >>os
- * Locks, process, time, random bytes, environment, locked memory, the log: what C99 has not.
+ * What C99 does not have: locks, process, time, random bytes, environment, locked memory, the log.
  *
  * Owns    struct os_lock, the library and the crypto lock; where the log goes, and when it may: no
  *         line outside C_Initialize .. C_Finalize; with >>reader the only #if of a platform
@@ -503,9 +511,9 @@ int issetugid(void);                    // hidden by _POSIX_C_SOURCE in some of 
 #define OS_GETRANDOM 0
 #endif
 
-// The one step beyond C99: a value that threads read and write without a lock. For process ids
-// only, so that a forked child finds out before it touches a lock. os_claim: of those who want to
-// change a value from what it is, one does.
+// A value that threads read and write without a lock: the one step beyond C99. It holds process ids
+// only, so that a forked child finds out before it touches a lock. os_claim changes a value from
+// what it was; of several threads that try, one succeeds.
 #if defined(_WIN32)
 typedef LONG os_shared;
 static u32 os_load(os_shared *v)              { return (u32)InterlockedCompareExchange(v, 0, 0); }
@@ -568,7 +576,7 @@ static bool os_lock_page(void *page)   { (void)page; return false; }
 static void os_unlock_page(void *page) { (void)page; }
 #endif
 
-// ---- Random bytes of the system. For hash_random, which everything random comes from ----
+// ---- Random bytes of the system: for hash_random alone ----
 
 #if defined(SCARD11_ENTROPY)
 static st os_random(u8 *out, size_t n)
@@ -661,14 +669,14 @@ static struct {
     int file;                       // to be closed with it; -1: none
 } os_log_gate = { 0, OS_NATIVE, { NULL, NULL }, { NULL, NULL }, 0, 0, -1 };
 
-// Would a line go anywhere? A forked child is answered before it touches the lock.
+// Is there anywhere for a line to go? A forked child is answered before it touches the lock.
 static bool os_log_is_on(void)
 {
     u32 owner = os_load(&os_log_gate.owner);
     return owner && owner == os_pid();
 }
 
-// May a line go out, and where to? Then os_log_leave is due, with *time.
+// Asks whether a line may go out, and where to. If it may, os_log_leave(*time) must follow.
 static bool os_log_enter(struct os_log_target *to, u32 *time)
 {
     if (!os_log_is_on()) return false;
@@ -706,20 +714,23 @@ static void os_log(const char *format, ...)
     os_log_leave(time);
 }
 
-// A line that ends in the first bytes of data, in hex; all of it where 160 bytes are enough.
+#define OS_LOG_BYTES 160        // of data that a line shows
+
+// A line that ends in data in hex, or in its first OS_LOG_BYTES bytes.
 static void os_log_hex(const char *what, bytes data)
 {
-    char hex[2 * 160 + 1];
+    char hex[2 * OS_LOG_BYTES + 1];
     struct buf b = buf_on(hex, sizeof hex - 1);
     if (!os_log_is_on()) return;
-    buf_put_hex(&b, bytes_head(data, 160));
+    buf_put_hex(&b, bytes_head(data, OS_LOG_BYTES));
     hex[b.n] = 0;
-    if (data.n > 160) os_log("%s %s... (%lu bytes)", what, hex, (unsigned long)data.n);
-    else              os_log("%s %s", what, hex);
+    if (data.n > OS_LOG_BYTES) os_log("%s %s... (%lu bytes)", what, hex, (unsigned long)data.n);
+    else os_log("%s %s", what, hex);
 }
 
-// A file to append to, made for its owner alone, and not for programs that this one starts. -1: it
-// cannot be opened. Without stdio, whose locks a forked child may find held by nobody.
+// Opens a file to append to; -1: it cannot be opened. Its owner alone may read it, and programs that
+// this one starts do not get it. stdio is not used: a forked child may find its locks held by a
+// thread that does not exist.
 #if defined(_WIN32)
 static int os_file_open(const char *name)
 {
@@ -760,7 +771,7 @@ static void os_log_line(void *file, const char *line)
     os_file_write((int)(intptr_t)file, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-// What the application wants, from the next os_log_open on; line NULL: nothing.
+// Notes where the application wants lines to go from the next os_log_open on; line NULL: nowhere.
 static void os_log_want(void (*line)(void *context, const char *text), void *context)
 {
     os_native_acquire(&os_log_gate.lock);
@@ -768,12 +779,13 @@ static void os_log_want(void (*line)(void *context, const char *text), void *con
     os_native_release(&os_log_gate.lock);
 }
 
-// Opens it for this process. where: "stderr" or "1", or the name of a file that lines are appended
-// to; "" or "0": to where the application wants it, if it does. Only while it is closed.
+// Opens the log for this process; it must be closed. where: "stderr" or "1", or the name of a file
+// that lines are appended to; "" or "0": what os_log_want noted.
 static st os_log_open(const char *where)
 {
     struct os_log_target to = os_log_gate.wanted;
     int file = -1;
+    SCARD11_ASSERT(!os_load(&os_log_gate.owner));
     if (*where && strcmp(where, "0")) {
         bool standard = !strcmp(where, "stderr") || !strcmp(where, "1");
         int at = standard ? 2 : os_file_open(where);
@@ -790,15 +802,16 @@ static st os_log_open(const char *where)
     return ST_OK;
 }
 
-// Closes it, so that no line begins any more, and waits for those under way, but not for ever.
-// false: one did not come back; what it writes to is left to it.
+// Closes the log: no line begins any more. Waits SCARD11_FINALIZE_MS for the lines under way.
+// false: one did not come back; the file that it writes to stays open.
 static bool os_log_close(void)
 {
     u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
     for (;;) {
         os_native_acquire(&os_log_gate.lock);
         os_store(&os_log_gate.owner, 0);
-        bool quiet = !os_log_gate.inside, late = os_now_ms() > end;
+        bool quiet = !os_log_gate.inside;
+        bool late = os_now_ms() > end;
         int file = os_log_gate.file;
         if (quiet || late) {
             os_log_gate.file = -1;
@@ -812,9 +825,8 @@ static bool os_log_close(void)
     }
 }
 
-// In a forked child: whatever the parent's threads were doing with it, it is closed, and its
-// function was for the parent. The file is not closed: the child may have closed it, and have
-// another under its number.
+// Closes the log in a forked child, whatever the parent's threads were doing with it. The function
+// was the parent's. The file stays: the child may have closed it, and have another under its number.
 static void os_log_abandon(void)
 {
     static const os_native fresh = OS_NATIVE;
@@ -852,7 +864,8 @@ static st os_log_open(const char *where)
 // ---- The environment ----
 
 #if SCARD11_ENVIRONMENT
-// Does this program run with rights that who started it, and made its environment, has not?
+// Does this program have rights that the user who started it does not have? Then its environment,
+// which that user made, is not to be trusted.
 static bool os_is_setuid(void)
 {
 #if defined(__linux__)
@@ -888,12 +901,13 @@ struct os_mutexes {
     CK_UNLOCKMUTEX  unlock;
 };
 
-// Keeps the functions it was made with: a call that hangs over C_Finalize unlocks with its own.
+// A lock keeps the functions that it was made with: a call that hangs over C_Finalize unlocks with
+// them.
 struct os_lock {
     struct os_mutexes app;
     void *mutex;                    // of the application
     os_native native;
-    bool held;                      // who lets it go has it
+    bool held;                      // written and read by its holder only
 };
 
 #define OS_LOCK_NATIVE { { NULL, NULL, NULL, NULL }, NULL, OS_NATIVE, false }
@@ -909,8 +923,8 @@ static struct os_lock os_crypto = OS_LOCK_NATIVE;   // PSA, which is not thread-
 #define OS_CRYPTO_OWN 0
 #endif
 
-// Makes a lock at l, whatever was there before: in a forked child that may be a lock which is held
-// by a thread that does not exist.
+// Makes a lock, whatever was there before: in a forked child that may be a lock which a thread holds
+// that does not exist. app: the application's mutexes; NULL, or without create: the system's.
 static st os_lock_make(struct os_lock *lock, const struct os_mutexes *app)
 {
     static const struct os_lock fresh = OS_LOCK_NATIVE;
@@ -934,8 +948,11 @@ static void os_lock_drop(struct os_lock *lock)
 
 static void os_acquire(struct os_lock *lock)
 {
-    if (!lock->app.lock) os_native_acquire(&lock->native);
-    else if (lock->app.lock(lock->mutex) != CKR_OK) os_log("the application's LockMutex failed");
+    if (!lock->app.lock)
+        os_native_acquire(&lock->native);
+    else if (lock->app.lock(lock->mutex) != CKR_OK)
+        os_log("the application's LockMutex failed");
+    SCARD11_ASSERT(!lock->held);
     lock->held = true;
 }
 
@@ -943,7 +960,8 @@ static void os_release(struct os_lock *lock)
 {
     SCARD11_ASSERT(lock->held);
     lock->held = false;
-    if (!lock->app.unlock) os_native_release(&lock->native);
+    if (!lock->app.unlock)
+        os_native_release(&lock->native);
     else if (lock->app.unlock(lock->mutex) != CKR_OK)
         os_log("the application's UnlockMutex failed");
 }
@@ -977,7 +995,7 @@ struct arena {
     struct arena_block *blocks;     // newest first
     u8    *at, *end;                // room left in the newest block
     size_t left;                    // bytes it may still take
-    size_t kept;                    // of which pieces leave so many to what stays
+    size_t kept;                    // pieces are refused when less than this is left
     struct piece *pieces;           // given back, wiped
 };
 
@@ -999,22 +1017,28 @@ static void arena_init(struct arena *arena, size_t limit)
     *arena = (struct arena){ .left = limit, .kept = limit / 2 };
 }
 
+// Makes a new block with room for size bytes the one that memory is taken from.
+static bool arena_grow(struct arena *arena, size_t size)
+{
+    size_t want = size + ARENA_ALIGN < ARENA_BLOCK ? ARENA_BLOCK : size + ARENA_ALIGN;
+    if (want < size || want > arena->left) return false;
+    struct arena_block *block = arena_block_new(want);
+    if (!block) return false;
+    *block = (struct arena_block){ arena->blocks, want };
+    arena->blocks = block;
+    arena->left -= want;
+    arena->at = (u8 *)block + ARENA_ALIGN;
+    arena->end = (u8 *)block + want;
+    return true;
+}
+
 // Room for n objects of size, zeroed, or NULL. What it returns lives as long as the arena.
 static void *arena_alloc(struct arena *arena, size_t size, size_t n)
 {
+    SCARD11_ASSERT(size && arena->at <= arena->end);
     if (n && size > SIZE_MAX / 2 / n) return NULL;
     size = (size * n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (size > (size_t)(arena->end - arena->at)) {
-        size_t want = size + ARENA_ALIGN < ARENA_BLOCK ? ARENA_BLOCK : size + ARENA_ALIGN;
-        struct arena_block *block = want >= size && want <= arena->left ? arena_block_new(want) :
-                                    NULL;
-        if (!block) return NULL;
-        *block = (struct arena_block){ arena->blocks, want };
-        arena->blocks = block;
-        arena->left -= want;
-        arena->at = (u8 *)block + ARENA_ALIGN;
-        arena->end = (u8 *)block + want;
-    }
+    if (size > (size_t)(arena->end - arena->at) && !arena_grow(arena, size)) return NULL;
     void *p = arena->at;
     arena->at += size;
     return p;
@@ -1049,13 +1073,13 @@ struct chain {
     size_t n;
 };
 
-// A zeroed piece, or NULL. arena_piece_drop gives it back. Pieces stay pieces: they take no more
-// than half of what a card may take, so that its objects can still be read when sessions filled the
-// rest.
+// A zeroed piece, or NULL. arena_piece_drop gives it back. A piece stays one. Pieces take no more
+// than half of what a card may take: its objects can still be read when sessions filled that half.
 static struct piece *arena_piece(struct arena *arena)
 {
     struct piece *piece = arena->pieces;
-    if (!piece) return arena->left < arena->kept ? NULL : ARENA_NEW(arena, struct piece, 1);
+    if (!piece && arena->left < arena->kept) return NULL;
+    if (!piece) return ARENA_NEW(arena, struct piece, 1);
     arena->pieces = piece->next;
     piece->next = NULL;
     return piece;
@@ -1084,7 +1108,7 @@ static st arena_chain_put(struct arena *arena, struct chain *chain, bytes s)
             struct piece *piece = arena_piece(arena);
             if (!piece) return ST_ARENA_FULL;
             if (chain->last) chain->last->next = piece;
-            else         chain->first = piece;
+            else chain->first = piece;
             chain->last = piece;
         }
         bytes part = bytes_head(s, sizeof chain->last->data - used);
@@ -1127,8 +1151,8 @@ static bool arena_chain_take(struct chain_place *place, size_t n, struct buf *b)
             place->piece = place->piece->next;
             place->at = 0;
         }
-        bytes part = bytes_head(bytes_from(bytes_of(place->piece->data, sizeof place->piece->data),
-                                           place->at), n);
+        bytes data = bytes_of(place->piece->data, sizeof place->piece->data);
+        bytes part = bytes_head(bytes_from(data, place->at), n);
         if (b) buf_put(b, part);
         place->at += part.n;
         n -= part.n;
@@ -1148,8 +1172,8 @@ static void arena_chain_drop(struct arena *arena, struct chain *chain)
 
 // ---- Scratch: what a call works in ----
 
-// Passed by value, in two registers: what a function takes is given back by its return. How far
-// the room was ever used is noted at its end, so that the end of the call wipes that much.
+// Scratch is passed by value, in two registers: what a function takes is given back by its return.
+// How far the room was ever used is noted at its end; the end of the call wipes that much.
 struct scratch {
     u8 *at;
     struct scratch_end {
@@ -1157,9 +1181,10 @@ struct scratch {
     } *end;
 };
 
-// Over a block of memory, aligned as malloc does.
+// Scratch over a block of memory, which is aligned as malloc does.
 static struct scratch scratch_on(u8 *block, size_t size)
 {
+    SCARD11_ASSERT(size > sizeof(struct scratch_end) + ARENA_ALIGN);
     size_t end = (size - sizeof(struct scratch_end)) & ~(size_t)(ARENA_ALIGN - 1);
     struct scratch scratch = { block, (struct scratch_end *)(void *)(block + end) };
     scratch.end->high = block;
@@ -1202,6 +1227,7 @@ static struct buf scratch_rest(struct scratch *scratch)
 
 static bytes scratch_keep(struct scratch *scratch, const struct buf *b)
 {
+    SCARD11_ASSERT(scratch->at == b->p + b->cap);
     size_t size = (b->n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     scratch->at = size < b->cap ? b->p + size : b->p + b->cap;
     return buf_bytes(b);
@@ -1248,9 +1274,9 @@ static CK_ULONG handle_make(u64 epoch, u32 index)
     return (CK_ULONG)(epoch << HANDLE_INDEX_BITS | index);
 }
 
-static u32 handle_index(CK_ULONG h)
+static u32 handle_index(CK_ULONG handle)
 {
-    return (u32)h & HANDLE_INDEX_MASK;
+    return (u32)handle & HANDLE_INDEX_MASK;
 }
 
 /* ================================================================================================
@@ -1281,8 +1307,8 @@ struct tlv {
     bytes whole;            // with tag and length
 };
 
-// Takes the next data object off rest. ST_NOT_FOUND: there is none; ST_PROTOCOL: what is there is
-// none. part: the last may be there in part.
+// Takes the next data object off rest. ST_NOT_FOUND: nothing is left; ST_PROTOCOL: what is left is
+// no data object. part: the value may be cut off; what there is of it is then taken.
 static st tlv_read(bytes *rest, bool part, struct tlv *out)
 {
     TLV_COUNT
@@ -1328,7 +1354,7 @@ static bool tlv_find(bytes in, u32 tag, bytes *value)
     return false;
 }
 
-// The value of the data object that in begins with, if it has that tag; part: what there is of it.
+// The value of the data object that in begins with, if it has that tag; part: it may be cut off.
 // What follows it is not looked at.
 static st tlv_open_some(bytes in, bool part, u32 tag, bytes *value)
 {
@@ -1343,16 +1369,20 @@ static st tlv_open(bytes in, u32 tag, bytes *value)
     return tlv_open_some(in, false, tag, value);
 }
 
-// The same, and moves on behind it.
+// Takes the data object that in begins with off it. ST_PROTOCOL: there is none, or of another tag.
 static st tlv_take(bytes *in, u32 tag, struct tlv *out)
 {
     return tlv_next(in, out) || out->tag != tag ? ST_PROTOCOL : ST_OK;
 }
 
+// How many bytes tlv_put writes for a value of len bytes (less than 16 MiB).
 static size_t tlv_size(u32 tag, size_t len)
 {
-    size_t tag_bytes = tag > 0xffffff ? 4 : tag > 0xffff ? 3 : tag > 0xff ? 2 : 1;
-    size_t len_bytes = len > 0xffff ? 4 : len > 0xff ? 3 : len > 0x7f ? 2 : 1;
+    size_t tag_bytes = 1, len_bytes = 1;
+    while (tag >>= 8) tag_bytes++;
+    if (len > 0x7f) len_bytes++;
+    if (len > 0xff) len_bytes++;
+    if (len > 0xffff) len_bytes++;
     return tag_bytes + len_bytes + len;
 }
 
@@ -1419,8 +1449,8 @@ struct x509 {
     bytes extensions;               // the SEQUENCE's content; empty: none
 };
 
-// Views into der, which must outlive them. part: a certificate of which nothing need be there but
-// what stands before its extensions; it has no whole then.
+// Finds the parts of a certificate: views into der, which must outlive them. part: der may be cut
+// off behind what stands before the extensions; out->whole is then empty.
 static st x509_parse_some(bytes der, bool part, struct x509 *out)
 {
     struct tlv certificate, tlv;
@@ -1460,8 +1490,8 @@ static bytes x509_extension(const struct x509 *x509, u8 number)
     struct tlv extension, part;
     while (!tlv_take(&rest, 0x30, &extension)) {
         bytes in = extension.value, value = BYTES_NONE;
-        if (tlv_take(&in, 0x06, &part) || !bytes_equal(part.value,
-                                                       BYTES(0x55, 0x1d, number))) continue;
+        if (tlv_take(&in, 0x06, &part)) continue;
+        if (!bytes_equal(part.value, BYTES(0x55, 0x1d, number))) continue;
         while (!tlv_next(&in, &part))                   // critical, or not there
             if (part.tag == 0x04) value = part.value;
         return value;
@@ -1513,7 +1543,7 @@ static bytes x509_common_name(bytes name)
     return bytes_head(found, 255);
 }
 
-// A UTCTime or GeneralizedTime as CK_DATE has it: YYYYMMDD.
+// The day of a UTCTime or GeneralizedTime as CK_DATE has it: YYYYMMDD.
 static st x509_date(bytes time, char out[8])
 {
     struct tlv tlv;
@@ -1538,9 +1568,14 @@ static st x509_date(bytes time, char out[8])
  * ==============================================================================================*/
 
 #if SCARD11_ZLIB
+#define ZLIB_EITHER    (15 + 32)        // windowBits of inflateInit2: the largest, zlib or gzip
+#define ZLIB_WINDOW    (32768 + 64)     // bytes that inflate takes when it first needs its window
+#define ZLIB_INPUT_MAX 0xffffff         // bytes
+
 static voidpf zlib_alloc(voidpf scratch, uInt n, uInt size)
 {
-    return size && n > (uInt)-1 / size ? NULL : scratch_alloc(scratch, (size_t)n * size);
+    if (size && n > (uInt)-1 / size) return NULL;
+    return scratch_alloc(scratch, (size_t)n * size);
 }
 
 static void zlib_free(voidpf scratch, voidpf p)
@@ -1548,18 +1583,19 @@ static void zlib_free(voidpf scratch, voidpf p)
     (void)scratch; (void)p;                             // the caller's return gives it back
 }
 
-// Inflates a gzip or zlib stream into what is left of scratch. ST_ARENA_FULL: it has more to give.
+// Inflates a gzip or zlib stream into what is left of scratch. *out is what came of it, taken from
+// scratch. ST_ARENA_FULL: scratch has too little room for it.
 static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
 {
     struct scratch work = *scratch;
+    size_t window = ZLIB_WINDOW;
     z_stream z;
     memset(&z, 0, sizeof z);
     z.zalloc = zlib_alloc;
     z.zfree = zlib_free;
     z.opaque = &work;
-    if (in.n > 0xffffff || inflateInit2(&z, 15 + 32) != Z_OK) return ST_HOST_MEMORY;
-    // inflate takes its window of 32 KiB when it first needs it: that much must stay.
-    size_t room = scratch_left(&work), window = 32768 + 64;
+    if (in.n > ZLIB_INPUT_MAX || inflateInit2(&z, ZLIB_EITHER) != Z_OK) return ST_HOST_MEMORY;
+    size_t room = scratch_left(&work);
     if (room <= window) return ST_HOST_MEMORY;
     struct buf b = scratch_buf(&work, (room - window) & ~(size_t)(ARENA_ALIGN - 1));
     z.next_in = (Bytef *)(uintptr_t)in.p;
@@ -1569,7 +1605,8 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
     int rc = inflate(&z, Z_FINISH);
     b.n = b.cap - z.avail_out;
     inflateEnd(&z);
-    if (rc != Z_STREAM_END) return rc == Z_BUF_ERROR && !z.avail_out ? ST_ARENA_FULL : ST_PROTOCOL;
+    if (rc == Z_BUF_ERROR && !z.avail_out) return ST_ARENA_FULL;
+    if (rc != Z_STREAM_END) return ST_PROTOCOL;
     *scratch = work;
     scratch->at = b.p;                                  // the window is no longer needed
     *out = scratch_keep(scratch, &b);
@@ -1615,7 +1652,8 @@ struct alg_hash {
     u8 oid_len, oid[9];
 };
 
-#define ALG_HASH_BLOCK 144          // room for any of them; SHA3-224's is the longest there is
+#define ALG_HASH_MAX   64           // bytes of the longest digest
+#define ALG_HASH_BLOCK 144          // of the longest block that there is: SHA3-224's
 
 static const struct alg_hash alg_hashes[] = {
     { "SHA-1",   CKM_SHA_1,  CKG_MGF1_SHA1,   PSA_ALG_SHA_1,   20, 64, 5,
@@ -1700,12 +1738,16 @@ static const struct alg_hash *alg_hash_of_mgf(CK_RSA_PKCS_MGF_TYPE mgf)
     return NULL;
 }
 
+static bytes alg_curve_oid(const struct alg_curve *curve)
+{
+    return bytes_of(curve->oid, curve->oid_len);
+}
+
 // The curve of an OID in DER, or NULL.
 static const struct alg_curve *alg_curve_find(bytes oid)
 {
     for (size_t i = 0; i < COUNT(alg_curves); i++)
-        if (bytes_equal(oid, bytes_of(alg_curves[i].oid,
-                                      alg_curves[i].oid_len))) return &alg_curves[i];
+        if (bytes_equal(oid, alg_curve_oid(&alg_curves[i]))) return &alg_curves[i];
     return NULL;
 }
 
@@ -1714,11 +1756,6 @@ static const struct alg_curve *alg_curve_named(const char *name)
     for (size_t i = 0; i < COUNT(alg_curves); i++)
         if (!strcmp(alg_curves[i].name, name)) return &alg_curves[i];
     return NULL;
-}
-
-static bytes alg_curve_oid(const struct alg_curve *curve)
-{
-    return bytes_of(curve->oid, curve->oid_len);
 }
 
 static size_t alg_key_bytes(const struct alg_key *key)
@@ -1735,8 +1772,12 @@ static bool alg_point_good(const struct alg_curve *curve, bytes point)
 
 static CK_KEY_TYPE alg_key_type(const struct alg_key *key)
 {
-    return key->type == ALG_RSA ? CKK_RSA : key->type == ALG_EC ? CKK_EC :
-           key->type == ALG_EDWARDS ? CKK_EC_EDWARDS : CKK_EC_MONTGOMERY;
+    switch (key->type) {
+    case ALG_RSA:     return CKK_RSA;
+    case ALG_EC:      return CKK_EC;
+    case ALG_EDWARDS: return CKK_EC_EDWARDS;
+    default:          return CKK_EC_MONTGOMERY;
+    }
 }
 
 // Bytes of a signature as PKCS#11 has it, and of a cryptogram.
@@ -1745,6 +1786,7 @@ static size_t alg_signature_size(const struct alg_key *key)
     return key->type == ALG_RSA ? alg_key_bytes(key) : 2 * (size_t)key->curve->size;
 }
 
+// The bits of a number without leading zeros.
 static u32 alg_bits(bytes number)
 {
     u32 bits = (u32)number.n * 8;
@@ -1767,10 +1809,10 @@ static st alg_parse_rsa(bytes der, struct alg_key *key)
     return key->exponent.n && key->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
 }
 
-// A SubjectPublicKeyInfo of a kind that is known here; its views are into spki.
+// Parses a SubjectPublicKeyInfo of a kind that is known here; the key's views are into spki.
 static st alg_parse_spki(bytes spki, struct alg_key *out)
 {
-    struct tlv whole, algorithm, oid, parameters, string;
+    struct tlv whole, algorithm, oid, string;
     struct alg_key key = { .type = ALG_RSA };
     bytes in, public_key;
     TRY(tlv_take(&spki, 0x30, &whole));         // what is behind it in a file is no part of it
@@ -1786,15 +1828,11 @@ static st alg_parse_spki(bytes spki, struct alg_key *out)
         *out = key;
         return ST_OK;
     }
-    if (bytes_equal(oid.whole, bytes_of(alg_oid_ec, sizeof alg_oid_ec))) {
-        TRY(tlv_take(&algorithm.value, 0x06, &parameters));
-        key.curve = alg_curve_find(parameters.whole);
-        if (key.curve && key.curve->type != ALG_EC) return ST_PROTOCOL;
-    } else {
-        key.curve = alg_curve_find(oid.whole);            // RFC 8410: the algorithm is the curve
-        if (key.curve && key.curve->type == ALG_EC) return ST_PROTOCOL;
-    }
-    if (!key.curve || !alg_point_good(key.curve, public_key)) return ST_PROTOCOL;
+    bool ec = bytes_equal(oid.whole, bytes_of(alg_oid_ec, sizeof alg_oid_ec));
+    if (ec) TRY(tlv_take(&algorithm.value, 0x06, &oid));
+    key.curve = alg_curve_find(oid.whole);      // RFC 8410: or the algorithm is the curve
+    if (!key.curve || (key.curve->type == ALG_EC) != ec) return ST_PROTOCOL;
+    if (!alg_point_good(key.curve, public_key)) return ST_PROTOCOL;
     key.type = key.curve->type;
     key.bits = key.curve->bits;
     key.point = public_key;
@@ -1812,6 +1850,7 @@ static void alg_encode_rsa(const struct alg_key *key, struct buf *out)
     tlv_put_integer(out, key->exponent);
 }
 
+// Appends the SubjectPublicKeyInfo of a key.
 static void alg_encode_spki(const struct alg_key *key, struct buf *out)
 {
     u8 room[ALG_RSA_KEY], oids[32];
@@ -1911,12 +1950,16 @@ static st hash_hmac_block(struct hash *hash, const struct alg_hash *alg, bytes k
     u8 block[ALG_HASH_BLOCK];
     struct buf b = buf_on(block, alg->block);
     st s = ST_OK;
+    SCARD11_ASSERT(alg->block <= sizeof block);
     if (key.n > b.cap) s = hash_of(alg, key, &b);
-    else               buf_put(&b, key);
+    else buf_put(&b, key);
     buf_fill(&b, 0, b.cap - b.n);
     for (size_t i = 0; i < b.cap; i++) block[i] ^= mask;
     if (!s) s = hash_begin(hash, alg);
-    if (!s && (s = hash_add(hash, buf_bytes(&b))) != ST_OK) hash_drop(hash);
+    if (!s) {
+        s = hash_add(hash, buf_bytes(&b));
+        if (s) hash_drop(hash);
+    }
     mem_wipe(block, sizeof block);
     return s;
 }
@@ -1940,7 +1983,7 @@ static st hash_hmac_end(const struct alg_hash *alg, bytes key, bytes inner, stru
 static st hash_hmac(const struct alg_hash *alg, bytes key, bytes a, bytes b, bytes c,
                     struct buf *out)
 {
-    u8 room[64];
+    u8 room[ALG_HASH_MAX];
     struct buf inner = buf_on(room, sizeof room);
     struct hash hash;
     TRY(hash_hmac_begin(&hash, alg, key));
@@ -1948,7 +1991,7 @@ static st hash_hmac(const struct alg_hash *alg, bytes key, bytes a, bytes b, byt
     if (!s) s = hash_add(&hash, b);
     if (!s) s = hash_add(&hash, c);
     if (s) hash_drop(&hash);
-    else   s = hash_end(&hash, &inner);
+    else s = hash_end(&hash, &inner);
     if (!s) s = hash_hmac_end(alg, key, buf_bytes(&inner), out);
     mem_wipe(room, sizeof room);
     return s;
@@ -1958,7 +2001,7 @@ static st hash_hmac(const struct alg_hash *alg, bytes key, bytes a, bytes b, byt
 static st hash_hkdf_expand(const struct alg_hash *alg, bytes key, bytes info, size_t n,
                            struct buf *out)
 {
-    u8 room[64];
+    u8 room[ALG_HASH_MAX];
     struct buf t = buf_on(room, sizeof room);
     st s = n > 255 * alg->size ? ST_KEY_SIZE : ST_OK;
     for (unsigned i = 1; n && !s; i++) {
@@ -2015,6 +2058,8 @@ static st hash_random(u8 *out, size_t n)
  * Tests   tests/unit/pad.c
  * ==============================================================================================*/
 
+#define PAD_INFO_MAX 96         // room for a DigestInfo: the longest digest, and 32 bytes around it
+
 static void pad_digest_info(const struct alg_hash *hash, bytes digest, struct buf *out)
 {
     size_t oid = tlv_size(0x06, hash->oid_len) + tlv_size(0x05, 0);
@@ -2036,7 +2081,7 @@ static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
     return ST_OK;
 }
 
-// What pad_pkcs1_sign put into a block, which may be nothing; NULL: it did not make it.
+// What pad_pkcs1_sign put into a block, which may be nothing; BYTES_NONE: it did not make the block.
 static bytes pad_pkcs1_signed(bytes block)
 {
     size_t i = 2;
@@ -2046,18 +2091,18 @@ static bytes pad_pkcs1_signed(bytes block)
     return bytes_of(block.p + i + 1, block.n - i - 1);
 }
 
-// MGF1 (RFC 8017, B.2.1), onto n bytes at p.
+// Lays the mask that MGF1 makes of seed over n bytes at p (RFC 8017, B.2.1).
 static st pad_mask(const struct alg_hash *hash, bytes seed, u8 *p, size_t n)
 {
     for (u32 counter = 0; n; counter++) {
-        u8 room[64];
+        u8 room[ALG_HASH_MAX];
         struct buf digest = buf_on(room, sizeof room);
         struct hash run;
         TRY(hash_begin(&run, hash));
         st s = hash_add(&run, seed);
         if (!s) s = hash_add(&run, BYTES(0, (u8)(counter >> 16), (u8)(counter >> 8), (u8)counter));
         if (s) hash_drop(&run);
-        else   s = hash_end(&run, &digest);
+        else s = hash_end(&run, &digest);
         if (s) return s;
         size_t part = n < digest.n ? n : digest.n;
         for (size_t i = 0; i < part; i++) p[i] ^= room[i];
@@ -2081,16 +2126,17 @@ static st pad_pss_hash(const struct alg_hash *hash, bytes digest, bytes salt, st
     return s ? s : hash_end(&run, out);
 }
 
-// EMSA-PSS (RFC 8017, 9.1.1) for a modulus of bits bits: as many bytes as the modulus has.
+// Appends the EMSA-PSS block of a digest for a modulus of so many bits, as long as the modulus
+// (RFC 8017, 9.1.1). The salt is random.
 static st pad_pss(const struct alg_use *use, bytes digest, u32 bits, struct scratch scratch,
                   struct buf *out)
 {
     size_t k = (bits + 7) / 8, em = (bits + 6) / 8, h = use->hash->size;
-    struct buf salt = scratch_buf(&scratch, use->salt), block = scratch_buf(&scratch, k), hash;
-    u8 room[64];
+    struct buf salt = scratch_buf(&scratch, use->salt), block = scratch_buf(&scratch, k);
+    u8 room[ALG_HASH_MAX];
+    struct buf hash = buf_on(room, sizeof room);
     if (em < h + use->salt + 2) return ST_KEY_SIZE;
     if (!block.cap || salt.cap < use->salt) return ST_HOST_MEMORY;
-    hash = buf_on(room, sizeof room);
     TRY(hash_random(salt.p, use->salt));
     salt.n = use->salt;
     TRY(pad_pss_hash(use->hash, digest, buf_bytes(&salt), &hash));
@@ -2111,21 +2157,21 @@ static st pad_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes
                         struct scratch scratch)
 {
     size_t em = (bits + 6) / 8, h = use->hash->size;
-    u8 room[64], top = (u8)(0xff >> (8 * em - (bits - 1)));
+    u8 room[ALG_HASH_MAX], top = (u8)(0xff >> (8 * em - (bits - 1)));
     struct buf hash = buf_on(room, sizeof room);
     bytes m = bytes_from(block, block.n - em);
-    if (em < h + use->salt + 2 || m.n != em || m.p[em - 1] != 0xbc || m.p[0] & ~top ||
-        bytes_trim(block).n > em) return ST_SIG_INVALID;
-    size_t n = em - h - 1, pad = n - use->salt - 1;
+    if (em < h + use->salt + 2 || m.n != em || bytes_trim(block).n > em) return ST_SIG_INVALID;
+    if (m.p[em - 1] != 0xbc || m.p[0] & ~top) return ST_SIG_INVALID;
+    size_t n = em - h - 1, zeros = n - use->salt - 1;
     struct buf db = scratch_buf(&scratch, n);
     buf_put(&db, bytes_head(m, n));
     if (db.full) return ST_HOST_MEMORY;
     TRY(pad_mask(use->mgf, bytes_of(m.p + n, h), db.p, n));
     db.p[0] &= top;
-    for (size_t i = 0; i < pad; i++)
+    for (size_t i = 0; i < zeros; i++)
         if (db.p[i]) return ST_SIG_INVALID;
-    if (db.p[pad] != 1) return ST_SIG_INVALID;
-    TRY(pad_pss_hash(use->hash, digest, bytes_of(db.p + pad + 1, use->salt), &hash));
+    if (db.p[zeros] != 1) return ST_SIG_INVALID;
+    TRY(pad_pss_hash(use->hash, digest, bytes_of(db.p + zeros + 1, use->salt), &hash));
     return bytes_equal(buf_bytes(&hash), bytes_of(m.p + n, h)) ? ST_OK : ST_SIG_INVALID;
 }
 
@@ -2144,8 +2190,8 @@ static u32 pad_ct_less(u32 a, u32 b)
     return 0u - ((a - b) >> 31);
 }
 
-// Moves what begins at a secret place to the front: n bytes at p are shifted left by shift, which
-// is less than n, bit by bit of shift, so that the same memory is touched whatever it is.
+// Shifts n bytes at p left by shift, which is secret and less than n. It goes bit by bit of shift,
+// so that the same memory is touched whatever shift is.
 static void pad_ct_shift(u8 *p, u32 n, u32 shift)
 {
     for (u32 step = 1; step < n; step <<= 1) {
@@ -2157,8 +2203,8 @@ static void pad_ct_shift(u8 *p, u32 n, u32 shift)
     }
 }
 
-// Appends the message that begins at byte start of the n at p. good 0: the padding was wrong; only
-// then the caller learns so, by the one error. p is wiped.
+// Appends the message that begins at byte start of the n at p, and wipes p. good 0: the padding was
+// wrong, and the answer is the one error for that, after the same work.
 static st pad_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
 {
     start &= good;                                      // a wrong one: something in range
@@ -2169,7 +2215,8 @@ static st pad_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
     return !s && out->full ? ST_HOST_MEMORY : s;
 }
 
-// RSAES-PKCS1-v1_5 (RFC 8017, 7.2.2): 00 02, at least eight bytes that are not 00, 00, message.
+// Appends the message of an RSAES-PKCS1-v1_5 block (RFC 8017, 7.2.2): 00 02, at least eight bytes
+// that are not 00, 00, message.
 static st pad_pkcs1_open(bytes block, struct buf *out)
 {
     u8 copy[ALG_RSA_MAX_BITS / 8];
@@ -2192,12 +2239,13 @@ static st pad_pkcs1_open(bytes block, struct buf *out)
     return pad_ct_give(copy, n, start, good, out);
 }
 
-// EME-OAEP (RFC 8017, 7.1.2): 00, masked seed, masked { hash of label, 00.., 01, message }.
+// Appends the message of an EME-OAEP block (RFC 8017, 7.1.2): 00, masked seed, masked { hash of
+// label, 00.., 01, message }.
 static st pad_oaep_open(const struct alg_use *use, bytes label, bytes block,
                         struct scratch scratch, struct buf *out)
 {
     size_t h = use->hash->size;
-    u8 digest[64];
+    u8 digest[ALG_HASH_MAX];
     struct buf label_hash = buf_on(digest, sizeof digest), copy = scratch_buf(&scratch, block.n);
     buf_put(&copy, block);
     if (copy.full) return ST_HOST_MEMORY;
@@ -2225,7 +2273,7 @@ static st pad_oaep_open(const struct alg_use *use, bytes label, bytes block,
     return pad_ct_give(db, n, start, good, out);
 }
 
-// EME-OAEP's other way, k bytes (RFC 8017, 7.1.1).
+// Appends an EME-OAEP block of k bytes with the message in (RFC 8017, 7.1.1).
 static st pad_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t k, struct buf *out)
 {
     size_t h = use->hash->size, start = out->n;
@@ -2243,7 +2291,7 @@ static st pad_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t
     return pad_mask(use->mgf, bytes_of(db, k - h - 1), seed, h);
 }
 
-// RSAES-PKCS1-v1_5's other way (RFC 8017, 7.2.1).
+// Appends an RSAES-PKCS1-v1_5 block of k bytes with the message in (RFC 8017, 7.2.1).
 static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
 {
     if (k < 11 || in.n > k - 11) return ST_DATA_LEN;
@@ -2261,21 +2309,30 @@ static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
 
 // ---- ECDSA ----
 
-// A signature as a card gives it to r || s of size bytes each: DER, or two halves of equal length.
-// Cards leave the 00 out before a number whose first bit is set: neither r nor s is ever negative.
+// Is it a DER SEQUENCE of two INTEGERs, and nothing else? Cards leave the 00 out before a number
+// whose first bit is set: neither r nor s is ever negative.
+static bool pad_ecdsa_in_der(bytes in, bytes *r, bytes *s)
+{
+    struct tlv der, first, second;
+    if (tlv_take(&in, 0x30, &der) || in.n) return false;
+    if (tlv_take(&der.value, 0x02, &first) || tlv_take(&der.value, 0x02, &second)) return false;
+    *r = first.value;
+    *s = second.value;
+    return !der.value.n;
+}
+
+// Appends r || s, of size bytes each, of a signature as a card gives it: DER, or two halves of equal
+// length.
 static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 {
-    bytes rest = in, r, s;
-    struct tlv der, a, b;
-    if (!tlv_take(&rest, 0x30, &der) && !rest.n && !tlv_take(&der.value, 0x02, &a) &&
-        !tlv_take(&der.value, 0x02, &b) && !der.value.n) {
-        r = bytes_trim(a.value);
-        s = bytes_trim(b.value);
-    } else {
+    bytes r, s;
+    if (!pad_ecdsa_in_der(in, &r, &s)) {
         if (in.n % 2 || in.n < 2 * size) return ST_PROTOCOL;
-        r = bytes_trim(bytes_head(in, in.n / 2));
-        s = bytes_trim(bytes_from(in, in.n / 2));
+        r = bytes_head(in, in.n / 2);
+        s = bytes_from(in, in.n / 2);
     }
+    r = bytes_trim(r);
+    s = bytes_trim(s);
     if (!r.n || !s.n || r.n > size || s.n > size) return ST_PROTOCOL;
     buf_put_number(out, r, size);
     buf_put_number(out, s, size);
@@ -2294,9 +2351,10 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
  * Tests   tests/unit/cipher.c
  * ==============================================================================================*/
 
-// Raw RSA wants numbers, which mbedTLS 4 keeps to itself. PSA's encryption, there instead, takes
-// its seeds from PSA's generator, which minds a fork from 4.1 on: 4.0's would be the parent's.
+// Is there raw RSA? It wants big numbers, which mbedTLS 4 keeps to itself.
 #define CIPHER_BIGNUM (MBEDTLS_VERSION_MAJOR < 4 && SCARD11_MBEDTLS_MAJOR < 4)
+// May PSA encrypt instead? Its generator makes the seeds, and minds a fork from 4.1 on: before that a
+// child's seeds are its parent's.
 #define CIPHER_SEALS  (MBEDTLS_VERSION_NUMBER >= 0x04010000 || SCARD11_MBEDTLS_MAJOR >= 4)
 #if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
@@ -2316,7 +2374,8 @@ static st cipher_random(u8 *out, size_t n)
     return hash_random(out, n);
 }
 
-// in ^ exponent mod modulus, as many bytes as the modulus has.
+// Appends in ^ exponent mod modulus, as many bytes as the modulus has. ST_DATA: in is not below the
+// modulus.
 static st cipher_rsa_public(const struct alg_key *key, bytes in, struct buf *out)
 {
 #if CIPHER_BIGNUM
@@ -2347,7 +2406,7 @@ static st cipher_rsa_public(const struct alg_key *key, bytes in, struct buf *out
 #endif
 }
 
-// Under the crypto lock: a public key, for one use by PSA. PSA_ERROR_NOT_SUPPORTED, and with 2.28
+// Gives PSA a public key for one use; the crypto lock is held. PSA_ERROR_NOT_SUPPORTED, and with 2.28
 // PSA_ERROR_INVALID_ARGUMENT: mbedTLS was built without the curve.
 static psa_status_t cipher_import(const struct alg_key *key, psa_key_usage_t usage,
                                   psa_algorithm_t alg, psa_key_id_t *id)
@@ -2389,13 +2448,13 @@ static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, b
         psa_destroy_key(id);
     }
     SCARD11_CRYPTO_UNLOCK;
-    if (status == PSA_ERROR_INVALID_SIGNATURE ||
-        status == PSA_ERROR_INVALID_ARGUMENT) return ST_SIG_INVALID;
+    if (status == PSA_ERROR_INVALID_SIGNATURE) return ST_SIG_INVALID;
+    if (status == PSA_ERROR_INVALID_ARGUMENT) return ST_SIG_INVALID;
     return hash_status(status);
 }
 
-// Does this mbedTLS do with an RSA public key what use says? PSA alone has one hash for OAEP and
-// PSS, and of whole blocks knows those only of which it is told how they were made.
+// Does this mbedTLS do with an RSA public key what use says? PSA alone takes one hash for both parts
+// of OAEP and PSS, and a whole block only where it is told how the block was made.
 static bool cipher_has(const struct alg_use *use)
 {
     enum alg_scheme scheme = use->scheme == ALG_RAW ? use->made : use->scheme;
@@ -2404,13 +2463,13 @@ static bool cipher_has(const struct alg_use *use)
     return scheme == ALG_PKCS1;
 }
 
-// The block that an RSA signature opens to is compared with what it should be; see >>alg for use.
+// Compares the block that an RSA signature opens to with what it should be.
 static st cipher_verify_block(const struct alg_key *key, const struct alg_use *use, bytes in,
                               bytes signature, struct scratch scratch)
 {
     size_t size = alg_key_bytes(key);
-    struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size),
-        info = scratch_buf(&scratch, 96);
+    struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size);
+    struct buf info = scratch_buf(&scratch, PAD_INFO_MAX);
     st s = cipher_rsa_public(key, signature, &block);
     if (s == ST_DATA) return ST_SIG_INVALID;
     if (s) return s;
@@ -2432,23 +2491,26 @@ static st cipher_verify_block(const struct alg_key *key, const struct alg_use *u
     return bytes_equal(buf_bytes(&block), buf_bytes(&want)) ? ST_OK : ST_SIG_INVALID;
 }
 
-// PSS by PSA: with a salt as long as the hash, or else with one of any length.
+// Verifies PSS by PSA, which takes a salt as long as the hash, or else one of any length.
 static st cipher_verify_pss(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature)
 {
     psa_algorithm_t hash = use->hash->psa;
     if (in.n != use->hash->size) return ST_DATA_LEN;
     if ((key->bits + 6) / 8 < use->hash->size + use->salt + 2) return ST_SIG_INVALID;
-    return cipher_verify_by_psa(key, use->salt == use->hash->size ? PSA_ALG_RSA_PSS(hash) :
-                                PSA_ALG_RSA_PSS_ANY_SALT(hash), in, signature);
+    psa_algorithm_t alg = PSA_ALG_RSA_PSS_ANY_SALT(hash);
+    if (use->salt == use->hash->size) alg = PSA_ALG_RSA_PSS(hash);
+    return cipher_verify_by_psa(key, alg, in, signature);
 }
 
-// RSA by PSA, which does not open a block: a whole one is checked as what it was made from.
+// Verifies an RSA signature. PSA does not open a block: there a whole block is checked as what it
+// was made from.
 static st cipher_verify_rsa(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature, struct scratch scratch)
 {
-    struct buf info = scratch_buf(&scratch, 96);
+    struct buf info = scratch_buf(&scratch, PAD_INFO_MAX);
     if (CIPHER_BIGNUM) return cipher_verify_block(key, use, in, signature, scratch);
+
     if (!cipher_has(use)) return ST_NOT_SUPPORTED;
     if (use->scheme == ALG_PSS) return cipher_verify_pss(key, use, in, signature);
     if (use->made == ALG_PSS) return cipher_verify_pss(key, use, use->digest, signature);
@@ -2512,7 +2574,7 @@ static const struct alg_curve *cipher_curve_of(bytes point)
     return NULL;
 }
 
-// By PSA. Its seeds and padding are PSA's own: see CIPHER_SEALS.
+// Encrypts with an RSA key by PSA, which makes its own seeds and padding: see CIPHER_SEALS.
 static st cipher_seal(const struct alg_key *key, const struct alg_use *use, bytes label, bytes in,
                       struct buf *out)
 {
@@ -2565,7 +2627,8 @@ static st cipher_aes_import(bytes key, psa_algorithm_t alg, bool encrypt, psa_ke
     return hash_status(psa_import_key(&attributes, key.p, key.n, id));
 }
 
-// Under the crypto lock: in, whole blocks (any bytes with CTR), to as many at out.
+// Writes to out as many bytes as in has: whole blocks, or with CTR any number. The crypto lock is
+// held.
 static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool encrypt, bytes iv,
                                    bytes in, u8 *out)
 {
@@ -2580,20 +2643,22 @@ static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool en
     return !status && n + end != in.n ? PSA_ERROR_GENERIC_ERROR : status;
 }
 
-// AES as ECB, CBC or CTR over whole blocks (any bytes with CTR). Appends as many bytes as go in.
+// Appends as many bytes as in has, by AES in the mode ECB, CBC or CTR: whole blocks, or with CTR any
+// number.
 static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, bytes in,
                      struct buf *out)
 {
-    psa_algorithm_t alg = mode == ALG_ECB ? PSA_ALG_ECB_NO_PADDING
-                        : mode == ALG_CTR ? PSA_ALG_CTR : PSA_ALG_CBC_NO_PADDING;
+    psa_algorithm_t alg = PSA_ALG_CBC_NO_PADDING;
     psa_key_id_t id = 0;
     if (!in.n) return ST_OK;
     if (out->full || out->cap - out->n < in.n) return ST_HOST_MEMORY;
+    if (mode == ALG_CTR) alg = PSA_ALG_CTR;
+    if (mode == ALG_ECB) alg = PSA_ALG_ECB_NO_PADDING;
+    if (mode == ALG_ECB) iv = BYTES_NONE;
     SCARD11_CRYPTO_LOCK;
     st s = cipher_aes_import(key, alg, encrypt, &id);
     if (!s) {
-        s = hash_status(cipher_aes_run(id, alg, encrypt, mode == ALG_ECB ? BYTES_NONE : iv, in,
-                                       out->p + out->n));
+        s = hash_status(cipher_aes_run(id, alg, encrypt, iv, in, out->p + out->n));
         psa_destroy_key(id);
     }
     SCARD11_CRYPTO_UNLOCK;
@@ -2601,7 +2666,8 @@ static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, by
     return s;
 }
 
-// AES-GCM with a tag of tag bytes behind the cryptogram. ST_CIPHER_DATA: the tag is not right.
+// Encrypts or decrypts by AES-GCM; the tag, of tag bytes, is behind the cryptogram. ST_CIPHER_DATA:
+// the tag is not right.
 static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, bytes in,
                      struct buf *out)
 {
@@ -2736,16 +2802,16 @@ static int reader_code(LONG rv)
     }
 }
 
-// The same for a connection: whatever ends it is a removal. Nobody can keep a card that is ours.
+// What a PC/SC error says that was returned for a connection: whatever ends one is a removal.
 static int reader_conn_code(LONG rv)
 {
     int code = reader_code(rv);
-    if (code == SCARD11_READER_DOWN || code == SCARD11_READER_BUSY ||
-        code == SCARD11_READER_UNKNOWN ||
-        code == SCARD11_READER_MUTE || code == SCARD11_READER_TIMEOUT ||
-        code == SCARD11_READER_CANCELLED)
-        return SCARD11_READER_REMOVED;
-    return code;
+    switch (code) {
+    case SCARD11_READER_OK:
+    case SCARD11_READER_RESET:
+    case SCARD11_READER_FAILED: return code;
+    default:                    return SCARD11_READER_REMOVED;
+    }
 }
 
 static int scard11_reader_start(void **context)
@@ -2761,8 +2827,8 @@ static void scard11_reader_stop(void *context)
     SCardReleaseContext((SCARDCONTEXT)(uintptr_t)context);
 }
 
-// SCardListReaders gives nothing to room that is too small: it gets memory of its own, and names as
-// many whole names as fit.
+// Lists as many whole names as there is room for. SCardListReaders writes nothing to room that is too
+// small: it gets memory of its own here.
 static LONG reader_list_some(void *context, char *names, size_t room, DWORD *need)
 {
     size_t size = (size_t)*need + 1, at = 0;
@@ -2798,8 +2864,9 @@ static int scard11_reader_list(void *context, char *names, size_t *len)
 static u32 reader_state_flags(DWORD event)
 {
     u32 flags = READER_COUNTS ? SCARD11_READER_COUNTED | (u32)(event & 0xffff0000u) : 0;
-    if (event & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE) ||
-        !(event & (SCARD_STATE_PRESENT | SCARD_STATE_EMPTY))) return flags | SCARD11_READER_GONE;
+    const DWORD away = SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE;
+    const DWORD there = SCARD_STATE_PRESENT | SCARD_STATE_EMPTY;
+    if (event & away || !(event & there)) return flags | SCARD11_READER_GONE;
     if (event & SCARD_STATE_PRESENT) flags |= SCARD11_READER_PRESENT;
     if (event & SCARD_STATE_MUTE)    flags |= SCARD11_READER_CARD_MUTE;
     if (event & (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)) flags |= SCARD11_READER_IN_USE;
@@ -2814,8 +2881,8 @@ static DWORD reader_known_state(u32 known)
     return state | (known & SCARD11_READER_PRESENT ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY);
 }
 
-// A wait also watches for readers that come, where the backend has a pseudo-reader for that and
-// takes it as one more: pcsc-lite does not know more readers than it takes in a wait.
+// Waits for a change of n readers, or with timeout_ms 0 looks at them. A wait also watches for readers
+// that come, by PC/SC's pseudo-reader: where there is one, and one more fits into a wait.
 static int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
                                uint32_t timeout_ms)
 {
@@ -2865,7 +2932,7 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
     LONG rv = SCardControl(pcsc->handle, code, in, (DWORD)in_len, out, (DWORD)*out_len, &got);
     if ((u32)rv == (u32)SCARD_E_UNSUPPORTED_FEATURE || (u32)rv == (u32)SCARD_E_INVALID_PARAMETER)
         return SCARD11_READER_REFUSED;
-    // A driver may tell so that nobody typed, or cancelled: the card is still there.
+    // By these a reader's driver says that nobody typed, or that it was cancelled: no removal.
     int said = reader_code(rv);
     if (said == SCARD11_READER_TIMEOUT || said == SCARD11_READER_CANCELLED) return said;
     if (rv == SCARD_S_SUCCESS && got > *out_len) return SCARD11_READER_FAILED;
@@ -2873,8 +2940,8 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
     return reader_conn_code(rv);
 }
 
-// Which features the reader has, and what its TLV properties (numbers in them are little-endian)
-// say: the longest APDU, the shortest and the longest PIN of a pad.
+// Asks which features the reader has, and by its TLV properties (whose numbers are little-endian) for
+// the longest APDU, and the shortest and the longest PIN of its pinpad.
 static void reader_ask_features(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     u8 list[256];
@@ -2903,6 +2970,7 @@ static void scard11_reader_disconnect(void *conn, int reset)
     arena_block_free(pcsc, sizeof *pcsc);
 }
 
+// Makes a connection with a context of its own. What failed leaves nothing behind.
 static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWORD share)
 {
     DWORD protocols = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1;
@@ -2925,13 +2993,25 @@ static LONG reader_connect_new(struct reader_pcsc **conn, const char *name, DWOR
     return rv;
 }
 
+// What a PC/SC error says that was returned instead of a new connection.
+static int reader_no_conn_code(LONG rv)
+{
+    int code = reader_code(rv);
+    switch (code) {
+    case SCARD11_READER_MUTE:
+    case SCARD11_READER_DOWN:
+    case SCARD11_READER_BUSY: return code;
+    default:                  return reader_conn_code(rv);
+    }
+}
+
 static LONG reader_connect_again(struct reader_pcsc *pcsc, bool reset)
 {
     return SCardReconnect(pcsc->handle, pcsc->share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
                           reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD, &pcsc->protocol);
 }
 
-// Asks a new connection for the ATR. It may be reset, or gone, by then.
+// Asks a new connection for the ATR. Another program may have reset the card by then, or it is gone.
 static LONG reader_ask_card(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     DWORD atr_len, protocol = 0, state = 0, name_len = 0;
@@ -2960,12 +3040,7 @@ static int scard11_reader_connect(void **conn, const char *name, unsigned how,
         if (rv != SCARD_S_SUCCESS) return reader_conn_code(rv);
     } else {
         rv = reader_connect_new(&pcsc, name, share);
-        if (rv != SCARD_S_SUCCESS) {
-            int code = reader_code(rv);
-            bool as_is = code == SCARD11_READER_MUTE || code == SCARD11_READER_DOWN ||
-                         code == SCARD11_READER_BUSY;
-            return as_is ? code : reader_conn_code(rv);
-        }
+        if (rv != SCARD_S_SUCCESS) return reader_no_conn_code(rv);
     }
     rv = reader_ask_card(pcsc, card);
     if (rv != SCARD_S_SUCCESS) {
@@ -3087,10 +3162,10 @@ struct apdu {
     u8    cla, ins, p1, p2;
     bytes data;             // command data; empty: no Lc
     u32   le;               // bytes wanted, 1..65536; 0: no Le
-    bool  secret_in;        // data holds a PIN or a key: only >>secret says so
+    bool  secret_in;        // data holds a PIN or a key; only >>secret sets it
     bool  hidden_in;        // data is the caller's own: not for the log
-    bool  secret_out;       // the answer is: not for the log, wiped when copied
-    bool (*enough)(bytes);  // so much of an answer that comes in pieces will do; NULL: all of it
+    bool  secret_out;       // the answer is secret: not for the log, wiped when copied
+    bool (*enough)(bytes);  // asked of an answer that comes in pieces: will this do? NULL: all of it
 };
 
 static bool apdu_is_long(const struct apdu *apdu)
@@ -3098,17 +3173,18 @@ static bool apdu_is_long(const struct apdu *apdu)
     return apdu->data.n > 255 || apdu->le > APDU_LE_SHORT;
 }
 
-// Encodes for the protocol. most: the longest answer that may be asked for in extended length, 0 to
-// encode short. T=0 has no Le beside data (the answer is fetched by GET RESPONSE) and no command of
-// four bytes.
+// Encodes a command for the protocol. most: the longest answer that may be asked for in extended
+// length; 0: it is encoded short. T=0 has no Le beside data (the answer is fetched by GET RESPONSE)
+// and no command of four bytes.
 static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool t0)
 {
     bool extended = most > 0;
     u32 le = apdu->le, longest = extended ? most : APDU_LE_SHORT;
 
+    SCARD11_ASSERT(extended || apdu->data.n <= 255);
     if (le > longest) le = longest;
-    buf_put(out, BYTES(apdu->cla, apdu->ins, apdu->p1, apdu->p2));
     if (t0 && apdu->data.n) le = 0;
+    buf_put(out, BYTES(apdu->cla, apdu->ins, apdu->p1, apdu->p2));
     if (t0 && !apdu->data.n && !le) buf_put8(out, 0);
     if (extended && (apdu->data.n || le)) buf_put8(out, 0);
     if (apdu->data.n) {
@@ -3598,7 +3674,7 @@ static st link_chain(struct link *link, struct apdu *cmd, struct buf *rsp)
         head.data.n = most;
         head.le = 0;
         TRY(link_converse(link, &head, rsp));
-        if (link->sw != 0x9000) return ST_SW(link->sw);
+        if (link->sw != 0x9000) return st_of_sw(link->sw);
     }
     return ST_OK;
 }
@@ -3647,7 +3723,7 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
     }
     if (s) return s;
     if (rsp->full) return ST_ARENA_FULL;
-    return link->sw >> 8 == 0x61 ? ST_OK : ST_SW(link->sw);
+    return link->sw >> 8 == 0x61 ? ST_OK : st_of_sw(link->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -3659,7 +3735,7 @@ static st link_pad_status(u16 sw)
     if (sw == 0x6400 || sw == 0x6401) return ST_PIN_CANCELED;
     if (sw == 0x6402) return ST_PIN_INVALID;
     if (sw == 0x6403) return ST_PIN_LEN;
-    return ST_SW(sw);
+    return st_of_sw(sw);
 }
 
 // What a pad is asked has no PIN in it, and neither has its answer.
@@ -7822,7 +7898,7 @@ static st piv_find_retired(struct card *card, struct token *token, struct scratc
         st s = piv_get_metadata(card, token, (u8)(PIV_RETIRED + i), &each, &value);
         if (s && s != ST_NOT_FOUND) return s;
         if (piv->metadata == PIV_NO) break;
-        if (link_is_error(ST_SW(card->link.sw))) return ST_OK;     // the next search asks again
+        if (link_is_error(st_of_sw(card->link.sw))) return ST_OK;     // the next search asks again
         if (!s) piv->retired |= 1u << i;
     }
     piv->history = true;
@@ -7894,7 +7970,7 @@ static st piv_needs_no_pin(struct card *card, struct token *token, const struct 
     struct object like = piv_key_like(token, slot);
     st s = piv_read_metadata(card, &like, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
-    if (piv->metadata == PIV_NO || link_is_error(ST_SW(card->link.sw))) return ST_OK;
+    if (piv->metadata == PIV_NO || link_is_error(st_of_sw(card->link.sw))) return ST_OK;
     *never = !s && !like.credential;
     if (!*never) piv->hidden |= bit;
     return ST_OK;

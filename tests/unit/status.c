@@ -13,8 +13,8 @@ TEST(status_every_error_has_a_text_and_a_code)
 
 TEST(status_an_unexpected_status_word_is_a_device_error)
 {
-    CHECK_ST(ST_SW(0x9000), ST_OK);
-    CHECK_ST(ST_SW(0x6a82), 0x6a82);
+    CHECK_ST(st_of_sw(0x9000), ST_OK);
+    CHECK_ST(st_of_sw(0x6a82), 0x6a82);
     CHECK_RV(st_ckr(0x6a82), CKR_DEVICE_ERROR);
     CHECK_RV(st_ckr(0xffffffff), CKR_DEVICE_ERROR);
     CHECK(*st_text(0x6581));
