@@ -728,9 +728,9 @@ static void os_log_hex(const char *what, bytes data)
     else os_log("%s %s", what, hex);
 }
 
-// Opens a file to append to; -1: it cannot be opened. Its owner alone may read it, and programs that
-// this one starts do not get it. stdio is not used: a forked child may find its locks held by a
-// thread that does not exist.
+// Opens a file to append to; -1: it cannot be opened. Its owner alone may read it, and programs
+// that this one starts do not get it. stdio is not used: a forked child may find its locks held by
+// a thread that does not exist.
 #if defined(_WIN32)
 static int os_file_open(const char *name)
 {
@@ -826,7 +826,8 @@ static bool os_log_close(void)
 }
 
 // Closes the log in a forked child, whatever the parent's threads were doing with it. The function
-// was the parent's. The file stays: the child may have closed it, and have another under its number.
+// was the parent's. The file stays: the child may have closed it, and have another under its
+// number.
 static void os_log_abandon(void)
 {
     static const os_native fresh = OS_NATIVE;
@@ -923,8 +924,8 @@ static struct os_lock os_crypto = OS_LOCK_NATIVE;   // PSA, which is not thread-
 #define OS_CRYPTO_OWN 0
 #endif
 
-// Makes a lock, whatever was there before: in a forked child that may be a lock which a thread holds
-// that does not exist. app: the application's mutexes; NULL, or without create: the system's.
+// Makes a lock, whatever was there before: in a forked child that may be a lock which a thread
+// holds that does not exist. app: the application's mutexes; NULL, or without create: the system's.
 static st os_lock_make(struct os_lock *lock, const struct os_mutexes *app)
 {
     static const struct os_lock fresh = OS_LOCK_NATIVE;
@@ -2081,7 +2082,8 @@ static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
     return ST_OK;
 }
 
-// What pad_pkcs1_sign put into a block, which may be nothing; BYTES_NONE: it did not make the block.
+// What pad_pkcs1_sign put into a block, which may be nothing; BYTES_NONE: it did not make the
+// block.
 static bytes pad_pkcs1_signed(bytes block)
 {
     size_t i = 2;
@@ -2321,8 +2323,8 @@ static bool pad_ecdsa_in_der(bytes in, bytes *r, bytes *s)
     return !der.value.n;
 }
 
-// Appends r || s, of size bytes each, of a signature as a card gives it: DER, or two halves of equal
-// length.
+// Appends r || s, of size bytes each, of a signature as a card gives it: DER, or two halves of
+// equal length.
 static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 {
     bytes r, s;
@@ -2353,8 +2355,8 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 
 // Is there raw RSA? It wants big numbers, which mbedTLS 4 keeps to itself.
 #define CIPHER_BIGNUM (MBEDTLS_VERSION_MAJOR < 4 && SCARD11_MBEDTLS_MAJOR < 4)
-// May PSA encrypt instead? Its generator makes the seeds, and minds a fork from 4.1 on: before that a
-// child's seeds are its parent's.
+// May PSA encrypt instead? Its generator makes the seeds, and minds a fork from 4.1 on: before that
+// a child's seeds are its parent's.
 #define CIPHER_SEALS  (MBEDTLS_VERSION_NUMBER >= 0x04010000 || SCARD11_MBEDTLS_MAJOR >= 4)
 #if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
@@ -2406,8 +2408,8 @@ static st cipher_rsa_public(const struct alg_key *key, bytes in, struct buf *out
 #endif
 }
 
-// Gives PSA a public key for one use; the crypto lock is held. PSA_ERROR_NOT_SUPPORTED, and with 2.28
-// PSA_ERROR_INVALID_ARGUMENT: mbedTLS was built without the curve.
+// Gives PSA a public key for one use; the crypto lock is held. PSA_ERROR_NOT_SUPPORTED, and with
+// 2.28 PSA_ERROR_INVALID_ARGUMENT: mbedTLS was built without the curve.
 static psa_status_t cipher_import(const struct alg_key *key, psa_key_usage_t usage,
                                   psa_algorithm_t alg, psa_key_id_t *id)
 {
@@ -2453,8 +2455,8 @@ static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, b
     return hash_status(status);
 }
 
-// Does this mbedTLS do with an RSA public key what use says? PSA alone takes one hash for both parts
-// of OAEP and PSS, and a whole block only where it is told how the block was made.
+// Does this mbedTLS do with an RSA public key what use says? PSA alone takes one hash for both
+// parts of OAEP and PSS, and a whole block only where it is told how the block was made.
 static bool cipher_has(const struct alg_use *use)
 {
     enum alg_scheme scheme = use->scheme == ALG_RAW ? use->made : use->scheme;
@@ -2643,8 +2645,8 @@ static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool en
     return !status && n + end != in.n ? PSA_ERROR_GENERIC_ERROR : status;
 }
 
-// Appends as many bytes as in has, by AES in the mode ECB, CBC or CTR: whole blocks, or with CTR any
-// number.
+// Appends as many bytes as in has, by AES in the mode ECB, CBC or CTR: whole blocks, or with CTR
+// any number.
 static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, bytes in,
                      struct buf *out)
 {
@@ -2827,8 +2829,8 @@ static void scard11_reader_stop(void *context)
     SCardReleaseContext((SCARDCONTEXT)(uintptr_t)context);
 }
 
-// Lists as many whole names as there is room for. SCardListReaders writes nothing to room that is too
-// small: it gets memory of its own here.
+// Lists as many whole names as there is room for. SCardListReaders writes nothing to room that is
+// too small: it gets memory of its own here.
 static LONG reader_list_some(void *context, char *names, size_t room, DWORD *need)
 {
     size_t size = (size_t)*need + 1, at = 0;
@@ -2881,8 +2883,8 @@ static DWORD reader_known_state(u32 known)
     return state | (known & SCARD11_READER_PRESENT ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY);
 }
 
-// Waits for a change of n readers, or with timeout_ms 0 looks at them. A wait also watches for readers
-// that come, by PC/SC's pseudo-reader: where there is one, and one more fits into a wait.
+// Waits for a change of n readers, or with timeout_ms 0 looks at them. A wait also watches for
+// readers that come, by PC/SC's pseudo-reader: where there is one, and one more fits into a wait.
 static int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
                                uint32_t timeout_ms)
 {
@@ -2940,8 +2942,8 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
     return reader_conn_code(rv);
 }
 
-// Asks which features the reader has, and by its TLV properties (whose numbers are little-endian) for
-// the longest APDU, and the shortest and the longest PIN of its pinpad.
+// Asks which features the reader has, and by its TLV properties (whose numbers are little-endian)
+// for the longest APDU, and the shortest and the longest PIN of its pinpad.
 static void reader_ask_features(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     u8 list[256];
@@ -3011,7 +3013,8 @@ static LONG reader_connect_again(struct reader_pcsc *pcsc, bool reset)
                           reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD, &pcsc->protocol);
 }
 
-// Asks a new connection for the ATR. Another program may have reset the card by then, or it is gone.
+// Asks a new connection for the ATR. Another program may have reset the card by then, or it is
+// gone.
 static LONG reader_ask_card(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     DWORD atr_len, protocol = 0, state = 0, name_len = 0;
@@ -3165,7 +3168,7 @@ struct apdu {
     bool  secret_in;        // data holds a PIN or a key; only >>secret sets it
     bool  hidden_in;        // data is the caller's own: not for the log
     bool  secret_out;       // the answer is secret: not for the log, wiped when copied
-    bool (*enough)(bytes);  // asked of an answer that comes in pieces: will this do? NULL: all of it
+    bool (*enough)(bytes);  // Will so much of an answer that comes in pieces do? NULL: no
 };
 
 static bool apdu_is_long(const struct apdu *apdu)
