@@ -33,7 +33,7 @@
  *   what is made on trust is checked; what cannot be is not sent on trust           trial_next
  *   an object is shown under the token whose credential opens it, or not            p15_token_of
  *   a PIN's state is asked for only where that costs nothing                secret_read_tries
- *   what is random is random in every process                                       hash_random
+ *   what is random is random in every process                                       random_bytes
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
  *   a list from a card has a cap, in memory and in work        >>link >>p15file: ..._MAX
  *
@@ -54,8 +54,9 @@
  *   2 Encodings   >>tlv       BER-TLV and DER
  *                 >>x509 >>zlib          certificates: what PKCS#11 asks for; compressed ones
  *   3 Host crypto >>alg       hashes, curves, key types; struct alg_use
- *                 >>hash >>pad           digests; PKCS#1 v1.5, PSS, OAEP, ECDSA in DER
- *                 >>cipher    public-key operations and random numbers on the host
+ *                 >>hash >>random        digests; random numbers
+ *                 >>padding   PKCS#1 v1.5, PSS, OAEP; ECDSA in DER
+ *                 >>cipher    public-key operations and AES on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
  *                 >>apdu >>link          encoding; one connection to one card, protected or not
  *                 >>iso       ISO 7816-4 commands
@@ -409,7 +410,7 @@ enum { ST_LIST(X) ST_COUNT };
 // Status words that mean something to a command or a driver, as ISO 7816-4 has them (6999: Java
 // Card). What each means is decided in the function of the command that it answers.
 #define SW_OK              0x9000
-#define SW_MIN             0x6000       // ISO 7816-4 has none below: it would look like an error of ours
+#define SW_MIN             0x6000       // ISO 7816-4 has none below it
 #define SW_END_OF_FILE     0x6282       // the file ended before Le bytes
 #define SW_WRONG_LENGTH    0x6700
 #define SW_NO_SM           0x6882       // secure messaging is not supported
@@ -576,7 +577,7 @@ static bool os_lock_page(void *page)   { (void)page; return false; }
 static void os_unlock_page(void *page) { (void)page; }
 #endif
 
-// ---- Random bytes of the system: for hash_random alone ----
+// ---- Random bytes of the system: for random_bytes alone ----
 
 #if defined(SCARD11_ENTROPY)
 static st os_random(u8 *out, size_t n)
@@ -696,10 +697,10 @@ static void os_log_leave(u32 time)
     os_native_release(&os_log_gate.lock);
 }
 
+// Writes one line. The caller guarantees that no PIN and no key material is in it.
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
-// One line. Never a PIN, never key material: whoever calls answers for that.
 static void os_log(const char *format, ...)
 {
     struct os_log_target to;
@@ -1185,7 +1186,7 @@ struct scratch {
 // Scratch over a block of memory, which is aligned as malloc does.
 static struct scratch scratch_on(u8 *block, size_t size)
 {
-    SCARD11_ASSERT(size > sizeof(struct scratch_end) + ARENA_ALIGN);
+    SCARD11_ASSERT(size >= sizeof(struct scratch_end));
     size_t end = (size - sizeof(struct scratch_end)) & ~(size_t)(ARENA_ALIGN - 1);
     struct scratch scratch = { block, (struct scratch_end *)(void *)(block + end) };
     scratch.end->high = block;
@@ -1228,7 +1229,7 @@ static struct buf scratch_rest(struct scratch *scratch)
 
 static bytes scratch_keep(struct scratch *scratch, const struct buf *b)
 {
-    SCARD11_ASSERT(scratch->at == b->p + b->cap);
+    SCARD11_ASSERT(b->p + b->cap <= (u8 *)scratch->end);
     size_t size = (b->n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     scratch->at = size < b->cap ? b->p + size : b->p + b->cap;
     return buf_bytes(b);
@@ -1875,7 +1876,7 @@ static void alg_encode_spki(const struct alg_key *key, struct buf *out)
 
 /* ================================================================================================
  * MARK: - >>hash
- * Digests, MACs made of them, and random numbers, a thin layer over PSA.
+ * Digests, and MACs made of them: a thin layer over PSA.
  *
  * Owns    struct hash. It lives in a card's arena, and a removal frees it without an abort:
  *         mbedTLS's own hashes keep all they have in the structure, so nothing is lost by that.
@@ -2017,8 +2018,20 @@ static st hash_hkdf_expand(const struct alg_hash *alg, bytes key, bytes info, si
     return !s && out->full ? ST_HOST_MEMORY : s;
 }
 
-// Lays n bytes of the system's random ones over those at out.
-static st hash_stir(u8 *out, size_t n)
+/* ================================================================================================
+ * MARK: - >>random
+ * Random numbers.
+ *
+ * Owns    the law that what is random is random in every process (random_bytes). PSA's generator
+ *         alone is not enough: a forked child has a copy of its parent's, and would make its
+ *         parent's keys. So the system's random bytes are laid over PSA's; either of them that
+ *         fails is an error.
+ * Names   random_
+ * Tests   tests/unit/random.c
+ * ==============================================================================================*/
+
+// Lays n random bytes of the system over those at out.
+static st random_stir(u8 *out, size_t n)
 {
     u8 room[64];
     st s = ST_OK;
@@ -2033,35 +2046,33 @@ static st hash_stir(u8 *out, size_t n)
     return s;
 }
 
-// Keeps the law that what is random is random in every process: keys, seeds, salts and padding come
-// from here, and from nowhere else (but see cipher_seal). PSA's generator alone is not enough: a
-// forked child has a copy of its parent's, and would make its parent's keys. So the system's random
-// bytes are laid over PSA's; either of them that fails is an error.
-static st hash_random(u8 *out, size_t n)
+// Fills n bytes at out. Keys, seeds, salts and padding come from here, and from nowhere else (but
+// see cipher_seal).
+static st random_bytes(u8 *out, size_t n)
 {
     SCARD11_CRYPTO_LOCK;
     psa_status_t status = n ? psa_generate_random(out, n) : PSA_SUCCESS;
     SCARD11_CRYPTO_UNLOCK;
-    st s = status == PSA_SUCCESS ? hash_stir(out, n) : ST_RANDOM;
+    st s = status == PSA_SUCCESS ? random_stir(out, n) : ST_RANDOM;
     if (s && n) mem_wipe(out, n);
     return s;
 }
 
 /* ================================================================================================
- * MARK: - >>pad
+ * MARK: - >>padding
  * PKCS#1 v1.5, PSS, OAEP; ECDSA signatures in DER.
  *
  * Owns    what is put around a hash before a card signs it with raw RSA, and taken off after it
  *         decrypted. Taking off is the same work whatever the content is, and has one error.
- * Uses    >>tlv >>alg >>hash
- * Names   pad_
+ * Uses    >>tlv >>alg >>hash >>random
+ * Names   padding_
  * Specs   RFC 8017 7.1, 7.2, 8.1, 9.1, 9.2; SEC 1 C.5
- * Tests   tests/unit/pad.c
+ * Tests   tests/unit/padding.c
  * ==============================================================================================*/
 
-#define PAD_INFO_MAX 96         // room for a DigestInfo: the longest digest, and 32 bytes around it
+#define PADDING_INFO_MAX 96     // bytes of the longest DigestInfo, and some
 
-static void pad_digest_info(const struct alg_hash *hash, bytes digest, struct buf *out)
+static void padding_digest_info(const struct alg_hash *hash, bytes digest, struct buf *out)
 {
     size_t oid = tlv_size(0x06, hash->oid_len) + tlv_size(0x05, 0);
     tlv_put_header(out, 0x30, tlv_size(0x30, oid) + tlv_size(0x04, digest.n));
@@ -2072,7 +2083,7 @@ static void pad_digest_info(const struct alg_hash *hash, bytes digest, struct bu
 }
 
 // EMSA-PKCS1-v1_5: 00 01 FF.. 00 in, k bytes in all.
-static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
+static st padding_pkcs1_sign(bytes in, size_t k, struct buf *out)
 {
     if (k < 11 || in.n > k - 11) return ST_DATA_LEN;
     buf_put16(out, 0x0001);
@@ -2082,9 +2093,9 @@ static st pad_pkcs1_sign(bytes in, size_t k, struct buf *out)
     return ST_OK;
 }
 
-// What pad_pkcs1_sign put into a block, which may be nothing; BYTES_NONE: it did not make the
+// What padding_pkcs1_sign put into a block, which may be nothing; BYTES_NONE: it did not make the
 // block.
-static bytes pad_pkcs1_signed(bytes block)
+static bytes padding_pkcs1_signed(bytes block)
 {
     size_t i = 2;
     if (block.n < 11 || block.p[0] || block.p[1] != 1) return BYTES_NONE;
@@ -2094,7 +2105,7 @@ static bytes pad_pkcs1_signed(bytes block)
 }
 
 // Lays the mask that MGF1 makes of seed over n bytes at p (RFC 8017, B.2.1).
-static st pad_mask(const struct alg_hash *hash, bytes seed, u8 *p, size_t n)
+static st padding_mask(const struct alg_hash *hash, bytes seed, u8 *p, size_t n)
 {
     for (u32 counter = 0; n; counter++) {
         u8 room[ALG_HASH_MAX];
@@ -2116,7 +2127,7 @@ static st pad_mask(const struct alg_hash *hash, bytes seed, u8 *p, size_t n)
 }
 
 // The hash H of PSS: eight zeros, digest, salt.
-static st pad_pss_hash(const struct alg_hash *hash, bytes digest, bytes salt, struct buf *out)
+static st padding_pss_hash(const struct alg_hash *hash, bytes digest, bytes salt, struct buf *out)
 {
     static const u8 zeros[8] = { 0 };
     struct hash run;
@@ -2130,8 +2141,8 @@ static st pad_pss_hash(const struct alg_hash *hash, bytes digest, bytes salt, st
 
 // Appends the EMSA-PSS block of a digest for a modulus of so many bits, as long as the modulus
 // (RFC 8017, 9.1.1). The salt is random.
-static st pad_pss(const struct alg_use *use, bytes digest, u32 bits, struct scratch scratch,
-                  struct buf *out)
+static st padding_pss(const struct alg_use *use, bytes digest, u32 bits, struct scratch scratch,
+                      struct buf *out)
 {
     size_t k = (bits + 7) / 8, em = (bits + 6) / 8, h = use->hash->size;
     struct buf salt = scratch_buf(&scratch, use->salt), block = scratch_buf(&scratch, k);
@@ -2139,13 +2150,13 @@ static st pad_pss(const struct alg_use *use, bytes digest, u32 bits, struct scra
     struct buf hash = buf_on(room, sizeof room);
     if (em < h + use->salt + 2) return ST_KEY_SIZE;
     if (!block.cap || salt.cap < use->salt) return ST_HOST_MEMORY;
-    TRY(hash_random(salt.p, use->salt));
+    TRY(random_bytes(salt.p, use->salt));
     salt.n = use->salt;
-    TRY(pad_pss_hash(use->hash, digest, buf_bytes(&salt), &hash));
+    TRY(padding_pss_hash(use->hash, digest, buf_bytes(&salt), &hash));
     buf_fill(&block, 0, em - use->salt - h - 2);
     buf_put8(&block, 1);
     buf_put(&block, buf_bytes(&salt));
-    TRY(pad_mask(use->mgf, buf_bytes(&hash), block.p, block.n));
+    TRY(padding_mask(use->mgf, buf_bytes(&hash), block.p, block.n));
     block.p[0] &= (u8)(0xff >> (8 * em - (bits - 1)));
     buf_fill(out, 0, k - em);
     buf_put(out, buf_bytes(&block));
@@ -2155,8 +2166,8 @@ static st pad_pss(const struct alg_use *use, bytes digest, u32 bits, struct scra
 }
 
 // EMSA-PSS-VERIFY (RFC 8017, 9.1.2) of a block that the public key opened. Nothing in it is secret.
-static st pad_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes block,
-                        struct scratch scratch)
+static st padding_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes block,
+                            struct scratch scratch)
 {
     size_t em = (bits + 6) / 8, h = use->hash->size;
     u8 room[ALG_HASH_MAX], top = (u8)(0xff >> (8 * em - (bits - 1)));
@@ -2168,33 +2179,33 @@ static st pad_pss_check(const struct alg_use *use, bytes digest, u32 bits, bytes
     struct buf db = scratch_buf(&scratch, n);
     buf_put(&db, bytes_head(m, n));
     if (db.full) return ST_HOST_MEMORY;
-    TRY(pad_mask(use->mgf, bytes_of(m.p + n, h), db.p, n));
+    TRY(padding_mask(use->mgf, bytes_of(m.p + n, h), db.p, n));
     db.p[0] &= top;
     for (size_t i = 0; i < zeros; i++)
         if (db.p[i]) return ST_SIG_INVALID;
     if (db.p[zeros] != 1) return ST_SIG_INVALID;
-    TRY(pad_pss_hash(use->hash, digest, bytes_of(db.p + zeros + 1, use->salt), &hash));
+    TRY(padding_pss_hash(use->hash, digest, bytes_of(db.p + zeros + 1, use->salt), &hash));
     return bytes_equal(buf_bytes(&hash), bytes_of(m.p + n, h)) ? ST_OK : ST_SIG_INVALID;
 }
 
 // ---- Taking off, in constant time ----
 
 // All ones if a and b are equal, else 0, without a branch.
-static u32 pad_ct_equal(u32 a, u32 b)
+static u32 padding_ct_equal(u32 a, u32 b)
 {
     u32 d = a ^ b;
     return ((d | (0u - d)) >> 31) - 1u;
 }
 
 // All ones if a < b (both below 2^31), else 0.
-static u32 pad_ct_less(u32 a, u32 b)
+static u32 padding_ct_less(u32 a, u32 b)
 {
     return 0u - ((a - b) >> 31);
 }
 
 // Shifts n bytes at p left by shift, which is secret and less than n. It goes bit by bit of shift,
 // so that the same memory is touched whatever shift is.
-static void pad_ct_shift(u8 *p, u32 n, u32 shift)
+static void padding_ct_shift(u8 *p, u32 n, u32 shift)
 {
     for (u32 step = 1; step < n; step <<= 1) {
         u8 take = (u8)(0u - ((shift & step) != 0));
@@ -2207,10 +2218,10 @@ static void pad_ct_shift(u8 *p, u32 n, u32 shift)
 
 // Appends the message that begins at byte start of the n at p, and wipes p. good 0: the padding was
 // wrong, and the answer is the one error for that, after the same work.
-static st pad_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
+static st padding_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
 {
     start &= good;                                      // a wrong one: something in range
-    pad_ct_shift(p, n, start);
+    padding_ct_shift(p, n, start);
     st s = good ? ST_OK : ST_CIPHER_DATA;
     if (!s) buf_put(out, bytes_of(p, n - start));
     mem_wipe(p, n);
@@ -2219,32 +2230,32 @@ static st pad_ct_give(u8 *p, u32 n, u32 start, u32 good, struct buf *out)
 
 // Appends the message of an RSAES-PKCS1-v1_5 block (RFC 8017, 7.2.2): 00 02, at least eight bytes
 // that are not 00, 00, message.
-static st pad_pkcs1_open(bytes block, struct buf *out)
+static st padding_pkcs1_open(bytes block, struct buf *out)
 {
     u8 copy[ALG_RSA_MAX_BITS / 8];
     u32 n = (u32)block.n, found = 0, start = 0;
     if (block.n > sizeof copy || block.n < 11) return ST_CIPHER_DATA;
     memcpy(copy, block.p, block.n);
-    u32 good = pad_ct_equal(copy[0], 0) & pad_ct_equal(copy[1], 2);
+    u32 good = padding_ct_equal(copy[0], 0) & padding_ct_equal(copy[1], 2);
     for (u32 i = 2; i < n; i++) {
-        u32 zero = pad_ct_equal(copy[i], 0) & ~found;
+        u32 zero = padding_ct_equal(copy[i], 0) & ~found;
         start |= zero & (i + 1);
         found |= zero;
     }
-    good &= found & ~pad_ct_less(start, 11);
+    good &= found & ~padding_ct_less(start, 11);
     // A message of no bytes begins behind the block: shift less than n, and nothing is left of it.
-    u32 empty = pad_ct_equal(start, n);
+    u32 empty = padding_ct_equal(start, n);
     if (good & empty) {
         mem_wipe(copy, sizeof copy);
         return ST_OK;
     }
-    return pad_ct_give(copy, n, start, good, out);
+    return padding_ct_give(copy, n, start, good, out);
 }
 
 // Appends the message of an EME-OAEP block (RFC 8017, 7.1.2): 00, masked seed, masked { hash of
 // label, 00.., 01, message }.
-static st pad_oaep_open(const struct alg_use *use, bytes label, bytes block,
-                        struct scratch scratch, struct buf *out)
+static st padding_oaep_open(const struct alg_use *use, bytes label, bytes block,
+                            struct scratch scratch, struct buf *out)
 {
     size_t h = use->hash->size;
     u8 digest[ALG_HASH_MAX];
@@ -2255,28 +2266,29 @@ static st pad_oaep_open(const struct alg_use *use, bytes label, bytes block,
     TRY(hash_of(use->hash, label, &label_hash));
     u8 *seed = copy.p + 1, *db = seed + h;
     u32 n = (u32)(block.n - h - 1), found = 0, start = 0;
-    TRY(pad_mask(use->mgf, bytes_of(db, n), seed, h));
-    TRY(pad_mask(use->mgf, bytes_of(seed, h), db, n));
-    u32 good = pad_ct_equal(copy.p[0], 0), diff = 0;
+    TRY(padding_mask(use->mgf, bytes_of(db, n), seed, h));
+    TRY(padding_mask(use->mgf, bytes_of(seed, h), db, n));
+    u32 good = padding_ct_equal(copy.p[0], 0), diff = 0;
     for (size_t i = 0; i < h; i++) diff |= (u32)(db[i] ^ digest[i]);
-    good &= pad_ct_equal(diff, 0);
+    good &= padding_ct_equal(diff, 0);
     for (u32 i = (u32)h; i < n; i++) {
-        u32 other = ~pad_ct_equal(db[i], 0) & ~found;
-        good &= ~other | pad_ct_equal(db[i], 1);
+        u32 other = ~padding_ct_equal(db[i], 0) & ~found;
+        good &= ~other | padding_ct_equal(db[i], 1);
         start |= other & (i + 1);
         found |= other;
     }
     good &= found;
     mem_wipe(copy.p, h + 1);
-    if (good & pad_ct_equal(start, n)) {
+    if (good & padding_ct_equal(start, n)) {
         mem_wipe(db, n);
         return ST_OK;
     }
-    return pad_ct_give(db, n, start, good, out);
+    return padding_ct_give(db, n, start, good, out);
 }
 
 // Appends an EME-OAEP block of k bytes with the message in (RFC 8017, 7.1.1).
-static st pad_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t k, struct buf *out)
+static st padding_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t k,
+                            struct buf *out)
 {
     size_t h = use->hash->size, start = out->n;
     if (k < 2 * h + 2 || in.n > k - 2 * h - 2) return ST_DATA_LEN;
@@ -2288,22 +2300,22 @@ static st pad_oaep_seal(const struct alg_use *use, bytes label, bytes in, size_t
     buf_put(out, in);
     if (out->full || out->n - start != k) return ST_HOST_MEMORY;
     u8 *seed = out->p + start + 1, *db = seed + h;
-    TRY(hash_random(seed, h));
-    TRY(pad_mask(use->mgf, bytes_of(seed, h), db, k - h - 1));
-    return pad_mask(use->mgf, bytes_of(db, k - h - 1), seed, h);
+    TRY(random_bytes(seed, h));
+    TRY(padding_mask(use->mgf, bytes_of(seed, h), db, k - h - 1));
+    return padding_mask(use->mgf, bytes_of(db, k - h - 1), seed, h);
 }
 
 // Appends an RSAES-PKCS1-v1_5 block of k bytes with the message in (RFC 8017, 7.2.1).
-static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
+static st padding_pkcs1_seal(bytes in, size_t k, struct buf *out)
 {
     if (k < 11 || in.n > k - 11) return ST_DATA_LEN;
     buf_put16(out, 0x0002);
     size_t n = k - 3 - in.n, start = out->n;
     buf_fill(out, 0, n);
     if (out->full) return ST_HOST_MEMORY;
-    TRY(hash_random(out->p + start, n));
+    TRY(random_bytes(out->p + start, n));
     for (size_t i = 0; i < n; i++)
-        while (!out->p[start + i]) TRY(hash_random(out->p + start + i, 1));
+        while (!out->p[start + i]) TRY(random_bytes(out->p + start + i, 1));
     buf_put8(out, 0);
     buf_put(out, in);
     return ST_OK;
@@ -2313,7 +2325,7 @@ static st pad_pkcs1_seal(bytes in, size_t k, struct buf *out)
 
 // Is it a DER SEQUENCE of two INTEGERs, and nothing else? Cards leave the 00 out before a number
 // whose first bit is set: neither r nor s is ever negative.
-static bool pad_ecdsa_in_der(bytes in, bytes *r, bytes *s)
+static bool padding_ecdsa_in_der(bytes in, bytes *r, bytes *s)
 {
     struct tlv der, first, second;
     if (tlv_take(&in, 0x30, &der) || in.n) return false;
@@ -2325,10 +2337,10 @@ static bool pad_ecdsa_in_der(bytes in, bytes *r, bytes *s)
 
 // Appends r || s, of size bytes each, of a signature as a card gives it: DER, or two halves of
 // equal length.
-static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
+static st padding_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 {
     bytes r, s;
-    if (!pad_ecdsa_in_der(in, &r, &s)) {
+    if (!padding_ecdsa_in_der(in, &r, &s)) {
         if (in.n % 2 || in.n < 2 * size) return ST_PROTOCOL;
         r = bytes_head(in, in.n / 2);
         s = bytes_from(in, in.n / 2);
@@ -2343,12 +2355,12 @@ static st pad_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 
 /* ================================================================================================
  * MARK: - >>cipher
- * Public-key operations, AES and random numbers on the host, a thin layer over mbedTLS.
+ * Public-key operations and AES on the host: a thin layer over mbedTLS.
  *
  * Owns    AES; verifying and encrypting with a public key. PSA knows no raw RSA: that goes over
  *         mbedTLS's bignum where the version has it (2.28, 3.x), and so does all of RSA, with
- *         >>pad. With mbedTLS 4 RSA is what PSA has. mbedTLS has no Ed25519.
- * Uses    >>alg >>hash >>pad
+ *         >>padding. With mbedTLS 4 RSA is what PSA has. mbedTLS has no Ed25519.
+ * Uses    >>alg >>hash >>padding
  * Names   cipher_
  * Tests   tests/unit/cipher.c
  * ==============================================================================================*/
@@ -2369,11 +2381,6 @@ static st cipher_start(void)
     psa_status_t status = psa_crypto_init();
     SCARD11_CRYPTO_UNLOCK;
     return hash_status(status);
-}
-
-static st cipher_random(u8 *out, size_t n)
-{
-    return hash_random(out, n);
 }
 
 // Appends in ^ exponent mod modulus, as many bytes as the modulus has. ST_DATA: in is not below the
@@ -2439,6 +2446,7 @@ static psa_status_t cipher_try_key(const struct alg_key *key)
     return status;
 }
 
+// Verifies a signature of what PSA takes for alg: a digest, or for PKCS#1 v1.5 a DigestInfo.
 static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, bytes in,
                                bytes signature)
 {
@@ -2471,20 +2479,20 @@ static st cipher_verify_block(const struct alg_key *key, const struct alg_use *u
 {
     size_t size = alg_key_bytes(key);
     struct buf block = scratch_buf(&scratch, size), want = scratch_buf(&scratch, size);
-    struct buf info = scratch_buf(&scratch, PAD_INFO_MAX);
+    struct buf info = scratch_buf(&scratch, PADDING_INFO_MAX);
     st s = cipher_rsa_public(key, signature, &block);
     if (s == ST_DATA) return ST_SIG_INVALID;
     if (s) return s;
     switch (use->scheme) {
     case ALG_PSS:
         if (in.n != use->hash->size) return ST_DATA_LEN;
-        return pad_pss_check(use, in, key->bits, buf_bytes(&block), scratch);
+        return padding_pss_check(use, in, key->bits, buf_bytes(&block), scratch);
     case ALG_PKCS1:
         if (use->hash) {
-            pad_digest_info(use->hash, in, &info);
+            padding_digest_info(use->hash, in, &info);
             in = buf_bytes(&info);
         }
-        TRY(pad_pkcs1_sign(in, size, &want));
+        TRY(padding_pkcs1_sign(in, size, &want));
         break;
     default:
         buf_put_number(&want, in, size);
@@ -2510,16 +2518,16 @@ static st cipher_verify_pss(const struct alg_key *key, const struct alg_use *use
 static st cipher_verify_rsa(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature, struct scratch scratch)
 {
-    struct buf info = scratch_buf(&scratch, PAD_INFO_MAX);
+    struct buf info = scratch_buf(&scratch, PADDING_INFO_MAX);
     if (CIPHER_BIGNUM) return cipher_verify_block(key, use, in, signature, scratch);
 
     if (!cipher_has(use)) return ST_NOT_SUPPORTED;
     if (use->scheme == ALG_PSS) return cipher_verify_pss(key, use, in, signature);
     if (use->made == ALG_PSS) return cipher_verify_pss(key, use, use->digest, signature);
     if (use->scheme == ALG_RAW) {
-        in = pad_pkcs1_signed(in);
+        in = padding_pkcs1_signed(in);
     } else if (use->hash) {
-        pad_digest_info(use->hash, in, &info);
+        padding_digest_info(use->hash, in, &info);
         in = buf_bytes(&info);
     }
     if (info.full || in.n + 11 > alg_key_bytes(key)) return ST_DATA_LEN;
@@ -2608,8 +2616,8 @@ static st cipher_encrypt(const struct alg_key *key, const struct alg_use *use, b
     if (!CIPHER_BIGNUM && !CIPHER_SEALS) return ST_NOT_SUPPORTED;
     if (!CIPHER_BIGNUM) return cipher_seal(key, use, label, in, out);
     switch (use->scheme) {
-    case ALG_PKCS1: TRY(pad_pkcs1_seal(in, size, &block)); break;
-    case ALG_OAEP:  TRY(pad_oaep_seal(use, label, in, size, &block)); break;
+    case ALG_PKCS1: TRY(padding_pkcs1_seal(in, size, &block)); break;
+    case ALG_OAEP:  TRY(padding_oaep_seal(use, label, in, size, &block)); break;
     default:
         if (in.n > size) return ST_DATA_LEN;
         buf_put_number(&block, in, size);
@@ -6919,8 +6927,8 @@ static st p15_read(struct card *card, struct object *object, struct scratch scra
  * Tokens and keys of PKCS#15 cards, and directories that they have not, for their drivers.
  *
  * Owns    which PINs are tokens; how a key of such a card is used; directory files made here
- * Uses    >>tlv >>alg >>hash >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file
- *         >>p15
+ * Uses    >>tlv >>alg >>random >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial
+ *         >>p15file >>p15
  * Names   p15use_
  * Specs   ISO 7816-4 (GET CHALLENGE), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
  * Tests   tests/unit/p15use.c
@@ -7009,7 +7017,7 @@ static st p15use_random(struct card *card, struct token *token, u8 *out, size_t 
         out += got;
         n -= got;
         if (got == want || got >= 8) continue;
-        if (got || want <= 8) return hash_random(out, n);
+        if (got || want <= 8) return random_bytes(out, n);
         most = 8;
     }
     return ST_OK;
@@ -7059,7 +7067,7 @@ static st p15use_agree(struct card *card, const struct object *object, bytes poi
 // all cards. More than such a block can have held is the card's mistake, not the caller's.
 static st p15use_pad_again(bytes plain, size_t k, struct buf *out)
 {
-    st s = pad_pkcs1_seal(plain, k, out);
+    st s = padding_pkcs1_seal(plain, k, out);
     return s == ST_DATA_LEN ? ST_PROTOCOL : s;
 }
 
@@ -7185,7 +7193,7 @@ static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind
  * Driver: PIV cards, with YubiKey's extensions.
  *
  * Owns    driver_piv
- * Uses    >>tlv >>x509 >>zlib >>alg >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial
+ * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial
  * Names   piv_
  * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
  * Tests   tests/unit/piv.c
@@ -8139,7 +8147,7 @@ static st piv_try(const struct trial *trial, u8 tag)
     TRY(piv_authenticate(trial, tag, &scratch, &made));
     if (key->type == ALG_RSA) return card_put_rsa(key, made, trial->out);
     size_t size = key->curve->size;
-    if (!trial->secret && key->type == ALG_EC) return pad_ecdsa_to_raw(made, size, trial->out);
+    if (!trial->secret && key->type == ALG_EC) return padding_ecdsa_to_raw(made, size, trial->out);
     if (made.n != (trial->secret ? size : 2 * size)) return ST_PROTOCOL;
     buf_put(trial->out, made);
     return trial->out->full ? ST_PROTOCOL : ST_OK;
@@ -8198,7 +8206,8 @@ static const struct driver driver_piv = {
  * Driver: IsoApplet, versions 0 and 1 of its interface.
  *
  * Owns    driver_isoapplet
- * Uses    >>alg >>hash >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>alg >>hash >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15
+ *         >>p15use
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/unit/isoapplet.c
@@ -8315,13 +8324,13 @@ static st isoapplet_sign_once(struct card *card, struct object *object, const st
     const struct p15_key *key = object->state;
     bool rsa = key->type == ALG_RSA, pss = use->scheme == ALG_PSS;
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa && !pss ? pad_pkcs1_signed(in) : in;
+    bytes data = rsa && !pss ? padding_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
     u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
     TRY(place_set_environment(card, 0x41, 0xb6, BYTES(0x80, 1, algorithm, 0x84, 1, key->reference),
                               false));
     TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (!rsa) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    if (!rsa) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
@@ -8378,7 +8387,7 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file >>p15
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file >>p15
  *         >>p15use
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
@@ -8666,7 +8675,7 @@ static st myeid_sign_once(struct card *card, struct object *object, bytes in,
 {
     const struct p15_key *key = object->state;
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes info = key->type == ALG_RSA ? pad_pkcs1_signed(in) : BYTES_NONE;
+    bytes info = key->type == ALG_RSA ? padding_pkcs1_signed(in) : BYTES_NONE;
     if (info.n > 255) info = BYTES_NONE;
     u8 algorithm = key->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
     if (algorithm == MYEID_RAW && in.n > 255)
@@ -8675,7 +8684,7 @@ static st myeid_sign_once(struct card *card, struct object *object, bytes in,
     TRY(iso_sign(&card->link, info.n ? info : in, key->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
                  &raw));
     if (key->type == ALG_EC)
-        return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+        return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
@@ -8845,7 +8854,7 @@ static const struct driver driver_myeid = {
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
  * Owns    driver_esteid
- * Uses    >>tlv >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
@@ -9216,7 +9225,7 @@ static st esteid_sign_once(struct card *card, struct object *object, bytes in,
     bool rsa = key->type == ALG_RSA, qualified = object->always_auth;
     size_t size = rsa ? 0 : object->key->curve->size;
     struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, size);
+    bytes data = rsa ? padding_pkcs1_signed(in) : bytes_head(in, size);
     // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
     if (rsa && qualified) data = esteid_sha256(data);
     if (rsa && !data.n) return ST_MECHANISM;
@@ -9590,7 +9599,7 @@ static const struct driver driver_fineid = {
  * Driver: Belgian eID.
  *
  * Owns    driver_belpic
- * Uses    >>alg >>pad >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
  * Names   belpic_
  * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
  * Tests   tests/unit/belpic.c
@@ -9705,12 +9714,12 @@ static st belpic_sign_once(struct card *card, struct object *object, bytes in,
     bool rsa = key->type == ALG_RSA;
     size_t size = alg_signature_size(object->key);
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa ? pad_pkcs1_signed(in) : bytes_head(in, object->key->curve->size);
+    bytes data = rsa ? padding_pkcs1_signed(in) : bytes_head(in, object->key->curve->size);
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(card, key));
     TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
     if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
-    if (raw.n != size) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    if (raw.n != size) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     buf_put(out, buf_bytes(&raw));
     return ST_OK;
 }
@@ -9743,7 +9752,8 @@ static const struct driver driver_belpic = {
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
  * Owns    driver_generic
- * Uses    >>tlv >>alg >>pad >>link >>iso >>card >>place >>trial >>p15alg >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>padding >>link >>iso >>card >>place >>trial >>p15alg >>p15file >>p15
+ *         >>p15use
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
  * Tests   tests/unit/generic.c
@@ -10007,7 +10017,7 @@ static st generic_sign_data(const struct object *object, const struct alg_use *u
     }
     int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
     int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
-    bytes info = pad_pkcs1_signed(in);
+    bytes info = padding_pkcs1_signed(in);
     bool pads_itself = info.n && (padded >= 0 || whole < 0);
     *algorithm = pads_itself ? padded : whole;
     if (pads_itself) *data = info;
@@ -10024,7 +10034,7 @@ static st generic_sign_once(struct card *card, struct object *object, const stru
     TRY(generic_sign_data(object, use, in, &algorithm, &data));
     TRY(generic_set(card, object, 0xb6, algorithm, false));
     TRY(iso_sign(&card->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
-    if (ec) return pad_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    if (ec) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
@@ -13346,7 +13356,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
  *
  * Owns    struct op; output lengths; what is hashed and padded on the host; ciphers that put out
  *         what they can while input comes
- * Uses    >>alg >>hash >>pad >>cipher >>link >>card >>slot >>mech >>attr >>session
+ * Uses    >>alg >>hash >>padding >>cipher >>link >>card >>slot >>mech >>attr >>session
  * Names   op_
  * Specs   PKCS#11 3.2, 5.8 to 5.17
  * Tests   tests/unit/op.c
@@ -13708,12 +13718,12 @@ static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in
     }
     switch (op->use.scheme) {
     case ALG_PKCS1:
-        if (!op->use.hash) return pad_pkcs1_sign(in, bytes_of_key, out);
-        pad_digest_info(op->use.hash, in, &info);
-        return pad_pkcs1_sign(buf_bytes(&info), bytes_of_key, out);
+        if (!op->use.hash) return padding_pkcs1_sign(in, bytes_of_key, out);
+        padding_digest_info(op->use.hash, in, &info);
+        return padding_pkcs1_sign(buf_bytes(&info), bytes_of_key, out);
     case ALG_PSS:
         if (in.n != op->use.hash->size) return ST_DATA_LEN;
-        return pad_pss(&op->use, in, key->bits, scratch, out);
+        return padding_pss(&op->use, in, key->bits, scratch, out);
     default:
         if (in.n > bytes_of_key) return ST_DATA_LEN;
         buf_put_number(out, in, bytes_of_key);
@@ -13805,9 +13815,9 @@ static st op_open(struct reader *reader, struct session *session, struct object 
     if (in.n != (object->key->bits + 7) / 8) return ST_CIPHER_LEN;
     if (!op_below_modulus(object->key, in)) return ST_CIPHER_DATA;
     TRY(op_run_key(reader, session, object, false, use, in, scratch, &block));
-    if (use->scheme == ALG_PKCS1) return pad_pkcs1_open(buf_bytes(&block), out);
+    if (use->scheme == ALG_PKCS1) return padding_pkcs1_open(buf_bytes(&block), out);
     if (use->scheme == ALG_OAEP)
-        return pad_oaep_open(use, label, buf_bytes(&block), scratch, out);
+        return padding_oaep_open(use, label, buf_bytes(&block), scratch, out);
     buf_put(out, buf_bytes(&block));
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
@@ -13847,7 +13857,7 @@ static st op_recover(const struct alg_key *key, const struct alg_use *use, bytes
     st s = cipher_rsa_public(key, signature, &block);
     if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
     bytes data = buf_bytes(&block);
-    if (use->scheme == ALG_PKCS1) data = pad_pkcs1_signed(data);
+    if (use->scheme == ALG_PKCS1) data = padding_pkcs1_signed(data);
     if (!data.p) return ST_SIG_INVALID;
     buf_put(out, data);
     return ST_OK;
@@ -14447,7 +14457,8 @@ static struct credential *op_credential(const struct card *card, const struct se
  * Keys out of nothing and out of others: generate, derive, wrap, unwrap.
  *
  * Owns    the key derivation functions; what a wrapped key is
- * Uses    >>tlv >>alg >>hash >>pad >>cipher >>card >>slot >>mech >>attr >>session >>make >>op
+ * Uses    >>tlv >>alg >>hash >>random >>cipher >>card >>slot >>mech >>attr >>session
+ *         >>make >>op
  * Names   keys_
  * Specs   PKCS#11 3.2, 5.18; ANSI X9.63 (key derivation), RFC 5869 (HKDF)
  * Tests   tests/unit/keys.c
@@ -14474,7 +14485,7 @@ static st keys_generate(struct reader *reader, struct session *session,
     TRY(make_length(template, n, 0, given, &len));
     struct buf value = scratch_buf(&scratch, len);
     if (value.cap < len) return ST_HOST_MEMORY;
-    TRY(cipher_random(value.p, len));
+    TRY(random_bytes(value.p, len));
     TRY(make_secret(reader->card, session, template, n, given, &from, bytes_of(value.p, len),
                     &made));
     *key = made->handle;
@@ -14841,8 +14852,8 @@ static void option_apply(void)
  * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
  *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
  *         kin
- * Uses    >>cipher >>reader >>link >>card >>secret >>slot >>mech >>attr >>session >>make >>op
- *         >>keys >>option
+ * Uses    >>random >>cipher >>reader >>link >>card >>secret >>slot >>mech >>attr >>session >>make
+ *         >>op >>keys >>option
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/unit/p11.c
@@ -16177,7 +16188,7 @@ static st p11_random(struct call *call, u8 *out, CK_ULONG n)
     struct token *token = call->session->token;
     struct slot_run run = { .reader = call->reader, .token = token };
     if (n && !out) return ST_ARGS;
-    if (!token->driver->random) return cipher_random(out, n);
+    if (!token->driver->random) return random_bytes(out, n);
     while (slot_run(&run)) run.s = token->driver->random(call->card, token, out, n);
     return run.s;
 }

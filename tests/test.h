@@ -24,7 +24,7 @@
 // Single-threaded: a case that starts threads lets them report through memory, and checks after it
 // has joined them. TEST_AT is a file that says how far a program is that does not come to its end: how
 // many cases passed, how many failed, and which one runs. The environment variable SEED sets test_seed, which test_begin prints: a test
-// that needs chance takes it from test_random.
+// that needs chance takes it from test_any_below.
 #ifndef TEST_H
 #define TEST_H
 
@@ -113,7 +113,7 @@ static inline void test_run(const char *name, void (*run)(void))
     test_at("");
 }
 
-static inline uint32_t test_random(uint32_t below)
+static inline uint32_t test_any_below(uint32_t below)
 {   // splitmix64; the same in each run of a SEED
     uint64_t z = test_state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;

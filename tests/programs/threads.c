@@ -208,17 +208,17 @@ TEST(cards_come_and_go_under_threads)
     CHECK(!pthread_create(&t[4], NULL, poll_until_over, NULL));
     CHECK(!pthread_create(&t[5], NULL, wait_until_over, NULL));
     for (int i = 0; i < 150; i++) {
-        int reader = (int)test_random(2);
-        switch (test_random(5)) {
+        int reader = (int)test_any_below(2);
+        switch (test_any_below(5)) {
         case 0: sim_reader_reset(reader); break;
-        case 1: sim_reader_unplug(reader); usleep(1000 * test_random(10)); sim_reader_plug(reader); break;
+        case 1: sim_reader_unplug(reader); usleep(1000 * test_any_below(10)); sim_reader_plug(reader); break;
         default: {
             struct sim_card *card = sim_reader_eject(reader);
-            usleep(1000 * test_random(20));
+            usleep(1000 * test_any_below(20));
             if (card) sim_reader_insert(reader, card);
         }
         }
-        usleep(1000 * test_random(30));
+        usleep(1000 * test_any_below(30));
     }
     set_over(true);
     for (int i = 0; i < 5; i++) pthread_join(t[i], NULL);
@@ -489,7 +489,7 @@ TEST(the_log_while_the_library_comes_and_goes)
     for (int i = 0; i < 5; i++)
         CHECK(!pthread_create(&t[i], NULL, call_until_over, i ? t : NULL));
     for (int round = 0; round < 100; round++) {
-        usleep(1000 * test_random(8));
+        usleep(1000 * test_any_below(8));
         pthread_mutex_lock(&count_lock);
         lines += log_now->lines;
         pthread_mutex_unlock(&count_lock);

@@ -147,7 +147,7 @@ static bool line_pkcs1(char **f)
     u8 plain[512];
     struct buf out = buf_on(plain, sizeof plain);
     bytes block = decrypt(unhex(f[2], bytes_room[2]), bytes_room[3]);
-    return !pad_pkcs1_open(block, &out) && bytes_equal(buf_bytes(&out), unhex(f[1], bytes_room[1]));
+    return !padding_pkcs1_open(block, &out) && bytes_equal(buf_bytes(&out), unhex(f[1], bytes_room[1]));
 }
 
 static bool line_oaep(char **f)
@@ -156,11 +156,11 @@ static bool line_oaep(char **f)
     u8 plain[512];
     struct buf out = buf_on(plain, sizeof plain);
     bytes block = decrypt(unhex(f[4], bytes_room[4]), bytes_room[5]);
-    if (pad_oaep_open(&use, BYTES_NONE, block, fresh(), &out) ||
+    if (padding_oaep_open(&use, BYTES_NONE, block, fresh(), &out) ||
         !bytes_equal(buf_bytes(&out), unhex(f[3], bytes_room[3]))) return false;
     bytes_room[5][block.n - 1] ^= 1;            // and is refused when a bit is wrong
     out.n = 0;
-    return pad_oaep_open(&use, BYTES_NONE, block, fresh(), &out) == ST_CIPHER_DATA;
+    return padding_oaep_open(&use, BYTES_NONE, block, fresh(), &out) == ST_CIPHER_DATA;
 }
 
 // ---- Files ----

@@ -3,7 +3,7 @@
 // a card that checks nothing, so that what is refused is refused by the library.
 // SPDX-License-Identifier: 0BSD
 //
-// All goes over C_*, but for two things for which it includes scard11.c: the DER signatures of cards (pad_ecdsa_to_raw),
+// All goes over C_*, but for two things for which it includes scard11.c: the DER signatures of cards (padding_ecdsa_to_raw),
 // and cryptograms above the modulus that the simulated card's certificate has (C_Decrypt refuses those): what the card
 // would answer is unpadded by >>pad.
 //
@@ -261,7 +261,7 @@ static enum verdict check_der(void)
     struct buf b = buf_on(raw, sizeof raw);
     CK_MECHANISM m = { over(hash_named(name[1]), ALG_EC, ALG_RAW), NULL, 0 };
     size_t size = alg_curve_named(name[0])->size;
-    if (pad_ecdsa_to_raw(field(1), size, &b)) return INVALID;
+    if (padding_ecdsa_to_raw(field(1), size, &b)) return INVALID;
     if (b.n != 2 * size) test_fail(__FILE__, __LINE__, "r || s of %zu bytes", b.n);
     return verify(&m, field(0), buf_bytes(&b));
 }
@@ -295,7 +295,7 @@ static CK_RV open_here(const CK_MECHANISM *m, u8 *out, CK_ULONG *n)
         use.hash = alg_hash_find(hash_named(name[0]));
         use.mgf = alg_hash_find(hash_named(name[1]));
     }
-    st s = use.hash ? pad_oaep_open(&use, field(2), in, scratch, &b) : pad_pkcs1_open(in, &b);
+    st s = use.hash ? padding_oaep_open(&use, field(2), in, scratch, &b) : padding_pkcs1_open(in, &b);
     *n = b.n;
     return s == ST_CIPHER_DATA ? CKR_ENCRYPTED_DATA_INVALID : s ? CKR_GENERAL_ERROR : CKR_OK;
 }

@@ -24,7 +24,7 @@ static st open_block(bool oaep, bytes block, u8 *to)
     const struct alg_hash *h = alg_hash_find(CKM_SHA256);
     struct alg_use use = { .type = ALG_RSA, .scheme = ALG_OAEP, .hash = h, .mgf = h };
     struct scratch s = scratch_on(memory, sizeof memory);
-    return oaep ? pad_oaep_open(&use, BYTES_NONE, block, s, &out) : pad_pkcs1_open(block, &out);
+    return oaep ? padding_oaep_open(&use, BYTES_NONE, block, s, &out) : padding_pkcs1_open(block, &out);
 }
 
 static int compare(const char *what, bool oaep)

@@ -158,34 +158,34 @@ static void fuzz(bytes in)
     bytes label = take(&in, what >> 4), data = bytes_head(in, size);
 
     switch (what & 7) {
-    case 0: pad_pkcs1_open(data, &out); return;
-    case 1: pad_oaep_open(&use, label, data, scratch, &out); return;
-    case 2: pad_pss_check(&use, bytes_of(a, hash->size), (u32)data.n * 8 - (what >> 4) % 8, data,
+    case 0: padding_pkcs1_open(data, &out); return;
+    case 1: padding_oaep_open(&use, label, data, scratch, &out); return;
+    case 2: padding_pss_check(&use, bytes_of(a, hash->size), (u32)data.n * 8 - (what >> 4) % 8, data,
                           scratch); return;
-    case 3: pad_ecdsa_to_raw(in, size % 67, &out); return;
+    case 3: padding_ecdsa_to_raw(in, size % 67, &out); return;
     case 4:
-        if (pad_pkcs1_seal(data, size, &block)) return;
-        MUST(block.n == size && !pad_pkcs1_open(buf_bytes(&block), &out));
+        if (padding_pkcs1_seal(data, size, &block)) return;
+        MUST(block.n == size && !padding_pkcs1_open(buf_bytes(&block), &out));
         MUST(bytes_equal(buf_bytes(&out), data));
         return;
     case 5:
-        if (pad_oaep_seal(&use, label, data, size, &block)) return;
-        MUST(block.n == size && !pad_oaep_open(&use, label, buf_bytes(&block), scratch, &out));
+        if (padding_oaep_seal(&use, label, data, size, &block)) return;
+        MUST(block.n == size && !padding_oaep_open(&use, label, buf_bytes(&block), scratch, &out));
         MUST(bytes_equal(buf_bytes(&out), data));
         return;
     case 6: {
         u32 bits = (u32)size * 8 - (what >> 4) % 8;
         bytes digest = bytes_of(b, hash->size);
         memset(b, 7, sizeof b);
-        if (pad_pss(&use, digest, bits, scratch, &block)) return;
-        MUST(block.n == size && !pad_pss_check(&use, digest, bits, buf_bytes(&block), scratch));
+        if (padding_pss(&use, digest, bits, scratch, &block)) return;
+        MUST(block.n == size && !padding_pss_check(&use, digest, bits, buf_bytes(&block), scratch));
         a[take16(&in) % size] ^= (u8)(1 << (what >> 5));
-        MUST(pad_pss_check(&use, digest, bits, buf_bytes(&block), scratch) == ST_SIG_INVALID);
+        MUST(padding_pss_check(&use, digest, bits, buf_bytes(&block), scratch) == ST_SIG_INVALID);
         return;
     }
     default:
-        pad_pkcs1_sign(data, size, &block);
-        pad_digest_info(hash, bytes_head(data, hash->size), &out);
+        padding_pkcs1_sign(data, size, &block);
+        padding_digest_info(hash, bytes_head(data, hash->size), &out);
     }
 }
 #endif
@@ -1096,7 +1096,7 @@ int main(void)
     for (u8 what = 0; what < 8; what++) {
         static const u8 body[140] = { 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0 };
         char name[] = { (char)('0' + what), 0 };
-        seed("pad", name, BYTES(what, 2, 2, 32, 0, 192), bytes_of(body, sizeof body));
+        seed("padding", name, BYTES(what, 2, 2, 32, 0, 192), bytes_of(body, sizeof body));
     }
     for (u8 how = 0; how < 8; how++) {      // good cards of several kinds, every key in turn
         char name[] = "good0";

@@ -214,11 +214,11 @@ fault 'link_late() is declared ahead'   's|^#if LINK_A|static int\nlink_late(int
 fault 'longer than 80 lines'            "/^static int pgp_sign/,/^}/s|^{|{$(printf '\\n    %.0s' $(seq 79) | sed 's/ *$//;s/\\n *$//;s/    //g')\n    ;|"
 fault 'more than 400 lines'             "s|^static int pgp_sign|$(printf '\\n%.0s' $(seq 400))&|"
 fault 'more than 1500 lines'            "s|^static int pgp_sign|// ---- Much ----$(printf '\\n%.0s' $(seq 1500))&|"
-fault 'opening comment has more than'   "s|^ \* END OF MAP|&$(printf '\\n *%.0s' $(seq 80))|"
+fault 'opening comment has more than'   "s|^ \* END OF MAP|&$(printf '\\n *%.0s' $(seq 110))|"
 fault 'a mark is TODO'                  's|^    return 1;|    return 1; // TODO: two|'
 fault 'a mark is TODO'                  's|QUIRK(a card)|QUIRK|'
 fault 'psa_generate_random is for'      's|^    return 1;|    return psa_generate_random(0, 0);|'
-fault 'os_random is for hash_stir()'    's|^#if LINK_A|static int link_any(void) { return os_random(0, 0); }\n\n&|'
+fault 'os_random is for random_stir()'    's|^#if LINK_A|static int link_any(void) { return os_random(0, 0); }\n\n&|'
 fault 'psa_generate_key is for nobody'  's|^    return 1;|    int (*f)(void) = psa_generate_key; return f();|'
 fault 'goto'                            's|^    return 1;|    goto end;|'
 fault 'decides 21 times, more than 20'  "s/^    return 1;/    return n$(printf ' \&\& n%.0s' $(seq 11))\n$(printf ' || n%.0s' $(seq 10));/"

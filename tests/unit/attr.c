@@ -44,7 +44,7 @@ static st attr_got;
 
 static bytes attr_of(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
-    struct scratch s = pad_scratch();
+    struct scratch s = padding_scratch();
     bytes v = BYTES_NONE;
     attr_got = attr_get(o, type, &s, &v);
     return attr_got ? BYTES_NONE : v;
@@ -282,7 +282,7 @@ TEST(attr_of_keys)
 static bool attr_matches(const struct object *o, CK_ATTRIBUTE_TYPE type, bytes value)
 {
     CK_ATTRIBUTE t = { type, (void *)(uintptr_t)value.p, (CK_ULONG)value.n };
-    return attr_match(o, &t, 1, pad_scratch());
+    return attr_match(o, &t, 1, padding_scratch());
 }
 
 TEST(attr_match_points_in_both_forms)
@@ -318,11 +318,11 @@ TEST(attr_match_wants_all)
                          { CKA_SIGN, &yes, 1 } };
     attr_begin(&x509_samples[1]);
     if (test_failing) return;
-    CHECK(attr_match(attr_priv, t, 3, pad_scratch()));
-    CHECK(attr_match(attr_priv, NULL, 0, pad_scratch()));
-    CHECK(!attr_match(attr_pub, t, 3, pad_scratch()));
+    CHECK(attr_match(attr_priv, t, 3, padding_scratch()));
+    CHECK(attr_match(attr_priv, NULL, 0, padding_scratch()));
+    CHECK(!attr_match(attr_pub, t, 3, padding_scratch()));
     id[0] = 0x9c;
-    CHECK(!attr_match(attr_priv, t, 3, pad_scratch()));
+    CHECK(!attr_match(attr_priv, t, 3, padding_scratch()));
     CHECK(!attr_matches(attr_priv, CKA_CLASS, BYTES(3)));       // a number of one byte
     CHECK(!attr_matches(attr_priv, CKA_PRIME_1, BYTES_NONE));   // never by what is secret
     CHECK(!attr_matches(attr_priv, CKA_APPLICATION, BYTES_NONE));
@@ -386,25 +386,25 @@ TEST(attr_copies_out)
     attr_begin(&x509_samples[1]);
     if (test_failing) return;
     CK_ATTRIBUTE a = { CKA_MODULUS, NULL, 0 };
-    CHECK_ST(attr_copy_out(attr_pub, &a, pad_scratch()), ST_OK);
+    CHECK_ST(attr_copy_out(attr_pub, &a, padding_scratch()), ST_OK);
     CHECK_EQ(a.ulValueLen, 256);
     a.pValue = room, a.ulValueLen = 255;
     memset(room, 0x5a, sizeof room);
-    CHECK_ST(attr_copy_out(attr_pub, &a, pad_scratch()), ST_TOO_SMALL);
+    CHECK_ST(attr_copy_out(attr_pub, &a, padding_scratch()), ST_TOO_SMALL);
     CHECK_EQ(a.ulValueLen, CK_UNAVAILABLE_INFORMATION);
     CHECK(room[0] == 0x5a);
     a.ulValueLen = sizeof room;
-    CHECK_ST(attr_copy_out(attr_pub, &a, pad_scratch()), ST_OK);
+    CHECK_ST(attr_copy_out(attr_pub, &a, padding_scratch()), ST_OK);
     CHECK_EQ(a.ulValueLen, 256);
     CHECK(bytes_equal(bytes_of(room, 256), attr_key_of_it.modulus) && room[256] == 0x5a);
     a = (CK_ATTRIBUTE){ CKA_PRIME_1, room, sizeof room };
-    CHECK_ST(attr_copy_out(attr_priv, &a, pad_scratch()), ST_ATTR_SECRET);
+    CHECK_ST(attr_copy_out(attr_priv, &a, padding_scratch()), ST_ATTR_SECRET);
     CHECK_EQ(a.ulValueLen, CK_UNAVAILABLE_INFORMATION);
     a = (CK_ATTRIBUTE){ CKA_APPLICATION, NULL, 0 };
-    CHECK_ST(attr_copy_out(attr_priv, &a, pad_scratch()), ST_ATTR_TYPE);
+    CHECK_ST(attr_copy_out(attr_priv, &a, padding_scratch()), ST_ATTR_TYPE);
     CHECK_EQ(a.ulValueLen, CK_UNAVAILABLE_INFORMATION);
     a = (CK_ATTRIBUTE){ CKA_START_DATE, room, 0 };              // empty fits nothing
-    CHECK_ST(attr_copy_out(attr_priv, &a, pad_scratch()), ST_OK);
+    CHECK_ST(attr_copy_out(attr_priv, &a, padding_scratch()), ST_OK);
     CHECK_EQ(a.ulValueLen, 0);
     attr_end();
 }
@@ -423,7 +423,7 @@ TEST(attr_session_objects_longer_than_a_piece)
         CHECK(attr_is(attr_secret, CKA_VENDOR_DEFINED + i, bytes_of(value, sizes[i])));
     attr_of(attr_secret, CKA_VENDOR_DEFINED + COUNT(sizes));
     CHECK_ST(attr_got, ST_ATTR_TYPE);
-    struct scratch none = scratch_on(pad_room, 112);
+    struct scratch none = scratch_on(padding_room, 112);
     bytes v;
     CHECK(!attr_kept(attr_secret, CKA_VENDOR_DEFINED + 2, &none, &v));
     card_drop(&attr_card, attr_secret);
@@ -444,8 +444,8 @@ TEST(attr_session_secrets)
     attr_of(attr_secret, CKA_VALUE);
     CHECK_ST(attr_got, ST_ATTR_SECRET);
     CHECK(!attr_matches(attr_secret, CKA_VALUE, BYTES(1, 2, 3)));
-    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);    // no room is never an empty value
-    bytes v = { pad_room, 7 };
+    struct scratch none = scratch_on(padding_room, ARENA_ALIGN);    // no room is never an empty value
+    bytes v = { padding_room, 7 };
     CHECK_ST(attr_get(attr_secret, CKA_VALUE, &none, &v), ST_HOST_MEMORY);
     CHECK_ST(attr_get(attr_secret, CKA_LABEL, &none, &v), ST_HOST_MEMORY);
     CHECK(v.n == 7);
@@ -535,7 +535,7 @@ TEST(attr_what_must_be_read_first)
 
 static bool attr_says(const struct object *o, CK_ATTRIBUTE_TYPE type)
 {
-    return attr_true(o, type, pad_scratch());
+    return attr_true(o, type, padding_scratch());
 }
 
 // Both halves of a pair derive, or neither; a key that wants the PIN each time does not derive, nor

@@ -20,18 +20,18 @@ TEST(belpic_pins)
     bytes puk = bytes_text("123456789012"), pin = bytes_text("1234");
     esteid_begin(lines);
     card_t->driver = &driver_belpic;
-    CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(belpic_probe(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK_EQ(card_pin(card_t)->tries, -1);            // no command asks for them
-    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), pin, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), pin, padding_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(card_pin(card_t)->tries, 2);
     CHECK_ST(secret_login(&card_it, card_t, card_pin(card_t), bytes_text("12345"),
-                          pad_scratch()), ST_OK);
+                          padding_scratch()), ST_OK);
     CHECK_ST(secret_change(&card_it, card_t, card_pin(card_t), pin, bytes_text("123456"),
-                           pad_scratch()), ST_OK);
+                           padding_scratch()), ST_OK);
     CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t), puk, pin,
-                            pad_scratch()), ST_OK);
+                            padding_scratch()), ST_OK);
     CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t), puk, pin,
-                            pad_scratch()), ST_PIN_INCORRECT);
+                            padding_scratch()), ST_PIN_INCORRECT);
     esteid_over();
 }
 
@@ -43,12 +43,12 @@ TEST(belpic_leaves_other_cards_alone)
     for (size_t i = 0; i < COUNT(answers); i++) {
         snprintf(line, sizeof line, BELPIC_SELECT " > %s", answers[i]);
         esteid_begin(lines);
-        CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+        CHECK_ST(belpic_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
         esteid_over();
     }
     static const char *const stays[] = { BELPIC_SELECT " > 9000", BELPIC_INFO " > 6a82", NULL };
     esteid_begin(stays);                        // says yes to any AID
-    CHECK_ST(belpic_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+    CHECK_ST(belpic_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
     esteid_over();
 }
 

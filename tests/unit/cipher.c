@@ -34,7 +34,7 @@ static bool cipher_key(bytes certificate, struct alg_key *k)
 static int cipher_sign(mbedtls_rsa_context *rsa, const struct alg_hash *h, const u8 *digest,
                        u8 *signature)
 {
-    return mbedtls_rsa_pkcs1_sign(rsa, pad_rng, NULL, pad_md(h), (unsigned)h->size, digest,
+    return mbedtls_rsa_pkcs1_sign(rsa, padding_rng, NULL, padding_md(h), (unsigned)h->size, digest,
                                   signature);
 }
 
@@ -46,12 +46,12 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
     struct alg_use changed = *use;
     u8 room[513], other[512];
     CHECK(cipher_can_verify(k, use));
-    CHECK_ST(cipher_verify(k, use, in, signature, pad_scratch()), ST_OK);
+    CHECK_ST(cipher_verify(k, use, in, signature, padding_scratch()), ST_OK);
     memcpy(room, signature.p, signature.n);
     for (int run = 0; run < 8; run++) {
-        u32 at = test_random((u32)signature.n);
+        u32 at = test_any_below((u32)signature.n);
         room[at] ^= (u8)(1 << run);
-        CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()),
+        CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), padding_scratch()),
                  ST_SIG_INVALID);
         room[at] ^= (u8)(1 << run);
     }
@@ -61,20 +61,20 @@ static void cipher_verify_all(const struct alg_key *k, const struct alg_use *use
     other[told.n - 1] ^= 1;
     told.p = other;
     if (digest) changed.digest = told;
-    CHECK_ST(cipher_verify(k, &changed, digest ? in : told, signature, pad_scratch()),
+    CHECK_ST(cipher_verify(k, &changed, digest ? in : told, signature, padding_scratch()),
              ST_SIG_INVALID);
     room[signature.n] = 0;
-    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n + 1), pad_scratch()), ST_SIG_LEN);
-    CHECK_ST(cipher_verify(k, use, in, bytes_head(signature, signature.n - 1), pad_scratch()),
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n + 1), padding_scratch()), ST_SIG_LEN);
+    CHECK_ST(cipher_verify(k, use, in, bytes_head(signature, signature.n - 1), padding_scratch()),
              ST_SIG_LEN);
-    CHECK_ST(cipher_verify(k, use, in, BYTES_NONE, pad_scratch()), ST_SIG_LEN);
+    CHECK_ST(cipher_verify(k, use, in, BYTES_NONE, padding_scratch()), ST_SIG_LEN);
     memset(room, 0, signature.n);
-    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()), ST_SIG_INVALID);
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), padding_scratch()), ST_SIG_INVALID);
     memset(room, 0xff, signature.n);                    // not below the modulus, or the order
-    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), pad_scratch()), ST_SIG_INVALID);
+    CHECK_ST(cipher_verify(k, use, in, bytes_of(room, signature.n), padding_scratch()), ST_SIG_INVALID);
     if (k->type != ALG_RSA) return;
-    CHECK_ST(cipher_verify(k, use, in, k->modulus, pad_scratch()), ST_SIG_INVALID);
-    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);
+    CHECK_ST(cipher_verify(k, use, in, k->modulus, padding_scratch()), ST_SIG_INVALID);
+    struct scratch none = scratch_on(padding_room, ARENA_ALIGN);
     if (CIPHER_BIGNUM) CHECK_ST(cipher_verify(k, use, in, signature, none), ST_HOST_MEMORY);
 }
 
@@ -84,39 +84,39 @@ TEST(cipher_verifies_rsa)
         mbedtls_pk_context pk;
         struct alg_key k;
         u8 digest[64], block[512], signature[512];
-        CHECK(pad_key(&x509_samples[i], &pk));
+        CHECK(padding_key(&x509_samples[i], &pk));
         CHECK(cipher_key(x509_samples[i].certificate, &k));
         size_t size = alg_key_bytes(&k);
         CHECK_EQ(size, mbedtls_rsa_get_len(mbedtls_pk_rsa(pk)));
         for (size_t h = 0; h < COUNT(alg_hashes) && !test_failing; h++) {
-            struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PKCS1, &alg_hashes[h], NULL, 0);
-            struct alg_use pss = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[h], &alg_hashes[h], 20);
-            struct alg_use info = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
-            struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+            struct alg_use pkcs1 = padding_use(ALG_RSA, ALG_PKCS1, &alg_hashes[h], NULL, 0);
+            struct alg_use pss = padding_use(ALG_RSA, ALG_PSS, &alg_hashes[h], &alg_hashes[h], 20);
+            struct alg_use info = padding_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+            struct alg_use raw = padding_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
             bytes in = bytes_of(digest, alg_hashes[h].size);
             struct buf b = buf_on(block, sizeof block);
-            CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
+            CHECK_ST(random_bytes(digest, sizeof digest), ST_OK);
             mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
-            pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
+            padding_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
             CHECK(!cipher_sign(rsa, &alg_hashes[h], digest, signature));
             cipher_verify_all(&k, &pkcs1, in, bytes_of(signature, size));
-            pad_digest_info(&alg_hashes[h], in, &b);
+            padding_digest_info(&alg_hashes[h], in, &b);
             if (!test_failing) cipher_verify_all(&k, &info, buf_bytes(&b),
                                                  bytes_of(signature, size));
             u8 content[96];
             bytes told = bytes_of(content, b.n);
             memcpy(content, block, b.n);
             b.n = 0;
-            CHECK_ST(pad_pkcs1_sign(told, size, &b), ST_OK);
+            CHECK_ST(padding_pkcs1_sign(told, size, &b), ST_OK);
             raw.made = ALG_PKCS1;
             if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
                                                  bytes_of(signature, size));
             b.n = 0;
-            CHECK_ST(pad_pss(&pss, in, k.bits, pad_scratch(), &b), ST_OK);
-            CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, block, signature));
+            CHECK_ST(padding_pss(&pss, in, k.bits, padding_scratch(), &b), ST_OK);
+            CHECK(!mbedtls_rsa_private(rsa, padding_rng, NULL, block, signature));
             if (!test_failing) cipher_verify_all(&k, &pss, in, bytes_of(signature, size));
             CHECK_ST(cipher_verify(&k, &pss, bytes_head(in, 19), bytes_of(signature, size),
-                                   pad_scratch()), ST_DATA_LEN);
+                                   padding_scratch()), ST_DATA_LEN);
             raw = pss;
             raw.scheme = ALG_RAW;
             raw.made = ALG_PSS;
@@ -126,7 +126,7 @@ TEST(cipher_verifies_rsa)
             raw.made = ALG_RAW;
             CHECK_EQ(cipher_can_verify(&k, &raw), CIPHER_BIGNUM);
             CHECK_ST(cipher_verify(&k, &raw, buf_bytes(&b), bytes_of(signature, size),
-                                   pad_scratch()), CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
+                                   padding_scratch()), CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
         }
         mbedtls_pk_free(&pk);
         if (test_failing) return;
@@ -136,8 +136,8 @@ TEST(cipher_verifies_rsa)
 TEST(cipher_verifies_what_openssl_signed)
 {
     struct alg_key k;
-    struct alg_use pss = pad_use(ALG_RSA, ALG_PSS, &alg_hashes[2], &alg_hashes[0], 20);
-    struct alg_use ecdsa = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
+    struct alg_use pss = padding_use(ALG_RSA, ALG_PSS, &alg_hashes[2], &alg_hashes[0], 20);
+    struct alg_use ecdsa = padding_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     u8 digest[64], raw[132];
     struct buf b = buf_on(digest, sizeof digest), signature = buf_on(raw, sizeof raw);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
@@ -147,19 +147,19 @@ TEST(cipher_verifies_what_openssl_signed)
     if (test_failing) return;
     CHECK_EQ(cipher_can_verify(&k, &pss), CIPHER_BIGNUM);
     CHECK_ST(cipher_verify(&k, &pss, buf_bytes(&b),
-                           bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed), pad_scratch()),
+                           bytes_of(cipher_pss_mixed, sizeof cipher_pss_mixed), padding_scratch()),
              CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
     b.n = 0;
     CHECK(cipher_key(bytes_of(x509_p521, sizeof x509_p521), &k));
     CHECK_ST(hash_of(&alg_hashes[4], bytes_text("scard11"), &b), ST_OK);
-    CHECK_ST(pad_ecdsa_to_raw(bytes_of(cipher_ecdsa_p521, sizeof cipher_ecdsa_p521), 66,
+    CHECK_ST(padding_ecdsa_to_raw(bytes_of(cipher_ecdsa_p521, sizeof cipher_ecdsa_p521), 66,
                               &signature), ST_OK);
     cipher_verify_all(&k, &ecdsa, buf_bytes(&b), buf_bytes(&signature));
 }
 
 TEST(cipher_verifies_every_curve)
 {
-    struct alg_use use = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
+    struct alg_use use = padding_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     unsigned done = 0;
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
@@ -173,7 +173,7 @@ TEST(cipher_verifies_every_curve)
         psa_set_key_bits(&attributes, c->bits);
         psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
         psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA_ANY);
-        CHECK_ST(hash_random(digest, sizeof digest), ST_OK);
+        CHECK_ST(random_bytes(digest, sizeof digest), ST_OK);
         if (psa_generate_key(&attributes, &id)) continue;       // built without this curve
         CHECK(!psa_export_public_key(id, point, sizeof point, &point_len));
         CHECK(!psa_sign_hash(id, PSA_ALG_ECDSA_ANY, digest, sizeof digest, signature,
@@ -185,11 +185,11 @@ TEST(cipher_verifies_every_curve)
         CHECK(cipher_can_verify(&k, &use));
         cipher_verify_all(&k, &use, bytes_of(digest, sizeof digest), bytes_of(signature, n));
         if (test_failing) return;
-        CHECK_ST(cipher_verify(&k, &use, BYTES_NONE, bytes_of(signature, n), pad_scratch()),
+        CHECK_ST(cipher_verify(&k, &use, BYTES_NONE, bytes_of(signature, n), padding_scratch()),
                  ST_DATA_LEN);
         point[point_len - 1] ^= 1;                              // not on the curve
         CHECK_ST(cipher_verify(&k, &use, bytes_of(digest, sizeof digest), bytes_of(signature, n),
-                               pad_scratch()), ST_SIG_INVALID);
+                               padding_scratch()), ST_SIG_INVALID);
         done++;
     }
     CHECK(done >= 3);
@@ -197,17 +197,17 @@ TEST(cipher_verifies_every_curve)
 
 TEST(cipher_leaves_what_the_host_cannot)
 {
-    struct alg_use use = pad_use(ALG_EDWARDS, ALG_RAW, NULL, NULL, 0);
+    struct alg_use use = padding_use(ALG_EDWARDS, ALG_RAW, NULL, NULL, 0);
     u8 signature[64] = { 1 }, out[64];
     struct buf b = buf_on(out, sizeof out);
     struct alg_key k;
     for (size_t i = 5; i < COUNT(x509_samples); i++) {
         CHECK(cipher_key(x509_samples[i].certificate, &k));
-        CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, BYTES(1), pad_scratch(), &b),
+        CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, BYTES(1), padding_scratch(), &b),
                  ST_NOT_SUPPORTED);
         if (k.type == ALG_EC) continue;
         CHECK(!cipher_can_verify(&k, &use));
-        CHECK_ST(cipher_verify(&k, &use, BYTES(1), bytes_of(signature, 64), pad_scratch()),
+        CHECK_ST(cipher_verify(&k, &use, BYTES(1), bytes_of(signature, 64), padding_scratch()),
                  ST_NOT_SUPPORTED);
     }
 }
@@ -221,35 +221,35 @@ TEST(cipher_encrypts)
         bytes label = BYTES('l');
         u8 in[512] = { 0 }, out[512], back[512];
         size_t n = 0;
-        CHECK(pad_key(&x509_samples[i], &pk));
+        CHECK(padding_key(&x509_samples[i], &pk));
         CHECK(cipher_key(x509_samples[i].certificate, &k));
         mbedtls_rsa_context *rsa = mbedtls_pk_rsa(pk);
         size_t size = alg_key_bytes(&k), lens[] = { 0, 1, 60, size - 42, size - 11 };
         in[0] = 7, in[size - 12] = 9;
         for (size_t l = 0; l < COUNT(lens); l++) {
-            struct alg_use use = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+            struct alg_use use = padding_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
             struct buf b = buf_on(out, sizeof out);
-            CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), pad_scratch(), &b),
+            CHECK_ST(cipher_encrypt(&k, &use, BYTES_NONE, bytes_of(in, lens[l]), padding_scratch(), &b),
                      ST_OK);
             CHECK_EQ(b.n, size);
-            pad_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
-            CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, pad_rng, NULL, &n, out, back, sizeof back));
+            padding_padding(rsa, MBEDTLS_RSA_PKCS_V15, NULL);
+            CHECK(!mbedtls_rsa_pkcs1_decrypt(rsa, padding_rng, NULL, &n, out, back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
             if (lens[l] > size - 42) continue;
-            use = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
+            use = padding_use(ALG_RSA, ALG_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
             b.n = 0;
-            CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), pad_scratch(), &b),
+            CHECK_ST(cipher_encrypt(&k, &use, label, bytes_of(in, lens[l]), padding_scratch(), &b),
                      ST_OK);
-            pad_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
-            CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, pad_rng, NULL, label.p, label.n, &n, out,
+            padding_padding(rsa, MBEDTLS_RSA_PKCS_V21, use.hash);
+            CHECK(!mbedtls_rsa_rsaes_oaep_decrypt(rsa, padding_rng, NULL, label.p, label.n, &n, out,
                                                   back, sizeof back));
             CHECK(bytes_equal(bytes_of(back, n), bytes_of(in, lens[l])));
         }
-        struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+        struct alg_use raw = padding_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
         struct buf b = buf_on(out, sizeof out);
-        CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), pad_scratch(), &b),
+        CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(0, 5, 6), padding_scratch(), &b),
                  CIPHER_BIGNUM ? ST_OK : ST_NOT_SUPPORTED);
-        if (CIPHER_BIGNUM) CHECK(!mbedtls_rsa_private(rsa, pad_rng, NULL, out, back));
+        if (CIPHER_BIGNUM) CHECK(!mbedtls_rsa_private(rsa, padding_rng, NULL, out, back));
         if (CIPHER_BIGNUM) CHECK(!back[size - 3] && back[size - 2] == 5 && back[size - 1] == 6);
         mbedtls_pk_free(&pk);
     }
@@ -261,26 +261,26 @@ TEST(cipher_encrypts_only_what_fits)
     static u8 in[200];
     u8 out[128];
     struct buf b = buf_on(out, sizeof out), tight = buf_on(out, 127);
-    struct alg_use pkcs1 = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
-    struct alg_use oaep = pad_use(ALG_RSA, ALG_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
-    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
-    struct scratch none = scratch_on(pad_room, ARENA_ALIGN);
+    struct alg_use pkcs1 = padding_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+    struct alg_use oaep = padding_use(ALG_RSA, ALG_OAEP, &alg_hashes[2], &alg_hashes[2], 0);
+    struct alg_use raw = padding_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+    struct scratch none = scratch_on(padding_room, ARENA_ALIGN);
     CHECK(cipher_key(x509_samples[0].certificate, &k));
-    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), pad_scratch(), &b),
+    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 118), padding_scratch(), &b),
              ST_DATA_LEN);
-    CHECK_ST(cipher_encrypt(&k, &oaep, BYTES_NONE, bytes_of(in, 63), pad_scratch(), &b),
+    CHECK_ST(cipher_encrypt(&k, &oaep, BYTES_NONE, bytes_of(in, 63), padding_scratch(), &b),
              ST_DATA_LEN);
-    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 2), pad_scratch(), &tight),
+    CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, bytes_of(in, 2), padding_scratch(), &tight),
              ST_HOST_MEMORY);
     CHECK_EQ(b.n, 0);
     if (!CIPHER_BIGNUM) return;
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 129), pad_scratch(), &b),
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 129), padding_scratch(), &b),
              ST_DATA_LEN);
     memset(in, 0xff, sizeof in);
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 128), pad_scratch(), &b), ST_DATA);
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, k.modulus, pad_scratch(), &b), ST_DATA);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, bytes_of(in, 128), padding_scratch(), &b), ST_DATA);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, k.modulus, padding_scratch(), &b), ST_DATA);
     CHECK_EQ(b.n, 0);
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &tight), ST_HOST_MEMORY);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), padding_scratch(), &tight), ST_HOST_MEMORY);
     CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), none, &b), ST_HOST_MEMORY);
     CHECK_ST(cipher_encrypt(&k, &pkcs1, BYTES_NONE, BYTES(2), none, &b), ST_HOST_MEMORY);
 }
@@ -292,27 +292,27 @@ TEST(cipher_odd_keys)
     struct alg_key k;
     u8 out[128];
     struct buf b = buf_on(out, sizeof out);
-    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
-    struct alg_use info = pad_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
+    struct alg_use raw = padding_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+    struct alg_use info = padding_use(ALG_RSA, ALG_PKCS1, NULL, NULL, 0);
     CHECK_ST(cipher_start(), ST_OK);
     memset(modulus, 0xfe, sizeof modulus);
     CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(3), &k), ST_OK);
-    CHECK_ST(cipher_verify(&k, &info, BYTES(1), bytes_of(modulus, sizeof modulus), pad_scratch()),
+    CHECK_ST(cipher_verify(&k, &info, BYTES(1), bytes_of(modulus, sizeof modulus), padding_scratch()),
              ST_SIG_INVALID);
     if (!CIPHER_BIGNUM) return;
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &b), ST_CRYPTO);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), padding_scratch(), &b), ST_CRYPTO);
     CHECK_EQ(b.n, 0);
     modulus[127] = 0xff;
     CHECK_ST(alg_try_rsa(bytes_of(modulus, sizeof modulus), BYTES(1), &k), ST_OK);
-    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), pad_scratch(), &b), ST_OK);
+    CHECK_ST(cipher_encrypt(&k, &raw, BYTES_NONE, BYTES(2), padding_scratch(), &b), ST_OK);
     CHECK(b.n == 128 && b.p[127] == 2);
 }
 
 // A key of which a card says the size alone, and a curve that mbedTLS does not have.
 TEST(cipher_says_what_it_can_verify)
 {
-    struct alg_use raw = pad_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
-    struct alg_use ecdsa = pad_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
+    struct alg_use raw = padding_use(ALG_RSA, ALG_RAW, NULL, NULL, 0);
+    struct alg_use ecdsa = padding_use(ALG_EC, ALG_RAW, NULL, NULL, 0);
     struct alg_curve none = *alg_curve_named("P-256");
     struct alg_key k, sized = { .type = ALG_RSA, .bits = 2048 };
     CHECK(cipher_key(x509_samples[0].certificate, &k));

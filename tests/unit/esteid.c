@@ -28,7 +28,7 @@ static void esteid_check_ends(const char *const *lines)
         esteid_begin(lines);
         if (test_failing) return;
         sim_reader_fault(SIM_EJECT, at, NULL);
-        CHECK_ST(esteid_probes(&card_it, card_t, pad_scratch()), ST_CARD_REMOVED);
+        CHECK_ST(esteid_probes(&card_it, card_t, padding_scratch()), ST_CARD_REMOVED);
         CHECK(card_it.link.dead);
         link_disconnect(&card_it.link, false);
         arena_free(&card_it.arena);
@@ -37,7 +37,7 @@ static void esteid_check_ends(const char *const *lines)
         esteid_begin(lines);
         if (test_failing) return;
         card_it.arena.left = left;
-        s = esteid_probes(&card_it, card_t, pad_scratch());
+        s = esteid_probes(&card_it, card_t, padding_scratch());
         if (s) CHECK_ST(s, ST_ARENA_FULL);
         full += s > 0;
         link_end(&card_it.link);
@@ -64,7 +64,7 @@ TEST(esteid_knows_its_cards)
         "00b00000 20 > 30020500 9000", "00a40904 04 adf15031 00 > 6982", NULL };
     static const char *const no[] = { ESTEID_SELECT " > 6999", NULL };
     esteid_begin(estonian);
-    CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(!strcmp(card_t->serial, "AS0001111") && !strcmp(card_t->label, "EstEID (PIN1)"));
     CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
     CHECK_EQ(card_pin(&card_it.tokens[1])->reference, 0x85);
@@ -73,13 +73,13 @@ TEST(esteid_knows_its_cards)
     CHECK_EQ(card_it.token_count, 1);           // the second; >>probe counts the first
     esteid_over();
     esteid_begin(latvian);
-    CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(!strcmp(card_t->label, "LatEID (PIN1)") && !*card_t->serial);
     esteid_over();
     const char *const *const others[] = { neither, odd, no };
     for (size_t i = 0; i < COUNT(others); i++) {
         esteid_begin(others[i]);
-        CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+        CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
         esteid_over();
     }
 }
@@ -106,7 +106,7 @@ TEST(esteid_looks_without_select)
         card_it.shared = true;
         card_it.link.atr_len = i < 4 ? 5 : 0;
         memcpy(card_it.link.atr, "SeID\x0f", 5);
-        CHECK_ST(esteid_probe(&card_it, card_t, pad_scratch()), i > 2 ? ST_NOT_MINE : ST_OK);
+        CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), i > 2 ? ST_NOT_MINE : ST_OK);
         if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
         if (i < 3) CHECK_EQ(!*card_t->serial, i == 1);
         esteid_over();
@@ -149,7 +149,7 @@ TEST(esteid_tries)
         card_t->driver = &driver_esteid;
         p15_attach(card_t, &e.p15);
         *test_pin(card_t) = (struct credential){ .reference = ESTEID_PIN1, .tries = -1 };
-        CHECK_ST(esteid_open(&card_it, card_t, pad_scratch()), ST_OK);
+        CHECK_ST(esteid_open(&card_it, card_t, padding_scratch()), ST_OK);
         CHECK_EQ(card_pin(card_t)->tries, some[i].tries);
         CHECK_EQ(card_pin(card_t)->tries_max, some[i].most);
         esteid_over();
@@ -192,7 +192,7 @@ TEST(esteid_is_found_from_any_df)
     place_arrived(&card_it, card_t);
     card_t->login = true;
     card_it.sure = false;                       // a new transaction
-    CHECK_ST(place_be_sure(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(place_be_sure(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(card_it.sure && card_t->login);
     esteid_over();
 }

@@ -17,11 +17,11 @@ TEST(fineid_leaves_other_cards_alone)
         snprintf(line[0], sizeof line[0], "00cb00ff 05 a003830111 00 > %s", answers[i]);
         snprintf(line[1], sizeof line[1], "00cb00ff 05 a003830181 00 > %s", answers[i]);
         esteid_begin(lines);
-        CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+        CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
         esteid_over();
     }
     esteid_begin(no);
-    CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_NOT_MINE);
+    CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
     esteid_over();
 }
 
@@ -31,7 +31,7 @@ TEST(fineid_knows_an_estonian_card)
         "00cb00ff 05 a003830111 00 > 6a88",
         "00cb00ff 05 a003830181 00 > a00a 830181 df210402ffa503 9000", NULL };
     esteid_begin(lines);
-    CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(!strcmp(card_t->label, "EstEID (PIN1)"));
     CHECK(!strcmp(card_it.tokens[1].label, "EstEID (PIN2)"));
     CHECK_EQ(card_pin(card_t)->tries, 2);
@@ -61,7 +61,7 @@ TEST(fineid_looks_without_select)
         esteid_begin(cases[i]);
         if (test_failing) return;
         card_it.shared = true;
-        CHECK_ST(fineid_probe(&card_it, card_t, pad_scratch()), i == 3 ? ST_NOT_MINE : ST_OK);
+        CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), i == 3 ? ST_NOT_MINE : ST_OK);
         if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
         if (i < 3) CHECK_EQ(card_pin(card_t)->tries, i == 1 ? 5 : 2);
         esteid_over();

@@ -245,7 +245,7 @@ TEST(generic_signatures)
     u8 block[64], other[64];
     struct buf b = buf_on(block, sizeof block);
     const bytes in = BYTES(0x30, 0x01, 0xff);
-    CHECK_ST(pad_pkcs1_sign(in, 64, &b), ST_OK);
+    CHECK_ST(padding_pkcs1_sign(in, 64, &b), ST_OK);
     memset(other, 0x11, sizeof other);
     snprintf(info, sizeof info, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
     snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 63));

@@ -112,48 +112,10 @@ TEST(hash_mac_takes_the_block_of_its_row)
     }
 }
 
-TEST(hash_random_is_not_constant)
-{
-    u8 a[32] = { 0 }, b[32] = { 0 };
-    hash_start();
-    CHECK_ST(hash_random(a, sizeof a), ST_OK);
-    CHECK_ST(cipher_random(b, sizeof b), ST_OK);         // the same under another name
-    CHECK(memcmp(a, b, sizeof a));
-    CHECK_ST(hash_random(NULL, 0), ST_OK);
-}
-
-#if defined(SCARD11_ENTROPY)
-// The system's part is laid over PSA's: every byte of it is asked for, and without it there is
-// nothing.
-TEST(hash_random_is_of_two_sources)
-{
-    u8 a[200], b[200], none[200] = { 0 };
-    hash_start();
-    os_entropy = OS_ENTROPY_ZERO;                       // PSA's alone
-    os_entropy_given = 0;
-    CHECK_ST(hash_random(a, sizeof a), ST_OK);
-    CHECK_EQ(os_entropy_given, sizeof a);
-    CHECK_ST(hash_random(b, sizeof b), ST_OK);
-    CHECK(memcmp(a, b, sizeof a));
-    os_entropy = OS_ENTROPY_FAILS;
-    CHECK_ST(hash_random(a, sizeof a), ST_RANDOM);
-    os_entropy_given = 0;
-    os_entropy = OS_ENTROPY_FAILS_LATE;
-    CHECK_ST(hash_random(b, sizeof b), ST_RANDOM);
-    CHECK(os_entropy_given && os_entropy_given < sizeof b);
-    CHECK(!memcmp(a, none, sizeof a) && !memcmp(b, none, sizeof b));
-    os_entropy = OS_ENTROPY_SYSTEM;
-}
-#endif
-
 static void test_hash(void)
 {
     RUN(hash_vectors_of_the_standard);
     RUN(hash_in_parts);
     RUN(hash_appends_and_needs_room);
     RUN(hash_mac_takes_the_block_of_its_row);
-    RUN(hash_random_is_not_constant);
-#if defined(SCARD11_ENTROPY)
-    RUN(hash_random_is_of_two_sources);
-#endif
 }

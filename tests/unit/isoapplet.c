@@ -148,7 +148,7 @@ TEST(isoapplet_signatures)
     u8 block[64];
     struct buf b = buf_on(block, sizeof block);
     const bytes hash = BYTES(0x30, 0x01, 0xff);
-    CHECK_ST(pad_pkcs1_sign(hash, 64, &b), ST_OK);
+    CHECK_ST(padding_pkcs1_sign(hash, 64, &b), ST_OK);
     snprintf(rsa, sizeof rsa, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
     snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 63));
     snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0xa5, 64));

@@ -154,7 +154,7 @@ TEST(myeid_signatures)
     static const char *lines[] = { NULL, line[0], NULL, NULL, NULL };
     static u8 block[512];
     struct buf b = buf_on(block, sizeof block);
-    CHECK_ST(pad_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
+    CHECK_ST(padding_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
     snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
     lines[0] = MYEID_MSE("b6", "02");
     myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15use_hex(0x5a, 64));
@@ -192,7 +192,7 @@ TEST(myeid_signs_a_long_text_as_a_block)
     static u8 block[512], text[256];
     struct buf b = buf_on(block, sizeof block);
     memset(text, 0x33, sizeof text);
-    CHECK_ST(pad_pkcs1_sign(bytes_of(text, sizeof text), 512, &b), ST_OK);
+    CHECK_ST(padding_pkcs1_sign(bytes_of(text, sizeof text), 512, &b), ST_OK);
     snprintf(line[0], sizeof line[0], "102a8086 ff 81 0001 %s > 9000", p15use_hex(0xff, 252));
     snprintf(line[1], sizeof line[1], "002a8086 02 ff00 > 9000");
     snprintf(line[2], sizeof line[2], "102a8086 ff 82 %s > 9000", p15use_hex(0x33, 254));

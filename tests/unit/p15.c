@@ -528,12 +528,12 @@ TEST(p15_halves_of_a_pair)
         CHECK(o && half);
         CHECK(bytes_equal(o->label, bytes_text("inner")));
         CHECK(bytes_equal(half->label, bytes_text("outer")));
-        CHECK_EQ(attr_true(half, CKA_LOCAL, pad_scratch()), cases[i].local);
-        CHECK_EQ(attr_true(o, CKA_ALWAYS_SENSITIVE, pad_scratch()), cases[i].sensitive);
-        CHECK_EQ(attr_true(o, CKA_NEVER_EXTRACTABLE, pad_scratch()), cases[i].never);
-        CHECK(attr_true(o, CKA_SENSITIVE, pad_scratch()));
-        CHECK(!attr_true(o, CKA_EXTRACTABLE, pad_scratch()));
-        if (*cases[i].private) CHECK_EQ(attr_true(o, CKA_LOCAL, pad_scratch()), cases[i].local);
+        CHECK_EQ(attr_true(half, CKA_LOCAL, padding_scratch()), cases[i].local);
+        CHECK_EQ(attr_true(o, CKA_ALWAYS_SENSITIVE, padding_scratch()), cases[i].sensitive);
+        CHECK_EQ(attr_true(o, CKA_NEVER_EXTRACTABLE, padding_scratch()), cases[i].never);
+        CHECK(attr_true(o, CKA_SENSITIVE, padding_scratch()));
+        CHECK(!attr_true(o, CKA_EXTRACTABLE, padding_scratch()));
+        if (*cases[i].private) CHECK_EQ(attr_true(o, CKA_LOCAL, padding_scratch()), cases[i].local);
         p15_end();
         if (test_failing) printf("    case %zu\n", i);
     }
@@ -561,7 +561,7 @@ TEST(p15_entries_that_are_the_same)
         CHECK_ST(p15_take(), ST_OK);
         CHECK_ST(p15_take_all(card_t), ST_OK);
         for (u32 i = 0; i < card_it.object_count && n < 8; i++) {
-            struct scratch scratch = pad_scratch();
+            struct scratch scratch = padding_scratch();
             bytes name;
             CHECK_ST(attr_get(card_object_at(&card_it, i), CKA_UNIQUE_ID, &scratch, &name), ST_OK);
             CHECK(name.n < 128);

@@ -57,8 +57,8 @@ static void piv_history(const char *answer, u32 want)
     card_it.link = link_l;
     card_it.sure = true;
     card_t->state = &p;
-    CHECK_ST(piv_read_history(&card_it, card_t, pad_scratch()), ST_OK);
-    CHECK_ST(piv_read_history(&card_it, card_t, pad_scratch()), ST_OK);    // once is enough
+    CHECK_ST(piv_read_history(&card_it, card_t, padding_scratch()), ST_OK);
+    CHECK_ST(piv_read_history(&card_it, card_t, padding_scratch()), ST_OK);    // once is enough
     link_l = card_it.link;
     arena_free(&card_it.arena);
     link_over();
@@ -93,7 +93,7 @@ TEST(piv_opens_certificates)
 {
     static u8 room[4096], packed[4096];
     bytes want = x509_samples[5].certificate, der;
-    struct scratch s = pad_scratch();
+    struct scratch s = padding_scratch();
     struct buf b = buf_on(room, sizeof room);
     tlv_put(&b, 0x70, want);
     tlv_put(&b, 0x71, BYTES(0));

@@ -63,7 +63,7 @@ static void place_end(void)
 
 static st place_sure(void)
 {
-    return place_be_sure(&card_it, card_t, pad_scratch());
+    return place_be_sure(&card_it, card_t, padding_scratch());
 }
 
 TEST(place_is_sure_by_a_select_or_by_a_landmark)
@@ -132,17 +132,17 @@ TEST(place_goes_there_with_the_fewest_selects)
         other = { BYTES_NONE, BYTES(0x3f, 0x00, 0xdd, 0x02) }, home = { BYTES_NONE, BYTES_NONE };
     place_begin(lines);
     if (test_failing) return;
-    CHECK_ST(place_go_to(&card_it, card_t, &home, pad_scratch()), ST_OK);       // there
-    CHECK_ST(place_go_to(&card_it, card_t, &df, pad_scratch()), ST_OK);
-    CHECK_ST(place_go_to(&card_it, card_t, &df, pad_scratch()), ST_OK);         // there
+    CHECK_ST(place_go_to(&card_it, card_t, &home, padding_scratch()), ST_OK);       // there
+    CHECK_ST(place_go_to(&card_it, card_t, &df, padding_scratch()), ST_OK);
+    CHECK_ST(place_go_to(&card_it, card_t, &df, padding_scratch()), ST_OK);         // there
     CHECK(place_is_here(&card_it, card_t, &df) && !place_is_here(&card_it, card_t, &home));
-    CHECK_ST(place_go_to(&card_it, card_t, &home, pad_scratch()), ST_OK);
-    CHECK_ST(place_go_to(&card_it, card_t, &other, pad_scratch()), ST_NOT_FOUND);
+    CHECK_ST(place_go_to(&card_it, card_t, &home, padding_scratch()), ST_OK);
+    CHECK_ST(place_go_to(&card_it, card_t, &other, padding_scratch()), ST_NOT_FOUND);
     CHECK(!place_is_here(&card_it, card_t, &other));
-    CHECK_ST(place_go_to(&card_it, card_t, &home, pad_scratch()), ST_OK);       // or who knows where
+    CHECK_ST(place_go_to(&card_it, card_t, &home, padding_scratch()), ST_OK);       // or who knows where
     card_t->flat = true;
     place_leave(&card_it);
-    CHECK_ST(place_go_to(&card_it, card_t, &home, pad_scratch()), ST_OK);       // anywhere will do
+    CHECK_ST(place_go_to(&card_it, card_t, &home, padding_scratch()), ST_OK);       // anywhere will do
     place_end();
 }
 
@@ -173,11 +173,11 @@ TEST(place_learns_before_a_login)
                                          PLACE_MARK "6a82", NULL };
     place_begin(lines);
     if (test_failing) return;
-    CHECK_ST(place_learn(&card_it, card_t, &place_mark, pad_scratch()), ST_OK);
+    CHECK_ST(place_learn(&card_it, card_t, &place_mark, padding_scratch()), ST_OK);
     CHECK(place_mark.known);
-    CHECK_ST(place_learn(&card_it, card_t, &place_mark, pad_scratch()), ST_OK);     // once
+    CHECK_ST(place_learn(&card_it, card_t, &place_mark, padding_scratch()), ST_OK);     // once
     place_mark.known = card_it.sure = false;
-    CHECK_ST(place_learn(&card_it, card_t, &place_mark, pad_scratch()), ST_OK);
+    CHECK_ST(place_learn(&card_it, card_t, &place_mark, padding_scratch()), ST_OK);
     CHECK(!place_mark.known);                           // there is none: no error
     place_end();
 }

@@ -44,31 +44,31 @@ TEST(secret_sends_pins_as_the_standard_has_them)
     puk.reference = 0x81;
     place_begin(lines);
     if (test_failing) return;
-    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, padding_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(pin.tries, 1);
-    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, pad_scratch()), ST_OK);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, p, padding_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 2);                     // as many as there were before, that is known
     pin.tries_max = 3;
-    CHECK_ST(secret_change(&card_it, card_t, &pin, p, q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_change(&card_it, card_t, &pin, p, q, padding_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(pin.tries, 2);
-    CHECK_ST(secret_change(&card_it, card_t, &puk, u, bytes_text("87654321"), pad_scratch()), ST_PIN_LOCKED);
+    CHECK_ST(secret_change(&card_it, card_t, &puk, u, bytes_text("87654321"), padding_scratch()), ST_PIN_LOCKED);
     CHECK_EQ(puk.tries, 0);
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, padding_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(puk.tries, 2);                     // of the PUK, not of the PIN
     CHECK_EQ(pin.tries, 2);
     pin.tries = 0;
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_OK);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, padding_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
     pin.tries = 0;
-    CHECK_ST(secret_verify(&card_it, card_t, &puk, u, pad_scratch()), ST_OK);
-    CHECK_ST(secret_reset(&card_it, card_t, &pin, q, pad_scratch()), ST_OK);
+    CHECK_ST(secret_verify(&card_it, card_t, &puk, u, padding_scratch()), ST_OK);
+    CHECK_ST(secret_reset(&card_it, card_t, &pin, q, padding_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
     puk.unblock_by = UNBLOCK_FREES;
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_PIN_INCORRECT);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, padding_scratch()), ST_PIN_INCORRECT);
     CHECK_EQ(puk.tries, 4);
     CHECK_EQ(pin.tries, 3);
     pin.tries = 0;
-    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, pad_scratch()), ST_OK);
+    CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, padding_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
     place_end();
 }
@@ -80,12 +80,12 @@ TEST(secret_sends_no_pin_that_is_none)
                        .verify_bare = true, .tries = 3, .fixed = true };
     place_begin(lines);
     if (test_failing) return;
-    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text(""), pad_scratch()), ST_PIN_LEN);  // it would be a question
-    CHECK_ST(secret_verify(&card_it, card_t, &pin, BYTES_NONE, pad_scratch()), ST_ARGS);         // no pad
-    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), pad_scratch()), ST_NOT_SUPPORTED);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text(""), padding_scratch()), ST_PIN_LEN);  // it would be a question
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, BYTES_NONE, padding_scratch()), ST_ARGS);         // no pad
+    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), padding_scratch()), ST_NOT_SUPPORTED);
     pin.fixed = false;
-    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), pad_scratch()), ST_PIN_LEN);
-    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text("1234"), pad_scratch()), ST_OK);   // the card pads it
+    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), padding_scratch()), ST_PIN_LEN);
+    CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text("1234"), padding_scratch()), ST_OK);   // the card pads it
     CHECK_EQ(pin.tries, -1);
     place_end();
 }
@@ -196,7 +196,7 @@ static struct credential *secret_begin_puk(void)
 
 static st secret_log_in(const char *pin)
 {
-    return secret_login(&card_it, card_t, card_pin(card_t), bytes_text(pin), pad_scratch());
+    return secret_login(&card_it, card_t, card_pin(card_t), bytes_text(pin), padding_scratch());
 }
 
 TEST(secret_puk_as_so_pin)
@@ -212,7 +212,7 @@ TEST(secret_puk_as_so_pin)
         const char *const lines[] = { cases[i].answer, NULL };
         place_begin(lines);
         if (test_failing) return;
-        CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), cases[i].want);
+        CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), cases[i].want);
         place_end();
         if (test_failing) printf("    %s\n", cases[i].answer);
     }
@@ -220,13 +220,13 @@ TEST(secret_puk_as_so_pin)
     place_begin(none);
     if (test_failing) return;
     sim_reader_eject(0);
-    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), ST_CARD_REMOVED);
+    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), ST_CARD_REMOVED);
     place_end();
     static const char *const lost[] = { PLACE_SELECT "6a82", NULL };
     place_begin(lost);
     if (test_failing) return;
     card_it.sure = false;                       // no PIN goes to who knows where
-    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), pad_scratch()), ST_LOST);
+    CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), ST_LOST);
     place_end();
 }
 
@@ -249,7 +249,7 @@ TEST(secret_unblocking_in_one_command_or_two)
         if (test_failing) return;
         card_it.sure = cases[i].lines != lost;
         CHECK_ST(secret_unblock(&card_it, card_t, secret_begin_puk(), card_pin(card_t),
-                                bytes_of("1234", 4), bytes_of("5678", 4), pad_scratch()), cases[i].want);
+                                bytes_of("1234", 4), bytes_of("5678", 4), padding_scratch()), cases[i].want);
         place_end();
         if (test_failing) printf("    case %zu\n", i);
     }
@@ -285,12 +285,12 @@ TEST(secret_goes_nowhere_else)
     card_t->landmark = NULL;
     card_it.sure = false;
     CHECK_ST(secret_log_in("1234"), ST_LOST);
-    CHECK_ST(secret_change(&card_it, card_t, card_pin(card_t), pin, pin, pad_scratch()), ST_LOST);
+    CHECK_ST(secret_change(&card_it, card_t, card_pin(card_t), pin, pin, padding_scratch()), ST_LOST);
     card_t->landmark = &place_mark;
     CHECK_ST(place_note(&place_mark, 0, BYTES(1, 2, 3, 4)), ST_OK);
     card_t->login = true;
     struct credential *of = secret_begin_puk();
-    CHECK_ST(secret_unblock(&card_it, card_t, of, card_pin(card_t), puk, pin, pad_scratch()),
+    CHECK_ST(secret_unblock(&card_it, card_t, of, card_pin(card_t), puk, pin, padding_scratch()),
              ST_LOST);
     CHECK(!card_verified(card_t));
     place_end();
@@ -364,9 +364,9 @@ TEST(secret_that_the_card_lost_or_keeps)
         if (test_failing) return;
         place_logs_out = cases[i].command;
         card_pin(card_t)->logout_by = cases[i].by;
-        CHECK_ST(secret_end(&card_it, card_t, pad_scratch()), ST_OK);   // nothing is verified
+        CHECK_ST(secret_end(&card_it, card_t, padding_scratch()), ST_OK);   // nothing is verified
         card_pin(card_t)->verified = true;
-        CHECK_ST(secret_end(&card_it, card_t, pad_scratch()), cases[i].want);
+        CHECK_ST(secret_end(&card_it, card_t, padding_scratch()), cases[i].want);
         CHECK_EQ(card_verified(card_t), cases[i].want != ST_OK);
         place_end();
         if (test_failing) printf("    case %zu\n", i);
@@ -380,18 +380,18 @@ TEST(secret_tries_are_asked_for_where_that_is_free)
     place_begin(lines);
     if (test_failing) return;
     struct credential *pin = card_pin(card_t);
-    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK_EQ(pin->tries, -1);                           // who knows what that costs
     pin->ask = card_t->login = true;
-    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK_EQ(pin->tries, -1);                           // nor while logged in
     card_t->login = false;
-    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
-    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);        // once
+    CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
+    CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);        // once
     CHECK(pin->tries == 2 && !pin->missing);
     pin->asked = false;
     pin->tries = -1;
-    CHECK_ST(secret_read_tries(&card_it, card_t, pad_scratch()), ST_OK);
+    CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(pin->missing);
     place_end();
 }

@@ -55,8 +55,8 @@ TEST(session_finds_over_the_ends_of_pieces)
         CHECK_ST(session_open(&card_it, 0, card_t, 0, &h), ST_OK);
         struct session *se = session_find(&card_it, h);
         CHECK_ST(session_found(&card_it, se, got, 10, &n), ST_OP_NONE);
-        CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_OK);
-        CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_OP_ACTIVE);
+        CHECK_ST(session_search(&r, se, NULL, 0, padding_scratch()), ST_OK);
+        CHECK_ST(session_search(&r, se, NULL, 0, padding_scratch()), ST_OP_ACTIVE);
         CHECK(se->found.n == 700 * sizeof *all && se->found.first != se->found.last);
         card_drop(&card_it, card_object_at(&card_it, 100));     // gone while the search runs
         card_drop(&card_it, card_object_at(&card_it, 252));
@@ -95,7 +95,7 @@ TEST(session_finds_what_is_older_than_the_wrap_of_epochs)
     CHECK(card_add(&card_it, card_t, CKO_DATA, handle_new_epoch()));
     CHECK_ST(session_open(&card_it, 0, card_t, 0, &h), ST_OK);
     struct session *se = session_find(&card_it, h);
-    CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_OK);
+    CHECK_ST(session_search(&r, se, NULL, 0, padding_scratch()), ST_OK);
     CHECK(card_add(&card_it, card_t, CKO_DATA, handle_new_epoch()));    // came too late
     CHECK_ST(session_found(&card_it, se, got, 3, &n), ST_OK);
     CHECK_EQ(n, 2);
@@ -113,11 +113,11 @@ TEST(session_search_that_fails_leaves_nothing)
     card_t->driver = &none;
     CHECK_ST(session_open(&card_it, 0, card_t, 0, &h), ST_OK);
     struct session *se = session_find(&card_it, h);
-    CHECK_ST(session_search(&r, se, &bad, 1, pad_scratch()), ST_ARGS);
+    CHECK_ST(session_search(&r, se, &bad, 1, padding_scratch()), ST_ARGS);
     CHECK(!se->searching && !se->found.first);
     for (u32 i = 0; i < 600; i++) CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     while (arena_piece(&card_it.arena)) {}              // the card's memory is used up
-    CHECK_ST(session_search(&r, se, NULL, 0, pad_scratch()), ST_ARENA_FULL);
+    CHECK_ST(session_search(&r, se, NULL, 0, padding_scratch()), ST_ARENA_FULL);
     CHECK(!se->searching && !se->found.first && !se->found.n);
     arena_free(&card_it.arena);
 }

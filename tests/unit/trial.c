@@ -21,7 +21,7 @@ static struct trial trial_begin_with(const char *const *lines, bool sure)
     trial_object = (struct object){ .token = card_t, .key = &trial_key };
     trial_out = buf_on(trial_room, sizeof trial_room);
     return (struct trial){ .card = &card_it, .object = &trial_object, .use = &use,
-                           .in = trial_in(), .out = &trial_out, .scratch = pad_scratch() };
+                           .in = trial_in(), .out = &trial_out, .scratch = padding_scratch() };
 }
 
 static st trial_run(struct trial trial, u32 *attempts)

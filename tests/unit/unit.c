@@ -22,7 +22,8 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "zlib.c"
 #include "alg.c"
 #include "hash.c"
-#include "pad.c"
+#include "random.c"
+#include "padding.c"
 #include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
@@ -69,7 +70,8 @@ int main(int argc, char **argv)
     SECTION(zlib);
     SECTION(alg);
     SECTION(hash);
-    SECTION(pad);
+    SECTION(random);
+    SECTION(padding);
     SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
