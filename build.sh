@@ -157,6 +157,9 @@ EOF
         END { print p + 0 " passed, " f + 0 " failed"; exit !p || f > 0 }'
 }
 
+# ./build.sh cases              the cases that passed in the last test, by name
+cmd_cases() { sh tests/tools/cases.sh; }
+
 # ./build.sh check              what a compiler and the map can find: every option, no warning
 cmd_check() {
     need $pkg_lib

@@ -22,9 +22,10 @@
 // A case fails once, at its first CHECK that does not hold: CHECK returns from its function. In a
 // helper that a case calls, it returns from the helper: guard with `if (test_failing) return;`.
 // Single-threaded: a case that starts threads lets them report through memory, and checks after it
-// has joined them. TEST_AT is a file that says how far a program is that does not come to its end: how
-// many cases passed, how many failed, and which one runs. The environment variable SEED sets test_seed, which test_begin prints: a test
-// that needs chance takes it from test_any_below.
+// has joined them. TEST_AT is a file that gets a line at the begin of each case and at
+// its end: how many cases passed, how many failed, and which one runs. Its last line says how far a program
+// is that does not come to its end. The environment variable SEED sets test_seed, which test_begin prints: a
+// test that needs chance takes it from test_any_below.
 #ifndef TEST_H
 #define TEST_H
 
@@ -91,7 +92,7 @@ static inline bool test_bytes(const char *file, int line, const char *what, cons
 static inline void test_at(const char *name)
 {
     const char *at = getenv("TEST_AT");
-    FILE *f = at ? fopen(at, "w") : NULL;
+    FILE *f = at ? fopen(at, "a") : NULL;
     if (!f) return;
     fprintf(f, "%u %u %s\n", test_passed, test_failed, name);
     fclose(f);

@@ -6,7 +6,7 @@
 # programs tell it (test.h).
 passed=0 failed=0
 at() {          # at <the case that begins>
-    [ -z "${TEST_AT:-}" ] || echo "$((passed + ${passed_before:-0})) $((failed + ${failed_before:-0})) $*" > "$TEST_AT"
+    [ -z "${TEST_AT:-}" ] || echo "$((passed + ${passed_before:-0})) $((failed + ${failed_before:-0})) $*" >> "$TEST_AT"
 }
 sum_up() {
     at ''

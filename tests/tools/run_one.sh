@@ -2,7 +2,7 @@
 # run_one.sh: runs one test program or script for build.sh, its output to $OUT/log/<name>.txt, and
 # prints one line; what failed shows its output. Each must end with "N passed, N failed". Of one that
 # does not, what had passed until then is counted, and one failure more; the line says in which case it
-# ended, and how.
+# ended, and how. All cases that ran are in $OUT/log/<name>.at (cases.sh reads it).
 # SPDX-License-Identifier: 0BSD
 name=$1 log=$OUT/log/$1.txt begun=$(date +%s)
 case $OUT in /*) TEST_AT=$log ;; *) TEST_AT=$PWD/$log ;; esac
@@ -33,7 +33,9 @@ how() {         # how did it end?
 last=$(tail -n 1 "$log")
 if ! echo "$last" | grep -q '^[0-9][0-9]* passed, [0-9][0-9]* failed$'; then
     passed=0 failed=0 at=
-    [ ! -f "$TEST_AT" ] || read -r passed failed at < "$TEST_AT"
+    [ ! -f "$TEST_AT" ] || read -r passed failed at <<EOF
+$(tail -n 1 "$TEST_AT")
+EOF
     passed=${passed:-0} failed=$((${failed:-0} + 1))
     why=" (it ended early, after $passed passed, ${at:+in }${at:-outside a case}: $(how))"
 else
