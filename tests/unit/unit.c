@@ -38,6 +38,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15alg.c"
 #include "p15use.c"
 #include "piv.c"
+#include "pivkey.c"
 #include "isoapplet.c"
 #include "myeid.c"
 #include "esteid.c"
@@ -86,6 +87,7 @@ int main(int argc, char **argv)
     SECTION(p15);
     SECTION(p15use);
     SECTION(piv);
+    SECTION(pivkey);
     SECTION(isoapplet);
     SECTION(myeid);
     SECTION(esteid);
