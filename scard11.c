@@ -58,7 +58,7 @@
  *                 >>padding   PKCS#1 v1.5, PSS, OAEP; ECDSA in DER
  *                 >>cipher    public-key operations and AES on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
- *                 >>apdu >>link          encoding; one connection to one card, protected or not
+ *                 >>apdu >>extended >>link   encoding; long ones; one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>place     where on the card we are, and being sure of it
@@ -412,6 +412,7 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_OK              0x9000
 #define SW_MIN             0x6000       // ISO 7816-4 has none below it
 #define SW_END_OF_FILE     0x6282       // the file ended before Le bytes
+#define SW_NO_TRIES        0x63c0       // see SW1_TRIES
 #define SW_WRONG_LENGTH    0x6700
 #define SW_NO_SM           0x6882       // secure messaging is not supported
 #define SW_CHAIN_OPEN      0x6883       // the last command of a chain was expected
@@ -434,6 +435,13 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_WRONG_P1P2      0x6b00
 #define SW_NO_INS          0x6d00       // instruction code not supported or invalid
 #define SW_NO_CLA          0x6e00       // class not supported
+#define SW1_MORE           0x61         // 61XX: so many bytes more are there; 00: 256
+#define SW1_WARNING        0x62         // it was done
+#define SW1_TRIES          0x63         // 63CX: not verified, X tries are left
+#define SW1_ERROR          0x64         // to ..._LAST: execution errors
+#define SW1_ERROR_LAST     0x66
+#define SW1_WRONG_LE       0x6c         // 6CXX: this is the right Le; 00: 256
+#define SW1_NO_DIAGNOSIS   0x6f
 
 static st st_of_sw(u32 sw)
 {
@@ -3166,8 +3174,12 @@ static st reader_st(int code)
 #define INS_GET_RESPONSE 0xc0
 #define INS_GET_DATA     0xcb
 
+#define APDU_DATA_SHORT  255            // the most data in a short command
 #define APDU_LE_SHORT    256            // all that a short answer holds
 #define APDU_LE_ALL      65536          // all there is: extended where possible, else as SHORT
+#define APDU_SHORT_MAX   261            // bytes of a short command: header, Lc, data, Le
+#define APDU_ANSWER_SHORT 258           // bytes of a short answer: data, status word
+#define APDU_FRAME       9              // bytes of an extended command without its data
 
 struct apdu {
     u8    cla, ins, p1, p2;
@@ -3181,7 +3193,7 @@ struct apdu {
 
 static bool apdu_is_long(const struct apdu *apdu)
 {
-    return apdu->data.n > 255 || apdu->le > APDU_LE_SHORT;
+    return apdu->data.n > APDU_DATA_SHORT || apdu->le > APDU_LE_SHORT;
 }
 
 // Encodes a command for the protocol. most: the longest answer that may be asked for in extended
@@ -3208,35 +3220,220 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
 }
 
 /* ================================================================================================
+ * MARK: - >>extended
+ * Whether extended length works here: what a card, its reader and their answers have shown.
+ *
+ * Owns    struct extended, of a card; struct extended_reader, kept over the cards in a reader; all
+ *         that moves them. It sends nothing: >>link asks before a command and tells what came of
+ *         it, >>slot tells which cards come and go.
+ * Uses    >>apdu
+ * Names   extended_
+ * Specs   ISO 7816-3 (ATR), ISO 7816-4 (extended length, card capabilities)
+ * Tests   tests/unit/extended.c
+ * ==============================================================================================*/
+
+// More than 255 bytes of data, or an answer of more than 256, go in extended length or else in
+// pieces. What a card and a reader say about it is not to be trusted, so it is tried. An extended
+// command has one of three forms; a card that takes one may refuse another, so each is proven by
+// itself. What comes back for a command means for its form:
+//
+//   it was done   The form is proven.
+//   6700          Proven: the card means it. Else it goes short from now on, and this command comes
+//                 again at once; so do all forms if none is proven. It lasts for the card's stay if
+//                 the command is done now. If not, its length was not the reason: the form is open
+//                 again, but if none is proven, only from the next connect on.
+//   no answer     Open: the reader is suspected.
+//
+// A reader that is suspected may have failed, or its card was pulled right then. The next card that
+// comes tells. Is it the same (A), or another one (B)?
+//
+//   the reader is     no answer, form open   a card left with    A came   B came
+//                                            a proven form
+//   GOOD              SUSPECTED              -                   -        -
+//   SUSPECTED         -                      -                   SHORT    DOUBTED
+//   DOUBTED           SUSPECTED_AGAIN        GOOD                -        -
+//   SUSPECTED_AGAIN   -                      SUSPECTED           SHORT    SHORT
+//   SHORT             -                      -                   -        -
+//
+// Extended length is on with a reader that is GOOD or DOUBTED.
+
+// The forms of extended commands, as bits.
+#define EXTENDED_LE_ALONE  1u           // no data, an answer of more than 256 bytes
+#define EXTENDED_LE_DATA   2u           // data that a short command holds, such an answer
+#define EXTENDED_LONG_DATA 4u           // data of more than 255 bytes
+#define EXTENDED_FORMS     7u
+
+#define EXTENDED_CAPABILITIES 0x73      // in historical bytes: tag 7, three bytes ...
+#define EXTENDED_IS_TAKEN     0x40      // ... a bit of the third
+
+// Of one card. A form is proven, or refused, or open.
+struct extended {
+    bool on;                // card and reader take extended length, as far as known
+    u8   proven;            // forms of commands that were done
+    u8   refused;           // ... that the card refused, and did when they came short
+    struct extended_reader *reader;
+};
+
+enum extended_trust { EXTENDED_GOOD, EXTENDED_SUSPECTED, EXTENDED_DOUBTED,
+                      EXTENDED_SUSPECTED_AGAIN, EXTENDED_SHORT };
+
+// Of one reader.
+struct extended_reader {
+    enum extended_trust trust;
+    u32  changes;           // of the card that left last: the reader's count of changes
+};
+
+// ---- Asked ----
+
+static u8 extended_form(const struct apdu *cmd)
+{
+    if (cmd->data.n > APDU_DATA_SHORT) return EXTENDED_LONG_DATA;
+    return cmd->data.n ? EXTENDED_LE_DATA : EXTENDED_LE_ALONE;
+}
+
+// Will a command be sent in extended length?
+static bool extended_takes(const struct extended *extended, const struct apdu *cmd)
+{
+    return extended->on && apdu_is_long(cmd) && !(extended->refused & extended_form(cmd));
+}
+
+// Will it be, in a form that is still open?
+static bool extended_tries(const struct extended *extended, const struct apdu *cmd)
+{
+    return extended_takes(extended, cmd) && !(extended->proven & extended_form(cmd));
+}
+
+// Will long data be sent in one command?
+static bool extended_takes_data(const struct extended *extended)
+{
+    return extended->on && !(extended->refused & EXTENDED_LONG_DATA);
+}
+
+// Will every long command be sent in extended length?
+static bool extended_takes_all(const struct extended *extended)
+{
+    return extended->on && !extended->refused;
+}
+
+// Is it on, and nobody knows yet whether the reader bears it?
+static bool extended_is_untried(const struct extended *extended)
+{
+    return extended->on && !extended->proven;
+}
+
+// ---- Told: the card ----
+
+// The historical bytes of an ATR, or what is there of them. T0 says how many there are, and which
+// interface bytes come before them: TA, TB, TC, and TD, which says which come after it.
+static bytes extended_historical(bytes atr)
+{
+    size_t at = 2;
+    if (atr.n < 2) return BYTES_NONE;
+    for (u8 which = atr.p[1] >> 4; which && at < atr.n; ) {
+        at += (which & 1u) + (which >> 1 & 1u) + (which >> 2 & 1u);
+        bool has_td = which & 8 && at < atr.n;
+        which = has_td ? atr.p[at++] >> 4 : 0;
+    }
+    return bytes_head(bytes_from(atr, at), atr.p[1] & 15);
+}
+
+// Does the card say that it takes extended length? In the card capabilities, if its historical
+// bytes are compact TLV (category 00 or 80) and have them. Without them it is worth a try.
+static bool extended_atr_says(bytes atr)
+{
+    bytes item = extended_historical(atr);
+    if (!item.n || (*item.p != 0x00 && *item.p != 0x80)) return true;
+    for (item = bytes_from(item, 1); item.n; item = bytes_from(item, 1u + (*item.p & 15)))
+        if (*item.p == EXTENDED_CAPABILITIES && item.n >= 4) return item.p[3] & EXTENDED_IS_TAKEN;
+    return true;
+}
+
+// A connection was made, or taken up again. reader_max: bytes of the longest command that the
+// reader says it takes; 0: it does not say. What a card has proven is not asked of its ATR again.
+static void extended_connected(struct extended *extended, bool t0, u32 reader_max, bytes atr)
+{
+    enum extended_trust trust = extended->reader->trust;
+    bool says_no = reader_max && reader_max <= APDU_SHORT_MAX;
+    if (extended->proven) return;
+    extended->on = false;
+    if (t0 || SCARD11_ANSWER <= APDU_ANSWER_SHORT || says_no) return;
+    if (trust != EXTENDED_GOOD && trust != EXTENDED_DOUBTED) return;
+    extended->on = extended->refused != EXTENDED_FORMS && extended_atr_says(atr);
+}
+
+// An extended command was done.
+static void extended_done(struct extended *extended, const struct apdu *cmd)
+{
+    extended->proven |= extended_form(cmd);
+    SCARD11_ASSERT(!(extended->proven & extended->refused));
+}
+
+// The card says that a command in an open form is too long: it goes short now. Returns the forms
+// that do, for extended_reopen.
+static u8 extended_shorten(struct extended *extended, const struct apdu *cmd)
+{
+    u8 forms = extended->proven ? extended_form(cmd) : EXTENDED_FORMS;
+    extended->refused |= forms;
+    return forms;
+}
+
+// The command was not done either when it came short.
+static void extended_reopen(struct extended *extended, u8 forms)
+{
+    extended->refused &= (u8)~forms;
+    if (!extended->proven) extended->on = false;
+}
+
+// ---- Told: the reader ----
+
+// A command got no answer.
+static void extended_failed(struct extended *extended, const struct apdu *cmd)
+{
+    struct extended_reader *reader = extended->reader;
+    if (!extended_tries(extended, cmd)) return;
+    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_SUSPECTED_AGAIN;
+    if (reader->trust == EXTENDED_GOOD) reader->trust = EXTENDED_SUSPECTED;
+}
+
+// A card is let go; changes is what the reader's count of changes was when it came.
+static void extended_card_left(struct extended_reader *reader, const struct extended *extended,
+                               u32 changes)
+{
+    reader->changes = changes;
+    if (!extended->proven) return;
+    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_GOOD;
+    if (reader->trust == EXTENDED_SUSPECTED_AGAIN) reader->trust = EXTENDED_SUSPECTED;
+}
+
+// A card is in; by the same count it is the one that was let go last, or another one.
+static void extended_card_came(struct extended_reader *reader, u32 changes)
+{
+    bool same = changes == reader->changes;
+    if (reader->trust == EXTENDED_SUSPECTED)
+        reader->trust = same ? EXTENDED_SHORT : EXTENDED_DOUBTED;
+    else if (reader->trust == EXTENDED_SUSPECTED_AGAIN)
+        reader->trust = EXTENDED_SHORT;
+}
+
+/* ================================================================================================
  * MARK: - >>link
  * One connection to one card: exchanges commands until the card is gone.
  *
- * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; where secure messaging
- *         comes in (struct link_secure); how much a card may make us ask; transactions; the log of
- *         commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
- * Uses    >>reader >>apdu
+ * Owns    struct link; chaining, GET RESPONSE, wrong Le; where secure messaging comes in (struct
+ *         link_secure); how much a card may make us ask; transactions; the log of commands. Knows
+ *         nothing of files, keys or PINs; blanks what a command says is secret.
+ * Uses    >>reader >>apdu >>extended
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
  * Tests   tests/unit/link.c
  * ==============================================================================================*/
 
-// Room for one encoded command, as scratch aligns it. What is longer is chained.
-#define LINK_COMMAND ((SCARD11_COMMAND_MAX + 15) / 16 * 16)
+// Room for one encoded command, as scratch aligns it, and what it leaves for an extended command's
+// data. What is longer is chained.
+#define LINK_COMMAND  ((SCARD11_COMMAND_MAX + 15) / 16 * 16)
+#define LINK_DATA_MAX (LINK_COMMAND - 16)
 
-// The forms of extended commands. A card that takes one may refuse another, so each is proven by
-// itself, and what a command's answer means is:
-//
-//   answer    its form is proven     no form is proven yet          others are
-//   9000      -                      proven                         proven
-//   6700      the card means it      all go short, again at once    this form goes short, ...
-//   none      the reader failed      the reader takes short commands only: >>slot judges that
-//
-// To go short lasts for the card's stay if the command was answered when it came short. If not, its
-// length was not the reason: others are tried long again, after the next connect or at once.
-#define LINK_LE_ALONE  1u               // no data, an answer of more than 256 bytes
-#define LINK_LE_DATA   2u               // data that a short command holds, such an answer
-#define LINK_LONG_DATA 4u               // data of more than 255 bytes
-#define LINK_FORMS     7u
+#define LINK_ATR_MAX  33                // ISO 7816-3
 
 // PC/SC part 10: features of a PIN pad, and what GET_KEY_PRESSED says before the last key.
 #define LINK_PAD_VERIFY   6u            // VERIFY_PIN_DIRECT; in two: VERIFY_PIN_START 1, _FINISH 2
@@ -3294,17 +3491,13 @@ struct link {
     bool erred;             // an answer was an error of the card, not one of what it was asked
     bool t0;
     bool exclusive;         // no transactions needed
-    bool extended;          // card and reader take extended length, as far as known
-    u8   extended_proven;   // LINK_ forms of such commands that were answered
-    u8   extended_refused;  // ... that the card refused, and answered when they came short
-    u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
+    struct extended extended;
+    u32  max_data;          // most bytes of data in one extended command
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
+    u8   pin_min, pin_max;  // digits that the reader's pinpad takes; 0: not known
     u32  state;             // of the reader, at the first look of this connection; 0: none yet
-    u32  max_data;          // longest command data to send in one piece, extended, in bytes
     u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
-    // SCARD11_ANSWER bytes: the whole response, whatever the caller has room for
-    u8   *answer;
-    bool *reader_short;     // the reader failed on extended length: kept over the cards in it
+    u8   *answer;           // SCARD11_ANSWER bytes: the whole response, whatever the caller wants
     struct link_count *count;
     u8   atr[36];
     size_t atr_len;
@@ -3313,33 +3506,14 @@ struct link {
 
 // ---- The connection ----
 
-// Does the card say that it takes extended length? ISO 7816-4, card capabilities: historical bytes
-// in compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
-static bool link_atr_extended(bytes atr)
-{
-    if (atr.n < 2) return true;
-    size_t hist = atr.p[1] & 15, at = 2;
-    for (u8 y = atr.p[1] >> 4; y && at < atr.n; ) {     // interface bytes: TDi says which follow
-        u8 next = 0;
-        for (int bit = 0; bit < 3; bit++) at += y >> bit & 1;
-        if (y & 8) next = at < atr.n ? atr.p[at++] >> 4 : 0;
-        y = next;
-    }
-    bytes h = bytes_head(bytes_from(atr, at), hist);
-    if (!h.n || (*h.p != 0x00 && *h.p != 0x80)) return true;
-    for (h = bytes_from(h, 1); h.n; h = bytes_from(h, 1u + (*h.p & 15)))
-        if (*h.p == 0x73 && h.n >= 4) return h.p[3] & 0x40;
-    return true;
-}
-
-// Lets other programs at the card again. An error, whatever it says, ends the connection.
+// Lets other programs at the card again. An error ends the connection, whatever it says, but for a
+// reset: then the transaction is ended when the connection is taken up.
 static void link_end(struct link *link)
 {
     if (!link->conn || !link->open || link->dead || link->reset) return;
     st s = reader_st(scard11_reader_end(link->conn));
-    // then it is ended when the connection is taken up
     link->reset = s == ST_CARD_RESET;
-    link->dead = s && !link->reset;                   // whatever it says, it is not to be trusted
+    link->dead = s && !link->reset;
     link->open = link->reset;
 }
 
@@ -3349,7 +3523,24 @@ static void link_end_secure(struct link *link)
     link->secure = NULL;
 }
 
-// Connects as the reader's functions are told in how.
+// Notes what the reader says of the card and of itself.
+static void link_connected(struct link *link, const struct scard11_reader_card *card)
+{
+    bytes atr = bytes_of(card->atr, card->atr_len <= LINK_ATR_MAX ? card->atr_len : 0);
+    link->t0 = !card->protocol;
+    link->same_atr = bytes_equal(bytes_of(link->atr, link->atr_len), atr);
+    link->atr_len = atr.n;
+    memcpy(link->atr, atr.p, atr.n);
+    extended_connected(&link->extended, link->t0, card->max_data, atr);
+    link->max_data = LINK_DATA_MAX;
+    if (card->max_data > APDU_SHORT_MAX && card->max_data - APDU_FRAME < LINK_DATA_MAX)
+        link->max_data = card->max_data - APDU_FRAME;
+    link->features = card->features;
+    link->pin_min = card->pin_min;
+    link->pin_max = card->pin_max;
+}
+
+// Connects as the reader's functions are told in how: SCARD11_READER_EXCLUSIVE, ..._RESET_CARD.
 static st link_connect_how(struct link *link, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
@@ -3363,21 +3554,7 @@ static st link_connect_how(struct link *link, unsigned how)
     link->exclusive = how & SCARD11_READER_EXCLUSIVE;
     link->reset = false;
     if (was_open) link_end(link);                          // it outlived the reset
-    link->t0 = !card.protocol;
-    bytes atr = bytes_of(card.atr, card.atr_len <= 33 ? card.atr_len : 0);
-    link->same_atr = bytes_equal(bytes_of(link->atr, link->atr_len), atr);
-    link->atr_len = atr.n;
-    memcpy(link->atr, atr.p, atr.n);
-    bool reader_can = !*link->reader_short && (!card.max_data || card.max_data > 261);
-    if (!link->extended_proven)
-        link->extended = !link->t0 && SCARD11_ANSWER > 258 && reader_can &&
-                         link->extended_refused != LINK_FORMS && link_atr_extended(atr);
-    link->max_data = LINK_COMMAND - 16;
-    if (card.max_data > 261 && card.max_data - 9 < link->max_data)
-        link->max_data = card.max_data - 9;
-    link->features = card.features;
-    link->pin_min = card.pin_min;
-    link->pin_max = card.pin_max;
+    link_connected(link, &card);
     return ST_OK;
 }
 
@@ -3400,11 +3577,14 @@ static st link_reset(struct link *link)
     return link->dead ? ST_CARD_REMOVED : ST_OK;
 }
 
+// Closes the connection; reset, or a transmit that failed, has the card reset. Of what was said of
+// the connection nothing is left, of what is known of the card all.
 static void link_disconnect(struct link *link, bool reset)
 {
+    bool open = link->open && !link->reset;
     link_end_secure(link);
     if (!link->conn) return;
-    if (link->open && (!link->dead || link->broken) && !link->reset) scard11_reader_end(link->conn);
+    if (open && (!link->dead || link->broken)) scard11_reader_end(link->conn);
     scard11_reader_disconnect(link->conn, reset || link->broken);
     link->conn = NULL;
     link->state = 0;
@@ -3459,10 +3639,12 @@ static st link_status(struct link *link, u32 *state)
 // shows another one, or none, the connection is dead: a reset would be that one's.
 static bool link_shows_same(struct link *link)
 {
-    u32 state = 0, mask = 0xffff0000u | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    const u32 changes = 0xffff0000u;
+    const u32 mask = changes | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    u32 state = 0;
     if (!link->state || link_status(link, &state)) return false;
     if ((state & mask) != (link->state & mask)) link->dead = true;
-    return !link->dead && state & SCARD11_READER_COUNTED && state & 0xffff0000u;
+    return !link->dead && state & SCARD11_READER_COUNTED && state & changes;
 }
 
 // What an answer without a status word means, which is what pcscd mostly has of a card that was
@@ -3479,36 +3661,27 @@ static st link_no_answer(struct link *link)
 
 // ---- Commands ----
 
-static u8 link_form(const struct apdu *cmd)
-{
-    if (cmd->data.n > 255) return LINK_LONG_DATA;
-    return cmd->data.n ? LINK_LE_DATA : LINK_LE_ALONE;
-}
 
-// Will a command be sent in extended length?
-static bool link_is_extended(const struct link *link, const struct apdu *cmd)
-{
-    return link->extended && apdu_is_long(cmd) && !(link->extended_refused & link_form(cmd));
-}
 
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *link)
 {
-    size_t most = link->extended && !(link->extended_refused & LINK_LONG_DATA) ? link->max_data :
-                  255;
+    size_t most = extended_takes_data(&link->extended) ? link->max_data : APDU_DATA_SHORT;
     return link->secure ? most - link->secure->sent_more : most;
 }
 
-// Is an answer not for the log, and wiped when it was copied? A card may say again what it was
-// told.
+// Does an answer stay out of the log, and is it wiped when it was copied? A card may say again what
+// it was told.
 static bool link_hides(const struct link *link, const struct apdu *cmd)
 {
     return cmd->secret_out || cmd->secret_in || link->quiet;
 }
 
+// Shows a command and its answer in the log, without what is secret or the caller's own.
 static void link_log(const struct link *link, const struct apdu *cmd, bytes encoded, bytes answer)
 {
 #if SCARD11_TRACE
+    unsigned long n = (unsigned long)answer.n - 2;
     if (!os_log_is_on()) return;
     if (cmd->secret_in || cmd->hidden_in) {
         os_log_hex("> ", bytes_head(encoded, 4));
@@ -3516,60 +3689,67 @@ static void link_log(const struct link *link, const struct apdu *cmd, bytes enco
     } else {
         os_log_hex("> ", encoded);
     }
-    unsigned long n = (unsigned long)answer.n - 2;
     if (n && link_hides(link, cmd))
         os_log("< %lu bytes that stay out of the log, %04x", n, link->sw);
-    else                         os_log_hex("< ", answer);
+    else
+        os_log_hex("< ", answer);
 #else
     (void)link; (void)cmd; (void)encoded; (void)answer;
 #endif
 }
 
-// ISO 7816-4, 5.6: 64 to 66 are execution errors, 6F is one without a diagnosis. Another time the
-// answer may be another.
+// Is it an error of the card, and not of the command? ISO 7816-4, 5.6: 64 to 66 are execution
+// errors, 6F is one without a diagnosis. Another time the answer may be another.
 static bool link_is_error(st s)
 {
-    return (s >= 0x6400 && s < 0x6700) || s >> 8 == 0x6f;
+    u32 sw1 = s >> 8;
+    return (sw1 >= SW1_ERROR && sw1 <= SW1_ERROR_LAST) || sw1 == SW1_NO_DIAGNOSIS;
 }
 
 // Did the card do what it was told? An error says nothing: a card may have made any of what it did
 // not understand.
-static bool link_answered(u16 sw)
+static bool link_did(u16 sw)
 {
-    return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x62;
+    return sw == SW_OK || sw >> 8 == SW1_MORE || sw >> 8 == SW1_WARNING;
 }
 
-// The card has answered, in so many bytes of l->answer, two at least.
+// Notes an answer of the card: got bytes of link->answer, two at least.
 static void link_count_answer(struct link *link, size_t got)
 {
+    SCARD11_ASSERT(got >= 2 && got <= SCARD11_ANSWER);
     link->count->received += got;
     link->sw = (u16)(link->answer[got - 2] << 8 | link->answer[got - 1]);
 }
 
+// Hands bytes to the reader for the card, whose answer is in link->answer then: got bytes.
+static st link_pass(struct link *link, bytes encoded, size_t *got)
+{
+    *got = SCARD11_ANSWER;
+    st s = reader_st(scard11_reader_transmit(link->conn, encoded.p, encoded.n, link->answer, got));
+    return !s && *got > SCARD11_ANSWER ? ST_READER : s;
+}
+
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
-// answered; what it answered is in l->sw.
+// answered; what it answered is in link->sw.
 static st link_transmit(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
     struct buf out = buf_on(link->raw, SCARD11_COMMAND_MAX);
-    bool extended = link_is_extended(link, cmd);
-    size_t got = SCARD11_ANSWER;
+    bool extended = extended_takes(&link->extended, cmd);
+    size_t got = 0;
 
     TRY(link_ready(link));
     if (!link->conn || link->dead) return ST_CARD_REMOVED;
     apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, link->t0);
-    st s = out.full ? ST_DATA_LEN :
-           reader_st(scard11_reader_transmit(link->conn, out.p, out.n, link->answer, &got));
+    st s = out.full ? ST_DATA_LEN : link_pass(link, buf_bytes(&out), &got);
     link->count->commands++;
     link->count->sent += out.n;
-    if (!s && got > SCARD11_ANSWER) s = ST_READER;
     if (s || got < 2) {
-        bool proven = link->extended_proven & link_form(cmd);
         mem_wipe(link->raw, out.n);
-        if (extended && !proven && s != ST_CARD_RESET) *link->reader_short = true;
+        if (s != ST_CARD_RESET) extended_failed(&link->extended, cmd);
         return s ? link_failed(link, s) : link_no_answer(link);
     }
     link_count_answer(link, got);
-    if (extended && link_answered(link->sw)) link->extended_proven |= link_form(cmd);
+    if (extended && link_did(link->sw)) extended_done(&link->extended, cmd);
     link_log(link, cmd, buf_bytes(&out), bytes_of(link->answer, got));
     mem_wipe(link->raw, out.n);
     buf_put(rsp, bytes_of(link->answer, got - 2));
@@ -3587,36 +3767,38 @@ static st link_count_read(struct link *link)
     return link_failed(link, ST_READER);
 }
 
-// How much 61XX says that there is (or more), and 6CXX that is wanted: 00 is 256.
+// What 61XX says that there is more, and 6CXX that is wanted: XX bytes, 00 is 256.
 static u32 link_more(const struct link *link)
 {
     return ((link->sw - 1u) & 0xff) + 1;
 }
 
-// Sends one command, once more if the card says that it wants another Le: cmd has that then.
+// Sends one command, and once more if the card says that it wants another Le: cmd has that then.
 static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t start = rsp->n;
     TRY(link_transmit(link, cmd, rsp));
-    if (link->sw >> 8 != 0x6c) return ST_OK;
+    if (link->sw >> 8 != SW1_WRONG_LE) return ST_OK;
     cmd->le = link_more(link);
     buf_rewind(rsp, start);
     return link_transmit(link, cmd, rsp);
 }
 
-// Sends one command and appends its whole response to rsp, or enough of it.
+// Sends one command and appends its whole response to rsp, or enough of it. A card whose next piece
+// is empty would go on for ever.
 static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
-                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out }, *next = cmd;
+                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
+    struct apdu *next = cmd;
     size_t start = rsp->n;
-    for (u32 i = 0;; i++) {
+    for (u32 pieces = 0;; pieces++) {
         size_t before = rsp->n;
         TRY(link_transmit_le(link, next, rsp));
-        if (link->sw >> 8 != 0x61 || rsp->full) return ST_OK;
-        if (i && rsp->n == before) return ST_PROTOCOL;
+        if (link->sw >> 8 != SW1_MORE || rsp->full) return ST_OK;
+        if (pieces && rsp->n == before) return ST_PROTOCOL;
         if (cmd->enough && cmd->enough(bytes_from(buf_bytes(rsp), start))) return ST_OK;
-        if (i) TRY(link_count_read(link));
+        if (pieces) TRY(link_count_read(link));
         more.le = link_more(link);
         next = &more;
     }
@@ -3629,14 +3811,16 @@ static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 // handed over in pieces.
 static u32 link_secure_le(const struct link *link, struct apdu *cmd)
 {
-    bool extended = link->extended && !link->extended_refused;
+    bool extended = extended_takes_all(&link->extended);
+    bool reads = (cmd->ins & 0xfe) == INS_READ_BINARY;      // even or odd instruction
     u32 most = extended ? SCARD11_ANSWER - 2 : APDU_LE_SHORT;
-    u32 sum = cmd->le + link->secure->got_more;
-    if (extended || (cmd->ins & 0xfe) == INS_READ_BINARY) most -= link->secure->got_more;
+    u32 protected_le = cmd->le + link->secure->got_more;
+    if (extended || reads) most -= link->secure->got_more;
     if (cmd->le > most) cmd->le = most;
-    return sum > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
+    return protected_le > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
 }
 
+// Protects a command, which goes with the Le that its protected answer needs.
 static st link_wrap(struct link *link, struct apdu *cmd)
 {
     u32 le = link_secure_le(link, cmd);
@@ -3645,8 +3829,9 @@ static st link_wrap(struct link *link, struct apdu *cmd)
     return ST_OK;
 }
 
-// 6882, 6987 and 6988: the card knows of no secure messaging (any more), misses the protection, or
-// finds it wrong.
+// Appends what is in a protected response to rsp. The conversation ends with one that is not as it
+// should be, and with a card that knows of no secure messaging (any more), misses the protection,
+// or finds it wrong.
 static st link_unwrap(struct link *link, bytes response, struct buf *rsp)
 {
     bool refused = link->sw == SW_NO_SM || link->sw == SW_SM_MISSING || link->sw == SW_SM_INCORRECT;
@@ -3674,18 +3859,19 @@ static st link_converse(struct link *link, struct apdu *cmd, struct buf *rsp)
 // ---- Chains ----
 
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
-// cmd. A chain of short commands is short to its end.
+// cmd. A chain of short commands is short to its end. A status word: the card did not take a piece.
 static st link_chain(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t most = link_most(link);
-    if (cmd->data.n > most && most <= 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
+    bool is_long = cmd->data.n > most;
+    if (is_long && most <= APDU_DATA_SHORT && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
     for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
         struct apdu head = *cmd;
         head.cla |= CLA_CHAIN;
         head.data.n = most;
         head.le = 0;
         TRY(link_converse(link, &head, rsp));
-        if (link->sw != 0x9000) return st_of_sw(link->sw);
+        if (link->sw != SW_OK) return st_of_sw(link->sw);
     }
     return ST_OK;
 }
@@ -3698,43 +3884,54 @@ static st link_send(struct link *link, const struct apdu *cmd, struct apdu *last
     return link_converse(link, last, rsp);
 }
 
-// The card promised what it cannot do: the same, short. See LINK_FORMS.
+// Sends a command short, in open forms, which came extended and was refused for its length. last is
+// what was sent last of it, before and after.
 static st link_send_short(struct link *link, const struct apdu *cmd, struct apdu *last,
                           struct buf *rsp)
 {
-    u8 forms = link->extended_proven ? link_form(last) : LINK_FORMS;
-    link->extended_refused |= forms;
+    u8 forms = extended_shorten(&link->extended, last);
     st s = link_send(link, cmd, last, rsp);
-    if (!s && link_answered(link->sw)) return ST_OK;
-    link->extended_refused &= (u8)~forms;
-    if (!link->extended_proven) link->extended = false;
+    bool done = !s && link_did(link->sw);
+    if (!done) extended_reopen(&link->extended, forms);
     return s;
+}
+
+// Was a command refused for its length, by a card of which nobody knows whether it means it? s came
+// of it, last is what was sent last of it.
+static bool link_was_too_long(const struct link *link, st s, const struct apdu *last)
+{
+    bool came_of_it = !s || s == SW_WRONG_LENGTH;          // not an error of the connection
+    return came_of_it && link->sw == SW_WRONG_LENGTH && extended_tries(&link->extended, last);
+}
+
+// Did a command meet a chain that another program left open? QUIRK(OsEID): it ends with this answer
+// to whoever comes. A command that goes on with a chain of ours is meant itself.
+static bool link_met_a_chain(const struct link *link, st s, const struct apdu *cmd)
+{
+    return !s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN);
 }
 
 // Runs one command to its end: short or extended, a chain for long data, then the whole response.
 // Returns ST_OK for 9000, else the status word, with the data that came before it in rsp. ST_OK,
-// and 61xx in l->sw: the rest was not wanted. The card drops it with the next command.
+// and 61xx in link->sw: the rest was not wanted. The card drops it with the next command.
 static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
     struct apdu last;
     size_t start = rsp->n;
 
-    link->selects += cmd->ins == INS_SELECT;
+    if (cmd->ins == INS_SELECT) link->selects++;
     st s = link_send(link, cmd, &last, rsp);
-    bool refused = (!s || s == SW_WRONG_LENGTH) && link->sw == SW_WRONG_LENGTH &&
-                   link_is_extended(link, &last);
-    if (refused && !(link->extended_proven & link_form(&last))) {
+    if (link_was_too_long(link, s, &last)) {
         buf_rewind(rsp, start);
         s = link_send_short(link, cmd, &last, rsp);
     }
-    // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
-    if (!s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN)) {
+    if (link_met_a_chain(link, s, cmd)) {
         buf_rewind(rsp, start);
         s = link_send(link, cmd, &last, rsp);
     }
     if (s) return s;
     if (rsp->full) return ST_ARENA_FULL;
-    return link->sw >> 8 == 0x61 ? ST_OK : st_of_sw(link->sw);
+    return link->sw >> 8 == SW1_MORE ? ST_OK : st_of_sw(link->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -5311,7 +5508,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
  *
  * Owns    struct p15: what is known of an application and its directory; how its files are found
  *         and read (struct p15_io)
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>p15alg
+ * Uses    >>tlv >>alg >>apdu >>extended >>link >>iso >>card >>place >>p15alg
  * Names   p15file_
  * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
  * Tests   tests/unit/p15file.c
@@ -5588,7 +5785,7 @@ static bool p15file_enough(bytes got, enum p15_shape shape)
 // is read nothing has been handed out yet that its failure would cost.
 static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape, u32 size)
 {
-    if (link->extended && !link->extended_proven) return APDU_LE_ALL;
+    if (extended_is_untried(&link->extended)) return APDU_LE_ALL;
     if (size) return size - (u32)got.n;
     if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
         u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
@@ -10403,7 +10600,7 @@ static st probe_card(struct card *card, struct scratch scratch)
  *         remembered of a card is used for that card only (slot_prove); a lost context is a removal
  *         of every card (slot_look_all); after the end of a login the card itself asks for the PIN
  *         again (slot_log_out)
- * Uses    >>reader >>link >>card >>place >>secret >>probe
+ * Uses    >>reader >>extended >>link >>card >>place >>secret >>probe
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/unit/slot.c
@@ -10432,9 +10629,7 @@ struct reader {
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
     u8   *answer;                   // ... the answer
     struct scratch scratch;         // ... the scratch
-    bool  short_only;               // extended length failed in this reader
-    bool  short_sure, short_doubt;  // that was the reader's fault; it was not, once
-    u32   short_changes;            // changes of the card that it failed with
+    struct extended_reader extended;
     u32   unknown_changes;          // of the card that is in and was found to be nobody's
     u64   unknown_ms;               // ... and when
     // Under the library lock.
@@ -10574,8 +10769,7 @@ static void slot_empty(struct reader *reader, bool reset)
 {
     if (!reader->card) return;
     link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
-    if (!reader->short_sure) reader->short_changes = reader->card->changes;
-    if (reader->card->link.extended_proven) reader->short_doubt = false;
+    extended_card_left(&reader->extended, &reader->card->link.extended, reader->card->changes);
     slot_forget_secrets(reader->card);
     struct arena everything = reader->card->arena;
     reader->card = NULL;
@@ -10637,7 +10831,8 @@ static struct reader *slot_named(const char *name)
     struct reader *reader = slot_place();
     if (!reader) return NULL;
     strcpy(reader->name, name);
-    reader->listed = reader->short_only = reader->short_sure = reader->short_doubt = false;
+    reader->listed = false;
+    reader->extended = (struct extended_reader){ EXTENDED_GOOD, 0 };
     reader->state = 0;
     reader->changes++;
     reader->pending = 0;
@@ -10822,16 +11017,6 @@ static bool slot_drop_card(struct reader *reader, st why)
     return left;
 }
 
-// Extended length failed, or the card was pulled right then: the reader is to blame if the card is
-// still in, or if it was so twice.
-static void slot_judge_short(struct reader *reader, u32 changes)
-{
-    if (!reader->short_only || reader->short_sure) return;
-    reader->short_sure = reader->short_only = reader->short_doubt ||
-                         changes == reader->short_changes;
-    reader->short_doubt = true;
-}
-
 // ---- Taking a connection up again ----
 // The law: what is remembered of a card is used for that card only. Whatever takes up a connection,
 // after a reset, our own too, or after a rest, compares the count and the ATR, and leaves the card
@@ -10991,7 +11176,7 @@ static st slot_make_card(struct reader *reader, u32 state, u32 changes)
 {
     struct arena arena;
     TRY(slot_make_block(reader));
-    slot_judge_short(reader, changes);
+    extended_card_came(&reader->extended, changes);
     arena_init(&arena, SCARD11_CARD_MEMORY);
     struct card *card = ARENA_NEW(&arena, struct card, 1);
     if (!card) {
@@ -11007,7 +11192,7 @@ static st slot_make_card(struct reader *reader, u32 state, u32 changes)
     card->link.raw = reader->block;
     card->link.answer = reader->answer;
     card->link.count = &reader->count;
-    card->link.reader_short = &reader->short_only;
+    card->link.extended.reader = &reader->extended;
     reader->card = card;
     return ST_OK;
 }

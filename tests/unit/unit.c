@@ -27,6 +27,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
+#include "extended.c"
 #include "link.c"
 #include "iso.c"
 #include "card.c"
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
     SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
+    SECTION(extended);
     SECTION(link);
     SECTION(iso);
     SECTION(card);
