@@ -1,5 +1,6 @@
 // extended.c: >>extended. What moves its states: each row of the two tables in scard11.c.
 // SPDX-License-Identifier: 0BSD
+#include "scripted_card.h"
 
 TEST(extended_reads_the_atr)
 {
