@@ -75,11 +75,11 @@
 //   1 options   2 scard11_ functions   3 a reader of your own   4 what differs from the standard
 //   5 PKCS#11 3.2 declarations   6 changes   7 licence
 //
-// LIFETIMES AND THREADS, IN FOUR LINES
-//   What a card brings lives in one arena; when the card goes, so does the arena, and every session
-//   and object handle of that card is refused from then on, also when the same card comes back.
-//   All functions may be called from any thread at any time after C_Initialize; calls on one card
-//   take turns, calls on two readers run side by side. No thread is started.
+// LIFETIMES AND THREADS
+//   All that belongs to a card lies in one arena. When the card leaves, the arena is freed. Every
+//   session and object handle of that card is refused from then on, even when the same card comes
+//   back. After C_Initialize any thread may call any function at any time. Calls on one card take
+//   turns, calls on two readers run side by side. The library starts no thread.
 #ifndef SCARD11_H
 #define SCARD11_H
 
@@ -92,13 +92,14 @@
 
 // ---- 1 Options ----------------------------------------------------------------------------------
 // Define them on the command line, or in a file that SCARD11_CONFIG names:
-// -DSCARD11_CONFIG='"my.h"'. All are always defined and tested with #if. Sizes are in bytes.
+// -DSCARD11_CONFIG='"my.h"'. Each option is always defined, and tested with #if. Sizes are in
+// bytes.
 
 #ifdef SCARD11_CONFIG
 #include SCARD11_CONFIG
 #endif
 
-// SCARD11_READER: who reaches the readers.
+// SCARD11_READER: how the library reaches the readers.
 //   SCARD11_READER_PCSC     winscard.h: pcsc-lite, Windows, macOS (default)
 //   SCARD11_READER_CUSTOM   the application defines the scard11_reader_ functions of part 3
 #define SCARD11_READER_PCSC   1
@@ -107,57 +108,59 @@
 #define SCARD11_READER SCARD11_READER_PCSC
 #endif
 
-// SCARD11_READERS_MAX: readers known at once, 1 to 64. Further ones, and those whose names have
-// more than 127 bytes, are not seen; the log says so.
-// A session handle has 12 bits for reader and session: 16 readers leave 256 sessions a card.
+// SCARD11_READERS_MAX: how many readers are known at once, 1 to 64. The library does not see
+// further readers, nor those whose names have more than 127 bytes, and logs that it does not.
+// A session handle has 12 bits for reader and session: 16 readers leave 256 sessions for each card.
 #ifndef SCARD11_READERS_MAX
 #define SCARD11_READERS_MAX 16
 #endif
 
-// SCARD11_READER_SLOTS: slot IDs that each reader owns, 1 to 8: one for each token (application or
-// user PIN) of a card that has several. From C_Initialize on readers get them in the order in which
-// they are first seen: with 2, the first reader 0 and 1, the next one 2 and 3.
+// SCARD11_READER_SLOTS: how many slot IDs each reader owns, 1 to 8. A card with several tokens
+// (applications or user PINs) needs one for each token. From C_Initialize on, readers get their IDs
+// in the order in which they are first seen. With 2, the first reader has 0 and 1, the next 2 and
+// 3.
 #ifndef SCARD11_READER_SLOTS
 #define SCARD11_READER_SLOTS 2
 #endif
 
-// SCARD11_TOKEN_CREDENTIALS: PINs, PUKs and keys of administrators that the library knows of a
-// token, 2 to 16. None of the cards that it knows has more than 4.
+// SCARD11_TOKEN_CREDENTIALS: how many credentials (PINs, PUKs, administrators' keys) the library
+// keeps for a token, 2 to 16. None of the supported cards has more than 4.
 #ifndef SCARD11_TOKEN_CREDENTIALS
 #define SCARD11_TOKEN_CREDENTIALS 4
 #endif
 
-// SCARD11_CARD_MEMORY: the most that one inserted card may make the library keep. One call reads at
-// most so much in answers of 256 bytes, and 1,024 answers more: a card that gives a byte at a time
-// is given up (CKR_DEVICE_ERROR).
+// SCARD11_CARD_MEMORY: the most memory that the library keeps for one inserted card. It also limits
+// how many READ and GET RESPONSE commands one call sends: SCARD11_CARD_MEMORY / 256 + 1,024. A card
+// that gives too little at a time is given up then (CKR_DEVICE_ERROR).
 #ifndef SCARD11_CARD_MEMORY
 #define SCARD11_CARD_MEMORY 1048576
 #endif
 
-// SCARD11_SCRATCH: working memory of a reader, one block from the first card to C_Finalize. The
-// default holds a 64 KiB answer, inflate and its output; 8192 serves a device that has neither
-// (then define SCARD11_ANSWER as 258 and SCARD11_ZLIB as 0). At least SCARD11_ANSWER + 6416 with
-// short commands alone, SCARD11_ANSWER + 10496 with extended length, and 131072 with zlib. A file
-// of a card that is longer than what this leaves is CKR_DEVICE_MEMORY.
+// SCARD11_SCRATCH: working memory of a reader, one block from its first card to C_Finalize. The
+// default has room for a 64 KiB answer, for inflate and for its output. A device without both can
+// take 8192, with SCARD11_ANSWER 258 and SCARD11_ZLIB 0. The least is SCARD11_ANSWER + 6416 with
+// short commands alone, SCARD11_ANSWER + 10496 with extended length, and 131072 with zlib. Reading
+// a file that needs more is CKR_DEVICE_MEMORY.
 #ifndef SCARD11_SCRATCH
 #define SCARD11_SCRATCH 163840
 #endif
 
-// SCARD11_ANSWER: room for one response APDU, 258 to 65538. 258: extended length is not used,
-// for commands neither: IsoApplet 1, which takes no chains, then does not decrypt with RSA
-// (CKR_FUNCTION_NOT_SUPPORTED).
+// SCARD11_ANSWER: room for one response APDU, 258 to 65538. With 258 neither commands nor responses
+// use extended length. IsoApplet with interface 1 takes no chains, and does not decrypt with RSA
+// then (CKR_FUNCTION_NOT_SUPPORTED).
 #ifndef SCARD11_ANSWER
 #define SCARD11_ANSWER 65538
 #endif
 
-// SCARD11_COMMAND_MAX: the longest command APDU that is sent to a reader. Longer ones are sent as a
-// chain. It follows from SCARD11_ANSWER and is not an option.
+// SCARD11_COMMAND_MAX: the longest command APDU that a reader gets. Longer ones are sent as a
+// chain. It follows from SCARD11_ANSWER, and is not an option.
 #define SCARD11_COMMAND_MAX (SCARD11_ANSWER > 258 ? 4352 : 261)
 
-// SCARD11_ALLOC, SCARD11_FREE: where memory comes from. Blocks are few and large: 16 KiB, or
-// what one thing of a card takes that is larger, and SCARD11_SCRATCH for each reader. ALLOC returns
-// memory that is aligned as malloc's is, or NULL when there is none; FREE is told the size. Called
-// under locks of the library: two calls at once must be safe, and neither may call C_*.
+// SCARD11_ALLOC, SCARD11_FREE: replace malloc and free. Blocks are few and large: SCARD11_SCRATCH
+// for each reader, and 16 KiB for a card, or more where one thing of the card needs more.
+// SCARD11_ALLOC(size) returns memory that is aligned as malloc's is, or NULL if there is none.
+// SCARD11_FREE(ptr, size) gets the size that was asked for. Both are called under locks of the
+// library, by several threads at once, and must not call C_* functions.
 #if defined(SCARD11_ALLOC) != defined(SCARD11_FREE)
 #error "define both SCARD11_ALLOC and SCARD11_FREE, or neither"
 #endif
@@ -169,23 +172,24 @@
 #define SCARD11_NEEDS_STDLIB 0
 #endif
 
-// SCARD11_THREADS: 0 compiles all locks out, for a device with one thread.
+// SCARD11_THREADS: 0 leaves all locks out, for a device with one thread.
 #ifndef SCARD11_THREADS
 #define SCARD11_THREADS 1
 #endif
 
-// SCARD11_FINALIZE_MS: how long C_Finalize waits for calls that are inside, in milliseconds.
+// SCARD11_FINALIZE_MS: how many milliseconds C_Finalize waits for calls that are still inside.
 #ifndef SCARD11_FINALIZE_MS
 #define SCARD11_FINALIZE_MS 5000
 #endif
 
-// SCARD11_LOOK_MS: a look at the card younger than this lets a call answer from memory, in
-// milliseconds. What reaches the card is always decided by the connection itself.
+// SCARD11_LOOK_MS: for how many milliseconds after the last look at a reader a call may answer from
+// memory without another look. It concerns answers from memory only: the connection itself decides
+// whether a command reaches the card.
 #ifndef SCARD11_LOOK_MS
 #define SCARD11_LOOK_MS 20
 #endif
 
-// SCARD11_ZLIB: 1 reads certificates that are stored compressed (links zlib).
+// SCARD11_ZLIB: 1 reads certificates that are stored compressed. The program then links zlib.
 #ifndef SCARD11_ZLIB
 #define SCARD11_ZLIB 1
 #endif
@@ -201,21 +205,22 @@
 #endif
 
 // SCARD11_MYEID: 1 compiles the driver for MyEID and OsEID cards.
-// A second PIN of the user's has a slot of its own, which shows when a search found what names it:
-// to ask each card for such a PIN before would cost four commands.
+// A second user PIN has a slot of its own. The slot appears when a search has found the directory
+// entry of that PIN: to ask every card for it earlier would cost four commands.
 #ifndef SCARD11_MYEID
 #define SCARD11_MYEID 1
 #endif
 
 // SCARD11_ESTEID: 1 compiles the driver for Estonian (2018 to 2025) and Latvian eID cards by
 // IDEMIA.
-// They have two PINs, and so two slots: with SCARD11_READER_SLOTS 1 there is no PIN2.
+// They have two PINs, and so two slots. With SCARD11_READER_SLOTS 1 there is no PIN2.
 #ifndef SCARD11_ESTEID
 #define SCARD11_ESTEID 1
 #endif
 
 // SCARD11_FINEID: 1 compiles the driver for Finnish (version 4) and Estonian (from 2025 on) eID
-// cards by Thales. They have two PINs as well.
+// cards by Thales.
+// They have two PINs, and so two slots. With SCARD11_READER_SLOTS 1 there is no PIN2.
 #ifndef SCARD11_FINEID
 #define SCARD11_FINEID 1
 #endif
@@ -226,55 +231,57 @@
 #endif
 
 // SCARD11_GENERIC: 1 compiles the driver for standard cards with a PKCS#15 directory (ISO/IEC
-// 7816-15) that no other driver knows.
+// 7816-15) that no other driver takes.
 #ifndef SCARD11_GENERIC
 #define SCARD11_GENERIC 1
 #endif
 
 // SCARD11_ENVIRONMENT: 1 lets C_Initialize read the run-time options of part 2 from the environment
-// (never in a setuid program). A program can also forbid it at run time.
+// (never in a setuid program). A program can also forbid that at run time.
 #ifndef SCARD11_ENVIRONMENT
 #define SCARD11_ENVIRONMENT 1
 #endif
 
-// SCARD11_PIN_CACHE: what the run-time option of that name (part 2) is when nobody sets it.
+// SCARD11_PIN_CACHE: the default of the run-time option with that name (part 2).
 #ifndef SCARD11_PIN_CACHE
 #define SCARD11_PIN_CACHE 0
 #endif
 
-// SCARD11_TRACE: 1 compiles the log in. 0 saves its text; SCARD11_LOG is then accepted and ignored.
+// SCARD11_TRACE: 1 compiles the log in. 0 saves its text. The run-time option SCARD11_LOG is then
+// accepted and ignored.
 #ifndef SCARD11_TRACE
 #define SCARD11_TRACE 1
 #endif
 
-// SCARD11_CHECK_SIGNATURES: 1 checks every signature of a card with the key's public half before it
-// is handed out, as far as mbedTLS can. 0 checks those that another program, or another application
-// of the card, could have made wrong: what the card itself names and answers in its own form is
-// believed for elliptic curves, whose check costs the host some milliseconds.
+// SCARD11_CHECK_SIGNATURES: 1 checks every signature of a card with the public key before the
+// caller gets it, as far as mbedTLS can. 0 checks only signatures that could be of another key,
+// because another program may have selected something else on the card meanwhile. Even those are
+// not checked if the key is on an elliptic curve and the card's answer has a form of its own,
+// because the check takes the host some milliseconds.
 #ifndef SCARD11_CHECK_SIGNATURES
 #define SCARD11_CHECK_SIGNATURES 0
 #endif
 
-// SCARD11_DEBUG: 1 turns the library's own assertions on (abort). For tests.
+// SCARD11_DEBUG: 1 turns the library's own assertions on. One that fails calls abort. For tests.
 #ifndef SCARD11_DEBUG
 #define SCARD11_DEBUG 0
 #endif
 
-// SCARD11_MBEDTLS_MAJOR: 4 builds what is there for mbedTLS 4 with an earlier version, whose PSA
-// has all of it as well. For tests. 0: what is there for the version that is used.
+// SCARD11_MBEDTLS_MAJOR: 4 builds the code for mbedTLS 4 with an earlier version, whose PSA has all
+// that this code needs. 0 builds the code for the version at hand. For tests.
 #ifndef SCARD11_MBEDTLS_MAJOR
 #define SCARD11_MBEDTLS_MAJOR 0
 #endif
 
 // SCARD11_CRYPTO_LOCK, SCARD11_CRYPTO_UNLOCK: statements that replace the library's own lock around
-// mbedTLS's PSA. mbedTLS 2.28's PSA is not thread-safe: a program that uses PSA from other threads
-// defines both as its own.
+// mbedTLS's PSA. The PSA of mbedTLS 2.28 is not thread-safe. A program whose other threads use it
+// defines both, with a lock that those threads take too.
 
 // SCARD11_ENTROPY: a function of the application that gives random bytes, for a device whose system
-// has none that the library knows (getrandom or /dev/urandom; arc4random_buf; BCryptGenRandom, for
-// which a program on Windows links bcrypt.lib). It fills n bytes at out and returns 0; anything
-// else is an error, and then there are no random numbers. What is random on the host is PSA's and
-// the system's, one laid over the other.
+// has no source that the library knows (getrandom or /dev/urandom; arc4random_buf; BCryptGenRandom,
+// for which a program on Windows links bcrypt.lib). It fills n bytes at out and returns 0. Anything
+// else is an error, and there are no random numbers then. The random numbers of the host are those
+// of PSA, combined by XOR with those of the system or of this function.
 #ifdef SCARD11_ENTROPY
 #ifdef __cplusplus
 extern "C"
@@ -284,13 +291,13 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 
 // SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
 
-// SCARD11_PKCS11_H: the application's own pkcs11.h, "pkcs11.h" or <dir/pkcs11.h>; part 5 is then
-// left out. scard11.c wants PKCS#11 3.2 of it (p11-kit's of version 0.24 has less).
+// SCARD11_PKCS11_H: the application's own pkcs11.h, as "pkcs11.h" or <dir/pkcs11.h>. Part 5 is then
+// left out. The header must declare PKCS#11 3.2. The one of p11-kit 0.24 does not.
 
-// SCARD11_API: how exported functions are marked. scard11.c itself makes them "protected" on ELF
-// systems if this is not set: a program that has C_* of its own does not get them into the tables.
-// SCARD11_DLL, defined for scard11.c, has a DLL for Windows export them; a program that scard11.c
-// is compiled into does not define it.
+// SCARD11_API: marks functions for export. If it is not defined, scard11.c makes them "protected"
+// on ELF systems: the function lists then name the library's own C_*, even in a program that has
+// C_* of its own. For a DLL on Windows, define SCARD11_DLL when scard11.c is compiled. A program
+// that scard11.c is compiled into does not define it.
 #ifndef SCARD11_API
 #if defined(_WIN32) && defined(SCARD11_DLL)
 #define SCARD11_API __declspec(dllexport)
@@ -302,65 +309,75 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 #endif
 
 // ---- 2 scard11_ functions -----------------------------------------------------------------------
-// The results are CK_RVs (part 5). All functions may be called from any thread.
+// Results of type unsigned long are CK_RVs (part 5). Any thread may call these functions.
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-// What was exchanged with the cards in one reader since C_Initialize.
+// The traffic with the cards in one reader since C_Initialize.
 struct scard11_counters {
-    uint64_t commands;      // command APDUs, GET RESPONSE and the pieces of chains counted
+    uint64_t commands;      // command APDUs; each GET RESPONSE and each piece of a chain counts
     uint64_t sent;          // bytes of them
-    uint64_t received;      // bytes of the responses, with their status words
-    uint64_t connects;      // connections made or taken up again
-    uint64_t card_memory;   // bytes that the card in the reader makes the library keep now
+    uint64_t received;      // bytes of the responses, status words included
+    uint64_t connects;      // connections that were made, or taken up again after a reset
+    uint64_t card_memory;   // bytes that the library keeps now for the card in the reader
 };
 
-// The library's version, "0.1.0". Never fails, also before C_Initialize.
+// Tells the library's version.
+//
+// Returns  Text, as "0.1.0". Never fails.
+// Memory   The text is static.
+// Threads  May be called before C_Initialize, too.
 SCARD11_API const char *scard11_version(void);
 
-// Sets an option, for the next C_Initialize and all later ones. value is text.
-//   SCARD11_LOG          "stderr" (or "1"), or a file that lines are appended to, which is made for
-//                        its owner alone; "" or "0": no log. Commands and answers are in it; PINs,
-//                        decrypted data, and objects that are not shown before login, are not.
-//   SCARD11_READERS      parts of readers' names, with commas between: other readers are not used.
+// Sets an option for the next C_Initialize and all later ones. value is text.
+//   SCARD11_LOG          "stderr" (or "1"): lines go to standard error. A file name: lines are
+//                        appended to that file, which is created for its owner alone. "" or "0": no
+//                        log. The log has commands and answers. It has no PINs, no decrypted data,
+//                        and no objects that are hidden before login.
+//   SCARD11_READERS      parts of readers' names, separated by commas: other readers are not used.
 //                        "": all are. At most 255 bytes.
-//   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. Saves
-//                        the commands that make sure no other program selected its application.
-//   SCARD11_PIN_CACHE    "1": the PIN of a C_Login is kept until its login ends, in a page of
-//                        memory that is not swapped out (without one it is not), and logs in again
-//                        when another program ended the login: by a SELECT, or by a reset of the
-//                        same card. A card that refuses it, because it was changed meanwhile, has
-//                        cost one try: it is wiped, and C_Login is due. Never used for
-//                        CKU_CONTEXT_SPECIFIC, nor for another card. Wiped at logout, removal, the
-//                        last session's end and C_Finalize. A forked child has a copy of it until
-//                        exec. "0" (the default): no PIN is kept.
-//   SCARD11_ENVIRONMENT  "0": the environment is not looked at.
-// All but the last are also read from the environment, which has precedence, at C_Initialize; not
-// in a setuid program, nor if SCARD11_ENVIRONMENT was set to "0" here or at compile time.
+//   SCARD11_EXCLUSIVE    "1": other programs cannot use a card while it is connected here. This
+//                        saves the commands that make sure of the selected application.
+//   SCARD11_PIN_CACHE    "1": keeps the PIN of a C_Login until that login ends. "0" (the default):
+//                        keeps no PIN.
+//                        If another program ends the login, by a SELECT or by a reset of the same
+//                        card, the kept PIN restores it. If the card refuses the PIN, because it
+//                        was changed meanwhile, that has cost one try: the PIN is wiped, and the
+//                        program calls C_Login again. The kept PIN is never used for
+//                        CKU_CONTEXT_SPECIFIC, nor for another card. It lies in a page of memory
+//                        that is not swapped out; where there is no such page, it is not kept. It
+//                        is wiped at logout, at removal, when the last session closes, and by
+//                        C_Finalize. A forked child has a copy of it until exec.
+//   SCARD11_ENVIRONMENT  "0": the environment is not read.
+// C_Initialize also reads the first four from the environment, which has precedence. It does not in
+// a setuid program, nor if SCARD11_ENVIRONMENT is "0", here or at compile time.
 //
 // Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
 //          CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Copies value.
 SCARD11_API unsigned long scard11_configure(const char *option, const char *value);
 
-// Has the log go to a function of the application, from the next C_Initialize to the next
-// C_Finalize; NULL: not. The option SCARD11_LOG, when it is set, has precedence. line is called
-// with one line without its end, from any thread and from several at once, under locks of the
-// library: it must not call C_* functions, and must return. Before C_Initialize it is not called,
-// nor once C_Finalize has returned, which waits for it (SCARD11_FINALIZE_MS), nor in a forked
-// child: one that has called C_Initialize itself logs where it was told to itself.
+// Sends the log to a function of the application, from the next C_Initialize to the next
+// C_Finalize. NULL: to none. If the option SCARD11_LOG is set, it has precedence.
+//
+// Each call of line passes one line of text without a line end. The library calls it from any
+// thread, from several at once, and under its own locks: line must return, and must not call C_*
+// functions. It is not called before C_Initialize, nor after C_Finalize has returned: C_Finalize
+// waits for it, for at most SCARD11_FINALIZE_MS. It is not called in a forked child. A child that
+// calls C_Initialize itself has a log if it calls this function itself.
 //
 // Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Keeps line and context until C_Finalize.
 SCARD11_API unsigned long scard11_set_log(void (*line)(void *context, const char *text),
                                           void *context);
 
-// Counts what was exchanged with the cards in the reader of a slot (a CK_SLOT_ID).
+// Copies the counters of the reader that a slot (a CK_SLOT_ID) belongs to.
 //
-// Returns  CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, CKR_CRYPTOKI_NOT_INITIALIZED.
-// Blocks   While another thread's call on that reader's card runs.
+// Returns  CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, or CKR_CRYPTOKI_NOT_INITIALIZED.
+// Memory   Keeps no pointer.
+// Blocks   While another thread's call on the card in that reader runs.
 SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters);
 
 #ifdef __cplusplus
@@ -368,15 +385,18 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #endif
 
 // ---- 3 A reader of your own ---------------------------------------------------------------------
-// With SCARD11_READER_CUSTOM the application defines these twelve functions. The PC/SC half of
-// >>reader in scard11.c is the worked example; examples/custom_reader.c is a short one.
+// With SCARD11_READER_CUSTOM the application defines these twelve functions. The full example is
+// the PC/SC half of >>reader in scard11.c. A short one is examples/custom_reader.c.
 //
-// Which may run at once: for one connection never two, for two connections any. _start, _stop,
-// _list, _wait and _cancel run in any thread beside them; what they look at together is the
-// backend's to lock. The library holds one lock for each reader, under which its _connect, _begin,
-// _end, _transmit and _control run for as long as the card takes, and one for the table of readers,
-// under which nothing may take long: looks (_start, _stop, _list, _wait with no time to wait) and,
-// for a card that no call is busy with, _status and _disconnect. None may call C_* functions.
+// Threads: the library never makes two calls at once for one connection. It makes calls for two
+// connections at once. In any thread beside them it calls _start, _stop, _list, _wait and _cancel.
+// The backend locks what these functions share. No function may call C_*.
+//
+// Locks: while _connect, _begin, _end, _transmit and _control run, the library holds a lock of that
+// reader only, and they may take as long as the card does. While these run, it holds the lock of
+// the table of readers, and they must return soon: _start, _stop, _list and _wait with timeout_ms
+// 0; for a card that no call is busy with, _status and _disconnect without reset. So must _cancel,
+// which is called under a lock as well. A _wait with a timeout runs without a lock.
 
 // What the functions return.
 #define SCARD11_READER_OK        0
@@ -386,42 +406,43 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #define SCARD11_READER_MUTE      4   // the card does not answer
 #define SCARD11_READER_TIMEOUT   5   // wait: nothing changed
 #define SCARD11_READER_CANCELLED 6   // wait: scard11_reader_cancel was called
-#define SCARD11_READER_UNKNOWN   7   // wait: a reader named is not there any more: list again
+#define SCARD11_READER_UNKNOWN   7   // wait: one of the readers has left: list again
 #define SCARD11_READER_DOWN      8   // the service is not there: stop this context, start another
 #define SCARD11_READER_REFUSED   9   // control: the reader cannot do that
 #define SCARD11_READER_FAILED   10   // anything else
 
-// The state of a reader: the flags below, and in the high 16 bits how many times a card went in or
-// out (it wraps). 0 in the high bits says nothing, SCARD11_READER_COUNTED says that the backend
-// counts.
+// The state of a reader: the flags below, and in the high 16 bits a count of the cards that went in
+// or out (it wraps). With SCARD11_READER_COUNTED the backend counts; a count of 0 still says
+// nothing. Without a count the library keeps a card connected until it leaves or C_Finalize,
+// because it could not tell the card from another one afterwards.
 #define SCARD11_READER_PRESENT   0x0001u  // a card is in
-#define SCARD11_READER_CARD_MUTE 0x0002u  // ... which does not answer
+#define SCARD11_READER_CARD_MUTE 0x0002u  // a card is in and does not answer
 #define SCARD11_READER_GONE      0x0004u  // the reader is not there, or cannot be used
 #define SCARD11_READER_COUNTED   0x0008u  // the high 16 bits are a count
-#define SCARD11_READER_IN_USE    0x0010u  // someone is connected to the card. Looked at only before
-                                          // it is connected: then another program may be logged in,
-                                          // which is left alone where that can be. May be left out
+#define SCARD11_READER_IN_USE    0x0010u  // someone is connected to the card. The library asks
+                                          // before it connects: another program may be logged in,
+                                          // and is left alone as far as possible. May be left out
 
-// How to connect.
+// How to connect: a sum of these, or 0.
 #define SCARD11_READER_EXCLUSIVE  1u     // no other program may use the card meanwhile
-#define SCARD11_READER_RESET_CARD 2u     // only with a connection: the card is reset and loses its
+#define SCARD11_READER_RESET_CARD 2u     // only with a connection: resets the card, which ends its
                                          // logins. Other programs see a reset, this one does not
 
 struct scard11_reader_state {
     const char *name;       // in: the reader
-    uint32_t    known;      // in: the state that the caller knows of
+    uint32_t    known;      // in: the state that the caller knows
     uint32_t    state;      // out: the state now
 };
 
-// What is known of a card that was connected. All zero before scard11_reader_connect.
+// What is known of a connected card. All zero before scard11_reader_connect.
 struct scard11_reader_card {
-    uint8_t  atr[36];       // as ISO 7816-3 has it, at most 33 bytes
+    uint8_t  atr[36];       // as in ISO 7816-3, at most 33 bytes
     size_t   atr_len;
     int      protocol;      // 0: T=0, 1: T=1 (also contactless)
-    uint32_t max_data;      // most bytes of an APDU that the reader takes; 0: not known
+    uint32_t max_data;      // longest APDU that the reader takes, in bytes; 0: not known
     uint32_t features;      // bit n: scard11_reader_control knows PC/SC part 10 feature n
-    uint8_t  pin_min;       // digits that the reader's PIN pad takes at least, and at most;
-    uint8_t  pin_max;       // 0: not known
+    uint8_t  pin_min;       // fewest and most digits that the pinpad takes; 0: not known
+    uint8_t  pin_max;
 };
 
 #if SCARD11_READER == SCARD11_READER_CUSTOM
@@ -432,66 +453,85 @@ extern "C" {
 // Makes a context to look and to wait with. Each thread that waits has one of its own.
 //
 // Returns  _OK with *context set, or _DOWN.
-// Memory   *context is the backend's until scard11_reader_stop.
+// Memory   *context belongs to the backend until scard11_reader_stop.
 // Threads  May run at once for any number of contexts.
-// Blocks   Shortly.
+// Blocks   Briefly: it can be called under a lock of the library.
 int scard11_reader_start(void **context);
 
-// Ends a context that nobody is waiting with. Never fails.
+// Ends a context that no thread waits with.
+//
+// Returns  Nothing: it never fails.
+// Threads  May run at once for any number of contexts.
+// Blocks   Briefly: it can be called under a lock of the library.
 void scard11_reader_stop(void *context);
 
-// Writes the names of the readers there are, UTF-8, each ended by a NUL, one more NUL at the end.
-// Before the call *len is the room at names in bytes; after it, what all of that takes. If that is
-// more than the room, as many whole names as fit were written, and one NUL.
+// Writes the names of the readers, in UTF-8. A NUL ends each name, and one more NUL ends the list.
+// Before the call *len is the room at names in bytes. After it, *len is the length of the whole
+// list. If the room is too small, the function writes as many whole names as fit, and one NUL.
 //
 // Returns  _OK (also for no readers: one NUL), _DOWN, or _FAILED.
-// Blocks   Shortly. Called under the library's lock.
+// Memory   Keeps no pointer.
+// Threads  Never called twice at once for one context.
+// Blocks   Briefly: it is called under a lock of the library.
 int scard11_reader_list(void *context, char *names, size_t *len);
 
-// Waits until the state of one of n readers differs from what the caller knows, or a reader comes,
-// for at most timeout_ms milliseconds; then sets state of each. With timeout_ms 0 it is a look: it
-// sets state of each and returns _OK at once. A reader that is not there: _UNKNOWN, or _OK with
-// SCARD11_READER_GONE. It may return early for no reason.
+// Waits for at most timeout_ms milliseconds, until one of n readers has another state than the
+// caller knows, or until a new reader comes. It may end early without a reason. Then it sets the
+// state of each reader. With timeout_ms 0 it does not wait: it sets the states and returns _OK. For
+// a reader that is not there, it returns _UNKNOWN, or _OK with the state SCARD11_READER_GONE.
 //
 // Returns  _OK, _TIMEOUT, _CANCELLED, _UNKNOWN, _DOWN or _FAILED.
-// Threads  Never twice at once for one context.
-// Blocks   At most timeout_ms. With 0 it is called under the library's lock.
+// Memory   Keeps no pointer.
+// Threads  Never called twice at once for one context.
+// Blocks   At most timeout_ms. With timeout_ms 0 it is called under a lock of the library.
 int scard11_reader_wait(void *context, struct scard11_reader_state *readers, size_t n,
                         uint32_t timeout_ms);
 
-// Ends a scard11_reader_wait that runs in another thread with this context. A call before the wait
-// has begun may be lost: it is made again.
+// Ends a scard11_reader_wait that runs in another thread with this context. It may have no effect
+// if the wait has not begun: the library calls it again.
+//
+// Returns  Nothing: it never fails.
+// Threads  Runs beside the scard11_reader_wait that it ends.
+// Blocks   Briefly: it is called under a lock of the library.
 void scard11_reader_cancel(void *context);
 
-// Connects to the card in a reader. *conn is NULL for a new connection. If it is not, it goes on,
-// the same one: either the last call with it returned _RESET, and it is taken up again; or
-// how, a sum of the bits above, says that the card is to be reset. Whether a transaction outlives
-// the reset is the backend's matter: scard11_reader_end follows, and is _OK either way.
+// Connects to the card in a reader. how is a sum of the bits above.
 //
-// Returns  _OK with *conn and *card set, _REMOVED (no card, no reader), _BUSY, _MUTE, _DOWN,
+// If *conn is NULL, it makes a new connection. If not, it goes on with that connection, which it
+// takes up again after a _RESET, or whose card it resets (SCARD11_READER_RESET_CARD). An open
+// transaction may end with the reset or outlive it: the library calls scard11_reader_end next,
+// which returns _OK in both cases.
+//
+// Returns  _OK with *conn and *card set, _REMOVED (no card, no reader), _BUSY, _MUTE, _DOWN, or
 //          _FAILED.
-// Memory   *conn is the backend's until scard11_reader_disconnect.
+// Memory   *conn belongs to the backend until scard11_reader_disconnect.
 // Threads  May run at once for two readers.
-// Blocks   As long as the card takes to answer the power-on; for a reset, and to take a connection
-//          up again, as long as another program has the card.
+// Blocks   Until the card has answered the power-on. To reset a card, or to take a connection up
+//          again, also while another program has the card.
 int scard11_reader_connect(void **conn, const char *name, unsigned how,
                            struct scard11_reader_card *card);
 
-// Ends a connection, whatever its state. reset: the card loses its logins.
+// Ends a connection, whatever its state. If reset is not 0, it also resets the card, which ends its
+// logins.
 //
-// Blocks   Shortly. Without reset it may be called under the library's lock.
+// Returns  Nothing: it never fails.
+// Memory   Frees conn.
+// Threads  Never called twice at once for one conn; may be for two.
+// Blocks   Briefly: without reset it can be called under a lock of the library.
 void scard11_reader_disconnect(void *conn, int reset);
 
-// Sets *state to the reader's state as seen by this connection.
+// Sets *state to the reader's state as this connection sees it.
 //
 // Returns  _OK, _REMOVED, _RESET or _FAILED.
-// Blocks   Not for the card. May be called under the library's lock.
+// Threads  Never called twice at once for one conn; may be for two.
+// Blocks   Briefly, without waiting for the card: it can be called under a lock of the library.
 int scard11_reader_status(void *conn, uint32_t *state);
 
-// Begins and ends a time in which no other program can use the card.
+// Begins and ends a transaction, in which no other program can use the card.
 //
 // Returns  _OK, _REMOVED, _RESET or _FAILED.
-// Blocks   begin: as long as another program has the card.
+// Threads  Never called twice at once for one conn; may be for two.
+// Blocks   scard11_reader_begin: while another program has the card.
 int scard11_reader_begin(void *conn);
 int scard11_reader_end(void *conn);
 
@@ -500,44 +540,47 @@ int scard11_reader_end(void *conn);
 // cmd is one complete command APDU of cmd_len bytes (4 to SCARD11_COMMAND_MAX), encoded for the
 // protocol that scard11_reader_connect reported. The function adds and removes no bytes. It writes
 // the response APDU, data and the two status bytes, to rsp. Before the call *rsp_len is the room at
-// rsp in bytes (SCARD11_ANSWER); after it, the length of the response (at least 2). With T=0 the
-// function does not fetch more data itself (61xx, 6Cxx): scard11 does.
+// rsp in bytes (SCARD11_ANSWER). After it, *rsp_len is the length of the response (at least 2).
+// With T=0 the function fetches no more data itself (61xx, 6Cxx): the library does.
 //
 // cmd may contain a PIN: do not log it.
 //
-// A response of less than two bytes, with _OK, is taken for a removal, unless the card is proved to
-// be there: scard11_reader_status counts and shows it as before, and it can be reset.
+// The library takes a response of less than two bytes, with _OK, for a removal, unless it can prove
+// that the card is there: scard11_reader_status counts and still shows it, and it can be reset.
 //
-// Returns  _OK; _REMOVED if the card is gone (also if it was reset and is mute); _RESET if someone
-//          else reset it since the last call, with nothing sent; _FAILED for anything else.
-//          After _REMOVED, only scard11_reader_disconnect follows.
+// Returns  _OK; _REMOVED if the card is gone, or mute after a reset; _RESET if someone else has
+// reset
+//          the card since the last call, and nothing was sent; _FAILED for anything else. After
+//          _REMOVED the library calls only scard11_reader_disconnect for this connection.
 // Memory   Keeps no pointer. conn is what scard11_reader_connect set.
 // Threads  Never called twice at once for one conn; may be for two.
-// Blocks   As long as the card does: a key generation can take a minute.
+// Blocks   As long as the card works. Key generation can take a minute.
 int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
                             uint8_t *rsp, size_t *rsp_len);
 
-// Asks the reader, not the card: feature is the number of a PC/SC part 10 feature that
-// scard11_reader_connect reported in features; no other is asked for. A reader without such
-// features reports 0, and this function is never called.
+// Asks the reader, not the card. feature is the number of a PC/SC part 10 feature that
+// scard11_reader_connect reported in features: the library asks for no other. For a reader that
+// reports 0 it never calls this function.
 //
-// 06 VERIFY_PIN_DIRECT and 07 MODIFY_PIN_DIRECT: the reader's PIN pad. in is PIN_VERIFY or
-// PIN_MODIFY as part 10 has it, little-endian; it ends with the command without its PIN. The reader
-// takes the PIN from its keys, sends the command, and out gets the card's two status bytes, or
-// those of the reader: 6400 nobody typed in time, 6401 the cancel key, 6402 the new PIN was not
-// typed twice alike, 6403 too short or too long. Before the call *out_len is the room at out (at
-// least 258); after it, the length of the answer. The PIN never passes through here.
+// 06 VERIFY_PIN_DIRECT and 07 MODIFY_PIN_DIRECT use the reader's pinpad. in is PIN_VERIFY or
+// PIN_MODIFY as in part 10, little-endian, and ends with the command without its PIN. The reader
+// takes the PIN from its keys and sends the command. out gets the two status bytes of the card, or
+// those of the reader: 6400 nobody typed in time, 6401 the cancel key, 6402 two different new PINs,
+// 6403 a PIN too short or too long. Before the call *out_len is the room at out in bytes (at least
+// 258). After it, *out_len is the length of the answer. The PIN never passes through this function.
 //
-// A reader may have them in two: 01 VERIFY_PIN_START and 03 MODIFY_PIN_START take the structure and
-// begin, with no answer (*out_len 0) or two status bytes that say what was wrong; 02
-// VERIFY_PIN_FINISH and 04 MODIFY_PIN_FINISH, with no input, answer as 06 and 07. They are asked
-// for where 06 or 07 is not reported. 05 GET_KEY_PRESSED, if it is reported too, is asked for
-// between the two, until its one byte is another than 00 (none), 08 (correction) or 2B (a digit).
+// A reader may have each of these in two parts. 01 VERIFY_PIN_START and 03 MODIFY_PIN_START take
+// the structure and begin. They answer nothing (*out_len 0), or two status bytes that say what was
+// wrong. 02 VERIFY_PIN_FINISH and 04 MODIFY_PIN_FINISH have no input, and answer like 06 and 07.
+// The library asks for them if 06 or 07 is not reported. If 05 GET_KEY_PRESSED is reported, the
+// library asks for it between the two, until its one byte is not 00 (none), 08 (correction) or 2B
+// (a digit).
 //
 // Returns  _OK; _REFUSED (the reader does not do that); _TIMEOUT or _CANCELLED as for 6400 and
-//          6401; _REMOVED, _RESET or _FAILED as scard11_reader_transmit.
+//          6401; _REMOVED, _RESET or _FAILED as for scard11_reader_transmit.
+// Memory   Keeps no pointer.
 // Threads  Never called twice at once for one conn; may be for two.
-// Blocks   As long as the person takes to enter the PIN, or the reader waits.
+// Blocks   Until the person has entered the PIN, or the reader stops waiting.
 int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                            uint8_t *out, size_t *out_len);
 
@@ -547,201 +590,260 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 #endif
 
 // ---- 4 What differs from the standard, and what is not supported --------------------------------
-// A function that is not named here is whole. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the
+// A function that is not named here is complete. "Refused" is CKR_FUNCTION_NOT_SUPPORTED, after the
 // session (or slot) was found to be right.
 //
-//   C_Initialize          Always locks, also with NULL. pReserved must be NULL. Without locks
-//                         (SCARD11_THREADS 0) it is CKR_CANT_LOCK for who asks for them.
-//   C_Finalize            Logs out of every card, on the card itself, as C_Logout does. Waits at
-//                         most SCARD11_FINALIZE_MS for calls inside (a card that never answers),
-//                         and as long for the log's function, then returns CKR_FUNCTION_FAILED; the
-//                         library is finalized all the same. Until such a call ends, C_Initialize
-//                         leaves options, but the log, and the application's library mutex as they
-//                         were. Not bounded: a PC/SC service that runs and does not answer (one
-//                         that is gone is no trouble), for C_Finalize itself must ask it to end
-//                         waits and connections. Of a reader of your own, _connect, _status,
-//                         _begin, _transmit and _control may hang; the others, and _wait with no
-//                         time to wait, must return. Nor is bounded how long a card that somebody
-//                         is logged in to takes to log out, or another program's transaction there.
-//   C_GetSlotList         Lists the readers that are there; an ID stays with its reader until
-//                         C_Finalize, and is given to no other one. A reader that has left loses
-//                         it when SCARD11_READERS_MAX others have come: it gets new ones if it
-//                         comes back. CK_TRUE lists cards that no driver knows as well.
-//   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for such a card. CKR_DEVICE_ERROR while another
-//                         program has the card to itself. A card stays connected for a second after
-//                         a call that needs no session (until the next call that looks at readers),
-//                         and until it leaves or C_Finalize where PC/SC does not count it (count 0:
-//                         a USB token; macOS). Once it was let go, then or by the last session, one
-//                         to five commands make sure that it is still the same card. The tries of a
-//                         PIN are asked for on kinds of cards where that is known to cost none;
-//                         elsewhere no flag tells of them before the first C_Login.
-//                         CKF_WRITE_PROTECTED is set, for no object of a card is made, changed or
-//                         destroyed: then NSS keeps the trust in a certificate in its own database,
-//                         Java opens read-only sessions, and neither offers to store keys there.
-//                         PINs can be changed all the same, and read-write sessions open.
-//   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT or CKR_CRYPTOKI_NOT_INITIALIZED, nothing
-//                         else but argument errors. A new reader and one that left are events as
-//                         well.
-//                         A further slot has its event when its token is known, and when that goes.
-//                         A reader that left for good may be reported when its ID is not valid.
+//   C_Initialize          The library always locks, even if pInitArgs is NULL. pReserved must be
+//                         NULL. Without locks (SCARD11_THREADS 0) a caller that asks for them gets
+//                         CKR_CANT_LOCK.
+//   C_Finalize            Logs out of every card, on the card itself, as C_Logout does. It waits at
+//                         most SCARD11_FINALIZE_MS for calls that are still inside (a card that
+//                         never answers), and as long for the log's function. Then it returns
+//                         CKR_FUNCTION_FAILED; the library is finalized all the same. Until such a
+//                         call ends, C_Initialize leaves the options (except the log) and the
+//                         application's mutexes as they were.
+//                         Some waits have no bound. C_Finalize itself asks the PC/SC service to end
+//                         waits and connections: a service that runs and does not answer holds it
+//                         up (one that is gone does not). A card that somebody is logged in to can
+//                         be slow to log out, or another program can hold a transaction on it. Of a
+//                         reader of your own, _connect, _status, _begin, _transmit and _control may
+//                         hang. The other functions must return, and so must _wait with timeout_ms
+//                         0.
+//   C_GetSlotList         Lists the readers that are there. A slot ID stays with its reader until
+//                         C_Finalize, and no other reader gets it. A reader that has left loses its
+//                         IDs when SCARD11_READERS_MAX other readers have come. If it comes back,
+//                         it gets new ones. With CK_TRUE the list includes cards that no driver
+//                         knows.
+//   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for a card that no driver knows.
+//                         CKR_DEVICE_ERROR while another program has the card to itself.
+//                         A call that needs no session leaves the card connected, but shared. A
+//                         second or more later, the next call that looks at readers disconnects it.
+//                         Where PC/SC does not count insertions (count 0: a USB token; macOS), the
+//                         card stays connected until it leaves or C_Finalize. When a card was
+//                         disconnected, by this or because its last session was closed, one to five
+//                         commands then make sure that it is still the same card.
+//                         The library asks for the tries of a PIN on kinds of cards where that is
+//                         known to cost none. On other cards the flags say nothing about them
+//                         before the first C_Login. On a PIV card that prefers the global PIN, its
+//                         tries are known from the first C_Login on.
+//                         CKF_WRITE_PROTECTED is set: no object of a card is created, changed or
+//                         destroyed. Therefore NSS keeps the trust in a certificate in its own
+//                         database, Java opens read-only sessions, and neither offers to store keys
+//                         on the card. PINs can be changed nevertheless, and read-write sessions
+//                         open.
+//   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT, CKR_CRYPTOKI_NOT_INITIALIZED, or an error
+//                         of the arguments. A reader that comes or leaves is an event, too. A
+//                         further slot of a reader has an event when its token becomes known, and
+//                         when that token goes. The event of a reader that has left for good may
+//                         name an ID that is not valid any more.
 //   C_OpenSession         The notify callback is never called. Read-write sessions open on every
 //                         card. CKF_ASYNC_SESSION: CKR_SESSION_ASYNC_NOT_SUPPORTED.
-//   C_Login               CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that the
-//                         card never takes is CKR_PIN_LEN_RANGE and costs no try.
+//   C_Login               Takes CKU_USER, CKU_SO and CKU_CONTEXT_SPECIFIC. A PIN of a length that
+//                         the card never takes is CKR_PIN_LEN_RANGE and costs no try.
 //                         CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
-//                         operation ends, or another call needs the card: a search or an attribute
-//                         that is known already does not. CKU_SO, with the card's PUK for a PIN, is
-//                         there to unblock; CKR_USER_TYPE_INVALID where the card has no PUK. Most
-//                         cards cannot check a PUK by itself: a wrong one is then told, and
-//                         counted, by C_InitPIN. RESET RETRY COUNTER wants it together with the new
-//                         PIN: until then it is kept, in a page that is not swapped out where there
-//                         is one. It is wiped at logout, at the last session's end, at removal, at
-//                         a reset, and by a C_InitPIN that finds it wrong.
-//   PIN pads              CKF_PROTECTED_AUTHENTICATION_PATH where the reader has one for the user
-//                         PIN. pPin NULL has the PIN entered there, in C_Login (all three users),
-//                         C_InitPIN and C_SetPIN (both NULL), and is CKR_ARGUMENTS_BAD where the
-//                         pad cannot do that; a PIN that is given is sent as ever. Timeout and
-//                         cancel key are CKR_FUNCTION_CANCELED, new PINs that differ
-//                         CKR_PIN_INVALID. After CKU_SO by the pad C_InitPIN takes NULL only: the
-//                         pad asks for the PUK and the new PIN. C_SetPIN by the pad logs the user
-//                         out, whose login most cards have ended then. The call holds the card
-//                         until the entry ends.
-//   C_LoginUser           As C_Login; the name is not looked at.
-//   C_Logout              The card itself asks for the PIN again, then; so it is after the last
-//                         session's end and C_Finalize. Where a card has no command for it, or the
-//                         command fails, SELECT or a reset is one. That ends the login of the
-//                         card's other token too: its sessions are public then. A card forgets a
-//                         PIN for all programs: another one that is logged in has to do it again.
-//   C_InitPIN             Sets the user PIN anew and fills its tries, by RESET RETRY COUNTER with
-//                         the PUK. Beside the standard's codes: CKR_PIN_INCORRECT and
-//                         CKR_PIN_LOCKED are about the PUK, and end the SO's login.
-//   C_SetPIN              In a read-write session. For the SO it changes the PUK, where the card
-//                         has a command for that, else it is refused. Once an SO's login has ended
-//                         without C_Logout it is CKR_USER_NOT_LOGGED_IN, one time, so that no PUK
-//                         is taken for the user PIN.
-//   C_CreateObject        Session objects, in any session: data, X.509 certificates, public keys
-//                         (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519) and
-//                         secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC). CKA_TOKEN:
-//                         CKR_TOKEN_WRITE_PROTECTED. A private key is CKR_ATTRIBUTE_VALUE_INVALID:
-//                         what the host holds is no card's key. What the value says (dates,
-//                         subject, issuer, lengths) is filled in, and compared where it is given.
-//                         All attributes have 16 KiB at most, or a quarter of SCARD11_SCRATCH if
-//                         that is less: CKR_DEVICE_MEMORY.
-//   C_CopyObject          Session objects, whole; objects of the card have CKA_COPYABLE CK_FALSE:
-//                         CKR_ACTION_PROHIBITED. A private object is not copied into a public one.
-//   C_SetAttributeValue   Session objects, all of a template or nothing; objects of the card have
-//                         CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
-//   C_DestroyObject       Session objects; objects of the card: CKR_ACTION_PROHIBITED.
-//   CKO_PROFILE           Objects of each token that nothing changes, the same at each insertion; a
-//                         search for them sends no command, but the first on a PIV card, which
-//                         looks for keys that need no PIN: 9E, or where the card tells the policies
-//                         of keys (YubiKey 5.3), 9A, 9C, 9D and 9E. CKP_BASELINE_PROVIDER: every
-//                         token.
-//                         CKP_AUTHENTICATION_TOKEN: a token that may have RSA keys (the profile's
-//                         test signs with one). CKP_PUBLIC_CERTIFICATES_TOKEN, with which NSS asks
-//                         for no PIN before it looks for certificates: the eIDs, and PIV cards on
-//                         which every key wants the PIN; on those that tell policies, after a
-//                         search for this class. With a key that needs none (9E) NSS would
-//                         not log in, and then refuse TLS (SSL_ERROR_TOKEN_INSERTION_REMOVAL),
-//                         because CKF_LOGIN_REQUIRED is set and nobody is logged in: such a card
-//                         does not promise it, and NSS asks for the PIN first. On other PKCS#15
-//                         cards the directory may hide a certificate until the login, and only
-//                         reading it tells: nothing is promised there. None has
-//                         CKP_EXTENDED_PROVIDER: the profile's test wants a mechanism that makes
-//                         RSA keys.
+//                         operation ends, or until another call needs the card. Searches and
+//                         attributes that are answered from memory do not.
+//                         CKU_SO is there to unblock. Its PIN is the card's PUK. It is
+//                         CKR_USER_TYPE_INVALID if the card has none. Most cards cannot check a PUK
+//                         by itself, because RESET RETRY COUNTER wants it together with the new
+//                         PIN. There C_Login accepts any PUK, and C_InitPIN says that it is wrong,
+//                         which costs a try. Until then the PUK is kept, in a page that is not
+//                         swapped out where there is one. It is wiped at logout, when the last
+//                         session closes, at removal, at a reset, and by a C_InitPIN that finds it
+//                         wrong.
+//   Pinpads               CKF_PROTECTED_AUTHENTICATION_PATH is set if the reader has a pinpad that
+//                         can take the user PIN. If pPin is NULL, the PIN is entered there, in
+//                         C_Login (all three users), C_InitPIN and C_SetPIN (both PINs NULL). It is
+//                         CKR_ARGUMENTS_BAD if the pinpad cannot do that. A PIN that is given is
+//                         sent as without a pinpad.
+//                         Timeout and cancel key are CKR_FUNCTION_CANCELED, two different new PINs
+//                         CKR_PIN_INVALID. After a C_Login as CKU_SO with the pinpad, C_InitPIN
+//                         takes NULL only: the pinpad asks for the PUK and the new PIN. C_SetPIN
+//                         with the pinpad logs the user out, because most cards have ended the
+//                         login by then. The call holds the card until the entry ends. The pinpad's
+//                         messages are English. A PIN whose form a pinpad cannot be told
+//                         (half-nibble BCD, blocks of more than 15 bytes) is not entered there.
+//   C_LoginUser           Does what C_Login does, and ignores the name.
+//   C_Logout              Ends the login on the card itself, which asks for the PIN again then. So
+//                         does the end of the last session, and C_Finalize. If a card has no
+//                         command for that, or if the command fails, a SELECT or a reset ends the
+//                         login. That also ends the login of the card's other token, whose sessions
+//                         become public. A card forgets a PIN for all programs: another program
+//                         that is logged in has to log in again.
+//   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
+//                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
+//                         about the PUK, and end the SO's login.
+//   C_SetPIN              Works in a read-write session. For the SO it changes the PUK if the card
+//                         has a command for that, and is refused otherwise. When an SO's login has
+//                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
+//                         once, so that a PUK is not taken for the user PIN.
+//   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it, and
+//                         believed while the card stays connected. After a new connection (the last
+//                         session was closed, or another program reset the card) the next search
+//                         first looks at the card's own count of changes: lastUpdate in
+//                         EF.TokenInfo, or MyEID's change counter. A card that has neither is
+//                         believed until it is removed. What was read before a change keeps its
+//                         room in the card's memory. After some hundred changes the card is begun
+//                         anew, as after a removal (CKR_DEVICE_REMOVED, once).
+//                         An object is hidden if its PIN is the PIN of no token: the third PIN of a
+//                         card, with SCARD11_READER_SLOTS 2.
+//                         PIV: before login a search for private keys finds those that need no PIN.
+//                         A search for all objects finds those of them that are known by then. The
+//                         library asks for the PIN policy of a key where the card has Yubico's
+//                         metadata: on a YubiKey before it uses the key, on another card only after
+//                         the card has answered for one. Retired keys (82 to 95) that the key
+//                         history does not name are found by their CKA_ID. On a YubiKey every
+//                         search finds them, and the first one asks for all 20.
+//   C_CreateObject        Makes session objects, in any session: data, X.509 certificates, public
+//                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
+//                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
+//                         CKA_TOKEN is CKR_TOKEN_WRITE_PROTECTED. A private key is
+//                         CKR_ATTRIBUTE_VALUE_INVALID: private keys are on cards only. Attributes
+//                         that follow from the value (dates, subject, issuer, lengths) are filled
+//                         in, or compared if they are given. All attributes of an object have at
+//                         most 16 KiB together, or a quarter of SCARD11_SCRATCH if that is less.
+//                         More is CKR_DEVICE_MEMORY.
+//   C_CopyObject          Copies session objects whole. Objects of the card have CKA_COPYABLE
+//                         CK_FALSE: CKR_ACTION_PROHIBITED. A private object is not copied into a
+//                         public one.
+//   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Objects of
+//                         the card have CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
+//   C_DestroyObject       Destroys session objects. Objects of the card: CKR_ACTION_PROHIBITED.
+//   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
+//                         same at each insertion. A search for them sends no command, except the
+//                         first one on a PIV card, which looks for keys that need no PIN: 9E, or
+//                         9A, 9C, 9D and 9E where the card tells the policies of keys (YubiKey
+//                         5.3).
+//                         CKP_BASELINE_PROVIDER: every token. CKP_AUTHENTICATION_TOKEN: a token
+//                         that may have RSA keys, because the profile's test signs with one.
+//                         CKP_EXTENDED_PROVIDER: none, because the profile's test wants a mechanism
+//                         that generates RSA keys.
+//                         CKP_PUBLIC_CERTIFICATES_TOKEN: the eIDs, and PIV cards on which every key
+//                         wants the PIN. On PIV cards that tell policies it appears after a search
+//                         for profiles. With it NSS asks for no PIN before it looks for
+//                         certificates. But with a key that needs no PIN (9E) NSS would not log in,
+//                         and then refuse TLS (SSL_ERROR_TOKEN_INSERTION_REMOVAL), because
+//                         CKF_LOGIN_REQUIRED is set and nobody is logged in. So a card with such a
+//                         key does not promise it. Other PKCS#15 cards do not promise it either:
+//                         their directory may hide a certificate until the login, which only
+//                         reading it can tell.
 //   CKO_MECHANISM, CKO_HW_FEATURE
-//                         None; a search finds nothing, and C_CreateObject is
+//                         There are none. A search finds nothing, and C_CreateObject is
 //                         CKR_ATTRIBUTE_VALUE_INVALID. A mechanism object says no more than
-//                         C_GetMechanismList; no card here has a clock or a counter, and of a PIN
-//                         pad's display nothing is known.
-//   C_GetObjectSize       The bytes of all attributes.
+//                         C_GetMechanismList does. No supported card has a clock or a counter, and
+//                         nothing is known of a pinpad's display.
+//   C_GetObjectSize       Gives the bytes of all attributes.
 //   C_Verify*, C_VerifySignature*, C_VerifyRecover*
-//                         On the host, with public keys of the card and of sessions; not EdDSA.
-//                         With mbedTLS 4 RSA on the host is PSA's: no CKM_RSA_X_509, no recovery,
-//                         PSS and OAEP with one hash (another mgf is CKR_MECHANISM_PARAM_INVALID),
-//                         of PSS with a salt not as long as the hash the salt's length is not
-//                         looked at; C_Encrypt and C_WrapKey with RSA from mbedTLS 4.1 on (4.0's
-//                         seeds would repeat in a forked child). C_GetMechanismInfo says so.
+//                         Run on the host, with public keys of the card and of sessions. Not EdDSA:
+//                         mbedTLS has no Ed25519.
+//                         With mbedTLS 4, RSA on the host is what PSA has: no CKM_RSA_X_509, no
+//                         recovery, PSS and OAEP with one hash only (a different mgf is
+//                         CKR_MECHANISM_PARAM_INVALID), C_Encrypt and C_WrapKey with RSA from
+//                         mbedTLS 4.1 on (the seeds of 4.0 would repeat in a forked child). PSS
+//                         checks the length of the salt only if it is to be as long as the hash.
+//                         C_GetMechanismInfo says what is there.
 //   C_Sign*, C_SignRecover*
-//                         Recovery with CKM_RSA_PKCS and CKM_RSA_X_509. Data that no mechanism
-//                         hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS) has 4,096 bytes
-//                         at most (1,024 where the room below is less than 16 KiB), else
+//                         Recovery works with CKM_RSA_PKCS and CKM_RSA_X_509. Data that no
+//                         mechanism hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS) has at
+//                         most 4,096 bytes (1,024 if the room below is less than 16 KiB). More is
 //                         CKR_DATA_LEN_RANGE.
 //   C_Encrypt*, C_Decrypt*
-//                         RSA: on the host with public keys, on the card with private ones. AES
-//                         with session keys on the host, AES and 3DES with a card's secret keys on
-//                         the card (below). ECB, CBC, CTR put out what they can while
-//                         input comes, in and out may be the same memory; GCM keeps its input
-//                         and puts out at the end; its IV has 1 to 256 bytes. Of the room of
-//                         SCARD11_SCRATCH - SCARD11_ANSWER - 4608 bytes (- 528 with short commands
-//                         alone) IV and AAD have a quarter at most, input and output each half of
-//                         what they leave.
-//                         CKM_AES_CTR's counter goes on at 0 after its last value; more blocks
-//                         than it has values are CKR_DATA_LEN_RANGE (CKR_ENCRYPTED_DATA_LEN_RANGE):
-//                         no key stream is used twice.
-//   C_Digest*             On the host: SHA-1, SHA-2.
-//   C_DigestKey           Secret keys of sessions, also sensitive ones; else CKR_KEY_INDIGESTIBLE.
-//   C_DigestEncryptUpdate and its kin
-//                         Whole. With RSA nothing comes out before the end; what C_DecryptFinal
-//                         gives is the caller's to digest, as the standard says.
+//                         RSA: on the host with public keys, on the card with private keys. AES: on
+//                         the host with keys of a session. AES and 3DES: on the card with secret
+//                         keys of the card (below).
+//                         ECB, CBC and CTR give output while input comes. Input and output may be
+//                         the same memory. GCM keeps its input and gives its output at the end. Its
+//                         IV has 1 to 256 bytes. The room for it is SCARD11_SCRATCH -
+//                         SCARD11_ANSWER - 4608 bytes, or - 528 with short commands alone: a
+//                         quarter at most for IV and AAD, half of the rest each for input and
+//                         output.
+//                         The counter of CKM_AES_CTR goes on at 0 after its last value. More blocks
+//                         than it has values are CKR_DATA_LEN_RANGE (or
+//                         CKR_ENCRYPTED_DATA_LEN_RANGE): no key stream is used twice.
+//   C_Digest*             Runs on the host: SHA-1 and SHA-2.
+//   C_DigestKey           Takes secret keys of sessions, also sensitive ones. Other keys are
+//                         CKR_KEY_INDIGESTIBLE.
+//   C_DigestEncryptUpdate, C_DecryptDigestUpdate, C_SignEncryptUpdate, C_DecryptVerifyUpdate
+//                         Complete. With RSA there is no output before the end. The caller itself
+//                         digests what C_DecryptFinal gives, as the standard says.
 //   C_MessageSign*, C_SignMessage*, C_MessageVerify*, C_VerifyMessage*
-//                         With all mechanisms that sign and verify. No mechanism has parameters of
-//                         a message. A message that fails leaves the operation for the next.
-//   C_GenerateKey         CKM_GENERIC_SECRET_KEY_GEN, CKM_AES_KEY_GEN, as session objects.
-//   C_WrapKey             Secret keys of sessions, with RSA public keys (PKCS#1 v1.5, OAEP), AES
-//                         keys (CKM_AES_CBC_PAD) and a card's 3DES keys (CKM_DES3_CBC_PAD). Keys of
-//                         the card stay there: CKR_KEY_UNEXTRACTABLE, or CKR_KEY_NOT_WRAPPABLE.
-//   C_UnwrapKey           Into a secret key of the session, with the card's RSA keys, with AES keys
-//                         and with a card's 3DES keys. All that is wrong with the content is
+//                         Work with all mechanisms that sign and verify. No mechanism has
+//                         parameters for a message. After a message that fails, the operation goes
+//                         on with the next.
+//   C_GenerateKey         Makes session objects with CKM_GENERIC_SECRET_KEY_GEN and
+//                         CKM_AES_KEY_GEN.
+//   C_WrapKey             Wraps secret keys of sessions with RSA public keys (PKCS#1 v1.5, OAEP),
+//                         AES keys (CKM_AES_CBC_PAD), and 3DES keys of a card (CKM_DES3_CBC_PAD).
+//                         Keys of the card stay there: CKR_KEY_UNEXTRACTABLE or
+//                         CKR_KEY_NOT_WRAPPABLE.
+//   C_UnwrapKey           Makes a secret key of the session, with RSA keys of the card, with AES
+//                         keys, and with 3DES keys of a card. Every error in the content is
 //                         CKR_WRAPPED_KEY_INVALID.
-//   C_DeriveKey           ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2; HKDF
-//                         with secret keys of sessions. The result is a session object, readable
-//                         unless the template says otherwise.
-//                         A point that is not on the key's curve never reaches the card; it, and
-//                         one of low order (X25519), are CKR_MECHANISM_PARAM_INVALID.
-//   C_SessionCancel       Whole: also searches and message-based operations.
+//   C_DeriveKey           Does ECDH with CKD_NULL or the X9.63 functions over SHA-1 and SHA-2, and
+//                         HKDF with secret keys of sessions. The result is a session object, which
+//                         can be read unless the template says otherwise. A point that is not on
+//                         the key's curve never reaches the card. Such a point, and one of low
+//                         order (X25519), is CKR_MECHANISM_PARAM_INVALID.
+//   C_SessionCancel       Complete. It also ends searches and message-based operations.
 //   C_GetSessionValidationFlags
-//                         0: no card here shows validations.
-//   C_GetOperationState   CKR_STATE_UNSAVEABLE, and C_SetOperationState CKR_SAVED_STATE_INVALID: no
-//                         state is given out, it would be of use without the card.
+//                         Gives 0: no supported card shows validations.
+//   C_GetOperationState, C_SetOperationState
+//                         CKR_STATE_UNSAVEABLE and CKR_SAVED_STATE_INVALID: no state is given out,
+//                         because it could be used without the card.
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
-//   C_GenerateRandom      The card's, where it gives any (PIV and Belgian cards give none); what
-//                         it does not give is the host's: PSA's, with the system's laid over it.
+//   C_GenerateRandom      Gives random bytes of the card if it has any (the library asks PIV and
+//                         Belgian cards for none). The host gives what the card does not: bytes of
+//                         PSA, combined by XOR with the system's.
 //   C_GetFunctionStatus, C_CancelFunction
-//                         CKR_FUNCTION_NOT_PARALLEL, as the standard wants.
-//   Refused               C_InitToken and C_GenerateKeyPair (cards are not written yet),
+//                         CKR_FUNCTION_NOT_PARALLEL, as the standard says.
+//   Refused               C_InitToken and C_GenerateKeyPair: cards are not written.
 //                         C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
-//                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated (C_Encrypt with GCM does
-//                         that), C_EncapsulateKey C_DecapsulateKey (no card has such keys),
-//                         C_Async* (no function returns before its work is done)
+//                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated: C_Encrypt with GCM does
+//                         that. C_EncapsulateKey C_DecapsulateKey: no card has such keys. C_Async*:
+//                         no function returns before its work is done.
 //
-// Secret keys of sessions: their use defaults to what their type can (CKA_SIGN for HMAC,
-// CKA_ENCRYPT for AES, ...), CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. AES keys and
-// generic secrets have a CKA_CHECK_VALUE: a wrong one in the template is
-// CKR_ATTRIBUTE_VALUE_INVALID, an empty one leaves it out. They live in the card's memory on the
-// host and are wiped with their session, the card or their destruction. All their mechanisms work
-// on the host, and no key of mbedTLS's PSA outlives a call.
+// Secret keys of sessions: the attributes of use (CKA_SIGN for HMAC, CKA_ENCRYPT for AES and so on)
+// default to what the key type can do, CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. AES
+// keys and generic secrets have a CKA_CHECK_VALUE. A wrong one in the template is
+// CKR_ATTRIBUTE_VALUE_INVALID, an empty one leaves it out. The keys live in the card's memory on
+// the host. They are wiped when they are destroyed, when their session closes, and when the card
+// leaves. All their mechanisms run on the host, and no key of mbedTLS's PSA outlives a call.
 //
-// Secret keys of a card: those of a PKCS#15 directory are listed, CKA_KEY_TYPE CKK_GENERIC_SECRET
-// where neither it nor the card says for what cipher; their value is never to be had. MyEID and
-// OsEID work with those of CKK_AES, CKK_DES3 and CKK_DES2: ECB, CBC and CBC_PAD of AES and 3DES, as
-// CKA_ALLOWED_MECHANISMS says; other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED, and on other
-// cards CKA_ENCRYPT and its kin are CK_FALSE. CKF_HW of CKM_AES_ECB, CBC and CBC_PAD says that the
-// card does them with its own keys, whatever the host does with a session's; the mechanisms of 3DES
-// are there on such cards only. Padding is added and looked at on the host. CKM_AES_ECB and
-// CKM_DES3_ECB encrypt with one command for each block, all else takes one for 240 bytes and one
-// more for each 960. There is no CKA_CHECK_VALUE.
+// Secret keys of a card: those of a PKCS#15 directory are listed, with CKA_KEY_TYPE
+// CKK_GENERIC_SECRET if neither the directory nor the card tells the cipher. Their value cannot be
+// read. There is no CKA_CHECK_VALUE. On MyEID and OsEID keys of CKK_AES, CKK_DES3 and CKK_DES2 work
+// with ECB, CBC and CBC_PAD, as CKA_ALLOWED_MECHANISMS says. Other mechanisms are
+// CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of the card with another, are
+// not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
 //
-// After fork: a child calls C_Initialize of its own before anything else, and the parent goes on;
-// what is random differs in parent and children. A program with threads forks while no other thread
-// is inside a C_* function (C_WaitForSlotEvent, too) or mbedTLS's PSA, or its child does nothing
-// but exec: a lock that another thread holds at the fork (mbedTLS's with MBEDTLS_THREADING_C, the
-// PC/SC library's, malloc's) stays locked in the child, which can wait for it for ever.
+// CKF_HW of CKM_AES_ECB, CKM_AES_CBC and CKM_AES_CBC_PAD says that the card does them with its own
+// keys. With a session's keys the host does them. The mechanisms of 3DES exist on MyEID and OsEID
+// only. The host adds and checks the padding. CKM_AES_ECB and CKM_DES3_ECB encrypt with one command
+// for each block. Everything else takes one command for the first 240 bytes, and one for each
+// further 960.
 //
-// After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID, the call that saw it first
-// CKR_DEVICE_REMOVED. Calls that take a slot give CKR_TOKEN_NOT_PRESENT when no card is in as they
-// begin, CKR_DEVICE_REMOVED when it is pulled while they run. A session handle is refused for good:
-// where CK_ULONG has 32 bits, until a million later insertions, sessions and session objects.
+// After fork: the child calls C_Initialize itself before any other function, and the parent goes
+// on. Random numbers differ in parent and children. A program with threads forks while no other
+// thread is inside a C_* function (also C_WaitForSlotEvent) or mbedTLS's PSA, or the child does
+// nothing but exec. Otherwise a lock that another thread holds at the fork stays locked in the
+// child, which can wait for it for ever: a lock of mbedTLS (with MBEDTLS_THREADING_C), of the PC/SC
+// library, or of malloc.
+//
+// After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID. The call that saw the
+// removal first gives CKR_DEVICE_REMOVED. Calls that take a slot give CKR_TOKEN_NOT_PRESENT if no
+// card is in when they begin, and CKR_DEVICE_REMOVED if it is pulled while they run. A session
+// handle is refused for good. Where CK_ULONG has 32 bits, it is refused until a million later
+// insertions, sessions and session objects.
+//
+// After a card was swapped: the card that comes is another card, with its own sessions and objects.
+// While nobody has a session, the library tells cards apart by what no other card has: the CHUID of
+// a PIV card, the serial number in EF.TokenInfo. A card that has nothing of the kind is begun anew.
+// A swap that no part of PC/SC noticed is not noticed while a session is open: until the next look,
+// at most SCARD11_LOOK_MS, attributes that were read before may be those of the card that left.
+// Nothing is sent on that basis: the connection itself decides what reaches a card.
+//
+// Other programs: while another program holds a transaction, calls that need the card wait for it.
+// Answers from memory, the slot list and events do not wait (with pcsc-lite).
 
 // ---- 5 PKCS#11 3.2 ------------------------------------------------------------------------------
 // Types, constants, structures and functions as the tables of OASIS PKCS #11 3.2 give them, with
