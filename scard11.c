@@ -58,7 +58,7 @@
  *                 >>padding   PKCS#1 v1.5, PSS, OAEP; ECDSA in DER
  *                 >>cipher    public-key operations and AES on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
- *                 >>apdu >>link          encoding; one connection to one card, protected or not
+ *                 >>apdu >>extended >>link   encoding; long ones; one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>place     where on the card we are, and being sure of it
@@ -66,7 +66,7 @@
  *                 >>trial     what is done on trust, and checked
  *                 >>p15alg >>p15file     PKCS#15: algorithms; how files are reached and read
  *                 >>p15 >>p15use         ... the directory; tokens and keys
- *                 >>piv       driver: PIV (SP 800-73), with YubiKey's extensions
+ *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
  *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
@@ -412,6 +412,7 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_OK              0x9000
 #define SW_MIN             0x6000       // ISO 7816-4 has none below it
 #define SW_END_OF_FILE     0x6282       // the file ended before Le bytes
+#define SW_NO_TRIES        0x63c0       // see SW1_TRIES
 #define SW_WRONG_LENGTH    0x6700
 #define SW_NO_SM           0x6882       // secure messaging is not supported
 #define SW_CHAIN_OPEN      0x6883       // the last command of a chain was expected
@@ -434,6 +435,13 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_WRONG_P1P2      0x6b00
 #define SW_NO_INS          0x6d00       // instruction code not supported or invalid
 #define SW_NO_CLA          0x6e00       // class not supported
+#define SW1_MORE           0x61         // 61XX: so many bytes more are there; 00: 256
+#define SW1_WARNING        0x62         // it was done
+#define SW1_TRIES          0x63         // 63CX: not verified, X tries are left
+#define SW1_ERROR          0x64         // to ..._LAST: execution errors
+#define SW1_ERROR_LAST     0x66
+#define SW1_WRONG_LE       0x6c         // 6CXX: this is the right Le; 00: 256
+#define SW1_NO_DIAGNOSIS   0x6f
 
 static st st_of_sw(u32 sw)
 {
@@ -3166,8 +3174,12 @@ static st reader_st(int code)
 #define INS_GET_RESPONSE 0xc0
 #define INS_GET_DATA     0xcb
 
+#define APDU_DATA_SHORT  255            // the most data in a short command
 #define APDU_LE_SHORT    256            // all that a short answer holds
 #define APDU_LE_ALL      65536          // all there is: extended where possible, else as SHORT
+#define APDU_SHORT_MAX   261            // bytes of a short command: header, Lc, data, Le
+#define APDU_ANSWER_SHORT 258           // bytes of a short answer: data, status word
+#define APDU_FRAME       9              // bytes of an extended command without its data
 
 struct apdu {
     u8    cla, ins, p1, p2;
@@ -3181,7 +3193,7 @@ struct apdu {
 
 static bool apdu_is_long(const struct apdu *apdu)
 {
-    return apdu->data.n > 255 || apdu->le > APDU_LE_SHORT;
+    return apdu->data.n > APDU_DATA_SHORT || apdu->le > APDU_LE_SHORT;
 }
 
 // Encodes a command for the protocol. most: the longest answer that may be asked for in extended
@@ -3208,35 +3220,220 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
 }
 
 /* ================================================================================================
+ * MARK: - >>extended
+ * Whether extended length works here: what a card, its reader and their answers have shown.
+ *
+ * Owns    struct extended, of a card; struct extended_reader, kept over the cards in a reader; all
+ *         that moves them. It sends nothing: >>link asks before a command and tells what came of
+ *         it, >>slot tells which cards come and go.
+ * Uses    >>apdu
+ * Names   extended_
+ * Specs   ISO 7816-3 (ATR), ISO 7816-4 (extended length, card capabilities)
+ * Tests   tests/unit/extended.c
+ * ==============================================================================================*/
+
+// More than 255 bytes of data, or an answer of more than 256, go in extended length or else in
+// pieces. What a card and a reader say about it is not to be trusted, so it is tried. An extended
+// command has one of three forms; a card that takes one may refuse another, so each is proven by
+// itself. What comes back for a command means for its form:
+//
+//   it was done   The form is proven.
+//   6700          Proven: the card means it. Else it goes short from now on, and this command comes
+//                 again at once; so do all forms if none is proven. It lasts for the card's stay if
+//                 the command is done now. If not, its length was not the reason: the form is open
+//                 again, but if none is proven, only from the next connect on.
+//   no answer     Open: the reader is suspected.
+//
+// A reader that is suspected may have failed, or its card was pulled right then. The next card that
+// comes tells. Is it the same (A), or another one (B)?
+//
+//   the reader is     no answer, form open   a card left with    A came   B came
+//                                            a proven form
+//   GOOD              SUSPECTED              -                   -        -
+//   SUSPECTED         -                      -                   SHORT    DOUBTED
+//   DOUBTED           SUSPECTED_AGAIN        GOOD                -        -
+//   SUSPECTED_AGAIN   -                      SUSPECTED           SHORT    SHORT
+//   SHORT             -                      -                   -        -
+//
+// Extended length is on with a reader that is GOOD or DOUBTED.
+
+// The forms of extended commands, as bits.
+#define EXTENDED_LE_ALONE  1u           // no data, an answer of more than 256 bytes
+#define EXTENDED_LE_DATA   2u           // data that a short command holds, such an answer
+#define EXTENDED_LONG_DATA 4u           // data of more than 255 bytes
+#define EXTENDED_FORMS     7u
+
+#define EXTENDED_CAPABILITIES 0x73      // in historical bytes: tag 7, three bytes ...
+#define EXTENDED_IS_TAKEN     0x40      // ... a bit of the third
+
+// Of one card. A form is proven, or refused, or open.
+struct extended {
+    bool on;                // card and reader take extended length, as far as known
+    u8   proven;            // forms of commands that were done
+    u8   refused;           // ... that the card refused, and did when they came short
+    struct extended_reader *reader;
+};
+
+enum extended_trust { EXTENDED_GOOD, EXTENDED_SUSPECTED, EXTENDED_DOUBTED,
+                      EXTENDED_SUSPECTED_AGAIN, EXTENDED_SHORT };
+
+// Of one reader.
+struct extended_reader {
+    enum extended_trust trust;
+    u32  changes;           // of the card that left last: the reader's count of changes
+};
+
+// ---- Asked ----
+
+static u8 extended_form(const struct apdu *cmd)
+{
+    if (cmd->data.n > APDU_DATA_SHORT) return EXTENDED_LONG_DATA;
+    return cmd->data.n ? EXTENDED_LE_DATA : EXTENDED_LE_ALONE;
+}
+
+// Will a command be sent in extended length?
+static bool extended_takes(const struct extended *extended, const struct apdu *cmd)
+{
+    return extended->on && apdu_is_long(cmd) && !(extended->refused & extended_form(cmd));
+}
+
+// Will it be, in a form that is still open?
+static bool extended_tries(const struct extended *extended, const struct apdu *cmd)
+{
+    return extended_takes(extended, cmd) && !(extended->proven & extended_form(cmd));
+}
+
+// Will long data be sent in one command?
+static bool extended_takes_data(const struct extended *extended)
+{
+    return extended->on && !(extended->refused & EXTENDED_LONG_DATA);
+}
+
+// Will every long command be sent in extended length?
+static bool extended_takes_all(const struct extended *extended)
+{
+    return extended->on && !extended->refused;
+}
+
+// Is it on, and nobody knows yet whether the reader bears it?
+static bool extended_is_untried(const struct extended *extended)
+{
+    return extended->on && !extended->proven;
+}
+
+// ---- Told: the card ----
+
+// The historical bytes of an ATR, or what is there of them. T0 says how many there are, and which
+// interface bytes come before them: TA, TB, TC, and TD, which says which come after it.
+static bytes extended_historical(bytes atr)
+{
+    size_t at = 2;
+    if (atr.n < 2) return BYTES_NONE;
+    for (u8 which = atr.p[1] >> 4; which && at < atr.n; ) {
+        at += (which & 1u) + (which >> 1 & 1u) + (which >> 2 & 1u);
+        bool has_td = which & 8 && at < atr.n;
+        which = has_td ? atr.p[at++] >> 4 : 0;
+    }
+    return bytes_head(bytes_from(atr, at), atr.p[1] & 15);
+}
+
+// Does the card say that it takes extended length? In the card capabilities, if its historical
+// bytes are compact TLV (category 00 or 80) and have them. Without them it is worth a try.
+static bool extended_atr_says(bytes atr)
+{
+    bytes item = extended_historical(atr);
+    if (!item.n || (*item.p != 0x00 && *item.p != 0x80)) return true;
+    for (item = bytes_from(item, 1); item.n; item = bytes_from(item, 1u + (*item.p & 15)))
+        if (*item.p == EXTENDED_CAPABILITIES && item.n >= 4) return item.p[3] & EXTENDED_IS_TAKEN;
+    return true;
+}
+
+// A connection was made, or taken up again. reader_max: bytes of the longest command that the
+// reader says it takes; 0: it does not say. What a card has proven is not asked of its ATR again.
+static void extended_connected(struct extended *extended, bool t0, u32 reader_max, bytes atr)
+{
+    enum extended_trust trust = extended->reader->trust;
+    bool says_no = reader_max && reader_max <= APDU_SHORT_MAX;
+    if (extended->proven) return;
+    extended->on = false;
+    if (t0 || SCARD11_ANSWER <= APDU_ANSWER_SHORT || says_no) return;
+    if (trust != EXTENDED_GOOD && trust != EXTENDED_DOUBTED) return;
+    extended->on = extended->refused != EXTENDED_FORMS && extended_atr_says(atr);
+}
+
+// An extended command was done.
+static void extended_done(struct extended *extended, const struct apdu *cmd)
+{
+    extended->proven |= extended_form(cmd);
+    SCARD11_ASSERT(!(extended->proven & extended->refused));
+}
+
+// The card says that a command in an open form is too long: it goes short now. Returns the forms
+// that do, for extended_reopen.
+static u8 extended_shorten(struct extended *extended, const struct apdu *cmd)
+{
+    u8 forms = extended->proven ? extended_form(cmd) : EXTENDED_FORMS;
+    extended->refused |= forms;
+    return forms;
+}
+
+// The command was not done either when it came short.
+static void extended_reopen(struct extended *extended, u8 forms)
+{
+    extended->refused &= (u8)~forms;
+    if (!extended->proven) extended->on = false;
+}
+
+// ---- Told: the reader ----
+
+// A command got no answer.
+static void extended_failed(struct extended *extended, const struct apdu *cmd)
+{
+    struct extended_reader *reader = extended->reader;
+    if (!extended_tries(extended, cmd)) return;
+    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_SUSPECTED_AGAIN;
+    if (reader->trust == EXTENDED_GOOD) reader->trust = EXTENDED_SUSPECTED;
+}
+
+// A card is let go; changes is what the reader's count of changes was when it came.
+static void extended_card_left(struct extended_reader *reader, const struct extended *extended,
+                               u32 changes)
+{
+    reader->changes = changes;
+    if (!extended->proven) return;
+    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_GOOD;
+    if (reader->trust == EXTENDED_SUSPECTED_AGAIN) reader->trust = EXTENDED_SUSPECTED;
+}
+
+// A card is in; by the same count it is the one that was let go last, or another one.
+static void extended_card_came(struct extended_reader *reader, u32 changes)
+{
+    bool same = changes == reader->changes;
+    if (reader->trust == EXTENDED_SUSPECTED)
+        reader->trust = same ? EXTENDED_SHORT : EXTENDED_DOUBTED;
+    else if (reader->trust == EXTENDED_SUSPECTED_AGAIN)
+        reader->trust = EXTENDED_SHORT;
+}
+
+/* ================================================================================================
  * MARK: - >>link
  * One connection to one card: exchanges commands until the card is gone.
  *
- * Owns    struct link; short or extended, chaining, GET RESPONSE, wrong Le; where secure messaging
- *         comes in (struct link_secure); how much a card may make us ask; transactions; the log of
- *         commands. Knows nothing of files, keys or PINs; blanks what a command says is secret.
- * Uses    >>reader >>apdu
+ * Owns    struct link; chaining, GET RESPONSE, wrong Le; where secure messaging comes in (struct
+ *         link_secure); how much a card may make us ask; transactions; the log of commands. Knows
+ *         nothing of files, keys or PINs; blanks what a command says is secret.
+ * Uses    >>reader >>apdu >>extended
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
  * Tests   tests/unit/link.c
  * ==============================================================================================*/
 
-// Room for one encoded command, as scratch aligns it. What is longer is chained.
-#define LINK_COMMAND ((SCARD11_COMMAND_MAX + 15) / 16 * 16)
+// Room for one encoded command, as scratch aligns it, and what it leaves for an extended command's
+// data. What is longer is chained.
+#define LINK_COMMAND  ((SCARD11_COMMAND_MAX + 15) / 16 * 16)
+#define LINK_DATA_MAX (LINK_COMMAND - 16)
 
-// The forms of extended commands. A card that takes one may refuse another, so each is proven by
-// itself, and what a command's answer means is:
-//
-//   answer    its form is proven     no form is proven yet          others are
-//   9000      -                      proven                         proven
-//   6700      the card means it      all go short, again at once    this form goes short, ...
-//   none      the reader failed      the reader takes short commands only: >>slot judges that
-//
-// To go short lasts for the card's stay if the command was answered when it came short. If not, its
-// length was not the reason: others are tried long again, after the next connect or at once.
-#define LINK_LE_ALONE  1u               // no data, an answer of more than 256 bytes
-#define LINK_LE_DATA   2u               // data that a short command holds, such an answer
-#define LINK_LONG_DATA 4u               // data of more than 255 bytes
-#define LINK_FORMS     7u
+#define LINK_ATR_MAX  33                // ISO 7816-3
 
 // PC/SC part 10: features of a PIN pad, and what GET_KEY_PRESSED says before the last key.
 #define LINK_PAD_VERIFY   6u            // VERIFY_PIN_DIRECT; in two: VERIFY_PIN_START 1, _FINISH 2
@@ -3294,17 +3491,13 @@ struct link {
     bool erred;             // an answer was an error of the card, not one of what it was asked
     bool t0;
     bool exclusive;         // no transactions needed
-    bool extended;          // card and reader take extended length, as far as known
-    u8   extended_proven;   // LINK_ forms of such commands that were answered
-    u8   extended_refused;  // ... that the card refused, and answered when they came short
-    u8   pin_min, pin_max;  // digits that a pad takes; 0: not known
+    struct extended extended;
+    u32  max_data;          // most bytes of data in one extended command
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
+    u8   pin_min, pin_max;  // digits that the reader's pinpad takes; 0: not known
     u32  state;             // of the reader, at the first look of this connection; 0: none yet
-    u32  max_data;          // longest command data to send in one piece, extended, in bytes
     u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
-    // SCARD11_ANSWER bytes: the whole response, whatever the caller has room for
-    u8   *answer;
-    bool *reader_short;     // the reader failed on extended length: kept over the cards in it
+    u8   *answer;           // SCARD11_ANSWER bytes: the whole response, whatever the caller wants
     struct link_count *count;
     u8   atr[36];
     size_t atr_len;
@@ -3313,33 +3506,14 @@ struct link {
 
 // ---- The connection ----
 
-// Does the card say that it takes extended length? ISO 7816-4, card capabilities: historical bytes
-// in compact-TLV (category 00 or 80), tag 73, third byte, bit 40. Without a 73: worth a try.
-static bool link_atr_extended(bytes atr)
-{
-    if (atr.n < 2) return true;
-    size_t hist = atr.p[1] & 15, at = 2;
-    for (u8 y = atr.p[1] >> 4; y && at < atr.n; ) {     // interface bytes: TDi says which follow
-        u8 next = 0;
-        for (int bit = 0; bit < 3; bit++) at += y >> bit & 1;
-        if (y & 8) next = at < atr.n ? atr.p[at++] >> 4 : 0;
-        y = next;
-    }
-    bytes h = bytes_head(bytes_from(atr, at), hist);
-    if (!h.n || (*h.p != 0x00 && *h.p != 0x80)) return true;
-    for (h = bytes_from(h, 1); h.n; h = bytes_from(h, 1u + (*h.p & 15)))
-        if (*h.p == 0x73 && h.n >= 4) return h.p[3] & 0x40;
-    return true;
-}
-
-// Lets other programs at the card again. An error, whatever it says, ends the connection.
+// Lets other programs at the card again. An error ends the connection, whatever it says, but for a
+// reset: then the transaction is ended when the connection is taken up.
 static void link_end(struct link *link)
 {
     if (!link->conn || !link->open || link->dead || link->reset) return;
     st s = reader_st(scard11_reader_end(link->conn));
-    // then it is ended when the connection is taken up
     link->reset = s == ST_CARD_RESET;
-    link->dead = s && !link->reset;                   // whatever it says, it is not to be trusted
+    link->dead = s && !link->reset;
     link->open = link->reset;
 }
 
@@ -3349,7 +3523,24 @@ static void link_end_secure(struct link *link)
     link->secure = NULL;
 }
 
-// Connects as the reader's functions are told in how.
+// Notes what the reader says of the card and of itself.
+static void link_connected(struct link *link, const struct scard11_reader_card *card)
+{
+    bytes atr = bytes_of(card->atr, card->atr_len <= LINK_ATR_MAX ? card->atr_len : 0);
+    link->t0 = !card->protocol;
+    link->same_atr = bytes_equal(bytes_of(link->atr, link->atr_len), atr);
+    link->atr_len = atr.n;
+    memcpy(link->atr, atr.p, atr.n);
+    extended_connected(&link->extended, link->t0, card->max_data, atr);
+    link->max_data = LINK_DATA_MAX;
+    if (card->max_data > APDU_SHORT_MAX && card->max_data - APDU_FRAME < LINK_DATA_MAX)
+        link->max_data = card->max_data - APDU_FRAME;
+    link->features = card->features;
+    link->pin_min = card->pin_min;
+    link->pin_max = card->pin_max;
+}
+
+// Connects as the reader's functions are told in how: SCARD11_READER_EXCLUSIVE, ..._RESET_CARD.
 static st link_connect_how(struct link *link, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
@@ -3363,21 +3554,7 @@ static st link_connect_how(struct link *link, unsigned how)
     link->exclusive = how & SCARD11_READER_EXCLUSIVE;
     link->reset = false;
     if (was_open) link_end(link);                          // it outlived the reset
-    link->t0 = !card.protocol;
-    bytes atr = bytes_of(card.atr, card.atr_len <= 33 ? card.atr_len : 0);
-    link->same_atr = bytes_equal(bytes_of(link->atr, link->atr_len), atr);
-    link->atr_len = atr.n;
-    memcpy(link->atr, atr.p, atr.n);
-    bool reader_can = !*link->reader_short && (!card.max_data || card.max_data > 261);
-    if (!link->extended_proven)
-        link->extended = !link->t0 && SCARD11_ANSWER > 258 && reader_can &&
-                         link->extended_refused != LINK_FORMS && link_atr_extended(atr);
-    link->max_data = LINK_COMMAND - 16;
-    if (card.max_data > 261 && card.max_data - 9 < link->max_data)
-        link->max_data = card.max_data - 9;
-    link->features = card.features;
-    link->pin_min = card.pin_min;
-    link->pin_max = card.pin_max;
+    link_connected(link, &card);
     return ST_OK;
 }
 
@@ -3400,11 +3577,14 @@ static st link_reset(struct link *link)
     return link->dead ? ST_CARD_REMOVED : ST_OK;
 }
 
+// Closes the connection; reset, or a transmit that failed, has the card reset. Of what was said of
+// the connection nothing is left, of what is known of the card all.
 static void link_disconnect(struct link *link, bool reset)
 {
+    bool open = link->open && !link->reset;
     link_end_secure(link);
     if (!link->conn) return;
-    if (link->open && (!link->dead || link->broken) && !link->reset) scard11_reader_end(link->conn);
+    if (open && (!link->dead || link->broken)) scard11_reader_end(link->conn);
     scard11_reader_disconnect(link->conn, reset || link->broken);
     link->conn = NULL;
     link->state = 0;
@@ -3459,10 +3639,12 @@ static st link_status(struct link *link, u32 *state)
 // shows another one, or none, the connection is dead: a reset would be that one's.
 static bool link_shows_same(struct link *link)
 {
-    u32 state = 0, mask = 0xffff0000u | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    const u32 changes = 0xffff0000u;
+    const u32 mask = changes | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    u32 state = 0;
     if (!link->state || link_status(link, &state)) return false;
     if ((state & mask) != (link->state & mask)) link->dead = true;
-    return !link->dead && state & SCARD11_READER_COUNTED && state & 0xffff0000u;
+    return !link->dead && state & SCARD11_READER_COUNTED && state & changes;
 }
 
 // What an answer without a status word means, which is what pcscd mostly has of a card that was
@@ -3479,36 +3661,27 @@ static st link_no_answer(struct link *link)
 
 // ---- Commands ----
 
-static u8 link_form(const struct apdu *cmd)
-{
-    if (cmd->data.n > 255) return LINK_LONG_DATA;
-    return cmd->data.n ? LINK_LE_DATA : LINK_LE_ALONE;
-}
 
-// Will a command be sent in extended length?
-static bool link_is_extended(const struct link *link, const struct apdu *cmd)
-{
-    return link->extended && apdu_is_long(cmd) && !(link->extended_refused & link_form(cmd));
-}
 
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *link)
 {
-    size_t most = link->extended && !(link->extended_refused & LINK_LONG_DATA) ? link->max_data :
-                  255;
+    size_t most = extended_takes_data(&link->extended) ? link->max_data : APDU_DATA_SHORT;
     return link->secure ? most - link->secure->sent_more : most;
 }
 
-// Is an answer not for the log, and wiped when it was copied? A card may say again what it was
-// told.
+// Does an answer stay out of the log, and is it wiped when it was copied? A card may say again what
+// it was told.
 static bool link_hides(const struct link *link, const struct apdu *cmd)
 {
     return cmd->secret_out || cmd->secret_in || link->quiet;
 }
 
+// Shows a command and its answer in the log, without what is secret or the caller's own.
 static void link_log(const struct link *link, const struct apdu *cmd, bytes encoded, bytes answer)
 {
 #if SCARD11_TRACE
+    unsigned long n = (unsigned long)answer.n - 2;
     if (!os_log_is_on()) return;
     if (cmd->secret_in || cmd->hidden_in) {
         os_log_hex("> ", bytes_head(encoded, 4));
@@ -3516,60 +3689,67 @@ static void link_log(const struct link *link, const struct apdu *cmd, bytes enco
     } else {
         os_log_hex("> ", encoded);
     }
-    unsigned long n = (unsigned long)answer.n - 2;
     if (n && link_hides(link, cmd))
         os_log("< %lu bytes that stay out of the log, %04x", n, link->sw);
-    else                         os_log_hex("< ", answer);
+    else
+        os_log_hex("< ", answer);
 #else
     (void)link; (void)cmd; (void)encoded; (void)answer;
 #endif
 }
 
-// ISO 7816-4, 5.6: 64 to 66 are execution errors, 6F is one without a diagnosis. Another time the
-// answer may be another.
+// Is it an error of the card, and not of the command? ISO 7816-4, 5.6: 64 to 66 are execution
+// errors, 6F is one without a diagnosis. Another time the answer may be another.
 static bool link_is_error(st s)
 {
-    return (s >= 0x6400 && s < 0x6700) || s >> 8 == 0x6f;
+    u32 sw1 = s >> 8;
+    return (sw1 >= SW1_ERROR && sw1 <= SW1_ERROR_LAST) || sw1 == SW1_NO_DIAGNOSIS;
 }
 
 // Did the card do what it was told? An error says nothing: a card may have made any of what it did
 // not understand.
-static bool link_answered(u16 sw)
+static bool link_did(u16 sw)
 {
-    return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x62;
+    return sw == SW_OK || sw >> 8 == SW1_MORE || sw >> 8 == SW1_WARNING;
 }
 
-// The card has answered, in so many bytes of l->answer, two at least.
+// Notes an answer of the card: got bytes of link->answer, two at least.
 static void link_count_answer(struct link *link, size_t got)
 {
+    SCARD11_ASSERT(got >= 2 && got <= SCARD11_ANSWER);
     link->count->received += got;
     link->sw = (u16)(link->answer[got - 2] << 8 | link->answer[got - 1]);
 }
 
+// Hands bytes to the reader for the card, whose answer is in link->answer then: got bytes.
+static st link_pass(struct link *link, bytes encoded, size_t *got)
+{
+    *got = SCARD11_ANSWER;
+    st s = reader_st(scard11_reader_transmit(link->conn, encoded.p, encoded.n, link->answer, got));
+    return !s && *got > SCARD11_ANSWER ? ST_READER : s;
+}
+
 // Sends one command as it is and appends the response data to rsp. ST_OK says that the card
-// answered; what it answered is in l->sw.
+// answered; what it answered is in link->sw.
 static st link_transmit(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
     struct buf out = buf_on(link->raw, SCARD11_COMMAND_MAX);
-    bool extended = link_is_extended(link, cmd);
-    size_t got = SCARD11_ANSWER;
+    bool extended = extended_takes(&link->extended, cmd);
+    size_t got = 0;
 
     TRY(link_ready(link));
     if (!link->conn || link->dead) return ST_CARD_REMOVED;
     apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, link->t0);
-    st s = out.full ? ST_DATA_LEN :
-           reader_st(scard11_reader_transmit(link->conn, out.p, out.n, link->answer, &got));
+    st s = out.full ? ST_DATA_LEN : link_pass(link, buf_bytes(&out), &got);
     link->count->commands++;
     link->count->sent += out.n;
-    if (!s && got > SCARD11_ANSWER) s = ST_READER;
     if (s || got < 2) {
-        bool proven = link->extended_proven & link_form(cmd);
         mem_wipe(link->raw, out.n);
-        if (extended && !proven && s != ST_CARD_RESET) *link->reader_short = true;
+        if (s != ST_CARD_RESET) extended_failed(&link->extended, cmd);
         return s ? link_failed(link, s) : link_no_answer(link);
     }
     link_count_answer(link, got);
-    if (extended && link_answered(link->sw)) link->extended_proven |= link_form(cmd);
+    if (extended && link_did(link->sw)) extended_done(&link->extended, cmd);
     link_log(link, cmd, buf_bytes(&out), bytes_of(link->answer, got));
     mem_wipe(link->raw, out.n);
     buf_put(rsp, bytes_of(link->answer, got - 2));
@@ -3587,36 +3767,38 @@ static st link_count_read(struct link *link)
     return link_failed(link, ST_READER);
 }
 
-// How much 61XX says that there is (or more), and 6CXX that is wanted: 00 is 256.
+// What 61XX says that there is more, and 6CXX that is wanted: XX bytes, 00 is 256.
 static u32 link_more(const struct link *link)
 {
     return ((link->sw - 1u) & 0xff) + 1;
 }
 
-// Sends one command, once more if the card says that it wants another Le: cmd has that then.
+// Sends one command, and once more if the card says that it wants another Le: cmd has that then.
 static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t start = rsp->n;
     TRY(link_transmit(link, cmd, rsp));
-    if (link->sw >> 8 != 0x6c) return ST_OK;
+    if (link->sw >> 8 != SW1_WRONG_LE) return ST_OK;
     cmd->le = link_more(link);
     buf_rewind(rsp, start);
     return link_transmit(link, cmd, rsp);
 }
 
-// Sends one command and appends its whole response to rsp, or enough of it.
+// Sends one command and appends its whole response to rsp, or enough of it. A card whose next piece
+// is empty would go on for ever.
 static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
-                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out }, *next = cmd;
+                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
+    struct apdu *next = cmd;
     size_t start = rsp->n;
-    for (u32 i = 0;; i++) {
+    for (u32 pieces = 0;; pieces++) {
         size_t before = rsp->n;
         TRY(link_transmit_le(link, next, rsp));
-        if (link->sw >> 8 != 0x61 || rsp->full) return ST_OK;
-        if (i && rsp->n == before) return ST_PROTOCOL;
+        if (link->sw >> 8 != SW1_MORE || rsp->full) return ST_OK;
+        if (pieces && rsp->n == before) return ST_PROTOCOL;
         if (cmd->enough && cmd->enough(bytes_from(buf_bytes(rsp), start))) return ST_OK;
-        if (i) TRY(link_count_read(link));
+        if (pieces) TRY(link_count_read(link));
         more.le = link_more(link);
         next = &more;
     }
@@ -3629,14 +3811,16 @@ static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 // handed over in pieces.
 static u32 link_secure_le(const struct link *link, struct apdu *cmd)
 {
-    bool extended = link->extended && !link->extended_refused;
+    bool extended = extended_takes_all(&link->extended);
+    bool reads = (cmd->ins & 0xfe) == INS_READ_BINARY;      // even or odd instruction
     u32 most = extended ? SCARD11_ANSWER - 2 : APDU_LE_SHORT;
-    u32 sum = cmd->le + link->secure->got_more;
-    if (extended || (cmd->ins & 0xfe) == INS_READ_BINARY) most -= link->secure->got_more;
+    u32 protected_le = cmd->le + link->secure->got_more;
+    if (extended || reads) most -= link->secure->got_more;
     if (cmd->le > most) cmd->le = most;
-    return sum > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
+    return protected_le > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
 }
 
+// Protects a command, which goes with the Le that its protected answer needs.
 static st link_wrap(struct link *link, struct apdu *cmd)
 {
     u32 le = link_secure_le(link, cmd);
@@ -3645,8 +3829,9 @@ static st link_wrap(struct link *link, struct apdu *cmd)
     return ST_OK;
 }
 
-// 6882, 6987 and 6988: the card knows of no secure messaging (any more), misses the protection, or
-// finds it wrong.
+// Appends what is in a protected response to rsp. The conversation ends with one that is not as it
+// should be, and with a card that knows of no secure messaging (any more), misses the protection,
+// or finds it wrong.
 static st link_unwrap(struct link *link, bytes response, struct buf *rsp)
 {
     bool refused = link->sw == SW_NO_SM || link->sw == SW_SM_MISSING || link->sw == SW_SM_INCORRECT;
@@ -3674,18 +3859,19 @@ static st link_converse(struct link *link, struct apdu *cmd, struct buf *rsp)
 // ---- Chains ----
 
 // Sends the data that one command cannot hold in a chain, all but the last piece, which is left in
-// cmd. A chain of short commands is short to its end.
+// cmd. A chain of short commands is short to its end. A status word: the card did not take a piece.
 static st link_chain(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t most = link_most(link);
-    if (cmd->data.n > most && most <= 255 && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
+    bool is_long = cmd->data.n > most;
+    if (is_long && most <= APDU_DATA_SHORT && cmd->le > APDU_LE_SHORT) cmd->le = APDU_LE_SHORT;
     for (; cmd->data.n > most; cmd->data = bytes_from(cmd->data, most)) {
         struct apdu head = *cmd;
         head.cla |= CLA_CHAIN;
         head.data.n = most;
         head.le = 0;
         TRY(link_converse(link, &head, rsp));
-        if (link->sw != 0x9000) return st_of_sw(link->sw);
+        if (link->sw != SW_OK) return st_of_sw(link->sw);
     }
     return ST_OK;
 }
@@ -3698,43 +3884,54 @@ static st link_send(struct link *link, const struct apdu *cmd, struct apdu *last
     return link_converse(link, last, rsp);
 }
 
-// The card promised what it cannot do: the same, short. See LINK_FORMS.
+// Sends a command short, in open forms, which came extended and was refused for its length. last is
+// what was sent last of it, before and after.
 static st link_send_short(struct link *link, const struct apdu *cmd, struct apdu *last,
                           struct buf *rsp)
 {
-    u8 forms = link->extended_proven ? link_form(last) : LINK_FORMS;
-    link->extended_refused |= forms;
+    u8 forms = extended_shorten(&link->extended, last);
     st s = link_send(link, cmd, last, rsp);
-    if (!s && link_answered(link->sw)) return ST_OK;
-    link->extended_refused &= (u8)~forms;
-    if (!link->extended_proven) link->extended = false;
+    bool done = !s && link_did(link->sw);
+    if (!done) extended_reopen(&link->extended, forms);
     return s;
+}
+
+// Was a command refused for its length, by a card of which nobody knows whether it means it? s came
+// of it, last is what was sent last of it.
+static bool link_was_too_long(const struct link *link, st s, const struct apdu *last)
+{
+    bool came_of_it = !s || s == SW_WRONG_LENGTH;          // not an error of the connection
+    return came_of_it && link->sw == SW_WRONG_LENGTH && extended_tries(&link->extended, last);
+}
+
+// Did a command meet a chain that another program left open? QUIRK(OsEID): it ends with this answer
+// to whoever comes. A command that goes on with a chain of ours is meant itself.
+static bool link_met_a_chain(const struct link *link, st s, const struct apdu *cmd)
+{
+    return !s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN);
 }
 
 // Runs one command to its end: short or extended, a chain for long data, then the whole response.
 // Returns ST_OK for 9000, else the status word, with the data that came before it in rsp. ST_OK,
-// and 61xx in l->sw: the rest was not wanted. The card drops it with the next command.
+// and 61xx in link->sw: the rest was not wanted. The card drops it with the next command.
 static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *rsp)
 {
     struct apdu last;
     size_t start = rsp->n;
 
-    link->selects += cmd->ins == INS_SELECT;
+    if (cmd->ins == INS_SELECT) link->selects++;
     st s = link_send(link, cmd, &last, rsp);
-    bool refused = (!s || s == SW_WRONG_LENGTH) && link->sw == SW_WRONG_LENGTH &&
-                   link_is_extended(link, &last);
-    if (refused && !(link->extended_proven & link_form(&last))) {
+    if (link_was_too_long(link, s, &last)) {
         buf_rewind(rsp, start);
         s = link_send_short(link, cmd, &last, rsp);
     }
-    // QUIRK(OsEID): a chain that another program left open ends with this answer to whoever comes.
-    if (!s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN)) {
+    if (link_met_a_chain(link, s, cmd)) {
         buf_rewind(rsp, start);
         s = link_send(link, cmd, &last, rsp);
     }
     if (s) return s;
     if (rsp->full) return ST_ARENA_FULL;
-    return link->sw >> 8 == 0x61 ? ST_OK : st_of_sw(link->sw);
+    return link->sw >> 8 == SW1_MORE ? ST_OK : st_of_sw(link->sw);
 }
 
 // ---- The reader's PIN pad ----
@@ -3870,7 +4067,7 @@ static st iso_select_aid(struct link *link, u8 p2, bytes aid, struct buf *fci)
 static st iso_pin_status(st s, int *tries)
 {
     if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
-    // QUIRK(YubiKey NEO): the tries left as 630X. 6300 says nothing of them.
+    // Some cards (YubiKey NEO) tell the tries left as 630X. 6300 says nothing of them.
     if ((s & 0xfff0) == 0x6300 && s & 0xf) *tries = (int)(s & 0xf);
     if (s == SW_BLOCKED || s == SW_DATA_UNUSABLE) *tries = 0;
     if (s == 0x63c0) return ST_PIN_LOCKED;
@@ -4948,7 +5145,7 @@ static st secret_answer(struct credential *credential, st s)
     return s;
 }
 
-// The same for a command that sets one. QUIRK(YubiKey 5.7): a PIN that is too simple is 6985.
+// What an answer to a command that sets a PIN says. 6985: the card does not want the new one.
 static st secret_answer_set(struct credential *credential, st s)
 {
     return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(credential, s);
@@ -5311,7 +5508,7 @@ static u64 p15alg_named(const struct p15alg_table *table, bytes references,
  *
  * Owns    struct p15: what is known of an application and its directory; how its files are found
  *         and read (struct p15_io)
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>p15alg
+ * Uses    >>tlv >>alg >>apdu >>extended >>link >>iso >>card >>place >>p15alg
  * Names   p15file_
  * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
  * Tests   tests/unit/p15file.c
@@ -5588,7 +5785,7 @@ static bool p15file_enough(bytes got, enum p15_shape shape)
 // is read nothing has been handed out yet that its failure would cost.
 static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape, u32 size)
 {
-    if (link->extended && !link->extended_proven) return APDU_LE_ALL;
+    if (extended_is_untried(&link->extended)) return APDU_LE_ALL;
     if (size) return size - (u32)got.n;
     if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
         u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
@@ -7190,13 +7387,18 @@ static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind
 
 /* ================================================================================================
  * MARK: - >>piv
- * Driver: PIV cards, with YubiKey's extensions.
+ * What a PIV card is, and what it says of itself.
  *
- * Owns    driver_piv
- * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial
+ * Owns    the key references, data objects and models of PIV; struct piv; reading a data object for
+ *         certain; recognising and naming the card, its PINs, metadata, its key history
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>secret
  * Names   piv_
- * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
+ * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F8, F9)
  * Tests   tests/unit/piv.c
+ *
+ * A PIV card is one application. It has data objects, each under a tag of its own, and keys, each
+ * under a key reference. There is no directory: the standard says what may be there, and each is
+ * asked for. The driver's table and what it does with keys are in >>pivkey.
  * ==============================================================================================*/
 
 #if SCARD11_PIV
@@ -7206,65 +7408,65 @@ static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind
 #define PIV_PIN           0x80
 #define PIV_GLOBAL_PIN    0x00
 #define PIV_PUK           0x81
-#define PIV_FILE          0x3fff
+#define PIV_FILE          0x3fff        // P1 and P2 of GET DATA: the application itself
+#define PIV_MARK_SMALL    240           // bytes of a data object that any card gives in one answer
 #define PIV_INS_METADATA  0xf7
 #define PIV_INS_SERIAL    0xf8
 #define PIV_INS_ATTEST    0xf9
-#define PIV_TAG_AUTH      0x7c          // dynamic authentication template, SP 800-73 part 2, 3.2.4
-#define PIV_TAG_DATA      0x53
-#define PIV_TAG_DISCOVERY 0x7e
-#define PIV_RETIRED       0x82
-#define PIV_RETIRED_COUNT 20
-#define PIV_FIRST_RETIRED 4             // its place in piv_key_list
-#define PIV_ATTESTATION   24
-#define PIV_9E            3
-#define PIV_KEYS          25
+
+// Data objects by their tags; those of certificates are in the table of key references.
 #define PIV_DISCOVERY     0x7e
 #define PIV_CHUID         0x5fc102
 #define PIV_HISTORY       0x5fc10c
 
-// What a key reference is called, and the data object of its certificate (SP 800-73 part 1, table
-// 4). CKA_ID is the place in this list, from 1 on.
-struct piv_slot {
-    u8 ref, place;
-    u32 object;
-    const char *name;                   // NULL: of a retired key, see piv_label
-    u32 use;
+// Tags: what a data object comes in, and what is in some of them.
+#define PIV_TAG_DATA      0x53
+#define PIV_TAG_DISCOVERY 0x7e
+#define PIV_TAG_POLICY    0x5f2f        // discovery object: which PINs there are
+#define PIV_TAG_FASCN     0x30          // CHUID
+#define PIV_TAG_GUID      0x34
+#define PIV_TAG_ON_CARD   0xc1          // key history: keys whose certificates are on the card
+#define PIV_TAG_OFF_CARD  0xc2          // key history: keys whose certificates are elsewhere
+#define PIV_TAG_ALGORITHM 0x01          // metadata
+#define PIV_TAG_KEY_POLICY 0x02
+#define PIV_TAG_PUBLIC    0x04
+#define PIV_TAG_MODULUS   0x81          // metadata, in PIV_TAG_PUBLIC
+#define PIV_TAG_EXPONENT  0x82
+#define PIV_TAG_POINT     0x86
+
+// A key reference, the data object of its certificate, and what PKCS#11 sees of the key (SP 800-73
+// part 1, table 4). CKA_ID is index + 1.
+struct piv_reference {
+    u8 number, index;
+    u32 certificate;
+    const char *name;                   // NULL: of a retired key, see pivkey_label
+    u32 use;                            // 0: no key of it is shown
 };
 
-static const struct piv_slot piv_slots[PIV_FIRST_RETIRED] = {
+// The indexes: four keys that every card may have, the retired ones (82 to 95), and F9.
+#define PIV_9E            3
+#define PIV_FIRST_RETIRED 4
+#define PIV_RETIRED       0x82
+#define PIV_RETIRED_COUNT 20
+#define PIV_ATTESTATION   24
+#define PIV_KEYS          25
+
+static const struct piv_reference piv_references[PIV_FIRST_RETIRED] = {
     { 0x9a, 0, 0x5fc105, "PIV Authentication",  CARD_SIGN },
     { 0x9c, 1, 0x5fc10a, "Digital Signature",   CARD_SIGN },
     { 0x9d, 2, 0x5fc10b, "Key Management",      CARD_DECRYPT | CARD_DERIVE },
     { 0x9e, 3, 0x5fc101, "Card Authentication", CARD_SIGN },
 };
 
-// Data objects that are shown without being read.
-struct piv_data {
-    u32 object;
-    const char *name;
-    u8 oid[13];                         // DER
-    bool private;                       // wants the PIN
-};
-
-// An OID of n bytes: the arcs after 2.16.840.1.101.3.7.
-#define PIV_OID(n, ...)  { 0x06, n, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x07, __VA_ARGS__ }
-
-static const struct piv_data piv_data_list[] = {
-    { 0x5fc107, "Card Capability Container", PIV_OID(11, 0x01, 0x81, 0x5b, 0x00), false },
-    { PIV_CHUID, "Card Holder Unique Identifier", PIV_OID(10, 0x02, 0x30, 0x00), false },
-    { 0x5fc106, "Security Object", PIV_OID(11, 0x02, 0x81, 0x10, 0x00), false },
-    { 0x5fc109, "Printed Information", PIV_OID(10, 0x02, 0x30, 0x01), true },
-    { 0x5fc103, "Cardholder Fingerprints", PIV_OID(10, 0x02, 0x60, 0x10), true },
-    { 0x5fc108, "Cardholder Facial Image", PIV_OID(10, 0x02, 0x60, 0x30), true },
-};
-
 // What a model does that SP 800-73 does not say.
 enum piv_quirk {
-    PIV_YUBICO  = 1,                    // Yubico's instructions: metadata of keys (F7), where it is
-                                        // new enough; serial number (F8)
-    PIV_ATTESTS = 2,                    // F9 makes a certificate of a key that it generated
-    PIV_ONE_PIN = 4,                    // no global PIN: the discovery object says nothing new
+    // QUIRK(YubiKey): it has Yubico's instructions: metadata of keys (F7, from 5.3 on), serial
+    // number (F8).
+    PIV_YUBICO  = 1,
+    // QUIRK(YubiKey): F9 makes a certificate of a key that it generated (from 4.3 on).
+    PIV_ATTESTS = 2,
+    // QUIRK(YubiKey): it has no global PIN: the discovery object says nothing new.
+    PIV_ONE_PIN = 4,
 };
 
 // Which model has them, by what its ATR has in it. Nothing else tells while the token is being met:
@@ -7272,49 +7474,56 @@ enum piv_quirk {
 // ask any card for F7, F8 or FD would be a fifth command. Later is too late for a serial number.
 static const struct piv_model {
     const char *atr;
-    u32 quirks;
+    u32 quirks;                         // enum piv_quirk
 } piv_models[] = {
-    // Yubico's "PIV extensions": F9 from 4.3 on, F7 from 5.3 on; none has a global PIN.
-    { "Yubi", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN },
+    { "Yubi", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN },     // Yubico's "PIV extensions"
 };
 
-enum piv_known { PIV_NO = -1, PIV_UNKNOWN, PIV_LIKELY, PIV_YES };
-
-struct piv {
-    enum piv_known metadata;            // does the card answer to F7?
-    u32  quirks;                        // PIV_YUBICO ...
-    bool named, history;                // CHUID and key history: read, or not there
-    bool absent;                        // there is no CHUID
-    bool small;                         // the landmark is read by one command
-    bool later;                         // the discovery object is read when a login is near
-    bool data_listed;
-    bytes chuid;
-    bool done[PIV_KEYS];                // looked at: its objects are listed, or there are none
-    u32  retired;                       // bit n: 82 + n is there, as the key history or F7 says
-    u32  hidden;                        // bit i: the key wants the PIN, as F7 said before a login
-    bool never;                         // a key was found that needs no PIN
-    struct landmark mark, identity;     // an object that is there; one that no other card has
-};
-
-static struct piv_slot piv_slot_at(u32 i)
-{
-    if (i < PIV_FIRST_RETIRED) return piv_slots[i];
-    if (i == PIV_ATTESTATION)
-        return (struct piv_slot){ 0xf9, PIV_ATTESTATION, 0x5fff01, "PIV Attestation", 0 };
-    u32 n = i - PIV_FIRST_RETIRED;
-    return (struct piv_slot){ (u8)(PIV_RETIRED + n), (u8)i, 0x5fc10d + n, NULL,
-                              CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
-}
-
+// QUIRK(YubiKey NEO): it tells the tries left as 630X: see iso_pin_status.
+// QUIRK(YubiKey 5.7): it answers 6985 to a new PIN that is too simple: see secret_answer_set.
 static const struct credential piv_pin = {
     .role = ROLE_USER, .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
     .fill_to = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_VERIFY_FF
 };
-// SP 800-73-4 part 2, 3.2.3: in the same form.
+// The PUK has the form of the PIN (SP 800-73-4 part 2, 3.2.3).
 static const struct credential piv_puk = {
     .role = ROLE_PUK, .reference = PIV_PUK, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
     .fill_to = 8, .filler = 0xff, .tries = -1
 };
+
+// Does the card answer to F7?
+enum piv_known { PIV_NO = -1, PIV_UNKNOWN, PIV_LIKELY, PIV_YES };
+
+// What is known of one card. The members from listed on are of >>pivkey.
+struct piv {
+    enum piv_known metadata;
+    u32  quirks;                        // enum piv_quirk
+    bool chuid_read;                    // it was read, or is not there
+    bool no_chuid;
+    bool history_read;                  // the key history was, or another way was found
+    bool mark_small;                    // the landmark is read by one command
+    bool discovery_later;               // the discovery object is read when a login is near
+    bytes chuid;
+    u32  retired;                       // bit n: key 82 + n is there, as the key history or F7 says
+    struct landmark mark, identity;     // an object that is there; one that no other card has
+    bool listed[PIV_KEYS];              // by index: its objects are in the card's table, if any
+    bool data_listed;
+    u32  hidden;                        // bit index: the key wants the PIN, as F7 said before a
+                                        // login
+    bool free_key;                      // a key was found that needs no PIN
+};
+
+// The key reference of an index.
+static struct piv_reference piv_reference_at(u32 i)
+{
+    SCARD11_ASSERT(i < PIV_KEYS);
+    if (i < PIV_FIRST_RETIRED) return piv_references[i];
+    if (i == PIV_ATTESTATION)
+        return (struct piv_reference){ 0xf9, PIV_ATTESTATION, 0x5fff01, "PIV Attestation", 0 };
+    u32 n = i - PIV_FIRST_RETIRED;
+    return (struct piv_reference){ (u8)(PIV_RETIRED + n), (u8)i, 0x5fc10d + n, NULL,
+                                   CARD_SIGN | CARD_DECRYPT | CARD_DERIVE };
+}
 
 // ---- Selecting, and what shows that it was ----
 
@@ -7335,48 +7544,49 @@ static st piv_get_raw(struct card *card, u32 object, bool (*enough)(bytes), stru
     return iso_get_data(&card->link, PIV_FILE, buf_bytes(&list), enough, out);
 }
 
-// The tag that an object comes in.
+// The tag that a data object comes in.
 static u32 piv_tag_of(u32 object)
 {
     return object == PIV_DISCOVERY ? PIV_TAG_DISCOVERY : PIV_TAG_DATA;
 }
 
-// An object of PIV's is a landmark: none is anywhere else.
+// A data object of PIV is a landmark: no other application has one. ST_NOT_FOUND: it is not there.
 static st piv_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                        bytes *value)
 {
     const struct piv *piv = token->state;
     struct buf out = scratch_rest(scratch);
-    if (ref == PIV_CHUID && piv->absent) return ST_NOT_FOUND;
+    if (ref == PIV_CHUID && piv->no_chuid) return ST_NOT_FOUND;
     TRY(piv_get_raw(card, ref, NULL, &out));
     return tlv_open(scratch_keep(scratch, &out), piv_tag_of(ref), value) ? ST_NOT_FOUND : ST_OK;
 }
 
-// Notes an object that is there; the first is the landmark.
+// Notes a data object that is there; the first is the landmark.
 static st piv_note(struct piv *piv, u32 object, bytes value)
 {
-    if (!piv->mark.known) piv->small = value.n <= 240;
+    if (!piv->mark.known) piv->mark_small = value.n <= PIV_MARK_SMALL;
     return place_note(&piv->mark, object, value);
 }
 
-// Notes one that no other card has, too.
+// Notes a data object that is there, and that no other card has.
 static st piv_note_unique(struct piv *piv, u32 object, bytes value)
 {
     TRY(piv_note(piv, object, value));
     return place_note(&piv->identity, object, value);
 }
 
-// The application is the selected one after this, and maybe was before: counts says so when the
-// landmark is seen without a SELECT. Then the answer that came before it in this transaction was
-// ours. Without a login a SELECT costs less than a large landmark.
-static st piv_vouch(struct card *card, struct token *token, struct scratch scratch, bool *counts)
+// The application is the selected one after this, and maybe was before. ours: it was, as the
+// landmark shows without a SELECT. Then the answer that came before it in this transaction was the
+// application's. Without a login a SELECT costs less than a large landmark.
+static st piv_vouch(struct card *card, struct token *token, struct scratch scratch, bool *ours)
 {
-    struct piv *piv = token->state;
-    bool look = piv->mark.known && (piv->small || card->shared || place_has_login(card, token));
-    *counts = false;
+    const struct piv *piv = token->state;
+    bool look = piv->mark.known &&
+                (piv->mark_small || card->shared || place_has_login(card, token));
+    *ours = false;
     if (!look) return place_be_sure(card, token, scratch);
     st s = place_find_landmark(card, token, &piv->mark, scratch);
-    *counts = !s;
+    *ours = !s;
     return s == ST_NOT_FOUND ? place_select(card, token) : s;
 }
 
@@ -7386,28 +7596,33 @@ static bool piv_is_part(const struct card *card)
     return card->link.sw >> 8 == 0x61;
 }
 
-// The content of a data object, or enough of it. Read on trust first: an answer in the right tag
-// can only be ours, and then nobody can select another application before our transaction ends.
+// One attempt to get the content of a data object, or enough of it. An answer in the right tag can
+// only be the application's, and then nobody can select another one before our transaction ends.
+static st piv_get_once(struct card *card, struct token *token, u32 object, bool (*enough)(bytes),
+                       struct scratch *scratch, bytes *value)
+{
+    struct scratch kept = *scratch;
+    struct buf out = scratch_rest(&kept);
+    TRY(piv_get_raw(card, object, enough, &out));
+    if (!out.n) return ST_NOT_FOUND;
+    TRY(tlv_open_some(buf_bytes(&out), piv_is_part(card), piv_tag_of(object), value));
+    scratch_keep(&kept, &out);
+    *scratch = kept;
+    place_seen(card, token);
+    return ST_OK;
+}
+
+// The content of a data object, or enough of it, in scratch. Read on trust first, and once more
+// where that did not come from the application for certain. ST_NOT_FOUND: the card has none.
 static st piv_get_part(struct card *card, struct token *token, u32 object, bool (*enough)(bytes),
                        struct scratch *scratch, bytes *value)
 {
-    for (;;) {
-        struct scratch again = *scratch;
-        struct buf out = scratch_rest(&again);
-        st s = piv_get_raw(card, object, enough, &out);
-        if (!s && !tlv_open_some(buf_bytes(&out), piv_is_part(card), piv_tag_of(object), value)) {
-            scratch_keep(&again, &out);
-            *scratch = again;
-            place_seen(card, token);
-            return ST_OK;
-        }
-        bool counts = true;
-        if (link_is_broken(s)) return s;
-        if (!s) s = out.n ? ST_PROTOCOL : ST_NOT_FOUND;
-        if (!card->sure) TRY(piv_vouch(card, token, *scratch, &counts));
-        else return s;
-        if (counts && (s == ST_NOT_FOUND || s == ST_NOT_LOGGED_IN)) return s;
-    }
+    bool ours;
+    st s = piv_get_once(card, token, object, enough, scratch, value);
+    if (!s || card->sure || link_is_broken(s)) return s;
+    TRY(piv_vouch(card, token, *scratch, &ours));
+    if (ours && (s == ST_NOT_FOUND || s == ST_NOT_LOGGED_IN)) return s;
+    return piv_get_once(card, token, object, enough, scratch, value);
 }
 
 static st piv_get(struct card *card, struct token *token, u32 object, struct scratch *scratch,
@@ -7416,26 +7631,40 @@ static st piv_get(struct card *card, struct token *token, u32 object, struct scr
     return piv_get_part(card, token, object, NULL, scratch, value);
 }
 
-// ---- Finding out ----
+// ---- Its name, and which PIN is asked for ----
 
-// Serial and label from the CHUID: the last eight bytes of the GUID, else of the FASC-N
-// (SP 800-73 part 1, 3.1.2); or, on a YubiKey without CHUID, the number that is printed on it.
-static void piv_name(struct token *token, bytes chuid, bool number)
+// The number of a card in its CHUID: the GUID, else the FASC-N (SP 800-73 part 1, 3.1.2).
+static bytes piv_chuid_number(bytes chuid)
 {
-    bytes guid, fascn = BYTES_NONE, from;
-    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    tlv_find(chuid, 0x30, &fascn);
-    bool has_guid = tlv_find(chuid, 0x34, &guid) && guid.n == 16 && bytes_trim(guid).n;
-    from = number ? chuid : has_guid ? guid : fascn;
-    buf_put_hex(&serial, bytes_from(from, from.n > 8 ? from.n - 8 : 0));
-    buf_put_text(&label, "PIV");
-    if (serial.n) {
-        buf_put_text(&label, " ");
-        buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
-    }
+    bytes guid, fascn = BYTES_NONE;
+    if (tlv_find(chuid, PIV_TAG_GUID, &guid) && guid.n == 16 && bytes_trim(guid).n) return guid;
+    tlv_find(chuid, PIV_TAG_FASCN, &fascn);
+    return fascn;
 }
 
-// The global PIN is the one to ask for. What is known of the application's is not known of this.
+// Serial and label of the token, from the last eight bytes of its number, as far as it has one.
+static void piv_name(struct token *token, bytes number)
+{
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
+    size_t start = number.n > 8 ? number.n - 8 : 0;
+    buf_put_hex(&serial, bytes_from(number, start));
+    buf_put_text(&label, "PIV");
+    if (!serial.n) return;
+    buf_put_text(&label, " ");
+    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+}
+
+// Is the global PIN the one to ask for? SP 800-73 part 1, 3.3.2, first byte: 40 there is the
+// application's PIN, 20 there is the global one; second byte 20: the global one is the primary.
+static bool piv_prefers_global(bytes discovery)
+{
+    bytes policy;
+    if (!tlv_find(discovery, PIV_TAG_POLICY, &policy) || policy.n != 2) return false;
+    bool has_application = policy.p[0] & 0x40, has_global = policy.p[0] & 0x20;
+    return has_global && (policy.p[1] == 0x20 || !has_application);
+}
+
+// The global PIN is the one to ask for. What is known of the application's is not known of it.
 static void piv_take_global(struct credential *pin)
 {
     pin->reference = PIV_GLOBAL_PIN;
@@ -7444,25 +7673,21 @@ static void piv_take_global(struct credential *pin)
     pin->asked = pin->missing = false;
 }
 
-// Which PIN is the one to ask for, and an object to recognise the application by, before a login.
-// Discovery object, SP 800-73 part 1, 3.3.2: bit 40 application PIN, 20 global PIN; second byte 20:
-// the global PIN is the primary one.
+// Reads the discovery object: which PIN is asked for; and a small landmark, before a login.
 static st piv_read_discovery(struct card *card, struct token *token, struct scratch scratch)
 {
     struct piv *piv = token->state;
-    bytes value, policy;
+    bytes value;
     st s = piv_get(card, token, PIV_DISCOVERY, &scratch, &value);
     if (link_is_broken(s)) return s;
-    if (!s && tlv_find(value, 0x5f2f, &policy) && policy.n == 2 && policy.p[0] & 0x20 &&
-        (policy.p[1] == 0x20 || !(policy.p[0] & 0x40)))
-        piv_take_global(card_pin(token));
-    piv->later = false;
+    piv->discovery_later = false;
     if (s) return ST_OK;
-    if (value.n && !piv->small) piv->mark.known = false;    // a signed CHUID is a costly landmark
+    if (piv_prefers_global(value)) piv_take_global(card_pin(token));
+    if (value.n && !piv->mark_small) piv->mark.known = false;   // a signed CHUID is a costly one
     return piv_note(piv, PIV_DISCOVERY, value);
 }
 
-// An instruction of Yubico's without data, sent to the application for certain.
+// Sends an instruction of Yubico's without data, to the application for certain.
 static st piv_ask(struct card *card, struct token *token, u8 ins, u8 p1, u8 p2,
                   struct scratch *scratch, bytes *value)
 {
@@ -7475,7 +7700,8 @@ static st piv_ask(struct card *card, struct token *token, u8 ins, u8 p1, u8 p2,
     return s;
 }
 
-// YubiKey's serial number (F8), four bytes; nothing where the card does not say.
+// YubiKey's serial number (F8), four bytes, which is printed on it; nothing where the card does not
+// say.
 static st piv_read_serial(struct card *card, struct token *token, struct scratch *scratch,
                           bytes *value)
 {
@@ -7484,34 +7710,38 @@ static st piv_read_serial(struct card *card, struct token *token, struct scratch
     return link_is_broken(s) ? s : ST_OK;
 }
 
-// What is recognised and named by the CHUID is so by something else where there is none.
+// What is recognised by the CHUID is so by something else where there is none.
 static void piv_without_chuid(struct piv *piv)
 {
-    piv->absent = true;
-    piv->identity.ref = piv_slots[0].object;
+    piv->no_chuid = true;
+    piv->identity.ref = piv_references[0].certificate;
     if (!piv->mark.known && piv->quirks & PIV_ONE_PIN) piv->mark.ref = PIV_DISCOVERY;
 }
 
-// Serial and label. The CHUID is kept: it is a data object, too.
+// Reads the CHUID, and names the token by it; a YubiKey without one by its serial number. The CHUID
+// is kept: it is a data object, too.
 static st piv_read_chuid(struct card *card, struct token *token, struct scratch scratch)
 {
     struct piv *piv = token->state;
     bytes value = BYTES_NONE;
-    if (piv->named) return ST_OK;
+    if (piv->chuid_read) return ST_OK;
     st s = piv_get(card, token, PIV_CHUID, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (!s) {
         TRY(piv_note_unique(piv, PIV_CHUID, value));
         piv->chuid = arena_copy(&card->arena, value);
         if (value.n && !piv->chuid.p) return ST_ARENA_FULL;
+        value = piv_chuid_number(value);
     } else {
         piv_without_chuid(piv);
         if (piv->quirks & PIV_YUBICO) TRY(piv_read_serial(card, token, &scratch, &value));
     }
-    piv_name(token, value, s != ST_OK);
-    piv->named = true;
+    piv_name(token, value);
+    piv->chuid_read = true;
     return ST_OK;
 }
+
+// ---- Finding out ----
 
 static u32 piv_quirks_of(bytes atr)
 {
@@ -7520,6 +7750,7 @@ static u32 piv_quirks_of(bytes atr)
     return 0;
 }
 
+// A token with what every PIV card has, before the card is asked for anything.
 static st piv_begin(struct card *card, struct token *token)
 {
     struct piv *piv = token->state = ARENA_NEW(&card->arena, struct piv, 1);
@@ -7542,7 +7773,7 @@ static st piv_begin(struct card *card, struct token *token)
 // SELECT would end that: an object that only PIV has is asked for first.
 static st piv_find_selected(struct card *card, struct token *token, struct scratch scratch)
 {
-    const u32 objects[] = { PIV_DISCOVERY, PIV_CHUID, piv_slots[0].object };
+    const u32 objects[] = { PIV_DISCOVERY, PIV_CHUID, piv_references[0].certificate };
     TRY(link_ready(&card->link));
     for (size_t i = 0; i < COUNT(objects); i++) {
         struct scratch each = scratch;
@@ -7551,8 +7782,8 @@ static st piv_find_selected(struct card *card, struct token *token, struct scrat
         if (link_is_broken(s)) return s;
         if (s) continue;
         place_seen(card, token);
-        return objects[i] == PIV_DISCOVERY ? ST_OK : piv_note_unique(token->state, objects[i],
-                                                                     value);
+        if (objects[i] == PIV_DISCOVERY) return ST_OK;      // many cards have the same
+        return piv_note_unique(token->state, objects[i], value);
     }
     return ST_NOT_FOUND;
 }
@@ -7569,7 +7800,7 @@ static bool piv_is_elsewhere(const struct card *card)
 static st piv_learn(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct piv *piv = token->state;
-    return piv->later ? piv_read_discovery(card, token, scratch) : ST_OK;
+    return piv->discovery_later ? piv_read_discovery(card, token, scratch) : ST_OK;
 }
 
 // The tries left. Until a login is near they are those of the application's PIN, which all cards
@@ -7583,22 +7814,86 @@ static st piv_read_tries(struct card *card, struct token *token, struct scratch 
     return secret_read_tries(card, token, scratch);
 }
 
-// Also reads what C_GetTokenInfo needs, in the same transaction: who answers is certain now, and
-// would have to be made so again. And so the first command of extended length is sent while nothing
-// has been handed out yet that a reader's failure would cost. The discovery object is left for the
-// login where the CHUID is landmark enough.
+// Is it a PIV card? Also reads what C_GetTokenInfo needs, in the same transaction: who answers is
+// certain now, and would have to be made so again. And so the first command of extended length is
+// sent while nothing has been handed out yet that a reader's failure would cost. The discovery
+// object is left for the login where the CHUID is landmark enough.
 static st piv_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     TRY(piv_begin(card, token));
     struct piv *piv = token->state;
     st s = card->shared ? piv_find_selected(card, token, scratch) : ST_NOT_FOUND;
     if (s == ST_NOT_FOUND) s = place_select(card, token);
-    if (s) return s == ST_LOST ? ST_NOT_MINE : s;
+    if (s == ST_LOST) return ST_NOT_MINE;
+    if (s) return s;
     TRY(piv_read_chuid(card, token, scratch));
     if (!piv->mark.known && piv_is_elsewhere(card)) return ST_NOT_MINE;
-    piv->later = !(piv->quirks & PIV_ONE_PIN);
-    if (!piv->small || card->shared) TRY(piv_learn(card, token, scratch));
+    piv->discovery_later = !(piv->quirks & PIV_ONE_PIN);
+    if (!piv->mark_small || card->shared) TRY(piv_learn(card, token, scratch));
     return piv_read_tries(card, token, scratch);
+}
+
+// ---- Metadata of a key ----
+
+// Algorithms, as metadata and GENERAL AUTHENTICATE have them (SP 800-78, table 9; Yubico).
+static const struct piv_algorithm {
+    u8 number;
+    u32 bits;
+    const char *curve;                  // NULL: RSA
+} piv_algorithms[] = {
+    { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
+    { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
+    { 0xe1, 255, "X25519" },
+};
+
+// The number of a key's algorithm; 0: PIV has none for it.
+static u8 piv_algorithm_of(const struct alg_key *key)
+{
+    for (size_t i = 0; i < COUNT(piv_algorithms); i++) {
+        const struct piv_algorithm *algorithm = &piv_algorithms[i];
+        bool is = algorithm->curve ? key->curve == alg_curve_named(algorithm->curve)
+                                   : key->type == ALG_RSA && key->bits == algorithm->bits;
+        if (is) return algorithm->number;
+    }
+    return 0;
+}
+
+// The public key of RSA in metadata: 81 modulus, 82 exponent (Yubico).
+static st piv_metadata_rsa(u32 bits, bytes public_key, struct alg_key *key)
+{
+    bytes modulus, exponent;
+    if (!tlv_find(public_key, PIV_TAG_MODULUS, &modulus)) return ST_PROTOCOL;
+    if (!tlv_find(public_key, PIV_TAG_EXPONENT, &exponent)) return ST_PROTOCOL;
+    *key = (struct alg_key){ .type = ALG_RSA, .bits = bits, .modulus = bytes_trim(modulus),
+                             .exponent = bytes_trim(exponent) };
+    bool good = key->modulus.n * 8 == bits && key->exponent.n && key->exponent.n <= 8;
+    return good ? ST_OK : ST_PROTOCOL;
+}
+
+// The public key of an elliptic curve in metadata: 86 point (Yubico).
+static st piv_metadata_point(const struct alg_curve *curve, bytes public_key, struct alg_key *key)
+{
+    *key = (struct alg_key){ .type = curve->type, .bits = curve->bits, .curve = curve };
+    if (!tlv_find(public_key, PIV_TAG_POINT, &key->point)) return ST_PROTOCOL;
+    return alg_point_good(curve, key->point) ? ST_OK : ST_PROTOCOL;
+}
+
+// The public key that metadata tells of, still in the answer. ST_NOT_FOUND: of no algorithm that is
+// known here.
+static st piv_metadata_key(u8 number, bytes public_key, struct alg_key *key)
+{
+    for (size_t i = 0; i < COUNT(piv_algorithms); i++) {
+        const struct piv_algorithm *algorithm = &piv_algorithms[i];
+        if (algorithm->number != number) continue;
+        if (!algorithm->curve) return piv_metadata_rsa(algorithm->bits, public_key, key);
+        return piv_metadata_point(alg_curve_named(algorithm->curve), public_key, key);
+    }
+    return ST_NOT_FOUND;
+}
+
+static bool piv_may_have_metadata(const struct piv *piv)
+{
+    return piv->metadata >= PIV_LIKELY;
 }
 
 // The private key on the card that stands there among the objects, or NULL.
@@ -7610,7 +7905,7 @@ static struct object *piv_private_key_at(const struct card *card, const struct t
     return is ? object : NULL;
 }
 
-// The card has metadata: each key's policy can be asked for.
+// The card has metadata: the policy of each key that is listed can be asked for.
 static void piv_has_metadata(struct card *card, struct token *token)
 {
     struct piv *piv = token->state;
@@ -7624,282 +7919,22 @@ static void piv_has_metadata(struct card *card, struct token *token)
 
 // YubiKey's metadata of a key (F7): algorithm, PIN policy, public key. ST_NOT_FOUND: no such key,
 // or no such command.
-static st piv_get_metadata(struct card *card, struct token *token, u8 ref, struct scratch *scratch,
-                           bytes *value)
+static st piv_get_metadata(struct card *card, struct token *token, u8 number,
+                           struct scratch *scratch, bytes *value)
 {
     struct piv *piv = token->state;
     if (piv->metadata == PIV_NO) return ST_NOT_FOUND;
-    st s = piv_ask(card, token, PIV_INS_METADATA, 0, ref, scratch, value);
+    st s = piv_ask(card, token, PIV_INS_METADATA, 0, number, scratch, value);
     if (link_is_broken(s) || !card->sure) return s;
     if (!s) piv_has_metadata(card, token);
     if (s == SW_NO_INS || s == SW_NO_CLA) piv->metadata = PIV_NO;
     return s ? ST_NOT_FOUND : ST_OK;
 }
 
-// Algorithms, as metadata and GENERAL AUTHENTICATE have them (SP 800-78, table 9; Yubico).
-static const struct piv_kind {
-    u8 algorithm;
-    u32 bits;
-    const char *curve;                  // NULL: RSA
-} piv_kinds[] = {
-    { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
-    { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
-    { 0xe1, 255, "X25519" },
-};
+// ---- Which retired keys there are ----
 
-// The algorithm of a key; 0: PIV has none for it.
-static u8 piv_algorithm(const struct alg_key *key)
-{
-    for (size_t i = 0; i < COUNT(piv_kinds); i++) {
-        const struct piv_kind *kind = &piv_kinds[i];
-        bool is = kind->curve ? key->curve == alg_curve_named(kind->curve)
-                              : key->type == ALG_RSA && key->bits == kind->bits;
-        if (is) return kind->algorithm;
-    }
-    return 0;
-}
-
-// The public key in metadata tag 04: 81 modulus 82 exponent, or 86 point (Yubico).
-static st piv_metadata_key(u8 algorithm, bytes public_key, struct alg_key *key)
-{
-    size_t i = 0;
-    while (i < COUNT(piv_kinds) && piv_kinds[i].algorithm != algorithm) i++;
-    if (i == COUNT(piv_kinds)) return ST_NOT_FOUND;
-    *key = (struct alg_key){ .type = ALG_RSA, .bits = piv_kinds[i].bits };
-    if (!piv_kinds[i].curve) {
-        if (!tlv_find(public_key, 0x81, &key->modulus) ||
-            !tlv_find(public_key, 0x82, &key->exponent))
-            return ST_PROTOCOL;
-        key->modulus = bytes_trim(key->modulus);
-        key->exponent = bytes_trim(key->exponent);
-        bool good = key->modulus.n * 8 == key->bits && key->exponent.n && key->exponent.n <= 8;
-        return good ? ST_OK : ST_PROTOCOL;
-    }
-    key->curve = alg_curve_named(piv_kinds[i].curve);
-    key->type = key->curve->type;
-    if (!tlv_find(public_key, 0x86, &key->point)) return ST_PROTOCOL;
-    return alg_point_good(key->curve, key->point) ? ST_OK : ST_PROTOCOL;
-}
-
-// ---- Keys and certificates ----
-
-// A certificate container: 70 certificate, 71 CertInfo (bit 01 or 80: gzip), FE. SP 800-73 part 1,
-// 3.1.3 ff.
-static st piv_open_certificate(bytes container, struct scratch *scratch, bytes *der)
-{
-    bytes info = BYTES_NONE;
-    if (!tlv_find(container, 0x70, der) || !der->n) return ST_NOT_FOUND;
-    tlv_find(container, 0x71, &info);
-    bool gzip = (info.n && info.p[0] & 0x81) || bytes_begin(*der, BYTES(0x1f, 0x8b));
-    return gzip ? zlib_inflate(*der, scratch, der) : ST_OK;
-}
-
-// Which of the uses that a key could have its certificate allows (RFC 5280, 4.2.1.3).
-static u32 piv_certificate_use(const struct x509 *x509, u32 use)
-{
-    u16 bits;
-    if (!x509_key_usage(x509, &bits)) return use;
-    use = 0;
-    if (bits & (X509_DIGITAL_SIGNATURE | X509_NON_REPUDIATION)) use |= CARD_SIGN;
-    if (bits & (X509_KEY_ENCIPHERMENT | X509_DATA_ENCIPHERMENT)) use |= CARD_DECRYPT;
-    if (bits & X509_KEY_AGREEMENT) use |= CARD_DERIVE;
-    return use;
-}
-
-static u32 piv_type_use(const struct alg_key *key)
-{
-    return key->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : key->type == ALG_EC ?
-           CARD_SIGN | CARD_DERIVE : key->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
-}
-
-// Has so much of a certificate come that its key is seen? One that is compressed comes whole.
-static bool piv_shows_key(bytes answer)
-{
-    struct x509 x509;
-    bytes der;
-    return !tlv_open_some(answer, true, PIV_TAG_DATA, &der) &&
-           !tlv_open_some(der, true, 0x70, &der) && !x509_parse_some(der, true, &x509);
-}
-
-// A certificate out of its container, or what there is of it, in the arena.
-static st piv_keep_certificate(struct card *card, bytes container, bool part,
-                               struct scratch scratch, const struct x509 **out)
-{
-    struct x509 parsed;
-    bytes der;
-    TRY(part ? tlv_open_some(container, true, 0x70, &der)
-             : piv_open_certificate(container, &scratch, &der));
-    TRY(x509_parse_some(der, part, &parsed));
-    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
-    bytes kept = arena_copy(&card->arena, part ? der : parsed.whole);
-    if (!x509 || !kept.p) return ST_ARENA_FULL;
-    *out = x509;
-    return x509_parse_some(kept, part, x509);
-}
-
-// The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
-// do, where the rest costs more commands.
-static st piv_read_certificate(struct card *card, struct token *token, const struct piv_slot *slot,
-                               bool part, struct scratch scratch, const struct x509 **out)
-{
-    bytes container;
-    st s = piv_get_part(card, token, slot->object, part ? piv_shows_key : NULL, &scratch,
-                        &container);
-    if (link_is_broken(s) || s > ST_COUNT) return s;
-    part = piv_is_part(card);
-    if (!s && !part) TRY(piv_note_unique(token->state, slot->object, container));
-    if (!s) s = piv_keep_certificate(card, container, part, scratch, out);
-    if (!s || s == ST_NOT_FOUND || s == ST_ARENA_FULL) return s;
-    os_log("PIV: the certificate of %02x cannot be used: %s", slot->ref, st_text(s));
-    return ST_NOT_FOUND;
-}
-
-// The public key of a key without certificate and without metadata: the card attests a key that it
-// generated.
-static st piv_read_attested(struct card *card, struct token *token, u8 ref, struct alg_key *key,
-                            struct scratch scratch)
-{
-    const struct piv *piv = token->state;
-    struct x509 x509;
-    bytes der;
-    if (!(piv->quirks & PIV_ATTESTS) || piv->metadata != PIV_NO) return ST_NOT_FOUND;
-    st s = piv_ask(card, token, PIV_INS_ATTEST, ref, 0, &scratch, &der);
-    if (link_is_broken(s)) return s;
-    if (s || x509_parse(der, &x509)) return ST_NOT_FOUND;
-    if (alg_parse_spki(x509.spki, key)) return ST_NOT_FOUND;
-    return card_keep_key(card, key, scratch);
-}
-
-// Does a key want the PIN?
-static void piv_set_policy(struct object *object, bool never)
-{
-    object->credential = never ? NULL : card_pin(object->token);
-    object->private = !never;
-}
-
-// Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did.
-static st piv_read_metadata(struct card *card, struct object *like, struct alg_key *key,
-                            struct scratch scratch)
-{
-    bytes value, part, algorithm = BYTES_NONE;
-    TRY(piv_get_metadata(card, like->token, (u8)like->ref, &scratch, &value));
-    if (tlv_find(value, 0x02, &part) && part.n >= 1) {
-        piv_set_policy(like, part.p[0] == 1);
-        like->always_auth = part.p[0] == 3 || part.p[0] == 5;   // 5: the PIN or a finger, each time
-    }
-    like->unread = false;
-    if (!key) return ST_OK;
-    tlv_find(value, 0x01, &algorithm);
-    if (!algorithm.n || !tlv_find(value, 0x04, &part)) return ST_NOT_FOUND;
-    TRY(piv_metadata_key(*algorithm.p, part, key));
-    return card_keep_key(card, key, scratch);
-}
-
-// The policy of a key, asked for once.
-static st piv_read_policy(struct card *card, struct object *object, struct scratch scratch)
-{
-    if (!object->unread) return ST_OK;
-    st s = piv_read_metadata(card, object, NULL, scratch);
-    if (s && s != ST_NOT_FOUND) return s;
-    object->unread = false;
-    return ST_OK;
-}
-
-static bool piv_may_have_metadata(const struct piv *piv)
-{
-    return piv->metadata >= PIV_LIKELY;
-}
-
-static bytes piv_label(struct card *card, const struct piv_slot *slot)
-{
-    u8 room[32];
-    struct buf b = buf_on(room, sizeof room);
-    unsigned n = slot->ref - PIV_RETIRED + 1u;
-    if (slot->name) return bytes_text(slot->name);
-    buf_put_text(&b, "Retired Key Management ");
-    if (n >= 10) buf_put8(&b, '0' + n / 10);
-    buf_put8(&b, '0' + n % 10);
-    return arena_copy(&card->arena, buf_bytes(&b));
-}
-
-// What is known of a key before it is looked at.
-static struct object piv_key_like(struct token *token, const struct piv_slot *slot)
-{
-    const struct piv *piv = token->state;
-    struct object like = { .token = token, .ref = slot->ref };
-    piv_set_policy(&like, slot->ref == 0x9e);
-    like.always_auth = slot->ref == 0x9c;
-    like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
-    return like;
-}
-
-// QUIRK(PIV cards of agencies): a retired key for nonRepudiation wants the PIN each time, as the
-// one in 9C does.
-static bool piv_wants_consent(const struct x509 *x509, u32 i)
-{
-    u16 bits;
-    return i >= PIV_FIRST_RETIRED && x509_key_usage(x509, &bits) && bits & X509_NON_REPUDIATION;
-}
-
-// The key of a certificate, or what the card says of one that has none. ST_NOT_FOUND: no key.
-static st piv_read_key(struct card *card, const struct piv_slot *slot, const struct x509 *x509,
-                       struct object *like, struct alg_key *key, struct scratch scratch)
-{
-    if (!slot->use || (x509 && alg_parse_spki(x509->spki, key))) return ST_NOT_FOUND;
-    if (x509) {
-        like->use = piv_type_use(key) & piv_certificate_use(x509, slot->use);
-        like->always_auth = like->always_auth || piv_wants_consent(x509, slot->place);
-        return ST_OK;
-    }
-    st s = piv_read_metadata(card, like, key, scratch);
-    if (s == ST_NOT_FOUND) s = piv_read_attested(card, like->token, slot->ref, key, scratch);
-    if (s) return s;
-    like->use = piv_type_use(key) & (slot->use | CARD_SIGN);
-    return ST_OK;
-}
-
-// Is a key looked for, and not its certificate? What the first four keys are for is known without;
-// retired ones are used as their certificates say. A landmark is made of a whole one.
-static bool piv_wants_part(const struct piv *piv, const struct query *query, u32 i)
-{
-    bool key = query->class == CKO_PRIVATE_KEY || query->class == CKO_PUBLIC_KEY;
-    return key && !query->any_id && i < PIV_FIRST_RETIRED && piv->mark.known && piv->identity.known;
-}
-
-// Looks at one key reference and lists what is there: certificate, public key, private key. Where
-// its private key is what is looked for, its policy will be asked for: now that costs least.
-static st piv_list_key(struct card *card, struct token *token, const struct query *query,
-                       const struct piv_slot *slot, struct scratch scratch)
-{
-    struct piv *piv = token->state;
-    bool policy = query->class == CKO_PRIVATE_KEY || query->class == CKO_PROFILE || token->login;
-    const struct x509 *x509 = NULL;
-
-    st s = piv_read_certificate(card, token, slot, piv_wants_part(piv, query, slot->place), scratch,
-                                &x509);
-    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
-    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
-    TRY(card_reserve(card, 3));
-    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
-    struct object like = piv_key_like(token, slot);
-    like.id = arena_copy(&card->arena, BYTES((u8)(slot->place + 1)));
-    like.label = piv_label(card, slot);
-    if (!key || !like.id.p || !like.label.p) return ST_ARENA_FULL;
-    s = piv_read_key(card, slot, x509, &like, key, scratch);
-    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
-    if (!s) {
-        like.key = key;
-        if (policy) TRY(piv_read_policy(card, &like, scratch));
-        token->key_types |= CARD_TYPE(key->type);
-        if (!like.credential) piv->never = true;
-    }
-    if (x509 || like.key) card_add_key(card, &like, x509);
-    piv->done[slot->place] = true;
-    return ST_OK;
-}
-
-// Which retired keys there are, where no key history says so: each is asked for by its metadata, on
-// a card that has that. Else a search must name one.
+// Where no key history says so, each is asked for by its metadata, on a card that has that. Else a
+// search must name one.
 static st piv_find_retired(struct card *card, struct token *token, struct scratch scratch)
 {
     struct piv *piv = token->state;
@@ -7912,38 +7947,359 @@ static st piv_find_retired(struct card *card, struct token *token, struct scratc
         if (link_is_error(st_of_sw(card->link.sw))) return ST_OK;     // the next search asks again
         if (!s) piv->retired |= 1u << i;
     }
-    piv->history = true;
+    piv->history_read = true;
     return ST_OK;
 }
 
-// Key history (SP 800-73 part 1, 3.3.3): C1 keys with certificates on the card, from 82 up; C2 keys
-// with certificates elsewhere, from 95 down.
+// The number in a tag of the key history, at most so much; 0 where it does not say.
+static u32 piv_history_number(bytes history, u32 tag, u32 most)
+{
+    bytes value;
+    if (!tlv_find(history, tag, &value) || value.n != 1) return 0;
+    return *value.p < most ? *value.p : most;
+}
+
+// Reads the key history (SP 800-73 part 1, 3.3.3): so many keys with certificates on the card, from
+// 82 up; so many with certificates elsewhere, from 95 down.
 static st piv_read_history(struct card *card, struct token *token, struct scratch scratch)
 {
     struct piv *piv = token->state;
-    bytes value, on_card = BYTES_NONE, elsewhere = BYTES_NONE;
-    if (piv->history) return ST_OK;
+    bytes value, on_card;
+    if (piv->history_read) return ST_OK;
     st s = piv_get(card, token, PIV_HISTORY, &scratch, &value);
     if (link_is_broken(s)) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
-    if (s || !tlv_find(value, 0xc1, &on_card) || on_card.n != 1)
+    if (s || !tlv_find(value, PIV_TAG_ON_CARD, &on_card) || on_card.n != 1)
         return piv_find_retired(card, token, scratch);
-    piv->history = true;
-    tlv_find(value, 0xc2, &elsewhere);
-    u32 low = on_card.p[0], high = elsewhere.n == 1 ? elsewhere.p[0] : 0;
-    if (low > PIV_RETIRED_COUNT) low = PIV_RETIRED_COUNT;
-    if (high > PIV_RETIRED_COUNT - low) high = PIV_RETIRED_COUNT - low;
+    piv->history_read = true;
+    u32 low = piv_history_number(value, PIV_TAG_ON_CARD, PIV_RETIRED_COUNT);
+    u32 high = piv_history_number(value, PIV_TAG_OFF_CARD, PIV_RETIRED_COUNT - low);
     piv->retired = ((1u << low) - 1) | (((1u << high) - 1) << (PIV_RETIRED_COUNT - high));
     return ST_OK;
 }
+#endif
 
-static st piv_list_data(struct card *card, struct token *token)
+/* ================================================================================================
+ * MARK: - >>pivkey
+ * Driver: PIV cards, their keys, certificates and data objects as PKCS#11 has them.
+ *
+ * Owns    driver_piv; what is listed and when; what a key is for and when it wants the PIN; GENERAL
+ *         AUTHENTICATE
+ * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>piv
+ * Names   pivkey_
+ * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
+ * Tests   tests/unit/pivkey.c
+ * ==============================================================================================*/
+
+#if SCARD11_PIV
+
+// The dynamic authentication template of GENERAL AUTHENTICATE, SP 800-73 part 2, 3.2.4.
+#define PIVKEY_TAG_AUTH      0x7c
+#define PIVKEY_TAG_CHALLENGE 0x81       // what is signed or decrypted
+#define PIVKEY_TAG_RESPONSE  0x82
+#define PIVKEY_TAG_PEER      0x85       // the other side's point
+#define PIVKEY_ANSWER_MAX    1024
+
+// A certificate's data object: SP 800-73 part 1, 3.1.3 ff.
+#define PIVKEY_TAG_CERTIFICATE 0x70
+#define PIVKEY_TAG_INFO      0x71       // CertInfo
+#define PIVKEY_INFO_GZIP     0x81       // bits of it; either says that it is compressed
+
+// PIN policies that metadata tells (Yubico).
+#define PIVKEY_NEVER         1
+#define PIVKEY_ALWAYS        3
+#define PIVKEY_MATCH_ALWAYS  5          // the PIN or a finger, each time
+
+// Data objects that are shown without being read.
+struct pivkey_data {
+    u32 object;
+    const char *name;
+    u8 oid[13];                         // DER
+    bool private;                       // wants the PIN
+};
+
+// An OID of n bytes: the arcs after 2.16.840.1.101.3.7.
+#define PIVKEY_OID(n, ...)  { 0x06, n, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x07, __VA_ARGS__ }
+
+static const struct pivkey_data pivkey_data_list[] = {
+    { 0x5fc107, "Card Capability Container", PIVKEY_OID(11, 0x01, 0x81, 0x5b, 0x00), false },
+    { PIV_CHUID, "Card Holder Unique Identifier", PIVKEY_OID(10, 0x02, 0x30, 0x00), false },
+    { 0x5fc106, "Security Object", PIVKEY_OID(11, 0x02, 0x81, 0x10, 0x00), false },
+    { 0x5fc109, "Printed Information", PIVKEY_OID(10, 0x02, 0x30, 0x01), true },
+    { 0x5fc103, "Cardholder Fingerprints", PIVKEY_OID(10, 0x02, 0x60, 0x10), true },
+    { 0x5fc108, "Cardholder Facial Image", PIVKEY_OID(10, 0x02, 0x60, 0x30), true },
+};
+
+// Can what was begun not go on? The connection is gone, or the memory.
+static bool pivkey_must_end(st s)
+{
+    return link_is_broken(s) || s == ST_ARENA_FULL;
+}
+
+// Did the card answer with an error? It may be in passing: the next search asks again.
+static bool pivkey_may_pass(st s)
+{
+    return s > ST_COUNT;
+}
+
+// ---- Certificates ----
+
+// The certificate in a container, unpacked to scratch where it is compressed.
+static st pivkey_open_certificate(bytes container, struct scratch *scratch, bytes *der)
+{
+    bytes info = BYTES_NONE;
+    if (!tlv_find(container, PIVKEY_TAG_CERTIFICATE, der) || !der->n) return ST_NOT_FOUND;
+    tlv_find(container, PIVKEY_TAG_INFO, &info);
+    bool said = info.n && info.p[0] & PIVKEY_INFO_GZIP;
+    bool gzip = said || bytes_begin(*der, BYTES(0x1f, 0x8b));
+    return gzip ? zlib_inflate(*der, scratch, der) : ST_OK;
+}
+
+// Has so much of a certificate come that its key is seen? One that is compressed comes whole.
+static bool pivkey_shows_key(bytes answer)
+{
+    struct x509 x509;
+    bytes container, der;
+    if (tlv_open_some(answer, true, PIV_TAG_DATA, &container)) return false;
+    if (tlv_open_some(container, true, PIVKEY_TAG_CERTIFICATE, &der)) return false;
+    return !x509_parse_some(der, true, &x509);
+}
+
+// A certificate out of its container, or what there is of it, in the arena.
+static st pivkey_keep_certificate(struct card *card, bytes container, bool part,
+                                  struct scratch scratch, const struct x509 **out)
+{
+    struct x509 parsed;
+    bytes der;
+    if (part) TRY(tlv_open_some(container, true, PIVKEY_TAG_CERTIFICATE, &der));
+    else      TRY(pivkey_open_certificate(container, &scratch, &der));
+    TRY(x509_parse_some(der, part, &parsed));
+    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
+    bytes kept = arena_copy(&card->arena, part ? der : parsed.whole);
+    if (!x509 || !kept.p) return ST_ARENA_FULL;
+    *out = x509;
+    return x509_parse_some(kept, part, x509);
+}
+
+// The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
+// do, where the rest costs more commands.
+static st pivkey_read_certificate(struct card *card, struct token *token,
+                                  const struct piv_reference *reference, bool part,
+                                  struct scratch scratch, const struct x509 **out)
+{
+    bytes container;
+    st s = piv_get_part(card, token, reference->certificate, part ? pivkey_shows_key : NULL,
+                        &scratch, &container);
+    if (link_is_broken(s) || pivkey_may_pass(s)) return s;
+    part = piv_is_part(card);
+    if (!s && !part) TRY(piv_note_unique(token->state, reference->certificate, container));
+    if (!s) s = pivkey_keep_certificate(card, container, part, scratch, out);
+    if (!s || s == ST_NOT_FOUND || s == ST_ARENA_FULL) return s;
+    os_log("PIV: the certificate of %02x cannot be used: %s", reference->number, st_text(s));
+    return ST_NOT_FOUND;
+}
+
+// ---- What a key is for, and when it wants the PIN ----
+
+// Which of the uses that a key could have its certificate allows (RFC 5280, 4.2.1.3).
+static u32 pivkey_certificate_use(const struct x509 *x509, u32 use)
+{
+    u16 bits;
+    if (!x509_key_usage(x509, &bits)) return use;
+    use = 0;
+    if (bits & (X509_DIGITAL_SIGNATURE | X509_NON_REPUDIATION)) use |= CARD_SIGN;
+    if (bits & (X509_KEY_ENCIPHERMENT | X509_DATA_ENCIPHERMENT)) use |= CARD_DECRYPT;
+    if (bits & X509_KEY_AGREEMENT) use |= CARD_DERIVE;
+    return use;
+}
+
+// What a key of its type can do.
+static u32 pivkey_type_use(const struct alg_key *key)
+{
+    if (key->type == ALG_RSA) return CARD_SIGN | CARD_DECRYPT;
+    if (key->type == ALG_EC) return CARD_SIGN | CARD_DERIVE;
+    return key->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
+}
+
+// QUIRK(PIV cards of agencies): a retired key for nonRepudiation wants the PIN each time, as the
+// one in 9C does.
+static bool pivkey_wants_consent(const struct x509 *x509, u32 i)
+{
+    u16 bits;
+    return i >= PIV_FIRST_RETIRED && x509_key_usage(x509, &bits) && bits & X509_NON_REPUDIATION;
+}
+
+// Does a key want the PIN?
+static void pivkey_set_policy(struct object *object, bool never)
+{
+    object->credential = never ? NULL : card_pin(object->token);
+    object->private = !never;
+}
+
+// Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did
+// (key NULL: it did). ST_NOT_FOUND: the card does not tell.
+static st pivkey_read_metadata(struct card *card, struct object *like, struct alg_key *key,
+                               struct scratch scratch)
+{
+    bytes value, part, algorithm = BYTES_NONE;
+    TRY(piv_get_metadata(card, like->token, (u8)like->ref, &scratch, &value));
+    if (tlv_find(value, PIV_TAG_KEY_POLICY, &part) && part.n >= 1) {
+        u8 policy = part.p[0];
+        pivkey_set_policy(like, policy == PIVKEY_NEVER);
+        like->always_auth = policy == PIVKEY_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
+    }
+    like->unread = false;
+    if (!key) return ST_OK;
+    tlv_find(value, PIV_TAG_ALGORITHM, &algorithm);
+    if (!algorithm.n || !tlv_find(value, PIV_TAG_PUBLIC, &part)) return ST_NOT_FOUND;
+    TRY(piv_metadata_key(*algorithm.p, part, key));
+    return card_keep_key(card, key, scratch);
+}
+
+// The policy of a key, asked for once.
+static st pivkey_read_policy(struct card *card, struct object *object, struct scratch scratch)
+{
+    if (!object->unread) return ST_OK;
+    st s = pivkey_read_metadata(card, object, NULL, scratch);
+    if (s && s != ST_NOT_FOUND) return s;
+    object->unread = false;
+    return ST_OK;
+}
+
+// The policies of private keys that are listed already, and of which it is not known.
+static st pivkey_read_policies(struct card *card, struct token *token, const struct query *query,
+                               struct scratch scratch)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = piv_private_key_at(card, token, i);
+        if (!object || !(query->any_id || bytes_equal(object->id, query->id))) continue;
+        TRY(pivkey_read_policy(card, object, scratch));
+    }
+    return ST_OK;
+}
+
+// The public key of a key without certificate and without metadata: the card attests a key that it
+// generated.
+static st pivkey_read_attested(struct card *card, struct token *token, u8 number,
+                               struct alg_key *key, struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    struct x509 x509;
+    bytes der;
+    if (!(piv->quirks & PIV_ATTESTS) || piv->metadata != PIV_NO) return ST_NOT_FOUND;
+    st s = piv_ask(card, token, PIV_INS_ATTEST, number, 0, &scratch, &der);
+    if (link_is_broken(s)) return s;
+    if (s || x509_parse(der, &x509)) return ST_NOT_FOUND;
+    if (alg_parse_spki(x509.spki, key)) return ST_NOT_FOUND;
+    return card_keep_key(card, key, scratch);
+}
+
+// ---- One key ----
+
+static bytes pivkey_label(struct card *card, const struct piv_reference *reference)
+{
+    u8 room[32];
+    struct buf label = buf_on(room, sizeof room);
+    unsigned n = reference->number - PIV_RETIRED + 1u;
+    if (reference->name) return bytes_text(reference->name);
+    buf_put_text(&label, "Retired Key Management ");
+    if (n >= 10) buf_put8(&label, '0' + n / 10);
+    buf_put8(&label, '0' + n % 10);
+    return arena_copy(&card->arena, buf_bytes(&label));
+}
+
+// What is known of a key before it is looked at.
+static struct object pivkey_like(struct token *token, const struct piv_reference *reference)
+{
+    const struct piv *piv = token->state;
+    struct object like = { .token = token, .ref = reference->number };
+    pivkey_set_policy(&like, reference->number == 0x9e);
+    like.always_auth = reference->number == 0x9c;
+    like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
+    return like;
+}
+
+// The key of a certificate, or what the card says of one that has none (x509 NULL), and what it is
+// for. ST_NOT_FOUND: no key.
+static st pivkey_read_key(struct card *card, const struct piv_reference *reference,
+                          const struct x509 *x509, struct object *like, struct alg_key *key,
+                          struct scratch scratch)
+{
+    if (!reference->use) return ST_NOT_FOUND;
+    if (x509) {
+        if (alg_parse_spki(x509->spki, key)) return ST_NOT_FOUND;
+        like->use = pivkey_type_use(key) & pivkey_certificate_use(x509, reference->use);
+        if (pivkey_wants_consent(x509, reference->index)) like->always_auth = true;
+        return ST_OK;
+    }
+    st s = pivkey_read_metadata(card, like, key, scratch);
+    if (s == ST_NOT_FOUND)
+        s = pivkey_read_attested(card, like->token, reference->number, key, scratch);
+    if (s) return s;
+    like->use = pivkey_type_use(key) & (reference->use | CARD_SIGN);
+    return ST_OK;
+}
+
+// A key was found: it, and its policy where that will be asked for, which costs least now.
+static st pivkey_found(struct card *card, const struct query *query, struct object *like,
+                       const struct alg_key *key, struct scratch scratch)
+{
+    struct token *token = like->token;
+    struct piv *piv = token->state;
+    bool ask = query->class == CKO_PRIVATE_KEY || query->class == CKO_PROFILE || token->login;
+    like->key = key;
+    if (ask) TRY(pivkey_read_policy(card, like, scratch));
+    token->key_types |= CARD_TYPE(key->type);
+    if (!like->credential) piv->free_key = true;
+    return ST_OK;
+}
+
+// Is a key looked for, and not its certificate? What the first four keys are for is known without;
+// retired ones are used as their certificates say. A landmark is made of a whole one.
+static bool pivkey_wants_part(const struct piv *piv, const struct query *query, u32 i)
+{
+    bool key = query->class == CKO_PRIVATE_KEY || query->class == CKO_PUBLIC_KEY;
+    return key && !query->any_id && i < PIV_FIRST_RETIRED && piv->mark.known && piv->identity.known;
+}
+
+// Looks at one key reference and lists what is there: certificate, public key, private key. After
+// an error of the card nothing is listed, and the next search asks again.
+static st pivkey_list_key(struct card *card, struct token *token, const struct query *query,
+                          const struct piv_reference *reference, struct scratch scratch)
+{
+    struct piv *piv = token->state;
+    const struct x509 *x509 = NULL;
+    bool part = pivkey_wants_part(piv, query, reference->index);
+    SCARD11_ASSERT(!piv->listed[reference->index]);
+
+    st s = pivkey_read_certificate(card, token, reference, part, scratch, &x509);
+    if (pivkey_must_end(s)) return s;
+    if (pivkey_may_pass(s)) return ST_OK;
+    TRY(card_reserve(card, 3));
+    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
+    struct object like = pivkey_like(token, reference);
+    like.id = arena_copy(&card->arena, BYTES((u8)(reference->index + 1)));
+    like.label = pivkey_label(card, reference);
+    if (!key || !like.id.p || !like.label.p) return ST_ARENA_FULL;
+
+    s = pivkey_read_key(card, reference, x509, &like, key, scratch);
+    if (pivkey_must_end(s)) return s;
+    if (!s) TRY(pivkey_found(card, query, &like, key, scratch));
+    if (x509 || like.key) card_add_key(card, &like, x509);
+    piv->listed[reference->index] = true;
+    return ST_OK;
+}
+
+// ---- Listing ----
+
+// Lists the data objects, unread but for the CHUID.
+static st pivkey_list_data(struct card *card, struct token *token)
 {
     struct piv *piv = token->state;
     if (piv->data_listed) return ST_OK;
-    TRY(card_reserve(card, COUNT(piv_data_list)));
-    for (size_t i = 0; i < COUNT(piv_data_list); i++) {
-        const struct piv_data *data = &piv_data_list[i];
+    TRY(card_reserve(card, COUNT(pivkey_data_list)));
+    for (size_t i = 0; i < COUNT(pivkey_data_list); i++) {
+        const struct pivkey_data *data = &pivkey_data_list[i];
         struct object *object = card_add(card, token, CKO_DATA, card->epoch);
         if (!object) return ST_ARENA_FULL;
         object->oid = bytes_of(data->oid, 2u + data->oid[1]);
@@ -7951,7 +8307,7 @@ static st piv_list_data(struct card *card, struct token *token)
         object->ref = data->object;
         object->private = data->private;
         object->credential = data->private ? card_pin(token) : NULL;
-        object->unread = data->object != PIV_CHUID || !piv->named;
+        object->unread = data->object != PIV_CHUID || !piv->chuid_read;
         if (!object->unread) object->value = piv->chuid;
     }
     piv->data_listed = true;
@@ -7960,9 +8316,9 @@ static st piv_list_data(struct card *card, struct token *token)
 
 // Should a search look at this key reference? Retired keys when it is known that they are there, or
 // their CKA_ID is asked for; F9 where there is reason to hope.
-static bool piv_wants(const struct piv *piv, const struct query *query, u32 i)
+static bool pivkey_is_wanted(const struct piv *piv, const struct query *query, u32 i)
 {
-    if (piv->done[i]) return false;
+    if (piv->listed[i]) return false;
     if (!query->any_id) return query->id.n == 1 && *query->id.p == i + 1;
     if (i < PIV_FIRST_RETIRED) return true;
     if (i == PIV_ATTESTATION) return piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
@@ -7971,15 +8327,16 @@ static bool piv_wants(const struct piv *piv, const struct query *query, u32 i)
 
 // Does a key want no PIN at all? Only that one is shown before login. 9E's does not, unless its
 // metadata says otherwise.
-static st piv_needs_no_pin(struct card *card, struct token *token, const struct piv_slot *slot,
-                           struct scratch scratch, bool *never)
+static st pivkey_needs_no_pin(struct card *card, struct token *token,
+                              const struct piv_reference *reference, struct scratch scratch,
+                              bool *never)
 {
     struct piv *piv = token->state;
-    u32 bit = 1u << slot->place;
-    *never = slot->ref == 0x9e && !(piv->hidden & bit);
-    if (!slot->use || piv->hidden & bit || !piv_may_have_metadata(piv)) return ST_OK;
-    struct object like = piv_key_like(token, slot);
-    st s = piv_read_metadata(card, &like, NULL, scratch);
+    u32 bit = 1u << reference->index;
+    *never = reference->number == 0x9e && !(piv->hidden & bit);
+    if (!reference->use || piv->hidden & bit || !piv_may_have_metadata(piv)) return ST_OK;
+    struct object like = pivkey_like(token, reference);
+    st s = pivkey_read_metadata(card, &like, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
     if (piv->metadata == PIV_NO || link_is_error(st_of_sw(card->link.sw))) return ST_OK;
     *never = !s && !like.credential;
@@ -7987,88 +8344,95 @@ static st piv_needs_no_pin(struct card *card, struct token *token, const struct 
     return ST_OK;
 }
 
-// The policies of private keys that are listed already, and of which it is not known.
-static st piv_read_policies(struct card *card, struct token *token, const struct query *query,
-                            struct scratch scratch)
-{
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = piv_private_key_at(card, token, i);
-        if (!object || !(query->any_id || bytes_equal(object->id, query->id))) continue;
-        TRY(piv_read_policy(card, object, scratch));
-    }
-    return ST_OK;
-}
-
-// One key reference, for a search. Before login only private keys that need no PIN are found.
-static st piv_list_one(struct card *card, struct token *token, const struct query *query, u32 i,
-                       struct scratch scratch)
+// Lists one key reference, if a search wants it. Before login only private keys that need no PIN
+// are found.
+static st pivkey_list_one(struct card *card, struct token *token, const struct query *query, u32 i,
+                          struct scratch scratch)
 {
     const struct piv *piv = token->state;
-    bool public = query->any_class || query->class == CKO_CERTIFICATE ||
-                  query->class == CKO_PUBLIC_KEY;
+    bool for_all = query->any_class || query->class == CKO_CERTIFICATE ||
+                   query->class == CKO_PUBLIC_KEY;
     bool never = true;
-    if (!piv_wants(piv, query, i)) return ST_OK;
-    struct piv_slot slot = piv_slot_at(i);
-    if (!public && !query->logged_in) TRY(piv_needs_no_pin(card, token, &slot, scratch, &never));
-    return never ? piv_list_key(card, token, query, &slot, scratch) : ST_OK;
+    if (!pivkey_is_wanted(piv, query, i)) return ST_OK;
+    struct piv_reference reference = piv_reference_at(i);
+    if (!for_all && !query->logged_in)
+        TRY(pivkey_needs_no_pin(card, token, &reference, scratch, &never));
+    return never ? pivkey_list_key(card, token, query, &reference, scratch) : ST_OK;
 }
 
-// Before the retired keys and F9 come: is there need to look at them, and which are there?
-static st piv_list_more(struct card *card, struct token *token, const struct query *query,
-                        struct scratch scratch, bool *more)
+// Before the retired keys and F9 come: is there need to look at them, and which are there? Only
+// metadata tells of a key outside 9E that needs no PIN.
+static st pivkey_list_more(struct card *card, struct token *token, const struct query *query,
+                           struct scratch scratch, bool *more)
 {
     const struct piv *piv = token->state;
     bool profile = query->class == CKO_PROFILE;
-    bool metadata = piv_may_have_metadata(piv);   // only that tells of such a key outside 9E
+    bool metadata = piv_may_have_metadata(piv);
     bool hidden = query->class == CKO_PRIVATE_KEY && !query->logged_in && !metadata;
-    token->pin_for_all = !piv->never && (metadata ? profile : piv->done[PIV_9E]);
+    bool all_seen = metadata ? profile : piv->listed[PIV_9E];
+    token->pin_for_all = all_seen && !piv->free_key;
     *more = !profile && !hidden;                // what is left wants the PIN
     return *more && query->any_id ? piv_read_history(card, token, scratch) : ST_OK;
 }
 
-static st piv_list(struct card *card, struct token *token, const struct query *query,
-                   struct scratch scratch)
+// Is a search for what a key reference can have, or for a profile, which depends on it?
+static bool pivkey_is_for_keys(const struct query *query)
+{
+    if (query->any_class) return true;
+    return query->class == CKO_CERTIFICATE || query->class == CKO_PUBLIC_KEY ||
+           query->class == CKO_PRIVATE_KEY || query->class == CKO_PROFILE;
+}
+
+// Lists what a search can match: after it, each such object that the card has is in its table.
+static st pivkey_list(struct card *card, struct token *token, const struct query *query,
+                      struct scratch scratch)
 {
     bool more = true;
-    if (query->any_class || query->class == CKO_DATA) TRY(piv_list_data(card, token));
-    if (!query->any_class && query->class != CKO_CERTIFICATE && query->class != CKO_PUBLIC_KEY &&
-        query->class != CKO_PRIVATE_KEY && query->class != CKO_PROFILE)
-        return ST_OK;
+    if (query->any_class || query->class == CKO_DATA) TRY(pivkey_list_data(card, token));
+    if (!pivkey_is_for_keys(query)) return ST_OK;
     for (u32 i = 0; i < PIV_KEYS && more; i++) {
-        TRY(piv_list_one(card, token, query, i, scratch));
-        if (i == PIV_9E) TRY(piv_list_more(card, token, query, scratch, &more));
+        TRY(pivkey_list_one(card, token, query, i, scratch));
+        if (i == PIV_9E) TRY(pivkey_list_more(card, token, query, scratch, &more));
     }
-    return query->class == CKO_PRIVATE_KEY && more ? piv_read_policies(card, token, query,
-                                                                       scratch) : ST_OK;
+    if (query->class != CKO_PRIVATE_KEY || !more) return ST_OK;
+    return pivkey_read_policies(card, token, query, scratch);
+}
+
+// ---- Reading an object ----
+
+// One of a certificate's objects gets the whole certificate, or none: it can no longer be read.
+static void pivkey_set_whole(struct object *object, const struct x509 *x509, u32 use)
+{
+    object->x509 = x509;
+    if (x509 && object->key)
+        object->use = pivkey_type_use(object->key) & pivkey_certificate_use(x509, use);
+    if (object->class != CKO_CERTIFICATE) return;
+    if (x509) object->value = x509->whole;
+    object->unread = false;
 }
 
 // The whole of a certificate that was read in part; its keys learn from it what they may be used
 // for.
-static st piv_read_whole(struct card *card, const struct object *of, struct scratch scratch)
+static st pivkey_read_whole(struct card *card, const struct object *of, struct scratch scratch)
 {
     const struct x509 *part = of->x509, *x509 = NULL;
-    struct piv_slot slot = piv_slot_at(*of->id.p - 1u);
-    st s = piv_read_certificate(card, of->token, &slot, false, scratch, &x509);
-    if (link_is_broken(s) || s == ST_ARENA_FULL || link_is_error(s)) return s;
+    SCARD11_ASSERT(of->id.n == 1);
+    struct piv_reference reference = piv_reference_at(*of->id.p - 1u);
+    st s = pivkey_read_certificate(card, of->token, &reference, false, scratch, &x509);
+    if (pivkey_must_end(s) || link_is_error(s)) return s;
     for (u32 n = 0; n < card->object_count; n++) {
         struct object *object = card_object_at(card, n);
-        if (!object->handle || object->x509 != part) continue;
-        object->x509 = x509;
-        if (x509 && object->key)
-            object->use = piv_type_use(object->key) & piv_certificate_use(x509, slot.use);
-        if (object->class != CKO_CERTIFICATE) continue;
-        if (x509) object->value = x509->whole;
-        object->unread = false;
+        if (object->handle && object->x509 == part) pivkey_set_whole(object, x509, reference.use);
     }
     return ST_OK;
 }
 
-// The value of a data object or certificate; the policy and the use of a key.
-static st piv_read(struct card *card, struct object *object, struct scratch scratch)
+// Reads what was left: the value of a data object or certificate; the policy and the use of a key.
+static st pivkey_read(struct card *card, struct object *object, struct scratch scratch)
 {
     bytes value;
-    if (object->class == CKO_PRIVATE_KEY) TRY(piv_read_policy(card, object, scratch));
-    if (card_has_part(object)) return piv_read_whole(card, object, scratch);
+    if (object->class == CKO_PRIVATE_KEY) TRY(pivkey_read_policy(card, object, scratch));
+    if (card_has_part(object)) return pivkey_read_whole(card, object, scratch);
     if (object->class != CKO_DATA) return ST_OK;
     st s = piv_get(card, object->token, object->ref, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
@@ -8079,35 +8443,36 @@ static st piv_read(struct card *card, struct object *object, struct scratch scra
     return ST_OK;
 }
 
-// ---- Keys ----
+// ---- Using a key ----
 
 // GENERAL AUTHENTICATE: 7C { 82 empty, tag input }, answered by 7C { 82 output }. A status word
 // that says anything but yes comes back as it is.
-static st piv_authenticate(const struct trial *trial, u8 tag, struct scratch *scratch,
-                           bytes *answer)
+static st pivkey_authenticate(const struct trial *trial, u8 tag, struct scratch *scratch,
+                              bytes *answer)
 {
     const struct object *object = trial->object;
+    const struct alg_key *key = object->key;
     struct buf data = scratch_buf(scratch, trial->in.n + 24);
-    struct buf rsp = scratch_buf(scratch, 1024);
-    tlv_put_header(&data, PIV_TAG_AUTH, 2 + tlv_size(tag, trial->in.n));
-    tlv_put(&data, 0x82, BYTES_NONE);
+    struct buf rsp = scratch_buf(scratch, PIVKEY_ANSWER_MAX);
+    tlv_put_header(&data, PIVKEY_TAG_AUTH, 2 + tlv_size(tag, trial->in.n));
+    tlv_put(&data, PIVKEY_TAG_RESPONSE, BYTES_NONE);
     tlv_put(&data, tag, trial->in);
     if (data.full || !rsp.cap) return ST_HOST_MEMORY;
-    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm(object->key),
+    bool long_answer = key->type == ALG_RSA && key->bits >= 2048;
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm_of(key),
                         .p2 = (u8)object->ref, .data = buf_bytes(&data),
+                        .le = long_answer ? APDU_LE_ALL : APDU_LE_SHORT,
                         .secret_out = trial->secret };
-    cmd.le = object->key->type == ALG_RSA && object->key->bits >= 2048 ? APDU_LE_ALL :
-             APDU_LE_SHORT;
     if (!cmd.p1) return ST_KEY_SIZE;
     TRY(link_exchange(&trial->card->link, &cmd, &rsp));
-    TRY(tlv_open(buf_bytes(&rsp), PIV_TAG_AUTH, answer));
-    return tlv_find(*answer, 0x82, answer) ? ST_OK : ST_PROTOCOL;
+    TRY(tlv_open(buf_bytes(&rsp), PIVKEY_TAG_AUTH, answer));
+    return tlv_find(*answer, PIVKEY_TAG_RESPONSE, answer) ? ST_OK : ST_PROTOCOL;
 }
 
 // What 6982 from GENERAL AUTHENTICATE means, where it is certain who said it: the PIN is not
 // verified; or it is, and a touch that the key wants did not come. Then the login stays, and nobody
 // is asked for another touch. A second attempt comes after a SELECT: nothing is verified then.
-static st piv_why_refused(const struct trial *trial, st s)
+static st pivkey_why_refused(const struct trial *trial, st s)
 {
     struct card *card = trial->card;
     const struct object *object = trial->object;
@@ -8115,10 +8480,10 @@ static st piv_why_refused(const struct trial *trial, st s)
     const struct credential *pin = card_pin(token);
     int tries;
     if (s != SW_SECURITY_STATUS || trial->again) return s;
-    st found = card->sure ? ST_OK : place_find_landmark(card, token, token->landmark,
-                                                        trial->scratch);
-    if (link_is_broken(found)) return found;
-    if (found) return s;
+    st ours = ST_OK;
+    if (!card->sure) ours = place_find_landmark(card, token, token->landmark, trial->scratch);
+    if (link_is_broken(ours)) return ours;
+    if (ours) return s;
     if (!object->credential) return ST_UNTOUCHED;
     if (!pin->ask) return ST_NOT_LOGGED_IN;
     st state = iso_ask_pin(&card->link, pin->reference, &tries);
@@ -8126,7 +8491,8 @@ static st piv_why_refused(const struct trial *trial, st s)
     return state ? ST_NOT_LOGGED_IN : ST_UNTOUCHED;
 }
 
-static st piv_key_status(st s)
+// What the status word of GENERAL AUTHENTICATE means.
+static st pivkey_status(st s)
 {
     switch (s) {
         case SW_SECURITY_STATUS:
@@ -8139,12 +8505,12 @@ static st piv_key_status(st s)
 }
 
 // One attempt, into the trial's out as PKCS#11 has it: r || s for a signature of EC.
-static st piv_try(const struct trial *trial, u8 tag)
+static st pivkey_use_once(const struct trial *trial, u8 tag)
 {
     const struct alg_key *key = trial->object->key;
     struct scratch scratch = trial->scratch;
     bytes made;
-    TRY(piv_authenticate(trial, tag, &scratch, &made));
+    TRY(pivkey_authenticate(trial, tag, &scratch, &made));
     if (key->type == ALG_RSA) return card_put_rsa(key, made, trial->out);
     size_t size = key->curve->size;
     if (!trial->secret && key->type == ALG_EC) return padding_ecdsa_to_raw(made, size, trial->out);
@@ -8156,32 +8522,33 @@ static st piv_try(const struct trial *trial, u8 tag)
 // GENERAL AUTHENTICATE names algorithm and key itself. A key that wants the PIN each time was
 // verified in this transaction: sure. use NULL: a secret.
 // QUIRK(PivApplet): after a chain that failed at its end the next command fails, once, with 6A80.
-static st piv_use(struct card *card, struct object *object, const struct alg_use *use, u8 tag,
-                  bytes in, struct scratch scratch, struct buf *out)
+static st pivkey_use(struct card *card, struct object *object, const struct alg_use *use, u8 tag,
+                     bytes in, struct scratch scratch, struct buf *out)
 {
     struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
                            .scratch = scratch, .named = true, .secret = !use };
-    while (trial_next(&trial)) trial.s = piv_why_refused(&trial, piv_try(&trial, tag));
-    return piv_key_status(trial.s);
+    SCARD11_ASSERT(object->key && object->token->state);
+    while (trial_next(&trial)) trial.s = pivkey_why_refused(&trial, pivkey_use_once(&trial, tag));
+    return pivkey_status(trial.s);
 }
 
-static st piv_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
-                   struct scratch scratch, struct buf *out)
-{
-    return piv_use(card, object, use, 0x81, in, scratch, out);
-}
-
-static st piv_decrypt(struct card *card, struct object *object, const struct alg_use *use, bytes in,
+static st pivkey_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    (void)use;
-    return piv_use(card, object, NULL, 0x81, in, scratch, out);
+    return pivkey_use(card, object, use, PIVKEY_TAG_CHALLENGE, in, scratch, out);
 }
 
-static st piv_derive(struct card *card, struct object *object, bytes peer_point,
-                     struct scratch scratch, struct buf *out)
+static st pivkey_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                         bytes in, struct scratch scratch, struct buf *out)
 {
-    return piv_use(card, object, NULL, 0x85, peer_point, scratch, out);
+    (void)use;
+    return pivkey_use(card, object, NULL, PIVKEY_TAG_CHALLENGE, in, scratch, out);
+}
+
+static st pivkey_derive(struct card *card, struct object *object, bytes peer_point,
+                        struct scratch scratch, struct buf *out)
+{
+    return pivkey_use(card, object, NULL, PIVKEY_TAG_PEER, peer_point, scratch, out);
 }
 
 static const struct driver driver_piv = {
@@ -8190,14 +8557,14 @@ static const struct driver driver_piv = {
     .keys_without_pin = true,       // 9E
     .probe   = piv_probe,
     .open    = piv_read_tries,
-    .list    = piv_list,
-    .read    = piv_read,
+    .list    = pivkey_list,
+    .read    = pivkey_read,
     .select  = piv_select,
     .landmark = piv_landmark,
     .learn   = piv_learn,
-    .sign    = piv_sign,
-    .decrypt = piv_decrypt,
-    .derive  = piv_derive,
+    .sign    = pivkey_sign,
+    .decrypt = pivkey_decrypt,
+    .derive  = pivkey_derive,
 };
 #endif
 
@@ -10233,7 +10600,7 @@ static st probe_card(struct card *card, struct scratch scratch)
  *         remembered of a card is used for that card only (slot_prove); a lost context is a removal
  *         of every card (slot_look_all); after the end of a login the card itself asks for the PIN
  *         again (slot_log_out)
- * Uses    >>reader >>link >>card >>place >>secret >>probe
+ * Uses    >>reader >>extended >>link >>card >>place >>secret >>probe
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/unit/slot.c
@@ -10262,9 +10629,7 @@ struct reader {
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
     u8   *answer;                   // ... the answer
     struct scratch scratch;         // ... the scratch
-    bool  short_only;               // extended length failed in this reader
-    bool  short_sure, short_doubt;  // that was the reader's fault; it was not, once
-    u32   short_changes;            // changes of the card that it failed with
+    struct extended_reader extended;
     u32   unknown_changes;          // of the card that is in and was found to be nobody's
     u64   unknown_ms;               // ... and when
     // Under the library lock.
@@ -10404,8 +10769,7 @@ static void slot_empty(struct reader *reader, bool reset)
 {
     if (!reader->card) return;
     link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
-    if (!reader->short_sure) reader->short_changes = reader->card->changes;
-    if (reader->card->link.extended_proven) reader->short_doubt = false;
+    extended_card_left(&reader->extended, &reader->card->link.extended, reader->card->changes);
     slot_forget_secrets(reader->card);
     struct arena everything = reader->card->arena;
     reader->card = NULL;
@@ -10467,7 +10831,8 @@ static struct reader *slot_named(const char *name)
     struct reader *reader = slot_place();
     if (!reader) return NULL;
     strcpy(reader->name, name);
-    reader->listed = reader->short_only = reader->short_sure = reader->short_doubt = false;
+    reader->listed = false;
+    reader->extended = (struct extended_reader){ EXTENDED_GOOD, 0 };
     reader->state = 0;
     reader->changes++;
     reader->pending = 0;
@@ -10652,16 +11017,6 @@ static bool slot_drop_card(struct reader *reader, st why)
     return left;
 }
 
-// Extended length failed, or the card was pulled right then: the reader is to blame if the card is
-// still in, or if it was so twice.
-static void slot_judge_short(struct reader *reader, u32 changes)
-{
-    if (!reader->short_only || reader->short_sure) return;
-    reader->short_sure = reader->short_only = reader->short_doubt ||
-                         changes == reader->short_changes;
-    reader->short_doubt = true;
-}
-
 // ---- Taking a connection up again ----
 // The law: what is remembered of a card is used for that card only. Whatever takes up a connection,
 // after a reset, our own too, or after a rest, compares the count and the ATR, and leaves the card
@@ -10821,7 +11176,7 @@ static st slot_make_card(struct reader *reader, u32 state, u32 changes)
 {
     struct arena arena;
     TRY(slot_make_block(reader));
-    slot_judge_short(reader, changes);
+    extended_card_came(&reader->extended, changes);
     arena_init(&arena, SCARD11_CARD_MEMORY);
     struct card *card = ARENA_NEW(&arena, struct card, 1);
     if (!card) {
@@ -10837,7 +11192,7 @@ static st slot_make_card(struct reader *reader, u32 state, u32 changes)
     card->link.raw = reader->block;
     card->link.answer = reader->answer;
     card->link.count = &reader->count;
-    card->link.reader_short = &reader->short_only;
+    card->link.extended.reader = &reader->extended;
     reader->card = card;
     return ST_OK;
 }

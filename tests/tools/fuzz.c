@@ -112,8 +112,8 @@ static void fuzz(bytes in)
     u8 room[1024];
     struct buf spki = buf_on(room, sizeof room);
 
-    if (!piv_open_certificate(in, &scratch, &der)) x509_parse(der, &x);
-    if (piv_shows_key(in)) MUST(!tlv_open_some(in, true, PIV_TAG_DATA, &der));
+    if (!pivkey_open_certificate(in, &scratch, &der)) x509_parse(der, &x);
+    if (pivkey_shows_key(in)) MUST(!tlv_open_some(in, true, PIV_TAG_DATA, &der));
     if (!x509_parse_some(in, true, &x)) MUST(within(x.spki, in) && within(x.extensions, in));
     if (x509_parse(in, &x)) return;
     MUST(within(x.whole, in) && within(x.serial, in) && within(x.issuer, in));

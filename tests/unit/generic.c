@@ -100,7 +100,7 @@ TEST(generic_finds_nothing)
         p15use_begin(cases[i], 0);
         if (test_failing) return;
         card_it.token_count = 0;
-        card_it.link.extended = false;
+        card_it.link.extended.on = false;
         CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_NOT_MINE);
         p15use_end();
         if (test_failing) printf("    case %zu\n", i);

@@ -51,7 +51,7 @@ static st iso_try(int what, const char *answer, struct buf *rsp)
     *rsp = buf_on(link_room, sizeof link_room);
     link_open_script(lines);
     if (test_failing) return s;
-    link_l.extended = false;
+    link_l.extended.on = false;
     if (what == 0) s = iso_read_binary(&link_l, 0, 16, rsp);
     if (what == 1) s = iso_read_record(&link_l, 1, rsp);
     if (what == 2) s = iso_get_data(&link_l, 0x3fff, BYTES(0x5c, 1, 0x7e), NULL, rsp);

@@ -5,19 +5,19 @@
 // A link to a scripted card in a reader of its own.
 static struct link link_l;
 static struct link_count link_counts;
-static bool link_short;
+static struct extended_reader link_reader;
 static struct sim_script link_card;
 static u8 link_raw[LINK_COMMAND], link_answer[SCARD11_ANSWER], link_room[70000];
 
 static void link_open_script(const char *const *lines)
 {
     sim_reader_clear();
-    link_short = false;
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
     link_counts = (struct link_count){ 0, 0, 0, 0 };
     link_card = sim_script(lines);
     sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
     link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                            .reader_short = &link_short, .count = &link_counts };
+                            .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&link_l, false), ST_OK);
     CHECK_ST(link_begin(&link_l), ST_OK);
 }
@@ -111,7 +111,7 @@ TEST(link_chains_what_a_short_command_cannot_hold)
     strcat(third, "00 > aa 9000");
     link_open_script(lines);
     if (test_failing) return;
-    link_l.extended = false;
+    link_l.extended.on = false;
     CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .p1 = 0x9e, .p2 = 0x9a,
                                      .data = bytes_of(data, 600),
                                      .le = 256 }, &rsp), ST_OK);
@@ -142,7 +142,7 @@ TEST(link_a_chain_ends_where_the_card_says_no)
     struct buf rsp;
     link_open_script(lines);
     if (test_failing) return;
-    link_l.extended = false;
+    link_l.extended.on = false;
     CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 300) }, &rsp), 0x6884);
     link_over();
 }
@@ -155,7 +155,7 @@ TEST(link_falls_back_when_extended_length_is_refused)
     struct apdu cmd = { .ins = 0xcb, .p1 = 0x3f, .p2 = 0xff, .le = APDU_LE_ALL };
     link_open_script(lines);
     if (test_failing) return;
-    CHECK(link_l.extended);
+    CHECK(link_l.extended.on);
     CHECK_ST(link_try(cmd, &rsp), ST_OK);
     CHECK_BYTES(rsp.p, rsp.n, "0102");
     CHECK_ST(link_try(cmd, &rsp), ST_OK);       // remembered
@@ -182,7 +182,7 @@ TEST(link_remembers_what_the_card_refused)
         link_end(&link_l);
         link_disconnect(&link_l, false);
         CHECK_ST(link_connect(&link_l, false), ST_OK);
-        CHECK_EQ(link_l.extended, cases[i].forgets);
+        CHECK_EQ(link_l.extended.on, cases[i].forgets);
         CHECK_ST(link_begin(&link_l), ST_OK);
         CHECK_ST(link_try(cmd, &rsp), ST_OK);
         CHECK_BYTES(rsp.p, rsp.n, "03");
@@ -251,7 +251,7 @@ TEST(link_6700_to_both_lengths_says_nothing_of_them)
     CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = APDU_LE_ALL }, &rsp), ST_OK);
     CHECK_ST(link_try(sign, &rsp), 0x6700);
     CHECK_ST(link_try(sign, &rsp), ST_OK);
-    CHECK_EQ(link_l.extended_proven, LINK_LE_ALONE | LINK_LONG_DATA);
+    CHECK_EQ(link_l.extended.proven, EXTENDED_LE_ALONE | EXTENDED_LONG_DATA);
     link_over();
 }
 
@@ -265,13 +265,13 @@ TEST(link_a_chain_of_long_pieces_is_refused)
     sim_reader_clear();
     sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
     sim_reader_limit(0, 512, 0);
-    link_short = false;
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
     link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                            .reader_short = &link_short, .count = &link_counts };
+                            .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&link_l, false), ST_OK);
     CHECK_ST(link_begin(&link_l), ST_OK);
     CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 600) }, &rsp), ST_OK);
-    CHECK_EQ(link_l.extended_refused, LINK_FORMS);
+    CHECK_EQ(link_l.extended.refused, EXTENDED_FORMS);
     link_over();
 }
 
@@ -344,12 +344,12 @@ TEST(link_chains_what_the_reader_cannot_take)
     sim_reader_clear();
     sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
     sim_reader_limit(0, 512, 0);
-    link_short = false;
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
     link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                            .reader_short = &link_short, .count = &link_counts };
+                            .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&link_l, false), ST_OK);
     CHECK_ST(link_begin(&link_l), ST_OK);
-    CHECK(link_l.extended && link_l.max_data == 503);
+    CHECK(link_l.extended.on && link_l.max_data == 503);
     CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 600) }, &rsp), ST_OK);
     link_over();
 }
@@ -478,7 +478,7 @@ TEST(link_resets_the_card)
     CHECK_ST(link_try(cmd, &rsp), ST_OK);
     CHECK_ST(link_status(&link_l, &before), ST_OK);
     CHECK_ST(link_reset(&link_l), ST_OK);
-    CHECK(!link_l.open && !link_l.dead && !link_l.reset && link_l.extended_proven);
+    CHECK(!link_l.open && !link_l.dead && !link_l.reset && link_l.extended.proven);
     CHECK_ST(link_status(&link_l, &after), ST_OK);
     CHECK_EQ(after, before);
     CHECK_ST(link_begin(&link_l), ST_OK);
@@ -526,25 +526,6 @@ TEST(link_secrets_stay_out_of_the_log)
     link_over();
 }
 
-TEST(link_reads_the_atr_for_extended_length)
-{
-    static const struct { const char *atr; bool extended; } cases[] = {
-        { "3b8080 0101", true },                        // no historical bytes that say: worth a try
-        { "3bfd1300008131fe158073c021c057597562694b657940", true },     // YubiKey 5: 73 C0 21 C0
-        { "3b8d80018073c021c057597562694b6579f9", true },
-        { "3b85800173000080 00", true },                // category 73: not compact-TLV
-        { "3b8580018073c02180", false },                // 73 C0 21 80: no extended length
-        { "3b", true }, { "", true },
-        { "3bff", true }, { "3b8f", true },             // cut off
-        { "3b83018073", true },
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        u8 atr[40];
-        size_t n = sim_script_hex(cases[i].atr, cases[i].atr + strlen(cases[i].atr), atr);
-        CHECK_EQ(link_atr_extended(bytes_of(atr, n)), cases[i].extended);
-    }
-}
-
 TEST(link_a_reader_without_extended_length_is_believed)
 {
     static const char *const lines[] = { "00cb0000 00 > 9000", NULL };
@@ -553,9 +534,9 @@ TEST(link_a_reader_without_extended_length_is_believed)
     sim_reader_clear();
     sim_reader_insert(sim_reader_add("Reader"), &link_card.card);
     sim_reader_limit(0, 256, 261);
-    link_short = false;
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
     link_l = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                            .reader_short = &link_short, .count = &link_counts };
+                            .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&link_l, false), ST_OK);
     CHECK_ST(link_begin(&link_l), ST_OK);
     CHECK_ST(link_try((struct apdu){ .ins = 0xcb, .le = APDU_LE_ALL }, &rsp), ST_OK);
@@ -714,7 +695,7 @@ TEST(link_protects_each_command_of_a_chain)
         struct buf rsp;
         link_open_secure(lines);
         if (test_failing) return;
-        link_l.extended = false;
+        link_l.extended.on = false;
         link_l.t0 = link_toy.gives_pieces = t0;
         CHECK_ST(link_try(cmd, &rsp), ST_OK);
         CHECK_EQ(rsp.n, 256);
@@ -751,7 +732,7 @@ TEST(link_sends_commands_as_long_as_the_header_says)
         link_open_script(none);
         if (test_failing) return;
         link_card.card.apdu = link_measure;
-        link_l.extended = extended;
+        link_l.extended.on = extended;
         link_longest = 0;
         CHECK_ST(link_try(cmd, &rsp), ST_OK);
         CHECK(link_longest <= (extended ? SCARD11_COMMAND_MAX : 261));
@@ -779,7 +760,7 @@ TEST(link_leaves_room_in_answers)
     link_open_secure(lines);
     if (test_failing) return;
     for (size_t i = 0; i < COUNT(cmds); i++) {
-        link_l.extended = i > 3;
+        link_l.extended.on = i > 3;
         CHECK_ST(link_try(cmds[i], &rsp), ST_OK);
         CHECK(rsp.n == 1 && rsp.p[0] == i + 1);
     }
@@ -897,7 +878,6 @@ static void test_link(void)
     RUN(link_dies_with_the_card);
     RUN(link_resets_the_card);
     RUN(link_secrets_stay_out_of_the_log);
-    RUN(link_reads_the_atr_for_extended_length);
     RUN(link_a_reader_without_extended_length_is_believed);
     RUN(link_sends_commands_as_long_as_the_header_says);
     RUN(link_protects_each_command_of_a_chain);

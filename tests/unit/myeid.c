@@ -133,8 +133,8 @@ static void myeid_check(const char *const *lines, enum myeid_work work, enum alg
     p15use_begin_key(lines, &myeid_it.p15, type, bits);
     if (test_failing) return;
     p15use_key.where.file = bytes_of(file, sizeof file);
-    card_it.link.extended = myeid_extended;
-    card_it.link.extended_proven = myeid_extended ? LINK_FORMS : 0;
+    card_it.link.extended.on = myeid_extended;
+    card_it.link.extended.proven = myeid_extended ? EXTENDED_FORMS : 0;
     card_it.link.max_data = 65535;
     struct scratch scratch = p15_scratch();
     CHECK_ST(work == MYEID_SIGN ? myeid_sign(&card_it, o, &use, in, scratch, &out)

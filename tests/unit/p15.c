@@ -97,10 +97,10 @@ static void p15_connect(size_t limit)
     sim_reader_clear();
     sim_reader_insert(sim_reader_add("Reader"), &p15_card.card);
     card_begin(limit);
-    link_short = false;
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
     link_counts = (struct link_count){ 0, 0, 0, 0 };
     card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                                  .reader_short = &link_short, .count = &link_counts };
+                                  .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&card_it.link, false), ST_OK);
     CHECK_ST(link_begin(&card_it.link), ST_OK);
     p15_seen[0] = 0;
@@ -966,7 +966,7 @@ TEST(p15_reading_odd_files)
     for (int i = 0; i < 254; i++) at += sprintf(at, "30");
     p15_file(0x3500, text);
     p15_card.no_fcp = true;
-    card_it.link.extended = false;
+    card_it.link.extended.on = false;
     CHECK_ST(p15_white_read(P15_OBJECT, &out), ST_OK);
     CHECK_EQ(out.n, 258);
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_OK);
@@ -1000,10 +1000,10 @@ TEST(p15_reading_odd_files)
     p15_card.no_fcp = true;
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_OK);
     CHECK_EQ(out.n, P15_FILE_MAX);
-    card_it.link.extended = true;
-    card_it.link.extended_proven = LINK_FORMS;
+    card_it.link.extended.on = true;
+    card_it.link.extended.proven = EXTENDED_FORMS;
     CHECK_ST(p15_white_read(P15_ANY, &out), ST_PROTOCOL);
-    card_it.link.extended = false;
+    card_it.link.extended.on = false;
     p15_card.sw = 0x6981;                               // a file of records, where it is none
     CHECK_ST(p15_white_read(P15_OBJECT, &out), 0x6981);
     p15_card.odd_from = 4;                              // or says so half-way

@@ -46,7 +46,7 @@ static void p15use_begin_key(const char *const *lines, struct p15 *p, enum alg_t
     p15use_object = (struct object){ .class = CKO_PRIVATE_KEY, .token = p15use_t, .type = type,
                                      .key = &public_half, .state = &p15use_key };
     p15_attach(p15use_t, p);
-    card_it.link.extended = false;
+    card_it.link.extended.on = false;
 }
 
 // So many bytes of a value in hex, for a line of a script.

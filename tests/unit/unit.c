@@ -27,6 +27,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "cipher.c"
 #include "reader.c"
 #include "apdu.c"
+#include "extended.c"
 #include "link.c"
 #include "iso.c"
 #include "card.c"
@@ -38,6 +39,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15alg.c"
 #include "p15use.c"
 #include "piv.c"
+#include "pivkey.c"
 #include "isoapplet.c"
 #include "myeid.c"
 #include "esteid.c"
@@ -75,6 +77,7 @@ int main(int argc, char **argv)
     SECTION(cipher);
     SECTION(reader);
     SECTION(apdu);
+    SECTION(extended);
     SECTION(link);
     SECTION(iso);
     SECTION(card);
@@ -86,6 +89,7 @@ int main(int argc, char **argv)
     SECTION(p15);
     SECTION(p15use);
     SECTION(piv);
+    SECTION(pivkey);
     SECTION(isoapplet);
     SECTION(myeid);
     SECTION(esteid);
