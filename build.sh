@@ -12,17 +12,12 @@ OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} RE
 export OUT CC CFLAGS
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
-small='-DSCARD11_ZLIB=0 -DSCARD11_ANSWER=258 -DSCARD11_SCRATCH=6674 -DSCARD11_CHECK_SIGNATURES=1'
-asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
-tsan='-g -O1 -fsanitize=thread'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
 test_libs="-lmbedx509 $libs -lcrypto"   # the simulated cards have Ed25519 and X25519 from OpenSSL
 pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
 pkg_lib="gcc libc6-dev libmbedtls-dev libpcsclite-dev zlib1g-dev"
-programs='unit unit_4 vectors wycheproof module module_4 module_pcsc api conformance pins pins_pcsc cards piv_cards cards_4 cards_small piv_cards_small eid traces faults faults_pcsc scenarios scenarios_pcsc scenarios_tsan scenarios_pcsc_tsan threads threads_pcsc sim_reader_test sim_reader_race kiosk storm storm_tsan'
-scripts='scenarios_pcscd storm_pcscd model header structure options harness constants examples e2e witness clients'
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@"; }
@@ -34,42 +29,9 @@ bg() { [ -z "$bg_old" ] || wait "$bg_old" || exit 1
 bg_wait() { for p in $bg_old $bg_new; do wait "$p" || exit 1; done; bg_old='' bg_new=''; }
 
 . tests/tools/need.sh
+. tests/tools/suite.sh
 out() { for d; do mkdir -p "$OUT/$d"; done; : > "$OUT/.scard11"; }
 there() { for f; do [ -e "$f" ] || die "there is no $f"; done; }
-sims() { ls tests/sim/sim_*.c | grep -v '_test\.c$'; }
-objects() {     # objects <directory> <flags>: $lib and the simulated cards, for tests
-    dir=$1; shift; out "$dir"
-    for f in $lib $(sims); do
-        bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -c "$f" -o "$OUT/$dir/$(basename "$f" .c).o"
-    done
-}
-stand_in() {    # stand_in <directory> <flags>: the library for PC/SC, and what stands in for libpcsclite
-    dir=$1; shift
-    bg $CC $warn "$@" -I. $pcsc_h -DSCARD11_DEBUG=1 -c scard11.c -o "$OUT/$dir/pcsc_scard11.o"
-    bg $CC $warn "$@" -I. $pcsc_h -c tests/pcsc/pcsc_stand_in.c -o "$OUT/$dir/pcsc_stand_in.o"
-}
-as_with_4() {   # as_with_4 <directory> <flags>: the library as with mbedTLS 4
-    dir=$1; shift
-    bg $CC $warn "$@" $custom -DSCARD11_DEBUG=1 -DSCARD11_MBEDTLS_MAJOR=4 -c scard11.c -o "$OUT/$dir/4_scard11.o"
-}
-in_little_memory() {    # in_little_memory <directory> <flags>: the library with the least that scard11.h allows
-    dir=$1; shift
-    bg $CC $warn "$@" $custom $small -DSCARD11_DEBUG=1 -c scard11.c -o "$OUT/$dir/small_scard11.o"
-}
-sim_o() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }
-# What a test program is made of. Its name ends in _pcsc when it runs through the stand-in, in _tsan when under
-# ThreadSanitizer as well as without, in _4 when the library is built as with mbedTLS 4, in _small when it has the
-# least memory to work in, no zlib and no extended length; each signature is checked then.
-program() {
-    case " $programs " in *" $1 "*) ;; *) return 1 ;; esac
-    src=${1%_tsan} kind=asan flags=$asan how=$custom lib=scard11
-    case $1 in kiosk) kind=fast flags=$CFLAGS ;; *_tsan | *_race | threads*) kind=tsan flags=$tsan ;; esac
-    case $src in *_pcsc) src=${src%_pcsc} how="-I. $pcsc_h" lib='pcsc_stand_in pcsc_scard11' ;; esac
-    case $src in *_4) src=${src%_4} how="$custom -DSCARD11_MBEDTLS_MAJOR=4" lib=4_scard11 ;; esac
-    case $src in *_small) src=${src%_small} how="$custom $small" lib=small_scard11 ;; esac
-    case $1 in unit_4) how="$how -DSCARD11_ENTROPY=unit_entropy" lib= ;; esac
-    case $src in sim_reader_*) src=sim_reader_test lib= ;; unit | faults | eid | vectors | wycheproof) lib=${lib% *} lib=${lib#scard11} ;; esac
-}
 
 # ./build.sh                    the library (libscard11.a, scard11.so) and the examples
 cmd_library() {
@@ -108,54 +70,8 @@ cmd_demo() {
     "$OUT/demo/simulated" "$OUT/demo/no_card.txt"
 }
 
-test_objects() {        # test_objects <kind> <flags>: what the programs in $kinds need of it
-    case "$kinds " in *" $1 "*) ;; *) return 0 ;; esac
-    case "$kinds " in *" $1/scard11 "*) lib=scard11.c ;; *) lib= ;; esac
-    objects "$@"
-    case "$kinds " in *" $1/pcsc_"*) stand_in "$@" ;; esac
-    case "$kinds " in *" $1/4_"*) as_with_4 "$@" ;; esac
-    case "$kinds " in *" $1/small_"*) in_little_memory "$@" ;; esac
-}
-
-# ./build.sh test [name...]     all tests; or programs (unit, e2e, ...), sections or cases of unit
-cmd_test() {
-    list='' only=''
-    for a; do
-        case " $programs $scripts " in *" $a "*) list="$list $a" ;; *) only="$only $a" ;; esac
-    done
-    [ $# -gt 0 ] || list="$programs $scripts"
-    [ -z "$only" ] || list="unit $list"
-    kinds=''
-    for t in $list; do
-        if program "$t"; then
-            there tests/*/"$src.c"
-            kinds="$kinds $kind $kind/$lib"
-        else
-            there tests/*/"$t.sh"
-            pkg_lib="$pkg_lib $(sed -n 's/^# Packages: *//p' tests/*/"$t.sh")"
-        fi
-        case $t in examples) kinds="$kinds asan asan/scard11" ;; esac
-    done
-    need $pkg_lib libssl-dev
-    out log test
-    rm -f "$OUT"/log/*
-    test_objects fast $CFLAGS
-    test_objects tsan $tsan
-    test_objects asan $asan
-    case " $list " in *" examples "* | *" e2e "* | *" witness "* | *" clients "*) cmd_library ;; esac
-    bg_wait
-    for t in $list; do
-        program "$t" || continue
-        bg $CC $warn $how $flags -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 tests/*/"$src.c" \
-            $(for o in $lib; do echo "$OUT/$kind/$o.o"; done) $(sim_o $kind) $test_libs -o "$OUT/test/$t"
-    done
-    bg_wait
-    CLIENTS=quick ONLY=$only xargs -n 1 -P 2 sh tests/tools/run_one.sh <<EOF
-$list
-EOF
-    cat "$OUT"/log/*.sum | awk '{ p += $1; f += $3 }
-        END { print p + 0 " passed, " f + 0 " failed"; exit !p || f > 0 }'
-}
+# ./build.sh test [name...]     all tests; or rows of tests/suite.txt, sections or cases of unit
+cmd_test() { run_tests "$@"; }
 
 # ./build.sh cases              the cases that passed in the last test, by name
 cmd_cases() { sh tests/tools/cases.sh; }

@@ -62,8 +62,9 @@ END
 # says <program> <sum> <what its line has too>
 says() {
     at "$1"
-    [ -f "$dir/tests/tools/$1.sh" ] || cp "$dir/ends" "$dir/out/test/$1"
-    out=$(cd "$dir" && OUT=out TEST_SECONDS=$seconds sh tests/tools/run_one.sh "$1" | tail -n 1)
+    test=tests/tools/$1.sh
+    [ -f "$dir/$test" ] || { test=out/test/$1; cp "$dir/ends" "$dir/$test"; }
+    out=$(cd "$dir" && OUT=out TEST_SECONDS=$seconds sh tests/tools/run_one.sh "$1" "$test" | tail -n 1)
     sum=$(cat "$dir/out/log/$1.sum")
     case $sum:$out in
         "$2:$1 "*" $2$3, "*" s, "*) passed=$((passed + 1)) ;;

@@ -4,10 +4,10 @@
 # long_program <directory> <flags>: the storm, in process.
 long_program() {
     name=$1; shift
-    lib=scard11.c
-    objects "$name" "$@" -DSLOT_REST_MS=20      # or no card without a session would ever be let go
+    find_parts custom
+    compile_parts "$name" "$@" -DSLOT_REST_MS=20        # or no card without a session would ever be let go
     bg_wait
-    run $CC $warn $custom "$@" tests/programs/storm.c "$OUT/$name/scard11.o" $(sim_o "$name") $test_libs \
+    run $CC $warn $custom "$@" tests/programs/storm.c "$OUT/$name/scard11.o" $(sim_objects "$name") $test_libs \
         -o "$OUT/storm/$name"
 }
 
@@ -42,9 +42,9 @@ long_storm() {
                 run "$OUT/storm/tsan" seconds 10 seed $i || bad="$bad $i"; i=$((i + 1))
             done
             [ -z "$bad" ] || die "wrong with these seeds:$bad" ;;
-        seeded) lib=; objects asan $asan
+        seeded) find_parts none; compile_parts asan $asan
             bg_wait
-            run sh tests/tools/storm_seeded.sh "$(sim_o asan)" "$asan" ;;
+            run sh tests/tools/storm_seeded.sh "$(sim_objects asan)" "$asan" ;;
         *) long_program asan $asan
             long_program tsan $tsan
             seed=${2:-$(date +%s)}
@@ -57,9 +57,9 @@ long_storm() {
 long_kiosk() {
     need $pkg_lib libssl-dev
     out storm
-    lib=scard11.c
-    objects fast $CFLAGS
+    find_parts custom
+    compile_parts fast $CFLAGS
     bg_wait
-    run $CC $warn $CFLAGS $custom tests/programs/kiosk.c "$OUT/fast/scard11.o" $(sim_o fast) $test_libs -o "$OUT/storm/kiosk"
+    run $CC $warn $CFLAGS $custom tests/programs/kiosk.c "$OUT/fast/scard11.o" $(sim_objects fast) $test_libs -o "$OUT/storm/kiosk"
     run "$OUT/storm/kiosk" insertions "${1:-100000}" ends 10000 seconds 60 objects 1000000
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run_one.sh: runs one test program or script for build.sh, its output to $OUT/log/<name>.txt, and
+# run_one.sh <name> <program or script>: runs one test for build.sh, its output to $OUT/log/<name>.txt, and
 # prints one line; what failed shows its output. Each must end with "N passed, N failed". Of one that
 # does not, what had passed until then is counted, and one failure more; the line says in which case it
 # ended, and how. All cases that ran are in $OUT/log/<name>.at (cases.sh reads it).
@@ -10,13 +10,11 @@ export TEST_AT="${TEST_AT%.txt}.at"
 export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
-script=$(ls tests/*/"$name.sh" 2>/dev/null)
-if [ "$script" ]; then
-    set -- sh "$script"
-else
-    set -- "$OUT/test/$name"
-    [ "$name" != unit ] || set -- "$@" $ONLY
-fi
+case $2 in
+    *.sh) set -- sh "$2" ;;
+    *) set -- "$2"
+        [ "$name" != unit ] || set -- "$@" $ONLY ;;
+esac
 [ "$name" != clients ] || limit=2400       # many programs, each with a limit of its own
 limit=${TEST_SECONDS:-${limit:-900}}
 ! command -v timeout >/dev/null || set -- timeout -k 10 "$limit" "$@"

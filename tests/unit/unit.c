@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: 0BSD
 //
 //     ./build.sh test link iso        the cases of two sections
-//     ./build.sh test link_chains     one case
+//     ./build.sh test link_chains     the cases that begin so
 //
 // Each file uses what its section may use. The order is the map's.
 static unsigned long unit_tlvs;         // that were looked at: how much work a card's content makes

@@ -1,0 +1,107 @@
+# suite.sh: what a row of tests/suite.txt says, and how it is compiled; for build.sh, which reads it. Not a
+# test by itself.
+# SPDX-License-Identifier: 0BSD
+asan='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+tsan='-g -O1 -fsanitize=thread'
+mbedtls_4='-DSCARD11_MBEDTLS_MAJOR=4'
+small='-DSCARD11_ZLIB=0 -DSCARD11_ANSWER=258 -DSCARD11_SCRATCH=6674 -DSCARD11_CHECK_SIGNATURES=1'
+compiled=''
+
+sims() { ls tests/sim/sim_*.c | grep -v '_test\.c$'; }
+sim_objects() { for f in $(sims); do echo "$OUT/$1/$(basename "$f" .c).o"; done; }      # sim_objects <directory>
+
+list_tests() { awk '!/^#/ { print $1 }' tests/suite.txt; }
+find_test() {   # find_test <name>: its $source, $built and $library
+    # shellcheck disable=SC2046
+    set -- $(awk -v name="$1" '$1 == name { print $2, $3, $4 }' tests/suite.txt)
+    [ $# = 3 ] || return 1
+    source=tests/$1 built=$2 library=$3
+    there "$source"
+}
+
+find_flags() {  # find_flags <built>: $flags of the compiler
+    case $1 in
+        asan) flags=$asan ;;
+        tsan) flags=$tsan ;;
+        fast) flags=$CFLAGS ;;
+    esac
+}
+find_parts() {  # find_parts <library>: $objects to link, and $options that they and the test are compiled with
+    options=$custom objects=''
+    case $1 in
+        custom)      objects=scard11 ;;
+        mbedtls_4)   options="$custom $mbedtls_4" objects=scard11_mbedtls_4 ;;
+        small)       options="$custom $small" objects=scard11_small ;;
+        pcsc)        options="-I. $pcsc_h" objects='scard11_pcsc pcsc_stand_in' ;;
+        inside_4)    options="$custom $mbedtls_4 -DSCARD11_ENTROPY=unit_entropy" ;;
+        inside_pcsc) options="-I. $pcsc_h" objects=pcsc_stand_in ;;
+    esac
+}
+
+# compile_parts <directory> <flags>: what stands in $objects, and the simulated cards.
+compile_parts() {
+    dir=$1; shift; out "$dir"
+    for o in $objects; do
+        case $o in scard11*) file=scard11.c ;; *) file=tests/pcsc/$o.c ;; esac
+        # shellcheck disable=SC2086
+        compile_once "$file" "$OUT/$dir/$o.o" $options "$@"
+    done
+    for file in $(sims); do
+        # shellcheck disable=SC2086
+        compile_once "$file" "$OUT/$dir/$(basename "$file" .c).o" $custom "$@"
+    done
+}
+compile_once() {        # compile_once <source> <object> <flags>
+    case " $compiled " in *" $2 "*) return ;; esac
+    compiled="$compiled $2" file=$1 object=$2; shift 2
+    # shellcheck disable=SC2086
+    bg $CC $warn "$@" -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 -c "$file" -o "$object"
+}
+link_test() {           # link_test <name>: to $OUT/test
+    # shellcheck disable=SC2046,SC2086
+    bg $CC $warn $flags $options -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 "$source" \
+        $(for o in $objects; do echo "$OUT/$built/$o.o"; done) $(sim_objects "$built") $test_libs -o "$OUT/test/$1"
+}
+
+# ./build.sh test <names>: those rows, and cases or sections of unit.
+run_tests() {
+    list='' cases='' packages='' module=''
+    for name; do
+        if find_test "$name"; then list="$list $name"; else cases="$cases $name"; fi
+    done
+    [ $# -gt 0 ] || list=$(list_tests)
+    [ -z "$cases" ] || list="unit $list"
+    for name in $list; do
+        find_test "$name"
+        case $source in *.sh) packages="$packages $(sed -n 's/^# Packages: *//p' "$source")" ;; esac
+        case $library in module) module=yes ;; esac
+    done
+    need $pkg_lib libssl-dev $packages
+    out log test
+    rm -f "$OUT"/log/*
+    for name in $list; do
+        find_test "$name"
+        [ "$built" != - ] || continue
+        find_flags "$built"
+        find_parts "$library"
+        # shellcheck disable=SC2086
+        compile_parts "$built" $flags
+    done
+    [ -z "$module" ] || cmd_library
+    bg_wait
+    for name in $list; do
+        find_test "$name"
+        case $source in *.c) ;; *) continue ;; esac
+        find_flags "$built"
+        find_parts "$library"
+        link_test "$name"
+    done
+    bg_wait
+    for name in $list; do
+        find_test "$name"
+        case $source in *.c) echo "$name $OUT/test/$name" ;; *) echo "$name $source" ;; esac
+    done > "$OUT/log/list"
+    CLIENTS=quick ONLY=$cases xargs -n 2 -P 2 sh tests/tools/run_one.sh < "$OUT/log/list"
+    cat "$OUT"/log/*.sum | awk '{ p += $1; f += $3 }
+        END { print p + 0 " passed, " f + 0 " failed"; exit !p || f > 0 }'
+}
