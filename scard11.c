@@ -4030,14 +4030,21 @@ static st link_ask_pad(struct link *link, u32 feature, bytes ask)
  * Tests   tests/unit/iso.c
  * ==============================================================================================*/
 
+// How SELECT names a file: its P1.
+#define ISO_BY_FID   0x00               // a file identifier; without one, the MF
+#define ISO_BY_CHILD 0x01               // the identifier of a DF under the current DF
+#define ISO_BY_EF    0x02               // the identifier of an EF under the current DF
+#define ISO_BY_AID   0x04
+#define ISO_BY_PATH  0x08               // a path from the MF, which it does not name
+#define ISO_BY_PATH_HERE 0x09           // a path from the current DF
+
 // What SELECT is to tell of the file: its P2.
 #define ISO_FCI     0x00
 #define ISO_FCP     0x04                // what some cards want asked that give no FCI
 #define ISO_NOTHING 0x0c
 
 // SELECT of a file; what the card tells of it is appended to told (NULL: it is not wanted). p1 says
-// what path is: 00 a file identifier, 02 that of an EF under the current DF, 04 an AID, 08 a path
-// from the MF, 09 a path from the current DF.
+// what path is.
 static st iso_select(struct link *link, u8 p1, u8 p2, bytes path, struct buf *told)
 {
     u8 none[256];
@@ -4059,7 +4066,7 @@ static st iso_select_file(struct link *link, u8 p1, bytes path)
 // ST_NOT_FOUND for every answer but yes: cards say no in many ways.
 static st iso_select_aid(struct link *link, u8 p2, bytes aid, struct buf *fci)
 {
-    st s = iso_select(link, 0x04, p2, aid, fci);
+    st s = iso_select(link, ISO_BY_AID, p2, aid, fci);
     return s > ST_COUNT || s == ST_PROTOCOL ? ST_NOT_FOUND : s;
 }
 
@@ -4151,7 +4158,22 @@ static st iso_read_record(struct link *link, u8 number, struct buf *out)
 
 // ---- Security environment ----
 
-// MANAGE SECURITY ENVIRONMENT, SET: p1 41 or 81 or F1, p2 the control reference template.
+// MANAGE SECURITY ENVIRONMENT: P1, what is to be done.
+#define MSE_SET          0x41           // to compute a signature, to decipher, to agree on a key
+#define MSE_SET_ENCIPHER 0x81
+#define MSE_RESTORE      0xf3
+// P2 of SET: the control reference template (CRT), for what.
+#define CRT_AUTH         0xa4           // authentication, and key agreement
+#define CRT_SIGN         0xb6           // digital signature
+#define CRT_CIPHER       0xb8           // confidentiality
+// Tags in a CRT.
+#define CRT_ALGORITHM    0x80
+#define CRT_FILE         0x81           // of the key
+#define CRT_SECRET_KEY   0x83           // reference of a secret key
+#define CRT_KEY          0x84           // reference of a private key
+#define CRT_IV           0x87
+
+// MANAGE SECURITY ENVIRONMENT, SET. content is the template without its tag, which is p2.
 static st iso_mse_set(struct link *link, u8 p1, u8 p2, bytes content)
 {
     u8 none[16];
@@ -4165,7 +4187,7 @@ static st iso_mse_restore(struct link *link, u8 number)
 {
     u8 none[16];
     struct buf rsp = buf_on(none, sizeof none);
-    struct apdu cmd = { .ins = INS_MSE, .p1 = 0xf3, .p2 = number };
+    struct apdu cmd = { .ins = INS_MSE, .p1 = MSE_RESTORE, .p2 = number };
     return link_exchange(link, &cmd, &rsp);
 }
 
@@ -8570,7 +8592,7 @@ static const struct driver driver_piv = {
 
 /* ================================================================================================
  * MARK: - >>isoapplet
- * Driver: IsoApplet, versions 0 and 1 of its interface.
+ * Driver: IsoApplet, versions 0 and 1 of its interface. The example for a new driver.
  *
  * Owns    driver_isoapplet
  * Uses    >>alg >>hash >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15
@@ -8578,22 +8600,32 @@ static const struct driver driver_piv = {
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/unit/isoapplet.c
+ *
+ * An applet for Java Cards, with an AID of its own, a PKCS#15 directory, one PIN and one PUK, keys
+ * of RSA and EC. The directory is read by >>p15. What is here is what only this card does: how it
+ * is recognised, what its commands for keys look like.
+ *
+ * A driver reads in this order: what the card is; its numbers, credentials, quirks; probe; list;
+ * what a key does, once, and then tried on trust (>>trial); the table, which says what it can.
  * ==============================================================================================*/
 
 #if SCARD11_ISOAPPLET
 
-#define ISOAPPLET_RSA        0x11           // the card pads (PKCS#1 v1.5)
-#define ISOAPPLET_PSS        0x12           // ... by PSS, salt as long as the hash
-#define ISOAPPLET_ECDSA      0x21
+#define ISOAPPLET_PIN          0x01
+#define ISOAPPLET_RSA          0x11         // algorithms: the card pads (PKCS#1 v1.5)
+#define ISOAPPLET_PSS          0x12         // the card pads by PSS, with a salt as long as the hash
+#define ISOAPPLET_ECDSA        0x21
 #define ISOAPPLET_INS_GET_DATA 0xca
-#define ISOAPPLET_HAS_PSS    0x08           // a bit of the features
-#define ISOAPPLET_PIN        0x01
+#define ISOAPPLET_VERSION      3            // bytes that tell it: version, minor, features
+#define ISOAPPLET_HAS_PSS      0x08         // a bit of the features, from version 1 on
 
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
                                     0x10, 0x01 };
 
-// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; what changes one takes both full. An empty
-// VERIFY tells the tries left, logged in or not; yes is the answer while there is no PIN yet.
+// QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; a command that changes one takes both with
+// filler.
+// QUIRK(IsoApplet): an empty VERIFY tells the tries left, logged in or not; while there is no PIN
+// yet it says yes.
 static const struct credential isoapplet_pin = {
     .role = ROLE_USER, .reference = ISOAPPLET_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
     .fill_to = 16, .verify_bare = true, .tries = -1, .ask = true, .yes_is_missing = true,
@@ -8609,60 +8641,83 @@ struct isoapplet {
     bool hashes;            // QUIRK(IsoApplet 0): EC keys sign the SHA-1 hash of what they get
 };
 
-// Version, minor, features: version 0 says so in the answer to SELECT, version 1 when it is asked.
+// ---- Finding out ----
+
+// Asks for the version. Version 0 does not know the question: SW_NO_INS.
+static st isoapplet_ask_version(struct card *card, struct buf *version)
+{
+    struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01,
+                        .le = ISOAPPLET_VERSION };
+    return link_exchange(&card->link, &ask, version);
+}
+
+// What the version means for keys. Version 0 says it in the answer to SELECT (said), version 1 when
+// it is asked.
 static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet, bytes said,
                                  struct token *token)
 {
     u8 room[16];
-    struct buf info = buf_on(room, sizeof room);
-    struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
-    if (said.n != 3) {
-        st s = link_exchange(&card->link, &ask, &info);
+    struct buf version = buf_on(room, sizeof room);
+    if (said.n != ISOAPPLET_VERSION) {
+        st s = isoapplet_ask_version(card, &version);
         if (link_is_broken(s)) return s;
-        said = s ? BYTES_NONE : buf_bytes(&info);
+        said = s ? BYTES_NONE : buf_bytes(&version);
     }
-    if (said.n != 3 || *said.p > 1) return ST_NOT_MINE;     // it said yes, and stayed where it was
-    isoapplet->hashes = !*said.p;
+    if (said.n != ISOAPPLET_VERSION) return ST_NOT_MINE;    // it said yes, and stayed where it was
+    u8 number = said.p[0], features = said.p[2];
+    if (number > 1) return ST_NOT_MINE;
+    isoapplet->hashes = number == 0;
     token->ec_hash = isoapplet->hashes ? CKM_SHA_1 : 0;
     token->schemes = CARD_SCHEME(ALG_PKCS1);
-    if (*said.p && said.p[2] & ISOAPPLET_HAS_PSS) token->schemes |= CARD_SCHEME(ALG_PSS);
+    if (number > 0 && features & ISOAPPLET_HAS_PSS) token->schemes |= CARD_SCHEME(ALG_PSS);
+    return ST_OK;
+}
+
+// Is version 1 the selected applet? It says so.
+static st isoapplet_find_version_1(struct card *card, struct buf *version)
+{
+    TRY(isoapplet_ask_version(card, version));
+    return version->n == ISOAPPLET_VERSION && version->p[0] == 1 ? ST_OK : ST_NOT_FOUND;
+}
+
+// Is version 0 the selected applet? Its MF tells, of which it says this and no more.
+static st isoapplet_find_version_0(struct card *card, struct buf *version)
+{
+    static const u8 mf[] = { 0x6f, 0x07, 0x82, 0x01, 0x38, 0x83, 0x02, 0x3f, 0x00 };
+    TRY(iso_select(&card->link, ISO_BY_FID, ISO_FCI, BYTES(0x3f, 0x00), version));
+    if (!bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf))) return ST_NOT_FOUND;
+    buf_rewind(version, 0);
+    buf_put(version, BYTES(0, 0, 0));
     return ST_OK;
 }
 
 // Another program uses the card, and SELECT would end its login: is the applet the selected one?
-// Version 1 says so. Version 0 does not know the question, and is told by its MF, of which it says
-// this and no more. Of both there is a TokenInfo too, or it is another card.
+// Both versions have a TokenInfo (5032), too, or it is another card.
 static st isoapplet_find_selected(struct card *card, struct buf *version)
 {
-    static const u8 mf[] = { 0x6f, 0x07, 0x82, 0x01, 0x38, 0x83, 0x02, 0x3f, 0x00 };
-    struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01, .le = 3 };
-    st s = card->shared ? link_exchange(&card->link, &ask, version) : ST_NOT_FOUND;
-    bool known = !s && version->n == 3 && version->p[0] == 1;
-    if (s == SW_NO_INS) {
-        s = iso_select(&card->link, 0x00, ISO_FCI, bytes_of(mf + 7, 2), version);
-        known = !s && bytes_equal(buf_bytes(version), bytes_of(mf, sizeof mf));
-        *version->p = 0;
-        version->n = 3;
-    }
-    if (known) s = iso_select_file(&card->link, 0x08, BYTES(0x50, 0x15, 0x50, 0x32));
-    if ((known && !s) || link_is_broken(s)) return s;
+    if (!card->shared) return ST_NOT_FOUND;
+    st s = isoapplet_find_version_1(card, version);
+    if (s == SW_NO_INS) s = isoapplet_find_version_0(card, version);
+    if (!s) s = iso_select_file(&card->link, ISO_BY_PATH, BYTES(0x50, 0x15, 0x50, 0x32));
+    if (!s || link_is_broken(s)) return s;
     buf_rewind(version, 0);
     return ST_NOT_FOUND;
 }
 
+// Is it an IsoApplet that is known here? Sets up its token.
 static st isoapplet_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[256];
     struct buf fci = buf_on(room, sizeof room);
+    bytes aid = bytes_of(isoapplet_aid, sizeof isoapplet_aid);
     st s = isoapplet_find_selected(card, &fci);
     bool there = !s;
-    if (s == ST_NOT_FOUND)
-        s = iso_select_aid(&card->link, ISO_FCI, bytes_of(isoapplet_aid, sizeof isoapplet_aid),
-                           &fci);
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    if (s == ST_NOT_FOUND) s = iso_select_aid(&card->link, ISO_FCI, aid, &fci);
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
     struct isoapplet *isoapplet = token->state = ARENA_NEW(&card->arena, struct isoapplet, 1);
     if (!isoapplet) return ST_ARENA_FULL;
-    p15_init(&isoapplet->p15, bytes_of(isoapplet_aid, sizeof isoapplet_aid), P15_FLAT);
+    p15_init(&isoapplet->p15, aid, P15_FLAT);
     TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
     p15_attach(token, &isoapplet->p15);
     card_set_credential(token, &isoapplet_pin);
@@ -8674,33 +8729,47 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     return p15use_open(card, token, scratch);
 }
 
+// Lists what the directory has; EC keys of version 0 are marked as hashing themselves.
 static st isoapplet_list(struct card *card, struct token *token, const struct query *query,
                          struct scratch scratch)
 {
     const struct isoapplet *isoapplet = token->state;
     TRY(p15_list(card, token, query, scratch));
+    if (!isoapplet->hashes) return ST_OK;
     for (const struct p15_key *key = isoapplet->p15.keys; key; key = key->next)
-        if (isoapplet->hashes && key->type == ALG_EC && key->private_object)
+        if (key->type == ALG_EC && key->private_object)
             key->private_object->hashes = alg_hash_find(CKM_SHA_1);
     return ST_OK;
 }
 
+// ---- Keys ----
+
+static u8 isoapplet_algorithm(const struct p15_key *key, const struct alg_use *use)
+{
+    if (use->scheme == ALG_PSS) return ISOAPPLET_PSS;
+    return key->type == ALG_RSA ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
+}
+
+// One attempt to sign, into out as PKCS#11 has it. The card pads RSA itself: it gets what is in the
+// padding, not the block.
 static st isoapplet_sign_once(struct card *card, struct object *object, const struct alg_use *use,
                               bytes in, struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    bool rsa = key->type == ALG_RSA, pss = use->scheme == ALG_PSS;
+    bool rsa = key->type == ALG_RSA;
+    u8 algorithm = isoapplet_algorithm(key, use);
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa && !pss ? padding_pkcs1_signed(in) : in;
+    bytes data = algorithm == ISOAPPLET_RSA ? padding_pkcs1_signed(in) : in;
     if (rsa && !data.n) return ST_MECHANISM;
-    u8 algorithm = pss ? ISOAPPLET_PSS : rsa ? ISOAPPLET_RSA : ISOAPPLET_ECDSA;
-    TRY(place_set_environment(card, 0x41, 0xb6, BYTES(0x80, 1, algorithm, 0x84, 1, key->reference),
+    TRY(place_set_environment(card, MSE_SET, CRT_SIGN,
+                              BYTES(CRT_ALGORITHM, 1, algorithm, CRT_KEY, 1, key->reference),
                               false));
     TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (!rsa) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
-    return card_put_rsa(object->key, buf_bytes(&raw), out);
+    if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
+    return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
 }
 
+// Signs. What a key of version 0 signs is the hash of in, and so the trial checks that.
 static st isoapplet_sign(struct card *card, struct object *object, const struct alg_use *use,
                          bytes in, struct scratch scratch, struct buf *out)
 {
@@ -8712,14 +8781,16 @@ static st isoapplet_sign(struct card *card, struct object *object, const struct 
     return p15use_key_status(trial.s);
 }
 
+// One attempt to decrypt. The card takes the padding off; >>op wants it, for all cards.
 static st isoapplet_decrypt_once(struct card *card, struct object *object, bytes in,
                                  struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, in.n + 1);
     struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
-    TRY(place_set_environment(card, 0x41, 0xb8,
-                              BYTES(0x80, 1, ISOAPPLET_RSA, 0x84, 1, key->reference), !card->sure));
+    TRY(place_set_environment(card, MSE_SET, CRT_CIPHER,
+                              BYTES(CRT_ALGORITHM, 1, ISOAPPLET_RSA, CRT_KEY, 1, key->reference),
+                              !card->sure));
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
     TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, &plain));
@@ -8988,7 +9059,7 @@ static st myeid_set(struct card *card, struct object *object, u8 p2, u8 algorith
     const struct p15_key *key = object->state;
     if (key->where.file.n < 2) return ST_NOT_SUPPORTED;
     bytes file = bytes_from(key->where.file, key->where.file.n - 2);
-    return place_set_environment(card, 0x41, p2, BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0],
+    return place_set_environment(card, MSE_SET, p2, BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0],
                                                        file.p[1], 0x84, 1, 0), again);
 }
 
@@ -9024,7 +9095,7 @@ static st myeid_decipher(struct card *card, struct object *object, bytes in, boo
 {
     struct buf data = scratch_buf(&scratch, in.n + 1);
     struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
-    TRY(myeid_set(card, object, 0xb8, MYEID_RAW, again));
+    TRY(myeid_set(card, object, CRT_CIPHER, MYEID_RAW, again));
     if (in.n > 254 && link_most(&card->link) == 255) {
         TRY(myeid_decipher_halves(card, in, scratch, &plain));
     } else {
@@ -9047,7 +9118,7 @@ static st myeid_sign_once(struct card *card, struct object *object, bytes in,
     u8 algorithm = key->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
     if (algorithm == MYEID_RAW && in.n > 255)
         return myeid_decipher(card, object, in, false, scratch, out);
-    TRY(myeid_set(card, object, 0xb6, algorithm, false));
+    TRY(myeid_set(card, object, CRT_SIGN, algorithm, false));
     TRY(iso_sign(&card->link, info.n ? info : in, key->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
                  &raw));
     if (key->type == ALG_EC)
@@ -9079,7 +9150,7 @@ static st myeid_derive_once(struct card *card, struct object *object, bytes poin
     const struct p15_key *key = object->state;
     const struct myeid *myeid = object->token->state;
     if (myeid->derives_by_file) TRY(p15file_select_path(card, object->token, &key->where, NULL));
-    TRY(myeid_set(card, object, 0xa4, MYEID_EC, myeid->derives_by_file || !card->sure));
+    TRY(myeid_set(card, object, CRT_AUTH, MYEID_EC, myeid->derives_by_file || !card->sure));
     return p15use_agree(card, object, point, scratch, out);
 }
 
@@ -9573,7 +9644,7 @@ static st esteid_set(struct card *card, struct object *object, u8 p2, bytes cont
 {
     const struct p15_key *key = object->state;
     TRY(esteid_step_into(card, key->where.file));
-    return place_set_environment(card, 0x41, p2, content, false);
+    return place_set_environment(card, MSE_SET, p2, content, false);
 }
 
 // The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
