@@ -21,15 +21,15 @@
  *   Errors    Functions that can fail return st; C_* turn it into CKR_* once.       See >>status
  *   Threads   One lock per reader, held for a whole C_* call on its card; one library lock for
  *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
- *   Hot-plug  slot->card is the only pointer into an arena. Whoever notices a removal says so in
+ *   Hot-plug  reader->card is the only pointer into an arena. Whoever notices a removal says so in
  *             the table; the next holder of the reader's lock frees the arena.      See >>slot
  *   Secrets   Who filled a buffer with a PIN or key wipes it; arenas and scratch are wiped.
  *
  * LAWS, AND THE ONE FUNCTION THAT KEEPS EACH
  *   a secret goes where it is meant for, seen in this transaction                   secret_send
- *   what is remembered of a card is used for that card only                         slot_prove
+ *   what is remembered of a card is used for that card only                         same_prove
  *   a lost context is a removal of every card, with its event                       slot_look_all
- *   after the end of a login the card itself asks for the PIN again                 slot_log_out
+ *   after the end of a login the card itself asks for the PIN again                 life_log_out
  *   what is made on trust is checked; what cannot be is not sent on trust           trial_next
  *   an object is shown under the token whose credential opens it, or not            p15_token_of
  *   a PIN's state is asked for only where that costs nothing                secret_read_tries
@@ -70,8 +70,8 @@
  *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
- *                 >>probe     which driver takes a card
- *   6 PKCS#11     >>slot      which card is in which reader; events; the life of a card
+ *                 >>probe >>same         which driver takes a card; is it the one we remember?
+ *   6 PKCS#11     >>slot >>run >>life    readers and events; work on a card; the life of a card
  *                 >>mech >>attr          mechanisms; attributes and templates
  *                 >>session >>make       sessions and logins; session objects
  *                 >>op >>keys            running operations; keys generated, derived, wrapped
@@ -2720,7 +2720,8 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
  * Tests   tests/unit/reader.c
  * ==============================================================================================*/
 
-#define READER_NAME 128
+#define READER_NAME  128
+#define READER_COUNT 0xffff0000u        // of a reader's state: the bits that count changes
 
 // What the log says when nobody can be asked for readers.
 #if SCARD11_READER == SCARD11_READER_CUSTOM
@@ -3225,7 +3226,7 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
  *
  * Owns    struct extended, of a card; struct extended_reader, kept over the cards in a reader; all
  *         that moves them. It sends nothing: >>link asks before a command and tells what came of
- *         it, >>slot tells which cards come and go.
+ *         it, >>slot and >>life tell which cards go and come.
  * Uses    >>apdu
  * Names   extended_
  * Specs   ISO 7816-3 (ATR), ISO 7816-4 (extended length, card capabilities)
@@ -4653,6 +4654,12 @@ static void card_secret_forget(struct credential *credential)
 static void card_secrets_forget(struct token *token)
 {
     for (u32 i = 0; i < token->credential_count; i++) card_secret_forget(&token->credentials[i]);
+}
+
+// Wipes all secrets that were kept for a card.
+static void card_forget_secrets(struct card *card)
+{
+    for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
 }
 
 // Keeps a secret, in a page that nothing else is in: locking it locks nothing of others, and the
@@ -10663,46 +10670,206 @@ static st probe_card(struct card *card, struct scratch scratch)
 }
 
 /* ================================================================================================
- * MARK: - >>slot
- * Which card is in which reader; events; the life of a card.
+ * MARK: - >>same
+ * Is it the card that we remember? Connecting, connecting again, and proof.
  *
- * Owns    the table of readers and their slots, what PC/SC said of them last, the pending events; a
- *         card from slot_card to slot_empty; what runs on a card (slot_run). Three laws: what is
- *         remembered of a card is used for that card only (slot_prove); a lost context is a removal
- *         of every card (slot_look_all); after the end of a login the card itself asks for the PIN
- *         again (slot_log_out)
- * Uses    >>reader >>extended >>link >>card >>place >>secret >>probe
+ * Owns    the connection to a card, made, and taken up again after a rest, after another program's
+ *         reset, or by a reset of ours. The law: what is remembered of a card is used for that card
+ *         only (same_prove). Knows a card, and nothing of the table of readers
+ * Uses    >>reader >>link >>card >>place
+ * Names   same_
+ * Tests   tests/unit/same.c
+ *
+ * Whatever takes up a connection compares the count of changes and the ATR, and leaves the card
+ * unproven. same_prove then compares what no other card has (its identity), before anything that is
+ * remembered is answered or sent. All under the reader's lock, but for same_shown, same_status and
+ * same_count_tells: >>slot asks those, too, where nobody is inside.
+ * ==============================================================================================*/
+
+static bool same_exclusive;                 // option SCARD11_EXCLUSIVE: how cards are connected
+
+// ---- What PC/SC tells ----
+
+// Does this state of its reader still mean the card that was connected?
+static bool same_shown(const struct card *card, u32 state)
+{
+    if (!(state & SCARD11_READER_PRESENT)) return false;
+    if (!(state & SCARD11_READER_COUNTED)) return true;
+    return (state & READER_COUNT) == (card->state & READER_COUNT);
+}
+
+// Asks the card's own connection. ST_CARD_REMOVED: another card is in now, or none.
+static st same_status(struct card *card)
+{
+    u32 state = 0;
+    TRY(link_status(&card->link, &state));
+    return same_shown(card, state) ? ST_OK : ST_CARD_REMOVED;
+}
+
+// Can PC/SC's count tell a card that comes from the one that went? 0 says nothing.
+static bool same_count_tells(const struct card *card)
+{
+    return card->state & SCARD11_READER_COUNTED && card->state & READER_COUNT;
+}
+
+// ---- Connecting ----
+
+// Connects, connects again, or resets the card. An old connection keeps its way of sharing.
+static st same_connect(struct link *link, bool reset)
+{
+    if (reset) return link_reset(link);
+    return link_connect(link, link->conn ? link->exclusive : same_exclusive);
+}
+
+// Connects and compares the count. The card is unproven then, and nobody knows what is selected.
+static st same_connect_unproven(struct card *card, bool reset)
+{
+    TRY(same_connect(&card->link, reset));
+    card->sure = false;
+    place_leave(card);
+    card->unproven = true;
+    TRY(same_status(card));
+    card->look_ms = os_now_ms();
+    return ST_OK;
+}
+
+// Takes a connection up again, or resets the card; compares all that PC/SC tells.
+static st same_connect_again(struct card *card, bool reset)
+{
+    TRY(same_connect_unproven(card, reset));
+    return card->link.same_atr ? ST_OK : ST_CARD_REMOVED;
+}
+
+// What the card has and no other, if that is known; else NULL.
+static const struct landmark *same_identity(const struct card *card)
+{
+    const struct token *token = card->current ? card->current : &card->tokens[0];
+    const struct landmark *identity = token->identity;
+    return identity && identity->known && identity->unique ? identity : NULL;
+}
+
+// After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
+// card. ST_CARD_REMOVED: it is not, or that cannot be told: the backend does not count, or its
+// count says nothing and the card has nothing of its own. Logins are gone, and what a context login
+// left open. Another program may reset it again meanwhile; not for ever.
+static st same_resume(struct card *card)
+{
+    for (int attempt = 0; attempt < 3; attempt++) {
+        card->open_op = NULL;
+        card_logins_reset(card);
+        st s = same_connect_again(card, false);
+        if (s == ST_CARD_RESET) continue;
+        if (s || !(card->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
+        if (!same_count_tells(card) && !same_identity(card)) return ST_CARD_REMOVED;
+        card->was_reset = true;
+        os_log("%s: the card was reset by someone else", card->link.name);
+        return ST_OK;
+    }
+    return ST_CARD_REMOVED;
+}
+
+// Connects a card of which nothing is remembered, so that nothing is to be proved.
+static st same_connect_new(struct card *card)
+{
+    st s = same_connect_unproven(card, false);
+    if (card->link.reset) s = same_resume(card);
+    card->unproven = card->was_reset = false;
+    return s;
+}
+
+// ---- Proof ----
+
+// Looks for the identity: as the card is, unless a reset left no application selected; then, or
+// where another application is the selected one, after a SELECT.
+static st same_find_identity(struct card *card, const struct landmark *identity,
+                             struct scratch scratch)
+{
+    struct token *token = card->current ? card->current : &card->tokens[0];
+    st s = ST_NOT_FOUND;
+    if (!card->was_reset) s = place_find_landmark(card, token, identity, scratch);
+    if (s != ST_NOT_FOUND) return s;
+    TRY(place_select(card, token));
+    return place_find_landmark(card, token, identity, scratch);
+}
+
+// In a transaction: is it the card that is remembered? ST_CARD_REMOVED: it is not. Where nothing is
+// known that no other card has, the count must do, but not for a PIN that was kept: it may be
+// another card's.
+static st same_prove(struct card *card, struct scratch scratch)
+{
+    const struct landmark *identity = same_identity(card);
+    st s = ST_OK;
+    if (!card->unproven) return ST_OK;
+    SCARD11_ASSERT(card->link.open || card->link.exclusive);
+    if (identity) s = same_find_identity(card, identity, scratch);
+    else          card_forget_secrets(card);
+    if (link_is_broken(s)) return s;
+    if (s) os_log("%s: not the card that was here before", card->link.name);
+    if (s) return ST_CARD_REMOVED;
+    card->unproven = card->was_reset = false;
+    return ST_OK;
+}
+
+// Proves it in a transaction of its own, where none is open.
+static st same_prove_now(struct card *card, struct scratch scratch)
+{
+    st s = link_begin(&card->link);
+    if (!s) s = same_prove(card, scratch);
+    link_end(&card->link);
+    return s;
+}
+
+/* ================================================================================================
+ * MARK: - >>slot
+ * The table of readers: what is in which slot, what happened there, who is inside.
+ *
+ * Owns    struct reader and the table of them; what PC/SC said last; pending events; entering and
+ *         leaving a reader. The law: a lost context is a removal of every card, with its event
+ *         (slot_look_all). The end of a card's arena (slot_empty)
+ * Uses    >>reader >>extended >>link >>card >>same
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/unit/slot.c
  *
- * Who may touch what. The library lock guards the first half of struct reader: what PC/SC said. The
- * reader's own lock guards the second half: the card. Nobody takes a reader's lock while holding
- * the library's. A change is a difference between what PC/SC says and the table: the thread that
- * writes it there counts it in changes and sets the slots pending. The card remembers changes from
- * before it was connected: if the two differ, it is gone, and the next holder of the reader's lock
- * frees it.
+ * Who may touch what. Locks are taken from the left to the right, never two readers':
+ *
+ *     reader->lock          os_library                os_crypto
+ *     one C_* call:         one look, or less;        around PSA
+ *     slot_enter            never while a command
+ *     .. slot_leave         is on its way
+ *     |                     |
+ *     the card, and the     the second half: what
+ *     first half of         PC/SC said, events, who
+ *     struct reader         is inside; the table
+ *
+ * With the library's lock alone a card may be touched where nobody is inside its reader: nobody can
+ * enter meanwhile (slot_look_at_rest, slot_place, slot_stop).
+ *
+ * Where an event waits. A change is a difference between what PC/SC says and the table. The thread
+ * that writes it there (slot_note) counts it in reader->changes and sets reader->pending, a bit for
+ * each slot. Only slot_take_event clears that, for C_WaitForSlotEvent. The card keeps the changes
+ * from before it was connected: if the two differ, it is gone, and who holds the reader's lock next
+ * frees it (>>life).
  * ==============================================================================================*/
 
-#ifndef SLOT_UNKNOWN_RETRY_MS
-#define SLOT_UNKNOWN_RETRY_MS 1000      // tests have less patience
-#endif
 #ifndef SLOT_REST_MS
 #define SLOT_REST_MS 1000               // how long a card without a session stays connected
 #endif
 #define SLOT_FRESH            UINT64_MAX
 #define SLOT_DROPPED          16
 #define SLOT_NAMES            (2 * SCARD11_READERS_MAX * READER_NAME)
+#define SLOT_LOOKS            4         // attempts of one look; readers and the service come and go
 
 struct reader {
     // Under the reader's lock.
     struct card *card;              // the one pointer from outside into a card's arena
     u8   *block;                    // command, answer, scratch; from the first card to C_Finalize
-    u8   *answer;                   // ... the answer
-    struct scratch scratch;         // ... the scratch
-    struct extended_reader extended;
-    u32   unknown_changes;          // of the card that is in and was found to be nobody's
-    u64   unknown_ms;               // ... and when
+    u8   *answer;                   // in it: the answer
+    struct scratch scratch;         // in it: the scratch
+    struct link_count count;        // for scard11_stats
+    struct extended_reader extended;        // does extended length work in it?
+    u32   unknown_changes;          // changes of the card that is in and was found to be nobody's
+    u64   unknown_ms;               // when that was; 0: never
     // Under the library lock.
     bool  listed;                   // the reader is there
     bool  lost;                     // a call hung in it over C_Finalize, and has it until it ends
@@ -10716,14 +10883,12 @@ struct reader {
     u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
     CK_SLOT_ID first_id;
     char  name[READER_NAME];        // "": the place is free
-    struct os_lock lock;
-    struct link_count count;        // under the reader's lock
+    struct os_lock lock;            // made and dropped under the library lock
 };
 
 static struct reader slot_readers[SCARD11_READERS_MAX];
 static struct os_mutexes slot_mutexes;      // of the application, for readers' locks
-// the one for looking; NULL: none, or the service is down
-static void *slot_context;
+static void *slot_context;                  // the one for looking; NULL: none, or no service
 static bool slot_down;                      // no context was to be had: the log says it once
 static CK_SLOT_ID slot_next_id;
 static bool slot_up;                        // a call that hung over C_Finalize must not look
@@ -10732,13 +10897,18 @@ static bool slot_watching;                  // after the first look: changes are
 // the library lock both, so either is enough to read it.
 static u32 slot_generation;
 static u32 slot_noted;                      // counts what was noted, of all readers
-static bool slot_exclusive;                 // option SCARD11_EXCLUSIVE
-static bool slot_keeps_pin;                 // option SCARD11_PIN_CACHE
 static char slot_filter[256];               // option SCARD11_READERS
 static char slot_names[SLOT_NAMES];         // room for a list of readers
 static u32 slot_left_out;                   // readers that the last look had no place or room for
-static CK_SLOT_ID slot_dropped[SLOT_DROPPED];   // of readers whose place was used again: their
-static u32 slot_dropped_count;                  // removals, not reported yet, the oldest first
+// Removals of readers whose place was used again, not reported yet, the oldest first.
+static CK_SLOT_ID slot_dropped[SLOT_DROPPED];
+static u32 slot_dropped_count;
+
+// Does a reader have this place? One that a call hung in over C_Finalize is left to that call.
+static bool slot_is_taken(const struct reader *reader)
+{
+    return *reader->name && !reader->lost;
+}
 
 // ---- What PC/SC says: all under the library lock ----
 
@@ -10747,7 +10917,8 @@ static u32 slot_dropped_count;                  // removals, not reported yet, t
 static u32 slot_essence(u32 state)
 {
     u32 mask = SCARD11_READER_PRESENT | SCARD11_READER_CARD_MUTE | SCARD11_READER_GONE;
-    return state & (state & SCARD11_READER_COUNTED ? mask | 0xffff0000u : mask);
+    if (state & SCARD11_READER_COUNTED) mask |= READER_COUNT;
+    return state & mask;
 }
 
 static bool slot_present(const struct reader *reader)
@@ -10761,6 +10932,11 @@ static bool slot_present(const struct reader *reader)
 static u32 slot_tokens(const struct reader *reader)
 {
     return slot_present(reader) ? (1u << reader->token_count) - 1 : 0;
+}
+
+static bool slot_has_token(const struct reader *reader, u32 index)
+{
+    return slot_tokens(reader) >> index & 1;
 }
 
 // A card or a reader came or left. An event for the first slot, whatever there was, and for each
@@ -10778,23 +10954,32 @@ static void slot_change(struct reader *reader, u32 had)
 static void slot_know_tokens(struct reader *reader, u32 changes, u32 token_count)
 {
     u32 had = slot_tokens(reader);
+    SCARD11_ASSERT(os_library.held && token_count >= 1 && token_count <= SCARD11_READER_SLOTS);
     if (reader->changes != changes) return;
     reader->token_count = token_count;
     if (reader->shown < token_count) reader->shown = token_count;
     if (slot_watching) reader->pending |= had ^ slot_tokens(reader);
 }
 
-// Writes what PC/SC says of a reader into the table. Events are made by this and the two above.
+// What the log says of a reader's state.
+static const char *slot_state_text(bool listed, u32 state)
+{
+    if (!listed || state & SCARD11_READER_GONE) return "not there";
+    return state & SCARD11_READER_PRESENT ? "card in" : "empty";
+}
+
+// Writes what PC/SC says of a reader into the table. Events are made here, by slot_note_swap and by
+// slot_know_tokens; nowhere else.
 static void slot_note(struct reader *reader, bool listed, u32 state)
 {
     u32 had = slot_tokens(reader);
+    SCARD11_ASSERT(os_library.held);
     if (reader->listed == listed && slot_essence(reader->state) == slot_essence(state)) {
         reader->state = state;
         return;
     }
     if (!listed) reader->gone_ms = os_now_ms();
-    os_log("%s: %s", reader->name, !listed || state & SCARD11_READER_GONE ? "not there" :
-           state & SCARD11_READER_PRESENT ? "card in" : "empty");
+    os_log("%s: %s", reader->name, slot_state_text(listed, state));
     reader->listed = listed;
     reader->state = state;
     slot_change(reader, had);
@@ -10804,21 +10989,12 @@ static void slot_note(struct reader *reader, bool listed, u32 state)
 // counts from 0 again when a reader is plugged in): a change like those that it shows.
 static void slot_note_swap(struct reader *reader)
 {
+    SCARD11_ASSERT(os_library.held);
     os_log("%s: another card, or the same one anew", reader->name);
     slot_change(reader, slot_tokens(reader));
 }
 
-static bool slot_wanted(const char *name)
-{
-    const char *at = slot_filter;
-    while (*at) {
-        size_t n = strcspn(at, ",");
-        for (const char *p = name; n && *p; p++)
-            if (!strncmp(p, at, n)) return true;
-        at += n + (at[n] == ',');
-    }
-    return !*slot_filter;
-}
+// ---- The end of a card: under the reader's lock, or where nobody is inside ----
 
 // May the card have something verified?
 static bool slot_verified(const struct card *card)
@@ -10828,23 +11004,31 @@ static bool slot_verified(const struct card *card)
     return false;
 }
 
-static void slot_forget_secrets(struct card *card)
-{
-    for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
-}
-
 // Closes the connection, wipes and frees all that the card brought. Nobody is told: its sessions
 // and objects were in the arena, and their handles carry epochs that will not be given out again. A
 // card that may keep a login which nobody has any more is reset.
 static void slot_empty(struct reader *reader, bool reset)
 {
     if (!reader->card) return;
+    SCARD11_ASSERT(reader->lock.held || os_library.held);
     link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
     extended_card_left(&reader->extended, &reader->card->link.extended, reader->card->changes);
-    slot_forget_secrets(reader->card);
+    card_forget_secrets(reader->card);
     struct arena everything = reader->card->arena;
     reader->card = NULL;
     arena_free(&everything);
+}
+
+// One block for each reader that had a card: room for a command, for an answer, and scratch.
+static st slot_make_block(struct reader *reader)
+{
+    if (reader->block) return ST_OK;
+    reader->block = arena_block_new(SCARD11_SCRATCH);
+    if (!reader->block) return ST_HOST_MEMORY;
+    reader->scratch = scratch_on(reader->block, SCARD11_SCRATCH);
+    scratch_alloc(&reader->scratch, LINK_COMMAND);
+    reader->answer = scratch_alloc(&reader->scratch, SCARD11_ANSWER);
+    return ST_OK;
 }
 
 static void slot_free_block(struct reader *reader)
@@ -10853,10 +11037,26 @@ static void slot_free_block(struct reader *reader)
     reader->block = NULL;
 }
 
+// The scratch of a call. What the call uses of it is wiped when it leaves.
+static struct scratch slot_scratch(struct reader *reader)
+{
+    reader->scratch.end->high = reader->scratch.at;
+    return reader->scratch;
+}
+
+static void slot_wipe_scratch(struct reader *reader)
+{
+    if (!reader->block) return;
+    mem_wipe(reader->scratch.at, (size_t)(reader->scratch.end->high - reader->scratch.at));
+}
+
+// ---- Places in the table: under the library lock ----
+
 // The oldest of the removals whose reader's place was used again.
 static CK_SLOT_ID slot_take_dropped(void)
 {
     CK_SLOT_ID id = slot_dropped[0];
+    SCARD11_ASSERT(slot_dropped_count);
     memmove(slot_dropped, slot_dropped + 1, sizeof slot_dropped - sizeof *slot_dropped);
     slot_dropped_count--;
     return id;
@@ -10876,15 +11076,21 @@ static void slot_keep_events(struct reader *reader)
     reader->pending = 0;
 }
 
-// A free place, or that of the reader that has been gone longest and that nobody is inside of.
+// May another reader have this one's place: is it gone, and nobody inside?
+static bool slot_can_go(const struct reader *reader)
+{
+    if (reader->listed || reader->inside || reader->lost) return false;
+    return reader->gone_ms != SLOT_FRESH;
+}
+
+// A free place, or that of the reader that has been gone longest; NULL: there is none.
 static struct reader *slot_place(void)
 {
     struct reader *best = NULL;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *reader = &slot_readers[i];
         if (!*reader->name && !reader->lost) return reader;
-        if (reader->listed || reader->inside || reader->lost || reader->gone_ms == SLOT_FRESH)
-            continue;
+        if (!slot_can_go(reader)) continue;
         if (!best || reader->gone_ms < best->gone_ms) best = reader;
     }
     if (!best) return NULL;
@@ -10894,12 +11100,20 @@ static struct reader *slot_place(void)
     return best;
 }
 
-// The place of the reader of that name; a new one gets slot IDs of its own.
-static struct reader *slot_named(const char *name)
+// The reader of that name, or NULL.
+static struct reader *slot_find(const char *name)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
         if (!slot_readers[i].lost && !strcmp(slot_readers[i].name, name)) return &slot_readers[i];
-    struct reader *reader = slot_place();
+    return NULL;
+}
+
+// The reader of that name. A new one gets a place, and slot IDs of its own; NULL: no place is free.
+static struct reader *slot_named(const char *name)
+{
+    struct reader *reader = slot_find(name);
+    if (reader) return reader;
+    reader = slot_place();
     if (!reader) return NULL;
     strcpy(reader->name, name);
     reader->listed = false;
@@ -10909,20 +11123,51 @@ static struct reader *slot_named(const char *name)
     reader->pending = 0;
     reader->token_count = reader->shown = 1;
     reader->unknown_ms = 0;
-    // or the next new one of this look would take it
-    reader->gone_ms = SLOT_FRESH;
+    reader->gone_ms = SLOT_FRESH;   // or the next new one of this look would take its place
     reader->count = (struct link_count){ 0, 0, 0, 0 };
     reader->first_id = slot_next_id;
     slot_next_id += SCARD11_READER_SLOTS;
     return reader;
 }
 
+// The reader of a slot ID, and which of its slots that is; NULL: none has it.
+static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
+{
+    SCARD11_ASSERT(os_library.held);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *reader = &slot_readers[i];
+        if (!slot_is_taken(reader) || id < reader->first_id) continue;
+        if (id - reader->first_id >= reader->shown) continue;
+        *index = (u32)(id - reader->first_id);
+        return reader;
+    }
+    return NULL;
+}
+
+// ---- Looking: under the library lock ----
+
+// Does the option SCARD11_READERS let this reader be used? It is a list of parts of names, with
+// commas between; an empty one lets all.
+static bool slot_wanted(const char *name)
+{
+    const char *at = slot_filter;
+    while (*at) {
+        size_t n = strcspn(at, ",");
+        for (const char *p = name; n && *p; p++)
+            if (!strncmp(p, at, n)) return true;
+        at += n + (at[n] == ',');
+    }
+    return !*slot_filter;
+}
+
 // Notes which readers are not listed. seen: those that are; NULL: none is.
 static void slot_note_gone(const bool *seen)
 {
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
-        if (!(seen && seen[i]) && *slot_readers[i].name && !slot_readers[i].lost)
-            slot_note(&slot_readers[i], false, SCARD11_READER_GONE);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *reader = &slot_readers[i];
+        if (seen && seen[i]) continue;
+        if (slot_is_taken(reader)) slot_note(reader, false, SCARD11_READER_GONE);
+    }
 }
 
 // Says so once, when there are more readers than can be used, or longer names; not at every look.
@@ -10934,67 +11179,67 @@ static void slot_note_left_out(u32 count)
     slot_left_out = count;
 }
 
-// Lists the readers into states, and says in at which places they have.
-static int slot_list(struct scard11_reader_state *states, struct reader **at, size_t *n)
+// The readers that one look finds: what the backend is asked, and which places of the table they
+// have.
+struct slot_listed {
+    struct scard11_reader_state states[SCARD11_READERS_MAX];
+    struct reader *at[SCARD11_READERS_MAX];
+    size_t n;
+};
+
+// Adds the reader of that name. false: its name is too long, or there is no place for it.
+static bool slot_list_add(struct slot_listed *list, const char *name)
+{
+    if (strlen(name) >= READER_NAME || list->n == SCARD11_READERS_MAX) return false;
+    struct reader *reader = slot_named(name);
+    if (!reader) return false;
+    list->at[list->n] = reader;
+    list->states[list->n++] = (struct scard11_reader_state){ reader->name, reader->state, 0 };
+    return true;
+}
+
+// Asks the backend which readers there are, and gives new ones a place. An error is the backend's.
+static int slot_list(struct slot_listed *list)
 {
     size_t len = sizeof slot_names;
+    list->n = 0;
     int code = scard11_reader_list(slot_context, slot_names, &len);
-    u32 left_out = len > sizeof slot_names;
-    *n = 0;
     if (code) return code;
+    u32 left_out = len > sizeof slot_names;
+    // A list that was cut off ends where the room does.
     slot_names[sizeof slot_names - 1] = slot_names[sizeof slot_names - 2] = 0;
     for (const char *name = slot_names; *name; name += strlen(name) + 1) {
-        bool fits = strlen(name) < READER_NAME && *n < SCARD11_READERS_MAX;
         if (!slot_wanted(name)) continue;
-        struct reader *reader = fits ? slot_named(name) : NULL;
-        left_out += !reader;
-        if (!reader) continue;
-        at[*n] = reader;
-        states[*n] = (struct scard11_reader_state){ reader->name, reader->state, 0 };
-        ++*n;
+        if (!slot_list_add(list, name)) left_out++;
     }
     slot_note_left_out(left_out);
     return SCARD11_READER_OK;
 }
 
-// One look at all readers, with the context there is.
+// One look at all readers, with the context there is. An error is the backend's.
 static int slot_look_once(void)
 {
-    struct scard11_reader_state states[SCARD11_READERS_MAX];
-    struct reader *at[SCARD11_READERS_MAX];
+    struct slot_listed list;
     bool seen[SCARD11_READERS_MAX] = { false };
-    size_t n;
-    int code = slot_list(states, at, &n);
-    if (!code && n) code = scard11_reader_wait(slot_context, states, n, 0);
+    int code = slot_list(&list);
+    if (!code && list.n) code = scard11_reader_wait(slot_context, list.states, list.n, 0);
     if (code) return code;
-    for (size_t i = 0; i < n; i++) {
-        seen[at[i] - slot_readers] = true;
-        slot_note(at[i], !(states[i].state & SCARD11_READER_GONE), states[i].state);
+    for (size_t i = 0; i < list.n; i++) {
+        u32 state = list.states[i].state;
+        seen[list.at[i] - slot_readers] = true;
+        slot_note(list.at[i], !(state & SCARD11_READER_GONE), state);
     }
     slot_note_gone(seen);
     return SCARD11_READER_OK;
 }
 
-// Does a state that the card's own connection shows still mean the card that was connected?
-static bool slot_same_state(const struct card *card, u32 state)
+// Is a card at rest here: connected, though no session needs it, and no call is inside? Asked in
+// this order, because the card is another's while one is inside.
+static bool slot_rests(const struct reader *reader)
 {
-    if (!(state & SCARD11_READER_PRESENT)) return false;
-    if (!(state & SCARD11_READER_COUNTED)) return true;
-    return (state & 0xffff0000u) == (card->state & 0xffff0000u);
-}
-
-// The same of the state that it shows now. ST_CARD_REMOVED: it does not.
-static st slot_status(struct card *card)
-{
-    u32 state = 0;
-    TRY(link_status(&card->link, &state));
-    return slot_same_state(card, state) ? ST_OK : ST_CARD_REMOVED;
-}
-
-// Can PC/SC's count tell a card that comes from the one that went? 0 says nothing.
-static bool slot_counts(const struct card *card)
-{
-    return card->state & SCARD11_READER_COUNTED && card->state & 0xffff0000u;
+    if (reader->lost || reader->inside || !reader->card) return false;
+    if (reader->changes != reader->card->changes) return false;
+    return reader->card->link.conn && reader->card->rest_ms;
 }
 
 // A card that no session needs stays connected for a while: only its own connection shows a swap
@@ -11002,11 +11247,13 @@ static bool slot_counts(const struct card *card)
 // can come while the library's lock is held: so this touches the card without the reader's.
 static void slot_look_at_rest(struct reader *reader)
 {
-    if (reader->lost || reader->inside || !reader->card) return;
+    if (!slot_rests(reader)) return;
     struct card *card = reader->card;
-    if (!card->link.conn || !card->rest_ms || reader->changes != card->changes) return;
-    if (slot_status(card) == ST_CARD_REMOVED) slot_note_swap(reader);
-    else if (slot_counts(card) && os_now_ms() - card->rest_ms > SLOT_REST_MS)
+    if (same_status(card) == ST_CARD_REMOVED) {
+        slot_note_swap(reader);
+        return;
+    }
+    if (same_count_tells(card) && os_now_ms() - card->rest_ms > SLOT_REST_MS)
         link_disconnect(&card->link, false);
 }
 
@@ -11021,14 +11268,21 @@ static void slot_start_context(void)
     slot_down = down;
 }
 
+static void slot_stop_context(void)
+{
+    if (slot_context) scard11_reader_stop(slot_context);
+    slot_context = NULL;
+}
+
 // Looks: which readers are there, what is in them. Takes and keeps no lock: the caller holds the
 // library's. Without the service there are no readers, until it is back. The law: a lost context is
 // a removal of every card, with its event, also where another context is there at once: the service
 // that it belongs to counts anew, and what was in meanwhile nobody saw.
 static void slot_look_all(void)
 {
+    SCARD11_ASSERT(os_library.held);
     if (!slot_up) return;
-    for (int attempt = 0; attempt < 4; attempt++) {
+    for (int attempt = 0; attempt < SLOT_LOOKS; attempt++) {
         slot_start_context();
         if (!slot_context) break;
         int code = slot_look_once();
@@ -11037,584 +11291,60 @@ static void slot_look_all(void)
             return;
         }
         if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
-        scard11_reader_stop(slot_context);
-        slot_context = NULL;
+        slot_stop_context();
         slot_note_gone(NULL);
     }
     slot_note_gone(NULL);
 }
 
-// ---- The card: under the reader's lock ----
+// ---- Events: under the library lock ----
 
-static struct scratch slot_scratch(struct reader *reader)
+// Takes one pending event. false: there is none.
+static bool slot_take_event(CK_SLOT_ID *id)
 {
-    reader->scratch.end->high = reader->scratch.at;
-    return reader->scratch;
-}
-
-static void slot_wipe_scratch(struct reader *reader)
-{
-    if (reader->block)
-        mem_wipe(reader->scratch.at, (size_t)(reader->scratch.end->high - reader->scratch.at));
-}
-
-// Looks whether the reader shows that its card left. Then it lost its power, and with it all that
-// was verified: a reset would be one of the card that came. That there is no reader shows nothing.
-static bool slot_has_left(struct reader *reader)
-{
-    struct card *card = reader->card;
-    os_acquire(&os_library);
-    slot_look_all();
-    bool left = reader->listed && !slot_same_state(card, reader->state);
-    os_release(&os_library);
-    for (u32 i = 0; i < card->token_count && left; i++) card_forget_verified(&card->tokens[i]);
-    if (left) card->link.broken = false;
-    return left;
-}
-
-// The card that we know is not the one that is in: looks what is, and frees what was. It may be in
-// all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
-// it. Does the reader show that it left, or that it is mute now?
-static bool slot_drop_card(struct reader *reader, st why)
-{
-    u32 changes = reader->card->changes;
-    slot_has_left(reader);
-    slot_empty(reader, false);
-    os_acquire(&os_library);
-    slot_look_all();
-    bool left = reader->changes != changes;
-    if (!left && why == ST_CARD_REMOVED) slot_note_swap(reader);
-    os_release(&os_library);
-    return left;
-}
-
-// ---- Taking a connection up again ----
-// The law: what is remembered of a card is used for that card only. Whatever takes up a connection,
-// after a reset, our own too, or after a rest, compares the count and the ATR, and leaves the card
-// unproven; slot_prove then compares what no other card has, before anything remembered is answered
-// or sent.
-
-// Connects, or resets the card, and compares the count.
-static st slot_connect_unproven(struct card *card, bool reset)
-{
-    struct link *link = &card->link;
-    TRY(reset ? link_reset(link) : link_connect(link, link->conn ? link->exclusive :
-                                                slot_exclusive));
-    card->sure = false;
-    place_leave(card);
-    card->unproven = true;
-    TRY(slot_status(card));
-    card->look_ms = os_now_ms();
-    return ST_OK;
-}
-
-// Connects again, or resets the card, and compares what PC/SC tells.
-static st slot_connect_again(struct card *card, bool reset)
-{
-    TRY(slot_connect_unproven(card, reset));
-    return card->link.same_atr ? ST_OK : ST_CARD_REMOVED;
-}
-
-static const struct landmark *slot_identity(const struct card *card)
-{
-    const struct token *token = card->current ? card->current : &card->tokens[0];
-    const struct landmark *identity = token->identity;
-    return identity && identity->known && identity->unique ? identity : NULL;
-}
-
-// After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
-// card. That cannot be told where the backend does not count, nor where its count says nothing and
-// the card has nothing of its own: then it is a removal.
-static st slot_resume(struct card *card)
-{
-    for (int attempt = 0; attempt < 3; attempt++) {
-        card->open_op = NULL;
-        card_logins_reset(card);
-        st s = slot_connect_again(card, false);
-        if (s == ST_CARD_RESET) continue;
-        if (s || !(card->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
-        if (!slot_counts(card) && !slot_identity(card)) return ST_CARD_REMOVED;
-        card->was_reset = true;
-        os_log("%s: the card was reset by someone else", card->link.name);
-        return ST_OK;
-    }
-    return ST_CARD_REMOVED;
-}
-
-// In a transaction: is it the card that is remembered? Where nothing is known that no other card
-// has, the count must do, but not for a PIN that was kept: that may be another card's.
-static st slot_prove(struct card *card, struct scratch scratch)
-{
-    struct token *token = card->current ? card->current : &card->tokens[0];
-    const struct landmark *identity = slot_identity(card);
-    if (!card->unproven) return ST_OK;
-    if (!identity) slot_forget_secrets(card);
-    st s = ST_OK;
-    if (identity && card->was_reset) s = ST_NOT_FOUND;
-    else if (identity) s = place_find_landmark(card, token, identity, scratch);
-    if (s == ST_NOT_FOUND) {                    // another application is the selected one, or none
-        s = place_select(card, token);
-        if (!s) s = place_find_landmark(card, token, identity, scratch);
-    }
-    if (link_is_broken(s)) return s;
-    if (s) os_log("%s: not the card that was here before", card->link.name);
-    if (s) return ST_CARD_REMOVED;
-    card->unproven = card->was_reset = false;
-    return ST_OK;
-}
-
-// The same for who is in no transaction.
-static st slot_prove_now(struct reader *reader)
-{
-    struct card *card = reader->card;
-    st s = link_begin(&card->link);
-    if (!s) s = slot_prove(card, reader->scratch);
-    link_end(&card->link);
-    return s;
-}
-
-// A card that rested without a connection is connected again. ST_NOT_FOUND: it could not be told
-// from another one of its kind, so it is begun anew.
-static st slot_take_up(struct reader *reader)
-{
-    struct card *card = reader->card;
-    if (card->link.conn) return ST_OK;
-    if (!slot_identity(card)) return ST_NOT_FOUND;
-    st s = slot_connect_again(card, false);
-    if (s == ST_CARD_RESET) s = slot_resume(card);
-    if (!s) s = slot_prove_now(reader);
-    card->rest_ms = 0;
-    return s;
-}
-
-// Is the card that we know still the one that is in? ST_CARD_REMOVED: this look found that it is
-// not; ST_NO_SESSION: somebody found out before. It is freed then. Asked at most every
-// SCARD11_LOOK_MS: what reaches the card is decided by the connection itself.
-static st slot_look(struct reader *reader)
-{
-    struct card *card = reader->card;
-    u64 now = os_now_ms();
-    st s = ST_OK;
-    if (!card) return ST_NO_SESSION;
-    os_acquire(&os_library);
-    bool fresh = now < card->look_ms + SCARD11_LOOK_MS;
-    if (reader->lost || reader->changes != card->changes) s = ST_NO_SESSION;
-    if (!s && !fresh && !card->link.conn) {
-        slot_look_all();
-        card->shared = reader->state & SCARD11_READER_IN_USE;   // since the card was let go
-    }
-    if (!s && reader->changes != card->changes) s = ST_CARD_REMOVED;
-    os_release(&os_library);
-    if (!s && !fresh && card->link.conn) {
-        s = slot_status(card);
-        if (s == ST_CARD_RESET) s = slot_resume(card);
-        if (!s && card->unproven && !slot_counts(card)) s = slot_prove_now(reader);
-    }
-    card->look_ms = now;
-    if (!s) return ST_OK;
-    slot_drop_card(reader, s);
-    return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
-}
-
-// The same for who must not answer from memory.
-static st slot_look_now(struct reader *reader)
-{
-    reader->card->look_ms = 0;
-    return slot_look(reader);
-}
-
-// Connects a new card. Afterwards the count must be what it was before.
-static st slot_connect(struct card *card)
-{
-    st s = slot_connect_unproven(card, false);
-    if (card->link.reset) s = slot_resume(card);
-    card->unproven = card->was_reset = false;         // nothing is remembered
-    return s;
-}
-
-static st slot_make_block(struct reader *reader)
-{
-    if (reader->block) return ST_OK;
-    reader->block = arena_block_new(SCARD11_SCRATCH);
-    if (!reader->block) return ST_HOST_MEMORY;
-    reader->scratch = scratch_on(reader->block, SCARD11_SCRATCH);
-    scratch_alloc(&reader->scratch, LINK_COMMAND);
-    reader->answer = scratch_alloc(&reader->scratch, SCARD11_ANSWER);
-    return ST_OK;
-}
-
-static st slot_make_card(struct reader *reader, u32 state, u32 changes)
-{
-    struct arena arena;
-    TRY(slot_make_block(reader));
-    extended_card_came(&reader->extended, changes);
-    arena_init(&arena, SCARD11_CARD_MEMORY);
-    struct card *card = ARENA_NEW(&arena, struct card, 1);
-    if (!card) {
-        arena_free(&arena);
-        return ST_HOST_MEMORY;
-    }
-    card->arena = arena;
-    card->state = state;
-    card->shared = state & SCARD11_READER_IN_USE;
-    card->changes = changes;
-    card->epoch = handle_new_epoch();
-    card->link.name = reader->name;
-    card->link.raw = reader->block;
-    card->link.answer = reader->answer;
-    card->link.count = &reader->count;
-    card->link.extended.reader = &reader->extended;
-    reader->card = card;
-    return ST_OK;
-}
-
-static st slot_probe(struct card *card, struct scratch scratch)
-{
-    st s = link_begin(&card->link);
-    if (!s) s = probe_card(card, scratch);
-    link_end(&card->link);
-    return s;
-}
-
-// Connects a card that was not known, and finds its driver. On failure nothing is left of it.
-static st slot_insert(struct reader *reader, u32 state, u32 changes)
-{
-    st s = slot_make_card(reader, state, changes);
-    if (!s) s = slot_connect(reader->card);
-    if (!s) s = slot_probe(reader->card, slot_scratch(reader));
-    if (s) slot_empty(reader, false);
-    return s;
-}
-
-// Notes that nobody knows the card that is in, so that it is not asked again at once.
-static st slot_note_unknown(struct reader *reader, u32 changes)
-{
-    reader->unknown_ms = os_now_ms();
-    reader->unknown_changes = changes;
-    return ST_UNKNOWN_TOKEN;
-}
-
-// The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten. At
-// rest no look is young enough: nobody would notice what the card does not answer itself.
-static st slot_card_again(struct reader *reader)
-{
-    if (reader->card->rest_ms ? slot_look_now(reader) : slot_look(reader)) return ST_NOT_FOUND;
-    st s = slot_take_up(reader);
-    if (!s || s == ST_CARD_BUSY) return s;
-    if (s == ST_NOT_FOUND) slot_empty(reader, false);
-    else slot_drop_card(reader, s);
-    return ST_NOT_FOUND;
-}
-
-// The tokens of the card that is in were found, or more of them.
-static void slot_tell_tokens(struct reader *reader)
-{
-    os_acquire(&os_library);
-    slot_know_tokens(reader, reader->card->changes, reader->card->token_count);
-    os_release(&os_library);
-}
-
-// The card in a reader, known and probed. A card that is nobody's
-// is tried again at most once a second; one that another program holds, at each call. One that was
-// in at the first look and is pulled while it is met was removed during the call.
-static st slot_card(struct reader *reader)
-{
-    st s = reader->card ? slot_card_again(reader) : ST_NOT_FOUND;
-    if (s != ST_NOT_FOUND) return s;
-    s = ST_OK;
-    for (int attempt = 0; attempt < 3; attempt++) {
-        os_acquire(&os_library);
-        slot_look_all();
-        bool present = slot_present(reader);
-        u32 state = reader->state, changes = reader->changes;
-        os_release(&os_library);
-        if (!present) return s ? ST_CARD_REMOVED : ST_NO_TOKEN;
-        if (reader->unknown_ms && reader->unknown_changes == changes &&
-            os_now_ms() - reader->unknown_ms < SLOT_UNKNOWN_RETRY_MS)
-            return ST_UNKNOWN_TOKEN;
-        s = slot_insert(reader, state, changes);
-        if (link_is_broken(s) && attempt < 2) continue;         // a gap, or a bad contact
-        if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
-        if (s) return slot_note_unknown(reader, changes);
-        slot_tell_tokens(reader);
-        reader->unknown_ms = 0;
-        return ST_OK;
-    }
-    return s;
-}
-
-// ---- Running something on a card ----
-
-// One piece of work on a card, from the begin of a transaction to its end:
-//
-//     struct slot_run run = { .reader = r, .token = t, .login = true };
-//     while (slot_run(&run)) run.s = t->driver->sign(...);
-//     return run.s;
-//
-// The loop runs once; a second time after a reset by another program, if no login is needed, and
-// after another program ended a login whose PIN was kept, if that logs in again. What may be known
-// already is tried without the card first: if it is, nobody is kept off, waited for or disturbed,
-// and a context login goes on.
-struct slot_run {
-    struct reader *reader;
-    struct token *token;
-    struct session *keep;   // whose open transaction (context login) this work belongs to
-    bool login;             // needs the user PIN to be verified
-    bool so;                // needs the SO's login
-    bool write;             // must not be begun again
-    bool known;             // may be known already
-    bool leave_open;        // context login: the transaction stays open
-    bool renewed;           // a kept PIN was tried
-    struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done, and nothing
-                            // of the call is in scratch
-    st   s;
-    u32  turns;
-};
-
-// Ends the transaction that a context login left open.
-static void slot_close_open(struct card *card)
-{
-    if (!card->open_op) return;
-    card->open_op = NULL;
-    link_end(&card->link);
-}
-
-// Did the connection fail for good? Then the card is as good as removed.
-static bool slot_is_fatal(st s)
-{
-    return s == ST_CARD_REMOVED || s == ST_READER;
-}
-
-// May a kept PIN bring the login back? Never for what must not be begun again, never twice.
-static bool slot_can_renew(const struct slot_run *run)
-{
-    struct token *token = run->token;
-    return token->login && card_pin(token)->kept_len && !run->renewed && !run->write &&
-           !run->keep && run->scratch.at;
-}
-
-// Logs in again with the PIN that was kept: the drivers send it after a SELECT in this transaction.
-// If the card refuses it, for whatever reason, it is wiped: it never costs a second try.
-static st slot_renew(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    struct token *token = run->token;
-    run->renewed = true;
-    os_log("%s: the login is gone, the PIN that was kept brings it back", card->link.name);
-    st s = secret_login(card, token, card_pin(token), card_kept(card_pin(token)), run->scratch);
-    if (!s) {
-        token->stale = false;
-        return ST_OK;
-    }
-    card_login_lost(token);
-    if (slot_is_fatal(s) || s == ST_CARD_RESET) return s;
-    return run->login ? ST_NOT_LOGGED_IN : ST_OK;
-}
-
-static struct scratch slot_run_scratch(const struct slot_run *run)
-{
-    return run->scratch.at ? run->scratch : run->reader->scratch;
-}
-
-// The application of a token is the one that was selected last, here. One application's SELECT ends
-// the others' logins.
-static st slot_turn_to(struct card *card, struct token *token)
-{
-    if (card->current && card_same_application(card->current, token)) return ST_OK;
-    for (u32 i = 0; i < card->token_count; i++)
-        if (!card_same_application(&card->tokens[i], token) && card->tokens[i].login)
-            card_login_lost(&card->tokens[i]);
-    return place_select(card, token);
-}
-
-static st slot_begin(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    struct token *token = run->token;
-    st s = ST_OK;
-    if (card->open_op && card->open_op != run->keep) slot_close_open(card);
-    if (!card->link.conn) TRY(slot_connect_again(card, false));
-    bool was_open = card->link.open;
-    for (int attempt = 0; attempt < 3; attempt++) {
-        s = link_begin(&card->link);
-        if (s != ST_CARD_RESET) break;
-        TRY(slot_resume(card));
-    }
-    if (s) return s;
-    if (!was_open && !card->link.exclusive) card->sure = false;
-    if (card->unproven) TRY(slot_prove(card, slot_run_scratch(run)));
-    if (token->stale && !card_pin(token)->kept_len) card_login_lost(token);
-    if ((run->login && !token->login) || (run->so && !token->so)) return ST_NOT_LOGGED_IN;
-    TRY(slot_turn_to(card, token));
-    return token->stale && slot_can_renew(run) ? slot_renew(run) : ST_OK;
-}
-
-// After the work: is it to be done again? If not, run->s is what to answer.
-static bool slot_again(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    if (run->s == ST_NOT_LOGGED_IN && run->login && slot_can_renew(run)) {
-        run->token->stale = true;
+    SCARD11_ASSERT(os_library.held);
+    if (slot_dropped_count) {
+        *id = slot_take_dropped();
         return true;
     }
-    if (run->s != ST_CARD_RESET) return false;
-    run->s = slot_resume(card);
-    if (!run->s && (run->write || (run->login && !slot_can_renew(run)))) run->s = ST_NOT_LOGGED_IN;
-    if (!run->s && run->turns > 1) run->s = ST_READER;
-    return !run->s;
-}
-
-// The turn without the card, the first of all, begins or has ended. false: it was not enough.
-static bool slot_run_offline(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    card->link.offline = !card->link.offline;
-    if (!card->link.offline) run->known = run->s != ST_OFFLINE;
-    else if (!card->link.open && !card->link.exclusive) card->sure = false;
-    return run->known;
-}
-
-// The work has come to its end, or did not begin.
-static void slot_run_end(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    if (!run->leave_open || run->s) {
-        card->open_op = NULL;
-        link_end(&card->link);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *reader = &slot_readers[i];
+        if (!slot_is_taken(reader) || !reader->pending) continue;
+        u32 index = 0;
+        while (!(reader->pending >> index & 1)) index++;
+        reader->pending &= ~(1u << index);
+        *id = reader->first_id + index;
+        return true;
     }
-    if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
-        os_log("%s: the login is gone, another program ended it", card->link.name);
-        card_login_lost(run->token);
-    }
-}
-
-static bool slot_run(struct slot_run *run)
-{
-    struct card *card = run->reader->card;
-    if (run->known && !run->turns && card->link.conn && slot_run_offline(run))
-        return card->link.offline;
-    bool again = !run->turns || slot_again(run);
-    while (again) {
-        run->turns++;
-        run->s = slot_begin(run);
-        if (!run->s) return true;
-        again = run->s == ST_CARD_RESET && slot_again(run);
-    }
-    slot_run_end(run);
     return false;
 }
 
-// ---- The end of logins ----
-// The law: after C_Logout, the last session's close, C_Finalize, and when a card is dropped that
-// may be in still, the card itself asks for the PIN again. All of them come here; a card that was
-// dropped is reset by slot_drop_card.
+// What a waiter waits for a change of. The names are copied: the table may change meanwhile.
+struct slot_watch {
+    struct scard11_reader_state states[SCARD11_READERS_MAX];
+    char   names[SCARD11_READERS_MAX][READER_NAME];
+    size_t n;
+    u32    noted;                   // slot_noted at the last look
+    u32    idle;                    // how often the last waits were for nothing
+};
 
-// Resets the card. That ends every login of it: the other tokens' sessions are public, too. Where
-// it fails nobody knows what is verified: the card is dropped, and reset then. In a transaction: a
-// reset that waits for the end of another program's could be one of a card that came meanwhile.
-static st slot_reset(struct card *card)
+// Notes what to wait for: all readers as the table has them.
+static void slot_watch_all(struct slot_watch *watch)
 {
-    st s = link_begin(&card->link);
-    if (!s) s = slot_connect_again(card, true);
-    if (s == ST_CARD_RESET) return slot_resume(card);
-    if (s) card->link.dead = true;
-    if (s) return ST_CARD_REMOVED;
-    card->was_reset = true;
-    card->current = NULL;
-    card_logins_reset(card);
-    return ST_OK;
-}
-
-// Has the card itself forget what is verified of a token: by what its credentials say does that,
-// and by a reset where there is nothing, or it did not work.
-static st slot_end_verified(struct reader *reader, struct token *token)
-{
-    struct slot_run run = { .reader = reader, .token = token, .write = true };
-    struct scratch scratch = reader->scratch;
-    while (slot_run(&run)) run.s = secret_end(reader->card, token, scratch);
-    if (slot_is_fatal(run.s)) return run.s;
-    return card_verified(token) ? slot_reset(reader->card) : ST_OK;
-}
-
-// Tokens whose PIN the card has forgotten with another's are logged out as well.
-static void slot_settle_logins(struct card *card)
-{
-    for (u32 i = 0; i < card->token_count; i++) {
-        struct token *token = &card->tokens[i];
-        if (token->login && !card_pin(token)->verified && !token->stale) card_login_lost(token);
-    }
-    card_sweep(card);
-}
-
-// Ends the login of a token: on the card, and for all sessions. Whatever the card says, the library
-// counts as logged out.
-static st slot_log_out(struct reader *reader, struct token *token)
-{
-    st s = ST_OK;
-    slot_close_open(reader->card);
-    card_login_lost(token);
-    if (card_verified(token)) s = slot_end_verified(reader, token);
-    if (slot_is_fatal(s)) return s;
-    token->so_lost = false;
-    card_renew_private(reader->card, token);
-    slot_settle_logins(reader->card);
-    return ST_OK;
-}
-
-// Ends what is verified of all tokens of a card.
-static void slot_log_out_all(struct reader *reader)
-{
-    for (u32 i = 0; i < reader->card->token_count; i++) {
-        struct token *token = &reader->card->tokens[i];
-        if (card_logged_in(token) || card_verified(token)) slot_log_out(reader, token);
-    }
-}
-
-// What tells the card from others becomes known before it is let go: else it would be begun anew.
-static void slot_learn_identity(struct reader *reader)
-{
-    struct card *card = reader->card;
-    struct token *token = card->current ? card->current : &card->tokens[0];
-    struct slot_run run = { .reader = reader, .token = token };
-    struct scratch scratch = reader->scratch;
-    if (!token->identity || token->identity->known) return;
-    while (slot_run(&run)) run.s = place_learn(card, token, token->identity, scratch);
-}
-
-// No session needs the card any more: other programs may have it, at once when one did, a little
-// later otherwise (slot_look_at_rest). It stays connected where the count says nothing, because
-// then only the connection can tell that it is still the same card.
-// ST_CARD_REMOVED: it was gone by then.
-static st slot_rest(struct reader *reader)
-{
-    struct card *card = reader->card;
-    slot_close_open(card);
-    slot_log_out_all(reader);
-    card->sure = false;
-    if (!card->rest_ms) card->rest_ms = os_now_ms();
-    if (card->used && slot_counts(card)) {
-        slot_learn_identity(reader);
-        if (!card->link.dead) link_disconnect(&card->link, false);
-    }
-    card->used = false;
-    return card->link.dead ? ST_CARD_REMOVED : ST_OK;
-}
-
-// ---- Entering a reader ----
-
-// Under the library lock.
-static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
-{
+    SCARD11_ASSERT(os_library.held);
+    watch->idle = watch->noted == slot_noted ? watch->idle + 1 : 0;
+    watch->noted = slot_noted;
+    watch->n = 0;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *reader = &slot_readers[i];
-        if (!*reader->name || reader->lost || id < reader->first_id ||
-            id - reader->first_id >= reader->shown)
-            continue;
-        *index = (u32)(id - reader->first_id);
-        return reader;
+        const struct reader *reader = &slot_readers[i];
+        if (!slot_is_taken(reader) || !reader->listed) continue;
+        char *name = watch->names[watch->n];
+        strcpy(name, reader->name);
+        watch->states[watch->n++] = (struct scard11_reader_state){ name, reader->state, 0 };
     }
-    return NULL;
 }
+
+// ---- Entering a reader, and leaving it ----
 
 // What comes after a call was counted inside: the reader's lock, for the whole of the call.
 // ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the
@@ -11643,20 +11373,25 @@ static st slot_go_in(struct reader *reader, st s, struct reader **out)
 static st slot_enter(u32 i, u32 generation, struct reader **out)
 {
     struct reader *reader = &slot_readers[i];
+    st s = ST_OK;
     os_acquire(&os_library);
-    st s = generation != slot_generation ? ST_NOT_INIT : reader->lost ? ST_NO_SESSION : ST_OK;
+    if (reader->lost) s = ST_NO_SESSION;
+    if (generation != slot_generation) s = ST_NOT_INIT;
     return slot_go_in(reader, s, out);
 }
 
 // Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
 static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
 {
+    st s = ST_OK;
     os_acquire(&os_library);
     struct reader *reader = slot_with_id(id, index);
-    st s = generation != slot_generation ? ST_NOT_INIT : reader ? ST_OK : ST_NO_SLOT;
+    if (!reader) s = ST_NO_SLOT;
+    if (generation != slot_generation) s = ST_NOT_INIT;
     return slot_go_in(reader, s, out);
 }
 
+// Frees what a reader has, card and block; its lock goes last.
 static void slot_forget(struct reader *reader, bool reset)
 {
     slot_empty(reader, reset);
@@ -11664,8 +11399,9 @@ static void slot_forget(struct reader *reader, bool reset)
     os_lock_drop(&reader->lock);
 }
 
-// Of a reader that C_Finalize gave up, the last call frees what was left to it. The library may
-// have been initialised again meanwhile: the place gets a lock as the others have it.
+// Leaves it: wipes scratch, lets the next call in. Of a reader that C_Finalize gave up, the last
+// call frees what was left to it. The library may have been initialised again meanwhile: the place
+// gets a lock as the others have it.
 static void slot_leave(struct reader *reader)
 {
     slot_wipe_scratch(reader);
@@ -11680,22 +11416,9 @@ static void slot_leave(struct reader *reader)
     os_release(&os_library);
 }
 
-// ---- Library: begin and end. Under the gate ----
+// ---- The library begins and ends: under the gate ----
 
-// Before the library ends, and after its calls did: no card keeps a login. One that a call hangs in
-// is left to that call.
-static void slot_log_out_everywhere(void)
-{
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *reader = &slot_readers[i];
-        os_acquire(&os_library);
-        bool free = *reader->name && !reader->lost && !reader->inside;
-        if (slot_go_in(reader, free ? ST_OK : ST_NO_SLOT, &reader)) continue;
-        if (reader->card && !slot_has_left(reader)) slot_log_out_all(reader);
-        slot_leave(reader);
-    }
-}
-
+// Makes the locks, and looks for the first time: that is no event. An error: slot_stop is due.
 static st slot_start(const struct os_mutexes *mutexes)
 {
     st s = ST_OK;
@@ -11732,8 +11455,7 @@ static void slot_stop(void)
         slot_forget(reader, false);
         *reader->name = 0;
     }
-    if (slot_context) scard11_reader_stop(slot_context);
-    slot_context = NULL;
+    slot_stop_context();
     os_release(&os_library);
 }
 
@@ -11746,55 +11468,635 @@ static void slot_abandon(void)
     slot_generation++;
 }
 
-// ---- Slot list and events: under the library lock ----
+/* ================================================================================================
+ * MARK: - >>run
+ * Running something on a card: one piece of work, from the begin of a transaction to its end.
+ *
+ * Owns    struct run; transactions, also one that a context login leaves open; what is begun again
+ *         after a reset or a lost login, and what is not. All under the reader's lock
+ * Uses    >>link >>card >>place >>secret >>same >>slot
+ * Names   run_
+ * Tests   tests/unit/run.c
+ * ==============================================================================================*/
 
-// Is there a token in this slot?
-static bool slot_has_token(const struct reader *reader, u32 index)
+// From C_* to the card and back, and what happens when the card is pulled there:
+//
+//   enter    slot_enter    waits for the reader's lock. The next step finds out
+//   look     life_look     with a session: still that card? Else CKR_SESSION_HANDLE_INVALID
+//   or meet  life_card     with a slot: taken up again, or inserted. CKR_TOKEN_NOT_PRESENT
+//   begin    run_begin     transaction, proof, application. From here on ST_CARD_REMOVED, which
+//   work     the driver    goes up through all callers: nothing has to be undone on the way
+//   end      run_end       ends the transaction; a dead connection is sent nothing
+//   settle   life_settle   drops the card: disconnected, its arena freed, the event noted if no
+//                          look noted it before. A card that no session needs rests
+//   leave    slot_leave    scratch wiped, the lock given back; the call says CKR_DEVICE_REMOVED
+//
+// The event waits in reader->pending until C_WaitForSlotEvent takes it (slot_take_event).
+
+// One piece of work on a card:
+//
+//     struct run run = { .reader = reader, .token = token, .login = true };
+//     while (run_next(&run)) run.s = token->driver->sign(...);
+//     return run.s;
+//
+// The body runs once; a second time after a reset by another program, if no login is needed, and
+// after another program ended a login whose PIN was kept, if that logs in again. What may be known
+// already is tried without the card first: if it is, nobody is kept off, waited for or disturbed,
+// and a context login goes on.
+enum run_step { RUN_NEW, RUN_OFFLINE, RUN_ON_CARD };
+
+struct run {
+    // What the work needs.
+    struct reader *reader;
+    struct token *token;
+    struct session *keep;   // whose open transaction (context login) this work belongs to
+    bool login;             // the user PIN verified
+    bool so;                // the SO's login
+    bool write;             // not to be begun again
+    bool known;             // may be known already
+    bool leave_open;        // context login: the transaction stays open
+    struct scratch scratch; // to log in again with a kept PIN; {0}: that is not done, and nothing
+                            // of the call is in scratch
+    // How far it is.
+    enum run_step step;
+    u32  turns;             // begun so often
+    bool renewed;           // a kept PIN was tried
+    st   s;                 // what came of it
+};
+
+// Ends the transaction that a context login left open.
+static void run_close_open(struct card *card)
 {
-    return slot_tokens(reader) >> index & 1;
+    if (!card->open_op) return;
+    card->open_op = NULL;
+    link_end(&card->link);
 }
 
-// Takes one pending event. false: there is none.
-static bool slot_take_event(CK_SLOT_ID *id)
+// Did the connection fail for good? Then the card is as good as removed.
+static bool run_is_fatal(st s)
 {
-    if (slot_dropped_count) {
-        *id = slot_take_dropped();
-        return true;
+    return s == ST_CARD_REMOVED || s == ST_READER;
+}
+
+static struct scratch run_scratch(const struct run *run)
+{
+    return run->scratch.at ? run->scratch : run->reader->scratch;
+}
+
+// ---- A login that a kept PIN brings back ----
+
+// May it? Never for what must not be begun again, never twice.
+static bool run_can_renew(const struct run *run)
+{
+    struct token *token = run->token;
+    if (run->renewed || run->write || run->keep || !run->scratch.at) return false;
+    return token->login && card_pin(token)->kept_len;
+}
+
+// Logs in again with the PIN that was kept: it is sent after a SELECT in this transaction. If the
+// card refuses it, for whatever reason, it is wiped: it never costs a second try.
+static st run_renew(struct run *run)
+{
+    struct card *card = run->reader->card;
+    struct token *token = run->token;
+    run->renewed = true;
+    os_log("%s: the login is gone, the PIN that was kept brings it back", card->link.name);
+    st s = secret_login(card, token, card_pin(token), card_kept(card_pin(token)), run->scratch);
+    if (!s) {
+        token->stale = false;
+        return ST_OK;
     }
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *reader = &slot_readers[i];
-        if (!*reader->name || reader->lost || !reader->pending) continue;
-        u32 index = 0;
-        while (!(reader->pending >> index & 1)) index++;
-        reader->pending &= ~(1u << index);
-        *id = reader->first_id + index;
-        return true;
+    card_login_lost(token);
+    if (run_is_fatal(s) || s == ST_CARD_RESET) return s;
+    return run->login ? ST_NOT_LOGGED_IN : ST_OK;
+}
+
+// ---- Begin ----
+
+// Opens the transaction. Where another program has reset the card, it is taken up again first.
+static st run_open(struct card *card)
+{
+    st s = ST_OK;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        s = link_begin(&card->link);
+        if (s != ST_CARD_RESET) break;
+        TRY(same_resume(card));
     }
+    return s;
+}
+
+// The application of a token becomes the one that was selected last, here. One application's SELECT
+// ends the others' logins.
+static st run_turn_to(struct card *card, struct token *token)
+{
+    if (card->current && card_same_application(card->current, token)) return ST_OK;
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *other = &card->tokens[i];
+        if (other->login && !card_same_application(other, token)) card_login_lost(other);
+    }
+    return place_select(card, token);
+}
+
+// Everything before the work: a transaction, in it the card that is remembered, its token's
+// application, and the login that the work needs. ST_CARD_RESET: another program was quicker again.
+static st run_begin(struct run *run)
+{
+    struct card *card = run->reader->card;
+    struct token *token = run->token;
+    if (card->open_op != run->keep) run_close_open(card);
+    if (!card->link.conn) TRY(same_connect_again(card, false));
+    bool was_open = card->link.open;
+    TRY(run_open(card));
+    // What others did before this transaction, nobody tells.
+    if (!was_open && !card->link.exclusive) card->sure = false;
+    if (card->unproven) TRY(same_prove(card, run_scratch(run)));
+    if (token->stale && !card_pin(token)->kept_len) card_login_lost(token);
+    if (run->login && !token->login) return ST_NOT_LOGGED_IN;
+    if (run->so && !token->so) return ST_NOT_LOGGED_IN;
+    TRY(run_turn_to(card, token));
+    if (token->stale && run_can_renew(run)) TRY(run_renew(run));
+    SCARD11_ASSERT(card->link.open || card->link.exclusive);
+    SCARD11_ASSERT(!card->unproven);
+    return ST_OK;
+}
+
+// ---- After the work ----
+
+// The card was reset on the way: takes it up again. Is the work to be begun again, too? If not,
+// run->s is what to answer.
+static bool run_after_reset(struct run *run)
+{
+    run->s = same_resume(run->reader->card);
+    if (run->s) return false;
+    bool login_is_gone = run->login && !run_can_renew(run);
+    if (run->write || login_is_gone) run->s = ST_NOT_LOGGED_IN;
+    else if (run->turns > 1) run->s = ST_READER;
+    return !run->s;
+}
+
+// The card wants the login that we believed in. Is the work to be begun again, with the kept PIN?
+static bool run_after_lost_login(struct run *run)
+{
+    if (!run->login || !run_can_renew(run)) return false;
+    run->token->stale = true;
+    return true;
+}
+
+// Is the work to be done again? If not, run->s is what to answer; ST_CARD_REMOVED is among it.
+static bool run_again(struct run *run)
+{
+    if (run->s == ST_CARD_RESET) return run_after_reset(run);
+    if (run->s == ST_NOT_LOGGED_IN) return run_after_lost_login(run);
     return false;
 }
 
-// What a waiter waits for a change of. The names are copied: the table may change meanwhile.
-struct slot_watch {
-    struct scard11_reader_state states[SCARD11_READERS_MAX];
-    char   names[SCARD11_READERS_MAX][READER_NAME];
-    size_t n;
-    u32    noted;                   // slot_noted at the last look
-    u32    idle;                    // how often the last waits were for nothing
-};
-
-static void slot_watch_all(struct slot_watch *watch)
+// The work has come to its end, or did not begin. Only after a context login that worked does the
+// transaction stay open.
+static void run_end(struct run *run)
 {
-    watch->idle = watch->noted == slot_noted ? watch->idle + 1 : 0;
-    watch->noted = slot_noted;
-    watch->n = 0;
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        const struct reader *reader = &slot_readers[i];
-        if (!*reader->name || reader->lost || !reader->listed) continue;
-        strcpy(watch->names[watch->n], reader->name);
-        watch->states[watch->n] = (struct scard11_reader_state){ watch->names[watch->n],
-                                                                 reader->state, 0 };
-        watch->n++;
+    struct card *card = run->reader->card;
+    if (!run->leave_open || run->s) {
+        card->open_op = NULL;
+        link_end(&card->link);
     }
+    if (run->s == ST_NOT_LOGGED_IN && run->login && run->token->login && !run->keep) {
+        os_log("%s: the login is gone, another program ended it", card->link.name);
+        card_login_lost(run->token);
+    }
+}
+
+// ---- The turn without the card ----
+
+// Is the work to be tried without the card first? Then no command is sent until run_come_back, and
+// what would send one says ST_OFFLINE.
+static bool run_go_offline(struct run *run)
+{
+    struct card *card = run->reader->card;
+    if (!run->known || !card->link.conn) return false;
+    card->link.offline = true;
+    if (!card->link.open && !card->link.exclusive) card->sure = false;
+    return true;
+}
+
+// The turn without the card is over. Was it enough?
+static bool run_come_back(struct run *run)
+{
+    run->reader->card->link.offline = false;
+    return run->s != ST_OFFLINE;
+}
+
+// ---- The loop ----
+
+// The condition of the loop around the work. true: the work is to be done, now, and its result goes
+// to run->s. false: run->s is the result of all.
+static bool run_next(struct run *run)
+{
+    SCARD11_ASSERT(run->reader->lock.held && run->reader->card && run->token);
+    switch (run->step) {
+    case RUN_NEW:
+        if (!run_go_offline(run)) break;
+        run->step = RUN_OFFLINE;
+        return true;
+    case RUN_OFFLINE:
+        if (run_come_back(run)) return false;
+        break;
+    case RUN_ON_CARD:
+        if (run_again(run)) break;
+        run_end(run);
+        return false;
+    }
+    run->step = RUN_ON_CARD;
+    do {
+        run->turns++;
+        run->s = run_begin(run);
+        if (!run->s) return true;
+    } while (run->s == ST_CARD_RESET && run_again(run));
+    run_end(run);
+    return false;
+}
+
+/* ================================================================================================
+ * MARK: - >>life
+ * The life of a card in its reader: inserted, looked at, at rest, dropped; the ends of its logins.
+ *
+ * Owns    reader->card from life_card to life_drop. The law: after the end of a login the card
+ *         itself asks for the PIN again (life_log_out). All under the reader's lock
+ * Uses    >>extended >>link >>card >>place >>secret >>probe >>same >>slot >>run
+ * Names   life_
+ * Tests   tests/unit/life.c
+ * ==============================================================================================*/
+
+#ifndef LIFE_UNKNOWN_RETRY_MS
+#define LIFE_UNKNOWN_RETRY_MS 1000      // tests have less patience
+#endif
+#define LIFE_MEETINGS         3         // attempts to meet a card that comes and goes
+
+// ---- A card is dropped ----
+
+// Looks whether the reader shows that its card left. Then it lost its power, and with it all that
+// was verified: a reset would be one of the card that came. That there is no reader shows nothing.
+static bool life_has_left(struct reader *reader)
+{
+    struct card *card = reader->card;
+    os_acquire(&os_library);
+    slot_look_all();
+    bool left = reader->listed && !same_shown(card, reader->state);
+    os_release(&os_library);
+    if (!left) return false;
+    for (u32 i = 0; i < card->token_count; i++) card_forget_verified(&card->tokens[i]);
+    card->link.broken = false;
+    return true;
+}
+
+// The card that we know is not the one that is in: looks what is, and frees what was. It may be in
+// all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
+// it. Does the reader show that it left, or that it is mute now?
+static bool life_drop(struct reader *reader, st why)
+{
+    u32 changes = reader->card->changes;
+    life_has_left(reader);
+    slot_empty(reader, false);
+    os_acquire(&os_library);
+    slot_look_all();
+    bool left = reader->changes != changes;
+    if (!left && why == ST_CARD_REMOVED) slot_note_swap(reader);
+    os_release(&os_library);
+    return left;
+}
+
+// ---- Looking: is the card that we know still in? ----
+
+// A card that rested without a connection is connected again. ST_NOT_FOUND: it could not be told
+// from another one of its kind, so it is begun anew.
+static st life_take_up(struct reader *reader)
+{
+    struct card *card = reader->card;
+    if (card->link.conn) return ST_OK;
+    if (!same_identity(card)) return ST_NOT_FOUND;
+    st s = same_connect_again(card, false);
+    if (s == ST_CARD_RESET) s = same_resume(card);
+    if (!s) s = same_prove_now(card, reader->scratch);
+    card->rest_ms = 0;
+    return s;
+}
+
+// What the table says, after a look if that is due and the card has no connection to be asked.
+// ST_NO_SESSION: somebody has seen a change; ST_CARD_REMOVED: this look found it.
+static st life_look_at_table(struct reader *reader, bool fresh)
+{
+    struct card *card = reader->card;
+    st s = ST_OK;
+    os_acquire(&os_library);
+    if (reader->lost || reader->changes != card->changes) {
+        s = ST_NO_SESSION;
+    } else if (!fresh && !card->link.conn) {
+        slot_look_all();
+        card->shared = reader->state & SCARD11_READER_IN_USE;   // since the card was let go
+        if (reader->changes != card->changes) s = ST_CARD_REMOVED;
+    }
+    os_release(&os_library);
+    return s;
+}
+
+// What the card's own connection says. Where the count says nothing, the card must prove itself
+// before anything is answered from memory.
+static st life_look_at_connection(struct reader *reader)
+{
+    struct card *card = reader->card;
+    st s = same_status(card);
+    if (s == ST_CARD_RESET) s = same_resume(card);
+    if (!s && card->unproven && !same_count_tells(card)) s = same_prove_now(card, reader->scratch);
+    return s;
+}
+
+// Is the card that we know still the one that is in? ST_CARD_REMOVED: this look found that it is
+// not; ST_NO_SESSION: somebody found out before. It is freed then. Asked at most every
+// SCARD11_LOOK_MS: what reaches the card is decided by the connection itself.
+static st life_look(struct reader *reader)
+{
+    struct card *card = reader->card;
+    SCARD11_ASSERT(reader->lock.held);
+    if (!card) return ST_NO_SESSION;
+    u64 now = os_now_ms();
+    bool fresh = now < card->look_ms + SCARD11_LOOK_MS;
+    st s = life_look_at_table(reader, fresh);
+    if (!s && !fresh && card->link.conn) s = life_look_at_connection(reader);
+    card->look_ms = now;
+    if (!s) return ST_OK;
+    life_drop(reader, s);
+    return s == ST_NO_SESSION ? s : ST_CARD_REMOVED;
+}
+
+// Looks in any case, for who must not answer from memory.
+static st life_look_now(struct reader *reader)
+{
+    reader->card->look_ms = 0;
+    return life_look(reader);
+}
+
+// ---- A card is met ----
+
+// A card in its own arena, not connected yet. state, changes: of its reader, before it is.
+static st life_make_card(struct reader *reader, u32 state, u32 changes)
+{
+    struct arena arena;
+    SCARD11_ASSERT(!reader->card);
+    TRY(slot_make_block(reader));
+    extended_card_came(&reader->extended, changes);
+    arena_init(&arena, SCARD11_CARD_MEMORY);
+    struct card *card = ARENA_NEW(&arena, struct card, 1);
+    if (!card) {
+        arena_free(&arena);
+        return ST_HOST_MEMORY;
+    }
+    card->arena = arena;
+    card->state = state;
+    card->shared = state & SCARD11_READER_IN_USE;
+    card->changes = changes;
+    card->epoch = handle_new_epoch();
+    card->link.name = reader->name;
+    card->link.raw = reader->block;
+    card->link.answer = reader->answer;
+    card->link.count = &reader->count;
+    card->link.extended.reader = &reader->extended;
+    reader->card = card;
+    return ST_OK;
+}
+
+static st life_probe(struct card *card, struct scratch scratch)
+{
+    st s = link_begin(&card->link);
+    if (!s) s = probe_card(card, scratch);
+    link_end(&card->link);
+    return s;
+}
+
+// Connects a card that was not known, and finds its driver. On failure nothing is left of it.
+static st life_insert(struct reader *reader, u32 state, u32 changes)
+{
+    st s = life_make_card(reader, state, changes);
+    if (!s) s = same_connect_new(reader->card);
+    if (!s) s = life_probe(reader->card, slot_scratch(reader));
+    if (s) slot_empty(reader, false);
+    return s;
+}
+
+// The tokens of the card that is in were found, or more of them.
+static void life_tell_tokens(struct reader *reader)
+{
+    os_acquire(&os_library);
+    slot_know_tokens(reader, reader->card->changes, reader->card->token_count);
+    os_release(&os_library);
+}
+
+// Looks whether a card is in, and notes what tells it from the next one.
+static bool life_is_present(struct reader *reader, u32 *state, u32 *changes)
+{
+    os_acquire(&os_library);
+    slot_look_all();
+    bool present = slot_present(reader);
+    *state = reader->state;
+    *changes = reader->changes;
+    os_release(&os_library);
+    return present;
+}
+
+// Was the card that is in found to be nobody's, a moment ago? It is not asked again at once.
+static bool life_is_unknown(const struct reader *reader, u32 changes)
+{
+    if (!reader->unknown_ms || reader->unknown_changes != changes) return false;
+    return os_now_ms() - reader->unknown_ms < LIFE_UNKNOWN_RETRY_MS;
+}
+
+static st life_note_unknown(struct reader *reader, u32 changes)
+{
+    reader->unknown_ms = os_now_ms();
+    reader->unknown_changes = changes;
+    return ST_UNKNOWN_TOKEN;
+}
+
+// One attempt to meet the card that is in. ST_NO_TOKEN: none is. A card that is nobody's is asked
+// at most once a second; one that another program holds, each time. last: a connection that breaks
+// is no gap or bad contact any more, but a card that nobody knows.
+static st life_meet(struct reader *reader, bool last)
+{
+    u32 state, changes;
+    if (!life_is_present(reader, &state, &changes)) return ST_NO_TOKEN;
+    if (life_is_unknown(reader, changes)) return ST_UNKNOWN_TOKEN;
+    st s = life_insert(reader, state, changes);
+    if (link_is_broken(s) && !last) return s;
+    if (s == ST_CARD_REMOVED || s == ST_CARD_BUSY || s == ST_HOST_MEMORY) return s;
+    if (s) return life_note_unknown(reader, changes);
+    life_tell_tokens(reader);
+    reader->unknown_ms = 0;
+    return ST_OK;
+}
+
+// The card that is known already, if it is still in. ST_NOT_FOUND: it is not, or was forgotten. At
+// rest no look is young enough: nobody would notice what the card does not answer itself.
+static st life_card_again(struct reader *reader)
+{
+    bool rests = reader->card->rest_ms;
+    if (rests ? life_look_now(reader) : life_look(reader)) return ST_NOT_FOUND;
+    st s = life_take_up(reader);
+    if (!s || s == ST_CARD_BUSY) return s;
+    if (s == ST_NOT_FOUND) slot_empty(reader, false);
+    else                   life_drop(reader, s);
+    return ST_NOT_FOUND;
+}
+
+// The card in a reader, known and probed: what a call with a slot ID begins with. ST_NO_TOKEN: none
+// is in. One that was in at the first look and is pulled while it is met was removed during the
+// call.
+static st life_card(struct reader *reader)
+{
+    st s = ST_NOT_FOUND;
+    SCARD11_ASSERT(reader->lock.held);
+    if (reader->card) s = life_card_again(reader);
+    if (s != ST_NOT_FOUND) return s;
+    s = life_meet(reader, false);
+    for (int n = 2; n <= LIFE_MEETINGS && link_is_broken(s); n++) {
+        s = life_meet(reader, n == LIFE_MEETINGS);
+        if (s == ST_NO_TOKEN) return ST_CARD_REMOVED;
+    }
+    return s;
+}
+
+// ---- The end of logins ----
+// The law: after C_Logout, the last session's close, C_Finalize, and when a card is dropped that
+// may be in still, the card itself asks for the PIN again. All of them come here; a card that was
+// dropped is reset by slot_empty.
+
+// Resets the card. That ends every login of it: the other tokens' sessions are public, too. Where
+// it fails nobody knows what is verified: the card is dropped, and reset then. In a transaction: a
+// reset that waits for the end of another program's could be one of a card that came meanwhile.
+static st life_reset(struct card *card)
+{
+    st s = link_begin(&card->link);
+    if (!s) s = same_connect_again(card, true);
+    if (s == ST_CARD_RESET) return same_resume(card);
+    if (s) card->link.dead = true;
+    if (s) return ST_CARD_REMOVED;
+    card->was_reset = true;
+    card->current = NULL;
+    card_logins_reset(card);
+    return ST_OK;
+}
+
+// Has the card itself forget what is verified of a token: by what its credentials say does that,
+// and by a reset where there is nothing, or it did not work.
+static st life_end_verified(struct reader *reader, struct token *token)
+{
+    struct run run = { .reader = reader, .token = token, .write = true };
+    struct scratch scratch = reader->scratch;
+    while (run_next(&run)) run.s = secret_end(reader->card, token, scratch);
+    if (run_is_fatal(run.s)) return run.s;
+    return card_verified(token) ? life_reset(reader->card) : ST_OK;
+}
+
+// Tokens whose PIN the card has forgotten with another's are logged out as well.
+static void life_settle_logins(struct card *card)
+{
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *token = &card->tokens[i];
+        if (token->login && !card_pin(token)->verified && !token->stale) card_login_lost(token);
+    }
+    card_sweep(card);
+}
+
+// Ends the login of a token: on the card, and for all sessions. Whatever the card says, the library
+// counts as logged out. An error: the connection is gone.
+static st life_log_out(struct reader *reader, struct token *token)
+{
+    st s = ST_OK;
+    SCARD11_ASSERT(reader->lock.held);
+    run_close_open(reader->card);
+    card_login_lost(token);
+    if (card_verified(token)) s = life_end_verified(reader, token);
+    if (run_is_fatal(s)) return s;
+    token->so_lost = false;
+    card_renew_private(reader->card, token);
+    life_settle_logins(reader->card);
+    return ST_OK;
+}
+
+// Ends what is verified of all tokens of a card.
+static void life_log_out_all(struct reader *reader)
+{
+    for (u32 i = 0; i < reader->card->token_count; i++) {
+        struct token *token = &reader->card->tokens[i];
+        if (card_logged_in(token) || card_verified(token)) life_log_out(reader, token);
+    }
+}
+
+// Before the library ends, and after its calls did: no card keeps a login. One that a call hangs in
+// is left to that call. Under the gate no call can enter any more.
+static void life_log_out_everywhere(void)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *reader = &slot_readers[i];
+        os_acquire(&os_library);
+        bool idle = slot_is_taken(reader) && !reader->inside;
+        if (slot_go_in(reader, idle ? ST_OK : ST_NO_SLOT, &reader)) continue;
+        if (reader->card && !life_has_left(reader)) life_log_out_all(reader);
+        slot_leave(reader);
+    }
+}
+
+// ---- The end of a call ----
+
+// What tells the card from others becomes known before it is let go: else it would be begun anew.
+static void life_learn_identity(struct reader *reader)
+{
+    struct card *card = reader->card;
+    struct token *token = card->current ? card->current : &card->tokens[0];
+    struct run run = { .reader = reader, .token = token };
+    struct scratch scratch = reader->scratch;
+    if (!token->identity || token->identity->known) return;
+    while (run_next(&run)) run.s = place_learn(card, token, token->identity, scratch);
+}
+
+// No session needs the card any more: other programs may have it, at once when one did, a little
+// later otherwise (slot_look_at_rest). It stays connected where the count says nothing, because
+// then only the connection can tell that it is still the same card.
+// ST_CARD_REMOVED: it was gone by then.
+static st life_rest(struct reader *reader)
+{
+    struct card *card = reader->card;
+    run_close_open(card);
+    life_log_out_all(reader);
+    card->sure = false;
+    if (!card->rest_ms) card->rest_ms = os_now_ms();
+    if (card->used && same_count_tells(card)) {
+        life_learn_identity(reader);
+        if (!card->link.dead) link_disconnect(&card->link, false);
+    }
+    card->used = false;
+    return card->link.dead ? ST_CARD_REMOVED : ST_OK;
+}
+
+static bool life_is_used(const struct card *card)
+{
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card->tokens[i].session_count) return true;
+    return false;
+}
+
+// What the end of a call means for its card: it is dropped if it is gone, and rests if no session
+// needs it. s: what the call says so far; what comes back is what it is to say.
+static st life_settle(struct reader *reader, st s)
+{
+    struct card *card = reader->card;
+    if (!card) return s;
+    SCARD11_ASSERT(reader->lock.held && !card->link.offline);
+    if (run_is_fatal(s) || card->link.dead) {
+        bool left = life_drop(reader, card->link.dead ? ST_CARD_REMOVED : s);
+        return s == ST_READER && left ? ST_CARD_REMOVED : s;    // that is why it failed
+    }
+    if (life_is_used(card)) return s;
+    st rested = life_rest(reader);
+    if (rested) life_drop(reader, rested);
+    return s ? s : rested;
 }
 
 /* ================================================================================================
@@ -12758,7 +13060,7 @@ static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
  * Sessions and logins, searches.
  *
  * Owns    struct session; login state; searching
- * Uses    >>card >>secret >>slot >>attr
+ * Uses    >>card >>secret >>slot >>run >>life >>attr
  * Names   session_
  * Specs   PKCS#11 3.2, 5.6 (sessions), 5.7.5 ff (search)
  * Tests   tests/unit/session.c
@@ -12795,6 +13097,8 @@ struct session {
     } op[SESSION_OPS];
 };
 
+static bool session_keeps_pin;              // option SCARD11_PIN_CACHE
+
 static struct session *session_at(const struct card *card, u32 i)
 {
     struct session *page = i < SESSION_MAX ? card->sessions[i / CARD_SESSION_PAGE] : NULL;
@@ -12812,6 +13116,7 @@ static struct session *session_find(const struct card *card, CK_SESSION_HANDLE h
     return handle && session && session->handle == handle ? session : NULL;
 }
 
+// Opens a session of a token. reader: its place in the table, which the handle names.
 static st session_open(struct card *card, u32 reader, struct token *token, CK_FLAGS flags,
                        CK_SESSION_HANDLE *handle)
 {
@@ -12849,12 +13154,12 @@ static void session_end_search(struct card *card, struct session *session)
     session->searching = false;
 }
 
-// ---- Login ----
+// ---- Closing ----
 
 // Gives back all that one session holds.
 static void session_release(struct card *card, struct session *session)
 {
-    if (card->open_op == session) slot_close_open(card);
+    if (card->open_op == session) run_close_open(card);
     for (int kind = 0; kind < SESSION_OPS; kind++)
         session_end_op(card, session, (enum session_op)kind);
     session_end_search(card, session);
@@ -12872,7 +13177,7 @@ static st session_close(struct reader *reader, struct session *session)
 {
     struct token *token = session->token;
     session_release(reader->card, session);
-    return !token->session_count && card_logged_in(token) ? slot_log_out(reader, token) : ST_OK;
+    return !token->session_count && card_logged_in(token) ? life_log_out(reader, token) : ST_OK;
 }
 
 static st session_close_all(struct reader *reader, struct token *token)
@@ -12882,58 +13187,83 @@ static st session_close_all(struct reader *reader, struct token *token)
         if (session && session->handle && session->token == token)
             session_release(reader->card, session);
     }
-    return card_logged_in(token) ? slot_log_out(reader, token) : ST_OK;
+    return card_logged_in(token) ? life_log_out(reader, token) : ST_OK;
+}
+
+// ---- Is it a PIN that the card may take? ----
+
+// The characters of a PIN in UTF-8: its bytes without those that go on with one.
+static size_t session_characters(bytes pin)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pin.n; i++)
+        if ((pin.p[i] & 0xc0) != 0x80) n++;
+    return n;
+}
+
+// Has a PIN a length that the card takes?
+static bool session_pin_fits(const struct credential *credential, bytes pin)
+{
+    bool text = credential->coding == CARD_PIN_UTF8;
+    size_t characters = text ? session_characters(pin) : pin.n;
+    if (!pin.n || pin.n > CARD_PIN_MAX) return false;
+    if (text && credential->fill_to && pin.n > credential->fill_to) return false;
+    return characters >= credential->min && characters <= credential->max;
 }
 
 // A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
-// given yet. NULL: it is entered at the reader's pad, if there is one for it.
+// given yet. NULL: it is entered at the reader's pinpad, if there is one for it.
 static st session_check_pin(const struct card *card, const struct credential *credential, bytes pin)
 {
     if (credential->missing) return ST_PIN_MISSING;
     if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
-    size_t characters = pin.n;
-    if (!pin.n || pin.n > CARD_PIN_MAX ||
-        (credential->fill_to && credential->coding == CARD_PIN_UTF8 && pin.n > credential->fill_to))
-        return ST_PIN_LEN;
-    for (size_t i = 0; i < pin.n && credential->coding == CARD_PIN_UTF8; i++)
-        if ((pin.p[i] & 0xc0) == 0x80) characters--;
-    return characters < credential->min || characters > credential->max ? ST_PIN_LEN : ST_OK;
+    return session_pin_fits(credential, pin) ? ST_OK : ST_PIN_LEN;
 }
 
-// The same for two: both from the caller, or both from the pad.
+// Checks two PINs, both from the caller or both from the pinpad: one that the card has, and a fresh
+// one, which becomes another credential's or the same one's.
 static st session_check_pins(const struct card *card, const struct credential *credential,
-                             bytes old, const struct credential *q, bytes fresh)
+                             bytes old, const struct credential *becomes, bytes fresh)
 {
-    if (!old.p && !fresh.p) return secret_has_pad(card, credential, q) ? ST_OK : ST_ARGS;
+    if (!old.p && !fresh.p) return secret_has_pad(card, credential, becomes) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
     TRY(session_check_pin(card, credential, old));
-    return session_check_pin(card, q, fresh);
+    return session_check_pin(card, becomes, fresh);
 }
+
+// What a login or a change says that was broken off. A PIN is not sent twice, so after a reset by
+// another program run_next ends with ST_NOT_LOGGED_IN; but what went wrong is the reset.
+static st session_broken_off(st s)
+{
+    return s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : s;
+}
+
+// ---- Login ----
 
 // A PIN that was missing may have been set meanwhile, by another program.
 static st session_ask_again(struct reader *reader, struct token *token, struct scratch scratch)
 {
-    struct slot_run run = { .reader = reader, .token = token, .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .scratch = scratch };
     card_pin(token)->asked = false;
-    while (slot_run(&run)) run.s = secret_read_tries(reader->card, token, scratch);
+    while (run_next(&run)) run.s = secret_read_tries(reader->card, token, scratch);
     return run.s;
 }
 
+// C_Login for the user: presents the PIN, once.
 static st session_login(struct reader *reader, struct session *session, bytes pin,
                         struct scratch scratch)
 {
     struct token *token = session->token;
-    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (token->login) return ST_LOGGED_IN;
     if (token->so) return ST_OTHER_USER;
     if (card_pin(token)->missing) TRY(session_ask_again(reader, token, scratch));
     TRY(session_check_pin(reader->card, card_pin(token), pin));
     card_sweep(reader->card);
-    while (slot_run(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
-    if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;    // in the middle: nothing was verified
-    if (run.s) return run.s;
+    while (run_next(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
+    if (run.s) return session_broken_off(run.s);
     token->login = true;
-    if (slot_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
+    if (session_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
     token->so_lost = false;
     token->login_epoch++;
     return ST_OK;
@@ -12945,12 +13275,12 @@ static st session_login_again(struct reader *reader, struct session *session,
                               struct credential *pin, bytes secret, struct scratch scratch)
 {
     struct token *token = session->token;
-    struct slot_run run = { .reader = reader, .token = token, .keep = session, .write = true,
-                            .leave_open = true, .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .keep = session, .write = true,
+                       .leave_open = true, .scratch = scratch };
     TRY(session_check_pin(reader->card, pin, secret));
-    slot_close_open(reader->card);
-    while (slot_run(&run)) run.s = secret_login(reader->card, token, pin, secret, scratch);
-    if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
+    run_close_open(reader->card);
+    while (run_next(&run)) run.s = secret_login(reader->card, token, pin, secret, scratch);
+    if (run.s) return session_broken_off(run.s);
     reader->card->open_op = session;
     return ST_OK;
 }
@@ -12963,29 +13293,42 @@ static struct credential *session_puk(struct token *token)
     return puk && puk->max ? puk : NULL;
 }
 
-// The SO's PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN, so it is kept
-// until then: no longer than the login.
+// May the SO log in now, as far as sessions and other logins are concerned?
+static st session_so_may_log_in(const struct token *token)
+{
+    if (token->so) return ST_LOGGED_IN;
+    if (token->login) return ST_OTHER_USER;
+    return token->rw_count < token->session_count ? ST_RO_EXISTS : ST_OK;
+}
+
+// Without a PUK from the caller it is entered at the pinpad, later, together with the new PIN.
+static st session_check_puk(const struct card *card, struct token *token,
+                            const struct credential *puk, bytes secret)
+{
+    if (!secret.p) return session_check_pins(card, puk, secret, card_pin(token), secret);
+    return session_check_pin(card, puk, secret);
+}
+
+// C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
+// so it is kept until then: no longer than the login. A card that can be asked, is.
 static st session_login_so(struct reader *reader, struct session *session, bytes secret,
                            struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = session_puk(token);
-    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (!puk) return ST_USER_TYPE;
-    if (token->so) return ST_LOGGED_IN;
-    if (token->login) return ST_OTHER_USER;
-    if (token->rw_count < token->session_count) return ST_RO_EXISTS;
-    if (!secret.p) TRY(session_check_pins(reader->card, puk, secret, card_pin(token), secret));
-    else TRY(session_check_pin(reader->card, puk, secret));
+    TRY(session_so_may_log_in(token));
+    TRY(session_check_puk(reader->card, token, puk, secret));
     if (!puk->tries) return ST_PIN_LOCKED;
     card_sweep(reader->card);
     card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
     if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
     if (puk->presented)
-        while (slot_run(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
+        while (run_next(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
     // Again: on the way it may have been forgotten. One that was refused is.
     card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);
-    if (run.s) return run.s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : run.s;
+    if (run.s) return session_broken_off(run.s);
     token->so = true;
     token->so_lost = false;
     token->login_epoch++;
@@ -12999,42 +13342,50 @@ static st session_tell_so_lost(struct token *token)
     return ST_NOT_LOGGED_IN;
 }
 
+// Checks a PIN that the SO sets, and the PUK that goes with it. There need not have been a PIN.
+static st session_check_new_pin(const struct card *card, const struct credential *puk, bytes secret,
+                                struct credential *pin, bytes fresh)
+{
+    bool missing = pin->missing;
+    pin->missing = false;
+    st s = session_check_pins(card, puk, secret, pin, fresh);
+    pin->missing = missing;
+    return s;
+}
+
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
 static st session_init_pin(struct reader *reader, struct session *session, bytes fresh,
                            struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = session_puk(token), *pin = card_pin(token);
-    struct slot_run run = { .reader = reader, .token = token, .so = true, .write = true,
-                            .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
     if (!puk) return ST_NOT_SUPPORTED;
     if (!token->so) return session_tell_so_lost(token);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
-    if (fresh.p && !secret.n) return ST_ARGS;           // the PUK is entered at the pad: so is this
-    bool missing = pin->missing;
-    pin->missing = false;                               // it is about to be set
-    st s = session_check_pins(reader->card, puk, secret, pin, fresh);
-    pin->missing = missing;
-    if (s) return s;
-    while (slot_run(&run))
+    if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
+    TRY(session_check_new_pin(reader->card, puk, secret, pin, fresh));
+    while (run_next(&run))
         run.s = secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
     return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
 }
 
-// C_SetPIN for the SO: changes the PUK.
+// C_SetPIN for the SO: changes the PUK, and keeps the new one.
 static st session_set_puk(struct reader *reader, struct session *session, bytes old, bytes fresh,
                           struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = session_puk(token);
-    struct slot_run run = { .reader = reader, .token = token, .so = true, .write = true,
-                            .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
     TRY(session_check_pins(reader->card, puk, old, puk, fresh));
-    while (slot_run(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
+    while (run_next(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
     if (run.s == ST_PIN_LOCKED) card_login_lost(token);
-    if (run.s) return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
+    if (run.s == ST_NOT_LOGGED_IN) return session_tell_so_lost(token);
+    if (run.s) return run.s;
     card_secret_keep(reader->card, puk, fresh, true);
     return fresh.p && !puk->kept_len ? ST_ARENA_FULL : ST_OK;
 }
@@ -13045,35 +13396,41 @@ static st session_set_puk(struct reader *reader, struct session *session, bytes 
 static st session_login_with_new_pin(struct reader *reader, struct token *token, bytes fresh,
                                      struct scratch scratch)
 {
-    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    while (slot_run(&run))
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    while (run_next(&run))
         run.s = secret_login(reader->card, token, card_pin(token), fresh, scratch);
     if (run.s) card_login_lost(token);
-    else if (slot_keeps_pin) card_secret_keep(reader->card, card_pin(token), fresh, false);
-    return slot_is_fatal(run.s) ? run.s : ST_OK;
+    else if (session_keeps_pin) card_secret_keep(reader->card, card_pin(token), fresh, false);
+    return run_is_fatal(run.s) ? run.s : ST_OK;
 }
 
-// Changes the PIN of the user. Many cards have it verified then: without a login that is ended.
+// Changes the PIN of the user. Many cards have the new one verified then: a login that there was
+// goes on with it; without one, that is ended.
+static st session_set_user_pin(struct reader *reader, struct token *token, bytes old, bytes fresh,
+                               struct scratch scratch)
+{
+    struct credential *pin = card_pin(token);
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    TRY(session_check_pins(reader->card, pin, old, pin, fresh));
+    while (run_next(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
+    if (token->stale) card_login_lost(token);
+    else              card_secret_forget(pin);      // which of the two it is now, is not sure
+    if (run.s) return session_broken_off(run.s);
+    // What came from the pinpad is not known here, and nobody types a PIN three times.
+    if (!token->login || !fresh.p) return life_log_out(reader, token);
+    return session_login_with_new_pin(reader, token, fresh, scratch);
+}
+
+// C_SetPIN: the SO's if that one is logged in, else the user's. Where the SO's login was lost, the
+// caller is told so first: else its PUK would be taken for the user PIN, and cost a try.
 static st session_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
                           struct scratch scratch)
 {
     struct token *token = session->token;
-    struct credential *pin = card_pin(token);
-    struct slot_run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
     if (token->so) return session_set_puk(reader, session, old, fresh, scratch);
-    // Or a PUK would be taken for the user PIN, and cost a try.
     if (token->so_lost) return session_tell_so_lost(token);
-    TRY(session_check_pins(reader->card, pin, old, pin, fresh));
-    bool login = token->login;
-    while (slot_run(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
-    if (token->stale) card_login_lost(token);
-    else          card_secret_forget(pin);              // which of the two it is now, is not sure
-    if (run.s == ST_NOT_LOGGED_IN) return ST_CARD_RESET;
-    if (run.s) return run.s;
-    // nobody types a PIN three times
-    if (!token->login || !fresh.p) return slot_log_out(reader, token);
-    return login ? session_login_with_new_pin(reader, token, fresh, scratch) : ST_OK;
+    return session_set_user_pin(reader, token, old, fresh, scratch);
 }
 
 static CK_STATE session_state(const struct session *session)
@@ -13098,9 +13455,9 @@ static st session_read(struct reader *reader, struct object *object, struct scra
 {
     struct token *token = object->token;
     bool login = object->class == CKO_DATA && object->private;
-    struct slot_run run = { .reader = reader, .token = token, .login = login, .known = !login,
+    struct run run = { .reader = reader, .token = token, .login = login, .known = !login,
                             .scratch = scratch };
-    while (slot_run(&run)) {
+    while (run_next(&run)) {
         reader->card->link.quiet = object->private && (login || object->class == CKO_CERTIFICATE);
         run.s = token->driver->read(reader->card, object, scratch);
         reader->card->link.quiet = false;
@@ -13117,9 +13474,10 @@ static st session_settle_profiles(struct reader *reader, struct token *token, bo
 {
     const struct driver *driver = token->driver;
     struct query query = { .class = CKO_PROFILE, .any_id = true, .no_secret = true };
-    struct slot_run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
+    struct run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
     if (!driver->public_certificates || !driver->keys_without_pin) return ST_OK;
-    if (ask) while (slot_run(&run)) run.s = driver->list(reader->card, token, &query, scratch);
+    if (ask)
+        while (run_next(&run)) run.s = driver->list(reader->card, token, &query, scratch);
     if (!run.s && token->pin_for_all)
         token->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
     return run.s;
@@ -13144,21 +13502,30 @@ static st session_list_profiles(struct card *card, struct token *token)
     return ST_OK;
 }
 
+// Has the driver list what a query asks for. A card may turn out to have one more token then:
+// objects that name another PIN.
+static st session_list_on_card(struct reader *reader, struct token *token,
+                               const struct query *query, struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
+    u32 tokens = reader->card->token_count;
+    while (run_next(&run)) run.s = token->driver->list(reader->card, token, query, scratch);
+    if (reader->card->token_count != tokens) life_tell_tokens(reader);
+    return run.s;
+}
+
 // Lists what a template can match: a search reads no more of the card than that.
 static st session_list(struct reader *reader, struct session *session, const CK_ATTRIBUTE *template,
                        CK_ULONG n, struct scratch scratch)
 {
     struct query query;
     struct token *token = session->token;
-    struct slot_run run = { .reader = reader, .token = token, .known = true, .scratch = scratch };
-    u32 tokens = reader->card->token_count;
-    bool on_card = attr_query(template, n, token, &query) && token->driver->list;
-    if (on_card)
-        while (slot_run(&run)) run.s = token->driver->list(reader->card, token, &query, scratch);
-    // its objects name another PIN
-    if (reader->card->token_count != tokens) slot_tell_tokens(reader);
-    bool profiles = (query.any_class && query.any_id) || query.class == CKO_PROFILE;
-    if (run.s || !profiles || !attr_number(template, n, CKA_TOKEN, CK_TRUE)) return run.s;
+    bool on_card = attr_query(template, n, token, &query);
+    if (on_card && token->driver->list)
+        TRY(session_list_on_card(reader, token, &query, scratch));
+    bool all = query.any_class && query.any_id;
+    if (!all && query.class != CKO_PROFILE) return ST_OK;
+    if (!attr_number(template, n, CKA_TOKEN, CK_TRUE)) return ST_OK;
     TRY(session_settle_profiles(reader, token, !query.any_class, scratch));
     return session_list_profiles(reader->card, token);
 }
@@ -13782,7 +14149,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
  *
  * Owns    struct op; output lengths; what is hashed and padded on the host; ciphers that put out
  *         what they can while input comes
- * Uses    >>alg >>hash >>padding >>cipher >>link >>card >>slot >>mech >>attr >>session
+ * Uses    >>alg >>hash >>padding >>cipher >>link >>card >>slot >>run >>mech >>attr >>session
  * Names   op_
  * Specs   PKCS#11 3.2, 5.8 to 5.17
  * Tests   tests/unit/op.c
@@ -13843,7 +14210,7 @@ static void op_end(struct card *card, struct session *session, enum session_op k
 {
     struct op *op = op_of(session, kind);
     if (op && op->hashing) hash_drop(&op->at.hash);
-    if (op && op->private && card->open_op == session) slot_close_open(card);
+    if (op && op->private && card->open_op == session) run_close_open(card);
     session_end_op(card, session, kind);
 }
 
@@ -14185,7 +14552,7 @@ static st op_run_key(struct reader *reader, struct session *session, struct obje
     struct card *card = reader->card;
     const struct driver *driver = object->token->driver;
     struct alg_use use = op_card_use(object, wanted);
-    struct slot_run run = { .reader = reader, .token = object->token,
+    struct run run = { .reader = reader, .token = object->token,
                             .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
     if (!(sign ? driver->sign : driver->decrypt)) return ST_NOT_SUPPORTED;
@@ -14194,7 +14561,7 @@ static st op_run_key(struct reader *reader, struct session *session, struct obje
         run.keep = session;
         run.write = true;
     }
-    while (slot_run(&run)) {
+    while (run_next(&run)) {
         buf_rewind(out, start);
         run.s = (sign ? driver->sign : driver->decrypt)(card, object, &use, in, scratch, out);
     }
@@ -14380,7 +14747,7 @@ static st op_run_counter(struct op_stream *stream, bytes key, bytes in, struct s
 static st op_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
                     bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct slot_run run = { .reader = reader, .token = object->token,
+    struct run run = { .reader = reader, .token = object->token,
                             .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
     bytes key;
@@ -14388,7 +14755,7 @@ static st op_cipher(struct reader *reader, struct object *object, const struct a
         TRY(attr_secret_value(object, &scratch, &key));
         return cipher_aes(use->scheme, key, iv, encrypt, in, out);
     }
-    while (slot_run(&run)) {
+    while (run_next(&run)) {
         buf_rewind(out, start);
         run.s = object->token->driver->crypt(reader->card, object, use, encrypt, iv, in, scratch,
                                              out);
@@ -14731,7 +15098,7 @@ static st op_end_one(struct reader *reader, struct session *session, enum sessio
         return ST_OK;
     }
     if (op->hashing) hash_drop(&op->at.hash);
-    if (op->private && card->open_op == session) slot_close_open(card);
+    if (op->private && card->open_op == session) run_close_open(card);
     op->hashing = op->updated = op->done = op->begun = false;
     arena_chain_drop(&card->arena, op->data);
     st s = op_start(card, op, object, kind, scratch);
@@ -14883,7 +15250,7 @@ static struct credential *op_credential(const struct card *card, const struct se
  * Keys out of nothing and out of others: generate, derive, wrap, unwrap.
  *
  * Owns    the key derivation functions; what a wrapped key is
- * Uses    >>tlv >>alg >>hash >>random >>cipher >>card >>slot >>mech >>attr >>session
+ * Uses    >>tlv >>alg >>hash >>random >>cipher >>card >>slot >>run >>mech >>attr >>session
  *         >>make >>op
  * Names   keys_
  * Specs   PKCS#11 3.2, 5.18; ANSI X9.63 (key derivation), RFC 5869 (HKDF)
@@ -14980,10 +15347,10 @@ static bool keys_no_secret(const struct alg_key *key, bytes secret)
 static st keys_run_derive(struct reader *reader, struct object *object, bytes point,
                           struct scratch scratch, struct buf *secret)
 {
-    struct slot_run run = { .reader = reader, .token = object->token,
+    struct run run = { .reader = reader, .token = object->token,
                             .login = object->credential != NULL, .scratch = scratch };
     if (!object->token->driver->derive) return ST_NOT_SUPPORTED;
-    while (slot_run(&run)) {
+    while (run_next(&run)) {
         buf_rewind(secret, 0);
         run.s = object->token->driver->derive(reader->card, object, point, scratch, secret);
     }
@@ -15217,7 +15584,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  * Options at run time.
  *
  * Owns    what scard11_configure set, and what the environment says; under the gate
- * Uses    >>slot
+ * Uses    >>same >>slot >>session
  * Names   option_
  * Tests   tests/unit/option.c
  * ==============================================================================================*/
@@ -15252,21 +15619,27 @@ static st option_set(const char *option, const char *value)
     return ST_OK;
 }
 
-// Opens the log where the option says; what cannot be opened is for who looks at stderr.
+// An option of the environment, or NULL; NULL also where it is not to be asked.
+static const char *option_of_environment(const char *name)
+{
+    return option_environment ? os_environment(name) : NULL;
+}
+
+// Opens the log where the option says, or on stderr if that cannot be opened.
 static void option_open_log(void)
 {
-    const char *log = option_environment ? os_environment("SCARD11_LOG") : NULL;
+    const char *log = option_of_environment("SCARD11_LOG");
     if (os_log_open(log ? log : option_log)) os_log_open("stderr");
 }
 
 // The other options as they stand, those of the environment first where they are allowed.
 static void option_apply(void)
 {
-    const char *readers = option_environment ? os_environment("SCARD11_READERS") : NULL;
-    const char *exclusive = option_environment ? os_environment("SCARD11_EXCLUSIVE") : NULL;
-    const char *keeps = option_environment ? os_environment("SCARD11_PIN_CACHE") : NULL;
-    slot_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
-    slot_keeps_pin = keeps ? option_is_on(keeps) : option_keeps_pin;
+    const char *readers = option_of_environment("SCARD11_READERS");
+    const char *exclusive = option_of_environment("SCARD11_EXCLUSIVE");
+    const char *keeps_pin = option_of_environment("SCARD11_PIN_CACHE");
+    same_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
+    session_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }
@@ -15278,8 +15651,8 @@ static void option_apply(void)
  * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
  *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
  *         kin
- * Uses    >>random >>cipher >>reader >>link >>card >>secret >>slot >>mech >>attr >>session >>make
- *         >>op >>keys >>option
+ * Uses    >>random >>cipher >>reader >>link >>card >>secret >>slot >>run >>life >>mech >>attr
+ *         >>session >>make >>op >>keys >>option
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/unit/p11.c
@@ -15358,7 +15731,7 @@ static struct call p11_enter(const char *name, CK_SESSION_HANDLE handle)
         call.s = ST_NO_SESSION;
         return call;
     }
-    call.s = slot_look(call.reader);
+    call.s = life_look(call.reader);
     if (call.s) return call;
     call.card = call.reader->card;
     call.card->link.reads = 0;
@@ -15373,7 +15746,7 @@ static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token 
     struct call call = p11_enter_library(name);
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
-    if (!call.s) call.s = slot_card(call.reader);
+    if (!call.s) call.s = life_card(call.reader);
     if (call.s) return call;
     call.card = call.reader->card;
     call.card->link.reads = 0;
@@ -15383,33 +15756,11 @@ static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token 
     return call;
 }
 
-static bool p11_card_is_used(const struct card *card)
-{
-    for (u32 i = 0; i < card->token_count; i++)
-        if (card->tokens[i].session_count) return true;
-    return false;
-}
-
-// What the end of a call means for its card: gone, no longer needed, or nothing.
-static void p11_settle_card(struct call *call)
-{
-    struct reader *reader = call->reader;
-    if (!reader->card) return;
-    if (slot_is_fatal(call->s) || reader->card->link.dead) {
-        bool left = slot_drop_card(reader, reader->card->link.dead ? ST_CARD_REMOVED : call->s);
-        if (call->s == ST_READER && left) call->s = ST_CARD_REMOVED;  // that is why it failed
-    } else if (!p11_card_is_used(reader->card)) {
-        st rested = slot_rest(reader);
-        if (rested) slot_drop_card(reader, rested);
-        if (!call->s) call->s = rested;
-    }
-}
-
 // Lets the reader go. What C_Finalize gave up is not settled, but left.
 static void p11_leave_reader(struct call *call)
 {
     if (!call->reader) return;
-    if (call->s != ST_NOT_INIT) p11_settle_card(call);
+    if (call->s != ST_NOT_INIT) call->s = life_settle(call->reader, call->s);
     slot_leave(call->reader);
     call->reader = NULL;
 }
@@ -15576,7 +15927,7 @@ static st p11_finalize(void)
     os_release(&os_gate);
     if (!up) return ST_NOT_INIT;
     bool empty = p11_wait_until_empty();
-    slot_log_out_everywhere();
+    life_log_out_everywhere();
     os_acquire(&os_gate);
     p11_stragglers += p11_calls;
     p11_calls = 0;
@@ -15629,7 +15980,7 @@ static void p11_find_tokens(const struct call *outer)
         if (!look) continue;
         call.reader = reader;
         call.s = slot_wait(reader);
-        if (!call.s) call.s = slot_card(reader);
+        if (!call.s) call.s = life_card(reader);
         p11_leave_reader(&call);
     }
 }
@@ -15713,10 +16064,10 @@ static CK_FLAGS p11_pad_flag(const struct card *card, struct token *token)
 
 static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *info)
 {
-    struct slot_run run = { .reader = call->reader, .token = token };
+    struct run run = { .reader = call->reader, .token = token };
     if (!info) return ST_ARGS;
     if (!token->opened) {
-        while (slot_run(&run)) run.s = token->driver->open(call->card, token, call->scratch);
+        while (run_next(&run)) run.s = token->driver->open(call->card, token, call->scratch);
         if (run.s) return run.s;
         token->opened = true;
     }
@@ -15945,7 +16296,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
     struct call call = p11_enter_library("C_CloseAllSessions");
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
-    if (!call.s && call.reader->card && !slot_look(call.reader)) {
+    if (!call.s && call.reader->card && !life_look(call.reader)) {
         call.card = call.reader->card;
         if (index < call.card->token_count)
             call.s = session_close_all(call.reader, &call.card->tokens[index]);
@@ -16001,7 +16352,7 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 static st p11_login(struct call *call, CK_USER_TYPE user, bytes pin)
 {
     // That somebody is logged in already is not said from memory.
-    if (card_logged_in(call->session->token)) TRY(slot_look_now(call->reader));
+    if (card_logged_in(call->session->token)) TRY(life_look_now(call->reader));
     if (user == CKU_USER) return session_login(call->reader, call->session, pin, call->scratch);
     if (user == CKU_SO) return session_login_so(call->reader, call->session, pin, call->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
@@ -16033,7 +16384,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
     struct call call = p11_enter("C_Logout", session);
     if (!call.s && !card_logged_in(call.session->token)) call.s = ST_NOT_LOGGED_IN;
-    if (!call.s) call.s = slot_log_out(call.reader, call.session->token);
+    if (!call.s) call.s = life_log_out(call.reader, call.session->token);
     return p11_leave(&call);
 }
 
@@ -16612,10 +16963,10 @@ CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_le
 static st p11_random(struct call *call, u8 *out, CK_ULONG n)
 {
     struct token *token = call->session->token;
-    struct slot_run run = { .reader = call->reader, .token = token };
+    struct run run = { .reader = call->reader, .token = token };
     if (n && !out) return ST_ARGS;
     if (!token->driver->random) return random_bytes(out, n);
-    while (slot_run(&run)) run.s = token->driver->random(call->card, token, out, n);
+    while (run_next(&run)) run.s = token->driver->random(call->card, token, out, n);
     return run.s;
 }
 

@@ -47,7 +47,7 @@ static uint64_t test_seed, test_state;
 static void (*test_judge)(void);        // asked after each case, whether all was well; NULL: nobody
 
 #define TEST(name) static void case_##name(void)
-#define RUN(name) test_run(#name, case_##name)
+#define RUN(name) test_case(#name, case_##name)
 #define SECTION(name) do { test_section = #name; test_##name(); } while (0)
 
 #define CHECK(cond) \
@@ -105,7 +105,7 @@ static inline bool test_begins(const char *name, const char *wanted)
     return !strncmp(name, wanted, n) && (!name[n] || name[n] == '_');
 }
 
-static inline void test_run(const char *name, void (*run)(void))
+static inline void test_case(const char *name, void (*run)(void))
 {
     bool wanted = !test_wanted;
     for (char **w = test_wanted; w && *w; w++)

@@ -14,7 +14,7 @@ static void faults_free(void *p, size_t size);
 #define SCARD11_ALLOC(size)     faults_alloc(size)
 #define SCARD11_FREE(ptr, size) faults_free(ptr, size)
 #define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
-#define SLOT_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
+#define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
 #include "../../scard11.c"
 #include "scene.h"
 #include "../sim/sim_generic.h"
@@ -287,7 +287,7 @@ static void check_usable(void)
     CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
     CK_RV rv = scene_open(&session);
     if (rv == CKR_TOKEN_NOT_RECOGNIZED) {       // it is tried again later
-        nanosleep(&(struct timespec){ 0, (SLOT_UNKNOWN_RETRY_MS + 2) * 1000000 }, NULL);
+        nanosleep(&(struct timespec){ 0, (LIFE_UNKNOWN_RETRY_MS + 2) * 1000000 }, NULL);
         rv = scene_open(&session);
     }
     CHECK_RV(rv, CKR_OK);

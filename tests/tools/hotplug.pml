@@ -207,7 +207,7 @@ inline slot_empty()
 }
 
 /* What its own connection showed, and PC/SC does not, is told as well. */
-inline slot_drop_card()
+inline life_drop()
 {
     noted = arenas[card].changes;
     slot_empty();
@@ -235,7 +235,7 @@ inline link_status(c)
     }
 }
 
-inline slot_look()
+inline life_look()
 {
     if :: arenas[card].session != 0 -> fresh = true :: fresh = false fi;       /* at rest, none is young enough */
     atomic {
@@ -252,11 +252,11 @@ inline slot_look()
     :: s == OK && !fresh && arenas[card].conn != NONE -> link_status(card)
     :: else
     fi;
-    if :: s != OK -> slot_drop_card() :: else fi
+    if :: s != OK -> life_drop() :: else fi
 }
 
-/* slot_connect: connects to whatever is in, then looks whether it is what was seen before. */
-inline slot_connect()
+/* same_connect_new: connects to whatever is in, then looks whether it is what was seen before. */
+inline same_connect_new()
 {
     d_step {
         assert(arenas[card].alive);
@@ -272,22 +272,22 @@ inline slot_connect()
 
 /* A card that rested without a connection, and can be told from others (or it is begun anew): what no
  * other has is asked for before anything else. */
-inline slot_take_up()
+inline life_take_up()
 {
     if
     :: arenas[card].conn != NONE
     :: arenas[card].conn == NONE -> slot_empty(); s = NO_SESSION
     :: arenas[card].conn == NONE ->
-        slot_connect();
+        same_connect_new();
 #ifndef FAULT_NOT_PROVED
-        d_step {                                                /* slot_prove */
+        d_step {                                                /* same_prove */
             if
             :: s == OK && (arenas[card].conn != world || arenas[card].is != world) -> s = REMOVED
             :: else
             fi
         }
 #endif
-        if :: s != OK -> slot_drop_card() :: else fi
+        if :: s != OK -> life_drop() :: else fi
     fi
 }
 
@@ -310,7 +310,7 @@ inline transmit()
     }
 }
 
-inline slot_make_card()
+inline life_make_card()
 {
     atomic { acquire_library(); epoch++; release_library() }
     d_step {
@@ -323,10 +323,10 @@ inline slot_make_card()
     }
 }
 
-inline slot_card()
+inline life_card()
 {
-    if :: card != NONE -> slot_look() :: else -> s = NO_SESSION fi;
-    if :: s == OK -> slot_take_up() :: else fi;
+    if :: card != NONE -> life_look() :: else -> s = NO_SESSION fi;
+    if :: s == OK -> life_take_up() :: else fi;
     tries = 2;
     do
     :: s == OK || s == NO_TOKEN || tries == 0 -> break
@@ -342,9 +342,9 @@ inline slot_card()
         if
         :: seen % 2 == 0 -> s = NO_TOKEN
         :: else ->
-            slot_make_card();
-            slot_connect();
-            if :: s == OK -> transmit() :: else fi;         /* slot_probe */
+            life_make_card();
+            same_connect_new();
+            if :: s == OK -> transmit() :: else fi;         /* life_probe */
             if :: s != OK -> slot_empty() :: else fi
         fi
     od
@@ -467,10 +467,10 @@ inline p11_enter(h)
         if
 #ifdef FAULT_EPOCH_NOT_COMPARED
         :: card == NONE || arenas[card].session == 0 -> s = NO_SESSION
-        :: card != NONE && arenas[card].session != 0 -> slot_look()
+        :: card != NONE && arenas[card].session != 0 -> life_look()
 #else
         :: card == NONE || arenas[card].session != h -> s = NO_SESSION
-        :: card != NONE && arenas[card].session == h -> slot_look()
+        :: card != NONE && arenas[card].session == h -> life_look()
 #endif
         fi
     :: else
@@ -482,7 +482,7 @@ inline p11_leave()
     if
     :: entered ->
         if
-        :: s == REMOVED && card != NONE -> slot_drop_card()     /* p11_settle_card */
+        :: s == REMOVED && card != NONE -> life_drop()     /* life_settle */
         :: else
         fi;
         slot_leave()
@@ -516,7 +516,7 @@ inline open_session()
 {
     p11_enter_library();
     if :: s == OK -> slot_enter() :: else fi;
-    if :: s == OK -> slot_card() :: else fi;
+    if :: s == OK -> life_card() :: else fi;
     if
     :: s == OK ->
         atomic { acquire_library(); epoch++; h = epoch; release_library() }
@@ -553,7 +553,7 @@ inline use_session()
     p11_leave()
 }
 
-/* C_CloseSession of the last session: slot_rest, the card stays known, and may stay connected. */
+/* C_CloseSession of the last session: life_rest, the card stays known, and may stay connected. */
 inline close_session()
 {
     p11_enter(h);

@@ -103,36 +103,36 @@ mutant secret_on_any_place 'unit place' \
 mutant sure_without_a_look 'module another_application_never_gets_the_pin' \
     place_be_sure 'if (card->sure) return ST_OK;' 'return ST_OK;'
 mutant sure_after_the_transaction 'module another_application_never_gets_the_pin' \
-    slot_begin 'card->sure = false;' ';'
+    run_begin 'card->sure = false;' ';'
 mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
 
-# what is remembered of a card is used for that card only: slot_prove
+# what is remembered of a card is used for that card only: same_prove
 mutant never_proved 'cards cards_swapped_at_rest' \
-    slot_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;'
+    same_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;'
 mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
-    slot_prove 'if (s) return ST_CARD_REMOVED;' ''
+    same_prove 'if (s) return ST_CARD_REMOVED;' ''
 mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
     p15_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
-    slot_begin 'if (card->unproven) TRY(slot_prove.*' ''
+    run_begin 'if (card->unproven) TRY(same_prove.*\|SCARD11_ASSERT(!card->unproven);' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
-    slot_take_up 'if (!s) s = slot_prove_now(.*' ''
+    life_take_up 'if (!s) s = same_prove_now(.*' ''
 mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
-    slot_take_up 'if (!slot_identity(card)) return ST_NOT_FOUND;' ''
+    life_take_up 'if (!same_identity(card)) return ST_NOT_FOUND;' ''
 mutant connected_again_without_comparing 'cards cards_without_a_name_swapped' \
-    slot_connect_again 'return .*' 'return ST_OK;' \
-    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
+    same_connect_again 'return .*' 'return ST_OK;' \
+    same_connect_unproven 'TRY(same_status(card));' 'st s = same_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
 mutant connected_again_whatever_the_count 'cards cards_without_a_name_swapped' \
-    slot_connect_unproven 'TRY(slot_status(card));' 'st s = slot_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
+    same_connect_unproven 'TRY(same_status(card));' 'st s = same_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
 mutant connected_again_whatever_the_atr 'cards cards_of_two_kinds_swapped' \
-    slot_connect_again 'return .*' 'return ST_OK;'
+    same_connect_again 'return .*' 'return ST_OK;'
 mutant reset_where_nothing_counts 'module where_the_backend_does_not_count_a_reset_is_a_removal' \
-    slot_resume ' || !(card->state \& SCARD11_READER_COUNTED)' ''
+    same_resume ' || !(card->state \& SCARD11_READER_COUNTED)' ''
 mutant a_count_of_0_tells 'cards cards_without_a_name_swapped' \
-    slot_resume 'if (!slot_counts(card) .*' ''
+    same_resume 'if (!same_count_tells(card) .*' ''
 mutant memory_answers_unproven 'cards cards_swapped_where_the_count_is_stuck' \
-    slot_look 'if (!s \&\& card->unproven .*' ''
+    life_look_at_connection 'if (!s \&\& card->unproven .*' ''
 mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
     slot_look_at_rest 'slot_note_swap(reader);' ';'
 
@@ -140,28 +140,28 @@ mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
 mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
     slot_look_all '^        slot_note_gone(NULL);' ''
 
-# after the end of a login the card itself asks for the PIN again: slot_log_out
+# after the end of a login the card itself asks for the PIN again: life_log_out
 mutant logout_of_the_library_alone 'module logout_is_real_and_renews_private_handles' \
-    slot_log_out 'if (card_verified(token)) s = slot_end_verified(reader, token);' ''
+    life_log_out 'if (card_verified(token)) s = life_end_verified(reader, token);' ''
 mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
-    slot_end_verified 'return card_verified(token) ? .*' 'return ST_OK;'
+    life_end_verified 'return card_verified(token) ? .*' 'return ST_OK;'
 mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     secret_end_one 'if (!s) pin->verified = false;' 'pin->verified = false;'
 mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    p11_finalize 'slot_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
+    p11_finalize 'life_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
 mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
-    p11_finalize 'slot_log_out_everywhere();' ''
+    p11_finalize 'life_log_out_everywhere();' ''
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    slot_rest 'slot_log_out_all(reader);' '' session_close '? slot_log_out(reader, token)' '? ST_OK'
+    life_rest 'life_log_out_all(reader);' '' session_close '? life_log_out(reader, token)' '? ST_OK'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
     slot_empty ' || slot_verified(reader->card)' '' link_disconnect 'reset || link->broken' 'reset'
 mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
-    slot_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(card); return ST_CARD_REMOVED; }' \
+    life_reset 'return ST_CARD_REMOVED;' '{ card_logins_reset(card); return ST_CARD_REMOVED; }' \
     link_reset 'link->broken = true;' ';'
 mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
-    slot_reset 'slot_connect_again(card, true)' 'link_reset(\&card->link)'
+    life_reset 'same_connect_again(card, true)' 'link_reset(\&card->link)'
 mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
-    slot_has_left 'card_forget_verified(.*' ';'
+    life_has_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
     secret_verify 'if (!s) pin->verified = true;' ''
 

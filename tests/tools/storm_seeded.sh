@@ -48,23 +48,23 @@ seeded epoch_of_sessions "$(bad 'old handles honoured')" \
 seeded epoch_of_objects "$(bad 'old handles honoured')\|$(bad 'data or signatures')" \
     -e "$(in_ card_find_hidden 'object->handle == handle' 'object->handle')"
 seeded look "$(bad 'old handles honoured')\|$(bad 'wrong states')" \
-    -e "$(in_ slot_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ slot_look 'reader->changes != card->changes' 'false')"
+    -e "$(in_ life_look 'bool fresh = .*' 'bool fresh = true;')" -e "$(in_ life_look_at_table 'reader->changes != card->changes' 'false')"
 seeded free_without_lock 'ERROR: AddressSanitizer' \
     -e "/^static void slot_change(/,/^}/s/    reader->changes++;/    reader->changes++; if (reader->card) { struct arena a = reader->card->arena; reader->card = NULL; while (a.blocks) { struct arena_block *b = a.blocks; a.blocks = b->next; SCARD11_FREE(b, b->size); } }/"
 seconds=30         # few cards are replaced so by one that nothing else tells from it
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ slot_same_state 'return (state.*' 'return true;')"
+    -e "$(in_ same_shown 'return (state.*' 'return true;')"
 seconds=5
 seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ slot_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
+    -e "$(in_ same_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ slot_take_up 'if (!slot_identity(card)) return ST_NOT_FOUND;' '')" \
-    -e "$(in_ slot_identity 'return .*' 'return NULL;')"
+    -e "$(in_ life_take_up 'if (!same_identity(card)) return ST_NOT_FOUND;' '')" \
+    -e "$(in_ same_identity 'return .*' 'return NULL;')"
 seeded login_left_at_rest "$(bad 'PINs left verified')" \
-    -e "$(in_ slot_rest 'slot_log_out_all(reader);' '')" \
+    -e "$(in_ life_rest 'life_log_out_all(reader);' '')" \
     -e "$(in_ session_close 'return .*' 'return ST_OK;')"
 seeded logged_out_here_alone "$(bad 'PINs left verified')" \
-    -e "$(in_ slot_log_out 'if (card_verified(token)) s = .*' '')"
+    -e "$(in_ life_log_out 'if (card_verified(token)) s = .*' '')"
 seconds=20
 seeded lost_context_is_nothing "$(bad 'events missed')" \
     -e "$(in_ slot_look_all '^        slot_note_gone(NULL);' '')"

@@ -21,7 +21,7 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("", ""), ST_ARGS);
     option_apply();
     CHECK(!strcmp(slot_filter, "Alpha,Beta"));
-    CHECK(slot_exclusive && slot_keeps_pin);
+    CHECK(same_exclusive && session_keeps_pin);
     memset(longest, 'x', sizeof longest - 1);
     CHECK_ST(option_set("SCARD11_READERS", longest), ST_ARGS);          // one too long
     CHECK(!strcmp(option_readers, "Alpha,Beta"));
@@ -34,7 +34,7 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "off"), ST_OK);
     CHECK_ST(option_set("SCARD11_PIN_CACHE", "0"), ST_OK);
     option_apply();
-    CHECK(!*slot_filter && !slot_exclusive && !slot_keeps_pin);
+    CHECK(!*slot_filter && !same_exclusive && !session_keeps_pin);
     option_environment = environment;
 }
 
@@ -46,10 +46,10 @@ TEST(option_environment_comes_first)
     setenv("SCARD11_READERS", "Theirs", 1);
     setenv("SCARD11_EXCLUSIVE", "1", 1);
     option_apply();
-    CHECK(!strcmp(slot_filter, "Theirs") && slot_exclusive);
+    CHECK(!strcmp(slot_filter, "Theirs") && same_exclusive);
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "0"), ST_OK);            // not asked
     option_apply();
-    CHECK(!strcmp(slot_filter, "Ours") && !slot_exclusive);
+    CHECK(!strcmp(slot_filter, "Ours") && !same_exclusive);
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "1"), ST_OK);
     char *longest = malloc(sizeof slot_filter + 1);
     memset(longest, 'x', sizeof slot_filter);
@@ -62,7 +62,7 @@ TEST(option_environment_comes_first)
     unsetenv("SCARD11_EXCLUSIVE");
     CHECK_ST(option_set("SCARD11_READERS", ""), ST_OK);
     option_apply();
-    CHECK(!*slot_filter && !slot_exclusive);
+    CHECK(!*slot_filter && !same_exclusive);
 }
 #endif
 

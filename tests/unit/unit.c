@@ -47,7 +47,10 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "belpic.c"
 #include "generic.c"
 #include "probe.c"
+#include "same.c"
 #include "slot.c"
+#include "run.c"
+#include "life.c"
 #include "mech.c"
 #include "attr.c"
 #include "session.c"
@@ -97,7 +100,10 @@ int main(int argc, char **argv)
     SECTION(belpic);
     SECTION(generic);
     SECTION(probe);
+    SECTION(same);
     SECTION(slot);
+    SECTION(run);
+    SECTION(life);
     SECTION(mech);
     SECTION(attr);
     SECTION(session);
