@@ -1,15 +1,16 @@
-// custom_reader.c: a reader of one's own: cards come over TCP (vpcd's protocol), without pcscd.
+// custom_reader.c: a reader of your own, without pcscd: cards come over TCP. custom PORT
 // cc custom_reader.c ../scard11.c -I.. -DSCARD11_READER=2 -lmbedcrypto -lz -pthread -o custom
 // SPDX-License-Identifier: 0BSD
 //
-// custom PORT: waits for a card on 127.0.0.1:PORT and shows it. The protocol: each frame has
-// a length of two bytes; one byte 00, 01, 02 is power off, on, reset, 04 asks for the ATR; all else
-// is an APDU and gets an APDU. One reader, one card at a time: its connection is the card.
+// It waits for a card on 127.0.0.1:PORT and shows it. There is one reader, which has one card at a
+// time: a TCP connection is a card. The protocol is that of vpcd. Each frame begins with its length
+// in two bytes. A frame of one byte is power off (00), power on (01), reset (02), or asks for the
+// ATR (04). Any other frame is an APDU, and is answered by an APDU.
 //
-// Threads: one may wait for a card while another one has a command under way. The lock is for what
-// both look at; it is not held while a card works, for that may take long. So a card that left
-// stays in memory as long as somebody is connected to it.
-// Test: none, it wants a card that comes over TCP: tests/programs/custom_reader_threads.c has one
+// Threads: one thread can wait for a card while another one has a command under way. The lock
+// protects what both use. It is not held while a card works, because that may take long. Therefore
+// a card that has left stays in memory as long as somebody is connected to it.
+// Test: none, it wants a card over TCP, which tests/programs/custom_reader_threads.c has
 #include "scard11.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 struct card {
     int socket;
-    bool in;                        // the reader
+    bool in;                        // it is in the reader
     bool connected;                 // between scard11_reader_connect and _disconnect
 };
 
@@ -32,71 +33,74 @@ struct context {
 };
 
 static int listener = -1;           // cards connect here
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        // of all that follows, and contexts
-static struct card *card;           // the one that is in; NULL: none
-static uint32_t count;              // cards that went in or out
 
-static int send_frame(struct card *c, const uint8_t *data, size_t n)
+// The lock protects what follows, and the flags of every card and context.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct card *card_in;        // the card that is in; NULL: none
+static uint32_t count;              // how many cards went in or out
+
+static int send_frame(struct card *card, const uint8_t *data, size_t n)
 {
     uint8_t frame[2 + SCARD11_COMMAND_MAX];
     if (n > sizeof frame - 2) return -1;
     frame[0] = (uint8_t)(n >> 8);
     frame[1] = (uint8_t)n;
     for (size_t i = 0; i < n; i++) frame[2 + i] = data[i];
-    return send(c->socket, frame, n + 2, MSG_NOSIGNAL) == (ssize_t)(n + 2) ? 0 : -1;
+    return send(card->socket, frame, n + 2, MSG_NOSIGNAL) == (ssize_t)(n + 2) ? 0 : -1;
 }
 
-static int receive_frame(struct card *c, uint8_t *data, size_t *n)
+static int receive_frame(struct card *card, uint8_t *data, size_t *n)
 {
     uint8_t head[2];
-    if (recv(c->socket, head, 2, MSG_WAITALL) != 2) return -1;
+    if (recv(card->socket, head, 2, MSG_WAITALL) != 2) return -1;
     size_t length = (size_t)head[0] << 8 | head[1];
-    if (length > *n || recv(c->socket, data, length, MSG_WAITALL) != (ssize_t)length) return -1;
+    if (length > *n || recv(card->socket, data, length, MSG_WAITALL) != (ssize_t)length) return -1;
     *n = length;
     return 0;
 }
 
-// Frees a card that nobody needs any more. Under the lock.
-static void let_go(struct card *c)
+// Frees a card that has left and that nobody is connected to. The caller holds the lock.
+static void let_go(struct card *card)
 {
-    if (c->in || c->connected) return;
-    close(c->socket);
-    free(c);
+    if (card->in || card->connected) return;
+    close(card->socket);
+    free(card);
 }
 
-// Has the card closed its connection? An answer that waits to be read says that it has not.
-static bool has_left(struct card *c)
+// Tells whether the card has closed its connection. If an answer waits to be read, it has not.
+static bool has_left(struct card *card)
 {
     uint8_t byte;
-    ssize_t n = recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(card->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-// The card that waits to come in; NULL: there is none.
+// Returns a card that waits to come in, or NULL if there is none.
 static struct card *take_in(void)
 {
     struct pollfd come = { listener, POLLIN, 0 };
-    int s = poll(&come, 1, 0) == 1 ? accept(listener, NULL, NULL) : -1;
-    struct card *c = s >= 0 ? calloc(1, sizeof *c) : NULL;
-    if (!c && s >= 0) close(s);
-    if (!c) return NULL;
-    c->socket = s;
-    c->in = true;
-    send_frame(c, (const uint8_t *)"\1", 1);
-    return c;
+    if (poll(&come, 1, 0) != 1) return NULL;
+    int connection = accept(listener, NULL, NULL);
+    struct card *card = connection >= 0 ? calloc(1, sizeof *card) : NULL;
+    if (!card && connection >= 0) close(connection);
+    if (!card) return NULL;
+    card->socket = connection;
+    card->in = true;
+    send_frame(card, (const uint8_t *)"\1", 1);
+    return card;
 }
 
-// Did a card come, or go? Under the lock.
+// Looks whether the card has left or one has come. Returns the state. The caller holds the lock.
 static uint32_t look(void)
 {
-    if (card && has_left(card)) {
-        card->in = false;
-        let_go(card);
-        card = NULL;
+    if (card_in && has_left(card_in)) {
+        card_in->in = false;
+        let_go(card_in);
+        card_in = NULL;
         count++;
     }
-    if (!card && (card = take_in()) != NULL) count++;
-    return count << 16 | SCARD11_READER_COUNTED | (card ? SCARD11_READER_PRESENT : 0);
+    if (!card_in && (card_in = take_in()) != NULL) count++;
+    return count << 16 | SCARD11_READER_COUNTED | (card_in ? SCARD11_READER_PRESENT : 0);
 }
 
 int scard11_reader_start(void **context)
@@ -145,11 +149,11 @@ int scard11_reader_wait(void *context, struct scard11_reader_state *readers, siz
 
 void scard11_reader_disconnect(void *conn, int reset)
 {
-    struct card *c = conn;
-    if (reset) send_frame(c, (const uint8_t *)"\2", 1);
+    struct card *card = conn;
+    if (reset) send_frame(card, (const uint8_t *)"\2", 1);
     pthread_mutex_lock(&lock);
-    c->connected = false;
-    let_go(c);
+    card->connected = false;
+    let_go(card);
     pthread_mutex_unlock(&lock);
 }
 
@@ -159,21 +163,22 @@ int scard11_reader_connect(void **conn, const char *name, unsigned how,
     (void)name;
     bool old = *conn != NULL;
     pthread_mutex_lock(&lock);
-    struct card *c = old ? *conn : card;
-    if (c) c->connected = true;
+    struct card *card = old ? *conn : card_in;
+    if (card) card->connected = true;
     pthread_mutex_unlock(&lock);
-    if (!c) return SCARD11_READER_REMOVED;
+    if (!card) return SCARD11_READER_REMOVED;
 
     info->atr_len = sizeof info->atr;
     info->protocol = 1;
     info->max_data = 0;
     bool reset = old && how & SCARD11_READER_RESET_CARD;
-    if ((reset && send_frame(c, (const uint8_t *)"\2", 1)) ||
-        send_frame(c, (const uint8_t *)"\4", 1) || receive_frame(c, info->atr, &info->atr_len)) {
-        if (!old) scard11_reader_disconnect(c, 0);
+    if ((reset && send_frame(card, (const uint8_t *)"\2", 1)) ||
+        send_frame(card, (const uint8_t *)"\4", 1) ||
+        receive_frame(card, info->atr, &info->atr_len)) {
+        if (!old) scard11_reader_disconnect(card, 0);
         return SCARD11_READER_REMOVED;
     }
-    *conn = c;
+    *conn = card;
     return SCARD11_READER_OK;
 }
 
@@ -181,12 +186,12 @@ int scard11_reader_status(void *conn, uint32_t *state)
 {
     pthread_mutex_lock(&lock);
     *state = look();
-    bool there = conn == card;
+    bool there = conn == card_in;
     pthread_mutex_unlock(&lock);
     return there ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
 }
 
-// Nobody else has the card: there is nothing to be kept off.
+// No other program reaches the card, so a transaction needs nothing.
 int scard11_reader_begin(void *conn)         { (void)conn; return SCARD11_READER_OK; }
 int scard11_reader_end(void *conn)           { (void)conn; return SCARD11_READER_OK; }
 
@@ -220,7 +225,8 @@ int main(int argc, char **argv)
     while (rv == CKR_OK && (rv = C_GetTokenInfo(0, &token)) == CKR_TOKEN_NOT_PRESENT)
         rv = C_WaitForSlotEvent(0, &slot, NULL);
     if (rv == CKR_OK) printf("%.32s  serial %.16s\n", token.label, token.serialNumber);
-    C_Finalize(NULL);
+    CK_RV finalized = C_Finalize(NULL);
+    if (rv == CKR_OK) rv = finalized;
     if (rv != CKR_OK) printf("error %08lx\n", rv);
     return rv != CKR_OK;
 }
