@@ -73,7 +73,7 @@
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
  *   6 PKCS#11     >>slot >>run >>life    readers and events; work on a card; the life of a card
  *                 >>mech >>attr          mechanisms; attributes and templates
- *                 >>session >>make       sessions and logins; session objects
+ *                 >>session >>login >>make    sessions, searches; logins, PINs; session objects
  *                 >>op >>keys            running operations; keys generated, derived, wrapped
  *                 >>option    options at run time
  *                 >>p11 >>message >>list the entry points; the lists of them; scard11_*
@@ -11597,6 +11597,17 @@ static st run_turn_to(struct card *card, struct token *token)
     return place_select(card, token);
 }
 
+// Is there the login that the work needs? One that the card has lost, and that no kept PIN can
+// bring back, ends here.
+static st run_need_login(const struct run *run)
+{
+    struct token *token = run->token;
+    if (token->stale && !card_pin(token)->kept_len) card_login_lost(token);
+    if (run->login && !token->login) return ST_NOT_LOGGED_IN;
+    if (run->so && !token->so) return ST_NOT_LOGGED_IN;
+    return ST_OK;
+}
+
 // Everything before the work: a transaction, in it the card that is remembered, its token's
 // application, and the login that the work needs. ST_CARD_RESET: another program was quicker again.
 static st run_begin(struct run *run)
@@ -11610,9 +11621,7 @@ static st run_begin(struct run *run)
     // What others did before this transaction, nobody tells.
     if (!was_open && !card->link.exclusive) card->sure = false;
     if (card->unproven) TRY(same_prove(card, run_scratch(run)));
-    if (token->stale && !card_pin(token)->kept_len) card_login_lost(token);
-    if (run->login && !token->login) return ST_NOT_LOGGED_IN;
-    if (run->so && !token->so) return ST_NOT_LOGGED_IN;
+    TRY(run_need_login(run));
     TRY(run_turn_to(card, token));
     if (token->stale && run_can_renew(run)) TRY(run_renew(run));
     SCARD11_ASSERT(card->link.open || card->link.exclusive);
@@ -12091,7 +12100,8 @@ static st life_settle(struct reader *reader, st s)
     SCARD11_ASSERT(reader->lock.held && !card->link.offline);
     if (run_is_fatal(s) || card->link.dead) {
         bool left = life_drop(reader, card->link.dead ? ST_CARD_REMOVED : s);
-        return s == ST_READER && left ? ST_CARD_REMOVED : s;    // that is why it failed
+        if (s == ST_READER && left) return ST_CARD_REMOVED;     // that is why it failed
+        return s;
     }
     if (life_is_used(card)) return s;
     st rested = life_rest(reader);
@@ -13057,10 +13067,10 @@ static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
 
 /* ================================================================================================
  * MARK: - >>session
- * Sessions and logins, searches.
+ * Sessions, and the objects that they see and search.
  *
- * Owns    struct session; login state; searching
- * Uses    >>card >>secret >>slot >>run >>life >>attr
+ * Owns    struct session and the table of them; searching
+ * Uses    >>card >>slot >>run >>life >>attr
  * Names   session_
  * Specs   PKCS#11 3.2, 5.6 (sessions), 5.7.5 ff (search)
  * Tests   tests/unit/session.c
@@ -13096,8 +13106,6 @@ struct session {
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
 };
-
-static bool session_keeps_pin;              // option SCARD11_PIN_CACHE
 
 static struct session *session_at(const struct card *card, u32 i)
 {
@@ -13188,249 +13196,6 @@ static st session_close_all(struct reader *reader, struct token *token)
             session_release(reader->card, session);
     }
     return card_logged_in(token) ? life_log_out(reader, token) : ST_OK;
-}
-
-// ---- Is it a PIN that the card may take? ----
-
-// The characters of a PIN in UTF-8: its bytes without those that go on with one.
-static size_t session_characters(bytes pin)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < pin.n; i++)
-        if ((pin.p[i] & 0xc0) != 0x80) n++;
-    return n;
-}
-
-// Has a PIN a length that the card takes?
-static bool session_pin_fits(const struct credential *credential, bytes pin)
-{
-    bool text = credential->coding == CARD_PIN_UTF8;
-    size_t characters = text ? session_characters(pin) : pin.n;
-    if (!pin.n || pin.n > CARD_PIN_MAX) return false;
-    if (text && credential->fill_to && pin.n > credential->fill_to) return false;
-    return characters >= credential->min && characters <= credential->max;
-}
-
-// A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
-// given yet. NULL: it is entered at the reader's pinpad, if there is one for it.
-static st session_check_pin(const struct card *card, const struct credential *credential, bytes pin)
-{
-    if (credential->missing) return ST_PIN_MISSING;
-    if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
-    return session_pin_fits(credential, pin) ? ST_OK : ST_PIN_LEN;
-}
-
-// Checks two PINs, both from the caller or both from the pinpad: one that the card has, and a fresh
-// one, which becomes another credential's or the same one's.
-static st session_check_pins(const struct card *card, const struct credential *credential,
-                             bytes old, const struct credential *becomes, bytes fresh)
-{
-    if (!old.p && !fresh.p) return secret_has_pad(card, credential, becomes) ? ST_OK : ST_ARGS;
-    if (!old.p || !fresh.p) return ST_ARGS;
-    TRY(session_check_pin(card, credential, old));
-    return session_check_pin(card, becomes, fresh);
-}
-
-// What a login or a change says that was broken off. A PIN is not sent twice, so after a reset by
-// another program run_next ends with ST_NOT_LOGGED_IN; but what went wrong is the reset.
-static st session_broken_off(st s)
-{
-    return s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : s;
-}
-
-// ---- Login ----
-
-// A PIN that was missing may have been set meanwhile, by another program.
-static st session_ask_again(struct reader *reader, struct token *token, struct scratch scratch)
-{
-    struct run run = { .reader = reader, .token = token, .scratch = scratch };
-    card_pin(token)->asked = false;
-    while (run_next(&run)) run.s = secret_read_tries(reader->card, token, scratch);
-    return run.s;
-}
-
-// C_Login for the user: presents the PIN, once.
-static st session_login(struct reader *reader, struct session *session, bytes pin,
-                        struct scratch scratch)
-{
-    struct token *token = session->token;
-    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    if (token->login) return ST_LOGGED_IN;
-    if (token->so) return ST_OTHER_USER;
-    if (card_pin(token)->missing) TRY(session_ask_again(reader, token, scratch));
-    TRY(session_check_pin(reader->card, card_pin(token), pin));
-    card_sweep(reader->card);
-    while (run_next(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
-    if (run.s) return session_broken_off(run.s);
-    token->login = true;
-    if (session_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
-    token->so_lost = false;
-    token->login_epoch++;
-    return ST_OK;
-}
-
-// C_Login(CKU_CONTEXT_SPECIFIC): verifies the credential of a key at once, and leaves the
-// transaction open for the operation.
-static st session_login_again(struct reader *reader, struct session *session,
-                              struct credential *pin, bytes secret, struct scratch scratch)
-{
-    struct token *token = session->token;
-    struct run run = { .reader = reader, .token = token, .keep = session, .write = true,
-                       .leave_open = true, .scratch = scratch };
-    TRY(session_check_pin(reader->card, pin, secret));
-    run_close_open(reader->card);
-    while (run_next(&run)) run.s = secret_login(reader->card, token, pin, secret, scratch);
-    if (run.s) return session_broken_off(run.s);
-    reader->card->open_op = session;
-    return ST_OK;
-}
-
-// ---- The SO: who has the PUK ----
-
-static struct credential *session_puk(struct token *token)
-{
-    struct credential *puk = card_credential(token, ROLE_PUK);
-    return puk && puk->max ? puk : NULL;
-}
-
-// May the SO log in now, as far as sessions and other logins are concerned?
-static st session_so_may_log_in(const struct token *token)
-{
-    if (token->so) return ST_LOGGED_IN;
-    if (token->login) return ST_OTHER_USER;
-    return token->rw_count < token->session_count ? ST_RO_EXISTS : ST_OK;
-}
-
-// Without a PUK from the caller it is entered at the pinpad, later, together with the new PIN.
-static st session_check_puk(const struct card *card, struct token *token,
-                            const struct credential *puk, bytes secret)
-{
-    if (!secret.p) return session_check_pins(card, puk, secret, card_pin(token), secret);
-    return session_check_pin(card, puk, secret);
-}
-
-// C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
-// so it is kept until then: no longer than the login. A card that can be asked, is.
-static st session_login_so(struct reader *reader, struct session *session, bytes secret,
-                           struct scratch scratch)
-{
-    struct token *token = session->token;
-    struct credential *puk = session_puk(token);
-    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    if (!puk) return ST_USER_TYPE;
-    TRY(session_so_may_log_in(token));
-    TRY(session_check_puk(reader->card, token, puk, secret));
-    if (!puk->tries) return ST_PIN_LOCKED;
-    card_sweep(reader->card);
-    card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
-    if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
-    if (puk->presented)
-        while (run_next(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
-    // Again: on the way it may have been forgotten. One that was refused is.
-    card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);
-    if (run.s) return session_broken_off(run.s);
-    token->so = true;
-    token->so_lost = false;
-    token->login_epoch++;
-    return ST_OK;
-}
-
-// The caller is told that the SO's login has ended.
-static st session_tell_so_lost(struct token *token)
-{
-    token->so_lost = false;
-    return ST_NOT_LOGGED_IN;
-}
-
-// Checks a PIN that the SO sets, and the PUK that goes with it. There need not have been a PIN.
-static st session_check_new_pin(const struct card *card, const struct credential *puk, bytes secret,
-                                struct credential *pin, bytes fresh)
-{
-    bool missing = pin->missing;
-    pin->missing = false;
-    st s = session_check_pins(card, puk, secret, pin, fresh);
-    pin->missing = missing;
-    return s;
-}
-
-// C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
-static st session_init_pin(struct reader *reader, struct session *session, bytes fresh,
-                           struct scratch scratch)
-{
-    struct token *token = session->token;
-    struct credential *puk = session_puk(token), *pin = card_pin(token);
-    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
-                       .scratch = scratch };
-    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (!puk) return ST_NOT_SUPPORTED;
-    if (!token->so) return session_tell_so_lost(token);
-    bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
-    if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
-    TRY(session_check_new_pin(reader->card, puk, secret, pin, fresh));
-    while (run_next(&run))
-        run.s = secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
-    if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
-    return run.s == ST_NOT_LOGGED_IN ? session_tell_so_lost(token) : run.s;
-}
-
-// C_SetPIN for the SO: changes the PUK, and keeps the new one.
-static st session_set_puk(struct reader *reader, struct session *session, bytes old, bytes fresh,
-                          struct scratch scratch)
-{
-    struct token *token = session->token;
-    struct credential *puk = session_puk(token);
-    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
-                       .scratch = scratch };
-    TRY(session_check_pins(reader->card, puk, old, puk, fresh));
-    while (run_next(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
-    if (run.s == ST_PIN_LOCKED) card_login_lost(token);
-    if (run.s == ST_NOT_LOGGED_IN) return session_tell_so_lost(token);
-    if (run.s) return run.s;
-    card_secret_keep(reader->card, puk, fresh, true);
-    return fresh.p && !puk->kept_len ? ST_ARENA_FULL : ST_OK;
-}
-
-// ---- A new PIN ----
-
-// The SELECT before the change ended the login on most cards: the new PIN brings it back.
-static st session_login_with_new_pin(struct reader *reader, struct token *token, bytes fresh,
-                                     struct scratch scratch)
-{
-    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    while (run_next(&run))
-        run.s = secret_login(reader->card, token, card_pin(token), fresh, scratch);
-    if (run.s) card_login_lost(token);
-    else if (session_keeps_pin) card_secret_keep(reader->card, card_pin(token), fresh, false);
-    return run_is_fatal(run.s) ? run.s : ST_OK;
-}
-
-// Changes the PIN of the user. Many cards have the new one verified then: a login that there was
-// goes on with it; without one, that is ended.
-static st session_set_user_pin(struct reader *reader, struct token *token, bytes old, bytes fresh,
-                               struct scratch scratch)
-{
-    struct credential *pin = card_pin(token);
-    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    TRY(session_check_pins(reader->card, pin, old, pin, fresh));
-    while (run_next(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
-    if (token->stale) card_login_lost(token);
-    else              card_secret_forget(pin);      // which of the two it is now, is not sure
-    if (run.s) return session_broken_off(run.s);
-    // What came from the pinpad is not known here, and nobody types a PIN three times.
-    if (!token->login || !fresh.p) return life_log_out(reader, token);
-    return session_login_with_new_pin(reader, token, fresh, scratch);
-}
-
-// C_SetPIN: the SO's if that one is logged in, else the user's. Where the SO's login was lost, the
-// caller is told so first: else its PUK would be taken for the user PIN, and cost a try.
-static st session_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
-                          struct scratch scratch)
-{
-    struct token *token = session->token;
-    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (token->so) return session_set_puk(reader, session, old, fresh, scratch);
-    if (token->so_lost) return session_tell_so_lost(token);
-    return session_set_user_pin(reader, token, old, fresh, scratch);
 }
 
 static CK_STATE session_state(const struct session *session)
@@ -13542,6 +13307,17 @@ static st session_read_for(struct reader *reader, struct object *object,
     return needed ? session_read(reader, object, scratch) : ST_OK;
 }
 
+// Keeps an object for session_found if it matches. Reads of it what that depends on.
+static st session_try(struct reader *reader, struct session *session, struct object *object,
+                      const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
+{
+    TRY(session_read_for(reader, object, template, n, scratch));
+    if (!attr_match(object, template, n, scratch)) return ST_OK;
+    return arena_chain_put(&reader->card->arena, &session->found,
+                           bytes_of(&object->handle, sizeof object->handle));
+}
+
+// C_FindObjectsInit: finds all at once, and keeps their handles. On failure nothing is kept.
 static st session_search(struct reader *reader, struct session *session,
                          const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
 {
@@ -13552,11 +13328,8 @@ static st session_search(struct reader *reader, struct session *session,
     TRY(session_list(reader, session, template, n, scratch));
     for (u32 i = 0; i < card->object_count && !s; i++) {
         struct object *object = card_object_at(card, i);
-        if (!object->handle || !session_object(card, session, object->handle)) continue;
-        s = session_read_for(reader, object, template, n, scratch);
-        if (!s && attr_match(object, template, n, scratch))
-            s = arena_chain_put(&card->arena, &session->found,
-                                bytes_of(&object->handle, sizeof object->handle));
+        if (!session_object(card, session, object->handle)) continue;
+        s = session_try(reader, session, object, template, n, scratch);
     }
     if (s) {
         session_end_search(card, session);
@@ -13583,6 +13356,265 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
     }
     session->found_at = session->found.n - at.left;
     return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>login
+ * C_Login, C_InitPIN, C_SetPIN: which PIN is presented, and what a login changes.
+ *
+ * Owns    what a PIN must be before anything is sent; how a login begins: the user's, the SO's, one
+ *         for one key. >>secret owns how the card is asked, >>life how a login ends
+ * Uses    >>card >>secret >>slot >>run >>life >>session
+ * Names   login_
+ * Specs   PKCS#11 3.2, 5.5 (C_InitPIN, C_SetPIN), 5.6 (C_Login)
+ * Tests   tests/unit/login.c
+ *
+ * Nothing here is begun again after a reset: a PIN that the caller gave once is sent once.
+ * ==============================================================================================*/
+
+static bool login_keeps_pin;                // option SCARD11_PIN_CACHE
+
+// ---- Is it a PIN that the card may take? ----
+
+// The characters of a PIN in UTF-8: its bytes without those that go on with one.
+static size_t login_characters(bytes pin)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pin.n; i++)
+        if ((pin.p[i] & 0xc0) != 0x80) n++;
+    return n;
+}
+
+// Has a PIN a length that the card takes?
+static bool login_pin_fits(const struct credential *credential, bytes pin)
+{
+    bool text = credential->coding == CARD_PIN_UTF8;
+    size_t characters = text ? login_characters(pin) : pin.n;
+    if (!pin.n || pin.n > CARD_PIN_MAX) return false;
+    if (text && credential->fill_to && pin.n > credential->fill_to) return false;
+    return characters >= credential->min && characters <= credential->max;
+}
+
+// A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
+// given yet. NULL: it is entered at the reader's pinpad, if there is one for it.
+static st login_check_pin(const struct card *card, const struct credential *credential, bytes pin)
+{
+    if (credential->missing) return ST_PIN_MISSING;
+    if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
+    return login_pin_fits(credential, pin) ? ST_OK : ST_PIN_LEN;
+}
+
+// Checks two PINs, both from the caller or both from the pinpad: one that the card has, and a fresh
+// one, which becomes another credential's or the same one's.
+static st login_check_pins(const struct card *card, const struct credential *credential,
+                             bytes old, const struct credential *becomes, bytes fresh)
+{
+    if (!old.p && !fresh.p) return secret_has_pad(card, credential, becomes) ? ST_OK : ST_ARGS;
+    if (!old.p || !fresh.p) return ST_ARGS;
+    TRY(login_check_pin(card, credential, old));
+    return login_check_pin(card, becomes, fresh);
+}
+
+// What a login or a change says that was broken off. A PIN is not sent twice, so after a reset by
+// another program run_next ends with ST_NOT_LOGGED_IN; but what went wrong is the reset.
+static st login_broken_off(st s)
+{
+    return s == ST_NOT_LOGGED_IN ? ST_CARD_RESET : s;
+}
+
+// ---- Login ----
+
+// A PIN that was missing may have been set meanwhile, by another program.
+static st login_ask_again(struct reader *reader, struct token *token, struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .scratch = scratch };
+    card_pin(token)->asked = false;
+    while (run_next(&run)) run.s = secret_read_tries(reader->card, token, scratch);
+    return run.s;
+}
+
+// C_Login for the user: presents the PIN, once.
+static st login_user(struct reader *reader, struct session *session, bytes pin,
+                        struct scratch scratch)
+{
+    struct token *token = session->token;
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (token->login) return ST_LOGGED_IN;
+    if (token->so) return ST_OTHER_USER;
+    if (card_pin(token)->missing) TRY(login_ask_again(reader, token, scratch));
+    TRY(login_check_pin(reader->card, card_pin(token), pin));
+    card_sweep(reader->card);
+    while (run_next(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
+    if (run.s) return login_broken_off(run.s);
+    token->login = true;
+    if (login_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
+    token->so_lost = false;
+    token->login_epoch++;
+    return ST_OK;
+}
+
+// C_Login(CKU_CONTEXT_SPECIFIC): verifies the credential of a key at once, and leaves the
+// transaction open for the operation.
+static st login_for_key(struct reader *reader, struct session *session,
+                              struct credential *pin, bytes secret, struct scratch scratch)
+{
+    struct token *token = session->token;
+    struct run run = { .reader = reader, .token = token, .keep = session, .write = true,
+                       .leave_open = true, .scratch = scratch };
+    TRY(login_check_pin(reader->card, pin, secret));
+    run_close_open(reader->card);
+    while (run_next(&run)) run.s = secret_login(reader->card, token, pin, secret, scratch);
+    if (run.s) return login_broken_off(run.s);
+    reader->card->open_op = session;
+    return ST_OK;
+}
+
+// ---- The SO: who has the PUK ----
+
+static struct credential *login_puk(struct token *token)
+{
+    struct credential *puk = card_credential(token, ROLE_PUK);
+    return puk && puk->max ? puk : NULL;
+}
+
+// May the SO log in now, as far as sessions and other logins are concerned?
+static st login_so_may(const struct token *token)
+{
+    if (token->so) return ST_LOGGED_IN;
+    if (token->login) return ST_OTHER_USER;
+    return token->rw_count < token->session_count ? ST_RO_EXISTS : ST_OK;
+}
+
+// Without a PUK from the caller it is entered at the pinpad, later, together with the new PIN.
+static st login_check_puk(const struct card *card, struct token *token,
+                            const struct credential *puk, bytes secret)
+{
+    if (!secret.p) return login_check_pins(card, puk, secret, card_pin(token), secret);
+    return login_check_pin(card, puk, secret);
+}
+
+// C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
+// so it is kept until then: no longer than the login. A card that can be asked, is.
+static st login_so(struct reader *reader, struct session *session, bytes secret,
+                           struct scratch scratch)
+{
+    struct token *token = session->token;
+    struct credential *puk = login_puk(token);
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (!puk) return ST_USER_TYPE;
+    TRY(login_so_may(token));
+    TRY(login_check_puk(reader->card, token, puk, secret));
+    if (!puk->tries) return ST_PIN_LOCKED;
+    card_sweep(reader->card);
+    card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
+    if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
+    if (puk->presented)
+        while (run_next(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
+    // Again: on the way it may have been forgotten. One that was refused is.
+    card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);
+    if (run.s) return login_broken_off(run.s);
+    token->so = true;
+    token->so_lost = false;
+    token->login_epoch++;
+    return ST_OK;
+}
+
+// The caller is told that the SO's login has ended.
+static st login_tell_so_lost(struct token *token)
+{
+    token->so_lost = false;
+    return ST_NOT_LOGGED_IN;
+}
+
+// Checks a PIN that the SO sets, and the PUK that goes with it. There need not have been a PIN.
+static st login_check_new_pin(const struct card *card, const struct credential *puk, bytes secret,
+                                struct credential *pin, bytes fresh)
+{
+    bool missing = pin->missing;
+    pin->missing = false;
+    st s = login_check_pins(card, puk, secret, pin, fresh);
+    pin->missing = missing;
+    return s;
+}
+
+// C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
+static st login_init_pin(struct reader *reader, struct session *session, bytes fresh,
+                           struct scratch scratch)
+{
+    struct token *token = session->token;
+    struct credential *puk = login_puk(token), *pin = card_pin(token);
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
+    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (!puk) return ST_NOT_SUPPORTED;
+    if (!token->so) return login_tell_so_lost(token);
+    bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
+    if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
+    TRY(login_check_new_pin(reader->card, puk, secret, pin, fresh));
+    while (run_next(&run))
+        run.s = secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
+    if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
+    return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
+}
+
+// C_SetPIN for the SO: changes the PUK, and keeps the new one.
+static st login_set_puk(struct reader *reader, struct session *session, bytes old, bytes fresh,
+                          struct scratch scratch)
+{
+    struct token *token = session->token;
+    struct credential *puk = login_puk(token);
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
+    TRY(login_check_pins(reader->card, puk, old, puk, fresh));
+    while (run_next(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
+    if (run.s == ST_PIN_LOCKED) card_login_lost(token);
+    if (run.s == ST_NOT_LOGGED_IN) return login_tell_so_lost(token);
+    if (run.s) return run.s;
+    card_secret_keep(reader->card, puk, fresh, true);
+    return fresh.p && !puk->kept_len ? ST_ARENA_FULL : ST_OK;
+}
+
+// ---- A new PIN ----
+
+// The SELECT before the change ended the login on most cards: the new PIN brings it back.
+static st login_with_new_pin(struct reader *reader, struct token *token, bytes fresh,
+                                     struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    while (run_next(&run))
+        run.s = secret_login(reader->card, token, card_pin(token), fresh, scratch);
+    if (run.s) card_login_lost(token);
+    else if (login_keeps_pin) card_secret_keep(reader->card, card_pin(token), fresh, false);
+    return run_is_fatal(run.s) ? run.s : ST_OK;
+}
+
+// Changes the PIN of the user. Many cards have the new one verified then: a login that there was
+// goes on with it; without one, that is ended.
+static st login_set_user_pin(struct reader *reader, struct token *token, bytes old, bytes fresh,
+                               struct scratch scratch)
+{
+    struct credential *pin = card_pin(token);
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    TRY(login_check_pins(reader->card, pin, old, pin, fresh));
+    while (run_next(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
+    if (token->stale) card_login_lost(token);
+    else              card_secret_forget(pin);      // which of the two it is now, is not sure
+    if (run.s) return login_broken_off(run.s);
+    // What came from the pinpad is not known here, and nobody types a PIN three times.
+    if (!token->login || !fresh.p) return life_log_out(reader, token);
+    return login_with_new_pin(reader, token, fresh, scratch);
+}
+
+// C_SetPIN: the SO's if that one is logged in, else the user's. Where the SO's login was lost, the
+// caller is told so first: else its PUK would be taken for the user PIN, and cost a try.
+static st login_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
+                          struct scratch scratch)
+{
+    struct token *token = session->token;
+    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (token->so) return login_set_puk(reader, session, old, fresh, scratch);
+    if (token->so_lost) return login_tell_so_lost(token);
+    return login_set_user_pin(reader, token, old, fresh, scratch);
 }
 
 /* ================================================================================================
@@ -15584,7 +15616,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  * Options at run time.
  *
  * Owns    what scard11_configure set, and what the environment says; under the gate
- * Uses    >>same >>slot >>session
+ * Uses    >>same >>slot >>login
  * Names   option_
  * Tests   tests/unit/option.c
  * ==============================================================================================*/
@@ -15639,7 +15671,7 @@ static void option_apply(void)
     const char *exclusive = option_of_environment("SCARD11_EXCLUSIVE");
     const char *keeps_pin = option_of_environment("SCARD11_PIN_CACHE");
     same_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
-    session_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
+    login_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }
@@ -15652,7 +15684,7 @@ static void option_apply(void)
  *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
  *         kin
  * Uses    >>random >>cipher >>reader >>link >>card >>secret >>slot >>run >>life >>mech >>attr
- *         >>session >>make >>op >>keys >>option
+ *         >>session >>login >>make >>op >>keys >>option
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/unit/p11.c
@@ -16245,7 +16277,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len
 {
     struct call call = p11_enter("C_InitPIN", session);
     if (!call.s)
-        call.s = session_init_pin(call.reader, call.session, p11_pin(pin, pin_len), call.scratch);
+        call.s = login_init_pin(call.reader, call.session, p11_pin(pin, pin_len), call.scratch);
     return p11_leave(&call);
 }
 
@@ -16255,7 +16287,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_
 {
     struct call call = p11_enter("C_SetPIN", session);
     if (!call.s)
-        call.s = session_set_pin(call.reader, call.session, p11_pin(old_pin, old_len),
+        call.s = login_set_pin(call.reader, call.session, p11_pin(old_pin, old_len),
                                  p11_pin(new_pin, new_len), call.scratch);
     return p11_leave(&call);
 }
@@ -16353,13 +16385,13 @@ static st p11_login(struct call *call, CK_USER_TYPE user, bytes pin)
 {
     // That somebody is logged in already is not said from memory.
     if (card_logged_in(call->session->token)) TRY(life_look_now(call->reader));
-    if (user == CKU_USER) return session_login(call->reader, call->session, pin, call->scratch);
-    if (user == CKU_SO) return session_login_so(call->reader, call->session, pin, call->scratch);
+    if (user == CKU_USER) return login_user(call->reader, call->session, pin, call->scratch);
+    if (user == CKU_SO) return login_so(call->reader, call->session, pin, call->scratch);
     if (user != CKU_CONTEXT_SPECIFIC) return ST_USER_TYPE;
     if (!call->session->token->login) return ST_NOT_LOGGED_IN;
     struct credential *wanted = op_credential(call->card, call->session);
     if (!wanted) return ST_OP_NONE;
-    return session_login_again(call->reader, call->session, wanted, pin, call->scratch);
+    return login_for_key(call->reader, call->session, wanted, pin, call->scratch);
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)

@@ -21,7 +21,7 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("", ""), ST_ARGS);
     option_apply();
     CHECK(!strcmp(slot_filter, "Alpha,Beta"));
-    CHECK(same_exclusive && session_keeps_pin);
+    CHECK(same_exclusive && login_keeps_pin);
     memset(longest, 'x', sizeof longest - 1);
     CHECK_ST(option_set("SCARD11_READERS", longest), ST_ARGS);          // one too long
     CHECK(!strcmp(option_readers, "Alpha,Beta"));
@@ -34,7 +34,7 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "off"), ST_OK);
     CHECK_ST(option_set("SCARD11_PIN_CACHE", "0"), ST_OK);
     option_apply();
-    CHECK(!*slot_filter && !same_exclusive && !session_keeps_pin);
+    CHECK(!*slot_filter && !same_exclusive && !login_keeps_pin);
     option_environment = environment;
 }
 

@@ -93,11 +93,11 @@ TEST(p11_flags_of_a_token_without_puk)
     CK_FLAGS flags = p11_token_flags(&t);
     card_set_credential(&t, &puk);              // as a directory without one has it
     CHECK_EQ(p11_token_flags(&t), flags);
-    CHECK(!session_puk(&t));
+    CHECK(!login_puk(&t));
     puk.max = 8;
     card_set_credential(&t, &puk);
     CHECK_EQ(p11_token_flags(&t), flags | CKF_SO_PIN_LOCKED);
-    CHECK(session_puk(&t));
+    CHECK(login_puk(&t));
 }
 
 static void test_p11(void)

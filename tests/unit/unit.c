@@ -54,6 +54,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "mech.c"
 #include "attr.c"
 #include "session.c"
+#include "login.c"
 #include "make.c"
 #include "op.c"
 #include "keys.c"
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
     SECTION(mech);
     SECTION(attr);
     SECTION(session);
+    SECTION(login);
     SECTION(make);
     SECTION(op);
     SECTION(keys);
