@@ -109,7 +109,7 @@
 #endif
 
 // SCARD11_READERS_MAX: how many readers are known at once, 1 to 64. The library does not see
-// further readers, nor those whose names have more than 127 bytes, and logs that it does not.
+// further readers, nor those whose names have more than 127 bytes. The log says so.
 // A session handle has 12 bits for reader and session: 16 readers leave 256 sessions for each card.
 #ifndef SCARD11_READERS_MAX
 #define SCARD11_READERS_MAX 16
@@ -117,8 +117,8 @@
 
 // SCARD11_READER_SLOTS: how many slot IDs each reader owns, 1 to 8. A card with several tokens
 // (applications or user PINs) needs one for each token. From C_Initialize on, readers get their IDs
-// in the order in which they are first seen. With 2, the first reader has 0 and 1, the next 2 and
-// 3.
+// in the order in which they are first seen: with 2, the first reader has 0 and 1, the next one 2
+// and 3.
 #ifndef SCARD11_READER_SLOTS
 #define SCARD11_READER_SLOTS 2
 #endif
@@ -131,7 +131,7 @@
 
 // SCARD11_CARD_MEMORY: the most memory that the library keeps for one inserted card. It also limits
 // how many READ and GET RESPONSE commands one call sends: SCARD11_CARD_MEMORY / 256 + 1,024. A card
-// that gives too little at a time is given up then (CKR_DEVICE_ERROR).
+// that gives so little at a time that these do not suffice is given up (CKR_DEVICE_ERROR).
 #ifndef SCARD11_CARD_MEMORY
 #define SCARD11_CARD_MEMORY 1048576
 #endif
@@ -183,8 +183,8 @@
 #endif
 
 // SCARD11_LOOK_MS: for how many milliseconds after the last look at a reader a call may answer from
-// memory without another look. It concerns answers from memory only: the connection itself decides
-// whether a command reaches the card.
+// memory without another look. Commands are not affected: the connection itself decides whether
+// they reach the card.
 #ifndef SCARD11_LOOK_MS
 #define SCARD11_LOOK_MS 20
 #endif
@@ -255,9 +255,9 @@
 
 // SCARD11_CHECK_SIGNATURES: 1 checks every signature of a card with the public key before the
 // caller gets it, as far as mbedTLS can. 0 checks only signatures that could be of another key,
-// because another program may have selected something else on the card meanwhile. Even those are
-// not checked if the key is on an elliptic curve and the card's answer has a form of its own,
-// because the check takes the host some milliseconds.
+// because another program may have selected something else on the card meanwhile. It does not check
+// those of a key on an elliptic curve where the command itself names algorithm and key (PIV),
+// because a check takes the host some milliseconds.
 #ifndef SCARD11_CHECK_SIGNATURES
 #define SCARD11_CHECK_SIGNATURES 0
 #endif
@@ -573,8 +573,8 @@ int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_len,
 // the structure and begin. They answer nothing (*out_len 0), or two status bytes that say what was
 // wrong. 02 VERIFY_PIN_FINISH and 04 MODIFY_PIN_FINISH have no input, and answer like 06 and 07.
 // The library asks for them if 06 or 07 is not reported. If 05 GET_KEY_PRESSED is reported, the
-// library asks for it between the two, until its one byte is not 00 (none), 08 (correction) or 2B
-// (a digit).
+// library asks for it between the two, until it answers a byte other than 00 (none), 08
+// (correction) and 2B (a digit).
 //
 // Returns  _OK; _REFUSED (the reader does not do that); _TIMEOUT or _CANCELLED as for 6400 and
 //          6401; _REMOVED, _RESET or _FAILED as for scard11_reader_transmit.
@@ -661,11 +661,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         takes NULL only: the pinpad asks for the PUK and the new PIN. C_SetPIN
 //                         with the pinpad logs the user out, because most cards have ended the
 //                         login by then. The call holds the card until the entry ends. The pinpad's
-//                         messages are English. A PIN whose form a pinpad cannot be told
-//                         (half-nibble BCD, blocks of more than 15 bytes) is not entered there.
+//                         messages are English. The library does not use a pinpad for a PIN whose
+//                         form the pinpad cannot be told (half-nibble BCD, blocks of more than 15
+//                         bytes).
 //   C_LoginUser           Does what C_Login does, and ignores the name.
-//   C_Logout              Ends the login on the card itself, which asks for the PIN again then. So
-//                         does the end of the last session, and C_Finalize. If a card has no
+//   C_Logout              Ends the login on the card itself, which then asks for the PIN again. The
+//                         end of the last session and C_Finalize do the same. If a card has no
 //                         command for that, or if the command fails, a SELECT or a reset ends the
 //                         login. That also ends the login of the card's other token, whose sessions
 //                         become public. A card forgets a PIN for all programs: another program
@@ -697,7 +698,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_CreateObject        Makes session objects, in any session: data, X.509 certificates, public
 //                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
 //                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
-//                         CKA_TOKEN is CKR_TOKEN_WRITE_PROTECTED. A private key is
+//                         CKA_TOKEN CK_TRUE is CKR_TOKEN_WRITE_PROTECTED. A private key is
 //                         CKR_ATTRIBUTE_VALUE_INVALID: private keys are on cards only. Attributes
 //                         that follow from the value (dates, subject, issuer, lengths) are filled
 //                         in, or compared if they are given. All attributes of an object have at
@@ -745,7 +746,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_Sign*, C_SignRecover*
 //                         Recovery works with CKM_RSA_PKCS and CKM_RSA_X_509. Data that no
 //                         mechanism hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS) has at
-//                         most 4,096 bytes (1,024 if the room below is less than 16 KiB). More is
+//                         most 4,096 bytes (1,024 if GCM has less room than 16 KiB). More is
 //                         CKR_DATA_LEN_RANGE.
 //   C_Encrypt*, C_Decrypt*
 //                         RSA: on the host with public keys, on the card with private keys. AES: on
@@ -753,10 +754,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         keys of the card (below).
 //                         ECB, CBC and CTR give output while input comes. Input and output may be
 //                         the same memory. GCM keeps its input and gives its output at the end. Its
-//                         IV has 1 to 256 bytes. The room for it is SCARD11_SCRATCH -
-//                         SCARD11_ANSWER - 4608 bytes, or - 528 with short commands alone: a
-//                         quarter at most for IV and AAD, half of the rest each for input and
-//                         output.
+//                         IV has 1 to 256 bytes. GCM has a room of SCARD11_SCRATCH - SCARD11_ANSWER
+//                         - 4608 bytes, or - 528 with short commands alone. IV and AAD take at most
+//                         a quarter of it. Input and output have half of the rest each.
 //                         The counter of CKM_AES_CTR goes on at 0 after its last value. More blocks
 //                         than it has values are CKR_DATA_LEN_RANGE (or
 //                         CKR_ENCRYPTED_DATA_LEN_RANGE): no key stream is used twice.
@@ -846,15 +846,15 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // Answers from memory, the slot list and events do not wait (with pcsc-lite).
 
 // ---- 5 PKCS#11 3.2 ------------------------------------------------------------------------------
-// Types, constants, structures and functions as the tables of OASIS PKCS #11 3.2 give them, with
-// the standard's names; only the parameters of functions have plain ones. Clauses are those of 3.2.
+// Types, constants, structures and functions are those of OASIS PKCS #11 3.2, with its names. Only
+// the parameters of functions have plain names. Clauses in comments are those of 3.2.
 // The values were compared with latchset's public-domain pkcs11.h (pkcs11-headers, 3.2-prerelease).
 //
-// SCARD11_PREFIX renames by macros, before anything below: with SCARD11_PREFIX defined as foo_ the
-// word C_Sign means foo_C_Sign everywhere, as a function and as a member of a function list, so
-// that C_Sign(...) and list->C_Sign(...) are written as ever. The C_Sign of another module can be
-// called by that module's function list, which a file without this header has to fetch. With
-// SCARD11_PKCS11_H the application's header is renamed likewise, if nothing included it before.
+// SCARD11_PREFIX renames by macros, before anything below. With SCARD11_PREFIX defined as foo_ the
+// word C_Sign means foo_C_Sign everywhere, as a function and as a member of a function list. A
+// program still writes C_Sign(...) and list->C_Sign(...). It calls the C_Sign of another module by
+// that module's function list, which a source file without this header has to get. With
+// SCARD11_PKCS11_H the application's header is renamed as well, if nothing has included it before.
 
 #ifdef SCARD11_PREFIX
 #define SCARD11_JOIN(a, b)         a##b
@@ -966,8 +966,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 #define C_UnwrapKeyAuthenticated    SCARD11_RENAME(C_UnwrapKeyAuthenticated)
 #endif
 
-// The functions that each version added, in the order of its list: a later list begins with the
-// earlier ones. F(C_Sign) makes what is wanted of one.
+// The functions that each version added, in the order of its list. A later list begins with the
+// earlier ones. F is a macro that is applied to each name.
 #define SCARD11_FUNCTIONS_2_40(F)                                                                  \
     F(C_Initialize) F(C_Finalize) F(C_GetInfo) F(C_GetFunctionList) F(C_GetSlotList)               \
     F(C_GetSlotInfo) F(C_GetTokenInfo) F(C_GetMechanismList) F(C_GetMechanismInfo) F(C_InitToken)  \
@@ -1020,7 +1020,7 @@ extern "C" {
 #define CRYPTOKI_VERSION_MINOR     2
 #define CRYPTOKI_VERSION_AMENDMENT 0
 
-// The standard's words for a platform's ways to declare, for programs written with them.
+// The standard's macros for declarations, for programs that use them.
 #ifndef CK_PTR
 #define CK_PTR *
 #endif
@@ -1721,7 +1721,7 @@ typedef CK_OTP_PARAM_TYPE CK_PARAM_TYPE;
 #define CKM_KIP_WRAP                                 0x00000511UL
 #define CKM_KIP_MAC                                  0x00000512UL
 
-// ---- Mechanisms: Camellia, ARIA, SEED, Skipjack and its kind ----
+// ---- Mechanisms: Camellia, ARIA, SEED, Skipjack and others ----
 #define CKM_CAMELLIA_KEY_GEN                         0x00000550UL
 #define CKM_CAMELLIA_ECB                             0x00000551UL
 #define CKM_CAMELLIA_CBC                             0x00000552UL
@@ -1937,7 +1937,7 @@ typedef CK_OTP_PARAM_TYPE CK_PARAM_TYPE;
 #define CKG_MGF1_SHA3_384                            0x00000008UL
 #define CKG_MGF1_SHA3_512                            0x00000009UL
 
-// ---- How a nonce or IV comes about ----
+// ---- Generators of a nonce or IV ----
 #define CKG_NO_GENERATE                              0x00000000UL
 #define CKG_GENERATE                                 0x00000001UL
 #define CKG_GENERATE_COUNTER                         0x00000002UL
@@ -3016,9 +3016,9 @@ typedef struct CK_FUNCTION_LIST_3_2 CK_FUNCTION_LIST_3_2, *CK_FUNCTION_LIST_3_2_
         **CK_FUNCTION_LIST_3_2_PTR_PTR;
 
 // ---- Functions (clause 5) ----
-// What part 4 says of a function comes before what the standard says. A parameter x_len of type
-// CK_ULONG_PTR is the room at x before the call and the length of x after it; with x NULL only the
-// length is wanted (5.2).
+// Part 4 has precedence over the standard. A parameter x_len of type CK_ULONG_PTR is the room at x
+// before the call and the length of x after it. If x is NULL, the function only tells the length
+// (5.2).
 
 // General (5.4)
 SCARD11_API CK_RV C_Initialize(CK_VOID_PTR init_args);
@@ -3193,7 +3193,7 @@ SCARD11_API CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR par
                                     CK_BYTE_PTR signature, CK_ULONG signature_len);
 SCARD11_API CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session);
 
-// Two at once (5.17)
+// Two operations in one call (5.17)
 SCARD11_API CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part,
                                     CK_ULONG part_len, CK_BYTE_PTR encrypted,
                                     CK_ULONG_PTR encrypted_len);
@@ -3249,7 +3249,7 @@ SCARD11_API CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_U
 SCARD11_API CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random,
                                    CK_ULONG random_len);
 
-// From before sessions could be cancelled (5.20)
+// Functions of parallel sessions, which do not exist any more (5.20)
 SCARD11_API CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session);
 SCARD11_API CK_RV C_CancelFunction(CK_SESSION_HANDLE session);
 
