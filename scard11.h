@@ -366,7 +366,7 @@ SCARD11_API unsigned long scard11_configure(const char *option, const char *valu
 // thread, from several at once, and under its own locks: line must return, and must not call C_*
 // functions. It is not called before C_Initialize, nor after C_Finalize has returned: C_Finalize
 // waits for it, for at most SCARD11_FINALIZE_MS. It is not called in a forked child. A child that
-// calls C_Initialize itself has a log if it calls this function itself.
+// calls C_Initialize itself has a log if it calls this function before.
 //
 // Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Keeps line and context until C_Finalize.
