@@ -31,7 +31,7 @@
  *   a lost context is a removal of every card, with its event                       slot_look_all
  *   after the end of a login the card itself asks for the PIN again                 life_log_out
  *   what is made on trust is checked; what cannot be is not sent on trust           trial_next
- *   an object is shown under the token whose credential opens it, or not            p15_token_of
+ *   an object is shown under the token whose credential opens it, or not            p15token_of
  *   a PIN's state is asked for only where that costs nothing                secret_read_tries
  *   what is random is random in every process                                       random_bytes
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
@@ -64,8 +64,10 @@
  *                 >>place     where on the card we are, and being sure of it
  *                 >>secret    PINs on their way to the card: the one gate
  *                 >>trial     what is done on trust, and checked
- *                 >>p15alg >>p15file     PKCS#15: algorithms; how files are reached and read
- *                 >>p15 >>p15use         ... the directory; tokens and keys
+ *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
+ *                 >>p15 >>p15file        ... an application; how its files are reached and read
+ *                 >>p15dir >>p15token    ... its directory; tokens and PINs
+ *                 >>p15object >>p15key >>p15made  ... objects; keys in use; made directories
  *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
  *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
@@ -5449,23 +5451,601 @@ static bool trial_next(struct trial *trial)
 }
 
 /* ================================================================================================
+ * MARK: - >>p15entry
+ * The syntax of PKCS#15: bytes of a directory to structs.
+ *
+ * Owns    paths, entries of directory files, access rules, PIN attributes, EF.TokenInfo; numbers
+ *         and bits as PKCS#15 has them. Nothing here asks a card or keeps anything: the structs
+ *         are views of the bytes that were parsed.
+ * Uses    >>tlv >>alg >>card
+ * Names   p15entry_
+ * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (Path, ObjectValue, CommonObjectAttributes and its kin,
+ *         PinAttributes, TokenInfo)
+ * Tests   tests/unit/p15entry.c
+ *
+ * Nothing is recursive: a directory is two levels deep by its standard.
+ * ==============================================================================================*/
+
+#define P15_MF          BYTES(0x3f, 0x00)   // the master file, where a path from the top begins
+#define P15_CURRENT_DF  BYTES(0x3f, 0xff)   // ISO 7816-4: the application's own DF
+#define P15_PATH_MAX    16          // bytes: eight file identifiers
+#define P15_AID_MAX     16
+#define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
+#define P15_TEXT_MAX    255         // bytes of a label or an iD
+#define P15_UPDATE_MAX  64          // bytes of lastUpdate that are compared
+#define P15_FILL_USUAL  8           // bytes of a PIN with filler, where none or nonsense is said
+#define P15_TAG_AID     0x4f        // the one tag of [1] in a Path that is not ASN.1's own
+
+// Bits of CommonObjectFlags, KeyUsageFlags, AccessMode, AuthMethod, PinFlags: the first is bit 0.
+#define P15_PRIVATE        (1u << 0)
+#define P15_USE_ENCRYPT    (1u << 0)
+#define P15_USE_DECIPHER   (1u << 1)
+#define P15_USE_SIGNATURE  (1u << 2)
+#define P15_USE_WRAP       (1u << 4)
+#define P15_USE_UNWRAP     (1u << 5)
+#define P15_USE_VERIFY     (1u << 6)
+#define P15_USE_DERIVE     (1u << 8)
+#define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
+#define P15_USE_DECRYPT    (P15_USE_DECIPHER | P15_USE_UNWRAP)
+#define P15_USE_SIGN       (P15_USE_SIGNATURE | 1u << 3 | P15_USE_QUALIFIED)    // 3: signRecover
+#define P15_MODE_READ      (1u << 0)
+#define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
+#define P15_MODE_ENCRYPT   (1u << 8)
+#define P15_METHOD_USER    (1u << 2)                        // userAuthentication
+#define P15_PIN_LOCAL      (1u << 1)
+#define P15_PIN_NO_CHANGE  (1u << 2)
+#define P15_PIN_NO_UNBLOCK (1u << 3)
+#define P15_PIN_PADDED     (1u << 5)                        // needs-padding: with filler
+#define P15_PIN_UNBLOCKING (1u << 6)
+#define P15_PIN_SO         (1u << 7)
+
+struct p15_path {
+    bytes aid;                      // of another application that it is in; empty: of ours
+    bytes file;                     // file identifiers, from the MF (3F00 ...) or our DF on
+    u32   offset, length;           // a part of the file; length 0: all from offset on
+};
+
+// Where something is: in a file, or right there in the directory.
+struct p15_value {
+    struct p15_path path;
+    bytes direct;
+};
+
+// An entry of a directory file: its four parts, of which the last two may be missing.
+struct p15_entry {
+    u32   tag;                      // says of what type the object is
+    bytes whole;
+    // Common attributes. authId names the PIN that opens the object, or of a PIN the one that
+    // unblocks it; consent above 0 wants the PIN before each use.
+    bytes label, auth_id, rules;
+    u32   flags, consent;
+    bytes class, sub, type;         // the other three parts
+};
+
+// What accessControlRules say of one way to use an object.
+struct p15_rule {
+    bytes auth_id;                  // whose PIN it wants
+    bool  is_free;                  // it wants nothing
+    bool  user;                     // it wants a PIN, whosever
+    u8    environment;              // security environment in which that holds; 0: any
+};
+
+// A PIN of AODF. It is kept in a list of struct p15.
+struct p15_pin {
+    struct p15_pin *next;
+    bytes auth_id, label;
+    bytes puk_id;                   // authId of the PIN that unblocks it
+    struct p15_path where;          // the DF that it belongs to
+    u32   flags;                    // P15_PIN_ ...
+    u8    environment;              // security environment in which it counts; 0: any
+    struct credential credential;   // how it is presented
+};
+
+// What one entry of PrKDF, PuKDF or SKDF says of a key.
+struct p15_key_entry {
+    enum alg_type type;
+    u32   bits;                     // 0: not said
+    const struct alg_curve *curve;  // NULL: not said, or not known
+    bytes id;
+    u32   usage;                    // KeyUsageFlags: P15_USE_ ...
+    u32   access;                   // KeyAccessFlags: CARD_SENSITIVE ...
+    u8    reference;
+    bool  referenced;               // keyReference was said
+    bytes algorithms;               // algReference: INTEGERs
+    bytes subject;                  // of a private key, DER
+    char  start[8], end[8];         // as in struct object
+    struct p15_value value;
+};
+
+struct p15_certificate_entry {
+    bytes id;
+    bool  authority;
+    struct p15_value value;
+};
+
+struct p15_data_entry {
+    bytes application, oid;         // text; DER
+    struct p15_value value;
+};
+
+// What EF.TokenInfo says that is used here.
+struct p15_info {
+    bytes serial, maker, label;
+    bytes algorithms;               // supportedAlgorithms
+    bytes update;                   // lastUpdate: changes with each write; empty: the card has none
+    u8    environment;              // the security environment for this application; 0: none
+};
+
+// ---- Numbers, bits, text ----
+
+// A BIT STRING as a mask: its first bit is bit 0.
+static u32 p15entry_bits(bytes string)
+{
+    u32 mask = 0;
+    for (u32 i = 0; i < 32 && i / 8 + 1 < string.n; i++)
+        if (string.p[1 + i / 8] & 0x80 >> i % 8) mask |= 1u << i;
+    return mask;
+}
+
+// An INTEGER that should be small and positive. Some cards wrote a reference above 127 without its
+// leading zero byte, so that it reads as negative: 256 is added.
+static u32 p15entry_number(bytes integer)
+{
+    return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
+}
+
+// An INTEGER with a tag of its own: instead of its usual one, as the standard has it, or around it.
+static u32 p15entry_tagged_number(struct tlv tlv)
+{
+    struct tlv inner;
+    bytes in = tlv.value;
+    bool around = tlv.tag & 0x20 && !tlv_next(&in, &inner) && inner.tag == TLV_INTEGER;
+    return p15entry_number(around ? inner.value : tlv.value);
+}
+
+// The content of [0] or [1]: a SEQUENCE in it, or, as some cards have it, its content right there.
+static bytes p15entry_inside(bytes content)
+{
+    struct tlv tlv;
+    bytes rest = content;
+    if (tlv_next(&rest, &tlv) || tlv.tag != TLV_SEQUENCE) return content;
+    if (rest.n || !tlv.value.n) return content;
+    bool path = *tlv.value.p == TLV_OCTETS || *tlv.value.p == TLV_CONSTRUCTED(1);
+    return path ? content : tlv.value;
+}
+
+// Appends a text without the control characters that would spoil a label.
+static void p15entry_put_text(struct buf *b, bytes text)
+{
+    for (size_t i = 0; i < text.n; i++) buf_put8(b, text.p[i] < 0x20 ? ' ' : text.p[i]);
+}
+
+// Fills a field of size bytes with as much of a text as fits, never cut inside a character, and
+// with zeros.
+static void p15entry_text(char *field, size_t size, bytes text)
+{
+    struct buf b = buf_on(field, size);
+    size_t n = text.n < size ? text.n : size;
+    while (n && n < text.n && (text.p[n] & 0xc0) == 0x80) n--;
+    memset(field, 0, size);
+    p15entry_put_text(&b, bytes_head(text, n));
+}
+
+// ---- Records ----
+
+// A byte that fills a directory file, or the tag of a record that was deleted.
+static bool p15entry_is_filler(u8 b)
+{
+    return b == 0x00 || b == 0xff;
+}
+
+// The first byte of a record of a directory file, or of EF.DIR.
+static bool p15entry_is_record(u8 b)
+{
+    return b == TLV_SEQUENCE || b == 0x61 || (b & 0xe0) == 0xa0;
+}
+
+// Takes a deleted record off rest: its tag was made 00 and its length stayed, and a record, filler
+// or the end follows. False: there is none, and rest stays.
+static bool p15entry_skip_deleted(bytes *rest)
+{
+    struct tlv deleted;
+    bytes after = *rest;
+    if (after.n < 2 || after.p[0] != 0x00 || p15entry_is_filler(after.p[1])) return false;
+    if (tlv_next(&after, &deleted)) return false;
+    bool end = !after.n || p15entry_is_filler(*after.p) || p15entry_is_record(*after.p);
+    if (end) *rest = after;
+    return end;
+}
+
+// Takes the next record of a directory file off rest; filler and deleted records are passed over.
+// ST_NOT_FOUND: there is none; ST_PROTOCOL: what is there is none.
+static st p15entry_next(bytes *rest, struct tlv *record)
+{
+    while (rest->n && p15entry_is_filler(*rest->p))
+        if (!p15entry_skip_deleted(rest)) *rest = bytes_from(*rest, 1);
+    return tlv_next(rest, record);
+}
+
+// ---- Paths and values ----
+
+// Path ::= SEQUENCE { efidOrPath OCTET STRING or [1] { AID, path }, index INTEGER, [0] length }
+// ST_NOT_FOUND: it names nothing; ST_PROTOCOL: it cannot be.
+static st p15entry_path(bytes sequence, struct p15_path *out)
+{
+    struct p15_path path = { .offset = 0 };
+    struct tlv part;
+    while (!tlv_next(&sequence, &part)) {
+        switch (part.tag) {
+        case TLV_OCTETS:
+            if (!path.file.n) path.file = part.value;
+            break;
+        case TLV_CONSTRUCTED(1):
+            tlv_find(part.value, P15_TAG_AID, &path.aid);
+            tlv_find(part.value, TLV_OCTETS, &path.file);
+            break;
+        case TLV_INTEGER:
+            path.offset = p15entry_number(part.value);
+            break;
+        case TLV_PRIMITIVE(0): case TLV_CONSTRUCTED(0):
+            path.length = p15entry_tagged_number(part);
+        }
+    }
+    if (bytes_begin(path.file, P15_CURRENT_DF)) path.file = bytes_from(path.file, 2);
+    if (path.file.n % 2 || path.file.n > P15_PATH_MAX) return ST_PROTOCOL;
+    if (path.aid.n > P15_AID_MAX) return ST_PROTOCOL;
+    if (path.offset > P15_FILE_MAX || path.length > P15_FILE_MAX) return ST_PROTOCOL;
+    *out = path;
+    return path.file.n || path.aid.n ? ST_OK : ST_NOT_FOUND;
+}
+
+// ObjectValue: a Path, or [0] the value itself. One that is protected is as if not there.
+static st p15entry_value(const struct tlv *tlv, struct p15_value *out)
+{
+    *out = (struct p15_value){ .direct = BYTES_NONE };
+    if (tlv->tag == TLV_SEQUENCE) return p15entry_path(tlv->value, &out->path);
+    if (tlv->tag == TLV_CONSTRUCTED(0)) out->direct = tlv->value;
+    return out->direct.n ? ST_OK : ST_NOT_FOUND;
+}
+
+// Is there anything that it names or holds?
+static bool p15entry_has_value(const struct p15_value *value)
+{
+    return value->direct.n || value->path.file.n || value->path.aid.n;
+}
+
+// ---- Entries ----
+
+// An entry of a directory file: SEQUENCE { common, class, [0] subclass, [1] type attributes }, or
+// so under a tag of its type. ST_PROTOCOL: it is none.
+static st p15entry_parse(const struct tlv *record, struct p15_entry *out)
+{
+    struct p15_entry entry = { .tag = record->tag, .whole = record->whole };
+    struct tlv common, class, part;
+    bytes rest = record->value;
+    TRY(tlv_take(&rest, TLV_SEQUENCE, &common));
+    TRY(tlv_take(&rest, TLV_SEQUENCE, &class));
+    entry.class = class.value;
+    while (!tlv_next(&common.value, &part)) {
+        switch (part.tag) {
+        case TLV_UTF8:     entry.label = bytes_head(part.value, P15_TEXT_MAX); break;
+        case TLV_BITS:     entry.flags = p15entry_bits(part.value); break;
+        case TLV_OCTETS:   entry.auth_id = part.value; break;
+        case TLV_INTEGER:  entry.consent = p15entry_number(part.value); break;
+        case TLV_SEQUENCE: entry.rules = part.value;
+        }
+    }
+    while (!tlv_next(&rest, &part)) {
+        if (part.tag == TLV_CONSTRUCTED(0)) entry.sub = p15entry_inside(part.value);
+        if (part.tag == TLV_CONSTRUCTED(1)) entry.type = p15entry_inside(part.value);
+    }
+    *out = entry;
+    return ST_OK;
+}
+
+// AuthReference ::= SEQUENCE { authMethod, seIdentifier INTEGER OPTIONAL }
+static void p15entry_auth_reference(bytes reference, struct p15_rule *out)
+{
+    struct tlv part;
+    while (!tlv_next(&reference, &part)) {
+        if (part.tag == TLV_BITS) out->user |= (p15entry_bits(part.value) & P15_METHOD_USER) != 0;
+        if (part.tag == TLV_INTEGER) out->environment = (u8)p15entry_number(part.value);
+    }
+}
+
+// SecurityCondition: always, an authId, an AuthReference, or several of them ([1] and, [2] or).
+static void p15entry_condition(struct tlv condition, struct p15_rule *out)
+{
+    struct tlv part;
+    bool several = condition.tag == TLV_CONSTRUCTED(1) || condition.tag == TLV_CONSTRUCTED(2);
+    bytes list = several ? condition.value : condition.whole;
+    out->is_free = condition.tag == TLV_NULL;
+    while (!tlv_next(&list, &part)) {
+        if (part.tag == TLV_OCTETS && !out->auth_id.n) out->auth_id = part.value;
+        if (part.tag == TLV_SEQUENCE) p15entry_auth_reference(part.value, out);
+    }
+    out->user |= out->auth_id.n > 0;
+}
+
+// The first of an object's access rules for a way to use it, a bit of AccessMode. Where there is
+// none, nothing is known.
+static struct p15_rule p15entry_rule(bytes rules, u32 mode)
+{
+    struct p15_rule found = { .auth_id = BYTES_NONE };
+    struct tlv rule, modes, condition;
+    while (!tlv_take(&rules, TLV_SEQUENCE, &rule)) {
+        if (tlv_take(&rule.value, TLV_BITS, &modes)) continue;
+        if (!(p15entry_bits(modes.value) & mode)) continue;
+        if (tlv_next(&rule.value, &condition)) continue;
+        p15entry_condition(condition, &found);
+        break;
+    }
+    return found;
+}
+
+// ---- PINs ----
+
+// How many characters of a PIN go into n bytes. ISO 9564-1 says in a half byte how many there are.
+static u32 p15entry_pin_characters(u32 coding, u32 n)
+{
+    if (coding == CARD_PIN_BCD) return n <= CARD_PIN_MAX ? 2 * n : 0;
+    if (coding == CARD_PIN_ISO9564) return n < 8 ? 2 * n - 2 : 12;
+    return n;
+}
+
+// How long a PIN is, by minLength, storedLength and maxLength. Cards say 0, or more than can be.
+static void p15entry_pin_lengths(u32 flags, const u32 said[3], struct credential *pin)
+{
+    u32 min = said[0], stored = said[1], max = said[2], bytes_most = CARD_PIN_MAX;
+    if (flags & P15_PIN_PADDED || pin->coding == CARD_PIN_ISO9564) {
+        bool sense = stored && stored <= CARD_PIN_MAX;
+        pin->fill_to = sense ? (u8)stored : P15_FILL_USUAL;
+        bytes_most = pin->fill_to;
+    }
+    u32 most = p15entry_pin_characters(pin->coding, bytes_most);
+    u32 usual = p15entry_pin_characters(pin->coding, stored);
+    if (!usual || usual > most) usual = most;
+    if (!max || max > most) max = usual;
+    pin->min = (u8)(min <= max ? min : max);
+    pin->max = (u8)max;
+}
+
+// PinAttributes ::= SEQUENCE { pinFlags, pinType ENUMERATED, minLength, storedLength, maxLength,
+// [0] pinReference, padChar, lastPinChange, path }: how the PIN is presented. ST_PROTOCOL: not in a
+// way that is known here.
+static st p15entry_pin_attributes(bytes type, struct p15_pin *out)
+{
+    struct credential pin = { .tries = -1, .filler = 0xff };
+    struct p15_path path;
+    struct tlv part;
+    u32 lengths[3] = { 0 }, n = 0, coding = 0;
+    while (!tlv_next(&type, &part)) {
+        switch (part.tag) {
+        case TLV_BITS:
+            if (!n) out->flags = p15entry_bits(part.value);
+            break;
+        case TLV_ENUMERATED:
+            coding = p15entry_number(part.value);
+            break;
+        case TLV_INTEGER:
+            if (n < COUNT(lengths)) lengths[n++] = p15entry_number(part.value);
+            break;
+        case TLV_PRIMITIVE(0): case TLV_CONSTRUCTED(0):
+            pin.reference = (u8)p15entry_tagged_number(part);
+            break;
+        case TLV_OCTETS:
+            if (part.value.n) pin.filler = *part.value.p;
+            break;
+        case TLV_SEQUENCE:
+            if (!p15entry_path(part.value, &path)) out->where = path;
+        }
+    }
+    if (!n || coding > CARD_PIN_ISO9564) return ST_PROTOCOL;
+    pin.coding = (u8)coding;
+    pin.fixed = out->flags & P15_PIN_NO_CHANGE;
+    p15entry_pin_lengths(out->flags, lengths, &pin);
+    out->credential = pin;
+    return ST_OK;
+}
+
+// An entry of AODF. Its class attributes are authId, authReference, [0] seIdentifier. ST_NOT_FOUND:
+// not a PIN, but biometrics or a key. ST_PROTOCOL: see p15entry_pin_attributes.
+static st p15entry_pin(const struct p15_entry *entry, struct p15_pin *out)
+{
+    struct tlv part;
+    bytes class = entry->class;
+    *out = (struct p15_pin){ .label = entry->label, .puk_id = entry->auth_id };
+    if (entry->tag != TLV_SEQUENCE) return ST_NOT_FOUND;
+    while (!tlv_next(&class, &part)) {
+        bool environment = part.tag == TLV_PRIMITIVE(0) || part.tag == TLV_CONSTRUCTED(0);
+        if (part.tag == TLV_OCTETS) out->auth_id = part.value;
+        if (environment) out->environment = (u8)p15entry_tagged_number(part);
+    }
+    return p15entry_pin_attributes(entry->type, out);
+}
+
+// ---- Keys ----
+
+// The type of a private or public key that its entry's tag says.
+static enum alg_type p15entry_key_type(u32 tag)
+{
+    if (tag == TLV_SEQUENCE) return ALG_RSA;
+    return tag == TLV_CONSTRUCTED(0) ? ALG_EC : ALG_NONE;
+}
+
+// The curve that a list of domain parameters names, or one of them in it; NULL: none that is known.
+static const struct alg_curve *p15entry_curve(bytes parameters)
+{
+    struct tlv part, inner;
+    while (!tlv_next(&parameters, &part)) {
+        if (part.tag == TLV_OID) return alg_curve_find(part.whole);
+        if (part.tag != TLV_SEQUENCE && part.tag != TLV_CONSTRUCTED(0)) continue;
+        while (!tlv_next(&part.value, &inner))
+            if (inner.tag == TLV_OID) return alg_curve_find(inner.whole);
+    }
+    return NULL;
+}
+
+// The day of a GeneralizedTime, whose tag may be another one.
+static void p15entry_day(bytes time, char out[8])
+{
+    if (time.n < 8) return;
+    for (size_t i = 0; i < 8; i++)
+        if (time.p[i] < '0' || time.p[i] > '9') return;
+    memcpy(out, time.p, 8);
+}
+
+// CommonKeyAttributes ::= SEQUENCE { iD, usage, native, accessFlags, keyReference, startDate,
+// [0] endDate, [1] algReference }
+static void p15entry_key_class(bytes class, struct p15_key_entry *out)
+{
+    struct tlv part;
+    u32 bit_strings = 0;
+    while (!tlv_next(&class, &part)) {
+        switch (part.tag) {
+        case TLV_OCTETS:
+            if (!out->id.n) out->id = bytes_head(part.value, P15_TEXT_MAX);
+            break;
+        case TLV_BITS:
+            if (bit_strings == 0) out->usage = p15entry_bits(part.value);
+            if (bit_strings == 1) out->access = p15entry_bits(part.value);
+            bit_strings++;
+            break;
+        case TLV_INTEGER:
+            out->reference = (u8)p15entry_number(part.value);
+            out->referenced = true;
+            break;
+        case TLV_TIME:           p15entry_day(part.value, out->start); break;
+        case TLV_PRIMITIVE(0):   p15entry_day(part.value, out->end); break;
+        case TLV_CONSTRUCTED(1): out->algorithms = p15entry_inside(part.value);
+        }
+    }
+}
+
+// A key's type attributes: its value, then an RSA key's modulusLength, or domain parameters.
+static void p15entry_key_value(bytes parameters, struct p15_key_entry *out)
+{
+    struct tlv part;
+    if (tlv_next(&parameters, &part)) return;
+    if (p15entry_value(&part, &out->value)) out->value = (struct p15_value){ .direct = BYTES_NONE };
+    if (out->type == ALG_EC) out->curve = p15entry_curve(parameters);
+    if (out->type != ALG_RSA) return;
+    while (!tlv_next(&parameters, &part))
+        if (part.tag == TLV_INTEGER) out->bits = p15entry_number(part.value);
+}
+
+// An entry of PrKDF, PuKDF or SKDF, of a key of a type. Subclass attributes: a private key's
+// subjectName, a Name, which is a SEQUENCE of SETs; a secret key's keyLen.
+static void p15entry_key(const struct p15_entry *entry, enum alg_type type,
+                         struct p15_key_entry *out)
+{
+    struct tlv part;
+    bytes sub = entry->sub;
+    *out = (struct p15_key_entry){ .type = type };
+    p15entry_key_class(entry->class, out);
+    p15entry_key_value(entry->type, out);
+    if (tlv_next(&sub, &part)) return;
+    if (type == ALG_SECRET) {
+        if (part.tag == TLV_INTEGER) out->bits = p15entry_number(part.value);
+    } else if (part.tag == TLV_SEQUENCE && part.value.n && *part.value.p == TLV_SET) {
+        out->subject = part.whole;
+    }
+}
+
+// ---- Certificates, data ----
+
+// An entry of CDF. CommonCertificateAttributes ::= SEQUENCE { iD, authority BOOLEAN, ... }
+// ST_NOT_FOUND: not X.509, or not to be had.
+static st p15entry_certificate(const struct p15_entry *entry, struct p15_certificate_entry *out)
+{
+    struct tlv part;
+    bytes class = entry->class, type = entry->type;
+    *out = (struct p15_certificate_entry){ .id = BYTES_NONE };
+    if (entry->tag != TLV_SEQUENCE || tlv_next(&type, &part)) return ST_NOT_FOUND;
+    if (p15entry_value(&part, &out->value)) return ST_NOT_FOUND;
+    while (!tlv_next(&class, &part)) {
+        if (part.tag == TLV_OCTETS && !out->id.n) out->id = bytes_head(part.value, P15_TEXT_MAX);
+        if (part.tag == TLV_BOOLEAN) out->authority = part.value.n && *part.value.p;
+    }
+    return ST_OK;
+}
+
+// An entry of DODF: opaque data, or data that an object identifier in its type attributes names.
+// CommonDataObjectAttributes ::= SEQUENCE { applicationName, applicationOID }
+// ST_NOT_FOUND: of another kind, or not to be had.
+static st p15entry_data(const struct p15_entry *entry, struct p15_data_entry *out)
+{
+    struct tlv part;
+    bytes class = entry->class, type = entry->type;
+    *out = (struct p15_data_entry){ .oid = BYTES_NONE };
+    if (entry->tag != TLV_SEQUENCE && entry->tag != TLV_CONSTRUCTED(1)) return ST_NOT_FOUND;
+    if (tlv_next(&type, &part)) return ST_NOT_FOUND;
+    if (part.tag == TLV_OID) {
+        out->oid = part.whole;
+        if (tlv_next(&type, &part)) return ST_NOT_FOUND;
+    }
+    if (p15entry_value(&part, &out->value)) return ST_NOT_FOUND;
+    while (!tlv_next(&class, &part)) {
+        if (part.tag == TLV_UTF8) out->application = bytes_head(part.value, P15_TEXT_MAX);
+        if (part.tag == TLV_OID && !out->oid.n) out->oid = part.whole;
+    }
+    return ST_OK;
+}
+
+// ---- EF.TokenInfo ----
+
+// The first security environment that is for anybody or for this application; 0: none.
+static u8 p15entry_environment(bytes infos, bytes aid)
+{
+    struct tlv info, number, part;
+    while (!tlv_take(&infos, TLV_SEQUENCE, &info)) {
+        bytes owner = BYTES_NONE;
+        if (tlv_take(&info.value, TLV_INTEGER, &number)) continue;
+        while (!tlv_next(&info.value, &part))
+            if (part.tag == TLV_OCTETS) owner = part.value;
+        if (!owner.n || bytes_equal(owner, aid)) return (u8)p15entry_number(number.value);
+    }
+    return 0;
+}
+
+// TokenInfo ::= SEQUENCE { version, serialNumber, manufacturerID, [0] label, tokenflags, seInfo,
+// recordInfo, [2] supportedAlgorithms, ..., [5] lastUpdate }, of the application aid.
+static void p15entry_info(bytes content, bytes aid, struct p15_info *out)
+{
+    struct tlv part;
+    *out = (struct p15_info){ .environment = 0 };
+    if (tlv_open(content, TLV_SEQUENCE, &content)) return;
+    while (!tlv_next(&content, &part)) {
+        switch (part.tag) {
+        case TLV_OCTETS:         out->serial = part.value; break;
+        case TLV_UTF8:           out->maker = part.value; break;
+        case TLV_PRIMITIVE(0):   out->label = part.value; break;
+        case TLV_SEQUENCE:       out->environment = p15entry_environment(part.value, aid); break;
+        case TLV_CONSTRUCTED(2): out->algorithms = part.value; break;
+        case TLV_PRIMITIVE(5): case TLV_CONSTRUCTED(5):
+            out->update = bytes_head(part.value, P15_UPDATE_MAX);
+        }
+    }
+}
+
+/* ================================================================================================
  * MARK: - >>p15alg
  * Which algorithms a PKCS#15 card announces, and which of them a key names.
  *
- * Owns    struct p15alg_table; the numbers and bits of PKCS#15. A card may announce thousands, and
- *         keys may name thousands: both lists are read once, and have an end.
- * Uses    >>tlv
- * Names   p15alg_ p15_number p15_bits
+ * Owns    struct p15alg_table. A card may announce thousands, and keys may name thousands: both
+ *         lists are read once, and have an end.
+ * Uses    >>tlv >>p15entry
+ * Names   p15alg_
  * Specs   ISO/IEC 7816-15 (AlgorithmInfo, algReference)
  * Tests   tests/unit/p15alg.c
  * ==============================================================================================*/
 
 #define P15ALG_MAX 64               // as many as a mask has bits
 
-// An AlgorithmInfo. What algorithm it is stands in the numbers of PKCS#11's mechanisms.
+// An AlgorithmInfo.
 struct p15alg {
     u32  reference;                 // what keys name it by
-    u32  mechanism;
+    u32  mechanism;                 // what algorithm it is, in PKCS#11's numbers
     u32  operations;                // Operations: bit 1 sign, 5 decipher, 8 derive ...
     bool referenced;                // it has an algRef
     u8   algorithm;                 // ... for MSE
@@ -5482,33 +6062,17 @@ struct p15alg_named {
     u64  mask;                      // of the table's entries
 };
 
-// A BIT STRING as a mask: its first bit is bit 0.
-static u32 p15_bits(bytes string)
-{
-    u32 mask = 0;
-    for (u32 i = 0; i < 32 && i / 8 + 1 < string.n; i++)
-        if (string.p[1 + i / 8] & 0x80 >> i % 8) mask |= 1u << i;
-    return mask;
-}
-
-// An INTEGER that should be small and positive. Some cards wrote a reference above 127 without its
-// leading zero byte, so that it reads as negative: 256 is added.
-static u32 p15_number(bytes integer)
-{
-    return integer.n && integer.n <= 4 ? (u32)bytes_number(integer) : 0;
-}
-
 // supportedAlgorithms: SEQUENCE { reference, algorithm INTEGER, parameters, operations BIT STRING,
 // objId, algRef INTEGER }, one after the other. What lacks an algorithm is passed over.
 static void p15alg_parse(bytes infos, struct p15alg_table *out)
 {
     struct tlv info, part;
     out->n = 0;
-    while (out->n < P15ALG_MAX && !tlv_take(&infos, 0x30, &info)) {
+    while (out->n < P15ALG_MAX && !tlv_take(&infos, TLV_SEQUENCE, &info)) {
         u32 numbers[3] = { 0 }, n = 0, operations = 0;
         while (!tlv_next(&info.value, &part)) {
-            if (part.tag == 0x02 && n < 3) numbers[n++] = p15_number(part.value);
-            if (part.tag == 0x03) operations = p15_bits(part.value);
+            if (part.tag == TLV_INTEGER && n < 3) numbers[n++] = p15entry_number(part.value);
+            if (part.tag == TLV_BITS) operations = p15entry_bits(part.value);
         }
         if (n < 2) continue;
         out->list[out->n++] = (struct p15alg){ .reference = numbers[0], .mechanism = numbers[1],
@@ -5517,41 +6081,39 @@ static void p15alg_parse(bytes infos, struct p15alg_table *out)
 }
 
 // Which of a table's algorithms a key names by its references, INTEGERs: a mask; all, where it
-// names none. Looked for once; the table was read before.
+// names none. Looked for once, in a table that was read before.
 static u64 p15alg_named(const struct p15alg_table *table, bytes references,
                         struct p15alg_named *named)
 {
     struct tlv tlv;
+    SCARD11_ASSERT(table->n <= P15ALG_MAX);
     if (named->known) return named->mask;
     named->known = true;
     named->mask = references.n ? 0 : ~(u64)0;
-    for (int n = 0; n < P15ALG_MAX && !tlv_next(&references, &tlv); n++)
+    for (int n = 0; n < P15ALG_MAX && !tlv_next(&references, &tlv); n++) {
+        u32 reference = p15entry_number(tlv.value);
         for (u32 i = 0; i < table->n; i++)
-            if (table->list[i].reference == p15_number(tlv.value)) named->mask |= (u64)1 << i;
+            if (table->list[i].reference == reference) named->mask |= (u64)1 << i;
+    }
     return named->mask;
 }
 
 /* ================================================================================================
- * MARK: - >>p15file
- * Files of PKCS#15 cards: selected, and read as far as their content says.
+ * MARK: - >>p15
+ * A PKCS#15 application on a card: what is known of it.
  *
- * Owns    struct p15: what is known of an application and its directory; how its files are found
- *         and read (struct p15_io)
- * Uses    >>tlv >>alg >>apdu >>extended >>link >>iso >>card >>place >>p15alg
- * Names   p15file_
- * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
- * Tests   tests/unit/p15file.c
+ * Owns    struct p15 and what hangs on it: files, PINs, keys, certificates of the directory;
+ *         where in it a key or PIN is used
+ * Uses    >>alg >>card >>p15entry >>p15alg
+ * Names   p15_
+ * Specs   ISO/IEC 7816-15
+ * Tests   tests/unit/p15.c
+ *
+ * Six sections work on it. >>p15file reaches files, >>p15dir reads the directory, >>p15token makes
+ * tokens of its PINs, >>p15object makes objects of its other entries, >>p15key uses keys, >>p15made
+ * makes directory files that a card has not. Views of directory files point into copies in the
+ * card's arena.
  * ==============================================================================================*/
-
-#define P15_FILES_MAX   32          // directory files that an ODF may name
-#define P15_ENTRIES_MAX 256         // entries that are taken from all of them
-#define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
-#define P15_READS_MAX   512         // commands that reading one file may take
-#define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
-#define P15_PATH_MAX    16          // bytes: eight file identifiers
-#define P15_SECRET_MAX  4096        // bits of a secret key
-#define P15_MARK        64          // bytes of a certificate that are its landmark: with its number
-#define P15_INS_AGREE   0x86        // GENERAL AUTHENTICATE with a dynamic authentication template
 
 // A directory file's kind is the number of its tag in the ODF.
 enum p15_kind { P15_PRKDF, P15_PUKDF, P15_PUKDF_TRUSTED, P15_SKDF, P15_CDF, P15_CDF_TRUSTED,
@@ -5564,76 +6126,39 @@ enum p15_quirk {
     P15_NO_INDICATOR = 64,  // DECIPHER takes the cryptogram alone, without a padding indicator
 };
 
-// Bits of CommonObjectFlags, KeyUsageFlags and PinFlags, the first is bit 0.
-#define P15_PRIVATE        (1u << 0)
-#define P15_USE_DECRYPT    (1u << 1 | 1u << 5)              // decrypt, unwrap
-#define P15_USE_SIGN       (1u << 2 | 1u << 3 | 1u << 9)    // sign, signRecover, nonRepudiation
-#define P15_USE_DERIVE     (1u << 8)
-#define P15_USE_QUALIFIED  (1u << 9)                        // nonRepudiation
-#define P15_MODE_READ      (1u << 0)                        // of AccessMode
-#define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
-#define P15_MODE_ENCRYPT   (1u << 8)
-#define P15_METHOD_USER    (1u << 2)                        // of AuthMethod: userAuthentication
-#define P15_PIN_LOCAL      (1u << 1)
-#define P15_PIN_NO_CHANGE  (1u << 2)
-#define P15_PIN_NO_UNBLOCK (1u << 3)
-#define P15_PIN_PADDED     (1u << 5)
-#define P15_PIN_UNBLOCKING (1u << 6)
-#define P15_PIN_SO         (1u << 7)
-
-struct p15_path {
-    bytes aid;                      // of another application that it is in
-    bytes file;                     // file identifiers, from the MF (3F00 ...) or our DF on
-    u32   offset, length;           // a part of the file; length 0: all from offset on
-};
-
-// Where something is: in a file, or right there in the directory.
-struct p15_value {
-    struct p15_path path;
-    bytes direct;
-};
-
+// A directory file that the ODF names, or that a driver made.
 struct p15_file {
     struct p15_file *next;
     enum p15_kind kind;
-    bool read;
+    bool read;                      // its entries were taken
     struct p15_value value;
 };
 
-struct p15_pin {
-    struct p15_pin *next;
-    bytes auth_id, label;
-    bytes puk_id;                   // authId of the PIN that unblocks it
-    struct p15_path where;          // the DF that it belongs to
-    u32   flags;
-    u8    environment;              // SE in which it counts; 0: any
-    struct credential pin;
-};
-
-// A key pair: what PrKDF and PuKDF say under one iD.
+// A key pair, what PrKDF and PuKDF say under one iD; or a secret key.
 struct p15_key {
     struct p15_key *next;
     bytes id;
     enum alg_type type;
-    u32   bits;                     // of an RSA key; 0: not said
-    u32   usage;                    // KeyUsageFlags
-    u32   access;                   // KeyAccessFlags
+    u32   bits;                     // of an RSA or secret key; 0: not said
     const struct alg_curve *curve;  // of its domain parameters; NULL: not said
-    struct alg_key *key;            // once it was read
-    struct object *private_object, *public_object;
+    u32   usage;                    // KeyUsageFlags: P15_USE_ ...
+    u32   access;                   // KeyAccessFlags: CARD_SENSITIVE ...
     u8    reference;
-    u8    environment;              // SE that its access rule names; 0: none
     bool  referenced;               // keyReference was said
-    bool  looked;                   // for the public key, wherever it could be
-    bool  trusted;                  // its public half is in trustedPublicKeys
+    u8    environment;              // security environment that its access rule names; 0: none
+    struct p15_path where;          // the private or secret key is
+    bytes algorithms;               // algReference: INTEGERs
+    struct p15alg_named named;      // which of the application's algorithms they are
+    bytes label, public_label, subject;
+    char  start[8], end[8];         // as in struct object
+    struct object *private_object, *public_object;
+    // The public half.
+    struct alg_key *key;            // once it was read
+    bool  sought;                   // it was looked for wherever it could be
+    bool  trusted;                  // it is in trustedPublicKeys
     u64   refused;                  // as of struct p15_certificate
     struct p15_value public_value;
-    struct p15_path where;          // the private key is
-    bytes algorithms;               // algReference: INTEGERs
-    struct p15alg_named named;      // which of the application's they are
-    bytes label, public_label, subject;
     bytes public_entry;             // in PuKDF; empty: there is none
-    char  start[8], end[8];         // as in struct object
 };
 
 struct p15_certificate {
@@ -5644,64 +6169,116 @@ struct p15_certificate {
     u64 refused;                    // the login epoch in which the card did not give it, and 1
 };
 
-// How the files of a card are reached: p15_init gives p15file_io, which a driver may replace.
-// select makes the file of a path the current one, where the card has such a thing, and appends
-// what it tells of the file to told (NULL: not wanted). read appends what one answer holds of it
-// from an offset on, at most le bytes; ST_NOT_FOUND: it ends before. Where files are found without
-// a DF being the current one, base is set to any path.
+// How the files of a card are reached: p15dir_init gives p15file_io, which a driver may replace.
 struct p15_io {
+    // Makes the file of a path the current one, where the card has such a thing, and appends what
+    // it tells of the file to told (NULL: not wanted). ST_NOT_FOUND: there is none.
     st (*select)(struct card *, struct token *, const struct p15_path *, struct buf *told);
+    // Appends what one answer holds of the file that was selected, from an offset on, at most le
+    // bytes; path is the one that select got. ST_NOT_FOUND: the file ends before.
     st (*read)  (struct card *, const struct p15_path *, u32 offset, u32 le, struct buf *out);
     u8 p2;                          // of SELECT: ISO_FCI and its kin
 };
 
 struct p15 {
+    // Where it is. Where files are found without a DF being the current one, base is any path.
     const struct p15_io *io;
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
+    bytes odf_path, info_path;
     u32   quirks;                   // enum p15_quirk
-    bool  odf_read, info_read;
-    bool  no_info;                  // there is no TokenInfo
-    bool  names_more;               // objects named another PIN than named_pin
-    u8    environment;              // SE that is for this application; 0: none
-    u8    restored;                 // SE that was restored last, as long as one is set
+    // EF.TokenInfo.
+    bool  info_read;
+    bool  no_info;                  // there is none
+    u8    environment;              // security environment that is for this application; 0: none
+    u8    restored;                 // the one that was restored last, as long as one is set
+    bytes update;                   // lastUpdate; empty: it has none
+    u64   connects;                 // connections of the reader when the directory was believed
+    struct p15alg_table algorithms; // supportedAlgorithms
+    // The landmark: TokenInfo without lastUpdate, or a file.
+    struct p15_path mark_file;      // empty: TokenInfo
+    struct landmark mark;
+    // The directory.
+    bool  odf_read;
+    u32   file_count, entry_count;  // of the ODF; of all directory files
     struct p15_file *files;
-    struct p15_pin *pins;
     struct p15_key *keys;
     struct p15_certificate *certificates;
-    u32   entries, file_count;
-    bytes odf, info;                // paths
-    bytes named_pin;                // the first that an object named while no PINs were known
-    bytes update;                   // lastUpdate of TokenInfo; empty: it has none
-    u64   connects;                 // connections of the reader when the directory was believed
-    struct p15_path mark_file;      // the landmark; empty: what of TokenInfo stays
-    struct landmark mark;
+    // PINs.
+    struct p15_pin *pins;
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
-    struct p15alg_table algorithms; // supportedAlgorithms of TokenInfo
+    bytes named_pin;                // the first that an object named while no PINs were known
+    bool  names_more;               // objects named another PIN than that
 };
+
+// A token of the application: what shows that the application is selected is the directory's own.
+static void p15_attach(struct token *token, struct p15 *p15)
+{
+    token->state = p15;
+    token->flat = p15->quirks & P15_FLAT;
+    token->landmark = token->identity = &p15->mark;
+}
+
+// Does a path lead to the application's own DF, or to a file in it? One that is not from the MF on
+// begins there.
+static bool p15_is_own(const struct p15 *p15, bytes path)
+{
+    if (path.n <= 2 || !bytes_begin(path, P15_MF)) return true;
+    return bytes_begin(path, p15->base) && path.n <= p15->base.n + 2;
+}
+
+// Where a key or a local PIN is presented or used; home, where it is found from the application's
+// own DF.
+static struct place p15_place(const struct p15 *p15, const struct p15_path *where)
+{
+    struct place place = { where->aid, where->file };
+    if (p15->quirks & P15_FLAT) return (struct place){ BYTES_NONE, BYTES_NONE };
+    if (!place.aid.n && p15_is_own(p15, place.path)) place.path = BYTES_NONE;
+    return place;
+}
+
+/* ================================================================================================
+ * MARK: - >>p15file
+ * Files of PKCS#15 cards: selected, and read as far as their content says.
+ *
+ * Owns    which SELECT finds the file of a path; when a file has been read to its end; whether what
+ *         was read on trust is the application's
+ * Uses    >>tlv >>apdu >>extended >>link >>iso >>card >>place >>p15entry >>p15
+ * Names   p15file_
+ * Specs   ISO 7816-4 (SELECT, READ BINARY), ISO/IEC 7816-15 (Path, ObjectValue)
+ * Tests   tests/unit/p15file.c
+ * ==============================================================================================*/
+
+#define P15_READS_MAX   512         // commands that reading one file may take
+#define P15_RECORDS_MAX 32          // of a file that has them, as EF.DIR may
+#define P15_FILLER_ENDS 8           // bytes of filler behind records that say: no more will come
 
 // ---- Selecting ----
 
+// The application: by its AID, or by the path of its DF. The MF is the one DF that no path from the
+// MF names.
 static st p15file_select_application(struct card *card, const struct p15 *p15)
 {
-    bool root = p15->base.n == 2;                 // the MF itself, which no path from it names
-    bytes path = root || p15->quirks & P15_FULL_PATH ? p15->base : bytes_from(p15->base, 2);
-    if (!p15->aid.n) return iso_select_file(&card->link, root ? 0x00 : 0x08, path);
-    return iso_select_aid(&card->link, p15->io->p2 == ISO_NOTHING ? ISO_NOTHING : ISO_FCI, p15->aid,
-                          NULL);
+    bool root = p15->base.n == 2;
+    bool whole = root || p15->quirks & P15_FULL_PATH;
+    bytes path = whole ? p15->base : bytes_from(p15->base, 2);
+    u8 p2 = p15->io->p2 == ISO_NOTHING ? ISO_NOTHING : ISO_FCI;
+    if (p15->aid.n) return iso_select_aid(&card->link, p2, p15->aid, NULL);
+    return iso_select_file(&card->link, root ? ISO_BY_FID : ISO_BY_PATH, path);
 }
 
-// The application, or what is in it; see struct driver.
+// The application, or a place beside or in it; see select of struct driver.
 static st p15file_select(struct card *card, struct token *token, const struct place *place)
 {
     const struct p15 *p15 = token->state;
     if (place_is_home(place)) return p15file_select_application(card, p15);
     if (place->aid.n) {
         TRY(iso_select_aid(&card->link, ISO_FCI, place->aid, NULL));
-        return place->path.n ? iso_select_file(&card->link, 0x09, place->path) : ST_OK;
+        if (!place->path.n) return ST_OK;
+        return iso_select_file(&card->link, ISO_BY_PATH_HERE, place->path);
     }
     bytes path = p15->quirks & P15_FULL_PATH ? place->path : bytes_from(place->path, 2);
-    return iso_select_file(&card->link, 0x08, path);
+    return iso_select_file(&card->link, ISO_BY_PATH, path);
 }
 
 static st p15file_select_file(struct link *link, const struct p15 *p15, u8 p1, bytes path,
@@ -5716,7 +6293,8 @@ static st p15file_select_abroad(struct card *card, const struct p15 *p15,
 {
     place_leave(card);
     TRY(iso_select_aid(&card->link, ISO_FCI, path->aid, NULL));
-    return path->file.n ? p15file_select_file(&card->link, p15, 0x09, path->file, fcp) : ST_OK;
+    if (!path->file.n) return ST_OK;
+    return p15file_select_file(&card->link, p15, ISO_BY_PATH_HERE, path->file, fcp);
 }
 
 // SELECT of a file whose path is from the application's own DF on, where that DF's path is not
@@ -5725,33 +6303,45 @@ static st p15file_select_relative(struct card *card, struct token *token, bytes 
                                   struct buf *fcp)
 {
     const struct p15 *p15 = token->state;
+    bool in_df = file.n == 2;
     if (!card->sure || card->where != CARD_HOME) TRY(place_select(card, token));
-    card->where = file.n > 2 ? CARD_SOMEWHERE : CARD_HOME;
-    return p15file_select_file(&card->link, p15, file.n == 2 ? 0x00 : 0x09, file, fcp);
+    card->where = in_df ? CARD_HOME : CARD_SOMEWHERE;
+    u8 p1 = in_df ? ISO_BY_FID : ISO_BY_PATH_HERE;
+    return p15file_select_file(&card->link, p15, p1, file, fcp);
 }
 
-// SELECT of the file of a path. A path from the application on is one from the MF on where the
-// application's DF is known. What is not there leaves the card where it was.
+// SELECT of the file of a path from the MF on. In the application's own DF that leaves the card at
+// home.
+static st p15file_select_absolute(struct card *card, const struct p15 *p15, bytes path,
+                                  struct buf *fcp)
+{
+    bool root = path.n == 2;
+    bool home = path.n == p15->base.n + 2 && bytes_begin(path, p15->base);
+    if (!home) card->where = CARD_SOMEWHERE;
+    if (!root && !(p15->quirks & P15_FULL_PATH)) path = bytes_from(path, 2);
+    TRY(p15file_select_file(&card->link, p15, root ? ISO_BY_FID : ISO_BY_PATH, path, fcp));
+    if (home) card->where = CARD_HOME;
+    return ST_OK;
+}
+
+// SELECT of the file of a path; what the card tells of it is appended to fcp (NULL: not wanted). A
+// path from the application on is one from the MF on where the application's DF is known.
+// ST_NOT_FOUND: there is none, and the card stays where it was.
 static st p15file_select_path(struct card *card, struct token *token, const struct p15_path *path,
                               struct buf *fcp)
 {
     const struct p15 *p15 = token->state;
     u8 room[2 * P15_PATH_MAX + 2];
-    struct buf full = buf_on(room, sizeof room);
-    bool absolute = bytes_begin(path->file, BYTES(0x3f, 0x00));
+    struct buf whole = buf_on(room, sizeof room);
+    SCARD11_ASSERT(path->file.n <= P15_PATH_MAX && p15->base.n <= P15_PATH_MAX);
     TRY(link_ready(&card->link));
     if (path->aid.n) return p15file_select_abroad(card, p15, path, fcp);
     if (card->where == CARD_AT) card->where = CARD_SOMEWHERE;
-    if (!absolute && !p15->base.n) return p15file_select_relative(card, token, path->file, fcp);
-    if (!absolute) buf_put(&full, p15->base);
-    buf_put(&full, path->file);
-    bytes whole = buf_bytes(&full);
-    bool root = whole.n == 2, away = whole.n != p15->base.n + 2 || !bytes_begin(whole, p15->base);
-    if (away) card->where = CARD_SOMEWHERE;
-    if (!root && !(p15->quirks & P15_FULL_PATH)) whole = bytes_from(whole, 2);
-    TRY(p15file_select_file(&card->link, p15, root ? 0x00 : 0x08, whole, fcp));
-    if (!away) card->where = CARD_HOME;
-    return ST_OK;
+    if (bytes_begin(path->file, P15_MF)) return p15file_select_absolute(card, p15, path->file, fcp);
+    if (!p15->base.n) return p15file_select_relative(card, token, path->file, fcp);
+    buf_put(&whole, p15->base);
+    buf_put(&whole, path->file);
+    return p15file_select_absolute(card, p15, buf_bytes(&whole), fcp);
 }
 
 // READ BINARY from the current file: that of the path, by select.
@@ -5764,49 +6354,29 @@ static st p15file_read_binary(struct card *card, const struct p15_path *path, u3
 
 static const struct p15_io p15file_io = { p15file_select_path, p15file_read_binary, ISO_FCI };
 
-// ---- Reading files ----
+// ---- Reading ----
 
+// What a file holds, as far as that tells its end and whether it is ours: one data object, records
+// one after the other, or anything.
 enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
 
-// A byte that fills a directory file, or the tag of a record that was deleted.
-static bool p15file_is_filler(u8 b)
+// Does nothing but filler come in a file of records, and enough of it?
+static bool p15file_ends_in_filler(bytes rest)
 {
-    return b == 0x00 || b == 0xff;
+    for (size_t i = 0; i < rest.n; i++)
+        if (!p15entry_is_filler(rest.p[i])) return false;
+    return rest.n >= P15_FILLER_ENDS;
 }
 
-// The first byte of a record of a directory file, or of EF.DIR.
-static bool p15file_is_record(u8 b)
-{
-    return b == 0x30 || b == 0x61 || (b & 0xe0) == 0xa0;
-}
-
-// Takes the next record of a directory file off rest. Padding is passed over, and so are deleted
-// records, whose tag was made 00 and whose length stayed.
-static st p15file_next(bytes *rest, struct tlv *out)
-{
-    while (rest->n && p15file_is_filler(*rest->p)) {
-        bytes after = *rest;
-        struct tlv deleted;
-        bool record = !*rest->p && rest->n > 1 && rest->p[1] && rest->p[1] != 0xff &&
-                      !tlv_next(&after, &deleted) &&
-                      (!after.n || p15file_is_filler(*after.p) || p15file_is_record(*after.p));
-        *rest = record ? after : bytes_from(*rest, 1);
-    }
-    return tlv_next(rest, out);
-}
-
-// Is all there of what a file holds, or only padding to come?
+// Is all there of what a file holds?
 static bool p15file_enough(bytes got, enum p15_shape shape)
 {
     struct tlv tlv;
     if (shape == P15_ANY) return false;
     if (shape == P15_OBJECT) return !tlv_next(&got, &tlv);
-    while (got.n && !p15file_is_filler(*got.p))
+    while (got.n && !p15entry_is_filler(*got.p))
         if (tlv_next(&got, &tlv)) return false;
-    if (got.n < 8) return false;
-    for (size_t i = 0; i < got.n; i++)
-        if (!p15file_is_filler(got.p[i])) return false;
-    return true;
+    return p15file_ends_in_filler(got);
 }
 
 // How much to ask for next: what the object's own length or the file's size leaves, or all. All,
@@ -5816,11 +6386,9 @@ static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape
 {
     if (extended_is_untried(&link->extended)) return APDU_LE_ALL;
     if (size) return size - (u32)got.n;
-    if (shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82) {
-        u32 whole = 4 + (u32)bytes_number(bytes_of(got.p + 2, 2));
-        if (whole > got.n) return whole - (u32)got.n;
-    }
-    return APDU_LE_ALL;
+    bool sized = shape == P15_OBJECT && got.n >= 4 && got.p[1] == 0x82;
+    u32 whole = sized ? 4 + (u32)bytes_number(bytes_of(got.p + 2, 2)) : 0;
+    return whole > got.n ? whole - (u32)got.n : APDU_LE_ALL;
 }
 
 // The records of the selected file, one after the other.
@@ -5828,40 +6396,50 @@ static st p15file_read_records(struct card *card, struct buf *out)
 {
     for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
         st s = iso_read_record(&card->link, i, out);
-        if (s) return s == ST_NOT_FOUND && i > 1 ? ST_OK : s;
+        if (s == ST_NOT_FOUND && i > 1) return ST_OK;
+        if (s) return s;
     }
     return ST_OK;
 }
 
-// The content of the file that was selected, of a path: size is that of the part that it names, 0:
-// not known.
+// Was an answer the file's last? got: what was read with it; fresh: its bytes, of want that were
+// asked for.
+static bool p15file_was_last(const struct p15 *p15, bytes got, size_t fresh, u32 want,
+                             enum p15_shape shape)
+{
+    if (!fresh) return true;
+    if (p15->quirks & P15_SHORT_END && fresh < APDU_LE_SHORT && fresh < want) return true;
+    return p15file_enough(got, shape);
+}
+
+// Appends the content of the file of a path, which was selected. size is that of the part that the
+// path names, 0: not known. ST_PROTOCOL: there is no end to it.
 static st p15file_read_selected(struct card *card, const struct p15 *p15,
                                 const struct p15_path *path, u32 size, enum p15_shape shape,
                                 struct buf *out)
 {
     size_t start = out->n;
     for (int i = 0; i < P15_READS_MAX; i++) {
-        bytes got = bytes_from(buf_bytes(out), start);
-        u32 want = p15file_want(&card->link, got, shape, size);
-        st s = p15->io->read(card, path, path->offset + (u32)got.n, want, out);
-        if (s == ST_NOT_FOUND && got.n) return ST_OK;
-        if (s == SW_FILE_STRUCTURE && !got.n && shape == P15_RECORDS)
+        size_t before = out->n - start;
+        u32 want = p15file_want(&card->link, bytes_from(buf_bytes(out), start), shape, size);
+        st s = p15->io->read(card, path, path->offset + (u32)before, want, out);
+        if (s == SW_FILE_STRUCTURE && !before && shape == P15_RECORDS)
             return p15file_read_records(card, out);
+        if (s == ST_NOT_FOUND && before) return ST_OK;
         if (s) return s;
-        size_t n = out->n - start;
-        if (n == got.n) return ST_OK;
-        if (size && n >= size) {
+        bytes got = bytes_from(buf_bytes(out), start);
+        if (size && got.n >= size) {
             out->n = start + size;              // more may have been asked for
             return ST_OK;
         }
-        bool ends = p15->quirks & P15_SHORT_END && n - got.n < APDU_LE_SHORT && n - got.n < want;
-        if (ends) return ST_OK;
-        if (p15file_enough(bytes_from(buf_bytes(out), start), shape)) return ST_OK;
-        if (n > P15_FILE_MAX) return ST_PROTOCOL;
+        if (p15file_was_last(p15, got, got.n - before, want, shape)) return ST_OK;
+        if (got.n > P15_FILE_MAX) return ST_PROTOCOL;
     }
     return ST_PROTOCOL;                         // a card that gives it by the byte
 }
 
+// Selects the file of a path and appends what the path names of it: once, without being sure of the
+// application.
 static st p15file_read_once(struct card *card, struct token *token, const struct p15_path *path,
                             enum p15_shape shape, struct buf *out)
 {
@@ -5870,9 +6448,10 @@ static st p15file_read_once(struct card *card, struct token *token, const struct
     struct buf fcp = buf_on(room, sizeof room);
     TRY(p15->io->select(card, token, path, &fcp));
     u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
+    if (!size) return p15file_read_selected(card, p15, path, part, shape, out);
     if (size > P15_FILE_MAX) size = P15_FILE_MAX;
-    if (size && path->offset >= size) return ST_NOT_FOUND;
-    if (size && (!part || part > size - path->offset)) part = size - path->offset;
+    if (path->offset >= size) return ST_NOT_FOUND;
+    if (!part || part > size - path->offset) part = size - path->offset;
     return p15file_read_selected(card, p15, path, part, shape, out);
 }
 
@@ -5882,14 +6461,25 @@ static bool p15file_plausible(bytes content, enum p15_shape shape)
     struct tlv tlv;
     if (shape == P15_ANY) return false;
     if (shape == P15_OBJECT)
-        return !tlv_next(&content, &tlv) && (tlv.tag == 0x30 || tlv.tag == 0x04);
-    st s = p15file_next(&content, &tlv);          // deleted records may stand before
-    return s ? !content.n || p15file_is_record(*content.p) : p15file_is_record(*tlv.whole.p);
+        return !tlv_next(&content, &tlv) && (tlv.tag == TLV_SEQUENCE || tlv.tag == TLV_OCTETS);
+    st s = p15entry_next(&content, &tlv);           // deleted records may stand before
+    if (!s) return p15entry_is_record(*tlv.whole.p);
+    return !content.n || p15entry_is_record(*content.p);
 }
 
-static bool p15file_is_value(const struct p15_value *value)
+// What a path names, in scratch, by one attempt. ST_NOT_FOUND: also what does not look like it.
+static st p15file_try_value(struct card *card, struct token *token, const struct p15_path *path,
+                            enum p15_shape shape, struct scratch *scratch, bytes *out)
 {
-    return value->direct.n || value->path.file.n || value->path.aid.n;
+    struct scratch again = *scratch;
+    struct buf content = scratch_rest(&again);
+    TRY(p15file_read_once(card, token, path, shape, &content));
+    bool good = shape == P15_ANY || p15file_plausible(buf_bytes(&content), shape);
+    if (!good) return ST_NOT_FOUND;
+    *out = scratch_keep(&again, &content);
+    *scratch = again;
+    if (path->aid.n) card->sure = false;        // another application is selected now
+    return ST_OK;
 }
 
 // What a path names, in scratch. Read on trust first, where another program may have selected its
@@ -5900,224 +6490,68 @@ static st p15file_read_value(struct card *card, struct token *token, const struc
 {
     *out = value->direct;
     if (value->direct.n) return ST_OK;
-    if (!p15file_is_value(value)) return ST_NOT_FOUND;
+    if (!p15entry_has_value(value)) return ST_NOT_FOUND;
     if (shape == P15_ANY) TRY(place_be_sure(card, token, *scratch));
     for (bool first = true; ; first = false) {
-        struct scratch again = *scratch;
-        struct buf content = scratch_rest(&again);
-        st s = p15file_read_once(card, token, &value->path, shape, &content);
-        bool good = !s && (shape == P15_ANY || p15file_plausible(buf_bytes(&content), shape));
-        if (good) {
-            *out = scratch_keep(&again, &content);
-            *scratch = again;
-            if (value->path.aid.n) card->sure = false;     // another application is selected now
-            return ST_OK;
-        }
-        if (link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
-        if (card->sure && !(first && link_is_error(s))) return s ? s : ST_NOT_FOUND;
+        st s = p15file_try_value(card, token, &value->path, shape, scratch, out);
+        if (!s || link_is_broken(s) || s == ST_NOT_LOGGED_IN) return s;
+        bool in_passing = first && link_is_error(s);
+        if (card->sure && !in_passing) return s;
         TRY(place_be_sure(card, token, *scratch));
     }
 }
 
 /* ================================================================================================
- * MARK: - >>p15
- * PKCS#15 (ISO/IEC 7816-15): directory files to objects, as late as a search allows.
+ * MARK: - >>p15dir
+ * The directory of a PKCS#15 application: which files there are, read when they are needed.
  *
- * Owns    which file says what; the public half of keys, wherever it is found
- * Uses    >>tlv >>x509 >>alg >>cipher >>link >>iso >>card >>place >>p15alg >>p15file
- * Names   p15_
- * Specs   ISO/IEC 7816-15 and PKCS#15 1.1 (EF.DIR, ODF, AODF, PrKDF, PuKDF, SKDF, CDF, DODF,
- *         TokenInfo)
- * Tests   tests/unit/p15.c
- *
- * Nothing here is recursive: the directory is two levels deep by its standard. Views of directory
- * files point into copies in the card's arena.
+ * Owns    EF.ODF, EF.TokenInfo and the landmark that is made of it; loading directory files; what
+ *         happens when another program changed the directory
+ * Uses    >>tlv >>link >>iso >>card >>place >>p15entry >>p15alg >>p15 >>p15file
+ * Names   p15dir_
+ * Specs   ISO/IEC 7816-15 (EF.ODF, EF.TokenInfo)
+ * Tests   tests/unit/p15dir.c
  * ==============================================================================================*/
 
-static const u8 p15_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15_odf[] = { 0x50, 0x31 },
-                p15_info[] = { 0x50, 0x32 };
+#define P15_FILES_MAX   32          // directory files that an ODF may name
+#define P15_ENTRIES_MAX 256         // entries that are taken from all of them
+#define P15_LABEL_PART  48          // bytes of each text that a token's label is made of
+
+static const u8 p15dir_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15dir_odf[] = { 0x50, 0x31 },
+                p15dir_info[] = { 0x50, 0x32 };
 
 // An application with its directory where the standard has it.
-static void p15_init(struct p15 *p15, bytes aid, u32 quirks)
+static void p15dir_init(struct p15 *p15, bytes aid, u32 quirks)
 {
     *p15 = (struct p15){ .io = &p15file_io, .aid = aid, .quirks = quirks };
-    p15->base = bytes_of(p15_base, sizeof p15_base);
-    p15->odf = bytes_of(p15_odf, sizeof p15_odf);
-    p15->info = bytes_of(p15_info, sizeof p15_info);
+    p15->base = bytes_of(p15dir_base, sizeof p15dir_base);
+    p15->odf_path = bytes_of(p15dir_odf, sizeof p15dir_odf);
+    p15->info_path = bytes_of(p15dir_info, sizeof p15dir_info);
 }
 
-// Its token: what shows that the application is selected is the directory's own.
-static void p15_attach(struct token *token, struct p15 *p15)
+// ---- EF.ODF ----
+
+// A new directory file behind those that are known; tag is that of its entry in the ODF. NULL: not
+// of a known kind, one too many, or the arena is full.
+static struct p15_file *p15dir_add_file(struct card *card, struct p15 *p15, u32 tag)
 {
-    token->state = p15;
-    token->flat = p15->quirks & P15_FLAT;
-    token->landmark = token->identity = &p15->mark;
-}
-
-// Where a key or a local PIN is presented or used; home, where it is found from the application's
-// own DF.
-static struct place p15_place(const struct p15 *p15, const struct p15_path *where)
-{
-    struct place place = { where->aid, where->file };
-    bytes path = where->file;
-    bool home = path.n <= 2 || !bytes_begin(path, BYTES(0x3f, 0x00)) ||
-                (bytes_begin(path, p15->base) && path.n <= p15->base.n + 2);
-    if (p15->quirks & P15_FLAT) place = (struct place){ BYTES_NONE, BYTES_NONE };
-    else if (!place.aid.n && home) place.path = BYTES_NONE;
-    return place;
-}
-
-// ---- Parsing ----
-
-// An INTEGER with a tag of its own: instead of its usual one, as the standard has it, or around it.
-static u32 p15_tagged_number(struct tlv tlv)
-{
-    struct tlv inner;
-    bytes in = tlv.value;
-    bool around = tlv.tag & 0x20 && !tlv_next(&in, &inner) && inner.tag == 0x02;
-    return p15_number(around ? inner.value : tlv.value);
-}
-
-// Path ::= SEQUENCE { efidOrPath OCTET STRING or [1] { AID, path }, index INTEGER, [0] length }
-static st p15_parse_path(bytes sequence, struct p15_path *out)
-{
-    struct p15_path path = { .offset = 0 };
-    struct tlv tlv;
-    while (!tlv_next(&sequence, &tlv)) {
-        if (tlv.tag == 0x04 && !path.file.n) path.file = tlv.value;
-        if (tlv.tag == 0xa1) {
-            tlv_find(tlv.value, 0x4f, &path.aid);
-            tlv_find(tlv.value, 0x04, &path.file);
-        }
-        if (tlv.tag == 0x02) path.offset = p15_number(tlv.value);
-        if (tlv.tag == 0x80 || tlv.tag == 0xa0) path.length = p15_tagged_number(tlv);
-    }
-    if (bytes_begin(path.file, BYTES(0x3f, 0xff)))      // ISO 7816-4: the application's own DF
-        path.file = bytes_from(path.file, 2);
-    if (path.file.n % 2 || path.file.n > P15_PATH_MAX || path.aid.n > 16) return ST_PROTOCOL;
-    if (path.offset > P15_FILE_MAX || path.length > P15_FILE_MAX) return ST_PROTOCOL;
-    *out = path;
-    return path.file.n || path.aid.n ? ST_OK : ST_NOT_FOUND;
-}
-
-// ObjectValue: a Path, or [0] the value itself; where it is protected it is as if not there.
-static st p15_parse_value(const struct tlv *tlv, struct p15_value *out)
-{
-    *out = (struct p15_value){ .direct = BYTES_NONE };
-    if (tlv->tag == 0xa0) out->direct = tlv->value;
-    return tlv->tag == 0x30 ? p15_parse_path(tlv->value, &out->path)
-         : tlv->tag == 0xa0 && tlv->value.n ? ST_OK : ST_NOT_FOUND;
-}
-
-// An entry of a directory file: its four parts, of which the last two may be missing.
-struct p15_entry {
-    u32   tag;                      // says of what type the object is
-    bytes whole;
-    bytes label, auth_id;
-    bytes rules;                    // accessControlRules
-    u32   flags, consent;
-    bytes class, sub, type;
-};
-
-// The content of [0] or [1]: a SEQUENCE in it, or, as some cards have it, its content right there.
-static bytes p15_inside(bytes content)
-{
-    struct tlv tlv;
-    bytes rest = content;
-    bool explicit_tag = !tlv_next(&rest, &tlv) && tlv.tag == 0x30 && tlv.value.n && !rest.n &&
-                        *tlv.value.p != 0x04 && *tlv.value.p != 0xa1;      // that is a path
-    return explicit_tag ? tlv.value : content;
-}
-
-static st p15_parse_entry(const struct tlv *whole, struct p15_entry *out)
-{
-    struct p15_entry entry = { .tag = whole->tag, .whole = whole->whole };
-    struct tlv common, class, tlv;
-    bytes rest = whole->value;
-    TRY(tlv_take(&rest, 0x30, &common));
-    TRY(tlv_take(&rest, 0x30, &class));
-    entry.class = class.value;
-    while (!tlv_next(&common.value, &tlv)) {
-        if (tlv.tag == 0x0c) entry.label = tlv.value;
-        if (tlv.tag == 0x03) entry.flags = p15_bits(tlv.value);
-        if (tlv.tag == 0x04) entry.auth_id = tlv.value;
-        if (tlv.tag == 0x02) entry.consent = p15_number(tlv.value);
-        if (tlv.tag == 0x30) entry.rules = tlv.value;
-    }
-    while (!tlv_next(&rest, &tlv)) {
-        if (tlv.tag == 0xa0) entry.sub = p15_inside(tlv.value);
-        if (tlv.tag == 0xa1) entry.type = p15_inside(tlv.value);
-    }
-    if (entry.label.n > 255) entry.label = bytes_head(entry.label, 255);
-    *out = entry;
-    return ST_OK;
-}
-
-// What accessControlRules say of one way to use an object.
-struct p15_rule {
-    bytes auth_id;                  // whose PIN it wants
-    bool  is_free;
-    bool  user;                     // it wants a PIN, whosever
-    u8    environment;              // SE in which that holds; 0: any
-};
-
-// AuthReference ::= SEQUENCE { authMethod, seIdentifier INTEGER OPTIONAL }
-static void p15_parse_reference(bytes reference, struct p15_rule *out)
-{
-    struct tlv tlv;
-    while (!tlv_next(&reference, &tlv)) {
-        if (tlv.tag == 0x03 && p15_bits(tlv.value) & P15_METHOD_USER) out->user = true;
-        if (tlv.tag == 0x02) out->environment = (u8)p15_number(tlv.value);
-    }
-}
-
-// SecurityCondition: always, an authId, an AuthReference, or several of them ([1] and, [2] or).
-static void p15_parse_condition(struct tlv condition, struct p15_rule *out)
-{
-    struct tlv tlv;
-    bool several = condition.tag == 0xa1 || condition.tag == 0xa2;
-    bytes list = several ? condition.value : condition.whole;
-    out->is_free = condition.tag == 0x05;
-    while (!tlv_next(&list, &tlv)) {
-        if (tlv.tag == 0x04 && !out->auth_id.n) out->auth_id = tlv.value;
-        if (tlv.tag == 0x30) p15_parse_reference(tlv.value, out);
-    }
-    out->user |= out->auth_id.n > 0;
-}
-
-// The first rule for a way to use an object, a bit of AccessMode; of none nothing is known.
-static struct p15_rule p15_rule(bytes rules, u32 mode)
-{
-    struct p15_rule found = { .auth_id = BYTES_NONE };
-    struct tlv rule, tlv;
-    while (!tlv_take(&rules, 0x30, &rule)) {
-        if (tlv_take(&rule.value, 0x03, &tlv) || !(p15_bits(tlv.value) & mode)) continue;
-        if (tlv_next(&rule.value, &tlv)) continue;
-        p15_parse_condition(tlv, &found);
-        break;
-    }
-    return found;
-}
-
-// ---- The directory ----
-
-static struct p15_file *p15_add_file(struct card *card, struct p15 *p15, u32 tag)
-{
-    if (p15->file_count >= P15_FILES_MAX || tag < 0xa0 || tag >= 0xa0 + P15_KINDS) return NULL;
-    struct p15_file *file = ARENA_NEW(&card->arena, struct p15_file, 1), **at = &p15->files;
+    struct p15_file **at = &p15->files;
+    if (tag < TLV_CONSTRUCTED(0) || tag >= TLV_CONSTRUCTED(P15_KINDS)) return NULL;
+    if (p15->file_count >= P15_FILES_MAX) return NULL;
+    struct p15_file *file = ARENA_NEW(&card->arena, struct p15_file, 1);
     if (!file) return NULL;
     while (*at) at = &(*at)->next;
     *at = file;
-    file->kind = (enum p15_kind)(tag - 0xa0);
+    file->kind = (enum p15_kind)(tag - TLV_CONSTRUCTED(0));
     p15->file_count++;
     return file;
 }
 
 // EF.ODF: which directory files there are. A card without one has none: nobody has set it up yet.
-static st p15_read_odf(struct card *card, struct token *token, struct scratch scratch)
+static st p15dir_read_odf(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
-    struct p15_value odf = { .path = { .file = p15->odf } };
+    struct p15_value odf = { .path = { .file = p15->odf_path } };
     bytes content;
     struct tlv entry;
     if (p15->odf_read) return ST_OK;
@@ -6126,91 +6560,28 @@ static st p15_read_odf(struct card *card, struct token *token, struct scratch sc
     bytes rest = arena_copy(&card->arena, content);
     if (content.n && !rest.p) return ST_ARENA_FULL;
     p15->odf_read = true;
-    while (!p15file_next(&rest, &entry)) {
+    while (!p15entry_next(&rest, &entry)) {
         struct p15_value value;
         struct tlv choice;
-        bytes in = entry.value;
-        if (tlv_next(&in, &choice) || p15_parse_value(&choice, &value)) continue;
-        struct p15_file *file = p15_add_file(card, p15, entry.tag);
+        if (tlv_next(&entry.value, &choice) || p15entry_value(&choice, &value)) continue;
+        struct p15_file *file = p15dir_add_file(card, p15, entry.tag);
         if (file) file->value = value;
     }
     return ST_OK;
 }
 
-// The text that a directory has, without control characters that would spoil a label.
-static void p15_put_text(struct buf *b, bytes text)
+// Is there a directory file of a kind?
+static bool p15dir_has(const struct p15 *p15, enum p15_kind kind)
 {
-    for (size_t i = 0; i < text.n; i++) buf_put8(b, text.p[i] < 0x20 ? ' ' : text.p[i]);
-}
-
-// Copies as much of a text as fits, and never cuts inside a character.
-static void p15_name(char *field, size_t size, bytes text)
-{
-    struct buf b = buf_on(field, size);
-    size_t n = text.n < size ? text.n : size;
-    while (n && n < text.n && (text.p[n] & 0xc0) == 0x80) n--;
-    memset(field, 0, size);
-    p15_put_text(&b, bytes_head(text, n));
-}
-
-// A token's label: the application's, and where that has two user PINs, which one is its.
-static void p15_set_label(struct card *card, struct token *token, bytes label)
-{
-    const struct p15 *p15 = token->state;
-    const struct p15_pin *pin = p15->user_pins[token->index];
-    u8 room[120];
-    struct buf b = buf_on(room, sizeof room);
-    u32 sharing = 0;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += card->tokens[i].state == p15;
-    buf_put(&b, bytes_head(label, 48));
-    if (sharing > 1 && pin->label.n) {          // then each has a PIN
-        buf_put_text(&b, b.n ? " (" : "(");
-        buf_put(&b, bytes_head(pin->label, 48));
-        buf_put_text(&b, ")");
-    }
-    if (b.n) p15_name(token->label, sizeof token->label - 1, buf_bytes(&b));
-}
-
-// What EF.TokenInfo says that is used here.
-struct p15_info {
-    bytes label, serial, maker, algorithms, update;
-    u8    environment;
-};
-
-// The first SE that is for anybody or for this application.
-static u8 p15_parse_environments(bytes infos, bytes aid)
-{
-    struct tlv info, number, part;
-    while (!tlv_take(&infos, 0x30, &info)) {
-        bytes owner = BYTES_NONE;
-        if (tlv_take(&info.value, 0x02, &number)) continue;
-        while (!tlv_next(&info.value, &part)) if (part.tag == 0x04) owner = part.value;
-        if (!owner.n || bytes_equal(owner, aid)) return (u8)p15_number(number.value);
-    }
-    return 0;
-}
-
-// TokenInfo ::= SEQUENCE { version, serialNumber, manufacturerID, [0] label, tokenflags, seInfo,
-// recordInfo, [2] supportedAlgorithms, ..., [5] lastUpdate }
-static void p15_parse_info(bytes content, bytes aid, struct p15_info *out)
-{
-    struct tlv part;
-    *out = (struct p15_info){ .environment = 0 };
-    if (tlv_open(content, 0x30, &content)) return;
-    while (!tlv_next(&content, &part)) {
-        if (part.tag == 0x04) out->serial = part.value;
-        if (part.tag == 0x0c) out->maker = part.value;
-        if (part.tag == 0x80) out->label = part.value;
-        if (part.tag == 0x30) out->environment = p15_parse_environments(part.value, aid);
-        if (part.tag == 0xa2) out->algorithms = part.value;
-        if (part.tag == 0xa5 || part.tag == 0x85) out->update = bytes_head(part.value, 64);
-    }
+    for (const struct p15_file *file = p15->files; file; file = file->next)
+        if (file->kind == kind) return true;
+    return false;
 }
 
 // ---- The landmark: what of EF.TokenInfo stays, or a file that a driver names ----
 
 // lastUpdate changes with each write, and is left out.
-static bytes p15_landmark_of(const struct p15_info *info, struct scratch *scratch)
+static bytes p15dir_landmark_of(const struct p15_info *info, struct scratch *scratch)
 {
     struct buf b = scratch_buf(scratch, info->serial.n + info->maker.n + info->label.n + 2);
     buf_put(&b, info->serial);
@@ -6223,63 +6594,101 @@ static bytes p15_landmark_of(const struct p15_info *info, struct scratch *scratc
 
 // A TokenInfo without a serial number shows which application it is, not which card. Where there is
 // none, the ODF must do.
-static st p15_note_landmark(struct p15 *p15, const struct p15_info *info, struct scratch scratch)
+static st p15dir_note_landmark(struct p15 *p15, const struct p15_info *info,
+                               struct scratch scratch)
 {
     bool said = info->serial.n || info->maker.n || info->label.n;
     if (p15->mark_file.file.n) return ST_OK;
-    if (!said) p15->mark_file.file = p15->odf;
     p15->mark.unique = info->serial.n > 0;
-    return said ? place_note(&p15->mark, 0, p15_landmark_of(info, &scratch)) : ST_OK;
+    if (said) return place_note(&p15->mark, 0, p15dir_landmark_of(info, &scratch));
+    p15->mark_file.file = p15->odf_path;
+    return ST_OK;
 }
 
 // Reads the file of the landmark, without a SELECT of the application: where it is, or what is its
 // DF's path, is known; else it must answer in the current DF.
-static st p15_read_mark(struct card *card, struct token *token, const struct p15_path *path,
-                        struct buf *out)
+static st p15dir_read_mark(struct card *card, struct token *token, const struct p15_path *path,
+                           struct buf *out)
 {
     const struct p15 *p15 = token->state;
     if (p15->base.n || path->file.n != 2)
         return p15file_read_once(card, token, path, P15_OBJECT, out);
-    TRY(iso_select_file(&card->link, 0x00, path->file));
+    TRY(iso_select_file(&card->link, ISO_BY_FID, path->file));
     TRY(p15file_read_selected(card, p15, path, 0, P15_OBJECT, out));
     card->where = CARD_HOME;
     return ST_OK;
 }
 
 // What of the file's content counts: so many bytes as its path says, or the first data object.
-static st p15_mark_in(const struct p15_path *path, bytes *content)
+static st p15dir_mark_in(const struct p15_path *path, bytes *content)
 {
     struct tlv first;
     bytes rest = *content;
-    if (path->length) *content = bytes_head(*content, path->length);
-    else if (tlv_next(&rest, &first)) return ST_NOT_FOUND;
-    else *content = first.whole;
+    if (path->length) {
+        *content = bytes_head(*content, path->length);
+    } else {
+        if (tlv_next(&rest, &first)) return ST_NOT_FOUND;
+        *content = first.whole;
+    }
     return content->n ? ST_OK : ST_NOT_FOUND;
 }
 
-static st p15_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
-                       bytes *value)
+// What the landmark is made of, in scratch; see landmark of struct driver.
+static st p15dir_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
+                          bytes *value)
 {
     struct p15 *p15 = token->state;
-    const struct p15_path info_file = { .file = p15->info };
+    const struct p15_path info_file = { .file = p15->info_path };
     bool own = p15->mark_file.file.n > 0;
     struct buf content = scratch_rest(scratch);
     struct p15_info info;
     (void)ref;
-    TRY(p15_read_mark(card, token, own ? &p15->mark_file : &info_file, &content));
+    TRY(p15dir_read_mark(card, token, own ? &p15->mark_file : &info_file, &content));
     *value = scratch_keep(scratch, &content);
-    if (own) return p15_mark_in(&p15->mark_file, value);
-    p15_parse_info(*value, p15->aid, &info);
-    *value = p15_landmark_of(&info, scratch);
+    if (own) return p15dir_mark_in(&p15->mark_file, value);
+    p15entry_info(*value, p15->aid, &info);
+    *value = p15dir_landmark_of(&info, scratch);
     if (!p15->mark.known) p15->mark.unique = info.serial.n > 0;
     return ST_OK;
 }
 
+// ---- EF.TokenInfo ----
+
+// A token's label: the application's, and where that has two user PINs, which one is its.
+static void p15dir_set_label(struct card *card, struct token *token, bytes label)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_pin *pin = p15->user_pins[token->index];
+    u8 room[2 * P15_LABEL_PART + 4];
+    struct buf b = buf_on(room, sizeof room);
+    u32 sharing = 0;
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) sharing += card->tokens[i].state == p15;
+    SCARD11_ASSERT(sharing < 2 || pin);         // each has a PIN then
+    buf_put(&b, bytes_head(label, P15_LABEL_PART));
+    if (sharing > 1 && pin->label.n) {
+        buf_put_text(&b, b.n ? " (" : "(");
+        buf_put(&b, bytes_head(pin->label, P15_LABEL_PART));
+        buf_put_text(&b, ")");
+    }
+    if (b.n) p15entry_text(token->label, sizeof token->label - 1, buf_bytes(&b));
+}
+
+// What C_GetTokenInfo tells of a token: the last eight bytes of the serial number, maker, label.
+static void p15dir_tell_token(struct card *card, struct token *token, const struct p15_info *info)
+{
+    struct buf number = buf_on(token->serial, sizeof token->serial - 1);
+    size_t over = info->serial.n > 8 ? info->serial.n - 8 : 0;
+    memset(token->serial, 0, sizeof token->serial);
+    buf_put_hex(&number, bytes_from(info->serial, over));
+    if (info->maker.n) p15entry_text(token->maker, sizeof token->maker - 1, info->maker);
+    p15dir_set_label(card, token, info->label);
+}
+
 // EF.TokenInfo: what C_GetTokenInfo tells, and what the card can do. None is no error.
-static st p15_read_info(struct card *card, struct token *token, struct scratch scratch)
+static st p15dir_read_info(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
-    struct p15_value file = { .path = { .file = p15->info } };
+    struct p15_value file = { .path = { .file = p15->info_path } };
     struct p15_info info;
     bytes content = BYTES_NONE;
     if (p15->info_read) return ST_OK;
@@ -6287,35 +6696,28 @@ static st p15_read_info(struct card *card, struct token *token, struct scratch s
     if (link_is_broken(s)) return s;
     bytes kept = s ? BYTES_NONE : arena_copy(&card->arena, content);
     if (!s && !kept.p) return ST_ARENA_FULL;
-    p15_parse_info(kept, p15->aid, &info);
+    p15entry_info(kept, p15->aid, &info);
     p15alg_parse(info.algorithms, &p15->algorithms);
     p15->info_read = true;
     p15->no_info = s;
     p15->connects = card->link.count->connects;
-    TRY(p15_note_landmark(p15, &info, scratch));
+    TRY(p15dir_note_landmark(p15, &info, scratch));
     p15->update = info.update;
     p15->environment = info.environment;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &card->tokens[i];
-        if (each->state != p15) continue;
-        struct buf number = buf_on(each->serial, sizeof each->serial - 1);
-        size_t over = info.serial.n > 8 ? info.serial.n - 8 : 0;
-        memset(each->serial, 0, sizeof each->serial);
-        buf_put_hex(&number, bytes_from(info.serial, over));
-        if (info.maker.n) p15_name(each->maker, sizeof each->maker - 1, info.maker);
-        p15_set_label(card, each, info.label);
-    }
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (card->tokens[i].state == p15) p15dir_tell_token(card, &card->tokens[i], &info);
     return ST_OK;
 }
 
 // Where TokenInfo is missing, the directory may be, too: then nobody has set the card up yet.
-static st p15_look_if_blank(struct card *card, struct token *token, struct scratch scratch)
+static st p15dir_look_if_blank(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
-    st s = p15->no_info ? p15_read_odf(card, token, scratch) : ST_OK;
+    st s = p15->no_info ? p15dir_read_odf(card, token, scratch) : ST_OK;
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    bool blank = !s && p15->no_info && !p15->files;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (card->tokens[i].state == p15) card->tokens[i].blank = !s && p15->no_info && !p15->files;
+        if (card->tokens[i].state == p15) card->tokens[i].blank = blank;
     return ST_OK;
 }
 
@@ -6325,7 +6727,7 @@ static st p15_look_if_blank(struct card *card, struct token *token, struct scrat
 // next search, and the directory is read again if it differs. A card that has neither is believed.
 
 // Was the card connected since this was asked last?
-static bool p15_was_away(struct card *card, struct p15 *p15)
+static bool p15dir_was_away(struct card *card, struct p15 *p15)
 {
     bool away = p15->connects != card->link.count->connects;
     if (!card->link.offline) p15->connects = card->link.count->connects;
@@ -6335,7 +6737,7 @@ static bool p15_was_away(struct card *card, struct p15 *p15)
 // All that was read is read again when it is needed; objects get new handles. PINs stay. What was
 // forgotten keeps its room as long as the card is known: when little is left, the card is begun
 // anew, as after a removal, and with a reset for the sake of a login.
-static st p15_forget(struct card *card, struct p15 *p15)
+static st p15dir_forget(struct card *card, struct p15 *p15)
 {
     os_log("%s: another program changed the directory", card->link.name);
     if (card->arena.left < SCARD11_CARD_MEMORY / 4) {
@@ -6344,103 +6746,149 @@ static st p15_forget(struct card *card, struct p15 *p15)
     }
     for (u32 i = 0; i < card->object_count; i++) {
         struct object *object = card_object_at(card, i);
-        if (object->handle && !object->owner && object->token->state == p15)
-            card_drop(card, object);
+        if (!object->handle || object->owner) continue;
+        if (object->token->state == p15) card_drop(card, object);
     }
     p15->files = NULL;
     p15->keys = NULL;
     p15->certificates = NULL;
-    p15->entries = p15->file_count = 0;
+    p15->entry_count = p15->file_count = 0;
     p15->odf_read = p15->info_read = false;
     return ST_OK;
 }
 
-static st p15_refresh(struct card *card, struct token *token, struct scratch scratch)
+// Has the directory changed since it was read? Then it is forgotten, and TokenInfo is read again.
+// Asked before a search; costs a command only where the card was connected anew.
+static st p15dir_refresh(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
-    struct p15_value file = { .path = { .file = p15->info } };
+    struct p15_value file = { .path = { .file = p15->info_path } };
     struct p15_info info;
     bytes content;
-    if (!p15_was_away(card, p15)) return ST_OK;
+    if (!p15dir_was_away(card, p15)) return ST_OK;
     if (token->blank) {                             // is it still?
         p15->odf_read = p15->info_read = false;
-        TRY(p15_read_info(card, token, scratch));
-        return p15_look_if_blank(card, token, scratch);
+        TRY(p15dir_read_info(card, token, scratch));
+        return p15dir_look_if_blank(card, token, scratch);
     }
     if (!p15->update.n) return ST_OK;
     st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
-    if (s) return link_is_broken(s) ? s : ST_OK;
-    p15_parse_info(content, p15->aid, &info);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_OK;
+    p15entry_info(content, p15->aid, &info);
     if (bytes_equal(info.update, p15->update)) return ST_OK;
-    TRY(p15_forget(card, p15));
-    return p15_read_info(card, token, scratch);
+    TRY(p15dir_forget(card, p15));
+    return p15dir_read_info(card, token, scratch);
 }
 
-// ---- Objects ----
+// ---- Loading directory files ----
+
+// What takes an entry: it makes of it a PIN, or an object.
+typedef st p15dir_add(struct card *, struct token *, enum p15_kind, const struct p15_entry *);
+
+// Did the card say that there is no such file, or none to be read? Anything else may be in passing.
+static bool p15dir_is_no(st s)
+{
+    return s == ST_NOT_FOUND || (s >= 0x6900 && s < 0x6f00);
+}
+
+// The content of a directory file, kept in the card's arena; empty where the card says that there
+// is no such file.
+static st p15dir_fetch(struct card *card, struct token *token, const struct p15_file *file,
+                       struct scratch scratch, bytes *kept)
+{
+    bytes content;
+    bool quiet = card->link.quiet;
+    card->link.quiet = quiet || token->login;       // it may be one that wants the PIN
+    st s = p15file_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
+    card->link.quiet = quiet;
+    *kept = BYTES_NONE;
+    if (p15dir_is_no(s)) return ST_OK;
+    if (s) return s;
+    *kept = arena_copy(&card->arena, content);
+    return kept->n && !kept->p ? ST_ARENA_FULL : ST_OK;
+}
 
 // Is there room for one more entry?
-static bool p15_count_entry(struct card *card, struct p15 *p15)
+static bool p15dir_count_entry(struct card *card, struct p15 *p15)
 {
     (void)card;
-    if (p15->entries < P15_ENTRIES_MAX) return ++p15->entries;
+    if (p15->entry_count < P15_ENTRIES_MAX) return ++p15->entry_count;
     os_log("%s: more than %d entries in the directory: the rest is left out", card->link.name,
            P15_ENTRIES_MAX);
     return false;
 }
 
-// How many characters of a PIN go into so many bytes.
-static u32 p15_characters(u32 coding, u32 n)
+// Room for the objects of all records: once one of them is added, all can be.
+static st p15dir_reserve(struct card *card, const struct p15 *p15, bytes records)
 {
-    if (coding == CARD_PIN_BCD) return n <= CARD_PIN_MAX ? 2 * n : 0;
-    if (coding == CARD_PIN_ISO9564) return n < 8 ? 2 * n - 2 : 12;      // a nibble says how many
-    return n;
+    struct tlv record;
+    u32 n = 0, left = P15_ENTRIES_MAX - p15->entry_count;
+    while (!p15entry_next(&records, &record)) n++;
+    return card_reserve(card, n < left ? n : left);
 }
 
-// PinAttributes of AODF, to how the PIN is sent.
-static st p15_parse_pin(bytes type, struct p15_pin *out)
+// One directory file, from its first to its last entry that makes sense, each given to add. A file
+// that wants the PIN is read after the login.
+static st p15dir_load_file(struct card *card, struct token *token, struct p15_file *file,
+                           p15dir_add *add, struct scratch scratch)
 {
-    struct tlv tlv;
-    struct p15_path path;
-    u32 min = 0, stored = 0, max = 0, n = 0, coding = 0;
-    struct credential pin = { .tries = -1, .filler = 0xff };
-    while (!tlv_next(&type, &tlv)) {
-        if (tlv.tag == 0x03 && !n) out->flags = p15_bits(tlv.value);
-        if (tlv.tag == 0x0a) coding = p15_number(tlv.value);
-        if (tlv.tag == 0x80 || tlv.tag == 0xa0) pin.reference = (u8)p15_tagged_number(tlv);
-        if (tlv.tag == 0x04 && tlv.value.n) pin.filler = *tlv.value.p;
-        if (tlv.tag == 0x30 && !p15_parse_path(tlv.value, &path)) out->where = path;
-        if (tlv.tag != 0x02) continue;
-        if (n == 0) min = p15_number(tlv.value);
-        if (n == 1) stored = p15_number(tlv.value);
-        if (n == 2) max = p15_number(tlv.value);
-        n++;
+    struct p15 *p15 = token->state;
+    struct p15_entry entry;
+    struct tlv record;
+    bytes rest;
+    st s = p15dir_fetch(card, token, file, scratch, &rest);
+    if (s == ST_NOT_LOGGED_IN && !token->login) return ST_OK;
+    if (s) return s;
+    TRY(p15dir_reserve(card, p15, rest));
+    file->read = true;
+    while (!(s = p15entry_next(&rest, &record))) {
+        if (!p15dir_count_entry(card, p15)) return ST_OK;
+        if (p15entry_parse(&record, &entry)) continue;
+        TRY(add(card, token, file->kind, &entry));
     }
-    if (!n || coding > CARD_PIN_ISO9564) return ST_PROTOCOL;
-    pin.coding = (u8)coding;
-    if (out->flags & P15_PIN_PADDED || coding == CARD_PIN_ISO9564) {
-        pin.fill_to = (u8)(stored && stored <= CARD_PIN_MAX ? stored : 8);
-    }
-    u32 room = p15_characters(coding, pin.fill_to ? pin.fill_to : CARD_PIN_MAX);
-    u32 usual = p15_characters(coding, stored);
-    if (!max || max > room) max = usual && usual <= room ? usual : room;
-    pin.min = (u8)(min <= max ? min : max);
-    pin.max = (u8)max;
-    pin.fixed = out->flags & P15_PIN_NO_CHANGE;
-    out->pin = pin;
+    if (s != ST_NOT_FOUND) os_log("%s: a directory file ends in what is no entry", card->link.name);
     return ST_OK;
 }
 
-static st p15_add_pin(struct card *card, struct p15 *p15, const struct p15_entry *entry)
+// All directory files of some kinds, a mask of bits, that were not loaded yet. What kind a secret
+// key is may be said by an algorithm of TokenInfo alone.
+static st p15dir_load(struct card *card, struct token *token, u32 kinds, p15dir_add *add,
+                      struct scratch scratch)
 {
-    struct p15_pin parsed = { .label = entry->label, .puk_id = entry->auth_id }, **at = &p15->pins;
-    struct tlv tlv;
-    bytes class = entry->class;                     // authId, authReference, [0] seIdentifier
-    // biometrics, keys
-    if (entry->tag != 0x30 || p15_parse_pin(entry->type, &parsed)) return ST_OK;
-    while (!tlv_next(&class, &tlv)) {
-        if (tlv.tag == 0x04) parsed.auth_id = tlv.value;
-        if (tlv.tag == 0x80 || tlv.tag == 0xa0) parsed.environment = (u8)p15_tagged_number(tlv);
+    struct p15 *p15 = token->state;
+    TRY(p15dir_read_odf(card, token, scratch));
+    for (struct p15_file *file = p15->files; file; file = file->next) {
+        if (file->read || !(kinds >> file->kind & 1)) continue;
+        if (file->kind == P15_SKDF) TRY(p15dir_read_info(card, token, scratch));
+        TRY(p15dir_load_file(card, token, file, add, scratch));
     }
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>p15token
+ * Tokens of PKCS#15 cards: which PINs of the directory are tokens, and whose an object is.
+ *
+ * Owns    from a PIN of AODF to a credential, its PUK beside it; which token shows an object; what
+ *         drivers say of a token: open, random
+ * Uses    >>random >>iso >>link >>card >>secret >>p15entry >>p15 >>p15dir
+ * Names   p15token_
+ * Specs   ISO/IEC 7816-15 (AODF), ISO 7816-4 (GET CHALLENGE)
+ * Tests   tests/unit/p15token.c
+ * ==============================================================================================*/
+
+// ---- PINs ----
+
+// An entry of AODF, kept behind those that are known. Biometrics and keys are passed over.
+static st p15token_add_pin(struct card *card, struct token *token, enum p15_kind kind,
+                           const struct p15_entry *entry)
+{
+    struct p15 *p15 = token->state;
+    struct p15_pin parsed, **at = &p15->pins;
+    (void)kind;
+    SCARD11_ASSERT(kind == P15_AODF);
+    if (p15entry_pin(entry, &parsed)) return ST_OK;
     struct p15_pin *pin = ARENA_NEW(&card->arena, struct p15_pin, 1);
     if (!pin) return ST_ARENA_FULL;
     *pin = parsed;
@@ -6449,26 +6897,81 @@ static st p15_add_pin(struct card *card, struct p15 *p15, const struct p15_entry
     return ST_OK;
 }
 
-// The key pair of an iD that has no private (or no public) half yet, or a new one.
-static struct p15_key *p15_key_of(struct card *card, struct p15 *p15, bytes id, bool private)
+// The PINs of the directory, at p15->pins.
+static st p15token_load_pins(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15_key **at = &p15->keys;
-    for (; *at; at = &(*at)->next)
-        if (id.n && bytes_equal((*at)->id, id) &&
-            !(private ? (*at)->private_object != NULL : p15file_is_value(&(*at)->public_value)))
-            return *at;
-    *at = ARENA_NEW(&card->arena, struct p15_key, 1);
-    if (*at) (*at)->id = id;
-    return *at;
+    return p15dir_load(card, token, 1u << P15_AODF, p15token_add_pin, scratch);
 }
 
-static enum alg_type p15_key_type(u32 tag)
+// The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
+static const struct p15_pin *p15token_puk_of(const struct p15 *p15, const struct p15_pin *pin)
 {
-    return tag == 0x30 ? ALG_RSA : tag == 0xa0 ? ALG_EC : ALG_NONE;
+    const struct p15_pin *found = NULL;
+    if (pin->flags & P15_PIN_NO_UNBLOCK) return NULL;
+    for (const struct p15_pin *at = p15->pins; at; at = at->next) {
+        if (at == pin) continue;
+        if (pin->puk_id.n && bytes_equal(at->auth_id, pin->puk_id)) return at;
+        if (!found && at->flags & P15_PIN_UNBLOCKING) found = at;
+    }
+    return found;
 }
+
+// A PIN of the directory as a credential. What no directory says is as in the one that the driver
+// set for this role; like is that, or NULL.
+static struct credential p15token_credential(const struct p15 *p15, const struct p15_pin *pin,
+                                             enum card_role role, const struct credential *like)
+{
+    struct credential made = pin->credential;
+    made.role = (u8)role;
+    made.place = p15_place(p15, &pin->where);
+    if (!like) return made;
+    made.ask = like->ask;
+    made.logout_by = like->logout_by;
+    made.unblock_by = like->unblock_by;
+    made.presented = like->presented;
+    return made;
+}
+
+// Gives a token a user PIN of the directory and its PUK.
+static void p15token_set_pin(struct token *token, const struct p15_pin *pin, struct token *like)
+{
+    struct p15 *p15 = token->state;
+    const struct p15_pin *unblocks = p15token_puk_of(p15, pin);
+    struct credential user = p15token_credential(p15, pin, ROLE_USER, card_pin(like));
+    struct credential puk = { .role = ROLE_PUK };
+    if (unblocks)
+        puk = p15token_credential(p15, unblocks, ROLE_PUK, card_credential(like, ROLE_PUK));
+    card_set_credential(token, &user);
+    card_set_credential(token, &puk);
+    p15->user_pins[token->index] = pin;
+}
+
+// The user PINs of the AODF: the first is this token's, each other one becomes a token of its own,
+// as far as the reader has slots. The driver has set this token's user PIN, and its PUK if it knows
+// of one.
+static st p15token_find_pins(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    struct token *at = token, like = *token;
+    SCARD11_ASSERT(token->credential_count);
+    TRY(p15token_load_pins(card, token, scratch));
+    for (const struct p15_pin *pin = p15->pins; pin; pin = pin->next) {
+        if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
+        if (at != token) {
+            *at = *token;
+            at->index = token->index + (u32)(at - token);
+            card->token_count++;
+        }
+        p15token_set_pin(at, pin, &like);
+        if (++at == &card->tokens[SCARD11_READER_SLOTS]) break;
+    }
+    return ST_OK;
+}
+
+// ---- Whose an object is ----
 
 // The first token of the application.
-static struct token *p15_first_token(struct card *card, struct token *token)
+static struct token *p15token_first(struct card *card, struct token *token)
 {
     struct token *first = token;
     for (u32 i = SCARD11_READER_SLOTS; i--; )
@@ -6477,7 +6980,7 @@ static struct token *p15_first_token(struct card *card, struct token *token)
 }
 
 // No PINs were read, but objects tell whether there is more than one.
-static void p15_note_pin(struct p15 *p15, bytes auth_id)
+static void p15token_note_named(struct p15 *p15, bytes auth_id)
 {
     if (!p15->named_pin.n) p15->named_pin = auth_id;
     if (!bytes_equal(p15->named_pin, auth_id)) p15->names_more = true;
@@ -6486,32 +6989,94 @@ static void p15_note_pin(struct p15 *p15, bytes auth_id)
 // The token whose PIN opens an object; the first one if the object does not say which. NULL: a PIN
 // that is no token's, and the object is not shown. Where the directory tells of no PINs, there is
 // one that the driver knows.
-static struct token *p15_token_of(struct card *card, struct token *token, bytes auth_id)
+static struct token *p15token_of(struct card *card, struct token *token, bytes auth_id)
 {
     struct p15 *p15 = token->state;
-    struct token *first = p15_first_token(card, token);
-    if (auth_id.n && !p15->pins) p15_note_pin(p15, auth_id);
+    struct token *first = p15token_first(card, token);
+    if (auth_id.n && !p15->pins) p15token_note_named(p15, auth_id);
     if (!auth_id.n || !p15->pins) return first;
-    for (u32 i = first->index; i < SCARD11_READER_SLOTS; i++)
-        if (p15->user_pins[i] && bytes_equal(p15->user_pins[i]->auth_id, auth_id))
-            return &card->tokens[i];
+    for (u32 i = first->index; i < SCARD11_READER_SLOTS; i++) {
+        const struct p15_pin *pin = p15->user_pins[i];
+        if (pin && bytes_equal(pin->auth_id, auth_id)) return &card->tokens[i];
+    }
     os_log("%s: an object whose PIN is no token's is left out", card->link.name);
     return NULL;
 }
 
-static u32 p15_use(const struct p15_key *key)
+// ---- For drivers ----
+
+// What C_GetTokenInfo needs: tries left, TokenInfo, and whether nobody has set the card up yet.
+static st p15token_open(struct card *card, struct token *token, struct scratch scratch)
 {
-    u32 use = 0;
-    if (!key->usage)
-        return key->type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : CARD_SIGN | CARD_DERIVE;
-    if (key->usage & P15_USE_SIGN) use |= CARD_SIGN;
-    if (key->usage & P15_USE_DECRYPT && key->type == ALG_RSA) use |= CARD_DECRYPT;
-    if (key->usage & P15_USE_DERIVE && key->type == ALG_EC) use |= CARD_DERIVE;
-    return use;
+    TRY(secret_read_tries(card, token, scratch));
+    TRY(p15dir_read_info(card, token, scratch));
+    return p15dir_look_if_blank(card, token, scratch);
 }
 
-static struct object *p15_add_object(struct card *card, struct token *token, CK_OBJECT_CLASS class,
-                                     bytes id, bytes label, void *state)
+// One GET CHALLENGE for at most n bytes; got: how many came, 0 where the card refused.
+static st p15token_challenge(struct card *card, u8 *out, size_t n, size_t *got)
+{
+    u8 room[256];
+    struct buf b = buf_on(room, sizeof room);
+    SCARD11_ASSERT(n <= sizeof room);
+    st s = iso_get_challenge(&card->link, (u32)n, &b);
+    *got = b.n < n ? b.n : n;
+    if (s) *got = 0;
+    memcpy(out, room, *got);
+    mem_wipe(room, sizeof room);
+    return link_is_broken(s) ? s : ST_OK;
+}
+
+#define P15TOKEN_CHALLENGE 32       // bytes that are asked for at a time
+#define P15TOKEN_CHALLENGE_LEAST 8  // that every card with a challenge knows
+
+// What the card gives, in parts of any length; the rest is the host's once it gives none, or less
+// than eight bytes at a time. Some cards know a challenge of eight bytes and no other.
+static st p15token_random(struct card *card, struct token *token, u8 *out, size_t n)
+{
+    size_t most = P15TOKEN_CHALLENGE;
+    (void)token;
+    while (n) {
+        size_t want = n < most ? n : most, got;
+        TRY(p15token_challenge(card, out, want, &got));
+        out += got;
+        n -= got;
+        if (got == want || got >= P15TOKEN_CHALLENGE_LEAST) continue;
+        if (got || want <= P15TOKEN_CHALLENGE_LEAST) return random_bytes(out, n);
+        most = P15TOKEN_CHALLENGE_LEAST;
+    }
+    return ST_OK;
+}
+
+/* ================================================================================================
+ * MARK: - >>p15object
+ * Objects of PKCS#15 cards: entries of the directory as PKCS#11 shows them, as late as a search
+ * allows.
+ *
+ * Owns    which object an entry becomes; the public half of keys, wherever it is found; what
+ *         drivers call to list objects and to read one
+ * Uses    >>tlv >>x509 >>alg >>cipher >>link >>card >>place >>p15entry >>p15alg >>p15 >>p15file
+ *         >>p15dir >>p15token
+ * Names   p15object_
+ * Specs   ISO/IEC 7816-15 (PrKDF, PuKDF, SKDF, CDF, DODF)
+ * Tests   tests/unit/p15object.c
+ * ==============================================================================================*/
+
+#define P15_SECRET_MAX 4096         // bits of a secret key
+#define P15_MARK       64           // bytes of a certificate that are its landmark: with its number
+
+// Kinds of directory files.
+#define P15_MASK_PRIVATE (1u << P15_PRKDF)
+#define P15_MASK_PUBLIC  (1u << P15_PUKDF | 1u << P15_PUKDF_TRUSTED)
+#define P15_MASK_CERT    (1u << P15_CDF | 1u << P15_CDF_TRUSTED | 1u << P15_CDF_USEFUL)
+#define P15_MASK_SECRET  (1u << P15_SKDF)
+#define P15_MASK_DATA    (1u << P15_DODF)
+#define P15_MASK_ALL     (P15_MASK_PRIVATE | P15_MASK_PUBLIC | P15_MASK_CERT | P15_MASK_SECRET | \
+                          P15_MASK_DATA)
+
+// An object of an entry, still without what its file holds; NULL: the arena is full.
+static struct object *p15object_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                                    bytes id, bytes label, void *state)
 {
     struct object *object = card_add(card, token, class, card->epoch);
     if (!object) return NULL;
@@ -6522,86 +7087,169 @@ static struct object *p15_add_object(struct card *card, struct token *token, CK_
     return object;
 }
 
-static struct object *p15_add_key_object(struct card *card, struct token *token,
-                                         CK_OBJECT_CLASS class, struct p15_key *key)
+// Is a certificate or data seen after the login only?
+static bool p15object_is_private(const struct p15_entry *entry)
 {
-    struct object *object = p15_add_object(card, token, class, key->id, key->label, key);
+    bool pin = entry->auth_id.n || p15entry_rule(entry->rules, P15_MODE_READ).user;
+    return entry->flags & P15_PRIVATE && pin;
+}
+
+// ---- Keys ----
+
+// The key pair of an iD that has no private (or no public) half yet, or a new one; NULL: the arena
+// is full.
+static struct p15_key *p15object_key_of(struct card *card, struct p15 *p15, bytes id, bool private)
+{
+    struct p15_key **at = &p15->keys;
+    for (; *at; at = &(*at)->next) {
+        const struct p15_key *key = *at;
+        bool taken = private ? key->private_object != NULL
+                             : p15entry_has_value(&key->public_value);
+        if (id.n && bytes_equal(key->id, id) && !taken) return *at;
+    }
+    *at = ARENA_NEW(&card->arena, struct p15_key, 1);
+    if (*at) (*at)->id = id;
+    return *at;
+}
+
+// Notes what the entry of a private or secret key says. What the public half said before stays
+// where this one does not say it.
+static void p15object_note_key(struct p15_key *key, const struct p15_key_entry *said)
+{
+    key->type = said->type;
+    key->usage = said->usage;
+    key->access |= said->access;
+    key->reference = said->reference;
+    key->referenced = said->referenced;
+    key->algorithms = said->algorithms;
+    key->where = said->value.path;
+    memcpy(key->start, said->start, sizeof key->start);
+    memcpy(key->end, said->end, sizeof key->end);
+    if (said->bits) key->bits = said->bits;
+    if (said->curve) key->curve = said->curve;
+    if (said->subject.n) key->subject = said->subject;
+}
+
+// What a private key, or a public one by its other half, may be used for. One of which nothing is
+// said may do all that its type can.
+static u32 p15object_use(const struct p15_key *key)
+{
+    u32 use = 0;
+    bool rsa = key->type == ALG_RSA, ec = key->type == ALG_EC;
+    if (!key->usage) return CARD_SIGN | (rsa ? CARD_DECRYPT : CARD_DERIVE);
+    if (key->usage & P15_USE_SIGN) use |= CARD_SIGN;
+    if (key->usage & P15_USE_DECRYPT && rsa) use |= CARD_DECRYPT;
+    if (key->usage & P15_USE_DERIVE && ec) use |= CARD_DERIVE;
+    return use;
+}
+
+// A value that can never be had is sensitive, whatever the directory says.
+static u32 p15object_access(u32 access)
+{
+    if (access & CARD_EXTRACTABLE || !access) access |= CARD_SENSITIVE;
+    if (access & CARD_EXTRACTABLE) access &= ~CARD_NEVER_EXTRACTABLE;
+    return access & CARD_SENSITIVE ? access : access & ~CARD_ALWAYS_SENSITIVE;
+}
+
+// One of a key's objects; NULL: the arena is full.
+static struct object *p15object_add_key(struct card *card, struct token *token,
+                                        CK_OBJECT_CLASS class, struct p15_key *key)
+{
+    struct object *object = p15object_add(card, token, class, key->id, key->label, key);
     if (!object) return NULL;
     object->type = key->type;
     object->key = key->key;
-    object->use = p15_use(key);
+    object->use = p15object_use(key);
     object->schemes = class == CKO_PRIVATE_KEY ? token->schemes : 0;
     object->subject = key->subject;
     object->ref = key->reference;
     memcpy(object->start, key->start, sizeof object->start);
     memcpy(object->end, key->end, sizeof object->end);
-    object->unread = !key->looked;
+    object->unread = !key->sought;
     token->key_types |= CARD_TYPE(key->type);
     return object;
 }
 
-// The curve that domain parameters name, if they name one that is known here.
-static const struct alg_curve *p15_curve_in(bytes in)
+// The object of a private or secret key, in *made; NULL where its PIN is no token's. Cards leave
+// authId out of keys that want the PIN all the same: then the flag says it.
+static st p15object_add_guarded(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                                struct p15_key *key, const struct p15_entry *entry,
+                                struct object **made)
 {
-    struct tlv tlv;
-    while (!tlv_next(&in, &tlv)) {
-        if (tlv.tag == 0x06) return alg_curve_find(tlv.whole);
-        if (tlv.tag == 0x30 || tlv.tag == 0xa0) {
-            bytes inner = tlv.value;
-            while (!tlv_next(&inner, &tlv))
-                if (tlv.tag == 0x06) return alg_curve_find(tlv.whole);
-        }
+    u32 modes = P15_MODE_USE | (class == CKO_SECRET_KEY ? P15_MODE_ENCRYPT : 0);
+    struct p15_rule rule = p15entry_rule(entry->rules, modes);
+    *made = NULL;
+    if (entry->auth_id.n) rule.auth_id = entry->auth_id;
+    key->environment = rule.environment;
+    key->label = entry->label;
+    struct token *owner = p15token_of(card, token, rule.auth_id);
+    if (!owner) return ST_OK;
+    struct object *object = p15object_add_key(card, owner, class, key);
+    if (!object) return ST_ARENA_FULL;
+    card_set_entry(card, object, entry->whole);
+    bool flagged = entry->flags & P15_PRIVATE && !rule.is_free;
+    object->private = rule.auth_id.n || rule.user || flagged;
+    object->credential = object->private ? card_pin(owner) : NULL;
+    *made = object;
+    return ST_OK;
+}
+
+// An entry of PrKDF.
+static st p15object_add_private(struct card *card, struct token *token,
+                                const struct p15_entry *entry)
+{
+    struct p15_key_entry said;
+    struct object *object;
+    enum alg_type type = p15entry_key_type(entry->tag);
+    if (type == ALG_NONE) return ST_OK;
+    p15entry_key(entry, type, &said);
+    struct p15_key *key = p15object_key_of(card, token->state, said.id, true);
+    if (!key) return ST_ARENA_FULL;
+    p15object_note_key(key, &said);
+    TRY(p15object_add_guarded(card, token, CKO_PRIVATE_KEY, key, entry, &object));
+    if (!object) return ST_OK;
+    object->always_auth = entry->consent > 0 && object->private;
+    object->access = p15object_access(key->access | CARD_SENSITIVE);    // it is, in any case
+    key->private_object = object;
+    return ST_OK;
+}
+
+// An entry of PuKDF: the public half of a key, whose object is made when public keys are searched
+// for. Where there is no private half, what it can verify or encrypt says what that could do.
+static st p15object_add_public(struct card *card, struct token *token,
+                               const struct p15_entry *entry, bool trusted)
+{
+    struct p15_key_entry said;
+    enum alg_type type = p15entry_key_type(entry->tag);
+    if (type == ALG_NONE) return ST_OK;
+    p15entry_key(entry, type, &said);
+    struct p15_key *key = p15object_key_of(card, token->state, said.id, false);
+    if (!key) return ST_ARENA_FULL;
+    if (key->type == ALG_NONE) {
+        key->type = said.type;
+        if (said.usage & P15_USE_VERIFY) key->usage |= P15_USE_SIGNATURE;
+        if (said.usage & P15_USE_ENCRYPT) key->usage |= P15_USE_DECIPHER;
+        if (said.usage & P15_USE_DERIVE) key->usage |= P15_USE_DERIVE;
     }
-    return NULL;
-}
-
-// The day of a GeneralizedTime, whose tag may be another one.
-static void p15_parse_day(bytes time, char out[8])
-{
-    for (size_t i = 0; i < 8; i++)
-        if (time.n < 8 || time.p[i] < '0' || time.p[i] > '9') return;
-    memcpy(out, time.p, 8);
-}
-
-// CommonKeyAttributes: iD, usage, native, accessFlags, keyReference, startDate, [0] endDate,
-// [1] algReference.
-static bytes p15_parse_key_class(bytes class, struct p15_key *key)
-{
-    struct tlv tlv;
-    bytes id = BYTES_NONE;
-    u32 strings = 0;
-    while (!tlv_next(&class, &tlv)) {
-        if (tlv.tag == 0x04 && !id.n) id = tlv.value;
-        if (tlv.tag == 0x03 && strings == 1) key->access = p15_bits(tlv.value);
-        if (tlv.tag == 0x03 && !strings++) key->usage = p15_bits(tlv.value);
-        if (tlv.tag == 0x18) p15_parse_day(tlv.value, key->start);
-        if (tlv.tag == 0x80) p15_parse_day(tlv.value, key->end);
-        if (tlv.tag == 0x02) key->reference = (u8)p15_number(tlv.value);
-        if (tlv.tag == 0x02) key->referenced = true;
-        if (tlv.tag == 0xa1) key->algorithms = p15_inside(tlv.value);
-    }
-    return bytes_head(id, 255);
-}
-
-// What the type attributes say of a key's value and size.
-static void p15_parse_key_type(bytes type, struct p15_key *key, struct p15_value *value)
-{
-    struct tlv tlv;
-    bytes parameters = type;
-    if (tlv_next(&parameters, &tlv)) return;
-    if (p15_parse_value(&tlv, value)) *value = (struct p15_value){ .direct = BYTES_NONE };
-    if (key->type == ALG_EC) key->curve = p15_curve_in(parameters);
-    while (!tlv_next(&parameters, &tlv))
-        if (tlv.tag == 0x02 && key->type == ALG_RSA) key->bits = p15_number(tlv.value);
+    if (key->type != said.type) return ST_OK;
+    if (!key->label.n) key->label = entry->label;
+    key->public_label = entry->label;
+    key->access |= said.access & CARD_LOCAL;      // made here: then both halves were
+    if (!key->bits) key->bits = said.bits;
+    if (!key->curve) key->curve = said.curve;
+    key->public_value = said.value;
+    key->public_entry = entry->whole;
+    key->trusted = trusted;
+    return ST_OK;
 }
 
 // ---- Secret keys ----
 
 // The kind of a secret key whose tag does not say it: that of an algorithm that it names.
-static CK_KEY_TYPE p15_secret_kind(const struct p15 *p15, struct p15_key *key)
+static CK_KEY_TYPE p15object_named_kind(const struct p15 *p15, struct p15_key *key)
 {
-    u64 named = key->algorithms.n ? p15alg_named(&p15->algorithms, key->algorithms, &key->named) :
-                0;
+    if (!key->algorithms.n) return CKK_GENERIC_SECRET;
+    u64 named = p15alg_named(&p15->algorithms, key->algorithms, &key->named);
     for (u32 i = 0; i < p15->algorithms.n; i++) {
         u32 family = p15->algorithms.list[i].mechanism & ~15u;
         if (!(named >> i & 1)) continue;
@@ -6611,380 +7259,268 @@ static CK_KEY_TYPE p15_secret_kind(const struct p15 *p15, struct p15_key *key)
     return CKK_GENERIC_SECRET;
 }
 
-// A value that can never be had is sensitive, whatever the directory says.
-static u32 p15_access(u32 access)
+// Tags of entries of SKDF: PKCS#15's [0] to [12] are in the order of PKCS#11's numbers; [13] and
+// [14], RC6 and others, have no number there. SEQUENCE and [15] leave the kind to an algorithm.
+static bool p15object_secret_tag_names(u32 tag)
 {
-    if (access & CARD_EXTRACTABLE || !access) access |= CARD_SENSITIVE;
-    if (access & CARD_EXTRACTABLE) access &= ~CARD_NEVER_EXTRACTABLE;
-    return access & CARD_SENSITIVE ? access : access & ~CARD_ALWAYS_SENSITIVE;
+    return tag >= TLV_CONSTRUCTED(0) && tag <= TLV_CONSTRUCTED(12);
+}
+
+static bool p15object_secret_tag_leaves(u32 tag)
+{
+    return tag == TLV_SEQUENCE || tag == TLV_CONSTRUCTED(15);
+}
+
+// The kind of a secret key. Two keys of DES are found among those of three, the parity bits counted
+// or not.
+static CK_KEY_TYPE p15object_secret_kind(const struct p15 *p15, struct p15_key *key, u32 tag)
+{
+    CK_KEY_TYPE type = p15object_secret_tag_leaves(tag)
+                           ? p15object_named_kind(p15, key)
+                           : CKK_RC2 + (CK_KEY_TYPE)(tag - TLV_CONSTRUCTED(0));
+    bool two = key->bits == 112 || key->bits == 128;
+    return type == CKK_DES3 && two ? CKK_DES2 : type;
+}
+
+// How many bytes a secret key has; 0: not said. DES is as long as it is.
+static u32 p15object_secret_len(CK_KEY_TYPE type, u32 bits)
+{
+    if (type >= CKK_DES && type <= CKK_DES3) return 8 * (u32)(type - CKK_DES + 1);
+    return bits <= P15_SECRET_MAX ? bits / 8 : 0;
 }
 
 // What a secret key is for, where its card's driver can do that.
-static u32 p15_secret_use(const struct token *token, u32 usage)
+static u32 p15object_secret_use(const struct token *token, u32 usage)
 {
-    static const u8 bits[] = { 0, 1, 4, 5 };
-    static const u32 uses[] = { CARD_ENCRYPT, CARD_DECRYPT, CARD_WRAP, CARD_UNWRAP };
     u32 use = 0;
-    for (size_t i = 0; i < COUNT(bits) && token->driver->crypt; i++)
-        if (usage >> bits[i] & 1) use |= uses[i];
+    if (!token->driver->crypt) return 0;
+    if (usage & P15_USE_ENCRYPT) use |= CARD_ENCRYPT;
+    if (usage & P15_USE_DECIPHER) use |= CARD_DECRYPT;
+    if (usage & P15_USE_WRAP) use |= CARD_WRAP;
+    if (usage & P15_USE_UNWRAP) use |= CARD_UNWRAP;
     return use;
 }
 
-// What kind of key it is, and of how many bytes: PKCS#15's tags [0] to [12] are in the order of
-// PKCS#11's numbers. DES is as long as it is, the parity bits counted or not; two keys of it are
-// found among those of three.
-static void p15_tell_secret(struct object *object, struct p15_key *key, u32 tag)
+// An entry of SKDF. The driver may know more of a key whose kind the directory does not say.
+static st p15object_add_secret(struct card *card, struct token *token,
+                               const struct p15_entry *entry)
 {
-    CK_KEY_TYPE type = tag == 0x30 || tag == 0xaf ? p15_secret_kind(object->token->state, key)
-                                                  : CKK_RC2 + (CK_KEY_TYPE)(tag - 0xa0);
-    if (type == CKK_DES3 && (key->bits == 112 || key->bits == 128)) type = CKK_DES2;
-    object->secret_type = type;
-    object->secret_len = type >= CKK_DES && type <= CKK_DES3 ? 8 * (u32)(type - CKK_DES + 1)
-                  : key->bits <= P15_SECRET_MAX ? key->bits / 8 : 0;
-    object->unread = type == CKK_GENERIC_SECRET;     // the driver may know more
-    object->use = p15_secret_use(object->token, key->usage);
-    object->access = p15_access(key->access);
-}
-
-// The object of a private or secret key. Cards leave authId out of keys that want the PIN all the
-// same: then the flag says it.
-static st p15_add_guarded(struct card *card, struct token *token, CK_OBJECT_CLASS class,
-                          struct p15_key *key, const struct p15_entry *entry)
-{
-    bool secret = class == CKO_SECRET_KEY;
-    struct p15_rule rule = p15_rule(entry->rules, P15_MODE_USE | (secret ? P15_MODE_ENCRYPT : 0));
-    if (entry->auth_id.n) rule.auth_id = entry->auth_id;
-    key->environment = rule.environment;
-    key->label = entry->label;
-    struct token *owner = p15_token_of(card, token, rule.auth_id);
-    if (!owner) return ST_OK;
-    struct object *object = p15_add_key_object(card, owner, class, key);
-    if (!object) return ST_ARENA_FULL;
-    card_set_entry(card, object, entry->whole);
-    object->private = rule.auth_id.n || rule.user || (entry->flags & P15_PRIVATE && !rule.is_free);
-    object->credential = object->private ? card_pin(owner) : NULL;
-    object->always_auth = entry->consent > 0 && object->private && !secret;
-    if (secret) p15_tell_secret(object, key, entry->tag);
-    // what it is in any case
-    else        object->access = p15_access(key->access | CARD_SENSITIVE);
-    if (!secret) key->private_object = object;
-    return ST_OK;
-}
-
-// A secret key, but for RC6's ([13]) and others ([14]), which PKCS#11 has no number for.
-static st p15_add_secret(struct card *card, struct token *token, const struct p15_entry *entry)
-{
-    struct p15_value value = { .direct = BYTES_NONE };
-    struct tlv bits;
-    bytes sub = entry->sub;
-    if (entry->tag != 0x30 && entry->tag != 0xaf && (entry->tag < 0xa0 || entry->tag > 0xac))
-        return ST_OK;
+    struct p15_key_entry said;
+    struct object *object;
+    bool known = p15object_secret_tag_leaves(entry->tag) || p15object_secret_tag_names(entry->tag);
+    if (!known) return ST_OK;
+    p15entry_key(entry, ALG_SECRET, &said);
     struct p15_key *key = ARENA_NEW(&card->arena, struct p15_key, 1);
     if (!key) return ST_ARENA_FULL;
-    key->type = ALG_SECRET;
-    key->id = p15_parse_key_class(entry->class, key);
-    p15_parse_key_type(entry->type, key, &value);
-    key->where = value.path;
-    if (!tlv_take(&sub, 0x02, &bits)) key->bits = p15_number(bits.value);
-    return p15_add_guarded(card, token, CKO_SECRET_KEY, key, entry);
-}
-
-// ---- Private and public keys ----
-
-static st p15_add_private(struct card *card, struct token *token, const struct p15_entry *entry)
-{
-    struct p15 *p15 = token->state;
-    struct p15_key said = { .type = p15_key_type(entry->tag) };
-    struct p15_value value = { .direct = BYTES_NONE };
-    struct tlv name;
-    bytes sub = entry->sub, peek;
-    if (said.type == ALG_NONE) return ST_OK;
-    bytes id = p15_parse_key_class(entry->class, &said);
-    p15_parse_key_type(entry->type, &said, &value);
-    struct p15_key *key = p15_key_of(card, p15, id, true);
-    if (!key) return ST_ARENA_FULL;
-    key->type = said.type;
-    key->usage = said.usage;
-    key->reference = said.reference;
-    key->referenced = said.referenced;
-    key->algorithms = said.algorithms;
-    key->access |= said.access;
-    key->where = value.path;
-    memcpy(key->start, said.start, sizeof key->start);
-    memcpy(key->end, said.end, sizeof key->end);
-    if (said.bits) key->bits = said.bits;
-    if (said.curve) key->curve = said.curve;
-    if (!tlv_next(&sub, &name) && name.tag == 0x30 && (peek = name.value).n && *peek.p == 0x31)
-        key->subject = name.whole;
-    return p15_add_guarded(card, token, CKO_PRIVATE_KEY, key, entry);
-}
-
-static st p15_add_public(struct card *card, struct token *token, const struct p15_entry *entry,
-                         bool trusted)
-{
-    struct p15_key said = { .type = p15_key_type(entry->tag) };
-    struct p15_value value = { .direct = BYTES_NONE };
-    if (said.type == ALG_NONE) return ST_OK;
-    bytes id = p15_parse_key_class(entry->class, &said);
-    p15_parse_key_type(entry->type, &said, &value);
-    struct p15_key *key = p15_key_of(card, token->state, id, false);
-    if (!key) return ST_ARENA_FULL;
-    if (key->type == ALG_NONE) {                  // there is no private half
-        key->type = said.type;
-        if (said.usage & 1u << 6) key->usage |= 1u << 2;      // verify: its other half signs
-        if (said.usage & 1u << 0) key->usage |= 1u << 1;
-        if (said.usage & P15_USE_DERIVE) key->usage |= P15_USE_DERIVE;
-    }
-    if (key->type != said.type) return ST_OK;
-    if (!key->label.n) key->label = entry->label;
-    key->public_label = entry->label;
-    key->access |= said.access & CARD_LOCAL;      // made here: then both halves were
-    if (!key->bits) key->bits = said.bits;
-    if (!key->curve) key->curve = said.curve;
-    key->public_value = value;
-    key->public_entry = entry->whole;
-    key->trusted = trusted;
+    key->id = said.id;
+    p15object_note_key(key, &said);
+    TRY(p15object_add_guarded(card, token, CKO_SECRET_KEY, key, entry, &object));
+    if (!object) return ST_OK;
+    object->secret_type = p15object_secret_kind(object->token->state, key, entry->tag);
+    object->secret_len = p15object_secret_len(object->secret_type, key->bits);
+    object->unread = object->secret_type == CKK_GENERIC_SECRET;
+    object->use = p15object_secret_use(object->token, key->usage);
+    object->access = p15object_access(key->access);
     return ST_OK;
 }
 
-// Is a certificate or data seen after the login only?
-static bool p15_is_private(const struct p15_entry *entry)
-{
-    bool pin = entry->auth_id.n || p15_rule(entry->rules, P15_MODE_READ).user;
-    return entry->flags & P15_PRIVATE && pin;
-}
+// ---- Certificates, data ----
 
-// The token that a certificate goes with: its key's.
-static struct token *p15_token_of_id(struct card *card, struct token *token, bytes id)
+// The token that a certificate or public key goes with: its private key's.
+static struct token *p15object_token_of_id(struct card *card, struct token *token, bytes id)
 {
     const struct p15 *p15 = token->state;
     for (const struct p15_key *key = p15->keys; key; key = key->next)
         if (key->private_object && id.n && bytes_equal(key->id, id))
             return key->private_object->token;
-    return p15_first_token(card, token);
+    return p15token_first(card, token);
 }
 
-// CommonCertificateAttributes: iD, authority, ... A certificate in trustedCertificates is one that
-// the issuer of the card vouches for, and that its holder cannot change.
-static st p15_add_certificate(struct card *card, struct token *token, const struct p15_entry *entry,
-                              bool trusted)
+// An entry of CDF. A certificate in trustedCertificates is one that the issuer of the card vouches
+// for, and that its holder cannot change.
+static st p15object_add_certificate(struct card *card, struct token *token,
+                                    const struct p15_entry *entry, bool trusted)
 {
     struct p15 *p15 = token->state;
-    struct p15_certificate cert = { .id = BYTES_NONE }, **at = &p15->certificates;
-    struct tlv part;
-    bytes class = entry->class, type = entry->type;
-    if (entry->tag != 0x30 || tlv_next(&type, &part) || p15_parse_value(&part, &cert.value))
-        return ST_OK;                           // not X.509, or not to be had
-    bool authority = false;
-    while (!tlv_next(&class, &part)) {
-        if (part.tag == 0x04 && !cert.id.n) cert.id = bytes_head(part.value, 255);
-        if (part.tag == 0x01) authority = part.value.n && *part.value.p;
-    }
-    struct p15_certificate *kept = ARENA_NEW(&card->arena, struct p15_certificate, 1);
-    if (!kept) return ST_ARENA_FULL;
-    *kept = cert;
-    struct token *owner = p15_token_of_id(card, token, cert.id);
-    kept->object = p15_add_object(card, owner, CKO_CERTIFICATE, cert.id, entry->label, kept);
-    if (!kept->object) return ST_ARENA_FULL;
-    card_set_entry(card, kept->object, entry->whole);
-    kept->object->private = p15_is_private(entry) && !owner->driver->public_certificates;
-    kept->object->credential = kept->object->private ? card_pin(owner) : NULL;
-    kept->object->trusted = trusted;
-    kept->object->authority = authority;
+    struct p15_certificate **at = &p15->certificates;
+    struct p15_certificate_entry said;
+    if (p15entry_certificate(entry, &said)) return ST_OK;
+    struct p15_certificate *cert = ARENA_NEW(&card->arena, struct p15_certificate, 1);
+    if (!cert) return ST_ARENA_FULL;
+    struct token *owner = p15object_token_of_id(card, token, said.id);
+    struct object *object = p15object_add(card, owner, CKO_CERTIFICATE, said.id, entry->label,
+                                          cert);
+    if (!object) return ST_ARENA_FULL;
+    card_set_entry(card, object, entry->whole);
+    object->private = p15object_is_private(entry) && !owner->driver->public_certificates;
+    object->credential = object->private ? card_pin(owner) : NULL;
+    object->trusted = trusted;
+    object->authority = said.authority;
+    cert->id = said.id;
+    cert->value = said.value;
+    cert->object = object;
     while (*at) at = &(*at)->next;
-    *at = kept;
+    *at = cert;
     return ST_OK;
 }
 
-// Opaque data, or data with an object identifier in [1].
-static st p15_add_data(struct card *card, struct token *token, const struct p15_entry *entry)
+// An entry of DODF.
+static st p15object_add_data(struct card *card, struct token *token, const struct p15_entry *entry)
 {
-    struct p15_value *value = ARENA_NEW(&card->arena, struct p15_value, 1);
-    struct tlv part;
-    bytes class = entry->class, type = entry->type;
-    if (!value) return ST_ARENA_FULL;
-    if ((entry->tag != 0x30 && entry->tag != 0xa1) || tlv_next(&type, &part)) return ST_OK;
-    bytes oid = part.tag == 0x06 ? part.whole : BYTES_NONE;     // of data named by one
-    if (oid.n && tlv_next(&type, &part)) return ST_OK;
-    if (p15_parse_value(&part, value)) return ST_OK;
-    bool private = p15_is_private(entry);
-    struct token *owner = p15_token_of(card, token, private ? entry->auth_id : BYTES_NONE);
+    struct p15_data_entry said;
+    if (p15entry_data(entry, &said)) return ST_OK;
+    bool private = p15object_is_private(entry);
+    struct token *owner = p15token_of(card, token, private ? entry->auth_id : BYTES_NONE);
     if (!owner) return ST_OK;
-    struct object *object = p15_add_object(card, owner, CKO_DATA, BYTES_NONE, entry->label, value);
+    struct p15_value *value = ARENA_NEW(&card->arena, struct p15_value, 1);
+    if (!value) return ST_ARENA_FULL;
+    *value = said.value;
+    struct object *object = p15object_add(card, owner, CKO_DATA, BYTES_NONE, entry->label, value);
     if (!object) return ST_ARENA_FULL;
     card_set_entry(card, object, entry->whole);
     object->private = private;
     object->credential = private ? card_pin(owner) : NULL;
-    object->oid = oid;
-    while (!tlv_next(&class, &part)) {
-        if (part.tag == 0x0c) object->application = bytes_head(part.value, 255);
-        if (part.tag == 0x06 && !object->oid.n) object->oid = part.whole;
-    }
+    object->application = said.application;
+    object->oid = said.oid;
     return ST_OK;
 }
 
-static st p15_add_entry(struct card *card, struct token *token, enum p15_kind kind,
-                        const struct p15_entry *entry)
+// ---- The directory to objects ----
+
+// What an entry of a directory file of objects becomes.
+static st p15object_add_entry(struct card *card, struct token *token, enum p15_kind kind,
+                              const struct p15_entry *entry)
 {
     switch (kind) {
-    case P15_AODF: return p15_add_pin(card, token->state, entry);
-    case P15_PRKDF: return p15_add_private(card, token, entry);
+    case P15_PRKDF: return p15object_add_private(card, token, entry);
     case P15_PUKDF: case P15_PUKDF_TRUSTED:
-        return p15_add_public(card, token, entry, kind == P15_PUKDF_TRUSTED);
+        return p15object_add_public(card, token, entry, kind == P15_PUKDF_TRUSTED);
     case P15_CDF: case P15_CDF_TRUSTED: case P15_CDF_USEFUL:
-        return p15_add_certificate(card, token, entry, kind == P15_CDF_TRUSTED);
-    case P15_SKDF: return p15_add_secret(card, token, entry);
-    default: return p15_add_data(card, token, entry);      // P15_DODF
+        return p15object_add_certificate(card, token, entry, kind == P15_CDF_TRUSTED);
+    case P15_SKDF: return p15object_add_secret(card, token, entry);
+    default: return p15object_add_data(card, token, entry);
     }
 }
 
-// Did the card say that there is no such file, or none to be read? Anything else may be passing.
-static bool p15_is_no(st s)
+// The objects of directory files of some kinds, a mask of bits.
+static st p15object_load(struct card *card, struct token *token, u32 kinds, struct scratch scratch)
 {
-    return s == ST_NOT_FOUND || (s >= 0x6900 && s < 0x6f00);
+    SCARD11_ASSERT(!(kinds & 1u << P15_AODF));
+    return p15dir_load(card, token, kinds, p15object_add_entry, scratch);
 }
 
-// One directory file, from its first to its last entry that makes sense.
-static st p15_read_file(struct card *card, struct token *token, struct p15_file *file,
-                        struct scratch scratch)
+// The identifier of the PIN that an object's entry names, itself or in a rule; empty: none.
+static bytes p15object_auth_id(const struct p15_entry *entry)
 {
-    struct p15 *p15 = token->state;
+    if (entry->auth_id.n) return entry->auth_id;
+    return p15entry_rule(entry->rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
+}
+
+// An object of a token goes to the token of its PIN, or where that has none, goes.
+static void p15object_sort(struct card *card, struct token *token, struct object *object)
+{
     struct p15_entry entry;
-    struct tlv record;
-    bytes content;
-    bool quiet = card->link.quiet;
-    card->link.quiet = quiet || token->login;          // it may be one that wants the PIN
-    st s = p15file_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
-    card->link.quiet = quiet;
-    if (s == ST_NOT_LOGGED_IN && !token->login) return ST_OK;       // it is read after the login
-    if (s && !p15_is_no(s)) return s;
-    bytes rest = s ? BYTES_NONE : arena_copy(&card->arena, content);
-    if (rest.n && !rest.p) return ST_ARENA_FULL;
-    u32 records = 0;
-    for (bytes count = rest; !p15file_next(&count, &record); ) records++;
-    if (records > P15_ENTRIES_MAX - p15->entries) records = P15_ENTRIES_MAX - p15->entries;
-    TRY(card_reserve(card, records));
-    file->read = true;
-    while (!(s = p15file_next(&rest, &record))) {
-        if (!p15_count_entry(card, p15)) return ST_OK;
-        if (p15_parse_entry(&record, &entry)) continue;
-        TRY(p15_add_entry(card, token, file->kind, &entry));
+    struct tlv whole;
+    bytes rest = object->entry;
+    if (tlv_next(&rest, &whole) || p15entry_parse(&whole, &entry)) return;
+    struct token *owner = p15token_of(card, token, p15object_auth_id(&entry));
+    if (owner) {
+        object->token = owner;
+        object->credential = card_pin(owner);
+        return;
     }
-    if (s != ST_NOT_FOUND) os_log("%s: a directory file ends in what is no entry", card->link.name);
-    return ST_OK;
+    if (object->class == CKO_PRIVATE_KEY) {
+        struct p15_key *key = object->state;
+        key->private_object = NULL;
+    }
+    card_drop(card, object);
 }
 
-// All directory files of some kinds, a mask of bits.
-static st p15_load(struct card *card, struct token *token, u32 kinds, struct scratch scratch)
-{
-    struct p15 *p15 = token->state;
-    TRY(p15_read_odf(card, token, scratch));
-    for (struct p15_file *file = p15->files; file; file = file->next) {
-        if (file->read || !(kinds >> file->kind & 1)) continue;
-        // its supportedAlgorithms
-        if (file->kind == P15_SKDF) TRY(p15_read_info(card, token, scratch));
-        TRY(p15_read_file(card, token, file, scratch));
-    }
-    return ST_OK;
-}
-
-// The PINs became known after objects that name them: each object goes to the token of its PIN, or
-// where that has none, goes. A private key takes along its public half and its certificates.
-static void p15_sort_objects(struct card *card, struct token *token)
+// The PINs became known after objects that name them: each object that wants one is given to its
+// token. A private key takes along its public half and its certificates.
+static void p15object_sort_all(struct card *card, struct token *token)
 {
     const struct p15 *p15 = token->state;
     for (u32 i = 0; i < card->object_count; i++) {
         struct object *object = card_object_at(card, i);
-        struct p15_entry entry = { .tag = 0 };
-        struct tlv whole;
-        bytes rest = object->entry;
-        if (!object->handle || object->owner || object->token != token || !object->credential)
-            continue;
-        if (tlv_next(&rest, &whole) || p15_parse_entry(&whole, &entry)) continue;
-        if (!entry.auth_id.n)
-            entry.auth_id = p15_rule(entry.rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
-        struct token *owner = p15_token_of(card, token, entry.auth_id);
-        if (owner) {
-            object->token = owner;
-            object->credential = card_pin(owner);
-            continue;
-        }
-        if (object->class == CKO_PRIVATE_KEY)
-            ((struct p15_key *)object->state)->private_object = NULL;
-        card_drop(card, object);
+        bool ours = object->handle && !object->owner && object->token == token;
+        if (ours && object->credential) p15object_sort(card, token, object);
     }
     for (struct p15_key *key = p15->keys; key; key = key->next)
-        if (key->public_object) key->public_object->token = p15_token_of_id(card, token, key->id);
-    for (struct p15_certificate *at = p15->certificates; at; at = at->next)
-        if (!at->object->credential) at->object->token = p15_token_of_id(card, token, at->id);
+        if (key->public_object)
+            key->public_object->token = p15object_token_of_id(card, token, key->id);
+    for (struct p15_certificate *cert = p15->certificates; cert; cert = cert->next)
+        if (!cert->object->credential)
+            cert->object->token = p15object_token_of_id(card, token, cert->id);
 }
 
-static bool p15_has(const struct p15 *p15, enum p15_kind kind)
+// ---- The public half of keys ----
+
+// An EC key of a point, bare or in an OCTET STRING or a BIT STRING; where the directory names no
+// curve it is the one that the point lies on.
+static st p15object_parse_point(bytes in, const struct alg_curve *curve, struct alg_key *out)
 {
-    for (const struct p15_file *file = p15->files; file; file = file->next)
-        if (file->kind == kind) return true;
-    return false;
-}
-
-#define P15_MASK_PRIVATE (1u << P15_PRKDF)
-#define P15_MASK_PUBLIC  (1u << P15_PUKDF | 1u << P15_PUKDF_TRUSTED)
-#define P15_MASK_CERT    (1u << P15_CDF | 1u << P15_CDF_TRUSTED | 1u << P15_CDF_USEFUL)
-
-// ---- Keys and certificates ----
-
-// The key in what a public key's file holds: SubjectPublicKeyInfo, RSAPublicKey, or a point.
-static st p15_parse_public(bytes in, const struct p15_key *key, struct alg_key *out)
-{
-    struct tlv tlv;
-    bytes point = in;
-    *out = (struct alg_key){ .type = key->type };
-    if (!alg_parse_spki(in, out)) return out->type == key->type ? ST_OK : ST_PROTOCOL;
-    if (!tlv_next(&in, &tlv) && tlv.tag == 0xa1 && !alg_parse_spki(tlv.value, out))
-        return out->type == key->type ? ST_OK : ST_PROTOCOL;      // [1] of a direct value
-    *out = (struct alg_key){ .type = key->type };
-    if (key->type == ALG_RSA) return alg_parse_rsa(point, out);
-    if (!tlv_open(point, 0x04, &in)) point = in;
-    if (!tlv_open(point, 0x03, &in) && in.n) point = bytes_from(in, 1);
-    out->curve = key->curve ? key->curve : cipher_curve_of(point);
+    bytes point = in, inner;
+    if (!tlv_open(in, TLV_OCTETS, &inner)) point = inner;
+    if (!tlv_open(point, TLV_BITS, &inner) && inner.n) point = bytes_from(inner, 1);
+    out->curve = curve ? curve : cipher_curve_of(point);
     if (!out->curve || !alg_point_good(out->curve, point)) return ST_PROTOCOL;
     out->bits = out->curve->bits;
     out->point = point;
     return ST_OK;
 }
 
-// All objects of a key pair learn what its public half is; all: there is no more to be known of it.
-static void p15_tell_key(struct p15_key *key, struct alg_key *found, const struct x509 *x509,
-                         bool all)
+// The key in what a public key's file holds: SubjectPublicKeyInfo, bare or in the [1] of a direct
+// value; RSAPublicKey; or a point.
+static st p15object_parse_public(bytes in, const struct p15_key *key, struct alg_key *out)
 {
-    if (found) key->key = found;
-    key->looked = all;
+    struct tlv tlv;
+    bytes rest = in;
+    *out = (struct alg_key){ .type = key->type };
+    st s = alg_parse_spki(in, out);
+    if (s && !tlv_next(&rest, &tlv) && tlv.tag == TLV_CONSTRUCTED(1))
+        s = alg_parse_spki(tlv.value, out);
+    if (!s) return out->type == key->type ? ST_OK : ST_PROTOCOL;
+    *out = (struct alg_key){ .type = key->type };
+    if (key->type == ALG_RSA) return alg_parse_rsa(in, out);
+    return p15object_parse_point(in, key->curve, out);
+}
+
+// All objects of a key pair learn what its public half is, if it was found (NULL: not), and of
+// which certificate. all: there is no more to be known of it.
+static void p15object_tell_key(struct p15_key *key, struct alg_key *found, const struct x509 *x509,
+                               bool all)
+{
     struct object *both[] = { key->private_object, key->public_object };
+    if (found) key->key = found;
+    key->sought = all;
     for (size_t i = 0; i < COUNT(both); i++) {
-        if (!both[i]) continue;
-        if (found) both[i]->key = found;
-        if (x509) both[i]->x509 = x509;
-        both[i]->unread = !all;
+        struct object *object = both[i];
+        if (!object) continue;
+        if (found) object->key = found;
+        if (x509) object->x509 = x509;
+        object->unread = !all;
     }
 }
 
-static st p15_keep_key(struct card *card, struct p15_key *key, const struct alg_key *found,
-                       const struct x509 *x509, struct scratch scratch)
+static st p15object_keep_key(struct card *card, struct p15_key *key, const struct alg_key *found,
+                             const struct x509 *x509, struct scratch scratch)
 {
     struct alg_key *kept = ARENA_NEW(&card->arena, struct alg_key, 1);
     if (!kept) return ST_ARENA_FULL;
     *kept = *found;
     TRY(card_keep_key(card, kept, scratch));
-    p15_tell_key(key, kept, x509, true);
+    p15object_tell_key(key, kept, x509, true);
     return ST_OK;
 }
 
 // The certificate of a key tells its card from others. Where nothing does yet, and anyone may read
 // it again, what was read of it becomes the landmark (LatEID has no document number to be read).
-static st p15_mark_certificate(struct p15 *p15, const struct p15_certificate *cert)
+static st p15object_mark_certificate(struct p15 *p15, const struct p15_certificate *cert)
 {
     const struct object *object = cert->object;
-    if (p15->mark.known || !object->token->driver->public_certificates || !cert->value.path.file.n)
-        return ST_OK;
+    bool anyone = object->token->driver->public_certificates && cert->value.path.file.n;
+    if (p15->mark.known || !anyone) return ST_OK;
     p15->mark_file = cert->value.path;
     p15->mark_file.length = P15_MARK;
     p15->mark.unique = true;
@@ -6992,8 +7528,8 @@ static st p15_mark_certificate(struct p15 *p15, const struct p15_certificate *ce
 }
 
 // The keys of a certificate learn their public half from it.
-static st p15_learn(struct card *card, struct p15 *p15, const struct p15_certificate *cert,
-                    struct scratch scratch)
+static st p15object_learn(struct card *card, struct p15 *p15, const struct p15_certificate *cert,
+                          struct scratch scratch)
 {
     const struct x509 *x509 = cert->object->x509;
     struct alg_key found;
@@ -7001,16 +7537,16 @@ static st p15_learn(struct card *card, struct p15 *p15, const struct p15_certifi
         if (!key->id.n || !bytes_equal(key->id, cert->id)) continue;
         if (key->key && key->key->spki.n) continue;
         if (alg_parse_spki(x509->spki, &found) || found.type != key->type) continue;
-        TRY(p15_mark_certificate(p15, cert));
-        TRY(p15_keep_key(card, key, &found, x509, scratch));
+        TRY(p15object_mark_certificate(p15, cert));
+        TRY(p15object_keep_key(card, key, &found, x509, scratch));
     }
     return ST_OK;
 }
 
 // A certificate's value. What cannot be used is shown without one; what the card refuses before the
 // login is asked for again after it.
-static st p15_read_certificate(struct card *card, struct token *token, struct p15_certificate *cert,
-                               struct scratch scratch)
+static st p15object_read_certificate(struct card *card, struct token *token,
+                                     struct p15_certificate *cert, struct scratch scratch)
 {
     struct x509 parsed;
     bytes der;
@@ -7033,114 +7569,160 @@ static st p15_read_certificate(struct card *card, struct token *token, struct p1
     cert->object->x509 = x509;
     cert->object->value = x509->whole;
     if (!cert->object->label.n) cert->object->label = x509_common_name(x509->subject);
-    return p15_learn(card, token->state, cert, scratch);
+    return p15object_learn(card, token->state, cert, scratch);
 }
 
-static struct p15_certificate *p15_certificate_of(const struct p15 *p15, bytes id)
+static struct p15_certificate *p15object_certificate_of(const struct p15 *p15, bytes id)
 {
     struct p15_certificate *cert = p15->certificates;
-    while (cert && !(id.n && bytes_equal(cert->id, id))) cert = cert->next;
+    if (!id.n) return NULL;
+    while (cert && !bytes_equal(cert->id, id)) cert = cert->next;
     return cert;
 }
 
-static st p15_read_public(struct card *card, struct token *token, struct p15_key *key,
-                          struct scratch scratch)
+// The public half of a key from its own file, if the directory has public keys.
+static st p15object_read_public(struct card *card, struct token *token, struct p15_key *key,
+                                struct scratch scratch)
 {
     struct alg_key found;
     bytes content;
-    TRY(p15_load(card, token, P15_MASK_PUBLIC, scratch));
-    st s = p15file_read_value(card, token, &key->public_value, P15_OBJECT, &scratch, &content);
-    if (!s) s = p15_parse_public(content, key, &found);
-    return s ? s : p15_keep_key(card, key, &found, NULL, scratch);
+    if (!p15dir_has(token->state, P15_PUKDF)) return ST_NOT_FOUND;
+    TRY(p15object_load(card, token, P15_MASK_PUBLIC, scratch));
+    TRY(p15file_read_value(card, token, &key->public_value, P15_OBJECT, &scratch, &content));
+    TRY(p15object_parse_public(content, key, &found));
+    return p15object_keep_key(card, key, &found, NULL, scratch);
+}
+
+// The public half of a key from its certificate, which is read now or was before. ST_NOT_FOUND: it
+// has none to give.
+static st p15object_read_of_certificate(struct card *card, struct token *token,
+                                        struct p15_certificate *cert, struct scratch scratch)
+{
+    if (!cert) return ST_NOT_FOUND;
+    if (cert->object->unread) return p15object_read_certificate(card, token, cert, scratch);
+    if (!cert->object->x509) return ST_NOT_FOUND;
+    return p15object_learn(card, token->state, cert, scratch);
+}
+
+// Has the directory said as much of a key as shows its type and size?
+static bool p15object_said_enough(const struct p15_key *key)
+{
+    if (key->type != ALG_RSA) return key->curve != NULL;
+    return key->bits >= ALG_RSA_MIN_BITS && key->bits <= ALG_RSA_MAX_BITS && key->bits % 8 == 0;
+}
+
+// There is no public half to be had: what the directory said must do.
+static st p15object_take_said(struct card *card, struct p15_key *key, bool for_good)
+{
+    struct alg_key *said = NULL;
+    if (p15object_said_enough(key)) {
+        said = ARENA_NEW(&card->arena, struct alg_key, 1);
+        if (!said) return ST_ARENA_FULL;
+        u32 bits = key->type == ALG_RSA ? key->bits : key->curve->bits;
+        *said = (struct alg_key){ .type = key->type, .curve = key->curve, .bits = bits };
+    }
+    p15object_tell_key(key, said, NULL, for_good);
+    return ST_OK;
+}
+
+// Is the search for a public half over, after an attempt that ended with s? It was found, or going
+// on makes no sense.
+static bool p15object_is_over(const struct p15_key *key, st s)
+{
+    return key->sought || link_is_broken(s) || s == ST_ARENA_FULL;
 }
 
 // The public half of a key, from where it costs least: a certificate that is known, the public
 // key's own file, a certificate that is not. If there is none, what the directory said must do: for
 // good, or where a certificate may come after the login, until then.
-static st p15_read_key(struct card *card, struct token *token, struct p15_key *key,
-                       struct scratch scratch)
+static st p15object_read_key(struct card *card, struct token *token, struct p15_key *key,
+                             struct scratch scratch)
 {
     struct p15 *p15 = token->state;
-    struct p15_certificate *cert = p15_certificate_of(p15, key->id);
-    st s = ST_NOT_FOUND;
+    struct p15_certificate *cert = p15object_certificate_of(p15, key->id);
+    st s;
     if (key->refused == token->login_epoch + 1) return ST_OK;
-    if (!cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
-    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
-    if (!cert) TRY(p15_load(card, token, P15_MASK_CERT, scratch));
-    cert = p15_certificate_of(p15, key->id);
-    if (cert && cert->object->unread) s = p15_read_certificate(card, token, cert, scratch);
-    else if (cert && cert->object->x509) s = p15_learn(card, p15, cert, scratch);
-    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
-    if (cert && p15_has(p15, P15_PUKDF)) s = p15_read_public(card, token, key, scratch);
-    if (link_is_broken(s) || s == ST_ARENA_FULL || key->looked) return s;
-    struct alg_key *said = NULL;
-    bool known = key->type == ALG_RSA ? key->bits >= ALG_RSA_MIN_BITS &&
-                 key->bits <= ALG_RSA_MAX_BITS && key->bits % 8 == 0 : key->curve != NULL;
-    if (known) said = ARENA_NEW(&card->arena, struct alg_key, 1);
-    if (known && !said) return ST_ARENA_FULL;
-    if (said)
-        *said = (struct alg_key){ .type = key->type, .curve = key->curve,
-                                  .bits = key->type == ALG_RSA ? key->bits : key->curve->bits };
+    if (!cert) {
+        s = p15object_read_public(card, token, key, scratch);
+        if (p15object_is_over(key, s)) return s;
+        TRY(p15object_load(card, token, P15_MASK_CERT, scratch));
+        cert = p15object_certificate_of(p15, key->id);
+    }
+    s = p15object_read_of_certificate(card, token, cert, scratch);
+    if (p15object_is_over(key, s)) return s;
+    if (cert) s = p15object_read_public(card, token, key, scratch);
+    if (p15object_is_over(key, s)) return s;
     bool later = cert && cert->object->unread && !place_has_login(card, token);
+    TRY(p15object_take_said(card, key, !later));
     if (later) key->refused = token->login_epoch + 1;
-    p15_tell_key(key, said, NULL, !later);
     return ST_OK;
 }
 
-// ---- For drivers: finding out ----
+// ---- For drivers ----
 
 // What a public key has of its own, and what of its other half.
-static void p15_tell_public(struct card *card, struct p15_key *key)
+static void p15object_tell_public(struct card *card, struct p15_key *key)
 {
     struct object *object = key->public_object, *other = key->private_object;
+    bool own_entry = key->public_entry.n || !other;
     object->trusted = key->trusted;
     object->access = key->access;
     if (key->public_label.n) object->label = key->public_label;
-    card_set_entry(card, object, key->public_entry.n || !other ? key->public_entry : other->entry);
+    card_set_entry(card, object, own_entry ? key->public_entry : other->entry);
     if (!other) return;
     object->x509 = other->x509;
     object->always_auth = other->always_auth;
 }
 
-static st p15_list(struct card *card, struct token *token, const struct query *query,
-                   struct scratch scratch)
+// The public halves of all keys as objects, if they are none yet.
+static st p15object_list_public(struct card *card, struct token *token)
 {
-    struct p15 *p15 = token->state;
-    u32 kinds = 0;
-    TRY(p15_refresh(card, token, scratch));
-    bool public_keys = query->any_class || query->class == CKO_PUBLIC_KEY;
-    bool certificates = query->any_class || query->class == CKO_CERTIFICATE;
-    if (query->any_class || query->class == CKO_PRIVATE_KEY || public_keys ||
-        (certificates && card->token_count > 1))
-        kinds |= P15_MASK_PRIVATE;
-    if (public_keys) kinds |= P15_MASK_PUBLIC;
-    if (query->any_class || query->class == CKO_DATA) kinds |= 1u << P15_DODF;
-    if ((query->any_class || query->class == CKO_SECRET_KEY) && !query->no_secret)
-        kinds |= 1u << P15_SKDF;
-    TRY(p15_load(card, token, kinds, scratch));
-    if (certificates) TRY(p15_load(card, token, P15_MASK_CERT, scratch));
-    if (!public_keys) return ST_OK;
+    const struct p15 *p15 = token->state;
     for (struct p15_key *key = p15->keys; key; key = key->next) {
         if (key->public_object) continue;
-        key->public_object = p15_add_key_object(card, p15_token_of_id(card, token, key->id),
-                                                CKO_PUBLIC_KEY, key);
+        struct token *owner = p15object_token_of_id(card, token, key->id);
+        key->public_object = p15object_add_key(card, owner, CKO_PUBLIC_KEY, key);
         if (!key->public_object) return ST_ARENA_FULL;
-        p15_tell_public(card, key);
+        p15object_tell_public(card, key);
     }
     return ST_OK;
 }
 
-static st p15_read(struct card *card, struct object *object, struct scratch scratch)
+// Which directory files a search for objects of a class needs. A private key tells whose its public
+// half and its certificates are.
+static u32 p15object_kinds(CK_OBJECT_CLASS class, bool several_tokens)
 {
-    struct token *token = object->token;
+    switch (class) {
+    case CKO_PRIVATE_KEY: return P15_MASK_PRIVATE;
+    case CKO_PUBLIC_KEY:  return P15_MASK_PRIVATE | P15_MASK_PUBLIC;
+    case CKO_CERTIFICATE: return P15_MASK_CERT | (several_tokens ? P15_MASK_PRIVATE : 0);
+    case CKO_SECRET_KEY:  return P15_MASK_SECRET;
+    case CKO_DATA:        return P15_MASK_DATA;
+    default:              return 0;
+    }
+}
+
+// Makes the objects that a search may match, from as few directory files as that takes;
+// certificates come after keys, whose token they go with. See list of struct driver.
+static st p15object_list(struct card *card, struct token *token, const struct query *query,
+                         struct scratch scratch)
+{
+    u32 kinds = P15_MASK_ALL;
+    TRY(p15dir_refresh(card, token, scratch));
+    if (!query->any_class) kinds = p15object_kinds(query->class, card->token_count > 1);
+    if (query->no_secret) kinds &= ~P15_MASK_SECRET;
+    TRY(p15object_load(card, token, kinds & ~P15_MASK_CERT, scratch));
+    TRY(p15object_load(card, token, kinds & P15_MASK_CERT, scratch));
+    return kinds & P15_MASK_PUBLIC ? p15object_list_public(card, token) : ST_OK;
+}
+
+// The value of a data object. An error may be in passing; what the card does not give otherwise is
+// shown without a value.
+static st p15object_read_data(struct card *card, struct object *object, struct scratch scratch)
+{
     bytes value;
-    if (object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY)
-        return p15_read_key(card, token, object->state, scratch);
-    if (object->class == CKO_CERTIFICATE)
-        return p15_read_certificate(card, token, object->state, scratch);
-    object->unread = object->class == CKO_DATA;
-    if (!object->unread) return ST_OK;               // a secret key: the directory has said all
-    st s = p15file_read_value(card, token, object->state, P15_ANY, &scratch, &value);
+    object->unread = true;
+    st s = p15file_read_value(card, object->token, object->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     object->value = s ? BYTES_NONE : arena_copy(&card->arena, value);
     if (!s && value.n && !object->value.p) return ST_ARENA_FULL;
@@ -7148,111 +7730,42 @@ static st p15_read(struct card *card, struct object *object, struct scratch scra
     return ST_OK;
 }
 
+// What the directory does not say of an object; see read of struct driver. Of a secret key it has
+// said all.
+static st p15object_read(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    switch (object->class) {
+    case CKO_PRIVATE_KEY: case CKO_PUBLIC_KEY:
+        return p15object_read_key(card, token, object->state, scratch);
+    case CKO_CERTIFICATE:
+        return p15object_read_certificate(card, token, object->state, scratch);
+    case CKO_DATA:
+        return p15object_read_data(card, object, scratch);
+    default:
+        object->unread = false;
+        return ST_OK;
+    }
+}
+
 /* ================================================================================================
- * MARK: - >>p15use
- * Tokens and keys of PKCS#15 cards, and directories that they have not, for their drivers.
+ * MARK: - >>p15key
+ * Keys of PKCS#15 cards in use, as far as their drivers have that in common.
  *
- * Owns    which PINs are tokens; how a key of such a card is used; directory files made here
- * Uses    >>tlv >>alg >>random >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial
- *         >>p15file >>p15
- * Names   p15use_
- * Specs   ISO 7816-4 (GET CHALLENGE), ISO 7816-8 (MSE, PSO), ISO/IEC 7816-15
- * Tests   tests/unit/p15use.c
+ * Owns    where the key of a trial is; key agreement; what a key's answers mean
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>card >>trial >>p15
+ * Names   p15key_
+ * Specs   ISO 7816-4 (GENERAL AUTHENTICATE), ISO 7816-8 (PSO)
+ * Tests   tests/unit/p15key.c
  * ==============================================================================================*/
 
-// ---- Tokens ----
-
-static st p15use_open(struct card *card, struct token *token, struct scratch scratch)
-{
-    TRY(secret_read_tries(card, token, scratch));
-    TRY(p15_read_info(card, token, scratch));
-    return p15_look_if_blank(card, token, scratch);
-}
-
-// The PUK of a PIN: the one whose identifier its entry names, else whichever unblocks. NULL: none.
-static const struct p15_pin *p15use_puk_of(const struct p15 *p15, const struct p15_pin *pin)
-{
-    const struct p15_pin *found = NULL;
-    if (pin->flags & P15_PIN_NO_UNBLOCK) return NULL;
-    for (const struct p15_pin *at = p15->pins; at; at = at->next) {
-        if (at == pin) continue;
-        if (pin->puk_id.n && bytes_equal(at->auth_id, pin->puk_id)) return at;
-        if (!found && at->flags & P15_PIN_UNBLOCKING) found = at;
-    }
-    return found;
-}
-
-// A PIN of the directory as a credential. What no directory says is as in the one that the driver
-// set for this role.
-static struct credential p15use_credential(const struct p15 *p15, const struct p15_pin *pin,
-                                           enum card_role role, const struct credential *like)
-{
-    struct credential made = pin->pin;
-    made.role = (u8)role;
-    made.place = p15_place(p15, &pin->where);
-    if (!like) return made;
-    made.ask = like->ask;
-    made.logout_by = like->logout_by;
-    made.unblock_by = like->unblock_by;
-    made.presented = like->presented;
-    return made;
-}
-
-// The user PINs of the AODF: the first is this token's, a second one becomes a token of its own.
-static st p15use_find_pins(struct card *card, struct token *token, struct scratch scratch)
-{
-    struct p15 *p15 = token->state;
-    struct token *at = token, like = *token;
-    TRY(p15_load(card, token, 1u << P15_AODF, scratch));
-    for (const struct p15_pin *pin = p15->pins; pin; pin = pin->next) {
-        if (pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) continue;
-        if (at != token) {
-            *at = *token;
-            at->index = token->index + (u32)(at - token);
-            card->token_count++;
-        }
-        const struct p15_pin *unblocks = p15use_puk_of(p15, pin);
-        struct credential user = p15use_credential(p15, pin, ROLE_USER, card_pin(&like));
-        struct credential puk = { .role = ROLE_PUK };
-        if (unblocks)
-            puk = p15use_credential(p15, unblocks, ROLE_PUK, card_credential(&like, ROLE_PUK));
-        card_set_credential(at, &user);
-        card_set_credential(at, &puk);
-        p15->user_pins[at->index] = pin;
-        if (++at == &card->tokens[SCARD11_READER_SLOTS]) break;
-    }
-    return ST_OK;
-}
-
-// What the card gives, in parts of any length; the rest is the host's once it gives none, or less
-// than eight bytes at a time. Some cards know a challenge of eight bytes and no other.
-static st p15use_random(struct card *card, struct token *token, u8 *out, size_t n)
-{
-    size_t most = 32;
-    (void)token;
-    while (n) {
-        u8 room[256];
-        struct buf b = buf_on(room, sizeof room);
-        size_t want = n < most ? n : most;
-        st s = iso_get_challenge(&card->link, (u32)want, &b);
-        size_t got = b.n < want ? b.n : want;
-        if (s) got = 0;
-        memcpy(out, room, got);
-        mem_wipe(room, sizeof room);
-        if (link_is_broken(s)) return s;
-        out += got;
-        n -= got;
-        if (got == want || got >= 8) continue;
-        if (got || want <= 8) return random_bytes(out, n);
-        most = 8;
-    }
-    return ST_OK;
-}
-
-// ---- Keys ----
+#define P15KEY_INS_AGREE 0x86       // GENERAL AUTHENTICATE with a dynamic authentication template
+#define P15KEY_TEMPLATE  0x7c
+#define P15KEY_POINT     0x85       // in it: the peer's point
+#define P15KEY_SECRET    0x82       // ... the secret
 
 // A key of the directory, to be used on trust and checked.
-static struct trial p15use_trial(struct card *card, struct object *object,
+static struct trial p15key_trial(struct card *card, struct object *object,
                                  const struct alg_use *use, bytes in, struct scratch scratch,
                                  struct buf *out)
 {
@@ -7262,153 +7775,191 @@ static struct trial p15use_trial(struct card *card, struct object *object,
                            .place = p15_place(object->token->state, &key->where) };
 }
 
-// The same for what the host cannot check.
-static struct trial p15use_secret_trial(struct card *card, struct object *object, bytes in,
+// A key of the directory whose results the host cannot check: what it decrypts or agrees.
+static struct trial p15key_secret_trial(struct card *card, struct object *object, bytes in,
                                         struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, NULL, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, NULL, in, scratch, out);
     trial.secret = true;
     return trial;
 }
 
-// ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 }.
-static st p15use_agree(struct card *card, const struct object *object, bytes point,
+// ECDH by GENERAL AUTHENTICATE: 7C { 85 the peer's point }. The secret comes bare, or in 7C { 82 },
+// as long as the curve; ST_PROTOCOL: it does not.
+static st p15key_agree(struct card *card, const struct object *object, bytes point,
                        struct scratch scratch, struct buf *out)
 {
-    struct buf data = scratch_buf(&scratch, point.n + 16), rsp = scratch_buf(&scratch, 300);
+    struct buf data = scratch_buf(&scratch, point.n + 16);
+    struct buf rsp = scratch_buf(&scratch, 300);
     bytes secret, inner;
-    tlv_put_header(&data, 0x7c, tlv_size(0x85, point.n));
-    tlv_put(&data, 0x85, point);
-    struct apdu cmd = { .ins = P15_INS_AGREE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
+    SCARD11_ASSERT(object->key && object->key->curve);
+    size_t size = object->key->curve->size;
+    tlv_put_header(&data, P15KEY_TEMPLATE, tlv_size(P15KEY_POINT, point.n));
+    tlv_put(&data, P15KEY_POINT, point);
+    struct apdu cmd = { .ins = P15KEY_INS_AGREE, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
                         .secret_out = true };
     TRY(link_exchange(&card->link, &cmd, &rsp));
     secret = buf_bytes(&rsp);
-    if (secret.n != object->key->curve->size && !tlv_open(secret, 0x7c, &inner))
-        tlv_find(inner, 0x82, &secret);
+    if (secret.n != size && !tlv_open(secret, P15KEY_TEMPLATE, &inner))
+        tlv_find(inner, P15KEY_SECRET, &secret);
     buf_put(out, secret);
-    return secret.n == object->key->curve->size ? ST_OK : ST_PROTOCOL;
+    return secret.n == size ? ST_OK : ST_PROTOCOL;
 }
 
 // What a card opened and took the padding off gets it again, in a block of k bytes: >>op unpads for
 // all cards. More than such a block can have held is the card's mistake, not the caller's.
-static st p15use_pad_again(bytes plain, size_t k, struct buf *out)
+static st p15key_pad_again(bytes plain, size_t k, struct buf *out)
 {
     st s = padding_pkcs1_seal(plain, k, out);
     return s == ST_DATA_LEN ? ST_PROTOCOL : s;
 }
 
-static st p15use_key_status(st s)
+// What the answer to a use of a key means. 6884: no chains, and extended length is not to be had.
+static st p15key_status(st s)
 {
     switch (s) {
-        case SW_SECURITY_STATUS:
-            return ST_NOT_LOGGED_IN;
-        case SW_NO_CHAINING:                    // and extended length is not to be had
-            return ST_NOT_SUPPORTED;
-        case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
-        case SW_FILE_NOT_FOUND: case SW_WRONG_LENGTH: case SW_DATA_UNUSABLE:
-            return ST_FAILED;
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    case SW_NO_CHAINING:     return ST_NOT_SUPPORTED;
+    case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
+    case SW_FILE_NOT_FOUND: case SW_WRONG_LENGTH: case SW_DATA_UNUSABLE:
+        return ST_FAILED;
+    default: return s;
     }
-    return s;
 }
 
-// ---- A directory that is not on the card ----
+/* ================================================================================================
+ * MARK: - >>p15made
+ * Directory files that a card has not, made here: its driver knows what they would say.
+ *
+ * Owns    entries of PINs, keys, certificates and data in the syntax of PKCS#15
+ * Uses    >>tlv >>alg >>card >>p15 >>p15dir
+ * Names   p15made_
+ * Specs   ISO/IEC 7816-15
+ * Tests   tests/unit/p15made.c
+ * ==============================================================================================*/
 
-// A record: its common, class and type attributes.
-static void p15use_put_record(struct buf *out, u8 tag, bytes common, bytes class, bytes type)
+#define P15MADE_PART 64             // bytes of one part of an entry
+
+// The parts of an entry that is being made.
+struct p15made {
+    u8 room[3][P15MADE_PART];
+    struct buf common, class, type;
+};
+
+static void p15made_path(struct buf *out, bytes file)
 {
-    size_t inside = tlv_size(0x30, type.n);
-    tlv_put_header(out, tag, tlv_size(0x30, common.n) + tlv_size(0x30, class.n) +
-                             tlv_size(0xa1, inside));
-    tlv_put(out, 0x30, common);
-    tlv_put(out, 0x30, class);
-    tlv_put_header(out, 0xa1, inside);
-    tlv_put(out, 0x30, type);
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, file.n));
+    tlv_put(out, TLV_OCTETS, file);
 }
 
-// label, flags (private or not), authId, userConsent
-static void p15use_put_common(struct buf *out, const char *label, u8 auth_id, bool consent)
+// Begins an entry: label, flags (private or not), authId (0: none), userConsent.
+static void p15made_begin(struct p15made *made, const char *label, u8 auth_id, bool consent)
 {
-    tlv_put(out, 0x0c, bytes_text(label));
+    made->common = buf_on(made->room[0], P15MADE_PART);
+    made->class = buf_on(made->room[1], P15MADE_PART);
+    made->type = buf_on(made->room[2], P15MADE_PART);
+    tlv_put(&made->common, TLV_UTF8, bytes_text(label));
     if (!auth_id) return;
-    tlv_put(out, 0x03, BYTES(0x07, 0x80));
-    tlv_put(out, 0x04, BYTES(auth_id));
-    if (consent) tlv_put(out, 0x02, BYTES(1));
+    tlv_put(&made->common, TLV_BITS, BYTES(0x07, 0x80));
+    tlv_put(&made->common, TLV_OCTETS, BYTES(auth_id));
+    if (consent) tlv_put(&made->common, TLV_INTEGER, BYTES(1));
 }
 
-static void p15use_put_path(struct buf *out, bytes file)
+// Puts the entry, whose parts are all there.
+static void p15made_end(struct p15made *made, struct buf *out, u8 tag)
 {
-    tlv_put_header(out, 0x30, tlv_size(0x04, file.n));
-    tlv_put(out, 0x04, file);
+    bytes common = buf_bytes(&made->common), class = buf_bytes(&made->class);
+    bytes type = buf_bytes(&made->type);
+    size_t inside = tlv_size(TLV_SEQUENCE, type.n);
+    SCARD11_ASSERT(!made->common.full && !made->class.full && !made->type.full);
+    tlv_put_header(out, tag, tlv_size(TLV_SEQUENCE, common.n) + tlv_size(TLV_SEQUENCE, class.n) +
+                             tlv_size(TLV_CONSTRUCTED(1), inside));
+    tlv_put(out, TLV_SEQUENCE, common);
+    tlv_put(out, TLV_SEQUENCE, class);
+    tlv_put_header(out, TLV_CONSTRUCTED(1), inside);
+    tlv_put(out, TLV_SEQUENCE, type);
 }
 
-// A PIN of digits, padded; refs above 7F are written as they are: negative.
-static void p15use_put_pin(struct buf *out, const char *label, u8 id, u8 min, u8 ref, u8 filler)
+// A PIN of digits, up to 12 of them and filled to as many; a reference above 7F is written as it
+// is: negative.
+static void p15made_pin(struct buf *out, const char *label, u8 id, u8 min, u8 reference, u8 filler)
 {
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15use_put_common(&common, label, 0, false);
-    tlv_put(&class, 0x04, BYTES(id));
-    tlv_put(&type, 0x03, BYTES(0x02, 0x0c));            // initialized, needs padding
-    tlv_put(&type, 0x0a, BYTES(CARD_PIN_ASCII));
-    tlv_put(&type, 0x02, BYTES(min));
-    tlv_put(&type, 0x02, BYTES(12));
-    tlv_put(&type, 0x02, BYTES(12));
-    tlv_put(&type, 0x80, BYTES(ref));
-    tlv_put(&type, 0x04, BYTES(filler));
-    p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+    struct p15made made;
+    p15made_begin(&made, label, 0, false);
+    tlv_put(&made.class, TLV_OCTETS, BYTES(id));
+    tlv_put(&made.type, TLV_BITS, BYTES(0x02, 0x0c));           // initialized, needs padding
+    tlv_put(&made.type, TLV_ENUMERATED, BYTES(CARD_PIN_ASCII));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(min));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(12));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(12));
+    tlv_put(&made.type, TLV_PRIMITIVE(0), BYTES(reference));
+    tlv_put(&made.type, TLV_OCTETS, BYTES(filler));
+    p15made_end(&made, out, TLV_SEQUENCE);
 }
 
-// A private key of a PIN, RSA or P-384; one for qualified signatures wants it each time.
-static void p15use_put_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id,
-                           u8 ref, bytes df)
+// What a key that was made is for, as a BIT STRING: sign; or sign and derive; or qualified
+// signatures.
+static bytes p15made_usage(bool rsa, bool qualified)
 {
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15use_put_common(&common, label, id, qualified);
-    tlv_put(&class, 0x04, BYTES(id));
-    if (qualified) tlv_put(&class, 0x03, BYTES(0x06, 0x00, 0x40));      // nonRepudiation
-    else if (rsa)  tlv_put(&class, 0x03, BYTES(0x05, 0x20));            // sign
-    else           tlv_put(&class, 0x03, BYTES(0x07, 0x20, 0x80));      // sign, derive
-    tlv_put(&class, 0x02, BYTES(ref));
-    p15use_put_path(&type, df);
-    if (!rsa) tlv_put(&type, 0x30, alg_curve_oid(alg_curve_named("P-384")));
-    p15use_put_record(out, rsa ? 0x30 : 0xa0, buf_bytes(&common), buf_bytes(&class),
-                      buf_bytes(&type));
+    static const u8 sign[] = { 0x05, 0x20 }, sign_derive[] = { 0x07, 0x20, 0x80 },
+                    non_repudiation[] = { 0x06, 0x00, 0x40 };
+    if (qualified) return bytes_of(non_repudiation, sizeof non_repudiation);
+    return rsa ? bytes_of(sign, sizeof sign) : bytes_of(sign_derive, sizeof sign_derive);
 }
 
-// A certificate (id: CKA_ID), or a data object (id 0).
-static void p15use_put_file(struct buf *out, const char *label, const char *application, u8 id,
-                            bytes file)
+// A private key of the PIN with the same id, RSA or P-384, in a DF; one for qualified signatures
+// wants its PIN each time.
+static void p15made_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id,
+                        u8 reference, bytes df)
 {
-    u8 room[3][64];
-    struct buf common = buf_on(room[0], sizeof room[0]), class = buf_on(room[1], sizeof room[1]),
-               type = buf_on(room[2], sizeof room[2]);
-    p15use_put_common(&common, label, 0, false);
-    if (id) tlv_put(&class, 0x04, BYTES(id));
-    else    tlv_put(&class, 0x0c, bytes_text(application));
-    p15use_put_path(&type, file);
-    p15use_put_record(out, 0x30, buf_bytes(&common), buf_bytes(&class), buf_bytes(&type));
+    struct p15made made;
+    p15made_begin(&made, label, id, qualified);
+    tlv_put(&made.class, TLV_OCTETS, BYTES(id));
+    tlv_put(&made.class, TLV_BITS, p15made_usage(rsa, qualified));
+    tlv_put(&made.class, TLV_INTEGER, BYTES(reference));
+    p15made_path(&made.type, df);
+    if (!rsa) tlv_put(&made.type, TLV_SEQUENCE, alg_curve_oid(alg_curve_named("P-384")));
+    p15made_end(&made, out, rsa ? TLV_SEQUENCE : (u8)TLV_CONSTRUCTED(0));
+}
+
+// A certificate in a file; id is its CKA_ID.
+static void p15made_certificate(struct buf *out, const char *label, u8 id, bytes file)
+{
+    struct p15made made;
+    p15made_begin(&made, label, 0, false);
+    tlv_put(&made.class, TLV_OCTETS, BYTES(id));
+    p15made_path(&made.type, file);
+    p15made_end(&made, out, TLV_SEQUENCE);
+}
+
+// A data object in a file.
+static void p15made_data(struct buf *out, const char *label, const char *application, bytes file)
+{
+    struct p15made made;
+    p15made_begin(&made, label, 0, false);
+    tlv_put(&made.class, TLV_UTF8, bytes_text(application));
+    p15made_path(&made.type, file);
+    p15made_end(&made, out, TLV_SEQUENCE);
 }
 
 // Personal data as Estonian cards have it, in files 5001 on of a DF.
-static void p15use_put_personal(struct buf *out, const char *application, u16 df)
+static void p15made_personal(struct buf *out, const char *application, u16 df)
 {
     static const char *const labels[] = { "Surname", "First name", "Sex", "Citizenship",
         "Date and place of birth", "Personal identification code", "Document number",
         "Expiry date", "Date and place of issuance", "Type of residence permit", "Notes 1",
         "Notes 2", "Notes 3", "Notes 4", "Notes 5" };
     for (u8 i = 0; i < COUNT(labels); i++)
-        p15use_put_file(out, labels[i], application, 0,
-                        BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
+        p15made_data(out, labels[i], application,
+                     BYTES(0x3f, 0x00, (u8)(df >> 8), (u8)df, 0x50, (u8)(i + 1)));
 }
 
-// A directory file with what was put, beside those of the ODF.
-static st p15use_add_directory(struct card *card, struct p15 *p15, enum p15_kind kind,
-                               const struct buf *b)
+// A directory file with what was put, beside those of the ODF. ST_ARENA_FULL: also where it did not
+// fit into b.
+static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, const struct buf *b)
 {
-    struct p15_file *file = b->full ? NULL : p15_add_file(card, p15, 0xa0u + kind);
+    if (b->full) return ST_ARENA_FULL;
+    struct p15_file *file = p15dir_add_file(card, p15, TLV_CONSTRUCTED((u32)kind));
     if (!file) return ST_ARENA_FULL;
     file->value.direct = arena_copy(&card->arena, buf_bytes(b));
     return file->value.direct.p ? ST_OK : ST_ARENA_FULL;
@@ -8602,8 +9153,8 @@ static const struct driver driver_piv = {
  * Driver: IsoApplet, versions 0 and 1 of its interface. The example for a new driver.
  *
  * Owns    driver_isoapplet
- * Uses    >>alg >>hash >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15
- *         >>p15use
+ * Uses    >>alg >>hash >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15 >>p15file
+ *         >>p15dir >>p15token >>p15object >>p15key
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/unit/isoapplet.c
@@ -8724,7 +9275,7 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     if (s) return s;
     struct isoapplet *isoapplet = token->state = ARENA_NEW(&card->arena, struct isoapplet, 1);
     if (!isoapplet) return ST_ARENA_FULL;
-    p15_init(&isoapplet->p15, aid, P15_FLAT);
+    p15dir_init(&isoapplet->p15, aid, P15_FLAT);
     TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
     p15_attach(token, &isoapplet->p15);
     card_set_credential(token, &isoapplet_pin);
@@ -8733,7 +9284,7 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     if (there) place_seen(card, token);
     else       place_arrived(card, token);
-    return p15use_open(card, token, scratch);
+    return p15token_open(card, token, scratch);
 }
 
 // Lists what the directory has; EC keys of version 0 are marked as hashing themselves.
@@ -8741,7 +9292,7 @@ static st isoapplet_list(struct card *card, struct token *token, const struct qu
                          struct scratch scratch)
 {
     const struct isoapplet *isoapplet = token->state;
-    TRY(p15_list(card, token, query, scratch));
+    TRY(p15object_list(card, token, query, scratch));
     if (!isoapplet->hashes) return ST_OK;
     for (const struct p15_key *key = isoapplet->p15.keys; key; key = key->next)
         if (key->type == ALG_EC && key->private_object)
@@ -8782,10 +9333,10 @@ static st isoapplet_sign(struct card *card, struct object *object, const struct 
 {
     struct buf digest = scratch_buf(&scratch, 64);
     if (object->hashes) TRY(hash_of(object->hashes, in, &digest));
-    struct trial trial = p15use_trial(card, object, use, object->hashes ? buf_bytes(&digest) : in,
+    struct trial trial = p15key_trial(card, object, use, object->hashes ? buf_bytes(&digest) : in,
                                       scratch, out);
     while (trial_next(&trial)) trial.s = isoapplet_sign_once(card, object, use, in, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 // One attempt to decrypt. The card takes the padding off; >>op wants it, for all cards.
@@ -8801,29 +9352,29 @@ static st isoapplet_decrypt_once(struct card *card, struct object *object, bytes
     buf_put8(&data, 0);                     // padding indicator: no further information
     buf_put(&data, in);
     TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, &plain));
-    return p15use_pad_again(buf_bytes(&plain), in.n, out);
+    return p15key_pad_again(buf_bytes(&plain), in.n, out);
 }
 
 static st isoapplet_decrypt(struct card *card, struct object *object, const struct alg_use *use,
                             bytes in, struct scratch scratch, struct buf *out)
 {
     (void)use;
-    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
     while (trial_next(&trial)) trial.s = isoapplet_decrypt_once(card, object, in, scratch, out);
-    return trial.s == SW_WRONG_DATA ? ST_CIPHER_DATA : p15use_key_status(trial.s);
+    return trial.s == SW_WRONG_DATA ? ST_CIPHER_DATA : p15key_status(trial.s);
 }
 
 static const struct driver driver_isoapplet = {
     .name    = "IsoApplet",
     .probe   = isoapplet_probe,
     .select  = p15file_select,
-    .open    = p15use_open,
+    .open    = p15token_open,
     .list    = isoapplet_list,
-    .read    = p15_read,
-    .landmark = p15_landmark,
+    .read    = p15object_read,
+    .landmark = p15dir_landmark,
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
-    .random  = p15use_random,
+    .random  = p15token_random,
 };
 #endif
 
@@ -8832,8 +9383,8 @@ static const struct driver driver_isoapplet = {
  * Driver: MyEID, and OsEID, which knows its commands.
  *
  * Owns    driver_myeid
- * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15file >>p15
- *         >>p15use
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15entry
+ *         >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/unit/myeid.c
@@ -8913,11 +9464,11 @@ static void myeid_add_token(struct card *card, const struct token *first, const 
     token->opened = token->login = token->so = token->so_lost = token->stale = false;
     token->session_count = token->rw_count = 0;
     card->token_count++;
-    user.reference = pin->pin.reference;
+    user.reference = pin->credential.reference;
     card_set_credential(token, &user);
     card_set_credential(token, &myeid_puk);
     myeid->p15.user_pins[token->index] = pin;
-    p15_set_label(card, token, bytes_text(token->label));
+    p15dir_set_label(card, token, bytes_text(token->label));
 }
 
 // The user's PIN is the first one of the AODF that is no PUK and not the SO's: number 1 but on few
@@ -8927,15 +9478,15 @@ static st myeid_find_pin(struct card *card, struct token *token, struct scratch 
     struct myeid *myeid = token->state;
     struct credential *pin = card_pin(token);
     if (myeid->pin_found) return ST_OK;
-    TRY(p15_load(card, token, 1u << P15_AODF, scratch));
+    TRY(p15token_load_pins(card, token, scratch));
     myeid->pin_found = true;
     const struct p15_pin *found = myeid_user_pin(myeid->p15.pins);
     if (!found) return ST_OK;
     myeid->p15.user_pins[token->index] = found;
     for (const struct p15_pin *more = found; (more = myeid_user_pin(more->next)) != NULL; )
         myeid_add_token(card, token, more);
-    if (found->pin.reference == pin->reference) return ST_OK;
-    pin->reference = found->pin.reference;
+    if (found->credential.reference == pin->reference) return ST_OK;
+    pin->reference = found->credential.reference;
     pin->tries = -1;
     pin->tries_max = 0;
     pin->asked = pin->missing = false;
@@ -8966,7 +9517,7 @@ static st myeid_tell_missing(struct card *card, struct token *token, struct scra
 static st myeid_open(struct card *card, struct token *token, struct scratch scratch)
 {
     struct credential *pin = card_pin(token);
-    TRY(p15use_open(card, token, scratch));
+    TRY(p15token_open(card, token, scratch));
     if (pin->tries && !pin->missing) return ST_OK;
     TRY(myeid_find_pin(card, token, scratch));
     TRY(secret_read_tries(card, token, scratch));
@@ -8999,7 +9550,7 @@ static st myeid_probe(struct card *card, struct token *token, struct scratch scr
     struct myeid *myeid = token->state = ARENA_NEW(&card->arena, struct myeid, 1);
     if (!myeid) return ST_ARENA_FULL;
     myeid->derives_by_file = model && model->derives_by_file;
-    p15_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+    p15dir_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     p15_attach(token, &myeid->p15);
     card_set_credential(token, &myeid_pin);
     card_set_credential(token, &myeid_puk);
@@ -9027,10 +9578,10 @@ static st myeid_list_known(struct card *card, struct token *token, const struct 
                            struct scratch scratch)
 {
     struct myeid *myeid = token->state;
-    TRY(p15_list(card, token, query, scratch));
+    TRY(p15object_list(card, token, query, scratch));
     if (!myeid->p15.names_more || myeid->pin_found) return ST_OK;
     TRY(myeid_find_pin(card, token, scratch));
-    p15_sort_objects(card, token);
+    p15object_sort_all(card, token);
     return ST_OK;
 }
 
@@ -9039,10 +9590,10 @@ static st myeid_list(struct card *card, struct token *token, const struct query 
 {
     struct myeid *myeid = token->state;
     u32 counter = myeid->counter;
-    if (myeid->counted && p15_was_away(card, &myeid->p15)) {
+    if (myeid->counted && p15dir_was_away(card, &myeid->p15)) {
         TRY(place_be_sure(card, token, scratch));
         TRY(myeid_read_counter(card, &counter));
-        if (counter != myeid->counter) TRY(p15_forget(card, &myeid->p15));
+        if (counter != myeid->counter) TRY(p15dir_forget(card, &myeid->p15));
         myeid->counter = counter;
     }
     TRY(myeid_list_known(card, token, query, scratch));
@@ -9075,7 +9626,7 @@ static st myeid_set(struct card *card, struct object *object, u8 p2, u8 algorith
 static st myeid_status(struct card *card, const struct object *object, st s)
 {
     int tries;
-    if (s != SW_CONDITIONS) return p15use_key_status(s);
+    if (s != SW_CONDITIONS) return p15key_status(s);
     st said = iso_ask_pin(&card->link, card_pin(object->token)->reference, &tries);
     if (link_is_broken(said)) return said;
     return said ? ST_NOT_LOGGED_IN : ST_FAILED;
@@ -9136,7 +9687,7 @@ static st myeid_sign_once(struct card *card, struct object *object, bytes in,
 static st myeid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                      struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_sign_once(card, object, in, scratch, out);
     return myeid_status(card, object, trial.s);
 }
@@ -9145,7 +9696,7 @@ static st myeid_decrypt(struct card *card, struct object *object, const struct a
                         bytes in, struct scratch scratch, struct buf *out)
 {
     (void)use;
-    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
     while (trial_next(&trial))
         trial.s = myeid_decipher(card, object, in, !card->sure, scratch, out);
     return myeid_status(card, object, trial.s);
@@ -9158,21 +9709,21 @@ static st myeid_derive_once(struct card *card, struct object *object, bytes poin
     const struct myeid *myeid = object->token->state;
     if (myeid->derives_by_file) TRY(p15file_select_path(card, object->token, &key->where, NULL));
     TRY(myeid_set(card, object, CRT_AUTH, MYEID_EC, myeid->derives_by_file || !card->sure));
-    return p15use_agree(card, object, point, scratch, out);
+    return p15key_agree(card, object, point, scratch, out);
 }
 
 static st myeid_derive(struct card *card, struct object *object, bytes peer_point,
                        struct scratch scratch, struct buf *out)
 {
     struct myeid *myeid = object->token->state;
-    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_derive_once(card, object, peer_point, scratch, out);
     st s = myeid_status(card, object, trial.s);
     if (trial.s != SW_CONDITIONS || s != ST_FAILED || myeid->derives_by_file) return s;
     myeid->derives_by_file = true;                      // does it go with the file selected?
     s = myeid_derive_once(card, object, peer_point, scratch, out);
     myeid->derives_by_file = !s;
-    return s == SW_CONDITIONS ? ST_FAILED : p15use_key_status(s);
+    return s == SW_CONDITIONS ? ST_FAILED : p15key_status(s);
 }
 
 // ---- Secret keys ----
@@ -9217,7 +9768,7 @@ static st myeid_read_secret(struct card *card, struct object *object, struct scr
 static st myeid_read(struct card *card, struct object *object, struct scratch scratch)
 {
     return object->class == CKO_SECRET_KEY ? myeid_read_secret(card, object, scratch) :
-           p15_read(card, object, scratch);
+           p15object_read(card, object, scratch);
 }
 
 // QUIRK(MyEID): a secret key's reference goes under 83. There is no ECB but CBC of single blocks
@@ -9271,7 +9822,7 @@ static st myeid_crypt_once(struct card *card, struct object *object, const struc
 static st myeid_crypt(struct card *card, struct object *object, const struct alg_use *use,
                       bool encrypt, bytes iv, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(card, object, in, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_crypt_once(card, object, use, encrypt, iv, in, out);
     return myeid_status(card, object, trial.s);
 }
@@ -9283,13 +9834,13 @@ static const struct driver driver_myeid = {
     .open    = myeid_open,
     .list    = myeid_list,
     .read    = myeid_read,
-    .landmark = p15_landmark,
+    .landmark = p15dir_landmark,
     .login   = myeid_login,
     .logout  = myeid_logout,
     .sign    = myeid_sign,
     .decrypt = myeid_decrypt,
     .derive  = myeid_derive,
-    .random  = p15use_random,
+    .random  = p15token_random,
     .crypt   = myeid_crypt,
 };
 #endif
@@ -9299,7 +9850,8 @@ static const struct driver driver_myeid = {
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
  * Owns    driver_esteid
- * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15entry >>p15
+ *         >>p15file >>p15dir >>p15token >>p15object >>p15key >>p15made
  * Names   esteid_
  * Specs   Estonian ID1 card, technical description of the chip application (TD-ID1-Chip-App);
  *         ISO 7816-4, -8
@@ -9421,22 +9973,22 @@ static st esteid_look_at(struct card *card, struct token *token, u32 i, bool cer
 {
     struct esteid *esteid = token->state;
     struct esteid_key *key = &esteid->keys[i];
-    struct p15_key said = { .reference = key->reference };
+    struct p15_key_entry said;
     struct p15_value value = { .direct = BYTES_NONE };
     struct p15_entry entry;
     struct tlv record, part;
     bytes content;
     TRY(esteid_path(card, i, file, &value.path.file));
     TRY(p15file_read_value(card, token, &value, P15_RECORDS, &scratch, &content));
-    if (p15file_next(&content, &record) || p15_parse_entry(&record, &entry)) return ST_NOT_FOUND;
+    if (p15entry_next(&content, &record) || p15entry_parse(&record, &entry)) return ST_NOT_FOUND;
     if (!certificate) {
-        p15_parse_key_class(entry.class, &said);
-        key->reference = said.reference;
-        key->rsa = record.tag == 0x30;
+        p15entry_key(&entry, p15entry_key_type(entry.tag), &said);
+        if (said.referenced) key->reference = said.reference;
+        key->rsa = said.type == ALG_RSA;
         return ST_OK;
     }
     if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
-    TRY(p15_parse_value(&part, &value));
+    TRY(p15entry_value(&part, &value));
     return esteid_path(card, i, value.path.file, &key->certificate);
 }
 
@@ -9454,10 +10006,10 @@ static st esteid_look_in(struct card *card, struct token *token, u32 i, struct s
     struct tlv record, part;
     bytes content;
     st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
-    while (!s && !p15file_next(&content, &record)) {
+    while (!s && !p15entry_next(&content, &record)) {
         struct p15_value file;
         if (record.tag != 0xa0 && record.tag != 0xa4) continue;
-        if (tlv_next(&record.value, &part) || p15_parse_value(&part, &file)) continue;
+        if (tlv_next(&record.value, &part) || p15entry_value(&part, &file)) continue;
         s = esteid_look_at(card, token, i, record.tag == 0xa4, file.path.file, scratch);
         if (esteid_is_error(s)) return s;
         s = ST_OK;
@@ -9476,14 +10028,14 @@ static st esteid_make_directory(struct card *card, struct token *token, struct s
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
         const struct esteid_key *key = &esteid->keys[i];
-        p15use_put_key(&keys, labels[i], key->rsa, i > 0, (u8)(i + 1), key->reference,
+        p15made_key(&keys, labels[i], key->rsa, i > 0, (u8)(i + 1), key->reference,
                        bytes_head(key->certificate, 2));
-        p15use_put_file(&certificates, labels[i], NULL, (u8)(i + 1), key->certificate);
+        p15made_certificate(&certificates, labels[i], (u8)(i + 1), key->certificate);
     }
-    if (!esteid->latvian) p15use_put_personal(&data, "EstEID", 0x5000);
-    TRY(p15use_add_directory(card, &esteid->p15, P15_PRKDF, &keys));
-    TRY(p15use_add_directory(card, &esteid->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15use_add_directory(card, &esteid->p15, P15_DODF, &data));
+    if (!esteid->latvian) p15made_personal(&data, "EstEID", 0x5000);
+    TRY(p15made_add(card, &esteid->p15, P15_PRKDF, &keys));
+    TRY(p15made_add(card, &esteid->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15made_add(card, &esteid->p15, P15_DODF, &data));
     esteid->directory = true;
     return ST_OK;
 }
@@ -9511,11 +10063,11 @@ static st esteid_add_pins(struct card *card, struct token *token, struct scratch
     struct esteid *esteid = token->state;
     u8 room[256];
     struct buf pins = buf_on(room, sizeof room);
-    p15use_put_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
-    p15use_put_pin(&pins, names[1], 2, esteid->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
-    TRY(p15use_add_directory(card, &esteid->p15, P15_AODF, &pins));
+    p15made_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
+    p15made_pin(&pins, names[1], 2, esteid->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
+    TRY(p15made_add(card, &esteid->p15, P15_AODF, &pins));
     card_set_credential(token, &none);
-    TRY(p15use_find_pins(card, token, scratch));
+    TRY(p15token_find_pins(card, token, scratch));
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &card->tokens[i];
         if (each->state != esteid) continue;
@@ -9549,7 +10101,7 @@ static st esteid_landmark(struct card *card, struct token *token, u32 ref, struc
                           bytes *value)
 {
     struct buf room = scratch_buf(scratch, 260);
-    if (ref != ESTEID_HERE) return p15_landmark(card, token, ref, scratch, value);
+    if (ref != ESTEID_HERE) return p15dir_landmark(card, token, ref, scratch, value);
     return esteid_find_directory(card, token, room.p, room.cap, value);
 }
 
@@ -9569,7 +10121,7 @@ static st esteid_recognise(struct card *card, struct token *token)
     said = buf_bytes(&document);
     esteid->latvian = s || tlv_take(&said, 0x04, &number_in);
     if (!esteid->latvian) {
-        p15_name(token->serial, sizeof token->serial - 1, number_in.value);
+        p15entry_text(token->serial, sizeof token->serial - 1, number_in.value);
         esteid->p15.mark.unique = true;
         return place_note(&esteid->p15.mark, 0, number_in.whole);
     }
@@ -9600,7 +10152,7 @@ static st esteid_probe(struct card *card, struct token *token, struct scratch sc
     struct esteid *esteid = token->state = ARENA_NEW(&card->arena, struct esteid, 1);
     if (!esteid) return ST_ARENA_FULL;
     struct p15 *p15 = &esteid->p15;
-    p15_init(p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+    p15dir_init(p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
     p15->io = &esteid_io;
     p15->base = bytes_of(esteid_mf, sizeof esteid_mf);
     p15->odf_read = true;
@@ -9617,7 +10169,7 @@ static st esteid_list(struct card *card, struct token *token, const struct query
                       struct scratch scratch)
 {
     TRY(esteid_make_directory(card, token, scratch));
-    return p15_list(card, token, query, scratch);
+    return p15object_list(card, token, query, scratch);
 }
 
 // ---- PINs ----
@@ -9695,9 +10247,9 @@ static st esteid_sign_once(struct card *card, struct object *object, bytes in,
 static st esteid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = esteid_sign_once(card, object, in, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 // QUIRK(EstEID): ECDH is PSO DECIPHER of the point, behind a padding indicator.
@@ -9720,9 +10272,9 @@ static st esteid_derive_once(struct card *card, struct object *object, bytes poi
 static st esteid_derive(struct card *card, struct object *object, bytes peer_point,
                         struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = esteid_derive_once(card, object, peer_point, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 static const struct driver driver_esteid = {
@@ -9732,11 +10284,11 @@ static const struct driver driver_esteid = {
     .select  = esteid_select,
     .open    = esteid_open,
     .list    = esteid_list,
-    .read    = p15_read,
+    .read    = p15object_read,
     .landmark = esteid_landmark,
     .sign    = esteid_sign,
     .derive  = esteid_derive,
-    .random  = p15use_random,
+    .random  = p15token_random,
 };
 #endif
 
@@ -9745,7 +10297,8 @@ static const struct driver driver_esteid = {
  * Driver: Estonian eID from 2025 on and Finnish eID, version 4, by Thales.
  *
  * Owns    driver_fineid
- * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>tlv >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15entry >>p15 >>p15file
+ *         >>p15dir >>p15token >>p15object >>p15key >>p15made
  * Names   fineid_
  * Specs   FINEID S1 and S4-1, version 4; Estonian eID developer guide of 2025; ISO 7816-4, -8, -15
  * Tests   tests/unit/fineid.c
@@ -9811,7 +10364,7 @@ static st fineid_landmark(struct card *card, struct token *token, u32 ref, struc
 {
     const struct fineid *fineid = token->state;
     int tries;
-    if (ref != FINEID_HERE) return p15_landmark(card, token, ref, scratch, value);
+    if (ref != FINEID_HERE) return p15dir_landmark(card, token, ref, scratch, value);
     *value = bytes_of(fineid_tries, sizeof fineid_tries);
     return fineid_pin_info(card, fineid->places->pins[0], &tries);
 }
@@ -9824,16 +10377,16 @@ static st fineid_make_directory(struct card *card, struct fineid *fineid, struct
                pins = scratch_buf(&scratch, 256), data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
         u8 id = (u8)(i + 1);
-        p15use_put_pin(&pins, i ? "PIN2" : "PIN1", id, at->min[i], at->pins[i], 0x00);
-        p15use_put_key(&keys, at->keys[i], false, i > 0, id, at->references[i], BYTES(0x3f, 0x00));
-        p15use_put_file(&certificates, at->keys[i], NULL, id,
-                        bytes_of(at->certificates[i], at->certificate_len[i]));
+        p15made_pin(&pins, i ? "PIN2" : "PIN1", id, at->min[i], at->pins[i], 0x00);
+        p15made_key(&keys, at->keys[i], false, i > 0, id, at->references[i], BYTES(0x3f, 0x00));
+        p15made_certificate(&certificates, at->keys[i], id,
+                            bytes_of(at->certificates[i], at->certificate_len[i]));
     }
-    if (at == &fineid_estonian) p15use_put_personal(&data, at->name, 0xdfdd);
-    TRY(p15use_add_directory(card, &fineid->p15, P15_AODF, &pins));
-    TRY(p15use_add_directory(card, &fineid->p15, P15_PRKDF, &keys));
-    TRY(p15use_add_directory(card, &fineid->p15, P15_CDF, &certificates));
-    if (data.n) TRY(p15use_add_directory(card, &fineid->p15, P15_DODF, &data));
+    if (at == &fineid_estonian) p15made_personal(&data, at->name, 0xdfdd);
+    TRY(p15made_add(card, &fineid->p15, P15_AODF, &pins));
+    TRY(p15made_add(card, &fineid->p15, P15_PRKDF, &keys));
+    TRY(p15made_add(card, &fineid->p15, P15_CDF, &certificates));
+    if (data.n) TRY(p15made_add(card, &fineid->p15, P15_DODF, &data));
     fineid->p15.odf_read = fineid->p15.info_read = true;
     if (at != &fineid_estonian) return ST_OK;
     fineid->p15.mark_file = (struct p15_path){ .length = 9,
@@ -9866,11 +10419,11 @@ static st fineid_find(struct card *card, struct token *token, struct scratch scr
     struct fineid *fineid = token->state;
     struct p15 *p15 = &fineid->p15;
     if (fineid->places == &fineid_finnish) {
-        st s = p15_read_odf(card, token, scratch);
+        st s = p15dir_read_odf(card, token, scratch);
         if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     }
     if (!p15->files) TRY(fineid_make_directory(card, fineid, scratch));
-    TRY(p15use_find_pins(card, token, scratch));
+    TRY(p15token_find_pins(card, token, scratch));
     for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
         struct token *each = &card->tokens[i];
         if (each->state != fineid) continue;
@@ -9912,12 +10465,12 @@ static st fineid_probe(struct card *card, struct token *token, struct scratch sc
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct fineid *fineid = token->state = ARENA_NEW(&card->arena, struct fineid, 1);
     if (!fineid) return ST_ARENA_FULL;
-    p15_init(&fineid->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
+    p15dir_init(&fineid->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
     fineid->p15.io = &fineid_io;
     fineid->places = places;
     fineid->p15.base = bytes_of(fineid_mf, sizeof fineid_mf);
-    fineid->p15.odf = bytes_from(fineid->p15.odf, fineid->p15.odf.n - 2);
-    fineid->p15.info = bytes_from(fineid->p15.info, fineid->p15.info.n - 2);
+    fineid->p15.odf_path = bytes_from(fineid->p15.odf_path, fineid->p15.odf_path.n - 2);
+    fineid->p15.info_path = bytes_from(fineid->p15.info_path, fineid->p15.info_path.n - 2);
     p15_attach(token, &fineid->p15);
     token->landmark = &fineid->here;
     TRY(place_note(&fineid->here, FINEID_HERE, bytes_of(fineid_tries, sizeof fineid_tries)));
@@ -9941,7 +10494,7 @@ static st fineid_read_serial(struct card *card, struct token *token, struct scra
     if (link_is_broken(s)) return s;
     for (u32 i = 0; i < SCARD11_READER_SLOTS && !s; i++)
         if (card->tokens[i].state == fineid)
-            p15_name(card->tokens[i].serial, sizeof token->serial - 1, buf_bytes(&document));
+            p15entry_text(card->tokens[i].serial, sizeof token->serial - 1, buf_bytes(&document));
     return s ? ST_OK : place_note(&fineid->p15.mark, 0, bytes_head(buf_bytes(&document), 9));
 }
 
@@ -9954,7 +10507,7 @@ static st fineid_open(struct card *card, struct token *token, struct scratch scr
         if (link_is_broken(s)) return s;
     }
     TRY(fineid_read_serial(card, token, scratch));
-    return p15_read_info(card, token, scratch);
+    return p15dir_read_info(card, token, scratch);
 }
 
 // QUIRK(FinEID): a key for qualified signatures wants its PIN each time, whatever the directory
@@ -9963,7 +10516,7 @@ static st fineid_list(struct card *card, struct token *token, const struct query
                       struct scratch scratch)
 {
     const struct fineid *fineid = token->state;
-    TRY(p15_list(card, token, query, scratch));
+    TRY(p15object_list(card, token, query, scratch));
     for (const struct p15_key *key = fineid->p15.keys; key; key = key->next)
         if (key->usage & P15_USE_QUALIFIED && key->private_object) {
             key->private_object->always_auth = true;
@@ -9997,9 +10550,9 @@ static st fineid_sign_once(struct card *card, struct object *object, bytes in, s
 static st fineid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = fineid_sign_once(card, object, in, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 // QUIRK(FinEID): ECDH is PSO DECIPHER of the point, behind a padding indicator; no algorithm.
@@ -10019,9 +10572,9 @@ static st fineid_derive_once(struct card *card, struct object *object, bytes poi
 static st fineid_derive(struct card *card, struct object *object, bytes peer_point,
                         struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = fineid_derive_once(card, object, peer_point, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 static const struct driver driver_fineid = {
@@ -10031,11 +10584,11 @@ static const struct driver driver_fineid = {
     .select  = p15file_select,
     .open    = fineid_open,
     .list    = fineid_list,
-    .read    = p15_read,
+    .read    = p15object_read,
     .landmark = fineid_landmark,
     .sign    = fineid_sign,
     .derive  = fineid_derive,
-    .random  = p15use_random,
+    .random  = p15token_random,
 };
 #endif
 
@@ -10044,7 +10597,8 @@ static const struct driver driver_fineid = {
  * Driver: Belgian eID.
  *
  * Owns    driver_belpic
- * Uses    >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15file >>p15 >>p15use
+ * Uses    >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15 >>p15file >>p15dir
+ *         >>p15key >>p15made
  * Names   belpic_
  * Specs   Belpic applet reference manual (1.7, 1.8), Belgian eID card content; ISO 7816-15
  * Tests   tests/unit/belpic.c
@@ -10099,15 +10653,14 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
     struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
     if (!p15) return ST_ARENA_FULL;
-    p15_init(p15, aid, P15_FULL_PATH | P15_SHORT_END);
+    p15dir_init(p15, aid, P15_FULL_PATH | P15_SHORT_END);
     p15->io = &belpic_io;
     p15->base = bytes_of(belpic_base, sizeof belpic_base);
-    p15->odf = bytes_of(belpic_odf, sizeof belpic_odf);
-    p15->info = bytes_of(belpic_info, sizeof belpic_info);
+    p15->odf_path = bytes_of(belpic_odf, sizeof belpic_odf);
+    p15->info_path = bytes_of(belpic_info, sizeof belpic_info);
     struct buf data = scratch_buf(&scratch, 512);
     for (size_t i = 0; i < COUNT(belpic_files); i++)
-        p15use_put_file(&data, belpic_files[i].label, "BELPIC", 0,
-                        bytes_of(belpic_files[i].path, 6));
+        p15made_data(&data, belpic_files[i].label, "BELPIC", bytes_of(belpic_files[i].path, 6));
     p15_attach(token, p15);
     card_set_credential(token, &belpic_pin);
     card_set_credential(token, &belpic_puk);
@@ -10115,8 +10668,8 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     token->schemes = CARD_SCHEME(ALG_PKCS1);
     place_arrived(card, token);
-    TRY(p15use_add_directory(card, p15, P15_DODF, &data));
-    TRY(p15_read_info(card, token, scratch));
+    TRY(p15made_add(card, p15, P15_DODF, &data));
+    TRY(p15dir_read_info(card, token, scratch));
     return *token->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
 
@@ -10172,9 +10725,9 @@ static st belpic_sign_once(struct card *card, struct object *object, bytes in,
 static st belpic_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
                       struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = belpic_sign_once(card, object, in, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 static const struct driver driver_belpic = {
@@ -10182,10 +10735,10 @@ static const struct driver driver_belpic = {
     .public_certificates = true,    // QUIRK(Belgian eID): the directory calls them private
     .probe   = belpic_probe,
     .select  = p15file_select,
-    .open    = p15_read_info,
-    .list    = p15_list,
-    .read    = p15_read,
-    .landmark = p15_landmark,
+    .open    = p15dir_read_info,
+    .list    = p15object_list,
+    .read    = p15object_read,
+    .landmark = p15dir_landmark,
     .login   = belpic_login,
     .logout  = belpic_logout,
     .sign    = belpic_sign,
@@ -10197,8 +10750,8 @@ static const struct driver driver_belpic = {
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
  * Owns    driver_generic
- * Uses    >>tlv >>alg >>padding >>link >>iso >>card >>place >>trial >>p15alg >>p15file >>p15
- *         >>p15use
+ * Uses    >>tlv >>alg >>padding >>link >>iso >>card >>place >>trial >>p15entry >>p15alg >>p15
+ *         >>p15file >>p15dir >>p15token >>p15object >>p15key
  * Names   generic_
  * Specs   ISO/IEC 7816-15 (EF.DIR, supportedAlgorithms), ISO 7816-8 (MSE, PSO)
  * Tests   tests/unit/generic.c
@@ -10232,7 +10785,7 @@ static st generic_try(struct card *card, struct token *token, struct scratch scr
     if (place_was_refused(card, p15->aid)) return ST_NOT_MINE;
     st s = place_select(card, token);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
-    if (!s) s = p15_read_odf(card, token, scratch);
+    if (!s) s = p15dir_read_odf(card, token, scratch);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     return s || !p15->files ? ST_NOT_MINE : ST_OK;
 }
@@ -10243,7 +10796,7 @@ static st generic_parse_application(bytes template, struct p15 *p15)
     struct p15_path path;
     struct tlv part;
     bytes more = BYTES_NONE;
-    p15_init(p15, BYTES_NONE, 0);
+    p15dir_init(p15, BYTES_NONE, 0);
     p15->base = BYTES_NONE;
     tlv_find(template, 0x4f, &p15->aid);
     tlv_find(template, 0x51, &p15->base);
@@ -10252,8 +10805,8 @@ static st generic_parse_application(bytes template, struct p15 *p15)
     while (!tlv_next(&more, &part)) {
         bytes inner = part.value;                   // [0]: the path's content, or the path
         if (part.tag == 0xa0) tlv_open(part.value, 0x30, &inner);
-        if (part.tag == 0x30 && !p15_parse_path(inner, &path)) p15->odf = path.file;
-        if (part.tag == 0xa0 && !p15_parse_path(inner, &path)) p15->info = path.file;
+        if (part.tag == 0x30 && !p15entry_path(inner, &path)) p15->odf_path = path.file;
+        if (part.tag == 0xa0 && !p15entry_path(inner, &path)) p15->info_path = path.file;
     }
     bool whole = p15->base.n <= P15_PATH_MAX && p15->base.n % 2 == 0 && p15->aid.n <= 16;
     if (p15->base.n && !bytes_begin(p15->base, BYTES(0x3f, 0x00))) p15->base = BYTES_NONE;
@@ -10285,7 +10838,7 @@ static bool generic_is_known(const struct card *card, const struct token *token)
     for (u32 i = 0; i < token->index; i++) {
         const struct p15 *p15 = card->tokens[i].state;
         if (bytes_equal(p15->aid, mine->aid) && bytes_equal(p15->base, mine->base) &&
-            bytes_equal(p15->odf, mine->odf))
+            bytes_equal(p15->odf_path, mine->odf_path))
             return true;
     }
     return false;
@@ -10296,7 +10849,7 @@ static st generic_try_dir(struct card *card, struct token *token, bytes *dir, in
                           struct scratch scratch)
 {
     struct tlv application;
-    for (; *most > 0 && !p15file_next(dir, &application); --*most) {
+    for (; *most > 0 && !p15entry_next(dir, &application); --*most) {
         if (application.tag != 0x61) continue;
         if (generic_parse_application(application.value, token->state)) continue;
         if (generic_is_known(card, token)) continue;
@@ -10347,7 +10900,7 @@ static st generic_new_token(struct card *card, struct token *token)
     card_set_credential(token, &generic_pin);
     card_set_credential(token, &generic_puk);
     strcpy(token->label, "PKCS#15");
-    p15_init(p15, BYTES_NONE, 0);
+    p15dir_init(p15, BYTES_NONE, 0);
     p15_attach(token, p15);
     return ST_OK;
 }
@@ -10357,8 +10910,8 @@ static st generic_take(struct card *card, struct token *token, struct scratch sc
 {
     struct p15_key any = { .type = ALG_RSA };
     const struct p15 *p15 = token->state;
-    TRY(p15use_find_pins(card, token, scratch));
-    TRY(p15_read_info(card, token, scratch));
+    TRY(p15token_find_pins(card, token, scratch));
+    TRY(p15dir_read_info(card, token, scratch));
     for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
         if (card->tokens[i].state != p15) continue;
         card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
@@ -10393,11 +10946,11 @@ static st generic_probe(struct card *card, struct token *token, struct scratch s
     TRY(generic_read_dir(card, token, scratch, &dir));
     st s = generic_try_dir(card, token, &dir, &most, scratch);
     if (s == ST_NOT_MINE) {
-        p15_init(p15, BYTES_NONE, 0);             // DF 5015
+        p15dir_init(p15, BYTES_NONE, 0);             // DF 5015
         s = generic_try(card, token, scratch);
     }
     if (s == ST_NOT_MINE) {
-        p15_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
+        p15dir_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
         p15->base = BYTES_NONE;
         s = generic_try(card, token, scratch);
     }
@@ -10409,7 +10962,7 @@ static st generic_list(struct card *card, struct token *token, const struct quer
                        struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
-    TRY(p15_list(card, token, query, scratch));
+    TRY(p15object_list(card, token, query, scratch));
     for (struct p15_key *key = p15->keys; key; key = key->next)
         if (key->type == ALG_RSA && key->private_object)
             key->private_object->schemes = generic_schemes(p15, key);
@@ -10486,9 +11039,9 @@ static st generic_sign_once(struct card *card, struct object *object, const stru
 static st generic_sign(struct card *card, struct object *object, const struct alg_use *use,
                        bytes in, struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_trial(card, object, use, in, scratch, out);
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     while (trial_next(&trial)) trial.s = generic_sign_once(card, object, use, in, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 static st generic_decipher(struct card *card, const struct p15 *p15, bytes in,
@@ -10512,7 +11065,7 @@ static st generic_decrypt(struct card *card, struct object *object, const struct
     struct place place = p15_place(p15, &key->where);
     TRY(place_go_to(card, object->token, &place, scratch));
     st s = generic_set(card, object, 0xb8, whole >= 0 ? whole : padded, true);
-    if (s) return p15use_key_status(s);
+    if (s) return p15key_status(s);
     s = generic_decipher(card, p15, in, scratch, &plain);
     if ((s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) && !(p15->quirks & P15_NO_INDICATOR)) {
         buf_rewind(&plain, 0);
@@ -10522,11 +11075,11 @@ static st generic_decrypt(struct card *card, struct object *object, const struct
         if (s) p15->quirks &= ~(u32)P15_NO_INDICATOR;
     }
     if (s == SW_WRONG_DATA) return ST_CIPHER_DATA;
-    if (s) return p15use_key_status(s);
+    if (s) return p15key_status(s);
     // What is hardly shorter than a block is one, of which zeros were left out.
     bool block = whole >= 0 || plain.n + 2 >= in.n;
     return block ? card_put_rsa(object->key, buf_bytes(&plain), out)
-                 : p15use_pad_again(buf_bytes(&plain), in.n, out);
+                 : p15key_pad_again(buf_bytes(&plain), in.n, out);
 }
 
 static st generic_derive_once(struct card *card, struct object *object, bytes point,
@@ -10535,30 +11088,30 @@ static st generic_derive_once(struct card *card, struct object *object, bytes po
     const struct p15 *p15 = object->token->state;
     int algorithm = generic_algorithm(p15, object->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
     TRY(generic_set(card, object, 0xa4, algorithm, !card->sure));
-    return p15use_agree(card, object, point, scratch, out);
+    return p15key_agree(card, object, point, scratch, out);
 }
 
 static st generic_derive(struct card *card, struct object *object, bytes peer_point,
                          struct scratch scratch, struct buf *out)
 {
-    struct trial trial = p15use_secret_trial(card, object, peer_point, scratch, out);
+    struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial))
         trial.s = generic_derive_once(card, object, peer_point, scratch, out);
-    return p15use_key_status(trial.s);
+    return p15key_status(trial.s);
 }
 
 static const struct driver driver_generic = {
     .name    = "PKCS#15",
     .probe   = generic_probe,
     .select  = p15file_select,
-    .open    = p15use_open,
+    .open    = p15token_open,
     .list    = generic_list,
-    .read    = p15_read,
-    .landmark = p15_landmark,
+    .read    = p15object_read,
+    .landmark = p15dir_landmark,
     .sign    = generic_sign,
     .decrypt = generic_decrypt,
     .derive  = generic_derive,
-    .random  = p15use_random,
+    .random  = p15token_random,
 };
 #endif
 

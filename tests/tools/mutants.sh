@@ -113,7 +113,7 @@ mutant never_proved 'cards cards_swapped_at_rest' \
 mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
     same_prove 'if (s) return ST_CARD_REMOVED;' ''
 mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
-    p15_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
+    p15object_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
     run_begin 'if (card->unproven) TRY(same_prove.*\|SCARD11_ASSERT(!card->unproven);' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
@@ -179,11 +179,11 @@ mutant trial_of_rsa_by_its_name 'unit trial' \
 mutant trial_for_certain_without_going_there 'unit trial' \
     trial_next 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
 
-# an object is shown under the token whose credential opens it, or not: p15_token_of
+# an object is shown under the token whose credential opens it, or not: p15token_of
 mutant the_first_token_takes_all 'cards cards_do_not_show_a_key_whose_pin_is_lost' \
-    p15_token_of 'return NULL;' 'return first;'
-mutant whose_pin_is_not_asked 'unit p15' \
-    p15_token_of 'if (!auth_id.n || !p15->pins) return first;' 'return first;'
+    p15token_of 'return NULL;' 'return first;'
+mutant whose_pin_is_not_asked 'unit p15token' \
+    p15token_of 'if (!auth_id.n || !p15->pins) return first;' 'return first;'
 
 # a PIN's state is asked for only where that costs nothing: secret_read_tries
 mutant tries_are_asked_of_everyone 'unit secret' \
@@ -212,11 +212,11 @@ mutant log_of_the_parent_in_a_child 'unit os' \
     os_log_abandon 'if (os_load(.*' ''
 
 # a list from a card has a cap, in memory and in work
-mutant algorithms_without_end 'unit p15 p15alg' \
+mutant algorithms_without_end 'unit p15alg' \
     p15alg_named 'n < P15ALG_MAX \&\& ' ''
-mutant algorithms_named_each_time 'unit p15 p15alg' \
+mutant algorithms_named_each_time 'unit p15alg' \
     p15alg_named 'if (named->known) return named->mask;' ''
-mutant algorithms_beyond_the_mask 'unit p15 p15alg' \
+mutant algorithms_beyond_the_mask 'unit p15alg' \
     p15alg_parse 'out->n < P15ALG_MAX' 'out->n < 2 * P15ALG_MAX'
 mutant reads_without_end 'unit link' \
     link_count_read 'link->reads++ < LINK_READS_MAX' 'true'

@@ -143,7 +143,7 @@ TEST(esteid_tries)
         struct esteid e = { .latvian = false };
         snprintf(line, sizeof line, "00cb3fff 0a 4d087006bf810102a080 00 > %s", some[i].answer);
         esteid_begin(lines);
-        p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+        p15dir_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
         e.p15.io = &esteid_io;
         card_it.sure = true;
         card_t->driver = &driver_esteid;
@@ -181,7 +181,7 @@ TEST(esteid_is_found_from_any_df)
         "00a40204 02 d003 00 > 62048002000b 9000", "* > 0409415330303031313131 9000", NULL };
     struct esteid e = { .latvian = false };
     esteid_begin(lines);
-    p15_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
+    p15dir_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
     e.p15.io = &esteid_io;
     e.p15.mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
     card_t->driver = &driver_esteid;

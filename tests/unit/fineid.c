@@ -91,15 +91,15 @@ TEST(fineid_derives)
         u8 room[64];
         struct buf out = buf_on(room, sizeof room);
         snprintf(line, sizeof line, "002a8086 02 0004 00 > %s%s",
-                 cases[i].answer ? cases[i].answer : p15use_hex(4, 32),
+                 cases[i].answer ? cases[i].answer : p15_hex_of(4, 32),
                  cases[i].answer ? "" : " 9000");
-        p15_init(&f.p15, BYTES_NONE, P15_FLAT);
-        p15use_begin_key(lines, &f.p15, ALG_EC, 256);
+        p15dir_init(&f.p15, BYTES_NONE, P15_FLAT);
+        p15_begin_key(lines, &f.p15, ALG_EC, 256);
         if (test_failing) return;
-        CHECK_ST(fineid_derive(&card_it, &p15use_object, BYTES(4), p15_scratch(), &out),
+        CHECK_ST(fineid_derive(&card_it, &p15_scripted_object, BYTES(4), p15_scratch(), &out),
                  cases[i].want);
-        if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15use_hex(4, 32));
-        p15use_end();
+        if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15_hex_of(4, 32));
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

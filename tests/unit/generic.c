@@ -33,8 +33,8 @@ TEST(generic_applications)
         CHECK_ST(generic_parse_application(p15_text(cases[i].text), &p), cases[i].want);
         CHECK_EQ(p.aid.n, cases[i].aid);
         CHECK_EQ(p.base.n, cases[i].base);
-        CHECK_BYTES(p.odf.p, p.odf.n, cases[i].odf);
-        CHECK_BYTES(p.info.p, p.info.n, cases[i].info);
+        CHECK_BYTES(p.odf_path.p, p.odf_path.n, cases[i].odf);
+        CHECK_BYTES(p.info_path.p, p.info_path.n, cases[i].info);
         if (test_failing) printf("    %s\n", cases[i].text);
     }
 }
@@ -86,41 +86,41 @@ TEST(generic_algorithms)
 TEST(generic_finds_nothing)
 {
     static const char *const nothing[] = { GENERIC_DIR "6a82", GENERIC_DF "6a82",
-                                           P15USE_SELECT "6a82", NULL };
-    static const char *const odd[] = { GENERIC_DIR "6985", GENERIC_DF "6985", P15USE_SELECT "6985",
+                                           P15_SELECT "6a82", NULL };
+    static const char *const odd[] = { GENERIC_DIR "6985", GENERIC_DF "6985", P15_SELECT "6985",
                                        NULL };
     static const char *const other[] = {        // its one application is not of PKCS#15
         GENERIC_DIR "9000", "00b00000 00 > 6109 4f07a0000009990002 9000", "00b0000b 00 > 6b00",
-        "00a40400 07 a0000009990002 00 > 6a82", GENERIC_DF "6a82", P15USE_SELECT "6a82", NULL };
+        "00a40400 07 a0000009990002 00 > 6a82", GENERIC_DF "6a82", P15_SELECT "6a82", NULL };
     static const char *const no_odf[] = { GENERIC_DIR "6a82", GENERIC_DF "9000",
-        "00a40800 04 50155031 00 > 6a82", P15USE_SELECT "9000",
+        "00a40800 04 50155031 00 > 6a82", P15_SELECT "9000",
         "00a40000 02 5031 00 > 6a82", NULL };
     const char *const *const cases[] = { nothing, odd, other, no_odf };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        p15use_begin(cases[i], 0);
+        p15_begin_script(cases[i], 0);
         if (test_failing) return;
         card_it.token_count = 0;
         card_it.link.extended.on = false;
-        CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_NOT_MINE);
-        p15use_end();
+        CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_NOT_MINE);
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
     for (unsigned n = 1; n <= 3 && !test_failing; n++) {
         const char *const lines[] = { n > 1 ? GENERIC_DIR "6a82" : NULL,
                                       n > 2 ? GENERIC_DF "6a82" : NULL, NULL };
-        p15use_begin(lines, 0);
+        p15_begin_script(lines, 0);
         if (test_failing) return;
         card_it.token_count = 0;
         sim_reader_fault(SIM_EJECT, n, NULL);
-        CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
-        p15use_end();
+        CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
+        p15_end_script();
     }
     static const char *const none[] = { NULL };
-    p15use_begin(none, 0);
+    p15_begin_script(none, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(generic_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
-    p15use_end();
+    CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
+    p15_end_script();
 }
 
 // ---- Keys ----
@@ -131,10 +131,10 @@ static void generic_begin(const char *const *lines, const char *algorithms, enum
                           u32 bits)
 {
     p15_used = 0;
-    p15_init(&generic_it, BYTES_NONE, 0);
+    p15dir_init(&generic_it, BYTES_NONE, 0);
     generic_announce(&generic_it, algorithms);
-    p15use_begin_key(lines, &generic_it, type, bits);
-    p15use_key.referenced = true;
+    p15_begin_key(lines, &generic_it, type, bits);
+    p15_scripted_key.referenced = true;
 }
 
 #define GENERIC_PADS  "30(02:01 02:01 03:0644 02:02)"        // RSA, PKCS#1: sign, decipher
@@ -175,10 +175,10 @@ TEST(generic_names_a_key)
         const char *const lines[] = { cases[i].want, NULL };
         generic_begin(lines, "", ALG_RSA, 512);
         if (test_failing) return;
-        p15use_key.referenced = cases[i].referenced;
-        if (cases[i].file) p15use_key.where.file = bytes_of(file, sizeof file);
-        CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, cases[i].algorithm, false), ST_OK);
-        p15use_end();
+        p15_scripted_key.referenced = cases[i].referenced;
+        if (cases[i].file) p15_scripted_key.where.file = bytes_of(file, sizeof file);
+        CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, cases[i].algorithm, false), ST_OK);
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -197,12 +197,12 @@ TEST(generic_environments)
                                       ? "002241b6 03 840101 > 9000" : NULL, NULL };
         generic_begin(lines, "", ALG_RSA, 512);
         if (test_failing) return;
-        p15use_key.environment = cases[i].key;
+        p15_scripted_key.environment = cases[i].key;
         generic_it.environment = cases[i].application;
         generic_it.user_pins[0] = i & 1 && !cases[i].pin ? NULL : &pin;
-        CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, -1, false), ST_OK);
-        CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, -1, false), ST_OK);
-        p15use_end();
+        CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
+        CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "0022f303 > 6a88", "002241b6 03 840101 > 6a88",
@@ -211,15 +211,15 @@ TEST(generic_environments)
     generic_begin(refused, "", ALG_RSA, 512);
     if (test_failing) return;
     generic_it.environment = 3;
-    CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, -1, false), 0x6a88);
-    CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, -1, false), ST_OK);
-    p15use_end();
+    CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), 0x6a88);
+    CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
+    p15_end_script();
     generic_begin(none, "", ALG_RSA, 512);
     if (test_failing) return;
     generic_it.environment = 3;
     sim_reader_eject(0);
-    CHECK_ST(generic_set(&card_it, &p15use_object, 0xb6, -1, false), ST_CARD_REMOVED);
-    p15use_end();
+    CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_CARD_REMOVED);
+    p15_end_script();
 }
 
 static void generic_check_sign(const char *const *lines, const char *algorithms, enum alg_type type,
@@ -230,9 +230,9 @@ static void generic_check_sign(const char *const *lines, const char *algorithms,
     const struct alg_use use = { .type = type, .scheme = pad };
     generic_begin(lines, algorithms, type, 512);
     if (test_failing) return;
-    CHECK_ST(generic_sign(&card_it, &p15use_object, &use, in, p15_scratch(), &out), want);
+    CHECK_ST(generic_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15use_end();
+    p15_end_script();
     if (test_failing) printf("    %s\n", algorithms);
 }
 
@@ -247,15 +247,15 @@ TEST(generic_signatures)
     const bytes in = BYTES(0x30, 0x01, 0xff);
     CHECK_ST(padding_pkcs1_sign(in, 64, &b), ST_OK);
     memset(other, 0x11, sizeof other);
-    snprintf(info, sizeof info, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
-    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 63));
-    snprintf(longer, sizeof longer, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
-    snprintf(made_less, sizeof made_less, "00 %s", p15use_hex(0x5a, 63));
-    snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
-    snprintf(whole, sizeof whole, "002a9e9a 40 %s 00 > %s 9000", p15use_hex(0x11, 64),
-             p15use_hex(0x5a, 64));
+    snprintf(info, sizeof info, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 64));
+    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 63));
+    snprintf(longer, sizeof longer, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 65));
+    snprintf(made_less, sizeof made_less, "00 %s", p15_hex_of(0x5a, 63));
+    snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 64));
+    snprintf(whole, sizeof whole, "002a9e9a 40 %s 00 > %s 9000", p15_hex_of(0x11, 64),
+             p15_hex_of(0x5a, 64));
     static char room[200];
-    made = strcpy(room, p15use_hex(0x5a, 64));
+    made = strcpy(room, p15_hex_of(0x5a, 64));
     const bytes padded = bytes_of(block, 64), foreign = bytes_of(other, 64);
     lines[0] = "002241b6 03 840101 > 9000", lines[1] = info;    // nothing announced: it pads
     generic_check_sign(lines, "", ALG_RSA, ALG_PKCS1, padded, ST_OK, made);
@@ -277,17 +277,17 @@ TEST(generic_signatures)
     lines[0] = "002241b6 06 800106 840101 > 9000", lines[1] = pss;
     generic_check_sign(lines, GENERIC_PSS, ALG_RSA, ALG_PSS, in, ST_OK, made);
     char ec[200];
-    snprintf(ec, sizeof ec, "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
+    snprintf(ec, sizeof ec, "%s01 %s02", p15_hex_of(0, 31), p15_hex_of(0, 31));
     lines[0] = "002241b6 06 800104 840101 > 9000";
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 020102 9000";
     generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, ST_OK, ec);
     lines[1] = "002a9e9a 03 3001ff 00 > 0102 9000";             // neither DER nor r || s
     generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, ST_PROTOCOL, NULL);
     char failed[60];
-    for (size_t i = 0; i < COUNT(p15use_answers) && !test_failing; i++) {
-        snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15use_answers[i].sw);
+    for (size_t i = 0; i < COUNT(p15_key_answers) && !test_failing; i++) {
+        snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15_key_answers[i].sw);
         lines[1] = failed;
-        generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, p15use_answers[i].want,
+        generic_check_sign(lines, GENERIC_EC, ALG_EC, ALG_RAW, in, p15_key_answers[i].want,
                            NULL);
     }
 }
@@ -312,9 +312,9 @@ TEST(generic_decryption)
     u8 in[64], room[100];
     CHECK_ST(cipher_start(), ST_OK);            // padding wants chance
     memset(in, 0x77, sizeof in);
-    snprintf(whole, sizeof whole, "%s 9000", p15use_hex(0x22, 64));
-    snprintf(longer, sizeof longer, "%s 9000", p15use_hex(0x22, 54));   // than a padded block's
-    snprintf(less, sizeof less, "%s 9000", p15use_hex(0x22, 63));       // without its first zero
+    snprintf(whole, sizeof whole, "%s 9000", p15_hex_of(0x22, 64));
+    snprintf(longer, sizeof longer, "%s 9000", p15_hex_of(0x22, 54));   // than a padded block's
+    snprintf(less, sizeof less, "%s 9000", p15_hex_of(0x22, 63));       // without its first zero
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         const char *lines[4] = { "002241b8 06 800102 840101 > 9000" };
         size_t n = 1;
@@ -322,41 +322,41 @@ TEST(generic_decryption)
         bool zero = cases[i].with && !strcmp(cases[i].with, "less");
         struct buf out = buf_on(room, sizeof room);
         if (cases[i].with) {
-            snprintf(with, sizeof with, GENERIC_WITH, p15use_hex(0x77, 64),
+            snprintf(with, sizeof with, GENERIC_WITH, p15_hex_of(0x77, 64),
                      block ? whole : zero ? less
                      : !strcmp(cases[i].with, "long") ? longer : cases[i].with);
             lines[n++] = with;
         }
         if (cases[i].bare) {
-            snprintf(bare, sizeof bare, GENERIC_BARE, p15use_hex(0x77, 64), cases[i].bare);
+            snprintf(bare, sizeof bare, GENERIC_BARE, p15_hex_of(0x77, 64), cases[i].bare);
             lines[n++] = bare;
         }
         generic_begin(lines, GENERIC_PADS, ALG_RSA, 512);
         if (test_failing) return;
         if (cases[i].known) generic_it.quirks |= P15_NO_INDICATOR;
-        CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+        CHECK_ST(generic_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                                  &out), cases[i].want);
         CHECK_EQ(!!(generic_it.quirks & P15_NO_INDICATOR), cases[i].quirk);
         if (!cases[i].want) CHECK_EQ(out.n, 64);
-        if (!cases[i].want && block) CHECK_BYTES(room, 64, p15use_hex(0x22, 64));
+        if (!cases[i].want && block) CHECK_BYTES(room, 64, p15_hex_of(0x22, 64));
         if (zero) CHECK(!room[0] && room[1] == 0x22 && room[63] == 0x22);
         if (!cases[i].want && !block && !zero) CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
-        p15use_end();
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "002241b8 06 800103 840101 > 6f00", NULL };
     struct buf out = buf_on(room, sizeof room);                 // whole blocks before padded ones
     generic_begin(refused, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, 512);
     if (test_failing) return;
-    CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+    CHECK_ST(generic_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                              &out), 0x6f00);
-    p15use_end();
+    p15_end_script();
     static const char *const no_pin[] = { "002241b8 06 800103 840101 > 6982", NULL };
     generic_begin(no_pin, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, 512);
     if (test_failing) return;
-    CHECK_ST(generic_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+    CHECK_ST(generic_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                              &out), ST_NOT_LOGGED_IN);
-    p15use_end();
+    p15_end_script();
 }
 
 TEST(generic_derives)
@@ -371,13 +371,13 @@ TEST(generic_derives)
         struct buf out = buf_on(room, sizeof room);
         if (cases[i].answer)
             snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s", cases[i].answer);
-        else snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(4, 32));
+        else snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15_hex_of(4, 32));
         generic_begin(lines, "30(02:05 02:1050 03:070080 02:05)", ALG_EC, 256);
         if (test_failing) return;
-        CHECK_ST(generic_derive(&card_it, &p15use_object, BYTES(4), p15_scratch(), &out),
+        CHECK_ST(generic_derive(&card_it, &p15_scripted_object, BYTES(4), p15_scratch(), &out),
                  cases[i].want);
-        if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15use_hex(4, 32));
-        p15use_end();
+        if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15_hex_of(4, 32));
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

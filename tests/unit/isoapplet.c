@@ -33,20 +33,20 @@ TEST(isoapplet_knows_its_versions)
         if (cases[i].version) lines[n++] = cases[i].version;
         if (cases[i].mine) lines[n++] = "00200001 > 63c2", lines[n++] = ISOAPPLET_NO_INFO,
                            lines[n] = ISOAPPLET_NO_ODF;
-        p15use_begin(lines, 0);
+        p15_begin_script(lines, 0);
         if (test_failing) return;
-        CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()),
+        CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()),
                  cases[i].mine ? ST_OK : ST_NOT_MINE);
         if (cases[i].mine) {
-            const struct isoapplet *a = p15use_t->state;
+            const struct isoapplet *a = p15_scripted_token->state;
             CHECK_EQ(a->hashes, cases[i].hashes);
-            CHECK_EQ(p15use_t->schemes, CARD_SCHEME(ALG_PKCS1) |
+            CHECK_EQ(p15_scripted_token->schemes, CARD_SCHEME(ALG_PKCS1) |
                      (cases[i].pss ? CARD_SCHEME(ALG_PSS) : 0));
-            CHECK_EQ(card_pin(p15use_t)->tries, 2);
-            CHECK(p15use_t->blank);
-            CHECK(test_puk(p15use_t)->fixed && card_it.current == p15use_t);
+            CHECK_EQ(card_pin(p15_scripted_token)->tries, 2);
+            CHECK(p15_scripted_token->blank);
+            CHECK(test_puk(p15_scripted_token)->fixed && card_it.current == p15_scripted_token);
         }
-        p15use_end();
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -70,16 +70,16 @@ TEST(isoapplet_looks_without_select)
     static const char *const no[] = { ISOAPPLET_VERSION "6a88", ISOAPPLET_SELECT "6a82", NULL };
     const char *const *const cases[] = { there, version_0, not_there, no_files, says_more, no };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        p15use_begin(cases[i], 0);
+        p15_begin_script(cases[i], 0);
         if (test_failing) return;
         card_it.shared = true;
-        CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), i > 1 ? ST_NOT_MINE : ST_OK);
+        CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), i > 1 ? ST_NOT_MINE : ST_OK);
         if (i < 2) {
-            const struct isoapplet *a = p15use_t->state;
-            CHECK(card_it.sure && card_it.current == p15use_t);
+            const struct isoapplet *a = p15_scripted_token->state;
+            CHECK(card_it.sure && card_it.current == p15_scripted_token);
             CHECK_EQ(a->hashes, i == 1);
         }
-        p15use_end();
+        p15_end_script();
         card_it.shared = false;
     }
 }
@@ -87,21 +87,21 @@ TEST(isoapplet_looks_without_select)
 TEST(isoapplet_that_leaves_or_is_too_much)
 {
     static const char *const none[] = { NULL }, *const yes[] = { ISOAPPLET_SELECT "9000", NULL };
-    p15use_begin(none, 0);
+    p15_begin_script(none, 0);
     if (test_failing) return;
     sim_reader_eject(0);
-    CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
-    p15use_end();
-    p15use_begin(yes, 0);
+    CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
+    p15_end_script();
+    p15_begin_script(yes, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
-    p15use_end();
-    p15use_begin(yes, 0);
+    CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
+    p15_end_script();
+    p15_begin_script(yes, 0);
     if (test_failing) return;
     sim_reader_fault(SIM_EJECT, 2, NULL);
-    CHECK_ST(isoapplet_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
-    p15use_end();
+    CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
+    p15_end_script();
 }
 
 // A key of version 0 hashes by itself, an RSA key does not, and neither does version 1.
@@ -115,13 +115,13 @@ TEST(isoapplet_keys_that_hash)
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         isoapplet_it = (struct isoapplet){ .hashes = cases[i].hashes };
         isoapplet_it.p15.odf_read = true;
-        isoapplet_it.p15.keys = &p15use_key;
-        p15use_begin_key(none, &isoapplet_it.p15, cases[i].type, 256);
+        isoapplet_it.p15.keys = &p15_scripted_key;
+        p15_begin_key(none, &isoapplet_it.p15, cases[i].type, 256);
         if (test_failing) return;
-        if (cases[i].private) p15use_key.private_object = &p15use_object;
-        CHECK_ST(isoapplet_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
-        CHECK_EQ(p15use_object.hashes == alg_hash_find(CKM_SHA_1), cases[i].want);
-        p15use_end();
+        if (cases[i].private) p15_scripted_key.private_object = &p15_scripted_object;
+        CHECK_ST(isoapplet_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
+        CHECK_EQ(p15_scripted_object.hashes == alg_hash_find(CKM_SHA_1), cases[i].want);
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -134,11 +134,11 @@ static void isoapplet_check_sign(const char *const *lines, enum alg_type type, e
     struct buf out = buf_on(room, sizeof room);
     const struct alg_use use = { .type = type, .scheme = pad };
     isoapplet_it = (struct isoapplet){ .hashes = false };
-    p15use_begin_key(lines, &isoapplet_it.p15, type, 512);
+    p15_begin_key(lines, &isoapplet_it.p15, type, 512);
     if (test_failing) return;
-    CHECK_ST(isoapplet_sign(&card_it, &p15use_object, &use, in, p15_scratch(), &out), want);
+    CHECK_ST(isoapplet_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15use_end();
+    p15_end_script();
 }
 
 TEST(isoapplet_signatures)
@@ -149,39 +149,39 @@ TEST(isoapplet_signatures)
     struct buf b = buf_on(block, sizeof block);
     const bytes hash = BYTES(0x30, 0x01, 0xff);
     CHECK_ST(padding_pkcs1_sign(hash, 64, &b), ST_OK);
-    snprintf(rsa, sizeof rsa, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
-    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 63));
-    snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0xa5, 64));
+    snprintf(rsa, sizeof rsa, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 64));
+    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 63));
+    snprintf(pss, sizeof pss, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0xa5, 64));
     lines[0] = "002241b6 06 800111 840101 > 9000";              // the card pads
     lines[1] = rsa;
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_OK, p15use_hex(0x5a, 64));
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_OK, p15_hex_of(0x5a, 64));
     lines[1] = less;
-    snprintf(made, sizeof made, "00 %s", p15use_hex(0x5a, 63));
+    snprintf(made, sizeof made, "00 %s", p15_hex_of(0x5a, 63));
     isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_OK, made);
-    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
+    snprintf(less, sizeof less, "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 65));
     isoapplet_check_sign(lines, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_PROTOCOL, NULL);
     block[1] = 2;                               // not a block of a signature: nothing is sent
     isoapplet_check_sign(none, ALG_RSA, ALG_PKCS1, buf_bytes(&b), ST_MECHANISM, NULL);
     lines[0] = "002241b6 06 800112 840101 > 9000";
     lines[1] = pss;
-    isoapplet_check_sign(lines, ALG_RSA, ALG_PSS, hash, ST_OK, p15use_hex(0xa5, 64));
+    isoapplet_check_sign(lines, ALG_RSA, ALG_PSS, hash, ST_OK, p15_hex_of(0xa5, 64));
     lines[0] = "002241b6 06 800121 840101 > 9000";
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 020102 9000";
-    snprintf(ec, sizeof ec, "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
+    snprintf(ec, sizeof ec, "%s01 %s02", p15_hex_of(0, 31), p15_hex_of(0, 31));
     isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_OK, ec);
     lines[1] = "002a9e9a 03 3001ff 00 > 3006 020101 030102 9000";
     isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_PROTOCOL, NULL);
     lines[1] = "002a9e9a 03 3001ff 00 > 9000";
     isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, ST_PROTOCOL, NULL);
-    for (size_t i = 0; i < COUNT(p15use_answers) && !test_failing; i++) {
-        snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15use_answers[i].sw);
+    for (size_t i = 0; i < COUNT(p15_key_answers) && !test_failing; i++) {
+        snprintf(failed, sizeof failed, "002a9e9a 03 3001ff 00 > %s", p15_key_answers[i].sw);
         lines[1] = failed;
-        isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, p15use_answers[i].want, NULL);
-        snprintf(failed, sizeof failed, "002241b6 06 800121 840101 > %s", p15use_answers[i].sw);
+        isoapplet_check_sign(lines, ALG_EC, ALG_RAW, hash, p15_key_answers[i].want, NULL);
+        snprintf(failed, sizeof failed, "002241b6 06 800121 840101 > %s", p15_key_answers[i].sw);
         const char *const refused[] = { failed, NULL };         // MSE: nothing is signed
         if (!test_failing)
-            isoapplet_check_sign(refused, ALG_EC, ALG_RAW, hash, p15use_answers[i].want, NULL);
-        if (test_failing) printf("    %s\n", p15use_answers[i].sw);
+            isoapplet_check_sign(refused, ALG_EC, ALG_RAW, hash, p15_key_answers[i].want, NULL);
+        if (test_failing) printf("    %s\n", p15_key_answers[i].sw);
     }
 }
 
@@ -196,34 +196,34 @@ TEST(isoapplet_decryption)
         { "6700", ST_FAILED }, { "6985", 0x6985 }, { "6f00", 0x6f00 }, { NULL, ST_PROTOCOL } };
     static char longer[200];                    // more than a padded block of 64 bytes holds
     u8 in[64], room[100];
-    snprintf(longer, sizeof longer, "%s 9000", p15use_hex(0x22, 54));
+    snprintf(longer, sizeof longer, "%s 9000", p15_hex_of(0x22, 54));
     memset(in, 0x77, sizeof in);
     CHECK_ST(cipher_start(), ST_OK);            // padding wants chance
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         struct buf out = buf_on(room, sizeof room);
-        snprintf(line, sizeof line, "002a8086 41 00 %s 00 > %s", p15use_hex(0x77, 64),
+        snprintf(line, sizeof line, "002a8086 41 00 %s 00 > %s", p15_hex_of(0x77, 64),
                  cases[i].answer ? cases[i].answer : longer);
         isoapplet_it = (struct isoapplet){ .hashes = false };
-        p15use_begin_key(lines, &isoapplet_it.p15, ALG_RSA, 512);
+        p15_begin_key(lines, &isoapplet_it.p15, ALG_RSA, 512);
         if (test_failing) return;
-        CHECK_ST(isoapplet_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+        CHECK_ST(isoapplet_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                                    &out), cases[i].want);
         if (!cases[i].want) {
             CHECK_EQ(out.n, 64);
             CHECK_BYTES(room, 2, "0002");
             CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
         }
-        p15use_end();
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "002241b8 06 800111 840101 > 6a88", NULL };
     struct buf out = buf_on(room, sizeof room);
     isoapplet_it = (struct isoapplet){ .hashes = false };
-    p15use_begin_key(refused, &isoapplet_it.p15, ALG_RSA, 512);
+    p15_begin_key(refused, &isoapplet_it.p15, ALG_RSA, 512);
     if (test_failing) return;
-    CHECK_ST(isoapplet_decrypt(&card_it, &p15use_object, NULL, bytes_of(in, 64), p15_scratch(),
+    CHECK_ST(isoapplet_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                                &out), ST_FAILED);
-    p15use_end();
+    p15_end_script();
 }
 #endif
 

@@ -29,14 +29,14 @@ TEST(myeid_knows_its_cards)
         if (cases[i].info) lines[n++] = cases[i].info;
         if (cases[i].mine) lines[n++] = "00200001 > 63c3", lines[n++] = MYEID_NO_INFO,
                            lines[n] = MYEID_NO_ODF;
-        p15use_begin(lines, 0);
+        p15_begin_script(lines, 0);
         if (test_failing) return;
         card_it.link.atr_len = strlen(cases[i].atr);
         memcpy(card_it.link.atr, cases[i].atr, card_it.link.atr_len);
-        CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()),
+        CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()),
                  cases[i].mine ? ST_OK : ST_NOT_MINE);
-        if (cases[i].mine) CHECK(card_pin(p15use_t)->tries == 3 && test_puk(p15use_t)->fixed);
-        p15use_end();
+        if (cases[i].mine) CHECK(card_pin(p15_scripted_token)->tries == 3 && test_puk(p15_scripted_token)->fixed);
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -45,21 +45,21 @@ TEST(myeid_that_leaves_or_is_too_much)
 {
     static const char *const none[] = { NULL }, *const yes[] = { MYEID_SELECT "9000", NULL },
         *const whole[] = { MYEID_SELECT "9000", MYEID_INFO "4d794549440400 9000", NULL };
-    p15use_begin(none, 0);
+    p15_begin_script(none, 0);
     if (test_failing) return;
     sim_reader_eject(0);
-    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
-    p15use_end();
-    p15use_begin(whole, 0);
+    CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
+    p15_end_script();
+    p15_begin_script(whole, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
-    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_ARENA_FULL);
-    p15use_end();
-    p15use_begin(yes, 0);
+    CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
+    p15_end_script();
+    p15_begin_script(yes, 0);
     if (test_failing) return;
     sim_reader_fault(SIM_EJECT, 2, NULL);
-    CHECK_ST(myeid_probe(&card_it, p15use_t, p15_scratch()), ST_CARD_REMOVED);
-    p15use_end();
+    CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
+    p15_end_script();
 }
 
 // The last two of 20 bytes count the card's changes; a card that does not say so is believed.
@@ -79,22 +79,22 @@ TEST(myeid_counts_changes)
                                       ? "00a40800 04 50155031 00 > 6a82" : NULL, NULL };
         struct p15_certificate some = { .next = NULL };
         myeid_it = (struct myeid){ .counted = false };
-        p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+        p15dir_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
         myeid_it.p15.odf_read = true;
         myeid_it.p15.certificates = &some;
-        p15use_begin(lines, 0);
+        p15_begin_script(lines, 0);
         if (test_failing) return;
-        p15use_t->state = &myeid_it;
+        p15_scripted_token->state = &myeid_it;
         card_it.arena.left = SCARD11_CARD_MEMORY;
         myeid_it.p15.connects = link_counts.connects;
-        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+        CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK(myeid_it.counted && myeid_it.p15.certificates == &some);
-        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+        CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK_EQ(link_counts.commands, 1);                      // it was here all the time
         link_counts.connects++;
-        CHECK_ST(myeid_list(&card_it, p15use_t, &q, p15_scratch()), ST_OK);
+        CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK_EQ(!myeid_it.p15.certificates, cases[i].forgets);
-        p15use_end();
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -106,10 +106,10 @@ TEST(myeid_logs_out)
         { "002e0001 > 6a86", 0x6a86 } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         const char *const lines[] = { cases[i].answer, NULL };
-        p15use_begin(lines, 0);
+        p15_begin_script(lines, 0);
         if (test_failing) return;
-        CHECK_ST(myeid_logout(&card_it, p15use_t), cases[i].want);
-        p15use_end();
+        CHECK_ST(myeid_logout(&card_it, p15_scripted_token), cases[i].want);
+        p15_end_script();
     }
 }
 
@@ -127,12 +127,12 @@ static void myeid_check(const char *const *lines, enum myeid_work work, enum alg
     static u8 room[700];
     struct buf out = buf_on(room, sizeof room);
     const struct alg_use use = { .type = type };
-    struct object *o = &p15use_object;
+    struct object *o = &p15_scripted_object;
     myeid_it = (struct myeid){ .counted = false };
-    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
-    p15use_begin_key(lines, &myeid_it.p15, type, bits);
+    p15dir_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15_begin_key(lines, &myeid_it.p15, type, bits);
     if (test_failing) return;
-    p15use_key.where.file = bytes_of(file, sizeof file);
+    p15_scripted_key.where.file = bytes_of(file, sizeof file);
     card_it.link.extended.on = myeid_extended;
     card_it.link.extended.proven = myeid_extended ? EXTENDED_FORMS : 0;
     card_it.link.max_data = 65535;
@@ -141,7 +141,7 @@ static void myeid_check(const char *const *lines, enum myeid_work work, enum alg
              : work == MYEID_DERIVE ? myeid_derive(&card_it, o, in, scratch, &out)
              : myeid_decrypt(&card_it, o, &use, in, scratch, &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15use_end();
+    p15_end_script();
 }
 
 #define MYEID_MSE(p2, alg) "002241" p2 " 0a 8001" alg " 81024b01 840100 > 9000"
@@ -155,29 +155,29 @@ TEST(myeid_signatures)
     static u8 block[512];
     struct buf b = buf_on(block, sizeof block);
     CHECK_ST(padding_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 64, &b), ST_OK);
-    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 64));
+    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 64));
     lines[0] = MYEID_MSE("b6", "02");
-    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15use_hex(0x5a, 64));
-    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15use_hex(0x5a, 65));
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15_hex_of(0x5a, 64));
+    snprintf(line[0], sizeof line[0], "002a9e9a 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 65));
     myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_PROTOCOL, NULL);
     memset(block, 0x11, sizeof block);
     lines[0] = MYEID_MSE("b6", "00");
-    snprintf(line[0], sizeof line[0], "002a9e9a 40 %s 00 > %s 9000", p15use_hex(0x11, 64),
-             p15use_hex(0x5a, 64));
-    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15use_hex(0x5a, 64));
+    snprintf(line[0], sizeof line[0], "002a9e9a 40 %s 00 > %s 9000", p15_hex_of(0x11, 64),
+             p15_hex_of(0x5a, 64));
+    myeid_check(lines, MYEID_SIGN, ALG_RSA, 512, bytes_of(block, 64), ST_OK, p15_hex_of(0x5a, 64));
     lines[0] = MYEID_MSE("b8", "00");                           // two halves
-    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15use_hex(0x11, 128));
-    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > %s 9000", p15use_hex(0x11, 128),
-             p15use_hex(0x5a, 256));
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15_hex_of(0x11, 128));
+    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > %s 9000", p15_hex_of(0x11, 128),
+             p15_hex_of(0x5a, 256));
     lines[2] = line[1];
     myeid_check(lines, MYEID_SIGN, ALG_RSA, 2048, bytes_of(block, 256), ST_OK,
-                p15use_hex(0x5a, 256));
-    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 6700", p15use_hex(0x11, 128));
+                p15_hex_of(0x5a, 256));
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 6700", p15_hex_of(0x11, 128));
     lines[2] = NULL;
     myeid_check(lines, MYEID_SIGN, ALG_RSA, 2048, bytes_of(block, 256), ST_FAILED, NULL);
     lines[0] = MYEID_MSE("b6", "04");
     lines[1] = "002a9e9a 03 111111 00 > 3006 020101 020102 9000";
-    snprintf(line[2], sizeof line[2], "%s01 %s02", p15use_hex(0, 31), p15use_hex(0, 31));
+    snprintf(line[2], sizeof line[2], "%s01 %s02", p15_hex_of(0, 31), p15_hex_of(0, 31));
     myeid_check(lines, MYEID_SIGN, ALG_EC, 256, bytes_of(block, 3), ST_OK, line[2]);
     lines[1] = "002a9e9a 03 111111 00 > 3006 020101 030102 9000";
     myeid_check(lines, MYEID_SIGN, ALG_EC, 256, bytes_of(block, 3), ST_PROTOCOL, NULL);
@@ -193,13 +193,13 @@ TEST(myeid_signs_a_long_text_as_a_block)
     struct buf b = buf_on(block, sizeof block);
     memset(text, 0x33, sizeof text);
     CHECK_ST(padding_pkcs1_sign(bytes_of(text, sizeof text), 512, &b), ST_OK);
-    snprintf(line[0], sizeof line[0], "102a8086 ff 81 0001 %s > 9000", p15use_hex(0xff, 252));
+    snprintf(line[0], sizeof line[0], "102a8086 ff 81 0001 %s > 9000", p15_hex_of(0xff, 252));
     snprintf(line[1], sizeof line[1], "002a8086 02 ff00 > 9000");
-    snprintf(line[2], sizeof line[2], "102a8086 ff 82 %s > 9000", p15use_hex(0x33, 254));
-    snprintf(line[3], sizeof line[3], "002a8086 02 3333 00 > %s 6100", p15use_hex(0x5a, 256));
-    snprintf(line[4], sizeof line[4], "00c00000 00 > %s 9000", p15use_hex(0x5a, 256));
+    snprintf(line[2], sizeof line[2], "102a8086 ff 82 %s > 9000", p15_hex_of(0x33, 254));
+    snprintf(line[3], sizeof line[3], "002a8086 02 3333 00 > %s 6100", p15_hex_of(0x5a, 256));
+    snprintf(line[4], sizeof line[4], "00c00000 00 > %s 9000", p15_hex_of(0x5a, 256));
     myeid_check(lines, MYEID_SIGN, ALG_RSA, 4096, bytes_of(block, 512), ST_OK,
-                p15use_hex(0x5a, 512));
+                p15_hex_of(0x5a, 512));
 }
 
 TEST(myeid_decryption)
@@ -208,30 +208,30 @@ TEST(myeid_decryption)
     static const char *lines[] = { MYEID_MSE("b8", "00"), line[0], NULL, NULL, NULL };
     static u8 in[256];
     memset(in, 0x77, sizeof in);
-    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
-             p15use_hex(0x22, 64));
-    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, p15use_hex(0x22, 64));
-    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
-             p15use_hex(0x22, 63));                             // without the zero before it
-    snprintf(line[1], sizeof line[1], "00 %s", p15use_hex(0x22, 63));
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15_hex_of(0x77, 64),
+             p15_hex_of(0x22, 64));
+    myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, p15_hex_of(0x22, 64));
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15_hex_of(0x77, 64),
+             p15_hex_of(0x22, 63));                             // without the zero before it
+    snprintf(line[1], sizeof line[1], "00 %s", p15_hex_of(0x22, 63));
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_OK, line[1]);
-    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15use_hex(0x77, 64),
-             p15use_hex(0x22, 65));                             // not the block that it should be
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > %s 9000", p15_hex_of(0x77, 64),
+             p15_hex_of(0x22, 65));                             // not the block that it should be
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_PROTOCOL, NULL);
     myeid_extended = true;
-    snprintf(line[0], sizeof line[0], "002a8086 000101 00 %s 0000 > %s 9000", p15use_hex(0x77, 256),
-             p15use_hex(0x22, 256));
+    snprintf(line[0], sizeof line[0], "002a8086 000101 00 %s 0000 > %s 9000", p15_hex_of(0x77, 256),
+             p15_hex_of(0x22, 256));
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_OK,
-                p15use_hex(0x22, 256));
+                p15_hex_of(0x22, 256));
     myeid_extended = false;
-    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15use_hex(0x77, 128));
-    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > 6985", p15use_hex(0x77, 128));
+    snprintf(line[0], sizeof line[0], "002a8086 81 81 %s > 9000", p15_hex_of(0x77, 128));
+    snprintf(line[1], sizeof line[1], "002a8086 81 82 %s 00 > 6985", p15_hex_of(0x77, 128));
     lines[2] = line[1];
     lines[3] = MYEID_ASKED "63c3";
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 2048, bytes_of(in, 256), ST_NOT_LOGGED_IN, NULL);
     static const char *const refused[] = { "002241b8 0a 800100 81024b01 840100 > 6a88", NULL };
     myeid_check(refused, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_FAILED, NULL);
-    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > 6a80", p15use_hex(0x77, 64));
+    snprintf(line[0], sizeof line[0], "002a8086 41 00 %s 00 > 6a80", p15_hex_of(0x77, 64));
     lines[2] = NULL;
     myeid_check(lines, MYEID_DECRYPT, ALG_RSA, 512, bytes_of(in, 64), ST_FAILED, NULL);
 }
@@ -240,9 +240,9 @@ TEST(myeid_derives)
 {
     static char line[200];
     static const char *lines[] = { MYEID_MSE("a4", "04"), line, NULL };
-    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 32));
-    myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15use_hex(0x44, 32));
-    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 31));
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15_hex_of(0x44, 32));
+    myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15_hex_of(0x44, 32));
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15_hex_of(0x44, 31));
     myeid_check(lines, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_PROTOCOL, NULL);
     static const char *const refused[] = { "002241a4 0a 800104 81024b01 840100 > 6a88", NULL };
     myeid_check(refused, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_FAILED, NULL);
@@ -250,8 +250,8 @@ TEST(myeid_derives)
     static const char *const by_file[] = { MYEID_MSE("a4", "04"),
         "00860000 05 7c03850104 00 > 6985", MYEID_ASKED "9000", "00a4080c 04 50154b01 > 9000",
         MYEID_MSE("a4", "04"), line, NULL };
-    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15use_hex(0x44, 32));
-    myeid_check(by_file, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15use_hex(0x44, 32));
+    snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15_hex_of(0x44, 32));
+    myeid_check(by_file, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15_hex_of(0x44, 32));
     CHECK(myeid_it.derives_by_file);
     static const char *const no_login[] = { MYEID_MSE("a4", "04"),
         "00860000 05 7c03850104 00 > 6985", MYEID_ASKED "63c3", NULL };
@@ -267,10 +267,10 @@ TEST(myeid_what_a_key_says)
     static const char *refused[] = { line[1], NULL, NULL };
     const char *const none[] = { NULL };
     const bytes in = BYTES(1, 2, 3);
-    for (size_t i = 0; i <= COUNT(p15use_answers) + 1 && !test_failing; i++) {
-        bool last = i >= COUNT(p15use_answers), verified = i > COUNT(p15use_answers);
-        const char *sw = last ? "6985" : p15use_answers[i].sw;
-        st want = verified ? ST_FAILED : last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+    for (size_t i = 0; i <= COUNT(p15_key_answers) + 1 && !test_failing; i++) {
+        bool last = i >= COUNT(p15_key_answers), verified = i > COUNT(p15_key_answers);
+        const char *sw = last ? "6985" : p15_key_answers[i].sw;
+        st want = verified ? ST_FAILED : last ? ST_NOT_LOGGED_IN : p15_key_answers[i].want;
         if (last) lines[2] = refused[1] = verified ? MYEID_ASKED "9000" : MYEID_ASKED "63c3";
         snprintf(line[0], sizeof line[0], "002a9e9a 03 010203 00 > %s", sw);
         snprintf(line[1], sizeof line[1], "002241b6 0a 800104 81024b01 840100 > %s", sw);
@@ -278,10 +278,10 @@ TEST(myeid_what_a_key_says)
         if (!test_failing) myeid_check(refused, MYEID_SIGN, ALG_EC, 256, in, want, NULL);
         if (test_failing) printf("    %s\n", sw);
     }
-    p15use_begin_key(none, &myeid_it.p15, ALG_EC, 256);
+    p15_begin_key(none, &myeid_it.p15, ALG_EC, 256);
     if (test_failing) return;
-    CHECK_ST(myeid_set(&card_it, &p15use_object, 0xb6, MYEID_EC, false), ST_NOT_SUPPORTED);
-    p15use_end();
+    CHECK_ST(myeid_set(&card_it, &p15_scripted_object, 0xb6, MYEID_EC, false), ST_NOT_SUPPORTED);
+    p15_end_script();
 }
 // ---- Secret keys ----
 
@@ -303,18 +303,18 @@ static void myeid_check_crypt(const char *const *lines, enum alg_scheme pad, u32
     const struct alg_use use = { .type = ALG_SECRET, .scheme = pad, .block = block };
     for (size_t i = 0; i < n; i++) in[i] = (u8)i;
     myeid_it = (struct myeid){ .counted = false };
-    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
-    p15use_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
+    p15dir_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
     if (test_failing) return;
-    p15use_key.where.file = bytes_of(file, sizeof file);
-    p15use_object.class = CKO_SECRET_KEY;
-    p15use_object.key = NULL;
-    CHECK_ST(myeid_crypt(&card_it, &p15use_object, &use, encrypt,
+    p15_scripted_key.where.file = bytes_of(file, sizeof file);
+    p15_scripted_object.class = CKO_SECRET_KEY;
+    p15_scripted_object.key = NULL;
+    CHECK_ST(myeid_crypt(&card_it, &p15_scripted_object, &use, encrypt,
                          bytes_of(iv, pad == ALG_CBC ? block : 0), bytes_of(in, n), p15_scratch(),
                          &out), want);
     if (!want) CHECK_EQ(out.n, n);
     if (want) CHECK(!card_it.mse_len);             // a chain may have been begun
-    p15use_end();
+    p15_end_script();
 }
 
 TEST(myeid_crypts_in_chains)
@@ -325,21 +325,21 @@ TEST(myeid_crypts_in_chains)
         *const eight[] = { MYEID_SECRET8("81", "0102030405060708"), line[0], NULL };
     char data[1100];
     for (size_t i = 0; i < 512; i++) sprintf(data + 2 * i, "%02x", (unsigned)(i & 255));
-    snprintf(line[0], sizeof line[0], "002a8480 10 %.32s 00 > %s 9000", data, p15use_hex(0x5a, 16));
+    snprintf(line[0], sizeof line[0], "002a8480 10 %.32s 00 > %s 9000", data, p15_hex_of(0x5a, 16));
     myeid_check_crypt(one, ALG_CBC, 16, true, 16, ST_OK);
-    CHECK_BYTES(myeid_made, 16, p15use_hex(0x5a, 16));
+    CHECK_BYTES(myeid_made, 16, p15_hex_of(0x5a, 16));
     snprintf(line[0], sizeof line[0], "002a8480 f0 %.480s 00 > %s 9000", data,
-             p15use_hex(0x5a, 240));
+             p15_hex_of(0x5a, 240));
     myeid_check_crypt(one, ALG_CBC, 16, true, 240, ST_OK);      // whole in one command
     snprintf(line[0], sizeof line[0], "102a8084 f0 %.480s 00 > %s 9000", data,
-             p15use_hex(0x5a, 240));
+             p15_hex_of(0x5a, 240));
     snprintf(line[1], sizeof line[1], "102a8084 f0 %.480s 00 > %s 9000", data + 480,
-             p15use_hex(0x6a, 240));
+             p15_hex_of(0x6a, 240));
     snprintf(line[2], sizeof line[2], "002a8084 10 %.32s 00 > %s 9000", data + 960,
-             p15use_hex(0x7a, 16));
+             p15_hex_of(0x7a, 16));
     myeid_check_crypt(more, ALG_CBC, 16, false, 496, ST_OK);
-    CHECK_BYTES(myeid_made + 480, 16, p15use_hex(0x7a, 16));
-    snprintf(line[0], sizeof line[0], "002a8480 08 %.16s 00 > %s 9000", data, p15use_hex(0x5a, 8));
+    CHECK_BYTES(myeid_made + 480, 16, p15_hex_of(0x7a, 16));
+    snprintf(line[0], sizeof line[0], "002a8480 08 %.16s 00 > %s 9000", data, p15_hex_of(0x5a, 8));
     myeid_check_crypt(eight, ALG_CBC, 8, true, 8, ST_OK);
 }
 
@@ -351,14 +351,14 @@ TEST(myeid_has_no_ecb)
         *const back[] = { MYEID_SECRET("41", MYEID_ZEROS), line[2], NULL };
     const char *first = "000102030405060708090a0b0c0d0e0f",
         *then = "101112131415161718191a1b1c1d1e1f";
-    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", first, p15use_hex(0x11, 16));
-    snprintf(line[1], sizeof line[1], "002a8480 10 %s 00 > %s 9000", then, p15use_hex(0x22, 16));
+    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", first, p15_hex_of(0x11, 16));
+    snprintf(line[1], sizeof line[1], "002a8480 10 %s 00 > %s 9000", then, p15_hex_of(0x22, 16));
     myeid_check_crypt(lines, ALG_ECB, 16, true, 32, ST_OK);
-    CHECK_BYTES(myeid_made + 16, 16, p15use_hex(0x22, 16));
+    CHECK_BYTES(myeid_made + 16, 16, p15_hex_of(0x22, 16));
     snprintf(line[2], sizeof line[2], "002a8084 20 %s%s 00 > %s 9000", first, then,
-             p15use_hex(0, 32));
+             p15_hex_of(0, 32));
     myeid_check_crypt(back, ALG_ECB, 16, false, 32, ST_OK);
-    CHECK_BYTES(myeid_made, 16, p15use_hex(0, 16));
+    CHECK_BYTES(myeid_made, 16, p15_hex_of(0, 16));
     CHECK_BYTES(myeid_made + 16, 16, first);                    // what CBC had taken off is back
 }
 
@@ -371,10 +371,10 @@ TEST(myeid_what_a_secret_key_says)
         *const refused_asked[] = { line[1], MYEID_ASKED "63c3", NULL },
         *const chain[] = { MYEID_SECRET("81", MYEID_IV), line[0], NULL };
     const char *data = "000102030405060708090a0b0c0d0e0f";
-    for (size_t i = 0; i <= COUNT(p15use_answers) && !test_failing; i++) {
-        bool last = i == COUNT(p15use_answers);
-        const char *sw = last ? "6985" : p15use_answers[i].sw;
-        st want = last ? ST_NOT_LOGGED_IN : p15use_answers[i].want;
+    for (size_t i = 0; i <= COUNT(p15_key_answers) && !test_failing; i++) {
+        bool last = i == COUNT(p15_key_answers);
+        const char *sw = last ? "6985" : p15_key_answers[i].sw;
+        st want = last ? ST_NOT_LOGGED_IN : p15_key_answers[i].want;
         snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s", data, sw);
         snprintf(line[1], sizeof line[1], "002281b8 1c 800100 81024d01 830100 8710" MYEID_ZEROS
                  " > %s", sw);
@@ -383,17 +383,17 @@ TEST(myeid_what_a_secret_key_says)
             myeid_check_crypt(last ? refused_asked : refused, ALG_ECB, 16, true, 16, want);
         if (test_failing) printf("    %s\n", sw);
     }
-    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", data, p15use_hex(1, 15));
+    snprintf(line[0], sizeof line[0], "002a8480 10 %s 00 > %s 9000", data, p15_hex_of(1, 15));
     myeid_check_crypt(lines, ALG_ECB, 16, true, 16, ST_PROTOCOL);       // less than went in
     size_t at = (size_t)sprintf(line[0], "102a8480 f0 ");
     for (unsigned i = 0; i < 240; i++) at += (size_t)sprintf(line[0] + at, "%02x", i);
     strcpy(line[0] + at, " 00 > 6581");
     myeid_check_crypt(chain, ALG_CBC, 16, true, 256, 0x6581);           // in the middle of one
-    p15use_begin_key(none, &myeid_it.p15, ALG_SECRET, 256);
+    p15_begin_key(none, &myeid_it.p15, ALG_SECRET, 256);
     if (test_failing) return;
     const struct alg_use ecb = { .type = ALG_SECRET, .scheme = ALG_ECB, .block = 16 };
-    CHECK_ST(myeid_set_secret(&card_it, &p15use_object, &ecb, true, BYTES_NONE), ST_NOT_SUPPORTED);
-    p15use_end();
+    CHECK_ST(myeid_set_secret(&card_it, &p15_scripted_object, &ecb, true, BYTES_NONE), ST_NOT_SUPPORTED);
+    p15_end_script();
 }
 
 // In one transaction what was set stays set, for the same key, IV and direction.
@@ -406,11 +406,11 @@ TEST(myeid_sets_a_secret_key_once)
                                                       15, 16 };
     const struct alg_use ecb = { .type = ALG_SECRET, .scheme = ALG_ECB, .block = 16 },
         cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = 16 };
-    struct object *o = &p15use_object;
-    p15_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
-    p15use_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
+    struct object *o = &p15_scripted_object;
+    p15dir_init(&myeid_it.p15, BYTES_NONE, P15_FLAT);
+    p15_begin_key(lines, &myeid_it.p15, ALG_SECRET, 256);
     if (test_failing) return;
-    p15use_key.where.file = bytes_of(file, sizeof file);
+    p15_scripted_key.where.file = bytes_of(file, sizeof file);
     for (int i = 0; i < 2; i++)
         CHECK_ST(myeid_set_secret(&card_it, o, &ecb, true, BYTES_NONE), ST_OK);
     for (int i = 0; i < 2; i++)
@@ -419,7 +419,7 @@ TEST(myeid_sets_a_secret_key_once)
         CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
     card_it.sure = false;                       // another program may have been there
     CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
-    p15use_end();
+    p15_end_script();
 }
 
 // What the file of a key says of it, where the directory does not.
@@ -446,16 +446,16 @@ TEST(myeid_reads_of_what_kind_a_key_is)
                           MYEID_FILE "6f07 820129 81020080 9000", NULL },
         *const gone[] = { MYEID_FILE "6d00", MYEID_SELECT "6a82", NULL };
     static const u8 file[] = { 0x3f, 0x00, 0x50, 0x15, 0x4d, 0x01 };
-    struct object *o = &p15use_object;
+    struct object *o = &p15_scripted_object;
     for (size_t i = 0; i < COUNT(cases) + 4 && !test_failing; i++) {
         size_t special = i < COUNT(cases) ? 0 : i - COUNT(cases) + 1;
         if (!special) snprintf(line, sizeof line, MYEID_FILE "%s", cases[i].answer);
-        p15_init(&myeid_it.p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
-        p15use_begin_key(special == 1 ? lost : special == 2 ? gone : special ? none : lines,
+        p15dir_init(&myeid_it.p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+        p15_begin_key(special == 1 ? lost : special == 2 ? gone : special ? none : lines,
                          &myeid_it.p15, ALG_SECRET, 256);
         if (test_failing) return;
-        p15use_key.where.file = special == 3 ? BYTES_NONE : bytes_of(file, sizeof file);
-        *o = (struct object){ .class = CKO_SECRET_KEY, .token = p15use_t, .state = &p15use_key,
+        p15_scripted_key.where.file = special == 3 ? BYTES_NONE : bytes_of(file, sizeof file);
+        *o = (struct object){ .class = CKO_SECRET_KEY, .token = p15_scripted_token, .state = &p15_scripted_key,
                               .unread = true, .secret_type = CKK_GENERIC_SECRET, .secret_len = 7 };
         if (special) card_it.sure = false;
         if (special == 4) sim_reader_eject(0);
@@ -465,7 +465,7 @@ TEST(myeid_reads_of_what_kind_a_key_is)
         CHECK_EQ(o->secret_type, special == 1 ? CKK_AES : special ? CKK_GENERIC_SECRET
                  : cases[i].type);
         if (!special) CHECK_EQ(o->secret_len, cases[i].len);
-        p15use_end();
+        p15_end_script();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

@@ -1,4 +1,4 @@
-// p15alg.c: >>p15alg. What cards do with it is in generic.c, p15.c and cards.c.
+// p15alg.c: >>p15alg. What cards do with it is in generic.c, p15object.c and programs/cards.c.
 // SPDX-License-Identifier: 0BSD
 
 // How many there may be, and of which numbers; what lacks one, or is none, is passed over.
@@ -49,8 +49,46 @@ TEST(p15alg_references)
     CHECK(p15alg_named(&table, p15_text(text), &named) == 0);      // behind the last that is looked at
 }
 
+// Thousands of algorithms, and keys that name thousands: what is looked at is as much as the
+// directory is long, not its square, and a second search looks at nothing. The first ones count.
+TEST(p15alg_algorithms_beyond_number)
+{
+    static char infos[64000], keys[64000];
+    char *at = infos;
+    unsigned long before = unit_tlvs;
+    at += sprintf(at, "30(02:00 04:01 a2(30(02:0001 02:03 03:0644 02:07)");
+    for (int i = 2; i < 2000; i++) at += sprintf(at, "30(02:%04x 02:01 03:0240 02:02)", i);
+    strcpy(at, "))");
+    at = keys;
+    for (int k = 1; k <= 4; k++) {
+        at += sprintf(at, "30(30(0c'a') 30(04:%02x a1(02:0001", k);
+        for (int i = 0; i < 1500; i++) at += sprintf(at, " 02:%04x", 0x7000 + i);
+        at += sprintf(at, ")) a1(30(30(04:4b01) 02:0400)))");
+    }
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x5032, infos);
+    p15_file(0x4402, keys);
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 4);
+    for (u8 id = 1; id <= 4; id++) {
+        struct object *o = p15_object(CKO_PRIVATE_KEY, id);
+        CHECK_EQ(o->schemes, 0);
+        CHECK_EQ(generic_algorithm(card_t->state, o->state, GENERIC_RSA_X_509, GENERIC_OP_SIGN), 7);
+    }
+    CHECK(unit_tlvs - before < 4000);
+    before = unit_tlvs;
+    CHECK_ST(p15_take_all(card_t), ST_OK);
+    CHECK(unit_tlvs - before < 10);
+    p15_end();
+}
+
 static void test_p15alg(void)
 {
     RUN(p15alg_tables);
     RUN(p15alg_references);
+    RUN(p15alg_algorithms_beyond_number);
 }

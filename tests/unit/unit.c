@@ -34,10 +34,15 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "place.c"
 #include "secret.c"
 #include "trial.c"
-#include "p15file.c"
-#include "p15.c"
+#include "p15entry.c"
 #include "p15alg.c"
-#include "p15use.c"
+#include "p15.c"
+#include "p15file.c"
+#include "p15dir.c"
+#include "p15token.c"
+#include "p15object.c"
+#include "p15key.c"
+#include "p15made.c"
 #include "piv.c"
 #include "pivkey.c"
 #include "isoapplet.c"
@@ -88,10 +93,15 @@ int main(int argc, char **argv)
     SECTION(place);
     SECTION(secret);
     SECTION(trial);
+    SECTION(p15entry);
     SECTION(p15alg);
-    SECTION(p15file);
     SECTION(p15);
-    SECTION(p15use);
+    SECTION(p15file);
+    SECTION(p15dir);
+    SECTION(p15token);
+    SECTION(p15object);
+    SECTION(p15key);
+    SECTION(p15made);
     SECTION(piv);
     SECTION(pivkey);
     SECTION(isoapplet);
