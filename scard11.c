@@ -5146,7 +5146,7 @@ static st secret_send(struct card *card, struct token *token, const struct secre
     struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
     if (token->driver->learn) TRY(token->driver->learn(card, token, scratch));
     TRY(place_go_to(card, token, place, scratch));
-    SCARD11_ASSERT(card->sure && place_is_here(card, token, place));
+    SCARD11_ASSERT(card->sure && !card->unproven && place_is_here(card, token, place));
     if (!card->sure) return ST_FAILED;
     if (!entry->secret[0].p) return secret_enter_at_pad(card, entry, &b);
     for (int i = 0; i < 2; i++)
@@ -11383,27 +11383,24 @@ static st same_prove_now(struct card *card, struct scratch scratch)
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/unit/slot.c
- *
- * Who may touch what. Locks are taken from the left to the right, never two readers':
- *
- *     reader->lock          os_library                os_crypto
- *     one C_* call:         one look, or less;        around PSA
- *     slot_enter            never while a command
- *     .. slot_leave         is on its way
- *     |                     |
- *     the card, and the     the second half: what
- *     first half of         PC/SC said, events, who
- *     struct reader         is inside; the table
- *
- * With the library's lock alone a card may be touched where nobody is inside its reader: nobody can
- * enter meanwhile (slot_look_at_rest, slot_place, slot_stop).
- *
- * Where an event waits. A change is a difference between what PC/SC says and the table. The thread
- * that writes it there (slot_note) counts it in reader->changes and sets reader->pending, a bit for
- * each slot. Only slot_take_event clears that, for C_WaitForSlotEvent. The card keeps the changes
- * from before it was connected: if the two differ, it is gone, and who holds the reader's lock next
- * frees it (>>life).
  * ==============================================================================================*/
+
+// Who may touch what. Locks are taken in this order, never two readers':
+//
+//   reader->lock   guards the card and the first half of struct reader. One C_* call holds it from
+//                  slot_enter to slot_leave, also while a command is on its way.
+//   os_library     guards the table and the second half: what PC/SC said, events, who is inside.
+//                  Held for one look at most, never for a command.
+//   os_crypto      guards PSA.
+//
+// With the library's lock alone a card may be touched where nobody is inside its reader: nobody can
+// enter meanwhile (slot_look_at_rest, slot_place, slot_stop).
+//
+// Where an event waits. A change is a difference between what PC/SC says and the table. The thread
+// that writes it there (slot_note) counts it in reader->changes and sets reader->pending, a bit for
+// each slot. Only slot_take_event clears that, for C_WaitForSlotEvent. The card keeps the changes
+// from before it was connected: if the two differ, it is gone, and who holds the reader's lock next
+// frees it (>>life).
 
 #ifndef SLOT_REST_MS
 #define SLOT_REST_MS 1000               // how long a card without a session stays connected
@@ -11564,6 +11561,7 @@ static void slot_empty(struct reader *reader, bool reset)
 {
     if (!reader->card) return;
     SCARD11_ASSERT(reader->lock.held || os_library.held);
+    SCARD11_ASSERT(reader->card->link.name == reader->name);
     link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
     extended_card_left(&reader->extended, &reader->card->link.extended, reader->card->changes);
     card_forget_secrets(reader->card);
@@ -11741,7 +11739,7 @@ struct slot_listed {
 };
 
 // Adds the reader of that name. false: its name is too long, or there is no place for it.
-static bool slot_list_add(struct slot_listed *list, const char *name)
+static bool slot_add_listed(struct slot_listed *list, const char *name)
 {
     if (strlen(name) >= READER_NAME || list->n == SCARD11_READERS_MAX) return false;
     struct reader *reader = slot_named(name);
@@ -11752,7 +11750,7 @@ static bool slot_list_add(struct slot_listed *list, const char *name)
 }
 
 // Asks the backend which readers there are, and gives new ones a place. An error is the backend's.
-static int slot_list(struct slot_listed *list)
+static int slot_list_readers(struct slot_listed *list)
 {
     size_t len = sizeof slot_names;
     list->n = 0;
@@ -11763,7 +11761,7 @@ static int slot_list(struct slot_listed *list)
     slot_names[sizeof slot_names - 1] = slot_names[sizeof slot_names - 2] = 0;
     for (const char *name = slot_names; *name; name += strlen(name) + 1) {
         if (!slot_wanted(name)) continue;
-        if (!slot_list_add(list, name)) left_out++;
+        if (!slot_add_listed(list, name)) left_out++;
     }
     slot_note_left_out(left_out);
     return SCARD11_READER_OK;
@@ -11774,7 +11772,7 @@ static int slot_look_once(void)
 {
     struct slot_listed list;
     bool seen[SCARD11_READERS_MAX] = { false };
-    int code = slot_list(&list);
+    int code = slot_list_readers(&list);
     if (!code && list.n) code = scard11_reader_wait(slot_context, list.states, list.n, 0);
     if (code) return code;
     for (size_t i = 0; i < list.n; i++) {
@@ -11850,7 +11848,34 @@ static void slot_look_all(void)
     slot_note_gone(NULL);
 }
 
-// ---- Events: under the library lock ----
+// ---- What C_GetSlotList and C_WaitForSlotEvent say: under the library lock ----
+
+// Writes slot IDs to list, if there is one: as many as it has room for. Returns how many there are.
+// present: only of slots with a token.
+static CK_ULONG slot_ids(bool present, CK_SLOT_ID *list, CK_ULONG room)
+{
+    CK_ULONG n = 0;
+    SCARD11_ASSERT(os_library.held);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        const struct reader *reader = &slot_readers[i];
+        if (!slot_is_taken(reader) || !reader->listed) continue;
+        for (u32 index = 0; index < reader->shown; index++) {
+            if (present && !slot_has_token(reader, index)) continue;
+            if (list && n < room) list[n] = reader->first_id + index;
+            n++;
+        }
+    }
+    return n;
+}
+
+// Is a card in of which nobody has looked yet which tokens it has? Asked once for each insertion.
+static bool slot_wants_search(struct reader *reader)
+{
+    SCARD11_ASSERT(os_library.held);
+    if (reader->lost || !slot_present(reader) || reader->searched == reader->changes) return false;
+    reader->searched = reader->changes;
+    return true;
+}
 
 // Takes one pending event. false: there is none.
 static bool slot_take_event(CK_SLOT_ID *id)
@@ -12032,17 +12057,18 @@ static void slot_abandon(void)
  * Tests   tests/unit/run.c
  * ==============================================================================================*/
 
-// From C_* to the card and back, and what happens when the card is pulled there:
+// From C_* to the card and back, and what comes of it when the card is pulled there:
 //
-//   enter    slot_enter    waits for the reader's lock. The next step finds out
-//   look     life_look     with a session: still that card? Else CKR_SESSION_HANDLE_INVALID
-//   or meet  life_card     with a slot: taken up again, or inserted. CKR_TOKEN_NOT_PRESENT
-//   begin    run_begin     transaction, proof, application. From here on ST_CARD_REMOVED, which
-//   work     the driver    goes up through all callers: nothing has to be undone on the way
-//   end      run_end       ends the transaction; a dead connection is sent nothing
-//   settle   life_settle   drops the card: disconnected, its arena freed, the event noted if no
-//                          look noted it before. A card that no session needs rests
-//   leave    slot_leave    scratch wiped, the lock given back; the call says CKR_DEVICE_REMOVED
+//   enter    slot_enter   waits for the reader's lock          the next step sees it
+//   look     life_look    of a session: still that card?       CKR_DEVICE_REMOVED; was it noted
+//                                                              before, CKR_SESSION_HANDLE_INVALID
+//   or meet  life_card    of a slot: known, or inserted        CKR_TOKEN_NOT_PRESENT
+//   begin    run_begin    transaction, proof, application      ST_CARD_REMOVED goes up through
+//   work     the driver   commands                             all callers; they clean up nothing
+//   end      run_end      ends the transaction
+//   settle   life_settle  no session needs the card: it rests  dropped: disconnected, arena freed;
+//                                                              an event, if no look noted it yet
+//   leave    slot_leave   scratch wiped, lock given back       CKR_DEVICE_REMOVED
 //
 // The event waits in reader->pending until C_WaitForSlotEvent takes it (slot_take_event).
 
@@ -12379,6 +12405,7 @@ static st life_look(struct reader *reader)
     struct card *card = reader->card;
     SCARD11_ASSERT(reader->lock.held);
     if (!card) return ST_NO_SESSION;
+    SCARD11_ASSERT(card->link.name == reader->name);
     u64 now = os_now_ms();
     bool fresh = now < card->look_ms + SCARD11_LOOK_MS;
     st s = life_look_at_table(reader, fresh);
@@ -12660,6 +12687,21 @@ static st life_settle(struct reader *reader, st s)
     st rested = life_rest(reader);
     if (rested) life_drop(reader, rested);
     return s ? s : rested;
+}
+
+// Looks once per insertion which tokens a card has: before, only the first slot is known. What goes
+// wrong with a card is for the call that needs it to say. The caller is inside no reader.
+static void life_find_tokens(u32 generation)
+{
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
+        struct reader *reader = &slot_readers[i];
+        os_acquire(&os_library);
+        bool look = generation == slot_generation && slot_wants_search(reader);
+        st s = slot_go_in(reader, look ? ST_OK : ST_NO_SLOT, &reader);
+        if (!reader) continue;
+        if (!s) life_settle(reader, life_card(reader));
+        slot_leave(reader);
+    }
 }
 
 /* ================================================================================================
@@ -16549,48 +16591,18 @@ CK_RV C_GetInfo(CK_INFO_PTR info)
 
 // ---- Slots and tokens (5.5) ----
 
-// Looks once per insertion which tokens a card has: before, only the first slot is known. What goes
-// wrong with a card is for the call that needs it to say.
-static void p11_find_tokens(const struct call *outer)
-{
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct call call = { .generation = outer->generation };
-        struct reader *reader = &slot_readers[i];
-        os_acquire(&os_library);
-        bool look = slot_present(reader) && reader->searched != reader->changes && !reader->lost &&
-                    outer->generation == slot_generation;
-        if (look) reader->searched = reader->changes;
-        if (look) reader->inside++;
-        os_release(&os_library);
-        if (!look) continue;
-        call.reader = reader;
-        call.s = slot_wait(reader);
-        if (!call.s) call.s = life_card(reader);
-        p11_leave_reader(&call);
-    }
-}
-
 static st p11_slot_list(const struct call *call, CK_BBOOL present, CK_SLOT_ID *list,
                         CK_ULONG *count)
 {
-    CK_ULONG room = *count, n = 0;
+    CK_ULONG room = *count;
     os_acquire(&os_library);
     slot_look_all();
     os_release(&os_library);
-    if (present) p11_find_tokens(call);
+    if (present) life_find_tokens(call->generation);
     os_acquire(&os_library);
-    for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        const struct reader *reader = &slot_readers[i];
-        if (!*reader->name || reader->lost || !reader->listed) continue;
-        for (u32 index = 0; index < reader->shown; index++) {
-            if (present && !slot_has_token(reader, index)) continue;
-            if (list && n < room) list[n] = reader->first_id + index;
-            n++;
-        }
-    }
+    *count = slot_ids(present, list, room);
     os_release(&os_library);
-    *count = n;
-    return list && n > room ? ST_TOO_SMALL : ST_OK;
+    return list && *count > room ? ST_TOO_SMALL : ST_OK;
 }
 
 CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
