@@ -1776,7 +1776,7 @@ static void count_service(void *context, const char *text)
 {
     (void)context;
     log_lines += strstr(text, "scard11_reader_start gives no context") ||
-                 strstr(text, "readers can be looked for again");
+                 strstr(text, "PC/SC does not answer") || strstr(text, "readers can be looked for again");
 }
 
 // A library that asks again and again says once that there is nobody to ask, and once that there is.
