@@ -10309,10 +10309,14 @@ static const struct driver driver_esteid = {
 
 #if SCARD11_FINEID
 
-#define FINEID_INS_HASH_P2  0xa0
 #define FINEID_PUK          0x83
-#define FINEID_HERE         1                   // landmark: what the card tells of PIN1
-#define FINEID_ECDSA_384    0x54                // the algorithm of MSE: ECDSA with 48 bytes
+#define FINEID_HERE         1           // landmark: what the card tells of PIN1
+#define FINEID_ECDSA_384    0x54        // the algorithm of MSE: ECDSA
+#define FINEID_HASH         48          // bytes of its hash, of r, and of s
+#define FINEID_DOCUMENT     9           // bytes of an Estonian card's document number
+#define FINEID_PSO_HASH     0x90        // P1 of PSO: a hash is given
+#define FINEID_PSO_DATA     0xa0        // P2: in a template
+#define FINEID_TAG_HASH     0x90        // in it
 
 static const u8 fineid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d, 0x31,
                                  0x35 };
@@ -10320,19 +10324,24 @@ static const u8 fineid_mf[] = { 0x3f, 0x00 },
                 fineid_number[] = { 0x3f, 0x00, 0xdf, 0xdd, 0x50, 0x07 },
                 fineid_tries[] = { 0xdf, 0x21 };        // the tag of the tries left
 
-// Where a kind of card has its things.
+// Where a kind of card has its things: first those of authentication, then those of signatures.
 static const struct fineid_places {
-    const char *name, *keys[2];
-    u8 pins[2], min[2], references[2], certificate_len[2], certificates[2][6];
-    int tries;
+    const char *name, *keys[2];                 // label of tokens, of keys
+    int tries;                                  // of each PIN
+    u8 pins[2], min[2];                         // references of PINs, their shortest lengths
+    u8 references[2];                           // of keys
+    u8 certificate_len[2], certificates[2][6];  // paths
 } fineid_finnish = {
-    "FinEID", { "todentamis- ja salausvarmenne", "allekirjoitusvarmenne" }, { 0x11, 0x82 },
-    { 4, 6 }, { 0x01, 0x02 }, { 4, 6 },
-    { { 0x3f, 0x00, 0x43, 0x31 }, { 0x3f, 0x00, 0x50, 0x16, 0x43, 0x32 } }, 5
+    .name = "FinEID", .keys = { "todentamis- ja salausvarmenne", "allekirjoitusvarmenne" },
+    .tries = 5, .pins = { 0x11, 0x82 }, .min = { 4, 6 }, .references = { 0x01, 0x02 },
+    .certificate_len = { 4, 6 },
+    .certificates = { { 0x3f, 0x00, 0x43, 0x31 }, { 0x3f, 0x00, 0x50, 0x16, 0x43, 0x32 } }
 }, fineid_estonian = {
-    "EstEID", { "Authentication", "Signature" }, { 0x81, 0x82 }, { 4, 5 }, { 0x01, 0x05 },
-    { 6, 6 },
-    { { 0x3f, 0x00, 0xad, 0xf1, 0x34, 0x11 }, { 0x3f, 0x00, 0xad, 0xf2, 0x34, 0x21 } }, 3
+    .name = "EstEID", .keys = { "Authentication", "Signature" },
+    .tries = 3, .pins = { 0x81, 0x82 }, .min = { 4, 5 }, .references = { 0x01, 0x05 },
+    .certificate_len = { 6, 6 },
+    .certificates = { { 0x3f, 0x00, 0xad, 0xf1, 0x34, 0x11 },
+                      { 0x3f, 0x00, 0xad, 0xf2, 0x34, 0x21 } }
 };
 
 struct fineid {
@@ -10342,7 +10351,7 @@ struct fineid {
 };
 
 // GET DATA of a PIN: A0 { 83 reference, ..., DF21 tries left, ... }. Only cards of this kind know
-// it.
+// that. ST_NOT_FOUND: the card does not.
 static st fineid_pin_info(struct card *card, u8 reference, int *tries)
 {
     u8 room[256];
@@ -10352,13 +10361,14 @@ static st fineid_pin_info(struct card *card, u8 reference, int *tries)
                         .data = BYTES(0xa0, 0x03, 0x83, 0x01, reference), .le = APDU_LE_SHORT };
     st s = link_exchange(&card->link, &cmd, &rsp);
     if (link_is_broken(s)) return s;
-    if (s || tlv_open(buf_bytes(&rsp), 0xa0, &in) || !tlv_find(in, 0xdf21, &value) || !value.n)
-        return ST_NOT_FOUND;
+    if (s || tlv_open(buf_bytes(&rsp), 0xa0, &in)) return ST_NOT_FOUND;
+    if (!tlv_find(in, 0xdf21, &value) || !value.n) return ST_NOT_FOUND;
     *tries = *value.p;
     return ST_OK;
 }
 
-// That the card tells of PIN1 shows where it is in one command; what tells it from others is p15's.
+// That the card tells of PIN1 shows in one command that it is this application. What tells the card
+// from others is in its directory.
 static st fineid_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                           bytes *value)
 {
@@ -10369,7 +10379,8 @@ static st fineid_landmark(struct card *card, struct token *token, u32 ref, struc
     return fineid_pin_info(card, fineid->places->pins[0], &tries);
 }
 
-// The directory files that the card has not.
+// Makes the directory files that the card has not: PINs, keys, certificates; of an Estonian card
+// also personal data, of which the document number is its landmark.
 static st fineid_make_directory(struct card *card, struct fineid *fineid, struct scratch scratch)
 {
     const struct fineid_places *at = fineid->places;
@@ -10389,9 +10400,8 @@ static st fineid_make_directory(struct card *card, struct fineid *fineid, struct
     if (data.n) TRY(p15made_add(card, &fineid->p15, P15_DODF, &data));
     fineid->p15.odf_read = fineid->p15.info_read = true;
     if (at != &fineid_estonian) return ST_OK;
-    fineid->p15.mark_file = (struct p15_path){ .length = 9,
-                                               .file = bytes_of(fineid_number,
-                                                                sizeof fineid_number) };
+    bytes number = bytes_of(fineid_number, sizeof fineid_number);
+    fineid->p15.mark_file = (struct p15_path){ .file = number, .length = FINEID_DOCUMENT };
     fineid->p15.mark.unique = true;
     return ST_OK;
 }
@@ -10410,37 +10420,41 @@ static void fineid_add_puk(struct token *token)
     card_set_credential(token, &puk);
 }
 
+// What one of the two tokens is like, whose PIN is known.
+static void fineid_set_up(const struct fineid *fineid, struct token *token, bool first)
+{
+    struct buf label = buf_on(token->label, sizeof token->label - 1);
+    buf_put_text(&label, fineid->places->name);
+    buf_put_text(&label, first ? " (PIN1)" : " (PIN2)");
+    strcpy(token->maker, "Thales");
+    token->key_types = CARD_TYPE(ALG_EC);
+    card_pin(token)->tries_max = fineid->places->tries;
+    fineid_add_puk(token);
+}
+
+// Finds the directory, or makes it, and the tokens of its PINs.
 static st fineid_find(struct card *card, struct token *token, struct scratch scratch)
 {
     static const struct credential pin = { .role = ROLE_USER, .tries = -1 };
     static const struct credential puk = { .role = ROLE_PUK, .presented = true };
+    struct fineid *fineid = token->state;
     card_set_credential(token, &pin);
     card_set_credential(token, &puk);
-    struct fineid *fineid = token->state;
-    struct p15 *p15 = &fineid->p15;
     if (fineid->places == &fineid_finnish) {
         st s = p15dir_read_odf(card, token, scratch);
         if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     }
-    if (!p15->files) TRY(fineid_make_directory(card, fineid, scratch));
+    if (!fineid->p15.files) TRY(fineid_make_directory(card, fineid, scratch));
     TRY(p15token_find_pins(card, token, scratch));
-    for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &card->tokens[i];
-        if (each->state != fineid) continue;
-        struct buf label = buf_on(each->label, sizeof each->label - 1);
-        buf_put(&label, bytes_text(fineid->places->name));
-        buf_put(&label, bytes_text(i == token->index ? " (PIN1)" : " (PIN2)"));
-        strcpy(each->maker, "Thales");
-        each->key_types = CARD_TYPE(ALG_EC);
-        card_pin(each)->tries_max = fineid->places->tries;
-        fineid_add_puk(each);
-    }
+    for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++)
+        if (card->tokens[i].state == fineid)
+            fineid_set_up(fineid, &card->tokens[i], i == token->index);
     return ST_OK;
 }
 
 static const struct p15_io fineid_io = { p15file_select_path, p15file_read_binary, ISO_FCP };
 
-// What the card knows of its PINs says which kind it is. ST_NOT_FOUND: none.
+// Which kind of card it is: what it knows of its PINs says so. ST_NOT_FOUND: none.
 static st fineid_ask_kind(struct card *card, const struct fineid_places **kind, int *tries)
 {
     *kind = &fineid_finnish;
@@ -10450,19 +10464,25 @@ static st fineid_ask_kind(struct card *card, const struct fineid_places **kind, 
     return fineid_pin_info(card, fineid_estonian.pins[0], tries);
 }
 
-// The AID is PKCS#15's own, which other cards have too. Where another program uses the card, SELECT
-// would end its login: the card is asked first what it is. It says so wherever in the application
-// it is; files are selected from the MF on.
+// Which kind of card it is, and how many tries PIN1 has left. Where another program uses the card,
+// SELECT would end its login: the card is asked first, for it answers wherever in the application
+// it is. The AID is PKCS#15's own, which other cards have too. ST_NOT_FOUND: none of these.
+static st fineid_recognise(struct card *card, const struct fineid_places **places, int *tries)
+{
+    st s = card->shared ? fineid_ask_kind(card, places, tries) : ST_NOT_FOUND;
+    if (s != ST_NOT_FOUND) return s;
+    TRY(place_try_aid(card, bytes_of(fineid_aid, sizeof fineid_aid)));
+    return fineid_ask_kind(card, places, tries);
+}
+
+// Is it a card of these? Sets up its tokens. Files are selected from the MF on.
 static st fineid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct fineid_places *places;
     int tries = -1;
-    st s = card->shared ? fineid_ask_kind(card, &places, &tries) : ST_NOT_FOUND;
-    if (s == ST_NOT_FOUND) {
-        s = place_try_aid(card, bytes_of(fineid_aid, sizeof fineid_aid));
-        if (!s) s = fineid_ask_kind(card, &places, &tries);
-    }
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    st s = fineid_recognise(card, &places, &tries);
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
     struct fineid *fineid = token->state = ARENA_NEW(&card->arena, struct fineid, 1);
     if (!fineid) return ST_ARENA_FULL;
     p15dir_init(&fineid->p15, bytes_of(fineid_aid, sizeof fineid_aid), P15_FLAT);
@@ -10480,7 +10500,8 @@ static st fineid_probe(struct card *card, struct token *token, struct scratch sc
     return ST_OK;
 }
 
-// EstEID: the document number, which is the serial number too.
+// An Estonian card's document number, which is the serial number of its tokens and its landmark. A
+// card that does not give it has none.
 static st fineid_read_serial(struct card *card, struct token *token, struct scratch scratch)
 {
     struct fineid *fineid = token->state;
@@ -10490,14 +10511,18 @@ static st fineid_read_serial(struct card *card, struct token *token, struct scra
     if (fineid->places != &fineid_estonian || token->serial[0]) return ST_OK;
     TRY(place_be_sure(card, token, scratch));
     st s = p15file_select_path(card, token, &file, &fcp);
-    if (!s) s = iso_read_binary(&card->link, 0, 9, &document);
+    if (!s) s = iso_read_binary(&card->link, 0, FINEID_DOCUMENT, &document);
     if (link_is_broken(s)) return s;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS && !s; i++)
-        if (card->tokens[i].state == fineid)
-            p15entry_text(card->tokens[i].serial, sizeof token->serial - 1, buf_bytes(&document));
-    return s ? ST_OK : place_note(&fineid->p15.mark, 0, bytes_head(buf_bytes(&document), 9));
+    if (s) return ST_OK;
+    bytes serial = buf_bytes(&document);
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
+        struct token *each = &card->tokens[i];
+        if (each->state == fineid) p15entry_text(each->serial, sizeof each->serial - 1, serial);
+    }
+    return place_note(&fineid->p15.mark, 0, bytes_head(serial, FINEID_DOCUMENT));
 }
 
+// What C_GetTokenInfo needs: tries left, as GET DATA tells them; serial number, TokenInfo.
 static st fineid_open(struct card *card, struct token *token, struct scratch scratch)
 {
     struct credential *pin = card_pin(token);
@@ -10517,34 +10542,34 @@ static st fineid_list(struct card *card, struct token *token, const struct query
 {
     const struct fineid *fineid = token->state;
     TRY(p15object_list(card, token, query, scratch));
-    for (const struct p15_key *key = fineid->p15.keys; key; key = key->next)
-        if (key->usage & P15_USE_QUALIFIED && key->private_object) {
-            key->private_object->always_auth = true;
-            if (key->public_object) key->public_object->always_auth = true;
-        }
+    for (const struct p15_key *key = fineid->p15.keys; key; key = key->next) {
+        if (!(key->usage & P15_USE_QUALIFIED) || !key->private_object) continue;
+        key->private_object->always_auth = true;
+        if (key->public_object) key->public_object->always_auth = true;
+    }
     return ST_OK;
 }
 
-// QUIRK(FinEID): the hash, of 48 bytes with 00 on the left, goes before the signature, which then
-// comes without data.
+// QUIRK(FinEID): the hash, with 00 on the left where it is shorter, goes before the signature,
+// which then comes without data: r and s, one behind the other.
 static st fineid_sign_once(struct card *card, struct object *object, bytes in, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    u8 room[2 + 48], none[16];
+    u8 room[2 + FINEID_HASH], none[16];
     struct buf hash = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
     size_t start = out->n;
-    if (key->type != ALG_EC || object->key->curve->size != 48) return ST_NOT_SUPPORTED;
-    in = bytes_head(in, 48);
-    buf_put(&hash, BYTES(0x90, 48));
-    buf_fill(&hash, 0, 48 - in.n);
+    bytes crt = BYTES(CRT_ALGORITHM, 1, FINEID_ECDSA_384, CRT_KEY, 1, key->reference);
+    if (key->type != ALG_EC || object->key->curve->size != FINEID_HASH) return ST_NOT_SUPPORTED;
+    in = bytes_head(in, FINEID_HASH);
+    buf_put(&hash, BYTES(FINEID_TAG_HASH, FINEID_HASH));
+    buf_fill(&hash, 0, FINEID_HASH - in.n);
     buf_put(&hash, in);
-    TRY(place_set_environment(card, 0x41, 0xb6,
-                              BYTES(0x80, 1, FINEID_ECDSA_384, 0x84, 1, key->reference), false));
-    struct apdu cmd = { .ins = INS_PSO, .p1 = 0x90, .p2 = FINEID_INS_HASH_P2,
+    TRY(place_set_environment(card, MSE_SET, CRT_SIGN, crt, false));
+    struct apdu cmd = { .ins = INS_PSO, .p1 = FINEID_PSO_HASH, .p2 = FINEID_PSO_DATA,
                         .data = buf_bytes(&hash) };
     TRY(link_exchange(&card->link, &cmd, &rsp));
-    TRY(iso_sign(&card->link, BYTES_NONE, 96, out));
-    return out->n - start == 96 ? ST_OK : ST_PROTOCOL;
+    TRY(iso_sign(&card->link, BYTES_NONE, 2 * FINEID_HASH, out));
+    return out->n - start == 2 * FINEID_HASH ? ST_OK : ST_PROTOCOL;
 }
 
 static st fineid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
@@ -10562,7 +10587,8 @@ static st fineid_derive_once(struct card *card, struct object *object, bytes poi
     const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    TRY(place_set_environment(card, 0x41, 0xb8, BYTES(0x84, 1, key->reference), !card->sure));
+    bytes crt = BYTES(CRT_KEY, 1, key->reference);
+    TRY(place_set_environment(card, MSE_SET, CRT_CIPHER, crt, !card->sure));
     buf_put8(&data, 0);
     buf_put(&data, point);
     TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_SHORT, out));
@@ -10635,7 +10661,7 @@ static const struct credential belpic_pin = {
     .role = ROLE_USER, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
     .fill_to = 8, .filler = 0xff, .tries = -1, .logout_by = LOGOUT_COMMAND
 };
-// It belongs to the PIN, and has no reference.
+// The PUK belongs to the PIN, and has no reference.
 // QUIRK(Belgian eID): it frees the PIN and cannot set another one.
 static const struct credential belpic_puk = {
     .role = ROLE_PUK, .reference = BELPIC_PIN, .coding = CARD_PIN_ISO9564, .min = 12, .max = 12,
@@ -10645,12 +10671,25 @@ static const struct credential belpic_puk = {
 // SELECT of a file answers nothing, and must not be asked to.
 static const struct p15_io belpic_io = { p15file_select_path, p15file_read_binary, ISO_NOTHING };
 
+// The files beside the directory, as data objects.
+static st belpic_add_files(struct card *card, struct p15 *p15, struct scratch scratch)
+{
+    struct buf data = scratch_buf(&scratch, 512);
+    for (size_t i = 0; i < COUNT(belpic_files); i++) {
+        const struct belpic_file *file = &belpic_files[i];
+        p15made_data(&data, file->label, "BELPIC", bytes_of(file->path, sizeof file->path));
+    }
+    return p15made_add(card, p15, P15_DODF, &data);
+}
+
+// Is it a Belgian eID? Sets up its token.
 // QUIRK(Belgian eID): SELECT tells nothing of a file, and no command asks for the tries of the PIN.
 static st belpic_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     bytes aid = bytes_of(belpic_aid, sizeof belpic_aid);
     st s = iso_select_aid(&card->link, ISO_NOTHING, aid, NULL);
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
     struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
     if (!p15) return ST_ARENA_FULL;
     p15dir_init(p15, aid, P15_FULL_PATH | P15_SHORT_END);
@@ -10658,9 +10697,6 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     p15->base = bytes_of(belpic_base, sizeof belpic_base);
     p15->odf_path = bytes_of(belpic_odf, sizeof belpic_odf);
     p15->info_path = bytes_of(belpic_info, sizeof belpic_info);
-    struct buf data = scratch_buf(&scratch, 512);
-    for (size_t i = 0; i < COUNT(belpic_files); i++)
-        p15made_data(&data, belpic_files[i].label, "BELPIC", bytes_of(belpic_files[i].path, 6));
     p15_attach(token, p15);
     card_set_credential(token, &belpic_pin);
     card_set_credential(token, &belpic_puk);
@@ -10668,7 +10704,7 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     token->schemes = CARD_SCHEME(ALG_PKCS1);
     place_arrived(card, token);
-    TRY(p15made_add(card, p15, P15_DODF, &data));
+    TRY(belpic_add_files(card, p15, scratch));
     TRY(p15dir_read_info(card, token, scratch));
     return *token->serial ? ST_OK : ST_NOT_MINE;        // a card may say yes to any AID
 }
@@ -10677,21 +10713,20 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
 static st belpic_set(struct card *card, const struct p15_key *key)
 {
     u8 algorithm = key->type == ALG_EC ? BELPIC_ECDSA : BELPIC_PKCS1;
-    return place_set_environment(card, 0x41, 0xb6,
-                                 BYTES(0x04, 0x80, algorithm, 0x84, key->reference), false);
+    bytes content = BYTES(4, CRT_ALGORITHM, algorithm, CRT_KEY, key->reference);
+    return place_set_environment(card, MSE_SET, CRT_SIGN, content, false);
 }
 
 // QUIRK(Belgian eID): the PIN for a qualified signature must come right before the signature: MSE
-// goes before the PIN. Such a login is a second one.
+// goes before the PIN. Such a login is one while the user is logged in already.
 static st belpic_login(struct card *card, struct token *token, struct credential *pin,
                        struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
-    if (token->login) TRY(place_go_to(card, token, &pin->place, scratch));
-    for (const struct p15_key *key = p15->keys; key && token->login; key = key->next) {
-        if (!key->private_object || !key->private_object->always_auth) continue;
-        return belpic_set(card, key);
-    }
+    if (!token->login) return ST_OK;
+    TRY(place_go_to(card, token, &pin->place, scratch));
+    for (const struct p15_key *key = p15->keys; key; key = key->next)
+        if (key->private_object && key->private_object->always_auth) return belpic_set(card, key);
     return ST_OK;
 }
 
@@ -10705,20 +10740,24 @@ static st belpic_logout(struct card *card, struct token *token)
     return link_exchange(&card->link, &cmd, &rsp);
 }
 
+// One signature. The card pads for RSA itself: it gets the DigestInfo. Some give r and s of a
+// signature of EC one behind the other, some in DER.
 static st belpic_sign_once(struct card *card, struct object *object, bytes in,
                            struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
+    const struct alg_key *public_half = object->key;
     bool rsa = key->type == ALG_RSA;
-    size_t size = alg_signature_size(object->key);
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa ? padding_pkcs1_signed(in) : bytes_head(in, object->key->curve->size);
+    bytes data = rsa ? padding_pkcs1_signed(in) : bytes_head(in, public_half->curve->size);
     if (!data.n) return ST_MECHANISM;
     TRY(belpic_set(card, key));
     TRY(iso_sign(&card->link, data, rsa ? APDU_LE_ALL : APDU_LE_SHORT, &raw));
-    if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
-    if (raw.n != size) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
-    buf_put(out, buf_bytes(&raw));
+    bytes made = buf_bytes(&raw);
+    if (rsa) return card_put_rsa(public_half, made, out);
+    bool bare = made.n == alg_signature_size(public_half);
+    if (!bare) return padding_ecdsa_to_raw(made, public_half->curve->size, out);
+    buf_put(out, made);
     return ST_OK;
 }
 
@@ -10763,11 +10802,18 @@ static const struct driver driver_belpic = {
 #if SCARD11_GENERIC
 
 #define GENERIC_APPLICATIONS 8          // of EF.DIR that are tried
-#define GENERIC_RSA_PKCS     0x0001     // AlgorithmInfo.algorithm: numbers of PKCS#11's mechanisms
+// Tags of an application template of EF.DIR, and in it.
+#define GENERIC_TAG_TEMPLATE 0x61
+#define GENERIC_TAG_AID      0x4f
+#define GENERIC_TAG_PATH     0x51       // of the application's DF
+#define GENERIC_TAG_FILES    0x73       // where its files are
+// AlgorithmInfo.algorithm: numbers of PKCS#11's mechanisms.
+#define GENERIC_RSA_PKCS     0x0001
 #define GENERIC_RSA_X_509    0x0003
 #define GENERIC_RSA_PSS      0x000d
 #define GENERIC_ECDSA        0x1041
 #define GENERIC_ECDH         0x1050
+// AlgorithmInfo.operations.
 #define GENERIC_OP_SIGN      (1u << 1)
 #define GENERIC_OP_DECIPHER  (1u << 5)
 #define GENERIC_OP_DERIVE    (1u << 8)
@@ -10778,39 +10824,50 @@ static const u8 generic_dir[] = { 0x3f, 0x00, 0x2f, 0x00 };
 
 // ---- Finding out ----
 
-// Is there a directory in the application that p names?
+// Is there a directory in the token's application, where that is taken to be? ST_NOT_MINE: none.
 static st generic_try(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct p15 *p15 = token->state;
+    const struct p15 *p15 = token->state;
     if (place_was_refused(card, p15->aid)) return ST_NOT_MINE;
     st s = place_select(card, token);
     if (s == ST_LOST || s > ST_COUNT) return ST_NOT_MINE;
     if (!s) s = p15dir_read_odf(card, token, scratch);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
-    return s || !p15->files ? ST_NOT_MINE : ST_OK;
+    return !s && p15->files ? ST_OK : ST_NOT_MINE;
 }
 
-// An application template of EF.DIR: 61 { 4F AID, 50 label, 51 path, 73 where its files are }.
-static st generic_parse_application(bytes template, struct p15 *p15)
+// Where an application template says that its files are: 73 { 4F AID, where it is another one's; 30
+// path of the ODF, [0] path of TokenInfo }. [0] holds the path, or its content right there.
+static void generic_parse_files(bytes files, struct p15 *p15)
 {
     struct p15_path path;
     struct tlv part;
-    bytes more = BYTES_NONE;
+    tlv_find(files, GENERIC_TAG_AID, &p15->aid);
+    while (!tlv_next(&files, &part)) {
+        bytes inner = part.value;
+        if (part.tag == TLV_CONSTRUCTED(0)) {
+            tlv_open(part.value, TLV_SEQUENCE, &inner);
+            if (!p15entry_path(inner, &path)) p15->info_path = path.file;
+        }
+        if (part.tag == TLV_SEQUENCE && !p15entry_path(inner, &path)) p15->odf_path = path.file;
+    }
+}
+
+// An application template of EF.DIR: 61 { 4F AID, 50 label, 51 path, 73 where its files are }.
+// ST_NOT_MINE: it names no application, or one that cannot be.
+static st generic_parse_application(bytes template, struct p15 *p15)
+{
+    bytes files = BYTES_NONE;
     p15dir_init(p15, BYTES_NONE, 0);
     p15->base = BYTES_NONE;
-    tlv_find(template, 0x4f, &p15->aid);
-    tlv_find(template, 0x51, &p15->base);
-    tlv_find(template, 0x73, &more);
-    tlv_find(more, 0x4f, &p15->aid);                  // of the directory, where it is another one
-    while (!tlv_next(&more, &part)) {
-        bytes inner = part.value;                   // [0]: the path's content, or the path
-        if (part.tag == 0xa0) tlv_open(part.value, 0x30, &inner);
-        if (part.tag == 0x30 && !p15entry_path(inner, &path)) p15->odf_path = path.file;
-        if (part.tag == 0xa0 && !p15entry_path(inner, &path)) p15->info_path = path.file;
-    }
-    bool whole = p15->base.n <= P15_PATH_MAX && p15->base.n % 2 == 0 && p15->aid.n <= 16;
-    if (p15->base.n && !bytes_begin(p15->base, BYTES(0x3f, 0x00))) p15->base = BYTES_NONE;
-    return whole && (p15->aid.n || p15->base.n) ? ST_OK : ST_NOT_MINE;
+    tlv_find(template, GENERIC_TAG_AID, &p15->aid);
+    tlv_find(template, GENERIC_TAG_PATH, &p15->base);
+    tlv_find(template, GENERIC_TAG_FILES, &files);
+    generic_parse_files(files, p15);
+    if (p15->base.n > P15_PATH_MAX || p15->base.n % 2 || p15->aid.n > P15_AID_MAX)
+        return ST_NOT_MINE;
+    if (!bytes_begin(p15->base, P15_MF)) p15->base = BYTES_NONE;
+    return p15->aid.n || p15->base.n ? ST_OK : ST_NOT_MINE;
 }
 
 // EF.DIR: what applications there are; nothing, if it cannot be read.
@@ -10825,8 +10882,8 @@ static st generic_read_dir(struct card *card, struct token *token, struct scratc
         content.n = 0;
         s = p15file_read_once(card, token, &dir, P15_RECORDS, &content);
     }
-    if (s || !p15file_plausible(buf_bytes(&content), P15_RECORDS))
-        return link_is_broken(s) ? s : ST_OK;
+    if (link_is_broken(s)) return s;
+    if (s || !p15file_plausible(buf_bytes(&content), P15_RECORDS)) return ST_OK;
     *out = arena_copy(&card->arena, buf_bytes(&content));
     return content.n && !out->p ? ST_ARENA_FULL : ST_OK;
 }
@@ -10837,9 +10894,9 @@ static bool generic_is_known(const struct card *card, const struct token *token)
     const struct p15 *mine = token->state;
     for (u32 i = 0; i < token->index; i++) {
         const struct p15 *p15 = card->tokens[i].state;
-        if (bytes_equal(p15->aid, mine->aid) && bytes_equal(p15->base, mine->base) &&
-            bytes_equal(p15->odf_path, mine->odf_path))
-            return true;
+        bool same = bytes_equal(p15->aid, mine->aid) && bytes_equal(p15->base, mine->base) &&
+                    bytes_equal(p15->odf_path, mine->odf_path);
+        if (same) return true;
     }
     return false;
 }
@@ -10850,7 +10907,7 @@ static st generic_try_dir(struct card *card, struct token *token, bytes *dir, in
 {
     struct tlv application;
     for (; *most > 0 && !p15entry_next(dir, &application); --*most) {
-        if (application.tag != 0x61) continue;
+        if (application.tag != GENERIC_TAG_TEMPLATE) continue;
         if (generic_parse_application(application.value, token->state)) continue;
         if (generic_is_known(card, token)) continue;
         st s = generic_try(card, token, scratch);
@@ -10868,10 +10925,9 @@ static int generic_algorithm(const struct p15 *p15, struct p15_key *key, u32 alg
 {
     u64 named = p15alg_named(&p15->algorithms, key->algorithms, &key->named);
     for (u32 i = 0; i < p15->algorithms.n; i++) {
-        const struct p15alg *algs = &p15->algorithms.list[i];
-        if (named >> i & 1 && algs->referenced && algs->mechanism == algorithm &&
-            algs->operations & operation)
-            return algs->algorithm;
+        const struct p15alg *info = &p15->algorithms.list[i];
+        if (!(named >> i & 1) || !info->referenced) continue;
+        if (info->mechanism == algorithm && info->operations & operation) return info->algorithm;
     }
     return -1;
 }
@@ -10893,6 +10949,7 @@ static const struct credential generic_pin = {
 };
 static const struct credential generic_puk = { .role = ROLE_PUK, .presented = true };
 
+// A token with an application of which nothing is known yet.
 static st generic_new_token(struct card *card, struct token *token)
 {
     struct p15 *p15 = token->state = ARENA_NEW(&card->arena, struct p15, 1);
@@ -10925,37 +10982,46 @@ static st generic_take_others(struct card *card, const struct token *first, byte
                               struct scratch scratch)
 {
     while (dir->n && card->token_count + 1 < SCARD11_READER_SLOTS) {
-        struct token *token = &card->tokens[card->token_count + 1];
-        *token = (struct token){ .driver = first->driver, .index = card->token_count + 1 };
+        u32 index = card->token_count + 1;
+        struct token *token = &card->tokens[index];
+        *token = (struct token){ .driver = first->driver, .index = index };
         TRY(generic_new_token(card, token));
         st s = generic_try_dir(card, token, dir, most, scratch);
         if (!s) s = generic_take(card, token, scratch);
         if (s) token->state = NULL;
-        if (s) return s == ST_NOT_MINE ? ST_OK : s;
+        if (s == ST_NOT_MINE) return ST_OK;
+        if (s) return s;
         card->token_count++;
     }
     return ST_OK;
 }
 
+// The first application of PKCS#15 that has a directory: one of EF.DIR, else DF 5015, else the one
+// of the standard's AID. ST_NOT_MINE: none has.
+static st generic_find(struct card *card, struct token *token, bytes *dir, int *most,
+                       struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    st s = generic_try_dir(card, token, dir, most, scratch);
+    if (s != ST_NOT_MINE) return s;
+    p15dir_init(p15, BYTES_NONE, 0);
+    s = generic_try(card, token, scratch);
+    if (s != ST_NOT_MINE) return s;
+    p15dir_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
+    p15->base = BYTES_NONE;
+    return generic_try(card, token, scratch);
+}
+
+// Has the card a directory of PKCS#15? Sets up a token for each of its applications and PINs.
 static st generic_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     int most = GENERIC_APPLICATIONS;
     bytes dir;
     TRY(generic_new_token(card, token));
-    struct p15 *p15 = token->state;
     TRY(generic_read_dir(card, token, scratch, &dir));
-    st s = generic_try_dir(card, token, &dir, &most, scratch);
-    if (s == ST_NOT_MINE) {
-        p15dir_init(p15, BYTES_NONE, 0);             // DF 5015
-        s = generic_try(card, token, scratch);
-    }
-    if (s == ST_NOT_MINE) {
-        p15dir_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
-        p15->base = BYTES_NONE;
-        s = generic_try(card, token, scratch);
-    }
-    if (!s) s = generic_take(card, token, scratch);
-    return s ? s : generic_take_others(card, token, &dir, &most, scratch);
+    TRY(generic_find(card, token, &dir, &most, scratch));
+    TRY(generic_take(card, token, scratch));
+    return generic_take_others(card, token, &dir, &most, scratch);
 }
 
 static st generic_list(struct card *card, struct token *token, const struct query *query,
@@ -10969,59 +11035,83 @@ static st generic_list(struct card *card, struct token *token, const struct quer
     return ST_OK;
 }
 
-// The SE in which a key is used: its access rule's, its PIN's, or the application's. It stays until
-// the card is elsewhere. Refused or not, MSE SET follows.
+// The number of the security environment in which a key is used: its access rule's, its PIN's, or
+// the application's; 0: none is said.
+static u8 generic_environment(const struct object *object)
+{
+    const struct p15 *p15 = object->token->state;
+    const struct p15_key *key = object->state;
+    const struct p15_pin *pin = p15->user_pins[object->token->index];
+    if (key->environment) return key->environment;
+    return pin && pin->environment ? pin->environment : p15->environment;
+}
+
+// Restores that security environment. It stays until the card is elsewhere. Refused or not, MSE SET
+// follows.
 static st generic_restore(struct card *card, const struct object *object)
 {
     struct p15 *p15 = object->token->state;
-    const struct p15_key *key = object->state;
-    const struct p15_pin *pin = p15->user_pins[object->token->index];
-    u8 se = key->environment ? key->environment : p15->environment;
-    if (!key->environment && pin && pin->environment) se = pin->environment;
-    if (!se || (card->mse_len && p15->restored == se)) return ST_OK;
+    u8 environment = generic_environment(object);
+    bool there = card->mse_len && p15->restored == environment;
+    if (!environment || there) return ST_OK;
     card->mse_len = 0;
-    st s = iso_mse_restore(&card->link, se);
+    st s = iso_mse_restore(&card->link, environment);
     if (link_is_broken(s)) return s;
-    p15->restored = se;
+    p15->restored = environment;
     return ST_OK;
 }
 
-static st generic_set(struct card *card, struct object *object, u8 p2, int algorithm, bool again)
+// MSE SET for a key: its algorithm (-1: none is said), its file, its reference, as far as the
+// directory names them. again: see place_set_environment.
+static st generic_set(struct card *card, struct object *object, u8 crt, int algorithm, bool again)
 {
     const struct p15_key *key = object->state;
+    bytes file = key->where.file;
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
     TRY(generic_restore(card, object));
-    if (algorithm >= 0) tlv_put(&b, 0x80, BYTES((u8)algorithm));
-    if (key->where.file.n) tlv_put(&b, 0x81, bytes_from(key->where.file, key->where.file.n - 2));
-    if (key->referenced || !key->where.file.n) tlv_put(&b, 0x84, BYTES(key->reference));
-    return place_set_environment(card, 0x41, p2, buf_bytes(&b), again);
+    if (algorithm >= 0) tlv_put(&b, CRT_ALGORITHM, BYTES((u8)algorithm));
+    if (file.n) tlv_put(&b, CRT_FILE, bytes_from(file, file.n - 2));
+    if (key->referenced || !file.n) tlv_put(&b, CRT_KEY, BYTES(key->reference));
+    return place_set_environment(card, MSE_SET, crt, buf_bytes(&b), again);
 }
 
-// What is sent for a signature, and under which algorithm: as little as the card can take.
+// What is sent for a signature of PKCS#1 v1.5, of a block that was padded: the DigestInfo in it,
+// where the card says that it pads, or says nothing; else the block. ST_MECHANISM: the block is of
+// another padding, and the card takes none.
+static st generic_sign_pkcs1(const struct object *object, bytes block, int *algorithm, bytes *data)
+{
+    struct p15_key *key = object->state;
+    const struct p15 *p15 = object->token->state;
+    int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
+    int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
+    bytes info = padding_pkcs1_signed(block);
+    bool card_pads = padded >= 0 || whole < 0;
+    if (info.n && card_pads) {
+        *algorithm = padded;
+        *data = info;
+        return ST_OK;
+    }
+    *algorithm = whole;
+    *data = block;
+    return whole >= 0 ? ST_OK : ST_MECHANISM;
+}
+
+// What is sent for a signature, and under which algorithm (-1: none): as little as the card can
+// take.
 static st generic_sign_data(const struct object *object, const struct alg_use *use, bytes in,
                             int *algorithm, bytes *data)
 {
     struct p15_key *key = object->state;
-    const struct p15 *p15 = object->token->state;
+    bool pss = key->type == ALG_RSA && use->scheme == ALG_PSS;
+    if (key->type == ALG_RSA && !pss) return generic_sign_pkcs1(object, in, algorithm, data);
+    u32 mechanism = pss ? GENERIC_RSA_PSS : GENERIC_ECDSA;
+    *algorithm = generic_algorithm(object->token->state, key, mechanism, GENERIC_OP_SIGN);
     *data = in;
-    if (key->type == ALG_EC) {
-        *algorithm = generic_algorithm(p15, key, GENERIC_ECDSA, GENERIC_OP_SIGN);
-        return ST_OK;
-    }
-    if (use->scheme == ALG_PSS) {
-        *algorithm = generic_algorithm(p15, key, GENERIC_RSA_PSS, GENERIC_OP_SIGN);
-        return ST_OK;
-    }
-    int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN);
-    int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_SIGN);
-    bytes info = padding_pkcs1_signed(in);
-    bool pads_itself = info.n && (padded >= 0 || whole < 0);
-    *algorithm = pads_itself ? padded : whole;
-    if (pads_itself) *data = info;
-    return pads_itself || whole >= 0 ? ST_OK : ST_MECHANISM;
+    return ST_OK;
 }
 
+// One signature, into out as PKCS#11 has it.
 static st generic_sign_once(struct card *card, struct object *object, const struct alg_use *use,
                             bytes in, struct scratch scratch, struct buf *out)
 {
@@ -11030,7 +11120,7 @@ static st generic_sign_once(struct card *card, struct object *object, const stru
     int algorithm;
     bytes data;
     TRY(generic_sign_data(object, use, in, &algorithm, &data));
-    TRY(generic_set(card, object, 0xb6, algorithm, false));
+    TRY(generic_set(card, object, CRT_SIGN, algorithm, false));
     TRY(iso_sign(&card->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
     if (ec) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     return card_put_rsa(object->key, buf_bytes(&raw), out);
@@ -11044,39 +11134,50 @@ static st generic_sign(struct card *card, struct object *object, const struct al
     return p15key_status(trial.s);
 }
 
-static st generic_decipher(struct card *card, const struct p15 *p15, bytes in,
-                           struct scratch scratch, struct buf *out)
+// PSO DECIPHER of a cryptogram; behind a padding indicator, 00: no further information.
+static st generic_decipher_once(struct card *card, bytes in, bool indicator,
+                                struct scratch scratch, struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, in.n + 1);
-    if (!(p15->quirks & P15_NO_INDICATOR)) buf_put8(&data, 0);    // 00: no further information
+    if (indicator) buf_put8(&data, 0);
     buf_put(&data, in);
     return iso_decipher(&card->link, buf_bytes(&data), APDU_LE_ALL, out);
 }
 
+// Some cards want no padding indicator (ISO 7816-8: it is optional). What says no to one is asked
+// without; if that goes well, so is all that follows.
+static st generic_decipher(struct card *card, struct p15 *p15, bytes in, struct scratch scratch,
+                           struct buf *out)
+{
+    bool indicator = !(p15->quirks & P15_NO_INDICATOR);
+    size_t start = out->n;
+    st s = generic_decipher_once(card, in, indicator, scratch, out);
+    if (!indicator || (s != SW_WRONG_DATA && s != SW_WRONG_LENGTH)) return s;
+    buf_rewind(out, start);
+    s = generic_decipher_once(card, in, false, scratch, out);
+    if (!s) p15->quirks |= P15_NO_INDICATOR;
+    return s;
+}
+
+// Decrypts for certain: nobody can check what comes out. Puts a whole block: where the card took
+// the padding off, it gets it again. What is hardly shorter than a block is one, of which zeros
+// were left out.
 static st generic_decrypt(struct card *card, struct object *object, const struct alg_use *use,
                           bytes in, struct scratch scratch, struct buf *out)
 {
     struct p15_key *key = object->state;
     struct p15 *p15 = object->token->state;
     struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
+    struct place place = p15_place(p15, &key->where);
     int whole = generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_DECIPHER);
     int padded = generic_algorithm(p15, key, GENERIC_RSA_PKCS, GENERIC_OP_DECIPHER);
     (void)use;
-    struct place place = p15_place(p15, &key->where);
     TRY(place_go_to(card, object->token, &place, scratch));
-    st s = generic_set(card, object, 0xb8, whole >= 0 ? whole : padded, true);
+    st s = generic_set(card, object, CRT_CIPHER, whole >= 0 ? whole : padded, true);
     if (s) return p15key_status(s);
     s = generic_decipher(card, p15, in, scratch, &plain);
-    if ((s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) && !(p15->quirks & P15_NO_INDICATOR)) {
-        buf_rewind(&plain, 0);
-        // some cards have none (ISO 7816-8: it is optional)
-        p15->quirks |= P15_NO_INDICATOR;
-        s = generic_decipher(card, p15, in, scratch, &plain);
-        if (s) p15->quirks &= ~(u32)P15_NO_INDICATOR;
-    }
     if (s == SW_WRONG_DATA) return ST_CIPHER_DATA;
     if (s) return p15key_status(s);
-    // What is hardly shorter than a block is one, of which zeros were left out.
     bool block = whole >= 0 || plain.n + 2 >= in.n;
     return block ? card_put_rsa(object->key, buf_bytes(&plain), out)
                  : p15key_pad_again(buf_bytes(&plain), in.n, out);
@@ -11087,7 +11188,7 @@ static st generic_derive_once(struct card *card, struct object *object, bytes po
 {
     const struct p15 *p15 = object->token->state;
     int algorithm = generic_algorithm(p15, object->state, GENERIC_ECDH, GENERIC_OP_DERIVE);
-    TRY(generic_set(card, object, 0xa4, algorithm, !card->sure));
+    TRY(generic_set(card, object, CRT_AUTH, algorithm, !card->sure));
     return p15key_agree(card, object, point, scratch, out);
 }
 
