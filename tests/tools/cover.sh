@@ -1,12 +1,12 @@
 #!/bin/sh
-# cover.sh: what ./build.sh cover does: unit, faults, eid, module, cards and pins under gcov, counted
+# cover.sh: what ./build.sh cover does: unit, faults, eid, module, cards, pins and api under gcov, counted
 # by section; with the name of a section, the lines and branches of it that did not run.
 # SPDX-License-Identifier: 0BSD
 cd "$(dirname "$0")/../.." || exit 1
 : "${OUT:=build}"
 flags='-std=c99 -O0 -g --coverage -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1
     -DSIM_OPENSSL=1' libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
-white='unit faults eid' black='module cards pins'       # the first have the library inside
+white='unit faults eid' black='module cards pins api'       # the first have the library inside
 dir=$OUT/cover sims=
 run() { echo "+ $*"; "$@" || exit 1; }
 
