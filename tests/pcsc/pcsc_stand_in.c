@@ -579,7 +579,7 @@ LONG SCardTransmit(SCARDHANDLE id, const SCARD_IO_REQUEST *pci, LPCBYTE cmd, DWO
     return card_leave(c, forced ? forced : rv);
 }
 
-// ---- Control: features and PIN pads (PC/SC part 10) ----
+// ---- Control: features and pinpads (PC/SC part 10) ----
 
 static size_t features(const struct card *c, uint8_t *out)
 {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: 0BSD
 //
 // Linked in place of -lpcsclite with a scard11.c that was built for PC/SC, it shows what sim_reader.h
-// plays (readers and cards that come and go, faults, other programs, the service, PIN pads) as
+// plays (readers and cards that come and go, faults, other programs, the service, pinpads) as
 // pcsc-lite shows it: handles are numbers and never given out twice; the count is in the high half of
 // a reader's state; a handle bears a mark of removal or reset; Connect, Begin, Status and Reconnect
 // wait for another program's transaction, GetAttrib is refused; \\?PnP?\Notification sees readers

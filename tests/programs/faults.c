@@ -187,7 +187,7 @@ static CK_RV prepare_so(void)
 static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
 static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
 static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
-// The same at a reader's PIN pad: what is typed, and what for.
+// The same at a reader's pinpad: what is typed, and what for.
 static struct sim_pad pad;
 
 static CK_RV do_pad_login(void)

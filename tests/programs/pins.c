@@ -1,4 +1,4 @@
-// pins.c: the SO, unblocking, changing the PUK; PIN pads; through C_*, on every kind of card.
+// pins.c: the SO, unblocking, changing the PUK; pinpads; through C_*, on every kind of card.
 // SPDX-License-Identifier: 0BSD
 #define _DEFAULT_SOURCE     // usleep
 #include <pthread.h>
@@ -649,7 +649,7 @@ TEST(a_kept_pin_is_not_for_each_signature)
     end_keeping();
 }
 
-// ---- PIN pads ----
+// ---- pinpads ----
 
 #define BOTH (1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY)
 #define TELLS_KEYS (SIM_PAD_IN_TWO | 1u << SIM_PAD_KEY)

@@ -1,4 +1,4 @@
-// sim_pinpad.h: the person at a PIN pad, and the firmware that makes a command of what was typed.
+// sim_pinpad.h: the person at a pinpad, and the firmware that makes a command of what was typed.
 // SPDX-License-Identifier: 0BSD
 //
 // It reads the structures PIN_VERIFY and PIN_MODIFY of PC/SC part 10 and is strict about every

@@ -49,7 +49,7 @@ unsigned sim_reader_get_count(int reader);
 // takes, else transmit is _FAILED (0: any); up to 261, one that knows no extended length.
 void sim_reader_limit(int reader, uint32_t says, uint32_t takes);
 
-// A reader with a PIN pad. connect reports features (bit n: PC/SC part 10 feature n) and how many
+// A reader with a pinpad. connect reports features (bit n: PC/SC part 10 feature n) and how many
 // digits it takes (0: not known). type is the person at it and the reader's firmware: it makes of
 // what scard11_reader_control got the command for the card, in cmd (300 bytes), and returns its
 // length, or 0 and what the reader answers itself: a status, one byte (SIM_READER_BYTE and it), or
