@@ -35,7 +35,7 @@
  *   a PIN's state is asked for only where that costs nothing                secret_read_tries
  *   what is random is random in every process                                       random_bytes
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
- *   a list from a card has a cap, in memory and in work        >>link >>p15file: ..._MAX
+ *   a list from a card has a cap, in memory and in work  >>link >>p15dir >>p15file: ..._MAX
  *
  * WHERE DOES IT GO?
  *   a card behaves oddly               its driver, marked QUIRK
@@ -43,7 +43,7 @@
  *   a new error, or its CKR_*          one line of ST_LIST in >>status
  *   a mechanism; attribute; curve, hash  one row in >>mech; >>attr; >>alg
  *   a kind of card                     a section before >>probe, one line in probe_drivers
- *   secure messaging; reading files    struct link_secure in >>link; struct p15_io in >>p15file
+ *   secure messaging; reading files    struct link_secure in >>link; struct p15_io in >>p15
  *   another way to reach a reader      >>reader, or SCARD11_READER_CUSTOM and no change here
  *   something only one platform has    >>os
  *
@@ -5463,7 +5463,9 @@ static bool trial_next(struct trial *trial)
  *         PinAttributes, TokenInfo)
  * Tests   tests/unit/p15entry.c
  *
- * Nothing is recursive: a directory is two levels deep by its standard.
+ * A directory is files: EF.ODF names directory files, each of entries of one kind. AODF: PINs.
+ * PrKDF, PuKDF, SKDF: private, public and secret keys. CDF: certificates. DODF: data. EF.TokenInfo
+ * tells of the card itself. Nothing is recursive: a directory is two levels deep by its standard.
  * ==============================================================================================*/
 
 #define P15_MF          BYTES(0x3f, 0x00)   // the master file, where a path from the top begins
@@ -5474,7 +5476,8 @@ static bool trial_next(struct trial *trial)
 #define P15_TEXT_MAX    255         // bytes of a label or an iD
 #define P15_UPDATE_MAX  64          // bytes of lastUpdate that are compared
 #define P15_FILL_USUAL  8           // bytes of a PIN with filler, where none or nonsense is said
-#define P15_TAG_AID     0x4f        // the one tag of [1] in a Path that is not ASN.1's own
+#define P15_TAG_AID     0x4f        // tags of ISO 7816-4: an application's identifier
+#define P15_TAG_APPLICATION 0x61    // ... its template, in EF.DIR
 
 // Bits of CommonObjectFlags, KeyUsageFlags, AccessMode, AuthMethod, PinFlags: the first is bit 0.
 #define P15_PRIVATE        (1u << 0)
@@ -5489,7 +5492,7 @@ static bool trial_next(struct trial *trial)
 #define P15_USE_DECRYPT    (P15_USE_DECIPHER | P15_USE_UNWRAP)
 #define P15_USE_SIGN       (P15_USE_SIGNATURE | 1u << 3 | P15_USE_QUALIFIED)    // 3: signRecover
 #define P15_MODE_READ      (1u << 0)
-#define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)      // execute, sign, decrypt
+#define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)  // execute, sign, decrypt ...
 #define P15_MODE_ENCRYPT   (1u << 8)
 #define P15_METHOD_USER    (1u << 2)                        // userAuthentication
 #define P15_PIN_LOCAL      (1u << 1)
@@ -5617,7 +5620,10 @@ static bytes p15entry_inside(bytes content)
 // Appends a text without the control characters that would spoil a label.
 static void p15entry_put_text(struct buf *b, bytes text)
 {
-    for (size_t i = 0; i < text.n; i++) buf_put8(b, text.p[i] < 0x20 ? ' ' : text.p[i]);
+    for (size_t i = 0; i < text.n; i++) {
+        bool control = text.p[i] < 0x20;
+        buf_put8(b, control ? ' ' : text.p[i]);
+    }
 }
 
 // Fills a field of size bytes with as much of a text as fits, never cut inside a character, and
@@ -5626,6 +5632,7 @@ static void p15entry_text(char *field, size_t size, bytes text)
 {
     struct buf b = buf_on(field, size);
     size_t n = text.n < size ? text.n : size;
+    SCARD11_ASSERT(size);
     while (n && n < text.n && (text.p[n] & 0xc0) == 0x80) n--;
     memset(field, 0, size);
     p15entry_put_text(&b, bytes_head(text, n));
@@ -5642,7 +5649,8 @@ static bool p15entry_is_filler(u8 b)
 // The first byte of a record of a directory file, or of EF.DIR.
 static bool p15entry_is_record(u8 b)
 {
-    return b == TLV_SEQUENCE || b == 0x61 || (b & 0xe0) == 0xa0;
+    bool numbered = (b & 0xe0) == TLV_CONSTRUCTED(0);
+    return b == TLV_SEQUENCE || b == P15_TAG_APPLICATION || numbered;
 }
 
 // Takes a deleted record off rest: its tag was made 00 and its length stayed, and a record, filler
@@ -5788,9 +5796,11 @@ static struct p15_rule p15entry_rule(bytes rules, u32 mode)
 // How many characters of a PIN go into n bytes. ISO 9564-1 says in a half byte how many there are.
 static u32 p15entry_pin_characters(u32 coding, u32 n)
 {
-    if (coding == CARD_PIN_BCD) return n <= CARD_PIN_MAX ? 2 * n : 0;
-    if (coding == CARD_PIN_ISO9564) return n < 8 ? 2 * n - 2 : 12;
-    return n;
+    switch (coding) {
+    case CARD_PIN_BCD:     return n <= CARD_PIN_MAX ? 2 * n : 0;
+    case CARD_PIN_ISO9564: return n < 8 ? 2 * n - 2 : 12;
+    default:               return n;
+    }
 }
 
 // How long a PIN is, by minLength, storedLength and maxLength. Cards say 0, or more than can be.
@@ -6419,6 +6429,7 @@ static st p15file_read_selected(struct card *card, const struct p15 *p15,
                                 struct buf *out)
 {
     size_t start = out->n;
+    SCARD11_ASSERT(path->offset <= P15_FILE_MAX && size <= P15_FILE_MAX);
     for (int i = 0; i < P15_READS_MAX; i++) {
         size_t before = out->n - start;
         u32 want = p15file_want(&card->link, bytes_from(buf_bytes(out), start), shape, size);
@@ -6886,8 +6897,8 @@ static st p15token_add_pin(struct card *card, struct token *token, enum p15_kind
 {
     struct p15 *p15 = token->state;
     struct p15_pin parsed, **at = &p15->pins;
-    (void)kind;
     SCARD11_ASSERT(kind == P15_AODF);
+    (void)kind;
     if (p15entry_pin(entry, &parsed)) return ST_OK;
     struct p15_pin *pin = ARENA_NEW(&card->arena, struct p15_pin, 1);
     if (!pin) return ST_ARENA_FULL;
@@ -6939,6 +6950,7 @@ static void p15token_set_pin(struct token *token, const struct p15_pin *pin, str
     const struct p15_pin *unblocks = p15token_puk_of(p15, pin);
     struct credential user = p15token_credential(p15, pin, ROLE_USER, card_pin(like));
     struct credential puk = { .role = ROLE_PUK };
+    SCARD11_ASSERT(token->index < SCARD11_READER_SLOTS);
     if (unblocks)
         puk = p15token_credential(p15, unblocks, ROLE_PUK, card_credential(like, ROLE_PUK));
     card_set_credential(token, &user);
@@ -7078,6 +7090,7 @@ static st p15token_random(struct card *card, struct token *token, u8 *out, size_
 static struct object *p15object_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
                                     bytes id, bytes label, void *state)
 {
+    SCARD11_ASSERT(token && token->state && state);
     struct object *object = card_add(card, token, class, card->epoch);
     if (!object) return NULL;
     object->id = id;
@@ -7134,13 +7147,13 @@ static void p15object_note_key(struct p15_key *key, const struct p15_key_entry *
 // said may do all that its type can.
 static u32 p15object_use(const struct p15_key *key)
 {
-    u32 use = 0;
-    bool rsa = key->type == ALG_RSA, ec = key->type == ALG_EC;
-    if (!key->usage) return CARD_SIGN | (rsa ? CARD_DECRYPT : CARD_DERIVE);
+    bool rsa = key->type == ALG_RSA;
+    u32 can = CARD_SIGN | (rsa ? CARD_DECRYPT : CARD_DERIVE), use = 0;
+    if (!key->usage) return can;
     if (key->usage & P15_USE_SIGN) use |= CARD_SIGN;
-    if (key->usage & P15_USE_DECRYPT && rsa) use |= CARD_DECRYPT;
-    if (key->usage & P15_USE_DERIVE && ec) use |= CARD_DERIVE;
-    return use;
+    if (key->usage & P15_USE_DECRYPT) use |= CARD_DECRYPT;
+    if (key->usage & P15_USE_DERIVE) use |= CARD_DERIVE;
+    return use & can;
 }
 
 // A value that can never be had is sensitive, whatever the directory says.
@@ -7480,7 +7493,9 @@ static st p15object_parse_public(bytes in, const struct p15_key *key, struct alg
     st s = alg_parse_spki(in, out);
     if (s && !tlv_next(&rest, &tlv) && tlv.tag == TLV_CONSTRUCTED(1))
         s = alg_parse_spki(tlv.value, out);
-    if (!s) return out->type == key->type ? ST_OK : ST_PROTOCOL;
+    bool other = !s && out->type != key->type;
+    if (other) return ST_PROTOCOL;
+    if (!s) return ST_OK;
     *out = (struct alg_key){ .type = key->type };
     if (key->type == ALG_RSA) return alg_parse_rsa(in, out);
     return p15object_parse_point(in, key->curve, out);
@@ -7770,6 +7785,7 @@ static struct trial p15key_trial(struct card *card, struct object *object,
                                  struct buf *out)
 {
     const struct p15_key *key = object->state;
+    SCARD11_ASSERT(key && key->where.file.n <= P15_PATH_MAX);
     return (struct trial){ .card = card, .object = object, .use = use, .in = in, .out = out,
                            .scratch = scratch,
                            .place = p15_place(object->token->state, &key->where) };
@@ -7958,6 +7974,7 @@ static void p15made_personal(struct buf *out, const char *application, u16 df)
 // fit into b.
 static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, const struct buf *b)
 {
+    SCARD11_ASSERT(kind < P15_KINDS);
     if (b->full) return ST_ARENA_FULL;
     struct p15_file *file = p15dir_add_file(card, p15, TLV_CONSTRUCTED((u32)kind));
     if (!file) return ST_ARENA_FULL;
@@ -9160,8 +9177,8 @@ static const struct driver driver_piv = {
  * Tests   tests/unit/isoapplet.c
  *
  * An applet for Java Cards, with an AID of its own, a PKCS#15 directory, one PIN and one PUK, keys
- * of RSA and EC. The directory is read by >>p15. What is here is what only this card does: how it
- * is recognised, what its commands for keys look like.
+ * of RSA and EC. The directory is read by >>p15dir. What is here is what only this card does: how
+ * it is recognised, what its commands for keys look like.
  *
  * A driver reads in this order: what the card is; its numbers, credentials, quirks; probe; list;
  * what a key does, once, and then tried on trust (>>trial); the table, which says what it can.
@@ -10802,11 +10819,8 @@ static const struct driver driver_belpic = {
 #if SCARD11_GENERIC
 
 #define GENERIC_APPLICATIONS 8          // of EF.DIR that are tried
-// Tags of an application template of EF.DIR, and in it.
-#define GENERIC_TAG_TEMPLATE 0x61
-#define GENERIC_TAG_AID      0x4f
-#define GENERIC_TAG_PATH     0x51       // of the application's DF
-#define GENERIC_TAG_FILES    0x73       // where its files are
+#define GENERIC_TAG_PATH     0x51       // in a template of EF.DIR: of the application's DF
+#define GENERIC_TAG_FILES    0x73       // ... where its files are
 // AlgorithmInfo.algorithm: numbers of PKCS#11's mechanisms.
 #define GENERIC_RSA_PKCS     0x0001
 #define GENERIC_RSA_X_509    0x0003
@@ -10842,7 +10856,7 @@ static void generic_parse_files(bytes files, struct p15 *p15)
 {
     struct p15_path path;
     struct tlv part;
-    tlv_find(files, GENERIC_TAG_AID, &p15->aid);
+    tlv_find(files, P15_TAG_AID, &p15->aid);
     while (!tlv_next(&files, &part)) {
         bytes inner = part.value;
         if (part.tag == TLV_CONSTRUCTED(0)) {
@@ -10860,7 +10874,7 @@ static st generic_parse_application(bytes template, struct p15 *p15)
     bytes files = BYTES_NONE;
     p15dir_init(p15, BYTES_NONE, 0);
     p15->base = BYTES_NONE;
-    tlv_find(template, GENERIC_TAG_AID, &p15->aid);
+    tlv_find(template, P15_TAG_AID, &p15->aid);
     tlv_find(template, GENERIC_TAG_PATH, &p15->base);
     tlv_find(template, GENERIC_TAG_FILES, &files);
     generic_parse_files(files, p15);
@@ -10907,7 +10921,7 @@ static st generic_try_dir(struct card *card, struct token *token, bytes *dir, in
 {
     struct tlv application;
     for (; *most > 0 && !p15entry_next(dir, &application); --*most) {
-        if (application.tag != GENERIC_TAG_TEMPLATE) continue;
+        if (application.tag != P15_TAG_APPLICATION) continue;
         if (generic_parse_application(application.value, token->state)) continue;
         if (generic_is_known(card, token)) continue;
         st s = generic_try(card, token, scratch);
