@@ -76,9 +76,9 @@
  *   6 PKCS#11     >>slot >>run >>life    readers and events; work on a card; the life of a card
  *                 >>mech >>attr          mechanisms; attributes and templates
  *                 >>session >>login >>make    sessions, searches; logins, PINs; session objects
- *                 >>op >>keys            running operations; keys generated, derived, wrapped
- *                 >>option    options at run time
- *                 >>p11 >>message >>list the entry points; the lists of them; scard11_*
+ *                 >>op >>stream >>keys   running operations; ciphers in parts; keys made
+ *                 >>option >>gate        options at run time; the frame of each call
+ *                 >>p11 >>message >>refused >>list  the entry points; the lists of them; scard11_*
  * END OF MAP
  */
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
@@ -451,7 +451,7 @@ static st st_of_sw(u32 sw)
     return sw < SW_MIN ? (st)ST_PROTOCOL : sw;
 }
 
-// The one macro with a hidden return. It is safe because no function below p11_enter owns anything
+// The one macro with a hidden return. It is safe because no function below gate_enter owns anything
 // that a return would leak: see >>arena.
 #define TRY(call) do { st st_ = (call); if (st_) return st_; } while (0)
 
@@ -12830,80 +12830,106 @@ static void life_find_tokens(u32 generation)
  * Tests   tests/unit/mech.c
  * ==============================================================================================*/
 
+// How a mechanism's parameters are read: see mech_use.
 enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
-                  MECH_MAC_LEN, MECH_IV, MECH_COUNTER, MECH_GCM, MECH_HKDF };
+                  MECH_MAC, MECH_IV, MECH_COUNTER, MECH_GCM, MECH_HKDF };
 
+// All that tells one mechanism from another. What a row names must be there:
+//   scheme   how the key is used: an enum alg_scheme that >>op (or >>stream) has a way for
+//   secret   a secret key's type, of which make_secrets knows the lengths
+//   param    a case of mech_use
+//   hash     a row of alg_hashes, with the hash's block length, OID and CKG_
+//   flags    what is checked against it in C_*Init, and shown by C_GetMechanismInfo
+// tests/unit/mech.c holds each row to that; known answers are in tests/data/vectors.
 struct mech_row {
     u32 type;                   // CKM_
     u8  key;                    // enum alg_type; ALG_NONE: a digest, or a key out of nothing
     u8  scheme;                 // enum alg_scheme
-    u32 hash;                   // CKM_, that the mechanism itself does; MECH_NO_HASH: none
+    u32 hash;                   // CKM_, that the mechanism itself does; 0: none
     u8  param;                  // enum mech_param
+    u8  secret;                 // CKK_ of the secret key that it takes or makes; 0: none
     u32 flags;                  // CKF_: what it is for
 };
 
 #define MECH_SECRET_MAX 512     // bytes of a secret key
 #define MECH_RSA_MIN    1024    // bits of an RSA key that is used
-#define MECH_NO_HASH 0xffffffffu
+#define MECH_SALT_MAX   512     // bytes of a salt of PSS
+#define MECH_IV_MAX     256     // bytes of GCM's IV
+#define MECH_ANY     0xffu      // any secret key
 #define MECH_SV      (CKF_SIGN | CKF_VERIFY)
 #define MECH_ED      (CKF_ENCRYPT | CKF_DECRYPT)
 #define MECH_WU      (CKF_WRAP | CKF_UNWRAP)
 #define MECH_RECOVER (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
 
 static const struct mech_row mech_rows[] = {
-    { CKM_RSA_PKCS,              ALG_RSA, ALG_PKCS1, MECH_NO_HASH, MECH_NO_PARAM,
+    // type                    key      scheme     hash        param      secret, flags
+    { CKM_RSA_PKCS,            ALG_RSA, ALG_PKCS1, 0,          0,         0,
       MECH_SV | MECH_ED | MECH_WU | MECH_RECOVER },
-    { CKM_RSA_X_509,             ALG_RSA, ALG_RAW,  MECH_NO_HASH, MECH_NO_PARAM,
+    { CKM_RSA_X_509,           ALG_RSA, ALG_RAW,   0,          0,         0,
       MECH_SV | MECH_ED | MECH_RECOVER },
-    { CKM_RSA_PKCS_OAEP,         ALG_RSA, ALG_OAEP,  MECH_NO_HASH, MECH_OAEP,
-      MECH_ED | MECH_WU },
-    { CKM_RSA_PKCS_PSS,          ALG_RSA, ALG_PSS,   MECH_NO_HASH, MECH_PSS,      MECH_SV },
-    { CKM_SHA1_RSA_PKCS,         ALG_RSA, ALG_PKCS1, CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA224_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA256_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA384_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA512_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA1_RSA_PKCS_PSS,     ALG_RSA, ALG_PSS,   CKM_SHA_1,    MECH_PSS,      MECH_SV },
-    { CKM_SHA224_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA224,   MECH_PSS,      MECH_SV },
-    { CKM_SHA256_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA256,   MECH_PSS,      MECH_SV },
-    { CKM_SHA384_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA384,   MECH_PSS,      MECH_SV },
-    { CKM_SHA512_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA512,   MECH_PSS,      MECH_SV },
-    { CKM_ECDSA,                 ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA1,            ALG_EC,  ALG_RAW,  CKM_SHA_1,    MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA224,          ALG_EC,  ALG_RAW,  CKM_SHA224,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA256,          ALG_EC,  ALG_RAW,  CKM_SHA256,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA384,          ALG_EC,  ALG_RAW,  CKM_SHA384,   MECH_NO_PARAM, MECH_SV },
-    { CKM_ECDSA_SHA512,          ALG_EC,  ALG_RAW,  CKM_SHA512,   MECH_NO_PARAM, MECH_SV },
-    { CKM_EDDSA,                 ALG_EDWARDS, ALG_RAW, MECH_NO_HASH, MECH_EDDSA, CKF_SIGN },
-    { CKM_ECDH1_DERIVE,          ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
-    { CKM_ECDH1_COFACTOR_DERIVE, ALG_EC,  ALG_RAW,  MECH_NO_HASH, MECH_ECDH,     CKF_DERIVE },
-    { CKM_SHA_1,                 ALG_NONE, ALG_RAW, CKM_SHA_1,    MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA224,                ALG_NONE, ALG_RAW, CKM_SHA224,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA256,                ALG_NONE, ALG_RAW, CKM_SHA256,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA384,                ALG_NONE, ALG_RAW, CKM_SHA384,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA512,                ALG_NONE, ALG_RAW, CKM_SHA512,   MECH_NO_PARAM, CKF_DIGEST },
-    { CKM_SHA_1_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA_1_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA_1, MECH_MAC_LEN, MECH_SV },
-    { CKM_SHA224_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA224_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_MAC_LEN, MECH_SV },
-    { CKM_SHA256_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA256, MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA256_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA256, MECH_MAC_LEN, MECH_SV },
-    { CKM_SHA384_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA384, MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA384_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA384, MECH_MAC_LEN, MECH_SV },
-    { CKM_SHA512_HMAC, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_NO_PARAM, MECH_SV },
-    { CKM_SHA512_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_MAC_LEN, MECH_SV },
-    { CKM_AES_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
-    { CKM_AES_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
-    { CKM_AES_CBC_PAD, ALG_SECRET, ALG_CBC_PADDED, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
-    { CKM_AES_CTR,     ALG_SECRET, ALG_CTR,     MECH_NO_HASH, MECH_COUNTER,  MECH_ED },
-    { CKM_AES_GCM,     ALG_SECRET, ALG_GCM,     MECH_NO_HASH, MECH_GCM,      MECH_ED },
-    { CKM_DES3_ECB,     ALG_SECRET, ALG_ECB,     MECH_NO_HASH, MECH_NO_PARAM, MECH_ED },
-    { CKM_DES3_CBC,     ALG_SECRET, ALG_CBC,     MECH_NO_HASH, MECH_IV,       MECH_ED },
-    { CKM_DES3_CBC_PAD, ALG_SECRET, ALG_CBC_PADDED, MECH_NO_HASH, MECH_IV, MECH_ED | MECH_WU },
-    { CKM_HKDF_DERIVE, ALG_SECRET, ALG_RAW, MECH_NO_HASH, MECH_HKDF, CKF_DERIVE },
-    { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE, ALG_RAW, MECH_NO_HASH, MECH_NO_PARAM,
+    { CKM_RSA_PKCS_OAEP,       ALG_RSA, ALG_OAEP,  0,          MECH_OAEP, 0, MECH_ED | MECH_WU },
+    { CKM_RSA_PKCS_PSS,        ALG_RSA, ALG_PSS,   0,          MECH_PSS,  0, MECH_SV },
+    { CKM_SHA1_RSA_PKCS,       ALG_RSA, ALG_PKCS1, CKM_SHA_1,  0,         0, MECH_SV },
+    { CKM_SHA224_RSA_PKCS,     ALG_RSA, ALG_PKCS1, CKM_SHA224, 0,         0, MECH_SV },
+    { CKM_SHA256_RSA_PKCS,     ALG_RSA, ALG_PKCS1, CKM_SHA256, 0,         0, MECH_SV },
+    { CKM_SHA384_RSA_PKCS,     ALG_RSA, ALG_PKCS1, CKM_SHA384, 0,         0, MECH_SV },
+    { CKM_SHA512_RSA_PKCS,     ALG_RSA, ALG_PKCS1, CKM_SHA512, 0,         0, MECH_SV },
+    { CKM_SHA1_RSA_PKCS_PSS,   ALG_RSA, ALG_PSS,   CKM_SHA_1,  MECH_PSS,  0, MECH_SV },
+    { CKM_SHA224_RSA_PKCS_PSS, ALG_RSA, ALG_PSS,   CKM_SHA224, MECH_PSS,  0, MECH_SV },
+    { CKM_SHA256_RSA_PKCS_PSS, ALG_RSA, ALG_PSS,   CKM_SHA256, MECH_PSS,  0, MECH_SV },
+    { CKM_SHA384_RSA_PKCS_PSS, ALG_RSA, ALG_PSS,   CKM_SHA384, MECH_PSS,  0, MECH_SV },
+    { CKM_SHA512_RSA_PKCS_PSS, ALG_RSA, ALG_PSS,   CKM_SHA512, MECH_PSS,  0, MECH_SV },
+
+    { CKM_ECDSA,                 ALG_EC,      ALG_RAW, 0,          0,          0, MECH_SV },
+    { CKM_ECDSA_SHA1,            ALG_EC,      ALG_RAW, CKM_SHA_1,  0,          0, MECH_SV },
+    { CKM_ECDSA_SHA224,          ALG_EC,      ALG_RAW, CKM_SHA224, 0,          0, MECH_SV },
+    { CKM_ECDSA_SHA256,          ALG_EC,      ALG_RAW, CKM_SHA256, 0,          0, MECH_SV },
+    { CKM_ECDSA_SHA384,          ALG_EC,      ALG_RAW, CKM_SHA384, 0,          0, MECH_SV },
+    { CKM_ECDSA_SHA512,          ALG_EC,      ALG_RAW, CKM_SHA512, 0,          0, MECH_SV },
+    { CKM_EDDSA,                 ALG_EDWARDS, ALG_RAW, 0,          MECH_EDDSA, 0, CKF_SIGN },
+    { CKM_ECDH1_DERIVE,          ALG_EC,      ALG_RAW, 0,          MECH_ECDH,  0, CKF_DERIVE },
+    { CKM_ECDH1_COFACTOR_DERIVE, ALG_EC,      ALG_RAW, 0,          MECH_ECDH,  0, CKF_DERIVE },
+
+    { CKM_SHA_1,  ALG_NONE, ALG_RAW, CKM_SHA_1,  0, 0, CKF_DIGEST },
+    { CKM_SHA224, ALG_NONE, ALG_RAW, CKM_SHA224, 0, 0, CKF_DIGEST },
+    { CKM_SHA256, ALG_NONE, ALG_RAW, CKM_SHA256, 0, 0, CKF_DIGEST },
+    { CKM_SHA384, ALG_NONE, ALG_RAW, CKM_SHA384, 0, 0, CKF_DIGEST },
+    { CKM_SHA512, ALG_NONE, ALG_RAW, CKM_SHA512, 0, 0, CKF_DIGEST },
+
+    { CKM_SHA_1_HMAC,          ALG_SECRET, ALG_HMAC, CKM_SHA_1,  0,        CKK_SHA_1_HMAC,
+      MECH_SV },
+    { CKM_SHA_1_HMAC_GENERAL,  ALG_SECRET, ALG_HMAC, CKM_SHA_1,  MECH_MAC, CKK_SHA_1_HMAC,
+      MECH_SV },
+    { CKM_SHA224_HMAC,         ALG_SECRET, ALG_HMAC, CKM_SHA224, 0,        CKK_SHA224_HMAC,
+      MECH_SV },
+    { CKM_SHA224_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA224, MECH_MAC, CKK_SHA224_HMAC,
+      MECH_SV },
+    { CKM_SHA256_HMAC,         ALG_SECRET, ALG_HMAC, CKM_SHA256, 0,        CKK_SHA256_HMAC,
+      MECH_SV },
+    { CKM_SHA256_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA256, MECH_MAC, CKK_SHA256_HMAC,
+      MECH_SV },
+    { CKM_SHA384_HMAC,         ALG_SECRET, ALG_HMAC, CKM_SHA384, 0,        CKK_SHA384_HMAC,
+      MECH_SV },
+    { CKM_SHA384_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA384, MECH_MAC, CKK_SHA384_HMAC,
+      MECH_SV },
+    { CKM_SHA512_HMAC,         ALG_SECRET, ALG_HMAC, CKM_SHA512, 0,        CKK_SHA512_HMAC,
+      MECH_SV },
+    { CKM_SHA512_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_MAC, CKK_SHA512_HMAC,
+      MECH_SV },
+
+    { CKM_AES_ECB,      ALG_SECRET, ALG_ECB,        0, 0,            CKK_AES,  MECH_ED },
+    { CKM_AES_CBC,      ALG_SECRET, ALG_CBC,        0, MECH_IV,      CKK_AES,  MECH_ED },
+    { CKM_AES_CBC_PAD,  ALG_SECRET, ALG_CBC_PADDED, 0, MECH_IV,      CKK_AES,  MECH_ED | MECH_WU },
+    { CKM_AES_CTR,      ALG_SECRET, ALG_CTR,        0, MECH_COUNTER, CKK_AES,  MECH_ED },
+    { CKM_AES_GCM,      ALG_SECRET, ALG_GCM,        0, MECH_GCM,     CKK_AES,  MECH_ED },
+    { CKM_DES3_ECB,     ALG_SECRET, ALG_ECB,        0, 0,            CKK_DES3, MECH_ED },
+    { CKM_DES3_CBC,     ALG_SECRET, ALG_CBC,        0, MECH_IV,      CKK_DES3, MECH_ED },
+    { CKM_DES3_CBC_PAD, ALG_SECRET, ALG_CBC_PADDED, 0, MECH_IV,      CKK_DES3, MECH_ED | MECH_WU },
+
+    { CKM_HKDF_DERIVE,            ALG_SECRET, ALG_RAW, 0, MECH_HKDF, MECH_ANY, CKF_DERIVE },
+    { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE,   ALG_RAW, 0, 0,         CKK_GENERIC_SECRET,
       CKF_GENERATE },
-    { CKM_AES_KEY_GEN, ALG_NONE, ALG_RAW, MECH_NO_HASH, MECH_NO_PARAM, CKF_GENERATE },
+    { CKM_AES_KEY_GEN,            ALG_NONE,   ALG_RAW, 0, 0,         CKK_AES, CKF_GENERATE },
 };
 
 // Does a key type do for a row? ECDH takes Montgomery keys as well.
@@ -12912,18 +12938,33 @@ static bool mech_takes(const struct mech_row *mech, enum alg_type type)
     return mech->key == type || (mech->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
+// Does a row take a secret key of this type?
+static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
+{
+    if (mech->key != ALG_SECRET) return false;
+    if (mech->secret == MECH_ANY || mech->secret == type) return true;
+    if (mech->scheme == ALG_HMAC) return type == CKK_GENERIC_SECRET;
+    return mech->secret == CKK_DES3 && type == CKK_DES2;
+}
+
+// Is a mechanism one that needs no key pair of a card? What it needs the host has: but see
+// mech_is_des3.
+static bool mech_on_host(const struct mech_row *mech)
+{
+    return mech->key == ALG_NONE || mech->key == ALG_SECRET;
+}
+
 // What a mechanism is for: without what this mbedTLS cannot do with an RSA public key.
 static CK_FLAGS mech_uses(const struct mech_row *mech)
 {
-    CK_FLAGS lacks = 0;
-    if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;
-    lacks |= CKF_VERIFY_RECOVER;
+    CK_FLAGS lacks = CKF_VERIFY_RECOVER;
+    if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;      // it can do all
     if (mech->scheme == ALG_RAW) lacks |= CKF_VERIFY;
     if (mech->scheme == ALG_RAW || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
     return mech->flags & ~lacks;
 }
 
-// Does a card that pads itself, in these ways, do what a row says?
+// Does a card that pads itself do what a row says? schemes are the ways in which it does.
 static bool mech_has_scheme(u32 schemes, const struct mech_row *mech)
 {
     return mech->key != ALG_RSA || !schemes || schemes & CARD_SCHEME(mech->scheme);
@@ -12932,129 +12973,147 @@ static bool mech_has_scheme(u32 schemes, const struct mech_row *mech)
 // A mechanism of 3DES, which only cards do.
 static bool mech_is_des3(const struct mech_row *mech)
 {
-    return (mech->type & ~15u) == (CKM_DES3_ECB & ~15u);
+    return mech->secret == CKK_DES3;
 }
 
 // Does the card itself do a mechanism of secret keys, with its own?
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
-    bool can = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC || mech->scheme == ALG_CBC_PADDED;
-    return can && token->driver->crypt &&
-           token->secrets & (mech_is_des3(mech) ? CARD_DES3 : CARD_AES);
+    u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
+    bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
+                  mech->scheme == ALG_CBC_PADDED;
+    return blocks && token->driver->crypt && token->secrets & kind;
 }
 
-// Does a row take a secret key of this type?
-static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
-{
-    static const struct { CK_MECHANISM_TYPE hash; CK_KEY_TYPE type; } macs[] = {
-        { CKM_SHA_1, CKK_SHA_1_HMAC }, { CKM_SHA224, CKK_SHA224_HMAC },
-        { CKM_SHA256, CKK_SHA256_HMAC }, { CKM_SHA384, CKK_SHA384_HMAC },
-        { CKM_SHA512, CKK_SHA512_HMAC },
-    };
-    if (mech->key != ALG_SECRET) return false;
-    if (mech->param == MECH_HKDF) return true;
-    if (mech_is_des3(mech)) return type == CKK_DES3 || type == CKK_DES2;
-    if (mech->scheme != ALG_HMAC) return type == CKK_AES;
-    for (size_t i = 0; i < COUNT(macs); i++)
-        if (macs[i].hash == mech->hash && macs[i].type == type) return true;
-    return type == CKK_GENERIC_SECRET;
-}
-
-// ... on this token: nor what only a card does that this one does not.
+// What a mechanism is for on a token: without what only a card does, and this one does not.
 static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mech)
 {
     const struct driver *driver = token->driver;
     CK_FLAGS flags = mech_uses(mech);
     if (mech_is_des3(mech) && !mech_on_card(token, mech)) return 0;
-    if (mech->key == ALG_NONE || mech->key == ALG_SECRET) return flags;       // on the host
-    bool lacks = !mech_has_scheme(token->schemes, mech) ||
-                (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash);
+    if (mech_on_host(mech)) return flags;
+    bool lacks = !mech_has_scheme(token->schemes, mech);
+    if (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash) lacks = true;
     if (!driver->sign || lacks) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
     if (!driver->decrypt || lacks) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
     if (!driver->derive) flags &= ~(CK_FLAGS)CKF_DERIVE;
     return flags;
 }
 
+// May a token have a key that a mechanism is done with?
+static bool mech_has_key(const struct token *token, const struct mech_row *mech)
+{
+    if (mech_on_host(mech) || token->key_types & CARD_TYPE(mech->key)) return true;
+    return mech->param == MECH_ECDH && token->key_types & CARD_TYPE(ALG_MONTGOMERY);
+}
+
 // The row of a mechanism that this token can have, for one of the uses in flags (0: any); or NULL.
 static const struct mech_row *mech_find(const struct token *token, CK_MECHANISM_TYPE type,
                                         CK_FLAGS flags)
 {
-    for (size_t i = 0; i < COUNT(mech_rows); i++) {
-        const struct mech_row *mech = &mech_rows[i];
-        CK_FLAGS uses = mech_flags(token, mech);
-        if (mech->type != type || !uses || (flags && !(uses & flags))) continue;
-        bool host = mech->key == ALG_NONE || mech->key == ALG_SECRET;
-        bool here = host || token->key_types & CARD_TYPE(mech->key) ||
-                    (mech->param == MECH_ECDH && token->key_types & CARD_TYPE(ALG_MONTGOMERY));
-        return here ? mech : NULL;
-    }
-    return NULL;
+    const struct mech_row *mech = mech_rows, *end = mech_rows + COUNT(mech_rows);
+    while (mech < end && mech->type != type) mech++;
+    if (mech == end) return NULL;
+    CK_FLAGS uses = mech_flags(token, mech);
+    if (flags) uses &= flags;
+    return uses && mech_has_key(token, mech) ? mech : NULL;
 }
 
+// ---- What C_GetMechanismInfo says ----
+
+// Lengths of secret keys are bytes; of generic ones that are made, bits.
+static void mech_secret_sizes(const struct mech_row *mech, CK_MECHANISM_INFO *info)
+{
+    info->ulMinKeySize = 1;
+    info->ulMaxKeySize = MECH_SECRET_MAX;
+    if (mech->secret == CKK_AES || mech->secret == CKK_DES3) {
+        info->ulMinKeySize = 16;
+        info->ulMaxKeySize = mech->secret == CKK_AES ? 32 : 24;
+    }
+    if (mech->type == CKM_GENERIC_SECRET_KEY_GEN) {
+        info->ulMinKeySize = 8;
+        info->ulMaxKeySize = 8 * MECH_SECRET_MAX;
+    }
+}
+
+// The bits of all curves that are known and that the token may have.
+static void mech_curve_sizes(const struct token *token, const struct mech_row *mech,
+                             CK_MECHANISM_INFO *info)
+{
+    info->ulMinKeySize = ALG_RSA_MAX_BITS;              // more than any curve has
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *curve = &alg_curves[i];
+        if (!mech_takes(mech, curve->type)) continue;
+        if (!(token->key_types & CARD_TYPE(curve->type))) continue;
+        if (curve->bits < info->ulMinKeySize) info->ulMinKeySize = curve->bits;
+        if (curve->bits > info->ulMaxKeySize) info->ulMaxKeySize = curve->bits;
+    }
+}
+
+// What C_GetMechanismInfo says of a row that mech_find gave for this token.
 static void mech_info(const struct token *token, const struct mech_row *mech,
                       CK_MECHANISM_INFO *info)
 {
     *info = (CK_MECHANISM_INFO){ 0, 0, mech_flags(token, mech) };
     if (info->flags & CKF_SIGN) info->flags |= CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE;
     if (info->flags & CKF_VERIFY) info->flags |= CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
-    if (mech->key == ALG_SECRET || mech->flags & CKF_GENERATE) {
-        bool aes = mech_takes_secret(mech, CKK_AES) && mech->param != MECH_HKDF;
-        if (mech->type == CKM_AES_KEY_GEN) aes = true;
-        bool bits = mech->type == CKM_GENERIC_SECRET_KEY_GEN;
-        info->ulMinKeySize = aes ? 16 : bits ? 8 : 1;
-        info->ulMaxKeySize = aes ? 32 : bits ? 8 * MECH_SECRET_MAX : MECH_SECRET_MAX;
-        if (mech_is_des3(mech)) info->ulMinKeySize = 16, info->ulMaxKeySize = 24;
-        if (mech_on_card(token, mech)) info->flags |= CKF_HW;
-    }
-    if (mech->key == ALG_NONE || mech->key == ALG_SECRET) return;
-    info->flags |= CKF_HW;
-    if (mech->key == ALG_RSA) {
+    if (!mech_on_host(mech) || mech_on_card(token, mech)) info->flags |= CKF_HW;
+    if (mech->secret) {
+        mech_secret_sizes(mech, info);
+    } else if (mech->key == ALG_RSA) {
         info->ulMinKeySize = MECH_RSA_MIN;
         info->ulMaxKeySize = ALG_RSA_MAX_BITS;
-        return;
+    } else if (mech->key != ALG_NONE) {
+        mech_curve_sizes(token, mech, info);
+        info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
     }
-    info->ulMinKeySize = ALG_RSA_MAX_BITS;              // of all curves that are known
-    for (size_t i = 0; i < COUNT(alg_curves); i++) {
-        const struct alg_curve *curve = &alg_curves[i];
-        if (!mech_takes(mech, curve->type) || !(token->key_types & CARD_TYPE(curve->type)))
-            continue;
-        if (curve->bits < info->ulMinKeySize) info->ulMinKeySize = curve->bits;
-        if (curve->bits > info->ulMaxKeySize) info->ulMaxKeySize = curve->bits;
-    }
-    info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 }
+
+// ---- What a key may be used for ----
 
 // The use of a key that a purpose needs. One that wants the PIN before each use cannot derive or
 // unwrap: there is no moment between beginning and work to give the PIN in.
 static bool mech_key_allows(const struct object *object, CK_FLAGS purpose)
 {
-    bool secret = object->class == CKO_SECRET_KEY;
-    if (purpose & (MECH_SV | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)) return object->use & CARD_SIGN;
-    if (secret && purpose & CKF_ENCRYPT) return object->use & CARD_ENCRYPT;
-    if (secret && purpose & CKF_WRAP) return object->use & CARD_WRAP;
-    if (secret && purpose & CKF_UNWRAP) return object->use & CARD_UNWRAP;
+    const CK_FLAGS signs = MECH_SV | MECH_RECOVER;
+    if (purpose & signs) return object->use & CARD_SIGN;
+    if (object->class == CKO_SECRET_KEY) {
+        if (purpose & CKF_ENCRYPT) return object->use & CARD_ENCRYPT;
+        if (purpose & CKF_WRAP) return object->use & CARD_WRAP;
+        if (purpose & CKF_UNWRAP) return object->use & CARD_UNWRAP;
+    }
     if (purpose == CKF_UNWRAP && object->always_auth) return false;
     if (purpose & (MECH_ED | MECH_WU)) return object->use & CARD_DECRYPT;
     return object->use & CARD_DERIVE && !object->always_auth;
 }
 
+// What is done with a key of this class, where a mechanism takes a pair.
+static CK_FLAGS mech_half(CK_OBJECT_CLASS class)
+{
+    if (class == CKO_PRIVATE_KEY)
+        return CKF_SIGN | CKF_DECRYPT | CKF_DERIVE | CKF_UNWRAP | CKF_SIGN_RECOVER;
+    if (class == CKO_PUBLIC_KEY) return CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP | CKF_VERIFY_RECOVER;
+    return ~(CK_FLAGS)0;
+}
+
+// May a key be used for any of these?
+static bool mech_key_allows_any(const struct object *object, CK_FLAGS uses)
+{
+    for (CK_FLAGS bit = 1; bit && bit <= uses; bit <<= 1)
+        if (uses & bit && mech_key_allows(object, bit)) return true;
+    return false;
+}
+
 // Is a mechanism one for this key, as its type and use are?
 static bool mech_fits(const struct mech_row *mech, const struct object *object)
 {
-    CK_FLAGS half = object->class == CKO_SECRET_KEY ? ~(CK_FLAGS)0 :
-                    object->class == CKO_PRIVATE_KEY ? CKF_SIGN | CKF_DECRYPT | CKF_DERIVE |
-                    CKF_UNWRAP | CKF_SIGN_RECOVER : CKF_VERIFY | CKF_ENCRYPT | CKF_WRAP |
-                    CKF_VERIFY_RECOVER;
-    CK_FLAGS mine = mech_uses(mech) & half;
-    bool allowed = false;
-    for (CK_FLAGS bit = 1; bit && bit <= mine; bit <<= 1)
-        if (mine & bit && mech_key_allows(object, bit)) allowed = true;
+    if (!mech_key_allows_any(object, mech_uses(mech) & mech_half(object->class))) return false;
+    if (object->class == CKO_SECRET_KEY) {
+        if (!object->owner && !mech_on_card(object->token, mech)) return false;
+        return mech_takes_secret(mech, object->secret_type);
+    }
     if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->schemes, mech)) return false;
-    if (object->class == CKO_SECRET_KEY && !object->owner && !mech_on_card(object->token, mech))
-        return false;
-    if (object->class == CKO_SECRET_KEY)
-        return allowed && mech_takes_secret(mech, object->secret_type);
-    return allowed && mech_takes(mech, object->key ? object->key->type : object->type);
+    return mech_takes(mech, object->key ? object->key->type : object->type);
 }
 
 // CKA_ALLOWED_MECHANISMS of a key.
@@ -13068,26 +13127,37 @@ static void mech_allowed(const struct object *object, struct buf *out)
 
 // ---- Parameters ----
 
+// Copies parameters that are one structure of size bytes. The caller's may lie anywhere in memory.
+static st mech_params(const CK_MECHANISM *mechanism, void *params, size_t size)
+{
+    if (!mechanism->pParameter || mechanism->ulParameterLen != size) return ST_MECH_PARAM;
+    memcpy(params, mechanism->pParameter, size);
+    return ST_OK;
+}
+
+// The hash and the MGF of PSS or OAEP.
+static st mech_hashes(CK_MECHANISM_TYPE hash, CK_RSA_PKCS_MGF_TYPE mgf, struct alg_use *use)
+{
+    use->hash = alg_hash_find(hash);
+    use->mgf = alg_hash_of_mgf(mgf);
+    return use->hash && use->mgf ? ST_OK : ST_MECH_PARAM;
+}
+
 static st mech_pss(const CK_MECHANISM *mechanism, const struct mech_row *mech, struct alg_use *use)
 {
     CK_RSA_PKCS_PSS_PARAMS params;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
-    use->hash = alg_hash_find(params.hashAlg);
-    use->mgf = alg_hash_of_mgf(params.mgf);
+    TRY(mech_params(mechanism, &params, sizeof params));
+    TRY(mech_hashes(params.hashAlg, params.mgf, use));
+    if (params.sLen > MECH_SALT_MAX) return ST_MECH_PARAM;
     use->salt = (u32)params.sLen;
-    if (!use->hash || !use->mgf || params.sLen > 512) return ST_MECH_PARAM;
-    return mech->hash != MECH_NO_HASH && mech->hash != params.hashAlg ? ST_MECH_PARAM : ST_OK;
+    return !mech->hash || mech->hash == params.hashAlg ? ST_OK : ST_MECH_PARAM;
 }
 
 static st mech_oaep(const CK_MECHANISM *mechanism, struct alg_use *use, bytes *label)
 {
     CK_RSA_PKCS_OAEP_PARAMS params;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
-    use->hash = alg_hash_find(params.hashAlg);
-    use->mgf = alg_hash_of_mgf(params.mgf);
-    if (!use->hash || !use->mgf) return ST_MECH_PARAM;
+    TRY(mech_params(mechanism, &params, sizeof params));
+    TRY(mech_hashes(params.hashAlg, params.mgf, use));
     if (params.source && params.source != CKZ_DATA_SPECIFIED) return ST_MECH_PARAM;
     if (params.ulSourceDataLen && !params.pSourceData) return ST_MECH_PARAM;
     *label = bytes_of(params.pSourceData, params.ulSourceDataLen);
@@ -13099,16 +13169,14 @@ static st mech_eddsa(const CK_MECHANISM *mechanism)
 {
     CK_EDDSA_PARAMS params;
     if (!mechanism->ulParameterLen) return ST_OK;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
+    TRY(mech_params(mechanism, &params, sizeof params));
     return params.phFlag || params.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
 }
 
 static st mech_mac_len(const CK_MECHANISM *mechanism, const struct alg_use *use, u32 *size)
 {
     CK_MAC_GENERAL_PARAMS params;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
+    TRY(mech_params(mechanism, &params, sizeof params));
     if (!params || params > use->hash->size) return ST_MECH_PARAM;
     *size = (u32)params;
     return ST_OK;
@@ -13124,25 +13192,28 @@ static st mech_iv(const CK_MECHANISM *mechanism, const struct alg_use *use, byte
 static st mech_counter(const CK_MECHANISM *mechanism, bytes *block, u32 *bits)
 {
     CK_AES_CTR_PARAMS params;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
-    if (!params.ulCounterBits || params.ulCounterBits > 128) return ST_MECH_PARAM;
+    TRY(mech_params(mechanism, &params, sizeof params));
+    if (!params.ulCounterBits || params.ulCounterBits > 8 * ALG_BLOCK) return ST_MECH_PARAM;
     *block = bytes_of((const u8 *)mechanism->pParameter + offsetof(CK_AES_CTR_PARAMS, cb),
                       ALG_BLOCK);
     *bits = (u32)params.ulCounterBits;
     return ST_OK;
 }
 
+// Tags are 96 to 128 bits long, or 64, or 32 (SP 800-38D, 5.2.1.2).
+static bool mech_tag_good(CK_ULONG bits)
+{
+    if (bits == 64 || bits == 32) return true;
+    return bits % 8 == 0 && bits >= 96 && bits <= 128;
+}
+
 static st mech_gcm(const CK_MECHANISM *mechanism, bytes *iv, bytes *aad, u32 *tag)
 {
     CK_GCM_PARAMS params;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
-    if (!params.pIv || !params.ulIvLen || params.ulIvLen > 256 || (params.ulAADLen && !params.pAAD))
-        return ST_MECH_PARAM;
-    if (params.ulTagBits % 8 || params.ulTagBits > 128 ||
-        (params.ulTagBits < 96 && params.ulTagBits != 64 && params.ulTagBits != 32))
-        return ST_MECH_PARAM;
+    TRY(mech_params(mechanism, &params, sizeof params));
+    if (!params.pIv || !params.ulIvLen || params.ulIvLen > MECH_IV_MAX) return ST_MECH_PARAM;
+    if (params.ulAADLen && !params.pAAD) return ST_MECH_PARAM;
+    if (!mech_tag_good(params.ulTagBits)) return ST_MECH_PARAM;
     *iv = bytes_of(params.pIv, params.ulIvLen);
     *aad = bytes_of(params.pAAD, params.ulAADLen);
     *tag = (u32)params.ulTagBits / 8;
@@ -13152,28 +13223,32 @@ static st mech_gcm(const CK_MECHANISM *mechanism, bytes *iv, bytes *aad, u32 *ta
 // What else a mechanism's parameters give, beside struct alg_use. The views are the caller's
 // memory.
 struct mech_given {
-    bytes label;                // of OAEP; the IV of AES or 3DES, or AES's first counter block
+    bytes label;                // of OAEP
+    bytes iv;                   // of CBC and GCM; the first counter block of CTR
     bytes aad;                  // of GCM
-    u32   size;                 // bytes of a MAC, or of GCM's tag; bits of CTR's counter
+    u32   size;                 // bytes of a digest or MAC, or of GCM's tag; bits of CTR's counter
 };
 
-// What a mechanism with its parameters asks for.
+// What a mechanism with its parameters asks for. ECDH and HKDF read theirs when they derive.
 static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, struct alg_use *use,
                    struct mech_given *given)
 {
     *use = (struct alg_use){ .type = mech->key, .scheme = mech->scheme,
                              .block = mech_is_des3(mech) ? ALG_BLOCK / 2 : ALG_BLOCK };
-    *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, 0 };
-    if (mech->hash != MECH_NO_HASH) use->hash = alg_hash_find(mech->hash);
-    if (use->hash) given->size = (u32)use->hash->size;
+    *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, BYTES_NONE, 0 };
+    if (mech->hash) {
+        use->hash = alg_hash_find(mech->hash);
+        SCARD11_ASSERT(use->hash);
+        given->size = (u32)use->hash->size;
+    }
     switch (mech->param) {
     case MECH_PSS:     return mech_pss(mechanism, mech, use);
     case MECH_OAEP:    return mech_oaep(mechanism, use, &given->label);
     case MECH_EDDSA:   return mech_eddsa(mechanism);
-    case MECH_MAC_LEN: return mech_mac_len(mechanism, use, &given->size);
-    case MECH_IV:      return mech_iv(mechanism, use, &given->label);
-    case MECH_COUNTER: return mech_counter(mechanism, &given->label, &given->size);
-    case MECH_GCM:     return mech_gcm(mechanism, &given->label, &given->aad, &given->size);
+    case MECH_MAC: return mech_mac_len(mechanism, use, &given->size);
+    case MECH_IV:      return mech_iv(mechanism, use, &given->iv);
+    case MECH_COUNTER: return mech_counter(mechanism, &given->iv, &given->size);
+    case MECH_GCM:     return mech_gcm(mechanism, &given->iv, &given->aad, &given->size);
     case MECH_ECDH: case MECH_HKDF: return ST_OK;
     default:           return mechanism->ulParameterLen ? ST_MECH_PARAM : ST_OK;
     }
@@ -13200,110 +13275,138 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, s
 #define ATTR_KEY3 (ATTR_KEYS | ATTR_SEC)
 #define ATTR_ALL  63u
 
-#define ATTR_ROOM 1024              // scratch for an attribute that is made when it is asked for
+#define ATTR_ROOM       1024        // scratch for an attribute that is made when it is asked for
+#define ATTR_UNIQUE_MAX 96          // characters of CKA_UNIQUE_ID
+#define ATTR_DIGEST     16          // bytes of a digest in it
 
+// Where an attribute's value is. The row says in of: which number, member or bit.
 enum attr_kind {
-    ATTR_FALSE, ATTR_TRUE, ATTR_EMPTY, ATTR_SECRET, ATTR_SECRET_RSA, ATTR_SECRET_EC, ATTR_ZERO,
-    ATTR_CLASS, ATTR_TOKEN, ATTR_PRIVATE, ATTR_LABEL, ATTR_UNIQUE, ATTR_APPLICATION, ATTR_OID,
-        ATTR_VALUE, ATTR_TRUSTED, ATTR_PROFILE,
-    ATTR_ID, ATTR_SUBJECT, ATTR_ISSUER, ATTR_SERIAL, ATTR_START, ATTR_END, ATTR_CHECK, ATTR_SPKI,
-        ATTR_CATEGORY, ATTR_KEY_HASH, ATTR_SHA1,
-    ATTR_KEY_TYPE, ATTR_VALUE_LEN, ATTR_SIGN, ATTR_DECRYPT, ATTR_DERIVE, ATTR_RECOVER, ATTR_ALWAYS,
-        ATTR_ALLOWED, ATTR_OWNED, ATTR_UNAVAILABLE,
-    ATTR_ENCRYPT, ATTR_WRAP, ATTR_UNWRAP, ATTR_SENSITIVE, ATTR_EXTRACTABLE, ATTR_ALWAYS_SENSITIVE,
-        ATTR_NEVER_EXTRACTABLE, ATTR_LOCAL, ATTR_KEY_START, ATTR_KEY_END,
-    ATTR_MODULUS, ATTR_BITS, ATTR_EXPONENT, ATTR_PARAMS, ATTR_POINT
+    // In the row: a CK_BBOOL, a CK_ULONG, nothing.
+    ATTR_BOOL, ATTR_NUMBER, ATTR_EMPTY, ATTR_UNAVAILABLE,
+    // A member of struct object: bool, u32, CK_ULONG, bytes, a day.
+    ATTR_FLAG, ATTR_U32, ATTR_ULONG, ATTR_BYTES, ATTR_DAY,
+    // A bit of object->use, of object->access.
+    ATTR_USE, ATTR_ACCESS,
+    // Where it stays: of any key, of RSA keys, of all other keys.
+    ATTR_SECRET, ATTR_SECRET_RSA, ATTR_SECRET_EC,
+    // A number of the public key: a member of struct alg_key that RSA keys have; others.
+    ATTR_RSA, ATTR_BITS, ATTR_PARAMS, ATTR_POINT,
+    // A member of struct x509: bytes, a time; what else a certificate says.
+    ATTR_X509, ATTR_X509_TIME, ATTR_SUBJECT, ATTR_SPKI, ATTR_CATEGORY, ATTR_CHECK, ATTR_KEY_HASH,
+    // Found out by a function: see attr_computed.
+    ATTR_TOKEN, ATTR_OWNED, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
+    ATTR_UNWRAP, ATTR_RECOVER
 };
 
+// An attribute, for the classes that have it. A new one is one row here, and one in make_rules
+// where a template may give it.
 struct attr_row {
     u32 type;                   // CKA_
     u8  classes;                // ATTR_DATA ...
     u8  kind;                   // enum attr_kind
+    u16 of;                     // see there; else 0
 };
 
+#define ATTR_OF(member)      offsetof(struct object, member)
+#define ATTR_X509_OF(member) offsetof(struct x509, member)
+
 static const struct attr_row attr_rows[] = {
-    { CKA_CLASS,                ATTR_ALL,  ATTR_CLASS },
-    { CKA_TOKEN,                ATTR_ALL,  ATTR_TOKEN },
-    { CKA_PRIVATE,              ATTR_ALL,  ATTR_PRIVATE },
-    { CKA_LABEL,                ATTR_ALL,  ATTR_LABEL },
-    { CKA_UNIQUE_ID,            ATTR_ALL,  ATTR_UNIQUE },
-    { CKA_MODIFIABLE,           ATTR_ALL,  ATTR_OWNED },
-    { CKA_COPYABLE,             ATTR_ALL,  ATTR_OWNED },
-    { CKA_DESTROYABLE,          ATTR_ALL,  ATTR_OWNED },
-    { CKA_PROFILE_ID,           ATTR_PROF, ATTR_PROFILE },
-    { CKA_APPLICATION,          ATTR_DATA, ATTR_APPLICATION },
-    { CKA_OBJECT_ID,            ATTR_DATA, ATTR_OID },
-    { CKA_VALUE,                ATTR_DATA | ATTR_CERT, ATTR_VALUE },
-    { CKA_VALUE,                ATTR_PRIV, ATTR_SECRET_EC },
-    { CKA_VALUE,                ATTR_SEC,  ATTR_SECRET },
-    { CKA_VALUE_LEN,            ATTR_SEC,  ATTR_VALUE_LEN },
-    { CKA_CERTIFICATE_TYPE,     ATTR_CERT, ATTR_ZERO },         // CKC_X_509
-    { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, ATTR_CATEGORY },
-    { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_ZERO },    // unspecified
-    { CKA_TRUSTED,              ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_TRUSTED },
-    { CKA_URL,                  ATTR_CERT, ATTR_EMPTY },
-    { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, ATTR_KEY_HASH },
-    { CKA_HASH_OF_ISSUER_PUBLIC_KEY,  ATTR_CERT, ATTR_EMPTY },  // no certificate says it for sure
-    { CKA_NAME_HASH_ALGORITHM,  ATTR_CERT, ATTR_SHA1 },
-    { CKA_CHECK_VALUE,          ATTR_CERT, ATTR_CHECK },
-    { CKA_ISSUER,               ATTR_CERT, ATTR_ISSUER },
-    { CKA_SERIAL_NUMBER,        ATTR_CERT, ATTR_SERIAL },
-    { CKA_START_DATE,           ATTR_CERT, ATTR_START },
-    { CKA_END_DATE,             ATTR_CERT, ATTR_END },
-    { CKA_START_DATE,           ATTR_KEY3, ATTR_KEY_START },
-    { CKA_END_DATE,             ATTR_KEY3, ATTR_KEY_END },
-    { CKA_SUBJECT,              ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT },
-    { CKA_ID,                   ATTR_CERT | ATTR_KEY3, ATTR_ID },
-    { CKA_PUBLIC_KEY_INFO,      ATTR_CERT | ATTR_KEYS, ATTR_SPKI },
-    { CKA_KEY_TYPE,             ATTR_KEY3, ATTR_KEY_TYPE },
-    { CKA_LOCAL,                ATTR_KEY3, ATTR_LOCAL },
-    { CKA_KEY_GEN_MECHANISM,    ATTR_KEY3, ATTR_UNAVAILABLE },
-    { CKA_ALLOWED_MECHANISMS,   ATTR_KEY3, ATTR_ALLOWED },
-    { CKA_OBJECT_VALIDATION_FLAGS, ATTR_KEY3, ATTR_ZERO },      // validated by nobody
-    { CKA_WRAP_TEMPLATE,        ATTR_PUB | ATTR_SEC,  ATTR_EMPTY },
-    { CKA_UNWRAP_TEMPLATE,      ATTR_PRIV | ATTR_SEC, ATTR_EMPTY },
-    { CKA_DERIVE_TEMPLATE,      ATTR_PRIV | ATTR_SEC, ATTR_EMPTY },
-    { CKA_ENCAPSULATE,          ATTR_PUB,  ATTR_FALSE },
-    { CKA_DECAPSULATE,          ATTR_PRIV, ATTR_FALSE },
-    { CKA_ENCAPSULATE_TEMPLATE, ATTR_PUB,  ATTR_EMPTY },
-    { CKA_DECAPSULATE_TEMPLATE, ATTR_PRIV, ATTR_EMPTY },
-    { CKA_DERIVE,               ATTR_KEY3, ATTR_DERIVE },
-    { CKA_ENCRYPT,              ATTR_PUB,  ATTR_DECRYPT },
-    { CKA_ENCRYPT,              ATTR_SEC,  ATTR_ENCRYPT },
-    { CKA_VERIFY,               ATTR_PUB | ATTR_SEC,  ATTR_SIGN },
-    { CKA_VERIFY_RECOVER,       ATTR_PUB,  ATTR_RECOVER },
-    { CKA_WRAP,                 ATTR_PUB,  ATTR_DECRYPT },
-    { CKA_WRAP,                 ATTR_SEC,  ATTR_WRAP },
-    { CKA_SIGN,                 ATTR_PRIV | ATTR_SEC, ATTR_SIGN },
-    { CKA_DECRYPT,              ATTR_PRIV | ATTR_SEC, ATTR_DECRYPT },
-    { CKA_SIGN_RECOVER,         ATTR_PRIV, ATTR_RECOVER },
-    { CKA_UNWRAP,               ATTR_PRIV | ATTR_SEC, ATTR_UNWRAP },
-    { CKA_SENSITIVE,            ATTR_PRIV, ATTR_TRUE },
-    { CKA_SENSITIVE,            ATTR_SEC,  ATTR_SENSITIVE },
-    { CKA_EXTRACTABLE,          ATTR_PRIV, ATTR_FALSE },
-    { CKA_EXTRACTABLE,          ATTR_SEC,  ATTR_EXTRACTABLE },
-    { CKA_ALWAYS_SENSITIVE,     ATTR_PRIV | ATTR_SEC, ATTR_ALWAYS_SENSITIVE },  // as the card says
-    { CKA_NEVER_EXTRACTABLE,    ATTR_PRIV | ATTR_SEC, ATTR_NEVER_EXTRACTABLE },
-    { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV | ATTR_SEC, ATTR_FALSE },
-    { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, ATTR_ALWAYS },
-    { CKA_MODULUS,              ATTR_KEYS, ATTR_MODULUS },
-    { CKA_MODULUS_BITS,         ATTR_PUB,  ATTR_BITS },
-    { CKA_PUBLIC_EXPONENT,      ATTR_KEYS, ATTR_EXPONENT },
-    { CKA_EC_PARAMS,            ATTR_KEYS, ATTR_PARAMS },
-    { CKA_EC_POINT,             ATTR_KEYS, ATTR_POINT },
-    { CKA_PRIVATE_EXPONENT,     ATTR_PRIV, ATTR_SECRET_RSA },
-    { CKA_PRIME_1,              ATTR_PRIV, ATTR_SECRET_RSA },
-    { CKA_PRIME_2,              ATTR_PRIV, ATTR_SECRET_RSA },
-    { CKA_EXPONENT_1,           ATTR_PRIV, ATTR_SECRET_RSA },
-    { CKA_EXPONENT_2,           ATTR_PRIV, ATTR_SECRET_RSA },
-    { CKA_COEFFICIENT,          ATTR_PRIV, ATTR_SECRET_RSA },
+    { CKA_CLASS,                 ATTR_ALL,   ATTR_ULONG, ATTR_OF(class) },
+    { CKA_TOKEN,                 ATTR_ALL,   ATTR_TOKEN, 0 },
+    { CKA_PRIVATE,               ATTR_ALL,   ATTR_FLAG, ATTR_OF(private) },
+    { CKA_LABEL,                 ATTR_ALL,   ATTR_BYTES, ATTR_OF(label) },
+    { CKA_UNIQUE_ID,             ATTR_ALL,   ATTR_UNIQUE, 0 },
+    { CKA_MODIFIABLE,            ATTR_ALL,   ATTR_OWNED, 0 },
+    { CKA_COPYABLE,              ATTR_ALL,   ATTR_OWNED, 0 },
+    { CKA_DESTROYABLE,           ATTR_ALL,   ATTR_OWNED, 0 },
+    { CKA_PROFILE_ID,            ATTR_PROF,  ATTR_U32, ATTR_OF(ref) },
+    { CKA_APPLICATION,           ATTR_DATA,  ATTR_BYTES, ATTR_OF(application) },
+    { CKA_OBJECT_ID,             ATTR_DATA,  ATTR_BYTES, ATTR_OF(oid) },
+    { CKA_VALUE,                 ATTR_DATA | ATTR_CERT, ATTR_BYTES, ATTR_OF(value) },
+    { CKA_VALUE,                 ATTR_PRIV,  ATTR_SECRET_EC, 0 },
+    { CKA_VALUE,                 ATTR_SEC,   ATTR_SECRET, 0 },
+    { CKA_VALUE_LEN,             ATTR_SEC,   ATTR_U32, ATTR_OF(secret_len) },
+    { CKA_CERTIFICATE_TYPE,      ATTR_CERT,  ATTR_NUMBER, 0 },               // CKC_X_509
+    { CKA_CERTIFICATE_CATEGORY,  ATTR_CERT,  ATTR_CATEGORY, 0 },
+    { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_NUMBER, 0 },           // unspecified
+    { CKA_TRUSTED,               ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_FLAG, ATTR_OF(trusted) },
+    { CKA_URL,                   ATTR_CERT,  ATTR_EMPTY, 0 },
+    { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, ATTR_KEY_HASH, 0 },
+    { CKA_HASH_OF_ISSUER_PUBLIC_KEY, ATTR_CERT, ATTR_EMPTY, 0 },             // none says for sure
+    { CKA_NAME_HASH_ALGORITHM,   ATTR_CERT,  ATTR_NUMBER, CKM_SHA_1 },
+    { CKA_CHECK_VALUE,           ATTR_CERT,  ATTR_CHECK, 0 },
+    { CKA_ISSUER,                ATTR_CERT,  ATTR_X509, ATTR_X509_OF(issuer) },
+    { CKA_SERIAL_NUMBER,         ATTR_CERT,  ATTR_X509, ATTR_X509_OF(serial) },
+    { CKA_START_DATE,            ATTR_CERT,  ATTR_X509_TIME, ATTR_X509_OF(not_before) },
+    { CKA_END_DATE,              ATTR_CERT,  ATTR_X509_TIME, ATTR_X509_OF(not_after) },
+    { CKA_START_DATE,            ATTR_KEY3,  ATTR_DAY, ATTR_OF(start) },
+    { CKA_END_DATE,              ATTR_KEY3,  ATTR_DAY, ATTR_OF(end) },
+    { CKA_SUBJECT,               ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT, 0 },
+    { CKA_ID,                    ATTR_CERT | ATTR_KEY3, ATTR_BYTES, ATTR_OF(id) },
+    { CKA_PUBLIC_KEY_INFO,       ATTR_CERT | ATTR_KEYS, ATTR_SPKI, 0 },
+    { CKA_KEY_TYPE,              ATTR_KEY3,  ATTR_KEY_TYPE, 0 },
+    { CKA_LOCAL,                 ATTR_KEY3,  ATTR_ACCESS, CARD_LOCAL },
+    { CKA_KEY_GEN_MECHANISM,     ATTR_KEY3,  ATTR_UNAVAILABLE, 0 },
+    { CKA_ALLOWED_MECHANISMS,    ATTR_KEY3,  ATTR_ALLOWED, 0 },
+    { CKA_OBJECT_VALIDATION_FLAGS, ATTR_KEY3, ATTR_NUMBER, 0 },             // validated by nobody
+    { CKA_WRAP_TEMPLATE,         ATTR_PUB | ATTR_SEC, ATTR_EMPTY, 0 },
+    { CKA_UNWRAP_TEMPLATE,       ATTR_PRIV | ATTR_SEC, ATTR_EMPTY, 0 },
+    { CKA_DERIVE_TEMPLATE,       ATTR_PRIV | ATTR_SEC, ATTR_EMPTY, 0 },
+    { CKA_ENCAPSULATE,           ATTR_PUB,   ATTR_BOOL, CK_FALSE },
+    { CKA_DECAPSULATE,           ATTR_PRIV,  ATTR_BOOL, CK_FALSE },
+    { CKA_ENCAPSULATE_TEMPLATE,  ATTR_PUB,   ATTR_EMPTY, 0 },
+    { CKA_DECAPSULATE_TEMPLATE,  ATTR_PRIV,  ATTR_EMPTY, 0 },
+    { CKA_DERIVE,                ATTR_KEY3,  ATTR_DERIVE, 0 },
+    { CKA_ENCRYPT,               ATTR_PUB,   ATTR_USE, CARD_DECRYPT },
+    { CKA_ENCRYPT,               ATTR_SEC,   ATTR_USE, CARD_ENCRYPT },
+    { CKA_VERIFY,                ATTR_PUB | ATTR_SEC, ATTR_USE, CARD_SIGN },
+    { CKA_VERIFY_RECOVER,        ATTR_PUB,   ATTR_RECOVER, 0 },
+    { CKA_WRAP,                  ATTR_PUB,   ATTR_USE, CARD_DECRYPT },
+    { CKA_WRAP,                  ATTR_SEC,   ATTR_USE, CARD_WRAP },
+    { CKA_SIGN,                  ATTR_PRIV | ATTR_SEC, ATTR_USE, CARD_SIGN },
+    { CKA_DECRYPT,               ATTR_PRIV | ATTR_SEC, ATTR_USE, CARD_DECRYPT },
+    { CKA_SIGN_RECOVER,          ATTR_PRIV,  ATTR_RECOVER, 0 },
+    { CKA_UNWRAP,                ATTR_PRIV | ATTR_SEC, ATTR_UNWRAP, 0 },
+    { CKA_SENSITIVE,             ATTR_PRIV,  ATTR_BOOL, CK_TRUE },
+    { CKA_SENSITIVE,             ATTR_SEC,   ATTR_ACCESS, CARD_SENSITIVE },
+    { CKA_EXTRACTABLE,           ATTR_PRIV,  ATTR_BOOL, CK_FALSE },
+    { CKA_EXTRACTABLE,           ATTR_SEC,   ATTR_ACCESS, CARD_EXTRACTABLE },
+    { CKA_ALWAYS_SENSITIVE,      ATTR_PRIV | ATTR_SEC, ATTR_ACCESS, CARD_ALWAYS_SENSITIVE },
+    { CKA_NEVER_EXTRACTABLE,     ATTR_PRIV | ATTR_SEC, ATTR_ACCESS, CARD_NEVER_EXTRACTABLE },
+    { CKA_WRAP_WITH_TRUSTED,     ATTR_PRIV | ATTR_SEC, ATTR_BOOL, CK_FALSE },
+    { CKA_ALWAYS_AUTHENTICATE,   ATTR_PRIV,  ATTR_FLAG, ATTR_OF(always_auth) },
+    { CKA_MODULUS,               ATTR_KEYS,  ATTR_RSA, offsetof(struct alg_key, modulus) },
+    { CKA_MODULUS_BITS,          ATTR_PUB,   ATTR_BITS, 0 },
+    { CKA_PUBLIC_EXPONENT,       ATTR_KEYS,  ATTR_RSA, offsetof(struct alg_key, exponent) },
+    { CKA_EC_PARAMS,             ATTR_KEYS,  ATTR_PARAMS, 0 },
+    { CKA_EC_POINT,              ATTR_KEYS,  ATTR_POINT, 0 },
+    { CKA_PRIVATE_EXPONENT,      ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
+    { CKA_PRIME_1,               ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
+    { CKA_PRIME_2,               ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
+    { CKA_EXPONENT_1,            ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
+    { CKA_EXPONENT_2,            ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
+    { CKA_COEFFICIENT,           ATTR_PRIV,  ATTR_SECRET_RSA, 0 },
 };
 
 static u32 attr_class_bit(CK_OBJECT_CLASS class)
 {
-    return class == CKO_DATA ? ATTR_DATA : class == CKO_CERTIFICATE ? ATTR_CERT
-         : class == CKO_PUBLIC_KEY ? ATTR_PUB : class == CKO_PRIVATE_KEY ? ATTR_PRIV
-         : class == CKO_SECRET_KEY ? ATTR_SEC : class == CKO_PROFILE ? ATTR_PROF : 0;
+    switch (class) {
+    case CKO_DATA:        return ATTR_DATA;
+    case CKO_CERTIFICATE: return ATTR_CERT;
+    case CKO_PUBLIC_KEY:  return ATTR_PUB;
+    case CKO_PRIVATE_KEY: return ATTR_PRIV;
+    case CKO_SECRET_KEY:  return ATTR_SEC;
+    case CKO_PROFILE:     return ATTR_PROF;
+    default:              return 0;
+    }
+}
+
+// The row of an attribute, of one of the classes; NULL: they have no such attribute.
+static const struct attr_row *attr_row_find(CK_ATTRIBUTE_TYPE type, u32 classes)
+{
+    for (size_t i = 0; i < COUNT(attr_rows); i++)
+        if (attr_rows[i].type == type && attr_rows[i].classes & classes) return &attr_rows[i];
+    return NULL;
 }
 
 static bytes attr_bool(bool v)
@@ -13401,6 +13504,14 @@ static st attr_key(const struct object *object, struct scratch *scratch, struct 
 
 // ---- Reading ----
 
+// The bytes that are a member of a structure, at an offset.
+static bytes attr_member(const void *structure, size_t offset)
+{
+    bytes value;
+    memcpy(&value, (const u8 *)structure + offset, sizeof value);
+    return value;
+}
+
 static st attr_point(const struct alg_key *key, struct scratch *scratch, bytes *value)
 {
     if (key->type == ALG_RSA || !key->point.n) return ST_ATTR_TYPE;
@@ -13412,28 +13523,28 @@ static st attr_point(const struct alg_key *key, struct scratch *scratch, bytes *
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// What tells this object from all others of its token, and is the same the next time. Entries of a
-// PKCS#15 directory may share all of their numbers: their digest tells them apart, and where they
-// are the same in all, which of them it is.
+// What tells this object from all others of its token, and is the same the next time: the driver's
+// name, class and reference. A session object has its handle instead. Entries of a PKCS#15
+// directory may share all of their numbers: their digest tells them apart, and where they are the
+// same in all, which of them it is.
 static st attr_unique(const struct object *object, struct scratch *scratch, bytes *value)
 {
-    u8 room[64];
-    struct buf b = scratch_buf(scratch, 96);
-    u8 number[] = { (u8)object->class, (u8)(object->ref >> 16), (u8)(object->ref >> 8),
-                    (u8)object->ref };
+    struct buf b = scratch_buf(scratch, ATTR_UNIQUE_MAX);
     buf_put_text(&b, object->token->driver->name);
     buf_put_text(&b, "-");
     if (object->owner) {
         u64 handle = object->handle;
         for (int shift = 56; shift >= 0; shift -= 8) buf_put_hex(&b, BYTES((u8)(handle >> shift)));
     } else {
-        buf_put_hex(&b, bytes_of(number, sizeof number));
+        u32 ref = object->ref;
+        buf_put_hex(&b, BYTES((u8)object->class, (u8)(ref >> 16), (u8)(ref >> 8), (u8)ref));
     }
     if (!object->owner && object->entry.n) {
+        u8 room[ALG_HASH_MAX];
         struct buf digest = buf_on(room, sizeof room);
         TRY(hash_of(alg_hash_find(CKM_SHA256), object->entry, &digest));
         buf_put_text(&b, "-");
-        buf_put_hex(&b, bytes_head(buf_bytes(&digest), 16));
+        buf_put_hex(&b, bytes_head(buf_bytes(&digest), ATTR_DIGEST));
     }
     if (!object->owner && object->twin) {
         buf_put_text(&b, "-");
@@ -13443,43 +13554,50 @@ static st attr_unique(const struct object *object, struct scratch *scratch, byte
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-static st attr_key_value(const struct object *object, enum attr_kind kind, struct scratch *scratch,
-                         bytes *value)
-{
-    const struct alg_key *key = object->key;
-    bool rsa = key && key->type == ALG_RSA;
-    struct alg_key unread = { .type = object->type };
-    struct buf list;
-    if (object->class == CKO_SECRET_KEY && kind == ATTR_KEY_TYPE) {
-        *value = attr_ulong(scratch, object->secret_type);
-        return ST_OK;
-    }
-    if (!key && kind == ATTR_KEY_TYPE && object->type != ALG_NONE) key = &unread;
-    if (!key && (kind != ATTR_ALLOWED || (!object->owner && object->class != CKO_SECRET_KEY)))
-        return ST_ATTR_TYPE;
-    switch (kind) {
-    case ATTR_KEY_TYPE: *value = attr_ulong(scratch, alg_key_type(key)); return ST_OK;
-    case ATTR_MODULUS:  *value = key->modulus; return rsa && key->modulus.n ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_EXPONENT: *value = key->exponent; return rsa && key->modulus.n ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_BITS:     *value = attr_ulong(scratch, key->bits); return rsa ? ST_OK : ST_ATTR_TYPE;
-    case ATTR_PARAMS:
-        if (rsa) return ST_ATTR_TYPE;
-        *value = alg_curve_oid(key->curve);
-        return ST_OK;
-    case ATTR_POINT:    return attr_point(key, scratch, value);
-    case ATTR_ALLOWED:
-        list = scratch_buf(scratch, COUNT(mech_rows) * sizeof(CK_MECHANISM_TYPE));
-        mech_allowed(object, &list);
-        *value = buf_bytes(&list);
-        return ST_OK;
-    default:            return ST_ATTR_TYPE;
-    }
-}
-
 // What kind of key a private or public key object is, also one that has not been read yet.
 static enum alg_type attr_key_kind(const struct object *object)
 {
     return object->key ? object->key->type : object->type;
+}
+
+// CKA_KEY_TYPE, also of a key that has not been read yet.
+static st attr_key_type(const struct object *object, struct scratch *scratch, bytes *value)
+{
+    const struct alg_key key = { .type = attr_key_kind(object) };
+    if (object->class == CKO_SECRET_KEY) {
+        *value = attr_ulong(scratch, object->secret_type);
+        return ST_OK;
+    }
+    if (key.type == ALG_NONE) return ST_ATTR_TYPE;
+    *value = attr_ulong(scratch, alg_key_type(&key));
+    return ST_OK;
+}
+
+// CKA_ALLOWED_MECHANISMS. Those of a key on the card are not known before it is read.
+static st attr_allowed(const struct object *object, struct scratch *scratch, bytes *value)
+{
+    if (!object->key && !object->owner && object->class != CKO_SECRET_KEY) return ST_ATTR_TYPE;
+    struct buf list = scratch_buf(scratch, COUNT(mech_rows) * sizeof(CK_MECHANISM_TYPE));
+    mech_allowed(object, &list);
+    *value = buf_bytes(&list);
+    return ST_OK;
+}
+
+// A number of a public key, which its private half has too.
+static st attr_key_number(const struct object *object, const struct attr_row *row,
+                          struct scratch *scratch, bytes *value)
+{
+    const struct alg_key *key = object->key;
+    bool of_rsa = row->kind == ATTR_RSA || row->kind == ATTR_BITS;
+    if (!key || of_rsa != (key->type == ALG_RSA)) return ST_ATTR_TYPE;
+    switch (row->kind) {
+    case ATTR_RSA:
+        *value = attr_member(key, row->of);
+        return key->modulus.n ? ST_OK : ST_ATTR_TYPE;
+    case ATTR_BITS:   *value = attr_ulong(scratch, key->bits); return ST_OK;
+    case ATTR_PARAMS: *value = alg_curve_oid(key->curve); return ST_OK;
+    default:          return attr_point(key, scratch, value);
+    }
 }
 
 // CKA_CERTIFICATE_CATEGORY: of an authority, as the card or the certificate itself says, or of a
@@ -13496,108 +13614,82 @@ static CK_CERTIFICATE_CATEGORY attr_category(const struct object *object)
 // The first n bytes of SHA-1, where PKCS#11 wants that of a certificate or of its key.
 static st attr_sha1(bytes of, size_t n, struct scratch *scratch, bytes *value)
 {
-    struct buf digest = scratch_buf(scratch, 64);
+    struct buf digest = scratch_buf(scratch, ALG_HASH_MAX);
     TRY(hash_of(alg_hash_find(CKM_SHA_1), of, &digest));
     *value = bytes_head(buf_bytes(&digest), n);
     return ST_OK;
 }
 
-static st attr_certificate_value(const struct object *object, enum attr_kind kind,
+// What a certificate says, or the certificate of a key. Empty where there is none.
+static st attr_certificate_value(const struct object *object, const struct attr_row *row,
                                  struct scratch *scratch, bytes *value)
 {
     const struct x509 *x509 = object->x509;
-    char date[8];
-    if (kind == ATTR_SPKI) {
-        *value = x509 ? x509->spki : object->key ? object->key->spki : BYTES_NONE;
-        return ST_OK;
-    }
-    if (kind == ATTR_CATEGORY) {
-        *value = attr_ulong(scratch, attr_category(object));
-        return ST_OK;
-    }
-    *value = kind == ATTR_SUBJECT ? object->subject : BYTES_NONE;
+    char day[8];
+    *value = BYTES_NONE;
+    if (row->kind == ATTR_CATEGORY) *value = attr_ulong(scratch, attr_category(object));
+    if (row->kind == ATTR_SUBJECT) *value = object->subject;
+    if (row->kind == ATTR_SPKI && object->key) *value = object->key->spki;
     if (!x509) return ST_OK;
-    switch (kind) {
-    case ATTR_SUBJECT: *value = x509->subject; return ST_OK;
-    case ATTR_ISSUER:  *value = x509->issuer; return ST_OK;
-    case ATTR_SERIAL:  *value = x509->serial; return ST_OK;
-    case ATTR_START:
-    case ATTR_END:
-        if (x509_date(kind == ATTR_START ? x509->not_before : x509->not_after, date)) return ST_OK;
-        *value = attr_copy(scratch, date, sizeof date);
-        return ST_OK;
+    switch (row->kind) {
+    case ATTR_X509:     *value = attr_member(x509, row->of); return ST_OK;
+    case ATTR_SUBJECT:  *value = x509->subject; return ST_OK;
+    case ATTR_SPKI:     *value = x509->spki; return ST_OK;
     case ATTR_CHECK:    return attr_sha1(object->value, 3, scratch, value);
     case ATTR_KEY_HASH: return attr_sha1(x509_key_bits(x509), 20, scratch, value);
-    default: return ST_ATTR_TYPE;
+    case ATTR_X509_TIME:
+        if (!x509_date(attr_member(x509, row->of), day))
+            *value = attr_copy(scratch, day, sizeof day);
+        return ST_OK;
+    default:            return ST_OK;
     }
 }
 
-// What secret keys say of their use, and keys of their life and of when they are valid.
-static st attr_secret_key(const struct object *object, enum attr_kind kind, struct scratch *scratch,
-                          bytes *value)
+// What is found out when it is asked for.
+static st attr_computed(const struct object *object, const struct attr_row *row,
+                        struct scratch *scratch, bytes *value)
 {
-    const char *day = kind == ATTR_KEY_START ? object->start : object->end;
-    switch (kind) {
-    case ATTR_ENCRYPT:          *value = attr_bool(object->use & CARD_ENCRYPT); return ST_OK;
-    case ATTR_WRAP:             *value = attr_bool(object->use & CARD_WRAP); return ST_OK;
-    case ATTR_UNWRAP:           *value = attr_bool(mech_key_allows(object,
-                                                                   CKF_UNWRAP)); return ST_OK;
-    case ATTR_SENSITIVE:        *value = attr_bool(object->access & CARD_SENSITIVE); return ST_OK;
-    case ATTR_EXTRACTABLE:      *value = attr_bool(object->access & CARD_EXTRACTABLE); return ST_OK;
-    case ATTR_ALWAYS_SENSITIVE: *value = attr_bool(object->access &
-                                                   CARD_ALWAYS_SENSITIVE); return ST_OK;
-    case ATTR_NEVER_EXTRACTABLE:
-        *value = attr_bool(object->access & CARD_NEVER_EXTRACTABLE);
-        return ST_OK;
-    case ATTR_LOCAL:            *value = attr_bool(object->access & CARD_LOCAL); return ST_OK;
-    default:
-        *value = *day ? attr_copy(scratch, day, sizeof object->start) : BYTES_NONE;
-        return ST_OK;
-    }
-}
-
-static st attr_plain_value(const struct object *object, enum attr_kind kind,
-                           struct scratch *scratch, bytes *value)
-{
-    switch (kind) {
-    case ATTR_FALSE:       *value = attr_bool(false); return ST_OK;
-    case ATTR_TRUE:        *value = attr_bool(true); return ST_OK;
-    case ATTR_EMPTY:       *value = BYTES_NONE; return ST_OK;
-    case ATTR_ZERO:        *value = attr_ulong(scratch, 0); return ST_OK;
-    case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
+    bool rsa = attr_key_kind(object) == ALG_RSA;
+    switch (row->kind) {
     case ATTR_SECRET:      return ST_ATTR_SECRET;
-    case ATTR_SECRET_RSA:  return attr_key_kind(object) == ALG_RSA ? ST_ATTR_SECRET : ST_ATTR_TYPE;
-    case ATTR_SECRET_EC:   return attr_key_kind(object) == ALG_RSA ? ST_ATTR_TYPE : ST_ATTR_SECRET;
-    case ATTR_CLASS:       *value = attr_ulong(scratch, object->class); return ST_OK;
+    case ATTR_SECRET_RSA:  return rsa ? ST_ATTR_SECRET : ST_ATTR_TYPE;
+    case ATTR_SECRET_EC:   return rsa ? ST_ATTR_TYPE : ST_ATTR_SECRET;
+    case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
     case ATTR_TOKEN:       *value = attr_bool(!object->owner); return ST_OK;
     case ATTR_OWNED:       *value = attr_bool(object->owner); return ST_OK;
-    case ATTR_PRIVATE:     *value = attr_bool(object->private); return ST_OK;
-    case ATTR_TRUSTED:     *value = attr_bool(object->trusted); return ST_OK;
-    case ATTR_PROFILE:     *value = attr_ulong(scratch, object->ref); return ST_OK;
-    case ATTR_LABEL:       *value = object->label; return ST_OK;
-    case ATTR_UNIQUE:      return attr_unique(object, scratch, value);
-    case ATTR_APPLICATION: *value = object->application; return ST_OK;
-    case ATTR_OID:         *value = object->oid; return ST_OK;
-    case ATTR_VALUE:       *value = object->value; return ST_OK;
-    case ATTR_ID:          *value = object->id; return ST_OK;
-    case ATTR_SIGN:        *value = attr_bool(object->use & CARD_SIGN); return ST_OK;
-    case ATTR_DECRYPT:     *value = attr_bool(object->use & CARD_DECRYPT); return ST_OK;
     case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(object, CKF_DERIVE)); return ST_OK;
-    case ATTR_ALWAYS:      *value = attr_bool(object->always_auth); return ST_OK;
-    case ATTR_SHA1:        *value = attr_ulong(scratch, CKM_SHA_1); return ST_OK;
-    case ATTR_VALUE_LEN:   *value = attr_ulong(scratch, object->secret_len); return ST_OK;
-    case ATTR_RECOVER:
-        *value = attr_bool(object->use & CARD_SIGN && attr_key_kind(object) == ALG_RSA);
-        return ST_OK;
-    case ATTR_SUBJECT: case ATTR_ISSUER: case ATTR_SERIAL: case ATTR_START: case ATTR_END:
-    case ATTR_CHECK: case ATTR_SPKI: case ATTR_CATEGORY: case ATTR_KEY_HASH:
-        return attr_certificate_value(object, kind, scratch, value);
-    case ATTR_ENCRYPT: case ATTR_WRAP: case ATTR_UNWRAP: case ATTR_SENSITIVE: case ATTR_EXTRACTABLE:
-    case ATTR_ALWAYS_SENSITIVE: case ATTR_NEVER_EXTRACTABLE: case ATTR_LOCAL: case ATTR_KEY_START:
-    case ATTR_KEY_END:
-        return attr_secret_key(object, kind, scratch, value);
+    case ATTR_UNWRAP:      *value = attr_bool(mech_key_allows(object, CKF_UNWRAP)); return ST_OK;
+    case ATTR_RECOVER:     *value = attr_bool(rsa && object->use & CARD_SIGN); return ST_OK;
+    case ATTR_UNIQUE:      return attr_unique(object, scratch, value);
+    case ATTR_KEY_TYPE:    return attr_key_type(object, scratch, value);
+    case ATTR_ALLOWED:     return attr_allowed(object, scratch, value);
+    case ATTR_RSA: case ATTR_BITS: case ATTR_PARAMS: case ATTR_POINT:
+        return attr_key_number(object, row, scratch, value);
     default:
-        return attr_key_value(object, kind, scratch, value);
+        return attr_certificate_value(object, row, scratch, value);
+    }
+}
+
+// The value that a row says an object has.
+static st attr_value(const struct object *object, const struct attr_row *row,
+                     struct scratch *scratch, bytes *value)
+{
+    const void *member = (const u8 *)object + row->of;      // where the kind is one of a member
+    switch (row->kind) {
+    case ATTR_BOOL:   *value = attr_bool(row->of); return ST_OK;
+    case ATTR_NUMBER: *value = attr_ulong(scratch, row->of); return ST_OK;
+    case ATTR_EMPTY:  *value = BYTES_NONE; return ST_OK;
+    case ATTR_FLAG:   *value = attr_bool(*(const bool *)member); return ST_OK;
+    case ATTR_U32:    *value = attr_ulong(scratch, *(const u32 *)member); return ST_OK;
+    case ATTR_ULONG:  *value = attr_ulong(scratch, *(const CK_ULONG *)member); return ST_OK;
+    case ATTR_BYTES:  *value = attr_member(object, row->of); return ST_OK;
+    case ATTR_USE:    *value = attr_bool(object->use & row->of); return ST_OK;
+    case ATTR_ACCESS: *value = attr_bool(object->access & row->of); return ST_OK;
+    case ATTR_DAY:
+        *value = BYTES_NONE;
+        if (*(const char *)member) *value = attr_copy(scratch, member, sizeof object->start);
+        return ST_OK;
+    default:          return attr_computed(object, row, scratch, value);
     }
 }
 
@@ -13609,24 +13701,23 @@ static st attr_get(const struct object *object, CK_ATTRIBUTE_TYPE type, struct s
     u32 class = attr_class_bit(object->class);
     if (scratch_left(scratch) < object->attributes.n + ATTR_ROOM) return ST_HOST_MEMORY;
     if (object->owner && class == ATTR_SEC && type == CKA_VALUE) {
-        if (attr_kept_true(object, CKA_SENSITIVE, *scratch) ||
-            !attr_kept_true(object, CKA_EXTRACTABLE, *scratch))
-            return ST_ATTR_SECRET;
+        if (attr_kept_true(object, CKA_SENSITIVE, *scratch)) return ST_ATTR_SECRET;
+        if (!attr_kept_true(object, CKA_EXTRACTABLE, *scratch)) return ST_ATTR_SECRET;
         return attr_secret_value(object, scratch, value);
     }
     if (object->owner && attr_kept(object, type, scratch, value)) return ST_OK;
-    for (size_t i = 0; i < COUNT(attr_rows); i++)
-        if (attr_rows[i].type == type && attr_rows[i].classes & class)
-            return attr_plain_value(object, attr_rows[i].kind, scratch, value);
-    return ST_ATTR_TYPE;
+    const struct attr_row *row = attr_row_find(type, class);
+    return row ? attr_value(object, row, scratch, value) : ST_ATTR_TYPE;
 }
 
-// Is an attribute CK_TRUE?
+// Is an attribute of an object CK_TRUE?
 static bool attr_true(const struct object *object, CK_ATTRIBUTE_TYPE type, struct scratch scratch)
 {
     bytes v;
     return !attr_get(object, type, &scratch, &v) && v.n == 1 && *v.p;
 }
+
+// ---- What must be read first ----
 
 // Does an attribute of a key depend on whether it wants the PIN before each use?
 static bool attr_is_policy(const struct object *object, CK_ATTRIBUTE_TYPE type)
@@ -13641,29 +13732,45 @@ static bool attr_is_use(CK_ATTRIBUTE_TYPE type)
     return (type >= CKA_ENCRYPT && type <= CKA_DERIVE) || type == CKA_ALLOWED_MECHANISMS;
 }
 
+static bool attr_is_in(const CK_ATTRIBUTE_TYPE *list, size_t n, CK_ATTRIBUTE_TYPE type)
+{
+    while (n--)
+        if (list[n] == type) return true;
+    return false;
+}
+
+static bool attr_certificate_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
+{
+    static const CK_ATTRIBUTE_TYPE inside[] = { CKA_VALUE, CKA_SUBJECT, CKA_ISSUER,
+        CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO,
+        CKA_CERTIFICATE_CATEGORY, CKA_HASH_OF_SUBJECT_PUBLIC_KEY };
+    if (type == CKA_LABEL) return !object->label.n;
+    return attr_is_in(inside, COUNT(inside), type);
+}
+
+// Of a key some drivers know the public half at once; then only its policy is still to be read.
+static bool attr_key_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
+{
+    static const CK_ATTRIBUTE_TYPE numbers[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
+        CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
+    bool known = object->key && object->key->spki.n;
+    if (object->key && attr_is_policy(object, type)) return true;
+    if (object->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE) return known;
+    return !known && attr_is_in(numbers, COUNT(numbers), type);
+}
+
 // Must driver->read be asked before this attribute is known?
 static bool attr_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
-    static const CK_ATTRIBUTE_TYPE certificate[] = { CKA_VALUE, CKA_SUBJECT, CKA_ISSUER,
-        CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE, CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO,
-        CKA_CERTIFICATE_CATEGORY, CKA_HASH_OF_SUBJECT_PUBLIC_KEY };
-    static const CK_ATTRIBUTE_TYPE key[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
-        CKA_EC_PARAMS, CKA_EC_POINT, CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS };
     if (object->key && card_has_part(object) && attr_is_use(type)) return true;
     if (!object->unread) return false;
-    if (object->class == CKO_SECRET_KEY)
+    switch (object->class) {
+    case CKO_DATA:        return type == CKA_VALUE;
+    case CKO_CERTIFICATE: return attr_certificate_needs_read(object, type);
+    case CKO_SECRET_KEY:
         return type == CKA_KEY_TYPE || type == CKA_VALUE_LEN || type == CKA_ALLOWED_MECHANISMS;
-    if (object->class == CKO_DATA) return type == CKA_VALUE;
-    if (object->class != CKO_CERTIFICATE && object->key && attr_is_policy(object, type))
-        return true;
-    if (object->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE)
-        return object->key && object->key->spki.n;
-    if (object->class != CKO_CERTIFICATE && object->key && object->key->spki.n) return false;
-    if (object->class == CKO_CERTIFICATE && type == CKA_LABEL) return !object->label.n;
-    const CK_ATTRIBUTE_TYPE *list = object->class == CKO_CERTIFICATE ? certificate : key;
-    for (size_t n = object->class == CKO_CERTIFICATE ? COUNT(certificate) : COUNT(key); n--; )
-        if (list[n] == type) return true;
-    return false;
+    default:              return attr_key_needs_read(object, type);
+    }
 }
 
 // ---- Templates ----
@@ -13710,6 +13817,8 @@ static bool attr_same_point(const struct object *object, bytes wanted)
     return !tlv_open(wanted, 0x04, &inner) && bytes_equal(inner, object->key->point);
 }
 
+// Has an object all that a template asks for?
+// Has an object all that a template asks for?
 static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                        struct scratch scratch)
 {
@@ -13729,14 +13838,17 @@ static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template
 static bool attr_may_be_secret(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
     CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
-    for (CK_ULONG i = 0; i < n; i++) {
-        size_t row = 0;
-        while (row < COUNT(attr_rows) &&
-               (attr_rows[row].type != template[i].type || !(attr_rows[row].classes & ATTR_SEC)))
-            row++;
-        if (row == COUNT(attr_rows)) return false;
-    }
+    for (CK_ULONG i = 0; i < n; i++)
+        if (!attr_row_find(template[i].type, ATTR_SEC)) return false;
     return type != CKK_RSA && type != CKK_EC;
+}
+
+// The class that a template is about without saying so; 0: any.
+static CK_OBJECT_CLASS attr_class_meant(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    if (attr_find(template, n, CKA_PROFILE_ID)) return CKO_PROFILE;
+    if (attr_find(template, n, CKA_CERTIFICATE_TYPE)) return CKO_CERTIFICATE;
+    return attr_find(template, n, CKA_ISSUER) ? CKO_CERTIFICATE : 0;
 }
 
 // What a driver needs to know of a template, to read no more than can match. false: nothing on a
@@ -13745,22 +13857,21 @@ static bool attr_query(const CK_ATTRIBUTE *template, CK_ULONG n, const struct to
                        struct query *query)
 {
     const CK_ATTRIBUTE *id = attr_find(template, n, CKA_ID);
-    *query = (struct query){ .any_class = !attr_find(template, n, CKA_CLASS), .any_id = !id,
-                             .logged_in = token->login,
+    *query = (struct query){ .any_id = !id, .logged_in = token->login,
                              .no_secret = !attr_may_be_secret(template, n) };
-    query->class = attr_number(template, n, CKA_CLASS, 0);
     if (id) query->id = attr_bytes(id);
-    if (query->any_class) {                         // some attributes give the class away
-        if (attr_find(template, n, CKA_CERTIFICATE_TYPE) || attr_find(template, n, CKA_ISSUER))
-            query->class = CKO_CERTIFICATE;
-        if (attr_find(template, n, CKA_PROFILE_ID)) query->class = CKO_PROFILE;
-        query->any_class = query->class == 0 && !attr_find(template, n, CKA_APPLICATION);
+    if (attr_find(template, n, CKA_CLASS)) {
+        query->class = attr_number(template, n, CKA_CLASS, 0);
+    } else {
+        query->class = attr_class_meant(template, n);
+        query->any_class = !query->class && !attr_find(template, n, CKA_APPLICATION);
     }
-    return attr_number(template, n, CKA_TOKEN, CK_TRUE) &&
-           (query->any_class || attr_class_bit(query->class) & ~ATTR_PROF);
+    if (!attr_number(template, n, CKA_TOKEN, CK_TRUE)) return false;
+    return query->any_class || attr_class_bit(query->class) & ~ATTR_PROF;
 }
 
-// C_GetAttributeValue for one entry: length, value, or -1.
+// One entry of C_GetAttributeValue's template: its value and length, or CK_UNAVAILABLE_INFORMATION
+// for a length.
 static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
                         struct scratch scratch)
 {
@@ -14331,13 +14442,15 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
  * MARK: - >>make
  * Session objects: made, copied, changed.
  *
- * Owns    make_rules: which attribute a template may give, and when; the values of secret keys
+ * Owns    make_rules: which attribute a template may give, and when; make_secrets: what secret keys
+ *         there are; their values
  * Uses    >>tlv >>x509 >>alg >>hash >>cipher >>card >>mech >>attr >>session
  * Names   make_
  * Specs   PKCS#11 3.2, 4.1 (attributes of new objects), 4.3 to 4.11 (classes), 5.7 (functions)
  * Tests   tests/unit/make.c
  * ==============================================================================================*/
 
+#define MAKE_SPKI 1024          // room for a SubjectPublicKeyInfo
 // Most that a session object's attributes take, in bytes.
 #define MAKE_MAX ((size_t)SCARD11_SCRATCH / 4 < 16384 ? (size_t)SCARD11_SCRATCH / 4 : 16384)
 
@@ -14346,8 +14459,8 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
 #define MAKE_SET    4u          // C_SetAttributeValue and C_CopyObject may change it
 #define MAKE_COPY   8u          // C_CopyObject alone
 #define MAKE_BOOL   16u         // a CK_BBOOL
-#define MAKE_RISE   32u         // ... that never becomes CK_FALSE again
-#define MAKE_FALL   64u         // ... or CK_TRUE
+#define MAKE_RISE   32u         // a CK_BBOOL that never becomes CK_FALSE again
+#define MAKE_FALL   64u         // a CK_BBOOL that never becomes CK_TRUE again
 #define MAKE_NUMBER 128u        // a CK_ULONG
 #define MAKE_DATE   256u        // a CK_DATE, or empty
 #define MAKE_MADE   512u        // what it says is known or computed: compared, and not kept
@@ -14425,9 +14538,7 @@ static const struct make_rule *make_rule(CK_ATTRIBUTE_TYPE type, u32 class)
 // Has the class an attribute of this type at all?
 static bool make_is_known(CK_ATTRIBUTE_TYPE type, u32 class)
 {
-    for (size_t i = 0; i < COUNT(attr_rows); i++)
-        if (attr_rows[i].type == type && attr_rows[i].classes & class) return true;
-    return make_rule(type, class) != NULL;
+    return attr_row_find(type, class) || make_rule(type, class);
 }
 
 static bool make_value_good(const struct make_rule *rule, bytes value)
@@ -14439,27 +14550,35 @@ static bool make_value_good(const struct make_rule *rule, bytes value)
     return true;
 }
 
-// May a template give what it does, for one of the purposes in may? (4.1.1)
+// May a template give this attribute of its, with this value, for one of the purposes in may?
+static st make_check_one(const CK_ATTRIBUTE *template, CK_ULONG n, const CK_ATTRIBUTE *attribute,
+                         u32 class, u32 may)
+{
+    const struct make_rule *rule = make_rule(attribute->type, class);
+    const CK_ATTRIBUTE *first = attr_find(template, n, attribute->type);
+    if (!make_is_known(attribute->type, class)) return ST_ATTR_TYPE;
+    if (!rule || !(rule->may & may)) return ST_ATTR_RO;
+    if (!make_value_good(rule, attr_bytes(attribute))) return ST_ATTR_VALUE;
+    if (attribute->type == CKA_TRUSTED && *(const u8 *)attribute->pValue) return ST_ATTR_RO;
+    if (first == attribute) return ST_OK;
+    return bytes_equal(attr_bytes(first), attr_bytes(attribute)) ? ST_OK : ST_TEMPLATE_MIXED;
+}
+
+// May a template give what it does, for one of the purposes in may (4.1.1), and is it not too long?
 static st make_check(const CK_ATTRIBUTE *template, CK_ULONG n, u32 class, u32 may)
 {
     size_t all = 0;
     TRY(attr_check_template(template, n));
     for (CK_ULONG i = 0; i < n; i++) {
-        const struct make_rule *rule = make_rule(template[i].type, class);
-        const CK_ATTRIBUTE *first = attr_find(template, n, template[i].type);
-        if (!make_is_known(template[i].type, class)) return ST_ATTR_TYPE;
-        if (!rule || !(rule->may & may)) return ST_ATTR_RO;
-        if (!make_value_good(rule, attr_bytes(&template[i]))) return ST_ATTR_VALUE;
-        if (template[i].type == CKA_TRUSTED && *(const u8 *)template[i].pValue) return ST_ATTR_RO;
-        if (first != &template[i] && !bytes_equal(attr_bytes(first), attr_bytes(&template[i])))
-            return ST_TEMPLATE_MIXED;
+        TRY(make_check_one(template, n, &template[i], class, may));
         if (template[i].ulValueLen > MAKE_MAX || all > MAKE_MAX) return ST_ARENA_FULL;
         all += template[i].ulValueLen + sizeof(struct attr_head);
     }
     return all > MAKE_MAX ? ST_ARENA_FULL : ST_OK;
 }
 
-// Where an object is to be, and who is to see it: in sessions only, and private ones after login.
+// May the object of a template be made in this session? Nothing is made on the card; what is
+// private needs a login.
 static st make_check_place(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n)
 {
     if (attr_number(template, n, CKA_TOKEN, CK_FALSE))
@@ -14494,10 +14613,11 @@ static st make_put_template(struct card *card, struct object *object, const CK_A
 {
     u32 class = attr_class_bit(object->class);
     for (CK_ULONG i = 0; i < n; i++) {
-        const struct make_rule *rule = make_rule(template[i].type, class);
-        bool kept = rule && !(rule->may & MAKE_MADE) && attr_find(template, n, template[i].type) ==
-                    &template[i];
-        if (kept) TRY(attr_put(card, object, template[i].type, attr_bytes(&template[i])));
+        CK_ATTRIBUTE_TYPE type = template[i].type;
+        const struct make_rule *rule = make_rule(type, class);
+        bool again = attr_find(template, n, type) != &template[i];
+        if (!rule || rule->may & MAKE_MADE || again) continue;
+        TRY(attr_put(card, object, type, attr_bytes(&template[i])));
     }
     return ST_OK;
 }
@@ -14521,28 +14641,46 @@ static st make_put_found(struct card *card, struct object *object, const CK_ATTR
     const struct make_rule *rule = make_rule(type, attr_class_bit(object->class));
     if (given && given->ulValueLen && !bytes_equal(attr_bytes(given), found))
         return ST_TEMPLATE_MIXED;
-    if (given && rule && !(rule->may & MAKE_MADE)) return ST_OK;        // make_put_template does
+    if (given && rule && !(rule->may & MAKE_MADE)) return ST_OK;    // make_put_template keeps it
     return attr_put(card, object, type, found);
 }
 
 // ---- Secret keys ----
 
-static bool make_length_good(CK_KEY_TYPE type, size_t n)
+// What secret keys there are: their lengths in bytes, and what a session's can be used for.
+static const struct make_secret {
+    CK_KEY_TYPE type;
+    u16 min, max, step;
+    u16 use;                    // CARD_SIGN ...
+} make_secrets[] = {
+    { CKK_GENERIC_SECRET, 1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_HKDF,           1, MECH_SECRET_MAX, 1, CARD_DERIVE },
+    { CKK_SHA_1_HMAC,     1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_SHA224_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_SHA256_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_SHA384_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_SHA512_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
+    { CKK_AES,           16, 32,              8,
+      CARD_ENCRYPT | CARD_DECRYPT | CARD_WRAP | CARD_UNWRAP | CARD_DERIVE },
+    { CKK_DES3,          24, 24,              8, CARD_DERIVE },
+};
+
+// What is known of a type of secret key; NULL: there is none such here.
+static const struct make_secret *make_secret_type(CK_KEY_TYPE type)
 {
-    if (type == CKK_AES) return n == 16 || n == 24 || n == 32;
-    if (type == CKK_DES3) return n == 24;
-    return n && n <= MECH_SECRET_MAX;
+    for (size_t i = 0; i < COUNT(make_secrets); i++)
+        if (make_secrets[i].type == type) return &make_secrets[i];
+    return NULL;
 }
 
-static bool make_type_good(CK_KEY_TYPE type)
+static bool make_length_good(CK_KEY_TYPE type, size_t n)
 {
-    return type == CKK_GENERIC_SECRET || type == CKK_AES || type == CKK_DES3 || type == CKK_HKDF ||
-           type == CKK_SHA_1_HMAC || type == CKK_SHA224_HMAC || type == CKK_SHA256_HMAC ||
-           type == CKK_SHA384_HMAC || type == CKK_SHA512_HMAC;
+    const struct make_secret *secret = make_secret_type(type);
+    return secret && n >= secret->min && n <= secret->max && n % secret->step == 0;
 }
 
 // The length of a key that is made: CKA_VALUE_LEN, or what its type says; else all of what there
-// is.
+// is to make it from.
 static st make_length(const CK_ATTRIBUTE *template, CK_ULONG n, size_t there, CK_KEY_TYPE type,
                       size_t *len)
 {
@@ -14551,15 +14689,6 @@ static st make_length(const CK_ATTRIBUTE *template, CK_ULONG n, size_t there, CK
     if (!want && (type == CKK_AES || !there)) return ST_TEMPLATE_LESS;
     *len = want ? want : there;
     return make_length_good(type, *len) ? ST_OK : ST_KEY_SIZE;
-}
-
-// What a key of this type can be used for.
-static u32 make_use(CK_KEY_TYPE type)
-{
-    if (type == CKK_AES)
-        return CARD_ENCRYPT | CARD_DECRYPT | CARD_WRAP | CARD_UNWRAP | CARD_DERIVE;
-    if (type == CKK_HKDF || type == CKK_DES3) return CARD_DERIVE;
-    return CARD_SIGN | CARD_DERIVE;
 }
 
 // How a secret key came about.
@@ -14578,13 +14707,16 @@ static st make_put_check(struct card *card, struct object *object, const CK_ATTR
 {
     static const u8 zeros[ALG_BLOCK];
     const CK_ATTRIBUTE *given = attr_find(template, n, CKA_CHECK_VALUE);
-    bool aes = object->secret_type == CKK_AES;
-    u8 room[64];
+    u8 room[ALG_HASH_MAX];
     struct buf out = buf_on(room, sizeof room);
-    if ((given && !given->ulValueLen) || (!aes && object->secret_type != CKK_GENERIC_SECRET))
+    st s;
+    if (given && !given->ulValueLen) return ST_OK;
+    if (object->secret_type == CKK_AES)
+        s = cipher_aes(ALG_ECB, value, BYTES_NONE, true, bytes_of(zeros, sizeof zeros), &out);
+    else if (object->secret_type == CKK_GENERIC_SECRET)
+        s = hash_of(alg_hash_find(CKM_SHA_1), value, &out);
+    else
         return ST_OK;
-    st s = aes ? cipher_aes(ALG_ECB, value, BYTES_NONE, true, bytes_of(zeros, sizeof zeros), &out)
-               : hash_of(alg_hash_find(CKM_SHA_1), value, &out);
     bytes check = bytes_head(buf_bytes(&out), 3);
     if (!s && given && !bytes_equal(attr_bytes(given), check)) s = ST_ATTR_VALUE;
     if (!s) s = attr_put(card, object, CKA_CHECK_VALUE, check);
@@ -14592,6 +14724,7 @@ static st make_put_check(struct card *card, struct object *object, const CK_ATTR
     return s;
 }
 
+// Keeps a secret key's attributes and its value.
 static st make_put_secret(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
                           CK_ULONG n, const struct make_origin *from, bytes value)
 {
@@ -14620,10 +14753,11 @@ static st make_secret(struct card *card, const struct session *session,
                       const struct make_origin *from, bytes value, struct object **out)
 {
     struct object *object;
+    SCARD11_ASSERT(make_length_good(type, value.n));
     TRY(make_begin(card, session, CKO_SECRET_KEY, template, n, &object));
     object->secret_type = type;
     object->secret_len = (u32)value.n;
-    object->use = make_use(type);
+    object->use = make_secret_type(type)->use;
     *out = object;
     return make_end(card, object, make_put_secret(card, object, template, n, from, value));
 }
@@ -14637,7 +14771,7 @@ static st make_check_secret(const struct session *session, const CK_ATTRIBUTE *t
     if (attr_number(template, n, CKA_CLASS, CKO_SECRET_KEY) != CKO_SECRET_KEY)
         return ST_TEMPLATE_MIXED;
     TRY(make_check(template, n, ATTR_SEC, MAKE_NEW));
-    if (!make_type_good(attr_number(template, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
+    if (!make_secret_type(attr_number(template, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
     return make_check_place(session, template, n);
 }
 
@@ -14648,7 +14782,7 @@ static st make_create_secret(struct card *card, const struct session *session,
     const CK_ATTRIBUTE *value = attr_find(template, n, CKA_VALUE);
     CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
     if (!value || !attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
-    if (!make_type_good(type) || !make_length_good(type, value->ulValueLen)) return ST_ATTR_VALUE;
+    if (!make_length_good(type, value->ulValueLen)) return ST_ATTR_VALUE;
     if (attr_number(template, n, CKA_VALUE_LEN, value->ulValueLen) != value->ulValueLen)
         return ST_TEMPLATE_MIXED;
     return make_secret(card, session, template, n, type, &outside, attr_bytes(value), out);
@@ -14656,6 +14790,7 @@ static st make_create_secret(struct card *card, const struct session *session,
 
 // ---- Public keys ----
 
+// The key of CKA_MODULUS and CKA_PUBLIC_EXPONENT, as views into the template.
 static st make_rsa_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key *key)
 {
     const CK_ATTRIBUTE *modulus = attr_find(template, n, CKA_MODULUS);
@@ -14664,16 +14799,16 @@ static st make_rsa_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key 
     key->type = ALG_RSA;
     key->modulus = bytes_trim(attr_bytes(modulus));
     key->exponent = bytes_trim(attr_bytes(exponent));
-    if (!key->modulus.n || key->modulus.n > ALG_RSA_MAX_BITS / 8 || !key->exponent.n ||
-        key->exponent.n > 8)
-        return ST_ATTR_VALUE;
+    if (!key->modulus.n || key->modulus.n > ALG_RSA_MAX_BITS / 8) return ST_ATTR_VALUE;
+    if (!key->exponent.n || key->exponent.n > 8) return ST_ATTR_VALUE;
     key->bits = alg_bits(key->modulus);
     if (attr_number(template, n, CKA_MODULUS_BITS, key->bits) != key->bits)
         return ST_TEMPLATE_MIXED;
     return ST_OK;
 }
 
-// CKA_EC_POINT may be raw or a DER OCTET STRING, whatever the key's own form is.
+// The key of CKA_EC_PARAMS and CKA_EC_POINT. The point may be raw or a DER OCTET STRING, whatever
+// the key's own form is.
 static st make_ec_key(const CK_ATTRIBUTE *template, CK_ULONG n, CK_KEY_TYPE type,
                       struct alg_key *key)
 {
@@ -14697,68 +14832,87 @@ static st make_put_public(struct card *card, struct object *object, const CK_ATT
 {
     TRY(make_put_template(card, object, template, n));
     TRY(make_put_found(card, object, template, n, CKA_PUBLIC_KEY_INFO, key->spki));
-    return key->type == ALG_RSA ? make_put_number(card, object, CKA_MODULUS_BITS, key->bits) :
-           ST_OK;
+    if (key->type != ALG_RSA) return ST_OK;
+    return make_put_number(card, object, CKA_MODULUS_BITS, key->bits);
 }
 
+// The public key that a template describes, as views into it.
+static st make_public_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key *key)
+{
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    *key = (struct alg_key){ .type = ALG_NONE };
+    if (!attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    switch (type) {
+    case CKK_RSA:
+        return make_rsa_key(template, n, key);
+    case CKK_EC: case CKK_EC_EDWARDS: case CKK_EC_MONTGOMERY:
+        return make_ec_key(template, n, type, key);
+    default:
+        return ST_ATTR_VALUE;
+    }
+}
+
+// A public key as session object. What alg_parse_spki does not take, such as a modulus of an odd
+// size, is none.
 static st make_create_public(struct card *card, const struct session *session,
                              const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
                              struct object **out)
 {
-    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
-    struct buf spki = scratch_buf(&scratch, 1024);
-    struct alg_key given = { .type = ALG_NONE }, key;
+    struct buf spki = scratch_buf(&scratch, MAKE_SPKI);
+    struct alg_key given, key;
     struct object *object;
-    if (!attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
-    if (type == CKK_RSA) TRY(make_rsa_key(template, n, &given));
-    else if (type == CKK_EC || type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY)
-        TRY(make_ec_key(template, n, type, &given));
-    else return ST_ATTR_VALUE;
+    TRY(make_public_key(template, n, &given));
     alg_encode_spki(&given, &spki);
     if (spki.full) return ST_HOST_MEMORY;
-    // also: a size we have not
     if (alg_parse_spki(buf_bytes(&spki), &key)) return ST_ATTR_VALUE;
     TRY(make_begin(card, session, CKO_PUBLIC_KEY, template, n, &object));
     object->type = key.type;
-    object->use = CARD_SIGN | (key.type == ALG_RSA ? CARD_DECRYPT : 0);
+    object->use = CARD_SIGN;
+    if (key.type == ALG_RSA) object->use |= CARD_DECRYPT;
     *out = object;
     return make_end(card, object, make_put_public(card, object, template, n, &key));
 }
 
 // ---- Certificates and data ----
 
+// Keeps a certificate's attributes: those of the template, and those that the certificate says.
 static st make_put_certificate(struct card *card, struct object *object,
                                const CK_ATTRIBUTE *template, CK_ULONG n, const struct x509 *x509)
 {
-    u8 room[64];
-    char date[2][8];
+    u8 room[ALG_HASH_MAX];
+    char from[8], to[8];
     struct buf digest = buf_on(room, sizeof room);
     TRY(make_put_template(card, object, template, n));
     TRY(hash_of(alg_hash_find(CKM_SHA_1), x509->whole, &digest));
-    bool dated = !x509_date(x509->not_before, date[0]) && !x509_date(x509->not_after, date[1]);
+    bool dated = !x509_date(x509->not_before, from) && !x509_date(x509->not_after, to);
     const struct { CK_ATTRIBUTE_TYPE type; bytes value; } found[] = {
-        { CKA_CHECK_VALUE, bytes_of(room, 3) }, { CKA_SUBJECT, x509->subject },
-            { CKA_ISSUER, x509->issuer }, { CKA_SERIAL_NUMBER, x509->serial },
-            { CKA_PUBLIC_KEY_INFO, x509->spki }, { CKA_START_DATE, bytes_of(date[0], 8) },
-            { CKA_END_DATE, bytes_of(date[1], 8) }, };
+        { CKA_CHECK_VALUE, bytes_of(room, 3) },
+        { CKA_SUBJECT, x509->subject },
+        { CKA_ISSUER, x509->issuer },
+        { CKA_SERIAL_NUMBER, x509->serial },
+        { CKA_PUBLIC_KEY_INFO, x509->spki },
+        { CKA_START_DATE, bytes_of(from, sizeof from) },        // these two if dated
+        { CKA_END_DATE, bytes_of(to, sizeof to) },
+    };
     for (size_t i = 0; i < COUNT(found) - (dated ? 0 : 2); i++)
         TRY(make_put_found(card, object, template, n, found[i].type, found[i].value));
     return ST_OK;
 }
 
+// A certificate as session object: X.509, in one of the categories and domains that there are.
 static st make_create_certificate(struct card *card, const struct session *session,
                                   const CK_ATTRIBUTE *template, CK_ULONG n, struct object **out)
 {
     const CK_ATTRIBUTE *value = attr_find(template, n, CKA_VALUE);
+    CK_ULONG category = attr_number(template, n, CKA_CERTIFICATE_CATEGORY, 0);
+    CK_ULONG domain = attr_number(template, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0);
     struct object *object;
     struct x509 x509;
     if (!attr_find(template, n, CKA_CERTIFICATE_TYPE) || !value) return ST_TEMPLATE_LESS;
     if (attr_number(template, n, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
         return ST_ATTR_VALUE;
-    if (attr_number(template, n, CKA_CERTIFICATE_CATEGORY, 0) >
-        CK_CERTIFICATE_CATEGORY_OTHER_ENTITY ||
-        attr_number(template, n, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) > CK_SECURITY_DOMAIN_THIRD_PARTY)
-        return ST_ATTR_VALUE;
+    if (category > CK_CERTIFICATE_CATEGORY_OTHER_ENTITY) return ST_ATTR_VALUE;
+    if (domain > CK_SECURITY_DOMAIN_THIRD_PARTY) return ST_ATTR_VALUE;
     if (x509_parse(attr_bytes(value), &x509) || x509.whole.n != value->ulValueLen)
         return ST_ATTR_VALUE;
     TRY(make_begin(card, session, CKO_CERTIFICATE, template, n, &object));
@@ -14785,9 +14939,8 @@ static st make_create(struct card *card, const struct session *session,
     const CK_ATTRIBUTE *given = attr_find(template, n, CKA_CLASS);
     CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CKO_VENDOR_DEFINED);
     if (!given) return ST_TEMPLATE_LESS;
-    if (given->ulValueLen != sizeof class || !attr_class_bit(class) || class == CKO_PRIVATE_KEY ||
-        class == CKO_PROFILE)
-        return ST_ATTR_VALUE;
+    bool made = class != CKO_PRIVATE_KEY && class != CKO_PROFILE;
+    if (given->ulValueLen != sizeof class || !attr_class_bit(class) || !made) return ST_ATTR_VALUE;
     TRY(make_check(template, n, attr_class_bit(class), MAKE_CREATE));
     TRY(make_check_place(session, template, n));
     switch (class) {
@@ -14801,7 +14954,7 @@ static st make_create(struct card *card, const struct session *session,
 
 // ---- Copying and changing ----
 
-// May a template change an object so?
+// May a template change an object as it says, for one of the purposes in may?
 static st make_check_change(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                             u32 may, struct scratch scratch)
 {
@@ -14809,10 +14962,10 @@ static st make_check_change(const struct object *object, const CK_ATTRIBUTE *tem
     TRY(make_check(template, n, class, may));
     for (CK_ULONG i = 0; i < n; i++) {
         const struct make_rule *rule = make_rule(template[i].type, class);
-        if (!(rule->may & (MAKE_RISE | MAKE_FALL))) continue;
         bool now = attr_true(object, template[i].type, scratch);
-        bool then = *(const u8 *)template[i].pValue != 0;
-        if (now != then && then != ((rule->may & MAKE_RISE) != 0)) return ST_ATTR_RO;
+        bool then = rule->may & MAKE_BOOL && *(const u8 *)template[i].pValue;
+        if (rule->may & MAKE_RISE && now && !then) return ST_ATTR_RO;
+        if (rule->may & MAKE_FALL && !now && then) return ST_ATTR_RO;
     }
     return ST_OK;
 }
@@ -14825,11 +14978,14 @@ static st make_changed(struct card *card, const struct object *object, const CK_
     struct attr_head head;
     while (attr_next(&at, &head)) {
         struct scratch each = scratch;
-        bool changed = attr_find(template, n, head.type) != NULL;
-        struct buf value = scratch_buf(&each, changed ? 0 : head.n);
-        arena_chain_take(&at, head.n, changed ? NULL : &value);
+        if (attr_find(template, n, head.type)) {
+            arena_chain_take(&at, head.n, NULL);
+            continue;
+        }
+        struct buf value = scratch_buf(&each, head.n);
+        arena_chain_take(&at, head.n, &value);
         if (value.full) return ST_HOST_MEMORY;
-        if (!changed) TRY(attr_put(card, to, head.type, buf_bytes(&value)));
+        TRY(attr_put(card, to, head.type, buf_bytes(&value)));
     }
     if (to->attributes.n > MAKE_MAX) return ST_ARENA_FULL;
     return make_put_template(card, to, template, n);
@@ -14853,6 +15009,7 @@ static st make_set(struct card *card, struct object *object, const CK_ATTRIBUTE 
     return ST_OK;
 }
 
+// Makes a new object the copy of another, as a template changes it.
 static st make_copy_into(struct card *card, const struct object *object,
                          const CK_ATTRIBUTE *template, CK_ULONG n, struct object *to,
                          struct scratch scratch)
@@ -14867,7 +15024,7 @@ static st make_copy_into(struct card *card, const struct object *object,
     return arena_chain_put(&card->arena, &to->secret, value);
 }
 
-// C_CopyObject: of session objects.
+// C_CopyObject, of session objects.
 static st make_copy(struct card *card, const struct session *session, const struct object *object,
                     const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
                     struct object **out)
@@ -14897,15 +15054,33 @@ static st make_copy(struct card *card, const struct session *session, const stru
  * Tests   tests/unit/op.c
  * ==============================================================================================*/
 
+// C_Sign, from the top to the wire. All its data is at hand, so none of it is kept:
+//
+//   C_Sign                            >>p11     p11_op: enters, asks for the operation, leaves
+//     op_once, op_finish              >>op      is the caller's buffer large enough?
+//       op_sign                       >>op      hashes and pads on the host
+//         op_run_key                  >>op      run_next: a transaction; after a reset once more
+//           driver->sign              >>piv ..  the card's command; trial_next: on trust, or sure
+//             iso_..., link_exchange  >>link    one APDU or a chain of them
+//               scard11_reader_transmit
+//
+// C_FindObjects, which sends nothing: what there is to find is read when the search begins.
+//
+//   C_FindObjectsInit                 >>p11
+//     session_search                  >>session which objects match?
+//       session_list, driver->list    >>piv ..  run_next: reads no more than can match
+//         link_exchange               >>link
+//   C_FindObjects, session_found      >>session the handles that the search kept
+
 // What GCM's IV, AAD, input and output have together: what commands and answers leave of scratch.
 #define OP_GCM_ROOM  ((size_t)SCARD11_SCRATCH - SCARD11_ANSWER - LINK_COMMAND - 256)
 // Most that is kept of what cannot be hashed piece by piece.
 #define OP_DATA_MAX  ((size_t)(OP_GCM_ROOM < 16384 ? 1024 : 4096))
-// Of a stream, worked on at once: four short commands' blocks, or one where room is scarce.
-#define OP_CHUNK     ((size_t)(OP_GCM_ROOM < 8192 ? 240 : 960))
-#define OP_LABEL_MAX 128            // OAEP label
+#define OP_LABEL_MAX 128            // bytes of OAEP's label
+#define OP_INFO_MAX  128            // room for a DigestInfo
+#define OP_EARLY_MAX 1024           // bytes of a signature that comes before its data
 
-// A cipher that puts out what it can while input comes: ECB, CBC, CTR.
+// Where a cipher is that puts out what it can while input comes: ECB, CBC, CTR. See >>stream.
 struct op_stream {
     u8  iv[ALG_BLOCK];              // of the next block; the next counter block
     u8  rest[ALG_BLOCK];            // input that waits: less than a block, or CBC_PAD's last
@@ -14930,14 +15105,14 @@ struct op {
     bool early;                     // C_VerifySignatureInit: data begins with the signature
     u32  head;                      // so many bytes of data are no input: signature, or IV and AAD
     u32  iv_n;                      // ... the IV, of GCM
-    u32  size;                      // bytes of the MAC, or of GCM's tag
+    u32  size;                      // bytes of the digest or MAC, or of GCM's tag
     struct chain *data;             // the session's: head, what cannot be hashed; then the result
     union {
         struct hash hash;
         struct op_stream stream;
     } at;
     u8   label_len;
-    u8   label[OP_LABEL_MAX];
+    u8   label[OP_LABEL_MAX];       // of OAEP
 };
 
 typedef char op_fits_a_piece[sizeof(struct op) <= sizeof ((struct piece *)0)->data ? 1 : -1];
@@ -14967,8 +15142,9 @@ static CK_FLAGS op_purpose(enum session_op kind)
 // The flag that C_SessionCancel knows an operation by.
 static CK_FLAGS op_cancel_flag(enum session_op kind)
 {
-    return kind == SESSION_MESSAGE_SIGN ? CKF_MESSAGE_SIGN
-         : kind == SESSION_MESSAGE_VERIFY ? CKF_MESSAGE_VERIFY : op_purpose(kind);
+    if (kind == SESSION_MESSAGE_SIGN) return CKF_MESSAGE_SIGN;
+    if (kind == SESSION_MESSAGE_VERIFY) return CKF_MESSAGE_VERIFY;
+    return op_purpose(kind);
 }
 
 // Is an operation's key, where it is a pair's, the private one?
@@ -14980,6 +15156,11 @@ static bool op_is_private(enum session_op kind)
 static bool op_is_message(enum session_op kind)
 {
     return kind == SESSION_MESSAGE_SIGN || kind == SESSION_MESSAGE_VERIFY;
+}
+
+static bool op_is_mac(const struct op *op)
+{
+    return op->use.scheme == ALG_HMAC;
 }
 
 static bool op_is_stream(const struct op *op)
@@ -15018,37 +15199,64 @@ static bool op_mechanism_allowed(const struct object *object, CK_MECHANISM_TYPE 
     return false;
 }
 
-// The key for a purpose: of the class, type and use that it needs.
+// The class of the key that a mechanism takes for a purpose.
+static CK_OBJECT_CLASS op_key_class(const struct mech_row *mech, CK_FLAGS purpose)
+{
+    const CK_FLAGS private = CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER | CKF_DERIVE | CKF_UNWRAP;
+    if (mech->key == ALG_SECRET) return CKO_SECRET_KEY;
+    return purpose & private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+}
+
+static bool op_is_key(const struct object *object)
+{
+    return object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY ||
+           object->class == CKO_SECRET_KEY;
+}
+
+// Must the rest of a key be read first? What was not read may permit the use that is asked for, or
+// be what the use needs.
+static bool op_must_read(const struct object *object, CK_ATTRIBUTE_TYPE permission,
+                         struct scratch scratch)
+{
+    bool known = object->key && object->key->spki.n;
+    if (object->unread) return object->class != CKO_PUBLIC_KEY || !known;
+    return card_has_part(object) && !attr_true(object, permission, scratch);
+}
+
+// Is a key, of the right class, of a type that the mechanism takes?
+static bool op_type_fits(const struct object *object, const struct mech_row *mech,
+                         struct scratch scratch)
+{
+    struct alg_key key;
+    if (mech->key == ALG_SECRET) return mech_takes_secret(mech, object->secret_type);
+    return !attr_key(object, &scratch, &key) && mech_takes(mech, key.type);
+}
+
+// The key of a handle, for a purpose: it has the class, type and permission that the mechanism
+// needs. Reads what is not known of it yet.
 static st op_key(struct reader *reader, const struct session *session, CK_FLAGS purpose,
                  CK_OBJECT_HANDLE handle, const struct mech_row *mech, struct scratch scratch,
                  struct object **out)
 {
     struct object *object = session_object(reader->card, session, handle);
-    bool private = purpose & (CKF_SIGN | CKF_DECRYPT | CKF_SIGN_RECOVER | CKF_DERIVE | CKF_UNWRAP);
-    CK_OBJECT_CLASS class = mech->key == ALG_SECRET ? CKO_SECRET_KEY : private ? CKO_PRIVATE_KEY :
-                            CKO_PUBLIC_KEY;
-    CK_ATTRIBUTE_TYPE may = op_permission(purpose);
-    struct scratch trial = scratch;
-    struct alg_key key;
+    CK_ATTRIBUTE_TYPE permission = op_permission(purpose);
     // The login was lost to another program since the handle was given out.
     if (!object && card_find_hidden(reader->card, session->token, handle)) return ST_NOT_LOGGED_IN;
-    if (!object || (object->class != CKO_PRIVATE_KEY && object->class != CKO_PUBLIC_KEY &&
-                    object->class != CKO_SECRET_KEY))
-        return ST_NO_KEY;
-    if (object->class != class) return ST_KEY_TYPE;
-    // What was not read of it may permit the use, or be what the use needs.
-    bool unsure = card_has_part(object) && !attr_true(object, may, scratch);
-    if (object->unread) unsure = private || !object->key || !object->key->spki.n;
-    if (unsure) TRY(session_read(reader, object, scratch));
-    if (mech->key == ALG_SECRET) {
-        if (!mech_takes_secret(mech, object->secret_type)) return ST_KEY_TYPE;
-    } else if (attr_key(object, &trial, &key) || !mech_takes(mech, key.type)) {
-        return ST_KEY_TYPE;
-    }
-    if (!attr_true(object, may, scratch)) return ST_KEY_USE;
+    if (!object || !op_is_key(object)) return ST_NO_KEY;
+    if (object->class != op_key_class(mech, purpose)) return ST_KEY_TYPE;
+    if (op_must_read(object, permission, scratch)) TRY(session_read(reader, object, scratch));
+    if (!op_type_fits(object, mech, scratch)) return ST_KEY_TYPE;
+    if (!attr_true(object, permission, scratch)) return ST_KEY_USE;
     if (!op_mechanism_allowed(object, mech->type, scratch)) return ST_MECHANISM;
     *out = object;
     return ST_OK;
+}
+
+// The least that padding adds to what is encrypted (RFC 8017, 7.1.1 and 7.2.1), in bytes.
+static size_t op_overhead(const struct alg_use *use)
+{
+    if (use->scheme == ALG_PKCS1) return 11;
+    return use->scheme == ALG_OAEP ? 2 * use->hash->size + 2 : 0;
 }
 
 // Is the key one of those that C_GetMechanismInfo speaks of, and do the parameters go with it? PSS:
@@ -15058,7 +15266,7 @@ static st op_check_size(const struct alg_key *key, const struct alg_use *use)
     if (key->type == ALG_RSA && key->bits < MECH_RSA_MIN) return ST_KEY_SIZE;
     if (use->scheme == ALG_PSS && use->hash->size + use->salt + 2 > (key->bits + 6) / 8)
         return ST_KEY_SIZE;
-    if (use->scheme == ALG_OAEP && 2 * use->hash->size + 2 > key->bits / 8) return ST_KEY_SIZE;
+    if (use->scheme == ALG_OAEP && op_overhead(use) > key->bits / 8) return ST_KEY_SIZE;
     return ST_OK;
 }
 
@@ -15069,21 +15277,37 @@ static st op_check_host(const struct object *object, const struct alg_use *use)
     return rsa && !cipher_has(use) ? ST_MECH_PARAM : ST_OK;
 }
 
-// A secret key on the card does what its driver can; a session's what the host can.
+// Is what works with the key where the key is? A secret key on the card does what its driver can; a
+// session's what the host can.
 static bool op_is_here(const struct object *object, const struct mech_row *mech)
 {
     if (object->class != CKO_SECRET_KEY) return true;
     return object->owner ? !mech_is_des3(mech) : mech_on_card(object->token, mech);
 }
 
-// Does the card do it with this key? Where it pads by PSS itself, its salt is as long as the hash.
+// Does the card do it with this private key? Where it pads by PSS itself, its salt is as long as
+// the hash.
 static st op_check_card(const struct object *object, const struct mech_row *mech,
                         const struct alg_use *use)
 {
     if (object->hashes && use->hash != object->hashes) return ST_MECHANISM;
     if (!mech_has_scheme(object->schemes, mech)) return ST_MECHANISM;
-    bool own = object->schemes && mech->key == ALG_RSA && mech->scheme == ALG_PSS;
-    return own && (use->mgf != use->hash || use->salt != use->hash->size) ? ST_MECH_PARAM : ST_OK;
+    if (!object->schemes || use->scheme != ALG_PSS) return ST_OK;
+    return use->mgf == use->hash && use->salt == use->hash->size ? ST_OK : ST_MECH_PARAM;
+}
+
+// Can the mechanism be done with this key and these parameters, by what works with the key?
+static st op_check_key(const struct object *object, const struct mech_row *mech,
+                       const struct alg_use *use, struct scratch scratch)
+{
+    struct alg_key key;
+    if (object->class != CKO_SECRET_KEY) {
+        TRY(attr_key(object, &scratch, &key));
+        TRY(op_check_size(&key, use));
+    }
+    if (object->class == CKO_PRIVATE_KEY) TRY(op_check_card(object, mech, use));
+    TRY(op_check_host(object, use));
+    return op_is_here(object, mech) ? ST_OK : ST_KEY_USE;
 }
 
 // ---- Beginning ----
@@ -15095,26 +15319,21 @@ static u64 op_counter_bytes(u32 bits)
     return bits < 60 ? (u64)ALG_BLOCK << bits : (u64)-1;
 }
 
-// The input's way: a hash that runs, an IV, or a head in front of what is kept.
-static st op_start(struct card *card, struct op *op, const struct object *object,
-                   enum session_op kind, struct scratch scratch)
+// Begins the hash of the input, where the host does one: the first time, and for each message of a
+// message-based operation.
+static st op_start(struct op *op, const struct object *object, enum session_op kind,
+                   struct scratch scratch)
 {
-    bytes key;
-    if (op->use.scheme == ALG_HMAC) {
+    st s;
+    if (!op->row->hash) return ST_OK;
+    if (op_is_mac(op)) {
+        bytes key;
         TRY(attr_secret_value(object, &scratch, &key));
-        st s = hash_hmac_begin(&op->at.hash, op->use.hash, key);
-        op->hashing = !s;
-        return s;
+        s = hash_hmac_begin(&op->at.hash, op->use.hash, key);
+    } else {
+        if (op_is_private(kind) && object && object->hashes) return ST_OK;
+        s = hash_begin(&op->at.hash, op->use.hash);
     }
-    if (op_is_stream(op)) {
-        op->at.stream = (struct op_stream){ .bits = op->size, .left = op_counter_bytes(op->size) };
-        memcpy(op->at.stream.iv, op->label, op->label_len);
-        return ST_OK;
-    }
-    arena_chain_drop(&card->arena, op->data);
-    if (op->row->hash == MECH_NO_HASH || (op_is_private(kind) && object && object->hashes))
-        return ST_OK;
-    st s = hash_begin(&op->at.hash, op->use.hash);
     op->hashing = !s;
     return s;
 }
@@ -15122,64 +15341,86 @@ static st op_start(struct card *card, struct op *op, const struct object *object
 // What GCM's parameters give is kept in front of the data.
 static st op_keep_gcm(struct card *card, struct op *op, const struct mech_given *given)
 {
-    if (given->aad.n > OP_GCM_ROOM || given->label.n + given->aad.n > OP_GCM_ROOM / 4)
+    if (given->aad.n > OP_GCM_ROOM || given->iv.n + given->aad.n > OP_GCM_ROOM / 4)
         return ST_MECH_PARAM;
-    op->iv_n = (u32)given->label.n;
-    op->head = (u32)(given->label.n + given->aad.n);
-    op->label_len = 0;
-    TRY(arena_chain_put(&card->arena, op->data, given->label));
+    op->iv_n = (u32)given->iv.n;
+    op->head = (u32)(given->iv.n + given->aad.n);
+    TRY(arena_chain_put(&card->arena, op->data, given->iv));
     return arena_chain_put(&card->arena, op->data, given->aad);
 }
 
+// Keeps what the parameters give for as long as the operation runs.
+static st op_keep(struct card *card, struct op *op, const struct mech_given *given)
+{
+    if (op->use.scheme == ALG_GCM) return op_keep_gcm(card, op, given);
+    if (op_is_stream(op)) {
+        SCARD11_ASSERT(given->iv.n <= sizeof op->at.stream.iv);
+        op->at.stream = (struct op_stream){ .bits = given->size,
+                                            .left = op_counter_bytes(given->size) };
+        if (given->iv.n) memcpy(op->at.stream.iv, given->iv.p, given->iv.n);
+        return ST_OK;
+    }
+    SCARD11_ASSERT(given->label.n <= sizeof op->label);
+    op->label_len = (u8)given->label.n;
+    if (given->label.n) memcpy(op->label, given->label.p, given->label.n);
+    return ST_OK;
+}
+
+// The state of an operation in a piece of the card's arena; NULL: there is no room.
+static struct op *op_new(struct card *card, struct session *session, enum session_op kind)
+{
+    struct piece *piece = arena_piece(&card->arena);
+    SCARD11_ASSERT(!session->op[kind].state && !session->op[kind].data.n);
+    if (!piece) return NULL;
+    session->op[kind].state = (struct op *)(void *)piece->data;
+    return session->op[kind].state;
+}
+
+// Begins an operation: mechanism, parameters and key go together, and the card or the host can do
+// it. An error leaves no operation.
 static st op_begin(struct reader *reader, struct session *session, enum session_op kind,
                    const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, struct scratch scratch)
 {
-    struct card *card = reader->card;
     struct object *object = NULL;
-    struct scratch trial = scratch;
     struct mech_given given;
     struct alg_use use;
-    struct alg_key k;
 
-    if (session->op[kind].state) return ST_OP_ACTIVE;
+    if (op_of(session, kind)) return ST_OP_ACTIVE;
     const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, op_purpose(kind));
     if (!mech) return ST_MECHANISM;
     TRY(mech_use(mechanism, mech, &use, &given));
-    bool gcm = use.scheme == ALG_GCM;
-    if (!gcm && given.label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
+    if (given.label.n > OP_LABEL_MAX) return ST_MECH_PARAM;
     if (kind != SESSION_DIGEST) {
         TRY(op_key(reader, session, op_purpose(kind), key, mech, scratch, &object));
-        if (object->class != CKO_SECRET_KEY) {
-            TRY(attr_key(object, &trial, &k));
-            TRY(op_check_size(&k, &use));
-        }
-        if (object->class == CKO_PRIVATE_KEY) TRY(op_check_card(object, mech, &use));
-        TRY(op_check_host(object, &use));
-        if (!op_is_here(object, mech)) return ST_KEY_USE;
+        TRY(op_check_key(object, mech, &use, scratch));
     }
-    struct piece *piece = arena_piece(&card->arena);
-    if (!piece) return ST_HOST_MEMORY;
-    struct op *op = session->op[kind].state = (struct op *)(void *)piece->data;
+    struct op *op = op_new(reader->card, session, kind);
+    if (!op) return ST_HOST_MEMORY;
     *op = (struct op){ .row = mech, .use = use, .key = key,
                        .login_epoch = session->token->login_epoch,
                        .private = object && object->class == CKO_PRIVATE_KEY,
                        .secret = object && object->class == CKO_SECRET_KEY && !object->owner,
-                       .data = &session->op[kind].data, .size = given.size,
-                       .label_len = gcm ? 0 : (u8)given.label.n };
-    if (op->label_len) memcpy(op->label, given.label.p, given.label.n);
-    st s = gcm ? op_keep_gcm(card, op, &given) : op_start(card, op, object, kind, scratch);
-    if (s) op_end(card, session, kind);
+                       .data = &session->op[kind].data, .size = given.size };
+    st s = op_keep(reader->card, op, &given);
+    if (!s) s = op_start(op, object, kind, scratch);
+    if (s) op_end(reader->card, session, kind);
     return s;
 }
 
 // ---- Input ----
 
-// Takes more input: hashed where the mechanism does, else kept, as far as a key could ever take it.
-static st op_add(struct card *card, struct op *op, bytes in)
+// Can n bytes more be kept, as far as a key could ever take them?
+static bool op_has_room(const struct op *op, size_t n)
 {
     size_t max = op->use.scheme == ALG_GCM ? (OP_GCM_ROOM - op->head) / 2 : OP_DATA_MAX;
+    return n <= max && op->data->n - op->head <= max - n;
+}
+
+// Takes a part of the input: hashed where the host does that, else kept.
+static st op_add(struct card *card, struct op *op, bytes in)
+{
     if (op->hashing) return hash_add(&op->at.hash, in);
-    if (in.n > max || op->data->n - op->head > max - in.n) return ST_DATA_LEN;
+    if (!op_has_room(op, in.n)) return ST_DATA_LEN;
     return arena_chain_put(&card->arena, op->data, in);
 }
 
@@ -15193,7 +15434,7 @@ static st op_update(struct card *card, struct session *session, enum session_op 
     return s;
 }
 
-// What stands before the input.
+// What stands before the input: a signature that came early, or GCM's IV and AAD.
 static st op_head(const struct op *op, struct scratch *scratch, bytes *head)
 {
     struct chain_place at = arena_chain_start(op->data);
@@ -15203,20 +15444,35 @@ static st op_head(const struct op *op, struct scratch *scratch, bytes *head)
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// What was put in, hashed if the mechanism says so.
-static st op_input(struct op *op, struct scratch *scratch, bytes *in)
+// Ends the hash that runs with the last part of the input, and appends the digest.
+static st op_end_hash(struct op *op, bytes last, struct buf *out)
 {
-    struct chain_place at = arena_chain_start(op->data);
-    struct buf b = scratch_buf(scratch, op->hashing ? 64 : op->data->n - op->head);
+    SCARD11_ASSERT(op->hashing);
+    TRY(hash_add(&op->at.hash, last));
+    op->hashing = false;
+    return hash_end(&op->at.hash, out);
+}
+
+// All of the input, last behind what was kept; its digest where the host hashes it. When nothing
+// was kept *in is last itself, in the caller's memory.
+static st op_input(struct op *op, bytes last, struct scratch *scratch, bytes *in)
+{
     if (op->hashing) {
-        op->hashing = false;
-        TRY(hash_end(&op->at.hash, &b));
-    } else {
-        arena_chain_take(&at, op->head, NULL);
-        arena_chain_take(&at, at.left, &b);
+        struct buf digest = scratch_buf(scratch, ALG_HASH_MAX);
+        TRY(op_end_hash(op, last, &digest));
+        *in = buf_bytes(&digest);
+        return ST_OK;
     }
-    *in = buf_bytes(&b);
-    return b.full ? ST_HOST_MEMORY : ST_OK;
+    if (!op_has_room(op, last.n)) return ST_DATA_LEN;
+    *in = last;
+    if (op->data->n == op->head) return ST_OK;
+    struct chain_place at = arena_chain_start(op->data);
+    struct buf whole = scratch_buf(scratch, op->data->n - op->head + last.n);
+    arena_chain_take(&at, op->head, NULL);
+    arena_chain_take(&at, at.left, &whole);
+    buf_put(&whole, last);
+    *in = buf_bytes(&whole);
+    return whole.full ? ST_HOST_MEMORY : ST_OK;
 }
 
 // ---- Signing ----
@@ -15236,21 +15492,19 @@ static bool op_below_modulus(const struct alg_key *key, bytes block)
     return !key->modulus.n || memcmp(block.p, key->modulus.p, block.n) < 0;
 }
 
-// The padded block, or hash, that the card signs.
+// The padded block, or hash, that the card signs. In raw RSA a number too large for the key is
+// ST_DATA.
 static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in,
                         struct scratch scratch, struct buf *out)
 {
-    size_t bytes_of_key = (key->bits + 7) / 8;
-    struct buf info = scratch_buf(&scratch, 128);
+    size_t bytes_of_key = alg_key_bytes(key);
+    struct buf info = scratch_buf(&scratch, OP_INFO_MAX);
     if (key->type == ALG_EC) {
         if (!in.n) return ST_DATA_LEN;
         op_fit_hash(key->curve, in, out);
         return ST_OK;
     }
-    if (key->type != ALG_RSA) {
-        buf_put(out, in);
-        return ST_OK;
-    }
+    SCARD11_ASSERT(key->type == ALG_RSA);
     switch (op->use.scheme) {
     case ALG_PKCS1:
         if (!op->use.hash) return padding_pkcs1_sign(in, bytes_of_key, out);
@@ -15287,61 +15541,83 @@ static bool op_is_whole(const struct alg_key *key, const struct alg_use *use, by
     return cipher_verify(key, use, in, signature, scratch) != ST_SIG_INVALID;
 }
 
+// Has the card work with a private key: what comes back is appended to out, which has room for what
+// the key can give. A key that wants the PIN before each use works in the transaction that its
+// context login keeps open.
 static st op_run_key(struct reader *reader, struct session *session, struct object *object,
                      bool sign, const struct alg_use *wanted, bytes in, struct scratch scratch,
                      struct buf *out)
 {
     struct card *card = reader->card;
     const struct driver *driver = object->token->driver;
+    st (*work)(struct card *, struct object *, const struct alg_use *, bytes, struct scratch,
+               struct buf *) = sign ? driver->sign : driver->decrypt;
     struct alg_use use = op_card_use(object, wanted);
     struct run run = { .reader = reader, .token = object->token,
-                            .login = object->credential != NULL, .scratch = scratch };
+                       .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
-    if (!(sign ? driver->sign : driver->decrypt)) return ST_NOT_SUPPORTED;
+    if (!work) return ST_NOT_SUPPORTED;
     if (object->always_auth) {
-        if (card->open_op != session) return ST_NOT_LOGGED_IN;      // the PIN before each use
+        if (card->open_op != session) return ST_NOT_LOGGED_IN;
         run.keep = session;
         run.write = true;
     }
     while (run_next(&run)) {
         buf_rewind(out, start);
-        run.s = (sign ? driver->sign : driver->decrypt)(card, object, &use, in, scratch, out);
+        run.s = work(card, object, &use, in, scratch, out);
     }
+    if (run.s || !sign) return run.s;
     bytes made = bytes_from(buf_bytes(out), start);
-    if (!run.s && sign && !op_is_whole(object->key, &use, in, made, scratch)) return ST_PROTOCOL;
-    return run.s;
+    return op_is_whole(object->key, &use, in, made, scratch) ? ST_OK : ST_PROTOCOL;
 }
 
 // Is an operation with a private key still what it was begun as? Its key may be gone, or the login.
 static st op_still(const struct session *session, const struct op *op, const struct object *key)
 {
-    if (!key) return session->token->login ? ST_NO_KEY : ST_NOT_LOGGED_IN;
-    return !key->credential || op->login_epoch == session->token->login_epoch ? ST_OK :
-           ST_NOT_LOGGED_IN;
+    if (!key && session->token->login) return ST_NO_KEY;
+    if (!key) return ST_NOT_LOGGED_IN;
+    if (!key->credential || op->login_epoch == session->token->login_epoch) return ST_OK;
+    return ST_NOT_LOGGED_IN;
 }
 
-static st op_sign(struct reader *reader, struct session *session, struct op *op,
-                  struct scratch scratch, struct buf *out)
+// The key of an operation, whose caller has asked op_output_size: it is there.
+static struct object *op_object(const struct reader *reader, const struct session *session,
+                                const struct op *op)
 {
     struct object *object = session_object(reader->card, session, op->key);
-    bytes in;
-    TRY(op_still(session, op, object));
-    TRY(op_input(op, &scratch, &in));
-    bool own_pss = object->schemes && op->use.scheme == ALG_PSS;
-    bool whole = object->hashes || object->key->type == ALG_EDWARDS || own_pss;
-    if (own_pss && in.n != op->use.hash->size) return ST_DATA_LEN;
-    struct buf block = scratch_buf(&scratch, whole ? in.n : ALG_RESULT_MAX);
+    SCARD11_ASSERT(object && (!op->private || !op_still(session, op, object)));
+    return object;
+}
+
+// Does the card itself make the block that is signed? Then it gets what is in it.
+static bool op_card_pads(const struct object *object, const struct alg_use *use)
+{
+    if (object->hashes || object->key->type == ALG_EDWARDS) return true;
+    return object->schemes && use->scheme == ALG_PSS;
+}
+
+// Signs all the input, last behind what was kept. The block is the card's to make, or is padded
+// here.
+static st op_sign(struct reader *reader, struct session *session, struct op *op, bytes last,
+                  struct scratch scratch, struct buf *out)
+{
+    struct object *object = op_object(reader, session, op);
     struct alg_use use = op->use;
-    use.digest = in;
-    if (whole) buf_put(&block, in);
-    else       TRY(op_sign_block(op, object->key, in, scratch, &block));
+    TRY(op_input(op, last, &scratch, &use.digest));
+    if (op_card_pads(object, &use)) {
+        bool short_hash = use.scheme == ALG_PSS && use.digest.n != use.hash->size;
+        if (object->schemes && short_hash) return ST_DATA_LEN;
+        return op_run_key(reader, session, object, true, &use, use.digest, scratch, out);
+    }
+    struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
+    TRY(op_sign_block(op, object->key, use.digest, scratch, &block));
     if (block.full) return ST_DATA_LEN;
     return op_run_key(reader, session, object, true, &use, buf_bytes(&block), scratch, out);
 }
 
 // ---- Decrypting ----
 
-// in with a private RSA key of the card, unpadded.
+// Decrypts in with a private RSA key of the card, and takes its padding off.
 static st op_open(struct reader *reader, struct session *session, struct object *object,
                   const struct alg_use *use, bytes label, bytes in, struct scratch scratch,
                   struct buf *out)
@@ -15357,28 +15633,25 @@ static st op_open(struct reader *reader, struct session *session, struct object 
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
-static st op_decrypt(struct reader *reader, struct session *session, struct op *op,
+static st op_decrypt(struct reader *reader, struct session *session, struct op *op, bytes last,
                      struct scratch scratch, struct buf *out)
 {
-    struct object *object = session_object(reader->card, session, op->key);
+    struct object *object = op_object(reader, session, op);
     bytes in;
-    TRY(op_still(session, op, object));
-    TRY(op_input(op, &scratch, &in));
+    TRY(op_input(op, last, &scratch, &in));
     return op_open(reader, session, object, &op->use, bytes_of(op->label, op->label_len), in,
                    scratch, out);
 }
 
 // ---- On the host, with public keys ----
 
-static st op_encrypt(struct reader *reader, struct session *session, struct op *op,
+static st op_encrypt(struct reader *reader, struct session *session, struct op *op, bytes last,
                      struct scratch scratch, struct buf *out)
 {
-    struct object *object = session_object(reader->card, session, op->key);
     struct alg_key key;
     bytes in;
-    if (!object) return ST_NO_KEY;
-    TRY(attr_key(object, &scratch, &key));
-    TRY(op_input(op, &scratch, &in));
+    TRY(attr_key(op_object(reader, session, op), &scratch, &key));
+    TRY(op_input(op, last, &scratch, &in));
     return cipher_encrypt(&key, &op->use, bytes_of(op->label, op->label_len), in, scratch, out);
 }
 
@@ -15390,7 +15663,8 @@ static st op_recover(const struct alg_key *key, const struct alg_use *use, bytes
     struct buf block = scratch_buf(&scratch, size);
     if (signature.n != size) return ST_SIG_LEN;
     st s = cipher_rsa_public(key, signature, &block);
-    if (s) return s == ST_DATA ? ST_SIG_INVALID : s;
+    if (s == ST_DATA) return ST_SIG_INVALID;
+    if (s) return s;
     bytes data = buf_bytes(&block);
     if (use->scheme == ALG_PKCS1) data = padding_pkcs1_signed(data);
     if (!data.p) return ST_SIG_INVALID;
@@ -15399,20 +15673,18 @@ static st op_recover(const struct alg_key *key, const struct alg_use *use, bytes
 }
 
 static st op_verify_recover(struct reader *reader, struct session *session, struct op *op,
-                            struct scratch scratch, struct buf *out)
+                            bytes last, struct scratch scratch, struct buf *out)
 {
-    struct object *object = session_object(reader->card, session, op->key);
     struct alg_key key;
     bytes in;
-    if (!object) return ST_NO_KEY;
-    TRY(attr_key(object, &scratch, &key));
-    TRY(op_input(op, &scratch, &in));
+    TRY(attr_key(op_object(reader, session, op), &scratch, &key));
+    TRY(op_input(op, last, &scratch, &in));
     return op_recover(&key, &op->use, in, scratch, out);
 }
 
 // ---- Secret keys ----
 
-// The key of a running operation is there still, and its value.
+// The value of the key of a running operation, if that is still there.
 static st op_secret(struct reader *reader, const struct session *session, const struct op *op,
                     struct scratch *scratch, bytes *value)
 {
@@ -15421,14 +15693,14 @@ static st op_secret(struct reader *reader, const struct session *session, const 
 }
 
 // The MAC, shortened where the mechanism says so.
-static st op_mac(struct reader *reader, struct session *session, struct op *op,
+static st op_mac(struct reader *reader, struct session *session, struct op *op, bytes last,
                  struct scratch scratch, struct buf *out)
 {
     bytes key, inner;
-    u8 room[64];
+    u8 room[ALG_HASH_MAX];
     struct buf mac = buf_on(room, sizeof room);
     TRY(op_secret(reader, session, op, &scratch, &key));
-    TRY(op_input(op, &scratch, &inner));
+    TRY(op_input(op, last, &scratch, &inner));
     TRY(hash_hmac_end(op->use.hash, key, inner, &mac));
     buf_put(out, bytes_head(buf_bytes(&mac), op->size));
     mem_wipe(room, sizeof room);
@@ -15436,327 +15708,15 @@ static st op_mac(struct reader *reader, struct session *session, struct op *op,
 }
 
 static st op_gcm(struct reader *reader, struct session *session, struct op *op, bool encrypt,
-                 struct scratch scratch, struct buf *out)
+                 bytes last, struct scratch scratch, struct buf *out)
 {
     bytes key, head, in;
     TRY(op_secret(reader, session, op, &scratch, &key));
     TRY(op_head(op, &scratch, &head));
-    TRY(op_input(op, &scratch, &in));
+    TRY(op_input(op, last, &scratch, &in));
     if (!encrypt && in.n < op->size) return ST_CIPHER_LEN;
     return cipher_gcm(key, bytes_head(head, op->iv_n), bytes_from(head, op->iv_n), op->size,
                       encrypt, in, out);
-}
-
-// The counter block, n blocks on. It counts in its last bits, the others stay.
-static void op_count(u8 block[ALG_BLOCK], u32 bits, u64 n)
-{
-    for (u32 i = ALG_BLOCK; i-- && bits; ) {
-        u32 here = bits < 8 ? bits : 8;
-        u8 mask = (u8)(0xffu >> (8 - here));
-        n += block[i] & mask;
-        block[i] = (u8)((block[i] & ~mask) | (n & mask));
-        n >>= here;
-        bits -= here;
-    }
-}
-
-// One run with CTR: not over the end of the counter, which begins anew at 0 without a carry.
-static st op_run_counter(struct op_stream *stream, bytes key, bytes in, struct scratch scratch,
-                         struct buf *out)
-{
-    u32 bits = stream->bits < 16 ? stream->bits : 16;
-    while (in.n) {
-        struct scratch each = scratch;
-        u64 low = bytes_number(bytes_of(stream->iv, ALG_BLOCK)) & ((1u << bits) - 1);
-        size_t most = (size_t)((1u << bits) - low) * ALG_BLOCK - stream->used;
-        bytes part = bytes_head(in, most);
-        struct buf block = scratch_buf(&each, stream->used + part.n);
-        struct buf result = scratch_buf(&each, stream->used + part.n);
-        buf_fill(&block, 0, stream->used);
-        buf_put(&block, part);
-        if (block.full || result.cap < block.n) return ST_HOST_MEMORY;
-        TRY(cipher_aes(ALG_CTR, key, bytes_of(stream->iv, ALG_BLOCK), true, buf_bytes(&block),
-                       &result));
-        buf_put(out, bytes_from(buf_bytes(&result), stream->used));
-        op_count(stream->iv, stream->bits, block.n / ALG_BLOCK);
-        stream->used = (u32)(block.n % ALG_BLOCK);
-        in = bytes_from(in, part.n);
-    }
-    return out->full ? ST_HOST_MEMORY : ST_OK;
-}
-
-// Whole blocks through ECB or CBC, on the card where the key is.
-static st op_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
-                    bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
-{
-    struct run run = { .reader = reader, .token = object->token,
-                            .login = object->credential != NULL, .scratch = scratch };
-    size_t start = out->n;
-    bytes key;
-    if (object->owner) {
-        TRY(attr_secret_value(object, &scratch, &key));
-        return cipher_aes(use->scheme, key, iv, encrypt, in, out);
-    }
-    while (run_next(&run)) {
-        buf_rewind(out, start);
-        run.s = object->token->driver->crypt(reader->card, object, use, encrypt, iv, in, scratch,
-                                             out);
-    }
-    if (run.s) return run.s;
-    return out->full || out->n - start != in.n ? ST_PROTOCOL : ST_OK;
-}
-
-// Whole blocks (any bytes with CTR) through the cipher, which goes on behind them.
-static st op_run_stream(struct reader *reader, struct session *session, struct op *op, bool encrypt,
-                        bytes in, struct scratch scratch, struct buf *out)
-{
-    struct object *object = session_object(reader->card, session, op->key);
-    struct op_stream *stream = &op->at.stream;
-    enum alg_scheme scheme = op->use.scheme == ALG_ECB ? ALG_ECB : ALG_CBC;
-    struct alg_use use = { .type = ALG_SECRET, .scheme = scheme,
-                           .block = op->use.block };
-    bytes iv = bytes_of(stream->iv, use.scheme == ALG_CBC ? use.block : 0), key;
-    size_t start = out->n;
-    if (!in.n) return ST_OK;
-    if (op->secret) TRY(op_still(session, op, object));
-    if (!object) return ST_NO_KEY;
-    if (op->use.scheme == ALG_CTR) {
-        TRY(attr_secret_value(object, &scratch, &key));
-        return op_run_counter(stream, key, in, scratch, out);
-    }
-    TRY(op_cipher(reader, object, &use, iv, encrypt, in, scratch, out));
-    bytes last = encrypt ? bytes_of(out->p + start, in.n) : in;
-    if (iv.n) memcpy(stream->iv, last.p + last.n - iv.n, iv.n);
-    return ST_OK;
-}
-
-// What a stream puts out when n bytes more come.
-static size_t op_stream_size(const struct op *op, bool encrypt, size_t n)
-{
-    size_t all = op->at.stream.rest_n + n;
-    if (op->use.scheme == ALG_CTR) return n;
-    if (op->use.scheme == ALG_CBC_PADDED && !encrypt && all) all--;       // the last block waits
-    return all - all % op->use.block;
-}
-
-// Has CTR key stream for n bytes more, none of which was used before?
-static bool op_counter_lasts(const struct op *op, size_t n)
-{
-    return op->use.scheme != ALG_CTR || n <= op->at.stream.left;
-}
-
-// Takes input and puts out what can be. in and out may be the same memory: what is written never
-// comes before what was read.
-static st op_stream_add(struct reader *reader, struct session *session, struct op *op, bool encrypt,
-                        bytes in, struct scratch scratch, struct buf *out)
-{
-    struct op_stream *stream = &op->at.stream;
-    struct buf now = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
-    struct buf next = scratch_buf(&scratch, OP_CHUNK);
-    struct buf result = scratch_buf(&scratch, OP_CHUNK + ALG_BLOCK);
-    size_t left = op_stream_size(op, encrypt, in.n);
-    if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
-    if (!op_counter_lasts(op, in.n)) return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (op->use.scheme == ALG_CTR) stream->left -= in.n;
-    buf_put(&next, bytes_head(in, OP_CHUNK));
-    in = bytes_from(in, OP_CHUNK);
-    do {
-        now.n = 0;
-        buf_put(&now, bytes_of(stream->rest, stream->rest_n));
-        buf_put(&now, buf_bytes(&next));
-        next.n = 0;
-        buf_put(&next, bytes_head(in, OP_CHUNK));
-        in = bytes_from(in, OP_CHUNK);
-        size_t run = op->use.scheme == ALG_CTR ? now.n : now.n - now.n % op->use.block;
-        if (run > left) run = left;
-        result.n = 0;
-        TRY(op_run_stream(reader, session, op, encrypt, bytes_of(now.p, run), scratch, &result));
-        buf_put(out, buf_bytes(&result));
-        left -= run;
-        stream->rest_n = (u32)(now.n - run);
-        if (stream->rest_n) memcpy(stream->rest, now.p + run, stream->rest_n);
-    } while (next.n);
-    return out->full ? ST_HOST_MEMORY : ST_OK;
-}
-
-// How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell.
-static st op_unpad(bytes block, size_t *n)
-{
-    u32 size = (u32)block.n, pad = block.p[size - 1], bad = pad == 0 || pad > size;
-    for (u32 i = 0; i < size; i++)
-        bad |= (u32)(i >= size - pad) & (u32)(block.p[i] != pad);
-    *n = size - (bad ? 0 : pad);
-    return bad ? ST_CIPHER_DATA : ST_OK;
-}
-
-// What comes at the end of a stream. ST_TOO_SMALL, with out's length in *need, leaves it as it was.
-static st op_stream_end(struct reader *reader, struct session *session, struct op *op, bool encrypt,
-                        struct scratch scratch, struct buf *out, size_t *need)
-{
-    struct op_stream *stream = &op->at.stream;
-    struct op_stream before = *stream;
-    u8 room[ALG_BLOCK];
-    struct buf block = buf_on(room, sizeof room);
-    size_t size = op->use.block, n = size;
-    *need = 0;
-    if (op->use.scheme == ALG_CTR) return ST_OK;
-    if (op->use.scheme != ALG_CBC_PADDED && !stream->rest_n) return ST_OK;
-    if (op->use.scheme != ALG_CBC_PADDED || (!encrypt && stream->rest_n != size))
-        return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (encrypt)
-        memset(stream->rest + stream->rest_n, (int)(size - stream->rest_n), size - stream->rest_n);
-    TRY(op_run_stream(reader, session, op, encrypt, bytes_of(stream->rest, size), scratch, &block));
-    st s = encrypt ? ST_OK : op_unpad(buf_bytes(&block), &n);
-    *need = n;
-    if (!s && n > out->cap - out->n) {
-        *stream = before;
-        s = ST_TOO_SMALL;
-    }
-    if (!s) buf_put(out, bytes_of(room, n));
-    mem_wipe(room, sizeof room);
-    return s;
-}
-
-// C_EncryptUpdate and C_DecryptUpdate. out NULL asks for the length.
-static st op_update_out(struct reader *reader, struct session *session, enum session_op kind,
-                        bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
-{
-    struct op *op = op_of(session, kind);
-    bool encrypt = kind == SESSION_ENCRYPT;
-    if (!op) return ST_OP_NONE;
-    if (!op_is_stream(op)) {                            // the rest puts nothing out before its end
-        if (out) TRY(op_update(reader->card, session, kind, in));
-        *out_len = 0;
-        return ST_OK;
-    }
-    size_t size = op_stream_size(op, encrypt, in.n);
-    bool fits = *out_len >= size;
-    *out_len = (CK_ULONG)size;
-    if (!out) return ST_OK;
-    if (!fits) return ST_TOO_SMALL;
-    struct buf b = buf_on(out, size);
-    op->updated = true;
-    st s = op_stream_add(reader, session, op, encrypt, in, scratch, &b);
-    if (s) op_end(reader->card, session, kind);
-    return s;
-}
-
-// The data's length of one whole CBC_PAD cryptogram: its last block says, and is looked at first.
-static st op_padded_size(struct reader *reader, struct session *session, struct op *op, bytes in,
-                         struct scratch scratch, size_t *size)
-{
-    struct op_stream before = op->at.stream;
-    u8 room[ALG_BLOCK];
-    struct buf block = buf_on(room, sizeof room);
-    size_t last = in.n - op->use.block, n;
-    memcpy(op->at.stream.iv, in.p + last - op->use.block, op->use.block);
-    st s = op_run_stream(reader, session, op, false, bytes_from(in, last), scratch, &block);
-    op->at.stream = before;
-    if (!s) s = op_unpad(buf_bytes(&block), &n);
-    if (!s) *size = last + n;
-    mem_wipe(room, sizeof room);
-    return s;
-}
-
-// Short input of CBC_PAD, all at once: one run, whose result has the right length. Encrypting, out
-// has room for it; else ST_TOO_SMALL, with the length, leaves the operation as it was.
-static st op_padded_once(struct reader *reader, struct session *session, struct op *op,
-                         bool encrypt, bytes in, struct scratch scratch, void *out,
-                         CK_ULONG *out_len)
-{
-    struct op_stream before = op->at.stream;
-    size_t block = op->use.block, pad = block - in.n % block, last, n;
-    struct buf whole = scratch_buf(&scratch, in.n + pad);
-    struct buf result = scratch_buf(&scratch, in.n + pad);
-    buf_put(&whole, in);
-    if (encrypt) buf_fill(&whole, (u8)pad, pad);
-    if (whole.full || result.cap < whole.n) return ST_HOST_MEMORY;
-    TRY(op_run_stream(reader, session, op, encrypt, buf_bytes(&whole), scratch, &result));
-    last = n = result.n - block;
-    if (!encrypt) TRY(op_unpad(bytes_from(buf_bytes(&result), last), &n));
-    n = encrypt ? result.n : last + n;
-    bool fits = *out_len >= n;
-    *out_len = (CK_ULONG)n;
-    if (fits && n) memcpy(out, result.p, n);
-    if (!fits) op->at.stream = before;
-    return fits ? ST_OK : ST_TOO_SMALL;
-}
-
-// C_Encrypt and C_Decrypt of a stream.
-static st op_stream_once(struct reader *reader, struct session *session, enum session_op kind,
-                         bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
-{
-    struct op *op = op_of(session, kind);
-    bool encrypt = kind == SESSION_ENCRYPT, padded = op->use.scheme == ALG_CBC_PADDED;
-    bool short_padded = padded && in.n <= OP_CHUNK;
-    size_t block = op->use.block, need;
-    size_t size = padded && encrypt ? in.n - in.n % block + block : in.n;
-    bool wrong = padded ? !encrypt && out && (!in.n || in.n % block)
-                      : op->use.scheme == ALG_CTR ? !op_counter_lasts(op, in.n) : in.n % block != 0;
-    st s = !wrong ? ST_OK : encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
-    if (!s && out && padded && !encrypt && !short_padded)
-        s = op_padded_size(reader, session, op, in, scratch, &size);
-    if (!s) {
-        bool fits = *out_len >= size;
-        if (!out || (!fits && (encrypt || !short_padded))) {
-            *out_len = (CK_ULONG)size;
-            return out ? ST_TOO_SMALL : ST_OK;
-        }
-        if (short_padded) {
-            s = op_padded_once(reader, session, op, encrypt, in, scratch, out, out_len);
-            if (s == ST_TOO_SMALL) return s;
-        } else {
-            struct buf b = buf_on(out, size);
-            *out_len = (CK_ULONG)size;
-            s = op_stream_add(reader, session, op, encrypt, in, scratch, &b);
-            if (!s) s = op_stream_end(reader, session, op, encrypt, scratch, &b, &need);
-        }
-    }
-    op_end(reader->card, session, kind);
-    return s == ST_TOO_SMALL ? ST_CRYPTO : s;
-}
-
-static st op_stream_final(struct reader *reader, struct session *session, enum session_op kind,
-                          struct scratch scratch, void *out, CK_ULONG *out_len)
-{
-    struct op *op = op_of(session, kind);
-    bool encrypt = kind == SESSION_ENCRYPT;
-    struct buf b = buf_on(out, out ? *out_len : 0);
-    size_t need = 0;
-    if (!out) {
-        *out_len = op->use.scheme == ALG_CBC_PADDED ? op->use.block : 0;
-        return ST_OK;
-    }
-    st s = op_stream_end(reader, session, op, encrypt, scratch, &b, &need);
-    *out_len = (CK_ULONG)(s ? need : b.n);
-    if (s != ST_TOO_SMALL) op_end(reader->card, session, kind);
-    return s;
-}
-
-// ---- Verifying ----
-
-static st op_verify(struct reader *reader, struct session *session, struct op *op, bytes signature,
-                    struct scratch scratch)
-{
-    struct object *object = session_object(reader->card, session, op->key);
-    struct alg_key key;
-    bytes in;
-    if (!object) return ST_NO_KEY;
-    if (op->use.scheme == ALG_HMAC) {
-        struct buf mac = scratch_buf(&scratch, 64);
-        TRY(op_mac(reader, session, op, scratch, &mac));
-        if (signature.n != mac.n) return ST_SIG_LEN;
-        return bytes_equal(buf_bytes(&mac), signature) ? ST_OK : ST_SIG_INVALID;
-    }
-    TRY(attr_key(object, &scratch, &key));
-    TRY(op_input(op, &scratch, &in));
-    if (signature.n != alg_signature_size(&key)) return ST_SIG_LEN;
-    if (key.type == ALG_RSA && op->use.scheme == ALG_RAW) {
-        struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
-        st s = op_sign_block(op, &key, in, scratch, &block);
-        return s ? s : cipher_verify(&key, &op->use, buf_bytes(&block), signature, scratch);
-    }
-    return cipher_verify(&key, &op->use, in, signature, scratch);
 }
 
 // ---- Output, in one place ----
@@ -15768,6 +15728,14 @@ static bool op_is_exact(const struct op *op, enum session_op kind)
     return kind != SESSION_DECRYPT || op->use.scheme == ALG_GCM;
 }
 
+// What GCM puts out for all of its input, n bytes of it still to come.
+static size_t op_gcm_size(const struct op *op, enum session_op kind, size_t n)
+{
+    n += op->data->n - op->head;
+    if (kind == SESSION_ENCRYPT) return n + op->size;
+    return n > op->size ? n - op->size : 0;
+}
+
 // The most that an operation can put out for n bytes more of input. An error: its key is gone, or
 // the login that it was begun in.
 static st op_output_size(struct card *card, const struct session *session, const struct op *op,
@@ -15776,38 +15744,45 @@ static st op_output_size(struct card *card, const struct session *session, const
     struct object *object = session_object(card, session, op->key);
     struct alg_key key;
     if (op->private) TRY(op_still(session, op, object));
-    *most = op->done ? op->data->n : kind == SESSION_DIGEST ? op->use.hash->size : op->size;
-    if (op->done || kind == SESSION_DIGEST || op->use.scheme == ALG_HMAC) return ST_OK;
+    if (op->done) {
+        *most = op->data->n;
+        return ST_OK;
+    }
+    if (kind == SESSION_DIGEST || op_is_mac(op)) {
+        *most = op->size;
+        return ST_OK;
+    }
     if (op->use.scheme == ALG_GCM) {
-        n += op->data->n - op->head;
-        *most = kind == SESSION_ENCRYPT ? n + op->size : n < op->size ? 0 : n - op->size;
+        *most = op_gcm_size(op, kind, n);
         return ST_OK;
     }
     if (!object) return ST_NO_KEY;
     TRY(attr_key(object, &scratch, &key));
     *most = alg_signature_size(&key);
-    bool opens = kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER;
-    if (opens && op->use.scheme == ALG_PKCS1) *most -= 11;
-    if (opens && op->use.scheme == ALG_OAEP) *most -= 2 * op->use.hash->size + 2;
+    if (kind == SESSION_DECRYPT || kind == SESSION_VERIFY_RECOVER) *most -= op_overhead(&op->use);
     return ST_OK;
 }
 
-static st op_work(struct reader *reader, struct session *session, enum session_op kind,
+// Does what the operation is there for, with the last part of its input, and appends what comes of
+// it.
+static st op_work(struct reader *reader, struct session *session, enum session_op kind, bytes last,
                   struct scratch scratch, struct buf *out)
 {
     struct op *op = op_of(session, kind);
-    if (op->use.scheme == ALG_HMAC) return op_mac(reader, session, op, scratch, out);
+    if (op_is_mac(op)) return op_mac(reader, session, op, last, scratch, out);
     if (op->use.scheme == ALG_GCM)
-        return op_gcm(reader, session, op, kind == SESSION_ENCRYPT, scratch, out);
+        return op_gcm(reader, session, op, kind == SESSION_ENCRYPT, last, scratch, out);
     switch (kind) {
     case SESSION_DIGEST:
-        op->hashing = false;
-        return hash_end(&op->at.hash, out);
+        return op_end_hash(op, last, out);
     case SESSION_SIGN: case SESSION_SIGN_RECOVER: case SESSION_MESSAGE_SIGN:
-        return op_sign(reader, session, op, scratch, out);
-    case SESSION_DECRYPT: return op_decrypt(reader, session, op, scratch, out);
-    case SESSION_VERIFY_RECOVER: return op_verify_recover(reader, session, op, scratch, out);
-    default:              return op_encrypt(reader, session, op, scratch, out);
+        return op_sign(reader, session, op, last, scratch, out);
+    case SESSION_DECRYPT:
+        return op_decrypt(reader, session, op, last, scratch, out);
+    case SESSION_VERIFY_RECOVER:
+        return op_verify_recover(reader, session, op, last, scratch, out);
+    default:
+        return op_encrypt(reader, session, op, last, scratch, out);
     }
 }
 
@@ -15828,6 +15803,18 @@ static st op_give(struct card *card, struct op *op, bytes result, void *out, CK_
     return ST_TOO_SMALL;
 }
 
+// The work, or the result that is kept of it, given to the caller. most: see op_output_size.
+static st op_put_out(struct reader *reader, struct session *session, enum session_op kind,
+                     bytes last, size_t most, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(session, kind);
+    struct buf result = scratch_buf(&scratch, most > ALG_RESULT_MAX ? most : ALG_RESULT_MAX);
+    if (op->done) arena_chain_get(op->data, &result);
+    else          TRY(op_work(reader, session, kind, last, scratch, &result));
+    if (result.full) return ST_HOST_MEMORY;
+    return op_give(reader->card, op, buf_bytes(&result), out, out_len);
+}
+
 // The end of one message is not that of a message-based operation: it begins anew for the next.
 static st op_end_one(struct reader *reader, struct session *session, enum session_op kind,
                      struct scratch scratch)
@@ -15843,38 +15830,26 @@ static st op_end_one(struct reader *reader, struct session *session, enum sessio
     if (op->private && card->open_op == session) run_close_open(card);
     op->hashing = op->updated = op->done = op->begun = false;
     arena_chain_drop(&card->arena, op->data);
-    st s = op_start(card, op, object, kind, scratch);
+    st s = op_start(op, object, kind, scratch);
     if (s) op_end(card, session, kind);
     return s;
 }
 
-// What failed before its work ends the operation as well.
-static st op_fail(struct reader *reader, struct session *session, enum session_op kind,
-                  struct scratch scratch, st s)
-{
-    op_end_one(reader, session, kind, scratch);
-    return s;
-}
-
-// Ends an operation with its output. out NULL asks for the length; that, and a buffer that is too
-// small, leave the operation as it was, and nothing was sent to the card.
+// Ends an operation, which the caller knows to be there, with the last part of its input and its
+// output. out NULL asks for the length; that, and a buffer that is too small, leave the operation
+// as it was, and nothing was sent to the card.
 static st op_finish(struct reader *reader, struct session *session, enum session_op kind,
-                    struct scratch scratch, void *out, CK_ULONG *out_len)
+                    bytes last, struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     struct op *op = op_of(session, kind);
     size_t most = 0;
-    st s = op_output_size(reader->card, session, op, kind, 0, scratch, &most);
-    if (s) return op_fail(reader, session, kind, scratch, s);
-    if (!out || (op_is_exact(op, kind) && *out_len < most)) {
+    st s = op_output_size(reader->card, session, op, kind, last.n, scratch, &most);
+    bool small = op_is_exact(op, kind) && *out_len < most;
+    if (!s && (!out || small)) {
         *out_len = (CK_ULONG)most;
         return out ? ST_TOO_SMALL : ST_OK;
     }
-    struct scratch work = scratch;
-    struct buf result = scratch_buf(&work, most > ALG_RESULT_MAX ? most : ALG_RESULT_MAX);
-    if (op->done) arena_chain_get(op->data, &result);
-    else          s = op_work(reader, session, kind, work, &result);
-    if (!s && result.full) s = ST_HOST_MEMORY;
-    if (!s) s = op_give(reader->card, op, buf_bytes(&result), out, out_len);
+    if (!s) s = op_put_out(reader, session, kind, last, most, scratch, out, out_len);
     if (s == ST_TOO_SMALL) return s;
     st ended = op_end_one(reader, session, kind, scratch);
     return s ? s : ended;
@@ -15893,66 +15868,81 @@ static st op_refuse_whole(struct card *card, struct session *session, enum sessi
 static st op_once(struct reader *reader, struct session *session, enum session_op kind, bytes in,
                   struct scratch scratch, void *out, CK_ULONG *out_len)
 {
-    struct op *op = op_of(session, kind);
-    if (!op) return ST_OP_NONE;
-    if (op->updated) return op_refuse_whole(reader->card, session, kind);
-    if (op_is_stream(op)) return op_stream_once(reader, session, kind, in, scratch, out, out_len);
-    size_t most = 0;
-    st s = op_output_size(reader->card, session, op, kind, in.n, scratch, &most);
-    if (s) return op_fail(reader, session, kind, scratch, s);
-    if (!out || (op_is_exact(op, kind) && *out_len < most)) {
-        *out_len = (CK_ULONG)most;
-        return out ? ST_TOO_SMALL : ST_OK;
-    }
-    if (!op->done) s = op_add(reader->card, op, in);
-    if (s) return op_fail(reader, session, kind, scratch, s);
-    return op_finish(reader, session, kind, scratch, out, out_len);
+    if (op_of(session, kind)->updated) return op_refuse_whole(reader->card, session, kind);
+    return op_finish(reader, session, kind, in, scratch, out, out_len);
 }
 
-static st op_final(struct reader *reader, struct session *session, enum session_op kind,
-                   struct scratch scratch, void *out, CK_ULONG *out_len)
-{
-    struct op *op = op_of(session, kind);
-    if (!op) return ST_OP_NONE;
-    if (op_is_stream(op)) return op_stream_final(reader, session, kind, scratch, out, out_len);
-    return op_finish(reader, session, kind, scratch, out, out_len);
-}
+// ---- Verifying ----
 
-// ---- The ends of verifying ----
-
-static st op_verify_end(struct reader *reader, struct session *session, enum session_op kind,
+static st op_verify_mac(struct reader *reader, struct session *session, struct op *op, bytes last,
                         bytes signature, struct scratch scratch)
+{
+    struct buf mac = scratch_buf(&scratch, ALG_HASH_MAX);
+    TRY(op_mac(reader, session, op, last, scratch, &mac));
+    if (signature.n != mac.n) return ST_SIG_LEN;
+    return bytes_equal(buf_bytes(&mac), signature) ? ST_OK : ST_SIG_INVALID;
+}
+
+// Is the signature of all the input, last behind what was kept, good?
+static st op_verify(struct reader *reader, struct session *session, struct op *op, bytes last,
+                    bytes signature, struct scratch scratch)
+{
+    struct object *object = session_object(reader->card, session, op->key);
+    struct alg_key key;
+    bytes in;
+    if (op_is_mac(op)) return op_verify_mac(reader, session, op, last, signature, scratch);
+    TRY(op_input(op, last, &scratch, &in));
+    if (!object) return ST_NO_KEY;
+    TRY(attr_key(object, &scratch, &key));
+    if (signature.n != alg_signature_size(&key)) return ST_SIG_LEN;
+    if (key.type == ALG_RSA && op->use.scheme == ALG_RAW) {
+        struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
+        TRY(op_sign_block(op, &key, in, scratch, &block));
+        in = buf_bytes(&block);
+    }
+    return cipher_verify(&key, &op->use, in, signature, scratch);
+}
+
+// Ends a verification with the last part of its input. The signature came with
+// C_VerifySignatureInit (op->early), or comes now.
+static st op_verify_end(struct reader *reader, struct session *session, enum session_op kind,
+                        bytes last, bytes signature, struct scratch scratch)
 {
     struct op *op = op_of(session, kind);
     struct scratch work = scratch;
-    st s = ST_OK, ended;
+    st s = ST_OK;
     if (op->early) s = op_head(op, &work, &signature);
-    if (!s) s = op_verify(reader, session, op, signature, work);
-    ended = op_end_one(reader, session, kind, scratch);
+    if (!s) s = op_verify(reader, session, op, last, signature, work);
+    st ended = op_end_one(reader, session, kind, scratch);
     return s ? s : ended;
 }
 
+// C_Verify and its kin: all input at once.
 static st op_verify_once(struct reader *reader, struct session *session, enum session_op kind,
                          bytes in, bytes signature, struct scratch scratch)
 {
-    struct op *op = op_of(session, kind);
-    if (!op) return ST_OP_NONE;
-    if (op->updated) return op_refuse_whole(reader->card, session, kind);
-    st s = op_add(reader->card, op, in);
-    if (!s) return op_verify_end(reader, session, kind, signature, scratch);
-    op_end_one(reader, session, kind, scratch);
-    return s;
+    if (op_of(session, kind)->updated) return op_refuse_whole(reader->card, session, kind);
+    return op_verify_end(reader, session, kind, in, signature, scratch);
 }
 
 // C_VerifySignatureInit: the signature comes before the data.
 static st op_keep_signature(struct card *card, struct session *session, bytes signature)
 {
     struct op *op = op_of(session, SESSION_VERIFY);
+    st s = ST_SIG_LEN;
     op->early = true;
     op->head = (u32)signature.n;
-    st s = signature.n > 1024 ? ST_SIG_LEN : arena_chain_put(&card->arena, op->data, signature);
+    if (signature.n <= OP_EARLY_MAX) s = arena_chain_put(&card->arena, op->data, signature);
     if (s) op_end(card, session, SESSION_VERIFY);
     return s;
+}
+
+// The value of a key that may be hashed: a secret key of a session.
+static st op_digestible(const struct object *object, struct scratch *scratch, bytes *value)
+{
+    if (!object || object->class == CKO_CERTIFICATE || object->class == CKO_DATA) return ST_NO_KEY;
+    if (object->class != CKO_SECRET_KEY || !object->owner) return ST_INDIGESTIBLE;
+    return attr_secret_value(object, scratch, value);
 }
 
 // C_DigestKey: the value of a secret key as input of the digest.
@@ -15960,13 +15950,9 @@ static st op_digest_key(struct reader *reader, struct session *session, CK_OBJEC
                         struct scratch scratch)
 {
     struct op *op = op_of(session, SESSION_DIGEST);
-    struct object *object = session_object(reader->card, session, handle);
     bytes value;
     if (!op || op->done) return ST_OP_NONE;
-    st s = !object || object->class == CKO_CERTIFICATE || object->class == CKO_DATA ? ST_NO_KEY :
-           ST_OK;
-    if (!s && (object->class != CKO_SECRET_KEY || !object->owner)) s = ST_INDIGESTIBLE;
-    if (!s) s = attr_secret_value(object, &scratch, &value);
+    st s = op_digestible(session_object(reader->card, session, handle), &scratch, &value);
     if (!s) return op_update(reader->card, session, SESSION_DIGEST, value);
     op_end(reader->card, session, SESSION_DIGEST);
     return s;
@@ -15988,40 +15974,428 @@ static struct credential *op_credential(const struct card *card, const struct se
 }
 
 /* ================================================================================================
+ * MARK: - >>stream
+ * C_Encrypt and C_Decrypt where the cipher puts out what it can while input comes: ECB, CBC, CTR.
+ *
+ * Owns    the blocks between two calls; CBC's padding; CTR's counter. What is no such cipher goes
+ *         on to >>op.
+ * Uses    >>alg >>cipher >>card >>slot >>run >>attr >>session >>op
+ * Names   stream_
+ * Specs   NIST SP 800-38A (modes), RFC 5652, 6.3 (padding)
+ * Tests   tests/unit/stream.c
+ * ==============================================================================================*/
+
+// Worked on at once: four short commands' blocks, or one where room is scarce.
+#define STREAM_CHUNK ((size_t)(OP_GCM_ROOM < 8192 ? 240 : 960))
+
+// ---- The ciphers ----
+
+// Adds n to a counter block. It counts in its last bits, the others stay.
+static void stream_count(u8 block[ALG_BLOCK], u32 bits, u64 n)
+{
+    for (u32 i = ALG_BLOCK; i-- && bits; ) {
+        u32 here = bits < 8 ? bits : 8;
+        u8 mask = (u8)(0xffu >> (8 - here));
+        n += block[i] & mask;
+        block[i] = (u8)((block[i] & ~mask) | (n & mask));
+        n >>= here;
+        bits -= here;
+    }
+}
+
+// How many bytes CTR can go on for before the low bits of its counter are all used. There the
+// counter begins anew at 0 without a carry, which PSA's does not.
+static size_t stream_counter_run(const struct op_stream *stream)
+{
+    u32 bits = stream->bits < 16 ? stream->bits : 16;
+    u64 low = bytes_number(bytes_of(stream->iv, ALG_BLOCK)) & ((1u << bits) - 1);
+    return (size_t)((1u << bits) - low) * ALG_BLOCK - stream->used;
+}
+
+// Any bytes through AES-CTR. The key stream of a block that is used in part is made again: so many
+// zeros go before the input.
+static st stream_run_counter(struct op_stream *stream, bytes key, bytes in, struct scratch scratch,
+                             struct buf *out)
+{
+    while (in.n) {
+        struct scratch each = scratch;
+        bytes part = bytes_head(in, stream_counter_run(stream));
+        struct buf block = scratch_buf(&each, stream->used + part.n);
+        struct buf result = scratch_buf(&each, stream->used + part.n);
+        buf_fill(&block, 0, stream->used);
+        buf_put(&block, part);
+        if (block.full || result.cap < block.n) return ST_HOST_MEMORY;
+        TRY(cipher_aes(ALG_CTR, key, bytes_of(stream->iv, ALG_BLOCK), true, buf_bytes(&block),
+                       &result));
+        buf_put(out, bytes_from(buf_bytes(&result), stream->used));
+        stream_count(stream->iv, stream->bits, block.n / ALG_BLOCK);
+        stream->used = (u32)(block.n % ALG_BLOCK);
+        in = bytes_from(in, part.n);
+    }
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// Whole blocks through ECB or CBC, on the card where the key is. Appends as many bytes as go in.
+static st stream_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
+                        bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct run run = { .reader = reader, .token = object->token,
+                       .login = object->credential != NULL, .scratch = scratch };
+    size_t start = out->n;
+    bytes key;
+    SCARD11_ASSERT(in.n % use->block == 0);
+    if (object->owner) {
+        TRY(attr_secret_value(object, &scratch, &key));
+        return cipher_aes(use->scheme, key, iv, encrypt, in, out);
+    }
+    while (run_next(&run)) {
+        buf_rewind(out, start);
+        run.s = object->token->driver->crypt(reader->card, object, use, encrypt, iv, in, scratch,
+                                             out);
+    }
+    if (run.s) return run.s;
+    return out->full || out->n - start != in.n ? ST_PROTOCOL : ST_OK;
+}
+
+// Whole blocks (any bytes with CTR) through the cipher of a running operation, which goes on behind
+// them.
+static st stream_run(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                     bytes in, struct scratch scratch, struct buf *out)
+{
+    struct object *object = session_object(reader->card, session, op->key);
+    struct op_stream *stream = &op->at.stream;
+    struct alg_use use = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = op->use.block };
+    bytes iv = bytes_of(stream->iv, use.block), key;
+    size_t start = out->n;
+    if (!in.n) return ST_OK;
+    if (op->secret) TRY(op_still(session, op, object));
+    if (!object) return ST_NO_KEY;
+    if (op->use.scheme == ALG_CTR) {
+        TRY(attr_secret_value(object, &scratch, &key));
+        return stream_run_counter(stream, key, in, scratch, out);
+    }
+    if (op->use.scheme == ALG_ECB) {
+        use.scheme = ALG_ECB;
+        return stream_cipher(reader, object, &use, BYTES_NONE, encrypt, in, scratch, out);
+    }
+    TRY(stream_cipher(reader, object, &use, iv, encrypt, in, scratch, out));
+    bytes last = encrypt ? bytes_of(out->p + start, in.n) : in;
+    memcpy(stream->iv, last.p + last.n - iv.n, iv.n);
+    return ST_OK;
+}
+
+// ---- Padding ----
+
+// How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell.
+static st stream_unpad(bytes block, size_t *n)
+{
+    u32 size = (u32)block.n, padding = block.p[size - 1];
+    u32 bad = padding == 0 || padding > size;
+    for (u32 i = 0; i < size; i++)
+        bad |= (u32)(i >= size - padding) & (u32)(block.p[i] != padding);
+    *n = size - (bad ? 0 : padding);
+    return bad ? ST_CIPHER_DATA : ST_OK;
+}
+
+static bool stream_is_padded(const struct op *op)
+{
+    return op->use.scheme == ALG_CBC_PADDED;
+}
+
+// What is wrong with the length of an input.
+static st stream_wrong_length(bool encrypt)
+{
+    return encrypt ? ST_DATA_LEN : ST_CIPHER_LEN;
+}
+
+// ---- In parts ----
+
+// What a stream puts out when n bytes more come.
+static size_t stream_size(const struct op *op, bool encrypt, size_t n)
+{
+    size_t all = op->at.stream.rest_n + n;
+    if (op->use.scheme == ALG_CTR) return n;
+    if (stream_is_padded(op) && !encrypt && all) all--;     // the last block waits
+    return all - all % op->use.block;
+}
+
+// Has CTR key stream for n bytes more, none of which was used before?
+static bool stream_counter_lasts(const struct op *op, size_t n)
+{
+    return op->use.scheme != ALG_CTR || n <= op->at.stream.left;
+}
+
+// Says in *out_len how many bytes come. Is out there, with room for them?
+static bool stream_fits(const void *out, CK_ULONG *out_len, size_t size)
+{
+    bool fits = out && *out_len >= size;
+    *out_len = (CK_ULONG)size;
+    return fits;
+}
+
+// Takes input and puts out what can be: stream_size, which out has room for. in and out may be the
+// same memory: what is written never comes before what was read.
+static st stream_add(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                     bytes in, struct scratch scratch, struct buf *out)
+{
+    struct op_stream *stream = &op->at.stream;
+    struct buf now = scratch_buf(&scratch, STREAM_CHUNK + ALG_BLOCK);
+    struct buf next = scratch_buf(&scratch, STREAM_CHUNK);
+    struct buf result = scratch_buf(&scratch, STREAM_CHUNK + ALG_BLOCK);
+    size_t left = stream_size(op, encrypt, in.n);
+    if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
+    if (!stream_counter_lasts(op, in.n)) return stream_wrong_length(encrypt);
+    if (op->use.scheme == ALG_CTR) stream->left -= in.n;
+    buf_put(&next, bytes_head(in, STREAM_CHUNK));
+    in = bytes_from(in, STREAM_CHUNK);
+    do {
+        now.n = 0;
+        buf_put(&now, bytes_of(stream->rest, stream->rest_n));
+        buf_put(&now, buf_bytes(&next));
+        next.n = 0;
+        buf_put(&next, bytes_head(in, STREAM_CHUNK));
+        in = bytes_from(in, STREAM_CHUNK);
+        size_t run = now.n;
+        if (op->use.scheme != ALG_CTR) run -= run % op->use.block;
+        if (run > left) run = left;
+        result.n = 0;
+        TRY(stream_run(reader, session, op, encrypt, bytes_of(now.p, run), scratch, &result));
+        buf_put(out, buf_bytes(&result));
+        left -= run;
+        stream->rest_n = (u32)(now.n - run);
+        if (stream->rest_n) memcpy(stream->rest, now.p + run, stream->rest_n);
+    } while (next.n);
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// CBC_PAD's last block: padded and encrypted, or decrypted and its data taken out. ST_TOO_SMALL,
+// with the data's length in *need, leaves the stream as it was.
+static st stream_end_padded(struct reader *reader, struct session *session, struct op *op,
+                            bool encrypt, struct scratch scratch, struct buf *out, size_t *need)
+{
+    struct op_stream *stream = &op->at.stream;
+    struct op_stream before = *stream;
+    size_t size = op->use.block, waits = stream->rest_n;
+    u8 room[ALG_BLOCK];
+    struct buf block = buf_on(room, sizeof room);
+    *need = size;
+    if (encrypt) memset(stream->rest + waits, (int)(size - waits), size - waits);
+    TRY(stream_run(reader, session, op, encrypt, bytes_of(stream->rest, size), scratch, &block));
+    st s = encrypt ? ST_OK : stream_unpad(buf_bytes(&block), need);
+    if (!s && *need > out->cap - out->n) {
+        *stream = before;
+        s = ST_TOO_SMALL;
+    }
+    if (!s) buf_put(out, bytes_of(room, *need));
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// What comes at the end of a stream. ST_TOO_SMALL, with out's length in *need, leaves it as it was.
+static st stream_end(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                     struct scratch scratch, struct buf *out, size_t *need)
+{
+    u32 waits = op->at.stream.rest_n;
+    *need = 0;
+    if (stream_is_padded(op) && (encrypt || waits == op->use.block))
+        return stream_end_padded(reader, session, op, encrypt, scratch, out, need);
+    bool whole = op->use.scheme == ALG_CTR || (!waits && !stream_is_padded(op));
+    return whole ? ST_OK : stream_wrong_length(encrypt);
+}
+
+// C_EncryptUpdate and C_DecryptUpdate. out NULL asks for the length.
+static st stream_update(struct reader *reader, struct session *session, enum session_op kind,
+                        bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(session, kind);
+    bool encrypt = kind == SESSION_ENCRYPT;
+    if (!op) return ST_OP_NONE;
+    if (!op_is_stream(op)) {                            // the rest puts nothing out before its end
+        if (out) TRY(op_update(reader->card, session, kind, in));
+        *out_len = 0;
+        return ST_OK;
+    }
+    size_t size = stream_size(op, encrypt, in.n);
+    if (!stream_fits(out, out_len, size)) return out ? ST_TOO_SMALL : ST_OK;
+    struct buf b = buf_on(out, size);
+    op->updated = true;
+    st s = stream_add(reader, session, op, encrypt, in, scratch, &b);
+    if (s) op_end(reader->card, session, kind);
+    return s;
+}
+
+// C_EncryptFinal and C_DecryptFinal. last, which is empty, is what >>op ends with.
+static st stream_final(struct reader *reader, struct session *session, enum session_op kind,
+                       bytes last, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(session, kind);
+    bool encrypt = kind == SESSION_ENCRYPT;
+    size_t need = 0;
+    if (!op_is_stream(op))
+        return op_finish(reader, session, kind, last, scratch, out, out_len);
+    if (!out) {
+        *out_len = stream_is_padded(op) ? op->use.block : 0;
+        return ST_OK;
+    }
+    struct buf b = buf_on(out, *out_len);
+    st s = stream_end(reader, session, op, encrypt, scratch, &b, &need);
+    *out_len = (CK_ULONG)(s ? need : b.n);
+    if (s != ST_TOO_SMALL) op_end(reader->card, session, kind);
+    return s;
+}
+
+// ---- All at once ----
+
+// The whole of a stream to out, which has room for size bytes: all that comes.
+static st stream_run_whole(struct reader *reader, struct session *session, struct op *op,
+                           bool encrypt, bytes in, struct scratch scratch, void *out, size_t size)
+{
+    struct buf b = buf_on(out, size);
+    size_t need;
+    st s = stream_add(reader, session, op, encrypt, in, scratch, &b);
+    if (!s) s = stream_end(reader, session, op, encrypt, scratch, &b, &need);
+    return s == ST_TOO_SMALL ? ST_CRYPTO : s;       // the last block is not what it was before
+}
+
+// The data's length of one whole CBC_PAD cryptogram: its last block says, and is looked at first.
+static st stream_padded_size(struct reader *reader, struct session *session, struct op *op,
+                             bytes in, struct scratch scratch, size_t *size)
+{
+    struct op_stream before = op->at.stream;
+    u8 room[ALG_BLOCK];
+    struct buf block = buf_on(room, sizeof room);
+    size_t last = in.n - op->use.block, n;
+    memcpy(op->at.stream.iv, in.p + last - op->use.block, op->use.block);
+    st s = stream_run(reader, session, op, false, bytes_from(in, last), scratch, &block);
+    op->at.stream = before;
+    if (!s) s = stream_unpad(buf_bytes(&block), &n);
+    if (!s) *size = last + n;
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// Short input of CBC_PAD, in one run to scratch, whose result tells its length. ST_TOO_SMALL, with
+// that length, leaves the operation as it was.
+static st stream_padded_short(struct reader *reader, struct session *session, struct op *op,
+                              bool encrypt, bytes in, struct scratch scratch, void *out,
+                              CK_ULONG *out_len)
+{
+    struct op_stream before = op->at.stream;
+    size_t block = op->use.block, padding = block - in.n % block;
+    struct buf whole = scratch_buf(&scratch, in.n + padding);
+    struct buf result = scratch_buf(&scratch, in.n + padding);
+    buf_put(&whole, in);
+    if (encrypt) buf_fill(&whole, (u8)padding, padding);
+    if (whole.full || result.cap < whole.n) return ST_HOST_MEMORY;
+    TRY(stream_run(reader, session, op, encrypt, buf_bytes(&whole), scratch, &result));
+    size_t size = result.n;
+    if (!encrypt) {
+        size_t last = size - block, n;
+        TRY(stream_unpad(bytes_from(buf_bytes(&result), last), &n));
+        size = last + n;
+    }
+    if (!stream_fits(out, out_len, size)) {
+        op->at.stream = before;
+        return ST_TOO_SMALL;
+    }
+    if (size) memcpy(out, result.p, size);
+    return ST_OK;
+}
+
+static st stream_encrypt_padded(struct reader *reader, struct session *session, struct op *op,
+                                bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    size_t size = in.n - in.n % op->use.block + op->use.block;
+    if (!stream_fits(out, out_len, size)) return out ? ST_TOO_SMALL : ST_OK;
+    if (in.n <= STREAM_CHUNK)
+        return stream_padded_short(reader, session, op, true, in, scratch, out, out_len);
+    return stream_run_whole(reader, session, op, true, in, scratch, out, size);
+}
+
+// Only the padding tells how long the data is. A question for the length is answered with the most.
+static st stream_decrypt_padded(struct reader *reader, struct session *session, struct op *op,
+                                bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    size_t size;
+    if (!out) {
+        *out_len = (CK_ULONG)in.n;
+        return ST_OK;
+    }
+    if (!in.n || in.n % op->use.block) return ST_CIPHER_LEN;
+    if (in.n <= STREAM_CHUNK)
+        return stream_padded_short(reader, session, op, false, in, scratch, out, out_len);
+    TRY(stream_padded_size(reader, session, op, in, scratch, &size));
+    if (!stream_fits(out, out_len, size)) return ST_TOO_SMALL;
+    return stream_run_whole(reader, session, op, false, in, scratch, out, size);
+}
+
+// ECB, CBC, CTR: as many bytes come out as go in.
+static st stream_whole(struct reader *reader, struct session *session, struct op *op, bool encrypt,
+                       bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    bool blocks = op->use.scheme == ALG_CTR || in.n % op->use.block == 0;
+    if (!blocks || !stream_counter_lasts(op, in.n)) return stream_wrong_length(encrypt);
+    if (!stream_fits(out, out_len, in.n)) return out ? ST_TOO_SMALL : ST_OK;
+    return stream_run_whole(reader, session, op, encrypt, in, scratch, out, in.n);
+}
+
+// C_Encrypt and C_Decrypt: all input at once. A question for the length, and a buffer that is too
+// small, leave the operation as it was.
+static st stream_once(struct reader *reader, struct session *session, enum session_op kind,
+                      bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
+{
+    struct op *op = op_of(session, kind);
+    bool encrypt = kind == SESSION_ENCRYPT;
+    st s;
+    if (!op_is_stream(op) || op->updated)
+        return op_once(reader, session, kind, in, scratch, out, out_len);
+    if (!stream_is_padded(op))
+        s = stream_whole(reader, session, op, encrypt, in, scratch, out, out_len);
+    else if (encrypt)
+        s = stream_encrypt_padded(reader, session, op, in, scratch, out, out_len);
+    else
+        s = stream_decrypt_padded(reader, session, op, in, scratch, out, out_len);
+    bool asked = !s && !out;
+    if (s != ST_TOO_SMALL && !asked) op_end(reader->card, session, kind);
+    return s;
+}
+
+/* ================================================================================================
  * MARK: - >>keys
  * Keys out of nothing and out of others: generate, derive, wrap, unwrap.
  *
  * Owns    the key derivation functions; what a wrapped key is
  * Uses    >>tlv >>alg >>hash >>random >>cipher >>card >>slot >>run >>mech >>attr >>session
- *         >>make >>op
+ *         >>make >>op >>stream
  * Names   keys_
  * Specs   PKCS#11 3.2, 5.18; ANSI X9.63 (key derivation), RFC 5869 (HKDF)
  * Tests   tests/unit/keys.c
  * ==============================================================================================*/
 
+#define KEYS_SHARED_MAX 128         // bytes of a shared secret of ECDH
+
 // ---- Generation ----
 
+// A new secret key as session object. The mechanism says which type: AES, or any that is not.
 static st keys_generate(struct reader *reader, struct session *session,
                         const CK_MECHANISM *mechanism, const CK_ATTRIBUTE *template, CK_ULONG n,
                         struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
     const struct mech_row *mech = mech_find(session->token, mechanism->mechanism, CKF_GENERATE);
-    struct make_origin from = { true, mechanism->mechanism, true, true };
-    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    const struct make_origin from = { true, mechanism->mechanism, true, true };
     struct object *made;
     size_t len;
     if (!mech) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
-    if (mech->type == CKM_AES_KEY_GEN) type = CKK_AES;
-    TRY(make_check_secret(session, template, n, type));
-    CK_KEY_TYPE given = attr_number(template, n, CKA_KEY_TYPE, type);
-    bool aes = given == CKK_AES;
-    if (aes != (type == CKK_AES) || given == CKK_DES3) return ST_TEMPLATE_MIXED;
-    TRY(make_length(template, n, 0, given, &len));
+    TRY(make_check_secret(session, template, n, mech->secret));
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, mech->secret);
+    bool aes = type == CKK_AES;
+    if (aes != (mech->secret == CKK_AES) || type == CKK_DES3) return ST_TEMPLATE_MIXED;
+    TRY(make_length(template, n, 0, type, &len));
     struct buf value = scratch_buf(&scratch, len);
     if (value.cap < len) return ST_HOST_MEMORY;
     TRY(random_bytes(value.p, len));
-    TRY(make_secret(reader->card, session, template, n, given, &from, bytes_of(value.p, len),
+    TRY(make_secret(reader->card, session, template, n, type, &from, bytes_of(value.p, len),
                     &made));
     *key = made->handle;
     return ST_OK;
@@ -16042,30 +16416,37 @@ static const struct alg_hash *keys_kdf_hash(CK_EC_KDF_TYPE kdf)
     return NULL;
 }
 
-// CKD_NULL: the secret itself.
-static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want,
-                   struct scratch scratch, struct buf *out)
+// Appends one block of the key derivation function of ANSI X9.63, 5.6.3, or its first n bytes.
+static st keys_kdf_block(const struct alg_hash *with, bytes secret, u32 counter, bytes shared,
+                         size_t n, struct buf *out)
+{
+    u8 room[ALG_HASH_MAX];
+    struct buf digest = buf_on(room, sizeof room);
+    struct hash hash;
+    TRY(hash_begin(&hash, with));
+    st s = hash_add(&hash, secret);
+    if (!s) s = hash_add(&hash, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
+    if (!s) s = hash_add(&hash, shared);
+    if (s) hash_drop(&hash);
+    else   s = hash_end(&hash, &digest);
+    if (!s) buf_put(out, bytes_head(buf_bytes(&digest), n));
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// Appends a key of so many bytes, derived from a shared secret. CKD_NULL: the secret itself,
+// shortened from the front, as the mechanism says.
+static st keys_kdf(CK_EC_KDF_TYPE kdf, bytes secret, bytes shared, size_t want, struct buf *out)
 {
     const struct alg_hash *with = keys_kdf_hash(kdf);
-    struct hash hash;
-    if (kdf == CKD_NULL) {                      // shortened from the front, as the mechanism says
+    if (kdf == CKD_NULL) {
         if (want > secret.n) return ST_KEY_SIZE;
         buf_put(out, bytes_from(secret, secret.n - want));
         return ST_OK;
     }
     if (!with) return ST_MECH_PARAM;
-    for (u32 counter = 1; out->n < want && !out->full; counter++) {
-        struct scratch each = scratch;
-        struct buf digest = scratch_buf(&each, 64);
-        TRY(hash_begin(&hash, with));
-        st s = hash_add(&hash, secret);
-        if (!s) s = hash_add(&hash, BYTES(0, 0, (u8)(counter >> 8), (u8)counter));
-        if (!s) s = hash_add(&hash, shared);
-        if (s) hash_drop(&hash);
-        else   s = hash_end(&hash, &digest);
-        if (s) return s;
-        buf_put(out, bytes_head(buf_bytes(&digest), want - out->n));
-    }
+    for (u32 counter = 1; out->n < want && !out->full; counter++)
+        TRY(keys_kdf_block(with, secret, counter, shared, want - out->n, out));
     return out->full ? ST_KEY_SIZE : ST_OK;
 }
 
@@ -16086,11 +16467,12 @@ static bool keys_no_secret(const struct alg_key *key, bytes secret)
     return key->type == ALG_MONTGOMERY && !any;
 }
 
+// Has the card derive: secret, empty before, is the shared secret.
 static st keys_run_derive(struct reader *reader, struct object *object, bytes point,
                           struct scratch scratch, struct buf *secret)
 {
     struct run run = { .reader = reader, .token = object->token,
-                            .login = object->credential != NULL, .scratch = scratch };
+                       .login = object->credential != NULL, .scratch = scratch };
     if (!object->token->driver->derive) return ST_NOT_SUPPORTED;
     while (run_next(&run)) {
         buf_rewind(secret, 0);
@@ -16099,31 +16481,35 @@ static st keys_run_derive(struct reader *reader, struct object *object, bytes po
     return run.s;
 }
 
+// The parameters of ECDH. What is wrong with them is found before the card is asked.
+static st keys_ecdh_params(const CK_MECHANISM *mechanism, CK_ECDH1_DERIVE_PARAMS *params)
+{
+    TRY(mech_params(mechanism, params, sizeof *params));
+    if (params->ulPublicDataLen && !params->pPublicData) return ST_MECH_PARAM;
+    if (params->ulSharedDataLen && !params->pSharedData) return ST_MECH_PARAM;
+    bool known = keys_kdf_hash(params->kdf) != NULL;
+    if (params->kdf == CKD_NULL) known = !params->ulSharedDataLen;
+    return known ? ST_OK : ST_MECH_PARAM;
+}
+
 // The shared secret of ECDH, through the key derivation function.
 static st keys_derive_ecdh(struct reader *reader, const CK_MECHANISM *mechanism,
                            struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                            struct scratch scratch, struct buf *value)
 {
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    struct buf secret = scratch_buf(&scratch, KEYS_SHARED_MAX);
     CK_ECDH1_DERIVE_PARAMS params;
-    struct buf secret = scratch_buf(&scratch, 128);
     bytes point;
     size_t len;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
-    if ((params.ulPublicDataLen && !params.pPublicData) ||
-        (params.ulSharedDataLen && !params.pSharedData))
-        return ST_MECH_PARAM;
-    // Before the card is asked.
-    if (params.kdf == CKD_NULL ? params.ulSharedDataLen > 0 : !keys_kdf_hash(params.kdf))
-        return ST_MECH_PARAM;
-    TRY(make_length(template, n, object->key->curve->size,
-                    attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &len));
+    TRY(keys_ecdh_params(mechanism, &params));
+    TRY(make_length(template, n, object->key->curve->size, type, &len));
     TRY(keys_peer_point(object->key, bytes_of(params.pPublicData, params.ulPublicDataLen), &point));
     TRY(cipher_check_point(object->key, point));
     TRY(keys_run_derive(reader, object, point, scratch, &secret));
     if (keys_no_secret(object->key, buf_bytes(&secret))) return ST_MECH_PARAM;
     return keys_kdf(params.kdf, buf_bytes(&secret),
-                    bytes_of(params.pSharedData, params.ulSharedDataLen), len, scratch, value);
+                    bytes_of(params.pSharedData, params.ulSharedDataLen), len, value);
 }
 
 // The salt of HKDF: none, bytes, or another secret key.
@@ -16146,21 +16532,21 @@ static st keys_salt(struct reader *reader, struct session *session, const CK_HKD
     }
 }
 
+// HKDF (RFC 5869): extract, expand, or both.
 static st keys_derive_hkdf(struct reader *reader, struct session *session,
                            const CK_MECHANISM *mechanism, struct object *object,
                            const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
                            struct buf *value)
 {
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    struct buf extracted = scratch_buf(&scratch, ALG_HASH_MAX);
     CK_HKDF_PARAMS params;
-    struct buf extracted = scratch_buf(&scratch, 64);
     bytes key, salt;
     size_t len;
-    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof params) return ST_MECH_PARAM;
-    memcpy(&params, mechanism->pParameter, sizeof params);
+    TRY(mech_params(mechanism, &params, sizeof params));
     const struct alg_hash *hash = alg_hash_find(params.prfHashMechanism);
-    if (!hash || (!params.bExtract && !params.bExpand) || (params.ulInfoLen && !params.pInfo))
-        return ST_MECH_PARAM;
-    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    if (!hash || (!params.bExtract && !params.bExpand)) return ST_MECH_PARAM;
+    if (params.ulInfoLen && !params.pInfo) return ST_MECH_PARAM;
     TRY(make_length(template, n, params.bExpand ? 0 : hash->size, type, &len));
     if (!params.bExpand && len > hash->size) return ST_KEY_SIZE;
     TRY(keys_salt(reader, session, &params, &scratch, &salt));
@@ -16175,6 +16561,8 @@ static st keys_derive_hkdf(struct reader *reader, struct session *session,
     return ST_OK;
 }
 
+// A secret key as session object, derived from another key: by ECDH on the card, by HKDF on the
+// host from a session's key.
 static st keys_derive(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
                       CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *template, CK_ULONG n,
                       struct scratch scratch, CK_OBJECT_HANDLE *key)
@@ -16187,6 +16575,7 @@ static st keys_derive(struct reader *reader, struct session *session, const CK_M
     TRY(op_key(reader, session, CKF_DERIVE, base, mech, scratch, &object));
     if (mech->param == MECH_HKDF && !object->owner) return ST_KEY_USE;
     TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET));
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
     if (mech->param == MECH_HKDF) {
         TRY(keys_derive_hkdf(reader, session, mechanism, object, template, n, scratch, &value));
         from.always_sensitive = attr_true(object, CKA_ALWAYS_SENSITIVE, scratch);
@@ -16194,9 +16583,7 @@ static st keys_derive(struct reader *reader, struct session *session, const CK_M
     } else {
         TRY(keys_derive_ecdh(reader, mechanism, object, template, n, scratch, &value));
     }
-    TRY(make_secret(reader->card, session, template, n,
-                    attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET), &from,
-                    buf_bytes(&value), &made));
+    TRY(make_secret(reader->card, session, template, n, type, &from, buf_bytes(&value), &made));
     *key = made->handle;
     return ST_OK;
 }
@@ -16206,9 +16593,12 @@ static st keys_derive(struct reader *reader, struct session *session, const CK_M
 // What is wrong with a key is said of the wrapping key.
 static st keys_wrapping_error(st s, bool wrap)
 {
-    return s == ST_NO_KEY ? (wrap ? ST_WRAP_KEY : ST_UNWRAP_KEY)
-         : s == ST_KEY_TYPE ? (wrap ? ST_WRAP_TYPE : ST_UNWRAP_TYPE)
-         : s == ST_KEY_SIZE ? (wrap ? ST_WRAP_SIZE : ST_UNWRAP_SIZE) : s;
+    switch (s) {
+    case ST_NO_KEY:   return wrap ? ST_WRAP_KEY : ST_UNWRAP_KEY;
+    case ST_KEY_TYPE: return wrap ? ST_WRAP_TYPE : ST_UNWRAP_TYPE;
+    case ST_KEY_SIZE: return wrap ? ST_WRAP_SIZE : ST_UNWRAP_SIZE;
+    default:          return s;
+    }
 }
 
 // The wrapping or unwrapping key, and how it is used.
@@ -16223,7 +16613,10 @@ static st keys_wrapping_key(struct reader *reader, struct session *session, CK_F
     TRY(mech_use(mechanism, mech, use, given));
     st s = op_key(reader, session, purpose, handle, mech, scratch, out);
     if (!s && !op_is_here(*out, mech)) s = ST_KEY_USE;
-    if (!s && mech->key == ALG_RSA && !attr_key(*out, &scratch, &key)) s = op_check_size(&key, use);
+    if (!s && mech->key == ALG_RSA) {
+        bool known = !attr_key(*out, &scratch, &key);
+        if (known) s = op_check_size(&key, use);
+    }
     if (!s) s = op_check_host(*out, use);
     return keys_wrapping_error(s, purpose == CKF_WRAP);
 }
@@ -16242,19 +16635,35 @@ static st keys_leaving(struct reader *reader, const struct session *session,
     return ST_OK;
 }
 
+// The length of a wrapped key. ST_KEY_SIZE: an RSA key is too short for it.
+static st keys_wrapped_size(const struct object *with, const struct alg_use *use, size_t secret,
+                            struct scratch scratch, size_t *size)
+{
+    struct alg_key key;
+    if (use->type != ALG_RSA) {
+        *size = secret - secret % use->block + use->block;
+        return ST_OK;
+    }
+    TRY(attr_key(with, &scratch, &key));
+    *size = alg_key_bytes(&key);
+    return secret + op_overhead(use) <= *size ? ST_OK : ST_KEY_SIZE;
+}
+
 // CBC with the padding of PKCS#7, whole.
 static st keys_wrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
                         bytes iv, bytes value, struct scratch scratch, struct buf *out)
 {
     const struct alg_use cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = use->block };
-    size_t pad = use->block - value.n % use->block;
-    struct buf padded = scratch_buf(&scratch, value.n + pad);
+    size_t padding = use->block - value.n % use->block;
+    struct buf padded = scratch_buf(&scratch, value.n + padding);
     buf_put(&padded, value);
-    buf_fill(&padded, (u8)pad, pad);
+    buf_fill(&padded, (u8)padding, padding);
     if (padded.full) return ST_HOST_MEMORY;
-    return op_cipher(reader, with, &cbc, iv, true, buf_bytes(&padded), scratch, out);
+    return stream_cipher(reader, with, &cbc, iv, true, buf_bytes(&padded), scratch, out);
 }
 
+// A session's secret key, encrypted with another. out NULL asks for the length; that, and a buffer
+// that is too small, send nothing to the card.
 static st keys_wrap(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
                     CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE handle, struct scratch scratch,
                     u8 *out, CK_ULONG *out_len)
@@ -16264,22 +16673,21 @@ static st keys_wrap(struct reader *reader, struct session *session, const CK_MEC
     struct alg_use use;
     struct alg_key key;
     bytes value;
+    size_t size;
     TRY(keys_wrapping_key(reader, session, CKF_WRAP, mechanism, wrapping, scratch, &with, &use,
                           &given));
     TRY(keys_leaving(reader, session, handle, scratch, &object));
-    bool rsa = use.type == ALG_RSA;
-    if (rsa) TRY(attr_key(with, &scratch, &key));
-    size_t most = rsa ? alg_key_bytes(&key)
-                      : object->secret_len - object->secret_len % use.block + use.block;
-    size_t over = use.scheme == ALG_PKCS1 ? 11 : rsa ? 2 * use.hash->size + 2 : 0;
-    if (rsa && object->secret_len + over > most) return ST_KEY_SIZE;
-    bool fits = *out_len >= most;
-    *out_len = (CK_ULONG)most;
-    if (!out || !fits) return out ? ST_TOO_SMALL : ST_OK;
-    struct buf b = buf_on(out, most);
+    TRY(keys_wrapped_size(with, &use, object->secret_len, scratch, &size));
+    bool fits = *out_len >= size;
+    *out_len = (CK_ULONG)size;
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
+    struct buf b = buf_on(out, size);
     TRY(attr_secret_value(object, &scratch, &value));
-    if (rsa) return cipher_encrypt(&key, &use, given.label, value, scratch, &b);
-    return keys_wrap_cbc(reader, with, &use, given.label, value, scratch, &b);
+    if (use.type != ALG_RSA)
+        return keys_wrap_cbc(reader, with, &use, given.iv, value, scratch, &b);
+    TRY(attr_key(with, &scratch, &key));
+    return cipher_encrypt(&key, &use, given.label, value, scratch, &b);
 }
 
 static st keys_unwrap_cbc(struct reader *reader, struct object *with, const struct alg_use *use,
@@ -16287,33 +16695,43 @@ static st keys_unwrap_cbc(struct reader *reader, struct object *with, const stru
 {
     const struct alg_use cbc = { .type = ALG_SECRET, .scheme = ALG_CBC, .block = use->block };
     size_t n;
-    if (!wrapped.n || wrapped.n % use->block || wrapped.n > MECH_SECRET_MAX + use->block)
-        return ST_WRAPPED_LEN;
-    TRY(op_cipher(reader, with, &cbc, iv, false, wrapped, scratch, value));
-    TRY(op_unpad(bytes_from(buf_bytes(value), value->n - use->block), &n));
+    if (!wrapped.n || wrapped.n % use->block) return ST_WRAPPED_LEN;
+    if (wrapped.n > MECH_SECRET_MAX + use->block) return ST_WRAPPED_LEN;
+    TRY(stream_cipher(reader, with, &cbc, iv, false, wrapped, scratch, value));
+    TRY(stream_unpad(bytes_from(buf_bytes(value), value->n - use->block), &n));
     value->n += n - use->block;
     return ST_OK;
 }
 
-// The one error of all that is wrong with a wrapped key's content.
+// The value of a wrapped key. ST_WRAPPED is the one error of all that is wrong with its content.
+static st keys_unwrap_value(struct reader *reader, struct session *session, struct object *with,
+                            const struct alg_use *use, const struct mech_given *given,
+                            bytes wrapped, struct scratch scratch, struct buf *value)
+{
+    st s;
+    if (use->type == ALG_RSA)
+        s = op_open(reader, session, with, use, given->label, wrapped, scratch, value);
+    else
+        s = keys_unwrap_cbc(reader, with, use, given->iv, wrapped, scratch, value);
+    if (s == ST_CIPHER_LEN) return ST_WRAPPED_LEN;
+    return s == ST_CIPHER_DATA ? ST_WRAPPED : s;
+}
+
+// A secret key as session object, that comes encrypted.
 static st keys_unwrap(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
                       CK_OBJECT_HANDLE unwrapping, bytes wrapped, const CK_ATTRIBUTE *template,
                       CK_ULONG n, struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
     struct buf value = scratch_buf(&scratch, MECH_SECRET_MAX + ALG_BLOCK);
-    struct make_origin from = { .local = false };
-    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    const struct make_origin from = { .local = false };
     struct object *with, *made;
     struct mech_given given;
     struct alg_use use;
     TRY(keys_wrapping_key(reader, session, CKF_UNWRAP, mechanism, unwrapping, scratch, &with, &use,
                           &given));
-    TRY(make_check_secret(session, template, n, type));
-    type = attr_number(template, n, CKA_KEY_TYPE, type);
-    st s = use.type == ALG_RSA
-         ? op_open(reader, session, with, &use, given.label, wrapped, scratch, &value)
-         : keys_unwrap_cbc(reader, with, &use, given.label, wrapped, scratch, &value);
-    if (s) return s == ST_CIPHER_LEN ? ST_WRAPPED_LEN : s == ST_CIPHER_DATA ? ST_WRAPPED : s;
+    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET));
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    TRY(keys_unwrap_value(reader, session, with, &use, &given, wrapped, scratch, &value));
     size_t len = attr_number(template, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
     if (!make_length_good(type, value.n) || len != value.n) return ST_WRAPPED;
     TRY(make_secret(reader->card, session, template, n, type, &from, buf_bytes(&value), &made));
@@ -16387,40 +16805,38 @@ static void option_apply(void)
 }
 
 /* ================================================================================================
- * MARK: - >>p11
- * C_*: the entry points.
+ * MARK: - >>gate
+ * Who may be inside: the frame of each call, the beginning and the end of the library.
  *
- * Owns    the gate (initialised or not, calls inside, waiters), the frame of one call: p11_enter ..
- *         p11_leave, and the C_* functions in the order of the standard; scard11_configure and its
- *         kin
- * Uses    >>random >>cipher >>reader >>link >>card >>secret >>slot >>run >>life >>mech >>attr
- *         >>session >>login >>make >>op >>keys >>option
- * Names   C_ p11_
- * Specs   PKCS#11 3.2, 5
- * Tests   tests/unit/p11.c
+ * Owns    the gate (initialised or not, calls inside, waiters); struct call, from gate_enter to
+ *         gate_leave
+ * Uses    >>cipher >>reader >>link >>card >>slot >>life >>session >>option
+ * Names   gate_
+ * Specs   PKCS#11 3.2, 5.4 (C_Initialize, C_Finalize), 5.5.4 (C_WaitForSlotEvent)
+ * Tests   tests/unit/gate.c
  * ==============================================================================================*/
 
 // The longest single wait of C_WaitForSlotEvent: after so long it looks again. A change can escape
 // a wait in pcsc-lite before 2.0.1, where another thread's older answer may come over the states
 // just before the wait compares them.
-#define P11_WAIT_MS    500
-#define P11_CANCEL_MS  32           // longest time between two cancels of it
-#define P11_MAKING     0x80000000u  // beside a process id, which is positive where there is fork
+#define GATE_WAIT_MS    500
+#define GATE_CANCEL_MS  32          // longest time between two cancels of it
+#define GATE_MAKING     0x80000000u // beside a process id, which is positive where there is fork
 
 // A thread in C_WaitForSlotEvent, on its stack.
-struct p11_waiter {
-    struct p11_waiter *next;
+struct gate_waiter {
+    struct gate_waiter *next;
     void *context;                  // its own PC/SC context; NULL: none yet
 };
 
-enum p11_state { P11_DOWN, P11_UP, P11_STOPPING };
+enum gate_state { GATE_DOWN, GATE_UP, GATE_STOPPING };
 
-// The process that made the locks; with P11_MAKING: that is at it; 0: none yet.
-static os_shared p11_owner;
-static enum p11_state p11_state;    // this and the next three under the gate
-static u32 p11_calls;               // calls inside, waiters not counted
-static u32 p11_stragglers;          // those that hung over a C_Finalize
-static struct p11_waiter *p11_waiters;
+// The process that made the locks; with GATE_MAKING: that is about to; 0: none yet.
+static os_shared gate_owner;
+static enum gate_state gate_state;  // this and the next three under the gate, os_gate
+static u32 gate_calls;              // calls inside, waiters not counted
+static u32 gate_stragglers;         // those that hung over a C_Finalize
+static struct gate_waiter *gate_waiters;
 
 // One call: what it is about, and the first thing that went wrong.
 struct call {
@@ -16431,22 +16847,23 @@ struct call {
     struct reader *reader;          // whose lock it holds, or NULL
     struct card *card;              // reader->card
     struct session *session;
-    struct scratch scratch;         // gone, and wiped, at p11_leave
+    struct scratch scratch;         // gone, and wiped, at gate_leave
 };
 
 // ---- Entering and leaving ----
 
-// Initialised, and in this process? A forked child touches no lock of its parent's.
-static struct call p11_enter_library(const char *name)
+// Enters for a function that needs neither session nor slot: the library is up, in this process. A
+// forked child touches no lock of its parent's.
+static struct call gate_enter_library(const char *name)
 {
     struct call call = { .name = name };
-    if (os_load(&p11_owner) != os_pid()) {
+    if (os_load(&gate_owner) != os_pid()) {
         call.s = ST_NOT_INIT;
         return call;
     }
     os_acquire(&os_gate);
-    if (p11_state == P11_UP) {
-        p11_calls++;
+    if (gate_state == GATE_UP) {
+        gate_calls++;
         call.entered = true;
         call.generation = slot_generation;
     } else {
@@ -16456,11 +16873,11 @@ static struct call p11_enter_library(const char *name)
     return call;
 }
 
-// Every C_* that takes a session begins here: initialised? the reader's lock; session; is it still
-// the same card?
-static struct call p11_enter(const char *name, CK_SESSION_HANDLE handle)
+// Enters for a function that takes a session. It holds the reader's lock, and the session's card is
+// the one that it was opened on, as far as PC/SC shows. gate_leave follows, also after an error.
+static struct call gate_enter(const char *name, CK_SESSION_HANDLE handle)
 {
-    struct call call = p11_enter_library(name);
+    struct call call = gate_enter_library(name);
     u32 i = session_reader_of(handle);
     if (call.s) return call;
     if (i >= SCARD11_READERS_MAX) {
@@ -16482,10 +16899,11 @@ static struct call p11_enter(const char *name, CK_SESSION_HANDLE handle)
     return call;
 }
 
-// ... that takes a slot and needs its token: the card is there, connected and known.
-static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token **token)
+// Enters for a function that takes a slot and needs its token: the card is there, connected and
+// known. gate_leave follows, also after an error.
+static struct call gate_enter_slot(const char *name, CK_SLOT_ID id, struct token **token)
 {
-    struct call call = p11_enter_library(name);
+    struct call call = gate_enter_library(name);
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
     if (!call.s) call.s = life_card(call.reader);
@@ -16499,7 +16917,7 @@ static struct call p11_enter_slot(const char *name, CK_SLOT_ID id, struct token 
 }
 
 // Lets the reader go. What C_Finalize gave up is not settled, but left.
-static void p11_leave_reader(struct call *call)
+static void gate_leave_reader(struct call *call)
 {
     if (!call->reader) return;
     if (call->s != ST_NOT_INIT) call->s = life_settle(call->reader, call->s);
@@ -16509,48 +16927,292 @@ static void p11_leave_reader(struct call *call)
 
 // The library lock stays as it is as long as a call that hung over C_Finalize may still use it; the
 // last of those that comes back to a library that is down drops it.
-static void p11_drop_shared(void)
+static void gate_drop_shared(void)
 {
-    if (!p11_stragglers) os_lock_drop(&os_library);
+    if (!gate_stragglers) os_lock_drop(&os_library);
 }
 
-// ... and every C_* ends here: the card is let go if it left, scratch wiped, unlocked, st made a
-// CKR_*.
-static CK_RV p11_leave(struct call *call)
+// Ends what a gate_enter began: a card that left is let go, scratch is wiped, the lock given back,
+// and the st becomes a CKR_*.
+static CK_RV gate_leave(struct call *call)
 {
+    SCARD11_ASSERT(call->entered || !call->reader);
     if (call->s && call->s != ST_TOO_SMALL && call->s != ST_NO_EVENT)
         os_log("%s: %s (%04x)", call->name, st_text(call->s), (unsigned)call->s);
     if (!call->entered) return st_ckr(call->s);
-    p11_leave_reader(call);
+    gate_leave_reader(call);
     os_acquire(&os_gate);
-    if (call->generation == slot_generation) p11_calls--;
-    else if (!--p11_stragglers && p11_state == P11_DOWN) p11_drop_shared();
+    if (call->generation == slot_generation) gate_calls--;
+    else if (!--gate_stragglers && gate_state == GATE_DOWN) gate_drop_shared();
     os_release(&os_gate);
     return st_ckr(call->s);
 }
 
-// For functions that neither a card nor this library does; the session must be right all the same.
-static CK_RV p11_refuse(const char *name, CK_SESSION_HANDLE session)
+// What a function answers that neither a card nor this library does. The session must be right all
+// the same.
+static CK_RV gate_refuse(const char *name, CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter(name, session);
+    struct call call = gate_enter(name, session);
     if (!call.s) call.s = ST_NOT_SUPPORTED;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-static CK_RV p11_refuse_slot(const char *name, CK_SLOT_ID id)
+// What such a function answers that takes a slot.
+static CK_RV gate_refuse_slot(const char *name, CK_SLOT_ID id)
 {
-    struct call call = p11_enter_library(name);
+    struct call call = gate_enter_library(name);
     u32 index = 0;
     if (!call.s) {
         os_acquire(&os_library);
         call.s = slot_with_id(id, &index) ? ST_NOT_SUPPORTED : ST_NO_SLOT;
         os_release(&os_library);
     }
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// Text in a field that is padded with blanks, never cut inside a UTF-8 character.
-static void p11_pad_text(CK_UTF8CHAR *field, size_t size, const char *text)
+// ---- Initialising and ending ----
+
+// The mutexes of the application: all four functions, or none. They are used where the application
+// does not allow the system's.
+static st gate_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *mutexes)
+{
+    *mutexes = (struct os_mutexes){ NULL, NULL, NULL, NULL };
+    if (!args) return ST_OK;
+    int given = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex +
+                !!args->UnlockMutex;
+    if (args->pReserved || (given && given != 4)) return ST_ARGS;
+    if (!SCARD11_THREADS && (given || args->flags & CKF_OS_LOCKING_OK)) return ST_CANT_LOCK;
+    if (!given || args->flags & CKF_OS_LOCKING_OK) return ST_OK;
+    *mutexes = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
+                                    args->UnlockMutex };
+    return ST_OK;
+}
+
+// A forked child begins anew: the locks are made in place, whatever state the parent's threads had
+// left them in, and what belongs to the parent is abandoned.
+static void gate_abandon(void)
+{
+    os_log_abandon();
+    os_lock_make(&os_gate, NULL);
+    os_lock_make(&os_library, NULL);
+#if OS_CRYPTO_OWN
+    os_lock_make(&os_crypto, NULL);
+#endif
+    gate_state = GATE_DOWN;
+    gate_calls = gate_stragglers = 0;
+    gate_waiters = NULL;
+    slot_abandon();
+}
+
+// Makes this process the owner of the locks. One of its threads makes them, the others wait for it.
+// In a process that was forked meanwhile no thread does: it sees another's id, and begins anew.
+static void gate_own(void)
+{
+    u32 me = os_pid();
+    for (;;) {
+        u32 owner = os_load(&gate_owner);
+        if (owner == me) return;
+        if (owner == (me | GATE_MAKING)) {
+            os_sleep_ms(1);
+        } else if (os_claim(&gate_owner, owner, me | GATE_MAKING)) {
+            if (owner) gate_abandon();
+            os_store(&gate_owner, me);
+        }
+    }
+}
+
+static st gate_start(const struct os_mutexes *mutexes)
+{
+    if (!gate_stragglers) option_apply();       // a call that hung may read them
+    TRY(cipher_start());
+    if (!gate_stragglers) TRY(os_lock_make(&os_library, mutexes));
+    st s = slot_start(mutexes);
+    if (!s) return ST_OK;
+    slot_stop();
+    gate_drop_shared();
+    return s;
+}
+
+static st gate_initialize(const CK_C_INITIALIZE_ARGS *args)
+{
+    struct os_mutexes mutexes;
+    TRY(gate_mutexes(args, &mutexes));
+    option_open_log();
+    st s = gate_start(&mutexes);
+    if (s) os_log_close();
+    return s;
+}
+
+// Waits until nobody is inside; false: a call did not end in time. Waiters have no limit, since it
+// ends their waits. It cancels them again and again, because a cancel before a wait has begun is
+// lost; after 1, 2, 4 ... ms, because pcsc-lite makes a connection for each cancel, and the more of
+// those the service has to work off, the later a wait ends.
+static bool gate_wait_until_empty(void)
+{
+    u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
+    for (u32 tick = 0, next = 0, pause = 1; ; tick++) {
+        os_acquire(&os_gate);
+        bool waiting = gate_waiters != NULL, calls = gate_calls > 0, due = tick == next;
+        for (struct gate_waiter *waiter = gate_waiters; waiter && due; waiter = waiter->next)
+            if (waiter->context) scard11_reader_cancel(waiter->context);
+        os_release(&os_gate);
+        if (due) next += pause;
+        if (due && pause < GATE_CANCEL_MS) pause *= 2;
+        if (!waiting && !calls) return true;
+        if (!waiting && os_now_ms() > end) return false;
+        os_sleep_ms(1);
+    }
+}
+
+// C_Finalize: nobody comes in any more, who is inside leaves, logins end, and all is freed. A call
+// that hangs (gate_stragglers) is left behind with what it uses.
+static st gate_finalize(void)
+{
+    os_acquire(&os_gate);
+    bool up = gate_state == GATE_UP;
+    if (up) gate_state = GATE_STOPPING;
+    os_release(&os_gate);
+    if (!up) return ST_NOT_INIT;
+    bool empty = gate_wait_until_empty();
+    life_log_out_everywhere();
+    os_acquire(&os_gate);
+    gate_stragglers += gate_calls;
+    gate_calls = 0;
+    slot_stop();
+    os_release(&os_gate);
+    bool quiet = os_log_close();
+    os_acquire(&os_gate);
+    os_log_want(NULL, NULL);
+    gate_drop_shared();
+    gate_state = GATE_DOWN;
+    os_release(&os_gate);
+    return empty && quiet ? ST_OK : ST_FINALIZE;
+}
+
+// ---- Waiting for an event ----
+
+// Stops a waiter's context, which C_Finalize cancels no more from then on. The waiter stays on the
+// list: C_Finalize waits for it.
+static void gate_stop_waiter(struct gate_waiter *waiter)
+{
+    os_acquire(&os_gate);
+    void *context = waiter->context;
+    waiter->context = NULL;
+    os_release(&os_gate);
+    if (context) scard11_reader_stop(context);
+}
+
+// A waiter has its context before it looks: what comes after the look ends the wait with it.
+static void gate_start_waiter(struct gate_waiter *waiter)
+{
+    void *context = waiter->context;
+    if (context) return;
+    if (scard11_reader_start(&context)) context = NULL;
+    os_acquire(&os_gate);
+    waiter->context = context;
+    os_release(&os_gate);
+}
+
+static bool gate_is_up(void)
+{
+    os_acquire(&os_gate);
+    bool up = gate_state == GATE_UP;
+    os_release(&os_gate);
+    return up;
+}
+
+// How long a waiter sleeps after a wait, in ms: long where there is nothing to wait with (down), or
+// nothing to wait for; a little where waits end at once again and again.
+static u32 gate_pause(int code, bool down, const struct slot_watch *watch)
+{
+    if (down) return 200;
+    if (code == SCARD11_READER_TIMEOUT && !watch->n) return 100;
+    return watch->idle > 3 ? 20 : 0;
+}
+
+// A blocking wait that ends after GATE_WAIT_MS at the latest; without anything to wait with, a
+// sleep in steps that C_Finalize can end.
+static void gate_wait_once(struct gate_waiter *waiter, struct slot_watch *watch)
+{
+    int code = SCARD11_READER_DOWN;
+    void *context = waiter->context;
+    if (!gate_is_up()) return;
+    if (context) code = scard11_reader_wait(context, watch->states, watch->n, GATE_WAIT_MS);
+    bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
+    if (down) gate_stop_waiter(waiter);
+    for (u32 sleep = gate_pause(code, down, watch); sleep && gate_is_up(); sleep -= 10)
+        os_sleep_ms(10);
+}
+
+// Looks once. Takes an event if there is one, and otherwise notes what to wait for.
+static bool gate_look_for_event(CK_SLOT_ID *slot, struct slot_watch *watch)
+{
+    os_acquire(&os_library);
+    slot_look_all();
+    bool found = slot_take_event(slot);
+    if (!found) slot_watch_all(watch);
+    os_release(&os_library);
+    return found;
+}
+
+// Looks, and waits, until there is an event, or the library ends. A waiter that does not block
+// looks once.
+static st gate_wait_for_event(struct gate_waiter *waiter, bool block, CK_SLOT_ID *slot)
+{
+    struct slot_watch watch = { .n = 0 };
+    CK_SLOT_ID id;
+    while (gate_is_up()) {
+        u64 before = os_now_ms();
+        if (block) gate_start_waiter(waiter);
+        if (gate_look_for_event(&id, &watch)) {
+            *slot = id;
+            return ST_OK;
+        }
+        if (!block) return ST_NO_EVENT;
+        gate_wait_once(waiter, &watch);
+        if (os_now_ms() - before > 100) watch.idle = 0;
+    }
+    return ST_NOT_INIT;
+}
+
+// Puts a waiter on the list. A forked child touches no lock of its parent's.
+static st gate_enter_waiter(struct gate_waiter *waiter)
+{
+    if (os_load(&gate_owner) != os_pid()) return ST_NOT_INIT;
+    os_acquire(&os_gate);
+    bool up = gate_state == GATE_UP;
+    if (SCARD11_THREADS && up) {                // a lone thread has nobody to wake it
+        waiter->next = gate_waiters;
+        gate_waiters = waiter;
+    }
+    os_release(&os_gate);
+    return up ? ST_OK : ST_NOT_INIT;
+}
+
+static void gate_leave_waiter(struct gate_waiter *waiter)
+{
+    gate_stop_waiter(waiter);
+    os_acquire(&os_gate);
+    struct gate_waiter **at = &gate_waiters;
+    while (*at && *at != waiter) at = &(*at)->next;
+    if (*at) *at = waiter->next;
+    os_release(&os_gate);
+}
+
+/* ================================================================================================
+ * MARK: - >>p11
+ * C_*: the entry points, in the order of the standard.
+ *
+ * Owns    the C_* functions: what their arguments must be
+ * Uses    >>random >>card >>secret >>slot >>run >>life >>mech >>attr >>session >>login >>make >>op
+ *         >>stream >>keys >>gate
+ * Names   C_ p11_
+ * Specs   PKCS#11 3.2, 5
+ * Tests   tests/unit/p11.c
+ * ==============================================================================================*/
+
+// Text in a field that is filled up with blanks, never cut inside a UTF-8 character.
+static void p11_put_text(CK_UTF8CHAR *field, size_t size, const char *text)
 {
     size_t n = strlen(text);
     if (n > size)
@@ -16561,151 +17223,39 @@ static void p11_pad_text(CK_UTF8CHAR *field, size_t size, const char *text)
 
 // ---- General purpose (5.4) ----
 
-static st p11_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *mutexes)
-{
-    *mutexes = (struct os_mutexes){ NULL, NULL, NULL, NULL };
-    if (!args) return ST_OK;
-    int given = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex +
-                !!args->UnlockMutex;
-    if (args->pReserved || (given && given != 4)) return ST_ARGS;
-    if (!SCARD11_THREADS && (given || args->flags & CKF_OS_LOCKING_OK)) return ST_CANT_LOCK;
-    if (given && !(args->flags & CKF_OS_LOCKING_OK))
-        *mutexes = (struct os_mutexes){ args->CreateMutex, args->DestroyMutex, args->LockMutex,
-                                        args->UnlockMutex };
-    return ST_OK;
-}
-
-// A forked child begins anew: the locks are made in place, whatever state the parent's threads had
-// left them in, and what belongs to the parent is abandoned.
-static void p11_abandon(void)
-{
-    os_log_abandon();
-    os_lock_make(&os_gate, NULL);
-    os_lock_make(&os_library, NULL);
-#if OS_CRYPTO_OWN
-    os_lock_make(&os_crypto, NULL);
-#endif
-    p11_state = P11_DOWN;
-    p11_calls = p11_stragglers = 0;
-    p11_waiters = NULL;
-    slot_abandon();
-}
-
-// Makes this process the owner of the locks. One of its threads does, the others wait for it; a
-// process that was forked meanwhile sees that it was not one of its own.
-static void p11_own(void)
-{
-    u32 me = os_pid();
-    for (;;) {
-        u32 owner = os_load(&p11_owner);
-        if (owner == me) return;
-        if (owner == (me | P11_MAKING)) {
-            os_sleep_ms(1);
-        } else if (os_claim(&p11_owner, owner, me | P11_MAKING)) {
-            if (owner) p11_abandon();
-            os_store(&p11_owner, me);
-        }
-    }
-}
-
-static st p11_start(const struct os_mutexes *mutexes)
-{
-    if (!p11_stragglers) option_apply();        // a call that hung may read them
-    TRY(cipher_start());
-    if (!p11_stragglers) TRY(os_lock_make(&os_library, mutexes));
-    st s = slot_start(mutexes);
-    if (!s) return ST_OK;
-    slot_stop();
-    p11_drop_shared();
-    return s;
-}
-
-static st p11_initialize(const CK_C_INITIALIZE_ARGS *args)
-{
-    struct os_mutexes mutexes;
-    TRY(p11_mutexes(args, &mutexes));
-    option_open_log();
-    st s = p11_start(&mutexes);
-    if (s) os_log_close();
-    return s;
-}
-
 CK_RV C_Initialize(CK_VOID_PTR args)
 {
-    p11_own();
+    gate_own();
     os_acquire(&os_gate);
-    st s = p11_state == P11_DOWN ? p11_initialize(args) : ST_ALREADY_INIT;
-    if (!s) p11_state = P11_UP;
+    st s = gate_state == GATE_DOWN ? gate_initialize(args) : ST_ALREADY_INIT;
+    if (!s) gate_state = GATE_UP;
     os_release(&os_gate);
     return st_ckr(s);
 }
 
-// Ends the waits of all threads in C_WaitForSlotEvent: again and again, because a cancel before the
-// wait has begun is lost; after 1, 2, 4 ... ms, because pcsc-lite makes a connection for each, and
-// who waits leaves the later the more of them the service has to work off. Then waits for the calls
-// inside, but not for ever.
-static bool p11_wait_until_empty(void)
-{
-    u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
-    for (u32 tick = 0, next = 0, pause = 1; ; tick++) {
-        os_acquire(&os_gate);
-        bool waiting = p11_waiters != NULL, calls = p11_calls > 0, due = tick == next;
-        for (struct p11_waiter *waiter = p11_waiters; waiter && due; waiter = waiter->next)
-            if (waiter->context) scard11_reader_cancel(waiter->context);
-        os_release(&os_gate);
-        if (due) next += pause;
-        if (due && pause < P11_CANCEL_MS) pause *= 2;
-        if (!waiting && !calls) return true;
-        if (!waiting && os_now_ms() > end) return false;
-        os_sleep_ms(1);
-    }
-}
-
-static st p11_finalize(void)
-{
-    os_acquire(&os_gate);
-    bool up = p11_state == P11_UP;
-    if (up) p11_state = P11_STOPPING;
-    os_release(&os_gate);
-    if (!up) return ST_NOT_INIT;
-    bool empty = p11_wait_until_empty();
-    life_log_out_everywhere();
-    os_acquire(&os_gate);
-    p11_stragglers += p11_calls;
-    p11_calls = 0;
-    slot_stop();
-    os_release(&os_gate);
-    bool quiet = os_log_close();
-    os_acquire(&os_gate);
-    os_log_want(NULL, NULL);
-    p11_drop_shared();
-    p11_state = P11_DOWN;
-    os_release(&os_gate);
-    return empty && quiet ? ST_OK : ST_FINALIZE;
-}
-
 CK_RV C_Finalize(CK_VOID_PTR reserved)
 {
-    if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (os_load(&gate_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (reserved) return CKR_ARGUMENTS_BAD;
-    return st_ckr(p11_finalize());
+    return st_ckr(gate_finalize());
 }
 
 CK_RV C_GetInfo(CK_INFO_PTR info)
 {
-    struct call call = p11_enter_library("C_GetInfo");
+    struct call call = gate_enter_library("C_GetInfo");
     if (!call.s && !info) call.s = ST_ARGS;
     if (!call.s) {
         *info = (CK_INFO){ .cryptokiVersion = { 3, 2 },
                            .libraryVersion = { SCARD11_VERSION_MAJOR, SCARD11_VERSION_MINOR } };
-        p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
-        p11_pad_text(info->libraryDescription, sizeof info->libraryDescription, "smart cards");
+        p11_put_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
+        p11_put_text(info->libraryDescription, sizeof info->libraryDescription, "smart cards");
     }
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Slots and tokens (5.5) ----
 
+// The slots of all readers that were ever found, or those that have a token.
 static st p11_slot_list(const struct call *call, CK_BBOOL present, CK_SLOT_ID *list,
                         CK_ULONG *count)
 {
@@ -16722,12 +17272,13 @@ static st p11_slot_list(const struct call *call, CK_BBOOL present, CK_SLOT_ID *l
 
 CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
-    struct call call = p11_enter_library("C_GetSlotList");
+    struct call call = gate_enter_library("C_GetSlotList");
     if (!call.s && !count) call.s = ST_ARGS;
     if (!call.s) call.s = p11_slot_list(&call, present, list, count);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
+// C_GetSlotInfo, which never waits for a card.
 static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
 {
     u32 index;
@@ -16738,8 +17289,8 @@ static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
     if (reader) {
         *info = (CK_SLOT_INFO){ .flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT };
         if (slot_has_token(reader, index)) info->flags |= CKF_TOKEN_PRESENT;
-        p11_pad_text(info->slotDescription, sizeof info->slotDescription, reader->name);
-        p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
+        p11_put_text(info->slotDescription, sizeof info->slotDescription, reader->name);
+        p11_put_text(info->manufacturerID, sizeof info->manufacturerID, "scard11");
     }
     os_release(&os_library);
     return reader ? ST_OK : ST_NO_SLOT;
@@ -16747,33 +17298,40 @@ static st p11_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
 
 CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info)
 {
-    struct call call = p11_enter_library("C_GetSlotInfo");
+    struct call call = gate_enter_library("C_GetSlotInfo");
     if (!call.s) call.s = p11_slot_info(slot, info);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
+// Are some of the tries of a PIN used up, and some left?
+static bool p11_count_is_low(const struct credential *pin)
+{
+    return pin->tries > 0 && pin->tries < pin->tries_max;
+}
+
+// What C_GetTokenInfo says of a token and the tries that its PINs have left. No driver writes.
 static CK_FLAGS p11_token_flags(struct token *token)
 {
-    const struct credential *credential = card_pin(token), *puk = card_credential(token, ROLE_PUK);
-    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;     // no driver writes
-    if (!token->blank)   flags |= CKF_TOKEN_INITIALIZED;
-    if (!credential->missing) flags |= CKF_USER_PIN_INITIALIZED;
-    if (credential->tries == 0) flags |= CKF_USER_PIN_LOCKED;
-    if (credential->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
-    if (credential->tries > 0 && credential->tries < credential->tries_max)
-        flags |= CKF_USER_PIN_COUNT_LOW;
+    const struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
+    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
+    if (!token->blank) flags |= CKF_TOKEN_INITIALIZED;
+    if (!pin->missing) flags |= CKF_USER_PIN_INITIALIZED;
+    if (pin->tries == 0) flags |= CKF_USER_PIN_LOCKED;
+    if (pin->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
+    if (p11_count_is_low(pin)) flags |= CKF_USER_PIN_COUNT_LOW;
     if (!puk || !puk->max) return flags;
     if (puk->tries == 0) flags |= CKF_SO_PIN_LOCKED;
     if (puk->tries == 1) flags |= CKF_SO_PIN_FINAL_TRY;
-    if (puk->tries > 0 && puk->tries < puk->tries_max) flags |= CKF_SO_PIN_COUNT_LOW;
+    if (p11_count_is_low(puk)) flags |= CKF_SO_PIN_COUNT_LOW;
     return flags;
 }
 
-static CK_FLAGS p11_pad_flag(const struct card *card, struct token *token)
+static CK_FLAGS p11_pinpad_flag(const struct card *card, struct token *token)
 {
     return secret_has_pad(card, card_pin(token), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
 }
 
+// C_GetTokenInfo. What the card must be asked for it is asked once.
 static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *info)
 {
     struct run run = { .reader = call->reader, .token = token };
@@ -16784,19 +17342,20 @@ static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *
         token->opened = true;
     }
     *info = (CK_TOKEN_INFO){
-        .flags = p11_token_flags(token) | p11_pad_flag(call->card, token),
-                 .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = token->session_count,
-                 .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = token->rw_count,
-                 .ulMaxPinLen = card_pin(token)->max, .ulMinPinLen = card_pin(token)->min,
-                 .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
-                 .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
-                 .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
-                 .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
-                 .hardwareVersion = token->hardware, .firmwareVersion = token->firmware, };
-    p11_pad_text(info->label, sizeof info->label, token->label);
-    p11_pad_text(info->manufacturerID, sizeof info->manufacturerID, token->maker);
-    p11_pad_text(info->model, sizeof info->model, token->driver->name);
-    p11_pad_text(info->serialNumber, sizeof info->serialNumber, token->serial);
+        .flags = p11_token_flags(token) | p11_pinpad_flag(call->card, token),
+        .ulMaxSessionCount = SESSION_MAX, .ulSessionCount = token->session_count,
+        .ulMaxRwSessionCount = SESSION_MAX, .ulRwSessionCount = token->rw_count,
+        .ulMaxPinLen = card_pin(token)->max, .ulMinPinLen = card_pin(token)->min,
+        .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .hardwareVersion = token->hardware, .firmwareVersion = token->firmware,
+    };
+    p11_put_text(info->label, sizeof info->label, token->label);
+    p11_put_text(info->manufacturerID, sizeof info->manufacturerID, token->maker);
+    p11_put_text(info->model, sizeof info->model, token->driver->name);
+    p11_put_text(info->serialNumber, sizeof info->serialNumber, token->serial);
     memset(info->utcTime, ' ', sizeof info->utcTime);
     return ST_OK;
 }
@@ -16804,144 +17363,57 @@ static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call call = p11_enter_slot("C_GetTokenInfo", slot, &token);
+    struct call call = gate_enter_slot("C_GetTokenInfo", slot, &token);
     if (!call.s) call.s = p11_token_info(&call, token, info);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// Stops a waiter's context, which C_Finalize cancels no more from then on. The waiter stays on the
-// list: C_Finalize waits for it.
-static void p11_stop_waiter(struct p11_waiter *waiter)
-{
-    os_acquire(&os_gate);
-    void *context = waiter->context;
-    waiter->context = NULL;
-    os_release(&os_gate);
-    if (context) scard11_reader_stop(context);
-}
-
-// A waiter has its context before it looks: what comes after the look ends the wait with it.
-static void p11_start_waiter(struct p11_waiter *waiter)
-{
-    void *context = waiter->context;
-    if (context) return;
-    if (scard11_reader_start(&context)) context = NULL;
-    os_acquire(&os_gate);
-    waiter->context = context;
-    os_release(&os_gate);
-}
-
-// A blocking wait that ends after P11_WAIT_MS at the latest; without anything to wait with, a sleep
-// in steps that C_Finalize can end.
-static void p11_wait_once(struct p11_waiter *waiter, struct slot_watch *watch)
-{
-    int code = SCARD11_READER_DOWN;
-    void *context = waiter->context;
-    os_acquire(&os_gate);
-    bool stopping = p11_state != P11_UP;
-    os_release(&os_gate);
-    if (stopping) return;
-    if (context) code = scard11_reader_wait(context, watch->states, watch->n, P11_WAIT_MS);
-    bool down = code == SCARD11_READER_DOWN || code == SCARD11_READER_FAILED;
-    if (down) p11_stop_waiter(waiter);
-    u32 sleep = down ? 200 : code == SCARD11_READER_TIMEOUT && !watch->n ? 100
-              : watch->idle > 3 ? 20 : 0;
-    for (; sleep; sleep -= 10) {
-        os_acquire(&os_gate);
-        stopping = p11_state != P11_UP;
-        os_release(&os_gate);
-        if (stopping) return;
-        os_sleep_ms(10);
-    }
-}
-
-// One look; takes an event if there is one. Otherwise notes what to wait for.
-static bool p11_look_for_event(CK_SLOT_ID *slot, struct slot_watch *watch)
-{
-    os_acquire(&os_library);
-    slot_look_all();
-    bool found = slot_take_event(slot);
-    if (!found) slot_watch_all(watch);
-    os_release(&os_library);
-    return found;
-}
-
-static st p11_wait_for_event(struct p11_waiter *waiter, bool block, CK_SLOT_ID *slot)
-{
-    struct slot_watch watch = { .n = 0 };
-    CK_SLOT_ID id;
-    for (;;) {
-        os_acquire(&os_gate);
-        bool up = p11_state == P11_UP;
-        os_release(&os_gate);
-        if (!up) return ST_NOT_INIT;
-        u64 before = os_now_ms();
-        if (block) p11_start_waiter(waiter);
-        if (p11_look_for_event(&id, &watch)) {
-            *slot = id;
-            return ST_OK;
-        }
-        if (!block) return ST_NO_EVENT;
-        p11_wait_once(waiter, &watch);
-        if (os_now_ms() - before > 100) watch.idle = 0;
-    }
-}
-
-// Not framed as the others: it holds no lock while it waits, and C_Finalize waits for it without
-// limit.
+// Its frame is not that of the others: it holds no lock while it waits, and C_Finalize waits for it
+// without limit.
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserved)
 {
-    struct p11_waiter waiter = { NULL, NULL };
-    if (os_load(&p11_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
-    os_acquire(&os_gate);
-    bool up = p11_state == P11_UP, good = slot && !reserved;
-    if (SCARD11_THREADS && up && good) {        // a lone thread has nobody to wake it
-        waiter.next = p11_waiters;
-        p11_waiters = &waiter;
-    }
-    os_release(&os_gate);
-    if (!up) return CKR_CRYPTOKI_NOT_INITIALIZED;
-    if (!good) return CKR_ARGUMENTS_BAD;
-    st s = p11_wait_for_event(&waiter, !(flags & CKF_DONT_BLOCK), slot);
-    p11_stop_waiter(&waiter);
-    os_acquire(&os_gate);
-    struct p11_waiter **at = &p11_waiters;
-    while (*at && *at != &waiter) at = &(*at)->next;
-    if (*at) *at = waiter.next;
-    os_release(&os_gate);
+    struct gate_waiter waiter = { NULL, NULL };
+    st s = gate_enter_waiter(&waiter);
+    if (s) return st_ckr(s);
+    if (!slot || reserved) s = ST_ARGS;
+    if (!s) s = gate_wait_for_event(&waiter, !(flags & CKF_DONT_BLOCK), slot);
+    gate_leave_waiter(&waiter);
     return st_ckr(s);
+}
+
+static st p11_mechanism_list(const struct token *token, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+    CK_ULONG n = 0, room = *count;
+    for (size_t i = 0; i < COUNT(mech_rows); i++) {
+        if (!mech_find(token, mech_rows[i].type, 0)) continue;
+        if (list && n < room) list[n] = mech_rows[i].type;
+        n++;
+    }
+    *count = n;
+    return list && n > room ? ST_TOO_SMALL : ST_OK;
 }
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
 {
     struct token *token = NULL;
-    struct call call = p11_enter_slot("C_GetMechanismList", slot, &token);
+    struct call call = gate_enter_slot("C_GetMechanismList", slot, &token);
     if (!call.s && !count) call.s = ST_ARGS;
-    if (!call.s) {
-        CK_ULONG n = 0, room = *count;
-        for (size_t i = 0; i < COUNT(mech_rows); i++) {
-            if (!mech_find(token, mech_rows[i].type, 0)) continue;
-            if (list && n < room) list[n] = mech_rows[i].type;
-            n++;
-        }
-        *count = n;
-        if (list && n > room) call.s = ST_TOO_SMALL;
-    }
-    return p11_leave(&call);
+    if (!call.s) call.s = p11_mechanism_list(token, list, count);
+    return gate_leave(&call);
 }
 
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
 {
     struct token *token = NULL;
-    struct call call = p11_enter_slot("C_GetMechanismInfo", slot, &token);
+    struct call call = gate_enter_slot("C_GetMechanismInfo", slot, &token);
     if (!call.s && !info) call.s = ST_ARGS;
     const struct mech_row *mech = call.s ? NULL : mech_find(token, type, 0);
     if (!call.s && !mech) call.s = ST_MECHANISM;
     if (!call.s) mech_info(token, mech, info);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// A PIN that the caller gives; NULL, with whatever length, is one from the reader's pad.
+// The PIN that the caller gives. NULL, with whatever length, is one from the reader's pinpad.
 static bytes p11_pin(const CK_UTF8CHAR *pin, CK_ULONG n)
 {
     return pin ? bytes_of(pin, n) : BYTES_NONE;
@@ -16950,26 +17422,25 @@ static bytes p11_pin(const CK_UTF8CHAR *pin, CK_ULONG n)
 CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {
     (void)pin; (void)pin_len; (void)label;
-    return p11_refuse_slot("C_InitToken", slot);
+    return gate_refuse_slot("C_InitToken", slot);
 }
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call call = p11_enter("C_InitPIN", session);
+    struct call call = gate_enter("C_InitPIN", session);
     if (!call.s)
         call.s = login_init_pin(call.reader, call.session, p11_pin(pin, pin_len), call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
-               CK_UTF8CHAR_PTR new_pin,
-               CK_ULONG new_len)
+               CK_UTF8CHAR_PTR new_pin, CK_ULONG new_len)
 {
-    struct call call = p11_enter("C_SetPIN", session);
+    struct call call = gate_enter("C_SetPIN", session);
     if (!call.s)
         call.s = login_set_pin(call.reader, call.session, p11_pin(old_pin, old_len),
                                  p11_pin(new_pin, new_len), call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Sessions (5.6) ----
@@ -16989,23 +17460,23 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK
                     CK_SESSION_HANDLE_PTR session)
 {
     struct token *token = NULL;
-    struct call call = p11_enter_slot("C_OpenSession", slot, &token);
+    struct call call = gate_enter_slot("C_OpenSession", slot, &token);
     (void)application; (void)notify;
     if (!call.s) call.s = p11_open_session(&call, token, flags, session);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter("C_CloseSession", session);
+    struct call call = gate_enter("C_CloseSession", session);
     if (!call.s) call.s = session_close(call.reader, call.session);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// Does not ask the card whether it is there: with none there is nothing to close.
+// The card is not asked whether it is there: with none there is nothing to close.
 CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 {
-    struct call call = p11_enter_library("C_CloseAllSessions");
+    struct call call = gate_enter_library("C_CloseAllSessions");
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
     if (!call.s && call.reader->card && !life_look(call.reader)) {
@@ -17013,12 +17484,12 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
         if (index < call.card->token_count)
             call.s = session_close_all(call.reader, &call.card->tokens[index]);
     }
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 {
-    struct call call = p11_enter("C_GetSessionInfo", session);
+    struct call call = gate_enter("C_GetSessionInfo", session);
     if (!call.s && !info) call.s = ST_ARGS;
     if (!call.s) {
         info->slotID = call.reader->first_id + call.session->token->index;
@@ -17026,44 +17497,44 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
         info->flags = call.session->flags;
         info->ulDeviceError = 0;
     }
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
 {
-    struct call call = p11_enter("C_SessionCancel", session);
+    struct call call = gate_enter("C_SessionCancel", session);
     for (int kind = 0; !call.s && kind < SESSION_OPS; kind++)
         if (flags & op_cancel_flag((enum session_op)kind))
             op_end(call.card, call.session, (enum session_op)kind);
     if (!call.s && flags & CKF_FIND_OBJECTS) session_end_search(call.card, call.session);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// A state would hold what the card's login is needed for: none is given out, and none taken back.
+// No state is given out, and none is taken back: it would hold what the card's login is needed for.
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
-    struct call call = p11_enter("C_GetOperationState", session);
+    struct call call = gate_enter("C_GetOperationState", session);
     bool active = false;
     (void)state;
     if (!call.s && !state_len) call.s = ST_ARGS;
     for (int kind = 0; !call.s && kind < SESSION_OPS; kind++)
         if (op_of(call.session, (enum session_op)kind)) active = true;
     if (!call.s) call.s = active ? ST_UNSAVEABLE : ST_OP_NONE;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-    struct call call = p11_enter("C_SetOperationState", session);
+    struct call call = gate_enter("C_SetOperationState", session);
     (void)state_len; (void)encryption_key; (void)authentication_key;
     if (!call.s) call.s = state ? ST_SAVED_STATE : ST_ARGS;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
+// C_Login for each kind of user. That somebody is logged in already is not said from memory.
 static st p11_login(struct call *call, CK_USER_TYPE user, bytes pin)
 {
-    // That somebody is logged in already is not said from memory.
     if (card_logged_in(call->session->token)) TRY(life_look_now(call->reader));
     if (user == CKU_USER) return login_user(call->reader, call->session, pin, call->scratch);
     if (user == CKU_SO) return login_so(call->reader, call->session, pin, call->scratch);
@@ -17076,38 +17547,37 @@ static st p11_login(struct call *call, CK_USER_TYPE user, bytes pin)
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
-    struct call call = p11_enter("C_Login", session);
+    struct call call = gate_enter("C_Login", session);
     if (!call.s) call.s = p11_login(&call, user, p11_pin(pin, pin_len));
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // A card has one user: the name is not looked at.
 CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
-                  CK_ULONG pin_len,
-                  CK_UTF8CHAR_PTR name, CK_ULONG name_len)
+                  CK_ULONG pin_len, CK_UTF8CHAR_PTR name, CK_ULONG name_len)
 {
-    struct call call = p11_enter("C_LoginUser", session);
+    struct call call = gate_enter("C_LoginUser", session);
     if (!call.s && name_len && !name) call.s = ST_ARGS;
     if (!call.s) call.s = p11_login(&call, user, p11_pin(pin, pin_len));
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter("C_Logout", session);
+    struct call call = gate_enter("C_Logout", session);
     if (!call.s && !card_logged_in(call.session->token)) call.s = ST_NOT_LOGGED_IN;
     if (!call.s) call.s = life_log_out(call.reader, call.session->token);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // No card here shows validations.
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR flags)
 {
-    struct call call = p11_enter("C_GetSessionValidationFlags", session);
+    struct call call = gate_enter("C_GetSessionValidationFlags", session);
     if (!call.s && (!flags || type != CKS_LAST_VALIDATION_OK)) call.s = ST_ARGS;
     if (!call.s) *flags = 0;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Objects (5.7) ----
@@ -17125,9 +17595,9 @@ static st p11_create(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
                      CK_OBJECT_HANDLE_PTR object)
 {
-    struct call call = p11_enter("C_CreateObject", session);
+    struct call call = gate_enter("C_CreateObject", session);
     if (!call.s) call.s = p11_create(&call, templ, count, object);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 static st p11_copy(struct call *call, CK_OBJECT_HANDLE handle, const CK_ATTRIBUTE *template,
@@ -17142,12 +17612,11 @@ static st p11_copy(struct call *call, CK_OBJECT_HANDLE handle, const CK_ATTRIBUT
 }
 
 CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR templ,
-                   CK_ULONG count,
-                   CK_OBJECT_HANDLE_PTR new_object)
+                   CK_ULONG count, CK_OBJECT_HANDLE_PTR new_object)
 {
-    struct call call = p11_enter("C_CopyObject", session);
+    struct call call = gate_enter("C_CopyObject", session);
     if (!call.s) call.s = p11_copy(&call, object, templ, count, new_object);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 static st p11_destroy(struct call *call, CK_OBJECT_HANDLE handle)
@@ -17161,38 +17630,46 @@ static st p11_destroy(struct call *call, CK_OBJECT_HANDLE handle)
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    struct call call = p11_enter("C_DestroyObject", session);
+    struct call call = gate_enter("C_DestroyObject", session);
     if (!call.s) call.s = p11_destroy(&call, object);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-// The bytes of all attributes of an object.
+// C_GetObjectSize: the bytes of all attributes of an object that can be read, and those of a secret
+// key's value.
 static st p11_object_size(struct call *call, CK_OBJECT_HANDLE handle, CK_ULONG *size)
 {
     struct object *object = session_object(call->card, call->session, handle);
-    u32 class;
     if (!size) return ST_ARGS;
     if (!object) return ST_NO_OBJECT;
     if (attr_needs_read(object, CKA_VALUE)) TRY(session_read(call->reader, object, call->scratch));
-    class = attr_class_bit(object->class);
+    u32 class = attr_class_bit(object->class);
     *size = object->secret_len;
     for (size_t i = 0; i < COUNT(attr_rows); i++) {
+        CK_ATTRIBUTE_TYPE type = attr_rows[i].type;
         struct scratch each = call->scratch;
         bytes value;
-        if (!(attr_rows[i].classes & class) || attr_rows[i].type == CKA_VALUE_LEN) continue;
-        if (object->class == CKO_SECRET_KEY && attr_rows[i].type == CKA_VALUE) continue;
-        if (!attr_get(object, attr_rows[i].type, &each, &value)) *size += (CK_ULONG)value.n;
+        if (!(attr_rows[i].classes & class) || type == CKA_VALUE_LEN) continue;
+        if (object->class == CKO_SECRET_KEY && type == CKA_VALUE) continue;
+        if (!attr_get(object, type, &each, &value)) *size += (CK_ULONG)value.n;
     }
     return ST_OK;
 }
 
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ULONG_PTR size)
 {
-    struct call call = p11_enter("C_GetObjectSize", session);
+    struct call call = gate_enter("C_GetObjectSize", session);
     if (!call.s) call.s = p11_object_size(&call, object, size);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
+// Errors of single attributes, which do not keep C_GetAttributeValue from the others.
+static bool p11_is_of_attribute(st s)
+{
+    return s == ST_ATTR_SECRET || s == ST_ATTR_TYPE || s == ST_TOO_SMALL;
+}
+
+// C_GetAttributeValue: all that can be given. The first error is told, a too small buffer last.
 static st p11_get_attributes(struct call *call, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE *template,
                              CK_ULONG n)
 {
@@ -17205,8 +17682,8 @@ static st p11_get_attributes(struct call *call, CK_OBJECT_HANDLE handle, CK_ATTR
             TRY(session_read(call->reader, object, call->scratch));
     for (CK_ULONG i = 0; i < n; i++) {
         st s = attr_copy_out(object, &template[i], call->scratch);
-        if (s && s != ST_ATTR_SECRET && s != ST_ATTR_TYPE && s != ST_TOO_SMALL) return s;
-        if (s && (!worst || worst == ST_TOO_SMALL)) worst = s;
+        if (s && !p11_is_of_attribute(s)) return s;
+        if (worst == ST_OK || (s && worst == ST_TOO_SMALL)) worst = s;
     }
     return worst;
 }
@@ -17214,9 +17691,9 @@ static st p11_get_attributes(struct call *call, CK_OBJECT_HANDLE handle, CK_ATTR
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call call = p11_enter("C_GetAttributeValue", session);
+    struct call call = gate_enter("C_GetAttributeValue", session);
     if (!call.s) call.s = p11_get_attributes(&call, object, templ, count);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 static st p11_set_attributes(struct call *call, CK_OBJECT_HANDLE handle,
@@ -17230,139 +17707,116 @@ static st p11_set_attributes(struct call *call, CK_OBJECT_HANDLE handle,
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call call = p11_enter("C_SetAttributeValue", session);
+    struct call call = gate_enter("C_SetAttributeValue", session);
     if (!call.s) call.s = p11_set_attributes(&call, object, templ, count);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count)
 {
-    struct call call = p11_enter("C_FindObjectsInit", session);
+    struct call call = gate_enter("C_FindObjectsInit", session);
     if (!call.s) call.s = session_search(call.reader, call.session, templ, count, call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG max,
                     CK_ULONG_PTR count)
 {
-    struct call call = p11_enter("C_FindObjects", session);
+    struct call call = gate_enter("C_FindObjects", session);
     if (!call.s && (!count || (max && !objects))) call.s = ST_ARGS;
     if (!call.s) call.s = session_found(call.card, call.session, objects, max, count);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter("C_FindObjectsFinal", session);
+    struct call call = gate_enter("C_FindObjectsFinal", session);
     if (!call.s && !call.session->searching) call.s = ST_OP_NONE;
     if (!call.s) session_end_search(call.card, call.session);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Operations: the frames that they share ----
 
+// What the caller says it gives: NULL with a length is for p11_enter_op to find.
+static bytes p11_given(const void *p, CK_ULONG n)
+{
+    return (bytes){ p, n };
+}
+
+static bool p11_is_given(bytes in)
+{
+    return in.p || !in.n;
+}
+
+// C_*Init. A NULL mechanism ends the operation (3.0).
 static CK_RV p11_op_init(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-    struct call call = p11_enter(name, session);
-    if (!call.s && !mechanism) {                   // 3.0: a NULL mechanism ends the operation
-        call.s = call.session->op[kind].state ? ST_OK : ST_ARGS;
+    struct call call = gate_enter(name, session);
+    if (!call.s && mechanism) {
+        call.s = op_begin(call.reader, call.session, kind, mechanism, key, call.scratch);
+    } else if (!call.s) {
+        call.s = op_of(call.session, kind) ? ST_OK : ST_ARGS;
         if (!call.s) op_end(call.card, call.session, kind);
-        return p11_leave(&call);
     }
-    if (!call.s) call.s = op_begin(call.reader, call.session, kind, mechanism, key, call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
-static CK_RV p11_op_once(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
-                         const CK_BYTE *in,
-                         CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
+// Enters for an operation that runs. What the caller does not give, and must, ends it.
+static struct call p11_enter_op(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                                bool early, bool given)
 {
-    struct call call = p11_enter(name, session);
-    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
-    if (!call.s && (!out_len || (in_len && !in))) {
+    struct call call = gate_enter(name, session);
+    struct op *op = call.s ? NULL : op_of(call.session, kind);
+    if (call.s) return call;
+    if (!op || op->early != early) {
+        call.s = ST_OP_NONE;
+    } else if (!given) {
         op_end(call.card, call.session, kind);
         call.s = ST_ARGS;
     }
-    if (!call.s)
-        call.s = op_once(call.reader, call.session, kind, bytes_of(in, in_len), call.scratch, out,
-                         out_len);
-    return p11_leave(&call);
+    return call;
 }
 
+// One step of an operation that may put something out: work is op_once, op_finish or one of
+// >>stream.
+static CK_RV p11_op(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
+                    st (*work)(struct reader *, struct session *, enum session_op, bytes in,
+                               struct scratch, void *out, CK_ULONG *out_len),
+                    const CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
+{
+    bool given = out_len && (in || !in_len);
+    struct call call = p11_enter_op(name, session, kind, false, given);
+    if (!call.s)
+        call.s = work(call.reader, call.session, kind, bytes_of(in, in_len), call.scratch, out,
+                      out_len);
+    return gate_leave(&call);
+}
+
+// One more part of the input, of an operation that puts nothing out before its end.
 static CK_RV p11_op_update(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
-                           const CK_BYTE *in,
-                           CK_ULONG in_len)
+                           bool early, const CK_BYTE *in, CK_ULONG in_len)
 {
-    struct call call = p11_enter(name, session);
-    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
-    if (!call.s && in_len && !in) {
-        op_end(call.card, call.session, kind);
-        call.s = ST_ARGS;
-    }
+    struct call call = p11_enter_op(name, session, kind, early, in || !in_len);
     if (!call.s) call.s = op_update(call.card, call.session, kind, bytes_of(in, in_len));
-    return p11_leave(&call);
-}
-
-static CK_RV p11_op_update_out(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
-                               const CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
-{
-    struct call call = p11_enter(name, session);
-    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
-    if (!call.s && (!out_len || (in_len && !in))) {
-        op_end(call.card, call.session, kind);
-        call.s = ST_ARGS;
-    }
-    if (!call.s)
-        call.s = op_update_out(call.reader, call.session, kind, bytes_of(in, in_len), call.scratch,
-                               out, out_len);
-    return p11_leave(&call);
-}
-
-static CK_RV p11_verify_update(const char *name, CK_SESSION_HANDLE session, bool early, bytes in)
-{
-    struct call call = p11_enter(name, session);
-    struct op *op = call.s ? NULL : op_of(call.session, SESSION_VERIFY);
-    if (!call.s && (!op || op->early != early)) call.s = ST_OP_NONE;
-    if (!call.s && in.n && !in.p) {
-        op_end(call.card, call.session, SESSION_VERIFY);
-        call.s = ST_ARGS;
-    }
-    if (!call.s) call.s = op_update(call.card, call.session, SESSION_VERIFY, in);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // Verifying in its four forms: at once or in parts, the signature last or first (early).
 static CK_RV p11_verify(const char *name, CK_SESSION_HANDLE session, bool early, bool once,
                         bytes in, bytes signature)
 {
-    struct call call = p11_enter(name, session);
-    struct op *op = call.s ? NULL : op_of(call.session, SESSION_VERIFY);
-    if (!call.s && (!op || op->early != early)) call.s = ST_OP_NONE;
-    if (!call.s && ((in.n && !in.p) || (!early && !signature.p))) {
-        op_end(call.card, call.session, SESSION_VERIFY);
-        call.s = ST_ARGS;
-    }
-    if (!call.s && once)
+    bool given = p11_is_given(in) && (early || signature.p);
+    struct call call = p11_enter_op(name, session, SESSION_VERIFY, early, given);
+    if (call.s) return gate_leave(&call);
+    if (once)
         call.s = op_verify_once(call.reader, call.session, SESSION_VERIFY, in, signature,
                                 call.scratch);
-    else if (!call.s)
-        call.s = op_verify_end(call.reader, call.session, SESSION_VERIFY, signature, call.scratch);
-    return p11_leave(&call);
-}
-
-static CK_RV p11_op_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
-                          CK_BYTE *out,
-                          CK_ULONG *out_len)
-{
-    struct call call = p11_enter(name, session);
-    if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
-    if (!call.s && !out_len) {
-        op_end(call.card, call.session, kind);
-        call.s = ST_ARGS;
-    }
-    if (!call.s) call.s = op_final(call.reader, call.session, kind, call.scratch, out, out_len);
-    return p11_leave(&call);
+    else
+        call.s = op_verify_end(call.reader, call.session, SESSION_VERIFY, BYTES_NONE, signature,
+                               call.scratch);
+    return gate_leave(&call);
 }
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -17371,23 +17825,23 @@ CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OB
 }
 
 CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
-                CK_BYTE_PTR encrypted,
-                CK_ULONG_PTR encrypted_len)
+                CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_once("C_Encrypt", session, SESSION_ENCRYPT, data, data_len, encrypted,
-                       encrypted_len);
+    return p11_op("C_Encrypt", session, SESSION_ENCRYPT, stream_once, data, data_len, encrypted,
+                  encrypted_len);
 }
 
 CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                       CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_update_out("C_EncryptUpdate", session, SESSION_ENCRYPT, part, part_len, encrypted,
-                             encrypted_len);
+    return p11_op("C_EncryptUpdate", session, SESSION_ENCRYPT, stream_update, part, part_len,
+                  encrypted, encrypted_len);
 }
 
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    return p11_op_final("C_EncryptFinal", session, SESSION_ENCRYPT, encrypted, encrypted_len);
+    return p11_op("C_EncryptFinal", session, SESSION_ENCRYPT, stream_final, NULL, 0, encrypted,
+                  encrypted_len);
 }
 
 CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -17396,23 +17850,23 @@ CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OB
 }
 
 CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
-                CK_BYTE_PTR data,
-                CK_ULONG_PTR data_len)
+                CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
-    return p11_op_once("C_Decrypt", session, SESSION_DECRYPT, encrypted, encrypted_len, data,
-                       data_len);
+    return p11_op("C_Decrypt", session, SESSION_DECRYPT, stream_once, encrypted, encrypted_len,
+                  data, data_len);
 }
 
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted, CK_ULONG encrypted_len,
                       CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    return p11_op_update_out("C_DecryptUpdate", session, SESSION_DECRYPT, encrypted, encrypted_len,
-                             part, part_len);
+    return p11_op("C_DecryptUpdate", session, SESSION_DECRYPT, stream_update, encrypted,
+                  encrypted_len, part, part_len);
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
-    return p11_op_final("C_DecryptFinal", session, SESSION_DECRYPT, data, data_len);
+    return p11_op("C_DecryptFinal", session, SESSION_DECRYPT, stream_final, NULL, 0, data,
+                  data_len);
 }
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism)
@@ -17423,24 +17877,24 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism)
 CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR digest,
                CK_ULONG_PTR digest_len)
 {
-    return p11_op_once("C_Digest", session, SESSION_DIGEST, data, data_len, digest, digest_len);
+    return p11_op("C_Digest", session, SESSION_DIGEST, op_once, data, data_len, digest, digest_len);
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update("C_DigestUpdate", session, SESSION_DIGEST, part, part_len);
+    return p11_op_update("C_DigestUpdate", session, SESSION_DIGEST, false, part, part_len);
 }
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
-    struct call call = p11_enter("C_DigestKey", session);
+    struct call call = gate_enter("C_DigestKey", session);
     if (!call.s) call.s = op_digest_key(call.reader, call.session, key, call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
 {
-    return p11_op_final("C_DigestFinal", session, SESSION_DIGEST, digest, digest_len);
+    return p11_op("C_DigestFinal", session, SESSION_DIGEST, op_finish, NULL, 0, digest, digest_len);
 }
 
 CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -17451,17 +17905,19 @@ CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJEC
 CK_RV C_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
              CK_ULONG_PTR signature_len)
 {
-    return p11_op_once("C_Sign", session, SESSION_SIGN, data, data_len, signature, signature_len);
+    return p11_op("C_Sign", session, SESSION_SIGN, op_once, data, data_len, signature,
+                  signature_len);
 }
 
 CK_RV C_SignUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_op_update("C_SignUpdate", session, SESSION_SIGN, part, part_len);
+    return p11_op_update("C_SignUpdate", session, SESSION_SIGN, false, part, part_len);
 }
 
 CK_RV C_SignFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
-    return p11_op_final("C_SignFinal", session, SESSION_SIGN, signature, signature_len);
+    return p11_op("C_SignFinal", session, SESSION_SIGN, op_finish, NULL, 0, signature,
+                  signature_len);
 }
 
 CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -17470,22 +17926,21 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJ
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
-               CK_BYTE_PTR signature,
-               CK_ULONG signature_len)
+               CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
-    return p11_verify("C_Verify", session, false, true, bytes_of(data, data_len),
-                      bytes_of(signature, signature_len));
+    return p11_verify("C_Verify", session, false, true, p11_given(data, data_len),
+                      p11_given(signature, signature_len));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_verify_update("C_VerifyUpdate", session, false, bytes_of(part, part_len));
+    return p11_op_update("C_VerifyUpdate", session, SESSION_VERIFY, false, part, part_len);
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
     return p11_verify("C_VerifyFinal", session, false, false, BYTES_NONE,
-                      bytes_of(signature, signature_len));
+                      p11_given(signature, signature_len));
 }
 
 CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
@@ -17496,8 +17951,8 @@ CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, C
 CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len,
                     CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
-    return p11_op_once("C_SignRecover", session, SESSION_SIGN_RECOVER, data, data_len, signature,
-                       signature_len);
+    return p11_op("C_SignRecover", session, SESSION_SIGN_RECOVER, op_once, data, data_len,
+                  signature, signature_len);
 }
 
 CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -17509,36 +17964,34 @@ CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG signature_len,
                       CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
-    return p11_op_once("C_VerifyRecover", session, SESSION_VERIFY_RECOVER, signature, signature_len,
-                       data, data_len);
+    return p11_op("C_VerifyRecover", session, SESSION_VERIFY_RECOVER, op_once, signature,
+                  signature_len, data, data_len);
 }
 
 CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                             CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
-    struct call call = p11_enter("C_VerifySignatureInit", session);
-    if (!call.s && (!mechanism || !signature)) {
-        bool end = !mechanism && op_of(call.session, SESSION_VERIFY);
-        if (end) op_end(call.card, call.session, SESSION_VERIFY);
-        call.s = end ? ST_OK : ST_ARGS;
-        return p11_leave(&call);
-    }
+    struct call call = gate_enter("C_VerifySignatureInit", session);
+    bool end = !call.s && !mechanism && op_of(call.session, SESSION_VERIFY);
+    if (end) op_end(call.card, call.session, SESSION_VERIFY);
+    if (end) return gate_leave(&call);
+    if (!call.s && (!mechanism || !signature)) call.s = ST_ARGS;
     if (!call.s)
         call.s = op_begin(call.reader, call.session, SESSION_VERIFY, mechanism, key, call.scratch);
     if (!call.s)
         call.s = op_keep_signature(call.card, call.session, bytes_of(signature, signature_len));
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_VerifySignature(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_len)
 {
-    return p11_verify("C_VerifySignature", session, true, true, bytes_of(data, data_len),
+    return p11_verify("C_VerifySignature", session, true, true, p11_given(data, data_len),
                       BYTES_NONE);
 }
 
 CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len)
 {
-    return p11_verify_update("C_VerifySignatureUpdate", session, true, bytes_of(part, part_len));
+    return p11_op_update("C_VerifySignatureUpdate", session, SESSION_VERIFY, true, part, part_len);
 }
 
 CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE session)
@@ -17556,57 +18009,56 @@ static st p11_dual(struct call *call, enum session_op cipher, enum session_op ot
     struct op *beside = op_of(session, other);
     CK_ULONG size = 0;
     if (!op_of(session, cipher) || !beside || beside->early) return ST_OP_NONE;
-    if (!out_len || (in.n && !in.p)) return ST_ARGS;
-    TRY(op_update_out(call->reader, session, cipher, in, call->scratch, NULL, &size));
+    if (!out_len || !p11_is_given(in)) return ST_ARGS;
+    TRY(stream_update(call->reader, session, cipher, in, call->scratch, NULL, &size));
     bool fits = *out_len >= size;
     *out_len = size;
     if (!out) return ST_OK;
     if (!fits) return ST_TOO_SMALL;
     if (cipher == SESSION_ENCRYPT) TRY(op_update(call->card, session, other, in));
-    TRY(op_update_out(call->reader, session, cipher, in, call->scratch, out, out_len));
-    return cipher == SESSION_DECRYPT ? op_update(call->card, session, other,
-                                                 bytes_of(out, *out_len))
-                                     : ST_OK;
+    TRY(stream_update(call->reader, session, cipher, in, call->scratch, out, out_len));
+    if (cipher == SESSION_ENCRYPT) return ST_OK;
+    return op_update(call->card, session, other, bytes_of(out, *out_len));
 }
 
 CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                             CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call call = p11_enter("C_DigestEncryptUpdate", session);
+    struct call call = gate_enter("C_DigestEncryptUpdate", session);
     if (!call.s)
-        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_DIGEST, bytes_of(part, part_len),
+        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_DIGEST, p11_given(part, part_len),
                           encrypted, encrypted_len);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call call = p11_enter("C_DecryptDigestUpdate", session);
+    struct call call = gate_enter("C_DecryptDigestUpdate", session);
     if (!call.s)
         call.s = p11_dual(&call, SESSION_DECRYPT, SESSION_DIGEST,
-                          bytes_of(encrypted, encrypted_len), part, part_len);
-    return p11_leave(&call);
+                          p11_given(encrypted, encrypted_len), part, part_len);
+    return gate_leave(&call);
 }
 
 CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG part_len,
                           CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
-    struct call call = p11_enter("C_SignEncryptUpdate", session);
+    struct call call = gate_enter("C_SignEncryptUpdate", session);
     if (!call.s)
-        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_SIGN, bytes_of(part, part_len), encrypted,
-                          encrypted_len);
-    return p11_leave(&call);
+        call.s = p11_dual(&call, SESSION_ENCRYPT, SESSION_SIGN, p11_given(part, part_len),
+                          encrypted, encrypted_len);
+    return gate_leave(&call);
 }
 
 CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
                             CK_ULONG encrypted_len, CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
-    struct call call = p11_enter("C_DecryptVerifyUpdate", session);
+    struct call call = gate_enter("C_DecryptVerifyUpdate", session);
     if (!call.s)
         call.s = p11_dual(&call, SESSION_DECRYPT, SESSION_VERIFY,
-                          bytes_of(encrypted, encrypted_len), part, part_len);
-    return p11_leave(&call);
+                          p11_given(encrypted, encrypted_len), part, part_len);
+    return gate_leave(&call);
 }
 
 // ---- Keys (5.18) ----
@@ -17614,37 +18066,48 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                     CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call call = p11_enter("C_GenerateKey", session);
+    struct call call = gate_enter("C_GenerateKey", session);
     if (!call.s && (!mechanism || !key)) call.s = ST_ARGS;
     if (!call.s)
         call.s = keys_generate(call.reader, call.session, mechanism, attributes, attribute_count,
                                call.scratch, key);
-    return p11_leave(&call);
+    return gate_leave(&call);
+}
+
+// No driver makes key pairs yet.
+CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
+                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
+                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
+                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key)
+{
+    (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
+    (void)private_count; (void)public_key; (void)private_key;
+    return gate_refuse("C_GenerateKeyPair", session);
 }
 
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                 CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
                 CK_ULONG_PTR wrapped_len)
 {
-    struct call call = p11_enter("C_WrapKey", session);
+    struct call call = gate_enter("C_WrapKey", session);
     if (!call.s && (!mechanism || !wrapped_len)) call.s = ST_ARGS;
     if (!call.s)
         call.s = keys_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
                            wrapped, wrapped_len);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                   CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
                   CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call call = p11_enter("C_UnwrapKey", session);
+    struct call call = gate_enter("C_UnwrapKey", session);
     if (!call.s && (!mechanism || !wrapped || !key)) call.s = ST_ARGS;
     if (!call.s)
         call.s = keys_unwrap(call.reader, call.session, mechanism, unwrapping_key,
                              bytes_of(wrapped, wrapped_len), attributes, attribute_count,
                              call.scratch, key);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 static st p11_derive(struct call *call, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base,
@@ -17658,20 +18121,21 @@ static st p11_derive(struct call *call, const CK_MECHANISM *mechanism, CK_OBJECT
 CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE base_key,
                   CK_ATTRIBUTE_PTR templ, CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
 {
-    struct call call = p11_enter("C_DeriveKey", session);
+    struct call call = gate_enter("C_DeriveKey", session);
     if (!call.s) call.s = p11_derive(&call, mechanism, base_key, templ, count, key);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Random numbers ----
 
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
-    struct call call = p11_enter("C_SeedRandom", session);
+    struct call call = gate_enter("C_SeedRandom", session);
     if (!call.s) call.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
+// C_GenerateRandom: the card's random numbers where its driver has some, else the host's.
 static st p11_random(struct call *call, u8 *out, CK_ULONG n)
 {
     struct token *token = call->session->token;
@@ -17684,36 +18148,35 @@ static st p11_random(struct call *call, u8 *out, CK_ULONG n)
 
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR random, CK_ULONG random_len)
 {
-    struct call call = p11_enter("C_GenerateRandom", session);
+    struct call call = gate_enter("C_GenerateRandom", session);
     if (!call.s) call.s = p11_random(&call, random, random_len);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // ---- Parallel functions: legacy, and always this ----
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter("C_GetFunctionStatus", session);
+    struct call call = gate_enter("C_GetFunctionStatus", session);
     if (!call.s) call.s = ST_NOT_PARALLEL;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
 {
-    struct call call = p11_enter("C_CancelFunction", session);
+    struct call call = gate_enter("C_CancelFunction", session);
     if (!call.s) call.s = ST_NOT_PARALLEL;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 /* ================================================================================================
  * MARK: - >>message
- * C_*: message-based functions, and what is refused.
+ * C_*: message-based functions.
  *
  * Owns    signing and verifying many messages with one key
- * Uses    >>session >>op >>p11
- * Names   message_ C_Message C_SignMessage C_VerifyMessage C_EncryptMessage C_DecryptMessage
- *         C_GenerateKeyPair C_Encapsulate C_Decapsulate C_Async C_WrapKeyAuth C_UnwrapKeyAuth
- * Specs   PKCS#11 3.2, 5.9, 5.11, 5.14, 5.16 (message-based functions)
+ * Uses    >>session >>op >>gate >>p11
+ * Names   message_ C_Message C_SignMessage C_VerifyMessage
+ * Specs   PKCS#11 3.2, 5.14, 5.16 (message-based functions)
  * Tests   tests/unit/message.c
  * ==============================================================================================*/
 
@@ -17724,26 +18187,27 @@ static st message_check(const struct session *session, enum session_op kind, boo
 {
     struct op *op = op_of(session, kind);
     if (!op) return ST_OP_NONE;
-    if (op->begun != begun) return begun ? ST_OP_NONE : ST_OP_ACTIVE;
-    if (parameter_len) return parameter ? ST_MECH_PARAM : ST_ARGS;
-    return ST_OK;
+    if (begun && !op->begun) return ST_OP_NONE;
+    if (!begun && op->begun) return ST_OP_ACTIVE;
+    if (!parameter_len) return ST_OK;
+    return parameter ? ST_MECH_PARAM : ST_ARGS;
 }
 
 static CK_RV message_begin(const char *name, CK_SESSION_HANDLE session, enum session_op kind,
                            const void *parameter, CK_ULONG parameter_len)
 {
-    struct call call = p11_enter(name, session);
+    struct call call = gate_enter(name, session);
     if (!call.s) call.s = message_check(call.session, kind, false, parameter, parameter_len);
     if (!call.s) op_of(call.session, kind)->begun = true;
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 static CK_RV message_final(const char *name, CK_SESSION_HANDLE session, enum session_op kind)
 {
-    struct call call = p11_enter(name, session);
+    struct call call = gate_enter(name, session);
     if (!call.s && !op_of(call.session, kind)) call.s = ST_OP_NONE;
     if (!call.s) op_end(call.card, call.session, kind);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 // A part of a message. One that fails ends the message, not the operation.
@@ -17763,14 +18227,14 @@ CK_RV C_SignMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG p
                     CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                     CK_ULONG_PTR signature_len)
 {
-    struct call call = p11_enter("C_SignMessage", session);
+    struct call call = gate_enter("C_SignMessage", session);
     if (!call.s)
         call.s = message_check(call.session, SESSION_MESSAGE_SIGN, false, parameter, parameter_len);
     if (!call.s && (!signature_len || (data_len && !data))) call.s = ST_ARGS;
     if (!call.s)
         call.s = op_once(call.reader, call.session, SESSION_MESSAGE_SIGN, bytes_of(data, data_len),
                          call.scratch, signature, signature_len);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
@@ -17784,32 +18248,22 @@ CK_RV C_SignMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_UL
 static st message_sign_next(struct call *call, bytes in, CK_BYTE *signature,
                             CK_ULONG *signature_len)
 {
-    struct op *op = op_of(call->session, SESSION_MESSAGE_SIGN);
-    if (in.n && !in.p) return ST_ARGS;
+    if (!p11_is_given(in)) return ST_ARGS;
     if (!signature_len) return message_add(call, SESSION_MESSAGE_SIGN, in);
-    size_t most = 0;
-    st s = op_output_size(call->card, call->session, op, SESSION_MESSAGE_SIGN, 0, call->scratch,
-                          &most);
-    if (s) return op_fail(call->reader, call->session, SESSION_MESSAGE_SIGN, call->scratch, s);
-    if (!signature || *signature_len < most) {
-        *signature_len = (CK_ULONG)most;
-        return signature ? ST_TOO_SMALL : ST_OK;
-    }
-    TRY(message_add(call, SESSION_MESSAGE_SIGN, in));
-    return op_finish(call->reader, call->session, SESSION_MESSAGE_SIGN, call->scratch, signature,
-                     signature_len);
+    return op_finish(call->reader, call->session, SESSION_MESSAGE_SIGN, in, call->scratch,
+                     signature, signature_len);
 }
 
 CK_RV C_SignMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
                         CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                         CK_ULONG_PTR signature_len)
 {
-    struct call call = p11_enter("C_SignMessageNext", session);
+    struct call call = gate_enter("C_SignMessageNext", session);
     if (!call.s)
         call.s = message_check(call.session, SESSION_MESSAGE_SIGN, true, parameter, parameter_len);
     if (!call.s)
-        call.s = message_sign_next(&call, bytes_of(part, part_len), signature, signature_len);
-    return p11_leave(&call);
+        call.s = message_sign_next(&call, p11_given(part, part_len), signature, signature_len);
+    return gate_leave(&call);
 }
 
 CK_RV C_MessageSignFinal(CK_SESSION_HANDLE session)
@@ -17827,7 +18281,7 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG
                       CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR signature,
                       CK_ULONG signature_len)
 {
-    struct call call = p11_enter("C_VerifyMessage", session);
+    struct call call = gate_enter("C_VerifyMessage", session);
     if (!call.s)
         call.s = message_check(call.session, SESSION_MESSAGE_VERIFY, false, parameter,
                                parameter_len);
@@ -17836,7 +18290,7 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG
         call.s = op_verify_once(call.reader, call.session, SESSION_MESSAGE_VERIFY,
                                 bytes_of(data, data_len), bytes_of(signature, signature_len),
                                 call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len)
@@ -17849,16 +18303,19 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_U
                           CK_BYTE_PTR part, CK_ULONG part_len, CK_BYTE_PTR signature,
                           CK_ULONG signature_len)
 {
-    struct call call = p11_enter("C_VerifyMessageNext", session);
+    struct call call = gate_enter("C_VerifyMessageNext", session);
     if (!call.s)
         call.s = message_check(call.session, SESSION_MESSAGE_VERIFY, true, parameter,
                                parameter_len);
     if (!call.s && ((part_len && !part) || (signature_len && !signature))) call.s = ST_ARGS;
-    if (!call.s) call.s = message_add(&call, SESSION_MESSAGE_VERIFY, bytes_of(part, part_len));
-    if (!call.s && signature)                      // NULL: more parts follow
-        call.s = op_verify_end(call.reader, call.session, SESSION_MESSAGE_VERIFY,
+    if (call.s) return gate_leave(&call);
+    bytes in = bytes_of(part, part_len);
+    if (!signature)                                         // more parts follow
+        call.s = message_add(&call, SESSION_MESSAGE_VERIFY, in);
+    else
+        call.s = op_verify_end(call.reader, call.session, SESSION_MESSAGE_VERIFY, in,
                                bytes_of(signature, signature_len), call.scratch);
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
@@ -17866,13 +18323,24 @@ CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE session)
     return message_final("C_MessageVerifyFinal", session, SESSION_MESSAGE_VERIFY);
 }
 
-// ---- Refused: what no card here does, in the order of the standard ----
+/* ================================================================================================
+ * MARK: - >>refused
+ * C_*: what no card here does, in the order of the standard.
+ *
+ * Owns    functions that answer CKR_FUNCTION_NOT_SUPPORTED where the session is right. One that
+ *         becomes more than that moves to >>p11, >>message or >>keys.
+ * Uses    >>gate
+ * Names   C_MessageEncrypt C_EncryptMessage C_MessageDecrypt C_DecryptMessage C_Encapsulate
+ *         C_Decapsulate C_WrapKeyAuth C_UnwrapKeyAuth C_Async
+ * Specs   PKCS#11 3.2, 5.9 (encryption), 5.11 (decryption), 5.18 (keys), 5.22 (asynchronous)
+ * Tests   tests/unit/refused.c
+ * ==============================================================================================*/
 
 CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                            CK_OBJECT_HANDLE key)
 {
     (void)mechanism; (void)key;
-    return p11_refuse("C_MessageEncryptInit", session);
+    return gate_refuse("C_MessageEncryptInit", session);
 }
 
 CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -17881,14 +18349,14 @@ CK_RV C_EncryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULON
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)plaintext;
     (void)plaintext_len; (void)ciphertext; (void)ciphertext_len;
-    return p11_refuse("C_EncryptMessage", session);
+    return gate_refuse("C_EncryptMessage", session);
 }
 
 CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                             CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
-    return p11_refuse("C_EncryptMessageBegin", session);
+    return gate_refuse("C_EncryptMessageBegin", session);
 }
 
 CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -17897,19 +18365,19 @@ CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_
 {
     (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)ciphertext;
     (void)ciphertext_len; (void)flags;
-    return p11_refuse("C_EncryptMessageNext", session);
+    return gate_refuse("C_EncryptMessageNext", session);
 }
 
 CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE session)
 {
-    return p11_refuse("C_MessageEncryptFinal", session);
+    return gate_refuse("C_MessageEncryptFinal", session);
 }
 
 CK_RV C_MessageDecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                            CK_OBJECT_HANDLE key)
 {
     (void)mechanism; (void)key;
-    return p11_refuse("C_MessageDecryptInit", session);
+    return gate_refuse("C_MessageDecryptInit", session);
 }
 
 CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -17918,14 +18386,14 @@ CK_RV C_DecryptMessage(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULON
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len; (void)ciphertext;
     (void)ciphertext_len; (void)plaintext; (void)plaintext_len;
-    return p11_refuse("C_DecryptMessage", session);
+    return gate_refuse("C_DecryptMessage", session);
 }
 
 CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE session, CK_VOID_PTR parameter,
                             CK_ULONG parameter_len, CK_BYTE_PTR aad, CK_ULONG aad_len)
 {
     (void)parameter; (void)parameter_len; (void)aad; (void)aad_len;
-    return p11_refuse("C_DecryptMessageBegin", session);
+    return gate_refuse("C_DecryptMessageBegin", session);
 }
 
 CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_ULONG parameter_len,
@@ -17934,22 +18402,12 @@ CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE session, CK_VOID_PTR parameter, CK_
 {
     (void)parameter; (void)parameter_len; (void)part; (void)part_len; (void)plaintext;
     (void)plaintext_len; (void)flags;
-    return p11_refuse("C_DecryptMessageNext", session);
+    return gate_refuse("C_DecryptMessageNext", session);
 }
 
 CK_RV C_MessageDecryptFinal(CK_SESSION_HANDLE session)
 {
-    return p11_refuse("C_MessageDecryptFinal", session);
-}
-
-CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
-                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
-                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
-                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key)
-{
-    (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
-    (void)private_count; (void)public_key; (void)private_key;
-    return p11_refuse("C_GenerateKeyPair", session);
+    return gate_refuse("C_MessageDecryptFinal", session);
 }
 
 CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -17959,7 +18417,7 @@ CK_RV C_EncapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)public_key; (void)attributes; (void)attribute_count;
     (void)ciphertext; (void)ciphertext_len; (void)key;
-    return p11_refuse("C_EncapsulateKey", session);
+    return gate_refuse("C_EncapsulateKey", session);
 }
 
 CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -17969,7 +18427,7 @@ CK_RV C_DecapsulateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     (void)mechanism; (void)private_key; (void)attributes; (void)attribute_count;
     (void)ciphertext; (void)ciphertext_len; (void)key;
-    return p11_refuse("C_DecapsulateKey", session);
+    return gate_refuse("C_DecapsulateKey", session);
 }
 
 CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -17978,7 +18436,7 @@ CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechani
 {
     (void)mechanism; (void)wrapping_key; (void)key; (void)aad; (void)aad_len; (void)wrapped;
     (void)wrapped_len;
-    return p11_refuse("C_WrapKeyAuthenticated", session);
+    return gate_refuse("C_WrapKeyAuthenticated", session);
 }
 
 CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -17989,26 +18447,26 @@ CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mecha
 {
     (void)mechanism; (void)unwrapping_key; (void)wrapped; (void)wrapped_len; (void)attributes;
     (void)attribute_count; (void)aad; (void)aad_len; (void)key;
-    return p11_refuse("C_UnwrapKeyAuthenticated", session);
+    return gate_refuse("C_UnwrapKeyAuthenticated", session);
 }
 
 CK_RV C_AsyncComplete(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ASYNC_DATA_PTR result)
 {
     (void)function; (void)result;
-    return p11_refuse("C_AsyncComplete", session);
+    return gate_refuse("C_AsyncComplete", session);
 }
 
 CK_RV C_AsyncGetID(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG_PTR id)
 {
     (void)function; (void)id;
-    return p11_refuse("C_AsyncGetID", session);
+    return gate_refuse("C_AsyncGetID", session);
 }
 
 CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG id,
                   CK_BYTE_PTR data, CK_ULONG data_len)
 {
     (void)function; (void)id; (void)data; (void)data_len;
-    return p11_refuse("C_AsyncJoin", session);
+    return gate_refuse("C_AsyncJoin", session);
 }
 
 /* ================================================================================================
@@ -18016,7 +18474,7 @@ CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG 
  * The lists of all functions, and scard11_*.
  *
  * Owns    the function lists of 2.40, 3.0 and 3.2; scard11_configure and its kin
- * Uses    >>link >>card >>slot >>option >>p11
+ * Uses    >>link >>card >>slot >>option >>gate
  * Names   list_ C_GetFunctionList C_GetInterface scard11_
  * Specs   PKCS#11 3.2, 5.4.4 to 5.4.6
  * Tests   tests/unit/list.c
@@ -18096,18 +18554,18 @@ const char *scard11_version(void)
 unsigned long scard11_configure(const char *option, const char *value)
 {
     if (!option || !value) return CKR_ARGUMENTS_BAD;
-    p11_own();
+    gate_own();
     os_acquire(&os_gate);
-    st s = p11_state == P11_DOWN ? option_set(option, value) : ST_ALREADY_INIT;
+    st s = gate_state == GATE_DOWN ? option_set(option, value) : ST_ALREADY_INIT;
     os_release(&os_gate);
     return st_ckr(s);
 }
 
 unsigned long scard11_set_log(void (*line)(void *context, const char *text), void *context)
 {
-    p11_own();
+    gate_own();
     os_acquire(&os_gate);
-    st s = p11_state == P11_DOWN ? ST_OK : ST_ALREADY_INIT;
+    st s = gate_state == GATE_DOWN ? ST_OK : ST_ALREADY_INIT;
     if (!s) os_log_want(line, context);
     os_release(&os_gate);
     return st_ckr(s);
@@ -18116,7 +18574,7 @@ unsigned long scard11_set_log(void (*line)(void *context, const char *text), voi
 // Waits for the reader's lock, so that what it says belongs together.
 unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters)
 {
-    struct call call = p11_enter_library("scard11_stats");
+    struct call call = gate_enter_library("scard11_stats");
     u32 index = 0;
     if (!call.s && !counters) call.s = ST_ARGS;
     if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
@@ -18127,7 +18585,7 @@ unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counter
                                                count->connects,
                                                card ? SCARD11_CARD_MEMORY - card->arena.left : 0 };
     }
-    return p11_leave(&call);
+    return gate_leave(&call);
 }
 
 #if defined(__GNUC__) && !SCARD11_DEBUG

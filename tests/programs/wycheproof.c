@@ -403,7 +403,7 @@ static enum verdict check_hmac(void)
     CK_MECHANISM m = { over(hash, ALG_SECRET, ALG_HMAC), NULL, 0 };
     if (len != alg_hash_find(hash)->size)       // the row behind is the one with a length
         for (size_t i = 0; i < COUNT(mech_rows); i++)
-            if (mech_rows[i].hash == hash && mech_rows[i].param == MECH_MAC_LEN)
+            if (mech_rows[i].hash == hash && mech_rows[i].param == MECH_MAC)
                 m = (CK_MECHANISM){ mech_rows[i].type, &len, sizeof len };
     CK_RV rv = new_secret(CKK_GENERIC_SECRET, field(0), CKA_VERIFY, &key);
     if (rv) return verdict_of(rv, rv + 1, rv + 1);

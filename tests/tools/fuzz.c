@@ -489,7 +489,7 @@ static bool secret_parameter(bytes *in, CK_MECHANISM *m, const struct mech_row *
     memset(p, 0, sizeof *p);
     m->pParameter = p;
     switch (row->param) {
-    case MECH_MAC_LEN:
+    case MECH_MAC:
         p->mac = take8(in) % 70;
         m->ulParameterLen = sizeof p->mac;
         return true;

@@ -445,7 +445,7 @@ inline slot_stop()
 
 /* ---- >>p11: one call ---- */
 
-inline p11_enter_library()
+inline gate_enter_library()
 {
     s = OK; entered = false;
     acquire_gate();
@@ -458,9 +458,9 @@ inline p11_enter_library()
     }
 }
 
-inline p11_enter(h)
+inline gate_enter(h)
 {
-    p11_enter_library();
+    gate_enter_library();
     if :: s == OK -> slot_enter() :: else fi;
     if
     :: s == OK ->
@@ -477,7 +477,7 @@ inline p11_enter(h)
     fi
 }
 
-inline p11_leave()
+inline gate_leave()
 {
     if
     :: entered ->
@@ -514,7 +514,7 @@ inline p11_leave()
 /* C_OpenSession. */
 inline open_session()
 {
-    p11_enter_library();
+    gate_enter_library();
     if :: s == OK -> slot_enter() :: else fi;
     if :: s == OK -> life_card() :: else fi;
     if
@@ -528,7 +528,7 @@ inline open_session()
         }
     :: else
     fi;
-    p11_leave()
+    gate_leave()
 }
 
 /* C_GetAttributeValue of what was read, or C_Sign, with the handle of the last C_OpenSession. Where
@@ -536,7 +536,7 @@ inline open_session()
 inline use_session()
 {
     begun = world;
-    p11_enter(h);
+    gate_enter(h);
     if
     :: s == OK ->
         d_step {
@@ -550,19 +550,19 @@ inline use_session()
         fi
     :: else
     fi;
-    p11_leave()
+    gate_leave()
 }
 
 /* C_CloseSession of the last session: life_rest, the card stays known, and may stay connected. */
 inline close_session()
 {
-    p11_enter(h);
+    gate_enter(h);
     if
     :: s == OK -> arenas[card].session = 0
     :: s == OK -> d_step { arenas[card].session = 0; arenas[card].conn = NONE }
     :: else
     fi;
-    p11_leave()
+    gate_leave()
 }
 
 proctype user()
@@ -588,7 +588,7 @@ proctype lister()
     :: left == 0 -> break
     :: else ->
         left--;
-        p11_enter_library();
+        gate_enter_library();
         if
         :: s == OK ->
 #ifdef FAULT_LOOK_OUTSIDE_LOCK
@@ -606,12 +606,12 @@ proctype lister()
 #endif
         :: else
         fi;
-        p11_leave()
+        gate_leave()
     od
 }
 
-/* The context is known to C_Finalize from here to p11_stop_waiter. */
-inline p11_start_waiter(i)
+/* The context is known to C_Finalize from here to gate_stop_waiter. */
+inline gate_start_waiter(i)
 {
     if
     :: !live[i] ->
@@ -622,7 +622,7 @@ inline p11_start_waiter(i)
     fi
 }
 
-inline p11_stop_waiter(i)
+inline gate_stop_waiter(i)
 {
     acquire_gate();
     atomic { has_context[i] = false; release_gate() }
@@ -630,7 +630,7 @@ inline p11_stop_waiter(i)
 }
 
 /* A context of a service that is gone ends its wait, and is made anew. */
-inline p11_wait_once(i)
+inline gate_wait_once(i)
 {
     acquire_gate();
     atomic { ok = up && !stopping; release_gate() }
@@ -642,7 +642,7 @@ end_wait:
             shown != known[i] || cancelled[i] || service != known_by[i] ->
             waiting[i] = false; cancelled[i] = false
         }
-        if :: service != known_by[i] -> p11_stop_waiter(i) :: else fi
+        if :: service != known_by[i] -> gate_stop_waiter(i) :: else fi
     :: ok && known[i] == NONE -> stopping || !up || !lost       /* sleeps, and looks */
     :: else
     fi
@@ -664,9 +664,9 @@ begin:
         atomic { ok = up && !stopping; release_gate() }
         if :: !ok -> s = NOT_INIT; break :: else fi;
 #ifndef FAULT_CONTEXT_AFTER_LOOK
-        p11_start_waiter(i);
+        gate_start_waiter(i);
 #endif
-        atomic {                                                /* p11_look_for_event */
+        atomic {                                                /* gate_look_for_event */
             acquire_library();
             slot_look_all();
             if
@@ -684,16 +684,16 @@ begin:
         atomic { acquire_library(); known[i] = (lost -> NONE : table); release_library() }
 #endif
 #ifdef FAULT_CONTEXT_AFTER_LOOK
-        p11_start_waiter(i);
+        gate_start_waiter(i);
 #endif
-        p11_wait_once(i)
+        gate_wait_once(i)
     od;
 #ifdef FAULT_WAITER_LEAVES_FIRST
     acquire_gate();
     atomic { listed[i] = false; has_context[i] = false; release_gate() }
     live[i] = false;
 #else
-    p11_stop_waiter(i);
+    gate_stop_waiter(i);
     acquire_gate();
     atomic { listed[i] = false; release_gate() }
 #endif
@@ -714,7 +714,7 @@ inline scard11_reader_cancel(i)
 }
 
 /* It cancels at the first turn, then after 1, 2, 4 ... PACE turns more. */
-inline p11_wait_until_empty()
+inline gate_wait_until_empty()
 {
     rest = 0; pause = 1;
     do
@@ -756,11 +756,11 @@ inline p11_wait_until_empty()
     od
 }
 
-inline p11_finalize()
+inline gate_finalize()
 {
     acquire_gate();
     atomic { stopping = true; finalizing = true; release_gate() }
-    p11_wait_until_empty();
+    gate_wait_until_empty();
     acquire_gate();
     stragglers = stragglers + calls;
     calls = 0;
@@ -799,7 +799,7 @@ proctype ender()
     :: left == 0 -> break
     :: else ->
         left--;
-        p11_finalize();
+        gate_finalize();
         if :: left > 0 -> C_Initialize() :: else fi
     od;
     all_over = true

@@ -148,9 +148,9 @@ mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
 mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     secret_end_one 'if (!s) pin->verified = false;' 'pin->verified = false;'
 mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    p11_finalize 'life_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
+    gate_finalize 'life_log_out_everywhere();' '' slot_empty 'reset || slot_verified(reader->card)' 'reset'
 mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
-    p11_finalize 'life_log_out_everywhere();' ''
+    gate_finalize 'life_log_out_everywhere();' ''
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
     life_rest 'life_log_out_all(reader);' '' session_close '? life_log_out(reader, token)' '? ST_OK'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
@@ -203,7 +203,7 @@ mutant random_that_failed 'unit_4 hash' \
 
 # the log is called between C_Initialize and C_Finalize only: os_log
 mutant log_after_finalize 'module the_log_is_between_initialize_and_finalize' \
-    p11_finalize 'os_log_close()' 'true'
+    gate_finalize 'os_log_close()' 'true'
 mutant log_of_a_child 'module a_forked_child_does_not_log_for_its_parent' \
     os_log_is_on 'owner == os_pid()' 'true'
 mutant log_that_asks_nobody 'module the_log_is_between_initialize_and_finalize' \

@@ -74,16 +74,16 @@ seeded event_swallowed "$(bad 'events missed')" \
 seeded event_unseen "$(bad 'events missed')\|$(bad 'wrong states')" \
     -e "$(in_ slot_change 'if (slot_watching)' 'if (slot_watching \&\& reader->listed \&\& reader->state \& SCARD11_READER_PRESENT)')"
 seeded cancel_never 'did not end' \
-    -e "$(in_ p11_wait_until_empty 'if (waiter->context) scard11_reader_cancel(waiter->context);' ';')" \
-    -e 's/^#define P11_WAIT_MS .*/#define P11_WAIT_MS 100000/'
+    -e "$(in_ gate_wait_until_empty 'if (waiter->context) scard11_reader_cancel(waiter->context);' ';')" \
+    -e 's/^#define GATE_WAIT_MS .*/#define GATE_WAIT_MS 100000/'
 seeded late "events are late" \
-    -e "$(in_ p11_wait_once 'u32 sleep = ' 'u32 sleep = !code ? 20 : ')"
+    -e "$(in_ gate_wait_once 'u32 sleep = ' 'u32 sleep = !code ? 20 : ')"
 seeded present_for_ever "$(bad 'wrong states')" \
     -e "$(in_ slot_has_token 'return ' 'return reader->changes > 1 || ')"
 seeded arena_kept 'LeakSanitizer' \
     -e "$(in_ slot_empty 'arena_free(&everything);' '(void)everything;')"
 seeded context_kept "$(bad 'misuse of the reader')\|more than 128 contexts" \
-    -e "$(in_ p11_stop_waiter 'if (context) scard11_reader_stop(context);' '(void)context;')"
+    -e "$(in_ gate_stop_waiter 'if (context) scard11_reader_stop(context);' '(void)context;')"
 seeded lock_not_held "$(bad 'unexpected')\|Sanitizer\|wrong use" \
     -e "$(in_ slot_wait 'os_acquire(&reader->lock);' '')" -e "$(in_ slot_leave 'os_release(&reader->lock);' '')"
 

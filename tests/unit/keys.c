@@ -16,12 +16,11 @@ TEST(keys_kdf_vectors)
     u8 room[32];
     struct buf b = buf_on(room, sizeof room);
     CHECK_ST(cipher_start(), ST_OK);
-    CHECK_ST(keys_kdf(CKD_SHA1_KDF, bytes_of(z1, sizeof z1), BYTES_NONE, 16, padding_scratch(), &b),
+    CHECK_ST(keys_kdf(CKD_SHA1_KDF, bytes_of(z1, sizeof z1), BYTES_NONE, 16, &b),
              ST_OK);
     CHECK_BYTES(b.p, b.n, "bf71dffd8f4d99223936beb46fee8ccc");
     b.n = 0;
-    CHECK_ST(keys_kdf(CKD_SHA256_KDF, bytes_of(z256, sizeof z256), BYTES_NONE, 16, padding_scratch(),
-                    &b), ST_OK);
+    CHECK_ST(keys_kdf(CKD_SHA256_KDF, bytes_of(z256, sizeof z256), BYTES_NONE, 16, &b), ST_OK);
     CHECK_BYTES(b.p, b.n, "443024c3dae66b95e6f5670601558f71");
 }
 
@@ -37,12 +36,11 @@ TEST(keys_kdf_of_several_blocks)
     CHECK_ST(cipher_start(), ST_OK);
     for (size_t i = 0; i < COUNT(keys_kdfs); i++) {
         struct buf b = buf_on(room, sizeof room);
-        CHECK_ST(keys_kdf(keys_kdfs[i], bytes_of(z, sizeof z), bytes_text("shared"), 100,
-                        padding_scratch(), &b), ST_OK);
+        CHECK_ST(keys_kdf(keys_kdfs[i], bytes_of(z, sizeof z), bytes_text("shared"), 100, &b), ST_OK);
         CHECK_EQ(b.n, 100);
         CHECK_BYTES(b.p + 88, 12, want[i]);
         b = buf_on(room, 99);                           // without room it ends all the same
-        CHECK_ST(keys_kdf(keys_kdfs[i], bytes_of(z, sizeof z), BYTES_NONE, 100, padding_scratch(), &b),
+        CHECK_ST(keys_kdf(keys_kdfs[i], bytes_of(z, sizeof z), BYTES_NONE, 100, &b),
                  ST_KEY_SIZE);
     }
 }
@@ -52,14 +50,14 @@ TEST(keys_kdf_null_shortens_from_the_front)
     u8 room[8];
     struct buf b = buf_on(room, sizeof room);
     bytes z = BYTES(1, 2, 3, 4);
-    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 4, padding_scratch(), &b), ST_OK);
+    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 4, &b), ST_OK);
     CHECK_BYTES(b.p, b.n, "01020304");
     b.n = 0;
-    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 3, padding_scratch(), &b), ST_OK);
+    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 3, &b), ST_OK);
     CHECK_BYTES(b.p, b.n, "020304");
     b.n = 0;
-    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 5, padding_scratch(), &b), ST_KEY_SIZE);
-    CHECK_ST(keys_kdf(CKD_CPDIVERSIFY_KDF, z, BYTES_NONE, 4, padding_scratch(), &b), ST_MECH_PARAM);
+    CHECK_ST(keys_kdf(CKD_NULL, z, BYTES_NONE, 5, &b), ST_KEY_SIZE);
+    CHECK_ST(keys_kdf(CKD_CPDIVERSIFY_KDF, z, BYTES_NONE, 4, &b), ST_MECH_PARAM);
     CHECK_EQ(b.n, 0);
 }
 

@@ -41,11 +41,13 @@ TEST(mech_rows_are_whole)
         const struct mech_row *m = &mech_rows[i];
         for (size_t j = 0; j < i; j++) CHECK(mech_rows[j].type != m->type);
         CHECK(m->flags);
-        CHECK(m->hash == MECH_NO_HASH || alg_hash_find(m->hash));
+        CHECK(!m->hash || alg_hash_find(m->hash));
         CHECK(m->key != ALG_NONE || m->flags == CKF_GENERATE ||
               (m->flags == CKF_DIGEST && m->hash == m->type));
-        CHECK((m->scheme == ALG_HMAC) == (m->key == ALG_SECRET && m->hash != MECH_NO_HASH));
+        CHECK((m->scheme == ALG_HMAC) == (m->key == ALG_SECRET && m->hash));
         CHECK(m->scheme != ALG_GCM || m->param == MECH_GCM);
+        CHECK((m->key == ALG_SECRET || m->flags == CKF_GENERATE) == (m->secret != 0));
+        CHECK(!m->secret || m->secret == MECH_ANY || make_secret_type(m->secret));
         CHECK((m->scheme == ALG_PSS) == (m->param == MECH_PSS));
         CHECK((m->scheme == ALG_OAEP) == (m->param == MECH_OAEP));
     }
@@ -167,7 +169,7 @@ TEST(mech_parameters_of_a_wrong_length)
         size_t want = m->param == MECH_PSS ? sizeof(CK_RSA_PKCS_PSS_PARAMS)
                     : m->param == MECH_OAEP ? sizeof(CK_RSA_PKCS_OAEP_PARAMS)
                     : m->param == MECH_EDDSA ? sizeof(CK_EDDSA_PARAMS)
-                    : m->param == MECH_MAC_LEN ? sizeof(CK_MAC_GENERAL_PARAMS)
+                    : m->param == MECH_MAC ? sizeof(CK_MAC_GENERAL_PARAMS)
                     : m->param == MECH_IV ? (mech_is_des3(m) ? 8 : ALG_BLOCK)
                     : m->param == MECH_COUNTER ? sizeof(CK_AES_CTR_PARAMS)
                     : m->param == MECH_GCM ? sizeof(CK_GCM_PARAMS) : 0;
@@ -178,11 +180,11 @@ TEST(mech_parameters_of_a_wrong_length)
         memset(&p, 0, sizeof p);
         for (size_t n = 0; n < sizeof p; n++) {
             if (m->param == MECH_PSS) {
-                p.pss.hashAlg = m->hash == MECH_NO_HASH ? CKM_SHA256 : m->hash;
+                p.pss.hashAlg = m->hash ? m->hash : CKM_SHA256;
                 p.pss.mgf = CKG_MGF1_SHA256;
             }
             if (m->param == MECH_OAEP) p.oaep.hashAlg = CKM_SHA256, p.oaep.mgf = CKG_MGF1_SHA256;
-            if (m->param == MECH_MAC_LEN) p.mac = 20;
+            if (m->param == MECH_MAC) p.mac = 20;
             if (m->param == MECH_COUNTER) p.counter.ulCounterBits = 128;
             if (m->param == MECH_GCM) p.gcm = (CK_GCM_PARAMS){ iv, 12, 96, NULL, 0, 128 };
             bool right = n == want || (!n && m->param == MECH_EDDSA);

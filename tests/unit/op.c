@@ -20,40 +20,6 @@ TEST(op_fits_a_hash_to_the_curve)
     CHECK(bytes_equal(buf_bytes(&b), bytes_of(digest, 32)));
 }
 
-// AES-CTR's counter: so many last bits count, the rest stays (NIST SP 800-38A, B.1).
-TEST(op_counts_in_the_last_bits)
-{
-    u8 block[ALG_BLOCK];
-    memset(block, 0xff, sizeof block);
-    op_count(block, 128, 1);
-    CHECK_BYTES(block, sizeof block, "00000000000000000000000000000000");
-    op_count(block, 128, 0x123456789a);
-    CHECK_BYTES(block, sizeof block, "0000000000000000000000123456789a");
-    memset(block, 0xff, sizeof block);
-    op_count(block, 12, 2);
-    CHECK_BYTES(block, sizeof block, "fffffffffffffffffffffffffffff001");
-    op_count(block, 1, 1);
-    CHECK_BYTES(block, sizeof block, "fffffffffffffffffffffffffffff000");
-    op_count(block, 33, 0x100000000u);
-    CHECK_BYTES(block, sizeof block, "fffffffffffffffffffffffefffff000");
-}
-
-// RFC 5652, 6.3: one to sixteen bytes that all say how many.
-TEST(op_unpads_a_block)
-{
-    u8 block[ALG_BLOCK];
-    size_t n;
-    for (unsigned pad = 0; pad < 256; pad++) {
-        memset(block, (int)pad, sizeof block);
-        bool good = pad >= 1 && pad <= ALG_BLOCK;
-        CHECK_ST(op_unpad(bytes_of(block, sizeof block), &n), good ? ST_OK : ST_CIPHER_DATA);
-        if (good) CHECK_EQ(n, ALG_BLOCK - pad);
-        if (!good || pad < 2) continue;
-        block[ALG_BLOCK - pad] ^= 1;
-        CHECK_ST(op_unpad(bytes_of(block, sizeof block), &n), ST_CIPHER_DATA);
-    }
-}
-
 // A signature that begins with 00 is looked at: here 2 ^ 3 is 8, with a modulus of 64 bytes.
 TEST(op_short_signatures_are_looked_at)
 {
@@ -80,6 +46,4 @@ static void test_op(void)
 {
     RUN(op_short_signatures_are_looked_at);
     RUN(op_fits_a_hash_to_the_curve);
-    RUN(op_counts_in_the_last_bits);
-    RUN(op_unpads_a_block);
 }

@@ -4,7 +4,7 @@
 static bool p11_padded(const char *text, size_t size, const char *want)
 {
     CK_UTF8CHAR field[16];
-    p11_pad_text(field, size, text);
+    p11_put_text(field, size, text);
     return strlen(want) == size && !memcmp(field, want, size);
 }
 
@@ -18,33 +18,6 @@ TEST(p11_pads_text_and_cuts_it_between_characters)
     CHECK(p11_padded("abcd\xc3\xa4", 5, "abcd "));
     CHECK(p11_padded("abc\xe2\x82\xac", 5, "abc  "));
     CHECK(p11_padded("\x80\x80\x80", 2, "  "));
-}
-
-static CK_RV p11_mutex(void *m)
-{
-    (void)m;
-    return CKR_OK;
-}
-
-static CK_RV p11_mutex_new(void **m)
-{
-    *m = NULL;
-    return CKR_OK;
-}
-
-TEST(p11_takes_all_mutex_functions_or_none)
-{
-    CK_C_INITIALIZE_ARGS args;
-    struct os_mutexes m;
-    memset(&args, 0, sizeof args);
-    CHECK_ST(p11_mutexes(NULL, &m), ST_OK);
-    CHECK_ST(p11_mutexes(&args, &m), ST_OK);
-    args.LockMutex = args.UnlockMutex = args.DestroyMutex = p11_mutex;
-    CHECK_ST(p11_mutexes(&args, &m), ST_ARGS);
-    args.CreateMutex = p11_mutex_new;
-    CHECK_ST(p11_mutexes(&args, &m), ST_OK);
-    args.pReserved = &m;
-    CHECK_ST(p11_mutexes(&args, &m), ST_ARGS);
 }
 
 TEST(p11_flags_tell_of_the_tries)
@@ -64,24 +37,6 @@ TEST(p11_flags_tell_of_the_tries)
     CHECK_EQ(p11_token_flags(&t) & all, 0);
     test_pin(&t)->missing = true;
     CHECK(!(p11_token_flags(&t) & CKF_USER_PIN_INITIALIZED));
-}
-
-// A child that was forked while another thread of its parent made the locks: it makes its own.
-TEST(p11_own_by_a_child_of_a_fork_in_the_middle)
-{
-    int status = 0;
-    u32 owner = os_load(&p11_owner);
-    os_store(&p11_owner, os_pid() | P11_MAKING);
-    pid_t pid = fork();
-    if (!pid) {
-        alarm(10);
-        p11_own();
-        _exit(os_load(&p11_owner) == os_pid() ? 0 : 1);
-    }
-    os_store(&p11_owner, owner);
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-    CHECK(WIFEXITED(status));                   // else it waited for a thread that it has not
-    CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
 // A PIN that nothing unblocks: no flag speaks of an SO's, and nobody logs in with it.
@@ -104,7 +59,5 @@ static void test_p11(void)
 {
     RUN(p11_flags_of_a_token_without_puk);
     RUN(p11_pads_text_and_cuts_it_between_characters);
-    RUN(p11_takes_all_mutex_functions_or_none);
     RUN(p11_flags_tell_of_the_tries);
-    RUN(p11_own_by_a_child_of_a_fork_in_the_middle);
 }

@@ -62,10 +62,13 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "login.c"
 #include "make.c"
 #include "op.c"
+#include "stream.c"
 #include "keys.c"
 #include "option.c"
+#include "gate.c"
 #include "p11.c"
 #include "message.c"
+#include "refused.c"
 #include "list.c"
 
 int main(int argc, char **argv)
@@ -121,10 +124,13 @@ int main(int argc, char **argv)
     SECTION(login);
     SECTION(make);
     SECTION(op);
+    SECTION(stream);
     SECTION(keys);
     SECTION(option);
+    SECTION(gate);
     SECTION(p11);
     SECTION(message);
+    SECTION(refused);
     SECTION(list);
     return test_end();
 }
