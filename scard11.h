@@ -10,7 +10,8 @@
 //      cc app.c scard11.c $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o app
 //
 // A FIRST PROGRAM (more in examples/; other systems' lines in README.md)
-//   Complete, for any card here, with RSA and elliptic curves; a wrong PIN costs a try.
+//   It is complete, and works with every supported card, with RSA and with elliptic curves. A wrong
+//   PIN costs a try.
 //
 //      // app.c: signs a text with the first key of the first card. app PIN TEXT
 //      #include "scard11.h"
