@@ -62,7 +62,7 @@
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>place     where on the card we are, and being sure of it
- *                 >>secret    PINs on their way to the card: the one gate
+ *                 >>pinpad >>secret      PINs that are typed, or given: the one gate
  *                 >>trial     what is done on trust, and checked
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
  *                 >>p15 >>p15file        ... an application; how its files are reached and read
@@ -3277,8 +3277,13 @@ struct extended {
     struct extended_reader *reader;
 };
 
-enum extended_trust { EXTENDED_GOOD, EXTENDED_SUSPECTED, EXTENDED_DOUBTED,
-                      EXTENDED_SUSPECTED_AGAIN, EXTENDED_SHORT };
+enum extended_trust {
+    EXTENDED_GOOD,              // did not fail
+    EXTENDED_SUSPECTED,         // failed, or its card was pulled right then
+    EXTENDED_DOUBTED,           // that was another card: it may have been pulled
+    EXTENDED_SUSPECTED_AGAIN,   // failed with the next one too
+    EXTENDED_SHORT              // takes short commands only
+};
 
 // Of one reader.
 struct extended_reader {
@@ -3438,19 +3443,6 @@ static void extended_card_came(struct extended_reader *reader, u32 changes)
 
 #define LINK_ATR_MAX  33                // ISO 7816-3
 
-// PC/SC part 10: features of a PIN pad, and what GET_KEY_PRESSED says before the last key.
-#define LINK_PAD_VERIFY   6u            // VERIFY_PIN_DIRECT; in two: VERIFY_PIN_START 1, _FINISH 2
-#define LINK_PAD_MODIFY   7u            // MODIFY_PIN_DIRECT; in two: MODIFY_PIN_START 3, _FINISH 4
-#define LINK_PAD_START(f) ((f) == LINK_PAD_VERIFY ? 1u : 3u)
-#define LINK_PAD_BOTH     3u            // a START and its FINISH, bits
-#define LINK_PAD_KEY      5u            // GET_KEY_PRESSED
-#define LINK_KEY_NONE     0x00
-#define LINK_KEY_BACK     0x08
-#define LINK_KEY_ENTER    0x0d
-#define LINK_KEY_DIGIT    0x2b
-#define LINK_PAD_MS       50            // between two looks at the keys
-#define LINK_PAD_WAITS    2400          // looks at most: two minutes, longer than readers wait
-
 // How many READs, and GET RESPONSEs after the first of a command, one call may take: how many there
 // are is the card's to say. So many answers of 256 bytes bring more than SCARD11_CARD_MEMORY, all
 // that a card may make us keep; a card that gives a byte at a time would be read for hours.
@@ -3487,9 +3479,9 @@ struct link {
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
     bool quiet;             // answers want a PIN: as if every command had secret_out
-    bool broken;            // a transmit failed, not by removal: the card is reset when we let go
-    bool dead;              // the card was seen to be gone: only disconnecting is left
-    bool reset;             // ... to be reset: only connecting again is, or disconnecting
+    bool broken;            // a command failed, not by removal: the card is reset when we let go
+    bool dead;              // the card was seen to be gone: the connection can only be closed
+    bool reset;             // the card was seen to be reset: it can be taken up again, or closed
     bool same_atr;          // the last connect found the ATR that the one before it did
     bool erred;             // an answer was an error of the card, not one of what it was asked
     bool t0;
@@ -3548,6 +3540,7 @@ static st link_connect_how(struct link *link, unsigned how)
 {
     struct scard11_reader_card card = { .atr_len = 0 };
     bool was_open = link->conn && link->open;
+    SCARD11_ASSERT(link->name && link->raw && link->answer && link->count);
     link_end_secure(link);
     if (link->dead) return ST_CARD_REMOVED;
     st s = reader_st(scard11_reader_connect(&link->conn, link->name, how, &card));
@@ -3664,8 +3657,6 @@ static st link_no_answer(struct link *link)
 
 // ---- Commands ----
 
-
-
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *link)
 {
@@ -3742,6 +3733,7 @@ static st link_transmit(struct link *link, const struct apdu *cmd, struct buf *r
 
     TRY(link_ready(link));
     if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    SCARD11_ASSERT(link->open || link->exclusive);          // from link_begin to link_end
     apdu_encode(&out, cmd, extended ? SCARD11_ANSWER - 2 : 0, link->t0);
     st s = out.full ? ST_DATA_LEN : link_pass(link, buf_bytes(&out), &got);
     link->count->commands++;
@@ -3805,6 +3797,18 @@ static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
         more.le = link_more(link);
         next = &more;
     }
+}
+
+// One control of the reader, feature of PC/SC part 10: got bytes in link->answer. ST_NOT_SUPPORTED,
+// ST_NO_EVENT (nothing came in time, or it was cancelled): the connection is well.
+static st link_control(struct link *link, u32 feature, bytes in, size_t *got)
+{
+    *got = SCARD11_ANSWER;
+    if (!link->conn || link->dead) return ST_CARD_REMOVED;
+    st s = reader_st(scard11_reader_control(link->conn, feature, in.p, in.n, link->answer, got));
+    if (!s && *got > SCARD11_ANSWER) s = ST_READER;
+    if (s == ST_NO_EVENT || s == ST_NOT_SUPPORTED) return s;
+    return s ? link_failed(link, s) : ST_OK;
 }
 
 // ---- Secure messaging ----
@@ -3937,90 +3941,6 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
     return link->sw >> 8 == SW1_MORE ? ST_OK : st_of_sw(link->sw);
 }
 
-// ---- The reader's PIN pad ----
-
-// What a PIN pad answered instead of the card (PC/SC part 10, 2.5): nobody typed in time, or the
-// cancel key; the new PIN was not typed twice alike; a PIN too short or too long.
-static st link_pad_status(u16 sw)
-{
-    if (sw == 0x6400 || sw == 0x6401) return ST_PIN_CANCELED;
-    if (sw == 0x6402) return ST_PIN_INVALID;
-    if (sw == 0x6403) return ST_PIN_LEN;
-    return st_of_sw(sw);
-}
-
-// What a pad is asked has no PIN in it, and neither has its answer.
-static void link_log_pad(const char *what, bytes s)
-{
-#if SCARD11_TRACE
-    os_log_hex(what, s);
-#else
-    (void)what; (void)s;
-#endif
-}
-
-// One control of a reader. ST_FAILED: the reader does not do what it said it can.
-static st link_control(struct link *link, u32 feature, bytes in, size_t *got)
-{
-    *got = SCARD11_ANSWER;
-    if (!link->conn || link->dead) return ST_CARD_REMOVED;
-    st s = reader_st(scard11_reader_control(link->conn, feature, in.p, in.n, link->answer, got));
-    if (!s && *got > SCARD11_ANSWER) s = ST_READER;
-    if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
-    if (s == ST_NOT_SUPPORTED) return ST_FAILED;
-    return s ? link_failed(link, s) : ST_OK;
-}
-
-// Can the reader's pad do this, LINK_PAD_VERIFY or LINK_PAD_MODIFY: in one control, or begun and
-// finished in two? It can protect nothing.
-static bool link_has_pad(const struct link *link, u32 feature)
-{
-    u32 two = LINK_PAD_BOTH << LINK_PAD_START(feature);
-    if (link->secure) return false;
-    return link->features >> feature & 1 || (link->features & two) == two;
-}
-
-// Waits for the key that ends an entry that was begun, at a reader that tells what keys were
-// pressed: enter, cancel, or its own timeout.
-static st link_await_keys(struct link *link)
-{
-    for (u32 waits = 0; waits < LINK_PAD_WAITS; waits++) {
-        size_t got;
-        TRY(link_control(link, LINK_PAD_KEY, BYTES_NONE, &got));
-        u8 key = got == 1 ? link->answer[0] : LINK_KEY_ENTER;
-        if (key != LINK_KEY_NONE && key != LINK_KEY_DIGIT && key != LINK_KEY_BACK) break;
-        os_sleep_ms(LINK_PAD_MS);
-    }
-    return ST_OK;
-}
-
-// The same in two controls: the first begins the entry and has no answer, unless it went wrong; the
-// second has the card's.
-static st link_ask_in_two(struct link *link, u32 feature, bytes ask, size_t *got)
-{
-    u32 start = LINK_PAD_START(feature);
-    TRY(link_control(link, start, ask, got));
-    if (*got >= 2 && (link->answer[*got - 2] != 0x90 || link->answer[*got - 1])) return ST_OK;
-    if (link->features >> LINK_PAD_KEY & 1) TRY(link_await_keys(link));
-    return link_control(link, start + 1, BYTES_NONE, got);
-}
-
-// Has a PIN entered at the reader's pad, which builds the command, sends it and hands over the
-// card's answer. ask: the feature's structure; it ends with the command, without a PIN.
-static st link_ask_pad(struct link *link, u32 feature, bytes ask)
-{
-    size_t got;
-    link_log_pad("pad ", ask);
-    st s = link->features >> feature & 1 ? link_control(link, feature, ask, &got)
-                                      : link_ask_in_two(link, feature, ask, &got);
-    link->count->commands++;
-    if (!s && got < 2) s = link_no_answer(link);
-    if (s) return s;
-    link_count_answer(link, got);
-    link_log_pad("< ", bytes_of(link->answer, got));
-    return link_pad_status(link->sw);
-}
-
 /* ================================================================================================
  * MARK: - >>iso
  * ISO 7816-4 commands, one function each.
@@ -4046,18 +3966,40 @@ static st link_ask_pad(struct link *link, u32 feature, bytes ask)
 #define ISO_FCP     0x04                // what some cards want asked that give no FCI
 #define ISO_NOTHING 0x0c
 
+// What it tells: FCI and FCP, and in them the size of the file's content.
+#define ISO_TAG_FCI      0x6f
+#define ISO_TAG_FCP      0x62
+#define ISO_TAG_SIZE     0x80
+#define ISO_TAG_SIZE_ALL 0x81           // with structural information
+
+#define ISO_OFFSET_MAX 0x7fff           // of READ BINARY, in P1 and P2: the first bit says so
+#define ISO_NO_DATA    16               // room for an answer without data: cards may give a little
+
+// Runs a command whose answer has no data.
+static st iso_send(struct link *link, const struct apdu *cmd)
+{
+    u8 none[ISO_NO_DATA];
+    struct buf rsp = buf_on(none, sizeof none);
+    return link_exchange(link, cmd, &rsp);
+}
+
 // SELECT of a file; what the card tells of it is appended to told (NULL: it is not wanted). p1 says
 // what path is.
 static st iso_select(struct link *link, u8 p1, u8 p2, bytes path, struct buf *told)
 {
-    u8 none[256];
-    struct buf unread = buf_on(none, sizeof none);
+    u8 room[APDU_LE_SHORT];
+    struct buf unread = buf_on(room, sizeof room);
     struct apdu cmd = { .ins = INS_SELECT, .p1 = p1, .p2 = p2, .data = path };
     if (p2 != ISO_NOTHING) cmd.le = APDU_LE_SHORT;
     st s = link_exchange(link, &cmd, told ? told : &unread);
-    bool none_such = s == SW_FILE_NOT_FOUND || s == SW_RECORD_NOT_FOUND || s == SW_NO_INS ||
-                     s == SW_NOT_SELECTED || s == SW_NOT_ALLOWED;
-    return none_such ? ST_NOT_FOUND : s;
+    switch (s) {
+    case SW_FILE_NOT_FOUND:
+    case SW_RECORD_NOT_FOUND:
+    case SW_NO_INS:
+    case SW_NOT_SELECTED:
+    case SW_NOT_ALLOWED: return ST_NOT_FOUND;
+    default:             return s;
+    }
 }
 
 static st iso_select_file(struct link *link, u8 p1, bytes path)
@@ -4076,36 +4018,39 @@ static st iso_select_aid(struct link *link, u8 p2, bytes aid, struct buf *fci)
 // What the status word of VERIFY and its kin says of a PIN. tries gets the tries left, or stays.
 static st iso_pin_status(st s, int *tries)
 {
-    if ((s & 0xfff0) == 0x63c0) *tries = (int)(s & 0xf);
-    // Some cards (YubiKey NEO) tell the tries left as 630X. 6300 says nothing of them.
-    if ((s & 0xfff0) == 0x6300 && s & 0xf) *tries = (int)(s & 0xf);
-    if (s == SW_BLOCKED || s == SW_DATA_UNUSABLE) *tries = 0;
-    if (s == 0x63c0) return ST_PIN_LOCKED;
-    if ((s & 0xff00) == 0x6300) return ST_PIN_INCORRECT;
-    if (s == SW_BLOCKED || s == SW_DATA_UNUSABLE) return ST_PIN_LOCKED;
-    if (s == SW_SECURITY_STATUS) return ST_PIN_INCORRECT;
-    if (s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) return ST_PIN_LEN;
-    if (s == SW_DATA_NOT_FOUND || s == SW_FILE_NOT_FOUND) return ST_PIN_MISSING;
-    return s;
+    switch (s) {
+    case SW_BLOCKED:
+    case SW_DATA_UNUSABLE:
+    case SW_NO_TRIES:        *tries = 0;
+                             return ST_PIN_LOCKED;
+    case SW_SECURITY_STATUS: return ST_PIN_INCORRECT;
+    case SW_WRONG_DATA:
+    case SW_WRONG_LENGTH:    return ST_PIN_LEN;
+    case SW_DATA_NOT_FOUND:
+    case SW_FILE_NOT_FOUND:  return ST_PIN_MISSING;
+    default:                 break;
+    }
+    if (s >> 8 != SW1_TRIES) return s;
+    // QUIRK(YubiKey NEO): the tries left as 630X. 6300 says nothing of them.
+    u32 counter = s & 0xf0;
+    int left = (int)(s & 0x0f);
+    if (counter == 0xc0 || (counter == 0 && left)) *tries = left;
+    return ST_PIN_INCORRECT;
 }
 
 // An empty VERIFY asks whether a PIN is verified, or how many tries are left. Some cards count it
 // as a try.
 static st iso_ask_pin(struct link *link, u8 pin_ref, int *tries)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_VERIFY, .p2 = pin_ref };
-    return iso_pin_status(link_exchange(link, &cmd, &rsp), tries);
+    return iso_pin_status(iso_send(link, &cmd), tries);
 }
 
 // VERIFY with P1 FF: the card forgets that the PIN was verified.
 static st iso_logout(struct link *link, u8 pin_ref)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_VERIFY, .p1 = 0xff, .p2 = pin_ref };
-    return link_exchange(link, &cmd, &rsp);
+    return iso_send(link, &cmd);
 }
 
 // GET DATA (odd instruction): the data object that a tag list 5C names, or enough of it.
@@ -4115,21 +4060,24 @@ static st iso_get_data(struct link *link, u16 file, bytes tag_list, bool (*enoug
     struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file,
                         .data = tag_list, .le = APDU_LE_ALL, .enough = enough };
     st s = link_exchange(link, &cmd, out);
-    if (s == SW_FILE_NOT_FOUND || s == SW_DATA_NOT_FOUND) return ST_NOT_FOUND;
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s;
+    switch (s) {
+    case SW_FILE_NOT_FOUND:
+    case SW_DATA_NOT_FOUND:  return ST_NOT_FOUND;
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    default:                 return s;
+    }
 }
 
 // ---- Files ----
 
-// The size of the file that an FCP or FCI tells of (80 bytes of content, or 81 with structure); 0:
-// it does not say.
-static u32 iso_file_size(bytes fcp)
+// The size of the file that an FCP or FCI tells of; 0: it does not say.
+static u32 iso_file_size(bytes told)
 {
     struct tlv tlv;
     bytes size = BYTES_NONE;
-    if (tlv_next(&fcp, &tlv) || (tlv.tag != 0x6f && tlv.tag != 0x62)) return 0;
-    if (!tlv_find(tlv.value, 0x80, &size)) tlv_find(tlv.value, 0x81, &size);
+    if (tlv_next(&told, &tlv)) return 0;
+    if (tlv.tag != ISO_TAG_FCI && tlv.tag != ISO_TAG_FCP) return 0;
+    if (!tlv_find(tlv.value, ISO_TAG_SIZE, &size)) tlv_find(tlv.value, ISO_TAG_SIZE_ALL, &size);
     return size.n >= 1 && size.n <= 4 ? (u32)bytes_number(size) : 0;
 }
 
@@ -4139,13 +4087,17 @@ static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out
 {
     struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
                         .le = le };
-    if (offset > 0x7fff) return ST_NOT_FOUND;
+    if (offset > ISO_OFFSET_MAX) return ST_NOT_FOUND;
     TRY(link_count_read(link));
     st s = link_exchange(link, &cmd, out);
-    if (s == SW_END_OF_FILE) return ST_OK;                      // all that there is has come
-    if (s == SW_WRONG_P1P2 || s == SW_INCORRECT_P1P2 || s == SW_FILE_NOT_FOUND) return ST_NOT_FOUND;
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s;
+    switch (s) {
+    case SW_END_OF_FILE:     return ST_OK;              // all that there is has come
+    case SW_WRONG_P1P2:
+    case SW_INCORRECT_P1P2:
+    case SW_FILE_NOT_FOUND:  return ST_NOT_FOUND;
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    default:                 return s;
+    }
 }
 
 // READ RECORD, one by its number. ST_NOT_FOUND: there is none.
@@ -4154,9 +4106,13 @@ static st iso_read_record(struct link *link, u8 number, struct buf *out)
     struct apdu cmd = { .ins = INS_READ_RECORD, .p1 = number, .p2 = 0x04, .le = APDU_LE_SHORT };
     TRY(link_count_read(link));
     st s = link_exchange(link, &cmd, out);
-    if (s == SW_END_OF_FILE) return ST_OK;
-    if (s == SW_RECORD_NOT_FOUND || s == SW_FILE_NOT_FOUND) return ST_NOT_FOUND;
-    return s == SW_SECURITY_STATUS ? ST_NOT_LOGGED_IN : s;
+    switch (s) {
+    case SW_END_OF_FILE:      return ST_OK;
+    case SW_RECORD_NOT_FOUND:
+    case SW_FILE_NOT_FOUND:   return ST_NOT_FOUND;
+    case SW_SECURITY_STATUS:  return ST_NOT_LOGGED_IN;
+    default:                  return s;
+    }
 }
 
 // ---- Security environment ----
@@ -4179,19 +4135,15 @@ static st iso_read_record(struct link *link, u8 number, struct buf *out)
 // MANAGE SECURITY ENVIRONMENT, SET. content is the template without its tag, which is p2.
 static st iso_mse_set(struct link *link, u8 p1, u8 p2, bytes content)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_MSE, .p1 = p1, .p2 = p2, .data = content };
-    return link_exchange(link, &cmd, &rsp);
+    return iso_send(link, &cmd);
 }
 
 // MANAGE SECURITY ENVIRONMENT, RESTORE: one that the card keeps under a number.
 static st iso_mse_restore(struct link *link, u8 number)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = INS_MSE, .p1 = MSE_RESTORE, .p2 = number };
-    return link_exchange(link, &cmd, &rsp);
+    return iso_send(link, &cmd);
 }
 
 // PERFORM SECURITY OPERATION, compute digital signature.
@@ -4229,10 +4181,10 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 
 /* ================================================================================================
  * MARK: - >>card
- * The card model, and what a driver is.
+ * The card model: what a card holds, and which functions a driver for such cards has.
  *
  * Owns    struct card, struct token, struct credential, struct object, struct query, struct driver;
- *         the table of objects; what the end of a login means for a token
+ *         the table of objects; secrets that are kept; what the end of a login means for a token
  * Uses    >>x509 >>alg >>link
  * Names   card_
  * Tests   tests/unit/card.c
@@ -4241,17 +4193,24 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 // Tokens and objects have the shape that PKCS#11 gives them (CKO_, CKA_ID, CKA_PRIVATE). So there
 // is one model, which drivers fill and >>attr and >>session read, and nothing to translate.
 //
-// transaction  From link_begin to link_end no other program's command comes between ours. What one
-//              did before that, PC/SC does not tell.
+// The hard part is that other programs use the card too. Between two of our commands one of them
+// may SELECT another application, and PC/SC does not say so. To SELECT ours each time would cost a
+// command, and on most cards the login. These words say how the sections below get around that:
+//
+// transaction  From link_begin to link_end no other program's command comes between ours. Of what
+//              came before it nothing is known.
 // sure         In this transaction the token's application was seen to be selected (card->sure).
-// on trust     Sent without being sure, because making sure costs commands. What comes back is
-//              checked (>>trial). A secret is never sent on trust (>>secret).
-// place        An application, and in it a DF or a file. A SELECT goes there; one that leaves the
-//              application, and on many cards any SELECT of it, ends a login.
-// landmark     What only this application has. A driver reads it to be sure without a SELECT.
-// identity     A landmark that no other card has: shows that it is the card we remember.
-// credential   A PIN, PUK or key, the place where it is presented, and what ends its effect. An
-//              object names the one that opens it.
+// on trust     Sent without being sure: the card is believed to be where we left it. What comes
+//              back is checked, and if it is wrong, made again for certain (>>trial). A secret is
+//              never sent on trust (>>secret).
+// place        Where a command must be sent: an application, and in it a DF or a file. SELECTs lead
+//              there. One that leaves the application, and on many cards any SELECT of it, ends a
+//              login (>>place).
+// landmark     Data that only this application has. To read it is to be sure, without a SELECT.
+// identity     A landmark that no other card has, such as a serial number. It shows that a card
+//              whose connection was lost for a while is the one that we remember (>>slot).
+// credential   A PIN, PUK or key: what it opens, the place where it is presented, how, and what
+//              ends its effect. An object names the one that opens it.
 
 #define CARD_OBJECT_PAGE   16
 #define CARD_OBJECT_PAGES  ((HANDLE_INDEX_MASK + 1) / CARD_OBJECT_PAGE)
@@ -4260,6 +4219,7 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 #define CARD_PIN_MAX       64           // bytes of an encoded PIN
 #define CARD_MSE_MAX       40           // bytes of a security environment that is remembered
 #define CARD_DIGEST        32           // SHA-256
+#define CARD_SPKI_MAX      1024         // bytes of a public key in DER: RSA-4096 has 550
 
 struct card;
 struct token;
@@ -4283,24 +4243,38 @@ struct landmark {
 
 // ---- Credentials ----
 
-// How a PIN's characters are sent: as they are; or digits, two to a byte, one to a byte behind an
-// F, or as ISO 9564-1 format 2 has them. The numbers are those of PinType in ISO/IEC 7816-15.
-enum card_pin_coding { CARD_PIN_BCD, CARD_PIN_ASCII, CARD_PIN_UTF8, CARD_PIN_HALF_NIBBLE,
-                       CARD_PIN_ISO9564 };
+// How a PIN's characters are sent. The numbers are those of PinType in ISO/IEC 7816-15.
+enum card_pin_coding {
+    CARD_PIN_BCD,           // digits, two to a byte
+    CARD_PIN_ASCII,         // characters as they are
+    CARD_PIN_UTF8,          // characters as they are
+    CARD_PIN_HALF_NIBBLE,   // digits, one to a byte behind an F
+    CARD_PIN_ISO9564        // digits, as format 2 of ISO 9564-1 has them
+};
 
-// What a credential opens: the token for its user; the user's PIN when that is blocked; the card
-// for who writes it; or one key, each time that it is used.
-enum card_role { ROLE_USER, ROLE_PUK, ROLE_ADMIN, ROLE_SIGN };
+// What a credential opens.
+enum card_role {
+    ROLE_USER,              // the token for its user
+    ROLE_PUK,               // the user's PIN when that is blocked
+    ROLE_ADMIN,             // the card for who writes it
+    ROLE_SIGN               // one key, each time that it is used
+};
 
-// How it is presented: by VERIFY and its kin, or as the key of a challenge and response.
-enum card_kind { KIND_PIN, KIND_KEY };
+// How a credential is presented.
+enum card_kind {
+    KIND_PIN,               // by VERIFY and its kin
+    KIND_KEY                // as the key of a challenge and response
+};
 
-// What makes the card forget that it was presented.
+// What makes the card forget that a credential was presented.
 enum card_logout { LOGOUT_RESET, LOGOUT_VERIFY_FF, LOGOUT_SELECT, LOGOUT_COMMAND };
 
-// What a PUK can do: RESET RETRY COUNTER takes it with the new PIN; VERIFY takes it, and then the
-// PIN is set alone; it frees the PIN, which stays what it was.
-enum card_unblock { UNBLOCK_TOGETHER, UNBLOCK_APART, UNBLOCK_FREES };
+// What a PUK can do.
+enum card_unblock {
+    UNBLOCK_TOGETHER,       // RESET RETRY COUNTER takes it with the new PIN
+    UNBLOCK_APART,          // VERIFY takes it; then the PIN is set alone
+    UNBLOCK_FREES           // it frees the PIN, which stays what it was
+};
 
 struct credential {
     u8   role;              // enum card_role
@@ -4308,16 +4282,16 @@ struct credential {
     u8   reference;
     u8   coding;            // enum card_pin_coding
     u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
-    u8   fill_to;           // bytes that it fills with filler behind it; 0: it is not filled
-    u8   filler;            // with what
+    u8   fill_to;           // bytes that it and the filler behind it take; 0: there is no filler
+    u8   filler;
     u8   logout_by;         // enum card_logout
     u8   unblock_by;        // enum card_unblock, of a PUK
     u8   same_as;           // 1 + the place in its token of the one with the same secret; 0: none
     int  tries;             // left; -1: the card did not say
     int  tries_max;         // the most that was ever seen
     bool ask;               // an empty VERIFY tells its state, and is known to cost nothing
-    bool asked;             // it was
-    bool yes_is_missing;    // what is said to be verified then is not there: it tells tries else
+    bool asked;             // its state was asked for so
+    bool yes_is_missing;    // an empty VERIFY that says yes means that there is no such PIN
     bool missing;           // the card has no such PIN yet
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
@@ -4484,8 +4458,8 @@ struct card {
     bool sure;                      // current is selected: seen in this transaction
     bool shared;                    // another program was there when we connected, or again
     bool unproven;                  // a connection was taken up again: is it the same card?
-    bool was_reset;                 // ... after a reset: no application is selected
-    bool used;                      // one did, since it was connected
+    bool was_reset;                 // unproven after a reset: no application is selected
+    bool used;                      // a session was opened since the card was last let go
     u32  state;                     // of the reader, noted before the connection was made
     u32  changes;                   // what the reader's count of changes was then
     u32  object_count;              // entries ever used
@@ -4508,30 +4482,33 @@ static bool card_same_application(const struct token *a, const struct token *b)
     return a == b || (a->state && a->state == b->state);
 }
 
+// The i-th entry of the table of objects, used or free; NULL: there is none.
 static struct object *card_object_at(const struct card *card, u32 i)
 {
-    return i < card->object_count ? &card->objects[i / CARD_OBJECT_PAGE][i % CARD_OBJECT_PAGE] :
-           NULL;
+    if (i >= card->object_count) return NULL;
+    return &card->objects[i / CARD_OBJECT_PAGE][i % CARD_OBJECT_PAGE];
 }
 
-// Is it there for this token's sessions? A private session object goes with its login.
+// Is an object there for its token's sessions? A private session object goes with its login.
 static bool card_object_alive(const struct object *object)
 {
-    return object->handle &&
-           (!object->owner || !object->private ||
-            object->login_epoch == object->token->login_epoch);
+    if (!object->handle) return false;
+    bool goes_with_login = object->owner && object->private;
+    return !goes_with_login || object->login_epoch == object->token->login_epoch;
 }
 
-// The object of a handle, or NULL: none any more, of another card, or of another token.
+// The object of a handle, or NULL: none any more, of another card, or of another token. It may be
+// private, before the login.
 static struct object *card_find_hidden(const struct card *card, const struct token *token,
                                        CK_OBJECT_HANDLE handle)
 {
     struct object *object = card_object_at(card, handle_index(handle));
-    return handle && object && object->handle == handle && object->token == token &&
-           card_object_alive(object) ? object : NULL;
+    if (!handle || !object) return NULL;
+    bool is = object->handle == handle && object->token == token && card_object_alive(object);
+    return is ? object : NULL;
 }
 
-// The same; nor may it be hidden.
+// The object of a handle that the application may see now, or NULL.
 static struct object *card_find(const struct card *card, const struct token *token,
                                 CK_OBJECT_HANDLE handle)
 {
@@ -4539,6 +4516,7 @@ static struct object *card_find(const struct card *card, const struct token *tok
     return object && object->private && !token->login ? NULL : object;
 }
 
+// Frees an object's entry and what it holds.
 static void card_drop(struct card *card, struct object *object)
 {
     arena_chain_drop(&card->arena, &object->attributes);
@@ -4555,13 +4533,14 @@ static void card_sweep(struct card *card)
     }
 }
 
-// Makes sure that the next n card_add find room.
+// Makes sure that the next n card_add find room: in free entries, then in new pages of them.
 static st card_reserve(struct card *card, u32 n)
 {
     for (u32 i = 0; i < card->object_count && n; i++)
         if (!card_object_at(card, i)->handle) n--;
+    u32 end = card->object_count + n;
     u32 page = (card->object_count + CARD_OBJECT_PAGE - 1) / CARD_OBJECT_PAGE;
-    for (u32 end = card->object_count + n; page * CARD_OBJECT_PAGE < end; page++) {
+    for (; page * CARD_OBJECT_PAGE < end; page++) {
         if (page >= CARD_OBJECT_PAGES) return ST_ARENA_FULL;
         struct object **at = &card->objects[page];
         if (!*at) *at = ARENA_NEW(&card->arena, struct object, CARD_OBJECT_PAGE);
@@ -4571,30 +4550,33 @@ static st card_reserve(struct card *card, u32 n)
 }
 
 // A new object with a handle of this epoch, or NULL. Those found on the card share the card's
-// epoch.
+// epoch, but for one in an entry that another had before: its handle must not come again.
 static struct object *card_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
                                u64 epoch)
 {
     u32 i = 0;
     if (card_reserve(card, 1)) return NULL;
     while (i < card->object_count && card_object_at(card, i)->handle) i++;
-    if (i == card->object_count) card->object_count++;
-    else if (epoch == card->epoch) epoch = handle_new_epoch();     // an entry that was used before
+    if (i == card->object_count)
+        card->object_count++;
+    else if (epoch == card->epoch)
+        epoch = handle_new_epoch();
     struct object *object = card_object_at(card, i);
+    SCARD11_ASSERT(object && !object->handle);
     *object = (struct object){ .handle = handle_make(epoch, i), .class = class, .token = token };
     return object;
 }
 
-// What the directory says of an object. A card may say the same twice, byte for byte: such objects
-// are told from each other by their number.
+// Notes what the directory says of an object. A card may say the same twice, byte for byte: such
+// objects are told from each other by their number.
 static void card_set_entry(struct card *card, struct object *object, bytes entry)
 {
     object->twin = 0;
     for (u32 i = 0; i < card->object_count && entry.n; i++) {
         const struct object *other = card_object_at(card, i);
-        if (other != object && other->handle && other->token == object->token &&
-            other->class == object->class && bytes_equal(other->entry, entry))
-            object->twin++;
+        bool counts = other != object && other->handle && other->token == object->token &&
+                      other->class == object->class;
+        if (counts && bytes_equal(other->entry, entry)) object->twin++;
     }
     object->entry = entry;
 }
@@ -4625,7 +4607,7 @@ static void card_set_credential(struct token *token, const struct credential *wh
     if (there) *there = *what;
 }
 
-// Is anybody: the user, or the SO?
+// Is the user logged in, or the SO?
 static bool card_logged_in(const struct token *token)
 {
     return token->login || token->so;
@@ -4664,20 +4646,25 @@ static void card_forget_secrets(struct card *card)
     for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
 }
 
-// Keeps a secret, in a page that nothing else is in: locking it locks nothing of others, and the
-// end of the lock ends no lock of theirs. Without such a page it is kept only if it must be.
+// Room for a secret, in a page that nothing else is in: locking it locks nothing of others, and the
+// end of the lock ends no lock of theirs. Without such a page there is room only if there must be.
+static u8 *card_secret_room(struct card *card, bool must)
+{
+    size_t page = os_page();
+    u8 *two = ARENA_NEW(&card->arena, u8, 2 * page);
+    if (two) return two + (page - (uintptr_t)two % page) % page;
+    return must ? ARENA_NEW(&card->arena, u8, CARD_PIN_MAX) : NULL;
+}
+
+// Keeps a secret in locked memory; where that cannot be locked, it is kept only if it must be.
 static void card_secret_keep(struct card *card, struct credential *credential, bytes secret,
                              bool must)
 {
-    size_t page = os_page();
     card_secret_forget(credential);
     if (!secret.n || secret.n > CARD_PIN_MAX) return;
-    if (!credential->kept) {
-        u8 *p = ARENA_NEW(&card->arena, u8, 2 * page);
-        if (p) credential->kept = p + (page - (uintptr_t)p % page) % page;
-        else if (must) credential->kept = ARENA_NEW(&card->arena, u8, CARD_PIN_MAX);
-    }
-    if (!credential->kept || (!os_lock_page(credential->kept) && !must)) {
+    if (!credential->kept) credential->kept = card_secret_room(card, must);
+    bool locked = credential->kept && os_lock_page(credential->kept);
+    if (!credential->kept || (!locked && !must)) {
         os_log("%s: no locked memory for the PIN: it is not kept", card->link.name);
         return;
     }
@@ -4696,7 +4683,7 @@ static bytes card_kept(const struct credential *credential)
 // is walked: they carry the epoch of the login they were made in.
 static void card_login_lost(struct token *token)
 {
-    token->so_lost |= token->so;
+    if (token->so) token->so_lost = true;
     token->login = token->so = false;
     card_secrets_forget(token);
     token->stale = false;
@@ -4710,12 +4697,14 @@ static void card_logins_reset(struct card *card)
     for (u32 i = 0; i < card->token_count; i++) {
         struct token *token = &card->tokens[i];
         card_forget_verified(token);
-        if (token->login && card_pin(token)->kept_len) token->stale = true;
-        else if (card_logged_in(token)) card_login_lost(token);
+        if (token->login && card_pin(token)->kept_len)
+            token->stale = true;
+        else if (card_logged_in(token))
+            card_login_lost(token);
     }
 }
 
-// Private objects get new handles: after C_Logout the old ones are refused.
+// Gives private objects new handles: after C_Logout the old ones are refused.
 static void card_renew_private(struct card *card, const struct token *token)
 {
     u64 epoch = handle_new_epoch();
@@ -4726,10 +4715,12 @@ static void card_renew_private(struct card *card, const struct token *token)
     }
 }
 
+// ---- Keys ----
+
 // Copies what a key's views point to into the arena.
 static st card_keep_key(struct card *card, struct alg_key *key, struct scratch scratch)
 {
-    struct buf spki = scratch_buf(&scratch, 1024);
+    struct buf spki = scratch_buf(&scratch, CARD_SPKI_MAX);
     if (!key->spki.n) {
         alg_encode_spki(key, &spki);
         if (spki.full) return ST_PROTOCOL;
@@ -4740,7 +4731,7 @@ static st card_keep_key(struct card *card, struct alg_key *key, struct scratch s
     return alg_parse_spki(kept, key);
 }
 
-// What RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
+// Puts what RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
 static st card_put_rsa(const struct alg_key *key, bytes raw, struct buf *out)
 {
     size_t size = alg_key_bytes(key);
@@ -4749,35 +4740,44 @@ static st card_put_rsa(const struct alg_key *key, bytes raw, struct buf *out)
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
-// Has of an object's certificate only so much been read as shows the key?
+// Was of an object's certificate only so much read as shows the key?
 static bool card_has_part(const struct object *object)
 {
     return object->x509 && !object->x509->whole.n;
 }
 
-// A key's certificate as the objects that PKCS#11 has for it: certificate, public and private key.
-// The entries were reserved. x509 NULL: a key without a certificate.
+// A new object of a class that is else like another; NULL: there is no room.
+static struct object *card_add_like(struct card *card, const struct object *like,
+                                    CK_OBJECT_CLASS class, const struct x509 *x509)
+{
+    struct object *object = card_add(card, like->token, class, card->epoch);
+    if (!object) return NULL;
+    CK_OBJECT_HANDLE handle = object->handle;
+    *object = *like;
+    object->handle = handle;
+    object->class = class;
+    object->x509 = x509;
+    return object;
+}
+
+// Adds a key and its certificate as the objects that PKCS#11 has for them: certificate, public and
+// private key. x509 NULL: a key without a certificate; like->key NULL: only the certificate. The
+// entries were reserved. Returns the private key, or NULL.
 static struct object *card_add_key(struct card *card, const struct object *like,
                                    const struct x509 *x509)
 {
-    static const CK_OBJECT_CLASS class[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
-    struct object *private = NULL;
-    for (size_t i = x509 ? 0 : 1; i < COUNT(class); i++) {
-        if (class[i] != CKO_CERTIFICATE && !like->key) continue;
-        struct object *object = card_add(card, like->token, class[i], card->epoch);
-        if (!object) return NULL;
-        CK_OBJECT_HANDLE handle = object->handle;
-        *object = *like;
-        object->handle = handle;
-        object->class = class[i];
-        object->x509 = x509;
-        if (class[i] == CKO_CERTIFICATE) object->value = x509->whole;
-        if (class[i] == CKO_PRIVATE_KEY) { private = object; continue; }
-        object->private = false;
-        object->unread = class[i] == CKO_CERTIFICATE && card_has_part(object);
-        if (class[i] == CKO_CERTIFICATE) object->always_auth = false;
+    if (x509) {
+        struct object *certificate = card_add_like(card, like, CKO_CERTIFICATE, x509);
+        if (!certificate) return NULL;
+        certificate->value = x509->whole;
+        certificate->private = certificate->always_auth = false;
+        certificate->unread = card_has_part(certificate);
     }
-    return private;
+    if (!like->key) return NULL;
+    struct object *public = card_add_like(card, like, CKO_PUBLIC_KEY, x509);
+    if (!public) return NULL;
+    public->private = public->unread = false;
+    return card_add_like(card, like, CKO_PRIVATE_KEY, x509);
 }
 
 /* ================================================================================================
@@ -4806,26 +4806,28 @@ static bool place_equal(const struct place *a, const struct place *b)
 static bool place_is_here(const struct card *card, const struct token *token,
                           const struct place *place)
 {
-    if (place_is_home(place)) return token->flat || card->where == CARD_HOME;
-    return card->where == CARD_AT && place_equal(&card->at, place);
+    bool at_home = token->flat || card->where == CARD_HOME;
+    bool at_place = card->where == CARD_AT && place_equal(&card->at, place);
+    return place_is_home(place) ? at_home : at_place;
 }
 
-// The card is on its way, or was moved: where it is now is not known, and what was set is gone.
+// Notes that the card is on its way, or was moved: where it is now is not known, and what was set
+// is gone.
 static void place_leave(struct card *card)
 {
     card->where = CARD_SOMEWHERE;
     card->mse_len = 0;
 }
 
-// The application of a token was seen to be selected: what is asked from here to the end of the
-// transaction is asked of it.
+// Notes that the application of a token was seen to be selected: what is asked from here to the end
+// of the transaction is asked of it.
 static void place_seen(struct card *card, struct token *token)
 {
     card->sure = true;
     card->current = token;
 }
 
-// The application was selected, and is in its own DF.
+// Notes that the application was selected, and is in its own DF.
 static void place_arrived(struct card *card, struct token *token)
 {
     place_leave(card);
@@ -4841,7 +4843,8 @@ static st place_select(struct card *card, struct token *token)
     card->sure = false;
     place_leave(card);
     st s = token->driver->select(card, token, &home);
-    if (s) return s == ST_NOT_FOUND ? ST_LOST : s;
+    if (s == ST_NOT_FOUND) return ST_LOST;
+    if (s) return s;
     place_arrived(card, token);
     return ST_OK;
 }
@@ -4862,10 +4865,12 @@ static bool place_was_refused(const struct card *card, bytes aid)
 static st place_try_aid(struct card *card, bytes aid)
 {
     struct card_tried *tried = &card->tried;
+    bool nothing_since = tried->selects == card->link.selects;
     if (place_was_refused(card, aid)) return ST_NOT_FOUND;
-    if (bytes_equal(tried->there, aid) && tried->selects == card->link.selects) return ST_OK;
+    if (nothing_since && bytes_equal(tried->there, aid)) return ST_OK;
     st s = iso_select_aid(&card->link, ISO_FCI, aid, NULL);
-    if (s == ST_NOT_FOUND && !card->link.erred && tried->refused_n < CARD_REFUSED_MAX)
+    bool meant = !card->link.erred;
+    if (s == ST_NOT_FOUND && meant && tried->refused_n < CARD_REFUSED_MAX)
         tried->refused[tried->refused_n++] = aid;
     if (s) return s;
     tried->there = aid;
@@ -4891,7 +4896,8 @@ static st place_note(struct landmark *mark, u32 ref, bytes value)
     return ST_OK;
 }
 
-// Is it there, and what it was? ST_NOT_FOUND: not, or something else.
+// Is the landmark there, and what it was? Then the application was seen. ST_NOT_FOUND: it is not
+// there, it is something else, or it is not known yet.
 static st place_find_landmark(struct card *card, struct token *token, const struct landmark *mark,
                               struct scratch scratch)
 {
@@ -4913,8 +4919,10 @@ static st place_find_landmark(struct card *card, struct token *token, const stru
 // cards.
 static bool place_has_login(const struct card *card, const struct token *token)
 {
-    for (u32 i = 0; i < card->token_count; i++)
-        if (card->tokens[i].login && card_same_application(&card->tokens[i], token)) return true;
+    for (u32 i = 0; i < card->token_count; i++) {
+        const struct token *other = &card->tokens[i];
+        if (other->login && card_same_application(other, token)) return true;
+    }
     return token->login;
 }
 
@@ -4932,28 +4940,29 @@ static st place_ask_login(struct card *card, struct token *token)
     return ST_OK;
 }
 
-// After this the token's application is the selected one, and that was seen in this transaction.
+// Makes sure that the token's application is the selected one: that is seen in this transaction.
 // With a login, ours or maybe another program's, SELECT would end it: what only this application
 // has is looked for first.
 static st place_be_sure(struct card *card, struct token *token, struct scratch scratch)
 {
     st s = ST_NOT_FOUND;
+    bool has_mark = token->landmark && token->landmark->known;
     if (card->sure) return ST_OK;
     TRY(link_ready(&card->link));
     if (place_has_login(card, token) || card->shared) {
         place_leave(card);                         // another program may have moved it
         s = place_find_landmark(card, token, token->landmark, scratch);
-        if (s == ST_NOT_FOUND && !(token->landmark && token->landmark->known))
-            s = place_ask_login(card, token);
+        if (s == ST_NOT_FOUND && !has_mark) s = place_ask_login(card, token);
     }
     return s == ST_NOT_FOUND ? place_select(card, token) : s;
 }
 
-// The card is at a place for certain after this.
+// Goes to a place. ST_OK: the card is there for certain.
 static st place_go_to(struct card *card, struct token *token, const struct place *place,
                       struct scratch scratch)
 {
     TRY(place_be_sure(card, token, scratch));
+    SCARD11_ASSERT(card->sure);
     if (place_is_here(card, token, place)) return ST_OK;
     if (place_is_home(place)) return place_select(card, token);
     st s = token->driver->select(card, token, place);
@@ -4964,8 +4973,8 @@ static st place_go_to(struct card *card, struct token *token, const struct place
     return ST_OK;
 }
 
-// A landmark becomes known, if it can be: before a login, because after it a SELECT costs that
-// login; and before a card is let go.
+// Reads a landmark, if it can be: before a login, because after it a SELECT costs that login; and
+// before a card is let go. An application that does not have it goes without.
 static st place_learn(struct card *card, struct token *token, struct landmark *mark,
                       struct scratch scratch)
 {
@@ -4979,16 +4988,17 @@ static st place_learn(struct card *card, struct token *token, struct landmark *m
 
 // ---- The security environment ----
 
-// MSE SET, unless that is what was set last. On trust that is not known: another program may have
-// set its own; a signature is then checked, all else sets it again.
+// MSE SET, unless that is what was set last. On trust that is not known, as another program may
+// have set its own: a signature is then checked, for all else the caller sets it again.
 static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, bool again)
 {
     u8 room[CARD_MSE_MAX];
     struct buf now = buf_on(room, sizeof room);
+    bytes last = bytes_of(card->mse, card->mse_len);
     buf_put(&now, BYTES(p1, p2));
     buf_put(&now, content);
-    bool set = card->mse_len && bytes_equal(bytes_of(card->mse, card->mse_len), buf_bytes(&now));
-    if (set && !again && !now.full) return ST_OK;
+    bool is_set = last.n && !now.full && bytes_equal(last, buf_bytes(&now));
+    if (is_set && !again) return ST_OK;
     card->mse_len = 0;
     TRY(iso_mse_set(&card->link, p1, p2, content));
     if (now.full) return ST_OK;
@@ -4998,14 +5008,278 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
 }
 
 /* ================================================================================================
- * MARK: - >>secret
- * PINs and PUKs on their way to the card: from the caller, or from the reader's pad.
+ * MARK: - >>pinpad
+ * The reader's pinpad: a PIN that is typed there goes to the card, and never through the host.
  *
- * Owns    secret_send, the one gate that every secret goes through; how secrets are encoded; what a
- *         PIN pad is told; logging in, changing and unblocking by what a credential says
- * Uses    >>apdu >>link >>iso >>card >>place
+ * Owns    what a pinpad is told (PIN_VERIFY and PIN_MODIFY of PC/SC part 10), what it answers, and
+ *         which PINs it can encode; struct pin_command. pinpad_enter is for secret_send alone,
+ *         which went to the PIN's place before.
+ * Uses    >>link >>card
+ * Names   pinpad_
+ * Specs   PC/SC part 10, 2.5
+ * Tests   tests/unit/pinpad.c
+ * ==============================================================================================*/
+
+// A command that carries PINs: VERIFY and its kin. Either PIN may be missing.
+struct pin_command {
+    u8 ins, p1;
+    const struct credential *of;        // whose reference goes with it, and to whose place
+    const struct credential *old;       // how the PIN that there is is encoded
+    const struct credential *fresh;     // ... and the new one
+    bytes old_pin, fresh_pin;           // what they are; NULL: typed at the pinpad, both
+};
+
+// Features of a reader that have a PIN entered: in one control, or begun and finished in two.
+struct pinpad_way { u8 direct, start, finish; };
+static const struct pinpad_way pinpad_verify = { 6, 1, 2 };
+static const struct pinpad_way pinpad_modify = { 7, 3, 4 };
+
+// GET_KEY_PRESSED says what was pressed since it was asked last.
+#define PINPAD_GET_KEY   5u             // the feature
+#define PINPAD_KEY_NONE  0x00
+#define PINPAD_KEY_BACK  0x08
+#define PINPAD_KEY_ENTER 0x0d
+#define PINPAD_KEY_DIGIT 0x2b           // some digit
+#define PINPAD_POLL_MS   50
+#define PINPAD_POLLS     2400           // two minutes, which is longer than readers wait
+
+#define PINPAD_LANGUAGE  0x0409         // of its display: English (USB language identifier)
+#define PINPAD_BLOCK_MAX 15             // bytes of a PIN: bmPINBlockString has four bits for them
+#define PINPAD_ROOM      64             // a structure, and a command with two PINs
+
+// What the user is asked for, in a structure's members.
+struct pinpad_talk {
+    u8 confirm;                         // bConfirmPIN. 1: a new PIN, twice; 2: the old one
+    u8 messages;                        // bNumberMessage
+    u8 index[3];                        // bMsgIndex. 0: PIN; 1: new PIN; 2: once more
+};
+static const struct pinpad_talk pinpad_asks_pin  = { 0, 1, { 0, 0, 0 } };
+static const struct pinpad_talk pinpad_asks_new  = { 1, 2, { 1, 2, 0 } };
+static const struct pinpad_talk pinpad_asks_both = { 3, 3, { 0, 1, 2 } };
+
+// ---- What it can ----
+
+static bool pinpad_has_feature(const struct link *link, u8 feature)
+{
+    return link->features >> feature & 1;
+}
+
+// Has the reader a pinpad for this, pinpad_verify or pinpad_modify? It cannot protect a command.
+static bool pinpad_is_there(const struct link *link, const struct pinpad_way *way)
+{
+    if (link->secure) return false;
+    if (pinpad_has_feature(link, way->direct)) return true;
+    return pinpad_has_feature(link, way->start) && pinpad_has_feature(link, way->finish);
+}
+
+// How many bytes a PIN has in the command; 0: as many as digits are typed.
+static u8 pinpad_block(const struct credential *old, const struct credential *fresh)
+{
+    if (fresh) return fresh->fill_to;
+    return old->verify_bare ? 0 : old->fill_to;
+}
+
+// Can it encode a PIN so? Its format string knows ASCII, and BCD in a block whose filler is there.
+static bool pinpad_encodes(const struct credential *credential, u8 block)
+{
+    if (block > PINPAD_BLOCK_MAX) return false;
+    switch (credential->coding) {
+    case CARD_PIN_ASCII:
+    case CARD_PIN_UTF8:    return true;
+    case CARD_PIN_BCD:
+    case CARD_PIN_ISO9564: return block;
+    default:               return false;
+    }
+}
+
+// Do the numbers of digits that card and pinpad take meet?
+static bool pinpad_counts(const struct link *link, const struct credential *credential)
+{
+    bool takes_least = !link->pin_max || link->pin_max >= credential->min;
+    return takes_least && link->pin_min <= credential->max;
+}
+
+// Has the reader a pinpad that takes this PIN, and this new one? Either may be NULL, not both. A
+// pinpad is told one form for both.
+static bool pinpad_takes(const struct card *card, const struct credential *old,
+                         const struct credential *fresh)
+{
+    const struct link *link = &card->link;
+    const struct credential *first = old ? old : fresh;
+    const struct credential *last = fresh ? fresh : old;
+    SCARD11_ASSERT(first && last);
+    bool alike = first->coding == last->coding && first->fill_to == last->fill_to &&
+                 first->filler == last->filler;
+    if (!pinpad_is_there(link, fresh ? &pinpad_modify : &pinpad_verify)) return false;
+    if (!alike || !pinpad_encodes(first, pinpad_block(old, fresh))) return false;
+    return pinpad_counts(link, first) && pinpad_counts(link, last);
+}
+
+// ---- What it is told ----
+
+// How it encodes a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat (2.5.2). ISO 9564 is
+// BCD behind one byte, whose low half takes the length.
+static void pinpad_put_form(const struct credential *credential, u8 block, struct buf *out)
+{
+    switch (credential->coding) {
+    case CARD_PIN_ISO9564: buf_put(out, BYTES(0x89, (u8)(0x40 | (block - 1)), 0x04)); break;
+    case CARD_PIN_BCD:     buf_put(out, BYTES(0x81, block, 0));                       break;
+    default:               buf_put(out, BYTES(0x82, block, 0));                       break;
+    }
+}
+
+// wPINMaxExtraDigit: how many digits, most and least. What the card takes of either PIN, and the
+// pinpad can.
+static void pinpad_put_digits(const struct link *link, const struct credential *first,
+                              const struct credential *last, struct buf *out)
+{
+    u8 min = first->min;
+    u8 max = first->max;
+    if (last->min < min) min = last->min;
+    if (last->max > max) max = last->max;
+    if (link->pin_max && max > link->pin_max) max = link->pin_max;
+    if (min < link->pin_min) min = link->pin_min;
+    buf_put(out, BYTES(max, min));
+}
+
+// The filler that the pinpad writes a PIN over.
+static void pinpad_put_block(const struct credential *credential, u8 block, struct buf *out)
+{
+    bool iso9564 = credential->coding == CARD_PIN_ISO9564;
+    if (!block) return;
+    if (iso9564) buf_put8(out, 0x20);
+    buf_fill(out, credential->filler, block - (size_t)iso9564);
+}
+
+// The structure PIN_VERIFY, or PIN_MODIFY if there is a new PIN (2.5.2, 2.5.3), which ends with the
+// command. The reader's own timeouts and messages; the validation key ends an entry.
+static void pinpad_structure(const struct link *link, const struct pin_command *command,
+                             struct buf *out)
+{
+    const struct credential *old = command->old;
+    const struct credential *fresh = command->fresh;
+    const struct credential *first = old ? old : fresh;
+    const struct pinpad_talk *talk = &pinpad_asks_pin;
+    bool both = old && fresh;
+    u8 block = pinpad_block(old, fresh);
+    u8 data_len = both ? (u8)(2 * block) : block;
+
+    if (fresh) talk = &pinpad_asks_new;
+    if (both) talk = &pinpad_asks_both;
+    buf_put(out, BYTES(0, 0));                          // bTimeOut, bTimeOut2
+    pinpad_put_form(first, block, out);
+    if (fresh) buf_put8(out, 0);                        // bInsertionOffsetOld
+    if (fresh) buf_put8(out, both ? block : 0);         // bInsertionOffsetNew
+    pinpad_put_digits(link, first, fresh ? fresh : old, out);
+    if (fresh) buf_put8(out, talk->confirm);
+    buf_put8(out, 0x02);                                // bEntryValidationCondition
+    buf_put8(out, talk->messages);
+    buf_put(out, BYTES(PINPAD_LANGUAGE & 0xff, PINPAD_LANGUAGE >> 8));
+    buf_put(out, bytes_of(talk->index, fresh ? 3 : 1));
+    buf_put(out, BYTES(0, 0, 0));                       // bTeoPrologue
+    buf_put(out, BYTES((u8)(5 + data_len), 0, 0, 0));   // ulDataLength
+    buf_put(out, BYTES(0x00, command->ins, command->p1, command->of->reference, data_len));
+    if (old) pinpad_put_block(old, block, out);
+    if (fresh) pinpad_put_block(fresh, block, out);
+}
+
+// ---- Asking ----
+
+// What a pinpad answers instead of the card (2.5).
+static st pinpad_status(u16 sw)
+{
+    switch (sw) {
+    case 0x6400:                                // nobody typed in time
+    case 0x6401: return ST_PIN_CANCELED;        // the cancel key
+    case 0x6402: return ST_PIN_INVALID;         // the new PIN was not typed twice alike
+    case 0x6403: return ST_PIN_LEN;             // a PIN too short, or too long
+    default:     return st_of_sw(sw);
+    }
+}
+
+// What a pinpad is asked has no PIN in it, and neither has its answer.
+static void pinpad_log(const char *what, bytes s)
+{
+#if SCARD11_TRACE
+    os_log_hex(what, s);
+#else
+    (void)what; (void)s;
+#endif
+}
+
+// One control. ST_FAILED: the reader does not do what it said it can.
+static st pinpad_control(struct link *link, u32 feature, bytes in, size_t *got)
+{
+    st s = link_control(link, feature, in, got);
+    if (s == ST_NO_EVENT) return ST_PIN_CANCELED;
+    return s == ST_NOT_SUPPORTED ? (st)ST_FAILED : s;
+}
+
+// Waits for the key that ends an entry that was begun, at a reader that tells what keys were
+// pressed: enter, cancel, or its own timeout.
+static st pinpad_await_keys(struct link *link)
+{
+    for (u32 polls = 0; polls < PINPAD_POLLS; polls++) {
+        size_t got;
+        TRY(pinpad_control(link, PINPAD_GET_KEY, BYTES_NONE, &got));
+        u8 key = got == 1 ? link->answer[0] : PINPAD_KEY_ENTER;
+        bool goes_on = key == PINPAD_KEY_NONE || key == PINPAD_KEY_DIGIT || key == PINPAD_KEY_BACK;
+        if (!goes_on) break;
+        os_sleep_ms(PINPAD_POLL_MS);
+    }
+    return ST_OK;
+}
+
+// An entry in two controls: the first begins it and has no answer, unless it went wrong; the second
+// has the card's.
+static st pinpad_ask_in_two(struct link *link, const struct pinpad_way *way, bytes ask, size_t *got)
+{
+    TRY(pinpad_control(link, way->start, ask, got));
+    bool answered = *got >= 2;
+    if (answered && bytes_number(bytes_of(link->answer + *got - 2, 2)) != SW_OK) return ST_OK;
+    if (pinpad_has_feature(link, PINPAD_GET_KEY)) TRY(pinpad_await_keys(link));
+    return pinpad_control(link, way->finish, BYTES_NONE, got);
+}
+
+// Has PINs entered. The pinpad builds the command from a structure, sends it and hands over the
+// card's answer.
+static st pinpad_ask(struct link *link, const struct pinpad_way *way, bytes ask)
+{
+    bool direct = pinpad_has_feature(link, way->direct);
+    size_t got;
+    pinpad_log("pinpad ", ask);
+    st s = direct ? pinpad_control(link, way->direct, ask, &got)
+                  : pinpad_ask_in_two(link, way, ask, &got);
+    link->count->commands++;
+    if (!s && got < 2) s = link_no_answer(link);
+    if (s) return s;
+    link_count_answer(link, got);
+    pinpad_log("< ", bytes_of(link->answer, got));
+    return pinpad_status(link->sw);
+}
+
+// Has the PINs of a command entered, and returns what the card answered. ST_ARGS: there is no
+// pinpad that could.
+static st pinpad_enter(struct card *card, const struct pin_command *command)
+{
+    u8 room[PINPAD_ROOM];
+    struct buf ask = buf_on(room, sizeof room);
+    if (!pinpad_takes(card, command->old, command->fresh)) return ST_ARGS;
+    pinpad_structure(&card->link, command, &ask);
+    SCARD11_ASSERT(!ask.full);
+    return pinpad_ask(&card->link, command->fresh ? &pinpad_modify : &pinpad_verify,
+                      buf_bytes(&ask));
+}
+
+/* ================================================================================================
+ * MARK: - >>secret
+ * PINs and PUKs on their way to the card: from the caller, or typed at the reader's pinpad.
+ *
+ * Owns    secret_send, the one gate that every secret goes through; how secrets are encoded;
+ *         logging in and out, changing and unblocking by what a credential says
+ * Uses    >>apdu >>link >>iso >>card >>place >>pinpad
  * Names   secret_
- * Specs   PC/SC part 10 (PIN pads), ISO 7816-4 (VERIFY and its kin)
+ * Specs   ISO 7816-4 (VERIFY and its kin), ISO 9564-1 (format 2)
  * Tests   tests/unit/secret.c
  *
  * The law: a secret goes to the card only when the application and the DF that it is meant for were
@@ -5014,146 +5288,81 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
  * sure of it; no other function builds a command with secret_in.
  * ==============================================================================================*/
 
-// Encodes a PIN as the card wants it, and fills it up. Characters that its coding has not set full.
+// Digits, two to a byte; an odd one leaves half a byte to the filler.
+static void secret_put_pairs(const struct credential *credential, bytes digits, struct buf *out)
+{
+    u8 filler = credential->fill_to ? credential->filler : 0xff;
+    for (size_t i = 0; i < digits.n; i += 2) {
+        u8 second = i + 1 < digits.n ? digits.p[i + 1] : filler;
+        buf_put8(out, (unsigned)digits.p[i] << 4 | (second & 15));
+    }
+}
+
+static void secret_put_half_nibbles(bytes digits, struct buf *out)
+{
+    for (size_t i = 0; i < digits.n; i++) buf_put8(out, 0xf0u | (digits.p[i] & 15));
+}
+
+static bool secret_is_digits(bytes secret)
+{
+    for (size_t i = 0; i < secret.n; i++)
+        if (secret.p[i] < '0' || secret.p[i] > '9') return false;
+    return true;
+}
+
+// Encodes a PIN as the card wants it, and fills it up. Characters that its coding does not have set
+// full, and so does an empty one: the command would be a question.
 static void secret_encode(const struct credential *credential, bytes secret, struct buf *out)
 {
     size_t start = out->n;
-    if (!secret.n) out->full = true;                // an empty VERIFY is a question
-    if (credential->coding == CARD_PIN_ISO9564) buf_put8(out, 0x20 | (unsigned)secret.n);
-    if (credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8) {
+    bool text = credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8;
+    if (!secret.n || (!text && !secret_is_digits(secret))) out->full = true;
+    switch (credential->coding) {
+    case CARD_PIN_HALF_NIBBLE:
+        secret_put_half_nibbles(secret, out);
+        break;
+    case CARD_PIN_BCD:
+        secret_put_pairs(credential, secret, out);
+        break;
+    case CARD_PIN_ISO9564:
+        buf_put8(out, 0x20 | (unsigned)secret.n);           // control 2, length
+        secret_put_pairs(credential, secret, out);
+        break;
+    default:
         buf_put(out, secret);
-    } else {
-        for (size_t i = 0; i < secret.n; i++)
-            if (secret.p[i] < '0' || secret.p[i] > '9') out->full = true;
-        for (size_t i = 0; i < secret.n; ) {
-            unsigned high = credential->coding == CARD_PIN_HALF_NIBBLE ? 15 : secret.p[i++];
-            unsigned low = i < secret.n ? secret.p[i++] : credential->fill_to ? credential->filler :
-                           15;
-            buf_put8(out, high << 4 | (low & 15));
-        }
+        break;
     }
     size_t n = out->n - start;
     if (n < credential->fill_to) buf_fill(out, credential->filler, credential->fill_to - n);
 }
 
-// ---- The reader's pad ----
-
-#define SECRET_PAD_LANGUAGE 0x0409      // of the pad's display: English (USB language identifier)
-#define SECRET_PAD_MODIFY   0x18260u    // bytes of PIN_MODIFY, as bits, that PIN_VERIFY has not
-
-// A command that carries PINs: one that there is, or a new one, or both.
-struct secret_entry {
-    u8 ins, p1;
-    const struct credential *of;        // whose reference goes with it, and to whose place
-    const struct credential *pin[2];    // how they are encoded; [1]: the new one; NULL: none
-    bytes secret[2];                    // [0] NULL: entered at the pad, and so is the other
-};
-
-// How many bytes a PIN has in the command, as a pad is told; 0: as many as digits are typed.
-static u8 secret_pad_block(const struct credential *credential)
-{
-    return credential->verify_bare ? 0 : credential->fill_to;
-}
-
-// Can a pad encode it? Its format string knows ASCII, and BCD in a block whose filler is there.
-static bool secret_pad_encodes(const struct credential *credential, u32 block)
-{
-    if (block > 15) return false;
-    if (credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8) return true;
-    return block && (credential->coding == CARD_PIN_BCD || credential->coding == CARD_PIN_ISO9564);
-}
-
-// Do the numbers of digits that card and pad take meet?
-static bool secret_pad_counts(const struct link *link, const struct credential *credential)
-{
-    return (!link->pin_max || link->pin_max >= credential->min) && link->pin_min <= credential->max;
-}
-
-// Has the reader a pad that takes this PIN, and this new one? Either may be NULL. A pad is told one
-// form for both.
-static bool secret_has_pad(const struct card *card, const struct credential *old,
-                           const struct credential *fresh)
-{
-    const struct link *link = &card->link;
-    const struct credential *credential = old ? old : fresh;
-    u32 block = fresh ? credential->fill_to : secret_pad_block(credential);
-    if (!link_has_pad(link, fresh ? LINK_PAD_MODIFY : LINK_PAD_VERIFY)) return false;
-    if (!secret_pad_encodes(credential, block)) return false;
-    if (old && fresh && (old->coding != fresh->coding || old->fill_to != fresh->fill_to ||
-                         old->filler != fresh->filler)) return false;
-    return secret_pad_counts(link, credential) &&
-           secret_pad_counts(link, fresh ? fresh : credential);
-}
-
-// PIN_VERIFY and PIN_MODIFY of PC/SC part 10 (2.5.2, 2.5.3), and the command with the filler that
-// the pad writes its PINs over. The reader's own timeouts and messages; the validation key ends an
-// entry, a new PIN is typed twice. How many digits: what the card takes and the pad can. ISO 9564
-// is BCD behind one byte, whose low half takes the length.
-static void secret_pad_structure(const struct link *link, const struct secret_entry *entry,
-                                 struct buf *out)
-{
-    const struct credential *old = entry->pin[0];
-    const struct credential *fresh = entry->pin[1];
-    const struct credential *credential = old ? old : fresh;
-    const struct credential *q = fresh ? fresh : credential;
-    u8 block = fresh ? credential->fill_to : secret_pad_block(credential), both = old && fresh;
-    u8 min = q->min < credential->min ? q->min : credential->min;
-    u8 max = q->max > credential->max ? q->max : credential->max;
-    bool iso = credential->coding == CARD_PIN_ISO9564, bcd = credential->coding == CARD_PIN_BCD;
-    u8 count = (u8)(block << both);
-    if (link->pin_max && max > link->pin_max) max = link->pin_max;
-    if (min < link->pin_min) min = link->pin_min;
-    const u8 all[] = {
-        0, 0,                                               // timeouts
-        iso ? 0x89 : bcd ? 0x81 : 0x82,                     // bmFormatString
-        iso ? (u8)(0x40 | (block - 1)) : block,             // bmPINBlockString
-        iso ? 0x04 : 0,                                     // bmPINLengthFormat
-        0, old ? block : 0,                                 // where the old and the new one go
-        max, min,
-        (u8)(1 + 2 * !!old),                                // bConfirmPIN: is the old one asked for
-        0x02, (u8)(1 + !!fresh + both),                     // validation key, messages
-        SECRET_PAD_LANGUAGE & 0xff, SECRET_PAD_LANGUAGE >> 8,
-        fresh && !old, (u8)(2 - both), (u8)(2 * both),      // which: PIN, new PIN, once more
-        0, 0, 0, (u8)(5 + count), 0, 0, 0,                  // bTeoPrologue, ulDataLength
-        0x00, entry->ins, entry->p1, entry->of->reference, count,
-    };
-    for (u32 i = 0; i < sizeof all; i++)
-        if (fresh || !(SECRET_PAD_MODIFY >> i & 1)) buf_put8(out, all[i]);
-    for (u32 i = 0; i < 2 && block; i++) {
-        if (!entry->pin[i]) continue;
-        if (iso) buf_put8(out, 0x20);
-        buf_fill(out, entry->pin[i]->filler, block - iso);
-    }
-}
-
-static st secret_enter_at_pad(struct card *card, const struct secret_entry *entry, struct buf *ask)
-{
-    if (!secret_has_pad(card, entry->pin[0], entry->pin[1])) return ST_ARGS;
-    secret_pad_structure(&card->link, entry, ask);
-    if (ask->full) return ST_ARGS;
-    return link_ask_pad(&card->link, entry->pin[1] ? LINK_PAD_MODIFY : LINK_PAD_VERIFY,
-                        buf_bytes(ask));
-}
-
 // ---- The gate ----
 
-// Sends it, and returns what the card answered. A NULL secret is entered at the reader's pad.
-static st secret_send(struct card *card, struct token *token, const struct secret_entry *entry,
+// Are the PINs of a command typed at the pinpad?
+static bool secret_is_typed(const struct pin_command *command)
+{
+    return !(command->old ? command->old_pin.p : command->fresh_pin.p);
+}
+
+// Sends a command with PINs to where they are meant for, and returns what the card answered.
+static st secret_send(struct card *card, struct token *token, const struct pin_command *command,
                       struct scratch scratch)
 {
-    const struct place *place = &entry->of->place;
-    u8 room[2 * CARD_PIN_MAX], none[16];
-    struct buf b = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    const struct place *place = &command->of->place;
+    u8 room[2 * CARD_PIN_MAX];
+    struct buf pins = buf_on(room, sizeof room);
+    st s = ST_PIN_LEN;
+    SCARD11_ASSERT(command->old || command->fresh);
     if (token->driver->learn) TRY(token->driver->learn(card, token, scratch));
     TRY(place_go_to(card, token, place, scratch));
     SCARD11_ASSERT(card->sure && !card->unproven && place_is_here(card, token, place));
     if (!card->sure) return ST_FAILED;
-    if (!entry->secret[0].p) return secret_enter_at_pad(card, entry, &b);
-    for (int i = 0; i < 2; i++)
-        if (entry->pin[i]) secret_encode(entry->pin[i], entry->secret[i], &b);
-    struct apdu cmd = { .ins = entry->ins, .p1 = entry->p1, .p2 = entry->of->reference,
-                        .data = buf_bytes(&b), .secret_in = true };
-    st s = b.full ? ST_PIN_LEN : link_exchange(&card->link, &cmd, &rsp);
+    if (secret_is_typed(command)) return pinpad_enter(card, command);
+    if (command->old) secret_encode(command->old, command->old_pin, &pins);
+    if (command->fresh) secret_encode(command->fresh, command->fresh_pin, &pins);
+    struct apdu cmd = { .ins = command->ins, .p1 = command->p1, .p2 = command->of->reference,
+                        .data = buf_bytes(&pins), .secret_in = true };
+    if (!pins.full) s = iso_send(&card->link, &cmd);
     mem_wipe(room, sizeof room);
     return s;
 }
@@ -5165,7 +5374,8 @@ static void secret_good(struct credential *credential)
     credential->missing = false;
 }
 
-// What an answer says of the PIN that it was about. A wrong one had one try more before.
+// Notes what an answer says of the PIN that it was about, and returns what it means. Before a wrong
+// one there was one try more.
 static st secret_answer(struct credential *credential, st s)
 {
     s = iso_pin_status(s, &credential->tries);
@@ -5176,7 +5386,8 @@ static st secret_answer(struct credential *credential, st s)
     return s;
 }
 
-// What an answer to a command that sets a PIN says. 6985: the card does not want the new one.
+// Notes what the answer to a command that sets a PIN says of it. QUIRK(YubiKey 5.7): 6985 says that
+// the new one is too simple.
 static st secret_answer_set(struct credential *credential, st s)
 {
     return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(credential, s);
@@ -5189,9 +5400,9 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
                         bytes secret, struct scratch scratch)
 {
     struct credential bare = *pin;
-    struct secret_entry entry = { INS_VERIFY, 0, pin, { &bare, NULL }, { secret } };
+    struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = &bare, .old_pin = secret };
     if (pin->verify_bare) bare.fill_to = 0;
-    st s = secret_answer(pin, secret_send(card, token, &entry, scratch));
+    st s = secret_answer(pin, secret_send(card, token, &command, scratch));
     if (!s) pin->verified = true;
     return s;
 }
@@ -5200,9 +5411,10 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
 static st secret_change(struct card *card, struct token *token, struct credential *pin, bytes old,
                         bytes fresh, struct scratch scratch)
 {
-    struct secret_entry entry = { INS_CHANGE, 0, pin, { pin, pin }, { old, fresh } };
+    struct pin_command command = { .ins = INS_CHANGE, .of = pin, .old = pin, .old_pin = old,
+                                   .fresh = pin, .fresh_pin = fresh };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer_set(pin, secret_send(card, token, &entry, scratch));
+    st s = secret_answer_set(pin, secret_send(card, token, &command, scratch));
     if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
     return s;
 }
@@ -5213,9 +5425,10 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
                                 struct credential *pin, bytes secret, bytes fresh,
                                 struct scratch scratch)
 {
-    struct secret_entry entry = { INS_UNBLOCK, 0, pin, { puk, pin }, { secret, fresh } };
-    if (puk->unblock_by == UNBLOCK_FREES) entry.pin[1] = NULL;
-    st s = secret_answer_set(puk, secret_send(card, token, &entry, scratch));
+    struct pin_command command = { .ins = INS_UNBLOCK, .of = pin, .old = puk, .old_pin = secret,
+                                   .fresh = pin, .fresh_pin = fresh };
+    if (puk->unblock_by == UNBLOCK_FREES) command.fresh = NULL;
+    st s = secret_answer_set(puk, secret_send(card, token, &command, scratch));
     if (s) return s;
     secret_good(pin);
     pin->verified = true;
@@ -5226,8 +5439,9 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
 static st secret_reset(struct card *card, struct token *token, struct credential *pin, bytes fresh,
                        struct scratch scratch)
 {
-    struct secret_entry entry = { INS_UNBLOCK, 2, pin, { NULL, pin }, { fresh, fresh } };
-    return secret_answer(pin, secret_send(card, token, &entry, scratch));
+    struct pin_command command = { .ins = INS_UNBLOCK, .p1 = 0x02, .of = pin, .fresh = pin,
+                                   .fresh_pin = fresh };
+    return secret_answer(pin, secret_send(card, token, &command, scratch));
 }
 
 // ---- What PKCS#11 does with them ----
@@ -5237,29 +5451,31 @@ static st secret_reset(struct card *card, struct token *token, struct credential
 static st secret_login(struct card *card, struct token *token, struct credential *pin, bytes secret,
                        struct scratch scratch)
 {
-    u32 place = (u32)(pin - token->credentials) + 1;
+    u32 same_as = (u32)(pin - token->credentials) + 1;
+    SCARD11_ASSERT(same_as <= token->credential_count);
     TRY(place_learn(card, token, token->landmark, scratch));
     if (token->driver->login) TRY(token->driver->login(card, token, pin, scratch));
     TRY(secret_verify(card, token, pin, secret, scratch));
     for (u32 i = 0; i < token->credential_count; i++)
-        if (token->credentials[i].same_as == place)
+        if (token->credentials[i].same_as == same_as)
             TRY(secret_verify(card, token, &token->credentials[i], secret, scratch));
     return ST_OK;
 }
 
-// The PUK is presented where its card lets it be. What is no answer about a PIN says that it does
-// not: then the first use tells.
+// Presents the PUK where its card lets it be presented. An answer that is not about a PIN says that
+// the card does not: then the first use of the PUK tells whether it is right.
 static st secret_login_puk(struct card *card, struct token *token, struct credential *puk,
                            bytes secret, struct scratch scratch)
 {
     if (!puk->presented) return ST_OK;
     TRY(place_go_to(card, token, &puk->place, scratch));
     st s = secret_verify(card, token, puk, secret, scratch);
-    bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN;
-    return told || link_is_broken(s) || s == ST_PIN_CANCELED ? s : ST_OK;
+    bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN ||
+                s == ST_PIN_CANCELED;
+    return told || link_is_broken(s) ? s : ST_OK;
 }
 
-// The PUK first, then the PIN alone.
+// Presents the PUK first, then sets the PIN alone.
 static st secret_unblock_apart(struct card *card, struct token *token, struct credential *puk,
                                struct credential *pin, bytes secret, bytes fresh,
                                struct scratch scratch)
@@ -5269,17 +5485,21 @@ static st secret_unblock_apart(struct card *card, struct token *token, struct cr
 }
 
 // Sets the PIN anew with the PUK. One that takes both together may turn out to want them apart: it
-// does not know this P1.
+// does not know this P1. A PUK that frees the PIN leaves it as it was: what should be the new PIN
+// must be the old one.
 static st secret_unblock(struct card *card, struct token *token, struct credential *puk,
                          struct credential *pin, bytes secret, bytes fresh, struct scratch scratch)
 {
     if (puk->unblock_by == UNBLOCK_APART)
         return secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch);
     st s = secret_reset_with_puk(card, token, puk, pin, secret, fresh, scratch);
-    if (puk->unblock_by == UNBLOCK_FREES)       // what should be the new PIN must be the old one
-        return s ? s : secret_verify(card, token, pin, fresh, scratch);
-    bool apart = s == SW_INCORRECT_P1P2 || s == SW_WRONG_P1P2 || s == SW_NO_FUNCTION;
-    return apart ? secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch) : s;
+    if (puk->unblock_by == UNBLOCK_FREES) {
+        TRY(s);
+        return secret_verify(card, token, pin, fresh, scratch);
+    }
+    if (s == SW_INCORRECT_P1P2 || s == SW_WRONG_P1P2 || s == SW_NO_FUNCTION)
+        return secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch);
+    return s;
 }
 
 // Tries left, as an empty VERIFY says. Asked once, where that is known to cost nothing; never while
@@ -5365,7 +5585,7 @@ static bool trial_may_be_lost(st s)
 
 // In a driver:
 //
-//     struct trial trial = { .card = c, .object = o, .use = use, .in = in, .out = out, ... };
+//     struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out };
 //     while (trial_next(&trial)) trial.s = foo_sign_once(...);
 //     return foo_status(trial.s);
 struct trial {
@@ -5389,15 +5609,16 @@ struct trial {
 
 enum trial_verdict { TRIAL_GOOD, TRIAL_WRONG, TRIAL_CANNOT_TELL };
 
-// Need it not be checked? A secret cannot be: its driver takes care. A signature of an elliptic
-// curve that came back in a form of its own counts as good: the check would cost more time than the
-// card's work is worth.
+// Need the result not be checked? A secret cannot be: its driver takes care. A signature of an
+// elliptic curve that came back in a form of its own counts as good: the check would cost more time
+// than the card's work is worth.
 static bool trial_needs_no_check(const struct trial *trial)
 {
     if (trial->secret) return true;
     return trial->named && trial->object->key->type != ALG_RSA && !SCARD11_CHECK_SIGNATURES;
 }
 
+// Did what was made come out right?
 static enum trial_verdict trial_judge(const struct trial *trial, bytes made)
 {
     if (trial_needs_no_check(trial)) return TRIAL_GOOD;
@@ -5407,11 +5628,14 @@ static enum trial_verdict trial_judge(const struct trial *trial, bytes made)
     return s == ST_SIG_INVALID || s == ST_SIG_LEN ? TRIAL_WRONG : TRIAL_CANNOT_TELL;
 }
 
+// Before the first attempt: it is made on trust if the card is where the key is, as far as we know,
+// and what comes back can be trusted or checked. Else the card goes there first.
 static bool trial_begin(struct trial *trial)
 {
     struct card *card = trial->card;
     struct token *token = trial->object->token;
     bool unchecked = trial_needs_no_check(trial);
+    SCARD11_ASSERT(trial->out && (trial->use || trial->secret));
     trial->begun = true;
     trial->start = trial->out->n;
     trial->checkable = !unchecked && cipher_can_verify(trial->object->key, trial->use);
@@ -5434,6 +5658,8 @@ static void trial_check(struct trial *trial)
     if (verdict == TRIAL_WRONG || unknown) trial->s = ST_PROTOCOL;
 }
 
+// Is there something to do: the first attempt, or another one for certain, because the one on trust
+// may have gone to another application? Else trial->s is what came of it.
 static bool trial_next(struct trial *trial)
 {
     struct card *card = trial->card;
@@ -14185,7 +14411,7 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
  *
  * Owns    what a PIN must be before anything is sent; how a login begins: the user's, the SO's, one
  *         for one key. >>secret owns how the card is asked, >>life how a login ends
- * Uses    >>card >>secret >>slot >>run >>life >>session
+ * Uses    >>card >>pinpad >>secret >>slot >>run >>life >>session
  * Names   login_
  * Specs   PKCS#11 3.2, 5.5 (C_InitPIN, C_SetPIN), 5.6 (C_Login)
  * Tests   tests/unit/login.c
@@ -14217,11 +14443,11 @@ static bool login_pin_fits(const struct credential *credential, bytes pin)
 }
 
 // A PIN that the card never takes is refused here, and costs no try; so is one that it has not been
-// given yet. NULL: it is entered at the reader's pinpad, if there is one for it.
+// given yet. NULL: it is typed at the reader's pinpad, if there is one for it.
 static st login_check_pin(const struct card *card, const struct credential *credential, bytes pin)
 {
     if (credential->missing) return ST_PIN_MISSING;
-    if (!pin.p) return secret_has_pad(card, credential, NULL) ? ST_OK : ST_ARGS;
+    if (!pin.p) return pinpad_takes(card, credential, NULL) ? ST_OK : ST_ARGS;
     return login_pin_fits(credential, pin) ? ST_OK : ST_PIN_LEN;
 }
 
@@ -14230,7 +14456,7 @@ static st login_check_pin(const struct card *card, const struct credential *cred
 static st login_check_pins(const struct card *card, const struct credential *credential,
                              bytes old, const struct credential *becomes, bytes fresh)
 {
-    if (!old.p && !fresh.p) return secret_has_pad(card, credential, becomes) ? ST_OK : ST_ARGS;
+    if (!old.p && !fresh.p) return pinpad_takes(card, credential, becomes) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
     TRY(login_check_pin(card, credential, old));
     return login_check_pin(card, becomes, fresh);
@@ -17204,8 +17430,8 @@ static void gate_leave_waiter(struct gate_waiter *waiter)
  * C_*: the entry points, in the order of the standard.
  *
  * Owns    the C_* functions: what their arguments must be
- * Uses    >>random >>card >>secret >>slot >>run >>life >>mech >>attr >>session >>login >>make >>op
- *         >>stream >>keys >>gate
+ * Uses    >>random >>card >>pinpad >>secret >>slot >>run >>life >>mech >>attr >>session >>login
+ *         >>make >>op >>stream >>keys >>gate
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/unit/p11.c
@@ -17328,7 +17554,7 @@ static CK_FLAGS p11_token_flags(struct token *token)
 
 static CK_FLAGS p11_pinpad_flag(const struct card *card, struct token *token)
 {
-    return secret_has_pad(card, card_pin(token), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
+    return pinpad_takes(card, card_pin(token), NULL) ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
 }
 
 // C_GetTokenInfo. What the card must be asked for it is asked once.

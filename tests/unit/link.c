@@ -847,10 +847,10 @@ TEST(link_protected_secrets_stay_out_of_the_log)
     CHECK_ST(s, ST_OK);
     CHECK(os_line_count >= 7 && !said);
     for (size_t i = 0; i < sizeof link_raw; i++) CHECK(!link_raw[i]);
-    link_l.features = 1u << LINK_PAD_VERIFY;
-    CHECK(!link_has_pad(&link_l, LINK_PAD_VERIFY));
+    link_l.features = 1u << pinpad_verify.direct;
+    CHECK(!pinpad_is_there(&link_l, &pinpad_verify));
     link_over();
-    CHECK(link_has_pad(&link_l, LINK_PAD_VERIFY));
+    CHECK(pinpad_is_there(&link_l, &pinpad_verify));
 }
 
 static void test_link(void)

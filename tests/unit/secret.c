@@ -90,102 +90,6 @@ TEST(secret_sends_no_pin_that_is_none)
     place_end();
 }
 
-// The structures of PC/SC part 10, byte for byte.
-static void secret_check_pad(struct secret_entry e, u8 reader_min, u8 reader_max, const char *want)
-{
-    u8 room[64];
-    struct buf b = buf_on(room, sizeof room);
-    struct link l = { .pin_min = reader_min, .pin_max = reader_max };
-    secret_pad_structure(&l, &e, &b);
-    CHECK(!b.full);
-    CHECK_BYTES(b.p, b.n, want);
-}
-
-TEST(secret_asks_a_pad_for_a_pin)
-{
-    struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-                         .fill_to = 8, .filler = 0xff };
-    struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
-    struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
-                       .fill_to = 8, .filler = 0xff };
-    struct credential bcd = { .reference = 2, .coding = CARD_PIN_BCD, .min = 4, .max = 6, .fill_to = 4,
-                       .filler = 0x00 };
-    // timeouts, form, most and least, condition, messages, language, index, prologue, length, APDU
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &ascii, { &ascii, NULL }, { BYTES_NONE } },
-                   0, 0, "0000 820800 0806 02 01 0904 00 000000 0d000000"
-                         "0020008008 ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bare, { &bare, NULL }, { BYTES_NONE } },
-                   0, 0, "0000 820000 0c04 02 01 0904 00 000000 05000000 0020000100");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &iso, { &iso, NULL }, { BYTES_NONE } },
-                   0, 0, "0000 894704 0c04 02 01 0904 00 000000 0d000000"
-                         "0020000108 20ffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bcd, { &bcd, NULL }, { BYTES_NONE } },
-                   0, 0, "0000 810400 0604 02 01 0904 00 000000 09000000 0020000204 00000000");
-    // A pad that takes 5 to 7 digits.
-    secret_check_pad((struct secret_entry){ INS_VERIFY, 0, &bare, { &bare, NULL }, { BYTES_NONE } },
-                   5, 7, "0000 820000 0705 02 01 0904 00 000000 05000000 0020000100");
-}
-
-// ... offsets of the old and the new PIN before the lengths, and behind them what is asked for.
-TEST(secret_asks_a_pad_for_a_new_pin)
-{
-    struct credential ascii = { .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
-                         .fill_to = 8, .filler = 0xff }, puk = ascii;
-    struct credential bare = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 12 };
-    struct credential iso = { .reference = 1, .coding = CARD_PIN_ISO9564, .min = 4, .max = 12,
-                       .fill_to = 8, .filler = 0xff };
-    puk.min = 8;
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &ascii, { &ascii, &ascii }, { BYTES_NONE } },
-                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
-                         "0024008010 ffffffffffffffff ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 0, &ascii, { &puk, &ascii }, { BYTES_NONE } },
-                   0, 0, "0000 820800 0008 0806 03 02 03 0904 000102 000000 15000000"
-                         "002c008010 ffffffffffffffff ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_UNBLOCK, 2, &ascii, { NULL, &ascii }, { BYTES_NONE } },
-                   0, 0, "0000 820800 0000 0806 01 02 02 0904 010200 000000 0d000000"
-                         "002c028008 ffffffffffffffff");
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &bare, { &bare, &bare }, { BYTES_NONE } },
-                   0, 0, "0000 820000 0000 0c04 03 02 03 0904 000102 000000 05000000 0024000100");
-    secret_check_pad((struct secret_entry){ INS_CHANGE, 0, &iso, { &iso, &iso }, { BYTES_NONE } },
-                   0, 0, "0000 894704 0008 0c04 03 02 03 0904 000102 000000 15000000"
-                         "0024000110 20ffffffffffffff 20ffffffffffffff");
-}
-
-TEST(secret_has_a_pad_for_what_it_can_encode)
-{
-    struct credential p = { .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .fill_to = 8, .filler = 0xff };
-    struct credential q = p;
-    card_it = (struct card){ .link = { .features = 0 } };
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-    card_it.link.features = 1u << 6;
-    CHECK(secret_has_pad(&card_it, &p, NULL) && !secret_has_pad(&card_it, &p, &q));
-    card_it.link.features = 1u << 7;
-    CHECK(!secret_has_pad(&card_it, &p, NULL) && secret_has_pad(&card_it, &p, &q));
-    CHECK(secret_has_pad(&card_it, NULL, &q));
-    card_it.link.features |= 1u << 6;
-    q.filler = 0x00;                                       // one form for both
-    CHECK(!secret_has_pad(&card_it, &p, &q));
-    p.fill_to = 16;                                      // bmPINBlockString has four bits
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-    p.verify_bare = true;
-    CHECK(secret_has_pad(&card_it, &p, NULL) && !secret_has_pad(&card_it, &p, &p));
-    p.fill_to = 8, p.verify_bare = false;
-    p.coding = CARD_PIN_HALF_NIBBLE;                    // no pad knows this
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-    p.coding = CARD_PIN_BCD;
-    CHECK(secret_has_pad(&card_it, &p, NULL));
-    p.fill_to = 0;                                       // how many bytes for how many digits?
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-    p.coding = CARD_PIN_UTF8;
-    CHECK(secret_has_pad(&card_it, &p, NULL));
-    card_it.link.pin_max = 3;                           // fewer digits than the card takes
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-    card_it.link.pin_max = 4;
-    CHECK(secret_has_pad(&card_it, &p, NULL));
-    card_it.link.pin_max = 0, card_it.link.pin_min = 9;
-    CHECK(!secret_has_pad(&card_it, &p, NULL));
-}
-
 static struct credential *secret_begin_puk(void)
 {
     struct credential *puk = test_puk(card_t);
@@ -401,9 +305,6 @@ static void test_secret(void)
     RUN(secret_encodes_pins);
     RUN(secret_sends_pins_as_the_standard_has_them);
     RUN(secret_sends_no_pin_that_is_none);
-    RUN(secret_asks_a_pad_for_a_pin);
-    RUN(secret_asks_a_pad_for_a_new_pin);
-    RUN(secret_has_a_pad_for_what_it_can_encode);
     RUN(secret_puk_as_so_pin);
     RUN(secret_unblocking_in_one_command_or_two);
     RUN(secret_of_a_place_goes_there_first);

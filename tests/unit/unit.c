@@ -32,6 +32,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "iso.c"
 #include "card.c"
 #include "place.c"
+#include "pinpad.c"
 #include "secret.c"
 #include "trial.c"
 #include "p15entry.c"
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
     SECTION(iso);
     SECTION(card);
     SECTION(place);
+    SECTION(pinpad);
     SECTION(secret);
     SECTION(trial);
     SECTION(p15entry);
