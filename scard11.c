@@ -5162,14 +5162,14 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     const struct pinpad_talk *talk = &pinpad_asks_pin;
     bool both = old && fresh;
     u8 block = pinpad_block(old, fresh);
-    u8 data_len = both ? (u8)(2 * block) : block;
+    u8 new_at = both ? block : 0;
+    u8 data_len = (u8)(new_at + block);
 
     if (fresh) talk = &pinpad_asks_new;
     if (both) talk = &pinpad_asks_both;
     buf_put(out, BYTES(0, 0));                          // bTimeOut, bTimeOut2
     pinpad_put_form(first, block, out);
-    if (fresh) buf_put8(out, 0);                        // bInsertionOffsetOld
-    if (fresh) buf_put8(out, both ? block : 0);         // bInsertionOffsetNew
+    if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, ..New
     pinpad_put_digits(link, first, fresh ? fresh : old, out);
     if (fresh) buf_put8(out, talk->confirm);
     buf_put8(out, 0x02);                                // bEntryValidationCondition
