@@ -12655,6 +12655,14 @@ static bool run_next(struct run *run)
  * Tests   tests/unit/life.c
  * ==============================================================================================*/
 
+// What reader->card can be, and what leads from one to the next:
+//
+//   NULL      life_insert connects and probes the card that is in           in use
+//   in use    life_rest, when no session needs it: logins end               at rest, or let go
+//   at rest   slot_look_at_rest, after a while, where the count tells       let go: disconnected
+//   let go    life_take_up connects it again and proves it                  in use
+//   any       life_drop frees it: gone, or as good as gone                  NULL
+
 #ifndef LIFE_UNKNOWN_RETRY_MS
 #define LIFE_UNKNOWN_RETRY_MS 1000      // tests have less patience
 #endif
@@ -12677,9 +12685,9 @@ static bool life_has_left(struct reader *reader)
     return true;
 }
 
-// The card that we know is not the one that is in: looks what is, and frees what was. It may be in
-// all the same, and keep a login that nobody has any more: it is reset then. why: what was seen of
-// it. Does the reader show that it left, or that it is mute now?
+// Frees a card that is gone, or as good as gone, and looks what is in now. It may be in all the
+// same and keep a login that nobody has any more: slot_empty resets it then. why: what was seen of
+// it. Returns whether the reader shows that it left, or that it is mute now.
 static bool life_drop(struct reader *reader, st why)
 {
     u32 changes = reader->card->changes;
@@ -14136,6 +14144,7 @@ static st attr_copy_out(const struct object *object, CK_ATTRIBUTE *attribute,
 #else
 #define SESSION_MAX  (1u << SESSION_BITS)
 #endif
+#define SESSION_MASK ((1u << SESSION_BITS) - 1)
 
 enum session_op { SESSION_DIGEST, SESSION_SIGN, SESSION_VERIFY, SESSION_ENCRYPT, SESSION_DECRYPT,
                   SESSION_SIGN_RECOVER, SESSION_VERIFY_RECOVER, SESSION_MESSAGE_SIGN,
@@ -14146,14 +14155,15 @@ struct session {
     struct token *token;
     CK_FLAGS flags;
     bool searching;
-    struct chain found;             // handles of the objects found
-    size_t found_at;
+    struct chain found;             // of a search: handles of the objects found
+    size_t found_at;                // bytes of it that C_FindObjects has given out
     struct {
         struct op *state;           // of >>op, in a piece; NULL: none
         struct chain data;          // what it keeps
     } op[SESSION_OPS];
 };
 
+// Entry i of a card's table, or NULL: the table is made of pages, as they are needed.
 static struct session *session_at(const struct card *card, u32 i)
 {
     struct session *page = i < SESSION_MAX ? card->sessions[i / CARD_SESSION_PAGE] : NULL;
@@ -14165,33 +14175,42 @@ static u32 session_reader_of(CK_SESSION_HANDLE handle)
     return handle_index(handle) >> SESSION_BITS;
 }
 
+// The session of a handle, or NULL: none any more, or one of an earlier card.
 static struct session *session_find(const struct card *card, CK_SESSION_HANDLE handle)
 {
-    struct session *session = session_at(card, handle_index(handle) & ((1u << SESSION_BITS) - 1));
+    struct session *session = session_at(card, handle_index(handle) & SESSION_MASK);
     return handle && session && session->handle == handle ? session : NULL;
 }
 
-// Opens a session of a token. reader: its place in the table, which the handle names.
+// A free entry of the table, and its number. NULL: with *i at SESSION_MAX all are used; else there
+// is no memory for another page.
+static struct session *session_find_free(struct card *card, u32 *i)
+{
+    for (*i = 0; *i < SESSION_MAX; ++*i) {
+        struct session **page = &card->sessions[*i / CARD_SESSION_PAGE];
+        if (!*page) *page = ARENA_NEW(&card->arena, struct session, CARD_SESSION_PAGE);
+        if (!*page) return NULL;
+        struct session *session = session_at(card, *i);
+        if (!session->handle) return session;
+    }
+    return NULL;
+}
+
+// Opens a session of a token. reader: the reader's place in the table, which the handle names.
 static st session_open(struct card *card, u32 reader, struct token *token, CK_FLAGS flags,
                        CK_SESSION_HANDLE *handle)
 {
-    for (u32 i = 0; i < SESSION_MAX; i++) {
-        struct session **page = &card->sessions[i / CARD_SESSION_PAGE];
-        if (!*page) *page = ARENA_NEW(&card->arena, struct session, CARD_SESSION_PAGE);
-        if (!*page) return ST_HOST_MEMORY;
-        struct session *session = session_at(card, i);
-        if (session->handle) continue;
-        *session = (struct session){ .handle = handle_make(handle_new_epoch(),
-                                                           reader << SESSION_BITS | i),
-                                     .token = token, .flags = flags };
-        if (!token->session_count++) token->so_lost = false;
-        card->used = true;
-        card->rest_ms = 0;
-        if (flags & CKF_RW_SESSION) token->rw_count++;
-        *handle = session->handle;
-        return ST_OK;
-    }
-    return ST_SESSION_COUNT;
+    u32 i;
+    SCARD11_ASSERT(reader < SCARD11_READERS_MAX);
+    struct session *session = session_find_free(card, &i);
+    if (!session) return i == SESSION_MAX ? ST_SESSION_COUNT : ST_HOST_MEMORY;
+    *handle = handle_make(handle_new_epoch(), reader << SESSION_BITS | i);
+    *session = (struct session){ .handle = *handle, .token = token, .flags = flags };
+    if (!token->session_count++) token->so_lost = false;
+    if (flags & CKF_RW_SESSION) token->rw_count++;
+    card->used = true;
+    card->rest_ms = 0;
+    return ST_OK;
 }
 
 // ---- Operations, as far as a session must end them ----
@@ -14211,9 +14230,10 @@ static void session_end_search(struct card *card, struct session *session)
 
 // ---- Closing ----
 
-// Gives back all that one session holds.
+// Gives back all that one session holds: operations, search, objects, its entry. Logins stay.
 static void session_release(struct card *card, struct session *session)
 {
+    SCARD11_ASSERT(session->handle && session->token->session_count);
     if (card->open_op == session) run_close_open(card);
     for (int kind = 0; kind < SESSION_OPS; kind++)
         session_end_op(card, session, (enum session_op)kind);
@@ -14232,9 +14252,11 @@ static st session_close(struct reader *reader, struct session *session)
 {
     struct token *token = session->token;
     session_release(reader->card, session);
-    return !token->session_count && card_logged_in(token) ? life_log_out(reader, token) : ST_OK;
+    if (token->session_count || !card_logged_in(token)) return ST_OK;
+    return life_log_out(reader, token);
 }
 
+// Closes all sessions of a token, and ends its login.
 static st session_close_all(struct reader *reader, struct token *token)
 {
     for (u32 i = 0; i < SESSION_MAX && token->session_count; i++) {
@@ -14268,7 +14290,7 @@ static st session_read(struct reader *reader, struct object *object, struct scra
     struct token *token = object->token;
     bool login = object->class == CKO_DATA && object->private;
     struct run run = { .reader = reader, .token = token, .login = login, .known = !login,
-                            .scratch = scratch };
+                       .scratch = scratch };
     while (run_next(&run)) {
         reader->card->link.quiet = object->private && (login || object->class == CKO_CERTIFICATE);
         run.s = token->driver->read(reader->card, object, scratch);
@@ -14277,10 +14299,11 @@ static st session_read(struct reader *reader, struct object *object, struct scra
     return run.s;
 }
 
-// NSS logs in to a token that promises public certificates when it looks for a key and sees none.
-// One that needs no PIN it sees; and then it refuses TLS with it, because CKF_LOGIN_REQUIRED is set
-// and nobody is logged in. So a token that may have such keys promises them when it has none, which
-// the card is asked for when a search is for profiles (ask). Else NSS logs in first.
+// NSS logs in to a token that promises public certificates (a profile) when it looks for a key and
+// sees none. It sees a key that needs no PIN, and then refuses TLS with it, because
+// CKF_LOGIN_REQUIRED is set and nobody is logged in. So a token whose cards may have such keys
+// promises that only if it has none; without the promise NSS logs in first. ask: a search is for
+// profiles, so the card is asked.
 static st session_settle_profiles(struct reader *reader, struct token *token, bool ask,
                                   struct scratch scratch)
 {
@@ -14387,7 +14410,7 @@ static st session_search(struct reader *reader, struct session *session,
     return ST_OK;
 }
 
-// The next objects of a search; those that are gone, or hidden now, are passed over.
+// C_FindObjects: the next objects of a search. Those that are gone or hidden now are passed over.
 static st session_found(struct card *card, struct session *session, CK_OBJECT_HANDLE *out,
                         CK_ULONG max, CK_ULONG *n)
 {
@@ -16992,6 +17015,7 @@ static st option_set_text(char *field, size_t size, const char *value)
     return ST_OK;
 }
 
+// scard11_configure. ST_ARGS: there is no such option, or its value is too long.
 static st option_set(const char *option, const char *value)
 {
     if (!strcmp(option, "SCARD11_LOG"))

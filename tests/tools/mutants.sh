@@ -152,7 +152,7 @@ mutant finalize_leaves_logins 'scenarios after_every_end_of_a_login_the_card_ask
 mutant finalize_logs_out_by_a_reset 'module finalize_logs_out_without_a_reset' \
     gate_finalize 'life_log_out_everywhere();' ''
 mutant the_last_close_leaves_logins 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \
-    life_rest 'life_log_out_all(reader);' '' session_close '? life_log_out(reader, token)' '? ST_OK'
+    life_rest 'life_log_out_all(reader);' '' session_close 'return life_log_out(reader, token);' 'return ST_OK;'
 mutant dropped_with_its_login 'module a_card_that_is_dropped_forgets_its_login' \
     slot_empty ' || slot_verified(reader->card)' '' link_disconnect 'reset || link->broken' 'reset'
 mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
