@@ -3911,8 +3911,8 @@ static bool link_was_too_long(const struct link *link, st s, const struct apdu *
     return came_of_it && link->sw == SW_WRONG_LENGTH && extended_tries(&link->extended, last);
 }
 
-// Did a command meet a chain that another program left open? QUIRK(OsEID): it ends with this answer
-// to whoever comes. A command that goes on with a chain of ours is meant itself.
+// Did a command meet a chain that another program left open? On some cards (OsEID) that ends with
+// this answer to whoever comes. A command that goes on with a chain of ours is meant itself.
 static bool link_met_a_chain(const struct link *link, st s, const struct apdu *cmd)
 {
     return !s && link->sw == SW_CHAIN_OPEN && !(cmd->cla & CLA_CHAIN);
@@ -4595,6 +4595,15 @@ static struct credential *card_credential(struct token *token, enum card_role ro
     for (u32 i = 0; i < token->credential_count; i++)
         if (token->credentials[i].role == role) return &token->credentials[i];
     return NULL;
+}
+
+// A PIN turns out to be another one. What is known of the one before is not known of it.
+static void card_turn_to(struct credential *pin, u8 reference)
+{
+    pin->reference = reference;
+    pin->tries = -1;
+    pin->tries_max = 0;
+    pin->asked = pin->missing = false;
 }
 
 // Adds a credential, or replaces the one of its role. A driver adds the user's first.
@@ -8487,15 +8496,6 @@ static bool piv_prefers_global(bytes discovery)
     return has_global && (policy.p[1] == 0x20 || !has_application);
 }
 
-// The global PIN is the one to ask for. What is known of the application's is not known of it.
-static void piv_take_global(struct credential *pin)
-{
-    pin->reference = PIV_GLOBAL_PIN;
-    pin->tries = -1;
-    pin->tries_max = 0;
-    pin->asked = pin->missing = false;
-}
-
 // Reads the discovery object: which PIN is asked for; and a small landmark, before a login.
 static st piv_read_discovery(struct card *card, struct token *token, struct scratch scratch)
 {
@@ -8505,7 +8505,7 @@ static st piv_read_discovery(struct card *card, struct token *token, struct scra
     if (link_is_broken(s)) return s;
     piv->discovery_later = false;
     if (s) return ST_OK;
-    if (piv_prefers_global(value)) piv_take_global(card_pin(token));
+    if (piv_prefers_global(value)) card_turn_to(card_pin(token), PIV_GLOBAL_PIN);
     if (value.n && !piv->mark_small) piv->mark.known = false;   // a signed CHUID is a costly one
     return piv_note(piv, PIV_DISCOVERY, value);
 }
@@ -9417,7 +9417,7 @@ static const struct driver driver_piv = {
 #define ISOAPPLET_PSS          0x12         // the card pads by PSS, with a salt as long as the hash
 #define ISOAPPLET_ECDSA        0x21
 #define ISOAPPLET_INS_GET_DATA 0xca
-#define ISOAPPLET_VERSION      3            // bytes that tell it: version, minor, features
+#define ISOAPPLET_VERSION_LEN  3            // bytes that tell it: version, minor, features
 #define ISOAPPLET_HAS_PSS      0x08         // a bit of the features, from version 1 on
 
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
@@ -9448,7 +9448,7 @@ struct isoapplet {
 static st isoapplet_ask_version(struct card *card, struct buf *version)
 {
     struct apdu ask = { .ins = ISOAPPLET_INS_GET_DATA, .p1 = 0x01, .p2 = 0x01,
-                        .le = ISOAPPLET_VERSION };
+                        .le = ISOAPPLET_VERSION_LEN };
     return link_exchange(&card->link, &ask, version);
 }
 
@@ -9459,12 +9459,12 @@ static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet,
 {
     u8 room[16];
     struct buf version = buf_on(room, sizeof room);
-    if (said.n != ISOAPPLET_VERSION) {
+    if (said.n != ISOAPPLET_VERSION_LEN) {
         st s = isoapplet_ask_version(card, &version);
         if (link_is_broken(s)) return s;
         said = s ? BYTES_NONE : buf_bytes(&version);
     }
-    if (said.n != ISOAPPLET_VERSION) return ST_NOT_MINE;    // it said yes, and stayed where it was
+    if (said.n != ISOAPPLET_VERSION_LEN) return ST_NOT_MINE;    // it said yes to any AID
     u8 number = said.p[0], features = said.p[2];
     if (number > 1) return ST_NOT_MINE;
     isoapplet->hashes = number == 0;
@@ -9478,7 +9478,7 @@ static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet,
 static st isoapplet_find_version_1(struct card *card, struct buf *version)
 {
     TRY(isoapplet_ask_version(card, version));
-    return version->n == ISOAPPLET_VERSION && version->p[0] == 1 ? ST_OK : ST_NOT_FOUND;
+    return version->n == ISOAPPLET_VERSION_LEN && version->p[0] == 1 ? ST_OK : ST_NOT_FOUND;
 }
 
 // Is version 0 the selected applet? Its MF tells, of which it says this and no more.
@@ -9631,17 +9631,25 @@ static const struct driver driver_isoapplet = {
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/unit/myeid.c
+ *
+ * A PKCS#15 card whose keys are files: MSE names a key by its file, not by a reference. The applet
+ * counts its changes, which tells whether what was read is still so. A further PIN of the user's is
+ * a token of its own. Secret keys of AES and DES encrypt and decrypt in the card.
  * ==============================================================================================*/
 
 #if SCARD11_MYEID
 
+#define MYEID_PIN                0x01
 #define MYEID_INS_DEAUTHENTICATE 0x2e
 #define MYEID_INS_GET_DATA       0xca
-#define MYEID_RAW                0x00       // algorithm references
-#define MYEID_PKCS1              0x02
+#define MYEID_APPLET             0xa0       // P2 of GET DATA: the applet's information
+#define MYEID_PIN_STATE          0xb0       // P2 of GET DATA: a PIN's state; its number is added
+#define MYEID_APPLET_MIN         7          // bytes of the information of any version
+#define MYEID_COUNTER            18         // where in it two bytes count the changes
+#define MYEID_RAW                0x00       // algorithms: the card takes a whole block
+#define MYEID_PKCS1              0x02       // the card pads
 #define MYEID_EC                 0x04
-#define MYEID_PIN                0x01
-#define MYEID_PIN_STATE          0xb0       // and the PIN's number: P2 of GET DATA
+#define MYEID_SHORT              255        // bytes that a short command holds
 #define MYEID_BLOCKS             240        // whole blocks of each cipher, in a short command
 #define MYEID_FILE_DES           0x19       // kinds of key files, in their FCP
 #define MYEID_FILE_AES           0x29
@@ -9659,38 +9667,64 @@ static const struct credential myeid_puk = {
     .tries = -1, .fixed = true
 };
 
-// What tells a model by its ATR, and how it differs.
-static const struct myeid_model {
-    const char *name;
-    bool derives_by_file;           // QUIRK(OsEID): ECDH takes the size and curve of the key file
-                                    // that is selected, whatever MSE names (card_os/myeid_emu.c)
-} myeid_models[] = {
-    { "MyEID", false },
-    { "OsEID", true },
+// What a model does that others do not.
+enum myeid_quirk {
+    // QUIRK(OsEID): ECDH takes the size and curve of the key file that is selected, whatever MSE
+    // names. A card that is no such model by its ATR may turn out to do so.
+    MYEID_DERIVES_BY_FILE = 1,
 };
+
+// The models, by what their ATR has in it.
+static const struct myeid_model {
+    const char *atr;
+    u32 quirks;                     // enum myeid_quirk
+} myeid_models[] = {
+    { "MyEID", 0 },
+    { "OsEID", MYEID_DERIVES_BY_FILE },         // OsEID's card_os/myeid_emu.c
+};
+
+// QUIRK(OsEID): a chain that another program left open ends with 6883 to whoever comes next: see
+// link_met_a_chain.
 
 struct myeid {
     struct p15 p15;                 // first: p15_ functions take it for their own
-    bool derives_by_file;           // as its model does, or as it turned out
+    u32  quirks;                    // enum myeid_quirk
     bool pin_found;                 // the AODF was asked which PIN is the user's
-    bool counted;
+    bool counted;                   // counter is known
     u32  counter;                   // of changes, when the directory was read
 };
 
+// The model of a card by its ATR, or NULL.
 static const struct myeid_model *myeid_find_model(const struct link *link)
 {
+    bytes atr = bytes_of(link->atr, link->atr_len);
     for (size_t i = 0; i < COUNT(myeid_models); i++)
-        if (bytes_contain(bytes_of(link->atr, link->atr_len), myeid_models[i].name))
-            return &myeid_models[i];
+        if (bytes_contain(atr, myeid_models[i].atr)) return &myeid_models[i];
     return NULL;
+}
+
+// GET DATA of what MyEID tells of itself; p2 says what.
+static st myeid_get_data(struct card *card, u8 p2, struct buf *out)
+{
+    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = p2, .le = APDU_LE_SHORT };
+    return link_exchange(&card->link, &ask, out);
 }
 
 // ---- PINs ----
 
+// The first PIN from there on that is no PUK and not the SO's, or NULL.
 static const struct p15_pin *myeid_user_pin(const struct p15_pin *pin)
 {
     while (pin && pin->flags & (P15_PIN_UNBLOCKING | P15_PIN_SO)) pin = pin->next;
     return pin;
+}
+
+// The first token of a further slot that is free, or NULL.
+static struct token *myeid_free_token(struct card *card)
+{
+    for (u32 i = 1; i < SCARD11_READER_SLOTS; i++)
+        if (!card->tokens[i].state) return &card->tokens[i];
+    return NULL;
 }
 
 // A further PIN of the user's is a token of its own, as far as there are slots. Nobody has done
@@ -9698,10 +9732,9 @@ static const struct p15_pin *myeid_user_pin(const struct p15_pin *pin)
 static void myeid_add_token(struct card *card, const struct token *first, const struct p15_pin *pin)
 {
     struct myeid *myeid = first->state;
-    struct token *token = card->tokens + 1;
     struct credential user = myeid_pin;
-    while (token < card->tokens + SCARD11_READER_SLOTS && token->state) token++;
-    if (token == card->tokens + SCARD11_READER_SLOTS) return;
+    struct token *token = myeid_free_token(card);
+    if (!token) return;
     *token = *first;
     token->index = (u32)(token - card->tokens);
     token->opened = token->login = token->so = token->so_lost = token->stale = false;
@@ -9726,13 +9759,9 @@ static st myeid_find_pin(struct card *card, struct token *token, struct scratch 
     const struct p15_pin *found = myeid_user_pin(myeid->p15.pins);
     if (!found) return ST_OK;
     myeid->p15.user_pins[token->index] = found;
-    for (const struct p15_pin *more = found; (more = myeid_user_pin(more->next)) != NULL; )
-        myeid_add_token(card, token, more);
-    if (found->credential.reference == pin->reference) return ST_OK;
-    pin->reference = found->credential.reference;
-    pin->tries = -1;
-    pin->tries_max = 0;
-    pin->asked = pin->missing = false;
+    const struct p15_pin *more = myeid_user_pin(found->next);
+    for (; more; more = myeid_user_pin(more->next)) myeid_add_token(card, token, more);
+    if (found->credential.reference != pin->reference) card_turn_to(pin, found->credential.reference);
     return ST_OK;
 }
 
@@ -9740,17 +9769,15 @@ static st myeid_find_pin(struct card *card, struct token *token, struct scratch 
 // it is FF then, also where the numbers of its tries are.
 static st myeid_tell_missing(struct card *card, struct token *token, struct scratch scratch)
 {
+    static const u8 none[4] = { 0xff, 0xff, 0xff, 0xff };
     u8 room[64];
     struct buf state = buf_on(room, sizeof room);
     struct credential *pin = card_pin(token);
-    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01,
-                        .p2 = (u8)(MYEID_PIN_STATE | (pin->reference & 0x0f)),
-                        .le = APDU_LE_SHORT };
     if (pin->tries) return ST_OK;
     TRY(place_be_sure(card, token, scratch));
-    st s = link_exchange(&card->link, &ask, &state);
+    st s = myeid_get_data(card, (u8)(MYEID_PIN_STATE | (pin->reference & 0x0f)), &state);
     if (link_is_broken(s)) return s;
-    if (s || state.n < 4 || (room[0] & room[1] & room[2] & room[3]) != 0xff) return ST_OK;
+    if (s || !bytes_begin(buf_bytes(&state), bytes_of(none, sizeof none))) return ST_OK;
     pin->tries = -1;
     pin->missing = true;
     return ST_OK;
@@ -9767,6 +9794,7 @@ static st myeid_open(struct card *card, struct token *token, struct scratch scra
     return myeid_tell_missing(card, token, scratch);
 }
 
+// Before a login: is there such a PIN?
 static st myeid_login(struct card *card, struct token *token, struct credential *pin,
                       struct scratch scratch)
 {
@@ -9776,23 +9804,28 @@ static st myeid_login(struct card *card, struct token *token, struct credential 
 
 // ---- Finding out ----
 
-// The AID is PKCS#15's own, which other cards have too: the applet's information says whose it is.
-static st myeid_probe(struct card *card, struct token *token, struct scratch scratch)
+// Is it a MyEID or an OsEID? The AID is PKCS#15's own, which other cards have too: where the ATR
+// says nothing, the applet's information says whose it is.
+static st myeid_recognise(struct card *card, const struct myeid_model *model)
 {
     u8 room[256];
     struct buf info = buf_on(room, sizeof room);
-    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
     st s = place_try_aid(card, bytes_of(myeid_aid, sizeof myeid_aid));
-    if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s || model) return s;
+    s = myeid_get_data(card, MYEID_APPLET, &info);
+    if (link_is_broken(s)) return s;
+    return s || info.n < MYEID_APPLET_MIN ? ST_NOT_MINE : ST_OK;
+}
+
+// Sets up the token of a card that is one, and reads what C_GetTokenInfo needs.
+static st myeid_probe(struct card *card, struct token *token, struct scratch scratch)
+{
     const struct myeid_model *model = myeid_find_model(&card->link);
-    if (!model) {
-        s = link_exchange(&card->link, &ask, &info);
-        if (link_is_broken(s)) return s;
-        if (s || info.n < 7) return ST_NOT_MINE;
-    }
+    TRY(myeid_recognise(card, model));
     struct myeid *myeid = token->state = ARENA_NEW(&card->arena, struct myeid, 1);
     if (!myeid) return ST_ARENA_FULL;
-    myeid->derives_by_file = model && model->derives_by_file;
+    if (model) myeid->quirks = model->quirks;
     p15dir_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
     p15_attach(token, &myeid->p15);
     card_set_credential(token, &myeid_pin);
@@ -9804,15 +9837,18 @@ static st myeid_probe(struct card *card, struct token *token, struct scratch scr
     return myeid_open(card, token, scratch);
 }
 
-// The applet counts its changes: in the last two bytes of its information.
+// ---- Listing ----
+
+// Reads how often the applet was changed; 0 where it does not say.
 static st myeid_read_counter(struct card *card, u32 *counter)
 {
     u8 room[64];
     struct buf info = buf_on(room, sizeof room);
-    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = 0xa0, .le = APDU_LE_SHORT };
-    st s = link_exchange(&card->link, &ask, &info);
+    st s = myeid_get_data(card, MYEID_APPLET, &info);
     if (link_is_broken(s)) return s;
-    *counter = !s && info.n >= 20 ? (u32)bytes_number(bytes_of(room + 18, 2)) : 0;
+    *counter = 0;
+    if (!s && info.n >= MYEID_COUNTER + 2)
+        *counter = (u32)bytes_number(bytes_of(room + MYEID_COUNTER, 2));
     return ST_OK;
 }
 
@@ -9828,6 +9864,8 @@ static st myeid_list_known(struct card *card, struct token *token, const struct 
     return ST_OK;
 }
 
+// Lists what the directory has. Where another program may have changed it since, the counter of
+// changes tells whether it is to be read again.
 static st myeid_list(struct card *card, struct token *token, const struct query *query,
                      struct scratch scratch)
 {
@@ -9855,13 +9893,24 @@ static st myeid_logout(struct card *card, struct token *token)
     return link_exchange(&card->link, &cmd, &rsp);
 }
 
-static st myeid_set(struct card *card, struct object *object, u8 p2, u8 algorithm, bool again)
+// ---- Private keys ----
+
+// The identifier of a key's file; empty: the directory names none.
+static bytes myeid_file_of(const struct p15_key *key)
 {
-    const struct p15_key *key = object->state;
-    if (key->where.file.n < 2) return ST_NOT_SUPPORTED;
-    bytes file = bytes_from(key->where.file, key->where.file.n - 2);
-    return place_set_environment(card, MSE_SET, p2, BYTES(0x80, 1, algorithm, 0x81, 2, file.p[0],
-                                                       file.p[1], 0x84, 1, 0), again);
+    bytes path = key->where.file;
+    return path.n < 2 ? BYTES_NONE : bytes_from(path, path.n - 2);
+}
+
+// MSE SET for a key, which its file names; template says for what.
+static st myeid_set(struct card *card, struct object *object, u8 template, u8 algorithm,
+                    bool again)
+{
+    bytes file = myeid_file_of(object->state);
+    if (!file.n) return ST_NOT_SUPPORTED;
+    return place_set_environment(card, MSE_SET, template,
+                                 BYTES(CRT_ALGORITHM, 1, algorithm,
+                                       CRT_FILE, 2, file.p[0], file.p[1], CRT_KEY, 1, 0), again);
 }
 
 // QUIRK(MyEID): 6985 from a key means that its PIN was not presented, or that it cannot do that.
@@ -9890,14 +9939,15 @@ static st myeid_decipher_halves(struct card *card, bytes in, struct scratch scra
     return iso_decipher(&card->link, buf_bytes(&half), APDU_LE_ALL, out);
 }
 
-// The raw operation on a block, by DECIPHER.
+// The raw operation on a block, by DECIPHER, into out as long as the key.
 static st myeid_decipher(struct card *card, struct object *object, bytes in, bool again,
                          struct scratch scratch, struct buf *out)
 {
     struct buf data = scratch_buf(&scratch, in.n + 1);
     struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
     TRY(myeid_set(card, object, CRT_CIPHER, MYEID_RAW, again));
-    if (in.n > 254 && link_most(&card->link) == 255) {
+    bool halves = in.n >= MYEID_SHORT && link_most(&card->link) == MYEID_SHORT;
+    if (halves) {
         TRY(myeid_decipher_halves(card, in, scratch, &plain));
     } else {
         buf_put8(&data, 0);                     // padding indicator: no further information
@@ -9907,23 +9957,34 @@ static st myeid_decipher(struct card *card, struct object *object, bytes in, boo
     return card_put_rsa(object->key, buf_bytes(&plain), out);
 }
 
+// What is sent for a signature, and under which algorithm (returned): RSA is padded by the card
+// where a short command holds what is in the padding; else data, the block, stays what it is.
+static u8 myeid_sign_data(const struct p15_key *key, bytes *data)
+{
+    if (key->type == ALG_EC) return MYEID_EC;
+    if (key->type != ALG_RSA) return MYEID_RAW;
+    bytes info = padding_pkcs1_signed(*data);
+    if (!info.n || info.n > MYEID_SHORT) return MYEID_RAW;
+    *data = info;
+    return MYEID_PKCS1;
+}
+
+// One attempt to sign, into out as PKCS#11 has it.
 // QUIRK(MyEID): there is no raw signature with a block that a short command cannot hold; to
 // decipher the block is the same.
 static st myeid_sign_once(struct card *card, struct object *object, bytes in,
                           struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
+    bool ec = key->type == ALG_EC;
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes info = key->type == ALG_RSA ? padding_pkcs1_signed(in) : BYTES_NONE;
-    if (info.n > 255) info = BYTES_NONE;
-    u8 algorithm = key->type == ALG_EC ? MYEID_EC : info.n ? MYEID_PKCS1 : MYEID_RAW;
-    if (algorithm == MYEID_RAW && in.n > 255)
-        return myeid_decipher(card, object, in, false, scratch, out);
+    bytes data = in;
+    u8 algorithm = myeid_sign_data(key, &data);
+    if (algorithm == MYEID_RAW && data.n > MYEID_SHORT)
+        return myeid_decipher(card, object, data, false, scratch, out);
     TRY(myeid_set(card, object, CRT_SIGN, algorithm, false));
-    TRY(iso_sign(&card->link, info.n ? info : in, key->type == ALG_EC ? APDU_LE_SHORT : APDU_LE_ALL,
-                 &raw));
-    if (key->type == ALG_EC)
-        return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
+    TRY(iso_sign(&card->link, data, ec ? APDU_LE_SHORT : APDU_LE_ALL, &raw));
+    if (ec) return padding_ecdsa_to_raw(buf_bytes(&raw), object->key->curve->size, out);
     return card_put_rsa(object->key, buf_bytes(&raw), out);
 }
 
@@ -9945,16 +10006,20 @@ static st myeid_decrypt(struct card *card, struct object *object, const struct a
     return myeid_status(card, object, trial.s);
 }
 
+// One attempt to agree on a secret, with the key's file selected where the card wants that.
 static st myeid_derive_once(struct card *card, struct object *object, bytes point,
                             struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
     const struct myeid *myeid = object->token->state;
-    if (myeid->derives_by_file) TRY(p15file_select_path(card, object->token, &key->where, NULL));
-    TRY(myeid_set(card, object, CRT_AUTH, MYEID_EC, myeid->derives_by_file || !card->sure));
+    bool by_file = myeid->quirks & MYEID_DERIVES_BY_FILE;
+    if (by_file) TRY(p15file_select_path(card, object->token, &key->where, NULL));
+    TRY(myeid_set(card, object, CRT_AUTH, MYEID_EC, by_file || !card->sure));
     return p15key_agree(card, object, point, scratch, out);
 }
 
+// Derives. A card that refuses though the PIN is verified may do it with the key's file selected:
+// that is tried once, and remembered if it helped.
 static st myeid_derive(struct card *card, struct object *object, bytes peer_point,
                        struct scratch scratch, struct buf *out)
 {
@@ -9962,31 +10027,40 @@ static st myeid_derive(struct card *card, struct object *object, bytes peer_poin
     struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = myeid_derive_once(card, object, peer_point, scratch, out);
     st s = myeid_status(card, object, trial.s);
-    if (trial.s != SW_CONDITIONS || s != ST_FAILED || myeid->derives_by_file) return s;
-    myeid->derives_by_file = true;                      // does it go with the file selected?
+    bool refused = trial.s == SW_CONDITIONS && s == ST_FAILED;
+    if (!refused || myeid->quirks & MYEID_DERIVES_BY_FILE) return s;
+    myeid->quirks |= MYEID_DERIVES_BY_FILE;
     s = myeid_derive_once(card, object, peer_point, scratch, out);
-    myeid->derives_by_file = !s;
+    if (s) myeid->quirks &= ~(u32)MYEID_DERIVES_BY_FILE;
     return s == SW_CONDITIONS ? ST_FAILED : p15key_status(s);
 }
 
 // ---- Secret keys ----
 
-// What the FCP of a key file says of a secret key: 82 its kind, 81 its size in bits.
+// The secret keys that a key file can hold.
+static const struct myeid_secret {
+    u8  file;                           // MYEID_FILE_AES ...
+    u16 bits;
+    CK_KEY_TYPE type;
+} myeid_secrets[] = {
+    { MYEID_FILE_AES, 128, CKK_AES }, { MYEID_FILE_AES, 192, CKK_AES },
+    { MYEID_FILE_AES, 256, CKK_AES },
+    { MYEID_FILE_DES, 64, CKK_DES }, { MYEID_FILE_DES, 128, CKK_DES2 },
+    { MYEID_FILE_DES, 192, CKK_DES3 },
+};
+
+// What the FCP of a key file says of a secret key: 82 its kind, 81 its size in bits. false: it is
+// no FCP.
 static bool myeid_parse_file(bytes fcp, struct object *object)
 {
-    bytes in, kind = BYTES_NONE, size = BYTES_NONE;
-    if (tlv_open(fcp, 0x6f, &in)) return false;
-    tlv_find(in, 0x82, &kind);
-    tlv_find(in, 0x81, &size);
-    u32 bits = size.n == 2 ? (u32)bytes_number(size) : 0;
-    if (!kind.n) return false;
-    if (*kind.p == MYEID_FILE_AES && (bits == 128 || bits == 192 || bits == 256)) {
-        object->secret_type = CKK_AES;
-        object->secret_len = bits / 8;
-    }
-    if (*kind.p == MYEID_FILE_DES && (bits == 64 || bits == 128 || bits == 192)) {
-        object->secret_type = bits == 64 ? CKK_DES : bits == 128 ? CKK_DES2 : CKK_DES3;
-        object->secret_len = bits / 8;
+    bytes in, kind, size = BYTES_NONE;
+    if (tlv_open(fcp, 0x6f, &in) || !tlv_find(in, 0x82, &kind) || !kind.n) return false;
+    if (!tlv_find(in, 0x81, &size) || size.n != 2) return true;
+    for (size_t i = 0; i < COUNT(myeid_secrets); i++) {
+        const struct myeid_secret *secret = &myeid_secrets[i];
+        if (*kind.p != secret->file || bytes_number(size) != secret->bits) continue;
+        object->secret_type = secret->type;
+        object->secret_len = secret->bits / 8u;
     }
     return true;
 }
@@ -10001,7 +10075,8 @@ static st myeid_read_secret(struct card *card, struct object *object, struct scr
         struct buf fcp = buf_on(room, sizeof room);
         st s = p15file_select_path(card, object->token, &key->where, &fcp);
         if (link_is_broken(s)) return s;
-        if ((!s && myeid_parse_file(buf_bytes(&fcp), object)) || card->sure) break;
+        bool known = !s && myeid_parse_file(buf_bytes(&fcp), object);
+        if (known || card->sure) break;
         TRY(place_be_sure(card, object->token, scratch));
     }
     object->unread = false;
@@ -10010,8 +10085,8 @@ static st myeid_read_secret(struct card *card, struct object *object, struct scr
 
 static st myeid_read(struct card *card, struct object *object, struct scratch scratch)
 {
-    return object->class == CKO_SECRET_KEY ? myeid_read_secret(card, object, scratch) :
-           p15object_read(card, object, scratch);
+    if (object->class == CKO_SECRET_KEY) return myeid_read_secret(card, object, scratch);
+    return p15object_read(card, object, scratch);
 }
 
 // QUIRK(MyEID): a secret key's reference goes under 83. There is no ECB but CBC of single blocks
@@ -10020,20 +10095,20 @@ static st myeid_set_secret(struct card *card, struct object *object, const struc
                            bool encrypt, bytes iv)
 {
     static const u8 zeros[ALG_BLOCK];
-    const struct p15_key *key = object->state;
+    bytes file = myeid_file_of(object->state);
     u8 room[32];
-    struct buf b = buf_on(room, sizeof room);
-    if (key->where.file.n < 2) return ST_NOT_SUPPORTED;
-    buf_put(&b, BYTES(0x80, 1, MYEID_RAW, 0x81, 2));
-    buf_put(&b, bytes_from(key->where.file, key->where.file.n - 2));
-    buf_put(&b, BYTES(0x83, 1, 0));
-    tlv_put(&b, 0x87, use->scheme == ALG_CBC ? iv : bytes_of(zeros, use->block));
-    return place_set_environment(card, encrypt ? 0x81 : 0x41, 0xb8, buf_bytes(&b),
-                                  !card->sure);
+    struct buf content = buf_on(room, sizeof room);
+    if (!file.n) return ST_NOT_SUPPORTED;
+    tlv_put(&content, CRT_ALGORITHM, BYTES(MYEID_RAW));
+    tlv_put(&content, CRT_FILE, file);
+    tlv_put(&content, CRT_SECRET_KEY, BYTES(0));
+    tlv_put(&content, CRT_IV, use->scheme == ALG_CBC ? iv : bytes_of(zeros, use->block));
+    return place_set_environment(card, encrypt ? MSE_SET_ENCIPHER : MSE_SET, CRT_CIPHER,
+                                 buf_bytes(&content), !card->sure);
 }
 
-// Blocks through the card's CBC: in a chain, of which each part is answered, or one by one, each
-// beginning anew with the IV that was set.
+// Blocks through the card's CBC, at most so many bytes in a command: in a chain, of which each part
+// is answered, or one by one, each beginning anew with the IV that was set.
 static st myeid_run_blocks(struct card *card, bool encrypt, bool chain, size_t most, bytes in,
                            struct buf *out)
 {
@@ -10046,16 +10121,15 @@ static st myeid_run_blocks(struct card *card, bool encrypt, bool chain, size_t m
     return ST_OK;
 }
 
-// ECB: each block by itself to encrypt; to decrypt, what CBC did to each block but the first is
-// undone.
+// One attempt to encrypt or decrypt. ECB: each block by itself to encrypt; to decrypt, what CBC did
+// to each block but the first is undone.
 static st myeid_crypt_once(struct card *card, struct object *object, const struct alg_use *use,
                            bool encrypt, bytes iv, bytes in, struct buf *out)
 {
-    bool ecb = use->scheme == ALG_ECB;
-    size_t start = out->n;
+    bool ecb = use->scheme == ALG_ECB, single = ecb && encrypt;
+    size_t start = out->n, most = single ? use->block : MYEID_BLOCKS;
     TRY(myeid_set_secret(card, object, use, encrypt, iv));
-    st s = myeid_run_blocks(card, encrypt, !(ecb && encrypt), ecb && encrypt ? use->block :
-                            MYEID_BLOCKS, in, out);
+    st s = myeid_run_blocks(card, encrypt, !single, most, in, out);
     if (s) card->mse_len = 0;                      // a chain may have been begun
     if (s || !ecb || encrypt) return s;
     for (size_t i = use->block; i < in.n; i++) out->p[start + i] ^= in.p[i - use->block];

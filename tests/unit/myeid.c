@@ -252,7 +252,7 @@ TEST(myeid_derives)
         MYEID_MSE("a4", "04"), line, NULL };
     snprintf(line, sizeof line, "00860000 05 7c03850104 00 > %s 9000", p15_hex_of(0x44, 32));
     myeid_check(by_file, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_OK, p15_hex_of(0x44, 32));
-    CHECK(myeid_it.derives_by_file);
+    CHECK(myeid_it.quirks & MYEID_DERIVES_BY_FILE);
     static const char *const no_login[] = { MYEID_MSE("a4", "04"),
         "00860000 05 7c03850104 00 > 6985", MYEID_ASKED "63c3", NULL };
     myeid_check(no_login, MYEID_DERIVE, ALG_EC, 256, BYTES(4), ST_NOT_LOGGED_IN, NULL);
