@@ -9761,7 +9761,8 @@ static st myeid_find_pin(struct card *card, struct token *token, struct scratch 
     myeid->p15.user_pins[token->index] = found;
     const struct p15_pin *more = myeid_user_pin(found->next);
     for (; more; more = myeid_user_pin(more->next)) myeid_add_token(card, token, more);
-    if (found->credential.reference != pin->reference) card_turn_to(pin, found->credential.reference);
+    u8 reference = found->credential.reference;
+    if (reference != pin->reference) card_turn_to(pin, reference);
     return ST_OK;
 }
 
@@ -10181,11 +10182,20 @@ static const struct driver driver_myeid = {
 
 #if SCARD11_ESTEID
 
-#define ESTEID_INS_AUTHENTICATE 0x88
 #define ESTEID_PIN1     0x01
 #define ESTEID_PIN2     0x85
 #define ESTEID_PUK      0x02
+#define ESTEID_KEY1     0x81                    // key references, where no directory names others
+#define ESTEID_KEY2     0x9f
+#define ESTEID_INS_AUTHENTICATE 0x88
+#define ESTEID_RSA      0x02                    // algorithms: to authenticate
+#define ESTEID_EC       0x04
+#define ESTEID_RSA_QUALIFIED 0x42               // for qualified signatures
+#define ESTEID_EC_QUALIFIED  0x54
+#define ESTEID_ECDH     0xff, 0x30, 0x04, 0x00  // four bytes
 #define ESTEID_HERE     1                       // landmark: ADF1's directory
+#define ESTEID_PRKDF    0xa0                    // tags of an ODF: where the keys are listed
+#define ESTEID_CDF      0xa4                    // where the certificates are
 
 static const u8 esteid_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x77, 0x01, 0x08, 0x00, 0x07, 0x00, 0x00,
                                  0xfe, 0x00, 0x00, 0x01, 0x00 };
@@ -10195,6 +10205,19 @@ static const u8 esteid_certificates[2][4] = { { 0xad, 0xf1, 0x34, 0x01 },
 static const u8 esteid_directories[2][4] = { { 0xad, 0xf1, 0x50, 0x31 },
                                              { 0xad, 0xf2, 0x50, 0x31 } };
 
+// How the cards of the two states differ.
+static const struct esteid_model {
+    const char *label;                          // of a token, before the name of its PIN
+    u8   pin2_min;
+    u32  key_types;
+    bool has_directory;                         // QUIRK(LatEID): its directories say where it is
+    bool has_data;                              // the files of personal data
+} esteid_models[] = {
+    { "EstEID (", 5, CARD_TYPE(ALG_EC), false, true },
+    { "LatEID (", 6, CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_RSA), true, false },
+};
+enum { ESTEID_ESTONIAN, ESTEID_LATVIAN };
+
 struct esteid_key {
     u8    reference;
     bool  rsa;
@@ -10203,12 +10226,13 @@ struct esteid_key {
 
 struct esteid {
     struct p15 p15;                             // first: p15_ functions take it for their own
+    const struct esteid_model *model;
     struct landmark here;                       // of a Latvian card: ADF1's directory
-    bool latvian;                               // QUIRK(LatEID): its directories say where it is
-    bool directory;                             // is made
+    bool directory_made;
     struct esteid_key keys[2];
 };
 
+// Which of the two PINs, keys and ADFs is a token's: 0 or 1.
 static u32 esteid_index(const struct token *token)
 {
     return token->credentials[0].reference == ESTEID_PIN2;
@@ -10216,7 +10240,7 @@ static u32 esteid_index(const struct token *token)
 
 // ---- Selecting ----
 
-// A path is selected from the current DF on only: the MF goes before it.
+// SELECT takes a path from the current DF on only: the MF is selected before it.
 
 // A path without the MF that it may begin with.
 static bytes esteid_below_mf(bytes path)
@@ -10225,21 +10249,33 @@ static bytes esteid_below_mf(bytes path)
     return bytes_begin(path, mf) ? bytes_from(path, mf.n) : path;
 }
 
+// Was the card left in a DF (empty: the MF)?
+static bool esteid_is_in(const struct card *card, bytes df)
+{
+    if (!df.n) return card->where == CARD_HOME;
+    return card->where == CARD_AT && bytes_equal(card->at.path, df);
+}
+
+static void esteid_arrived_in(struct card *card, bytes df)
+{
+    card->where = CARD_AT;
+    card->at = (struct place){ BYTES_NONE, df };
+}
+
 // The DF of a path (empty: the MF) is the current one after this. On trust the card is where it was
 // left: what does not come out right is tried again for certain.
 static st esteid_step_into(struct card *card, bytes df)
 {
-    bool root = card->where == CARD_HOME;
-    if (df.n ? card->where == CARD_AT && bytes_equal(card->at.path, df) : root) return ST_OK;
+    bool in_mf = esteid_is_in(card, BYTES_NONE);
+    if (esteid_is_in(card, df)) return ST_OK;
     TRY(link_ready(&card->link));
     place_leave(card);
-    if (!root) TRY(iso_select_file(&card->link, 0x00, BYTES_NONE));
+    if (!in_mf) TRY(iso_select_file(&card->link, ISO_BY_FID, BYTES_NONE));
     card->where = CARD_HOME;
     if (!df.n) return ST_OK;
     card->where = CARD_SOMEWHERE;
-    TRY(iso_select_file(&card->link, 0x01, df));
-    card->where = CARD_AT;
-    card->at = (struct place){ BYTES_NONE, df };
+    TRY(iso_select_file(&card->link, ISO_BY_CHILD, df));
+    esteid_arrived_in(card, df);
     return ST_OK;
 }
 
@@ -10251,23 +10287,23 @@ static st esteid_select(struct card *card, struct token *token, const struct pla
     return esteid_step_into(card, esteid_below_mf(place->path));
 }
 
-// SELECT of a file, which is in the current DF or is reached from the MF.
+// SELECT of a file, which is in the current DF or is reached from the MF; what the card tells of it
+// goes to told.
 static st esteid_select_file(struct card *card, struct token *token, const struct p15_path *path,
                              struct buf *told)
 {
     bytes file = esteid_below_mf(path->file);
     (void)token;
     if (file.n < 2) return ST_PROTOCOL;
-    bytes df = bytes_head(file, file.n - 2);
-    bool here = df.n && card->where == CARD_AT && bytes_equal(card->at.path, df);
+    bytes df = bytes_head(file, file.n - 2), ef = bytes_from(file, df.n);
     TRY(link_ready(&card->link));
-    if (!here) TRY(esteid_step_into(card, BYTES_NONE));
-    bool on = df.n && !here;
-    if (on) place_leave(card);
-    TRY(iso_select(&card->link, on ? 0x09 : 0x02, ISO_FCP, on ? file : bytes_from(file, df.n),
-                   told));
-    if (on) card->where = CARD_AT;
-    if (on) card->at = (struct place){ BYTES_NONE, df };
+    if (df.n && esteid_is_in(card, df))
+        return iso_select(&card->link, ISO_BY_EF, ISO_FCP, ef, told);
+    TRY(esteid_step_into(card, BYTES_NONE));
+    if (!df.n) return iso_select(&card->link, ISO_BY_EF, ISO_FCP, ef, told);
+    place_leave(card);
+    TRY(iso_select(&card->link, ISO_BY_PATH_HERE, ISO_FCP, file, told));
+    esteid_arrived_in(card, df);
     return ST_OK;
 }
 
@@ -10275,7 +10311,7 @@ static const struct p15_io esteid_io = { esteid_select_file, p15file_read_binary
 
 // ---- The directory ----
 
-// The path of an EF in the ADF of a key, kept.
+// The path of an EF in the ADF of a key, in the arena.
 static st esteid_path(struct card *card, u32 i, bytes fid, bytes *path)
 {
     const u8 *adf = esteid_directories[i];
@@ -10284,29 +10320,41 @@ static st esteid_path(struct card *card, u32 i, bytes fid, bytes *path)
     return path->p ? ST_OK : ST_ARENA_FULL;
 }
 
-// The first entry of a directory file of a Latvian card's ADF: its key, or its certificate.
-static st esteid_look_at(struct card *card, struct token *token, u32 i, bool certificate,
-                         bytes file, struct scratch scratch)
+// The first entry of a directory file in a Latvian card's ADF, in scratch.
+static st esteid_read_entry(struct card *card, struct token *token, u32 i, bytes file,
+                            struct scratch *scratch, struct p15_entry *entry)
+{
+    struct p15_value value = { .direct = BYTES_NONE };
+    struct tlv record;
+    bytes content;
+    TRY(esteid_path(card, i, file, &value.path.file));
+    TRY(p15file_read_value(card, token, &value, P15_RECORDS, scratch, &content));
+    if (p15entry_next(&content, &record)) return ST_NOT_FOUND;
+    return p15entry_parse(&record, entry) ? ST_NOT_FOUND : ST_OK;
+}
+
+// What a record of a Latvian card's ODF leads to: the ADF's key, or its certificate.
+static st esteid_look_at(struct card *card, struct token *token, u32 i, struct tlv directory,
+                         struct scratch scratch)
 {
     struct esteid *esteid = token->state;
     struct esteid_key *key = &esteid->keys[i];
     struct p15_key_entry said;
-    struct p15_value value = { .direct = BYTES_NONE };
+    struct p15_value value;
     struct p15_entry entry;
-    struct tlv record, part;
-    bytes content;
-    TRY(esteid_path(card, i, file, &value.path.file));
-    TRY(p15file_read_value(card, token, &value, P15_RECORDS, &scratch, &content));
-    if (p15entry_next(&content, &record) || p15entry_parse(&record, &entry)) return ST_NOT_FOUND;
-    if (!certificate) {
-        p15entry_key(&entry, p15entry_key_type(entry.tag), &said);
-        if (said.referenced) key->reference = said.reference;
-        key->rsa = said.type == ALG_RSA;
-        return ST_OK;
+    struct tlv part;
+    if (directory.tag != ESTEID_PRKDF && directory.tag != ESTEID_CDF) return ST_NOT_FOUND;
+    if (tlv_next(&directory.value, &part) || p15entry_value(&part, &value)) return ST_NOT_FOUND;
+    TRY(esteid_read_entry(card, token, i, value.path.file, &scratch, &entry));
+    if (directory.tag == ESTEID_CDF) {
+        if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
+        TRY(p15entry_value(&part, &value));
+        return esteid_path(card, i, value.path.file, &key->certificate);
     }
-    if (tlv_next(&entry.type, &part)) return ST_NOT_FOUND;
-    TRY(p15entry_value(&part, &value));
-    return esteid_path(card, i, value.path.file, &key->certificate);
+    p15entry_key(&entry, p15entry_key_type(entry.tag), &said);
+    if (said.referenced) key->reference = said.reference;
+    key->rsa = said.type == ALG_RSA;
+    return ST_OK;
 }
 
 // Did reading fail, so that it is to be tried again? That something is not there is no failure.
@@ -10320,16 +10368,12 @@ static bool esteid_is_error(st s)
 static st esteid_look_in(struct card *card, struct token *token, u32 i, struct scratch scratch)
 {
     struct p15_value odf = { .path = { .file = bytes_of(esteid_directories[i], 4) } };
-    struct tlv record, part;
+    struct tlv record;
     bytes content;
     st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
     while (!s && !p15entry_next(&content, &record)) {
-        struct p15_value file;
-        if (record.tag != 0xa0 && record.tag != 0xa4) continue;
-        if (tlv_next(&record.value, &part) || p15entry_value(&part, &file)) continue;
-        s = esteid_look_at(card, token, i, record.tag == 0xa4, file.path.file, scratch);
-        if (esteid_is_error(s)) return s;
-        s = ST_OK;
+        s = esteid_look_at(card, token, i, record, scratch);
+        if (!esteid_is_error(s)) s = ST_OK;
     }
     return esteid_is_error(s) ? s : ST_OK;
 }
@@ -10339,8 +10383,10 @@ static st esteid_make_directory(struct card *card, struct token *token, struct s
 {
     static const char *const labels[2] = { "Authentication", "Signature" };
     struct esteid *esteid = token->state;
-    if (esteid->directory) return ST_OK;
-    for (u32 i = 0; i < 2 && esteid->latvian; i++) TRY(esteid_look_in(card, token, i, scratch));
+    const struct esteid_model *model = esteid->model;
+    if (esteid->directory_made) return ST_OK;
+    for (u32 i = 0; i < 2 && model->has_directory; i++)
+        TRY(esteid_look_in(card, token, i, scratch));
     struct buf keys = scratch_buf(&scratch, 256), certificates = scratch_buf(&scratch, 256);
     struct buf data = scratch_buf(&scratch, 1536);
     for (u8 i = 0; i < 2; i++) {
@@ -10349,13 +10395,15 @@ static st esteid_make_directory(struct card *card, struct token *token, struct s
                        bytes_head(key->certificate, 2));
         p15made_certificate(&certificates, labels[i], (u8)(i + 1), key->certificate);
     }
-    if (!esteid->latvian) p15made_personal(&data, "EstEID", 0x5000);
+    if (model->has_data) p15made_personal(&data, "EstEID", 0x5000);
     TRY(p15made_add(card, &esteid->p15, P15_PRKDF, &keys));
     TRY(p15made_add(card, &esteid->p15, P15_CDF, &certificates));
     if (data.n) TRY(p15made_add(card, &esteid->p15, P15_DODF, &data));
-    esteid->directory = true;
+    esteid->directory_made = true;
     return ST_OK;
 }
+
+// ---- Tokens ----
 
 // QUIRK(EstEID): PIN2 is ADF2's, and not known elsewhere. The PUK is verified in the MF, then a PIN
 // is set alone (P1 02).
@@ -10372,31 +10420,36 @@ static void esteid_add_credentials(struct token *token)
     card_set_credential(token, &puk);
 }
 
+static const char *const esteid_pin_names[2] = { "PIN1", "PIN2" };
+
+// What is a token's own, once it has its PIN.
+static void esteid_set_up(const struct esteid *esteid, struct token *token)
+{
+    const struct esteid_model *model = esteid->model;
+    struct buf label = buf_on(token->label, sizeof token->label - 1);
+    buf_put(&label, bytes_text(model->label));
+    buf_put(&label, bytes_text(esteid_pin_names[esteid_index(token)]));
+    buf_put8(&label, ')');
+    strcpy(token->maker, "IDEMIA");
+    esteid_add_credentials(token);
+    token->key_types = model->key_types;
+    token->schemes = CARD_SCHEME(ALG_PKCS1);
+}
+
+// The two PINs as a directory that the card has not; each is a token, as far as there are slots.
 static st esteid_add_pins(struct card *card, struct token *token, struct scratch scratch)
 {
     static const struct credential none = { .role = ROLE_USER, .tries = -1 };
-
-    static const char *const names[2] = { "PIN1", "PIN2" };
     struct esteid *esteid = token->state;
     u8 room[256];
     struct buf pins = buf_on(room, sizeof room);
-    p15made_pin(&pins, names[0], 1, 4, ESTEID_PIN1, 0xff);
-    p15made_pin(&pins, names[1], 2, esteid->latvian ? 6 : 5, ESTEID_PIN2, 0xff);
+    p15made_pin(&pins, esteid_pin_names[0], 1, 4, ESTEID_PIN1, 0xff);
+    p15made_pin(&pins, esteid_pin_names[1], 2, esteid->model->pin2_min, ESTEID_PIN2, 0xff);
     TRY(p15made_add(card, &esteid->p15, P15_AODF, &pins));
     card_set_credential(token, &none);
     TRY(p15token_find_pins(card, token, scratch));
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++) {
-        struct token *each = &card->tokens[i];
-        if (each->state != esteid) continue;
-        struct buf label = buf_on(each->label, sizeof each->label - 1);
-        buf_put(&label, bytes_text(esteid->latvian ? "LatEID (" : "EstEID ("));
-        buf_put(&label, bytes_text(names[esteid_index(each)]));
-        buf_put8(&label, ')');
-        strcpy(each->maker, "IDEMIA");
-        esteid_add_credentials(each);
-        each->key_types = CARD_TYPE(ALG_EC) | (esteid->latvian ? CARD_TYPE(ALG_RSA) : 0);
-        each->schemes = CARD_SCHEME(ALG_PKCS1);
-    }
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (card->tokens[i].state == esteid) esteid_set_up(esteid, &card->tokens[i]);
     return ST_OK;
 }
 
@@ -10422,30 +10475,43 @@ static st esteid_landmark(struct card *card, struct token *token, u32 ref, struc
     return esteid_find_directory(card, token, room.p, room.cap, value);
 }
 
-// Other cards of the maker have the AID too. An Estonian one has its document number in D003, a
-// Latvian one a directory in ADF1.
+// The document number of an Estonian card in its file D003. ST_NOT_FOUND: there is none.
+static st esteid_read_number(struct card *card, struct token *token, struct buf *document,
+                             struct tlv *number)
+{
+    u8 room[512];
+    struct buf fcp = buf_on(room, sizeof room);
+    struct p15_path file = { .file = bytes_of(esteid_document, sizeof esteid_document) };
+    st s = esteid_select_file(card, token, &file, &fcp);
+    if (!s) s = iso_read_binary(&card->link, 0, 32, document);
+    if (link_is_broken(s)) return s;
+    bytes said = buf_bytes(document);
+    return s || tlv_take(&said, 0x04, number) ? ST_NOT_FOUND : ST_OK;
+}
+
+// Which of the two cards is it? Other cards of the maker have the AID too. An Estonian one has its
+// document number, a Latvian one a directory in ADF1; that is its landmark.
 static st esteid_recognise(struct card *card, struct token *token)
 {
     struct esteid *esteid = token->state;
-    u8 room[512], number[64];
-    struct buf fcp = buf_on(room, sizeof room), document = buf_on(number, sizeof number);
-    struct p15_path file = { .file = BYTES(0xd0, 0x03) };
-    struct tlv number_in;
-    bytes said;
-    st s = esteid_select_file(card, token, &file, &fcp);
-    if (!s) s = iso_read_binary(&card->link, 0, 32, &document);
+    u8 room[512];
+    struct buf document = buf_on(room, 64);
+    struct tlv number;
+    bytes fcp;
+    st s = esteid_read_number(card, token, &document, &number);
     if (link_is_broken(s)) return s;
-    said = buf_bytes(&document);
-    esteid->latvian = s || tlv_take(&said, 0x04, &number_in);
-    if (!esteid->latvian) {
-        p15entry_text(token->serial, sizeof token->serial - 1, number_in.value);
+    if (!s) {
+        esteid->model = &esteid_models[ESTEID_ESTONIAN];
+        p15entry_text(token->serial, sizeof token->serial - 1, number.value);
         esteid->p15.mark.unique = true;
-        return place_note(&esteid->p15.mark, 0, number_in.whole);
+        return place_note(&esteid->p15.mark, 0, number.whole);
     }
-    s = esteid_find_directory(card, token, room, sizeof room, &said);
-    if (s) return link_is_broken(s) ? s : ST_NOT_MINE;
+    esteid->model = &esteid_models[ESTEID_LATVIAN];
+    s = esteid_find_directory(card, token, room, sizeof room, &fcp);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_NOT_MINE;
     token->landmark = &esteid->here;
-    return place_note(&esteid->here, ESTEID_HERE, said);
+    return place_note(&esteid->here, ESTEID_HERE, fcp);
 }
 
 // Where another program uses the card, SELECT would end its login: a card that its ATR names is
@@ -10456,7 +10522,8 @@ static st esteid_find(struct card *card, struct token *token)
     st s = card->shared && named ? esteid_recognise(card, token) : ST_NOT_MINE;
     if (s == ST_NOT_MINE) {
         s = place_try_aid(card, bytes_of(esteid_aid, sizeof esteid_aid));
-        if (s) return s == ST_NOT_FOUND ? ST_NOT_MINE : s;
+        if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+        if (s) return s;
         place_arrived(card, token);
         s = esteid_recognise(card, token);
     }
@@ -10464,6 +10531,7 @@ static st esteid_find(struct card *card, struct token *token)
     return s;
 }
 
+// Is it an Estonian or a Latvian card? Sets up its tokens.
 static st esteid_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     struct esteid *esteid = token->state = ARENA_NEW(&card->arena, struct esteid, 1);
@@ -10476,7 +10544,7 @@ static st esteid_probe(struct card *card, struct token *token, struct scratch sc
     p15->mark_file.file = bytes_of(esteid_document, sizeof esteid_document);
     p15_attach(token, p15);
     for (u32 i = 0; i < 2; i++)
-        esteid->keys[i] = (struct esteid_key){ .reference = i ? 0x9f : 0x81,
+        esteid->keys[i] = (struct esteid_key){ .reference = i ? ESTEID_KEY2 : ESTEID_KEY1,
                                                .certificate = bytes_of(esteid_certificates[i], 4) };
     TRY(esteid_find(card, token));
     return esteid_add_pins(card, token, scratch);
@@ -10491,12 +10559,23 @@ static st esteid_list(struct card *card, struct token *token, const struct query
 
 // ---- PINs ----
 
-// QUIRK(EstEID): GET DATA tells of a PIN: 70 { BF81xx { A0 { 9A most tries, 9B tries left } } }.
+// What GET DATA tells of a PIN: 70 { BF81xx { A0 { 9A most tries, 9B tries left } } }.
+static void esteid_parse_tries(bytes info, u8 number, struct credential *pin)
+{
+    bytes in, value;
+    if (tlv_open(info, 0x70, &in)) return;
+    if (tlv_open(in, 0xbf8100u | number, &in)) return;
+    if (tlv_open(in, 0xa0, &in)) return;
+    if (tlv_find(in, 0x9a, &value) && value.n == 1) pin->tries_max = *value.p;
+    if (tlv_find(in, 0x9b, &value) && value.n == 1) pin->tries = *value.p;
+}
+
+// What C_GetTokenInfo needs: the tries left, while nobody is logged in.
+// QUIRK(EstEID): GET DATA tells of a PIN, not an empty VERIFY.
 static st esteid_open(struct card *card, struct token *token, struct scratch scratch)
 {
     u8 room[256];
     struct buf info = buf_on(room, sizeof room);
-    bytes in, value;
     struct credential *pin = card_pin(token);
     if (token->login || pin->tries >= 0) return ST_OK;
     TRY(place_go_to(card, token, &pin->place, scratch));
@@ -10506,21 +10585,18 @@ static st esteid_open(struct card *card, struct token *token, struct scratch scr
                                       0x80) };
     st s = link_exchange(&card->link, &ask, &info);
     if (link_is_broken(s)) return s;
-    if (s || tlv_open(buf_bytes(&info), 0x70, &in) || tlv_open(in, 0xbf8100u | number, &in) ||
-        tlv_open(in, 0xa0, &in)) return ST_OK;
-    if (tlv_find(in, 0x9a, &value) && value.n == 1) pin->tries_max = *value.p;
-    if (tlv_find(in, 0x9b, &value) && value.n == 1) pin->tries = *value.p;
+    if (!s) esteid_parse_tries(buf_bytes(&info), number, pin);
     return ST_OK;
 }
 
 // ---- Keys ----
 
 // The key's ADF and what is to be done with it. On trust both are as they were left.
-static st esteid_set(struct card *card, struct object *object, u8 p2, bytes content)
+static st esteid_set(struct card *card, struct object *object, u8 template, bytes content)
 {
     const struct p15_key *key = object->state;
     TRY(esteid_step_into(card, key->where.file));
-    return place_set_environment(card, MSE_SET, p2, content, false);
+    return place_set_environment(card, MSE_SET, template, content, false);
 }
 
 // The hash of a PKCS#1 block for SHA-256, which is all that the key for signatures takes.
@@ -10532,33 +10608,49 @@ static bytes esteid_sha256(bytes info)
     return sha256 ? bytes_from(info, sizeof head) : BYTES_NONE;
 }
 
+static u8 esteid_algorithm(bool rsa, bool qualified)
+{
+    if (qualified) return rsa ? ESTEID_RSA_QUALIFIED : ESTEID_EC_QUALIFIED;
+    return rsa ? ESTEID_RSA : ESTEID_EC;
+}
+
+// What is sent for a signature; room is for what must be made longer.
+// QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
+// QUIRK(EstEID): an EC key takes as many bytes as its curve has, with 00 on the left.
+static bytes esteid_sign_data(const struct object *object, bytes in, struct buf *room)
+{
+    const struct p15_key *key = object->state;
+    if (key->type == ALG_RSA) {
+        bytes info = padding_pkcs1_signed(in);
+        return object->always_auth ? esteid_sha256(info) : info;
+    }
+    size_t size = object->key->curve->size;
+    bytes hash = bytes_head(in, size);
+    buf_fill(room, 0, size - hash.n);
+    buf_put(room, hash);
+    return buf_bytes(room);
+}
+
+// One attempt to sign, into out as PKCS#11 has it: INTERNAL AUTHENTICATE with the key for
+// authentication, PSO with the one for qualified signatures.
 static st esteid_sign_once(struct card *card, struct object *object, bytes in,
                            struct scratch scratch, struct buf *out)
 {
     const struct p15_key *key = object->state;
     bool rsa = key->type == ALG_RSA, qualified = object->always_auth;
-    size_t size = rsa ? 0 : object->key->curve->size;
-    struct buf padded = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, ALG_RESULT_MAX);
-    bytes data = rsa ? padding_pkcs1_signed(in) : bytes_head(in, size);
-    // QUIRK(LatEID): the RSA key for signatures makes the DigestInfo itself.
-    if (rsa && qualified) data = esteid_sha256(data);
+    struct buf room = scratch_buf(&scratch, 80), raw = scratch_buf(&scratch, ALG_RESULT_MAX);
+    bytes data = esteid_sign_data(object, in, &room);
     if (rsa && !data.n) return ST_MECHANISM;
-    // QUIRK(EstEID): an EC key takes as many bytes as its curve has, with 00 on the left.
-    if (!rsa && data.n < size) {
-        buf_fill(&padded, 0, size - data.n);
-        buf_put(&padded, data);
-        data = buf_bytes(&padded);
-    }
-    u8 algorithm = qualified ? (rsa ? 0x42 : 0x54) : (rsa ? 0x02 : 0x04);
-    TRY(esteid_set(card, object, qualified ? 0xb6 : 0xa4,
-                   BYTES(0x80, 1, algorithm, 0x84, 1, key->reference)));
+    u8 algorithm = esteid_algorithm(rsa, qualified);
+    TRY(esteid_set(card, object, qualified ? CRT_SIGN : CRT_AUTH,
+                   BYTES(CRT_ALGORITHM, 1, algorithm, CRT_KEY, 1, key->reference)));
     struct apdu authenticate = { .ins = ESTEID_INS_AUTHENTICATE, .data = data,
                                  .le = APDU_LE_SHORT };
     if (qualified) TRY(iso_sign(&card->link, data, APDU_LE_SHORT, &raw));
     else           TRY(link_exchange(&card->link, &authenticate, &raw));
     if (rsa) return card_put_rsa(object->key, buf_bytes(&raw), out);
     buf_put(out, buf_bytes(&raw));
-    return raw.n == 2 * size ? ST_OK : ST_PROTOCOL;
+    return raw.n == 2 * object->key->curve->size ? ST_OK : ST_PROTOCOL;
 }
 
 static st esteid_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
@@ -10569,6 +10661,7 @@ static st esteid_sign(struct card *card, struct object *object, const struct alg
     return p15key_status(trial.s);
 }
 
+// One attempt to agree on a secret. The host cannot check it: nothing is trusted.
 // QUIRK(EstEID): ECDH is PSO DECIPHER of the point, behind a padding indicator.
 static st esteid_derive_once(struct card *card, struct object *object, bytes point,
                              struct scratch scratch, struct buf *out)
@@ -10576,10 +10669,9 @@ static st esteid_derive_once(struct card *card, struct object *object, bytes poi
     const struct p15_key *key = object->state;
     struct buf data = scratch_buf(&scratch, point.n + 1);
     size_t start = out->n;
-    // the host cannot check it: nothing is trusted
     if (!card->sure) card->mse_len = 0;
-    TRY(esteid_set(card, object, 0xb8, BYTES(0x80, 4, 0xff, 0x30, 0x04, 0x00, 0x84, 1,
-                                             key->reference)));
+    TRY(esteid_set(card, object, CRT_CIPHER,
+                   BYTES(CRT_ALGORITHM, 4, ESTEID_ECDH, CRT_KEY, 1, key->reference)));
     buf_put8(&data, 0);
     buf_put(&data, point);
     TRY(iso_decipher(&card->link, buf_bytes(&data), APDU_LE_SHORT, out));

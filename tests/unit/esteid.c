@@ -140,7 +140,7 @@ TEST(esteid_tries)
     static char line[200];
     static const char *lines[] = { line, NULL };
     for (size_t i = 0; i < COUNT(some); i++) {
-        struct esteid e = { .latvian = false };
+        struct esteid e = { .model = NULL };
         snprintf(line, sizeof line, "00cb3fff 0a 4d087006bf810102a080 00 > %s", some[i].answer);
         esteid_begin(lines);
         p15dir_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
@@ -179,7 +179,7 @@ TEST(esteid_is_found_from_any_df)
 {
     static const char *const lines[] = { "00a4000c > 9000",
         "00a40204 02 d003 00 > 62048002000b 9000", "* > 0409415330303031313131 9000", NULL };
-    struct esteid e = { .latvian = false };
+    struct esteid e = { .model = NULL };
     esteid_begin(lines);
     p15dir_init(&e.p15, bytes_of(esteid_aid, sizeof esteid_aid), P15_FLAT);
     e.p15.io = &esteid_io;
