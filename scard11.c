@@ -13235,12 +13235,13 @@ enum mech_param { MECH_NO_PARAM, MECH_PSS, MECH_OAEP, MECH_EDDSA, MECH_ECDH,
                   MECH_MAC, MECH_IV, MECH_COUNTER, MECH_GCM, MECH_HKDF };
 
 // All that tells one mechanism from another. What a row names must be there:
-//   scheme   how the key is used: an enum alg_scheme that >>op (or >>stream) has a way for
-//   secret   a secret key's type, of which make_secrets knows the lengths
+//   scheme   an enum alg_scheme that op_work has a way for, and cipher_verify for a key pair's
+//   hash     a row of alg_hashes, which has its length, its block's length, its OID and its MGF
 //   param    a case of mech_use
-//   hash     a row of alg_hashes, with the hash's block length, OID and CKG_
-//   flags    what is checked against it in C_*Init, and shown by C_GetMechanismInfo
-// tests/unit/mech.c holds each row to that; known answers are in tests/data/vectors.
+//   secret   a row of make_secrets, which has the lengths and uses of such keys
+//   flags    what C_*Init asks for and C_GetMechanismInfo shows; see also mech_uses
+// tests/unit/mech.c holds each row to that. tests/programs/api_mechs.h has parameters to try it
+// with, tests/data/vectors known answers.
 struct mech_row {
     u32 type;                   // CKM_
     u8  key;                    // enum alg_type; ALG_NONE: a digest, or a key out of nothing
@@ -13573,11 +13574,12 @@ static st mech_eddsa(const CK_MECHANISM *mechanism)
     return params.phFlag || params.ulContextDataLen ? ST_MECH_PARAM : ST_OK;
 }
 
-static st mech_mac_len(const CK_MECHANISM *mechanism, const struct alg_use *use, u32 *size)
+// How much of a MAC is wanted; *size, before, is all of it.
+static st mech_mac(const CK_MECHANISM *mechanism, u32 *size)
 {
     CK_MAC_GENERAL_PARAMS params;
     TRY(mech_params(mechanism, &params, sizeof params));
-    if (!params || params > use->hash->size) return ST_MECH_PARAM;
+    if (!params || params > *size) return ST_MECH_PARAM;
     *size = (u32)params;
     return ST_OK;
 }
@@ -13635,7 +13637,7 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, s
 {
     *use = (struct alg_use){ .type = mech->key, .scheme = mech->scheme,
                              .block = mech_is_des3(mech) ? ALG_BLOCK / 2 : ALG_BLOCK };
-    *given = (struct mech_given){ BYTES_NONE, BYTES_NONE, BYTES_NONE, 0 };
+    *given = (struct mech_given){ .size = use->block };
     if (mech->hash) {
         use->hash = alg_hash_find(mech->hash);
         SCARD11_ASSERT(use->hash);
@@ -13645,7 +13647,7 @@ static st mech_use(const CK_MECHANISM *mechanism, const struct mech_row *mech, s
     case MECH_PSS:     return mech_pss(mechanism, mech, use);
     case MECH_OAEP:    return mech_oaep(mechanism, use, &given->label);
     case MECH_EDDSA:   return mech_eddsa(mechanism);
-    case MECH_MAC: return mech_mac_len(mechanism, use, &given->size);
+    case MECH_MAC:     return mech_mac(mechanism, &given->size);
     case MECH_IV:      return mech_iv(mechanism, use, &given->iv);
     case MECH_COUNTER: return mech_counter(mechanism, &given->iv, &given->size);
     case MECH_GCM:     return mech_gcm(mechanism, &given->iv, &given->aad, &given->size);
@@ -16631,7 +16633,9 @@ static st stream_update(struct reader *reader, struct session *session, enum ses
         return ST_OK;
     }
     size_t size = stream_size(op, encrypt, in.n);
-    if (!stream_fits(out, out_len, size)) return out ? ST_TOO_SMALL : ST_OK;
+    bool fits = stream_fits(out, out_len, size);
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
     struct buf b = buf_on(out, size);
     op->updated = true;
     st s = stream_add(reader, session, op, encrypt, in, scratch, &b);
@@ -16721,7 +16725,9 @@ static st stream_encrypt_padded(struct reader *reader, struct session *session, 
                                 bytes in, struct scratch scratch, void *out, CK_ULONG *out_len)
 {
     size_t size = in.n - in.n % op->use.block + op->use.block;
-    if (!stream_fits(out, out_len, size)) return out ? ST_TOO_SMALL : ST_OK;
+    bool fits = stream_fits(out, out_len, size);
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
     if (in.n <= STREAM_CHUNK)
         return stream_padded_short(reader, session, op, true, in, scratch, out, out_len);
     return stream_run_whole(reader, session, op, true, in, scratch, out, size);
@@ -16750,7 +16756,9 @@ static st stream_whole(struct reader *reader, struct session *session, struct op
 {
     bool blocks = op->use.scheme == ALG_CTR || in.n % op->use.block == 0;
     if (!blocks || !stream_counter_lasts(op, in.n)) return stream_wrong_length(encrypt);
-    if (!stream_fits(out, out_len, in.n)) return out ? ST_TOO_SMALL : ST_OK;
+    bool fits = stream_fits(out, out_len, in.n);
+    if (!out) return ST_OK;
+    if (!fits) return ST_TOO_SMALL;
     return stream_run_whole(reader, session, op, encrypt, in, scratch, out, in.n);
 }
 
@@ -17268,12 +17276,17 @@ struct call {
 
 // ---- Entering and leaving ----
 
-// Enters for a function that needs neither session nor slot: the library is up, in this process. A
-// forked child touches no lock of its parent's.
+// Are the locks this process's? A forked child touches no lock of its parent's.
+static bool gate_is_mine(void)
+{
+    return os_load(&gate_owner) == os_pid();
+}
+
+// Enters for a function that needs neither session nor slot: the library is up, in this process.
 static struct call gate_enter_library(const char *name)
 {
     struct call call = { .name = name };
-    if (os_load(&gate_owner) != os_pid()) {
+    if (!gate_is_mine()) {
         call.s = ST_NOT_INIT;
         return call;
     }
@@ -17449,13 +17462,24 @@ static st gate_start(const struct os_mutexes *mutexes)
     return s;
 }
 
-static st gate_initialize(const CK_C_INITIALIZE_ARGS *args)
+// Under the gate: C_Initialize in a library that is down.
+static st gate_come_up(const CK_C_INITIALIZE_ARGS *args)
 {
     struct os_mutexes mutexes;
     TRY(gate_mutexes(args, &mutexes));
     option_open_log();
     st s = gate_start(&mutexes);
     if (s) os_log_close();
+    return s;
+}
+
+static st gate_initialize(const CK_C_INITIALIZE_ARGS *args)
+{
+    gate_own();
+    os_acquire(&os_gate);
+    st s = gate_state == GATE_DOWN ? gate_come_up(args) : ST_ALREADY_INIT;
+    if (!s) gate_state = GATE_UP;
+    os_release(&os_gate);
     return s;
 }
 
@@ -17591,10 +17615,10 @@ static st gate_wait_for_event(struct gate_waiter *waiter, bool block, CK_SLOT_ID
     return ST_NOT_INIT;
 }
 
-// Puts a waiter on the list. A forked child touches no lock of its parent's.
+// Puts a waiter on the list. gate_leave_waiter follows, but not after an error.
 static st gate_enter_waiter(struct gate_waiter *waiter)
 {
-    if (os_load(&gate_owner) != os_pid()) return ST_NOT_INIT;
+    if (!gate_is_mine()) return ST_NOT_INIT;
     os_acquire(&os_gate);
     bool up = gate_state == GATE_UP;
     if (SCARD11_THREADS && up) {                // a lone thread has nobody to wake it
@@ -17641,17 +17665,12 @@ static void p11_put_text(CK_UTF8CHAR *field, size_t size, const char *text)
 
 CK_RV C_Initialize(CK_VOID_PTR args)
 {
-    gate_own();
-    os_acquire(&os_gate);
-    st s = gate_state == GATE_DOWN ? gate_initialize(args) : ST_ALREADY_INIT;
-    if (!s) gate_state = GATE_UP;
-    os_release(&os_gate);
-    return st_ckr(s);
+    return st_ckr(gate_initialize(args));
 }
 
 CK_RV C_Finalize(CK_VOID_PTR reserved)
 {
-    if (os_load(&gate_owner) != os_pid()) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (!gate_is_mine()) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (reserved) return CKR_ARGUMENTS_BAD;
     return st_ckr(gate_finalize());
 }
@@ -17935,7 +17954,8 @@ CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
     if (!call.s && !state_len) call.s = ST_ARGS;
     for (int kind = 0; !call.s && kind < SESSION_OPS; kind++)
         if (op_of(call.session, (enum session_op)kind)) active = true;
-    if (!call.s) call.s = active ? ST_UNSAVEABLE : ST_OP_NONE;
+    if (!call.s && !active) call.s = ST_OP_NONE;
+    if (!call.s) call.s = ST_UNSAVEABLE;
     return gate_leave(&call);
 }
 
@@ -17944,7 +17964,8 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 {
     struct call call = gate_enter("C_SetOperationState", session);
     (void)state_len; (void)encryption_key; (void)authentication_key;
-    if (!call.s) call.s = state ? ST_SAVED_STATE : ST_ARGS;
+    if (!call.s && !state) call.s = ST_ARGS;
+    if (!call.s) call.s = ST_SAVED_STATE;
     return gate_leave(&call);
 }
 
@@ -18547,7 +18568,8 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJE
 CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
     struct call call = gate_enter("C_SeedRandom", session);
-    if (!call.s) call.s = seed_len && !seed ? ST_ARGS : ST_NO_SEED;
+    if (!call.s && seed_len && !seed) call.s = ST_ARGS;
+    if (!call.s) call.s = ST_NO_SEED;
     return gate_leave(&call);
 }
 
