@@ -23,7 +23,7 @@
  *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
  *   Hot-plug  reader->card is the only pointer into an arena. Whoever notices a removal says so in
  *             the table; the next holder of the reader's lock frees the arena.      See >>slot
- *   Secrets   Who filled a buffer with a PIN or key wipes it; arenas and scratch are wiped.
+ *   Secrets   A function that fills a buffer with a PIN or key wipes it. So are arenas and scratch.
  *
  * LAWS, AND THE ONE FUNCTION THAT KEEPS EACH
  *   a secret goes where it is meant for, seen in this transaction                   secret_send
@@ -37,15 +37,27 @@
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
  *   a list from a card has a cap, in memory and in work  >>link >>p15dir >>p15file: ..._MAX
  *
- * WHERE DOES IT GO?
- *   a card behaves oddly               its driver, marked QUIRK
- *   what a status word means           >>iso, in the function of that command, or the driver
- *   a new error, or its CKR_*          one line of ST_LIST in >>status
- *   a mechanism; attribute; curve, hash  one row in >>mech; >>attr; >>alg
- *   a kind of card                     a section before >>probe, one line in probe_drivers
- *   secure messaging; reading files    struct link_secure in >>link; struct p15_io in >>p15
- *   another way to reach a reader      >>reader, or SCARD11_READER_CUSTOM and no change here
- *   something only one platform has    >>os
+ * WHERE DOES IT GO?  (tests/tools/recipes.sh does those with *, and runs what came of it)
+ *   a card behaves oddly      its driver, marked QUIRK(card)
+ *   what a status word means  >>iso, in the function of its command, or the driver; SW_: >>status
+ *   a new error, or its CKR_* a line of ST_LIST in >>status
+ * * a mechanism               a row of mech_rows in >>mech, its parameters in mech_use; its hash:
+ *                             a row of alg_hashes in >>alg; its scheme: enum alg_scheme and >>op.
+ *                             Tests: vectors in unit/hash.c; what each allows in unit/mech.c
+ *   a curve                   a row of alg_curves in >>alg
+ *   an attribute              a row of attr_rows in >>attr
+ * * a kind of card            a section before >>probe (>>isoapplet is the example) and its line in
+ *                             MAP; a row of probe_drivers; SCARD11_... in scard11.h. Tests: unit/,
+ *                             a card in sim/, a row of programs/kinds.h; README's table
+ *   secure messaging          struct link_secure in >>link
+ *   reading files otherwise   struct p15_io in >>p15
+ *   a reader behaves oddly    >>reader: READER_... of the platform
+ *   another way to readers    SCARD11_READER_CUSTOM, and no change here
+ *   an event                  >>slot: slot_note sees the change, slot_take_event hands it out
+ *   a law                     its keeper, named above; a fault in tools/mutants.sh that is found
+ *   an option                 scard11.h; one at run time: option_set in >>option
+ *   what one platform has     >>os
+ *   a test                    tests/README.md
  *
  * MAP
  *   1 Ground      >>base >>status        integers, byte views, wiping; st: every error
@@ -1658,7 +1670,7 @@ enum alg_scheme { ALG_RAW, ALG_PKCS1, ALG_PSS, ALG_OAEP,
 struct alg_hash {
     const char *name;
     CK_MECHANISM_TYPE mechanism;
-    CK_RSA_PKCS_MGF_TYPE mgf;
+    CK_RSA_PKCS_MGF_TYPE mgf;       // 0: it has none
     psa_algorithm_t psa;
     size_t size, block;             // of the digest; of what it is made from at a time, for HMAC
     u8 oid_len, oid[9];
@@ -1746,7 +1758,7 @@ static const struct alg_hash *alg_hash_find(CK_MECHANISM_TYPE mechanism)
 static const struct alg_hash *alg_hash_of_mgf(CK_RSA_PKCS_MGF_TYPE mgf)
 {
     for (size_t i = 0; i < COUNT(alg_hashes); i++)
-        if (alg_hashes[i].mgf == mgf) return &alg_hashes[i];
+        if (mgf && alg_hashes[i].mgf == mgf) return &alg_hashes[i];
     return NULL;
 }
 
@@ -3135,6 +3147,7 @@ static int scard11_reader_transmit(void *conn, const uint8_t *cmd, size_t cmd_le
 
 // ---- What the rest of the file calls ----
 
+// What scard11_reader_ functions return, as st.
 static st reader_st(int code)
 {
     switch (code) {
