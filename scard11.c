@@ -2847,6 +2847,8 @@ static int reader_conn_code(LONG rv)
     }
 }
 
+// ---- The functions that scard11.h, part 3, describes ----
+
 static int scard11_reader_start(void **context)
 {
     SCARDCONTEXT c = 0;
@@ -2878,6 +2880,7 @@ static LONG reader_list_some(void *context, char *names, size_t room, DWORD *nee
     return rv;
 }
 
+// No reader at all is an empty list, not an error.
 static int scard11_reader_list(void *context, char *names, size_t *len)
 {
     DWORD n = (DWORD)*len;
@@ -2956,6 +2959,8 @@ static DWORD reader_feature(const struct reader_pcsc *pcsc, u32 feature)
     return 0;
 }
 
+// A reader without the feature refuses; what it or its driver says to the control is for the
+// caller.
 static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size_t in_len,
                                   uint8_t *out, size_t *out_len)
 {
@@ -3061,6 +3066,7 @@ static LONG reader_ask_card(struct reader_pcsc *pcsc, struct scard11_reader_card
     return rv;
 }
 
+// A connection that is there is taken up again: SCardReconnect, with or without a reset.
 static int scard11_reader_connect(void **conn, const char *name, unsigned how,
                                   struct scard11_reader_card *card)
 {
@@ -3096,6 +3102,7 @@ static int reader_look(struct reader_pcsc *pcsc, uint32_t *flags)
     return code == SCARD11_READER_OK ? SCARD11_READER_OK : SCARD11_READER_REMOVED;
 }
 
+// Asks about the connection; flags come from it, or from a look at its reader.
 static int scard11_reader_status(void *conn, uint32_t *flags)
 {
     struct reader_pcsc *pcsc = conn;
