@@ -13353,13 +13353,13 @@ static const struct mech_row mech_rows[] = {
     { CKM_AES_KEY_GEN,            ALG_NONE,   ALG_RAW, 0, 0,         CKK_AES, CKF_GENERATE },
 };
 
-// Does a key type do for a row? ECDH takes Montgomery keys as well.
+// Does a mechanism take a key pair's key of this type? ECDH takes Montgomery keys as well.
 static bool mech_takes(const struct mech_row *mech, enum alg_type type)
 {
     return mech->key == type || (mech->param == MECH_ECDH && type == ALG_MONTGOMERY);
 }
 
-// Does a row take a secret key of this type?
+// Does a mechanism take a secret key of this type?
 static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
 {
     if (mech->key != ALG_SECRET) return false;
@@ -13368,18 +13368,17 @@ static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
     return mech->secret == CKK_DES3 && type == CKK_DES2;
 }
 
-// Is a mechanism one that needs no key pair of a card? What it needs the host has: but see
-// mech_is_des3.
+// Does a mechanism need no key pair of a card? Then the host can do it, but for 3DES.
 static bool mech_on_host(const struct mech_row *mech)
 {
     return mech->key == ALG_NONE || mech->key == ALG_SECRET;
 }
 
-// What a mechanism is for: without what this mbedTLS cannot do with an RSA public key.
+// What a mechanism is for, but for what this mbedTLS cannot do with an RSA public key.
 static CK_FLAGS mech_uses(const struct mech_row *mech)
 {
     CK_FLAGS lacks = CKF_VERIFY_RECOVER;
-    if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;      // it can do all
+    if (mech->key != ALG_RSA || CIPHER_BIGNUM) return mech->flags;
     if (mech->scheme == ALG_RAW) lacks |= CKF_VERIFY;
     if (mech->scheme == ALG_RAW || !CIPHER_SEALS) lacks |= CKF_ENCRYPT | CKF_WRAP;
     return mech->flags & ~lacks;
@@ -13391,7 +13390,7 @@ static bool mech_has_scheme(u32 schemes, const struct mech_row *mech)
     return mech->key != ALG_RSA || !schemes || schemes & CARD_SCHEME(mech->scheme);
 }
 
-// A mechanism of 3DES, which only cards do.
+// Is it a mechanism of 3DES? Only cards do those.
 static bool mech_is_des3(const struct mech_row *mech)
 {
     return mech->secret == CKK_DES3;
@@ -13406,7 +13405,7 @@ static bool mech_on_card(const struct token *token, const struct mech_row *mech)
     return blocks && token->driver->crypt && token->secrets & kind;
 }
 
-// What a mechanism is for on a token: without what only a card does, and this one does not.
+// What a mechanism is for on a token: what the host does, and what this card does.
 static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mech)
 {
     const struct driver *driver = token->driver;
@@ -13421,7 +13420,7 @@ static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mec
     return flags;
 }
 
-// May a token have a key that a mechanism is done with?
+// May the token's card have a key that a mechanism takes?
 static bool mech_has_key(const struct token *token, const struct mech_row *mech)
 {
     if (mech_on_host(mech) || token->key_types & CARD_TYPE(mech->key)) return true;
@@ -13442,7 +13441,7 @@ static const struct mech_row *mech_find(const struct token *token, CK_MECHANISM_
 
 // ---- What C_GetMechanismInfo says ----
 
-// Lengths of secret keys are bytes; of generic ones that are made, bits.
+// The lengths of secret keys, in bytes; of generic ones that are made, in bits.
 static void mech_secret_sizes(const struct mech_row *mech, CK_MECHANISM_INFO *info)
 {
     info->ulMinKeySize = 1;
@@ -13457,11 +13456,11 @@ static void mech_secret_sizes(const struct mech_row *mech, CK_MECHANISM_INFO *in
     }
 }
 
-// The bits of all curves that are known and that the token may have.
+// The bits of all curves that are known here and that the token may have.
 static void mech_curve_sizes(const struct token *token, const struct mech_row *mech,
                              CK_MECHANISM_INFO *info)
 {
-    info->ulMinKeySize = ALG_RSA_MAX_BITS;              // more than any curve has
+    info->ulMinKeySize = ALG_RSA_MAX_BITS;      // more than any curve has
     for (size_t i = 0; i < COUNT(alg_curves); i++) {
         const struct alg_curve *curve = &alg_curves[i];
         if (!mech_takes(mech, curve->type)) continue;
@@ -13492,8 +13491,8 @@ static void mech_info(const struct token *token, const struct mech_row *mech,
 
 // ---- What a key may be used for ----
 
-// The use of a key that a purpose needs. One that wants the PIN before each use cannot derive or
-// unwrap: there is no moment between beginning and work to give the PIN in.
+// May a key be used for a purpose? One that wants the PIN before each use cannot derive or unwrap:
+// there is no moment between beginning and work to give the PIN in.
 static bool mech_key_allows(const struct object *object, CK_FLAGS purpose)
 {
     const CK_FLAGS signs = MECH_SV | MECH_RECOVER;
@@ -13517,7 +13516,7 @@ static CK_FLAGS mech_half(CK_OBJECT_CLASS class)
     return ~(CK_FLAGS)0;
 }
 
-// May a key be used for any of these?
+// May a key be used for any of these purposes?
 static bool mech_key_allows_any(const struct object *object, CK_FLAGS uses)
 {
     for (CK_FLAGS bit = 1; bit && bit <= uses; bit <<= 1)
@@ -13857,6 +13856,8 @@ struct attr_head {
     CK_ULONG n;
 };
 
+// Appends an attribute to those that a session object keeps. ST_ARENA_FULL leaves a part of it
+// there: the caller drops the object.
 static st attr_put(struct card *card, struct object *object, CK_ATTRIBUTE_TYPE type, bytes value)
 {
     struct attr_head head;
@@ -13867,7 +13868,7 @@ static st attr_put(struct card *card, struct object *object, CK_ATTRIBUTE_TYPE t
     return arena_chain_put(&card->arena, &object->attributes, value);
 }
 
-// The next attribute of a session object, passed over; false: there is none.
+// Reads the head of a session object's next attribute; false: there is none.
 static bool attr_next(struct chain_place *at, struct attr_head *head)
 {
     struct buf b = buf_on(head, sizeof *head);
@@ -14042,7 +14043,7 @@ static st attr_sha1(bytes of, size_t n, struct scratch *scratch, bytes *value)
     return ST_OK;
 }
 
-// What a certificate says, or the certificate of a key. Empty where there is none.
+// What a certificate says, or a key's certificate. Empty where there is none.
 static st attr_certificate_value(const struct object *object, const struct attr_row *row,
                                  struct scratch *scratch, bytes *value)
 {
@@ -14067,7 +14068,7 @@ static st attr_certificate_value(const struct object *object, const struct attr_
     }
 }
 
-// What is found out when it is asked for.
+// The value of an attribute that is found out when it is asked for.
 static st attr_computed(const struct object *object, const struct attr_row *row,
                         struct scratch *scratch, bytes *value)
 {
@@ -14170,7 +14171,7 @@ static bool attr_certificate_needs_read(const struct object *object, CK_ATTRIBUT
     return attr_is_in(inside, COUNT(inside), type);
 }
 
-// Of a key some drivers know the public half at once; then only its policy is still to be read.
+// Some drivers know a key's public half at once. Then only its policy is still to be read.
 static bool attr_key_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE numbers[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
@@ -14240,7 +14241,6 @@ static bool attr_same_point(const struct object *object, bytes wanted)
 }
 
 // Has an object all that a template asks for?
-// Has an object all that a template asks for?
 static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                        struct scratch scratch)
 {
@@ -14265,7 +14265,7 @@ static bool attr_may_be_secret(const CK_ATTRIBUTE *template, CK_ULONG n)
     return type != CKK_RSA && type != CKK_EC;
 }
 
-// The class that a template is about without saying so; 0: any.
+// The class that a template is about, though it does not say so; 0: any.
 static CK_OBJECT_CLASS attr_class_meant(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
     if (attr_find(template, n, CKA_PROFILE_ID)) return CKO_PROFILE;
@@ -15136,9 +15136,9 @@ struct make_origin {
     bool never_extractable;
 };
 
-// CKA_CHECK_VALUE of a secret key (PKCS#11 3.2, 4.10.2): three bytes of a block of zeros that it
-// encrypts; of a generic secret, of its SHA-1. Wrong in the template it is refused, empty there it
-// is left out. Other types have none.
+// Keeps CKA_CHECK_VALUE of a secret key (PKCS#11 3.2, 4.10.2): three bytes of a block of zeros that
+// it encrypts, or of a generic secret's SHA-1. Other types have none. A template that gives a wrong
+// one is refused; with an empty one it is left out.
 static st make_put_check(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
                          CK_ULONG n, bytes value)
 {
@@ -15541,7 +15541,7 @@ struct op {
     bool begun;                     // C_*MessageBegin was called
     bool early;                     // C_VerifySignatureInit: data begins with the signature
     u32  head;                      // so many bytes of data are no input: signature, or IV and AAD
-    u32  iv_n;                      // ... the IV, of GCM
+    u32  iv_n;                      // so many of these are GCM's IV
     u32  size;                      // bytes of the digest or MAC, or of GCM's tag
     struct chain *data;             // the session's: head, what cannot be hashed; then the result
     union {
@@ -15669,8 +15669,8 @@ static bool op_type_fits(const struct object *object, const struct mech_row *mec
     return !attr_key(object, &scratch, &key) && mech_takes(mech, key.type);
 }
 
-// The key of a handle, for a purpose: it has the class, type and permission that the mechanism
-// needs. Reads what is not known of it yet.
+// Finds the key of a handle for a purpose. It has the class, type and permission that the mechanism
+// needs; what was not known of it yet is read from the card.
 static st op_key(struct reader *reader, const struct session *session, CK_FLAGS purpose,
                  CK_OBJECT_HANDLE handle, const struct mech_row *mech, struct scratch scratch,
                  struct object **out)
@@ -15707,7 +15707,7 @@ static st op_check_size(const struct alg_key *key, const struct alg_use *use)
     return ST_OK;
 }
 
-// Does this mbedTLS do it, with an RSA public key?
+// Does this mbedTLS do it, where the key is a public one of RSA?
 static st op_check_host(const struct object *object, const struct alg_use *use)
 {
     bool rsa = object->class == CKO_PUBLIC_KEY && use->type == ALG_RSA;
@@ -15890,8 +15890,8 @@ static st op_end_hash(struct op *op, bytes last, struct buf *out)
     return hash_end(&op->at.hash, out);
 }
 
-// All of the input, last behind what was kept; its digest where the host hashes it. When nothing
-// was kept *in is last itself, in the caller's memory.
+// Gives all of the input, last behind what was kept, or its digest where the host hashes it. Where
+// nothing was kept, *in is last itself, in the caller's memory.
 static st op_input(struct op *op, bytes last, struct scratch *scratch, bytes *in)
 {
     if (op->hashing) {
@@ -15993,6 +15993,7 @@ static st op_run_key(struct reader *reader, struct session *session, struct obje
     struct run run = { .reader = reader, .token = object->token,
                        .login = object->credential != NULL, .scratch = scratch };
     size_t start = out->n;
+    SCARD11_ASSERT(object->class == CKO_PRIVATE_KEY && !object->owner);
     if (!work) return ST_NOT_SUPPORTED;
     if (object->always_auth) {
         if (card->open_op != session) return ST_NOT_LOGGED_IN;
@@ -16017,7 +16018,7 @@ static st op_still(const struct session *session, const struct op *op, const str
     return ST_NOT_LOGGED_IN;
 }
 
-// The key of an operation, whose caller has asked op_output_size: it is there.
+// The key of an operation. It is there: the caller has asked op_output_size.
 static struct object *op_object(const struct reader *reader, const struct session *session,
                                 const struct op *op)
 {
@@ -16280,6 +16281,7 @@ static st op_finish(struct reader *reader, struct session *session, enum session
 {
     struct op *op = op_of(session, kind);
     size_t most = 0;
+    SCARD11_ASSERT(op && !op_is_stream(op) && out_len);
     st s = op_output_size(reader->card, session, op, kind, last.n, scratch, &most);
     bool small = op_is_exact(op, kind) && *out_len < most;
     if (!s && (!out || small)) {
@@ -16422,7 +16424,7 @@ static struct credential *op_credential(const struct card *card, const struct se
  * Tests   tests/unit/stream.c
  * ==============================================================================================*/
 
-// Worked on at once: four short commands' blocks, or one where room is scarce.
+// So many bytes are worked on at once: what four short commands hold, or one where room is scarce.
 #define STREAM_CHUNK ((size_t)(OP_GCM_ROOM < 8192 ? 240 : 960))
 
 // ---- The ciphers ----
@@ -16449,8 +16451,8 @@ static size_t stream_counter_run(const struct op_stream *stream)
     return (size_t)((1u << bits) - low) * ALG_BLOCK - stream->used;
 }
 
-// Any bytes through AES-CTR. The key stream of a block that is used in part is made again: so many
-// zeros go before the input.
+// Runs any bytes through AES-CTR. The key stream of a block that is used in part is made again: so
+// many zeros go before the input.
 static st stream_run_counter(struct op_stream *stream, bytes key, bytes in, struct scratch scratch,
                              struct buf *out)
 {
@@ -16472,7 +16474,8 @@ static st stream_run_counter(struct op_stream *stream, bytes key, bytes in, stru
     return out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// Whole blocks through ECB or CBC, on the card where the key is. Appends as many bytes as go in.
+// Runs whole blocks through ECB or CBC, on the card if the key is there. Appends as many bytes as
+// go in.
 static st stream_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
                         bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
 {
@@ -16494,8 +16497,8 @@ static st stream_cipher(struct reader *reader, struct object *object, const stru
     return out->full || out->n - start != in.n ? ST_PROTOCOL : ST_OK;
 }
 
-// Whole blocks (any bytes with CTR) through the cipher of a running operation, which goes on behind
-// them.
+// Runs whole blocks (any bytes with CTR) through the cipher of a running operation, which goes on
+// behind them.
 static st stream_run(struct reader *reader, struct session *session, struct op *op, bool encrypt,
                      bytes in, struct scratch scratch, struct buf *out)
 {
@@ -16523,7 +16526,7 @@ static st stream_run(struct reader *reader, struct session *session, struct op *
 
 // ---- Padding ----
 
-// How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell.
+// How much of CBC_PAD's last block is data (RFC 5652, 6.3), in a time that does not tell it.
 static st stream_unpad(bytes block, size_t *n)
 {
     u32 size = (u32)block.n, padding = block.p[size - 1];
@@ -16580,6 +16583,7 @@ static st stream_add(struct reader *reader, struct session *session, struct op *
     struct buf next = scratch_buf(&scratch, STREAM_CHUNK);
     struct buf result = scratch_buf(&scratch, STREAM_CHUNK + ALG_BLOCK);
     size_t left = stream_size(op, encrypt, in.n);
+    SCARD11_ASSERT(op_is_stream(op) && out->cap - out->n >= left);
     if (!now.cap || !next.cap || !result.cap) return ST_HOST_MEMORY;
     if (!stream_counter_lasts(op, in.n)) return stream_wrong_length(encrypt);
     if (op->use.scheme == ALG_CTR) stream->left -= in.n;
@@ -16685,7 +16689,7 @@ static st stream_final(struct reader *reader, struct session *session, enum sess
 
 // ---- All at once ----
 
-// The whole of a stream to out, which has room for size bytes: all that comes.
+// Runs the whole of a stream to out, which has room for size bytes: all that comes.
 static st stream_run_whole(struct reader *reader, struct session *session, struct op *op,
                            bool encrypt, bytes in, struct scratch scratch, void *out, size_t size)
 {
@@ -16713,7 +16717,7 @@ static st stream_padded_size(struct reader *reader, struct session *session, str
     return s;
 }
 
-// Short input of CBC_PAD, in one run to scratch, whose result tells its length. ST_TOO_SMALL, with
+// Runs short input of CBC_PAD at once, to scratch: the result tells its length. ST_TOO_SMALL, with
 // that length, leaves the operation as it was.
 static st stream_padded_short(struct reader *reader, struct session *session, struct op *op,
                               bool encrypt, bytes in, struct scratch scratch, void *out,
@@ -16819,7 +16823,8 @@ static st stream_once(struct reader *reader, struct session *session, enum sessi
 
 // ---- Generation ----
 
-// A new secret key as session object. The mechanism says which type: AES, or any that is not.
+// Makes a new secret key, a session object. The mechanism says which type: AES, or any other but
+// 3DES.
 static st keys_generate(struct reader *reader, struct session *session,
                         const CK_MECHANISM *mechanism, const CK_ATTRIBUTE *template, CK_ULONG n,
                         struct scratch scratch, CK_OBJECT_HANDLE *key)
@@ -16910,12 +16915,13 @@ static bool keys_no_secret(const struct alg_key *key, bytes secret)
     return key->type == ALG_MONTGOMERY && !any;
 }
 
-// Has the card derive: secret, empty before, is the shared secret.
+// Has the card derive. secret, empty before, becomes the shared secret.
 static st keys_run_derive(struct reader *reader, struct object *object, bytes point,
                           struct scratch scratch, struct buf *secret)
 {
     struct run run = { .reader = reader, .token = object->token,
                        .login = object->credential != NULL, .scratch = scratch };
+    SCARD11_ASSERT(!secret->n);
     if (!object->token->driver->derive) return ST_NOT_SUPPORTED;
     while (run_next(&run)) {
         buf_rewind(secret, 0);
@@ -17406,7 +17412,7 @@ static CK_RV gate_refuse(const char *name, CK_SESSION_HANDLE session)
     return gate_leave(&call);
 }
 
-// What such a function answers that takes a slot.
+// What a function answers that takes a slot, and that neither a card nor this library does.
 static CK_RV gate_refuse_slot(const char *name, CK_SLOT_ID id)
 {
     struct call call = gate_enter_library(name);
@@ -17823,8 +17829,8 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
     return gate_leave(&call);
 }
 
-// Its frame is not that of the others: it holds no lock while it waits, and C_Finalize waits for it
-// without limit.
+// This frame is not gate_enter's: a waiter holds no lock while it waits, and C_Finalize waits for
+// its end without limit.
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserved)
 {
     struct gate_waiter waiter = { NULL, NULL };
@@ -18027,7 +18033,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
     return gate_leave(&call);
 }
 
-// No card here shows validations.
+// CKS_LAST_VALIDATION_OK alone can be asked for, and no card here shows validations.
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR flags)
 {
@@ -18195,7 +18201,7 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
 
 // ---- Operations: the frames that they share ----
 
-// What the caller says it gives: NULL with a length is for p11_enter_op to find.
+// What the caller says it gives. NULL with a length is found out by p11_is_given.
 static bytes p11_given(const void *p, CK_ULONG n)
 {
     return (bytes){ p, n };
