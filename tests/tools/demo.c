@@ -215,8 +215,9 @@ static void next_steps(void)
 {
     printf("\nWhat next:\n"
            "   ./build.sh            makes build/scard11.so, a module for programs that you have:\n"
-           "                         pkcs11-tool --module build/scard11.so -L\n"
-           "   README.md             begins with a whole program, and the line that compiles it\n"
+           "                         pkcs11-tool --module build/scard11.so -L (Debian: opensc)\n"
+           "   README.md             begins with a whole program, and the line that compiles it,\n"
+           "                         for which pkg-config is needed\n"
            "   examples/             has more\n"
            "   ./build.sh help       says what else there is\n");
 }
