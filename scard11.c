@@ -4051,7 +4051,7 @@ static st iso_pin_status(st s, int *tries)
     default:                 break;
     }
     if (s >> 8 != SW1_TRIES) return s;
-    // QUIRK(YubiKey NEO): the tries left as 630X. 6300 says nothing of them.
+    // Some cards (YubiKey NEO) tell the tries left as 630X. 6300 says nothing of them.
     u32 counter = s & 0xf0;
     int left = (int)(s & 0x0f);
     if (counter == 0xc0 || (counter == 0 && left)) *tries = left;
@@ -5415,8 +5415,8 @@ static st secret_answer(struct credential *credential, st s)
     return s;
 }
 
-// Notes what the answer to a command that sets a PIN says of it. QUIRK(YubiKey 5.7): 6985 says that
-// the new one is too simple.
+// Notes what the answer to a command that sets a PIN says of it. 6985: the card does not want the
+// new one.
 static st secret_answer_set(struct credential *credential, st s)
 {
     return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(credential, s);
@@ -11652,36 +11652,37 @@ static const struct driver driver_generic = {
  * Tests   tests/unit/probe.c
  * ==============================================================================================*/
 
-// In the order they are asked. A driver that knows its card by a unique AID stands before one that
-// accepts whatever answers. hint: a text in the ATR of cards that it is asked for first; it changes
-// the order, nothing else.
+// In the order they are asked, with the reason for the place. A driver whose cards have an AID of
+// their own stands before one whose AID other cards have, too; that before one that takes whatever
+// answers. hint: a text in the ATR of cards that it is asked for first; it changes the order and
+// nothing else. A driver has a row for each hint, one after the other.
 static const struct probe_row {
     const struct driver *driver;
     const char *hint;
 } probe_drivers[] = {
 #if SCARD11_PIV
-    { &driver_piv, NULL },
+    { &driver_piv, NULL },              // an AID of its own
 #endif
 #if SCARD11_ISOAPPLET
-    { &driver_isoapplet, NULL },
+    { &driver_isoapplet, NULL },        // an AID of its own
 #endif
 #if SCARD11_ESTEID
-    { &driver_esteid, "eID\x0f" },
+    { &driver_esteid, "eID\x0f" },      // its maker's AID; a file says whether it is one
     { &driver_esteid, "eID2" },
 #endif
 #if SCARD11_BELPIC
-    { &driver_belpic, "\xad\x13" },
+    { &driver_belpic, "\xad\x13" },     // an AID of its own
     { &driver_belpic, "\xb0\x85\x04\x01\x20" },
 #endif
 #if SCARD11_MYEID
-    { &driver_myeid, "MyEID" },         // after those that an AID of their own names: its own is
-    { &driver_myeid, "OsEID" },         // PKCS#15's
+    { &driver_myeid, "MyEID" },         // PKCS#15's AID; the applet says whether it is one
+    { &driver_myeid, "OsEID" },
 #endif
 #if SCARD11_FINEID
-    { &driver_fineid, "\xb0\x85\x05" },       // so is this one's
+    { &driver_fineid, "\xb0\x85\x05" }, // PKCS#15's AID
 #endif
 #if SCARD11_GENERIC
-    { &driver_generic, NULL },
+    { &driver_generic, NULL },          // whatever has a PKCS#15 directory
 #endif
     { NULL, NULL },
 };
@@ -11702,21 +11703,27 @@ static void probe_profiles(struct token *token)
         token->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
 }
 
-// Asks one driver. ST_NOT_MINE: it does not know the card. When the card answered with an error of
-// its own meanwhile (6F00), that may have been in passing, and may have been what made it a card of
-// another kind: the driver is asked once more, and that counts.
+// Asks one driver. It meets the card as nobody had before: no token, nothing sure.
+static st probe_once(struct card *card, const struct driver *driver, struct scratch scratch)
+{
+    memset(card->tokens, 0, sizeof card->tokens);
+    card->token_count = 0;
+    card->tokens->driver = driver;
+    card->current = NULL;
+    card->sure = false;
+    card->link.erred = false;
+    return driver->probe(card, card->tokens, scratch);
+}
+
+// Asks one driver for certain. ST_NOT_MINE: it does not know the card. When the card answered with
+// an error of its own meanwhile (6F00), that may have been in passing, and may have been what made
+// it a card of another kind: the driver is asked once more, and that counts.
 static st probe_driver(struct card *card, const struct driver *driver, struct scratch scratch)
 {
     st s = ST_NOT_MINE;
     u32 refused = card->tried.refused_n;
     for (int turn = 0; turn < 2; turn++) {
-        memset(card->tokens, 0, sizeof card->tokens);
-        card->token_count = 0;
-        card->tokens->driver = driver;
-        card->current = NULL;
-        card->sure = false;
-        card->link.erred = false;
-        s = driver->probe(card, card->tokens, scratch);
+        s = probe_once(card, driver, scratch);
         if (!card->link.erred || link_is_broken(s)) break;
         os_log("%s: an error of the card while it was asked what it is", card->link.name);
         card->tried.refused_n = refused;
@@ -11727,22 +11734,27 @@ static st probe_driver(struct card *card, const struct driver *driver, struct sc
     return s;
 }
 
-// Finds the tokens of a card. ST_UNKNOWN_TOKEN: no driver knows it.
+// The driver that the ATR hints at, or NULL.
+static const struct driver *probe_hinted(bytes atr)
+{
+    for (const struct probe_row *row = probe_drivers; row->driver; row++)
+        if (row->hint && bytes_contain(atr, row->hint)) return row->driver;
+    return NULL;
+}
+
+// Finds the tokens of a card: asks the driver that its ATR hints at, then each other one once.
+// ST_UNKNOWN_TOKEN: no driver knows it.
 static st probe_card(struct card *card, struct scratch scratch)
 {
-    const struct driver *first = NULL, *last = NULL;
+    const struct driver *first = probe_hinted(bytes_of(card->link.atr, card->link.atr_len));
+    const struct driver *last = NULL;
     card->tried.refused_n = 0;
     card->tried.there = BYTES_NONE;
-    bytes atr = bytes_of(card->link.atr, card->link.atr_len);
-    for (size_t i = 0; probe_drivers[i].driver && !first; i++)
-        if (probe_drivers[i].hint && bytes_contain(atr, probe_drivers[i].hint))
-            first = probe_drivers[i].driver;
     st s = first ? probe_driver(card, first, scratch) : ST_NOT_MINE;
-    for (size_t i = 0; s == ST_NOT_MINE && probe_drivers[i].driver; i++) {
-        const struct driver *driver = probe_drivers[i].driver;
-        if (driver == first || driver == last) continue;
-        last = driver;
-        s = probe_driver(card, driver, scratch);
+    for (const struct probe_row *row = probe_drivers; row->driver && s == ST_NOT_MINE; row++) {
+        if (row->driver == first || row->driver == last) continue;
+        last = row->driver;
+        s = probe_driver(card, row->driver, scratch);
     }
     if (s != ST_NOT_MINE) return s;
     os_log("%s: no driver knows this card", card->link.name);
