@@ -9161,10 +9161,12 @@ static st pivkey_list_data(struct card *card, struct token *token)
 // their CKA_ID is asked for; F9 where there is reason to hope.
 static bool pivkey_is_wanted(const struct piv *piv, const struct query *query, u32 i)
 {
+    bool named = query->id.n == 1 && *query->id.p == i + 1;
+    bool may_attest = piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
     if (piv->listed[i]) return false;
-    if (!query->any_id) return query->id.n == 1 && *query->id.p == i + 1;
+    if (!query->any_id) return named;
     if (i < PIV_FIRST_RETIRED) return true;
-    if (i == PIV_ATTESTATION) return piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
+    if (i == PIV_ATTESTATION) return may_attest;
     return piv->retired >> (i - PIV_FIRST_RETIRED) & 1;
 }
 
@@ -10149,6 +10151,7 @@ static st myeid_crypt_once(struct card *card, struct object *object, const struc
 {
     bool ecb = use->scheme == ALG_ECB, single = ecb && encrypt;
     size_t start = out->n, most = single ? use->block : MYEID_BLOCKS;
+    SCARD11_ASSERT(use->block && in.n % use->block == 0);
     TRY(myeid_set_secret(card, object, use, encrypt, iv));
     st s = myeid_run_blocks(card, encrypt, !single, most, in, out);
     if (s) card->mse_len = 0;                      // a chain may have been begun
@@ -10446,6 +10449,7 @@ static const char *const esteid_pin_names[2] = { "PIN1", "PIN2" };
 static void esteid_set_up(const struct esteid *esteid, struct token *token)
 {
     const struct esteid_model *model = esteid->model;
+    SCARD11_ASSERT(model);
     struct buf label = buf_on(token->label, sizeof token->label - 1);
     buf_put(&label, bytes_text(model->label));
     buf_put(&label, bytes_text(esteid_pin_names[esteid_index(token)]));
@@ -11712,7 +11716,9 @@ static st probe_once(struct card *card, const struct driver *driver, struct scra
     card->current = NULL;
     card->sure = false;
     card->link.erred = false;
-    return driver->probe(card, card->tokens, scratch);
+    st s = driver->probe(card, card->tokens, scratch);
+    SCARD11_ASSERT(s || (card->tokens->state && card->tokens->credential_count));
+    return s;
 }
 
 // Asks one driver for certain. ST_NOT_MINE: it does not know the card. When the card answered with
