@@ -6386,9 +6386,9 @@ enum p15_kind { P15_PRKDF, P15_PUKDF, P15_PUKDF_TRUSTED, P15_SKDF, P15_CDF, P15_
 
 enum p15_quirk {
     P15_FULL_PATH = 1,      // SELECT by path wants the 3F00 of the MF in front
-    P15_FLAT      = 4,      // PINs and keys are the application's, whatever DF is the current one
-    P15_SHORT_END = 32,     // an answer of less than 256 bytes and less than asked is a file's last
-    P15_NO_INDICATOR = 64,  // DECIPHER takes the cryptogram alone, without a padding indicator
+    P15_FLAT      = 2,      // PINs and keys are the application's, whatever DF is the current one
+    P15_SHORT_END = 4,      // an answer of less than 256 bytes and less than asked is a file's last
+    P15_NO_INDICATOR = 8,   // DECIPHER takes the cryptogram alone, without a padding indicator
 };
 
 // A directory file that the ODF names, or that a driver made.
@@ -6965,7 +6965,7 @@ static st p15dir_read_info(struct card *card, struct token *token, struct scratc
     p15entry_info(kept, p15->aid, &info);
     p15alg_parse(info.algorithms, &p15->algorithms);
     p15->info_read = true;
-    p15->no_info = s;
+    p15->no_info = s != ST_OK;
     p15->connects = card->link.count->connects;
     TRY(p15dir_note_landmark(p15, &info, scratch));
     p15->update = info.update;
@@ -7813,22 +7813,16 @@ static st p15object_learn(struct card *card, struct p15 *p15, const struct p15_c
     return ST_OK;
 }
 
-// A certificate's value. What cannot be used is shown without one; what the card refuses before the
-// login is asked for again after it.
-static st p15object_read_certificate(struct card *card, struct token *token,
-                                     struct p15_certificate *cert, struct scratch scratch)
+// Keeps what was read of a certificate, and its keys learn of it. What is no certificate is shown
+// without a value.
+static st p15object_keep_certificate(struct card *card, struct p15 *p15,
+                                     struct p15_certificate *cert, bytes der,
+                                     struct scratch scratch)
 {
+    struct object *object = cert->object;
     struct x509 parsed;
-    bytes der;
-    if (cert->refused == token->login_epoch + 1) return ST_OK;
-    st s = p15file_read_value(card, token, &cert->value, P15_OBJECT, &scratch, &der);
-    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
-    if (s && s != ST_NOT_FOUND && !place_has_login(card, token)) {
-        cert->refused = token->login_epoch + 1;
-        return ST_OK;
-    }
-    cert->object->unread = false;
-    if (s || x509_parse(der, &parsed)) {
+    object->unread = false;
+    if (x509_parse(der, &parsed)) {
         os_log("%s: a certificate cannot be read", card->link.name);
         return ST_OK;
     }
@@ -7836,10 +7830,27 @@ static st p15object_read_certificate(struct card *card, struct token *token,
     bytes kept = arena_copy(&card->arena, parsed.whole);
     if (!x509 || !kept.p) return ST_ARENA_FULL;
     x509_parse(kept, x509);                        // in what is kept: as it went before
-    cert->object->x509 = x509;
-    cert->object->value = x509->whole;
-    if (!cert->object->label.n) cert->object->label = x509_common_name(x509->subject);
-    return p15object_learn(card, token->state, cert, scratch);
+    object->x509 = x509;
+    object->value = x509->whole;
+    if (!object->label.n) object->label = x509_common_name(x509->subject);
+    return p15object_learn(card, p15, cert, scratch);
+}
+
+// A certificate's value. What the card refuses before the login is asked for again after it.
+static st p15object_read_certificate(struct card *card, struct token *token,
+                                     struct p15_certificate *cert, struct scratch scratch)
+{
+    bytes der;
+    if (cert->refused == token->login_epoch + 1) return ST_OK;
+    st s = p15file_read_value(card, token, &cert->value, P15_OBJECT, &scratch, &der);
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
+    bool refused = s && s != ST_NOT_FOUND;
+    if (refused && !place_has_login(card, token)) {
+        cert->refused = token->login_epoch + 1;
+        return ST_OK;
+    }
+    if (s) der = BYTES_NONE;
+    return p15object_keep_certificate(card, token->state, cert, der, scratch);
 }
 
 static struct p15_certificate *p15object_certificate_of(const struct p15 *p15, bytes id)

@@ -221,6 +221,88 @@ TEST(p15entry_names)
     CHECK(!memcmp(field, " a", 3));
 }
 
+static st p15_try_entry(const char *text, struct p15_entry *entry)
+{
+    struct tlv record;
+    bytes b = p15_text(text);
+    TRY(p15entry_next(&b, &record));
+    return p15entry_parse(&record, entry);
+}
+
+// The four parts of an entry; what is no entry.
+TEST(p15entry_parts)
+{
+    struct p15_entry e;
+    p15_begin();
+    CHECK_ST(p15_try_entry("a0(30(0c'name' 03:0780 04:31 02:01 30(30(03:0780 05:))) 30(04:01) a0(30(02:05)) "
+                           "a1(30(30(04:4401))))", &e), ST_OK);
+    CHECK(e.tag == 0xa0 && e.flags == P15_PRIVATE && e.consent == 1);
+    CHECK_BYTES(e.label.p, e.label.n, "6e616d65");
+    CHECK_BYTES(e.auth_id.p, e.auth_id.n, "31");
+    CHECK_BYTES(e.rules.p, e.rules.n, "3006 03020780 0500");
+    CHECK_BYTES(e.class.p, e.class.n, "040101");
+    CHECK_BYTES(e.sub.p, e.sub.n, "020105");
+    CHECK_BYTES(e.type.p, e.type.n, "3004 04024401");
+    CHECK_ST(p15_try_entry("30(30() 30())", &e), ST_OK);
+    CHECK(!e.label.n && !e.sub.n && !e.type.n);
+    CHECK_ST(p15_try_entry("30(30())", &e), ST_PROTOCOL);
+    CHECK_ST(p15_try_entry("30(04:01 30())", &e), ST_PROTOCOL);
+}
+
+// What an entry says of a key, by the key's type: modulus length, curve, or length of a secret.
+TEST(p15entry_keys)
+{
+    struct p15_entry e;
+    struct p15_key_entry key;
+    p15_begin();
+    CHECK_ST(p15_try_entry("30(30() 30(04:01 04:02 03:0520 01:ff 03:03b8 02:0085 18'20200102000000Z' "
+                           "80'20300405000000Z' a1(02:07)) a0(30(30(31(30())))) "
+                           "a1(30(30(04:3f004b01) 02:0800)))", &e), ST_OK);
+    p15entry_key(&e, p15entry_key_type(e.tag), &key);
+    CHECK(key.type == ALG_RSA && key.bits == 2048 && !key.curve);
+    CHECK(key.usage == P15_USE_SIGNATURE && key.access == 0x1d);
+    CHECK(key.referenced && key.reference == 0x85);
+    CHECK_BYTES(key.id.p, key.id.n, "01");
+    CHECK_BYTES(key.algorithms.p, key.algorithms.n, "020107");
+    CHECK_BYTES(key.subject.p, key.subject.n, "3004 31023000");
+    CHECK_BYTES(key.value.path.file.p, key.value.path.file.n, "3f004b01");
+    CHECK(!memcmp(key.start, "20200102", 8) && !memcmp(key.end, "20300405", 8));
+    p15entry_key(&e, ALG_SECRET, &key);                 // no length, and nothing of an RSA key
+    CHECK(!key.bits && !key.subject.n && key.value.path.file.n);
+    CHECK_ST(p15_try_entry("a0(30() 30() a1(30(30(04:4b02) 30(06:2a8648ce3d030107))))", &e), ST_OK);
+    p15entry_key(&e, p15entry_key_type(e.tag), &key);
+    CHECK(key.type == ALG_EC && key.curve == alg_curve_named("P-256"));
+    CHECK(!key.bits && !key.referenced && !key.id.n);
+    CHECK_ST(p15_try_entry("af(30() 30(04:01) a0(02:0100))", &e), ST_OK);
+    CHECK_EQ(p15entry_key_type(e.tag), ALG_NONE);
+    p15entry_key(&e, ALG_SECRET, &key);
+    CHECK_EQ(key.bits, 256);
+    CHECK(!p15entry_has_value(&key.value));
+}
+
+TEST(p15entry_certificates_and_data)
+{
+    struct p15_entry e;
+    struct p15_certificate_entry cert;
+    struct p15_data_entry data;
+    p15_begin();
+    CHECK_ST(p15_try_entry("30(30() 30(04:01 01:ff) a1(30(30(04:3401))))", &e), ST_OK);
+    CHECK_ST(p15entry_certificate(&e, &cert), ST_OK);
+    CHECK(cert.authority && cert.id.n == 1 && cert.value.path.file.n == 2);
+    CHECK_ST(p15_try_entry("a1(30() 30(04:01) a1(30(30(04:3401))))", &e), ST_OK);
+    CHECK_ST(p15entry_certificate(&e, &cert), ST_NOT_FOUND);            // not X.509
+    CHECK_ST(p15_try_entry("30(30() 30(04:01) a1(30(a1(04:01))))", &e), ST_OK);
+    CHECK_ST(p15entry_certificate(&e, &cert), ST_NOT_FOUND);            // protected
+    CHECK_ST(p15_try_entry("a1(30() 30(0c'app' 06:2a03) a1(06:2a04 30(04:3501)))", &e), ST_OK);
+    CHECK_ST(p15entry_data(&e, &data), ST_OK);
+    CHECK_BYTES(data.oid.p, data.oid.n, "06022a04");                    // its own, not the application's
+    CHECK(bytes_equal(data.application, bytes_text("app")));
+    CHECK_ST(p15_try_entry("a1(30() 30() a1(06:2a04))", &e), ST_OK);
+    CHECK_ST(p15entry_data(&e, &data), ST_NOT_FOUND);                   // a name alone
+    CHECK_ST(p15_try_entry("a0(30() 30() a1(30(04:3501)))", &e), ST_OK);
+    CHECK_ST(p15entry_data(&e, &data), ST_NOT_FOUND);
+}
+
 static void test_p15entry(void)
 {
     RUN(p15entry_numbers_and_bits);
@@ -231,4 +313,7 @@ static void test_p15entry(void)
     RUN(p15entry_token_info);
     RUN(p15entry_pins_of_every_type);
     RUN(p15entry_names);
+    RUN(p15entry_parts);
+    RUN(p15entry_keys);
+    RUN(p15entry_certificates_and_data);
 }
