@@ -4,7 +4,7 @@
 #if SCARD11_ISOAPPLET
 
 #define ISOAPPLET_SELECT "00a40400 0c f276a288bcfba69d34f31001 00 > "
-#define ISOAPPLET_VERSION "00ca0101 03 > "
+#define ISOAPPLET_ASK_VERSION "00ca0101 03 > "
 #define ISOAPPLET_NO_INFO "00a40800 04 50155032 00 > 6a82"
 #define ISOAPPLET_NO_ODF "00a40800 04 50155031 00 > 6a82"
 
@@ -16,15 +16,15 @@ TEST(isoapplet_knows_its_versions)
     static const struct { const char *select, *version; bool mine, hashes, pss; } cases[] = {
         { ISOAPPLET_SELECT "000606 9000", NULL, true, true, false },
         { ISOAPPLET_SELECT "00062f 9000", NULL, true, true, false },    // no bit of version 0
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "01002f 9000", true, false, true },
-        { ISOAPPLET_SELECT "6f00 9000", ISOAPPLET_VERSION "010027 9000", true, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "01002f 9000", true, false, true },
+        { ISOAPPLET_SELECT "6f00 9000", ISOAPPLET_ASK_VERSION "010027 9000", true, false, false },
         { ISOAPPLET_SELECT "01002f 9000", NULL, true, false, true },
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "02002f 9000", false, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "02002f 9000", false, false, false },
         { ISOAPPLET_SELECT "020000 9000", NULL, false, false, false },
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "0100 9000", false, false, false },
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "01002f00 9000", false, false, false },
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "9000", false, false, false },
-        { ISOAPPLET_SELECT "9000", ISOAPPLET_VERSION "6d00", false, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "0100 9000", false, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "01002f00 9000", false, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "9000", false, false, false },
+        { ISOAPPLET_SELECT "9000", ISOAPPLET_ASK_VERSION "6d00", false, false, false },
         { ISOAPPLET_SELECT "6a82", NULL, false, false, false },
         { ISOAPPLET_SELECT "6999", NULL, false, false, false } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
@@ -57,17 +57,17 @@ TEST(isoapplet_looks_without_select)
 {
 #define ISOAPPLET_MF "00a40000 02 3f00 00 > 6f07 820138 83023f00 "
 #define ISOAPPLET_FILE "00a4080c 04 50155032 > "
-    static const char *const there[] = { ISOAPPLET_VERSION "01002f 9000", ISOAPPLET_FILE "9000",
+    static const char *const there[] = { ISOAPPLET_ASK_VERSION "01002f 9000", ISOAPPLET_FILE "9000",
         "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF, NULL };
-    static const char *const version_0[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_MF "9000",
+    static const char *const version_0[] = { ISOAPPLET_ASK_VERSION "6d00", ISOAPPLET_MF "9000",
         ISOAPPLET_FILE "9000", "00200001 > 63c2", ISOAPPLET_NO_INFO, ISOAPPLET_NO_ODF, NULL };
-    static const char *const not_there[] = { ISOAPPLET_VERSION "010000 9000",
+    static const char *const not_there[] = { ISOAPPLET_ASK_VERSION "010000 9000",
         ISOAPPLET_FILE "6a82", ISOAPPLET_SELECT "6a82", NULL };
-    static const char *const no_files[] = { ISOAPPLET_VERSION "6d00", ISOAPPLET_MF "9000",
+    static const char *const no_files[] = { ISOAPPLET_ASK_VERSION "6d00", ISOAPPLET_MF "9000",
         ISOAPPLET_FILE "6a82", ISOAPPLET_SELECT "6a82", NULL };
-    static const char *const says_more[] = { ISOAPPLET_VERSION "6d00",
+    static const char *const says_more[] = { ISOAPPLET_ASK_VERSION "6d00",
         "00a40000 02 3f00 00 > 6f0a 820138 83023f00 8a0105 9000", ISOAPPLET_SELECT "6a82", NULL };
-    static const char *const no[] = { ISOAPPLET_VERSION "6a88", ISOAPPLET_SELECT "6a82", NULL };
+    static const char *const no[] = { ISOAPPLET_ASK_VERSION "6a88", ISOAPPLET_SELECT "6a82", NULL };
     const char *const *const cases[] = { there, version_0, not_there, no_files, says_more, no };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         p15_begin_script(cases[i], 0);

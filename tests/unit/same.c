@@ -71,8 +71,10 @@ TEST(same_resumes_after_a_reset)
     static const char *const lines[] = { NULL };
     static const struct { enum sim_count how; bool unique; st want; } cases[] = {
         { SIM_COUNTS, true, ST_OK }, { SIM_COUNTS, false, ST_OK },
-        { SIM_COUNTS_ZERO, true, ST_OK }, { SIM_COUNTS_ZERO, false, ST_CARD_REMOVED },
-        { SIM_COUNTS_NOT, true, ST_CARD_REMOVED } };
+#if SCARD11_READER == SCARD11_READER_CUSTOM     // pcsc-lite's readers count, whatever comes
+        { SIM_COUNTS_NOT, true, ST_CARD_REMOVED },
+#endif
+        { SIM_COUNTS_ZERO, true, ST_OK }, { SIM_COUNTS_ZERO, false, ST_CARD_REMOVED } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         same_begin(lines);
         if (test_failing) return;
