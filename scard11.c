@@ -14694,7 +14694,7 @@ static st login_check_pin(const struct card *card, const struct credential *cred
 // Checks two PINs, both from the caller or both from the pinpad: one that the card has, and a fresh
 // one, which becomes another credential's or the same one's.
 static st login_check_pins(const struct card *card, const struct credential *credential,
-                             bytes old, const struct credential *becomes, bytes fresh)
+                           bytes old, const struct credential *becomes, bytes fresh)
 {
     if (!old.p && !fresh.p) return pinpad_takes(card, credential, becomes) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
@@ -14722,7 +14722,7 @@ static st login_ask_again(struct reader *reader, struct token *token, struct scr
 
 // C_Login for the user: presents the PIN, once.
 static st login_user(struct reader *reader, struct session *session, bytes pin,
-                        struct scratch scratch)
+                     struct scratch scratch)
 {
     struct token *token = session->token;
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
@@ -14743,7 +14743,7 @@ static st login_user(struct reader *reader, struct session *session, bytes pin,
 // C_Login(CKU_CONTEXT_SPECIFIC): verifies the credential of a key at once, and leaves the
 // transaction open for the operation.
 static st login_for_key(struct reader *reader, struct session *session,
-                              struct credential *pin, bytes secret, struct scratch scratch)
+                        struct credential *pin, bytes secret, struct scratch scratch)
 {
     struct token *token = session->token;
     struct run run = { .reader = reader, .token = token, .keep = session, .write = true,
@@ -14774,7 +14774,7 @@ static st login_so_may(const struct token *token)
 
 // Without a PUK from the caller it is entered at the pinpad, later, together with the new PIN.
 static st login_check_puk(const struct card *card, struct token *token,
-                            const struct credential *puk, bytes secret)
+                          const struct credential *puk, bytes secret)
 {
     if (!secret.p) return login_check_pins(card, puk, secret, card_pin(token), secret);
     return login_check_pin(card, puk, secret);
@@ -14783,7 +14783,7 @@ static st login_check_puk(const struct card *card, struct token *token,
 // C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
 // so it is kept until then: no longer than the login. A card that can be asked, is.
 static st login_so(struct reader *reader, struct session *session, bytes secret,
-                           struct scratch scratch)
+                   struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = login_puk(token);
@@ -14815,7 +14815,7 @@ static st login_tell_so_lost(struct token *token)
 
 // Checks a PIN that the SO sets, and the PUK that goes with it. There need not have been a PIN.
 static st login_check_new_pin(const struct card *card, const struct credential *puk, bytes secret,
-                                struct credential *pin, bytes fresh)
+                              struct credential *pin, bytes fresh)
 {
     bool missing = pin->missing;
     pin->missing = false;
@@ -14826,7 +14826,7 @@ static st login_check_new_pin(const struct card *card, const struct credential *
 
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
 static st login_init_pin(struct reader *reader, struct session *session, bytes fresh,
-                           struct scratch scratch)
+                         struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = login_puk(token), *pin = card_pin(token);
@@ -14846,7 +14846,7 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
 
 // C_SetPIN for the SO: changes the PUK, and keeps the new one.
 static st login_set_puk(struct reader *reader, struct session *session, bytes old, bytes fresh,
-                          struct scratch scratch)
+                        struct scratch scratch)
 {
     struct token *token = session->token;
     struct credential *puk = login_puk(token);
@@ -14865,7 +14865,7 @@ static st login_set_puk(struct reader *reader, struct session *session, bytes ol
 
 // The SELECT before the change ended the login on most cards: the new PIN brings it back.
 static st login_with_new_pin(struct reader *reader, struct token *token, bytes fresh,
-                                     struct scratch scratch)
+                             struct scratch scratch)
 {
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     while (run_next(&run))
@@ -14878,7 +14878,7 @@ static st login_with_new_pin(struct reader *reader, struct token *token, bytes f
 // Changes the PIN of the user. Many cards have the new one verified then: a login that there was
 // goes on with it; without one, that is ended.
 static st login_set_user_pin(struct reader *reader, struct token *token, bytes old, bytes fresh,
-                               struct scratch scratch)
+                             struct scratch scratch)
 {
     struct credential *pin = card_pin(token);
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
@@ -14895,7 +14895,7 @@ static st login_set_user_pin(struct reader *reader, struct token *token, bytes o
 // C_SetPIN: the SO's if that one is logged in, else the user's. Where the SO's login was lost, the
 // caller is told so first: else its PUK would be taken for the user PIN, and cost a try.
 static st login_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
-                          struct scratch scratch)
+                        struct scratch scratch)
 {
     struct token *token = session->token;
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;

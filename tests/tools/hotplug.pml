@@ -1,6 +1,6 @@
 /* hotplug.pml: the locks, events and ends of scard11.c, for Spin. SPDX-License-Identifier: 0BSD
  *
- * To be read beside >>slot and >>gate: each inline bears the name of the function that it follows and
+ * To be read beside >>slot, >>life and >>gate: each inline bears the name of the function that it follows and
  * takes its steps in its order. One reader with one slot; two, with the other's place. What is left
  * out: what a card says, transactions, resets, a table that is full. Whether a look is younger than
  * SCARD11_LOOK_MS is a matter of chance, and a wait never ends by itself after a second, so that
@@ -190,7 +190,7 @@ inline slot_look_all()
     fi
 }
 
-/* ---- >>slot: the card. Under the reader's lock ---- */
+/* ---- >>same, >>life: the card. Under the reader's lock ---- */
 
 inline slot_empty()
 {
