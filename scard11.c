@@ -2568,16 +2568,23 @@ static st cipher_verify(const struct alg_key *key, const struct alg_use *use, by
     return in.n ? cipher_verify_by_psa(key, PSA_ALG_ECDSA_ANY, in, signature) : ST_DATA_LEN;
 }
 
+// Does mbedTLS have what it takes to use a public key?
+static bool cipher_takes(const struct alg_key *key)
+{
+    psa_status_t status = cipher_try_key(key);
+    return status != PSA_ERROR_NOT_SUPPORTED && status != PSA_ERROR_INVALID_ARGUMENT;
+}
+
 // Can the host tell whether a signature is good, made with this key as use says? Not where the
 // public key is not known or no point of its curve, nor where this mbedTLS lacks what it takes.
 static bool cipher_can_verify(const struct alg_key *key, const struct alg_use *use)
 {
-    bool rsa = key->type == ALG_RSA;
-    if (rsa && (!key->modulus.n || use->scheme == ALG_OAEP || !cipher_has(use))) return false;
-    if (rsa && CIPHER_BIGNUM) return true;
-    if (!rsa && (key->type != ALG_EC || !key->curve->family || !key->point.n)) return false;
-    psa_status_t status = cipher_try_key(key);
-    return status != PSA_ERROR_NOT_SUPPORTED && status != PSA_ERROR_INVALID_ARGUMENT;
+    if (key->type == ALG_RSA) {
+        if (!key->modulus.n || use->scheme == ALG_OAEP || !cipher_has(use)) return false;
+        return CIPHER_BIGNUM || cipher_takes(key);
+    }
+    if (key->type != ALG_EC || !key->curve->family || !key->point.n) return false;
+    return cipher_takes(key);
 }
 
 // Is a peer's point one of the key's curve? A card may not look, and what it derives with a point
@@ -2978,8 +2985,19 @@ static int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *i
     return reader_conn_code(rv);
 }
 
-// Asks which features the reader has, and by its TLV properties (whose numbers are little-endian)
-// for the longest APDU, and the shortest and the longest PIN of its pinpad.
+// Notes one of the reader's TLV properties; numbers in them are little-endian.
+static void reader_note_property(struct scard11_reader_card *card, u8 tag, bytes value)
+{
+    const u8 *v = value.p;
+    if (tag == READER_PIN_MIN && value.n == 1) card->pin_min = *v;
+    if (tag == READER_PIN_MAX && value.n == 1) card->pin_max = *v;
+    if (tag != READER_MAX_APDU || value.n != 4) return;
+    card->max_data = (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+    if (!card->max_data) card->max_data = READER_SHORT;
+}
+
+// Asks which features the reader has, and by its TLV properties for the longest APDU, and the
+// shortest and the longest PIN of its pinpad.
 static void reader_ask_features(struct reader_pcsc *pcsc, struct scard11_reader_card *card)
 {
     u8 list[256];
@@ -2990,14 +3008,8 @@ static void reader_ask_features(struct reader_pcsc *pcsc, struct scard11_reader_
     for (u32 feature = 1; feature < 32; feature++)
         if (reader_feature(pcsc, feature)) card->features |= 1u << feature;
     if (scard11_reader_control(pcsc, READER_TLV_PROPERTIES, NULL, 0, list, &n)) return;
-    for (size_t i = 0; i + 2 <= n && i + 2 + list[i + 1] <= n; i += 2u + list[i + 1]) {
-        const u8 *v = list + i + 2;
-        if (list[i] == READER_PIN_MIN && list[i + 1] == 1) card->pin_min = *v;
-        if (list[i] == READER_PIN_MAX && list[i + 1] == 1) card->pin_max = *v;
-        if (list[i] != READER_MAX_APDU || list[i + 1] != 4) continue;
-        card->max_data = (u32)v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
-        if (!card->max_data) card->max_data = READER_SHORT;
-    }
+    for (size_t i = 0; i + 2 <= n && i + 2 + list[i + 1] <= n; i += 2u + list[i + 1])
+        reader_note_property(card, list[i], bytes_of(list + i + 2, list[i + 1]));
 }
 
 static void scard11_reader_disconnect(void *conn, int reset)
@@ -3219,6 +3231,29 @@ static bool apdu_is_long(const struct apdu *apdu)
     return apdu->data.n > APDU_DATA_SHORT || apdu->le > APDU_LE_SHORT;
 }
 
+// Lc, data and Le of a short command. An Le of 256 is 00.
+static void apdu_put_short(struct buf *out, bytes data, u32 le)
+{
+    SCARD11_ASSERT(data.n <= 255 && le <= APDU_LE_SHORT);
+    if (data.n) {
+        buf_put8(out, (unsigned)data.n);
+        buf_put(out, data);
+    }
+    if (le) buf_put8(out, le);
+}
+
+// Lc, data and Le in extended length: 00, then two bytes for each. An Le of 65536 is 0000.
+static void apdu_put_extended(struct buf *out, bytes data, u32 le)
+{
+    if (!data.n && !le) return;
+    buf_put8(out, 0);
+    if (data.n) {
+        buf_put16(out, (unsigned)data.n);
+        buf_put(out, data);
+    }
+    if (le) buf_put16(out, le);
+}
+
 // Encodes a command for the protocol. most: the longest answer that may be asked for in extended
 // length; 0: it is encoded short. T=0 has no Le beside data (the answer is fetched by GET RESPONSE)
 // and no command of four bytes.
@@ -3227,19 +3262,12 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
     bool extended = most > 0;
     u32 le = apdu->le, longest = extended ? most : APDU_LE_SHORT;
 
-    SCARD11_ASSERT(extended || apdu->data.n <= 255);
     if (le > longest) le = longest;
     if (t0 && apdu->data.n) le = 0;
     buf_put(out, BYTES(apdu->cla, apdu->ins, apdu->p1, apdu->p2));
     if (t0 && !apdu->data.n && !le) buf_put8(out, 0);
-    if (extended && (apdu->data.n || le)) buf_put8(out, 0);
-    if (apdu->data.n) {
-        if (extended) buf_put8(out, (unsigned)(apdu->data.n >> 8));
-        buf_put8(out, (unsigned)apdu->data.n);
-        buf_put(out, apdu->data);
-    }
-    if (le && extended) buf_put8(out, le >> 8);
-    if (le) buf_put8(out, le);
+    if (extended) apdu_put_extended(out, apdu->data, le);
+    else apdu_put_short(out, apdu->data, le);
 }
 
 /* ================================================================================================
