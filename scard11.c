@@ -3314,14 +3314,14 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
 #define EXTENDED_LONG_DATA 4u           // data of more than 255 bytes
 #define EXTENDED_FORMS     7u
 
-#define EXTENDED_CAPABILITIES 0x73      // in historical bytes: tag 7, three bytes ...
-#define EXTENDED_IS_TAKEN     0x40      // ... a bit of the third
+#define EXTENDED_CAPABILITIES 0x73      // in historical bytes: tag 7, three bytes
+#define EXTENDED_IS_TAKEN     0x40      // a bit of the third of them
 
 // Of one card. A form is proven, or refused, or open.
 struct extended {
     bool on;                // card and reader take extended length, as far as known
     u8   proven;            // forms of commands that were done
-    u8   refused;           // ... that the card refused, and did when they came short
+    u8   refused;           // forms of commands that the card refused, and did when they came short
     struct extended_reader *reader;
 };
 
@@ -3371,7 +3371,7 @@ static bool extended_takes_all(const struct extended *extended)
     return extended->on && !extended->refused;
 }
 
-// Is it on, and nobody knows yet whether the reader bears it?
+// Is extended length on, and nobody knows yet whether the reader bears it?
 static bool extended_is_untried(const struct extended *extended)
 {
     return extended->on && !extended->proven;
@@ -3740,8 +3740,8 @@ static void link_log(const struct link *link, const struct apdu *cmd, bytes enco
 #endif
 }
 
-// Is it an error of the card, and not of the command? ISO 7816-4, 5.6: 64 to 66 are execution
-// errors, 6F is one without a diagnosis. Another time the answer may be another.
+// Is a status word an error of the card, and not of the command? ISO 7816-4, 5.6: 64 to 66 are
+// execution errors, 6F is one without a diagnosis. Another time the answer may be another.
 static bool link_is_error(st s)
 {
     u32 sw1 = s >> 8;
@@ -4422,36 +4422,39 @@ struct object {
     CK_OBJECT_HANDLE handle;        // what the application holds
     CK_OBJECT_CLASS class;
     struct token *token;
-    const struct alg_key *key;      // of a key; shared between its private and its public half
-    void *state;                    // the driver's
-    CK_SESSION_HANDLE owner;        // a session object's session; 0: it is on the card
-    u64   login_epoch;              // a private session object goes with the login it was made in
+    CK_SESSION_HANDLE owner;        // of a session object: its session; 0: it is on the card
     struct credential *credential;  // what opens it, of its token; NULL: it needs none
     bool  private;                  // not seen before login
     bool  always_auth;              // the PIN before each signature
     bool  unread;                   // driver->read has not been asked for the rest yet
     bool  trusted;                  // who issued the card vouches for it: CKA_TRUSTED
     bool  authority;                // a certificate that the card says is an authority's
-    enum alg_type type;             // of a key that has not been read yet, or of a session's
+    // What it is for its driver and its card.
+    u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
+    void *state;                    // the driver's
+    bytes entry;                    // what the card's directory says of it; empty: ref is enough
+    u32   twin;                     // how many objects before it have the very same entry
+    // A key.
+    enum alg_type type;             // of one that has not been read yet, or of a session's
     u32   use;                      // CARD_SIGN ...
     u32   access;                   // of one on the card: CARD_SENSITIVE ...
+    const struct alg_key *key;      // shared between its private and its public half
     u32   schemes;                  // CARD_SCHEME ...: the card pads itself, in these ways only; 0:
                                     // it takes whole blocks
-    u32   ref;                      // the driver's: key reference, data object; of a profile: CKP_
-    bytes entry;                    // what the card's directory says of it; empty: ref tells it
-                                    // from others
+    u32   secret_len;               // of a secret key, in bytes; 0: not known
+    CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
+    const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
+    char  start[8], end[8];         // from when to when it is valid, YYYYMMDD; else zeros
+    // What it shows.
+    const struct x509 *x509;        // of a certificate, or of the key's certificate
     bytes value;                    // certificate, data
     bytes id;                       // CKA_ID
     bytes label, application, oid;  // text; DER
     bytes subject;                  // of a key, DER; empty: its certificate's
-    struct chain attributes;        // of a session object: type, length, value, one after the other
-    struct chain secret;            // of a secret key that is a session object: its value
-    CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
-    u32   secret_len;               // its bytes; 0: not known
-    u32   twin;                     // how many objects before it have the very same entry
-    const struct x509 *x509;        // of a certificate, or of the key's certificate
-    const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
-    char  start[8], end[8];         // of a key: from when to when it is valid, YYYYMMDD; else zeros
+    // A session object.
+    u64   login_epoch;              // a private one goes with the login it was made in
+    struct chain attributes;        // type, length, value, one after the other
+    struct chain secret;            // of a secret key: its value
 };
 
 // One application on the card with its user PIN: what PKCS#11 calls a token.
@@ -4475,24 +4478,27 @@ struct token {
     u32   ec_hash;                  // CKM_: its EC keys sign what they hash so themselves; 0: any
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
-    struct landmark *landmark;      // of the application: shows that it is selected
-    struct landmark *identity;      // ... and what no other card has
+    struct landmark *landmark;      // shows that the application is selected
+    struct landmark *identity;      // shows that it is this card
     struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
     char  label[33], serial[17], maker[33];
     CK_VERSION hardware, firmware;
 };
 
-// Where the card is, as far as is known: its application, wherever in it; in the application's own
-// DF; or at a place in it.
-enum card_where { CARD_SOMEWHERE, CARD_HOME, CARD_AT };
+// Where the card is in the application of card->current, as far as is known.
+enum card_where {
+    CARD_SOMEWHERE,                 // anywhere
+    CARD_HOME,                      // in the application's own DF
+    CARD_AT                         // at card->at
+};
 
-// What SELECTs by AID came to while a card was probed: see place_try_aid.
+// What became of SELECTs by AID while the card was probed: place_try_aid sends none twice.
 #define CARD_REFUSED_MAX 16
 struct card_tried {
-    bytes  refused[CARD_REFUSED_MAX];
+    bytes  refused[CARD_REFUSED_MAX];   // AIDs that the card does not have
     u32    refused_n;
-    bytes  there;                   // the last that was; empty: none
-    u32    selects;                 // as of struct link, after it
+    bytes  there;                   // the last one that it has; empty: none
+    u32    selects;                 // link.selects after that
 };
 
 // Everything known about one inserted card. It and all that it points to is in its arena, and is
@@ -4504,7 +4510,7 @@ struct card {
     u32  token_count;
     enum card_where where;
     bool sure;                      // current is selected: seen in this transaction
-    bool shared;                    // another program was there when we connected, or again
+    bool shared;                    // another program had the card when we connected to it
     bool unproven;                  // a connection was taken up again: is it the same card?
     bool was_reset;                 // unproven after a reset: no application is selected
     bool used;                      // a session was opened since the card was last let go
@@ -4515,7 +4521,7 @@ struct card {
     u64  epoch;                     // of this insertion
     u64  look_ms;                   // when PC/SC was last asked whether it is still there
     u64  rest_ms;                   // since when no session needs it; 0: one does
-    struct place at;                // CARD_AT
+    struct place at;                // where it is, with CARD_AT
     u8   mse[CARD_MSE_MAX];         // the security environment that was set last: P1, P2, template
     size_t mse_len;                 // 0: none
     struct card_tried tried;
@@ -5082,7 +5088,7 @@ struct pin_command {
     u8 ins, p1;
     const struct credential *of;        // whose reference goes with it, and to whose place
     const struct credential *old;       // how the PIN that there is is encoded
-    const struct credential *fresh;     // ... and the new one
+    const struct credential *fresh;     // how the new PIN is encoded
     bytes old_pin, fresh_pin;           // what they are; NULL: typed at the pinpad, both
 };
 
