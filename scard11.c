@@ -4855,6 +4855,8 @@ static struct object *card_add_key(struct card *card, const struct object *like,
  * Tests   tests/unit/place.c
  * ==============================================================================================*/
 
+// ---- Where the card is ----
+
 static bool place_is_home(const struct place *place)
 {
     return !place->aid.n && !place->path.n;
@@ -4865,7 +4867,7 @@ static bool place_equal(const struct place *a, const struct place *b)
     return bytes_equal(a->aid, b->aid) && bytes_equal(a->path, b->path);
 }
 
-// Is that where the card was left? On trust: another program may have moved it since.
+// Was the card left at a place? On trust: another program may have moved it since.
 static bool place_is_here(const struct card *card, const struct token *token,
                           const struct place *place)
 {
@@ -5620,9 +5622,9 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
  * MARK: - >>trial
  * Something done with a key on trust, and once more for certain when it did not come out right.
  *
- * Owns    struct trial: whether trust is good enough, and the check of what comes back. Shared,
- *         PC/SC never says that another program selected its own application; to make sure costs
- *         a command, a wrong signature costs more.
+ * Owns    struct trial: whether trust is good enough, and the check of what comes back. To make
+ *         sure costs a command each time; an attempt that went to another application costs more,
+ *         but is rare.
  * Uses    >>alg >>cipher >>link >>card >>place
  * Names   trial_
  * Tests   tests/unit/trial.c
@@ -5632,6 +5634,33 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
  * driver sets the security environment again in the same transaction, and only another application
  * that has a key under the same reference would take that.
  * ==============================================================================================*/
+
+// In a driver:
+//
+//     struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out };
+//     while (trial_next(&trial)) trial.s = foo_sign_once(...);
+//     return foo_status(trial.s);
+struct trial {
+    // Set by the driver.
+    struct card *card;
+    struct object *object;          // the key
+    const struct alg_use *use;
+    bytes in;
+    struct buf *out;
+    struct scratch scratch;
+    struct place place;             // where the key is
+    bool secret;                    // decrypted or derived: nothing to check, the driver sets its
+                                    // security environment again instead
+    bool named;                     // the command itself names algorithm and key, and the answer
+                                    // was taken only in its own form and length
+    st   s;                         // what came of the last attempt
+    // Set by trial_next.
+    bool begun;                     // there was a first attempt
+    bool again;                     // there was a second one
+    bool certain;                   // the last attempt was not made on trust
+    bool checkable;                 // the host can tell whether it came out right
+    size_t start;                   // bytes in out before it
+};
 
 // May an answer mean that another application got the command?
 static bool trial_may_be_lost(st s)
@@ -5645,30 +5674,6 @@ static bool trial_may_be_lost(st s)
         if (s == lost[i]) return true;
     return false;
 }
-
-// In a driver:
-//
-//     struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out };
-//     while (trial_next(&trial)) trial.s = foo_sign_once(...);
-//     return foo_status(trial.s);
-struct trial {
-    struct card *card;
-    struct object *object;
-    const struct alg_use *use;
-    bytes in;
-    struct buf *out;
-    struct scratch scratch;
-    struct place place;             // where the key is
-    bool secret;                    // decrypted or derived: nothing to check, the driver sets its
-                                    // security environment again instead
-    bool named;                     // the command itself names algorithm and key, and the answer
-                                    // was taken only in its own form and length
-    st   s;
-    bool begun, again;
-    bool certain;                   // this attempt was not made on trust
-    bool checkable;                 // the host can tell whether it came out right
-    size_t start;
-};
 
 enum trial_verdict { TRIAL_GOOD, TRIAL_WRONG, TRIAL_CANNOT_TELL };
 
