@@ -51,7 +51,8 @@
  *                             a card in sim/, a row of programs/kinds.h; README's table
  *   secure messaging          struct link_secure in >>link
  *   reading files otherwise   struct p15_io in >>p15
- *   a reader behaves oddly    >>reader: READER_... of the platform
+ *   a reader behaves oddly    >>reader: READER_... of the platform; with long commands: >>extended
+ *   a PIN is coded otherwise  enum card_pin_coding in >>card; secret_encode; pinpad_encodes
  *   another way to readers    SCARD11_READER_CUSTOM, and no change here
  *   an event                  >>slot: slot_note sees the change, slot_take_event hands it out
  *   a law                     its keeper, named above; a fault in tools/mutants.sh that is found

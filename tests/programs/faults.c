@@ -188,7 +188,7 @@ static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
 static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
 static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
 // The same at a reader's pinpad: what is typed, and what for.
-static struct sim_pad pad;
+static struct sim_pinpad pad;
 
 static CK_RV do_pad_login(void)
 {
@@ -361,8 +361,8 @@ static void begin(bool exclusive, bool pieces)
     session = second = key = 0;
     CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", exclusive ? "1" : "0"), CKR_OK);
     CHECK_RV(scene_begin(&o), CKR_OK);
-    pad = (struct sim_pad){ .cancel = false };
-    sim_pad_fit(0, &pad, 1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY, 0, 0);
+    pad = (struct sim_pinpad){ .cancel = false };
+    sim_pinpad_fit(0, &pad, 1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY, 0, 0);
     the_card = scene_card;
     o.keys = other_keys;
     o.second = true;
@@ -447,7 +447,7 @@ TEST(faults_of_every_allocation)
 static bool all_codes;
 
 // The library after one call of PC/SC said something: what it answers is defined, no try is lost, and
-// a card that it holds for gone is gone with all its handles. canceled: a pad's driver may have said that nobody typed.
+// a card that it holds for gone is gone with all its handles. canceled: a pinpad's driver may have said that nobody typed.
 static void check_after_error(CK_RV rv, bool canceled)
 {
     CK_SESSION_INFO info;

@@ -26,7 +26,7 @@ static const struct kind {
     int puk_tries;
     bool verifies;                              // C_Login asks the card
     bool changes;                               // the PUK can be changed
-    bool only_login;                            // a pad is no use for new PINs
+    bool only_login;                            // a pinpad is no use for new PINs
 } *kind;
 
 static struct sim_card *make_piv(void)       { return sim_piv_new(&whole); }
@@ -654,7 +654,7 @@ TEST(a_kept_pin_is_not_for_each_signature)
 #define BOTH (1u << SIM_PAD_VERIFY | 1u << SIM_PAD_MODIFY)
 #define TELLS_KEYS (SIM_PAD_IN_TWO | 1u << SIM_PAD_KEY)
 
-static struct sim_pad pad;
+static struct sim_pinpad pad;
 static uint32_t offered = BOTH;                 // by the reader
 
 static CK_RV begin_at(const struct kind *k, uint32_t features, uint8_t min, uint8_t max)
@@ -663,9 +663,9 @@ static CK_RV begin_at(const struct kind *k, uint32_t features, uint8_t min, uint
     C_Finalize(NULL);
     sim_reader_clear();
     scene_card = kind->make();
-    pad = (struct sim_pad){ .cancel = false };
+    pad = (struct sim_pinpad){ .cancel = false };
     int reader = sim_reader_add(SCENE_READER);
-    sim_pad_fit(reader, &pad, features, min, max);
+    sim_pinpad_fit(reader, &pad, features, min, max);
     sim_reader_insert(reader, scene_card);
     scene_slot = 0;
     return C_Initialize(NULL);
@@ -777,7 +777,7 @@ static void pad_unblock(void)
     scene_end();
 }
 
-// EstEID has two commands for it: the pad asks for the PUK first, then for the new PIN, twice.
+// EstEID has two commands for it: the pinpad asks for the PUK first, then for the new PIN, twice.
 static void pad_unblock_in_two(void)
 {
     static const char *const fresh[] = { "246802", "246802", NULL };
@@ -931,7 +931,7 @@ TEST(a_driver_s_word_for_cancelled_costs_no_card)
     type("123456", NULL, NULL);
     for (size_t i = 0; i < 2; i++) {
         CK_RV rv = CKR_OK;
-        for (unsigned n = 1; n < 20; n++) {             // until it is the pad's call
+        for (unsigned n = 1; n < 20; n++) {             // until it is the pinpad's call
             pcsc_fail(n, codes[i], false);
             rv = login_at_pad(session, CKU_USER);
             if (!strcmp(pcsc_fired_at(), "SCardControl")) break;
@@ -988,7 +988,7 @@ static void *enter(void *session)
     return (void *)(uintptr_t)login_at_pad(*(CK_SESSION_HANDLE *)session, CKU_USER);
 }
 
-// Somebody is at the pad: what looks at readers goes on, C_Finalize waits for the entry.
+// Somebody is at the pinpad: what looks at readers goes on, C_Finalize waits for the entry.
 TEST(the_library_goes_on_while_a_pin_is_typed)
 {
     CK_SESSION_HANDLE session;
@@ -1056,7 +1056,7 @@ static void log_line(void *arg, const char *line)
     logged[++logged_len] = 0;
 }
 
-// Both begin with 123456 in ASCII, which must not be there; what a pad is asked may be.
+// Both begin with 123456 in ASCII, which must not be there; what a pinpad is asked may be.
 TEST(the_log_shows_no_pin_and_no_puk)
 {
     CK_SESSION_HANDLE session;

@@ -85,8 +85,8 @@ static void put_pin(const struct ask *a, const char *pin, unsigned offset, uint8
                  digit == 4 ? pin[i] & 15u : (unsigned char)pin[i]);
 }
 
-// The PINs as they were typed. Returns what the pad answers itself; 0: it has them.
-static unsigned typed(struct sim_pad *pad, const struct ask *a, unsigned count, int reader)
+// The PINs as they were typed. Returns what the pinpad answers itself; 0: it has them.
+static unsigned typed(struct sim_pinpad *pad, const struct ask *a, unsigned count, int reader)
 {
     for (unsigned i = 0; i < count; i++) {
         size_t n = pad->typed[i] ? strlen(pad->typed[i]) : 0;
@@ -100,7 +100,7 @@ static unsigned typed(struct sim_pad *pad, const struct ask *a, unsigned count, 
 }
 
 // The whole entry: what was asked for is in seen.
-static size_t enter(struct sim_pad *pad, int reader, uint8_t *cmd, unsigned *sw)
+static size_t enter(struct sim_pinpad *pad, int reader, uint8_t *cmd, unsigned *sw)
 {
     bool modify = pad->feature == SIM_PAD_MODIFY;
     struct ask a;
@@ -124,7 +124,7 @@ static size_t enter(struct sim_pad *pad, int reader, uint8_t *cmd, unsigned *sw)
 }
 
 // Keys as they are pressed: none yet, a digit, a correction, then the one that ends the entry.
-static unsigned key_pressed(struct sim_pad *pad)
+static unsigned key_pressed(struct sim_pinpad *pad)
 {
     static const uint8_t before[] = { 0x00, 0x2b, 0x08 };
     pad->keys_asked++;
@@ -134,10 +134,10 @@ static unsigned key_pressed(struct sim_pad *pad)
     return SIM_READER_BYTE | (pad->cancel ? 0x1bu : pad->typed[0] ? 0x0du : 0x0eu);
 }
 
-size_t sim_pad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
+size_t sim_pinpad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
                     uint8_t *cmd, unsigned *sw)
 {
-    struct sim_pad *pad = arg;
+    struct sim_pinpad *pad = arg;
     *sw = 0;
     if (feature == SIM_PAD_KEY) {
         *sw = key_pressed(pad);
@@ -163,10 +163,10 @@ size_t sim_pad_type(void *arg, int reader, uint32_t feature, const uint8_t *in, 
     return pad->begun ? 0 : enter(pad, reader, cmd, sw);
 }
 
-void sim_pad_fit(int reader, struct sim_pad *pad, uint32_t features, uint8_t min, uint8_t max)
+void sim_pinpad_fit(int reader, struct sim_pinpad *pad, uint32_t features, uint8_t min, uint8_t max)
 {
     pad->features = features;
-    sim_reader_pad(reader, &(struct sim_reader_pad){ .features = features, .pin_min = min,
-                                                     .pin_max = max, .type = sim_pad_type,
+    sim_reader_pinpad(reader, &(struct sim_reader_pinpad){ .features = features, .pin_min = min,
+                                                     .pin_max = max, .type = sim_pinpad_type,
                                                      .arg = pad });
 }

@@ -15,9 +15,9 @@
 // The same begun and finished: VERIFY 1 and 2, MODIFY 3 and 4.
 #define SIM_PAD_IN_TWO (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4)
 
-// What happens at the pad. typed: the PINs in the order they are asked for; NULL: nothing is
-// typed, and the pad's time runs out.
-struct sim_pad {
+// What happens at the pinpad. typed: the PINs in the order they are asked for; NULL: nothing is
+// typed, and the pinpad's time runs out.
+struct sim_pinpad {
     const char *typed[3];
     const char *const *next;        // typed from the next entry on
     bool cancel;                    // the cancel key instead
@@ -34,12 +34,12 @@ struct sim_pad {
     unsigned keys_told;             // of this entry
 };
 
-// Puts a pad into a reader; features (bit n: feature n).
-void sim_pad_fit(int reader, struct sim_pad *pad, uint32_t features, uint8_t min, uint8_t max);
+// Puts a pinpad into a reader; features (bit n: feature n).
+void sim_pinpad_fit(int reader, struct sim_pinpad *pad, uint32_t features, uint8_t min, uint8_t max);
 
-// What the pad makes of a structure: the length of the command in cmd, or 0 and sw. Also for pads
+// What the pinpad makes of a structure: the length of the command in cmd, or 0 and sw. Also for pads
 // that are not in a sim_reader.
-size_t sim_pad_type(void *pad, int reader, uint32_t feature, const uint8_t *in, size_t n,
+size_t sim_pinpad_type(void *pad, int reader, uint32_t feature, const uint8_t *in, size_t n,
                     uint8_t *cmd, unsigned *sw);
 
 #endif

@@ -34,7 +34,7 @@ struct seat {
     uint16_t count;
     enum sim_count counts;
     uint32_t says, takes;           // limits of an APDU; 0: none
-    struct sim_reader_pad pad;
+    struct sim_reader_pinpad pad;
     bool fail_once;                 // a swap that nobody saw: one command fails
     bool running;                   // somebody is inside the card
     pthread_t runner;
@@ -823,7 +823,7 @@ static int conn_send(struct conn *c, const uint8_t *cmd, size_t cmd_len, uint8_t
     return r == SCARD11_READER_OK ? conn_run(c, cmd, cmd_len, rsp, rsp_len, what) : r;
 }
 
-// A command from the caller or from the pad is about to be sent.
+// A command from the caller or from the pinpad is about to be sent.
 static enum sim_fault conn_plan(struct conn *c)
 {
     enum sim_fault what = plan_step(true);
@@ -856,7 +856,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 {
     lock();
     struct conn *c = conn_of(conn, "control");
-    const struct sim_reader_pad pad = sim.seats[c->seat].pad;
+    const struct sim_reader_pinpad pad = sim.seats[c->seat].pad;
     uint8_t cmd[300];
     unsigned sw = 0;
     int r = conn_check(c);
@@ -898,7 +898,7 @@ void sim_reader_clear(void)
         s->plugged = s->mute = s->busy = s->late = s->empty = s->stale = s->held = s->fail_once = false;
         s->foreign = NULL;
         s->says = s->takes = 0;
-        s->pad = (struct sim_reader_pad){ .features = 0 };
+        s->pad = (struct sim_reader_pinpad){ .features = 0 };
         s->counts = SIM_COUNTS;
     }
     sim.down = sim.wait_early = sim.lose_cancels = sim.fired = sim.released = false;
@@ -1255,9 +1255,9 @@ void sim_reader_trace(void (*fn)(void *arg, int reader, const uint8_t *cmd, size
     unlock();
 }
 
-void sim_reader_pad(int reader, const struct sim_reader_pad *pad)
+void sim_reader_pinpad(int reader, const struct sim_reader_pinpad *pad)
 {
     lock();
-    seat_of(reader)->pad = pad ? *pad : (struct sim_reader_pad){ .features = 0 };
+    seat_of(reader)->pad = pad ? *pad : (struct sim_reader_pinpad){ .features = 0 };
     unlock();
 }

@@ -56,14 +56,14 @@ void sim_reader_limit(int reader, uint32_t says, uint32_t takes);
 // nothing (0). It may call the functions of this header, and
 // pull the card. A control of such a feature counts as a transmit in plans of faults.
 #define SIM_READER_BYTE 0x100
-struct sim_reader_pad {
+struct sim_reader_pinpad {
     uint32_t features;
     uint8_t pin_min, pin_max;
     size_t (*type)(void *arg, int reader, uint32_t feature, const uint8_t *in, size_t n,
                    uint8_t *cmd, unsigned *sw);
     void *arg;
 };
-void sim_reader_pad(int reader, const struct sim_reader_pad *pad);      // NULL: none
+void sim_reader_pinpad(int reader, const struct sim_reader_pinpad *pad);      // NULL: none
 
 // A reader that is late: pulling its card makes transmit _FAILED, but looks and status go on
 // showing the card until sim_reader_poll: as mute once a disconnect was to reset it.

@@ -408,12 +408,12 @@ static size_t type(void *arg, int reader, uint32_t feature, const uint8_t *in, s
 
 TEST(pads)
 {
-    struct sim_reader_pad pad = { .features = 1u << 6, .pin_min = 4, .pin_max = 8, .type = type };
+    struct sim_reader_pinpad pad = { .features = 1u << 6, .pin_min = 4, .pin_max = 8, .type = type };
     uint8_t in[5] = { 0 }, out[258];
     size_t n = sizeof out;
     CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_REFUSED);
     CHECK_EQ(info.features + info.pin_min + info.pin_max, 0);
-    sim_reader_pad(r, &pad);
+    sim_reader_pinpad(r, &pad);
     CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
     CHECK_RV(scard11_reader_control(conn, 7, in, 5, out, &n), SCARD11_READER_REFUSED);
     CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_OK);
@@ -431,7 +431,7 @@ TEST(pads)
     CHECK(info.features == 1u << 6 && info.pin_min == 4 && info.pin_max == 8);
     scard11_reader_disconnect(second, 0);
     pad.arg = &pad;                                     // the card is pulled during the entry
-    sim_reader_pad(r, &pad);
+    sim_reader_pinpad(r, &pad);
     CHECK_RV(scard11_reader_begin(conn), SCARD11_READER_OK);
     CHECK_RV(scard11_reader_control(conn, 6, in, 5, out, &n), SCARD11_READER_REMOVED);
     CHECK_EQ(a.card.apdus, 1);

@@ -24,6 +24,7 @@ BEGIN {
     keeper["psa_generate_random"] = keeper["random_stir"] = "random_bytes"
     keeper["os_random"] = "random_stir"
     keeper["psa_asymmetric_encrypt"] = "cipher_seal"
+    keeper["pinpad_enter"] = "secret_send"
     keeper["psa_generate_key"] = keeper["psa_cipher_generate_iv"] = keeper["psa_cipher_encrypt"] = ""
 }
 

@@ -135,7 +135,7 @@ TEST(card_forgets_a_pin_that_was_kept)
     card_t->login = card_t->stale = true;
     card_login_lost(card_t);
     CHECK(!pin->kept_len && !card_t->stale && !memcmp(page, none, sizeof none));
-    card_secret_keep(&card_it, pin, BYTES_NONE, false);        // entered at a pad
+    card_secret_keep(&card_it, pin, BYTES_NONE, false);        // typed at a pinpad
     CHECK(!pin->kept_len);
     arena_free(&card_it.arena);
     card_begin(4096);                                   // no room: not kept, no harm

@@ -819,7 +819,7 @@ TEST(link_protected_errors_are_answers)
     link_over();
 }
 
-// The log has what went over the wire. A reader's pad would send its PIN without protection.
+// The log has what went over the wire. A reader's pinpad would send its PIN without protection.
 TEST(link_protected_secrets_stay_out_of_the_log)
 {
     static const char *const lines[] = { "00200080 04 31323334 > 9000",
