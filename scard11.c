@@ -3296,18 +3296,8 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
 //                 again, but if none is proven, only from the next connect on.
 //   no answer     Open: the reader is suspected.
 //
-// A reader that is suspected may have failed, or its card was pulled right then. The next card that
-// comes tells. Is it the same (A), or another one (B)?
-//
-//   the reader is     no answer, form open   a card left with    A came   B came
-//                                            a proven form
-//   GOOD              SUSPECTED              -                   -        -
-//   SUSPECTED         -                      -                   SHORT    DOUBTED
-//   DOUBTED           SUSPECTED_AGAIN        GOOD                -        -
-//   SUSPECTED_AGAIN   -                      SUSPECTED           SHORT    SHORT
-//   SHORT             -                      -                   -        -
-//
-// Extended length is on with a reader that is GOOD or DOUBTED.
+// A reader that is suspected may have failed, or its card was pulled right then: extended_moves
+// says how that is found out. Extended length is on with a reader that is good or doubted.
 
 // The forms of extended commands, as bits.
 #define EXTENDED_LE_ALONE  1u           // no data, an answer of more than 256 bytes
@@ -3336,8 +3326,27 @@ enum extended_trust {
 
 // Of one reader.
 struct extended_reader {
-    enum extended_trust trust;
+    u8   trust;             // enum extended_trust
     u32  changes;           // of the card that left last: the reader's count of changes
+};
+
+// What moves a reader, from one enum extended_trust to another.
+static const struct extended_move {
+    u8 no_answer;           // to a command in an open form
+    u8 proven_left;         // a card left that had a proven form
+    u8 same_came;           // the next card is the one that was in
+    u8 other_came;          // the next card is another one
+} extended_moves[] = {
+    [EXTENDED_GOOD] =            { EXTENDED_SUSPECTED,       EXTENDED_GOOD,
+                                   EXTENDED_GOOD,            EXTENDED_GOOD },
+    [EXTENDED_SUSPECTED] =       { EXTENDED_SUSPECTED,       EXTENDED_SUSPECTED,
+                                   EXTENDED_SHORT,           EXTENDED_DOUBTED },
+    [EXTENDED_DOUBTED] =         { EXTENDED_SUSPECTED_AGAIN, EXTENDED_GOOD,
+                                   EXTENDED_DOUBTED,         EXTENDED_DOUBTED },
+    [EXTENDED_SUSPECTED_AGAIN] = { EXTENDED_SUSPECTED_AGAIN, EXTENDED_SUSPECTED,
+                                   EXTENDED_SHORT,           EXTENDED_SHORT },
+    [EXTENDED_SHORT] =           { EXTENDED_SHORT,           EXTENDED_SHORT,
+                                   EXTENDED_SHORT,           EXTENDED_SHORT },
 };
 
 // ---- Asked ----
@@ -3409,7 +3418,7 @@ static bool extended_atr_says(bytes atr)
 // reader says it takes; 0: it does not say. What a card has proven is not asked of its ATR again.
 static void extended_connected(struct extended *extended, bool t0, u32 reader_max, bytes atr)
 {
-    enum extended_trust trust = extended->reader->trust;
+    u8 trust = extended->reader->trust;
     bool says_no = reader_max && reader_max <= APDU_SHORT_MAX;
     if (extended->proven) return;
     extended->on = false;
@@ -3447,9 +3456,7 @@ static void extended_reopen(struct extended *extended, u8 forms)
 static void extended_failed(struct extended *extended, const struct apdu *cmd)
 {
     struct extended_reader *reader = extended->reader;
-    if (!extended_tries(extended, cmd)) return;
-    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_SUSPECTED_AGAIN;
-    if (reader->trust == EXTENDED_GOOD) reader->trust = EXTENDED_SUSPECTED;
+    if (extended_tries(extended, cmd)) reader->trust = extended_moves[reader->trust].no_answer;
 }
 
 // A card is let go; changes is what the reader's count of changes was when it came.
@@ -3457,19 +3464,14 @@ static void extended_card_left(struct extended_reader *reader, const struct exte
                                u32 changes)
 {
     reader->changes = changes;
-    if (!extended->proven) return;
-    if (reader->trust == EXTENDED_DOUBTED) reader->trust = EXTENDED_GOOD;
-    if (reader->trust == EXTENDED_SUSPECTED_AGAIN) reader->trust = EXTENDED_SUSPECTED;
+    if (extended->proven) reader->trust = extended_moves[reader->trust].proven_left;
 }
 
-// A card is in; by the same count it is the one that was let go last, or another one.
+// A card is in. By the same count it is the one that was let go last, else another one.
 static void extended_card_came(struct extended_reader *reader, u32 changes)
 {
-    bool same = changes == reader->changes;
-    if (reader->trust == EXTENDED_SUSPECTED)
-        reader->trust = same ? EXTENDED_SHORT : EXTENDED_DOUBTED;
-    else if (reader->trust == EXTENDED_SUSPECTED_AGAIN)
-        reader->trust = EXTENDED_SHORT;
+    const struct extended_move *move = &extended_moves[reader->trust];
+    reader->trust = changes == reader->changes ? move->same_came : move->other_came;
 }
 
 /* ================================================================================================

@@ -23,7 +23,7 @@ TEST(extended_reads_the_atr)
 
 TEST(extended_is_on_where_card_and_reader_allow_it)
 {
-    static const struct { bool t0; u32 reader_max; u8 refused; enum extended_trust trust; bool on; }
+    static const struct { bool t0; u32 reader_max; u8 refused, trust; bool on; }
     cases[] = {
         { false, 0, 0, EXTENDED_GOOD, true },
         { false, 262, 0, EXTENDED_GOOD, true },
@@ -78,7 +78,7 @@ TEST(extended_proves_each_form_by_itself)
 
 TEST(extended_suspects_a_reader_until_the_next_card)
 {
-    static const struct { enum extended_trust failed, left, same, another; } moves[] = {
+    static const struct { u8 failed, left, same, another; } moves[] = {
         [EXTENDED_GOOD] = { EXTENDED_SUSPECTED, EXTENDED_GOOD, EXTENDED_GOOD, EXTENDED_GOOD },
         [EXTENDED_SUSPECTED] = { EXTENDED_SUSPECTED, EXTENDED_SUSPECTED, EXTENDED_SHORT,
                                  EXTENDED_DOUBTED },
@@ -89,7 +89,7 @@ TEST(extended_suspects_a_reader_until_the_next_card)
         [EXTENDED_SHORT] = { EXTENDED_SHORT, EXTENDED_SHORT, EXTENDED_SHORT, EXTENDED_SHORT } };
     const struct apdu cmd = { .ins = 0xcb, .le = APDU_LE_ALL };
     for (size_t i = 0; i < COUNT(moves); i++) {
-        const struct extended_reader before = { (enum extended_trust)i, 7 };
+        const struct extended_reader before = { (u8)i, 7 };
         struct extended_reader reader = before;
         struct extended e = { .on = true, .reader = &reader };
         extended_failed(&e, &cmd);
