@@ -13566,16 +13566,21 @@ static void mech_info(const struct token *token, const struct mech_row *mech,
 // there is no moment between beginning and work to give the PIN in.
 static bool mech_key_allows(const struct object *object, CK_FLAGS purpose)
 {
-    const CK_FLAGS signs = MECH_SV | MECH_RECOVER;
-    if (purpose & signs) return object->use & CARD_SIGN;
-    if (object->class == CKO_SECRET_KEY) {
-        if (purpose & CKF_ENCRYPT) return object->use & CARD_ENCRYPT;
-        if (purpose & CKF_WRAP) return object->use & CARD_WRAP;
-        if (purpose & CKF_UNWRAP) return object->use & CARD_UNWRAP;
-    }
-    if (purpose == CKF_UNWRAP && object->always_auth) return false;
-    if (purpose & (MECH_ED | MECH_WU)) return object->use & CARD_DECRYPT;
-    return object->use & CARD_DERIVE && !object->always_auth;
+    static const struct { CK_FLAGS purpose; u8 secret, pair; } uses[] = {   // CARD_SIGN ...
+        { MECH_SV | MECH_RECOVER, CARD_SIGN,    CARD_SIGN },
+        { CKF_ENCRYPT,            CARD_ENCRYPT, CARD_DECRYPT },
+        { CKF_DECRYPT,            CARD_DECRYPT, CARD_DECRYPT },
+        { CKF_WRAP,               CARD_WRAP,    CARD_DECRYPT },
+        { CKF_UNWRAP,             CARD_UNWRAP,  CARD_DECRYPT },
+        { ~(CK_FLAGS)0,           CARD_DERIVE,  CARD_DERIVE },
+    };
+    bool secret = object->class == CKO_SECRET_KEY;
+    size_t i = 0;
+    SCARD11_ASSERT(purpose);
+    while (!(uses[i].purpose & purpose)) i++;
+    u8 use = secret ? uses[i].secret : uses[i].pair;
+    bool in_one_call = use == CARD_DERIVE || (purpose == CKF_UNWRAP && !secret);
+    return object->use & use && !(in_one_call && object->always_auth);
 }
 
 // What is done with a key of this class, where a mechanism takes a pair.
@@ -13802,8 +13807,10 @@ struct attr_row {
 #define ATTR_OF(member)      offsetof(struct object, member)
 #define ATTR_X509_OF(member) offsetof(struct x509, member)
 
+// What searches ask for comes first.
 static const struct attr_row attr_rows[] = {
     { CKA_CLASS,                 ATTR_ALL,   ATTR_ULONG, ATTR_OF(class) },
+    { CKA_ID,                    ATTR_CERT | ATTR_KEY3, ATTR_BYTES, ATTR_OF(id) },
     { CKA_TOKEN,                 ATTR_ALL,   ATTR_TOKEN, 0 },
     { CKA_PRIVATE,               ATTR_ALL,   ATTR_FLAG, ATTR_OF(private) },
     { CKA_LABEL,                 ATTR_ALL,   ATTR_BYTES, ATTR_OF(label) },
@@ -13834,7 +13841,6 @@ static const struct attr_row attr_rows[] = {
     { CKA_START_DATE,            ATTR_KEY3,  ATTR_DAY, ATTR_OF(start) },
     { CKA_END_DATE,              ATTR_KEY3,  ATTR_DAY, ATTR_OF(end) },
     { CKA_SUBJECT,               ATTR_CERT | ATTR_KEYS, ATTR_SUBJECT, 0 },
-    { CKA_ID,                    ATTR_CERT | ATTR_KEY3, ATTR_BYTES, ATTR_OF(id) },
     { CKA_PUBLIC_KEY_INFO,       ATTR_CERT | ATTR_KEYS, ATTR_SPKI, 0 },
     { CKA_KEY_TYPE,              ATTR_KEY3,  ATTR_KEY_TYPE, 0 },
     { CKA_LOCAL,                 ATTR_KEY3,  ATTR_ACCESS, CARD_LOCAL },
