@@ -35,8 +35,37 @@ TEST(stream_unpads_a_block)
     }
 }
 
+// What comes out when so much goes in: whole blocks, but CBC_PAD's last one, and all of CTR's.
+TEST(stream_puts_out_whole_blocks)
+{
+    struct op op = { .use = { .scheme = ALG_CBC, .block = ALG_BLOCK } };
+    CHECK_EQ(stream_size(&op, true, 15), 0);
+    CHECK_EQ(stream_size(&op, false, 33), 32);
+    op.at.stream.rest_n = 15;
+    CHECK_EQ(stream_size(&op, true, 1), 16);
+    op.use.scheme = ALG_CBC_PADDED;
+    CHECK_EQ(stream_size(&op, true, 1), 16);
+    CHECK_EQ(stream_size(&op, false, 1), 0);                // it may be the last
+    CHECK_EQ(stream_size(&op, false, 2), 16);
+    op.use.scheme = ALG_CTR;
+    CHECK_EQ(stream_size(&op, true, 7), 7);
+}
+
+// A buffer is large enough, too small, or not there: the length is told each time.
+TEST(stream_tells_the_length)
+{
+    u8 out[4];
+    CK_ULONG n = 4;
+    CHECK(stream_fits(out, &n, 4) && n == 4);
+    CHECK(stream_fits(out, &n, 3) && n == 3);
+    CHECK(!stream_fits(out, &n, 4) && n == 4);
+    CHECK(!stream_fits(NULL, &n, 2) && n == 2);
+}
+
 static void test_stream(void)
 {
+    RUN(stream_puts_out_whole_blocks);
+    RUN(stream_tells_the_length);
     RUN(stream_counts_in_the_last_bits);
     RUN(stream_unpads_a_block);
 }
