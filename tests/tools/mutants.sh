@@ -194,11 +194,11 @@ mutant login_is_asked_of_everyone 'unit place' \
     place_ask_login ' || !pin->ask' ''
 
 # what is random is random in every process: random_bytes
-mutant random_of_one_source 'unit_4 hash' \
+mutant random_of_one_source 'unit_4 random' \
     random_bytes 'random_stir(out, n)' 'ST_OK'
-mutant random_of_the_system_alone 'unit_4 hash' \
+mutant random_of_the_system_alone 'unit_4 random' \
     random_bytes 'n ? psa_generate_random(out, n) : PSA_SUCCESS' 'PSA_SUCCESS; memset(out, 0, n)'
-mutant random_that_failed 'unit_4 hash' \
+mutant random_that_failed 'unit_4 random' \
     random_bytes 'if (s \&\& n) mem_wipe(out, n);' 's = ST_OK;'
 
 # the log is called between C_Initialize and C_Finalize only: os_log
