@@ -22,7 +22,7 @@
  *   Threads   One lock per reader, held for a whole C_* call on its card; one library lock for
  *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
  *   Hot-plug  reader->card is the only pointer into an arena. Whoever notices a removal says so in
- *             the table; the next holder of the reader's lock frees the arena.      See >>slot
+ *             the table; the next holder of the reader's lock frees the arena.      See >>run
  *   Secrets   A function that fills a buffer with a PIN or key wipes it. So are arenas and scratch.
  *
  * LAWS, AND THE ONE FUNCTION THAT KEEPS EACH
@@ -4707,7 +4707,7 @@ static void card_secrets_forget(struct token *token)
 }
 
 // Wipes all secrets that were kept for a card.
-static void card_forget_secrets(struct card *card)
+static void card_forget_all_secrets(struct card *card)
 {
     for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
 }
@@ -11953,7 +11953,7 @@ static st same_prove(struct card *card, struct scratch scratch)
     if (!card->unproven) return ST_OK;
     SCARD11_ASSERT(card->link.open || card->link.exclusive);
     if (identity) s = same_find_identity(card, identity, scratch);
-    else          card_forget_secrets(card);
+    else          card_forget_all_secrets(card);
     if (link_is_broken(s)) return s;
     if (s) os_log("%s: not the card that was here before", card->link.name);
     if (s) return ST_CARD_REMOVED;
@@ -12162,7 +12162,7 @@ static void slot_empty(struct reader *reader, bool reset)
     SCARD11_ASSERT(reader->card->link.name == reader->name);
     link_disconnect(&reader->card->link, reset || slot_verified(reader->card));
     extended_card_left(&reader->extended, &reader->card->link.extended, reader->card->changes);
-    card_forget_secrets(reader->card);
+    card_forget_all_secrets(reader->card);
     struct arena everything = reader->card->arena;
     reader->card = NULL;
     arena_free(&everything);
