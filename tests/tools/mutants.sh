@@ -115,7 +115,8 @@ mutant proved_without_a_mark 'cards cards_swapped_at_rest' \
 mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' \
     p15object_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
-    run_begin 'if (card->unproven) TRY(same_prove.*\|SCARD11_ASSERT(!card->unproven);' ''
+    run_begin 'if (card->unproven) TRY(same_prove.*\|SCARD11_ASSERT(!card->unproven);' '' \
+    secret_send ' \&\& !card->unproven' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
     life_take_up 'if (!s) s = same_prove_now(.*' ''
 mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
