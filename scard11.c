@@ -15574,7 +15574,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
 //     op_once, op_finish              >>op      is the caller's buffer large enough?
 //       op_sign                       >>op      hashes and pads on the host
 //         op_run_key                  >>op      run_next: a transaction; after a reset once more
-//           driver->sign              >>piv ..  the card's command; trial_next: on trust, or sure
+//           driver->sign              >>pivkey..  the card's command; trial_next: on trust, or sure
 //             iso_..., link_exchange  >>link    one APDU or a chain of them
 //               scard11_reader_transmit
 //
@@ -15582,7 +15582,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
 //
 //   C_FindObjectsInit                 >>p11
 //     session_search                  >>session which objects match?
-//       session_list, driver->list    >>piv ..  run_next: reads no more than can match
+//       session_list, driver->list    >>pivkey..  run_next: reads no more than can match
 //         link_exchange               >>link
 //   C_FindObjects, session_found      >>session the handles that the search kept
 
