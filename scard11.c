@@ -9210,16 +9210,21 @@ static st pivkey_list_data(struct card *card, struct token *token)
     return ST_OK;
 }
 
+// Does a search name this key reference, by its CKA_ID?
+static bool pivkey_is_named(const struct query *query, u32 i)
+{
+    return query->id.n == 1 && *query->id.p == i + 1;
+}
+
 // Should a search look at this key reference? Retired keys when it is known that they are there, or
 // their CKA_ID is asked for; F9 where there is reason to hope.
 static bool pivkey_is_wanted(const struct piv *piv, const struct query *query, u32 i)
 {
-    bool named = query->id.n == 1 && *query->id.p == i + 1;
-    bool may_attest = piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
+    bool hope = piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
     if (piv->listed[i]) return false;
-    if (!query->any_id) return named;
+    if (!query->any_id) return pivkey_is_named(query, i);
     if (i < PIV_FIRST_RETIRED) return true;
-    if (i == PIV_ATTESTATION) return may_attest;
+    if (i == PIV_ATTESTATION) return hope;
     return piv->retired >> (i - PIV_FIRST_RETIRED) & 1;
 }
 
