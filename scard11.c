@@ -8349,6 +8349,7 @@ struct piv_reference {
 };
 
 // The indexes: four keys that every card may have, the retired ones (82 to 95), and F9.
+#define PIV_9C            1
 #define PIV_9E            3
 #define PIV_FIRST_RETIRED 4
 #define PIV_RETIRED       0x82
@@ -8374,9 +8375,9 @@ enum piv_quirk {
     PIV_ONE_PIN = 4,
 };
 
-// Which model has them, by what its ATR has in it. Nothing else tells while the token is being met:
-// on a card without CHUID, SELECT, discovery, CHUID and the PIN's state are needed all four, and to
-// ask any card for F7, F8 or FD would be a fifth command. Later is too late for a serial number.
+// The models, by what their ATR has in it. Nothing else tells what a card is before it is asked: a
+// card without CHUID needs SELECT, discovery, CHUID and the PIN's state, all four, and to ask any
+// card for F7, F8 or FD would be a fifth command. Later is too late for a serial number.
 static const struct piv_model {
     const char *atr;
     u32 quirks;                         // enum piv_quirk
@@ -8498,7 +8499,7 @@ static st piv_vouch(struct card *card, struct token *token, struct scratch scrat
 // Was the last answer ended before its end?
 static bool piv_is_part(const struct card *card)
 {
-    return card->link.sw >> 8 == 0x61;
+    return card->link.sw >> 8 == SW1_MORE;
 }
 
 // One attempt to get the content of a data object, or enough of it. An answer in the right tag can
@@ -9109,8 +9110,8 @@ static struct object pivkey_like(struct token *token, const struct piv_reference
 {
     const struct piv *piv = token->state;
     struct object like = { .token = token, .ref = reference->number };
-    pivkey_set_policy(&like, reference->number == 0x9e);
-    like.always_auth = reference->number == 0x9c;
+    pivkey_set_policy(&like, reference->index == PIV_9E);
+    like.always_auth = reference->index == PIV_9C;
     like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
     return like;
 }
@@ -9236,7 +9237,7 @@ static st pivkey_needs_no_pin(struct card *card, struct token *token,
 {
     struct piv *piv = token->state;
     u32 bit = 1u << reference->index;
-    *never = reference->number == 0x9e && !(piv->hidden & bit);
+    *never = reference->index == PIV_9E && !(piv->hidden & bit);
     if (!reference->use || piv->hidden & bit || !piv_may_have_metadata(piv)) return ST_OK;
     struct object like = pivkey_like(token, reference);
     st s = pivkey_read_metadata(card, &like, NULL, scratch);
