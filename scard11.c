@@ -5503,13 +5503,16 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
     return ST_OK;
 }
 
-// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK.
+// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK. Some cards have the new PIN
+// verified then.
 static st secret_reset(struct card *card, struct token *token, struct credential *pin, bytes fresh,
                        struct scratch scratch)
 {
     struct pin_command command = { .ins = INS_UNBLOCK, .p1 = 0x02, .of = pin, .fresh = pin,
                                    .fresh_pin = fresh };
-    return secret_answer(pin, secret_send(card, token, &command, scratch));
+    st s = secret_answer_set(pin, secret_send(card, token, &command, scratch));
+    if (!s) pin->verified = true;
+    return s;
 }
 
 // ---- What PKCS#11 does with them ----

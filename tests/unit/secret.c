@@ -144,16 +144,19 @@ TEST(secret_unblocking_in_one_command_or_two)
         "00200002 04 31323334 > 63c1", NULL };
     static const char *const third[] = { "002c0001 08 3132333435363738 > 6a81",
         "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 6a80", NULL };
+    static const char *const simple[] = { "002c0001 08 3132333435363738 > 6a86",
+        "00200002 04 31323334 > 9000", "002c0201 04 35363738 > 6985", NULL };
     static const char *const lost[] = { PLACE_SELECT "6a82", NULL };
     static const struct { const char *const *lines; st want; } cases[] = {
         { once, ST_OK }, { no, ST_PIN_INCORRECT }, { two, ST_OK }, { other, ST_PIN_INCORRECT },
-        { third, ST_PIN_LEN }, { lost, ST_LOST } };
+        { third, ST_PIN_LEN }, { simple, ST_PIN_INVALID }, { lost, ST_LOST } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         place_begin(cases[i].lines);
         if (test_failing) return;
         card_it.sure = cases[i].lines != lost;
         CHECK_ST(secret_unblock(&card_it, card_t, secret_begin_puk(), card_pin(card_t),
                                 bytes_of("1234", 4), bytes_of("5678", 4), padding_scratch()), cases[i].want);
+        CHECK_EQ(card_pin(card_t)->verified, !cases[i].want);
         place_end();
         if (test_failing) printf("    case %zu\n", i);
     }
