@@ -15,15 +15,16 @@
  *   ">>link"; functions are link_, tests in tests/unit/link.c. `./build.sh map` has line numbers.
  *
  * RULES THAT HOLD EVERYWHERE
- *   Memory    Three lifetimes: the library (static tables), a card (its arena, freed whole when
- *             the card leaves), a call (scratch, wiped on return). No other free.   See >>arena
+ *   Memory    Three lifetimes: the library (static tables, a block for each reader), a card (its
+ *             arena, freed whole when it leaves), a call (scratch, wiped on return). See >>arena
  *   Handles   Epoch and index. A handle from before a removal matches nothing.      See >>handle
  *   Errors    Functions that can fail return st; C_* turn it into CKR_* once.       See >>status
  *   Threads   One lock per reader, held for a whole C_* call on its card; one library lock for
  *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
  *   Hot-plug  reader->card is the only pointer into an arena. Whoever notices a removal says so in
  *             the table; the next holder of the reader's lock frees the arena.      See >>run
- *   Secrets   A function that fills a buffer with a PIN or key wipes it. So are arenas and scratch.
+ *   Secrets   A function that fills a buffer with a PIN or key wipes it; an arena is wiped when it
+ *             is freed, scratch when the call ends.                                 See >>secret
  *
  * LAWS, AND THE ONE FUNCTION THAT KEEPS EACH
  *   a secret goes where it is meant for, seen in this transaction                   secret_send
@@ -43,12 +44,17 @@
  *   a new error, or its CKR_* a line of ST_LIST in >>status
  * * a mechanism               a row of mech_rows in >>mech, its parameters in mech_use; its hash:
  *                             a row of alg_hashes in >>alg; its scheme: enum alg_scheme and >>op.
- *                             Tests: vectors in unit/hash.c; what each allows in unit/mech.c
+ *                             Tests: vectors in unit/hash.c, sizes in unit/alg.c, counts in
+ *                             unit/mech.c. What this mbedTLS lacks: mech_uses
  *   a curve                   a row of alg_curves in >>alg
- *   an attribute              a row of attr_rows in >>attr
+ *   an attribute              a row of attr_rows in >>attr, and of make_rules in >>make
  * * a kind of card            a section before >>probe (>>isoapplet is the example) and its line in
- *                             MAP; a row of probe_drivers; SCARD11_... in scard11.h. Tests: unit/,
- *                             a card in sim/, a row of programs/kinds.h; README's table
+ *                             MAP; a row of probe_drivers; SCARD11_... in scard11.h, worded as the
+ *                             others. Tests: unit/ (unit.c, probe.c); a card in sim/; rows of
+ *                             programs/kinds.h, programs/pins.c, pcsc/vpcd.c; README's table
+ *   a function refused as yet its C_* in >>p11 or >>refused; a member of struct driver in >>card,
+ *                             NULL where cards cannot; mech_flags, p11_token_flags; part 4 of
+ *                             scard11.h
  *   secure messaging          struct link_secure in >>link
  *   reading files otherwise   struct p15_io in >>p15
  *   a reader behaves oddly    >>reader: READER_... of the platform; with long commands: >>extended
@@ -56,7 +62,7 @@
  *   another way to readers    SCARD11_READER_CUSTOM, and no change here
  *   an event                  >>slot: slot_note sees the change, slot_take_event hands it out
  *   a law                     its keeper, named above; a fault in tools/mutants.sh that is found
- *   an option                 scard11.h; one at run time: option_set in >>option
+ *   an option                 scard11.h; one at run time: option_set, option_apply in >>option
  *   what one platform has     >>os
  *   a test                    tests/README.md
  *
@@ -536,8 +542,8 @@ int issetugid(void);                    // hidden by _POSIX_C_SOURCE in some of 
 #endif
 
 // A value that threads read and write without a lock: the one step beyond C99. It holds process ids
-// only, so that a forked child finds out before it touches a lock. os_claim changes a value from
-// what it was; of several threads that try, one succeeds.
+// (one with a mark), so that a forked child finds out before it touches a lock. os_claim changes a
+// value from what it was; of several threads that try, one succeeds.
 #if defined(_WIN32)
 typedef LONG os_shared;
 static u32 os_load(os_shared *v)              { return (u32)InterlockedCompareExchange(v, 0, 0); }
@@ -2907,7 +2913,7 @@ static int scard11_reader_list(void *context, char *names, size_t *len)
 
 static u32 reader_state_flags(DWORD event)
 {
-    u32 flags = READER_COUNTS ? SCARD11_READER_COUNTED | (u32)(event & 0xffff0000u) : 0;
+    u32 flags = READER_COUNTS ? SCARD11_READER_COUNTED | (u32)(event & READER_COUNT) : 0;
     const DWORD away = SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_IGNORE;
     const DWORD there = SCARD_STATE_PRESENT | SCARD_STATE_EMPTY;
     if (event & away || !(event & there)) return flags | SCARD11_READER_GONE;
@@ -2919,7 +2925,7 @@ static u32 reader_state_flags(DWORD event)
 
 static DWORD reader_known_state(u32 known)
 {
-    DWORD state = READER_COUNTS ? (DWORD)(known & 0xffff0000u) : 0;
+    DWORD state = READER_COUNTS ? (DWORD)(known & READER_COUNT) : 0;
     if (known & SCARD11_READER_GONE) return state | SCARD_STATE_UNAVAILABLE;
     if (known & SCARD11_READER_CARD_MUTE) state |= SCARD_STATE_MUTE;
     return state | (known & SCARD11_READER_PRESENT ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY);
@@ -3135,7 +3141,7 @@ static int scard11_reader_status(void *conn, uint32_t *flags)
     // SCardStatus has an enumeration and no count there: the count comes from a look.
     return reader_look(pcsc, flags);
 #else
-    if (READER_COUNTS) *flags = SCARD11_READER_COUNTED | (u32)(state & 0xffff0000u);
+    if (READER_COUNTS) *flags = SCARD11_READER_COUNTED | (u32)(state & READER_COUNT);
     if (state & SCARD_PRESENT) *flags |= SCARD11_READER_PRESENT;
     return SCARD11_READER_OK;
 #endif
@@ -3538,7 +3544,7 @@ struct link {
     bool t0;
     bool exclusive;         // no transactions needed
     struct extended extended;
-    u32  max_data;          // most bytes of data in one extended command
+    u32  most_data;         // bytes of data in one extended command, at most
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
     u8   pin_min, pin_max;  // digits that the reader's pinpad takes; 0: not known
     u32  state;             // of the reader, at the first look of this connection; 0: none yet
@@ -3578,9 +3584,9 @@ static void link_connected(struct link *link, const struct scard11_reader_card *
     link->atr_len = atr.n;
     memcpy(link->atr, atr.p, atr.n);
     extended_connected(&link->extended, link->t0, card->max_data, atr);
-    link->max_data = LINK_DATA_MAX;
+    link->most_data = LINK_DATA_MAX;
     if (card->max_data > APDU_SHORT_MAX && card->max_data - APDU_FRAME < LINK_DATA_MAX)
-        link->max_data = card->max_data - APDU_FRAME;
+        link->most_data = card->max_data - APDU_FRAME;
     link->features = card->features;
     link->pin_min = card->pin_min;
     link->pin_max = card->pin_max;
@@ -3686,12 +3692,11 @@ static st link_status(struct link *link, u32 *state)
 // shows another one, or none, the connection is dead: a reset would be that one's.
 static bool link_shows_same(struct link *link)
 {
-    const u32 changes = 0xffff0000u;
-    const u32 mask = changes | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
+    const u32 mask = READER_COUNT | SCARD11_READER_COUNTED | SCARD11_READER_PRESENT;
     u32 state = 0;
     if (!link->state || link_status(link, &state)) return false;
     if ((state & mask) != (link->state & mask)) link->dead = true;
-    return !link->dead && state & SCARD11_READER_COUNTED && state & changes;
+    return !link->dead && state & SCARD11_READER_COUNTED && state & READER_COUNT;
 }
 
 // What an answer without a status word means, which is what pcscd mostly has of a card that was
@@ -3711,7 +3716,7 @@ static st link_no_answer(struct link *link)
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *link)
 {
-    size_t most = extended_takes_data(&link->extended) ? link->max_data : APDU_DATA_SHORT;
+    size_t most = extended_takes_data(&link->extended) ? link->most_data : APDU_DATA_SHORT;
     return link->secure ? most - link->secure->sent_more : most;
 }
 
@@ -4404,7 +4409,7 @@ struct driver {
 #define CARD_SIGN    1u
 #define CARD_DECRYPT 2u
 #define CARD_DERIVE  4u
-#define CARD_ENCRYPT 8u                 // these four are a secret key's, CARD_DECRYPT one of them
+#define CARD_ENCRYPT 8u                 // these are a secret key's, and CARD_DECRYPT too
 #define CARD_WRAP    16u
 #define CARD_UNWRAP  32u
 #define CARD_AES     1u                 // kinds of secret keys of a token
@@ -4442,8 +4447,9 @@ struct object {
     u32   use;                      // CARD_SIGN ...
     u32   access;                   // of one on the card: CARD_SENSITIVE ...
     const struct alg_key *key;      // shared between its private and its public half
-    u32   schemes;                  // CARD_SCHEME ...: the card pads itself, in these ways only; 0:
-                                    // it takes whole blocks
+    u32   schemes;                  // CARD_SCHEME ...: the card itself pads so, and only so. The
+                                    // driver takes off what the host padded by PKCS#1. 0: it takes
+                                    // whole blocks
     u32   secret_len;               // of a secret key, in bytes; 0: not known
     CK_KEY_TYPE secret_type;        // of a secret key: CKK_AES ...
     const struct alg_hash *hashes;  // the card does this itself, on the data; NULL: the host does
@@ -4693,7 +4699,7 @@ static void card_forget_verified(struct token *token)
 }
 
 // Wipes a secret that was kept, if any.
-static void card_secret_forget(struct credential *credential)
+static void card_forget_secret(struct credential *credential)
 {
     if (!credential->kept_len) return;
     mem_wipe(credential->kept, CARD_PIN_MAX);
@@ -4701,15 +4707,15 @@ static void card_secret_forget(struct credential *credential)
     credential->kept_len = 0;
 }
 
-static void card_secrets_forget(struct token *token)
+static void card_forget_token_secrets(struct token *token)
 {
-    for (u32 i = 0; i < token->credential_count; i++) card_secret_forget(&token->credentials[i]);
+    for (u32 i = 0; i < token->credential_count; i++) card_forget_secret(&token->credentials[i]);
 }
 
 // Wipes all secrets that were kept for a card.
 static void card_forget_all_secrets(struct card *card)
 {
-    for (u32 i = 0; i < card->token_count; i++) card_secrets_forget(&card->tokens[i]);
+    for (u32 i = 0; i < card->token_count; i++) card_forget_token_secrets(&card->tokens[i]);
 }
 
 // Room for a secret, in a page that nothing else is in: locking it locks nothing of others, and the
@@ -4726,7 +4732,7 @@ static u8 *card_secret_room(struct card *card, bool must)
 static void card_secret_keep(struct card *card, struct credential *credential, bytes secret,
                              bool must)
 {
-    card_secret_forget(credential);
+    card_forget_secret(credential);
     if (!secret.n || secret.n > CARD_PIN_MAX) return;
     if (!credential->kept) credential->kept = card_secret_room(card, must);
     bool locked = credential->kept && os_lock_page(credential->kept);
@@ -4751,7 +4757,7 @@ static void card_login_lost(struct token *token)
 {
     if (token->so) token->so_lost = true;
     token->login = token->so = false;
-    card_secrets_forget(token);
+    card_forget_token_secrets(token);
     token->stale = false;
     token->login_epoch++;
 }
@@ -5503,8 +5509,8 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
     return ST_OK;
 }
 
-// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK. Some cards have the new PIN
-// verified then.
+// RESET RETRY COUNTER with the new PIN alone, after a VERIFY of the PUK. Some cards have the new
+// PIN verified then.
 static st secret_reset(struct card *card, struct token *token, struct credential *pin, bytes fresh,
                        struct scratch scratch)
 {
@@ -7034,8 +7040,9 @@ static st p15dir_look_if_blank(struct card *card, struct token *token, struct sc
 
 // ---- A directory that another program changed ----
 // What was read is kept as long as the card is in. When it was connected anew, what the card counts
-// its changes by (lastUpdate in EF.TokenInfo, or an applet's own counter) is compared before the
-// next search, and the directory is read again if it differs. A card that has neither is believed.
+// its changes by (lastUpdate in EF.TokenInfo; MyEID's own counter: myeid_list) is compared before
+// the next search, and the directory is read again if it differs. A card that has neither is
+// believed.
 
 // Was the card connected since this was asked last?
 static bool p15dir_was_away(struct card *card, struct p15 *p15)
@@ -9972,10 +9979,8 @@ static st myeid_list(struct card *card, struct token *token, const struct query 
 // QUIRK(MyEID): SELECT leaves the login alone; there is a command that ends it.
 static st myeid_logout(struct card *card, struct token *token)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .ins = MYEID_INS_DEAUTHENTICATE, .p2 = card_pin(token)->reference };
-    return link_exchange(&card->link, &cmd, &rsp);
+    return iso_send(&card->link, &cmd);
 }
 
 // ---- Private keys ----
@@ -11228,11 +11233,9 @@ static st belpic_login(struct card *card, struct token *token, struct credential
 // QUIRK(Belgian eID): SELECT leaves the login alone; there is a command that ends it.
 static st belpic_logout(struct card *card, struct token *token)
 {
-    u8 none[16];
-    struct buf rsp = buf_on(none, sizeof none);
     struct apdu cmd = { .cla = BELPIC_CLA, .ins = BELPIC_INS_LOG_OFF };
     (void)token;
-    return link_exchange(&card->link, &cmd, &rsp);
+    return iso_send(&card->link, &cmd);
 }
 
 // One signature. The card pads for RSA itself: it gets the DigestInfo. Some give r and s of a
@@ -12001,13 +12004,14 @@ static st same_prove_now(struct card *card, struct scratch scratch)
 //   os_crypto      guards PSA.
 //
 // With the library's lock alone a card may be touched where nobody is inside its reader: nobody can
-// enter meanwhile (slot_look_at_rest, slot_place, slot_stop).
+// enter meanwhile (slot_mind_rest, slot_make_room, slot_stop).
 //
 // Where an event waits. A change is a difference between what PC/SC says and the table. The thread
 // that writes it there (slot_note) counts it in reader->changes and sets reader->pending, a bit for
-// each slot. Only slot_take_event clears that, for C_WaitForSlotEvent. The card keeps the changes
-// from before it was connected: if the two differ, it is gone, and who holds the reader's lock next
-// frees it (>>life).
+// each slot. C_WaitForSlotEvent takes it from there (slot_take_event). Where the reader's place is
+// given to another reader first, it waits in slot_dropped. The card keeps the changes from before
+// it was connected: if the two differ, it is gone, and who holds the reader's lock next frees it
+// (>>life).
 
 #ifndef SLOT_REST_MS
 #define SLOT_REST_MS 1000               // how long a card without a session stays connected
@@ -12125,8 +12129,8 @@ static const char *slot_state_text(bool listed, u32 state)
     return state & SCARD11_READER_PRESENT ? "card in" : "empty";
 }
 
-// Writes what PC/SC says of a reader into the table. Events are made here, by slot_note_swap and by
-// slot_know_tokens; nowhere else.
+// Writes what PC/SC says of a reader into the table. It makes the events, as slot_note_swap and
+// slot_know_tokens do, and nobody else.
 static void slot_note(struct reader *reader, bool listed, u32 state)
 {
     u32 had = slot_tokens(reader);
@@ -12242,7 +12246,7 @@ static bool slot_can_go(const struct reader *reader)
 }
 
 // A free place, or that of the reader that has been gone longest; NULL: there is none.
-static struct reader *slot_place(void)
+static struct reader *slot_make_room(void)
 {
     struct reader *best = NULL;
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
@@ -12271,7 +12275,7 @@ static struct reader *slot_named(const char *name)
 {
     struct reader *reader = slot_find(name);
     if (reader) return reader;
-    reader = slot_place();
+    reader = slot_make_room();
     if (!reader) return NULL;
     strcpy(reader->name, name);
     reader->listed = false;
@@ -12403,7 +12407,7 @@ static bool slot_rests(const struct reader *reader)
 // A card that no session needs stays connected for a while: only its own connection shows a swap
 // that PC/SC's count does not. Then it is let go, for other programs. Nobody is inside, and nobody
 // can come while the library's lock is held: so this touches the card without the reader's.
-static void slot_look_at_rest(struct reader *reader)
+static void slot_mind_rest(struct reader *reader)
 {
     if (!slot_rests(reader)) return;
     struct card *card = reader->card;
@@ -12445,7 +12449,7 @@ static void slot_look_all(void)
         if (!slot_context) break;
         int code = slot_look_once();
         if (!code) {
-            for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_look_at_rest(&slot_readers[i]);
+            for (u32 i = 0; i < SCARD11_READERS_MAX; i++) slot_mind_rest(&slot_readers[i]);
             return;
         }
         if (code == SCARD11_READER_UNKNOWN) continue;       // one left between list and look
@@ -12925,7 +12929,7 @@ static bool run_next(struct run *run)
 //
 //   NULL      life_insert connects and probes the card that is in           in use
 //   in use    life_rest, when no session needs it: logins end               at rest, or let go
-//   at rest   slot_look_at_rest, after a while, where the count tells       let go: disconnected
+//   at rest   slot_mind_rest, after a while, where the count tells       let go: disconnected
 //   let go    life_take_up connects it again and proves it                  in use
 //   any       life_drop frees it: gone, or as good as gone                  NULL
 
@@ -12938,7 +12942,7 @@ static bool run_next(struct run *run)
 
 // Looks whether the reader shows that its card left. Then it lost its power, and with it all that
 // was verified: a reset would be one of the card that came. That there is no reader shows nothing.
-static bool life_has_left(struct reader *reader)
+static bool life_note_left(struct reader *reader)
 {
     struct card *card = reader->card;
     os_acquire(&os_library);
@@ -12957,7 +12961,7 @@ static bool life_has_left(struct reader *reader)
 static bool life_drop(struct reader *reader, st why)
 {
     u32 changes = reader->card->changes;
-    life_has_left(reader);
+    life_note_left(reader);
     slot_empty(reader, false);
     os_acquire(&os_library);
     slot_look_all();
@@ -13242,7 +13246,7 @@ static void life_log_out_everywhere(void)
         os_acquire(&os_library);
         bool idle = slot_is_taken(reader) && !reader->inside;
         if (slot_go_in(reader, idle ? ST_OK : ST_NO_SLOT, &reader)) continue;
-        if (reader->card && !life_has_left(reader)) life_log_out_all(reader);
+        if (reader->card && !life_note_left(reader)) life_log_out_all(reader);
         slot_leave(reader);
     }
 }
@@ -13261,7 +13265,7 @@ static void life_learn_identity(struct reader *reader)
 }
 
 // No session needs the card any more: other programs may have it, at once when one did, a little
-// later otherwise (slot_look_at_rest). It stays connected where the count says nothing, because
+// later otherwise (slot_mind_rest). It stays connected where the count says nothing, because
 // then only the connection can tell that it is still the same card.
 // ST_CARD_REMOVED: it was gone by then.
 static st life_rest(struct reader *reader)
@@ -13804,8 +13808,9 @@ enum attr_kind {
     ATTR_UNWRAP, ATTR_RECOVER
 };
 
-// An attribute, for the classes that have it. A new one is one row here, and one in make_rules
-// where a template may give it.
+// An attribute, for the classes that have it. A new one is one row here. Where a template
+// may give it, it has one in make_rules, and where it is read from the card late, a search asks for
+// it by attr_certificate_needs_read or attr_key_needs_read.
 struct attr_row {
     u32 type;                   // CKA_
     u8  classes;                // ATTR_DATA ...
@@ -14942,7 +14947,7 @@ static st login_set_user_pin(struct reader *reader, struct token *token, bytes o
     TRY(login_check_pins(reader->card, pin, old, pin, fresh));
     while (run_next(&run)) run.s = secret_change(reader->card, token, pin, old, fresh, scratch);
     if (token->stale) card_login_lost(token);
-    else              card_secret_forget(pin);      // which of the two it is now, is not sure
+    else              card_forget_secret(pin);      // which of the two it is now, is not sure
     if (run.s) return login_broken_off(run.s);
     // What came from the pinpad is not known here, and nobody types a PIN three times.
     if (!token->login || !fresh.p) return life_log_out(reader, token);
@@ -16043,8 +16048,9 @@ static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in
     }
 }
 
-// What the driver gets with the block that op_sign_block made, or a cryptogram: how it verifies.
-// Where the card does PSS itself, it gets a hash, and what is to be done with it.
+// The alg_use that goes to the driver with a whole block: raw RSA, and how the host padded it, by
+// which >>trial checks the signature. Where the card pads by PSS itself, the driver gets a hash,
+// and the use as it is.
 static struct alg_use op_card_use(const struct object *object, const struct alg_use *use)
 {
     struct alg_use raw = *use;
@@ -16129,8 +16135,8 @@ static st op_sign(struct reader *reader, struct session *session, struct op *op,
     struct alg_use use = op->use;
     TRY(op_input(op, last, &scratch, &use.digest));
     if (op_card_pads(object, &use)) {
-        bool short_hash = use.scheme == ALG_PSS && use.digest.n != use.hash->size;
-        if (object->schemes && short_hash) return ST_DATA_LEN;
+        bool wrong_length = use.scheme == ALG_PSS && use.digest.n != use.hash->size;
+        if (object->schemes && wrong_length) return ST_DATA_LEN;
         return op_run_key(reader, session, object, true, &use, use.digest, scratch, out);
     }
     struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
@@ -17802,7 +17808,7 @@ CK_RV C_GetInfo(CK_INFO_PTR info)
 
 // ---- Slots and tokens (5.5) ----
 
-// The slots of all readers that were ever found, or those that have a token.
+// The slots of all readers that are there, or those that have a token.
 static st p11_slot_list(const struct call *call, CK_BBOOL present, CK_SLOT_ID *list,
                         CK_ULONG *count)
 {

@@ -144,7 +144,7 @@ inline slot_note(state, at)
 }
 
 /* A card at rest with a connection: that shows what no count does. Nobody is inside. */
-inline slot_look_at_rest()
+inline slot_mind_rest()
 {
     if
 #ifdef FAULT_REST_UNDER_A_CALL
@@ -185,7 +185,7 @@ inline slot_look_all()
         :: else
         fi;
         context = true; context_of = service;
-        if :: !lost -> slot_note(shown, world); slot_look_at_rest() :: else fi
+        if :: !lost -> slot_note(shown, world); slot_mind_rest() :: else fi
     :: else
     fi
 }

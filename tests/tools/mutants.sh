@@ -135,7 +135,7 @@ mutant a_count_of_0_tells 'cards cards_without_a_name_swapped' \
 mutant memory_answers_unproven 'cards cards_swapped_where_the_count_is_stuck' \
     life_look_at_connection 'if (!s \&\& card->unproven .*' ''
 mutant a_swap_at_rest_is_not_noted 'cards cards_swapped_after_a_look' \
-    slot_look_at_rest 'slot_note_swap(reader);' ';'
+    slot_mind_rest 'slot_note_swap(reader);' ';'
 
 # a lost context is a removal of every card, with its event: slot_look_all
 mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
@@ -162,7 +162,7 @@ mutant a_reset_that_failed_is_one 'cards cards_logouts_that_fail' \
 mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
     life_reset 'same_connect_again(card, true)' 'link_reset(\&card->link)'
 mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
-    life_has_left 'card_forget_verified(.*' ';'
+    life_note_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
     secret_verify 'if (!s) pin->verified = true;' ''
 

@@ -149,7 +149,7 @@ TEST(card_forgets_a_pin_that_was_kept)
     CHECK(ARENA_NEW(&card_it.arena, u8, ARENA_BLOCK - 2 * os_page()));
     card_secret_keep(&card_it, pin, bytes_text("12345678"), true);      // unless it must be
     CHECK_BYTES(pin->kept, pin->kept_len, "3132333435363738");
-    card_secret_forget(pin);
+    card_forget_secret(pin);
     CHECK(!memcmp(pin->kept, none, sizeof none));
     arena_free(&card_it.arena);
 }

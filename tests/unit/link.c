@@ -349,7 +349,7 @@ TEST(link_chains_what_the_reader_cannot_take)
                             .extended.reader = &link_reader, .count = &link_counts };
     CHECK_ST(link_connect(&link_l, false), ST_OK);
     CHECK_ST(link_begin(&link_l), ST_OK);
-    CHECK(link_l.extended.on && link_l.max_data == 503);
+    CHECK(link_l.extended.on && link_l.most_data == 503);
     CHECK_ST(link_try((struct apdu){ .ins = 0x2a, .data = bytes_of(data, 600) }, &rsp), ST_OK);
     link_over();
 }

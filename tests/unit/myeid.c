@@ -135,7 +135,7 @@ static void myeid_check(const char *const *lines, enum myeid_work work, enum alg
     p15_scripted_key.where.file = bytes_of(file, sizeof file);
     card_it.link.extended.on = myeid_extended;
     card_it.link.extended.proven = myeid_extended ? EXTENDED_FORMS : 0;
-    card_it.link.max_data = 65535;
+    card_it.link.most_data = 65535;
     struct scratch scratch = p15_scratch();
     CHECK_ST(work == MYEID_SIGN ? myeid_sign(&card_it, o, &use, in, scratch, &out)
              : work == MYEID_DERIVE ? myeid_derive(&card_it, o, in, scratch, &out)
