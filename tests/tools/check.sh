@@ -12,7 +12,7 @@ for d in /usr/include/PCSC /usr/local/include/PCSC; do [ ! -d $d ] || pcsc="$pcs
 fail() { echo "check: $*" >&2; exit 1; }
 run() { echo "+ $*"; "$@" || exit 1; }
 
-run awk -v dir=. -v types=1 -f tests/tools/structure.awk scard11.c
+run awk -v dir=. -v types=1 -v strict=1 -f tests/tools/structure.awk scard11.c
 run sh tests/tools/options.sh
 
 drivers=$(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|\1|p' scard11.h)

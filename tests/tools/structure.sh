@@ -13,7 +13,7 @@ pass() { passed=$((passed + 1)); }
 fail() { failed=$((failed + 1)); echo "structure.sh: $*"; }
 
 # The file itself is in order.
-said=$(awk -v dir=. -v types=1 -f tests/tools/structure.awk scard11.c)
+said=$(awk -v dir=. -v types=1 -v strict=1 -f tests/tools/structure.awk scard11.c)
 [ -z "$said" ] && pass || fail "$said"
 
 # The faults that are put into it elsewhere have their place in it.
