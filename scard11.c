@@ -5103,7 +5103,8 @@ struct pin_command {
     bytes old_pin, fresh_pin;           // what they are; NULL: typed at the pinpad, both
 };
 
-// Features of a reader that have a PIN entered: in one control, or begun and finished in two.
+// Features of a reader that have PINs entered: in one control (VERIFY_PIN_DIRECT and
+// MODIFY_PIN_DIRECT), or begun and finished in two (their _START and _FINISH).
 struct pinpad_way { u8 direct, start, finish; };
 static const struct pinpad_way pinpad_verify = { 6, 1, 2 };
 static const struct pinpad_way pinpad_modify = { 7, 3, 4 };
@@ -5138,7 +5139,8 @@ static bool pinpad_has_feature(const struct link *link, u8 feature)
     return link->features >> feature & 1;
 }
 
-// Has the reader a pinpad for this, pinpad_verify or pinpad_modify? It cannot protect a command.
+// Has the reader a pinpad that can do this, pinpad_verify or pinpad_modify? Secure messaging rules
+// it out: a pinpad cannot protect a command.
 static bool pinpad_is_there(const struct link *link, const struct pinpad_way *way)
 {
     if (link->secure) return false;
@@ -5167,7 +5169,7 @@ static bool pinpad_encodes(const struct credential *credential, u8 block)
 }
 
 // Do the numbers of digits that card and pinpad take meet?
-static bool pinpad_counts(const struct link *link, const struct credential *credential)
+static bool pinpad_takes_digits(const struct link *link, const struct credential *credential)
 {
     bool takes_least = !link->pin_max || link->pin_max >= credential->min;
     return takes_least && link->pin_min <= credential->max;
@@ -5186,12 +5188,12 @@ static bool pinpad_takes(const struct card *card, const struct credential *old,
                  first->filler == last->filler;
     if (!pinpad_is_there(link, fresh ? &pinpad_modify : &pinpad_verify)) return false;
     if (!alike || !pinpad_encodes(first, pinpad_block(old, fresh))) return false;
-    return pinpad_counts(link, first) && pinpad_counts(link, last);
+    return pinpad_takes_digits(link, first) && pinpad_takes_digits(link, last);
 }
 
 // ---- What it is told ----
 
-// How it encodes a PIN: bmFormatString, bmPINBlockString, bmPINLengthFormat (2.5.2). ISO 9564 is
+// Puts how a PIN is encoded: bmFormatString, bmPINBlockString, bmPINLengthFormat (2.5.2). ISO 9564 is
 // BCD behind one byte, whose low half takes the length.
 static void pinpad_put_form(const struct credential *credential, u8 block, struct buf *out)
 {
@@ -5202,8 +5204,8 @@ static void pinpad_put_form(const struct credential *credential, u8 block, struc
     }
 }
 
-// wPINMaxExtraDigit: how many digits, most and least. What the card takes of either PIN, and the
-// pinpad can.
+// Puts how many digits may be typed, most and least (wPINMaxExtraDigit): what the card takes for
+// either PIN, as far as the pinpad does.
 static void pinpad_put_digits(const struct link *link, const struct credential *first,
                               const struct credential *last, struct buf *out)
 {
@@ -5216,7 +5218,7 @@ static void pinpad_put_digits(const struct link *link, const struct credential *
     buf_put(out, BYTES(max, min));
 }
 
-// The filler that the pinpad writes a PIN over.
+// Puts the filler that the pinpad writes a PIN over.
 static void pinpad_put_block(const struct credential *credential, u8 block, struct buf *out)
 {
     bool iso9564 = credential->coding == CARD_PIN_ISO9564;
@@ -5225,8 +5227,8 @@ static void pinpad_put_block(const struct credential *credential, u8 block, stru
     buf_fill(out, credential->filler, block - (size_t)iso9564);
 }
 
-// The structure PIN_VERIFY, or PIN_MODIFY if there is a new PIN (2.5.2, 2.5.3), which ends with the
-// command. The reader's own timeouts and messages; the validation key ends an entry.
+// Puts the structure PIN_VERIFY (2.5.2), or PIN_MODIFY if there is a new PIN (2.5.3), which ends
+// with the command. Timeouts and messages are the reader's own; the validation key ends an entry.
 static void pinpad_structure(const struct link *link, const struct pin_command *command,
                              struct buf *out)
 {
@@ -5243,10 +5245,10 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     if (both) talk = &pinpad_asks_both;
     buf_put(out, BYTES(0, 0));                          // bTimeOut, bTimeOut2
     pinpad_put_form(first, block, out);
-    if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, ..New
+    if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, ...New
     pinpad_put_digits(link, first, fresh ? fresh : old, out);
     if (fresh) buf_put8(out, talk->confirm);
-    buf_put8(out, 0x02);                                // bEntryValidationCondition
+    buf_put8(out, 0x02);                                // bEntryValidationCondition: the key
     buf_put8(out, talk->messages);
     buf_put(out, BYTES(PINPAD_LANGUAGE & 0xff, PINPAD_LANGUAGE >> 8));
     buf_put(out, bytes_of(talk->index, fresh ? 3 : 1));
@@ -11055,8 +11057,8 @@ static st fineid_list(struct card *card, struct token *token, const struct query
 static st fineid_sign_once(struct card *card, struct object *object, bytes in, struct buf *out)
 {
     const struct p15_key *key = object->state;
-    u8 room[2 + FINEID_HASH], none[16];
-    struct buf hash = buf_on(room, sizeof room), rsp = buf_on(none, sizeof none);
+    u8 room[2 + FINEID_HASH];
+    struct buf hash = buf_on(room, sizeof room);
     size_t start = out->n;
     bytes crt = BYTES(CRT_ALGORITHM, 1, FINEID_ECDSA_384, CRT_KEY, 1, key->reference);
     if (key->type != ALG_EC || object->key->curve->size != FINEID_HASH) return ST_NOT_SUPPORTED;
@@ -11067,7 +11069,7 @@ static st fineid_sign_once(struct card *card, struct object *object, bytes in, s
     TRY(place_set_environment(card, MSE_SET, CRT_SIGN, crt, false));
     struct apdu cmd = { .ins = INS_PSO, .p1 = FINEID_PSO_HASH, .p2 = FINEID_PSO_DATA,
                         .data = buf_bytes(&hash) };
-    TRY(link_exchange(&card->link, &cmd, &rsp));
+    TRY(iso_send(&card->link, &cmd));
     TRY(iso_sign(&card->link, BYTES_NONE, 2 * FINEID_HASH, out));
     return out->n - start == 2 * FINEID_HASH ? ST_OK : ST_PROTOCOL;
 }
