@@ -5193,8 +5193,8 @@ static bool pinpad_takes(const struct card *card, const struct credential *old,
 
 // ---- What it is told ----
 
-// Puts how a PIN is encoded: bmFormatString, bmPINBlockString, bmPINLengthFormat (2.5.2). ISO 9564 is
-// BCD behind one byte, whose low half takes the length.
+// Puts how a PIN is encoded: bmFormatString, bmPINBlockString, bmPINLengthFormat (2.5.2). ISO 9564
+// is BCD behind one byte, whose low half takes the length.
 static void pinpad_put_form(const struct credential *credential, u8 block, struct buf *out)
 {
     switch (credential->coding) {
@@ -5245,10 +5245,10 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     if (both) talk = &pinpad_asks_both;
     buf_put(out, BYTES(0, 0));                          // bTimeOut, bTimeOut2
     pinpad_put_form(first, block, out);
-    if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, ...New
+    if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, and New
     pinpad_put_digits(link, first, fresh ? fresh : old, out);
     if (fresh) buf_put8(out, talk->confirm);
-    buf_put8(out, 0x02);                                // bEntryValidationCondition: the key
+    buf_put8(out, 0x02);                                // bEntryValidationCondition
     buf_put8(out, talk->messages);
     buf_put(out, BYTES(PINPAD_LANGUAGE & 0xff, PINPAD_LANGUAGE >> 8));
     buf_put(out, bytes_of(talk->index, fresh ? 3 : 1));
@@ -5364,7 +5364,7 @@ static st pinpad_enter(struct card *card, const struct pin_command *command)
  * sure of it; no other function builds a command with secret_in.
  * ==============================================================================================*/
 
-// Digits, two to a byte; an odd one leaves half a byte to the filler.
+// Puts digits, two to a byte; an odd one leaves half a byte to the filler.
 static void secret_put_pairs(const struct credential *credential, bytes digits, struct buf *out)
 {
     u8 filler = credential->fill_to ? credential->filler : 0xff;
@@ -5374,6 +5374,7 @@ static void secret_put_pairs(const struct credential *credential, bytes digits, 
     }
 }
 
+// Puts digits, one to a byte behind an F.
 static void secret_put_half_nibbles(bytes digits, struct buf *out)
 {
     for (size_t i = 0; i < digits.n; i++) buf_put8(out, 0xf0u | (digits.p[i] & 15));
@@ -5615,8 +5616,10 @@ static st secret_end_one(struct card *card, struct token *token, struct credenti
     if (pin->logout_by == LOGOUT_SELECT) return secret_end_by_select(card, token);
     if (pin->logout_by == LOGOUT_RESET) return ST_NOT_SUPPORTED;
     TRY(place_go_to(card, token, &pin->place, scratch));
-    if (pin->logout_by == LOGOUT_VERIFY_FF) s = iso_logout(&card->link, pin->reference);
-    else if (token->driver->logout) s = token->driver->logout(card, token);
+    if (pin->logout_by == LOGOUT_VERIFY_FF)
+        s = iso_logout(&card->link, pin->reference);
+    else if (token->driver->logout)
+        s = token->driver->logout(card, token);
     if (!s) pin->verified = false;
     return s;
 }
