@@ -3712,6 +3712,15 @@ static st link_no_answer(struct link *link)
 }
 
 // ---- Commands ----
+//
+// On the way of a command to the card each function adds one thing to the one below it:
+//
+//   link_exchange      once more: short, if it was refused for its length; or if it met a chain
+//   link_send          long data goes in a chain (link_chain)
+//   link_converse      it is protected (link_wrap, link_unwrap)
+//   link_collect       GET RESPONSE fetches what the card keeps back
+//   link_transmit_le   once more, if the card wants another Le
+//   link_transmit      it is encoded, sent, counted, and logged
 
 // How much data goes in one command; what is longer is chained.
 static size_t link_most(const struct link *link)
