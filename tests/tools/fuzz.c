@@ -3,7 +3,7 @@
 // One entry is compiled at a time, by FUZZ_<entry>. An input is read from its front: what it
 // decides (a choice, a length, an answer of the card) comes from the next bytes, and 0 when there
 // are none left. FUZZ_SEEDS is a program that writes the inputs in tests/data/corpus:
-// (those of p11 with words for names were found; those of p15 are directories of tests/unit/p15.c)
+// (those of p11 with words for names were found; those of p15 are directories of tests/unit/p15object.c)
 //     cc -DFUZZ_SEEDS -DSCARD11_READER=2 tests/tools/fuzz.c tests/sim/sim_*.c ... -o seeds && ./seeds
 #include "../../scard11.c"
 
@@ -813,6 +813,71 @@ static void fuzz(bytes in)
 }
 #endif
 
+#if defined(FUZZ_p15entry)
+// ---- One directory file of PKCS#15, or its EF.TokenInfo ----
+// Each entry is parsed as if it were of each kind; what comes of it lies within it.
+
+static bool value_within(const struct p15_value *value, bytes in)
+{
+    bool path = within(value->path.aid, in) && within(value->path.file, in);
+    MUST(value->path.file.n <= P15_PATH_MAX && value->path.offset <= P15_FILE_MAX);
+    return path && within(value->direct, in);
+}
+
+static void parse_key(const struct p15_entry *entry, enum alg_type type, struct p15alg_table *table)
+{
+    struct p15_key_entry key;
+    struct p15alg_named named = { false, 0 };
+    p15entry_key(entry, type, &key);
+    MUST(within(key.id, entry->whole) && within(key.subject, entry->whole));
+    MUST(within(key.algorithms, entry->whole) && value_within(&key.value, entry->whole));
+    p15alg_named(table, key.algorithms, &named);
+    MUST(named.known);
+}
+
+static void parse_entry(const struct p15_entry *entry, struct p15alg_table *table)
+{
+    struct p15_rule rule = p15entry_rule(entry->rules, P15_MODE_USE);
+    struct p15_pin pin;
+    struct p15_certificate_entry certificate;
+    struct p15_data_entry data;
+    MUST(within(rule.auth_id, entry->whole) && entry->label.n <= P15_TEXT_MAX);
+    if (!p15entry_pin(entry, &pin)) {
+        MUST(within(pin.auth_id, entry->whole) && pin.credential.min <= pin.credential.max);
+        MUST(pin.credential.fill_to <= CARD_PIN_MAX);
+    }
+    parse_key(entry, ALG_RSA, table);
+    parse_key(entry, ALG_EC, table);
+    parse_key(entry, ALG_SECRET, table);
+    if (!p15entry_certificate(entry, &certificate))
+        MUST(within(certificate.id, entry->whole) && p15entry_has_value(&certificate.value) &&
+             value_within(&certificate.value, entry->whole));
+    if (!p15entry_data(entry, &data))
+        MUST(within(data.oid, entry->whole) && within(data.application, entry->whole) &&
+             value_within(&data.value, entry->whole));
+}
+
+static void fuzz(bytes in)
+{
+    static struct p15alg_table table;
+    struct p15_info info;
+    struct p15_entry entry;
+    struct tlv record;
+    char name[33];
+    bytes rest = in;
+    p15entry_info(in, BYTES(0xa0), &info);
+    MUST(within(info.serial, in) && within(info.maker, in) && within(info.label, in));
+    MUST(within(info.algorithms, in) && within(info.update, in));
+    p15entry_text(name, sizeof name - 1, info.label);
+    p15alg_parse(info.algorithms, &table);
+    MUST(table.n <= P15ALG_MAX);
+    while (!p15entry_next(&rest, &record)) {
+        MUST(within(record.whole, in));
+        if (!p15entry_parse(&record, &entry)) parse_entry(&entry, &table);
+    }
+}
+#endif
+
 #if defined(FUZZ_p15)
 // ---- A whole card's PKCS#15 files ----
 // How the card is; then its files, each an identifier, a length and so many bytes, up to identifier
@@ -1006,6 +1071,19 @@ static void put_files(struct buf *b, const struct sim_fs_file *df)
     if (df->fid == 0x3f00) buf_put16(b, 0);
 }
 
+// The directory files of a card, each by itself.
+static void seed_entries(const char *of, const struct sim_fs_file *df)
+{
+    for (const struct sim_fs_file *file = df->child; file; file = file->next) {
+        char name[40];
+        if (file->type == SIM_DF) { seed_entries(of, file); continue; }
+        if (file->type == SIM_KEY_FILE || file->data_len < 2 || file->data_len > 2000) continue;
+        if (!p15entry_is_record(*file->data) || file->data[1] == 0x82) continue;
+        snprintf(name, sizeof name, "%s_%04x", of, (unsigned)file->fid);
+        seed("p15entry", name, BYTES_NONE, bytes_of(file->data, file->data_len));
+    }
+}
+
 static void seed_card(const char *name, u8 order, u8 kind, u8 how, struct sim_card *card)
 {
     static u8 room[60000], answers[600];
@@ -1014,6 +1092,8 @@ static void seed_card(const char *name, u8 order, u8 kind, u8 how, struct sim_ca
     for (size_t i = 0; i < sizeof answers; i++) answers[i] = (u8)(i % 129 ? 0x11 : 128);
     buf_put(&b, bytes_of(answers, sizeof answers));
     MUST(!b.full);
+    if (!strcmp(name, "files_a") || !strcmp(name, "secrets"))
+        seed_entries(name, ((struct sim_fs *)(void *)card)->mf);
     seed("p15", name, BYTES(order, kind, how), buf_bytes(&b));
     card->free(card);
 }
@@ -1096,7 +1176,7 @@ int main(void)
     for (u8 what = 0; what < 8; what++) {
         static const u8 body[140] = { 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0 };
         char name[] = { (char)('0' + what), 0 };
-        seed("padding", name, BYTES(what, 2, 2, 32, 0, 192), bytes_of(body, sizeof body));
+        seed("pad", name, BYTES(what, 2, 2, 32, 0, 192), bytes_of(body, sizeof body));
     }
     for (u8 how = 0; how < 8; how++) {      // good cards of several kinds, every key in turn
         char name[] = "good0";
