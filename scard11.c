@@ -6585,8 +6585,8 @@ static struct place p15_place(const struct p15 *p15, const struct p15_path *wher
 
 // ---- Selecting ----
 
-// The application: by its AID, or by the path of its DF. The MF is the one DF that no path from the
-// MF names.
+// Selects the application by its AID, or by the path of its DF. The MF is the one DF that a path
+// from the MF cannot name.
 static st p15file_select_application(struct card *card, const struct p15 *p15)
 {
     bool root = p15->base.n == 2;
@@ -6597,7 +6597,7 @@ static st p15file_select_application(struct card *card, const struct p15 *p15)
     return iso_select_file(&card->link, root ? ISO_BY_FID : ISO_BY_PATH, path);
 }
 
-// The application, or a place beside or in it; see select of struct driver.
+// Selects the application, or a place beside or in it; see select of struct driver.
 static st p15file_select(struct card *card, struct token *token, const struct place *place)
 {
     const struct p15 *p15 = token->state;
@@ -6690,7 +6690,7 @@ static const struct p15_io p15file_io = { p15file_select_path, p15file_read_bina
 // one after the other, or anything.
 enum p15_shape { P15_OBJECT, P15_RECORDS, P15_ANY };
 
-// Does nothing but filler come in a file of records, and enough of it?
+// Is what follows the records of a file nothing but filler, and enough of it?
 static bool p15file_ends_in_filler(bytes rest)
 {
     for (size_t i = 0; i < rest.n; i++)
@@ -6698,7 +6698,7 @@ static bool p15file_ends_in_filler(bytes rest)
     return rest.n >= P15_FILLER_ENDS;
 }
 
-// Is all there of what a file holds?
+// Is all there of what a file holds? Of a file of unknown content nobody can say.
 static bool p15file_enough(bytes got, enum p15_shape shape)
 {
     struct tlv tlv;
@@ -6709,9 +6709,9 @@ static bool p15file_enough(bytes got, enum p15_shape shape)
     return p15file_ends_in_filler(got);
 }
 
-// How much to ask for next: what the object's own length or the file's size leaves, or all. All,
-// too, as long as it is not known whether the reader bears extended length: at the first file that
-// is read nothing has been handed out yet that its failure would cost.
+// How much to ask for next: what the object's own length or the file's size leaves, else all that
+// an answer can hold. That is asked for, too, as long as it is not known whether the reader bears
+// extended length: when the first file is read, a failure costs nothing yet.
 static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape, u32 size)
 {
     if (extended_is_untried(&link->extended)) return APDU_LE_ALL;
@@ -6721,7 +6721,7 @@ static u32 p15file_want(const struct link *link, bytes got, enum p15_shape shape
     return whole > got.n ? whole - (u32)got.n : APDU_LE_ALL;
 }
 
-// The records of the selected file, one after the other.
+// Appends the records of the selected file, one after the other.
 static st p15file_read_records(struct card *card, struct buf *out)
 {
     for (u8 i = 1; i <= P15_RECORDS_MAX; i++) {
@@ -6786,7 +6786,7 @@ static st p15file_read_once(struct card *card, struct token *token, const struct
     return p15file_read_selected(card, p15, path, part, shape, out);
 }
 
-// Does content look like what it should be? Then it was our application that answered.
+// Does content look like what it should be? Then our application answered.
 static bool p15file_plausible(bytes content, enum p15_shape shape)
 {
     struct tlv tlv;
@@ -6798,7 +6798,8 @@ static bool p15file_plausible(bytes content, enum p15_shape shape)
     return !content.n || p15entry_is_record(*content.p);
 }
 
-// What a path names, in scratch, by one attempt. ST_NOT_FOUND: also what does not look like it.
+// Reads what a path names into scratch, by one attempt. ST_NOT_FOUND: also where it does not look
+// like what it should be.
 static st p15file_try_value(struct card *card, struct token *token, const struct p15_path *path,
                             enum p15_shape shape, struct scratch *scratch, bytes *out)
 {
@@ -6813,9 +6814,9 @@ static st p15file_try_value(struct card *card, struct token *token, const struct
     return ST_OK;
 }
 
-// What a path names, in scratch. Read on trust first, where another program may have selected its
-// own application: what answers in the right shape at the right path is ours. An error of the card
-// may be in passing: once more.
+// Reads a value into scratch; out is a view of it. It is read on trust first, where another program
+// may have selected its own application: what answers in the right shape at the right path is ours.
+// An error of the card may be in passing: then it is read once more. ST_NOT_FOUND: there is none.
 static st p15file_read_value(struct card *card, struct token *token, const struct p15_value *value,
                              enum p15_shape shape, struct scratch *scratch, bytes *out)
 {
@@ -6878,7 +6879,8 @@ static struct p15_file *p15dir_add_file(struct card *card, struct p15 *p15, u32 
     return file;
 }
 
-// EF.ODF: which directory files there are. A card without one has none: nobody has set it up yet.
+// Reads EF.ODF, once: which directory files there are. A card without one has none: nobody has set
+// it up yet.
 static st p15dir_read_odf(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
@@ -6911,7 +6913,8 @@ static bool p15dir_has(const struct p15 *p15, enum p15_kind kind)
 
 // ---- The landmark: what of EF.TokenInfo stays, or a file that a driver names ----
 
-// lastUpdate changes with each write, and is left out.
+// What a landmark is made of, in scratch: all of TokenInfo but lastUpdate, which changes with each
+// write.
 static bytes p15dir_landmark_of(const struct p15_info *info, struct scratch *scratch)
 {
     struct buf b = scratch_buf(scratch, info->serial.n + info->maker.n + info->label.n + 2);
@@ -6923,8 +6926,8 @@ static bytes p15dir_landmark_of(const struct p15_info *info, struct scratch *scr
     return b.full ? BYTES_NONE : buf_bytes(&b);
 }
 
-// A TokenInfo without a serial number shows which application it is, not which card. Where there is
-// none, the ODF must do.
+// Notes TokenInfo as the landmark, if the driver has not named a file. Without a serial number it
+// shows which application it is, not which card. Where it says nothing, the ODF must do.
 static st p15dir_note_landmark(struct p15 *p15, const struct p15_info *info,
                                struct scratch scratch)
 {
@@ -6936,8 +6939,8 @@ static st p15dir_note_landmark(struct p15 *p15, const struct p15_info *info,
     return ST_OK;
 }
 
-// Reads the file of the landmark, without a SELECT of the application: where it is, or what is its
-// DF's path, is known; else it must answer in the current DF.
+// Reads the file of the landmark without a SELECT of the application. Where its path from the MF on
+// is not known, it must answer in the current DF.
 static st p15dir_read_mark(struct card *card, struct token *token, const struct p15_path *path,
                            struct buf *out)
 {
@@ -6950,7 +6953,8 @@ static st p15dir_read_mark(struct card *card, struct token *token, const struct 
     return ST_OK;
 }
 
-// What of the file's content counts: so many bytes as its path says, or the first data object.
+// Cuts the content of the landmark's file to what counts: as many bytes as its path says, or the
+// first data object.
 static st p15dir_mark_in(const struct p15_path *path, bytes *content)
 {
     struct tlv first;
@@ -6985,7 +6989,7 @@ static st p15dir_landmark(struct card *card, struct token *token, u32 ref, struc
 
 // ---- EF.TokenInfo ----
 
-// A token's label: the application's, and where that has two user PINs, which one is its.
+// Sets a token's label: the application's, and where that has two user PINs, the PIN's in brackets.
 static void p15dir_set_label(struct card *card, struct token *token, bytes label)
 {
     const struct p15 *p15 = token->state;
@@ -7004,7 +7008,8 @@ static void p15dir_set_label(struct card *card, struct token *token, bytes label
     if (b.n) p15entry_text(token->label, sizeof token->label - 1, buf_bytes(&b));
 }
 
-// What C_GetTokenInfo tells of a token: the last eight bytes of the serial number, maker, label.
+// Sets what C_GetTokenInfo tells of a token: the last eight bytes of the serial number, maker,
+// label.
 static void p15dir_tell_token(struct card *card, struct token *token, const struct p15_info *info)
 {
     struct buf number = buf_on(token->serial, sizeof token->serial - 1);
@@ -7015,7 +7020,8 @@ static void p15dir_tell_token(struct card *card, struct token *token, const stru
     p15dir_set_label(card, token, info->label);
 }
 
-// EF.TokenInfo: what C_GetTokenInfo tells, and what the card can do. None is no error.
+// Reads EF.TokenInfo, once: what C_GetTokenInfo tells, and what the card can do. It is no error if
+// there is none.
 static st p15dir_read_info(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
@@ -7040,7 +7046,8 @@ static st p15dir_read_info(struct card *card, struct token *token, struct scratc
     return ST_OK;
 }
 
-// Where TokenInfo is missing, the directory may be, too: then nobody has set the card up yet.
+// Notes whether the tokens are blank: where TokenInfo is missing, the directory may be, too, and
+// then nobody has set the card up yet.
 static st p15dir_look_if_blank(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
@@ -7066,9 +7073,9 @@ static bool p15dir_was_away(struct card *card, struct p15 *p15)
     return away;
 }
 
-// All that was read is read again when it is needed; objects get new handles. PINs stay. What was
-// forgotten keeps its room as long as the card is known: when little is left, the card is begun
-// anew, as after a removal, and with a reset for the sake of a login.
+// Forgets all that was read but the PINs: it is read again when it is needed, and objects get new
+// handles. What was forgotten keeps its room as long as the card is known. When little is left, the
+// card is begun anew, as after a removal, with a reset that ends a login.
 static st p15dir_forget(struct card *card, struct p15 *p15)
 {
     os_log("%s: another program changed the directory", card->link.name);
@@ -7089,8 +7096,8 @@ static st p15dir_forget(struct card *card, struct p15 *p15)
     return ST_OK;
 }
 
-// Has the directory changed since it was read? Then it is forgotten, and TokenInfo is read again.
-// Asked before a search; costs a command only where the card was connected anew.
+// Forgets the directory if it has changed since it was read, and reads TokenInfo again. Called
+// before each search; costs a command only where the card was connected anew.
 static st p15dir_refresh(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
@@ -7124,8 +7131,8 @@ static bool p15dir_is_no(st s)
     return s == ST_NOT_FOUND || (s >= 0x6900 && s < 0x6f00);
 }
 
-// The content of a directory file, kept in the card's arena; empty where the card says that there
-// is no such file.
+// Reads the content of a directory file into the card's arena; it is empty where the card says that
+// there is no such file.
 static st p15dir_fetch(struct card *card, struct token *token, const struct p15_file *file,
                        struct scratch scratch, bytes *kept)
 {
@@ -7141,7 +7148,7 @@ static st p15dir_fetch(struct card *card, struct token *token, const struct p15_
     return kept->n && !kept->p ? ST_ARENA_FULL : ST_OK;
 }
 
-// Is there room for one more entry?
+// Counts an entry that is to be taken. False: it is one too many.
 static bool p15dir_count_entry(struct card *card, struct p15 *p15)
 {
     (void)card;
@@ -7151,7 +7158,7 @@ static bool p15dir_count_entry(struct card *card, struct p15 *p15)
     return false;
 }
 
-// Room for the objects of all records: once one of them is added, all can be.
+// Makes room for the objects of all records: once one of them is added, all can be.
 static st p15dir_reserve(struct card *card, const struct p15 *p15, bytes records)
 {
     struct tlv record;
@@ -7160,8 +7167,8 @@ static st p15dir_reserve(struct card *card, const struct p15 *p15, bytes records
     return card_reserve(card, n < left ? n : left);
 }
 
-// One directory file, from its first to its last entry that makes sense, each given to add. A file
-// that wants the PIN is read after the login.
+// Loads one directory file, from its first to its last entry that makes sense, each given to add. A
+// file that wants the PIN is left for after the login.
 static st p15dir_load_file(struct card *card, struct token *token, struct p15_file *file,
                            p15dir_add *add, struct scratch scratch)
 {
@@ -7183,8 +7190,8 @@ static st p15dir_load_file(struct card *card, struct token *token, struct p15_fi
     return ST_OK;
 }
 
-// All directory files of some kinds, a mask of bits, that were not loaded yet. What kind a secret
-// key is may be said by an algorithm of TokenInfo alone.
+// Loads the directory files of some kinds, a mask of bits, that were not loaded yet. What kind a
+// secret key is may be said by an algorithm of TokenInfo alone, which is read before.
 static st p15dir_load(struct card *card, struct token *token, u32 kinds, p15dir_add *add,
                       struct scratch scratch)
 {
@@ -7212,7 +7219,8 @@ static st p15dir_load(struct card *card, struct token *token, u32 kinds, p15dir_
 
 // ---- PINs ----
 
-// An entry of AODF, kept behind those that are known. Biometrics and keys are passed over.
+// Keeps the PIN of an entry of AODF behind those that are known. Biometrics and keys are passed
+// over.
 static st p15token_add_pin(struct card *card, struct token *token, enum p15_kind kind,
                            const struct p15_entry *entry)
 {
@@ -7229,7 +7237,7 @@ static st p15token_add_pin(struct card *card, struct token *token, enum p15_kind
     return ST_OK;
 }
 
-// The PINs of the directory, at p15->pins.
+// Loads the PINs of the directory, to p15->pins.
 static st p15token_load_pins(struct card *card, struct token *token, struct scratch scratch)
 {
     return p15dir_load(card, token, 1u << P15_AODF, p15token_add_pin, scratch);
@@ -7279,9 +7287,9 @@ static void p15token_set_pin(struct token *token, const struct p15_pin *pin, str
     p15->user_pins[token->index] = pin;
 }
 
-// The user PINs of the AODF: the first is this token's, each other one becomes a token of its own,
-// as far as the reader has slots. The driver has set this token's user PIN, and its PUK if it knows
-// of one.
+// Makes tokens of the user PINs of the AODF: the first is this token's, each other one becomes a
+// token of its own, as far as the reader has slots. The driver has set this token's user PIN, and
+// its PUK if it knows of one.
 static st p15token_find_pins(struct card *card, struct token *token, struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
@@ -7312,7 +7320,8 @@ static struct token *p15token_first(struct card *card, struct token *token)
     return first;
 }
 
-// No PINs were read, but objects tell whether there is more than one.
+// Notes a PIN that an object names while no PINs were read: so objects tell whether there is more
+// than one.
 static void p15token_note_named(struct p15 *p15, bytes auth_id)
 {
     if (!p15->named_pin.n) p15->named_pin = auth_id;
@@ -7363,8 +7372,9 @@ static st p15token_challenge(struct card *card, u8 *out, size_t n, size_t *got)
 #define P15TOKEN_CHALLENGE 32       // bytes that are asked for at a time
 #define P15TOKEN_CHALLENGE_LEAST 8  // that every card with a challenge knows
 
-// What the card gives, in parts of any length; the rest is the host's once it gives none, or less
-// than eight bytes at a time. Some cards know a challenge of eight bytes and no other.
+// n random bytes of the card, which it gives in parts of any length. The host gives the rest once
+// the card gives none, or less than eight bytes at a time. Some cards know a challenge of eight
+// bytes and no other.
 static st p15token_random(struct card *card, struct token *token, u8 *out, size_t n)
 {
     size_t most = P15TOKEN_CHALLENGE;
@@ -7407,7 +7417,7 @@ static st p15token_random(struct card *card, struct token *token, u8 *out, size_
 #define P15_MASK_ALL     (P15_MASK_PRIVATE | P15_MASK_PUBLIC | P15_MASK_CERT | P15_MASK_SECRET | \
                           P15_MASK_DATA)
 
-// An object of an entry, still without what its file holds; NULL: the arena is full.
+// Adds an object, still without what its file holds. NULL: the arena is full.
 static struct object *p15object_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
                                     bytes id, bytes label, void *state)
 {
@@ -7485,7 +7495,7 @@ static u32 p15object_access(u32 access)
     return access & CARD_SENSITIVE ? access : access & ~CARD_ALWAYS_SENSITIVE;
 }
 
-// One of a key's objects; NULL: the arena is full.
+// Adds one of a key's objects. NULL: the arena is full.
 static struct object *p15object_add_key(struct card *card, struct token *token,
                                         CK_OBJECT_CLASS class, struct p15_key *key)
 {
@@ -7504,8 +7514,8 @@ static struct object *p15object_add_key(struct card *card, struct token *token,
     return object;
 }
 
-// The object of a private or secret key, in *made; NULL where its PIN is no token's. Cards leave
-// authId out of keys that want the PIN all the same: then the flag says it.
+// Adds the object of a private or secret key. made: that, or NULL where its PIN is no token's.
+// Cards leave authId out of keys that want the PIN all the same: then the flag says it.
 static st p15object_add_guarded(struct card *card, struct token *token, CK_OBJECT_CLASS class,
                                 struct p15_key *key, const struct p15_entry *entry,
                                 struct object **made)
@@ -7528,7 +7538,7 @@ static st p15object_add_guarded(struct card *card, struct token *token, CK_OBJEC
     return ST_OK;
 }
 
-// An entry of PrKDF.
+// Makes a private key of an entry of PrKDF.
 static st p15object_add_private(struct card *card, struct token *token,
                                 const struct p15_entry *entry)
 {
@@ -7548,8 +7558,9 @@ static st p15object_add_private(struct card *card, struct token *token,
     return ST_OK;
 }
 
-// An entry of PuKDF: the public half of a key, whose object is made when public keys are searched
-// for. Where there is no private half, what it can verify or encrypt says what that could do.
+// Notes the public half of a key that an entry of PuKDF tells of; its object is made when public
+// keys are searched for. Where there is no private half, what this one can verify or encrypt says
+// what that could do.
 static st p15object_add_public(struct card *card, struct token *token,
                                const struct p15_entry *entry, bool trusted)
 {
@@ -7593,13 +7604,14 @@ static CK_KEY_TYPE p15object_named_kind(const struct p15 *p15, struct p15_key *k
     return CKK_GENERIC_SECRET;
 }
 
-// Tags of entries of SKDF: PKCS#15's [0] to [12] are in the order of PKCS#11's numbers; [13] and
-// [14], RC6 and others, have no number there. SEQUENCE and [15] leave the kind to an algorithm.
+// Does the tag of an entry of SKDF name a kind of PKCS#11? PKCS#15's [0] to [12] are in the order
+// of PKCS#11's numbers; [13] and [14], RC6 and others, have no number there.
 static bool p15object_secret_tag_names(u32 tag)
 {
     return tag >= TLV_CONSTRUCTED(0) && tag <= TLV_CONSTRUCTED(12);
 }
 
+// Does the tag of an entry of SKDF leave the kind to an algorithm?
 static bool p15object_secret_tag_leaves(u32 tag)
 {
     return tag == TLV_SEQUENCE || tag == TLV_CONSTRUCTED(15);
@@ -7635,7 +7647,8 @@ static u32 p15object_secret_use(const struct token *token, u32 usage)
     return use;
 }
 
-// An entry of SKDF. The driver may know more of a key whose kind the directory does not say.
+// Makes a secret key of an entry of SKDF. The driver may know more of a key whose kind the
+// directory does not say.
 static st p15object_add_secret(struct card *card, struct token *token,
                                const struct p15_entry *entry)
 {
@@ -7670,8 +7683,8 @@ static struct token *p15object_token_of_id(struct card *card, struct token *toke
     return p15token_first(card, token);
 }
 
-// An entry of CDF. A certificate in trustedCertificates is one that the issuer of the card vouches
-// for, and that its holder cannot change.
+// Makes a certificate of an entry of CDF. One in trustedCertificates is vouched for by the issuer
+// of the card, and cannot be changed by its holder.
 static st p15object_add_certificate(struct card *card, struct token *token,
                                     const struct p15_entry *entry, bool trusted)
 {
@@ -7698,7 +7711,7 @@ static st p15object_add_certificate(struct card *card, struct token *token,
     return ST_OK;
 }
 
-// An entry of DODF.
+// Makes a data object of an entry of DODF.
 static st p15object_add_data(struct card *card, struct token *token, const struct p15_entry *entry)
 {
     struct p15_data_entry said;
@@ -7721,7 +7734,7 @@ static st p15object_add_data(struct card *card, struct token *token, const struc
 
 // ---- The directory to objects ----
 
-// What an entry of a directory file of objects becomes.
+// Makes of an entry what it is an entry of; a p15dir_add.
 static st p15object_add_entry(struct card *card, struct token *token, enum p15_kind kind,
                               const struct p15_entry *entry)
 {
@@ -7736,7 +7749,7 @@ static st p15object_add_entry(struct card *card, struct token *token, enum p15_k
     }
 }
 
-// The objects of directory files of some kinds, a mask of bits.
+// Makes the objects of directory files of some kinds, a mask of bits.
 static st p15object_load(struct card *card, struct token *token, u32 kinds, struct scratch scratch)
 {
     SCARD11_ASSERT(!(kinds & 1u << P15_AODF));
@@ -7750,7 +7763,7 @@ static bytes p15object_auth_id(const struct p15_entry *entry)
     return p15entry_rule(entry->rules, P15_MODE_USE | P15_MODE_ENCRYPT).auth_id;
 }
 
-// An object of a token goes to the token of its PIN, or where that has none, goes.
+// Gives an object to the token of its PIN, or drops it where that is no token's.
 static void p15object_sort(struct card *card, struct token *token, struct object *object)
 {
     struct p15_entry entry;
@@ -7839,6 +7852,7 @@ static void p15object_tell_key(struct p15_key *key, struct alg_key *found, const
     }
 }
 
+// Keeps a public half that was found, and tells the key's objects of it.
 static st p15object_keep_key(struct card *card, struct p15_key *key, const struct alg_key *found,
                              const struct x509 *x509, struct scratch scratch)
 {
@@ -7927,7 +7941,7 @@ static struct p15_certificate *p15object_certificate_of(const struct p15 *p15, b
     return cert;
 }
 
-// The public half of a key from its own file, if the directory has public keys.
+// Reads the public half of a key from its own file, if the directory has public keys.
 static st p15object_read_public(struct card *card, struct token *token, struct p15_key *key,
                                 struct scratch scratch)
 {
@@ -7958,7 +7972,7 @@ static bool p15object_said_enough(const struct p15_key *key)
     return key->bits >= ALG_RSA_MIN_BITS && key->bits <= ALG_RSA_MAX_BITS && key->bits % 8 == 0;
 }
 
-// There is no public half to be had: what the directory said must do.
+// Makes do with what the directory said of a key whose public half cannot be had.
 static st p15object_take_said(struct card *card, struct p15_key *key, bool for_good)
 {
     struct alg_key *said = NULL;
@@ -7997,6 +8011,7 @@ static st p15object_read_key(struct card *card, struct token *token, struct p15_
     }
     s = p15object_read_of_certificate(card, token, cert, scratch);
     if (p15object_is_over(key, s)) return s;
+    // The file comes last where a certificate was known, and again where that came to nothing.
     if (cert) s = p15object_read_public(card, token, key, scratch);
     if (p15object_is_over(key, s)) return s;
     bool later = cert && cert->object->unread && !place_has_login(card, token);
@@ -8007,7 +8022,7 @@ static st p15object_read_key(struct card *card, struct token *token, struct p15_
 
 // ---- For drivers ----
 
-// What a public key has of its own, and what of its other half.
+// Tells a public key's object what its own entry says, and what its other half has.
 static void p15object_tell_public(struct card *card, struct p15_key *key)
 {
     struct object *object = key->public_object, *other = key->private_object;
@@ -8021,7 +8036,7 @@ static void p15object_tell_public(struct card *card, struct p15_key *key)
     object->always_auth = other->always_auth;
 }
 
-// The public halves of all keys as objects, if they are none yet.
+// Adds the public halves of all keys as objects, if they are none yet.
 static st p15object_list_public(struct card *card, struct token *token)
 {
     const struct p15 *p15 = token->state;
