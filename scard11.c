@@ -16099,6 +16099,14 @@ static bool op_is_whole(const struct alg_key *key, const struct alg_use *use, by
     return cipher_verify(key, use, in, signature, scratch) != ST_SIG_INVALID;
 }
 
+// Work on the card with a key: in a login, where the key needs one.
+static struct run op_run_with(struct reader *reader, const struct object *object,
+                              struct scratch scratch)
+{
+    return (struct run){ .reader = reader, .token = object->token,
+                         .login = object->credential != NULL, .scratch = scratch };
+}
+
 // Has the card work with a private key: what comes back is appended to out, which has room for what
 // the key can give. A key that wants the PIN before each use works in the transaction that its
 // context login keeps open.
@@ -16111,8 +16119,7 @@ static st op_run_key(struct reader *reader, struct session *session, struct obje
     st (*work)(struct card *, struct object *, const struct alg_use *, bytes, struct scratch,
                struct buf *) = sign ? driver->sign : driver->decrypt;
     struct alg_use use = op_card_use(object, wanted);
-    struct run run = { .reader = reader, .token = object->token,
-                       .login = object->credential != NULL, .scratch = scratch };
+    struct run run = op_run_with(reader, object, scratch);
     size_t start = out->n;
     SCARD11_ASSERT(object->class == CKO_PRIVATE_KEY && !object->owner);
     if (!work) return ST_NOT_SUPPORTED;
@@ -16600,8 +16607,7 @@ static st stream_run_counter(struct op_stream *stream, bytes key, bytes in, stru
 static st stream_cipher(struct reader *reader, struct object *object, const struct alg_use *use,
                         bytes iv, bool encrypt, bytes in, struct scratch scratch, struct buf *out)
 {
-    struct run run = { .reader = reader, .token = object->token,
-                       .login = object->credential != NULL, .scratch = scratch };
+    struct run run = op_run_with(reader, object, scratch);
     size_t start = out->n;
     bytes key;
     SCARD11_ASSERT(in.n % use->block == 0);
@@ -17040,8 +17046,7 @@ static bool keys_no_secret(const struct alg_key *key, bytes secret)
 static st keys_run_derive(struct reader *reader, struct object *object, bytes point,
                           struct scratch scratch, struct buf *secret)
 {
-    struct run run = { .reader = reader, .token = object->token,
-                       .login = object->credential != NULL, .scratch = scratch };
+    struct run run = op_run_with(reader, object, scratch);
     SCARD11_ASSERT(!secret->n);
     if (!object->token->driver->derive) return ST_NOT_SUPPORTED;
     while (run_next(&run)) {
