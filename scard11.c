@@ -7590,7 +7590,8 @@ static st p15object_add_public(struct card *card, struct token *token,
 
 // ---- Secret keys ----
 
-// The kind of a secret key whose tag does not say it: that of an algorithm that it names.
+// The kind of a secret key whose tag does not say it: that of an algorithm that it names. PKCS#11's
+// mechanisms of one cipher have numbers that differ in the last four bits.
 static CK_KEY_TYPE p15object_named_kind(const struct p15 *p15, struct p15_key *key)
 {
     if (!key->algorithms.n) return CKK_GENERIC_SECRET;
