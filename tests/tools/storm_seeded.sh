@@ -85,7 +85,7 @@ seeded arena_kept 'LeakSanitizer' \
 seeded context_kept "$(bad 'misuse of the reader')\|more than 128 contexts" \
     -e "$(in_ gate_stop_waiter 'if (context) scard11_reader_stop(context);' '(void)context;')"
 seeded lock_not_held "$(bad 'unexpected')\|Sanitizer\|wrong use" \
-    -e "$(in_ slot_wait 'os_acquire(&reader->lock);' '')" -e "$(in_ slot_leave 'os_release(&reader->lock);' '')"
+    -e "$(in_ slot_wait 'os_acquire(&reader->lock);' 'reader->lock.held = true;')" -e "$(in_ slot_leave 'os_release(&reader->lock);' '')"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
