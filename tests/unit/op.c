@@ -23,7 +23,7 @@ TEST(op_fits_a_hash_to_the_curve)
 // A signature that begins with 00 is looked at: here 2 ^ 3 is 8, with a modulus of 64 bytes.
 TEST(op_short_signatures_are_looked_at)
 {
-    u8 modulus[64], block[64] = { 0 }, signature[64] = { 0 };
+    u8 modulus[64] = { 0 }, block[64] = { 0 }, signature[64] = { 0 };
     const struct alg_use use = { .type = ALG_RSA, .scheme = ALG_RAW };
     struct alg_key k = { .type = ALG_RSA, .bits = 512, .modulus = bytes_of(modulus, 64),
                          .exponent = BYTES(3) };

@@ -307,7 +307,7 @@ TEST(padding_oaep_every_hash_and_length)
 TEST(padding_oaep_open_refuses)
 {
     struct alg_use use = padding_use(ALG_RSA, ALG_OAEP, &alg_hashes[0], &alg_hashes[0], 0);
-    u8 block[128], plain[107];
+    u8 block[128] = { 0 }, plain[107];
     struct buf b = buf_on(block, sizeof block), out;
     bytes all = bytes_of(block, sizeof block), db = bytes_of(block + 21, sizeof plain);
     CHECK_ST(cipher_start(), ST_OK);
