@@ -84,9 +84,9 @@
  *                 >>pinpad >>secret      PINs that are typed, or given: the one gate
  *                 >>trial     what is done on trust, and checked
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
- *                 >>p15 >>p15file        ... an application; how its files are reached and read
- *                 >>p15dir >>p15token    ... its directory; tokens and PINs
- *                 >>p15object >>p15key >>p15made  ... objects; keys in use; made directories
+ *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
+ *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
+ *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
  *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
  *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales

@@ -138,7 +138,7 @@ static st p15_take_all(struct token *t)
     return s;
 }
 
-// The same, in the order in which a program may want them.
+// Everything listed and read, the objects of one class first, as a program may want them.
 static st p15_take_in_order(struct token *t, CK_OBJECT_CLASS first)
 {
     const struct query one = { .class = first, .any_id = true, .logged_in = true };
