@@ -251,14 +251,14 @@ TEST(reader_keeps_a_connection_that_fails)
 // What the reader tells by its TLV properties; the pinpad's features are there, and no others.
 TEST(reader_tells_what_it_can_do)
 {
-    const struct sim_reader_pad pad = { 1u << 0x06, 4, 8, NULL, NULL };
+    const struct sim_reader_pinpad pad = { 1u << 0x06, 4, 8, NULL, NULL };
     struct scard11_reader_card card;
     void *conn = NULL;
     u8 out[8];
     size_t n = sizeof out;
     reader_begin_pcsc();
     sim_reader_limit(reader_number, 1000, 0);
-    sim_reader_pad(reader_number, &pad);
+    sim_reader_pinpad(reader_number, &pad);
     CHECK_EQ(scard11_reader_connect(&conn, "Reader", 0, &card), SCARD11_READER_OK);
     CHECK(card.features & 1u << 0x06 && !(card.features & 1u << 0x07));
     CHECK_EQ(card.max_data, 1000);
