@@ -6646,7 +6646,7 @@ static st p15file_select_absolute(struct card *card, const struct p15 *p15, byte
                                   struct buf *fcp)
 {
     bool root = path.n == 2;
-    bool home = path.n == p15->base.n + 2 && bytes_begin(path, p15->base);
+    bool home = p15->base.n && path.n == p15->base.n + 2 && bytes_begin(path, p15->base);
     if (!home) card->where = CARD_SOMEWHERE;
     if (!root && !(p15->quirks & P15_FULL_PATH)) path = bytes_from(path, 2);
     TRY(p15file_select_file(&card->link, p15, root ? ISO_BY_FID : ISO_BY_PATH, path, fcp));

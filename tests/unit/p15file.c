@@ -62,6 +62,10 @@ TEST(p15file_selecting_by_every_path)
     CHECK(p15_sent("a4090004dd01440100 ") && !p15_is_home());
     CHECK_ST(p15_white_select("04:4402"), ST_OK);
     CHECK(p15_sent("a404000ca000000063504b43532d313500 a4000002440200 "));
+    CHECK_ST(p15_white_select("04:3f00"), ST_OK);               // the MF is not the application's DF
+    CHECK(p15_sent("a40000023f0000 ") && !p15_is_home());
+    CHECK_ST(p15_white_select("04:4402"), ST_OK);
+    CHECK(p15_sent("a404000ca000000063504b43532d313500 a4000002440200 ") && p15_is_home());
     // logged in, and sure of nothing: there is no file whose path would show the application
     card_it.sure = false;
     t->login = true;
