@@ -14,7 +14,8 @@
 //     }
 //     int main(int argc, char **argv)
 //     {
-//         test_begin(argc, argv);                 arguments: only these sections, or cases that begin so
+//         test_begin(argc, argv);                 only sections or cases of these names, or
+//                                                 cases whose names begin with these words
 //         SECTION(link);
 //         return test_end();                      prints "N passed, N failed"; 1 if any failed
 //     }
@@ -22,10 +23,10 @@
 // A case fails once, at its first CHECK that does not hold: CHECK returns from its function. In a
 // helper that a case calls, it returns from the helper: guard with `if (test_failing) return;`.
 // Single-threaded: a case that starts threads lets them report through memory, and checks after it
-// has joined them. TEST_AT is a file that gets a line at the begin of each case and at
-// its end: how many cases passed, how many failed, and which one runs. Its last line says how far a program
-// is that does not come to its end. The environment variable SEED sets test_seed, which test_begin prints: a
-// test that needs chance takes it from test_any_below.
+// has joined them. TEST_AT is a file that gets a line at the begin of each case and at its end: how
+// many cases passed, how many failed, and which one runs. Its last line says how far a program is
+// that does not come to its end. The environment variable SEED sets test_seed, which test_begin
+// prints: a test that needs chance takes it from test_any_below.
 #ifndef TEST_H
 #define TEST_H
 
@@ -98,7 +99,7 @@ static inline void test_at(const char *name)
     fclose(f);
 }
 
-// link_chains is the beginning of link_chains_what_the_reader_cannot_take, link_ch is not: whole words.
+// Does a name begin with these words? link_chains_what_fits: with link_chains, not with link_ch.
 static inline bool test_begins(const char *name, const char *wanted)
 {
     size_t n = strlen(wanted);
