@@ -19,8 +19,8 @@
  *             arena, freed whole when it leaves), a call (scratch, wiped on return). See >>arena
  *   Handles   Epoch and index. A handle from before a removal matches nothing.      See >>handle
  *   Errors    Functions that can fail return st; C_* turn it into CKR_* once.       See >>status
- *   Threads   One lock per reader, held for a whole C_* call on its card; one library lock for
- *             the table of readers; one crypto lock around PSA; taken in that order. See >>slot
+ *   Threads   One lock at the gate (initialised or not); one per reader, held for a whole C_* call
+ *             on its card; one for the table of readers; one around PSA. In that order. See >>slot
  *   Hot-plug  reader->card is the only pointer into an arena. Whoever notices a removal says so in
  *             the table; the next holder of the reader's lock frees the arena.      See >>run
  *   Secrets   A function that fills a buffer with a PIN or key wipes it; an arena is wiped when it
@@ -39,7 +39,8 @@
  *   a list from a card has a cap, in memory and in work  >>link >>p15dir >>p15file: ..._MAX
  *
  * WHERE DOES IT GO?  (tests/tools/recipes.sh does those with *, and runs what came of it)
- *   a card behaves oddly      its driver, marked QUIRK(card)
+ *   a card behaves oddly      its driver, marked QUIRK(card) (`./build.sh quirks` lists them), or a
+ *                             bit of struct p15's quirks
  *   what a status word means  >>iso, in the function of its command, or the driver; SW_: >>status
  *   a new error, or its CKR_* a line of ST_LIST in >>status
  * * a mechanism               a row of mech_rows in >>mech, its parameters in mech_use; its hash:
@@ -60,7 +61,7 @@
  *   a reader behaves oddly    >>reader: READER_... of the platform; with long commands: >>extended
  *   a PIN is coded otherwise  enum card_pin_coding in >>card; secret_encode; pinpad_encodes
  *   another way to readers    SCARD11_READER_CUSTOM, and no change here
- *   an event                  >>slot: slot_note sees the change, slot_take_event hands it out
+ *   an event                  >>slot: slot_change makes it, slot_take_event hands it out
  *   a law                     its keeper, named above; a fault in tools/mutants.sh that is found
  *   an option                 scard11.h; one at run time: option_set, option_apply in >>option
  *   what one platform has     >>os
@@ -496,8 +497,8 @@ static const char *st_text(st s)
  * MARK: - >>os
  * What C99 does not have: locks, process, time, random bytes, environment, locked memory, the log.
  *
- * Owns    struct os_lock, the library and the crypto lock; where the log goes, and when it may: no
- *         line outside C_Initialize .. C_Finalize; with >>reader the only #if of a platform
+ * Owns    struct os_lock, the locks of library, gate and crypto; where the log goes, and when it
+ *         may: no line outside C_Initialize .. C_Finalize; with >>reader the only #if of a platform
  * Names   os_
  * Tests   tests/unit/os.c
  * ==============================================================================================*/
@@ -3291,7 +3292,7 @@ static void apdu_encode(struct buf *out, const struct apdu *apdu, u32 most, bool
  * ==============================================================================================*/
 
 // More than 255 bytes of data, or an answer of more than 256, go in extended length or else in
-// pieces. What a card and a reader say about it is not to be trusted, so it is tried. An extended
+// pieces. A card or reader that says no is believed; a yes is tried. An extended
 // command has one of three forms; a card that takes one may refuse another, so each is proven by
 // itself. What comes back for a command means for its form:
 //
@@ -3849,7 +3850,7 @@ static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
-                         .ins = INS_GET_RESPONSE, .secret_out = cmd->secret_out };
+                         .ins = INS_GET_RESPONSE, .secret_out = link_hides(link, cmd) };
     struct apdu *next = cmd;
     size_t start = rsp->n;
     for (u32 pieces = 0;; pieces++) {
@@ -4273,8 +4274,8 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 //              login (>>place).
 // landmark     Data that only this application has. To read it is to be sure, without a SELECT.
 // identity     A landmark that no other card has, such as a serial number. It shows that a card
-//              whose connection was lost for a while is the one that we remember (>>slot).
-// credential   A PIN, PUK or key: what it opens, the place where it is presented, how, and what
+//              whose connection was lost for a while is the one that we remember (>>same).
+// credential   A PIN or PUK: what it opens, the place where it is presented, how, and what
 //              ends its effect. An object names the one that opens it.
 
 #define CARD_OBJECT_PAGE   16
@@ -4325,12 +4326,6 @@ enum card_role {
     ROLE_SIGN               // one key, each time that it is used
 };
 
-// How a credential is presented.
-enum card_kind {
-    KIND_PIN,               // by VERIFY and its kin
-    KIND_KEY                // as the key of a challenge and response
-};
-
 // What makes the card forget that a credential was presented.
 enum card_logout { LOGOUT_RESET, LOGOUT_VERIFY_FF, LOGOUT_SELECT, LOGOUT_COMMAND };
 
@@ -4343,7 +4338,6 @@ enum card_unblock {
 
 struct credential {
     u8   role;              // enum card_role
-    u8   kind;              // enum card_kind
     u8   reference;
     u8   coding;            // enum card_pin_coding
     u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
@@ -4456,7 +4450,7 @@ struct object {
     u32   use;                      // CARD_SIGN ...
     u32   access;                   // of one on the card: CARD_SENSITIVE ...
     const struct alg_key *key;      // shared between its private and its public half
-    u32   schemes;                  // CARD_SCHEME ...: the card itself pads so, and only so. The
+    u32   card_pads;                // CARD_SCHEME ...: the card itself pads so, and only so. The
                                     // driver takes off what the host padded by PKCS#1. 0: it takes
                                     // whole blocks
     u32   secret_len;               // of a secret key, in bytes; 0: not known
@@ -4492,7 +4486,7 @@ struct token {
     bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
     u64   login_epoch;              // changes with each login and logout
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
-    u32   schemes;                  // as of its keys: what C_GetMechanismInfo says
+    u32   card_pads;                  // as of its keys: what C_GetMechanismInfo says
     u32   ec_hash;                  // CKM_: its EC keys sign what they hash so themselves; 0: any
     u32   secrets;                  // CARD_AES ...: secret keys that the card may have, and uses
     u32   profiles;                 // CARD_PROFILE ...: of OASIS, that it fulfils
@@ -4902,6 +4896,12 @@ static void place_leave(struct card *card)
     card->mse_len = 0;
 }
 
+// Nothing in this transaction shows any more which application is selected.
+static void place_unsure(struct card *card)
+{
+    card->sure = false;
+}
+
 // Notes that the application of a token was seen to be selected: what is asked from here to the end
 // of the transaction is asked of it.
 static void place_seen(struct card *card, struct token *token)
@@ -4923,7 +4923,7 @@ static st place_select(struct card *card, struct token *token)
 {
     const struct place home = { BYTES_NONE, BYTES_NONE };
     TRY(link_ready(&card->link));
-    card->sure = false;
+    place_unsure(card);
     place_leave(card);
     st s = token->driver->select(card, token, &home);
     if (s == ST_NOT_FOUND) return ST_LOST;
@@ -6810,7 +6810,7 @@ static st p15file_try_value(struct card *card, struct token *token, const struct
     if (!good) return ST_NOT_FOUND;
     *out = scratch_keep(&again, &content);
     *scratch = again;
-    if (path->aid.n) card->sure = false;        // another application is selected now
+    if (path->aid.n) place_unsure(card);        // another application is selected now
     return ST_OK;
 }
 
@@ -7504,7 +7504,7 @@ static struct object *p15object_add_key(struct card *card, struct token *token,
     object->type = key->type;
     object->key = key->key;
     object->use = p15object_use(key);
-    object->schemes = class == CKO_PRIVATE_KEY ? token->schemes : 0;
+    object->card_pads = class == CKO_PRIVATE_KEY ? token->card_pads : 0;
     object->subject = key->subject;
     object->ref = key->reference;
     memcpy(object->start, key->start, sizeof object->start);
@@ -9590,8 +9590,8 @@ static st isoapplet_read_version(struct card *card, struct isoapplet *isoapplet,
     if (number > 1) return ST_NOT_MINE;
     isoapplet->hashes = number == 0;
     token->ec_hash = isoapplet->hashes ? CKM_SHA_1 : 0;
-    token->schemes = CARD_SCHEME(ALG_PKCS1);
-    if (number > 0 && features & ISOAPPLET_HAS_PSS) token->schemes |= CARD_SCHEME(ALG_PSS);
+    token->card_pads = CARD_SCHEME(ALG_PKCS1);
+    if (number > 0 && features & ISOAPPLET_HAS_PSS) token->card_pads |= CARD_SCHEME(ALG_PSS);
     return ST_OK;
 }
 
@@ -10554,7 +10554,7 @@ static void esteid_set_up(const struct esteid *esteid, struct token *token)
     strcpy(token->maker, "IDEMIA");
     esteid_add_credentials(token);
     token->key_types = model->key_types;
-    token->schemes = CARD_SCHEME(ALG_PKCS1);
+    token->card_pads = CARD_SCHEME(ALG_PKCS1);
 }
 
 // The two PINs as a directory that the card has not; each is a token, as far as there are slots.
@@ -11232,7 +11232,7 @@ static st belpic_probe(struct card *card, struct token *token, struct scratch sc
     card_set_credential(token, &belpic_puk);
     strcpy(token->label, "BELPIC");
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-    token->schemes = CARD_SCHEME(ALG_PKCS1);
+    token->card_pads = CARD_SCHEME(ALG_PKCS1);
     place_arrived(card, token);
     TRY(belpic_add_files(card, p15, scratch));
     TRY(p15dir_read_info(card, token, scratch));
@@ -11458,7 +11458,7 @@ static int generic_algorithm(const struct p15 *p15, struct p15_key *key, u32 alg
 }
 
 // How the card pads for a key itself: not at all, where it takes whole blocks.
-static u32 generic_schemes(const struct p15 *p15, struct p15_key *key)
+static u32 generic_pads(const struct p15 *p15, struct p15_key *key)
 {
     u32 schemes = CARD_SCHEME(ALG_PKCS1);
     if (generic_algorithm(p15, key, GENERIC_RSA_X_509, GENERIC_OP_SIGN | GENERIC_OP_DECIPHER) >= 0)
@@ -11497,7 +11497,7 @@ static st generic_take(struct card *card, struct token *token, struct scratch sc
     for (u32 i = token->index; i < SCARD11_READER_SLOTS; i++) {
         if (card->tokens[i].state != p15) continue;
         card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
-        card->tokens[i].schemes = generic_schemes(p15, &any);
+        card->tokens[i].card_pads = generic_pads(p15, &any);
     }
     return ST_OK;
 }
@@ -11556,7 +11556,7 @@ static st generic_list(struct card *card, struct token *token, const struct quer
     TRY(p15object_list(card, token, query, scratch));
     for (struct p15_key *key = p15->keys; key; key = key->next)
         if (key->type == ALG_RSA && key->private_object)
-            key->private_object->schemes = generic_schemes(p15, key);
+            key->private_object->card_pads = generic_pads(p15, key);
     return ST_OK;
 }
 
@@ -11746,7 +11746,7 @@ static const struct driver driver_generic = {
  * Which driver takes a card.
  *
  * Owns    the list of drivers
- * Uses    >>link >>card
+ * Uses    >>link >>card >>place
  * Names   probe_
  * Tests   tests/unit/probe.c
  * ==============================================================================================*/
@@ -11809,7 +11809,7 @@ static st probe_once(struct card *card, const struct driver *driver, struct scra
     card->token_count = 0;
     card->tokens->driver = driver;
     card->current = NULL;
-    card->sure = false;
+    place_unsure(card);
     card->link.erred = false;
     st s = driver->probe(card, card->tokens, scratch);
     SCARD11_ASSERT(s || (card->tokens->state && card->tokens->credential_count));
@@ -11918,7 +11918,7 @@ static st same_connect(struct link *link, bool reset)
 static st same_connect_unproven(struct card *card, bool reset)
 {
     TRY(same_connect(&card->link, reset));
-    card->sure = false;
+    place_unsure(card);
     place_leave(card);
     card->unproven = true;
     TRY(same_status(card));
@@ -12037,11 +12037,11 @@ static st same_prove_now(struct card *card, struct scratch scratch)
 // enter meanwhile (slot_mind_rest, slot_make_room, slot_stop).
 //
 // Where an event waits. A change is a difference between what PC/SC says and the table. The thread
-// that writes it there (slot_note) counts it in reader->changes and sets reader->pending, a bit for
-// each slot. C_WaitForSlotEvent takes it from there (slot_take_event). Where the reader's place is
-// given to another reader first, it waits in slot_dropped. The card keeps the changes from before
-// it was connected: if the two differ, it is gone, and who holds the reader's lock next frees it
-// (>>life).
+// that writes it there (slot_change) counts it in reader->changes and sets reader->pending, a bit
+// for each slot. C_WaitForSlotEvent takes it from there (slot_take_event). Where the reader's place
+// is given to another reader first, it waits in slot_dropped. The card keeps the changes from
+// before it was connected: if the two differ, it is gone, and who holds the reader's lock next
+// frees it (>>life).
 
 #ifndef SLOT_REST_MS
 #define SLOT_REST_MS 1000               // how long a card without a session stays connected
@@ -12260,9 +12260,11 @@ static void slot_keep_events(struct reader *reader)
 {
     for (u32 index = 0; index < SCARD11_READER_SLOTS; index++) {
         if (!(reader->pending >> index & 1)) continue;
-        if (slot_dropped_count == SLOT_DROPPED)
-            os_log("slot %lu: its removal was never asked for",
-                   (unsigned long)slot_take_dropped());
+        if (slot_dropped_count == SLOT_DROPPED) {
+            os_log("slot %lu: its removal was never asked for", (unsigned long)*slot_dropped);
+            slot_take_dropped();
+        }
+        SCARD11_ASSERT(slot_dropped_count < SLOT_DROPPED);
         slot_dropped[slot_dropped_count++] = reader->first_id + index;
     }
     reader->pending = 0;
@@ -12839,7 +12841,7 @@ static st run_begin(struct run *run)
     bool was_open = card->link.open;
     TRY(run_open(card));
     // What others did before this transaction, nobody tells.
-    if (!was_open && !card->link.exclusive) card->sure = false;
+    if (!was_open && !card->link.exclusive) place_unsure(card);
     if (card->unproven) TRY(same_prove(card, run_scratch(run)));
     TRY(run_need_login(run));
     TRY(run_turn_to(card, token));
@@ -12903,7 +12905,7 @@ static bool run_go_offline(struct run *run)
     struct card *card = run->reader->card;
     if (!run->known || !card->link.conn) return false;
     card->link.offline = true;
-    if (!card->link.open && !card->link.exclusive) card->sure = false;
+    if (!card->link.open && !card->link.exclusive) place_unsure(card);
     return true;
 }
 
@@ -13303,7 +13305,7 @@ static st life_rest(struct reader *reader)
     struct card *card = reader->card;
     run_close_open(card);
     life_log_out_all(reader);
-    card->sure = false;
+    place_unsure(card);
     if (!card->rest_ms) card->rest_ms = os_now_ms();
     if (card->used && same_count_tells(card)) {
         life_learn_identity(reader);
@@ -13526,7 +13528,7 @@ static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mec
     CK_FLAGS flags = mech_uses(mech);
     if (mech_is_des3(mech) && !mech_on_card(token, mech)) return 0;
     if (mech_on_host(mech)) return flags;
-    bool lacks = !mech_has_scheme(token->schemes, mech);
+    bool lacks = !mech_has_scheme(token->card_pads, mech);
     if (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash) lacks = true;
     if (!driver->sign || lacks) flags &= ~(CK_FLAGS)(CKF_SIGN | CKF_SIGN_RECOVER);
     if (!driver->decrypt || lacks) flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
@@ -13651,7 +13653,7 @@ static bool mech_fits(const struct mech_row *mech, const struct object *object)
         if (!object->owner && !mech_on_card(object->token, mech)) return false;
         return mech_takes_secret(mech, object->secret_type);
     }
-    if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->schemes, mech)) return false;
+    if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->card_pads, mech)) return false;
     return mech_takes(mech, object->key ? object->key->type : object->type);
 }
 
@@ -15849,8 +15851,8 @@ static st op_check_card(const struct object *object, const struct mech_row *mech
                         const struct alg_use *use)
 {
     if (object->hashes && use->hash != object->hashes) return ST_MECHANISM;
-    if (!mech_has_scheme(object->schemes, mech)) return ST_MECHANISM;
-    if (!object->schemes || use->scheme != ALG_PSS) return ST_OK;
+    if (!mech_has_scheme(object->card_pads, mech)) return ST_MECHANISM;
+    if (!object->card_pads || use->scheme != ALG_PSS) return ST_OK;
     return use->mgf == use->hash && use->salt == use->hash->size ? ST_OK : ST_MECH_PARAM;
 }
 
@@ -16084,7 +16086,7 @@ static st op_sign_block(const struct op *op, const struct alg_key *key, bytes in
 static struct alg_use op_card_use(const struct object *object, const struct alg_use *use)
 {
     struct alg_use raw = *use;
-    if (object->schemes && use->scheme == ALG_PSS) return raw;
+    if (object->card_pads && use->scheme == ALG_PSS) return raw;
     raw.type = object->key->type;
     raw.scheme = ALG_RAW;
     raw.made = use->scheme;
@@ -16160,7 +16162,7 @@ static struct object *op_object(const struct reader *reader, const struct sessio
 static bool op_card_pads(const struct object *object, const struct alg_use *use)
 {
     if (object->hashes || object->key->type == ALG_EDWARDS) return true;
-    return object->schemes && use->scheme == ALG_PSS;
+    return object->card_pads && use->scheme == ALG_PSS;
 }
 
 // Signs all the input, last behind what was kept. The block is the card's to make, or is padded
@@ -16173,7 +16175,7 @@ static st op_sign(struct reader *reader, struct session *session, struct op *op,
     TRY(op_input(op, last, &scratch, &use.digest));
     if (op_card_pads(object, &use)) {
         bool wrong_length = use.scheme == ALG_PSS && use.digest.n != use.hash->size;
-        if (object->schemes && wrong_length) return ST_DATA_LEN;
+        if (object->card_pads && wrong_length) return ST_DATA_LEN;
         return op_run_key(reader, session, object, true, &use, use.digest, scratch, out);
     }
     struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);

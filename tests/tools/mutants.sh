@@ -103,7 +103,7 @@ mutant secret_on_any_place 'unit place' \
 mutant sure_without_a_look 'module another_application_never_gets_the_pin' \
     place_be_sure 'if (card->sure) return ST_OK;' 'return ST_OK;'
 mutant sure_after_the_transaction 'module another_application_never_gets_the_pin' \
-    run_begin 'card->sure = false;' ';'
+    run_begin 'place_unsure(card);' ';'
 mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
 

@@ -239,10 +239,15 @@ in_banner { for (k in field) { gsub(/^ +| +$/, "", field[k]) }; next }
         else if (name in type_owner)  uses(type_owner[name], "")
         else if (name in order) uses(name, "")
         else uses(owner_of(name), call ? "calls " name "()" : "")
+        # What a line of the log calls is not called where there is no log (SCARD11_TRACE 0).
+        if (in_log && call && name !~ /(_text|_head)$/)
+            bad(NR, name "() in a line of the log must not be needed for anything else")
+        if (name ~ /^os_log(_hex)?$/ && call && in_function) in_log = 1
         if (name in keeper && keeper[name] != in_name && (in_function || before_name ~ /{/))
             bad(NR, name " is for " (keeper[name] ? keeper[name] "()" : "nobody") " alone")
         last = name
     }
+    if (code ~ /;/) in_log = 0
     # What an entry point is called in the log.
     if (in_function && match($0, /\("(C_|scard11_)[A-Za-z0-9_]*"/) &&
         substr($0, RSTART + 2, RLENGTH - 3) != in_name)

@@ -156,7 +156,7 @@ TEST(generic_who_pads)
         struct p15 p = { .info_read = false };
         struct p15_key any = { .type = ALG_RSA };
         generic_announce(&p, cases[i].algorithms);
-        CHECK_EQ(generic_schemes(&p, &any), cases[i].want);
+        CHECK_EQ(generic_pads(&p, &any), cases[i].want);
         if (test_failing) printf("    %s\n", cases[i].algorithms);
     }
 }

@@ -40,7 +40,7 @@ TEST(isoapplet_knows_its_versions)
         if (cases[i].mine) {
             const struct isoapplet *a = p15_scripted_token->state;
             CHECK_EQ(a->hashes, cases[i].hashes);
-            CHECK_EQ(p15_scripted_token->schemes, CARD_SCHEME(ALG_PKCS1) |
+            CHECK_EQ(p15_scripted_token->card_pads, CARD_SCHEME(ALG_PKCS1) |
                      (cases[i].pss ? CARD_SCHEME(ALG_PSS) : 0));
             CHECK_EQ(card_pin(p15_scripted_token)->tries, 2);
             CHECK(p15_scripted_token->blank);

@@ -282,7 +282,7 @@ TEST(mech_what_a_card_cannot_do)
 {
     struct token t = mech_token(CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC));
     t.driver = &mech_signer;
-    t.schemes = CARD_SCHEME(ALG_PKCS1);
+    t.card_pads = CARD_SCHEME(ALG_PKCS1);
     CHECK(mech_find(&t, CKM_RSA_PKCS, CKF_SIGN) && !mech_find(&t, CKM_RSA_PKCS, CKF_DECRYPT));
     CHECK(!mech_find(&t, CKM_RSA_PKCS_PSS, CKF_SIGN) && mech_find(&t, CKM_RSA_PKCS_PSS, CKF_VERIFY));
     CHECK(!mech_find(&t, CKM_ECDH1_DERIVE, 0) && mech_find(&t, CKM_ECDSA, CKF_SIGN));

@@ -116,7 +116,7 @@ TEST(op_begins_what_the_card_pads)
     CK_ULONG n = sizeof out;
     op_begin_session(lines);
     if (test_failing) return;
-    op_key_here->schemes = CARD_SCHEME(ALG_PKCS1) | CARD_SCHEME(ALG_PSS);
+    op_key_here->card_pads = CARD_SCHEME(ALG_PKCS1) | CARD_SCHEME(ALG_PSS);
     pss.sLen = 20;
     CHECK_ST(op_begin(&run_reader, op_session, SESSION_SIGN, &mechanism, op_key_here->handle,
                       padding_scratch()), ST_MECH_PARAM);

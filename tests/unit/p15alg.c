@@ -76,7 +76,7 @@ TEST(p15alg_algorithms_beyond_number)
     CHECK_EQ(p15_count(CKO_PRIVATE_KEY), 4);
     for (u8 id = 1; id <= 4; id++) {
         struct object *o = p15_object(CKO_PRIVATE_KEY, id);
-        CHECK_EQ(o->schemes, 0);
+        CHECK_EQ(o->card_pads, 0);
         CHECK_EQ(generic_algorithm(card_t->state, o->state, GENERIC_RSA_X_509, GENERIC_OP_SIGN), 7);
     }
     CHECK(unit_tlvs - before < 4000);
