@@ -1584,7 +1584,8 @@ static st x509_date(bytes time, char out[8])
     if ((tlv.tag != 0x17 && tlv.tag != 0x18) || tlv.value.n < year + 4) return ST_PROTOCOL;
     for (size_t i = 0; i < year + 4; i++)
         if (tlv.value.p[i] < '0' || tlv.value.p[i] > '9') return ST_PROTOCOL;
-    if (year == 2) memcpy(out, tlv.value.p[0] < '5' ? "20" : "19", 2);    // RFC 5280, 4.1.2.5.1
+    if (year == 2)
+        memcpy(out, tlv.value.p[0] < '5' ? "20" : "19", 2);    // RFC 5280, 4.1.2.5.1
     memcpy(out + (4 - year), tlv.value.p, year + 4);
     return ST_OK;
 }
@@ -3078,7 +3079,8 @@ static LONG reader_ask_card(struct reader_pcsc *pcsc, struct scard11_reader_card
     for (int attempt = 0; attempt < 3; attempt++) {
         atr_len = sizeof card->atr;
         rv = SCardStatus(pcsc->handle, NULL, &name_len, &state, &protocol, card->atr, &atr_len);
-        if (rv == SCARD_S_SUCCESS) card->atr_len = atr_len <= sizeof card->atr ? atr_len : 0;
+        if (rv == SCARD_S_SUCCESS)
+            card->atr_len = atr_len <= sizeof card->atr ? atr_len : 0;
         if ((u32)rv != (u32)SCARD_W_RESET_CARD) break;
         rv = reader_connect_again(pcsc, false);
         if (rv != SCARD_S_SUCCESS) break;
@@ -6295,7 +6297,8 @@ static st p15entry_certificate(const struct p15_entry *entry, struct p15_certifi
     if (p15entry_value(&part, &out->value)) return ST_NOT_FOUND;
     while (!tlv_next(&class, &part)) {
         if (part.tag == TLV_OCTETS && !out->id.n) out->id = bytes_head(part.value, P15_TEXT_MAX);
-        if (part.tag == TLV_BOOLEAN) out->authority = part.value.n && *part.value.p;
+        if (part.tag == TLV_BOOLEAN)
+            out->authority = part.value.n && *part.value.p;
     }
     return ST_OK;
 }
@@ -10731,7 +10734,8 @@ static bytes esteid_sha256(bytes info)
 
 static u8 esteid_algorithm(bool rsa, bool qualified)
 {
-    if (qualified) return rsa ? ESTEID_RSA_QUALIFIED : ESTEID_EC_QUALIFIED;
+    if (qualified)
+        return rsa ? ESTEID_RSA_QUALIFIED : ESTEID_EC_QUALIFIED;
     return rsa ? ESTEID_RSA : ESTEID_EC;
 }
 
@@ -14514,7 +14518,8 @@ static st session_open(struct card *card, u32 reader, struct token *token, CK_FL
     u32 i;
     SCARD11_ASSERT(reader < SCARD11_READERS_MAX);
     struct session *session = session_find_free(card, &i);
-    if (!session) return i == SESSION_MAX ? ST_SESSION_COUNT : ST_HOST_MEMORY;
+    if (!session)
+        return i == SESSION_MAX ? ST_SESSION_COUNT : ST_HOST_MEMORY;
     *handle = handle_make(handle_new_epoch(), reader << SESSION_BITS | i);
     *session = (struct session){ .handle = *handle, .token = token, .flags = flags };
     if (!token->session_count++) token->so_lost = false;
@@ -14582,7 +14587,8 @@ static CK_STATE session_state(const struct session *session)
 {
     bool rw = session->flags & CKF_RW_SESSION;
     if (session->token->so) return CKS_RW_SO_FUNCTIONS;
-    if (session->token->login) return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+    if (session->token->login)
+        return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
     return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
 
@@ -14781,7 +14787,8 @@ static bool login_pin_fits(const struct credential *credential, bytes pin)
 static st login_check_pin(const struct card *card, const struct credential *credential, bytes pin)
 {
     if (credential->missing) return ST_PIN_MISSING;
-    if (!pin.p) return pinpad_takes(card, credential, NULL) ? ST_OK : ST_ARGS;
+    if (!pin.p)
+        return pinpad_takes(card, credential, NULL) ? ST_OK : ST_ARGS;
     return login_pin_fits(credential, pin) ? ST_OK : ST_PIN_LEN;
 }
 
@@ -14790,7 +14797,8 @@ static st login_check_pin(const struct card *card, const struct credential *cred
 static st login_check_pins(const struct card *card, const struct credential *credential,
                            bytes old, const struct credential *becomes, bytes fresh)
 {
-    if (!old.p && !fresh.p) return pinpad_takes(card, credential, becomes) ? ST_OK : ST_ARGS;
+    if (!old.p && !fresh.p)
+        return pinpad_takes(card, credential, becomes) ? ST_OK : ST_ARGS;
     if (!old.p || !fresh.p) return ST_ARGS;
     TRY(login_check_pin(card, credential, old));
     return login_check_pin(card, becomes, fresh);
@@ -15103,9 +15111,11 @@ static bool make_is_known(CK_ATTRIBUTE_TYPE type, u32 class)
 
 static bool make_value_good(const struct make_rule *rule, bytes value)
 {
-    if (rule->may & MAKE_BOOL) return value.n == 1 && *value.p <= 1;
+    if (rule->may & MAKE_BOOL)
+        return value.n == 1 && *value.p <= 1;
     if (rule->may & MAKE_NUMBER) return value.n == sizeof(CK_ULONG);
-    if (rule->may & MAKE_DATE) return !value.n || value.n == sizeof(CK_DATE);
+    if (rule->may & MAKE_DATE)
+        return !value.n || value.n == sizeof(CK_DATE);
     if (rule->type == CKA_ALLOWED_MECHANISMS) return value.n % sizeof(CK_MECHANISM_TYPE) == 0;
     return true;
 }
@@ -15779,7 +15789,8 @@ static bool op_must_read(const struct object *object, CK_ATTRIBUTE_TYPE permissi
                          struct scratch scratch)
 {
     bool known = object->key && object->key->spki.n;
-    if (object->unread) return object->class != CKO_PUBLIC_KEY || !known;
+    if (object->unread)
+        return object->class != CKO_PUBLIC_KEY || !known;
     return card_has_part(object) && !attr_true(object, permission, scratch);
 }
 

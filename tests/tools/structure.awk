@@ -11,15 +11,14 @@
 #                                                           lines, first line, name
 #
 # A decision is an if, case, for, while, &&, || or ?: each. strict reports a function with more of them than
-# most, a ?: inside a ?:, two statements that decide on one line, and a function of 15 lines and more (other
-# than the standard's C_*) without a comment above it; strict=2 also a line whose if, for or while is followed by
-# a statement with &&, || or ?:.
+# most, a ?: inside a ?:, two statements that decide on one line, an if, for or while with a &&, || or ?: behind
+# it on its line, and a function of 15 lines and more (other than the standard's C_*) without a comment above it.
 #
 # It reads C as scard11.c writes it: a function's brace and its last } are in column 1. Macros are
 # seen, not expanded. What a banner must say is who is called; what it need not say is a section of
 # which nothing is named: no function, variable, macro, typedef or tag, nor the section itself.
 BEGIN {
-    if (!most) most = 20
+    if (!most) most = 19
     # Laws with one keeper: what is named in its function alone, "" in none.
     keeper["psa_generate_random"] = keeper["random_stir"] = "random_bytes"
     keeper["os_random"] = "random_stir"
@@ -215,7 +214,7 @@ in_banner { for (k in field) { gsub(/^ +| +$/, "", field[k]) }; next }
     if (in_function) decisions += line_decisions
     if (in_function && strict) {
         if (deciding > 1) bad(NR, "two statements that decide are on one line")
-        if (strict > 1 && !directive && guarded(code) ~ /&&|[|][|]|[?]/)
+        if (!directive && guarded(code) ~ /&&|[|][|]|[?]/)
             bad(NR, "what an if leads to decides again, on its line")
         if (!directive && nested_choice(code)) bad(NR, "a ?: inside a ?:")
     }
