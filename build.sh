@@ -90,8 +90,8 @@ cmd_mutants() {
     ONLY="$*" run sh tests/tools/mutants.sh
 }
 
-# ./build.sh map                the map of scard11.c: line, lines, functions, section
-cmd_map() { awk -v map=1 -f tests/tools/structure.awk scard11.c; }
+# ./build.sh map                the map of scard11.c: line, lines, functions, section; and its picture
+cmd_map() { awk -v map=1 -f tests/tools/structure.awk scard11.c; sh tests/tools/map.sh; }
 
 # ./build.sh worst [n]          the n (30) functions that decide most: decisions, lines, first line, name
 cmd_worst() { awk -v worst="${1:-30}" -f tests/tools/structure.awk scard11.c; }

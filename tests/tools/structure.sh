@@ -16,6 +16,10 @@ fail() { failed=$((failed + 1)); echo "structure.sh: $*"; }
 said=$(awk -v dir=. -v types=1 -v strict=1 -f tests/tools/structure.awk scard11.c)
 [ -z "$said" ] && pass || fail "$said"
 
+# The picture of its sections is of this file.
+said=$(sh tests/tools/map.sh --check)
+[ -z "$said" ] && pass || fail "$said"
+
 # The faults that are put into it elsewhere have their place in it.
 for script in mutants storm_seeded; do
     said=$(FIT=1 sh tests/tools/$script.sh | grep -v 'passed, 0 failed$')
