@@ -688,6 +688,7 @@ static void test_sim_reader(void)
     CASE(faults);
     CASE(faults_at_any_call);
     CASE(service);
+    CASE(service_anew);
     CASE(limits);
     CASE(pads);
     CASE(exclusive);
