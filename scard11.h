@@ -393,11 +393,12 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 // connections at once. In any thread beside them it calls _start, _stop, _list, _wait and _cancel.
 // The backend locks what these functions share. No function may call C_*.
 //
-// Locks: while _connect, _begin, _end, _transmit and _control run, the library holds a lock of that
-// reader only, and they may take as long as the card does. While these run, it holds the lock of
+// Locks: while _connect, _begin, _transmit and _control run, the library holds a lock of that
+// reader only, and they may take as long as the card does. While these run, it can hold the lock of
 // the table of readers, and they must return soon: _start, _stop, _list and _wait with timeout_ms
-// 0; for a card that no call is busy with, _status and _disconnect without reset. So must _cancel,
-// which is called under a lock as well. A _wait with a timeout runs without a lock.
+// 0; for a card that no call is busy with, _status, _end and _disconnect. So must _cancel, which is
+// called under a lock as well. A _wait with a timeout runs without a lock. Under the lock of the
+// table, _disconnect resets a card only where a login did not end in another way, or a call hung.
 
 // What the functions return.
 #define SCARD11_READER_OK        0
@@ -518,7 +519,7 @@ int scard11_reader_connect(void **conn, const char *name, unsigned how,
 // Returns  Nothing: it never fails.
 // Memory   Frees conn.
 // Threads  Never called twice at once for one conn; may be for two.
-// Blocks   Briefly: without reset it can be called under a lock of the library.
+// Blocks   Briefly: it can be called under a lock of the library, seldom with reset.
 void scard11_reader_disconnect(void *conn, int reset);
 
 // Sets *state to the reader's state as this connection sees it.
@@ -532,7 +533,8 @@ int scard11_reader_status(void *conn, uint32_t *state);
 //
 // Returns  _OK, _REMOVED, _RESET or _FAILED.
 // Threads  Never called twice at once for one conn; may be for two.
-// Blocks   scard11_reader_begin: while another program has the card.
+// Blocks   scard11_reader_begin: while another program has the card. scard11_reader_end: briefly, it
+//          can be called under a lock of the library.
 int scard11_reader_begin(void *conn);
 int scard11_reader_end(void *conn);
 
@@ -550,9 +552,8 @@ int scard11_reader_end(void *conn);
 // that the card is there: scard11_reader_status counts and still shows it, and it can be reset.
 //
 // Returns  _OK; _REMOVED if the card is gone, or mute after a reset; _RESET if someone else has
-// reset
-//          the card since the last call, and nothing was sent; _FAILED for anything else. After
-//          _REMOVED the library calls only scard11_reader_disconnect for this connection.
+//          reset the card since the last call, and nothing was sent; _FAILED for anything else.
+//          After _REMOVED the library calls only scard11_reader_disconnect for this connection.
 // Memory   Keeps no pointer. conn is what scard11_reader_connect set.
 // Threads  Never called twice at once for one conn; may be for two.
 // Blocks   As long as the card works. Key generation can take a minute.
@@ -607,9 +608,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         waits and connections: a service that runs and does not answer holds it
 //                         up (one that is gone does not). A card that somebody is logged in to can
 //                         be slow to log out, or another program can hold a transaction on it. Of a
-//                         reader of your own, _connect, _status, _begin, _transmit and _control may
-//                         hang. The other functions must return, and so must _wait with timeout_ms
-//                         0.
+//                         reader of your own, _connect, _begin, _transmit and _control may hang,
+//                         and _status and _end for a card that a call is busy with. The other
+//                         functions must return, and so must _wait with timeout_ms 0.
 //   C_GetSlotList         Lists the readers that are there. A slot ID stays with its reader until
 //                         C_Finalize, and no other reader gets it. A reader that has left loses its
 //                         IDs when SCARD11_READERS_MAX other readers have come. If it comes back,
@@ -694,8 +695,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         library asks for the PIN policy of a key where the card has Yubico's
 //                         metadata: on a YubiKey before it uses the key, on another card only after
 //                         the card has answered for one. Retired keys (82 to 95) that the key
-//                         history does not name are found by their CKA_ID. On a YubiKey every
-//                         search finds them, and the first one asks for all 20.
+//                         history does not name are found by their CKA_ID. On a YubiKey without a
+//                         key history every search finds them, and the first one asks for all 20.
 //   C_CreateObject        Makes session objects, in any session: data, X.509 certificates, public
 //                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
 //                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
