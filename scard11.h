@@ -533,8 +533,8 @@ int scard11_reader_status(void *conn, uint32_t *state);
 //
 // Returns  _OK, _REMOVED, _RESET or _FAILED.
 // Threads  Never called twice at once for one conn; may be for two.
-// Blocks   scard11_reader_begin: while another program has the card. scard11_reader_end: briefly, it
-//          can be called under a lock of the library.
+// Blocks   scard11_reader_begin: while another program has the card. scard11_reader_end: briefly,
+//          it can be called under a lock of the library.
 int scard11_reader_begin(void *conn);
 int scard11_reader_end(void *conn);
 
@@ -821,8 +821,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // CKF_HW of CKM_AES_ECB, CKM_AES_CBC and CKM_AES_CBC_PAD says that the card does them with its own
 // keys. With a session's keys the host does them. The mechanisms of 3DES exist on MyEID and OsEID
 // only. The host adds and checks the padding. CKM_AES_ECB and CKM_DES3_ECB encrypt with one command
-// for each block. Everything else takes one command for the first 240 bytes, and one for each
-// further 960.
+// for each block. Everything else takes one command for each 240 bytes. Before each 960 bytes one
+// more command sets key and IV; with SCARD11_EXCLUSIVE only if they are not set already.
 //
 // After fork: the child calls C_Initialize itself before any other function, and the parent goes
 // on. Random numbers differ in parent and children. A program with threads forks while no other
