@@ -158,7 +158,8 @@
 #define SCARD11_COMMAND_MAX (SCARD11_ANSWER > 258 ? 4352 : 261)
 
 // SCARD11_ALLOC, SCARD11_FREE: replace malloc and free. Blocks are few and large: SCARD11_SCRATCH
-// for each reader, and 16 KiB for a card, or more where one thing of the card needs more.
+// for each reader, and 16 KiB for a card, or more where one thing of the card needs more. Beside
+// these PC/SC takes a small one for each connection, and one while a long list of readers is read.
 // SCARD11_ALLOC(size) returns memory that is aligned as malloc's is, or NULL if there is none.
 // SCARD11_FREE(ptr, size) gets the size that was asked for. Both are called under locks of the
 // library, by several threads at once, and must not call C_* functions.
@@ -833,9 +834,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //
 // After a card was pulled: its sessions give CKR_SESSION_HANDLE_INVALID. The call that saw the
 // removal first gives CKR_DEVICE_REMOVED. Calls that take a slot give CKR_TOKEN_NOT_PRESENT if no
-// card is in when they begin, and CKR_DEVICE_REMOVED if it is pulled while they run. A session
-// handle is refused for good. Where CK_ULONG has 32 bits, it is refused until a million later
-// insertions, sessions and session objects.
+// card is in when they begin, and CKR_DEVICE_REMOVED if it is pulled while they run. For at most
+// SCARD11_LOOK_MS after the last look, calls that send no command may still answer from memory. A
+// session handle is refused for good. Where CK_ULONG has 32 bits, it is refused until a million
+// later insertions, sessions and session objects.
 //
 // After a card was swapped: the card that comes is another card, with its own sessions and objects.
 // While nobody has a session, the library tells cards apart by what no other card has: the CHUID of
