@@ -57,6 +57,11 @@ for cc in gcc clang; do
         # shellcheck disable=SC2086
         run $cc -std=c99 $warn $reader -I. -fsyntax-only "$f"
     done
+    for f in tests/data/corpus/*; do
+        # shellcheck disable=SC2086
+        run $cc -std=c99 $warn $custom -Wno-unused-function "-DFUZZ_$(basename "$f")" -fsyntax-only \
+            tests/tools/fuzz.c
+    done
 done
 [ -n "$first" ] || fail "no compiler found"
 

@@ -390,7 +390,6 @@ static void use_key(CK_OBJECT_HANDLE key, CK_BBOOL each_time)
         if (!C_DecryptInit(session, &m, key))
             C_Decrypt(session, block, sizeof block, out, (n = sizeof out, &n));
     }
-    memcpy(point + 1, alg_oid_ec, sizeof alg_oid_ec);       // a point on no curve
     m = (CK_MECHANISM){ CKM_ECDH1_DERIVE, &ecdh, sizeof ecdh };
     C_DeriveKey(session, &m, key, NULL, 0, &secret);
     ecdh.ulPublicDataLen = 32;                              // of an X25519 key
