@@ -192,6 +192,7 @@ static void fuzz(bytes in)
 
 #if defined(FUZZ_attr)
 // Templates against one object of each class.
+static const struct driver driver = { .name = "fuzz" };
 static struct card card;
 static struct token token;
 static struct x509 certificate;
@@ -205,6 +206,7 @@ static struct object *objects(bytes in, struct object *secret)
     const uint8_t *der = sim_piv_certificate(take8(&in) & 1 ? SIM_RSA2048A : SIM_P256A, &len);
     MUST(!x509_parse(bytes_of(der, len), &certificate));
     MUST(!alg_parse_spki(certificate.spki, &key));
+    token.driver = &driver;
     memcpy(token.serial, "0123456789abcdef", 17);
     for (size_t i = 0; i < COUNT(list); i++)
         list[i] = (struct object){ .class = i < 4 ? i : CKO_SECRET_KEY, .token = &token,
