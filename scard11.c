@@ -17568,7 +17568,8 @@ static CK_RV gate_refuse_slot(const char *name, CK_SLOT_ID id)
 // ---- Initialising and ending ----
 
 // The mutexes of the application: all four functions, or none. They are used where the application
-// does not allow the system's.
+// does not allow the system's, for the library's lock and the readers'. The gate's, PSA's and the
+// log's are the system's: they are there before C_Initialize and after C_Finalize.
 static st gate_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *mutexes)
 {
     *mutexes = (struct os_mutexes){ NULL, NULL, NULL, NULL };
