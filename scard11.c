@@ -5186,8 +5186,13 @@ static bool pinpad_takes_digits(const struct link *link, const struct credential
     return takes_least && link->pin_min <= credential->max;
 }
 
-// Has the reader a pinpad that takes this PIN, and this new one? Either may be NULL, not both. A
-// pinpad is told one form for both.
+// Are two PINs coded alike? A pinpad is told one form for both.
+static bool pinpad_alike(const struct credential *a, const struct credential *b)
+{
+    return a->coding == b->coding && a->fill_to == b->fill_to && a->filler == b->filler;
+}
+
+// Has the reader a pinpad that takes this PIN, and this new one? Either may be NULL, not both.
 static bool pinpad_takes(const struct card *card, const struct credential *old,
                          const struct credential *fresh)
 {
@@ -5195,10 +5200,9 @@ static bool pinpad_takes(const struct card *card, const struct credential *old,
     const struct credential *first = old ? old : fresh;
     const struct credential *last = fresh ? fresh : old;
     SCARD11_ASSERT(first && last);
-    bool alike = first->coding == last->coding && first->fill_to == last->fill_to &&
-                 first->filler == last->filler;
     if (!pinpad_is_there(link, fresh ? &pinpad_modify : &pinpad_verify)) return false;
-    if (!alike || !pinpad_encodes(first, pinpad_block(old, fresh))) return false;
+    if (!pinpad_alike(first, last)) return false;
+    if (!pinpad_encodes(first, pinpad_block(old, fresh))) return false;
     return pinpad_takes_digits(link, first) && pinpad_takes_digits(link, last);
 }
 
