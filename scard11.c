@@ -5160,10 +5160,10 @@ static bool pinpad_is_there(const struct link *link, const struct pinpad_way *wa
 }
 
 // How many bytes a PIN has in the command; 0: as many as digits are typed.
-static u8 pinpad_block(const struct credential *old, const struct credential *fresh)
+static u8 pinpad_block(const struct credential *first, const struct credential *fresh)
 {
     if (fresh) return fresh->fill_to;
-    return old->verify_bare ? 0 : old->fill_to;
+    return first->verify_bare ? 0 : first->fill_to;
 }
 
 // Can it encode a PIN so? Its format string knows ASCII, and BCD in a block whose filler is there.
@@ -5202,7 +5202,7 @@ static bool pinpad_takes(const struct card *card, const struct credential *old,
     SCARD11_ASSERT(first && last);
     if (!pinpad_is_there(link, fresh ? &pinpad_modify : &pinpad_verify)) return false;
     if (!pinpad_alike(first, last)) return false;
-    if (!pinpad_encodes(first, pinpad_block(old, fresh))) return false;
+    if (!pinpad_encodes(first, pinpad_block(first, fresh))) return false;
     return pinpad_takes_digits(link, first) && pinpad_takes_digits(link, last);
 }
 
@@ -5252,7 +5252,7 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     const struct credential *first = old ? old : fresh;
     const struct pinpad_talk *talk = &pinpad_asks_pin;
     bool both = old && fresh;
-    u8 block = pinpad_block(old, fresh);
+    u8 block = pinpad_block(first, fresh);
     u8 new_at = both ? block : 0;
     u8 data_len = (u8)(new_at + block);
 
@@ -5261,7 +5261,7 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     buf_put(out, BYTES(0, 0));                          // bTimeOut, bTimeOut2
     pinpad_put_form(first, block, out);
     if (fresh) buf_put(out, BYTES(0, new_at));          // bInsertionOffsetOld, and New
-    pinpad_put_digits(link, first, fresh ? fresh : old, out);
+    pinpad_put_digits(link, first, fresh ? fresh : first, out);
     if (fresh) buf_put8(out, talk->confirm);
     buf_put8(out, 0x02);                                // bEntryValidationCondition
     buf_put8(out, talk->messages);
@@ -8034,11 +8034,12 @@ static st p15object_read_key(struct card *card, struct token *token, struct p15_
 static void p15object_tell_public(struct card *card, struct p15_key *key)
 {
     struct object *object = key->public_object, *other = key->private_object;
-    bool own_entry = key->public_entry.n || !other;
+    bytes entry = key->public_entry;
+    if (!entry.n && other) entry = other->entry;
     object->trusted = key->trusted;
     object->access = key->access;
     if (key->public_label.n) object->label = key->public_label;
-    card_set_entry(card, object, own_entry ? key->public_entry : other->entry);
+    card_set_entry(card, object, entry);
     if (!other) return;
     object->x509 = other->x509;
     object->always_auth = other->always_auth;
@@ -8226,6 +8227,7 @@ static void p15made_path(struct buf *out, bytes file)
 // Begins an entry: label, flags (private or not), authId (0: none), userConsent.
 static void p15made_begin(struct p15made *made, const char *label, u8 auth_id, bool consent)
 {
+    // cppcheck-suppress uninitvar
     made->common = buf_on(made->room[0], P15MADE_PART);
     made->class = buf_on(made->room[1], P15MADE_PART);
     made->type = buf_on(made->room[2], P15MADE_PART);
@@ -13353,10 +13355,10 @@ static st life_settle(struct reader *reader, st s)
 static void life_find_tokens(u32 generation)
 {
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
-        struct reader *reader = &slot_readers[i];
+        struct reader *reader = NULL;
         os_acquire(&os_library);
-        bool look = generation == slot_generation && slot_wants_search(reader);
-        st s = slot_go_in(reader, look ? ST_OK : ST_NO_SLOT, &reader);
+        bool look = generation == slot_generation && slot_wants_search(&slot_readers[i]);
+        st s = slot_go_in(&slot_readers[i], look ? ST_OK : ST_NO_SLOT, &reader);
         if (!reader) continue;
         if (!s) life_settle(reader, life_card(reader));
         slot_leave(reader);
