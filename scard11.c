@@ -8009,9 +8009,10 @@ static st p15object_read_key(struct card *card, struct token *token, struct p15_
 {
     struct p15 *p15 = token->state;
     struct p15_certificate *cert = p15object_certificate_of(p15, key->id);
+    bool file_first = !cert;
     st s;
     if (key->refused == token->login_epoch + 1) return ST_OK;
-    if (!cert) {
+    if (file_first) {
         s = p15object_read_public(card, token, key, scratch);
         if (p15object_is_over(key, s)) return s;
         TRY(p15object_load(card, token, P15_MASK_CERT, scratch));
@@ -8019,8 +8020,7 @@ static st p15object_read_key(struct card *card, struct token *token, struct p15_
     }
     s = p15object_read_of_certificate(card, token, cert, scratch);
     if (p15object_is_over(key, s)) return s;
-    // The file comes last where a certificate was known, and again where that came to nothing.
-    if (cert) s = p15object_read_public(card, token, key, scratch);
+    if (!file_first) s = p15object_read_public(card, token, key, scratch);
     if (p15object_is_over(key, s)) return s;
     bool later = cert && cert->object->unread && !place_has_login(card, token);
     TRY(p15object_take_said(card, key, !later));
@@ -8227,7 +8227,6 @@ static void p15made_path(struct buf *out, bytes file)
 // Begins an entry: label, flags (private or not), authId (0: none), userConsent.
 static void p15made_begin(struct p15made *made, const char *label, u8 auth_id, bool consent)
 {
-    // cppcheck-suppress uninitvar
     made->common = buf_on(made->room[0], P15MADE_PART);
     made->class = buf_on(made->room[1], P15MADE_PART);
     made->type = buf_on(made->room[2], P15MADE_PART);
@@ -8257,7 +8256,7 @@ static void p15made_end(struct p15made *made, struct buf *out, u8 tag)
 // is: negative.
 static void p15made_pin(struct buf *out, const char *label, u8 id, u8 min, u8 reference, u8 filler)
 {
-    struct p15made made;
+    struct p15made made = { .common = { .full = false } };
     p15made_begin(&made, label, 0, false);
     tlv_put(&made.class, TLV_OCTETS, BYTES(id));
     tlv_put(&made.type, TLV_BITS, BYTES(0x02, 0x0c));           // initialized, needs padding
@@ -8285,7 +8284,7 @@ static bytes p15made_usage(bool rsa, bool qualified)
 static void p15made_key(struct buf *out, const char *label, bool rsa, bool qualified, u8 id,
                         u8 reference, bytes df)
 {
-    struct p15made made;
+    struct p15made made = { .common = { .full = false } };
     p15made_begin(&made, label, id, qualified);
     tlv_put(&made.class, TLV_OCTETS, BYTES(id));
     tlv_put(&made.class, TLV_BITS, p15made_usage(rsa, qualified));
@@ -8298,7 +8297,7 @@ static void p15made_key(struct buf *out, const char *label, bool rsa, bool quali
 // A certificate in a file; id is its CKA_ID.
 static void p15made_certificate(struct buf *out, const char *label, u8 id, bytes file)
 {
-    struct p15made made;
+    struct p15made made = { .common = { .full = false } };
     p15made_begin(&made, label, 0, false);
     tlv_put(&made.class, TLV_OCTETS, BYTES(id));
     p15made_path(&made.type, file);
@@ -8308,7 +8307,7 @@ static void p15made_certificate(struct buf *out, const char *label, u8 id, bytes
 // A data object in a file.
 static void p15made_data(struct buf *out, const char *label, const char *application, bytes file)
 {
-    struct p15made made;
+    struct p15made made = { .common = { .full = false } };
     p15made_begin(&made, label, 0, false);
     tlv_put(&made.class, TLV_UTF8, bytes_text(application));
     p15made_path(&made.type, file);
