@@ -512,6 +512,29 @@ TEST(p15object_certificates_that_are_refused_before_the_login)
     }
 }
 
+// Where neither a public key's own file nor the certificate that is found after it gives a key, each
+// was read once.
+TEST(p15object_a_useless_public_key_is_read_once)
+{
+    p15_begin();
+    p15_file(0x5031, P15_ODF);
+    p15_file(0x4402, "30(30(0c'a') 30(04:01) a1(30(30(04:4b01) 02:0400)))");
+    p15_file(0x4403, "30(30() 30(04:01) a1(30(30(04:3201) 02:0400)))");
+    p15_file(0x4404, "30(30() 30(04:01) a1(30(30(04:3401))))");
+    p15_file(0x3201, "30(02:01 02:03)");                // no key that is used
+    p15_file(0x3401, "30(30(02:01))");                  // no certificate
+    p15_connect(1 << 20);
+    if (test_failing) return;
+    CHECK_ST(p15_take(), ST_OK);
+    const struct query keys = { .class = CKO_PRIVATE_KEY, .any_id = true, .logged_in = true };
+    CHECK_ST(p15object_list(&card_it, card_t, &keys, p15_scratch()), ST_OK);
+    p15_seen[0] = 0;
+    CHECK_ST(p15object_read(&card_it, p15_object(CKO_PRIVATE_KEY, 1), p15_scratch()), ST_OK);
+    const char *file = strstr(p15_seen, "3201"), *certificate = strstr(p15_seen, "3401");
+    CHECK(file && certificate && file < certificate && !strstr(file + 1, "3201"));
+    p15_end();
+}
+
 // The secret keys that it wrote onto a MyEID: AES by supportedAlgorithms, 3DES by its tag.
 static void p15_check_made_secrets(void)
 {
@@ -676,6 +699,7 @@ static void test_p15object(void)
     RUN(p15object_what_a_secret_key_may_do);
     RUN(p15object_secret_keys_are_read_for_who_may_want_them);
     RUN(p15object_certificates_that_are_refused_before_the_login);
+    RUN(p15object_a_useless_public_key_is_read_once);
     RUN(p15object_files_that_opensc_wrote);
     RUN(p15object_memory_ends_anywhere);
     RUN(p15object_removed_at_every_command);
