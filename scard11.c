@@ -12970,7 +12970,7 @@ static bool run_next(struct run *run)
 //
 //   NULL      life_insert connects and probes the card that is in           in use
 //   in use    life_rest, when no session needs it: logins end               at rest, or let go
-//   at rest   slot_mind_rest, after a while, where the count tells       let go: disconnected
+//   at rest   slot_mind_rest, after a while, where the count tells          let go: disconnected
 //   let go    life_take_up connects it again and proves it                  in use
 //   any       life_drop frees it: gone, or as good as gone                  NULL
 
