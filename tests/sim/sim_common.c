@@ -17,7 +17,8 @@ const struct sim_key_data *sim_key_data(enum sim_key key)
         KEY(2048, true, rsa2048b), KEY(3072, true, rsa3072), KEY(4096, true, rsa4096),
         KEY(256, false, p256a), KEY(256, false, p256b), KEY(384, false, p384a),
         KEY(384, false, p384b), KEY(255, false, ed25519), KEY(255, false, x25519),
-        KEY(521, false, p521a), KEY(192, false, p192a),
+        KEY(521, false, p521a), KEY(192, false, p192a), KEY(256, false, bp256a),
+        KEY(384, false, bp384a), KEY(512, false, bp512a), KEY(256, false, k256a),
     };
     return &table[key];
 }

@@ -12,7 +12,7 @@
 enum sim_key { SIM_NO_KEY, SIM_RSA1024, SIM_RSA2048A, SIM_RSA2048B, SIM_RSA3072, SIM_RSA4096,
                SIM_P256A,
                SIM_P256B, SIM_P384A, SIM_P384B, SIM_ED25519, SIM_X25519, SIM_P521A, SIM_P192A,
-               SIM_KEYS };
+               SIM_BP256A, SIM_BP384A, SIM_BP512A, SIM_K256A, SIM_KEYS };
 
 // A test key with its certificate, both DER.
 struct sim_key_data {

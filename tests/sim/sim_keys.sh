@@ -19,7 +19,9 @@ for key in rsa1024:RSA:rsa_keygen_bits:1024 rsa2048a:RSA:rsa_keygen_bits:2048 \
     rsa2048b:RSA:rsa_keygen_bits:2048 rsa3072:RSA:rsa_keygen_bits:3072 rsa4096:RSA:rsa_keygen_bits:4096 \
     p256a:EC:ec_paramgen_curve:P-256 p256b:EC:ec_paramgen_curve:P-256 p384a:EC:ec_paramgen_curve:P-384 \
     p384b:EC:ec_paramgen_curve:P-384 ed25519:ED25519:: x25519:X25519:: \
-    p521a:EC:ec_paramgen_curve:P-521 p192a:EC:ec_paramgen_curve:prime192v1; do
+    p521a:EC:ec_paramgen_curve:P-521 p192a:EC:ec_paramgen_curve:prime192v1 \
+    bp256a:EC:ec_paramgen_curve:brainpoolP256r1 bp384a:EC:ec_paramgen_curve:brainpoolP384r1 \
+    bp512a:EC:ec_paramgen_curve:brainpoolP512r1 k256a:EC:ec_paramgen_curve:secp256k1; do
     name=${key%%:*} rest=${key#*:} algorithm=${rest%%:*} option=${rest#*:}
     [ "$option" = ":" ] && option='' || option="-pkeyopt $option"
     # shellcheck disable=SC2086
