@@ -39,7 +39,6 @@
 struct kind {
     const char *name;
     struct sim_card *(*make)(int argc, char **argv, bool swap);
-    void (*select_other)(struct sim_card *card);
     bool files;
 };
 
@@ -274,14 +273,14 @@ static struct sim_card *make_belpic(int argc, char **argv, bool swap)
 }
 
 static const struct kind kinds[] = {
-    { "piv", make_piv, sim_piv_select_other, false },
-    { "generic", make_generic, sim_fs_select_other, true },
-    { "isoapplet", make_isoapplet, sim_fs_select_other, true },
-    { "isoapplet0", make_isoapplet0, sim_fs_select_other, true },
-    { "myeid", make_myeid, sim_fs_select_other, true },
-    { "esteid", make_esteid, sim_fs_select_other, true },
-    { "fineid", make_fineid, sim_fs_select_other, true },
-    { "belpic", make_belpic, sim_fs_select_other, true },
+    { "piv", make_piv, false },
+    { "generic", make_generic, true },
+    { "isoapplet", make_isoapplet, true },
+    { "isoapplet0", make_isoapplet0, true },
+    { "myeid", make_myeid, true },
+    { "esteid", make_esteid, true },
+    { "fineid", make_fineid, true },
+    { "belpic", make_belpic, true },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.
@@ -328,7 +327,7 @@ int main(int argc, char **argv)
             usleep(50000);
             plug_in(port);
         }
-        if (told("other")) kind->select_other(cards[which]);
+        if (told("other")) cards[which]->select_other(cards[which]);
         if (told("dump")) dump_files();
         if (told("remove")) pull_out();
         if (told("swap")) {

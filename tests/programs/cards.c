@@ -567,34 +567,34 @@ static CK_FLAGS token_flags(unsigned token)
 static void check_pin(unsigned token)
 {
     const struct cards_token *t = &kind->tokens[token];
-    struct sim_fs_pin *pin = cards_pin(cards[0], t);
+    struct sim_pin pin = cards_pin(cards[0], t);
     char wrong[20];
     strcpy(wrong, t->pin);
     wrong[0] ^= 1;
     CHECK_RV(open_token(0, token, false), CKR_OK);
-    CHECK_EQ(pin->left, t->tries);
+    CHECK_EQ(*pin.left, t->tries);
     CHECK_RV(login(""), CKR_PIN_LEN_RANGE);
     CHECK_RV(login("1"), CKR_PIN_LEN_RANGE);
     CHECK_RV(login("12345678901234567890123"), CKR_PIN_LEN_RANGE);
-    CHECK_EQ(pin->left, t->tries);
+    CHECK_EQ(*pin.left, t->tries);
     CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
-    CHECK_EQ(pin->left, t->tries - 1);
+    CHECK_EQ(*pin.left, t->tries - 1);
     CHECK(token_flags(token) & CKF_USER_PIN_COUNT_LOW);
     CHECK_RV(set_pin(wrong, t->pin), CKR_PIN_INCORRECT);
-    CHECK_EQ(pin->left, t->tries - 2);
+    CHECK_EQ(*pin.left, t->tries - 2);
     if (t->tries == 3) CHECK(token_flags(token) & CKF_USER_PIN_FINAL_TRY);
     CHECK_RV(login(t->pin), CKR_OK);
-    CHECK_EQ(pin->left, t->tries);
+    CHECK_EQ(*pin.left, t->tries);
     CHECK(!(token_flags(token) & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY)));
-    CHECK(pin->verified);
+    CHECK(*pin.verified);
     CHECK_RV(set_pin(t->pin, wrong), CKR_OK);
     CHECK_RV(C_Logout(sessions[0]), CKR_OK);
-    CHECK(!pin->verified);                  // really
+    CHECK(!*pin.verified);                  // really
     CHECK_RV(login(t->pin), CKR_PIN_INCORRECT);
     CHECK_RV(login(wrong), CKR_OK);
     CHECK_RV(set_pin(wrong, t->pin), CKR_OK);
     CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
-    CHECK(!pin->verified);
+    CHECK(!*pin.verified);
 }
 
 TEST(cards_pins)
@@ -608,7 +608,7 @@ TEST(cards_blocked)
 {
     begin(1);
     for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) {
-        struct sim_fs_pin *pin = cards_pin(cards[0], &kind->tokens[t]);
+        struct sim_pin pin = cards_pin(cards[0], &kind->tokens[t]);
         char wrong[20];
         strcpy(wrong, kind->tokens[t].pin);
         wrong[0] ^= 1;
@@ -616,7 +616,7 @@ TEST(cards_blocked)
         for (unsigned i = 1; i < kind->tokens[t].tries; i++)
             CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
         CHECK_RV(login(wrong), CKR_PIN_LOCKED);
-        CHECK_EQ(pin->left, 0);
+        CHECK_EQ(*pin.left, 0);
         CHECK(token_flags(t) & CKF_USER_PIN_LOCKED);
         CHECK_RV(login(kind->tokens[t].pin), CKR_PIN_LOCKED);
         CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
@@ -683,9 +683,9 @@ TEST(cards_logout_of_one)
     if (kind->tokens[1].pin && !test_failing) {
         if (k) CHECK_RV(private_of(0, k, &old), CKR_OK);
         CHECK_RV(C_Logout(s[0]), CKR_OK);
-        CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+        CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);
         for (unsigned t = 0; t < 2; t++) {
-            bool in = cards_pin(cards[0], &kind->tokens[t])->verified;
+            bool in = *cards_pin(cards[0], &kind->tokens[t]).verified;
             CHECK_RV(C_GetSessionInfo(s[t], &info), CKR_OK);
             CHECK_EQ(info.state, in ? CKS_RW_USER_FUNCTIONS : CKS_RW_PUBLIC_SESSION);
         }
@@ -716,11 +716,11 @@ TEST(cards_logout_of_one_with_kept_pins)
         s[t] = sessions[0];
     }
     CHECK_RV(C_Logout(s[0]), CKR_OK);
-    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);
     CHECK_RV(C_GetSessionInfo(s[1], &info), CKR_OK);
     CHECK_EQ(info.state, CKS_RW_USER_FUNCTIONS);
     check_sign(0, k);
-    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);    // and no other
+    CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);    // and no other
     CHECK_RV(C_GetSessionInfo(s[0], &info), CKR_OK);
     CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
     end();
@@ -738,11 +738,11 @@ TEST(cards_shared)
     CHECK_RV(open_token(0, k->token, true), CKR_OK);
     check_sign(0, k);
     if (test_failing) return;
-    sim_fs_select_other(cards[0]);
+    cards[0]->select_other(cards[0]);
     CK_RV rv = sign_with(0, k, &m, text, sizeof text);
     if (rv && rv != CKR_USER_NOT_LOGGED_IN) CHECK_RV(rv, CKR_OK);
     CHECK(rv || (!rv && good(cards_which(k, false), md, false, 0, out, out_len)));
-    sim_fs_select_other(cards[0]);
+    cards[0]->select_other(cards[0]);
     rv = login(kind->tokens[k->token].pin);
     CHECK(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
     if (rv) CHECK_RV(C_Logout(sessions[0]), CKR_OK);
@@ -750,7 +750,7 @@ TEST(cards_shared)
     check_sign(0, k);
     if (test_failing) return;
     CHECK_EQ(cards[0]->stray_secrets, 0);
-    CHECK_EQ(cards_pin(cards[0], &kind->tokens[k->token])->left, kind->tokens[k->token].tries);
+    CHECK_EQ(*cards_pin(cards[0], &kind->tokens[k->token]).left, kind->tokens[k->token].tries);
     end();
 }
 
@@ -970,7 +970,7 @@ static void note_tries(void)
 {
     for (unsigned i = 0; i < 2; i++)
         for (unsigned t = 0; t < 2 && kind->tokens[t].pin; t++)
-            tries_before[i][t] = cards_pin(cards[i], &kind->tokens[t])->left;
+            tries_before[i][t] = *cards_pin(cards[i], &kind->tokens[t]).left;
 }
 
 // Of the command with the fault: did it set what a secret key is to do?
@@ -997,8 +997,7 @@ static bool run_fault(enum sim_fault fault, unsigned n)
     sim_reader_insert(sim_reader_add(SCENE_READER), cards[0]);
     if (C_Initialize(NULL) || C_GetSlotList(CK_TRUE, all, &count)) return false;
     for (CK_ULONG i = 0; i < count && i < 2; i++) slots[0][i] = all[i];
-    struct sim_fs *f[2] = { (struct sim_fs *)cards[0], (struct sim_fs *)cards[1] };
-    unsigned verifies = f[1]->verifies;
+    unsigned verifies = cards[1]->verifies;
     note_tries();
     sim_reader_fault(fault, n, cards[1]);
     if (fault == SIM_ANSWER_9000) sim_reader_trace(note_misled, &over);
@@ -1013,10 +1012,10 @@ static bool run_fault(enum sim_fault fault, unsigned n)
     // A wrong answer may be an attribute or object less.
     if (fired && fault != SIM_ANSWER_9000 && !is_defined(rv))
         test_fail(__FILE__, __LINE__, "%#lx is not defined", rv);
-    if (f[1]->verifies != verifies) test_fail(__FILE__, __LINE__, "a PIN went to the other card");
+    if (cards[1]->verifies != verifies) test_fail(__FILE__, __LINE__, "a PIN went to the other card");
     for (unsigned i = 0; i < 2; i++)
         for (unsigned t = 0; t < 2 && kind->tokens[t].pin; t++)
-            if (cards_pin(cards[i], &kind->tokens[t])->left != tries_before[i][t])
+            if (*cards_pin(cards[i], &kind->tokens[t]).left != tries_before[i][t])
                 test_fail(__FILE__, __LINE__, "a try was lost");
     if (fired && !test_failing) {               // the card again, and all is well
         sim_reader_eject(0);
@@ -1199,7 +1198,7 @@ TEST(cards_changed_often)
         bool removed = rv == CKR_DEVICE_REMOVED;
         anew += removed;
         CHECK_RV(rv, removed ? CKR_DEVICE_REMOVED : CKR_OK);
-        if (removed) CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+        if (removed) CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);
         else CHECK_EQ(n, 14 + 2);                           // 2 profiles, which came again
         CHECK_RV(C_CloseSession(sessions[0]), removed ? CKR_SESSION_HANDLE_INVALID : CKR_OK);
     }

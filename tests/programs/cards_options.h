@@ -66,7 +66,7 @@ static void check_all_of_it(void)
     wrong[0] ^= 1;
     CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
     CHECK_RV(login(pin), CKR_OK);
-    CHECK_EQ(cards_pin(cards[0], &kind->tokens[0])->left, kind->tokens[0].tries);
+    CHECK_EQ(*cards_pin(cards[0], &kind->tokens[0]).left, kind->tokens[0].tries);
     for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++) {
         if (!on_token(k, 0)) continue;
         check_object(0, k);
@@ -79,7 +79,7 @@ static void check_all_of_it(void)
     CHECK_RV(C_GenerateRandom(sessions[0], more, sizeof more), CKR_OK);
     CHECK(memcmp(some, more, sizeof some) && memcmp(some, some + 8, 8));
     CHECK_RV(C_Logout(sessions[0]), CKR_OK);
-    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);
     end();
 }
 
@@ -278,9 +278,9 @@ static void check_blank(struct sim_card *(*make)(bool second))
     class = CKO_CERTIFICATE;
     CHECK_RV(scene_count(sessions[0], &t, 1, &n), CKR_OK);
     CHECK_EQ(n, 0);
-    unsigned before = ((struct sim_fs *)cards[0])->verifies;
+    unsigned before = cards[0]->verifies;
     CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
-    CHECK_EQ(((struct sim_fs *)cards[0])->verifies, before);
+    CHECK_EQ(cards[0]->verifies, before);
     end();
 }
 
@@ -363,11 +363,11 @@ static void check_homeless_key(CK_BYTE id, const char *pin)
     struct sim_fs *f = (struct sim_fs *)cards[0];
     CHECK_RV(open_token(0, 0, true), CKR_OK);
     CHECK_RV(scene_find(sessions[0], CKO_PRIVATE_KEY, id, &key), CKR_OK);
-    unsigned verifies = f->verifies;
+    unsigned verifies = cards[0]->verifies;
     if (key && !C_SignInit(sessions[0], &m, key)) {
         (void)C_Login(sessions[0], CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR_PTR)(uintptr_t)pin,
                       strlen(pin));
-        CHECK_EQ(f->verifies, verifies);
+        CHECK_EQ(cards[0]->verifies, verifies);
     }
     for (unsigned i = 0; i < f->n_pins; i++) CHECK_EQ(f->pins[i].left, f->pins[i].tries);
     CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
@@ -432,8 +432,8 @@ TEST(cards_myeid_second_pin_has_a_slot)
     CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
     slots[0][1] = list[1];
     CHECK_RV(open_token(0, 1, true), CKR_OK);
-    CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
-    CHECK(!cards_pin(cards[0], &kind->tokens[0])->verified);
+    CHECK(*cards_pin(cards[0], &kind->tokens[1]).verified);
+    CHECK(!*cards_pin(cards[0], &kind->tokens[0]).verified);
     CK_OBJECT_CLASS classes[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY };
     for (unsigned i = 0; i < 2; i++) {
         CHECK_RV(scene_find(sessions[0], classes[i], 2, &key), CKR_OK);
@@ -444,8 +444,8 @@ TEST(cards_myeid_second_pin_has_a_slot)
     check_sign(0, &kind->keys[1]);
     CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
     for (unsigned i = 0; i < 2; i++) {
-        const struct sim_fs_pin *pin = cards_pin(cards[0], &kind->tokens[i]);
-        CHECK(!pin->verified && pin->left == pin->tries);
+        const struct sim_pin pin = cards_pin(cards[0], &kind->tokens[i]);
+        CHECK(!*pin.verified && *pin.left == kind->tokens[i].tries);
     }
     sim_reader_eject(0);
     n = 4;
@@ -461,7 +461,7 @@ TEST(cards_a_pin_of_another_application)
     if (test_failing) return;
     for (unsigned i = 0; i < 2; i++) {
         CHECK_RV(open_token(0, 1, true), CKR_OK);
-        CHECK(cards_pin(cards[0], &kind->tokens[1])->verified);
+        CHECK(*cards_pin(cards[0], &kind->tokens[1]).verified);
         check_sign(0, &kind->keys[2]);
         if (test_failing) return;
         CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);

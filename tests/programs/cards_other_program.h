@@ -102,7 +102,7 @@ static void look_beside(enum look_other other, bool known)
     if (test_failing) return;
     look_send(0, other == LOOK_LOGGED_IN ? look_login : look_count);
     CHECK(cards[0]->verified(cards[0]));
-    if (other == LOOK_ELSEWHERE) sim_fs_select_other(cards[0]);
+    if (other == LOOK_ELSEWHERE) cards[0]->select_other(cards[0]);
     sim_reader_foreign(0, look_idle, NULL);
     judge_other_login(true);
     if (!known) look_at_token(other);

@@ -417,8 +417,8 @@ TEST(cards_secrets_and_logins)
         len = sizeof turned;
         CHECK_RV(C_EncryptUpdate(sessions[0], long_text, 32, turned, &len), CKR_OK);
         if (how == 0) sim_reader_reset(0);
-        if (how == 1) cards_pin(cards[0], kind->tokens)->verified = false;     // another program
-        if (how == 4) sim_fs_select_other(cards[0]);                // its application
+        if (how == 1) *cards_pin(cards[0], kind->tokens).verified = false;     // another program
+        if (how == 4) cards[0]->select_other(cards[0]);                // its application
         if (how == 2 || how == 3) CHECK_RV(C_Logout(sessions[0]), CKR_OK);
         if (how == 3) CHECK_RV(C_Login(sessions[0], CKU_USER, PIN, 6), CKR_OK);
         len = sizeof turned;
@@ -426,7 +426,7 @@ TEST(cards_secrets_and_logins)
         CHECK_RV(rv, how == 3 ? CKR_KEY_HANDLE_INVALID : CKR_USER_NOT_LOGGED_IN);
         CHECK_RV(C_EncryptUpdate(sessions[0], long_text, 32, turned, &len),
                  CKR_OPERATION_NOT_INITIALIZED);
-        CHECK_EQ(cards_pin(cards[0], kind->tokens)->left, kind->tokens->tries);
+        CHECK_EQ(*cards_pin(cards[0], kind->tokens).left, kind->tokens->tries);
         if (how != 3) CHECK_RV(C_Login(sessions[0], CKU_USER, PIN, 6), CKR_OK);
         CHECK_RV(secret_once(0, k, SECRET_CBC, false, long_text, 320, &len), CKR_OK);
         host_encrypt(k, 0, SECRET_CBC, long_text, 320, cryptogram);
@@ -451,14 +451,14 @@ TEST(cards_secrets_with_a_kept_pin)
     CHECK_RV(C_EncryptInit(sessions[0], &m, key), CKR_OK);
     for (unsigned i = 0; i < 6; i++) {
         len = 320;
-        if (i == 2) cards_pin(cards[0], kind->tokens)->verified = false;
+        if (i == 2) *cards_pin(cards[0], kind->tokens).verified = false;
         if (i == 4) sim_reader_reset(0);
         CHECK_RV(C_EncryptUpdate(sessions[0], long_text + at, 320, turned + at, &len), CKR_OK);
         at += len;
     }
     host_encrypt(k, 0, SECRET_CBC, long_text, at, cryptogram);
     CHECK(at == 6 * 320 && !memcmp(turned, cryptogram, at));
-    CHECK_EQ(cards_pin(cards[0], kind->tokens)->left, kind->tokens->tries);
+    CHECK_EQ(*cards_pin(cards[0], kind->tokens).left, kind->tokens->tries);
     end();
     CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
 }

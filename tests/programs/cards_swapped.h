@@ -308,7 +308,7 @@ TEST(cards_swapped_during_a_logout)
     rest_begin(kind->make(1));
     for (int i = 0; i < 2 && !test_failing; i++)
         for (unsigned n = 1, fired = 1; fired && !test_failing; n++) {
-            unsigned verifies = ((struct sim_fs *)cards[1])->verifies;
+            unsigned verifies = cards[1]->verifies;
             login_again();
             if (test_failing) break;
             sim_reader_fault_any(swaps[i], n, cards[1]);
@@ -317,7 +317,7 @@ TEST(cards_swapped_during_a_logout)
             sim_reader_fault(SIM_NO_FAULT, 0, NULL);
             CK_RV rv = login(kind->tokens[0].pin);
             if (fired) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_SESSION_HANDLE_INVALID);
-            CHECK_EQ(((struct sim_fs *)cards[1])->verifies, verifies);
+            CHECK_EQ(cards[1]->verifies, verifies);
             if (test_failing) printf("    swap %d, call %u: %#lx\n", i, n, rv);
         }
     rest_end();
@@ -333,7 +333,7 @@ TEST(cards_swapped_and_in_use)
         login_again();
         if (test_failing) break;
         sim_reader_swap(0, cards[1]);
-        cards_pin(cards[1], &kind->tokens[0])->verified = true;
+        *cards_pin(cards[1], &kind->tokens[0]).verified = true;
         judge_other_login(true);
         if (call == 0) C_Logout(sessions[0]);
         if (call == 1) C_CloseSession(sessions[0]);

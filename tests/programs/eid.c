@@ -52,7 +52,10 @@ static CK_RV login(unsigned token)
     return login_as(token, CKU_USER, kind->tokens[token].pin);
 }
 
-static struct sim_fs_pin *pin_of(unsigned token) { return cards_pin(card, &kind->tokens[token]); }
+static struct sim_fs_pin *pin_of(unsigned token)
+{
+    return &((struct sim_fs *)card)->pins[kind->tokens[token].index];
+}
 
 static CK_STATE state(unsigned token)
 {
@@ -73,7 +76,7 @@ static CK_RV find_key(bool qualified, CK_OBJECT_HANDLE *key)
 
 static bool good(bool qualified)
 {
-    bool second = ((struct sim_fs *)other)->signatures > 0;
+    bool second = other->signatures > 0;
     const struct sim_key_data *d = sim_key_data(cards_which(key_of(qualified), second));
     uint8_t hash[32], der[120];
     mbedtls_x509_crt crt;
@@ -209,10 +212,8 @@ TEST(eid_events_of_two_slots)
 // without asking the card. No PIN is sent for it, no try is lost.
 TEST(eid_logout_of_the_other)
 {
-    struct sim_fs *f;
     begin();
     if (test_failing || !two_pins()) { end(); return; }
-    f = (struct sim_fs *)card;
     for (unsigned q = 0; q < 2; q++) {          // whose key: not the qualified one's, the one's
         unsigned mine = key_of(q)->token, signatures, commands, verifies;
         if (!q) CHECK_RV(open_token(0), CKR_OK);
@@ -226,13 +227,13 @@ TEST(eid_logout_of_the_other)
                                      CKR_OK);
             CHECK_RV(C_Logout(sessions[!mine]), CKR_OK);
             CHECK_EQ(state(mine), CKS_RW_PUBLIC_SESSION);
-            signatures = f->signatures, commands = card->apdus, verifies = f->verifies;
+            signatures = card->signatures, commands = card->apdus, verifies = card->verifies;
             if (q && !begun) CHECK_RV(login_as(mine, CKU_CONTEXT_SPECIFIC, kind->tokens[mine].pin),
                                       CKR_USER_NOT_LOGGED_IN);
             CHECK_RV(finish(q), CKR_USER_NOT_LOGGED_IN);
             CHECK_RV(sign_init(q), CKR_KEY_HANDLE_INVALID);     // it is hidden now
             CHECK_EQ(card->apdus, commands);
-            CHECK(f->signatures == signatures && f->verifies == verifies);
+            CHECK(card->signatures == signatures && card->verifies == verifies);
         }
     }
     for (unsigned t = 0; t < 2; t++) CHECK_EQ(pin_of(t)->left, kind->tokens[t].tries);
@@ -318,7 +319,7 @@ TEST(eid_each_signature_wants_the_pin)
     CHECK_RV(sign_init(true), CKR_OK);
     out_len = sizeof out;
     CHECK_RV(C_Sign(sessions[token], text, sizeof text, out, &out_len), CKR_USER_NOT_LOGGED_IN);
-    CHECK_EQ(((struct sim_fs *)card)->signatures, 0);
+    CHECK_EQ(card->signatures, 0);
     CHECK_RV(sign_init(true), CKR_OK);
     CHECK_RV(login_as(token, CKU_CONTEXT_SPECIFIC, wrong), CKR_PIN_INCORRECT);
     CHECK_EQ(pin_of(token)->left, kind->tokens[token].tries - 1);
@@ -329,7 +330,7 @@ TEST(eid_each_signature_wants_the_pin)
     out_len = sizeof out;
     CHECK_RV(C_Sign(sessions[token], text, sizeof text, out, &out_len), CKR_USER_NOT_LOGGED_IN);
     for (int i = 0; i < 3; i++) CHECK_RV(sign(true), CKR_OK);
-    CHECK_EQ(((struct sim_fs *)card)->signatures, 4);
+    CHECK_EQ(card->signatures, 4);
     end();
 }
 
@@ -510,8 +511,8 @@ static void check_after(enum sim_fault fault, CK_RV rv)
     bool lied = fault == SIM_ANSWER_9000 && rv == CKR_USER_PIN_NOT_INITIALIZED;
     bool unread = fault == SIM_ANSWER_9000 && rv == CKR_KEY_TYPE_INCONSISTENT;
     CHECK(is_defined(rv) || lied || unread);
-    CHECK_EQ(((struct sim_fs *)other)->verifies, 0);
-    CHECK_EQ(((struct sim_fs *)other)->signatures, 0);
+    CHECK_EQ(other->verifies, 0);
+    CHECK_EQ(other->signatures, 0);
     for (unsigned t = 0; t < 1 + (unsigned)two_pins(); t++)
         CHECK_EQ(pin_of(t)->left, kind->tokens[t].tries);
     mend(fault);

@@ -279,9 +279,9 @@ static const struct cards_kind cards_kinds[] = {
 
 // ---- What a card says of itself ----
 
-static inline struct sim_fs_pin *cards_pin(struct sim_card *card, const struct cards_token *t)
+static inline struct sim_pin cards_pin(struct sim_card *card, const struct cards_token *t)
 {
-    return &((struct sim_fs *)card)->pins[t->index];
+    return card->pin(card, t->index);
 }
 
 static inline enum sim_key cards_which(const struct cards_key *k, bool second)

@@ -450,7 +450,7 @@ TEST(a_kept_pin_on_every_card) { on_all(kept_on_all); }
 static void stranger(struct sim_card *card, void *arg)
 {
     (void)arg;
-    kind->make == make_piv ? sim_piv_select_other(card) : sim_fs_select_other(card);
+    card->select_other(card);
 }
 
 static unsigned strays(void) { return scene_card->stray_secrets; }

@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// A PIN of a card as tests see it, and change it as another program would.
+struct sim_pin {
+    uint8_t *left;                  // tries
+    bool *verified;
+};
+
 struct sim_card {
     // Power-on or reset: nothing selected, not logged in, no chain or answer pending.
     void   (*reset)(struct sim_card *);
@@ -18,6 +24,9 @@ struct sim_card {
     void   (*free)(struct sim_card *);
     // Is a PIN verified, so that who sends a command now uses it? NULL: nobody can tell.
     bool   (*verified)(const struct sim_card *);
+    struct sim_pin (*pin)(struct sim_card *, unsigned index);   // by its index on the card, from 0
+    // Selects another application, as another program would.
+    void   (*select_other)(struct sim_card *);
     uint8_t  atr[33];
     size_t   atr_len;
     int      protocol;          // 0: T=0, 1: T=1
@@ -25,6 +34,8 @@ struct sim_card {
     unsigned stray_secrets;     // PINs, PUKs and keys that came while another application than
                                 // theirs, or none, was selected, or another DF than a PIN's own
     unsigned tries_taken;       // tries that wrong ones have cost
+    unsigned verifies;          // PINs that VERIFY brought to their application
+    unsigned signatures;        // uses of its private keys
 };
 
 // The same of all cards together, those included that are freed.

@@ -228,7 +228,7 @@ static unsigned verify(struct sim_fs *f, const struct sim_command *c)
         if (f->kind.empty_costs && pin->left) pin->left--, sim_took_try(&f->card);
         return pin->verified && !f->kind.verified_says_tries ? 0x9000 : tries_left(pin);
     }
-    f->verifies++;
+    f->card.verifies++;
     unsigned sw = sim_fs_check_pin(f, pin, c->data, c->n);
     if (sw == 0x9000) pin->verified = true;
     return sw;
@@ -730,7 +730,7 @@ unsigned sim_fs_use(struct sim_fs *f, uint8_t template, unsigned usage, const ui
     if (env->key->se && env->key->se != f->se) return 0x6982;
     if (!sim_fs_allowed(f, env->key->rule)) return f->kind.sw_not_verified ? f->kind.sw_not_verified
         : 0x6982;
-    f->signatures++;
+    f->card.signatures++;
     unsigned sw = work(f, env->algorithm, env->key, p, n, a);
     uint8_t rule = env->key->rule;
     if (rule && f->pins[rule - 1].once) f->pins[rule - 1].verified = false;
@@ -878,6 +878,12 @@ static void fs_reset(struct sim_card *card)
     f->ef = NULL;
 }
 
+static struct sim_pin fs_pin(struct sim_card *card, unsigned index)
+{
+    struct sim_fs *f = (struct sim_fs *)card;
+    return (struct sim_pin){ &f->pins[index].left, &f->pins[index].verified };
+}
+
 static bool fs_verified(const struct sim_card *card)
 {
     const struct sim_fs *f = (const struct sim_fs *)card;
@@ -914,6 +920,8 @@ struct sim_fs *sim_fs_new(const struct sim_fs_kind *kind)
     f->card.apdu = fs_apdu;
     f->card.free = fs_free;
     f->card.verified = fs_verified;
+    f->card.pin = fs_pin;
+    f->card.select_other = sim_fs_select_other;
     f->mf = new_file(NULL, SIM_DF, 0x3f00);
     sim_random_start(&f->random);
     fs_reset(&f->card);

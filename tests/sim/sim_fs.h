@@ -176,7 +176,6 @@ struct sim_fs {
     uint8_t hash[64];               // of PSO HASH
     size_t hash_len;
     size_t challenged;              // random bytes it gave
-    unsigned verifies, signatures;          // what it saw
     void *own;                      // the kind's own
 };
 

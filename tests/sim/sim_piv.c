@@ -30,10 +30,10 @@ struct piv {
     struct sim_piv_key keys[24];
     unsigned n_keys;
     char pin[9], puk[9], own[9];    // own: the application's, where pin is the global one
-    int tries, puk_tries, own_tries;
+    uint8_t tries, puk_tries, own_tries;
     bool selected;                  // PIV; else another application, or none yet
     bool verified, fresh;           // fresh: VERIFY was the command before
-    unsigned verifies, signatures, missed_touches;
+    unsigned missed_touches;
     struct sim_line line;
     struct sim_random random;
 };
@@ -224,7 +224,7 @@ static bool pin_reference_right(const struct piv *v, uint8_t ref)
     return ref == 0x80 || (ref == 0x00 && v->o.discovery == SIM_GLOBAL_PIN);
 }
 
-static unsigned check_pin(struct piv *v, const char *pin, int *tries, const uint8_t *given)
+static unsigned check_pin(struct piv *v, const char *pin, uint8_t *tries, const uint8_t *given)
 {
     if (!*tries) return 0x6983;
     if (same_pin(pin, given)) {
@@ -247,7 +247,7 @@ static bool is_own(const struct piv *v, uint8_t ref)
 static unsigned verify(struct piv *v, const struct sim_command *c)
 {
     bool own = is_own(v, c->p2);
-    int *tries = own ? &v->own_tries : &v->tries;
+    uint8_t *tries = own ? &v->own_tries : &v->tries;
     if (!pin_reference_right(v, c->p2)) return 0x6a88;
     if (c->p1 == 0xff && !c->n) {
         if (v->o.sw_logout) return v->o.sw_logout;
@@ -257,7 +257,7 @@ static unsigned verify(struct piv *v, const struct sim_command *c)
     if (c->p1) return 0x6a86;
     if (!c->n && v->verified && !v->o.no_status) return 0x9000;
     if (!c->n) return *tries ? 0x63c0u | (unsigned)*tries : 0x6983;
-    v->verifies++;
+    v->card.verifies++;
     if (!pin_length_right(c, 8)) return 0x6a80;
     unsigned sw = check_pin(v, own ? v->own : v->pin, tries, c->data);
     if (sw == 0x9000) v->verified = v->fresh = true;
@@ -277,7 +277,7 @@ static unsigned change_pin(struct piv *v, const struct sim_command *c)
 {
     bool puk = c->p2 == 0x81, own = is_own(v, c->p2);
     char *pin = puk ? v->puk : own ? v->own : v->pin;
-    int *tries = puk ? &v->puk_tries : own ? &v->own_tries : &v->tries;
+    uint8_t *tries = puk ? &v->puk_tries : own ? &v->own_tries : &v->tries;
     if (!puk && !pin_reference_right(v, c->p2)) return 0x6a88;
     if (!pin_length_right(c, 16)) return 0x6a80;
     if (v->o.simple_refused && is_simple(c->data + 8)) return 0x6985;
@@ -407,7 +407,7 @@ static unsigned general_authenticate(struct piv *v, const struct sim_command *c,
     bool always = policy == SIM_PIN_ALWAYS || policy == SIM_MATCH_ALWAYS;
     if (always && !fresh) return 0x6982;
     if (k->ref == v->o.touch_key && v->missed_touches) return v->missed_touches--, 0x6982;
-    v->signatures++;
+    v->card.signatures++;
     in = sim_get_tlv(template, n, 0x81, &in_len);
     if (in) return use_key(v, k->key, false, in, in_len, a);
     in = sim_get_tlv(template, n, 0x85, &in_len);
@@ -532,6 +532,13 @@ static void piv_reset(struct sim_card *card)
 
 static bool piv_verified(const struct sim_card *card) { return ((const struct piv *)card)->verified; }
 
+static struct sim_pin piv_pin(struct sim_card *card, unsigned index)
+{
+    struct piv *v = (struct piv *)card;
+    (void)index;
+    return (struct sim_pin){ &v->tries, &v->verified };
+}
+
 static void piv_free(struct sim_card *card)
 {
     struct piv *v = (struct piv *)card;
@@ -592,6 +599,8 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
     v->card.apdu = piv_apdu;
     v->card.free = piv_free;
     v->card.verified = piv_verified;
+    v->card.pin = piv_pin;
+    v->card.select_other = sim_piv_select_other;
     set_atr(v);
     sim_random_start(&v->random);
     return &v->card;
@@ -599,8 +608,8 @@ struct sim_card *sim_piv_new(const struct sim_piv_options *options)
 
 // ---- What tests ask ----
 
-unsigned sim_piv_verifies(const struct sim_card *card)   { return ((const struct piv *)card)->verifies; }
-unsigned sim_piv_signatures(const struct sim_card *card) { return ((const struct piv *)card)->signatures; }
+unsigned sim_piv_verifies(const struct sim_card *card)   { return card->verifies; }
+unsigned sim_piv_signatures(const struct sim_card *card) { return card->signatures; }
 int sim_piv_tries(const struct sim_card *card)           { return ((const struct piv *)card)->tries; }
 int sim_piv_puk_tries(const struct sim_card *card) { return ((const struct piv *)card)->puk_tries; }
 
