@@ -1,12 +1,12 @@
 // libcacard.c: puts libcacard's card, a CAC in software over an NSS database, into a virtual reader
 // of pcscd (vpcd, on 127.0.0.1). SPDX-License-Identifier: 0BSD
 //
-//     libcacard PORT DIR DATABASE      DATABASE: a directory by certutil, with certificates cert1 to
-//                                      cert3 and their keys; the card's PIN is its password
+//     libcacard PORT DIR DATABASE      DATABASE: a directory by certutil, with certificates cert1
+//                                      to cert3 and their keys; the PIN is its password
 //
 // It is the one CAC that this project did not write. DIR/remove and DIR/insert, which it removes
-// when it has done it, take the card out and put it in; it writes DIR/count (commands answered), and
-// DIR/in while the card is in.
+// when it has done it, take the card out and put it in; it writes DIR/count (commands answered),
+// and DIR/in while the card is in.
 #define _GNU_SOURCE
 #include "vpcd.h"
 #include <libcacard.h>

@@ -5,14 +5,14 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic. "second" is another card of the kind. Options of piv: extended pieces t0
+// fineid, belpic, cac. "second" is another card of the kind. Options of piv: extended pieces t0
 // no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
-// belpic: second ec. It is told what to do by files in DIR, which it removes when it has done it:
+// belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -21,6 +21,7 @@
 // application than theirs was selected) after each command, DIR/in while the card is in.
 #define _GNU_SOURCE
 #include "../sim/sim_belpic.h"
+#include "../sim/sim_cac.h"
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
@@ -272,6 +273,25 @@ static struct sim_card *make_belpic(int argc, char **argv, bool swap)
     return sim_belpic_new(&o);
 }
 
+static struct sim_card *make_cac(int argc, char **argv, bool swap)
+{
+    struct sim_cac_options o = { .second = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "whole")) o.whole = true;
+        else if (!strcmp(argv[i], "gzip")) o.gzip = true;
+        else if (!strcmp(argv[i], "first")) o.certificate_first = true;
+        else if (!strcmp(argv[i], "small")) o.small_key = true;
+        else if (!strcmp(argv[i], "no-ccc")) o.no_ccc = true;
+        else if (!strcmp(argv[i], "pki-only")) o.pki_only = true;
+        else if (!strcmp(argv[i], "piv")) o.piv = true;
+        else if (!strcmp(argv[i], "persons")) o.persons = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_cac_new(&o);
+}
+
 static const struct kind kinds[] = {
     { "piv", make_piv, false },
     { "generic", make_generic, true },
@@ -281,6 +301,7 @@ static const struct kind kinds[] = {
     { "esteid", make_esteid, true },
     { "fineid", make_fineid, true },
     { "belpic", make_belpic, true },
+    { "cac", make_cac, false },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

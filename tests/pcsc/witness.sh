@@ -421,6 +421,22 @@ inside_belpic() {
     try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
 }
 
+# ---- CAC ----
+
+cac() {             # cac <option of the card...>: OpenSC knows it, lists it, signs and decrypts with each key
+    card cac "$@"
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    lists 3
+    for id in $(sed -n '/^Certificate Object/,$s/^ *ID: *//p' "$dir/objects" | sort -u); do
+        signs "$id" SHA256-RSA-PKCS sha256
+        decrypts "$id"
+    done
+}
+inside_cac()    { cac; }
+inside_cacaca() { cac no-ccc gzip whole; }
+inside_cacalt() { cac pki-only first small; }
+
 # Other ways to write the files. (OpenSC reads no objects inside the ODF, nothing past a deleted record, and
 # overlooks the curve beside an ECPoint.)
 files_like() {
@@ -455,7 +471,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up
