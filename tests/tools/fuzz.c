@@ -7,6 +7,7 @@
 //     cc -DFUZZ_SEEDS -DSCARD11_READER=2 tests/tools/fuzz.c tests/sim/sim_*.c ... -o seeds && ./seeds
 #include "../../scard11.c"
 
+#include "../sim/sim_cac.h"
 #include "../sim/sim_files.h"
 #include "../sim/sim_generic.h"
 #include "../sim/sim_isoapplet.h"
@@ -879,15 +880,90 @@ static void fuzz(bytes in)
 }
 #endif
 
+#if defined(FUZZ_openpgp) || defined(FUZZ_schsm) || defined(FUZZ_gids) || defined(FUZZ_cac)
+#define FUZZ_CARD 1
+#else
+#define FUZZ_CARD 0
+#endif
+
+#if FUZZ_CARD
+// ---- A card that answers anything ----
+// Its ATR; then what it says to what, up to a length 0: the length and the beginning of a command
+// from its INS on, the length (of two bytes) and the bytes of the answer, SW1 SW2 at the end. A
+// command that no line fits is answered from the rest: 0 is 6A82, less than 80 so many bytes and
+// 9000, else that SW1 with the next byte. Lines are looked for from the last one on, so that what
+// a command reads depends on what was selected.
+
+#define FUZZ_LINES 400
+
+static struct talker {
+    struct sim_card card;
+    struct { bytes command, answer; } lines[FUZZ_LINES];
+    unsigned n, at;
+    bytes rest;
+} talker;
+
+static bool talker_fits(bytes line, bytes command)
+{
+    return line.n <= command.n && !memcmp(line.p, command.p, line.n);
+}
+
+static size_t talker_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                          size_t room)
+{
+    bytes command = bytes_from(bytes_of(cmd, n), 1);
+    size_t size = 0;
+    card->apdus++;
+    for (unsigned i = 0; i < talker.n; i++) {
+        unsigned at = (talker.at + i) % talker.n;
+        bytes answer = talker.lines[at].answer;
+        if (!talker_fits(talker.lines[at].command, command) || answer.n > room) continue;
+        talker.at = at + 1;
+        memcpy(rsp, answer.p, answer.n);
+        return answer.n;
+    }
+    unsigned how = take8(&talker.rest);
+    bytes data = take(&talker.rest, how < 0x80 ? how : 0);
+    if (data.n) memcpy(rsp, data.p, size = data.n);
+    rsp[size++] = (u8)(!how ? 0x6a : how < 0x80 ? 0x90 : how);
+    rsp[size++] = (u8)(!how ? 0x82 : how < 0x80 ? 0x00 : take8(&talker.rest));
+    return size;
+}
+
+static void talker_reset(struct sim_card *card) { (void)card; talker.at = 0; }
+static void talker_free(struct sim_card *card) { (void)card; }
+
+static struct sim_card *fuzz_make(bytes *in)
+{
+    // T=0 alone (a CAC), "HSM1", the indicator of OpenPGP cards, none; with and without T=1
+    static const struct { uint8_t n, atr[24]; } atrs[] = {
+        { 9, { 0x3b, 0x05, 0x80, 0x31, 0x80, 0x65, 0x00 } },
+        { 10, { 0x3b, 0x84, 0x80, 0x01, 'H', 'S', 'M', '1', 0x10, 0 } },
+        { 14, { 0x3b, 0x88, 0x80, 0x01, 0x00, 0x31, 0xc5, 0x73, 0xc0, 0x01, 0x40, 0x00, 0xaf, 0 } },
+        { 5, { 0x3b, 0x80, 0x80, 0x01, 0x01 } } };
+    unsigned atr = take8(in), n;
+    talker = (struct talker){ .card = { .reset = talker_reset, .apdu = talker_apdu,
+                                        .free = talker_free, .protocol = (atr & 4) != 0 } };
+    talker.card.atr_len = atrs[atr & 3].n;
+    memcpy(talker.card.atr, atrs[atr & 3].atr, sizeof atrs->atr);
+    while (talker.n < FUZZ_LINES && (n = take8(in)) != 0) {
+        talker.lines[talker.n].command = take(in, n);
+        talker.lines[talker.n].answer = take(in, take16(in));
+        talker.n += talker.lines[talker.n].answer.n >= 2;
+    }
+    talker.rest = *in;
+    return &talker.card;
+}
+#endif
+
 #if defined(FUZZ_p15)
 // ---- A whole card's PKCS#15 files ----
 // How the card is; then its files, each an identifier, a length and so many bytes, up to identifier
-// 0; then what its keys answer. All that a program does with it.
+// 0; then what its keys answer.
 
 static struct sim_files fuzz_card;
-static CK_SESSION_HANDLE session;
 
-static void fuzz_files(bytes *in)
+static struct sim_card *fuzz_make(bytes *in)
 {
     unsigned how = take8(in), fid;
     sim_files_begin(&fuzz_card);
@@ -905,7 +981,14 @@ static void fuzz_files(bytes *in)
     }
     fuzz_card.answers = in->p;
     fuzz_card.answers_n = in->n;
+    return &fuzz_card.card;
 }
+#endif
+
+#if defined(FUZZ_p15) || FUZZ_CARD || defined(FUZZ_SEEDS)
+// ---- All that a program does with a card ----
+
+static CK_SESSION_HANDLE session;
 
 static void attributes(CK_OBJECT_HANDLE object)
 {
@@ -921,7 +1004,7 @@ static void attributes(CK_OBJECT_HANDLE object)
 static void use_key(CK_OBJECT_HANDLE key)
 {
     static u8 data[32] = { 1, 2, 3 }, block[512];
-    static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA1,
+    static const CK_MECHANISM_TYPE signs[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA1, CKM_EDDSA,
                                                CKM_SHA256_RSA_PKCS };
     CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
     CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, sizeof sim_p256_point,
@@ -943,6 +1026,8 @@ static void use_key(CK_OBJECT_HANDLE key)
             C_Decrypt(session, block, size, out, (n = sizeof out, &n));
     }
     m = (CK_MECHANISM){ CKM_ECDH1_DERIVE, &ecdh, sizeof ecdh };
+    C_DeriveKey(session, &m, key, NULL, 0, &secret);
+    ecdh.ulPublicDataLen = 32;                  // X25519
     C_DeriveKey(session, &m, key, NULL, 0, &secret);
 }
 
@@ -986,7 +1071,20 @@ static void fuzz_search(CK_OBJECT_CLASS class, unsigned seen)
     for (CK_ULONG i = 0; i < n && i < 3 && class == CKO_SECRET_KEY; i++) use_secret(found[i]);
 }
 
-static void fuzz(bytes in)
+// The SO, who unblocks.
+static void administer(void)
+{
+    static const char *pins[] = { "12345678", "3537363231383830" };
+    for (size_t i = 0; i < COUNT(pins); i++) {
+        CK_UTF8CHAR *pin = (CK_UTF8CHAR *)(uintptr_t)pins[i];
+        if (C_Login(session, CKU_SO, pin, (CK_ULONG)strlen(pins[i]))) continue;
+        C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)"654321", 6);
+        C_SetPIN(session, pin, 8, (CK_UTF8CHAR *)(uintptr_t)"87654321", 8);
+        C_Logout(session);
+    }
+}
+
+static void live(struct sim_card *card, unsigned order)
 {
     static const CK_OBJECT_CLASS orders[2][6] = {
         { CKO_CERTIFICATE, CKO_PRIVATE_KEY, CKO_DATA, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
@@ -996,10 +1094,8 @@ static void fuzz(bytes in)
     struct scard11_counters counters;
     CK_TOKEN_INFO info;
     u8 random[8];
-    unsigned order = take8(&in) & 3;
-    fuzz_files(&in);
     sim_reader_clear();
-    sim_reader_insert(sim_reader_add("Fuzzed Reader 00 00"), &fuzz_card.card);
+    sim_reader_insert(sim_reader_add("Fuzzed Reader 00 00"), card);
     MUST(C_Initialize(NULL) == CKR_OK);
     for (CK_SLOT_ID slot = 0; slot < SCARD11_READER_SLOTS; slot++) {
         C_GetTokenInfo(slot, &info);
@@ -1012,13 +1108,23 @@ static void fuzz(bytes in)
         C_GenerateRandom(session, random, sizeof random);
         C_Logout(session);
         fuzz_search(CKO_DATA, 10);
+        if (order & 4) administer();
+        if (order & 8) C_CloseSession(session);
     }
-    MUST(fuzz_card.card.apdus < 20000);         // no end of reading
+    MUST(card->apdus < 20000);                  // no end of reading
     if (!scard11_stats(0, &counters)) MUST(counters.card_memory <= SCARD11_CARD_MEMORY);
     MUST(C_Finalize(NULL) == CKR_OK);
     struct sim_reader_stats s = sim_reader_stats();
     MUST(!s.connections && !s.contexts && !s.unbalanced && !s.outside && !s.after_removed);
     sim_reader_clear();
+}
+#endif
+
+#if defined(FUZZ_p15) || FUZZ_CARD
+static void fuzz(bytes in)
+{
+    unsigned order = take8(&in);
+    live(fuzz_make(&in), order);
 }
 #endif
 
@@ -1148,9 +1254,132 @@ static void seed_p15(void)
     seed_card("secrets_generic", 1, 0, 0, sim_generic_new(&o));
 }
 
+// ---- What cards said: of the recordings, and of simulated cards to scard11 ----
+
+#define SEED_MOST 16000                     // of a seed, as fuzz.sh has it
+#define SEED_BEGINNING 20                   // bytes of a command that are kept
+
+static u8 talk_room[SEED_MOST];
+static struct buf talk;
+
+// The head of a seed: the order of calls, the ATR by its place in talker's table.
+static void talk_begin(u8 order, u8 atr)
+{
+    talk = buf_on(talk_room, sizeof talk_room);
+    buf_put(&talk, BYTES(order, atr));
+}
+
+static bool talk_has(bytes line)
+{
+    for (size_t at = 2; at + line.n <= talk.n; at++)
+        if (!memcmp(talk_room + at, line.p, line.n)) return true;
+    return false;
+}
+
+// A line of talker's. What it would say of itself, and what stands there already, is left out.
+static void talk_line(bytes command, bytes answer)
+{
+    u8 room[4 + SEED_BEGINNING + 600];
+    struct buf b = buf_on(room, sizeof room);
+    struct sim_command c;
+    MUST(answer.n >= 2);
+    if (!sim_decode(command.p, command.n, &c)) return;
+    bool absent = c.ins == 0xa4 && c.p1 == 0x04 && answer.p[0] != 0x90 && answer.p[0] != 0x61;
+    bytes beginning = bytes_head(bytes_from(command, 1), c.n ? 4 + c.n : 3);
+    beginning = bytes_head(beginning, SEED_BEGINNING);
+    buf_put8(&b, (unsigned)beginning.n);
+    buf_put(&b, beginning);
+    buf_put16(&b, (unsigned)answer.n);
+    buf_put(&b, answer);
+    if (absent || b.full || talk_has(buf_bytes(&b)) || talk.n + b.n + 1 > SEED_MOST) return;
+    buf_put(&talk, buf_bytes(&b));
+}
+
+static void talk_end(const char *entry, const char *name)
+{
+    buf_put8(&talk, 0);
+    MUST(!talk.full);
+    seed(entry, name, buf_bytes(&talk), BYTES_NONE);
+}
+
+static size_t from_hex(const char *text, u8 *out, size_t room)
+{
+    unsigned byte;
+    size_t n = 0;
+    while (n < room && sscanf(text + 2 * n, "%2x", &byte) == 1) out[n++] = (u8)byte;
+    return n;
+}
+
+// A recording of tests/data/traces.
+static void seed_trace(const char *entry, u8 order, u8 atr, const char *name)
+{
+    static char line[8192];
+    u8 command[1024], answer[1024];
+    size_t n = 0, answer_n;
+    snprintf(line, sizeof line, "tests/data/traces/%s.txt", name);
+    FILE *f = fopen(line, "r");
+    if (!f) { printf("there is no %s\n", line); return; }
+    talk_begin(order, atr);
+    while (fgets(line, sizeof line, f)) {
+        if (*line == '>') n = from_hex(line + 2, command, sizeof command);
+        if (*line != '<') continue;
+        answer_n = from_hex(line + 2, answer, sizeof answer);
+        talk_line(bytes_of(command, n), bytes_of(answer, answer_n));
+    }
+    fclose(f);
+    talk_end(entry, name);
+}
+
+// A simulated card between scard11 and which is listened.
+static struct listener { struct sim_card card, *inner; } listener;
+
+static size_t listener_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                            size_t room)
+{
+    size_t got = listener.inner->apdu(listener.inner, cmd, n, rsp, room);
+    card->apdus++;
+    if (got < 600) talk_line(bytes_of(cmd, n), bytes_of(rsp, got));
+    return got;
+}
+
+static void listener_reset(struct sim_card *card)
+{
+    (void)card;
+    listener.inner->reset(listener.inner);
+}
+
+static void listener_free(struct sim_card *card)
+{
+    (void)card;
+    listener.inner->free(listener.inner);
+}
+
+// What a life with it is, as the fuzzers live it.
+static void seed_life(const char *entry, u8 order, u8 atr, const char *name, struct sim_card *card)
+{
+    talk_begin(order, atr);
+    listener.inner = card;
+    listener.card = *card;
+    listener.card.reset = listener_reset;
+    listener.card.apdu = listener_apdu;
+    listener.card.free = listener_free;
+    live(&listener.card, order);
+    card->free(card);
+    talk_end(entry, name);
+}
+
 int main(void)
 {
+    MUST(!cipher_start());
     seed_p15();
+    seed_trace("cac", 0, 0, "cac");
+    seed_life("cac", 2, 0, "whole", sim_cac_new(&(struct sim_cac_options){ .whole = true }));
+    seed_life("cac", 8, 0, "t0", sim_cac_new(&(struct sim_cac_options){ .gzip = true,
+                                                                        .persons = true }));
+    seed_life("cac", 1, 0, "aca", sim_cac_new(&(struct sim_cac_options){ .no_ccc = true,
+                                                                         .small_key = true }));
+    seed_life("cac", 12, 0, "pki", sim_cac_new(&(struct sim_cac_options){ .pki_only = true,
+        .certificate_first = true, .whole = true }));
     static const struct { enum sim_key key; const char *name; } keys[] = {
         { SIM_RSA1024, "rsa" }, { SIM_P256A, "p256" }, { SIM_P384A, "p384" },
         { SIM_ED25519, "ed25519" }, { SIM_X25519, "x25519" },

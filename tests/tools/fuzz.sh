@@ -8,6 +8,6 @@ fuzz_entry() {
     out fuzz "fuzz/$1.corpus"
     run clang $warn $asan -fsanitize=fuzzer $custom -DSCARD11_DEBUG=1 -Wno-unused-function \
         "-DFUZZ_$1" tests/tools/fuzz.c $(sims) $libs -o "$OUT/fuzz/$1"
-    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+    run "$OUT/fuzz/$1" -max_total_time="${2:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
         -len_control=0 -artifact_prefix="$OUT/fuzz/$1-" "$OUT/fuzz/$1.corpus" "tests/data/corpus/$1"
 }
