@@ -4328,6 +4328,14 @@ enum card_role {
     ROLE_SIGN               // one key, each time that it is used
 };
 
+// How a key is made of a PIN, so that the card never sees what was typed: iterated and salted S2K
+// (RFC 4880, 3.7.1.3), of count bytes as they are, not coded.
+struct card_kdf {
+    const struct alg_hash *hash;
+    u32   count;
+    bytes salt;
+};
+
 // What makes the card forget that a credential was presented.
 enum card_logout { LOGOUT_RESET, LOGOUT_VERIFY_FF, LOGOUT_SELECT, LOGOUT_COMMAND };
 
@@ -4341,6 +4349,7 @@ enum card_unblock {
 struct credential {
     u8   role;              // enum card_role
     u8   reference;
+    u8   set_by;            // the reference by which it is set anew; 0: the same
     u8   coding;            // enum card_pin_coding
     u8   min, max;          // lengths that the card takes, in characters; max 0: there is none
     u8   fill_to;           // bytes that it and the filler behind it take; 0: there is no filler
@@ -4348,6 +4357,7 @@ struct credential {
     u8   logout_by;         // enum card_logout
     u8   unblock_by;        // enum card_unblock, of a PUK
     u8   same_as;           // 1 + the place in its token of the one with the same secret; 0: none
+    bool apart;             // that one's login does not present it, each use of its key does
     int  tries;             // left; -1: the card did not say
     int  tries_max;         // the most that was ever seen
     bool ask;               // an empty VERIFY tells its state, and is known to cost nothing
@@ -4360,6 +4370,7 @@ struct credential {
     bool verified;          // the card may have it verified: nothing ended that since
     u8   kept_len;          // of the secret at kept; 0: none is
     u8  *kept;              // while its login lasts: for the PIN cache, or a PUK until it is used
+    const struct card_kdf *kdf;     // what is sent is made of it so; NULL: it is sent as it is
     struct place place;     // where it is presented
 };
 
@@ -5114,6 +5125,13 @@ struct pin_command {
     bytes old_pin, fresh_pin;           // what they are; NULL: typed at the pinpad, both
 };
 
+// P2 of the command.
+static u8 pinpad_reference(const struct pin_command *command)
+{
+    bool sets = command->ins != INS_VERIFY && command->of->set_by;
+    return sets ? command->of->set_by : command->of->reference;
+}
+
 // Features of a reader that have PINs entered: in one control (VERIFY_PIN_DIRECT and
 // MODIFY_PIN_DIRECT), or begun and finished in two (their _START and _FINISH).
 struct pinpad_way { u8 direct, start, finish; };
@@ -5167,9 +5185,10 @@ static u8 pinpad_block(const struct credential *first, const struct credential *
 }
 
 // Can it encode a PIN so? Its format string knows ASCII, and BCD in a block whose filler is there.
+// It derives no keys.
 static bool pinpad_encodes(const struct credential *credential, u8 block)
 {
-    if (block > PINPAD_BLOCK_MAX) return false;
+    if (block > PINPAD_BLOCK_MAX || credential->kdf) return false;
     switch (credential->coding) {
     case CARD_PIN_ASCII:
     case CARD_PIN_UTF8:    return true;
@@ -5269,7 +5288,7 @@ static void pinpad_structure(const struct link *link, const struct pin_command *
     buf_put(out, bytes_of(talk->index, fresh ? 3 : 1));
     buf_put(out, BYTES(0, 0, 0));                       // bTeoPrologue
     buf_put(out, BYTES((u8)(5 + data_len), 0, 0, 0));   // ulDataLength
-    buf_put(out, BYTES(0x00, command->ins, command->p1, command->of->reference, data_len));
+    buf_put(out, BYTES(0x00, command->ins, command->p1, pinpad_reference(command), data_len));
     if (old) pinpad_put_block(old, block, out);
     if (fresh) pinpad_put_block(fresh, block, out);
 }
@@ -5368,9 +5387,9 @@ static st pinpad_enter(struct card *card, const struct pin_command *command)
  *
  * Owns    secret_send, the one gate that every secret goes through; how secrets are encoded;
  *         logging in and out, changing and unblocking by what a credential says
- * Uses    >>apdu >>link >>iso >>card >>place >>pinpad
+ * Uses    >>hash >>apdu >>link >>iso >>card >>place >>pinpad
  * Names   secret_
- * Specs   ISO 7816-4 (VERIFY and its kin), ISO 9564-1 (format 2)
+ * Specs   ISO 7816-4 (VERIFY and its kin), ISO 9564-1 (format 2), RFC 4880 (3.7.1.3)
  * Tests   tests/unit/secret.c
  *
  * The law: a secret goes to the card only when the application and the DF that it is meant for were
@@ -5402,6 +5421,43 @@ static bool secret_is_digits(bytes secret)
     return true;
 }
 
+#define SECRET_KDF_MOST (62u << 20)     // bytes that are hashed: the most that RFC 4880 codes
+#define SECRET_KDF_ROOM 1024            // that go to the hash at a time
+
+// Salt and PIN, again and again, until so many bytes have gone to the hash; once in any case.
+static st secret_hash_many(struct hash *hash, bytes salt, bytes secret, u32 count)
+{
+    u8 room[SECRET_KDF_ROOM];
+    struct buf many = buf_on(room, sizeof room);
+    size_t one = salt.n + secret.n;
+    st s = one && one <= sizeof room ? ST_OK : ST_PIN_LEN;
+    while (!s && many.n + one <= sizeof room) {
+        buf_put(&many, salt);
+        buf_put(&many, secret);
+    }
+    for (size_t left = count > one ? count : one; left && !s;) {
+        bytes part = bytes_head(buf_bytes(&many), left);
+        s = hash_add(hash, part);
+        left -= part.n;
+    }
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// Puts what is made of a PIN. What cannot be made sets full.
+static void secret_derive(const struct card_kdf *kdf, bytes secret, struct buf *out)
+{
+    struct hash hash;
+    st s = kdf->count <= SECRET_KDF_MOST ? hash_begin(&hash, kdf->hash) : ST_PIN_LEN;
+    if (!s) {
+        s = secret_hash_many(&hash, kdf->salt, secret, kdf->count);
+        if (s) hash_drop(&hash);
+        else   s = hash_end(&hash, out);
+        mem_wipe(&hash, sizeof hash);
+    }
+    if (s) out->full = true;
+}
+
 // Encodes a PIN as the card wants it, and fills it up. Characters that its coding does not have set
 // full, and so does an empty one: the command would be a question.
 static void secret_encode(const struct credential *credential, bytes secret, struct buf *out)
@@ -5421,7 +5477,8 @@ static void secret_encode(const struct credential *credential, bytes secret, str
         secret_put_pairs(credential, secret, out);
         break;
     default:
-        buf_put(out, secret);
+        if (credential->kdf) secret_derive(credential->kdf, secret, out);
+        else                 buf_put(out, secret);
         break;
     }
     size_t n = out->n - start;
@@ -5434,6 +5491,12 @@ static void secret_encode(const struct credential *credential, bytes secret, str
 static bool secret_is_typed(const struct pin_command *command)
 {
     return !(command->old ? command->old_pin.p : command->fresh_pin.p);
+}
+
+// Is what a command carries made of what is typed? Then a pinpad cannot send it.
+static bool secret_is_derived(const struct pin_command *command)
+{
+    return (command->old && command->old->kdf) || (command->fresh && command->fresh->kdf);
 }
 
 // Sends a command with PINs to where they are meant for, and returns what the card answered.
@@ -5449,40 +5512,84 @@ static st secret_send(struct card *card, struct token *token, const struct pin_c
     TRY(place_go_to(card, token, place, scratch));
     SCARD11_ASSERT(card->sure && !card->unproven && place_is_here(card, token, place));
     if (!card->sure) return ST_FAILED;
+    if (secret_is_typed(command) && secret_is_derived(command)) return ST_ARGS;
     if (secret_is_typed(command)) return pinpad_enter(card, command);
     if (command->old) secret_encode(command->old, command->old_pin, &pins);
     if (command->fresh) secret_encode(command->fresh, command->fresh_pin, &pins);
-    struct apdu cmd = { .ins = command->ins, .p1 = command->p1, .p2 = command->of->reference,
+    struct apdu cmd = { .ins = command->ins, .p1 = command->p1, .p2 = pinpad_reference(command),
                         .data = buf_bytes(&pins), .secret_in = true };
     if (!pins.full) s = iso_send(&card->link, &cmd);
     mem_wipe(room, sizeof room);
     return s;
 }
 
-// The card has taken a PIN: its tries are full again.
-static void secret_good(struct credential *credential)
+// The next name of a secret in its token, from place i on: another credential that has one count
+// of tries with it; NULL: there is none.
+static struct credential *secret_next_name(struct token *token, const struct credential *of, u32 *i)
 {
-    credential->tries = credential->tries_max ? credential->tries_max : -1;
+    while (*i < token->credential_count) {
+        struct credential *other = &token->credentials[(*i)++];
+        if (other == of) continue;
+        if (of->same_as == *i) return other;
+        if (other->same_as && &token->credentials[other->same_as - 1] == of) return other;
+    }
+    return NULL;
+}
+
+// The tries of a secret, under each of its names.
+static void secret_set_tries(struct token *token, struct credential *of, int tries, int most)
+{
+    u32 i = 0;
+    for (struct credential *name = of; name; name = secret_next_name(token, of, &i)) {
+        name->tries = tries;
+        name->tries_max = most;
+    }
+}
+
+// The card has taken a PIN: its tries are full again.
+static void secret_good(struct token *token, struct credential *credential)
+{
+    int most = credential->tries_max;
+    secret_set_tries(token, credential, most ? most : -1, most);
     credential->missing = false;
+}
+
+// A PIN was wrong, and the card did not say how many tries that leaves: it is asked when somebody
+// wants to know.
+static void secret_lost_count(struct token *token, struct credential *credential)
+{
+    secret_set_tries(token, credential, -1, credential->tries_max);
+    credential->asked = false;
+    token->opened = false;
 }
 
 // Notes what an answer says of the PIN that it was about, and returns what it means. Before a wrong
 // one there was one try more.
-static st secret_answer(struct credential *credential, st s)
+static st secret_answer(struct token *token, struct credential *credential, st s)
 {
-    s = iso_pin_status(s, &credential->tries);
-    if (s == ST_PIN_INCORRECT && credential->tries + 1 > credential->tries_max)
-        credential->tries_max = credential->tries + 1;
+    int tries = -1, most = credential->tries_max;
+    s = iso_pin_status(s, &tries);
+    if (s == ST_PIN_INCORRECT && tries + 1 > most) most = tries + 1;
     if (s == ST_PIN_MISSING) credential->missing = true;
-    if (!s) secret_good(credential);
+    if (tries >= 0) secret_set_tries(token, credential, tries, most);
+    else if (s == ST_PIN_INCORRECT) secret_lost_count(token, credential);
+    if (!s) secret_good(token, credential);
     return s;
 }
 
 // Notes what the answer to a command that sets a PIN says of it. 6985: the card does not want the
 // new one.
-static st secret_answer_set(struct credential *credential, st s)
+static st secret_answer_set(struct token *token, struct credential *credential, st s)
 {
-    return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(credential, s);
+    return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(token, credential, s);
+}
+
+// A command set a PIN anew: the card may have it verified, under each of its names.
+static void secret_was_set(struct token *token, struct credential *pin)
+{
+    u32 i = 0;
+    for (struct credential *name = pin; name; name = secret_next_name(token, pin, &i))
+        name->verified = true;
 }
 
 // ---- VERIFY and its kin ----
@@ -5494,7 +5601,7 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
     struct credential bare = *pin;
     struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = &bare, .old_pin = secret };
     if (pin->verify_bare) bare.fill_to = 0;
-    st s = secret_answer(pin, secret_send(card, token, &command, scratch));
+    st s = secret_answer(token, pin, secret_send(card, token, &command, scratch));
     if (!s) pin->verified = true;
     return s;
 }
@@ -5506,8 +5613,8 @@ static st secret_change(struct card *card, struct token *token, struct credentia
     struct pin_command command = { .ins = INS_CHANGE, .of = pin, .old = pin, .old_pin = old,
                                    .fresh = pin, .fresh_pin = fresh };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer_set(pin, secret_send(card, token, &command, scratch));
-    if (!s && (pin->role == ROLE_USER || pin->presented)) pin->verified = true;
+    st s = secret_answer_set(token, pin, secret_send(card, token, &command, scratch));
+    if (!s && (pin->role == ROLE_USER || pin->presented)) secret_was_set(token, pin);
     return s;
 }
 
@@ -5520,10 +5627,10 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
     struct pin_command command = { .ins = INS_UNBLOCK, .of = pin, .old = puk, .old_pin = secret,
                                    .fresh = pin, .fresh_pin = fresh };
     if (puk->unblock_by == UNBLOCK_FREES) command.fresh = NULL;
-    st s = secret_answer_set(puk, secret_send(card, token, &command, scratch));
+    st s = secret_answer_set(token, puk, secret_send(card, token, &command, scratch));
     if (s) return s;
-    secret_good(pin);
-    pin->verified = true;
+    secret_good(token, pin);
+    secret_was_set(token, pin);
     return ST_OK;
 }
 
@@ -5534,15 +5641,15 @@ static st secret_reset(struct card *card, struct token *token, struct credential
 {
     struct pin_command command = { .ins = INS_UNBLOCK, .p1 = 0x02, .of = pin, .fresh = pin,
                                    .fresh_pin = fresh };
-    st s = secret_answer_set(pin, secret_send(card, token, &command, scratch));
-    if (!s) pin->verified = true;
+    st s = secret_answer_set(token, pin, secret_send(card, token, &command, scratch));
+    if (!s) secret_was_set(token, pin);
     return s;
 }
 
 // ---- What PKCS#11 does with them ----
 
-// Presents a credential, and those that have the same secret: the first failure ends it, so that a
-// wrong one costs one try.
+// Presents a credential, and those that have the same secret, unless they are presented apart: the
+// first failure ends it, so that a wrong one costs one try.
 static st secret_login(struct card *card, struct token *token, struct credential *pin, bytes secret,
                        struct scratch scratch)
 {
@@ -5552,7 +5659,7 @@ static st secret_login(struct card *card, struct token *token, struct credential
     if (token->driver->login) TRY(token->driver->login(card, token, pin, scratch));
     TRY(secret_verify(card, token, pin, secret, scratch));
     for (u32 i = 0; i < token->credential_count; i++)
-        if (token->credentials[i].same_as == same_as)
+        if (token->credentials[i].same_as == same_as && !token->credentials[i].apart)
             TRY(secret_verify(card, token, &token->credentials[i], secret, scratch));
     return ST_OK;
 }

@@ -28,6 +28,84 @@ TEST(secret_encodes_pins)
     CHECK(b.full);
 }
 
+// What is made of a PIN: vectors by openssl, of salt and PIN that are hashed again and again. As
+// many bytes as one round has at least, and the end may be inside a round.
+TEST(secret_derives)
+{
+    static const struct { CK_MECHANISM_TYPE hash; u32 count; const char *pin, *want; } cases[] = {
+        { CKM_SHA256, 100000, "123456",
+          "773784a602b6c81e3f092f4d7d00e17cc822d88f7360fcf2d2ef2d9d901f44b6" },
+        { CKM_SHA256, 5, "123456",
+          "e4b90d63237d4e6f88e6e894d473b8763673ba0b23d6e4760fb1fe0d719bddbc" },
+        { CKM_SHA512, 65536, "12345678",
+          "f1b8d12e25d3692c77ed61d24eb53ac4f928b4c7e5b30e4496b8a76461c03093"
+          "49ac209502e7279dc050701221d84727b09c2b92d080793f79c007e604945632" },
+        { CKM_SHA256, 1037, "caf\xc3" "\xa9" "caf\xc3" "\xa9" "",
+          "a8d2560d39f664d2b992f7b1a8a8ef98d2a562b507e2520d0b81d405d894c9f4" },
+        { CKM_SHA256, 1036, "123456",
+          "d7168a64e02d13af6c979fc0e65e93a3ce383335c8524ea6f87685e6872b40da" },
+    };
+    static const u8 salt[] = { 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37 };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct card_kdf kdf = { alg_hash_find(cases[i].hash), cases[i].count, { salt, 8 } };
+        struct credential p = { .coding = CARD_PIN_UTF8, .min = 6, .max = 64, .kdf = &kdf };
+        u8 room[CARD_PIN_MAX];
+        struct buf b = buf_on(room, sizeof room);
+        secret_encode(&p, bytes_text(cases[i].pin), &b);
+        CHECK(!b.full);
+        CHECK_BYTES(b.p, b.n, cases[i].want);
+        kdf.count = SECRET_KDF_MOST + 1;                // so long no call may take
+        secret_encode(&p, bytes_text(cases[i].pin), &b);
+        CHECK(b.full);
+        b = buf_on(room, 31);
+        kdf.count = 0;
+        secret_encode(&p, bytes_text(cases[i].pin), &b);
+        CHECK(b.full);                                  // no room
+        CHECK(!pinpad_encodes(&p, 0));
+    }
+}
+
+// One secret that a card knows by two references: one login presents it twice, one count of tries
+// is theirs, and what sets it names the second.
+TEST(secret_with_two_names)
+{
+    static const char *const lines[] = {
+        "00200082 06 313233343536 > 9000", "00200081 06 313233343536 > 9000",
+        "00200082 06 363534333231 > 6982", "00200081 06 363534333231 > 63c1",
+        "00240081 0c 313233343536 363534333231 > 9000", "0020ff82 > 9000", "0020ff81 > 9000",
+        "00200082 06 313233343536 > 9000", NULL };
+    const struct credential first = { .role = ROLE_USER, .reference = 0x82, .set_by = 0x81, .min = 6,
+        .max = 8, .coding = CARD_PIN_UTF8, .tries = 3, .tries_max = 3, .asked = true,
+        .logout_by = LOGOUT_VERIFY_FF };
+    struct credential second = first;
+    bytes p = bytes_text("123456"), q = bytes_text("654321");
+    second.role = ROLE_SIGN, second.reference = 0x81, second.set_by = 0, second.same_as = 1;
+    place_begin(lines);
+    if (test_failing) return;
+    card_t->credential_count = 0;
+    card_t->landmark = NULL;
+    card_t->opened = true;
+    card_set_credential(card_t, &first);
+    card_set_credential(card_t, &second);
+    struct credential *pin = card_t->credentials, *sign = pin + 1;
+    CHECK_ST(secret_login(&card_it, card_t, pin, p, padding_scratch()), ST_OK);
+    CHECK(pin->verified && sign->verified && card_t->opened);
+    CHECK_ST(secret_login(&card_it, card_t, pin, q, padding_scratch()), ST_PIN_INCORRECT);
+    CHECK(pin->tries == -1 && sign->tries == -1 && !pin->asked);    // the card did not say
+    CHECK(!card_t->opened);
+    CHECK_ST(secret_login(&card_it, card_t, sign, q, padding_scratch()), ST_PIN_INCORRECT);
+    CHECK(pin->tries == 1 && sign->tries == 1);
+    pin->verified = sign->verified = false;
+    CHECK_ST(secret_change(&card_it, card_t, pin, p, q, padding_scratch()), ST_OK);
+    CHECK(pin->verified && sign->verified && pin->tries == 3 && sign->tries == 3);
+    CHECK_ST(secret_end(&card_it, card_t, padding_scratch()), ST_OK);
+    CHECK(!pin->verified && !sign->verified);
+    sign->apart = true;
+    CHECK_ST(secret_login(&card_it, card_t, pin, p, padding_scratch()), ST_OK);
+    CHECK(pin->verified && !sign->verified);
+    place_end();
+}
+
 TEST(secret_sends_pins_as_the_standard_has_them)
 {
     static const char *const lines[] = {
@@ -306,6 +384,8 @@ TEST(secret_tries_are_asked_for_where_that_is_free)
 static void test_secret(void)
 {
     RUN(secret_encodes_pins);
+    RUN(secret_derives);
+    RUN(secret_with_two_names);
     RUN(secret_sends_pins_as_the_standard_has_them);
     RUN(secret_sends_no_pin_that_is_none);
     RUN(secret_puk_as_so_pin);
