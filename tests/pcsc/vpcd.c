@@ -5,14 +5,17 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic, cac. "second" is another card of the kind. Options of piv: extended pieces t0
+// fineid, belpic, cac, openpgp. "second" is another card of the kind. Options of piv: extended pieces t0
 // no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
-// belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons. It is told what to do by files in DIR, which it removes when it has done it:
+// belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
+// second empty short pieces once kdf cardholder button swaps 2.1 (version and one certificate)
+// no-certificates, and its keys: ec nist brainpool. It is told what to do by files in DIR, which it
+// removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -27,6 +30,7 @@
 #include "../sim/sim_generic.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_piv.h"
 #include "vpcd.h"
 #include <poll.h>
@@ -292,6 +296,35 @@ static struct sim_card *make_cac(int argc, char **argv, bool swap)
     return sim_cac_new(&o);
 }
 
+// "ec": Ed25519 and X25519; "nist", "brainpool": a curve for each key.
+static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
+{
+    static const enum sim_key ec[3] = { SIM_ED25519, SIM_X25519, SIM_ED25519 },
+        nist[3] = { SIM_P256A, SIM_P384A, SIM_P521A },
+        brainpool[3] = { SIM_BP256A, SIM_BP384A, SIM_BP512A };
+    struct sim_openpgp_options o = { .version = 0x0304 };
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "second")) o.second = true;
+        else if (!strcmp(a, "empty")) o.empty = true;
+        else if (!strcmp(a, "short")) o.short_only = true;
+        else if (!strcmp(a, "pieces")) o.pieces = true;
+        else if (!strcmp(a, "once")) o.once = true;
+        else if (!strcmp(a, "kdf")) o.kdf = true;
+        else if (!strcmp(a, "cardholder")) o.cardholder = true;
+        else if (!strcmp(a, "button")) o.button = true;
+        else if (!strcmp(a, "swaps")) o.swaps = true;
+        else if (!strcmp(a, "2.1")) o.version = 0x0201;
+        else if (!strcmp(a, "no-certificates")) o.no_certificate = 7;
+        else if (!strcmp(a, "ec")) memcpy(o.keys, ec, sizeof ec);
+        else if (!strcmp(a, "nist")) memcpy(o.keys, nist, sizeof nist);
+        else if (!strcmp(a, "brainpool")) memcpy(o.keys, brainpool, sizeof brainpool);
+        else refuse(a);
+    }
+    o.second ^= swap;
+    return sim_openpgp_new(&o);
+}
+
 static const struct kind kinds[] = {
     { "piv", make_piv, false },
     { "generic", make_generic, true },
@@ -302,6 +335,7 @@ static const struct kind kinds[] = {
     { "fineid", make_fineid, true },
     { "belpic", make_belpic, true },
     { "cac", make_cac, false },
+    { "openpgp", make_openpgp, false },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

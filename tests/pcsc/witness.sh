@@ -1,9 +1,9 @@
 #!/bin/sh
 # witness.sh: the simulated cards before programs that know nothing of scard11: OpenSC's module and tools,
-# yubico-piv-tool, ykcs11. What they can do with a card makes it a witness for what scard11 does with it. Secret
+# yubico-piv-tool, ykcs11, GnuPG. What they can do with a card makes it a witness for what scard11 does with it. Secret
 # keys that OpenSC stores are used by scard11, and openssl says with what result.
 # SPDX-License-Identifier: 0BSD
-# Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev python3-pykcs11
+# Packages: pcscd vsmartcard-vpcd opensc openssl yubico-piv-tool ykcs11 libssl-dev python3-pykcs11 gnupg scdaemon openssh-client
 cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
@@ -437,6 +437,87 @@ inside_cac()    { cac; }
 inside_cacaca() { cac no-ccc gzip whole; }
 inside_cacalt() { cac pki-only first small; }
 
+# ---- OpenPGP ----
+
+gpg_begin() {       # GnuPG with a home of its own, its scdaemon behind pcscd, and PINs as they are asked for
+    export GNUPGHOME="$dir/gpg"
+    mkdir -m 700 "$GNUPGHOME"
+    printf 'disable-ccid\npcsc-shared\n' > "$GNUPGHOME/scdaemon.conf"
+    printf 'no-greeting\nno-tty\nyes\nquiet\n' > "$GNUPGHOME/gpg.conf"
+    printf 'pinentry-program %s\nenable-ssh-support\n' "$dir/pinentry" > "$GNUPGHOME/gpg-agent.conf"
+    { echo '#!/bin/sh'; echo 'echo OK; while read -r line; do case $line in SETDESC*|SETPROMPT*) all="$all$line" ;;'
+        echo 'GETPIN) case $all in *Admin*) echo D 12345678 ;; *) echo D 123456 ;; esac ;;'
+        echo 'BYE) exit ;; esac; echo OK; done'; } > "$dir/pinentry"
+    chmod +x "$dir/pinentry"
+    printf 'witnessed' > "$dir/text"
+}
+gpg_edit() {        # gpg_edit <line...>: what is typed at gpg --card-edit
+    printf '%s\n' admin "$@" quit | timeout 100 gpg --command-fd 0 --expert --card-edit
+}
+gpg_says() { timeout 100 gpg --card-status > "$dir/status" 2>&1 && grep -q "$1" "$dir/status"; }
+gpg_generate() {    # three keys on the card, and a user
+    try 'gpg generates keys' gpg_edit generate n 0 'Card Holder' card@example.org ''
+    try 'three of them' sh -c "[ \$(gpg --with-colons -K | grep -c '^s[es][cb]:.*:D2760001') = 3 ]"
+}
+gpg_uses() {        # signs, decrypts, authenticates
+    rm -f "$dir"/text.*
+    try 'gpg signs' timeout 100 gpg -o "$dir/text.gpg" --detach-sign "$dir/text"
+    try 'and finds it good' gpg --verify "$dir/text.gpg" "$dir/text"
+    try 'gpg encrypts' gpg --trust-model always -r card@example.org -o "$dir/text.enc" -e "$dir/text"
+    try 'and decrypts' sh -c "timeout 100 gpg -d $dir/text.enc | cmp - $dir/text"
+    SSH_AUTH_SOCK=$(gpgconf --list-dirs agent-ssh-socket)
+    export SSH_AUTH_SOCK
+    try 'ssh-add -L' sh -c "ssh-add -L | grep cardno > $dir/ssh.pub && sed 's/^/holder /' $dir/ssh.pub > $dir/allowed"
+    try 'ssh-keygen signs' timeout 100 ssh-keygen -Y sign -f "$dir/ssh.pub" -n file "$dir/text"
+    try 'and finds it good' sh -c "ssh-keygen -Y verify -f $dir/allowed -I holder -n file -s $dir/text.sig < $dir/text"
+}
+gpg_end() { gpgconf --kill all; }
+
+inside_openpgp() {  # as OpenSC and openpgp-tool see it
+    card openpgp cardholder
+    gpg_begin
+    module=$opensc
+    try 'gpg --card-status' gpg_says 'Name of cardholder: Card Holder'
+    try 'its keys' gpg_says 'Key attributes ...: rsa2048 rsa2048 nistp256'
+    gpg_end
+    try 'openpgp-tool -U' sh -c "openpgp-tool -U | grep -q 'https://example.org/key.asc'"
+    try 'openpgp-tool -d 1' sh -c "openpgp-tool -d 1 2>/dev/null | grep -q 'anyone may read'"
+    try 'openpgp-tool verifies PW1' openpgp-tool --verify CHV1 --pin 123456
+    try 'openpgp-tool verifies PW3' openpgp-tool --verify CHV3 --pin 12345678
+    try 'openpgp-tool refuses a wrong one' sh -c '! openpgp-tool --verify CHV1 --pin 111111'
+    counts 3 3 3 3
+    certificates 01 02 03
+    lists 2
+    signs 03 ECDSA-SHA256 sha256
+    decrypts 02
+    pkcs15-tool --read-certificate 03 > "$dir/crt" 2>/dev/null
+    tool() { timeout 100 pkcs11-tool --module "$module" --slot-index 1 "$@"; }   # of the PIN for signatures
+    signs 01 SHA256-RSA-PKCS sha256
+}
+inside_openpgprsa() {
+    card openpgp empty pieces
+    gpg_begin
+    gpg_generate
+    gpg_uses
+    try 'gpg wants a PIN for each signature' gpg_edit forcesig
+    try 'gpg signs' timeout 100 gpg -o "$dir/text.once" --detach-sign "$dir/text"
+    try 'and again' timeout 100 gpg -o "$dir/text.twice" --detach-sign "$dir/text"
+    try 'gpg resets it' gpg_edit factory-reset y yes
+    try 'so that no key is there' gpg_says '^Signature key ....: .none.'
+    gpg_end
+}
+inside_openpgpec() { # Gnuk's way: short commands, Curve25519, PINs derived
+    card openpgp empty short
+    gpg_begin
+    try 'gpg kdf-setup' gpg_edit kdf-setup
+    try 'which is on' gpg_says 'KDF setting ......: on'
+    try 'gpg key-attr' gpg_edit key-attr 2 1 2 1 2 1
+    gpg_generate
+    try 'ed25519 and cv25519' gpg_says 'Key attributes ...: ed25519 cv25519 ed25519'
+    gpg_uses
+    gpg_end
+}
+
 # Other ways to write the files. (OpenSC reads no objects inside the ODF, nothing past a deleted record, and
 # overlooks the curve beside an ECPoint.)
 files_like() {
@@ -471,7 +552,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up

@@ -6,6 +6,12 @@
 #include <mbedtls/oid.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef SIM_OPENSSL
+#define SIM_OPENSSL 0
+#endif
+#if SIM_OPENSSL
+#include <openssl/evp.h>
+#endif
 
 #define KEY(bits, rsa, name) \
     { sim_key_##name, sim_cert_##name, sizeof sim_key_##name, sizeof sim_cert_##name, bits, rsa }
@@ -119,10 +125,11 @@ bool sim_decode(const uint8_t *p, size_t n, struct sim_command *c)
 struct sim_seen sim_seen;
 
 // PUT DATA brings a key in a template: 7F48, 4D of OpenPGP, 70 of GIDS; or, as DA 01 nn of MyEID, a
-// part of one, or a PIN.
+// part of one, or a PIN. DA 00 D3 is OpenPGP's reset code.
 static bool is_stored_secret(const struct sim_command *c)
 {
     bool whole = c->ins == 0xdb && c->p1 == 0x3f && c->p2 == 0xff && c->n;
+    if (c->ins == 0xda && !c->p1 && c->p2 == 0xd3) return c->n > 0;
     if (c->ins == 0xda) return c->p1 == 0x01 && c->p2 != 0xe0 && c->n;
     return whole && (*c->data == 0x7f || *c->data == 0x4d || *c->data == 0x70);
 }
@@ -446,3 +453,67 @@ unsigned sim_ecdh(struct sim_random *r, mbedtls_pk_context *pk, const uint8_t *p
     mbedtls_mpi_free(&z);
     return sw;
 }
+
+// ---- Curve25519 ----
+
+#if SIM_OPENSSL
+unsigned sim_ed25519(const uint8_t *key, const uint8_t *in, size_t n, struct sim_answer *a)
+{
+    uint8_t out[64];
+    size_t len = sizeof out;
+    EVP_PKEY *own = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key, 32);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool good = EVP_DigestSignInit(md, NULL, NULL, NULL, own) == 1 &&
+        EVP_DigestSign(md, out, &len, in, n) == 1;
+    if (good) sim_put(a, out, len);
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(own);
+    return good ? 0x9000 : 0x6a80;
+}
+
+unsigned sim_x25519(const uint8_t *key, const uint8_t *peer, size_t n, struct sim_answer *a)
+{
+    uint8_t out[32];
+    size_t len = sizeof out;
+    if (sim_private_instead) return sim_private_instead(peer, n, a);
+    if (n != 32) return 0x6a80;
+    EVP_PKEY *own = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, key, 32),
+        *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, 32);
+    EVP_PKEY_CTX *kex = EVP_PKEY_CTX_new(own, NULL);
+    bool good = other && EVP_PKEY_derive_init(kex) == 1 &&
+        EVP_PKEY_derive_set_peer(kex, other) == 1 && EVP_PKEY_derive(kex, out, &len) == 1;
+    if (good) sim_put(a, out, len);
+    EVP_PKEY_CTX_free(kex);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(own);
+    return good ? 0x9000 : 0x6a80;
+}
+
+bool sim_25519_public(bool ed, const uint8_t *key, uint8_t out[32])
+{
+    size_t len = 32;
+    EVP_PKEY *own = EVP_PKEY_new_raw_private_key(ed ? EVP_PKEY_ED25519 : EVP_PKEY_X25519, NULL,
+                                                 key, 32);
+    bool good = EVP_PKEY_get_raw_public_key(own, out, &len) == 1;
+    EVP_PKEY_free(own);
+    return good;
+}
+#else
+unsigned sim_ed25519(const uint8_t *key, const uint8_t *in, size_t n, struct sim_answer *a)
+{
+    (void)key; (void)in; (void)n; (void)a;
+    return 0x6a80;
+}
+
+unsigned sim_x25519(const uint8_t *key, const uint8_t *peer, size_t n, struct sim_answer *a)
+{
+    (void)key; (void)peer; (void)n; (void)a;
+    return 0x6a80;
+}
+
+bool sim_25519_public(bool ed, const uint8_t *key, uint8_t out[32])
+{
+    (void)ed; (void)key; (void)out;
+    return false;
+}
+#endif

@@ -132,5 +132,9 @@ unsigned sim_ecdsa(struct sim_random *r, mbedtls_pk_context *pk, bool der, const
 // ECDH with an uncompressed point: the x coordinate.
 unsigned sim_ecdh(struct sim_random *r, mbedtls_pk_context *pk, const uint8_t *point, size_t n,
                   struct sim_answer *a);
+// Curve25519, with a raw private key of 32 bytes. Without SIM_OPENSSL: 6A80, false.
+unsigned sim_ed25519(const uint8_t *key, const uint8_t *in, size_t n, struct sim_answer *a);
+unsigned sim_x25519(const uint8_t *key, const uint8_t *peer, size_t n, struct sim_answer *a);
+bool sim_25519_public(bool ed, const uint8_t *key, uint8_t out[32]);
 
 #endif

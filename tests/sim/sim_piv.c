@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#ifndef SIM_OPENSSL
-#define SIM_OPENSSL 0
-#endif
-#if SIM_OPENSSL
-#include <openssl/evp.h>
-#endif
 
 // SP 800-78-5 table 6-2, and Yubico's for 25519.
 static uint8_t algorithm_of(enum sim_key key)
@@ -342,43 +336,10 @@ static unsigned agree_ec(struct piv *v, mbedtls_pk_context *pk, const uint8_t *i
 static unsigned use_25519(enum sim_key k, bool agree, const uint8_t *in, size_t n,
                           struct sim_answer *a)
 {
-#if SIM_OPENSSL
     const struct sim_key_data *d = sim_key_data(k);
-    uint8_t out[64];
-    size_t len = sizeof out;
-    unsigned sw = 0x6a80;
-    int type = k == SIM_ED25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, d->key + d->key_len - 32, 32),
-        *peer = NULL;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *kex = EVP_PKEY_CTX_new(key, NULL);
-    if (agree && sim_private_instead) {
-        struct sim_answer instead = { .n = 0 };
-        sw = sim_private_instead(in, n, &instead);
-        len = instead.n < sizeof out ? instead.n : sizeof out;
-        memcpy(out, instead.out, len);
-    } else if (agree && k == SIM_X25519 && n == 32) {
-        peer = EVP_PKEY_new_raw_public_key(type, NULL, in, 32);
-        if (peer && EVP_PKEY_derive_init(kex) == 1 && EVP_PKEY_derive_set_peer(kex, peer) == 1 &&
-            EVP_PKEY_derive(kex, out, &len) == 1) sw = 0x9000;
-    } else if (!agree && k == SIM_ED25519 &&
-               EVP_DigestSignInit(md, NULL, NULL, NULL, key) == 1 &&
-               EVP_DigestSign(md, out, &len, in, n) == 1) {
-        sw = 0x9000;
-    }
-    if (sw == 0x9000) {
-        sim_put_head(a, 0x7c, head_size(0x82, len) + len);
-        sim_put_tlv(a, 0x82, out, len);
-    }
-    EVP_PKEY_free(peer);
-    EVP_PKEY_CTX_free(kex);
-    EVP_MD_CTX_free(md);
-    EVP_PKEY_free(key);
-    return sw;
-#else
-    (void)k; (void)agree; (void)in; (void)n; (void)a;
-    return 0x6a80;
-#endif
+    const uint8_t *key = d->key + d->key_len - 32;
+    if (agree != (k == SIM_X25519)) return 0x6a80;
+    return in_template(agree ? sim_x25519(key, in, n, a) : sim_ed25519(key, in, n, a), a);
 }
 
 static unsigned use_key(struct piv *v, enum sim_key k, bool agree, const uint8_t *in, size_t n,
