@@ -8,7 +8,7 @@ case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
 . tests/pcsc/lab.sh
 opensc=$(find /usr/lib -name opensc-pkcs11.so 2>/dev/null | head -n 1)
-password=77777777       # the database's, and so the card's PIN
+password=123456         # the database's, and so the card's PIN
 
 build_card() {
     # shellcheck disable=SC2046

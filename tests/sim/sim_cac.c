@@ -55,7 +55,7 @@ struct cac {
     struct sim_card card;
     struct sim_cac_options o;
     struct applet applets[COUNT(layout)], *now;         // now NULL: none is selected
-    char pin[PIN_LEN + 1];
+    uint8_t pin[PIN_LEN];           // with FF behind
     uint8_t tries;
     bool verified;
     uint8_t block[512];             // of PRIVATE SIGN/DECRYPT, as far as it came
@@ -134,6 +134,7 @@ static void fill_pki(const struct cac *v, struct applet *t)
     if (v->o.gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
     if (!v->o.certificate_first) add(t, 0x71, &info, 1);
     add(t, 0x70, p, n);
+    if (v->o.stamp) memcpy(t->values + t->values_len - 8, v->o.stamp, 8);
     if (v->o.certificate_first) add(t, 0x71, &info, 1);
     add(t, 0x72, NULL, 0);                  // MSCUID
     add(t, 0xfe, NULL, 0);
@@ -145,6 +146,7 @@ static void fill_ccc(const struct cac *v, struct applet *t)
                        0x0e, 0x00, 0x00, 0x58, 0xbd, 0x00, 0x2c, 0x19 };
     const uint8_t access[17] = { 0x07 };
     cuid[sizeof cuid - 1] = (uint8_t)(cuid[sizeof cuid - 1] + v->o.second);
+    if (v->o.stamp) memcpy(cuid + sizeof cuid - 8, v->o.stamp, 8);
     add(t, 0xf0, cuid, sizeof cuid);
     add(t, 0xf1, "\x21", 1);
     add(t, 0xf2, "\x21", 1);
@@ -184,6 +186,7 @@ static void fill(struct cac *v)
     for (unsigned i = 0; i < COUNT(v->applets); i++) {
         struct applet *t = &v->applets[i];
         unsigned key = t->id & 0xff;
+        t->tags_len = t->values_len = 0;
         if (t->type == TYPE_PKI)
             t->key = key == 2 && v->o.small_key ? SIM_RSA1024 : keys[v->o.second][key];
         if (t->type == TYPE_PKI) fill_pki(v, t);
@@ -332,21 +335,10 @@ static bool logged_in(const struct cac *v)
     return v->verified && (!v->o.login_of_applet || v->now->login);
 }
 
-static size_t pin_size(const struct cac *v) { return v->o.not_padded ? strlen(v->pin) : PIN_LEN; }
-
-// Of a length that is right.
-static bool same_pin(const struct cac *v, const uint8_t *given)
-{
-    uint8_t padded[PIN_LEN];
-    memset(padded, 0xff, sizeof padded);
-    memcpy(padded, v->pin, strlen(v->pin));
-    return !memcmp(padded, given, pin_size(v));
-}
-
-static unsigned check_pin(struct cac *v, const uint8_t *p, size_t n)
+static unsigned check_pin(struct cac *v, const uint8_t *given)
 {
     if (!v->tries) return 0x6983;
-    if (n == pin_size(v) && same_pin(v, p)) {
+    if (!memcmp(v->pin, given, PIN_LEN)) {
         v->tries = TRIES;
         return 0x9000;
     }
@@ -374,26 +366,23 @@ static unsigned verify(struct cac *v, const struct sim_command *c)
     if (c->p1 || c->p2) return v->o.tries_untold ? 0x6a00 : 0x6a88;
     if (!c->n) return pin_status(v);
     v->card.verifies++;
-    if (!v->o.not_padded && c->n != PIN_LEN) return 0x6700;
-    unsigned sw = check_pin(v, c->data, c->n);
+    if (c->n != PIN_LEN) return 0x6700;
+    unsigned sw = check_pin(v, c->data);
     if (sw == 0x9000) v->verified = v->now->login = true;
     return sw;
 }
 
 static unsigned change_pin(struct cac *v, const struct sim_command *c)
 {
-    size_t old = pin_size(v), n = 0;
+    size_t n = 0;
     if (v->o.no_change || !pin_here(v)) return 0x6d00;
     if (c->p1 || c->p2) return 0x6a88;
-    if (c->n <= old || c->n > old + PIN_LEN) return 0x6700;
-    if (!v->o.not_padded && c->n != 2 * PIN_LEN) return 0x6700;
-    unsigned sw = check_pin(v, c->data, old);
+    if (c->n != 2 * PIN_LEN) return 0x6700;
+    unsigned sw = check_pin(v, c->data);
     if (sw != 0x9000) return sw;
-    const uint8_t *fresh = c->data + old;
-    while (n < c->n - old && fresh[n] != 0xff) n++;
+    while (n < PIN_LEN && c->data[PIN_LEN + n] != 0xff) n++;
     if (n < 6) return 0x6a80;
-    memset(v->pin, 0, sizeof v->pin);
-    memcpy(v->pin, fresh, n);
+    memcpy(v->pin, c->data + PIN_LEN, PIN_LEN);
     return 0x9000;
 }
 
@@ -470,6 +459,7 @@ static void cac_reset(struct sim_card *card)
     leave(v);
     v->piv_now = false;
     if (v->piv) v->piv->reset(v->piv);
+    if (v->o.stamp) fill(v);                // it may be another one now
     sim_line_reset(&v->line);
 }
 
@@ -510,7 +500,7 @@ struct sim_card *sim_cac_new(const struct sim_cac_options *options)
     if (options) v->o = *options;
     memcpy(v->applets, layout, sizeof layout);
     fill(v);
-    strcpy(v->pin, "123456");
+    memcpy(v->pin, "123456\xff\xff", PIN_LEN);
     v->tries = TRIES;
     v->line.t0 = !v->o.whole;
     v->line.no_chaining = true;
