@@ -5,7 +5,7 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic, cac, openpgp. "second" is another card of the kind. Options of piv: extended pieces t0
+// fineid, belpic, cac, openpgp, schsm. "second" is another card of the kind. Options of piv: extended pieces t0
 // no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
@@ -14,8 +14,9 @@
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
 // second empty short pieces once kdf cardholder button swaps 2.1 (version and one certificate)
-// no-certificates, and its keys: ec nist brainpool. It is told what to do by files in DIR, which it
-// removes when it has done it:
+// no-certificates, and its keys: ec nist brainpool; of schsm: second two many curves
+// cardcontact short pieces no-label no-certificates transport blank. It is told what to do by files in
+// DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -32,6 +33,7 @@
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_openpgp.h"
 #include "../sim/sim_piv.h"
+#include "../sim/sim_schsm.h"
 #include "vpcd.h"
 #include <poll.h>
 #include <signal.h>
@@ -325,6 +327,27 @@ static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
     return sim_openpgp_new(&o);
 }
 
+static struct sim_card *make_schsm(int argc, char **argv, bool swap)
+{
+    struct sim_schsm_options o = { .second = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "two")) o.two = true;
+        else if (!strcmp(argv[i], "many")) o.many = true;
+        else if (!strcmp(argv[i], "curves")) o.curves = true;
+        else if (!strcmp(argv[i], "cardcontact")) o.cardcontact = true;
+        else if (!strcmp(argv[i], "short")) o.short_only = true;
+        else if (!strcmp(argv[i], "pieces")) o.pieces = true;
+        else if (!strcmp(argv[i], "no-label")) o.no_label = true;
+        else if (!strcmp(argv[i], "no-certificates")) o.no_certificates = true;
+        else if (!strcmp(argv[i], "transport")) o.transport = true;
+        else if (!strcmp(argv[i], "blank")) o.blank = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_schsm_new(&o);
+}
+
 static const struct kind kinds[] = {
     { "piv", make_piv, false },
     { "generic", make_generic, true },
@@ -336,6 +359,7 @@ static const struct kind kinds[] = {
     { "belpic", make_belpic, true },
     { "cac", make_cac, false },
     { "openpgp", make_openpgp, false },
+    { "schsm", make_schsm, true },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

@@ -215,6 +215,15 @@ ciphers_des() {     # ciphers_des <id> <ede|ede3> <key file>: 3DES with a key of
     done
 }
 
+derives() {         # derives <id> <curve>: ECDH as openssl does it
+    openssl ecparam -name "$2" -genkey -noout -out "$dir/peer"
+    openssl pkey -in "$dir/peer" -pubout -outform DER -out "$dir/peer.der"
+    public_key "$1"
+    try "derives with $1" tool --login --pin 123456 --derive --id "$1" -m ECDH1-DERIVE -i "$dir/peer.der" -o "$dir/z"
+    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/want"
+    try 'what openssl derives' cmp "$dir/z" "$dir/want"
+}
+
 # MyEID: OpenSC knows it by its ATR.
 myeid() {
     module=$opensc
@@ -227,12 +236,7 @@ myeid() {
     signs 01 SHA512-RSA-PKCS sha512
     signs 02 ECDSA-SHA256 sha256
     decrypts 01
-    try 'derives' sh -c "openssl ecparam -name prime256v1 -genkey -noout -out $dir/peer &&
-        openssl pkey -in $dir/peer -pubout -outform DER -out $dir/peer.der"
-    public_key 02
-    try 'derives with 02' tool --login --pin 123456 --derive --id 02 -m ECDH1-DERIVE -i "$dir/peer.der" -o "$dir/z"
-    openssl pkeyutl -derive -inkey "$dir/peer" -peerkey "$dir/pem" -out "$dir/want"
-    try 'what openssl derives' cmp "$dir/z" "$dir/want"
+    derives 02 prime256v1
     pins
     try 'opensc-explorer' sh -c "printf 'cd 5015\ninfo 5031\nls\n' | opensc-explorer | grep -q 4402"
 }
@@ -421,6 +425,72 @@ inside_belpic() {
     try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pem" -signature "$dir/answer" "$dir/text"
 }
 
+# ---- SmartCard-HSM ----
+
+schsm() {
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q SmartCard-HSM'
+    try 'sc-hsm-tool' sh -c 'sc-hsm-tool 2>/dev/null | tr -s " " | grep -q "SO-PIN tries left : 15"'
+    counts 2 6 4 3
+    certificates 01 03
+    lists 3
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 01 SHA512-RSA-PKCS sha512
+    signs 03 ECDSA-SHA256 sha256
+    decrypts 01
+    pins
+    try 'reads data' sh -c "pkcs15-tool --read-data-object Secret --verify-pin --pin 123456 | grep -q \
+        '77 69 74 68 20 74 68 65 20 50 49 4E'"
+}
+inside_schsm()      { card schsm; schsm; }
+# (OpenSC asks for the list in extended length only, and takes both coordinates from the answer to ECDH, as CardContact's gives them.)
+inside_schsmcc()    { card schsm cardcontact; schsm; derives 03 prime256v1; }
+schsm_made() {      # schsm_made <id> <mechanism>: a key without certificate signs
+    rm -f "$dir/sig" "$dir/pub"
+    try "public key $1" tool --read-object --type pubkey --id "$1" -o "$dir/pub"
+    try "signs with $1" tool --login --pin 648219 --sign --id "$1" -m "$2" --signature-format openssl \
+        -i "$dir/text" -o "$dir/sig"
+    try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pub" -keyform DER -signature "$dir/sig" "$dir/text"
+}
+inside_schsminit() { # sc-hsm-tool initialises a card; keys are made, wrapped, deleted and unwrapped
+    card schsm cardcontact blank
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'it has no PIN' sh -c '! pkcs15-tool --verify-pin --pin 648219'
+    try 'sc-hsm-tool --initialize' sc-hsm-tool --initialize --so-pin 3537363231383830 --pin 648219 --dkek-shares 1 \
+        --label 'Made by sc-hsm-tool'
+    try 'its label' sh -c "timeout 100 pkcs11-tool --module $module -L | grep -q 'Made by sc-hsm-tool'"
+    if [ -n "${LONG:-}" ]; then     # its password is hashed for ten seconds
+        try 'a DKEK share' sc-hsm-tool --create-dkek-share "$dir/share" --password secret1
+        try 'its import' sc-hsm-tool --import-dkek-share "$dir/share" --password secret1
+    else
+        try 'a DKEK share' apdus 00A404000BE82B0601040181C31F020100 8052000020$(openssl rand -hex 32)00
+    fi
+    try 'its check value' sh -c 'sc-hsm-tool 2>/dev/null | grep "check value" | grep -qv 0000000000000000'
+    n=0x20
+    for type in rsa:2048 EC:prime256v1 EC:brainpoolP256r1; do
+        n=$((n + 1))
+        try "makes a key: $type" tool --login --pin 648219 --keypairgen --key-type $type --id "$(printf %02x $n)" \
+            --label "$type"
+    done
+    schsm_made 21 SHA256-RSA-PKCS
+    schsm_made 22 ECDSA-SHA256
+    schsm_made 23 ECDSA-SHA256
+    for n in 1 2; do
+        try "wraps key $n" sc-hsm-tool --wrap-key "$dir/blob$n" --key-reference $n --pin 648219
+        try "deletes key $n" tool --login --pin 648219 --delete-object --type privkey --id 2$n
+        try 'it is gone' sh -c "! timeout 100 pkcs11-tool --module $module --login --pin 648219 --sign --id 2$n \
+            -m SHA256-RSA-PKCS -i $dir/text -o $dir/sig"
+        try "unwraps key $n" sc-hsm-tool --unwrap-key "$dir/blob$n" --key-reference $((n + 6)) --pin 648219
+    done
+    schsm_made 21 SHA256-RSA-PKCS
+    schsm_made 22 ECDSA-SHA256
+    try 'the SO sets the PIN' tool --login --login-type so --so-pin 3537363231383830 --init-pin --new-pin 123456
+    try 'which is right' pkcs15-tool --verify-pin --pin 123456
+    try 'writes data' tool --login --pin 123456 --write-object "$dir/text" --type data --label Data
+    try 'and reads it' sh -c "pkcs15-tool --read-data-object Data | grep -q '77 69 74 6E 65 73 73 65 64'"
+
 # ---- CAC ----
 
 cac() {             # cac <option of the card...>: OpenSC knows it, lists it, signs and decrypts with each key
@@ -552,7 +622,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsminit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up

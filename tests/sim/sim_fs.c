@@ -122,6 +122,11 @@ unsigned sim_fs_pin(struct sim_fs *f, const struct sim_fs_pin *pin)
     return f->n_pins++;
 }
 
+static unsigned nibble(char digit)
+{
+    return (unsigned)(digit >= 'A' ? digit - 'A' + 10 : digit & 15) & 15;
+}
+
 // The bytes on the wire of what is in now. Returns their number.
 static size_t encode_pin(const struct sim_fs_pin *pin, uint8_t *out)
 {
@@ -132,8 +137,8 @@ static size_t encode_pin(const struct sim_fs_pin *pin, uint8_t *out)
     } else {
         if (pin->form == SIM_GLP) out[at++] = (uint8_t)(0x20 | n);
         for (size_t i = 0; i < n; i += 2)
-            out[at++] = (uint8_t)((pin->now[i] & 15) << 4 |
-                                  (i + 1 < n ? pin->now[i + 1] & 15 : 15));
+            out[at++] = (uint8_t)(nibble(pin->now[i]) << 4 |
+                                  (i + 1 < n ? nibble(pin->now[i + 1]) : 15));
     }
     while (at < pin->stored) out[at++] = pin->pad;
     return at;
@@ -144,6 +149,7 @@ static bool decode_pin(struct sim_fs_pin *pin, const uint8_t *p, size_t n)
 {
     char text[34] = "";
     size_t len = 0;
+    unsigned digits = pin->form == SIM_HEX ? 16 : 10;
     if (n > 16 || (pin->stored && n != pin->stored && !pin->card_pads)) return false;
     if (pin->form == SIM_ASCII) {
         if (pin->stored) while (n && p[n - 1] == pin->pad) n--;
@@ -152,7 +158,8 @@ static bool decode_pin(struct sim_fs_pin *pin, const uint8_t *p, size_t n)
     } else {
         for (size_t i = pin->form == SIM_GLP; i < n; i++)
             for (int shift = 4; shift >= 0; shift -= 4)
-                if ((p[i] >> shift & 15) < 10) text[len++] = (char)('0' + (p[i] >> shift & 15));
+                if ((p[i] >> shift & 15u) < digits)
+                    text[len++] = "0123456789ABCDEF"[p[i] >> shift & 15];
     }
     if (len < pin->min || len > pin->max || len > 16) return false;
     memset(pin->now, 0, sizeof pin->now);

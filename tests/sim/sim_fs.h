@@ -17,7 +17,8 @@
 
 // ---- PINs ----
 
-enum sim_fs_form { SIM_ASCII, SIM_BCD, SIM_GLP };   // GLP: 2n, then BCD, FF to 8 (2C 12 34 FF ...)
+// GLP: 2n, then BCD, FF to 8 (2C 12 34 FF ...). HEX: two digits, 0 to F, in a byte.
+enum sim_fs_form { SIM_ASCII, SIM_BCD, SIM_GLP, SIM_HEX };
 
 struct sim_fs_pin {
     uint8_t ref;                    // P2 of VERIFY
