@@ -490,6 +490,7 @@ inside_schsminit() { # sc-hsm-tool initialises a card; keys are made, wrapped, d
     try 'which is right' pkcs15-tool --verify-pin --pin 123456
     try 'writes data' tool --login --pin 123456 --write-object "$dir/text" --type data --label Data
     try 'and reads it' sh -c "pkcs15-tool --read-data-object Data | grep -q '77 69 74 6E 65 73 73 65 64'"
+}
 
 # ---- CAC ----
 

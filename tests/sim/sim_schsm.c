@@ -519,7 +519,7 @@ static unsigned take_key(struct sim_fs *f, uint8_t number, bool aes, struct key 
     if ((key->aes_n > 0) != aes) return own->o.cardcontact ? 0x6a81 : 0x6985;
     if (key->counted && !key->uses) return own->o.cardcontact ? 0x6984 : 0x6a84;
     if (key->counted) key->uses--;
-    f->signatures++;
+    f->card.signatures++;
     return 0x9000;
 }
 
