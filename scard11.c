@@ -1333,6 +1333,11 @@ enum tlv_tag { TLV_BOOLEAN = 0x01, TLV_INTEGER = 0x02, TLV_BITS = 0x03, TLV_OCTE
 #define TLV_PRIMITIVE(n)   (0x80u + (n))
 #define TLV_CONSTRUCTED(n) (0xa0u + (n))
 
+// Tags of a card-verifiable certificate (BSI TR-03110, part 3, D).
+enum tlv_cvc { TLV_CVC_REQUEST = 0x67, TLV_CVC = 0x7f21, TLV_CVC_BODY = 0x7f4e,
+               TLV_CVC_HOLDER = 0x5f20, TLV_CVC_KEY = 0x7f49, TLV_CVC_MODULUS = 0x81,
+               TLV_CVC_EXPONENT = 0x82, TLV_CVC_POINT = 0x86 };
+
 struct tlv {
     u32   tag;              // as it stands: 0x5f2f is one tag
     bytes value;
@@ -1827,6 +1832,15 @@ static u32 alg_bits(bytes number)
     return bits;
 }
 
+// Has an RSA key a size that is known here? Notes it.
+static st alg_check_rsa(struct alg_key *key)
+{
+    key->bits = alg_bits(key->modulus);
+    if (key->bits < ALG_RSA_MIN_BITS || key->bits > ALG_RSA_MAX_BITS || key->bits % 8)
+        return ST_PROTOCOL;
+    return key->exponent.n && key->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
+}
+
 static st alg_parse_rsa(bytes der, struct alg_key *key)
 {
     struct tlv n, e;
@@ -1836,10 +1850,7 @@ static st alg_parse_rsa(bytes der, struct alg_key *key)
     TRY(tlv_take(&in, 0x02, &e));
     TRY(tlv_integer(n.value, &key->modulus));
     TRY(tlv_integer(e.value, &key->exponent));
-    key->bits = alg_bits(key->modulus);
-    if (key->bits < ALG_RSA_MIN_BITS || key->bits > ALG_RSA_MAX_BITS || key->bits % 8)
-        return ST_PROTOCOL;
-    return key->exponent.n && key->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
+    return alg_check_rsa(key);
 }
 
 // Parses a SubjectPublicKeyInfo of a kind that is known here; the key's views are into spki.
@@ -4149,15 +4160,9 @@ static u32 iso_file_size(bytes told)
     return size.n >= 1 && size.n <= 4 ? (u32)bytes_number(size) : 0;
 }
 
-// READ BINARY from an offset on, as much as one answer holds (at most le bytes). ST_NOT_FOUND: the
-// file ends before.
-static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out)
+// What the status word of READ BINARY says. ST_NOT_FOUND: there is no such file, or it ends before.
+static st iso_read_status(st s)
 {
-    struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
-                        .le = le };
-    if (offset > ISO_OFFSET_MAX) return ST_NOT_FOUND;
-    TRY(link_count_read(link));
-    st s = link_exchange(link, &cmd, out);
     switch (s) {
     case SW_END_OF_FILE:     return ST_OK;              // all that there is has come
     case SW_WRONG_P1P2:
@@ -4166,6 +4171,16 @@ static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out
     case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
     default:                 return s;
     }
+}
+
+// READ BINARY from an offset on, as much as one answer holds (at most le bytes).
+static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_READ_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
+                        .le = le };
+    if (offset > ISO_OFFSET_MAX) return ST_NOT_FOUND;
+    TRY(link_count_read(link));
+    return iso_read_status(link_exchange(link, &cmd, out));
 }
 
 // READ RECORD, one by its number. ST_NOT_FOUND: there is none.
@@ -4317,7 +4332,8 @@ enum card_pin_coding {
     CARD_PIN_ASCII,         // characters as they are
     CARD_PIN_UTF8,          // characters as they are
     CARD_PIN_HALF_NIBBLE,   // digits, one to a byte behind an F
-    CARD_PIN_ISO9564        // digits, as format 2 of ISO 9564-1 has them
+    CARD_PIN_ISO9564,       // digits, as format 2 of ISO 9564-1 has them
+    CARD_PIN_HEX            // hexadecimal digits, two to a byte; not one of PinType
 };
 
 // What a credential opens.
@@ -4343,7 +4359,8 @@ enum card_logout { LOGOUT_RESET, LOGOUT_VERIFY_FF, LOGOUT_SELECT, LOGOUT_COMMAND
 enum card_unblock {
     UNBLOCK_TOGETHER,       // RESET RETRY COUNTER takes it with the new PIN
     UNBLOCK_APART,          // VERIFY takes it; then the PIN is set alone
-    UNBLOCK_FREES           // it frees the PIN, which stays what it was
+    UNBLOCK_FREES,          // it frees the PIN, which stays what it was
+    UNBLOCK_FREES_ALONE     // so, by the P1 that ISO 7816-4 has for a PUK without a new PIN
 };
 
 struct credential {
@@ -5414,6 +5431,25 @@ static void secret_put_half_nibbles(bytes digits, struct buf *out)
     for (size_t i = 0; i < digits.n; i++) buf_put8(out, 0xf0u | (digits.p[i] & 15));
 }
 
+// The value of a hexadecimal digit; 16: it is none.
+static unsigned secret_hex_digit(u8 c)
+{
+    if (c >= '0' && c <= '9') return c - '0' + 0u;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10u;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
+}
+
+// Puts hexadecimal digits, two to a byte. What is none, and an odd one, sets full.
+static void secret_put_hex(bytes digits, struct buf *out)
+{
+    if (digits.n % 2) out->full = true;
+    for (size_t i = 0; i + 1 < digits.n; i += 2) {
+        unsigned high = secret_hex_digit(digits.p[i]), low = secret_hex_digit(digits.p[i + 1]);
+        if (high > 15 || low > 15) out->full = true;
+        buf_put8(out, high << 4 | low);
+    }
+}
+
 static bool secret_is_digits(bytes secret)
 {
     for (size_t i = 0; i < secret.n; i++)
@@ -5463,8 +5499,9 @@ static void secret_derive(const struct card_kdf *kdf, bytes secret, struct buf *
 static void secret_encode(const struct credential *credential, bytes secret, struct buf *out)
 {
     size_t start = out->n;
-    bool text = credential->coding == CARD_PIN_ASCII || credential->coding == CARD_PIN_UTF8;
-    if (!secret.n || (!text && !secret_is_digits(secret))) out->full = true;
+    bool digits = credential->coding == CARD_PIN_BCD || credential->coding == CARD_PIN_ISO9564 ||
+                  credential->coding == CARD_PIN_HALF_NIBBLE;
+    if (!secret.n || (digits && !secret_is_digits(secret))) out->full = true;
     switch (credential->coding) {
     case CARD_PIN_HALF_NIBBLE:
         secret_put_half_nibbles(secret, out);
@@ -5475,6 +5512,9 @@ static void secret_encode(const struct credential *credential, bytes secret, str
     case CARD_PIN_ISO9564:
         buf_put8(out, 0x20 | (unsigned)secret.n);           // control 2, length
         secret_put_pairs(credential, secret, out);
+        break;
+    case CARD_PIN_HEX:
+        secret_put_hex(secret, out);
         break;
     default:
         if (credential->kdf) secret_derive(credential->kdf, secret, out);
@@ -5618,15 +5658,22 @@ static st secret_change(struct card *card, struct token *token, struct credentia
     return s;
 }
 
+// Does a PUK leave the PIN what it was?
+static bool secret_only_frees(const struct credential *puk)
+{
+    return puk->unblock_by == UNBLOCK_FREES || puk->unblock_by == UNBLOCK_FREES_ALONE;
+}
+
 // RESET RETRY COUNTER with the PUK: the PIN is set anew, its tries are full again. The answer is
-// about the PUK. UNBLOCK_FREES: the PIN stays what it was.
+// about the PUK. One that only frees: the PIN stays what it was.
 static st secret_reset_with_puk(struct card *card, struct token *token, struct credential *puk,
                                 struct credential *pin, bytes secret, bytes fresh,
                                 struct scratch scratch)
 {
     struct pin_command command = { .ins = INS_UNBLOCK, .of = pin, .old = puk, .old_pin = secret,
                                    .fresh = pin, .fresh_pin = fresh };
-    if (puk->unblock_by == UNBLOCK_FREES) command.fresh = NULL;
+    if (secret_only_frees(puk)) command.fresh = NULL;
+    if (puk->unblock_by == UNBLOCK_FREES_ALONE) command.p1 = 0x01;
     st s = secret_answer_set(token, puk, secret_send(card, token, &command, scratch));
     if (s) return s;
     secret_good(token, pin);
@@ -5695,7 +5742,7 @@ static st secret_unblock(struct card *card, struct token *token, struct credenti
     if (puk->unblock_by == UNBLOCK_APART)
         return secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch);
     st s = secret_reset_with_puk(card, token, puk, pin, secret, fresh, scratch);
-    if (puk->unblock_by == UNBLOCK_FREES) {
+    if (secret_only_frees(puk)) {
         TRY(s);
         return secret_verify(card, token, pin, fresh, scratch);
     }
@@ -6900,13 +6947,22 @@ static st p15file_read_once(struct card *card, struct token *token, const struct
     return p15file_read_selected(card, p15, path, part, shape, out);
 }
 
+// Does content begin with what files of one data object hold? That is DER, or a card-verifiable
+// certificate, or the request for one.
+static bool p15file_is_object(bytes content)
+{
+    struct tlv tlv;
+    if (tlv_next(&content, &tlv)) return false;
+    if (tlv.tag == TLV_CVC || tlv.tag == TLV_CVC_REQUEST) return true;
+    return tlv.tag == TLV_SEQUENCE || tlv.tag == TLV_OCTETS;
+}
+
 // Does content look like what it should be? Then our application answered.
 static bool p15file_plausible(bytes content, enum p15_shape shape)
 {
     struct tlv tlv;
     if (shape == P15_ANY) return false;
-    if (shape == P15_OBJECT)
-        return !tlv_next(&content, &tlv) && (tlv.tag == TLV_SEQUENCE || tlv.tag == TLV_OCTETS);
+    if (shape == P15_OBJECT) return p15file_is_object(content);
     st s = p15entry_next(&content, &tlv);           // deleted records may stand before
     if (!s) return p15entry_is_record(*tlv.whole.p);
     return !content.n || p15entry_is_record(*content.p);

@@ -21,6 +21,8 @@ TEST(p15file_trusts_what_looks_right)
     CHECK(p15file_plausible(BYTES(0x00, 0xff, 0xa0), P15_RECORDS) && p15file_plausible(BYTES_NONE, P15_RECORDS));
     CHECK(!p15file_plausible(BYTES(0x00, 0x6f), P15_RECORDS) && !p15file_plausible(BYTES(0x30, 0x00), P15_ANY));
     p15_begin();
+    CHECK(p15file_plausible(p15_text("7f21(7f4e:)"), P15_OBJECT) && p15file_plausible(p15_text("67:00"), P15_OBJECT));
+    CHECK(!p15file_plausible(p15_text("=7f2101"), P15_OBJECT) && !p15file_plausible(p15_text("7f4e:"), P15_OBJECT));
     CHECK(p15file_plausible(p15_text("=0000 30(04:01)"), P15_RECORDS));
     CHECK(p15file_plausible(BYTES_NONE, P15_RECORDS) && p15file_plausible(p15_text("=ffff"), P15_RECORDS));
     CHECK(!p15file_plausible(p15_text("=41424344"), P15_RECORDS));

@@ -26,6 +26,15 @@ TEST(secret_encodes_pins)
     b.n = 0;
     secret_encode(&p, bytes_text("12a4"), &b);           // no digit
     CHECK(b.full);
+    static const char *const not_hex[] = { "012", "0g", "g0", "", "-1", "0:", "0@" };
+    p.coding = CARD_PIN_HEX, p.fill_to = 0, b = buf_on(room, sizeof room);
+    secret_encode(&p, bytes_text("019aAfF0"), &b);
+    CHECK_BYTES(b.p, b.n, "019aaff0");
+    for (size_t i = 0; i < COUNT(not_hex); i++) {
+        b = buf_on(room, sizeof room);
+        secret_encode(&p, bytes_text(not_hex[i]), &b);
+        CHECK(b.full);
+    }
 }
 
 // What is made of a PIN: vectors by openssl, of salt and PIN that are hashed again and again. As
@@ -240,6 +249,26 @@ TEST(secret_unblocking_in_one_command_or_two)
     }
 }
 
+// A PUK that does no more than free the PIN: what should be the new PIN must be the old one.
+TEST(secret_unblocking_that_only_frees)
+{
+    static const char *const frees[] = { "002c0001 04 31323334 > 9000", "00200001 04 35363738 > 9000", NULL };
+    static const char *const alone[] = { "002c0101 04 31323334 > 9000", "00200001 04 35363738 > 63c2", NULL };
+    static const char *const no[] = { "002c0101 04 31323334 > 63c1", NULL };
+    static const struct { const char *const *lines; u8 by; st want; } cases[] = {
+        { frees, UNBLOCK_FREES, ST_OK }, { alone, UNBLOCK_FREES_ALONE, ST_PIN_INCORRECT },
+        { no, UNBLOCK_FREES_ALONE, ST_PIN_INCORRECT } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        place_begin(cases[i].lines);
+        if (test_failing) return;
+        card_it.sure = true;
+        secret_begin_puk()->unblock_by = cases[i].by;
+        CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t),
+                                bytes_of("1234", 4), bytes_of("5678", 4), padding_scratch()), cases[i].want);
+        place_end();
+    }
+}
+
 // The DF of a local PIN is selected before it, each time that the card is elsewhere.
 TEST(secret_of_a_place_goes_there_first)
 {
@@ -390,6 +419,7 @@ static void test_secret(void)
     RUN(secret_sends_no_pin_that_is_none);
     RUN(secret_puk_as_so_pin);
     RUN(secret_unblocking_in_one_command_or_two);
+    RUN(secret_unblocking_that_only_frees);
     RUN(secret_of_a_place_goes_there_first);
     RUN(secret_goes_nowhere_else);
     RUN(secret_refuses_where_nobody_is_sure);
