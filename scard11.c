@@ -89,7 +89,8 @@
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
  *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
- *                 >>isoapplet >>myeid    drivers: IsoApplet; MyEID and OsEID
+ *                 >>isoapplet >>schsm    drivers: IsoApplet; SmartCard-HSM
+ *                 >>myeid                driver: MyEID and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -9914,6 +9915,725 @@ static const struct driver driver_isoapplet = {
 #endif
 
 /* ================================================================================================
+ * MARK: - >>schsm
+ * Driver: SmartCard-HSM by CardContact, Nitrokey HSM, Pico HSM.
+ *
+ * Owns    driver_schsm
+ * Uses    >>tlv >>x509 >>alg >>padding >>cipher >>apdu >>link >>iso >>card >>place >>secret >>trial
+ *         >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
+ * Names   schsm_
+ * Specs   SmartCard-HSM's command reference; BSI TR-03110 (card-verifiable certificates)
+ * Tests   tests/unit/schsm.c
+ *
+ * The card has no directory: a command lists its files, whose identifiers say what they hold. In
+ * the first byte is the kind, in the second the number of a key, certificate or data object.
+ *
+ *   CC  a key, never read         C4  what PKCS#15 says of it, an entry of PrKDF or SKDF
+ *   CA  a certificate             C8  what PKCS#15 says of it
+ *   CF  data; CD  private data    C9  what PKCS#15 says of it
+ *   CE  of a key: its certificate, or until there is one the request for it, which has the public
+ *   ... key (a CVC, card-verifiable certificate). Not in every card's list
+ *
+ * A file is read whole by one command, without a SELECT. A search costs the list, once; then, also
+ * once each: C4 of the keys up to the one with the CKA_ID that is searched for, of all without one;
+ * CE of a key, when its size or public half is asked for, or a certificate of its CKA_ID is
+ * searched for; C8 and C9 only where certificates and data are searched for.
+ * ==============================================================================================*/
+
+#if SCARD11_SCHSM
+
+#define SCHSM_CLA          0x80
+#define SCHSM_INS_LIST     0x58
+#define SCHSM_INS_DECIPHER 0x62         // and key agreement
+#define SCHSM_INS_SIGN     0x68
+#define SCHSM_INS_CIPHER   0x78
+#define SCHSM_INS_READ     0xb1
+#define SCHSM_TAG_OFFSET   0x54
+#define SCHSM_RAW_SIGN     0x20         // algorithms
+#define SCHSM_RAW_DECIPHER 0x21
+#define SCHSM_ECDSA        0x70         // of a hash
+#define SCHSM_ECDH         0x80
+#define SCHSM_CBC_ENCRYPT  0x10
+#define SCHSM_CBC_DECRYPT  0x11
+
+#define SCHSM_PIN          0x81
+#define SCHSM_SO_PIN       0x88
+#define SCHSM_KEYS         256          // numbers that a key, certificate or data object can have
+#define SCHSM_BLOCKS       1024         // bytes of a command of AES, at most
+#define SCHSM_SEQUENCE     5            // digits that end a holder reference
+#define SCHSM_TAG_OWN      0x85         // in what SELECT answers: options and version are its end
+
+// Options that the card was initialised with.
+#define SCHSM_MAY_UNBLOCK  0x01         // the SO-PIN sets the user PIN anew ...
+#define SCHSM_FREES_ONLY   0x20         // ... or does no more than free it
+
+// The first byte of a file's identifier: its kind.
+enum schsm_kind { SCHSM_DATA = 0xcf, SCHSM_PRIVATE_DATA = 0xcd, SCHSM_CERT = 0xce,
+                  SCHSM_OTHER_CERT = 0xca, SCHSM_KEY = 0xcc, SCHSM_KEY_ENTRY = 0xc4,
+                  SCHSM_CERT_ENTRY = 0xc8, SCHSM_DATA_ENTRY = 0xc9 };
+
+// Which files of a number the list has, and which of them were read.
+enum schsm_has { SCHSM_HAS_KEY = 1, SCHSM_HAS_KEY_ENTRY = 2, SCHSM_HAS_CERT_ENTRY = 4,
+                 SCHSM_HAS_DATA_ENTRY = 8, SCHSM_HAS_ANY = 15, SCHSM_READ_KEY_ENTRY = 16,
+                 SCHSM_READ_CERT_ENTRY = 32, SCHSM_READ_DATA_ENTRY = 64, SCHSM_READ_CERT = 128 };
+
+static const u8 schsm_aid[] = { 0xe8, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xc3, 0x1f, 0x02, 0x01 };
+static const u8 schsm_info[] = { 0x2f, 0x03 }, schsm_device[] = { 0x2f, 0x02 };
+
+// An empty VERIFY costs nothing and ends nothing, logged in or not.
+// QUIRK(Pico HSM): a PIN of a wrong length costs a try.
+static const struct credential schsm_pin = {
+    .role = ROLE_USER, .reference = SCHSM_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 15,
+    .tries = -1, .ask = true, .logout_by = LOGOUT_SELECT
+};
+static const struct credential schsm_so_pin = {
+    .role = ROLE_PUK, .reference = SCHSM_SO_PIN, .coding = CARD_PIN_HEX, .min = 16, .max = 16,
+    .tries = -1, .presented = true, .logout_by = LOGOUT_SELECT
+};
+
+struct schsm {
+    struct p15 p15;                     // first: p15_ functions take it for their own
+    bool listed;
+    u8   has[SCHSM_KEYS];               // HAS_, READ_
+    char serial[17];                    // of the device's certificate
+};
+
+// ---- Files ----
+
+// There is nothing to select: the command that reads names its file.
+static st schsm_select_file(struct card *card, struct token *token, const struct p15_path *path,
+                            struct buf *told)
+{
+    (void)token; (void)told;
+    return path->file.n == 2 ? link_ready(&card->link) : ST_NOT_FOUND;
+}
+
+static bool schsm_has_object(bytes got)
+{
+    struct tlv tlv;
+    return !tlv_next(&got, &tlv);
+}
+
+// READ BINARY with the identifier and an offset. Of the device's certificates only the first is
+// wanted.
+static st schsm_read_file(struct card *card, const struct p15_path *path, u32 offset, u32 le,
+                          struct buf *out)
+{
+    bytes file = path->file;
+    bool device = bytes_equal(file, bytes_of(schsm_device, sizeof schsm_device));
+    struct apdu cmd = { .ins = SCHSM_INS_READ, .p1 = file.p[0], .p2 = file.p[1], .le = le,
+                        .data = BYTES(SCHSM_TAG_OFFSET, 2, (u8)(offset >> 8), (u8)offset),
+                        .enough = device ? schsm_has_object : NULL };
+    TRY(link_count_read(&card->link));
+    return iso_read_status(link_exchange(&card->link, &cmd, out));
+}
+
+static const struct p15_io schsm_io = { schsm_select_file, schsm_read_file, ISO_FCI };
+
+// ---- Card-verifiable certificates ----
+
+// The body of a CVC, bare or in a request.
+static st schsm_open_cvc(bytes in, bytes *body)
+{
+    bytes inside;
+    if (!tlv_open(in, TLV_CVC_REQUEST, &inside)) in = inside;
+    TRY(tlv_open(in, TLV_CVC, &inside));
+    return tlv_open(inside, TLV_CVC_BODY, body);
+}
+
+// The public key of a CVC. An EC key's domain parameters come as numbers; the curve is the one that
+// its point lies on.
+static st schsm_parse_key(bytes cvc, enum alg_type type, struct alg_key *out)
+{
+    bytes body, in, part;
+    TRY(schsm_open_cvc(cvc, &body));
+    if (!tlv_find(body, TLV_CVC_KEY, &in)) return ST_PROTOCOL;
+    *out = (struct alg_key){ .type = type };
+    if (type == ALG_EC) {
+        if (!tlv_find(in, TLV_CVC_POINT, &out->point)) return ST_PROTOCOL;
+        out->curve = cipher_curve_of(out->point);
+        if (!out->curve) return ST_PROTOCOL;
+        out->bits = out->curve->bits;
+        return ST_OK;
+    }
+    if (!tlv_find(in, TLV_CVC_MODULUS, &part)) return ST_PROTOCOL;
+    out->modulus = bytes_trim(part);
+    if (!tlv_find(in, TLV_CVC_EXPONENT, &part)) return ST_PROTOCOL;
+    out->exponent = bytes_trim(part);
+    return alg_check_rsa(out);
+}
+
+// ---- Finding out ----
+
+// Keeps the serial number in a holder reference: what is before the number of the certificate, five
+// digits.
+// QUIRK(Pico HSM): its own name, and five characters that tell one from another.
+static void schsm_keep_serial(struct schsm *schsm, bytes holder)
+{
+    size_t n = holder.n, digits = 0;
+    while (digits < n && holder.p[n - 1 - digits] >= '0' && holder.p[n - 1 - digits] <= '9')
+        digits++;
+    if (digits >= SCHSM_SEQUENCE && n > SCHSM_SEQUENCE) holder.n -= SCHSM_SEQUENCE;
+    p15entry_text(schsm->serial, sizeof schsm->serial, bytes_head(holder, 16));
+}
+
+// Reads the device's certificate: the serial number, and the landmark, which no other card has.
+// ST_NOT_FOUND: there is none.
+static st schsm_read_device(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    struct buf content = scratch_rest(&scratch);
+    struct tlv first;
+    bytes body, holder;
+    st s = p15file_read_once(card, token, &schsm->p15.mark_file, P15_OBJECT, &content);
+    if (link_is_broken(s)) return s;
+    bytes rest = buf_bytes(&content);
+    if (s || tlv_next(&rest, &first) || schsm_open_cvc(first.whole, &body)) return ST_NOT_FOUND;
+    if (!tlv_find(body, TLV_CVC_HOLDER, &holder)) return ST_NOT_FOUND;
+    schsm_keep_serial(schsm, holder);
+    return place_note(&schsm->p15.mark, 0, first.whole);
+}
+
+// What SELECT answers of options and version. False: nothing.
+static bool schsm_take_fci(struct token *token, bytes fci)
+{
+    struct credential so_pin = schsm_so_pin;
+    struct tlv outer;
+    bytes own = BYTES_NONE;
+    if (tlv_next(&fci, &outer) || !tlv_find(outer.value, SCHSM_TAG_OWN, &own) || own.n < 2)
+        return false;
+    token->firmware.major = own.p[own.n - 2];
+    token->firmware.minor = own.p[own.n - 1];
+    if (own.n >= 4 && own.p[own.n - 4] & SCHSM_FREES_ONLY) so_pin.unblock_by = UNBLOCK_FREES_ALONE;
+    card_set_credential(token, &so_pin);
+    return true;
+}
+
+// SELECT of the application. ST_NOT_MINE: it is not there, or the card says yes to any AID.
+static st schsm_find(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct buf fci = scratch_buf(&scratch, APDU_LE_SHORT);
+    bytes aid = bytes_of(schsm_aid, sizeof schsm_aid);
+    st s = iso_select_aid(&card->link, ISO_FCI, aid, &fci);
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
+    place_arrived(card, token);
+    bool told = schsm_take_fci(token, buf_bytes(&fci));
+    s = schsm_read_device(card, token, scratch);
+    if (s != ST_NOT_FOUND) return s;
+    return told ? ST_OK : ST_NOT_MINE;
+}
+
+// What C_GetTokenInfo needs: tries left, label, serial number.
+static st schsm_open(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct schsm *schsm = token->state;
+    TRY(secret_read_tries(card, token, scratch));
+    TRY(p15dir_read_info(card, token, scratch));
+    bool none = strspn(token->serial, "0") == strlen(token->serial);
+    if (none) memcpy(token->serial, schsm->serial, sizeof token->serial);
+    token->blank = card_pin(token)->missing;
+    return ST_OK;
+}
+
+// Is it a SmartCard-HSM? Sets up its token. Where another program uses the card, SELECT would end
+// its login: the device's certificate is looked for before.
+static st schsm_probe(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct schsm *schsm = token->state = ARENA_NEW(&card->arena, struct schsm, 1);
+    st s = ST_NOT_FOUND;
+    if (!schsm) return ST_ARENA_FULL;
+    p15dir_init(&schsm->p15, bytes_of(schsm_aid, sizeof schsm_aid), P15_FLAT | P15_SHORT_END);
+    schsm->p15.io = &schsm_io;
+    schsm->p15.info_path = bytes_of(schsm_info, sizeof schsm_info);
+    schsm->p15.mark_file.file = bytes_of(schsm_device, sizeof schsm_device);
+    schsm->p15.mark.unique = true;
+    schsm->p15.odf_read = true;                     // there is none
+    p15_attach(token, &schsm->p15);
+    card_set_credential(token, &schsm_pin);
+    card_set_credential(token, &schsm_so_pin);
+    strcpy(token->label, "SmartCard-HSM");
+    strcpy(token->maker, "CardContact");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    token->secrets = CARD_AES;
+    if (card->shared) s = schsm_read_device(card, token, scratch);
+    if (!s) place_seen(card, token);
+    if (s == ST_NOT_FOUND) s = schsm_find(card, token, scratch);
+    return s ? s : schsm_open(card, token, scratch);
+}
+
+// ---- The list ----
+
+// Asks for the list of files.
+static st schsm_ask_list(struct card *card, struct scratch *scratch, bytes *list)
+{
+    struct apdu ask = { .cla = SCHSM_CLA, .ins = SCHSM_INS_LIST, .le = APDU_LE_ALL };
+    struct buf b = scratch_rest(scratch);
+    TRY(link_exchange(&card->link, &ask, &b));
+    *list = scratch_keep(scratch, &b);
+    return ST_OK;
+}
+
+// Does a list name the device's own key? Then it is a SmartCard-HSM that answered.
+static bool schsm_is_list(bytes list)
+{
+    for (; list.n >= 2; list = bytes_from(list, 2))
+        if (list.p[0] == SCHSM_KEY && !list.p[1]) return true;
+    return false;
+}
+
+// Notes which files there are. Key 0 is the device's own.
+static void schsm_take_list(bytes list, u8 has[SCHSM_KEYS])
+{
+    memset(has, 0, SCHSM_KEYS);
+    for (; list.n >= 2; list = bytes_from(list, 2)) {
+        u8 *of = &has[list.p[1]];
+        if (list.p[0] == SCHSM_KEY && list.p[1]) *of |= SCHSM_HAS_KEY;
+        if (list.p[0] == SCHSM_KEY_ENTRY) *of |= SCHSM_HAS_KEY_ENTRY;
+        if (list.p[0] == SCHSM_CERT_ENTRY) *of |= SCHSM_HAS_CERT_ENTRY;
+        if (list.p[0] == SCHSM_DATA_ENTRY) *of |= SCHSM_HAS_DATA_ENTRY;
+    }
+}
+
+// Reads the list, on trust first: see schsm_is_list.
+static st schsm_read_list(struct card *card, struct token *token, struct scratch scratch,
+                          u8 has[SCHSM_KEYS])
+{
+    for (;;) {
+        struct scratch again = scratch;
+        bytes list = BYTES_NONE;
+        st s = schsm_ask_list(card, &again, &list);
+        if (link_is_broken(s)) return s;
+        bool ours = !s && (card->sure || schsm_is_list(list));
+        if (ours) schsm_take_list(list, has);
+        if (ours || card->sure) return s;
+        TRY(place_be_sure(card, token, scratch));
+    }
+}
+
+// Have the files changed, as far as the list says?
+static bool schsm_differs(const u8 a[SCHSM_KEYS], const u8 b[SCHSM_KEYS])
+{
+    for (size_t i = 0; i < SCHSM_KEYS; i++)
+        if ((a[i] ^ b[i]) & SCHSM_HAS_ANY) return true;
+    return false;
+}
+
+// Reads the list, once; again when the card was connected anew. If it is another one then, what was
+// read is forgotten.
+static st schsm_refresh(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    u8 has[SCHSM_KEYS];
+    bool away = p15dir_was_away(card, &schsm->p15);
+    if (schsm->listed && !away) return ST_OK;
+    TRY(schsm_read_list(card, token, scratch, has));
+    if (schsm->listed && !schsm_differs(has, schsm->has)) return ST_OK;
+    if (schsm->listed) TRY(p15dir_forget(card, &schsm->p15));
+    schsm->p15.odf_read = true;
+    schsm->listed = true;
+    memcpy(schsm->has, has, sizeof has);
+    return schsm_open(card, token, scratch);
+}
+
+// ---- Entries of keys, certificates and data ----
+
+// Reads the entry of a file, kept in the card's arena. ST_NOT_FOUND: there is none.
+static st schsm_read_entry(struct card *card, struct token *token, enum schsm_kind kind, u8 number,
+                           struct scratch scratch, struct p15_entry *entry)
+{
+    struct p15_value file = { .path = { .file = BYTES((u8)kind, number) } };
+    struct tlv record;
+    bytes content;
+    st s = p15file_read_value(card, token, &file, P15_RECORDS, &scratch, &content);
+    if (p15dir_is_no(s)) return ST_NOT_FOUND;
+    if (s) return s;
+    bytes kept = arena_copy(&card->arena, content);
+    if (content.n && !kept.p) return ST_ARENA_FULL;
+    if (p15entry_next(&kept, &record) || p15entry_parse(&record, entry)) return ST_NOT_FOUND;
+    entry->rules = BYTES_NONE;                      // every key wants the PIN, whatever they say
+    return ST_OK;
+}
+
+// Has an entry lead to a file: what path it says is not looked at. NULL: the arena is full.
+static const u8 *schsm_lead_to(struct card *card, struct p15_entry *entry, enum schsm_kind kind,
+                               u8 number)
+{
+    bytes path = BYTES(TLV_SEQUENCE, 4, TLV_OCTETS, 2, (u8)kind, number);
+    entry->type = arena_copy(&card->arena, path);
+    return entry->type.p;
+}
+
+// The object that was made of an entry.
+static struct object *schsm_object_of(const struct card *card, const struct p15_entry *entry)
+{
+    for (u32 i = card->object_count; i--; ) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && object->entry.p == entry->whole.p;
+        if (is && (object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY))
+            return object;
+    }
+    return NULL;
+}
+
+// Makes a key of its entry. The file's number is the key's reference, whatever the entry says.
+static st schsm_add_key(struct card *card, struct token *token, u8 number, struct p15_entry *entry)
+{
+    bool secret = entry->tag != TLV_SEQUENCE && entry->tag != TLV_CONSTRUCTED(0);
+    struct p15_entry as = *entry;
+    as.auth_id = BYTES_NONE;
+    as.flags |= P15_PRIVATE;
+    if (secret) as.tag = TLV_SEQUENCE;
+    TRY(secret ? p15object_add_secret(card, token, &as) : p15object_add_private(card, token, &as));
+    struct object *object = schsm_object_of(card, entry);
+    if (!object) return ST_OK;
+    struct p15_key *key = object->state;
+    object->ref = key->reference = number;
+    if (!secret) return ST_OK;
+    object->secret_type = CKK_AES;                  // there are no others
+    object->secret_len = key->bits / 8;
+    object->unread = false;
+    return ST_OK;
+}
+
+static st schsm_add_certificate(struct card *card, struct token *token, u8 number,
+                                struct p15_entry *entry)
+{
+    if (!schsm_lead_to(card, entry, SCHSM_OTHER_CERT, number)) return ST_ARENA_FULL;
+    entry->tag = TLV_SEQUENCE;
+    return p15object_add_certificate(card, token, entry, false);
+}
+
+// Private data are in files of another kind, which the card gives after the login only.
+static st schsm_add_data(struct card *card, struct token *token, u8 number,
+                         struct p15_entry *entry)
+{
+    static const u8 pin_id[] = { 1 };
+    bool private = entry->flags & P15_PRIVATE;
+    enum schsm_kind kind = private ? SCHSM_PRIVATE_DATA : SCHSM_DATA;
+    if (!schsm_lead_to(card, entry, kind, number)) return ST_ARENA_FULL;
+    entry->tag = TLV_SEQUENCE;
+    entry->auth_id = private ? bytes_of(pin_id, sizeof pin_id) : BYTES_NONE;
+    return p15object_add_data(card, token, entry);
+}
+
+// The kinds of entries, and what becomes of them.
+static const struct schsm_entries {
+    enum schsm_kind kind;
+    u8 listed, read;
+    st (*add)(struct card *, struct token *, u8 number, struct p15_entry *);
+} schsm_keys = { SCHSM_KEY_ENTRY, SCHSM_HAS_KEY | SCHSM_HAS_KEY_ENTRY, SCHSM_READ_KEY_ENTRY,
+                 schsm_add_key },
+  schsm_certificates = { SCHSM_CERT_ENTRY, SCHSM_HAS_CERT_ENTRY, SCHSM_READ_CERT_ENTRY,
+                         schsm_add_certificate },
+  schsm_data = { SCHSM_DATA_ENTRY, SCHSM_HAS_DATA_ENTRY, SCHSM_READ_DATA_ENTRY, schsm_add_data };
+
+// Takes one entry, if it is there and was not taken yet.
+static st schsm_load_one(struct card *card, struct token *token, const struct schsm_entries *of,
+                         u8 number, struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    struct p15_entry entry;
+    u8 *has = &schsm->has[number];
+    if ((*has & of->listed) != of->listed || *has & of->read) return ST_OK;
+    if (!p15dir_count_entry(card, &schsm->p15)) return ST_OK;
+    TRY(card_reserve(card, 1));
+    st s = schsm_read_entry(card, token, of->kind, number, scratch, &entry);
+    if (!s) s = of->add(card, token, number, &entry);
+    if (!s || s == ST_NOT_FOUND) *has |= of->read;
+    return s == ST_NOT_FOUND ? ST_OK : s;
+}
+
+// Is an object of the token known that has the CKA_ID?
+static bool schsm_knows(const struct card *card, const struct token *token, bytes id,
+                        bool certificate)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = card_object_at(card, i);
+        bool ours = object->handle && !object->owner && object->token == token;
+        bool key = object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY;
+        bool counts = certificate ? object->class == CKO_CERTIFICATE : key;
+        if (ours && counts && bytes_equal(object->id, id)) return true;
+    }
+    return false;
+}
+
+// Takes entries, all of them or until an object has the CKA_ID that is searched for.
+static st schsm_load(struct card *card, struct token *token, const struct schsm_entries *of,
+                     const struct query *query, struct scratch scratch)
+{
+    bool certificate = of == &schsm_certificates;
+    for (u32 number = 0; number < SCHSM_KEYS; number++) {
+        if (!query->any_id && schsm_knows(card, token, query->id, certificate)) return ST_OK;
+        TRY(schsm_load_one(card, token, of, (u8)number, scratch));
+    }
+    return ST_OK;
+}
+
+// ---- What belongs to a key: its certificate, or the request for one ----
+
+// The certificate object of a key; a new one where there is none yet. NULL: the arena is full.
+static struct p15_certificate *schsm_certificate_of(struct card *card, struct token *token,
+                                                    const struct p15_key *key)
+{
+    const struct p15 *p15 = token->state;
+    struct p15_certificate *cert = p15->certificates;
+    struct p15_entry entry;
+    struct tlv record;
+    bytes rest = key->private_object->entry;
+    while (cert && !bytes_equal(cert->value.path.file, BYTES(SCHSM_CERT, key->reference)))
+        cert = cert->next;
+    if (cert || tlv_next(&rest, &record) || p15entry_parse(&record, &entry)) return cert;
+    entry.tag = TLV_SEQUENCE;
+    if (!schsm_lead_to(card, &entry, SCHSM_CERT, key->reference)) return NULL;
+    if (p15object_add_certificate(card, token, &entry, false)) return NULL;
+    for (cert = p15->certificates; cert->next; ) cert = cert->next;
+    cert->id = BYTES_NONE;              // it tells of no other key with the same CKA_ID
+    return cert;
+}
+
+// Takes a certificate, and the key's public half from it. ST_NOT_FOUND: it has none that fits.
+static st schsm_take_certificate(struct card *card, struct token *token, struct p15_key *key,
+                                 bytes der, struct scratch scratch)
+{
+    struct p15_certificate *cert = schsm_certificate_of(card, token, key);
+    struct alg_key found;
+    if (!cert) return ST_ARENA_FULL;
+    TRY(p15object_keep_certificate(card, token->state, cert, der, scratch));
+    const struct x509 *x509 = cert->object->x509;
+    if (!x509 || alg_parse_spki(x509->spki, &found) || found.type != key->type)
+        return ST_NOT_FOUND;
+    return p15object_keep_key(card, key, &found, x509, scratch);
+}
+
+// Takes what belongs to a key. ST_NOT_FOUND: there is no public half in it.
+static st schsm_take_public(struct card *card, struct token *token, struct p15_key *key,
+                            bytes content, struct scratch scratch)
+{
+    struct alg_key found;
+    if (!content.n) return ST_NOT_FOUND;
+    if (*content.p == TLV_SEQUENCE)
+        return schsm_take_certificate(card, token, key, content, scratch);
+    if (schsm_parse_key(content, key->type, &found)) return ST_NOT_FOUND;
+    return p15object_keep_key(card, key, &found, NULL, scratch);
+}
+
+// Reads what belongs to a key, once. Where that is nothing, what its entry said must do.
+static st schsm_read_public(struct card *card, struct token *token, struct p15_key *key,
+                            struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    u8 *has = &schsm->has[key->reference];
+    struct p15_value file = { .path = { .file = BYTES(SCHSM_CERT, key->reference) } };
+    bytes content = BYTES_NONE;
+    if (*has & SCHSM_READ_CERT) return ST_OK;
+    TRY(card_reserve(card, 1));
+    st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
+    if (s && !p15dir_is_no(s)) return s;
+    s = schsm_take_public(card, token, key, s ? BYTES_NONE : content, scratch);
+    if (s == ST_NOT_FOUND) s = p15object_take_said(card, key, true);
+    if (!s) *has |= SCHSM_READ_CERT;
+    return s;
+}
+
+// Reads the certificates of keys: of all, or of those with the CKA_ID.
+static st schsm_load_certificates(struct card *card, struct token *token,
+                                  const struct query *query, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    for (struct p15_key *key = p15->keys; key; key = key->next) {
+        if (!query->any_id && !bytes_equal(key->id, query->id)) continue;
+        TRY(schsm_read_public(card, token, key, scratch));
+    }
+    return schsm_load(card, token, &schsm_certificates, query, scratch);
+}
+
+// Makes the objects that a search may match. See list of struct driver; what it costs: above.
+static st schsm_list(struct card *card, struct token *token, const struct query *query,
+                     struct scratch scratch)
+{
+    bool any = query->any_class, certificates = any || query->class == CKO_CERTIFICATE;
+    bool secret = query->class == CKO_SECRET_KEY && !query->no_secret;
+    bool data = any || query->class == CKO_DATA;
+    bool public = any || query->class == CKO_PUBLIC_KEY;
+    bool keys = certificates || public || secret || query->class == CKO_PRIVATE_KEY;
+    if (!keys && !data) return ST_OK;
+    TRY(schsm_refresh(card, token, scratch));
+    if (keys) TRY(schsm_load(card, token, &schsm_keys, query, scratch));
+    if (certificates) TRY(schsm_load_certificates(card, token, query, scratch));
+    if (data && query->any_id) TRY(schsm_load(card, token, &schsm_data, query, scratch));
+    return public ? p15object_list_public(card, token) : ST_OK;
+}
+
+// See read of struct driver.
+static st schsm_read(struct card *card, struct object *object, struct scratch scratch)
+{
+    bool key = object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY;
+    if (key) return schsm_read_public(card, object->token, object->state, scratch);
+    return p15object_read(card, object, scratch);
+}
+
+// ---- Keys ----
+
+// A command of a key, which names it and the algorithm: no other application knows it.
+static st schsm_use(struct card *card, const struct object *object, u8 ins, u8 algorithm, bytes in,
+                    u32 le, bool secret, struct buf *out)
+{
+    struct apdu cmd = { .cla = SCHSM_CLA, .ins = ins, .p1 = (u8)object->ref, .p2 = algorithm,
+                        .data = in, .le = le, .secret_out = secret };
+    return link_exchange(&card->link, &cmd, out);
+}
+
+// One attempt to sign, into out as PKCS#11 has it. RSA: the host padded. EC: as much of a hash as
+// the curve has.
+static st schsm_sign_once(struct card *card, struct object *object, bytes in,
+                          struct scratch scratch, struct buf *out)
+{
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
+    const struct alg_curve *curve = object->key->curve;
+    if (!curve) {
+        TRY(schsm_use(card, object, SCHSM_INS_SIGN, SCHSM_RAW_SIGN, in, APDU_LE_ALL, false, &raw));
+        return card_put_rsa(object->key, buf_bytes(&raw), out);
+    }
+    in = bytes_head(in, curve->size);
+    TRY(schsm_use(card, object, SCHSM_INS_SIGN, SCHSM_ECDSA, in, APDU_LE_SHORT, false, &raw));
+    return padding_ecdsa_to_raw(buf_bytes(&raw), curve->size, out);
+}
+
+static st schsm_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
+                     struct scratch scratch, struct buf *out)
+{
+    struct trial trial = p15key_trial(card, object, use, in, scratch, out);
+    trial.named = true;
+    while (trial_next(&trial)) trial.s = schsm_sign_once(card, object, in, scratch, out);
+    return p15key_status(trial.s);
+}
+
+// One attempt to decrypt: the raw operation, into out as long as the key.
+static st schsm_decrypt_once(struct card *card, struct object *object, bytes in,
+                             struct scratch scratch, struct buf *out)
+{
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
+    TRY(schsm_use(card, object, SCHSM_INS_DECIPHER, SCHSM_RAW_DECIPHER, in, APDU_LE_ALL, true,
+                  &plain));
+    return card_put_rsa(object->key, buf_bytes(&plain), out);
+}
+
+static st schsm_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                        bytes in, struct scratch scratch, struct buf *out)
+{
+    (void)use;
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
+    while (trial_next(&trial)) trial.s = schsm_decrypt_once(card, object, in, scratch, out);
+    return p15key_status(trial.s);
+}
+
+// One attempt to agree on a secret. It comes as a point; what counts of that is its x.
+// QUIRK(Pico HSM): the point ends with its x.
+static st schsm_derive_once(struct card *card, struct object *object, bytes point,
+                            struct scratch scratch, struct buf *out)
+{
+    struct buf answer = scratch_buf(&scratch, ALG_RESULT_MAX);
+    size_t size = object->key->curve->size;
+    TRY(schsm_use(card, object, SCHSM_INS_DECIPHER, SCHSM_ECDH, point, APDU_LE_SHORT, true,
+                  &answer));
+    bool good = (answer.n == 1 + size || answer.n == 1 + 2 * size) && answer.p[0] == 0x04;
+    if (good) buf_put(out, bytes_of(answer.p + 1, size));
+    return good ? ST_OK : ST_PROTOCOL;
+}
+
+static st schsm_derive(struct card *card, struct object *object, bytes peer_point,
+                       struct scratch scratch, struct buf *out)
+{
+    struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
+    while (trial_next(&trial)) trial.s = schsm_derive_once(card, object, peer_point, scratch, out);
+    return p15key_status(trial.s);
+}
+
+// ---- Secret keys ----
+
+// As many blocks as one command takes.
+static size_t schsm_most_blocks(const struct link *link)
+{
+    size_t most = link_most(link) < SCHSM_BLOCKS ? link_most(link) : SCHSM_BLOCKS;
+    return most - most % ALG_BLOCK;
+}
+
+static void schsm_xor_block(u8 *block, bytes with)
+{
+    for (size_t i = 0; i < ALG_BLOCK && i < with.n; i++) block[i] ^= with.p[i];
+}
+
+// CBC of some blocks, in one command. The card's IV is of zeros: another one is added here, to the
+// first block that goes in to encrypt, or that comes out.
+static st schsm_crypt_part(struct card *card, struct object *object, bool encrypt, bytes iv,
+                           bytes in, struct scratch scratch, struct buf *out)
+{
+    struct buf data = scratch_buf(&scratch, in.n);
+    size_t start = out->n;
+    u8 algorithm = encrypt ? SCHSM_CBC_ENCRYPT : SCHSM_CBC_DECRYPT;
+    buf_put(&data, in);
+    if (encrypt && !data.full) schsm_xor_block(data.p, iv);
+    struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSM_INS_CIPHER, .p1 = (u8)object->ref,
+                        .p2 = algorithm, .data = buf_bytes(&data),
+                        .le = in.n > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT,
+                        .hidden_in = encrypt, .secret_out = !encrypt };
+    TRY(link_exchange(&card->link, &cmd, out));
+    if (out->n - start != in.n) return ST_PROTOCOL;
+    if (!encrypt) schsm_xor_block(out->p + start, iv);
+    return ST_OK;
+}
+
+// One attempt to encrypt or decrypt. ECB: to encrypt, each block by itself; to decrypt, what CBC
+// did to each block but the first is undone.
+static st schsm_crypt_once(struct card *card, struct object *object, const struct alg_use *use,
+                           bool encrypt, bytes iv, bytes in, struct scratch scratch,
+                           struct buf *out)
+{
+    bool ecb = use->scheme == ALG_ECB;
+    size_t start = out->n, done = 0;
+    size_t most = ecb && encrypt ? ALG_BLOCK : schsm_most_blocks(&card->link);
+    bytes chained = ecb ? BYTES_NONE : iv;
+    for (; done < in.n; done += most) {
+        bytes part = bytes_head(bytes_from(in, done), most);
+        TRY(schsm_crypt_part(card, object, encrypt, chained, part, scratch, out));
+        size_t last = done + part.n - ALG_BLOCK;
+        if (ecb) continue;
+        chained = bytes_of(encrypt ? out->p + start + last : in.p + last, ALG_BLOCK);
+    }
+    for (size_t i = ALG_BLOCK; ecb && !encrypt && i < in.n; i++)
+        if (i % most >= ALG_BLOCK) out->p[start + i] ^= in.p[i - ALG_BLOCK];
+    return ST_OK;
+}
+
+static st schsm_crypt(struct card *card, struct object *object, const struct alg_use *use,
+                      bool encrypt, bytes iv, bytes in, struct scratch scratch, struct buf *out)
+{
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
+    SCARD11_ASSERT(in.n % ALG_BLOCK == 0);
+    while (trial_next(&trial))
+        trial.s = schsm_crypt_once(card, object, use, encrypt, iv, in, scratch, out);
+    return p15key_status(trial.s);
+}
+
+static const struct driver driver_schsm = {
+    .name    = "SmartCard-HSM",
+    .public_certificates = true,
+    .probe   = schsm_probe,
+    .select  = p15file_select,
+    .open    = schsm_open,
+    .list    = schsm_list,
+    .read    = schsm_read,
+    .landmark = p15dir_landmark,
+    .sign    = schsm_sign,
+    .decrypt = schsm_decrypt,
+    .derive  = schsm_derive,
+    .random  = p15token_random,
+    .crypt   = schsm_crypt,
+};
+#endif
+
+/* ================================================================================================
  * MARK: - >>myeid
  * Driver: MyEID, and OsEID, which knows its commands.
  *
@@ -11936,6 +12656,9 @@ static const struct probe_row {
 #endif
 #if SCARD11_ISOAPPLET
     { &driver_isoapplet, NULL },        // an AID of its own
+#endif
+#if SCARD11_SCHSM
+    { &driver_schsm, "HSM1" },          // an AID of its own
 #endif
 #if SCARD11_ESTEID
     { &driver_esteid, "eID\x0f" },      // its maker's AID; a file says whether it is one

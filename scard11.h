@@ -206,6 +206,11 @@
 #define SCARD11_ISOAPPLET 1
 #endif
 
+// SCARD11_SCHSM: 1 compiles the driver for SmartCard-HSM cards (CardContact, Nitrokey HSM, Pico HSM).
+#ifndef SCARD11_SCHSM
+#define SCARD11_SCHSM 1
+#endif
+
 // SCARD11_MYEID: 1 compiles the driver for MyEID and OsEID cards.
 // A second user PIN has a slot of its own. The slot appears when a search has found the directory
 // entry of that PIN: to ask every card for it earlier would cost four commands.

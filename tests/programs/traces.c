@@ -1,5 +1,5 @@
 // traces.c: the module on recordings of independent cards (tests/data/traces/): a card that only repeats
-// what PivApplet 0.9, CanoKey, IsoApplet 0.6 and OsEID answered. It shows that what scard11 sends is
+// what PivApplet 0.9, CanoKey, IsoApplet 0.6, OsEID and Pico HSM answered. It shows that what scard11 sends is
 // what such cards know. SPDX-License-Identifier: 0BSD
 //
 // The recordings are of independent implementations run in simulators; their headers name card,
@@ -142,7 +142,7 @@ static void read_trace(struct replay *r)
         if (cmd[0] & 0x10 && rsp[n - 2] == 0x90) continue;      // more of the chain follows
         if (rsp[n - 2] == 0x61) continue;
         if (rsp[n - 2] == 0x90) {
-            head[0] = 0;
+            head[0] &= 0x80;
             keep(r, head, data, data_n, answer, answer_n);
             follow(r, head, data, data_n, true);
             if (head[1] == 0xb0) keep_content(r, head, answer, answer_n);
@@ -206,8 +206,8 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
     follow(r, cmd, r->chain, data_n, false);
     for (size_t i = 0; i < r->count; i++) {
         const struct exchange *e = &r->all[i];
-        bool same = !memcmp(e->head, cmd, 4) && e->n == data_n &&
-            !memcmp(e->data, r->chain, data_n);
+        bool same = e->head[0] == (cmd[0] & 0x80) && !memcmp(e->head + 1, cmd + 1, 3) &&
+            e->n == data_n && !memcmp(e->data, r->chain, data_n);
         if (cmd[1] == 0x2a && memcmp(e->environment, r->environment, sizeof r->environment))
             same = false;
         // SELECT by the AID with or without its version: the same application answered.
@@ -260,6 +260,7 @@ static struct replay *replay_new(const char *name)
     r->short_only = strstr(file_text, "short APDUs only") != NULL;
     const char *pin = comment("# PIN (reference 01) ");
     if (!pin) pin = comment("# PIN 1 (user, reference 01): ");
+    if (!pin) pin = comment("# PIN (reference 81) ");
     sscanf(pin ? pin : comment("# PIN "), "%8[0-9]", r->pin);
     read_trace(r);
     return r;
@@ -352,25 +353,32 @@ static void check_derive(CK_BYTE id, const char *title)
     CHECK(v.ulValueLen == want_n && !memcmp(got, want, want_n));
 }
 
-// Decrypts what was recorded for a key, named by a byte of its security environment.
-static void check_decrypt(CK_BYTE id, size_t at, uint8_t key_byte)
+// Decrypts a recorded cryptogram.
+static void check_opens(CK_BYTE id, uint8_t *cryptogram, size_t cryptogram_n)
 {
     static const char text[] = "sixteen byte key";
-    const struct exchange *e = NULL;
     CK_OBJECT_HANDLE key;
     CK_BYTE plain[256];
     CK_ULONG n = sizeof plain;
     CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    if (test_failing) return;
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
+    CHECK_RV(C_DecryptInit(session, &m, key), CKR_OK);
+    CHECK_RV(C_Decrypt(session, cryptogram, cryptogram_n, plain, &n), CKR_OK);
+    CHECK(n == 16 && !memcmp(plain, text, 16));
+}
+
+// Decrypts what was recorded for a key, named by a byte of its security environment.
+static void check_decrypt(CK_BYTE id, size_t at, uint8_t key_byte)
+{
+    const struct exchange *e = NULL;
     if (test_failing) return;
     for (size_t i = 0; i < card->count && !e; i++)
         if (card->all[i].head[1] == 0x2a && card->all[i].head[2] == 0x80 &&
             card->all[i].answer_n == 16 && card->all[i].environment[at] == key_byte)
             e = &card->all[i];
     CHECK(e && e->n == 257 && !e->data[0]);
-    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
-    CHECK_RV(C_DecryptInit(session, &m, key), CKR_OK);
-    CHECK_RV(C_Decrypt(session, e->data + 1, e->n - 1, plain, &n), CKR_OK);
-    CHECK(n == 16 && !memcmp(plain, text, 16));
+    check_opens(id, e->data + 1, e->n - 1);
 }
 
 TEST(traces_of_isoapplet)
@@ -402,6 +410,36 @@ TEST(traces_of_oseid_in_a_short_reader)
     begin_short("oseid-myeid.txt", true);
     check_sign(0x01, CKM_SHA256_RSA_PKCS);
     check_decrypt(0x01, 6, 0x01);
+    scene_end();
+}
+
+// Signs, decrypts and derives by the commands of a SmartCard-HSM.
+static void check_pico_hsm(bool short_only)
+{
+    const struct exchange *decipher = NULL;
+    begin_short("sc-hsm-pico.txt", short_only);
+    check_certificate_of("# SPKI in certificate CE01: ", 0x01);
+    check_certificate_of("# SPKI in certificate CE02: ", 0x03);
+    check_sign(0x01, CKM_SHA256_RSA_PKCS);
+    check_sign(0x03, CKM_ECDSA_SHA256);
+    check_derive(0x03, "# ---- ECDH, key 02, algorithm 80");
+    for (size_t i = 0; i < card->count && !decipher; i++)
+        if (!memcmp(card->all[i].head, "\x80\x62\x01\x21", 4)) decipher = &card->all[i];
+    CHECK(decipher);
+    check_opens(0x01, decipher->data, decipher->n);
+}
+
+TEST(traces_of_pico_hsm)
+{
+    CK_TOKEN_INFO info;
+    check_pico_hsm(false);
+    CHECK_RV(C_GetTokenInfo(0, &info), CKR_OK);
+    CHECK(!memcmp(info.label, "Pico-HSM ", 9) && !memcmp(info.model, "SmartCard-HSM   ", 16));
+    CHECK(!memcmp(info.serialNumber, "ESPICOHSMTRZCH2S", 16));
+    CHECK(!memcmp(info.manufacturerID, "Pol Henarejos ", 14));
+    CHECK(info.firmwareVersion.major == 6 && info.firmwareVersion.minor == 6);
+    scene_end();
+    check_pico_hsm(true);
     scene_end();
 }
 
@@ -442,5 +480,6 @@ int main(int argc, char **argv)
     RUN(traces_of_isoapplet);
     RUN(traces_of_oseid);
     RUN(traces_of_oseid_in_a_short_reader);
+    RUN(traces_of_pico_hsm);
     return test_end();
 }

@@ -47,6 +47,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "piv.c"
 #include "pivkey.c"
 #include "isoapplet.c"
+#include "schsm.c"
 #include "myeid.c"
 #include "esteid.c"
 #include "fineid.c"
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
     SECTION(piv);
     SECTION(pivkey);
     SECTION(isoapplet);
+    SECTION(schsm);
     SECTION(myeid);
     SECTION(esteid);
     SECTION(fineid);
