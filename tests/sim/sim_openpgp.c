@@ -1125,6 +1125,7 @@ static void make_keys(struct openpgp *v)
     for (unsigned i = 0; i < 3; i++) {
         enum sim_key key = v->o.keys[i] ? v->o.keys[i] : usual[v->o.second][i];
         const struct sim_key_data *d = sim_key_data(key);
+        if (v->o.no_key & 1u << i) continue;
         make_key(v, i, key);
         if (v->o.no_certificate & 1u << i || (i != SIM_AUT && !since(v, 0x0300))) continue;
         set_value(&v->certificates[2 - i], d->certificate, d->certificate_len);

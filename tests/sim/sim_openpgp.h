@@ -20,7 +20,7 @@ struct sim_openpgp_options {
     enum sim_key keys[3];           // SIM_NO_KEY: the usual one
     bool second;                    // other keys, and another serial number: another card
     bool empty;                     // no keys, no certificates, no cardholder
-    uint8_t no_certificate;         // bits: 1 << SIM_SIG ...
+    uint8_t no_key, no_certificate; // bits: 1 << SIM_SIG ...
     bool cardholder;                // name, language, login and URL are there
     bool reset_code;
     // How it speaks
