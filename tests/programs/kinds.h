@@ -62,6 +62,7 @@ struct cards_kind {
     bool raw;                       // CKM_RSA_X_509 and OAEP
     bool no_chains;                 // what a short command cannot hold wants extended length
     bool public_certificates;       // all of its kind let anyone read them
+    unsigned longest_pin;           // 0: below 23
 };
 
 static inline struct sim_card *cards_generic(bool second)
