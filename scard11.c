@@ -4382,6 +4382,8 @@ struct credential {
     bool asked;             // its state was asked for so
     bool yes_is_missing;    // an empty VERIFY that says yes means that there is no such PIN
     bool missing;           // the card has no such PIN yet
+    bool transport;         // 6984 to an empty VERIFY: it must be changed before it is good for more
+    bool must_change;       // so it said
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
     bool presented;         // a PUK: VERIFY takes it, so that a login as SO can be tried
@@ -5592,7 +5594,7 @@ static void secret_good(struct token *token, struct credential *credential)
 {
     int most = credential->tries_max;
     secret_set_tries(token, credential, most ? most : -1, most);
-    credential->missing = false;
+    credential->missing = credential->must_change = false;
 }
 
 // A PIN was wrong, and the card did not say how many tries that leaves: it is asked when somebody
@@ -5763,6 +5765,8 @@ static st secret_read_tries(struct card *card, struct token *token, struct scrat
     if (link_is_broken(s)) return s;
     pin->asked = true;
     pin->missing = s == ST_PIN_MISSING || (!s && pin->yes_is_missing);
+    pin->must_change = pin->transport && card->link.sw == SW_DATA_UNUSABLE;
+    if (pin->must_change) pin->tries = -1;
     if (pin->tries > pin->tries_max) pin->tries_max = pin->tries;
     return ST_OK;
 }
@@ -9959,7 +9963,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_PIN          0x81
 #define SCHSM_SO_PIN       0x88
 #define SCHSM_KEYS         256          // numbers that a key, certificate or data object can have
-#define SCHSM_BLOCKS       1024         // bytes of a command of AES, at most
+#define SCHSM_BLOCKS       512          // bytes of a command of AES, at most
 #define SCHSM_SEQUENCE     5            // digits that end a holder reference
 #define SCHSM_TAG_OWN      0x85         // in what SELECT answers: options and version are its end
 
@@ -9984,7 +9988,7 @@ static const u8 schsm_info[] = { 0x2f, 0x03 }, schsm_device[] = { 0x2f, 0x02 };
 // QUIRK(Pico HSM): a PIN of a wrong length costs a try.
 static const struct credential schsm_pin = {
     .role = ROLE_USER, .reference = SCHSM_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 15,
-    .tries = -1, .ask = true, .logout_by = LOGOUT_SELECT
+    .tries = -1, .ask = true, .transport = true, .logout_by = LOGOUT_SELECT
 };
 static const struct credential schsm_so_pin = {
     .role = ROLE_PUK, .reference = SCHSM_SO_PIN, .coding = CARD_PIN_HEX, .min = 16, .max = 16,
@@ -15713,6 +15717,14 @@ static st login_ask_again(struct reader *reader, struct token *token, struct scr
     return run.s;
 }
 
+// The PIN that a card was delivered with may be good for nothing but to be changed, by C_SetPIN.
+static st login_check_change(const struct card *card, const struct credential *pin)
+{
+    if (!pin->must_change) return ST_OK;
+    os_log("%s: a transport PIN: there is no login until C_SetPIN has changed it", card->link.name);
+    return ST_PIN_MISSING;
+}
+
 // C_Login for the user: presents the PIN, once.
 static st login_user(struct reader *reader, struct session *session, bytes pin,
                      struct scratch scratch)
@@ -15721,7 +15733,9 @@ static st login_user(struct reader *reader, struct session *session, bytes pin,
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (token->login) return ST_LOGGED_IN;
     if (token->so) return ST_OTHER_USER;
-    if (card_pin(token)->missing) TRY(login_ask_again(reader, token, scratch));
+    if (card_pin(token)->missing || card_pin(token)->must_change)
+        TRY(login_ask_again(reader, token, scratch));
+    TRY(login_check_change(reader->card, card_pin(token)));
     TRY(login_check_pin(reader->card, card_pin(token), pin));
     card_sweep(reader->card);
     while (run_next(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
@@ -18808,7 +18822,8 @@ static CK_FLAGS p11_token_flags(struct token *token)
     const struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
     CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
     if (!token->blank) flags |= CKF_TOKEN_INITIALIZED;
-    if (!pin->missing) flags |= CKF_USER_PIN_INITIALIZED;
+    if (!pin->missing && !pin->must_change) flags |= CKF_USER_PIN_INITIALIZED;
+    if (pin->must_change) flags |= CKF_USER_PIN_TO_BE_CHANGED;
     if (pin->tries == 0) flags |= CKF_USER_PIN_LOCKED;
     if (pin->tries == 1) flags |= CKF_USER_PIN_FINAL_TRY;
     if (p11_count_is_low(pin)) flags |= CKF_USER_PIN_COUNT_LOW;

@@ -388,6 +388,34 @@ TEST(secret_that_the_card_lost_or_keeps)
     place_logs_out = false;
 }
 
+// A transport PIN: 6984 to an empty VERIFY says that it must be changed, where the card has such
+// PINs; elsewhere it is blocked. To change it is what it is good for.
+TEST(secret_that_must_be_changed_first)
+{
+    static const char *const says[] = { PLACE_SELECT "9000", "00200080 > 6984",
+        "00240080 08 3132333435363738 > 63c1", "00240080 08 3132333435363738 > 9000", NULL };
+    static const char *const blocked[] = { PLACE_SELECT "9000", "00200080 > 6984", NULL };
+    for (int transport = 0; transport < 2 && !test_failing; transport++) {
+        place_begin(transport ? says : blocked);
+        if (test_failing) return;
+        struct credential *pin = card_pin(card_t);
+        *pin = (struct credential){ .role = ROLE_USER, .reference = 0x80, .coding = CARD_PIN_ASCII, .min = 4,
+                                    .max = 8, .tries = -1, .ask = true, .transport = transport };
+        card_it.sure = false;
+        CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
+        CHECK(pin->must_change == transport && pin->tries == -transport && !pin->missing);
+        if (transport) {
+            CHECK_ST(secret_change(&card_it, card_t, pin, bytes_of("1234", 4), bytes_of("5678", 4),
+                                   padding_scratch()), ST_PIN_INCORRECT);
+            CHECK(pin->must_change);
+            CHECK_ST(secret_change(&card_it, card_t, pin, bytes_of("1234", 4), bytes_of("5678", 4),
+                                   padding_scratch()), ST_OK);
+            CHECK(!pin->must_change);
+        }
+        place_end();
+    }
+}
+
 TEST(secret_tries_are_asked_for_where_that_is_free)
 {
     static const char *const lines[] = { "00200001 > 63c2", "00200001 > 6a88", NULL };
@@ -425,5 +453,6 @@ static void test_secret(void)
     RUN(secret_refuses_where_nobody_is_sure);
     RUN(secret_of_two_references_is_presented_twice);
     RUN(secret_that_the_card_lost_or_keeps);
+    RUN(secret_that_must_be_changed_first);
     RUN(secret_tries_are_asked_for_where_that_is_free);
 }
