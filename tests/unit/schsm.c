@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: 0BSD
 
 #if SCARD11_SCHSM
+#include <mbedtls/aes.h>
 
 #define SCHSM_SELECT "00a40400 0b e82b0601040181c31f0201 00 > "
 #define SCHSM_FCI    "6f07 8505 0001ff0305 9000"
@@ -302,11 +303,51 @@ TEST(schsm_searches_read_little)
     p15_end();
 }
 
+// Connected anew, the list is read again; if it is another one, all is.
+TEST(schsm_another_list)
+{
+    schsm_begin();
+    schsm_key_with(1, SCHSM_RSA("a", "11"), schsm_certificate(SIM_RSA2048A));
+    CHECK_ST(schsm_insert(), ST_OK);
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CK_OBJECT_HANDLE before = p15_object(CKO_PRIVATE_KEY, 0x11)->handle;
+    card_it.link.count->connects++;
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CHECK(schsm_on.lists == 2 && p15_object(CKO_PRIVATE_KEY, 0x11)->handle == before);
+    card_it.link.count->connects++;
+    schsm_key_with(2, SCHSM_RSA("b", "12"), BYTES_NONE);
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CHECK(schsm_on.lists == 3 && p15_object(CKO_PRIVATE_KEY, 0x12));
+    CHECK(p15_count(CKO_PRIVATE_KEY) == 2 && p15_count(CKO_CERTIFICATE) == 1);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 0x11)->handle != before);
+    CHECK(!strcmp(schsm_t->label, "My HSM") && !strcmp(schsm_t->serial, "DENK0100751"));
+    p15_end();
+}
+
+// On trust only a list that names the device's key is one.
+TEST(schsm_list_on_trust)
+{
+    schsm_begin();
+    CHECK_ST(schsm_insert(), ST_OK);
+    card_it.sure = false;
+    CHECK_ST(schsm_search(CKO_PRIVATE_KEY, NULL), ST_OK);
+    CHECK(schsm_on.lists == 1 && !schsm_on.others && !card_it.sure);
+    p15_end();
+    schsm_begin();
+    schsm_on.list_n = 0;
+    CHECK_ST(schsm_insert(), ST_OK);
+    card_it.sure = false;
+    CHECK_ST(schsm_search(CKO_PRIVATE_KEY, NULL), ST_OK);
+    CHECK(schsm_on.lists == 2 && schsm_on.others == 1 && card_it.sure);
+    p15_end();
+}
+
 // ---- Objects ----
 
 TEST(schsm_objects)
 {
     struct object *o;
+    CHECK_ST(cipher_start(), ST_OK);
     schsm_begin();
     schsm_key_with(1, SCHSM_RSA("rsa", "11"), schsm_certificate(SIM_RSA2048A));
     schsm_key_with(2, SCHSM_EC("ec", "22"), p15_text(SCHSM_POINT_CVC));
@@ -395,6 +436,7 @@ TEST(schsm_cvc)
 {
     struct alg_key key;
     p15_used = 0;
+    CHECK_ST(cipher_start(), ST_OK);            // which finds a point's curve
     bytes ec = p15_text(SCHSM_POINT_CVC), inside;
     CHECK_ST(schsm_parse_key(ec, ALG_EC, &key), ST_OK);
     CHECK(key.curve == alg_curve_named("P-256") && key.point.n == 65);
@@ -427,6 +469,177 @@ TEST(schsm_cvc_that_is_cut)
         CHECK(s);
     }
 }
+
+// ---- Keys ----
+
+static struct schsm schsm_it;
+
+static void schsm_begin_key(const char *const *lines, enum alg_type type)
+{
+    schsm_it = (struct schsm){ .listed = true };
+    p15dir_init(&schsm_it.p15, BYTES_NONE, P15_FLAT);
+    p15_begin_key(lines, &schsm_it.p15, type, 512);
+    if (test_failing) return;
+    schsm_t->driver = &driver_schsm;
+    p15_scripted_object.ref = 7;
+}
+
+static void schsm_check_sign(const char *line, enum alg_type type, bytes in, st want, const char *made)
+{
+    const char *const lines[] = { line, NULL };
+    u8 room[300];
+    struct buf out = buf_on(room, sizeof room);
+    const struct alg_use use = { .type = type };
+    if (test_failing) return;
+    schsm_begin_key(lines, type);
+    if (test_failing) return;
+    CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
+    if (!want) CHECK_BYTES(out.p, out.n, made);
+    p15_end_script();
+}
+
+// The command names key and algorithm. Of a long hash as much goes as the curve has.
+TEST(schsm_signatures)
+{
+    static char line[700], made[300];
+    u8 hash[64];
+    memset(hash, 0x77, sizeof hash);
+    snprintf(line, sizeof line, "80680720 40 %s 00 > %s 9000", p15_hex_of(0x77, 64), p15_hex_of(0x5a, 63));
+    snprintf(made, sizeof made, "00 %s", p15_hex_of(0x5a, 63));
+    schsm_check_sign(line, ALG_RSA, bytes_of(hash, 64), ST_OK, made);
+    snprintf(line, sizeof line, "80680720 40 %s 00 > %s 9000", p15_hex_of(0x77, 64), p15_hex_of(0x5a, 65));
+    schsm_check_sign(line, ALG_RSA, bytes_of(hash, 64), ST_PROTOCOL, NULL);
+    snprintf(made, sizeof made, "%s01 %s02", p15_hex_of(0, 31), p15_hex_of(0, 31));
+    for (size_t n = 20; n <= 64; n += 4) {
+        snprintf(line, sizeof line, "80680770 %02x %s 00 > 3006 020101 020102 9000",
+                 (unsigned)(n < 32 ? n : 32), p15_hex_of(0x77, n < 32 ? n : 32));
+        schsm_check_sign(line, ALG_EC, bytes_of(hash, n), ST_OK, made);
+    }
+    schsm_check_sign("80680770 01 77 00 > 3006 020101 030102 9000", ALG_EC, bytes_of(hash, 1), ST_PROTOCOL, NULL);
+    schsm_check_sign("80680770 01 77 00 > 9000", ALG_EC, bytes_of(hash, 1), ST_PROTOCOL, NULL);
+    for (size_t i = 0; i < COUNT(p15_key_answers); i++) {
+        snprintf(line, sizeof line, "80680770 01 77 00 > %s", p15_key_answers[i].sw);
+        schsm_check_sign(line, ALG_EC, bytes_of(hash, 1), p15_key_answers[i].want, NULL);
+        if (test_failing) printf("    %s\n", p15_key_answers[i].sw);
+    }
+}
+
+// What is decrypted is a whole block; what is agreed on comes with both coordinates, or with one.
+TEST(schsm_secrets)
+{
+    static char line[700], good[200], both[300];
+    u8 in[64], room[100];
+    memset(in, 0x77, sizeof in);
+    snprintf(good, sizeof good, "04 %s 9000", p15_hex_of(0x22, 32));
+    snprintf(both, sizeof both, "04 %s %s 9000", p15_hex_of(0x22, 32), p15_hex_of(0x33, 32));
+    const struct { bool derive; const char *answer; st want; } cases[] = {
+        { false, "0002 9000", ST_OK }, { false, "9000", ST_PROTOCOL }, { false, "6985", SW_CONDITIONS },
+        { false, "6982", ST_NOT_LOGGED_IN }, { false, "6400", 0x6400 }, { true, good, ST_OK },
+        { true, both, ST_OK }, { true, "04 9000", ST_PROTOCOL }, { true, "9000", ST_PROTOCOL },
+        { true, good + 3, ST_PROTOCOL }, { true, both + 2, ST_PROTOCOL }, { true, "6982", ST_NOT_LOGGED_IN },
+        { true, "6a80", ST_FAILED } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { line, NULL };
+        struct buf out = buf_on(room, sizeof room);
+        snprintf(line, sizeof line, cases[i].derive ? "80620780 02 0401 00 > %s%s" : "80620721 40 %s 00 > %s",
+                 cases[i].derive ? "" : p15_hex_of(0x77, 64), cases[i].answer);
+        schsm_begin_key(lines, cases[i].derive ? ALG_EC : ALG_RSA);
+        if (test_failing) return;
+        st s = cases[i].derive
+            ? schsm_derive(&card_it, &p15_scripted_object, BYTES(4, 1), p15_scratch(), &out)
+            : schsm_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(), &out);
+        CHECK_ST(s, cases[i].want);
+        if (!s && cases[i].derive) CHECK_BYTES(room, out.n, p15_hex_of(0x22, 32));
+        if (!s && !cases[i].derive) CHECK(out.n == 64 && !room[61] && !room[62] && room[63] == 2);
+        p15_end_script();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+}
+
+// A card that does CBC under zeros: what goes in and comes out is CBC under any IV, and ECB, in as
+// many commands as it takes.
+static size_t schsm_aes_most;
+
+static size_t schsm_aes_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
+{
+    mbedtls_aes_context aes;
+    u8 iv[16] = { 0 };
+    size_t lc = cmd[4] ? cmd[4] : (size_t)cmd[5] << 8 | cmd[6];
+    const u8 *data = cmd[4] ? cmd + 5 : cmd + 7;
+    (void)card; (void)n; (void)room;
+    if (cmd[0] != 0x80 || cmd[1] != 0x78 || cmd[2] != 7 || lc % 16) return schsm_say(rsp, 0x6f01);
+    if (lc > schsm_aes_most) schsm_aes_most = lc;
+    bool encrypt = cmd[3] == 0x10;
+    mbedtls_aes_init(&aes);
+    if (encrypt) mbedtls_aes_setkey_enc(&aes, (const u8 *)"0123456789abcdef", 128);
+    else mbedtls_aes_setkey_dec(&aes, (const u8 *)"0123456789abcdef", 128);
+    mbedtls_aes_crypt_cbc(&aes, encrypt ? MBEDTLS_AES_ENCRYPT : MBEDTLS_AES_DECRYPT, lc, iv, data, rsp);
+    mbedtls_aes_free(&aes);
+    return lc + schsm_say(rsp + lc, 0x9000);
+}
+
+static void schsm_check_crypt(bool ecb, size_t n, bool extended)
+{
+    static const char *const none[] = { NULL };
+    static u8 in[2048], want[2048], got[2048], back[2048];
+    const u8 iv[16] = "an IV of 16 byte";
+    const struct alg_use use = { .scheme = ecb ? ALG_ECB : ALG_CBC, .block = 16 };
+    struct buf made = buf_on(got, sizeof got), again = buf_on(back, sizeof back);
+    mbedtls_aes_context aes;
+    for (size_t i = 0; i < n; i++) in[i] = (u8)(i * 7 + i / 256);
+    mbedtls_aes_init(&aes);
+    mbedtls_aes_setkey_enc(&aes, (const u8 *)"0123456789abcdef", 128);
+    for (size_t at = 0; at < n; at += 16) {
+        u8 block[16];
+        for (size_t i = 0; i < 16; i++)
+            block[i] = (u8)(in[at + i] ^ (ecb ? 0 : at ? want[at - 16 + i] : iv[i]));
+        mbedtls_aes_crypt_ecb(&aes, MBEDTLS_AES_ENCRYPT, block, want + at);
+    }
+    mbedtls_aes_free(&aes);
+    schsm_begin_key(none, ALG_SECRET);
+    if (test_failing) return;
+    link_card.card.apdu = schsm_aes_apdu;
+    card_it.link.extended.on = extended;
+    schsm_aes_most = 0;
+    CHECK_ST(schsm_crypt(&card_it, &p15_scripted_object, &use, true, bytes_of(iv, 16), bytes_of(in, n),
+                         p15_scratch(), &made), ST_OK);
+    CHECK(made.n == n && !memcmp(got, want, n));
+    CHECK_ST(schsm_crypt(&card_it, &p15_scripted_object, &use, false, bytes_of(iv, 16), bytes_of(want, n),
+                         p15_scratch(), &again), ST_OK);
+    CHECK(again.n == n && !memcmp(back, in, n));
+    CHECK(schsm_aes_most <= (extended ? SCHSM_BLOCKS : 240));
+    p15_end_script();
+}
+
+TEST(schsm_ciphers)
+{
+    static const size_t sizes[] = { 16, 32, 224, 240, 256, 480, 496, 512, 528, 1008, 1040, 2048 };
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (int how = 0; how < 4 && !test_failing; how++) {
+            schsm_check_crypt(how & 1, sizes[i], how & 2);
+            if (test_failing) printf("    %zu bytes, way %d\n", sizes[i], how);
+        }
+}
+
+// An answer of another length than what was asked is none.
+TEST(schsm_ciphers_of_a_wrong_length)
+{
+    static const char *const cases[] = { "9000", "00 9000", "6985", "6982", "6a80" };
+    static const st want[] = { ST_PROTOCOL, ST_PROTOCOL, SW_CONDITIONS, ST_NOT_LOGGED_IN, ST_FAILED };
+    const struct alg_use use = { .scheme = ALG_CBC, .block = 16 };
+    u8 zeros[16] = { 0 }, room[100];
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        char line[200];
+        const char *const lines[] = { line, NULL };
+        struct buf out = buf_on(room, sizeof room);
+        snprintf(line, sizeof line, "80780711 10 %s 00 > %s", p15_hex_of(0, 16), cases[i]);
+        schsm_begin_key(lines, ALG_SECRET);
+        if (test_failing) return;
+        CHECK_ST(schsm_crypt(&card_it, &p15_scripted_object, &use, false, bytes_of(zeros, 16),
+                             bytes_of(zeros, 16), p15_scratch(), &out), want[i]);
+        p15_end_script();
+    }
+}
 #endif
 
 static void test_schsm(void)
@@ -439,10 +652,16 @@ static void test_schsm(void)
     RUN(schsm_lists);
     RUN(schsm_keys_need_both);
     RUN(schsm_searches_read_little);
+    RUN(schsm_another_list);
+    RUN(schsm_list_on_trust);
     RUN(schsm_objects);
     RUN(schsm_keys_of_one_id);
     RUN(schsm_entries_of_nonsense);
     RUN(schsm_cvc);
     RUN(schsm_cvc_that_is_cut);
+    RUN(schsm_signatures);
+    RUN(schsm_secrets);
+    RUN(schsm_ciphers);
+    RUN(schsm_ciphers_of_a_wrong_length);
 #endif
 }
