@@ -4382,7 +4382,7 @@ struct credential {
     bool asked;             // its state was asked for so
     bool yes_is_missing;    // an empty VERIFY that says yes means that there is no such PIN
     bool missing;           // the card has no such PIN yet
-    bool transport;         // 6984 to an empty VERIFY: it must be changed before it is good for more
+    bool transport;         // 6984 to an empty VERIFY: it is good for nothing but to be changed
     bool must_change;       // so it said
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
