@@ -3410,18 +3410,34 @@ static bool extended_is_untried(const struct extended *extended)
 
 // ---- Told: the card ----
 
-// The historical bytes of an ATR, or what is there of them. T0 says how many there are, and which
-// interface bytes come before them: TA, TB, TC, and TD, which says which come after it.
+// Goes past interface bytes of an ATR: TA, TB, TC, and TD, as far as T0 or the TD before says that
+// they are there. false: that one was the last TD.
+static bool extended_next_td(bytes atr, size_t *at, u8 *td)
+{
+    u8 which = *td >> 4;
+    *at += (which & 1u) + (which >> 1 & 1u) + (which >> 2 & 1u);
+    if (!(which & 8) || *at >= atr.n) return false;
+    *td = atr.p[(*at)++];
+    return true;
+}
+
+// The historical bytes of an ATR, or what is there of them. T0 says how many there are.
 static bytes extended_historical(bytes atr)
 {
     size_t at = 2;
     if (atr.n < 2) return BYTES_NONE;
-    for (u8 which = atr.p[1] >> 4; which && at < atr.n; ) {
-        at += (which & 1u) + (which >> 1 & 1u) + (which >> 2 & 1u);
-        bool has_td = which & 8 && at < atr.n;
-        which = has_td ? atr.p[at++] >> 4 : 0;
-    }
+    for (u8 td = atr.p[1]; extended_next_td(atr, &at, &td); ) { }
     return bytes_head(bytes_from(atr, at), atr.p[1] & 15);
+}
+
+// Does the card offer the protocol T=0 alone? Each TD names one; 15 is none.
+static bool extended_atr_is_t0(bytes atr)
+{
+    size_t at = 2;
+    if (atr.n < 2) return false;
+    for (u8 td = atr.p[1]; extended_next_td(atr, &at, &td); )
+        if ((td & 15) != 0 && (td & 15) != 15) return false;
+    return true;
 }
 
 // Does the card say that it takes extended length? In the card capabilities, if its historical
@@ -3547,6 +3563,7 @@ struct link {
     const char *name;       // of the reader
     u32  reads;             // of this call: see LINK_READS_MAX
     u32  selects;           // how many SELECTs were sent: what is selected stays until the next one
+    u32  moves;             // how many of them the card said yes to
     u16  sw;                // status word of the last response
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
@@ -4017,6 +4034,7 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
         s = link_send(link, cmd, &last, rsp);
     }
     if (s) return s;
+    if (cmd->ins == INS_SELECT && link_did(link->sw)) link->moves++;
     if (rsp->full) return ST_ARENA_FULL;
     return link->sw >> 8 == SW1_MORE ? ST_OK : st_of_sw(link->sw);
 }
@@ -4380,6 +4398,7 @@ struct credential {
     int  tries_max;         // the most that was ever seen
     bool ask;               // an empty VERIFY tells its state, and is known to cost nothing
     bool asked;             // its state was asked for so
+    bool hidden;            // it may be verified though that says how many tries are left
     bool yes_is_missing;    // an empty VERIFY that says yes means that there is no such PIN
     bool missing;           // the card has no such PIN yet
     bool transport;         // 6984 to an empty VERIFY: it is good for nothing but to be changed
@@ -4413,7 +4432,12 @@ struct driver {
     const char *name;       // CK_TOKEN_INFO.model, and the log
     bool public_certificates;   // all of its cards let anyone read every certificate
     bool keys_without_pin;      // some have keys that need none: list looks, for CKO_PROFILE
-    // Finding out, as late as possible.
+    bool shares_chip;           // beside it there may be an application of another such driver: a
+                                // token of its own (>>probe)
+    // Finding out, as late as possible. selected is asked before probe where another program has
+    // the card: is the application the selected one? It sends no SELECT; ST_NOT_FOUND: it is not.
+    // If it is, probe is next: it finds what selected left in the token, and card->sure.
+    st (*selected)(struct card *, struct token *, struct scratch);
     st (*probe)   (struct card *, struct token *, struct scratch);  // ST_NOT_MINE: ask the next
     st (*open)    (struct card *, struct token *, struct scratch);  // what C_GetTokenInfo needs
     st (*list)    (struct card *, struct token *, const struct query *, struct scratch);
@@ -4544,6 +4568,7 @@ struct card_tried {
     u32    refused_n;
     bytes  there;                   // the last one that it has; empty: none
     u32    selects;                 // link.selects after that
+    u32    drivers;                 // bit i: the i-th in the order of >>probe was asked
 };
 
 // Everything known about one inserted card. It and all that it points to is in its arena, and is
@@ -4559,6 +4584,7 @@ struct card {
     bool unproven;                  // a connection was taken up again: is it the same card?
     bool was_reset;                 // unproven after a reset: no application is selected
     bool used;                      // a session was opened since the card was last let go
+    bool more;                      // there may be further tokens: to look for them waits (>>probe)
     u32  state;                     // of the reader, noted before the connection was made
     u32  changes;                   // what the reader's count of changes was then
     u32  object_count;              // entries ever used
@@ -4798,6 +4824,13 @@ static void card_login_lost(struct token *token)
     token->login_epoch++;
 }
 
+// Another application is selected. What was verified may stay so on the card: it stays noted.
+static void card_login_left(struct token *token)
+{
+    if (card_pin(token)->kept_len) token->stale = true;
+    else                           card_login_lost(token);
+}
+
 // The card was reset: nothing is verified any more, and each login is gone, but for one whose PIN
 // was kept, which brings it back.
 static void card_logins_reset(struct card *card)
@@ -4935,10 +4968,30 @@ static void place_unsure(struct card *card)
     card->sure = false;
 }
 
+// Was the application of a token seen to be selected in this transaction?
+static bool place_is_sure(const struct card *card, const struct token *token)
+{
+    return card->sure && card->current && card_same_application(card->current, token);
+}
+
+// One application is selected: that ends the logins to others on a chip (ISO 7816-4, 9.3.1; PIV and
+// OpenPGP say so). No chip is known that keeps them.
+static void place_end_others(struct card *card, const struct token *token)
+{
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *other = &card->tokens[i];
+        if (!other->login || other->stale || card_same_application(other, token)) continue;
+        os_log("%s: the login to %s ends, as %s is used", card->link.name, other->driver->name,
+               token->driver->name);
+        card_login_left(other);
+    }
+}
+
 // Notes that the application of a token was seen to be selected: what is asked from here to the end
 // of the transaction is asked of it.
 static void place_seen(struct card *card, struct token *token)
 {
+    place_end_others(card, token);
     card->sure = true;
     card->current = token;
 }
@@ -5037,9 +5090,9 @@ static bool place_has_login(const struct card *card, const struct token *token)
 {
     for (u32 i = 0; i < card->token_count; i++) {
         const struct token *other = &card->tokens[i];
-        if (other->login && card_same_application(other, token)) return true;
+        if (other->login && !other->stale && card_same_application(other, token)) return true;
     }
-    return token->login;
+    return token->login && !token->stale;
 }
 
 // Does the card still have the user's PIN verified? An application that says so is ours. Asked only
@@ -5063,7 +5116,7 @@ static st place_be_sure(struct card *card, struct token *token, struct scratch s
 {
     st s = ST_NOT_FOUND;
     bool has_mark = token->landmark && token->landmark->known;
-    if (card->sure) return ST_OK;
+    if (place_is_sure(card, token)) return ST_OK;
     TRY(link_ready(&card->link));
     if (place_has_login(card, token) || card->shared) {
         place_leave(card);                         // another program may have moved it
@@ -5078,7 +5131,7 @@ static st place_go_to(struct card *card, struct token *token, const struct place
                       struct scratch scratch)
 {
     TRY(place_be_sure(card, token, scratch));
-    SCARD11_ASSERT(card->sure);
+    SCARD11_ASSERT(place_is_sure(card, token));
     if (place_is_here(card, token, place)) return ST_OK;
     if (place_is_home(place)) return place_select(card, token);
     st s = token->driver->select(card, token, place);
@@ -5553,8 +5606,8 @@ static st secret_send(struct card *card, struct token *token, const struct pin_c
     SCARD11_ASSERT(command->old || command->fresh);
     if (token->driver->learn) TRY(token->driver->learn(card, token, scratch));
     TRY(place_go_to(card, token, place, scratch));
-    SCARD11_ASSERT(card->sure && !card->unproven && place_is_here(card, token, place));
-    if (!card->sure) return ST_FAILED;
+    SCARD11_ASSERT(!card->unproven && place_is_here(card, token, place));
+    if (!place_is_sure(card, token)) return ST_FAILED;
     if (secret_is_typed(command) && secret_is_derived(command)) return ST_ARGS;
     if (secret_is_typed(command)) return pinpad_enter(card, command);
     if (command->old) secret_encode(command->old, command->old_pin, &pins);
@@ -8589,6 +8642,9 @@ enum piv_quirk {
     PIV_ATTESTS = 2,
     // QUIRK(YubiKey): it has no global PIN: the discovery object says nothing new.
     PIV_ONE_PIN = 4,
+    // QUIRK(YubiKey NEO, YubiKey 4 before 4.3.2): an empty VERIFY never says that the PIN is
+    // verified.
+    PIV_HIDES_LOGIN = 8,
 };
 
 // The models, by what their ATR has in it. Nothing else tells what a card is before it is asked: a
@@ -8598,6 +8654,7 @@ static const struct piv_model {
     const char *atr;
     u32 quirks;                         // enum piv_quirk
 } piv_models[] = {
+    { "Yubik", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN | PIV_HIDES_LOGIN },  // NEO, 4
     { "Yubi", PIV_YUBICO | PIV_ATTESTS | PIV_ONE_PIN },     // Yubico's "PIV extensions"
 };
 
@@ -8877,6 +8934,7 @@ static st piv_begin(struct card *card, struct token *token)
     token->flat = true;
     card_set_credential(token, &piv_pin);
     card_set_credential(token, &piv_puk);
+    card_pin(token)->hidden = piv->quirks & PIV_HIDES_LOGIN;
     strcpy(token->maker, "PIV");
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
     return ST_OK;
@@ -8884,9 +8942,10 @@ static st piv_begin(struct card *card, struct token *token)
 
 // Is the application selected already? Another program may be logged in to it, and on most cards a
 // SELECT would end that: an object that only PIV has is asked for first.
-static st piv_find_selected(struct card *card, struct token *token, struct scratch scratch)
+static st piv_selected(struct card *card, struct token *token, struct scratch scratch)
 {
     const u32 objects[] = { PIV_DISCOVERY, PIV_CHUID, piv_references[0].certificate };
+    TRY(piv_begin(card, token));
     TRY(link_ready(&card->link));
     for (size_t i = 0; i < COUNT(objects); i++) {
         struct scratch each = scratch;
@@ -8933,10 +8992,9 @@ static st piv_read_tries(struct card *card, struct token *token, struct scratch 
 // object is left for the login where the CHUID is landmark enough.
 static st piv_probe(struct card *card, struct token *token, struct scratch scratch)
 {
-    TRY(piv_begin(card, token));
+    if (!token->state) TRY(piv_begin(card, token));
     struct piv *piv = token->state;
-    st s = card->shared ? piv_find_selected(card, token, scratch) : ST_NOT_FOUND;
-    if (s == ST_NOT_FOUND) s = place_select(card, token);
+    st s = card->sure ? ST_OK : place_select(card, token);
     if (s == ST_LOST) return ST_NOT_MINE;
     if (s) return s;
     TRY(piv_read_chuid(card, token, scratch));
@@ -9675,6 +9733,8 @@ static const struct driver driver_piv = {
     .name    = "PIV",
     .public_certificates = true,    // SP 800-73-4 part 1, 3.5: read always
     .keys_without_pin = true,       // 9E
+    .shares_chip = true,            // security keys have OpenPGP, too
+    .selected = piv_selected,
     .probe   = piv_probe,
     .open    = piv_read_tries,
     .list    = pivkey_list,
@@ -12639,10 +12699,10 @@ static const struct driver driver_generic = {
 
 /* ================================================================================================
  * MARK: - >>probe
- * Which driver takes a card.
+ * Which driver takes a card, and which others further applications of it.
  *
- * Owns    the list of drivers
- * Uses    >>link >>card >>place
+ * Owns    the list of drivers; the search for tokens, once for each insertion
+ * Uses    >>extended >>link >>card >>place
  * Names   probe_
  * Tests   tests/unit/probe.c
  * ==============================================================================================*/
@@ -12650,7 +12710,9 @@ static const struct driver driver_generic = {
 // In the order they are asked, with the reason for the place. A driver whose cards have an AID of
 // their own stands before one whose AID other cards have, too; that before one that takes whatever
 // answers. hint: a text in the ATR of cards that it is asked for first; it changes the order and
-// nothing else. A driver has a row for each hint, one after the other.
+// nothing else. A driver may have several rows: one for each hint; and with PROBE_T0_ALONE one that
+// counts only for an ATR that offers no protocol but T=0.
+#define PROBE_T0_ALONE ""
 static const struct probe_row {
     const struct driver *driver;
     const char *hint;
@@ -12701,64 +12763,168 @@ static void probe_profiles(struct token *token)
         token->profiles |= CARD_PROFILE(CKP_PUBLIC_CERTIFICATES_TOKEN);
 }
 
-// Asks one driver. It meets the card as nobody had before: no token, nothing sure.
-static st probe_once(struct card *card, const struct driver *driver, struct scratch scratch)
+// The drivers, each once, in the order in which they are asked for one card.
+struct probe_order {
+    const struct driver *at[COUNT(probe_drivers)];
+    u32 n;
+};
+
+static void probe_add(struct probe_order *order, const struct driver *driver)
 {
-    memset(card->tokens, 0, sizeof card->tokens);
-    card->token_count = 0;
-    card->tokens->driver = driver;
+    for (u32 i = 0; i < order->n; i++)
+        if (order->at[i] == driver) return;
+    order->at[order->n++] = driver;
+}
+
+static bool probe_is_for_t0(const struct probe_row *row)
+{
+    return row->hint && !*row->hint;
+}
+
+static bool probe_is_hinted(const struct probe_row *row, bytes atr)
+{
+    return row->hint && *row->hint && bytes_contain(atr, row->hint);
+}
+
+// The order for a card, by its ATR: it is the same each time.
+static struct probe_order probe_order_of(const struct card *card)
+{
+    bytes atr = bytes_of(card->link.atr, card->link.atr_len);
+    struct probe_order order = { { NULL }, 0 };
+    bool t0 = extended_atr_is_t0(atr);
+    for (const struct probe_row *row = probe_drivers; row->driver && !order.n; row++)
+        if (probe_is_hinted(row, atr)) probe_add(&order, row->driver);
+    for (const struct probe_row *row = probe_drivers; row->driver; row++)
+        if (t0 || !probe_is_for_t0(row)) probe_add(&order, row->driver);
+    return order;
+}
+
+// Asks one driver. It meets the card as nobody had before: no token of its own, nothing sure. look:
+// it is asked only if its application is the selected one, and begins there.
+static st probe_once(struct card *card, const struct driver *driver, bool look,
+                     struct scratch scratch)
+{
+    u32 index = card->token_count;
+    struct token *token = &card->tokens[index];
+    memset(token, 0, (SCARD11_READER_SLOTS - index) * sizeof *token);
+    token->driver = driver;
+    token->index = index;
     card->current = NULL;
+    place_leave(card);
     place_unsure(card);
     card->link.erred = false;
-    st s = driver->probe(card, card->tokens, scratch);
-    SCARD11_ASSERT(s || (card->tokens->state && card->tokens->credential_count));
+    st s = look ? driver->selected(card, token, scratch) : ST_OK;
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (!s) s = driver->probe(card, token, scratch);
+    SCARD11_ASSERT(s || (token->state && token->credential_count));
     return s;
 }
 
 // Asks one driver for certain. ST_NOT_MINE: it does not know the card. When the card answered with
 // an error of its own meanwhile (6F00), that may have been in passing, and may have been what made
-// it a card of another kind: the driver is asked once more, and that counts.
-static st probe_driver(struct card *card, const struct driver *driver, struct scratch scratch)
+// it a card of another kind: the driver is asked once more, and that counts. If it does not take
+// the card, most cards are where they were: but nobody has seen that.
+static st probe_driver(struct card *card, const struct driver *driver, bool look,
+                       struct scratch scratch)
 {
     st s = ST_NOT_MINE;
-    u32 refused = card->tried.refused_n;
+    struct token *was = card->current;
+    u32 first = card->token_count, refused = card->tried.refused_n, moves = card->link.moves;
     for (int turn = 0; turn < 2; turn++) {
-        s = probe_once(card, driver, scratch);
+        card->token_count = first;
+        s = probe_once(card, driver, look, scratch);
         if (!card->link.erred || link_is_broken(s)) break;
         os_log("%s: an error of the card while it was asked what it is", card->link.name);
         card->tried.refused_n = refused;
         card->tried.there = BYTES_NONE;
     }
-    if (!s) card->token_count++;
-    for (u32 i = 0; i < card->token_count; i++) probe_profiles(&card->tokens[i]);
+    if (s) {
+        card->token_count = first;
+        card->current = card->link.moves == moves ? was : NULL;
+        place_unsure(card);
+        return s;
+    }
+    card->token_count++;
+    for (u32 i = first; i < card->token_count; i++) probe_profiles(&card->tokens[i]);
+    return ST_OK;
+}
+
+// ---- Several applications on one chip ----
+// A security key has PIV and OpenPGP: two tokens. When a driver has taken a card, and shares_chip
+// says that there may be others, those are asked, too, each once: one SELECT where there is no
+// other. The tokens are in the order in which they were found.
+//
+// Another program may be logged in to a card that it has (card->shared), and a SELECT of another
+// application ends that. So each of those drivers looks first whether its application is the
+// selected one, before any of them sends a SELECT. If one is, it is taken. Unless it says itself
+// that nobody is logged in, the search for others waits (card->more): until the card was seen to be
+// nobody else's (life_find_more), or a logout of ours has ended that login as well. Then another
+// slot has a token, with its event. If none is selected, the first SELECT ends what there is
+// anyway, and the search is done at once.
+
+enum probe_way {
+    PROBE_BEFORE,           // drivers that stand before those whose applications share chips
+    PROBE_LOOK,             // those, if theirs is the selected application
+    PROBE_FIRST,            // all
+    PROBE_OTHERS            // those whose applications share chips
+};
+
+// Asks drivers that were not asked yet, until one takes the card. ST_NOT_MINE: none does.
+static st probe_ask(struct card *card, enum probe_way way, struct scratch scratch)
+{
+    struct probe_order order = probe_order_of(card);
+    st s = ST_NOT_MINE;
+    bool room = card->token_count < SCARD11_READER_SLOTS;
+    for (u32 i = 0; i < order.n && room && s == ST_NOT_MINE; i++) {
+        const struct driver *driver = order.at[i];
+        if (way == PROBE_BEFORE && driver->shares_chip) break;
+        if (card->tried.drivers >> i & 1) continue;
+        if (way == PROBE_LOOK && !driver->selected) continue;
+        if (way == PROBE_OTHERS && !driver->shares_chip) continue;
+        s = probe_driver(card, driver, way == PROBE_LOOK, scratch);
+        bool was_asked = way != PROBE_LOOK || s != ST_NOT_MINE;
+        if (was_asked && !link_is_broken(s)) card->tried.drivers |= 1u << i;
+    }
     return s;
 }
 
-// The driver that the ATR hints at, or NULL.
-static const struct driver *probe_hinted(bytes atr)
+// Looks for further applications, by SELECT. An error: the connection broke. Else the card is what
+// it was, whatever came of it.
+static st probe_more(struct card *card, struct scratch scratch)
 {
-    for (const struct probe_row *row = probe_drivers; row->driver; row++)
-        if (row->hint && bytes_contain(atr, row->hint)) return row->driver;
-    return NULL;
+    st s = ST_OK;
+    while (s != ST_NOT_MINE) {
+        s = probe_ask(card, PROBE_OTHERS, scratch);
+        if (link_is_broken(s)) return s;
+    }
+    card->more = false;
+    return ST_OK;
+}
+
+// Does the application that was found selected say that nobody is logged in to it?
+static bool probe_nobody_is_in(struct token *token)
+{
+    const struct credential *pin = card_pin(token);
+    return pin->asked && pin->tries >= 0 && !pin->hidden;
 }
 
 // Finds the tokens of a card: asks the driver that its ATR hints at, then each other one once.
 // ST_UNKNOWN_TOKEN: no driver knows it.
 static st probe_card(struct card *card, struct scratch scratch)
 {
-    const struct driver *first = probe_hinted(bytes_of(card->link.atr, card->link.atr_len));
-    const struct driver *last = NULL;
-    card->tried.refused_n = 0;
-    card->tried.there = BYTES_NONE;
-    st s = first ? probe_driver(card, first, scratch) : ST_NOT_MINE;
-    for (const struct probe_row *row = probe_drivers; row->driver && s == ST_NOT_MINE; row++) {
-        if (row->driver == first || row->driver == last) continue;
-        last = row->driver;
-        s = probe_driver(card, row->driver, scratch);
+    memset(&card->tried, 0, sizeof card->tried);
+    card->token_count = 0;
+    st s = probe_ask(card, PROBE_BEFORE, scratch);
+    if (s == ST_NOT_MINE && card->shared) s = probe_ask(card, PROBE_LOOK, scratch);
+    bool was_selected = !s;
+    if (s == ST_NOT_MINE) s = probe_ask(card, PROBE_FIRST, scratch);
+    if (s == ST_NOT_MINE) {
+        os_log("%s: no driver knows this card", card->link.name);
+        return ST_UNKNOWN_TOKEN;
     }
-    if (s != ST_NOT_MINE) return s;
-    os_log("%s: no driver knows this card", card->link.name);
-    return ST_UNKNOWN_TOKEN;
+    if (s || !card->tokens->driver->shares_chip) return s;
+    card->more = was_selected && !probe_nobody_is_in(card->tokens);
+    return card->more ? ST_OK : probe_more(card, scratch);
 }
 
 /* ================================================================================================
@@ -12832,12 +12998,22 @@ static st same_connect_again(struct card *card, bool reset)
     return card->link.same_atr ? ST_OK : ST_CARD_REMOVED;
 }
 
-// What the card has and no other, if that is known; else NULL.
-static const struct landmark *same_identity(const struct card *card)
+// Is it known what a token's application has here, and on no other card?
+static bool same_is_known(const struct token *token)
 {
-    const struct token *token = card->current ? card->current : &card->tokens[0];
     const struct landmark *identity = token->identity;
-    return identity && identity->known && identity->unique ? identity : NULL;
+    return identity && identity->known && identity->unique;
+}
+
+// The token that shows which card it is: that of the application that was selected last, or any
+// other of the chip. NULL: none does.
+static struct token *same_witness(struct card *card)
+{
+    struct token *last = card->current ? card->current : &card->tokens[0];
+    if (same_is_known(last)) return last;
+    for (u32 i = 0; i < card->token_count; i++)
+        if (same_is_known(&card->tokens[i])) return &card->tokens[i];
+    return NULL;
 }
 
 // After SCARD_W_RESET_CARD: takes the connection up again, and looks again whether it is the same
@@ -12852,7 +13028,7 @@ static st same_resume(struct card *card)
         st s = same_connect_again(card, false);
         if (s == ST_CARD_RESET) continue;
         if (s || !(card->state & SCARD11_READER_COUNTED)) return ST_CARD_REMOVED;
-        if (!same_count_tells(card) && !same_identity(card)) return ST_CARD_REMOVED;
+        if (!same_count_tells(card) && !same_witness(card)) return ST_CARD_REMOVED;
         card->was_reset = true;
         os_log("%s: the card was reset by someone else", card->link.name);
         return ST_OK;
@@ -12871,17 +13047,16 @@ static st same_connect_new(struct card *card)
 
 // ---- Proof ----
 
-// Looks for the identity: as the card is, unless a reset left no application selected; then, or
-// where another application is the selected one, after a SELECT.
-static st same_find_identity(struct card *card, const struct landmark *identity,
-                             struct scratch scratch)
+// Looks for the identity: as the card is, unless another application was selected last, or a reset
+// left none selected; then, or where it is not found, after a SELECT.
+static st same_find_identity(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct token *token = card->current ? card->current : &card->tokens[0];
+    bool left = card->current && !card_same_application(card->current, token);
     st s = ST_NOT_FOUND;
-    if (!card->was_reset) s = place_find_landmark(card, token, identity, scratch);
+    if (!card->was_reset && !left) s = place_find_landmark(card, token, token->identity, scratch);
     if (s != ST_NOT_FOUND) return s;
     TRY(place_select(card, token));
-    return place_find_landmark(card, token, identity, scratch);
+    return place_find_landmark(card, token, token->identity, scratch);
 }
 
 // In a transaction: is it the card that is remembered? ST_CARD_REMOVED: it is not. Where nothing is
@@ -12889,12 +13064,12 @@ static st same_find_identity(struct card *card, const struct landmark *identity,
 // another card's.
 static st same_prove(struct card *card, struct scratch scratch)
 {
-    const struct landmark *identity = same_identity(card);
+    struct token *witness = same_witness(card);
     st s = ST_OK;
     if (!card->unproven) return ST_OK;
     SCARD11_ASSERT(card->link.open || card->link.exclusive);
-    if (identity) s = same_find_identity(card, identity, scratch);
-    else          card_forget_all_secrets(card);
+    if (witness) s = same_find_identity(card, witness, scratch);
+    else         card_forget_all_secrets(card);
     if (link_is_broken(s)) return s;
     if (s) os_log("%s: not the card that was here before", card->link.name);
     if (s) return ST_CARD_REMOVED;
@@ -12970,6 +13145,7 @@ struct reader {
     u32   pending;                  // bit i: slot i has an event to report
     u32   inside;                   // calls that hold the reader's lock or wait for it
     u32   searched;                 // changes when C_GetSlotList(CK_TRUE) last looked for tokens
+    bool  more;                     // the card may have further tokens: see >>probe
     u64   gone_ms;                  // since when it is not there; SLOT_FRESH: not looked at yet
     CK_SLOT_ID first_id;
     char  name[READER_NAME];        // "": the place is free
@@ -13036,17 +13212,20 @@ static void slot_change(struct reader *reader, u32 had)
     reader->changes++;
     slot_noted++;
     reader->token_count = 1;
+    reader->more = false;
     if (slot_watching) reader->pending |= 1u | had;
 }
 
 // The tokens of the card that is in are known: an event for each slot that has one now and had
-// none. changes: of which card that was found; another one may be in by now.
-static void slot_know_tokens(struct reader *reader, u32 changes, u32 token_count)
+// none. changes: of which card that was found; another one may be in by now. more: it was not
+// looked for all.
+static void slot_know_tokens(struct reader *reader, u32 changes, u32 token_count, bool more)
 {
     u32 had = slot_tokens(reader);
     SCARD11_ASSERT(os_library.held && token_count >= 1 && token_count <= SCARD11_READER_SLOTS);
     if (reader->changes != changes) return;
     reader->token_count = token_count;
+    reader->more = more;
     if (reader->shown < token_count) reader->shown = token_count;
     if (slot_watching) reader->pending |= had ^ slot_tokens(reader);
 }
@@ -13410,11 +13589,14 @@ static CK_ULONG slot_ids(bool present, CK_SLOT_ID *list, CK_ULONG room)
     return n;
 }
 
-// Is a card in of which nobody has looked yet which tokens it has? Asked once for each insertion.
+// Is a card in of which nobody has looked yet which tokens it has? Asked once for each insertion;
+// and again where further tokens can be looked for now, as no program has the card any more.
 static bool slot_wants_search(struct reader *reader)
 {
     SCARD11_ASSERT(os_library.held);
-    if (reader->lost || !slot_present(reader) || reader->searched == reader->changes) return false;
+    if (reader->lost || !slot_present(reader)) return false;
+    bool again = reader->more && !(reader->state & SCARD11_READER_IN_USE);
+    if (reader->searched == reader->changes && !again) return false;
     reader->searched = reader->changes;
     return true;
 }
@@ -13706,16 +13888,12 @@ static st run_open(struct card *card)
     return s;
 }
 
-// The application of a token becomes the one that was selected last, here. One application's SELECT
-// ends the others' logins.
-static st run_turn_to(struct card *card, struct token *token)
+// The application of a token becomes the one that was selected last: one SELECT, where it was
+// another one on the chip. What is done then may go on trust.
+static st run_turn_to(struct card *card, struct token *token, struct scratch scratch)
 {
     if (card->current && card_same_application(card->current, token)) return ST_OK;
-    for (u32 i = 0; i < card->token_count; i++) {
-        struct token *other = &card->tokens[i];
-        if (other->login && !card_same_application(other, token)) card_login_lost(other);
-    }
-    return place_select(card, token);
+    return place_be_sure(card, token, scratch);
 }
 
 // Is there the login that the work needs? One that the card has lost, and that no kept PIN can
@@ -13743,7 +13921,7 @@ static st run_begin(struct run *run)
     if (!was_open && !card->link.exclusive) place_unsure(card);
     if (card->unproven) TRY(same_prove(card, run_scratch(run)));
     TRY(run_need_login(run));
-    TRY(run_turn_to(card, token));
+    TRY(run_turn_to(card, token, run_scratch(run)));
     if (token->stale && run_can_renew(run)) TRY(run_renew(run));
     SCARD11_ASSERT(card->link.open || card->link.exclusive);
     SCARD11_ASSERT(!card->unproven);
@@ -13910,7 +14088,7 @@ static st life_take_up(struct reader *reader)
 {
     struct card *card = reader->card;
     if (card->link.conn) return ST_OK;
-    if (!same_identity(card)) return ST_NOT_FOUND;
+    if (!same_witness(card)) return ST_NOT_FOUND;
     st s = same_connect_again(card, false);
     if (s == ST_CARD_RESET) s = same_resume(card);
     if (!s) s = same_prove_now(card, reader->scratch);
@@ -14020,12 +14198,33 @@ static st life_insert(struct reader *reader, u32 state, u32 changes)
     return s;
 }
 
+// Is somebody logged in to a token of the card, or may the card have something verified?
+static bool life_has_login(const struct card *card)
+{
+    for (u32 i = 0; i < card->token_count; i++)
+        if (card_logged_in(&card->tokens[i])) return true;
+    return slot_verified(card);
+}
+
 // The tokens of the card that is in were found, or more of them.
 static void life_tell_tokens(struct reader *reader)
 {
+    const struct card *card = reader->card;
     os_acquire(&os_library);
-    slot_know_tokens(reader, reader->card->changes, reader->card->token_count);
+    slot_know_tokens(reader, card->changes, card->token_count, card->more);
     os_release(&os_library);
+}
+
+// Looks for the tokens that were not looked for while another program had the card, now that none
+// has, as far as was seen, and nobody is logged in here.
+static void life_find_more(struct reader *reader)
+{
+    struct card *card = reader->card;
+    struct run run = { .reader = reader, .token = &card->tokens[0] };
+    struct scratch scratch = reader->scratch;
+    if (!card->more || card->shared || life_has_login(card)) return;
+    while (run_next(&run)) run.s = probe_more(card, scratch);
+    life_tell_tokens(reader);
 }
 
 // Looks whether a card is in, and notes what tells it from the next one.
@@ -14078,6 +14277,7 @@ static st life_card_again(struct reader *reader)
     bool rests = reader->card->rest_ms;
     if (rests ? life_look_now(reader) : life_look(reader)) return ST_NOT_FOUND;
     st s = life_take_up(reader);
+    if (!s) life_find_more(reader);
     if (!s || s == ST_CARD_BUSY) return s;
     if (s == ST_NOT_FOUND) slot_empty(reader, false);
     else                   life_drop(reader, s);
@@ -14126,11 +14326,44 @@ static st life_reset(struct card *card)
 // and by a reset where there is nothing, or it did not work.
 static st life_end_verified(struct reader *reader, struct token *token)
 {
+    struct card *card = reader->card;
     struct run run = { .reader = reader, .token = token, .write = true };
     struct scratch scratch = reader->scratch;
-    while (run_next(&run)) run.s = secret_end(reader->card, token, scratch);
+    bool more = card->more;
+    while (run_next(&run)) {
+        run.s = secret_end(card, token, scratch);
+        if (!run.s && more && !life_has_login(card)) run.s = probe_more(card, scratch);
+    }
+    if (more) life_tell_tokens(reader);
     if (run_is_fatal(run.s)) return run.s;
-    return card_verified(token) ? life_reset(reader->card) : ST_OK;
+    return card_verified(token) ? life_reset(card) : ST_OK;
+}
+
+// Is somebody logged in to another application? To select the token's would end that.
+static bool life_would_cost(const struct card *card, const struct token *token)
+{
+    for (u32 i = 0; i < card->token_count; i++) {
+        const struct token *other = &card->tokens[i];
+        if (card_logged_in(other) && !card_same_application(other, token)) return true;
+    }
+    return false;
+}
+
+// Has the card itself forget what is verified of a token that is logged out, and of those of other
+// applications, whose logins ended when another one was selected: as far as is known (verified).
+// What that would cost another's login waits for the end of it.
+static st life_end_all_verified(struct reader *reader, const struct token *out)
+{
+    struct card *card = reader->card;
+    for (u32 i = 0; i < card->token_count; i++) {
+        struct token *token = &card->tokens[i];
+        bool left = !card_logged_in(token) && !card_same_application(token, out);
+        if (!card_verified(token) || (token != out && !left)) continue;
+        if (life_would_cost(card, token)) continue;
+        st s = life_end_verified(reader, token);
+        if (run_is_fatal(s)) return s;
+    }
+    return ST_OK;
 }
 
 // Tokens whose PIN the card has forgotten with another's are logged out as well.
@@ -14147,12 +14380,11 @@ static void life_settle_logins(struct card *card)
 // counts as logged out. An error: the connection is gone.
 static st life_log_out(struct reader *reader, struct token *token)
 {
-    st s = ST_OK;
     SCARD11_ASSERT(reader->lock.held);
     run_close_open(reader->card);
     card_login_lost(token);
-    if (card_verified(token)) s = life_end_verified(reader, token);
-    if (run_is_fatal(s)) return s;
+    st s = life_end_all_verified(reader, token);
+    if (s) return s;
     token->so_lost = false;
     card_renew_private(reader->card, token);
     life_settle_logins(reader->card);
@@ -14191,7 +14423,7 @@ static void life_learn_identity(struct reader *reader)
     struct token *token = card->current ? card->current : &card->tokens[0];
     struct run run = { .reader = reader, .token = token };
     struct scratch scratch = reader->scratch;
-    if (!token->identity || token->identity->known) return;
+    if (!token->identity || token->identity->known || same_witness(card)) return;
     while (run_next(&run)) run.s = place_learn(card, token, token->identity, scratch);
 }
 
@@ -18842,7 +19074,7 @@ static CK_FLAGS p11_pinpad_flag(const struct card *card, struct token *token)
 // C_GetTokenInfo. What the card must be asked for it is asked once.
 static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *info)
 {
-    struct run run = { .reader = call->reader, .token = token };
+    struct run run = { .reader = call->reader, .token = token, .known = true };
     if (!info) return ST_ARGS;
     if (!token->opened) {
         while (run_next(&run)) run.s = token->driver->open(call->card, token, call->scratch);

@@ -95,13 +95,13 @@ mutant() {
 mutant secret_without_going_there 'unit secret' \
     secret_send 'TRY(place_go_to(card, token, place, scratch));' ''
 mutant secret_without_asking_whether_it_is_sure 'unit secret_refuses_where_nobody_is_sure' \
-    secret_send 'SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
+    secret_send 'SCARD11_ASSERT.*\|if (!place_is_sure(card, token)) return ST_FAILED;' ''
 mutant secret_without_going_there_and_asking 'module another_application_never_gets_the_pin' \
-    secret_send 'TRY(place_go_to.*\|SCARD11_ASSERT.*\|if (!card->sure) return ST_FAILED;' ''
+    secret_send 'TRY(place_go_to.*\|SCARD11_ASSERT.*\|if (!place_is_sure(card, token)) return ST_FAILED;' ''
 mutant secret_on_any_place 'unit place' \
     place_is_here 'return .*' 'return true;'
 mutant sure_without_a_look 'module another_application_never_gets_the_pin' \
-    place_be_sure 'if (card->sure) return ST_OK;' 'return ST_OK;'
+    place_be_sure 'if (place_is_sure(card, token)) return ST_OK;' 'return ST_OK;'
 mutant sure_after_the_transaction 'module another_application_never_gets_the_pin' \
     run_begin 'place_unsure(card);' ';'
 mutant landmark_always_found 'unit place' \
@@ -116,11 +116,11 @@ mutant certificate_of_any_card 'cards cards_swapped_as_a_reset_before_any_rest' 
     p15object_mark_certificate 'p15->mark.unique = true;' 'p15->mark.unique = false;'
 mutant begun_unproven 'cards cards_swapped_as_a_reset' \
     run_begin 'if (card->unproven) TRY(same_prove.*\|SCARD11_ASSERT(!card->unproven);' '' \
-    secret_send ' \&\& !card->unproven' ''
+    secret_send '!card->unproven \&\& ' ''
 mutant taken_up_unproven 'cards cards_swapped_at_rest' \
     life_take_up 'if (!s) s = same_prove_now(.*' ''
 mutant taken_up_without_an_identity 'cards cards_without_a_name_swapped' \
-    life_take_up 'if (!same_identity(card)) return ST_NOT_FOUND;' ''
+    life_take_up 'if (!same_witness(card)) return ST_NOT_FOUND;' ''
 mutant connected_again_without_comparing 'cards cards_without_a_name_swapped' \
     same_connect_again 'return .*' 'return ST_OK;' \
     same_connect_unproven 'TRY(same_status(card));' 'st s = same_status(card); if (s \&\& s != ST_CARD_REMOVED) return s;'
@@ -143,7 +143,7 @@ mutant a_lost_context_is_nothing 'module a_context_that_was_lost_is_a_removal' \
 
 # after the end of a login the card itself asks for the PIN again: life_log_out
 mutant logout_of_the_library_alone 'module logout_is_real_and_renews_private_handles' \
-    life_log_out 'if (card_verified(token)) s = life_end_verified(reader, token);' ''
+    life_log_out 'st s = life_end_all_verified(reader, token);' 'st s = ST_OK;'
 mutant no_reset_where_logout_failed 'cards cards_pins cards_logout_of_one' \
     life_end_verified 'return card_verified(token) ? .*' 'return ST_OK;'
 mutant logout_counts_as_done 'scenarios after_every_end_of_a_login_the_card_asks_for_the_pin' \

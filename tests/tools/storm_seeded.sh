@@ -58,13 +58,13 @@ seconds=5
 seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ same_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
-    -e "$(in_ life_take_up 'if (!same_identity(card)) return ST_NOT_FOUND;' '')" \
-    -e "$(in_ same_identity 'return .*' 'return NULL;')"
+    -e "$(in_ life_take_up 'if (!same_witness(card)) return ST_NOT_FOUND;' '')" \
+    -e "$(in_ same_witness 'return .*' 'return NULL;')"
 seeded login_left_at_rest "$(bad 'PINs left verified')" \
     -e "$(in_ life_rest 'life_log_out_all(reader);' '')" \
     -e "$(in_ session_close 'return .*' 'return ST_OK;')"
 seeded logged_out_here_alone "$(bad 'PINs left verified')" \
-    -e "$(in_ life_log_out 'if (card_verified(token)) s = .*' '')"
+    -e "$(in_ life_log_out 'st s = life_end_all_verified.*' 'st s = ST_OK;')"
 seconds=20
 seeded lost_context_is_nothing "$(bad 'events missed')" \
     -e "$(in_ slot_look_all '^        slot_note_gone(NULL);' '')"

@@ -21,6 +21,7 @@ static void card_begin(size_t limit)
     memset(&card_it, 0, sizeof card_it);
     arena_init(&card_it.arena, limit);
     card_it.epoch = handle_new_epoch();
+    card_it.current = card_t;
 }
 
 TEST(card_objects_come_and_go)

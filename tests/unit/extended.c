@@ -21,6 +21,24 @@ TEST(extended_reads_the_atr)
     }
 }
 
+TEST(extended_reads_the_protocols_of_an_atr)
+{
+    static const struct { const char *atr; bool t0; } cases[] = {
+        { "3b00", true },                               // no TD: T=0
+        { "3b6700002920006f789000", true }, { "3b8000", true },
+        { "3b800f", true },                             // 15 is no protocol
+        { "3b8001", false }, { "3b8080 0101", false }, { "3bfd1300008131fe158073c021", false },
+        { "3bd096ff80 1f0331", true }, { "3b", false }, { "", false },
+        { "3bff", true }, { "3bf0112233", true },       // cut off
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        u8 atr[40];
+        size_t n = sim_script_hex(cases[i].atr, cases[i].atr + strlen(cases[i].atr), atr);
+        CHECK_EQ(extended_atr_is_t0(bytes_of(atr, n)), cases[i].t0);
+        if (test_failing) printf("    %s\n", cases[i].atr);
+    }
+}
+
 TEST(extended_is_on_where_card_and_reader_allow_it)
 {
     static const struct { bool t0; u32 reader_max; u8 refused, trust; bool on; }
@@ -113,6 +131,7 @@ TEST(extended_suspects_a_reader_until_the_next_card)
 static void test_extended(void)
 {
     RUN(extended_reads_the_atr);
+    RUN(extended_reads_the_protocols_of_an_atr);
     RUN(extended_is_on_where_card_and_reader_allow_it);
     RUN(extended_proves_each_form_by_itself);
     RUN(extended_suspects_a_reader_until_the_next_card);

@@ -76,6 +76,24 @@ TEST(probe_asks_an_unknown_card_once)
     }
 }
 
+// Each driver is asked once, the one that the ATR hints at first.
+TEST(probe_asks_each_driver_once_in_order)
+{
+    for (const struct probe_row *row = probe_drivers; row->driver && !test_failing; row++) {
+        card_begin(1 << 20);
+        card_it.link.atr_len = row->hint ? strlen(row->hint) : 0;
+        if (row->hint) memcpy(card_it.link.atr, row->hint, card_it.link.atr_len);
+        struct probe_order order = probe_order_of(&card_it);
+        if (row->hint && *row->hint) CHECK(order.at[0] == row->driver);
+        for (u32 i = 0; i < order.n; i++)
+            for (u32 k = 0; k < i; k++) CHECK(order.at[i] != order.at[k]);
+        unsigned there = 0;
+        for (u32 i = 0; i < order.n; i++) there += order.at[i] == row->driver;
+        CHECK_EQ(there, 1);
+        arena_free(&card_it.arena);
+    }
+}
+
 #if SCARD11_PIV
 // After the CHUID: no discovery object, and three tries left.
 #define PROBE_REST "00cb3fff 000003 5c017e 0000 > 6a82", "00200080 > 63c3"
@@ -118,6 +136,7 @@ static void test_probe(void)
 {
     RUN(probe_unknown_cards);
     RUN(probe_asks_an_unknown_card_once);
+    RUN(probe_asks_each_driver_once_in_order);
 #if SCARD11_PIV
     RUN(probe_takes_piv);
     RUN(probe_asks_again_after_an_error);

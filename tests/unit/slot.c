@@ -91,22 +91,22 @@ TEST(slot_further_ones_have_events_of_their_own)
     slot_watching = true;
     slot_note(r, true, in | 0x10000);
     CHECK_EQ(r->pending, 1);
-    slot_know_tokens(r, r->changes - 1, 2);             // of a card that is gone
+    slot_know_tokens(r, r->changes - 1, 2, false);      // of a card that is gone
     CHECK(r->pending == 1 && r->shown == 1);
     CHECK(slot_take_event(&id) && !slot_take_event(&id));
-    slot_know_tokens(r, r->changes, 2);
+    slot_know_tokens(r, r->changes, 2, false);
     CHECK(r->pending == 2 && slot_has_token(r, 1) && r->shown == 2);
-    slot_know_tokens(r, r->changes, 2);
+    slot_know_tokens(r, r->changes, 2, false);
     CHECK(slot_take_event(&id) && id == r->first_id + 1 && !slot_take_event(&id));
     slot_note(r, true, in | 0x30000);                   // out, and another in
     CHECK(r->pending == 3 && slot_has_token(r, 0) && !slot_has_token(r, 1));
     r->pending = 0;
-    slot_know_tokens(r, r->changes, 1);                 // which has one token
+    slot_know_tokens(r, r->changes, 1, false);          // which has one token
     slot_note(r, true, out | 0x40000);
     CHECK_EQ(r->pending, 1);
     slot_note(r, true, in | 0x50000);
     CHECK_EQ(r->pending, 1);
-    slot_know_tokens(r, r->changes, 2);
+    slot_know_tokens(r, r->changes, 2, false);
     CHECK_EQ(r->pending, 3);
     r->pending = 0;
     slot_note(r, false, SCARD11_READER_GONE);
@@ -180,7 +180,7 @@ TEST(slot_events_outlive_their_place)
         struct reader *r = slot_named(name);
         CHECK(r);
         slot_note(r, true, in);
-        slot_know_tokens(r, r->changes, SCARD11_READER_SLOTS);
+        slot_know_tokens(r, r->changes, SCARD11_READER_SLOTS, false);
         if (i < SCARD11_READERS_MAX - 1) continue;
         slot_note(&slot_readers[i % SCARD11_READERS_MAX], true, in);
         slot_note(&slot_readers[(i + 1) % SCARD11_READERS_MAX], false, SCARD11_READER_GONE);
