@@ -5,7 +5,7 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic, cac, openpgp, schsm. "second" is another card of the kind. Options of piv: extended pieces t0
+// fineid, belpic, cac, openpgp, schsm, gids. "second" is another card of the kind. Options of piv: extended pieces t0
 // no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
@@ -15,8 +15,8 @@
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
 // second empty short pieces once kdf cardholder button swaps 2.1 (version and one certificate)
 // no-certificates, and its keys: ec nist brainpool; of schsm: second two many curves
-// cardcontact short pieces no-label no-certificates transport blank. It is told what to do by files in
-// DIR, which it removes when it has done it:
+// cardcontact short pieces no-label no-certificates transport blank; of gids: second plain ec many
+// decimal no-certificate extended pieces puk empty. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -29,6 +29,7 @@
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_openpgp.h"
@@ -348,6 +349,26 @@ static struct sim_card *make_schsm(int argc, char **argv, bool swap)
     return sim_schsm_new(&o);
 }
 
+static struct sim_card *make_gids(int argc, char **argv, bool swap)
+{
+    struct sim_gids_options o = { .second = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) o.second = true;
+        else if (!strcmp(argv[i], "plain")) o.plain = true;
+        else if (!strcmp(argv[i], "ec")) o.ec = true;
+        else if (!strcmp(argv[i], "many")) o.many = true;
+        else if (!strcmp(argv[i], "decimal")) o.decimal = true;
+        else if (!strcmp(argv[i], "no-certificate")) o.no_certificate = true;
+        else if (!strcmp(argv[i], "extended")) o.extended = true;
+        else if (!strcmp(argv[i], "pieces")) o.pieces = true;
+        else if (!strcmp(argv[i], "puk")) o.puk = true;
+        else if (!strcmp(argv[i], "empty")) o.empty = true;
+        else refuse(argv[i]);
+    }
+    o.second ^= swap;
+    return sim_gids_new(&o);
+}
+
 static const struct kind kinds[] = {
     { "piv", make_piv, false },
     { "generic", make_generic, true },
@@ -360,6 +381,7 @@ static const struct kind kinds[] = {
     { "cac", make_cac, false },
     { "openpgp", make_openpgp, false },
     { "schsm", make_schsm, true },
+    { "gids", make_gids, false },
 };
 
 // A line for each file: its path and what is in it, hexadecimal.

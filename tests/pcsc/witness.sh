@@ -492,6 +492,50 @@ inside_schsminit() { # sc-hsm-tool initialises a card; keys are made, wrapped, d
     try 'and reads it' sh -c "pkcs15-tool --read-data-object Data | grep -q '77 69 74 6E 65 73 73 65 64'"
 }
 
+# ---- GIDS ----
+
+gids() {
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    try 'opensc-tool -n' sh -c 'opensc-tool -n | grep -q GIDS'
+    counts 1 "$1" "$1" "$2"
+    certificates 00 01
+    lists 2
+    for id in 00 01; do signs $id SHA256-RSA-PKCS sha256; done
+    signs 00 SHA512-RSA-PKCS sha512
+    decrypts 00
+}
+inside_gids()       { card gids; gids 2 2; pins; }
+inside_gidspieces() { card gids pieces no-certificate; gids 3 2; }
+gids_admin=000000000000000000000000000000000000000000000000
+inside_gidsinit() { # gids-tool initialises a card; a key is made, another one is imported with its certificate
+    card gids empty
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key" -outform DER -out "$dir/crt1" -subj '/CN=Imported' \
+        -days 7300 2>/dev/null
+    openssl rsa -in "$dir/key" -outform DER -out "$dir/key1" 2>/dev/null
+    try 'gids-tool --initialize' gids-tool --initialize --pin 123456 --admin-key $gids_admin \
+        --serial 00112233445566778899AABBCCDDEEFF
+    try 'makes a key' tool --login --pin 123456 --keypairgen --key-type rsa:2048 --id 00
+    try 'imports a key' tool --login --pin 123456 --write-object "$dir/key1" --type privkey --id 01 --usage-sign \
+        --usage-decrypt
+    try 'and its certificate' tool --login --pin 123456 --write-object "$dir/crt1" --type cert --id 01
+    counts 1 2 2 1
+    certificates 01
+    signs 01 SHA256-RSA-PKCS sha256
+    decrypts 01
+    for _ in 1 2 3; do try 'a wrong PIN' sh -c '! pkcs15-tool --verify-pin --pin 654321'; done
+    try 'which is blocked' sh -c '! pkcs15-tool --verify-pin --pin 123456'
+    try 'unblocks the PIN' gids-tool --unblock --pin 87654321 --admin-key $gids_admin
+    try 'which is another' pkcs15-tool --verify-pin --pin 87654321
+    try 'another key of the administrator' gids-tool --change-admin-key --admin-key $gids_admin \
+        --new-admin-key 0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF
+    try 'the old one is none' sh -c "! gids-tool --unblock --pin 123456 --admin-key $gids_admin"
+    try 'the new one is' gids-tool --unblock --pin 123456 \
+        --admin-key 0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF
+}
+
 # ---- CAC ----
 
 cac() {             # cac <option of the card...>: OpenSC knows it, lists it, signs and decrypts with each key
@@ -623,7 +667,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsminit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up

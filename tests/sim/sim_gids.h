@@ -1,0 +1,32 @@
+// sim_gids.h: a simulated card of Microsoft's Generic Identity Device Specification (GIDS).
+// SPDX-License-Identifier: 0BSD
+//
+// PIN 123456 (80, 4 to 15 characters), 3 tries; the administrator's key is 24 bytes of 00. Keys by
+// container: 0 (81) RSA-2048 for key exchange, which signs and decrypts, 1 (82) RSA-2048 for
+// signatures; the certificates are files kxc00 and ksc01, deflated.
+#ifndef SIM_GIDS_H
+#define SIM_GIDS_H
+
+#include "sim_fs.h"
+
+// {0} is the card above: short APDUs with chaining, MSE takes algorithms 57 and 17.
+struct sim_gids_options {
+    bool second;                    // other keys: another card
+    bool plain;                     // certificates are not deflated
+    bool ec;                        // containers 2 (83) P-256 and 3 (84) P-384 beside, for signatures
+    bool der;                       // ECDSA answers DER, else r || s
+    bool many;                      // containers 2 to 11 beside, for signatures, RSA-2048 and P-256 in
+                                    // turn; their files are named in hexadecimal
+    bool decimal;                   // ... in decimal, as by minidrivers
+    bool no_certificate;            // container 2 (83), RSA-3072 for signatures, has none
+    bool only_57;                   // MSE of a key for signatures takes no other algorithm
+    bool extended;                  // extended length; else 6700
+    bool pieces;                    // answers come in pieces of 255 bytes
+    bool puk;                       // a PUK, 81: 12345678; else the administrator unblocks
+    bool no_cache_file;             // no cardcf
+    bool empty;                     // as installed
+};
+
+struct sim_card *sim_gids_new(const struct sim_gids_options *options);
+
+#endif
