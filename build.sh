@@ -47,7 +47,7 @@ cmd_library() {
         if grep -q '^int scard11_reader_start' "$f"; then
             bg $CC $warn $CFLAGS $custom "$f" scard11.c $libs -o "$o"
         elif [ "$READER" != custom ]; then
-            bg $CC $warn $CFLAGS -I. "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
+            bg $CC $warn $CFLAGS -I. $pcsc_h "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
         fi
     done
     bg_wait

@@ -7,7 +7,8 @@
 #     // Test: <arguments> => <text>
 # gives the arguments to run it with here and what its output must contain (" ... ": then, later;
 # several lines: several runs; "// Test: none, <why>": it is only built). It runs on simulated cards:
-# tests/programs/card_before_main.c, linked in, puts a card into a reader before main.
+# tests/programs/card_before_main.c, linked in, puts a card into a reader before main. One that calls
+# PC/SC itself has the stand-in for libpcsclite.
 cd "$(dirname "$0")/../.." || exit 1
 : "${OUT:=build}" "${CC:=gcc}"
 . tests/tools/count.sh
@@ -38,6 +39,8 @@ for f in examples/*.c; do
         fail "includes more than scard11.h"
     stage="tests/programs/card_before_main.c $(find "$OUT/asan" -name 'sim_*.o' | tr '\n' ' ')"
     ! grep -q '^int scard11_reader_start' "$f" || stage=
+    ! grep -q '^#include <winscard.h>' "$f" ||
+        stage="$stage tests/pcsc/pcsc_stand_in.c -I/usr/include/PCSC -I/usr/local/include/PCSC"
     # shellcheck disable=SC2086
     if ! $CC $flags "$f" $stage "$OUT/asan/scard11.o" $libs -o "$dir/$name"; then
         fail "does not build"

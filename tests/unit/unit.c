@@ -49,8 +49,6 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "isoapplet.c"
 #include "schsm.c"
 #include "myeid.c"
-#include "gids.c"
-#include "cac.c"
 #include "esteid.c"
 #include "fineid.c"
 #include "belpic.c"
@@ -115,8 +113,6 @@ int main(int argc, char **argv)
     SECTION(isoapplet);
     SECTION(schsm);
     SECTION(myeid);
-    SECTION(gids);
-    SECTION(cac);
     SECTION(esteid);
     SECTION(fineid);
     SECTION(belpic);

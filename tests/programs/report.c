@@ -1,0 +1,300 @@
+// report.c: a report of a card (examples/report.c) says enough: as a card, it shows the same.
+// SPDX-License-Identifier: 0BSD
+//
+// Each kind of card is reported twice, through the stand-in for libpcsclite: with its names and
+// serials, and with hashes in their place. Then the report is put into the reader as a card
+// (sim_report.h). What C_GetTokenInfo and the list of objects say without a login is compared with
+// what they said of the card. Nothing came to the card but what reads; no name is in the report.
+#define _GNU_SOURCE
+#define main report_main
+#include "../../examples/report.c"
+#undef main
+#include "kinds.h"
+#include "../sim/sim_report.h"
+
+#define REPORT_MAX (1 << 20)
+#define SEEN_MAX   (1 << 16)
+
+// ---- What nobody is to learn from a report ----
+
+#define SECRETS_MAX 200
+
+static struct { uint8_t bytes[16]; size_t n; } secrets[SECRETS_MAX];
+static size_t secrets_n;
+
+static void add_secret(const void *p, size_t n)
+{
+    if (n < 4 || secrets_n == SECRETS_MAX) return;
+    secrets[secrets_n].n = n < 16 ? n : 16;
+    memcpy(secrets[secrets_n++].bytes, p, n < 16 ? n : 16);
+}
+
+// A name, unless each word of it says only what something is.
+static void add_name(const mbedtls_x509_buf *name)
+{
+    uint8_t copy[64];
+    if (name->len > sizeof copy) return;
+    memcpy(copy, name->p, name->len);
+    hide_text(copy, name->len, 1);
+    if (memcmp(copy, name->p, name->len)) add_secret(name->p, name->len);
+}
+
+// The serial, the names, and bytes from within the key and the signature.
+static void add_certificate(const uint8_t *der, size_t n)
+{
+    mbedtls_x509_crt crt;
+    mbedtls_x509_crt_init(&crt);
+    if (!mbedtls_x509_crt_parse_der(&crt, der, n)) {
+        const mbedtls_x509_buf key = crt.pk_raw;
+        if (crt.serial.len >= 8) add_secret(crt.serial.p + crt.serial.len - 8, 8);
+        for (const mbedtls_x509_name *name = &crt.subject; name; name = name->next)
+            add_name(&name->val);
+        if (key.len > 60) add_secret(key.p + key.len - 40, 16);
+        add_secret(der + n - 24, 16);
+    }
+    mbedtls_x509_crt_free(&crt);
+}
+
+static bool holds_secret(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < secrets_n; i++)
+        if (memmem(p, n, secrets[i].bytes, secrets[i].n)) return true;
+    return false;
+}
+
+// In any answer. What lies across two pieces is not seen; each certificate has four secrets.
+static bool tells_secret(const char *text)
+{
+    static uint8_t answer[70000];
+    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (*line == '<' && holds_secret(answer, unhex(line + 2, answer, sizeof answer)))
+            return true;
+    return false;
+}
+
+// The token's serial as text, and as the bytes that it may be the hexadecimal form of.
+static void add_serial(const CK_CHAR *serial, size_t n)
+{
+    uint8_t bytes[8];
+    char text[17];
+    memcpy(text, serial, n);
+    for (text[n] = 0; n && text[n - 1] == ' '; ) text[--n] = 0;
+    size_t bytes_n = unhex(text, bytes, sizeof bytes);
+    if (strspn(text, "0") == n) return;              // it has none
+    add_secret(text, n);
+    if (2 * bytes_n == n && !is_blank(bytes, bytes_n - 1)) add_secret(bytes, bytes_n);
+}
+
+// ---- What a card shows ----
+
+struct seen { char text[SEEN_MAX]; size_t n; bool secret; };
+
+static struct seen of_card, of_report;
+
+static void note(struct seen *seen, const char *format, unsigned long x)
+{
+    seen->n += (size_t)snprintf(seen->text + seen->n, SEEN_MAX - seen->n, format, x);
+}
+
+static void note_bytes(struct seen *seen, const char *what, const CK_BYTE *p, CK_ULONG n,
+                       bool whole)
+{
+    if (n == CK_UNAVAILABLE_INFORMATION) return;
+    note(seen, " ", 0);
+    seen->n += (size_t)snprintf(seen->text + seen->n, SEEN_MAX - seen->n, "%s:%lu", what, n);
+    for (CK_ULONG i = 0; whole && i < n && i < 48; i++) note(seen, "%02lx", p[i]);
+}
+
+static void see_object(struct seen *seen, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                       bool whole)
+{
+    static CK_BYTE label[300], id[100], modulus[600], point[200], value_of[5000];
+    CK_OBJECT_CLASS class = 0;
+    CK_KEY_TYPE type = 0;
+    CK_BBOOL private = 0, sign = 0, derive = 0, decrypt = 0;
+    CK_ATTRIBUTE all[] = {
+        { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type },
+        { CKA_PRIVATE, &private, 1 }, { CKA_SIGN, &sign, 1 }, { CKA_DERIVE, &derive, 1 },
+        { CKA_DECRYPT, &decrypt, 1 }, { CKA_LABEL, label, sizeof label }, { CKA_ID, id, sizeof id },
+        { CKA_MODULUS, modulus, sizeof modulus }, { CKA_EC_POINT, point, sizeof point } };
+    CK_ATTRIBUTE content = { CKA_VALUE, value_of, sizeof value_of };
+    C_GetAttributeValue(session, object, all, sizeof all / sizeof *all);
+    note(seen, "\n  class %lu", class);
+    note(seen, " type %lu", all[1].ulValueLen == sizeof type ? type : 99);
+    note(seen, " flags %lx", (CK_ULONG)(private | sign << 1 | derive << 2 | decrypt << 3));
+    note_bytes(seen, "label", label, all[6].ulValueLen, whole);
+    note_bytes(seen, "id", id, all[7].ulValueLen, whole);
+    note_bytes(seen, "modulus", modulus, all[8].ulValueLen, whole);
+    note_bytes(seen, "point", point, all[9].ulValueLen, whole);
+    if (class != CKO_CERTIFICATE) return;           // personal files are not reported
+    C_GetAttributeValue(session, object, &content, 1);
+    note_bytes(seen, "value", value_of, content.ulValueLen, whole);
+    if (content.ulValueLen > sizeof value_of) return;
+    if (seen == &of_card) add_certificate(value_of, content.ulValueLen);
+    seen->secret |= holds_secret(value_of, content.ulValueLen);
+}
+
+static void see_slot(struct seen *seen, CK_SLOT_ID slot, bool whole)
+{
+    CK_TOKEN_INFO token;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE object;
+    CK_ULONG found = 1;
+    CK_RV rv = C_GetTokenInfo(slot, &token);
+    note(seen, "\nslot %lu", slot);
+    note(seen, " %lx", rv);
+    if (rv) return;
+    note_bytes(seen, "model", token.model, sizeof token.model, true);
+    note_bytes(seen, "label", token.label, sizeof token.label, whole);
+    note_bytes(seen, "serial", token.serialNumber, sizeof token.serialNumber, whole);
+    if (seen == &of_card) add_serial(token.serialNumber, sizeof token.serialNumber);
+    note(seen, " flags %lx", token.flags & ~(CK_FLAGS)(CKF_USER_PIN_COUNT_LOW |
+         CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED));   // of these it is not asked
+    note(seen, " PIN %lu", token.ulMinPinLen);
+    note(seen, " to %lu", token.ulMaxPinLen);
+    CHECK_RV(C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    while (!C_FindObjects(session, &object, 1, &found) && found)
+        see_object(seen, session, object, whole);
+    C_FindObjectsFinal(session);
+    C_CloseSession(session);
+}
+
+// All that the module shows of a card without a login.
+static void see(struct seen *seen, struct sim_card *shown, bool whole)
+{
+    CK_SLOT_ID slots[8];
+    CK_ULONG n = 8;
+    seen->n = 0;
+    seen->secret = false;
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add(SCENE_READER), shown);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i++) see_slot(seen, slots[i], whole);
+    C_Finalize(NULL);
+    sim_reader_clear();
+}
+
+// ---- Reporting it ----
+
+static unsigned wrong_commands;
+
+// What reads, and what a report may send.
+static void watch(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                  size_t rsp_n)
+{
+    static const uint8_t reads[] = { 0xa4, 0xa5, 0xb0, 0xb1, 0xb2, 0xc0, 0xca, 0xcb, 0xcc, 0xf7,
+                                     0xf8, 0xfd };
+    static const uint8_t reads_80[] = { 0x4c, 0x52, 0x56, 0x58 };
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    bool public_key = n > 2 && cmd[1] == 0x47 && cmd[2] == 0x81;
+    bool good = public_key || (n > 3 && cmd[0] == 0x00 && memchr(reads, cmd[1], sizeof reads)) ||
+        (n > 3 && cmd[0] == 0x80 && memchr(reads_80, cmd[1], sizeof reads_80));
+    wrong_commands += !good;
+}
+
+static char *report(struct sim_card *reported, bool as_is)
+{
+    static char reader[] = "Simulated", how[] = "--plain", program[] = "report";
+    char *argv[] = { program, as_is ? how : reader, reader, NULL };
+    char *text = calloc(1, REPORT_MAX);
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add(SCENE_READER), reported);
+    sim_reader_trace(watch, NULL);
+    out = tmpfile();
+    if (!text || !out) abort();
+    wrong_commands = commands = refused = unread = mute = 0;
+    gone = directories_read = false;
+    applications.n = 0;
+    int rc = report_main(as_is ? 3 : 2, argv);
+    rewind(out);
+    if (!fread(text, 1, REPORT_MAX - 1, out)) text[0] = 0;
+    fclose(out);
+    sim_reader_trace(NULL, NULL);
+    sim_reader_clear();
+    if (rc) test_fail(__FILE__, __LINE__, "the report ended with %d", rc);
+    if (wrong_commands)
+        test_fail(__FILE__, __LINE__, "%u commands do more than read", wrong_commands);
+    return text;
+}
+
+// ---- The cases ----
+
+static void show_difference(const char *name)
+{
+    size_t i = 0;
+    for (; of_card.text[i] && of_card.text[i] == of_report.text[i]; i++) { }
+    for (; i && of_card.text[i - 1] != '\n'; i--) { }
+    test_fail(__FILE__, __LINE__, "%s: the card shows %.200s, its report %.200s", name,
+              of_card.text + i, of_report.text + i);
+}
+
+static void compare(const char *name, struct sim_card *real, bool as_is)
+{
+    if (test_failing) return;
+    secrets_n = 0;
+    see(&of_card, real, as_is);
+    char *text = report(real, as_is);
+    if (getenv("REPORT_SHOW")) fputs(text, stdout);
+    struct sim_card *replayed = sim_report_new(text);
+    see(&of_report, replayed, as_is);
+    CHECK(of_card.n > 60);
+    CHECK_EQ(tells_secret(text), as_is);            // a plain one tells
+    CHECK_EQ(of_report.secret, as_is && of_card.secret);
+    CHECK(secrets_n > 1);
+    if (strcmp(of_card.text, of_report.text)) show_difference(name);
+    replayed->free(replayed);
+    free(text);
+}
+
+static void compare_both(const char *name, struct sim_card *real)
+{
+    compare(name, real, true);
+    compare(name, real, false);
+    real->free(real);
+}
+
+TEST(each_kind_is_shown_by_its_report)
+{
+    for (size_t i = 0; i < CARDS_KINDS; i++)
+        compare_both(cards_kinds[i].name, cards_kinds[i].make(false));
+}
+
+// A recording that another program made of a card is taken as the card.
+TEST(recorded_cards_are_shown_by_their_report)
+{
+    static char text[REPORT_MAX], path[512];
+    static const char *const names[] = { "isoapplet-v0", "oseid-myeid", "piv-canokey",
+                                         "piv-chain" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "tests/data/traces/%s.txt", names[i]);
+        FILE *f = fopen(path, "rb");
+        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        CHECK(n);
+        fclose(f);
+        text[n] = 0;
+        compare_both(names[i], sim_report_new(text));
+    }
+}
+
+TEST(piv_cards_are_shown_by_their_report)
+{
+    static const struct sim_piv_key packed[] = {         // compressed certificates
+        { 0x9a, SIM_RSA2048A, false, true, SIM_PIN_BY_SLOT },
+        { 0x9c, SIM_P256A, false, true, SIM_PIN_BY_SLOT } };
+    static const struct sim_piv_options all[] = {
+        { .discovery = SIM_APPLICATION_PIN }, { .discovery = SIM_GLOBAL_PIN, .t0 = true },
+        { .extended = true, .yubikey = true, .discovery = SIM_APPLICATION_PIN }, { .pieces = true },
+        { .keys = packed, .n_keys = 2 } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("PIV", sim_piv_new(&all[i]));
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    RUN(piv_cards_are_shown_by_their_report);
+    RUN(recorded_cards_are_shown_by_their_report);
+    RUN(each_kind_is_shown_by_its_report);
+    return test_end();
+}
