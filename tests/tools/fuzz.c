@@ -14,6 +14,7 @@
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_piv.h"
 #include "../sim/sim_reader.h"
+#include "../sim/sim_schsm.h"
 
 #define MUST(cond) do { if (!(cond)) fuzz_wrong(__LINE__, #cond); } while (0)
 #if defined(__GNUC__)
@@ -903,8 +904,11 @@ static struct talker {
     bytes rest;
 } talker;
 
+// A line that brings no data is for commands that bring none.
 static bool talker_fits(bytes line, bytes command)
 {
+    bool bare = command.n <= 4 || (command.n <= 6 && !command.p[3]);
+    if (line.n <= 3 && !bare) return false;
     return line.n <= command.n && !memcmp(line.p, command.p, line.n);
 }
 
@@ -1258,6 +1262,7 @@ static void seed_p15(void)
 
 #define SEED_MOST 16000                     // of a seed, as fuzz.sh has it
 #define SEED_BEGINNING 20                   // bytes of a command that are kept
+#define SEED_ANSWER 3000                    // a longer answer is left out
 
 static u8 talk_room[SEED_MOST];
 static struct buf talk;
@@ -1276,23 +1281,40 @@ static bool talk_has(bytes line)
     return false;
 }
 
-// A line of talker's. What it would say of itself, and what stands there already, is left out.
-static void talk_line(bytes command, bytes answer)
+static void talk_put(bytes beginning, bytes answer)
 {
-    u8 room[4 + SEED_BEGINNING + 600];
+    u8 room[4 + SEED_BEGINNING + SEED_ANSWER];
     struct buf b = buf_on(room, sizeof room);
-    struct sim_command c;
-    MUST(answer.n >= 2);
-    if (!sim_decode(command.p, command.n, &c)) return;
-    bool absent = c.ins == 0xa4 && c.p1 == 0x04 && answer.p[0] != 0x90 && answer.p[0] != 0x61;
-    bytes beginning = bytes_head(bytes_from(command, 1), c.n ? 4 + c.n : 3);
-    beginning = bytes_head(beginning, SEED_BEGINNING);
     buf_put8(&b, (unsigned)beginning.n);
     buf_put(&b, beginning);
     buf_put16(&b, (unsigned)answer.n);
     buf_put(&b, answer);
-    if (absent || b.full || talk_has(buf_bytes(&b)) || talk.n + b.n + 1 > SEED_MOST) return;
+    if (b.full || talk_has(buf_bytes(&b)) || talk.n + b.n + 1 > SEED_MOST) return;
     buf_put(&talk, buf_bytes(&b));
+}
+
+// How much of a command, from its INS on, the answer depends on: not on what a key works on.
+static size_t talk_beginning(const struct sim_command *c)
+{
+    static const u8 keys[] = { 0x2a, 0x42, 0x62, 0x68, 0x86, 0x87, 0x88 };
+    if (!c->n) return 3;
+    if (memchr(keys, c->ins, sizeof keys)) return 4;
+    return 4 + c->n < SEED_BEGINNING ? 4 + c->n : SEED_BEGINNING;
+}
+
+// Lines of talker's. What it would say of itself is left out; so is a wrong PIN, and a right one is
+// any of six or eight bytes.
+static void talk_line(bytes command, bytes answer)
+{
+    struct sim_command c;
+    MUST(answer.n >= 2);
+    if (!sim_decode(command.p, command.n, &c)) return;
+    u8 sw1 = answer.p[answer.n - 2];
+    bool good = sw1 == 0x90 || sw1 == 0x61, pin = c.ins == 0x20 && c.n;
+    if (!good && (pin || (c.ins == 0xa4 && c.p1 == 0x04))) return;
+    if (!pin) talk_put(bytes_head(bytes_from(command, 1), talk_beginning(&c)), answer);
+    if (pin) talk_put(BYTES(c.ins, c.p1, c.p2, 6), answer);
+    if (pin) talk_put(BYTES(c.ins, c.p1, c.p2, 8), answer);
 }
 
 static void talk_end(const char *entry, const char *name)
@@ -1314,7 +1336,7 @@ static size_t from_hex(const char *text, u8 *out, size_t room)
 static void seed_trace(const char *entry, u8 order, u8 atr, const char *name)
 {
     static char line[8192];
-    u8 command[1024], answer[1024];
+    u8 command[1024], answer[SEED_ANSWER];
     size_t n = 0, answer_n;
     snprintf(line, sizeof line, "tests/data/traces/%s.txt", name);
     FILE *f = fopen(line, "r");
@@ -1338,7 +1360,7 @@ static size_t listener_apdu(struct sim_card *card, const uint8_t *cmd, size_t n,
 {
     size_t got = listener.inner->apdu(listener.inner, cmd, n, rsp, room);
     card->apdus++;
-    if (got < 600) talk_line(bytes_of(cmd, n), bytes_of(rsp, got));
+    if (got <= SEED_ANSWER) talk_line(bytes_of(cmd, n), bytes_of(rsp, got));
     return got;
 }
 
@@ -1380,6 +1402,14 @@ int main(void)
                                                                          .small_key = true }));
     seed_life("cac", 12, 0, "pki", sim_cac_new(&(struct sim_cac_options){ .pki_only = true,
         .certificate_first = true, .whole = true }));
+    seed_trace("schsm", 0, 5, "sc-hsm-pico");
+    seed_life("schsm", 2, 5, "two", sim_schsm_new(&(struct sim_schsm_options){ .two = true }));
+    seed_life("schsm", 12, 5, "cardcontact", sim_schsm_new(&(struct sim_schsm_options){
+        .cardcontact = true, .curves = true }));
+    seed_life("schsm", 5, 7, "pieces", sim_schsm_new(&(struct sim_schsm_options){
+        .two = true, .pieces = true, .short_only = true, .no_certificates = true }));
+    seed_life("schsm", 3, 5, "transport", sim_schsm_new(&(struct sim_schsm_options){
+        .two = true, .transport = true, .no_label = true }));
     static const struct { enum sim_key key; const char *name; } keys[] = {
         { SIM_RSA1024, "rsa" }, { SIM_P256A, "p256" }, { SIM_P384A, "p384" },
         { SIM_ED25519, "ed25519" }, { SIM_X25519, "x25519" },
