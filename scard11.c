@@ -90,7 +90,7 @@
  *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
  *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
  *                 >>isoapplet >>schsm    drivers: IsoApplet; SmartCard-HSM
- *                 >>myeid                driver: MyEID and OsEID
+ *                 >>myeid >>gids >>cac   drivers: MyEID and OsEID; GIDS; CAC
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -4403,6 +4403,8 @@ struct credential {
     bool missing;           // the card has no such PIN yet
     bool transport;         // 6984 to an empty VERIFY: it is good for nothing but to be changed
     bool must_change;       // so it said
+    bool uncertain;         // a PUK that the card may not have: driver->login finds out
+    bool wrong_is_6985;     // how the card says that it was wrong
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
     bool presented;         // a PUK: VERIFY takes it, so that a login as SO can be tried
@@ -4447,7 +4449,7 @@ struct driver {
     st (*select)  (struct card *, struct token *, const struct place *);
     st (*landmark)(struct card *, struct token *, u32 ref, struct scratch *, bytes *value);
     // Credentials. learn: what must be known before a secret is sent; login: what must go before
-    // secret_login; logout: the command of LOGOUT_COMMAND.
+    // secret_login, and whether there is an uncertain PUK; logout: the command of LOGOUT_COMMAND.
     st (*learn)   (struct card *, struct token *, struct scratch);
     st (*login)   (struct card *, struct token *, struct credential *, struct scratch);
     st (*logout)  (struct card *, struct token *);
@@ -4881,6 +4883,18 @@ static st card_put_rsa(const struct alg_key *key, bytes raw, struct buf *out)
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
+// A certificate that was read, in the arena.
+static st card_keep_certificate(struct card *card, bytes der, const struct x509 **out)
+{
+    struct x509 parsed;
+    TRY(x509_parse(der, &parsed));
+    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
+    bytes kept = arena_copy(&card->arena, parsed.whole);
+    if (!x509 || !kept.p) return ST_ARENA_FULL;
+    *out = x509;
+    return x509_parse(kept, x509);
+}
+
 // Was of an object's certificate only so much read as shows the key?
 static bool card_has_part(const struct object *object)
 {
@@ -5137,6 +5151,24 @@ static st place_go_to(struct card *card, struct token *token, const struct place
     st s = token->driver->select(card, token, place);
     place_leave(card);
     if (s) return s;
+    card->where = CARD_AT;
+    card->at = *place;
+    return ST_OK;
+}
+
+// Goes to a place that an AID names, without the way over the token's application: where a SELECT
+// ends no login. ST_OK: the card is there for certain.
+static st place_go_straight(struct card *card, struct token *token, const struct place *place)
+{
+    if (card->sure && place_is_here(card, token, place)) return ST_OK;
+    if (place_is_home(place)) return place_select(card, token);
+    TRY(link_ready(&card->link));
+    place_unsure(card);
+    place_leave(card);
+    st s = token->driver->select(card, token, place);
+    if (s == ST_NOT_FOUND) return ST_LOST;
+    if (s) return s;
+    place_seen(card, token);
     card->where = CARD_AT;
     card->at = *place;
     return ST_OK;
@@ -5664,6 +5696,7 @@ static void secret_lost_count(struct token *token, struct credential *credential
 static st secret_answer(struct token *token, struct credential *credential, st s)
 {
     int tries = -1, most = credential->tries_max;
+    if (s == SW_CONDITIONS && credential->wrong_is_6985) s = ST_PIN_INCORRECT;
     s = iso_pin_status(s, &tries);
     if (s == ST_PIN_INCORRECT && tries + 1 > most) most = tries + 1;
     if (s == ST_PIN_MISSING) credential->missing = true;
@@ -5767,11 +5800,13 @@ static st secret_login(struct card *card, struct token *token, struct credential
     return ST_OK;
 }
 
-// Presents the PUK where its card lets it be presented. An answer that is not about a PIN says that
+// Finds out whether there is a PUK, where that is uncertain, and presents it where its card lets it
+// be presented. An answer that is not about a PIN says that
 // the card does not: then the first use of the PUK tells whether it is right.
 static st secret_login_puk(struct card *card, struct token *token, struct credential *puk,
                            bytes secret, struct scratch scratch)
 {
+    if (puk->uncertain) TRY(token->driver->login(card, token, puk, scratch));
     if (!puk->presented) return ST_OK;
     TRY(place_go_to(card, token, &puk->place, scratch));
     st s = secret_verify(card, token, puk, secret, scratch);
@@ -11239,6 +11274,1271 @@ static const struct driver driver_myeid = {
 #endif
 
 /* ================================================================================================
+ * MARK: - >>gids
+ * Driver: GIDS cards, which Windows knows without a driver of theirs.
+ *
+ * Owns    driver_gids; the files of such a card, and what they are named; containers, and what
+ *         PKCS#11 sees of them
+ * Uses    >>tlv >>x509 >>zlib >>alg >>cipher >>padding >>apdu >>link >>iso >>card >>place >>secret
+ *         >>trial >>p15key
+ * Names   gids_
+ * Specs   Generic Identity Device Specification 2.0; Windows Smart Card Minidriver Specification
+ *         (cardid, cmapfile, names of certificates); ISO 7816-4, -8
+ * Tests   tests/unit/gids.c
+ *
+ * Everything is a data object (DO) in a file, read by GET DATA. The master file names them: it is
+ * the directory of Windows' file system. A key and its certificate are one container; the container
+ * map (cmapfile) has its name, size and use.
+ * ==============================================================================================*/
+
+#if SCARD11_GIDS
+
+#define GIDS_PIN          0x80
+#define GIDS_PUK          0x81
+#define GIDS_END_LOGINS   0x82          // the reference of an empty VERIFY that ends all logins
+#define GIDS_KEY          0x81          // the key of container 0; those of the others follow it
+#define GIDS_APPLICATION  0x3fff        // P1 and P2 of GET DATA: no file
+#define GIDS_TAG_LIST     0x5c
+#define GIDS_TAG_DO       0xdf00        // of all data objects, the first byte of two
+#define GIDS_TAG_PUK      0x7f73        // the PUK's state: its tries
+#define GIDS_TAG_TRIES    0x97
+#define GIDS_TAG_KEY      0x7f49        // a public key: modulus, exponent, or point
+#define GIDS_TAG_MODULUS  0x81
+#define GIDS_TAG_EXPONENT 0x82
+#define GIDS_TAG_POINT    0x86
+
+// The security environment's algorithm: what is done, and below it the kind of key.
+#define GIDS_DECRYPT_RAW  0x00
+#define GIDS_SIGN_RAW     0x10          // what comes is signed: a whole block, a hash
+#define GIDS_SIGN_PKCS1   0x50          // the card pads
+#define GIDS_INFO_MAX     247           // bytes that it pads: of one short command
+
+#define GIDS_SMALL        256           // a certificate's beginning, or less
+#define GIDS_NAME         9             // bytes of a file's name in the master file
+#define GIDS_RECORD       28            // bytes of one record there
+#define GIDS_FILES_MAX    512           // records that are looked at
+#define GIDS_CONTAINER    86            // bytes of one record of cmapfile
+#define GIDS_CONTAINER_NAME 80          // of them, of its name in UTF-16
+#define GIDS_CONTAINERS_MAX 64
+#define GIDS_CONTAINER_VALID 0x01       // of its flags
+
+static const u8 gids_aid[] = { 0xa0, 0x00, 0x00, 0x03, 0x97, 0x42, 0x54, 0x46, 0x59, 0x02, 0x01 };
+
+// Where a data object is.
+struct gids_file { u16 file, object; };
+
+static const struct gids_file gids_master = { 0xa000, 0xdf1f };
+
+// Files that each card has, and where they are on all that were seen; the master file has the last
+// word.
+struct gids_named {
+    const char *directory, *name;
+    struct gids_file usual;
+};
+static const struct gids_named gids_card_id = { "", "cardid", { 0xa012, 0xdf20 } };
+static const struct gids_named gids_map = { "mscp", "cmapfile", { 0xa010, 0xdf23 } };
+
+// The lower half of the algorithm, by the size of a key.
+static const struct gids_kind { u8 number; enum alg_type type; u32 bits; } gids_kinds[] = {
+    { 0x06, ALG_RSA, 1024 }, { 0x07, ALG_RSA, 2048 }, { 0x08, ALG_RSA, 3072 },
+    { 0x09, ALG_RSA, 4096 }, { 0x0c, ALG_EC, 256 }, { 0x0d, ALG_EC, 384 }, { 0x0e, ALG_EC, 521 },
+};
+
+// QUIRK(GIDS): an empty VERIFY tells the tries left, logged in or not.
+// QUIRK(GidsApplet): after the command that ends logins, a security environment that was set before
+// still signs. So a SELECT follows: see gids_logout.
+static const struct credential gids_pin = {
+    .role = ROLE_USER, .reference = GIDS_PIN, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
+    .tries = -1, .ask = true, .logout_by = LOGOUT_COMMAND
+};
+// Not all cards have a PUK. There is a question that costs no try: see gids_login.
+static const struct credential gids_puk = {
+    .role = ROLE_PUK, .reference = GIDS_PUK, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
+    .tries = -1, .uncertain = true
+};
+
+// A key, and its certificate if it has one.
+struct gids_container {
+    u32   index;                        // in the container map
+    bytes label;
+    bytes id;                           // CKA_ID: index + 1
+    u32   bits;
+    bool  decrypts;                     // a key for exchange; else one for signatures
+    bool  sought;                       // its certificate was read, or there is none
+    bool  listed;                       // its keys are among the objects, or it has none
+    bool  proven;                       // the key on the card is the one that is shown
+    const struct x509 *x509;
+};
+
+struct gids {
+    struct landmark mark;               // what cardid says
+    bool  master_read, map_read;
+    bool  hex;                          // names of certificates count in hexadecimal digits
+    bytes master;                       // its records
+    u32   container_count;
+    struct gids_container *containers;
+};
+
+// ---- Data objects ----
+
+// GET DATA by a tag list or a template. ST_NOT_FOUND: there is no such thing.
+static st gids_get_data(struct card *card, u16 file, bytes what, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = INS_GET_DATA, .p1 = (u8)(file >> 8), .p2 = (u8)file, .data = what,
+                        .le = le };
+    st s = link_exchange(&card->link, &cmd, out);
+    switch (s) {
+    case SW_FILE_NOT_FOUND:
+    case SW_DATA_NOT_FOUND:
+    case SW_DATA_UNUSABLE:   return ST_NOT_FOUND;
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    default:                 return s;
+    }
+}
+
+// The content of a data object, as whatever is selected gives it.
+static st gids_get_raw(struct card *card, struct gids_file of, u32 le, struct scratch *scratch,
+                       bytes *value)
+{
+    struct buf out = scratch_rest(scratch);
+    bytes list = BYTES(GIDS_TAG_LIST, 2, (u8)(of.object >> 8), (u8)of.object);
+    TRY(gids_get_data(card, of.file, list, le, &out));
+    return tlv_open(scratch_keep(scratch, &out), of.object, value);
+}
+
+// One attempt. An answer in the right tag can only be the application's, and then nobody can select
+// another one before our transaction ends.
+static st gids_get_once(struct card *card, struct token *token, struct gids_file of, u32 le,
+                        struct scratch *scratch, bytes *value)
+{
+    struct scratch kept = *scratch;
+    TRY(gids_get_raw(card, of, le, &kept, value));
+    *scratch = kept;
+    place_seen(card, token);
+    return ST_OK;
+}
+
+// The content of a data object: read on trust first, and once more where that did not come from the
+// application for certain. ST_NOT_FOUND: the card has none.
+static st gids_get(struct card *card, struct token *token, struct gids_file of, u32 le,
+                   struct scratch *scratch, bytes *value)
+{
+    st s = gids_get_once(card, token, of, le, scratch, value);
+    if (!s || card->sure || link_is_broken(s)) return s;
+    TRY(place_be_sure(card, token, *scratch));
+    return gids_get_once(card, token, of, le, scratch, value);
+}
+
+// ---- The master file ----
+
+// A little-endian number of n bytes.
+static u32 gids_number(const u8 *p, size_t n)
+{
+    u32 number = 0;
+    while (n--) number = number << 8 | p[n];
+    return number;
+}
+
+static int gids_digit(u8 character)
+{
+    if (character >= '0' && character <= '9') return character - '0';
+    character |= 0x20;
+    return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
+}
+
+// Is the name in a field, ended by 00, this text?
+static bool gids_is_named(const u8 *field, const char *text)
+{
+    return !memcmp(field, text, strlen(text) + 1);
+}
+
+// The two digits at the end of a certificate's name: kxcNN is of a key for exchange, kscNN of one
+// for signatures. NULL: it is no certificate of that kind.
+static const u8 *gids_certificate_digits(const u8 *record, bool exchange)
+{
+    const u8 *name = record + GIDS_NAME;
+    if (!gids_is_named(record, "mscp")) return NULL;
+    if (memcmp(name, exchange ? "kxc" : "ksc", 3) || name[5]) return NULL;
+    return gids_digit(name[3]) < 0 || gids_digit(name[4]) < 0 ? NULL : name + 3;
+}
+
+// Which container's certificate it is. QUIRK(GIDS): some programs write the number in decimal
+// digits, others in hexadecimal ones. A letter in any name tells; without one below 16 they agree.
+static u32 gids_certificate_index(const struct gids *gids, const u8 *digits)
+{
+    int base = gids->hex ? 16 : 10;
+    return (u32)(gids_digit(digits[0]) * base + gids_digit(digits[1]));
+}
+
+// Notes whether a name has a letter among its digits.
+static void gids_note_digits(struct gids *gids, const u8 *digits)
+{
+    if (digits && (gids_digit(digits[0]) > 9 || gids_digit(digits[1]) > 9)) gids->hex = true;
+}
+
+// The file that a record of the master file tells of.
+static struct gids_file gids_file_of(const u8 *record)
+{
+    return (struct gids_file){ (u16)gids_number(record + 24, 4), (u16)gids_number(record + 20, 4) };
+}
+
+// The number of whole records.
+static u32 gids_record_count(const struct gids *gids)
+{
+    size_t n = gids->master.n / GIDS_RECORD;
+    return n < GIDS_FILES_MAX ? (u32)n : GIDS_FILES_MAX;
+}
+
+static const u8 *gids_record(const struct gids *gids, u32 i)
+{
+    SCARD11_ASSERT(i < gids_record_count(gids));
+    return gids->master.p + (size_t)i * GIDS_RECORD;
+}
+
+// Reads the master file, once. A card that has none has no files.
+static st gids_read_master(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    bytes value;
+    if (gids->master_read) return ST_OK;
+    st s = gids_get(card, token, gids_master, APDU_LE_SHORT, &scratch, &value);
+    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
+    if (!s && value.n && *value.p == 1) {               // its version
+        gids->master = arena_copy(&card->arena, bytes_from(value, 1));
+        if (gids->master.n && !gids->master.p) {
+            gids->master.n = 0;
+            return ST_ARENA_FULL;
+        }
+    }
+    for (u32 i = 0; i < gids_record_count(gids); i++) {
+        gids_note_digits(gids, gids_certificate_digits(gids_record(gids, i), true));
+        gids_note_digits(gids, gids_certificate_digits(gids_record(gids, i), false));
+    }
+    gids->master_read = true;
+    return ST_OK;
+}
+
+// The content of a file that has its usual place; if it is not there, of where the master file says
+// that it is. where gets that place.
+static st gids_get_named(struct card *card, struct token *token, const struct gids_named *named,
+                         struct scratch *scratch, bytes *value, struct gids_file *where)
+{
+    const struct gids *gids = token->state;
+    *where = named->usual;
+    st s = gids_get(card, token, *where, APDU_LE_SHORT, scratch, value);
+    if (s != ST_NOT_FOUND) return s;
+    TRY(gids_read_master(card, token, *scratch));
+    for (u32 i = 0; i < gids_record_count(gids); i++) {
+        const u8 *record = gids_record(gids, i);
+        bool is = gids_is_named(record, named->directory) &&
+                  gids_is_named(record + GIDS_NAME, named->name);
+        if (!is) continue;
+        *where = gids_file_of(record);
+        return gids_get(card, token, *where, APDU_LE_SHORT, scratch, value);
+    }
+    return ST_NOT_FOUND;
+}
+
+// ---- Finding out ----
+
+static st gids_select(struct card *card, struct token *token, const struct place *place)
+{
+    (void)token; (void)place;               // there is one place
+    return iso_select_aid(&card->link, ISO_FCI, bytes_of(gids_aid, sizeof gids_aid), NULL);
+}
+
+// The card's identifier is a landmark, and no other card has the same. ref: where it is.
+static st gids_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
+                        bytes *value)
+{
+    struct gids_file where = { (u16)(ref >> 16), (u16)ref };
+    (void)token;
+    return gids_get_raw(card, where, APDU_LE_SHORT, scratch, value);
+}
+
+// Reads the card's identifier, and names the token by its last eight bytes. A card without one is
+// not set up.
+static st gids_read_id(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
+    struct gids_file where;
+    bytes id;
+    st s = gids_get_named(card, token, &gids_card_id, &scratch, &id, &where);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    buf_put_text(&label, "GIDS");
+    token->blank = s || !id.n;
+    if (token->blank) return ST_OK;
+    buf_put_hex(&serial, bytes_from(id, id.n > 8 ? id.n - 8 : 0));
+    buf_put_text(&label, " ");
+    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+    gids->mark.unique = true;
+    token->landmark = token->identity = &gids->mark;
+    return place_note(&gids->mark, (u32)where.file << 16 | where.object, id);
+}
+
+// Another program uses the card, and SELECT would end its login: is the application the selected
+// one?
+static st gids_find_selected(struct card *card, struct token *token, struct scratch scratch)
+{
+    bytes value;
+    if (!card->shared) return ST_NOT_FOUND;
+    st s = gids_get_once(card, token, gids_card_id.usual, APDU_LE_SHORT, &scratch, &value);
+    return !s || link_is_broken(s) ? s : ST_NOT_FOUND;
+}
+
+// A card may say yes to any AID, and stay where it was: there is no GET DATA there.
+static bool gids_is_elsewhere(const struct card *card)
+{
+    u16 sw = card->link.sw;
+    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED;
+}
+
+// Is it a GIDS card? Also reads what C_GetTokenInfo needs, in the same transaction.
+static st gids_probe(struct card *card, struct token *token, struct scratch scratch)
+{
+    token->state = ARENA_NEW(&card->arena, struct gids, 1);
+    if (!token->state) return ST_ARENA_FULL;
+    st s = gids_find_selected(card, token, scratch);
+    if (s == ST_NOT_FOUND) {
+        s = place_try_aid(card, bytes_of(gids_aid, sizeof gids_aid));
+        if (!s) place_arrived(card, token);
+    }
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
+    token->flat = true;
+    card_set_credential(token, &gids_pin);
+    card_set_credential(token, &gids_puk);
+    strcpy(token->maker, "GIDS");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    TRY(gids_read_id(card, token, scratch));
+    if (token->blank && gids_is_elsewhere(card)) return ST_NOT_MINE;
+    return secret_read_tries(card, token, scratch);
+}
+
+// ---- Logging in and out ----
+
+// Before the SO's login: is there a PUK, and how many tries has it? To ask costs none. A GIDS card
+// need not have one: its administrator has a key.
+static st gids_login(struct card *card, struct token *token, struct credential *pin,
+                     struct scratch scratch)
+{
+    const struct gids_file state = { GIDS_APPLICATION, GIDS_TAG_PUK };
+    bytes value, tries;
+    if (!pin->uncertain) return ST_OK;
+    st s = gids_get(card, token, state, APDU_LE_SHORT, &scratch, &value);
+    if (s == ST_NOT_FOUND) {
+        pin->max = 0;                       // there is none
+        return ST_USER_TYPE;
+    }
+    if (s) return s;
+    pin->uncertain = false;
+    if (tlv_find(value, GIDS_TAG_TRIES, &tries) && tries.n == 1) pin->tries = *tries.p;
+    return pin->tries ? ST_OK : ST_PIN_LOCKED;
+}
+
+// Ends all logins. The command is the card's own way; the SELECT ends what it leaves.
+static st gids_logout(struct card *card, struct token *token)
+{
+    int tries;
+    TRY(iso_ask_pin(&card->link, GIDS_END_LOGINS, &tries));
+    return place_select(card, token);
+}
+
+// ---- The container map ----
+
+// Appends UTF-16, least significant byte first, up to its end or a 0000, as UTF-8. What takes more
+// than one unit becomes a question mark.
+static void gids_put_name(struct buf *out, const u8 *p, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        u32 c = gids_number(p + i, 2);
+        if (!c) return;
+        if (c >= 0xdc00 && c <= 0xdfff) continue;
+        if (c >= 0xd800 && c <= 0xdbff) c = '?';
+        if (c < 0x80) {
+            buf_put8(out, c);
+            continue;
+        }
+        if (c >= 0x800) buf_put8(out, 0xe0 | c >> 12);
+        buf_put8(out, c >= 0x800 ? 0x80 | (c >> 6 & 63) : 0xc0 | c >> 6);
+        buf_put8(out, 0x80 | (c & 63));
+    }
+}
+
+// Fills in what a record of the map says. One that is not valid has no key.
+static st gids_take_container(struct card *card, const u8 *record, u32 index,
+                              struct gids_container *container)
+{
+    u8 room[GIDS_CONTAINER_NAME / 2 * 3];
+    struct buf label = buf_on(room, sizeof room);
+    u32 sign = gids_number(record + 82, 2), exchange = gids_number(record + 84, 2);
+    bool valid = record[GIDS_CONTAINER_NAME] & GIDS_CONTAINER_VALID && (sign || exchange);
+    container->index = index;
+    container->decrypts = exchange;
+    container->bits = exchange ? exchange : sign;
+    container->sought = container->listed = !valid;
+    if (!valid) return ST_OK;
+    gids_put_name(&label, record, GIDS_CONTAINER_NAME);
+    container->label = arena_copy(&card->arena, buf_bytes(&label));
+    container->id = arena_copy(&card->arena, BYTES((u8)(index + 1)));
+    bool full = !container->id.p || (label.n && !container->label.p);
+    return full ? ST_ARENA_FULL : ST_OK;
+}
+
+// Reads the container map, once. A card that has none has no keys.
+static st gids_read_map(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    struct gids_file where;
+    bytes map = BYTES_NONE;
+    if (gids->map_read) return ST_OK;
+    st s = gids_get_named(card, token, &gids_map, &scratch, &map, &where);
+    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
+    size_t n = s ? 0 : map.n / GIDS_CONTAINER;
+    if (n > GIDS_CONTAINERS_MAX) n = GIDS_CONTAINERS_MAX;
+    gids->containers = ARENA_NEW(&card->arena, struct gids_container, n);
+    if (n && !gids->containers) return ST_ARENA_FULL;
+    for (u32 i = 0; i < n; i++)
+        TRY(gids_take_container(card, map.p + (size_t)i * GIDS_CONTAINER, i,
+                                &gids->containers[i]));
+    gids->container_count = (u32)n;
+    gids->map_read = true;
+    return ST_OK;
+}
+
+// ---- Certificates ----
+
+// The certificate in a file: 01 00, its length, and a zlib stream; or as it is.
+static st gids_open_certificate(bytes value, struct scratch *scratch, bytes *der)
+{
+    *der = value;
+    if (value.n < 4 || value.p[0] != 1 || value.p[1]) return ST_OK;
+    TRY(zlib_inflate(bytes_from(value, 4), scratch, der));
+    return der->n == gids_number(value.p + 2, 2) ? ST_OK : ST_PROTOCOL;
+}
+
+// Where a container's certificate is. ST_NOT_FOUND: it has none.
+static st gids_find_certificate(const struct gids *gids, const struct gids_container *container,
+                                struct gids_file *where)
+{
+    for (u32 i = 0; i < gids_record_count(gids); i++) {
+        const u8 *record = gids_record(gids, i);
+        const u8 *digits = gids_certificate_digits(record, container->decrypts);
+        if (!digits || gids_certificate_index(gids, digits) != container->index) continue;
+        *where = gids_file_of(record);
+        return ST_OK;
+    }
+    return ST_NOT_FOUND;
+}
+
+// The certificate of a container, in the arena; ST_NOT_FOUND: none that can be used.
+static st gids_read_certificate(struct card *card, struct token *token,
+                                const struct gids_container *container, struct scratch scratch,
+                                const struct x509 **out)
+{
+    struct gids_file where;
+    bytes value, der;
+    TRY(gids_read_master(card, token, scratch));
+    TRY(gids_find_certificate(token->state, container, &where));
+    st s = gids_get(card, token, where, APDU_LE_ALL, &scratch, &value);
+    if (link_is_broken(s) || s > ST_COUNT) return s;
+    if (!s) s = gids_open_certificate(value, &scratch, &der);
+    if (!s) s = card_keep_certificate(card, der, out);
+    if (!s || s == ST_NOT_FOUND) return s;
+    os_log("GIDS: the certificate of container %u cannot be used: %s",
+           (unsigned)container->index, st_text(s));
+    return ST_NOT_FOUND;
+}
+
+// ---- Public keys ----
+
+// A public key as the card gives it; still in the answer.
+static st gids_parse_key(const struct gids_container *container, bytes value, struct alg_key *key)
+{
+    static const struct { u32 bits; const char *name; } curves[] = {
+        { 256, "P-256" }, { 384, "P-384" }, { 521, "P-521" } };
+    bytes modulus, exponent, point;
+    if (tlv_find(value, GIDS_TAG_MODULUS, &modulus) &&
+        tlv_find(value, GIDS_TAG_EXPONENT, &exponent)) {
+        *key = (struct alg_key){ .type = ALG_RSA, .modulus = modulus, .exponent = exponent };
+        return ST_OK;
+    }
+    if (!tlv_find(value, GIDS_TAG_POINT, &point)) return ST_PROTOCOL;
+    for (size_t i = 0; i < COUNT(curves); i++)
+        if (curves[i].bits == container->bits)
+            *key = (struct alg_key){ .type = ALG_EC, .point = point,
+                                     .curve = alg_curve_named(curves[i].name) };
+    return key->curve ? ST_OK : ST_PROTOCOL;
+}
+
+// The public key of a container, as the card has it.
+static st gids_read_key(struct card *card, struct token *token,
+                        const struct gids_container *container, struct scratch scratch,
+                        struct alg_key *key)
+{
+    struct buf out = scratch_buf(&scratch, ALG_RSA_KEY + 64);
+    bytes value;
+    TRY(place_be_sure(card, token, scratch));
+    TRY(gids_get_data(card, GIDS_APPLICATION,
+                      BYTES(0x70, 8, CRT_KEY, 1, (u8)(GIDS_KEY + container->index), 0xa5, 3,
+                            GIDS_TAG_KEY >> 8, GIDS_TAG_KEY & 0xff, 0x80),
+                      container->bits > 2048 ? APDU_LE_ALL : APDU_LE_SHORT, &out));
+    TRY(tlv_open(buf_bytes(&out), GIDS_TAG_KEY, &value));
+    TRY(gids_parse_key(container, value, key));
+    return card_keep_key(card, key, scratch);
+}
+
+// ---- Listing ----
+
+static u32 gids_use(const struct gids_container *container, const struct alg_key *key)
+{
+    if (key->type != ALG_RSA || !container->decrypts) return CARD_SIGN;
+    return CARD_SIGN | CARD_DECRYPT;
+}
+
+static struct object gids_like(struct token *token, struct gids_container *container)
+{
+    return (struct object){ .token = token, .ref = GIDS_KEY + container->index,
+                            .state = container, .id = container->id, .label = container->label };
+}
+
+// The keys of a container that are listed learn of their certificate.
+static void gids_tell_keys(struct card *card, const struct gids_container *container)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && !object->owner && object->state == container)
+            object->x509 = container->x509;
+    }
+}
+
+// Lists the certificate of a container. After an error of the card nothing is listed, and the next
+// search asks again.
+static st gids_list_certificate(struct card *card, struct token *token,
+                                struct gids_container *container, struct scratch scratch)
+{
+    const struct x509 *x509 = NULL;
+    st s = gids_read_certificate(card, token, container, scratch, &x509);
+    if (s > ST_COUNT) return ST_OK;
+    if (s && s != ST_NOT_FOUND) return s;
+    if (!s) {
+        struct object like = gids_like(token, container);
+        struct object *object = card_add_like(card, &like, CKO_CERTIFICATE, x509);
+        if (!object) return ST_ARENA_FULL;
+        object->value = x509->whole;
+        container->x509 = x509;
+        gids_tell_keys(card, container);
+    }
+    container->sought = true;
+    return ST_OK;
+}
+
+// Lists the keys of a container: the certificate tells the public one, or the card.
+static st gids_list_keys(struct card *card, struct token *token, struct gids_container *container,
+                         struct scratch scratch)
+{
+    struct object like = gids_like(token, container);
+    TRY(card_reserve(card, 2));
+    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
+    if (!key) return ST_ARENA_FULL;
+    bool told = container->x509 && !alg_parse_spki(container->x509->spki, key);
+    st s = told ? ST_OK : gids_read_key(card, token, container, scratch, key);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    if (s > ST_COUNT) return ST_OK;
+    container->listed = true;
+    if (s) return ST_OK;
+    container->proven = !told;
+    like.key = key;
+    like.use = gids_use(container, key);
+    like.credential = card_pin(token);
+    card_add_like(card, &like, CKO_PUBLIC_KEY, container->x509);
+    like.private = true;
+    card_add_like(card, &like, CKO_PRIVATE_KEY, container->x509);
+    return ST_OK;
+}
+
+// Lists what a search can match. Each private key wants the PIN.
+static st gids_list(struct card *card, struct token *token, const struct query *query,
+                    struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    bool certificates = query->any_class || query->class == CKO_CERTIFICATE;
+    bool private = query->class == CKO_PRIVATE_KEY && query->logged_in;
+    bool keys = query->any_class || query->class == CKO_PUBLIC_KEY || private;
+    if (!certificates && !keys) return ST_OK;
+    TRY(gids_read_map(card, token, scratch));
+    for (u32 i = 0; i < gids->container_count; i++) {
+        struct gids_container *container = &gids->containers[i];
+        if (!query->any_id && !bytes_equal(query->id, container->id)) continue;
+        if (certificates && !container->sought)
+            TRY(gids_list_certificate(card, token, container, scratch));
+        if (keys && !container->listed) TRY(gids_list_keys(card, token, container, scratch));
+    }
+    return ST_OK;
+}
+
+// Nothing is left unread.
+static st gids_read(struct card *card, struct object *object, struct scratch scratch)
+{
+    (void)card; (void)object; (void)scratch;
+    return ST_OK;
+}
+
+// ---- Keys ----
+
+// The lower half of the algorithm; 0: there is none for such a key.
+static u8 gids_kind_of(const struct alg_key *key)
+{
+    for (size_t i = 0; i < COUNT(gids_kinds); i++)
+        if (gids_kinds[i].type == key->type && gids_kinds[i].bits == key->bits)
+            return gids_kinds[i].number;
+    return 0;
+}
+
+// Sets the security environment for a key: to sign, or to decipher.
+static st gids_set(const struct trial *trial, u8 template, u8 algorithm, bool again)
+{
+    const struct object *object = trial->object;
+    u8 kind = gids_kind_of(object->key);
+    if (!kind) return ST_KEY_SIZE;
+    return place_set_environment(trial->card, MSE_SET, template,
+                                 BYTES(CRT_ALGORITHM, 1, (u8)(algorithm | kind),
+                                       CRT_KEY, 1, (u8)object->ref), again);
+}
+
+// What an answer of a key may hold: one short answer, or more.
+static u32 gids_le(const struct alg_key *key)
+{
+    return alg_key_bytes(key) > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
+}
+
+// One attempt to sign, into the trial's out as PKCS#11 has it. Of a block that the card can pad
+// itself it gets what is in it: that is one command where the block takes two.
+static st gids_sign_once(const struct trial *trial)
+{
+    const struct alg_key *key = trial->object->key;
+    struct scratch scratch = trial->scratch;
+    struct buf made = scratch_buf(&scratch, ALG_RESULT_MAX);
+    bytes in = trial->in, inside = BYTES_NONE;
+    if (key->type == ALG_RSA) inside = padding_pkcs1_signed(in);
+    bool pads = inside.n && inside.n <= GIDS_INFO_MAX;
+    TRY(gids_set(trial, CRT_SIGN, pads ? GIDS_SIGN_PKCS1 : GIDS_SIGN_RAW, false));
+    TRY(iso_sign(&trial->card->link, pads ? inside : in, gids_le(key), &made));
+    if (key->type == ALG_RSA) return card_put_rsa(key, buf_bytes(&made), trial->out);
+    return padding_ecdsa_to_raw(buf_bytes(&made), key->curve->size, trial->out);
+}
+
+// A certificate says what the key should be: is it the key that signed? Asked once for each: after
+// that >>trial sees to it.
+static st gids_prove(const struct trial *trial)
+{
+    struct gids_container *container = trial->object->state;
+    const struct alg_key *key = trial->object->key;
+    bytes made = bytes_from(buf_bytes(trial->out), trial->start);
+    if (container->proven || !cipher_can_verify(key, trial->use)) return ST_OK;
+    st s = cipher_verify(key, trial->use, trial->in, made, trial->scratch);
+    if (s == ST_SIG_INVALID || s == ST_SIG_LEN) return ST_PROTOCOL;
+    container->proven = !s;
+    return ST_OK;
+}
+
+static st gids_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
+                    struct scratch scratch, struct buf *out)
+{
+    struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
+                           .scratch = scratch };
+    while (trial_next(&trial)) trial.s = gids_sign_once(&trial);
+    return trial.s ? p15key_status(trial.s) : gids_prove(&trial);
+}
+
+// One attempt to decrypt: the whole block, whose padding >>op takes off.
+// QUIRK(GIDS): there is no padding indicator before the cryptogram.
+static st gids_decrypt_once(const struct trial *trial)
+{
+    const struct alg_key *key = trial->object->key;
+    struct scratch scratch = trial->scratch;
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
+    TRY(gids_set(trial, CRT_CIPHER, GIDS_DECRYPT_RAW, !trial->card->sure));
+    TRY(iso_decipher(&trial->card->link, trial->in, gids_le(key), &plain));
+    return card_put_rsa(key, buf_bytes(&plain), trial->out);
+}
+
+static st gids_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                       bytes in, struct scratch scratch, struct buf *out)
+{
+    struct trial trial = { .card = card, .object = object, .in = in, .out = out,
+                           .scratch = scratch, .secret = true };
+    (void)use;
+    while (trial_next(&trial)) trial.s = gids_decrypt_once(&trial);
+    return p15key_status(trial.s);
+}
+
+static const struct driver driver_gids = {
+    .name    = "GIDS",
+    .public_certificates = true,    // files of the minidriver that anyone may read
+    .probe   = gids_probe,
+    .open    = secret_read_tries,
+    .list    = gids_list,
+    .read    = gids_read,
+    .select  = gids_select,
+    .landmark = gids_landmark,
+    .login   = gids_login,
+    .logout  = gids_logout,
+    .sign    = gids_sign,
+    .decrypt = gids_decrypt,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>cac
+ * Driver: CAC, the cards of the US Department of Defense before PIV, and tokens that are like them.
+ *
+ * Owns    driver_cac; which PKI applets there are; their buffers, certificates and keys
+ * Uses    >>x509 >>zlib >>alg >>apdu >>link >>iso >>card >>place >>trial
+ * Names   cac_
+ * Specs   NIST IR 6887 (GSC-IS 2.1): 5.3 (virtual machine card edge), appendices C and D
+ * Tests   tests/unit/cac.c
+ *
+ * Each key is an applet of its own, with its certificate in a buffer. The card capability container
+ * (CCC) names them in CardURLs; where there is none the access control applet (ACA) may; else they
+ * are asked for. The applets share one PIN: a SELECT ends no login. A card that is PIV as well is
+ * used as that: >>probe asks for PIV first.
+ * ==============================================================================================*/
+
+#if SCARD11_CAC
+
+#define CAC_CLA           0x80
+#define CAC_INS_USE       0x42          // PRIVATE SIGN/DECRYPT: raw RSA
+#define CAC_MORE          0x80          // its P1: more of the block follows
+#define CAC_PART          255           // bytes of a block, or of a buffer, in one command
+#define CAC_INS_ACR       0x4c          // GET ACR
+#define CAC_ACR_SERVICES  0x21          // its P1: the table of the service applets
+#define CAC_INS_READ      0x52          // READ BUFFER
+#define CAC_TAGS          1             // the buffer of tags and lengths
+#define CAC_VALUES        2             // the buffer of what belongs to them
+#define CAC_SW_NOWHERE    0x6900        // QUIRK(libcacard): no applet is selected
+
+// Tags in buffers.
+#define CAC_TAG_CERTIFICATE 0x70
+#define CAC_TAG_CARD_ID   0xf0          // CUID
+#define CAC_TAG_URL       0xf3          // CardURL
+#define CAC_TAG_SERVICE   0x93          // GET ACR: number, 92, length, AID of an applet
+
+#define CAC_RID           5             // bytes of an AID that name who gave it
+#define CAC_AID           7
+#define CAC_ID            21            // bytes of a CUID
+#define CAC_URL           16            // bytes of a CardURL; some cards leave its end out
+#define CAC_URL_LEAST     10
+#define CAC_URL_PKI       0x04          // its type: a PKI applet
+#define CAC_KEYS_MAX      16
+#define CAC_ASKED         10            // PKI applets that are asked for where nothing names them
+
+static const u8 cac_ccc[CAC_AID] = { 0xa0, 0x00, 0x00, 0x01, 0x16, 0xdb, 0x00 };
+static const u8 cac_aca[CAC_AID] = { 0xa0, 0x00, 0x00, 0x00, 0x79, 0x10, 0x00 };
+static const u8 cac_pki[CAC_AID] = { 0xa0, 0x00, 0x00, 0x00, 0x79, 0x01, 0x00 };    // the first
+
+// QUIRK(libcacard): a wrong PIN is answered with 6985, and the tries that are left are not told; an
+// empty VERIFY says 6A88.
+static const struct credential cac_pin = {
+    .role = ROLE_USER, .reference = 0x00, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
+    .fill_to = 8, .filler = 0xff, .tries = -1, .logout_by = LOGOUT_RESET, .wrong_is_6985 = true
+};
+
+// A PKI applet, or an object of one.
+struct cac_key {
+    u32  index;                         // CKA_ID is index + 1
+    u8   aid[CAC_AID];
+    u8   object[2];
+    bool has_object;                    // it is selected in the applet
+    bool sought;                        // its certificate was read, or there is none
+};
+
+struct cac {
+    struct landmark mark;               // the beginning of the first key's certificate
+    bytes home;                         // AID of the applet that takes the PIN
+    u32   key_count;
+    struct cac_key keys[CAC_KEYS_MAX];
+};
+
+// ---- Places ----
+
+// Where a key is: the applet that is the token's home anyway, or another one.
+static struct place cac_place(const struct cac *cac, const struct cac_key *key)
+{
+    bytes aid = bytes_of(key->aid, sizeof key->aid);
+    if (key->has_object) return (struct place){ aid, bytes_of(key->object, sizeof key->object) };
+    return (struct place){ bytes_equal(aid, cac->home) ? BYTES_NONE : aid, BYTES_NONE };
+}
+
+static st cac_select_aid(struct card *card, bytes aid)
+{
+    return iso_select_aid(&card->link, ISO_FCI, aid, NULL);
+}
+
+// SELECT of the applet that takes the PIN. A CCC may name one first that is not there: then it is
+// the next one that is.
+static st cac_select_home(struct card *card, struct cac *cac)
+{
+    st s = cac_select_aid(card, cac->home);
+    for (u32 i = 0; i < cac->key_count && s == ST_NOT_FOUND; i++) {
+        bytes aid = bytes_of(cac->keys[i].aid, CAC_AID);
+        if (bytes_equal(aid, cac->home)) continue;
+        s = cac_select_aid(card, aid);
+        if (!s) cac->home = aid;
+    }
+    return s;
+}
+
+static st cac_select(struct card *card, struct token *token, const struct place *place)
+{
+    if (!place->aid.n) return cac_select_home(card, token->state);
+    TRY(cac_select_aid(card, place->aid));
+    if (!place->path.n) return ST_OK;
+    return iso_select(&card->link, ISO_BY_EF, ISO_FCI, place->path, NULL);
+}
+
+// ---- Buffers ----
+
+// READ BUFFER: n bytes from an offset on.
+static st cac_read_part(struct card *card, u8 which, size_t offset, size_t n, struct buf *out)
+{
+    struct apdu cmd = { .cla = CAC_CLA, .ins = CAC_INS_READ, .p1 = (u8)(offset >> 8),
+                        .p2 = (u8)offset, .data = BYTES(which, (u8)n), .le = APDU_LE_SHORT };
+    TRY(link_count_read(&card->link));
+    return link_exchange(&card->link, &cmd, out);
+}
+
+// The first bytes of a buffer, as many as there are. A card that wants no more asked than it has
+// gives the two that tell how many that is.
+static st cac_read_first(struct card *card, u8 which, struct buf *out)
+{
+    st s = cac_read_part(card, which, 0, CAC_PART, out);
+    if (s <= ST_COUNT || link_is_broken(s)) return s;
+    buf_rewind(out, 0);
+    return cac_read_part(card, which, 0, 2, out);
+}
+
+// A buffer of the selected applet: two bytes with its length, least significant first, and as many.
+static st cac_read_buffer(struct card *card, u8 which, struct scratch *scratch, bytes *value)
+{
+    struct buf out = scratch_rest(scratch);
+    TRY(cac_read_first(card, which, &out));
+    if (out.n < 2) return ST_PROTOCOL;
+    size_t size = 2 + (size_t)out.p[0] + ((size_t)out.p[1] << 8);
+    while (out.n < size) {
+        size_t before = out.n, left = size - before;
+        TRY(cac_read_part(card, which, before, left < CAC_PART ? left : CAC_PART, &out));
+        if (out.n == before) return ST_PROTOCOL;
+    }
+    *value = bytes_from(bytes_head(scratch_keep(scratch, &out), size), 2);
+    return ST_OK;
+}
+
+// Takes a tag and a length off: one byte each; FF and two more, least significant first, for long
+// ones.
+static bool cac_take_tag(bytes *rest, u8 *tag, size_t *n)
+{
+    if (rest->n < 2) return false;
+    *tag = rest->p[0];
+    *n = rest->p[1];
+    size_t used = 2;
+    if (*n == 0xff) {
+        if (rest->n < 4) return false;
+        *n = rest->p[2] | (size_t)rest->p[3] << 8;
+        used = 4;
+    }
+    *rest = bytes_from(*rest, used);
+    return true;
+}
+
+// Takes the next value with that tag off both buffers.
+static bool cac_take_value(bytes *tags, bytes *values, u8 wanted, bytes *value)
+{
+    u8 tag;
+    size_t n;
+    while (cac_take_tag(tags, &tag, &n)) {
+        if (n > values->n) return false;
+        *value = bytes_head(*values, n);
+        *values = bytes_from(*values, n);
+        if (tag == wanted) return true;
+    }
+    return false;
+}
+
+// ---- Which keys there are ----
+
+// Notes a key, unless it is known, or there are too many.
+static void cac_add_key(struct cac *cac, const u8 *aid, const u8 *object)
+{
+    struct cac_key key = { .index = cac->key_count };
+    memcpy(key.aid, aid, sizeof key.aid);
+    memcpy(key.object, object, sizeof key.object);
+    key.has_object = memcmp(object, aid + CAC_RID, 2);
+    for (u32 i = 0; i < cac->key_count; i++)
+        if (!memcmp(cac->keys[i].aid, key.aid, sizeof key.aid) &&
+            !memcmp(cac->keys[i].object, key.object, sizeof key.object))
+            return;
+    if (cac->key_count < CAC_KEYS_MAX) cac->keys[cac->key_count++] = key;
+}
+
+// A CardURL: RID, type, object, applet. Does it begin as one does, and is it of a PKI applet? Then
+// that is noted. What CardURLs name beside is not looked at.
+static bool cac_take_url(struct cac *cac, bytes url)
+{
+    u8 aid[CAC_AID];
+    bool ours = url.n >= CAC_URL_LEAST && (!memcmp(url.p, cac_ccc, CAC_RID) ||
+                                           !memcmp(url.p, cac_pki, CAC_RID));
+    if (!ours) return false;
+    memcpy(aid, url.p, CAC_RID);
+    memcpy(aid + CAC_RID, url.p + 8, 2);
+    if (url.p[5] == CAC_URL_PKI) cac_add_key(cac, aid, url.p + 6);
+    return true;
+}
+
+// The keys of a CCC whose values stand as they always do: CUID, two versions, the CardURLs. Then
+// the buffer of tags need not be read.
+static void cac_take_usual_urls(struct cac *cac, bytes values)
+{
+    bytes urls = bytes_from(values, CAC_ID + 2);
+    while (urls.n >= CAC_URL && cac_take_url(cac, bytes_head(urls, CAC_URL)))
+        urls = bytes_from(urls, CAC_URL);
+}
+
+// Reads the CCC, which is selected: the keys, and the CUID.
+static st cac_read_ccc(struct card *card, struct cac *cac, struct scratch scratch, bytes *id)
+{
+    bytes values, tags, rest, url;
+    TRY(cac_read_buffer(card, CAC_VALUES, &scratch, &values));
+    cac_take_usual_urls(cac, values);
+    *id = bytes_head(values, CAC_ID);
+    if (!cac->key_count) {
+        TRY(cac_read_buffer(card, CAC_TAGS, &scratch, &tags));
+        bytes all = tags;
+        rest = values;
+        if (!cac_take_value(&all, &rest, CAC_TAG_CARD_ID, id)) *id = BYTES_NONE;
+        rest = values;
+        while (cac_take_value(&tags, &rest, CAC_TAG_URL, &url)) cac_take_url(cac, url);
+    }
+    *id = arena_copy(&card->arena, *id);
+    return id->n && !id->p ? ST_ARENA_FULL : ST_OK;
+}
+
+// The PKI applets that the ACA names, which is selected. It need not.
+static st cac_read_aca(struct card *card, struct cac *cac, struct scratch scratch)
+{
+    struct apdu cmd = { .cla = CAC_CLA, .ins = CAC_INS_ACR, .p1 = CAC_ACR_SERVICES,
+                        .le = APDU_LE_SHORT };
+    struct buf out = scratch_buf(&scratch, 1024);
+    bytes rest, entry;
+    u8 tag;
+    size_t n;
+    st s = link_exchange(&card->link, &cmd, &out);
+    if (link_is_broken(s)) return s;
+    rest = s ? BYTES_NONE : buf_bytes(&out);
+    while (cac_take_tag(&rest, &tag, &n) && n <= rest.n) {
+        entry = bytes_head(rest, n);
+        rest = bytes_from(rest, n);
+        bool names = tag == CAC_TAG_SERVICE && n == 3 + CAC_AID && entry.p[2] == CAC_AID;
+        if (names && !memcmp(entry.p + 3, cac_pki, CAC_RID + 1))
+            cac_add_key(cac, entry.p + 3, entry.p + 3 + CAC_RID);
+    }
+    return ST_OK;
+}
+
+// Asks for the PKI applets: the first one by itself; where it is there, for those that may follow.
+static st cac_ask_for_keys(struct card *card, struct cac *cac)
+{
+    u8 aid[CAC_AID];
+    TRY(place_try_aid(card, bytes_of(cac_pki, sizeof cac_pki)));
+    memcpy(aid, cac_pki, sizeof aid);
+    for (u8 i = 0; i < CAC_ASKED; i++) {
+        aid[CAC_AID - 1] = i;
+        st s = i ? cac_select_aid(card, bytes_of(aid, sizeof aid)) : ST_OK;
+        if (s && s != ST_NOT_FOUND) return s;
+        if (!s) cac_add_key(cac, aid, aid + CAC_RID);
+    }
+    return ST_OK;
+}
+
+// ---- Certificates ----
+
+// The beginning of a certificate among the values of a PKI applet: stored as it is, or in gzip; at
+// the front, or behind the byte that says which (71).
+static bytes cac_find_certificate(bytes values)
+{
+    for (size_t i = 0; i < 2 && i < values.n; i++) {
+        bytes at = bytes_from(values, i);
+        if (bytes_begin(at, BYTES(0x30, 0x82)) || bytes_begin(at, BYTES(0x30, 0x81)) ||
+            bytes_begin(at, BYTES(0x1f, 0x8b)) || bytes_begin(at, BYTES(0x78)))
+            return at;
+    }
+    return BYTES_NONE;
+}
+
+// The certificate of the selected applet. Where it is among the values is seen mostly; else the
+// buffer of tags says it.
+static st cac_read_certificate(struct card *card, struct scratch scratch, const struct x509 **out)
+{
+    bytes values, tags, der;
+    TRY(cac_read_buffer(card, CAC_VALUES, &scratch, &values));
+    if (!values.n) return ST_NOT_FOUND;
+    der = cac_find_certificate(values);
+    if (!der.n) {
+        TRY(cac_read_buffer(card, CAC_TAGS, &scratch, &tags));
+        if (!cac_take_value(&tags, &values, CAC_TAG_CERTIFICATE, &der) || !der.n)
+            return ST_NOT_FOUND;
+    }
+    if (*der.p != 0x30) TRY(zlib_inflate(der, &scratch, &der));
+    return card_keep_certificate(card, der, out);
+}
+
+// The first key's certificate, or what comes at once of it, is what no other card has.
+// QUIRK(libcacard): all have the same CUID.
+static st cac_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
+                       bytes *value)
+{
+    const struct cac *cac = token->state;
+    struct place place = cac_place(cac, &cac->keys[0]);
+    struct buf out = scratch_buf(scratch, APDU_LE_SHORT);
+    (void)ref;
+    TRY(cac_select(card, token, &place));
+    TRY(cac_read_first(card, CAC_VALUES, &out));
+    *value = buf_bytes(&out);
+    return ST_OK;
+}
+
+// ---- Finding out ----
+
+// Names the token by the last eight bytes of its number.
+static void cac_name(struct token *token, bytes number)
+{
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
+    buf_put_hex(&serial, bytes_from(number, number.n > 8 ? number.n - 8 : 0));
+    buf_put_text(&label, "CAC");
+    if (!serial.n) return;
+    buf_put_text(&label, " ");
+    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+}
+
+// A card without a CCC that names keys: the ACA's applets, or those that are asked for. The first
+// one's buffer shows that they are, and is the token's number.
+static st cac_find_without_ccc(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct cac *cac = token->state;
+    bytes first;
+    st s = place_try_aid(card, bytes_of(cac_aca, sizeof cac_aca));
+    if (s && s != ST_NOT_FOUND) return s;
+    if (!s) {
+        cac->home = bytes_of(cac_aca, sizeof cac_aca);
+        TRY(cac_read_aca(card, cac, scratch));
+    }
+    if (!cac->key_count) TRY(cac_ask_for_keys(card, cac));
+    if (!cac->home.n) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
+    s = cac_landmark(card, token, 0, &scratch, &first);
+    if (s > ST_COUNT) return ST_NOT_FOUND;
+    if (s) return s;
+    TRY(place_note(&cac->mark, 0, first));
+    cac_name(token, bytes_of(cac->mark.digest, 8));
+    return ST_OK;
+}
+
+// Sets up the token of a card whose keys are known. It is left wherever that was found out.
+static void cac_begin(struct card *card, struct token *token)
+{
+    struct cac *cac = token->state;
+    if (!cac->home.n) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
+    token->identity = &cac->mark;
+    card_set_credential(token, &cac_pin);
+    strcpy(token->maker, "CAC");
+    token->key_types = CARD_TYPE(ALG_RSA);
+    place_leave(card);
+    place_seen(card, token);
+}
+
+// Is it a CAC? A SELECT ends no login there, another program's neither.
+static st cac_probe(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct cac *cac = token->state = ARENA_NEW(&card->arena, struct cac, 1);
+    bytes id = BYTES_NONE;
+    if (!cac) return ST_ARENA_FULL;
+    cac->mark.unique = true;
+    st s = place_try_aid(card, bytes_of(cac_ccc, sizeof cac_ccc));
+    if (!s) s = cac_read_ccc(card, cac, scratch, &id);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    cac_name(token, id);
+    s = cac->key_count ? ST_OK : cac_find_without_ccc(card, token, scratch);
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
+    cac_begin(card, token);
+    return ST_OK;
+}
+
+// There is nothing to ask: the tries cannot be read.
+static st cac_open(struct card *card, struct token *token, struct scratch scratch)
+{
+    (void)card; (void)token; (void)scratch;
+    return ST_OK;
+}
+
+// ---- Listing ----
+
+static bytes cac_label(struct card *card, u32 index)
+{
+    static const char *const names[] = { "CAC ID Certificate", "CAC Email Signature Certificate",
+                                         "CAC Email Encryption Certificate" };
+    u8 room[32];
+    struct buf label = buf_on(room, sizeof room);
+    if (index < COUNT(names)) return bytes_text(names[index]);
+    buf_put_text(&label, "CAC Certificate ");
+    if (index >= 9) buf_put8(&label, '1');
+    buf_put8(&label, '0' + (index + 1) % 10);
+    return arena_copy(&card->arena, buf_bytes(&label));
+}
+
+// Lists the objects of a certificate: it, and its keys if they are RSA.
+static st cac_list_found(struct card *card, struct token *token, struct cac_key *what,
+                         const struct x509 *x509)
+{
+    struct object like = { .token = token, .state = what, .credential = card_pin(token),
+                           .private = true, .use = CARD_SIGN | CARD_DECRYPT };
+    TRY(card_reserve(card, 3));
+    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
+    like.id = arena_copy(&card->arena, BYTES((u8)(what->index + 1)));
+    like.label = cac_label(card, what->index);
+    if (!key || !like.id.p || !like.label.p) return ST_ARENA_FULL;
+    if (!alg_parse_spki(x509->spki, key) && key->type == ALG_RSA) like.key = key;
+    card_add_key(card, &like, x509);
+    return ST_OK;
+}
+
+// Looks at one key, and lists what is there. After an error of the card nothing is listed, and the
+// next search asks again; what a certificate cannot be used for is said once.
+static st cac_list_key(struct card *card, struct token *token, struct cac_key *key,
+                       struct scratch scratch)
+{
+    const struct x509 *x509 = NULL;
+    struct place place = cac_place(token->state, key);
+    st s = place_go_straight(card, token, &place);
+    if (s == ST_LOST) s = ST_NOT_FOUND;                 // named, and not there
+    if (!s) s = cac_read_certificate(card, scratch, &x509);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    if (link_is_error(s)) return ST_OK;
+    if (!s) TRY(cac_list_found(card, token, key, x509));
+    if (s && s != ST_NOT_FOUND)
+        os_log("CAC: certificate %u cannot be used: %s", (unsigned)key->index + 1, st_text(s));
+    key->sought = true;
+    return ST_OK;
+}
+
+// Lists what a search can match. Each private key wants the PIN.
+static st cac_list(struct card *card, struct token *token, const struct query *query,
+                   struct scratch scratch)
+{
+    struct cac *cac = token->state;
+    bool private = query->class == CKO_PRIVATE_KEY && query->logged_in;
+    bool wanted = query->any_class || private || query->class == CKO_CERTIFICATE ||
+                  query->class == CKO_PUBLIC_KEY;
+    for (u32 i = 0; i < cac->key_count && wanted; i++) {
+        bool named = query->any_id || bytes_equal(query->id, BYTES((u8)(i + 1)));
+        if (!named || cac->keys[i].sought) continue;
+        TRY(cac_list_key(card, token, &cac->keys[i], scratch));
+    }
+    return ST_OK;
+}
+
+// Nothing is left unread.
+static st cac_read(struct card *card, struct object *object, struct scratch scratch)
+{
+    (void)card; (void)object; (void)scratch;
+    return ST_OK;
+}
+
+// ---- Keys ----
+
+// One attempt at a raw RSA operation, in parts: the applet has one key.
+static st cac_use_once(const struct trial *trial)
+{
+    struct link *link = &trial->card->link;
+    struct scratch scratch = trial->scratch;
+    struct buf made = scratch_buf(&scratch, ALG_RESULT_MAX);
+    struct apdu cmd = { .cla = CAC_CLA, .ins = CAC_INS_USE, .p1 = CAC_MORE,
+                        .secret_out = trial->secret };
+    bytes in = trial->in;
+    st s = ST_OK;
+    for (; in.n > CAC_PART && !s; in = bytes_from(in, CAC_PART)) {
+        cmd.data = bytes_head(in, CAC_PART);
+        s = link_exchange(link, &cmd, &made);
+    }
+    cmd.p1 = 0;
+    cmd.data = in;
+    cmd.le = APDU_LE_SHORT;
+    if (!s) s = link_exchange(link, &cmd, &made);
+    if (s == CAC_SW_NOWHERE) return SW_NOT_SELECTED;
+    if (s) return s;
+    return card_put_rsa(trial->object->key, buf_bytes(&made), trial->out);
+}
+
+// What a key's answer means. QUIRK(libcacard): after the first login the card may forget it by
+// itself, and says 6985: the PIN is wanted again, by who has it.
+static st cac_status(st s)
+{
+    switch (s) {
+    case SW_CONDITIONS:
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
+    case SW_FILE_NOT_FOUND: case SW_WRONG_LENGTH: case SW_DATA_UNUSABLE:
+        return ST_FAILED;
+    default: return s;
+    }
+}
+
+// Uses a key. Nothing in the command says which one is meant: for what cannot be checked its applet
+// is selected first.
+static st cac_use(struct trial *trial)
+{
+    struct card *card = trial->card;
+    struct token *token = trial->object->token;
+    trial->place = cac_place(token->state, trial->object->state);
+    bool here = place_is_here(card, token, &trial->place);
+    if (!card->sure && (trial->secret || !here))
+        TRY(place_go_straight(card, token, &trial->place));
+    while (trial_next(trial)) trial->s = cac_use_once(trial);
+    return cac_status(trial->s);
+}
+
+static st cac_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
+                   struct scratch scratch, struct buf *out)
+{
+    struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
+                           .scratch = scratch };
+    return cac_use(&trial);
+}
+
+static st cac_decrypt(struct card *card, struct object *object, const struct alg_use *use, bytes in,
+                      struct scratch scratch, struct buf *out)
+{
+    struct trial trial = { .card = card, .object = object, .in = in, .out = out,
+                           .scratch = scratch, .secret = true };
+    (void)use;
+    return cac_use(&trial);
+}
+
+static const struct driver driver_cac = {
+    .name    = "CAC",
+    .public_certificates = true,    // GSC-IS 2.1, appendix D: certificates are read always
+    .probe   = cac_probe,
+    .open    = cac_open,
+    .list    = cac_list,
+    .read    = cac_read,
+    .select  = cac_select,
+    .landmark = cac_landmark,
+    .sign    = cac_sign,
+    .decrypt = cac_decrypt,
+};
+#endif
+
+/* ================================================================================================
  * MARK: - >>esteid
  * Driver: Estonian eID of 2018 to 2025 and Latvian eID, by IDEMIA.
  *
@@ -12726,6 +14026,9 @@ static const struct probe_row {
 #if SCARD11_SCHSM
     { &driver_schsm, "HSM1" },          // an AID of its own
 #endif
+#if SCARD11_GIDS
+    { &driver_gids, NULL },             // an AID of its own
+#endif
 #if SCARD11_ESTEID
     { &driver_esteid, "eID\x0f" },      // its maker's AID; a file says whether it is one
     { &driver_esteid, "eID2" },
@@ -12733,6 +14036,9 @@ static const struct probe_row {
 #if SCARD11_BELPIC
     { &driver_belpic, "\xad\x13" },     // an AID of its own
     { &driver_belpic, "\xb0\x85\x04\x01\x20" },
+#endif
+#if SCARD11_CAC
+    { &driver_cac, NULL },              // AIDs of its own
 #endif
 #if SCARD11_MYEID
     { &driver_myeid, "MyEID" },         // PKCS#15's AID; the applet says whether it is one
@@ -16034,7 +17340,7 @@ static st login_so(struct reader *reader, struct session *session, bytes secret,
     card_sweep(reader->card);
     card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
     if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
-    if (puk->presented)
+    if (puk->presented || puk->uncertain)
         while (run_next(&run)) run.s = secret_login_puk(reader->card, token, puk, secret, scratch);
     // Again: on the way it may have been forgotten. One that was refused is.
     card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);

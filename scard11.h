@@ -237,6 +237,19 @@
 #define SCARD11_BELPIC 1
 #endif
 
+// SCARD11_GIDS: 1 compiles the driver for GIDS cards (Generic Identity Device Specification), which
+// Windows knows without a driver of theirs. Their certificates are stored compressed: without
+// SCARD11_ZLIB there are keys only.
+#ifndef SCARD11_GIDS
+#define SCARD11_GIDS 1
+#endif
+
+// SCARD11_CAC: 1 compiles the driver for CAC (US Department of Defense, GSC-IS 2.1), and tokens like
+// them. One that is PIV as well is used as PIV.
+#ifndef SCARD11_CAC
+#define SCARD11_CAC 1
+#endif
+
 // SCARD11_GENERIC: 1 compiles the driver for standard cards with a PKCS#15 directory (ISO/IEC
 // 7816-15) that no other driver takes.
 #ifndef SCARD11_GENERIC

@@ -1,13 +1,14 @@
 // traces.c: the module on recordings of independent cards (tests/data/traces/): a card that only repeats
-// what PivApplet 0.9, CanoKey, IsoApplet 0.6, OsEID and Pico HSM answered. It shows that what scard11 sends is
-// what such cards know. SPDX-License-Identifier: 0BSD
+// what PivApplet 0.9, CanoKey, IsoApplet 0.6, OsEID, Pico HSM, GidsApplet and libcacard answered. It
+// shows that what scard11 sends is what such cards know. SPDX-License-Identifier: 0BSD
 //
 // The recordings are of independent implementations run in simulators; their headers name card,
 // keys and PINs (test values). A command, its chain joined, is looked up among the recorded ones
 // that succeeded; one that was not recorded is answered 6A82. Tried on every file: all certificates
 // (compared with the public keys of the header), signatures of the recorded message, ECDH and
 // decryption with the recorded values. Files are put together from what was read of them; an answer
-// to PERFORM SECURITY OPERATION is found by the security environment that it was recorded in, too.
+// to PERFORM SECURITY OPERATION is found by the security environment that it was recorded in, too;
+// one of a CAC by the applet that was selected.
 #include "scene.h"
 #include <ctype.h>
 
@@ -18,7 +19,7 @@ struct exchange {
     uint8_t head[4];
     uint8_t *data, *answer;
     size_t n, answer_n;
-    uint8_t environment[32];        // of the PSO: the MSE before it
+    uint8_t environment[32];        // of the PSO: the MSE before it; of a CAC: the applet
 };
 
 struct file {
@@ -75,11 +76,24 @@ static struct file *file_of(struct replay *r, const uint8_t *path, size_t n, boo
     return f;
 }
 
+// Does the answer to a command depend on what was set or selected before?
+static bool depends(const uint8_t *cmd)
+{
+    return cmd[1] == 0x2a || cmd[1] == 0x42 || cmd[1] == 0x52;
+}
+
+// Is it a part of a chain, and not its last one?
+static bool goes_on(const uint8_t *cmd)
+{
+    return cmd[0] & 0x10 || (cmd[1] == 0x42 && cmd[2] == 0x80);
+}
+
 // What SELECT and MSE change, in the recording and on the card.
 static void follow(struct replay *r, const uint8_t *cmd, const uint8_t *data, size_t n, bool make)
 {
+    bool cac = cmd[1] == 0xa4 && cmd[2] == 0x04 && n == 7;
     if (cmd[1] == 0xa4 && cmd[2] != 0x04) r->selected = file_of(r, data, n, make);
-    if (cmd[1] != 0x22 || n >= sizeof r->environment) return;
+    if ((cmd[1] != 0x22 && !cac) || n >= sizeof r->environment) return;
     memset(r->environment, 0, sizeof r->environment);
     memcpy(r->environment, data, n);
     r->environment[sizeof r->environment - 1] = cmd[3];
@@ -102,8 +116,8 @@ static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size
     for (size_t i = 0; i < r->count; i++)       // the first answer to a command stands
         if (!memcmp(r->all[i].head, cmd, 4) && r->all[i].n == n &&
             !memcmp(r->all[i].data, data, n) &&
-            (cmd[1] != 0x2a || !memcmp(r->all[i].environment, r->environment,
-                                       sizeof r->environment))) return;
+            (!depends(cmd) || !memcmp(r->all[i].environment, r->environment,
+                                      sizeof r->environment))) return;
     if (r->count == MOST) return;
     struct exchange *e = &r->all[r->count++];
     memcpy(e->head, cmd, 4);
@@ -127,7 +141,7 @@ static void read_trace(struct replay *r)
         if (*line != '<' || cmd_n < 4) continue;
         size_t n = unhex(line + 2, rsp, sizeof rsp), lc = 0;
         const uint8_t *body = cmd + 5;
-        if (cmd_n > 6 && cmd[4]) lc = cmd[4];
+        if (cmd_n > 5 && cmd[4]) lc = cmd[4];
         if (cmd_n > 8 && !cmd[4]) { lc = (size_t)cmd[5] << 8 | cmd[6]; body = cmd + 7; }
         if (n < 2 || data_n + lc > sizeof data || answer_n + n > sizeof answer) continue;
         bool response = cmd[1] == 0xc0;
@@ -139,7 +153,7 @@ static void read_trace(struct replay *r)
         }
         memcpy(answer + answer_n, rsp, n - 2);
         answer_n += n - 2;
-        if (cmd[0] & 0x10 && rsp[n - 2] == 0x90) continue;      // more of the chain follows
+        if (goes_on(cmd) && rsp[n - 2] == 0x90) continue;       // more of the chain follows
         if (rsp[n - 2] == 0x61) continue;
         if (rsp[n - 2] == 0x90) {
             head[0] &= 0x80;
@@ -188,7 +202,7 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
                           size_t room)
 {
     struct replay *r = (struct replay *)card;
-    size_t lc = n > 6 && cmd[4] ? cmd[4] : n > 8 && !cmd[4] ? (size_t)cmd[5] << 8 | cmd[6] : 0;
+    size_t lc = n > 5 && cmd[4] ? cmd[4] : n > 8 && !cmd[4] ? (size_t)cmd[5] << 8 | cmd[6] : 0;
     const uint8_t *body = n > 8 && !cmd[4] ? cmd + 7 : cmd + 5;
     (void)room;
     card->apdus++;
@@ -197,18 +211,18 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
     if (lc > n || r->chain_n + lc > sizeof r->chain) return say(rsp, 0x6700);
     if (lc) memcpy(r->chain + r->chain_n, body, lc);
     r->chain_n += lc;
-    if (cmd[0] & 0x10) return say(rsp, 0x9000);
+    if (goes_on(cmd)) return say(rsp, 0x9000);
     size_t data_n = r->chain_n;
     r->chain_n = 0;
     // what it says depends on what was before
-    if (cmd[1] == 0x20 && !data_n) return say(rsp, 0x63c3);
+    if (cmd[1] == 0x20 && !data_n && cmd[3] != 0x82) return say(rsp, 0x63c3);
     if (cmd[1] == 0xb0) return read_file(r, cmd, n, rsp);
     follow(r, cmd, r->chain, data_n, false);
     for (size_t i = 0; i < r->count; i++) {
         const struct exchange *e = &r->all[i];
         bool same = e->head[0] == (cmd[0] & 0x80) && !memcmp(e->head + 1, cmd + 1, 3) &&
             e->n == data_n && !memcmp(e->data, r->chain, data_n);
-        if (cmd[1] == 0x2a && memcmp(e->environment, r->environment, sizeof r->environment))
+        if (depends(cmd) && memcmp(e->environment, r->environment, sizeof r->environment))
             same = false;
         // SELECT by the AID with or without its version: the same application answered.
         if (cmd[1] == 0xa4 && e->head[1] == 0xa4 && e->n >= 9 && data_n >= 9 &&
@@ -217,7 +231,8 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
         memcpy(r->pending, e->answer, e->answer_n);
         r->pending_n = e->answer_n;
         r->pending_at = 0;
-        return give(r, rsp);
+        if (card->protocol || !lc || !e->answer_n) return give(r, rsp);
+        return say(rsp, 0x6100 | (e->answer_n & 0xff));         // T=0: GET RESPONSE has it
     }
     return say(rsp, 0x6a82);
 }
@@ -255,10 +270,11 @@ static struct replay *replay_new(const char *name)
     r->card.reset = replay_reset;
     r->card.apdu = replay_apdu;
     r->card.free = replay_free;
-    r->card.protocol = 1;
+    r->card.protocol = !strstr(file_text, "# protocol: T=0");
     r->card.atr_len = unhex(comment("# ATR: "), r->card.atr, sizeof r->card.atr);
     r->short_only = strstr(file_text, "short APDUs only") != NULL;
     const char *pin = comment("# PIN (reference 01) ");
+    if (!pin) pin = comment("# PIN (reference 80) ");
     if (!pin) pin = comment("# PIN 1 (user, reference 01): ");
     if (!pin) pin = comment("# PIN (reference 81) ");
     sscanf(pin ? pin : comment("# PIN "), "%8[0-9]", r->pin);
@@ -381,6 +397,43 @@ static void check_decrypt(CK_BYTE id, size_t at, uint8_t key_byte)
     check_opens(id, e->data + 1, e->n - 1);
 }
 
+// Decrypts what was recorded for the key of a CAC, whose answer is the whole block.
+static void check_decrypt_block(CK_BYTE id)
+{
+    const struct exchange *e = NULL;
+    if (test_failing) return;
+    for (size_t i = 0; i < card->count && !e; i++)
+        if (card->all[i].head[1] == 0x42 && card->all[i].answer_n == 256 &&
+            !memcmp(card->all[i].answer, "\0\2", 2))
+            e = &card->all[i];
+    CHECK(e && e->n == 256);
+    check_opens(id, e->data, e->n);
+}
+
+// Certificates are compressed, and no command is longer than a short one.
+TEST(traces_of_gids)
+{
+    begin("gids.txt");
+    check_sign(1, CKM_SHA256_RSA_PKCS);
+    check_certificate_of("# SPKI in certificate DF24 (inflated): ", 1);
+    check_certificate_of("# SPKI in certificate DF25 (inflated): ", 2);
+    check_sign(2, CKM_SHA256_RSA_PKCS);
+    check_sign(2, CKM_SHA1_RSA_PKCS);
+    scene_end();
+}
+
+// Three applets, of which the same is asked in the same words; T=0.
+TEST(traces_of_libcacard)
+{
+    begin("cac.txt");
+    check_certificate_of("# SPKI applet A0000000790100, in its certificate: ", 1);
+    check_certificate_of("# SPKI applet A0000000790101, in its certificate: ", 2);
+    check_certificate_of("# SPKI applet A0000000790102, in its certificate: ", 3);
+    for (CK_BYTE id = 1; id <= 3; id++) check_sign(id, CKM_SHA256_RSA_PKCS);
+    check_decrypt_block(1);
+    scene_end();
+}
+
 TEST(traces_of_isoapplet)
 {
     begin("isoapplet-v0.txt");
@@ -477,6 +530,8 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(traces_of_pivapplet);
     RUN(traces_of_canokey);
+    RUN(traces_of_gids);
+    RUN(traces_of_libcacard);
     RUN(traces_of_isoapplet);
     RUN(traces_of_oseid);
     RUN(traces_of_oseid_in_a_short_reader);

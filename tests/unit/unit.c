@@ -49,6 +49,8 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "isoapplet.c"
 #include "schsm.c"
 #include "myeid.c"
+#include "gids.c"
+#include "cac.c"
 #include "esteid.c"
 #include "fineid.c"
 #include "belpic.c"
@@ -113,6 +115,8 @@ int main(int argc, char **argv)
     SECTION(isoapplet);
     SECTION(schsm);
     SECTION(myeid);
+    SECTION(gids);
+    SECTION(cac);
     SECTION(esteid);
     SECTION(fineid);
     SECTION(belpic);
