@@ -25,7 +25,7 @@
 #define VALUE_MAX    16384              // bytes of a file or an answer; what is more is not read
 #define PIECES_MAX   160                // commands that bring one
 #define ANSWER_MAX   4098               // bytes of an answer to one command
-#define LIST_MAX     100                // files that a directory names, applications
+#define LIST_MAX     300                // files that a directory names, applications
 #define DEPTH_MAX    12                 // of a structure
 
 #define ANY_PROTOCOL (SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1)
@@ -216,7 +216,13 @@ static bool is_text_tag(unsigned tag)
     return false;
 }
 
-// A value that holds no others.
+// Values that are not marked as such, and hold others nevertheless: BIT STRING, OCTET STRING, the
+// data objects of PIV and GIDS.
+static bool holds_others(unsigned tag)
+{
+    return tag == 0x03 || tag == 0x04 || tag == 0x53 || tag >> 8 == 0xdf;
+}
+
 static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
 {
     size_t lead = tag == 0x03 && n > 4;                     // BIT STRING: the unused bits
@@ -228,22 +234,23 @@ static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
     else if (n == 3 && !memcmp(p, "\1\0\1", 3)) return;    // RSA's exponent
     else if (tag == 0x1e) hide_text(p + 1, n - 1, 2);
     else if (tag == 0x17 || tag == 0x18) memcpy(p + n - 9, "01000000Z", 9);     // its month stays
-    else if ((tag == 0x04 || tag == 0x53 || lead) && depth < DEPTH_MAX && is_tlv(p, n))
-        hide(p, n, depth + 1);
+    else if (holds_others(tag) && depth < DEPTH_MAX && is_tlv(p, n)) hide(p, n, depth + 1);
     else if (hide_packed(p, n)) return;
     else if (is_text(p, n)) hide_text(p, n, 1);
     else hide_bytes(p, n);
 }
 
-// The parameters of a curve are no secret, only the point is.
+// The parameters of a curve are no secret. Where they stand beside a point, the curve's base point
+// takes its place: it lies on the curve, too, by which it may be known.
 static bool is_curve(struct tlv *t)
 {
     static const uint8_t der[] = { 2, 1, 1, 0x30 };
-    size_t n;
-    uint8_t *point = find_tlv(t->value, t->n, 0x86, &n);
+    size_t n, base_n;
     if (t->tag == 0x30) return t->n > 40 && !memcmp(t->value, der, sizeof der);
-    if (t->tag != 0x7f49 || !find_tlv(t->value, t->n, 0x85, &(size_t){ 0 })) return false;
-    if (point) hide_bytes(point, n);
+    uint8_t *point = find_tlv(t->value, t->n, 0x86, &n);
+    uint8_t *base = find_tlv(t->value, t->n, 0x84, &base_n);
+    if (t->tag != 0x7f49 || !point || !base || n != base_n) return false;
+    memcpy(point, base, n);
     return true;
 }
 
@@ -264,9 +271,9 @@ static void hide_one(struct tlv *t, int depth)
 static void hide(uint8_t *p, size_t n, int depth)
 {
     struct tlv t;
+    if (hide_packed(p, n)) return;
     for (; n && !is_blank(p, n); p += t.all, n -= t.all) {
         if (!take_tlv(p, n, &t)) {
-            if (hide_packed(p, n)) return;
             if (is_text(p, n)) hide_text(p, n, 1);
             else hide_bytes(p, n);
             return;

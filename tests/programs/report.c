@@ -10,7 +10,11 @@
 #include "../../examples/report.c"
 #undef main
 #include "kinds.h"
+#include "../sim/sim_cac.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_report.h"
+#include "../sim/sim_schsm.h"
+#include <glob.h>
 
 #define REPORT_MAX (1 << 20)
 #define SEEN_MAX   (1 << 16)
@@ -264,18 +268,18 @@ TEST(each_kind_is_shown_by_its_report)
 // A recording that another program made of a card is taken as the card.
 TEST(recorded_cards_are_shown_by_their_report)
 {
-    static char text[REPORT_MAX], path[512];
-    static const char *const names[] = { "isoapplet-v0", "oseid-myeid", "piv-canokey",
-                                         "piv-chain" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "tests/data/traces/%s.txt", names[i]);
-        FILE *f = fopen(path, "rb");
+    static char text[REPORT_MAX];
+    glob_t files = { 0 };
+    CHECK(!glob("tests/data/traces/*.txt", 0, NULL, &files) && files.gl_pathc >= 4);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        FILE *f = fopen(files.gl_pathv[i], "rb");
         size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
         CHECK(n);
         fclose(f);
         text[n] = 0;
-        compare_both(names[i], sim_report_new(text));
+        compare_both(files.gl_pathv[i], sim_report_new(text));
     }
+    globfree(&files);
 }
 
 TEST(piv_cards_are_shown_by_their_report)
@@ -290,11 +294,39 @@ TEST(piv_cards_are_shown_by_their_report)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("PIV", sim_piv_new(&all[i]));
 }
 
+TEST(cacs_are_shown_by_their_report)
+{
+    static const struct sim_cac_options all[] = {
+        { .second = false }, { .gzip = true, .whole = true }, { .no_ccc = true }, { .pki_only = true },
+        { .piv = true, .lost_by_failure = true }, { .persons = true, .small_key = true } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("CAC", sim_cac_new(&all[i]));
+}
+
+TEST(gids_cards_are_shown_by_their_report)
+{
+    static const struct sim_gids_options all[] = {
+        { .second = false }, { .plain = true, .extended = true }, { .ec = true, .pieces = true },
+        { .many = true }, { .no_certificate = true, .puk = true } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("GIDS", sim_gids_new(&all[i]));
+}
+
+TEST(hsms_are_shown_by_their_report)
+{
+    static const struct sim_schsm_options all[] = {
+        { .two = true }, { .curves = true, .cardcontact = true }, { .many = true, .pieces = true },
+        { .no_certificates = true, .short_only = true } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        compare_both("SmartCard-HSM", sim_schsm_new(&all[i]));
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     RUN(piv_cards_are_shown_by_their_report);
     RUN(recorded_cards_are_shown_by_their_report);
+    RUN(cacs_are_shown_by_their_report);
+    RUN(gids_cards_are_shown_by_their_report);
+    RUN(hsms_are_shown_by_their_report);
     RUN(each_kind_is_shown_by_its_report);
     return test_end();
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define EXCHANGES 1024
-#define FILES     256
+#define FILES     512
 #define AIDS      128
 #define PATH      16
 #define NONE      (-1)
