@@ -10058,7 +10058,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_PIN          0x81
 #define SCHSM_SO_PIN       0x88
 #define SCHSM_KEYS         256          // numbers that a key, certificate or data object can have
-#define SCHSM_BLOCKS       512          // bytes of a command of AES, at most
+#define SCHSM_BLOCKS       960          // bytes of a command of AES, at most
 #define SCHSM_SEQUENCE     5            // digits that end a holder reference
 #define SCHSM_TAG_OWN      0x85         // in what SELECT answers: options and version are its end
 

@@ -42,7 +42,7 @@ static CK_ULONG host_encrypt(const struct cards_secret *k, unsigned card, int mo
                              const uint8_t *in, size_t n, uint8_t *to)
 {
     uint8_t key[32], one[16];
-    size_t key_n = sim_myeid_secret(k->id, card, key), block = secret_block(k);
+    size_t key_n = kind->secret_value(k->id, card, key), block = secret_block(k);
     size_t pad = mode == SECRET_PAD ? block - n % block : 0;
     for (size_t at = 0; at < n + pad; at += block) {
         for (size_t i = 0; i < block; i++) {
@@ -88,11 +88,12 @@ static CK_RV secret_once(unsigned card, const struct cards_secret *k, int mode, 
     return rv ? rv : (decrypt ? C_Decrypt : C_Encrypt)(h, p, n, turned, len);
 }
 
+// The first of a type, or of AES where the card has no such; NULL: none.
 static const struct cards_secret *secret_for(CK_KEY_TYPE type)
 {
-    const struct cards_secret *k = kind->secrets;
-    while (k->type != type) k++;
-    return k;
+    for (unsigned i = 0; i < CARDS_SECRETS; i++)
+        if (kind->secrets[i].id && kind->secrets[i].type == type) return &kind->secrets[i];
+    return type == CKK_AES ? NULL : secret_for(CKK_AES);
 }
 
 static unsigned secrets_of(void)
@@ -115,11 +116,13 @@ static void check_secret_flag(CK_OBJECT_HANDLE key, CK_ATTRIBUTE_TYPE type, bool
 
 static void check_secret_flags(const struct cards_secret *k, CK_OBJECT_HANDLE key)
 {
-    static const CK_ATTRIBUTE_TYPE yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_LOCAL, CKA_SENSITIVE,
-        CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_ENCRYPT, CKA_DECRYPT },
+    static const CK_ATTRIBUTE_TYPE yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT,
+        CKA_DECRYPT }, life[] = { CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE },
         no[] = { CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_DERIVE, CKA_MODIFIABLE, CKA_COPYABLE,
                  CKA_DESTROYABLE, CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) check_secret_flag(key, yes[i], true);
+    for (size_t i = 0; i < sizeof life / sizeof *life; i++)
+        check_secret_flag(key, life[i], !kind->silent_secrets);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) check_secret_flag(key, no[i], false);
     check_secret_flag(key, CKA_WRAP, k->wraps);
     check_secret_flag(key, CKA_UNWRAP, k->wraps);
@@ -141,7 +144,7 @@ static void check_secret_object(const struct cards_secret *k)
     CHECK_RV(secret_of(0, k, &key), CKR_OK);
     CHECK_RV(C_GetAttributeValue(sessions[0], key, a, 6), CKR_OK);
     CHECK_EQ(type, k->type);
-    CHECK_EQ(len, sim_myeid_secret(k->id, false, value));
+    CHECK_EQ(len, kind->secret_value(k->id, false, value));
     CHECK_EQ(id, k->id);
     CHECK(a[4].ulValueLen == strlen(k->label) && !memcmp(label, k->label, a[4].ulValueLen));
     CHECK_EQ(a[2].ulValueLen, 3 * sizeof *allowed);
@@ -159,13 +162,13 @@ static void check_secret_mechanisms(void)
 {
     static const CK_MECHANISM_TYPE des[] = { CKM_DES3_ECB, CKM_DES3_CBC, CKM_DES3_CBC_PAD },
         aes[] = { CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD };
-    bool card = kind->does_secrets;
+    bool card = kind->does_secrets, card_des = kind->does_des3;
     CK_MECHANISM_INFO info;
     for (size_t i = 0; i < 3 && !test_failing; i++) {
         CK_FLAGS both = CKF_ENCRYPT | CKF_DECRYPT | (i == 2 ? CKF_WRAP | CKF_UNWRAP : 0);
         CHECK_RV(C_GetMechanismInfo(slots[0][0], des[i], &info),
-                 card ? CKR_OK : CKR_MECHANISM_INVALID);
-        if (card) CHECK(info.flags == (CKF_HW | both) && info.ulMinKeySize == 16 &&
+                 card_des ? CKR_OK : CKR_MECHANISM_INVALID);
+        if (card_des) CHECK(info.flags == (CKF_HW | both) && info.ulMinKeySize == 16 &&
                         info.ulMaxKeySize == 24);
         CHECK_RV(C_GetMechanismInfo(slots[0][0], aes[i], &info), CKR_OK);
         CHECK(info.flags == ((card ? CKF_HW : 0) | both));
@@ -309,12 +312,12 @@ TEST(cards_secrets_of_a_session)
     CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type },
                          { CKA_VALUE, value, 16 }, { CKA_ENCRYPT, &yes, 1 } };
     CK_OBJECT_HANDLE key;
-    const struct cards_secret *aes = secret_for(CKK_AES), *des = secret_for(CKK_DES3);
-    CK_MECHANISM m = secret_mechanism(aes, SECRET_CBC), d = secret_mechanism(des, SECRET_ECB);
+    const struct cards_secret *aes = secret_for(CKK_AES);
+    CK_MECHANISM m = secret_mechanism(aes, SECRET_CBC), d = { CKM_DES3_ECB, NULL, 0 };
     CK_ULONG len = sizeof turned;
     begin(1);
     CHECK_RV(open_token(0, 0, false), CKR_OK);
-    sim_myeid_secret(aes->id, false, value);
+    kind->secret_value(aes->id, false, value);
     CHECK_RV(C_CreateObject(sessions[0], t, 4, &key), CKR_OK);
     unsigned at = cards[0]->apdus;
     CHECK_RV(C_EncryptInit(sessions[0], &m, key), CKR_OK);
@@ -324,7 +327,8 @@ TEST(cards_secrets_of_a_session)
     t[1].pValue = &three;
     t[2].ulValueLen = 24;
     CHECK_RV(C_CreateObject(sessions[0], t, 4, &key), CKR_OK);
-    CHECK_RV(C_EncryptInit(sessions[0], &d, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    CHECK_RV(C_EncryptInit(sessions[0], &d, key),
+             kind->does_des3 ? CKR_KEY_FUNCTION_NOT_PERMITTED : CKR_MECHANISM_INVALID);
     end();
 }
 
@@ -389,8 +393,10 @@ TEST(cards_secrets_refuse)
     if (test_failing) return;
     CHECK_RV(secret_of(0, aes, &key), CKR_OK);
     CHECK_RV(secret_of(0, des, &three), CKR_OK);
-    CHECK_RV(secret_init(false, CKM_DES3_CBC, 8, key), CKR_KEY_TYPE_INCONSISTENT);
-    CHECK_RV(secret_init(true, CKM_AES_CBC, 16, three), CKR_KEY_TYPE_INCONSISTENT);
+    if (kind->does_des3) {
+        CHECK_RV(secret_init(false, CKM_DES3_CBC, 8, key), CKR_KEY_TYPE_INCONSISTENT);
+        CHECK_RV(secret_init(true, CKM_AES_CBC, 16, three), CKR_KEY_TYPE_INCONSISTENT);
+    }
     CHECK_RV(C_EncryptInit(sessions[0], &g, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
     CHECK_RV(C_DecryptInit(sessions[0], &c, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
     CHECK_RV(C_SignInit(sessions[0], &mac, key), CKR_KEY_TYPE_INCONSISTENT);
@@ -482,7 +488,7 @@ TEST(cards_secrets_exclusive)
         unsigned at = cards[0]->apdus;
         CHECK_RV(secret_once(0, k, uses[i].mode, uses[i].decrypt,
                              uses[i].decrypt ? cryptogram : long_text, 16, &len), CKR_OK);
-        CHECK_EQ(cards[0]->apdus - at, uses[i].commands);
+        CHECK_EQ(cards[0]->apdus - at, kind->names_keys ? 1 : uses[i].commands);
         CHECK(!memcmp(turned, uses[i].decrypt ? long_text : cryptogram, 16));
     }
     end();

@@ -10,6 +10,7 @@
 #include "../sim/sim_generic.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_schsm.h"
 
 #define CARDS_KEYS 8
 #define CARDS_SECRETS 6
@@ -28,7 +29,7 @@ struct cards_key {
     unsigned pss;                   // as of the kind, where it is not the kind's; 0: it is
 };
 
-// A secret key; its value is its card's to tell (sim_myeid_secret).
+// A secret key; its value is its card's to tell: secret_value.
 struct cards_secret {
     CK_BYTE id;                     // CKA_ID; 0: no more keys
     CK_KEY_TYPE type;
@@ -54,7 +55,11 @@ struct cards_kind {
     // the first RSA key, and the first EC key, after it. 0: not held to one.
     unsigned token_info, list, rsa, ec, again;
     struct cards_secret secrets[CARDS_SECRETS];
-    bool does_secrets;              // the card does AES and 3DES with such keys
+    size_t (*secret_value)(uint8_t id, bool second, uint8_t *value);
+    bool does_secrets;              // the card does AES with such keys
+    bool does_des3;                 // and 3DES
+    bool silent_secrets;            // their descriptions say nothing of their life: where they are from
+    bool names_keys;                // the command of a key names it: there is no other before it
     // The most commands with them, after the token: to list them with all they are; the first
     // encryption, of a block, with a login; and exactly each further one.
     unsigned secret_list, secret_first, secret_again;
@@ -114,6 +119,24 @@ static inline struct sim_card *cards_myeid_two(bool second)
     return sim_myeid_new(&o);
 }
 
+static inline struct sim_card *cards_schsm_two(bool second)
+{
+    struct sim_schsm_options o = { .second = second, .two = true };
+    return sim_schsm_new(&o);
+}
+
+static inline struct sim_card *cards_schsm(bool second)
+{
+    struct sim_schsm_options o = { .second = second };
+    return sim_schsm_new(&o);
+}
+
+static inline struct sim_card *cards_schsm_cardcontact(bool second)
+{
+    struct sim_schsm_options o = { .second = second, .cardcontact = true };
+    return sim_schsm_new(&o);
+}
+
 static inline struct sim_card *cards_esteid(bool second)
 {
     struct sim_esteid_options o = { .second = second };
@@ -166,6 +189,8 @@ static inline struct sim_card *cards_belpic_ec(bool second)
     { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", true }, \
     { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
     { 0x14, CKK_DES2, "3DES-112", false } }
+#define CARDS_SCHSM_SECRETS { \
+    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_AES, "AES-128", false } }
 #define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
 #define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
 
@@ -194,6 +219,16 @@ static inline struct sim_card *cards_belpic_ec(bool second)
 // all, 4.0 four of three pieces each, 26 in all. S SELECT, VERIFY, ODF, PrKDF, PuKDF, the public key
 // that checks the signature (RSA's is of two pieces on 4.0), MSE, the signature: 13 on 4.0, E 12.
 // 4.5 is held to 17 for both, as the card of two keys.
+
+// The keys of tests/sim/sim_schsm.h. T 4 (SELECT, the device's certificate, the tries, TokenInfo), L 5
+// for two keys (the list, and of each key its description and certificate), S 6 (SELECT, VERIFY, the
+// list, the description, the certificate, the signature), E 7.
+#define CARDS_SCHSM {                                                                            \
+    { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },                         \
+    { 3, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },                                \
+    { 4, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, true, 0, 0 },                                 \
+    { 5, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, true, 0, 0 },                                 \
+    { 6, SIM_RSA2048B, SIM_RSA2048A, CARDS_RSA, 0, false, true, 0, 0 } }
 
 // Two PINs, a P-384 key for each: the second wants its PIN each time.
 #define CARDS_TWO_PINS(tries) {                                                                  \
@@ -225,7 +260,7 @@ static const struct cards_kind cards_kinds[] = {
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
       .token_info = 5, .list = 32, .rsa = 17, .ec = 17, .again = 1, .pss = 2, .raw = true,
-      .does_secrets = true },
+      .does_secrets = true, .does_des3 = true },
     { .name = "MyEID 4.5", .make = cards_myeid, .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },
@@ -233,7 +268,8 @@ static const struct cards_kind cards_kinds[] = {
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 },
                 { 5, SIM_RSA4096, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } },
       .data = 1, .data_private = 1, .token_info = 5, .list = 30, .rsa = 17, .ec = 17, .again = 1,
-      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true, .does_des3 = true,
+      .secret_value = sim_myeid_secret,
       .secret_list = 14, .secret_first = 14, .secret_again = 2 },
     { .name = "MyEID 4.0", .make = cards_myeid_classic,
       .tokens = { { "123456", "12345678", 0, 3 } },
@@ -242,8 +278,26 @@ static const struct cards_kind cards_kinds[] = {
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 0, false, false, 0, 0 },
                 { 4, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, false, 0, 0 } },
       .data = 1, .data_private = 1, .token_info = 5, .list = 37, .rsa = 21, .ec = 20, .again = 1,
-      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true,
+      .pss = 2, .raw = true, .secrets = CARDS_MYEID_SECRETS, .does_secrets = true, .does_des3 = true,
+      .secret_value = sim_myeid_secret,
       .secret_list = 17, .secret_first = 17, .secret_again = 2 },
+    { .name = "SmartCard-HSM, 2 keys", .make = cards_schsm_two,
+      .tokens = { { "123456", "3537363231383830", 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 3, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
+      .token_info = 5, .list = 12, .rsa = 12, .ec = 12, .again = 1, .pss = 2, .raw = true,
+      .names_keys = true, .does_secrets = true, .public_certificates = true },
+    { .name = "Pico HSM", .make = cards_schsm, .tokens = { { "123456", "3537363231383830", 0, 3 } },
+      .keys = CARDS_SCHSM, .data = 1, .data_private = 1, .authorities = 1, .token_info = 5,
+      .again = 1, .pss = 2, .raw = true, .names_keys = true, .secrets = CARDS_SCHSM_SECRETS,
+      .secret_value = sim_schsm_secret, .does_secrets = true, .silent_secrets = true,
+      .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
+    { .name = "CardContact's HSM", .make = cards_schsm_cardcontact,
+      .tokens = { { "123456", "3537363231383830", 0, 3 } }, .keys = CARDS_SCHSM, .data = 1,
+      .data_private = 1, .authorities = 1, .token_info = 5, .again = 1, .pss = 2, .raw = true,
+      .names_keys = true, .no_chains = true, .secrets = CARDS_SCHSM_SECRETS,
+      .secret_value = sim_schsm_secret, .does_secrets = true, .silent_secrets = true,
+      .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
       .public_certificates = true },

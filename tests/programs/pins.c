@@ -11,6 +11,7 @@
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_pinpad.h"
+#include "../sim/sim_schsm.h"
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include "../pcsc/pcsc_stand_in.h"
 #include <winscard.h>
@@ -27,12 +28,14 @@ static const struct kind {
     bool verifies;                              // C_Login asks the card
     bool changes;                               // the PUK can be changed
     bool only_login;                            // a pinpad is no use for new PINs
+    bool types_no_puk;                          // a pinpad cannot encode it
 } *kind;
 
 static struct sim_card *make_piv(void)       { return sim_piv_new(&whole); }
 static struct sim_card *make_generic(void)   { return sim_generic_new(NULL); }
 static struct sim_card *make_isoapplet(void) { return sim_isoapplet_new(NULL); }
 static struct sim_card *make_myeid(void)     { return sim_myeid_new(NULL); }
+static struct sim_card *make_schsm(void)     { return sim_schsm_new(NULL); }
 static struct sim_card *make_esteid(void)    { return sim_esteid_new(NULL); }
 static struct sim_card *make_fineid(void)    { return sim_fineid_new(NULL); }
 static struct sim_card *make_belpic(void)    { return sim_belpic_new(NULL); }
@@ -65,6 +68,8 @@ static const struct kind kinds[] = {
     { "IsoApplet", make_isoapplet, "1234567812345678", "8765432187654321", "123456781234567", 5,
       false, false, true },
     { "MyEID", make_myeid, "12345678", "87654321", "123", 10, false, false, false },
+    { "SmartCard-HSM", make_schsm, "3537363231383830", "0123456789abcdef", "353736323138383", 15,
+      true, true, false, true },
     { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false },
     { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false },
     { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false },
@@ -753,6 +758,12 @@ static void pad_unblock(void)
     if (kind->only_login) return;
     CHECK_RV(begin_at(kind, offered, 0, 0), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
+    if (kind->types_no_puk) {
+        CHECK_RV(login_at_pad(session, CKU_SO), CKR_ARGUMENTS_BAD);
+        CHECK_EQ(pad.entries, 0);
+        scene_end();
+        return;
+    }
     lock_pin(session);
     if (test_failing) return;
     pad.cancel = true;

@@ -607,7 +607,7 @@ static void schsm_check_crypt(bool ecb, size_t n, bool extended)
     CHECK_ST(schsm_crypt(&card_it, &p15_scripted_object, &use, false, bytes_of(iv, 16), bytes_of(want, n),
                          p15_scratch(), &again), ST_OK);
     CHECK(again.n == n && !memcmp(back, in, n));
-    CHECK(schsm_aes_most <= (extended ? SCHSM_BLOCKS : 240));
+    CHECK(schsm_aes_most <= (extended ? SCHSM_BLOCKS : 240u));
     p15_end_script();
 }
 
