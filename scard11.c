@@ -15645,29 +15645,38 @@ static st life_end_verified(struct reader *reader, struct token *token)
     return card_verified(token) ? life_reset(card) : ST_OK;
 }
 
-// Is somebody logged in to another application? To select the token's would end that.
+// Is somebody logged in to another application, on the card itself? To select the token's would end
+// that.
 static bool life_would_cost(const struct card *card, const struct token *token)
 {
     for (u32 i = 0; i < card->token_count; i++) {
         const struct token *other = &card->tokens[i];
-        if (card_logged_in(other) && !card_same_application(other, token)) return true;
+        if (card_same_application(other, token) || !card_verified(other)) continue;
+        if (card_logged_in(other) && !other->stale) return true;
     }
     return false;
 }
 
-// Has the card itself forget what is verified of a token that is logged out, and of those of other
-// applications, whose logins ended when another one was selected: as far as is known (verified).
-// What that would cost another's login waits for the end of it.
-static st life_end_all_verified(struct reader *reader, const struct token *out)
+// Has the card itself forget what may be verified of a token, unless that would cost another's
+// login: then it waits for the end of that one.
+static st life_end_if_free(struct reader *reader, struct token *token)
+{
+    if (!card_verified(token) || life_would_cost(reader->card, token)) return ST_OK;
+    st s = life_end_verified(reader, token);
+    return run_is_fatal(s) ? s : ST_OK;
+}
+
+// Has the card itself forget what is verified of a token that is logged out; and of those of other
+// applications, whose logins ended when another one was selected: on the card, too, but nobody has
+// seen that.
+static st life_end_all_verified(struct reader *reader, struct token *out)
 {
     struct card *card = reader->card;
+    TRY(life_end_if_free(reader, out));
     for (u32 i = 0; i < card->token_count; i++) {
         struct token *token = &card->tokens[i];
-        bool left = !card_logged_in(token) && !card_same_application(token, out);
-        if (!card_verified(token) || (token != out && !left)) continue;
-        if (life_would_cost(card, token)) continue;
-        st s = life_end_verified(reader, token);
-        if (run_is_fatal(s)) return s;
+        if (card_logged_in(token) || card_same_application(token, out)) continue;
+        TRY(life_end_if_free(reader, token));
     }
     return ST_OK;
 }

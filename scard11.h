@@ -119,7 +119,9 @@
 // SCARD11_READER_SLOTS: how many slot IDs each reader owns, 1 to 8. A card with several tokens
 // (applications or user PINs) needs one for each token. From C_Initialize on, readers get their IDs
 // in the order in which they are first seen: with 2, the first reader has 0 and 1, the next one 2
-// and 3.
+// and 3. 2 are enough for the cards that are supported: security keys have PIV and OpenPGP, eIDs
+// two PINs. Only MyEID, and cards of other makers with PKCS#15, may have more PINs. Each further
+// one takes about 500 bytes of memory for each card that is in.
 #ifndef SCARD11_READER_SLOTS
 #define SCARD11_READER_SLOTS 2
 #endif
@@ -635,6 +637,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         IDs when SCARD11_READERS_MAX other readers have come. If it comes back,
 //                         it gets new ones. With CK_TRUE the list includes cards that no driver
 //                         knows.
+//                         The tokens of a card have its slots in an order that is the same each
+//                         time: PIV before OpenPGP, the first PIN before the second. A card that
+//                         another program has when it is first looked at is the exception, if that
+//                         program is logged in to one of two applications: that one has the first
+//                         slot, and the other is looked for, and listed, when the program has let
+//                         the card go or has been logged out. A token's model, serial number and
+//                         label are the better way to tell it.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for a card that no driver knows.
 //                         CKR_DEVICE_ERROR while another program has the card to itself.
 //                         A call that needs no session leaves the card connected, but shared. A
@@ -685,6 +694,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         messages are English. The library does not use a pinpad for a PIN whose
 //                         form the pinpad cannot be told (half-nibble BCD, blocks of more than 15
 //                         bytes).
+//                         A card with several applications (PIV and OpenPGP) has one selected at a
+//                         time. To use the other one's token is a SELECT, and on the known cards
+//                         that ends the login: the first token's sessions become public, as if
+//                         another program had done it. What is remembered of a token is told
+//                         without the card, and costs no login. With SCARD11_PIN_CACHE the login
+//                         comes back by itself.
 //   C_LoginUser           Does what C_Login does, and ignores the name.
 //   C_Logout              Ends the login on the card itself, which then asks for the PIN again. The
 //                         end of the last session and C_Finalize do the same. If a card has no
