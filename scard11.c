@@ -88,7 +88,7 @@
  *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
- *                 >>piv >>pivkey         PIV and YubiKey: what the card says; driver: its keys
+ *                 >>piv >>pivkey >>openpgp >>openpgpkey  PIV, OpenPGP: what it says; its keys
  *                 >>isoapplet >>schsm    drivers: IsoApplet; SmartCard-HSM
  *                 >>myeid >>gids >>cac   drivers: MyEID and OsEID; GIDS; CAC
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
@@ -4508,6 +4508,7 @@ struct object {
     enum alg_type type;             // of one that has not been read yet, or of a session's
     u32   use;                      // CARD_SIGN ...
     u32   access;                   // of one on the card: CARD_SENSITIVE ...
+    u32   touch;                    // of a private one: SCARD11_TOUCH_...
     const struct alg_key *key;      // shared between its private and its public half
     u32   card_pads;                // CARD_SCHEME ...: the card itself pads so, and only so. The
                                     // driver takes off what the host padded by PKCS#1. 0: it takes
@@ -9211,7 +9212,7 @@ static st piv_read_history(struct card *card, struct token *token, struct scratc
 #define PIVKEY_TAG_INFO      0x71       // CertInfo
 #define PIVKEY_INFO_GZIP     0x81       // bits of it; either says that it is compressed
 
-// PIN policies that metadata tells (Yubico).
+// PIN policies that metadata tells (Yubico). Its touch policies have SCARD11_TOUCH_'s numbers.
 #define PIVKEY_NEVER         1
 #define PIVKEY_ALWAYS        3
 #define PIVKEY_MATCH_ALWAYS  5          // the PIN or a finger, each time
@@ -9353,6 +9354,7 @@ static st pivkey_read_metadata(struct card *card, struct object *like, struct al
         u8 policy = part.p[0];
         pivkey_set_policy(like, policy == PIVKEY_NEVER);
         like->always_auth = policy == PIVKEY_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
+        if (part.n >= 2 && part.p[1] <= SCARD11_TOUCH_CACHED) like->touch = part.p[1];
     }
     like->unread = false;
     if (!key) return ST_OK;
@@ -9780,6 +9782,1166 @@ static const struct driver driver_piv = {
     .sign    = pivkey_sign,
     .decrypt = pivkey_decrypt,
     .derive  = pivkey_derive,
+};
+#endif
+
+/* ================================================================================================
+ * MARK: - >>openpgp
+ * What an OpenPGP card is, and what it says of itself.
+ *
+ * Owns    the data objects, makers and passwords of OpenPGP cards; struct openpgp; recognising and
+ *         naming the card; which keys there are; what is made of a PIN before it is sent (KDF-DO)
+ * Uses    >>tlv >>x509 >>alg >>apdu >>link >>iso >>card >>place >>secret
+ * Names   openpgp_
+ * Specs   OpenPGP smart card application 2.0 to 3.4
+ * Tests   tests/unit/openpgp.c
+ *
+ * An OpenPGP card is one application with three keys, each for one job: signatures, decryption,
+ * authentication. One data object (6E) tells almost all of it: who made it, what it can, which keys
+ * there are and of which kind, how many tries are left. The driver's table and what it does with
+ * keys are in >>openpgpkey.
+ * ==============================================================================================*/
+
+#if SCARD11_OPENPGP
+
+// The application's AID without what follows: version, maker, serial number, two bytes more.
+static const u8 openpgp_aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+#define OPENPGP_AID_LEN   16
+
+// One password, PW1, has two references: what is for signatures wants it under its own.
+#define OPENPGP_PW1_SIGN  0x81
+#define OPENPGP_PW1       0x82
+#define OPENPGP_PW3       0x83
+#define OPENPGP_PW1_LEAST 6             // characters (4.3.1)
+#define OPENPGP_PW3_LEAST 8             // and of the resetting code
+#define OPENPGP_INS_GET_DATA 0xca
+
+// Data objects. Those of a key are three, one after the other.
+#define OPENPGP_DO_AID          0x4f
+#define OPENPGP_DO_HOLDER       0x65
+#define OPENPGP_DO_APPLICATION  0x6e
+#define OPENPGP_DO_MORE         0x73    // in 6E: the ones from here on, but for F9 and 7F21
+#define OPENPGP_DO_ABILITIES    0xc0
+#define OPENPGP_DO_ALGORITHM    0xc1
+#define OPENPGP_DO_PASSWORDS    0xc4
+#define OPENPGP_DO_FINGERPRINTS 0xc5
+#define OPENPGP_DO_DATES        0xcd
+#define OPENPGP_DO_TOUCH        0xd6
+#define OPENPGP_DO_KEYS         0xde
+#define OPENPGP_DO_KDF          0xf9
+#define OPENPGP_DO_CERTIFICATE  0x7f21
+
+// The first byte of "extended capabilities" (4.4.3.7); and where, from version 3.0 on, is said that
+// there is a MANAGE SECURITY ENVIRONMENT.
+#define OPENPGP_HAS_CHALLENGE 0x40
+#define OPENPGP_HAS_PRIVATE   0x08      // data objects 0101 to 0104
+#define OPENPGP_HAS_KDF       0x01
+#define OPENPGP_MSE_AT        9
+
+// The keys, as the card numbers them from 1 on.
+enum { OPENPGP_SIG, OPENPGP_DEC, OPENPGP_AUT, OPENPGP_KEYS };
+
+// The passwords, as C4 and the KDF-DO have them.
+enum { OPENPGP_OF_PW1, OPENPGP_OF_CODE, OPENPGP_OF_PW3, OPENPGP_PASSWORDS };
+#define OPENPGP_STATE_LEN 7             // of C4: one signature or more, three lengths, three counts
+
+// What a maker's cards do that the specification does not say.
+enum openpgp_quirk {
+    // QUIRK(YubiKey before 5.4.4): SELECT DATA wants a length before what it is given.
+    OPENPGP_DATA_LENGTH = 1,
+    // QUIRK(YubiKey 4, NEO): before version 3.1 nothing ends a login but that SELECT does, there.
+    OPENPGP_SELECT_ENDS = 2,
+};
+
+static const struct openpgp_maker {
+    u16 number;
+    u8  quirks;                         // enum openpgp_quirk
+    const char *name;                   // as GnuPG shows it
+} openpgp_makers[] = {
+    { 0x0001, 0, "PPC Card Systems" },  { 0x0002, 0, "Prism" },
+    { 0x0003, 0, "OpenFortress" },      { 0x0004, 0, "Wewid" },
+    { 0x0005, 0, "ZeitControl" },
+    { 0x0006, OPENPGP_DATA_LENGTH | OPENPGP_SELECT_ENDS, "Yubico" },
+    { 0x0007, 0, "OpenKMS" },           { 0x0008, 0, "LogoEmail" },
+    { 0x0009, 0, "Fidesmo" },           { 0x000a, 0, "VivoKey" },
+    { 0x000b, 0, "Feitian Technologies" }, { 0x000d, 0, "Dangerous Things" },
+    { 0x000e, 0, "Excelsecu" },         { 0x000f, 0, "Nitrokey" },
+    { 0x0010, 0, "NeoPGP" },            { 0x0011, 0, "Token2" },
+    { 0xf1d0, 0, "CanoKeys" },          { 0xf517, 0, "FSIJ" },
+    { 0xafaf, 0, "SmartPGP" },          // as it is, where nobody gave it a number
+};
+
+struct openpgp_key {
+    struct alg_key key;                 // spki empty: kind and size are all that is known of it
+    bool there;
+    u32  touch;                         // SCARD11_TOUCH_...
+    u32  access;                        // CARD_LOCAL ...
+    // The rest is of >>openpgpkey.
+    bool listed;                        // its objects are in the card's table
+    bool certificate_read;              // it is, too; or there is none
+    const struct x509 *x509;            // of the certificate of this very key
+    struct object *private_object, *public_object;
+};
+
+// What is known of one card.
+struct openpgp {
+    u32  version;                       // of the specification: 0304
+    u32  quirks;                        // enum openpgp_quirk
+    u8   abilities;                     // OPENPGP_HAS_...
+    bool mse;                           // it has MANAGE SECURITY ENVIRONMENT
+    bool swapped;                       // a key was set for the other one's job
+    bool with_length;                   // SELECT DATA was taken so: OPENPGP_DATA_LENGTH
+    bool code;                          // the PUK is the resetting code, not PW3
+    bool kdf_known;
+    bool data_listed;
+    u64  kdf_connects;                  // link.count->connects when the KDF-DO was read
+    struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
+    struct openpgp_key keys[OPENPGP_KEYS];
+    struct card_kdf kdf[OPENPGP_PASSWORDS];
+    u8   salts[OPENPGP_PASSWORDS][16];
+};
+
+// ---- Data objects ----
+
+// GET DATA. Only ST_OK, ST_NOT_FOUND and ST_NOT_LOGGED_IN are answers of an OpenPGP application.
+static st openpgp_get(struct card *card, u32 object, struct buf *out)
+{
+    bool small = object == OPENPGP_DO_AID || object == OPENPGP_DO_KDF ||
+                 object == OPENPGP_DO_PASSWORDS;
+    struct apdu cmd = { .ins = OPENPGP_INS_GET_DATA, .p1 = (u8)(object >> 8), .p2 = (u8)object,
+                        .le = small ? APDU_LE_SHORT : APDU_LE_ALL };
+    st s = link_exchange(&card->link, &cmd, out);
+    switch (s) {
+    case SW_DATA_NOT_FOUND: case SW_FILE_NOT_FOUND:
+    case SW_WRONG_P1P2: case SW_INCORRECT_P1P2: return ST_NOT_FOUND;
+    case SW_SECURITY_STATUS:                    return ST_NOT_LOGGED_IN;
+    default:                                    return s;
+    }
+}
+
+// Cards give a data object with its tag and length, or without.
+static bytes openpgp_unwrap(bytes value, u32 tag)
+{
+    struct tlv tlv;
+    bytes rest = value;
+    return tlv_take(&rest, tag, &tlv) || rest.n ? value : tlv.value;
+}
+
+// The data object of a tag among siblings, or as much of it as there is.
+// QUIRK(YubiKey): a length inside may be wrong: the one outside is right.
+static bool openpgp_find_in(bytes in, u32 tag, bytes *value)
+{
+    struct tlv tlv;
+    while (!tlv_read(&in, true, &tlv)) {
+        if (tlv.tag != tag) continue;
+        *value = tlv.value;
+        return true;
+    }
+    return false;
+}
+
+// A data object of those that 6E holds, there or in 73; empty where it is not.
+static bytes openpgp_find(bytes application, u32 tag)
+{
+    bytes more, value = BYTES_NONE;
+    if (openpgp_find_in(application, tag, &value)) return value;
+    if (openpgp_find_in(application, OPENPGP_DO_MORE, &more)) openpgp_find_in(more, tag, &value);
+    return value;
+}
+
+static bool openpgp_is_aid(bytes aid)
+{
+    return aid.n == OPENPGP_AID_LEN && bytes_begin(aid, bytes_of(openpgp_aid, sizeof openpgp_aid));
+}
+
+// Reads 6E: what is in it. QUIRK(Pico OpenPGP): it comes without its own tag.
+static st openpgp_read_application(struct card *card, struct scratch *scratch, bytes *in)
+{
+    struct buf out = scratch_rest(scratch);
+    TRY(openpgp_get(card, OPENPGP_DO_APPLICATION, &out));
+    bytes answer = scratch_keep(scratch, &out);
+    if (tlv_open_some(answer, true, OPENPGP_DO_APPLICATION, in)) *in = answer;
+    return openpgp_is_aid(openpgp_find(*in, OPENPGP_DO_AID)) ? ST_OK : ST_PROTOCOL;
+}
+
+// ---- Selecting, and what shows that it was ----
+
+static st openpgp_select(struct card *card, struct token *token, const struct place *place)
+{
+    (void)token; (void)place;               // there is one place
+    bytes aid = bytes_of(openpgp_aid, sizeof openpgp_aid);
+    return iso_select_aid(&card->link, ISO_FCI, aid, NULL);
+}
+
+// What no other card has: serial numbers are given out by makers, and test cards share them. The
+// fingerprints and dates of the keys go with it: another program that makes new ones makes it
+// another card, of which nothing is remembered.
+static st openpgp_identity(bytes application, struct scratch *scratch, bytes *value)
+{
+    static const u32 parts[] = { OPENPGP_DO_AID, OPENPGP_DO_FINGERPRINTS, OPENPGP_DO_DATES };
+    struct buf out = scratch_buf(scratch, 128);
+    for (size_t i = 0; i < COUNT(parts); i++) buf_put(&out, openpgp_find(application, parts[i]));
+    *value = buf_bytes(&out);
+    return out.full ? ST_PROTOCOL : ST_OK;
+}
+
+// DO 4F is the whole AID, with maker and serial number: no other application has that.
+static st openpgp_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
+                           bytes *value)
+{
+    bytes application;
+    (void)token;
+    if (ref == OPENPGP_DO_APPLICATION) {
+        TRY(openpgp_read_application(card, scratch, &application));
+        return openpgp_identity(application, scratch, value);
+    }
+    struct buf out = scratch_buf(scratch, APDU_LE_SHORT);
+    TRY(openpgp_get(card, OPENPGP_DO_AID, &out));
+    *value = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_AID);
+    return openpgp_is_aid(*value) ? ST_OK : ST_NOT_FOUND;
+}
+
+// Makes sure of the application. Without a login, too, its landmark is asked for before a SELECT:
+// that would end the login of another program, such as GnuPG.
+static st openpgp_be_sure(struct card *card, struct token *token, struct scratch scratch)
+{
+    if (card->sure) return ST_OK;
+    TRY(link_ready(&card->link));
+    st s = place_find_landmark(card, token, token->landmark, scratch);
+    return s == ST_NOT_FOUND ? place_select(card, token) : s;
+}
+
+// ---- Its name ----
+
+static const struct openpgp_maker *openpgp_maker_of(bytes aid)
+{
+    for (size_t i = 0; i < COUNT(openpgp_makers); i++)
+        if (openpgp_makers[i].number == bytes_number(bytes_of(aid.p + 8, 2)))
+            return &openpgp_makers[i];
+    return NULL;
+}
+
+// Version, maker and serial number, from the AID (4.2.1); the serial number as GnuPG shows it.
+static void openpgp_name(struct token *token, bytes aid)
+{
+    struct openpgp *openpgp = token->state;
+    const struct openpgp_maker *maker = openpgp_maker_of(aid);
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
+    buf_put_hex(&serial, bytes_of(aid.p + 10, 4));
+    buf_put_text(&label, "OpenPGP ");
+    buf_put(&label, buf_bytes(&serial));
+    strcpy(token->maker, maker ? maker->name : "OpenPGP");
+    openpgp->quirks = maker ? maker->quirks : 0;
+    openpgp->version = (u32)bytes_number(bytes_of(aid.p + 6, 2));
+    token->firmware.major = aid.p[6];
+    token->firmware.minor = aid.p[7];
+    openpgp->identity.unique = bytes_trim(bytes_of(aid.p + 10, 4)).n > 0;
+}
+
+// ---- Passwords ----
+
+// Tries left of a password; -1: the card did not say.
+static int openpgp_tries(bytes state, u32 password)
+{
+    return state.n >= OPENPGP_STATE_LEN ? state.p[4 + password] : -1;
+}
+
+// The longest that a password may be. The first bit says that it may come in another format, too.
+static u8 openpgp_longest(bytes state, u32 password)
+{
+    u8 most = state.n >= OPENPGP_STATE_LEN ? state.p[1 + password] & 0x7f : 0;
+    return most && most < CARD_PIN_MAX ? most : CARD_PIN_MAX;
+}
+
+// What ends a login. Before version 3.1 nothing is sure to, and some cards say yes to VERIFY with
+// P1 FF as if it were a question.
+static u8 openpgp_logout_by(const struct openpgp *openpgp)
+{
+    if (openpgp->version >= 0x0301) return LOGOUT_VERIFY_FF;
+    return openpgp->quirks & OPENPGP_SELECT_ENDS ? LOGOUT_SELECT : LOGOUT_RESET;
+}
+
+// The tries that are left, as C4 says.
+static void openpgp_note_tries(struct token *token, bytes state)
+{
+    const struct openpgp *openpgp = token->state;
+    for (u32 i = 0; i < token->credential_count; i++) {
+        struct credential *credential = &token->credentials[i];
+        u32 of = openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
+        if (credential->role != ROLE_PUK) of = OPENPGP_OF_PW1;
+        credential->tries = openpgp_tries(state, of);
+        if (credential->tries > credential->tries_max) credential->tries_max = credential->tries;
+    }
+}
+
+// PW1 for its user, under both of its references; a signature may want it each time (C4, first
+// byte 00). What unblocks it is PW3, which VERIFY takes; where that is blocked, the resetting code,
+// if one is set. No empty VERIFY asks for the tries: C4 tells them.
+// QUIRK(CanoKey): an empty VERIFY ends a login.
+static void openpgp_set_credentials(struct token *token, bytes state)
+{
+    struct openpgp *openpgp = token->state;
+    struct credential pin = { .role = ROLE_USER, .reference = OPENPGP_PW1,
+                              .set_by = OPENPGP_PW1_SIGN, .coding = CARD_PIN_UTF8,
+                              .min = OPENPGP_PW1_LEAST,
+                              .max = openpgp_longest(state, OPENPGP_OF_PW1),
+                              .logout_by = openpgp_logout_by(openpgp) };
+    struct credential sign = pin, puk = pin;
+    sign.role = ROLE_SIGN;
+    sign.reference = OPENPGP_PW1_SIGN;
+    sign.same_as = 1;
+    sign.apart = state.n && !state.p[0];
+    openpgp->code = !openpgp_tries(state, OPENPGP_OF_PW3) &&
+                    openpgp_tries(state, OPENPGP_OF_CODE) > 0;
+    puk.role = ROLE_PUK;
+    puk.reference = OPENPGP_PW3;
+    puk.set_by = 0;
+    puk.min = OPENPGP_PW3_LEAST;
+    puk.max = openpgp_longest(state, openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3);
+    puk.presented = !openpgp->code;
+    puk.fixed = openpgp->code;
+    puk.unblock_by = openpgp->code ? UNBLOCK_TOGETHER : UNBLOCK_APART;
+    card_set_credential(token, &pin);
+    card_set_credential(token, &sign);
+    card_set_credential(token, &puk);
+    openpgp_note_tries(token, state);
+}
+
+// The tries left, where a wrong password left them unknown.
+static st openpgp_read_tries(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct credential *puk = card_credential(token, ROLE_PUK);
+    if (card_pin(token)->tries >= 0 && puk && puk->tries >= 0) return ST_OK;
+    TRY(openpgp_be_sure(card, token, scratch));
+    struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
+    st s = openpgp_get(card, OPENPGP_DO_PASSWORDS, &out);
+    if (link_is_broken(s)) return s;
+    if (!s) openpgp_note_tries(token, openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_PASSWORDS));
+    return ST_OK;
+}
+
+// ---- What is made of a password (KDF-DO, 4.3.2) ----
+
+#define OPENPGP_KDF_ALGORITHM 0x81
+#define OPENPGP_KDF_HASH      0x82
+#define OPENPGP_KDF_COUNT     0x83
+#define OPENPGP_KDF_SALT      0x84      // of PW1; then the resetting code's and PW3's
+#define OPENPGP_KDF_NONE      0x00
+#define OPENPGP_KDF_S2K       0x03      // iterated and salted
+
+// The hash of a number of OpenPGP's (RFC 4880, 9.4); NULL: none that a KDF-DO has.
+static const struct alg_hash *openpgp_hash(bytes number)
+{
+    if (number.n != 1) return NULL;
+    if (*number.p == 0x08) return alg_hash_find(CKM_SHA256);
+    return *number.p == 0x0a ? alg_hash_find(CKM_SHA512) : NULL;
+}
+
+// Is it a KDF-DO? No other application has one.
+static bool openpgp_is_kdf(bytes kdf)
+{
+    bytes algorithm;
+    if (!openpgp_find_in(kdf, OPENPGP_KDF_ALGORITHM, &algorithm) || algorithm.n != 1) return false;
+    return *algorithm.p == OPENPGP_KDF_NONE || *algorithm.p == OPENPGP_KDF_S2K;
+}
+
+// The salt of a password. Where there is one salt, it is for all.
+static st openpgp_keep_salt(struct openpgp *openpgp, bytes kdf, u32 password)
+{
+    bytes salt;
+    if (!openpgp_find_in(kdf, OPENPGP_KDF_SALT + password, &salt) &&
+        !openpgp_find_in(kdf, OPENPGP_KDF_SALT, &salt)) return ST_PROTOCOL;
+    if (!salt.n || salt.n > sizeof *openpgp->salts) return ST_PROTOCOL;
+    memcpy(openpgp->salts[password], salt.p, salt.n);
+    openpgp->kdf[password].salt = bytes_of(openpgp->salts[password], salt.n);
+    return ST_OK;
+}
+
+// Notes how passwords are made. An error: no password can be sent.
+static st openpgp_keep_kdf(struct openpgp *openpgp, bytes kdf)
+{
+    bytes hash = BYTES_NONE, count = BYTES_NONE;
+    openpgp_find_in(kdf, OPENPGP_KDF_HASH, &hash);
+    openpgp_find_in(kdf, OPENPGP_KDF_COUNT, &count);
+    for (u32 i = 0; i < OPENPGP_PASSWORDS; i++) {
+        struct card_kdf *one = &openpgp->kdf[i];
+        one->hash = openpgp_hash(hash);
+        one->count = (u32)bytes_number(count);
+        if (!one->hash || count.n != 4 || one->count > SECRET_KDF_MOST) return ST_PROTOCOL;
+        TRY(openpgp_keep_salt(openpgp, kdf, i));
+    }
+    return ST_OK;
+}
+
+// Tells the credentials what is made of them; kdf empty: they are sent as they are.
+static st openpgp_use_kdf(struct token *token, bytes kdf)
+{
+    struct openpgp *openpgp = token->state;
+    bytes algorithm = BYTES_NONE;
+    openpgp_find_in(kdf, OPENPGP_KDF_ALGORITHM, &algorithm);
+    bool derived = algorithm.n == 1 && *algorithm.p == OPENPGP_KDF_S2K;
+    if (kdf.n && !openpgp_is_kdf(kdf)) return ST_PROTOCOL;
+    if (derived) TRY(openpgp_keep_kdf(openpgp, kdf));
+    for (u32 i = 0; i < token->credential_count; i++) {
+        struct credential *credential = &token->credentials[i];
+        u32 of = openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
+        if (credential->role != ROLE_PUK) of = OPENPGP_OF_PW1;
+        credential->kdf = derived ? &openpgp->kdf[of] : NULL;
+    }
+    return ST_OK;
+}
+
+// Before a secret is sent: what is to be made of it, on a card that may have that set, once in each
+// connection. Who answers with a KDF-DO is the application, so that this costs no more than what
+// else would make sure of it.
+static st openpgp_learn(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    u64 connects = card->link.count->connects;
+    bool known = openpgp->kdf_known && openpgp->kdf_connects == connects;
+    if (known || !(openpgp->abilities & OPENPGP_HAS_KDF))
+        return openpgp_be_sure(card, token, scratch);
+    struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
+    TRY(link_ready(&card->link));
+    st s = openpgp_get(card, OPENPGP_DO_KDF, &out);
+    if (link_is_broken(s)) return s;
+    bytes kdf = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_KDF);
+    if (!s && openpgp_is_kdf(kdf)) place_seen(card, token);
+    if (!card->sure) {
+        TRY(openpgp_be_sure(card, token, scratch));
+        buf_rewind(&out, 0);
+        s = openpgp_get(card, OPENPGP_DO_KDF, &out);
+        kdf = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_KDF);
+    }
+    if (s && s != ST_NOT_FOUND) return s;
+    TRY(openpgp_use_kdf(token, s ? BYTES_NONE : kdf));
+    openpgp->kdf_known = true;
+    openpgp->kdf_connects = connects;
+    return ST_OK;
+}
+
+// ---- Keys ----
+
+// Curves that OpenPGP has under another OID than certificates (RFC 4880bis, 9.2).
+static const struct openpgp_curve {
+    u8 oid_len, oid[10];
+    const char *name;
+} openpgp_curves[] = {
+    { 9, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01 }, "Ed25519" },
+    { 10, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01 }, "X25519" },
+};
+
+static const struct alg_curve *openpgp_curve_named(bytes oid)
+{
+    u8 room[32];
+    struct buf der = buf_on(room, sizeof room);
+    for (size_t i = 0; i < COUNT(openpgp_curves); i++)
+        if (bytes_equal(oid, bytes_of(openpgp_curves[i].oid, openpgp_curves[i].oid_len)))
+            return alg_curve_named(openpgp_curves[i].name);
+    tlv_put(&der, 0x06, oid);
+    return der.full ? NULL : alg_curve_find(buf_bytes(&der));
+}
+
+// The curve of an OID. A byte may follow it: FF, that keys come with their public half; 00.
+// QUIRK(YubiKey 5.2): or any other.
+static const struct alg_curve *openpgp_curve(bytes oid)
+{
+    const struct alg_curve *curve = openpgp_curve_named(oid);
+    return curve || !oid.n ? curve : openpgp_curve_named(bytes_head(oid, oid.n - 1));
+}
+
+// Algorithm attributes (4.4.3.9): an algorithm of OpenPGP's, then the length of the modulus, or the
+// curve. A kind that is not known here stays ALG_NONE.
+static void openpgp_parse_algorithm(bytes attributes, struct alg_key *key)
+{
+    enum { RSA = 1, ECDH = 18, ECDSA = 19, EDDSA = 22 };
+    u8 algorithm = attributes.n ? *attributes.p : 0;
+    bytes rest = bytes_from(attributes, 1);
+    *key = (struct alg_key){ .type = ALG_NONE };
+    if (algorithm == RSA && rest.n >= 2) {
+        key->bits = (u32)bytes_number(bytes_head(rest, 2));
+        bool fits = key->bits >= ALG_RSA_MIN_BITS && key->bits <= ALG_RSA_MAX_BITS;
+        if (fits && key->bits % 8 == 0) key->type = ALG_RSA;
+    }
+    if (algorithm != ECDH && algorithm != ECDSA && algorithm != EDDSA) return;
+    key->curve = openpgp_curve(rest);
+    if (!key->curve) return;
+    key->type = key->curve->type;
+    key->bits = key->curve->bits;
+}
+
+// Is there a key? "Key information" says so and how it came there, where a card has that; else a
+// key has a fingerprint, or a date.
+static void openpgp_tell_presence(bytes application, u32 i, struct openpgp_key *key)
+{
+    enum { GENERATED = 1 };
+    bytes keys = openpgp_find(application, OPENPGP_DO_KEYS);
+    bytes prints = bytes_from(openpgp_find(application, OPENPGP_DO_FINGERPRINTS), 20 * (size_t)i);
+    bytes dates = bytes_from(openpgp_find(application, OPENPGP_DO_DATES), 4 * (size_t)i);
+    key->there = bytes_trim(bytes_head(prints, 20)).n || bytes_trim(bytes_head(dates, 4)).n;
+    key->access = CARD_SENSITIVE;
+    if (keys.n < 2 * OPENPGP_KEYS) return;
+    u8 state = keys.p[2 * i + 1];
+    key->there = state != 0;
+    if (state == GENERATED)
+        key->access |= CARD_LOCAL | CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE;
+}
+
+// User interaction flag (4.4.3.6). YubiKey has it for some seconds, too (03, 04).
+static u32 openpgp_touch(bytes flag)
+{
+    if (!flag.n) return SCARD11_TOUCH_UNKNOWN;
+    if (!*flag.p) return SCARD11_TOUCH_NEVER;
+    return *flag.p >= 0x03 ? SCARD11_TOUCH_CACHED : SCARD11_TOUCH_ALWAYS;
+}
+
+// What 6E says of the keys. One that can be used for another's job has its kind, too.
+static void openpgp_tell_keys(struct token *token, bytes application)
+{
+    struct openpgp *openpgp = token->state;
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) {
+        struct openpgp_key *key = &openpgp->keys[i];
+        openpgp_parse_algorithm(openpgp_find(application, OPENPGP_DO_ALGORITHM + i), &key->key);
+        openpgp_tell_presence(application, i, key);
+        key->touch = openpgp_touch(openpgp_find(application, OPENPGP_DO_TOUCH + i));
+        if (key->key.type == ALG_NONE) key->there = false;
+        else token->key_types |= CARD_TYPE(key->key.type);
+        if (key->there) openpgp->identity.unique = true;
+    }
+}
+
+// ---- Finding out ----
+
+// Is the application selected already? Another program may be logged in to it.
+static st openpgp_find_selected(struct card *card, struct token *token, struct scratch scratch)
+{
+    bytes aid;
+    if (!card->shared) return ST_NOT_FOUND;
+    TRY(link_ready(&card->link));
+    st s = openpgp_landmark(card, token, OPENPGP_DO_AID, &scratch, &aid);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_NOT_FOUND;
+    place_seen(card, token);
+    return ST_OK;
+}
+
+// Selects the application, unless it is. ST_NOT_MINE: the card has none.
+static st openpgp_find_application(struct card *card, struct token *token, struct scratch scratch)
+{
+    st s = openpgp_find_selected(card, token, scratch);
+    if (s != ST_NOT_FOUND) return s;
+    s = place_try_aid(card, bytes_of(openpgp_aid, sizeof openpgp_aid));
+    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    if (s) return s;
+    place_arrived(card, token);
+    return ST_OK;
+}
+
+// All that 6E says.
+static st openpgp_tell(struct token *token, bytes application, struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    bytes aid = openpgp_find(application, OPENPGP_DO_AID), identity;
+    bytes abilities = openpgp_find(application, OPENPGP_DO_ABILITIES);
+    openpgp_name(token, aid);
+    openpgp->abilities = abilities.n ? *abilities.p : 0;
+    openpgp->mse = openpgp->version >= 0x0300 && abilities.n > OPENPGP_MSE_AT &&
+                   abilities.p[OPENPGP_MSE_AT] == 0x01;
+    openpgp_set_credentials(token, openpgp_find(application, OPENPGP_DO_PASSWORDS));
+    openpgp_tell_keys(token, application);
+    TRY(openpgp_identity(application, &scratch, &identity));
+    TRY(place_note(&openpgp->mark, OPENPGP_DO_AID, aid));
+    return place_note(&openpgp->identity, OPENPGP_DO_APPLICATION, identity);
+}
+
+// Is it an OpenPGP card? One that says yes to any AID has no 6E. Where there is a pinpad, it is
+// asked now whether that can be used.
+static st openpgp_probe(struct card *card, struct token *token, struct scratch scratch)
+{
+    bytes application;
+    struct openpgp *openpgp = token->state = ARENA_NEW(&card->arena, struct openpgp, 1);
+    if (!openpgp) return ST_ARENA_FULL;
+    token->landmark = &openpgp->mark;
+    token->identity = &openpgp->identity;
+    token->flat = true;
+    token->card_pads = CARD_SCHEME(ALG_PKCS1);
+    TRY(openpgp_find_application(card, token, scratch));
+    st s = openpgp_read_application(card, &scratch, &application);
+    if (link_is_broken(s)) return s;
+    if (s) return ST_NOT_MINE;
+    TRY(openpgp_tell(token, application, scratch));
+    bool pinpad = card->link.features && openpgp->abilities & OPENPGP_HAS_KDF;
+    return pinpad ? openpgp_learn(card, token, scratch) : ST_OK;
+}
+#endif
+
+/* ================================================================================================
+ * MARK: - >>openpgpkey
+ * Driver: OpenPGP cards, their keys, certificates and data objects as PKCS#11 has them.
+ *
+ * Owns    driver_openpgp; what is listed and when; what a key is for; signing, deciphering and
+ *         agreeing on keys
+ * Uses    >>tlv >>x509 >>alg >>padding >>cipher >>random >>apdu >>link >>iso >>card >>place >>trial
+ *         >>p15token >>p15key >>openpgp
+ * Names   openpgpkey_
+ * Specs   OpenPGP smart card application 2.0 to 3.4
+ * Tests   tests/unit/openpgpkey.c
+ * ==============================================================================================*/
+
+#if SCARD11_OPENPGP
+
+#define OPENPGPKEY_INS_GENERATE     0x47
+#define OPENPGPKEY_INS_AUTHENTICATE 0x88
+#define OPENPGPKEY_INS_SELECT_DATA  0xa5
+#define OPENPGPKEY_READ             0x81    // P1 of GENERATE: the public key of the one there is
+#define OPENPGPKEY_TAG_PUBLIC       0x7f49
+#define OPENPGPKEY_TAG_CIPHER       0xa6    // round a public key that another has
+#define OPENPGPKEY_TAG_MODULUS      0x81
+#define OPENPGPKEY_TAG_EXPONENT     0x82
+#define OPENPGPKEY_TAG_POINT        0x86
+#define OPENPGPKEY_SW_TOUCH         0x6600  // nobody touched the card in time (7.1)
+
+// What PKCS#11 sees of a key; CKA_ID is its number.
+static const struct openpgpkey_kind {
+    u8  crt;                                // the template that names it
+    u32 use;                                // of RSA; other keys can do one of these
+    const char *label;
+} openpgpkey_kinds[OPENPGP_KEYS] = {
+    { CRT_SIGN,   CARD_SIGN,                 "Signature key" },
+    { CRT_CIPHER, CARD_DECRYPT | CARD_DERIVE, "Encryption key" },
+    { CRT_AUTH,   CARD_SIGN,                 "Authentication key" },
+};
+
+// What its user wrote into it. 0104 is not there: it wants PW3, which opens no private object.
+static const struct openpgpkey_data {
+    u32 object, part;                       // the part of it that is the value; 0: all
+    bool private;                           // wants PW1
+    const char *label;
+} openpgpkey_data_list[] = {
+    { OPENPGP_DO_HOLDER, 0x5b,   false, "Name" },
+    { OPENPGP_DO_HOLDER, 0x5f2d, false, "Language preferences" },
+    { OPENPGP_DO_HOLDER, 0x5f35, false, "Salutation" },
+    { 0x5f50, 0, false, "URL of the public key" },
+    { 0x5e,   0, false, "Login data" },
+    { 0x0101, 0, false, "Private use 1" },
+    { 0x0102, 0, false, "Private use 2" },
+    { 0x0103, 0, true,  "Private use 3" },
+};
+#define OPENPGPKEY_PRIVATE_DATA 5           // from there on, they are there where the card says so
+
+static struct openpgp_key *openpgpkey_of(const struct object *object)
+{
+    struct openpgp *openpgp = object->token->state;
+    return &openpgp->keys[object->ref - 1];
+}
+
+// ---- Certificates ----
+
+// SELECT DATA: the certificate that the next GET DATA gives.
+static st openpgpkey_select_data(struct card *card, const struct openpgp *openpgp, u8 number)
+{
+    u8 room[8];
+    struct buf data = buf_on(room, sizeof room);
+    if (openpgp->with_length) buf_put8(&data, 6);
+    buf_put(&data, BYTES(0x60, 4, 0x5c, 2, OPENPGP_DO_CERTIFICATE >> 8,
+                         OPENPGP_DO_CERTIFICATE & 0xff));
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_SELECT_DATA, .p1 = number, .p2 = 0x04,
+                        .data = buf_bytes(&data) };
+    return iso_send(&card->link, &cmd);
+}
+
+// Chooses the certificate of a key: the authentication key's is the first one, and on cards that
+// know no others the one. QUIRK(CanoKey): a choice holds for one GET DATA.
+static st openpgpkey_choose(struct card *card, struct openpgp *openpgp, u32 i)
+{
+    st only = i == OPENPGP_AUT ? ST_OK : ST_NOT_FOUND;
+    u8 number = (u8)(OPENPGP_AUT - i);
+    if (openpgp->version < 0x0300) return only;
+    st s = openpgpkey_select_data(card, openpgp, number);
+    bool other = s == SW_WRONG_LENGTH || s == SW_WRONG_DATA;
+    if (other && openpgp->quirks & OPENPGP_DATA_LENGTH && !openpgp->with_length) {
+        openpgp->with_length = true;
+        s = openpgpkey_select_data(card, openpgp, number);
+        if (s) openpgp->with_length = false;
+    }
+    if (!s || link_is_broken(s) || link_is_error(s)) return s;
+    return only;
+}
+
+// The certificate of a key, in the arena. ST_NOT_FOUND: there is none that can be used.
+static st openpgpkey_read_certificate(struct card *card, struct token *token, u32 i,
+                                      struct scratch scratch, struct x509 **out)
+{
+    struct x509 parsed;
+    TRY(openpgp_be_sure(card, token, scratch));
+    TRY(openpgpkey_choose(card, token->state, i));
+    struct buf answer = scratch_rest(&scratch);
+    TRY(openpgp_get(card, OPENPGP_DO_CERTIFICATE, &answer));
+    bytes der = openpgp_unwrap(buf_bytes(&answer), OPENPGP_DO_CERTIFICATE);
+    if (!der.n) return ST_NOT_FOUND;
+    if (x509_parse(der, &parsed)) {
+        os_log("OpenPGP: the certificate of key %u cannot be used", (unsigned)i + 1);
+        return ST_NOT_FOUND;
+    }
+    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
+    bytes kept = arena_copy(&card->arena, parsed.whole);
+    if (!x509 || !kept.p) return ST_ARENA_FULL;
+    *out = x509;
+    return x509_parse(kept, x509);
+}
+
+// ---- The public half of a key ----
+
+// One of a key's objects shows what is known of it now.
+static void openpgpkey_show(struct object *object, const struct openpgp_key *key)
+{
+    if (!object) return;
+    object->unread = false;
+    object->x509 = key->x509;
+}
+
+// Keeps a public key, if it is of the kind that the card says its key is.
+static st openpgpkey_keep(struct card *card, struct openpgp_key *key, const struct alg_key *found,
+                          struct scratch scratch)
+{
+    struct alg_key kept = *found;
+    bool same = found->type == key->key.type && found->curve == key->key.curve &&
+                found->bits == key->key.bits;
+    if (!same) return ST_NOT_FOUND;
+    TRY(card_keep_key(card, &kept, scratch));
+    key->key = kept;
+    openpgpkey_show(key->private_object, key);
+    openpgpkey_show(key->public_object, key);
+    return ST_OK;
+}
+
+// A key learns its public half from its certificate. A certificate of another key is no news.
+static st openpgpkey_learn(struct card *card, struct openpgp_key *key, const struct x509 *x509,
+                           struct scratch scratch)
+{
+    struct alg_key found;
+    if (!key->there || alg_parse_spki(x509->spki, &found)) return ST_OK;
+    if (key->key.spki.n && !bytes_equal(key->key.spki, found.spki)) return ST_OK;
+    key->x509 = x509;
+    st s = openpgpkey_keep(card, key, &found, scratch);
+    if (s == ST_NOT_FOUND) key->x509 = NULL;
+    return s == ST_NOT_FOUND ? ST_OK : s;
+}
+
+// A public key as the card gives it: 81 modulus, 82 exponent, or 86 point.
+static st openpgpkey_parse_public(bytes answer, const struct alg_key *like, struct alg_key *key)
+{
+    bytes in, modulus, exponent;
+    *key = (struct alg_key){ .type = like->type, .bits = like->bits, .curve = like->curve };
+    TRY(tlv_open_some(answer, true, OPENPGPKEY_TAG_PUBLIC, &in));
+    if (like->type != ALG_RSA) {
+        if (!openpgp_find_in(in, OPENPGPKEY_TAG_POINT, &key->point)) return ST_PROTOCOL;
+        return alg_point_good(like->curve, key->point) ? ST_OK : ST_PROTOCOL;
+    }
+    if (!openpgp_find_in(in, OPENPGPKEY_TAG_MODULUS, &modulus)) return ST_PROTOCOL;
+    if (!openpgp_find_in(in, OPENPGPKEY_TAG_EXPONENT, &exponent)) return ST_PROTOCOL;
+    key->modulus = bytes_trim(modulus);
+    key->exponent = bytes_trim(exponent);
+    bool good = alg_bits(key->modulus) == like->bits && key->exponent.n && key->exponent.n <= 8;
+    return good ? ST_OK : ST_PROTOCOL;
+}
+
+// One attempt to read it. An answer that has a key of the right kind is the application's.
+static st openpgpkey_get_public(struct card *card, struct token *token, u32 i,
+                                struct scratch *scratch, struct alg_key *key)
+{
+    const struct openpgp *openpgp = token->state;
+    struct buf out = scratch_rest(scratch);
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPKEY_READ,
+                        .data = BYTES(openpgpkey_kinds[i].crt, 0), .le = APDU_LE_ALL };
+    TRY(link_ready(&card->link));
+    TRY(link_exchange(&card->link, &cmd, &out));
+    TRY(openpgpkey_parse_public(scratch_keep(scratch, &out), &openpgp->keys[i].key, key));
+    place_seen(card, token);
+    return ST_OK;
+}
+
+// The public half of a key that no certificate showed. An error of the card may be in passing; a
+// key whose public half the card does not give is used without.
+static st openpgpkey_read_public(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct openpgp_key *key = openpgpkey_of(object);
+    struct alg_key found;
+    struct scratch each = scratch;
+    st s = openpgpkey_get_public(card, token, object->ref - 1, &each, &found);
+    if (s && !card->sure && !link_is_broken(s)) {
+        TRY(openpgp_be_sure(card, token, scratch));
+        each = scratch;
+        s = openpgpkey_get_public(card, token, object->ref - 1, &each, &found);
+    }
+    if (!s) return openpgpkey_keep(card, key, &found, each);
+    if (link_is_broken(s) || link_is_error(s)) return s;
+    openpgpkey_show(key->private_object, key);
+    openpgpkey_show(key->public_object, key);
+    return ST_OK;
+}
+
+// ---- Listing ----
+
+// What a key can be used for. MANAGE SECURITY ENVIRONMENT lets keys of RSA do each other's job.
+static u32 openpgpkey_use(const struct openpgp *openpgp, u32 i)
+{
+    enum alg_type type = openpgp->keys[i].key.type;
+    u32 use = openpgpkey_kinds[i].use;
+    if (type == ALG_RSA)
+        return openpgp->mse && i != OPENPGP_SIG ? CARD_SIGN | CARD_DECRYPT : use & ~CARD_DERIVE;
+    if (type == ALG_EDWARDS) return use & CARD_SIGN;
+    return type == ALG_EC ? use & ~CARD_DECRYPT : use & CARD_DERIVE;
+}
+
+// One object of a key.
+static struct object *openpgpkey_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                                     u32 i)
+{
+    static const u8 ids[OPENPGP_KEYS] = { 1, 2, 3 };
+    const struct openpgp *openpgp = token->state;
+    const struct openpgp_key *key = &openpgp->keys[i];
+    struct object *object = card_add(card, token, class, card->epoch);
+    if (!object) return NULL;
+    object->ref = i + 1;
+    object->id = bytes_of(&ids[i], 1);
+    object->label = bytes_text(openpgpkey_kinds[i].label);
+    if (class == CKO_CERTIFICATE) return object;
+    object->key = &key->key;
+    object->type = key->key.type;
+    object->use = openpgpkey_use(openpgp, i);
+    object->x509 = key->x509;
+    object->unread = !key->key.spki.n;
+    object->access = key->access;
+    return object;
+}
+
+// The two objects of a key that is there. The signature key may want PW1 before each signature.
+static st openpgpkey_list_key(struct card *card, struct token *token, u32 i)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    struct credential *sign = card_credential(token, ROLE_SIGN);
+    if (key->listed || !key->there) return ST_OK;
+    TRY(card_reserve(card, 2));
+    struct object *public = openpgpkey_add(card, token, CKO_PUBLIC_KEY, i);
+    struct object *private = openpgpkey_add(card, token, CKO_PRIVATE_KEY, i);
+    if (!public || !private) return ST_ARENA_FULL;
+    key->listed = true;
+    key->public_object = public;
+    key->private_object = private;
+    private->private = true;
+    private->card_pads = token->card_pads;
+    private->touch = key->touch;
+    private->credential = card_pin(token);
+    if (i != OPENPGP_SIG || !sign || !sign->apart) return ST_OK;
+    private->always_auth = true;
+    private->credential = sign;
+    return ST_OK;
+}
+
+// The certificate of a key, or of none: there may be one where no key is.
+static st openpgpkey_list_certificate(struct card *card, struct token *token, u32 i,
+                                      struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    struct x509 *x509 = NULL;
+    if (key->certificate_read) return ST_OK;
+    TRY(card_reserve(card, 1));
+    st s = openpgpkey_read_certificate(card, token, i, scratch, &x509);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
+    key->certificate_read = true;
+    if (s) return ST_OK;
+    struct object *object = openpgpkey_add(card, token, CKO_CERTIFICATE, i);
+    if (!object) return ST_ARENA_FULL;
+    object->x509 = x509;
+    object->value = x509->whole;
+    TRY(openpgpkey_learn(card, key, x509, scratch));
+    if (key->x509 == x509) object->key = &key->key;
+    return ST_OK;
+}
+
+// Lists the data objects, unread.
+static st openpgpkey_list_data(struct card *card, struct token *token)
+{
+    struct openpgp *openpgp = token->state;
+    u32 count = OPENPGPKEY_PRIVATE_DATA;
+    if (openpgp->data_listed) return ST_OK;
+    if (openpgp->abilities & OPENPGP_HAS_PRIVATE) count = COUNT(openpgpkey_data_list);
+    TRY(card_reserve(card, count));
+    for (u32 i = 0; i < count; i++) {
+        const struct openpgpkey_data *data = &openpgpkey_data_list[i];
+        struct object *object = card_add(card, token, CKO_DATA, card->epoch);
+        if (!object) return ST_ARENA_FULL;
+        object->label = bytes_text(data->label);
+        object->application = bytes_text("OpenPGP");
+        object->ref = i;
+        object->private = data->private;
+        object->credential = data->private ? card_pin(token) : NULL;
+        object->unread = true;
+    }
+    openpgp->data_listed = true;
+    return ST_OK;
+}
+
+// Lists what a search can match. That there is a key, and its kind, is known: only certificates are
+// read.
+static st openpgpkey_list(struct card *card, struct token *token, const struct query *query,
+                          struct scratch scratch)
+{
+    bool keys = query->class == CKO_PUBLIC_KEY || query->class == CKO_PRIVATE_KEY;
+    if (query->any_class || query->class == CKO_DATA) TRY(openpgpkey_list_data(card, token));
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) {
+        bool named = query->id.n == 1 && *query->id.p == i + 1;
+        if (!query->any_id && !named) continue;
+        if (query->any_class || query->class == CKO_CERTIFICATE)
+            TRY(openpgpkey_list_certificate(card, token, i, scratch));
+        if (query->any_class || keys) TRY(openpgpkey_list_key(card, token, i));
+    }
+    return ST_OK;
+}
+
+// ---- Reading an object ----
+
+// Sets the value of each data object that is a part of what was read; empty: it is not there.
+static st openpgpkey_tell_data(struct card *card, const struct token *token, u32 read, bytes value)
+{
+    for (u32 n = 0; n < card->object_count; n++) {
+        struct object *object = card_object_at(card, n);
+        bool is = object->handle && object->token == token && object->class == CKO_DATA &&
+                  !object->owner && object->unread;
+        const struct openpgpkey_data *data = is ? &openpgpkey_data_list[object->ref] : NULL;
+        if (!data || data->object != read) continue;
+        bytes part = data->part ? BYTES_NONE : value;
+        if (data->part) openpgp_find_in(value, data->part, &part);
+        object->value = arena_copy(&card->arena, part);
+        if (part.n && !object->value.p) return ST_ARENA_FULL;
+        object->unread = false;
+    }
+    return ST_OK;
+}
+
+static st openpgpkey_read_data(struct card *card, struct object *object, struct scratch scratch)
+{
+    u32 wanted = openpgpkey_data_list[object->ref].object;
+    TRY(openpgp_be_sure(card, object->token, scratch));
+    struct buf out = scratch_rest(&scratch);
+    st s = openpgp_get(card, wanted, &out);
+    if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
+    bytes value = s ? BYTES_NONE : openpgp_unwrap(buf_bytes(&out), wanted);
+    return openpgpkey_tell_data(card, object->token, wanted, value);
+}
+
+// Reads what was left: the value of a data object, the public half of a key.
+static st openpgpkey_read(struct card *card, struct object *object, struct scratch scratch)
+{
+    if (object->class == CKO_DATA) return openpgpkey_read_data(card, object, scratch);
+    if (object->class == CKO_CERTIFICATE) return ST_OK;
+    return openpgpkey_read_public(card, object, scratch);
+}
+
+// ---- Using a key ----
+
+// Sets the key for a job (crt), where the card can and it may be another one: the key is not the
+// one that has that job, or was not; or the last attempt failed. What is secret cannot be checked,
+// and the key is set each time.
+static st openpgpkey_set_key(const struct trial *trial, u8 crt)
+{
+    const struct object *object = trial->object;
+    struct openpgp *openpgp = object->token->state;
+    u8 number = (u8)object->ref;
+    bool own = openpgpkey_kinds[number - 1].crt == crt;
+    bool again = trial->secret || trial->again;
+    if (!openpgp->mse || (own && !again && !openpgp->swapped)) return ST_OK;
+    if (!own) openpgp->swapped = true;
+    st s = place_set_environment(trial->card, MSE_SET, crt, BYTES(CRT_SECRET_KEY, 1, number),
+                                 again);
+    return s;
+}
+
+// INTERNAL AUTHENTICATE.
+static st openpgpkey_authenticate(struct link *link, bytes in, u32 le, struct buf *out)
+{
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_AUTHENTICATE, .data = in, .le = le };
+    return link_exchange(link, &cmd, out);
+}
+
+// One attempt to sign, into out as PKCS#11 has it. The card pads RSA: it gets what is in the
+// padding. QUIRK(SmartPGP): halves of an EC signature may be a byte longer than the curve.
+static st openpgpkey_sign_once(const struct trial *trial, bytes data, struct scratch scratch)
+{
+    struct link *link = &trial->card->link;
+    const struct alg_key *key = trial->object->key;
+    struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
+    u32 le = key->type == ALG_RSA && key->bits >= 2048 ? APDU_LE_ALL : APDU_LE_SHORT;
+    bool signs = trial->object->ref == OPENPGP_SIG + 1;
+    if (!signs) TRY(openpgpkey_set_key(trial, CRT_AUTH));
+    TRY(signs ? iso_sign(link, data, le, &raw) : openpgpkey_authenticate(link, data, le, &raw));
+    if (key->type == ALG_RSA) return card_put_rsa(key, buf_bytes(&raw), trial->out);
+    size_t size = key->curve->size;
+    if (key->type == ALG_EC) return padding_ecdsa_to_raw(buf_bytes(&raw), size, trial->out);
+    if (raw.n != 2 * size) return ST_PROTOCOL;
+    buf_put(trial->out, buf_bytes(&raw));
+    return trial->out->full ? ST_PROTOCOL : ST_OK;
+}
+
+// What a refusal means, where it is certain who said it: with a key that wants a touch, that none
+// came. Nobody is asked for another one.
+static st openpgpkey_why_refused(const struct trial *trial, st s)
+{
+    struct card *card = trial->card;
+    struct token *token = trial->object->token;
+    if (s == OPENPGPKEY_SW_TOUCH) return ST_UNTOUCHED;
+    if (s != SW_CONDITIONS || trial->object->touch < SCARD11_TOUCH_ALWAYS) return s;
+    st ours = ST_OK;
+    if (!card->sure) ours = place_find_landmark(card, token, token->landmark, trial->scratch);
+    if (link_is_broken(ours)) return ours;
+    return ours ? s : ST_UNTOUCHED;
+}
+
+// The hash whose DigestInfo it is, or NULL.
+static const struct alg_hash *openpgpkey_digest_of(bytes data)
+{
+    for (size_t i = 0; i < COUNT(alg_hashes); i++) {
+        const struct alg_hash *hash = &alg_hashes[i];
+        u8 room[128];
+        struct buf info = buf_on(room, sizeof room);
+        if (data.n < hash->size) continue;
+        padding_digest_info(hash, bytes_from(data, data.n - hash->size), &info);
+        if (bytes_equal(buf_bytes(&info), data)) return hash;
+    }
+    return NULL;
+}
+
+// What the status word of a signature means. Cards need not take anything but a DigestInfo of
+// SHA-2, of at most 40 % of the modulus (7.2.10, 7.2.13).
+static st openpgpkey_sign_status(const struct alg_key *key, bytes data, st s)
+{
+    const struct alg_hash *hash = key->type == ALG_RSA ? openpgpkey_digest_of(data) : NULL;
+    bool of_data = s == SW_CONDITIONS || s == SW_WRONG_DATA || s == SW_WRONG_LENGTH ||
+                   s == SW_NO_FUNCTION;
+    if (!of_data) return p15key_status(s);
+    if (key->type != ALG_RSA && s != SW_WRONG_LENGTH) return ST_FAILED;
+    if (key->type != ALG_RSA) return ST_DATA_LEN;
+    if (data.n * 5 > alg_key_bytes(key) * 2) return ST_DATA_LEN;
+    return hash && hash->mechanism != CKM_SHA_1 ? ST_FAILED : ST_DATA;
+}
+
+// Is a signature over what is no DigestInfo one over just that?
+// QUIRK(Pico OpenPGP): it puts a DigestInfo round a bare hash.
+static st openpgpkey_check_bare(const struct trial *trial, bytes data)
+{
+    const struct alg_key *key = trial->object->key;
+    bytes made = bytes_from(buf_bytes(trial->out), trial->start);
+    if (key->type != ALG_RSA || openpgpkey_digest_of(data)) return trial->s;
+    if (trial->s == ST_PROTOCOL) return ST_DATA;
+    if (trial->s || !trial->certain || !cipher_can_verify(key, trial->use)) return trial->s;
+    return cipher_verify(key, trial->use, trial->in, made, trial->scratch) ? ST_DATA : ST_OK;
+}
+
+static st openpgpkey_sign(struct card *card, struct object *object, const struct alg_use *use,
+                          bytes in, struct scratch scratch, struct buf *out)
+{
+    struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
+                           .scratch = scratch };
+    bytes data = object->key->type == ALG_RSA ? padding_pkcs1_signed(in) : in;
+    if (object->key->type == ALG_RSA && !data.n) return ST_MECHANISM;
+    while (trial_next(&trial))
+        trial.s = openpgpkey_why_refused(&trial, openpgpkey_sign_once(&trial, data, scratch));
+    trial.s = openpgpkey_check_bare(&trial, data);
+    return openpgpkey_sign_status(object->key, data, trial.s);
+}
+
+// DECIPHER: a cryptogram behind a 00, or another's public key in its template.
+static st openpgpkey_decipher(const struct trial *trial, struct scratch *scratch, struct buf *plain)
+{
+    struct buf data = scratch_buf(scratch, trial->in.n + 16);
+    size_t point = tlv_size(OPENPGPKEY_TAG_POINT, trial->in.n);
+    TRY(openpgpkey_set_key(trial, CRT_CIPHER));
+    if (trial->object->key->type == ALG_RSA) {
+        buf_put8(&data, 0);
+        buf_put(&data, trial->in);
+    } else {
+        tlv_put_header(&data, OPENPGPKEY_TAG_CIPHER, tlv_size(OPENPGPKEY_TAG_PUBLIC, point));
+        tlv_put_header(&data, OPENPGPKEY_TAG_PUBLIC, point);
+        tlv_put(&data, OPENPGPKEY_TAG_POINT, trial->in);
+    }
+    if (data.full) return ST_HOST_MEMORY;
+    return iso_decipher(&trial->card->link, buf_bytes(&data), APDU_LE_ALL, plain);
+}
+
+// One attempt. The card takes the padding of RSA off; >>op wants it, for all cards. What is agreed
+// on is the x of a point, or the whole point.
+static st openpgpkey_decipher_once(const struct trial *trial, struct scratch scratch)
+{
+    const struct alg_key *key = trial->object->key;
+    struct buf plain = scratch_buf(&scratch, ALG_RESULT_MAX);
+    TRY(openpgpkey_decipher(trial, &scratch, &plain));
+    bytes made = buf_bytes(&plain);
+    if (key->type == ALG_RSA) return p15key_pad_again(made, trial->in.n, trial->out);
+    size_t size = key->curve->size;
+    bool point = key->type == ALG_EC && alg_point_good(key->curve, made);
+    if (point) made = bytes_head(bytes_from(made, 1), size);
+    if (made.n != size) return ST_PROTOCOL;
+    buf_put(trial->out, made);
+    return trial->out->full ? ST_PROTOCOL : ST_OK;
+}
+
+// Deciphers in with a key, or agrees on a secret with it. Nobody can check what comes back: where
+// the key is not set each time, the application is made sure of.
+static st openpgpkey_open(struct card *card, struct object *object, bytes in,
+                          struct scratch scratch, struct buf *out)
+{
+    const struct openpgp *openpgp = object->token->state;
+    struct trial trial = { .card = card, .object = object, .in = in, .out = out,
+                           .scratch = scratch, .secret = true };
+    if (!openpgp->mse) TRY(openpgp_be_sure(card, object->token, scratch));
+    while (trial_next(&trial))
+        trial.s = openpgpkey_why_refused(&trial, openpgpkey_decipher_once(&trial, scratch));
+    return trial.s;
+}
+
+// QUIRK(SmartPGP): it says 6F00 to a cryptogram with bad padding.
+static st openpgpkey_decrypt(struct card *card, struct object *object, const struct alg_use *use,
+                             bytes in, struct scratch scratch, struct buf *out)
+{
+    (void)use;
+    st s = openpgpkey_open(card, object, in, scratch, out);
+    bool data = s == SW_WRONG_DATA || s == SW_CONDITIONS || s >> 8 == SW1_NO_DIAGNOSIS;
+    return data ? ST_CIPHER_DATA : p15key_status(s);
+}
+
+static st openpgpkey_derive(struct card *card, struct object *object, bytes peer_point,
+                            struct scratch scratch, struct buf *out)
+{
+    return p15key_status(openpgpkey_open(card, object, peer_point, scratch, out));
+}
+
+// GET CHALLENGE, where the card says that it has that.
+static st openpgpkey_random(struct card *card, struct token *token, u8 *out, size_t n)
+{
+    const struct openpgp *openpgp = token->state;
+    if (!(openpgp->abilities & OPENPGP_HAS_CHALLENGE)) return random_bytes(out, n);
+    return p15token_random(card, token, out, n);
+}
+
+static const struct driver driver_openpgp = {
+    .name    = "OpenPGP",
+    .public_certificates = true,    // 7.2.6: GET DATA of 7F21 is always allowed
+    .probe   = openpgp_probe,
+    .open    = openpgp_read_tries,
+    .list    = openpgpkey_list,
+    .read    = openpgpkey_read,
+    .select  = openpgp_select,
+    .landmark = openpgp_landmark,
+    .learn   = openpgp_learn,
+    .sign    = openpgpkey_sign,
+    .decrypt = openpgpkey_decrypt,
+    .derive  = openpgpkey_derive,
+    .random  = openpgpkey_random,
 };
 #endif
 
@@ -14020,6 +15182,11 @@ static const struct probe_row {
 #if SCARD11_PIV
     { &driver_piv, NULL },              // an AID of its own
 #endif
+#if SCARD11_OPENPGP
+    { &driver_openpgp, "\x31\xc5\x73\xc0\x01" },   // an AID of its own
+    { &driver_openpgp, "\x31\xf5\x73\xc0\x01" },
+    { &driver_openpgp, "\x31\x84\x73\x80\x01" },
+#endif
 #if SCARD11_ISOAPPLET
     { &driver_isoapplet, NULL },        // an AID of its own
 #endif
@@ -16365,6 +17532,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_NEVER_EXTRACTABLE,     ATTR_PRIV | ATTR_SEC, ATTR_ACCESS, CARD_NEVER_EXTRACTABLE },
     { CKA_WRAP_WITH_TRUSTED,     ATTR_PRIV | ATTR_SEC, ATTR_BOOL, CK_FALSE },
     { CKA_ALWAYS_AUTHENTICATE,   ATTR_PRIV,  ATTR_FLAG, ATTR_OF(always_auth) },
+    { SCARD11_CKA_TOUCH,         ATTR_PRIV,  ATTR_U32, ATTR_OF(touch) },
     { CKA_MODULUS,               ATTR_KEYS,  ATTR_RSA, offsetof(struct alg_key, modulus) },
     { CKA_MODULUS_BITS,          ATTR_PUB,   ATTR_BITS, 0 },
     { CKA_PUBLIC_EXPONENT,       ATTR_KEYS,  ATTR_RSA, offsetof(struct alg_key, exponent) },
@@ -16714,6 +17882,7 @@ static bool attr_true(const struct object *object, CK_ATTRIBUTE_TYPE type, struc
 // Does an attribute of a key depend on whether it wants the PIN before each use?
 static bool attr_is_policy(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
+    if (type == SCARD11_CKA_TOUCH) return true;
     return type == CKA_ALWAYS_AUTHENTICATE || (type == CKA_DERIVE && object->use & CARD_DERIVE) ||
            (type == CKA_UNWRAP && object->use & CARD_DECRYPT);
 }

@@ -203,6 +203,11 @@
 #define SCARD11_PIV 1
 #endif
 
+// SCARD11_OPENPGP: 1 compiles the driver for OpenPGP cards.
+#ifndef SCARD11_OPENPGP
+#define SCARD11_OPENPGP 1
+#endif
+
 // SCARD11_ISOAPPLET: 1 compiles the driver for IsoApplet cards.
 #ifndef SCARD11_ISOAPPLET
 #define SCARD11_ISOAPPLET 1
@@ -332,6 +337,15 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 
 // ---- 2 scard11_ functions -----------------------------------------------------------------------
 // Results of type unsigned long are CK_RVs (part 5). Any thread may call these functions.
+
+// SCARD11_CKA_TOUCH: an attribute of private keys, a CK_ULONG. Does the card want to be touched when
+// the key is used? OpenPGP cards and YubiKeys say so. Where nobody touches it in time, the operation
+// is CKR_FUNCTION_REJECTED, and the login stays. SCARD11_TOUCH_CACHED: a touch lasts some seconds.
+#define SCARD11_CKA_TOUCH     0xd3433101UL  // above CKA_VENDOR_DEFINED
+#define SCARD11_TOUCH_UNKNOWN 0UL
+#define SCARD11_TOUCH_NEVER   1UL
+#define SCARD11_TOUCH_ALWAYS  2UL
+#define SCARD11_TOUCH_CACHED  3UL
 
 #ifdef __cplusplus
 extern "C" {

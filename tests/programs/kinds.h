@@ -214,6 +214,8 @@ static inline struct sim_card *cards_belpic_ec(bool second)
 // FinEID: T 13 (ODF, AODF, TokenInfo), L 11, S 17; bare: T 4, L 5, S 11. EstEID 2025: T 5, L 4,
 // S 9. Belgian: T 3, L 14 (ODF, PrKDF, CDF, two certificates), S 15.
 
+// IsoApplet with interface 1 is asked for its version, which takes one more than interface 0.
+
 // MyEID's, counted in the same way: T 4 (SELECT, the tries, SELECT and READ of TokenInfo); L SELECT
 // and READ of ODF, PrKDF, PuKDF, CDF and DODF, 10, and the certificates: 4.5 reads five whole, 20 in
 // all, 4.0 four of three pieces each, 26 in all. S SELECT, VERIFY, ODF, PrKDF, PuKDF, the public key
@@ -254,7 +256,7 @@ static const struct cards_kind cards_kinds[] = {
       .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },
     { .name = "IsoApplet v1", .make = cards_isoapplet,
       .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(0),
-      .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1, .pss = 1, .no_chains = true },
+      .token_info = 9, .list = 29, .rsa = 19, .ec = 19, .again = 1, .pss = 1, .no_chains = true },
     { .name = "MyEID, 2 keys", .make = cards_myeid_two,
       .tokens = { { "123456", "12345678", 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },

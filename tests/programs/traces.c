@@ -20,6 +20,7 @@ struct exchange {
     uint8_t *data, *answer;
     size_t n, answer_n;
     uint8_t environment[32];        // of the PSO: the MSE before it; of a CAC: the applet
+    uint8_t chosen;                 // of GET DATA: P1 of the SELECT DATA before it
 };
 
 struct file {
@@ -40,6 +41,7 @@ struct replay {
     size_t file_count;
     struct file *selected;
     uint8_t environment[32];
+    uint8_t chosen;
 };
 
 static char *file_text;
@@ -93,6 +95,8 @@ static void follow(struct replay *r, const uint8_t *cmd, const uint8_t *data, si
 {
     bool cac = cmd[1] == 0xa4 && cmd[2] == 0x04 && n == 7;
     if (cmd[1] == 0xa4 && cmd[2] != 0x04) r->selected = file_of(r, data, n, make);
+    if (cmd[1] == 0xa4 && cmd[2] == 0x04) r->chosen = 0;
+    if (cmd[1] == 0xa5) r->chosen = cmd[2];
     if ((cmd[1] != 0x22 && !cac) || n >= sizeof r->environment) return;
     memset(r->environment, 0, sizeof r->environment);
     memcpy(r->environment, data, n);
@@ -107,6 +111,13 @@ static void keep_content(struct replay *r, const uint8_t *cmd, const uint8_t *an
     if (at + n > r->selected->n) r->selected->n = at + n;
 }
 
+// Was what a command is answered recorded after what came before it here, too?
+static bool goes_with(const struct exchange *e, const struct replay *r, const uint8_t *cmd)
+{
+    if (!memcmp(cmd + 1, "\xca\x7f\x21", 3)) return e->chosen == r->chosen;
+    return !depends(cmd) || !memcmp(e->environment, r->environment, sizeof r->environment);
+}
+
 // ---- Reading a recording: pieces of a chain and of an answer are joined ----
 
 static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size_t n,
@@ -115,9 +126,7 @@ static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size
 {
     for (size_t i = 0; i < r->count; i++)       // the first answer to a command stands
         if (!memcmp(r->all[i].head, cmd, 4) && r->all[i].n == n &&
-            !memcmp(r->all[i].data, data, n) &&
-            (!depends(cmd) || !memcmp(r->all[i].environment, r->environment,
-                                      sizeof r->environment))) return;
+            !memcmp(r->all[i].data, data, n) && goes_with(&r->all[i], r, cmd)) return;
     if (r->count == MOST) return;
     struct exchange *e = &r->all[r->count++];
     memcpy(e->head, cmd, 4);
@@ -126,6 +135,7 @@ static void keep(struct replay *r, const uint8_t *cmd, const uint8_t *data, size
     memcpy(e->data, data, n);
     memcpy(e->answer, answer, answer_n);
     memcpy(e->environment, r->environment, sizeof e->environment);
+    e->chosen = r->chosen;
     e->n = n;
     e->answer_n = answer_n;
 }
@@ -222,8 +232,7 @@ static size_t replay_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
         const struct exchange *e = &r->all[i];
         bool same = e->head[0] == (cmd[0] & 0x80) && !memcmp(e->head + 1, cmd + 1, 3) &&
             e->n == data_n && !memcmp(e->data, r->chain, data_n);
-        if (depends(cmd) && memcmp(e->environment, r->environment, sizeof r->environment))
-            same = false;
+        if (!goes_with(e, r, cmd)) same = false;
         // SELECT by the AID with or without its version: the same application answered.
         if (cmd[1] == 0xa4 && e->head[1] == 0xa4 && e->n >= 9 && data_n >= 9 &&
             !memcmp(e->data, r->chain, 9)) same = true;
@@ -277,6 +286,7 @@ static struct replay *replay_new(const char *name)
     if (!pin) pin = comment("# PIN (reference 80) ");
     if (!pin) pin = comment("# PIN 1 (user, reference 01): ");
     if (!pin) pin = comment("# PIN (reference 81) ");
+    if (!pin) pin = comment("# PW1 (user) ");
     sscanf(pin ? pin : comment("# PIN "), "%8[0-9]", r->pin);
     read_trace(r);
     return r;
@@ -525,6 +535,102 @@ TEST(traces_of_canokey)
     scene_end();
 }
 
+// Has a public key that is in no certificate the value that a line of the header gives for it?
+static void check_public_key(const char *line, CK_BYTE id)
+{
+    static CK_BYTE want[700], got[700];
+    CK_OBJECT_HANDLE object;
+    CK_ATTRIBUTE t = { CKA_PUBLIC_KEY_INFO, got, sizeof got };
+    if (test_failing) return;
+    CHECK(comment(line));
+    size_t n = unhex(comment(line), want, sizeof want);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, id, &object), CKR_OK);
+    CHECK(object);
+    CHECK_RV(C_GetAttributeValue(session, object, &t, 1), CKR_OK);
+    CHECK(t.ulValueLen == n && !memcmp(got, want, n));
+}
+
+// What C_GetTokenInfo and a data object tell.
+static void check_openpgp(const char *label, const char *maker, const char *name)
+{
+    static CK_BYTE got[100];
+    CK_TOKEN_INFO info;
+    CK_OBJECT_CLASS data = CKO_DATA;
+    CK_ATTRIBUTE wanted[2] = { { CKA_CLASS, &data, sizeof data }, { CKA_LABEL, "Name", 4 } };
+    CK_ATTRIBUTE value = { CKA_VALUE, got, sizeof got };
+    CK_OBJECT_HANDLE object = 0;
+    CK_ULONG n;
+    if (test_failing) return;
+    CHECK_RV(C_GetTokenInfo(0, &info), CKR_OK);
+    CHECK(!memcmp(info.label, label, strlen(label)) && !memcmp(info.model, "OpenPGP ", 8));
+    CHECK(!memcmp(info.manufacturerID, maker, strlen(maker)));
+    CHECK(info.firmwareVersion.major == 3 && info.firmwareVersion.minor == 4);
+    CHECK(info.ulMinPinLen == 6 && info.ulMaxPinLen == 64);
+    CHECK_RV(C_FindObjectsInit(session, wanted, 2), CKR_OK);
+    CHECK_RV(C_FindObjects(session, &object, 1, &n), CKR_OK);
+    CHECK_RV(C_FindObjectsFinal(session), CKR_OK);
+    CHECK(n == 1);
+    CHECK_RV(C_GetAttributeValue(session, object, &value, 1), CKR_OK);
+    CHECK(value.ulValueLen == strlen(name) && !memcmp(got, name, strlen(name)));
+}
+
+// There is no such object.
+static void check_none(CK_OBJECT_CLASS class, CK_BYTE id)
+{
+    CK_OBJECT_HANDLE object;
+    if (test_failing) return;
+    CHECK_RV(scene_find(session, class, id, &object), CKR_OK);
+    CHECK(!object);
+}
+
+TEST(traces_of_smartpgp)
+{
+    begin("openpgp-smartpgp.txt");
+    check_openpgp("OpenPGP 00000001 ", "SmartPGP ", "Card<<Lab");
+    check_certificate_of("# SPKI SIG, in its certificate: ", 1);
+    check_certificate_of("# SPKI DEC, in its certificate: ", 2);
+    check_certificate_of("# SPKI AUT, in its certificate: ", 3);
+    check_sign(1, CKM_SHA256_RSA_PKCS);
+    check_sign(3, CKM_ECDSA_SHA256);
+    check_decrypt(2, 0, 0x00);
+    scene_end();
+    begin_short("openpgp-smartpgp.txt", true);
+    check_public_key("# SPKI SIG (RSA): ", 1);
+    check_public_key("# SPKI AUT (EC): ", 3);
+    check_decrypt(2, 0, 0x00);
+    scene_end();
+}
+
+// One signature for each PW1; a slot without a key, certificates that are empty.
+TEST(traces_of_canokey_openpgp)
+{
+    begin("openpgp-canokey.txt");
+    check_openpgp("OpenPGP 00000000 ", "CanoKeys ", "");
+    check_certificate_of("# SPKI AUT, in its certificate: ", 3);
+    check_none(CKO_CERTIFICATE, 1);
+    check_none(CKO_CERTIFICATE, 2);
+    check_none(CKO_PRIVATE_KEY, 2);
+    check_public_key("# SPKI SIG (RSA): ", 1);
+    check_sign(1, CKM_SHA256_RSA_PKCS);
+    check_sign(1, CKM_SHA256_RSA_PKCS);
+    check_sign(3, CKM_ECDSA_SHA256);
+    scene_end();
+}
+
+TEST(traces_of_pico_openpgp)
+{
+    begin("openpgp-pico.txt");
+    check_openpgp("OpenPGP 00000000 ", "OpenPGP ", "");
+    check_none(CKO_CERTIFICATE, 1);
+    check_none(CKO_CERTIFICATE, 3);
+    check_none(CKO_PRIVATE_KEY, 2);
+    check_public_key("# SPKI SIG (RSA): ", 1);
+    check_public_key("# SPKI AUT (EC): ", 3);
+    check_sign(1, CKM_SHA256_RSA_PKCS);
+    check_sign(3, CKM_ECDSA_SHA256);
+    scene_end();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -536,5 +642,8 @@ int main(int argc, char **argv)
     RUN(traces_of_oseid);
     RUN(traces_of_oseid_in_a_short_reader);
     RUN(traces_of_pico_hsm);
+    RUN(traces_of_smartpgp);
+    RUN(traces_of_canokey_openpgp);
+    RUN(traces_of_pico_openpgp);
     return test_end();
 }

@@ -53,8 +53,8 @@ TEST(probe_asks_an_unknown_card_once)
     static const char *const atrs[] = { "", "eID2", "\xad\x13", "OsEID", "\xb0\x85\x05" };
     const char *no[30];
     u8 ALIGNED room[70000 / 8];
-    unsigned aids = SCARD11_PIV + SCARD11_ISOAPPLET + SCARD11_SCHSM + SCARD11_GIDS +
-                    SCARD11_ESTEID + SCARD11_BELPIC + 3 * SCARD11_CAC +
+    unsigned aids = SCARD11_PIV + SCARD11_OPENPGP + SCARD11_ISOAPPLET + SCARD11_SCHSM +
+                    SCARD11_GIDS + SCARD11_ESTEID + SCARD11_BELPIC + 3 * SCARD11_CAC +
                     (SCARD11_MYEID || SCARD11_FINEID || SCARD11_GENERIC);
     for (size_t i = 0; i < COUNT(no); i++) no[i] = i < 29 ? "* > 6a82" : NULL;
     for (size_t i = 0; i < COUNT(atrs) && !test_failing; i++) {

@@ -46,6 +46,8 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15made.c"
 #include "piv.c"
 #include "pivkey.c"
+#include "openpgp.c"
+#include "openpgpkey.c"
 #include "isoapplet.c"
 #include "schsm.c"
 #include "myeid.c"
@@ -112,6 +114,8 @@ int main(int argc, char **argv)
     SECTION(p15made);
     SECTION(piv);
     SECTION(pivkey);
+    SECTION(openpgp);
+    SECTION(openpgpkey);
     SECTION(isoapplet);
     SECTION(schsm);
     SECTION(myeid);
