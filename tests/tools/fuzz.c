@@ -10,6 +10,7 @@
 #include "../sim/sim_cac.h"
 #include "../sim/sim_files.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_piv.h"
@@ -1402,6 +1403,12 @@ int main(void)
                                                                          .small_key = true }));
     seed_life("cac", 12, 0, "pki", sim_cac_new(&(struct sim_cac_options){ .pki_only = true,
         .certificate_first = true, .whole = true }));
+    seed_trace("gids", 0, 7, "gids");
+    seed_life("gids", 2, 7, "usual", sim_gids_new(&(struct sim_gids_options){ .second = true }));
+    seed_life("gids", 12, 3, "ec", sim_gids_new(&(struct sim_gids_options){
+        .ec = true, .pieces = true, .puk = true }));
+    seed_life("gids", 1, 7, "plain", sim_gids_new(&(struct sim_gids_options){
+        .plain = true, .extended = true, .no_cache_file = true }));
     seed_trace("schsm", 0, 5, "sc-hsm-pico");
     seed_life("schsm", 2, 5, "two", sim_schsm_new(&(struct sim_schsm_options){ .two = true }));
     seed_life("schsm", 12, 5, "cardcontact", sim_schsm_new(&(struct sim_schsm_options){
