@@ -592,8 +592,368 @@ TEST(cards_a_hidden_directory_is_not_logged)
     CHECK(strstr(options_log, "that stay out of the log") && !strstr(options_log, hex));
 }
 
+// ---- SmartCard-HSM ----
+
+static struct sim_schsm_options schsm_option;
+
+static struct sim_card *make_schsm_option(bool second)
+{
+    struct sim_schsm_options o = schsm_option;
+    o.second = second;
+    return sim_schsm_new(&o);
+}
+
+static struct cards_kind *schsm_with(const struct sim_schsm_options *o)
+{
+    static struct cards_kind with;
+    with = *kind_named(o->two ? "SmartCard-HSM, 2 keys" : o->cardcontact
+                       ? "SmartCard-HSM, CardContact" : "SmartCard-HSM");
+    with.make = make_schsm_option;
+    schsm_option = *o;
+    kind = &with;
+    return &with;
+}
+
+TEST(cards_schsm_short)
+{
+    schsm_with(&(struct sim_schsm_options){ .short_only = true });
+    check_all_of_it();
+}
+
+TEST(cards_schsm_cardcontact_short)
+{
+    schsm_with(&(struct sim_schsm_options){ .cardcontact = true, .short_only = true });
+    check_all_of_it();
+}
+
+TEST(cards_schsm_in_pieces)
+{
+    schsm_with(&(struct sim_schsm_options){ .pieces = true });
+    check_all_of_it();
+}
+
+TEST(cards_schsm_without_certificates)
+{
+    struct cards_kind *with = schsm_with(&(struct sim_schsm_options){ .no_certificates = true });
+    for (unsigned i = 0; i < CARDS_KEYS; i++) with->keys[i].no_certificate = true;
+    check_all_of_it();
+}
+
+// Its name is then the driver's.
+TEST(cards_schsm_without_a_label)
+{
+    CK_TOKEN_INFO info;
+    schsm_with(&(struct sim_schsm_options){ .no_label = true });
+    check_all_of_it();
+    if (test_failing) return;
+    begin(1);
+    CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+    CHECK(!memcmp(info.label, "SmartCard-HSM ", 14));
+    CHECK(info.flags & CKF_TOKEN_INITIALIZED && info.flags & CKF_USER_PIN_INITIALIZED);
+    end();
+}
+
+TEST(cards_schsm_other_curves)
+{
+    static const struct cards_key keys[CARDS_KEYS] = {
+        { 1, SIM_BP256A, SIM_BP256A, CARDS_EC, 0, false, false, 0, 0 },
+        { 2, SIM_BP384A, SIM_BP384A, CARDS_EC, 0, false, true, 0, 0 },
+        { 3, SIM_BP512A, SIM_BP512A, CARDS_EC, 0, false, false, 0, 0 },
+        { 4, SIM_K256A, SIM_K256A, CARDS_EC, 0, false, true, 0, 0 } };
+    struct cards_kind *with = schsm_with(&(struct sim_schsm_options){ .curves = true });
+    memcpy(with->keys, keys, sizeof keys);
+    check_all_of_it();
+    if (test_failing) return;
+    schsm_option.cardcontact = true;
+    check_all_of_it();
+}
+
+// 150 objects: a search reads the list, and of the keys no more entries than it must. A signature
+// reads the certificate or the request of its own key, once.
+static void check_search(CK_ATTRIBUTE *t, CK_ULONG n, unsigned budget)
+{
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    schsm_with(&(struct sim_schsm_options){ .many = true });
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    unsigned at = cards[0]->apdus;
+    CHECK_RV(scene_search(sessions[0], t, n, &key), CKR_OK);
+    CHECK(key != 0);
+    CHECK(cards[0]->apdus - at <= budget);
+    for (unsigned i = 2; i && !test_failing; i--) {
+        at = cards[0]->apdus;
+        CHECK_RV(C_SignInit(sessions[0], &m, key), CKR_OK);
+        out_len = sizeof out;
+        CHECK_RV(C_Sign(sessions[0], text, sizeof text, out, &out_len), CKR_OK);
+        CHECK(good(SIM_RSA2048A, MBEDTLS_MD_SHA256, false, 0, out, out_len));
+        CHECK(cards[0]->apdus - at <= i);
+    }
+    end();
+}
+
+TEST(cards_schsm_many_by_id_and_label)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_BYTE id = 7;
+    CK_ATTRIBUTE by_id[] = { { CKA_CLASS, &class, sizeof class }, { CKA_ID, &id, 1 } },
+        by_label[] = { { CKA_CLASS, &class, sizeof class }, { CKA_LABEL, "Key 59", 6 } };
+    check_search(by_id, 2, 1 + 7);
+    if (!test_failing) check_search(by_label, 2, 1 + 60);
+}
+
+TEST(cards_schsm_many_are_all_listed)
+{
+    CK_ULONG n;
+    schsm_with(&(struct sim_schsm_options){ .many = true });
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 60);
+    CHECK_EQ(count_of(0, CKO_PUBLIC_KEY), 60);
+    CHECK_EQ(count_of(0, CKO_CERTIFICATE), 30);
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+    CHECK(n >= 150);
+    unsigned at = cards[0]->apdus;
+    CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+    CHECK_EQ(cards[0]->apdus, at);
+    end();
+}
+
+// The transport PIN is good for nothing: it is not sent, until the user has set another one.
+TEST(cards_schsm_in_transport)
+{
+    CK_TOKEN_INFO info;
+    schsm_with(&(struct sim_schsm_options){ .transport = true });
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        schsm_option.cardcontact = i;
+        begin(1);
+        CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+        CHECK(info.flags & CKF_TOKEN_INITIALIZED);
+        CHECK_RV(open_token(0, 0, false), CKR_OK);
+        unsigned verifies = cards[0]->verifies;
+        CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+        CHECK_EQ(cards[0]->verifies, verifies);
+        CHECK_RV(C_SetPIN(sessions[0], PIN, 6, (CK_UTF8CHAR_PTR)"246802", 6), CKR_OK);
+        CHECK_RV(login("246802"), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        end();
+    }
+}
+
+TEST(cards_schsm_blank)
+{
+    CK_TOKEN_INFO info;
+    CK_ULONG n;
+    schsm_with(&(struct sim_schsm_options){ .blank = true });
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        schsm_option.cardcontact = i;
+        begin(1);
+        CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+        CHECK(!(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED |
+                              CKF_USER_PIN_LOCKED)));
+        CHECK_RV(open_token(0, 0, false), CKR_OK);
+        CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 0);
+        CHECK_EQ(count_of(0, CKO_CERTIFICATE), 0);
+        CHECK_RV(scene_count(sessions[0], NULL, 0, &n), CKR_OK);
+        unsigned verifies = cards[0]->verifies;
+        CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+        CHECK_EQ(cards[0]->verifies, verifies);
+        end();
+    }
+}
+
+// A key whose uses are up signs no more; the others do.
+TEST(cards_schsm_a_key_that_is_used_up)
+{
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    schsm_with(&(struct sim_schsm_options){ .uses = 2 });
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        schsm_option.cardcontact = i;
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        for (unsigned k = 0; k < 2; k++)
+            CHECK_RV(sign_with(0, &kind->keys[0], &m, text, sizeof text), CKR_OK);
+        CHECK(good(SIM_RSA2048A, MBEDTLS_MD_SHA256, false, 0, out, out_len));
+        CK_RV rv = sign_with(0, &kind->keys[0], &m, text, sizeof text);
+        CHECK(rv != CKR_OK && rv != CKR_USER_NOT_LOGGED_IN);
+        if (test_failing) return;
+        check_sign(0, &kind->keys[1]);
+        CHECK_EQ(*cards_pin(cards[0], kind->tokens).left, 3);
+        end();
+    }
+}
+
+// T, L, S, E and N of cards with two keys whose answers come in pieces, or that lack what they may.
+TEST(cards_schsm_budgets)
+{
+    static const struct { struct sim_schsm_options o; unsigned token, list, rsa, ec, again; } all[] = {
+        { { .two = true, .pieces = true }, 8, 21, 18, 17, 2 },
+        { { .two = true, .short_only = true }, 8, 21, 18, 17, 2 },
+        { { .two = true, .no_label = true }, 5, 12, 12, 12, 1 },
+        { { .two = true, .cardcontact = true }, 5, 12, 12, 12, 1 },
+        { { .two = true, .no_certificates = true }, 5, 12, 12, 12, 1 } };
+    for (size_t i = 0; i < sizeof all / sizeof *all && !test_failing; i++) {
+        struct cards_kind *with = schsm_with(&all[i].o);
+        with->token_info = all[i].token;
+        with->list = all[i].list;
+        with->rsa = all[i].rsa;
+        with->ec = all[i].ec;
+        with->again = 0;
+        case_cards_budgets();
+        if (test_failing) printf("    so it was with row %zu\n", i);
+    }
+}
+
+// ---- GIDS ----
+
+static struct sim_gids_options gids_option;
+
+static struct sim_card *make_gids_option(bool second)
+{
+    struct sim_gids_options o = gids_option;
+    o.second = second;
+    return sim_gids_new(&o);
+}
+
+static struct cards_kind *gids_with(const struct sim_gids_options *o)
+{
+    static struct cards_kind with;
+    with = *kind_named("GIDS");
+    with.make = make_gids_option;
+    gids_option = *o;
+    kind = &with;
+    return &with;
+}
+
+TEST(cards_gids_forms)
+{
+    static const struct sim_gids_options all[] = {
+        { .plain = true }, { .extended = true }, { .pieces = true }, { .no_cache_file = true } };
+    for (size_t i = 0; i < sizeof all / sizeof *all && !test_failing; i++) {
+        gids_with(&all[i]);
+        check_all_of_it();
+        if (test_failing) printf("    so it was with row %zu\n", i);
+    }
+}
+
+TEST(cards_gids_ec)
+{
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        struct cards_kind *with = gids_with(&(struct sim_gids_options){ .ec = true, .der = i });
+        with->keys[2] = (struct cards_key){ 3, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0,
+                                            0 };
+        with->keys[3] = (struct cards_key){ 4, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, 0,
+                                            0 };
+        check_all_of_it();
+    }
+}
+
+TEST(cards_gids_a_container_without_certificate)
+{
+    struct cards_kind *with = gids_with(&(struct sim_gids_options){ .no_certificate = true });
+    with->keys[2] = (struct cards_key){ 3, SIM_RSA3072, SIM_RSA3072, CARDS_SIGN, 0, false, true, 0,
+                                        0 };
+    check_all_of_it();
+}
+
+// Twelve containers: the files of the last two are named ksc0a and ksc0b, or ksc10 and ksc11.
+TEST(cards_gids_many)
+{
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        gids_with(&(struct sim_gids_options){ .many = true, .decimal = i });
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 12);
+        CHECK_EQ(count_of(0, CKO_CERTIFICATE), 12);
+        for (CK_BYTE id = 3; id <= 12 && !test_failing; id++) {
+            const struct cards_key key = { id, id % 2 ? SIM_RSA2048B : SIM_P256A,
+                id % 2 ? SIM_RSA2048A : SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 };
+            check_object(0, &key);
+            check_sign(0, &key);
+            if (test_failing) printf("    key %02x\n", id);
+        }
+        end();
+    }
+}
+
+// No raw signature: PKCS#1 by the card is all there is, also after a padding of the host's was tried.
+TEST(cards_gids_only_57)
+{
+    CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof pss };
+    gids_with(&(struct sim_gids_options){ .only_57 = true });
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        check_sign(0, &kind->keys[i]);
+        if (test_failing) return;
+        CHECK(sign_with(0, &kind->keys[i], &m, text, sizeof text) != CKR_OK);
+        CHECK_RV(sign_with(0, &kind->keys[i], &(CK_MECHANISM){ CKM_SHA256_RSA_PKCS, NULL, 0 }, text,
+                           sizeof text), CKR_OK);
+        CHECK(good(cards_which(&kind->keys[i], false), MBEDTLS_MD_SHA256, false, 0, out, out_len));
+    }
+    check_decrypt(0, &kind->keys[0], true);
+    end();
+}
+
+TEST(cards_gids_with_a_puk)
+{
+    gids_with(&(struct sim_gids_options){ .puk = true });
+    check_all_of_it();
+}
+
+TEST(cards_gids_empty)
+{
+    CK_TOKEN_INFO info;
+    gids_with(&(struct sim_gids_options){ .empty = true });
+    begin(1);
+    CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+    CHECK(!(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_USER_PIN_LOCKED)));
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 0);
+    unsigned verifies = cards[0]->verifies;
+    CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
+    CHECK_EQ(cards[0]->verifies, verifies);
+    end();
+}
+
+// The MSE that a logout leaves in force signs no more for us: C_Logout ends it.
+TEST(cards_gids_a_logout_ends_the_environment)
+{
+    static const uint8_t sign[] = { 0x00, 0x2a, 0x9e, 0x9a, 0x04, 1, 2, 3, 4, 0x00 };
+    uint8_t rsp[300];
+    gids_with(&(struct sim_gids_options){ .second = false });
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    check_sign(0, &kind->keys[0]);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    size_t n = cards[0]->apdu(cards[0], sign, sizeof sign, rsp, sizeof rsp);
+    CHECK(n == 2 && rsp[0] != 0x90 && rsp[0] != 0x61);
+    end();
+}
+
 static void run_options(void)
 {
+    RUN(cards_schsm_short);
+    RUN(cards_schsm_cardcontact_short);
+    RUN(cards_schsm_in_pieces);
+    RUN(cards_schsm_without_certificates);
+    RUN(cards_schsm_without_a_label);
+    RUN(cards_schsm_other_curves);
+    RUN(cards_schsm_many_by_id_and_label);
+    RUN(cards_schsm_many_are_all_listed);
+    RUN(cards_schsm_in_transport);
+    RUN(cards_schsm_blank);
+    RUN(cards_schsm_a_key_that_is_used_up);
+    if (SCARD11_ANSWER != 258) RUN(cards_schsm_budgets);
+    RUN(cards_gids_forms);
+    RUN(cards_gids_ec);
+    RUN(cards_gids_a_container_without_certificate);
+    RUN(cards_gids_many);
+    RUN(cards_gids_only_57);
+    RUN(cards_gids_with_a_puk);
+    RUN(cards_gids_empty);
+    RUN(cards_gids_a_logout_ends_the_environment);
     RUN(cards_of_all_sorts_sign_with_their_first_key);
     RUN(cards_do_not_show_a_key_whose_pin_is_lost);
     RUN(cards_of_all_sorts_are_polled);

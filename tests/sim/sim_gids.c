@@ -171,7 +171,8 @@ static unsigned sign(struct sim_fs *f, const struct sim_command *c, struct sim_a
     const struct own *own = f->own;
     mbedtls_pk_context *pk = &own->using->pk;
     if (!sim_is_rsa(pk)) return sim_ecdsa(&f->random, pk, own->o.der, c->data, c->n, a);
-    if ((own->algorithm & 0xf0) == DO_SIGN_PKCS1) return sim_rsa_pkcs1(&f->random, pk, c->data, c->n, a);
+    if ((own->algorithm & 0xf0) == DO_SIGN_PKCS1)
+        return sim_rsa_pkcs1(&f->random, pk, c->data, c->n, a);
     if (c->n != mbedtls_pk_get_len(pk)) return 0x6700;
     return sim_rsa_raw(&f->random, pk, c->data, c->n, a);
 }
@@ -256,8 +257,8 @@ static unsigned get_public(struct sim_fs *f, const uint8_t *p, size_t n, struct 
     if (!key || !key->made) return 0x6984;
     if (sim_is_rsa(&key->pk)) {
         len = mbedtls_pk_get_len(&key->pk);
-        if (mbedtls_rsa_export_raw(mbedtls_pk_rsa(key->pk), out, len, NULL, 0, NULL, 0, NULL, 0, e, 3))
-            abort();
+        if (mbedtls_rsa_export_raw(mbedtls_pk_rsa(key->pk), out, len, NULL, 0, NULL, 0, NULL, 0, e,
+                                   3)) abort();
         sim_put_tlv(a, 0x81, out, len);
         sim_put_tlv(a, 0x82, e, 3);
     } else {
@@ -499,7 +500,10 @@ static void put_certificate(struct own *own, uint16_t tag, const struct sim_key_
 {
     uint8_t packed[8192];
     uLongf n = sizeof packed - 4;
-    if (own->o.plain) { put_object(own, EF_FILES, tag, d->certificate, d->certificate_len); return; }
+    if (own->o.plain) {
+        put_object(own, EF_FILES, tag, d->certificate, d->certificate_len);
+        return;
+    }
     if (compress(packed + 4, &n, d->certificate, (uLong)d->certificate_len) != Z_OK) abort();
     put16(packed, 1);
     put16(packed + 2, (unsigned)d->certificate_len);
@@ -527,7 +531,8 @@ static void add_container(struct sim_fs *f, struct tables *t, unsigned number, e
     put16(map + (exchange ? 84 : 82), d->bits);
     sim_put(t->map, map, sizeof map);
     if (!certificate) return;
-    snprintf(name, sizeof name, own->o.decimal ? "k%cc%02u" : "k%cc%02x", exchange ? 'x' : 's', number);
+    snprintf(name, sizeof name, own->o.decimal ? "k%cc%02u" : "k%cc%02x", exchange ? 'x' : 's',
+             number);
     put_entry(t->master, "mscp", name, t->next, EF_FILES);
     put_certificate(own, t->next++, d);
 }

@@ -1,8 +1,8 @@
 // sim_schsm.c: a simulated SmartCard-HSM; sim_schsm.h says which.
 // SPDX-License-Identifier: 0BSD
 //
-// Written after tests/data/traces/sc-hsm-pico.txt, BSI TR-03110-3 (card verifiable certificates) and
-// ISO/IEC 7816-15. What differs on CardContact's is after how its own library (sc-hsm-embedded)
+// Written after tests/data/traces/sc-hsm-pico.txt, BSI TR-03110-3 (card verifiable certificates)
+// and ISO/IEC 7816-15. What differs on CardContact's is after how its own library (sc-hsm-embedded)
 // reads answers. The form of wrapped keys is after Pico HSM's firmware.
 #include "sim_schsm.h"
 #include <mbedtls/aes.h>
@@ -206,7 +206,8 @@ static void put_public(struct sim_answer *a, mbedtls_pk_context *pk, bool curve)
 }
 
 // 5F37: a signature of what was put since from.
-static void put_signature(struct sim_fs *f, struct sim_answer *a, size_t from, mbedtls_pk_context *pk)
+static void put_signature(struct sim_fs *f, struct sim_answer *a, size_t from,
+                          mbedtls_pk_context *pk)
 {
     struct sim_answer *sig = new_answer();
     uint8_t hash[32];
@@ -323,15 +324,17 @@ static void put_private_entry(struct sim_answer *a, struct key *key)
     sim_wrap(a, 0, rsa ? 0x30 : 0xa0);
 }
 
-// The entry of an AES key: A8.
-static void put_secret_entry(struct sim_answer *a, const struct key *key)
+// The entry of an AES key: A8. Pico's says nothing of access.
+static void put_secret_entry(struct sim_answer *a, const struct key *key, bool access)
 {
     size_t from = a->n;
     put_name(a, 0x0c, key->label);
+    if (access) sim_put_tlv(a, 0x03, "\6\xc0", 2);
     sim_wrap(a, from, 0x30);
     from = a->n;
     sim_put_tlv(a, 0x04, &key->id, 1);
     sim_put_tlv(a, 0x03, "\7\xc0\x80", 3);                  // encrypt, decrypt, derive
+    if (access) sim_put_tlv(a, 0x03, "\3\xb8", 2);
     sim_wrap(a, from, 0x30);
     from = a->n;
     put_number(a, (unsigned)key->aes_n * 8);
@@ -1064,7 +1067,7 @@ static void make_key(struct sim_fs *f, const struct key *k)
     *key = *k;
     key->counted = k->number == 1 && own->o.uses;
     key->uses = own->o.uses;
-    if (k->aes_n) put_secret_entry(a, key);
+    if (k->aes_n) put_secret_entry(a, key, own->o.cardcontact);
     else          put_private_entry(a, key);
     keep_file(f, fid_of(FILE_PRKD, k->number), a);
     if (k->aes_n) return;

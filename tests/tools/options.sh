@@ -55,7 +55,7 @@ options_unused() {
         if (FILENAME ~ /\/(sim_pinpad|pcsc_stand_in|bench)\.c$/) next
         line = $0
         sub(/\/\/.*/, "", line)
-        while (match(line, /struct sim_([a-z0-9_]+_options|p15)[^a-z0-9_]+[a-z0-9_]*|[a-z0-9_]*[.][a-z0-9_]+ = [{]?|SIM_[A-Z0-9_]+/)) {
+        while (match(line, /struct sim_([a-z0-9_]+_options|p15)[ *]*[a-z0-9_]*|[a-z0-9_]*[.][a-z0-9_]+ = [{]?|SIM_[A-Z0-9_]+/)) {
             what = substr(line, RSTART, RLENGTH)
             line = substr(line, RSTART + RLENGTH)
             if (what ~ /^SIM_/) used[what] = 1
@@ -63,6 +63,7 @@ options_unused() {
                 match(what, /sim_[a-z0-9_]+/)
                 type = substr(what, RSTART, RLENGTH)
                 sub(/.*[^a-z0-9_]/, "", what)
+                if (what == type) what = ""        # (struct sim_a_options){ ... }
                 if (what != "") type_of[what] = type
             } else {                            # x.field = or .field =
                 base = field = what
@@ -95,14 +96,14 @@ pass() { passed=$((passed + 1)); }
 fail() { failed=$((failed + 1)); echo "options.sh: $*"; }
 
 # It finds what it should: of two kinds of card with a field of one name, the one that nobody sets.
-printf '%s\n' 'struct sim_a_options {' '    bool one, two;      // both' '    unsigned of_a;' '};' > "$dir/sim_a.h"
+printf '%s\n' 'struct sim_a_options {' '    bool one, two;      // both' '    unsigned of_a;' '    bool inside;' '};' > "$dir/sim_a.h"
 printf '%s\n' 'struct sim_b_options {' '    const char *one;' '};' > "$dir/sim_b.h"
 printf '%s\n' 'enum sim_fault {' '    SIM_NONE, SIM_NEVER_USED,     // as it says' '    SIM_USED' '};' \
     'void sim_reader_used(int reader);' 'int  sim_reader_unused(void);' > "$dir/sim_reader.h"
 printf '%s\n' 'struct sim_a_options o = { .one = true };      // not .two = true' \
     'struct sim_b_options p = { 0 }; struct sim_a_options q;' \
     'struct sim_b_options r; q.of_a = 2;' \
-    'sim_reader_used(SIM_USED);' > "$dir/test.c"
+    'with(&(struct sim_a_options){ .inside = true });' 'sim_reader_used(SIM_USED);' > "$dir/test.c"
 want='sim_a.h: no test uses sim_a_options.two
 sim_b.h: no test uses sim_b_options.one
 sim_reader.h: no test uses SIM_NEVER_USED
