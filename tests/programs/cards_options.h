@@ -607,7 +607,7 @@ static struct cards_kind *schsm_with(const struct sim_schsm_options *o)
 {
     static struct cards_kind with;
     with = *kind_named(o->two ? "SmartCard-HSM, 2 keys" : o->cardcontact
-                       ? "SmartCard-HSM, CardContact" : "SmartCard-HSM");
+                       ? "CardContact's HSM" : "Pico HSM");
     with.make = make_schsm_option;
     schsm_option = *o;
     kind = &with;

@@ -8,6 +8,7 @@
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_schsm.h"
@@ -137,6 +138,12 @@ static inline struct sim_card *cards_schsm_cardcontact(bool second)
     return sim_schsm_new(&o);
 }
 
+static inline struct sim_card *cards_gids(bool second)
+{
+    struct sim_gids_options o = { .second = second };
+    return sim_gids_new(&o);
+}
+
 static inline struct sim_card *cards_esteid(bool second)
 {
     struct sim_esteid_options o = { .second = second };
@@ -224,7 +231,8 @@ static inline struct sim_card *cards_belpic_ec(bool second)
 
 // The keys of tests/sim/sim_schsm.h. T 4 (SELECT, the device's certificate, the tries, TokenInfo), L 5
 // for two keys (the list, and of each key its description and certificate), S 6 (SELECT, VERIFY, the
-// list, the description, the certificate, the signature), E 7.
+// list, the description, the certificate, the signature), E 7. With seven keys L is the list, their
+// descriptions, five certificates or requests, the authority's and its description, data's, 16.
 #define CARDS_SCHSM {                                                                            \
     { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },                         \
     { 3, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 },                                \
@@ -291,15 +299,21 @@ static const struct cards_kind cards_kinds[] = {
       .names_keys = true, .does_secrets = true, .public_certificates = true },
     { .name = "Pico HSM", .make = cards_schsm, .tokens = { { "123456", "3537363231383830", 0, 3 } },
       .keys = CARDS_SCHSM, .data = 1, .data_private = 1, .authorities = 1, .token_info = 5,
-      .again = 1, .pss = 2, .raw = true, .names_keys = true, .secrets = CARDS_SCHSM_SECRETS,
+      .list = 25, .rsa = 12, .ec = 12, .again = 1, .pss = 2, .raw = true, .names_keys = true, .secrets = CARDS_SCHSM_SECRETS,
       .secret_value = sim_schsm_secret, .does_secrets = true, .silent_secrets = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     { .name = "CardContact's HSM", .make = cards_schsm_cardcontact,
       .tokens = { { "123456", "3537363231383830", 0, 3 } }, .keys = CARDS_SCHSM, .data = 1,
-      .data_private = 1, .authorities = 1, .token_info = 5, .again = 1, .pss = 2, .raw = true,
-      .names_keys = true, .no_chains = true, .secrets = CARDS_SCHSM_SECRETS,
-      .secret_value = sim_schsm_secret, .does_secrets = true, .silent_secrets = true,
+      .data_private = 1, .authorities = 1, .token_info = 5, .list = 25, .rsa = 12, .ec = 12,
+      .again = 1, .pss = 2, .raw = true, .names_keys = true, .no_chains = true,
+      .secrets = CARDS_SCHSM_SECRETS, .secret_value = sim_schsm_secret, .does_secrets = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
+    // T 4 (SELECT, the card's id, the tries of the PIN, cardcf), L 9 (master file, key map, container
+    // map, two certificates of three pieces), S 8 (with VERIFY, a certificate, MSE and the signature).
+    { .name = "GIDS", .make = cards_gids, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
+                { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, false, false, 0, 0 } },
+      .token_info = 9, .list = 19, .rsa = 14, .again = 1, .pss = 2, .raw = true },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
       .public_certificates = true },
