@@ -294,10 +294,65 @@ TEST(piv_cards_are_shown_by_their_report)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("PIV", sim_piv_new(&all[i]));
 }
 
+// What is hidden of some bytes (..), and what stays.
+TEST(names_serials_and_keys_are_hidden_and_nothing_else)
+{
+    static const struct { enum hiding how; const char *before, *after; } all[] = {
+        // a certificate's serial, however short; RSA's exponent; an OID; a flag
+        { HIDE, "30060204 01020304", "30060204 ........" },
+        { HIDE, "3005020301F5C7", "30050203......" },
+        { HIDE, "30050203010001", "30050203010001" }, { HIDE, "0603550403", "0603550403" },
+        { HIDE, "03020780", "03020780" }, { HIDE, "0405A1B2C3D4E5", "0405.........." },
+        { HIDE, "04063F0050154401", "04063F0050154401" },       // a path
+        { HIDE, "0C0850494E204A6F686E", "0C0850494E20........" },       // PIN John
+        { HIDE, "1E0A00310020004A006F0065", "1E0A00310020 00..00..00.." },      // 1 Joe
+        { HIDE, "170D3236313132373231323830335A", "170D323631313031 303030303030 5A" },
+        { HIDE, "C50800000000A1B2C3D4", "C50800000000A1B2C3D4" },       // not of 20 bytes
+        { HIDE, "7F490B 84020411 86020422 870101", "7F490B 84020411 86020411 870101" },
+        { SHOW, "4F10D276000124010304FFFE A1B2C3D4 0000",
+          "4F10D276000124010304FFFE ........ 0000" },
+        { HIDE_TOKEN, "300702010004 02 A1B2", "300702010004 02 ...." },
+        { HIDE_REST, "9F7F 01 A1B2C3D4", "9F7F .. ........" }, { HIDE_ALL, "A1B2C3D4", "........" },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        bool changed = false, dots = false;
+        const char *p = all[i].after;
+        value.n = unhex(all[i].before, value.bytes, sizeof value.bytes);
+        uint8_t before[32];
+        memcpy(before, value.bytes, value.n);
+        hide_read(all[i].how, 2);
+        for (size_t k = 0; k < value.n; k++, p += 2) {
+            uint8_t byte = 0;
+            while (*p == ' ') p++;
+            bool dot = *p == '.';
+            dots |= dot;
+            changed |= dot && value.bytes[k] != before[k];
+            if (!dot && (!unhex(p, &byte, 1) || byte != value.bytes[k]))
+                test_fail(__FILE__, __LINE__, "%s: byte %zu is %02X", all[i].before, k,
+                          value.bytes[k]);
+        }
+        if (dots != changed) test_fail(__FILE__, __LINE__, "%s stays", all[i].before);
+    }
+    value.n = 0;
+}
+
+// The name of a container on a GIDS card is often a user's.
+TEST(the_names_of_containers_are_hidden)
+{
+    memset(value.bytes, 0, value.n = 87);
+    for (size_t i = 0; i < 8; i++) value.bytes[1 + 2 * i] = (uint8_t)"jane-doe"[i];
+    value.bytes[81] = 3;
+    hide_read(HIDE_NAMES, 0);
+    CHECK(value.bytes[1] != 'j' || value.bytes[3] != 'a' || value.bytes[5] != 'n');
+    CHECK(value.bytes[9] == '-' && !value.bytes[2] && value.bytes[81] == 3 && !value.bytes[17]);
+    value.n = 0;
+}
+
 TEST(cacs_are_shown_by_their_report)
 {
     static const struct sim_cac_options all[] = {
-        { .second = false }, { .gzip = true, .whole = true }, { .no_ccc = true }, { .pki_only = true },
+        { .second = false }, { .gzip = true, .whole = true }, { .no_ccc = true },
+        { .pki_only = true },
         { .piv = true, .lost_by_failure = true }, { .persons = true, .small_key = true } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("CAC", sim_cac_new(&all[i]));
 }
@@ -307,7 +362,8 @@ TEST(gids_cards_are_shown_by_their_report)
     static const struct sim_gids_options all[] = {
         { .second = false }, { .plain = true, .extended = true }, { .ec = true, .pieces = true },
         { .many = true }, { .no_certificate = true, .puk = true } };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) compare_both("GIDS", sim_gids_new(&all[i]));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        compare_both("GIDS", sim_gids_new(&all[i]));
 }
 
 TEST(hsms_are_shown_by_their_report)
@@ -324,6 +380,8 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(piv_cards_are_shown_by_their_report);
     RUN(recorded_cards_are_shown_by_their_report);
+    RUN(names_serials_and_keys_are_hidden_and_nothing_else);
+    RUN(the_names_of_containers_are_hidden);
     RUN(cacs_are_shown_by_their_report);
     RUN(gids_cards_are_shown_by_their_report);
     RUN(hsms_are_shown_by_their_report);
