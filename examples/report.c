@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define COMMANDS_MAX 3000               // of a report
+#define MUTE_MAX     10                 // of them without an answer
 #define VALUE_MAX    16384              // bytes of a file or an answer; what is more is not read
 #define PIECES_MAX   160                // commands that bring one
 #define ANSWER_MAX   4098               // bytes of an answer to one command
@@ -231,7 +232,7 @@ static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
     if (is_blank(p, n) || (n >= 2 && n <= 16 && n % 2 == 0 && p[0] == 0x3f && !p[1])) return;
     if (is_text_tag(tag)) hide_text(p, n, 1);
     else if (n < 3 || (n <= 4 && tag != 0x02)) return;      // flags, sizes, file identifiers
-    else if (n == 3 && !memcmp(p, "\1\0\1", 3)) return;    // RSA's exponent
+    else if (n == 3 && !memcmp(p, "\1\0\1", 3)) return;     // RSA's exponent
     else if (tag == 0x1e) hide_text(p + 1, n - 1, 2);
     else if (tag == 0x17 || tag == 0x18) memcpy(p + n - 9, "01000000Z", 9);     // its month stays
     else if (holds_others(tag) && depth < DEPTH_MAX && is_tlv(p, n)) hide(p, n, depth + 1);
@@ -272,13 +273,18 @@ static void hide(uint8_t *p, size_t n, int depth)
 {
     struct tlv t;
     if (hide_packed(p, n)) return;
+    if (is_text(p, n)) {                // before its letters are taken for a tag and a length
+        hide_text(p, n, 1);
+        return;
+    }
     for (; n && !is_blank(p, n); p += t.all, n -= t.all) {
-        if (!take_tlv(p, n, &t)) {
-            if (is_text(p, n)) hide_text(p, n, 1);
-            else hide_bytes(p, n);
-            return;
+        if (take_tlv(p, n, &t)) {
+            hide_one(&t, depth);
+            continue;
         }
-        hide_one(&t, depth);
+        if (is_text(p, n)) hide_text(p, n, 1);
+        else hide_bytes(p, n);
+        return;
     }
 }
 
@@ -291,10 +297,33 @@ static void hide_openpgp_serial(uint8_t *p, size_t n)
 
 // ---- The card ----
 
+static SCARDCONTEXT context;
+static const char *reader_name;
 static SCARDHANDLE handle;
 static DWORD protocol;
 static unsigned commands, refused, unread, mute;
+static bool lost;                       // it did not answer: it is to be powered on again
 static bool gone;                       // the card, or too many commands
+
+// The card is kept from other programs meanwhile. Before and after that it is reset: nothing is
+// selected, and others see that it was used.
+static void power_off(void)
+{
+    if (!handle) return;
+    SCardEndTransaction(handle, SCARD_LEAVE_CARD);
+    SCardDisconnect(handle, SCARD_RESET_CARD);
+    handle = 0;
+}
+
+static bool power_on(void)
+{
+    power_off();
+    lost = false;
+    LONG rv = SCardConnect(context, reader_name, SCARD_SHARE_SHARED, ANY_PROTOCOL, &handle,
+                           &protocol);
+    if (rv != SCARD_S_SUCCESS) handle = 0;
+    return handle && SCardBeginTransaction(handle) == SCARD_S_SUCCESS;
+}
 
 // What is read now: the bytes of all answers in a row, and the commands that brought them.
 static struct {
@@ -356,7 +385,7 @@ static unsigned ask_one(const uint8_t *command, size_t n)
     DWORD len = sizeof answer;
     struct piece *p = &value.pieces[value.count];
     const SCARD_IO_REQUEST *pci = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
-    if (gone || value.count == PIECES_MAX || value.n > VALUE_MAX) return 0;
+    if (gone || lost || value.count == PIECES_MAX || value.n > VALUE_MAX) return 0;
     if (++commands > COMMANDS_MAX) return gone = true, 0u;
     LONG rv = SCardTransmit(handle, pci, command, (DWORD)n, NULL, answer, &len);
     value.count++;
@@ -365,9 +394,8 @@ static unsigned ask_one(const uint8_t *command, size_t n)
     p->sw = 0;
     p->n = 0;
     if (rv != SCARD_S_SUCCESS || len < 2) {
-        gone = rv == SCARD_W_REMOVED_CARD || rv == SCARD_E_NO_SERVICE || ++mute > 3 ||
-            SCardReconnect(handle, SCARD_SHARE_SHARED, ANY_PROTOCOL, SCARD_RESET_CARD,
-                           &protocol) != SCARD_S_SUCCESS;
+        lost = true;
+        gone = ++mute == MUTE_MAX;
         return 0;
     }
     p->n = len - 2;
@@ -375,6 +403,14 @@ static unsigned ask_one(const uint8_t *command, size_t n)
     memcpy(value.bytes + value.n, answer, p->n);
     value.n += p->n;
     return p->sw;
+}
+
+// Of what was read, as much as a copy has room for. Returns how much.
+static size_t copy_read(uint8_t *copy)
+{
+    size_t n = value.n < VALUE_MAX ? value.n : VALUE_MAX;
+    if (copy) memcpy(copy, value.bytes, n);
+    return n;
 }
 
 // A command with all of its answer. Le is its last byte; T=0 has none beside data.
@@ -488,7 +524,7 @@ static bool select_path(const uint8_t *path, size_t n)
     if (whole && selecting.known)
         return select_way(selecting.way, selecting.form, path, n) == SW_OK;
     for (int way = whole ? WAY_PATH : WAY_BELOW; way < (whole ? WAY_BELOW : WAYS); way++)
-        for (int form = 0; form < 3 && !gone; form++) {
+        for (int form = 0; form < 3 && !gone && !lost; form++) {
             unsigned sw = select_way(way, form, path, n);
             if (sw == SW_NOT_FOUND) break;
             if (sw != SW_OK) continue;
@@ -512,8 +548,7 @@ static size_t read_selected(enum hiding hiding, uint8_t *copy)
         if (value.n == at || (!size && value.n - at < 256)) break;
     }
     bool records = sw == SW_RECORDS;
-    size_t n = value.n;
-    if (copy) memcpy(copy, value.bytes, n);
+    size_t n = copy_read(copy);
     write_read(hiding, 0);
     for (uint8_t i = 1; records && i < 32; i++) {
         uint8_t read[5] = { 0, 0xb2, i, 4, 0 };
@@ -668,18 +703,16 @@ static void run_gids(const struct step *step)
     char hex[40];
     fprintf(out, "# %s\n", step->what);
     ask_hex(step->hex);
-    bool found = take_tlv(value.bytes, value.n, &t);
-    size_t n = found ? t.n : 0;
-    if (found) memcpy(all, t.value, n);
+    size_t n = take_tlv(all, copy_read(all), &t) ? t.n : 0;
     write_read(SHOW, 0);
     for (size_t at = 1; at + 28 <= n && at < 28 * LIST_MAX; at += 28) {
-        const uint8_t *record = all + at;
+        const uint8_t *record = t.value + at;
         bool map = !memcmp(record + 9, "cmapfile", 8), card_file = !memcmp(record + 9, "card", 4);
         bool serial = !memcmp(record + 9, "cardid", 6);
         if (!record[20] && !record[21]) continue;
         snprintf(hex, sizeof hex, "00CB%02X%02X045C02%02X%02X00", record[25], record[24],
                  record[21], record[20]);
-        fprintf(out, "# file %.8s\n", (const char *)record + 9);
+        fprintf(out, "# a file\n");
         ask_hex(hex);
         write_read(map ? HIDE_NAMES : card_file && !serial ? SHOW : HIDE, 0);
     }
@@ -698,6 +731,7 @@ static struct list applications;        // that were selected
 static unsigned select_application(const uint8_t *aid, size_t n)
 {
     if (!add(&applications, 0, aid, n)) return SW_NOT_FOUND;
+    if (lost && !power_on()) gone = true;
     memset(&selecting, 0, sizeof selecting);
     unsigned sw = ask_data("00A40400", aid, n);
     write_read(SHOW, 0);
@@ -721,9 +755,7 @@ static size_t read_buffer(uint8_t type, uint8_t *copy)
         if (ask_data(head, wants, 2) != SW_OK || value.n == before) break;
         if (!before && value.n >= 2) end = 2u + value.bytes[0] + 256u * value.bytes[1];
     }
-    size_t n = value.n;
-    if (copy) memcpy(copy, value.bytes, n);
-    return n;
+    return copy_read(copy);
 }
 
 // Hides the values that belong to tags; a certificate keeps its structure, CardURLs stay.
@@ -945,7 +977,7 @@ static const struct application { const char *name, *aid; const struct step *ste
 
 static void run_steps(const struct step *step)
 {
-    for (; step->run && !gone; step++) step->run(step);
+    for (; step->run && !gone && !lost; step++) step->run(step);
 }
 
 static void report_applications(void)
@@ -974,21 +1006,14 @@ static void report_directory(uint8_t *p, size_t n)
     }
 }
 
-static void power_on(void)
-{
-    memset(&selecting, 0, sizeof selecting);
-    gone |= SCardReconnect(handle, SCARD_SHARE_SHARED, ANY_PROTOCOL, SCARD_RESET_CARD,
-                           &protocol) != SCARD_S_SUCCESS ||
-        SCardBeginTransaction(handle) != SCARD_S_SUCCESS;
-}
-
 static void report_files(void)
 {
     static const struct step fallback[] = { DIRECTORIES("3F005015"), END };
     static uint8_t content[VALUE_MAX];
-    power_on();
+    gone |= !power_on();
+    memset(&selecting, 0, sizeof selecting);
     fprintf(out, "\n# ---- files, no application selected [power-on]\n");
-    read_path("EF.ATR", (const uint8_t *)"\x3f\x00\x2f\x01", 4, SHOW, NULL);
+    read_path("EF.ATR", (const uint8_t *)"\x3f\x00\x2f\x01", 4, HIDE, NULL);
     size_t n = read_path("EF.DIR", (const uint8_t *)"\x3f\x00\x2f\x00", 4, HIDE, content);
     report_directory(content, n);
     if (!directories_read) run_steps(fallback);
@@ -996,8 +1021,9 @@ static void report_files(void)
 
 // ---- The reader, and the frame of the report ----
 
-static void report_head(const char *reader, const uint8_t *atr, size_t n)
+static void report_head(const uint8_t *atr, size_t n)
 {
+    const char *reader = reader_name;
     const char *serial = strchr(reader, '(');               // of the reader, in some names
     fprintf(out, "# report of a card, by scard11's examples/report.c\n# reader: %.*s%s\n",
             serial && !plain ? (int)(serial - reader) : (int)strlen(reader), reader,
@@ -1017,31 +1043,25 @@ static void report_end(void)
             gone ? "; it ended there" : "");
 }
 
-static int report_card(SCARDCONTEXT context, const char *reader)
+static int report_card(void)
 {
     uint8_t atr[64];
     DWORD n = sizeof atr, name_n = 0, state;
-    LONG rv = SCardConnect(context, reader, SCARD_SHARE_SHARED, ANY_PROTOCOL, &handle, &protocol);
-    if (rv != SCARD_S_SUCCESS) return (int)rv;
-    power_on();
-    rv = SCardStatus(handle, NULL, &name_n, &state, &protocol, atr, &n);
-    if (rv == SCARD_S_SUCCESS) {
-        report_head(reader, atr, n);
-        fprintf(out, "\n# ---- the card [power-on]\n");
-        run_steps(card_steps);
-        report_applications();
-        report_files();
-        report_end();
-    }
-    SCardEndTransaction(handle, SCARD_LEAVE_CARD);
-    SCardDisconnect(handle, SCARD_RESET_CARD);                // other programs see that it was used
-    return (int)rv;
+    if (!power_on() || !power_on()) return -1;              // the second time it was reset
+    LONG rv = SCardStatus(handle, NULL, &name_n, &state, &protocol, atr, &n);
+    if (rv != SCARD_S_SUCCESS) return -1;
+    report_head(atr, n);
+    fprintf(out, "\n# ---- the card [power-on]\n");
+    run_steps(card_steps);
+    report_applications();
+    report_files();
+    report_end();
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     static char names[4096];
-    SCARDCONTEXT context;
     DWORD n = sizeof names;
     int rv = -1;
 
@@ -1053,8 +1073,8 @@ int main(int argc, char **argv)
     LONG there = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
     if (there != SCARD_S_SUCCESS) return fprintf(stderr, "PC/SC does not answer\n"), 1;
     if (SCardListReaders(context, NULL, names, &n) != SCARD_S_SUCCESS) names[0] = 0;
-    for (const char *p = names; *p && rv; p += strlen(p) + 1)
-        if (strstr(p, wanted)) rv = report_card(context, p);
+    for (reader_name = names; *reader_name && rv; reader_name += strlen(reader_name) + 1)
+        if (strstr(reader_name, wanted)) rv = report_card(), power_off();
     SCardReleaseContext(context);
     if (rv) fprintf(stderr, "no card in a reader %s\n", wanted);
     return rv != 0;

@@ -185,23 +185,25 @@ static void see(struct seen *seen, struct sim_card *shown, bool whole)
 static unsigned wrong_commands;
 
 // What reads, and what a report may send.
-static void watch(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+static void watch(void *arg, int number, const uint8_t *cmd, size_t n, const uint8_t *rsp,
                   size_t rsp_n)
 {
     static const uint8_t reads[] = { 0xa4, 0xa5, 0xb0, 0xb1, 0xb2, 0xc0, 0xca, 0xcb, 0xcc, 0xf7,
                                      0xf8, 0xfd };
     static const uint8_t reads_80[] = { 0x4c, 0x52, 0x56, 0x58 };
-    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    (void)arg; (void)number;
     bool public_key = n > 2 && cmd[1] == 0x47 && cmd[2] == 0x81;
     bool good = public_key || (n > 3 && cmd[0] == 0x00 && memchr(reads, cmd[1], sizeof reads)) ||
         (n > 3 && cmd[0] == 0x80 && memchr(reads_80, cmd[1], sizeof reads_80));
     wrong_commands += !good;
+    bool serial = n > 1 && cmd[1] == 0xf8 && rsp_n == 6;      // YubiKey's
+    if (serial && !is_blank(rsp, 4)) add_secret(rsp, 4);
 }
 
 static char *report(struct sim_card *reported, bool as_is)
 {
-    static char reader[] = "Simulated", how[] = "--plain", program[] = "report";
-    char *argv[] = { program, as_is ? how : reader, reader, NULL };
+    static char name[] = "Simulated", how[] = "--plain", program[] = "report";
+    char *argv[] = { program, as_is ? how : name, name, NULL };
     char *text = calloc(1, REPORT_MAX);
     sim_reader_clear();
     sim_reader_insert(sim_reader_add(SCENE_READER), reported);
@@ -209,7 +211,7 @@ static char *report(struct sim_card *reported, bool as_is)
     out = tmpfile();
     if (!text || !out) abort();
     wrong_commands = commands = refused = unread = mute = 0;
-    gone = directories_read = false;
+    gone = lost = directories_read = false;
     applications.n = 0;
     int rc = report_main(as_is ? 3 : 2, argv);
     rewind(out);
@@ -304,6 +306,7 @@ TEST(names_serials_and_keys_are_hidden_and_nothing_else)
         { HIDE, "30050203010001", "30050203010001" }, { HIDE, "0603550403", "0603550403" },
         { HIDE, "03020780", "03020780" }, { HIDE, "0405A1B2C3D4E5", "0405.........." },
         { HIDE, "04063F0050154401", "04063F0050154401" },       // a path
+        { HIDE, "416E6E61 20 446F65", "........ 20 ......" },      // Anna Doe
         { HIDE, "0C0850494E204A6F686E", "0C0850494E20........" },       // PIN John
         { HIDE, "1E0A00310020004A006F0065", "1E0A00310020 00..00..00.." },      // 1 Joe
         { HIDE, "170D3236313132373231323830335A", "170D323631313031 303030303030 5A" },
@@ -348,6 +351,40 @@ TEST(the_names_of_containers_are_hidden)
     value.n = 0;
 }
 
+// A card that answers anything, and whose answers say that there is more.
+static unsigned rubbish_turn;
+
+static size_t rubbish_apdu(struct sim_card *rubbish, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                           size_t room)
+{
+    static const uint8_t ends[][2] = { { 0x90, 0 }, { 0x61, 0 }, { 0x6c, 9 }, { 0x62, 0x82 },
+                                       { 0x90, 0 }, { 0x69, 0x81 }, { 0x6a, 0x82 }, { 0x90, 0 } };
+    static const uint8_t tags[] = { 0x6f, 0x30, 0xa1, 0x7f, 0x61, 0xdf, 0x53, 0x67, 0x04, 0x1f };
+    size_t len = (unsigned)rand() % 8 ? (size_t)rand() % 300 : (size_t)rand() % 5000;
+    (void)cmd; (void)n; (void)room;
+    rubbish->apdus++;
+    for (size_t i = 0; i < len; i++)
+        rsp[i] = rand() % 3 ? tags[(unsigned)rand() % sizeof tags] : (uint8_t)rand();
+    memcpy(rsp + len, ends[rubbish_turn < 8 ? rubbish_turn : (unsigned)rand() % 8], 2);
+    return len + 2;
+}
+
+static void rubbish_reset(struct sim_card *rubbish)
+{
+    (void)rubbish;
+}
+
+TEST(a_card_that_answers_anything_is_reported_in_the_end)
+{
+    struct sim_card rubbish = { .reset = rubbish_reset, .apdu = rubbish_apdu, .atr = { 0x3b, 0 },
+                                .atr_len = 2, .protocol = 1 };
+    for (rubbish_turn = 0; rubbish_turn < 30; rubbish_turn++) {
+        free(report(&rubbish, rubbish_turn % 2));
+        CHECK(commands <= COMMANDS_MAX + 1 && mute <= MUTE_MAX);
+        rubbish.protocol = rubbish_turn % 2;
+    }
+}
+
 TEST(cacs_are_shown_by_their_report)
 {
     static const struct sim_cac_options all[] = {
@@ -382,6 +419,7 @@ int main(int argc, char **argv)
     RUN(recorded_cards_are_shown_by_their_report);
     RUN(names_serials_and_keys_are_hidden_and_nothing_else);
     RUN(the_names_of_containers_are_hidden);
+    RUN(a_card_that_answers_anything_is_reported_in_the_end);
     RUN(cacs_are_shown_by_their_report);
     RUN(gids_cards_are_shown_by_their_report);
     RUN(hsms_are_shown_by_their_report);
