@@ -11220,6 +11220,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_PIN          0x81
 #define SCHSM_SO_PIN       0x88
 #define SCHSM_KEYS         256          // numbers that a key, certificate or data object can have
+#define SCHSM_USED_UP      0x6a84       // QUIRK(Pico HSM): a key was used as often as it may be
 #define SCHSM_BLOCKS       960          // bytes of a command of AES, at most
 #define SCHSM_SEQUENCE     5            // digits that end a holder reference
 #define SCHSM_TAG_OWN      0x85         // in what SELECT answers: options and version are its end
@@ -11736,6 +11737,13 @@ static st schsm_read(struct card *card, struct object *object, struct scratch sc
 
 // ---- Keys ----
 
+// What the answer to a use of a key means. 6984, 6985: it was used as often as it may be, or it is
+// not for that.
+static st schsm_status(st s)
+{
+    return s == SW_CONDITIONS || s == SCHSM_USED_UP ? ST_FAILED : p15key_status(s);
+}
+
 // A command of a key, which names it and the algorithm: no other application knows it.
 static st schsm_use(struct card *card, const struct object *object, u8 ins, u8 algorithm, bytes in,
                     u32 le, bool secret, struct buf *out)
@@ -11767,7 +11775,7 @@ static st schsm_sign(struct card *card, struct object *object, const struct alg_
     struct trial trial = p15key_trial(card, object, use, in, scratch, out);
     trial.named = true;
     while (trial_next(&trial)) trial.s = schsm_sign_once(card, object, in, scratch, out);
-    return p15key_status(trial.s);
+    return schsm_status(trial.s);
 }
 
 // One attempt to decrypt: the raw operation, into out as long as the key.
@@ -11786,7 +11794,7 @@ static st schsm_decrypt(struct card *card, struct object *object, const struct a
     (void)use;
     struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
     while (trial_next(&trial)) trial.s = schsm_decrypt_once(card, object, in, scratch, out);
-    return p15key_status(trial.s);
+    return schsm_status(trial.s);
 }
 
 // One attempt to agree on a secret. It comes as a point; what counts of that is its x.
@@ -11808,7 +11816,7 @@ static st schsm_derive(struct card *card, struct object *object, bytes peer_poin
 {
     struct trial trial = p15key_secret_trial(card, object, peer_point, scratch, out);
     while (trial_next(&trial)) trial.s = schsm_derive_once(card, object, peer_point, scratch, out);
-    return p15key_status(trial.s);
+    return schsm_status(trial.s);
 }
 
 // ---- Secret keys ----
@@ -11874,7 +11882,7 @@ static st schsm_crypt(struct card *card, struct object *object, const struct alg
     SCARD11_ASSERT(in.n % ALG_BLOCK == 0);
     while (trial_next(&trial))
         trial.s = schsm_crypt_once(card, object, use, encrypt, iv, in, scratch, out);
-    return p15key_status(trial.s);
+    return schsm_status(trial.s);
 }
 
 static const struct driver driver_schsm = {

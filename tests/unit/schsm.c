@@ -388,6 +388,72 @@ TEST(schsm_objects)
     p15_end();
 }
 
+// A card full of objects, of which too little memory shows some; once there is more, all are there,
+// each once.
+TEST(schsm_in_little_memory)
+{
+    st s = ST_ARENA_FULL;
+    CHECK_ST(cipher_start(), ST_OK);
+    for (size_t left = 0; s && !test_failing; left += 90) {
+        schsm_begin();
+        schsm_key_with(1, SCHSM_RSA("rsa", "11"), schsm_certificate(SIM_RSA2048A));
+        schsm_key_with(2, SCHSM_EC("ec", "22"), p15_text(SCHSM_POINT_CVC));
+        schsm_key_with(3, SCHSM_AES("aes", "33"), BYTES_NONE);
+        schsm_listed(0xc904);
+        schsm_file(0xc904, p15_text("30(30(0c'open') 30(0c'app') a1(30(04:7777)))"));
+        schsm_file(0xcf04, BYTES(1, 2, 3));
+        schsm_listed(0xc806);
+        schsm_file(0xc806, p15_text("30(30(0c'ca') 30(04:66 01:ff) a1(30(30(04:ce01))))"));
+        schsm_file(0xca06, schsm_certificate(SIM_P256A));
+        CHECK_ST(schsm_insert(), ST_OK);
+        card_it.arena.left = left;
+        s = schsm_read_all();
+        CHECK(!s || s == ST_ARENA_FULL);
+        card_it.arena.left = 1 << 20;
+        CHECK_ST(schsm_read_all(), ST_OK);
+        CHECK(p15_count(CKO_PRIVATE_KEY) == 2 && p15_count(CKO_PUBLIC_KEY) == 2);
+        CHECK(p15_count(CKO_CERTIFICATE) == 2 && p15_count(CKO_SECRET_KEY) == 1 && p15_count(CKO_DATA) == 1);
+        CHECK(p15_object(CKO_PRIVATE_KEY, 0x11)->key->bits == 2048 && p15_object(CKO_PRIVATE_KEY, 0x22)->key->curve);
+        CHECK(p15_object(CKO_PRIVATE_KEY, 0x11)->x509 && p15_object(CKO_CERTIFICATE, 0x11)->value.n);
+        p15_end();
+        if (test_failing) printf("    with %zu bytes\n", left);
+    }
+}
+
+// A card that says no once, in passing, to any command: nothing is lost for good.
+static unsigned schsm_fails_at, schsm_failed;
+
+static size_t schsm_failing_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
+{
+    if (++schsm_failed == schsm_fails_at) return schsm_say(rsp, 0x6f00);
+    return schsm_apdu(card, cmd, n, rsp, room);
+}
+
+TEST(schsm_errors_in_passing)
+{
+    CHECK_ST(cipher_start(), ST_OK);
+    schsm_failed = schsm_fails_at = 0;
+    for (unsigned at = 1; at <= schsm_failed + 1 && !test_failing; at++) {
+        schsm_begin();
+        schsm_key_with(1, SCHSM_RSA("rsa", "11"), schsm_certificate(SIM_RSA2048A));
+        schsm_key_with(2, SCHSM_EC("ec", "22"), p15_text(SCHSM_POINT_CVC));
+        schsm_listed(0xc904);
+        schsm_file(0xc904, p15_text("30(30(0c'open') 30(0c'app') a1(30(04:7777)))"));
+        schsm_file(0xcf04, BYTES(1, 2, 3));
+        CHECK_ST(schsm_insert(), ST_OK);
+        schsm_on.card.apdu = schsm_failing_apdu;
+        schsm_failed = 0;
+        schsm_fails_at = at;
+        st s = schsm_read_all();
+        CHECK(!s || link_is_error(s));
+        CHECK_ST(schsm_read_all(), ST_OK);
+        CHECK(p15_count(CKO_PRIVATE_KEY) == 2 && p15_count(CKO_CERTIFICATE) == 1 && p15_count(CKO_DATA) == 1);
+        CHECK(p15_object(CKO_PRIVATE_KEY, 0x11)->key && p15_object(CKO_PRIVATE_KEY, 0x22)->key);
+        p15_end();
+        if (test_failing) printf("    at command %u\n", at);
+    }
+}
+
 // Two keys with one CKA_ID: each has its own public half.
 TEST(schsm_keys_of_one_id)
 {
@@ -533,7 +599,8 @@ TEST(schsm_secrets)
     snprintf(good, sizeof good, "04 %s 9000", p15_hex_of(0x22, 32));
     snprintf(both, sizeof both, "04 %s %s 9000", p15_hex_of(0x22, 32), p15_hex_of(0x33, 32));
     const struct { bool derive; const char *answer; st want; } cases[] = {
-        { false, "0002 9000", ST_OK }, { false, "9000", ST_PROTOCOL }, { false, "6985", SW_CONDITIONS },
+        { false, "0002 9000", ST_OK }, { false, "9000", ST_PROTOCOL }, { false, "6985", ST_FAILED },
+        { false, "6a84", ST_FAILED },
         { false, "6982", ST_NOT_LOGGED_IN }, { false, "6400", 0x6400 }, { true, good, ST_OK },
         { true, both, ST_OK }, { true, "04 9000", ST_PROTOCOL }, { true, "9000", ST_PROTOCOL },
         { true, good + 3, ST_PROTOCOL }, { true, both + 2, ST_PROTOCOL }, { true, "6982", ST_NOT_LOGGED_IN },
@@ -625,7 +692,7 @@ TEST(schsm_ciphers)
 TEST(schsm_ciphers_of_a_wrong_length)
 {
     static const char *const cases[] = { "9000", "00 9000", "6985", "6982", "6a80" };
-    static const st want[] = { ST_PROTOCOL, ST_PROTOCOL, SW_CONDITIONS, ST_NOT_LOGGED_IN, ST_FAILED };
+    static const st want[] = { ST_PROTOCOL, ST_PROTOCOL, ST_FAILED, ST_NOT_LOGGED_IN, ST_FAILED };
     const struct alg_use use = { .scheme = ALG_CBC, .block = 16 };
     u8 zeros[16] = { 0 }, room[100];
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
@@ -655,6 +722,8 @@ static void test_schsm(void)
     RUN(schsm_another_list);
     RUN(schsm_list_on_trust);
     RUN(schsm_objects);
+    RUN(schsm_in_little_memory);
+    RUN(schsm_errors_in_passing);
     RUN(schsm_keys_of_one_id);
     RUN(schsm_entries_of_nonsense);
     RUN(schsm_cvc);
