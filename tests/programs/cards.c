@@ -1497,7 +1497,6 @@ TEST(cards_refuse_extended_length_once)
 #include "cards_other_program.h"
 #include "cards_swapped.h"
 #include "cards_options.h"
-#include "cards_schsm.h"
 
 int main(int argc, char **argv)
 {
@@ -1560,6 +1559,5 @@ int main(int argc, char **argv)
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
     if (!only && !small) run_options();
-    if (!only && !small) run_schsm();
     return test_end();
 }
