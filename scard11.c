@@ -13227,6 +13227,7 @@ struct cac_key {
 struct cac {
     struct landmark mark;               // the beginning of the first key's certificate
     bytes home;                         // AID of the applet that takes the PIN
+    bool  aca_asked;                    // whether there is an ACA: it is that then
     u32   key_count;
     struct cac_key keys[CAC_KEYS_MAX];
 };
@@ -13499,6 +13500,7 @@ static st cac_find_without_ccc(struct card *card, struct token *token, struct sc
     bytes first;
     st s = place_try_aid(card, bytes_of(cac_aca, sizeof cac_aca));
     if (s && s != ST_NOT_FOUND) return s;
+    cac->aca_asked = true;
     if (!s) {
         cac->home = bytes_of(cac_aca, sizeof cac_aca);
         TRY(cac_read_aca(card, cac, scratch));
@@ -13541,6 +13543,26 @@ static st cac_probe(struct card *card, struct token *token, struct scratch scrat
     if (s == ST_NOT_FOUND) return ST_NOT_MINE;
     if (s) return s;
     cac_begin(card, token);
+    return ST_OK;
+}
+
+// Before the first login: the PIN is the ACA's, where there is one. It may be the only applet that
+// takes it; others hand it on.
+static st cac_login(struct card *card, struct token *token, struct credential *pin,
+                    struct scratch scratch)
+{
+    struct cac *cac = token->state;
+    (void)pin; (void)scratch;
+    if (cac->aca_asked) return ST_OK;
+    TRY(link_ready(&card->link));
+    place_unsure(card);
+    place_leave(card);
+    st s = place_try_aid(card, bytes_of(cac_aca, sizeof cac_aca));
+    if (s && s != ST_NOT_FOUND) return s;
+    cac->aca_asked = true;
+    if (s) return ST_OK;
+    cac->home = bytes_of(cac_aca, sizeof cac_aca);
+    place_arrived(card, token);
     return ST_OK;
 }
 
@@ -13663,6 +13685,18 @@ static st cac_status(st s)
     }
 }
 
+// A key wants the PIN that the card has verified elsewhere. QUIRK(CAC): with some a login is good
+// for the applet that it was made in alone: the next one is made in the key's, unless there is an
+// ACA.
+static void cac_move_home(struct card *card, const struct object *object)
+{
+    struct cac *cac = object->token->state;
+    const struct cac_key *key = object->state;
+    if (bytes_equal(cac->home, bytes_of(cac_aca, sizeof cac_aca))) return;
+    cac->home = bytes_of(key->aid, sizeof key->aid);
+    place_leave(card);
+}
+
 // Uses a key. Nothing in the command says which one is meant: for what cannot be checked its applet
 // is selected first.
 static st cac_use(struct trial *trial)
@@ -13674,7 +13708,9 @@ static st cac_use(struct trial *trial)
     if (!card->sure && (trial->secret || !here))
         TRY(place_go_straight(card, token, &trial->place));
     while (trial_next(trial)) trial->s = cac_use_once(trial);
-    return cac_status(trial->s);
+    st s = cac_status(trial->s);
+    if (s == ST_NOT_LOGGED_IN) cac_move_home(card, trial->object);
+    return s;
 }
 
 static st cac_sign(struct card *card, struct object *object, const struct alg_use *use, bytes in,
@@ -13703,6 +13739,7 @@ static const struct driver driver_cac = {
     .read    = cac_read,
     .select  = cac_select,
     .landmark = cac_landmark,
+    .login   = cac_login,
     .sign    = cac_sign,
     .decrypt = cac_decrypt,
 };
@@ -15189,6 +15226,9 @@ static const struct probe_row {
 } probe_drivers[] = {
 #if SCARD11_PIV
     { &driver_piv, NULL },              // an AID of its own
+#endif
+#if SCARD11_CAC
+    { &driver_cac, PROBE_T0_ALONE },    // as most of its cards are; after PIV: some are both
 #endif
 #if SCARD11_OPENPGP
     { &driver_openpgp, "\x31\xc5\x73\xc0\x01" },   // an AID of its own
