@@ -5141,28 +5141,10 @@ static st place_be_sure(struct card *card, struct token *token, struct scratch s
     return s == ST_NOT_FOUND ? place_select(card, token) : s;
 }
 
-// Goes to a place. ST_OK: the card is there for certain.
-static st place_go_to(struct card *card, struct token *token, const struct place *place,
-                      struct scratch scratch)
-{
-    TRY(place_be_sure(card, token, scratch));
-    SCARD11_ASSERT(place_is_sure(card, token));
-    if (place_is_here(card, token, place)) return ST_OK;
-    if (place_is_home(place)) return place_select(card, token);
-    st s = token->driver->select(card, token, place);
-    place_leave(card);
-    if (s) return s;
-    card->where = CARD_AT;
-    card->at = *place;
-    return ST_OK;
-}
-
-// Goes to a place that an AID names, without the way over the token's application: where a SELECT
-// ends no login. ST_OK: the card is there for certain.
+// Goes to a place that an AID names, not over the token's application.
 static st place_go_straight(struct card *card, struct token *token, const struct place *place)
 {
-    if (card->sure && place_is_here(card, token, place)) return ST_OK;
-    if (place_is_home(place)) return place_select(card, token);
+    if (place_is_sure(card, token) && place_is_here(card, token, place)) return ST_OK;
     TRY(link_ready(&card->link));
     place_unsure(card);
     place_leave(card);
@@ -5170,6 +5152,24 @@ static st place_go_straight(struct card *card, struct token *token, const struct
     if (s == ST_NOT_FOUND) return ST_LOST;
     if (s) return s;
     place_seen(card, token);
+    card->where = CARD_AT;
+    card->at = *place;
+    return ST_OK;
+}
+
+// Goes to a place. ST_OK: the card is there for certain. Where there is no landmark, no SELECT can
+// be saved: an AID leads straight to its place.
+static st place_go_to(struct card *card, struct token *token, const struct place *place,
+                      struct scratch scratch)
+{
+    if (place->aid.n && !token->landmark) return place_go_straight(card, token, place);
+    TRY(place_be_sure(card, token, scratch));
+    SCARD11_ASSERT(place_is_sure(card, token));
+    if (place_is_here(card, token, place)) return ST_OK;
+    if (place_is_home(place)) return place_select(card, token);
+    st s = token->driver->select(card, token, place);
+    place_leave(card);
+    if (s) return s;
     card->where = CARD_AT;
     card->at = *place;
     return ST_OK;
@@ -12594,7 +12594,7 @@ static st gids_get(struct card *card, struct token *token, struct gids_file of, 
                    struct scratch *scratch, bytes *value)
 {
     st s = gids_get_once(card, token, of, le, scratch, value);
-    if (!s || card->sure || link_is_broken(s)) return s;
+    if (!s || place_is_sure(card, token) || link_is_broken(s)) return s;
     TRY(place_be_sure(card, token, *scratch));
     return gids_get_once(card, token, of, le, scratch, value);
 }
@@ -13234,12 +13234,12 @@ struct cac {
 
 // ---- Places ----
 
-// Where a key is: the applet that is the token's home anyway, or another one.
-static struct place cac_place(const struct cac *cac, const struct cac_key *key)
+// Where a key is. It is named by its AID, though that may be the token's home: this may move.
+static struct place cac_place(const struct cac_key *key)
 {
-    bytes aid = bytes_of(key->aid, sizeof key->aid);
-    if (key->has_object) return (struct place){ aid, bytes_of(key->object, sizeof key->object) };
-    return (struct place){ bytes_equal(aid, cac->home) ? BYTES_NONE : aid, BYTES_NONE };
+    bytes object = bytes_of(key->object, sizeof key->object);
+    return (struct place){ bytes_of(key->aid, sizeof key->aid),
+                           key->has_object ? object : BYTES_NONE };
 }
 
 static st cac_select_aid(struct card *card, bytes aid)
@@ -13470,7 +13470,7 @@ static st cac_landmark(struct card *card, struct token *token, u32 ref, struct s
                        bytes *value)
 {
     const struct cac *cac = token->state;
-    struct place place = cac_place(cac, &cac->keys[0]);
+    struct place place = cac_place(&cac->keys[0]);
     struct buf out = scratch_buf(scratch, APDU_LE_SHORT);
     (void)ref;
     TRY(cac_select(card, token, &place));
@@ -13610,8 +13610,8 @@ static st cac_list_key(struct card *card, struct token *token, struct cac_key *k
                        struct scratch scratch)
 {
     const struct x509 *x509 = NULL;
-    struct place place = cac_place(token->state, key);
-    st s = place_go_straight(card, token, &place);
+    struct place place = cac_place(key);
+    st s = place_go_to(card, token, &place, scratch);
     if (s == ST_LOST) s = ST_NOT_FOUND;                 // named, and not there
     if (!s) s = cac_read_certificate(card, scratch, &x509);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
@@ -13703,10 +13703,8 @@ static st cac_use(struct trial *trial)
 {
     struct card *card = trial->card;
     struct token *token = trial->object->token;
-    trial->place = cac_place(token->state, trial->object->state);
-    bool here = place_is_here(card, token, &trial->place);
-    if (!card->sure && (trial->secret || !here))
-        TRY(place_go_straight(card, token, &trial->place));
+    trial->place = cac_place(trial->object->state);
+    if (trial->secret) TRY(place_go_to(card, token, &trial->place, trial->scratch));
     while (trial_next(trial)) trial->s = cac_use_once(trial);
     st s = cac_status(trial->s);
     if (s == ST_NOT_LOGGED_IN) cac_move_home(card, trial->object);
