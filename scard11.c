@@ -5729,8 +5729,9 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
                         bytes secret, struct scratch scratch)
 {
     struct credential bare = *pin;
-    struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = &bare, .old_pin = secret };
-    if (pin->verify_bare) bare.fill_to = 0;
+    struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = pin, .old_pin = secret };
+    bare.fill_to = 0;
+    if (pin->verify_bare) command.old = &bare;          // else as it is once the driver has learnt
     st s = secret_answer(token, pin, secret_send(card, token, &command, scratch));
     if (!s) pin->verified = true;
     return s;
@@ -9796,10 +9797,9 @@ static const struct driver driver_piv = {
  * Specs   OpenPGP smart card application 2.0 to 3.4
  * Tests   tests/unit/openpgp.c
  *
- * An OpenPGP card is one application with three keys, each for one job: signatures, decryption,
- * authentication. One data object (6E) tells almost all of it: who made it, what it can, which keys
- * there are and of which kind, how many tries are left. The driver's table and what it does with
- * keys are in >>openpgpkey.
+ * An OpenPGP card has three keys, each for one job: signatures, decryption, authentication. One
+ * data object (6E) tells almost all: who made the card, what it can, which keys there are and of
+ * which kind, how many tries are left. What is done with keys is in >>openpgpkey.
  * ==============================================================================================*/
 
 #if SCARD11_OPENPGP
@@ -9858,16 +9858,13 @@ static const struct openpgp_maker {
     u8  quirks;                         // enum openpgp_quirk
     const char *name;                   // as GnuPG shows it
 } openpgp_makers[] = {
-    { 0x0001, 0, "PPC Card Systems" },  { 0x0002, 0, "Prism" },
-    { 0x0003, 0, "OpenFortress" },      { 0x0004, 0, "Wewid" },
     { 0x0005, 0, "ZeitControl" },
     { 0x0006, OPENPGP_DATA_LENGTH | OPENPGP_SELECT_ENDS, "Yubico" },
-    { 0x0007, 0, "OpenKMS" },           { 0x0008, 0, "LogoEmail" },
     { 0x0009, 0, "Fidesmo" },           { 0x000a, 0, "VivoKey" },
-    { 0x000b, 0, "Feitian Technologies" }, { 0x000d, 0, "Dangerous Things" },
+    { 0x000b, 0, "Feitian" },           { 0x000d, 0, "Dangerous Things" },
     { 0x000e, 0, "Excelsecu" },         { 0x000f, 0, "Nitrokey" },
-    { 0x0010, 0, "NeoPGP" },            { 0x0011, 0, "Token2" },
-    { 0xf1d0, 0, "CanoKeys" },          { 0xf517, 0, "FSIJ" },
+    { 0x0011, 0, "Token2" },            { 0xf1d0, 0, "CanoKeys" },
+    { 0xf517, 0, "FSIJ" },
     { 0xafaf, 0, "SmartPGP" },          // as it is, where nobody gave it a number
 };
 
@@ -9973,14 +9970,14 @@ static st openpgp_select(struct card *card, struct token *token, const struct pl
     return iso_select_aid(&card->link, ISO_FCI, aid, NULL);
 }
 
-// What no other card has: serial numbers are given out by makers, and test cards share them. The
-// fingerprints and dates of the keys go with it: another program that makes new ones makes it
-// another card, of which nothing is remembered.
+// What no other card has: the serial number, which test cards share, and the fingerprints and dates
+// of its keys. Another program that makes new ones makes it another card.
 static st openpgp_identity(bytes application, struct scratch *scratch, bytes *value)
 {
     static const u32 parts[] = { OPENPGP_DO_AID, OPENPGP_DO_FINGERPRINTS, OPENPGP_DO_DATES };
-    struct buf out = scratch_buf(scratch, 128);
-    for (size_t i = 0; i < COUNT(parts); i++) buf_put(&out, openpgp_find(application, parts[i]));
+    struct buf out = scratch_buf(scratch, 3 * 96);
+    for (size_t i = 0; i < COUNT(parts); i++)
+        buf_put(&out, bytes_head(openpgp_find(application, parts[i]), 96));
     *value = buf_bytes(&out);
     return out.full ? ST_PROTOCOL : ST_OK;
 }
@@ -10001,8 +9998,8 @@ static st openpgp_landmark(struct card *card, struct token *token, u32 ref, stru
     return openpgp_is_aid(*value) ? ST_OK : ST_NOT_FOUND;
 }
 
-// Makes sure of the application. Without a login, too, its landmark is asked for before a SELECT:
-// that would end the login of another program, such as GnuPG.
+// Makes sure of the application. Without a login, too, its landmark is asked for before a SELECT,
+// which would end another program's.
 static st openpgp_be_sure(struct card *card, struct token *token, struct scratch scratch)
 {
     if (card->sure) return ST_OK;
@@ -10061,22 +10058,26 @@ static u8 openpgp_logout_by(const struct openpgp *openpgp)
     return openpgp->quirks & OPENPGP_SELECT_ENDS ? LOGOUT_SELECT : LOGOUT_RESET;
 }
 
+static u32 openpgp_password_of(const struct openpgp *openpgp, const struct credential *credential)
+{
+    if (credential->role != ROLE_PUK) return OPENPGP_OF_PW1;
+    return openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
+}
+
 // The tries that are left, as C4 says.
 static void openpgp_note_tries(struct token *token, bytes state)
 {
     const struct openpgp *openpgp = token->state;
     for (u32 i = 0; i < token->credential_count; i++) {
         struct credential *credential = &token->credentials[i];
-        u32 of = openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
-        if (credential->role != ROLE_PUK) of = OPENPGP_OF_PW1;
-        credential->tries = openpgp_tries(state, of);
+        credential->tries = openpgp_tries(state, openpgp_password_of(openpgp, credential));
         if (credential->tries > credential->tries_max) credential->tries_max = credential->tries;
     }
 }
 
-// PW1 for its user, under both of its references; a signature may want it each time (C4, first
-// byte 00). What unblocks it is PW3, which VERIFY takes; where that is blocked, the resetting code,
-// if one is set. No empty VERIFY asks for the tries: C4 tells them.
+// PW1, under both of its references; a signature may want it each time (C4, first byte 00). PW3
+// unblocks it, which VERIFY takes; where that is blocked, the resetting code, if one is set. C4
+// tells the tries.
 // QUIRK(CanoKey): an empty VERIFY ends a login.
 static void openpgp_set_credentials(struct token *token, bytes state)
 {
@@ -10122,12 +10123,9 @@ static st openpgp_read_tries(struct card *card, struct token *token, struct scra
 
 // ---- What is made of a password (KDF-DO, 4.3.2) ----
 
-#define OPENPGP_KDF_ALGORITHM 0x81
-#define OPENPGP_KDF_HASH      0x82
-#define OPENPGP_KDF_COUNT     0x83
-#define OPENPGP_KDF_SALT      0x84      // of PW1; then the resetting code's and PW3's
-#define OPENPGP_KDF_NONE      0x00
-#define OPENPGP_KDF_S2K       0x03      // iterated and salted
+// Tags, the last the salt of PW1's: two more follow. Algorithms: none, iterated and salted.
+enum { OPENPGP_KDF_ALGORITHM = 0x81, OPENPGP_KDF_HASH, OPENPGP_KDF_COUNT, OPENPGP_KDF_SALT };
+enum { OPENPGP_KDF_NONE, OPENPGP_KDF_S2K = 3 };
 
 // The hash of a number of OpenPGP's (RFC 4880, 9.4); NULL: none that a KDF-DO has.
 static const struct alg_hash *openpgp_hash(bytes number)
@@ -10184,16 +10182,14 @@ static st openpgp_use_kdf(struct token *token, bytes kdf)
     if (derived) TRY(openpgp_keep_kdf(openpgp, kdf));
     for (u32 i = 0; i < token->credential_count; i++) {
         struct credential *credential = &token->credentials[i];
-        u32 of = openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
-        if (credential->role != ROLE_PUK) of = OPENPGP_OF_PW1;
+        u32 of = openpgp_password_of(openpgp, credential);
         credential->kdf = derived ? &openpgp->kdf[of] : NULL;
     }
     return ST_OK;
 }
 
-// Before a secret is sent: what is to be made of it, on a card that may have that set, once in each
-// connection. Who answers with a KDF-DO is the application, so that this costs no more than what
-// else would make sure of it.
+// Before a secret is sent: what is to be made of it, where the card may have that set, once in each
+// connection. Who answers with a KDF-DO is the application: no more is needed to be sure of it.
 static st openpgp_learn(struct card *card, struct token *token, struct scratch scratch)
 {
     struct openpgp *openpgp = token->state;
@@ -10295,7 +10291,7 @@ static u32 openpgp_touch(bytes flag)
     return *flag.p >= 0x03 ? SCARD11_TOUCH_CACHED : SCARD11_TOUCH_ALWAYS;
 }
 
-// What 6E says of the keys. One that can be used for another's job has its kind, too.
+// What 6E says of the keys.
 static void openpgp_tell_keys(struct token *token, bytes application)
 {
     struct openpgp *openpgp = token->state;
@@ -10561,8 +10557,8 @@ static st openpgpkey_get_public(struct card *card, struct token *token, u32 i,
     return ST_OK;
 }
 
-// The public half of a key that no certificate showed. An error of the card may be in passing; a
-// key whose public half the card does not give is used without.
+// The public half of a key that no certificate showed. A key whose public half the card does not
+// give is used without.
 static st openpgpkey_read_public(struct card *card, struct object *object, struct scratch scratch)
 {
     struct token *token = object->token;
@@ -10745,9 +10741,8 @@ static st openpgpkey_read(struct card *card, struct object *object, struct scrat
 
 // ---- Using a key ----
 
-// Sets the key for a job (crt), where the card can and it may be another one: the key is not the
-// one that has that job, or was not; or the last attempt failed. What is secret cannot be checked,
-// and the key is set each time.
+// Sets the key for a job (crt), where the card can and it may be another one that does it now; each
+// time where the result is secret, and cannot be checked.
 static st openpgpkey_set_key(const struct trial *trial, u8 crt)
 {
     const struct object *object = trial->object;
@@ -10757,9 +10752,8 @@ static st openpgpkey_set_key(const struct trial *trial, u8 crt)
     bool again = trial->secret || trial->again;
     if (!openpgp->mse || (own && !again && !openpgp->swapped)) return ST_OK;
     if (!own) openpgp->swapped = true;
-    st s = place_set_environment(trial->card, MSE_SET, crt, BYTES(CRT_SECRET_KEY, 1, number),
+    return place_set_environment(trial->card, MSE_SET, crt, BYTES(CRT_SECRET_KEY, 1, number),
                                  again);
-    return s;
 }
 
 // INTERNAL AUTHENTICATE.
@@ -10842,8 +10836,26 @@ static st openpgpkey_check_bare(const struct trial *trial, bytes data)
     return cipher_verify(key, trial->use, trial->in, made, trial->scratch) ? ST_DATA : ST_OK;
 }
 
-static st openpgpkey_sign(struct card *card, struct object *object, const struct alg_use *use,
-                          bytes in, struct scratch scratch, struct buf *out)
+// A signature did not come out right: is that because the certificate is one of an earlier key? It
+// is the user who writes it. Then the key is the card's from here on.
+static bool openpgpkey_was_another(struct card *card, struct object *object,
+                                   struct scratch scratch)
+{
+    struct openpgp_key *key = openpgpkey_of(object);
+    struct alg_key found;
+    struct scratch each = scratch;
+    if (!key->x509) return false;
+    if (openpgpkey_get_public(card, object->token, object->ref - 1, &each, &found)) return false;
+    bool same = bytes_equal(found.modulus, key->key.modulus) &&
+                bytes_equal(found.point, key->key.point);
+    if (same) return false;
+    os_log("OpenPGP: the certificate of key %u is another key's", (unsigned)object->ref);
+    key->x509 = NULL;
+    return !openpgpkey_keep(card, key, &found, each);
+}
+
+static st openpgpkey_sign_trial(struct card *card, struct object *object, const struct alg_use *use,
+                                bytes in, struct scratch scratch, struct buf *out)
 {
     struct trial trial = { .card = card, .object = object, .use = use, .in = in, .out = out,
                            .scratch = scratch };
@@ -10853,6 +10865,16 @@ static st openpgpkey_sign(struct card *card, struct object *object, const struct
         trial.s = openpgpkey_why_refused(&trial, openpgpkey_sign_once(&trial, data, scratch));
     trial.s = openpgpkey_check_bare(&trial, data);
     return openpgpkey_sign_status(object->key, data, trial.s);
+}
+
+static st openpgpkey_sign(struct card *card, struct object *object, const struct alg_use *use,
+                          bytes in, struct scratch scratch, struct buf *out)
+{
+    size_t start = out->n;
+    st s = openpgpkey_sign_trial(card, object, use, in, scratch, out);
+    if (s != ST_PROTOCOL || !openpgpkey_was_another(card, object, scratch)) return s;
+    buf_rewind(out, start);
+    return openpgpkey_sign_trial(card, object, use, in, scratch, out);
 }
 
 // DECIPHER: a cryptogram behind a 00, or another's public key in its template.
@@ -10890,8 +10912,8 @@ static st openpgpkey_decipher_once(const struct trial *trial, struct scratch scr
     return trial->out->full ? ST_PROTOCOL : ST_OK;
 }
 
-// Deciphers in with a key, or agrees on a secret with it. Nobody can check what comes back: where
-// the key is not set each time, the application is made sure of.
+// Deciphers in with a key, or agrees on a secret with it. Where the key is not set each time, the
+// application is made sure of.
 static st openpgpkey_open(struct card *card, struct object *object, bytes in,
                           struct scratch scratch, struct buf *out)
 {

@@ -261,6 +261,9 @@ TEST(attr_of_keys)
     CHECK(attr_is_bool(attr_priv, CKA_SENSITIVE, true));
     CHECK(attr_is_bool(attr_priv, CKA_EXTRACTABLE, false));
     CHECK(attr_is_bool(attr_priv, CKA_ALWAYS_AUTHENTICATE, true));
+    CHECK(attr_is_number(attr_priv, SCARD11_CKA_TOUCH, SCARD11_TOUCH_UNKNOWN));
+    attr_of(attr_pub, SCARD11_CKA_TOUCH);
+    CHECK_ST(attr_got, ST_ATTR_TYPE);
     CHECK(attr_is_number(attr_priv, CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION));
     CHECK_EQ(attr_of(attr_priv, CKA_ALLOWED_MECHANISMS).n, 13 * sizeof(CK_MECHANISM_TYPE));
     attr_end();
@@ -526,6 +529,7 @@ TEST(attr_what_must_be_read_first)
     CHECK(attr_needs_read(&key, CKA_MODULUS));          // the directory has told its size alone
     public_key.spki = BYTES(0x30, 0);
     CHECK(attr_needs_read(&key, CKA_ALWAYS_AUTHENTICATE) && !attr_needs_read(&key, CKA_MODULUS));
+    CHECK(attr_needs_read(&key, SCARD11_CKA_TOUCH));
     CHECK(!attr_needs_read(&key, CKA_DERIVE) && !attr_needs_read(&key, CKA_UNWRAP));
     key.use = CARD_DERIVE | CARD_DECRYPT;
     CHECK(attr_needs_read(&key, CKA_DERIVE) && attr_needs_read(&key, CKA_UNWRAP));

@@ -378,6 +378,27 @@ TEST(openpgp_kdf_that_is_not_known)
     if (!test_failing) openpgp_end();
 }
 
+// What is made of a password goes to the card from the first time on, and under both references.
+TEST(openpgp_sends_what_is_made)
+{
+#define OPENPGP_MADE "773784a602b6c81e3f092f4d7d00e17cc822d88f7360fcf2d2ef2d9d901f44b6"
+#define OPENPGP_MADE_OF_PW3 "60126c784c62db298474ee156377de6eaf0865e1882af8f27fa348115ddbcb58"
+    static const char *lines[] = { OPENPGP_SELECT "9000", NULL, OPENPGP_GET_F9 OPENPGP_KDF "9000",
+        "00200082 20 " OPENPGP_MADE " > 9000", "00200081 20 " OPENPGP_MADE " > 9000",
+        "00200083 20 " OPENPGP_MADE_OF_PW3 " > 9000", "002c0281 20 " OPENPGP_MADE " > 9000", NULL };
+    lines[1] = openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C0("7f", "00") OPENPGP_REST, false);
+    openpgp_begin(lines);
+    if (test_failing) return;
+    struct scratch s = p15_scratch();
+    CHECK_ST(cipher_start(), ST_OK);
+    CHECK_ST(openpgp_probe(&card_it, openpgp_token, s), ST_OK);
+    struct credential *pin = card_pin(openpgp_token), *puk = card_credential(openpgp_token, ROLE_PUK);
+    CHECK_ST(secret_login(&card_it, openpgp_token, pin, bytes_text("123456"), s), ST_OK);
+    CHECK_ST(secret_unblock(&card_it, openpgp_token, puk, pin, bytes_text("12345678"),
+                            bytes_text("123456"), s), ST_OK);
+    openpgp_end();
+}
+
 // A wrong password with nothing but 6982: C4 tells the tries when they are asked for.
 TEST(openpgp_counts_again)
 {
@@ -482,6 +503,7 @@ static void test_openpgp(void)
     RUN(openpgp_ends_logins);
     RUN(openpgp_learns_how_passwords_are_made);
     RUN(openpgp_kdf_that_is_not_known);
+    RUN(openpgp_sends_what_is_made);
     RUN(openpgp_counts_again);
     RUN(openpgp_sends_passwords);
     RUN(openpgp_identity);

@@ -287,6 +287,50 @@ TEST(openpgpkey_signs_with_curves)
     }
 }
 
+// The certificate is one of an earlier key: what the card signs with its key is good all the same,
+// and the key is shown as the card's from then on. Of the recording of SmartPGP.
+TEST(openpgpkey_finds_that_a_certificate_is_old)
+{
+#define OPENPGP_SIGNS "00880000 20 91245de10a3c198a1bfa4a9ab2b96a006dcc45f4949c24e44d9f8a2be24346c0 00 > "
+#define OPENPGP_SIGNED "7170e181dc75ed5b5b1839b45cad11fdc52b1545d5692b96592455a5c1e7dd7b" \
+                       "371f5995745b918fcde6e7cd826e18523f3e9439eab0e35064397d643ed34878"
+    static const char *const lines[] = { OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_SELECT "9000",
+        OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_PUBLIC_AUT "7f4943 8641" OPENPGP_POINT "9000",
+        OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_SIGNS OPENPGP_SIGNED "9000", NULL };
+    static const char *const same[] = { OPENPGP_SIGNS "00" OPENPGP_HASH "00" OPENPGP_HASH "9000",
+        OPENPGP_SELECT "9000", OPENPGP_SIGNS "00" OPENPGP_HASH "00" OPENPGP_HASH "9000",
+        OPENPGP_PUBLIC_AUT "7f4943 8641" OPENPGP_POINT "9000", NULL };
+    static const struct alg_use use = { .type = ALG_EC, .scheme = ALG_RAW };
+    for (int old = 0; old < 2 && !test_failing; old++) {
+        struct x509 x509;
+        u8 room[200], hash[32], point[65];
+        struct buf out = buf_on(room, sizeof room);
+        CHECK_ST(cipher_start(), ST_OK);
+        CHECK_ST(x509_parse(x509_samples[5].certificate, &x509), ST_OK);
+        openpgpkey_begin(OPENPGP_AID_A, OPENPGP_REST, old ? lines : same);
+        if (test_failing) return;
+        openpgpkey_find(CKO_PRIVATE_KEY, "3");
+        struct object *aut = openpgpkey_object(CKO_PRIVATE_KEY, OPENPGP_AUT);
+        struct openpgp_key *key = openpgpkey_of(aut);
+        CHECK_ST(openpgpkey_learn(&card_it, key, &x509, p15_scratch()), ST_OK);
+        CHECK(key->x509 == &x509 && aut->x509 == &x509 && !aut->unread);
+        sim_script_hex(OPENPGP_POINT, OPENPGP_POINT + 130, point);
+        if (!old) key->key.point = arena_copy(&card_it.arena, bytes_of(point, 65));
+        sim_script_hex(OPENPGP_SIGNS + 12, OPENPGP_SIGNS + 76, hash);
+        place_unsure(&card_it);
+        CHECK_ST(openpgpkey_sign(&card_it, aut, &use, bytes_of(hash, 32), p15_scratch(), &out),
+                 old ? ST_OK : ST_PROTOCOL);
+        if (old) {
+            CHECK_BYTES(out.p, out.n, OPENPGP_SIGNED);
+            CHECK(!key->x509 && !aut->x509 && bytes_equal(key->key.point, bytes_of(point, 65)));
+            place_unsure(&card_it);
+            CHECK_ST(openpgpkey_sign(&card_it, aut, &use, bytes_of(hash, 32), p15_scratch(), &out),
+                     ST_OK);                            // on trust, by the right key
+        }
+        openpgp_end();
+    }
+}
+
 static void openpgpkey_deciphers(const char *const *lines, const char *last, u32 i,
                                  const char *curve, bool sure, st want, const char *secret)
 {
@@ -419,6 +463,7 @@ static void test_openpgpkey(void)
     RUN(openpgpkey_data);
     RUN(openpgpkey_says_why_not);
     RUN(openpgpkey_signs_with_curves);
+    RUN(openpgpkey_finds_that_a_certificate_is_old);
     RUN(openpgpkey_derives);
     RUN(openpgpkey_decrypts);
     RUN(openpgpkey_swaps_keys);
