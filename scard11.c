@@ -4379,7 +4379,8 @@ enum card_unblock {
     UNBLOCK_TOGETHER,       // RESET RETRY COUNTER takes it with the new PIN
     UNBLOCK_APART,          // VERIFY takes it; then the PIN is set alone
     UNBLOCK_FREES,          // it frees the PIN, which stays what it was
-    UNBLOCK_FREES_ALONE     // so, by the P1 that ISO 7816-4 has for a PUK without a new PIN
+    UNBLOCK_FREES_ALONE,    // so, by the P1 that ISO 7816-4 has for a PUK without a new PIN
+    UNBLOCK_NOT             // nothing: its card was set up so
 };
 
 struct credential {
@@ -5832,6 +5833,7 @@ static st secret_unblock_apart(struct card *card, struct token *token, struct cr
 static st secret_unblock(struct card *card, struct token *token, struct credential *puk,
                          struct credential *pin, bytes secret, bytes fresh, struct scratch scratch)
 {
+    if (puk->unblock_by == UNBLOCK_NOT) return ST_NOT_SUPPORTED;
     if (puk->unblock_by == UNBLOCK_APART)
         return secret_unblock_apart(card, token, puk, pin, secret, fresh, scratch);
     st s = secret_reset_with_puk(card, token, puk, pin, secret, fresh, scratch);
@@ -11378,6 +11380,15 @@ static st schsm_read_device(struct card *card, struct token *token, struct scrat
     return place_note(&schsm->p15.mark, 0, first.whole);
 }
 
+// What the SO-PIN does for the user PIN, by the options, which stand before a byte and the version.
+// A version before 2 does not tell them.
+static u8 schsm_unblocks(bytes own)
+{
+    u8 options = own.n >= 4 ? own.p[own.n - 4] : SCHSM_MAY_UNBLOCK;
+    if (!(options & SCHSM_MAY_UNBLOCK)) return UNBLOCK_NOT;
+    return options & SCHSM_FREES_ONLY ? UNBLOCK_FREES_ALONE : UNBLOCK_TOGETHER;
+}
+
 // What SELECT answers of options and version. False: nothing.
 static bool schsm_take_fci(struct token *token, bytes fci)
 {
@@ -11388,7 +11399,7 @@ static bool schsm_take_fci(struct token *token, bytes fci)
         return false;
     token->firmware.major = own.p[own.n - 2];
     token->firmware.minor = own.p[own.n - 1];
-    if (own.n >= 4 && own.p[own.n - 4] & SCHSM_FREES_ONLY) so_pin.unblock_by = UNBLOCK_FREES_ALONE;
+    so_pin.unblock_by = schsm_unblocks(own);
     card_set_credential(token, &so_pin);
     return true;
 }
@@ -11522,6 +11533,13 @@ static st schsm_refresh(struct card *card, struct token *token, struct scratch s
 
 // ---- Entries of keys, certificates and data ----
 
+// May another attempt to read a file go better? Else there is nothing in it: what has no end is not
+// read again and again.
+static bool schsm_in_passing(st s)
+{
+    return link_is_broken(s) || link_is_error(s) || s == ST_NOT_LOGGED_IN;
+}
+
 // Reads the entry of a file, kept in the card's arena. ST_NOT_FOUND: there is none.
 static st schsm_read_entry(struct card *card, struct token *token, enum schsm_kind kind, u8 number,
                            struct scratch scratch, struct p15_entry *entry)
@@ -11530,8 +11548,8 @@ static st schsm_read_entry(struct card *card, struct token *token, enum schsm_ki
     struct tlv record;
     bytes content;
     st s = p15file_read_value(card, token, &file, P15_RECORDS, &scratch, &content);
-    if (p15dir_is_no(s)) return ST_NOT_FOUND;
-    if (s) return s;
+    if (schsm_in_passing(s)) return s;
+    if (s) return ST_NOT_FOUND;
     bytes kept = arena_copy(&card->arena, content);
     if (content.n && !kept.p) return ST_ARENA_FULL;
     if (p15entry_next(&kept, &record) || p15entry_parse(&record, entry)) return ST_NOT_FOUND;
@@ -11713,7 +11731,7 @@ static st schsm_read_public(struct card *card, struct token *token, struct p15_k
     if (*has & SCHSM_READ_CERT) return ST_OK;
     TRY(card_reserve(card, 1));
     st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
-    if (s && !p15dir_is_no(s)) return s;
+    if (schsm_in_passing(s)) return s;
     s = schsm_take_public(card, token, key, s ? BYTES_NONE : content, scratch);
     if (s == ST_NOT_FOUND) s = p15object_take_said(card, key, true);
     if (!s) *has |= SCHSM_READ_CERT;

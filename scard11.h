@@ -213,7 +213,9 @@
 #define SCARD11_ISOAPPLET 1
 #endif
 
-// SCARD11_SCHSM: 1 compiles the driver for SmartCard-HSM cards (CardContact, Nitrokey HSM, Pico HSM).
+// SCARD11_SCHSM: 1 compiles the driver for SmartCard-HSMs (CardContact, Nitrokey HSM 2, Pico HSM).
+// Their SO-PIN, 16 hexadecimal digits, is the PIN of CKU_SO. With a transport PIN C_Login is
+// CKR_USER_PIN_NOT_INITIALIZED until C_SetPIN has changed it (CKF_USER_PIN_TO_BE_CHANGED).
 #ifndef SCARD11_SCHSM
 #define SCARD11_SCHSM 1
 #endif
@@ -862,15 +864,16 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // Secret keys of a card: those of a PKCS#15 directory are listed, with CKA_KEY_TYPE
 // CKK_GENERIC_SECRET if neither the directory nor the card tells the cipher. Their value cannot be
 // read. There is no CKA_CHECK_VALUE. On MyEID and OsEID keys of CKK_AES, CKK_DES3 and CKK_DES2 work
-// with ECB, CBC and CBC_PAD, as CKA_ALLOWED_MECHANISMS says. Other mechanisms are
-// CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of the card with another, are
+// with ECB, CBC and CBC_PAD, and on SmartCard-HSMs those of CKK_AES, as CKA_ALLOWED_MECHANISMS says.
+// Other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of the card with another, are
 // not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
 //
 // CKF_HW of CKM_AES_ECB, CKM_AES_CBC and CKM_AES_CBC_PAD says that the card does them with its own
 // keys. With a session's keys the host does them. The mechanisms of 3DES exist on MyEID and OsEID
 // only. The host adds and checks the padding. CKM_AES_ECB and CKM_DES3_ECB encrypt with one command
 // for each block. Everything else takes one command for each 240 bytes. Before each 960 bytes one
-// more command sets key and IV; with SCARD11_EXCLUSIVE only if they are not set already.
+// more command sets key and IV; with SCARD11_EXCLUSIVE only if they are not set already. A
+// SmartCard-HSM takes one command for each 960 bytes where the reader lets it.
 //
 // After fork: the child calls C_Initialize itself before any other function, and the parent goes
 // on. Random numbers differ in parent and children. A program with threads forks while no other

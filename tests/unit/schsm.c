@@ -159,6 +159,8 @@ TEST(schsm_knows_its_cards)
         { SCHSM_FCI, SCHSM_CVC, ST_OK, 3, 5, UNBLOCK_TOGETHER },
         { "6f04 8502 0102 9000", SCHSM_CVC, ST_OK, 1, 2, UNBLOCK_TOGETHER },
         { "6209 8101ff 8504 2100 0304 9000", SCHSM_CVC, ST_OK, 3, 4, UNBLOCK_FREES_ALONE },
+        { "6209 8101ff 8504 2000 0304 9000", SCHSM_CVC, ST_OK, 3, 4, UNBLOCK_NOT },
+        { "6209 8101ff 8504 0200 0304 9000", SCHSM_CVC, ST_OK, 3, 4, UNBLOCK_NOT },
         { "6f04 8502 0102 9000", "6a82", ST_OK, 1, 2, UNBLOCK_TOGETHER },       // no certificate
         { "9000", SCHSM_CVC, ST_OK, 0, 0, UNBLOCK_TOGETHER },
         { "6f03 8501 01 9000", SCHSM_CVC, ST_OK, 0, 0, UNBLOCK_TOGETHER },
@@ -454,6 +456,32 @@ TEST(schsm_errors_in_passing)
     }
 }
 
+// Files without an end are given up once.
+static size_t schsm_endless_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
+{
+    bool file = cmd[1] == 0xb1 && (cmd[2] == 0xce || cmd[2] == 0xc9);
+    if (!file && cmd[1] != 0xc0) return schsm_apdu(card, cmd, n, rsp, room);
+    schsm_on.reads++;
+    memset(rsp, 0x30, 200);
+    return 200 + schsm_say(rsp + 200, 0x6100);
+}
+
+TEST(schsm_files_without_an_end)
+{
+    schsm_begin();
+    schsm_key_with(1, SCHSM_RSA("rsa", "11"), BYTES_NONE);
+    schsm_listed(0xc904);
+    CHECK_ST(schsm_insert(), ST_OK);
+    schsm_on.card.apdu = schsm_endless_apdu;
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 0x11)->key->bits == 1024 && !p15_count(CKO_DATA));
+    unsigned before = schsm_on.reads;
+    CHECK(before > 2);
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CHECK_EQ(schsm_on.reads, before);
+    p15_end();
+}
+
 // Two keys with one CKA_ID: each has its own public half.
 TEST(schsm_keys_of_one_id)
 {
@@ -724,6 +752,7 @@ static void test_schsm(void)
     RUN(schsm_objects);
     RUN(schsm_in_little_memory);
     RUN(schsm_errors_in_passing);
+    RUN(schsm_files_without_an_end);
     RUN(schsm_keys_of_one_id);
     RUN(schsm_entries_of_nonsense);
     RUN(schsm_cvc);

@@ -254,10 +254,10 @@ TEST(secret_unblocking_that_only_frees)
 {
     static const char *const frees[] = { "002c0001 04 31323334 > 9000", "00200001 04 35363738 > 9000", NULL };
     static const char *const alone[] = { "002c0101 04 31323334 > 9000", "00200001 04 35363738 > 63c2", NULL };
-    static const char *const no[] = { "002c0101 04 31323334 > 63c1", NULL };
+    static const char *const no[] = { "002c0101 04 31323334 > 63c1", NULL }, *const none[] = { NULL };
     static const struct { const char *const *lines; u8 by; st want; } cases[] = {
         { frees, UNBLOCK_FREES, ST_OK }, { alone, UNBLOCK_FREES_ALONE, ST_PIN_INCORRECT },
-        { no, UNBLOCK_FREES_ALONE, ST_PIN_INCORRECT } };
+        { no, UNBLOCK_FREES_ALONE, ST_PIN_INCORRECT }, { none, UNBLOCK_NOT, ST_NOT_SUPPORTED } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         place_begin(cases[i].lines);
         if (test_failing) return;
