@@ -201,41 +201,44 @@ static bool hide_packed(uint8_t *p, size_t n)
     return true;
 }
 
-// Tags whose values are shown (OpenPGP: what the card can do, retry counters, key attributes); such
-// as are a row of values of some bytes each: fingerprints, dates.
-static const struct { unsigned tag, each; } tags_known[] = {
-    { 0x06, 0 }, { 0x4f, 0 }, { 0xc0, 0 }, { 0xc1, 0 }, { 0xc2, 0 }, { 0xc3, 0 }, { 0xc4, 0 },
-    { 0xd6, 0 }, { 0xd7, 0 }, { 0xd8, 0 }, { 0xd9, 0 }, { 0xda, 0 }, { 0xde, 0 }, { 0xfa, 0 },
-    { 0x5f52, 0 }, { 0x7f66, 0 }, { 0xc5, 20 }, { 0xc6, 20 }, { 0xcd, 4 },
+// What is made of the values of some tags. SHOWN: of OpenPGP, what the card can do, counters, the
+// attributes of keys. ROW: values of some bytes each, fingerprints or dates. OTHERS: it holds others,
+// though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects.
+enum rule { BY_LOOKS, SHOWN, TEXT, ROW, OTHERS };
+static const struct { unsigned tag; enum rule rule; size_t each; } rules[] = {
+    { 0x06, SHOWN, 0 }, { 0x4f, SHOWN, 0 }, { 0xc0, SHOWN, 0 }, { 0xc1, SHOWN, 0 },
+    { 0xc2, SHOWN, 0 }, { 0xc3, SHOWN, 0 }, { 0xc4, SHOWN, 0 }, { 0xd6, SHOWN, 0 },
+    { 0xd7, SHOWN, 0 }, { 0xd8, SHOWN, 0 }, { 0xd9, SHOWN, 0 }, { 0xda, SHOWN, 0 },
+    { 0xde, SHOWN, 0 }, { 0xfa, SHOWN, 0 }, { 0x5f52, SHOWN, 0 }, { 0x7f66, SHOWN, 0 },
+    { 0xc5, ROW, 20 }, { 0xc6, ROW, 20 }, { 0xcd, ROW, 4 }, { 0x03, OTHERS, 0 },
+    { 0x04, OTHERS, 0 }, { 0x53, OTHERS, 0 }, { 0x0c, TEXT, 1 }, { 0x12, TEXT, 1 },
+    { 0x13, TEXT, 1 }, { 0x14, TEXT, 1 }, { 0x16, TEXT, 1 }, { 0x1a, TEXT, 1 },
+    { 0x1e, TEXT, 2 }, { 0x42, TEXT, 1 }, { 0x50, TEXT, 1 }, { 0x5b, TEXT, 1 }, { 0x5e, TEXT, 1 },
+    { 0x5f20, TEXT, 1 }, { 0x5f2d, TEXT, 1 }, { 0x5f50, TEXT, 1 },
 };
 
-static bool is_text_tag(unsigned tag)
+static enum rule rule_of(unsigned tag, size_t *each)
 {
-    static const unsigned all[] = { 0x0c, 0x12, 0x13, 0x14, 0x16, 0x1a, 0x1b, 0x50, 0x5b, 0x5e,
-                                    0x42, 0x5f20, 0x5f2d, 0x5f50 };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) if (all[i] == tag) return true;
-    return false;
-}
-
-// Values that are not marked as such, and hold others nevertheless: BIT STRING, OCTET STRING, the
-// data objects of PIV and GIDS.
-static bool holds_others(unsigned tag)
-{
-    return tag == 0x03 || tag == 0x04 || tag == 0x53 || tag >> 8 == 0xdf;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].tag == tag) return *each = rules[i].each, rules[i].rule;
+    return tag >> 8 == 0xdf ? OTHERS : BY_LOOKS;            // GIDS' data objects
 }
 
 static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
 {
-    size_t lead = tag == 0x03 && n > 4;                     // BIT STRING: the unused bits
+    size_t each = 0, lead = tag == 0x03 && n > 4;           // BIT STRING: the unused bits
+    enum rule rule = rule_of(tag, &each);
     p += lead;
     n -= lead;
-    if (is_blank(p, n) || (n >= 2 && n <= 16 && n % 2 == 0 && p[0] == 0x3f && !p[1])) return;
-    if (is_text_tag(tag)) hide_text(p, n, 1);
+    if (rule == SHOWN || is_blank(p, n)) return;
+    if (n >= 2 && n <= 16 && n % 2 == 0 && p[0] == 0x3f && !p[1]) return;       // a path
+    for (; rule == ROW && n >= each; p += each, n -= each) hide_bytes(p, each);
+    if (rule == TEXT) hide_text(p + each - 1, n - (each - 1), each);
     else if (n < 3 || (n <= 4 && tag != 0x02)) return;      // flags, sizes, file identifiers
     else if (n == 3 && !memcmp(p, "\1\0\1", 3)) return;     // RSA's exponent
-    else if (tag == 0x1e) hide_text(p + 1, n - 1, 2);
-    else if (tag == 0x17 || tag == 0x18) memcpy(p + n - 9, "01000000Z", 9);     // its month stays
-    else if (holds_others(tag) && depth < DEPTH_MAX && is_tlv(p, n)) hide(p, n, depth + 1);
+    else if ((tag == 0x17 || tag == 0x18) && n >= 13)       // a time, whose month stays
+        memcpy(p + n - 9, "01000000Z", 9);
+    else if (rule == OTHERS && depth < DEPTH_MAX && is_tlv(p, n)) hide(p, n, depth + 1);
     else if (hide_packed(p, n)) return;
     else if (is_text(p, n)) hide_text(p, n, 1);
     else hide_bytes(p, n);
@@ -257,13 +260,8 @@ static bool is_curve(struct tlv *t)
 
 static void hide_one(struct tlv *t, int depth)
 {
-    for (size_t i = 0; i < sizeof tags_known / sizeof *tags_known; i++) {
-        size_t each = tags_known[i].each;
-        if (tags_known[i].tag != t->tag) continue;
-        for (size_t at = 0; each && at + each <= t->n; at += each) hide_bytes(t->value + at, each);
-        return;
-    }
-    if (t->constructed && is_curve(t)) return;
+    bool shown = rule_of(t->tag, &(size_t){ 0 }) == SHOWN || (t->constructed && is_curve(t));
+    if (shown) return;
     if (t->constructed && depth < DEPTH_MAX && is_tlv(t->value, t->n))
         hide(t->value, t->n, depth + 1);
     else hide_value(t->tag, t->value, t->n, depth);
@@ -421,6 +419,7 @@ static unsigned ask(const uint8_t *command, size_t n)
     unsigned sw = ask_one(command, n - le_dropped);
     if (sw >> 8 == 0x6c && !le_dropped) {
         memcpy(again, command, n);
+        n += n == 4;                                        // it had no Le
         again[n - 1] = (uint8_t)sw;
         sw = ask_one(again, n);
     }
