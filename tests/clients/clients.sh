@@ -13,7 +13,8 @@
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
 # why it fails. It runs in a process and a directory of its own ($here, its HOME), with $module, $card (rsa or
 # ec), $port for a server, $pki; serve starts what ends with it; skip says why it can't be tried here.
-# $card may be few: an RSA card on which every key wants the PIN, as nothing is in 9E.
+# $card may be few: an RSA card on which every key wants the PIN, as nothing is in 9E; hsm, hsmec: a
+# SmartCard-HSM and its RSA or P-384 key; or another kind of card whose RSA key decrypts. $id is the key's.
 # The EC card's key in 9A is P-384, and signs 48 bytes, nothing shorter: who gives it SHA-256 has to fill it up.
 # A table in each file says which cards it meets, and which set it is of: quick or slow.
 cd "$(dirname "$0")/../.." || exit 1
@@ -46,6 +47,9 @@ until_exists() { until_true 60 test -e "$1"; }
 card_out() { tell remove; "$OUT/clients/present" out; }
 card_in() { tell insert; "$OUT/clients/present" in; }
 uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
+parts='rsa ec few hsm hsmec generic isoapplet myeid openpgp gids cac'
+id_of() { case $1 in hsmec) echo 04 ;; cac) echo 03 ;; openpgp) echo 02 ;; *) echo 01 ;; esac; }
+is_rsa() { case $card in ec | hsmec) return 1 ;; esac; }
 # helper <name>[.so] [flags]: builds tests/clients/<name>.c once
 helper() {
     helper=$OUT/clients/$1
@@ -61,7 +65,7 @@ for f in browser hotplug tls tools; do . "tests/clients/$f.sh"; done
 
 # An authority of ours, a server's certificate, and one for the key in 9A of each card.
 make_pki() {
-    [ ! -e "$pki/done" ] || return 0
+    [ ! -e "$pki/done" ] || [ ! -e "$pki/user-hsm.pem" ] || return 0
     mkdir -p "$pki"
     (   cd "$pki" && set -e
         exec > log 2>&1
@@ -76,19 +80,21 @@ make_pki() {
             sign -in user.csr -force_pubkey $kind.pub -extensions user_$kind -set_serial 3 -out user-$kind.pem
             openssl x509 -in user-$kind.pem -outform DER -out user-$kind.der
         done
+        for f in pem der; do cp user-rsa.$f user-hsm.$f; cp user-ec.$f user-hsmec.$f; done
         : > done
     ) || { cat "$pki/log"; exit 1; }
 }
 
-inside_rsa() { fresh_card; each_client; }
-inside_ec() { fresh_card; each_client; }
-inside_few() { fresh_card; each_client; }
+for part in $parts; do eval "inside_$part() { fresh_card; each_client; }"; done
 fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
     [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; "$OUT/clients/present" out; }
     case $part in
         rsa) card extended "9a=$pki/user-rsa.der" ;;
         ec) card extended ec "9a=$pki/user-ec.der" ;;
         few) card extended no-9e "9a=$pki/user-rsa.der" ;;
+        hsm) card schsm "ce01=$pki/user-rsa.der" ;;
+        hsmec) card schsm "ce03=$pki/user-ec.der" ;;
+        *) card "$part" ;;
     esac
     "$OUT/clients/present" in
 }
@@ -111,7 +117,7 @@ each_client() {
         log=$OUT/clients/$COLUMN/$name-$card.log begun=$(date +%s)
         mkdir -p "$dir/$name"
         # shellcheck disable=SC2097,SC2098
-        module=$MODULE card=$card here=$dir/$name HOME=$dir/$name XDG_CACHE_HOME=$dir/$name/.cache port=$((port + 100)) dir=$dir \
+        module=$MODULE card=$card id=$(id_of "$card") here=$dir/$name HOME=$dir/$name XDG_CACHE_HOME=$dir/$name/.cache port=$((port + 100)) dir=$dir \
             timeout -k 5 "${CLIENT_SECONDS:-150}" sh tests/clients/clients.sh --client "$name" > "$log" 2>&1 </dev/null
         rc=$? seconds=$(($(date +%s) - begun))
         case $rc in
@@ -148,21 +154,21 @@ column() {      # column <ours|opensc> <module>: all clients with that module
     export COLUMN=$1 MODULE=$2
     mkdir -p "$OUT/clients/$1"
     rm -f "$OUT/clients/$1"/*
-    for kind in rsa ec few; do
-        case "$(for n in $NAMES; do row "$n"; done)" in *" $kind"*) in_lab $kind 'Virtual PCD' ;; esac
+    for kind in $parts; do
+        case " $(for n in $NAMES; do row "$n"; done | tr '\n' ' ')" in *" $kind "*) in_lab $kind 'Virtual PCD' ;; esac
     done
 }
 
 # Both columns, a line for each client and card; and what ours fails.
 print_table() {
-    printf '\n%-24s %-5s %-12s %-12s %s\n' client card scard11 OpenSC why
+    printf '\n%-16s %-9s %-12s %-12s %s\n' client card scard11 OpenSC why
     touch "$OUT/clients/opensc/results"
     awk -F'|' '
         function why_of() { return substr($0, length($1 $2 $3 $4) + 5) }    # there may be a | in it
         FILENAME == ARGV[1] { theirs[$1 "|" $2] = $3; t[$1 "|" $2] = $4; said[$1 "|" $2] = why_of(); next }
         { k = $1 "|" $2; o = k in theirs ? theirs[k] " " t[k] " s" : "-"; why = why_of()
           if (k in theirs && theirs[k] != "pass" && said[k] != why) why = why (why ? "; " : "") "OpenSC: " said[k]
-          printf "%-24s %-5s %-12s %-12s %s\n", $1, $2, $3 " " $4 " s", o, why }' \
+          printf "%-16s %-9s %-12s %-12s %s\n", $1, $2, $3 " " $4 " s", o, why }' \
         "$OUT/clients/opensc/results" "$OUT/clients/ours/results"
     awk -F'|' '{ n[$3]++ } END { if (n["skip"]) print n["skip"] " skipped"
         print n["pass"] + 0 " passed, " n["fail"] + 0 " failed"; exit !n["pass"] || n["fail"] > 0 }' \

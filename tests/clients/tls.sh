@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: 0BSD
 # shellcheck shell=sh disable=SC2154
 table="$table
-gnutls-cli      rsa ec  quick
-gnutls-serv     rsa ec  quick
+gnutls-cli      rsa ec hsm hsmec  quick
+gnutls-serv     rsa ec hsm hsmec  quick
 nss             rsa ec  quick
-nss-tls         rsa ec  quick
+nss-tls         rsa ec hsm hsmec  quick
 nss-no-pin      rsa ec  quick
 nss-public      few     quick
-nss-serv        rsa ec  quick
+nss-serv        rsa ec hsm hsmec  quick
 cmsutil         rsa     quick
 java-tls        rsa ec  quick
 s_client        rsa ec  quick
@@ -34,7 +34,7 @@ client_gnutls_cli() {
             --x509cafile "$pki/ca.pem" --require-client-cert --verify-client-cert --echo > "server$v" 2>&1
         listening $port
         echo hello | gnutls-cli -p $port --provider="$module" --x509cafile "$pki/ca.pem" \
-            --x509certfile "$(uri 01 cert)" --x509keyfile "$(uri 01)" \
+            --x509certfile "$(uri $id cert)" --x509keyfile "$(uri $id)" \
             --priority "NORMAL:-VERS-ALL:+VERS-TLS$v" localhost > said
         grep '^hello' said
         grep "Description: (TLS$v" said
@@ -53,12 +53,12 @@ ask_server() {      # ask_server <port> <option of s_client...>: a page from the
 ask_each_way() {
     ask_server "$1" -tls1_3
     ask_server "$1" -tls1_2
-    [ "$card" != rsa ] || ask_server "$1" -tls1_2 -cipher AES128-GCM-SHA256
+    ! is_rsa || ask_server "$1" -tls1_2 -cipher AES128-GCM-SHA256
 }
 client_gnutls_serv() {
     export GNUTLS_PIN=$PIN
-    serve gnutls-serv --http -p "$port" --provider="$module" --x509certfile "$(uri 01 cert)" \
-        --x509keyfile "$(uri 01)" --priority NORMAL:+RSA --disable-client-cert > server 2>&1
+    serve gnutls-serv --http -p "$port" --provider="$module" --x509certfile "$(uri $id cert)" \
+        --x509keyfile "$(uri $id)" --priority NORMAL:+RSA --disable-client-cert > server 2>&1
     listening "$port"
     ask_each_way "$port"
 }
@@ -73,7 +73,8 @@ nss_db() {
     certutil -L -d sql:db -h all -f pin > certs
     token=$(modutil -dbdir sql:db -list | sed -n '/^ *2\. card/,$p' | sed -n 's/^.*token: //p' | head -n 1)
     certutil -L -d sql:db -h "$token" -f pin > certs
-    nick=$(sed -n "s/^\($token:.*PIV Authentication\) *u,u,u *$/\1/p" certs | head -n 1)
+    case $card in hsm) label=RSA ;; hsmec) label=P-384 ;; *) label='.*PIV Authentication' ;; esac
+    nick=$(sed -n "s/^\($token:$label\) *u,u,u *$/\1/p" certs | head -n 1)
 }
 client_nss() {
     nss_db

@@ -15,7 +15,7 @@ p11-kit-server  rsa     quick
 ssh-keygen      rsa ec  quick
 ssh-agent       rsa ec  quick
 sshd            rsa ec  quick
-cryptenroll     rsa     quick
+cryptenroll     rsa hsm generic isoapplet myeid openpgp gids cac  quick
 java            rsa ec  quick
 jarsigner       rsa ec  quick
 pykcs11         rsa ec  quick
@@ -183,10 +183,10 @@ client_cryptenroll() {
     printf first > first
     cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 luks first ||
         skip 'cryptsetup makes no LUKS2 image here'
-    PASSWORD=first as_user systemd-cryptenroll --pkcs11-token-uri="$(uri 01 cert)" luks
+    PASSWORD=first as_user systemd-cryptenroll --pkcs11-token-uri="$(uri $id cert)" luks
     cryptsetup token export --token-id 0 luks > token
     sed 's/.*"pkcs11-key":"\([^"]*\)".*/\1/' token | base64 -d > cipher
-    p11 --login --pin "$PIN" --decrypt --id 01 -m RSA-PKCS -i cipher -o key
+    p11 --login --pin "$PIN" --decrypt --id "$id" -m RSA-PKCS -i cipher -o key
     base64 -w 0 key > phrase
     cryptsetup open --test-passphrase --key-file phrase luks
 }

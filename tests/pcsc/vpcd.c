@@ -15,7 +15,8 @@
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
 // second empty short pieces once kdf cardholder button swaps 2.1 (version and one certificate)
 // no-certificates, and its keys: ec nist brainpool; of schsm: second two many curves
-// cardcontact short pieces no-label no-certificates transport blank; of gids: second plain ec many
+// cardcontact short pieces no-label no-certificates transport blank, ce01=FILE and ce03=FILE (another
+// certificate of that key); of gids: second plain ec many
 // decimal no-certificate extended pieces puk empty. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
@@ -328,9 +329,23 @@ static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
     return sim_openpgp_new(&o);
 }
 
+// Another certificate of a key, in its file.
+static void load_file(struct sim_card *card, uint16_t fid, const char *path)
+{
+    static uint8_t der[8192];
+    struct sim_fs *fs = (struct sim_fs *)card;
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(der, 1, sizeof der, f) : 0;
+    if (!n) { fprintf(stderr, "vpcd: no certificate in %s\n", path); exit(2); }
+    fclose(f);
+    sim_fs_remove(fs, sim_fs_find(fs->mf, fid));
+    sim_fs_ef(fs, NULL, fid, der, n, 0);
+}
+
 static struct sim_card *make_schsm(int argc, char **argv, bool swap)
 {
     struct sim_schsm_options o = { .second = false };
+    const char *first = NULL, *third = NULL;
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "second")) o.second = true;
         else if (!strcmp(argv[i], "two")) o.two = true;
@@ -343,10 +358,15 @@ static struct sim_card *make_schsm(int argc, char **argv, bool swap)
         else if (!strcmp(argv[i], "no-certificates")) o.no_certificates = true;
         else if (!strcmp(argv[i], "transport")) o.transport = true;
         else if (!strcmp(argv[i], "blank")) o.blank = true;
+        else if (!strncmp(argv[i], "ce01=", 5)) first = argv[i] + 5;
+        else if (!strncmp(argv[i], "ce03=", 5)) third = argv[i] + 5;
         else refuse(argv[i]);
     }
     o.second ^= swap;
-    return sim_schsm_new(&o);
+    struct sim_card *card = sim_schsm_new(&o);
+    if (first && !swap) load_file(card, 0xce01, first);
+    if (third && !swap) load_file(card, 0xce03, third);
+    return card;
 }
 
 static struct sim_card *make_gids(int argc, char **argv, bool swap)
