@@ -202,8 +202,8 @@ static bool hide_packed(uint8_t *p, size_t n)
 }
 
 // What is made of the values of some tags. SHOWN: of OpenPGP, what the card can do, counters, the
-// attributes of keys. ROW: values of some bytes each, fingerprints or dates. OTHERS: it holds others,
-// though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects.
+// attributes of keys. ROW: values of some bytes each, fingerprints or dates. OTHERS: it holds
+// others, though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects.
 enum rule { BY_LOOKS, SHOWN, TEXT, ROW, OTHERS };
 static const struct { unsigned tag; enum rule rule; size_t each; } rules[] = {
     { 0x06, SHOWN, 0 }, { 0x4f, SHOWN, 0 }, { 0xc0, SHOWN, 0 }, { 0xc1, SHOWN, 0 },
@@ -469,11 +469,23 @@ struct step {
     size_t keep;
 };
 
+static unsigned sw_of_command;          // of the last one
+
 static void run_command(const struct step *step)
 {
     fprintf(out, "# %s\n", step->what);
-    ask_hex(step->hex);
+    sw_of_command = ask_hex(step->hex);
     write_read(step->hiding, step->keep);
+}
+
+// One without which it is not that application: some cards answer 9000 to any AID. Then the rest is
+// not sent to whatever it is.
+static bool is_other;
+
+static void run_landmark(const struct step *step)
+{
+    run_command(step);
+    is_other = sw_of_command != SW_OK;
 }
 
 // Files: cards differ in how they want them selected. What served is used for the next.
@@ -878,7 +890,8 @@ static const struct step piv[] = {
     COMMAND("metadata of the PIN", "00F7008000"), COMMAND("of the PUK", "00F7008100"),
     { run_piv_slots, NULL, NULL, HIDE, 0 }, END };
 static const struct step openpgp[] = {
-    HIDDEN("application related data", "00CA006E00"), HIDDEN("AID", "00CA004F00"),
+    { run_landmark, "application related data", "00CA006E00", HIDE, 0 },
+    HIDDEN("AID", "00CA004F00"),
     HIDDEN("historical bytes", "00CA5F5200"), HIDDEN("cardholder", "00CA006500"),
     HIDDEN("login data", "00CA005E00"), HIDDEN("URL", "00CA5F5000"),
     COMMAND("PIN status", "00CA00C400"), HIDDEN("counter", "00CA007A00"),
@@ -976,7 +989,8 @@ static const struct application { const char *name, *aid; const struct step *ste
 
 static void run_steps(const struct step *step)
 {
-    for (; step->run && !gone && !lost; step++) step->run(step);
+    is_other = false;
+    for (; step->run && !gone && !lost && !is_other; step++) step->run(step);
 }
 
 static void report_applications(void)

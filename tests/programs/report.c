@@ -187,6 +187,7 @@ static void see(struct seen *seen, struct sim_card *shown, bool whole)
 // ---- Reporting it ----
 
 static unsigned wrong_commands;
+static bool is_openpgp;                 // what was selected
 
 // What reads, and what a report may send.
 static void watch(void *arg, int number, const uint8_t *cmd, size_t n, const uint8_t *rsp,
@@ -196,7 +197,9 @@ static void watch(void *arg, int number, const uint8_t *cmd, size_t n, const uin
                                      0xf8, 0xfd };
     static const uint8_t reads_80[] = { 0x4c, 0x52, 0x56, 0x58 };
     (void)arg; (void)number;
-    bool public_key = n > 2 && cmd[1] == 0x47 && cmd[2] == 0x81;
+    bool public_key = n > 2 && cmd[1] == 0x47 && cmd[2] == 0x81 && is_openpgp;
+    if (n > 9 && cmd[1] == 0xa4 && cmd[2] == 4)
+        is_openpgp = !memcmp(cmd + 5, "\xd2\x76\0\1\x24", 5);
     bool good = public_key || (n > 3 && cmd[0] == 0x00 && memchr(reads, cmd[1], sizeof reads)) ||
         (n > 3 && cmd[0] == 0x80 && memchr(reads_80, cmd[1], sizeof reads_80));
     wrong_commands += !good;
@@ -380,6 +383,25 @@ static void rubbish_reset(struct sim_card *rubbish)
     (void)rubbish;
 }
 
+// A card that says 9000 to any SELECT and knows nothing else.
+static size_t obliging_apdu(struct sim_card *obliging, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                            size_t room)
+{
+    (void)n; (void)room;
+    obliging->apdus++;
+    if (cmd[1] == 0x47) test_fail(__FILE__, __LINE__, "OpenPGP's public key is asked for");
+    memcpy(rsp, cmd[1] == 0xa4 ? "\x90\0" : "\x6d\0", 2);
+    return 2;
+}
+
+TEST(a_card_that_obliges_is_not_asked_for_openpgp_keys)
+{
+    struct sim_card obliging = { .reset = rubbish_reset, .apdu = obliging_apdu, .atr = { 0x3b, 0 },
+                                 .atr_len = 2, .protocol = 1 };
+    free(report(&obliging, false));
+    CHECK(commands > 100 && commands < 400);
+}
+
 TEST(a_card_that_answers_anything_is_reported_in_the_end)
 {
     struct sim_card rubbish = { .reset = rubbish_reset, .apdu = rubbish_apdu, .atr = { 0x3b, 0 },
@@ -438,6 +460,7 @@ int main(int argc, char **argv)
     RUN(recorded_cards_are_shown_by_their_report);
     RUN(names_serials_and_keys_are_hidden_and_nothing_else);
     RUN(the_names_of_containers_are_hidden);
+    RUN(a_card_that_obliges_is_not_asked_for_openpgp_keys);
     RUN(a_card_that_answers_anything_is_reported_in_the_end);
     RUN(cacs_are_shown_by_their_report);
     RUN(openpgp_cards_are_shown_by_their_report);
