@@ -5684,8 +5684,7 @@ static void secret_good(struct token *token, struct credential *credential)
     credential->missing = credential->must_change = false;
 }
 
-// A PIN was wrong, and the card did not say how many tries that leaves: it is asked when somebody
-// wants to know.
+// A PIN was wrong, and the card did not say how many tries that leaves: it is to be asked.
 static void secret_lost_count(struct token *token, struct credential *credential)
 {
     secret_set_tries(token, credential, -1, credential->tries_max);
@@ -5708,11 +5707,27 @@ static st secret_answer(struct token *token, struct credential *credential, st s
     return s;
 }
 
+// As secret_answer; and where the card did not say how many tries a wrong one leaves, and had said
+// so before, it is asked at once: the caller is told when that was the last.
+static st secret_told(struct card *card, struct token *token, struct credential *credential, st s,
+                      struct scratch scratch)
+{
+    int before = credential->tries;
+    s = secret_answer(token, credential, s);
+    bool lost = s == ST_PIN_INCORRECT && before >= 0 && credential->tries < 0;
+    if (!lost || !token->driver->open) return s;
+    st asked = token->driver->open(card, token, scratch);
+    if (link_is_broken(asked)) return asked;
+    return credential->tries == 0 ? ST_PIN_LOCKED : s;
+}
+
 // Notes what the answer to a command that sets a PIN says of it. 6985: the card does not want the
 // new one.
-static st secret_answer_set(struct token *token, struct credential *credential, st s)
+static st secret_told_set(struct card *card, struct token *token, struct credential *credential,
+                          st s, struct scratch scratch)
 {
-    return s == SW_CONDITIONS ? ST_PIN_INVALID : secret_answer(token, credential, s);
+    if (s == SW_CONDITIONS) return ST_PIN_INVALID;
+    return secret_told(card, token, credential, s, scratch);
 }
 
 // A command set a PIN anew: the card may have it verified, under each of its names.
@@ -5733,7 +5748,8 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
     struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = pin, .old_pin = secret };
     bare.fill_to = 0;
     if (pin->verify_bare) command.old = &bare;          // else as it is once the driver has learnt
-    st s = secret_answer(token, pin, secret_send(card, token, &command, scratch));
+    st s = secret_send(card, token, &command, scratch);
+    s = secret_told(card, token, pin, s, scratch);
     if (!s) pin->verified = true;
     return s;
 }
@@ -5745,7 +5761,8 @@ static st secret_change(struct card *card, struct token *token, struct credentia
     struct pin_command command = { .ins = INS_CHANGE, .of = pin, .old = pin, .old_pin = old,
                                    .fresh = pin, .fresh_pin = fresh };
     if (pin->fixed) return ST_NOT_SUPPORTED;
-    st s = secret_answer_set(token, pin, secret_send(card, token, &command, scratch));
+    st s = secret_send(card, token, &command, scratch);
+    s = secret_told_set(card, token, pin, s, scratch);
     if (!s && (pin->role == ROLE_USER || pin->presented)) secret_was_set(token, pin);
     return s;
 }
@@ -5766,7 +5783,8 @@ static st secret_reset_with_puk(struct card *card, struct token *token, struct c
                                    .fresh = pin, .fresh_pin = fresh };
     if (secret_only_frees(puk)) command.fresh = NULL;
     if (puk->unblock_by == UNBLOCK_FREES_ALONE) command.p1 = 0x01;
-    st s = secret_answer_set(token, puk, secret_send(card, token, &command, scratch));
+    st s = secret_send(card, token, &command, scratch);
+    s = secret_told_set(card, token, puk, s, scratch);
     if (s) return s;
     secret_good(token, pin);
     secret_was_set(token, pin);
@@ -5780,7 +5798,8 @@ static st secret_reset(struct card *card, struct token *token, struct credential
 {
     struct pin_command command = { .ins = INS_UNBLOCK, .p1 = 0x02, .of = pin, .fresh = pin,
                                    .fresh_pin = fresh };
-    st s = secret_answer_set(token, pin, secret_send(card, token, &command, scratch));
+    st s = secret_send(card, token, &command, scratch);
+    s = secret_told_set(card, token, pin, s, scratch);
     if (!s) secret_was_set(token, pin);
     return s;
 }

@@ -399,27 +399,32 @@ TEST(openpgp_sends_what_is_made)
     openpgp_end();
 }
 
-// A wrong password with nothing but 6982: C4 tells the tries when they are asked for.
+// A wrong password with nothing but 6982: C4 tells the tries, and that it was the last.
 TEST(openpgp_counts_again)
 {
     static const char *lines[] = { OPENPGP_SELECT "9000", NULL, "00200082 06 313233343536 > 6982",
         "00ca00c4 00 > 017f7f7f020003 9000", "00200083 08 3132333435363738 > 6982",
-        "00ca00c4 00 > c407017f7f7f020002 9000", NULL };
+        "00ca00c4 00 > c407017f7f7f020002 9000", "00240081 0c 313233343536 363534333231 > 6982",
+        "00ca00c4 00 > 017f7f7f000002 9000", "00200083 08 3132333435363738 > 6982",
+        "00ca00c4 00 > 6581", "00ca00c4 00 > 017f7f7f000001 9000", NULL };
     lines[1] = openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_REST, false);
     openpgp_begin(lines);
     if (test_failing) return;
     struct scratch s = p15_scratch();
+    bytes p = bytes_text("123456"), q = bytes_text("654321"), a = bytes_text("12345678");
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, s), ST_OK);
-    openpgp_token->opened = true;
     struct credential *pin = card_pin(openpgp_token), *puk = card_credential(openpgp_token, ROLE_PUK);
-    CHECK_ST(secret_login(&card_it, openpgp_token, pin, bytes_text("123456"), s), ST_PIN_INCORRECT);
-    CHECK(!openpgp_token->opened);
-    CHECK_ST(openpgp_read_tries(&card_it, openpgp_token, s), ST_OK);
+    CHECK_ST(secret_login(&card_it, openpgp_token, pin, p, s), ST_PIN_INCORRECT);
     CHECK(pin->tries == 2 && pin->tries_max == 3 && puk->tries == 3);
-    CHECK_ST(secret_login_puk(&card_it, openpgp_token, puk, bytes_text("12345678"), s),
-             ST_PIN_INCORRECT);
-    CHECK_ST(openpgp_read_tries(&card_it, openpgp_token, s), ST_OK);
+    CHECK_ST(secret_login_puk(&card_it, openpgp_token, puk, a, s), ST_PIN_INCORRECT);
     CHECK(pin->tries == 2 && puk->tries == 2);
+    CHECK_ST(secret_change(&card_it, openpgp_token, pin, p, q, s), ST_PIN_LOCKED);
+    CHECK_EQ(card_credential(openpgp_token, ROLE_SIGN)->tries, 0);
+    openpgp_token->opened = true;
+    CHECK_ST(secret_login_puk(&card_it, openpgp_token, puk, a, s), ST_PIN_INCORRECT);
+    CHECK(puk->tries == -1 && !openpgp_token->opened);      // C_GetTokenInfo asks
+    CHECK_ST(openpgp_read_tries(&card_it, openpgp_token, s), ST_OK);
+    CHECK_EQ(puk->tries, 1);
     openpgp_end();
 }
 
