@@ -440,6 +440,7 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_NO_SM           0x6882       // secure messaging is not supported
 #define SW_CHAIN_OPEN      0x6883       // the last command of a chain was expected
 #define SW_NO_CHAINING     0x6884       // command chaining is not supported
+#define SW_NOWHERE         0x6900       // no application is selected (CAC)
 #define SW_FILE_STRUCTURE  0x6981       // the command does not go with the file's structure
 #define SW_SECURITY_STATUS 0x6982       // security status not satisfied: a PIN is wanted
 #define SW_BLOCKED         0x6983       // authentication method blocked
@@ -9022,7 +9023,8 @@ static st piv_selected(struct card *card, struct token *token, struct scratch sc
 static bool piv_is_elsewhere(const struct card *card)
 {
     u16 sw = card->link.sw;
-    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED;
+    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED ||
+           sw == SW_NOWHERE;
 }
 
 // Before a secret is sent: which PIN is meant. Who answers that is the application, so this costs
@@ -12785,61 +12787,72 @@ static st gids_landmark(struct card *card, struct token *token, u32 ref, struct 
     return gids_get_raw(card, where, APDU_LE_SHORT, scratch, value);
 }
 
-// Reads the card's identifier, and names the token by its last eight bytes. A card without one is
-// not set up.
-static st gids_read_id(struct card *card, struct token *token, struct scratch scratch)
+// A token with what every GIDS card has, before the card is asked for anything.
+static st gids_begin(struct card *card, struct token *token)
+{
+    token->state = ARENA_NEW(&card->arena, struct gids, 1);
+    if (!token->state) return ST_ARENA_FULL;
+    token->flat = true;
+    card_set_credential(token, &gids_pin);
+    card_set_credential(token, &gids_puk);
+    strcpy(token->label, "GIDS");
+    strcpy(token->maker, "GIDS");
+    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    return ST_OK;
+}
+
+// Names the token by the last eight bytes of the card's identifier, which no other card has.
+static st gids_take_id(struct token *token, struct gids_file where, bytes id)
 {
     struct gids *gids = token->state;
     struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    struct gids_file where;
-    bytes id;
-    st s = gids_get_named(card, token, &gids_card_id, &scratch, &id, &where);
-    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
-    buf_put_text(&label, "GIDS");
-    token->blank = s || !id.n;
-    if (token->blank) return ST_OK;
     buf_put_hex(&serial, bytes_from(id, id.n > 8 ? id.n - 8 : 0));
-    buf_put_text(&label, " ");
+    buf_put_text(&label, "GIDS ");
     buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
     gids->mark.unique = true;
     token->landmark = token->identity = &gids->mark;
     return place_note(&gids->mark, (u32)where.file << 16 | where.object, id);
 }
 
+// Reads the card's identifier. A card without one is not set up.
+static st gids_read_id(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids_file where;
+    bytes id;
+    st s = gids_get_named(card, token, &gids_card_id, &scratch, &id, &where);
+    if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
+    token->blank = s || !id.n;
+    return token->blank ? ST_OK : gids_take_id(token, where, id);
+}
+
 // Another program uses the card, and SELECT would end its login: is the application the selected
 // one?
-static st gids_find_selected(struct card *card, struct token *token, struct scratch scratch)
+static st gids_selected(struct card *card, struct token *token, struct scratch scratch)
 {
-    bytes value;
-    if (!card->shared) return ST_NOT_FOUND;
-    st s = gids_get_once(card, token, gids_card_id.usual, APDU_LE_SHORT, &scratch, &value);
-    return !s || link_is_broken(s) ? s : ST_NOT_FOUND;
+    bytes id;
+    TRY(gids_begin(card, token));
+    st s = gids_get_once(card, token, gids_card_id.usual, APDU_LE_SHORT, &scratch, &id);
+    if (link_is_broken(s)) return s;
+    return s || !id.n ? ST_NOT_FOUND : gids_take_id(token, gids_card_id.usual, id);
 }
 
 // A card may say yes to any AID, and stay where it was: there is no GET DATA there.
 static bool gids_is_elsewhere(const struct card *card)
 {
     u16 sw = card->link.sw;
-    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED;
+    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED ||
+           sw == SW_NOWHERE;
 }
 
 // Is it a GIDS card? Also reads what C_GetTokenInfo needs, in the same transaction.
 static st gids_probe(struct card *card, struct token *token, struct scratch scratch)
 {
-    token->state = ARENA_NEW(&card->arena, struct gids, 1);
-    if (!token->state) return ST_ARENA_FULL;
-    st s = gids_find_selected(card, token, scratch);
-    if (s == ST_NOT_FOUND) {
-        s = place_try_aid(card, bytes_of(gids_aid, sizeof gids_aid));
-        if (!s) place_arrived(card, token);
-    }
+    if (card->sure) return secret_read_tries(card, token, scratch);
+    TRY(gids_begin(card, token));
+    st s = place_try_aid(card, bytes_of(gids_aid, sizeof gids_aid));
     if (s == ST_NOT_FOUND) return ST_NOT_MINE;
     if (s) return s;
-    token->flat = true;
-    card_set_credential(token, &gids_pin);
-    card_set_credential(token, &gids_puk);
-    strcpy(token->maker, "GIDS");
-    token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
+    place_arrived(card, token);
     TRY(gids_read_id(card, token, scratch));
     if (token->blank && gids_is_elsewhere(card)) return ST_NOT_MINE;
     return secret_read_tries(card, token, scratch);
@@ -13206,6 +13219,7 @@ static st gids_decrypt(struct card *card, struct object *object, const struct al
 static const struct driver driver_gids = {
     .name    = "GIDS",
     .public_certificates = true,    // files of the minidriver that anyone may read
+    .selected = gids_selected,
     .probe   = gids_probe,
     .open    = secret_read_tries,
     .list    = gids_list,
@@ -13246,7 +13260,6 @@ static const struct driver driver_gids = {
 #define CAC_INS_READ      0x52          // READ BUFFER
 #define CAC_TAGS          1             // the buffer of tags and lengths
 #define CAC_VALUES        2             // the buffer of what belongs to them
-#define CAC_SW_NOWHERE    0x6900        // QUIRK(libcacard): no applet is selected
 
 // Tags in buffers.
 #define CAC_TAG_CERTIFICATE 0x70
@@ -13261,6 +13274,7 @@ static const struct driver driver_gids = {
 #define CAC_URL_LEAST     10
 #define CAC_URL_PKI       0x04          // its type: a PKI applet
 #define CAC_KEYS_MAX      16
+#define CAC_MARK_LEAST    64            // bytes of a buffer with a certificate, at least
 #define CAC_ASKED         10            // PKI applets that are asked for where nothing names them
 
 static const u8 cac_ccc[CAC_AID] = { 0xa0, 0x00, 0x00, 0x01, 0x16, 0xdb, 0x00 };
@@ -13284,7 +13298,7 @@ struct cac_key {
 };
 
 struct cac {
-    struct landmark mark;               // the beginning of the first key's certificate
+    struct landmark mark;               // the beginning of a key's buffer, which ref says
     bytes home;                         // AID of the applet that takes the PIN
     bool  aca_asked;                    // whether there is an ACA: it is that then
     u32   key_count;
@@ -13349,19 +13363,30 @@ static st cac_read_first(struct card *card, u8 which, struct buf *out)
     return cac_read_part(card, which, 0, 2, out);
 }
 
-// A buffer of the selected applet: two bytes with its length, least significant first, and as many.
-static st cac_read_buffer(struct card *card, u8 which, struct scratch *scratch, bytes *value)
+// A buffer of the selected applet, or the first bytes of it, most of them: two with its length,
+// least significant first, and as many.
+static st cac_read_some(struct card *card, u8 which, size_t most, struct scratch *scratch,
+                        bytes *value)
 {
     struct buf out = scratch_rest(scratch);
     TRY(cac_read_first(card, which, &out));
     if (out.n < 2) return ST_PROTOCOL;
     size_t size = 2 + (size_t)out.p[0] + ((size_t)out.p[1] << 8);
+    if (size > most) size = most;
     while (out.n < size) {
         size_t before = out.n, left = size - before;
         TRY(cac_read_part(card, which, before, left < CAC_PART ? left : CAC_PART, &out));
         if (out.n == before) return ST_PROTOCOL;
     }
-    *value = bytes_from(bytes_head(scratch_keep(scratch, &out), size), 2);
+    *value = bytes_head(scratch_keep(scratch, &out), size);
+    return ST_OK;
+}
+
+// What is in a buffer of the selected applet.
+static st cac_read_buffer(struct card *card, u8 which, struct scratch *scratch, bytes *value)
+{
+    TRY(cac_read_some(card, which, SIZE_MAX, scratch, value));
+    *value = bytes_from(*value, 2);
     return ST_OK;
 }
 
@@ -13506,12 +13531,23 @@ static bytes cac_find_certificate(bytes values)
     return BYTES_NONE;
 }
 
+// Notes what no other card has: the beginning of a key's buffer, where there is a certificate in
+// it. QUIRK(libcacard): all have the same CUID.
+static st cac_note(struct cac *cac, u32 index, bytes buffer)
+{
+    if (buffer.n < CAC_MARK_LEAST) return ST_OK;
+    return place_note(&cac->mark, index, bytes_head(buffer, CAC_PART));
+}
+
 // The certificate of the selected applet. Where it is among the values is seen mostly; else the
 // buffer of tags says it.
-static st cac_read_certificate(struct card *card, struct scratch scratch, const struct x509 **out)
+static st cac_read_certificate(struct card *card, struct cac *cac, u32 index,
+                               struct scratch scratch, const struct x509 **out)
 {
     bytes values, tags, der;
-    TRY(cac_read_buffer(card, CAC_VALUES, &scratch, &values));
+    TRY(cac_read_some(card, CAC_VALUES, SIZE_MAX, &scratch, &values));
+    TRY(cac_note(cac, index, values));
+    values = bytes_from(values, 2);
     if (!values.n) return ST_NOT_FOUND;
     der = cac_find_certificate(values);
     if (!der.n) {
@@ -13523,19 +13559,16 @@ static st cac_read_certificate(struct card *card, struct scratch scratch, const 
     return card_keep_certificate(card, der, out);
 }
 
-// The first key's certificate, or what comes at once of it, is what no other card has.
-// QUIRK(libcacard): all have the same CUID.
+// The beginning of a key's buffer.
 static st cac_landmark(struct card *card, struct token *token, u32 ref, struct scratch *scratch,
                        bytes *value)
 {
     const struct cac *cac = token->state;
-    struct place place = cac_place(&cac->keys[0]);
-    struct buf out = scratch_buf(scratch, APDU_LE_SHORT);
-    (void)ref;
+    SCARD11_ASSERT(ref < cac->key_count);
+    struct place place = cac_place(&cac->keys[ref]);
     TRY(cac_select(card, token, &place));
-    TRY(cac_read_first(card, CAC_VALUES, &out));
-    *value = buf_bytes(&out);
-    return ST_OK;
+    TRY(cac_read_some(card, CAC_VALUES, CAC_PART, scratch, value));
+    return value->n < CAC_MARK_LEAST ? ST_NOT_FOUND : ST_OK;
 }
 
 // ---- Finding out ----
@@ -13567,9 +13600,10 @@ static st cac_find_without_ccc(struct card *card, struct token *token, struct sc
     if (!cac->key_count) TRY(cac_ask_for_keys(card, cac));
     if (!cac->home.n) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
     s = cac_landmark(card, token, 0, &scratch, &first);
-    if (s > ST_COUNT) return ST_NOT_FOUND;
+    if (s > ST_COUNT || s == ST_PROTOCOL) return ST_NOT_FOUND;
+    if (s == ST_NOT_FOUND) return ST_OK;                // an applet without a certificate
     if (s) return s;
-    TRY(place_note(&cac->mark, 0, first));
+    TRY(cac_note(cac, 0, first));
     cac_name(token, bytes_of(cac->mark.digest, 8));
     return ST_OK;
 }
@@ -13672,7 +13706,7 @@ static st cac_list_key(struct card *card, struct token *token, struct cac_key *k
     struct place place = cac_place(key);
     st s = place_go_to(card, token, &place, scratch);
     if (s == ST_LOST) s = ST_NOT_FOUND;                 // named, and not there
-    if (!s) s = cac_read_certificate(card, scratch, &x509);
+    if (!s) s = cac_read_certificate(card, token->state, key->index, scratch, &x509);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     if (link_is_error(s)) return ST_OK;
     if (!s) TRY(cac_list_found(card, token, key, x509));
@@ -13725,7 +13759,7 @@ static st cac_use_once(const struct trial *trial)
     cmd.data = in;
     cmd.le = APDU_LE_SHORT;
     if (!s) s = link_exchange(link, &cmd, &made);
-    if (s == CAC_SW_NOWHERE) return SW_NOT_SELECTED;
+    if (s == SW_NOWHERE) return SW_NOT_SELECTED;        // >>trial knows that one
     if (s) return s;
     return card_put_rsa(trial->object->key, buf_bytes(&made), trial->out);
 }

@@ -479,6 +479,7 @@ static size_t longer_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, u
     if (cmd[1] != 0xc0) {                   // GET RESPONSE goes on with what was before
         signs = (cmd[1] == 0x2a && cmd[2] == 0x9e) || cmd[1] == 0x88 || cmd[1] == 0x68;
         opens = (cmd[1] == 0x2a && cmd[2] == 0x80) || cmd[1] == 0x62;
+        if (cmd[1] == 0x42 && !cmd[2]) signs = opens = true;    // a CAC's
     }
     if ((!signs && !opens) || len <= 2 || rsp[len - 2] != 0x90) return len;
     if (opens && len < 200) more = 250;

@@ -5,6 +5,7 @@
 
 #include "scene.h"
 #include "../sim/sim_belpic.h"
+#include "../sim/sim_cac.h"
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
@@ -138,6 +139,18 @@ static inline struct sim_card *cards_schsm_cardcontact(bool second)
     return sim_schsm_new(&o);
 }
 
+static inline struct sim_card *cards_cac(bool second)
+{
+    struct sim_cac_options o = { .second = second, .whole = true };
+    return sim_cac_new(&o);
+}
+
+static inline struct sim_card *cards_cac_t0(bool second)
+{
+    struct sim_cac_options o = { .second = second };
+    return sim_cac_new(&o);
+}
+
 static inline struct sim_card *cards_gids(bool second)
 {
     struct sim_gids_options o = { .second = second };
@@ -240,6 +253,11 @@ static inline struct sim_card *cards_belpic_ec(bool second)
     { 5, SIM_P521A, SIM_P521A, CARDS_EC, 0, false, true, 0, 0 },                                 \
     { 6, SIM_RSA2048B, SIM_RSA2048A, CARDS_RSA, 0, false, true, 0, 0 } }
 
+#define CARDS_CAC {    \
+    { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_RSA, 0, false, false, 0, 0 },    \
+    { 3, SIM_RSA3072, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } }
+
 // Two PINs, a P-384 key for each: the second wants its PIN each time.
 #define CARDS_TWO_PINS(tries) {                                                                  \
     { "123456", "12345678", 0, tries }, { "654321", "12345678", 1, tries } }
@@ -313,7 +331,17 @@ static const struct cards_kind cards_kinds[] = {
     { .name = "GIDS", .make = cards_gids, .tokens = { { "123456", NULL, 0, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, false, false, 0, 0 } },
-      .token_info = 9, .list = 19, .rsa = 14, .again = 1, .pss = 2, .raw = true },
+      .token_info = 9, .list = 19, .rsa = 14, .again = 1, .pss = 2, .raw = true,
+      .public_certificates = true },
+    // T 4 (SELECT of PIV, of the CCC, its values in two pieces), L 13 (a SELECT and three pieces for
+    // each certificate, one more for the longest), S 10 (the ACA, VERIFY, the key's applet, its
+    // certificate, two parts of a block). On T=0 GET RESPONSE comes to each of those that has an answer.
+    { .name = "CAC", .make = cards_cac, .tokens = { { "123456", NULL, 0, 3 } }, .keys = CARDS_CAC,
+      .token_info = 7, .list = 27, .rsa = 14, .again = 2, .pss = 2, .raw = true,
+      .public_certificates = true },
+    { .name = "CAC on T=0", .make = cards_cac_t0, .tokens = { { "123456", NULL, 0, 3 } },
+      .keys = CARDS_CAC, .token_info = 7, .list = 50, .rsa = 25, .again = 3, .pss = 2, .raw = true,
+      .public_certificates = true },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
       .public_certificates = true },

@@ -165,7 +165,7 @@ static bytes gids_deflated(bytes value, size_t says)
 
 static struct buf gids_master_file, gids_map_file;
 
-static void gids_begin(void)
+static void gids_fresh(void)
 {
     static const u8 id[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
     memset(&gids_on, 0, sizeof gids_on);
@@ -185,7 +185,7 @@ static void gids_two(void)
 {
     static u8 id[16] = { 8, 7, 6, 5, 4, 3, 2, 1, 0xa8, 0xa7, 0xa6, 0xa5, 0xa4, 0xa3, 0xa2, 0xa1 };
     bytes one = gids_certificate(SIM_RSA2048A);
-    gids_begin();
+    gids_fresh();
     gids_on.table[0].value = bytes_of(id, sizeof id);
     gids_put_record(&gids_master_file, "mscp", "", 0, 0xa000);
     gids_put_record(&gids_master_file, "mscp", "kxc00", 0xdf24, 0xa010);
@@ -291,17 +291,20 @@ TEST(gids_knows_its_cards)
 // Another program uses the card: what GIDS alone has is asked for before a SELECT.
 TEST(gids_looks_without_select)
 {
-    static const char *const there[] = { GIDS_ASK_ID GIDS_ID, GIDS_ASK_ID GIDS_ID, GIDS_ASK_PIN "63c2", NULL };
-    static const char *const other[] = { GIDS_ASK_ID "5302abcd 9000", GIDS_SELECT "6a82", NULL };
-    for (int i = 0; i < 2 && !test_failing; i++) {
-        link_open_script(i ? other : there);
+    static const char *const there[] = { GIDS_ASK_ID GIDS_ID, GIDS_ASK_PIN "63c2", NULL };
+    static const char *const other[] = { GIDS_ASK_ID "5302abcd 9000", NULL };
+    static const char *const empty[] = { GIDS_ASK_ID "df2000 9000", NULL };
+    const char *const *const cases[] = { there, other, empty };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        link_open_script(cases[i]);
         if (test_failing) return;
         card_begin(1 << 20);
         card_it.link = link_l;
         card_it.shared = true;
         gids_t->driver = &driver_gids;
-        CHECK_ST(gids_probe(&card_it, gids_t, gids_scratch()), i ? ST_NOT_MINE : ST_OK);
-        if (!i) CHECK(card_it.sure && card_it.current == gids_t);
+        CHECK_ST(gids_selected(&card_it, gids_t, gids_scratch()), i ? ST_NOT_FOUND : ST_OK);
+        if (!i) CHECK_ST(gids_probe(&card_it, gids_t, gids_scratch()), ST_OK);
+        if (!i) CHECK(!strcmp(gids_t->serial, "8899aabbccddeeff") && card_it.current == gids_t);
         gids_script_over();
     }
 }
@@ -363,7 +366,7 @@ TEST(gids_reads_what_is_asked_for)
 
 TEST(gids_records_that_are_no_keys)
 {
-    gids_begin();
+    gids_fresh();
     gids_put_container(&gids_map_file, "gone", 0, 2048, 0);
     gids_put_container(&gids_map_file, "no size", 1, 0, 0);
     gids_put_container(&gids_map_file, "", 1, 0, 256);
@@ -391,7 +394,7 @@ TEST(gids_names_of_certificates)
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         struct gids_file where = { 0, 0 };
         struct gids_container container = { .index = cases[i].index, .decrypts = cases[i].exchange };
-        gids_begin();
+        gids_fresh();
         for (unsigned k = 0; k < 3 && cases[i].names[k]; k++)
             gids_put_record(&gids_master_file, "mscp", cases[i].names[k], k + 1, 0xa010);
         gids_put_record(&gids_master_file, "other", "ksc00", 9, 0xa010);
@@ -475,7 +478,7 @@ TEST(gids_asks_again_after_an_error)
 // Three hundred containers, and six hundred files: as many as have a place are looked at.
 TEST(gids_has_caps)
 {
-    gids_begin();
+    gids_fresh();
     for (unsigned i = 0; i < 300; i++) gids_put_container(&gids_map_file, "x", 1, 2048, 0);
     for (unsigned i = 0; i < 600; i++) gids_put_record(&gids_master_file, "mscp", "msroots", 0xdf80, 0xa010);
     for (unsigned i = 0; i < GIDS_CONTAINERS_MAX; i++) gids_on.keys[i] = SIM_P256A;
