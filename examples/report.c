@@ -789,6 +789,7 @@ static void hide_buffer(const uint8_t *tags, size_t n, struct list *urls)
         }
         v += len;
     }
+    if (!plain && v < end) hide_bytes(v, (size_t)(end - v));        // what no tag stands for
 }
 
 static void read_container(struct list *urls)

@@ -413,6 +413,21 @@ TEST(a_card_that_answers_anything_is_reported_in_the_end)
     }
 }
 
+// What no tag stands for is a name as well as any.
+TEST(values_without_a_tag_are_hidden)
+{
+    static const uint8_t tags[] = { 2, 0, 0x20, 4 };
+    plain = false;
+    memcpy(value.bytes, "\x0c\0AnnaJohn Doe", value.n = 14);
+    hide_buffer(tags, sizeof tags, NULL);
+    CHECK(memcmp(value.bytes + 2, "Anna", 4) && memcmp(value.bytes + 6, "John", 4));
+    CHECK(memcmp(value.bytes + 11, "Doe", 3) && value.bytes[0] == 0x0c);
+    value.n = 1;
+    hide_buffer(tags, sizeof tags, NULL);
+    CHECK(value.bytes[0] == 0x0c);
+    value.n = 0;
+}
+
 TEST(cacs_are_shown_by_their_report)
 {
     static const struct sim_cac_options all[] = {
@@ -462,6 +477,7 @@ int main(int argc, char **argv)
     RUN(the_names_of_containers_are_hidden);
     RUN(a_card_that_obliges_is_not_asked_for_openpgp_keys);
     RUN(a_card_that_answers_anything_is_reported_in_the_end);
+    RUN(values_without_a_tag_are_hidden);
     RUN(cacs_are_shown_by_their_report);
     RUN(openpgp_cards_are_shown_by_their_report);
     RUN(gids_cards_are_shown_by_their_report);
