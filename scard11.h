@@ -204,6 +204,8 @@
 #endif
 
 // SCARD11_OPENPGP: 1 compiles the driver for OpenPGP cards.
+// A PIN that the card wants derived (KDF-DO) is hashed as long as the card says, at most 62 MiB:
+// some tenths of a second on a PC, longer on a small system.
 #ifndef SCARD11_OPENPGP
 #define SCARD11_OPENPGP 1
 #endif
@@ -726,6 +728,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
 //                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
 //                         about the PUK, and end the SO's login.
+//                         OpenPGP: the PUK is PW3, which C_Login checks; the resetting code if PW3
+//                         is blocked when the card is inserted and a code is set.
 //   C_SetPIN              Works in a read-write session. For the SO it changes the PUK if the card
 //                         has a command for that, and is refused otherwise. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
@@ -740,6 +744,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         anew, as after a removal (CKR_DEVICE_REMOVED, once).
 //                         An object is hidden if its PIN is the PIN of no token: the third PIN of a
 //                         card, with SCARD11_READER_SLOTS 2.
+//                         OpenPGP: a key is listed where the card says that it has one. Its public
+//                         half is read when it is asked for, or when the key is used first. A
+//                         certificate is the user's to write: of one that is no certificate of the
+//                         card's key, of another kind or size, the key learns nothing; of one that
+//                         looks like it, that shows when signatures do not fit it. The private data
+//                         object 0104 is not shown: only PW3 opens it.
 //                         PIV: before login a search for private keys finds those that need no PIN.
 //                         A search for all objects finds those of them that are known by then. The
 //                         library asks for the PIN policy of a key where the card has Yubico's
