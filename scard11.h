@@ -255,8 +255,8 @@
 #define SCARD11_GIDS 1
 #endif
 
-// SCARD11_CAC: 1 compiles the driver for CAC (US Department of Defense, GSC-IS 2.1), and tokens like
-// them. One that is PIV as well is used as PIV.
+// SCARD11_CAC: 1 compiles the driver for CAC (US Department of Defense, GSC-IS 2.1), and tokens
+// like them. One that is PIV as well is used as PIV.
 #ifndef SCARD11_CAC
 #define SCARD11_CAC 1
 #endif
@@ -342,9 +342,10 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // ---- 2 scard11_ functions -----------------------------------------------------------------------
 // Results of type unsigned long are CK_RVs (part 5). Any thread may call these functions.
 
-// SCARD11_CKA_TOUCH: an attribute of private keys, a CK_ULONG. Does the card want to be touched when
-// the key is used? OpenPGP cards and YubiKeys say so. Where nobody touches it in time, the operation
-// is CKR_FUNCTION_REJECTED, and the login stays. SCARD11_TOUCH_CACHED: a touch lasts some seconds.
+// SCARD11_CKA_TOUCH: an attribute of private keys, a CK_ULONG. Does the card want to be touched
+// when the key is used? OpenPGP cards and YubiKeys say so. Where nobody touches it in time, the
+// operation is CKR_FUNCTION_REJECTED, and the login stays. SCARD11_TOUCH_CACHED: a touch lasts some
+// seconds.
 #define SCARD11_CKA_TOUCH     0xd3433101UL  // above CKA_VENDOR_DEFINED
 #define SCARD11_TOUCH_UNKNOWN 0UL
 #define SCARD11_TOUCH_NEVER   1UL
@@ -874,9 +875,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // Secret keys of a card: those of a PKCS#15 directory are listed, with CKA_KEY_TYPE
 // CKK_GENERIC_SECRET if neither the directory nor the card tells the cipher. Their value cannot be
 // read. There is no CKA_CHECK_VALUE. On MyEID and OsEID keys of CKK_AES, CKK_DES3 and CKK_DES2 work
-// with ECB, CBC and CBC_PAD, and on SmartCard-HSMs those of CKK_AES, as CKA_ALLOWED_MECHANISMS says.
-// Other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of the card with another, are
-// not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
+// with ECB, CBC and CBC_PAD, and on SmartCard-HSMs those of CKK_AES, as CKA_ALLOWED_MECHANISMS
+// says. Other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of
+// the card with another, are not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
 //
 // CKF_HW of CKM_AES_ECB, CKM_AES_CBC and CKM_AES_CBC_PAD says that the card does them with its own
 // keys. With a session's keys the host does them. The mechanisms of 3DES exist on MyEID and OsEID
