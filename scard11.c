@@ -4991,8 +4991,8 @@ static bool place_is_sure(const struct card *card, const struct token *token)
     return card->sure && card->current && card_same_application(card->current, token);
 }
 
-// One application is selected: that ends the logins to others on a chip (ISO 7816-4, 9.3.1; PIV and
-// OpenPGP say so). No chip is known that keeps them.
+// One application is selected: that ends the logins to others on a chip, as the standards of PIV
+// (SP 800-73-4 part 2, 3.1.1) and OpenPGP have it. No chip is known that keeps them.
 static void place_end_others(struct card *card, const struct token *token)
 {
     for (u32 i = 0; i < card->token_count; i++) {
@@ -10331,11 +10331,23 @@ static void openpgp_tell_keys(struct token *token, bytes application)
 
 // ---- Finding out ----
 
+// A token with what every OpenPGP card has, before the card is asked for anything.
+static st openpgp_start(struct card *card, struct token *token)
+{
+    struct openpgp *openpgp = token->state = ARENA_NEW(&card->arena, struct openpgp, 1);
+    if (!openpgp) return ST_ARENA_FULL;
+    token->landmark = &openpgp->mark;
+    token->identity = &openpgp->identity;
+    token->flat = true;
+    token->card_pads = CARD_SCHEME(ALG_PKCS1);
+    return ST_OK;
+}
+
 // Is the application selected already? Another program may be logged in to it.
-static st openpgp_find_selected(struct card *card, struct token *token, struct scratch scratch)
+static st openpgp_selected(struct card *card, struct token *token, struct scratch scratch)
 {
     bytes aid;
-    if (!card->shared) return ST_NOT_FOUND;
+    TRY(openpgp_start(card, token));
     TRY(link_ready(&card->link));
     st s = openpgp_landmark(card, token, OPENPGP_DO_AID, &scratch, &aid);
     if (link_is_broken(s)) return s;
@@ -10345,11 +10357,10 @@ static st openpgp_find_selected(struct card *card, struct token *token, struct s
 }
 
 // Selects the application, unless it is. ST_NOT_MINE: the card has none.
-static st openpgp_find_application(struct card *card, struct token *token, struct scratch scratch)
+static st openpgp_find_application(struct card *card, struct token *token)
 {
-    st s = openpgp_find_selected(card, token, scratch);
-    if (s != ST_NOT_FOUND) return s;
-    s = place_try_aid(card, bytes_of(openpgp_aid, sizeof openpgp_aid));
+    if (card->sure) return ST_OK;
+    st s = place_try_aid(card, bytes_of(openpgp_aid, sizeof openpgp_aid));
     if (s == ST_NOT_FOUND) return ST_NOT_MINE;
     if (s) return s;
     place_arrived(card, token);
@@ -10378,13 +10389,9 @@ static st openpgp_tell(struct token *token, bytes application, struct scratch sc
 static st openpgp_probe(struct card *card, struct token *token, struct scratch scratch)
 {
     bytes application;
-    struct openpgp *openpgp = token->state = ARENA_NEW(&card->arena, struct openpgp, 1);
-    if (!openpgp) return ST_ARENA_FULL;
-    token->landmark = &openpgp->mark;
-    token->identity = &openpgp->identity;
-    token->flat = true;
-    token->card_pads = CARD_SCHEME(ALG_PKCS1);
-    TRY(openpgp_find_application(card, token, scratch));
+    if (!token->state) TRY(openpgp_start(card, token));
+    const struct openpgp *openpgp = token->state;
+    TRY(openpgp_find_application(card, token));
     st s = openpgp_read_application(card, &scratch, &application);
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_MINE;
@@ -10976,6 +10983,8 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
 static const struct driver driver_openpgp = {
     .name    = "OpenPGP",
     .public_certificates = true,    // 7.2.6: GET DATA of 7F21 is always allowed
+    .shares_chip = true,            // with PIV
+    .selected = openpgp_selected,
     .probe   = openpgp_probe,
     .open    = openpgp_read_tries,
     .list    = openpgpkey_list,

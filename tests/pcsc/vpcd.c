@@ -5,7 +5,7 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic, cac, openpgp, schsm, gids. "second" is another card of the kind. Options of piv: extended pieces t0
+// fineid, belpic, cac, openpgp, schsm, gids, chip (PIV and OpenPGP). "second" is another card of the kind. Options of piv: extended pieces t0
 // no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
 // certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
@@ -17,7 +17,8 @@
 // no-certificates, and its keys: ec nist brainpool; of schsm: second two many curves
 // cardcontact short pieces no-label no-certificates transport blank, ce01=FILE and ce03=FILE (another
 // certificate of that key); of gids: second plain ec many
-// decimal no-certificate extended pieces puk empty. It is told what to do by files in DIR, which it removes when it has done it:
+// decimal no-certificate extended pieces puk empty; of chip: second yubikey
+// keeps. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
@@ -27,6 +28,7 @@
 #define _GNU_SOURCE
 #include "../sim/sim_belpic.h"
 #include "../sim/sim_cac.h"
+#include "../sim/sim_chip.h"
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
@@ -342,6 +344,26 @@ static void load_file(struct sim_card *card, uint16_t fid, const char *path)
     sim_fs_ef(fs, NULL, fid, der, n, 0);
 }
 
+// PIV with four certificates, OpenPGP with three.
+static struct sim_card *make_chip(int argc, char **argv, bool swap)
+{
+    struct sim_piv_options piv = { .extended = true };
+    struct sim_openpgp_options openpgp = { .version = 0x0304 };
+    struct sim_chip_options o = { .keeps_logins = false };
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "second")) piv.second = true;
+        else if (!strcmp(argv[i], "yubikey")) piv.yubikey = true, openpgp.maker = 6, o.atr_of = 1;
+        else if (!strcmp(argv[i], "keeps")) o.keeps_logins = piv.keeps_login = true;
+        else refuse(argv[i]);
+    }
+    piv.second ^= swap;
+    openpgp.second = piv.second;
+    openpgp.keeps_login = piv.keeps_login;
+    o.applications[0] = sim_piv_new(&piv);
+    o.applications[1] = sim_openpgp_new(&openpgp);
+    return sim_chip_new(&o);
+}
+
 static struct sim_card *make_schsm(int argc, char **argv, bool swap)
 {
     struct sim_schsm_options o = { .second = false };
@@ -401,6 +423,7 @@ static const struct kind kinds[] = {
     { "cac", make_cac, false },
     { "openpgp", make_openpgp, false },
     { "schsm", make_schsm, true },
+    { "chip", make_chip, false },
     { "gids", make_gids, false },
 };
 

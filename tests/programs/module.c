@@ -640,7 +640,7 @@ TEST(a_value_that_the_card_failed_to_give_is_asked_for_again)
     CK_ATTRIBUTE a = { CKA_VALUE, value, sizeof value };
     CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "1"), CKR_OK);
     CHECK_RV(scene_begin(&whole), CKR_OK);
-    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
     CHECK_RV(scene_search(session, &each_data, 1, &found), CKR_OK);
     sim_reader_fault(SIM_ANSWER_6F00, 1, NULL);
     CHECK_RV(C_GetAttributeValue(session, found, &a, 1), CKR_DEVICE_ERROR);
@@ -951,7 +951,7 @@ TEST(budget_of_looking)
     CHECK_RV(C_GetSlotInfo(slots[0], &info), CKR_OK);
     CHECK_EQ(scene_card->apdus, 0);
     CHECK_RV(C_GetTokenInfo(slots[0], &token), CKR_OK);
-    CHECK_EQ(scene_card->apdus, 3);
+    CHECK_EQ(scene_card->apdus, 4);
     CHECK_RV(scene_open(&session), CKR_OK);
     unsigned before = scene_card->apdus;
     for (int i = 0; i < 100; i++) {
@@ -1004,10 +1004,10 @@ static CK_RV read_everything(CK_SESSION_HANDLE session)
 TEST(budget_of_listing_all)
 {
     static const struct { struct sim_piv_options o; unsigned most; } cards[] = {
-        { { .extended = true, .discovery = SIM_APPLICATION_PIN }, 8 },
-        { { .extended = true, .pieces = true, .discovery = SIM_APPLICATION_PIN }, 16 },
-        { { .discovery = SIM_APPLICATION_PIN }, 16 },
-        { { .pieces = true }, 16 },
+        { { .extended = true, .discovery = SIM_APPLICATION_PIN }, 9 },
+        { { .extended = true, .pieces = true, .discovery = SIM_APPLICATION_PIN }, 17 },
+        { { .discovery = SIM_APPLICATION_PIN }, 17 },
+        { { .pieces = true }, 17 },
     };
     for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
         CK_SESSION_HANDLE session;
@@ -1039,7 +1039,7 @@ static void check_sign_budget(bool exclusive)
     for (unsigned i = 0, before = 0; i < 5; i++) {
         CK_ULONG n = sizeof sig;
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n), CKR_OK);
-        if (!i) CHECK_EQ(scene_card->apdus, 7);
+        if (!i) CHECK_EQ(scene_card->apdus, 8);
         if (i) CHECK_EQ(scene_card->apdus, before + 1);
         before = scene_card->apdus;
     }

@@ -23,7 +23,8 @@ static const struct sim_piv_key six[] = {
 // The most commands, from a cold card on: C_GetTokenInfo; all objects and what they are; login and
 // a signature of the RSA key in 9A, and of an EC key: 9C's, or 9E's where 9C wants the PIN each
 // time. again: exactly each further one. 0: not held to one. Where 9A wants the PIN each time, that
-// costs two more: SELECT, so that it goes nowhere else, and VERIFY.
+// costs two more: SELECT, so that it goes nowhere else, and VERIFY. In all but again is the SELECT
+// that asks once whether the chip has OpenPGP, too.
 struct kind {
     const char *name;
     struct sim_piv_options o;
@@ -36,37 +37,37 @@ struct kind {
 static const struct kind kinds[] = {
     { "to the letter, SELECT ends the login", { WHOLE }, BUDGET },
     { "SELECT keeps the login", { WHOLE, .keeps_login = true }, BUDGET },
-    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 9, 8, 2, 1 },
+    { "in 255-byte pieces", { WHOLE, .pieces = true }, 4, 20, 10, 8, 2, 1 },
     { "short, 6 certificates", { .keys = six, .n_keys = 6, .retired = 2,
-                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 10, 8, 3, 1 },
+                                 .discovery = SIM_APPLICATION_PIN }, 4, 30, 11, 8, 3, 1 },
     { "without key history", { WHOLE, .no_history = true }, BUDGET },
-    { "without CHUID", { WHOLE, .no_chuid = true }, BUDGET },
-    { "without CHUID and discovery", { .extended = true, .no_chuid = true }, BUDGET },
-    { "a signed CHUID", { WHOLE, .long_chuid = true }, BUDGET },
-    { "a signed CHUID, no discovery", { .extended = true, .long_chuid = true }, BUDGET },
+    { "without CHUID", { WHOLE, .no_chuid = true }, 5, 10, 9, 9, 1, 1 },
+    { "without CHUID and discovery", { .extended = true, .no_chuid = true }, 5, 10, 9, 9, 1, 1 },
+    { "a signed CHUID", { WHOLE, .long_chuid = true }, 5, 10, 9, 9, 1, 1 },
+    { "a signed CHUID, no discovery", { .extended = true, .long_chuid = true }, 5, 10, 9, 9, 1, 1 },
     { "a signed CHUID, no discovery, no state of the PIN",
-      { .extended = true, .long_chuid = true, .no_status = true }, BUDGET },
+      { .extended = true, .long_chuid = true, .no_status = true }, 5, 10, 9, 9, 1, 1 },
     { "useless discovery, as a dual CAC", { .extended = true, .discovery = SIM_USELESS_DISCOVERY,
-      .long_chuid = true, .no_status = true, .no_history = true }, BUDGET },
+      .long_chuid = true, .no_status = true, .no_history = true }, 5, 11, 9, 9, 1, 1 },
     { "VERIFY FF is 6A86", { WHOLE, .sw_logout = 0x6a86 }, BUDGET },
     { "VERIFY FF is 6D00, SELECT keeps the login",
       { WHOLE, .sw_logout = 0x6d00, .keeps_login = true }, BUDGET },
     // Each answer to a command with data is fetched.
-    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 5, 23, 15, 12, 4, 2 },
+    { "T=0", { .t0 = true, .discovery = SIM_APPLICATION_PIN }, 6, 24, 16, 13, 4, 2 },
     { "the global PIN", { .extended = true, .discovery = SIM_GLOBAL_PIN }, BUDGET },
-    { "YubiKey 5.4", { WHOLE, .yubikey = true }, BUDGET },
+    { "YubiKey 5.4", { WHOLE, .yubikey = true }, 4, 10, 9, 9, 1, 1 },
     // Its 20 retired keys are asked for one by one: nothing else tells which of them there are.
-    { "YubiKey 5.4 without history", { WHOLE, .yubikey = true, .no_history = true }, 4, 29, 8, 8, 1, 1 },
+    { "YubiKey 5.4 without history", { WHOLE, .yubikey = true, .no_history = true }, 4, 30, 9, 9, 1, 1 },
     { "YubiKey 4", { WHOLE, .yubikey = true, .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL,
-                     .no_status = true }, BUDGET },
+                     .no_status = true }, 4, 10, 9, 9, 1, 1 },
     { "YubiKey NEO", { WHOLE, .yubikey = true, .no_status = true, .tries_0x = true,
-      .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL | SIM_NO_ATTESTATION }, BUDGET },
+      .yubikey_lacks = SIM_NO_METADATA | SIM_NO_SERIAL | SIM_NO_ATTESTATION }, 4, 10, 9, 9, 1, 1 },
     { "YubiKey without attestation", { WHOLE, .yubikey = true,
-                                       .yubikey_lacks = SIM_NO_ATTESTATION }, BUDGET },
+                                       .yubikey_lacks = SIM_NO_ATTESTATION }, 4, 10, 9, 9, 1, 1 },
     { "PIN policies: 9A always, 9C and 9E once",
-      { WHOLE, .keys = policies, .n_keys = 4, .yubikey = true }, 4, 10, 10, 8, 3, 1 },
+      { WHOLE, .keys = policies, .n_keys = 4, .yubikey = true }, 4, 10, 11, 9, 3, 1 },
     { "PIN policies: 9A and 9C never", { WHOLE, .keys = never, .n_keys = 4, .yubikey = true },
-      BUDGET },
+      4, 10, 9, 9, 1, 1 },
 };
 
 static const struct kind *kind;

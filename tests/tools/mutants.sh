@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/count.sh
 : "${OUT:=build}" "${CC:=gcc}"
-out=$OUT/mutants programs='module cards pins piv_cards scenarios'
+out=$OUT/mutants programs='module cards pins piv_cards scenarios chips'
 flags='-std=c99 -O0 -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1'
 libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 
@@ -106,6 +106,38 @@ mutant sure_after_the_transaction 'module another_application_never_gets_the_pin
     run_begin 'place_unsure(card);' ';'
 mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
+
+mutant sure_of_another_application 'chips chips_reset_at_each_command' \
+    place_is_sure ' \&\& card_same_application(card->current, token)' ''
+mutant sure_after_a_yes_to_another_aid 'unit probe_does_not_know_where_a_yes_led' \
+    probe_driver 'place_unsure(card);' ';' \
+    probe_driver 'card->link.moves == moves ? was : NULL' 'was'
+
+# the use of one application ends the logins to others on the chip: place_seen
+mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
+    place_seen 'place_end_others(card, token);' ''
+mutant turned_to_without_a_select 'chips chips_change_by_one_select' \
+    run_turn_to 'return place_be_sure(.*' 'card->current = token; return ST_OK;'
+mutant a_kept_pin_is_lost_on_a_turn 'chips chips_with_a_kept_pin_sign_in_turn' \
+    card_login_left 'if (card_pin(token)->kept_len) token->stale = true;' ';' card_login_left 'else  *card' 'card'
+mutant left_verified 'chips chips_that_keep_logins_are_logged_out_of_all' \
+    life_end_all_verified 'TRY(life_end_if_free(reader, token));' ''
+mutant a_logout_costs_another_login 'chips chips_let_the_so_of_one_log_out_beside_the_user_of_the_other' \
+    life_would_cost 'return true;' 'return false;'
+mutant known_by_the_last_application_alone 'chips chips_are_known_by_either_application' \
+    same_witness 'if (same_is_known(\&card->tokens\[i\])) return .*' ';'
+
+# the first look ends nobody's login: probe_card
+mutant selects_before_it_looks 'chips chips_in_use_are_looked_at_without_ending_a_login' \
+    probe_card 'if (s == ST_NOT_MINE \&\& card->shared) .*' ''
+mutant searches_a_card_in_use 'chips chips_in_use_are_looked_at_without_ending_a_login' \
+    probe_card 'card->more = was_selected.*' 'card->more = false;'
+mutant never_searches_again 'chips chips_in_use_are_looked_at_without_ending_a_login' \
+    life_card_again 'if (!s) life_find_more(reader);' ''
+mutant searches_again_too_early 'chips chips_in_use_are_looked_at_without_ending_a_login' \
+    life_find_more 'card->shared || ' ''
+mutant asks_for_an_aid_twice 'chips chips_have_a_slot_for_each_application' \
+    probe_ask 'if (was_asked .*' ';'
 
 # what is remembered of a card is used for that card only: same_prove
 mutant never_proved 'cards cards_swapped_at_rest' \

@@ -191,10 +191,9 @@ TEST(openpgp_looks_without_select)
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         openpgp_begin(cases[i]);
         if (test_failing) return;
-        card_it.shared = true;
+        CHECK_ST(openpgp_selected(&card_it, openpgp_token, p15_scratch()), i ? ST_NOT_FOUND : ST_OK);
         CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_OK);
         CHECK(card_it.sure && card_it.current == openpgp_token);
-        card_it.shared = false;
         openpgp_end();
     }
 }

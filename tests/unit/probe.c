@@ -1,12 +1,15 @@
 // probe.c: >>probe.
 // SPDX-License-Identifier: 0BSD
 
+static bool probe_shared;               // another program has the card
+
 // A scripted card, probed; the status, and the card in card_it.
 static st probe_script(const char *const *lines)
 {
     link_open_script(lines);
     card_begin(1 << 20);
     card_it.link = link_l;
+    card_it.shared = probe_shared;
     u8 ALIGNED room[70000 / 8];
     struct scratch scratch = scratch_on(room, sizeof room);
     st s = probe_card(&card_it, scratch);
@@ -96,41 +99,106 @@ TEST(probe_asks_each_driver_once_in_order)
 }
 
 #if SCARD11_PIV
-// After the CHUID: no discovery object, and three tries left.
-#define PROBE_REST "00cb3fff 000003 5c017e 0000 > 6a82", "00200080 > 63c3"
+#define PROBE_PIV   "00a40400 09 a00000030800001000 00 > "
+#define PROBE_CHUID "00cb3fff 000005 5c035fc102 0000 > "
+#define PROBE_7E    "00cb3fff 000003 5c017e 0000 > "
+#define PROBE_9A    "00cb3fff 000005 5c035fc105 0000 > "
+#define PROBE_PGP   "00a40400 06 d27600012401 00 > "
+#if SCARD11_OPENPGP
+#define PROBE_NO_PGP PROBE_PGP "6a82",
+#else
+#define PROBE_NO_PGP
+#endif
+// After the CHUID: no discovery object, and three tries left; and no other application.
+#define PROBE_REST PROBE_7E "6a82", "00200080 > 63c3", PROBE_NO_PGP
+
+static void probe_over(void)
+{
+    arena_free(&card_it.arena);
+    link_over();
+}
 
 TEST(probe_takes_piv)
 {
-    static const char *const whole[] = { "00a40400 09 a00000030800001000 00 > 9000",
-                                         "00cb3fff 000005 5c035fc102 0000 > 6a82", PROBE_REST,
-                                         NULL };
+    static const char *const whole[] = { PROBE_PIV "9000", PROBE_CHUID "6a82", PROBE_REST NULL };
     CHECK_ST(probe_script(whole), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
-    CHECK(card_it.sure && card_it.current == &card_it.tokens[0]);
-    arena_free(&card_it.arena);
-    link_over();
+    CHECK(card_it.sure == !SCARD11_OPENPGP);        // a no to another AID shows nothing
+    CHECK(card_it.current == &card_it.tokens[0]);
+    probe_over();
 }
 
 // 6F00 is no answer to what was asked: PIV is asked again, whatever came after it.
 TEST(probe_asks_again_after_an_error)
 {
-    static const char *const select[] = { "00a40400 09 a00000030800001000 00 > 6f00",
-        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000005 5c035fc102 0000 > 6a82",
-        PROBE_REST, NULL };
-    static const char *const later[] = { "00a40400 09 a00000030800001000 00 > 9000",
-        "00cb3fff 000005 5c035fc102 0000 > 6581", PROBE_REST,
-        "00a40400 09 a00000030800001000 00 > 9000", "00cb3fff 000005 5c035fc102 0000 > 6a82",
-        PROBE_REST, NULL };
+    static const char *const select[] = { PROBE_PIV "6f00", PROBE_PIV "9000", PROBE_CHUID "6a82",
+        PROBE_REST NULL };
+    static const char *const later[] = { PROBE_PIV "9000", PROBE_CHUID "6581", PROBE_7E "6a82",
+        "00200080 > 63c3", PROBE_PIV "9000", PROBE_CHUID "6a82", PROBE_REST NULL };
     CHECK_ST(probe_script(select), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
-    arena_free(&card_it.arena);
-    link_over();
+    probe_over();
     if (test_failing) return;
     CHECK_ST(probe_script(later), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
-    arena_free(&card_it.arena);
-    link_over();
+    probe_over();
 }
+
+#if SCARD11_OPENPGP && SCARD11_READER_SLOTS > 1
+// OpenPGP beside PIV is the second token, and the application that is selected then.
+TEST(probe_finds_two_applications)
+{
+    const char *both[] = { PROBE_PIV "9000", PROBE_CHUID "6a82", PROBE_7E "6a82",
+        "00200080 > 63c3", PROBE_PGP "9000",
+        openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
+    CHECK_ST(probe_script(both), ST_OK);
+    CHECK_EQ(card_it.token_count, 2);
+    CHECK(card_it.tokens[0].driver == &driver_piv && card_it.tokens[1].driver == &driver_openpgp);
+    CHECK(card_it.tokens[0].index == 0 && card_it.tokens[1].index == 1);
+    CHECK(card_it.sure && card_it.current == &card_it.tokens[1] && !card_it.more);
+    probe_over();
+}
+
+// A card that says yes to any AID, and has nothing there: PIV stays, and is to be selected again.
+TEST(probe_does_not_know_where_a_yes_led)
+{
+    static const char *const yes[] = { PROBE_PIV "9000", PROBE_CHUID "6a82", PROBE_7E "6a82",
+        "00200080 > 63c3", PROBE_PGP "9000", "00ca006e 000000 > 6a88", NULL };
+    CHECK_ST(probe_script(yes), ST_OK);
+    CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
+    CHECK(!card_it.sure && !card_it.current);
+    probe_over();
+}
+
+// Another program has the card: both are asked whether they are selected before any SELECT. The one
+// that is is taken; the other one waits, unless the first says that nobody is logged in.
+TEST(probe_looks_before_it_selects)
+{
+    const char *piv_login[] = { PROBE_7E "6a82", PROBE_CHUID "6a82", PROBE_9A "530101 9000",
+        PROBE_CHUID "6a82", PROBE_7E "6a82", "00200080 > 9000", NULL };
+    const char *piv_idle[] = { PROBE_7E "6a82", PROBE_CHUID "6a82", PROBE_9A "530101 9000",
+        PROBE_CHUID "6a82", PROBE_7E "6a82", "00200080 > 63c3", PROBE_PGP "6a82", NULL };
+    const char *pgp[] = { PROBE_7E "6d00", PROBE_CHUID "6d00", PROBE_9A "6d00",
+        OPENPGP_GET_4F OPENPGP_AID_A "9000",
+        openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
+    const char *neither[] = { PROBE_7E "6d00", PROBE_CHUID "6d00", PROBE_9A "6d00",
+        OPENPGP_GET_4F "6d00", PROBE_PIV "6a82", PROBE_PGP "9000",
+        openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
+    const struct { const char *const *lines; const struct driver *driver; bool more; } cases[] = {
+        { piv_login, &driver_piv, true }, { piv_idle, &driver_piv, false },
+        { pgp, &driver_openpgp, true }, { neither, &driver_openpgp, false } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        probe_shared = true;
+        st s = probe_script(cases[i].lines);
+        probe_shared = false;
+        CHECK_ST(s, ST_OK);
+        CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == cases[i].driver);
+        CHECK_EQ(card_it.more, cases[i].more);
+        if (test_failing) printf("    case %zu\n", i);
+        probe_over();
+    }
+}
+#endif
 #endif
 
 static void test_probe(void)
@@ -141,5 +209,10 @@ static void test_probe(void)
 #if SCARD11_PIV
     RUN(probe_takes_piv);
     RUN(probe_asks_again_after_an_error);
+#if SCARD11_OPENPGP && SCARD11_READER_SLOTS > 1
+    RUN(probe_finds_two_applications);
+    RUN(probe_does_not_know_where_a_yes_led);
+    RUN(probe_looks_before_it_selects);
+#endif
 #endif
 }
