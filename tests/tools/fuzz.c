@@ -13,6 +13,7 @@
 #include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_piv.h"
 #include "../sim/sim_reader.h"
 #include "../sim/sim_schsm.h"
@@ -1409,6 +1410,16 @@ int main(void)
         .ec = true, .pieces = true, .puk = true }));
     seed_life("gids", 1, 7, "plain", sim_gids_new(&(struct sim_gids_options){
         .plain = true, .extended = true, .no_cache_file = true }));
+    seed_trace("openpgp", 0, 6, "openpgp-canokey");
+    seed_trace("openpgp", 2, 7, "openpgp-pico");
+    seed_life("openpgp", 2, 6, "usual", sim_openpgp_new(&(struct sim_openpgp_options){
+        .cardholder = true }));
+    seed_life("openpgp", 12, 7, "once", sim_openpgp_new(&(struct sim_openpgp_options){
+        .once = true, .kdf = true, .reset_code = true, .pieces = true }));
+    seed_life("openpgp", 5, 6, "old", sim_openpgp_new(&(struct sim_openpgp_options){
+        .version = 0x0201, .maker = 6, .short_only = true }));
+    seed_life("openpgp", 3, 3, "swaps", sim_openpgp_new(&(struct sim_openpgp_options){
+        .maker = 6, .swaps = true, .select_data_06 = true, .bare = true, .says_tries = true }));
     seed_trace("schsm", 0, 5, "sc-hsm-pico");
     seed_life("schsm", 2, 5, "two", sim_schsm_new(&(struct sim_schsm_options){ .two = true }));
     seed_life("schsm", 12, 5, "cardcontact", sim_schsm_new(&(struct sim_schsm_options){
