@@ -249,7 +249,7 @@ static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
 static bool is_curve(struct tlv *t)
 {
     static const uint8_t der[] = { 2, 1, 1, 0x30 };
-    size_t n, base_n;
+    size_t n = 0, base_n = 0;
     if (t->tag == 0x30) return t->n > 40 && !memcmp(t->value, der, sizeof der);
     uint8_t *point = find_tlv(t->value, t->n, 0x86, &n);
     uint8_t *base = find_tlv(t->value, t->n, 0x84, &base_n);
@@ -499,7 +499,7 @@ enum { WAY_PATH, WAY_WHOLE_PATH, WAY_STEPS, WAY_BELOW, WAY_FID, WAYS };
 static unsigned select_one(const char *p1, int form, const uint8_t *path, size_t n)
 {
     char head[9];
-    size_t len = 0, size_n;
+    size_t len = 0, size_n = 0;
     snprintf(head, sizeof head, "00A4%s%s", p1, forms[form]);
     unsigned sw = ask_data(head, path, n);
     uint8_t *fcp = NULL, *size = NULL;

@@ -49,6 +49,8 @@ inside_first() {
         -i "$dir/cipher" -o "$dir/plain"
     try 'of what openssl encrypted' cmp "$dir/text" "$dir/plain"
     try 'a wrong PIN is refused' sh -c "! timeout 60 pkcs11-tool --module $module --login --pin 111111 -O"
+    try 'a report of the card' sh -c "timeout 60 '$OUT/examples/report' > '$dir/report' &&
+        grep -q '^# 0 answers 6982' '$dir/report' && ! grep -q 9F025D38317790A4 '$dir/report'"
     try 'a PIN is changed' tool --login --pin 123456 --change-pin --new-pin 654321
     try 'and back' tool --login --pin 654321 --change-pin --new-pin 123456
     tool --test --login --pin 123456 > "$dir/test" 2>&1
