@@ -5755,7 +5755,7 @@ static st secret_verify(struct card *card, struct token *token, struct credentia
     return s;
 }
 
-// CHANGE REFERENCE DATA. Many cards have the new PIN verified then.
+// CHANGE REFERENCE DATA. Many cards have the new PIN verified then; some know no such command.
 static st secret_change(struct card *card, struct token *token, struct credential *pin, bytes old,
                         bytes fresh, struct scratch scratch)
 {
@@ -5764,6 +5764,7 @@ static st secret_change(struct card *card, struct token *token, struct credentia
     if (pin->fixed) return ST_NOT_SUPPORTED;
     st s = secret_send(card, token, &command, scratch);
     s = secret_told_set(card, token, pin, s, scratch);
+    if (s == SW_NO_INS) return ST_NOT_SUPPORTED;
     if (!s && (pin->role == ROLE_USER || pin->presented)) secret_was_set(token, pin);
     return s;
 }
@@ -13694,8 +13695,9 @@ static bytes cac_label(struct card *card, u32 index)
 static st cac_list_found(struct card *card, struct token *token, struct cac_key *what,
                          const struct x509 *x509)
 {
-    struct object like = { .token = token, .state = what, .credential = card_pin(token),
-                           .private = true, .use = CARD_SIGN | CARD_DECRYPT };
+    struct object like = { .token = token, .ref = what->index, .state = what,
+                           .credential = card_pin(token), .private = true,
+                           .use = CARD_SIGN | CARD_DECRYPT };
     TRY(card_reserve(card, 3));
     struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
     like.id = arena_copy(&card->arena, BYTES((u8)(what->index + 1)));

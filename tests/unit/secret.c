@@ -177,6 +177,19 @@ TEST(secret_sends_no_pin_that_is_none)
     place_end();
 }
 
+TEST(secret_change_that_the_card_does_not_know)
+{
+    static const char *const lines[] = { "00240001 08 3132333435363738 > 6d00", NULL };
+    struct credential pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
+                              .tries = 3 };
+    place_begin(lines);
+    if (test_failing) return;
+    CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text("5678"),
+                           padding_scratch()), ST_NOT_SUPPORTED);
+    CHECK(pin.tries == 3 && !pin.verified);
+    place_end();
+}
+
 static struct credential *secret_begin_puk(void)
 {
     struct credential *puk = test_puk(card_t);
@@ -445,6 +458,7 @@ static void test_secret(void)
     RUN(secret_with_two_names);
     RUN(secret_sends_pins_as_the_standard_has_them);
     RUN(secret_sends_no_pin_that_is_none);
+    RUN(secret_change_that_the_card_does_not_know);
     RUN(secret_puk_as_so_pin);
     RUN(secret_unblocking_in_one_command_or_two);
     RUN(secret_unblocking_that_only_frees);
