@@ -191,7 +191,7 @@ static void fill(struct cac *v)
             t->key = key == 2 && v->o.small_key ? SIM_RSA1024 : keys[v->o.second][key];
         if (t->type == TYPE_PKI) fill_pki(v, t);
         if (t->type == TYPE_CCC) fill_ccc(v, t);
-        if (t->person && (v->o.persons || v->o.persons_private)) fill_person(t);
+        if (t->person && v->o.persons) fill_person(t);
     }
 }
 
@@ -204,7 +204,7 @@ static unsigned read_buffer(struct cac *v, const struct sim_command *c, struct s
     if (t->type == TYPE_ACA) return 0x6d00;
     if (c->n != 2 || c->data[0] < 1 || c->data[0] > 2) return 0x6984;
     bool tags = c->data[0] == 1;
-    if (t->person && v->o.persons_private && !v->verified) return 0x6982;
+    if (t->person && v->o.persons && !v->verified) return 0x6982;
     len = tags ? t->tags_len : t->values_len;
     all[0] = (uint8_t)len;
     all[1] = (uint8_t)(len >> 8);
@@ -418,7 +418,8 @@ static unsigned run(void *card, const struct sim_command *c, struct sim_answer *
     if (c->ins != 0x42) v->block_len = 0;
     if (c->ins == 0xa4) return select_applet(v, c, a);
     if (!v->now && sim_is_secret(c)) sim_saw_stray(&v->card);
-    if (!v->now) return 0x6900;
+    if (!v->now && v->o.lost_by_failure) return c->ins == 0x20 && !c->n ? 0x6a88 : 0x6900;
+    if (!v->now) return 0x6d00;
     if (c->cla && c->cla != 0x80) return 0x6e00;        // its own commands come with either
     switch (c->ins) {
     case 0x42: return sign(v, c, a);

@@ -20,8 +20,7 @@ struct sim_cac_options {
     bool no_ccc;                    // the ACA alone knows what there is
     bool pki_only;                  // neither CCC nor ACA: an alternative token
     bool piv;                       // PIV is on the chip, too, with keys and a PIN of its own
-    bool persons;                   // the containers of a person's data are not empty
-    bool persons_private;           // ... and want the PIN
+    bool persons;                   // there is a person's data, for who has the PIN
     bool pin_in_aca;                // the ACA alone knows VERIFY
     bool login_of_applet;           // a login is good for the applet that was selected
     bool tries_untold;              // a wrong PIN is 6985, as a key without login
