@@ -104,6 +104,7 @@ static bool serve(void)
     n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
+    note("tries", cards[0]->tries_taken + cards[1]->tries_taken);
     return vpcd_answer(&reader, n);
 }
 
@@ -305,9 +306,6 @@ static struct sim_card *make_cac(int argc, char **argv, bool swap)
 // "ec": Ed25519 and X25519; "nist", "brainpool": a curve for each key.
 static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
 {
-    static const enum sim_key ec[3] = { SIM_ED25519, SIM_X25519, SIM_ED25519 },
-        nist[3] = { SIM_P256A, SIM_P384A, SIM_P521A },
-        brainpool[3] = { SIM_BP256A, SIM_BP384A, SIM_BP512A };
     struct sim_openpgp_options o = { .version = 0x0304 };
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
@@ -322,9 +320,12 @@ static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
         else if (!strcmp(a, "swaps")) o.swaps = true;
         else if (!strcmp(a, "2.1")) o.version = 0x0201;
         else if (!strcmp(a, "no-certificates")) o.no_certificate = 7;
-        else if (!strcmp(a, "ec")) memcpy(o.keys, ec, sizeof ec);
-        else if (!strcmp(a, "nist")) memcpy(o.keys, nist, sizeof nist);
-        else if (!strcmp(a, "brainpool")) memcpy(o.keys, brainpool, sizeof brainpool);
+        else if (!strcmp(a, "ec"))
+            o.sig = o.aut = SIM_ED25519, o.dec = SIM_X25519;
+        else if (!strcmp(a, "nist"))
+            o.sig = SIM_P256A, o.dec = SIM_P384A, o.aut = SIM_P521A;
+        else if (!strcmp(a, "brainpool"))
+            o.sig = SIM_BP256A, o.dec = SIM_BP384A, o.aut = SIM_BP512A;
         else refuse(a);
     }
     o.second ^= swap;
@@ -463,6 +464,8 @@ int main(int argc, char **argv)
     cards[0] = kind->make(argc - first, argv + first, false);
     cards[1] = kind->make(argc - first, argv + first, true);
     note("count", 0);
+    note("secrets", 0);
+    note("tries", 0);
     plug_in(port);
     for (;;) {
         struct pollfd p = { reader.s, POLLIN, 0 };

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
 . tests/pcsc/lab.sh
+. tests/pcsc/gpg.sh
 
 find_module() { find /usr/lib -name "$1" 2>/dev/null | head -n 1; }
 opensc=$(find_module opensc-pkcs11.so)
@@ -445,66 +446,7 @@ schsm() {
 }
 inside_schsm()      { card schsm; schsm; }
 # (OpenSC asks for the list in extended length only, and takes both coordinates from the answer to ECDH, as CardContact's gives them.)
-inside_schsmcc()    { card schsm cardcontact; module=$opensc; printf 'witnessed' > "$dir/text"; counts 2 6 4 3
-    signs 01 SHA256-RSA-PKCS sha256; decrypts 01; derives 03 prime256v1; }
-answers() {         # answers <apdu...>: the answers' bytes go to $dir/answer1, 2 ...
-    set -- $(for apdu; do echo "-s $apdu"; done)
-    opensc-tool "$@" 2>/dev/null > "$dir/said"
-    awk -v to="$dir/hex" '
-        function end() { if (n == 1) one = substr(one, 1, int(length(one) / 4) * 3); if (at) print (n == 1 ? one : all) > (to at) }
-        /^Sending/ { end(); at++; n = 0; all = one = "" }
-        /^[0-9A-F][0-9A-F] / { n++; one = $0; all = all substr($0, 1, 48) }     # a line alone is not filled
-        END { end() }' "$dir/said"
-    n=0
-    while n=$((n + 1)); [ -e "$dir/hex$n" ]; do
-        /usr/bin/printf "$(tr -d ' \n' < "$dir/hex$n" | sed 's/../\\x&/g')" > "$dir/answer$n"
-    done
-    [ "$(grep -c 'SW1=0x90' "$dir/said")" = $(($# / 2)) ]
-}
-verified() {        # verified <number> <option of openssl dgst...>: is an answer a signature of the text by $dir/pem?
-    answer=$dir/answer$1; shift
-    try "openssl verifies $*" openssl dgst "$@" -verify "$dir/pem" -signature "$answer" "$dir/text"
-}
-encrypted() {       # encrypted <plain> <options of openssl pkeyutl...>
-    plain=$1; shift
-    openssl pkeyutl -encrypt -pubin -inkey "$dir/pem" -in "$plain" "$@" | od -An -v -tx1 | tr -d ' \n'
-}
-hashes='sha1 sha224 sha256 sha384 sha512'
-inside_schsmraw() { # every algorithm, by commands
-    card schsm
-    module=$opensc
-    printf 'witnessed' > "$dir/text"
-    text=$(hex "$dir/text") hash=$(openssl dgst -sha256 -r "$dir/text" | cut -c 1-64)
-    public_key 01
-    head -c 256 /dev/zero | tr '\0' '\1' > "$dir/block"
-    printf 'aes key of the simulated SC-HSM.' > "$dir/aes"
-    head -c 960 /dev/urandom > "$dir/long"
-    set -- 00A404000BE82B0601040181C31F020100 0020008106313233343536
-    for n in 1 2 3 4 5; do set -- "$@" "8068013${n}000009${text}0000" "8068014${n}000009${text}0000" "8068027${n}09${text}00"; done
-    set -- "$@" "80680140000020${hash}0000" \
-        "80620121000100$(encrypted "$dir/block" -pkeyopt rsa_padding_mode:none)0000" \
-        "80620122000100$(encrypted "$dir/text" -pkeyopt rsa_padding_mode:pkcs1)0000" \
-        "80620123000100$(encrypted "$dir/text" -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256)0000" \
-        "807806100003C0$(hex "$dir/long")0000" "807806110003C0$(hex "$dir/long")0000" "8078061809${text}00"
-    try 'every algorithm' answers "$@"
-    n=3
-    for hash in $hashes; do verified $n -$hash; verified $((n + 1)) -$hash -sigopt rsa_padding_mode:pss; n=$((n + 3)); done
-    verified 18 -sha256 -sigopt rsa_padding_mode:pss
-    public_key 03
-    n=5
-    for hash in $hashes; do verified $n -$hash; n=$((n + 3)); done
-    try 'decrypts a block' cmp "$dir/answer19" "$dir/block"
-    for n in 20 21; do try 'decrypts' cmp "$dir/answer$n" "$dir/text"; done
-    n=22
-    for way in e d; do
-        openssl enc -$way -aes-256-cbc -nopad -K "$(hex "$dir/aes")" -iv 00000000000000000000000000000000 \
-            -in "$dir/long" -out "$dir/want"
-        try 'AES is what openssl does' cmp "$dir/answer$n" "$dir/want"
-        n=$((n + 1))
-    done
-    try 'CMAC is what openssl does' [ "$(openssl mac -cipher AES-256-CBC -macopt "hexkey:$(hex "$dir/aes")" \
-        -in "$dir/text" CMAC | tr A-F a-f)" = "$(hex "$dir/answer24")" ]
-}
+inside_schsmcc()    { card schsm cardcontact; schsm; derives 03 prime256v1; }
 schsm_made() {      # schsm_made <id> <mechanism>: a key without certificate signs
     rm -f "$dir/sig" "$dir/pub"
     try "public key $1" tool --read-object --type pubkey --id "$1" -o "$dir/pub"
@@ -565,8 +507,7 @@ gids() {
     decrypts 00
 }
 inside_gids()       { card gids; gids 2 2; pins; }
-inside_gidspieces() { card gids pieces no-certificate; module=$opensc; printf 'witnessed' > "$dir/text"; counts 1 3 3 2
-    signs 01 SHA256-RSA-PKCS sha256; decrypts 00; }
+inside_gidspieces() { card gids pieces no-certificate; gids 3 2; }
 gids_admin=000000000000000000000000000000000000000000000000
 inside_gidsinit() { # gids-tool initialises a card; a key is made, another one is imported with its certificate
     card gids empty
@@ -614,43 +555,9 @@ inside_cacalt() { cac pki-only first small; }
 
 # ---- OpenPGP ----
 
-gpg_begin() {       # GnuPG with a home of its own, its scdaemon behind pcscd, and PINs as they are asked for
-    export GNUPGHOME="$dir/gpg"
-    mkdir -m 700 "$GNUPGHOME"
-    printf 'disable-ccid\npcsc-shared\n' > "$GNUPGHOME/scdaemon.conf"
-    printf 'no-greeting\nno-tty\nyes\nquiet\n' > "$GNUPGHOME/gpg.conf"
-    printf 'pinentry-program %s\nenable-ssh-support\n' "$dir/pinentry" > "$GNUPGHOME/gpg-agent.conf"
-    { echo '#!/bin/sh'; echo 'echo OK; while read -r line; do case $line in SETDESC*|SETPROMPT*) all="$all$line" ;;'
-        echo 'GETPIN) case $all in *Admin*) echo D 12345678 ;; *) echo D 123456 ;; esac ;;'
-        echo 'BYE) exit ;; esac; echo OK; done'; } > "$dir/pinentry"
-    chmod +x "$dir/pinentry"
-    printf 'witnessed' > "$dir/text"
-}
-gpg_edit() {        # gpg_edit <line...>: what is typed at gpg --card-edit
-    printf '%s\n' admin "$@" quit | timeout 100 gpg --command-fd 0 --expert --card-edit
-}
-gpg_says() { timeout 100 gpg --card-status > "$dir/status" 2>&1 && grep -q "$1" "$dir/status"; }
-gpg_generate() {    # three keys on the card, and a user
-    try 'gpg generates keys' gpg_edit generate n 0 'Card Holder' card@example.org ''
-    try 'three of them' sh -c "[ \$(gpg --with-colons -K | grep -c '^s[es][cb]:.*:D2760001') = 3 ]"
-}
-gpg_uses() {        # signs, decrypts, authenticates
-    rm -f "$dir"/text.*
-    try 'gpg signs' timeout 100 gpg -o "$dir/text.gpg" --detach-sign "$dir/text"
-    try 'and finds it good' gpg --verify "$dir/text.gpg" "$dir/text"
-    try 'gpg encrypts' gpg --trust-model always -r card@example.org -o "$dir/text.enc" -e "$dir/text"
-    try 'and decrypts' sh -c "timeout 100 gpg -d $dir/text.enc | cmp - $dir/text"
-    SSH_AUTH_SOCK=$(gpgconf --list-dirs agent-ssh-socket)
-    export SSH_AUTH_SOCK
-    try 'ssh-add -L' sh -c "ssh-add -L | grep cardno > $dir/ssh.pub && sed 's/^/holder /' $dir/ssh.pub > $dir/allowed"
-    try 'ssh-keygen signs' timeout 100 ssh-keygen -Y sign -f "$dir/ssh.pub" -n file "$dir/text"
-    try 'and finds it good' sh -c "ssh-keygen -Y verify -f $dir/allowed -I holder -n file -s $dir/text.sig < $dir/text"
-}
-gpg_end() { gpgconf --kill all; }
-
 inside_openpgp() {  # as OpenSC and openpgp-tool see it
     card openpgp cardholder
-    gpg_begin
+    gpg_begin pcsc-shared
     module=$opensc
     try 'gpg --card-status' gpg_says 'Name of cardholder: Card Holder'
     try 'its keys' gpg_says 'Key attributes ...: rsa2048 rsa2048 nistp256'
@@ -671,7 +578,7 @@ inside_openpgp() {  # as OpenSC and openpgp-tool see it
 }
 inside_openpgprsa() {
     card openpgp empty pieces
-    gpg_begin
+    gpg_begin pcsc-shared
     gpg_generate
     gpg_uses
     try 'gpg wants a PIN for each signature' gpg_edit forcesig
@@ -683,7 +590,7 @@ inside_openpgprsa() {
 }
 inside_openpgpec() { # Gnuk's way: short commands, Curve25519, PINs derived
     card openpgp empty short
-    gpg_begin
+    gpg_begin pcsc-shared
     try 'gpg kdf-setup' gpg_edit kdf-setup
     try 'which is on' gpg_says 'KDF setting ......: on'
     try 'gpg key-attr' gpg_edit key-attr 2 1 2 1 2 1
@@ -727,7 +634,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up
