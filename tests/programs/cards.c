@@ -215,8 +215,10 @@ TEST(cards_list)
             check_object(0, &kind->keys[i]);
             check_sizes(&kind->keys[i]);
         }
-        if (!t && kind->data_private) check_data(kind->data, "Note", "anyone may read this");
-        if (!t) check_data(kind->data_private, "Secret", "with the PIN");
+        if (!t && kind->data_private)
+            check_data(kind->data, kind->note ? kind->note : "Note", "anyone may read this");
+        if (!t)
+            check_data(kind->data_private, kind->secret ? kind->secret : "Secret", "with the PIN");
         if (!test_failing) CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
     }
     end();
@@ -298,6 +300,7 @@ static void check_hashes(const struct cards_key *k)
             CHECK_RV(rv, CKR_MECHANISM_INVALID);
             continue;
         }
+        if (rv && k->id == kind->no_sha1 && hashes[i].md == MBEDTLS_MD_SHA1) continue;
         CHECK_RV(rv, CKR_OK);
         CHECK(good(k->key, hashes[i].md, false, 0, out, out_len));
     }
@@ -1369,12 +1372,9 @@ static void check_signature_budget(bool rsa, unsigned budget)
     check_budget("a signature", budget);
     if (test_failing) return;
     CK_OBJECT_HANDLE key;
-    CHECK_RV(private_of(0, k, &key), CKR_OK);
     for (unsigned i = 0; i < 3; i++) {
         at = cards[0]->apdus;
-        out_len = sizeof out;
-        CHECK_RV(scene_sign(sessions[0], key, m.mechanism, text, sizeof text, out, &out_len),
-                 CKR_OK);
+        CHECK_RV(sign_with(0, k, &m, text, sizeof text), CKR_OK);
         again = cards[0]->apdus - at;
         if (kind->again) CHECK_EQ(again, kind->again);
     }
@@ -1498,6 +1498,7 @@ TEST(cards_refuse_extended_length_once)
 #include "cards_other_program.h"
 #include "cards_swapped.h"
 #include "cards_options.h"
+#include "cards_openpgp.h"
 
 int main(int argc, char **argv)
 {
@@ -1560,5 +1561,6 @@ int main(int argc, char **argv)
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
     if (!only && !small) run_options();
+    if (!small && (!only || strstr("OpenPGP variants", only))) openpgp_run();
     return test_end();
 }

@@ -932,8 +932,6 @@ TEST(cards_gids_a_logout_ends_the_environment)
     end();
 }
 
-#include "cards_cac.h"
-
 static void run_options(void)
 {
     RUN(cards_schsm_short);
@@ -948,11 +946,6 @@ static void run_options(void)
     RUN(cards_schsm_blank);
     RUN(cards_schsm_a_key_that_is_used_up);
     if (SCARD11_ANSWER != 258) RUN(cards_schsm_budgets);
-    RUN(cards_cac_in_every_form);
-    RUN(cards_cac_that_is_piv_is_piv);
-    RUN(cards_cac_login_of_an_applet);
-    RUN(cards_cac_without_a_change_of_the_pin);
-    RUN(cards_cac_that_tells_no_tries);
     RUN(cards_gids_forms);
     RUN(cards_gids_ec);
     RUN(cards_gids_a_container_without_certificate);

@@ -12,6 +12,7 @@
 #include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_schsm.h"
 
 #define CARDS_KEYS 8
@@ -52,6 +53,7 @@ struct cards_kind {
     struct cards_key keys[CARDS_KEYS];
     unsigned data;                  // data objects that all may read
     unsigned data_private;          // and with the PIN beside
+    const char *note, *secret;      // labels of one of each; NULL: Note, Secret
     unsigned authorities;           // certificates of no key
     // The most commands, on the first token: C_GetTokenInfo; all objects after it; a signature with
     // the first RSA key, and the first EC key, after it. 0: not held to one.
@@ -61,6 +63,7 @@ struct cards_kind {
     bool does_secrets;              // the card does AES with such keys
     bool does_des3;                 // and 3DES
     bool silent_secrets;            // their descriptions say nothing of their life: where they are from
+    CK_BYTE no_sha1;                // CKA_ID of a key that signs with SHA-2 alone
     bool names_keys;                // the command of a key names it: there is no other before it
     // The most commands with them, after the token: to list them with all they are; the first
     // encryption, of a block, with a login; and exactly each further one.
@@ -205,6 +208,47 @@ static inline struct sim_card *cards_belpic_ec(bool second)
     return sim_belpic_new(&o);
 }
 
+static inline struct sim_card *cards_openpgp(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true };
+    return sim_openpgp_new(&o);
+}
+
+static inline struct sim_card *cards_openpgp_gnuk(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true, .maker = 0xf517,
+                                     .short_only = true, .no_certificate = 7, .change_ends = true };
+    return sim_openpgp_new(&o);
+}
+
+static inline struct sim_card *cards_openpgp_25519(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true, .no_certificate = 7,
+                                     .bare_select = true, .only_6e = true,
+                                     .sig = SIM_ED25519, .dec = SIM_X25519 };
+    return sim_openpgp_new(&o);
+}
+
+static inline struct sim_card *cards_openpgp_once(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true, .once = true,
+                                     .pieces = true };
+    return sim_openpgp_new(&o);
+}
+
+static inline struct sim_card *cards_openpgp_kdf(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true, .kdf = true };
+    return sim_openpgp_new(&o);
+}
+
+static inline struct sim_card *cards_openpgp_21(bool second)
+{
+    struct sim_openpgp_options o = { .second = second, .reset_code = true, .version = 0x0201,
+                                     .no_status = true };
+    return sim_openpgp_new(&o);
+}
+
 #define CARDS_MYEID_SECRETS { \
     { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", true }, \
     { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
@@ -257,6 +301,20 @@ static inline struct sim_card *cards_belpic_ec(bool second)
     { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },    \
     { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_RSA, 0, false, false, 0, 0 },    \
     { 3, SIM_RSA3072, SIM_RSA4096, CARDS_RSA, 0, false, false, 0, 0 } }
+
+// OpenPGP's three keys: for signatures, to decrypt, to authenticate.
+#define CARDS_OPENPGP(first, bare) {                                                            \
+    { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, first, bare, 0, 0 },                         \
+    { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_DECRYPT, 0, false, bare, 0, 0 },                      \
+    { 3, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, (bare) == 1, 0, 0 } }
+#define CARDS_OPENPGP_PIN { { "123456", "87654321", 0, 3 } }
+
+// Counted by hand: T 2 (SELECT, 6E); L 7 with three certificates (KDF-DO, SELECT DATA and each), 3
+// more for keys without; S and E 5 (the token, both references of PW1, the certificate or public
+// key, the signature). A signature of Ed25519 cannot be checked here: the card is asked before it.
+#define CARDS_OPENPGP_ALIKE                                                                     \
+    .data = 7, .data_private = 1, .note = "Private use 1", .secret = "Private use 3",            \
+    .names_keys = true, .longest_pin = 64, .public_certificates = true
 
 // Two PINs, a P-384 key for each: the second wants its PIN each time.
 #define CARDS_TWO_PINS(tries) {                                                                  \
@@ -372,6 +430,25 @@ static const struct cards_kind cards_kinds[] = {
                 { 3, SIM_P384B, SIM_P384A, CARDS_SIGN, 0, true, false, 0, 0 } },
       .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .ec = 22,
       .public_certificates = true },
+    { .name = "OpenPGP", .make = cards_openpgp, .tokens = CARDS_OPENPGP_PIN,
+      .keys = CARDS_OPENPGP(false, 0), .token_info = 4, .list = 10, .rsa = 8,
+      .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },
+    { .name = "OpenPGP, Gnuk", .make = cards_openpgp_gnuk, .tokens = CARDS_OPENPGP_PIN,
+      .keys = CARDS_OPENPGP(false, 1), .token_info = 4, .list = 16, .rsa = 9,
+      .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },
+    { .name = "OpenPGP, 25519", .make = cards_openpgp_25519, .tokens = CARDS_OPENPGP_PIN,
+      .keys = { { 1, SIM_ED25519, SIM_ED25519, CARDS_SIGN, 0, false, true, 0, 0 },
+                { 2, SIM_X25519, SIM_X25519, CARDS_DERIVE, 0, false, true, 0, 0 },
+                { 3, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, true, 0, 0 } },
+      .token_info = 4, .list = 14, .ec = 9, .again = 2, CARDS_OPENPGP_ALIKE },
+    { .name = "OpenPGP, once", .make = cards_openpgp_once, .tokens = CARDS_OPENPGP_PIN,
+      .keys = CARDS_OPENPGP(true, 0), CARDS_OPENPGP_ALIKE },
+    { .name = "OpenPGP, KDF", .make = cards_openpgp_kdf, .tokens = CARDS_OPENPGP_PIN,
+      .keys = CARDS_OPENPGP(false, 0), .token_info = 4, .list = 10, .rsa = 8,
+      .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },
+    { .name = "OpenPGP 2.1", .make = cards_openpgp_21, .tokens = CARDS_OPENPGP_PIN,
+      .keys = CARDS_OPENPGP(false, 2), .token_info = 4, .list = 10, .rsa = 8,
+      .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },
 };
 
 #define CARDS_KINDS (sizeof cards_kinds / sizeof *cards_kinds)

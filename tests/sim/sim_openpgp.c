@@ -234,7 +234,10 @@ static void set_usual_passwords(struct openpgp *v)
     free(a);
 }
 
-static bool user(const struct openpgp *v, unsigned mode) { return v->pw1.verified && v->mode[mode]; }
+static bool user(const struct openpgp *v, unsigned mode)
+{
+    return v->pw1.verified && v->mode[mode];
+}
 
 static bool allowed(const struct openpgp *v, enum right right)
 {
@@ -970,7 +973,7 @@ static unsigned activate(struct openpgp *v, const struct sim_command *c)
     if (c->p1 || c->p2) return 0x6a86;
     if (v->terminated) {
         v->o.kdf = v->o.reset_code = v->o.once = v->o.cardholder = false;
-        memset(v->o.uif, 0, sizeof v->o.uif);
+        v->o.uif = 0;
         make_usual(v, true);
     }
     v->terminated = false;
@@ -1122,8 +1125,9 @@ static void make_keys(struct openpgp *v)
 {
     static const enum sim_key usual[2][3] = { { SIM_RSA2048A, SIM_RSA2048B, SIM_P256A },
                                               { SIM_RSA2048B, SIM_RSA2048A, SIM_P256B } };
+    const enum sim_key own[3] = { v->o.sig, v->o.dec, v->o.aut };
     for (unsigned i = 0; i < 3; i++) {
-        enum sim_key key = v->o.keys[i] ? v->o.keys[i] : usual[v->o.second][i];
+        enum sim_key key = own[i] ? own[i] : usual[v->o.second][i];
         const struct sim_key_data *d = sim_key_data(key);
         if (v->o.no_key & 1u << i) continue;
         make_key(v, i, key);
@@ -1146,7 +1150,7 @@ static void make_usual(struct openpgp *v, bool empty)
         memset(v->keys[i].ca, 0, 20);
         memset(v->keys[i].date, 0, 4);
         v->keys[i].attributes_len = rsa_attributes(v->keys[i].attributes, 2048);
-        v->keys[i].uif = v->o.uif[i];
+        v->keys[i].uif = v->o.uif >> i & 1;
     }
     if (empty) return;
     make_texts(v);

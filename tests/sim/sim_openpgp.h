@@ -17,7 +17,7 @@ struct sim_openpgp_options {
     uint16_t version;               // 0: 0304. Below 0300: one certificate, no SELECT DATA, FA, DE,
                                     // UIF; below 0301 no logout; below 0303 no KDF
     uint16_t maker;                 // 0: FFFE
-    enum sim_key keys[3];           // SIM_NO_KEY: the usual one
+    enum sim_key sig, dec, aut;     // SIM_NO_KEY: the usual one
     bool second;                    // other keys, and another serial number: another card
     bool empty;                     // no keys, no certificates, no cardholder
     uint8_t no_key, no_certificate; // bits: 1 << SIM_SIG ...
@@ -49,7 +49,7 @@ struct sim_openpgp_options {
     bool kdf_single;                // with one salt for all
     // Keys at work
     bool button;                    // UIF, 7F74
-    uint8_t uif[3];                 // 1: the key wants a touch
+    uint8_t uif;                    // the keys that want a touch, bits as above
     unsigned sw_touch;              // what it says when none came; 0: 6600
     bool swaps;                     // MSE: AUT's key deciphers, DEC's authenticates
     bool zero_halves;               // r || s with a leading 00 each, where one of them would be

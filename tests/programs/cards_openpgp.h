@@ -1,0 +1,188 @@
+// cards_openpgp.h: for cards.c: what the OpenPGP card's standard leaves to cards, and what cards have
+// made of it. Each is listed, each of its keys works, PINs are counted and changed, a logout is one.
+// SPDX-License-Identifier: 0BSD
+
+#define OPENPGP_RSA(id, key, second, use) { id, key, second, use, 0, false, false, 0, 0 }
+#define OPENPGP_SAME(id, key, use) OPENPGP_RSA(id, key, key, use)
+
+static const struct openpgp_variant {
+    const char *name;
+    struct sim_openpgp_options o;
+    struct cards_key keys[3];           // none: the usual ones
+} openpgp_variants[] = {
+    { "SmartPGP", { .bare_select = true, .own_tag = true, .zero_halves = true, .sha2_only = true,
+                    .hash_known = true, .no_historical = true, .missing = true,
+                    .no_certificate = 1 << SIM_DEC, .maker = 0xafaf }, { { 0 } } },
+    { "CanoKey", { .once = true, .only_6e = true, .empty_ends = true, .select_data_once = true,
+                   .bare_select = true, .keeps_login = true, .hash_fits = true, .button = true,
+                   .maker = 0xf1d0 }, { { 0 } } },
+    { "Pico", { .bare = true, .says_tries = true, .length_costs = true, .button = true,
+                .cardholder = true }, { { 0 } } },
+    { "YubiKey 5.2", { .select_data_06 = true, .trailing_00 = true, .maker = 0x0006 }, { { 0 } } },
+    { "a 00 after the OID", { .trailing_00 = true,
+                              .sig = SIM_ED25519, .dec = SIM_X25519, .aut = SIM_ED25519 },
+      { OPENPGP_SAME(1, SIM_ED25519, CARDS_SIGN), OPENPGP_SAME(2, SIM_X25519, CARDS_DERIVE),
+        OPENPGP_SAME(3, SIM_ED25519, CARDS_SIGN) } },
+    { "an FF after the OID", { .trailing_ff = true,
+                               .sig = SIM_P384A, .dec = SIM_P256A, .aut = SIM_P521A },
+      { OPENPGP_SAME(1, SIM_P384A, CARDS_SIGN), OPENPGP_SAME(2, SIM_P256A, CARDS_DERIVE),
+        OPENPGP_SAME(3, SIM_P521A, CARDS_SIGN) } },
+    { "no chaining", { .no_chaining = true }, { { 0 } } },
+    { "a KDF with SHA-512", { .kdf_sha512 = true }, { { 0 } } },
+    { "a KDF with one salt", { .kdf_single = true }, { { 0 } } },
+    { "a touch for each key", { .button = true, .uif = 7 }, { { 0 } } },
+    { "the whole point", { .whole_point = true, .short_only = true, .zero_halves = true,
+                           .sig = SIM_BP256A, .dec = SIM_BP512A, .aut = SIM_BP384A },
+      { OPENPGP_SAME(1, SIM_BP256A, CARDS_SIGN), OPENPGP_SAME(2, SIM_BP512A, CARDS_DERIVE),
+        OPENPGP_SAME(3, SIM_BP384A, CARDS_SIGN) } },
+    { "secp256k1", { .change_ends = true, .sig = SIM_K256A, .dec = SIM_K256A, .aut = SIM_RSA3072 },
+      { OPENPGP_SAME(1, SIM_K256A, CARDS_SIGN), OPENPGP_SAME(2, SIM_K256A, CARDS_DERIVE),
+        OPENPGP_SAME(3, SIM_RSA3072, CARDS_SIGN) } },
+    { "RSA-4096", { .pieces = true, .sig = SIM_RSA4096, .dec = SIM_RSA4096, .aut = SIM_RSA4096 },
+      { OPENPGP_SAME(1, SIM_RSA4096, CARDS_SIGN), OPENPGP_SAME(2, SIM_RSA4096, CARDS_DECRYPT),
+        OPENPGP_SAME(3, SIM_RSA4096, CARDS_SIGN) } },
+    { "two keys", { .no_key = 1 << SIM_DEC, .missing = true },
+      { OPENPGP_RSA(1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN),
+        OPENPGP_RSA(3, SIM_P256A, SIM_P256B, CARDS_SIGN) } },
+    { "2.0", { .version = 0x0200, .no_status = true, .no_certificate = 1 << SIM_AUT }, { { 0 } } },
+    { "3.0", { .version = 0x0300, .no_certificate = 7 }, { { 0 } } },
+};
+
+static const struct openpgp_variant *openpgp_now;
+
+static struct sim_card *make_openpgp_variant(bool second)
+{
+    struct sim_openpgp_options o = openpgp_now->o;
+    o.second = second;
+    o.reset_code = true;
+    return sim_openpgp_new(&o);
+}
+
+static void openpgp_as(const struct openpgp_variant *v)
+{
+    static struct cards_kind with;
+    with = *kind_named("OpenPGP");
+    with.make = make_openpgp_variant;
+    with.token_info = with.list = with.rsa = with.ec = with.no_sha1 = 0;
+    if (v->keys[0].id) memset(with.keys, 0, sizeof with.keys);
+    if (v->keys[0].id) memcpy(with.keys, v->keys, sizeof v->keys);
+    for (unsigned i = 0; i < 3 && with.keys[i].id; i++) {
+        unsigned slot = with.keys[i].id - 1u;
+        with.keys[i].always = slot == SIM_SIG && v->o.once;
+        if (slot == SIM_SIG && v->o.sha2_only) with.no_sha1 = with.keys[i].id;
+        with.keys[i].no_certificate = v->o.no_certificate & 1u << slot ||
+            (v->o.version && v->o.version < 0x0300 && slot != SIM_AUT);
+    }
+    openpgp_now = v;
+    kind = &with;
+}
+
+// Each key waits for a finger. One that does not come is told, costs no login and no try.
+TEST(cards_openpgp_missed_touches)
+{
+    static const struct openpgp_variant touch = { "touch", { .button = true, .uif = 7 },
+                                                  { { 0 } } };
+    static const unsigned answers[] = { 0, 0x6985 };
+    for (size_t i = 0; i < sizeof answers / sizeof *answers && !test_failing; i++) {
+        struct openpgp_variant v = touch;
+        v.o.sw_touch = answers[i];
+        openpgp_as(&v);
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        for (unsigned k = 0; k < 3 && !test_failing; k += 2) {
+            mbedtls_md_type_t md;
+            CK_MECHANISM m = usual(&kind->keys[k], &md);
+            check_sign(0, &kind->keys[k]);
+            sim_openpgp_miss_touches(cards[0], 1);
+            unsigned signatures = cards[0]->signatures, verifies = cards[0]->verifies;
+            CK_RV rv = sign_with(0, &kind->keys[k], &m, text, sizeof text);
+            if (rv != CKR_FUNCTION_REJECTED) printf("    key %u with %04x\n", k + 1, answers[i]);
+            CHECK_RV(rv, CKR_FUNCTION_REJECTED);
+            CHECK_EQ(cards[0]->signatures, signatures);         // nor was it asked again
+            check_sign(0, &kind->keys[k]);
+            CHECK_EQ(cards[0]->verifies, verifies);
+        }
+        end();
+    }
+}
+
+// A card without keys: a login, and nothing that it could be for.
+TEST(cards_openpgp_without_keys)
+{
+    static const struct openpgp_variant empty = { "empty", { .empty = true }, { { 0 } } };
+    openpgp_as(&empty);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_EQ(count_of(0, CKO_PRIVATE_KEY), 0);
+    CHECK_EQ(count_of(0, CKO_PUBLIC_KEY), 0);
+    CHECK_EQ(count_of(0, CKO_CERTIFICATE), 0);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    end();
+}
+
+// MSE: RSA's key for authentication decrypts, the one for decryption signs.
+TEST(cards_openpgp_swaps)
+{
+    static const struct openpgp_variant swaps = { "MSE", { .swaps = true, .aut = SIM_RSA3072 }, {
+        OPENPGP_RSA(1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN),
+        OPENPGP_RSA(2, SIM_RSA2048B, SIM_RSA2048A, CARDS_RSA),
+        OPENPGP_SAME(3, SIM_RSA3072, CARDS_RSA) } };
+    openpgp_as(&swaps);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    for (unsigned i = 0; i < 8 && !test_failing; i++) {
+        check_decrypt(0, &kind->keys[2], false);
+        check_sign(0, &kind->keys[i & 1 ? 1 : 2]);
+        if (i & 2) check_decrypt(0, &kind->keys[1], false);
+        check_sign(0, &kind->keys[i & 1 ? 2 : 1]);
+        check_sign(0, &kind->keys[0]);
+    }
+    end();
+}
+
+// Name, language, salutation, login, URL and the private objects.
+TEST(cards_openpgp_cardholder)
+{
+    static const struct openpgp_variant holder = { "cardholder", { .cardholder = true },
+                                                   { { 0 } } };
+    static const char *const values[] = { "Holder<<Card", "en", "9", "cardholder",
+        "https://example.org/key.asc", "anyone may read this", "with the PIN" };
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+    CK_OBJECT_HANDLE found[16];
+    CK_ULONG n;
+    unsigned seen = 0;
+    openpgp_as(&holder);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(sessions[0], &t, 1), CKR_OK);
+    CHECK_RV(C_FindObjects(sessions[0], found, 16, &n), CKR_OK);
+    CHECK_RV(C_FindObjectsFinal(sessions[0]), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i++) {
+        CK_ATTRIBUTE v = { CKA_VALUE, out, sizeof out };
+        CHECK_RV(C_GetAttributeValue(sessions[0], found[i], &v, 1), CKR_OK);
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++)
+            if (strlen(values[j]) == v.ulValueLen && !memcmp(values[j], out, v.ulValueLen))
+                seen |= 1u << j;
+    }
+    CHECK_EQ(seen, 0x7f);
+    end();
+}
+
+static void openpgp_run(void)
+{
+    for (size_t i = 0; i < sizeof openpgp_variants / sizeof *openpgp_variants; i++) {
+        unsigned failed = test_failed;
+        openpgp_as(&openpgp_variants[i]);
+        RUN(cards_list);
+        RUN(cards_work);
+        RUN(cards_pins);
+        RUN(cards_logged_out);
+        RUN(cards_shared);
+        if (test_failed != failed) printf("    so it was with %s\n", openpgp_now->name);
+    }
+    RUN(cards_openpgp_missed_touches);
+    RUN(cards_openpgp_without_keys);
+    RUN(cards_openpgp_swaps);
+    RUN(cards_openpgp_cardholder);
+}
