@@ -11267,6 +11267,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_TAG_OFFSET   0x54
 #define SCHSM_RAW_SIGN     0x20         // algorithms
 #define SCHSM_RAW_DECIPHER 0x21
+#define SCHSM_PKCS1        0x30         // of a DigestInfo, which the card pads
 #define SCHSM_ECDSA        0x70         // of a hash
 #define SCHSM_ECDH         0x80
 #define SCHSM_CBC_ENCRYPT  0x10
@@ -11311,6 +11312,7 @@ static const struct credential schsm_so_pin = {
 struct schsm {
     struct p15 p15;                     // first: p15_ functions take it for their own
     bool listed;
+    bool no_chains;                     // QUIRK(CardContact): long data want extended length
     u8   has[SCHSM_KEYS];               // HAS_, READ_
     char serial[17];                    // of the device's certificate
 };
@@ -11824,15 +11826,31 @@ static st schsm_use(struct card *card, const struct object *object, u8 ins, u8 a
     return link_exchange(&card->link, &cmd, out);
 }
 
-// One attempt to sign, into out as PKCS#11 has it. RSA: the host padded. EC: as much of a hash as
-// the curve has.
+// An RSA signature of a block that the host padded. Where the block is too long for a command, and
+// the card knows no chains, it gets the DigestInfo in it, if there is one.
+static st schsm_sign_block(struct card *card, struct object *object, bytes block, struct buf *out)
+{
+    struct schsm *schsm = object->token->state;
+    bytes info = padding_pkcs1_signed(block);
+    bool chain = block.n > link_most(&card->link);
+    if (!chain || !info.n || !schsm->no_chains) {
+        st s = schsm_use(card, object, SCHSM_INS_SIGN, SCHSM_RAW_SIGN, block, APDU_LE_ALL, false,
+                         out);
+        bool refused = s == SW_NO_CHAINING || (s == SW_NO_CLA && card->sure);
+        if (!chain || !info.n || !refused) return s;
+        schsm->no_chains = true;
+    }
+    return schsm_use(card, object, SCHSM_INS_SIGN, SCHSM_PKCS1, info, APDU_LE_ALL, false, out);
+}
+
+// One attempt to sign, into out as PKCS#11 has it. EC: of as much of a hash as the curve has.
 static st schsm_sign_once(struct card *card, struct object *object, bytes in,
                           struct scratch scratch, struct buf *out)
 {
     struct buf raw = scratch_buf(&scratch, ALG_RESULT_MAX);
     const struct alg_curve *curve = object->key->curve;
     if (!curve) {
-        TRY(schsm_use(card, object, SCHSM_INS_SIGN, SCHSM_RAW_SIGN, in, APDU_LE_ALL, false, &raw));
+        TRY(schsm_sign_block(card, object, in, &raw));
         return card_put_rsa(object->key, buf_bytes(&raw), out);
     }
     in = bytes_head(in, curve->size);

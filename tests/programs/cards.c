@@ -321,7 +321,9 @@ static void check_pss(const struct cards_key *k)
     for (size_t i = 0; i < HASHES && kind->pss && !test_failing; i++) {
         CK_RSA_PKCS_PSS_PARAMS p = { hashes[i].hash, hashes[i].mgf, hashes[i].size };
         CK_MECHANISM m = { hashes[i].pss, &p, sizeof p };
-        CHECK_RV(sign_with(0, k, &m, text, sizeof text), CKR_OK);
+        bool too_long = SCARD11_ANSWER == 258 && kind->no_chains && pss == 2;
+        CHECK_RV(sign_with(0, k, &m, text, sizeof text), too_long ? CKR_FUNCTION_NOT_SUPPORTED : CKR_OK);
+        if (too_long) continue;             // the block, for a short command
         CHECK(good(k->key, hashes[i].md, true, p.sLen, out, out_len));
         p.sLen = 0;                         // another salt: the host's padding alone can do it
         CK_RV rv = sign_with(0, k, &m, text, sizeof text);

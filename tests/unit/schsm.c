@@ -618,6 +618,40 @@ TEST(schsm_signatures)
     }
 }
 
+// A card that knows no chains, in a reader that knows no long commands, gets what is in the padding:
+// at once, after the first time.
+TEST(schsm_signatures_without_chains)
+{
+    static char chain[700], info[1100], again[1100];
+    const char *const lines[] = { chain, info, again, NULL };
+    static struct alg_key big = { .type = ALG_RSA, .bits = 2048 };
+    static u8 room[3][600];
+    const struct alg_use use = { .type = ALG_RSA };
+    struct buf block = buf_on(room[0], 600), one = buf_on(room[1], 600), two = buf_on(room[2], 600);
+    CHECK_ST(padding_pkcs1_sign(BYTES(0x30, 0x01, 0xff), 256, &block), ST_OK);
+    snprintf(chain, sizeof chain, "90680720 ff 0001 %s 003001 > 6884", p15_hex_of(0xff, 250));
+    snprintf(info, sizeof info, "80680730 03 3001ff 00 > %s 9000", p15_hex_of(0x5a, 256));
+    strcpy(again, info);
+    schsm_begin_key(lines, ALG_RSA);
+    if (test_failing) return;
+    big.spki = BYTES(0x30);
+    p15_scripted_object.key = &big;
+    card_it.link.extended.on = false;
+    CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &one), ST_OK);
+    CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &two), ST_OK);
+    CHECK(one.n == 256 && two.n == 256 && room[1][0] == 0x5a);
+    p15_end_script();
+    static const char *const no_info[] = { "* > 6884", NULL };        // of another padding: no way
+    schsm_begin_key(no_info, ALG_RSA);
+    if (test_failing) return;
+    p15_scripted_object.key = &big;
+    card_it.link.extended.on = false;
+    room[0][1] = 0x02;
+    CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &one),
+             ST_NOT_SUPPORTED);
+    p15_end_script();
+}
+
 // What is decrypted is a whole block; what is agreed on comes with both coordinates, or with one.
 TEST(schsm_secrets)
 {
@@ -758,6 +792,7 @@ static void test_schsm(void)
     RUN(schsm_cvc);
     RUN(schsm_cvc_that_is_cut);
     RUN(schsm_signatures);
+    RUN(schsm_signatures_without_chains);
     RUN(schsm_secrets);
     RUN(schsm_ciphers);
     RUN(schsm_ciphers_of_a_wrong_length);
