@@ -156,7 +156,7 @@ static inline struct sim_card *cards_cac_t0(bool second)
 
 static inline struct sim_card *cards_gids(bool second)
 {
-    struct sim_gids_options o = { .second = second };
+    struct sim_gids_options o = { .second = second, .plain = !SCARD11_ZLIB };
     return sim_gids_new(&o);
 }
 
