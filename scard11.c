@@ -16043,18 +16043,34 @@ static struct reader *slot_named(const char *name)
     return reader;
 }
 
-// The reader of a slot ID, and which of its slots that is; NULL: none has it.
-static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
+// The reader that owns a slot ID, and which of its slots that is, shown or not; NULL: none does.
+static struct reader *slot_owner(CK_SLOT_ID id, u32 *index)
 {
     SCARD11_ASSERT(os_library.held);
     for (u32 i = 0; i < SCARD11_READERS_MAX; i++) {
         struct reader *reader = &slot_readers[i];
         if (!slot_is_taken(reader) || id < reader->first_id) continue;
-        if (id - reader->first_id >= reader->shown) continue;
+        if (id - reader->first_id >= SCARD11_READER_SLOTS) continue;
         *index = (u32)(id - reader->first_id);
         return reader;
     }
     return NULL;
+}
+
+// The reader of a slot ID, and which of its slots that is; NULL: none has it.
+static struct reader *slot_with_id(CK_SLOT_ID id, u32 *index)
+{
+    struct reader *reader = slot_owner(id, index);
+    return reader && *index < reader->shown ? reader : NULL;
+}
+
+// Did no card need that slot of a reader yet?
+static bool slot_is_hidden(const struct reader *reader, u32 index)
+{
+    os_acquire(&os_library);
+    bool hidden = index >= reader->shown;
+    os_release(&os_library);
+    return hidden;
 }
 
 // ---- Looking: under the library lock ----
@@ -16323,12 +16339,13 @@ static st slot_enter(u32 i, u32 generation, struct reader **out)
     return slot_go_in(reader, s, out);
 }
 
-// Enters the reader of a slot ID. ST_NO_SLOT: nothing is entered, *out is NULL.
+// Enters the reader of a slot ID, which may be one that no card has needed yet: the one that is in
+// may. ST_NO_SLOT: nothing is entered, *out is NULL.
 static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
 {
     st s = ST_OK;
     os_acquire(&os_library);
-    struct reader *reader = slot_with_id(id, index);
+    struct reader *reader = slot_owner(id, index);
     if (!reader) s = ST_NO_SLOT;
     if (generation != slot_generation) s = ST_NOT_INIT;
     return slot_go_in(reader, s, out);
@@ -21290,13 +21307,15 @@ static struct call gate_enter_slot(const char *name, CK_SLOT_ID id, struct token
     struct call call = gate_enter_library(name);
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
+    if (!call.reader) return call;
     if (!call.s) call.s = life_card(call.reader);
+    if (!call.s && index >= call.reader->card->token_count) call.s = ST_NO_TOKEN;
+    if (call.s == ST_NO_TOKEN && slot_is_hidden(call.reader, index)) call.s = ST_NO_SLOT;
     if (call.s) return call;
     call.card = call.reader->card;
     call.card->link.reads = 0;
     call.scratch = slot_scratch(call.reader);
-    if (index < call.card->token_count) *token = &call.card->tokens[index];
-    else                             call.s = ST_NO_TOKEN;
+    *token = &call.card->tokens[index];
     return call;
 }
 
@@ -21871,6 +21890,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
     struct call call = gate_enter_library("C_CloseAllSessions");
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
+    if (!call.s && slot_is_hidden(call.reader, index)) call.s = ST_NO_SLOT;
     if (!call.s && call.reader->card && !life_look(call.reader)) {
         call.card = call.reader->card;
         if (index < call.card->token_count)

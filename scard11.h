@@ -656,6 +656,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         IDs when SCARD11_READERS_MAX other readers have come. If it comes back,
 //                         it gets new ones. With CK_TRUE the list includes cards that no driver
 //                         knows.
+//                         A further slot of a reader is listed once a card has needed it. Calls
+//                         that take its ID (the first one's, and 1) look for its token before that.
 //                         The tokens of a card have its slots in an order that is the same each
 //                         time: PIV before OpenPGP, the first PIN before the second. A card that
 //                         another program has when it is first looked at is the exception, if that

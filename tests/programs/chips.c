@@ -199,6 +199,28 @@ TEST(chips_have_a_slot_for_each_application)
     end();
 }
 
+// Who knows the ID of a slot that no card has needed yet finds its token. Where the card that is in
+// needs none, or none is in, there is no such slot.
+TEST(chips_are_met_by_their_second_slot)
+{
+    CK_TOKEN_INFO info;
+    struct sim_chip_options one = { .applications = { piv(false, false) } };
+    begin(chip(false, false), sim_chip_new(&one));
+    if (test_failing) return;
+    CHECK_EQ(listed(CK_FALSE), 2);
+    check_info(slots[0] + 1, OPENPGP);
+    CHECK_RV(C_GetTokenInfo(slots[1] + 1, &info), CKR_SLOT_ID_INVALID);
+    CHECK_RV(C_OpenSession(slots[1] + 1, CKF_SERIAL_SESSION, NULL, NULL, sessions),
+             CKR_SLOT_ID_INVALID);
+    CHECK_RV(C_CloseAllSessions(slots[1] + 1), CKR_SLOT_ID_INVALID);
+    CHECK_RV(C_GetTokenInfo(slots[1] + 2, &info), CKR_SLOT_ID_INVALID);
+    CHECK_EQ(listed(CK_FALSE), 3);
+    sim_reader_eject(0);
+    CHECK_RV(C_GetTokenInfo(slots[1], &info), CKR_TOKEN_NOT_PRESENT);
+    sim_reader_insert(0, chips[0]);
+    end();
+}
+
 // A card with one application pays one SELECT for the question, once for each insertion.
 TEST(chips_with_one_application_are_asked_once_for_the_other)
 {
@@ -796,6 +818,7 @@ TEST(chips_like_a_yubikey)
 static void test_chips(void)
 {
     RUN(chips_have_a_slot_for_each_application);
+    RUN(chips_are_met_by_their_second_slot);
     RUN(chips_with_one_application_are_asked_once_for_the_other);
     RUN(chips_that_lose_their_place_are_found_again);
     RUN(chips_make_events_for_each_slot);
