@@ -15505,7 +15505,7 @@ static st probe_driver(struct card *card, const struct driver *driver, bool look
 
 enum probe_way {
     PROBE_BEFORE,           // drivers that stand before those whose applications share chips
-    PROBE_LOOK,             // those, if theirs is the selected application
+    PROBE_LOOK,             // whoever can tell, if theirs is the selected application
     PROBE_FIRST,            // all
     PROBE_OTHERS            // those whose applications share chips
 };

@@ -109,6 +109,11 @@ TEST(probe_asks_each_driver_once_in_order)
 #else
 #define PROBE_NO_PGP
 #endif
+#if SCARD11_GIDS                        // asked whether it is selected, too
+#define PROBE_NO_GIDS "00cba012 04 5c02df20 00 > 6d00",
+#else
+#define PROBE_NO_GIDS
+#endif
 // After the CHUID: no discovery object, and three tries left; and no other application.
 #define PROBE_REST PROBE_7E "6a82", "00200080 > 63c3", PROBE_NO_PGP
 
@@ -182,7 +187,7 @@ TEST(probe_looks_before_it_selects)
         OPENPGP_GET_4F OPENPGP_AID_A "9000",
         openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
     const char *neither[] = { PROBE_7E "6d00", PROBE_CHUID "6d00", PROBE_9A "6d00",
-        OPENPGP_GET_4F "6d00", PROBE_PIV "6a82", PROBE_PGP "9000",
+        OPENPGP_GET_4F "6d00", PROBE_NO_GIDS PROBE_PIV "6a82", PROBE_PGP "9000",
         openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
     const struct { const char *const *lines; const struct driver *driver; bool more; } cases[] = {
         { piv_login, &driver_piv, true }, { piv_idle, &driver_piv, false },
