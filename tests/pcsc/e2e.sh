@@ -2,7 +2,8 @@
 # e2e.sh: build/scard11.so through a real pcscd, with programs that people have: pkcs11-tool, ssh-keygen,
 # p11tool, openssl. The card is the simulated PIV card on a virtual reader.
 # SPDX-License-Identifier: 0BSD
-# Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev
+# Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev openssh-server
+# Packages: python3-pykcs11
 cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
@@ -136,8 +137,59 @@ inside_chip() {
     try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
 }
 
+# ---- A login with the authentication key of an OpenPGP card ----
+
+ssh_server() {      # ssh_server <public key>: lets in who has it
+    [ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+    ssh-keygen -q -t ed25519 -N '' -f "$dir/host"
+    cp "$1" "$dir/authorized"
+    printf '%s\n' "Port $((port + 1000))" 'ListenAddress 127.0.0.1' "HostKey $dir/host" \
+        "AuthorizedKeysFile $dir/authorized" 'StrictModes no' 'UsePAM no' 'PermitRootLogin yes' \
+        'PasswordAuthentication no' 'PidFile none' > "$dir/sshd"
+    /usr/sbin/sshd -D -e -f "$dir/sshd" 2> "$dir/sshd.log" &
+    server=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        grep -q 'Server listening' "$dir/sshd.log" && break
+        sleep 0.2
+    done
+}
+ssh_logs_in() {     # ssh_logs_in <option...>
+    timeout 60 ssh -F none -o UserKnownHostsFile="$dir/known" -o StrictHostKeyChecking=no "$@" -p $((port + 1000)) \
+        "$(id -un)@127.0.0.1" 'echo logged in' < /dev/null > "$dir/said" && grep -q '^logged in' "$dir/said"
+}
+card_is_unhurt() {
+    try 'no try was taken' test "$(cat "$dir/tries")" = 0
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
+}
+
+inside_sshrsa() {
+    card openpgp aut-rsa
+    printf '#!/bin/sh\necho 123456\n' > "$dir/askpass"
+    chmod +x "$dir/askpass"
+    export SSH_ASKPASS="$dir/askpass" SSH_ASKPASS_REQUIRE=force
+    try 'ssh-keygen -D' sh -c "ssh-keygen -D $module | grep Authentication > $dir/key"
+    ssh_server "$dir/key"
+    try 'ssh logs in with RSA' ssh_logs_in -o IdentityAgent=none -I "$module"
+    try 'by the card' grep -q 'Accepted publickey.*: RSA' "$dir/sshd.log"
+    kill "$server"
+    card_is_unhurt
+}
+inside_sshed() {
+    card openpgp ec no-certificates
+    /usr/bin/python3 tests/pcsc/ed25519_agent.py "$module" 123456 3 "$dir/agent" "$dir/key" & agent=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$dir/key" ] && break; sleep 0.2; done
+    try 'the key is a key' ssh-keygen -l -f "$dir/key"
+    ssh_server "$dir/key"
+    try 'ssh logs in with Ed25519' ssh_logs_in -o IdentityAgent="$dir/agent"
+    try 'by the card' grep -q 'Accepted publickey.*: ED25519' "$dir/sshd.log"
+    kill "$server" "$agent"
+    card_is_unhurt
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
+in_lab sshrsa 'Virtual PCD'
+in_lab sshed 'Virtual PCD'
 in_lab chip 'Virtual PCD'
 sum_up

@@ -14,7 +14,7 @@
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
 // second empty short pieces once kdf cardholder button swaps 2.1 (version and one certificate)
-// no-certificates, and its keys: ec nist brainpool; of schsm: second two many curves
+// no-certificates, and its keys: aut-rsa ec nist brainpool; of schsm: second two many curves
 // cardcontact short pieces no-label no-certificates transport blank, ce01=FILE and ce03=FILE (another
 // certificate of that key); of gids: second plain ec many
 // decimal no-certificate extended pieces puk empty; of chip: second yubikey
@@ -320,6 +320,7 @@ static struct sim_card *make_openpgp(int argc, char **argv, bool swap)
         else if (!strcmp(a, "swaps")) o.swaps = true;
         else if (!strcmp(a, "2.1")) o.version = 0x0201;
         else if (!strcmp(a, "no-certificates")) o.no_certificate = 7;
+        else if (!strcmp(a, "aut-rsa")) o.aut = SIM_RSA3072;
         else if (!strcmp(a, "ec"))
             o.sig = o.aut = SIM_ED25519, o.dec = SIM_X25519;
         else if (!strcmp(a, "nist"))
