@@ -446,7 +446,66 @@ schsm() {
 }
 inside_schsm()      { card schsm; schsm; }
 # (OpenSC asks for the list in extended length only, and takes both coordinates from the answer to ECDH, as CardContact's gives them.)
-inside_schsmcc()    { card schsm cardcontact; schsm; derives 03 prime256v1; }
+inside_schsmcc()    { card schsm cardcontact; module=$opensc; printf 'witnessed' > "$dir/text"; counts 2 6 4 3
+    signs 01 SHA256-RSA-PKCS sha256; decrypts 01; derives 03 prime256v1; }
+answers() {         # answers <apdu...>: the answers' bytes go to $dir/answer1, 2 ...
+    set -- $(for apdu; do echo "-s $apdu"; done)
+    opensc-tool "$@" 2>/dev/null > "$dir/said"
+    awk -v to="$dir/hex" '
+        function end() { if (n == 1) one = substr(one, 1, int(length(one) / 4) * 3); if (at) print (n == 1 ? one : all) > (to at) }
+        /^Sending/ { end(); at++; n = 0; all = one = "" }
+        /^[0-9A-F][0-9A-F] / { n++; one = $0; all = all substr($0, 1, 48) }     # a line alone is not filled
+        END { end() }' "$dir/said"
+    n=0
+    while n=$((n + 1)); [ -e "$dir/hex$n" ]; do
+        /usr/bin/printf "$(tr -d ' \n' < "$dir/hex$n" | sed 's/../\\x&/g')" > "$dir/answer$n"
+    done
+    [ "$(grep -c 'SW1=0x90' "$dir/said")" = $(($# / 2)) ]
+}
+verified() {        # verified <number> <option of openssl dgst...>: is an answer a signature of the text by $dir/pem?
+    answer=$dir/answer$1; shift
+    try "openssl verifies $*" openssl dgst "$@" -verify "$dir/pem" -signature "$answer" "$dir/text"
+}
+encrypted() {       # encrypted <plain> <options of openssl pkeyutl...>
+    plain=$1; shift
+    openssl pkeyutl -encrypt -pubin -inkey "$dir/pem" -in "$plain" "$@" | od -An -v -tx1 | tr -d ' \n'
+}
+hashes='sha1 sha224 sha256 sha384 sha512'
+inside_schsmraw() { # every algorithm, by commands
+    card schsm
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    text=$(hex "$dir/text") hash=$(openssl dgst -sha256 -r "$dir/text" | cut -c 1-64)
+    public_key 01
+    head -c 256 /dev/zero | tr '\0' '\1' > "$dir/block"
+    printf 'aes key of the simulated SC-HSM.' > "$dir/aes"
+    head -c 960 /dev/urandom > "$dir/long"
+    set -- 00A404000BE82B0601040181C31F020100 0020008106313233343536
+    for n in 1 2 3 4 5; do set -- "$@" "8068013${n}000009${text}0000" "8068014${n}000009${text}0000" "8068027${n}09${text}00"; done
+    set -- "$@" "80680140000020${hash}0000" \
+        "80620121000100$(encrypted "$dir/block" -pkeyopt rsa_padding_mode:none)0000" \
+        "80620122000100$(encrypted "$dir/text" -pkeyopt rsa_padding_mode:pkcs1)0000" \
+        "80620123000100$(encrypted "$dir/text" -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256)0000" \
+        "807806100003C0$(hex "$dir/long")0000" "807806110003C0$(hex "$dir/long")0000" "8078061809${text}00"
+    try 'every algorithm' answers "$@"
+    n=3
+    for hash in $hashes; do verified $n -$hash; verified $((n + 1)) -$hash -sigopt rsa_padding_mode:pss; n=$((n + 3)); done
+    verified 18 -sha256 -sigopt rsa_padding_mode:pss
+    public_key 03
+    n=5
+    for hash in $hashes; do verified $n -$hash; n=$((n + 3)); done
+    try 'decrypts a block' cmp "$dir/answer19" "$dir/block"
+    for n in 20 21; do try 'decrypts' cmp "$dir/answer$n" "$dir/text"; done
+    n=22
+    for way in e d; do
+        openssl enc -$way -aes-256-cbc -nopad -K "$(hex "$dir/aes")" -iv 00000000000000000000000000000000 \
+            -in "$dir/long" -out "$dir/want"
+        try 'AES is what openssl does' cmp "$dir/answer$n" "$dir/want"
+        n=$((n + 1))
+    done
+    try 'CMAC is what openssl does' [ "$(openssl mac -cipher AES-256-CBC -macopt "hexkey:$(hex "$dir/aes")" \
+        -in "$dir/text" CMAC | tr A-F a-f)" = "$(hex "$dir/answer24")" ]
+}
 schsm_made() {      # schsm_made <id> <mechanism>: a key without certificate signs
     rm -f "$dir/sig" "$dir/pub"
     try "public key $1" tool --read-object --type pubkey --id "$1" -o "$dir/pub"
@@ -507,7 +566,8 @@ gids() {
     decrypts 00
 }
 inside_gids()       { card gids; gids 2 2; pins; }
-inside_gidspieces() { card gids pieces no-certificate; gids 3 2; }
+inside_gidspieces() { card gids pieces no-certificate; module=$opensc; printf 'witnessed' > "$dir/text"; counts 1 3 3 2
+    signs 01 SHA256-RSA-PKCS sha256; decrypts 00; }
 gids_admin=000000000000000000000000000000000000000000000000
 inside_gidsinit() { # gids-tool initialises a card; a key is made, another one is imported with its certificate
     card gids empty
@@ -634,7 +694,7 @@ in_lab t0 'Virtual PCD'
 in_lab gzip 'Virtual PCD'
 in_lab yubico 'Yubico Virtual PCD'
 }
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     in_lab $part 'Virtual PCD'
 done
 sum_up

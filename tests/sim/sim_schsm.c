@@ -435,7 +435,6 @@ static unsigned read_file(struct sim_fs *f, const struct sim_command *c, struct 
     if (!sim_fs_allowed(f, file->read)) return 0x6982;
     offset = tag_number(tag, n);
     if (offset > file->data_len) return own->o.cardcontact ? 0x6b00 : 0x6282;
-    f->ef = file;
     n = file->data_len - offset;
     if (!own->o.cardcontact) return sim_put(a, file->data + offset, n), 0x9000;
     size_t most = most_le(c) < MOST_BUFFER - 2 ? most_le(c) : MOST_BUFFER - 2;
@@ -754,8 +753,9 @@ static void erase(struct sim_fs *f)
     while (own->n_keys) forget_key(f, &own->keys[0]);
     for (struct sim_fs_file *file = f->mf->child, *next; file; file = next) {
         next = file->next;
-        if (file->fid != EF_DEVICE && file->fid != fid_of(FILE_PRKD, 0) &&
-            file->fid != fid_of(FILE_CERTIFICATE, 0)) sim_fs_remove(f, file);
+        uint8_t prefix = (uint8_t)(file->fid >> 8);
+        bool key = prefix == FILE_KEY || prefix == FILE_PRKD || prefix == FILE_CERTIFICATE;
+        if (file->fid != EF_DEVICE && !(key && !(file->fid & 0xff))) sim_fs_remove(f, file);
     }
     for (unsigned i = 0; i < f->n_pins; i++) {
         memset(f->pins[i].now, 0, sizeof f->pins[i].now);
@@ -776,7 +776,7 @@ static unsigned initialise(struct sim_fs *f, const struct sim_command *c, struct
 {
     struct own *own = f->own;
     size_t n, pin_n, so_n;
-    if (!c->n) return sim_put(a, "\0\x10\0\0\0\0\x06\x06", 8), 0x9000;      // memory that is left
+    if (!c->n) return sim_put(a, "\0\x10\0\0\0\x06\x06", 7), 0x9000;       // memory that is left
     const uint8_t *options = sim_get_tlv(c->data, c->n, 0x80, &n);
     const uint8_t *pin = sim_get_tlv(c->data, c->n, 0x81, &pin_n);
     const uint8_t *so = sim_get_tlv(c->data, c->n, 0x82, &so_n), *tag;
@@ -1139,6 +1139,7 @@ static void make_device(struct sim_fs *f)
     struct key device = { .from = SIM_K256A };
     struct sim_answer *a = new_answer();
     make_device_certificates(f);
+    put_file(f, fid_of(FILE_KEY, 0), "", 0);
     put_file(f, fid_of(FILE_PRKD, 0), entry, sizeof entry);
     put_request(f, a, pk_of(&device), own->holder);
     keep_file(f, fid_of(FILE_CERTIFICATE, 0), a);
