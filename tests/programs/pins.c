@@ -8,6 +8,7 @@
 #include "../sim/sim_esteid.h"
 #include "../sim/sim_fineid.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_pinpad.h"
@@ -50,6 +51,11 @@ static struct sim_card *make_thales(void)
     return sim_fineid_new(&(struct sim_fineid_options){ .estonian = true });
 }
 
+static struct sim_card *make_gids(void)
+{
+    return sim_gids_new(&(struct sim_gids_options){ .puk = true });
+}
+
 // A standard card whose PINs are BCD in 8 bytes.
 static struct sim_card *make_bcd(void)
 {
@@ -70,6 +76,7 @@ static const struct kind kinds[] = {
     { "MyEID", make_myeid, "12345678", "87654321", "123", 10, false, false, false },
     { "SmartCard-HSM", make_schsm, "3537363231383830", "0123456789abcdef", "353736323138383", 15,
       true, true, false, true },
+    { "GIDS", make_gids, "12345678", "87654321", "123", 3, false, true, false, false },
     { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false },
     { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false },
     { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false },

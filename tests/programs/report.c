@@ -11,6 +11,7 @@
 #undef main
 #include "kinds.h"
 #include "../sim/sim_cac.h"
+#include "../sim/sim_chip.h"
 #include "../sim/sim_gids.h"
 #include "../sim/sim_openpgp.h"
 #include "../sim/sim_report.h"
@@ -450,6 +451,16 @@ TEST(openpgp_cards_are_shown_by_their_report)
         compare_both("OpenPGP", sim_openpgp_new(&all[i]));
 }
 
+// Each application of a chip, as a YubiKey has them.
+TEST(a_chip_with_two_applications_is_shown_by_its_report)
+{
+    static const struct sim_piv_options piv_card = { .extended = true, .yubikey = true };
+    static const struct sim_openpgp_options openpgp_card = { .maker = 0x0006 };
+    struct sim_chip_options o = { .applications = { sim_piv_new(&piv_card),
+                                                    sim_openpgp_new(&openpgp_card) } };
+    compare_both("PIV and OpenPGP", sim_chip_new(&o));
+}
+
 TEST(gids_cards_are_shown_by_their_report)
 {
     static const struct sim_gids_options all[] = {
@@ -480,6 +491,7 @@ int main(int argc, char **argv)
     RUN(values_without_a_tag_are_hidden);
     RUN(cacs_are_shown_by_their_report);
     RUN(openpgp_cards_are_shown_by_their_report);
+    RUN(a_chip_with_two_applications_is_shown_by_its_report);
     RUN(gids_cards_are_shown_by_their_report);
     RUN(hsms_are_shown_by_their_report);
     RUN(each_kind_is_shown_by_its_report);
