@@ -15499,9 +15499,9 @@ static st probe_driver(struct card *card, const struct driver *driver, bool look
 // application ends that. So each of those drivers looks first whether its application is the
 // selected one, before any of them sends a SELECT. If one is, it is taken. Unless it says itself
 // that nobody is logged in, the search for others waits (card->more): until the card was seen to be
-// nobody else's (life_find_more), or a logout of ours has ended that login as well. Then another
-// slot has a token, with its event. If none is selected, the first SELECT ends what there is
-// anyway, and the search is done at once.
+// nobody else's (life_find_more), a logout of ours has ended that login as well, or a call wants a
+// slot that has no token yet. Then another slot has a token, with its event. If none is selected,
+// the first SELECT ends what there is anyway, and the search is done at once.
 
 enum probe_way {
     PROBE_BEFORE,           // drivers that stand before those whose applications share chips
@@ -16874,13 +16874,13 @@ static void life_tell_tokens(struct reader *reader)
 }
 
 // Looks for the tokens that were not looked for while another program had the card, now that none
-// has, as far as was seen, and nobody is logged in here.
-static void life_find_more(struct reader *reader)
+// has, as far as was seen, and nobody is logged in here. wanted: also while another one has it.
+static void life_find_more(struct reader *reader, bool wanted)
 {
     struct card *card = reader->card;
     struct run run = { .reader = reader, .token = &card->tokens[0] };
     struct scratch scratch = reader->scratch;
-    if (!card->more || card->shared || life_has_login(card)) return;
+    if (!card->more || (card->shared && !wanted) || life_has_login(card)) return;
     while (run_next(&run)) run.s = probe_more(card, scratch);
     life_tell_tokens(reader);
 }
@@ -16935,7 +16935,7 @@ static st life_card_again(struct reader *reader)
     bool rests = reader->card->rest_ms;
     if (rests ? life_look_now(reader) : life_look(reader)) return ST_NOT_FOUND;
     st s = life_take_up(reader);
-    if (!s) life_find_more(reader);
+    if (!s) life_find_more(reader, false);
     if (!s || s == ST_CARD_BUSY) return s;
     if (s == ST_NOT_FOUND) slot_empty(reader, false);
     else                   life_drop(reader, s);
@@ -16957,6 +16957,15 @@ static st life_card(struct reader *reader)
         if (s == ST_NO_TOKEN) return ST_CARD_REMOVED;
     }
     return s;
+}
+
+// The card, for a call that wants one of its tokens: where it has none in that slot as yet, further
+// ones are looked for, whoever has the card.
+static st life_card_for(struct reader *reader, u32 index)
+{
+    TRY(life_card(reader));
+    if (index >= reader->card->token_count) life_find_more(reader, true);
+    return ST_OK;
 }
 
 // ---- The end of logins ----
@@ -21308,7 +21317,7 @@ static struct call gate_enter_slot(const char *name, CK_SLOT_ID id, struct token
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
     if (!call.reader) return call;
-    if (!call.s) call.s = life_card(call.reader);
+    if (!call.s) call.s = life_card_for(call.reader, index);
     if (!call.s && index >= call.reader->card->token_count) call.s = ST_NO_TOKEN;
     if (call.s == ST_NO_TOKEN && slot_is_hidden(call.reader, index)) call.s = ST_NO_SLOT;
     if (call.s) return call;

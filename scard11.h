@@ -663,7 +663,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         another program has when it is first looked at is the exception, if that
 //                         program is logged in to one of two applications: that one has the first
 //                         slot, and the other is looked for, and listed, when the program has let
-//                         the card go or has been logged out. A token's model, serial number and
+//                         the card go or has been logged out, or when a call wants the second slot.
+//                         A token's model, serial number and
 //                         label are the better way to tell it.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for a card that no driver knows.
 //                         CKR_DEVICE_ERROR while another program has the card to itself.

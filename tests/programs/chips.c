@@ -40,7 +40,7 @@ static struct sim_card *piv(bool second, bool keeps_login)
 static struct sim_card *openpgp(bool second, bool keeps_login)
 {
     struct sim_openpgp_options o = { .second = second, .keeps_login = keeps_login };
-    o.keys[SIM_SIG] = tokens[OPENPGP].key[second];
+    o.sig = tokens[OPENPGP].key[second];
     return sim_openpgp_new(&o);
 }
 
@@ -648,6 +648,26 @@ TEST(chips_in_use_are_searched_when_a_logout_ended_all)
     end();
 }
 
+// Who asks for the second slot itself wants its token, whatever that costs the other program.
+TEST(chips_in_use_are_searched_for_who_wants_the_second_slot)
+{
+    begin(chip(false, false), NULL);
+    if (test_failing) return;
+    other_logs_in(OPENPGP);
+    sim_reader_foreign(0, idle, NULL);
+    judge_other_login(true);
+    CHECK_EQ(listed(CK_TRUE), 1);
+    CHECK(verified(OPENPGP));
+    CHECK_RV(open_slot(PIV, slots[0] + 1), CKR_OK);
+    judge_other_login(false);
+    check_info(slots[0] + 1, PIV);
+    CHECK_RV(login(PIV), CKR_OK);
+    check_sign(PIV);
+    CHECK_EQ(listed(CK_TRUE), TOKENS);
+    sim_reader_foreign(0, NULL, NULL);
+    end();
+}
+
 // One that says itself that nobody is logged in is no reason to wait.
 TEST(chips_in_use_without_a_login_are_searched_at_once)
 {
@@ -801,7 +821,7 @@ TEST(chips_like_a_yubikey)
 {
     struct sim_piv_options p = { .extended = true, .yubikey = true };
     struct sim_openpgp_options o = { .maker = 0x0006 };
-    o.keys[SIM_SIG] = tokens[OPENPGP].key[0];
+    o.sig = tokens[OPENPGP].key[0];
     struct sim_chip_options c = { .applications = { sim_piv_new(&p), sim_openpgp_new(&o) },
                                   .atr_of = 1 };
     begin_listed(sim_chip_new(&c), NULL);
@@ -834,6 +854,7 @@ static void test_chips(void)
     RUN(chips_whose_other_application_another_program_selects);
     RUN(chips_in_use_are_looked_at_without_ending_a_login);
     RUN(chips_in_use_are_searched_when_a_logout_ended_all);
+    RUN(chips_in_use_are_searched_for_who_wants_the_second_slot);
     RUN(chips_in_use_without_a_login_are_searched_at_once);
     RUN(chips_pulled_at_each_command);
     RUN(chips_swapped_at_each_command);

@@ -133,9 +133,9 @@ mutant selects_before_it_looks 'chips chips_in_use_are_looked_at_without_ending_
 mutant searches_a_card_in_use 'chips chips_in_use_are_looked_at_without_ending_a_login' \
     probe_card 'card->more = was_selected.*' 'card->more = false;'
 mutant never_searches_again 'chips chips_in_use_are_looked_at_without_ending_a_login' \
-    life_card_again 'if (!s) life_find_more(reader);' ''
+    life_card_again 'if (!s) life_find_more(reader, false);' ''
 mutant searches_again_too_early 'chips chips_in_use_are_looked_at_without_ending_a_login' \
-    life_find_more 'card->shared || ' ''
+    life_find_more '(card->shared \&\& !wanted) || ' ''
 mutant asks_for_an_aid_twice 'chips chips_have_a_slot_for_each_application' \
     probe_ask 'if (was_asked .*' ';'
 
