@@ -11279,6 +11279,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_USED_UP      0x6a84       // QUIRK(Pico HSM): a key was used as often as it may be
 #define SCHSM_BLOCKS       960          // bytes of a command of AES, at most
 #define SCHSM_SEQUENCE     5            // digits that end a holder reference
+#define SCHSM_AES          TLV_CONSTRUCTED(8)   // an entry of SKDF
 #define SCHSM_TAG_OWN      0x85         // in what SELECT answers: options and version are its end
 
 // Options that the card was initialised with.
@@ -11311,7 +11312,8 @@ static const struct credential schsm_so_pin = {
 
 struct schsm {
     struct p15 p15;                     // first: p15_ functions take it for their own
-    bool listed;
+    bool listed;                        // has was filled once
+    bool current;                       // ... since the card was connected last
     bool no_chains;                     // QUIRK(CardContact): long data want extended length
     u8   has[SCHSM_KEYS];               // HAS_, READ_
     char serial[17];                    // of the device's certificate
@@ -11547,21 +11549,30 @@ static bool schsm_differs(const u8 a[SCHSM_KEYS], const u8 b[SCHSM_KEYS])
     return false;
 }
 
-// Reads the list, once; again when the card was connected anew. If it is another one then, what was
-// read is forgotten.
+// The card is not what it was: forgets what was read, and reads again what C_GetTokenInfo needs.
+static st schsm_begin_anew(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    TRY(p15dir_forget(card, &schsm->p15));
+    schsm->p15.odf_read = true;
+    card_pin(token)->asked = false;
+    return schsm_open(card, token, scratch);
+}
+
+// Reads the list, once; again when the card was connected anew. If it is another one then, or the
+// card was blank, all begins anew.
 static st schsm_refresh(struct card *card, struct token *token, struct scratch scratch)
 {
     struct schsm *schsm = token->state;
     u8 has[SCHSM_KEYS];
-    bool away = p15dir_was_away(card, &schsm->p15);
-    if (schsm->listed && !away) return ST_OK;
+    if (p15dir_was_away(card, &schsm->p15)) schsm->current = false;
+    if (schsm->current) return ST_OK;
     TRY(schsm_read_list(card, token, scratch, has));
-    if (schsm->listed && !schsm_differs(has, schsm->has)) return ST_OK;
-    if (schsm->listed) TRY(p15dir_forget(card, &schsm->p15));
-    schsm->p15.odf_read = true;
-    schsm->listed = true;
-    memcpy(schsm->has, has, sizeof has);
-    return schsm_open(card, token, scratch);
+    bool other = schsm->listed && (token->blank || schsm_differs(has, schsm->has));
+    if (other) TRY(schsm_begin_anew(card, token, scratch));
+    if (other || !schsm->listed) memcpy(schsm->has, has, sizeof has);
+    schsm->listed = schsm->current = true;
+    return ST_OK;
 }
 
 // ---- Entries of keys, certificates and data ----
@@ -11614,7 +11625,7 @@ static struct object *schsm_object_of(const struct card *card, const struct p15_
 // Makes a key of its entry. The file's number is the key's reference, whatever the entry says.
 static st schsm_add_key(struct card *card, struct token *token, u8 number, struct p15_entry *entry)
 {
-    bool secret = entry->tag != TLV_SEQUENCE && entry->tag != TLV_CONSTRUCTED(0);
+    bool secret = entry->tag == SCHSM_AES;
     struct p15_entry as = *entry;
     as.auth_id = BYTES_NONE;
     as.flags |= P15_PRIVATE;
@@ -11625,18 +11636,31 @@ static st schsm_add_key(struct card *card, struct token *token, u8 number, struc
     struct p15_key *key = object->state;
     object->ref = key->reference = number;
     if (!secret) return ST_OK;
-    object->secret_type = CKK_AES;                  // there are no others
-    object->secret_len = key->bits / 8;
+    bool sized = key->bits == 128 || key->bits == 192 || key->bits == 256;
+    object->secret_type = CKK_AES;
+    object->secret_len = sized ? key->bits / 8 : 0;
     object->unread = false;
+    return ST_OK;
+}
+
+// Makes a certificate of an entry and a file. It tells of no key: several may have its CKA_ID.
+static st schsm_add_certificate_in(struct card *card, struct token *token, enum schsm_kind kind,
+                                   u8 number, struct p15_entry *entry)
+{
+    const struct schsm *schsm = token->state;
+    struct p15_certificate *cert;
+    if (!schsm_lead_to(card, entry, kind, number)) return ST_ARENA_FULL;
+    entry->tag = TLV_SEQUENCE;
+    TRY(p15object_add_certificate(card, token, entry, false));
+    for (cert = schsm->p15.certificates; cert && cert->next; ) cert = cert->next;
+    if (cert) cert->id = BYTES_NONE;
     return ST_OK;
 }
 
 static st schsm_add_certificate(struct card *card, struct token *token, u8 number,
                                 struct p15_entry *entry)
 {
-    if (!schsm_lead_to(card, entry, SCHSM_OTHER_CERT, number)) return ST_ARENA_FULL;
-    entry->tag = TLV_SEQUENCE;
-    return p15object_add_certificate(card, token, entry, false);
+    return schsm_add_certificate_in(card, token, SCHSM_OTHER_CERT, number, entry);
 }
 
 // Private data are in files of another kind, which the card gives after the login only.
@@ -11671,10 +11695,9 @@ static st schsm_load_one(struct card *card, struct token *token, const struct sc
     struct p15_entry entry;
     u8 *has = &schsm->has[number];
     if ((*has & of->listed) != of->listed || *has & of->read) return ST_OK;
-    if (!p15dir_count_entry(card, &schsm->p15)) return ST_OK;
     TRY(card_reserve(card, 1));
     st s = schsm_read_entry(card, token, of->kind, number, scratch, &entry);
-    if (!s) s = of->add(card, token, number, &entry);
+    if (!s && p15dir_count_entry(card, &schsm->p15)) s = of->add(card, token, number, &entry);
     if (!s || s == ST_NOT_FOUND) *has |= of->read;
     return s == ST_NOT_FOUND ? ST_OK : s;
 }
@@ -11719,11 +11742,8 @@ static struct p15_certificate *schsm_certificate_of(struct card *card, struct to
     while (cert && !bytes_equal(cert->value.path.file, BYTES(SCHSM_CERT, key->reference)))
         cert = cert->next;
     if (cert || tlv_next(&rest, &record) || p15entry_parse(&record, &entry)) return cert;
-    entry.tag = TLV_SEQUENCE;
-    if (!schsm_lead_to(card, &entry, SCHSM_CERT, key->reference)) return NULL;
-    if (p15object_add_certificate(card, token, &entry, false)) return NULL;
-    for (cert = p15->certificates; cert->next; ) cert = cert->next;
-    cert->id = BYTES_NONE;              // it tells of no other key with the same CKA_ID
+    if (schsm_add_certificate_in(card, token, SCHSM_CERT, key->reference, &entry)) return NULL;
+    for (cert = p15->certificates; cert && cert->next; ) cert = cert->next;
     return cert;
 }
 

@@ -326,6 +326,22 @@ TEST(schsm_another_list)
     p15_end();
 }
 
+// A certificate with a key's CKA_ID that is not the key's own tells nothing of the key.
+TEST(schsm_certificate_of_a_namesake)
+{
+    schsm_begin();
+    CHECK_ST(cipher_start(), ST_OK);
+    schsm_key_with(1, SCHSM_RSA("a", "11"), BYTES_NONE);
+    schsm_listed(0xc806);
+    schsm_file(0xc806, p15_text("30(30(0c'other') 30(04:11) a1(30(30(04:))))"));
+    schsm_file(0xca06, schsm_certificate(SIM_RSA2048A));
+    CHECK_ST(schsm_insert(), ST_OK);
+    CHECK_ST(schsm_read_all(), ST_OK);
+    CHECK(p15_object(CKO_CERTIFICATE, 0x11) && p15_object(CKO_PRIVATE_KEY, 0x11)->key->bits == 1024);
+    CHECK(!p15_object(CKO_PRIVATE_KEY, 0x11)->x509);
+    p15_end();
+}
+
 // On trust only a list that names the device's key is one.
 TEST(schsm_list_on_trust)
 {
@@ -570,7 +586,7 @@ static struct schsm schsm_it;
 
 static void schsm_begin_key(const char *const *lines, enum alg_type type)
 {
-    schsm_it = (struct schsm){ .listed = true };
+    schsm_it = (struct schsm){ .listed = true, .current = true };
     p15dir_init(&schsm_it.p15, BYTES_NONE, P15_FLAT);
     p15_begin_key(lines, &schsm_it.p15, type, 512);
     if (test_failing) return;
@@ -782,6 +798,7 @@ static void test_schsm(void)
     RUN(schsm_keys_need_both);
     RUN(schsm_searches_read_little);
     RUN(schsm_another_list);
+    RUN(schsm_certificate_of_a_namesake);
     RUN(schsm_list_on_trust);
     RUN(schsm_objects);
     RUN(schsm_in_little_memory);
