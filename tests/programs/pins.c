@@ -68,22 +68,22 @@ static struct sim_card *make_bcd(void)
 }
 
 static const struct kind kinds[] = {
-    { "PIV", make_piv, "12345678", "87654321", "12345", 3, false, true, false },
-    { "generic", make_generic, "12345678", "87654321", "1234567", 3, true, true, false },
-    { "BCD", make_bcd, "12345678", "87654321", "1234567", 3, true, true, false },
+    { "PIV", make_piv, "12345678", "87654321", "12345", 3, false, true, false, false },
+    { "generic", make_generic, "12345678", "87654321", "1234567", 3, true, true, false, false },
+    { "BCD", make_bcd, "12345678", "87654321", "1234567", 3, true, true, false, false },
     { "IsoApplet", make_isoapplet, "1234567812345678", "8765432187654321", "123456781234567", 5,
-      false, false, true },
-    { "MyEID", make_myeid, "12345678", "87654321", "123", 10, false, false, false },
+      false, false, true, false },
+    { "MyEID", make_myeid, "12345678", "87654321", "123", 10, false, false, false, false },
     { "SmartCard-HSM", make_schsm, "3537363231383830", "0123456789abcdef", "353736323138383", 15,
       true, true, false, true },
     { "GIDS", make_gids, "12345678", "87654321", "123", 3, false, true, false, false },
-    { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false },
-    { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false },
-    { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false },
-    { "EstEID 2025", make_thales, "12345678", "87654321", "1234567", 3, true, true, false },
+    { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false, false },
+    { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false, false },
+    { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false, false },
+    { "EstEID 2025", make_thales, "12345678", "87654321", "1234567", 3, true, true, false, false },
 };
 static const struct kind belgian = { "Belgian eID", make_belpic, "123456789012", "210987654321",
-                                     "12345678901", 3, false, false, false };
+                                     "12345678901", 3, false, false, false, false };
 
 static CK_UTF8CHAR *text(const char *s) { return (CK_UTF8CHAR *)(uintptr_t)s; }
 

@@ -79,6 +79,7 @@ options_unused() {
         sub(/;.*/, "", line)
         n = split(line, part, /,/)
         for (i = 1; i <= n; i++) {
+            sub(/\[.*/, "", part[i])
             sub(/^.*[ *]/, "", part[i])
             name = struct
             sub(/ $/, "", name)
@@ -96,14 +97,14 @@ pass() { passed=$((passed + 1)); }
 fail() { failed=$((failed + 1)); echo "options.sh: $*"; }
 
 # It finds what it should: of two kinds of card with a field of one name, the one that nobody sets.
-printf '%s\n' 'struct sim_a_options {' '    bool one, two;      // both' '    unsigned of_a;' '    bool inside;' '};' > "$dir/sim_a.h"
+printf '%s\n' 'struct sim_a_options {' '    bool one, two;      // both' '    unsigned of_a;' '    bool inside;' '    int row[ROWS];' '};' > "$dir/sim_a.h"
 printf '%s\n' 'struct sim_b_options {' '    const char *one;' '};' > "$dir/sim_b.h"
 printf '%s\n' 'enum sim_fault {' '    SIM_NONE, SIM_NEVER_USED,     // as it says' '    SIM_USED' '};' \
     'void sim_reader_used(int reader);' 'int  sim_reader_unused(void);' > "$dir/sim_reader.h"
 printf '%s\n' 'struct sim_a_options o = { .one = true };      // not .two = true' \
     'struct sim_b_options p = { 0 }; struct sim_a_options q;' \
     'struct sim_b_options r; q.of_a = 2;' \
-    'with(&(struct sim_a_options){ .inside = true });' 'sim_reader_used(SIM_USED);' > "$dir/test.c"
+    'with(&(struct sim_a_options){ .inside = true, .row = { 1 } });' 'sim_reader_used(SIM_USED);' > "$dir/test.c"
 want='sim_a.h: no test uses sim_a_options.two
 sim_b.h: no test uses sim_b_options.one
 sim_reader.h: no test uses SIM_NEVER_USED
