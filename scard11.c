@@ -11315,7 +11315,7 @@ struct schsm {
     bool listed;                        // has was filled once
     bool current;                       // ... since the card was connected last
     bool no_chains;                     // QUIRK(CardContact): long data want extended length
-    u8   has[SCHSM_KEYS];               // HAS_, READ_
+    u8   has[SCHSM_KEYS];               // by number: enum schsm_has
     char serial[17];                    // of the device's certificate
 };
 
