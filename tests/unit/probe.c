@@ -104,7 +104,8 @@ TEST(probe_asks_each_driver_once_in_order)
 #define PROBE_7E    "00cb3fff 000003 5c017e 0000 > "
 #define PROBE_9A    "00cb3fff 000005 5c035fc105 0000 > "
 #define PROBE_PGP   "00a40400 06 d27600012401 00 > "
-#if SCARD11_OPENPGP
+#define PROBE_SEARCHES (SCARD11_OPENPGP && SCARD11_READER_SLOTS > 1)
+#if PROBE_SEARCHES
 #define PROBE_NO_PGP PROBE_PGP "6a82",
 #else
 #define PROBE_NO_PGP
@@ -128,7 +129,7 @@ TEST(probe_takes_piv)
     static const char *const whole[] = { PROBE_PIV "9000", PROBE_CHUID "6a82", PROBE_REST NULL };
     CHECK_ST(probe_script(whole), ST_OK);
     CHECK(card_it.token_count == 1 && card_it.tokens[0].driver == &driver_piv);
-    CHECK(card_it.sure == !SCARD11_OPENPGP);        // a no to another AID shows nothing
+    CHECK(card_it.sure == !PROBE_SEARCHES);        // a no to another AID shows nothing
     CHECK(card_it.current == &card_it.tokens[0]);
     probe_over();
 }
@@ -149,7 +150,7 @@ TEST(probe_asks_again_after_an_error)
     probe_over();
 }
 
-#if SCARD11_OPENPGP && SCARD11_READER_SLOTS > 1
+#if PROBE_SEARCHES
 // OpenPGP beside PIV is the second token, and the application that is selected then.
 TEST(probe_finds_two_applications)
 {
@@ -214,7 +215,7 @@ static void test_probe(void)
 #if SCARD11_PIV
     RUN(probe_takes_piv);
     RUN(probe_asks_again_after_an_error);
-#if SCARD11_OPENPGP && SCARD11_READER_SLOTS > 1
+#if PROBE_SEARCHES
     RUN(probe_finds_two_applications);
     RUN(probe_does_not_know_where_a_yes_led);
     RUN(probe_looks_before_it_selects);
