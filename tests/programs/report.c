@@ -441,12 +441,12 @@ TEST(cacs_are_shown_by_their_report)
 TEST(openpgp_cards_are_shown_by_their_report)
 {
     static const struct sim_openpgp_options all[] = {
-        { .second = false }, { .version = 0x0200, .keys = { SIM_RSA2048A, SIM_RSA2048B } },
+        { .second = false }, { .version = 0x0200, .sig = SIM_RSA2048A, .dec = SIM_RSA2048B },
         { .cardholder = true, .pieces = true, .short_only = true },
         { .bare_select = true, .bare = true },
         { .own_tag = true, .no_historical = true }, { .only_6e = true, .select_data_once = true },
         { .kdf = true, .no_certificate = 7 }, { .no_key = 2, .missing = true },
-        { .keys = { SIM_ED25519, SIM_X25519, SIM_P384A } } };
+        { .sig = SIM_ED25519, .dec = SIM_X25519, .aut = SIM_P384A } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         compare_both("OpenPGP", sim_openpgp_new(&all[i]));
 }
