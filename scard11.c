@@ -4711,6 +4711,24 @@ static void card_set_entry(struct card *card, struct object *object, bytes entry
     object->entry = entry;
 }
 
+// Serial and label of a token, from the last eight bytes of its number, as far as it has one.
+static void card_name(struct token *token, const char *what, bytes number)
+{
+    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
+    buf_put_hex(&serial, bytes_from(number, number.n > 8 ? number.n - 8 : 0));
+    buf_put_text(&label, what);
+    if (!serial.n) return;
+    buf_put_text(&label, " ");
+    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+}
+
+// driver->read, where list leaves nothing unread.
+static st card_read_nothing(struct card *card, struct object *object, struct scratch scratch)
+{
+    (void)card; (void)object; (void)scratch;
+    return ST_OK;
+}
+
 // ---- Credentials ----
 
 // The user's PIN; every token has one, if only to say that it is missing.
@@ -5062,6 +5080,15 @@ static st place_try_aid(struct card *card, bytes aid)
     tried->there = aid;
     tried->selects = card->link.selects;
     return ST_OK;
+}
+
+// A card may say yes to any AID, and stay where it was. Does its last answer say that there is no
+// such command there, as GET DATA?
+static bool place_is_elsewhere(const struct card *card)
+{
+    u16 sw = card->link.sw;
+    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED ||
+           sw == SW_NOWHERE;
 }
 
 // ---- Landmarks ----
@@ -8881,18 +8908,6 @@ static bytes piv_chuid_number(bytes chuid)
     return fascn;
 }
 
-// Serial and label of the token, from the last eight bytes of its number, as far as it has one.
-static void piv_name(struct token *token, bytes number)
-{
-    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    size_t start = number.n > 8 ? number.n - 8 : 0;
-    buf_put_hex(&serial, bytes_from(number, start));
-    buf_put_text(&label, "PIV");
-    if (!serial.n) return;
-    buf_put_text(&label, " ");
-    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
-}
-
 // Is the global PIN the one to ask for? SP 800-73 part 1, 3.3.2, first byte: 40 there is the
 // application's PIN, 20 there is the global one; second byte 20: the global one is the primary.
 static bool piv_prefers_global(bytes discovery)
@@ -8966,7 +8981,7 @@ static st piv_read_chuid(struct card *card, struct token *token, struct scratch 
         piv_without_chuid(piv);
         if (piv->quirks & PIV_YUBICO) TRY(piv_read_serial(card, token, &scratch, &value));
     }
-    piv_name(token, value);
+    card_name(token, "PIV", value);
     piv->chuid_read = true;
     return ST_OK;
 }
@@ -9020,14 +9035,6 @@ static st piv_selected(struct card *card, struct token *token, struct scratch sc
     return ST_NOT_FOUND;
 }
 
-// A card may say yes to any AID, and stay where it was: there is no GET DATA there.
-static bool piv_is_elsewhere(const struct card *card)
-{
-    u16 sw = card->link.sw;
-    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED ||
-           sw == SW_NOWHERE;
-}
-
 // Before a secret is sent: which PIN is meant. Who answers that is the application, so this costs
 // no more than the SELECT that else would have to come here.
 static st piv_learn(struct card *card, struct token *token, struct scratch scratch)
@@ -9059,7 +9066,7 @@ static st piv_probe(struct card *card, struct token *token, struct scratch scrat
     if (s == ST_LOST) return ST_NOT_MINE;
     if (s) return s;
     TRY(piv_read_chuid(card, token, scratch));
-    if (!piv->mark.known && piv_is_elsewhere(card)) return ST_NOT_MINE;
+    if (!piv->mark.known && place_is_elsewhere(card)) return ST_NOT_MINE;
     piv->discovery_later = !(piv->quirks & PIV_ONE_PIN);
     if (!piv->mark_small || card->shared) TRY(piv_learn(card, token, scratch));
     return piv_read_tries(card, token, scratch);
@@ -12617,10 +12624,10 @@ struct gids_named {
 static const struct gids_named gids_card_id = { "", "cardid", { 0xa012, 0xdf20 } };
 static const struct gids_named gids_map = { "mscp", "cmapfile", { 0xa010, 0xdf23 } };
 
-// The lower half of the algorithm, by the size of a key.
-static const struct gids_kind { u8 number; enum alg_type type; u32 bits; } gids_kinds[] = {
-    { 0x06, ALG_RSA, 1024 }, { 0x07, ALG_RSA, 2048 }, { 0x08, ALG_RSA, 3072 },
-    { 0x09, ALG_RSA, 4096 }, { 0x0c, ALG_EC, 256 }, { 0x0d, ALG_EC, 384 }, { 0x0e, ALG_EC, 521 },
+// The lower half of the algorithm, by the size of a key. curve NULL: RSA.
+static const struct gids_kind { u8 number; u32 bits; const char *curve; } gids_kinds[] = {
+    { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x08, 3072, NULL }, { 0x09, 4096, NULL },
+    { 0x0c, 256, "P-256" }, { 0x0d, 384, "P-384" }, { 0x0e, 521, "P-521" },
 };
 
 // QUIRK(GIDS): an empty VERIFY tells the tries left, logged in or not.
@@ -12849,14 +12856,11 @@ static st gids_begin(struct card *card, struct token *token)
     return ST_OK;
 }
 
-// Names the token by the last eight bytes of the card's identifier, which no other card has.
+// Names the token by the card's identifier, which no other card has.
 static st gids_take_id(struct token *token, struct gids_file where, bytes id)
 {
     struct gids *gids = token->state;
-    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    buf_put_hex(&serial, bytes_from(id, id.n > 8 ? id.n - 8 : 0));
-    buf_put_text(&label, "GIDS ");
-    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
+    card_name(token, "GIDS", id);
     gids->mark.unique = true;
     token->landmark = token->identity = &gids->mark;
     return place_note(&gids->mark, (u32)where.file << 16 | where.object, id);
@@ -12884,14 +12888,6 @@ static st gids_selected(struct card *card, struct token *token, struct scratch s
     return s || !id.n ? ST_NOT_FOUND : gids_take_id(token, gids_card_id.usual, id);
 }
 
-// A card may say yes to any AID, and stay where it was: there is no GET DATA there.
-static bool gids_is_elsewhere(const struct card *card)
-{
-    u16 sw = card->link.sw;
-    return sw == SW_NO_INS || sw == SW_NO_CLA || sw == SW_NOT_SELECTED || sw == SW_NOT_ALLOWED ||
-           sw == SW_NOWHERE;
-}
-
 // Is it a GIDS card? Also reads what C_GetTokenInfo needs, in the same transaction.
 static st gids_probe(struct card *card, struct token *token, struct scratch scratch)
 {
@@ -12902,7 +12898,7 @@ static st gids_probe(struct card *card, struct token *token, struct scratch scra
     if (s) return s;
     place_arrived(card, token);
     TRY(gids_read_id(card, token, scratch));
-    if (token->blank && gids_is_elsewhere(card)) return ST_NOT_MINE;
+    if (token->blank && place_is_elsewhere(card)) return ST_NOT_MINE;
     return secret_read_tries(card, token, scratch);
 }
 
@@ -13046,8 +13042,6 @@ static st gids_read_certificate(struct card *card, struct token *token,
 // A public key as the card gives it; still in the answer.
 static st gids_parse_key(const struct gids_container *container, bytes value, struct alg_key *key)
 {
-    static const struct { u32 bits; const char *name; } curves[] = {
-        { 256, "P-256" }, { 384, "P-384" }, { 521, "P-521" } };
     bytes modulus, exponent, point;
     if (tlv_find(value, GIDS_TAG_MODULUS, &modulus) &&
         tlv_find(value, GIDS_TAG_EXPONENT, &exponent)) {
@@ -13055,10 +13049,10 @@ static st gids_parse_key(const struct gids_container *container, bytes value, st
         return ST_OK;
     }
     if (!tlv_find(value, GIDS_TAG_POINT, &point)) return ST_PROTOCOL;
-    for (size_t i = 0; i < COUNT(curves); i++)
-        if (curves[i].bits == container->bits)
+    for (size_t i = 0; i < COUNT(gids_kinds); i++)
+        if (gids_kinds[i].curve && gids_kinds[i].bits == container->bits)
             *key = (struct alg_key){ .type = ALG_EC, .point = point,
-                                     .curve = alg_curve_named(curves[i].name) };
+                                     .curve = alg_curve_named(gids_kinds[i].curve) };
     return key->curve ? ST_OK : ST_PROTOCOL;
 }
 
@@ -13168,21 +13162,17 @@ static st gids_list(struct card *card, struct token *token, const struct query *
     return ST_OK;
 }
 
-// Nothing is left unread.
-static st gids_read(struct card *card, struct object *object, struct scratch scratch)
-{
-    (void)card; (void)object; (void)scratch;
-    return ST_OK;
-}
-
 // ---- Keys ----
 
 // The lower half of the algorithm; 0: there is none for such a key.
 static u8 gids_kind_of(const struct alg_key *key)
 {
-    for (size_t i = 0; i < COUNT(gids_kinds); i++)
-        if (gids_kinds[i].type == key->type && gids_kinds[i].bits == key->bits)
-            return gids_kinds[i].number;
+    for (size_t i = 0; i < COUNT(gids_kinds); i++) {
+        const struct gids_kind *kind = &gids_kinds[i];
+        bool is = kind->curve ? key->curve == alg_curve_named(kind->curve)
+                              : key->type == ALG_RSA && key->bits == kind->bits;
+        if (is) return kind->number;
+    }
     return 0;
 }
 
@@ -13271,7 +13261,7 @@ static const struct driver driver_gids = {
     .probe   = gids_probe,
     .open    = secret_read_tries,
     .list    = gids_list,
-    .read    = gids_read,
+    .read    = card_read_nothing,
     .select  = gids_select,
     .landmark = gids_landmark,
     .login   = gids_login,
@@ -13621,17 +13611,6 @@ static st cac_landmark(struct card *card, struct token *token, u32 ref, struct s
 
 // ---- Finding out ----
 
-// Names the token by the last eight bytes of its number.
-static void cac_name(struct token *token, bytes number)
-{
-    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    buf_put_hex(&serial, bytes_from(number, number.n > 8 ? number.n - 8 : 0));
-    buf_put_text(&label, "CAC");
-    if (!serial.n) return;
-    buf_put_text(&label, " ");
-    buf_put(&label, bytes_from(buf_bytes(&serial), serial.n > 8 ? serial.n - 8 : 0));
-}
-
 // A card without a CCC that names keys: the ACA's applets, or those that are asked for. The first
 // one's buffer shows that they are, and is the token's number.
 static st cac_find_without_ccc(struct card *card, struct token *token, struct scratch scratch)
@@ -13652,7 +13631,7 @@ static st cac_find_without_ccc(struct card *card, struct token *token, struct sc
     if (s == ST_NOT_FOUND) return ST_OK;                // an applet without a certificate
     if (s) return s;
     TRY(cac_note(cac, 0, first));
-    cac_name(token, bytes_of(cac->mark.digest, 8));
+    card_name(token, "CAC", bytes_of(cac->mark.digest, 8));
     return ST_OK;
 }
 
@@ -13679,7 +13658,7 @@ static st cac_probe(struct card *card, struct token *token, struct scratch scrat
     st s = place_try_aid(card, bytes_of(cac_ccc, sizeof cac_ccc));
     if (!s) s = cac_read_ccc(card, cac, scratch, &id);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
-    cac_name(token, id);
+    card_name(token, "CAC", id);
     s = cac->key_count ? ST_OK : cac_find_without_ccc(card, token, scratch);
     if (s == ST_NOT_FOUND) return ST_NOT_MINE;
     if (s) return s;
@@ -13704,13 +13683,6 @@ static st cac_login(struct card *card, struct token *token, struct credential *p
     if (s) return ST_OK;
     cac->home = bytes_of(cac_aca, sizeof cac_aca);
     place_arrived(card, token);
-    return ST_OK;
-}
-
-// There is nothing to ask: the tries cannot be read.
-static st cac_open(struct card *card, struct token *token, struct scratch scratch)
-{
-    (void)card; (void)token; (void)scratch;
     return ST_OK;
 }
 
@@ -13778,13 +13750,6 @@ static st cac_list(struct card *card, struct token *token, const struct query *q
         if (!named || cac->keys[i].sought) continue;
         TRY(cac_list_key(card, token, &cac->keys[i], scratch));
     }
-    return ST_OK;
-}
-
-// Nothing is left unread.
-static st cac_read(struct card *card, struct object *object, struct scratch scratch)
-{
-    (void)card; (void)object; (void)scratch;
     return ST_OK;
 }
 
@@ -13874,9 +13839,9 @@ static const struct driver driver_cac = {
     .name    = "CAC",
     .public_certificates = true,    // GSC-IS 2.1, appendix D: certificates are read always
     .probe   = cac_probe,
-    .open    = cac_open,
+    .open    = secret_read_tries,   // which cannot be asked for
     .list    = cac_list,
-    .read    = cac_read,
+    .read    = card_read_nothing,
     .select  = cac_select,
     .landmark = cac_landmark,
     .login   = cac_login,

@@ -8,7 +8,7 @@ static struct token piv_t;
 static void piv_named(bytes chuid)
 {
     memset(&piv_t, 0, sizeof piv_t);
-    piv_name(&piv_t, piv_chuid_number(chuid));
+    card_name(&piv_t, "PIV", piv_chuid_number(chuid));
 }
 
 TEST(piv_names_a_token_by_its_chuid)
