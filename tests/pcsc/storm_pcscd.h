@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <winscard.h>
 
-#define CARDS       5                   // for each reader: two sets of PIV keys, and others
+#define CARDS       (STORM_KINDS + 1)   // for each reader: two sets of PIV keys, and others
 #define OUT_NS      (12u * NS_MS)
 
 static unsigned world_turns = 1610;     // over 400 insertions in each reader

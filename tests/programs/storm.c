@@ -229,7 +229,7 @@ static void check_card(CK_SLOT_ID slot, const struct truth *t)
     sign_rsa(w, &k);
     sign_ec(w, &k, is_piv(&k) ? 4 : 2);
     derive(w, &k);
-    if (storm.signatures + storm.secrets != before + 2 + is_piv(&k))
+    if (storm.signatures + storm.secrets != before + 1 + storm_has_ec(k.set) + is_piv(&k))
         judge_count(STATE, "slot %lu: a card that does not work", slot);
     CALL(w, C_CloseSession, k.session);
 }
@@ -282,6 +282,9 @@ static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds
     printf("%lu calls, %lu sessions, %lu signatures, %lu derived keys, %lu old handles refused, "
            "%lu ends and beginnings of the library, %u commands\n", storm.calls, storm.sessions,
            storm.signatures, storm.secrets, storm.refused_old, cycles, storm_cards.commands);
+    for (int i = 0; i < STORM_KINDS; i++)
+        printf("%s %s %lu", i ? "," : "RSA signatures:", storm_kind_names[i], storm.of_kind[i]);
+    printf("\n");
     printf("an event is reported after %.2f ms (median), %.2f ms (99 of 100), %.2f ms (most)\n",
            latency_ms(&judge.latencies, 0.5), latency_ms(&judge.latencies, 0.99),
            latency_ms(&judge.latencies, 1));

@@ -2,22 +2,27 @@
 // of it. SPDX-License-Identifier: 0BSD
 //
 // A stamped card is a simulated card that is given a number at each insertion, its stamp. The stamp
-// is in the last 8 bytes of its certificates, in its CHUID or serial number, in the secrets that it agrees on, and it is the PIN;
-// which insertion made an elliptic curve signature is written down. So whoever holds data or a
+// is in the last 8 bytes of its certificates, in its CHUID or serial number, in the secrets that it
+// agrees on, and it is the PIN; which insertion made an elliptic curve signature is written down. So whoever holds data or a
 // signature can say which card in which insertion gave it, without asking the library. A PIN that
 // is not the stamp's was meant for another card: it is counted, and costs no try.
 //
 // PIV cards: 9A RSA-2048, 9C P-256 (PIN each time), 9D P-256 for ECDH, 9E P-256 (no PIN). RSA
-// signatures of a few texts are kept, so that they cost the card nothing. Of the others, IsoApplet,
-// MyEID and one that is as the standards say, without a serial number, two keys are used: 01 RSA-2048,
-// 02 P-256. A set of cards is of one kind and has the same keys; the set is 2 * kind, and 1 for the other keys.
+// signatures of a few texts are kept, so that they cost the card nothing. Of IsoApplet, MyEID and one
+// that is as the standards say, without a serial number, two keys are used: 01 RSA-2048, 02 P-256; of
+// the others 01 RSA-2048. A set of cards is of one kind and has the same keys; the set is 2 * kind,
+// and 1 for the other keys.
 #ifndef STORM_CARD_H
 #define STORM_CARD_H
 
+#include "../sim/sim_cac.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_piv.h"
+#include "../sim/sim_schsm.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,15 +31,20 @@
 #define STORM_KEPT  64                  // RSA signatures
 #define STORM_MADE  8192                // elliptic curve signatures
 
-enum storm_kind { STORM_PIV, STORM_ISOAPPLET, STORM_GENERIC, STORM_MYEID, STORM_KINDS };
+enum storm_kind { STORM_PIV, STORM_ISOAPPLET, STORM_GENERIC, STORM_MYEID, STORM_OPENPGP, STORM_CAC,
+                  STORM_SCHSM, STORM_GIDS, STORM_KINDS };
+
+static const char *const storm_kind_names[STORM_KINDS] = { "PIV", "IsoApplet", "generic", "MyEID",
+    "OpenPGP", "CAC", "SmartCard-HSM", "GIDS" };
 
 struct storm_card {
     struct sim_card card;
     struct sim_card *base;
-    struct sim_fs *fs;                  // of all kinds but PIV
+    struct sim_fs *fs;                  // of those that have a file system
     int set;
     uint64_t stamp;
     uint8_t stamp_bytes[8];
+    uint64_t first_half;                // of what a CAC signs, as its hash
 };
 
 static const enum sim_key storm_rsa[2] = { SIM_RSA2048A, SIM_RSA2048B };
@@ -46,6 +56,14 @@ static struct {
     struct { uint64_t tail, stamp; } made[STORM_MADE];
     unsigned made_at, stray_pins, commands;
 } storm_cards = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static inline bool storm_has_files(int set)
+{
+    return set / 2 != STORM_PIV && set / 2 != STORM_OPENPGP && set / 2 != STORM_CAC;
+}
+
+// Is key 02 of a curve?
+static inline bool storm_has_ec(int set) { return set / 2 <= STORM_MYEID; }
 
 static inline void storm_put64(uint8_t *p, uint64_t v)
 {
@@ -83,18 +101,20 @@ static inline unsigned storm_logged_in(struct storm_card *c, uint8_t *rsp, size_
     return storm_sw(rsp, c->base->apdu(c->base, ask, sizeof ask, rsp, room));
 }
 
-static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, uint8_t *rsp,
-                                  size_t room)
+// The card itself has 123456, in so many bytes.
+static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, size_t size,
+                                  uint8_t *rsp, size_t room)
 {
-    static const uint8_t right[] = { 0x00, 0x20, 0x00, 0x80, 8, '1', '2', '3', '4', '5', '6', 0xff,
-                                     0xff };
+    uint8_t right[13] = { 0x00, 0x20, 0x00, cmd[3], (uint8_t)size, '1', '2', '3', '4', '5', '6',
+                          0xff, 0xff };
     char pin[24];
     storm_pin(c->stamp, pin);
-    if (!memcmp(cmd + 5, pin, 8)) return c->base->apdu(c->base, right, sizeof right, rsp, room);
+    if (!memcmp(cmd + 5, pin, 8)) return c->base->apdu(c->base, right, 5 + size, rsp, room);
     pthread_mutex_lock(&storm_cards.lock);
     storm_cards.stray_pins++;
     pthread_mutex_unlock(&storm_cards.lock);
-    printf("a PIN reached another card: %.8s came to insertion %s\n", (const char *)cmd + 5, pin);
+    printf("a PIN reached another card: %.8s came to insertion %s (%s)\n", (const char *)cmd + 5, pin,
+           storm_kind_names[c->set / 2]);
     return storm_say(rsp, 0x63c2);
 }
 
@@ -107,8 +127,8 @@ static inline size_t storm_verify_fs(struct storm_card *c, const uint8_t *cmd, s
     pthread_mutex_lock(&storm_cards.lock);
     storm_cards.stray_pins++;
     pthread_mutex_unlock(&storm_cards.lock);
-    printf("a PIN reached another card: %.8s came to insertion %s\n", (const char *)cmd + 5,
-           c->fs->pins[0].now);
+    printf("a PIN reached another card: %.8s came to insertion %s (%s)\n", (const char *)cmd + 5,
+           c->fs->pins[0].now, storm_kind_names[c->set / 2]);
     return storm_say(rsp, 0x63c2);
 }
 
@@ -124,12 +144,21 @@ static inline size_t storm_agree(struct storm_card *c, uint8_t *rsp, size_t room
     return 36 + storm_say(rsp + 36, 0x9000);
 }
 
-// The same text gives the same RSA signature, so it need not be made again.
-static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, size_t n,
-                                    uint8_t *rsp, size_t room)
+// FNV-1a, which goes on from where it was.
+static inline uint64_t storm_hash(uint64_t hash, const uint8_t *p, size_t n)
 {
-    uint64_t hash = 14695981039346656037u + (uint64_t)c->set;
-    for (size_t i = 0; i < n; i++) hash = (hash ^ cmd[i]) * 1099511628211u;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ p[i]) * 1099511628211u;
+    return hash;
+}
+
+static inline uint64_t storm_hash_of(const struct storm_card *c, const uint8_t *p, size_t n)
+{
+    return storm_hash(14695981039346656037u + (uint64_t)c->set, p, n);
+}
+
+// The answer that was kept; 0: none.
+static inline size_t storm_kept(uint64_t hash, uint8_t *rsp)
+{
     unsigned at = (unsigned)(hash >> 32) % STORM_KEPT;
     size_t len = 0;
     pthread_mutex_lock(&storm_cards.lock);
@@ -138,8 +167,12 @@ static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, si
         memcpy(rsp, storm_cards.kept[at].answer, len);
     }
     pthread_mutex_unlock(&storm_cards.lock);
-    if (len) return len;
-    len = c->base->apdu(c->base, cmd, n, rsp, room);
+    return len;
+}
+
+static inline size_t storm_keep(uint64_t hash, const uint8_t *rsp, size_t len)
+{
+    unsigned at = (unsigned)(hash >> 32) % STORM_KEPT;
     if (storm_sw(rsp, len) != 0x9000 || len > sizeof storm_cards.kept[0].answer) return len;
     pthread_mutex_lock(&storm_cards.lock);
     storm_cards.kept[at].hash = hash;
@@ -147,6 +180,76 @@ static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, si
     memcpy(storm_cards.kept[at].answer, rsp, len);
     pthread_mutex_unlock(&storm_cards.lock);
     return len;
+}
+
+// The same text gives the same RSA signature, so it need not be made again.
+static inline size_t storm_sign_rsa(struct storm_card *c, const uint8_t *cmd, size_t n,
+                                    uint8_t *rsp, size_t room)
+{
+    uint64_t hash = storm_hash_of(c, cmd, n);
+    size_t len = storm_kept(hash, rsp);
+    return len ? len : storm_keep(hash, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
+}
+
+// The same of a CAC, whose block comes in two commands (P1 80: more follow). What the card has of
+// it is forgotten at any other command.
+static inline size_t storm_sign_cac(struct storm_card *c, const uint8_t *cmd, size_t n,
+                                    uint8_t *rsp, size_t room)
+{
+    static const uint8_t status[] = { 0x00, 0x20, 0x00, 0x00 };
+    uint8_t said[2 + 256];
+    if (cmd[2]) {
+        size_t len = c->base->apdu(c->base, cmd, n, rsp, room);
+        c->first_half = storm_sw(rsp, len) == 0x9000 ? storm_hash_of(c, cmd, n) : 0;
+        return len;
+    }
+    uint64_t hash = storm_hash(c->first_half, cmd, n);
+    size_t len = c->first_half ? storm_kept(hash, rsp) : 0;
+    if (!len) return storm_keep(hash, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
+    size_t got = c->base->apdu(c->base, status, sizeof status, said, sizeof said);
+    return storm_sw(said, got) == 0x9000 ? len : storm_say(rsp, 0x6985);
+}
+
+// An OpenPGP card's AID has its serial number, and stands in several answers; a certificate is a
+// whole answer.
+static inline size_t storm_stamp_openpgp(const struct storm_card *c, const uint8_t *cmd,
+                                         uint8_t *rsp, size_t len)
+{
+    static const uint8_t aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+    bool certificate = cmd[1] == 0xca && cmd[2] == 0x7f && cmd[3] == 0x21 && len > 300;
+    for (size_t i = 0; i + 16 < len; i++)
+        if (!memcmp(rsp + i, aid, sizeof aid)) memcpy(rsp + i + 10, c->stamp_bytes + 4, 4);
+    if (certificate) memcpy(rsp + len - 10, c->stamp_bytes, 8);
+    return len;
+}
+
+static inline size_t storm_openpgp(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                   size_t room)
+{
+    if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, 6, rsp, room);
+    return storm_stamp_openpgp(c, cmd, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
+}
+
+// A GIDS card's certificate is a whole answer, and so is its identifier (DF20).
+static inline size_t storm_stamp_gids(const struct storm_card *c, uint8_t *rsp, size_t len)
+{
+    for (size_t i = 0; i + 20 < len; i++) {
+        size_t n = (size_t)rsp[i + 2] << 8 | rsp[i + 3];
+        if (!memcmp(rsp + i, "\xdf\x20\x10", 3)) memcpy(rsp + i + 11, c->stamp_bytes, 8);
+        if (memcmp(rsp + i, "\x30\x82", 2) || n < 300 || i + 4 + n + 2 > len) continue;
+        memcpy(rsp + i + 4 + n - 8, c->stamp_bytes, 8);
+        return len;
+    }
+    return len;
+}
+
+static inline size_t storm_cac(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                               size_t room)
+{
+    if (n == 13 && cmd[1] == 0x20) return storm_verify(c, cmd, 8, rsp, room);
+    if (n > 5 && cmd[1] == 0x42) return storm_sign_cac(c, cmd, n, rsp, room);
+    c->first_half = 0;
+    return c->base->apdu(c->base, cmd, n, rsp, room);
 }
 
 // 9A
@@ -201,11 +304,17 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     struct storm_card *c = (struct storm_card *)card;
     card->apdus++;
     __atomic_add_fetch(&storm_cards.commands, 1, __ATOMIC_RELAXED);
+    if (c->set / 2 == STORM_OPENPGP) return storm_openpgp(c, cmd, n, rsp, room);
+    if (c->set / 2 == STORM_CAC) return storm_cac(c, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
+    if (c->set / 2 == STORM_GIDS)
+        return storm_stamp_gids(c, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
+    if (c->fs && n > 5 && cmd[1] == 0x68 && c->fs->selected && c->fs->pins[0].verified)
+        return storm_sign_rsa(c, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e)
         return storm_sign_fs(c, cmd, n, rsp, room);
     if (c->fs) return c->base->apdu(c->base, cmd, n, rsp, room);
-    if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, rsp, room);
+    if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, 8, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9d) return storm_agree(c, rsp, room);
     if (n > 5 && cmd[1] == 0x87 && cmd[3] == 0x9a) return storm_sign_9a(c, cmd, n, rsp, room);
     if (n > 5 && cmd[1] == 0x87) return storm_sign_ec(c, cmd, n, rsp, room);
@@ -243,13 +352,23 @@ static inline void storm_stamp_serial(struct sim_fs_file *f, const uint8_t stamp
     memcpy(f->data + at + 2 + n - part, stamp + 8 - part, part);
 }
 
-// The certificates of a card with files are DER in the files 34xx.
+// A SmartCard-HSM is told from others by the first certificate in 2F02.
+static inline void storm_stamp_device(struct sim_fs_file *f, const uint8_t stamp[8])
+{
+    if (f->data_len < 100 || memcmp(f->data, "\x7f\x21\x81", 3)) return;
+    size_t n = 4 + (size_t)f->data[3];
+    if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);
+}
+
+// The certificates of a card with files are DER in the files 34xx, of a SmartCard-HSM in CExx.
 static inline void storm_stamp_files(struct sim_fs_file *df, const uint8_t stamp[8])
 {
     for (struct sim_fs_file *f = df->child; f; f = f->next) {
         if (f->type == SIM_DF) storm_stamp_files(f, stamp);
         else if (f->fid == 0x5032) storm_stamp_serial(f, stamp);
-        else if (f->fid >> 8 == 0x34 && f->data_len > 300 && !memcmp(f->data, "\x30\x82", 2)) {
+        else if (f->fid == 0x2f02) storm_stamp_device(f, stamp);
+        else if ((f->fid >> 8 == 0x34 || f->fid >> 8 == 0xce) && f->data_len > 300 &&
+                 !memcmp(f->data, "\x30\x82", 2)) {
             size_t n = 4 + ((size_t)f->data[2] << 8 | f->data[3]);
             if (n <= f->data_len) memcpy(f->data + n - 8, stamp, 8);
         }
@@ -298,9 +417,19 @@ static inline struct storm_card *storm_card_new(int set)
         c->base = storm_generic(other); break;
     case STORM_MYEID:
         c->base = sim_myeid_new(&(struct sim_myeid_options){ .second = other, .two = true }); break;
+    case STORM_OPENPGP:
+        c->base = sim_openpgp_new(&(struct sim_openpgp_options){ .second = other }); break;
+    case STORM_CAC:
+        c->base = sim_cac_new(&(struct sim_cac_options){ .second = other, .whole = true,
+                                                         .stamp = c->stamp_bytes }); break;
+    case STORM_SCHSM:
+        c->base = sim_schsm_new(&(struct sim_schsm_options){ .second = other, .two = true }); break;
+    case STORM_GIDS:
+        c->base = sim_gids_new(&(struct sim_gids_options){ .second = other, .plain = true,
+                                                           .extended = true }); break;
     default: c->base = storm_piv(c->stamp_bytes, other);
     }
-    if (set / 2 != STORM_PIV) c->fs = (struct sim_fs *)c->base;
+    if (storm_has_files(set)) c->fs = (struct sim_fs *)c->base;
     c->set = set;
     c->card = *c->base;
     c->card.apdu = storm_apdu;

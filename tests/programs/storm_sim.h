@@ -5,7 +5,7 @@
 
 #include "storm_worker.h"
 
-#define CARDS       (4 * READERS)
+#define CARDS       (4 * (STORM_KINDS - 1))
 static unsigned world_turns = 400;
 static const unsigned world_readers = READERS;
 

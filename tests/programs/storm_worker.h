@@ -43,6 +43,7 @@ static struct {
     pthread_mutex_t ending;             // held while the library ends and begins anew
     unsigned workers, reader_count;
     struct worker worker[WORKERS + 4];
+    unsigned long of_kind[STORM_KINDS]; // RSA signatures
     unsigned long signatures, secrets, refused_old, sessions, calls;
     uint64_t texts;
 } storm = { .ending = PTHREAD_MUTEX_INITIALIZER };
@@ -180,6 +181,7 @@ static void sign_rsa(struct worker *w, struct kept *k)
     hold_against(w, k, "RSA signature");
     if (!scene_good(storm_rsa[k->set & 1], text, sizeof text, sig, n))
         judge_count(FOREIGN, "RSA signature with %llu", (unsigned long long)k->stamp);
+    add(&storm.of_kind[k->set / 2]);
     add(&storm.signatures);
 }
 
@@ -193,7 +195,7 @@ static void sign_ec(struct worker *w, const struct kept *k, CK_BYTE id)
     char pin[24];
     storm_put64(text, __atomic_add_fetch(&storm.texts, 1, __ATOMIC_RELAXED));
     storm_pin(k->stamp, pin);
-    if (!is_piv(k) && id != 2) return;
+    if (!storm_has_ec(k->set) || (!is_piv(k) && id != 2)) return;
     if (find(w, k->session, CKO_PRIVATE_KEY, id, &key) || !key) return;
     if (CALL(w, C_SignInit, k->session, &m, key)) return;
     if (id == 2 && is_piv(k) &&

@@ -125,6 +125,15 @@ static size_t gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
     return room - z.avail_out;
 }
 
+// A certificate is another one: its serial number, of 20 bytes at the front, and its end say so.
+static void stamp_certificate(uint8_t *der, size_t n, const uint8_t stamp[8])
+{
+    enum { SERIAL = 8 };                    // after two heads of four bytes
+    if (der[SERIAL] != 0x02 || der[SERIAL + 1] != 20) abort();
+    memcpy(der + SERIAL + 2 + 20 - 8, stamp, 8);
+    memcpy(der + n - 8, stamp, 8);
+}
+
 static void fill_pki(const struct cac *v, struct applet *t)
 {
     const struct sim_key_data *d = sim_key_data(t->key);
@@ -134,7 +143,7 @@ static void fill_pki(const struct cac *v, struct applet *t)
     if (v->o.gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
     if (!v->o.certificate_first) add(t, 0x71, &info, 1);
     add(t, 0x70, p, n);
-    if (v->o.stamp) memcpy(t->values + t->values_len - 8, v->o.stamp, 8);
+    if (v->o.stamp) stamp_certificate(t->values + t->values_len - n, n, v->o.stamp);
     if (v->o.certificate_first) add(t, 0x71, &info, 1);
     add(t, 0x72, NULL, 0);                  // MSCUID
     add(t, 0xfe, NULL, 0);
@@ -319,6 +328,7 @@ static unsigned select_applet(struct cac *v, const struct sim_command *c, struct
     struct applet *found = find_applet(v, c);
     if (!found && v->o.lost_by_failure) v->now = NULL;
     if (!found) return 0x6a82;
+    if (v->o.stamp) fill(v);                // it may be another one now
     v->now = found;
     aid_of(found, aid);
     if ((c->p2 & 0x0c) == 0x0c) return 0x9000;
@@ -460,7 +470,6 @@ static void cac_reset(struct sim_card *card)
     leave(v);
     v->piv_now = false;
     if (v->piv) v->piv->reset(v->piv);
-    if (v->o.stamp) fill(v);                // it may be another one now
     sim_line_reset(&v->line);
 }
 

@@ -25,7 +25,8 @@ struct sim_cac_options {
     bool login_of_applet;           // a login is good for the applet that was selected
     bool tries_untold;              // a wrong PIN is 6985, as a key without login
     bool no_change;                 // CHANGE REFERENCE DATA is not known
-    const uint8_t *stamp;           // 8 bytes that end each certificate and the CUID; NULL: none
+    const uint8_t *stamp;           // 8 bytes that end each certificate, its serial number and
+                                    // the CUID; NULL: none
     bool lost_by_failure;           // a SELECT that finds nothing leaves nothing selected
 };
 
