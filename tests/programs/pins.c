@@ -11,6 +11,7 @@
 #include "../sim/sim_gids.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_pinpad.h"
 #include "../sim/sim_schsm.h"
 #if SCARD11_READER == SCARD11_READER_PCSC
@@ -40,6 +41,8 @@ static struct sim_card *make_schsm(void)     { return sim_schsm_new(NULL); }
 static struct sim_card *make_esteid(void)    { return sim_esteid_new(NULL); }
 static struct sim_card *make_fineid(void)    { return sim_fineid_new(NULL); }
 static struct sim_card *make_belpic(void)    { return sim_belpic_new(NULL); }
+
+static struct sim_card *make_openpgp(void)   { return sim_openpgp_new(NULL); }
 
 static struct sim_card *make_latvian(void)
 {
@@ -77,6 +80,7 @@ static const struct kind kinds[] = {
     { "SmartCard-HSM", make_schsm, "3537363231383830", "0123456789abcdef", "353736323138383", 15,
       true, true, false, true },
     { "GIDS", make_gids, "12345678", "87654321", "123", 3, false, true, false, false },
+    { "OpenPGP", make_openpgp, "12345678", "87654321", "1234567", 3, true, true, false, false },
     { "EstEID", make_esteid, "12345678", "87654321", "1234567", 3, true, true, false, false },
     { "Latvian eID", make_latvian, "12345678", "87654321", "1234567", 3, true, true, false, false },
     { "FinEID", make_fineid, "12345678", "87654321", "1234567", 5, true, true, false, false },
@@ -718,12 +722,13 @@ static void pad_login(void)
     CHECK(!(token_flags() & CKF_USER_PIN_COUNT_LOW));
     CHECK_EQ(state(session), CKS_RW_USER_FUNCTIONS);
     CHECK_RV(login_at_pad(session, CKU_USER), CKR_USER_ALREADY_LOGGED_IN);
-    CHECK_EQ(pad.entries, 5);
+    unsigned entries = kind->make == make_openpgp ? 6 : 5;      // its PIN has two references
+    CHECK_EQ(pad.entries, entries);
     CHECK_EQ(pad.feature, SIM_PAD_VERIFY);
     CHECK_EQ(pad.malformed, 0);
     CHECK_RV(C_Logout(session), CKR_OK);
     CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);       // still allowed
-    CHECK_EQ(pad.entries, 5);
+    CHECK_EQ(pad.entries, entries);
     scene_end();
 }
 
@@ -795,7 +800,7 @@ static void pad_unblock(void)
     scene_end();
 }
 
-// EstEID has two commands for it: the pinpad asks for the PUK first, then for the new PIN, twice.
+// EstEID and OpenPGP have two commands for it: the pinpad asks for the PUK first, then for the new PIN, twice.
 static void pad_unblock_in_two(void)
 {
     static const char *const fresh[] = { "246802", "246802", NULL };
@@ -825,7 +830,8 @@ static void pad_unblock_in_two(void)
 
 static void pad_unblock_all(void)
 {
-    bool two = kind->make == make_esteid || kind->make == make_latvian;
+    bool two = kind->make == make_esteid || kind->make == make_latvian ||
+        kind->make == make_openpgp;
     two ? pad_unblock_in_two() : pad_unblock();
 }
 
