@@ -68,12 +68,12 @@ static void look_at_all(void)
     }
 }
 
-// Being sure by what only the application has costs up to four commands more than SELECT, as each
-// driver before asks for what is its own, and the questions whether it is selected three more, where
+// Being sure by what only the application has costs up to five commands more than SELECT, as each
+// driver before asks for what is its own, and the questions whether it is selected two more, where
 // it is not.
 static void look_at_token(enum look_other other)
 {
-    unsigned before = cards[0]->apdus, more = other == LOOK_ELSEWHERE ? 7 : 4;
+    unsigned before = cards[0]->apdus, more = other == LOOK_ELSEWHERE ? 7 : 5;
     CK_TOKEN_INFO info;
     CHECK_RV(C_Initialize(NULL), CKR_OK);
     CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
