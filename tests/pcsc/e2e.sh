@@ -1,6 +1,6 @@
 #!/bin/sh
 # e2e.sh: build/scard11.so through a real pcscd, with programs that people have: pkcs11-tool, ssh-keygen,
-# p11tool, openssl. The card is the simulated PIV card on a virtual reader.
+# p11tool, openssl, ssh. The cards are simulated, PIV and OpenPGP, on a virtual reader.
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev openssh-server
 # Packages: python3-pykcs11

@@ -800,7 +800,8 @@ static void pad_unblock(void)
     scene_end();
 }
 
-// EstEID and OpenPGP have two commands for it: the pinpad asks for the PUK first, then for the new PIN, twice.
+// EstEID and OpenPGP have two commands for it: the pinpad asks for the PUK first, then for the new
+// PIN, twice.
 static void pad_unblock_in_two(void)
 {
     static const char *const fresh[] = { "246802", "246802", NULL };
