@@ -5,7 +5,7 @@
  *   An application calls C_* (PKCS#11 3.2). Each call finds its session, reader and card, and asks
  *   the driver of the card; the driver speaks ISO 7816 commands over one link to the reader.
  *          C_*            PKCS#11     slots, sessions, objects as attributes, operations
- *          struct driver  cards       PIV, ...: one section each
+ *          struct driver  cards       PIV, ...: a section or two each
  *          iso_ link_     commands    APDUs, chaining, status words
  *          reader_        readers     PC/SC, or functions the application supplies
  *
@@ -89,8 +89,7 @@
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
  *                 >>piv >>pivkey >>openpgp >>openpgpkey  PIV, OpenPGP: what it says; its keys
- *                 >>isoapplet >>schsm    drivers: IsoApplet; SmartCard-HSM
- *                 >>myeid >>gids >>cac   drivers: MyEID and OsEID; GIDS; CAC
+ *                 >>isoapplet >>schsm >>myeid >>gids >>cac  drivers of those cards, and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -4556,7 +4555,7 @@ struct token {
     struct landmark *identity;      // shows that it is this card
     struct credential credentials[SCARD11_TOKEN_CREDENTIALS];       // the first is the user's
     char  label[33], serial[17], maker[33];
-    CK_VERSION hardware, firmware;
+    CK_VERSION firmware;            // 0.0: not told
 };
 
 // Where the card is in the application of card->current, as far as is known.
@@ -9982,7 +9981,7 @@ static bool openpgp_is_aid(bytes aid)
     return aid.n == OPENPGP_AID_LEN && bytes_begin(aid, bytes_of(openpgp_aid, sizeof openpgp_aid));
 }
 
-// Reads 6E: what is in it. QUIRK(Pico OpenPGP): it comes without its own tag.
+// Reads 6E: what is in it. QUIRK(Pico OpenPGP): 6E comes without its own tag.
 static st openpgp_read_application(struct card *card, struct scratch *scratch, bytes *in)
 {
     struct buf out = scratch_rest(scratch);
@@ -10054,10 +10053,7 @@ static void openpgp_name(struct token *token, bytes aid)
 {
     struct openpgp *openpgp = token->state;
     const struct openpgp_maker *maker = openpgp_maker_of(aid);
-    struct buf serial = buf_on(token->serial, 16), label = buf_on(token->label, 32);
-    buf_put_hex(&serial, bytes_of(aid.p + 10, 4));
-    buf_put_text(&label, "OpenPGP ");
-    buf_put(&label, buf_bytes(&serial));
+    card_name(token, "OpenPGP", bytes_of(aid.p + 10, 4));
     strcpy(token->maker, maker ? maker->name : "OpenPGP");
     openpgp->quirks = maker ? maker->quirks : 0;
     openpgp->version = (u32)bytes_number(bytes_of(aid.p + 6, 2));
@@ -10270,7 +10266,7 @@ static const struct alg_curve *openpgp_curve_named(bytes oid)
 }
 
 // The curve of an OID. A byte may follow it: FF, that keys come with their public half; 00.
-// QUIRK(YubiKey 5.2): or any other.
+// QUIRK(YubiKey 5.2): any other byte may follow the OID of a curve, too.
 static const struct alg_curve *openpgp_curve(bytes oid)
 {
     const struct alg_curve *curve = openpgp_curve_named(oid);
@@ -10504,24 +10500,18 @@ static st openpgpkey_choose(struct card *card, struct openpgp *openpgp, u32 i)
 
 // The certificate of a key, in the arena. ST_NOT_FOUND: there is none that can be used.
 static st openpgpkey_read_certificate(struct card *card, struct token *token, u32 i,
-                                      struct scratch scratch, struct x509 **out)
+                                      struct scratch scratch, const struct x509 **out)
 {
-    struct x509 parsed;
     TRY(openpgp_be_sure(card, token, scratch));
     TRY(openpgpkey_choose(card, token->state, i));
     struct buf answer = scratch_rest(&scratch);
     TRY(openpgp_get(card, OPENPGP_DO_CERTIFICATE, &answer));
     bytes der = openpgp_unwrap(buf_bytes(&answer), OPENPGP_DO_CERTIFICATE);
     if (!der.n) return ST_NOT_FOUND;
-    if (x509_parse(der, &parsed)) {
-        os_log("OpenPGP: the certificate of key %u cannot be used", (unsigned)i + 1);
-        return ST_NOT_FOUND;
-    }
-    struct x509 *x509 = ARENA_NEW(&card->arena, struct x509, 1);
-    bytes kept = arena_copy(&card->arena, parsed.whole);
-    if (!x509 || !kept.p) return ST_ARENA_FULL;
-    *out = x509;
-    return x509_parse(kept, x509);
+    st s = card_keep_certificate(card, der, out);
+    if (!s || s == ST_ARENA_FULL) return s;
+    os_log("OpenPGP: the certificate of key %u cannot be used", (unsigned)i + 1);
+    return ST_NOT_FOUND;
 }
 
 // ---- The public half of a key ----
@@ -10681,7 +10671,7 @@ static st openpgpkey_list_certificate(struct card *card, struct token *token, u3
 {
     struct openpgp *openpgp = token->state;
     struct openpgp_key *key = &openpgp->keys[i];
-    struct x509 *x509 = NULL;
+    const struct x509 *x509 = NULL;
     if (key->certificate_read) return ST_OK;
     TRY(card_reserve(card, 1));
     st s = openpgpkey_read_certificate(card, token, i, scratch, &x509);
@@ -11321,7 +11311,7 @@ struct schsm {
     struct p15 p15;                     // first: p15_ functions take it for their own
     bool listed;                        // has was filled once
     bool current;                       // ... since the card was connected last
-    bool no_chains;                     // QUIRK(CardContact): long data want extended length
+    bool no_chains;                     // QUIRK(CardContact): it knows no chains
     u8   has[SCHSM_KEYS];               // by number: enum schsm_has
     char serial[17];                    // of the device's certificate
 };
@@ -21755,7 +21745,7 @@ static st p11_token_info(struct call *call, struct token *token, CK_TOKEN_INFO *
         .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
         .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
         .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
-        .hardwareVersion = token->hardware, .firmwareVersion = token->firmware,
+        .firmwareVersion = token->firmware,
     };
     p11_put_text(info->label, sizeof info->label, token->label);
     p11_put_text(info->manufacturerID, sizeof info->manufacturerID, token->maker);
