@@ -9822,7 +9822,7 @@ static const struct driver driver_piv = {
  *
  * Owns    the data objects, makers and passwords of OpenPGP cards; struct openpgp; recognising and
  *         naming the card; which keys there are; what is made of a PIN before it is sent (KDF-DO)
- * Uses    >>tlv >>x509 >>alg >>apdu >>link >>iso >>card >>place >>secret
+ * Uses    >>tlv >>x509 >>alg >>apdu >>link >>iso >>card >>place >>pinpad >>secret
  * Names   openpgp_
  * Specs   OpenPGP smart card application 2.0 to 3.4
  * Tests   tests/unit/openpgp.c
@@ -10400,8 +10400,9 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_MINE;
     TRY(openpgp_tell(token, application, scratch));
-    bool pinpad = card->link.features && openpgp->abilities & OPENPGP_HAS_KDF;
-    return pinpad ? openpgp_learn(card, token, scratch) : ST_OK;
+    bool typed = pinpad_is_there(&card->link, &pinpad_verify);
+    bool asks = typed && openpgp->abilities & OPENPGP_HAS_KDF;
+    return asks ? openpgp_learn(card, token, scratch) : ST_OK;
 }
 #endif
 

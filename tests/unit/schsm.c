@@ -104,7 +104,7 @@ static void schsm_key_with(u8 number, const char *entry, bytes belongs)
 #define SCHSM_RSA(label, id) "30(30(0c'" label "' 03:06c0 04:01) 30(04:" id " 03:020470 03:03b8 02:09) " \
     "a1(30(30(04:) 02:0400)))"
 #define SCHSM_EC(label, id) "a0(30(0c'" label "' 03:06c0) 30(04:" id " 03:07308000) a1(30(30(04:) 02:0100)))"
-#define SCHSM_AES(label, id) "a8(30(0c'" label "' 03:06c0 04:01) 30(04:" id " 03:06c0) a0(30(02:0080)) " \
+#define SCHSM_AES_ENTRY(label, id) "a8(30(0c'" label "' 03:06c0 04:01) 30(04:" id " 03:06c0) a0(30(02:0080)) " \
     "a1(30(30(04:))))"
 #define SCHSM_POINT_CVC "67(7f21(7f4e(5f29:00 7f49(06:04007f00070202020203 81:ff 86:" P15_POINT ")) " \
     "5f37:0102) 42'UT' 5f37:01)"
@@ -369,7 +369,7 @@ TEST(schsm_objects)
     schsm_begin();
     schsm_key_with(1, SCHSM_RSA("rsa", "11"), schsm_certificate(SIM_RSA2048A));
     schsm_key_with(2, SCHSM_EC("ec", "22"), p15_text(SCHSM_POINT_CVC));
-    schsm_key_with(3, SCHSM_AES("aes", "33"), BYTES_NONE);
+    schsm_key_with(3, SCHSM_AES_ENTRY("aes", "33"), BYTES_NONE);
     schsm_listed(0xc904);
     schsm_file(0xc904, p15_text("30(30(0c'open') 30(0c'app') a1(30(04:7777)))"));
     schsm_file(0xcf04, BYTES(1, 2, 3));
@@ -416,7 +416,7 @@ TEST(schsm_in_little_memory)
         schsm_begin();
         schsm_key_with(1, SCHSM_RSA("rsa", "11"), schsm_certificate(SIM_RSA2048A));
         schsm_key_with(2, SCHSM_EC("ec", "22"), p15_text(SCHSM_POINT_CVC));
-        schsm_key_with(3, SCHSM_AES("aes", "33"), BYTES_NONE);
+        schsm_key_with(3, SCHSM_AES_ENTRY("aes", "33"), BYTES_NONE);
         schsm_listed(0xc904);
         schsm_file(0xc904, p15_text("30(30(0c'open') 30(0c'app') a1(30(04:7777)))"));
         schsm_file(0xcf04, BYTES(1, 2, 3));
