@@ -8944,13 +8944,18 @@ static st piv_ask(struct card *card, struct token *token, u8 ins, u8 p1, u8 p2,
     return s;
 }
 
-// YubiKey's serial number (F8), four bytes, which is printed on it; nothing where the card does not
-// say.
+// YubiKey's serial number (F8), four bytes: the decimal digits that are printed on it, two to a
+// byte, as its OpenPGP application has them; nothing where the card does not say.
 static st piv_read_serial(struct card *card, struct token *token, struct scratch *scratch,
                           bytes *value)
 {
+    struct buf digits = scratch_buf(scratch, 5);
     st s = piv_ask(card, token, PIV_INS_SERIAL, 0, 0, scratch, value);
-    *value = s ? BYTES_NONE : bytes_head(*value, 4);
+    u64 number = bytes_number(bytes_head(*value, 4));
+    bool told = !s && value->n >= 4;
+    for (u64 unit = 100000000; told && unit; unit /= 100)
+        buf_put8(&digits, (u32)(number / unit / 10 % 10 << 4 | number / unit % 10));
+    *value = bytes_from(buf_bytes(&digits), digits.n && !*digits.p);
     return link_is_broken(s) ? s : ST_OK;
 }
 

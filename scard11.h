@@ -119,9 +119,10 @@
 // SCARD11_READER_SLOTS: how many slot IDs each reader owns, 1 to 8. A card with several tokens
 // (applications or user PINs) needs one for each token. From C_Initialize on, readers get their IDs
 // in the order in which they are first seen: with 2, the first reader has 0 and 1, the next one 2
-// and 3. 2 are enough for the cards that are supported: security keys have PIV and OpenPGP, eIDs
-// two PINs. Only MyEID, and cards of other makers with PKCS#15, may have more PINs. Each further
-// one takes about 500 bytes of memory for each card that is in.
+// and 3. 2 are enough for security keys, which have PIV and OpenPGP, and for eIDs with two PINs.
+// MyEID and cards of other makers with PKCS#15 may have more PINs: what has no slot is hidden. With
+// 1, PIV is all of a security key that is shown. Each further slot takes about 530 bytes of memory
+// for each card that is in.
 #ifndef SCARD11_READER_SLOTS
 #define SCARD11_READER_SLOTS 2
 #endif
@@ -149,8 +150,9 @@
 #endif
 
 // SCARD11_ANSWER: room for one response APDU, 258 to 65538. With 258 neither commands nor responses
-// use extended length. IsoApplet with interface 1 takes no chains, and does not decrypt with RSA
-// then (CKR_FUNCTION_NOT_SUPPORTED).
+// use extended length. IsoApplet with interface 1 and CardContact's SmartCard-HSM take no chains.
+// With RSA they do not decrypt then, and the SmartCard-HSM signs by PKCS #1 v1.5 only
+// (CKR_FUNCTION_NOT_SUPPORTED).
 #ifndef SCARD11_ANSWER
 #define SCARD11_ANSWER 65538
 #endif
@@ -216,8 +218,6 @@
 #endif
 
 // SCARD11_SCHSM: 1 compiles the driver for SmartCard-HSMs (CardContact, Nitrokey HSM 2, Pico HSM).
-// Their SO-PIN, 16 hexadecimal digits, is the PIN of CKU_SO. With a transport PIN C_Login is
-// CKR_USER_PIN_NOT_INITIALIZED until C_SetPIN has changed it (CKF_USER_PIN_TO_BE_CHANGED).
 #ifndef SCARD11_SCHSM
 #define SCARD11_SCHSM 1
 #endif
@@ -256,7 +256,8 @@
 #endif
 
 // SCARD11_CAC: 1 compiles the driver for CAC (US Department of Defense, GSC-IS 2.1), and tokens
-// like them. One that is PIV as well is used as PIV.
+// like them. One that is PIV as well is used as PIV. Of certificates that are stored compressed
+// nothing is shown without SCARD11_ZLIB, nor of their keys.
 #ifndef SCARD11_CAC
 #define SCARD11_CAC 1
 #endif
@@ -343,9 +344,10 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // Results of type unsigned long are CK_RVs (part 5). Any thread may call these functions.
 
 // SCARD11_CKA_TOUCH: an attribute of private keys, a CK_ULONG. Does the card want to be touched
-// when the key is used? OpenPGP cards and YubiKeys say so. Where nobody touches it in time, the
-// operation is CKR_FUNCTION_REJECTED, and the login stays. SCARD11_TOUCH_CACHED: a touch lasts some
-// seconds.
+// when the key is used? OpenPGP cards with a button say so, and PIV cards with Yubico's metadata
+// (YubiKey from 5.3 on); of other cards it is SCARD11_TOUCH_UNKNOWN. Where nobody touches it in
+// time, the operation is CKR_FUNCTION_REJECTED, and the login stays. SCARD11_TOUCH_CACHED: a touch
+// lasts some seconds.
 #define SCARD11_CKA_TOUCH     0xd3433101UL  // above CKA_VENDOR_DEFINED
 #define SCARD11_TOUCH_UNKNOWN 0UL
 #define SCARD11_TOUCH_NEVER   1UL
@@ -658,14 +660,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         knows.
 //                         A further slot of a reader is listed once a card has needed it. Calls
 //                         that take its ID (the first one's, and 1) look for its token before that.
-//                         The tokens of a card have its slots in an order that is the same each
-//                         time: PIV before OpenPGP, the first PIN before the second. A card that
-//                         another program has when it is first looked at is the exception, if that
-//                         program is logged in to one of two applications: that one has the first
-//                         slot, and the other is looked for, and listed, when the program has let
-//                         the card go or has been logged out, or when a call wants the second slot.
-//                         A token's model, serial number and
-//                         label are the better way to tell it.
+//                         A card's tokens have its slots in an order that is the same each time:
+//                         PIV before OpenPGP (unless the ATR is that of an OpenPGP card), the first
+//                         PIN before the second. There is one exception: another program has the
+//                         card, and may be logged in to one of two applications, when it is first
+//                         looked at. Then that one has the first slot. The other is looked for, and
+//                         listed, when the program has let the card go or has been logged out, or
+//                         when a call wants the second slot. Model, serial number and label are the
+//                         better way to tell a token.
 //   C_GetTokenInfo        CKR_TOKEN_NOT_RECOGNIZED for a card that no driver knows.
 //                         CKR_DEVICE_ERROR while another program has the card to itself.
 //                         A call that needs no session leaves the card connected, but shared. A
@@ -674,6 +676,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         card stays connected until it leaves or C_Finalize. When a card was
 //                         disconnected, by this or because its last session was closed, one to five
 //                         commands then make sure that it is still the same card.
+//                         serialNumber and label are what the card calls itself: EF.TokenInfo's on
+//                         cards with PKCS#15 and on SmartCard-HSMs. Other cards are called by their
+//                         kind and the end of their number: a PIV card's GUID (a YubiKey without
+//                         one: the number that is printed on it), the serial number in an OpenPGP
+//                         card's AID, the identifier of a GIDS card, the CUID of a CAC.
+//                         firmwareVersion is the version of the OpenPGP specification that a card
+//                         follows, and that of a SmartCard-HSM's software; of other cards it is
+//                         0.0, and hardwareVersion always.
 //                         The library asks for the tries of a PIN on kinds of cards where that is
 //                         known to cost none. On other cards the flags say nothing about them
 //                         before the first C_Login. On a PIV card that prefers the global PIN, its
@@ -714,14 +724,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         with the pinpad logs the user out, because most cards have ended the
 //                         login by then. The call holds the card until the entry ends. The pinpad's
 //                         messages are English. The library does not use a pinpad for a PIN whose
-//                         form the pinpad cannot be told (half-nibble BCD, blocks of more than 15
-//                         bytes).
-//                         A card with several applications (PIV and OpenPGP) has one selected at a
-//                         time. To use the other one's token is a SELECT, and on the known cards
-//                         that ends the login: the first token's sessions become public, as if
-//                         another program had done it. What is remembered of a token is told
-//                         without the card, and costs no login. With SCARD11_PIN_CACHE the login
-//                         comes back by itself.
+//                         form the pinpad cannot be told: half-nibble BCD, blocks of more than 15
+//                         bytes, hexadecimal digits (the SO-PIN of a SmartCard-HSM), a PIN that is
+//                         derived on the host (KDF-DO of OpenPGP).
+//   Several applications  A card with PIV and OpenPGP has one of them selected at a time. To use
+//                         the other one's token is a SELECT, and on the known cards that ends the
+//                         login: the first token's sessions become public, as if another program
+//                         had done it. What is remembered of a token is told without the card, and
+//                         costs no login. With SCARD11_PIN_CACHE the login comes back by itself.
 //   C_LoginUser           Does what C_Login does, and ignores the name.
 //   C_Logout              Ends the login on the card itself, which then asks for the PIN again. The
 //                         end of the last session and C_Finalize do the same. If a card has no
@@ -732,8 +742,6 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
 //                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
 //                         about the PUK, and end the SO's login.
-//                         OpenPGP: the PUK is PW3, which C_Login checks; the resetting code if PW3
-//                         is blocked when the card is inserted and a code is set.
 //   C_SetPIN              Works in a read-write session. For the SO it changes the PUK if the card
 //                         has a command for that, and is refused otherwise. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
@@ -743,17 +751,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         session was closed, or another program reset the card) the next search
 //                         first looks at the card's own count of changes: lastUpdate in
 //                         EF.TokenInfo, or MyEID's change counter. A card that has neither is
-//                         believed until it is removed. What was read before a change keeps its
+//                         believed until it is removed, and so are OpenPGP cards, GIDS cards and
+//                         CACs. A SmartCard-HSM's list of files is compared, which tells a new key,
+//                         certificate or data object. What was read before a change keeps its
 //                         room in the card's memory. After some hundred changes the card is begun
 //                         anew, as after a removal (CKR_DEVICE_REMOVED, once).
 //                         An object is hidden if its PIN is the PIN of no token: the third PIN of a
 //                         card, with SCARD11_READER_SLOTS 2.
-//                         OpenPGP: a key is listed where the card says that it has one. Its public
-//                         half is read when it is asked for, or when the key is used first. A
-//                         certificate is the user's to write: of one that is no certificate of the
-//                         card's key, of another kind or size, the key learns nothing; of one that
-//                         looks like it, that shows when signatures do not fit it. The private data
-//                         object 0104 is not shown: only PW3 opens it.
 //                         PIV: before login a search for private keys finds those that need no PIN.
 //                         A search for all objects finds those of them that are known by then. The
 //                         library asks for the PIN policy of a key where the card has Yubico's
@@ -785,15 +789,16 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         that may have RSA keys, because the profile's test signs with one.
 //                         CKP_EXTENDED_PROVIDER: none, because the profile's test wants a mechanism
 //                         that generates RSA keys.
-//                         CKP_PUBLIC_CERTIFICATES_TOKEN: the eIDs, and PIV cards on which every key
-//                         wants the PIN. On PIV cards that tell policies it appears after a search
-//                         for profiles. With it NSS asks for no PIN before it looks for
-//                         certificates. But with a key that needs no PIN (9E) NSS would not log in,
-//                         and then refuse TLS (SSL_ERROR_TOKEN_INSERTION_REMOVAL), because
-//                         CKF_LOGIN_REQUIRED is set and nobody is logged in. So a card with such a
-//                         key does not promise it. Other PKCS#15 cards do not promise it either:
-//                         their directory may hide a certificate until the login, which only
-//                         reading it can tell.
+//                         CKP_PUBLIC_CERTIFICATES_TOKEN: the eIDs, OpenPGP cards, SmartCard-HSMs,
+//                         GIDS cards, CACs, and PIV cards on which every key wants the PIN. On PIV
+//                         cards that tell policies it appears after a search for profiles. With it
+//                         NSS asks for no PIN before it looks for certificates. But with a key that
+//                         needs no PIN (9E) NSS would not log in, and then refuse TLS
+//                         (SSL_ERROR_TOKEN_INSERTION_REMOVAL), because CKF_LOGIN_REQUIRED is set
+//                         and nobody is logged in. So a card with such a key does not promise it.
+//                         Cards with a PKCS#15 directory of another kind (MyEID, IsoApplet) do not
+//                         promise it either: their directory may hide a certificate until the
+//                         login, which only reading it can tell.
 //   CKO_MECHANISM, CKO_HW_FEATURE
 //                         There are none. A search finds nothing, and C_CreateObject is
 //                         CKR_ATTRIBUTE_VALUE_INVALID. A mechanism object says no more than
@@ -857,9 +862,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKR_STATE_UNSAVEABLE and CKR_SAVED_STATE_INVALID: no state is given out,
 //                         because it could be used without the card.
 //   C_SeedRandom          CKR_RANDOM_SEED_NOT_SUPPORTED.
-//   C_GenerateRandom      Gives random bytes of the card if it has any (the library asks PIV and
-//                         Belgian cards for none). The host gives what the card does not: bytes of
-//                         PSA, combined by XOR with the system's.
+//   C_GenerateRandom      Gives random bytes of the card if it has any (the library asks PIV, GIDS
+//                         and Belgian cards and CACs for none; OpenPGP cards say whether they have
+//                         some). The host gives what the card does not: bytes of PSA, combined by
+//                         XOR with the system's.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard says.
 //   Refused               C_InitToken and C_GenerateKeyPair: cards are not written.
@@ -867,6 +873,57 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated: C_Encrypt with GCM does
 //                         that. C_EncapsulateKey C_DecapsulateKey: no card has such keys. C_Async*:
 //                         no function returns before its work is done.
+//
+// What is particular to kinds of cards:
+//
+//   OpenPGP               CKA_ID is 1 for the key that signs, 2 for the one that decrypts or
+//                         derives, 3 for the one that authenticates (and signs). A key is listed
+//                         where the card says that it has one. RSA keys 2 and 3 also do each
+//                         other's job where the card can swap them (MANAGE SECURITY ENVIRONMENT).
+//                         The card pads RSA: there is CKM_RSA_PKCS, with and without a hash, and
+//                         neither PSS, OAEP nor CKM_RSA_X_509. A card need not sign what is no
+//                         DigestInfo of SHA-2 (CKR_DATA_INVALID) or longer than 40 % of the modulus
+//                         (CKR_DATA_LEN_RANGE).
+//                         The public half of a key is read when it is asked for, or when the key is
+//                         used first. A certificate is the user's to write: of one that is of
+//                         another kind or size than the card's key, the key learns nothing; of one
+//                         that looks like the key's, that shows when a signature does not fit it.
+//                         Cards before version 3.0 have one certificate, the third key's.
+//                         C_Login presents PW1 under both of its references. Where the card wants
+//                         it for each signature, key 1 has CKA_ALWAYS_AUTHENTICATE. CKU_SO is PW3,
+//                         which C_Login checks; or the resetting code, if PW3 is blocked when the
+//                         card is inserted and a code is set. C_SetPIN does not change that code.
+//                         PINs that the card wants derived (KDF-DO) are derived.
+//                         Data objects are what the card tells of its holder ("Name", "URL of the
+//                         public key" and so on), and 0101 to 0103 ("Private use 1"); 0103 wants
+//                         the PIN. Not shown are 0104, which PW3 opens, and the counter of
+//                         signatures.
+//   SmartCard-HSM         A search reads the list of files, once. Then it reads, once each, the
+//                         descriptions of keys: of all, or, where it is for a CKA_ID, up to the one
+//                         that has it; and those of certificates and data only where it is for
+//                         them. A certificate is read when it is searched for, or the size or
+//                         public half of its key is asked for; without one the public half is that
+//                         of the request in its place.
+//                         CKU_SO is the SO-PIN, 16 hexadecimal digits, which C_Login checks. The
+//                         card may have been set up so that it only frees the PIN: then C_InitPIN
+//                         takes the old PIN and no other; or so that it does not even that:
+//                         CKR_FUNCTION_NOT_SUPPORTED. With a transport PIN C_GetTokenInfo says
+//                         CKF_USER_PIN_TO_BE_CHANGED, and C_Login is CKR_USER_PIN_NOT_INITIALIZED
+//                         until C_SetPIN has changed it. A key that was used as often as it may be
+//                         is CKR_FUNCTION_FAILED. Cards are not initialised, and keys are neither
+//                         imported nor exported (DKEK).
+//   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
+//                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
+//                         CKU_SO is the PUK, if the card has one: C_Login asks the card, which
+//                         costs no try. Most have a key of the administrator instead, which is not
+//                         used: CKR_USER_TYPE_INVALID.
+//   CAC                   CKA_ID counts the PKI applets from 1 on. The keys are RSA, and each has
+//                         its certificate: without one it is not found. There is no CKU_SO. The
+//                         tries of the PIN are not known before a wrong one, and with some cards
+//                         not after it. C_SetPIN is CKR_FUNCTION_NOT_SUPPORTED on cards that know
+//                         no change of the PIN. C_Logout resets the card. On cards where a login is
+//                         good for one applet alone, a key of another one is
+//                         CKR_USER_NOT_LOGGED_IN, and the next C_Login is in that applet.
 //
 // Secret keys of sessions: the attributes of use (CKA_SIGN for HMAC, CKA_ENCRYPT for AES and so on)
 // default to what the key type can do, CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. AES
@@ -905,10 +962,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //
 // After a card was swapped: the card that comes is another card, with its own sessions and objects.
 // While nobody has a session, the library tells cards apart by what no other card has: the CHUID of
-// a PIV card, the serial number in EF.TokenInfo. A card that has nothing of the kind is begun anew.
-// A swap that no part of PC/SC noticed is not noticed while a session is open: until the next look,
-// at most SCARD11_LOOK_MS, attributes that were read before may be those of the card that left.
-// Nothing is sent on that basis: the connection itself decides what reaches a card.
+// a PIV card, serial number, fingerprints and dates of keys of an OpenPGP card (new keys make it
+// another card), the device's certificate of a SmartCard-HSM, the identifier of a GIDS card, a
+// certificate of a CAC (once one was read), the serial number in EF.TokenInfo. A card that has
+// nothing of the kind is begun anew. A swap that no part of PC/SC noticed is not noticed while a
+// session is open: until the next look, at most SCARD11_LOOK_MS, attributes that were read before
+// may be those of the card that left. Nothing is sent on that basis: the connection itself decides
+// what reaches a card.
 //
 // Other programs: while another program holds a transaction, calls that need the card wait for it.
 // Answers from memory, the slot list and events do not wait (with pcsc-lite).

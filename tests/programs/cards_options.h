@@ -728,12 +728,14 @@ TEST(cards_schsm_in_transport)
         schsm_option.cardcontact = i;
         begin(1);
         CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
-        CHECK(info.flags & CKF_TOKEN_INITIALIZED);
+        CHECK(info.flags & CKF_TOKEN_INITIALIZED && info.flags & CKF_USER_PIN_TO_BE_CHANGED);
         CHECK_RV(open_token(0, 0, false), CKR_OK);
         unsigned verifies = cards[0]->verifies;
         CHECK_RV(login("123456"), CKR_USER_PIN_NOT_INITIALIZED);
         CHECK_EQ(cards[0]->verifies, verifies);
         CHECK_RV(C_SetPIN(sessions[0], PIN, 6, (CK_UTF8CHAR_PTR)"246802", 6), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(slots[0][0], &info), CKR_OK);
+        CHECK(!(info.flags & CKF_USER_PIN_TO_BE_CHANGED));
         CHECK_RV(login("246802"), CKR_OK);
         check_sign(0, &kind->keys[0]);
         end();

@@ -1241,8 +1241,8 @@ TEST(cards_without_chuid_have_a_name_all_the_same)
     o.no_chuid = o.yubikey = true;
     CHECK_RV(scene_begin(&o), CKR_OK);
     CHECK_RV(C_GetTokenInfo(scene_slot, &token), CKR_OK);
-    CHECK(!memcmp(token.serialNumber, "00123456        ", 16));
-    CHECK(!memcmp(token.label, "PIV 00123456 ", 13));
+    CHECK(!memcmp(token.serialNumber, "01193046        ", 16));    // as printed: 0x123456
+    CHECK(!memcmp(token.label, "PIV 01193046 ", 13));
     scene_end();
     o.yubikey = false;
     o.discovery = SIM_NO_DISCOVERY;             // nothing to recognise the application by
