@@ -1673,7 +1673,7 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
 enum alg_type { ALG_NONE, ALG_RSA, ALG_EC, ALG_EDWARDS, ALG_MONTGOMERY, ALG_SECRET };
 // How a key is used: the padding of an RSA block, the mode of a cipher, or neither (ALG_RAW).
 enum alg_scheme { ALG_RAW, ALG_PKCS1, ALG_PSS, ALG_OAEP,
-                  ALG_HMAC, ALG_ECB, ALG_CBC, ALG_CBC_PADDED, ALG_CTR, ALG_GCM };
+                  ALG_HMAC, ALG_CMAC, ALG_ECB, ALG_CBC, ALG_CBC_PADDED, ALG_CTR, ALG_GCM };
 
 #define ALG_BLOCK 16                    // of AES, in bytes
 
@@ -2416,6 +2416,12 @@ static st padding_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 #if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
 #endif
+// Was it built with CMAC?
+#ifdef PSA_WANT_ALG_CMAC
+#define CIPHER_CMAC   1
+#else
+#define CIPHER_CMAC   0
+#endif
 
 // Once per C_Initialize. Never psa_crypto_free: mbedTLS is the application's too.
 static st cipher_start(void)
@@ -2677,12 +2683,15 @@ static st cipher_encrypt(const struct alg_key *key, const struct alg_use *use, b
 
 // ---- AES. A key is imported, used and destroyed in one call: none outlives it ----
 
-static st cipher_aes_import(bytes key, psa_algorithm_t alg, bool encrypt, psa_key_id_t *id)
+#define CIPHER_USAGE(encrypt) ((encrypt) ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT)
+
+static st cipher_aes_import(bytes key, psa_algorithm_t alg, psa_key_usage_t usage,
+                            psa_key_id_t *id)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
     if (key.n != 16 && key.n != 24 && key.n != 32) return ST_KEY_SIZE;
     psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
-    psa_set_key_usage_flags(&attributes, encrypt ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT);
+    psa_set_key_usage_flags(&attributes, usage);
     psa_set_key_algorithm(&attributes, alg);
     return hash_status(psa_import_key(&attributes, key.p, key.n, id));
 }
@@ -2716,7 +2725,7 @@ static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, by
     if (mode == ALG_ECB) alg = PSA_ALG_ECB_NO_PADDING;
     if (mode == ALG_ECB) iv = BYTES_NONE;
     SCARD11_CRYPTO_LOCK;
-    st s = cipher_aes_import(key, alg, encrypt, &id);
+    st s = cipher_aes_import(key, alg, CIPHER_USAGE(encrypt), &id);
     if (!s) {
         s = hash_status(cipher_aes_run(id, alg, encrypt, iv, in, out->p + out->n));
         psa_destroy_key(id);
@@ -2737,7 +2746,7 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
     size_t n = 0;
     u8 *at = out->p + out->n;
     SCARD11_CRYPTO_LOCK;
-    st s = cipher_aes_import(key, alg, encrypt, &id);
+    st s = cipher_aes_import(key, alg, CIPHER_USAGE(encrypt), &id);
     if (!s) {
         status = (encrypt ? psa_aead_encrypt : psa_aead_decrypt)(id, alg, iv.p, iv.n, aad.p, aad.n,
                      in.p, in.n, at, out->cap - out->n, &n);
@@ -2748,6 +2757,24 @@ static st cipher_gcm(bytes key, bytes iv, bytes aad, size_t tag, bool encrypt, b
     if (status == PSA_ERROR_INVALID_SIGNATURE) return ST_CIPHER_DATA;
     if (status == PSA_SUCCESS) out->n += n;
     return hash_status(status);
+}
+
+// Appends the CMAC by AES, a block (SP 800-38B, RFC 4493).
+static st cipher_cmac(bytes key, bytes in, struct buf *out)
+{
+    psa_key_id_t id = 0;
+    size_t n = 0;
+    if (!in.n) in.p = key.p;                            // mbedTLS refuses NULL
+    SCARD11_CRYPTO_LOCK;
+    st s = cipher_aes_import(key, PSA_ALG_CMAC, PSA_KEY_USAGE_SIGN_MESSAGE, &id);
+    if (!s) {
+        s = hash_status(psa_mac_compute(id, PSA_ALG_CMAC, in.p, in.n, out->p + out->n,
+                                        out->cap - out->n, &n));
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (!s) out->n += n;
+    return s;
 }
 
 /* ================================================================================================
@@ -4465,6 +4492,8 @@ struct driver {
     // A secret key of the card: in, whole blocks, as use->scheme says, ECB or CBC under iv.
     st (*crypt)   (struct card *, struct object *, const struct alg_use *, bool encrypt, bytes iv,
                    bytes in, struct scratch, struct buf *out);
+    st (*mac)     (struct card *, struct object *, bytes in, struct scratch, struct buf *out);
+                                // the CMAC, by AES; ST_DATA_LEN: more than the card takes
 };
 
 // What a key may be used for, and the kinds of keys of a token.
@@ -7959,6 +7988,7 @@ static u32 p15object_secret_use(const struct token *token, u32 usage)
     if (usage & P15_USE_DECIPHER) use |= CARD_DECRYPT;
     if (usage & P15_USE_WRAP) use |= CARD_WRAP;
     if (usage & P15_USE_UNWRAP) use |= CARD_UNWRAP;
+    if (usage & P15_USE_SIGN && token->driver->mac) use |= CARD_SIGN;
     return use;
 }
 
@@ -11275,6 +11305,7 @@ static const struct driver driver_isoapplet = {
 #define SCHSM_ECDH         0x80
 #define SCHSM_CBC_ENCRYPT  0x10
 #define SCHSM_CBC_DECRYPT  0x11
+#define SCHSM_CMAC         0x18
 
 #define SCHSM_PIN          0x81
 #define SCHSM_SO_PIN       0x88
@@ -11845,7 +11876,8 @@ static st schsm_use(struct card *card, const struct object *object, u8 ins, u8 a
                     u32 le, bool secret, struct buf *out)
 {
     struct apdu cmd = { .cla = SCHSM_CLA, .ins = ins, .p1 = (u8)object->ref, .p2 = algorithm,
-                        .data = in, .le = le, .secret_out = secret };
+                        .data = in, .le = le, .hidden_in = ins == SCHSM_INS_CIPHER,
+                        .secret_out = secret };
     return link_exchange(&card->link, &cmd, out);
 }
 
@@ -11933,11 +11965,10 @@ static st schsm_derive(struct card *card, struct object *object, bytes peer_poin
 
 // ---- Secret keys ----
 
-// As many blocks as one command takes.
-static size_t schsm_most_blocks(const struct link *link)
+// How many bytes one command takes.
+static size_t schsm_most(const struct link *link)
 {
-    size_t most = link_most(link) < SCHSM_BLOCKS ? link_most(link) : SCHSM_BLOCKS;
-    return most - most % ALG_BLOCK;
+    return link_most(link) < SCHSM_BLOCKS ? link_most(link) : SCHSM_BLOCKS;
 }
 
 static void schsm_xor_block(u8 *block, bytes with)
@@ -11973,7 +12004,7 @@ static st schsm_crypt_once(struct card *card, struct object *object, const struc
 {
     bool ecb = use->scheme == ALG_ECB;
     size_t start = out->n, done = 0;
-    size_t most = ecb && encrypt ? ALG_BLOCK : schsm_most_blocks(&card->link);
+    size_t most = ecb && encrypt ? ALG_BLOCK : schsm_most(&card->link) / ALG_BLOCK * ALG_BLOCK;
     bytes chained = ecb ? BYTES_NONE : iv;
     for (; done < in.n; done += most) {
         bytes part = bytes_head(bytes_from(in, done), most);
@@ -11997,6 +12028,20 @@ static st schsm_crypt(struct card *card, struct object *object, const struct alg
     return schsm_status(trial.s);
 }
 
+// One command has all the data. What comes of it may be used as a key.
+static st schsm_mac(struct card *card, struct object *object, bytes in, struct scratch scratch,
+                    struct buf *out)
+{
+    struct trial trial = p15key_secret_trial(card, object, in, scratch, out);
+    if (in.n > schsm_most(&card->link)) return ST_DATA_LEN;
+    while (trial_next(&trial)) {
+        trial.s = schsm_use(card, object, SCHSM_INS_CIPHER, SCHSM_CMAC, in, APDU_LE_SHORT, true,
+                            out);
+        if (!trial.s && out->n - trial.start != ALG_BLOCK) trial.s = ST_PROTOCOL;
+    }
+    return schsm_status(trial.s);
+}
+
 static const struct driver driver_schsm = {
     .name    = "SmartCard-HSM",
     .public_certificates = true,
@@ -12011,6 +12056,7 @@ static const struct driver driver_schsm = {
     .derive  = schsm_derive,
     .random  = p15token_random,
     .crypt   = schsm_crypt,
+    .mac     = schsm_mac,
 };
 #endif
 
@@ -17242,6 +17288,9 @@ static const struct mech_row mech_rows[] = {
     { CKM_SHA512_HMAC_GENERAL, ALG_SECRET, ALG_HMAC, CKM_SHA512, MECH_MAC, CKK_SHA512_HMAC,
       MECH_SV },
 
+    { CKM_AES_CMAC,         ALG_SECRET, ALG_CMAC, 0, 0,        CKK_AES, MECH_SV },
+    { CKM_AES_CMAC_GENERAL, ALG_SECRET, ALG_CMAC, 0, MECH_MAC, CKK_AES, MECH_SV },
+
     { CKM_AES_ECB,      ALG_SECRET, ALG_ECB,        0, 0,            CKK_AES,  MECH_ED },
     { CKM_AES_CBC,      ALG_SECRET, ALG_CBC,        0, MECH_IV,      CKK_AES,  MECH_ED },
     { CKM_AES_CBC_PAD,  ALG_SECRET, ALG_CBC_PADDED, 0, MECH_IV,      CKK_AES,  MECH_ED | MECH_WU },
@@ -17272,7 +17321,7 @@ static bool mech_takes_secret(const struct mech_row *mech, CK_KEY_TYPE type)
     return mech->secret == CKK_DES3 && type == CKK_DES2;
 }
 
-// Does a mechanism need no key pair of a card? Then the host can do it, but for 3DES.
+// Does a mechanism need no key pair of a card? Then the host can do it, but for mech_not_here.
 static bool mech_on_host(const struct mech_row *mech)
 {
     return mech->key == ALG_NONE || mech->key == ALG_SECRET;
@@ -17294,10 +17343,15 @@ static bool mech_has_scheme(u32 schemes, const struct mech_row *mech)
     return mech->key != ALG_RSA || !schemes || schemes & CARD_SCHEME(mech->scheme);
 }
 
-// Is it a mechanism of 3DES? Only cards do those.
 static bool mech_is_des3(const struct mech_row *mech)
 {
     return mech->secret == CKK_DES3;
+}
+
+// Is it a mechanism of secret keys that the host does not do?
+static bool mech_not_here(const struct mech_row *mech)
+{
+    return mech_is_des3(mech) || (mech->scheme == ALG_CMAC && !CIPHER_CMAC);
 }
 
 // Does the card itself do a mechanism of secret keys, with its own?
@@ -17306,7 +17360,9 @@ static bool mech_on_card(const struct token *token, const struct mech_row *mech)
     u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
     bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
                   mech->scheme == ALG_CBC_PADDED;
-    return blocks && token->driver->crypt && token->secrets & kind;
+    bool can = mech->scheme == ALG_CMAC ? token->driver->mac != NULL
+                                        : blocks && token->driver->crypt;
+    return can && token->secrets & kind;
 }
 
 // What a mechanism is for on a token: what the host does, and what this card does.
@@ -17314,7 +17370,7 @@ static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mec
 {
     const struct driver *driver = token->driver;
     CK_FLAGS flags = mech_uses(mech);
-    if (mech_is_des3(mech) && !mech_on_card(token, mech)) return 0;
+    if (mech_not_here(mech) && !mech_on_card(token, mech)) return 0;
     if (mech_on_host(mech)) return flags;
     bool lacks = !mech_has_scheme(token->card_pads, mech);
     if (mech->key == ALG_EC && token->ec_hash && mech->hash != token->ec_hash) lacks = true;
@@ -17438,7 +17494,8 @@ static bool mech_fits(const struct mech_row *mech, const struct object *object)
 {
     if (!mech_key_allows_any(object, mech_uses(mech) & mech_half(object->class))) return false;
     if (object->class == CKO_SECRET_KEY) {
-        if (!object->owner && !mech_on_card(object->token, mech)) return false;
+        bool here = object->owner ? !mech_not_here(mech) : mech_on_card(object->token, mech);
+        if (!here) return false;
         return mech_takes_secret(mech, object->secret_type);
     }
     if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->card_pads, mech)) return false;
@@ -19027,7 +19084,8 @@ static const struct make_secret {
     { CKK_SHA384_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
     { CKK_SHA512_HMAC,    1, MECH_SECRET_MAX, 1, CARD_SIGN | CARD_DERIVE },
     { CKK_AES,           16, 32,              8,
-      CARD_ENCRYPT | CARD_DECRYPT | CARD_WRAP | CARD_UNWRAP | CARD_DERIVE },
+      CARD_ENCRYPT | CARD_DECRYPT | CARD_WRAP | CARD_UNWRAP | CARD_DERIVE |
+      (CIPHER_CMAC ? CARD_SIGN : 0) },
     { CKK_DES3,          24, 24,              8, CARD_DERIVE },
 };
 
@@ -19526,7 +19584,7 @@ static bool op_is_message(enum session_op kind)
 
 static bool op_is_mac(const struct op *op)
 {
-    return op->use.scheme == ALG_HMAC;
+    return op->use.scheme == ALG_HMAC || op->use.scheme == ALG_CMAC;
 }
 
 static bool op_is_stream(const struct op *op)
@@ -19649,7 +19707,7 @@ static st op_check_host(const struct object *object, const struct alg_use *use)
 static bool op_is_here(const struct object *object, const struct mech_row *mech)
 {
     if (object->class != CKO_SECRET_KEY) return true;
-    return object->owner ? !mech_is_des3(mech) : mech_on_card(object->token, mech);
+    return object->owner ? !mech_not_here(mech) : mech_on_card(object->token, mech);
 }
 
 // Does the card do it with this private key? Where it pads by PSS itself, its salt is as long as
@@ -20068,19 +20126,47 @@ static st op_secret(struct reader *reader, const struct session *session, const 
     return object ? attr_secret_value(object, scratch, value) : ST_NO_KEY;
 }
 
+static st op_hmac(struct reader *reader, struct session *session, struct op *op, bytes last,
+                  struct scratch scratch, struct buf *out)
+{
+    bytes key, inner;
+    TRY(op_secret(reader, session, op, &scratch, &key));
+    TRY(op_input(op, last, &scratch, &inner));
+    return hash_hmac_end(op->use.hash, key, inner, out);
+}
+
+// The CMAC, by the card if the key is there.
+static st op_cmac(struct reader *reader, struct session *session, struct op *op, bytes last,
+                  struct scratch scratch, struct buf *out)
+{
+    struct object *object = session_object(reader->card, session, op->key);
+    bytes key, in;
+    if (op->secret) TRY(op_still(session, op, object));
+    if (!object) return ST_NO_KEY;
+    TRY(op_input(op, last, &scratch, &in));
+    if (object->owner) {
+        TRY(attr_secret_value(object, &scratch, &key));
+        return cipher_cmac(key, in, out);
+    }
+    struct run run = op_run_with(reader, object, scratch);
+    while (run_next(&run)) {
+        buf_rewind(out, 0);
+        run.s = object->token->driver->mac(reader->card, object, in, scratch, out);
+    }
+    return run.s;
+}
+
 // The MAC, shortened where the mechanism says so.
 static st op_mac(struct reader *reader, struct session *session, struct op *op, bytes last,
                  struct scratch scratch, struct buf *out)
 {
-    bytes key, inner;
     u8 room[ALG_HASH_MAX];
     struct buf mac = buf_on(room, sizeof room);
-    TRY(op_secret(reader, session, op, &scratch, &key));
-    TRY(op_input(op, last, &scratch, &inner));
-    TRY(hash_hmac_end(op->use.hash, key, inner, &mac));
-    buf_put(out, bytes_head(buf_bytes(&mac), op->size));
+    st s = (op->use.scheme == ALG_CMAC ? op_cmac : op_hmac)(reader, session, op, last, scratch,
+                                                            &mac);
+    if (!s) buf_put(out, bytes_head(buf_bytes(&mac), op->size));
     mem_wipe(room, sizeof room);
-    return ST_OK;
+    return s;
 }
 
 static st op_gcm(struct reader *reader, struct session *session, struct op *op, bool encrypt,

@@ -813,12 +813,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKR_MECHANISM_PARAM_INVALID), C_Encrypt and C_WrapKey with RSA from
 //                         mbedTLS 4.1 on (the seeds of 4.0 would repeat in a forked child). PSS
 //                         checks the length of the salt only if it is to be as long as the hash.
-//                         C_GetMechanismInfo says what is there.
+//                         C_GetMechanismInfo says what is there. A MAC is made again where its key
+//                         is, and compared: on the host, or with CKM_AES_CMAC on the card.
 //   C_Sign*, C_SignRecover*
 //                         Recovery works with CKM_RSA_PKCS and CKM_RSA_X_509. Data that no
-//                         mechanism hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS) has at
-//                         most 4,096 bytes (1,024 if GCM has less room than 16 KiB). More is
-//                         CKR_DATA_LEN_RANGE.
+//                         mechanism hashes on the host (CKM_EDDSA, CKM_ECDSA, CKM_RSA_PKCS,
+//                         CKM_AES_CMAC) has at most 4,096 bytes (1,024 if GCM has less room than 16
+//                         KiB). For CKM_AES_CMAC with a key of a card it is one command's: 960
+//                         bytes, or 255 if commands are short. More is CKR_DATA_LEN_RANGE.
 //   C_Encrypt*, C_Decrypt*
 //                         RSA: on the host with public keys, on the card with private keys. AES: on
 //                         the host with keys of a session. AES and 3DES: on the card with secret
@@ -925,9 +927,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         good for one applet alone, a key of another one is
 //                         CKR_USER_NOT_LOGGED_IN, and the next C_Login is in that applet.
 //
-// Secret keys of sessions: the attributes of use (CKA_SIGN for HMAC, CKA_ENCRYPT for AES and so on)
-// default to what the key type can do, CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to CK_TRUE. AES
-// keys and generic secrets have a CKA_CHECK_VALUE. A wrong one in the template is
+// Secret keys of sessions: the attributes of use (CKA_SIGN for HMAC and CMAC, CKA_ENCRYPT for AES
+// and so on) default to what the key type can do, CKA_SENSITIVE to CK_FALSE, CKA_EXTRACTABLE to
+// CK_TRUE. AES keys and generic secrets have a CKA_CHECK_VALUE. A wrong one in the template is
 // CKR_ATTRIBUTE_VALUE_INVALID, an empty one leaves it out. The keys live in the card's memory on
 // the host. They are wiped when they are destroyed, when their session closes, and when the card
 // leaves. All their mechanisms run on the host, and no key of mbedTLS's PSA outlives a call.
@@ -936,15 +938,18 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // CKK_GENERIC_SECRET if neither the directory nor the card tells the cipher. Their value cannot be
 // read. There is no CKA_CHECK_VALUE. On MyEID and OsEID keys of CKK_AES, CKK_DES3 and CKK_DES2 work
 // with ECB, CBC and CBC_PAD, and on SmartCard-HSMs those of CKK_AES, as CKA_ALLOWED_MECHANISMS
-// says. Other mechanisms are CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of
-// the card with another, are not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
+// says. Those of a SmartCard-HSM have CKA_SIGN and CKA_VERIFY if the directory says that they sign,
+// and then work with CKM_AES_CMAC and CKM_AES_CMAC_GENERAL (1 to 16 bytes). Other mechanisms are
+// CKR_KEY_FUNCTION_NOT_PERMITTED. Single DES, and wrapping one key of the card with another, are
+// not supported. On other cards CKA_ENCRYPT and the like are CK_FALSE.
 //
-// CKF_HW of CKM_AES_ECB, CKM_AES_CBC and CKM_AES_CBC_PAD says that the card does them with its own
-// keys. With a session's keys the host does them. The mechanisms of 3DES exist on MyEID and OsEID
-// only. The host adds and checks the padding. CKM_AES_ECB and CKM_DES3_ECB encrypt with one command
-// for each block. Everything else takes one command for each 240 bytes. Before each 960 bytes one
-// more command sets key and IV; with SCARD11_EXCLUSIVE only if they are not set already. A
-// SmartCard-HSM takes one command for each 960 bytes where the reader lets it.
+// CKF_HW of CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD and CKM_AES_CMAC says that the card does them
+// with its own keys. With a session's keys the host does them, CMAC if mbedTLS was built with it
+// (PSA_WANT_ALG_CMAC). The mechanisms of 3DES exist on MyEID and OsEID only. The host adds and
+// checks the padding. CKM_AES_ECB and CKM_DES3_ECB encrypt with one command for each block.
+// Everything else takes one command for each 240 bytes. Before each 960 bytes one more command sets
+// key and IV; with SCARD11_EXCLUSIVE only if they are not set already. A SmartCard-HSM takes one
+// command for each 960 bytes where the reader lets it.
 //
 // After fork: the child calls C_Initialize itself before any other function, and the parent goes
 // on. Random numbers differ in parent and children. A program with threads forks while no other

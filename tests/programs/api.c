@@ -9,6 +9,7 @@
 #include "../sim/sim_generic.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_schsm.h"
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,12 @@ static struct sim_card *card_myeid(void)
 {
     struct sim_myeid_options o = { .second = false };
     return sim_myeid_new(&o);
+}
+
+static struct sim_card *card_schsm(void)
+{
+    struct sim_schsm_options o = { .second = false };
+    return sim_schsm_new(&o);
 }
 
 // ---- Beginning and end ----
@@ -205,6 +212,14 @@ TEST(every_mechanism_of_a_card_with_secret_keys)
     with_card_s_keys = false;
 }
 
+TEST(every_mechanism_of_a_smartcard_hsm)
+{
+    mechanisms_of(card_schsm, 60);
+    with_card_s_keys = true, key_wraps = false;
+    if (!test_failing) mechanisms_of(card_schsm, 60);
+    with_card_s_keys = false, key_wraps = true;
+}
+
 // ---- Session objects ----
 
 // Runs all of api_objects.h within one session of one card.
@@ -213,6 +228,7 @@ static void test_objects(void)
     RUN(vectors_of_hmac);
     RUN(vectors_of_hmac_with_a_long_key);
     RUN(vectors_of_aes);
+    RUN(vectors_of_cmac);
     RUN(vectors_of_hkdf);
     RUN(ciphers_of_any_length_and_in_place);
     RUN(counters_count_in_their_bits);
@@ -293,6 +309,7 @@ int main(int argc, char **argv)
     RUN(every_mechanism_of_a_pkcs15_card);
     RUN(every_mechanism_of_an_isoapplet_card);
     RUN(every_mechanism_of_a_card_with_secret_keys);
+    RUN(every_mechanism_of_a_smartcard_hsm);
     RUN(what_the_pin_each_time_rules_out);
     RUN(objects_begin);
     SECTION(objects);

@@ -76,7 +76,7 @@ static CK_MECHANISM mechanism_of(CK_MECHANISM_TYPE type)
     case CKM_AES_CTR: return (CK_MECHANISM){ type, &counter, sizeof counter };
     case CKM_AES_GCM: return (CK_MECHANISM){ type, &gcm, sizeof gcm };
     case CKM_SHA_1_HMAC_GENERAL: case CKM_SHA224_HMAC_GENERAL: case CKM_SHA256_HMAC_GENERAL:
-    case CKM_SHA384_HMAC_GENERAL: case CKM_SHA512_HMAC_GENERAL:
+    case CKM_SHA384_HMAC_GENERAL: case CKM_SHA512_HMAC_GENERAL: case CKM_AES_CMAC_GENERAL:
         return (CK_MECHANISM){ type, &mac_len, sizeof mac_len };
     default: return m;
     }
@@ -89,17 +89,25 @@ static bool is_cipher(CK_MECHANISM_TYPE type)
            type == CKM_AES_CBC || type == CKM_AES_CBC_PAD;
 }
 
-static bool with_card_s_keys;           // the ciphers, not with a session's
+static bool is_cmac(CK_MECHANISM_TYPE type)
+{
+    return type == CKM_AES_CMAC || type == CKM_AES_CMAC_GENERAL;
+}
+
+static bool key_wraps = true;           // the card has a key of its own that wraps
+static bool with_card_s_keys;           // ciphers and CMAC, not with a session's
 
 // A key of the class that a mechanism takes: one that allows it, and wants no PIN of its own.
 static CK_OBJECT_HANDLE key_for(CK_MECHANISM_TYPE type, CK_OBJECT_CLASS class)
 {
     CK_BBOOL mine = with_card_s_keys, wraps = CK_TRUE;
+    CK_ULONG entries = is_cipher(type) || is_cmac(type) ? 2 : 1;
     CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &mine, 1 },
                          { CKA_WRAP, &wraps, 1 } };
     CK_OBJECT_HANDLE found[64], key = 0;
     CK_ULONG count = 0;
-    if (C_FindObjectsInit(s, t, is_cipher(type) ? 3 : 1) || C_FindObjects(s, found, 64, &count)) return 0;
+    if (is_cipher(type) && key_wraps) entries = 3;
+    if (C_FindObjectsInit(s, t, entries) || C_FindObjects(s, found, 64, &count)) return 0;
     C_FindObjectsFinal(s);
     for (CK_ULONG i = 0; i < count && !key; i++) {
         CK_MECHANISM_TYPE allowed[128];
@@ -419,7 +427,7 @@ static void mechanism_whole(CK_MECHANISM_TYPE type)
     if (info.flags & CKF_DIGEST) use(CKF_DIGEST, &m, 0, text, 32, sig, &len);
     if (info.flags & (CKF_GENERATE | CKF_DERIVE)) mech_uses++;      // api_objects.h has them
     if (!(info.flags & (CKF_SIGN | CKF_DECRYPT))) return;
-    bool secret = !(info.flags & CKF_HW) || is_cipher(type);
+    bool secret = !(info.flags & CKF_HW) || is_cipher(type) || is_cmac(type);
     CK_OBJECT_HANDLE key = key_for(type, secret ? CKO_SECRET_KEY : CKO_PRIVATE_KEY);
     CK_OBJECT_HANDLE public = secret ? key : half_of(key, CKO_PUBLIC_KEY);
     if (!key) return;                                   // no key of the card's for it
@@ -445,7 +453,7 @@ static void mechanism_whole(CK_MECHANISM_TYPE type)
     }
     CHECK_RV(C_SessionCancel(s, CKF_DECRYPT), CKR_OK);
     crypts(&m, key, public);
-    if (!test_failing && info.flags & CKF_UNWRAP) wraps(&m, key, public);
+    if (!test_failing && info.flags & CKF_UNWRAP && key_wraps) wraps(&m, key, public);
 }
 
 #endif

@@ -79,6 +79,43 @@ TEST(vectors_of_hmac_with_a_long_key)
     CHECK_RV(C_DestroyObject(s, key), CKR_OK);
 }
 
+// RFC 4493, 4, examples 1 to 4, and the first 12 bytes of one; at once, in parts, verified.
+TEST(vectors_of_cmac)
+{
+    static const char data[] = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+                               "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
+    static const struct { CK_ULONG n, size; const char *mac; } v[] = {
+        { 0, 0, "bb1d6929e95937287fa37d129b756746" }, { 16, 0, "070a16b46b4d4144f79bdd9dd04a287c" },
+        { 40, 0, "dfa66747de9ae63030ca32611497c827" }, { 64, 0, "51f0bebf7e3b9d92fc49741779363cfe" },
+        { 64, 12, "51f0bebf7e3b9d92fc497417" } };
+    CK_BYTE in[64], mac[17];
+    CK_OBJECT_HANDLE key = secret_of(CKK_AES, "2b7e151628aed2a6abf7158809cf4f3c");
+    from_hex(data, in);
+    CHECK(key);
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+        CK_ULONG len = sizeof mac, size = v[i].size;
+        CK_MECHANISM m = { size ? CKM_AES_CMAC_GENERAL : CKM_AES_CMAC, size ? &size : NULL,
+                           size ? sizeof size : 0 };
+        CHECK_RV(C_SignInit(s, &m, key), CKR_OK);
+        CHECK_RV(C_Sign(s, v[i].n ? in : NULL, v[i].n, mac, &len), CKR_OK);
+        CHECK_BYTES(mac, len, v[i].mac);
+        CHECK_RV(C_SignInit(s, &m, key), CKR_OK);
+        for (CK_ULONG at = 0; at < v[i].n; at += 8) CHECK_RV(C_SignUpdate(s, in + at, 8), CKR_OK);
+        CHECK_RV(C_SignFinal(s, mac, &len), CKR_OK);
+        CHECK_BYTES(mac, len, v[i].mac);
+        for (CK_ULONG bit = 0; bit <= 8 * len; bit++) {
+            bool whole = bit == 8 * len;
+            if (!whole) mac[bit / 8] ^= (CK_BYTE)(1 << bit % 8);
+            CHECK_RV(C_VerifyInit(s, &m, key), CKR_OK);
+            CHECK_RV(C_Verify(s, in, v[i].n, mac, len), whole ? CKR_OK : CKR_SIGNATURE_INVALID);
+            if (!whole) mac[bit / 8] ^= (CK_BYTE)(1 << bit % 8);
+        }
+        CHECK_RV(C_VerifyInit(s, &m, key), CKR_OK);
+        CHECK_RV(C_Verify(s, in, v[i].n, mac, len + 1), CKR_SIGNATURE_LEN_RANGE);
+    }
+    CHECK_RV(C_DestroyObject(s, key), CKR_OK);
+}
+
 // AES: NIST SP 800-38A, F.1.1, F.2.1, F.2.5, F.5.1; GCM: McGrew and Viega, test case 4.
 TEST(vectors_of_aes)
 {

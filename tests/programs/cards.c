@@ -1540,6 +1540,8 @@ int main(int argc, char **argv)
         if (kind->secrets[0].id) {
             RUN(cards_secrets_list);
             RUN(cards_secrets_work);
+            RUN(cards_secrets_mac);
+            if (kind->does_macs) RUN(cards_secrets_mac_and_logins);
             RUN(cards_secrets_of_a_session);
             RUN(cards_secrets_refuse);
             RUN(cards_secrets_and_logins);

@@ -1,11 +1,12 @@
 // cards_secret_keys.h: what cards.c checks of secret keys on a card: attributes, mechanisms, AES and
-// 3DES against mbedTLS at once and in parts, wrapping, what is refused, logins that end meanwhile,
+// 3DES against mbedTLS at once and in parts, CMAC, wrapping, what is refused, logins that end meanwhile,
 // two cards. SPDX-License-Identifier: 0BSD
 #ifndef CARDS_SECRET_H
 #define CARDS_SECRET_H
 
 #include <mbedtls/aes.h>
 #include <mbedtls/des.h>
+#include <psa/crypto.h>
 
 enum { SECRET_ECB, SECRET_CBC, SECRET_PAD };
 
@@ -52,6 +53,23 @@ static CK_ULONG host_encrypt(const struct cards_secret *k, unsigned card, int mo
         host_block(k, key, key_n, one, to + at);
     }
     return n + pad;
+}
+
+// The CMAC of n bytes with a key of a card, by PSA.
+static bool host_mac(const struct cards_secret *k, unsigned card, const uint8_t *in, size_t n,
+                     uint8_t mac[16])
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t id;
+    uint8_t key[32];
+    size_t key_n = kind->secret_value(k->id, card, key), mac_n = 0;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_MESSAGE);
+    psa_set_key_algorithm(&attributes, PSA_ALG_CMAC);
+    if (psa_import_key(&attributes, key, key_n, &id)) return false;
+    bool done = !psa_mac_compute(id, PSA_ALG_CMAC, in, n, mac, 16, &mac_n);
+    psa_destroy_key(id);
+    return done && mac_n == 16;
 }
 
 // ---- A key of the card ----
@@ -118,7 +136,7 @@ static void check_secret_flags(const struct cards_secret *k, CK_OBJECT_HANDLE ke
 {
     static const CK_ATTRIBUTE_TYPE yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT,
         CKA_DECRYPT }, life[] = { CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE },
-        no[] = { CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_DERIVE, CKA_MODIFIABLE, CKA_COPYABLE,
+        no[] = { CKA_EXTRACTABLE, CKA_DERIVE, CKA_MODIFIABLE, CKA_COPYABLE,
                  CKA_DESTROYABLE, CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) check_secret_flag(key, yes[i], true);
     for (size_t i = 0; i < sizeof life / sizeof *life; i++)
@@ -126,6 +144,8 @@ static void check_secret_flags(const struct cards_secret *k, CK_OBJECT_HANDLE ke
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) check_secret_flag(key, no[i], false);
     check_secret_flag(key, CKA_WRAP, k->wraps);
     check_secret_flag(key, CKA_UNWRAP, k->wraps);
+    check_secret_flag(key, CKA_SIGN, k->signs);
+    check_secret_flag(key, CKA_VERIFY, k->signs);
 }
 
 static void check_secret_object(const struct cards_secret *k)
@@ -147,9 +167,11 @@ static void check_secret_object(const struct cards_secret *k)
     CHECK_EQ(len, kind->secret_value(k->id, false, value));
     CHECK_EQ(id, k->id);
     CHECK(a[4].ulValueLen == strlen(k->label) && !memcmp(label, k->label, a[4].ulValueLen));
-    CHECK_EQ(a[2].ulValueLen, 3 * sizeof *allowed);
-    for (int mode = 0; mode < 3; mode++)
-        CHECK_EQ(allowed[mode], secret_mechanism(k, mode).mechanism);
+    unsigned macs = k->signs ? 2 : 0;
+    CHECK_EQ(a[2].ulValueLen, (3 + macs) * sizeof *allowed);
+    CHECK(!macs || (allowed[0] == CKM_AES_CMAC && allowed[1] == CKM_AES_CMAC_GENERAL));
+    for (unsigned mode = 0; mode < 3; mode++)
+        CHECK_EQ(allowed[macs + mode], secret_mechanism(k, (int)mode).mechanism);
     CHECK_EQ(a[5].ulValueLen, 0);
     check_secret_flags(k, key);
     if (test_failing) return;
@@ -177,6 +199,12 @@ static void check_secret_mechanisms(void)
     if (test_failing) return;
     CHECK_RV(C_GetMechanismInfo(slots[0][0], CKM_AES_CTR, &info), CKR_OK);
     CHECK(!(info.flags & CKF_HW));                      // no card does that
+    for (CK_MECHANISM_TYPE mac = CKM_AES_CMAC; mac <= CKM_AES_CMAC_GENERAL; mac++) {
+        CHECK_RV(C_GetMechanismInfo(slots[0][0], mac, &info), CKR_OK);
+        CHECK(info.flags == ((kind->does_macs ? CKF_HW : 0) | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN |
+                             CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE));
+        CHECK(info.ulMinKeySize == 16 && info.ulMaxKeySize == 32);
+    }
 }
 
 TEST(cards_secrets_list)
@@ -302,6 +330,141 @@ TEST(cards_secrets_work)
     end();
 }
 
+// What one command of CMAC takes.
+#define MAC_MOST (SCARD11_ANSWER > 258 ? 960u : 255u)
+
+// At once and in parts, between which others use the card; and how many commands that costs.
+static void check_mac(const struct cards_secret *k, CK_OBJECT_HANDLE key, CK_ULONG n)
+{
+    CK_MECHANISM m = { CKM_AES_CMAC, NULL, 0 };
+    CK_SESSION_HANDLE h = sessions[0];
+    CK_BYTE mac[16], made[17];
+    CK_ULONG len = 0;
+    CHECK(host_mac(k, 0, long_text, n, mac));
+    CHECK_RV(C_SignInit(h, &m, key), CKR_OK);
+    unsigned at = cards[0]->apdus;
+    CHECK_RV(C_Sign(h, long_text, n, NULL, &len), CKR_OK);
+    CHECK_EQ(len, 16);
+    len = 15;
+    CHECK_RV(C_Sign(h, long_text, n, made, &len), CKR_BUFFER_TOO_SMALL);
+    CHECK_EQ(cards[0]->apdus, at);
+    CHECK_RV(C_Sign(h, long_text, n, made, &len), CKR_OK);
+    CHECK_EQ(cards[0]->apdus, at + 1);
+    CHECK(len == 16 && !memcmp(made, mac, 16));
+    CHECK_RV(C_SignInit(h, &m, key), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i += 101) {
+        CHECK_RV(C_SignUpdate(h, long_text + i, n - i < 101 ? n - i : 101), CKR_OK);
+        disturb(0, i / 101);
+    }
+    CHECK_RV(C_SignFinal(h, made, &len), CKR_OK);
+    CHECK(len == 16 && !memcmp(made, mac, 16));
+    for (int wrong = 0; wrong < 2; wrong++, mac[n % 16] ^= 1) {
+        CK_RV want = wrong ? CKR_SIGNATURE_INVALID : CKR_OK;
+        CHECK_RV(C_VerifyInit(h, &m, key), CKR_OK);
+        CHECK_RV(C_Verify(h, long_text, n, mac, 16), want);
+        CHECK_RV(C_VerifyInit(h, &m, key), CKR_OK);
+        if (n) CHECK_RV(C_VerifyUpdate(h, long_text, n), CKR_OK);
+        CHECK_RV(C_VerifyFinal(h, mac, 16), want);
+    }
+    CHECK_RV(C_VerifyInit(h, &m, key), CKR_OK);
+    CHECK_RV(C_Verify(h, long_text, n, mac, 15), CKR_SIGNATURE_LEN_RANGE);
+}
+
+// As much of the MAC as is asked for; and more data than a command holds, of which the card is told
+// nothing.
+static void check_mac_lengths(const struct cards_secret *k, CK_OBJECT_HANDLE key)
+{
+    CK_MAC_GENERAL_PARAMS size = 0;
+    CK_MECHANISM m = { CKM_AES_CMAC, NULL, 0 }, part = { CKM_AES_CMAC_GENERAL, &size, sizeof size };
+    CK_SESSION_HANDLE h = sessions[0];
+    CK_BYTE mac[16], made[17];
+    CK_ULONG len;
+    CHECK(host_mac(k, 0, long_text, 40, mac));
+    for (; size < 18; size++) {
+        bool good = size && size <= 16;
+        CHECK_RV(C_SignInit(h, &part, key), good ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+        if (!good) continue;
+        made[len = size] = 0x5a;
+        CHECK_RV(C_Sign(h, long_text, 40, made, &len), CKR_OK);
+        CHECK(len == size && !memcmp(made, mac, size) && made[size] == 0x5a);
+        CHECK_RV(C_VerifyInit(h, &part, key), CKR_OK);
+        CHECK_RV(C_Verify(h, long_text, 40, mac, size), CKR_OK);
+        CHECK_RV(C_VerifyInit(h, &part, key), CKR_OK);
+        CHECK_RV(C_Verify(h, long_text, 41, mac, size), CKR_SIGNATURE_INVALID);
+    }
+    unsigned at = cards[0]->apdus;
+    CHECK_RV(C_SignInit(h, &m, key), CKR_OK);
+    len = 16;
+    CHECK_RV(C_Sign(h, long_text, MAC_MOST + 1, made, &len), CKR_DATA_LEN_RANGE);
+    CHECK_RV(C_Sign(h, long_text, 16, made, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_RV(C_VerifyInit(h, &m, key), CKR_OK);
+    CHECK_RV(C_VerifyUpdate(h, long_text, MAC_MOST), CKR_OK);
+    CHECK_RV(C_VerifyUpdate(h, long_text, 1), CKR_OK);
+    CHECK_RV(C_VerifyFinal(h, mac, 16), CKR_DATA_LEN_RANGE);
+    CHECK_EQ(cards[0]->apdus, at);
+}
+
+// CMAC, where a card does it and its key is for that. The others stay what they are.
+TEST(cards_secrets_mac)
+{
+    static const CK_ULONG sizes[] = { 0, 1, 15, 16, 17, 32, 240, 255, 256, 511, 960 };
+    CK_MECHANISM m = { CKM_AES_CMAC, NULL, 0 };
+    begin(1);
+    for (size_t i = 0; i < sizeof long_text; i++) long_text[i] = (uint8_t)(i * 7 + i / 256);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    for (unsigned i = 0; i < secrets_of() && !test_failing; i++) {
+        const struct cards_secret *k = &kind->secrets[i];
+        CK_OBJECT_HANDLE key;
+        CHECK_RV(secret_of(0, k, &key), CKR_OK);
+        if (!k->signs) {
+            CK_RV want = k->type == CKK_AES ? CKR_KEY_FUNCTION_NOT_PERMITTED : CKR_KEY_TYPE_INCONSISTENT;
+            CHECK_RV(C_SignInit(sessions[0], &m, key), want);
+            CHECK_RV(C_VerifyInit(sessions[0], &m, key), want);
+            continue;
+        }
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes && !test_failing; j++) {
+            if (sizes[j] <= MAC_MOST) check_mac(k, key, sizes[j]);
+            if (test_failing) printf("    %lu bytes\n", sizes[j]);
+        }
+        if (!test_failing) check_mac_lengths(k, key);
+    }
+    end();
+}
+
+// A MAC is of the login in which it was begun.
+TEST(cards_secrets_mac_and_logins)
+{
+    const struct cards_secret *k = secret_for(CKK_AES);
+    CK_MECHANISM m = { CKM_AES_CMAC, NULL, 0 };
+    CK_OBJECT_HANDLE key;
+    CK_BYTE made[16], mac[16];
+    for (int how = 0; how < 10 && !test_failing; how++) {
+        CK_ULONG len = sizeof made;
+        bool verify = how >= 5;
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        CHECK_RV(secret_of(0, k, &key), CKR_OK);
+        CHECK_RV((verify ? C_VerifyInit : C_SignInit)(sessions[0], &m, key), CKR_OK);
+        CHECK_RV((verify ? C_VerifyUpdate : C_SignUpdate)(sessions[0], long_text, 32), CKR_OK);
+        if (how % 5 == 0) sim_reader_reset(0);
+        if (how % 5 == 1) *cards_pin(cards[0], kind->tokens).verified = false;
+        if (how % 5 == 2) cards[0]->select_other(cards[0]);
+        if (how % 5 > 2) CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+        if (how % 5 == 4) CHECK_RV(C_Login(sessions[0], CKU_USER, PIN, 6), CKR_OK);
+        CHECK(host_mac(k, 0, long_text, 32, mac));
+        CK_RV rv = verify ? C_VerifyFinal(sessions[0], mac, 16) : C_SignFinal(sessions[0], made, &len);
+        CHECK_RV(rv, how % 5 == 4 ? CKR_KEY_HANDLE_INVALID : CKR_USER_NOT_LOGGED_IN);
+        CHECK_EQ(*cards_pin(cards[0], kind->tokens).left, kind->tokens->tries);
+        if (how % 5 != 4) CHECK_RV(C_Login(sessions[0], CKU_USER, PIN, 6), CKR_OK);
+        CHECK_RV(secret_of(0, k, &key), CKR_OK);
+        CHECK_RV(C_SignInit(sessions[0], &m, key), CKR_OK);
+        CHECK_RV(C_Sign(sessions[0], long_text, 32, made, &len), CKR_OK);
+        CHECK(!memcmp(made, mac, 16));
+        end();
+        if (test_failing) printf("    ended in way %d\n", how);
+    }
+}
+
 // A session's keys stay on the host, and tell nobody.
 TEST(cards_secrets_of_a_session)
 {
@@ -313,17 +476,22 @@ TEST(cards_secrets_of_a_session)
                          { CKA_VALUE, value, 16 }, { CKA_ENCRYPT, &yes, 1 } };
     CK_OBJECT_HANDLE key;
     const struct cards_secret *aes = secret_for(CKK_AES);
-    CK_MECHANISM m = secret_mechanism(aes, SECRET_CBC), d = { CKM_DES3_ECB, NULL, 0 };
+    CK_MECHANISM m = secret_mechanism(aes, SECRET_CBC), d = { CKM_DES3_ECB, NULL, 0 },
+        mac = { CKM_AES_CMAC, NULL, 0 };
     CK_ULONG len = sizeof turned;
     begin(1);
     CHECK_RV(open_token(0, 0, false), CKR_OK);
-    kind->secret_value(aes->id, false, value);
+    t[2].ulValueLen = kind->secret_value(aes->id, false, value);
     CHECK_RV(C_CreateObject(sessions[0], t, 4, &key), CKR_OK);
     unsigned at = cards[0]->apdus;
     CHECK_RV(C_EncryptInit(sessions[0], &m, key), CKR_OK);
     CHECK_RV(C_Encrypt(sessions[0], long_text, 160, turned, &len), CKR_OK);
     CHECK_EQ(cards[0]->apdus, at);
     CHECK_EQ(len, 160);
+    CHECK_RV(C_SignInit(sessions[0], &mac, key), CKR_OK);
+    CHECK_RV(C_Sign(sessions[0], long_text, 160, turned, &len), CKR_OK);
+    CHECK(host_mac(aes, 0, long_text, 160, cryptogram) && len == 16 && !memcmp(turned, cryptogram, 16));
+    CHECK_EQ(cards[0]->apdus, at);
     t[1].pValue = &three;
     t[2].ulValueLen = 24;
     CHECK_RV(C_CreateObject(sessions[0], t, 4, &key), CKR_OK);
@@ -562,6 +730,23 @@ static bool secret_has_the_iv_before(const struct cards_secret *k)
     return !memcmp(turned + part, cryptogram, 320 - part);
 }
 
+// A MAC, where the card makes them. *foreign: it was another card's.
+static CK_RV secret_run_mac(bool *foreign)
+{
+    const struct cards_secret *k = secret_for(CKK_AES);
+    CK_MECHANISM m = { CKM_AES_CMAC, NULL, 0 };
+    CK_OBJECT_HANDLE key;
+    CK_BYTE made[16], mac[16];
+    CK_ULONG len = sizeof made;
+    if (!kind->does_macs) return CKR_OK;
+    CK_RV rv = secret_of(0, k, &key);
+    if (!rv) rv = C_SignInit(sessions[0], &m, key);
+    if (!rv) rv = C_Sign(sessions[0], long_text, 100, made, &len);
+    if (rv) return rv;
+    *foreign = !host_mac(k, 0, long_text, 100, mac) || memcmp(made, mac, 16);
+    return *foreign ? CKR_GENERAL_ERROR : CKR_OK;
+}
+
 // What run_all does with one: 320 bytes there and back. *foreign: they were another card's.
 static CK_RV secret_run(bool *foreign)
 {
@@ -573,7 +758,8 @@ static CK_RV secret_run(bool *foreign)
     if (!rv && !right) *foreign = len != 320 || !secret_has_the_iv_before(k);
     if (!rv && !right) return CKR_GENERAL_ERROR;
     if (!rv) rv = secret_once(0, k, SECRET_PAD, true, cryptogram, 320, &len);
-    return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_OK : rv;
+    if (!rv || rv == CKR_ENCRYPTED_DATA_INVALID) rv = secret_run_mac(foreign);
+    return rv;
 }
 
 // A card without such keys: none listed, and AES on the host alone.

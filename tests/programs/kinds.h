@@ -38,6 +38,7 @@ struct cards_secret {
     CK_KEY_TYPE type;
     const char *label;
     bool wraps;                     // and unwraps
+    bool signs;                     // CMAC
 };
 
 struct cards_token {
@@ -62,6 +63,7 @@ struct cards_kind {
     size_t (*secret_value)(uint8_t id, bool second, uint8_t *value);
     bool does_secrets;              // the card does AES with such keys
     bool does_des3;                 // and 3DES
+    bool does_macs;                 // and CMAC
     bool silent_secrets;            // their descriptions say nothing of their life: where they are from
     CK_BYTE no_sha1;                // CKA_ID of a key that signs with SHA-2 alone
     bool names_keys;                // the command of a key names it: there is no other before it
@@ -250,11 +252,11 @@ static inline struct sim_card *cards_openpgp_21(bool second)
 }
 
 #define CARDS_MYEID_SECRETS { \
-    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_DES3, "3DES", true }, \
-    { 0x12, CKK_AES, "AES-128", true }, { 0x13, CKK_AES, "AES-192", false }, \
-    { 0x14, CKK_DES2, "3DES-112", false } }
+    { 0x10, CKK_AES, "AES", false, false }, { 0x11, CKK_DES3, "3DES", true, false }, \
+    { 0x12, CKK_AES, "AES-128", true, false }, { 0x13, CKK_AES, "AES-192", false, false }, \
+    { 0x14, CKK_DES2, "3DES-112", false, false } }
 #define CARDS_SCHSM_SECRETS { \
-    { 0x10, CKK_AES, "AES", false }, { 0x11, CKK_AES, "AES-128", false } }
+    { 0x10, CKK_AES, "AES", false, true }, { 0x11, CKK_AES, "AES-128", false, false } }
 #define CARDS_RSA  CARDS_SIGN | CARDS_DECRYPT
 #define CARDS_EC   CARDS_SIGN | CARDS_DERIVE
 
@@ -372,17 +374,17 @@ static const struct cards_kind cards_kinds[] = {
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 3, SIM_P256A, SIM_P256B, CARDS_EC, 0, false, false, 0, 0 } },
       .token_info = 5, .list = 12, .rsa = 12, .ec = 12, .again = 1, .pss = 2, .raw = true,
-      .names_keys = true, .does_secrets = true, .public_certificates = true },
+      .names_keys = true, .does_secrets = true, .does_macs = true, .public_certificates = true },
     { .name = "Pico HSM", .make = cards_schsm, .tokens = { { "123456", "3537363231383830", 0, 3 } },
       .keys = CARDS_SCHSM, .data = 1, .data_private = 1, .authorities = 1, .token_info = 5,
       .list = 25, .rsa = 12, .ec = 12, .again = 1, .pss = 2, .raw = true, .names_keys = true, .secrets = CARDS_SCHSM_SECRETS,
-      .secret_value = sim_schsm_secret, .does_secrets = true, .silent_secrets = true,
+      .secret_value = sim_schsm_secret, .does_secrets = true, .does_macs = true, .silent_secrets = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     { .name = "CardContact's HSM", .make = cards_schsm_cardcontact,
       .tokens = { { "123456", "3537363231383830", 0, 3 } }, .keys = CARDS_SCHSM, .data = 1,
       .data_private = 1, .authorities = 1, .token_info = 5, .list = 25, .rsa = 12, .ec = 12,
       .again = 1, .pss = 2, .raw = true, .names_keys = true, .no_chains = true,
-      .secrets = CARDS_SCHSM_SECRETS, .secret_value = sim_schsm_secret, .does_secrets = true,
+      .secrets = CARDS_SCHSM_SECRETS, .secret_value = sim_schsm_secret, .does_secrets = true, .does_macs = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     // T 4 (SELECT, the card's id, the tries of the PIN, cardcf), L 9 (master file, key map, container
     // map, two certificates of three pieces), S 8 (with VERIFY, a certificate, MSE and the signature).

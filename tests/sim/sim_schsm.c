@@ -46,6 +46,7 @@ struct key {
     mbedtls_pk_context pk;
     uint8_t aes[32];
     size_t aes_n;                   // 0: not AES
+    bool signs;                     // so its entry says
     bool counted;
     uint32_t uses;                  // that are left, if counted
 };
@@ -63,9 +64,9 @@ struct own {
     char labels[64][12];
 };
 
-static const struct { uint8_t number, id, n; const char *label, *value; } secrets[] = {
-    { 6, 0x10, 32, "AES", "aes key of the simulated SC-HSM." },
-    { 7, 0x11, 16, "AES-128", "128 bits, SC-HSM" },
+static const struct { uint8_t number, id, n; bool signs; const char *label, *value; } secrets[] = {
+    { 6, 0x10, 32, true, "AES", "aes key of the simulated SC-HSM." },
+    { 7, 0x11, 16, false, "AES-128", "128 bits, SC-HSM" },
 };
 
 size_t sim_schsm_secret(uint8_t id, bool second, uint8_t *value)
@@ -333,7 +334,7 @@ static void put_secret_entry(struct sim_answer *a, const struct key *key, bool a
     sim_wrap(a, from, 0x30);
     from = a->n;
     sim_put_tlv(a, 0x04, &key->id, 1);
-    sim_put_tlv(a, 0x03, "\7\xc0\x80", 3);                  // encrypt, decrypt, derive
+    sim_put_tlv(a, 0x03, key->signs ? "\7\xe0\x80" : "\7\xc0\x80", 3);   // encrypt, decrypt, (sign,) derive
     if (access) sim_put_tlv(a, 0x03, "\3\xb8", 2);
     sim_wrap(a, from, 0x30);
     from = a->n;
@@ -644,6 +645,7 @@ static void cmac(const uint8_t *key, size_t key_n, const uint8_t *in, size_t n, 
 {
     mbedtls_cipher_type_t type = key_n == 16 ? MBEDTLS_CIPHER_AES_128_ECB : key_n == 24
         ? MBEDTLS_CIPHER_AES_192_ECB : MBEDTLS_CIPHER_AES_256_ECB;
+    if (!n) in = key;                   // mbedTLS refuses NULL
     if (mbedtls_cipher_cmac(mbedtls_cipher_info_from_type(type), key, key_n * 8, in, n, out))
         abort();
 }
@@ -1100,7 +1102,7 @@ static void make_keys(struct sim_fs *f)
     for (unsigned i = 0; i < (own->o.two ? 2 : COUNT(usual)); i++) make_key(f, &usual[i]);
     for (unsigned i = 0; i < COUNT(secrets) && !own->o.two; i++) {
         struct key key = { .number = secrets[i].number, .id = secrets[i].id,
-                           .label = secrets[i].label };
+                           .label = secrets[i].label, .signs = secrets[i].signs };
         key.aes_n = sim_schsm_secret(key.id, second, key.aes);
         make_key(f, &key);
     }

@@ -1,5 +1,6 @@
 // cipher.c: >>cipher. Signatures are mbedTLS's private keys', PSA's or openssl's.
 // SPDX-License-Identifier: 0BSD
+#include "scripted_card.h"
 
 // "scard11", signed by openssl: key rsa1024 with PSS, SHA-256, MGF1 with SHA-1, a salt of 20 bytes
 // (a mix that mbedTLS does not know); x509_p521's key with ECDSA and SHA-512, in DER.
@@ -357,8 +358,43 @@ TEST(cipher_tells_curves_by_their_points)
     CHECK(!cipher_curve_of(BYTES_NONE));
 }
 
+// RFC 4493, 4; with keys of 192 and 256 bits the examples of SP 800-38B.
+TEST(cipher_makes_macs)
+{
+    static const struct { const char *key, *macs[4]; } v[] = {
+        { "2b7e151628aed2a6abf7158809cf4f3c",
+          { "bb1d6929e95937287fa37d129b756746", "070a16b46b4d4144f79bdd9dd04a287c",
+            "dfa66747de9ae63030ca32611497c827", "51f0bebf7e3b9d92fc49741779363cfe" } },
+        { "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+          { "d17ddf46adaacde531cac483de7a9367", "9e99a7bf31e710900662f65e617c5184",
+            "8a1de5be2eb31aad089a82e6ee908b0e", "a1d5df0eed790f794d77589659f39a11" } },
+        { "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+          { "028962f61b7bf89efc6b551f4667d983", "28a7023f452e8f82bd4bf28d8c37c35c",
+            "aaf3d8f1de5640c232f5b169b9c911e6", "e1992190549f6ed5696a2c056c315410" } } };
+    static const char data[] = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+                               "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
+    static const size_t sizes[] = { 0, 16, 40, 64 };
+    u8 key[32], in[64], room[17];
+    sim_script_hex(data, data + 128, in);
+    CHECK_ST(cipher_start(), ST_OK);
+    for (size_t i = 0; i < COUNT(v) * COUNT(sizes); i++) {
+        struct buf out = buf_on(room, sizeof room);
+        const char *hex = v[i / 4].key;
+        size_t key_n = sim_script_hex(hex, hex + strlen(hex), key);
+        buf_put8(&out, 0x5a);
+        CHECK_ST(cipher_cmac(bytes_of(key, key_n), bytes_of(sizes[i % 4] ? in : NULL, sizes[i % 4]), &out), ST_OK);
+        CHECK_EQ(room[0], 0x5a);
+        CHECK_BYTES(room + 1, out.n - 1, v[i / 4].macs[i % 4]);
+    }
+    struct buf out = buf_on(room, 15), none = buf_on(room, sizeof room);
+    CHECK_ST(cipher_cmac(bytes_of(key, 16), bytes_of(in, 16), &out), ST_CRYPTO);    // no room
+    CHECK_ST(cipher_cmac(bytes_of(key, 15), bytes_of(in, 16), &none), ST_KEY_SIZE);
+    CHECK(!out.n && !none.n);
+}
+
 static void test_cipher(void)
 {
+    RUN(cipher_makes_macs);
     RUN(cipher_tells_curves_by_their_points);
     RUN(cipher_verifies_rsa);
     RUN(cipher_verifies_what_openssl_signed);

@@ -22,8 +22,13 @@ static st mech_never_crypt(struct card *c, struct object *o, const struct alg_us
     return mech_never_sign(c, o, use, in, scratch, out);
 }
 
+static st mech_never_mac(struct card *c, struct object *o, bytes in, struct scratch scratch, struct buf *out)
+{
+    return mech_never_sign(c, o, NULL, in, scratch, out);
+}
+
 static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
-    .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt },
+    .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt, .mac = mech_never_mac },
     mech_signer = { .name = "signer", .sign = mech_never_sign };
 
 #define MECH_TEST_ALL (CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_EDWARDS) | \
@@ -62,7 +67,7 @@ TEST(mech_found_by_what_the_token_has)
         const struct mech_row *m = &mech_rows[i];
         CHECK(mech_find(&all, m->type, 0) == m);
         CHECK(mech_find(&all, m->type, m->flags) == m);
-        bool host = (m->key == ALG_NONE || m->key == ALG_SECRET) && !mech_is_des3(m);
+        bool host = (m->key == ALG_NONE || m->key == ALG_SECRET) && !mech_not_here(m);
         CHECK((mech_find(&none, m->type, 0) == m) == host);
         CHECK((mech_find(&rsa, m->type, 0) == m) == (host || m->key == ALG_RSA));
         CHECK((mech_find(&ec, m->type, 0) == m) == (host || m->key == ALG_EC));
@@ -107,6 +112,8 @@ TEST(mech_info_of_each)
     CHECK(info.ulMinKeySize == 255 && info.ulMaxKeySize == 255);
 }
 
+static const struct mech_row mech_cmac = { CKM_AES_CMAC, ALG_SECRET, ALG_CMAC, 0, 0, CKK_AES, MECH_SV };
+
 // Secret keys of a card: what it does itself, and what its keys may be used with.
 TEST(mech_of_secret_keys)
 {
@@ -120,7 +127,10 @@ TEST(mech_of_secret_keys)
     CHECK(mech_on_card(&aes, mech_find(&aes, CKM_AES_CBC_PAD, 0)));
     CHECK(!mech_on_card(&none, mech_find(&none, CKM_AES_CBC_PAD, 0)));
     CHECK(!mech_on_card(&all, mech_find(&all, CKM_AES_CTR, 0)));
+    CHECK(mech_on_card(&aes, mech_find(&aes, CKM_AES_CMAC, 0)));
+    CHECK(!mech_on_card(&none, &mech_cmac) && !mech_find(&none, CKM_AES_CMAC, 0) == !CIPHER_CMAC);
     aes.driver = &mech_signer;                          // none that works with secret keys
+    CHECK(!mech_on_card(&aes, &mech_cmac));
     CHECK(!mech_on_card(&aes, mech_find(&aes, CKM_AES_CBC, 0)));
     mech_info(&all, des, &info);
     CHECK(info.flags == (CKF_HW | CKF_ENCRYPT | CKF_DECRYPT));
@@ -145,7 +155,13 @@ TEST(mech_of_secret_keys)
     o.use = CARD_DECRYPT;
     CHECK(mech_fits(mech_find(&all, CKM_AES_CBC, 0), &o));
     o.use = CARD_DERIVE;
-    CHECK(!mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o));
+    CHECK(!mech_fits(mech_find(&all, CKM_AES_CBC_PAD, 0), &o) && !mech_fits(&mech_cmac, &o));
+    o.use = CARD_SIGN;
+    CHECK_EQ(mech_fits(&mech_cmac, &o), CIPHER_CMAC);
+    o.owner = 0;
+    CHECK(mech_fits(&mech_cmac, &o));
+    o.secret_type = CKK_DES3;
+    CHECK(!mech_fits(&mech_cmac, &o));
 }
 
 // mech_use with parameters of n bytes at p.
@@ -184,7 +200,7 @@ TEST(mech_parameters_of_a_wrong_length)
                 p.pss.mgf = CKG_MGF1_SHA256;
             }
             if (m->param == MECH_OAEP) p.oaep.hashAlg = CKM_SHA256, p.oaep.mgf = CKG_MGF1_SHA256;
-            if (m->param == MECH_MAC) p.mac = 20;
+            if (m->param == MECH_MAC) p.mac = 16;
             if (m->param == MECH_COUNTER) p.counter.ulCounterBits = 128;
             if (m->param == MECH_GCM) p.gcm = (CK_GCM_PARAMS){ iv, 12, 96, NULL, 0, 128 };
             bool right = n == want || (!n && m->param == MECH_EDDSA);

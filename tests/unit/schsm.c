@@ -785,11 +785,50 @@ TEST(schsm_ciphers_of_a_wrong_length)
         p15_end_script();
     }
 }
+
+// A MAC is one command, and a block; of more than that holds the card is asked nothing.
+TEST(schsm_macs)
+{
+    static char good[100], line[200], again[200];
+    snprintf(good, sizeof good, "%s 9000", p15_hex_of(0x22, 16));
+    const struct { const char *answer; st want; } cases[] = { { good, ST_OK }, { "9000", ST_PROTOCOL },
+        { good + 2, ST_PROTOCOL }, { "6985", ST_FAILED }, { "6982", ST_NOT_LOGGED_IN }, { "6a81", ST_FAILED },
+        { "6700", ST_FAILED }, { "6400", 0x6400 } };
+    u8 in[SCHSM_BLOCKS + 1], room[100];
+    memset(in, 0x77, sizeof in);
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        const char *const lines[] = { line, NULL };
+        struct buf out = buf_on(room, sizeof room);
+        snprintf(line, sizeof line, "80780718 15 %s 00 > %s", p15_hex_of(0x77, 21), cases[i].answer);
+        schsm_begin_key(lines, ALG_SECRET);
+        if (test_failing) return;
+        CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, bytes_of(in, 21), p15_scratch(), &out), cases[i].want);
+        if (!cases[i].want) CHECK_BYTES(room, out.n, p15_hex_of(0x22, 16));
+        p15_end_script();
+        if (test_failing) printf("    case %zu\n", i);
+    }
+    const char *const empty[] = { again, NULL }, *const none[] = { NULL };
+    for (int extended = 0; extended < 2 && !test_failing; extended++) {
+        struct buf out = buf_on(room, sizeof room);
+        snprintf(again, sizeof again, "80780718 00 > %s", good);
+        schsm_begin_key(empty, ALG_SECRET);
+        if (test_failing) return;
+        CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, BYTES_NONE, p15_scratch(), &out), ST_OK);
+        p15_end_script();
+        schsm_begin_key(none, ALG_SECRET);
+        if (test_failing) return;
+        card_it.link.extended.on = extended;
+        CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, bytes_of(in, extended ? SCHSM_BLOCKS + 1 : 256),
+                           p15_scratch(), &out), ST_DATA_LEN);
+        p15_end_script();
+    }
+}
 #endif
 
 static void test_schsm(void)
 {
 #if SCARD11_SCHSM
+    RUN(schsm_macs);
     RUN(schsm_knows_its_cards);
     RUN(schsm_looks_without_select);
     RUN(schsm_serial_numbers);
