@@ -234,6 +234,14 @@ static bytes bytes_trim(bytes s)
     return s;
 }
 
+// The value of a hexadecimal digit; 16: it is none.
+static unsigned bytes_digit(u8 character)
+{
+    if (character >= '0' && character <= '9') return character - '0' + 0u;
+    character |= 0x20;
+    return character >= 'a' && character <= 'f' ? character - 'a' + 10u : 16;
+}
+
 // A big-endian number of at most 8 bytes; longer ones give their last 8.
 static u64 bytes_number(bytes s)
 {
@@ -1336,8 +1344,7 @@ enum tlv_tag { TLV_BOOLEAN = 0x01, TLV_INTEGER = 0x02, TLV_BITS = 0x03, TLV_OCTE
 
 // Tags of a card-verifiable certificate (BSI TR-03110, part 3, D).
 enum tlv_cvc { TLV_CVC_REQUEST = 0x67, TLV_CVC = 0x7f21, TLV_CVC_BODY = 0x7f4e,
-               TLV_CVC_HOLDER = 0x5f20, TLV_CVC_KEY = 0x7f49, TLV_CVC_MODULUS = 0x81,
-               TLV_CVC_EXPONENT = 0x82, TLV_CVC_POINT = 0x86 };
+               TLV_CVC_HOLDER = 0x5f20, TLV_CVC_KEY = 0x7f49 };
 
 struct tlv {
     u32   tag;              // as it stands: 0x5f2f is one tag
@@ -1797,6 +1804,25 @@ static const struct alg_curve *alg_curve_named(const char *name)
     return NULL;
 }
 
+// What a card calls the algorithm of keys of that size, or on that curve. curve NULL: RSA.
+struct alg_number {
+    u8  number;
+    u32 bits;
+    const char *curve;
+};
+
+// The number of a key's algorithm among n; 0: the card has none for it.
+static u8 alg_number_of(const struct alg_number *numbers, size_t n, const struct alg_key *key)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *curve = numbers[i].curve;
+        bool is = curve ? key->curve == alg_curve_named(curve)
+                        : key->type == ALG_RSA && key->bits == numbers[i].bits;
+        if (is) return numbers[i].number;
+    }
+    return 0;
+}
+
 static size_t alg_key_bytes(const struct alg_key *key)
 {
     return (key->bits + 7) / 8;
@@ -1840,6 +1866,20 @@ static st alg_check_rsa(struct alg_key *key)
     if (key->bits < ALG_RSA_MIN_BITS || key->bits > ALG_RSA_MAX_BITS || key->bits % 8)
         return ST_PROTOCOL;
     return key->exponent.n && key->exponent.n <= 8 ? ST_OK : ST_PROTOCOL;
+}
+
+// Takes a public key of key->type as ISO 7816-8 has it (7F49): modulus and exponent, or the point.
+// Whether they are good is not looked at.
+static st alg_take_public(bytes in, struct alg_key *key)
+{
+    enum { MODULUS = 0x81, EXPONENT = 0x82, POINT = 0x86 };
+    bool rsa = key->type == ALG_RSA;
+    if (!tlv_find(in, rsa ? MODULUS : POINT, rsa ? &key->modulus : &key->point)) return ST_PROTOCOL;
+    if (!rsa) return ST_OK;
+    if (!tlv_find(in, EXPONENT, &key->exponent)) return ST_PROTOCOL;
+    key->modulus = bytes_trim(key->modulus);
+    key->exponent = bytes_trim(key->exponent);
+    return ST_OK;
 }
 
 static st alg_parse_rsa(bytes der, struct alg_key *key)
@@ -5577,20 +5617,12 @@ static void secret_put_half_nibbles(bytes digits, struct buf *out)
     for (size_t i = 0; i < digits.n; i++) buf_put8(out, 0xf0u | (digits.p[i] & 15));
 }
 
-// The value of a hexadecimal digit; 16: it is none.
-static unsigned secret_hex_digit(u8 c)
-{
-    if (c >= '0' && c <= '9') return c - '0' + 0u;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10u;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
-
 // Puts hexadecimal digits, two to a byte. What is none, and an odd one, sets full.
 static void secret_put_hex(bytes digits, struct buf *out)
 {
     if (digits.n % 2) out->full = true;
     for (size_t i = 0; i + 1 < digits.n; i += 2) {
-        unsigned high = secret_hex_digit(digits.p[i]), low = secret_hex_digit(digits.p[i + 1]);
+        unsigned high = bytes_digit(digits.p[i]), low = bytes_digit(digits.p[i + 1]);
         if (high > 15 || low > 15) out->full = true;
         buf_put8(out, high << 4 | low);
     }
@@ -8720,9 +8752,6 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
 #define PIV_TAG_ALGORITHM 0x01          // metadata
 #define PIV_TAG_KEY_POLICY 0x02
 #define PIV_TAG_PUBLIC    0x04
-#define PIV_TAG_MODULUS   0x81          // metadata, in PIV_TAG_PUBLIC
-#define PIV_TAG_EXPONENT  0x82
-#define PIV_TAG_POINT     0x86
 
 // A key reference, the data object of its certificate, and what PKCS#11 sees of the key (SP 800-73
 // part 1, table 4). CKA_ID is index + 1.
@@ -8775,7 +8804,7 @@ static const struct piv_model {
 };
 
 // QUIRK(YubiKey NEO): it tells the tries left as 630X: see iso_pin_status.
-// QUIRK(YubiKey 5.7): it answers 6985 to a new PIN that is too simple: see secret_answer_set.
+// QUIRK(YubiKey 5.7): it answers 6985 to a new PIN that is too simple: see secret_told_set.
 static const struct credential piv_pin = {
     .role = ROLE_USER, .reference = PIV_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
     .fill_to = 8, .filler = 0xff, .tries = -1, .ask = true, .logout_by = LOGOUT_VERIFY_FF
@@ -9109,57 +9138,26 @@ static st piv_probe(struct card *card, struct token *token, struct scratch scrat
 // ---- Metadata of a key ----
 
 // Algorithms, as metadata and GENERAL AUTHENTICATE have them (SP 800-78, table 9; Yubico).
-static const struct piv_algorithm {
-    u8 number;
-    u32 bits;
-    const char *curve;                  // NULL: RSA
-} piv_algorithms[] = {
+static const struct alg_number piv_algorithms[] = {
     { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x05, 3072, NULL }, { 0x16, 4096, NULL },
     { 0x11, 256, "P-256" }, { 0x14, 384, "P-384" }, { 0xe0, 255, "Ed25519" },
     { 0xe1, 255, "X25519" },
 };
-
-// The number of a key's algorithm; 0: PIV has none for it.
-static u8 piv_algorithm_of(const struct alg_key *key)
-{
-    for (size_t i = 0; i < COUNT(piv_algorithms); i++) {
-        const struct piv_algorithm *algorithm = &piv_algorithms[i];
-        bool is = algorithm->curve ? key->curve == alg_curve_named(algorithm->curve)
-                                   : key->type == ALG_RSA && key->bits == algorithm->bits;
-        if (is) return algorithm->number;
-    }
-    return 0;
-}
-
-// The public key of RSA in metadata: 81 modulus, 82 exponent (Yubico).
-static st piv_metadata_rsa(u32 bits, bytes public_key, struct alg_key *key)
-{
-    bytes modulus, exponent;
-    if (!tlv_find(public_key, PIV_TAG_MODULUS, &modulus)) return ST_PROTOCOL;
-    if (!tlv_find(public_key, PIV_TAG_EXPONENT, &exponent)) return ST_PROTOCOL;
-    *key = (struct alg_key){ .type = ALG_RSA, .bits = bits, .modulus = bytes_trim(modulus),
-                             .exponent = bytes_trim(exponent) };
-    bool good = key->modulus.n * 8 == bits && key->exponent.n && key->exponent.n <= 8;
-    return good ? ST_OK : ST_PROTOCOL;
-}
-
-// The public key of an elliptic curve in metadata: 86 point (Yubico).
-static st piv_metadata_point(const struct alg_curve *curve, bytes public_key, struct alg_key *key)
-{
-    *key = (struct alg_key){ .type = curve->type, .bits = curve->bits, .curve = curve };
-    if (!tlv_find(public_key, PIV_TAG_POINT, &key->point)) return ST_PROTOCOL;
-    return alg_point_good(curve, key->point) ? ST_OK : ST_PROTOCOL;
-}
 
 // The public key that metadata tells of, still in the answer. ST_NOT_FOUND: of no algorithm that is
 // known here.
 static st piv_metadata_key(u8 number, bytes public_key, struct alg_key *key)
 {
     for (size_t i = 0; i < COUNT(piv_algorithms); i++) {
-        const struct piv_algorithm *algorithm = &piv_algorithms[i];
-        if (algorithm->number != number) continue;
-        if (!algorithm->curve) return piv_metadata_rsa(algorithm->bits, public_key, key);
-        return piv_metadata_point(alg_curve_named(algorithm->curve), public_key, key);
+        const struct alg_number *of = &piv_algorithms[i];
+        if (of->number != number) continue;
+        const struct alg_curve *curve = of->curve ? alg_curve_named(of->curve) : NULL;
+        *key = (struct alg_key){ .type = curve ? curve->type : ALG_RSA, .curve = curve };
+        TRY(alg_take_public(public_key, key));
+        if (!curve) TRY(alg_check_rsa(key));
+        if (curve) key->bits = curve->bits;
+        bool good = curve ? alg_point_good(curve, key->point) : key->bits == of->bits;
+        return good ? ST_OK : ST_PROTOCOL;
     }
     return ST_NOT_FOUND;
 }
@@ -9740,11 +9738,12 @@ static st pivkey_authenticate(const struct trial *trial, u8 tag, struct scratch 
     tlv_put(&data, tag, trial->in);
     if (data.full || !rsp.cap) return ST_HOST_MEMORY;
     bool long_answer = key->type == ALG_RSA && key->bits >= 2048;
-    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = piv_algorithm_of(key),
-                        .p2 = (u8)object->ref, .data = buf_bytes(&data),
+    u8 algorithm = alg_number_of(piv_algorithms, COUNT(piv_algorithms), key);
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm, .p2 = (u8)object->ref,
+                        .data = buf_bytes(&data),
                         .le = long_answer ? APDU_LE_ALL : APDU_LE_SHORT,
                         .secret_out = trial->secret };
-    if (!cmd.p1) return ST_KEY_SIZE;
+    if (!algorithm) return ST_KEY_SIZE;
     TRY(link_exchange(&trial->card->link, &cmd, &rsp));
     TRY(tlv_open(buf_bytes(&rsp), PIVKEY_TAG_AUTH, answer));
     return tlv_find(*answer, PIVKEY_TAG_RESPONSE, answer) ? ST_OK : ST_PROTOCOL;
@@ -10462,8 +10461,6 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
 #define OPENPGPKEY_READ             0x81    // P1 of GENERATE: the public key of the one there is
 #define OPENPGPKEY_TAG_PUBLIC       0x7f49
 #define OPENPGPKEY_TAG_CIPHER       0xa6    // round a public key that another has
-#define OPENPGPKEY_TAG_MODULUS      0x81
-#define OPENPGPKEY_TAG_EXPONENT     0x82
 #define OPENPGPKEY_TAG_POINT        0x86
 #define OPENPGPKEY_SW_TOUCH         0x6600  // nobody touched the card in time (7.1)
 
@@ -10588,22 +10585,17 @@ static st openpgpkey_learn(struct card *card, struct openpgp_key *key, const str
     return s == ST_NOT_FOUND ? ST_OK : s;
 }
 
-// A public key as the card gives it: 81 modulus, 82 exponent, or 86 point.
+// A public key as the card gives it.
 static st openpgpkey_parse_public(bytes answer, const struct alg_key *like, struct alg_key *key)
 {
-    bytes in, modulus, exponent;
+    bytes in;
     *key = (struct alg_key){ .type = like->type, .bits = like->bits, .curve = like->curve };
     TRY(tlv_open_some(answer, true, OPENPGPKEY_TAG_PUBLIC, &in));
-    if (like->type != ALG_RSA) {
-        if (!openpgp_find_in(in, OPENPGPKEY_TAG_POINT, &key->point)) return ST_PROTOCOL;
+    TRY(alg_take_public(in, key));
+    if (like->type != ALG_RSA)
         return alg_point_good(like->curve, key->point) ? ST_OK : ST_PROTOCOL;
-    }
-    if (!openpgp_find_in(in, OPENPGPKEY_TAG_MODULUS, &modulus)) return ST_PROTOCOL;
-    if (!openpgp_find_in(in, OPENPGPKEY_TAG_EXPONENT, &exponent)) return ST_PROTOCOL;
-    key->modulus = bytes_trim(modulus);
-    key->exponent = bytes_trim(exponent);
-    bool good = alg_bits(key->modulus) == like->bits && key->exponent.n && key->exponent.n <= 8;
-    return good ? ST_OK : ST_PROTOCOL;
+    TRY(alg_check_rsa(key));
+    return key->bits == like->bits ? ST_OK : ST_PROTOCOL;
 }
 
 // One attempt to read it. An answer that has a key of the right kind is the application's.
@@ -11400,22 +11392,16 @@ static st schsm_open_cvc(bytes in, bytes *body)
 // its point lies on.
 static st schsm_parse_key(bytes cvc, enum alg_type type, struct alg_key *out)
 {
-    bytes body, in, part;
+    bytes body, in;
     TRY(schsm_open_cvc(cvc, &body));
     if (!tlv_find(body, TLV_CVC_KEY, &in)) return ST_PROTOCOL;
     *out = (struct alg_key){ .type = type };
-    if (type == ALG_EC) {
-        if (!tlv_find(in, TLV_CVC_POINT, &out->point)) return ST_PROTOCOL;
-        out->curve = cipher_curve_of(out->point);
-        if (!out->curve) return ST_PROTOCOL;
-        out->bits = out->curve->bits;
-        return ST_OK;
-    }
-    if (!tlv_find(in, TLV_CVC_MODULUS, &part)) return ST_PROTOCOL;
-    out->modulus = bytes_trim(part);
-    if (!tlv_find(in, TLV_CVC_EXPONENT, &part)) return ST_PROTOCOL;
-    out->exponent = bytes_trim(part);
-    return alg_check_rsa(out);
+    TRY(alg_take_public(in, out));
+    if (type != ALG_EC) return alg_check_rsa(out);
+    out->curve = cipher_curve_of(out->point);
+    if (!out->curve) return ST_PROTOCOL;
+    out->bits = out->curve->bits;
+    return ST_OK;
 }
 
 // ---- Finding out ----
@@ -12630,10 +12616,7 @@ static const struct driver driver_myeid = {
 #define GIDS_TAG_DO       0xdf00        // of all data objects, the first byte of two
 #define GIDS_TAG_PUK      0x7f73        // the PUK's state: its tries
 #define GIDS_TAG_TRIES    0x97
-#define GIDS_TAG_KEY      0x7f49        // a public key: modulus, exponent, or point
-#define GIDS_TAG_MODULUS  0x81
-#define GIDS_TAG_EXPONENT 0x82
-#define GIDS_TAG_POINT    0x86
+#define GIDS_TAG_KEY      0x7f49        // a public key
 
 // The security environment's algorithm: what is done, and below it the kind of key.
 #define GIDS_DECRYPT_RAW  0x00
@@ -12667,7 +12650,7 @@ static const struct gids_named gids_card_id = { "", "cardid", { 0xa012, 0xdf20 }
 static const struct gids_named gids_map = { "mscp", "cmapfile", { 0xa010, 0xdf23 } };
 
 // The lower half of the algorithm, by the size of a key. curve NULL: RSA.
-static const struct gids_kind { u8 number; u32 bits; const char *curve; } gids_kinds[] = {
+static const struct alg_number gids_kinds[] = {
     { 0x06, 1024, NULL }, { 0x07, 2048, NULL }, { 0x08, 3072, NULL }, { 0x09, 4096, NULL },
     { 0x0c, 256, "P-256" }, { 0x0d, 384, "P-384" }, { 0x0e, 521, "P-521" },
 };
@@ -12767,13 +12750,6 @@ static u32 gids_number(const u8 *p, size_t n)
     return number;
 }
 
-static int gids_digit(u8 character)
-{
-    if (character >= '0' && character <= '9') return character - '0';
-    character |= 0x20;
-    return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
-}
-
 // Is the name in a field, ended by 00, this text?
 static bool gids_is_named(const u8 *field, const char *text)
 {
@@ -12787,21 +12763,20 @@ static const u8 *gids_certificate_digits(const u8 *record, bool exchange)
     const u8 *name = record + GIDS_NAME;
     if (!gids_is_named(record, "mscp")) return NULL;
     if (memcmp(name, exchange ? "kxc" : "ksc", 3) || name[5]) return NULL;
-    return gids_digit(name[3]) < 0 || gids_digit(name[4]) < 0 ? NULL : name + 3;
+    return bytes_digit(name[3]) > 15 || bytes_digit(name[4]) > 15 ? NULL : name + 3;
 }
 
 // Which container's certificate it is. QUIRK(GIDS): some programs write the number in decimal
 // digits, others in hexadecimal ones. A letter in any name tells; without one below 16 they agree.
 static u32 gids_certificate_index(const struct gids *gids, const u8 *digits)
 {
-    int base = gids->hex ? 16 : 10;
-    return (u32)(gids_digit(digits[0]) * base + gids_digit(digits[1]));
+    return bytes_digit(digits[0]) * (gids->hex ? 16 : 10) + bytes_digit(digits[1]);
 }
 
 // Notes whether a name has a letter among its digits.
 static void gids_note_digits(struct gids *gids, const u8 *digits)
 {
-    if (digits && (gids_digit(digits[0]) > 9 || gids_digit(digits[1]) > 9)) gids->hex = true;
+    if (digits && (bytes_digit(digits[0]) > 9 || bytes_digit(digits[1]) > 9)) gids->hex = true;
 }
 
 // The file that a record of the master file tells of.
@@ -13084,17 +13059,13 @@ static st gids_read_certificate(struct card *card, struct token *token,
 // A public key as the card gives it; still in the answer.
 static st gids_parse_key(const struct gids_container *container, bytes value, struct alg_key *key)
 {
-    bytes modulus, exponent, point;
-    if (tlv_find(value, GIDS_TAG_MODULUS, &modulus) &&
-        tlv_find(value, GIDS_TAG_EXPONENT, &exponent)) {
-        *key = (struct alg_key){ .type = ALG_RSA, .modulus = modulus, .exponent = exponent };
-        return ST_OK;
-    }
-    if (!tlv_find(value, GIDS_TAG_POINT, &point)) return ST_PROTOCOL;
+    *key = (struct alg_key){ .type = ALG_RSA };
+    if (!alg_take_public(value, key)) return ST_OK;
+    *key = (struct alg_key){ .type = ALG_EC };
+    TRY(alg_take_public(value, key));
     for (size_t i = 0; i < COUNT(gids_kinds); i++)
         if (gids_kinds[i].curve && gids_kinds[i].bits == container->bits)
-            *key = (struct alg_key){ .type = ALG_EC, .point = point,
-                                     .curve = alg_curve_named(gids_kinds[i].curve) };
+            key->curve = alg_curve_named(gids_kinds[i].curve);
     return key->curve ? ST_OK : ST_PROTOCOL;
 }
 
@@ -13206,23 +13177,11 @@ static st gids_list(struct card *card, struct token *token, const struct query *
 
 // ---- Keys ----
 
-// The lower half of the algorithm; 0: there is none for such a key.
-static u8 gids_kind_of(const struct alg_key *key)
-{
-    for (size_t i = 0; i < COUNT(gids_kinds); i++) {
-        const struct gids_kind *kind = &gids_kinds[i];
-        bool is = kind->curve ? key->curve == alg_curve_named(kind->curve)
-                              : key->type == ALG_RSA && key->bits == kind->bits;
-        if (is) return kind->number;
-    }
-    return 0;
-}
-
 // Sets the security environment for a key: to sign, or to decipher.
 static st gids_set(const struct trial *trial, u8 template, u8 algorithm, bool again)
 {
     const struct object *object = trial->object;
-    u8 kind = gids_kind_of(object->key);
+    u8 kind = alg_number_of(gids_kinds, COUNT(gids_kinds), object->key);
     if (!kind) return ST_KEY_SIZE;
     return place_set_environment(trial->card, MSE_SET, template,
                                  BYTES(CRT_ALGORITHM, 1, (u8)(algorithm | kind),
