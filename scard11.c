@@ -13667,13 +13667,12 @@ static st cac_probe(struct card *card, struct token *token, struct scratch scrat
     return ST_OK;
 }
 
-// Before the first login: the PIN is the ACA's, where there is one. It may be the only applet that
-// takes it; others hand it on.
-static st cac_login(struct card *card, struct token *token, struct credential *pin,
-                    struct scratch scratch)
+// Before the first PIN is sent: it is the ACA's, where there is one. That may be the only applet
+// that takes it; others hand it on.
+static st cac_learn(struct card *card, struct token *token, struct scratch scratch)
 {
     struct cac *cac = token->state;
-    (void)pin; (void)scratch;
+    (void)scratch;
     if (cac->aca_asked) return ST_OK;
     TRY(link_ready(&card->link));
     place_unsure(card);
@@ -13845,7 +13844,7 @@ static const struct driver driver_cac = {
     .read    = card_read_nothing,
     .select  = cac_select,
     .landmark = cac_landmark,
-    .login   = cac_login,
+    .learn   = cac_learn,
     .sign    = cac_sign,
     .decrypt = cac_decrypt,
 };

@@ -122,3 +122,18 @@ TEST(cards_cac_that_tells_no_tries)
     CHECK_EQ(*pin.left, 0);
     end();
 }
+
+// A change of the PIN goes where the PIN is, though nobody has logged in before.
+TEST(cards_cac_changes_the_pin_in_the_aca)
+{
+    cac_with(&(struct sim_cac_options){ .whole = true, .pin_in_aca = true });
+    begin(1);
+    CHECK_RV(open_token(0, 0, false), CKR_OK);
+    CHECK_RV(set_pin("123456", "654321"), CKR_OK);
+    CHECK_RV(login("123456"), CKR_PIN_INCORRECT);
+    CHECK_RV(login("654321"), CKR_OK);
+    check_sign(0, &kind->keys[0]);
+    CHECK_RV(set_pin("654321", "123456"), CKR_OK);
+    CHECK_EQ(*cards_pin(cards[0], &kind->tokens[0]).left, 3);
+    end();
+}

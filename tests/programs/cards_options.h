@@ -973,6 +973,7 @@ static void run_options(void)
     RUN(cards_cac_login_of_an_applet);
     RUN(cards_cac_without_a_change_of_the_pin);
     RUN(cards_cac_that_tells_no_tries);
+    RUN(cards_cac_changes_the_pin_in_the_aca);
     RUN(cards_gids_forms);
     RUN(cards_gids_ec);
     RUN(cards_gids_a_container_without_certificate);
