@@ -11331,9 +11331,10 @@ static const struct credential schsm_pin = {
     .role = ROLE_USER, .reference = SCHSM_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 15,
     .tries = -1, .ask = true, .transport = true, .logout_by = LOGOUT_SELECT
 };
+// What it may do only the answer to SELECT tells: see schsm_login.
 static const struct credential schsm_so_pin = {
     .role = ROLE_PUK, .reference = SCHSM_SO_PIN, .coding = CARD_PIN_HEX, .min = 16, .max = 16,
-    .tries = -1, .presented = true, .logout_by = LOGOUT_SELECT
+    .tries = -1, .presented = true, .uncertain = true, .logout_by = LOGOUT_SELECT
 };
 
 struct schsm {
@@ -11447,15 +11448,15 @@ static u8 schsm_unblocks(bytes own)
 // What SELECT answers of options and version. False: nothing.
 static bool schsm_take_fci(struct token *token, bytes fci)
 {
-    struct credential so_pin = schsm_so_pin;
+    struct credential *so_pin = card_credential(token, ROLE_PUK);
     struct tlv outer;
     bytes own = BYTES_NONE;
     if (tlv_next(&fci, &outer) || !tlv_find(outer.value, SCHSM_TAG_OWN, &own) || own.n < 2)
         return false;
     token->firmware.major = own.p[own.n - 2];
     token->firmware.minor = own.p[own.n - 1];
-    so_pin.unblock_by = schsm_unblocks(own);
-    card_set_credential(token, &so_pin);
+    so_pin->unblock_by = schsm_unblocks(own);
+    so_pin->uncertain = false;
     return true;
 }
 
@@ -11510,6 +11511,25 @@ static st schsm_probe(struct card *card, struct token *token, struct scratch scr
     if (!s) place_seen(card, token);
     if (s == ST_NOT_FOUND) s = schsm_find(card, token, scratch);
     return s ? s : schsm_open(card, token, scratch);
+}
+
+// Before the SO's login: what may the SO-PIN do? Who took the card while another program used it
+// has sent no SELECT yet, and does not know.
+static st schsm_login(struct card *card, struct token *token, struct credential *pin,
+                      struct scratch scratch)
+{
+    struct buf fci = scratch_buf(&scratch, APDU_LE_SHORT);
+    if (!pin->uncertain) return ST_OK;
+    TRY(link_ready(&card->link));
+    place_unsure(card);
+    place_leave(card);
+    st s = iso_select_aid(&card->link, ISO_FCI, bytes_of(schsm_aid, sizeof schsm_aid), &fci);
+    if (s == ST_NOT_FOUND) return ST_LOST;
+    if (s) return s;
+    place_arrived(card, token);
+    schsm_take_fci(token, buf_bytes(&fci));
+    pin->uncertain = false;
+    return ST_OK;
 }
 
 // ---- The list ----
@@ -12037,6 +12057,7 @@ static const struct driver driver_schsm = {
     .list    = schsm_list,
     .read    = schsm_read,
     .landmark = p15dir_landmark,
+    .login   = schsm_login,
     .sign    = schsm_sign,
     .decrypt = schsm_decrypt,
     .derive  = schsm_derive,

@@ -213,6 +213,36 @@ TEST(schsm_looks_without_select)
     }
 }
 
+// What the SO-PIN may do, the answer to SELECT tells: it is asked for once, before the SO's login.
+TEST(schsm_asks_what_the_so_pin_may)
+{
+    static const char *const told[] = { SCHSM_DEVICE SCHSM_CVC, SCHSM_ASK "63c3", SCHSM_INFO "6a82",
+                                        SCHSM_SELECT "6209 8101ff 8504 2100 0304 9000", NULL };
+    static const char *const silent[] = { SCHSM_DEVICE SCHSM_CVC, SCHSM_ASK "63c3", SCHSM_INFO "6a82",
+                                          SCHSM_SELECT "9000", NULL };
+    static const char *const gone[] = { SCHSM_DEVICE SCHSM_CVC, SCHSM_ASK "63c3", SCHSM_INFO "6a82",
+                                        SCHSM_SELECT "6a82", NULL };
+    static const struct { const char *const *script; st want; u8 unblock_by; } cases[] = {
+        { told, ST_OK, UNBLOCK_FREES_ALONE }, { silent, ST_OK, UNBLOCK_TOGETHER },
+        { gone, ST_LOST, UNBLOCK_TOGETHER } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        p15_begin_script(cases[i].script, 0);
+        if (test_failing) return;
+        card_it.shared = true;
+        card_it.sure = false;
+        schsm_t->driver = &driver_schsm;
+        CHECK_ST(schsm_probe(&card_it, schsm_t, p15_scratch()), ST_OK);
+        struct credential *so_pin = card_credential(schsm_t, ROLE_PUK);
+        CHECK_ST(schsm_login(&card_it, schsm_t, card_pin(schsm_t), p15_scratch()), ST_OK);
+        CHECK_ST(schsm_login(&card_it, schsm_t, so_pin, p15_scratch()), cases[i].want);
+        if (!cases[i].want) CHECK_ST(schsm_login(&card_it, schsm_t, so_pin, p15_scratch()), ST_OK);
+        CHECK_EQ(so_pin->unblock_by, cases[i].unblock_by);
+        CHECK_EQ(card_it.sure, !cases[i].want);
+        p15_end_script();
+        card_it.shared = false;
+    }
+}
+
 TEST(schsm_serial_numbers)
 {
     static const struct { const char *holder, *serial; } cases[] = {
@@ -831,6 +861,7 @@ static void test_schsm(void)
     RUN(schsm_macs);
     RUN(schsm_knows_its_cards);
     RUN(schsm_looks_without_select);
+    RUN(schsm_asks_what_the_so_pin_may);
     RUN(schsm_serial_numbers);
     RUN(schsm_tells_what_people_know);
     RUN(schsm_lists);
