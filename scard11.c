@@ -4642,6 +4642,7 @@ struct card_tried {
     bytes  there;                   // the last one that it has; empty: none
     u32    selects;                 // link.selects after that
     u32    drivers;                 // bit i: the i-th in the order of >>probe was asked
+    bool   no_get_data;             // what is selected, with no SELECT of ours, knows no GET DATA
 };
 
 // Everything known about one inserted card. It and all that it points to is in its arena, and is
@@ -9090,6 +9091,8 @@ static st piv_selected(struct card *card, struct token *token, struct scratch sc
         bytes value;
         st s = piv_landmark(card, token, objects[i], &each, &value);
         if (link_is_broken(s)) return s;
+        card->tried.no_get_data = s == SW_NO_INS;
+        if (card->tried.no_get_data) break;
         if (s) continue;
         place_seen(card, token);
         if (objects[i] == PIV_DISCOVERY) return ST_OK;      // many cards have the same
@@ -12920,6 +12923,7 @@ static st gids_read_id(struct card *card, struct token *token, struct scratch sc
 static st gids_selected(struct card *card, struct token *token, struct scratch scratch)
 {
     bytes id;
+    if (card->tried.no_get_data) return ST_NOT_FOUND;
     TRY(gids_begin(card, token));
     st s = gids_get_once(card, token, gids_card_id.usual, APDU_LE_SHORT, &scratch, &id);
     if (link_is_broken(s)) return s;

@@ -294,13 +294,15 @@ TEST(gids_looks_without_select)
     static const char *const there[] = { GIDS_ASK_ID GIDS_ID, GIDS_ASK_PIN "63c2", NULL };
     static const char *const other[] = { GIDS_ASK_ID "5302abcd 9000", NULL };
     static const char *const empty[] = { GIDS_ASK_ID "df2000 9000", NULL };
-    const char *const *const cases[] = { there, other, empty };
+    static const char *const nothing[] = { NULL };      // PIV's question went to what knows none
+    const char *const *const cases[] = { there, other, empty, nothing };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         link_open_script(cases[i]);
         if (test_failing) return;
         card_begin(1 << 20);
         card_it.link = link_l;
         card_it.shared = true;
+        card_it.tried.no_get_data = i == 3;
         gids_t->driver = &driver_gids;
         CHECK_ST(gids_selected(&card_it, gids_t, gids_scratch()), i ? ST_NOT_FOUND : ST_OK);
         if (!i) CHECK_ST(gids_probe(&card_it, gids_t, gids_scratch()), ST_OK);

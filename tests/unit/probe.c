@@ -184,15 +184,18 @@ TEST(probe_looks_before_it_selects)
         PROBE_CHUID "6a82", PROBE_7E "6a82", "00200080 > 9000", NULL };
     const char *piv_idle[] = { PROBE_7E "6a82", PROBE_CHUID "6a82", PROBE_9A "530101 9000",
         PROBE_CHUID "6a82", PROBE_7E "6a82", "00200080 > 63c3", PROBE_PGP "6a82", NULL };
-    const char *pgp[] = { PROBE_7E "6d00", PROBE_CHUID "6d00", PROBE_9A "6d00",
+    const char *pgp[] = { PROBE_7E "6a82", PROBE_CHUID "6a82", PROBE_9A "6a82",
         OPENPGP_GET_4F OPENPGP_AID_A "9000",
         openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
-    const char *neither[] = { PROBE_7E "6d00", PROBE_CHUID "6d00", PROBE_9A "6d00",
+    const char *neither[] = { PROBE_7E "6a82", PROBE_CHUID "6a82", PROBE_9A "6a82",
         OPENPGP_GET_4F "6d00", PROBE_NO_GIDS PROBE_PIV "6a82", PROBE_PGP "9000",
         openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
+    const char *no_get_data[] = { PROBE_7E "6d00", OPENPGP_GET_4F "6d00", PROBE_PIV "6a82",
+        PROBE_PGP "9000", openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, OPENPGP_C4, false), NULL };
     const struct { const char *const *lines; const struct driver *driver; bool more; } cases[] = {
         { piv_login, &driver_piv, true }, { piv_idle, &driver_piv, false },
-        { pgp, &driver_openpgp, true }, { neither, &driver_openpgp, false } };
+        { pgp, &driver_openpgp, true }, { neither, &driver_openpgp, false },
+        { no_get_data, &driver_openpgp, false } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         probe_shared = true;
         st s = probe_script(cases[i].lines);
