@@ -116,10 +116,28 @@ static void hide_text(uint8_t *p, size_t n, size_t step)
     }
 }
 
+// UTF-16, whose more significant bytes are the first (high 0) or the second ones. A character that
+// is not in ASCII counts as a letter.
+static void hide_wide(uint8_t *p, size_t n, size_t high)
+{
+    for (size_t i = 0; i + 2 <= n; i += 2) {
+        uint8_t *low = p + i + !high;
+        if (p[i + high]) *low = (uint8_t)(0x80 | (*low ^ p[i + high]));
+        p[i + high] = 0;
+    }
+    if (n > !high) hide_text(p + !high, n - !high, 2);
+}
+
+static bool has_control(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) if (!isprint(p[i]) && p[i] < 0x80) return true;
+    return false;
+}
+
 static bool is_text(const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++) if (!isprint(p[i]) && p[i] < 0x80) return false;
     size_t high = 0;
+    if (has_control(p, n)) return false;
     for (size_t i = 0; i < n; i++) high += p[i] >= 0x80;
     return n && high * 3 < n;
 }
@@ -168,15 +186,15 @@ static uint8_t *find_tlv(uint8_t *p, size_t n, unsigned tag, size_t *len)
 static void hide(uint8_t *p, size_t n, int depth);
 
 // A compressed certificate: unpacked, hidden, packed again. It becomes shorter, as hashes repeat;
-// what is left behind it is 00.
+// what is left behind it is 00. What cannot be unpacked is hidden whole.
 static bool hide_packed(uint8_t *p, size_t n)
 {
     static uint8_t whole[VALUE_MAX];
-    bool gzip = n > 18 && p[0] == 0x1f && p[1] == 0x8b;
+    bool gzip = n > 18 && p[0] == 0x1f && p[1] == 0x8b && !is_text(p, n);
     size_t skip = n > 8 && p[0] == 1 && !p[1] && p[4] == 0x78 ? 4 : 0;      // GIDS: 01 00, length
     z_stream z;
     memset(&z, 0, sizeof z);
-    if (!gzip && (n < skip + 8 || p[skip] != 0x78)) return false;
+    if (!gzip && (n < skip + 8 || p[skip] != 0x78 || is_text(p, n))) return false;
     if (inflateInit2(&z, 15 + 32) != Z_OK) return false;
     z.next_in = p + skip;
     z.avail_in = (uInt)(n - skip);
@@ -185,7 +203,7 @@ static bool hide_packed(uint8_t *p, size_t n)
     int rc = inflate(&z, Z_FINISH);
     uInt len = (uInt)(sizeof whole - z.avail_out);
     inflateEnd(&z);
-    if (rc != Z_STREAM_END) return false;
+    if (rc != Z_STREAM_END) return hide_bytes(p + skip + 2, n - skip - 2), true;
     hide(whole, len, 0);
     memset(&z, 0, sizeof z);
     int window = gzip ? 31 : 15;
@@ -203,8 +221,9 @@ static bool hide_packed(uint8_t *p, size_t n)
 
 // What is made of the values of some tags. SHOWN: of OpenPGP, what the card can do, counters, the
 // attributes of keys. ROW: values of some bytes each, fingerprints or dates. OTHERS: it holds
-// others, though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects.
-enum rule { BY_LOOKS, SHOWN, TEXT, ROW, OTHERS };
+// others, though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects. NUMBER: it holds
+// none, though it is marked so: PIV's GUIDs.
+enum rule { BY_LOOKS, SHOWN, TEXT, ROW, OTHERS, NUMBER };
 static const struct { unsigned tag; enum rule rule; size_t each; } rules[] = {
     { 0x06, SHOWN, 0 }, { 0x4f, SHOWN, 0 }, { 0xc0, SHOWN, 0 }, { 0xc1, SHOWN, 0 },
     { 0xc2, SHOWN, 0 }, { 0xc3, SHOWN, 0 }, { 0xc4, SHOWN, 0 }, { 0xd6, SHOWN, 0 },
@@ -214,7 +233,8 @@ static const struct { unsigned tag; enum rule rule; size_t each; } rules[] = {
     { 0x04, OTHERS, 0 }, { 0x53, OTHERS, 0 }, { 0x0c, TEXT, 1 }, { 0x12, TEXT, 1 },
     { 0x13, TEXT, 1 }, { 0x14, TEXT, 1 }, { 0x16, TEXT, 1 }, { 0x1a, TEXT, 1 },
     { 0x1e, TEXT, 2 }, { 0x42, TEXT, 1 }, { 0x50, TEXT, 1 }, { 0x5b, TEXT, 1 }, { 0x5e, TEXT, 1 },
-    { 0x5f20, TEXT, 1 }, { 0x5f2d, TEXT, 1 }, { 0x5f50, TEXT, 1 },
+    { 0x5f20, TEXT, 1 }, { 0x5f2d, TEXT, 1 }, { 0x5f50, TEXT, 1 }, { 0x34, NUMBER, 0 },
+    { 0x36, NUMBER, 0 },
 };
 
 static enum rule rule_of(unsigned tag, size_t *each)
@@ -222,6 +242,12 @@ static enum rule rule_of(unsigned tag, size_t *each)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].tag == tag) return *each = rules[i].each, rules[i].rule;
     return tag >> 8 == 0xdf ? OTHERS : BY_LOOKS;            // GIDS' data objects
+}
+
+// YYMMDDHHMMSSZ, or with a century before it.
+static bool is_time(unsigned tag, const uint8_t *p, size_t n)
+{
+    return ((tag == 0x17 && n == 13) || (tag == 0x18 && n == 15)) && p[n - 1] == 'Z';
 }
 
 static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
@@ -233,10 +259,12 @@ static void hide_value(unsigned tag, uint8_t *p, size_t n, int depth)
     if (rule == SHOWN || is_blank(p, n)) return;
     if (n >= 2 && n <= 16 && n % 2 == 0 && p[0] == 0x3f && !p[1]) return;       // a path
     for (; rule == ROW && n >= each; p += each, n -= each) hide_bytes(p, each);
-    if (rule == TEXT) hide_text(p + each - 1, n - (each - 1), each);
+    if (rule == NUMBER || (rule == TEXT && each == 1 && has_control(p, n))) hide_bytes(p, n);
+    else if (rule == TEXT && each == 1) hide_text(p, n, 1);
+    else if (rule == TEXT) hide_wide(p, n, 0);
     else if (n < 3 || (n <= 4 && tag != 0x02)) return;      // flags, sizes, file identifiers
     else if (n == 3 && !memcmp(p, "\1\0\1", 3)) return;     // RSA's exponent
-    else if ((tag == 0x17 || tag == 0x18) && n >= 13)       // a time, whose month stays
+    else if (is_time(tag, p, n))                            // its month stays
         memcpy(p + n - 9, "01000000Z", 9);
     else if (rule == OTHERS && depth < DEPTH_MAX && is_tlv(p, n)) hide(p, n, depth + 1);
     else if (hide_packed(p, n)) return;
@@ -260,23 +288,27 @@ static bool is_curve(struct tlv *t)
 
 static void hide_one(struct tlv *t, int depth)
 {
-    bool shown = rule_of(t->tag, &(size_t){ 0 }) == SHOWN || (t->constructed && is_curve(t));
+    enum rule rule = rule_of(t->tag, &(size_t){ 0 });
+    bool shown = rule == SHOWN || (t->constructed && is_curve(t));
     if (shown) return;
-    if (t->constructed && depth < DEPTH_MAX && is_tlv(t->value, t->n))
+    if (t->constructed && rule != NUMBER && depth < DEPTH_MAX && is_tlv(t->value, t->n))
         hide(t->value, t->n, depth + 1);
     else hide_value(t->tag, t->value, t->n, depth);
 }
 
+// What is no structure to its end may be anything: there only one that is made of others counts.
 static void hide(uint8_t *p, size_t n, int depth)
 {
     struct tlv t;
+    bool whole = is_tlv(p, n);
     if (hide_packed(p, n)) return;
     if (is_text(p, n)) {                // before its letters are taken for a tag and a length
         hide_text(p, n, 1);
         return;
     }
     for (; n && !is_blank(p, n); p += t.all, n -= t.all) {
-        if (take_tlv(p, n, &t)) {
+        bool is = take_tlv(p, n, &t) && (whole || (t.constructed && is_tlv(t.value, t.n)));
+        if (is) {
             hide_one(&t, depth);
             continue;
         }
@@ -330,18 +362,28 @@ static struct {
     struct piece { uint8_t command[300]; size_t command_n, n; unsigned sw; } pieces[PIECES_MAX];
 } value;
 
-enum hiding { SHOW, HIDE, HIDE_REST, HIDE_NAMES, HIDE_TOKEN, HIDE_ALL };
+enum hiding { SHOW, HIDE, HIDE_REST, HIDE_CHIP, HIDE_NAMES, HIDE_TOKEN, HIDE_ALL };
 
-// HIDE_REST: but for the first keep bytes. HIDE_NAMES: of GIDS' container map. HIDE_TOKEN: the
-// serial of PKCS#15's TokenInfo, too, however short it is.
+// The container map of GIDS: records of 86 bytes, behind its tag or a number; their first 80 are a
+// name. What is no whole record is hidden.
+static void hide_names(uint8_t *p, size_t n)
+{
+    bool tagged = n > 2 && p[0] == 0xdf;
+    size_t at = tagged ? 3u + (p[2] > 0x80 ? p[2] & 0x7fu : 0) : n % 86;
+    for (; at + 86 <= n; at += 86) hide_wide(p + at, 80, 1);
+    if (at < n) hide_bytes(p + at, n - at);
+}
+
+// HIDE_REST: but for the first keep bytes. HIDE_CHIP: so, behind the tag, which some leave out.
+// HIDE_NAMES: see there. HIDE_TOKEN: the serial of PKCS#15's TokenInfo, too, however short it is.
 static void hide_read(enum hiding how, size_t keep)
 {
     uint8_t *p = value.bytes;
     size_t n = value.n;
     if (how == HIDE) hide(p, n, 0);
-    if (how == HIDE_REST && n > keep) hide_bytes(p + keep, n - keep);
-    if (how == HIDE_NAMES)
-        for (size_t at = n % 86; at + 86 <= n; at += 86) hide_text(p + at, 80, 2);
+    if (how == HIDE_CHIP && n > 1 && p[0] == 0x9f) keep += 3;
+    if ((how == HIDE_REST || how == HIDE_CHIP) && n > keep) hide_bytes(p + keep, n - keep);
+    if (how == HIDE_NAMES) hide_names(p, n);
     if (how == HIDE_ALL) hide_bytes(p, n);
     if (how == HIDE_TOKEN) {
         struct tlv t;
@@ -365,7 +407,8 @@ static void write_read(enum hiding how, size_t keep)
     size_t at = 0;
     if (!plain) hide_read(how, keep);
     for (size_t i = 0; i < value.count; i++) {
-        const struct piece *p = &value.pieces[i];
+        struct piece *p = &value.pieces[i];
+        if (!plain) hide_openpgp_serial(p->command, p->command_n);      // as EF.DIR may name it
         print_hex("> ", p->command, p->command_n);
         if (!p->sw) fprintf(out, "\n# no answer\n");
         if (!p->sw) continue;
@@ -644,7 +687,8 @@ static void read_directories(const uint8_t *base, size_t base_n, uint8_t *odf, s
     }
     for (size_t i = 0; i < files.n && !gone; i++)
         read_path("a file that a directory names", path,
-                  whole_path(base, base_n, &files.entries[i], path), HIDE, NULL);
+                  whole_path(base, base_n, &files.entries[i], path),
+                  files.entries[i].type == 0xa7 ? HIDE_ALL : HIDE, NULL);       // data: of anything
 }
 
 // base: where the application may be, with room for a file's identifier.
@@ -678,7 +722,7 @@ static void read_hsm(unsigned fid)
         uint8_t offset[] = { 0x54, 2, (uint8_t)(before >> 8), (uint8_t)before };
         if (ask_data(head, offset, sizeof offset) != SW_OK) break;
     } while (value.n >= before + 256 && value.n < VALUE_MAX - 256);
-    write_read(HIDE, 0);
+    write_read(fid >> 8 == 0xcf ? HIDE_ALL : HIDE, 0);
 }
 
 static void run_hsm(const struct step *step)
@@ -718,14 +762,14 @@ static void run_gids(const struct step *step)
     write_read(SHOW, 0);
     for (size_t at = 1; at + 28 <= n && at < 28 * LIST_MAX; at += 28) {
         const uint8_t *record = t.value + at;
-        bool map = !memcmp(record + 9, "cmapfile", 8), card_file = !memcmp(record + 9, "card", 4);
-        bool serial = !memcmp(record + 9, "cardid", 6);
+        bool map = !memcmp(record + 9, "cmapfile", 8);
+        bool known_file = !memcmp(record + 9, "cardcf", 7) || !memcmp(record + 9, "cardapps", 8);
         if (!record[20] && !record[21]) continue;
         snprintf(hex, sizeof hex, "00CB%02X%02X045C02%02X%02X00", record[25], record[24],
                  record[21], record[20]);
         fprintf(out, "# a file\n");
         ask_hex(hex);
-        write_read(map ? HIDE_NAMES : card_file && !serial ? SHOW : HIDE, 0);
+        write_read(map ? HIDE_NAMES : known_file ? SHOW : HIDE, 0);
     }
     for (unsigned key = 0x81; key < 0x90; key++) {
         snprintf(hex, sizeof hex, "00CB3FFF0A70088401%02XA5037F498000", key);
@@ -783,7 +827,7 @@ static void hide_buffer(const uint8_t *tags, size_t n, struct list *urls)
             add(urls, 0, aid, sizeof aid);
         } else if (!plain && tag == 0x70) {
             hide(v, len, 0);
-        } else if (!plain && len > 1 && !(urls && tag != 0xf0)) {
+        } else if (!plain && tag != 0x71 && !(urls && tag != 0xf0)) {   // 71: it is compressed
             if (is_text(v, len)) hide_text(v, len, 1);
             else hide_bytes(v, len);
         }
@@ -876,8 +920,8 @@ static void run_idprime(const struct step *step)
 
 static const struct step nothing[] = { END };
 static const struct step card_steps[] = {
-    { run_command, "GET DATA 9F7F, of the chip", "00CA9F7F00", HIDE_REST, 13 },
-    { run_command, "the same with extended length", "00CA9F7F000000", HIDE_REST, 13 },
+    { run_command, "GET DATA 9F7F, of the chip", "00CA9F7F00", HIDE_CHIP, 10 },
+    { run_command, "the same with extended length", "00CA9F7F000000", HIDE_CHIP, 10 },
     END };
 static const struct step piv[] = {
     COMMAND("GET DATA, discovery object", "00CB3FFF035C017E00"),
@@ -898,7 +942,8 @@ static const struct step openpgp[] = {
     COMMAND("PIN status", "00CA00C400"), HIDDEN("counter", "00CA007A00"),
     COMMAND("algorithms", "00CA00FA00"), HIDDEN("KDF", "00CA00F900"),
     COMMAND("features", "00CA7F7400"), COMMAND("lengths", "00CA7F6600"),
-    HIDDEN("private use 1", "00CA010100"), HIDDEN("private use 2", "00CA010200"),
+    { run_command, "private use 1", "00CA010100", HIDE_ALL, 0 },
+    { run_command, "private use 2", "00CA010200", HIDE_ALL, 0 },
     HIDDEN("certificate", "00CA7F2100"), HIDDEN("next", "00CC7F2100"), HIDDEN("next", "00CC7F2100"),
     COMMAND("SELECT DATA 0", "00A500040660045C027F21"), HIDDEN("certificate", "00CA7F2100"),
     COMMAND("SELECT DATA 1", "00A501040660045C027F21"), HIDDEN("certificate", "00CA7F2100"),

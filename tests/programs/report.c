@@ -325,7 +325,21 @@ TEST(names_serials_and_keys_are_hidden_and_nothing_else)
         { SHOW, "4F10D276000124010304FFFE A1B2C3D4 0000",
           "4F10D276000124010304FFFE ........ 0000" },
         { HIDE_TOKEN, "300702010004 02 A1B2", "300702010004 02 ...." },
-        { HIDE_REST, "9F7F 01 A1B2C3D4", "9F7F .. ........" }, { HIDE_ALL, "A1B2C3D4", "........" },
+        { HIDE_REST, "9F7F 01 A1B2C3D4", "9F7F .. ........" },
+        // UTF-16 beyond ASCII (two letters of Cyrillic); a label that is no text; times of other forms
+        { HIDE, "1E04 0418 0432", "1E04 00.. 00.." }, { HIDE, "5004 01A12B3C", "5004 ........" },
+        { HIDE, "1711 32363131323732313238 3030 2B30313030",
+          "1711 .................... .... 2B........" },
+        { HIDE, "1811 3230323631313237323132383033 2E 355A",
+          "1811 ............................ 2E ...." },
+        // no structure to its end: what looks like one (a status, a size) may be anything
+        { HIDE, "C002A1B2 0102C3D4 A5", ".................." },
+        { HIDE, "3003 0C0141 0102C3D4 A5", "3003 0C01.. ............" },
+        // PIV's GUID that looks like an OID; compressed, and cut
+        { HIDE, "3410 060E A1B2C3D4E5F60718293A4B5C6D7E", "3410 ................................" },
+        { HIDE, "78DA 0102C3D4 0103C3D4E5 01", "78DA ...................." },
+        { HIDE_CHIP, "4790 A1B2C3D4", "4790 ........" },
+        { HIDE_CHIP, "9F7F2A 4790 A1B2C3D4", "9F7F2A 4790 ........" }, { HIDE_ALL, "A1B2C3D4", "........" },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         bool changed = false, dots = false;
@@ -358,6 +372,16 @@ TEST(the_names_of_containers_are_hidden)
     hide_read(HIDE_NAMES, 0);
     CHECK(value.bytes[1] != 'j' || value.bytes[3] != 'a' || value.bytes[5] != 'n');
     CHECK(value.bytes[9] == '-' && !value.bytes[2] && value.bytes[81] == 3 && !value.bytes[17]);
+    // behind its tag, with a byte too many; in Cyrillic
+    memset(value.bytes, 0, value.n = 4 + 86 + 1);
+    memcpy(value.bytes, "\xdf\x23\x81\x57", 4);
+    for (size_t i = 0; i < 8; i++) value.bytes[4 + 2 * i] = (uint8_t)"jane-doe"[i];
+    memcpy(value.bytes + 30, "\x18\4\x32\4", 4);
+    value.bytes[90] = 'j';
+    hide_read(HIDE_NAMES, 0);
+    CHECK(value.bytes[4] != 'j' || value.bytes[6] != 'a' || value.bytes[8] != 'n');
+    CHECK(value.bytes[12] == '-' && value.bytes[30] != 0x18 && !value.bytes[31]);
+    CHECK(value.bytes[90] != 'j' && !memcmp(value.bytes, "\xdf\x23\x81\x57", 4));
     value.n = 0;
 }
 
@@ -426,7 +450,40 @@ TEST(values_without_a_tag_are_hidden)
     value.n = 1;
     hide_buffer(tags, sizeof tags, NULL);
     CHECK(value.bytes[0] == 0x0c);
+    static const uint8_t short_tags[] = { 4, 0, 0x71, 1, 0x24, 1 };     // a person's, of one letter
+    memcpy(value.bytes, "\2\0\1F", value.n = 4);
+    for (unsigned i = 0; i < 9 && value.bytes[3] == 'F'; i++) {
+        secret[0]++;                                // the hash may be an F, once
+        hide_buffer(short_tags, sizeof short_tags, NULL);
+    }
+    CHECK(value.bytes[2] == 1 && value.bytes[3] != 'F');
     value.n = 0;
+}
+
+// EF.DIR may have an application's whole AID, and OpenPGP's has the card's serial. It is selected, and
+// the command is in the report, too.
+static size_t listing_apdu(struct sim_card *listing, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                           size_t room)
+{
+    static const uint8_t dir[] = { 0x61, 0x12, 0x4f, 0x10, 0xd2, 0x76, 0, 1, 0x24, 1, 3, 4, 0xff,
+                                   0xfe, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0, 0x90, 0 };
+    static bool there;
+    (void)n; (void)room;
+    listing->apdus++;
+    if (cmd[1] == 0xa4) there = cmd[2] != 4 && n > 6 && cmd[n - 3] == 0x2f && !cmd[n - 2];
+    if (cmd[1] == 0xb0 && there) return memcpy(rsp, dir, sizeof dir), sizeof dir;
+    memcpy(rsp, cmd[1] == 0xa4 && there ? "\x90\0" : "\x6a\x82", 2);
+    return 2;
+}
+
+TEST(a_serial_in_a_command_is_hidden)
+{
+    struct sim_card listing = { .reset = rubbish_reset, .apdu = listing_apdu, .atr = { 0x3b, 0 },
+                                .atr_len = 2, .protocol = 1 };
+    char *text = report(&listing, false);
+    CHECK(strstr(text, "00A4040010D276000124010304FFFE"));
+    CHECK(!strstr(text, "A1B2C3D4"));
+    free(text);
 }
 
 TEST(cacs_are_shown_by_their_report)
@@ -489,6 +546,7 @@ int main(int argc, char **argv)
     RUN(a_card_that_obliges_is_not_asked_for_openpgp_keys);
     RUN(a_card_that_answers_anything_is_reported_in_the_end);
     RUN(values_without_a_tag_are_hidden);
+    RUN(a_serial_in_a_command_is_hidden);
     RUN(cacs_are_shown_by_their_report);
     RUN(openpgp_cards_are_shown_by_their_report);
     RUN(a_chip_with_two_applications_is_shown_by_its_report);
