@@ -309,7 +309,7 @@ static inline struct sim_card *cards_openpgp_21(bool second)
     { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, first, bare, 0, 0 },                         \
     { 2, SIM_RSA2048B, SIM_RSA2048A, CARDS_DECRYPT, 0, false, bare, 0, 0 },                      \
     { 3, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, (bare) == 1, 0, 0 } }
-#define CARDS_OPENPGP_PIN { { "123456", "87654321", 0, 3 } }
+#define CARDS_OPENPGP_PIN { { "123456", "12345678", 0, 3 } }
 
 // Counted by hand: T 2 (SELECT, 6E); L 7 with three certificates (KDF-DO, SELECT DATA and each), 3
 // more for keys without; S and E 5 (the token, both references of PW1, the certificate or public
