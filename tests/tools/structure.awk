@@ -226,10 +226,13 @@ in_banner { for (k in field) { gsub(/^ +| +$/, "", field[k]) }; next }
         s = code; sub(/;$/, "", s); sub(/.*[^A-Za-z0-9_]/, "", s); type_owner[s] = tag
     }
 
+    # What its comments send readers to.
+    if (match($0, /[Ss]ee [a-z0-9]+_[a-z0-9_]+/)) seen_at[substr($0, RSTART + 4, RLENGTH - 4)] = NR
+
     # What it names.
     s = code; last = ""
     while (match(s, /[A-Za-z_][A-Za-z0-9_]*/)) {
-        name = substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH)
+        name = substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH); is_named[name] = 1
         before_name = substr(code, 1, length(code) - length(s))
         call = s ~ /^\(/
         if (last ~ /^(struct|union|enum)$/ && name in tag_owner)
@@ -360,6 +363,7 @@ END {
         for (at = i = 1; i <= all_n; i++) if (all_decisions[i] > all_decisions[at]) at = i
         print all_says[at]; all_decisions[at] = -1
     }
+    for (name in seen_at) if (!(name in is_named)) bad(seen_at[name], "a comment says see " name ": there is none")
     if (seen_n != map_n) bad(1, "the map has " map_n " sections, the file " seen_n + 0)
     if (bytes >= 1000000) bad(1, "1,000,000 bytes and more are shown without colours")
     if (dir) {

@@ -237,6 +237,7 @@ fault 'two statements that decide'      's|^    return 1;|    for (; n > 1; n--)
 fault 'decides again, on its line'      's|^    return 1;|    if (n) return n == 2 ? 3 : n;|'
 fault 'no comment above it'             "/^static int pgp_sign/,/^}/s|^{|{$(printf '\\n%.0s' $(seq 11))|"
 fault 'no comment above it'             's|^// A comment, lines|// ---- A heading ----|'
+fault 'see link_gone: there is none'     's|^    return 1;|&   // see link_gone|'
 fault 'there are two sections >>piv'    's|MARK: - >>pgp|MARK: - >>piv|'
 fault 'a banner begins with'            '/^\/\* ===/s|====*|===|'
 
