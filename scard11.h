@@ -802,8 +802,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   CKO_MECHANISM, CKO_HW_FEATURE
 //                         There are none. A search finds nothing, and C_CreateObject is
 //                         CKR_ATTRIBUTE_VALUE_INVALID. A mechanism object says no more than
-//                         C_GetMechanismList does. No supported card has a clock or a counter, and
-//                         nothing is known of a pinpad's display.
+//                         C_GetMechanismList does. No supported card has a clock. The counter of
+//                         signatures of an OpenPGP card is not shown: it begins anew with each key.
+//                         Nothing is known of a pinpad's display.
 //   C_GetObjectSize       Gives the bytes of all attributes.
 //   C_Verify*, C_VerifySignature*, C_VerifyRecover*
 //                         Run on the host, with public keys of the card and of sessions. Not EdDSA:
@@ -898,8 +899,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         PINs that the card wants derived (KDF-DO) are derived.
 //                         Data objects are what the card tells of its holder ("Name", "URL of the
 //                         public key" and so on), and 0101 to 0103 ("Private use 1"); 0103 wants
-//                         the PIN. Not shown are 0104, which PW3 opens, and the counter of
-//                         signatures.
+//                         the PIN. 0104 is not shown: only PW3 opens it.
 //   SmartCard-HSM         A search reads the list of files, once. Then it reads, once each, the
 //                         descriptions of keys: of all, or, where it is for a CKA_ID, up to the one
 //                         that has it; and those of certificates and data only where it is for
