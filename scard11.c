@@ -5913,8 +5913,8 @@ static st secret_login(struct card *card, struct token *token, struct credential
 }
 
 // Finds out whether there is a PUK, where that is uncertain, and presents it where its card lets it
-// be presented. An answer that is not about a PIN says that
-// the card does not: then the first use of the PUK tells whether it is right.
+// be presented. An answer that is not about a PIN says that the card does not: then the first use
+// of the PUK tells whether it is right.
 static st secret_login_puk(struct card *card, struct token *token, struct credential *puk,
                            bytes secret, struct scratch scratch)
 {
