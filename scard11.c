@@ -49,10 +49,10 @@
  *                             unit/mech.c. What this mbedTLS lacks: mech_uses
  *   a curve                   a row of alg_curves in >>alg
  *   an attribute              a row of attr_rows in >>attr, and of make_rules in >>make
- * * a kind of card            a section before >>probe (>>isoapplet is the example) and its line in
- *                             MAP; a row of probe_drivers; SCARD11_... in scard11.h, worded as the
- *                             others. Tests: unit/ (unit.c, probe.c); a card in sim/; rows of
- *                             programs/kinds.h, programs/pins.c, pcsc/vpcd.c; README's table
+ * * a kind of card            a section before >>probe (>>isoapplet is the example), its line in
+ *                             MAP; a row of probe_drivers; shares_chip, if others are on the chip;
+ *                             SCARD11_... in scard11.h. Tests: unit/ (unit.c, probe.c); a card in
+ *                             sim/; rows of programs/kinds.h and pins.c, pcsc/vpcd.c; README
  *   a function refused as yet its C_* in >>p11 or >>refused; a member of struct driver in >>card,
  *                             NULL where cards cannot; mech_flags, p11_token_flags; part 4 of
  *                             scard11.h
