@@ -3631,6 +3631,7 @@ struct link {
     u32  reads;             // of this call: see LINK_READS_MAX
     u32  selects;           // how many SELECTs were sent: what is selected stays until the next one
     u32  moves;             // how many of them the card said yes to
+    u32  turns;             // transactions and connections begun: before each, others had the card
     u16  sw;                // status word of the last response
     bool open;              // a transaction is open
     bool offline;           // no command is sent: what can be done without one is tried first
@@ -3703,6 +3704,7 @@ static st link_connect_how(struct link *link, unsigned how)
     if (s == ST_CARD_REMOVED && link->conn) link->dead = true;
     if (s) return s;
     link->count->connects++;
+    link->turns++;
     link->exclusive = how & SCARD11_READER_EXCLUSIVE;
     link->reset = false;
     if (was_open) link_end(link);                          // it outlived the reset
@@ -3772,6 +3774,7 @@ static st link_begin(struct link *link)
     if (link->reset) return ST_CARD_RESET;
     if (link->exclusive || link->open) return ST_OK;
     TRY(link_failed(link, reader_st(scard11_reader_begin(link->conn))));
+    link->turns++;
     link->open = true;
     return ST_OK;
 }
@@ -9956,9 +9959,9 @@ struct openpgp {
     bool swapped;                       // a key was set for the other one's job
     bool with_length;                   // SELECT DATA was taken so: OPENPGP_DATA_LENGTH
     bool code;                          // the PUK is the resetting code, not PW3
-    bool kdf_known;
+    bool kdf_there;                     // the card had a KDF-DO when it was asked last
     bool data_listed;
-    u64  kdf_connects;                  // link.count->connects when the KDF-DO was read
+    u32  kdf_turn;                      // link.turns when it was; 0: it was not
     struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
     struct openpgp_key keys[OPENPGP_KEYS];
     struct card_kdf kdf[OPENPGP_PASSWORDS];
@@ -10252,31 +10255,42 @@ static st openpgp_use_kdf(struct token *token, bytes kdf)
     return ST_OK;
 }
 
-// Before a secret is sent: what is to be made of it, where the card may have that set, once in each
-// connection. Who answers with a KDF-DO is the application: no more is needed to be sure of it.
+// Reads the KDF-DO, empty where there is none. Who answers with one is the application: no more is
+// needed to be sure of it.
+static st openpgp_read_kdf(struct card *card, struct token *token, struct buf *out, bytes *kdf)
+{
+    st s = openpgp_get(card, OPENPGP_DO_KDF, out);
+    bool none = s == ST_NOT_FOUND;
+    *kdf = none ? BYTES_NONE : openpgp_unwrap(buf_bytes(out), OPENPGP_DO_KDF);
+    if (!s && openpgp_is_kdf(*kdf)) place_seen(card, token);
+    return none ? ST_OK : s;
+}
+
+// Before a secret is sent: what is to be made of it, where the card may have that set. It is asked
+// in each transaction: another program may set it, and what is made by a salt from before would
+// cost a try.
 static st openpgp_learn(struct card *card, struct token *token, struct scratch scratch)
 {
     struct openpgp *openpgp = token->state;
-    u64 connects = card->link.count->connects;
-    bool known = openpgp->kdf_known && openpgp->kdf_connects == connects;
-    if (known || !(openpgp->abilities & OPENPGP_HAS_KDF))
+    u32 turn = card->link.turns;
+    bytes kdf;
+    bool asked = openpgp->kdf_turn > 0;
+    if (!(openpgp->abilities & OPENPGP_HAS_KDF) || (asked && openpgp->kdf_turn == turn))
         return openpgp_be_sure(card, token, scratch);
+    if (asked && !openpgp->kdf_there) TRY(openpgp_be_sure(card, token, scratch));
     struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
     TRY(link_ready(&card->link));
-    st s = openpgp_get(card, OPENPGP_DO_KDF, &out);
+    st s = openpgp_read_kdf(card, token, &out, &kdf);
     if (link_is_broken(s)) return s;
-    bytes kdf = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_KDF);
-    if (!s && openpgp_is_kdf(kdf)) place_seen(card, token);
     if (!card->sure) {
         TRY(openpgp_be_sure(card, token, scratch));
         buf_rewind(&out, 0);
-        s = openpgp_get(card, OPENPGP_DO_KDF, &out);
-        kdf = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_KDF);
+        s = openpgp_read_kdf(card, token, &out, &kdf);
     }
-    if (s && s != ST_NOT_FOUND) return s;
-    TRY(openpgp_use_kdf(token, s ? BYTES_NONE : kdf));
-    openpgp->kdf_known = true;
-    openpgp->kdf_connects = connects;
+    TRY(s);
+    TRY(openpgp_use_kdf(token, kdf));
+    openpgp->kdf_there = kdf.n;
+    openpgp->kdf_turn = turn;
     return ST_OK;
 }
 
@@ -10366,7 +10380,6 @@ static void openpgp_tell_keys(struct token *token, bytes application)
         key->touch = openpgp_touch(openpgp_find(application, OPENPGP_DO_TOUCH + i));
         if (key->key.type == ALG_NONE) key->there = false;
         else token->key_types |= CARD_TYPE(key->key.type);
-        if (key->there) openpgp->identity.unique = true;
     }
 }
 
@@ -10421,6 +10434,8 @@ static st openpgp_tell(struct token *token, bytes application, struct scratch sc
     openpgp_set_credentials(token, openpgp_find(application, OPENPGP_DO_PASSWORDS));
     openpgp_tell_keys(token, application);
     TRY(openpgp_identity(application, &scratch, &identity));
+    openpgp->identity.unique = bytes_trim(bytes_of(aid.p + 10, 4)).n ||
+                               bytes_trim(bytes_from(identity, aid.n)).n;
     TRY(place_note(&openpgp->mark, OPENPGP_DO_AID, aid));
     return place_note(&openpgp->identity, OPENPGP_DO_APPLICATION, identity);
 }

@@ -169,6 +169,77 @@ TEST(cards_openpgp_cardholder)
     end();
 }
 
+// ---- Another program at the same card ----
+
+// One of its commands: the status word, and in rsp the answer before it.
+static unsigned openpgp_other(struct sim_card *card, const uint8_t *head, const uint8_t *data,
+                              size_t n, uint8_t *rsp, size_t *rsp_n)
+{
+    static uint8_t cmd[300], answer[1000];
+    memcpy(cmd, head, 4);
+    cmd[4] = (uint8_t)n;
+    if (n) memcpy(cmd + 5, data, n);
+    size_t got = card->apdu(card, cmd, 5 + n, answer, sizeof answer);
+    if (got < 2) return 0;
+    if (rsp) memcpy(rsp, answer, got - 2);
+    if (rsp_n) *rsp_n = got - 2;
+    return (unsigned)answer[got - 2] << 8 | answer[got - 1];
+}
+
+// It sets the KDF-DO of a card, with the passwords that come with it, to that of another card.
+static void openpgp_other_sets_kdf(struct sim_card *card, const struct sim_openpgp_options *as)
+{
+    static const uint8_t select[] = { 0x00, 0xa4, 0x04, 0x00 }, get[] = { 0x00, 0xca, 0x00, 0xf9 },
+        put[] = { 0x00, 0xda, 0x00, 0xf9 }, verify[] = { 0x00, 0x20, 0x00, 0x83 };
+    static const uint8_t aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+    struct sim_card *like = sim_openpgp_new(as);
+    uint8_t was[255], kdf[255];
+    size_t was_n = 0, kdf_n = 0, len = 0;
+    CHECK_EQ(openpgp_other(like, select, aid, sizeof aid, NULL, NULL), 0x9000);
+    CHECK_EQ(openpgp_other(card, select, aid, sizeof aid, NULL, NULL), 0x9000);
+    CHECK_EQ(openpgp_other(like, get, NULL, 0, kdf, &kdf_n), 0x9000);
+    CHECK_EQ(openpgp_other(card, get, NULL, 0, was, &was_n), 0x9000);
+    const uint8_t *pw3 = sim_get_tlv(was, was_n, 0x88, &len);
+    if (!pw3) pw3 = (const uint8_t *)"12345678", len = 8;
+    CHECK_EQ(openpgp_other(card, verify, pw3, len, NULL, NULL), 0x9000);
+    CHECK_EQ(openpgp_other(card, put, kdf, kdf_n, NULL, NULL), 0x9000);
+    like->free(like);
+}
+
+// Another program sets a KDF, another one, or none, between two logins in one connection: what is
+// sent is made as the card has it now, and no try is lost.
+TEST(cards_openpgp_kdf_set_meanwhile)
+{
+    static const struct sim_openpgp_options ways[] = { { .kdf = false }, { .kdf = true },
+                                                       { .kdf_sha512 = true } };
+    for (unsigned i = 0; i < 9 && !test_failing; i++) {
+        struct openpgp_variant v = { "KDF", ways[i / 3], { { 0 } } };
+        const struct sim_openpgp_options *to = &ways[i % 3];
+        v.o.once = true;
+        openpgp_as(&v);
+        begin(1);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        openpgp_other_sets_kdf(cards[0], to);
+        CHECK_RV(C_SetPIN(sessions[0], PIN, 6, (CK_UTF8CHAR_PTR)"654321", 6), CKR_OK);
+        CHECK_RV(C_SetPIN(sessions[0], (CK_UTF8CHAR_PTR)"654321", 6, PIN, 6), CKR_OK);
+        C_Logout(sessions[0]);
+        openpgp_other_sets_kdf(cards[0], &v.o);
+        CHECK_RV(login("123456"), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+        openpgp_other_sets_kdf(cards[0], to);
+        CHECK_RV(C_Login(sessions[0], CKU_SO, (CK_UTF8CHAR_PTR)"12345678", 8), CKR_OK);
+        openpgp_other_sets_kdf(cards[0], &v.o);
+        CHECK_RV(C_InitPIN(sessions[0], (CK_UTF8CHAR_PTR)"654321", 6), CKR_OK);
+        CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+        CHECK_RV(login("654321"), CKR_OK);
+        CHECK_EQ(cards[0]->tries_taken, 0);
+        if (test_failing) printf("    from way %u to way %u\n", i / 3, i % 3);
+        end();
+    }
+}
+
 static void openpgp_run(void)
 {
     for (size_t i = 0; i < sizeof openpgp_variants / sizeof *openpgp_variants; i++) {
@@ -185,4 +256,5 @@ static void openpgp_run(void)
     RUN(cards_openpgp_without_keys);
     RUN(cards_openpgp_swaps);
     RUN(cards_openpgp_cardholder);
+    RUN(cards_openpgp_kdf_set_meanwhile);
 }

@@ -309,7 +309,8 @@ static void openpgp_kdf(const char *const *lines, const char *abilities, st want
     CHECK(want || card_it.sure);
 }
 
-// The KDF-DO is read where the card may have one, once; and shows that the application is there.
+// The KDF-DO is read where the card may have one, once in each transaction; and shows that the
+// application is there.
 TEST(openpgp_learns_how_passwords_are_made)
 {
     static const char *const no_bit[] = { OPENPGP_GET_4F OPENPGP_AID_A "9000", NULL };
@@ -321,6 +322,11 @@ TEST(openpgp_learns_how_passwords_are_made)
                                             "3031323334353637 9000", NULL };
     static const char *const none[] = { OPENPGP_GET_F9 "6a88", OPENPGP_GET_4F OPENPGP_AID_A "9000",
                                         OPENPGP_GET_F9 "6a88", NULL };
+    static const char *const set_later[] = { OPENPGP_GET_F9 "810100 9000",
+                                             OPENPGP_GET_F9 OPENPGP_KDF "9000", NULL };
+    static const char *const none_twice[] = { OPENPGP_GET_F9 "9000", OPENPGP_GET_4F OPENPGP_AID_A
+        "9000", OPENPGP_GET_F9 "9000", OPENPGP_GET_4F OPENPGP_AID_A "9000",
+        OPENPGP_GET_F9 "9000", NULL };
     static const char *const elsewhere[] = { OPENPGP_GET_F9 "9000", OPENPGP_GET_4F "6d00",
                                              OPENPGP_SELECT "9000", OPENPGP_GET_F9 "810100 9000", NULL };
     openpgp_kdf(no_bit, "7e", ST_OK, false);
@@ -330,6 +336,19 @@ TEST(openpgp_learns_how_passwords_are_made)
     openpgp_kdf(off, "7f", ST_OK, false);
     if (test_failing) return;
     CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);     // no command
+    openpgp_end();
+    openpgp_kdf(set_later, "7f", ST_OK, false);
+    if (test_failing) return;
+    place_unsure(&card_it);
+    card_it.link.turns++;
+    CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);
+    CHECK(card_it.sure && openpgp_token->credentials[0].kdf);
+    openpgp_end();
+    openpgp_kdf(none_twice, "7f", ST_OK, false);
+    if (test_failing) return;
+    place_unsure(&card_it);
+    card_it.link.turns++;
+    CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);
     openpgp_end();
     openpgp_kdf(wrapped, "7f", ST_OK, false);
     if (!test_failing) openpgp_end();
