@@ -10099,7 +10099,6 @@ static void openpgp_name(struct token *token, bytes aid)
     openpgp->version = (u32)bytes_number(bytes_of(aid.p + 6, 2));
     token->firmware.major = aid.p[6];
     token->firmware.minor = aid.p[7];
-    openpgp->identity.unique = bytes_trim(bytes_of(aid.p + 10, 4)).n > 0;
 }
 
 // ---- Passwords ----

@@ -265,6 +265,12 @@ TEST(openpgp_keys_that_are_there)
     if (test_failing) return;
     CHECK(openpgp_it()->keys[0].there && openpgp_it()->identity.unique);
     openpgp_end();
+    // A key that nobody gave a fingerprint or a date does not tell its card from another.
+    openpgp_probed("d2760001240103040005000000000000", OPENPGP_RSA_C1 OPENPGP_C4
+                   "cd 0c 00000000 00000000 00000000 de 06 010102000300", false);
+    if (test_failing) return;
+    CHECK(openpgp_it()->keys[0].there && !openpgp_it()->identity.unique);
+    openpgp_end();
 }
 
 // What ends a login, by version and maker.
