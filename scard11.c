@@ -10815,14 +10815,16 @@ static st openpgpkey_read(struct card *card, struct object *object, struct scrat
 // ---- Using a key ----
 
 // Sets the key for a job (crt), where the card can and it may be another one that does it now; each
-// time where the result is secret, and cannot be checked.
+// time where the result is not checked: it is secret, or what makes sure of the application says
+// nothing of what another program has set there.
 static st openpgpkey_set_key(const struct trial *trial, u8 crt)
 {
     const struct object *object = trial->object;
     struct openpgp *openpgp = object->token->state;
     u8 number = (u8)object->ref;
     bool own = openpgpkey_kinds[number - 1].crt == crt;
-    bool again = trial->secret || trial->again;
+    bool unchecked = trial->certain && !trial->card->link.exclusive;
+    bool again = trial->secret || trial->again || unchecked;
     if (!openpgp->mse || (own && !again && !openpgp->swapped)) return ST_OK;
     if (!own) openpgp->swapped = true;
     return place_set_environment(trial->card, MSE_SET, crt, BYTES(CRT_SECRET_KEY, 1, number),

@@ -240,6 +240,30 @@ TEST(cards_openpgp_kdf_set_meanwhile)
     }
 }
 
+// Another program sets the other key for the job, and ends the login, which a kept PIN brings back:
+// what signs is the key that was meant.
+TEST(cards_openpgp_swapped_meanwhile)
+{
+    static const struct openpgp_variant swaps = { "MSE", { .swaps = true, .dec = SIM_RSA2048A,
+                                                           .aut = SIM_RSA2048B }, {
+        OPENPGP_SAME(2, SIM_RSA2048A, CARDS_RSA), OPENPGP_SAME(3, SIM_RSA2048B, CARDS_RSA) } };
+    static const uint8_t mse[] = { 0x00, 0x22, 0x41, 0xa4 }, dec[] = { 0x83, 0x01, 0x02 },
+        forget[] = { 0x00, 0x20, 0xff, 0x82 }, no_data[] = { 0 };
+    openpgp_as(&swaps);
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "1"), CKR_OK);
+    begin(1);
+    CHECK_RV(open_token(0, 0, true), CKR_OK);
+    check_sign(0, &kind->keys[1]);
+    for (unsigned i = 0; i < 4 && !test_failing; i++) {
+        CHECK_EQ(openpgp_other(cards[0], mse, dec, sizeof dec, NULL, NULL), 0x9000);
+        if (i & 1) CHECK_EQ(openpgp_other(cards[0], forget, no_data, 0, NULL, NULL), 0x9000);
+        if (i & 2) check_decrypt(0, &kind->keys[0], false);
+        check_sign(0, &kind->keys[1]);
+    }
+    end();
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
+}
+
 static void openpgp_run(void)
 {
     for (size_t i = 0; i < sizeof openpgp_variants / sizeof *openpgp_variants; i++) {
@@ -257,4 +281,5 @@ static void openpgp_run(void)
     RUN(cards_openpgp_swaps);
     RUN(cards_openpgp_cardholder);
     RUN(cards_openpgp_kdf_set_meanwhile);
+    RUN(cards_openpgp_swapped_meanwhile);
 }

@@ -332,7 +332,8 @@ TEST(chips_end_a_login_when_the_other_application_is_used)
     end();
 }
 
-// A change to the other application is one SELECT, and nothing else.
+// A change to the other application is one SELECT, and nothing else; before a PIN goes to OpenPGP's,
+// the question how it is made.
 TEST(chips_change_by_one_select)
 {
     begin_listed(chip(false, false), NULL);
@@ -348,7 +349,8 @@ TEST(chips_change_by_one_select)
         unsigned apdus = chips[0]->apdus;
         CHECK_RV(login(t), CKR_OK);
         CHECK_EQ(sim_chip_selects(chips[0]), selects + 1);
-        CHECK_EQ(chips[0]->apdus - apdus, 1 + chips[0]->verifies - verifies);
+        CHECK_EQ(chips[0]->apdus - apdus,
+                 1 + (t == OPENPGP) + chips[0]->verifies - verifies);
         apdus = chips[0]->apdus;
         check_sign(t);
         CHECK_EQ(chips[0]->apdus, apdus + 1);
@@ -386,9 +388,11 @@ TEST(chips_with_a_kept_pin_sign_in_turn)
     for (int t = 0; t < TOKENS; t++) CHECK_RV(login((enum which)t), CKR_OK);
     for (int turn = 0; turn < 6 && !test_failing; turn++) {
         unsigned apdus = chips[0]->apdus, verifies = chips[0]->verifies;
-        check_sign(turn % 2 ? OPENPGP : PIV);
+        enum which t = turn % 2 ? OPENPGP : PIV;
+        check_sign(t);
         unsigned sent = chips[0]->apdus - apdus - (chips[0]->verifies - verifies);
-        if (turn > 1) CHECK_EQ(sent, 2);        // SELECT, what is signed; and the PIN
+        // SELECT, how the PIN is made, what is signed; and the PIN.
+        if (turn > 1) CHECK_EQ(sent, 2u + (t == OPENPGP));
     }
     CHECK(logged_in(PIV) && logged_in(OPENPGP));
     CHECK_RV(C_Logout(sessions[OPENPGP]), CKR_OK);
@@ -816,6 +820,50 @@ TEST(chips_are_known_by_either_application)
     end();
 }
 
+// Another program that has the card sets another key for the authentication key's job, while the
+// application of PIV was used: what signs is the key that was meant.
+static bool swap_keys;
+
+static void swaps_keys(struct sim_card *card, void *arg)
+{
+    static const uint8_t mse[] = { 0x00, 0x22, 0x41, 0xa4, 0x03, 0x83, 0x01, 0x02 };
+    uint8_t rsp[4];
+    (void)arg;
+    if (!swap_keys) return;
+    swap_keys = false;
+    sim_chip_select(card, OPENPGP);
+    size_t n = card->apdu(card, mse, sizeof mse, rsp, sizeof rsp);
+    CHECK(n == 2 && rsp[0] == 0x90);
+}
+
+TEST(chips_whose_keys_another_program_swaps)
+{
+    struct sim_openpgp_options o = { .swaps = true, .dec = SIM_RSA2048A, .aut = SIM_RSA2048B };
+    struct sim_chip_options c = { .applications = { piv(false, false), sim_openpgp_new(&o) } };
+    CK_OBJECT_HANDLE key;
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "1"), CKR_OK);
+    begin(sim_chip_new(&c), NULL);
+    if (test_failing) return;
+    sim_reader_foreign(0, swaps_keys, NULL);
+    CHECK_EQ(listed(CK_TRUE), TOKENS);
+    open_both();
+    CHECK_RV(login(OPENPGP), CKR_OK);
+    CHECK_RV(scene_find(sessions[OPENPGP], CKO_PRIVATE_KEY, 3, &key), CKR_OK);
+    for (int turn = 0; turn < 4 && !test_failing; turn++) {
+        if (turn & 1) CHECK_RV(login(PIV), CKR_OK);
+        if (turn & 1) check_sign(PIV);
+        swap_keys = true;
+        out_len = sizeof out;
+        CHECK_RV(scene_sign(sessions[OPENPGP], key, CKM_SHA256_RSA_PKCS, text, sizeof text, out,
+                            &out_len), CKR_OK);
+        CHECK(scene_good(SIM_RSA2048B, text, sizeof text, out, out_len));
+        if (turn & 1) CHECK_RV(C_Logout(sessions[PIV]), CKR_OK);
+    }
+    sim_reader_foreign(0, NULL, NULL);
+    end();
+    CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
+}
+
 // As a YubiKey is, by its ATR, its PIV and its maker's number.
 TEST(chips_like_a_yubikey)
 {
@@ -861,6 +909,7 @@ static void test_chips(void)
     RUN(chips_reset_at_each_command);
     RUN(chips_swapped_at_rest);
     RUN(chips_are_known_by_either_application);
+    RUN(chips_whose_keys_another_program_swaps);
     RUN(chips_like_a_yubikey);
 }
 

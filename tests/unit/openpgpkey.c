@@ -409,14 +409,16 @@ TEST(openpgpkey_decrypts)
     }
 }
 
-// A key that does the other one's job: it is set for that, and from then on the own one is, too.
+// A key that does the other one's job: it is set for that, and from then on the own one is, too;
+// each time where nobody checks what comes back, unless no other program can have set another.
 TEST(openpgpkey_swaps_keys)
 {
     static const char *const lines[] = {
         "002241a4 03 830102 > 9000", "00880000 000001 30 0000 > 6985",
         "002241a4 03 830103 > 9000", "00880000 000001 30 0000 > 6985",
+        "002241a4 03 830103 > 9000", "00880000 000001 30 0000 > 6985",
         "00880000 000001 30 0000 > 6985", NULL };
-    static const u32 keys[] = { OPENPGP_DEC, OPENPGP_AUT, OPENPGP_AUT };
+    static const u32 keys[] = { OPENPGP_DEC, OPENPGP_AUT, OPENPGP_AUT, OPENPGP_AUT };
     u8 room[256], out_room[300];
     struct buf block = buf_on(room, sizeof room), out = buf_on(out_room, sizeof out_room);
     struct alg_key key = { .type = ALG_RSA, .bits = 2048 };
@@ -426,9 +428,11 @@ TEST(openpgpkey_swaps_keys)
     CHECK_ST(padding_pkcs1_sign(BYTES(0x30), 256, &block), ST_OK);
     for (size_t i = 0; i < COUNT(keys); i++) {
         struct object object = openpgpkey_at(keys[i], &key);
+        card_it.link.exclusive = i == 3;
         CHECK_ST(openpgpkey_sign(&card_it, &object, &use, buf_bytes(&block), p15_scratch(), &out),
                  ST_DATA);
     }
+    card_it.link.exclusive = false;
     openpgp_end();
 }
 
