@@ -18672,6 +18672,14 @@ static st login_check_change(const struct card *card, const struct credential *p
     return ST_PIN_MISSING;
 }
 
+// The login failed. A PIN with two references may have been verified under one of them: the card
+// forgets it. One that is as good as gone is reset when it is dropped.
+static st login_failed(struct reader *reader, struct token *token, bool was_verified, st s)
+{
+    if (!was_verified && !run_is_fatal(s)) TRY(life_end_if_free(reader, token));
+    return login_broken_off(s);
+}
+
 // C_Login for the user: presents the PIN, once.
 static st login_user(struct reader *reader, struct session *session, bytes pin,
                      struct scratch scratch)
@@ -18685,8 +18693,9 @@ static st login_user(struct reader *reader, struct session *session, bytes pin,
     TRY(login_check_change(reader->card, card_pin(token)));
     TRY(login_check_pin(reader->card, card_pin(token), pin));
     card_sweep(reader->card);
+    bool before = card_verified(token);
     while (run_next(&run)) run.s = secret_login(reader->card, token, card_pin(token), pin, scratch);
-    if (run.s) return login_broken_off(run.s);
+    if (run.s) return login_failed(reader, token, before, run.s);
     token->login = true;
     if (login_keeps_pin) card_secret_keep(reader->card, card_pin(token), pin, false);
     token->so_lost = false;

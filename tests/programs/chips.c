@@ -350,7 +350,7 @@ TEST(chips_change_by_one_select)
         CHECK_RV(login(t), CKR_OK);
         CHECK_EQ(sim_chip_selects(chips[0]), selects + 1);
         CHECK_EQ(chips[0]->apdus - apdus,
-                 1 + (t == OPENPGP) + chips[0]->verifies - verifies);
+                 1u + (t == OPENPGP) + chips[0]->verifies - verifies);
         apdus = chips[0]->apdus;
         check_sign(t);
         CHECK_EQ(chips[0]->apdus, apdus + 1);
@@ -735,6 +735,7 @@ static void at_each_command(enum sim_fault what)
         CHECK_RV(use_both(), CKR_OK);
         CHECK_EQ(first->stray_secrets + other_chip->stray_secrets, 0);
         CHECK_EQ(first->tries_taken + other_chip->tries_taken, 0);
+        if (test_failing) printf("    %s at command %u: %#lx\n", sim_fault_name(what), n, rv);
         scene_card = other_is_in() ? other_chip : first;
         end_with(other_is_in() ? first : other_chip);
     }
@@ -749,6 +750,8 @@ static void at_each_command_both(enum sim_fault one, enum sim_fault two)
 TEST(chips_pulled_at_each_command)  { at_each_command_both(SIM_EJECT, SIM_EJECT_AFTER); }
 TEST(chips_swapped_at_each_command) { at_each_command_both(SIM_SWAP, SIM_SWAP_AS_RESET); }
 TEST(chips_reset_at_each_command)   { at_each_command_both(SIM_RESET, SIM_RESET_AFTER); }
+TEST(chips_that_fail_at_each_command) { at_each_command_both(SIM_FAILED, SIM_FAILED_AFTER); }
+TEST(chips_that_err_at_each_command)  { at_each_command_both(SIM_ANSWER_6F00, SIM_ANSWER_0); }
 
 // At rest another chip takes the place of the first, and no count shows it: whichever application
 // was used last, and though only one of them tells which chip it is.
@@ -907,6 +910,8 @@ static void test_chips(void)
     RUN(chips_pulled_at_each_command);
     RUN(chips_swapped_at_each_command);
     RUN(chips_reset_at_each_command);
+    RUN(chips_that_fail_at_each_command);
+    RUN(chips_that_err_at_each_command);
     RUN(chips_swapped_at_rest);
     RUN(chips_are_known_by_either_application);
     RUN(chips_whose_keys_another_program_swaps);
