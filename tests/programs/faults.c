@@ -17,7 +17,9 @@ static void faults_free(void *p, size_t size);
 #define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
 #include "../../scard11.c"
 #include "scene.h"
+#include "../sim/sim_chip.h"
 #include "../sim/sim_generic.h"
+#include "../sim/sim_openpgp.h"
 #include "../sim/sim_pinpad.h"
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include "../pcsc/pcsc_stand_in.h"
@@ -441,6 +443,140 @@ TEST(faults_of_every_allocation)
     }
 }
 
+// ---- A chip with PIV and OpenPGP ----
+
+// All objects of a token, and what they show.
+static CK_RV chip_list(void)
+{
+    static CK_BYTE value[4096];
+    CK_OBJECT_HANDLE all[64];
+    CK_ULONG n = 0;
+    CK_RV rv = C_FindObjectsInit(session, NULL, 0);
+    if (!rv) rv = C_FindObjects(session, all, 64, &n);
+    if (!rv) rv = C_FindObjectsFinal(session);
+    for (CK_ULONG i = 0; i < n && !rv; i++) {
+        CK_ATTRIBUTE t[] = { { CKA_VALUE, value, sizeof value }, { CKA_PUBLIC_KEY_INFO, out, 512 } };
+        rv = C_GetAttributeValue(session, all[i], t, 2);
+        if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE) rv = CKR_OK;
+    }
+    return rv;
+}
+
+static CK_RV chip_sign(enum sim_key with)
+{
+    CK_RV rv = find_key(1);
+    out_len = sizeof out;
+    if (!rv) rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, out, &out_len);
+    bool good = !rv && scene_good(with, text, sizeof text, out, out_len);
+    return rv ? rv : good ? CKR_OK : CKR_SIGNATURE_INVALID;
+}
+
+static CK_RV chip_user(CK_SLOT_ID slot, enum sim_key with)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = C_GetTokenInfo(slot, &info);
+    if (!rv) rv = C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    if (!rv) rv = chip_list();
+    if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
+    if (!rv) rv = chip_sign(with);
+    if (!rv) rv = C_SetPIN(session, PIN, 6, PIN, 6);
+    return rv ? rv : chip_list();
+}
+
+static CK_RV chip_so(const char *puk)
+{
+    CK_RV rv = C_Logout(session);
+    if (!rv) rv = C_Login(session, CKU_SO, (CK_UTF8CHAR_PTR)(uintptr_t)puk, strlen(puk));
+    if (!rv) rv = C_InitPIN(session, PIN, 6);
+    return rv ? rv : C_Logout(session);
+}
+
+// CKR_TOKEN_NOT_PRESENT: there was no memory to find one of them.
+static CK_RV chip_use(void)
+{
+    CK_SLOT_ID slots[4];
+    CK_ULONG n = 4;
+    CK_RV rv = C_GetSlotList(CK_TRUE, slots, &n);
+    if (!rv && n != 2) rv = CKR_TOKEN_NOT_PRESENT;
+    if (!rv) rv = chip_user(slots[1], SIM_RSA2048B);
+    if (!rv) rv = chip_user(slots[0], SIM_RSA2048A);
+    if (!rv) rv = chip_so("12345678");
+    if (!rv) rv = C_OpenSession(slots[1], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
+    return rv ? rv : chip_so("12345678");
+}
+
+static void chip_begin(unsigned long n)
+{
+    struct sim_piv_options p = { .keys = scene_keys, .n_keys = 4, .extended = true };
+    struct sim_openpgp_options o = { .sig = SIM_RSA2048B, .kdf = n & 1, .no_certificate = 4 };
+    struct sim_chip_options c = { .applications = { sim_piv_new(&p), sim_openpgp_new(&o) } };
+    C_Finalize(NULL);
+    sim_reader_clear();
+    scene_card = sim_chip_new(&c);
+    sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+}
+
+// Whatever happened: what is asked for later works, no PIN went astray, nothing is left.
+static void chip_end(CK_RV rv)
+{
+    CHECK(rv == CKR_OK || rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY ||
+          rv == CKR_TOKEN_NOT_PRESENT);
+    CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    C_CloseAllSessions(1);
+    CHECK(!scene_card->verified(scene_card));
+    if (rv == CKR_TOKEN_NOT_PRESENT) sim_reader_eject(0);
+    if (rv == CKR_TOKEN_NOT_PRESENT) sim_reader_insert(0, scene_card);
+    if (rv) CHECK_RV(chip_use(), CKR_OK);
+    CHECK_EQ(scene_card->tries_taken + scene_card->stray_secrets, 0);
+    scene_end();
+    CHECK_EQ(faults_blocks, 0);
+}
+
+TEST(faults_of_every_allocation_of_a_chip)
+{
+    for (unsigned long n = 1, fired = 1; fired && !test_failing; n++) {
+        faults_at = 0;
+        chip_begin(n);
+        faults_calls = 0;
+        faults_at = n;
+        CK_RV rv = chip_use();
+        fired = faults_calls >= n;
+        faults_at = 0;
+        faults_fired += fired;
+        if (!fired) CHECK_RV(rv, CKR_OK);
+        chip_end(rv);
+        if (test_failing) printf("    allocation %lu: %#lx\n", n, rv);
+    }
+}
+
+// A card's memory ends after so many bytes: anything that is kept of it may be what does not fit.
+TEST(faults_of_a_chip_s_memory)
+{
+    CK_RV rv = CKR_DEVICE_MEMORY;
+    for (unsigned long n = 0; rv && !test_failing; n++) {
+        CK_ULONG count = 0;
+        size_t room = n * 256, left;
+        chip_begin(n);
+        CHECK_RV(C_GetSlotList(CK_TRUE, NULL, &count), CKR_OK);
+        const struct card *card = slot_readers[0].card;
+        struct arena *a = &slot_readers[0].card->arena;
+        CHECK(arena_grow(a, 100000) && room < 100000);
+        u8 *end = a->end;
+        left = a->left;
+        a->left = a->kept = 0;
+        a->end = a->at + room;
+        rv = chip_use();
+        faults_fired += rv != CKR_OK;
+        CHECK(slot_readers[0].card == card && rv != CKR_TOKEN_NOT_PRESENT);
+        a->left = left;
+        a->end = end;
+        chip_end(rv);
+        if (test_failing) printf("    after %zu bytes: %#lx\n", room, rv);
+    }
+}
+
 #if SCARD11_READER == SCARD11_READER_PCSC
 // ---- Every error of every call of PC/SC (pcsc_stand_in.h) ----
 
@@ -612,6 +748,8 @@ int main(int argc, char **argv)
     RUN(faults_at_every_call);
     RUN(faults_at_every_command_exclusive);
     RUN(faults_of_every_allocation);
+    RUN(faults_of_every_allocation_of_a_chip);
+    RUN(faults_of_a_chip_s_memory);
 #if SCARD11_READER == SCARD11_READER_CUSTOM
     RUN(a_puk_is_not_verified_where_it_cannot_be_kept);
 #endif
