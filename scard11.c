@@ -10947,7 +10947,8 @@ static st openpgpkey_sign(struct card *card, struct object *object, const struct
 {
     size_t start = out->n;
     st s = openpgpkey_sign_trial(card, object, use, in, scratch, out);
-    if (s != ST_PROTOCOL || !openpgpkey_was_another(card, object, scratch)) return s;
+    bool wrong = s == ST_PROTOCOL || s == ST_DATA;      // ST_DATA: where it is no DigestInfo
+    if (!wrong || !openpgpkey_was_another(card, object, scratch)) return s;
     buf_rewind(out, start);
     return openpgpkey_sign_trial(card, object, use, in, scratch, out);
 }

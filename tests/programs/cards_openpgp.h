@@ -264,6 +264,35 @@ TEST(cards_openpgp_swapped_meanwhile)
     CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
 }
 
+// The certificate of a key is one of an earlier key: what is signed is good all the same, be it a
+// DigestInfo or not.
+TEST(cards_openpgp_with_an_old_certificate)
+{
+    static const struct openpgp_variant old = { "old", { .aut = SIM_RSA2048B }, {
+        OPENPGP_SAME(3, SIM_RSA2048B, CARDS_SIGN) } };
+    static const uint8_t select[] = { 0x00, 0xa4, 0x04, 0x00 }, verify[] = { 0x00, 0x20, 0x00, 0x83 };
+    static const uint8_t aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+    const struct sim_key_data *d = sim_key_data(SIM_RSA2048A);
+    for (unsigned bare = 0; bare < 2 && !test_failing; bare++) {
+        CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+        uint8_t put[2000] = { 0x00, 0xda, 0x7f, 0x21, 0x00 }, rsp[8];
+        openpgp_as(&old);
+        begin(1);
+        CHECK_EQ(openpgp_other(cards[0], select, aid, sizeof aid, NULL, NULL), 0x9000);
+        CHECK_EQ(openpgp_other(cards[0], verify, (const uint8_t *)"12345678", 8, NULL, NULL), 0x9000);
+        put[5] = (uint8_t)(d->certificate_len >> 8);
+        put[6] = (uint8_t)d->certificate_len;
+        memcpy(put + 7, d->certificate, d->certificate_len);
+        CHECK_EQ(cards[0]->apdu(cards[0], put, 7 + d->certificate_len, rsp, sizeof rsp), 2);
+        CHECK_EQ(rsp[0], 0x90);
+        CHECK_RV(open_token(0, 0, true), CKR_OK);
+        CHECK_EQ(count_of(0, CKO_CERTIFICATE), 3);
+        if (bare) CHECK_RV(sign_with(0, &kind->keys[0], &m, text, sizeof text), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        end();
+    }
+}
+
 static void openpgp_run(void)
 {
     for (size_t i = 0; i < sizeof openpgp_variants / sizeof *openpgp_variants; i++) {
@@ -282,4 +311,5 @@ static void openpgp_run(void)
     RUN(cards_openpgp_cardholder);
     RUN(cards_openpgp_kdf_set_meanwhile);
     RUN(cards_openpgp_swapped_meanwhile);
+    RUN(cards_openpgp_with_an_old_certificate);
 }
