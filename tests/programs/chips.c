@@ -867,6 +867,54 @@ TEST(chips_whose_keys_another_program_swaps)
     CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
 }
 
+// One signature for each PW1: what a context login opened is its session's alone, and the use of the
+// other application, or of another session, ends it.
+static CK_RV begin_once(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    CK_RV rv = C_SignInit(session, &m, key);
+    return rv ? rv : C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
+}
+
+static CK_RV sign_once(CK_SESSION_HANDLE session)
+{
+    out_len = sizeof out;
+    return C_Sign(session, text, sizeof text, out, &out_len);
+}
+
+TEST(chips_give_one_signature_for_each_pin)
+{
+    struct sim_openpgp_options o = { .once = true, .sig = SIM_RSA2048B };
+    struct sim_chip_options c = { .applications = { piv(false, false), sim_openpgp_new(&o) } };
+    CK_SESSION_HANDLE other;
+    CK_OBJECT_HANDLE key;
+    begin_listed(sim_chip_new(&c), NULL);
+    if (test_failing) return;
+    open_both();
+    CHECK_RV(C_OpenSession(slots[OPENPGP], CKF_SERIAL_SESSION, NULL, NULL, &other), CKR_OK);
+    for (int way = 0; way < 4 && !test_failing; way++) {
+        CHECK_RV(login(OPENPGP), CKR_OK);
+        CHECK_RV(scene_find(sessions[OPENPGP], CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+        CHECK_RV(begin_once(sessions[OPENPGP], key), CKR_OK);
+        unsigned signatures = chips[0]->signatures;
+        if (way == 0) CHECK_RV(login(PIV), CKR_OK);
+        if (way == 1) CHECK_RV(begin_once(other, key), CKR_OK);
+        if (way == 2) CHECK_RV(C_Logout(other), CKR_OK);
+        if (way == 3) CHECK_RV(begin_once(other, key), CKR_OK);
+        if (way == 3) CHECK_RV(sign_once(other), CKR_OK);
+        if (way == 3) CHECK(is_good(OPENPGP, false));
+        CHECK_EQ(chips[0]->signatures, signatures + (way == 3));
+        CHECK_RV(sign_once(sessions[OPENPGP]), CKR_USER_NOT_LOGGED_IN);
+        CHECK_EQ(chips[0]->signatures, signatures + (way == 3));
+        if (way == 1) CHECK_RV(sign_once(other), CKR_OK);
+        if (way == 0) CHECK_RV(C_Logout(sessions[PIV]), CKR_OK);
+        if (way != 0 && way != 2) CHECK_RV(C_Logout(sessions[OPENPGP]), CKR_OK);
+        CHECK(!chips[0]->verified(chips[0]));
+    }
+    CHECK(tries(PIV) == 3 && tries(OPENPGP) == 3);
+    end();
+}
+
 // As a YubiKey is, by its ATR, its PIV and its maker's number.
 TEST(chips_like_a_yubikey)
 {
@@ -915,6 +963,7 @@ static void test_chips(void)
     RUN(chips_swapped_at_rest);
     RUN(chips_are_known_by_either_application);
     RUN(chips_whose_keys_another_program_swaps);
+    RUN(chips_give_one_signature_for_each_pin);
     RUN(chips_like_a_yubikey);
 }
 
