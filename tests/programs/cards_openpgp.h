@@ -270,8 +270,8 @@ TEST(cards_openpgp_with_an_old_certificate)
 {
     static const struct openpgp_variant old = { "old", { .aut = SIM_RSA2048B }, {
         OPENPGP_SAME(3, SIM_RSA2048B, CARDS_SIGN) } };
-    static const uint8_t select[] = { 0x00, 0xa4, 0x04, 0x00 }, verify[] = { 0x00, 0x20, 0x00, 0x83 };
-    static const uint8_t aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+    static const uint8_t select[] = { 0x00, 0xa4, 0x04, 0x00 }, pw3[] = "12345678",
+        verify[] = { 0x00, 0x20, 0x00, 0x83 }, aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
     const struct sim_key_data *d = sim_key_data(SIM_RSA2048A);
     for (unsigned bare = 0; bare < 2 && !test_failing; bare++) {
         CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
@@ -279,7 +279,7 @@ TEST(cards_openpgp_with_an_old_certificate)
         openpgp_as(&old);
         begin(1);
         CHECK_EQ(openpgp_other(cards[0], select, aid, sizeof aid, NULL, NULL), 0x9000);
-        CHECK_EQ(openpgp_other(cards[0], verify, (const uint8_t *)"12345678", 8, NULL, NULL), 0x9000);
+        CHECK_EQ(openpgp_other(cards[0], verify, pw3, 8, NULL, NULL), 0x9000);
         put[5] = (uint8_t)(d->certificate_len >> 8);
         put[6] = (uint8_t)d->certificate_len;
         memcpy(put + 7, d->certificate, d->certificate_len);
@@ -290,6 +290,69 @@ TEST(cards_openpgp_with_an_old_certificate)
         if (bare) CHECK_RV(sign_with(0, &kind->keys[0], &m, text, sizeof text), CKR_OK);
         check_sign(0, &kind->keys[0]);
         end();
+    }
+}
+
+// ---- Whatever happens at each command ----
+
+// What cards_faults does not do with one key: PW1 for each signature, the key for decryption, the
+// PIN changed, PW3, PW1 set anew.
+static CK_RV openpgp_use(bool *wrong)
+{
+    CK_MECHANISM pkcs = { CKM_RSA_PKCS, NULL, 0 }, sig = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    CK_BYTE cipher[256], plain[256];
+    CK_ULONG n = sizeof cipher, plain_n = sizeof plain;
+    CK_OBJECT_HANDLE public, private;
+    CK_RV rv = open_token(0, 0, true);
+    if (!rv) rv = sign_with(0, &kind->keys[0], &sig, text, sizeof text);
+    if (!rv) *wrong = !good(SIM_RSA2048A, MBEDTLS_MD_SHA256, false, 0, out, out_len);
+    if (!rv) rv = scene_find(sessions[0], CKO_PUBLIC_KEY, 2, &public);
+    if (!rv) rv = C_EncryptInit(sessions[0], &pkcs, public);
+    if (!rv) rv = C_Encrypt(sessions[0], text, sizeof text, cipher, &n);
+    if (!rv) rv = scene_find(sessions[0], CKO_PRIVATE_KEY, 2, &private);
+    if (!rv && !private) rv = CKR_USER_NOT_LOGGED_IN;
+    if (!rv) rv = C_DecryptInit(sessions[0], &pkcs, private);
+    if (!rv) rv = C_Decrypt(sessions[0], cipher, n, plain, &plain_n);
+    if (!rv) *wrong |= plain_n != sizeof text || memcmp(plain, text, sizeof text);
+    if (!rv) rv = C_SetPIN(sessions[0], PIN, 6, PIN, 6);
+    if (!rv) rv = C_Logout(sessions[0]);
+    if (!rv) rv = C_Login(sessions[0], CKU_SO, (CK_UTF8CHAR_PTR)"12345678", 8);
+    if (!rv) rv = C_InitPIN(sessions[0], PIN, 6);
+    return rv ? rv : C_Logout(sessions[0]);
+}
+
+TEST(cards_openpgp_faults)
+{
+    static const struct openpgp_variant once = { "once", { .once = true }, { { 0 } } };
+    static const enum sim_fault faults[] = { SIM_EJECT_AFTER, SIM_SWAP, SIM_SWAP_AS_RESET, SIM_RESET,
+        SIM_RESET_AFTER, SIM_FAILED_AFTER, SIM_ANSWER_6F00 };
+    openpgp_as(&once);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults && !test_failing; i++) {
+        bool fired = true, wrong = false;
+        for (unsigned n = 1; fired && !test_failing; n++) {
+            begin(1);
+            struct sim_card *other = kind->make(true);
+            sim_reader_fault(faults[i], n, other);
+            CK_RV rv = openpgp_use(&wrong);
+            fired = sim_reader_fired();
+            sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+            C_CloseAllSessions(slots[0][0]);
+if (fired && faults[i] == SIM_ANSWER_6F00 && rv == CKR_ENCRYPTED_DATA_INVALID)
+                rv = CKR_OK;                            // SmartPGP says that of a bad padding
+            CHECK(fired ? is_defined(rv) && !wrong : !rv);
+            CHECK_EQ(other->verifies + other->signatures, 0);
+            sim_reader_eject(0);
+            sim_reader_insert(0, cards[0]);
+            rv = openpgp_use(&wrong);
+            if (rv == CKR_DEVICE_REMOVED) rv = openpgp_use(&wrong);     // the first that sees it
+            CHECK_RV(rv, CKR_OK);
+            CHECK(!wrong);
+            CHECK_EQ(cards[0]->tries_taken + other->tries_taken, 0);
+            if (test_failing)
+                printf("    %s at command %u: %#lx\n", sim_fault_name(faults[i]), n, rv);
+            end();
+            other->free(other);
+        }
     }
 }
 
@@ -312,4 +375,5 @@ static void openpgp_run(void)
     RUN(cards_openpgp_kdf_set_meanwhile);
     RUN(cards_openpgp_swapped_meanwhile);
     RUN(cards_openpgp_with_an_old_certificate);
+    RUN(cards_openpgp_faults);
 }

@@ -332,8 +332,8 @@ TEST(chips_end_a_login_when_the_other_application_is_used)
     end();
 }
 
-// A change to the other application is one SELECT, and nothing else; before a PIN goes to OpenPGP's,
-// the question how it is made.
+// A change to the other application is one SELECT, and nothing else; before a PIN goes to
+// OpenPGP's, the question how it is made.
 TEST(chips_change_by_one_select)
 {
     begin_listed(chip(false, false), NULL);
@@ -867,8 +867,8 @@ TEST(chips_whose_keys_another_program_swaps)
     CHECK_RV(scard11_configure("SCARD11_PIN_CACHE", "0"), CKR_OK);
 }
 
-// One signature for each PW1: what a context login opened is its session's alone, and the use of the
-// other application, or of another session, ends it.
+// One signature for each PW1: what a context login opened is its session's alone, and the use of
+// the other application, or of another session, ends it.
 static CK_RV begin_once(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
     CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };

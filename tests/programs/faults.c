@@ -1,6 +1,7 @@
 // faults.c: everything fails once, at every place where it can. Whole scenes on a PIV card, with
 // the card pulled, swapped or reset, the reader failing, the service stopped at the n-th use of the
-// connection, and with the n-th allocation failing; n = 1, 2, ... until nothing fires.
+// connection, and with the n-th allocation failing; n = 1, 2, ... until nothing fires. The last
+// also with all that there is to do on a chip with PIV and OpenPGP. Other kinds: cards_faults.
 // SPDX-License-Identifier: 0BSD
 //
 // Afterwards, whatever happened: no leak (of memory, connections, contexts, transactions), every
@@ -455,7 +456,8 @@ static CK_RV chip_list(void)
     if (!rv) rv = C_FindObjects(session, all, 64, &n);
     if (!rv) rv = C_FindObjectsFinal(session);
     for (CK_ULONG i = 0; i < n && !rv; i++) {
-        CK_ATTRIBUTE t[] = { { CKA_VALUE, value, sizeof value }, { CKA_PUBLIC_KEY_INFO, out, 512 } };
+        CK_ATTRIBUTE t[] = { { CKA_VALUE, value, sizeof value },
+                             { CKA_PUBLIC_KEY_INFO, out, sizeof out } };
         rv = C_GetAttributeValue(session, all[i], t, 2);
         if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE) rv = CKR_OK;
     }
@@ -501,7 +503,8 @@ static CK_RV chip_use(void)
     if (!rv) rv = chip_user(slots[1], SIM_RSA2048B);
     if (!rv) rv = chip_user(slots[0], SIM_RSA2048A);
     if (!rv) rv = chip_so("12345678");
-    if (!rv) rv = C_OpenSession(slots[1], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    if (!rv) rv = C_OpenSession(slots[1], flags, NULL, NULL, &session);
     if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
     return rv ? rv : chip_so("12345678");
 }
