@@ -169,6 +169,37 @@ TEST(cards_openpgp_cardholder)
     end();
 }
 
+// PW3 is blocked: the resetting code is what CKU_SO has then. A wrong one costs a try of its own, the
+// right one sets PW1 anew, derived by its own salt where there is a KDF-DO; nothing changes it.
+TEST(cards_openpgp_resetting_code)
+{
+    static const struct openpgp_variant with[] = {
+        { "resetting code", { .says_tries = true }, { { 0 } } },
+        { "resetting code, derived", { .kdf = true }, { { 0 } } } };
+    for (unsigned i = 0; i < 2 && !test_failing; i++) {
+        openpgp_as(&with[i]);
+        begin(1);
+        struct sim_pin pw1 = cards[0]->pin(cards[0], 0), pw3 = cards[0]->pin(cards[0], 1),
+                       code = cards[0]->pin(cards[0], 2);
+        sim_reader_eject(0);
+        *pw1.left = *pw3.left = 0;
+        sim_reader_insert(0, cards[0]);
+        CHECK_RV(open_token(0, 0, false), CKR_OK);
+        CHECK_RV(login("123456"), CKR_PIN_LOCKED);
+        CHECK_RV(C_Login(sessions[0], CKU_SO, (CK_UTF8CHAR_PTR)"12345678", 8), CKR_OK);
+        CHECK_RV(C_InitPIN(sessions[0], (CK_UTF8CHAR_PTR)"246802", 6), CKR_PIN_INCORRECT);
+        CHECK_EQ(*code.left, 2);
+        CHECK_RV(C_Login(sessions[0], CKU_SO, (CK_UTF8CHAR_PTR)"87654321", 8), CKR_OK);
+        CHECK_RV(set_pin("87654321", "12345678"), CKR_FUNCTION_NOT_SUPPORTED);
+        CHECK_RV(C_InitPIN(sessions[0], (CK_UTF8CHAR_PTR)"246802", 6), CKR_OK);
+        CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+        CHECK_RV(login("246802"), CKR_OK);
+        check_sign(0, &kind->keys[0]);
+        end();
+        if (test_failing) printf("    so it was with %s\n", with[i].name);
+    }
+}
+
 // ---- Another program at the same card ----
 
 // One of its commands: the status word, and in rsp the answer before it.
@@ -337,7 +368,7 @@ TEST(cards_openpgp_faults)
             fired = sim_reader_fired();
             sim_reader_fault(SIM_NO_FAULT, 0, NULL);
             C_CloseAllSessions(slots[0][0]);
-if (fired && faults[i] == SIM_ANSWER_6F00 && rv == CKR_ENCRYPTED_DATA_INVALID)
+            if (fired && faults[i] == SIM_ANSWER_6F00 && rv == CKR_ENCRYPTED_DATA_INVALID)
                 rv = CKR_OK;                            // SmartPGP says that of a bad padding
             CHECK(fired ? is_defined(rv) && !wrong : !rv);
             CHECK_EQ(other->verifies + other->signatures, 0);
@@ -372,6 +403,7 @@ static void openpgp_run(void)
     RUN(cards_openpgp_without_keys);
     RUN(cards_openpgp_swaps);
     RUN(cards_openpgp_cardholder);
+    RUN(cards_openpgp_resetting_code);
     RUN(cards_openpgp_kdf_set_meanwhile);
     RUN(cards_openpgp_swapped_meanwhile);
     RUN(cards_openpgp_with_an_old_certificate);
