@@ -1,7 +1,8 @@
 // faults.c: everything fails once, at every place where it can. Whole scenes on a PIV card, with
 // the card pulled, swapped or reset, the reader failing, the service stopped at the n-th use of the
 // connection, and with the n-th allocation failing; n = 1, 2, ... until nothing fires. The last
-// also with all that there is to do on a chip with PIV and OpenPGP. Other kinds: cards_faults.
+// also with all that there is to do on a chip with PIV and OpenPGP, and with a card of each kind of
+// kinds.h; what else fails of those is in cards.c.
 // SPDX-License-Identifier: 0BSD
 //
 // Afterwards, whatever happened: no leak (of memory, connections, contexts, transactions), every
@@ -17,10 +18,8 @@ static void faults_free(void *p, size_t size);
 #define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
 #define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
 #include "../../scard11.c"
-#include "scene.h"
+#include "kinds.h"
 #include "../sim/sim_chip.h"
-#include "../sim/sim_generic.h"
-#include "../sim/sim_openpgp.h"
 #include "../sim/sim_pinpad.h"
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include "../pcsc/pcsc_stand_in.h"
@@ -580,6 +579,90 @@ TEST(faults_of_a_chip_s_memory)
     }
 }
 
+// ---- Each kind of card, with each allocation failing ----
+
+static CK_RV kind_sign(const struct cards_kind *kind)
+{
+    const struct cards_key *k = kind->keys;
+    while (k->id && (k->token || k->always || !(k->use & CARDS_SIGN))) k++;
+    if (!k->id) return CKR_OK;
+    bool rsa = sim_key_data(k->key)->rsa, edwards = k->key == SIM_ED25519;
+    CK_MECHANISM_TYPE type = edwards ? CKM_EDDSA : rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256;
+    if (k->only) type = k->only;
+    CK_RV rv = find_key(k->id);
+    out_len = sizeof out;
+    if (!rv) rv = scene_sign(session, key, type, text, sizeof text, out, &out_len);
+    bool sha2 = !rv && !edwards && type != CKM_ECDSA_SHA1;
+    if (sha2 && !scene_good(k->key, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    return rv;
+}
+
+// All objects, with and without a login, a certificate, a signature, the PIN changed, and set by the
+// SO. It stays what it is.
+static CK_RV kind_run(const struct cards_kind *kind)
+{
+    static CK_BYTE value[5000];
+    const struct cards_token *t = &kind->tokens[0];
+    CK_UTF8CHAR *pin = (CK_UTF8CHAR *)(uintptr_t)t->pin, *puk = (CK_UTF8CHAR *)(uintptr_t)t->puk;
+    CK_ULONG n = strlen(t->pin);
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_ATTRIBUTE what = { CKA_CLASS, &class, sizeof class }, v = { CKA_VALUE, value, sizeof value };
+    CK_OBJECT_HANDLE certificate = 0;
+    CK_RV rv = do_token();
+    if (!rv) rv = do_list();
+    if (!rv) rv = C_Login(session, CKU_USER, pin, n);
+    if (!rv) rv = do_list();
+    if (!rv) rv = scene_search(session, &what, 1, &certificate);
+    if (!rv && certificate) rv = C_GetAttributeValue(session, certificate, &v, 1);
+    if (!rv) rv = kind_sign(kind);
+    if (!rv) rv = C_SetPIN(session, pin, n, pin, n);
+    if (!rv) rv = C_Logout(session);
+    if (!rv && puk) rv = C_Login(session, CKU_SO, puk, strlen(t->puk));
+    if (!rv && puk) rv = C_InitPIN(session, pin, n);
+    return rv ? rv : C_CloseAllSessions(scene_slot);
+}
+
+// A world with a card of a kind. The scene after the failure, as if nothing had been.
+static bool kind_fails(const struct cards_kind *kind, struct sim_card *card, unsigned long n)
+{
+    sim_reader_clear();
+    card->reset(card);
+    sim_reader_insert(sim_reader_add(SCENE_READER), card);
+    session = second = key = 0;
+    CK_RV rv = C_Initialize(NULL), again = CKR_OK;
+    faults_calls = 0;
+    faults_at = n;
+    if (!rv) rv = kind_run(kind);
+    bool fired = faults_calls >= n;
+    faults_at = 0;
+    faults_fired += fired;
+    C_CloseAllSessions(scene_slot);
+    // What cannot be known for want of memory is nobody's card for a moment.
+    bool unknown = fired && rv == CKR_TOKEN_NOT_RECOGNIZED;
+    if (unknown) nanosleep(&(struct timespec){ 0, (LIFE_UNKNOWN_RETRY_MS + 2) * 1000000 }, NULL);
+    if (fired) again = kind_run(kind);
+    C_Finalize(NULL);
+    bool fine = rv == CKR_OK || unknown || (fired && (rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY));
+    if (!fine || again) test_fail(__FILE__, __LINE__, "%#lx, and %#lx again", rv, again);
+    if (faults_blocks) test_fail(__FILE__, __LINE__, "%lu blocks are left", faults_blocks);
+    if (*cards_pin(card, &kind->tokens[0]).left != (int)kind->tokens[0].tries)
+        test_fail(__FILE__, __LINE__, "a try was lost");
+    if (test_failing) printf("    %s: allocation %lu\n", kind->name, n);
+    return fired && !test_failing;
+}
+
+TEST(faults_of_every_allocation_of_each_kind)
+{
+    scene_slot = 0;
+    CHECK_RV(scard11_configure("SCARD11_EXCLUSIVE", "0"), CKR_OK);
+    for (size_t i = 0; i < CARDS_KINDS && !test_failing; i++) {
+        struct sim_card *card = cards_kinds[i].make(false);
+        for (unsigned long n = 1; kind_fails(&cards_kinds[i], card, n); n++) {}
+        sim_reader_clear();
+        card->free(card);
+    }
+}
+
 #if SCARD11_READER == SCARD11_READER_PCSC
 // ---- Every error of every call of PC/SC (pcsc_stand_in.h) ----
 
@@ -753,6 +836,7 @@ int main(int argc, char **argv)
     RUN(faults_of_every_allocation);
     RUN(faults_of_every_allocation_of_a_chip);
     RUN(faults_of_a_chip_s_memory);
+    RUN(faults_of_every_allocation_of_each_kind);
 #if SCARD11_READER == SCARD11_READER_CUSTOM
     RUN(a_puk_is_not_verified_where_it_cannot_be_kept);
 #endif
