@@ -112,6 +112,8 @@ mutant sure_of_another_application 'chips chips_reset_at_each_command' \
 mutant sure_after_a_yes_to_another_aid 'unit probe_does_not_know_where_a_yes_led' \
     probe_driver 'place_unsure(card);' ';' \
     probe_driver 'card->link.moves == moves ? was : NULL' 'was'
+mutant password_made_as_it_once_was 'cards cards_openpgp_kdf_set_meanwhile' \
+    openpgp_learn 'asked \&\& openpgp->kdf_turn == turn' 'asked'
 
 # the use of one application ends the logins to others on the chip: place_seen
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
@@ -197,6 +199,8 @@ mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
     life_note_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
     secret_verify 'if (!s) pin->verified = true;' ''
+mutant half_a_login_stays 'chips chips_that_err_at_each_command' \
+    login_failed 'if (!was_verified.*' ''
 
 # what is made on trust is checked; what cannot be is not sent on trust: trial_next
 mutant trial_unchecked 'unit trial' \
@@ -211,6 +215,8 @@ mutant trial_of_rsa_by_its_name 'unit trial' \
     trial_needs_no_check 'trial->object->key->type != ALG_RSA \&\& ' ''
 mutant trial_for_certain_without_going_there 'unit trial' \
     trial_next 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
+mutant certain_of_another_key 'chips chips_whose_keys_another_program_swaps' \
+    openpgpkey_set_key 'trial->again || unchecked' 'trial->again'
 
 # an object is shown under the token whose credential opens it, or not: p15token_of
 mutant the_first_token_takes_all 'cards cards_do_not_show_a_key_whose_pin_is_lost' \
