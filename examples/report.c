@@ -221,8 +221,8 @@ static bool hide_packed(uint8_t *p, size_t n)
 
 // What is made of the values of some tags. SHOWN: of OpenPGP, what the card can do, counters, the
 // attributes of keys. ROW: values of some bytes each, fingerprints or dates. OTHERS: it holds
-// others, though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects. NUMBER: it holds
-// none, though it is marked so: PIV's GUIDs.
+// others, though it is not marked so: BIT STRING, OCTET STRING, PIV's data objects. NUMBER: it
+// holds none, though it is marked so: PIV's GUIDs.
 enum rule { BY_LOOKS, SHOWN, TEXT, ROW, OTHERS, NUMBER };
 static const struct { unsigned tag; enum rule rule; size_t each; } rules[] = {
     { 0x06, SHOWN, 0 }, { 0x4f, SHOWN, 0 }, { 0xc0, SHOWN, 0 }, { 0xc1, SHOWN, 0 },
