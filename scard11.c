@@ -18668,6 +18668,7 @@ static st login_ask_again(struct reader *reader, struct token *token, struct scr
 // The PIN that a card was delivered with may be good for nothing but to be changed, by C_SetPIN.
 static st login_check_change(const struct card *card, const struct credential *pin)
 {
+    (void)card;                                     // without the log
     if (!pin->must_change) return ST_OK;
     os_log("%s: a transport PIN: there is no login until C_SetPIN has changed it", card->link.name);
     return ST_PIN_MISSING;
