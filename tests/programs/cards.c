@@ -576,14 +576,15 @@ static size_t wrong_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, ui
                          size_t room)
 {
     size_t len = whole_apdu(card, cmd, n, rsp, room);
-    bool signs = (cmd[1] == 0x2a && cmd[2] == 0x9e) || cmd[1] == 0x88 || cmd[1] == 0x68;
+    bool signs = (cmd[1] == 0x2a && cmd[2] == 0x9e) || cmd[1] == 0x88 || cmd[1] == 0x68 ||
+                 cmd[1] == 0x42;
     bool opens = cmd[1] == 0x2a && cmd[2] == 0x80;      // which MyEID signs with
     if ((signs || opens || cmd[1] == 0xc0) && len > 34) rsp[20] ^= 1;
     return len;
 }
 
 // With SCARD11_CHECK_SIGNATURES no signature of a card is given out that is wrong, whatever was sent
-// on trust and what was not.
+// on trust and what was not. mbedTLS cannot check one of Ed25519.
 TEST(cards_that_sign_wrongly)
 {
     begin(1);
@@ -592,7 +593,7 @@ TEST(cards_that_sign_wrongly)
         for (const struct cards_key *k = kind->keys; k < kind->keys + CARDS_KEYS && k->id; k++) {
             mbedtls_md_type_t md;
             CK_MECHANISM m = usual(k, &md);
-            if (!on_token(k, t) || !(k->use & CARDS_SIGN)) continue;
+            if (!on_token(k, t) || !(k->use & CARDS_SIGN) || is_25519(k->key)) continue;
             check_sign(0, k);
             whole_apdu = cards[0]->apdu;
             cards[0]->apdu = wrong_apdu;
