@@ -1576,10 +1576,42 @@ TEST(cards_refuse_extended_length_once)
 #include "cards_options.h"
 #include "cards_openpgp.h"
 
+// What only commands and readers tell: with another mbedTLS it is the same.
+static void run_whatever_the_host_computes(bool first, bool small)
+{
+    if (!small) RUN(cards_whose_fault_a_length_is);
+    RUN(cards_reset_at_the_first_command);
+    RUN(cards_logout_of_one);
+    RUN(cards_logout_of_one_with_kept_pins);
+    RUN(cards_shared);
+    RUN(cards_a_look_leaves_another_program_s_login);
+    RUN(cards_a_second_look_leaves_another_program_s_login);
+    RUN(cards_two_of_a_kind);
+    RUN(cards_swapped_at_rest);
+    RUN(cards_swapped_after_a_look);
+    RUN(cards_swapped_as_a_reset);
+    RUN(cards_swapped_where_the_count_is_stuck);
+    RUN(cards_logouts_that_fail);
+    RUN(cards_swapped_during_a_logout);
+    RUN(cards_swapped_and_in_use);
+    RUN(cards_swapped_as_a_reset_before_any_rest);
+    RUN(cards_swapped_as_a_reset_before_anything);
+    RUN(cards_keep_a_pin_for_one_card);
+    if (first) RUN(cards_without_a_name_swapped);
+    if (first) RUN(cards_of_two_kinds_swapped);
+    if (!small) RUN(cards_budgets);
+    RUN(cards_refuse_extended_length_once);
+    RUN(cards_that_stay);
+    RUN(cards_with_a_passing_error);
+    if (first) RUN(cards_that_are_nobodys);
+    RUN(cards_faults);
+}
+
 int main(int argc, char **argv)
 {
     const char *only = getenv("CARDS_KIND");
     bool small = SCARD11_ANSWER == 258;         // what is counted, and cut short, is longer answers
+    bool other_host = SCARD11_MBEDTLS_MAJOR == 4;
     test_begin(argc, argv);
     for (size_t i = 0; i < CARDS_KINDS; i++) {
         kind = &cards_kinds[i];
@@ -1587,30 +1619,11 @@ int main(int argc, char **argv)
         unsigned failed = test_failed;
         RUN(cards_list);
         RUN(cards_work);
-        if (!small) RUN(cards_whose_fault_a_length_is);
         if (SCARD11_CHECK_SIGNATURES) RUN(cards_that_sign_wrongly);
         RUN(cards_pins);
         RUN(cards_blocked);
         RUN(cards_logged_out);
-        RUN(cards_reset_at_the_first_command);
-        RUN(cards_logout_of_one);
-        RUN(cards_logout_of_one_with_kept_pins);
-        RUN(cards_shared);
-        RUN(cards_a_look_leaves_another_program_s_login);
-        RUN(cards_a_second_look_leaves_another_program_s_login);
-        RUN(cards_two_of_a_kind);
-        RUN(cards_swapped_at_rest);
-        RUN(cards_swapped_after_a_look);
-        RUN(cards_swapped_as_a_reset);
-        RUN(cards_swapped_where_the_count_is_stuck);
-        RUN(cards_logouts_that_fail);
-        RUN(cards_swapped_during_a_logout);
-        RUN(cards_swapped_and_in_use);
-        RUN(cards_swapped_as_a_reset_before_any_rest);
-        RUN(cards_swapped_as_a_reset_before_anything);
-        RUN(cards_keep_a_pin_for_one_card);
-        if (!i) RUN(cards_without_a_name_swapped);
-        if (!i) RUN(cards_of_two_kinds_swapped);
+        if (!other_host) run_whatever_the_host_computes(!i, small);
         if (kind->secrets[0].id) {
             RUN(cards_secrets_list);
             RUN(cards_secrets_work);
@@ -1626,19 +1639,13 @@ int main(int argc, char **argv)
         } else {
             RUN(cards_secrets_elsewhere);
         }
-        if (!small) RUN(cards_budgets);
-        RUN(cards_refuse_extended_length_once);
-        RUN(cards_that_stay);
-        RUN(cards_with_a_passing_error);
-        if (!i) RUN(cards_that_are_nobodys);
-        RUN(cards_faults);
         if (!i) RUN(cards_environments);
         if (!i) RUN(cards_give_the_random_numbers_they_have);
         if (!i) RUN(cards_changed_often);
         if (!i) RUN(cards_another_key_was_set);     // these put a card of their own in kind
         if (test_failed != failed) printf("    so it was with %s\n", kind->name);
     }
-    if (!only && !small) run_options();
+    if (!only && !small && !other_host) run_options();
     if (!small && (!only || strstr("OpenPGP variants", only))) openpgp_run();
     return test_end();
 }
