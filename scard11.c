@@ -3947,11 +3947,10 @@ static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 }
 
 // Sends one command and appends its whole response to rsp, or enough of it. A card whose next piece
-// is empty would go on for ever.
+// is empty would go on for ever. GET RESPONSE is ISO 7816's, whatever class the command is of.
 static st link_collect(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
-    struct apdu more = { .cla = cmd->cla & (u8)~(CLA_CHAIN | CLA_SECURE),
-                         .ins = INS_GET_RESPONSE, .secret_out = link_hides(link, cmd) };
+    struct apdu more = { .ins = INS_GET_RESPONSE, .secret_out = link_hides(link, cmd) };
     struct apdu *next = cmd;
     size_t start = rsp->n;
     for (u32 pieces = 0;; pieces++) {

@@ -52,6 +52,20 @@ TEST(link_collects_the_whole_answer)
     link_over();
 }
 
+// GET RESPONSE is a command of ISO 7816, of class 00, also after one of the card's own class.
+TEST(link_collects_with_the_class_of_the_standard)
+{
+    static const char *const lines[] = {
+        "80420000 01 00 00 > 6102", "00c00000 02 > 0102 9000", NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .cla = 0x80, .ins = 0x42, .data = BYTES(0), .le = 256 }, &rsp),
+             ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "0102");
+    link_over();
+}
+
 static bool link_has_three(bytes answer)
 {
     return answer.n >= 3;
@@ -858,6 +872,7 @@ TEST(link_protected_secrets_stay_out_of_the_log)
 static void test_link(void)
 {
     RUN(link_collects_the_whole_answer);
+    RUN(link_collects_with_the_class_of_the_standard);
     RUN(link_stops_when_it_has_enough);
     RUN(link_asks_again_with_the_right_le);
     RUN(link_chains_what_a_short_command_cannot_hold);
