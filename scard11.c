@@ -16365,13 +16365,14 @@ static st slot_enter(u32 i, u32 generation, struct reader **out)
     return slot_go_in(reader, s, out);
 }
 
-// Enters the reader of a slot ID, which may be one that no card has needed yet: the one that is in
-// may. ST_NO_SLOT: nothing is entered, *out is NULL.
-static st slot_enter_id(CK_SLOT_ID id, u32 generation, struct reader **out, u32 *index)
+// Enters the reader of a slot ID. hidden: also of one that no card has needed yet, as the one that
+// is in may. ST_NO_SLOT: nothing is entered, *out is NULL.
+static st slot_enter_id(CK_SLOT_ID id, bool hidden, u32 generation, struct reader **out,
+                        u32 *index)
 {
     st s = ST_OK;
     os_acquire(&os_library);
-    struct reader *reader = slot_owner(id, index);
+    struct reader *reader = hidden ? slot_owner(id, index) : slot_with_id(id, index);
     if (!reader) s = ST_NO_SLOT;
     if (generation != slot_generation) s = ST_NOT_INIT;
     return slot_go_in(reader, s, out);
@@ -21391,7 +21392,7 @@ static struct call gate_enter_slot(const char *name, CK_SLOT_ID id, struct token
 {
     struct call call = gate_enter_library(name);
     u32 index = 0;
-    if (!call.s) call.s = slot_enter_id(id, call.generation, &call.reader, &index);
+    if (!call.s) call.s = slot_enter_id(id, true, call.generation, &call.reader, &index);
     if (!call.reader) return call;
     if (!call.s) call.s = life_card_for(call.reader, index);
     if (!call.s && index >= call.reader->card->token_count) call.s = ST_NO_TOKEN;
@@ -21974,8 +21975,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot)
 {
     struct call call = gate_enter_library("C_CloseAllSessions");
     u32 index = 0;
-    if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
-    if (!call.s && slot_is_hidden(call.reader, index)) call.s = ST_NO_SLOT;
+    if (!call.s) call.s = slot_enter_id(slot, false, call.generation, &call.reader, &index);
     if (!call.s && call.reader->card && !life_look(call.reader)) {
         call.card = call.reader->card;
         if (index < call.card->token_count)
@@ -23077,7 +23077,7 @@ unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counter
     struct call call = gate_enter_library("scard11_stats");
     u32 index = 0;
     if (!call.s && !counters) call.s = ST_ARGS;
-    if (!call.s) call.s = slot_enter_id(slot, call.generation, &call.reader, &index);
+    if (!call.s) call.s = slot_enter_id(slot, false, call.generation, &call.reader, &index);
     if (!call.s) {
         const struct link_count *count = &call.reader->count;
         const struct card *card = call.reader->card;

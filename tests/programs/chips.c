@@ -204,6 +204,7 @@ TEST(chips_have_a_slot_for_each_application)
 TEST(chips_are_met_by_their_second_slot)
 {
     CK_TOKEN_INFO info;
+    struct scard11_counters counters;
     struct sim_chip_options one = { .applications = { piv(false, false) } };
     begin(chip(false, false), sim_chip_new(&one));
     if (test_failing) return;
@@ -213,6 +214,7 @@ TEST(chips_are_met_by_their_second_slot)
     CHECK_RV(C_OpenSession(slots[1] + 1, CKF_SERIAL_SESSION, NULL, NULL, sessions),
              CKR_SLOT_ID_INVALID);
     CHECK_RV(C_CloseAllSessions(slots[1] + 1), CKR_SLOT_ID_INVALID);
+    CHECK_RV(scard11_stats(slots[1] + 1, &counters), CKR_SLOT_ID_INVALID);
     CHECK_RV(C_GetTokenInfo(slots[1] + 2, &info), CKR_SLOT_ID_INVALID);
     CHECK_EQ(listed(CK_FALSE), 3);
     sim_reader_eject(0);

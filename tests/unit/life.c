@@ -9,7 +9,7 @@ static struct reader *life_begin(void)
     sim_reader_clear();
     sim_reader_add("Reader");
     if (slot_start(&none)) return NULL;
-    return slot_enter_id(0, slot_generation, &reader, &index) ? NULL : reader;
+    return slot_enter_id(0, false, slot_generation, &reader, &index) ? NULL : reader;
 }
 
 static void life_end(struct reader *reader)
