@@ -17365,6 +17365,14 @@ static bool mech_on_card(const struct token *token, const struct mech_row *mech)
     return can && token->secrets & kind;
 }
 
+// Is what does a mechanism where a key is? A secret key on the card does what its driver can, a
+// session's what the host can.
+static bool mech_is_here(const struct object *object, const struct mech_row *mech)
+{
+    if (object->class != CKO_SECRET_KEY) return true;
+    return object->owner ? !mech_not_here(mech) : mech_on_card(object->token, mech);
+}
+
 // What a mechanism is for on a token: what the host does, and what this card does.
 static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mech)
 {
@@ -17493,11 +17501,8 @@ static bool mech_key_allows_any(const struct object *object, CK_FLAGS uses)
 static bool mech_fits(const struct mech_row *mech, const struct object *object)
 {
     if (!mech_key_allows_any(object, mech_uses(mech) & mech_half(object->class))) return false;
-    if (object->class == CKO_SECRET_KEY) {
-        bool here = object->owner ? !mech_not_here(mech) : mech_on_card(object->token, mech);
-        if (!here) return false;
-        return mech_takes_secret(mech, object->secret_type);
-    }
+    if (!mech_is_here(object, mech)) return false;
+    if (object->class == CKO_SECRET_KEY) return mech_takes_secret(mech, object->secret_type);
     if (object->class == CKO_PRIVATE_KEY && !mech_has_scheme(object->card_pads, mech)) return false;
     return mech_takes(mech, object->key ? object->key->type : object->type);
 }
@@ -18111,7 +18116,7 @@ static bool attr_true(const struct object *object, CK_ATTRIBUTE_TYPE type, struc
 
 // ---- What must be read first ----
 
-// Does an attribute of a key depend on whether it wants the PIN before each use?
+// Does an attribute of a key depend on its policy: the PIN before each use, a touch?
 static bool attr_is_policy(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     if (type == SCARD11_CKA_TOUCH) return true;
@@ -19712,14 +19717,6 @@ static st op_check_host(const struct object *object, const struct alg_use *use)
     return rsa && !cipher_has(use) ? ST_MECH_PARAM : ST_OK;
 }
 
-// Is what works with the key where the key is? A secret key on the card does what its driver can; a
-// session's what the host can.
-static bool op_is_here(const struct object *object, const struct mech_row *mech)
-{
-    if (object->class != CKO_SECRET_KEY) return true;
-    return object->owner ? !mech_not_here(mech) : mech_on_card(object->token, mech);
-}
-
 // Does the card do it with this private key? Where it pads by PSS itself, its salt is as long as
 // the hash.
 static st op_check_card(const struct object *object, const struct mech_row *mech,
@@ -19742,7 +19739,7 @@ static st op_check_key(const struct object *object, const struct mech_row *mech,
     }
     if (object->class == CKO_PRIVATE_KEY) TRY(op_check_card(object, mech, use));
     TRY(op_check_host(object, use));
-    return op_is_here(object, mech) ? ST_OK : ST_KEY_USE;
+    return mech_is_here(object, mech) ? ST_OK : ST_KEY_USE;
 }
 
 // ---- Beginning ----
@@ -20172,8 +20169,8 @@ static st op_mac(struct reader *reader, struct session *session, struct op *op, 
 {
     u8 room[ALG_HASH_MAX];
     struct buf mac = buf_on(room, sizeof room);
-    st s = (op->use.scheme == ALG_CMAC ? op_cmac : op_hmac)(reader, session, op, last, scratch,
-                                                            &mac);
+    st s = op->use.scheme == ALG_CMAC ? op_cmac(reader, session, op, last, scratch, &mac)
+                                      : op_hmac(reader, session, op, last, scratch, &mac);
     if (!s) buf_put(out, bytes_head(buf_bytes(&mac), op->size));
     mem_wipe(room, sizeof room);
     return s;
@@ -21093,7 +21090,7 @@ static st keys_wrapping_key(struct reader *reader, struct session *session, CK_F
     if (!mech) return ST_MECHANISM;
     TRY(mech_use(mechanism, mech, use, given));
     st s = op_key(reader, session, purpose, handle, mech, scratch, out);
-    if (!s && !op_is_here(*out, mech)) s = ST_KEY_USE;
+    if (!s && !mech_is_here(*out, mech)) s = ST_KEY_USE;
     if (!s && mech->key == ALG_RSA) {
         bool known = !attr_key(*out, &scratch, &key);
         if (known) s = op_check_size(&key, use);
