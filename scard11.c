@@ -13318,7 +13318,7 @@ static const struct driver driver_gids = {
  * Driver: CAC, the cards of the US Department of Defense before PIV, and tokens that are like them.
  *
  * Owns    driver_cac; which PKI applets there are; their buffers, certificates and keys
- * Uses    >>x509 >>zlib >>alg >>apdu >>link >>iso >>card >>place >>trial
+ * Uses    >>x509 >>zlib >>alg >>apdu >>link >>iso >>card >>place >>trial >>p15key
  * Names   cac_
  * Specs   NIST IR 6887 (GSC-IS 2.1): 5.3 (virtual machine card edge), appendices C and D
  * Tests   tests/unit/cac.c
@@ -13372,15 +13372,13 @@ static const struct credential cac_pin = {
 struct cac_key {
     u32  index;                         // CKA_ID is index + 1
     u8   aid[CAC_AID];
-    u8   object[2];
-    bool has_object;                    // it is selected in the applet
+    u8   object[2];                     // the applet's own AID ends so, or it is selected there
     bool sought;                        // its certificate was read, or there is none
 };
 
 struct cac {
     struct landmark mark;               // the beginning of a key's buffer, which ref says
     bytes home;                         // AID of the applet that takes the PIN
-    bool  aca_asked;                    // whether there is an ACA: it is that then
     u32   key_count;
     struct cac_key keys[CAC_KEYS_MAX];
 };
@@ -13390,9 +13388,9 @@ struct cac {
 // Where a key is. It is named by its AID, though that may be the token's home: this may move.
 static struct place cac_place(const struct cac_key *key)
 {
-    bytes object = bytes_of(key->object, sizeof key->object);
-    return (struct place){ bytes_of(key->aid, sizeof key->aid),
-                           key->has_object ? object : BYTES_NONE };
+    bytes aid = bytes_of(key->aid, sizeof key->aid), object = bytes_of(key->object, 2);
+    bool is_applet = bytes_equal(object, bytes_from(aid, CAC_RID));
+    return (struct place){ aid, is_applet ? BYTES_NONE : object };
 }
 
 static st cac_select_aid(struct card *card, bytes aid)
@@ -13400,8 +13398,8 @@ static st cac_select_aid(struct card *card, bytes aid)
     return iso_select_aid(&card->link, ISO_FCI, aid, NULL);
 }
 
-// SELECT of the applet that takes the PIN. A CCC may name one first that is not there: then it is
-// the next one that is.
+// SELECT of the applet that takes the PIN: the ACA, which may be the only one; others hand it on.
+// Where there is none, or what a CCC names first is not there, it is the next one that is.
 static st cac_select_home(struct card *card, struct cac *cac)
 {
     st s = cac_select_aid(card, cac->home);
@@ -13509,7 +13507,6 @@ static void cac_add_key(struct cac *cac, const u8 *aid, const u8 *object)
     struct cac_key key = { .index = cac->key_count };
     memcpy(key.aid, aid, sizeof key.aid);
     memcpy(key.object, object, sizeof key.object);
-    key.has_object = memcmp(object, aid + CAC_RID, 2);
     for (u32 i = 0; i < cac->key_count; i++)
         if (!memcmp(cac->keys[i].aid, key.aid, sizeof key.aid) &&
             !memcmp(cac->keys[i].object, key.object, sizeof key.object))
@@ -13661,13 +13658,9 @@ static st cac_find_without_ccc(struct card *card, struct token *token, struct sc
     bytes first;
     st s = place_try_aid(card, bytes_of(cac_aca, sizeof cac_aca));
     if (s && s != ST_NOT_FOUND) return s;
-    cac->aca_asked = true;
-    if (!s) {
-        cac->home = bytes_of(cac_aca, sizeof cac_aca);
-        TRY(cac_read_aca(card, cac, scratch));
-    }
+    if (s) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
+    else TRY(cac_read_aca(card, cac, scratch));
     if (!cac->key_count) TRY(cac_ask_for_keys(card, cac));
-    if (!cac->home.n) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
     s = cac_landmark(card, token, 0, &scratch, &first);
     if (s > ST_COUNT || s == ST_PROTOCOL) return ST_NOT_FOUND;
     if (s == ST_NOT_FOUND) return ST_OK;                // an applet without a certificate
@@ -13681,7 +13674,6 @@ static st cac_find_without_ccc(struct card *card, struct token *token, struct sc
 static void cac_begin(struct card *card, struct token *token)
 {
     struct cac *cac = token->state;
-    if (!cac->home.n) cac->home = bytes_of(cac->keys[0].aid, CAC_AID);
     token->identity = &cac->mark;
     card_set_credential(token, &cac_pin);
     strcpy(token->maker, "CAC");
@@ -13697,6 +13689,7 @@ static st cac_probe(struct card *card, struct token *token, struct scratch scrat
     bytes id = BYTES_NONE;
     if (!cac) return ST_ARENA_FULL;
     cac->mark.unique = true;
+    cac->home = bytes_of(cac_aca, sizeof cac_aca);      // as long as it is not known to be absent
     st s = place_try_aid(card, bytes_of(cac_ccc, sizeof cac_ccc));
     if (!s) s = cac_read_ccc(card, cac, scratch, &id);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
@@ -13705,25 +13698,6 @@ static st cac_probe(struct card *card, struct token *token, struct scratch scrat
     if (s == ST_NOT_FOUND) return ST_NOT_MINE;
     if (s) return s;
     cac_begin(card, token);
-    return ST_OK;
-}
-
-// Before the first PIN is sent: it is the ACA's, where there is one. That may be the only applet
-// that takes it; others hand it on.
-static st cac_learn(struct card *card, struct token *token, struct scratch scratch)
-{
-    struct cac *cac = token->state;
-    (void)scratch;
-    if (cac->aca_asked) return ST_OK;
-    TRY(link_ready(&card->link));
-    place_unsure(card);
-    place_leave(card);
-    st s = place_try_aid(card, bytes_of(cac_aca, sizeof cac_aca));
-    if (s && s != ST_NOT_FOUND) return s;
-    cac->aca_asked = true;
-    if (s) return ST_OK;
-    cac->home = bytes_of(cac_aca, sizeof cac_aca);
-    place_arrived(card, token);
     return ST_OK;
 }
 
@@ -13823,14 +13797,7 @@ static st cac_use_once(const struct trial *trial)
 // itself, and says 6985: the PIN is wanted again, by who has it.
 static st cac_status(st s)
 {
-    switch (s) {
-    case SW_CONDITIONS:
-    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
-    case SW_WRONG_DATA: case SW_NO_FUNCTION: case SW_INCORRECT_P1P2: case SW_DATA_NOT_FOUND:
-    case SW_FILE_NOT_FOUND: case SW_WRONG_LENGTH: case SW_DATA_UNUSABLE:
-        return ST_FAILED;
-    default: return s;
-    }
+    return s == SW_CONDITIONS ? ST_NOT_LOGGED_IN : p15key_status(s);
 }
 
 // A key wants the PIN that the card has verified elsewhere. QUIRK(CAC): with some a login is good
@@ -13885,7 +13852,6 @@ static const struct driver driver_cac = {
     .read    = card_read_nothing,
     .select  = cac_select,
     .landmark = cac_landmark,
-    .learn   = cac_learn,
     .sign    = cac_sign,
     .decrypt = cac_decrypt,
 };
