@@ -11350,7 +11350,7 @@ static const struct credential schsm_pin = {
     .role = ROLE_USER, .reference = SCHSM_PIN, .coding = CARD_PIN_ASCII, .min = 6, .max = 15,
     .tries = -1, .ask = true, .transport = true, .logout_by = LOGOUT_SELECT
 };
-// What it may do only the answer to SELECT tells: see schsm_login.
+// What it may do only the answer to SELECT tells: see schsm_select.
 static const struct credential schsm_so_pin = {
     .role = ROLE_PUK, .reference = SCHSM_SO_PIN, .coding = CARD_PIN_HEX, .min = 16, .max = 16,
     .tries = -1, .presented = true, .uncertain = true, .logout_by = LOGOUT_SELECT
@@ -11464,32 +11464,34 @@ static u8 schsm_unblocks(bytes own)
     return options & SCHSM_FREES_ONLY ? UNBLOCK_FREES_ALONE : UNBLOCK_TOGETHER;
 }
 
-// What SELECT answers of options and version. False: nothing.
-static bool schsm_take_fci(struct token *token, bytes fci)
+// SELECT of the application, the one place. The answer tells options and version, or nothing.
+static st schsm_select(struct card *card, struct token *token, const struct place *place)
 {
     struct credential *so_pin = card_credential(token, ROLE_PUK);
+    u8 room[APDU_LE_SHORT];
+    struct buf fci = buf_on(room, sizeof room);
     struct tlv outer;
     bytes own = BYTES_NONE;
-    if (tlv_next(&fci, &outer) || !tlv_find(outer.value, SCHSM_TAG_OWN, &own) || own.n < 2)
-        return false;
+    (void)place;
+    TRY(iso_select_aid(&card->link, ISO_FCI, bytes_of(schsm_aid, sizeof schsm_aid), &fci));
+    so_pin->uncertain = false;
+    bytes rest = buf_bytes(&fci);
+    if (tlv_next(&rest, &outer) || !tlv_find(outer.value, SCHSM_TAG_OWN, &own) || own.n < 2)
+        return ST_OK;
     token->firmware.major = own.p[own.n - 2];
     token->firmware.minor = own.p[own.n - 1];
     so_pin->unblock_by = schsm_unblocks(own);
-    so_pin->uncertain = false;
-    return true;
+    return ST_OK;
 }
 
 // SELECT of the application. ST_NOT_MINE: it is not there, or the card says yes to any AID.
 static st schsm_find(struct card *card, struct token *token, struct scratch scratch)
 {
-    struct buf fci = scratch_buf(&scratch, APDU_LE_SHORT);
-    bytes aid = bytes_of(schsm_aid, sizeof schsm_aid);
-    st s = iso_select_aid(&card->link, ISO_FCI, aid, &fci);
-    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
+    st s = place_select(card, token);
+    if (s == ST_LOST) return ST_NOT_MINE;
     if (s) return s;
-    place_arrived(card, token);
-    bool told = schsm_take_fci(token, buf_bytes(&fci));
     s = schsm_read_device(card, token, scratch);
+    bool told = token->firmware.major || token->firmware.minor;
     if (s != ST_NOT_FOUND) return s;
     return told ? ST_OK : ST_NOT_MINE;
 }
@@ -11532,23 +11534,13 @@ static st schsm_probe(struct card *card, struct token *token, struct scratch scr
     return s ? s : schsm_open(card, token, scratch);
 }
 
-// Before the SO's login: what may the SO-PIN do? Who took the card while another program used it
-// has sent no SELECT yet, and does not know.
+// Before the SO's login: what may the SO-PIN do? SELECT tells. Who took the card while another
+// program used it has sent none yet.
 static st schsm_login(struct card *card, struct token *token, struct credential *pin,
                       struct scratch scratch)
 {
-    struct buf fci = scratch_buf(&scratch, APDU_LE_SHORT);
-    if (!pin->uncertain) return ST_OK;
-    TRY(link_ready(&card->link));
-    place_unsure(card);
-    place_leave(card);
-    st s = iso_select_aid(&card->link, ISO_FCI, bytes_of(schsm_aid, sizeof schsm_aid), &fci);
-    if (s == ST_NOT_FOUND) return ST_LOST;
-    if (s) return s;
-    place_arrived(card, token);
-    schsm_take_fci(token, buf_bytes(&fci));
-    pin->uncertain = false;
-    return ST_OK;
+    (void)scratch;
+    return pin->uncertain ? place_select(card, token) : ST_OK;
 }
 
 // ---- The list ----
@@ -11702,16 +11694,24 @@ static st schsm_add_key(struct card *card, struct token *token, u8 number, struc
     return ST_OK;
 }
 
+// The certificate that was made of a file, or NULL.
+static struct p15_certificate *schsm_certificate_in(const struct token *token,
+                                                    enum schsm_kind kind, u8 number)
+{
+    const struct p15 *p15 = token->state;
+    struct p15_certificate *cert = p15->certificates;
+    while (cert && !bytes_equal(cert->value.path.file, BYTES((u8)kind, number))) cert = cert->next;
+    return cert;
+}
+
 // Makes a certificate of an entry and a file. It tells of no key: several may have its CKA_ID.
 static st schsm_add_certificate_in(struct card *card, struct token *token, enum schsm_kind kind,
                                    u8 number, struct p15_entry *entry)
 {
-    const struct schsm *schsm = token->state;
-    struct p15_certificate *cert;
     if (!schsm_lead_to(card, entry, kind, number)) return ST_ARENA_FULL;
     entry->tag = TLV_SEQUENCE;
     TRY(p15object_add_certificate(card, token, entry, false));
-    for (cert = schsm->p15.certificates; cert && cert->next; ) cert = cert->next;
+    struct p15_certificate *cert = schsm_certificate_in(token, kind, number);
     if (cert) cert->id = BYTES_NONE;
     return ST_OK;
 }
@@ -11793,17 +11793,13 @@ static st schsm_load(struct card *card, struct token *token, const struct schsm_
 static struct p15_certificate *schsm_certificate_of(struct card *card, struct token *token,
                                                     const struct p15_key *key)
 {
-    const struct p15 *p15 = token->state;
-    struct p15_certificate *cert = p15->certificates;
+    struct p15_certificate *cert = schsm_certificate_in(token, SCHSM_CERT, key->reference);
     struct p15_entry entry;
     struct tlv record;
     bytes rest = key->private_object->entry;
-    while (cert && !bytes_equal(cert->value.path.file, BYTES(SCHSM_CERT, key->reference)))
-        cert = cert->next;
     if (cert || tlv_next(&rest, &record) || p15entry_parse(&record, &entry)) return cert;
     if (schsm_add_certificate_in(card, token, SCHSM_CERT, key->reference, &entry)) return NULL;
-    for (cert = p15->certificates; cert && cert->next; ) cert = cert->next;
-    return cert;
+    return schsm_certificate_in(token, SCHSM_CERT, key->reference);
 }
 
 // Takes a certificate, and the key's public half from it. ST_NOT_FOUND: it has none that fits.
@@ -12011,11 +12007,8 @@ static st schsm_crypt_part(struct card *card, struct object *object, bool encryp
     u8 algorithm = encrypt ? SCHSM_CBC_ENCRYPT : SCHSM_CBC_DECRYPT;
     buf_put(&data, in);
     if (encrypt && !data.full) schsm_xor_block(data.p, iv);
-    struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSM_INS_CIPHER, .p1 = (u8)object->ref,
-                        .p2 = algorithm, .data = buf_bytes(&data),
-                        .le = in.n > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT,
-                        .hidden_in = encrypt, .secret_out = !encrypt };
-    TRY(link_exchange(&card->link, &cmd, out));
+    u32 le = in.n > APDU_LE_SHORT ? APDU_LE_ALL : APDU_LE_SHORT;
+    TRY(schsm_use(card, object, SCHSM_INS_CIPHER, algorithm, buf_bytes(&data), le, !encrypt, out));
     if (out->n - start != in.n) return ST_PROTOCOL;
     if (!encrypt) schsm_xor_block(out->p + start, iv);
     return ST_OK;
@@ -12071,7 +12064,7 @@ static const struct driver driver_schsm = {
     .name    = "SmartCard-HSM",
     .public_certificates = true,
     .probe   = schsm_probe,
-    .select  = p15file_select,
+    .select  = schsm_select,
     .open    = schsm_open,
     .list    = schsm_list,
     .read    = schsm_read,
