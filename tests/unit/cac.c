@@ -25,21 +25,14 @@ static struct {
 
 static struct token *const cac_t = &card_it.tokens[0];
 
-static size_t cac_say(u8 *rsp, unsigned sw)
-{
-    rsp[0] = (u8)(sw >> 8);
-    rsp[1] = (u8)sw;
-    return 2;
-}
-
 static size_t cac_select_in_table(const u8 *cmd, size_t n, u8 *rsp)
 {
     cac_on.selects++;
-    if (cmd[2] == 2) return cac_say(rsp, cac_on.at >= 0 && cac_on.table[cac_on.at].object ? 0x9000 : 0x6a82);
+    if (cmd[2] == 2) return sim_script_sw(rsp, cac_on.at >= 0 && cac_on.table[cac_on.at].object ? 0x9000 : 0x6a82);
     cac_on.at = -1;
     for (unsigned i = 0; i < cac_on.n && n >= 12 && cmd[4] == 7; i++)
         if (!memcmp(cac_on.table[i].aid, cmd + 5, 7)) cac_on.at = (int)i;
-    return cac_say(rsp, cac_on.at < 0 ? 0x6a82 : 0x9000);
+    return sim_script_sw(rsp, cac_on.at < 0 ? 0x6a82 : 0x9000);
 }
 
 static size_t cac_give_buffer(const u8 *cmd, u8 *rsp)
@@ -48,22 +41,22 @@ static size_t cac_give_buffer(const u8 *cmd, u8 *rsp)
     size_t offset = (size_t)cmd[2] << 8 | cmd[3], n = cmd[6];
     cac_on.table[cac_on.at].reads++;
     if (cmd[5] == 1) cac_on.tag_reads++;
-    if (cac_on.read_sw) return cac_say(rsp, cac_on.read_sw);
-    if (offset > all.n || (cac_on.exact && offset + n > all.n)) return cac_say(rsp, 0x6a86);
+    if (cac_on.read_sw) return sim_script_sw(rsp, cac_on.read_sw);
+    if (offset > all.n || (cac_on.exact && offset + n > all.n)) return sim_script_sw(rsp, 0x6a86);
     bytes part = bytes_head(bytes_from(all, offset), n);
     if (cac_on.most) part = bytes_head(part, cac_on.most);
     if (part.n) memcpy(rsp, part.p, part.n);
-    return part.n + cac_say(rsp + part.n, 0x9000);
+    return part.n + sim_script_sw(rsp + part.n, 0x9000);
 }
 
 static size_t cac_use_key(const u8 *cmd, u8 *rsp)
 {
     memcpy(cac_on.used + cac_on.used_n, cmd + 5, cmd[4]);
     cac_on.used_n += cmd[4];
-    if (cmd[2] == 0x80) return cac_say(rsp, 0x9000);
-    if (cac_on.use_sw) return cac_say(rsp, cac_on.use_sw);
+    if (cmd[2] == 0x80) return sim_script_sw(rsp, 0x9000);
+    if (cac_on.use_sw) return sim_script_sw(rsp, cac_on.use_sw);
     memset(rsp, 0x5a, 255);
-    return 255 + cac_say(rsp + 255, 0x9000);
+    return 255 + sim_script_sw(rsp + 255, 0x9000);
 }
 
 static size_t cac_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
@@ -75,23 +68,17 @@ static size_t cac_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, 
         snprintf(cac_on.sent + said, 20, "%02x%02x%s", cmd[1], n > 11 ? cmd[10] : 0, n > 11 && cmd[1] == 0xa4 ?
                  cmd[11] == 0 ? "00 " : cmd[11] == 1 ? "01 " : "xx " : " ");
     if (cmd[1] == 0xa4) return cac_select_in_table(cmd, n, rsp);
-    if (cmd[1] == 0x20) return cac_say(rsp, cac_on.verify_sw ? cac_on.verify_sw : 0x9000);
-    if (cac_on.at < 0) return cac_say(rsp, 0x6900);
+    if (cmd[1] == 0x20) return sim_script_sw(rsp, cac_on.verify_sw ? cac_on.verify_sw : 0x9000);
+    if (cac_on.at < 0) return sim_script_sw(rsp, 0x6900);
     if (cmd[1] == 0x52) return cac_give_buffer(cmd, rsp);
     if (cmd[1] == 0x42) return cac_use_key(cmd, rsp);
     bytes acr = cac_on.table[cac_on.at].acr;
-    if (cmd[1] != 0x4c || !acr.n) return cac_say(rsp, 0x6d00);
+    if (cmd[1] != 0x4c || !acr.n) return sim_script_sw(rsp, 0x6d00);
     memcpy(rsp, acr.p, acr.n);
-    return acr.n + cac_say(rsp + acr.n, 0x9000);
+    return acr.n + sim_script_sw(rsp + acr.n, 0x9000);
 }
 
 static void cac_reset(struct sim_card *card) { (void)card; }
-
-static struct scratch cac_scratch(void)
-{
-    static u8 ALIGNED room[160 * 1024];
-    return scratch_on(room, sizeof room);
-}
 
 static void cac_begin_card(void)
 {
@@ -219,42 +206,17 @@ static void cac_two(void)
 
 static st cac_insert(void)
 {
-    sim_reader_clear();
-    sim_reader_insert(sim_reader_add("Reader"), &cac_on.card);
-    card_begin(1 << 20);
-    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
-    link_counts = (struct link_count){ 0, 0, 0, 0 };
-    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                                  .extended.reader = &link_reader, .count = &link_counts };
-    TRY(link_connect(&card_it.link, false));
-    TRY(link_begin(&card_it.link));
+    card_connect(&cac_on.card, 1 << 20);
     card_it.token_count = 1;
     cac_t->driver = &driver_cac;
-    return cac_probe(&card_it, cac_t, cac_scratch());
-}
-
-static void cac_over(void)
-{
-    arena_free(&card_it.arena);
-    link_end(&card_it.link);
-    link_disconnect(&card_it.link, false);
-    CHECK_EQ(sim_reader_stats().connections, 0);
+    return cac_probe(&card_it, cac_t, card_scratch());
 }
 
 static st cac_search(CK_OBJECT_CLASS class, unsigned id)
 {
     struct query q = { .any_class = class == CKO_VENDOR_DEFINED, .class = class, .any_id = !id,
                        .id = BYTES((u8)id), .logged_in = true };
-    return cac_list(&card_it, cac_t, &q, cac_scratch());
-}
-
-static struct object *cac_found(CK_OBJECT_CLASS class, unsigned id)
-{
-    for (u32 i = 0; i < card_it.object_count; i++) {
-        struct object *o = card_object_at(&card_it, i);
-        if (o->handle && o->class == class && bytes_equal(o->id, BYTES((u8)id))) return o;
-    }
-    return NULL;
+    return cac_list(&card_it, cac_t, &q, card_scratch());
 }
 
 static const struct cac *cac_state(void) { return cac_t->state; }
@@ -272,7 +234,7 @@ TEST(cac_by_its_ccc)
     CHECK(!strcmp(cac_t->serial, "01020304a5a6a7a8") && !strcmp(cac_t->label, "CAC a5a6a7a8"));
     CHECK(card_it.current == cac_t && card_it.sure && !cac_t->identity->known);
     CHECK(!card_pin(cac_t)->ask && card_pin(cac_t)->logout_by == LOGOUT_RESET);
-    cac_over();
+    card_end();
 }
 
 // Values that do not stand as they always do: the tags tell.
@@ -290,7 +252,7 @@ TEST(cac_by_the_tags_of_its_ccc)
     CHECK(cac_on.tag_reads && cac_state()->key_count == 1);
     CHECK_EQ(cac_state()->keys[0].aid[6], 2);
     CHECK(!strcmp(cac_t->serial, "3233343536373839"));
-    cac_over();
+    card_end();
 }
 
 // A card that wants no more asked of a buffer than it has, and one that gives little at a time.
@@ -301,13 +263,13 @@ TEST(cac_reads_buffers)
     CHECK_ST(cac_insert(), ST_OK);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 6);
-    cac_over();
+    card_end();
     cac_two();
     cac_on.most = 40;
     CHECK_ST(cac_insert(), ST_OK);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 6);
-    cac_over();
+    card_end();
 }
 
 // The ACA names applets, and takes the PIN.
@@ -326,7 +288,7 @@ TEST(cac_by_its_aca)
     CHECK(strlen(cac_t->serial) == 16 && cac_t->identity->known);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 3);
-    cac_over();
+    card_end();
 }
 
 // Neither CCC nor ACA: the PKI applets are asked for, if the first is there.
@@ -340,17 +302,17 @@ TEST(cac_by_its_applets)
     CHECK_EQ(cac_on.selects, 2 + 10 + 1);
     CHECK(bytes_equal(cac_state()->home, bytes_of(cac_pki, 7)));
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
-    CHECK(cac_found(CKO_PRIVATE_KEY, 1) && cac_found(CKO_PRIVATE_KEY, 2));
-    cac_over();
+    CHECK(p15_object(CKO_PRIVATE_KEY, 1) && p15_object(CKO_PRIVATE_KEY, 2));
+    card_end();
     cac_begin_card();                                   // none of them
     CHECK_ST(cac_insert(), ST_NOT_MINE);
     CHECK_EQ(cac_on.selects, 3);
-    cac_over();
+    card_end();
     cac_begin_card();                                   // it says yes, and has no buffer
     cac_put_key(0, cac_certificate(SIM_RSA2048A), 0, false);
     cac_on.read_sw = 0x6d00;
     CHECK_ST(cac_insert(), ST_NOT_MINE);
-    cac_over();
+    card_end();
 }
 
 // A CCC that is of no use: the applets are asked for.
@@ -367,7 +329,7 @@ TEST(cac_useless_ccc)
         CHECK_ST(cac_insert(), ST_OK);
         CHECK_EQ(cac_state()->key_count, 1);
         CHECK(cac_on.card.apdus < 30);
-        cac_over();
+        card_end();
         if (test_failing) printf("    case %d\n", i);
     }
 }
@@ -385,7 +347,7 @@ TEST(cac_has_caps)
     for (u32 i = 0; i < CAC_KEYS_MAX; i++) CHECK_EQ(cac_state()->keys[i].aid[6], i);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK); // none of them is there
     CHECK_EQ(card_it.object_count, 0);
-    cac_over();
+    card_end();
     CHECK_BYTES(cac_label(&card_it, 0).p, 6, "434143204944");
     card_begin(1 << 16);
     CHECK(bytes_equal(cac_label(&card_it, 3), bytes_text("CAC Certificate 4")));
@@ -409,22 +371,22 @@ TEST(cac_lists_keys)
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 6);
     CHECK_EQ(cac_on.tag_reads, 0);
-    CHECK(bytes_equal(cac_found(CKO_CERTIFICATE, 1)->value, cac_certificate(SIM_RSA2048A)));
-    CHECK(bytes_equal(cac_found(CKO_CERTIFICATE, 2)->value, cac_certificate(SIM_RSA2048B)));
-    const struct object *key = cac_found(CKO_PRIVATE_KEY, 1);
+    CHECK(bytes_equal(p15_object(CKO_CERTIFICATE, 1)->value, cac_certificate(SIM_RSA2048A)));
+    CHECK(bytes_equal(p15_object(CKO_CERTIFICATE, 2)->value, cac_certificate(SIM_RSA2048B)));
+    const struct object *key = p15_object(CKO_PRIVATE_KEY, 1);
     CHECK(key->private && key->credential == card_pin(cac_t) && key->use == (CARD_SIGN | CARD_DECRYPT));
-    CHECK(!cac_found(CKO_PUBLIC_KEY, 1)->private && !cac_found(CKO_CERTIFICATE, 1)->private);
+    CHECK(!p15_object(CKO_PUBLIC_KEY, 1)->private && !p15_object(CKO_CERTIFICATE, 1)->private);
     unsigned before = cac_on.card.apdus;
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(cac_on.card.apdus, before);
-    cac_over();
+    card_end();
     cac_two();
     CHECK_ST(cac_insert(), ST_OK);
     struct query hidden = { .class = CKO_PRIVATE_KEY, .any_id = true };
     before = cac_on.card.apdus;
-    CHECK_ST(cac_list(&card_it, cac_t, &hidden, cac_scratch()), ST_OK);
+    CHECK_ST(cac_list(&card_it, cac_t, &hidden, card_scratch()), ST_OK);
     CHECK_EQ(cac_on.card.apdus, before);                // before a login there are none
-    cac_over();
+    card_end();
 }
 
 // Certificates that are none: said once, and not asked for again. An error of the card may be in
@@ -449,7 +411,7 @@ TEST(cac_useless_certificates)
         unsigned reads = cac_on.table[1].reads;
         CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
         CHECK_EQ(cac_on.table[1].reads, reads);
-        cac_over();
+        card_end();
         if (test_failing) printf("    case %d\n", i);
     }
     cac_two();
@@ -460,13 +422,13 @@ TEST(cac_useless_certificates)
     cac_on.read_sw = 0;
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 6);
-    cac_over();
+    card_end();
     cac_two();
     CHECK_ST(cac_insert(), ST_OK);
     card_it.arena.left = 0;
     card_it.arena.at = card_it.arena.end;
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_ARENA_FULL);
-    cac_over();
+    card_end();
 }
 
 // A certificate behind what nobody expects there: the tags tell where it is.
@@ -485,8 +447,8 @@ TEST(cac_certificate_by_its_tag)
     CHECK_ST(cac_insert(), ST_OK);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 3);
-    CHECK(bytes_equal(cac_found(CKO_CERTIFICATE, 1)->value, one));
-    cac_over();
+    CHECK(bytes_equal(p15_object(CKO_CERTIFICATE, 1)->value, one));
+    card_end();
 }
 
 TEST(cac_tags_and_lengths)
@@ -520,10 +482,10 @@ TEST(cac_places)
     CHECK_EQ(cac_state()->key_count, 3);
     CHECK_ST(cac_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 6);
-    CHECK(!cac_found(CKO_CERTIFICATE, 1) && cac_found(CKO_CERTIFICATE, 2) && cac_found(CKO_CERTIFICATE, 3));
+    CHECK(!p15_object(CKO_CERTIFICATE, 1) && p15_object(CKO_CERTIFICATE, 2) && p15_object(CKO_CERTIFICATE, 3));
     CHECK_ST(place_select(&card_it, cac_t), ST_OK);
     CHECK(bytes_equal(cac_state()->home, bytes_of(cac_pki, 7)));
-    cac_over();
+    card_end();
 }
 
 // What no other card has: the beginning of the first certificate, whose applet is selected for it.
@@ -532,12 +494,12 @@ TEST(cac_identity)
     bytes one, two;
     cac_two();
     CHECK_ST(cac_insert(), ST_OK);
-    struct scratch scratch = cac_scratch();
+    struct scratch scratch = card_scratch();
     CHECK_ST(cac_landmark(&card_it, cac_t, 0, &scratch, &one), ST_OK);
     CHECK(one.n == 255 && !memcmp(one.p + 3, cac_certificate(SIM_RSA2048A).p, 250));
     cac_on.read_sw = 0x6f00;
     CHECK_ST(cac_landmark(&card_it, cac_t, 0, &scratch, &two), 0x6f00);
-    cac_over();
+    card_end();
 }
 
 // ---- The PIN ----
@@ -545,7 +507,7 @@ TEST(cac_identity)
 static st cac_try_pin(void)
 {
     *cac_on.sent = 0;
-    return secret_login(&card_it, cac_t, card_pin(cac_t), bytes_text("123456"), cac_scratch());
+    return secret_login(&card_it, cac_t, card_pin(cac_t), bytes_text("123456"), card_scratch());
 }
 
 // It goes to the ACA where there is one; that is asked for once.
@@ -558,13 +520,13 @@ TEST(cac_pin_goes_home)
     place_unsure(&card_it);
     CHECK_ST(cac_try_pin(), ST_OK);
     CHECK(!strcmp(cac_on.sent, "a40100 2036 "));
-    cac_over();
+    card_end();
     cac_two();
     cac_put(CAC_A "\x10\x00", BYTES_NONE, BYTES_NONE);
     CHECK_ST(cac_insert(), ST_OK);
     CHECK_ST(cac_try_pin(), ST_OK);
     CHECK(!strcmp(cac_on.sent, "a41000 2036 "));
-    cac_over();
+    card_end();
 }
 
 // 6985 says that the PIN was wrong, and nothing of tries. 63CX says both.
@@ -580,7 +542,7 @@ TEST(cac_wrong_pin)
         CHECK_ST(cac_try_pin(), cases[i].want);
         CHECK_EQ((unsigned)card_pin(cac_t)->tries, (unsigned)cases[i].tries);
         CHECK(!card_pin(cac_t)->verified);
-        cac_over();
+        card_end();
         if (test_failing) printf("    %04x\n", cases[i].sw);
     }
 }
@@ -591,14 +553,14 @@ static st cac_try_key(unsigned id, bool sign, u8 fill, struct buf *out)
 {
     static u8 in[256];
     const struct alg_use use = { .type = ALG_RSA, .scheme = ALG_RAW };
-    struct object *key = cac_found(CKO_PRIVATE_KEY, id);
+    struct object *key = p15_object(CKO_PRIVATE_KEY, (u8)id);
     memset(in, fill, sizeof in);
     *in = 0;
     cac_on.used_n = 0;
     *cac_on.sent = 0;
     if (!key) return ST_NO_KEY;
-    if (!sign) return cac_decrypt(&card_it, key, NULL, bytes_of(in, sizeof in), cac_scratch(), out);
-    return cac_sign(&card_it, key, &use, bytes_of(in, sizeof in), cac_scratch(), out);
+    if (!sign) return cac_decrypt(&card_it, key, NULL, bytes_of(in, sizeof in), card_scratch(), out);
+    return cac_sign(&card_it, key, &use, bytes_of(in, sizeof in), card_scratch(), out);
 }
 
 // Each key is used in its applet, the block in two parts; what cannot be checked is not sent where
@@ -630,7 +592,7 @@ TEST(cac_uses_keys)
     buf_rewind(&out, 0);
     CHECK_ST(cac_try_key(1, true, 0x22, &out), ST_OK);  // for another key one SELECT, no more
     CHECK(!strcmp(cac_on.sent, "a40100 4222 4200 "));
-    cac_over();
+    card_end();
 }
 
 // On trust to where the key was; a signature that does not check is made once more, for certain.
@@ -645,7 +607,7 @@ TEST(cac_checks_signatures)
     place_unsure(&card_it);
     buf_rewind(&out, 0);
     const struct alg_use use = { .type = ALG_RSA, .scheme = ALG_RAW };
-    if (cipher_can_verify(cac_found(CKO_PRIVATE_KEY, 1)->key, &use)) {
+    if (cipher_can_verify(p15_object(CKO_PRIVATE_KEY, 1)->key, &use)) {
         CHECK_ST(cac_try_key(1, true, 0x11, &out), ST_PROTOCOL);        // twice the same, and wrong
         CHECK(!strcmp(cac_on.sent, "4211 4200 a40100 4211 4200 "));
     }
@@ -654,7 +616,7 @@ TEST(cac_checks_signatures)
     buf_rewind(&out, 0);
     cac_try_key(1, true, 0x11, &out);
     CHECK(strstr(cac_on.sent, "a40100 4211 4200 "));
-    cac_over();
+    card_end();
 }
 
 // 6985 is no silent second VERIFY: the caller is told, and the next login is made in the key's
@@ -680,7 +642,7 @@ TEST(cac_key_wants_the_pin)
         CHECK_EQ(cac_state()->home.p[5] == 1 && cac_state()->home.p[6] == 1, cases[k].moves && !aca);
         CHECK_ST(cac_try_pin(), ST_OK);
         CHECK(strstr(cac_on.sent, aca ? "a41000 2036 " : cases[k].moves ? "a40101 2036 " : "a40100 2036 "));
-        cac_over();
+        card_end();
         if (test_failing) printf("    %04x\n", cases[k].sw);
     }
 }

@@ -24,6 +24,35 @@ static void card_begin(size_t limit)
     card_it.current = card_t;
 }
 
+// In a reader of its own, connected, in a transaction; until card_end.
+static void card_connect(struct sim_card *card, size_t limit)
+{
+    sim_reader_clear();
+    sim_reader_insert(sim_reader_add("Reader"), card);
+    card_begin(limit);
+    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
+    link_counts = (struct link_count){ 0, 0, 0, 0 };
+    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
+                                  .extended.reader = &link_reader, .count = &link_counts };
+    CHECK_ST(link_connect(&card_it.link, false), ST_OK);
+    CHECK_ST(link_begin(&card_it.link), ST_OK);
+}
+
+static void card_end(void)
+{
+    arena_free(&card_it.arena);
+    link_end(&card_it.link);
+    link_disconnect(&card_it.link, false);
+    CHECK_EQ(sim_reader_stats().connections, 0);
+}
+
+// Scratch as a call has it by default: inflate wants a window.
+static struct scratch card_scratch(void)
+{
+    static u8 ALIGNED room[160 * 1024];
+    return scratch_on(room, sizeof room);
+}
+
 TEST(card_objects_come_and_go)
 {
     card_begin(1 << 20);

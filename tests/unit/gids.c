@@ -26,20 +26,6 @@ static struct {
 
 static struct token *const gids_t = &card_it.tokens[0];
 
-// Scratch as a call has it by default: inflate wants a window.
-static struct scratch gids_scratch(void)
-{
-    static u8 ALIGNED room[160 * 1024];
-    return scratch_on(room, sizeof room);
-}
-
-static size_t gids_say(u8 *rsp, unsigned sw)
-{
-    rsp[0] = (u8)(sw >> 8);
-    rsp[1] = (u8)sw;
-    return 2;
-}
-
 // The next piece of an answer, of 256 bytes at most.
 static size_t gids_give(u8 *rsp)
 {
@@ -47,8 +33,8 @@ static size_t gids_give(u8 *rsp)
     memcpy(rsp, gids_on.answer + gids_on.answer_at, n);
     gids_on.answer_at += n;
     left -= n;
-    if (!left) return n + gids_say(rsp + n, 0x9000);
-    return n + gids_say(rsp + n, 0x6100 | (left > 255 ? 0 : (unsigned)left));
+    if (!left) return n + sim_script_sw(rsp + n, 0x9000);
+    return n + sim_script_sw(rsp + n, 0x6100 | (left > 255 ? 0 : (unsigned)left));
 }
 
 static struct buf gids_begin_answer(void)
@@ -79,12 +65,12 @@ static size_t gids_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp,
     (void)room;
     card->apdus++;
     if (cmd[1] == 0xc0) return gids_give(rsp);
-    if (n > 6 && !cmd[4]) return gids_say(rsp, 0x6700);
+    if (n > 6 && !cmd[4]) return sim_script_sw(rsp, 0x6700);
     if (cmd[1] == 0xcb && file == 0x3fff && cmd[5] == 0x70) {
         unsigned i = cmd[9] - 0x81u;
         gids_on.key_reads++;
-        if (gids_on.key_sw) return gids_say(rsp, gids_on.key_sw);
-        if (i >= GIDS_CONTAINERS_MAX || !gids_on.keys[i]) return gids_say(rsp, 0x6984);
+        if (gids_on.key_sw) return sim_script_sw(rsp, gids_on.key_sw);
+        if (i >= GIDS_CONTAINERS_MAX || !gids_on.keys[i]) return sim_script_sw(rsp, 0x6984);
         out = gids_begin_answer();
         gids_put_key(gids_on.keys[i], &out);
         gids_on.answer_n = out.n;
@@ -93,16 +79,16 @@ static size_t gids_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp,
     for (unsigned i = 0; i < gids_on.n && cmd[1] == 0xcb; i++) {
         if (gids_on.table[i].file != file || gids_on.table[i].object != object) continue;
         gids_on.table[i].reads++;
-        if (gids_on.table[i].sw) return gids_say(rsp, gids_on.table[i].sw);
+        if (gids_on.table[i].sw) return sim_script_sw(rsp, gids_on.table[i].sw);
         out = gids_begin_answer();
         tlv_put(&out, object, gids_on.table[i].value);
         gids_on.answer_n = out.n;
         return gids_give(rsp);
     }
     gids_on.others++;
-    if (cmd[1] == 0xcb) return gids_say(rsp, 0x6a88);
-    if (cmd[1] == 0x20) return gids_say(rsp, 0x63c3);
-    return gids_say(rsp, cmd[1] == 0xa4 ? 0x9000 : 0x6d00);
+    if (cmd[1] == 0xcb) return sim_script_sw(rsp, 0x6a88);
+    if (cmd[1] == 0x20) return sim_script_sw(rsp, 0x63c3);
+    return sim_script_sw(rsp, cmd[1] == 0xa4 ? 0x9000 : 0x6d00);
 }
 
 static void gids_reset(struct sim_card *card) { (void)card; }
@@ -200,26 +186,10 @@ static st gids_insert(void)
 {
     gids_put(0xa000, 0xdf1f, buf_bytes(&gids_master_file));
     gids_put(0xa010, 0xdf23, buf_bytes(&gids_map_file));
-    sim_reader_clear();
-    sim_reader_insert(sim_reader_add("Reader"), &gids_on.card);
-    card_begin(1 << 20);
-    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
-    link_counts = (struct link_count){ 0, 0, 0, 0 };
-    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                                  .extended.reader = &link_reader, .count = &link_counts };
-    TRY(link_connect(&card_it.link, false));
-    TRY(link_begin(&card_it.link));
+    card_connect(&gids_on.card, 1 << 20);
     card_it.token_count = 1;
     gids_t->driver = &driver_gids;
-    return gids_probe(&card_it, gids_t, gids_scratch());
-}
-
-static void gids_over(void)
-{
-    arena_free(&card_it.arena);
-    link_end(&card_it.link);
-    link_disconnect(&card_it.link, false);
-    CHECK_EQ(sim_reader_stats().connections, 0);
+    return gids_probe(&card_it, gids_t, card_scratch());
 }
 
 // The end of a script, all of which must have come.
@@ -234,16 +204,7 @@ static st gids_search(CK_OBJECT_CLASS class, unsigned id)
 {
     struct query q = { .any_class = class == CKO_VENDOR_DEFINED, .class = class, .any_id = !id,
                        .id = BYTES((u8)id), .logged_in = true };
-    return gids_list(&card_it, gids_t, &q, gids_scratch());
-}
-
-static struct object *gids_found(CK_OBJECT_CLASS class, unsigned id)
-{
-    for (u32 i = 0; i < card_it.object_count; i++) {
-        struct object *o = card_object_at(&card_it, i);
-        if (o->handle && o->class == class && bytes_equal(o->id, BYTES((u8)id))) return o;
-    }
-    return NULL;
+    return gids_list(&card_it, gids_t, &q, card_scratch());
 }
 
 static unsigned gids_reads(unsigned object)
@@ -277,7 +238,7 @@ TEST(gids_knows_its_cards)
         card_begin(1 << 20);
         card_it.link = link_l;
         gids_t->driver = &driver_gids;
-        CHECK_ST(gids_probe(&card_it, gids_t, gids_scratch()), cases[i].want);
+        CHECK_ST(gids_probe(&card_it, gids_t, card_scratch()), cases[i].want);
         CHECK(!strcmp(gids_t->serial, cases[i].serial));
         if (!cases[i].want) CHECK_EQ(gids_t->blank, cases[i].blank);
         if (!cases[i].want) CHECK(card_it.sure && card_it.current == gids_t);
@@ -304,8 +265,8 @@ TEST(gids_looks_without_select)
         card_it.shared = true;
         card_it.tried.no_get_data = i == 3;
         gids_t->driver = &driver_gids;
-        CHECK_ST(gids_selected(&card_it, gids_t, gids_scratch()), i ? ST_NOT_FOUND : ST_OK);
-        if (!i) CHECK_ST(gids_probe(&card_it, gids_t, gids_scratch()), ST_OK);
+        CHECK_ST(gids_selected(&card_it, gids_t, card_scratch()), i ? ST_NOT_FOUND : ST_OK);
+        if (!i) CHECK_ST(gids_probe(&card_it, gids_t, card_scratch()), ST_OK);
         if (!i) CHECK(!strcmp(gids_t->serial, "8899aabbccddeeff") && card_it.current == gids_t);
         gids_script_over();
     }
@@ -320,16 +281,16 @@ TEST(gids_lists_containers)
     CHECK(!strcmp(gids_t->label, "GIDS a4a3a2a1"));
     gids_on.card.apdus = 0;
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
-    struct object *one = gids_found(CKO_PRIVATE_KEY, 1), *two = gids_found(CKO_PRIVATE_KEY, 2);
-    CHECK(one && two && gids_found(CKO_PUBLIC_KEY, 1) && gids_found(CKO_PUBLIC_KEY, 2));
-    CHECK(gids_found(CKO_CERTIFICATE, 1) && !gids_found(CKO_CERTIFICATE, 2));
+    struct object *one = p15_object(CKO_PRIVATE_KEY, 1), *two = p15_object(CKO_PRIVATE_KEY, 2);
+    CHECK(one && two && p15_object(CKO_PUBLIC_KEY, 1) && p15_object(CKO_PUBLIC_KEY, 2));
+    CHECK(p15_object(CKO_CERTIFICATE, 1) && !p15_object(CKO_CERTIFICATE, 2));
     CHECK_EQ(one->ref, 0x81);
     CHECK_EQ(two->ref, 0x82);
     CHECK_EQ(one->use, CARD_SIGN | CARD_DECRYPT);
     CHECK_EQ(two->use, CARD_SIGN);
     CHECK(bytes_equal(one->label, bytes_text("One")) && bytes_equal(two->label, bytes_text("Two")));
-    CHECK(one->private && one->credential == card_pin(gids_t) && !gids_found(CKO_PUBLIC_KEY, 1)->private);
-    CHECK(bytes_equal(gids_found(CKO_CERTIFICATE, 1)->value, gids_certificate(SIM_RSA2048A)));
+    CHECK(one->private && one->credential == card_pin(gids_t) && !p15_object(CKO_PUBLIC_KEY, 1)->private);
+    CHECK(bytes_equal(p15_object(CKO_CERTIFICATE, 1)->value, gids_certificate(SIM_RSA2048A)));
     CHECK(one->x509 && !two->x509 && one->key->bits == 2048 && two->key->bits == 2048);
     CHECK_EQ(gids_on.key_reads, 1);                     // of the one without certificate
     u32 before = card_it.object_count;
@@ -337,7 +298,7 @@ TEST(gids_lists_containers)
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(gids_on.card.apdus, 0);
     CHECK_EQ(card_it.object_count, before);
-    gids_over();
+    card_end();
 }
 
 // A key that is named takes the container map and its public key, and nothing else; what comes
@@ -352,18 +313,18 @@ TEST(gids_reads_what_is_asked_for)
     CHECK_ST(gids_search(CKO_PRIVATE_KEY, 1), ST_OK);
     CHECK_EQ(gids_on.card.apdus, 3);                    // the public key takes two
     CHECK_EQ(card_it.object_count, 2);
-    CHECK(!gids_found(CKO_PRIVATE_KEY, 1)->x509);
+    CHECK(!p15_object(CKO_PRIVATE_KEY, 1)->x509);
     CHECK_ST(gids_search(CKO_CERTIFICATE, 0), ST_OK);
-    CHECK(gids_found(CKO_PRIVATE_KEY, 1)->x509 && gids_found(CKO_PUBLIC_KEY, 1)->x509);
+    CHECK(p15_object(CKO_PRIVATE_KEY, 1)->x509 && p15_object(CKO_PUBLIC_KEY, 1)->x509);
     CHECK_EQ(card_it.object_count, 3);
     CHECK_EQ(gids_reads(0xdf23), 1);
     CHECK_EQ(gids_reads(0xdf1f), 1);
     CHECK_ST(gids_search(CKO_PUBLIC_KEY, 9), ST_OK);
     CHECK_EQ(card_it.object_count, 3);
     struct query hidden = { .class = CKO_PRIVATE_KEY, .any_id = true };
-    CHECK_ST(gids_list(&card_it, gids_t, &hidden, gids_scratch()), ST_OK);
+    CHECK_ST(gids_list(&card_it, gids_t, &hidden, card_scratch()), ST_OK);
     CHECK_EQ(card_it.object_count, 3);                  // before a login there are none
-    gids_over();
+    card_end();
 }
 
 TEST(gids_records_that_are_no_keys)
@@ -378,9 +339,9 @@ TEST(gids_records_that_are_no_keys)
     CHECK_ST(gids_insert(), ST_OK);
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 2);
-    struct object *ec = gids_found(CKO_PRIVATE_KEY, 3);
+    struct object *ec = p15_object(CKO_PRIVATE_KEY, 3);
     CHECK(ec && ec->key->type == ALG_EC && ec->use == CARD_SIGN && !ec->label.n);
-    gids_over();
+    card_end();
 }
 
 // Names of certificates count in hexadecimal or in decimal digits.
@@ -401,11 +362,11 @@ TEST(gids_names_of_certificates)
             gids_put_record(&gids_master_file, "mscp", cases[i].names[k], k + 1, 0xa010);
         gids_put_record(&gids_master_file, "other", "ksc00", 9, 0xa010);
         CHECK_ST(gids_insert(), ST_OK);
-        CHECK_ST(gids_read_master(&card_it, gids_t, gids_scratch()), ST_OK);
+        CHECK_ST(gids_read_master(&card_it, gids_t, card_scratch()), ST_OK);
         st s = gids_find_certificate(gids_t->state, &container, &where);
         CHECK_ST(s, cases[i].want ? ST_OK : ST_NOT_FOUND);
         CHECK_EQ(where.object, cases[i].want);
-        gids_over();
+        card_end();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -439,19 +400,19 @@ TEST(gids_useless_certificates)
         gids_on.table[1].value = cases[i];
         CHECK_ST(gids_insert(), ST_OK);
         CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
-        CHECK(!gids_found(CKO_CERTIFICATE, 1) && gids_found(CKO_PRIVATE_KEY, 1));
+        CHECK(!p15_object(CKO_CERTIFICATE, 1) && p15_object(CKO_PRIVATE_KEY, 1));
         CHECK_EQ(gids_on.key_reads, 2);
         CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
         CHECK_EQ(gids_reads(0xdf24), 1);
-        gids_over();
+        card_end();
         if (test_failing) printf("    case %d\n", i);
     }
     gids_two();                                         // as it is, it is one
     gids_on.table[1].value = one;
     CHECK_ST(gids_insert(), ST_OK);
     CHECK_ST(gids_search(CKO_CERTIFICATE, 0), ST_OK);
-    CHECK(gids_found(CKO_CERTIFICATE, 1));
-    gids_over();
+    CHECK(p15_object(CKO_CERTIFICATE, 1));
+    card_end();
 }
 
 // An error of the card may be in passing: what it was about is asked for again.
@@ -466,7 +427,7 @@ TEST(gids_asks_again_after_an_error)
     gids_on.table[1].sw = gids_on.key_sw = 0;
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 5);
-    gids_over();
+    card_end();
     gids_two();
     CHECK_ST(gids_insert(), ST_OK);
     gids_on.table[gids_on.n - 1].sw = 0x6400;           // the container map
@@ -474,7 +435,7 @@ TEST(gids_asks_again_after_an_error)
     gids_on.table[gids_on.n - 1].sw = 0;
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_OK);
     CHECK_EQ(card_it.object_count, 5);
-    gids_over();
+    card_end();
 }
 
 // Three hundred containers, and six hundred files: as many as have a place are looked at.
@@ -489,13 +450,13 @@ TEST(gids_has_caps)
     CHECK_EQ(((struct gids *)gids_t->state)->container_count, GIDS_CONTAINERS_MAX);
     CHECK_EQ(gids_record_count(gids_t->state), GIDS_FILES_MAX);
     CHECK_EQ(gids_on.key_reads, GIDS_CONTAINERS_MAX);
-    gids_over();
+    card_end();
     gids_two();                                         // and no room for what there is
     CHECK_ST(gids_insert(), ST_OK);
     card_it.arena.left = 0;
     card_it.arena.at = card_it.arena.end;
     CHECK_ST(gids_search(CKO_VENDOR_DEFINED, 0), ST_ARENA_FULL);
-    gids_over();
+    card_end();
 }
 
 // Public keys that are none.
@@ -516,8 +477,8 @@ TEST(gids_public_keys)
     gids_on.keys[1] = SIM_P256A;                        // a point, where the map says RSA-2048
     CHECK_ST(gids_insert(), ST_OK);
     CHECK_ST(gids_search(CKO_PRIVATE_KEY, 2), ST_OK);
-    CHECK(!gids_found(CKO_PRIVATE_KEY, 2));
-    gids_over();
+    CHECK(!p15_object(CKO_PRIVATE_KEY, 2));
+    card_end();
 }
 
 // ---- Logging in and out ----
@@ -544,12 +505,12 @@ TEST(gids_puk)
         card_set_credential(gids_t, &gids_pin);
         card_set_credential(gids_t, &gids_puk);
         struct credential *puk = card_credential(gids_t, ROLE_PUK);
-        CHECK_ST(secret_login_puk(&card_it, gids_t, puk, bytes_text("12345678"), gids_scratch()),
+        CHECK_ST(secret_login_puk(&card_it, gids_t, puk, bytes_text("12345678"), card_scratch()),
                  cases[i].want);
         CHECK_EQ((unsigned)puk->tries, (unsigned)cases[i].tries);
         CHECK_EQ(puk->max, cases[i].max);
         if (!cases[i].want)                             // it is asked once
-            CHECK_ST(secret_login_puk(&card_it, gids_t, puk, bytes_text("12345678"), gids_scratch()),
+            CHECK_ST(secret_login_puk(&card_it, gids_t, puk, bytes_text("12345678"), card_scratch()),
                      ST_OK);
         gids_script_over();
         if (test_failing) printf("    case %zu\n", i);
@@ -574,7 +535,7 @@ TEST(gids_logs_out_twice)
         card_it.token_count = 1;
         card_set_credential(gids_t, &gids_pin);
         card_pin(gids_t)->verified = true;
-        CHECK_ST(secret_end(&card_it, gids_t, gids_scratch()), cases[i].want);
+        CHECK_ST(secret_end(&card_it, gids_t, card_scratch()), cases[i].want);
         CHECK_EQ(card_pin(gids_t)->verified, cases[i].want != ST_OK);
         CHECK_EQ(card_it.mse_len, 0);
         gids_script_over();
@@ -605,8 +566,8 @@ static st gids_try(const char *const *lines, enum alg_type type, u32 bits, bool 
     gids_it = (struct gids_container){ .index = 3, .proven = true };
     gids_object = (struct object){ .token = gids_t, .key = &key, .ref = 0x84, .state = &gids_it,
                                    .class = CKO_PRIVATE_KEY };
-    st s = sign ? gids_sign(&card_it, &gids_object, &use, in, gids_scratch(), out)
-                : gids_decrypt(&card_it, &gids_object, NULL, in, gids_scratch(), out);
+    st s = sign ? gids_sign(&card_it, &gids_object, &use, in, card_scratch(), out)
+                : gids_decrypt(&card_it, &gids_object, NULL, in, card_scratch(), out);
     gids_script_over();
     return s;
 }
@@ -676,7 +637,7 @@ TEST(gids_proves_a_key)
     struct object object = { .key = &key, .state = &c };
     struct buf out = buf_on(room, sizeof room);
     struct trial trial = { .card = &card_it, .object = &object, .use = &use, .in = bytes_of(in, 256),
-                           .out = &out, .scratch = gids_scratch() };
+                           .out = &out, .scratch = card_scratch() };
     memset(room, 0x11, sizeof room);
     out.n = 256;
     if (!cipher_can_verify(&key, &use)) return;         // mbedTLS 4 has no raw RSA

@@ -98,24 +98,14 @@ static void p15_begin(void)
 
 static void p15_connect(size_t limit)
 {
-    sim_reader_clear();
-    sim_reader_insert(sim_reader_add("Reader"), &p15_card.card);
-    card_begin(limit);
-    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
-    link_counts = (struct link_count){ 0, 0, 0, 0 };
-    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                                  .extended.reader = &link_reader, .count = &link_counts };
-    CHECK_ST(link_connect(&card_it.link, false), ST_OK);
-    CHECK_ST(link_begin(&card_it.link), ST_OK);
+    card_connect(&p15_card.card, limit);
     p15_seen[0] = 0;
     sim_reader_trace(p15_note, NULL);
 }
 
 static void p15_end(void)
 {
-    link_end(&card_it.link);
-    link_disconnect(&card_it.link, false);
-    arena_free(&card_it.arena);
+    card_end();
     sim_reader_trace(NULL, NULL);
     sim_reader_clear();
 }

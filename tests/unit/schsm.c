@@ -25,27 +25,20 @@ static struct {
 
 static struct token *const schsm_t = &card_it.tokens[0];
 
-static size_t schsm_say(u8 *rsp, unsigned sw)
-{
-    rsp[0] = (u8)(sw >> 8);
-    rsp[1] = (u8)sw;
-    return 2;
-}
-
 static size_t schsm_give(const u8 *cmd, size_t n, u8 *rsp)
 {
     unsigned fid = (unsigned)cmd[2] << 8 | cmd[3], at = (unsigned)cmd[n - 4] << 8 | cmd[n - 3];
     if (schsm_on.read_n < COUNT(schsm_on.read)) schsm_on.read[schsm_on.read_n++] = fid;
     schsm_on.reads++;
-    if (fid >> 8 == 0xcd && !schsm_on.verified) return schsm_say(rsp, 0x6982);
+    if (fid >> 8 == 0xcd && !schsm_on.verified) return sim_script_sw(rsp, 0x6982);
     for (unsigned i = 0; i < schsm_on.n; i++) {
         bytes value = schsm_on.files[i].value;
         if (schsm_on.files[i].fid != fid) continue;
-        if (at > value.n) return schsm_say(rsp, 0x6282);
+        if (at > value.n) return sim_script_sw(rsp, 0x6282);
         memcpy(rsp, value.p + at, value.n - at);
-        return value.n - at + schsm_say(rsp + value.n - at, 0x9000);
+        return value.n - at + sim_script_sw(rsp + value.n - at, 0x9000);
     }
-    return schsm_say(rsp, 0x6a82);
+    return sim_script_sw(rsp, 0x6a82);
 }
 
 static size_t schsm_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
@@ -55,12 +48,12 @@ static size_t schsm_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp
     if (cmd[1] == 0x58) {
         schsm_on.lists++;
         memcpy(rsp, schsm_on.list, schsm_on.list_n);
-        return schsm_on.list_n + schsm_say(rsp + schsm_on.list_n, 0x9000);
+        return schsm_on.list_n + sim_script_sw(rsp + schsm_on.list_n, 0x9000);
     }
     schsm_on.others++;
-    if (cmd[1] == 0xa4) return (size_t)schsm_say(rsp, 0x9000);
-    if (cmd[1] == 0x20) return schsm_say(rsp, n > 5 ? 0x9000 : 0x63c3);
-    return schsm_say(rsp, 0x6d00);
+    if (cmd[1] == 0xa4) return sim_script_sw(rsp, 0x9000);
+    if (cmd[1] == 0x20) return sim_script_sw(rsp, n > 5 ? 0x9000 : 0x63c3);
+    return sim_script_sw(rsp, 0x6d00);
 }
 
 static void schsm_reset(struct sim_card *card) { (void)card; }
@@ -117,15 +110,7 @@ static bytes schsm_certificate(enum sim_key key)
 
 static st schsm_insert(void)
 {
-    sim_reader_clear();
-    sim_reader_insert(sim_reader_add("Reader"), &schsm_on.card);
-    card_begin(1 << 20);
-    link_reader = (struct extended_reader){ EXTENDED_GOOD, 0 };
-    link_counts = (struct link_count){ 0, 0, 0, 0 };
-    card_it.link = (struct link){ .name = "Reader", .raw = link_raw, .answer = link_answer,
-                                  .extended.reader = &link_reader, .count = &link_counts };
-    TRY(link_connect(&card_it.link, false));
-    TRY(link_begin(&card_it.link));
+    card_connect(&schsm_on.card, 1 << 20);
     card_it.token_count = 1;
     schsm_t->driver = &driver_schsm;
     st s = schsm_probe(&card_it, schsm_t, p15_scratch());
@@ -473,7 +458,7 @@ static unsigned schsm_fails_at, schsm_failed;
 
 static size_t schsm_failing_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 *rsp, size_t room)
 {
-    if (++schsm_failed == schsm_fails_at) return schsm_say(rsp, 0x6f00);
+    if (++schsm_failed == schsm_fails_at) return sim_script_sw(rsp, 0x6f00);
     return schsm_apdu(card, cmd, n, rsp, room);
 }
 
@@ -509,7 +494,7 @@ static size_t schsm_endless_apdu(struct sim_card *card, const u8 *cmd, size_t n,
     if (!file && cmd[1] != 0xc0) return schsm_apdu(card, cmd, n, rsp, room);
     schsm_on.reads++;
     memset(rsp, 0x30, 200);
-    return 200 + schsm_say(rsp + 200, 0x6100);
+    return 200 + sim_script_sw(rsp + 200, 0x6100);
 }
 
 TEST(schsm_files_without_an_end)
@@ -742,7 +727,7 @@ static size_t schsm_aes_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 
     size_t lc = cmd[4] ? cmd[4] : (size_t)cmd[5] << 8 | cmd[6];
     const u8 *data = cmd[4] ? cmd + 5 : cmd + 7;
     (void)card; (void)n; (void)room;
-    if (cmd[0] != 0x80 || cmd[1] != 0x78 || cmd[2] != 7 || lc % 16) return schsm_say(rsp, 0x6f01);
+    if (cmd[0] != 0x80 || cmd[1] != 0x78 || cmd[2] != 7 || lc % 16) return sim_script_sw(rsp, 0x6f01);
     if (lc > schsm_aes_most) schsm_aes_most = lc;
     bool encrypt = cmd[3] == 0x10;
     mbedtls_aes_init(&aes);
@@ -750,7 +735,7 @@ static size_t schsm_aes_apdu(struct sim_card *card, const u8 *cmd, size_t n, u8 
     else mbedtls_aes_setkey_dec(&aes, (const u8 *)"0123456789abcdef", 128);
     mbedtls_aes_crypt_cbc(&aes, encrypt ? MBEDTLS_AES_ENCRYPT : MBEDTLS_AES_DECRYPT, lc, iv, data, rsp);
     mbedtls_aes_free(&aes);
-    return lc + schsm_say(rsp + lc, 0x9000);
+    return lc + sim_script_sw(rsp + lc, 0x9000);
 }
 
 static void schsm_check_crypt(bool ecb, size_t n, bool extended)

@@ -27,6 +27,14 @@ static inline size_t sim_script_hex(const char *hex, const char *end, uint8_t *o
     return n;
 }
 
+// An answer without data, or the end of one.
+static inline size_t sim_script_sw(uint8_t *rsp, unsigned sw)
+{
+    rsp[0] = (uint8_t)(sw >> 8);
+    rsp[1] = (uint8_t)sw;
+    return 2;
+}
+
 static inline size_t sim_script_apdu(struct sim_card *card, const uint8_t *cmd, size_t n,
                                      uint8_t *rsp, size_t room)
 {
@@ -41,8 +49,7 @@ static inline size_t sim_script_apdu(struct sim_card *card, const uint8_t *cmd, 
     }
     if (!sep) {
         s->wrong++;
-        memcpy(rsp, "\x6f\x01", 2);
-        return 2;
+        return sim_script_sw(rsp, 0x6f01);
     }
     s->at++;
     return sim_script_hex(sep + 1, sep + strlen(sep), rsp);
