@@ -8,7 +8,6 @@
 #include "sim_piv.h"
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof *(a)))
 
@@ -111,20 +110,6 @@ static void add(struct applet *t, uint8_t tag, const void *p, size_t n)
     t->values_len += n;
 }
 
-static size_t gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
-{
-    z_stream z;
-    memset(&z, 0, sizeof z);
-    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
-    z.next_in = (Bytef *)(uintptr_t)in;
-    z.avail_in = (uInt)n;
-    z.next_out = out;
-    z.avail_out = (uInt)room;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END) abort();
-    deflateEnd(&z);
-    return room - z.avail_out;
-}
-
 // A certificate is another one: its serial number, of 20 bytes at the front, and its end say so.
 static void stamp_certificate(uint8_t *der, size_t n, const uint8_t stamp[8])
 {
@@ -140,7 +125,7 @@ static void fill_pki(const struct cac *v, struct applet *t)
     uint8_t packed[BUFFER], info = v->o.gzip;
     const uint8_t *p = d->certificate;
     size_t n = d->certificate_len;
-    if (v->o.gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
+    if (v->o.gzip) { n = sim_gzip(p, n, packed, sizeof packed); p = packed; }
     if (!v->o.certificate_first) add(t, 0x71, &info, 1);
     add(t, 0x70, p, n);
     if (v->o.stamp) stamp_certificate(t->values + t->values_len - n, n, v->o.stamp);

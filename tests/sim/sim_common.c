@@ -6,6 +6,7 @@
 #include <mbedtls/oid.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #ifndef SIM_OPENSSL
 #define SIM_OPENSSL 0
 #endif
@@ -273,6 +274,34 @@ void sim_key_parse(mbedtls_pk_context *pk, const struct sim_key_data *d)
 {
     mbedtls_pk_init(pk);
     if (mbedtls_pk_parse_key(pk, d->key, d->key_len, NULL, 0, any_bytes, NULL)) abort();
+}
+
+mbedtls_ecp_group_id sim_curve_of(const uint8_t *prime, size_t n)
+{
+    mbedtls_ecp_group_id found = MBEDTLS_ECP_DP_NONE;
+    for (const mbedtls_ecp_group_id *id = mbedtls_ecp_grp_id_list(); *id && !found; id++) {
+        mbedtls_ecp_group group;
+        uint8_t p[66];
+        mbedtls_ecp_group_init(&group);
+        if (!mbedtls_ecp_group_load(&group, *id) && n <= sizeof p &&
+            !mbedtls_mpi_write_binary(&group.P, p, n) && !memcmp(p, prime, n)) found = *id;
+        mbedtls_ecp_group_free(&group);
+    }
+    return found;
+}
+
+size_t sim_gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
+{
+    z_stream z;
+    memset(&z, 0, sizeof z);
+    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
+    z.next_in = (Bytef *)(uintptr_t)in;
+    z.avail_in = (uInt)n;
+    z.next_out = out;
+    z.avail_out = (uInt)room;
+    if (deflate(&z, Z_FINISH) != Z_STREAM_END) abort();
+    deflateEnd(&z);
+    return room - z.avail_out;
 }
 
 bool sim_is_rsa(const mbedtls_pk_context *pk) { return mbedtls_pk_can_do(pk, MBEDTLS_PK_RSA); }

@@ -26,6 +26,10 @@ const struct sim_key_data *sim_key_data(enum sim_key key);
 // Another certificate of SIM_P256B, for nonRepudiation: each use wants its owner's consent.
 const uint8_t *sim_key_consent(size_t *n);
 void sim_key_parse(mbedtls_pk_context *pk, const struct sim_key_data *d);     // the caller frees it
+// The curve with this prime, as long as the curve is; MBEDTLS_ECP_DP_NONE: there is none.
+mbedtls_ecp_group_id sim_curve_of(const uint8_t *prime, size_t n);
+// How many bytes of out it takes.
+size_t sim_gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room);
 
 extern const uint8_t sim_p256_point[65];        // the base point of P-256, for a peer's
 

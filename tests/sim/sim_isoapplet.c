@@ -53,21 +53,6 @@ static struct sim_fs_key *slot(struct sim_fs *f, uint8_t ref)
     return sim_fs_key(f, SIM_NO_KEY, ref, 0, SIM_PIN(0), SIM_ALL);
 }
 
-// The curve with this prime.
-static mbedtls_ecp_group_id curve_of(const uint8_t *prime, size_t n)
-{
-    mbedtls_ecp_group_id found = MBEDTLS_ECP_DP_NONE;
-    for (const mbedtls_ecp_group_id *id = mbedtls_ecp_grp_id_list(); *id && !found; id++) {
-        mbedtls_ecp_group group;
-        uint8_t p[66];
-        mbedtls_ecp_group_init(&group);
-        if (!mbedtls_ecp_group_load(&group, *id) && n <= sizeof p &&
-            !mbedtls_mpi_write_binary(&group.P, p, n) && !memcmp(p, prime, n)) found = *id;
-        mbedtls_ecp_group_free(&group);
-    }
-    return found;
-}
-
 static unsigned generate_rsa(struct sim_fs *f, unsigned bits, struct sim_answer *a)
 {
     struct own *own = f->own;
@@ -91,7 +76,7 @@ static unsigned generate_ec(struct sim_fs *f, const struct sim_command *c, struc
     struct own *own = f->own;
     size_t n;
     const uint8_t *p = sim_get_tlv(c->data, c->n, 0x81, &n);
-    mbedtls_ecp_group_id curve = p ? curve_of(p, n) : MBEDTLS_ECP_DP_NONE;
+    mbedtls_ecp_group_id curve = p ? sim_curve_of(p, n) : MBEDTLS_ECP_DP_NONE;
     uint8_t point[133];
     if (!p) return 0x6984;
     if (!curve) return 0x6a81;
@@ -150,7 +135,7 @@ static unsigned store_ec(struct sim_fs *f, const uint8_t *p, size_t n)
     const uint8_t *prime = p ? sim_get_tlv(p, n, 0x81, &prime_n) : NULL;
     const uint8_t *d = p ? sim_get_tlv(p, n, 0x88, &d_n) : NULL;
     if (!prime || !d) return 0x6984;
-    mbedtls_ecp_group_id curve = curve_of(prime, prime_n);
+    mbedtls_ecp_group_id curve = sim_curve_of(prime, prime_n);
     if (!curve) return 0x6a81;
     mbedtls_pk_context *pk = &slot(f, own->ref)->pk;
     if (mbedtls_pk_setup(pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY))) return 0x6f00;

@@ -6,7 +6,6 @@
 #include "sim_piv.h"
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 // SP 800-78-5 table 6-2, and Yubico's for 25519.
 static uint8_t algorithm_of(enum sim_key key)
@@ -56,20 +55,6 @@ static uint32_t certificate_object(uint8_t ref)
          : 0x5fc10du + ref - 0x82u;
 }
 
-static size_t gzip(const uint8_t *in, size_t n, uint8_t *out, size_t room)
-{
-    z_stream z;
-    memset(&z, 0, sizeof z);
-    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
-    z.next_in = (Bytef *)(uintptr_t)in;
-    z.avail_in = (uInt)n;
-    z.next_out = out;
-    z.avail_out = (uInt)room;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END) abort();
-    deflateEnd(&z);
-    return room - z.avail_out;
-}
-
 static void put_certificate(struct sim_answer *a, const struct piv *v, const struct sim_piv_key *k)
 {
     const struct sim_key_data *d = sim_key_data(k->key);
@@ -77,7 +62,7 @@ static void put_certificate(struct sim_answer *a, const struct piv *v, const str
     const uint8_t *p = d->certificate;
     size_t n = d->certificate_len;
     if (k->ref == v->o.consent_key) p = sim_key_consent(&n);
-    if (k->gzip) { n = gzip(p, n, packed, sizeof packed); p = packed; }
+    if (k->gzip) { n = sim_gzip(p, n, packed, sizeof packed); p = packed; }
     sim_put_head(a, 0x53, head_size(0x70, n) + n + 3 + 2);
     sim_put_tlv(a, 0x70, p, n);
     if (v->o.stamp && !k->gzip) memcpy(a->out + a->n - 8, v->o.stamp, 8);

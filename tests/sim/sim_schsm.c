@@ -670,21 +670,6 @@ static unsigned cipher(struct sim_fs *f, const struct sim_command *c, struct sim
 
 // ---- Making keys ----
 
-// The curve with this prime.
-static mbedtls_ecp_group_id curve_of(const uint8_t *prime, size_t n)
-{
-    mbedtls_ecp_group_id found = MBEDTLS_ECP_DP_NONE;
-    for (const mbedtls_ecp_group_id *id = mbedtls_ecp_grp_id_list(); *id && !found; id++) {
-        mbedtls_ecp_group group;
-        uint8_t p[66];
-        mbedtls_ecp_group_init(&group);
-        if (!mbedtls_ecp_group_load(&group, *id) && n <= sizeof p &&
-            !mbedtls_mpi_write_binary(&group.P, p, n) && !memcmp(p, prime, n)) found = *id;
-        mbedtls_ecp_group_free(&group);
-    }
-    return found;
-}
-
 static const uint8_t *find_long(const uint8_t *p, size_t n, uint8_t high, uint8_t low, size_t *len)
 {
     for (size_t at = 0; at + 3 < n; at++)
@@ -697,7 +682,7 @@ static bool make_pair(struct sim_fs *f, mbedtls_pk_context *pk, const uint8_t *p
     size_t prime_n, bits_n;
     const uint8_t *prime = sim_get_tlv(p, n, 0x81, &prime_n);
     const uint8_t *bits = sim_get_tlv(p, n, 0x02, &bits_n);
-    mbedtls_ecp_group_id curve = prime ? curve_of(prime, prime_n) : MBEDTLS_ECP_DP_NONE;
+    mbedtls_ecp_group_id curve = prime ? sim_curve_of(prime, prime_n) : MBEDTLS_ECP_DP_NONE;
     if (curve) return !mbedtls_pk_setup(pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)) &&
         !mbedtls_ecp_gen_key(curve, mbedtls_pk_ec(*pk), mbedtls_ctr_drbg_random, &f->random.random);
     return bits && !mbedtls_pk_setup(pk, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)) &&
@@ -939,7 +924,7 @@ static bool unwrap_ec(struct sim_fs *f, struct key *key, const uint8_t *p, const
     p += 2;
     for (unsigned i = 0; i < 7; i++)
         if (!(part[i] = counted(&p, end, &n[i]))) return false;
-    mbedtls_ecp_group_id curve = curve_of(part[2], n[2]);
+    mbedtls_ecp_group_id curve = sim_curve_of(part[2], n[2]);
     if (!curve || mbedtls_pk_setup(pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY))) return false;
     mbedtls_ecp_keypair *ec = mbedtls_pk_ec(*pk);
     return !mbedtls_ecp_group_load(&ec->grp, curve) &&

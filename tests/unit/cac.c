@@ -140,16 +140,7 @@ static unsigned cac_put_key(u8 number, bytes certificate, u8 info, bool first)
 static bytes cac_gzip(bytes value)
 {
     struct buf b = cac_room(compressBound((uLong)value.n) + 40);
-    z_stream z;
-    memset(&z, 0, sizeof z);
-    if (deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
-    z.next_in = (Bytef *)(uintptr_t)value.p;
-    z.avail_in = (uInt)value.n;
-    z.next_out = b.p;
-    z.avail_out = (uInt)b.cap;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END) abort();
-    b.n = b.cap - z.avail_out;
-    deflateEnd(&z);
+    b.n = sim_gzip(value.p, value.n, b.p, b.cap);
     return buf_bytes(&b);
 }
 
