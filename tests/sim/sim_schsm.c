@@ -280,11 +280,14 @@ static void make_device_certificates(struct sim_fs *f)
 
 // ---- Directory entries (ISO/IEC 7816-15) ----
 
-static void put_label(struct sim_answer *a, const char *label, const char *flags)
+// What is private names the user PIN, as OpenSC and the recorded card have it: the one sign for a reader
+// that the file may not be read without.
+static void put_label(struct sim_answer *a, const char *label, bool private)
 {
     size_t from = a->n;
     put_name(a, 0x0c, label);
-    sim_put_tlv(a, 0x03, flags, 2);
+    sim_put_tlv(a, 0x03, private ? "\6\xc0" : "\6\x40", 2);
+    if (private) sim_put_tlv(a, 0x04, "\1", 1);
     sim_wrap(a, from, 0x30);
 }
 
@@ -309,7 +312,7 @@ static void put_private_entry(struct sim_answer *a, struct key *key)
     mbedtls_pk_context *pk = pk_of(key);
     bool rsa = sim_is_rsa(pk);
     size_t from;
-    put_label(a, key->label, "\6\xc0");
+    put_label(a, key->label, true);
     from = a->n;
     sim_put_tlv(a, 0x04, &key->id, 1);
     if (rsa) sim_put_tlv(a, 0x03, "\4\x70", 2);             // decrypt, sign, sign and recover
@@ -353,7 +356,7 @@ static void make_data(struct sim_fs *f, uint8_t number, bool private, const char
     uint16_t fid = fid_of(private ? FILE_PRIVATE : FILE_DATA, number);
     struct sim_answer *a = new_answer();
     size_t from;
-    put_label(a, label, private ? "\6\xc0" : "\6\x40");
+    put_label(a, label, private);
     from = a->n;
     put_name(a, 0x0c, "scard11");
     sim_wrap(a, from, 0x30);
@@ -371,7 +374,7 @@ static void make_authority(struct sim_fs *f, uint8_t number)
     const struct sim_key_data *d = sim_key_data(SIM_RSA3072);
     struct sim_answer *a = new_answer();
     size_t from;
-    put_label(a, "Authority", "\6\x40");
+    put_label(a, "Authority", false);
     from = a->n;
     sim_put_tlv(a, 0x04, "\x40", 1);
     sim_put_tlv(a, 0x01, "\xff", 1);
