@@ -1,6 +1,6 @@
 // traces.c: the module on recordings of independent cards (tests/data/traces/): a card that only repeats
-// what PivApplet 0.9, CanoKey, IsoApplet 0.6, OsEID, Pico HSM, GidsApplet and libcacard answered. It
-// shows that what scard11 sends is what such cards know. SPDX-License-Identifier: 0BSD
+// what PivApplet 0.9, CanoKey (PIV, OpenPGP), SmartPGP, Pico OpenPGP, IsoApplet 0.6, OsEID, Pico HSM,
+// GidsApplet and libcacard answered. It shows that what scard11 sends is what such cards know. SPDX-License-Identifier: 0BSD
 //
 // The recordings are of independent implementations run in simulators; their headers name card,
 // keys and PINs (test values). A command, its chain joined, is looked up among the recorded ones
@@ -316,8 +316,8 @@ static void begin(const char *name)
     begin_short(name, false);
 }
 
-// Does the certificate of a key have the public key that a line of the header gives for it?
-static void check_certificate_of(const char *line, CK_BYTE id)
+// Does an object of a key have the public key that a line of the header gives for it?
+static void check_spki(const char *line, CK_OBJECT_CLASS class, CK_BYTE id)
 {
     static CK_BYTE want[700], got[700];
     CK_OBJECT_HANDLE object;
@@ -325,10 +325,21 @@ static void check_certificate_of(const char *line, CK_BYTE id)
     if (test_failing) return;
     CHECK(comment(line));
     size_t n = unhex(comment(line), want, sizeof want);
-    CHECK_RV(scene_find(session, CKO_CERTIFICATE, id, &object), CKR_OK);
+    CHECK_RV(scene_find(session, class, id, &object), CKR_OK);
     CHECK(object);
     CHECK_RV(C_GetAttributeValue(session, object, &t, 1), CKR_OK);
     CHECK(t.ulValueLen == n && !memcmp(got, want, n));
+}
+
+static void check_certificate_of(const char *line, CK_BYTE id)
+{
+    check_spki(line, CKO_CERTIFICATE, id);
+}
+
+// Of a key that is in no certificate.
+static void check_public_key(const char *line, CK_BYTE id)
+{
+    check_spki(line, CKO_PUBLIC_KEY, id);
 }
 
 static void check_certificate(const char *slot, CK_BYTE id)
@@ -533,21 +544,6 @@ TEST(traces_of_canokey)
     check_sign(1, CKM_SHA256_RSA_PKCS);
     check_sign(2, CKM_ECDSA_SHA256);
     scene_end();
-}
-
-// Has a public key that is in no certificate the value that a line of the header gives for it?
-static void check_public_key(const char *line, CK_BYTE id)
-{
-    static CK_BYTE want[700], got[700];
-    CK_OBJECT_HANDLE object;
-    CK_ATTRIBUTE t = { CKA_PUBLIC_KEY_INFO, got, sizeof got };
-    if (test_failing) return;
-    CHECK(comment(line));
-    size_t n = unhex(comment(line), want, sizeof want);
-    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, id, &object), CKR_OK);
-    CHECK(object);
-    CHECK_RV(C_GetAttributeValue(session, object, &t, 1), CKR_OK);
-    CHECK(t.ulValueLen == n && !memcmp(got, want, n));
 }
 
 // What C_GetTokenInfo and a data object tell.
