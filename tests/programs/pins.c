@@ -41,7 +41,6 @@ static struct sim_card *make_schsm(void)     { return sim_schsm_new(NULL); }
 static struct sim_card *make_esteid(void)    { return sim_esteid_new(NULL); }
 static struct sim_card *make_fineid(void)    { return sim_fineid_new(NULL); }
 static struct sim_card *make_belpic(void)    { return sim_belpic_new(NULL); }
-
 static struct sim_card *make_openpgp(void)   { return sim_openpgp_new(NULL); }
 
 static struct sim_card *make_latvian(void)
