@@ -140,13 +140,15 @@ static CK_RV do_read(void)
 
 static CK_RV do_login(void) { return C_Login(session, CKU_USER, PIN, 6); }
 
-static CK_RV do_sign(void)
+static CK_RV sign_with(enum sim_key with)
 {
     out_len = sizeof out;
     CK_RV rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, out, &out_len);
-    if (!rv && !scene_good(SIM_RSA2048A, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
+    if (!rv && !scene_good(with, text, sizeof text, out, out_len)) return CKR_GENERAL_ERROR;
     return rv;
 }
+
+static CK_RV do_sign(void) { return sign_with(SIM_RSA2048A); }
 
 static CK_RV do_context(void)
 {
@@ -189,6 +191,7 @@ static CK_RV prepare_so(void)
 static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
 static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
 static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
+
 // The same at a reader's pinpad: what is typed, and what for.
 static struct sim_pinpad pad;
 
@@ -463,33 +466,26 @@ static CK_RV chip_list(void)
     return rv;
 }
 
-static CK_RV chip_sign(enum sim_key with)
-{
-    CK_RV rv = find_key(1);
-    out_len = sizeof out;
-    if (!rv) rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, out, &out_len);
-    bool good = !rv && scene_good(with, text, sizeof text, out, out_len);
-    return rv ? rv : good ? CKR_OK : CKR_SIGNATURE_INVALID;
-}
-
 static CK_RV chip_user(CK_SLOT_ID slot, enum sim_key with)
 {
     CK_TOKEN_INFO info;
     CK_RV rv = C_GetTokenInfo(slot, &info);
     if (!rv) rv = C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
     if (!rv) rv = chip_list();
-    if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
-    if (!rv) rv = chip_sign(with);
-    if (!rv) rv = C_SetPIN(session, PIN, 6, PIN, 6);
+    if (!rv) rv = do_login();
+    if (!rv) rv = find_key(1);
+    if (!rv) rv = sign_with(with);
+    if (!rv) rv = do_set_pin();
     return rv ? rv : chip_list();
 }
 
-static CK_RV chip_so(const char *puk)
+// Both have the same PUK.
+static CK_RV chip_so(void)
 {
-    CK_RV rv = C_Logout(session);
-    if (!rv) rv = C_Login(session, CKU_SO, (CK_UTF8CHAR_PTR)(uintptr_t)puk, strlen(puk));
-    if (!rv) rv = C_InitPIN(session, PIN, 6);
-    return rv ? rv : C_Logout(session);
+    CK_RV rv = do_logout();
+    if (!rv) rv = do_so_login();
+    if (!rv) rv = do_unblock();
+    return rv ? rv : do_logout();
 }
 
 // CKR_TOKEN_NOT_PRESENT: there was no memory to find one of them.
@@ -501,11 +497,11 @@ static CK_RV chip_use(void)
     if (!rv && n != 2) rv = CKR_TOKEN_NOT_PRESENT;
     if (!rv) rv = chip_user(slots[1], SIM_RSA2048B);
     if (!rv) rv = chip_user(slots[0], SIM_RSA2048A);
-    if (!rv) rv = chip_so("12345678");
+    if (!rv) rv = chip_so();
     CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
     if (!rv) rv = C_OpenSession(slots[1], flags, NULL, NULL, &session);
-    if (!rv) rv = C_Login(session, CKU_USER, PIN, 6);
-    return rv ? rv : chip_so("12345678");
+    if (!rv) rv = do_login();
+    return rv ? rv : chip_so();
 }
 
 static void chip_begin(unsigned long n)
