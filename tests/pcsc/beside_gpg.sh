@@ -28,8 +28,8 @@ inside_shared()    { beside pcsc-shared; }
 inside_ec()        { beside pcsc-shared 2 1 2 1 2 1; }
 inside_exclusive() { export EXCLUSIVE=1; beside ''; }
 
-[ "${1:-}" = --inside ] || { mkdir -p "$lab"; build_beside; }
 export SEED TURNS
 run_inside "$@"
+build_beside
 for part in ${PARTS:-shared ec exclusive}; do in_lab "$part" 'Virtual PCD'; done
 sum_up

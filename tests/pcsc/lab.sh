@@ -30,6 +30,9 @@ try() {
 
 card() {        # card <option...>: puts a card in, and waits until pcscd shows it
     "$lab/vpcd" "$port" "$dir" "$@" &
+    wait_for_card
+}
+wait_for_card() {   # of the program that was just started
     vpcd=$!
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         [ -e "$dir/in" ] && break

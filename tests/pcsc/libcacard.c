@@ -8,7 +8,7 @@
 // when it has done it, take the card out and put it in; it writes DIR/count (commands answered),
 // and DIR/in while the card is in.
 #define _GNU_SOURCE
-#include "vpcd.h"
+#include "vpcd_dir.h"
 #include <libcacard.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,30 +16,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-static const char *dir;
-static VReader *slot;               // libcacard's own reader
-static struct vpcd reader;          // pcscd's
-
-static void path_of(const char *name, char path[512]) { snprintf(path, 512, "%s/%s", dir, name); }
-
-static void note(const char *name, unsigned value)
-{
-    char path[512], fresh[512];
-    path_of(name, path);
-    path_of("fresh", fresh);
-    FILE *f = fopen(fresh, "w");
-    if (!f) return;
-    fprintf(f, "%u\n", value);
-    fclose(f);
-    rename(fresh, path);            // whoever reads sees a whole number
-}
-
-static bool told(const char *what)
-{
-    char path[512];
-    path_of(what, path);
-    return !unlink(path);
-}
+static VReader *slot;           // libcacard's own reader
 
 // ---- The card ----
 
@@ -77,22 +54,6 @@ static bool find_card(struct sim_card *card, const char *database)
     card->reset = power_on;
     power_on(card);
     return card->atr_len > 0;
-}
-
-// ---- In and out ----
-
-static void plug_in(int port)
-{
-    while (!vpcd_connect(&reader, port)) usleep(50000);     // pcscd does not listen yet
-    note("in", 1);
-}
-
-static void pull_out(struct sim_card *card)
-{
-    if (reader.s >= 0) close(reader.s);
-    reader.s = -1;
-    told("in");
-    card->reset(card);
 }
 
 // One frame. false: pcscd closed the connection.

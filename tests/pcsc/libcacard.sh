@@ -30,12 +30,7 @@ make_database() {       # three RSA keys with certificates, which are also in $d
 }
 insert() {              # puts the card in, and waits until pcscd shows it
     "$lab/libcacard" "$port" "$dir" "$dir/db" &
-    vpcd=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ ! -e "$dir/in" ] || break
-        sleep 0.2
-    done
-    sleep 1
+    wait_for_card
 }
 
 tool() { timeout 60 pkcs11-tool --module "$module" "$@"; }

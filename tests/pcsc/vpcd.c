@@ -23,8 +23,9 @@
 //     DIR/swap                 out, and another card in
 //     DIR/other                another program selects another application
 //     DIR/dump                 the files on the card go to DIR/files
-// and writes DIR/count (commands answered) and DIR/secrets (PINs and keys that came while another
-// application than theirs was selected) after each command, DIR/in while the card is in.
+// and writes DIR/count (commands answered), DIR/secrets (PINs and keys that came while another
+// application than theirs was selected) and DIR/tries (that were taken) after each command, DIR/in
+// while the card is in.
 #define _GNU_SOURCE
 #include "../sim/sim_belpic.h"
 #include "../sim/sim_cac.h"
@@ -38,7 +39,7 @@
 #include "../sim/sim_openpgp.h"
 #include "../sim/sim_piv.h"
 #include "../sim/sim_schsm.h"
-#include "vpcd.h"
+#include "vpcd_dir.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,46 +54,9 @@ struct kind {
     bool files;
 };
 
-static const char *dir;
 static const struct kind *kind;
 static struct sim_card *cards[2];
 static int which;
-static struct vpcd reader;
-
-static void note(const char *name, unsigned value)
-{
-    char path[512], fresh[520];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    snprintf(fresh, sizeof fresh, "%s.new", path);
-    FILE *f = fopen(fresh, "w");
-    if (!f) return;
-    fprintf(f, "%u\n", value);
-    fclose(f);
-    rename(fresh, path);                // whoever reads sees a whole number
-}
-
-static bool told(const char *what)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, what);
-    return !unlink(path);
-}
-
-static void plug_in(int port)
-{
-    while (!vpcd_connect(&reader, port)) usleep(50000);     // pcscd does not listen yet
-    note("in", 1);
-}
-
-static void pull_out(void)
-{
-    char path[512];
-    if (reader.s >= 0) close(reader.s);
-    reader.s = -1;
-    snprintf(path, sizeof path, "%s/in", dir);
-    unlink(path);
-    cards[which]->reset(cards[which]);
-}
 
 // One frame, and what it did.
 static bool serve(void)
@@ -471,15 +435,15 @@ int main(int argc, char **argv)
     for (;;) {
         struct pollfd p = { reader.s, POLLIN, 0 };
         if (poll(&p, reader.s >= 0, 20) > 0 && !serve()) {
-            pull_out();                 // pcscd closed it, or is gone
+            pull_out(cards[which]);     // pcscd closed it, or is gone
             usleep(50000);
             plug_in(port);
         }
         if (told("other")) cards[which]->select_other(cards[which]);
         if (told("dump")) dump_files();
-        if (told("remove")) pull_out();
+        if (told("remove")) pull_out(cards[which]);
         if (told("swap")) {
-            pull_out();
+            pull_out(cards[which]);
             usleep(1000000);            // shorter, and pcscd may not notice
             which = !which;
             plug_in(port);
