@@ -4408,6 +4408,7 @@ struct place {
 struct landmark {
     bool known;
     bool unique;            // no other card has the same
+    bool small;             // to read it takes one command, as a SELECT does
     u32  ref;               // the driver's: what is read for it
     u8   digest[CARD_DIGEST];
 };
@@ -5074,10 +5075,16 @@ static void place_unsure(struct card *card)
     card->sure = false;
 }
 
+// Is the application of a token the one that was seen last to be selected?
+static bool place_is_current(const struct card *card, const struct token *token)
+{
+    return card->current && card_same_application(card->current, token);
+}
+
 // Was the application of a token seen to be selected in this transaction?
 static bool place_is_sure(const struct card *card, const struct token *token)
 {
-    return card->sure && card->current && card_same_application(card->current, token);
+    return card->sure && place_is_current(card, token);
 }
 
 // One application is selected: that ends the logins to others on a chip, as the standards of PIV
@@ -5226,14 +5233,15 @@ static st place_ask_login(struct card *card, struct token *token)
 
 // Makes sure that the token's application is the selected one: that is seen in this transaction.
 // With a login, ours or maybe another program's, SELECT would end it: what only this application
-// has is looked for first.
+// has is looked for first. So it is where that costs no more: a program may have come since.
 static st place_be_sure(struct card *card, struct token *token, struct scratch scratch)
 {
     st s = ST_NOT_FOUND;
     bool has_mark = token->landmark && token->landmark->known;
+    bool cheap = has_mark && token->landmark->small && place_is_current(card, token);
     if (place_is_sure(card, token)) return ST_OK;
     TRY(link_ready(&card->link));
-    if (place_has_login(card, token) || card->shared) {
+    if (cheap || place_has_login(card, token) || card->shared) {
         place_leave(card);                         // another program may have moved it
         s = place_find_landmark(card, token, token->landmark, scratch);
         if (s == ST_NOT_FOUND && !has_mark) s = place_ask_login(card, token);
@@ -8828,7 +8836,6 @@ struct piv {
     bool chuid_read;                    // it was read, or is not there
     bool no_chuid;
     bool history_read;                  // the key history was, or another way was found
-    bool mark_small;                    // the landmark is read by one command
     bool discovery_later;               // the discovery object is read when a login is near
     bytes chuid;
     u32  retired;                       // bit n: key 82 + n is there, as the key history or F7 says
@@ -8891,7 +8898,7 @@ static st piv_landmark(struct card *card, struct token *token, u32 ref, struct s
 // Notes a data object that is there; the first is the landmark.
 static st piv_note(struct piv *piv, u32 object, bytes value)
 {
-    if (!piv->mark.known) piv->mark_small = value.n <= PIV_MARK_SMALL;
+    if (!piv->mark.known) piv->mark.small = value.n <= PIV_MARK_SMALL;
     return place_note(&piv->mark, object, value);
 }
 
@@ -8902,19 +8909,14 @@ static st piv_note_unique(struct piv *piv, u32 object, bytes value)
     return place_note(&piv->identity, object, value);
 }
 
-// The application is the selected one after this, and maybe was before. ours: it was, as the
-// landmark shows without a SELECT. Then the answer that came before it in this transaction was the
-// application's. Without a login a SELECT costs less than a large landmark.
+// The application is the selected one after this, and maybe was before. ours: it was, as that shows
+// without a SELECT. Then the answer that came before it in this transaction was the application's.
 static st piv_vouch(struct card *card, struct token *token, struct scratch scratch, bool *ours)
 {
-    const struct piv *piv = token->state;
-    bool look = piv->mark.known &&
-                (piv->mark_small || card->shared || place_has_login(card, token));
-    *ours = false;
-    if (!look) return place_be_sure(card, token, scratch);
-    st s = place_find_landmark(card, token, &piv->mark, scratch);
-    *ours = !s;
-    return s == ST_NOT_FOUND ? place_select(card, token) : s;
+    u32 selects = card->link.selects;
+    st s = place_be_sure(card, token, scratch);
+    *ours = card->link.selects == selects;
+    return s;
 }
 
 // Was the last answer ended before its end?
@@ -8989,7 +8991,7 @@ static st piv_read_discovery(struct card *card, struct token *token, struct scra
     piv->discovery_later = false;
     if (s) return ST_OK;
     if (piv_prefers_global(value)) card_turn_to(card_pin(token), PIV_GLOBAL_PIN);
-    if (value.n && !piv->mark_small) piv->mark.known = false;   // a signed CHUID is a costly one
+    if (value.n && !piv->mark.small) piv->mark.known = false;   // a signed CHUID is a costly one
     return piv_note(piv, PIV_DISCOVERY, value);
 }
 
@@ -9136,7 +9138,7 @@ static st piv_probe(struct card *card, struct token *token, struct scratch scrat
     TRY(piv_read_chuid(card, token, scratch));
     if (!piv->mark.known && place_is_elsewhere(card)) return ST_NOT_MINE;
     piv->discovery_later = !(piv->quirks & PIV_ONE_PIN);
-    if (!piv->mark_small || card->shared) TRY(piv_learn(card, token, scratch));
+    if (!piv->mark.small || card->shared) TRY(piv_learn(card, token, scratch));
     return piv_read_tries(card, token, scratch);
 }
 
@@ -10067,16 +10069,6 @@ static st openpgp_landmark(struct card *card, struct token *token, u32 ref, stru
     return openpgp_is_aid(*value) ? ST_OK : ST_NOT_FOUND;
 }
 
-// Makes sure of the application. Without a login, too, its landmark is asked for before a SELECT,
-// which would end another program's.
-static st openpgp_be_sure(struct card *card, struct token *token, struct scratch scratch)
-{
-    if (card->sure) return ST_OK;
-    TRY(link_ready(&card->link));
-    st s = place_find_landmark(card, token, token->landmark, scratch);
-    return s == ST_NOT_FOUND ? place_select(card, token) : s;
-}
-
 // ---- Its name ----
 
 static const struct openpgp_maker *openpgp_maker_of(bytes aid)
@@ -10178,7 +10170,7 @@ static st openpgp_read_tries(struct card *card, struct token *token, struct scra
 {
     const struct credential *puk = card_credential(token, ROLE_PUK);
     if (card_pin(token)->tries >= 0 && puk && puk->tries >= 0) return ST_OK;
-    TRY(openpgp_be_sure(card, token, scratch));
+    TRY(place_be_sure(card, token, scratch));
     struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
     st s = openpgp_get(card, OPENPGP_DO_PASSWORDS, &out);
     if (link_is_broken(s)) return s;
@@ -10274,14 +10266,14 @@ static st openpgp_learn(struct card *card, struct token *token, struct scratch s
     bytes kdf;
     bool asked = openpgp->kdf_turn > 0;
     if (!(openpgp->abilities & OPENPGP_HAS_KDF) || (asked && openpgp->kdf_turn == turn))
-        return openpgp_be_sure(card, token, scratch);
-    if (asked && !openpgp->kdf_there) TRY(openpgp_be_sure(card, token, scratch));
+        return place_be_sure(card, token, scratch);
+    if (asked && !openpgp->kdf_there) TRY(place_be_sure(card, token, scratch));
     struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
     TRY(link_ready(&card->link));
     st s = openpgp_read_kdf(card, token, &out, &kdf);
     if (link_is_broken(s)) return s;
     if (!card->sure) {
-        TRY(openpgp_be_sure(card, token, scratch));
+        TRY(place_be_sure(card, token, scratch));
         buf_rewind(&out, 0);
         s = openpgp_read_kdf(card, token, &out, &kdf);
     }
@@ -10390,6 +10382,7 @@ static st openpgp_start(struct card *card, struct token *token)
     if (!openpgp) return ST_ARENA_FULL;
     token->landmark = &openpgp->mark;
     token->identity = &openpgp->identity;
+    openpgp->mark.small = true;
     token->flat = true;
     token->card_pads = CARD_SCHEME(ALG_PKCS1);
     return ST_OK;
@@ -10551,7 +10544,7 @@ static st openpgpkey_choose(struct card *card, struct openpgp *openpgp, u32 i)
 static st openpgpkey_read_certificate(struct card *card, struct token *token, u32 i,
                                       struct scratch scratch, const struct x509 **out)
 {
-    TRY(openpgp_be_sure(card, token, scratch));
+    TRY(place_be_sure(card, token, scratch));
     TRY(openpgpkey_choose(card, token->state, i));
     struct buf answer = scratch_rest(&scratch);
     TRY(openpgp_get(card, OPENPGP_DO_CERTIFICATE, &answer));
@@ -10639,7 +10632,7 @@ static st openpgpkey_read_public(struct card *card, struct object *object, struc
     struct scratch each = scratch;
     st s = openpgpkey_get_public(card, token, object->ref - 1, &each, &found);
     if (s && !card->sure && !link_is_broken(s)) {
-        TRY(openpgp_be_sure(card, token, scratch));
+        TRY(place_be_sure(card, token, scratch));
         each = scratch;
         s = openpgpkey_get_public(card, token, object->ref - 1, &each, &found);
     }
@@ -10795,7 +10788,7 @@ static st openpgpkey_tell_data(struct card *card, const struct token *token, u32
 static st openpgpkey_read_data(struct card *card, struct object *object, struct scratch scratch)
 {
     u32 wanted = openpgpkey_data_list[object->ref].object;
-    TRY(openpgp_be_sure(card, object->token, scratch));
+    TRY(place_be_sure(card, object->token, scratch));
     struct buf out = scratch_rest(&scratch);
     st s = openpgp_get(card, wanted, &out);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
@@ -10995,7 +10988,7 @@ static st openpgpkey_open(struct card *card, struct object *object, bytes in,
     const struct openpgp *openpgp = object->token->state;
     struct trial trial = { .card = card, .object = object, .in = in, .out = out,
                            .scratch = scratch, .secret = true };
-    if (!openpgp->mse) TRY(openpgp_be_sure(card, object->token, scratch));
+    if (!openpgp->mse) TRY(place_be_sure(card, object->token, scratch));
     while (trial_next(&trial))
         trial.s = openpgpkey_why_refused(&trial, openpgpkey_decipher_once(&trial, scratch));
     return trial.s;
@@ -16536,8 +16529,7 @@ static st run_open(struct card *card)
 // another one on the chip. What is done then may go on trust.
 static st run_turn_to(struct card *card, struct token *token, struct scratch scratch)
 {
-    if (card->current && card_same_application(card->current, token)) return ST_OK;
-    return place_be_sure(card, token, scratch);
+    return place_is_current(card, token) ? ST_OK : place_be_sure(card, token, scratch);
 }
 
 // Is there the login that the work needs? One that the card has lost, and that no kept PIN can

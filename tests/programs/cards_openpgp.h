@@ -302,7 +302,8 @@ TEST(cards_openpgp_with_an_old_certificate)
     static const struct openpgp_variant old = { "old", { .aut = SIM_RSA2048B }, {
         OPENPGP_SAME(3, SIM_RSA2048B, CARDS_SIGN) } };
     static const uint8_t select[] = { 0x00, 0xa4, 0x04, 0x00 }, pw3[] = "12345678",
-        verify[] = { 0x00, 0x20, 0x00, 0x83 }, aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
+        verify[] = { 0x00, 0x20, 0x00, 0x83 }, leave[] = { 0x00, 0x20, 0xff, 0x83 },
+        aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
     const struct sim_key_data *d = sim_key_data(SIM_RSA2048A);
     for (unsigned bare = 0; bare < 2 && !test_failing; bare++) {
         CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
@@ -316,6 +317,7 @@ TEST(cards_openpgp_with_an_old_certificate)
         memcpy(put + 7, d->certificate, d->certificate_len);
         CHECK_EQ(cards[0]->apdu(cards[0], put, 7 + d->certificate_len, rsp, sizeof rsp), 2);
         CHECK_EQ(rsp[0], 0x90);
+        CHECK_EQ(openpgp_other(cards[0], leave, NULL, 0, NULL, NULL), 0x9000);
         CHECK_RV(open_token(0, 0, true), CKR_OK);
         CHECK_EQ(count_of(0, CKO_CERTIFICATE), 3);
         if (bare) CHECK_RV(sign_with(0, &kind->keys[0], &m, text, sizeof text), CKR_OK);

@@ -108,7 +108,7 @@ mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
 
 mutant sure_of_another_application 'chips chips_reset_at_each_command' \
-    place_is_sure ' \&\& card_same_application(card->current, token)' ''
+    place_is_sure 'place_is_current(card, token)' 'card->current'
 mutant sure_after_a_yes_to_another_aid 'unit probe_does_not_know_where_a_yes_led' \
     probe_driver 'place_unsure(card);' ';' \
     probe_driver 'card->link.moves == moves ? was : NULL' 'was'
@@ -119,7 +119,7 @@ mutant password_made_as_it_once_was 'cards cards_openpgp_kdf_set_meanwhile' \
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
     place_seen 'place_end_others(card, token);' ''
 mutant turned_to_without_a_select 'chips chips_change_by_one_select' \
-    run_turn_to 'return place_be_sure(.*' 'card->current = token; return ST_OK;'
+    run_turn_to 'return .*' 'card->current = token; return ST_OK;'
 mutant a_kept_pin_is_lost_on_a_turn 'chips chips_with_a_kept_pin_sign_in_turn' \
     card_login_left 'if (card_pin(token)->kept_len) token->stale = true;' ';' card_login_left 'else  *card' 'card'
 mutant left_verified 'chips chips_that_keep_logins_are_logged_out_of_all' \

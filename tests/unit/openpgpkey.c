@@ -294,11 +294,13 @@ TEST(openpgpkey_finds_that_a_certificate_is_old)
 #define OPENPGP_SIGNS "00880000 20 91245de10a3c198a1bfa4a9ab2b96a006dcc45f4949c24e44d9f8a2be24346c0 00 > "
 #define OPENPGP_SIGNED "7170e181dc75ed5b5b1839b45cad11fdc52b1545d5692b96592455a5c1e7dd7b" \
                        "371f5995745b918fcde6e7cd826e18523f3e9439eab0e35064397d643ed34878"
-    static const char *const lines[] = { OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_SELECT "9000",
-        OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_PUBLIC_AUT "7f4943 8641" OPENPGP_POINT "9000",
-        OPENPGP_SIGNS OPENPGP_SIGNED "9000", OPENPGP_SIGNS OPENPGP_SIGNED "9000", NULL };
+    static const char *const lines[] = { OPENPGP_SIGNS OPENPGP_SIGNED "9000",
+        OPENPGP_GET_4F OPENPGP_AID_A "9000", OPENPGP_SIGNS OPENPGP_SIGNED "9000",
+        OPENPGP_PUBLIC_AUT "7f4943 8641" OPENPGP_POINT "9000", OPENPGP_SIGNS OPENPGP_SIGNED "9000",
+        OPENPGP_SIGNS OPENPGP_SIGNED "9000", NULL };
     static const char *const same[] = { OPENPGP_SIGNS "00" OPENPGP_HASH "00" OPENPGP_HASH "9000",
-        OPENPGP_SELECT "9000", OPENPGP_SIGNS "00" OPENPGP_HASH "00" OPENPGP_HASH "9000",
+        OPENPGP_GET_4F OPENPGP_AID_A "9000",
+        OPENPGP_SIGNS "00" OPENPGP_HASH "00" OPENPGP_HASH "9000",
         OPENPGP_PUBLIC_AUT "7f4943 8641" OPENPGP_POINT "9000", NULL };
     static const struct alg_use use = { .type = ALG_EC, .scheme = ALG_RAW };
     for (int old = 0; old < 2 && !test_failing; old++) {
@@ -366,7 +368,7 @@ TEST(openpgpkey_derives)
     static const char *const point[] = { OPENPGP_AGREE "04" OPENPGP_HASH OPENPGP_11 "9000", NULL };
     static const char *const mse[] = { "002241b8 03 830102 > 9000", OPENPGP_AGREE OPENPGP_HASH
         "9000", NULL };
-    static const char *const lost[] = { "002241b8 03 830102 > 6d00",
+    static const char *const lost[] = { "002241b8 03 830102 > 6d00", OPENPGP_GET_4F "6d00",
         OPENPGP_SELECT "9000", "002241b8 03 830102 > 9000", OPENPGP_AGREE OPENPGP_HASH "9000", NULL };
     static const char *const raw[] = { OPENPGP_AGREE_25519 OPENPGP_HASH "9000", NULL };
     static const char *const bad[] = { OPENPGP_AGREE OPENPGP_HASH "00 9000", NULL };

@@ -93,6 +93,25 @@ TEST(place_is_sure_by_a_select_or_by_a_landmark)
     place_end();
 }
 
+// A small landmark is looked for without a login, too: another program's may be there. Not where
+// another application was selected last.
+TEST(place_looks_for_a_small_landmark_first)
+{
+    static const char *const lines[] = { PLACE_MARK "01020304 9000", PLACE_MARK "6d00",
+                                         PLACE_SELECT "9000", PLACE_SELECT "9000", NULL };
+    place_begin(lines);
+    if (test_failing) return;
+    CHECK_ST(place_note(&place_mark, 0, BYTES(1, 2, 3, 4)), ST_OK);
+    place_mark.small = true;
+    for (int i = 0; i < 3; i++) {
+        card_it.sure = false;
+        if (i == 2) card_it.current = NULL;
+        CHECK_ST(place_sure(), ST_OK);
+        CHECK(card_it.sure && card_it.current == card_t);
+    }
+    place_end();
+}
+
 // A landmark of any size is told from another one.
 TEST(place_landmarks_are_digests)
 {
@@ -185,6 +204,7 @@ TEST(place_learns_before_a_login)
 static void test_place(void)
 {
     RUN(place_is_sure_by_a_select_or_by_a_landmark);
+    RUN(place_looks_for_a_small_landmark_first);
     RUN(place_landmarks_are_digests);
     RUN(place_asks_for_the_login_where_nothing_else_tells);
     RUN(place_goes_there_with_the_fewest_selects);
