@@ -9945,10 +9945,9 @@ struct openpgp_key {
     u32  touch;                         // SCARD11_TOUCH_...
     u32  access;                        // CARD_LOCAL ...
     // The rest is of >>openpgpkey.
-    bool listed;                        // its objects are in the card's table
-    bool certificate_read;              // it is, too; or there is none
+    bool certificate_read;              // it is in the card's table, or there is none
     const struct x509 *x509;            // of the certificate of this very key
-    struct object *private_object, *public_object;
+    struct object *objects[2];          // public and private, in the card's table; NULL: not yet
 };
 
 // What is known of one card.
@@ -9959,8 +9958,7 @@ struct openpgp {
     bool mse;                           // it has MANAGE SECURITY ENVIRONMENT
     bool swapped;                       // a key was set for the other one's job
     bool with_length;                   // SELECT DATA was taken so: OPENPGP_DATA_LENGTH
-    bool code;                          // the PUK is the resetting code, not PW3
-    bool kdf_there;                     // the card had a KDF-DO when it was asked last
+    bool no_kdf;                        // the card had no KDF-DO when it was asked last
     bool data_listed;
     u32  kdf_turn;                      // link.turns when it was; 0: it was not
     struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
@@ -10115,19 +10113,19 @@ static u8 openpgp_logout_by(const struct openpgp *openpgp)
     return openpgp->quirks & OPENPGP_SELECT_ENDS ? LOGOUT_SELECT : LOGOUT_RESET;
 }
 
-static u32 openpgp_password_of(const struct openpgp *openpgp, const struct credential *credential)
+// Which password it is: the PUK is PW3, or the resetting code, which VERIFY does not take.
+static u32 openpgp_password_of(const struct credential *credential)
 {
     if (credential->role != ROLE_PUK) return OPENPGP_OF_PW1;
-    return openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3;
+    return credential->presented ? OPENPGP_OF_PW3 : OPENPGP_OF_CODE;
 }
 
 // The tries that are left, as C4 says.
 static void openpgp_note_tries(struct token *token, bytes state)
 {
-    const struct openpgp *openpgp = token->state;
     for (u32 i = 0; i < token->credential_count; i++) {
         struct credential *credential = &token->credentials[i];
-        credential->tries = openpgp_tries(state, openpgp_password_of(openpgp, credential));
+        credential->tries = openpgp_tries(state, openpgp_password_of(credential));
         if (credential->tries > credential->tries_max) credential->tries_max = credential->tries;
     }
 }
@@ -10138,27 +10136,25 @@ static void openpgp_note_tries(struct token *token, bytes state)
 // QUIRK(CanoKey): an empty VERIFY ends a login.
 static void openpgp_set_credentials(struct token *token, bytes state)
 {
-    struct openpgp *openpgp = token->state;
+    bool code = !openpgp_tries(state, OPENPGP_OF_PW3) && openpgp_tries(state, OPENPGP_OF_CODE) > 0;
     struct credential pin = { .role = ROLE_USER, .reference = OPENPGP_PW1,
                               .set_by = OPENPGP_PW1_SIGN, .coding = CARD_PIN_UTF8,
                               .min = OPENPGP_PW1_LEAST,
                               .max = openpgp_longest(state, OPENPGP_OF_PW1),
-                              .logout_by = openpgp_logout_by(openpgp) };
+                              .logout_by = openpgp_logout_by(token->state) };
     struct credential sign = pin, puk = pin;
     sign.role = ROLE_SIGN;
     sign.reference = OPENPGP_PW1_SIGN;
     sign.same_as = 1;
     sign.apart = state.n && !state.p[0];
-    openpgp->code = !openpgp_tries(state, OPENPGP_OF_PW3) &&
-                    openpgp_tries(state, OPENPGP_OF_CODE) > 0;
     puk.role = ROLE_PUK;
     puk.reference = OPENPGP_PW3;
     puk.set_by = 0;
     puk.min = OPENPGP_PW3_LEAST;
-    puk.max = openpgp_longest(state, openpgp->code ? OPENPGP_OF_CODE : OPENPGP_OF_PW3);
-    puk.presented = !openpgp->code;
-    puk.fixed = openpgp->code;
-    puk.unblock_by = openpgp->code ? UNBLOCK_TOGETHER : UNBLOCK_APART;
+    puk.presented = !code;
+    puk.max = openpgp_longest(state, openpgp_password_of(&puk));
+    puk.fixed = code;
+    puk.unblock_by = code ? UNBLOCK_TOGETHER : UNBLOCK_APART;
     card_set_credential(token, &pin);
     card_set_credential(token, &sign);
     card_set_credential(token, &puk);
@@ -10239,8 +10235,7 @@ static st openpgp_use_kdf(struct token *token, bytes kdf)
     if (derived) TRY(openpgp_keep_kdf(openpgp, kdf));
     for (u32 i = 0; i < token->credential_count; i++) {
         struct credential *credential = &token->credentials[i];
-        u32 of = openpgp_password_of(openpgp, credential);
-        credential->kdf = derived ? &openpgp->kdf[of] : NULL;
+        credential->kdf = derived ? &openpgp->kdf[openpgp_password_of(credential)] : NULL;
     }
     return ST_OK;
 }
@@ -10264,10 +10259,8 @@ static st openpgp_learn(struct card *card, struct token *token, struct scratch s
     struct openpgp *openpgp = token->state;
     u32 turn = card->link.turns;
     bytes kdf;
-    bool asked = openpgp->kdf_turn > 0;
-    if (!(openpgp->abilities & OPENPGP_HAS_KDF) || (asked && openpgp->kdf_turn == turn))
-        return place_be_sure(card, token, scratch);
-    if (asked && !openpgp->kdf_there) TRY(place_be_sure(card, token, scratch));
+    if (!(openpgp->abilities & OPENPGP_HAS_KDF) || openpgp->kdf_turn == turn) return ST_OK;
+    if (openpgp->no_kdf) TRY(place_be_sure(card, token, scratch));
     struct buf out = scratch_buf(&scratch, APDU_LE_SHORT);
     TRY(link_ready(&card->link));
     st s = openpgp_read_kdf(card, token, &out, &kdf);
@@ -10279,7 +10272,7 @@ static st openpgp_learn(struct card *card, struct token *token, struct scratch s
     }
     TRY(s);
     TRY(openpgp_use_kdf(token, kdf));
-    openpgp->kdf_there = kdf.n;
+    openpgp->no_kdf = !kdf.n;
     openpgp->kdf_turn = turn;
     return ST_OK;
 }
@@ -10401,17 +10394,6 @@ static st openpgp_selected(struct card *card, struct token *token, struct scratc
     return ST_OK;
 }
 
-// Selects the application, unless it is. ST_NOT_MINE: the card has none.
-static st openpgp_find_application(struct card *card, struct token *token)
-{
-    if (card->sure) return ST_OK;
-    st s = place_try_aid(card, bytes_of(openpgp_aid, sizeof openpgp_aid));
-    if (s == ST_NOT_FOUND) return ST_NOT_MINE;
-    if (s) return s;
-    place_arrived(card, token);
-    return ST_OK;
-}
-
 // All that 6E says.
 static st openpgp_tell(struct token *token, bytes application, struct scratch scratch)
 {
@@ -10438,8 +10420,10 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
     bytes application;
     if (!token->state) TRY(openpgp_start(card, token));
     const struct openpgp *openpgp = token->state;
-    TRY(openpgp_find_application(card, token));
-    st s = openpgp_read_application(card, &scratch, &application);
+    st s = card->sure ? ST_OK : place_select(card, token);
+    if (s == ST_LOST) return ST_NOT_MINE;
+    TRY(s);
+    s = openpgp_read_application(card, &scratch, &application);
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_MINE;
     TRY(openpgp_tell(token, application, scratch));
@@ -10558,12 +10542,13 @@ static st openpgpkey_read_certificate(struct card *card, struct token *token, u3
 
 // ---- The public half of a key ----
 
-// One of a key's objects shows what is known of it now.
-static void openpgpkey_show(struct object *object, const struct openpgp_key *key)
+// A key's objects show what is known of it now.
+static void openpgpkey_show(const struct openpgp_key *key)
 {
-    if (!object) return;
-    object->unread = false;
-    object->x509 = key->x509;
+    for (size_t i = 0; i < COUNT(key->objects) && key->objects[i]; i++) {
+        key->objects[i]->unread = false;
+        key->objects[i]->x509 = key->x509;
+    }
 }
 
 // Keeps a public key, if it is of the kind that the card says its key is.
@@ -10576,8 +10561,7 @@ static st openpgpkey_keep(struct card *card, struct openpgp_key *key, const stru
     if (!same) return ST_NOT_FOUND;
     TRY(card_keep_key(card, &kept, scratch));
     key->key = kept;
-    openpgpkey_show(key->private_object, key);
-    openpgpkey_show(key->public_object, key);
+    openpgpkey_show(key);
     return ST_OK;
 }
 
@@ -10638,8 +10622,7 @@ static st openpgpkey_read_public(struct card *card, struct object *object, struc
     }
     if (!s) return openpgpkey_keep(card, key, &found, each);
     if (link_is_broken(s) || link_is_error(s)) return s;
-    openpgpkey_show(key->private_object, key);
-    openpgpkey_show(key->public_object, key);
+    openpgpkey_show(key);
     return ST_OK;
 }
 
@@ -10684,14 +10667,13 @@ static st openpgpkey_list_key(struct card *card, struct token *token, u32 i)
     struct openpgp *openpgp = token->state;
     struct openpgp_key *key = &openpgp->keys[i];
     struct credential *sign = card_credential(token, ROLE_SIGN);
-    if (key->listed || !key->there) return ST_OK;
+    if (key->objects[0] || !key->there) return ST_OK;
     TRY(card_reserve(card, 2));
     struct object *public = openpgpkey_add(card, token, CKO_PUBLIC_KEY, i);
     struct object *private = openpgpkey_add(card, token, CKO_PRIVATE_KEY, i);
     if (!public || !private) return ST_ARENA_FULL;
-    key->listed = true;
-    key->public_object = public;
-    key->private_object = private;
+    key->objects[0] = public;
+    key->objects[1] = private;
     private->private = true;
     private->card_pads = token->card_pads;
     private->touch = key->touch;

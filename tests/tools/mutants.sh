@@ -107,13 +107,15 @@ mutant sure_after_the_transaction 'module another_application_never_gets_the_pin
 mutant landmark_always_found 'unit place' \
     place_find_landmark 'if (memcmp(.*' ';'
 
+mutant a_select_where_a_look_costs_no_more 'unit place' \
+    place_be_sure 'cheap || ' ''
 mutant sure_of_another_application 'chips chips_reset_at_each_command' \
     place_is_sure 'place_is_current(card, token)' 'card->current'
 mutant sure_after_a_yes_to_another_aid 'unit probe_does_not_know_where_a_yes_led' \
     probe_driver 'place_unsure(card);' ';' \
     probe_driver 'card->link.moves == moves ? was : NULL' 'was'
 mutant password_made_as_it_once_was 'cards cards_openpgp_kdf_set_meanwhile' \
-    openpgp_learn 'asked \&\& openpgp->kdf_turn == turn' 'asked'
+    openpgp_learn 'openpgp->kdf_turn == turn' 'openpgp->kdf_turn'
 
 # the use of one application ends the logins to others on the chip: place_seen
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
