@@ -268,6 +268,12 @@ static void check_card(void)
     if (card_says("secrets")) fail("secrets went astray", card_says("secrets"));
 }
 
+// Has either not yet done what shows that they take turns? Who has the card for itself may keep it.
+static bool lacks(unsigned turns)
+{
+    return seen.signed_ < turns / 10 || seen.gpg_did < turns / 5;
+}
+
 int main(int argc, char **argv)
 {
     CK_C_GetFunctionList get = NULL;
@@ -282,7 +288,7 @@ int main(int argc, char **argv)
     if (!open_session()) return 2;
     for (CK_BYTE id = 1; id <= 3; id++) read_public(id);
     unsigned turns = (unsigned)atoi(argv[4]);
-    for (turn = 1; turn <= turns && !failures; turn++) {
+    for (turn = 1; !failures && (turn <= turns || (lacks(turns) && turn <= 4 * turns)); turn++) {
         unsigned gpg = (unsigned)rand() % 12;
         our_turn((unsigned)rand() % 10);
         check_card();

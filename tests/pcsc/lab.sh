@@ -4,15 +4,16 @@
 # The script that reads it has functions inside_<part>; in_lab runs one inside tests/pcsc/lab.c, by calling the
 # script again. try <what> <command...> counts; the results of a part go through a file.
 lab=$OUT/lab
+# Each program comes to its name whole: another script may be running it.
 build_lab() {
-    mkdir -p "$lab"
+    mkdir -p "$lab/$$"
     warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
     # shellcheck disable=SC2086
-    $CC $warn -O1 -g tests/pcsc/lab.c -o "$lab/lab" &&
+    $CC $warn -O1 -g tests/pcsc/lab.c -o "$lab/$$/lab" &&
         $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/pcsc/vpcd.c $(ls tests/sim/sim_*.c | grep -v 'sim_reader\|sim_pinpad') \
-            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/vpcd" &&
+            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/$$/vpcd" &&
         $CC $warn -O1 -g -I/usr/include/PCSC tests/pcsc/transaction_held.c scard11.c -lpcsclite -lmbedcrypto -lz \
-            -lpthread -o "$lab/held" || exit 1
+            -lpthread -o "$lab/$$/held" && mv -f "$lab/$$"/* "$lab" && rmdir "$lab/$$" || exit 1
 }
 
 . tests/tools/count.sh

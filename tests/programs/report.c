@@ -244,6 +244,15 @@ static void show_difference(const char *name)
               of_card.text + i, of_report.text + i);
 }
 
+// What hides a serial of a few digits may by chance be that serial. By another key it is not.
+static bool tells_secret_again(struct sim_card *real)
+{
+    char *text = report(real, false);
+    bool tells = tells_secret(text);
+    free(text);
+    return tells;
+}
+
 static void compare(const char *name, struct sim_card *real, bool as_is)
 {
     if (test_failing) return;
@@ -254,7 +263,7 @@ static void compare(const char *name, struct sim_card *real, bool as_is)
     struct sim_card *replayed = sim_report_new(text);
     see(&of_report, replayed, as_is);
     CHECK(of_card.n > 60);
-    CHECK_EQ(tells_secret(text), as_is);            // a plain one tells
+    CHECK_EQ(tells_secret(text) && (as_is || tells_secret_again(real)), as_is);   // a plain one tells
     CHECK_EQ(of_report.secret, as_is && of_card.secret);
     CHECK(secrets_n);
     if (strcmp(of_card.text, of_report.text)) show_difference(name);
