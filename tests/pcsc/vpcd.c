@@ -5,9 +5,12 @@
 //     vpcd --certificate rsa|ec        prints the certificate in 9A of a PIV card, or of an "ec" one
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
-// fineid, belpic, cac, openpgp, schsm, gids, chip (PIV and OpenPGP). "second" is another card of the kind. Options of piv: extended pieces t0
-// no-history no-chuid yubikey app-pin global-pin second ec gzip no-9e ("ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed
-// certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on the card to swap);
+// fineid, belpic, cac, openpgp, schsm, gids, chip (PIV and OpenPGP). "second" is another card of the
+// kind. Options of piv: extended pieces t0 no-history no-chuid yubikey 5.7 blank prepared app-pin
+// global-pin no-discovery second ec gzip no-9e ("5.7": a YubiKey of that version; "blank": as it is
+// made; "prepared": it makes RSA keys in no time; "ec": P-384 in 9A and P-256 in 9D, for ECDH;
+// "gzip": compressed certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on
+// the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
@@ -126,6 +129,9 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         else if (!strcmp(a, "no-history")) o.no_history = true;
         else if (!strcmp(a, "no-chuid")) o.no_chuid = true;
         else if (!strcmp(a, "yubikey")) o.yubikey = true;
+        else if (!strcmp(a, "5.7")) o.yubikey = true, o.version = 0x050700;
+        else if (!strcmp(a, "blank")) o.blank = true;
+        else if (!strcmp(a, "prepared")) o.prepared = true;
         else if (!strcmp(a, "global-pin")) o.discovery = SIM_GLOBAL_PIN;
         else if (!strcmp(a, "no-discovery")) o.discovery = SIM_NO_DISCOVERY;
         else if (!strcmp(a, "second")) o.second = true;

@@ -728,6 +728,8 @@ TEST(piv_public_certificates_are_promised_where_every_key_wants_the_pin)
     }
 }
 
+#include "cards_piv_admin.h"
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -748,5 +750,6 @@ int main(int argc, char **argv)
     RUN(piv_certificates_in_pieces_that_must_come_whole);
     RUN(piv_keys_without_certificate);
     RUN(piv_public_certificates_are_promised_where_every_key_wants_the_pin);
+    piv_admin_cases();
     return test_end();
 }

@@ -142,7 +142,8 @@ bool sim_is_secret(const struct sim_command *c)
     case 0x24:
     case 0x2c:
     case 0x82:
-    case 0xfe: return c->n > 0;
+    case 0xfe:
+    case 0xff: return c->n > 0;
     case 0x87: return c->p2 == 0x9b && c->n > 4;        // more than 7C 02 8x 00, which asks
     default:   return is_stored_secret(c);
     }

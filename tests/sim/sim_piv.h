@@ -24,10 +24,11 @@ struct sim_piv_key {
 
 // What Yubico's extensions lack; versions as Yubico's documents have them. By 5.2: no metadata (F7);
 // NEO and 4: no serial number (F8); F9 attests nothing where the card has no attestation key.
-enum { SIM_NO_METADATA = 1, SIM_NO_SERIAL = 2, SIM_NO_ATTESTATION = 4 };
+// F6, by 5.7.
+enum { SIM_NO_METADATA = 1, SIM_NO_SERIAL = 2, SIM_NO_ATTESTATION = 4, SIM_NO_MOVE = 8 };
 
 // {0} is a card with four RSA and EC keys, all certificates, a CHUID, a key history without keys,
-// short APDUs, whole answers where they fit, and nothing of Yubico's.
+// short APDUs, whole answers where they fit, the usual management key, and nothing of Yubico's.
 struct sim_piv_options {
     const struct sim_piv_key *keys; // NULL: 9a RSA-2048, 9c P-256, 9d RSA-2048, 9e P-256
     unsigned n_keys;
@@ -37,7 +38,9 @@ struct sim_piv_options {
     bool t0;
     bool no_history, no_chuid;
     bool long_chuid;                // the CHUID is signed: 3 KB
-    bool yubikey;                   // F7, F8, F9 and FD, and the version in FD
+    bool yubikey;                   // F6 to FF
+    uint32_t version;               // what FD says, 0x050700; 0: 5.4.3. By it: F6, Curve25519 and
+                                    // RSA of more than 2048 bits (5.7), AES for 9B (5.4.2)
     unsigned yubikey_lacks;         // SIM_NO_METADATA ...
     uint8_t retired;                // key history: keys with certificates on the card
     enum sim_discovery discovery;
@@ -55,6 +58,16 @@ struct sim_piv_options {
     bool simple_refused;            // no PIN of one digit or of a row of them: 6985 (5.7)
     uint8_t touch_key;              // the reference of a key that wants a touch for each use
     uint8_t consent_key;            // of one whose certificate is for nonRepudiation (SIM_P256B)
+    bool blank;                     // as it is made: no keys, certificates, CHUID, CCC or history
+    // The management key: 03 3DES, 08 0a 0c AES; 0: 3DES, on a YubiKey from 5.7 on AES-192. Its
+    // value; NULL: 0102030405060708 again and again.
+    uint8_t management;
+    const uint8_t *management_key;
+    bool no_single, no_mutual;      // ways to authenticate it: it has only the other (6A80)
+    uint8_t no_algorithm;           // none of this is made or imported, though others may be
+    bool prepared;                  // an RSA key that it makes is one of sim_keys.h: in no time
+    size_t room;                    // bytes for data objects that are written; 0: 50 KiB
+    bool empty_stays;               // of a deleted object GET DATA says 53 00; else 6A82
 };
 
 struct sim_card *sim_piv_new(const struct sim_piv_options *options);
@@ -67,6 +80,18 @@ int sim_piv_puk_tries(const struct sim_card *card);
 
 // The public key's certificate, DER, to check against.
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len);
+
+// Is the management key authenticated? How many answers to its challenges were wrong, or late?
+bool sim_piv_admin(const struct sim_card *card);
+unsigned sim_piv_wrong_answers(const struct sim_card *card);
+// Commands that changed an object, a key, the management key or the number of tries, or erased.
+unsigned sim_piv_writes(const struct sim_card *card);
+// Is a data object there? SHA-256 of what GET DATA answers.
+bool sim_piv_object(struct sim_card *card, uint32_t tag, uint8_t digest[32]);
+enum sim_origin { SIM_NOT_THERE, SIM_GENERATED, SIM_IMPORTED };
+enum sim_origin sim_piv_origin(struct sim_card *card, uint8_t ref);
+// The key of a reference; NULL: none, or one of 25519. It stays the card's.
+mbedtls_pk_context *sim_piv_pk(struct sim_card *card, uint8_t ref);
 
 // Nobody touches the card the next n times that it waits for that.
 void sim_piv_miss_touches(struct sim_card *card, unsigned n);

@@ -29,8 +29,8 @@ options_unused() {
         if (struct == "sim_p15" && $0 ~ /: options$/) struct = "sim_p15 "
         if (struct != "" && struct != "sim_p15" && line ~ /;/) fields(struct, line)
         if (FILENAME ~ /sim_(reader|piv|generic)\.h$/) {
-            if (line ~ /^enum/) enumerating = 1
-            if (line ~ /^enum/) first = line !~ / = /       # 0: what {0} is
+            if (line ~ /^enum.*[{]/) enumerating = 1
+            if (line ~ /^enum.*[{]/) first = line !~ / = /    # 0: what {0} is
             while (enumerating && match(line, /SIM_[A-Z0-9_]+/)) {
                 name = substr(line, RSTART, RLENGTH)
                 if (name !~ /^SIM_(FAULTS|WHY_|GENERIC_(RSA|EC))/ && !first) there[name] = FILENAME
