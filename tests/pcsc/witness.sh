@@ -74,6 +74,215 @@ inside_yubico() {
     with_module "$ykcs11" 01 04 03
 }
 
+# ---- PIV cards that others fill ----
+
+# fits <what> <key file...>: is the public key of the certificate in $dir/crt, PEM, that of a PEM file?
+fits() { what=$1; shift; try "$what" sh -c "openssl x509 -in $dir/crt -pubkey -noout > $dir/pem &&
+    openssl pkey -pubin -pubout -in $* 2>/dev/null | cmp - $dir/pem"; }
+authority() {       # whose certificates it gets
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Written' -out "$dir/csr"
+}
+certify() {         # certify <public key> <certificate>: PEM
+    openssl x509 -req -in "$dir/csr" -force_pubkey "$1" -CA "$dir/ca" -CAkey "$dir/cakey" -CAcreateserial \
+        -days 7300 -out "$2" 2>/dev/null
+}
+
+# piv_make <M|A> <reference:algorithm>: a key, its public one to $dir/made<reference>. (Of OpenSC 0.23 it is taken
+# from what the card answers: it cannot write it.)
+piv_make() {
+    made=$dir/made${2%:*} n=0
+    rm -f "$made"
+    piv-tool -A "$1:9B:03" -G "$2" -o "$made" > "$dir/said" 2>&1
+    if grep -q 'unable to gen' "$dir/said"; then
+        piv-tool -A "$1:9B:03" -s "00:47:00:${2%:*}:05:AC:03:80:01:${2#*:}:00" 2>/dev/null |
+            sed -n 's/^\(\([0-9A-F][0-9A-F] \)\{1,16\}\).*/\1/p' | tr -d ' \n' > "$dir/hex"
+        case $2 in
+            *:07) n=$(cut -c 19-530 "$dir/hex")
+                head=30820122300d06092a864886f70d01010105000382010f003082010a0282010100 n=${n}0203010001 ;;
+            *) head=3059301306072a8648ce3d020106082a8648ce3d030107034200 n=$(cut -c 11- "$dir/hex") ;;
+        esac
+        /usr/bin/printf "$(echo "$head$n" | sed 's/../\\x&/g')" | openssl pkey -pubin -inform DER -out "$made"
+    fi
+    try "makes a key: $2" openssl pkey -pubin -in "$made" -noout
+}
+inside_pivinit() {  # piv-tool, which knows nothing of Yubico's
+    card extended blank
+    module=$opensc
+    printf 'witnessed' > "$dir/text"
+    authority
+    export PIV_EXT_AUTH_KEY="$dir/key"
+    echo 01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:0A > "$dir/key"
+    try 'a wrong key' sh -c '! piv-tool -A M:9B:03'
+    try 'no key' sh -c "piv-tool -s 00:47:00:9A:05:AC:03:80:01:07:00 | grep -q 'SW1=0x69, SW2=0x82'"
+    echo 01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:08 > "$dir/key"
+    try 'it has nothing' sh -c "! timeout 100 pkcs11-tool --module $opensc -O | grep -q '^Certificate Object'"
+    # 53 { 30 FASC-N, 34 GUID, 35 20301231, 3E, FE }
+    { printf '\123\073\060\031\324\347\071\332\163\234\355\071\316\163\235\203\150\130\041\010\102'
+        printf '\020\204\041\310\102\020\303\353\064\020abcdefghijklmnop\065\01020301231\076\000\376\000'
+    } > "$dir/chuid"
+    # (What it wrote is read: OpenSC 0.23 says that it failed, whatever it wrote.)
+    piv-tool -A M:9B:03 -O 3000 -i "$dir/chuid" >/dev/null 2>&1
+    try 'writes a CHUID' sh -c "piv-tool -s 00:A4:04:00:05:A0:00:00:03:08 -s 00:CB:3F:FF:05:5C:03:5F:C1:02:00 |
+        grep -q '^53 3B 30 19'"
+    way=A       # single authentication, mutual where this one cannot (it fails by itself)
+    ! piv-tool -A A:9B:03 2>&1 | grep -q 'admin_mode failed -1400' || way=M
+    for key in M:9A:07 $way:9D:07 M:9E:11; do
+        ref=${key#*:} ref=${ref%:*}
+        piv_make "${key%%:*}" "${key#*:}"
+        certify "$dir/made$ref" "$dir/crt$ref"
+        piv-tool -A "${key%%:*}:9B:03" -C "$ref" -i "$dir/crt$ref" >/dev/null 2>&1
+    done
+    lists 3
+    for key in 01:9A 03:9D 04:9E; do
+        tool --read-object --type cert --id ${key%:*} -o "$dir/der" >/dev/null 2>&1
+        try "the certificate of ${key#*:}" sh -c "openssl x509 -in $dir/crt${key#*:} -outform DER | cmp - $dir/der"
+    done
+    signs 01 SHA256-RSA-PKCS sha256
+    decrypts 03
+    signs 04 ECDSA-SHA256 sha256
+    mv "$dir/made9A" "$dir/old"
+    piv_make M 9A:07
+    try 'which is another' sh -c "! cmp -s $dir/old $dir/made9A"
+    rm -f "$dir/sig"
+    tool --login --pin 123456 --sign --id 01 -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig" >/dev/null 2>&1
+    try 'with which it signs' openssl dgst -sha256 -verify "$dir/made9A" -signature "$dir/sig" "$dir/text"
+}
+
+yk() { what=$1; shift; try "$what" timeout 100 yubico-piv-tool -r '' "$@"; }
+yk_not() { what=$1; shift; try "$what" sh -c "! timeout 100 yubico-piv-tool -r '' $*"; }
+yk_has() {          # yk_has <certificates> <what status says, too>
+    yubico-piv-tool -r '' -a status > "$dir/status" && grep -q "$2" "$dir/status" &&
+        [ "$(grep -c '^Slot' "$dir/status")" = "$1" ]
+}
+yk_can() { yubico-piv-tool --full-help | grep -q -e "$1"; }      # is there such an option or action?
+yk_fill() {         # yk_fill <place> <algorithm> <option...>: a key is made, and has a certificate
+    place=$1 algorithm=$2; shift 2
+    yk "makes a key in $place: $algorithm" "$@" -a generate -s "$place" -A "$algorithm" -o "$dir/made$place"
+    certify "$dir/made$place" "$dir/crt$place"
+    yk 'writes its certificate' "$@" -a import-certificate -s "$place" -i "$dir/crt$place"
+}
+yk_import() {       # yk_import <place> <key>
+    yk "imports a key to $1" -a import-key -s "$1" -i "$2"
+    openssl pkey -in "$2" -pubout -out "$dir/made$1"
+    certify "$dir/made$1" "$dir/crt$1"
+    yk 'and its certificate' -a import-certificate -s "$1" -i "$dir/crt$1"
+}
+inside_ykinit() {   # yubico-piv-tool fills a YubiKey
+    card extended yubikey blank
+    module=$ykcs11
+    printf 'witnessed' > "$dir/text"
+    authority
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2>/dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    openssl ecparam -name secp384r1 -genkey -noout -out "$dir/ec384"
+    try 'nothing is there' yk_has 0 'CHUID:.*No data'
+    yk_not 'a wrong management key' --key=01020304050607080102030405060708010203040506070A -a set-chuid
+    yk 'set-chuid' -a set-chuid
+    yk 'set-ccc' -a set-ccc
+    yk_fill 9a RSA2048
+    yk_fill 9d ECCP384 --pin-policy=once --touch-policy=never
+    yk_fill 9e ECCP256
+    yk 'makes a key in 9c' -a generate -s 9c -A ECCP256 -o "$dir/made9c"
+    certify "$dir/made9c" "$dir/crt"
+    # (Not all can sign one: then no command for it comes to the card.)
+    yubico-piv-tool -r '' -v2 -a verify-pin -P 123456 -a selfsign-certificate -s 9c -S '/CN=Self/' \
+        -i "$dir/made9c" -o "$dir/self" > "$dir/said" 2>&1
+    if grep -q '> 00 *87 *11' "$dir/said"; then
+        cp "$dir/self" "$dir/crt"
+        try 'signs its certificate' openssl verify -CAfile "$dir/crt" "$dir/crt"
+    fi
+    fits 'which is of that key' "$dir/made9c"
+    yk 'writes it' -a import-certificate -s 9c -i "$dir/crt"
+    yk 'and it is the key' -a verify-pin -P 123456 -a test-signature -s 9c -i "$dir/crt"
+    yk_import 82 "$dir/rsa"
+    yk_import 83 "$dir/ec"
+    yk_import 84 "$dir/ec384"
+    try 'seven are there' yk_has 7 'CHUID:.*3019'
+    lists 7
+    signs 01 SHA256-RSA-PKCS sha256
+    signs 03 ECDSA-SHA384 sha384
+    signs 04 ECDSA-SHA256 sha256
+    signs 05 SHA256-RSA-PKCS sha256
+    signs 06 ECDSA-SHA256 sha256
+    signs 07 ECDSA-SHA384 sha384
+    decrypts 05
+    yk 'attests a key that was made' -a attest -s 9a -o "$dir/crt"
+    fits 'by its own public key' "$dir/made9a"
+    yk_not 'attests no key that was imported' -a attest -s 82
+    yk 'delete-certificate' -a delete-certificate -s 82
+    yk_not 'it is gone' -a read-certificate -s 82
+    yk 'write-object' -a write-object --id 0x5fff10 -f binary -i "$dir/text"
+    yk 'read-object' -a read-object --id 0x5fff10 -f binary -o "$dir/read"
+    try 'what was written' cmp "$dir/text" "$dir/read"
+    yk_secrets
+}
+yk_secrets() {
+    new=0123456789ABCDEF1122334455667788FEDCBA9876543210
+    yk 'set-mgm-key' -a set-mgm-key -n $new
+    yk_not 'the old one is none' -a set-chuid
+    yk 'the new one is' --key=$new -a set-chuid
+    yk 'change-puk' -a change-puk -P 12345678 -N 87654321
+    yk 'unblock-pin' -a unblock-pin -P 87654321 -N 654321
+    yk 'verify-pin' -a verify-pin -P 654321
+    yk 'pin-retries' --key=$new -a verify-pin -P 654321 -a pin-retries --pin-retries=2 --puk-retries=1
+    yk 'which sets the PIN, too' -a verify-pin -P 123456
+    yk_not 'reset, before all is blocked' -a reset
+    yk_not 'a wrong PIN' -a verify-pin -P 111111
+    yk_not 'another' -a verify-pin -P 111111
+    yk_not 'which is blocked' -a verify-pin -P 123456
+    yk_not 'reset, before the PUK is blocked' -a reset
+    yk_not 'a wrong PUK' -a unblock-pin -P 11111111 -N 123456
+    yk 'reset' -a reset
+    try 'nothing is there' yk_has 0 'CHUID:.*No data'
+    yk 'the first management key is it again' -a set-chuid
+    yk 'and the first PIN' -a verify-pin -P 123456
+}
+inside_ykcs11() {   # the SO of ykcs11 is the management key
+    card extended yubikey blank
+    module=$ykcs11
+    printf 'witnessed' > "$dir/text"
+    for key in 01:rsa:2048 04:EC:secp256r1; do
+        try "makes a key: $key" tool --login --login-type so \
+            --so-pin 010203040506070801020304050607080102030405060708 --keypairgen --id ${key%%:*} \
+            --key-type ${key#*:}
+    done
+    try 'not with another SO PIN' sh -c "! timeout 100 pkcs11-tool --module $module --login --login-type so \
+        --so-pin 01020304050607080102030405060708010203040506070A --keypairgen --id 03 --key-type rsa:2048"
+    for key in 01:SHA256-RSA-PKCS 04:ECDSA-SHA256; do
+        try 'its public key' tool --read-object --type pubkey --id ${key%%:*} -o "$dir/pub"
+        try 'signs' tool --login --pin 123456 --sign --id ${key%%:*} -m ${key#*:} --signature-format openssl \
+            -i "$dir/text" -o "$dir/sig"
+        try 'which openssl verifies' openssl dgst -sha256 -verify "$dir/pub" -keyform DER -signature "$dir/sig" \
+            "$dir/text"
+    done
+}
+inside_ykmove() {   # what this yubico-piv-tool can do with a YubiKey 5.7
+    card extended 5.7 blank
+    module=$ykcs11
+    printf 'witnessed' > "$dir/text"
+    authority
+    try 'its version' sh -c "yubico-piv-tool -r '' -a version | grep -q '5\.7\.0'"
+    yk_can new-key-algo || return 0     # it has no AES, with which a 5.7 begins
+    yk_fill 9a ECCP256
+    ! yk_can RSA3072 || yk_fill 9d RSA3072
+    if yk_can ED25519; then
+        yk 'makes a key: Ed25519' -a generate -s 9e -A ED25519 -o "$dir/made9e"
+        try 'which it is' sh -c "openssl pkey -pubin -in $dir/made9e -text -noout | grep -qi ed25519"
+    fi
+    yk 'set-mgm-key' -a set-mgm-key -n 0102030405060708010203040506070801020304050607080102030405060709 \
+        --new-key-algo=AES256
+    yk 'the new one is it' --key=0102030405060708010203040506070801020304050607080102030405060709 -a set-chuid
+    yk_can move-key || return 0
+    key=--key=0102030405060708010203040506070801020304050607080102030405060709
+    yk 'move-key' $key -a move-key -s 9a --to-slot=82
+    yk 'the key is there' -a verify-pin -P 123456 -a test-signature -s 82 -i "$dir/crt9a"
+    yk_not 'and no more where it was' -a verify-pin -P 123456 -a test-signature -s 9a -i "$dir/crt9a"
+    yk 'delete-key' $key -a delete-key -s 82
+    yk_not 'it is gone' -a verify-pin -P 123456 -a test-signature -s 82 -i "$dir/crt9a"
+}
+
 # ---- PKCS#15 ----
 
 counts() {          # counts <pins> <private keys> <public keys> <certificates>: pkcs15-tool --dump shows as many
@@ -692,14 +901,7 @@ files_like relative relative by-curve no-dir
 files_like records records negative padded
 
 run_inside "$@"
-[ -n "${PARTS:-}" ] || {
-in_lab extended 'Virtual PCD'
-in_lab pieces 'Virtual PCD'
-in_lab t0 'Virtual PCD'
-in_lab gzip 'Virtual PCD'
-in_lab yubico 'Yubico Virtual PCD'
-}
-for part in ${PARTS:-cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
-    in_lab $part 'Virtual PCD'
+for part in ${PARTS:-extended pieces t0 gzip pivinit yubico ykinit ykcs11 ykmove cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+    case $part in yubico | yk*) in_lab $part 'Yubico Virtual PCD' ;; *) in_lab $part 'Virtual PCD' ;; esac
 done
 sum_up
