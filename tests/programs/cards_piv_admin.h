@@ -351,12 +351,15 @@ TEST(piv_admin_a_blank_card_has_nothing)
 
 // ---- Yubico's ----
 
+static uint8_t admin_spoiled;               // the part of a key whose last bit is another; 0: none
+
 // Puts a part of a key: tag, length of two bytes, value on the left filled with 00.
 static size_t admin_part(uint8_t *to, uint8_t tag, const mbedtls_mpi *x, size_t n)
 {
     const uint8_t head[] = { tag, 0x82, (uint8_t)(n >> 8), (uint8_t)n };
     memcpy(to, head, 4);
     if (mbedtls_mpi_write_binary(x, to + 4, n)) abort();
+    to[3 + n] ^= tag == admin_spoiled;
     return n + 4;
 }
 
@@ -424,6 +427,8 @@ TEST(piv_admin_yubikey_imports_keys)
     CHECK_EQ(admin_import(0x84, 0x16, SIM_RSA4096, "", 0), 0x9000);
     CHECK_EQ(admin_import(0x85, 0x07, SIM_RSA2048A, "", 1), 0x6a80);    // parts of a wrong length
     CHECK_EQ(admin_import(0x85, 0x07, SIM_RSA1024, "", 0), 0x6a80);
+    for (admin_spoiled = 5; admin_spoiled; admin_spoiled--)
+        CHECK_EQ(admin_import(0x85, 0x07, SIM_RSA2048A, "", 0), 0x6a80);
     CHECK_EQ(admin_import(0x85, 0x11, SIM_P384A, "", 0), 0x6a80);
     CHECK_EQ(admin_import(0x85, 0x11, SIM_P256A, "\xaa\1\x09", 0), 0x6a80);
     CHECK_EQ(sim_piv_origin(admin_card, 0x85), SIM_NOT_THERE);
@@ -495,7 +500,9 @@ TEST(piv_admin_yubikey_s_secrets_are_set_and_reset)
     CHECK(admin_metadata(0x9b, 0x01, "03") && admin_metadata(0x9b, 0x05, "01"));
     memcpy(key + 3, admin_other, 32);
     CHECK_EQ(admin_say(0xff, 0xff, 0xff, key, 35), 0x6982);
-    CHECK_EQ(admin_say(0xfa, 5, 7, NULL, 0), 0x6982);
+    CHECK_EQ(admin_say(0x20, 0, 0x80, "123456\xff\xff", 8), 0x9000);
+    CHECK_EQ(admin_say(0xfa, 5, 7, NULL, 0), 0x6982);           // nor with the PIN alone
+    CHECK_EQ(admin_say(ADMIN_SELECT), 0x9000);
     CHECK_EQ(admin_single(0x03, admin_usual), 0x9000);
     CHECK_EQ(admin_say(0xff, 0xff, 0xff, key, 34), 0x6a80);
     CHECK_EQ(admin_say(0xff, 0xff, 0xfe, key, 35), 0x9000);
@@ -507,6 +514,7 @@ TEST(piv_admin_yubikey_s_secrets_are_set_and_reset)
     CHECK_EQ(sim_piv_wrong_answers(admin_card), 0);
     CHECK_EQ(admin_mutual(0x0c, admin_other), 0x9000);
     CHECK_EQ(admin_say(0xfa, 5, 7, NULL, 0), 0x6982);           // not without the PIN
+    CHECK_EQ(admin_put(0x5fc103, "fingers", 7), 0x9000);
     CHECK_EQ(admin_say(0x20, 0, 0x80, "123456\xff\xff", 8), 0x9000);
     CHECK_EQ(admin_say(0x24, 0, 0x80, "123456\xff\xff" "654321\xff\xff", 16), 0x9000);
     CHECK(admin_metadata(0x80, 0x05, "00"));
@@ -518,12 +526,16 @@ TEST(piv_admin_yubikey_s_secrets_are_set_and_reset)
     CHECK_EQ(admin_say(0x20, 0, 0x80, "999999\xff\xff", 8), 0x6983);
     CHECK_EQ(admin_say(0xfb, 0, 0, NULL, 0), 0x6985);
     CHECK_EQ(admin_say(0x2c, 0, 0x80, "99999999" "123456\xff\xff", 16), 0x6983);
-    judge_wrong(3);
+    judge_wrong(6);
     CHECK_EQ(admin_say(0xfb, 0, 0, NULL, 0), 0x9000);
     CHECK_EQ(sim_piv_tries(admin_card), 3);
     CHECK_EQ(sim_piv_origin(admin_card, 0x9a), SIM_NOT_THERE);
     CHECK(!sim_piv_object(admin_card, 0x5fc105, digest));
+    CHECK(!sim_piv_object(admin_card, 0x5fc103, digest));
     CHECK_EQ(admin_single(0x03, admin_usual), 0x9000);
+    for (unsigned i = 0; i < 3; i++) admin_say(0x2c, 0, 0x80, "99999999" "123456\xff\xff", 16);
+    CHECK_EQ(sim_piv_puk_tries(admin_card), 0);
+    CHECK_EQ(admin_say(0xfb, 0, 0, NULL, 0), 0x6985);           // the PUK alone
     admin_end();
 }
 

@@ -1048,7 +1048,6 @@ static unsigned run(void *card, const struct sim_command *c, struct sim_answer *
 static void leave(struct piv *v)
 {
     v->selected = v->verified = v->fresh = v->admin = false;
-    v->given = NO_CHALLENGE;
     sim_line_reset(&v->line);
 }
 
