@@ -13050,7 +13050,7 @@ static st gids_read_certificate(struct card *card, struct token *token,
                                 const struct x509 **out)
 {
     struct gids_file where;
-    bytes value, der;
+    bytes value, der = BYTES_NONE;
     TRY(gids_read_master(card, token, scratch));
     TRY(gids_find_certificate(token->state, container, &where));
     st s = gids_get(card, token, where, APDU_LE_ALL, &scratch, &value);
