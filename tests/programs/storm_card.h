@@ -210,37 +210,11 @@ static inline size_t storm_sign_cac(struct storm_card *c, const uint8_t *cmd, si
     return storm_sw(said, got) == 0x9000 ? len : storm_say(rsp, 0x6985);
 }
 
-// An OpenPGP card's AID has its serial number, and stands in several answers; a certificate is a
-// whole answer.
-static inline size_t storm_stamp_openpgp(const struct storm_card *c, const uint8_t *cmd,
-                                         uint8_t *rsp, size_t len)
-{
-    static const uint8_t aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
-    bool certificate = cmd[1] == 0xca && cmd[2] == 0x7f && cmd[3] == 0x21 && len > 300;
-    for (size_t i = 0; i + 16 < len; i++)
-        if (!memcmp(rsp + i, aid, sizeof aid)) memcpy(rsp + i + 10, c->stamp_bytes + 4, 4);
-    if (certificate) memcpy(rsp + len - 10, c->stamp_bytes, 8);
-    return len;
-}
-
 static inline size_t storm_openpgp(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
                                    size_t room)
 {
     if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, 6, rsp, room);
-    return storm_stamp_openpgp(c, cmd, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
-}
-
-// A GIDS card's certificate is a whole answer, and so is its identifier (DF20).
-static inline size_t storm_stamp_gids(const struct storm_card *c, uint8_t *rsp, size_t len)
-{
-    for (size_t i = 0; i + 20 < len; i++) {
-        size_t n = (size_t)rsp[i + 2] << 8 | rsp[i + 3];
-        if (!memcmp(rsp + i, "\xdf\x20\x10", 3)) memcpy(rsp + i + 11, c->stamp_bytes, 8);
-        if (memcmp(rsp + i, "\x30\x82", 2) || n < 300 || i + 4 + n + 2 > len) continue;
-        memcpy(rsp + i + 4 + n - 8, c->stamp_bytes, 8);
-        return len;
-    }
-    return len;
+    return c->base->apdu(c->base, cmd, n, rsp, room);
 }
 
 static inline size_t storm_cac(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
@@ -307,8 +281,7 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     if (c->set / 2 == STORM_OPENPGP) return storm_openpgp(c, cmd, n, rsp, room);
     if (c->set / 2 == STORM_CAC) return storm_cac(c, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
-    if (c->set / 2 == STORM_GIDS)
-        return storm_stamp_gids(c, rsp, c->base->apdu(c->base, cmd, n, rsp, room));
+    if (c->set / 2 == STORM_GIDS) return c->base->apdu(c->base, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x68 && c->fs->selected && c->fs->pins[0].verified)
         return storm_sign_rsa(c, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x2a && cmd[2] == 0x9e)
@@ -418,7 +391,8 @@ static inline struct storm_card *storm_card_new(int set)
     case STORM_MYEID:
         c->base = sim_myeid_new(&(struct sim_myeid_options){ .second = other, .two = true }); break;
     case STORM_OPENPGP:
-        c->base = sim_openpgp_new(&(struct sim_openpgp_options){ .second = other }); break;
+        c->base = sim_openpgp_new(&(struct sim_openpgp_options){ .second = other,
+                                                                 .stamp = c->stamp_bytes }); break;
     case STORM_CAC:
         c->base = sim_cac_new(&(struct sim_cac_options){ .second = other, .whole = true,
                                                          .stamp = c->stamp_bytes }); break;
@@ -426,7 +400,8 @@ static inline struct storm_card *storm_card_new(int set)
         c->base = sim_schsm_new(&(struct sim_schsm_options){ .second = other, .two = true }); break;
     case STORM_GIDS:
         c->base = sim_gids_new(&(struct sim_gids_options){ .second = other, .plain = true,
-                                                           .extended = true }); break;
+                                                           .extended = true,
+                                                           .stamp = c->stamp_bytes }); break;
     default: c->base = storm_piv(c->stamp_bytes, other);
     }
     if (storm_has_files(set)) c->fs = (struct sim_fs *)c->base;

@@ -461,8 +461,20 @@ static unsigned pin_command(struct sim_fs *f, const struct sim_command *c, struc
     return sw;
 }
 
+// The stamp ends what tells one card from another: it may be another one now.
+static void stamp(struct own *own)
+{
+    for (unsigned i = 0; i < own->n_objects && own->o.stamp; i++) {
+        const struct object *object = &own->objects[i];
+        bool certificate = object->ef == EF_FILES && object->n > 300 && object->data[0] == 0x30;
+        if (certificate || object->ef == EF_CARDID)
+            memcpy(object->data + object->n - 8, own->o.stamp, 8);
+    }
+}
+
 static unsigned command(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
+    stamp(f->own);
     switch (c->ins) {
     case 0xa4: return select_file(f, c);
     case 0xcb: return get_data(f, c, a);

@@ -25,6 +25,8 @@ struct sim_gids_options {
     bool puk;                       // a PUK, 81: 12345678; else the administrator unblocks
     bool no_cache_file;             // no cardcf
     bool empty;                     // as installed
+    const uint8_t *stamp;           // 8 bytes that end each certificate that is not deflated, and
+                                    // the card's identifier; NULL: none
 };
 
 struct sim_card *sim_gids_new(const struct sim_gids_options *options);

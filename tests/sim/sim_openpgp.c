@@ -476,7 +476,9 @@ static unsigned get_certificate(struct openpgp *v, struct sim_answer *a)
     if (v->o.select_data_once) v->occurrence = 0;
     v->read = true;
     if (!value->n && v->o.missing) return 0x6a88;
-    return sim_put(a, value->p, value->n), 0x9000;
+    sim_put(a, value->p, value->n);
+    if (v->o.stamp && value->n > 8) memcpy(a->out + a->n - 8, v->o.stamp, 8);
+    return 0x9000;
 }
 
 // What stands in 73 alone.
@@ -985,6 +987,7 @@ static unsigned activate(struct openpgp *v, const struct sim_command *c)
 static unsigned run(void *card, const struct sim_command *c, struct sim_answer *a)
 {
     struct openpgp *v = card;
+    if (v->o.stamp) memcpy(v->aid + 10, v->o.stamp + 4, 4);     // it may be another one now
     if (c->ins == 0xa4) return select_application(v, c, a);
     if (!v->selected && sim_is_secret(c)) sim_saw_stray(&v->card);
     if (!v->selected) return 0x6d00;

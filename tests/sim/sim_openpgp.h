@@ -58,6 +58,8 @@ struct sim_openpgp_options {
     bool sha2_only;                 // SIG with RSA: a DigestInfo of SHA-2; else 6985 (SmartPGP)
     bool hash_fits;                 // EC: no hash longer than the order; 6700 (CanoKey)
     bool hash_known;                // EC: as long as a hash that there is; 6985 (SmartPGP)
+    const uint8_t *stamp;           // 8 bytes that end each certificate, and the serial number's
+                                    // last 4; NULL: none
 };
 
 struct sim_card *sim_openpgp_new(const struct sim_openpgp_options *options);
