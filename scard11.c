@@ -54,8 +54,8 @@
  *                             SCARD11_... in scard11.h. Tests: unit/ (unit.c, probe.c); a card in
  *                             sim/; rows of programs/kinds.h and pins.c, pcsc/vpcd.c; README
  *   a function refused as yet its C_* in >>p11 or >>refused; a member of struct driver in >>card,
- *                             NULL where cards cannot; mech_flags, p11_token_flags; part 4 of
- *                             scard11.h
+ *                             or struct writer (>>pivadmin), NULL where cards cannot; mech_flags,
+ *                             p11_token_flags; part 4 of scard11.h
  *   secure messaging          struct link_secure in >>link
  *   reading files otherwise   struct p15_io in >>p15
  *   a reader behaves oddly    >>reader: READER_... of the platform; with long commands: >>extended
@@ -88,7 +88,7 @@
  *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
- *                 >>piv >>pivkey >>openpgp >>openpgpkey  PIV, OpenPGP: what it says; its keys
+ *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
  *                 >>isoapplet >>schsm >>myeid >>gids >>cac  drivers of those cards, and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
@@ -96,7 +96,7 @@
  *   6 PKCS#11     >>slot >>run >>life    readers and events; work on a card; the life of a card
  *                 >>mech >>attr          mechanisms; attributes and templates
  *                 >>session >>login >>make    sessions, searches; logins, PINs; session objects
- *                 >>op >>stream >>keys   running operations; ciphers in parts; keys made
+ *                 >>op >>stream >>keys >>store   running operations; ciphers; keys made; the card's
  *                 >>option >>gate        options at run time; the frame of each call
  *                 >>p11 >>message >>refused >>list  the entry points; the lists of them; scard11_*
  * END OF MAP
@@ -420,6 +420,7 @@ typedef u32 st;
     X(TOKEN_RO,       CKR_TOKEN_WRITE_PROTECTED,       "the card is not written")                \
     X(HOST_MEMORY,    CKR_HOST_MEMORY,                 "out of memory")                          \
     X(ARENA_FULL,     CKR_DEVICE_MEMORY,               "the card's memory limit is reached")     \
+    X(CARD_FULL,      CKR_DEVICE_MEMORY,               "there is no room for it on the card")    \
     X(CARD_REMOVED,   CKR_DEVICE_REMOVED,              "the card left during the call")          \
     X(READER,         CKR_DEVICE_ERROR,                "the reader failed")                      \
     X(CARD_RESET,     CKR_DEVICE_ERROR,                "the card was reset by someone else")     \
@@ -461,6 +462,7 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_NO_FUNCTION     0x6a81       // function not supported
 #define SW_FILE_NOT_FOUND  0x6a82       // file or application not found
 #define SW_RECORD_NOT_FOUND 0x6a83
+#define SW_NO_ROOM         0x6a84       // not enough memory space
 #define SW_INCORRECT_P1P2  0x6a86
 #define SW_DATA_NOT_FOUND  0x6a88       // referenced data or reference data not found
 #define SW_WRONG_P1P2      0x6b00
@@ -1011,8 +1013,8 @@ static void os_release(struct os_lock *lock)
  * MARK: - >>arena
  * Memory that is freed all at once.
  *
- * Owns    struct arena, chains of pieces for what comes and goes while a card stays, and struct
- *         scratch, which a call works in. The only malloc and free of the library.
+ * Owns    struct arena; chains of pieces and lots, for what comes and goes while a card stays; and
+ *         struct scratch, which a call works in. The only malloc and free of the library.
  * Names   arena_ scratch_
  * Tests   tests/unit/arena.c
  * ==============================================================================================*/
@@ -1020,6 +1022,8 @@ static void os_release(struct os_lock *lock)
 #define ARENA_BLOCK 16384
 #define ARENA_ALIGN 16
 #define ARENA_PIECE 512
+#define ARENA_LOT_LEAST 64              // bytes of the smallest lot, with its head
+#define ARENA_LOT_SIZES 11              // each twice the one before, to 64 KiB
 
 struct arena_block {
     struct arena_block *next;
@@ -1032,12 +1036,19 @@ struct piece {
     u8 data[ARENA_PIECE - sizeof(void *)];
 };
 
+// The head of a lot: bytes that belong to one owner, or are on their arena's list for that size.
+struct lot {
+    struct lot *next;
+    u32 size;                       // which: ARENA_LOT_LEAST << size bytes
+};
+
 struct arena {
     struct arena_block *blocks;     // newest first
     u8    *at, *end;                // room left in the newest block
     size_t left;                    // bytes it may still take
     size_t kept;                    // pieces are refused when less than this is left
     struct piece *pieces;           // given back, wiped
+    struct lot *lots[ARENA_LOT_SIZES];  // likewise
 };
 
 static void *arena_block_new(size_t size)
@@ -1209,6 +1220,44 @@ static void arena_chain_drop(struct arena *arena, struct chain *chain)
         arena_piece_drop(arena, piece);
     }
     *chain = (struct chain){ NULL, NULL, 0 };
+}
+
+// ---- Lots: what an object holds that a program made, and that can be destroyed ----
+
+// n bytes in one, zeroed, or NULL. They are on the owner's list, and are given back with all that
+// is on it: to the list of their size, so that a thousand rounds take no more than a few.
+static void *arena_lot(struct arena *arena, struct lot **owner, size_t n)
+{
+    u32 size = 0;
+    while (size < ARENA_LOT_SIZES && n + ARENA_ALIGN > (size_t)ARENA_LOT_LEAST << size) size++;
+    if (n > SIZE_MAX / 2 || size == ARENA_LOT_SIZES) return NULL;
+    struct lot *lot = arena->lots[size];
+    if (lot) arena->lots[size] = lot->next;
+    else     lot = arena_alloc(arena, (size_t)ARENA_LOT_LEAST << size, 1);
+    if (!lot) return NULL;
+    *lot = (struct lot){ *owner, size };
+    *owner = lot;
+    return (u8 *)lot + ARENA_ALIGN;
+}
+
+// A copy in a lot; p is NULL when there is no room (and n is not 0).
+static bytes arena_lot_copy(struct arena *arena, struct lot **owner, bytes s)
+{
+    u8 *p = s.n ? arena_lot(arena, owner, s.n) : NULL;
+    if (p) memcpy(p, s.p, s.n);
+    return (bytes){ p, s.n };
+}
+
+static void arena_lots_drop(struct arena *arena, struct lot **owner)
+{
+    while (*owner) {
+        struct lot *lot = *owner;
+        u32 size = lot->size;
+        *owner = lot->next;
+        mem_wipe(lot, (size_t)ARENA_LOT_LEAST << size);
+        lot->next = arena->lots[size];
+        arena->lots[size] = lot;
+    }
 }
 
 // ---- Scratch: what a call works in ----
@@ -2721,7 +2770,7 @@ static st cipher_encrypt(const struct alg_key *key, const struct alg_use *use, b
     return block.full ? ST_HOST_MEMORY : cipher_rsa_public(key, buf_bytes(&block), out);
 }
 
-// ---- AES. A key is imported, used and destroyed in one call: none outlives it ----
+// ---- AES and 3DES. A key is imported, used and destroyed in one call: none outlives it ----
 
 #define CIPHER_USAGE(encrypt) ((encrypt) ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT)
 
@@ -2738,8 +2787,8 @@ static st cipher_aes_import(bytes key, psa_algorithm_t alg, psa_key_usage_t usag
 
 // Writes to out as many bytes as in has: whole blocks, or with CTR any number. The crypto lock is
 // held.
-static psa_status_t cipher_aes_run(psa_key_id_t id, psa_algorithm_t alg, bool encrypt, bytes iv,
-                                   bytes in, u8 *out)
+static psa_status_t cipher_run(psa_key_id_t id, psa_algorithm_t alg, bool encrypt, bytes iv,
+                               bytes in, u8 *out)
 {
     psa_cipher_operation_t op = PSA_CIPHER_OPERATION_INIT;
     size_t n = 0, end = 0;
@@ -2767,12 +2816,39 @@ static st cipher_aes(enum alg_scheme mode, bytes key, bytes iv, bool encrypt, by
     SCARD11_CRYPTO_LOCK;
     st s = cipher_aes_import(key, alg, CIPHER_USAGE(encrypt), &id);
     if (!s) {
-        s = hash_status(cipher_aes_run(id, alg, encrypt, iv, in, out->p + out->n));
+        s = hash_status(cipher_run(id, alg, encrypt, iv, in, out->p + out->n));
         psa_destroy_key(id);
     }
     SCARD11_CRYPTO_UNLOCK;
     if (!s) out->n += in.n;
     return s;
+}
+
+// Appends blocks by 3DES or AES as they are (ECB): what cards have a key proven by.
+// ST_NOT_SUPPORTED: this mbedTLS has no 3DES.
+static st cipher_blocks(bool des3, bytes key, bool encrypt, bytes in, struct buf *out)
+{
+    if (!des3) return cipher_aes(ALG_ECB, key, BYTES_NONE, encrypt, in, out);
+#ifdef PSA_KEY_TYPE_DES
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t id = 0;
+    if (out->full || out->cap - out->n < in.n) return ST_HOST_MEMORY;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_DES);
+    psa_set_key_usage_flags(&attributes, CIPHER_USAGE(encrypt));
+    psa_set_key_algorithm(&attributes, PSA_ALG_ECB_NO_PADDING);
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = psa_import_key(&attributes, key.p, key.n, &id);
+    if (status == PSA_SUCCESS) {
+        status = cipher_run(id, PSA_ALG_ECB_NO_PADDING, encrypt, BYTES_NONE, in, out->p + out->n);
+        psa_destroy_key(id);
+    }
+    SCARD11_CRYPTO_UNLOCK;
+    if (status == PSA_SUCCESS) out->n += in.n;
+    return status == PSA_ERROR_NOT_SUPPORTED ? ST_NOT_SUPPORTED : hash_status(status);
+#else
+    (void)encrypt; (void)key; (void)in; (void)out;
+    return ST_NOT_SUPPORTED;
+#endif
 }
 
 // Encrypts or decrypts by AES-GCM; the tag, of tag bytes, is behind the cryptogram. ST_CIPHER_DATA:
@@ -4354,8 +4430,9 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
  * MARK: - >>card
  * The card model: what a card holds, and which functions a driver for such cards has.
  *
- * Owns    struct card, struct token, struct credential, struct object, struct query, struct driver;
- *         the table of objects; secrets that are kept; what the end of a login means for a token
+ * Owns    struct card, struct token, struct credential, struct object, struct query, struct driver,
+ *         struct writer; the table of objects; secrets that are kept; what the end of a login means
+ *         for a token
  * Uses    >>x509 >>alg >>link
  * Names   card_
  * Tests   tests/unit/card.c
@@ -4391,6 +4468,7 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
 #define CARD_MSE_MAX       40           // bytes of a security environment that is remembered
 #define CARD_DIGEST        32           // SHA-256
 #define CARD_SPKI_MAX      1024         // bytes of a public key in DER: RSA-4096 has 550
+#define CARD_OWN_SPKI      600          // room for it where each object has its own
 
 struct card;
 struct token;
@@ -4429,7 +4507,7 @@ enum card_pin_coding {
 enum card_role {
     ROLE_USER,              // the token for its user
     ROLE_PUK,               // the user's PIN when that is blocked
-    ROLE_ADMIN,             // the card for who writes it
+    ROLE_ADMIN,             // the card for who writes it: the SO, where it is not the PUK's
     ROLE_SIGN               // one key, each time that it is used
 };
 
@@ -4479,6 +4557,8 @@ struct credential {
     bool verify_bare;       // VERIFY wants it without the filler
     bool fixed;             // cannot be changed
     bool presented;         // a PUK: VERIFY takes it, so that a login as SO can be tried
+    bool by_key;            // a key, proven by challenge and response: see struct writer; min and
+                            // max are its bytes
     bool verified;          // the card may have it verified: nothing ended that since
     u8   kept_len;          // of the secret at kept; 0: none is
     u8  *kept;              // while its login lasts: for the PIN cache, or a PUK until it is used
@@ -4494,6 +4574,41 @@ struct query {
     bytes id;
     bool no_secret;         // whatever its class, no secret key has such attributes
     bool logged_in;         // private objects can be seen
+};
+
+// ---- Writing ----
+
+// What is asked for of a new object on the card, as a template says. The views are the caller's.
+struct draft {
+    CK_OBJECT_CLASS class;      // CKO_PRIVATE_KEY: a key pair
+    bytes id, label;            // empty: not given
+    bytes application, oid;     // of data: text; DER
+    bytes value;                // of a certificate, DER; of data
+    struct alg_key key;         // of a pair that the card makes: type and bits or curve
+    u32   pin_policy, touch;    // of a private key: SCARD11_PIN_..., SCARD11_TOUCH_...; 0: unsaid
+    CK_BBOOL private;           // CKA_PRIVATE; CARD_UNSAID: not given
+};
+#define CARD_UNSAID 2u
+
+// How a kind of card is written. Each function makes one change whole, in a transaction, with the
+// login that it takes, and is not begun again. It has all the memory that it needs before it sends
+// what changes the card; sends that in an order whose every beginning leaves a card that reads; and
+// then changes the table by the objects that the change is about, and no others.
+struct writer {
+    enum card_role by;          // whose login: ROLE_USER, or ROLE_ADMIN
+    // Proves to the card that the host has the key of its ROLE_ADMIN. ST_PIN_INCORRECT: it has not.
+    st (*prove)   (struct card *, struct token *, struct credential *, bytes key, struct scratch);
+    // May the card make such a key? It can still refuse.
+    bool (*makes) (const struct token *, const struct alg_key *);
+    // Has the card make a key pair; made: the objects, public and private.
+    st (*generate)(struct card *, struct token *, const struct draft *, struct scratch,
+                   struct object *made[2]);
+    // Stores a certificate or data.
+    st (*store)   (struct card *, struct token *, const struct draft *, struct scratch,
+                   struct object **made);
+    // May an object be destroyed? And does it: what shows the same thing goes with it.
+    bool (*erases)(const struct object *);
+    st (*erase)   (struct card *, struct object *, struct scratch);
 };
 
 // ---- Drivers ----
@@ -4537,6 +4652,7 @@ struct driver {
                    bytes in, struct scratch, struct buf *out);
     st (*mac)     (struct card *, struct object *, bytes in, struct scratch, struct buf *out);
                                 // the CMAC, by AES; ST_DATA_LEN: more than the card takes
+    const struct writer *writer;    // NULL: the cards are not written
 };
 
 // What a key may be used for, and the kinds of keys of a token.
@@ -4600,6 +4716,8 @@ struct object {
     u64   login_epoch;              // a private one goes with the login it was made in
     struct chain attributes;        // type, length, value, one after the other
     struct chain secret;            // of a secret key: its value
+    // An object that a program made on the card.
+    struct lot *lots;               // what its views point to; NULL: that stays until the card goes
 };
 
 // One application on the card with its user PIN: what PKCS#11 calls a token.
@@ -4614,6 +4732,7 @@ struct token {
     bool  blank;                    // nobody has set it up yet: it has no directory
     bool  login;                    // the user PIN is verified, as far as we know
     bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
+    bool  admin;                    // the SO's login is that of ROLE_ADMIN: it may write the card
     bool  so_lost;                  // its login ended without the caller having asked for that
     bool  stale;                    // the card has lost the login, which a kept PIN can bring back
     bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
@@ -4684,6 +4803,12 @@ static bool card_same_application(const struct token *a, const struct token *b)
     return a == b || (a->state && a->state == b->state);
 }
 
+// How a token's card is written; NULL: it is not.
+static const struct writer *card_writer(const struct token *token)
+{
+    return SCARD11_WRITE ? token->driver->writer : NULL;
+}
+
 // The i-th entry of the table of objects, used or free; NULL: there is none.
 static struct object *card_object_at(const struct card *card, u32 i)
 {
@@ -4710,12 +4835,18 @@ static struct object *card_find_hidden(const struct card *card, const struct tok
     return is ? object : NULL;
 }
 
+// Are a token's private objects seen? By its user, and by who writes the card, who cannot use them.
+static bool card_shows_private(const struct token *token)
+{
+    return token->login || token->admin;
+}
+
 // The object of a handle that the application may see now, or NULL.
 static struct object *card_find(const struct card *card, const struct token *token,
                                 CK_OBJECT_HANDLE handle)
 {
     struct object *object = card_find_hidden(card, token, handle);
-    return object && object->private && !token->login ? NULL : object;
+    return object && object->private && !card_shows_private(token) ? NULL : object;
 }
 
 // Frees an object's entry and what it holds.
@@ -4723,6 +4854,7 @@ static void card_drop(struct card *card, struct object *object)
 {
     arena_chain_drop(&card->arena, &object->attributes);
     arena_chain_drop(&card->arena, &object->secret);
+    arena_lots_drop(&card->arena, &object->lots);
     mem_wipe(object, sizeof *object);
 }
 
@@ -4842,6 +4974,12 @@ static bool card_logged_in(const struct token *token)
     return token->login || token->so;
 }
 
+// Is there a login that a SELECT could end: the user's, or one that lets the card be written?
+static bool card_has_login(const struct token *token)
+{
+    return token->admin || (token->login && !token->stale);
+}
+
 // May the card have a credential of this token verified?
 static bool card_verified(const struct token *token)
 {
@@ -4913,7 +5051,7 @@ static bytes card_kept(const struct credential *credential)
 static void card_login_lost(struct token *token)
 {
     if (token->so) token->so_lost = true;
-    token->login = token->so = false;
+    token->login = token->so = token->admin = false;
     card_forget_token_secrets(token);
     token->stale = false;
     token->login_epoch++;
@@ -4965,6 +5103,29 @@ static st card_keep_key(struct card *card, struct alg_key *key, struct scratch s
     bytes kept = arena_copy(&card->arena, key->spki);
     if (!kept.p) return ST_ARENA_FULL;
     return alg_parse_spki(kept, key);
+}
+
+// A public key of an object's own: that of one that a program made.
+struct card_own_key {
+    struct alg_key key;
+    u8 spki[CARD_OWN_SPKI];
+};
+
+// Room for an object's own key, before the card has made it. false: there is none.
+static bool card_own_room(struct card *card, struct object *object)
+{
+    struct card_own_key *own = arena_lot(&card->arena, &object->lots, sizeof *own);
+    if (own) object->key = &own->key;
+    return own;
+}
+
+// Copies a key to the room that card_own_room made.
+static st card_own_key(struct object *object, const struct alg_key *from)
+{
+    struct card_own_key *own = (struct card_own_key *)(uintptr_t)object->key;
+    struct buf spki = buf_on(own->spki, sizeof own->spki);
+    alg_encode_spki(from, &spki);
+    return spki.full ? ST_PROTOCOL : alg_parse_spki(buf_bytes(&spki), &own->key);
 }
 
 // Puts what RSA gave, as many bytes as the modulus has: cards leave zeros at its beginning out.
@@ -5206,15 +5367,15 @@ static st place_find_landmark(struct card *card, struct token *token, const stru
 
 // ---- Being sure ----
 
-// Is a PIN of the application verified, this token's or another's? SELECT would end that on most
-// cards.
+// Is a PIN of the application verified, or a key proven, this token's or another's? SELECT would
+// end that on most cards.
 static bool place_has_login(const struct card *card, const struct token *token)
 {
     for (u32 i = 0; i < card->token_count; i++) {
         const struct token *other = &card->tokens[i];
-        if (other->login && !other->stale && card_same_application(other, token)) return true;
+        if (card_has_login(other) && card_same_application(other, token)) return true;
     }
-    return token->login && !token->stale;
+    return card_has_login(token);
 }
 
 // Does the card still have the user's PIN verified? An application that says so is ours. Asked only
@@ -5839,18 +6000,28 @@ static void secret_was_set(struct token *token, struct credential *pin)
 
 // ---- VERIFY and its kin ----
 
+// What came of presenting a credential, which was verified before or not. Until the card has
+// answered it may have it verified: a connection that breaks off then is closed by a reset.
+static st secret_presented(struct credential *credential, bool was, st s)
+{
+    if (link_is_broken(s)) return s;
+    credential->verified = was;
+    if (!s) credential->verified = true;
+    return s;
+}
+
 // VERIFY. From here on the card may have it verified, until something is known to have ended that.
 static st secret_verify(struct card *card, struct token *token, struct credential *pin,
                         bytes secret, struct scratch scratch)
 {
     struct credential bare = *pin;
     struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = pin, .old_pin = secret };
+    bool was = pin->verified;
     bare.fill_to = 0;
     if (pin->verify_bare) command.old = &bare;          // else as it is once the driver has learnt
-    st s = secret_send(card, token, &command, scratch);
-    s = secret_told(card, token, pin, s, scratch);
-    if (!s) pin->verified = true;
-    return s;
+    pin->verified = true;
+    st s = secret_presented(pin, was, secret_send(card, token, &command, scratch));
+    return secret_told(card, token, pin, s, scratch);
 }
 
 // CHANGE REFERENCE DATA. Many cards have the new PIN verified then; some know no such command.
@@ -5935,6 +6106,22 @@ static st secret_login_puk(struct card *card, struct token *token, struct creden
     bool told = s == ST_PIN_INCORRECT || s == ST_PIN_LOCKED || s == ST_PIN_LEN ||
                 s == ST_PIN_CANCELED;
     return told || link_is_broken(s) ? s : ST_OK;
+}
+
+// Proves to the card that the host has the key of a credential. The key stays here; what is made of
+// it goes where it is meant for, seen in this transaction, as a secret does.
+static st secret_prove(struct card *card, struct token *token, struct credential *credential,
+                       bytes key, struct scratch scratch)
+{
+    SCARD11_ASSERT(credential->by_key && card_writer(token));
+    if (!card_writer(token)) return ST_NOT_SUPPORTED;
+    TRY(place_learn(card, token, token->landmark, scratch));
+    TRY(place_go_to(card, token, &credential->place, scratch));
+    if (!place_is_sure(card, token)) return ST_FAILED;
+    bool was = credential->verified;
+    credential->verified = true;
+    return secret_presented(credential, was,
+                            card_writer(token)->prove(card, token, credential, key, scratch));
 }
 
 // Presents the PUK first, then sets the PIN alone.
@@ -8731,7 +8918,8 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
  *
  * A PIV card is one application. It has data objects, each under a tag of its own, and keys, each
  * under a key reference. There is no directory: the standard says what may be there, and each is
- * asked for. The driver's table and what it does with keys are in >>pivkey.
+ * asked for. What it does with keys is in >>pivkey; how it is written, and the driver's table, in
+ * >>pivadmin.
  * ==============================================================================================*/
 
 #if SCARD11_PIV
@@ -8825,6 +9013,15 @@ static const struct credential piv_puk = {
     .role = ROLE_PUK, .reference = PIV_PUK, .coding = CARD_PIN_ASCII, .min = 6, .max = 8,
     .fill_to = 8, .filler = 0xff, .tries = -1
 };
+
+#if SCARD11_WRITE
+// The card management key, by the algorithms of SP 800-78-5, table 4. What it lets do ends with a
+// SELECT on many cards, and surely with a reset.
+static const struct credential piv_admin = {
+    .role = ROLE_ADMIN, .reference = 0x9b, .by_key = true, .min = 16, .max = 32, .tries = -1,
+    .logout_by = LOGOUT_RESET
+};
+#endif
 
 // Does the card answer to F7?
 enum piv_known { PIV_NO = -1, PIV_UNKNOWN, PIV_LIKELY, PIV_YES };
@@ -9077,6 +9274,9 @@ static st piv_begin(struct card *card, struct token *token)
     token->flat = true;
     card_set_credential(token, &piv_pin);
     card_set_credential(token, &piv_puk);
+#if SCARD11_WRITE
+    card_set_credential(token, &piv_admin);
+#endif
     card_pin(token)->hidden = piv->quirks & PIV_HIDES_LOGIN;
     strcpy(token->maker, "PIV");
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
@@ -9259,9 +9459,9 @@ static st piv_read_history(struct card *card, struct token *token, struct scratc
 
 /* ================================================================================================
  * MARK: - >>pivkey
- * Driver: PIV cards, their keys, certificates and data objects as PKCS#11 has them.
+ * PIV cards: their keys, certificates and data objects as PKCS#11 has them.
  *
- * Owns    driver_piv; what is listed and when; what a key is for and when it wants the PIN; GENERAL
+ * Owns    what is listed and when; what a key is for and when it wants the PIN; GENERAL
  *         AUTHENTICATE
  * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>piv
  * Names   pivkey_
@@ -9475,23 +9675,35 @@ static st pivkey_read_attested(struct card *card, struct token *token, u8 number
 
 // ---- One key ----
 
-static bytes pivkey_label(struct card *card, const struct piv_reference *reference)
+#define PIVKEY_RETIRED(n) "Retired Key Management " #n
+
+static bytes pivkey_label(const struct piv_reference *reference)
 {
-    u8 room[32];
-    struct buf label = buf_on(room, sizeof room);
-    unsigned n = reference->number - PIV_RETIRED + 1u;
+    static const char *const retired[PIV_RETIRED_COUNT] = {
+        PIVKEY_RETIRED(1), PIVKEY_RETIRED(2), PIVKEY_RETIRED(3), PIVKEY_RETIRED(4),
+        PIVKEY_RETIRED(5), PIVKEY_RETIRED(6), PIVKEY_RETIRED(7), PIVKEY_RETIRED(8),
+        PIVKEY_RETIRED(9), PIVKEY_RETIRED(10), PIVKEY_RETIRED(11), PIVKEY_RETIRED(12),
+        PIVKEY_RETIRED(13), PIVKEY_RETIRED(14), PIVKEY_RETIRED(15), PIVKEY_RETIRED(16),
+        PIVKEY_RETIRED(17), PIVKEY_RETIRED(18), PIVKEY_RETIRED(19), PIVKEY_RETIRED(20)
+    };
     if (reference->name) return bytes_text(reference->name);
-    buf_put_text(&label, "Retired Key Management ");
-    if (n >= 10) buf_put8(&label, '0' + n / 10);
-    buf_put8(&label, '0' + n % 10);
-    return arena_copy(&card->arena, buf_bytes(&label));
+    return bytes_text(retired[reference->number - PIV_RETIRED]);
+}
+
+// CKA_ID of a key and of its certificate.
+static bytes pivkey_id(const struct piv_reference *reference)
+{
+    static const u8 ids[PIV_KEYS] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+                                      19, 20, 21, 22, 23, 24, 25 };
+    return bytes_of(&ids[reference->index], 1);
 }
 
 // What is known of a key before it is looked at.
 static struct object pivkey_like(struct token *token, const struct piv_reference *reference)
 {
     const struct piv *piv = token->state;
-    struct object like = { .token = token, .ref = reference->number };
+    struct object like = { .token = token, .ref = reference->number, .id = pivkey_id(reference),
+                           .label = pivkey_label(reference) };
     pivkey_set_policy(&like, reference->index == PIV_9E);
     like.always_auth = reference->index == PIV_9C;
     like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
@@ -9557,10 +9769,7 @@ static st pivkey_list_key(struct card *card, struct token *token, const struct q
     TRY(card_reserve(card, 3));
     struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
     struct object like = pivkey_like(token, reference);
-    like.id = arena_copy(&card->arena, BYTES((u8)(reference->index + 1)));
-    like.label = pivkey_label(card, reference);
-    if (!key || !like.id.p || !like.label.p) return ST_ARENA_FULL;
-
+    if (!key) return ST_ARENA_FULL;
     s = pivkey_read_key(card, reference, x509, &like, key, scratch);
     if (pivkey_must_end(s)) return s;
     if (!s) TRY(pivkey_found(card, query, &like, key, scratch));
@@ -9571,24 +9780,30 @@ static st pivkey_list_key(struct card *card, struct token *token, const struct q
 
 // ---- Listing ----
 
-// Lists the data objects, unread but for the CHUID.
+// One data object, unread but for the CHUID; NULL: there is no room.
+static struct object *pivkey_add_data(struct card *card, struct token *token,
+                                      const struct pivkey_data *data)
+{
+    const struct piv *piv = token->state;
+    struct object *object = card_add(card, token, CKO_DATA, card->epoch);
+    if (!object) return NULL;
+    object->oid = bytes_of(data->oid, 2u + data->oid[1]);
+    object->label = object->application = bytes_text(data->name);
+    object->ref = data->object;
+    object->private = data->private;
+    object->credential = data->private ? card_pin(token) : NULL;
+    object->unread = data->object != PIV_CHUID || !piv->chuid_read;
+    if (!object->unread) object->value = piv->chuid;
+    return object;
+}
+
 static st pivkey_list_data(struct card *card, struct token *token)
 {
     struct piv *piv = token->state;
     if (piv->data_listed) return ST_OK;
     TRY(card_reserve(card, COUNT(pivkey_data_list)));
-    for (size_t i = 0; i < COUNT(pivkey_data_list); i++) {
-        const struct pivkey_data *data = &pivkey_data_list[i];
-        struct object *object = card_add(card, token, CKO_DATA, card->epoch);
-        if (!object) return ST_ARENA_FULL;
-        object->oid = bytes_of(data->oid, 2u + data->oid[1]);
-        object->label = object->application = bytes_text(data->name);
-        object->ref = data->object;
-        object->private = data->private;
-        object->credential = data->private ? card_pin(token) : NULL;
-        object->unread = data->object != PIV_CHUID || !piv->chuid_read;
-        if (!object->unread) object->value = piv->chuid;
-    }
+    for (size_t i = 0; i < COUNT(pivkey_data_list); i++)
+        if (!pivkey_add_data(card, token, &pivkey_data_list[i])) return ST_ARENA_FULL;
     piv->data_listed = true;
     return ST_OK;
 }
@@ -9837,6 +10052,681 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 {
     return pivkey_use(card, object, NULL, PIVKEY_TAG_PEER, peer_point, scratch, out);
 }
+#endif
+
+/* ================================================================================================
+ * MARK: - >>pivadmin
+ * Driver: PIV cards, written: the management key, new keys, certificates, data objects.
+ *
+ * Owns    driver_piv, writer_piv; where a new key or certificate goes; GENERATE ASYMMETRIC KEY
+ *         PAIR, PUT DATA
+ * Uses    >>tlv >>x509 >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>piv >>pivkey
+ * Names   pivadmin_
+ * Specs   NIST SP 800-73-5 part 2, 3.2.4 and 3.3, SP 800-78-5; Yubico's PIV extensions (F6)
+ * Tests   tests/unit/pivadmin.c
+ * ==============================================================================================*/
+
+#if SCARD11_PIV
+
+#if SCARD11_WRITE
+#define PIVADMIN_KEY          0x9b      // the card management key
+#define PIVADMIN_INS_GENERATE 0x47
+#define PIVADMIN_INS_PUT_DATA 0xdb
+#define PIVADMIN_INS_MOVE     0xf6      // Yubico, from 5.7 on
+#define PIVADMIN_TO_NOWHERE   0xff      // P1 of it: the key is deleted
+#define PIVADMIN_TAG_WITNESS  0x80      // of the dynamic authentication template
+#define PIVADMIN_TAG_CONTROL  0xac      // GENERATE: algorithm, policies
+#define PIVADMIN_TAG_PIN      0xaa
+#define PIVADMIN_TAG_TOUCH    0xab
+#define PIVADMIN_TAG_PUBLIC   0x7f49
+#define PIVADMIN_TAG_ERROR    0xfe      // of a certificate: error detection code, empty
+#define PIVADMIN_CONTAINER    32        // bytes around a certificate or a data object's value
+
+// ---- The management key ----
+
+static const struct pivadmin_algorithm {
+    u8 number, key, block;              // key, block: in bytes
+    bool des3;
+} pivadmin_algorithms[] = {
+    { 0x03, 24, 8, true }, { 0x08, 16, 16, false }, { 0x0a, 24, 16, false },
+    { 0x0c, 32, 16, false },
+};
+
+// One GENERAL AUTHENTICATE with the management key: what is in the template, there and back.
+static st pivadmin_authenticate(struct card *card, const struct pivadmin_algorithm *algorithm,
+                                bytes in, struct scratch *scratch, bytes *answer)
+{
+    struct buf data = scratch_buf(scratch, in.n + 8), rsp = scratch_buf(scratch, APDU_LE_SHORT);
+    tlv_put(&data, PIVKEY_TAG_AUTH, in);
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIVADMIN_KEY,
+                        .data = buf_bytes(&data), .le = APDU_LE_SHORT, .hidden_in = true,
+                        .secret_out = true };
+    if (data.full || !rsp.cap) return ST_HOST_MEMORY;
+    TRY(link_exchange(&card->link, &cmd, &rsp));
+    return tlv_open(buf_bytes(&rsp), PIVKEY_TAG_AUTH, answer);
+}
+
+// Asks for what is to be answered: a witness, which are random bytes that the card has encrypted,
+// or a challenge. Nothing is proven by that yet.
+static st pivadmin_ask(struct card *card, const struct pivadmin_algorithm *algorithm, u8 tag,
+                       struct scratch *scratch, bytes *asked)
+{
+    bytes answer;
+    TRY(pivadmin_authenticate(card, algorithm, BYTES(tag, 0), scratch, &answer));
+    return tlv_find(answer, tag, asked) && asked->n == algorithm->block ? ST_OK : ST_PROTOCOL;
+}
+
+// Mutual: sends the witness decrypted, and a challenge of ours, which the card must send back
+// encrypted, so that each knows that the other one has the key.
+static st pivadmin_answer_witness(struct card *card, const struct pivadmin_algorithm *algorithm,
+                                  bytes key, bytes witness, struct scratch scratch)
+{
+    size_t n = algorithm->block;
+    u8 challenge[ALG_BLOCK], room[ALG_BLOCK];
+    struct buf plain = scratch_buf(&scratch, n), expected = buf_on(room, sizeof room);
+    struct buf content = scratch_buf(&scratch, 2 * n + 4);
+    bytes answer, response;
+    TRY(cipher_blocks(algorithm->des3, key, false, witness, &plain));
+    TRY(random_bytes(challenge, n));
+    TRY(cipher_blocks(algorithm->des3, key, true, bytes_of(challenge, n), &expected));
+    tlv_put(&content, PIVADMIN_TAG_WITNESS, buf_bytes(&plain));
+    tlv_put(&content, PIVKEY_TAG_CHALLENGE, bytes_of(challenge, n));
+    if (content.full) return ST_HOST_MEMORY;
+    TRY(pivadmin_authenticate(card, algorithm, buf_bytes(&content), &scratch, &answer));
+    if (!tlv_find(answer, PIVKEY_TAG_RESPONSE, &response)) return ST_PROTOCOL;
+    return bytes_equal(response, buf_bytes(&expected)) ? ST_OK : ST_PIN_INCORRECT;
+}
+
+// Single: sends the challenge encrypted.
+static st pivadmin_answer_challenge(struct card *card, const struct pivadmin_algorithm *algorithm,
+                                    bytes key, bytes challenge, struct scratch scratch)
+{
+    size_t n = algorithm->block;
+    struct buf made = scratch_buf(&scratch, n), content = scratch_buf(&scratch, n + 4);
+    TRY(cipher_blocks(algorithm->des3, key, true, challenge, &made));
+    tlv_put(&content, PIVKEY_TAG_RESPONSE, buf_bytes(&made));
+    struct buf data = scratch_buf(&scratch, n + 8);
+    tlv_put(&data, PIVKEY_TAG_AUTH, buf_bytes(&content));
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIVADMIN_KEY,
+                        .data = buf_bytes(&data), .hidden_in = true };
+    return data.full ? ST_HOST_MEMORY : iso_send(&card->link, &cmd);
+}
+
+// Did the card say that its key is of another algorithm, or that it does not do it this way?
+static bool pivadmin_is_other(st s)
+{
+    return s == SW_INCORRECT_P1P2 || s == SW_WRONG_P1P2 || s == SW_WRONG_DATA ||
+           s == SW_NO_FUNCTION || s == SW_DATA_NOT_FOUND;
+}
+
+// Proves a key of an algorithm, in the way that the card does it: mutual rather than single.
+static st pivadmin_prove_by(struct card *card, const struct pivadmin_algorithm *algorithm,
+                            bytes key, struct scratch scratch)
+{
+    struct scratch each = scratch;
+    bytes asked;
+    st s = pivadmin_ask(card, algorithm, PIVADMIN_TAG_WITNESS, &each, &asked);
+    if (!s) return pivadmin_answer_witness(card, algorithm, key, asked, each);
+    if (!pivadmin_is_other(s)) return s;
+    each = scratch;
+    TRY(pivadmin_ask(card, algorithm, PIVKEY_TAG_CHALLENGE, &each, &asked));
+    return pivadmin_answer_challenge(card, algorithm, key, asked, each);
+}
+
+// Proves the management key, by each algorithm for which it has the length: the card knows which
+// it is, and says so before anything is proven. A wrong key is tried once.
+static st pivadmin_prove(struct card *card, struct token *token, struct credential *credential,
+                         bytes key, struct scratch scratch)
+{
+    st s = ST_PIN_LEN;
+    int tries;
+    (void)token; (void)credential;
+    for (size_t i = 0; i < COUNT(pivadmin_algorithms); i++) {
+        if (pivadmin_algorithms[i].key != key.n) continue;
+        s = pivadmin_prove_by(card, &pivadmin_algorithms[i], key, scratch);
+        if (!pivadmin_is_other(s)) return iso_pin_status(s, &tries);
+        s = ST_PIN_INCORRECT;
+    }
+    return s;
+}
+
+// ---- Where something goes ----
+
+// The object of a class that a key reference has in the table, or NULL.
+static struct object *pivadmin_find(const struct card *card, const struct token *token,
+                                    CK_OBJECT_CLASS class, u32 ref)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && object->token == token && object->class == class &&
+                  !object->owner && object->ref == ref;
+        if (is) return object;
+    }
+    return NULL;
+}
+
+// Makes sure that what a key reference has is in the table.
+static st pivadmin_look(struct card *card, struct token *token, u32 i, struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    const struct query query = { .class = CKO_CERTIFICATE, .any_id = true, .logged_in = true };
+    struct piv_reference reference = piv_reference_at(i);
+    if (piv->listed[i]) return ST_OK;
+    TRY(pivkey_list_key(card, token, &query, &reference, scratch));
+    return piv->listed[i] ? ST_OK : ST_FAILED;
+}
+
+// Makes sure that all that the card tells of is in the table: what cannot be read there, is not.
+static st pivadmin_look_all(struct card *card, struct token *token, struct scratch scratch)
+{
+    for (u32 i = 0; i < PIV_ATTESTATION; i++) {
+        st s = pivadmin_look(card, token, i, scratch);
+        if (s && s != ST_FAILED) return s;
+    }
+    return ST_OK;
+}
+
+// Is there anything under a key reference, as far as the card tells?
+static bool pivadmin_is_free(const struct card *card, const struct token *token, u32 ref)
+{
+    return !pivadmin_find(card, token, CKO_CERTIFICATE, ref) &&
+           !pivadmin_find(card, token, CKO_PRIVATE_KEY, ref);
+}
+
+// The first key reference that is free. 9E's keys want no PIN: who wants that names it.
+static st pivadmin_first_free(struct card *card, struct token *token, struct scratch scratch,
+                              u32 *i)
+{
+    for (*i = 0; *i < PIV_ATTESTATION; ++*i) {
+        if (*i == PIV_9E) continue;
+        TRY(pivadmin_look(card, token, *i, scratch));
+        if (pivadmin_is_free(card, token, piv_reference_at(*i).number)) return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// The key reference that a CKA_ID names: what is listed there has the same. ST_ATTR_VALUE: none.
+static st pivadmin_named(struct card *card, struct token *token, bytes id, struct scratch scratch,
+                         u32 *i)
+{
+    if (id.n != 1 || !*id.p || *id.p > PIV_ATTESTATION) return ST_ATTR_VALUE;
+    *i = *id.p - 1u;
+    return pivadmin_look(card, token, *i, scratch);
+}
+
+// ---- Sending ----
+
+// What a command of administration was answered.
+static st pivadmin_status(st s)
+{
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
+    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
+}
+
+// PUT DATA: a data object gets the content, with its own tag round it; an empty one is deleted (SP
+// 800-73 part 2, 3.3.2).
+static st pivadmin_put(struct card *card, struct token *token, u32 object, bytes content,
+                       struct scratch scratch)
+{
+    struct buf data = scratch_buf(&scratch, content.n + PIVADMIN_CONTAINER);
+    tlv_put(&data, 0x5c, BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object));
+    tlv_put(&data, PIV_TAG_DATA, content);
+    struct apdu cmd = { .ins = PIVADMIN_INS_PUT_DATA, .p1 = PIV_FILE >> 8, .p2 = PIV_FILE & 0xff,
+                        .data = buf_bytes(&data), .hidden_in = true };
+    if (data.full) return ST_HOST_MEMORY;
+    TRY(place_be_sure(card, token, scratch));
+    return pivadmin_status(iso_send(&card->link, &cmd));
+}
+
+// A data object was written: where it is a landmark, that is another one now; or none, as where
+// there is an error.
+static void pivadmin_was_put(struct piv *piv, u32 object, bytes content)
+{
+    if (piv->mark.ref == object) piv->mark.known = false;
+    if (piv->identity.ref == object) piv->identity.known = false;
+    (void)piv_note_unique(piv, object, content);
+}
+
+// The card has made a key, and did not tell which: the next search looks again. (A command that the
+// card did not get, or whose answer was lost, ends the connection, and all that is known with it.)
+static void pivadmin_forget(struct card *card, struct token *token,
+                            const struct piv_reference *reference)
+{
+    struct piv *piv = token->state;
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && object->token == token && !object->owner &&
+                  object->class != CKO_DATA && object->ref == reference->number;
+        if (is) card_drop(card, object);
+    }
+    piv->listed[reference->index] = false;
+}
+
+// ---- Keys ----
+
+// GENERATE: the control reference template.
+static void pivadmin_put_control(const struct draft *draft, struct buf *out)
+{
+    u8 number = alg_number_of(piv_algorithms, COUNT(piv_algorithms), &draft->key);
+    size_t n = 3u + (draft->pin_policy ? 3 : 0) + (draft->touch ? 3 : 0);
+    tlv_put_header(out, PIVADMIN_TAG_CONTROL, n);
+    tlv_put(out, 0x80, BYTES(number));
+    if (draft->pin_policy) tlv_put(out, PIVADMIN_TAG_PIN, BYTES((u8)draft->pin_policy));
+    if (draft->touch) tlv_put(out, PIVADMIN_TAG_TOUCH, BYTES((u8)draft->touch));
+}
+
+// Has the card make a key pair under a reference. The public half is a view into scratch.
+static st pivadmin_make(struct card *card, struct token *token, const struct draft *draft,
+                        const struct piv_reference *reference, struct scratch *scratch,
+                        struct alg_key *key)
+{
+    u8 room[16];
+    struct buf control = buf_on(room, sizeof room), rsp = scratch_buf(scratch, PIVKEY_ANSWER_MAX);
+    bytes public_key;
+    bool long_answer = draft->key.type == ALG_RSA;
+    pivadmin_put_control(draft, &control);
+    struct apdu cmd = { .ins = PIVADMIN_INS_GENERATE, .p2 = reference->number,
+                        .data = buf_bytes(&control),
+                        .le = long_answer ? APDU_LE_ALL : APDU_LE_SHORT };
+    if (!rsp.cap) return ST_HOST_MEMORY;
+    TRY(place_be_sure(card, token, *scratch));
+    st s = pivadmin_status(link_exchange(&card->link, &cmd, &rsp));
+    if (s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_INCORRECT_P1P2) return ST_KEY_SIZE;
+    TRY(s);
+    TRY(tlv_open(buf_bytes(&rsp), PIVADMIN_TAG_PUBLIC, &public_key));
+    return piv_metadata_key(alg_number_of(piv_algorithms, COUNT(piv_algorithms), &draft->key),
+                            public_key, key);
+}
+
+// The key reference for a new pair. One that is named may hold a key, which is lost then, but no
+// certificate: that would be of another key. Where the card does not tell of keys without
+// certificates, no place is free for certain, and one must be named.
+static st pivadmin_choose_pair(struct card *card, struct token *token, const struct draft *draft,
+                               struct scratch scratch, u32 *i)
+{
+    const struct piv *piv = token->state;
+    if (!draft->id.n) {
+        TRY(pivadmin_first_free(card, token, scratch, i));
+        if (piv_may_have_metadata(piv)) return ST_OK;
+        os_log("%s: the card does not say where keys are: CKA_ID must", card->link.name);
+        return ST_TEMPLATE_LESS;
+    }
+    TRY(pivadmin_named(card, token, draft->id, scratch, i));
+    if (!pivadmin_find(card, token, CKO_CERTIFICATE, piv_reference_at(*i).number)) return ST_OK;
+    os_log("%s: that key has a certificate: destroy it before a new key is made", card->link.name);
+    return ST_ATTR_VALUE;
+}
+
+// What is asked for and what a key under this reference would be do not go together?
+static st pivadmin_check_pair(const struct piv *piv, const struct draft *draft, u32 i)
+{
+    bool never = draft->pin_policy ? draft->pin_policy == PIVKEY_NEVER : i == PIV_9E;
+    if ((draft->pin_policy || draft->touch) && !(piv->quirks & PIV_YUBICO)) return ST_ATTR_VALUE;
+    if (draft->private == CARD_UNSAID) return ST_OK;
+    return draft->private == never ? ST_TEMPLATE_MIXED : ST_OK;
+}
+
+// A new key's objects, before the card has made it: all the memory that they need.
+static st pivadmin_begin_pair(struct card *card, const struct object *like,
+                              struct object *made[2])
+{
+    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
+    made[0] = made[1] = NULL;
+    TRY(card_reserve(card, 2));
+    for (int i = 0; i < 2; i++) {
+        made[i] = card_add_like(card, like, classes[i], NULL);
+        if (!made[i] || !card_own_room(card, made[i])) return ST_ARENA_FULL;
+    }
+    made[0]->private = made[0]->unread = false;
+    return ST_OK;
+}
+
+static void pivadmin_drop_pair(struct card *card, struct object *made[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (made[i]) card_drop(card, made[i]);
+    made[0] = made[1] = NULL;
+}
+
+// A pair was made: what the key reference had before is gone.
+static void pivadmin_replace(struct card *card, const struct token *token, u32 ref,
+                             struct object *made[2])
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool old = object->handle && object->token == token && !object->owner &&
+                   object->ref == ref && object != made[0] && object != made[1] &&
+                   (object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY);
+        if (old) card_drop(card, object);
+    }
+}
+
+// What is known of a key that is made as the draft says.
+static struct object pivadmin_like(struct token *token, const struct piv_reference *reference,
+                                   const struct draft *draft)
+{
+    struct object like = pivkey_like(token, reference);
+    if (draft->pin_policy) pivkey_set_policy(&like, draft->pin_policy == PIVKEY_NEVER);
+    if (draft->pin_policy) like.always_auth = draft->pin_policy == PIVKEY_ALWAYS;
+    like.touch = draft->touch;
+    like.use = pivkey_type_use(&draft->key) & (reference->use | CARD_SIGN);
+    like.access = CARD_SENSITIVE | CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL;
+    return like;
+}
+
+// Has the card make a pair where the draft says, and adds its objects: they are there, with room
+// for the public key, before the card is asked.
+static st pivadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+                            struct scratch scratch, struct object *made[2])
+{
+    struct piv *piv = token->state;
+    struct alg_key key;
+    u32 i;
+    TRY(pivadmin_choose_pair(card, token, draft, scratch, &i));
+    TRY(pivadmin_check_pair(piv, draft, i));
+    struct piv_reference reference = piv_reference_at(i);
+    struct object like = pivadmin_like(token, &reference, draft);
+    st s = pivadmin_begin_pair(card, &like, made);
+    if (!s) s = pivadmin_make(card, token, draft, &reference, &scratch, &key);
+    for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
+    if (s) {
+        pivadmin_drop_pair(card, made);
+        if (s == ST_PROTOCOL) pivadmin_forget(card, token, &reference);
+        return s;
+    }
+    pivadmin_replace(card, token, reference.number, made);
+    token->key_types |= CARD_TYPE(key.type);
+    return ST_OK;
+}
+
+static bool pivadmin_makes(const struct token *token, const struct alg_key *key)
+{
+    const struct piv *piv = token->state;
+    bool standard = key->type == ALG_RSA ? key->bits <= 3072 : key->type == ALG_EC;
+    if (!alg_number_of(piv_algorithms, COUNT(piv_algorithms), key)) return false;
+    return standard || piv->quirks & PIV_YUBICO;
+}
+
+// ---- Certificates ----
+
+// The key reference that has a key like a certificate's, among those that are listed, or NULL.
+static const struct object *pivadmin_key_like(const struct card *card, const struct token *token,
+                                              bytes spki)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = piv_private_key_at(card, token, i);
+        if (object && object->key && bytes_equal(object->key->spki, spki)) return object;
+    }
+    return NULL;
+}
+
+// Where a certificate goes: where its CKA_ID says; else to its key; else to the first that is free.
+// One for another key than the one that is there is refused.
+static st pivadmin_choose_certificate(struct card *card, struct token *token,
+                                      const struct draft *draft, const struct x509 *x509,
+                                      struct scratch scratch, u32 *i)
+{
+    const struct object *key;
+    if (!draft->id.n) TRY(pivadmin_look_all(card, token, scratch));
+    key = pivadmin_key_like(card, token, x509->spki);
+    if (!draft->id.n && !key) return pivadmin_first_free(card, token, scratch, i);
+    TRY(pivadmin_named(card, token, draft->id.n ? draft->id : key->id, scratch, i));
+    key = pivadmin_find(card, token, CKO_PRIVATE_KEY, piv_reference_at(*i).number);
+    if (!key || !key->key || bytes_equal(key->key->spki, x509->spki)) return ST_OK;
+    os_log("%s: the certificate is not for the key that is there", card->link.name);
+    return ST_TEMPLATE_MIXED;
+}
+
+// The container of a certificate (SP 800-73 part 1, 3.1.3 ff): not compressed, no error detection.
+static st pivadmin_contain(bytes der, struct scratch *scratch, bytes *container)
+{
+    struct buf out = scratch_buf(scratch, der.n + PIVADMIN_CONTAINER);
+    tlv_put(&out, PIVKEY_TAG_CERTIFICATE, der);
+    tlv_put(&out, PIVKEY_TAG_INFO, BYTES(0));
+    tlv_put(&out, PIVADMIN_TAG_ERROR, BYTES_NONE);
+    *container = buf_bytes(&out);
+    return out.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// A certificate's object with its own copy of it.
+static st pivadmin_begin_certificate(struct card *card, const struct object *like, bytes der,
+                                     struct object **made)
+{
+    TRY(card_reserve(card, 3));
+    struct object *object = *made = card_add_like(card, like, CKO_CERTIFICATE, NULL);
+    if (!object) return ST_ARENA_FULL;
+    object->private = object->always_auth = object->unread = false;
+    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
+    object->value = arena_lot_copy(&card->arena, &object->lots, der);
+    if (!x509 || !object->value.p) return ST_ARENA_FULL;
+    object->x509 = x509;
+    return x509_parse(object->value, x509);
+}
+
+// The keys of a reference show a certificate, or none any more.
+static void pivadmin_set_certificate(struct card *card, struct token *token,
+                                     const struct piv_reference *reference,
+                                     const struct x509 *x509)
+{
+    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
+    for (int i = 0; i < 2; i++) {
+        struct object *key = pivadmin_find(card, token, classes[i], reference->number);
+        if (!key) continue;
+        key->x509 = x509;
+        u32 use = reference->use | (x509 ? 0 : CARD_SIGN);
+        key->use = pivkey_type_use(key->key) &
+                   (x509 ? pivkey_certificate_use(x509, use) : use);
+    }
+}
+
+// A certificate comes where no key was known: it shows one, as it will from the next insertion on.
+static st pivadmin_begin_keys(struct card *card, struct token *token,
+                              const struct piv_reference *reference, const struct x509 *x509,
+                              struct object *made[2])
+{
+    struct object like = pivkey_like(token, reference);
+    struct alg_key key;
+    made[0] = made[1] = NULL;
+    if (pivadmin_find(card, token, CKO_PRIVATE_KEY, reference->number)) return ST_OK;
+    if (alg_parse_spki(x509->spki, &key)) return ST_OK;
+    st s = pivadmin_begin_pair(card, &like, made);
+    for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
+    return s;
+}
+
+// The certificate object, and those of its keys, are there; the card gets the container, and then
+// an older certificate's object goes.
+static st pivadmin_put_certificate(struct card *card, struct token *token, struct object *made,
+                                   const struct piv_reference *reference, struct scratch scratch)
+{
+    struct piv *piv = token->state;
+    struct object *old = NULL;
+    bytes container;
+    TRY(pivadmin_contain(made->value, &scratch, &container));
+    TRY(pivadmin_put(card, token, reference->certificate, container, scratch));
+    for (u32 i = 0; i < card->object_count && !old; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object != made && object->handle && object->token == token &&
+                  object->class == CKO_CERTIFICATE && object->ref == reference->number;
+        if (is) old = object;
+    }
+    if (old) card_drop(card, old);
+    pivadmin_set_certificate(card, token, reference, made->x509);
+    pivadmin_was_put(piv, reference->certificate, container);
+    return ST_OK;
+}
+
+// Stores a certificate where the draft or its key says, in place of one that is there; where no key
+// is known yet it comes with what the next insertion will show.
+static st pivadmin_store_certificate(struct card *card, struct token *token,
+                                     const struct draft *draft, struct scratch scratch,
+                                     struct object **made)
+{
+    struct object *keys[2] = { NULL, NULL };
+    struct x509 x509;
+    u32 i;
+    *made = NULL;
+    if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
+    TRY(pivadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
+    struct piv_reference reference = piv_reference_at(i);
+    struct object like = pivkey_like(token, &reference);
+    st s = pivadmin_begin_certificate(card, &like, x509.whole, made);
+    if (!s) s = pivadmin_begin_keys(card, token, &reference, &x509, keys);
+    if (!s) s = pivadmin_put_certificate(card, token, *made, &reference, scratch);
+    if (!s) return ST_OK;
+    pivadmin_drop_pair(card, keys);
+    if (*made) card_drop(card, *made);
+    return s;
+}
+
+static st pivadmin_erase_certificate(struct card *card, struct object *object,
+                                     struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct piv_reference reference = piv_reference_at(*object->id.p - 1u);
+    TRY(pivadmin_put(card, token, reference.certificate, BYTES_NONE, scratch));
+    pivadmin_set_certificate(card, token, &reference, NULL);
+    pivadmin_was_put(token->state, reference.certificate, BYTES_NONE);
+    card_drop(card, object);
+    return ST_OK;
+}
+
+// ---- Data objects ----
+
+// Is it this OID? QUIRK(pkcs11-tool): it gives what is in one, without tag and length.
+static bool pivadmin_is_oid(bytes given, const u8 *oid)
+{
+    return bytes_equal(given, bytes_of(oid, 2u + oid[1])) ||
+           bytes_equal(given, bytes_of(oid + 2, oid[1]));
+}
+
+// The data object that a draft is about: its OID says, or else what it is called.
+static const struct pivkey_data *pivadmin_data_of(const struct draft *draft)
+{
+    for (size_t i = 0; i < COUNT(pivkey_data_list); i++) {
+        const struct pivkey_data *data = &pivkey_data_list[i];
+        bytes name = bytes_text(data->name);
+        bool is = draft->oid.n ? pivadmin_is_oid(draft->oid, data->oid)
+                               : bytes_equal(draft->label, name) ||
+                                 bytes_equal(draft->application, name);
+        if (is) return data;
+    }
+    return NULL;
+}
+
+// What a data object holds, in lots of its own. The old one is given back.
+static st pivadmin_set_value(struct card *card, struct object *object, bytes value)
+{
+    struct lot *lots = NULL;
+    bytes kept = arena_lot_copy(&card->arena, &lots, value);
+    if (value.n && !kept.p) return ST_ARENA_FULL;
+    arena_lots_drop(&card->arena, &object->lots);
+    object->lots = lots;
+    object->value = kept;
+    object->unread = false;
+    return ST_OK;
+}
+
+// A new CHUID: the token is called by it, and what was kept of the old one is not needed.
+static void pivadmin_renamed(struct token *token, bytes chuid)
+{
+    struct piv *piv = token->state;
+    piv->chuid = BYTES_NONE;
+    piv->chuid_read = true;
+    piv->no_chuid = !chuid.n;
+    if (!(piv->quirks & PIV_YUBICO)) card_name(token, "PIV", piv_chuid_number(chuid));
+}
+
+// The object of a data object, in the table: there is one for each until it is destroyed.
+static st pivadmin_data_object(struct card *card, struct token *token,
+                               const struct pivkey_data *data, struct object **out)
+{
+    TRY(pivkey_list_data(card, token));
+    *out = pivadmin_find(card, token, CKO_DATA, data->object);
+    if (*out) return ST_OK;
+    *out = pivkey_add_data(card, token, data);
+    return *out ? ST_OK : ST_ARENA_FULL;
+}
+
+// Stores the content of one of the data objects that PIV has, in place of what was there.
+static st pivadmin_store_data(struct card *card, struct token *token, const struct draft *draft,
+                              struct scratch scratch, struct object **made)
+{
+    const struct pivkey_data *data = pivadmin_data_of(draft);
+    if (!data) return ST_ATTR_VALUE;
+    if (draft->private != CARD_UNSAID && draft->private != data->private) return ST_TEMPLATE_MIXED;
+    TRY(pivadmin_data_object(card, token, data, made));
+    TRY(pivadmin_put(card, token, data->object, draft->value, scratch));
+    pivadmin_was_put(token->state, data->object, draft->value);
+    if (data->object == PIV_CHUID) pivadmin_renamed(token, draft->value);
+    // Without the memory for it it is read when it is asked for.
+    (*made)->unread = true;
+    if (pivadmin_set_value(card, *made, draft->value)) (*made)->value = BYTES_NONE;
+    return ST_OK;
+}
+
+static st pivadmin_erase_data(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    TRY(pivadmin_put(card, token, object->ref, BYTES_NONE, scratch));
+    pivadmin_was_put(token->state, object->ref, BYTES_NONE);
+    if (object->ref == PIV_CHUID) pivadmin_renamed(token, BYTES_NONE);
+    card_drop(card, object);
+    return ST_OK;
+}
+
+// ---- Destroying ----
+
+// Deletes a key, where the card knows how to. Its public half goes with it; its certificate stays.
+static st pivadmin_erase_key(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct apdu cmd = { .ins = PIVADMIN_INS_MOVE, .p1 = PIVADMIN_TO_NOWHERE,
+                        .p2 = (u8)object->ref };
+    TRY(place_be_sure(card, token, scratch));
+    st s = pivadmin_status(iso_send(&card->link, &cmd));
+    if (s == SW_NO_INS) return ST_PROHIBITED;
+    TRY(s);
+    struct object *public = pivadmin_find(card, token, CKO_PUBLIC_KEY, object->ref);
+    if (public) card_drop(card, public);
+    card_drop(card, object);
+    return ST_OK;
+}
+
+static bool pivadmin_erases(const struct object *object)
+{
+    const struct piv *piv = object->token->state;
+    if (object->class == CKO_PRIVATE_KEY) return piv->quirks & PIV_YUBICO;
+    if (object->class == CKO_CERTIFICATE) return *object->id.p != PIV_ATTESTATION + 1;
+    return object->class == CKO_DATA;
+}
+
+static st pivadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    switch (object->class) {
+    case CKO_CERTIFICATE: return pivadmin_erase_certificate(card, object, scratch);
+    case CKO_DATA:        return pivadmin_erase_data(card, object, scratch);
+    default:              return pivadmin_erase_key(card, object, scratch);
+    }
+}
+
+static st pivadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                         struct scratch scratch, struct object **made)
+{
+    if (draft->class == CKO_DATA) return pivadmin_store_data(card, token, draft, scratch, made);
+    return pivadmin_store_certificate(card, token, draft, scratch, made);
+}
+
+static const struct writer writer_piv = {
+    .by       = ROLE_ADMIN,
+    .prove    = pivadmin_prove,
+    .makes    = pivadmin_makes,
+    .generate = pivadmin_generate,
+    .store    = pivadmin_store,
+    .erases   = pivadmin_erases,
+    .erase    = pivadmin_erase,
+};
+#endif
 
 static const struct driver driver_piv = {
     .name    = "PIV",
@@ -9854,6 +10744,9 @@ static const struct driver driver_piv = {
     .sign    = pivkey_sign,
     .decrypt = pivkey_decrypt,
     .derive  = pivkey_derive,
+#if SCARD11_WRITE
+    .writer  = &writer_piv,
+#endif
 };
 #endif
 
@@ -15289,7 +16182,7 @@ static const struct driver driver_generic = {
  * Which driver takes a card, and which others further applications of it.
  *
  * Owns    the list of drivers; the search for tokens, once for each insertion
- * Uses    >>extended >>link >>card >>place
+ * Uses    >>alg >>extended >>link >>card >>place
  * Names   probe_
  * Tests   tests/unit/probe.c
  * ==============================================================================================*/
@@ -15350,14 +16243,18 @@ static const struct probe_row {
 
 // Which profiles (PKCS #11 Profiles 3.2, 5) a token fulfils, whatever is on it; decided once, so
 // that they are the same each time; session_settle_profiles adds what only its keys tell. Every
-// token is one of a baseline provider; none of an extended one, whose test (5.3.1) wants a
-// mechanism that makes RSA keys. The test of an authentication token (5.4.1) is an RSA signature.
+// token is one of a baseline provider; one whose card makes RSA keys, of an extended one (its test,
+// 5.3.1, wants such a mechanism). The test of an authentication token (5.4.1) is an RSA signature.
 // Where a directory may call any certificate private, only reading it would tell: no public
 // certificates (5.5) are promised.
 static void probe_profiles(struct token *token)
 {
     const struct driver *driver = token->driver;
+    const struct writer *writer = card_writer(token);
+    const struct alg_key rsa = { .type = ALG_RSA, .bits = 2048 };
     token->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
+    if (writer && writer->generate && writer->makes(token, &rsa))
+        token->profiles |= CARD_PROFILE(CKP_EXTENDED_PROVIDER);
     if (driver->sign && token->key_types & CARD_TYPE(ALG_RSA))
         token->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
     if (driver->public_certificates && !driver->keys_without_pin)
@@ -17237,6 +18134,11 @@ static const struct mech_row mech_rows[] = {
     { CKM_GENERIC_SECRET_KEY_GEN, ALG_NONE,   ALG_RAW, 0, 0,         CKK_GENERIC_SECRET,
       CKF_GENERATE },
     { CKM_AES_KEY_GEN,            ALG_NONE,   ALG_RAW, 0, 0,         CKK_AES, CKF_GENERATE },
+
+    { CKM_RSA_PKCS_KEY_PAIR_GEN,      ALG_RSA,        ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
+    { CKM_EC_KEY_PAIR_GEN,            ALG_EC,         ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
+    { CKM_EC_EDWARDS_KEY_PAIR_GEN,    ALG_EDWARDS,    ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
+    { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, ALG_MONTGOMERY, ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
 };
 
 // Does a mechanism take a key pair's key of this type? ECDH takes Montgomery keys as well.
@@ -17321,9 +18223,46 @@ static CK_FLAGS mech_flags(const struct token *token, const struct mech_row *mec
     return flags;
 }
 
-// May the token's card have a key that a mechanism takes?
+// The i-th kind of key of a type: sizes of RSA that cards make, or curves. false: no more.
+static bool mech_kind(enum alg_type type, size_t i, struct alg_key *key)
+{
+    static const u16 sizes[] = { 1024, 2048, 3072, 4096 };
+    *key = (struct alg_key){ .type = type };
+    if (type == ALG_RSA) {
+        if (i < COUNT(sizes)) key->bits = sizes[i];
+        return i < COUNT(sizes);
+    }
+    for (size_t c = 0; c < COUNT(alg_curves); c++) {
+        if (alg_curves[c].type != type || i--) continue;
+        key->curve = &alg_curves[c];
+        key->bits = key->curve->bits;
+        return true;
+    }
+    return false;
+}
+
+// The sizes, in bits, of the key pairs that a token's card makes by a mechanism. false: none.
+static bool mech_makes(const struct token *token, const struct mech_row *mech,
+                       CK_MECHANISM_INFO *info)
+{
+    const struct writer *writer = card_writer(token);
+    struct alg_key key;
+    info->ulMinKeySize = ALG_RSA_MAX_BITS;
+    info->ulMaxKeySize = 0;
+    if (!writer || !writer->generate) return false;
+    for (size_t i = 0; mech_kind((enum alg_type)mech->key, i, &key); i++) {
+        if (!writer->makes(token, &key)) continue;
+        if (key.bits < info->ulMinKeySize) info->ulMinKeySize = key.bits;
+        if (key.bits > info->ulMaxKeySize) info->ulMaxKeySize = key.bits;
+    }
+    return info->ulMaxKeySize > 0;
+}
+
+// May the token's card have a key that a mechanism takes, or make one?
 static bool mech_has_key(const struct token *token, const struct mech_row *mech)
 {
+    CK_MECHANISM_INFO info;
+    if (mech->flags & CKF_GENERATE_KEY_PAIR) return mech_makes(token, mech, &info);
     if (mech_on_host(mech) || token->key_types & CARD_TYPE(mech->key)) return true;
     return mech->param == MECH_ECDH && token->key_types & CARD_TYPE(ALG_MONTGOMERY);
 }
@@ -17381,6 +18320,9 @@ static void mech_info(const struct token *token, const struct mech_row *mech,
     if (!mech_on_host(mech) || mech_on_card(token, mech)) info->flags |= CKF_HW;
     if (mech->secret) {
         mech_secret_sizes(mech, info);
+    } else if (mech->flags & CKF_GENERATE_KEY_PAIR) {
+        mech_makes(token, mech, info);
+        if (mech->key != ALG_RSA) info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
     } else if (mech->key == ALG_RSA) {
         info->ulMinKeySize = MECH_RSA_MIN;
         info->ulMaxKeySize = ALG_RSA_MAX_BITS;
@@ -17619,7 +18561,7 @@ enum attr_kind {
     // A member of struct x509: bytes, a time; what else a certificate says.
     ATTR_X509, ATTR_X509_TIME, ATTR_SUBJECT, ATTR_SPKI, ATTR_CATEGORY, ATTR_CHECK, ATTR_KEY_HASH,
     // Found out by a function: see attr_computed.
-    ATTR_TOKEN, ATTR_OWNED, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
+    ATTR_TOKEN, ATTR_OWNED, ATTR_DESTROYABLE, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
     ATTR_UNWRAP, ATTR_RECOVER
 };
 
@@ -17646,7 +18588,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_UNIQUE_ID,             ATTR_ALL,   ATTR_UNIQUE, 0 },
     { CKA_MODIFIABLE,            ATTR_ALL,   ATTR_OWNED, 0 },
     { CKA_COPYABLE,              ATTR_ALL,   ATTR_OWNED, 0 },
-    { CKA_DESTROYABLE,           ATTR_ALL,   ATTR_OWNED, 0 },
+    { CKA_DESTROYABLE,           ATTR_ALL,   ATTR_DESTROYABLE, 0 },
     { CKA_PROFILE_ID,            ATTR_PROF,  ATTR_U32, ATTR_OF(ref) },
     { CKA_APPLICATION,           ATTR_DATA,  ATTR_BYTES, ATTR_OF(application) },
     { CKA_OBJECT_ID,             ATTR_DATA,  ATTR_BYTES, ATTR_OF(oid) },
@@ -17884,6 +18826,13 @@ static st attr_unique(const struct object *object, struct scratch *scratch, byte
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
+// Can an object be destroyed, its session and its login aside?
+static bool attr_destroyable(const struct object *object)
+{
+    const struct writer *writer = card_writer(object->token);
+    return object->owner || (writer && object->class != CKO_PROFILE && writer->erases(object));
+}
+
 // What kind of key a private or public key object is, also one that has not been read yet.
 static enum alg_type attr_key_kind(const struct object *object)
 {
@@ -17982,11 +18931,13 @@ static st attr_computed(const struct object *object, const struct attr_row *row,
     bool rsa = attr_key_kind(object) == ALG_RSA;
     switch (row->kind) {
     case ATTR_SECRET:      return ST_ATTR_SECRET;
-    case ATTR_SECRET_RSA:  return rsa ? ST_ATTR_SECRET : ST_ATTR_TYPE;
-    case ATTR_SECRET_EC:   return rsa ? ST_ATTR_TYPE : ST_ATTR_SECRET;
+    case ATTR_SECRET_RSA:
+    case ATTR_SECRET_EC:
+        return rsa == (row->kind == ATTR_SECRET_RSA) ? ST_ATTR_SECRET : ST_ATTR_TYPE;
     case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
     case ATTR_TOKEN:       *value = attr_bool(!object->owner); return ST_OK;
     case ATTR_OWNED:       *value = attr_bool(object->owner); return ST_OK;
+    case ATTR_DESTROYABLE: *value = attr_bool(attr_destroyable(object)); return ST_OK;
     case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(object, CKF_DERIVE)); return ST_OK;
     case ATTR_UNWRAP:      *value = attr_bool(mech_key_allows(object, CKF_UNWRAP)); return ST_OK;
     case ATTR_RECOVER:     *value = attr_bool(rsa && object->use & CARD_SIGN); return ST_OK;
@@ -18187,7 +19138,7 @@ static bool attr_query(const CK_ATTRIBUTE *template, CK_ULONG n, const struct to
                        struct query *query)
 {
     const CK_ATTRIBUTE *id = attr_find(template, n, CKA_ID);
-    *query = (struct query){ .any_id = !id, .logged_in = token->login,
+    *query = (struct query){ .any_id = !id, .logged_in = card_shows_private(token),
                              .no_secret = !attr_may_be_secret(template, n) };
     if (id) query->id = attr_bytes(id);
     if (attr_find(template, n, CKA_CLASS)) {
@@ -18659,7 +19610,7 @@ static st login_for_key(struct reader *reader, struct session *session,
     return ST_OK;
 }
 
-// ---- The SO: who has the PUK ----
+// ---- The SO: who has the PUK, or the key that lets the card be written ----
 
 static struct credential *login_puk(struct token *token)
 {
@@ -18683,6 +19634,53 @@ static st login_check_puk(const struct card *card, struct token *token,
     return login_check_pin(card, puk, secret);
 }
 
+// What the SO gives is hexadecimal digits, two to a byte, or the bytes of a key themselves. Other
+// lengths are no key's.
+static void login_put_key(const struct credential *admin, bytes secret, struct buf *key)
+{
+    size_t start = key->n;
+    if (secret.n % 2 == 0 && secret.n / 2 >= admin->min) secret_put_hex(secret, key);
+    bool hex = key->n > start && !key->full;
+    if (hex) return;
+    key->full = false;
+    buf_rewind(key, start);
+    buf_put(key, secret);
+}
+
+// Is what the SO gives the key that lets a card be written, where it has one? A PUK is shorter.
+static struct credential *login_admin_of(struct token *token, bytes secret)
+{
+    struct credential *admin = card_credential(token, ROLE_ADMIN);
+    bool fits = SCARD11_WRITE && admin && admin->by_key && secret.p && secret.n >= admin->min &&
+                secret.n <= 2 * (size_t)admin->max;
+    return fits ? admin : NULL;
+}
+
+// C_Login for the SO by the key that lets the card be written. It is kept, as a PUK is, for what
+// another program ends in between.
+static st login_by_key(struct reader *reader, struct token *token, struct credential *admin,
+                       bytes secret, struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    u8 room[CARD_PIN_MAX];
+    struct buf key = buf_on(room, sizeof room);
+    login_put_key(admin, secret, &key);
+    st s = key.full || key.n > admin->max ? ST_PIN_LEN : ST_OK;
+    card_sweep(reader->card);
+    if (!s) {
+        while (run_next(&run))
+            run.s = secret_prove(reader->card, token, admin, buf_bytes(&key), scratch);
+        s = login_broken_off(run.s);
+    }
+    if (!s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
+    mem_wipe(room, sizeof room);
+    if (s) return s;
+    token->so = token->admin = true;
+    token->so_lost = false;
+    token->login_epoch++;
+    return ST_OK;
+}
+
 // C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
 // so it is kept until then: no longer than the login. A card that can be asked, is.
 static st login_so(struct reader *reader, struct session *session, bytes secret,
@@ -18690,9 +19688,12 @@ static st login_so(struct reader *reader, struct session *session, bytes secret,
 {
     struct token *token = session->token;
     struct credential *puk = login_puk(token);
+    struct credential *admin = login_admin_of(token, secret);
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    if (!puk) return ST_USER_TYPE;
+    if (!puk && !admin) return ST_USER_TYPE;
     TRY(login_so_may(token));
+    if (admin) return login_by_key(reader, token, admin, secret, scratch);
+    if (!puk) return ST_PIN_LEN;
     TRY(login_check_puk(reader->card, token, puk, secret));
     if (!puk->tries) return ST_PIN_LOCKED;
     card_sweep(reader->card);
@@ -18736,7 +19737,7 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (!puk) return ST_NOT_SUPPORTED;
+    if (!puk || token->admin) return ST_NOT_SUPPORTED;
     if (!token->so) return login_tell_so_lost(token);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
@@ -18755,6 +19756,7 @@ static st login_set_puk(struct reader *reader, struct session *session, bytes ol
     struct credential *puk = login_puk(token);
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
+    if (token->admin) return ST_NOT_SUPPORTED;
     TRY(login_check_pins(reader->card, puk, old, puk, fresh));
     while (run_next(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
     if (run.s == ST_PIN_LOCKED) card_login_lost(token);
@@ -18824,7 +19826,7 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
 #define MAKE_MAX ((size_t)SCARD11_SCRATCH / 4 < 16384 ? (size_t)SCARD11_SCRATCH / 4 : 16384)
 
 #define MAKE_CREATE 1u          // C_CreateObject may give it
-#define MAKE_NEW    2u          // C_GenerateKey, C_DeriveKey and C_UnwrapKey
+#define MAKE_NEW    2u          // C_GenerateKey, C_GenerateKeyPair, C_DeriveKey and C_UnwrapKey
 #define MAKE_SET    4u          // C_SetAttributeValue and C_CopyObject may change it
 #define MAKE_COPY   8u          // C_CopyObject alone
 #define MAKE_BOOL   16u         // a CK_BBOOL
@@ -18865,7 +19867,8 @@ static const struct make_rule make_rules[] = {
     { CKA_SUBJECT,              ATTR_CERT, MAKE_CREATE },
     { CKA_ISSUER,               ATTR_CERT, MAKE_CREATE | MAKE_SET },
     { CKA_SERIAL_NUMBER,        ATTR_CERT, MAKE_CREATE | MAKE_SET },
-    { CKA_SUBJECT,              ATTR_PUB,  MAKE_CREATE | MAKE_SET },
+    { CKA_SUBJECT,              ATTR_PUB,  MAKE_ANY },
+    { CKA_SUBJECT,              ATTR_PRIV, MAKE_NEW },
     { CKA_CHECK_VALUE,          ATTR_CERT | ATTR_SEC, MAKE_BOTH | MAKE_MADE },
     { CKA_ID,                   ATTR_CERT | ATTR_KEY3, MAKE_ANY },
     { CKA_START_DATE,           ATTR_CERT, MAKE_CREATE | MAKE_DATE },
@@ -18884,15 +19887,26 @@ static const struct make_rule make_rules[] = {
     { CKA_SIGN,                 ATTR_SEC,  MAKE_ANY | MAKE_BOOL },
     { CKA_UNWRAP,               ATTR_SEC,  MAKE_ANY | MAKE_BOOL },
     { CKA_MODULUS,              ATTR_PUB,  MAKE_CREATE },
-    { CKA_PUBLIC_EXPONENT,      ATTR_PUB,  MAKE_CREATE },
-    { CKA_MODULUS_BITS,         ATTR_PUB,  MAKE_CREATE | MAKE_NUMBER | MAKE_MADE },
-    { CKA_EC_PARAMS,            ATTR_PUB,  MAKE_CREATE },
+    { CKA_PUBLIC_EXPONENT,      ATTR_PUB,  MAKE_BOTH },
+    { CKA_MODULUS_BITS,         ATTR_PUB,  MAKE_BOTH | MAKE_NUMBER | MAKE_MADE },
+    { CKA_EC_PARAMS,            ATTR_PUB,  MAKE_BOTH },
     { CKA_EC_POINT,             ATTR_PUB,  MAKE_CREATE },
     { CKA_VALUE,                ATTR_SEC,  MAKE_CREATE | MAKE_MADE },
     { CKA_VALUE_LEN,            ATTR_SEC,  MAKE_BOTH | MAKE_NUMBER | MAKE_MADE },
     { CKA_SENSITIVE,            ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
     { CKA_EXTRACTABLE,          ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_FALL },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
+    { CKA_SENSITIVE,            ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_EXTRACTABLE,          ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_SIGN,                 ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_SIGN_RECOVER,         ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_DECRYPT,              ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_UNWRAP,               ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
+    { SCARD11_CKA_TOUCH,        ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
+    { SCARD11_CKA_YUBICO_TOUCH, ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
+    { SCARD11_CKA_YUBICO_PIN,   ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
 };
 
 // ---- Templates ----
@@ -18948,12 +19962,22 @@ static st make_check(const CK_ATTRIBUTE *template, CK_ULONG n, u32 class, u32 ma
     return all > MAKE_MAX ? ST_ARENA_FULL : ST_OK;
 }
 
-// May the object of a template be made in this session? Nothing is made on the card; what is
-// private needs a login.
-static st make_check_place(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n)
+// Is a template about an object on the card?
+static bool make_is_on_card(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    if (attr_number(template, n, CKA_TOKEN, CK_FALSE))
-        return session->flags & CKF_RW_SESSION ? ST_TOKEN_RO : ST_SESSION_RO;
+    return attr_number(template, n, CKA_TOKEN, CK_FALSE) != CK_FALSE;
+}
+
+// May the object of a template be made in this session? What is private needs a login. stored: it
+// goes to the card then, where that is written (>>store).
+static st make_check_place(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n,
+                           bool stored)
+{
+    if (make_is_on_card(template, n)) {
+        if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+        if (!card_writer(session->token)) return ST_TOKEN_RO;
+        return stored ? ST_OK : ST_ATTR_VALUE;
+    }
     if (attr_number(template, n, CKA_PRIVATE, CK_FALSE) && !session->token->login)
         return ST_NOT_LOGGED_IN;
     return ST_OK;
@@ -19144,7 +20168,7 @@ static st make_check_secret(const struct session *session, const CK_ATTRIBUTE *t
         return ST_TEMPLATE_MIXED;
     TRY(make_check(template, n, ATTR_SEC, MAKE_NEW));
     if (!make_secret_type(attr_number(template, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
-    return make_check_place(session, template, n);
+    return make_check_place(session, template, n, false);
 }
 
 static st make_create_secret(struct card *card, const struct session *session,
@@ -19314,7 +20338,7 @@ static st make_create(struct card *card, const struct session *session,
     bool made = class != CKO_PRIVATE_KEY && class != CKO_PROFILE;
     if (given->ulValueLen != sizeof class || !attr_class_bit(class) || !made) return ST_ATTR_VALUE;
     TRY(make_check(template, n, attr_class_bit(class), MAKE_CREATE));
-    TRY(make_check_place(session, template, n));
+    TRY(make_check_place(session, template, n, true));
     switch (class) {
     case CKO_SECRET_KEY:  return make_create_secret(card, session, template, n, out);
     case CKO_PUBLIC_KEY:  return make_create_public(card, session, template, n, scratch, out);
@@ -19405,7 +20429,7 @@ static st make_copy(struct card *card, const struct session *session, const stru
     TRY(attr_check_template(template, n));
     if (!attr_true(object, CKA_COPYABLE, scratch)) return ST_PROHIBITED;
     TRY(make_check_change(object, template, n, MAKE_SET | MAKE_COPY, scratch));
-    TRY(make_check_place(session, template, n));
+    TRY(make_check_place(session, template, n, true));
     bool private = attr_number(template, n, CKA_PRIVATE, object->private) != 0;
     if (object->private && !private) return ST_TEMPLATE_MIXED;
     TRY(make_begin(card, session, object->class, template, n, &to));
@@ -21151,6 +22175,248 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 }
 
 /* ================================================================================================
+ * MARK: - >>store
+ * Objects on the card: made, stored, destroyed.
+ *
+ * Owns    who may write a card and when; what a template says of a new object on it; the one run
+ *         in which a driver's writer works
+ * Uses    >>tlv >>alg >>link >>card >>secret >>slot >>run >>mech >>attr >>session >>make
+ * Names   store_
+ * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18.2 (C_GenerateKeyPair), 6.1 and 6.3 (keys)
+ * Tests   tests/unit/store.c
+ * ==============================================================================================*/
+
+// ---- Running ----
+
+// One change of the card: which, and what came of it.
+struct store {
+    const struct draft *draft;      // of what is new; NULL: object is destroyed
+    struct object *object;
+    struct object *made[2];         // a public and a private key, or one object
+};
+
+// May what is on the card be changed in this session now?
+static st store_may(const struct session *session)
+{
+    const struct token *token = session->token;
+    const struct writer *writer = card_writer(token);
+    if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (!writer) return ST_TOKEN_RO;
+    bool may = writer->by == ROLE_ADMIN ? token->admin : token->login;
+    return may ? ST_OK : ST_NOT_LOGGED_IN;
+}
+
+static st store_once(struct card *card, struct token *token, struct store *store,
+                     struct scratch scratch)
+{
+    const struct writer *writer = card_writer(token);
+    const struct draft *draft = store->draft;
+    if (!draft) return writer->erase(card, store->object, scratch);
+    if (draft->class == CKO_PRIVATE_KEY)
+        return writer->generate(card, token, draft, scratch, store->made);
+    return writer->store(card, token, draft, scratch, &store->made[0]);
+}
+
+// The SO's key was kept: what another program has ended is begun again, once.
+static st store_prove_again(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct credential *admin = card_credential(token, ROLE_ADMIN);
+    if (!token->admin || !admin->kept_len) return ST_NOT_LOGGED_IN;
+    os_log("%s: the card does not know the SO any more: proving the key again", card->link.name);
+    st s = secret_prove(card, token, admin, card_kept(admin), scratch);
+    return s && !link_is_broken(s) ? ST_NOT_LOGGED_IN : s;
+}
+
+// Makes the change, in a transaction, and never twice.
+static st store_run(struct reader *reader, struct token *token, struct store *store,
+                    struct scratch scratch)
+{
+    struct card *card = reader->card;
+    if (!card_writer(token)) return ST_TOKEN_RO;
+    bool admin = card_writer(token)->by == ROLE_ADMIN;
+    struct run run = { .reader = reader, .token = token, .so = admin, .login = !admin,
+                       .write = true, .scratch = scratch };
+    while (run_next(&run)) {
+        run.s = store_once(card, token, store, scratch);
+        if (run.s != ST_NOT_LOGGED_IN) continue;
+        run.s = store_prove_again(card, token, scratch);
+        if (!run.s) run.s = store_once(card, token, store, scratch);
+    }
+    if (run.s == ST_NOT_LOGGED_IN && token->admin) card_login_lost(token);
+    return run.s;
+}
+
+// ---- Key pairs ----
+
+// A curve by CKA_EC_PARAMS: its OID, or its name, as PKCS#11 has it for Edwards and Montgomery
+// curves. NULL: none that is known here.
+static const struct alg_curve *store_curve(bytes params)
+{
+    static const struct { const char *name, *curve; } names[] = {
+        { "edwards25519", "Ed25519" }, { "curve25519", "X25519" }
+    };
+    bytes name;
+    if (tlv_open(params, 0x13, &name)) return alg_curve_find(params);
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (bytes_equal(name, bytes_text(names[i].name))) return alg_curve_named(names[i].curve);
+    return NULL;
+}
+
+static st store_rsa(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key *key)
+{
+    static const u8 usual[] = { 1, 0, 1 };          // what cards take
+    const CK_ATTRIBUTE *bits = attr_find(template, n, CKA_MODULUS_BITS);
+    const CK_ATTRIBUTE *exponent = attr_find(template, n, CKA_PUBLIC_EXPONENT);
+    if (!bits) return ST_TEMPLATE_LESS;
+    key->bits = (u32)attr_number(template, n, CKA_MODULUS_BITS, 0);
+    if (exponent && !bytes_equal(bytes_trim(attr_bytes(exponent)), bytes_of(usual, sizeof usual)))
+        return ST_ATTR_VALUE;
+    return ST_OK;
+}
+
+// What key a mechanism and the template of its public half ask for.
+static st store_kind(const struct mech_row *mech, const CK_ATTRIBUTE *template, CK_ULONG n,
+                     struct alg_key *key)
+{
+    const CK_ATTRIBUTE *params = attr_find(template, n, CKA_EC_PARAMS);
+    *key = (struct alg_key){ .type = (enum alg_type)mech->key };
+    if (mech->key == ALG_RSA) return store_rsa(template, n, key);
+    if (!params) return ST_TEMPLATE_LESS;
+    key->curve = store_curve(attr_bytes(params));
+    if (!key->curve || key->curve->type != mech->key) return ST_CURVE;
+    key->bits = key->curve->bits;
+    return ST_OK;
+}
+
+// The templates of a pair's halves.
+struct store_pair {
+    const CK_ATTRIBUTE *public, *private;
+    CK_ULONG public_n, private_n;
+};
+
+// Checks one half's template: it is on the card, of the right class and type.
+static st store_check_half(const CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_CLASS class,
+                           CK_KEY_TYPE type)
+{
+    TRY(make_check(template, n, attr_class_bit(class), MAKE_NEW));
+    bool mixed = attr_number(template, n, CKA_CLASS, class) != class ||
+                 attr_number(template, n, CKA_KEY_TYPE, type) != type ||
+                 !attr_number(template, n, CKA_TOKEN, class == CKO_PUBLIC_KEY);
+    return mixed ? ST_TEMPLATE_MIXED : ST_OK;
+}
+
+// What no key on a card is: its private half stays there.
+static st store_check_secret(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    bool leaves = attr_number(template, n, CKA_EXTRACTABLE, CK_FALSE) ||
+                  !attr_number(template, n, CKA_SENSITIVE, CK_TRUE);
+    return leaves ? ST_TEMPLATE_MIXED : ST_OK;
+}
+
+// An attribute that either half's template may give: both must say the same.
+static st store_shared(const struct store_pair *pair, CK_ATTRIBUTE_TYPE type, bytes *value)
+{
+    const CK_ATTRIBUTE *one = attr_find(pair->public, pair->public_n, type);
+    const CK_ATTRIBUTE *other = attr_find(pair->private, pair->private_n, type);
+    bool same = !one || !other || bytes_equal(attr_bytes(one), attr_bytes(other));
+    if (!other) other = one;
+    *value = other ? attr_bytes(other) : BYTES_NONE;
+    return same ? ST_OK : ST_TEMPLATE_MIXED;
+}
+
+// CKA_PRIVATE, as far as a template says it.
+static CK_BBOOL store_private(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    return (CK_BBOOL)attr_number(template, n, CKA_PRIVATE, CARD_UNSAID);
+}
+
+// The policies that a private key's template asks for, under our names or YubiKey's.
+static st store_policies(const CK_ATTRIBUTE *template, CK_ULONG n, struct draft *draft)
+{
+    CK_ULONG touch = attr_number(template, n, SCARD11_CKA_TOUCH, 0);
+    CK_ULONG pin = attr_number(template, n, SCARD11_CKA_YUBICO_PIN, 0);
+    touch = attr_number(template, n, SCARD11_CKA_YUBICO_TOUCH, touch);
+    if (pin > 255 || touch > SCARD11_TOUCH_CACHED) return ST_ATTR_VALUE;
+    draft->pin_policy = (u32)pin;
+    draft->touch = (u32)touch;
+    if (attr_number(template, n, CKA_ALWAYS_AUTHENTICATE, CK_FALSE) && !pin)
+        draft->pin_policy = SCARD11_PIN_ALWAYS;
+    return ST_OK;
+}
+
+static st store_draft_pair(const struct mech_row *mech, const struct store_pair *pair,
+                           struct draft *draft)
+{
+    TRY(store_kind(mech, pair->public, pair->public_n, &draft->key));
+    CK_KEY_TYPE type = alg_key_type(&draft->key);
+    TRY(store_check_half(pair->public, pair->public_n, CKO_PUBLIC_KEY, type));
+    TRY(store_check_half(pair->private, pair->private_n, CKO_PRIVATE_KEY, type));
+    TRY(store_check_secret(pair->private, pair->private_n));
+    TRY(store_shared(pair, CKA_ID, &draft->id));
+    TRY(store_shared(pair, CKA_LABEL, &draft->label));
+    draft->private = store_private(pair->private, pair->private_n);
+    return store_policies(pair->private, pair->private_n, draft);
+}
+
+// C_GenerateKeyPair: the card makes the pair, and keeps it.
+static st store_generate(struct reader *reader, struct session *session,
+                         const CK_MECHANISM *mechanism, const struct store_pair *pair,
+                         struct scratch scratch, struct object *made[2])
+{
+    struct token *token = session->token;
+    const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR);
+    struct draft draft = { .class = CKO_PRIVATE_KEY };
+    struct store store = { .draft = &draft };
+    if (!mech || !card_writer(token)) return ST_MECHANISM;
+    if (mechanism->ulParameterLen) return ST_MECH_PARAM;
+    TRY(attr_check_template(pair->public, pair->public_n));
+    TRY(attr_check_template(pair->private, pair->private_n));
+    TRY(store_draft_pair(mech, pair, &draft));
+    if (!card_writer(token)->makes(token, &draft.key))
+        return mech->key == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
+    TRY(store_may(session));
+    TRY(store_run(reader, token, &store, scratch));
+    made[0] = store.made[0];
+    made[1] = store.made[1];
+    return ST_OK;
+}
+
+// ---- Other objects ----
+
+// Stores on the card what a session object is, which is dropped: C_CreateObject and C_CopyObject
+// with CKA_TOKEN.
+static st store_put(struct reader *reader, struct session *session, struct object *from,
+                    CK_BBOOL private, struct scratch scratch, struct object **made)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_ID, CKA_LABEL, CKA_APPLICATION, CKA_OBJECT_ID,
+                                               CKA_VALUE };
+    struct draft draft = { .class = from->class, .private = private };
+    bytes *const members[] = { &draft.id, &draft.label, &draft.application, &draft.oid,
+                               &draft.value };
+    struct store store = { .draft = &draft };
+    bool stored = from->class == CKO_CERTIFICATE || from->class == CKO_DATA;
+    st s = stored ? store_may(session) : ST_ATTR_VALUE;
+    for (size_t i = 0; i < COUNT(types); i++) *members[i] = BYTES_NONE;
+    for (size_t i = 0; i < COUNT(types) && !s; i++)
+        if (attr_get(from, types[i], &scratch, members[i])) *members[i] = BYTES_NONE;
+    if (!s) s = store_run(reader, session->token, &store, scratch);
+    card_drop(reader->card, from);
+    *made = store.made[0];
+    return s;
+}
+
+// C_DestroyObject, of an object on the card.
+static st store_destroy(struct reader *reader, struct session *session, struct object *object,
+                        struct scratch scratch)
+{
+    struct store store = { .object = object };
+    if (!card_writer(session->token)) return ST_PROHIBITED;
+    if (!attr_true(object, CKA_DESTROYABLE, scratch)) return ST_PROHIBITED;
+    TRY(store_may(session));
+    return store_run(reader, session->token, &store, scratch);
+}
+
+/* ================================================================================================
  * MARK: - >>option
  * Options at run time.
  *
@@ -21636,7 +22902,7 @@ static void gate_leave_waiter(struct gate_waiter *waiter)
  *
  * Owns    the C_* functions: what their arguments must be
  * Uses    >>random >>card >>pinpad >>secret >>slot >>run >>life >>mech >>attr >>session >>login
- *         >>make >>op >>stream >>keys >>gate
+ *         >>make >>op >>stream >>keys >>store >>gate
  * Names   C_ p11_
  * Specs   PKCS#11 3.2, 5
  * Tests   tests/unit/p11.c
@@ -21735,11 +23001,12 @@ static bool p11_count_is_low(const struct credential *pin)
     return pin->tries > 0 && pin->tries < pin->tries_max;
 }
 
-// What C_GetTokenInfo says of a token and the tries that its PINs have left. No driver writes.
+// What C_GetTokenInfo says of a token and the tries that its PINs have left.
 static CK_FLAGS p11_token_flags(struct token *token)
 {
     const struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
-    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_WRITE_PROTECTED;
+    CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED;
+    if (!card_writer(token)) flags |= CKF_WRITE_PROTECTED;
     if (!token->blank) flags |= CKF_TOKEN_INITIALIZED;
     if (!pin->missing && !pin->must_change) flags |= CKF_USER_PIN_INITIALIZED;
     if (pin->must_change) flags |= CKF_USER_PIN_TO_BE_CHANGED;
@@ -22017,6 +23284,9 @@ static st p11_create(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n
     struct object *made;
     if (!object) return ST_ARGS;
     TRY(make_create(call->card, call->session, template, n, call->scratch, &made));
+    if (make_is_on_card(template, n))
+        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
+                      &made));
     *object = made->handle;
     return ST_OK;
 }
@@ -22036,6 +23306,9 @@ static st p11_copy(struct call *call, CK_OBJECT_HANDLE handle, const CK_ATTRIBUT
     if (!copy) return ST_ARGS;
     if (!object) return ST_NO_OBJECT;
     TRY(make_copy(call->card, call->session, object, template, n, call->scratch, &made));
+    if (make_is_on_card(template, n))
+        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
+                      &made));
     *copy = made->handle;
     return ST_OK;
 }
@@ -22052,7 +23325,9 @@ static st p11_destroy(struct call *call, CK_OBJECT_HANDLE handle)
 {
     struct object *object = session_object(call->card, call->session, handle);
     if (!object) return ST_NO_OBJECT;
-    if (!object->owner || !attr_true(object, CKA_DESTROYABLE, call->scratch)) return ST_PROHIBITED;
+    if (!object->owner)
+        return store_destroy(call->reader, call->session, object, call->scratch);
+    if (!attr_true(object, CKA_DESTROYABLE, call->scratch)) return ST_PROHIBITED;
     card_drop(call->card, object);
     return ST_OK;
 }
@@ -22503,15 +23778,28 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
     return gate_leave(&call);
 }
 
-// No driver makes key pairs yet.
+static st p11_generate_pair(struct call *call, const CK_MECHANISM *mechanism,
+                            const struct store_pair *pair, CK_OBJECT_HANDLE *public_key,
+                            CK_OBJECT_HANDLE *private_key)
+{
+    struct object *made[2];
+    if (!mechanism || !public_key || !private_key) return ST_ARGS;
+    TRY(store_generate(call->reader, call->session, mechanism, pair, call->scratch, made));
+    *public_key = made[0]->handle;
+    *private_key = made[1]->handle;
+    return ST_OK;
+}
+
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                         CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
                         CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
                         CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key)
 {
-    (void)mechanism; (void)public_attributes; (void)public_count; (void)private_attributes;
-    (void)private_count; (void)public_key; (void)private_key;
-    return gate_refuse("C_GenerateKeyPair", session);
+    const struct store_pair pair = { public_attributes, private_attributes, public_count,
+                                     private_count };
+    struct call call = gate_enter("C_GenerateKeyPair", session);
+    if (!call.s) call.s = p11_generate_pair(&call, mechanism, &pair, public_key, private_key);
+    return gate_leave(&call);
 }
 
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,

@@ -205,6 +205,12 @@
 #define SCARD11_PIV 1
 #endif
 
+// SCARD11_WRITE: 1 compiles what writes cards: keys made on the card, certificates and data stored
+// and deleted, the SO's login by a card's management key. 0: each token is CKF_WRITE_PROTECTED.
+#ifndef SCARD11_WRITE
+#define SCARD11_WRITE 1
+#endif
+
 // SCARD11_OPENPGP: 1 compiles the driver for OpenPGP cards.
 // A PIN that the card wants derived (KDF-DO) is hashed as long as the card says, at most 62 MiB:
 // some tenths of a second on a PC, longer on a small system.
@@ -353,6 +359,17 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 #define SCARD11_TOUCH_NEVER   1UL
 #define SCARD11_TOUCH_ALWAYS  2UL
 #define SCARD11_TOUCH_CACHED  3UL
+
+// SCARD11_CKA_YUBICO_PIN, SCARD11_CKA_YUBICO_TOUCH: for C_GenerateKeyPair, in the private key's
+// template, each a CK_ULONG: when a YubiKey wants the PIN or a touch for the new key. The numbers
+// of the attributes and of the policies are those of Yubico's own module. SCARD11_CKA_TOUCH may be
+// given instead. Without them the card decides by the key's place. Cards without Yubico's
+// extensions: CKR_ATTRIBUTE_VALUE_INVALID.
+#define SCARD11_CKA_YUBICO_TOUCH 0xd9554201UL
+#define SCARD11_CKA_YUBICO_PIN   0xd9554202UL
+#define SCARD11_PIN_NEVER  1UL
+#define SCARD11_PIN_ONCE   2UL
+#define SCARD11_PIN_ALWAYS 3UL
 
 #ifdef __cplusplus
 extern "C" {
@@ -688,11 +705,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         known to cost none. On other cards the flags say nothing about them
 //                         before the first C_Login. On a PIV card that prefers the global PIN, its
 //                         tries are known from the first C_Login on.
-//                         CKF_WRITE_PROTECTED is set: no object of a card is created, changed or
-//                         destroyed. Therefore NSS keeps the trust in a certificate in its own
-//                         database, Java opens read-only sessions, and neither offers to store keys
-//                         on the card. PINs can be changed nevertheless, and read-write sessions
-//                         open.
+//                         CKF_WRITE_PROTECTED is set, but for PIV: no object of such a card is
+//                         created, changed or destroyed. Therefore NSS keeps the trust in a
+//                         certificate in its own database, Java opens read-only sessions, and
+//                         neither offers to store keys on the card. PINs can be changed
+//                         nevertheless, and read-write sessions open.
 //   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT, CKR_CRYPTOKI_NOT_INITIALIZED, or an error
 //                         of the arguments. A reader that comes or leaves is an event, too. A
 //                         further slot of a reader has an event when its token becomes known, and
@@ -705,9 +722,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKU_CONTEXT_SPECIFIC keeps other programs off the card until the
 //                         operation ends, or until another call needs the card. Searches and
 //                         attributes that are answered from memory do not.
-//                         CKU_SO is there to unblock. Its PIN is the card's PUK. It is
-//                         CKR_USER_TYPE_INVALID if the card has none. Most cards cannot check a PUK
-//                         by itself, because RESET RETRY COUNTER wants it together with the new
+//                         CKU_SO is there to unblock, with the card's PUK as its PIN, and to write
+//                         a PIV card, with the card management key: see there. It is
+//                         CKR_USER_TYPE_INVALID if the card has neither. Most cards cannot check a
+//                         PUK by itself, because RESET RETRY COUNTER wants it together with the new
 //                         PIN. There C_Login accepts any PUK, and C_InitPIN says that it is wrong,
 //                         which costs a try. Until then the PUK is kept, in a page that is not
 //                         swapped out where there is one. It is wiped at logout, when the last
@@ -768,8 +786,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_CreateObject        Makes session objects, in any session: data, X.509 certificates, public
 //                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
 //                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
-//                         CKA_TOKEN CK_TRUE is CKR_TOKEN_WRITE_PROTECTED. A private key is
-//                         CKR_ATTRIBUTE_VALUE_INVALID: private keys are on cards only. Attributes
+//                         CKA_TOKEN CK_TRUE stores on a PIV card, and is CKR_TOKEN_WRITE_PROTECTED
+//                         on others. A private key is CKR_ATTRIBUTE_VALUE_INVALID. Attributes
 //                         that follow from the value (dates, subject, issuer, lengths) are filled
 //                         in, or compared if they are given. All attributes of an object have at
 //                         most 16 KiB together, or a quarter of SCARD11_SCRATCH if that is less.
@@ -779,7 +797,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         public one.
 //   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Objects of
 //                         the card have CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
-//   C_DestroyObject       Destroys session objects. Objects of the card: CKR_ACTION_PROHIBITED.
+//   C_DestroyObject       Destroys session objects, and objects of a PIV card that have
+//                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
 //                         same at each insertion. A search for them sends no command, except the
 //                         first one on a PIV card, which looks for keys that need no PIN: 9E, or
@@ -787,7 +806,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         5.3).
 //                         CKP_BASELINE_PROVIDER: every token. CKP_AUTHENTICATION_TOKEN: a token
 //                         that may have RSA keys, because the profile's test signs with one.
-//                         CKP_EXTENDED_PROVIDER: none, because the profile's test wants a mechanism
+//                         CKP_EXTENDED_PROVIDER: PIV, because the profile's test wants a mechanism
 //                         that generates RSA keys.
 //                         CKP_PUBLIC_CERTIFICATES_TOKEN: the eIDs, OpenPGP cards, SmartCard-HSMs,
 //                         GIDS cards, CACs, and PIV cards on which every key wants the PIN. On PIV
@@ -871,7 +890,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         XOR with the system's.
 //   C_GetFunctionStatus, C_CancelFunction
 //                         CKR_FUNCTION_NOT_PARALLEL, as the standard says.
-//   Refused               C_InitToken and C_GenerateKeyPair: cards are not written.
+//   C_GenerateKeyPair     The card makes the pair, which takes an RSA key up to a minute: other
+//                         readers, events and what is known go on meanwhile. CKA_TOKEN must be
+//                         CK_TRUE for the private key. It never leaves the card: a template that
+//                         says otherwise is CKR_TEMPLATE_INCONSISTENT. CKA_EC_PARAMS is an OID, or
+//                         the name "edwards25519" or "curve25519" as PrintableString. Where the
+//                         card says that it cannot make such a key: CKR_KEY_SIZE_RANGE.
+//                         CKR_DEVICE_MEMORY: the card has no place left.
+//   Refused               C_InitToken: no card is erased.
 //                         C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
 //                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated: C_Encrypt with GCM does
 //                         that. C_EncapsulateKey C_DecapsulateKey: no card has such keys. C_Async*:
@@ -879,6 +905,35 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //
 // What is particular to kinds of cards:
 //
+//   PIV                   CKA_ID is the key's place: 1 to 4 for 9A, 9C, 9D, 9E, 5 to 24 for 82 to
+//                         95, 25 for F9. CKU_SO with the card management key (9B: 3DES, AES) writes
+//                         the card: the key is 16, 24 or 32 bytes, or twice as many hexadecimal
+//                         digits; what is shorter is the PUK. None is ever tried by itself. A wrong
+//                         one is sent once for each C_Login and is CKR_PIN_INCORRECT. The key is
+//                         proven and does not leave the host; it is kept, as a PUK is, until the
+//                         login ends: what another program's SELECT has ended is proven again. This
+//                         SO sees private objects, and cannot use them. C_InitPIN and C_SetPIN are
+//                         CKR_FUNCTION_NOT_SUPPORTED for it: log in with the PUK.
+//                         C_GenerateKeyPair: CKA_ID names the place. Without it, where the card has
+//                         Yubico's metadata, it is the first that is free, but not 9E, whose keys
+//                         want no PIN; other cards do not tell where keys are, and it is
+//                         CKR_TEMPLATE_INCOMPLETE. A key that has a certificate is not
+//                         made anew (CKR_ATTRIBUTE_VALUE_INVALID): destroy the certificate first. A
+//                         named key without a certificate is lost. Without Yubico's metadata a key
+//                         is shown at the next insertion only if it has a certificate; of those in
+//                         82 to 95, whose number the key history tells and which is not written, by
+//                         its CKA_ID. RSA 1024 to 3072, P-256, P-384;
+//                         with Yubico's extensions RSA-4096, Ed25519, X25519. CKA_LABEL is what the
+//                         place is called, whatever a template says.
+//                         C_CreateObject: a certificate goes where CKA_ID says, else to the key
+//                         that it is for, else to the first place that is free; it takes the place
+//                         of one that is there. For another key than the one that is known there:
+//                         CKR_TEMPLATE_INCONSISTENT. Data objects are those that PIV has, named by
+//                         CKA_OBJECT_ID, CKA_LABEL or CKA_APPLICATION; there is one of each.
+//                         C_DestroyObject: certificates, data objects, and private keys where the
+//                         card can delete them (YubiKey from 5.7 on), with their public keys.
+//                         Anything that is broken off leaves the card with what it had, or with
+//                         the new.
 //   OpenPGP               CKA_ID is 1 for the key that signs, 2 for the one that decrypts or
 //                         derives, 3 for the one that authenticates (and signs). A key is listed
 //                         where the card says that it has one. RSA keys 2 and 3 also do each

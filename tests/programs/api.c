@@ -133,7 +133,7 @@ TEST(every_function_with_every_wrong_argument)
     if (test_failing) return;
     void (*const rows[])(void) = { rows_slots, rows_slot, rows_sessions, rows_create, rows_objects,
         rows_ciphers, rows_digests, rows_signatures, rows_verify, rows_dual, rows_messages,
-        rows_keys, rows_wrapping, rows_refused, rows_logins, rows_rest, rows_library };
+        rows_keys, rows_pairs, rows_wrapping, rows_refused, rows_logins, rows_rest, rows_library };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) rows[i]();
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!has_row(all[i])) test_fail(__FILE__, __LINE__, "%s has no row", all[i]);

@@ -290,7 +290,7 @@ static void rows_create(void)
            { CKA_LABEL, b, 1 }, { CKA_LABEL, b, 2 });
     CREATE("one value of one, twice", CKR_OK, AT(CKA_CLASS, class_data), { CKA_LABEL, b, 1 },
            { CKA_LABEL, b, 1 });
-    CREATE("on the card", CKR_TOKEN_WRITE_PROTECTED, AT(CKA_CLASS, class_data),
+    CREATE("on the card, which the SO writes", CKR_USER_NOT_LOGGED_IN, AT(CKA_CLASS, class_data),
            AT(CKA_TOKEN, yes));
     CREATE("trusted", CKR_ATTRIBUTE_READ_ONLY, AT(CKA_CLASS, class_public),
            AT(CKA_TRUSTED, yes));
@@ -339,7 +339,7 @@ static void rows_objects(void)
     ROW(C_CopyObject, "no template", CKR_ARGUMENTS_BAD, (s, aes, NULL, 1, &made));
     ROW(C_CopyObject, "an object of the card", CKR_ACTION_PROHIBITED, (s, rsa, NULL, 0, &made));
     ROW(C_CopyObject, "not to be copied", CKR_ACTION_PROHIBITED, (s, fixed, NULL, 0, &made));
-    ROW(C_CopyObject, "to the card", CKR_TOKEN_WRITE_PROTECTED, (s, aes, token, 1, &made));
+    ROW(C_CopyObject, "to the card", CKR_ATTRIBUTE_VALUE_INVALID, (s, aes, token, 1, &made));
     ROW(C_CopyObject, "as another type", CKR_ATTRIBUTE_READ_ONLY, (s, aes, type, 1, &made));
     ROW(C_CopyObject, "an unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID, (s, aes, none, 1, &made));
     ROW(C_CopyObject, "a wrong value", CKR_ATTRIBUTE_VALUE_INVALID, (s, aes, length, 1, &made));
@@ -689,7 +689,7 @@ static void rows_keys(void)
         (s, &aes_keygen, local, 2, &made));
     ROW(C_GenerateKey, "a wrong value", CKR_ATTRIBUTE_VALUE_INVALID,
         (s, &aes_keygen, two, 2, &made));
-    ROW(C_GenerateKey, "on the card", CKR_TOKEN_WRITE_PROTECTED, (s, &aes_keygen, token, 2, &made));
+    ROW(C_GenerateKey, "on the card", CKR_ATTRIBUTE_VALUE_INVALID, (s, &aes_keygen, token, 2, &made));
     ROW(C_DeriveKey, "no mechanism", CKR_ARGUMENTS_BAD, (s, NULL, generic, len_32, 1, &made));
     ROW(C_DeriveKey, "no handle", CKR_ARGUMENTS_BAD, (s, &hkdf, generic, len_32, 1, NULL));
     ROW(C_DeriveKey, "no such mechanism", CKR_MECHANISM_INVALID,
@@ -700,10 +700,53 @@ static void rows_keys(void)
     ROW(C_DeriveKey, "a private key", CKR_KEY_TYPE_INCONSISTENT, (s, &hkdf, rsa, len_32, 1, &made));
     ROW(C_DeriveKey, "no length", CKR_TEMPLATE_INCOMPLETE, (s, &hkdf, generic, NULL, 0, &made));
     ROW(C_DeriveKey, "a value", CKR_TEMPLATE_INCONSISTENT, (s, &hkdf, generic, value, 1, &made));
-    ROW(C_DeriveKey, "on the card", CKR_TOKEN_WRITE_PROTECTED, (s, &hkdf, generic, token, 2,
-                                                                &made));
-    ROW(C_GenerateKeyPair, "not in the host, and not yet on a card", CKR_FUNCTION_NOT_SUPPORTED,
-        (s, &rsa_pkcs, NULL, 0, NULL, 0, &made, &made2));
+    ROW(C_DeriveKey, "on the card", CKR_ATTRIBUTE_VALUE_INVALID, (s, &hkdf, generic, token, 2,
+                                                                  &made));
+}
+
+// The card is not asked: the user is logged in, and the SO writes it.
+static void rows_pairs(void)
+{
+    CK_MECHANISM rsa_pair = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 },
+                 ec_pair = { CKM_EC_KEY_PAIR_GEN, NULL, 0 },
+                 with_param = { CKM_RSA_PKCS_KEY_PAIR_GEN, b, 4 };
+    CK_ULONG bits = 2048, few = 1023;
+    CK_ATTRIBUTE public[] = { AT(CKA_TOKEN, yes), AT(CKA_MODULUS_BITS, bits) },
+                 short_key[] = { AT(CKA_TOKEN, yes), AT(CKA_MODULUS_BITS, few) },
+                 private[] = { AT(CKA_TOKEN, yes) },
+                 leaves[] = { AT(CKA_TOKEN, yes), AT(CKA_EXTRACTABLE, yes) },
+                 curve[] = { AT(CKA_TOKEN, yes), { CKA_EC_PARAMS, b, 3 } },
+                 none[] = { { 0x7fffffff, b, 1 } };
+    ROW(C_GenerateKeyPair, "no mechanism", CKR_ARGUMENTS_BAD,
+        (s, NULL, public, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "no handle", CKR_ARGUMENTS_BAD,
+        (s, &rsa_pair, public, 2, private, 1, NULL, &made2));
+    ROW(C_GenerateKeyPair, "no other handle", CKR_ARGUMENTS_BAD,
+        (s, &rsa_pair, public, 2, private, 1, &made, NULL));
+    ROW(C_GenerateKeyPair, "no template", CKR_ARGUMENTS_BAD,
+        (s, &rsa_pair, NULL, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "no other template", CKR_ARGUMENTS_BAD,
+        (s, &rsa_pair, public, 2, NULL, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "no such mechanism", CKR_MECHANISM_INVALID,
+        (s, &rsa_pkcs, public, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "a parameter", CKR_MECHANISM_PARAM_INVALID,
+        (s, &with_param, public, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "no size", CKR_TEMPLATE_INCOMPLETE,
+        (s, &rsa_pair, public, 1, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "no curve", CKR_TEMPLATE_INCOMPLETE,
+        (s, &ec_pair, public, 1, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "an unknown curve", CKR_CURVE_NOT_SUPPORTED,
+        (s, &ec_pair, curve, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "a size that no card makes", CKR_KEY_SIZE_RANGE,
+        (s, &rsa_pair, short_key, 2, private, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "for the session", CKR_TEMPLATE_INCONSISTENT,
+        (s, &rsa_pair, public, 2, NULL, 0, &made, &made2));
+    ROW(C_GenerateKeyPair, "one that may leave", CKR_TEMPLATE_INCONSISTENT,
+        (s, &rsa_pair, public, 2, leaves, 2, &made, &made2));
+    ROW(C_GenerateKeyPair, "an unknown attribute", CKR_ATTRIBUTE_TYPE_INVALID,
+        (s, &rsa_pair, public, 2, none, 1, &made, &made2));
+    ROW(C_GenerateKeyPair, "the SO is not logged in", CKR_USER_NOT_LOGGED_IN,
+        (s, &rsa_pair, public, 2, private, 1, &made, &made2));
 }
 
 static void rows_wrapping(void)

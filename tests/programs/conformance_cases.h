@@ -40,7 +40,7 @@ static struct {
     [D_MEMORY] = { .what = "C_GetTokenInfo, memory", .there = "0",
                    .here = "UNAVAILABLE_INFORMATION" },
     [D_GENERATE] = { .what = "C_GetMechanismInfo, RSA_PKCS_KEY_PAIR_GEN", .there = "OK",
-                     .here = "MECHANISM_INVALID: no key is generated", .call = true },
+                     .here = "MECHANISM_INVALID: this card makes no keys", .call = true },
     [D_NO_RSA] = { .what = "C_GetMechanismInfo, RSA_PKCS", .there = "OK",
                    .here = "MECHANISM_INVALID: such cards have EC keys only", .call = true },
     [D_RSA] = { .what = "C_GetMechanismInfo, RSA_PKCS", .there = "512 to 16384 bits",
@@ -115,7 +115,7 @@ static void do_token_info(CK_ULONG with)
     (void)with;
     CHECK_RV(at.f->C_GetTokenInfo(at.slots[0], &info), CKR_OK);
     CHECK_EQ(info.flags, CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-             CKF_TOKEN_INITIALIZED | CKF_WRITE_PROTECTED);
+             CKF_TOKEN_INITIALIZED | (is_written() ? 0 : CKF_WRITE_PROTECTED));
     CHECK(is_text(info.label, 32) && is_text(info.manufacturerID, 32) && is_text(info.model, 16));
     CHECK(is_text(info.serialNumber, 16) && is_text(info.utcTime, 16));
     CHECK(info.ulSessionCount == 0 && info.ulRwSessionCount == 0);
@@ -159,6 +159,11 @@ static void do_mechanism_info(CK_MECHANISM_TYPE type)
     }
     if (type == CKM_SHA512) {
         CHECK(info.ulMinKeySize == 0 && info.ulMaxKeySize == 0 && info.flags == CKF_DIGEST);
+        return;
+    }
+    if (generates) {
+        CHECK(info.ulMinKeySize >= 1024 && info.ulMaxKeySize <= 4096);
+        CHECK_EQ(info.flags, CKF_HW | CKF_GENERATE_KEY_PAIR);
         return;
     }
     CHECK(info.ulMinKeySize == 1024 && info.ulMaxKeySize == 4096);

@@ -119,7 +119,7 @@ static CK_RV do_token(void)
     return rv ? rv : scene_open(&session);
 }
 
-static bool list_is_whole(void) { return listed == 11 + 3 || listed == 18 + 3; }   // 3 profiles
+static bool list_is_whole(void) { return listed == 11 + 4 || listed == 18 + 4; }   // 4 profiles
 
 static CK_RV do_list(void)
 {
@@ -192,6 +192,67 @@ static CK_RV do_so_login(void) { return C_Login(session, CKU_SO, PUK, 8); }
 static CK_RV do_unblock(void) { return C_InitPIN(session, PIN, 6); }
 static CK_RV do_set_puk(void) { return C_SetPIN(session, PUK, 8, PUK, 8); }
 
+// ---- Who writes the card ----
+
+#define ADMIN ((CK_UTF8CHAR *)"010203040506070801020304050607080102030405060708")
+
+static CK_BBOOL yes = CK_TRUE;
+
+static CK_RV prepare_admin(void)
+{
+    CK_RV rv = prepare_session();
+    return rv ? rv : C_Login(session, CKU_SO, ADMIN, 48);
+}
+
+static CK_RV do_admin(void) { return C_Login(session, CKU_SO, ADMIN, 48); }
+
+// Under 83, where nothing is.
+static CK_RV do_make(void)
+{
+    static const CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
+    CK_BYTE id = 6;
+    CK_ATTRIBUTE a[] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, &id, 1 },
+                         { CKA_EC_PARAMS, (void *)(uintptr_t)p256, sizeof p256 } };
+    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_OBJECT_HANDLE made[2];
+    return C_GenerateKeyPair(session, &m, a, 3, a, 2, &made[0], &made[1]);
+}
+
+// Under 84, where nothing is; then in its place the same.
+static CK_RV do_store(void)
+{
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    CK_BYTE id = 7;
+    size_t n;
+    const uint8_t *der = sim_piv_certificate(SIM_P384B, &n);
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 },
+                         { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 }, { CKA_ID, &id, 1 },
+                         { CKA_VALUE, (void *)(uintptr_t)der, n } };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = C_CreateObject(session, a, 5, &made);
+    return rv ? rv : C_CreateObject(session, a, 5, &made);
+}
+
+static CK_RV do_store_data(void)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 },
+                         { CKA_APPLICATION, (void *)(uintptr_t)"Security Object", 15 },
+                         { CKA_VALUE, text, sizeof text } };
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = C_CreateObject(session, a, 4, &made);
+    return rv ? rv : C_DestroyObject(session, made);
+}
+
+// The certificate of 9C.
+static CK_RV do_erase(void)
+{
+    CK_OBJECT_HANDLE certificate;
+    CK_RV rv = scene_find(session, CKO_CERTIFICATE, 2, &certificate);
+    return rv ? rv : C_DestroyObject(session, certificate);
+}
+
 // The same at a reader's pinpad: what is typed, and what for.
 static struct sim_pinpad pad;
 
@@ -246,6 +307,10 @@ static const struct scene {
         { "pad unblock", prepare_session, do_pad_unblock, true },
     { "logout", prepare_login, do_logout, true },     { "close", prepare_login, do_close, true },
     { "wait", prepare_login, do_wait, false },
+    { "admin", prepare_session, do_admin, true },     { "make", prepare_admin, do_make, true },
+    { "store", prepare_admin, do_store, true },
+        { "store data", prepare_admin, do_store_data, true },
+    { "erase", prepare_admin, do_erase, true },
 };
 #define SCENES (sizeof scenes / sizeof *scenes)
 
@@ -350,7 +415,7 @@ static void check_after(const struct scene *s, enum sim_fault fault, bool any, C
         // what failed is asked for again
         if (fault == SIM_ANSWER_6F00) CHECK_RV(do_list(), CKR_OK);
         // A reset between two C_FindObjects ends the login: from there on only what is public.
-        CHECK(list_is_whole() || (reset && listed > 14 && listed < 21));
+        CHECK(list_is_whole() || (reset && listed > 15 && listed < 22));
     }
     if (is_removal(fault) && second) {
         check_refused(session, key);

@@ -176,7 +176,7 @@ TEST(slots_and_token_tell_what_is_there)
     CHECK(!memcmp(token.serialNumber, "9f025d38317790a4", 16));
     CHECK(!memcmp(token.label, "PIV 317790a4 ", 13));
     CHECK_EQ(token.flags, CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-                          CKF_TOKEN_INITIALIZED | CKF_WRITE_PROTECTED);
+                          CKF_TOKEN_INITIALIZED);
     CHECK(token.ulMinPinLen == 6 && token.ulMaxPinLen == 8);
     CHECK_RV(C_GetTokenInfo(2, &token), CKR_TOKEN_NOT_PRESENT);
     CHECK_RV(C_GetTokenInfo(0, NULL), CKR_ARGUMENTS_BAD);
@@ -192,13 +192,13 @@ TEST(objects_are_public_before_login_and_all_after_it)
     CHECK_RV(scene_begin(&whole), CKR_OK);
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 4 + 4 + 1 + 3 + 2);             // certificates, public keys, 9E's private key, data, profiles
+    CHECK_EQ(n, 4 + 4 + 1 + 3 + 3);             // certificates, public keys, 9E's private key, data, profiles
     CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 4 + 4 + 4 + 6 + 2);
+    CHECK_EQ(n, 4 + 4 + 4 + 6 + 3);
     CHECK_RV(C_Logout(session), CKR_OK);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);
-    CHECK_EQ(n, 14);
+    CHECK_EQ(n, 15);
     scene_end();
 }
 
@@ -932,7 +932,7 @@ TEST(logout_is_real_and_renews_private_handles)
     CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
     CK_ULONG count;
     CHECK_RV(scene_count(session, NULL, 0, &count), CKR_OK);
-    CHECK_EQ(count, 14);
+    CHECK_EQ(count, 15);
     scene_end();
 }
 
@@ -1572,7 +1572,7 @@ TEST(a_reset_by_another_program_costs_a_login_and_no_more)
     CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, data, DATA_LEN, sig, &n), CKR_OK);
     sim_reader_reset(0);
     CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);    // needs no login: nobody notices
-    CHECK_EQ(n, 14);
+    CHECK_EQ(n, 15);
     CHECK_EQ(sim_piv_tries(scene_card), 3);
     scene_end();
 }

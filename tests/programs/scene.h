@@ -96,6 +96,28 @@ static inline CK_RV scene_sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
     return rv ? rv : C_Sign(session, data, n, signature, signature_len);
 }
 
+// r || s as DER has it, two INTEGERs with a leading 00 each where needed, to at most 130 bytes; 0: they
+// are too long.
+static inline size_t scene_der(const CK_BYTE *signature, CK_ULONG len, uint8_t *der)
+{
+    size_t at = 2, half = len / 2;
+    if (len > 120) return 0;
+    for (size_t i = 0; i < 2; i++) {
+        const CK_BYTE *p = signature + i * half;
+        size_t k = half;
+        while (k > 1 && !*p) p++, k--;
+        bool zero = *p & 0x80;
+        der[at++] = 2;
+        der[at++] = (uint8_t)(k + zero);
+        if (zero) der[at++] = 0;
+        memcpy(der + at, p, k);
+        at += k;
+    }
+    der[0] = 0x30;
+    der[1] = (uint8_t)(at - 2);
+    return at;
+}
+
 // Does mbedTLS find the signature of SHA-256(data) right, with the key in the card's certificate?
 static inline bool scene_good(enum sim_key key, const void *data, size_t n,
                               const CK_BYTE *signature, CK_ULONG len)
@@ -111,23 +133,8 @@ static inline bool scene_good(enum sim_key key, const void *data, size_t n,
         if (mbedtls_pk_can_do(&crt.pk, MBEDTLS_PK_RSA)) {
             good = !mbedtls_pk_verify(&crt.pk, MBEDTLS_MD_SHA256, hash, 32, signature, len);
         } else {
-            // r || s to DER: two INTEGERs with a leading 00 each where needed.
-            size_t at = 2, half = len / 2;
-            for (size_t i = 0; i < 2; i++) {
-                const CK_BYTE *p = signature + i * half;
-                size_t k = half;
-                while (k > 1 && !*p) p++, k--;
-                bool zero = *p & 0x80;
-                sig[at++] = 2;
-                sig[at++] = (uint8_t)(k + zero);
-                if (zero) sig[at++] = 0;
-                memcpy(sig + at, p, k);
-                at += k;
-            }
-            sig[0] = 0x30;
-            sig[1] = (uint8_t)(at - 2);
-            good = at - 2 < 128 && !mbedtls_pk_verify(&crt.pk, MBEDTLS_MD_SHA256, hash, 32, sig,
-                                                      at);
+            size_t sig_n = scene_der(signature, len, sig);
+            good = sig_n && !mbedtls_pk_verify(&crt.pk, MBEDTLS_MD_SHA256, hash, 32, sig, sig_n);
         }
     }
     mbedtls_x509_crt_free(&crt);

@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/count.sh
 : "${OUT:=build}" "${CC:=gcc}"
-out=$OUT/mutants programs='module cards pins piv_cards scenarios chips'
+out=$OUT/mutants programs='module cards pins piv_cards scenarios chips write'
 flags='-std=c99 -O0 -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1'
 libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 
@@ -117,6 +117,22 @@ mutant sure_after_a_yes_to_another_aid 'unit probe_does_not_know_where_a_yes_led
 mutant password_made_as_it_once_was 'cards cards_openpgp_kdf_set_meanwhile' \
     openpgp_learn 'openpgp->kdf_turn == turn' 'openpgp->kdf_turn'
 
+# a card is written by who may, in the application that is meant, and what is known of it follows
+mutant proven_wherever_the_card_is 'write write_proves_the_key_where_it_is_meant_for' \
+    secret_prove 'TRY(place_go_to.*\|if (!place_is_sure(card, token)) return ST_FAILED;' ''
+mutant written_without_the_login 'unit store' \
+    store_may 'return may ? ST_OK : ST_NOT_LOGGED_IN;' '(void)may; return ST_OK;'
+mutant not_proven_again 'write write_goes_on_after_another_program' \
+    store_prove_again 'return s \&\& .*' 'return ST_NOT_LOGGED_IN;'
+mutant identity_of_what_was_there_before 'write write_what_shows_the_card' \
+    pivadmin_was_put 'if (piv->identity.ref == object) piv->identity.known = false;' ''
+mutant a_certificate_of_another_key 'write write_certificates_come_and_go' \
+    pivadmin_choose_certificate 'return ST_TEMPLATE_MIXED;' 'return ST_OK;'
+mutant made_over_a_certificate 'write write_refuses_what_does_not_go_together' \
+    pivadmin_choose_pair 'return ST_ATTR_VALUE;' 'return ST_OK;'
+mutant what_was_destroyed_keeps_its_memory 'write write_a_thousand_rounds_take_no_more_memory_than_ten' \
+    arena_lots_drop 'arena->lots\[size\] = lot;' ''
+
 # the use of one application ends the logins to others on the chip: place_seen
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
     place_seen 'place_end_others(card, token);' ''
@@ -200,7 +216,7 @@ mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
 mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
     life_note_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
-    secret_verify 'if (!s) pin->verified = true;' ''
+    secret_presented 'if (!s) credential->verified = true;' ''
 mutant half_a_login_stays 'chips chips_that_err_at_each_command' \
     login_failed 'if (!was_verified.*' ''
 

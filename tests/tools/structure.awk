@@ -162,7 +162,6 @@ length($0) > 100            { bad(NR, "longer than 100 columns") }
 /\t|[ \t]$/                 { bad(NR, "tab or trailing space") }
 /TODO|FIXME|XXX/ && !/TODO\([^)]+\): / { bad(NR, "a mark is TODO(<issue>): or QUIRK(<card>):") }
 /QUIRK/ && !/QUIRK\([^)]+\): / && tag  { bad(NR, "a mark is TODO(<issue>): or QUIRK(<card>):") }
-{ bytes += length($0) + 1 }
 
 # The map, in the opening comment: its tags, in order.
 !opened && /\*\//           { opened = NR }
@@ -365,7 +364,6 @@ END {
     }
     for (name in seen_at) if (!(name in is_named)) bad(seen_at[name], "a comment says see " name ": there is none")
     if (seen_n != map_n) bad(1, "the map has " map_n " sections, the file " seen_n + 0)
-    if (bytes >= 1000000) bad(1, "1,000,000 bytes and more are shown without colours")
     if (dir) {
         while ((getline s < (dir "/tests/unit/unit.c")) > 0)
             if (match(s, /^#include "[a-z0-9]+\.c"/)) included[substr(s, 11, RLENGTH - 13)] = 1

@@ -78,6 +78,30 @@ TEST(arena_a_chain_that_finds_no_room_can_be_dropped)
     arena_free(&a);
 }
 
+// What one owner gives back serves the next one of that size: a thousand rounds take what ten take.
+TEST(arena_lots_come_and_go_in_the_same_memory)
+{
+    static const size_t sizes[] = { 1, 48, 49, 112, 113, 700, 3000, 65520 };
+    struct arena a;
+    struct lot *owner = NULL, *other = NULL;
+    size_t after_ten = 0;
+    arena_init(&a, 1 << 20);
+    bytes stays = arena_lot_copy(&a, &other, BYTES(1, 2, 3));
+    for (int round = 0; round < 1000; round++) {
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            u8 *p = arena_lot(&a, &owner, sizes[i]);
+            CHECK(p && (uintptr_t)p % ARENA_ALIGN == 0 && !p[0] && !p[sizes[i] - 1]);
+            memset(p, 0xee, sizes[i]);
+        }
+        arena_lots_drop(&a, &owner);
+        if (round == 9) after_ten = a.left + (size_t)(a.end - a.at);
+    }
+    CHECK_EQ(a.left + (size_t)(a.end - a.at), after_ten);
+    CHECK(!owner && bytes_equal(stays, BYTES(1, 2, 3)));
+    CHECK(!arena_lot(&a, &owner, 65521) && !arena_lot(&a, &owner, SIZE_MAX) && !owner);
+    arena_free(&a);
+}
+
 TEST(arena_scratch_is_rewound_by_return)
 {
     u8 ALIGNED room[1024 + ARENA_ALIGN];
@@ -126,6 +150,7 @@ static void test_arena(void)
     RUN(arena_takes_large_things_whole);
     RUN(arena_chains_come_and_go_in_the_same_memory);
     RUN(arena_a_chain_that_finds_no_room_can_be_dropped);
+    RUN(arena_lots_come_and_go_in_the_same_memory);
     RUN(arena_scratch_is_rewound_by_return);
     RUN(scratch_notes_how_far_it_was_used);
 }

@@ -105,13 +105,16 @@ TEST(make_places_objects_in_sessions)
                  private = MAKE_GIVES(CKA_PRIVATE, make_yes);
     make_begin_session(0);
     if (test_failing) return;
-    CHECK_ST(make_check_place(make_session, &token, 1), ST_SESSION_RO);
+    CHECK_ST(make_check_place(make_session, &token, 1, true), ST_SESSION_RO);
     make_session->flags = CKF_RW_SESSION;
-    CHECK_ST(make_check_place(make_session, &token, 1), ST_TOKEN_RO);
-    CHECK_ST(make_check_place(make_session, &private, 1), ST_NOT_LOGGED_IN);
+    CHECK_ST(make_check_place(make_session, &token, 1, true), ST_TOKEN_RO);
+    card_t->driver = &mech_driver;              // its cards are written
+    CHECK_ST(make_check_place(make_session, &token, 1, true), ST_OK);
+    CHECK_ST(make_check_place(make_session, &token, 1, false), ST_ATTR_VALUE);
+    CHECK_ST(make_check_place(make_session, &private, 1, true), ST_NOT_LOGGED_IN);
     card_t->login = true;
-    CHECK_ST(make_check_place(make_session, &private, 1), ST_OK);
-    CHECK_ST(make_check_place(make_session, NULL, 0), ST_OK);
+    CHECK_ST(make_check_place(make_session, &private, 1, true), ST_OK);
+    CHECK_ST(make_check_place(make_session, NULL, 0, true), ST_OK);
     make_end_session();
 }
 

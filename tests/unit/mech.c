@@ -27,8 +27,24 @@ static st mech_never_mac(struct card *c, struct object *o, bytes in, struct scra
     return mech_never_sign(c, o, NULL, in, scratch, out);
 }
 
+static st mech_never_generate(struct card *c, struct token *t, const struct draft *draft,
+                              struct scratch scratch, struct object *made[2])
+{
+    (void)c; (void)t; (void)draft; (void)scratch; (void)made;
+    return ST_FAILED;
+}
+
+// Its cards make keys of the kinds that they may have, but no RSA-1024.
+static bool mech_test_makes(const struct token *token, const struct alg_key *key)
+{
+    return token->key_types & CARD_TYPE(key->type) && key->bits != 1024;
+}
+
+static const struct writer mech_writer = { .generate = mech_never_generate, .makes = mech_test_makes };
+
 static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
-    .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt, .mac = mech_never_mac },
+    .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt, .mac = mech_never_mac,
+    .writer = &mech_writer },
     mech_signer = { .name = "signer", .sign = mech_never_sign };
 
 #define MECH_TEST_ALL (CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC) | CARD_TYPE(ALG_EDWARDS) | \
@@ -71,7 +87,8 @@ TEST(mech_found_by_what_the_token_has)
         CHECK((mech_find(&none, m->type, 0) == m) == host);
         CHECK((mech_find(&rsa, m->type, 0) == m) == (host || m->key == ALG_RSA));
         CHECK((mech_find(&ec, m->type, 0) == m) == (host || m->key == ALG_EC));
-        CHECK((mech_find(&x, m->type, 0) == m) == (host || m->param == MECH_ECDH));
+        CHECK((mech_find(&x, m->type, 0) == m) ==
+              (host || m->param == MECH_ECDH || m->key == ALG_MONTGOMERY));
     }
     CHECK(!mech_find(&all, CKM_AES_CCM, 0));
     CHECK(!mech_find(&all, CKM_RSA_PKCS_PSS, CKF_WRAP));
@@ -102,6 +119,11 @@ TEST(mech_info_of_each)
     CHECK(info.flags == (CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY |
                          CKF_MULTI_MESSAGE));
     CHECK(info.ulMinKeySize == 1024 && info.ulMaxKeySize == 4096);
+    mech_info(&all, mech_find(&all, CKM_RSA_PKCS_KEY_PAIR_GEN, 0), &info);
+    CHECK(info.flags == (CKF_HW | CKF_GENERATE_KEY_PAIR));
+    CHECK(info.ulMinKeySize == 2048 && info.ulMaxKeySize == 4096);
+    mech_info(&all, mech_find(&all, CKM_EC_KEY_PAIR_GEN, 0), &info);
+    CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 521 && info.flags & CKF_EC_NAMEDCURVE);
     mech_info(&all, mech_find(&all, CKM_ECDSA, 0), &info);
     CHECK(info.ulMinKeySize == 256 && info.ulMaxKeySize == 521 && info.flags & CKF_EC_NAMEDCURVE);
     mech_info(&x, mech_find(&x, CKM_ECDH1_DERIVE, 0), &info);

@@ -22,7 +22,7 @@ TEST(p11_pads_text_and_cuts_it_between_characters)
 
 TEST(p11_flags_tell_of_the_tries)
 {
-    struct token t = { .login = false };
+    struct token t = { .driver = &mech_driver };
     *test_pin(&t) = (struct credential){ .tries = 3, .tries_max = 3 };
     CK_FLAGS all = CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW;
     CHECK_EQ(p11_token_flags(&t) & all, 0);
@@ -42,7 +42,7 @@ TEST(p11_flags_tell_of_the_tries)
 // A PIN that nothing unblocks: no flag speaks of an SO's, and nobody logs in with it.
 TEST(p11_flags_of_a_token_without_puk)
 {
-    struct token t = { .index = 0 };
+    struct token t = { .driver = &mech_driver };
     struct credential puk = { .role = ROLE_PUK };
     card_set_credential(&t, &(struct credential){ .role = ROLE_USER, .max = 8, .tries = 3 });
     CK_FLAGS flags = p11_token_flags(&t);

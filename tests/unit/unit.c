@@ -46,6 +46,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15made.c"
 #include "piv.c"
 #include "pivkey.c"
+#include "pivadmin.c"
 #include "openpgp.c"
 #include "openpgpkey.c"
 #include "isoapplet.c"
@@ -70,6 +71,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "op.c"
 #include "stream.c"
 #include "keys.c"
+#include "store.c"
 #include "option.c"
 #include "gate.c"
 #include "p11.c"
@@ -114,6 +116,7 @@ int main(int argc, char **argv)
     SECTION(p15made);
     SECTION(piv);
     SECTION(pivkey);
+    SECTION(pivadmin);
     SECTION(openpgp);
     SECTION(openpgpkey);
     SECTION(isoapplet);
@@ -138,6 +141,7 @@ int main(int argc, char **argv)
     SECTION(op);
     SECTION(stream);
     SECTION(keys);
+    SECTION(store);
     SECTION(option);
     SECTION(gate);
     SECTION(p11);

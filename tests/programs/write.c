@@ -1,0 +1,801 @@
+// write.c: cards personalised through PKCS#11: keys made, certificates and data stored, all of it
+// destroyed again. After each scene the card itself is asked what it has. At each command the card
+// is pulled, reset, or another application is selected by another program; memory fails at each
+// allocation. SPDX-License-Identifier: 0BSD
+#define _POSIX_C_SOURCE 200809L
+#include "scene.h"
+#include "../sim/sim_mbedtls.h"
+#include <stdlib.h>
+#include <time.h>
+
+static CK_SESSION_HANDLE session;
+static CK_OBJECT_HANDLE public_key, private_key;
+static CK_BYTE text[] = "what is signed", out[512];
+static CK_ULONG out_len;
+
+#define USUAL "010203040506070801020304050607080102030405060708"     // of a new card, in hex
+
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static CK_OBJECT_CLASS data_class = CKO_DATA, certificate_class = CKO_CERTIFICATE;
+static CK_CERTIFICATE_TYPE x509_type = CKC_X_509;
+
+// ---- Begin and end ----
+
+static void begin(const struct sim_piv_options *options)
+{
+    struct sim_piv_options o = *options;
+    o.prepared = true;
+    CHECK_RV(scene_begin(&o), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+}
+
+static CK_RV login_so(const void *key, size_t n)
+{
+    return C_Login(session, CKU_SO, (CK_UTF8CHAR *)(uintptr_t)key, n);
+}
+
+static CK_RV login_usual(void) { return login_so(USUAL, 48); }
+
+static void begin_so(const struct sim_piv_options *options)
+{
+    begin(options);
+    if (test_failing) return;
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK(sim_piv_admin(scene_card));
+}
+
+// The SO is out, the user in: in a session of the same kind.
+static void change_to_user(void)
+{
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK(!sim_piv_admin(scene_card));
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+}
+
+// The card is taken out and put in again, and a session opened.
+static void insert_again(void)
+{
+    CK_SESSION_INFO info;
+    sim_reader_insert(0, sim_reader_eject(0));
+    nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);     // what is known answers for 20 ms
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_DEVICE_REMOVED);
+    CHECK_RV(scene_open(&session), CKR_OK);
+}
+
+// ---- What is made ----
+
+static const CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 },
+    p384[] = { 6, 5, 0x2b, 0x81, 4, 0, 0x22 }, edwards[] = "\x13\x0c" "edwards25519",
+    montgomery[] = "\x13\x0a" "curve25519", ed25519[] = { 6, 3, 0x2b, 0x65, 0x70 };
+
+static const struct make {
+    const char *name;
+    CK_MECHANISM_TYPE mechanism;
+    CK_ULONG bits;
+    const CK_BYTE *params;
+    CK_ULONG n;
+    bool yubikey;                       // not of the standard
+} makes[] = {
+    { "RSA-2048", CKM_RSA_PKCS_KEY_PAIR_GEN, 2048, NULL, 0, false },
+    { "RSA-3072", CKM_RSA_PKCS_KEY_PAIR_GEN, 3072, NULL, 0, false },
+    { "P-256", CKM_EC_KEY_PAIR_GEN, 0, p256, sizeof p256, false },
+    { "P-384", CKM_EC_KEY_PAIR_GEN, 0, p384, sizeof p384, false },
+    { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 0, edwards, sizeof edwards - 1, true },
+    { "Ed25519 by OID", CKM_EC_EDWARDS_KEY_PAIR_GEN, 0, ed25519, sizeof ed25519, true },
+    { "X25519", CKM_EC_MONTGOMERY_KEY_PAIR_GEN, 0, montgomery, sizeof montgomery - 1, true },
+};
+enum { RSA_2048, RSA_3072, P_256, P_384, ED25519, ED25519_OID, X25519, MAKES };
+
+// A pair; id 0: wherever there is room. more: further attributes of the private half.
+static CK_RV make_with(const struct make *m, CK_BYTE id, const CK_ATTRIBUTE *more, CK_ULONG more_n)
+{
+    CK_MECHANISM mechanism = { m->mechanism, NULL, 0 };
+    CK_ATTRIBUTE a[8] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, &id, 1 } }, b[8];
+    CK_ULONG n = id ? 2 : 1, b_n = n;
+    CK_ULONG bits = m->bits;
+    memcpy(b, a, sizeof a);
+    a[n++] = m->params ? (CK_ATTRIBUTE){ CKA_EC_PARAMS, (void *)(uintptr_t)m->params, m->n }
+                       : (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits };
+    for (CK_ULONG i = 0; i < more_n; i++) b[b_n++] = more[i];
+    public_key = private_key = 0;
+    return C_GenerateKeyPair(session, &mechanism, a, n, b, b_n, &public_key, &private_key);
+}
+
+static CK_RV make(const struct make *m, CK_BYTE id) { return make_with(m, id, NULL, 0); }
+
+static size_t attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *p, size_t n)
+{
+    CK_ATTRIBUTE a = { type, p, n };
+    return C_GetAttributeValue(session, object, &a, 1) ? 0 : a.ulValueLen;
+}
+
+static CK_BYTE id_of(CK_OBJECT_HANDLE object)
+{
+    CK_BYTE id = 0;
+    return attribute(object, CKA_ID, &id, 1) == 1 ? id : 0;
+}
+
+static bool is_true(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
+{
+    CK_BBOOL v = CK_FALSE;
+    return attribute(object, type, &v, 1) == 1 && v;
+}
+
+static uint8_t reference_of(CK_BYTE id)
+{
+    static const uint8_t first[] = { 0x9a, 0x9c, 0x9d, 0x9e };
+    return id <= 4 ? first[id - 1] : (uint8_t)(0x82 + id - 5);
+}
+
+static uint32_t tag_of(CK_BYTE id)
+{
+    static const uint32_t first[] = { 0x5fc105, 0x5fc10a, 0x5fc10b, 0x5fc101 };
+    return id <= 4 ? first[id - 1] : 0x5fc10d + id - 5u;
+}
+
+// Is the public key that we tell the one that the card has there?
+static bool is_the_cards(CK_OBJECT_HANDLE object, CK_BYTE id)
+{
+    uint8_t spki[600], real[600];
+    size_t n = attribute(object, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
+    mbedtls_pk_context *pk = sim_piv_pk(scene_card, reference_of(id));
+    int real_n = pk ? mbedtls_pk_write_pubkey_der(pk, real, sizeof real) : 0;
+    return n && real_n == (int)n && !memcmp(spki, real + sizeof real - n, n);
+}
+
+// A certificate by a test authority for a public key; its length.
+static size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
+{
+    uint8_t spki[600], serial = 7;
+    size_t n = attribute(key, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
+    struct sim_random random;
+    mbedtls_x509write_cert crt;
+    mbedtls_pk_context subject, issuer;
+    mbedtls_mpi number;
+    mbedtls_pk_init(&subject);
+    sim_key_parse(&issuer, sim_key_data(SIM_P256B));
+    mbedtls_mpi_init(&number);
+    mbedtls_x509write_crt_init(&crt);
+    sim_random_start(&random);
+    int rc = mbedtls_pk_parse_public_key(&subject, spki, n);
+    if (!rc) rc = mbedtls_mpi_read_binary(&number, &serial, 1);
+    if (!rc) rc = mbedtls_x509write_crt_set_serial(&crt, &number);
+    if (!rc) rc = mbedtls_x509write_crt_set_subject_name(&crt, "CN=Somebody");
+    if (!rc) rc = mbedtls_x509write_crt_set_issuer_name(&crt, "CN=Test authority");
+    if (!rc) rc = mbedtls_x509write_crt_set_validity(&crt, "20260101000000", "20360101000000");
+    mbedtls_x509write_crt_set_subject_key(&crt, &subject);
+    mbedtls_x509write_crt_set_issuer_key(&crt, &issuer);
+    mbedtls_x509write_crt_set_md_alg(&crt, MBEDTLS_MD_SHA256);
+    if (!rc)
+        rc = mbedtls_x509write_crt_der(&crt, der, room, mbedtls_ctr_drbg_random, &random.random);
+    if (rc > 0) memmove(der, der + room - rc, (size_t)rc);
+    sim_random_stop(&random);
+    mbedtls_x509write_crt_free(&crt);
+    mbedtls_mpi_free(&number);
+    mbedtls_pk_free(&issuer);
+    mbedtls_pk_free(&subject);
+    return rc > 0 ? (size_t)rc : 0;
+}
+
+static uint8_t certificate[4096];
+static size_t certificate_n;
+
+static CK_RV store_certificate(CK_BYTE id, CK_OBJECT_HANDLE *made)
+{
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
+                         { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type },
+                         { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, certificate, certificate_n },
+                         { CKA_ID, &id, 1 } };
+    *made = 0;
+    return C_CreateObject(session, a, id ? 5 : 4, made);
+}
+
+static CK_RV store_data(const char *application, const void *value, size_t n, CK_OBJECT_HANDLE *made)
+{
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &data_class, sizeof data_class }, { CKA_TOKEN, &yes, 1 },
+                         { CKA_APPLICATION, (void *)(uintptr_t)application, strlen(application) },
+                         { CKA_VALUE, (void *)(uintptr_t)value, n } };
+    *made = 0;
+    return C_CreateObject(session, a, 4, made);
+}
+
+// Has the card a data object with something in it? One that is deleted may stay as an empty one.
+static bool holds(uint32_t tag)
+{
+    static const uint8_t empty[] = { 0x53, 0 };
+    uint8_t digest[32], none[32];
+    mbedtls_sha256(empty, sizeof empty, none, 0);
+    return sim_piv_object(scene_card, tag, digest) && memcmp(digest, none, sizeof none);
+}
+
+static CK_ULONG count(CK_OBJECT_CLASS class)
+{
+    CK_ATTRIBUTE a = { CKA_CLASS, &class, sizeof class };
+    CK_ULONG n = 0;
+    return scene_count(session, &a, 1, &n) ? 99 : n;
+}
+
+// Does a signature by the key come out right, with the key as the card has it?
+static bool signs(CK_BYTE id)
+{
+    mbedtls_pk_context *pk = sim_piv_pk(scene_card, reference_of(id));
+    bool rsa = pk && mbedtls_pk_can_do(pk, MBEDTLS_PK_RSA);
+    uint8_t hash[32];
+    mbedtls_sha256(text, sizeof text, hash, 0);
+    CK_OBJECT_HANDLE key;
+    if (scene_find(session, CKO_PRIVATE_KEY, id, &key) || !key) return false;
+    CK_MECHANISM m = { rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256, NULL, 0 };
+    out_len = sizeof out;
+    CK_RV rv = C_SignInit(session, &m, key);
+    if (!rv && is_true(key, CKA_ALWAYS_AUTHENTICATE))
+        rv = C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
+    if (!rv) rv = C_Sign(session, text, sizeof text, out, &out_len);
+    if (rv) return false;
+    if (rsa) return !mbedtls_pk_verify(pk, MBEDTLS_MD_SHA256, hash, 32, out, out_len);
+    uint8_t der[160];
+    size_t n = scene_der(out, out_len, der);
+    return !mbedtls_pk_verify(pk, MBEDTLS_MD_SHA256, hash, 32, der, n);
+}
+
+// ---- The SO ----
+
+TEST(write_so_logs_in_by_the_management_key)
+{
+    static const struct { uint8_t algorithm, n; } some[] = { { 3, 24 }, { 8, 16 }, { 10, 24 },
+                                                             { 12, 32 } };
+    static const uint8_t other[32] = "another key of an administrator";
+    for (unsigned i = 0; i < 16 && !test_failing; i++) {
+        size_t n = some[i / 4].n;
+        char hex[65];
+        begin(&(struct sim_piv_options){ .management = some[i / 4].algorithm, .management_key = other,
+                                         .no_mutual = i % 4 == 1, .no_single = i % 4 == 2,
+                                         .keeps_login = i % 4 == 3 });
+        for (size_t k = 0; k < n; k++) snprintf(hex + 2 * k, 3, "%02x", other[k]);
+        bool raw = i % 2;
+        CHECK_RV(login_so(raw ? (const void *)other : hex, raw ? n : 2 * n), CKR_OK);
+        CHECK(sim_piv_admin(scene_card));
+        CHECK_EQ(sim_piv_wrong_answers(scene_card), 0);
+        CHECK_RV(login_so(hex, 2 * n), CKR_USER_ALREADY_LOGGED_IN);
+        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
+        CHECK_RV(C_InitPIN(session, PIN, 6), CKR_FUNCTION_NOT_SUPPORTED);
+        CHECK_RV(C_Logout(session), CKR_OK);
+        CHECK(!sim_piv_admin(scene_card));
+        CHECK_EQ(sim_piv_verifies(scene_card), 0);
+        scene_end();
+    }
+}
+
+TEST(write_wrong_management_key_is_tried_once)
+{
+    static const uint8_t other[24] = "another key, and longer";
+    static const struct { const char *key; CK_RV rv; unsigned wrong; } some[] = {
+        { USUAL, CKR_PIN_INCORRECT, 1 }, { "01020304050607080102030405060708", CKR_PIN_INCORRECT, 0 },
+        { "0102030405060708010203040506", CKR_PIN_LEN_RANGE, 0 }, { "123456789", CKR_PIN_LEN_RANGE, 0 } };
+    for (unsigned single = 0; single < 2; single++) {
+        begin(&(struct sim_piv_options){ .management_key = other, .no_mutual = single });
+        for (size_t i = 0; i < sizeof some / sizeof *some && !test_failing; i++) {
+            unsigned before = sim_piv_wrong_answers(scene_card);
+            CHECK_RV(login_so(some[i].key, strlen(some[i].key)), some[i].rv);
+            CHECK_EQ(sim_piv_wrong_answers(scene_card) - before, some[i].wrong);
+            CHECK(!sim_piv_admin(scene_card));
+        }
+        CHECK_RV(make(&makes[P_256], 1), CKR_USER_NOT_LOGGED_IN);
+        CHECK_EQ(sim_piv_writes(scene_card), 0);
+        CHECK_EQ(sim_piv_puk_tries(scene_card), 3);
+        scene_end();
+    }
+}
+
+TEST(write_puk_stays_the_pin_of_the_so)
+{
+    begin(&(struct sim_piv_options){ .extended = true });
+    CHECK_RV(login_so("12345678", 8), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 5), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_writes(scene_card), 0);
+    CHECK_RV(C_InitPIN(session, PIN, 6), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    scene_end();
+}
+
+// ---- Keys ----
+
+TEST(write_makes_keys_on_a_blank_card)
+{
+    for (unsigned yubikey = 0; yubikey < 2 && !test_failing; yubikey++) {
+        begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = yubikey,
+                                            .version = 0x050700, .management = 3, .extended = true });
+        for (unsigned i = 0; i < MAKES && !test_failing; i++) {
+            CK_BYTE id = (CK_BYTE)(i + 1);
+            bool can = yubikey || !makes[i].yubikey;
+            CHECK_RV(make(&makes[i], id), can ? CKR_OK : CKR_MECHANISM_INVALID);
+            if (!can) continue;
+            CHECK(id_of(public_key) == id && id_of(private_key) == id);
+            CHECK(is_true(private_key, CKA_LOCAL) && is_true(private_key, CKA_TOKEN));
+            CHECK(is_true(private_key, CKA_NEVER_EXTRACTABLE));
+            CHECK_EQ(sim_piv_origin(scene_card, reference_of(id)), SIM_GENERATED);
+            CHECK(makes[i].yubikey || is_the_cards(public_key, id));
+        }
+        change_to_user();
+        CHECK(signs(1) && signs(2) && signs(3));
+        CHECK_RV(make(&makes[P_256], 8), CKR_USER_NOT_LOGGED_IN);
+        scene_end();
+    }
+}
+
+// Without CKA_ID: the first that is free, but 9E, whose keys want no PIN. A card that does not tell of
+// keys without certificates has none that is free for certain.
+TEST(write_finds_a_free_place)
+{
+    static const CK_BYTE ids[] = { 1, 2, 3, 5, 6 };
+    begin_so(&(struct sim_piv_options){ .blank = true });
+    CHECK_RV(make(&makes[P_256], 0), CKR_TEMPLATE_INCOMPLETE);
+    CHECK_EQ(sim_piv_writes(scene_card), 0);
+    scene_end();
+    begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = true, .management = 3 });
+    for (size_t i = 0; i < sizeof ids && !test_failing; i++) {
+        CHECK_RV(make(&makes[P_256], 0), CKR_OK);
+        CHECK_EQ(id_of(private_key), ids[i]);
+    }
+    scene_end();
+    begin_so(&(struct sim_piv_options){ .extended = true, .yubikey = true, .management = 3 });
+    CHECK_RV(make(&makes[P_256], 0), CKR_OK);
+    CHECK_EQ(id_of(private_key), 5);
+    scene_end();
+}
+
+// A key with a certificate is not made anew, and what cannot be is not sent.
+TEST(write_refuses_what_does_not_go_together)
+{
+    CK_KEY_TYPE ec = CKK_EC;
+    CK_ULONG once = SCARD11_PIN_ONCE;
+    begin_so(&(struct sim_piv_options){ .extended = true });
+    CHECK_RV(make(&makes[P_256], 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(make(&makes[P_256], 25), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(make(&makes[ED25519], 5), CKR_MECHANISM_INVALID);
+    CHECK_RV(make(&(struct make){ "", CKM_RSA_PKCS_KEY_PAIR_GEN, 2047, NULL, 0, false }, 5),
+             CKR_KEY_SIZE_RANGE);
+    CHECK_RV(make(&(struct make){ "", CKM_EC_KEY_PAIR_GEN, 0, ed25519, sizeof ed25519, false }, 5),
+             CKR_CURVE_NOT_SUPPORTED);
+    const struct { CK_ATTRIBUTE a; CK_RV rv; } some[] = {
+        { { CKA_EXTRACTABLE, &yes, 1 }, CKR_TEMPLATE_INCONSISTENT },
+        { { CKA_SENSITIVE, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
+        { { CKA_PRIVATE, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
+        { { CKA_TOKEN, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
+        { { CKA_KEY_TYPE, &ec, sizeof ec }, CKR_TEMPLATE_INCONSISTENT },
+        { { CKA_MODULUS, &yes, 1 }, CKR_ATTRIBUTE_READ_ONLY },
+        { { CKA_VALUE, &yes, 1 }, CKR_ATTRIBUTE_READ_ONLY },
+        { { SCARD11_CKA_YUBICO_PIN, &once, sizeof once }, CKR_ATTRIBUTE_VALUE_INVALID },
+    };
+    for (size_t i = 0; i < sizeof some / sizeof *some && !test_failing; i++)
+        CHECK_RV(make_with(&makes[RSA_2048], 5, &some[i].a, 1), some[i].rv);
+    CHECK_EQ(sim_piv_writes(scene_card), 0);
+    CK_SESSION_HANDLE rw = session;
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(C_OpenSession(scene_slot, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 5), CKR_SESSION_READ_ONLY);
+    CHECK_EQ(sim_piv_writes(scene_card), 0);
+    session = rw;
+    scene_end();
+}
+
+// ---- Certificates ----
+
+// The whole way of a blank card: key, certificate, another program's view, all of it destroyed.
+TEST(write_certificates_come_and_go)
+{
+    for (unsigned yubikey = 0; yubikey < 2 && !test_failing; yubikey++) {
+        CK_OBJECT_HANDLE stored, again, its_public, its_private;
+        uint8_t value[4096];
+        begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = yubikey, .management = 3,
+                                            .version = 0x050700, .empty_stays = !yubikey });
+        CHECK_RV(make(&makes[P_256], 2), CKR_OK);
+        its_public = public_key;
+        its_private = private_key;
+        CHECK((certificate_n = issue(public_key, certificate, sizeof certificate)) > 100);
+        CHECK_RV(store_certificate(0, &stored), CKR_OK);            // it goes to its key
+        CHECK_EQ(id_of(stored), 2);
+        CHECK(holds(tag_of(2)));
+        CHECK_EQ(attribute(stored, CKA_VALUE, value, sizeof value), certificate_n);
+        CHECK(!memcmp(value, certificate, certificate_n));
+        CHECK(id_of(its_private) == 2 && is_the_cards(its_public, 2));      // the handles stay
+        CHECK(attribute(its_private, CKA_SUBJECT, value, sizeof value) > 10);
+        CHECK_RV(store_certificate(3, &again), CKR_OK);             // elsewhere, where no key is known
+        CHECK_RV(make(&makes[P_384], 5), CKR_OK);
+        CHECK_RV(store_certificate(5, &again), CKR_TEMPLATE_INCONSISTENT);
+        CHECK_RV(store_certificate(2, &again), CKR_OK);             // in place of the first
+        CHECK(!id_of(stored) && id_of(again) == 2);
+        change_to_user();
+        CHECK(signs(2));
+        CHECK_EQ(count(CKO_CERTIFICATE), 2 + yubikey);          // F9's is one, too
+        CHECK_RV(C_DestroyObject(session, again), CKR_USER_NOT_LOGGED_IN);
+        CHECK_RV(C_Logout(session), CKR_OK);
+        CHECK_RV(login_usual(), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, again), CKR_OK);
+        CHECK(!id_of(again));
+        CHECK(is_the_cards(its_public, 2));
+        CHECK(!attribute(its_private, CKA_SUBJECT, value, sizeof value));
+        CHECK(!holds(tag_of(2)));
+        CHECK_EQ(count(CKO_CERTIFICATE), 1 + yubikey);
+        CHECK_RV(C_DestroyObject(session, public_key), CKR_ACTION_PROHIBITED);
+        scene_end();
+    }
+}
+
+// Who names no place may come after an insertion, when no key is known yet.
+TEST(write_certificate_finds_its_key_after_an_insertion)
+{
+    CK_OBJECT_HANDLE stored;
+    begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = true, .management = 3 });
+    CHECK_RV(make(&makes[P_256], 9), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    insert_again();
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK_RV(store_certificate(0, &stored), CKR_OK);
+    CHECK_EQ(id_of(stored), 9);
+    CHECK(holds(tag_of(9)) && !holds(tag_of(1)));
+    scene_end();
+}
+
+// After the next insertion the card shows what was written, to whoever comes.
+TEST(write_stays_on_the_card)
+{
+    CK_OBJECT_HANDLE stored;
+    begin_so(&(struct sim_piv_options){ .blank = true });
+    CHECK_RV(make(&makes[RSA_2048], 1), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    CHECK_RV(store_certificate(1, &stored), CKR_OK);
+    insert_again();
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_EQ(count(CKO_CERTIFICATE), 1);
+    CHECK_EQ(count(CKO_PRIVATE_KEY), 1);
+    CHECK(signs(1));
+    scene_end();
+}
+
+// What shows which card it is, is written anew: it is the same card all the same.
+TEST(write_what_shows_the_card)
+{
+    CK_OBJECT_HANDLE stored;
+    for (unsigned data = 0; data < 2 && !test_failing; data++) {
+        begin_so(&(struct sim_piv_options){ .blank = true });
+        CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+        certificate_n = issue(public_key, certificate, sizeof certificate);
+        for (unsigned i = 0; i < 2; i++) {
+            certificate[certificate_n - 1] ^= (uint8_t)i;           // another certificate
+            CHECK_RV(data ? store_data("Card Holder Unique Identifier", certificate, 40 + i, &stored)
+                          : store_certificate(1, &stored), CKR_OK);
+        }
+        sim_reader_reset(0);
+        CHECK_RV(login_usual(), CKR_OK);
+        CHECK(id_of(private_key) == 1 && is_true(stored, CKA_TOKEN));
+        CHECK_RV(C_DestroyObject(session, stored), CKR_OK);
+        sim_reader_reset(0);
+        CHECK_RV(login_usual(), CKR_OK);
+        CHECK_EQ(id_of(private_key), 1);
+        scene_end();
+    }
+}
+
+TEST(write_deletes_keys_of_a_yubikey)
+{
+    for (unsigned old = 0; old < 2 && !test_failing; old++) {
+        begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = true, .management = 3,
+                                            .version = old ? 0x050403 : 0x050700 });
+        CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+        CHECK(is_true(private_key, CKA_DESTROYABLE));
+        CHECK_RV(C_DestroyObject(session, private_key), old ? CKR_ACTION_PROHIBITED : CKR_OK);
+        CHECK_EQ(sim_piv_origin(scene_card, 0x9a), old ? SIM_GENERATED : SIM_NOT_THERE);
+        CHECK_EQ(!id_of(public_key) && !id_of(private_key), !old);
+        CHECK_RV(make(&makes[P_384], 1), CKR_OK);                   // named, it is made anew
+        CHECK(is_the_cards(public_key, 1));
+        CHECK_EQ(count(CKO_PRIVATE_KEY), 1);
+        scene_end();
+    }
+}
+
+// Policies by the names that Yubico's own module has for them.
+TEST(write_policies_of_a_yubikey)
+{
+    CK_ULONG never = SCARD11_PIN_NEVER, always = SCARD11_PIN_ALWAYS, touch = SCARD11_TOUCH_ALWAYS;
+    const CK_ATTRIBUTE a = { SCARD11_CKA_YUBICO_PIN, &never, sizeof never },
+        b[] = { { SCARD11_CKA_YUBICO_PIN, &always, sizeof always },
+                { SCARD11_CKA_YUBICO_TOUCH, &touch, sizeof touch } };
+    CK_ULONG told = 0;
+    begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = true, .management = 3 });
+    CHECK_RV(make_with(&makes[P_256], 1, &a, 1), CKR_OK);
+    CHECK(!is_true(private_key, CKA_PRIVATE));
+    CHECK_RV(make_with(&makes[P_256], 3, b, 2), CKR_OK);
+    CHECK(is_true(private_key, CKA_ALWAYS_AUTHENTICATE));
+    CHECK_EQ(attribute(private_key, SCARD11_CKA_TOUCH, &told, sizeof told), sizeof told);
+    CHECK_EQ(told, SCARD11_TOUCH_ALWAYS);
+    insert_again();
+    CHECK(signs(1));                                                // without a login
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CK_OBJECT_HANDLE key;
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 3, &key), CKR_OK);
+    CHECK(is_true(key, CKA_ALWAYS_AUTHENTICATE));                   // as the card itself tells
+    scene_end();
+}
+
+// ---- Data ----
+
+TEST(write_data_objects)
+{
+    CK_OBJECT_HANDLE chuid, printed, other;
+    uint8_t value[32], guid[] = { 0x34, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+                                  0xfe, 0 };
+    CK_TOKEN_INFO info;
+    begin_so(&(struct sim_piv_options){ .blank = true });
+    CHECK_RV(store_data("Card Holder Unique Identifier", guid, sizeof guid, &chuid), CKR_OK);
+    CHECK_EQ(attribute(chuid, CKA_VALUE, value, sizeof value), sizeof guid);
+    CHECK(!memcmp(value, guid, sizeof guid));
+    CHECK_RV(C_GetTokenInfo(scene_slot, &info), CKR_OK);
+    CHECK(!memcmp(info.serialNumber, "090a0b0c0d0e0f10", 16));
+    CHECK_RV(store_data("Printed Information", "\1\4Name", 6, &printed), CKR_OK);
+    CHECK_RV(store_data("Something Else", "\1\4Name", 6, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(C_DestroyObject(session, chuid), CKR_OK);
+    CHECK(!holds(0x5fc102) && holds(0x5fc109));
+    CHECK_RV(store_data("Card Holder Unique Identifier", guid, sizeof guid, &chuid), CKR_OK);
+    CHECK_EQ(count(CKO_DATA), 6);
+    scene_end();
+}
+
+// By its OID: as DER has it, or, as some programs give it, without tag and length.
+TEST(write_data_objects_by_oid)
+{
+    CK_BYTE oid[] = { 6, 10, 0x60, 0x86, 0x48, 1, 0x65, 3, 7, 2, 0x30, 1 };
+    CK_OBJECT_HANDLE made;
+    begin_so(&(struct sim_piv_options){ .blank = true });
+    for (CK_ULONG skip = 0; skip < 3 && !test_failing; skip++) {
+        CK_ATTRIBUTE a[] = { { CKA_CLASS, &data_class, sizeof data_class }, { CKA_TOKEN, &yes, 1 },
+                             { CKA_VALUE, &oid[skip], 4 },
+                             { CKA_OBJECT_ID, &oid[skip], sizeof oid - skip } };
+        CHECK_RV(C_CreateObject(session, a, 4, &made),
+                 skip % 2 ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK);
+        CHECK_EQ(holds(0x5fc109), !(skip % 2));
+        if (!(skip % 2)) CHECK_RV(C_DestroyObject(session, made), CKR_OK);
+    }
+    scene_end();
+}
+
+// A card that is full says so, and what was there stays.
+TEST(write_full_card)
+{
+    CK_OBJECT_HANDLE made;
+    static uint8_t large[900];
+    begin_so(&(struct sim_piv_options){ .blank = true, .room = 1200 });
+    CHECK_RV(store_data("Security Object", large, sizeof large, &made), CKR_OK);
+    CHECK_RV(store_data("Cardholder Fingerprints", large, sizeof large, &made), CKR_DEVICE_MEMORY);
+    CHECK(holds(0x5fc106) && !holds(0x5fc103));
+    scene_end();
+}
+
+// ---- What others do meanwhile ----
+
+static void select_other(struct sim_card *card, void *arg)
+{
+    ++*(unsigned *)arg;
+    sim_piv_select_other(card);
+}
+
+// The management key is proven to the application that it is meant for.
+TEST(write_proves_the_key_where_it_is_meant_for)
+{
+    for (unsigned i = 0; i < 4 && !test_failing; i++) {
+        unsigned times = 0;
+        begin(&(struct sim_piv_options){ .blank = i & 1, .no_mutual = i & 2 });
+        sim_reader_foreign(0, select_other, &times);
+        CHECK_RV(login_usual(), CKR_OK);
+        CHECK(times && sim_piv_admin(scene_card));
+        sim_reader_foreign(0, NULL, NULL);
+        CHECK_EQ(sim_piv_wrong_answers(scene_card), 0);
+        scene_end();
+    }
+}
+
+// Another program's SELECT ends what the key has proven: it is proven again, and the change made.
+TEST(write_goes_on_after_another_program)
+{
+    for (unsigned blank = 0; blank < 2 && !test_failing; blank++) {
+        begin_so(&(struct sim_piv_options){ .blank = blank });
+        for (CK_BYTE id = 5; id < 8 && !test_failing; id++) {
+            unsigned times = 0;
+            sim_reader_foreign(0, select_other, &times);
+            CHECK_RV(make(&makes[P_256], id), CKR_OK);
+            CHECK(times);
+            CHECK_EQ(sim_piv_origin(scene_card, reference_of(id)), SIM_GENERATED);
+            sim_reader_foreign(0, NULL, NULL);
+        }
+        CHECK_EQ(sim_piv_wrong_answers(scene_card), 0);
+        scene_end();
+    }
+}
+
+// A reset by another program ends the login.
+TEST(write_not_after_a_reset)
+{
+    begin_so(&(struct sim_piv_options){ .blank = true });
+    sim_reader_reset(0);
+    CHECK_RV(make(&makes[P_256], 5), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_writes(scene_card), 0);
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 5), CKR_OK);
+    scene_end();
+}
+
+// ---- Broken off ----
+
+#define SEEN_MAX 8192
+
+// What a user sees of the card, as text: class, CKA_ID and value of each object, in their order.
+struct seen { char text[SEEN_MAX]; size_t n; };
+
+static int by_text(const void *a, const void *b) { return strcmp(a, b); }
+
+static void see(struct seen *seen)
+{
+    static char lines[64][120];
+    CK_OBJECT_HANDLE all[64];
+    CK_ULONG n = 0;
+    seen->n = 0;
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    CHECK_RV(C_FindObjects(session, all, 64, &n), CKR_OK);
+    CHECK_RV(C_FindObjectsFinal(session), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i++) {
+        static uint8_t value[4096];
+        uint8_t hash[32];
+        CK_OBJECT_CLASS class = 0;
+        attribute(all[i], CKA_CLASS, &class, sizeof class);
+        bool key = class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY;
+        size_t value_n = attribute(all[i], key ? CKA_PUBLIC_KEY_INFO : CKA_VALUE, value, sizeof value);
+        mbedtls_sha256(value, value_n, hash, 0);
+        snprintf(lines[i], sizeof *lines, "class %lx, id %u: %zu bytes, %02x%02x%02x%02x, may go: %d\n",
+                 class, id_of(all[i]), value_n, hash[0], hash[1], hash[2], hash[3],
+                 is_true(all[i], CKA_DESTROYABLE));
+    }
+    qsort(lines, n, sizeof *lines, by_text);
+    for (CK_ULONG i = 0; i < n; i++)
+        seen->n += (size_t)snprintf(seen->text + seen->n, SEEN_MAX - seen->n, "%s", lines[i]);
+    CHECK(n > 6);
+}
+
+static CK_RV change_make(void) { return make(&makes[P_256], 6); }
+
+static CK_RV change_make_anew(void) { return make(&makes[P_384], 3); }
+
+static CK_RV change_store(void)
+{
+    CK_OBJECT_HANDLE made;
+    return store_certificate(2, &made);
+}
+
+static CK_RV change_erase(void)
+{
+    CK_OBJECT_HANDLE object;
+    CK_RV rv = scene_find(session, CKO_CERTIFICATE, 1, &object);
+    return rv ? rv : C_DestroyObject(session, object);
+}
+
+static CK_RV change_delete_key(void)
+{
+    CK_OBJECT_HANDLE object;
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, 3, &object);
+    return rv ? rv : C_DestroyObject(session, object);
+}
+
+static CK_RV change_data(void)
+{
+    CK_OBJECT_HANDLE made;
+    return store_data("Security Object", text, sizeof text, &made);
+}
+
+// A card with a key and its certificate, a key with none yet, and one more; the SO is logged in.
+static void begin_half(void)
+{
+    CK_OBJECT_HANDLE made;
+    begin_so(&(struct sim_piv_options){ .blank = true, .yubikey = true, .management = 3,
+                                        .version = 0x050700, .extended = true });
+    CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    CHECK_RV(store_certificate(1, &made), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 3), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 2), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+}
+
+// A change that a fault broke off at the n-th command: what is shown then, on the same connection or
+// a new one, is what the card shows whoever meets it first. *fired: the fault came to pass.
+static void break_off(CK_RV (*change)(void), enum sim_fault fault, unsigned n, bool *fired)
+{
+    static struct seen now, fresh;
+    *fired = false;
+    begin_half();
+    if (test_failing) return;
+    sim_reader_fault(fault, n, NULL);
+    CK_RV rv = change();
+    *fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!*fired) CHECK_RV(rv, CKR_OK);
+    if (!sim_reader_cards()) sim_reader_insert(0, scene_card);
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    see(&now);
+    CHECK(signs(1));
+    CHECK_RV(C_CloseAllSessions(scene_slot), CKR_OK);
+    sim_reader_insert(0, sim_reader_eject(0));
+    nanosleep(&(struct timespec){ .tv_nsec = 25000000 }, NULL);
+    see(&fresh);
+    if (strcmp(now.text, fresh.text))
+        test_fail(__FILE__, __LINE__, "%s at %u: it showed\n%sand the card has\n%s",
+                  sim_fault_name(fault), n, now.text, fresh.text);
+    CHECK(signs(1));
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 9), CKR_OK);                       // it can be written on
+    scene_end();
+}
+
+TEST(write_broken_off_at_each_command)
+{
+    static CK_RV (*const changes[])(void) = { change_make, change_make_anew, change_store,
+                                              change_erase, change_delete_key, change_data };
+    static const enum sim_fault faults[] = { SIM_EJECT, SIM_EJECT_AFTER, SIM_RESET, SIM_RESET_AFTER,
+                                             SIM_FAILED, SIM_FAILED_AFTER, SIM_ANSWER_0, SIM_ANSWER_1,
+                                             SIM_ANSWER_6F00 };
+    for (size_t c = 0; c < sizeof changes / sizeof *changes && !test_failing; c++)
+        for (size_t f = 0; f < sizeof faults / sizeof *faults && !test_failing; f++) {
+            bool fired = true;
+            for (unsigned n = 1; fired && !test_failing; n++)
+                break_off(changes[c], faults[f], n, &fired);
+        }
+}
+
+// ---- A thousand rounds ----
+
+TEST(write_a_thousand_rounds_take_no_more_memory_than_ten)
+{
+    CK_OBJECT_HANDLE stored, kept;
+    struct scard11_counters after_ten = { 0 }, after;
+    begin_so(&(struct sim_piv_options){ .extended = true, .yubikey = true, .management = 3,
+                                        .version = 0x050700 });
+    CHECK_RV(scene_find(session, CKO_CERTIFICATE, 1, &kept), CKR_OK);
+    for (int i = 0; i < 1000 && !test_failing; i++) {
+        CHECK_RV(make(&makes[P_256], 5), CKR_OK);
+        if (!i) certificate_n = issue(public_key, certificate, sizeof certificate);
+        CHECK_RV(store_certificate(6, &stored), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, stored), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, private_key), CKR_OK);
+        if (i == 9) CHECK_RV(scard11_stats(scene_slot, &after_ten), CKR_OK);
+    }
+    CHECK_RV(scard11_stats(scene_slot, &after), CKR_OK);
+    CHECK(after.card_memory && after.card_memory == after_ten.card_memory);
+    CHECK_EQ(id_of(kept), 1);
+    scene_end();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    RUN(write_so_logs_in_by_the_management_key);
+    RUN(write_wrong_management_key_is_tried_once);
+    RUN(write_puk_stays_the_pin_of_the_so);
+    RUN(write_makes_keys_on_a_blank_card);
+    RUN(write_finds_a_free_place);
+    RUN(write_refuses_what_does_not_go_together);
+    RUN(write_certificates_come_and_go);
+    RUN(write_certificate_finds_its_key_after_an_insertion);
+    RUN(write_stays_on_the_card);
+    RUN(write_what_shows_the_card);
+    RUN(write_deletes_keys_of_a_yubikey);
+    RUN(write_policies_of_a_yubikey);
+    RUN(write_data_objects);
+    RUN(write_data_objects_by_oid);
+    RUN(write_full_card);
+    RUN(write_proves_the_key_where_it_is_meant_for);
+    RUN(write_goes_on_after_another_program);
+    RUN(write_not_after_a_reset);
+    RUN(write_broken_off_at_each_command);
+    RUN(write_a_thousand_rounds_take_no_more_memory_than_ten);
+    return test_end();
+}
