@@ -13,7 +13,8 @@ export OUT CC CFLAGS
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
-test_libs="-lmbedx509 $libs -lcrypto"   # the simulated cards have Ed25519 and X25519 from OpenSSL
+example_libs="-lmbedx509 $libs"         # one makes requests and reads certificates
+test_libs="$example_libs -lcrypto"      # the simulated cards have Ed25519 and X25519 from OpenSSL
 pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
 [ "$READER" != custom ] && reader=$pcsc_h || reader=$custom
@@ -45,9 +46,9 @@ cmd_library() {
         [ -e "$f" ] || continue
         o=$OUT/examples/$(basename "$f" .c)
         if grep -q '^int scard11_reader_start' "$f"; then
-            bg $CC $warn $CFLAGS $custom "$f" scard11.c $libs -o "$o"
+            bg $CC $warn $CFLAGS $custom "$f" scard11.c $example_libs -o "$o"
         elif [ "$READER" != custom ]; then
-            bg $CC $warn $CFLAGS -I. $pcsc_h "$f" "$OUT/libscard11.a" $pcsc $libs -o "$o"
+            bg $CC $warn $CFLAGS -I. $pcsc_h "$f" "$OUT/libscard11.a" $pcsc $example_libs -o "$o"
         fi
     done
     bg_wait

@@ -1,9 +1,10 @@
 #!/bin/sh
 # e2e.sh: build/scard11.so through a real pcscd, with programs that people have: pkcs11-tool, ssh-keygen,
-# p11tool, openssl, ssh. The cards are simulated, PIV and OpenPGP, on a virtual reader.
+# p11tool, openssl, ssh. The cards are simulated, PIV and OpenPGP, on a virtual reader. What pkcs11-tool writes on a
+# blank one is read and used by OpenSC's module and tools, yubico-piv-tool and ykcs11, which know nothing of scard11.
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev openssh-server
-# Packages: python3-pykcs11
+# Packages: python3-pykcs11 yubico-piv-tool ykcs11
 cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
@@ -186,10 +187,262 @@ inside_sshed() {
     card_is_unhurt
 }
 
+# ---- Blank cards, filled by pkcs11-tool ----
+
+find_module() { find /usr/lib -name "$1" 2>/dev/null | head -n 1; }
+by() {          # by <module> <command...>
+    theirs=$1 scard11=$module; shift
+    module=$theirs
+    "$@"
+    rc=$? module=$scard11
+    return $rc
+}
+not() { ! "$@"; }
+fails() { ! "$@" > "$dir/said" 2>&1; }
+so_key=010203040506070801020304050607080102030405060708
+so() { tool --login --login-type so --so-pin "${key:-$so_key}" "$@"; }
+user() { tool --login --pin 123456 "$@"; }
+pair() {        # pair <ID> <option...>: a pair is made, and comes to that place
+    id=$1; shift
+    so --keypairgen "$@" > "$dir/said" || return 1
+    cat "$dir/said"
+    grep -q '^Key pair generated:' "$dir/said" && [ "$(grep -c "^  ID: *$id *\$" "$dir/said")" = 2 ] &&
+        [ "$(grep -c '^Private Key Object;\|^Public Key Object;' "$dir/said")" = 2 ] &&
+        grep -q '^  Access: .*never extractable, local' "$dir/said"
+}
+to_pem() { openssl pkey -pubin -inform DER -in "$dir/$1.der" -out "$dir/$1.key"; }
+said_point() {  # said_point <ID> <SPKI's beginning>: the key, by the point that pkcs11-tool has shown
+    /usr/bin/printf "$(echo "$2$(sed -n 's/^  EC_POINT: *04..//p' "$dir/said" | head -n 1)" | sed 's/../\\x&/g')" \
+        > "$dir/$1.der"
+    to_pem "$1"
+}
+spki256=3059301306072a8648ce3d020106082a8648ce3d030107034200 spki384=3076301006072a8648ce3d020106052b81040022036200
+stored() {      # stored <ID> <option...>: a certificate of the key in <ID>.key is issued and written
+    id=$1; shift
+    certify "$dir/$id.key" "$dir/$id.crt" &&
+        openssl x509 -in "$dir/$id.crt" -outform DER -out "$dir/$id.cer" &&
+        so --write-object "$dir/$id.cer" --type cert "$@" > "$dir/said" && cat "$dir/said" &&
+        grep -q '^Created certificate:' "$dir/said" && grep -q "^  ID: *$id *\$" "$dir/said"
+}
+same() {        # same <ID>: is it read back as it was written?
+    rm -f "$dir/crt.der"
+    tool --read-object --type cert --id "$1" -o "$dir/crt.der" && cmp "$dir/crt.der" "$dir/$1.cer"
+}
+good() {        # good <ID> <mechanism> <hash>: openssl verifies a signature by the key in <ID>.key
+    rm -f "$dir/sig"
+    user --sign --id "$1" -m "$2" --signature-format openssl -i "$dir/text" -o "$dir/sig" &&
+        openssl dgst "-$3" -verify "$dir/$1.key" -signature "$dir/sig" "$dir/text"
+}
+has() {         # has <number> <kind of object>: as the user sees it
+    user -O > "$dir/said" && [ "$(grep -c "^$2 Object" "$dir/said")" = "$1" ]
+}
+value() {       # value <label> <file>: does the user read this?
+    rm -f "$dir/value"
+    user --read-object --type data --label "$1" -o "$dir/value" && cmp "$dir/value" "$2"
+}
+writes() { cat "$dir/writes"; }
+refused() {     # refused <what> <what is said> <command...>, and nothing is written
+    what=$1 why=$2 before=$(writes); shift 2
+    try "$what is refused" fails "$@"
+    try "it says $why" grep -q "$why" "$dir/said"
+    try 'nothing is written' test "$(writes)" = "$before"
+}
+filled() {      # begins a part in which a card is filled
+    authority
+    printf 'signed end to end' > "$dir/text"
+    : > "$dir/empty"
+    # 30 FASC-N, 34 GUID, 35 20301231, 3E, FE
+    { printf '\060\031\324\347\071\332\163\234\355\071\316\163\235\203\150\130\041\010\102\020\204\041\310\102'
+        printf '\020\303\353\064\020abcdefghijklmnop\065\01020301231\076\000\376\000'; } > "$dir/chuid"
+}
+no_other_key() { # a wrong management key is sent once, and the user is not the SO
+    key=01020304050607080102030405060708010203040506070A
+    refused 'a wrong management key' CKR_PIN_INCORRECT so --keypairgen --key-type EC:prime256v1 --id 01
+    unset key
+    try 'it was tried once' test "$(cat "$dir/wrong")" = 1
+    refused "a key of the user's" CKR_USER_NOT_LOGGED_IN user --keypairgen --key-type EC:prime256v1 --id 01
+}
+unhurt() {
+    try 'no other key was tried' test "$(cat "$dir/wrong")" = "$1"
+    card_is_unhurt
+}
+
+# RSA-2048 in 9A, P-256 in 9C, P-384 in 9D. This card tells a public key once: to who has it made.
+inside_fill() {
+    card extended blank prepared
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    try 'it has no keys' has 0 'Private Key'
+    no_other_key
+    try 'makes RSA-2048' pair 01 --key-type rsa:2048 --id 01 --read-object --type pubkey -o "$dir/01.der"
+    try 'its size is told' grep -q '^Public Key Object; RSA 2048 bits' "$dir/said"
+    try 'its public key' to_pem 01
+    try 'its certificate' stored 01 --id 01
+    try 'makes P-256' pair 02 --key-type EC:prime256v1 --id 02 --read-object --type pubkey -o "$dir/02.der"
+    try 'its public key' to_pem 02
+    said_point shown $spki256
+    try 'is the one that was shown' cmp "$dir/02.der" "$dir/shown.der"
+    try 'its certificate' stored 02 --id 02
+    refused 'a key, where no place is free for certain' CKR_TEMPLATE_INCOMPLETE so --keypairgen --key-type EC:secp384r1
+    try 'makes P-384' pair 03 --key-type EC:secp384r1 --id 03
+    try 'its public key' said_point 03 $spki384
+    try 'its certificate' stored 03 --id 03
+    for id in 01 02 03; do try "certificate $id is what was written" same $id; done
+    try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
+    try 'P-256 signs, the PIN each time' good 02 ECDSA-SHA256 sha256
+    openssl ecparam -name secp384r1 -genkey -noout -out "$dir/peer.pem"
+    openssl pkey -in "$dir/peer.pem" -pubout -outform DER -out "$dir/peer.der"
+    openssl pkeyutl -derive -inkey "$dir/peer.pem" -peerkey "$dir/03.key" -out "$dir/expected"
+    try 'P-384 derives' user --derive -m ECDH1-DERIVE --id 03 -i "$dir/peer.der" -o "$dir/secret"
+    try 'openssl the same' cmp "$dir/secret" "$dir/expected"
+    refused 'a new key where a certificate is' CKR_ATTRIBUTE_VALUE_INVALID so --keypairgen --key-type rsa:2048 --id 01
+    refused 'a certificate of another key' CKR_TEMPLATE_INCONSISTENT so --write-object "$dir/03.cer" --type cert --id 02
+    refused 'deleting a key, which PIV cannot' 0x1b so --delete-object --type privkey --id 03
+    try 'writes data' so --write-object "$dir/text" --type data --private --label 'Printed Information'
+    try 'which the user reads' value 'Printed Information' "$dir/text"
+    try 'writes data by its OID' so --write-object "$dir/chuid" --type data --application-id 2.16.840.1.101.3.7.2.48.0
+    try 'the card is called by it' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'PIV 6d6e6f70'"
+    # What others see of it.
+    try 'OpenSC sees the CHUID' sh -c 'opensc-tool --serial 2>/dev/null | grep -q abcdefghijklmnop'
+    try 'OpenSC has three certificates' by "$opensc" has 3 Certificate
+    try 'and three keys' grep -c '^Private Key Object' "$dir/said"
+    for id in 01 02 03; do try "certificate $id is the same" by "$opensc" same $id; done
+    try 'signs with RSA' by "$opensc" good 01 SHA256-RSA-PKCS sha256
+    try 'with P-256' by "$opensc" good 02 ECDSA-SHA256 sha256
+    try 'pkcs15-tool lists the keys' sh -c "pkcs15-tool --list-keys | grep -c '^Private' | grep -q '^3\$'"
+    openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+    try 'pkcs15-crypt signs' pkcs15-crypt --sign -k 01 --pin 123456 --sha-256 --pkcs1 --raw -i "$dir/hash" \
+        -o "$dir/sig15"
+    try 'openssl verifies it' openssl dgst -sha256 -verify "$dir/01.key" -signature "$dir/sig15" "$dir/text"
+    # Deleted again.
+    try 'deletes data' so --delete-object --type data --label 'Printed Information'
+    try 'which is gone' value 'Printed Information' "$dir/empty"
+    try 'deletes a certificate' so --delete-object --type cert --id 01
+    try 'two are there' has 2 Certificate
+    try 'as OpenSC has it' by "$opensc" has 2 Certificate
+    try 'a new key can be made now' pair 01 --key-type EC:prime256v1 --id 01
+    unhurt 1
+}
+
+yk() { timeout 60 yubico-piv-tool -r '' "$@"; }
+yk_has() {      # yk_has <places...>: yubico-piv-tool shows certificates there, and nowhere else
+    yk -a status > "$dir/said" && cat "$dir/said" && [ "$(sed -n 's/^Slot \(..\):.*/\1/p' "$dir/said" | xargs)" = "$*" ]
+}
+yk_uses() {     # yk_uses <place> <ID> <option...>: is the key there that of the certificate in <ID>.crt?
+    at=$1 id=$2; shift 2
+    yk -a verify-pin -P 123456 -a test-signature -s "$at" -i "$dir/$id.crt" "$@"
+}
+
+# RSA-2048 in 9A, P-256 in 9C, P-384 in 86; its first management key is of AES.
+inside_fillyk() {
+    card extended 5.7 blank prepared
+    filled
+    ykcs11=$(find_module 'libykcs11.so*')
+    no_other_key
+    try 'makes RSA-2048' pair 01 --key-type rsa:2048 --id 01
+    try 'makes P-256, where a place is free' pair 02 --key-type EC:prime256v1 --always-auth
+    try 'makes P-384' pair 09 --key-type EC:secp384r1 --id 09
+    said_point 09 $spki384
+    for id in 01 02; do
+        try "public key $id" tool --read-object --type pubkey --id $id -o "$dir/$id.der"
+        to_pem $id
+        try 'its certificate' stored $id --id $id
+    done
+    try 'a certificate finds its key' stored 09
+    for id in 01 02 09; do try "certificate $id is what was written" same $id; done
+    try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
+    try 'P-256 signs, the PIN each time' good 02 ECDSA-SHA256 sha256
+    try 'P-384 signs' good 09 ECDSA-SHA384 sha384
+    # (yubico-piv-tool has no AES in all its versions: it only reads.)
+    try 'yubico-piv-tool has them' yk_has 9a 9c 86
+    try 'its test of RSA' yk_uses 9a 01
+    try 'of P-256' yk_uses 9c 02
+    try 'of P-384' yk_uses 86 09 -H SHA384
+    try 'attests the key in 9A' sh -c "timeout 60 yubico-piv-tool -r '' -a attest -s 9a |
+        openssl x509 -noout -pubkey | cmp - $dir/01.key"
+    try 'ykcs11 has the certificate' by "$ykcs11" same 01
+    try 'signs with RSA' by "$ykcs11" good 01 SHA256-RSA-PKCS sha256
+    try 'with P-256' by "$ykcs11" good 02 ECDSA-SHA256 sha256
+    try 'writes data' so --write-object "$dir/text" --type data --label 'Security Object'
+    try 'yubico-piv-tool reads it' yk -a read-object --id 0x5fc106 -f binary -o "$dir/value"
+    try 'as it was written' cmp "$dir/text" "$dir/value"
+    try 'deletes data' so --delete-object --type data --label 'Security Object'
+    try 'yubico-piv-tool has none' not yk -a read-object --id 0x5fc106 -f binary -o "$dir/value"
+    try 'deletes a certificate' so --delete-object --type cert --id 02
+    try 'the key is there' good 02 ECDSA-SHA256 sha256
+    try 'deletes the key' so --delete-object --type privkey --id 02
+    try 'it is gone' has 2 'Private Key'
+    try 'yubico-piv-tool has two' yk_has 9a 86
+    try 'and not that key' not yk_uses 9c 02
+    try 'its place is free' pair 02 --key-type EC:prime256v1
+    unhurt 1
+}
+
+# What yubico-piv-tool wrote: a key that was made, one that was imported, a CHUID. (With 3DES: not all its versions
+# have AES.)
+inside_emptyyk() {
+    card extended 5.7 3des blank prepared
+    filled
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/imported"
+    openssl pkey -in "$dir/imported" -pubout -out "$dir/05.key"
+    try 'yubico-piv-tool makes a key' yk -a generate -s 9a -A RSA2048 -o "$dir/01.key"
+    try 'imports one' yk -a import-key -s 82 -i "$dir/imported"
+    for to in 01:9a 05:82; do
+        certify "$dir/${to%:*}.key" "$dir/${to%:*}.crt"
+        try 'its certificate' yk -a import-certificate -s ${to#*:} -i "$dir/${to%:*}.crt"
+    done
+    try 'set-chuid' yk -a set-chuid
+    try 'signs with the first' good 01 SHA256-RSA-PKCS sha256
+    try 'signs with the second' good 05 ECDSA-SHA256 sha256
+    try 'so does yubico-piv-tool' yk_uses 82 05
+    try 'the second gets another certificate' stored 05 --id 05
+    try 'which yubico-piv-tool reads' sh -c "timeout 60 yubico-piv-tool -r '' -a read-certificate -s 82 |
+        cmp - $dir/05.crt"
+    for id in 01 05; do
+        try "deletes certificate $id" so --delete-object --type cert --id $id
+        try "deletes key $id" so --delete-object --type privkey --id $id
+    done
+    try 'deletes the CHUID' so --delete-object --type data --label 'Card Holder Unique Identifier'
+    try 'yubico-piv-tool finds nothing' yk_has
+    try 'and no CHUID' grep -q '^CHUID:.*No data' "$dir/said"
+    try 'nor the keys' not yk_uses 9a 01
+    try 'nor the other' not yk_uses 82 05
+    try 'scard11 neither' has 0 'Private Key'
+    unhurt 0
+}
+
+# ---- examples/personalise fills a blank YubiKey, whose keys are shown without a certificate ----
+inside_personalise() {
+    card blank prepared yubikey 5.7 extended
+    printf 'signed end to end' > "$dir/text"
+    export PERSONALISE_KEY=010203040506070801020304050607080102030405060708 PERSONALISE_PIN=123456
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj '/CN=Test authority' \
+        -keyout "$dir/ca.key" -out "$dir/ca.pem" 2> "$dir/out"
+    for key in '1 rsa2048' '2 p256' '4 p384'; do
+        try "a key, $key" sh -c "'$OUT/examples/personalise' key $key 'O=Example,CN=Jane Doe' > '$dir/request.pem'"
+        try 'openssl issues a certificate' openssl x509 -req -in "$dir/request.pem" -CA "$dir/ca.pem" \
+            -CAkey "$dir/ca.key" -CAcreateserial -days 9 -out "$dir/${key%% *}.pem"
+    done
+    for id in 4 1 2; do
+        try "certificate $id goes to its key" sh -c "'$OUT/examples/personalise' certificate '$dir/$id.pem' 2>&1 |
+            grep 'with ID $id'"
+        key_of "0$id" "$dir/0$id.pem"
+    done
+    try 'RSA' signed --id 01 -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig"
+    try 'openssl verifies it' openssl dgst -sha256 -verify "$dir/01.pem" -signature "$dir/sig" "$dir/text"
+    try 'EC' signed --id 04 -m ECDSA-SHA384 --signature-format openssl -i "$dir/text" -o "$dir/ec"
+    try 'openssl verifies it' openssl dgst -sha384 -verify "$dir/04.pem" -signature "$dir/ec" "$dir/text"
+    card_is_unhurt
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
 in_lab sshrsa 'Virtual PCD'
 in_lab sshed 'Virtual PCD'
 in_lab chip 'Virtual PCD'
+in_lab fill 'Virtual PCD'
+in_lab fillyk 'Yubico Virtual PCD'
+in_lab emptyyk 'Yubico Virtual PCD'
+in_lab personalise 'Yubico Virtual PCD'
 sum_up

@@ -1,4 +1,5 @@
-# lab.sh: what e2e.sh and witness.sh share: a pcscd of their own for each part, the simulated card, counting.
+# lab.sh: what e2e.sh and witness.sh share: a pcscd of their own for each part, the simulated card, certificates
+# for it, counting.
 # SPDX-License-Identifier: 0BSD
 #
 # The script that reads it has functions inside_<part>; in_lab runs one inside tests/pcsc/lab.c, by calling the
@@ -40,6 +41,15 @@ wait_for_card() {   # of the program that was just started
         sleep 0.2
     done
     sleep 1
+}
+authority() {       # whose certificates a card gets
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
+        -days 7300 2>/dev/null
+    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Written' -out "$dir/csr"
+}
+certify() {         # certify <public key> <certificate>: PEM
+    openssl x509 -req -in "$dir/csr" -force_pubkey "$1" -CA "$dir/ca" -CAkey "$dir/cakey" -CAcreateserial \
+        -days 7300 -out "$2" 2>/dev/null
 }
 tell() { : > "$dir/$1"; }
 commands() { cat "$dir/count"; }

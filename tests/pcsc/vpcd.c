@@ -6,11 +6,11 @@
 //
 // KIND is piv (if it is left out), generic, isoapplet (API v1), isoapplet0 (API v0), myeid, esteid,
 // fineid, belpic, cac, openpgp, schsm, gids, chip (PIV and OpenPGP). "second" is another card of the
-// kind. Options of piv: extended pieces t0 no-history no-chuid yubikey 5.7 blank prepared app-pin
-// global-pin no-discovery second ec gzip no-9e ("5.7": a YubiKey of that version; "blank": as it is
-// made; "prepared": it makes RSA keys in no time; "ec": P-384 in 9A and P-256 in 9D, for ECDH;
-// "gzip": compressed certificates), 9a=FILE (another certificate of the same key in 9A, DER; not on
-// the card to swap);
+// kind. Options of piv: extended pieces t0 no-history no-chuid yubikey 5.7 3des blank prepared
+// app-pin global-pin no-discovery second ec gzip no-9e ("5.7": a YubiKey of that version; "3des":
+// of the management key, whatever the version; "blank": as it is made; "prepared": it makes RSA keys
+// in no time; "ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed certificates), 9a=FILE
+// (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
@@ -27,8 +27,9 @@
 //     DIR/other                another program selects another application
 //     DIR/dump                 the files on the card go to DIR/files
 // and writes DIR/count (commands answered), DIR/secrets (PINs and keys that came while another
-// application than theirs was selected) and DIR/tries (that were taken) after each command, DIR/in
-// while the card is in.
+// application than theirs was selected) and DIR/tries (that were taken) after each command, of piv
+// DIR/wrong (answers to challenges of the management key) and DIR/writes (commands that changed it),
+// DIR/in while the card is in.
 #define _GNU_SOURCE
 #include "../sim/sim_belpic.h"
 #include "../sim/sim_cac.h"
@@ -61,6 +62,12 @@ static const struct kind *kind;
 static struct sim_card *cards[2];
 static int which;
 
+static void note_administration(void)
+{
+    note("wrong", sim_piv_wrong_answers(cards[0]) + sim_piv_wrong_answers(cards[1]));
+    note("writes", sim_piv_writes(cards[0]) + sim_piv_writes(cards[1]));
+}
+
 // One frame, and what it did.
 static bool serve(void)
 {
@@ -72,6 +79,7 @@ static bool serve(void)
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
     note("tries", cards[0]->tries_taken + cards[1]->tries_taken);
+    if (!strcmp(kind->name, "piv")) note_administration();
     return vpcd_answer(&reader, n);
 }
 
@@ -130,6 +138,7 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         else if (!strcmp(a, "no-chuid")) o.no_chuid = true;
         else if (!strcmp(a, "yubikey")) o.yubikey = true;
         else if (!strcmp(a, "5.7")) o.yubikey = true, o.version = 0x050700;
+        else if (!strcmp(a, "3des")) o.management = 0x03;
         else if (!strcmp(a, "blank")) o.blank = true;
         else if (!strcmp(a, "prepared")) o.prepared = true;
         else if (!strcmp(a, "global-pin")) o.discovery = SIM_GLOBAL_PIN;
@@ -437,6 +446,7 @@ int main(int argc, char **argv)
     note("count", 0);
     note("secrets", 0);
     note("tries", 0);
+    if (!strcmp(kind->name, "piv")) note_administration();
     plug_in(port);
     for (;;) {
         struct pollfd p = { reader.s, POLLIN, 0 };

@@ -79,15 +79,6 @@ inside_yubico() {
 # fits <what> <key file...>: is the public key of the certificate in $dir/crt, PEM, that of a PEM file?
 fits() { what=$1; shift; try "$what" sh -c "openssl x509 -in $dir/crt -pubkey -noout > $dir/pem &&
     openssl pkey -pubin -pubout -in $* 2>/dev/null | cmp - $dir/pem"; }
-authority() {       # whose certificates it gets
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/cakey" -out "$dir/ca" -subj '/CN=Test authority' \
-        -days 7300 2>/dev/null
-    openssl req -new -key "$dir/cakey" -subj '/O=scard11/CN=Written' -out "$dir/csr"
-}
-certify() {         # certify <public key> <certificate>: PEM
-    openssl x509 -req -in "$dir/csr" -force_pubkey "$1" -CA "$dir/ca" -CAkey "$dir/cakey" -CAcreateserial \
-        -days 7300 -out "$2" 2>/dev/null
-}
 
 # piv_make <M|A> <reference:algorithm>: a key, its public one to $dir/made<reference>. (Of OpenSC 0.23 it is taken
 # from what the card answers: it cannot write it.)

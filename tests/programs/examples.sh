@@ -1,7 +1,7 @@
 #!/bin/sh
 # examples.sh: does each example build as a user would build it, and do what it says?
 # SPDX-License-Identifier: 0BSD
-# Packages: pkg-config
+# Packages: pkg-config openssl
 #
 # The first line of an example says what it shows, the second how to build it with cc. A line
 #     // Test: <arguments> => <text>
@@ -76,6 +76,21 @@ counted() {     # counted <program>: what it counts, counts here
 if $CC $flags -fno-sanitize=all -fsanitize=thread tests/programs/custom_reader_threads.c -lpthread -o "$dir/threads"
 then counted "$dir/threads"
 else fail "its test does not build"; fi
+
+# What fills a blank card gets one, and openssl as the authority.
+name=personalise
+at "$name, blank cards"
+blank=$dir/blank
+rm -rf "$blank"
+mkdir -p "$blank"
+# shellcheck disable=SC2046,SC2086
+if $CC $flags -DSIM_OPENSSL=1 tests/programs/personalised.c $(find "$OUT/asan" -name 'sim_*.o') \
+        "$OUT/asan/scard11.o" $libs -o "$blank/personalised"
+then
+    cd "$blank" || exit 1
+    counted ./personalised
+    cd "$OLDPWD" || exit 1
+else fail "does not build with the simulated cards"; fi
 
 # The first program, as it stands in README.md and in scard11.h: one and the same, it compiles with the
 # line that stands beside it, in a directory with nothing but the two files, and it signs with every
