@@ -5494,7 +5494,7 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
 // A command that carries PINs: VERIFY and its kin. Either PIN may be missing.
 struct pin_command {
     u8 ins, p1;
-    const struct credential *of;        // whose reference goes with it, and to whose place
+    struct credential *of;              // whose reference goes with it, and to whose place
     const struct credential *old;       // how the PIN that there is is encoded
     const struct credential *fresh;     // how the new PIN is encoded
     bytes old_pin, fresh_pin;           // what they are; NULL: typed at the pinpad, both
@@ -5889,6 +5889,14 @@ static bool secret_is_derived(const struct pin_command *command)
     return (command->old && command->old->kdf) || (command->fresh && command->fresh->kdf);
 }
 
+// Until the card has answered to what makes a credential verified, it may have it so: a connection
+// that breaks off then is closed by a reset. Nor is an answer that makes no sense a no.
+static st secret_presented(struct credential *credential, bool was, st s)
+{
+    if (!link_is_broken(s) && s != ST_PROTOCOL) credential->verified = was;
+    return s;
+}
+
 // Sends a command with PINs to where they are meant for, and returns what the card answered.
 static st secret_send(struct card *card, struct token *token, const struct pin_command *command,
                       struct scratch scratch)
@@ -5903,14 +5911,17 @@ static st secret_send(struct card *card, struct token *token, const struct pin_c
     SCARD11_ASSERT(!card->unproven && place_is_here(card, token, place));
     if (!place_is_sure(card, token)) return ST_FAILED;
     if (secret_is_typed(command) && secret_is_derived(command)) return ST_ARGS;
-    if (secret_is_typed(command)) return pinpad_enter(card, command);
+    bool was = command->of->verified;
+    command->of->verified = true;
+    if (secret_is_typed(command))
+        return secret_presented(command->of, was, pinpad_enter(card, command));
     if (command->old) secret_encode(command->old, command->old_pin, &pins);
     if (command->fresh) secret_encode(command->fresh, command->fresh_pin, &pins);
     struct apdu cmd = { .ins = command->ins, .p1 = command->p1, .p2 = pinpad_reference(command),
                         .data = buf_bytes(&pins), .secret_in = true };
     if (!pins.full) s = iso_send(&card->link, &cmd);
     mem_wipe(room, sizeof room);
-    return s;
+    return secret_presented(command->of, was, s);
 }
 
 // The next name of a secret in its token, from place i on: another credential that has one count
@@ -6000,28 +6011,18 @@ static void secret_was_set(struct token *token, struct credential *pin)
 
 // ---- VERIFY and its kin ----
 
-// What came of presenting a credential, which was verified before or not. Until the card has
-// answered it may have it verified: a connection that breaks off then is closed by a reset.
-static st secret_presented(struct credential *credential, bool was, st s)
-{
-    if (link_is_broken(s)) return s;
-    credential->verified = was;
-    if (!s) credential->verified = true;
-    return s;
-}
-
 // VERIFY. From here on the card may have it verified, until something is known to have ended that.
 static st secret_verify(struct card *card, struct token *token, struct credential *pin,
                         bytes secret, struct scratch scratch)
 {
     struct credential bare = *pin;
     struct pin_command command = { .ins = INS_VERIFY, .of = pin, .old = pin, .old_pin = secret };
-    bool was = pin->verified;
     bare.fill_to = 0;
     if (pin->verify_bare) command.old = &bare;          // else as it is once the driver has learnt
-    pin->verified = true;
-    st s = secret_presented(pin, was, secret_send(card, token, &command, scratch));
-    return secret_told(card, token, pin, s, scratch);
+    st s = secret_send(card, token, &command, scratch);
+    s = secret_told(card, token, pin, s, scratch);
+    if (!s) pin->verified = true;
+    return s;
 }
 
 // CHANGE REFERENCE DATA. Many cards have the new PIN verified then; some know no such command.
@@ -6120,8 +6121,10 @@ static st secret_prove(struct card *card, struct token *token, struct credential
     if (!place_is_sure(card, token)) return ST_FAILED;
     bool was = credential->verified;
     credential->verified = true;
-    return secret_presented(credential, was,
+    st s = secret_presented(credential, was,
                             card_writer(token)->prove(card, token, credential, key, scratch));
+    if (!s) credential->verified = true;
+    return s;
 }
 
 // Presents the PUK first, then sets the PIN alone.
@@ -10134,7 +10137,7 @@ static st pivadmin_answer_witness(struct card *card, const struct pivadmin_algor
     if (content.full) return ST_HOST_MEMORY;
     TRY(pivadmin_authenticate(card, algorithm, buf_bytes(&content), &scratch, &answer));
     if (!tlv_find(answer, PIVKEY_TAG_RESPONSE, &response)) return ST_PROTOCOL;
-    return bytes_equal(response, buf_bytes(&expected)) ? ST_OK : ST_PIN_INCORRECT;
+    return bytes_equal(response, buf_bytes(&expected)) ? ST_OK : ST_PROTOCOL;
 }
 
 // Single: sends the challenge encrypted.
@@ -19670,7 +19673,7 @@ static st login_by_key(struct reader *reader, struct token *token, struct creden
     if (!s) {
         while (run_next(&run))
             run.s = secret_prove(reader->card, token, admin, buf_bytes(&key), scratch);
-        s = login_broken_off(run.s);
+        if (run.s) s = login_failed(reader, token, false, run.s);
     }
     if (!s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
     mem_wipe(room, sizeof room);

@@ -794,6 +794,21 @@ TEST(every_error_of_every_call)
     }
 }
 
+// A reader that says that the card is gone, after it did what it was told: what it has verified is
+// not left so, whichever command that was.
+TEST(a_card_that_is_denied_is_not_left_verified)
+{
+    for (size_t i = 0; i < SCENES && !test_failing; i++) {
+        bool fired = scenes[i].login;
+        for (unsigned n = 1; fired && !test_failing; n++) {
+            fired = run_error(&scenes[i], n, SCARD_E_NO_SMARTCARD, "SCARD_E_NO_SMARTCARD", true);
+            if (judged.left[0]) printf("    in scene %s, call %u\n", scenes[i].name, n);
+            if (judged.left[0]) break;
+        }
+        if (judged.left[0]) break;
+    }
+}
+
 // Nothing is there to answer when the library begins, or what is there fails.
 TEST(every_error_while_the_library_begins)
 {
@@ -883,6 +898,7 @@ int main(int argc, char **argv)
     all_codes = argc > 1 && !strcmp(argv[1], "all");
     test_begin(all_codes ? 1 : argc, argv);
     RUN(every_error_of_every_call);
+    RUN(a_card_that_is_denied_is_not_left_verified);
     RUN(every_error_while_the_library_begins);
     printf("%lu errors were said\n", faults_fired);
     if (!all_codes) RUN(faults_at_every_call);

@@ -286,6 +286,17 @@ TEST(write_wrong_management_key_is_tried_once)
     }
 }
 
+// A card that takes our answer and does not know its own: the SO is not in, on the card neither.
+TEST(write_card_that_does_not_know_its_key)
+{
+    begin(&(struct sim_piv_options){ .wrong_response = true });
+    CHECK_RV(login_usual(), CKR_DEVICE_ERROR);
+    CHECK(!sim_piv_admin(scene_card));
+    CHECK_RV(make(&makes[P_256], 5), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_piv_writes(scene_card) + sim_piv_wrong_answers(scene_card), 0);
+    scene_end();
+}
+
 TEST(write_puk_stays_the_pin_of_the_so)
 {
     begin(&(struct sim_piv_options){ .extended = true });
@@ -779,6 +790,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(write_so_logs_in_by_the_management_key);
     RUN(write_wrong_management_key_is_tried_once);
+    RUN(write_card_that_does_not_know_its_key);
     RUN(write_puk_stays_the_pin_of_the_so);
     RUN(write_makes_keys_on_a_blank_card);
     RUN(write_finds_a_free_place);

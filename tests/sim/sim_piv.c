@@ -603,6 +603,7 @@ static unsigned take_witness(struct piv *v, const uint8_t *witness, size_t n,
     unsigned sw = take_answer(v, MUTUAL, witness, n);
     if (sw != 0x9000) return sw;
     encrypt(v, challenge, out);
+    if (v->o.wrong_response) out[0] ^= 1;
     sim_put_tlv(a, 0x82, out, block_size(v));
     sim_wrap(a, 0, 0x7c);
     return sw;

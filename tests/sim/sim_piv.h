@@ -64,6 +64,7 @@ struct sim_piv_options {
     uint8_t management;
     const uint8_t *management_key;
     bool no_single, no_mutual;      // ways to authenticate it: it has only the other (6A80)
+    bool wrong_response;            // it does not prove that it has the key, too: its own is wrong
     uint8_t no_algorithm;           // none of this is made or imported, though others may be
     bool prepared;                  // an RSA key that it makes is one of sim_keys.h: in no time
     size_t room;                    // bytes for data objects that are written; 0: 50 KiB

@@ -216,7 +216,7 @@ mutant a_reset_of_whoever_is_in 'cards cards_swapped_during_a_logout' \
 mutant a_swapped_card_is_reset 'cards cards_swapped_and_in_use' \
     life_note_left 'card_forget_verified(.*' ';'
 mutant verified_is_not_noted 'module logout_is_real_and_renews_private_handles' \
-    secret_presented 'if (!s) credential->verified = true;' ''
+    secret_verify 'if (!s) pin->verified = true;' ''
 mutant half_a_login_stays 'chips chips_that_err_at_each_command' \
     login_failed 'if (!was_verified.*' ''
 
