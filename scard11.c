@@ -8932,6 +8932,7 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
 #define PIV_PIN           0x80
 #define PIV_GLOBAL_PIN    0x00
 #define PIV_PUK           0x81
+#define PIV_ADMIN         0x9b          // the card management key
 #define PIV_FILE          0x3fff        // P1 and P2 of GET DATA: the application itself
 #define PIV_MARK_SMALL    240           // bytes of a data object that any card gives in one answer
 #define PIV_INS_METADATA  0xf7
@@ -9021,7 +9022,7 @@ static const struct credential piv_puk = {
 // The card management key, by the algorithms of SP 800-78-5, table 4. What it lets do ends with a
 // SELECT on many cards, and surely with a reset.
 static const struct credential piv_admin = {
-    .role = ROLE_ADMIN, .reference = 0x9b, .by_key = true, .min = 16, .max = 32, .tries = -1,
+    .role = ROLE_ADMIN, .reference = PIV_ADMIN, .by_key = true, .min = 16, .max = 32, .tries = -1,
     .logout_by = LOGOUT_RESET
 };
 #endif
@@ -9602,6 +9603,15 @@ static u32 pivkey_type_use(const struct alg_key *key)
     return key->type == ALG_EDWARDS ? CARD_SIGN : CARD_DERIVE;
 }
 
+// What a key under a reference is for, by its certificate if it has one. Where none says, it also
+// signs: how else would one ask for its certificate?
+static u32 pivkey_use_of(const struct alg_key *key, u32 reference_use, const struct x509 *x509)
+{
+    u32 use = reference_use | CARD_SIGN;
+    if (x509) use = pivkey_certificate_use(x509, reference_use);
+    return pivkey_type_use(key) & use;
+}
+
 // QUIRK(PIV cards of agencies): a retired key for nonRepudiation wants the PIN each time, as the
 // one in 9C does.
 static bool pivkey_wants_consent(const struct x509 *x509, u32 i)
@@ -9722,7 +9732,7 @@ static st pivkey_read_key(struct card *card, const struct piv_reference *referen
     if (!reference->use) return ST_NOT_FOUND;
     if (x509) {
         if (alg_parse_spki(x509->spki, key)) return ST_NOT_FOUND;
-        like->use = pivkey_type_use(key) & pivkey_certificate_use(x509, reference->use);
+        like->use = pivkey_use_of(key, reference->use, x509);
         if (pivkey_wants_consent(x509, reference->index)) like->always_auth = true;
         return ST_OK;
     }
@@ -9730,7 +9740,7 @@ static st pivkey_read_key(struct card *card, const struct piv_reference *referen
     if (s == ST_NOT_FOUND)
         s = pivkey_read_attested(card, like->token, reference->number, key, scratch);
     if (s) return s;
-    like->use = pivkey_type_use(key) & (reference->use | CARD_SIGN);
+    like->use = pivkey_use_of(key, reference->use, NULL);
     return ST_OK;
 }
 
@@ -9800,6 +9810,7 @@ static struct object *pivkey_add_data(struct card *card, struct token *token,
     return object;
 }
 
+// Lists all data objects, once.
 static st pivkey_list_data(struct card *card, struct token *token)
 {
     struct piv *piv = token->state;
@@ -9908,8 +9919,7 @@ static st pivkey_list(struct card *card, struct token *token, const struct query
 static void pivkey_set_whole(struct object *object, const struct x509 *x509, u32 use)
 {
     object->x509 = x509;
-    if (x509 && object->key)
-        object->use = pivkey_type_use(object->key) & pivkey_certificate_use(x509, use);
+    if (x509 && object->key) object->use = pivkey_use_of(object->key, use, x509);
     if (object->class != CKO_CERTIFICATE) return;
     if (x509) object->value = x509->whole;
     object->unread = false;
@@ -10072,7 +10082,6 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 #if SCARD11_PIV
 
 #if SCARD11_WRITE
-#define PIVADMIN_KEY          0x9b      // the card management key
 #define PIVADMIN_INS_GENERATE 0x47
 #define PIVADMIN_INS_PUT_DATA 0xdb
 #define PIVADMIN_INS_MOVE     0xf6      // Yubico, from 5.7 on
@@ -10101,7 +10110,7 @@ static st pivadmin_authenticate(struct card *card, const struct pivadmin_algorit
 {
     struct buf data = scratch_buf(scratch, in.n + 8), rsp = scratch_buf(scratch, APDU_LE_SHORT);
     tlv_put(&data, PIVKEY_TAG_AUTH, in);
-    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIVADMIN_KEY,
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIV_ADMIN,
                         .data = buf_bytes(&data), .le = APDU_LE_SHORT, .hidden_in = true,
                         .secret_out = true };
     if (data.full || !rsp.cap) return ST_HOST_MEMORY;
@@ -10150,7 +10159,7 @@ static st pivadmin_answer_challenge(struct card *card, const struct pivadmin_alg
     tlv_put(&content, PIVKEY_TAG_RESPONSE, buf_bytes(&made));
     struct buf data = scratch_buf(&scratch, n + 8);
     tlv_put(&data, PIVKEY_TAG_AUTH, buf_bytes(&content));
-    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIVADMIN_KEY,
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .p1 = algorithm->number, .p2 = PIV_ADMIN,
                         .data = buf_bytes(&data), .hidden_in = true };
     return data.full ? ST_HOST_MEMORY : iso_send(&card->link, &cmd);
 }
@@ -10391,19 +10400,6 @@ static void pivadmin_drop_pair(struct card *card, struct object *made[2])
     made[0] = made[1] = NULL;
 }
 
-// A pair was made: what the key reference had before is gone.
-static void pivadmin_replace(struct card *card, const struct token *token, u32 ref,
-                             struct object *made[2])
-{
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = card_object_at(card, i);
-        bool old = object->handle && object->token == token && !object->owner &&
-                   object->ref == ref && object != made[0] && object != made[1] &&
-                   (object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY);
-        if (old) card_drop(card, object);
-    }
-}
-
 // What is known of a key that is made as the draft says.
 static struct object pivadmin_like(struct token *token, const struct piv_reference *reference,
                                    const struct draft *draft)
@@ -10412,7 +10408,7 @@ static struct object pivadmin_like(struct token *token, const struct piv_referen
     if (draft->pin_policy) pivkey_set_policy(&like, draft->pin_policy == PIVKEY_NEVER);
     if (draft->pin_policy) like.always_auth = draft->pin_policy == PIVKEY_ALWAYS;
     like.touch = draft->touch;
-    like.use = pivkey_type_use(&draft->key) & (reference->use | CARD_SIGN);
+    like.use = pivkey_use_of(&draft->key, reference->use, NULL);
     like.access = CARD_SENSITIVE | CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL;
     return like;
 }
@@ -10422,13 +10418,14 @@ static struct object pivadmin_like(struct token *token, const struct piv_referen
 static st pivadmin_generate(struct card *card, struct token *token, const struct draft *draft,
                             struct scratch scratch, struct object *made[2])
 {
-    struct piv *piv = token->state;
     struct alg_key key;
     u32 i;
     TRY(pivadmin_choose_pair(card, token, draft, scratch, &i));
-    TRY(pivadmin_check_pair(piv, draft, i));
+    TRY(pivadmin_check_pair(token->state, draft, i));
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivadmin_like(token, &reference, draft);
+    struct object *old[] = { pivadmin_find(card, token, CKO_PUBLIC_KEY, reference.number),
+                             pivadmin_find(card, token, CKO_PRIVATE_KEY, reference.number) };
     st s = pivadmin_begin_pair(card, &like, made);
     if (!s) s = pivadmin_make(card, token, draft, &reference, &scratch, &key);
     for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
@@ -10437,7 +10434,7 @@ static st pivadmin_generate(struct card *card, struct token *token, const struct
         if (s == ST_PROTOCOL) pivadmin_forget(card, token, &reference);
         return s;
     }
-    pivadmin_replace(card, token, reference.number, made);
+    pivadmin_drop_pair(card, old);
     token->key_types |= CARD_TYPE(key.type);
     return ST_OK;
 }
@@ -10516,9 +10513,7 @@ static void pivadmin_set_certificate(struct card *card, struct token *token,
         struct object *key = pivadmin_find(card, token, classes[i], reference->number);
         if (!key) continue;
         key->x509 = x509;
-        u32 use = reference->use | (x509 ? 0 : CARD_SIGN);
-        key->use = pivkey_type_use(key->key) &
-                   (x509 ? pivkey_certificate_use(x509, use) : use);
+        key->use = pivkey_use_of(key->key, reference->use, x509);
     }
 }
 
@@ -10540,22 +10535,15 @@ static st pivadmin_begin_keys(struct card *card, struct token *token,
 // The certificate object, and those of its keys, are there; the card gets the container, and then
 // an older certificate's object goes.
 static st pivadmin_put_certificate(struct card *card, struct token *token, struct object *made,
-                                   const struct piv_reference *reference, struct scratch scratch)
+                                   struct object *old, const struct piv_reference *reference,
+                                   struct scratch scratch)
 {
-    struct piv *piv = token->state;
-    struct object *old = NULL;
     bytes container;
     TRY(pivadmin_contain(made->value, &scratch, &container));
     TRY(pivadmin_put(card, token, reference->certificate, container, scratch));
-    for (u32 i = 0; i < card->object_count && !old; i++) {
-        struct object *object = card_object_at(card, i);
-        bool is = object != made && object->handle && object->token == token &&
-                  object->class == CKO_CERTIFICATE && object->ref == reference->number;
-        if (is) old = object;
-    }
     if (old) card_drop(card, old);
     pivadmin_set_certificate(card, token, reference, made->x509);
-    pivadmin_was_put(piv, reference->certificate, container);
+    pivadmin_was_put(token->state, reference->certificate, container);
     return ST_OK;
 }
 
@@ -10573,9 +10561,10 @@ static st pivadmin_store_certificate(struct card *card, struct token *token,
     TRY(pivadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivkey_like(token, &reference);
+    struct object *old = pivadmin_find(card, token, CKO_CERTIFICATE, reference.number);
     st s = pivadmin_begin_certificate(card, &like, x509.whole, made);
     if (!s) s = pivadmin_begin_keys(card, token, &reference, &x509, keys);
-    if (!s) s = pivadmin_put_certificate(card, token, *made, &reference, scratch);
+    if (!s) s = pivadmin_put_certificate(card, token, *made, old, &reference, scratch);
     if (!s) return ST_OK;
     pivadmin_drop_pair(card, keys);
     if (*made) card_drop(card, *made);
@@ -23281,17 +23270,24 @@ CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATI
 
 // ---- Objects (5.7) ----
 
+// What was made as a session object goes to the card, if its template says so.
+static st p11_store(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n,
+                    struct object *made, CK_OBJECT_HANDLE *handle)
+{
+    if (make_is_on_card(template, n))
+        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
+                      &made));
+    *handle = made->handle;
+    return ST_OK;
+}
+
 static st p11_create(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n,
                      CK_OBJECT_HANDLE *object)
 {
     struct object *made;
     if (!object) return ST_ARGS;
     TRY(make_create(call->card, call->session, template, n, call->scratch, &made));
-    if (make_is_on_card(template, n))
-        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
-                      &made));
-    *object = made->handle;
-    return ST_OK;
+    return p11_store(call, template, n, made, object);
 }
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR templ, CK_ULONG count,
@@ -23309,11 +23305,7 @@ static st p11_copy(struct call *call, CK_OBJECT_HANDLE handle, const CK_ATTRIBUT
     if (!copy) return ST_ARGS;
     if (!object) return ST_NO_OBJECT;
     TRY(make_copy(call->card, call->session, object, template, n, call->scratch, &made));
-    if (make_is_on_card(template, n))
-        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
-                      &made));
-    *copy = made->handle;
-    return ST_OK;
+    return p11_store(call, template, n, made, copy);
 }
 
 CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR templ,

@@ -128,7 +128,8 @@
 #endif
 
 // SCARD11_TOKEN_CREDENTIALS: how many credentials (PINs, PUKs, administrators' keys) the library
-// keeps for a token, 2 to 16. None of the supported cards has more than 4.
+// keeps for a token, 2 to 16. None of the supported cards has more than 4. With 2, PIV cards cannot
+// be written: the card management key is the third.
 #ifndef SCARD11_TOKEN_CREDENTIALS
 #define SCARD11_TOKEN_CREDENTIALS 4
 #endif

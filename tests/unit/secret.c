@@ -190,6 +190,31 @@ TEST(secret_change_that_the_card_does_not_know)
     place_end();
 }
 
+// A command whose answer was lost may have made the card have it verified; a clear no does not.
+TEST(secret_may_be_verified_until_the_card_has_answered)
+{
+    static const char *const verify[] = { "00200001 04 31323334 > 9000", NULL };
+    static const char *const change[] = { "00240001 08 3132333435363738 > 9000", NULL };
+    static const char *const no[] = { "00240001 08 3132333435363738 > 63c2", NULL };
+    static const struct { const char *const *lines; bool lost, want; } some[] = {
+        { verify, true, true }, { change, true, true }, { no, false, false } };
+    for (size_t i = 0; i < COUNT(some) && !test_failing; i++) {
+        struct credential pin = { .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 8,
+                                  .tries = 3 };
+        place_begin(some[i].lines);
+        if (test_failing) return;
+        card_it.sure = true;
+        if (some[i].lost) sim_reader_fault(SIM_FAILED_AFTER, 1, NULL);
+        st s = some[i].lines == verify
+             ? secret_verify(&card_it, card_t, &pin, bytes_text("1234"), padding_scratch())
+             : secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text("5678"),
+                             padding_scratch());
+        CHECK_EQ(link_is_broken(s), some[i].lost);
+        CHECK_EQ(pin.verified, some[i].want);
+        place_end();
+    }
+}
+
 static struct credential *secret_begin_puk(void)
 {
     struct credential *puk = test_puk(card_t);
@@ -459,6 +484,7 @@ static void test_secret(void)
     RUN(secret_sends_pins_as_the_standard_has_them);
     RUN(secret_sends_no_pin_that_is_none);
     RUN(secret_change_that_the_card_does_not_know);
+    RUN(secret_may_be_verified_until_the_card_has_answered);
     RUN(secret_puk_as_so_pin);
     RUN(secret_unblocking_in_one_command_or_two);
     RUN(secret_unblocking_that_only_frees);
