@@ -4578,37 +4578,75 @@ struct query {
 
 // ---- Writing ----
 
-// What is asked for of a new object on the card, as a template says. The views are the caller's.
+// The private half of a pair, or a secret key, that a card is given. The views are the caller's, and
+// go to the card by secret_give alone; numbers have no leading zeros.
+struct draft_secret {
+    bytes value;                // of an elliptic curve: the scalar, as long as the curve's order; or
+                                // the seed; of a secret key
+    bytes p, q, dp, dq, qinv;   // of RSA
+};
+
+// What of an object is changed.
+#define CARD_SET_LABEL 1u
+#define CARD_SET_ID    2u
+#define CARD_SET_VALUE 4u               // of data
+#define CARD_UNSAID    2u               // a CK_BBOOL that no template gives
+
+// What is asked for of a new object on the card, or of a change, as a template says. The views are
+// the caller's.
 struct draft {
     CK_OBJECT_CLASS class;      // CKO_PRIVATE_KEY: a key pair
     bytes id, label;            // empty: not given
+    bytes subject;              // of a key, DER
     bytes application, oid;     // of data: text; DER
     bytes value;                // of a certificate, DER; of data
-    struct alg_key key;         // of a pair that the card makes: type and bits or curve
+    struct alg_key key;         // of a pair: type and bits or curve; spki and the rest of the public
+                                // half where the host knows it. Of a public key: all
+    CK_KEY_TYPE secret_type;    // of a secret key: CKK_AES ...
+    u32   secret_len;           // in bytes
+    const struct draft_secret *secret;  // what the card is given; NULL: it makes the key
+    u32   use;                  // of a key: CARD_SIGN ...; 0: unsaid. That of the private half
     u32   pin_policy, touch;    // of a private key: SCARD11_PIN_..., SCARD11_TOUCH_...; 0: unsaid
-    CK_BBOOL private;           // CKA_PRIVATE; CARD_UNSAID: not given
+    u32   set;                  // of a change: CARD_SET_...
+    CK_BBOOL private;           // CKA_PRIVATE, or CARD_UNSAID
+    CK_BBOOL extractable;       // CKA_EXTRACTABLE of a secret key, or CARD_UNSAID
+    bool  authority;            // a certificate: of an authority
 };
-#define CARD_UNSAID 2u
 
 // How a kind of card is written. Each function makes one change whole, in a transaction, with the
 // login that it takes, and is not begun again. It has all the memory that it needs before it sends
 // what changes the card; sends that in an order whose every beginning leaves a card that reads; and
-// then changes the table by the objects that the change is about, and no others.
+// then changes the table by the objects that the change is about, and no others. What is made by a
+// program has its views in lots of its own (>>arena). NULL: the card does not do it.
 struct writer {
-    enum card_role by;          // whose login: ROLE_USER, or ROLE_ADMIN
+    enum card_role by;          // whose login: ROLE_USER, ROLE_PUK (the SO's PIN), or ROLE_ADMIN
     // Proves to the card that the host has the key of its ROLE_ADMIN. ST_PIN_INCORRECT: it has not.
     st (*prove)   (struct card *, struct token *, struct credential *, bytes key, struct scratch);
-    // May the card make such a key? It can still refuse.
-    bool (*makes) (const struct token *, const struct alg_key *);
-    // Has the card make a key pair; made: the objects, public and private.
+    // May the card make such a key, or be given it (draft->secret)? It can still refuse.
+    bool (*makes) (const struct token *, const struct draft *);
+    // Has the card make a key pair or a secret key, or gives it one; made: the objects, public and
+    // private, or the secret one.
     st (*generate)(struct card *, struct token *, const struct draft *, struct scratch,
                    struct object *made[2]);
-    // Stores a certificate or data.
+    st (*import)  (struct card *, struct token *, const struct draft *, struct scratch,
+                   struct object *made[2]);
+    // Stores a certificate, data, or a public key.
     st (*store)   (struct card *, struct token *, const struct draft *, struct scratch,
                    struct object **made);
+    // May this (CARD_SET_...) of an object be changed? And changes what draft->set says.
+    bool (*sets)  (const struct object *, u32 what);
+    st (*set)     (struct card *, struct object *, const struct draft *, struct scratch);
     // May an object be destroyed? And does it: what shows the same thing goes with it.
     bool (*erases)(const struct object *);
     st (*erase)   (struct card *, struct object *, struct scratch);
+    // C_InitToken: whoever the SO was is proven to be so_pin's owner, once; what is on the card
+    // goes, and so_pin is the SO's. Whatever it returns, the card is met anew.
+    st (*init)    (struct card *, struct token *, bytes so_pin, bytes label, struct scratch);
+    // C_InitPIN by the SO that is logged in, where RESET RETRY COUNTER is not what does it.
+    st (*init_pin)(struct card *, struct token *, bytes fresh, struct scratch);
+    // C_SetPIN of the key of ROLE_ADMIN, which is proven. fresh: the key.
+    st (*set_key) (struct card *, struct token *, struct credential *, bytes fresh,
+                   struct scratch);
 };
 
 // ---- Drivers ----
@@ -5922,6 +5960,19 @@ static st secret_send(struct card *card, struct token *token, const struct pin_c
     if (!pins.full) s = iso_send(&card->link, &cmd);
     mem_wipe(room, sizeof room);
     return secret_presented(command->of, was, s);
+}
+
+// Sends a command whose data holds a secret that is no PIN by itself: a key, or a PIN among other
+// things; to where it is meant for, as secret_send does. rsp NULL: no answer is wanted.
+static st secret_give(struct card *card, struct token *token, const struct place *place,
+                      const struct apdu *command, struct buf *rsp, struct scratch scratch)
+{
+    struct apdu cmd = *command;
+    cmd.secret_in = true;
+    TRY(place_go_to(card, token, place, scratch));
+    SCARD11_ASSERT(!card->unproven && place_is_here(card, token, place));
+    if (!place_is_sure(card, token)) return ST_FAILED;
+    return rsp ? link_exchange(&card->link, &cmd, rsp) : iso_send(&card->link, &cmd);
 }
 
 // The next name of a secret in its token, from place i on: another credential that has one count
@@ -10439,11 +10490,13 @@ static st pivadmin_generate(struct card *card, struct token *token, const struct
     return ST_OK;
 }
 
-static bool pivadmin_makes(const struct token *token, const struct alg_key *key)
+static bool pivadmin_makes(const struct token *token, const struct draft *draft)
 {
     const struct piv *piv = token->state;
+    const struct alg_key *key = &draft->key;
     bool standard = key->type == ALG_RSA ? key->bits <= 3072 : key->type == ALG_EC;
     if (!alg_number_of(piv_algorithms, COUNT(piv_algorithms), key)) return false;
+    if (draft->class != CKO_PRIVATE_KEY || draft->secret) return false;
     return standard || piv->quirks & PIV_YUBICO;
 }
 
@@ -16243,7 +16296,7 @@ static void probe_profiles(struct token *token)
 {
     const struct driver *driver = token->driver;
     const struct writer *writer = card_writer(token);
-    const struct alg_key rsa = { .type = ALG_RSA, .bits = 2048 };
+    const struct draft rsa = { .class = CKO_PRIVATE_KEY, .key = { .type = ALG_RSA, .bits = 2048 } };
     token->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
     if (writer && writer->generate && writer->makes(token, &rsa))
         token->profiles |= CARD_PROFILE(CKP_EXTENDED_PROVIDER);
@@ -18238,14 +18291,15 @@ static bool mech_makes(const struct token *token, const struct mech_row *mech,
                        CK_MECHANISM_INFO *info)
 {
     const struct writer *writer = card_writer(token);
-    struct alg_key key;
+    struct draft draft = { .class = CKO_PRIVATE_KEY };
+    const struct alg_key *key = &draft.key;
     info->ulMinKeySize = ALG_RSA_MAX_BITS;
     info->ulMaxKeySize = 0;
     if (!writer || !writer->generate) return false;
-    for (size_t i = 0; mech_kind((enum alg_type)mech->key, i, &key); i++) {
-        if (!writer->makes(token, &key)) continue;
-        if (key.bits < info->ulMinKeySize) info->ulMinKeySize = key.bits;
-        if (key.bits > info->ulMaxKeySize) info->ulMaxKeySize = key.bits;
+    for (size_t i = 0; mech_kind((enum alg_type)mech->key, i, &draft.key); i++) {
+        if (!writer->makes(token, &draft)) continue;
+        if (key->bits < info->ulMinKeySize) info->ulMinKeySize = key->bits;
+        if (key->bits > info->ulMaxKeySize) info->ulMaxKeySize = key->bits;
     }
     return info->ulMaxKeySize > 0;
 }
@@ -22364,7 +22418,7 @@ static st store_generate(struct reader *reader, struct session *session,
     TRY(attr_check_template(pair->public, pair->public_n));
     TRY(attr_check_template(pair->private, pair->private_n));
     TRY(store_draft_pair(mech, pair, &draft));
-    if (!card_writer(token)->makes(token, &draft.key))
+    if (!card_writer(token)->makes(token, &draft))
         return mech->key == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
     TRY(store_may(session));
     TRY(store_run(reader, token, &store, scratch));
