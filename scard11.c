@@ -379,6 +379,7 @@ typedef u32 st;
     X(SESSION_SERIAL, CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set")      \
     X(SESSION_ASYNC,  CKR_SESSION_ASYNC_NOT_SUPPORTED, "there are no asynchronous sessions")     \
     X(SESSION_RO,     CKR_SESSION_READ_ONLY,           "the session is read-only")               \
+    X(SESSION_EXISTS, CKR_SESSION_EXISTS,              "a session is open")                      \
     X(RO_EXISTS,      CKR_SESSION_READ_ONLY_EXISTS,    "a read-only session is open")            \
     X(SO_EXISTS,      CKR_SESSION_READ_WRITE_SO_EXISTS, "the SO is logged in")                   \
     X(LOGGED_IN,      CKR_USER_ALREADY_LOGGED_IN,      "the user is logged in already")          \
@@ -2684,6 +2685,48 @@ static st cipher_verify(const struct alg_key *key, const struct alg_use *use, by
     return in.n ? cipher_verify_by_psa(key, PSA_ALG_ECDSA_ANY, in, signature) : ST_DATA_LEN;
 }
 
+// Gives PSA a private key for one use, as cipher_import does a public one.
+static psa_status_t cipher_import_private(const struct alg_key *kind, bytes private,
+                                          psa_key_id_t *id)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    if (kind->type == ALG_RSA) {
+        psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
+        psa_set_key_algorithm(&attributes, PSA_ALG_RSA_PKCS1V15_SIGN_RAW);
+        psa_set_key_type(&attributes, PSA_KEY_TYPE_RSA_KEY_PAIR);
+    } else {
+        psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(kind->curve->family));
+        psa_set_key_bits(&attributes, kind->curve->bits);
+    }
+    return psa_import_key(&attributes, private.p, private.n, id);
+}
+
+// Appends the public half of a private key, both as PSA has them: RSAPrivateKey and RSAPublicKey
+// (RFC 8017, A.1), or a scalar and a point. ST_ATTR_VALUE: it is none, or its parts do not go
+// together, which one signature by RSA shows: mbedTLS checks what it makes.
+static st cipher_public_half(const struct alg_key *kind, bytes private, struct scratch scratch,
+                             struct buf *out)
+{
+    static const u8 any[ALG_HASH_MAX];
+    struct buf signature = scratch_buf(&scratch, ALG_RSA_MAX_BITS / 8);
+    psa_key_id_t id = 0;
+    size_t n = 0, signed_n;
+    if (out->full || !signature.cap) return ST_HOST_MEMORY;
+    SCARD11_CRYPTO_LOCK;
+    psa_status_t status = cipher_import_private(kind, private, &id);
+    if (!status)
+        status = psa_export_public_key(id, out->p + out->n, out->cap - out->n, &n);
+    if (!status && kind->type == ALG_RSA)
+        status = psa_sign_hash(id, PSA_ALG_RSA_PKCS1V15_SIGN_RAW, any, sizeof any, signature.p,
+                               signature.cap, &signed_n);
+    if (id) psa_destroy_key(id);
+    SCARD11_CRYPTO_UNLOCK;
+    out->n += n;
+    if (status == PSA_ERROR_INSUFFICIENT_MEMORY || status == PSA_ERROR_NOT_SUPPORTED || !status)
+        return hash_status(status);
+    return ST_ATTR_VALUE;
+}
+
 // Does mbedTLS have what it takes to use a public key?
 static bool cipher_takes(const struct alg_key *key)
 {
@@ -4578,11 +4621,11 @@ struct query {
 
 // ---- Writing ----
 
-// The private half of a pair, or a secret key, that a card is given. The views are the caller's, and
-// go to the card by secret_give alone; numbers have no leading zeros.
+// The private half of a pair, or a secret key, that a card is given. The views are the caller's,
+// and go to the card by secret_give alone; numbers have no leading zeros.
 struct draft_secret {
-    bytes value;                // of an elliptic curve: the scalar, as long as the curve's order; or
-                                // the seed; of a secret key
+    bytes value;                // of a curve: the scalar, as long as its order, or the seed; of a
+                                // secret key
     bytes p, q, dp, dq, qinv;   // of RSA
 };
 
@@ -4600,8 +4643,8 @@ struct draft {
     bytes subject;              // of a key, DER
     bytes application, oid;     // of data: text; DER
     bytes value;                // of a certificate, DER; of data
-    struct alg_key key;         // of a pair: type and bits or curve; spki and the rest of the public
-                                // half where the host knows it. Of a public key: all
+    struct alg_key key;         // of a pair: type and bits or curve; the public half where the
+                                // host knows it, else spki is empty. Of a public key: all
     CK_KEY_TYPE secret_type;    // of a secret key: CKK_AES ...
     u32   secret_len;           // in bytes
     const struct draft_secret *secret;  // what the card is given; NULL: it makes the key
@@ -4770,7 +4813,7 @@ struct token {
     bool  blank;                    // nobody has set it up yet: it has no directory
     bool  login;                    // the user PIN is verified, as far as we know
     bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
-    bool  admin;                    // the SO's login is that of ROLE_ADMIN: it may write the card
+    bool  admin;                    // the SO's login lets the card be written
     bool  so_lost;                  // its login ended without the caller having asked for that
     bool  stale;                    // the card has lost the login, which a kept PIN can bring back
     bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
@@ -16227,7 +16270,7 @@ static const struct driver driver_generic = {
  * Which driver takes a card, and which others further applications of it.
  *
  * Owns    the list of drivers; the search for tokens, once for each insertion
- * Uses    >>alg >>extended >>link >>card >>place
+ * Uses    >>extended >>link >>card >>place
  * Names   probe_
  * Tests   tests/unit/probe.c
  * ==============================================================================================*/
@@ -18607,7 +18650,7 @@ enum attr_kind {
     // A member of struct x509: bytes, a time; what else a certificate says.
     ATTR_X509, ATTR_X509_TIME, ATTR_SUBJECT, ATTR_SPKI, ATTR_CATEGORY, ATTR_CHECK, ATTR_KEY_HASH,
     // Found out by a function: see attr_computed.
-    ATTR_TOKEN, ATTR_OWNED, ATTR_DESTROYABLE, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
+    ATTR_TOKEN, ATTR_OWNED, ATTR_MAY, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
     ATTR_UNWRAP, ATTR_RECOVER
 };
 
@@ -18621,6 +18664,8 @@ struct attr_row {
     u16 of;                     // see there; else 0
 };
 
+#define ATTR_BE_CHANGED      1u          // of ATTR_MAY
+#define ATTR_BE_DESTROYED    2u
 #define ATTR_OF(member)      offsetof(struct object, member)
 #define ATTR_X509_OF(member) offsetof(struct x509, member)
 
@@ -18632,9 +18677,9 @@ static const struct attr_row attr_rows[] = {
     { CKA_PRIVATE,               ATTR_ALL,   ATTR_FLAG, ATTR_OF(private) },
     { CKA_LABEL,                 ATTR_ALL,   ATTR_BYTES, ATTR_OF(label) },
     { CKA_UNIQUE_ID,             ATTR_ALL,   ATTR_UNIQUE, 0 },
-    { CKA_MODIFIABLE,            ATTR_ALL,   ATTR_OWNED, 0 },
+    { CKA_MODIFIABLE,            ATTR_ALL,   ATTR_MAY, ATTR_BE_CHANGED },
     { CKA_COPYABLE,              ATTR_ALL,   ATTR_OWNED, 0 },
-    { CKA_DESTROYABLE,           ATTR_ALL,   ATTR_DESTROYABLE, 0 },
+    { CKA_DESTROYABLE,           ATTR_ALL,   ATTR_MAY, ATTR_BE_DESTROYED },
     { CKA_PROFILE_ID,            ATTR_PROF,  ATTR_U32, ATTR_OF(ref) },
     { CKA_APPLICATION,           ATTR_DATA,  ATTR_BYTES, ATTR_OF(application) },
     { CKA_OBJECT_ID,             ATTR_DATA,  ATTR_BYTES, ATTR_OF(oid) },
@@ -18872,11 +18917,17 @@ static st attr_unique(const struct object *object, struct scratch *scratch, byte
     return b.full ? ST_HOST_MEMORY : ST_OK;
 }
 
-// Can an object be destroyed, its session and its login aside?
-static bool attr_destroyable(const struct object *object)
+// May an object be destroyed, or anything of it be changed, its session and its login aside?
+static bool attr_may(const struct object *object, size_t what)
 {
     const struct writer *writer = card_writer(object->token);
-    return object->owner || (writer && object->class != CKO_PROFILE && writer->erases(object));
+    if (object->owner) return true;
+    if (!writer || object->class == CKO_PROFILE) return false;
+    bool may = what == ATTR_BE_DESTROYED && writer->erases && writer->erases(object);
+    bool sets = what == ATTR_BE_CHANGED && writer->sets;
+    for (u32 set = CARD_SET_LABEL; sets && set <= CARD_SET_VALUE; set <<= 1)
+        may |= writer->sets(object, set);
+    return may;
 }
 
 // What kind of key a private or public key object is, also one that has not been read yet.
@@ -18983,7 +19034,7 @@ static st attr_computed(const struct object *object, const struct attr_row *row,
     case ATTR_UNAVAILABLE: *value = attr_ulong(scratch, CK_UNAVAILABLE_INFORMATION); return ST_OK;
     case ATTR_TOKEN:       *value = attr_bool(!object->owner); return ST_OK;
     case ATTR_OWNED:       *value = attr_bool(object->owner); return ST_OK;
-    case ATTR_DESTROYABLE: *value = attr_bool(attr_destroyable(object)); return ST_OK;
+    case ATTR_MAY:         *value = attr_bool(attr_may(object, row->of)); return ST_OK;
     case ATTR_DERIVE:      *value = attr_bool(mech_key_allows(object, CKF_DERIVE)); return ST_OK;
     case ATTR_UNWRAP:      *value = attr_bool(mech_key_allows(object, CKF_UNWRAP)); return ST_OK;
     case ATTR_RECOVER:     *value = attr_bool(rsa && object->use & CARD_SIGN); return ST_OK;
@@ -19122,6 +19173,13 @@ static const CK_ATTRIBUTE *attr_find(const CK_ATTRIBUTE *template, CK_ULONG n,
 static bytes attr_bytes(const CK_ATTRIBUTE *attribute)
 {
     return bytes_of(attribute->pValue, attribute->ulValueLen);
+}
+
+// The value of an attribute in a template; empty also where it is not given.
+static bytes attr_given(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type)
+{
+    const CK_ATTRIBUTE *attribute = attr_find(template, n, type);
+    return attribute ? attr_bytes(attribute) : BYTES_NONE;
 }
 
 // A CK_ULONG or CK_BBOOL in a template; otherwise: fallback.
@@ -19525,13 +19583,13 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
 
 /* ================================================================================================
  * MARK: - >>login
- * C_Login, C_InitPIN, C_SetPIN: which PIN is presented, and what a login changes.
+ * C_Login, C_InitPIN, C_SetPIN, C_InitToken: which PIN is presented, and what a login changes.
  *
  * Owns    what a PIN must be before anything is sent; how a login begins: the user's, the SO's, one
  *         for one key. >>secret owns how the card is asked, >>life how a login ends
- * Uses    >>card >>pinpad >>secret >>slot >>run >>life >>session
+ * Uses    >>link >>card >>pinpad >>secret >>slot >>run >>life >>session
  * Names   login_
- * Specs   PKCS#11 3.2, 5.5 (C_InitPIN, C_SetPIN), 5.6 (C_Login)
+ * Specs   PKCS#11 3.2, 5.5 (C_InitToken, C_InitPIN, C_SetPIN), 5.6 (C_Login)
  * Tests   tests/unit/login.c
  *
  * Nothing here is begun again after a reset: a PIN that the caller gave once is sent once.
@@ -19658,6 +19716,13 @@ static st login_for_key(struct reader *reader, struct session *session,
 
 // ---- The SO: who has the PUK, or the key that lets the card be written ----
 
+// Does a login of this role let a token's card be written?
+static bool login_writes(const struct token *token, enum card_role role)
+{
+    const struct writer *writer = card_writer(token);
+    return writer && writer->by == role;
+}
+
 static struct credential *login_puk(struct token *token)
 {
     struct credential *puk = card_credential(token, ROLE_PUK);
@@ -19682,22 +19747,39 @@ static st login_check_puk(const struct card *card, struct token *token,
 
 // What the SO gives is hexadecimal digits, two to a byte, or the bytes of a key themselves. Other
 // lengths are no key's.
-static void login_put_key(const struct credential *admin, bytes secret, struct buf *key)
+static st login_put_key(const struct credential *admin, bytes secret, struct buf *key)
 {
     size_t start = key->n;
     if (secret.n % 2 == 0 && secret.n / 2 >= admin->min) secret_put_hex(secret, key);
     bool hex = key->n > start && !key->full;
-    if (hex) return;
-    key->full = false;
-    buf_rewind(key, start);
-    buf_put(key, secret);
+    if (!hex) {
+        key->full = false;
+        buf_rewind(key, start);
+        buf_put(key, secret);
+    }
+    size_t n = key->n - start;
+    return key->full || n < admin->min || n > admin->max ? ST_PIN_LEN : ST_OK;
+}
+
+// The key by which a token's card knows its SO, where it has one.
+static struct credential *login_key(struct token *token)
+{
+    struct credential *admin = SCARD11_WRITE ? card_credential(token, ROLE_ADMIN) : NULL;
+    return admin && admin->by_key ? admin : NULL;
+}
+
+// That one, if the SO is logged in by it.
+static struct credential *login_key_in(struct token *token)
+{
+    struct credential *admin = login_key(token);
+    return admin && token->so && admin->kept_len ? admin : NULL;
 }
 
 // Is what the SO gives the key that lets a card be written, where it has one? A PUK is shorter.
-static struct credential *login_admin_of(struct token *token, bytes secret)
+static struct credential *login_key_of(struct token *token, bytes secret)
 {
-    struct credential *admin = card_credential(token, ROLE_ADMIN);
-    bool fits = SCARD11_WRITE && admin && admin->by_key && secret.p && secret.n >= admin->min &&
+    struct credential *admin = login_key(token);
+    bool fits = admin && secret.p && secret.n >= admin->min &&
                 secret.n <= 2 * (size_t)admin->max;
     return fits ? admin : NULL;
 }
@@ -19710,8 +19792,7 @@ static st login_by_key(struct reader *reader, struct token *token, struct creden
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     u8 room[CARD_PIN_MAX];
     struct buf key = buf_on(room, sizeof room);
-    login_put_key(admin, secret, &key);
-    st s = key.full || key.n > admin->max ? ST_PIN_LEN : ST_OK;
+    st s = login_put_key(admin, secret, &key);
     card_sweep(reader->card);
     if (!s) {
         while (run_next(&run))
@@ -19734,7 +19815,7 @@ static st login_so(struct reader *reader, struct session *session, bytes secret,
 {
     struct token *token = session->token;
     struct credential *puk = login_puk(token);
-    struct credential *admin = login_admin_of(token, secret);
+    struct credential *admin = login_key_of(token, secret);
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     if (!puk && !admin) return ST_USER_TYPE;
     TRY(login_so_may(token));
@@ -19751,6 +19832,7 @@ static st login_so(struct reader *reader, struct session *session, bytes secret,
     card_secret_keep(reader->card, puk, run.s ? BYTES_NONE : secret, true);
     if (run.s) return login_broken_off(run.s);
     token->so = true;
+    token->admin = puk->verified && login_writes(token, ROLE_PUK);
     token->so_lost = false;
     token->login_epoch++;
     return ST_OK;
@@ -19774,6 +19856,39 @@ static st login_check_new_pin(const struct card *card, const struct credential *
     return s;
 }
 
+// The SO's login is over on the card, and another program ended it. What was kept begins it again,
+// once.
+static st login_prove_again(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct credential *puk = login_puk(token), *key = login_key_in(token);
+    st s = ST_NOT_LOGGED_IN;
+    if (!token->admin) return s;
+    if (key) s = secret_prove(card, token, key, card_kept(key), scratch);
+    else if (puk && puk->kept_len) s = secret_verify(card, token, puk, card_kept(puk), scratch);
+    os_log("%s: another program ended the SO's login, which %s", card->link.name,
+           s ? "the card does not take again" : "goes on");
+    return s && !link_is_broken(s) ? ST_NOT_LOGGED_IN : s;
+}
+
+// C_InitPIN by who has the key that lets the card be written.
+static st login_init_pin_by_key(struct reader *reader, struct token *token, bytes fresh,
+                                struct scratch scratch)
+{
+    struct credential *pin = card_pin(token);
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
+    if (!card_writer(token)->init_pin) return ST_NOT_SUPPORTED;
+    if (!fresh.p) return ST_ARGS;
+    if (!login_pin_fits(pin, fresh)) return ST_PIN_LEN;
+    while (run_next(&run)) {
+        run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
+        if (run.s != ST_NOT_LOGGED_IN) continue;
+        run.s = login_prove_again(reader->card, token, scratch);
+        if (!run.s) run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
+    }
+    return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
+}
+
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
 static st login_init_pin(struct reader *reader, struct session *session, bytes fresh,
                          struct scratch scratch)
@@ -19783,7 +19898,8 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (!puk || token->admin) return ST_NOT_SUPPORTED;
+    if (login_key_in(token)) return login_init_pin_by_key(reader, token, fresh, scratch);
+    if (!puk) return ST_NOT_SUPPORTED;
     if (!token->so) return login_tell_so_lost(token);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
@@ -19802,7 +19918,6 @@ static st login_set_puk(struct reader *reader, struct session *session, bytes ol
     struct credential *puk = login_puk(token);
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
-    if (token->admin) return ST_NOT_SUPPORTED;
     TRY(login_check_pins(reader->card, puk, old, puk, fresh));
     while (run_next(&run)) run.s = secret_change(reader->card, token, puk, old, fresh, scratch);
     if (run.s == ST_PIN_LOCKED) card_login_lost(token);
@@ -19810,6 +19925,40 @@ static st login_set_puk(struct reader *reader, struct session *session, bytes ol
     if (run.s) return run.s;
     card_secret_keep(reader->card, puk, fresh, true);
     return fresh.p && !puk->kept_len ? ST_ARENA_FULL : ST_OK;
+}
+
+// Sends a new key of the SO's, after the old one: both were checked.
+static st login_send_key(struct reader *reader, struct token *token, struct credential *admin,
+                         bytes old, bytes fresh, struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .so = true, .write = true,
+                       .scratch = scratch };
+    while (run_next(&run)) {
+        run.s = secret_prove(reader->card, token, admin, old, scratch);
+        if (!run.s) run.s = card_writer(token)->set_key(reader->card, token, admin, fresh, scratch);
+    }
+    if (run.s == ST_NOT_LOGGED_IN) return login_tell_so_lost(token);
+    if (run.s) return run.s;
+    card_secret_keep(reader->card, admin, fresh, true);
+    return admin->kept_len ? ST_OK : ST_ARENA_FULL;
+}
+
+// C_SetPIN for the SO who is logged in by a key: it is proven once more, and then changed.
+static st login_set_key(struct reader *reader, struct token *token, bytes old, bytes fresh,
+                        struct scratch scratch)
+{
+    struct credential *admin = login_key(token);
+    u8 room[2 * CARD_PIN_MAX];
+    struct buf keys = buf_on(room, sizeof room);
+    if (!card_writer(token)->set_key) return ST_NOT_SUPPORTED;
+    if (!old.p || !fresh.p) return ST_ARGS;
+    st s = login_put_key(admin, old, &keys);
+    size_t n = keys.n;
+    if (!s) s = login_put_key(admin, fresh, &keys);
+    if (!s) s = login_send_key(reader, token, admin, bytes_of(room, n),
+                               bytes_of(room + n, keys.n - n), scratch);
+    mem_wipe(room, sizeof room);
+    return s;
 }
 
 // ---- A new PIN ----
@@ -19850,9 +19999,43 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
 {
     struct token *token = session->token;
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
+    if (login_key_in(token)) return login_set_key(reader, token, old, fresh, scratch);
     if (token->so) return login_set_puk(reader, session, old, fresh, scratch);
     if (token->so_lost) return login_tell_so_lost(token);
     return login_set_user_pin(reader, token, old, fresh, scratch);
+}
+
+// ---- A card is begun anew ----
+
+// Sends what begins a card anew. Whatever came of it, what was known of the card is not true any
+// more: it is met as if it were put in now, and nobody has an event of that.
+static st login_begin_anew(struct reader *reader, struct token *token, bytes secret, bytes label,
+                           struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    while (run_next(&run))
+        run.s = card_writer(token)->init(reader->card, token, secret, label, scratch);
+    if (run_is_fatal(run.s)) return run.s;
+    slot_empty(reader, true);
+    return login_broken_off(run.s);
+}
+
+// C_InitToken. No session may be open, with none of the card's tokens.
+static st login_init_token(struct reader *reader, struct token *token, bytes secret, bytes label,
+                           struct scratch scratch)
+{
+    struct credential *admin = login_key(token);
+    u8 room[CARD_PIN_MAX];
+    struct buf key = buf_on(room, sizeof room);
+    if (!card_writer(token)) return ST_TOKEN_RO;
+    if (!card_writer(token)->init) return ST_NOT_SUPPORTED;
+    if (!secret.p) return ST_ARGS;
+    if (life_is_used(reader->card)) return ST_SESSION_EXISTS;
+    st s = admin ? login_put_key(admin, secret, &key) : ST_OK;
+    if (admin) secret = buf_bytes(&key);
+    if (!s) s = login_begin_anew(reader, token, secret, label, scratch);
+    mem_wipe(room, sizeof room);
+    return s;
 }
 
 /* ================================================================================================
@@ -19914,7 +20097,7 @@ static const struct make_rule make_rules[] = {
     { CKA_ISSUER,               ATTR_CERT, MAKE_CREATE | MAKE_SET },
     { CKA_SERIAL_NUMBER,        ATTR_CERT, MAKE_CREATE | MAKE_SET },
     { CKA_SUBJECT,              ATTR_PUB,  MAKE_ANY },
-    { CKA_SUBJECT,              ATTR_PRIV, MAKE_NEW },
+    { CKA_SUBJECT,              ATTR_PRIV, MAKE_BOTH },
     { CKA_CHECK_VALUE,          ATTR_CERT | ATTR_SEC, MAKE_BOTH | MAKE_MADE },
     { CKA_ID,                   ATTR_CERT | ATTR_KEY3, MAKE_ANY },
     { CKA_START_DATE,           ATTR_CERT, MAKE_CREATE | MAKE_DATE },
@@ -19942,17 +20125,27 @@ static const struct make_rule make_rules[] = {
     { CKA_SENSITIVE,            ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
     { CKA_EXTRACTABLE,          ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_FALL },
     { CKA_WRAP_WITH_TRUSTED,    ATTR_SEC,  MAKE_ANY | MAKE_BOOL | MAKE_RISE },
-    { CKA_SENSITIVE,            ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_EXTRACTABLE,          ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_SIGN,                 ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_SIGN_RECOVER,         ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_DECRYPT,              ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_UNWRAP,               ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, MAKE_NEW | MAKE_BOOL },
-    { SCARD11_CKA_TOUCH,        ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
-    { SCARD11_CKA_YUBICO_TOUCH, ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
-    { SCARD11_CKA_YUBICO_PIN,   ATTR_PRIV, MAKE_NEW | MAKE_NUMBER },
+    { CKA_SENSITIVE,            ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_EXTRACTABLE,          ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_WRAP_WITH_TRUSTED,    ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_SIGN,                 ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_SIGN_RECOVER,         ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_DECRYPT,              ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_UNWRAP,               ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { CKA_ALWAYS_AUTHENTICATE,  ATTR_PRIV, MAKE_BOTH | MAKE_BOOL },
+    { SCARD11_CKA_TOUCH,        ATTR_PRIV, MAKE_BOTH | MAKE_NUMBER },
+    { SCARD11_CKA_YUBICO_TOUCH, ATTR_PRIV, MAKE_BOTH | MAKE_NUMBER },
+    { SCARD11_CKA_YUBICO_PIN,   ATTR_PRIV, MAKE_BOTH | MAKE_NUMBER },
+    { CKA_MODULUS,              ATTR_PRIV, MAKE_CREATE },
+    { CKA_PUBLIC_EXPONENT,      ATTR_PRIV, MAKE_CREATE },
+    { CKA_PRIVATE_EXPONENT,     ATTR_PRIV, MAKE_CREATE },
+    { CKA_PRIME_1,              ATTR_PRIV, MAKE_CREATE },
+    { CKA_PRIME_2,              ATTR_PRIV, MAKE_CREATE },
+    { CKA_EXPONENT_1,           ATTR_PRIV, MAKE_CREATE },
+    { CKA_EXPONENT_2,           ATTR_PRIV, MAKE_CREATE },
+    { CKA_COEFFICIENT,          ATTR_PRIV, MAKE_CREATE },
+    { CKA_EC_PARAMS,            ATTR_PRIV, MAKE_CREATE },
+    { CKA_VALUE,                ATTR_PRIV, MAKE_CREATE },
 };
 
 // ---- Templates ----
@@ -20206,7 +20399,7 @@ static st make_secret(struct card *card, const struct session *session,
 
 // Is a template right for a secret key that a mechanism makes?
 static st make_check_secret(const struct session *session, const CK_ATTRIBUTE *template, CK_ULONG n,
-                            CK_KEY_TYPE fallback)
+                            CK_KEY_TYPE fallback, bool stored)
 {
     TRY(attr_check_template(template, n));
     if (attr_find(template, n, CKA_VALUE)) return ST_TEMPLATE_MIXED;
@@ -20214,7 +20407,7 @@ static st make_check_secret(const struct session *session, const CK_ATTRIBUTE *t
         return ST_TEMPLATE_MIXED;
     TRY(make_check(template, n, ATTR_SEC, MAKE_NEW));
     if (!make_secret_type(attr_number(template, n, CKA_KEY_TYPE, fallback))) return ST_ATTR_VALUE;
-    return make_check_place(session, template, n, false);
+    return make_check_place(session, template, n, stored);
 }
 
 static st make_create_secret(struct card *card, const struct session *session,
@@ -21868,7 +22061,7 @@ static st keys_generate(struct reader *reader, struct session *session,
     size_t len;
     if (!mech) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
-    TRY(make_check_secret(session, template, n, mech->secret));
+    TRY(make_check_secret(session, template, n, mech->secret, false));
     CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, mech->secret);
     bool aes = type == CKK_AES;
     if (aes != (mech->secret == CKK_AES) || type == CKK_DES3) return ST_TEMPLATE_MIXED;
@@ -22055,7 +22248,7 @@ static st keys_derive(struct reader *reader, struct session *session, const CK_M
     if (!mech) return ST_MECHANISM;
     TRY(op_key(reader, session, CKF_DERIVE, base, mech, scratch, &object));
     if (mech->param == MECH_HKDF && !object->owner) return ST_KEY_USE;
-    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET));
+    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET, false));
     CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
     if (mech->param == MECH_HKDF) {
         TRY(keys_derive_hkdf(reader, session, mechanism, object, template, n, scratch, &value));
@@ -22210,7 +22403,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
     struct alg_use use;
     TRY(keys_wrapping_key(reader, session, CKF_UNWRAP, mechanism, unwrapping, scratch, &with, &use,
                           &given));
-    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET));
+    TRY(make_check_secret(session, template, n, CKK_GENERIC_SECRET, false));
     CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
     TRY(keys_unwrap_value(reader, session, with, &use, &given, wrapped, scratch, &value));
     size_t len = attr_number(template, n, CKA_VALUE_LEN, (CK_ULONG)value.n);
@@ -22226,7 +22419,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  *
  * Owns    who may write a card and when; what a template says of a new object on it; the one run
  *         in which a driver's writer works
- * Uses    >>tlv >>alg >>link >>card >>secret >>slot >>run >>mech >>attr >>session >>make
+ * Uses    >>tlv >>alg >>cipher >>card >>slot >>run >>mech >>attr >>session >>login >>make
  * Names   store_
  * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18.2 (C_GenerateKeyPair), 6.1 and 6.3 (keys)
  * Tests   tests/unit/store.c
@@ -22237,7 +22430,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 // One change of the card: which, and what came of it.
 struct store {
     const struct draft *draft;      // of what is new; NULL: object is destroyed
-    struct object *object;
+    struct object *object;          // what is destroyed, or changed
     struct object *made[2];         // a public and a private key, or one object
 };
 
@@ -22248,29 +22441,27 @@ static st store_may(const struct session *session)
     const struct writer *writer = card_writer(token);
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
     if (!writer) return ST_TOKEN_RO;
-    bool may = writer->by == ROLE_ADMIN ? token->admin : token->login;
+    bool may = writer->by == ROLE_USER ? token->login : token->admin;
     return may ? ST_OK : ST_NOT_LOGGED_IN;
 }
 
+// Does a draft ask for a key that the card makes, or is given?
+static bool store_is_key(const struct draft *draft)
+{
+    return draft->class == CKO_PRIVATE_KEY || draft->class == CKO_SECRET_KEY;
+}
+
+// What the writer does for a change; NULL members were ruled out before.
 static st store_once(struct card *card, struct token *token, struct store *store,
                      struct scratch scratch)
 {
     const struct writer *writer = card_writer(token);
     const struct draft *draft = store->draft;
     if (!draft) return writer->erase(card, store->object, scratch);
-    if (draft->class == CKO_PRIVATE_KEY)
-        return writer->generate(card, token, draft, scratch, store->made);
+    if (store->object) return writer->set(card, store->object, draft, scratch);
+    if (draft->secret) return writer->import(card, token, draft, scratch, store->made);
+    if (store_is_key(draft)) return writer->generate(card, token, draft, scratch, store->made);
     return writer->store(card, token, draft, scratch, &store->made[0]);
-}
-
-// The SO's key was kept: what another program has ended is begun again, once.
-static st store_prove_again(struct card *card, struct token *token, struct scratch scratch)
-{
-    struct credential *admin = card_credential(token, ROLE_ADMIN);
-    if (!token->admin || !admin->kept_len) return ST_NOT_LOGGED_IN;
-    os_log("%s: the card does not know the SO any more: proving the key again", card->link.name);
-    st s = secret_prove(card, token, admin, card_kept(admin), scratch);
-    return s && !link_is_broken(s) ? ST_NOT_LOGGED_IN : s;
 }
 
 // Makes the change, in a transaction, and never twice.
@@ -22279,13 +22470,13 @@ static st store_run(struct reader *reader, struct token *token, struct store *st
 {
     struct card *card = reader->card;
     if (!card_writer(token)) return ST_TOKEN_RO;
-    bool admin = card_writer(token)->by == ROLE_ADMIN;
+    bool admin = card_writer(token)->by != ROLE_USER;
     struct run run = { .reader = reader, .token = token, .so = admin, .login = !admin,
                        .write = true, .scratch = scratch };
     while (run_next(&run)) {
         run.s = store_once(card, token, store, scratch);
         if (run.s != ST_NOT_LOGGED_IN) continue;
-        run.s = store_prove_again(card, token, scratch);
+        run.s = login_prove_again(card, token, scratch);
         if (!run.s) run.s = store_once(card, token, store, scratch);
     }
     if (run.s == ST_NOT_LOGGED_IN && token->admin) card_login_lost(token);
@@ -22370,10 +22561,30 @@ static st store_shared(const struct store_pair *pair, CK_ATTRIBUTE_TYPE type, by
     return same ? ST_OK : ST_TEMPLATE_MIXED;
 }
 
+// CKA_EXTRACTABLE, as far as a template says it.
+static CK_BBOOL store_extractable(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    return (CK_BBOOL)attr_number(template, n, CKA_EXTRACTABLE, CARD_UNSAID);
+}
+
 // CKA_PRIVATE, as far as a template says it.
 static CK_BBOOL store_private(const CK_ATTRIBUTE *template, CK_ULONG n)
 {
     return (CK_BBOOL)attr_number(template, n, CKA_PRIVATE, CARD_UNSAID);
+}
+
+// What a private or secret key is to be used for, as far as its template says it.
+static u32 store_use(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    static const struct { CK_ATTRIBUTE_TYPE type; u32 use; } uses[] = {
+        { CKA_SIGN, CARD_SIGN },       { CKA_SIGN_RECOVER, CARD_SIGN }, { CKA_DERIVE, CARD_DERIVE },
+        { CKA_DECRYPT, CARD_DECRYPT }, { CKA_ENCRYPT, CARD_ENCRYPT },   { CKA_WRAP, CARD_WRAP },
+        { CKA_UNWRAP, CARD_UNWRAP },
+    };
+    u32 use = 0;
+    for (size_t i = 0; i < COUNT(uses); i++)
+        if (attr_number(template, n, uses[i].type, CK_FALSE)) use |= uses[i].use;
+    return use;
 }
 
 // The policies that a private key's template asks for, under our names or YubiKey's.
@@ -22381,6 +22592,7 @@ static st store_policies(const CK_ATTRIBUTE *template, CK_ULONG n, struct draft 
 {
     CK_ULONG touch = attr_number(template, n, SCARD11_CKA_TOUCH, 0);
     CK_ULONG pin = attr_number(template, n, SCARD11_CKA_YUBICO_PIN, 0);
+    draft->use = store_use(template, n);
     touch = attr_number(template, n, SCARD11_CKA_YUBICO_TOUCH, touch);
     if (pin > 255 || touch > SCARD11_TOUCH_CACHED) return ST_ATTR_VALUE;
     draft->pin_policy = (u32)pin;
@@ -22400,6 +22612,7 @@ static st store_draft_pair(const struct mech_row *mech, const struct store_pair 
     TRY(store_check_secret(pair->private, pair->private_n));
     TRY(store_shared(pair, CKA_ID, &draft->id));
     TRY(store_shared(pair, CKA_LABEL, &draft->label));
+    TRY(store_shared(pair, CKA_SUBJECT, &draft->subject));
     draft->private = store_private(pair->private, pair->private_n);
     return store_policies(pair->private, pair->private_n, draft);
 }
@@ -22413,7 +22626,7 @@ static st store_generate(struct reader *reader, struct session *session,
     const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR);
     struct draft draft = { .class = CKO_PRIVATE_KEY };
     struct store store = { .draft = &draft };
-    if (!mech || !card_writer(token)) return ST_MECHANISM;
+    if (!mech || !card_writer(token) || !card_writer(token)->generate) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
     TRY(attr_check_template(pair->public, pair->public_n));
     TRY(attr_check_template(pair->private, pair->private_n));
@@ -22427,28 +22640,263 @@ static st store_generate(struct reader *reader, struct session *session,
     return ST_OK;
 }
 
+// ---- Keys that the card is given ----
+
+#define STORE_RSA_DER 2400              // bytes of an RSAPrivateKey of 4096 bits, at most
+
+// A number of a private key's template: there is one, of at most so many bytes.
+static st store_number(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type, size_t max,
+                       bytes *number)
+{
+    const CK_ATTRIBUTE *given = attr_find(template, n, type);
+    if (!given) return ST_TEMPLATE_LESS;
+    *number = bytes_trim(attr_bytes(given));
+    return number->n && number->n <= max ? ST_OK : ST_ATTR_VALUE;
+}
+
+// The numbers of an RSA key, and all of them as RSAPrivateKey. Cards compute by the Chinese
+// remainder theorem: they want what that takes.
+static st store_rsa_secret(const CK_ATTRIBUTE *template, CK_ULONG n, const struct alg_key *key,
+                           struct draft_secret *secret, struct buf *der)
+{
+    size_t half = (key->modulus.n + 1) / 2;
+    bytes d;
+    size_t all = tlv_size(0x02, 1);
+    TRY(store_number(template, n, CKA_PRIVATE_EXPONENT, key->modulus.n, &d));
+    TRY(store_number(template, n, CKA_PRIME_1, half, &secret->p));
+    TRY(store_number(template, n, CKA_PRIME_2, half, &secret->q));
+    TRY(store_number(template, n, CKA_EXPONENT_1, half, &secret->dp));
+    TRY(store_number(template, n, CKA_EXPONENT_2, half, &secret->dq));
+    TRY(store_number(template, n, CKA_COEFFICIENT, half, &secret->qinv));
+    const bytes numbers[] = { key->modulus, key->exponent, d, secret->p, secret->q, secret->dp,
+                              secret->dq, secret->qinv };
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        all += tlv_size(0x02, numbers[i].n + (*numbers[i].p >> 7));
+    tlv_put_header(der, 0x30, all);
+    tlv_put(der, 0x02, BYTES(0));
+    for (size_t i = 0; i < COUNT(numbers); i++) tlv_put_integer(der, numbers[i]);
+    return der->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// The scalar of a curve, as long as its order, or the bytes of an Edwards or Montgomery key.
+static st store_ec_secret(const CK_ATTRIBUTE *template, CK_ULONG n, const struct alg_key *key,
+                          struct draft_secret *secret, struct buf *value)
+{
+    const CK_ATTRIBUTE *given = attr_find(template, n, CKA_VALUE);
+    if (!given) return ST_TEMPLATE_LESS;
+    bytes number = attr_bytes(given);
+    if (key->type == ALG_EC) buf_put_number(value, number, key->curve->size);
+    else                     buf_put(value, number);
+    secret->value = buf_bytes(value);
+    return value->full || value->n != key->curve->size ? ST_ATTR_VALUE : ST_OK;
+}
+
+// Fills in the public half of a key, in scratch; what an RSA template says of it must be that.
+// Where mbedTLS does not have the curve, the card has to tell.
+static st store_public_half(struct alg_key *key, bytes private, struct scratch *scratch)
+{
+    struct buf half = scratch_buf(scratch, ALG_RSA_KEY), spki = scratch_buf(scratch, MAKE_SPKI);
+    struct buf said = scratch_buf(scratch, ALG_RSA_KEY);
+    if (!half.cap || !spki.cap || !said.cap) return ST_HOST_MEMORY;
+    st s = cipher_public_half(key, private, *scratch, &half);
+    if (s == ST_NOT_SUPPORTED && key->type != ALG_RSA) return ST_OK;
+    TRY(s);
+    if (key->type == ALG_RSA) alg_encode_rsa(key, &said);
+    else                      key->point = buf_bytes(&half);
+    if (key->type == ALG_RSA && !bytes_equal(buf_bytes(&said), buf_bytes(&half)))
+        return ST_ATTR_VALUE;
+    alg_encode_spki(key, &spki);
+    if (spki.full) return ST_HOST_MEMORY;
+    return alg_parse_spki(buf_bytes(&spki), key) ? ST_ATTR_VALUE : ST_OK;
+}
+
+// What a private key's template says of the key itself: both halves.
+static st store_private_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch *scratch,
+                            struct alg_key *key, struct draft_secret *secret)
+{
+    const CK_ATTRIBUTE *params = attr_find(template, n, CKA_EC_PARAMS);
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    struct buf private = scratch_buf(scratch, STORE_RSA_DER);
+    *key = (struct alg_key){ .type = ALG_RSA };
+    if (!attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
+    if (type == CKK_RSA) {
+        TRY(make_rsa_key(template, n, key));
+        TRY(store_rsa_secret(template, n, key, secret, &private));
+        return store_public_half(key, buf_bytes(&private), scratch);
+    }
+    if (!params) return ST_TEMPLATE_LESS;
+    key->curve = store_curve(attr_bytes(params));
+    if (!key->curve) return ST_CURVE;
+    key->type = key->curve->type;
+    key->bits = key->curve->bits;
+    if (alg_key_type(key) != type) return ST_TEMPLATE_MIXED;
+    TRY(store_ec_secret(template, n, key, secret, &private));
+    return key->curve->family ? store_public_half(key, buf_bytes(&private), scratch) : ST_OK;
+}
+
+// May the card be given such a key?
+static st store_takes(const struct token *token, const struct draft *draft)
+{
+    const struct writer *writer = card_writer(token);
+    if (!writer) return ST_TOKEN_RO;
+    if (!writer->import) return ST_ATTR_VALUE;
+    if (writer->makes(token, draft)) return ST_OK;
+    if (draft->class == CKO_SECRET_KEY) return ST_ATTR_VALUE;
+    return draft->key.type == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
+}
+
+// C_CreateObject of a private key: the card is given it. Nothing of it stays here.
+static st store_import(struct reader *reader, struct session *session, const CK_ATTRIBUTE *template,
+                       CK_ULONG n, struct scratch scratch, struct object **made)
+{
+    struct token *token = session->token;
+    struct draft_secret secret = { .p = BYTES_NONE };
+    struct draft draft = { .class = CKO_PRIVATE_KEY, .secret = &secret,
+                           .private = store_private(template, n), .extractable = CARD_UNSAID };
+    struct store store = { .draft = &draft };
+    TRY(make_check(template, n, ATTR_PRIV, MAKE_CREATE));
+    TRY(make_check_place(session, template, n, true));
+    if (!make_is_on_card(template, n)) return ST_ATTR_VALUE;
+    TRY(store_check_secret(template, n));
+    TRY(store_policies(template, n, &draft));
+    draft.id = attr_given(template, n, CKA_ID);
+    draft.label = attr_given(template, n, CKA_LABEL);
+    draft.subject = attr_given(template, n, CKA_SUBJECT);
+    TRY(store_private_key(template, n, &scratch, &draft.key, &secret));
+    TRY(store_takes(token, &draft));
+    TRY(store_may(session));
+    TRY(store_run(reader, token, &store, scratch));
+    *made = store.made[1];
+    return ST_OK;
+}
+
+// ---- Secret keys ----
+
+// C_GenerateKey with CKA_TOKEN: the card makes an AES key, and keeps it.
+static st store_generate_secret(struct reader *reader, struct session *session,
+                                const CK_MECHANISM *mechanism, const CK_ATTRIBUTE *template,
+                                CK_ULONG n, struct scratch scratch, struct object **made)
+{
+    struct token *token = session->token;
+    const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE);
+    const struct writer *writer = card_writer(token);
+    size_t len;
+    if (!mech) return ST_MECHANISM;
+    if (mechanism->ulParameterLen) return ST_MECH_PARAM;
+    TRY(make_check_secret(session, template, n, mech->secret, true));
+    CK_KEY_TYPE type = attr_number(template, n, CKA_KEY_TYPE, mech->secret);
+    if (type != mech->secret) return ST_TEMPLATE_MIXED;
+    TRY(make_length(template, n, 0, type, &len));
+    const struct draft draft = {
+        .class = CKO_SECRET_KEY, .key = { .type = ALG_NONE }, .secret_type = type,
+        .secret_len = (u32)len, .id = attr_given(template, n, CKA_ID),
+        .label = attr_given(template, n, CKA_LABEL),
+        .use = store_use(template, n), .private = store_private(template, n),
+        .extractable = store_extractable(template, n),
+    };
+    struct store store = { .draft = &draft };
+    if (!writer->generate || !writer->makes(token, &draft)) return ST_ATTR_VALUE;
+    TRY(store_may(session));
+    TRY(store_run(reader, token, &store, scratch));
+    *made = store.made[0];
+    return ST_OK;
+}
+
 // ---- Other objects ----
 
-// Stores on the card what a session object is, which is dropped: C_CreateObject and C_CopyObject
-// with CKA_TOKEN.
-static st store_put(struct reader *reader, struct session *session, struct object *from,
-                    CK_BBOOL private, struct scratch scratch, struct object **made)
+// What a draft takes of a session object, in scratch.
+static st store_draft(const struct object *from, struct draft *draft, struct draft_secret *secret,
+                      struct scratch *scratch)
 {
-    static const CK_ATTRIBUTE_TYPE types[] = { CKA_ID, CKA_LABEL, CKA_APPLICATION, CKA_OBJECT_ID,
-                                               CKA_VALUE };
-    struct draft draft = { .class = from->class, .private = private };
-    bytes *const members[] = { &draft.id, &draft.label, &draft.application, &draft.oid,
-                               &draft.value };
+    const struct { CK_ATTRIBUTE_TYPE type; bytes *to; } parts[] = {
+        { CKA_ID, &draft->id },                   { CKA_LABEL, &draft->label },
+        { CKA_APPLICATION, &draft->application }, { CKA_OBJECT_ID, &draft->oid },
+        { CKA_VALUE, &draft->value },             { CKA_SUBJECT, &draft->subject },
+        { CKA_PUBLIC_KEY_INFO, &draft->key.spki },
+    };
+    bool secret_key = from->class == CKO_SECRET_KEY;
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        *parts[i].to = BYTES_NONE;
+        if (secret_key && parts[i].type == CKA_VALUE) continue;
+        if (attr_get(from, parts[i].type, scratch, parts[i].to)) *parts[i].to = BYTES_NONE;
+    }
+    if (from->class == CKO_PUBLIC_KEY) return alg_parse_spki(draft->key.spki, &draft->key);
+    if (!secret_key) return ST_OK;
+    draft->secret = secret;
+    draft->secret_type = from->secret_type;
+    draft->secret_len = from->secret_len;
+    return attr_secret_value(from, scratch, &secret->value);
+}
+
+// May the card be given what a session object is?
+static st store_takes_object(const struct token *token, const struct draft *draft)
+{
+    if (draft->class == CKO_SECRET_KEY) return store_takes(token, draft);
+    return card_writer(token)->store ? ST_OK : ST_ATTR_VALUE;
+}
+
+// Stores on the card what a session object is, which is dropped: C_CreateObject and C_CopyObject
+// with CKA_TOKEN, by this template.
+static st store_put(struct reader *reader, struct session *session, struct object *from,
+                    const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                    struct object **made)
+{
+    struct draft_secret secret = { .value = BYTES_NONE };
+    CK_ULONG category = attr_number(template, n, CKA_CERTIFICATE_CATEGORY, 0);
+    struct draft draft = { .class = from->class, .private = store_private(template, n),
+                           .extractable = store_extractable(template, n),
+                           .use = store_use(template, n),
+                           .authority = category == CK_CERTIFICATE_CATEGORY_AUTHORITY };
     struct store store = { .draft = &draft };
-    bool stored = from->class == CKO_CERTIFICATE || from->class == CKO_DATA;
-    st s = stored ? store_may(session) : ST_ATTR_VALUE;
-    for (size_t i = 0; i < COUNT(types); i++) *members[i] = BYTES_NONE;
-    for (size_t i = 0; i < COUNT(types) && !s; i++)
-        if (attr_get(from, types[i], &scratch, members[i])) *members[i] = BYTES_NONE;
+    st s = store_may(session);
+    if (!s) s = store_draft(from, &draft, &secret, &scratch);
+    if (!s) s = store_takes_object(session->token, &draft);
     if (!s) s = store_run(reader, session->token, &store, scratch);
     card_drop(reader->card, from);
     *made = store.made[0];
     return s;
+}
+
+// ---- Changes ----
+
+// What of an object an attribute changes; 0: no card stores that.
+static u32 store_set_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
+{
+    if (type == CKA_LABEL) return CARD_SET_LABEL;
+    if (type == CKA_ID) return CARD_SET_ID;
+    return type == CKA_VALUE && object->class == CKO_DATA ? CARD_SET_VALUE : 0;
+}
+
+// Takes one attribute of a template into a draft, unless the object has it so already.
+static st store_draft_set(const struct object *object, const CK_ATTRIBUTE *attribute,
+                          struct draft *draft, struct scratch scratch)
+{
+    u32 what = store_set_of(object, attribute->type);
+    bytes now, then = attr_bytes(attribute);
+    st s = attr_get(object, attribute->type, &scratch, &now);
+    if (!s && bytes_equal(now, then)) return ST_OK;
+    if (!what || !card_writer(object->token)->sets(object, what)) return ST_ATTR_RO;
+    draft->set |= what;
+    if (what == CARD_SET_LABEL) draft->label = then;
+    if (what == CARD_SET_ID) draft->id = then;
+    if (what == CARD_SET_VALUE) draft->value = then;
+    return ST_OK;
+}
+
+// C_SetAttributeValue, of an object on the card: all of a template, or nothing.
+static st store_set(struct reader *reader, struct session *session, struct object *object,
+                    const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
+{
+    struct draft draft = { .class = object->class, .private = CARD_UNSAID };
+    struct store store = { .draft = &draft, .object = object };
+    const struct writer *writer = card_writer(session->token);
+    if (!writer || !writer->sets) return ST_PROHIBITED;
+    if (!attr_true(object, CKA_MODIFIABLE, scratch)) return ST_PROHIBITED;
+    TRY(make_check(template, n, attr_class_bit(object->class), MAKE_SET));
+    TRY(store_may(session));
+    for (CK_ULONG i = 0; i < n; i++)
+        TRY(store_draft_set(object, &template[i], &draft, scratch));
+    return draft.set ? store_run(reader, session->token, &store, scratch) : ST_OK;
 }
 
 // C_DestroyObject, of an object on the card.
@@ -22456,7 +22904,6 @@ static st store_destroy(struct reader *reader, struct session *session, struct o
                         struct scratch scratch)
 {
     struct store store = { .object = object };
-    if (!card_writer(session->token)) return ST_PROHIBITED;
     if (!attr_true(object, CKA_DESTROYABLE, scratch)) return ST_PROHIBITED;
     TRY(store_may(session));
     return store_run(reader, session->token, &store, scratch);
@@ -23159,10 +23606,23 @@ static bytes p11_pin(const CK_UTF8CHAR *pin, CK_ULONG n)
     return pin ? bytes_of(pin, n) : BYTES_NONE;
 }
 
+// A label as C_InitToken gets it: 32 characters, filled up with blanks.
+static bytes p11_label(const CK_UTF8CHAR *label)
+{
+    size_t n = 32;
+    while (n && label[n - 1] == ' ') n--;
+    return bytes_of(label, n);
+}
+
 CK_RV C_InitToken(CK_SLOT_ID slot, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {
-    (void)pin; (void)pin_len; (void)label;
-    return gate_refuse_slot("C_InitToken", slot);
+    struct token *token = NULL;
+    struct call call = gate_enter_slot("C_InitToken", slot, &token);
+    if (!call.s && !label) call.s = ST_ARGS;
+    if (!call.s)
+        call.s = login_init_token(call.reader, token, p11_pin(pin, pin_len), p11_label(label),
+                                  call.scratch);
+    return gate_leave(&call);
 }
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
@@ -23329,8 +23789,7 @@ static st p11_store(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n,
                     struct object *made, CK_OBJECT_HANDLE *handle)
 {
     if (make_is_on_card(template, n))
-        TRY(store_put(call->reader, call->session, made, store_private(template, n), call->scratch,
-                      &made));
+        TRY(store_put(call->reader, call->session, made, template, n, call->scratch, &made));
     *handle = made->handle;
     return ST_OK;
 }
@@ -23340,6 +23799,12 @@ static st p11_create(struct call *call, const CK_ATTRIBUTE *template, CK_ULONG n
 {
     struct object *made;
     if (!object) return ST_ARGS;
+    TRY(attr_check_template(template, n));
+    if (attr_number(template, n, CKA_CLASS, CKO_VENDOR_DEFINED) == CKO_PRIVATE_KEY) {
+        TRY(store_import(call->reader, call->session, template, n, call->scratch, &made));
+        *object = made->handle;
+        return ST_OK;
+    }
     TRY(make_create(call->card, call->session, template, n, call->scratch, &made));
     return p11_store(call, template, n, made, object);
 }
@@ -23454,7 +23919,10 @@ static st p11_set_attributes(struct call *call, CK_OBJECT_HANDLE handle,
 {
     struct object *object = session_object(call->card, call->session, handle);
     if (n && !template) return ST_ARGS;
-    return object ? make_set(call->card, object, template, n, call->scratch) : ST_NO_OBJECT;
+    if (!object) return ST_NO_OBJECT;
+    if (object->owner) return make_set(call->card, object, template, n, call->scratch);
+    TRY(attr_check_template(template, n));
+    return store_set(call->reader, call->session, object, template, n, call->scratch);
 }
 
 CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
@@ -23816,14 +24284,26 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 
 // ---- Keys (5.18) ----
 
+static st p11_generate(struct call *call, const CK_MECHANISM *mechanism,
+                       const CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *key)
+{
+    struct object *made;
+    if (!mechanism || !key) return ST_ARGS;
+    TRY(attr_check_template(template, n));
+    if (!make_is_on_card(template, n))
+        return keys_generate(call->reader, call->session, mechanism, template, n, call->scratch,
+                             key);
+    TRY(store_generate_secret(call->reader, call->session, mechanism, template, n, call->scratch,
+                              &made));
+    *key = made->handle;
+    return ST_OK;
+}
+
 CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                     CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
     struct call call = gate_enter("C_GenerateKey", session);
-    if (!call.s && (!mechanism || !key)) call.s = ST_ARGS;
-    if (!call.s)
-        call.s = keys_generate(call.reader, call.session, mechanism, attributes, attribute_count,
-                               call.scratch, key);
+    if (!call.s) call.s = p11_generate(&call, mechanism, attributes, attribute_count, key);
     return gate_leave(&call);
 }
 

@@ -123,7 +123,7 @@ mutant proven_wherever_the_card_is 'write write_proves_the_key_where_it_is_meant
 mutant written_without_the_login 'unit store' \
     store_may 'return may ? ST_OK : ST_NOT_LOGGED_IN;' '(void)may; return ST_OK;'
 mutant not_proven_again 'write write_goes_on_after_another_program' \
-    store_prove_again 'return s \&\& .*' 'return ST_NOT_LOGGED_IN;'
+    login_prove_again 'return s \&\& .*' 'return ST_NOT_LOGGED_IN;'
 mutant identity_of_what_was_there_before 'write write_what_shows_the_card' \
     pivadmin_was_put 'if (piv->identity.ref == object) piv->identity.known = false;' ''
 mutant a_certificate_of_another_key 'write write_certificates_come_and_go' \

@@ -254,8 +254,8 @@ in_banner { for (k in field) { gsub(/^ +| +$/, "", field[k]) }; next }
         substr($0, RSTART + 2, RLENGTH - 3) != in_name)
         bad(NR, in_name "() says that it is " substr($0, RSTART + 2, RLENGTH - 3) "()")
     # Laws kept by what a member is set to, and where.
-    if (code ~ /[.>]secret_in *= *[^=]/ && in_name != "secret_send")
-        bad(NR, "a command with a secret is for secret_send() alone")
+    if (code ~ /[.>]secret_in *= *[^=]/ && in_name !~ /^secret_(send|give)$/)
+        bad(NR, "a command with a secret is for secret_send() and secret_give() alone")
     if (code ~ /[.>]sure *= *true/ && in_name != "place_seen")
         bad(NR, "place_seen() alone says that a card is sure")
 

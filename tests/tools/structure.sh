@@ -188,7 +188,7 @@ fault() {
 }
 
 fault 'link_send() in a line of the log'  's|^    return 1;|    os_log("%d",\n        link_send(0));\n&|'
-fault 'a command with a secret is for secret_send() alone' 's|^    return 1;|    cmd.secret_in = true;|'
+fault 'a command with a secret is for secret_send() and secret_give() alone' 's|^    return 1;|    cmd.secret_in = true;|'
 fault 'place_seen() alone says that a card is sure' 's|^    return 1;|    c->sure = true;|'
 fault 'C_Sign() says that it is C_Si' 's|"C_Sign"|"C_SignInit"|'
 fault 'longer than 100 columns'         's|^    return 1;|    return 1;                                                            // this goes far beyond the edge|'

@@ -35,9 +35,9 @@ static st mech_never_generate(struct card *c, struct token *t, const struct draf
 }
 
 // Its cards make keys of the kinds that they may have, but no RSA-1024.
-static bool mech_test_makes(const struct token *token, const struct alg_key *key)
+static bool mech_test_makes(const struct token *token, const struct draft *draft)
 {
-    return token->key_types & CARD_TYPE(key->type) && key->bits != 1024;
+    return token->key_types & CARD_TYPE(draft->key.type) && draft->key.bits != 1024;
 }
 
 static const struct writer mech_writer = { .generate = mech_never_generate, .makes = mech_test_makes };
