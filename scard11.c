@@ -22848,9 +22848,9 @@ static st store_put(struct reader *reader, struct session *session, struct objec
                            .use = store_use(template, n),
                            .authority = category == CK_CERTIFICATE_CATEGORY_AUTHORITY };
     struct store store = { .draft = &draft };
-    st s = store_may(session);
-    if (!s) s = store_draft(from, &draft, &secret, &scratch);
+    st s = store_draft(from, &draft, &secret, &scratch);
     if (!s) s = store_takes_object(session->token, &draft);
+    if (!s) s = store_may(session);
     if (!s) s = store_run(reader, session->token, &store, scratch);
     card_drop(reader->card, from);
     *made = store.made[0];
