@@ -87,7 +87,7 @@
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
  *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
- *                 >>p15object >>p15key >>p15made  PKCS#15: objects; keys; made directories
+ *                 >>p15object >>p15key >>p15made >>p15write  PKCS#15: objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
  *                 >>isoapplet >>schsm >>myeid >>gids >>cac  drivers of those cards, and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
@@ -9001,6 +9001,275 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
     file->value.direct = arena_copy(&card->arena, buf_bytes(b));
     return file->value.direct.p ? ST_OK : ST_ARENA_FULL;
 }
+
+/* ================================================================================================
+ * MARK: - >>p15write
+ * PKCS#15 directories, written: entries of new and changed objects.
+ *
+ * Owns    entries of PrKDF, PuKDF, SKDF, CDF and DODF as OpenSC writes and reads them
+ * Uses    >>tlv >>alg >>hash >>card >>p15entry >>p15
+ * Names   p15write_
+ * Specs   ISO/IEC 7816-15
+ * Tests   tests/unit/p15write.c
+ * ==============================================================================================*/
+
+#if SCARD11_WRITE
+
+#define P15WRITE_MODIFIABLE (1u << 1)   // of CommonObjectFlags
+#define P15WRITE_SIGN_RECOVER   (1u << 3)   // of KeyUsageFlags
+#define P15WRITE_VERIFY_RECOVER (1u << 7)
+#define P15WRITE_AROUND     160         // bytes of an entry beside what its draft gives
+
+// What an entry says beside its draft.
+struct p15write_said {
+    enum p15_kind kind;             // of the directory file that it is for
+    bytes id;                       // iD; of data: none
+    bytes auth_id;                  // of the PIN that opens the object; empty: none
+    bytes path;                     // of its file, or of the DF that its key is in
+    bytes algorithms;               // algReference: INTEGERs; empty: not said
+    u32   reference;                // of a key
+    bool  consent;                  // the PIN before each use
+};
+
+// Puts a mask as a BIT STRING: bit 0 is the first, and what follows the last one is left out.
+static void p15write_bits(struct buf *out, u32 mask)
+{
+    u32 n = 0;
+    u8 bits[4] = { 0 };
+    for (u32 i = 0; i < 32; i++) {
+        if (!(mask >> i & 1)) continue;
+        bits[i / 8] |= (u8)(0x80 >> i % 8);
+        n = i + 1;
+    }
+    size_t size = (n + 7) / 8;
+    tlv_put_header(out, TLV_BITS, size + 1);
+    buf_put8(out, (unsigned)(8 * size - n));
+    buf_put(out, bytes_of(bits, size));
+}
+
+static void p15write_number(struct buf *out, u32 number)
+{
+    tlv_put_integer(out, BYTES((u8)(number >> 24), (u8)(number >> 16), (u8)(number >> 8),
+                               (u8)number));
+}
+
+static void p15write_path(struct buf *out, bytes path)
+{
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n));
+    tlv_put(out, TLV_OCTETS, path);
+}
+
+// KeyUsageFlags of a private or secret key, by what it is for: what its type can, if unsaid.
+static u32 p15write_usage(const struct draft *draft)
+{
+    bool secret = draft->class == CKO_SECRET_KEY, rsa = !secret && draft->key.type == ALG_RSA;
+    u32 all = secret ? CARD_ENCRYPT | CARD_DECRYPT : CARD_SIGN | CARD_DERIVE;
+    if (rsa) all = CARD_SIGN | CARD_DECRYPT;
+    u32 use = draft->use ? draft->use : all, usage = 0;
+    if (use & CARD_SIGN) usage |= P15_USE_SIGNATURE;
+    if (use & CARD_SIGN && rsa) usage |= P15WRITE_SIGN_RECOVER;
+    if (use & CARD_DECRYPT) usage |= P15_USE_DECIPHER;
+    if (use & CARD_DECRYPT && rsa) usage |= P15_USE_UNWRAP;
+    if (use & CARD_DERIVE) usage |= P15_USE_DERIVE;
+    if (use & CARD_ENCRYPT) usage |= P15_USE_ENCRYPT;
+    if (use & CARD_WRAP) usage |= P15_USE_WRAP;
+    if (use & CARD_UNWRAP) usage |= P15_USE_UNWRAP;
+    return usage;
+}
+
+// ... of a public key, whose private half is for this.
+static u32 p15write_public_usage(u32 usage)
+{
+    u32 public = usage & P15_USE_DERIVE;
+    if (usage & P15_USE_SIGNATURE) public |= P15_USE_VERIFY;
+    if (usage & P15WRITE_SIGN_RECOVER) public |= P15WRITE_VERIFY_RECOVER;
+    if (usage & P15_USE_DECIPHER) public |= P15_USE_ENCRYPT;
+    if (usage & P15_USE_UNWRAP) public |= P15_USE_WRAP;
+    return public;
+}
+
+// KeyAccessFlags of a private or secret key: one that the card made never was anywhere else.
+static u32 p15write_access(const struct draft *draft)
+{
+    u32 access = CARD_SENSITIVE;
+    if (draft->extractable == CK_TRUE) access |= CARD_EXTRACTABLE;
+    if (draft->secret) return access;
+    access |= CARD_ALWAYS_SENSITIVE | CARD_LOCAL;
+    return access & CARD_EXTRACTABLE ? access : access | CARD_NEVER_EXTRACTABLE;
+}
+
+// CommonObjectAttributes: label, flags, authId, userConsent.
+static void p15write_common(const struct draft *draft, const struct p15write_said *said,
+                            struct buf *out)
+{
+    u32 flags = P15WRITE_MODIFIABLE;
+    if (said->auth_id.n) flags |= P15_PRIVATE;
+    if (draft->label.n) tlv_put(out, TLV_UTF8, bytes_head(draft->label, P15_TEXT_MAX));
+    p15write_bits(out, flags);
+    if (said->auth_id.n) tlv_put(out, TLV_OCTETS, said->auth_id);
+    if (said->consent) p15write_number(out, 1);
+}
+
+// CommonKeyAttributes: iD, usage, native (of a public key, which is a file: FALSE), accessFlags,
+// keyReference, algReference.
+static void p15write_key_class(const struct draft *draft, const struct p15write_said *said,
+                               struct buf *out)
+{
+    u32 usage = p15write_usage(draft);
+    bool public = said->kind == P15_PUKDF;
+    tlv_put(out, TLV_OCTETS, said->id);
+    p15write_bits(out, public ? p15write_public_usage(usage) : usage);
+    if (public) tlv_put(out, TLV_BOOLEAN, BYTES(0));
+    else        p15write_bits(out, p15write_access(draft));
+    p15write_number(out, said->reference);
+    if (said->algorithms.n) tlv_put(out, TLV_CONSTRUCTED(1), said->algorithms);
+}
+
+// A data object's OID, DER. QUIRK(pkcs11-tool): it gives what is in one, without tag and length.
+static void p15write_oid(struct buf *out, bytes oid)
+{
+    bool whole = oid.n > 2 && oid.p[0] == TLV_OID && oid.p[1] == oid.n - 2;
+    if (whole) buf_put(out, oid);
+    else       tlv_put(out, TLV_OID, oid);
+}
+
+// CommonCertificateAttributes or CommonDataObjectAttributes, or those of a key.
+static void p15write_class(const struct draft *draft, const struct p15write_said *said,
+                           struct buf *out)
+{
+    switch (said->kind) {
+    case P15_CDF:
+        tlv_put(out, TLV_OCTETS, said->id);
+        if (draft->authority) tlv_put(out, TLV_BOOLEAN, BYTES(0xff));
+        break;
+    case P15_DODF:
+        if (draft->application.n)
+            tlv_put(out, TLV_UTF8, bytes_head(draft->application, P15_TEXT_MAX));
+        if (draft->oid.n) p15write_oid(out, draft->oid);
+        break;
+    default:
+        p15write_key_class(draft, said, out);
+    }
+}
+
+// The type attributes: where the object is; then, of an RSA key, modulusLength. QUIRK(OpenSC): an
+// EC private key's fieldSize, which the standard has not, in bits.
+static void p15write_type(const struct draft *draft, const struct p15write_said *said,
+                          struct buf *out)
+{
+    bool public = said->kind == P15_PUKDF, key = public || said->kind == P15_PRKDF;
+    bool rsa = draft->key.type == ALG_RSA;
+    p15write_path(out, said->path);
+    if (key && (rsa || !public)) p15write_number(out, draft->key.bits);
+}
+
+// The tag of an entry. Of secret keys only DES's say the kind; [0] is an EC key.
+static u32 p15write_tag(const struct draft *draft, enum p15_kind kind)
+{
+    CK_KEY_TYPE type = draft->secret_type;
+    bool des = type >= CKK_DES && type <= CKK_DES3, key = kind == P15_PRKDF || kind == P15_PUKDF;
+    if (kind == P15_SKDF && des) return TLV_CONSTRUCTED(2) + (u32)(type - CKK_DES);
+    return key && draft->key.type != ALG_RSA ? TLV_CONSTRUCTED(0) : TLV_SEQUENCE;
+}
+
+// The subclass attributes, in what goes round them: a private key's subject, a secret key's length.
+static void p15write_sub(const struct draft *draft, enum p15_kind kind, struct buf *out)
+{
+    u8 room[8];
+    struct buf bits = buf_on(room, sizeof room);
+    bytes inside = kind == P15_PRKDF ? draft->subject : BYTES_NONE;
+    if (kind == P15_SKDF) {
+        p15write_number(&bits, 8 * draft->secret_len);
+        inside = buf_bytes(&bits);
+    }
+    if (!inside.n) return;
+    tlv_put_header(out, TLV_CONSTRUCTED(0), tlv_size(TLV_SEQUENCE, inside.n));
+    tlv_put(out, TLV_SEQUENCE, inside);
+}
+
+// Puts an entry: all that draft and said say of a new object. A data object's type attributes are
+// its path; of others they are in a SEQUENCE. ST_HOST_MEMORY: there is no room for it.
+static st p15write_entry(const struct draft *draft, const struct p15write_said *said,
+                         struct scratch scratch, struct buf *out)
+{
+    size_t around = P15WRITE_AROUND + said->path.n;
+    struct buf common = scratch_buf(&scratch, draft->label.n + around);
+    struct buf class = scratch_buf(&scratch, said->id.n + draft->application.n + draft->oid.n +
+                                             said->algorithms.n + around);
+    struct buf type = scratch_buf(&scratch, around), sub = scratch_buf(&scratch, draft->subject.n +
+                                                                                 around);
+    p15write_common(draft, said, &common);
+    p15write_class(draft, said, &class);
+    p15write_type(draft, said, &type);
+    p15write_sub(draft, said->kind, &sub);
+    bool wrapped = said->kind != P15_DODF;
+    size_t inside = wrapped ? tlv_size(TLV_SEQUENCE, type.n) : type.n;
+    tlv_put_header(out, p15write_tag(draft, said->kind),
+                   tlv_size(TLV_SEQUENCE, common.n) + tlv_size(TLV_SEQUENCE, class.n) + sub.n +
+                   tlv_size(TLV_CONSTRUCTED(1), inside));
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&common));
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&class));
+    buf_put(out, buf_bytes(&sub));
+    tlv_put_header(out, TLV_CONSTRUCTED(1), inside);
+    if (wrapped) tlv_put(out, TLV_SEQUENCE, buf_bytes(&type));
+    else         buf_put(out, buf_bytes(&type));
+    bool full = common.full || class.full || type.full || sub.full || out->full;
+    return full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- What is changed of an entry ----
+
+// Puts a part of an entry, with a data object in place of the first of its tag, or, where there is
+// none, before all others.
+static void p15write_replace(bytes content, u32 tag, bytes value, struct buf *out)
+{
+    struct tlv part;
+    bytes before = BYTES_NONE, after = content, rest = content;
+    while (!tlv_next(&rest, &part)) {
+        if (part.tag != tag) continue;
+        before = bytes_head(content, (size_t)(part.whole.p - content.p));
+        after = rest;
+        break;
+    }
+    buf_put(out, before);
+    tlv_put(out, tag, value);
+    buf_put(out, after);
+}
+
+// Puts an entry with another label or iD, as change->set says; all else stays as it is, whoever
+// wrote it. ST_PROTOCOL: it is none.
+static st p15write_changed(bytes entry, const struct draft *change, struct scratch scratch,
+                           struct buf *out)
+{
+    struct buf common = scratch_buf(&scratch, entry.n + change->label.n + 8);
+    struct buf class = scratch_buf(&scratch, entry.n + change->id.n + 8);
+    struct tlv whole, parts[2];
+    bool set_label = change->set & CARD_SET_LABEL, set_id = change->set & CARD_SET_ID;
+    TRY(tlv_next(&entry, &whole));
+    bytes rest = whole.value;
+    for (int i = 0; i < 2; i++) TRY(tlv_take(&rest, TLV_SEQUENCE, &parts[i]));
+    bytes label = bytes_head(change->label, P15_TEXT_MAX);
+    if (set_label) p15write_replace(parts[0].value, TLV_UTF8, label, &common);
+    else           buf_put(&common, parts[0].value);
+    if (set_id)    p15write_replace(parts[1].value, TLV_OCTETS, change->id, &class);
+    else           buf_put(&class, parts[1].value);
+    tlv_put_header(out, whole.tag, tlv_size(TLV_SEQUENCE, common.n) +
+                                   tlv_size(TLV_SEQUENCE, class.n) + rest.n);
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&common));
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&class));
+    buf_put(out, rest);
+    return common.full || class.full || out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// Puts the iD that a key has where nobody gave one: the SHA-1 hash of an RSA key's modulus, or of
+// the x of an EC key's point.
+static st p15write_id(const struct alg_key *key, struct buf *out)
+{
+    bytes of = key->modulus;
+    if (key->type != ALG_RSA) of = bytes_head(bytes_from(key->point, 1), key->curve->size);
+    return hash_of(alg_hash_find(CKM_SHA_1), of, out);
+}
+#endif
 
 /* ================================================================================================
  * MARK: - >>piv

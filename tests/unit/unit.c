@@ -44,6 +44,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15object.c"
 #include "p15key.c"
 #include "p15made.c"
+#include "p15write.c"
 #include "piv.c"
 #include "pivkey.c"
 #include "pivadmin.c"
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
     SECTION(p15object);
     SECTION(p15key);
     SECTION(p15made);
+    SECTION(p15write);
     SECTION(piv);
     SECTION(pivkey);
     SECTION(pivadmin);
