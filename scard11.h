@@ -706,11 +706,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         known to cost none. On other cards the flags say nothing about them
 //                         before the first C_Login. On a PIV card that prefers the global PIN, its
 //                         tries are known from the first C_Login on.
-//                         CKF_WRITE_PROTECTED is set, but for PIV: no object of such a card is
-//                         created, changed or destroyed. Therefore NSS keeps the trust in a
+//                         CKF_WRITE_PROTECTED is set on kinds of cards that are not written
+//                         (below: what is particular to kinds of cards): no object of such a card
+//                         is created, changed or destroyed. Therefore NSS keeps the trust in a
 //                         certificate in its own database, Java opens read-only sessions, and
 //                         neither offers to store keys on the card. PINs can be changed
-//                         nevertheless, and read-write sessions open.
+//                         nevertheless, and read-write sessions open. CKF_TOKEN_INITIALIZED is not
+//                         set on a card that C_InitToken must set up first.
 //   C_WaitForSlotEvent    Returns CKR_OK, CKR_NO_EVENT, CKR_CRYPTOKI_NOT_INITIALIZED, or an error
 //                         of the arguments. A reader that comes or leaves is an event, too. A
 //                         further slot of a reader has an event when its token becomes known, and
@@ -724,11 +726,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         operation ends, or until another call needs the card. Searches and
 //                         attributes that are answered from memory do not.
 //                         CKU_SO is there to unblock, with the card's PUK as its PIN, and to write
-//                         a PIV card, with the card management key: see there. It is
-//                         CKR_USER_TYPE_INVALID if the card has neither. Most cards cannot check a
-//                         PUK by itself, because RESET RETRY COUNTER wants it together with the new
-//                         PIN. There C_Login accepts any PUK, and C_InitPIN says that it is wrong,
-//                         which costs a try. Until then the PUK is kept, in a page that is not
+//                         cards whose user cannot: with a PIN (OpenPGP) or a key (PIV), see there.
+//                         It is CKR_USER_TYPE_INVALID if the card has neither. Most cards cannot
+//                         check a PUK by itself, because RESET RETRY COUNTER wants it together with
+//                         the new PIN. There C_Login accepts any PUK, and C_InitPIN says that it is
+//                         wrong, which costs a try. Until then the PUK is kept, in a page that is not
 //                         swapped out where there is one. It is wiped at logout, when the last
 //                         session closes, at removal, at a reset, and by a C_InitPIN that finds it
 //                         wrong.
@@ -758,11 +760,20 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         login. That also ends the login of the card's other token, whose sessions
 //                         become public. A card forgets a PIN for all programs: another program
 //                         that is logged in has to log in again.
+//   C_InitToken           Makes a card blank and sets the SO's PIN or key, on kinds of cards that
+//                         say so below; CKR_FUNCTION_NOT_SUPPORTED on others that are written. The
+//                         card checks the old one, once, if it has one (CKR_PIN_INCORRECT). No
+//                         session may be open with any token of the card (CKR_SESSION_EXISTS).
+//                         Everything on the token is lost. The card is reset and met as if it were
+//                         inserted, without an event. What is broken off is begun again by the next
+//                         C_InitToken. A label that the card cannot hold is ignored.
 //   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
 //                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
-//                         about the PUK, and end the SO's login.
-//   C_SetPIN              Works in a read-write session. For the SO it changes the PUK if the card
-//                         has a command for that, and is refused otherwise. When an SO's login has
+//                         about the PUK, and end the SO's login. What an SO with a key can do, the
+//                         kinds of cards below say.
+//   C_SetPIN              Works in a read-write session. For the SO it changes the PUK, or the key
+//                         that the SO logged in by, if the card has a command for that, and is
+//                         refused otherwise. An old key is proven once more. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
 //                         once, so that a PUK is not taken for the user PIN.
 //   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it, and
@@ -787,18 +798,32 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_CreateObject        Makes session objects, in any session: data, X.509 certificates, public
 //                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
 //                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
-//                         CKA_TOKEN CK_TRUE stores on a PIV card, and is CKR_TOKEN_WRITE_PROTECTED
-//                         on others. A private key is CKR_ATTRIBUTE_VALUE_INVALID. Attributes
-//                         that follow from the value (dates, subject, issuer, lengths) are filled
-//                         in, or compared if they are given. All attributes of an object have at
-//                         most 16 KiB together, or a quarter of SCARD11_SCRATCH if that is less.
-//                         More is CKR_DEVICE_MEMORY.
+//                         Attributes that follow from the value (dates, subject, issuer, lengths)
+//                         are filled in, or compared if they are given. All attributes of an object
+//                         have at most 16 KiB together, or a quarter of SCARD11_SCRATCH if that is
+//                         less. More is CKR_DEVICE_MEMORY.
+//                         CKA_TOKEN CK_TRUE stores on the card, in a read-write session with the
+//                         login that its kind wants; CKR_TOKEN_WRITE_PROTECTED on kinds that are
+//                         not written, CKR_ATTRIBUTE_VALUE_INVALID for what a kind does not take.
+//                         CKO_PRIVATE_KEY is for the card alone. RSA: CKA_MODULUS,
+//                         CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT and all five numbers of the
+//                         Chinese remainder theorem (else CKR_TEMPLATE_INCOMPLETE). Curves:
+//                         CKA_EC_PARAMS as for C_GenerateKeyPair, and CKA_VALUE: the scalar, big
+//                         endian; of Ed25519 the seed; of X25519 the bytes of RFC 7748. The host
+//                         works out the public half and signs once with an RSA key: numbers that do
+//                         not go together are CKR_ATTRIBUTE_VALUE_INVALID, and nothing is sent. The
+//                         key is never kept and never logged, and CKA_EXTRACTABLE CK_TRUE or
+//                         CKA_SENSITIVE CK_FALSE are CKR_TEMPLATE_INCONSISTENT. The public half
+//                         comes with it as an object of its own.
 //   C_CopyObject          Copies session objects whole. Objects of the card have CKA_COPYABLE
 //                         CK_FALSE: CKR_ACTION_PROHIBITED. A private object is not copied into a
 //                         public one.
-//   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Objects of
-//                         the card have CKA_MODIFIABLE CK_FALSE: CKR_ACTION_PROHIBITED.
-//   C_DestroyObject       Destroys session objects, and objects of a PIV card that have
+//   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Of objects of
+//                         the card that have CKA_MODIFIABLE CK_TRUE it changes CKA_LABEL, CKA_ID
+//                         and the CKA_VALUE of data, as far as the card stores them: everything
+//                         else, unless it is what it was, is CKR_ATTRIBUTE_READ_ONLY. Other objects
+//                         of a card: CKR_ACTION_PROHIBITED.
+//   C_DestroyObject       Destroys session objects, and objects of a card that have
 //                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
 //                         same at each insertion. A search for them sends no command, except the
@@ -807,8 +832,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         5.3).
 //                         CKP_BASELINE_PROVIDER: every token. CKP_AUTHENTICATION_TOKEN: a token
 //                         that may have RSA keys, because the profile's test signs with one.
-//                         CKP_EXTENDED_PROVIDER: PIV, because the profile's test wants a mechanism
-//                         that generates RSA keys.
+//                         CKP_EXTENDED_PROVIDER: kinds of cards that make RSA keys, because the
+//                         profile's test wants a mechanism that does.
 //                         CKP_PUBLIC_CERTIFICATES_TOKEN: the eIDs, OpenPGP cards, SmartCard-HSMs,
 //                         GIDS cards, CACs, and PIV cards on which every key wants the PIN. On PIV
 //                         cards that tell policies it appears after a search for profiles. With it
@@ -865,7 +890,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         parameters for a message. After a message that fails, the operation goes
 //                         on with the next.
 //   C_GenerateKey         Makes session objects with CKM_GENERIC_SECRET_KEY_GEN and
-//                         CKM_AES_KEY_GEN.
+//                         CKM_AES_KEY_GEN. With CKA_TOKEN CK_TRUE the card makes and keeps an AES
+//                         key, where its kind does; CKR_ATTRIBUTE_VALUE_INVALID where not.
 //   C_WrapKey             Wraps secret keys of sessions with RSA public keys (PKCS#1 v1.5, OAEP),
 //                         AES keys (CKM_AES_CBC_PAD), and 3DES keys of a card (CKM_DES3_CBC_PAD).
 //                         Keys of the card stay there: CKR_KEY_UNEXTRACTABLE or
@@ -898,8 +924,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         the name "edwards25519" or "curve25519" as PrintableString. Where the
 //                         card says that it cannot make such a key: CKR_KEY_SIZE_RANGE.
 //                         CKR_DEVICE_MEMORY: the card has no place left.
-//   Refused               C_InitToken: no card is erased.
-//                         C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
+//                         Handles from C_GenerateKeyPair and C_CreateObject are as good as those
+//                         of a search, and end as they do: those of private objects with the login.
+//   Refused               C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
 //                         C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated: C_Encrypt with GCM does
 //                         that. C_EncapsulateKey C_DecapsulateKey: no card has such keys. C_Async*:
 //                         no function returns before its work is done.
