@@ -730,8 +730,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         It is CKR_USER_TYPE_INVALID if the card has neither. Most cards cannot
 //                         check a PUK by itself, because RESET RETRY COUNTER wants it together with
 //                         the new PIN. There C_Login accepts any PUK, and C_InitPIN says that it is
-//                         wrong, which costs a try. Until then the PUK is kept, in a page that is not
-//                         swapped out where there is one. It is wiped at logout, when the last
+//                         wrong, which costs a try. Until then the PUK is kept, in a page that is
+//                         not swapped out where there is one. It is wiped at logout, when the last
 //                         session closes, at removal, at a reset, and by a C_InitPIN that finds it
 //                         wrong.
 //   Pinpads               CKF_PROTECTED_AUTHENTICATION_PATH is set if the reader has a pinpad that
