@@ -130,7 +130,7 @@ mutant a_certificate_of_another_key 'write write_certificates_come_and_go' \
     pivadmin_choose_certificate 'return ST_TEMPLATE_MIXED;' 'return ST_OK;'
 mutant made_over_a_certificate 'write write_refuses_what_does_not_go_together' \
     pivadmin_choose_pair 'return ST_ATTR_VALUE;' 'return ST_OK;'
-mutant what_was_destroyed_keeps_its_memory 'write write_a_thousand_rounds_take_no_more_memory_than_ten' \
+mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
 # the use of one application ends the logins to others on the chip: place_seen

@@ -1,0 +1,882 @@
+// written.c: what must hold of every kind of card that is written: from a blank card to a signature,
+// with a key that the card made and with one that it was given; certificates and data; labels; all of
+// it deleted. Each change is broken off at each command and at each allocation; another program writes
+// the card meanwhile. It goes over the kinds of written.h. SPDX-License-Identifier: 0BSD
+//
+//     written [all] [case ...]         all: each fault at each command, else one of them at each
+//
+// What is on the card is asked of the card: it is taken out and put in again, and the library begun
+// anew. Signatures are checked by OpenSSL with the public key that the case knows. It includes
+// scard11.c, to count its allocations.
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+static void *written_alloc(size_t size);
+static void written_free(void *p, size_t size);
+#define SCARD11_ALLOC(size)     written_alloc(size)
+#define SCARD11_FREE(ptr, size) written_free(ptr, size)
+#define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
+#define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
+#include "../../scard11.c"
+#include "written.h"
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+static unsigned long written_blocks, written_calls, written_at;
+
+static void *written_alloc(size_t size)
+{
+    if (++written_calls == written_at) return NULL;
+    written_blocks++;
+    return malloc(size);
+}
+
+static void written_free(void *p, size_t size)
+{
+    memset(p, 0xdd, size);
+    written_blocks--;
+    free(p);
+}
+
+static const struct written_kind *kind;
+static bool every;                      // fault at each command
+
+// ---- Begin and end ----
+
+// Runs a case for each kind.
+static void each_kind(void (*run)(void))
+{
+    for (size_t i = 0; i < WRITTEN_KINDS && !test_failing; i++) {
+        kind = &written_kinds[i];
+        run();
+        if (test_failing) printf("    of %s\n", kind->name);
+    }
+}
+
+static CK_RV login(CK_USER_TYPE user, const char *pin)
+{
+    return C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
+}
+
+static CK_RV user_in(void) { return login(CKU_USER, kind->user); }
+
+// Whose login lets the card be written.
+static CK_RV writer_in(void)
+{
+    return kind->so ? login(CKU_SO, kind->so) : user_in();
+}
+
+static CK_RV change_login(CK_RV (*to)(void))
+{
+    CK_RV rv = C_Logout(session);
+    return rv && rv != CKR_USER_NOT_LOGGED_IN ? rv : to();
+}
+
+// A blank card is set up so far that something can be stored on it.
+static CK_RV set_up(void)
+{
+    CK_UTF8CHAR label[33] = "Written                         ";
+    const char *so = kind->so ? kind->so : kind->user;
+    CK_RV rv = kind->init_token ? C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)so, strlen(so), label)
+                                : CKR_OK;
+    if (!rv) rv = scene_open(&session);
+    if (!rv && kind->init_pin) rv = login(CKU_SO, so);
+    if (!rv && kind->init_pin)
+        rv = C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)kind->user, strlen(kind->user));
+    return rv ? rv : change_login(writer_in);
+}
+
+static void begin(void)
+{
+    C_Finalize(NULL);                   // what a case that failed left
+    sim_reader_clear();
+    written_at = 0;
+    scene_card = kind->blank(false);
+    sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
+    scene_slot = 0;
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(set_up(), CKR_OK);
+}
+
+static void end(void)
+{
+    scene_end();
+    if (!test_failing) CHECK_EQ(written_blocks, 0);
+}
+
+// The card is met by a library that knows nothing of it.
+static void meet_anew(void)
+{
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (sim_reader_cards()) sim_reader_eject(0);
+    sim_reader_insert(0, scene_card);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(user_in(), CKR_OK);
+}
+
+// ---- Signatures ----
+
+struct known { uint8_t spki[600]; size_t n; };      // a public key that the case knows
+
+static void know(struct known *known, CK_OBJECT_HANDLE key)
+{
+    known->n = attribute(key, CKA_PUBLIC_KEY_INFO, known->spki, sizeof known->spki);
+}
+
+static bool openssl_verifies(const struct known *known, EVP_PKEY *key, bool ec)
+{
+    uint8_t der[160];
+    size_t der_n = ec ? scene_der(out, out_len, der) : 0;
+    const EVP_MD *hash = EVP_PKEY_base_id(key) == EVP_PKEY_ED25519 ? NULL
+        : ec && kind->ecdsa == CKM_ECDSA_SHA1 ? EVP_sha1() : EVP_sha256();
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool good = known->n && ctx && EVP_DigestVerifyInit(ctx, NULL, hash, NULL, key) == 1 &&
+        EVP_DigestVerify(ctx, ec ? der : out, ec ? der_n : out_len, text, sizeof text) == 1;
+    EVP_MD_CTX_free(ctx);
+    return good;
+}
+
+// Does a private key sign, so that this public key says so?
+static bool signs(CK_OBJECT_HANDLE key, const struct known *known)
+{
+    const uint8_t *p = known->spki;
+    EVP_PKEY *public = d2i_PUBKEY(NULL, &p, (long)known->n);
+    int type = public ? EVP_PKEY_base_id(public) : 0;
+    CK_MECHANISM m = { type == EVP_PKEY_RSA ? CKM_SHA256_RSA_PKCS
+                       : type == EVP_PKEY_ED25519 ? CKM_EDDSA
+                       : kind->ecdsa ? kind->ecdsa : CKM_ECDSA_SHA256, NULL, 0 };
+    out_len = sizeof out;
+    CK_RV rv = public ? C_SignInit(session, &m, key) : CKR_GENERAL_ERROR;
+    if (!rv && is_true(key, CKA_ALWAYS_AUTHENTICATE)) rv = login(CKU_CONTEXT_SPECIFIC, kind->user);
+    if (!rv) rv = C_Sign(session, text, sizeof text, out, &out_len);
+    bool good = !rv && openssl_verifies(known, public, type == EVP_PKEY_EC);
+    if (rv) printf("    a signature: %#lx\n", rv);
+    EVP_PKEY_free(public);
+    return good;
+}
+
+static bool signs_by_id(CK_BYTE id, const struct known *known)
+{
+    CK_OBJECT_HANDLE key;
+    return !scene_find(session, CKO_PRIVATE_KEY, id, &key) && key && signs(key, known);
+}
+
+// ---- Keys that the card is given ----
+
+// What a template says of a private key, in numbers without leading zeros.
+struct given {
+    CK_ATTRIBUTE a[16];
+    CK_ULONG n;
+    uint8_t numbers[8][512];
+};
+
+static void give(struct given *g, CK_ATTRIBUTE_TYPE type, const mbedtls_mpi *number, size_t size)
+{
+    uint8_t *to = g->numbers[g->n % 8];
+    size_t n = size ? size : mbedtls_mpi_size(number);
+    if (n > sizeof *g->numbers || mbedtls_mpi_write_binary(number, to, n)) abort();
+    g->a[g->n++] = (CK_ATTRIBUTE){ type, to, n };
+}
+
+static void give_rsa(struct given *g, const mbedtls_rsa_context *rsa)
+{
+    mbedtls_mpi n[8];
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_MODULUS, CKA_PRIME_1, CKA_PRIME_2,
+        CKA_PRIVATE_EXPONENT, CKA_PUBLIC_EXPONENT, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT };
+    for (int i = 0; i < 8; i++) mbedtls_mpi_init(&n[i]);
+    if (mbedtls_rsa_export(rsa, &n[0], &n[1], &n[2], &n[3], &n[4]) ||
+        mbedtls_rsa_export_crt(rsa, &n[5], &n[6], &n[7])) abort();
+    for (int i = 0; i < 8; i++) give(g, types[i], &n[i], 0);
+    for (int i = 0; i < 8; i++) mbedtls_mpi_free(&n[i]);
+}
+
+static const struct make *make_of(enum sim_key key)
+{
+    return &makes[key == SIM_P384A || key == SIM_P384B ? P_384 : P_256];
+}
+
+static void give_key(struct given *g, enum sim_key key)
+{
+    const struct sim_key_data *data = sim_key_data(key);
+    static CK_KEY_TYPE rsa = CKK_RSA, ec = CKK_EC;
+    mbedtls_pk_context pk;
+    g->n = 0;
+    sim_key_parse(&pk, data);
+    if (data->rsa) give_rsa(g, mbedtls_pk_rsa(pk));
+    else give(g, CKA_VALUE, &mbedtls_pk_ec(pk)->d, data->bits / 8);
+    mbedtls_pk_free(&pk);
+    g->a[g->n++] = (CK_ATTRIBUTE){ CKA_KEY_TYPE, data->rsa ? &rsa : &ec, sizeof rsa };
+    if (!data->rsa)
+        g->a[g->n++] = (CK_ATTRIBUTE){ CKA_EC_PARAMS, (void *)(uintptr_t)make_of(key)->params,
+                                       make_of(key)->n };
+}
+
+static CK_RV import(enum sim_key key, CK_BYTE id, CK_OBJECT_HANDLE *made)
+{
+    static struct given g;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    give_key(&g, key);
+    g.a[g.n++] = (CK_ATTRIBUTE){ CKA_CLASS, &class, sizeof class };
+    g.a[g.n++] = (CK_ATTRIBUTE){ CKA_TOKEN, &yes, 1 };
+    g.a[g.n++] = (CK_ATTRIBUTE){ CKA_ID, &id, 1 };
+    return C_CreateObject(session, g.a, g.n, made);
+}
+
+static void know_given(struct known *known, enum sim_key key)
+{
+    uint8_t der[600];
+    mbedtls_pk_context pk;
+    sim_key_parse(&pk, sim_key_data(key));
+    int n = mbedtls_pk_write_pubkey_der(&pk, der, sizeof der);
+    mbedtls_pk_free(&pk);
+    if (n < 0) abort();
+    known->n = (size_t)n;
+    memcpy(known->spki, der + sizeof der - n, (size_t)n);
+}
+
+// ---- From a blank card to a signature ----
+
+static void certify(CK_BYTE id)
+{
+    CK_OBJECT_HANDLE made;
+    CHECK_RV(change_login(writer_in), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    CHECK_RV(store_certificate(id, &made), CKR_OK);
+}
+
+static void sign_with_each_made(void)
+{
+    for (unsigned i = 0; i < MAKES && !test_failing; i++) {
+        static struct known known;
+        CK_BYTE id = kind->ids[0];
+        if (!(kind->makes & 1u << i)) continue;
+        begin();
+        if (test_failing) return;
+        CHECK_RV(make(&makes[i], id), CKR_OK);
+        CHECK(id_of(public_key) == id && id_of(private_key) == id);
+        CHECK(is_true(private_key, CKA_LOCAL) && is_true(private_key, CKA_NEVER_EXTRACTABLE));
+        know(&known, public_key);
+        CHECK_RV(change_login(user_in), CKR_OK);
+        CHECK(signs_by_id(id, &known));
+        if (kind->certificate_shows_key) certify(id);
+        if (test_failing) return;
+        meet_anew();
+        if (!test_failing) CHECK(signs_by_id(id, &known));
+        end();
+    }
+}
+
+TEST(written_blank_card_signs_with_a_key_that_it_made) { each_kind(sign_with_each_made); }
+
+static void sign_with_each_given(void)
+{
+    for (unsigned i = 0; i < 4 && kind->imports[i] && !test_failing; i++) {
+        static struct known known;
+        uint8_t value[600];
+        CK_OBJECT_HANDLE made;
+        CK_BYTE id = kind->ids[0];
+        begin();
+        if (test_failing) return;
+        CHECK_RV(import(kind->imports[i], id, &made), CKR_OK);
+        CHECK(id_of(made) == id && !is_true(made, CKA_LOCAL));
+        CHECK(!attribute(made, CKA_VALUE, value, sizeof value));
+        CHECK(!attribute(made, CKA_PRIVATE_EXPONENT, value, sizeof value));
+        know_given(&known, kind->imports[i]);
+        CHECK_RV(change_login(user_in), CKR_OK);
+        CHECK(signs_by_id(id, &known));
+        meet_anew();
+        if (!test_failing) CHECK(signs_by_id(id, &known));
+        end();
+    }
+}
+
+TEST(written_blank_card_signs_with_a_key_that_it_was_given) { each_kind(sign_with_each_given); }
+
+// ---- What is stored ----
+
+static CK_RV store_named(unsigned which, const void *value, size_t n, CK_OBJECT_HANDLE *made)
+{
+    const char *name = kind->data[which];
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &data_class, sizeof data_class }, { CKA_TOKEN, &yes, 1 },
+                         { CKA_APPLICATION, (void *)(uintptr_t)name, strlen(name) },
+                         { CKA_LABEL, (void *)(uintptr_t)name, strlen(name) },
+                         { CKA_VALUE, (void *)(uintptr_t)value, n } };
+    *made = 0;
+    return C_CreateObject(session, a, 5, made);
+}
+
+// Data by its name; 0: none.
+static CK_OBJECT_HANDLE find_named(unsigned which)
+{
+    const char *name = kind->data[which];
+    CK_OBJECT_HANDLE object = 0;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &data_class, sizeof data_class },
+                         { CKA_LABEL, (void *)(uintptr_t)name, strlen(name) } };
+    return scene_search(session, t, 2, &object) ? 0 : object;
+}
+
+static bool has_value(CK_OBJECT_HANDLE object, const void *value, size_t n)
+{
+    static uint8_t is[4096];
+    return object && attribute(object, CKA_VALUE, is, sizeof is) == n && !memcmp(is, value, n);
+}
+
+static CK_OBJECT_HANDLE find_certificate(CK_BYTE id)
+{
+    CK_OBJECT_HANDLE object = 0;
+    return scene_find(session, CKO_CERTIFICATE, id, &object) ? 0 : object;
+}
+
+// A card with a key, its certificate and data; the writer is logged in.
+static CK_OBJECT_HANDLE kept, kept_public, kept_certificate, kept_data;
+static struct known kept_known;
+
+static void begin_filled(void)
+{
+    begin();
+    if (test_failing) return;
+    kept_certificate = kept_data = 0;
+    CHECK_RV(make(&makes[P_256], kind->ids[0]), CKR_OK);
+    kept = private_key;
+    kept_public = public_key;
+    know(&kept_known, public_key);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    CHECK(certificate_n > 100);
+    if (kind->certificates) CHECK_RV(store_certificate(kind->ids[0], &kept_certificate), CKR_OK);
+    if (kind->data[0]) CHECK_RV(store_named(0, text, sizeof text, &kept_data), CKR_OK);
+}
+
+static void store_and_read(void)
+{
+    begin_filled();
+    if (test_failing) return;
+    CHECK(!kept_certificate || has_value(kept_certificate, certificate, certificate_n));
+    CHECK(!kept_data || has_value(kept_data, text, sizeof text));
+    meet_anew();
+    if (test_failing) return;
+    if (kind->certificates)
+        CHECK(has_value(find_certificate(kind->ids[0]), certificate, certificate_n));
+    if (kind->data[0]) CHECK(has_value(find_named(0), text, sizeof text));
+    CHECK(signs_by_id(kind->ids[0], &kept_known));
+    end();
+}
+
+TEST(written_certificates_and_data_are_read_after_an_insertion) { each_kind(store_and_read); }
+
+static void rename_all(void)
+{
+    CK_BYTE id = 0x42;
+    CK_ATTRIBUTE label = { CKA_LABEL, (void *)(uintptr_t)"Another name", 12 };
+    CK_ATTRIBUTE number = { CKA_ID, &id, 1 };
+    char is[40];
+    if (!kind->sets) return;
+    begin_filled();
+    if (test_failing) return;
+    if (kind->sets & WRITTEN_LABEL) CHECK_RV(C_SetAttributeValue(session, kept, &label, 1), CKR_OK);
+    if (kind->sets & WRITTEN_ID) CHECK_RV(C_SetAttributeValue(session, kept, &number, 1), CKR_OK);
+    else id = kind->ids[0];
+    meet_anew();
+    if (test_failing) return;
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &kept), CKR_OK);
+    CHECK(kept);
+    if (kind->sets & WRITTEN_LABEL)
+        CHECK(attribute(kept, CKA_LABEL, is, sizeof is) == 12 && !memcmp(is, "Another name", 12));
+    CHECK(signs(kept, &kept_known));
+    end();
+}
+
+TEST(written_labels_and_ids_change) { each_kind(rename_all); }
+
+// The objects of what goes are gone at once, those of all else are what they were.
+static void destroy_all(void)
+{
+    begin_filled();
+    if (test_failing) return;
+    if (kept_certificate) {
+        CHECK_RV(C_DestroyObject(session, kept_certificate), CKR_OK);
+        CHECK(!is_true(kept_certificate, CKA_TOKEN) && is_true(kept, CKA_TOKEN));
+        CHECK(!find_certificate(kind->ids[0]));
+    }
+    if (kept_data) {
+        CHECK_RV(C_DestroyObject(session, kept_data), CKR_OK);
+        CHECK(is_true(kept, CKA_TOKEN) && !has_value(find_named(0), text, sizeof text));
+    }
+    if (kind->deletes_keys) {
+        CHECK_RV(C_DestroyObject(session, kept), CKR_OK);
+        CHECK(!is_true(kept, CKA_TOKEN));
+    }
+    meet_anew();
+    if (test_failing) return;
+    CHECK(!find_certificate(kind->ids[0]));
+    CHECK(!kind->data[0] || !has_value(find_named(0), text, sizeof text));
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, kind->ids[0], &kept), CKR_OK);
+    if (kind->deletes_keys) CHECK(!kept);
+    end();
+}
+
+TEST(written_what_is_destroyed_is_gone) { each_kind(destroy_all); }
+
+// ---- Wrong secrets ----
+
+static void select_other(struct sim_card *card, void *arg)
+{
+    (void)arg;
+    if (card->select_other) card->select_other(card);
+}
+
+static unsigned wrong_secrets(void)
+{
+    return scene_card->tries_taken + (kind->wrong ? kind->wrong(scene_card) : 0);
+}
+
+// Counted once, whatever another program has selected; that nothing goes elsewhere the judge sees.
+static void give_wrong(void)
+{
+    for (unsigned i = 0; i < 4 && !test_failing; i++) {
+        CK_OBJECT_HANDLE made;
+        begin_filled();
+        if (test_failing) return;
+        CHECK_RV(C_Logout(session), CKR_OK);
+        if (i & 1) sim_reader_foreign(0, select_other, NULL);
+        unsigned before = wrong_secrets();
+        bool so = kind->so && i & 2;
+        CHECK_RV(so ? login(CKU_SO, kind->wrong_so) : login(CKU_USER, kind->wrong_user),
+                 CKR_PIN_INCORRECT);
+        CHECK_EQ(wrong_secrets() - before, 1);
+        CHECK_RV(store_named(0, text, 1, &made), CKR_USER_NOT_LOGGED_IN);
+        CHECK_RV(writer_in(), CKR_OK);
+        CHECK_EQ(wrong_secrets() - before, 1);
+        sim_reader_foreign(0, NULL, NULL);
+        end();
+    }
+}
+
+TEST(written_wrong_secrets_count_once) { each_kind(give_wrong); }
+
+// ---- What is seen ----
+
+#define SEEN_MAX 8192
+
+// What a user sees of the card, as text: of each object what tells it from others, in an order of
+// their own.
+struct seen { char text[SEEN_MAX]; size_t n; };
+
+static int by_text(const void *a, const void *b) { return strcmp(a, b); }
+
+static void see_object(CK_OBJECT_HANDLE object, char *line, size_t room)
+{
+    static uint8_t value[4096];
+    uint8_t hash[32], id[8] = { 0 };
+    char label[40] = "";
+    CK_OBJECT_CLASS class = 0;
+    attribute(object, CKA_CLASS, &class, sizeof class);
+    attribute(object, CKA_ID, id, sizeof id);
+    attribute(object, CKA_LABEL, label, sizeof label - 1);
+    bool key = class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY;
+    *line = 0;
+    if (key && kind->certificate_shows_key && !find_certificate(id[0])) return;
+    size_t n = attribute(object, key ? CKA_PUBLIC_KEY_INFO : CKA_VALUE, value, sizeof value);
+    if (class == CKO_DATA && !n) return;                // PIV's, which may be there or not
+    mbedtls_sha256(value, n, hash, 0);
+    snprintf(line, room, "class %lx, id %02x%02x, %s: %zu bytes, %02x%02x%02x%02x, may go: %d\n",
+             class, id[0], id[1], label, n, hash[0], hash[1], hash[2], hash[3],
+             is_true(object, CKA_DESTROYABLE));
+}
+
+static void see(struct seen *seen)
+{
+    static char lines[64][160];
+    CK_OBJECT_HANDLE all[64];
+    CK_ULONG n = 0;
+    seen->n = 0;
+    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    CHECK_RV(C_FindObjects(session, all, 64, &n), CKR_OK);
+    CHECK_RV(C_FindObjectsFinal(session), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i++) see_object(all[i], lines[i], sizeof *lines);
+    qsort(lines, n, sizeof *lines, by_text);
+    for (CK_ULONG i = 0; i < n; i++)
+        seen->n += (size_t)snprintf(seen->text + seen->n, SEEN_MAX - seen->n, "%s", lines[i]);
+    CHECK(n > 2);
+}
+
+// ---- Changes ----
+
+static CK_BYTE fresh_id(void) { return kind->ids[2]; }
+
+static bool has_key(CK_BYTE id)
+{
+    CK_OBJECT_HANDLE object;
+    return !scene_find(session, CKO_PRIVATE_KEY, id, &object) && object;
+}
+
+static CK_RV destroy(CK_OBJECT_HANDLE object)
+{
+    return object ? C_DestroyObject(session, object) : CKR_OBJECT_HANDLE_INVALID;
+}
+
+static bool can_make(void) { return kind->makes & 1u << P_256; }
+
+// Where only its certificate shows a key to who did not make it, that is stored, too.
+static CK_RV do_make(void)
+{
+    CK_OBJECT_HANDLE made;
+    CK_RV rv = make(&makes[P_256], fresh_id());
+    if (rv || !kind->certificate_shows_key) return rv;
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    return store_certificate(fresh_id(), &made);
+}
+
+static bool done_make(void) { return has_key(fresh_id()); }
+
+static bool can_make_anew(void) { return kind->makes_anew && can_make(); }
+static CK_RV do_make_anew(void) { return make(&makes[P_384], kind->ids[1]); }
+
+static bool done_make_anew(void)
+{
+    static struct known known;
+    CK_OBJECT_HANDLE object;
+    if (scene_find(session, CKO_PUBLIC_KEY, kind->ids[1], &object) || !object) return false;
+    know(&known, object);
+    return known.n > 100;               // P-384's
+}
+
+static bool can_import(void) { return kind->imports[0]; }
+
+static CK_RV do_import(void)
+{
+    CK_OBJECT_HANDLE made;
+    return import(kind->imports[0], fresh_id(), &made);
+}
+
+static bool can_certify(void) { return kind->certificates; }
+
+static CK_RV do_certify(void)
+{
+    CK_OBJECT_HANDLE made;
+    return store_certificate(kind->ids[1], &made);
+}
+
+static bool done_certify(void) { return find_certificate(kind->ids[1]); }
+static CK_RV do_uncertify(void) { return destroy(find_certificate(kind->ids[1])); }
+static bool done_uncertify(void) { return !find_certificate(kind->ids[1]); }
+
+static bool can_store(void) { return kind->data[0]; }
+
+static CK_RV do_store(void)
+{
+    CK_OBJECT_HANDLE made;
+    return store_named(1, text, sizeof text, &made);
+}
+
+static bool done_store(void) { return has_value(find_named(1), text, sizeof text); }
+static CK_RV do_erase(void) { return destroy(find_named(0)); }
+static bool done_erase(void) { return !has_value(find_named(0), text, sizeof text); }
+
+static bool can_delete(void) { return kind->deletes_keys; }
+
+static CK_RV do_delete(void)
+{
+    CK_OBJECT_HANDLE key = 0;
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, kind->ids[1], &key);
+    return rv ? rv : destroy(key);
+}
+
+static bool done_delete(void) { return !has_key(kind->ids[1]); }
+
+static bool can_rename(void) { return kind->sets & WRITTEN_LABEL; }
+
+static CK_RV do_rename(void)
+{
+    CK_OBJECT_HANDLE key = 0;
+    CK_ATTRIBUTE label = { CKA_LABEL, (void *)(uintptr_t)"Renamed", 7 };
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, kind->ids[1], &key);
+    return rv ? rv : C_SetAttributeValue(session, key, &label, 1);
+}
+
+static bool done_rename(void)
+{
+    CK_OBJECT_HANDLE key;
+    char is[8];
+    return !scene_find(session, CKO_PRIVATE_KEY, kind->ids[1], &key) && key &&
+           attribute(key, CKA_LABEL, is, sizeof is) == 7 && !memcmp(is, "Renamed", 7);
+}
+
+static const struct change {
+    const char *name;
+    bool (*can)(void);
+    CK_RV (*before)(void);              // NULL: nothing
+    CK_RV (*run)(void);
+    bool (*done)(void);                 // as what is shown has it
+} changes[] = {
+    { "a key made", can_make, NULL, do_make, done_make },
+    { "a key made anew", can_make_anew, NULL, do_make_anew, done_make_anew },
+    { "a key given", can_import, NULL, do_import, done_make },
+    { "a key deleted", can_delete, NULL, do_delete, done_delete },
+    { "a certificate stored", can_certify, NULL, do_certify, done_certify },
+    { "a certificate deleted", can_certify, do_certify, do_uncertify, done_uncertify },
+    { "data stored", can_store, NULL, do_store, done_store },
+    { "data deleted", can_store, NULL, do_erase, done_erase },
+    { "a label changed", can_rename, NULL, do_rename, done_rename },
+};
+enum { CERTIFIED = 4, STORED = 6 };     // of changes
+#define CHANGES (sizeof changes / sizeof *changes)
+
+// ---- Broken off ----
+
+// A key with its certificate, data, and a key that has no certificate yet.
+static void begin_half(const struct change *c)
+{
+    begin_filled();
+    if (test_failing) return;
+    CHECK_RV(make(&makes[P_256], kind->ids[1]), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    if (c->before) CHECK_RV(c->before(), CKR_OK);
+}
+
+// What is shown now is what the card shows whoever meets it first; the change can be made after all.
+static void check_broken_off(const struct change *c, const char *what, unsigned n)
+{
+    static struct seen now, fresh;
+    CK_SESSION_INFO info;
+    if (!C_GetSessionInfo(session, &info)) CHECK_EQ(id_of(kept_public), kind->ids[0]);
+    if (!sim_reader_cards()) sim_reader_insert(0, scene_card);
+    CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(user_in(), CKR_OK);
+    see(&now);
+    CHECK(signs_by_id(kind->ids[0], &kept_known));
+    meet_anew();
+    if (test_failing) return;
+    see(&fresh);
+    if (strcmp(now.text, fresh.text))
+        test_fail(__FILE__, __LINE__, "%s, %s at %u: it showed\n%sand the card has\n%s", c->name, what,
+                  n, now.text, fresh.text);
+    if (test_failing) return;
+    CHECK(signs_by_id(kind->ids[0], &kept_known));
+    CHECK_RV(change_login(writer_in), CKR_OK);
+    if (!c->done()) CHECK_RV(c->run(), CKR_OK);
+    CHECK(c->done());
+    meet_anew();
+    if (!test_failing) CHECK(c->done() && signs_by_id(kind->ids[0], &kept_known));
+}
+
+// Returns whether the fault came to pass.
+static bool break_off(const struct change *c, enum sim_fault fault, unsigned n)
+{
+    begin_half(c);
+    if (test_failing) return false;
+    sim_reader_fault(fault, n, NULL);
+    CK_RV rv = c->run();
+    bool fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!fired && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault", c->name, rv);
+    if (!test_failing) check_broken_off(c, sim_fault_name(fault), n);
+    end();
+    return fired && !test_failing;
+}
+
+static const enum sim_fault faults[] = { SIM_EJECT, SIM_FAILED_AFTER, SIM_EJECT_AFTER, SIM_RESET,
+                                         SIM_ANSWER_6F00, SIM_RESET_AFTER, SIM_ANSWER_0, SIM_FAILED,
+                                         SIM_ANSWER_1 };
+#define FAULTS (sizeof faults / sizeof *faults)
+
+// One fault at each command, another each time.
+static void break_off_here_and_there(const struct change *c)
+{
+    bool fired = true;
+    size_t f = (size_t)(c - changes);
+    for (unsigned n = 1; fired; n++) fired = break_off(c, faults[f++ % FAULTS], n);
+}
+
+static void break_off_everywhere(const struct change *c)
+{
+    for (size_t f = 0; f < FAULTS && !test_failing; f++) {
+        bool fired = true;
+        for (unsigned n = 1; fired; n++) fired = break_off(c, faults[f], n);
+    }
+}
+
+static void break_off_each(void)
+{
+    for (size_t i = 0; i < CHANGES && !test_failing; i++)
+        if (changes[i].can()) (every ? break_off_everywhere : break_off_here_and_there)(&changes[i]);
+}
+
+TEST(written_changes_are_broken_off_at_each_command) { each_kind(break_off_each); }
+
+// Memory ends at the n-th allocation. Returns whether it did.
+static bool run_out(const struct change *c, unsigned n)
+{
+    begin_half(c);
+    if (test_failing) return false;
+    unsigned long before = written_calls;
+    written_at = before + n;
+    CK_RV rv = c->run();
+    bool fired = written_calls >= written_at;
+    written_at = 0;
+    if (fired && rv != CKR_HOST_MEMORY && rv)
+        test_fail(__FILE__, __LINE__, "%s, allocation %u: %#lx", c->name, n, rv);
+    if (!fired && rv) test_fail(__FILE__, __LINE__, "%s: %#lx", c->name, rv);
+    if (!test_failing) check_broken_off(c, "an allocation", n);
+    end();
+    return fired && !test_failing;
+}
+
+static void run_out_each(void)
+{
+    for (size_t i = 0; i < CHANGES && !test_failing; i++)
+        for (unsigned n = 1; changes[i].can() && run_out(&changes[i], n);) n++;
+}
+
+TEST(written_changes_meet_the_end_of_memory) { each_kind(run_out_each); }
+
+// ---- Another program ----
+
+// Its SELECT comes before each transaction.
+static void go_on_each(void)
+{
+    for (size_t i = 0; i < CHANGES && !test_failing; i++) {
+        if (!changes[i].can()) continue;
+        begin_half(&changes[i]);
+        if (test_failing) return;
+        unsigned before = wrong_secrets();
+        sim_reader_foreign(0, select_other, NULL);
+        CHECK_RV(changes[i].run(), CKR_OK);
+        CHECK_EQ(wrong_secrets(), before);
+        CHECK_EQ(id_of(kept), kind->ids[0]);
+        sim_reader_foreign(0, NULL, NULL);
+        meet_anew();
+        if (!test_failing) CHECK(changes[i].done());
+        end();
+    }
+}
+
+TEST(written_changes_are_made_after_another_program_s_select) { each_kind(go_on_each); }
+
+#define OTHER_COMMANDS 200
+
+// The other program is the library itself: what it sent to make a change is noted, and sent to a card
+// in the same state again.
+static struct other_command { uint8_t bytes[3000]; size_t n; } other_sent[OTHER_COMMANDS];
+static size_t other_n;
+static bool other_came;
+
+static void other_note(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                       size_t rsp_n)
+{
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    if (other_n == OTHER_COMMANDS || n > sizeof other_sent->bytes) abort();
+    memcpy(other_sent[other_n].bytes, cmd, n);
+    other_sent[other_n++].n = n;
+}
+
+static void other_writes(struct sim_card *card, void *arg)
+{
+    static uint8_t rsp[65538];
+    (void)arg;
+    if (other_came) return;
+    other_came = true;
+    for (size_t i = 0; i < other_n; i++)
+        card->apdu(card, other_sent[i].bytes, other_sent[i].n, rsp, sizeof rsp);
+}
+
+// One change by the other program just before another change by us, or while we know the card.
+static void write_beside(const struct change *other, const struct change *ours)
+{
+    static struct seen now, fresh;
+    begin_half(ours);
+    if (test_failing) return;
+    other_n = 0;
+    sim_reader_trace(other_note, NULL);
+    CHECK_RV(other->run(), CKR_OK);
+    sim_reader_trace(NULL, NULL);
+    end();
+    begin_half(ours);
+    if (test_failing) return;
+    other_came = false;
+    sim_reader_foreign(0, other_writes, NULL);
+    CHECK_RV(ours->run(), CKR_OK);
+    CHECK(other_came);
+    sim_reader_foreign(0, NULL, NULL);
+    CHECK_RV(change_login(user_in), CKR_OK);
+    see(&now);
+    meet_anew();
+    if (test_failing) return;
+    see(&fresh);
+    CHECK(ours->done());
+    CHECK(other->done());
+    CHECK(signs_by_id(kind->ids[0], &kept_known));
+    end();
+    if (test_failing) printf("    %s by another, %s by us\n", other->name, ours->name);
+}
+
+// What another program does with its own key in between is told by its own commands, not by ours: its
+// writes are data, or a certificate.
+static void write_beside_each(void)
+{
+    const struct change *other = can_store() ? &changes[STORED] : &changes[CERTIFIED];
+    for (size_t i = 0; i < CHANGES && !test_failing; i++)
+        if (changes[i].can() && &changes[i] != other) write_beside(other, &changes[i]);
+}
+
+TEST(written_by_another_program_meanwhile_is_kept) { each_kind(write_beside_each); }
+
+// ---- A thousand rounds ----
+
+static void round_trip(unsigned i)
+{
+    CK_OBJECT_HANDLE made;
+    CHECK_RV(make(&makes[P_256], fresh_id()), CKR_OK);
+    if (!i) certificate_n = issue(public_key, certificate, sizeof certificate);
+    if (kind->data[0]) {
+        CHECK_RV(do_store(), CKR_OK);
+        CHECK_RV(destroy(find_named(1)), CKR_OK);
+    }
+    if (kind->certificates && kind->deletes_keys) {
+        CHECK_RV(store_certificate(kind->ids[3], &made), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, made), CKR_OK);
+    }
+    if (kind->deletes_keys) CHECK_RV(C_DestroyObject(session, private_key), CKR_OK);
+}
+
+static void go_round(void)
+{
+    struct scard11_counters after_ten = { 0 }, after;
+    unsigned rounds = every ? 1000 : 60;
+    unsigned long blocks = 0;
+    begin_filled();
+    for (unsigned i = 0; i < rounds && !test_failing; i++) {
+        round_trip(i);
+        if (i == 9) CHECK_RV(scard11_stats(0, &after_ten), CKR_OK);
+        if (i == 9) blocks = written_blocks;
+    }
+    if (test_failing) return;
+    CHECK_RV(scard11_stats(0, &after), CKR_OK);
+    CHECK(after.card_memory);
+    CHECK_EQ(after.card_memory, after_ten.card_memory);
+    CHECK_EQ(written_blocks, blocks);
+    CHECK_EQ(id_of(kept), kind->ids[0]);
+    end();
+}
+
+TEST(written_a_thousand_rounds_take_no_more_memory_than_ten) { each_kind(go_round); }
+
+int main(int argc, char **argv)
+{
+    every = argc > 1 && !strcmp(argv[1], "all");
+    test_begin(every ? argc - 1 : argc, argv + every);
+    RUN(written_blank_card_signs_with_a_key_that_it_made);
+    RUN(written_blank_card_signs_with_a_key_that_it_was_given);
+    RUN(written_certificates_and_data_are_read_after_an_insertion);
+    RUN(written_labels_and_ids_change);
+    RUN(written_what_is_destroyed_is_gone);
+    RUN(written_wrong_secrets_count_once);
+    RUN(written_changes_are_broken_off_at_each_command);
+    RUN(written_changes_meet_the_end_of_memory);
+    RUN(written_changes_are_made_after_another_program_s_select);
+    RUN(written_by_another_program_meanwhile_is_kept);
+    RUN(written_a_thousand_rounds_take_no_more_memory_than_ten);
+    return test_end();
+}

@@ -1,0 +1,66 @@
+// written.h: the kinds of cards that are written, and how: the table that written.c goes over. A new
+// kind is one entry here. SPDX-License-Identifier: 0BSD
+#ifndef WRITTEN_H
+#define WRITTEN_H
+
+#include "writing.h"
+
+// What of an object can be changed afterwards.
+enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
+
+#define WRITTEN_IDS 4
+
+struct written_kind {
+    const char *name;
+    struct sim_card *(*blank)(bool other);  // other: of the same kind, another card
+    const char *so, *wrong_so;              // NULL: the user writes the card
+    const char *user, *wrong_user;
+    bool init_token, init_pin;              // what a blank card wants first
+    CK_BYTE ids[WRITTEN_IDS];               // CKA_ID of keys: the first two sign
+    unsigned makes;                         // bits, of makes[] in writing.h
+    enum sim_key imports[4];                // keys that it is given
+    CK_MECHANISM_TYPE ecdsa;                // 0: CKM_ECDSA_SHA256
+    bool deletes_keys, certificates;
+    bool makes_anew;                        // a key in the place of one that has no certificate
+    bool certificate_shows_key;             // who did not make it knows of a key by its certificate
+    const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
+    unsigned sets;                          // WRITTEN_... of a private key
+    // How many wrong secrets of the SO came to the card; NULL: each costs a try.
+    unsigned (*wrong)(const struct sim_card *card);
+};
+
+#define MAKES_EC  (1u << P_256 | 1u << P_384)
+#define MAKES_RSA (1u << RSA_2048)
+#define MAKES_25519 (1u << ED25519 | 1u << ED25519_OID)
+
+// ---- PIV ----
+
+#define WRITTEN_PIV_KEY "010203040506070801020304050607080102030405060708"
+#define WRITTEN_NOT_KEY "f10203040506070801020304050607080102030405060708"
+
+static inline struct sim_card *written_piv(bool other)
+{
+    return sim_piv_new(&(struct sim_piv_options){ .blank = true, .prepared = true, .second = other });
+}
+
+static inline struct sim_card *written_yubikey(bool other)
+{
+    return sim_piv_new(&(struct sim_piv_options){ .blank = true, .prepared = true, .second = other,
+        .yubikey = true, .management = 3, .version = 0x050700, .extended = true });
+}
+
+static const struct written_kind written_kinds[] = {
+    { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
+      .user = "123456", .wrong_user = "654321", .ids = { 1, 3, 2, 4 }, .makes = MAKES_EC | MAKES_RSA,
+      .certificates = true, .certificate_shows_key = true,
+      .data = { "Security Object", "Printed Information" }, .wrong = sim_piv_wrong_answers },
+    { .name = "YubiKey", .blank = written_yubikey, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
+      .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 },
+      .makes = MAKES_EC | MAKES_RSA | MAKES_25519, .deletes_keys = true, .makes_anew = true,
+      .certificates = true, .data = { "Security Object", "Printed Information" },
+      .wrong = sim_piv_wrong_answers },
+};
+
+#define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)
+
+#endif
