@@ -23117,6 +23117,10 @@ static st store_put(struct reader *reader, struct session *session, struct objec
                            .use = store_use(template, n),
                            .authority = category == CK_CERTIFICATE_CATEGORY_AUTHORITY };
     struct store store = { .draft = &draft };
+    // What a copy's template does not say stays as strict as it was.
+    if (from->private) draft.private = CK_TRUE;
+    bool stays = from->class == CKO_SECRET_KEY && !attr_true(from, CKA_EXTRACTABLE, scratch);
+    if (stays) draft.extractable = CK_FALSE;
     st s = store_draft(from, &draft, &secret, &scratch);
     if (!s) s = store_takes_object(session->token, &draft);
     if (!s) s = store_may(session);
