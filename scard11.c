@@ -4682,6 +4682,11 @@ struct writer {
     // May an object be destroyed? And does it: what shows the same thing goes with it.
     bool (*erases)(const struct object *);
     st (*erase)   (struct card *, struct object *, struct scratch);
+    // SCARD11_CKM_CARD_WRAP: a key of the card, encrypted by a key of its own that is no object; and
+    // such a key, draft->value, taken in again.
+    st (*wrap)    (struct card *, struct object *, struct scratch, struct buf *out);
+    st (*unwrap)  (struct card *, struct token *, const struct draft *, struct scratch,
+                   struct object *made[2]);
     // C_InitToken: whoever the SO was is proven to be so_pin's owner, once; what is on the card
     // goes, and so_pin is the SO's. Whatever it returns, the card is met anew.
     st (*init)    (struct card *, struct token *, bytes so_pin, bytes label, struct scratch);
@@ -18496,6 +18501,7 @@ static const struct mech_row mech_rows[] = {
     { CKM_EC_KEY_PAIR_GEN,            ALG_EC,         ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
     { CKM_EC_EDWARDS_KEY_PAIR_GEN,    ALG_EDWARDS,    ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
     { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, ALG_MONTGOMERY, ALG_RAW, 0, 0, 0, CKF_GENERATE_KEY_PAIR },
+    { SCARD11_CKM_CARD_WRAP,          ALG_NONE,       ALG_RAW, 0, 0, 0, MECH_WU },
 };
 
 // Does a mechanism take a key pair's key of this type? ECDH takes Montgomery keys as well.
@@ -18543,17 +18549,21 @@ static bool mech_is_des3(const struct mech_row *mech)
 // Is it a mechanism of secret keys that the host does not do?
 static bool mech_not_here(const struct mech_row *mech)
 {
-    return mech_is_des3(mech) || (mech->scheme == ALG_CMAC && !CIPHER_CMAC);
+    bool card_wraps = mech->type == SCARD11_CKM_CARD_WRAP;
+    return mech_is_des3(mech) || card_wraps || (mech->scheme == ALG_CMAC && !CIPHER_CMAC);
 }
 
 // Does the card itself do a mechanism of secret keys, with its own?
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
+    const struct writer *writer = card_writer(token);
+    bool wraps = writer && writer->wrap;
     u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
     bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
                   mech->scheme == ALG_CBC_PADDED;
     bool can = mech->scheme == ALG_CMAC ? token->driver->mac != NULL
                                         : blocks && token->driver->crypt;
+    if (mech->type == SCARD11_CKM_CARD_WRAP) return wraps;
     return can && token->secrets & kind;
 }
 
@@ -22698,8 +22708,10 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 
 // One change of the card: which, and what came of it.
 struct store {
-    const struct draft *draft;      // of what is new; NULL: object is destroyed
-    struct object *object;          // what is destroyed, or changed
+    const struct draft *draft;      // of what is new; NULL: object is destroyed, or wrapped
+    struct object *object;          // what is destroyed, changed or wrapped
+    struct buf *wrapped;            // where a wrapped key goes; NULL: none is
+    bool unwraps;                   // draft->value is a wrapped key
     struct object *made[2];         // a public and a private key, or one object
 };
 
@@ -22726,6 +22738,8 @@ static st store_once(struct card *card, struct token *token, struct store *store
 {
     const struct writer *writer = card_writer(token);
     const struct draft *draft = store->draft;
+    if (store->wrapped) return writer->wrap(card, store->object, scratch, store->wrapped);
+    if (store->unwraps) return writer->unwrap(card, token, draft, scratch, store->made);
     if (!draft) return writer->erase(card, store->object, scratch);
     if (store->object) return writer->set(card, store->object, draft, scratch);
     if (draft->secret) return writer->import(card, token, draft, scratch, store->made);
@@ -23128,6 +23142,57 @@ static st store_put(struct reader *reader, struct session *session, struct objec
     card_drop(reader->card, from);
     *made = store.made[0];
     return s;
+}
+
+// ---- Keys that the card wraps by a key of its own ----
+
+// C_WrapKey by SCARD11_CKM_CARD_WRAP. How long it is, the card alone knows: it is asked each time.
+static st store_wrap(struct reader *reader, struct session *session, const CK_MECHANISM *mechanism,
+                     CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE handle, struct scratch scratch,
+                     u8 *out, CK_ULONG *out_len)
+{
+    struct object *object = session_object(reader->card, session, handle);
+    struct buf wrapped = scratch_buf(&scratch, SCARD11_ANSWER);
+    struct store store = { .object = object, .wrapped = &wrapped };
+    if (!mech_find(session->token, mechanism->mechanism, CKF_WRAP)) return ST_MECHANISM;
+    if (mechanism->ulParameterLen) return ST_MECH_PARAM;
+    if (wrapping != CK_INVALID_HANDLE) return ST_WRAP_KEY;
+    if (!object) return ST_NO_KEY;
+    bool key = object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY;
+    if (object->owner || !key) return ST_NOT_WRAPPABLE;
+    if (!session->token->login) return ST_NOT_LOGGED_IN;
+    TRY(store_run(reader, session->token, &store, scratch));
+    bool fits = *out_len >= wrapped.n;
+    *out_len = (CK_ULONG)wrapped.n;
+    if (out && fits) memcpy(out, wrapped.p, wrapped.n);
+    return out && !fits ? ST_TOO_SMALL : ST_OK;
+}
+
+// C_UnwrapKey by it: the key is on the card again, with what its template says.
+static st store_unwrap(struct reader *reader, struct session *session,
+                       const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping, bytes wrapped,
+                       const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
+                       struct object **made)
+{
+    CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CKO_PRIVATE_KEY);
+    struct draft draft = { .class = class, .value = wrapped, .private = CARD_UNSAID,
+                           .extractable = CARD_UNSAID };
+    struct store store = { .draft = &draft, .unwraps = true };
+    if (!mech_find(session->token, mechanism->mechanism, CKF_UNWRAP)) return ST_MECHANISM;
+    if (mechanism->ulParameterLen) return ST_MECH_PARAM;
+    if (unwrapping != CK_INVALID_HANDLE) return ST_UNWRAP_KEY;
+    if (!store_is_key(&draft)) return ST_ATTR_VALUE;
+    TRY(attr_check_template(template, n));
+    TRY(make_check(template, n, attr_class_bit(class), MAKE_NEW));
+    if (!make_is_on_card(template, n)) return ST_TEMPLATE_MIXED;
+    TRY(store_check_secret(template, n));
+    TRY(store_policies(template, n, &draft));
+    draft.id = attr_given(template, n, CKA_ID);
+    draft.label = attr_given(template, n, CKA_LABEL);
+    TRY(store_may(session));
+    TRY(store_run(reader, session->token, &store, scratch));
+    *made = store.made[class == CKO_PRIVATE_KEY];
+    return ST_OK;
 }
 
 // ---- Changes ----
@@ -24610,7 +24675,11 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
 {
     struct call call = gate_enter("C_WrapKey", session);
     if (!call.s && (!mechanism || !wrapped_len)) call.s = ST_ARGS;
-    if (!call.s)
+    bool card = !call.s && mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
+    if (!call.s && card)
+        call.s = store_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
+                            wrapped, wrapped_len);
+    else if (!call.s)
         call.s = keys_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
                            wrapped, wrapped_len);
     return gate_leave(&call);
@@ -24621,11 +24690,18 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                   CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
     struct call call = gate_enter("C_UnwrapKey", session);
+    struct object *made = NULL;
     if (!call.s && (!mechanism || !wrapped || !key)) call.s = ST_ARGS;
-    if (!call.s)
+    bool card = !call.s && mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
+    if (!call.s && card)
+        call.s = store_unwrap(call.reader, call.session, mechanism, unwrapping_key,
+                              bytes_of(wrapped, wrapped_len), attributes, attribute_count,
+                              call.scratch, &made);
+    else if (!call.s)
         call.s = keys_unwrap(call.reader, call.session, mechanism, unwrapping_key,
                              bytes_of(wrapped, wrapped_len), attributes, attribute_count,
                              call.scratch, key);
+    if (!call.s && card) *key = made->handle;
     return gate_leave(&call);
 }
 
