@@ -4682,8 +4682,8 @@ struct writer {
     // May an object be destroyed? And does it: what shows the same thing goes with it.
     bool (*erases)(const struct object *);
     st (*erase)   (struct card *, struct object *, struct scratch);
-    // SCARD11_CKM_CARD_WRAP: a key of the card, encrypted by a key of its own that is no object; and
-    // such a key, draft->value, taken in again.
+    // SCARD11_CKM_CARD_WRAP: a key of the card, encrypted by a key of its own that is no object;
+    // and such a key, draft->value, taken in again.
     st (*wrap)    (struct card *, struct object *, struct scratch, struct buf *out);
     st (*unwrap)  (struct card *, struct token *, const struct draft *, struct scratch,
                    struct object *made[2]);

@@ -375,9 +375,9 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // SCARD11_CKM_CARD_WRAP: a mechanism without parameters for C_WrapKey and C_UnwrapKey, on cards
 // that let their keys out encrypted by a key of their own, such as a SmartCard-HSM with a DKEK.
 // That key is no object: its handle is CK_INVALID_HANDLE. Only a card with the same one takes the
-// key in again, whose CKA_EXTRACTABLE is CK_FALSE all the while. C_WrapKey asks the card each time, for
-// the length, too. C_UnwrapKey takes CKA_TOKEN CK_TRUE and what C_GenerateKeyPair takes in the
-// template of a private key.
+// key in again, whose CKA_EXTRACTABLE is CK_FALSE all the while. C_WrapKey asks the card each
+// time, for the length, too. C_UnwrapKey takes CKA_TOKEN CK_TRUE and what C_GenerateKeyPair takes
+// in the template of a private key.
 #define SCARD11_CKM_CARD_WRAP 0xd3433101UL  // above CKM_VENDOR_DEFINED
 
 #ifdef __cplusplus
