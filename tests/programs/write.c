@@ -5,6 +5,10 @@
 #include "writing.h"
 #include <stdlib.h>
 
+static CK_BYTE text[] = "what is signed", out[512];
+static CK_ULONG out_len;
+static CK_BBOOL no = CK_FALSE;
+
 #define USUAL "010203040506070801020304050607080102030405060708"     // of a new card, in hex
 
 // ---- Begin and end ----

@@ -9,15 +9,13 @@
 
 static CK_SESSION_HANDLE session;
 static CK_OBJECT_HANDLE public_key, private_key;
-static CK_BYTE text[] = "what is signed", out[512];
-static CK_ULONG out_len;
 
-static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static CK_BBOOL yes = CK_TRUE;
 static CK_OBJECT_CLASS data_class = CKO_DATA, certificate_class = CKO_CERTIFICATE;
 static CK_CERTIFICATE_TYPE x509_type = CKC_X_509;
 
 // The card is taken out and put in again, and a session opened.
-static void insert_again(void)
+static inline void insert_again(void)
 {
     CK_SESSION_INFO info;
     sim_reader_insert(0, sim_reader_eject(0));
@@ -51,7 +49,7 @@ static const struct make {
 enum { RSA_2048, RSA_3072, P_256, P_384, ED25519, ED25519_OID, X25519, MAKES };
 
 // A pair; id 0: wherever there is room. more: further attributes of the private half.
-static CK_RV make_with(const struct make *m, CK_BYTE id, const CK_ATTRIBUTE *more, CK_ULONG more_n)
+static inline CK_RV make_with(const struct make *m, CK_BYTE id, const CK_ATTRIBUTE *more, CK_ULONG more_n)
 {
     CK_MECHANISM mechanism = { m->mechanism, NULL, 0 };
     CK_ATTRIBUTE a[8] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, &id, 1 } }, b[8];
@@ -65,29 +63,29 @@ static CK_RV make_with(const struct make *m, CK_BYTE id, const CK_ATTRIBUTE *mor
     return C_GenerateKeyPair(session, &mechanism, a, n, b, b_n, &public_key, &private_key);
 }
 
-static CK_RV make(const struct make *m, CK_BYTE id) { return make_with(m, id, NULL, 0); }
+static inline CK_RV make(const struct make *m, CK_BYTE id) { return make_with(m, id, NULL, 0); }
 
 // ---- What is seen of it ----
 
-static size_t attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *p, size_t n)
+static inline size_t attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *p, size_t n)
 {
     CK_ATTRIBUTE a = { type, p, n };
     return C_GetAttributeValue(session, object, &a, 1) ? 0 : a.ulValueLen;
 }
 
-static CK_BYTE id_of(CK_OBJECT_HANDLE object)
+static inline CK_BYTE id_of(CK_OBJECT_HANDLE object)
 {
     CK_BYTE id = 0;
     return attribute(object, CKA_ID, &id, 1) == 1 ? id : 0;
 }
 
-static bool is_true(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
+static inline bool is_true(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
 {
     CK_BBOOL v = CK_FALSE;
     return attribute(object, type, &v, 1) == 1 && v;
 }
 
-static CK_ULONG count(CK_OBJECT_CLASS class)
+static inline CK_ULONG count(CK_OBJECT_CLASS class)
 {
     CK_ATTRIBUTE a = { CKA_CLASS, &class, sizeof class };
     CK_ULONG n = 0;
@@ -97,7 +95,7 @@ static CK_ULONG count(CK_OBJECT_CLASS class)
 // ---- Certificates and data ----
 
 // A certificate by a test authority for a public key; its length.
-static size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
+static inline size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
 {
     uint8_t spki[600], serial = 7;
     size_t n = attribute(key, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
@@ -133,7 +131,7 @@ static size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
 static uint8_t certificate[4096];
 static size_t certificate_n;
 
-static CK_RV store_certificate(CK_BYTE id, CK_OBJECT_HANDLE *made)
+static inline CK_RV store_certificate(CK_BYTE id, CK_OBJECT_HANDLE *made)
 {
     CK_ATTRIBUTE a[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
                          { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type },
@@ -143,7 +141,7 @@ static CK_RV store_certificate(CK_BYTE id, CK_OBJECT_HANDLE *made)
     return C_CreateObject(session, a, id ? 5 : 4, made);
 }
 
-static CK_RV store_data(const char *application, const void *value, size_t n, CK_OBJECT_HANDLE *made)
+static inline CK_RV store_data(const char *application, const void *value, size_t n, CK_OBJECT_HANDLE *made)
 {
     CK_ATTRIBUTE a[] = { { CKA_CLASS, &data_class, sizeof data_class }, { CKA_TOKEN, &yes, 1 },
                          { CKA_APPLICATION, (void *)(uintptr_t)application, strlen(application) },

@@ -38,6 +38,8 @@ static void written_free(void *p, size_t size)
     free(p);
 }
 
+static CK_BYTE text[] = "what is signed", out[512];
+static CK_ULONG out_len;
 static const struct written_kind *kind;
 static bool every;                      // fault at each command
 
