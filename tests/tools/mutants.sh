@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/count.sh
 : "${OUT:=build}" "${CC:=gcc}"
-out=$OUT/mutants programs='module cards pins piv_cards scenarios chips write'
+out=$OUT/mutants programs='module cards pins piv_cards scenarios chips write wiped'
 flags='-std=c99 -O0 -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1'
 libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 
@@ -38,6 +38,7 @@ link() { $CC "$out/o/$1.o" $2 "$out"/o/sim_*.o $libs -o "$out/$1"; }
 build() {
     case $1 in
         unit) compile "$out/tests/unit/unit.c" && link unit '' ;;
+        written) compile "$out/tests/programs/written.c" && link written '' ;;
         unit_4) $CC $flags -DSCARD11_MBEDTLS_MAJOR=4 -DSCARD11_ENTROPY=unit_entropy -c "$out/tests/unit/unit.c" \
             -o "$out/o/unit_4.o" && link unit_4 '' ;;
         *) compile "$out/scard11.c" && link "$1" "$out/o/scard11.o" ;;
@@ -132,6 +133,9 @@ mutant made_over_a_certificate 'write write_refuses_what_does_not_go_together' \
     pivadmin_choose_pair 'return ST_ATTR_VALUE;' 'return ST_OK;'
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
+
+mutant a_call_leaves_its_scratch 'wiped wiped_keys_that_a_card_was_given' \
+    slot_wipe_scratch 'mem_wipe(.*' ''
 
 # the use of one application ends the logins to others on the chip: place_seen
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
