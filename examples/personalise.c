@@ -1,19 +1,23 @@
-// personalise.c: a blank PIV card gets a key, a request for a certificate, and the certificate.
+// personalise.c: a blank card gets PINs, a key, a request for a certificate, and the certificate.
 // cc personalise.c ../scard11.c -I.. $(pkg-config --cflags --libs libpcsclite)
 //    -lmbedx509 -lmbedcrypto -lz -o personalise
 // SPDX-License-Identifier: 0BSD
 // Test: none, it wants a blank card and an authority, which tests/programs/personalised.c has
 //
+//     personalise begin LABEL
 //     personalise key ID [p256 | p384 | rsa2048 | rsa3072] SUBJECT > request.pem
 //     openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -out certificate.pem
 //     personalise certificate certificate.pem [ID]
 //
-// The first line makes a key on the card, and prints a request that the key has signed. ID is its
-// place: 1 is 9A, 2 9C, 3 9D, 4 9E, 5 82 ... A key that is there without a certificate is lost; one
-// with a certificate stays, and the line fails. SUBJECT is like "O=Example,CN=Jane Doe". The second
-// line is the authority's. The third one stores the certificate with its key; only YubiKeys show a
-// key that has none, so other cards need the ID again. The management key (hex digits) and the PIN
-// are asked for, or taken from the environment: PERSONALISE_KEY, PERSONALISE_PIN.
+// The first line takes everything from the card, and sets the SO's PIN (or key) and the user's. Not
+// all cards can do that, and not all want it: a PIV card has its PINs from its maker. The second
+// line makes a key on the card, and prints a request that the key has signed. ID is the key's
+// CKA_ID; on a PIV card its place: 1 is 9A, 2 9C, 3 9D, 4 9E, 5 82 ... What happens to a key that is
+// there says part 4 of scard11.h. SUBJECT is like "O=Example,CN=Jane Doe". The third line is the
+// authority's. The last one stores the certificate with its key; a PIV card that is no YubiKey does
+// not show a key that has none, and needs the ID again. The SO's PIN (of a PIV card the management
+// key, in hex digits) and the user's are asked for, or taken from the environment: PERSONALISE_SO,
+// PERSONALISE_PIN.
 #include "scard11.h"
 #include <mbedtls/asn1write.h>
 #include <mbedtls/pem.h>
@@ -49,29 +53,42 @@ static CK_BBOOL yes = CK_TRUE;
 
 // ---- The card ----
 
-// Logs in by what stands in the environment, or is typed without being shown.
-static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user)
-{
-    char typed[80] = "", *secret = getenv(user == CKU_SO ? "PERSONALISE_KEY" : "PERSONALISE_PIN");
-    struct termios shown, quiet;
+// The SO's PIN and the user's, from the environment, or typed once without being shown.
+static struct pin {
+    CK_UTF8CHAR text[80];
+    CK_ULONG n;
+} so, user;
 
-    if (!secret) {
+static struct pin *ask(CK_USER_TYPE of)
+{
+    struct pin *pin = of == CKU_SO ? &so : &user;
+    const char *given = getenv(of == CKU_SO ? "PERSONALISE_SO" : "PERSONALISE_PIN");
+    struct termios shown, quiet;
+    char *text = (char *)pin->text;
+
+    if (!pin->n && given) {
+        strncat(text, given, sizeof pin->text - 1);
+    } else if (!pin->n) {
         int terminal = !tcgetattr(STDIN_FILENO, &shown);
         if (terminal) quiet = shown, quiet.c_lflag &= ~(tcflag_t)ECHO;
         if (terminal) tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-        fputs(user == CKU_SO ? "management key: " : "PIN: ", stderr);
-        if (fgets(typed, sizeof typed, stdin)) typed[strcspn(typed, "\r\n")] = 0;
+        fputs(of == CKU_SO ? "the SO's PIN or key: " : "PIN: ", stderr);
+        if (fgets(text, sizeof pin->text, stdin)) text[strcspn(text, "\r\n")] = 0;
         if (terminal) tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
         fputs("\n", stderr);
-        secret = typed;
     }
-    CK_RV rv = C_Login(session, user, (CK_UTF8CHAR *)secret, strlen(secret));
-    mbedtls_platform_zeroize(typed, sizeof typed);
-    return rv;
+    pin->n = strlen(text);
+    return pin;
 }
 
-// Opens the first card that can be written, for the one who may write it.
-static CK_RV open_card(CK_SESSION_HANDLE *session)
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE as)
+{
+    struct pin *pin = ask(as);
+    return C_Login(session, as, pin->text, pin->n);
+}
+
+// The slot of the first card that can be written.
+static CK_RV find_card(CK_SLOT_ID *slot)
 {
     CK_SLOT_ID slots[SCARD11_READERS_MAX * SCARD11_READER_SLOTS];
     CK_ULONG n = sizeof slots / sizeof *slots, i;
@@ -83,8 +100,31 @@ static CK_RV open_card(CK_SESSION_HANDLE *session)
         if (!C_GetTokenInfo(slots[i], &card) && !(card.flags & CKF_WRITE_PROTECTED)) break;
     if (i == n) return CKR_TOKEN_NOT_PRESENT;
     fprintf(stderr, "%.32s  serial %.16s\n", card.label, card.serialNumber);
-    rv = C_OpenSession(slots[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, session);
-    return rv == CKR_OK ? login(*session, CKU_SO) : rv;
+    *slot = slots[i];
+    return CKR_OK;
+}
+
+static CK_RV open_card(CK_SESSION_HANDLE *session)
+{
+    CK_SLOT_ID slot;
+    CK_RV rv = find_card(&slot);
+    if (rv != CKR_OK) return rv;
+    return C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, session);
+}
+
+// Makes a change of the card. Some cards are written by their user, and some by the SO: who it is
+// that may not is told before anything is sent. The user is logged in afterwards.
+static CK_RV change(CK_SESSION_HANDLE session, CK_RV (*makes)(CK_SESSION_HANDLE, void *),
+                    void *what)
+{
+    CK_RV rv = login(session, CKU_USER);
+    if (rv == CKR_OK) rv = makes(session, what);
+    if (rv != CKR_USER_NOT_LOGGED_IN) return rv;
+    rv = C_Logout(session);
+    if (rv == CKR_OK) rv = login(session, CKU_SO);
+    if (rv == CKR_OK) rv = makes(session, what);
+    if (rv == CKR_OK) rv = C_Logout(session);
+    return rv == CKR_OK ? login(session, CKU_USER) : rv;
 }
 
 // Finds the key of a class that has this value of an attribute.
@@ -100,10 +140,18 @@ static CK_RV find_key(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_ATTRI
     return rv == CKR_OK && !found ? CKR_KEY_HANDLE_INVALID : rv;
 }
 
-static CK_RV make_key(CK_SESSION_HANDLE session, struct type type, CK_ATTRIBUTE id)
+// What a key is to be.
+struct wish {
+    const struct type *type;
+    CK_ATTRIBUTE id;
+};
+
+static CK_RV make_key(CK_SESSION_HANDLE session, void *what)
 {
+    const struct wish *wish = what;
+    struct type type = *wish->type;
     CK_MECHANISM mechanism = { type.makes, NULL, 0 };
-    CK_ATTRIBUTE template[] = { { CKA_TOKEN, &yes, sizeof yes }, id,
+    CK_ATTRIBUTE template[] = { { CKA_TOKEN, &yes, sizeof yes }, wish->id,
                                 { CKA_MODULUS_BITS, &type.bits, sizeof type.bits } };
     CK_OBJECT_HANDLE public_key, private_key;
 
@@ -231,51 +279,82 @@ static CK_RV request(CK_SESSION_HANDLE session, const struct type *type, CK_ATTR
     return printf("%s", pem) < 0 || fflush(stdout) ? CKR_FUNCTION_FAILED : CKR_OK;
 }
 
-// ---- The two commands ----
+// ---- The commands ----
+
+static CK_RV start(const char *label)
+{
+    CK_UTF8CHAR name[32];
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE session;
+
+    ask(CKU_SO);
+    ask(CKU_USER);
+    memset(name, ' ', sizeof name);
+    memcpy(name, label, strlen(label) < sizeof name ? strlen(label) : sizeof name);
+    CK_RV rv = find_card(&slot);
+    if (rv == CKR_OK) rv = C_InitToken(slot, so.text, so.n, name);
+    if (rv == CKR_OK) rv = open_card(&session);
+    if (rv == CKR_OK) rv = C_Login(session, CKU_SO, so.text, so.n);
+    return rv == CKR_OK ? C_InitPIN(session, user.text, user.n) : rv;
+}
 
 static CK_RV key(CK_BYTE place, const char *name, const char *subject)
 {
-    CK_ATTRIBUTE id = { CKA_ID, &place, sizeof place };
+    struct wish wish = { types, { CKA_ID, &place, sizeof place } };
     CK_SESSION_HANDLE session;
     mbedtls_asn1_named_data *names = NULL;
-    const struct type *type = types, *end = types + sizeof types / sizeof *types;
+    const struct type *end = types + sizeof types / sizeof *types;
 
-    while (type < end && strcmp(type->name, name)) type++;
-    int bad = type == end || strlen(subject) > SUBJECT_MAX ||
+    while (wish.type < end && strcmp(wish.type->name, name)) wish.type++;
+    int bad = wish.type == end || strlen(subject) > SUBJECT_MAX ||
               mbedtls_x509_string_to_names(&names, subject) || !names;
     CK_RV rv = bad ? CKR_ARGUMENTS_BAD : open_card(&session);
-    if (rv == CKR_OK) rv = make_key(session, *type, id);
-    if (rv == CKR_OK) rv = C_Logout(session);
-    if (rv == CKR_OK) rv = login(session, CKU_USER);
-    if (rv == CKR_OK) rv = request(session, type, id, names);
+    if (rv == CKR_OK) rv = change(session, make_key, &wish);
+    if (rv == CKR_OK) rv = request(session, wish.type, wish.id, names);
     mbedtls_asn1_free_named_data_list(&names);
     return rv;
 }
 
-static CK_RV certificate(const char *file, CK_BYTE place)
+// A certificate, and the CKA_ID that it gets; 0: its key's.
+struct issued {
+    mbedtls_x509_crt crt;
+    CK_BYTE id;
+};
+
+static CK_RV store(CK_SESSION_HANDLE session, void *what)
 {
+    struct issued *issued = what;
+    const mbedtls_x509_crt *crt = &issued->crt;
     CK_OBJECT_CLASS class = CKO_CERTIFICATE;
     CK_CERTIFICATE_TYPE type = CKC_X_509;
-    CK_ATTRIBUTE id = { CKA_ID, &place, sizeof place };
-    CK_SESSION_HANDLE session;
+    CK_ATTRIBUTE id = { CKA_ID, &issued->id, 1 };
+    CK_ATTRIBUTE public_key = { CKA_PUBLIC_KEY_INFO, crt->pk_raw.p, crt->pk_raw.len };
     CK_OBJECT_HANDLE object;
-    mbedtls_x509_crt crt;
+    CK_RV rv = CKR_OK;
 
-    mbedtls_x509_crt_init(&crt);
-    CK_RV rv = mbedtls_x509_crt_parse_file(&crt, file) ? CKR_ARGUMENTS_BAD : open_card(&session);
-    CK_ATTRIBUTE public_key = { CKA_PUBLIC_KEY_INFO, crt.pk_raw.p, crt.pk_raw.len };
-    if (rv == CKR_OK && !place) {
+    if (!issued->id) {
         rv = find_key(session, CKO_PUBLIC_KEY, public_key, &object);
         if (rv == CKR_OK) rv = C_GetAttributeValue(session, object, &id, 1);
         else fprintf(stderr, "the card does not show the certificate's key: which ID has it?\n");
     }
     CK_ATTRIBUTE template[] = {
         { CKA_CLASS, &class, sizeof class }, { CKA_CERTIFICATE_TYPE, &type, sizeof type },
-        { CKA_TOKEN, &yes, sizeof yes }, id, { CKA_VALUE, crt.raw.p, crt.raw.len },
-        { CKA_SUBJECT, crt.subject_raw.p, crt.subject_raw.len } };
-    if (rv == CKR_OK) rv = C_CreateObject(session, template, 6, &object);
-    if (rv == CKR_OK) fprintf(stderr, "the certificate is on the card, with ID %d\n", place);
-    mbedtls_x509_crt_free(&crt);
+        { CKA_TOKEN, &yes, sizeof yes }, id, { CKA_VALUE, crt->raw.p, crt->raw.len },
+        { CKA_SUBJECT, crt->subject_raw.p, crt->subject_raw.len } };
+    return rv == CKR_OK ? C_CreateObject(session, template, 6, &object) : rv;
+}
+
+static CK_RV certificate(const char *file, CK_BYTE id)
+{
+    struct issued issued = { .id = id };
+    CK_SESSION_HANDLE session;
+
+    mbedtls_x509_crt_init(&issued.crt);
+    CK_RV rv = mbedtls_x509_crt_parse_file(&issued.crt, file) ? CKR_ARGUMENTS_BAD
+                                                              : open_card(&session);
+    if (rv == CKR_OK) rv = change(session, store, &issued);
+    if (rv == CKR_OK) fprintf(stderr, "the certificate is on the card, with ID %d\n", issued.id);
+    mbedtls_x509_crt_free(&issued.crt);
     return rv;
 }
 
@@ -288,18 +367,23 @@ static CK_BYTE number(const char *text)
 
 int main(int argc, char **argv)
 {
+    int is_start = argc == 3 && !strcmp(argv[1], "begin");
     int is_key = (argc == 4 || argc == 5) && !strcmp(argv[1], "key");
     int is_certificate = (argc == 3 || argc == 4) && !strcmp(argv[1], "certificate");
 
-    if (!is_key && !is_certificate)
-        return fprintf(stderr, "personalise key ID [p256 | p384 | rsa2048 | rsa3072] SUBJECT\n"
+    if (!is_start && !is_key && !is_certificate)
+        return fprintf(stderr, "personalise begin LABEL\n"
+                               "personalise key ID [p256 | p384 | rsa2048 | rsa3072] SUBJECT\n"
                                "personalise certificate FILE [ID]\n"), 2;
     CK_RV rv = C_Initialize(NULL);
+    if (rv == CKR_OK && is_start) rv = start(argv[2]);
     if (rv == CKR_OK && is_key)
         rv = key(number(argv[2]), argc == 5 ? argv[3] : "p256", argv[argc - 1]);
     if (rv == CKR_OK && is_certificate)
         rv = certificate(argv[2], argc == 4 ? number(argv[3]) : 0);
     CK_RV finalized = C_Finalize(NULL);             // closes the session, and logs out on the card
+    mbedtls_platform_zeroize(&so, sizeof so);
+    mbedtls_platform_zeroize(&user, sizeof user);
     if (rv == CKR_OK) rv = finalized;
     if (rv != CKR_OK) fprintf(stderr, "error %08lx\n", rv);
     return rv != CKR_OK;

@@ -415,7 +415,7 @@ inside_emptyyk() {
 inside_personalise() {
     card blank prepared yubikey 5.7 extended
     printf 'signed end to end' > "$dir/text"
-    export PERSONALISE_KEY=010203040506070801020304050607080102030405060708 PERSONALISE_PIN=123456
+    export PERSONALISE_SO=010203040506070801020304050607080102030405060708 PERSONALISE_PIN=123456
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj '/CN=Test authority' \
         -keyout "$dir/ca.key" -out "$dir/ca.pem" 2> "$dir/out"
     for key in '1 rsa2048' '2 p256' '4 p384'; do

@@ -53,7 +53,7 @@ static void begin_blank(const struct sim_piv_options *options)
     static const struct sim_belpic_options belgian = { 0 };
     struct sim_piv_options o = *options;
     o.blank = o.prepared = true;
-    setenv("PERSONALISE_KEY", USUAL, 1);
+    setenv("PERSONALISE_SO", USUAL, 1);
     setenv("PERSONALISE_PIN", "123456", 1);
     C_Finalize(NULL);                                       // what a case that failed left
     sim_reader_clear();
@@ -220,17 +220,17 @@ TEST(personalise_finds_the_key)
     end_blank();
 }
 
-// Asked for, the PIN twice where the key wants it for each signature.
+// Asked for, once each, also where the key wants the PIN for each signature.
 TEST(personalise_asks)
 {
     begin_blank(&(struct sim_piv_options){ .extended = true });
-    CHECK(shell("printf '" USUAL "\\n123456\\n123456\\n' > typed"));
-    unsetenv("PERSONALISE_KEY");
+    CHECK(shell("printf '123456\\n" USUAL "\\n' > typed"));
+    unsetenv("PERSONALISE_SO");
     unsetenv("PERSONALISE_PIN");
     CHECK(freopen("typed", "r", stdin));
     CHECK_EQ(PERSONALISE("key", "2", SUBJECT), 0);
     CHECK(issue());
-    CHECK(shell("test $(grep -o PIN: said | wc -l) = 2"));
+    CHECK(shell("test $(grep -c '^PIN: ' said) = 1 && test $(grep -c 'SO.s PIN' said) = 1"));
     CHECK(!sim_piv_wrong_answers(blank));
     end_blank();
 }
@@ -249,7 +249,7 @@ TEST(personalise_refuses)
     CHECK_EQ(PERSONALISE("key", "25", SUBJECT), 1);
     CHECK_EQ(PERSONALISE("key", "257", SUBJECT), 1);
     CHECK_EQ(PERSONALISE("key", "nine", SUBJECT), 1);
-    setenv("PERSONALISE_KEY", "000000000000000000000000000000000000000000000000", 1);
+    setenv("PERSONALISE_SO", "000000000000000000000000000000000000000000000000", 1);
     CHECK_EQ(PERSONALISE("key", "1", SUBJECT), 1);
     CHECK_EQ(sim_piv_writes(blank), 0);
     CHECK(shell("! test -s printed"));
