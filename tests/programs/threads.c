@@ -559,6 +559,8 @@ TEST(a_log_that_never_returns_does_not_hold_finalize)
     end();
 }
 
+#include "threads_making.h"
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -571,6 +573,9 @@ int main(int argc, char **argv)
     RUN(old_sessions_do_not_wait_for_a_hung_card);
     RUN(a_hung_call_comes_back_to_a_library_that_is_down);
     RUN(a_busy_reader_does_not_hold_the_other);
+    RUN(a_card_that_makes_a_key_holds_nobody_else);
+    RUN(finalize_waits_for_a_key_that_is_soon_made);
+    RUN(finalize_does_not_wait_for_a_key_that_takes_long);
     RUN(the_log_while_the_library_comes_and_goes);
     RUN(a_log_that_never_returns_does_not_hold_finalize);
     return test_end();
