@@ -9322,7 +9322,9 @@ static st p15write_id(const struct alg_key *key, struct buf *out)
 #define PIV_TAG_OFF_CARD  0xc2          // key history: keys whose certificates are elsewhere
 #define PIV_TAG_ALGORITHM 0x01          // metadata
 #define PIV_TAG_KEY_POLICY 0x02
+#define PIV_TAG_ORIGIN    0x03
 #define PIV_TAG_PUBLIC    0x04
+#define PIV_TAG_DEFAULT   0x05          // a PIN's, a management key's: is it the maker's still?
 
 // A key reference, the data object of its certificate, and what PKCS#11 sees of the key (SP 800-73
 // part 1, table 4). CKA_ID is index + 1.
@@ -9746,13 +9748,19 @@ static bool piv_may_have_metadata(const struct piv *piv)
     return piv->metadata >= PIV_LIKELY;
 }
 
-// The private key on the card that stands there among the objects, or NULL.
-static struct object *piv_private_key_at(const struct card *card, const struct token *token, u32 i)
+// The key on the card, or its half of that class, that stands there among the objects, or NULL.
+static struct object *piv_half_at(const struct card *card, const struct token *token,
+                                  CK_OBJECT_CLASS class, u32 i)
 {
     struct object *object = card_object_at(card, i);
-    bool is = object->handle && object->token == token && object->class == CKO_PRIVATE_KEY &&
+    bool is = object->handle && object->token == token && object->class == class &&
               !object->owner;
     return is ? object : NULL;
+}
+
+static struct object *piv_private_key_at(const struct card *card, const struct token *token, u32 i)
+{
+    return piv_half_at(card, token, CKO_PRIVATE_KEY, i);
 }
 
 // The card has metadata: the policy of each key that is listed can be asked for.
@@ -9762,8 +9770,10 @@ static void piv_has_metadata(struct card *card, struct token *token)
     if (piv->metadata == PIV_YES) return;
     piv->metadata = PIV_YES;
     for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = piv_private_key_at(card, token, i);
-        if (object) object->unread = true;
+        struct object *private = piv_private_key_at(card, token, i);
+        struct object *public = piv_half_at(card, token, CKO_PUBLIC_KEY, i);
+        if (private) private->unread = true;
+        if (public) public->unread = true;
     }
 }
 
@@ -9858,7 +9868,9 @@ static st piv_read_history(struct card *card, struct token *token, struct scratc
 // PIN policies that metadata tells (Yubico). Its touch policies have SCARD11_TOUCH_'s numbers.
 #define PIVKEY_NEVER         1
 #define PIVKEY_ALWAYS        3
+#define PIVKEY_ONCE          2
 #define PIVKEY_MATCH_ALWAYS  5          // the PIN or a finger, each time
+#define PIVKEY_MADE          1          // where a key is from, as metadata tells it: the card
 
 // Data objects that are shown without being read.
 struct pivkey_data {
@@ -9988,6 +10000,24 @@ static bool pivkey_wants_consent(const struct x509 *x509, u32 i)
     return i >= PIV_FIRST_RETIRED && x509_key_usage(x509, &bits) && bits & X509_NON_REPUDIATION;
 }
 
+// What is known of the life of a key that the card made; of one that it was given.
+static u32 pivkey_access(bool made)
+{
+    u32 always = CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL;
+    return CARD_SENSITIVE | (made ? always : 0);
+}
+
+// The object of a class that a key reference has in the table, or NULL.
+static struct object *pivkey_find(const struct card *card, const struct token *token,
+                                  CK_OBJECT_CLASS class, u32 ref)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = piv_half_at(card, token, class, i);
+        if (object && object->ref == ref) return object;
+    }
+    return NULL;
+}
+
 // Does a key want the PIN?
 static void pivkey_set_policy(struct object *object, bool never)
 {
@@ -9995,7 +10025,7 @@ static void pivkey_set_policy(struct object *object, bool never)
     object->private = !never;
 }
 
-// Fills in what metadata tells of a key: PIN policy, and the public key where no certificate did
+// Fills in what metadata tells of a key: policy, origin, and the public key where no certificate did
 // (key NULL: it did). ST_NOT_FOUND: the card does not tell.
 static st pivkey_read_metadata(struct card *card, struct object *like, struct alg_key *key,
                                struct scratch scratch)
@@ -10008,6 +10038,8 @@ static st pivkey_read_metadata(struct card *card, struct object *like, struct al
         like->always_auth = policy == PIVKEY_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
         if (part.n >= 2 && part.p[1] <= SCARD11_TOUCH_CACHED) like->touch = part.p[1];
     }
+    if (tlv_find(value, PIV_TAG_ORIGIN, &part) && part.n == 1)
+        like->access = pivkey_access(*part.p == PIVKEY_MADE);
     like->unread = false;
     if (!key) return ST_OK;
     tlv_find(value, PIV_TAG_ALGORITHM, &algorithm);
@@ -10016,12 +10048,24 @@ static st pivkey_read_metadata(struct card *card, struct object *like, struct al
     return card_keep_key(card, key, scratch);
 }
 
-// The policy of a key, asked for once.
+// The policy and the origin of a private key, asked for once; its public half has the same origin.
 static st pivkey_read_policy(struct card *card, struct object *object, struct scratch scratch)
 {
     if (!object->unread) return ST_OK;
     st s = pivkey_read_metadata(card, object, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
+    object->unread = false;
+    struct object *public = pivkey_find(card, object->token, CKO_PUBLIC_KEY, object->ref);
+    if (public) public->access = object->access;
+    if (public) public->unread = false;
+    return ST_OK;
+}
+
+// The origin of a public key.
+static st pivkey_read_origin(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct object *private = pivkey_find(card, object->token, CKO_PRIVATE_KEY, object->ref);
+    if (object->unread && private) TRY(pivkey_read_policy(card, private, scratch));
     object->unread = false;
     return ST_OK;
 }
@@ -10105,8 +10149,10 @@ static st pivkey_read_key(struct card *card, const struct piv_reference *referen
         return ST_OK;
     }
     st s = pivkey_read_metadata(card, like, key, scratch);
-    if (s == ST_NOT_FOUND)
+    if (s == ST_NOT_FOUND) {
         s = pivkey_read_attested(card, like->token, reference->number, key, scratch);
+        if (!s) like->access = pivkey_access(true);
+    }
     if (s) return s;
     like->use = pivkey_use_of(key, reference->use, NULL);
     return ST_OK;
@@ -10155,6 +10201,8 @@ static st pivkey_list_key(struct card *card, struct token *token, const struct q
     if (pivkey_must_end(s)) return s;
     if (!s) TRY(pivkey_found(card, query, &like, key, scratch));
     if (x509 || like.key) card_add_key(card, &like, x509);
+    struct object *public = pivkey_find(card, token, CKO_PUBLIC_KEY, reference->number);
+    if (public) public->unread = like.unread;
     piv->listed[reference->index] = true;
     return ST_OK;
 }
@@ -10309,11 +10357,12 @@ static st pivkey_read_whole(struct card *card, const struct object *of, struct s
     return ST_OK;
 }
 
-// Reads what was left: the value of a data object or certificate; the policy and the use of a key.
+// Reads what was left: the value of a data object or certificate; policy, origin, use of a key.
 static st pivkey_read(struct card *card, struct object *object, struct scratch scratch)
 {
     bytes value;
     if (object->class == CKO_PRIVATE_KEY) TRY(pivkey_read_policy(card, object, scratch));
+    if (object->class == CKO_PUBLIC_KEY) TRY(pivkey_read_origin(card, object, scratch));
     if (card_has_part(object)) return pivkey_read_whole(card, object, scratch);
     if (object->class != CKO_DATA) return ST_OK;
     st s = piv_get(card, object->token, object->ref, &scratch, &value);
@@ -10437,13 +10486,15 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 
 /* ================================================================================================
  * MARK: - >>pivadmin
- * Driver: PIV cards, written: the management key, new keys, certificates, data objects.
+ * Driver: PIV cards, written: the management key, keys, certificates, data objects, a card anew.
  *
  * Owns    driver_piv, writer_piv; where a new key or certificate goes; GENERATE ASYMMETRIC KEY
- *         PAIR, PUT DATA
- * Uses    >>tlv >>x509 >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>piv >>pivkey
+ *         PAIR, PUT DATA; keys that a card is given, or that move; the key history
+ * Uses    >>tlv >>x509 >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret >>piv
+ *         >>pivkey
  * Names   pivadmin_
- * Specs   NIST SP 800-73-5 part 2, 3.2.4 and 3.3, SP 800-78-5; Yubico's PIV extensions (F6)
+ * Specs   NIST SP 800-73-5 parts 1 and 2 (3.2.4, 3.3), SP 800-78-5; Yubico's PIV extensions (F6,
+ *         F7, FB, FE, FF)
  * Tests   tests/unit/pivadmin.c
  * ==============================================================================================*/
 
@@ -10454,13 +10505,20 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 #define PIVADMIN_INS_PUT_DATA 0xdb
 #define PIVADMIN_INS_MOVE     0xf6      // Yubico, from 5.7 on
 #define PIVADMIN_TO_NOWHERE   0xff      // P1 of it: the key is deleted
+#define PIVADMIN_INS_RESET    0xfb      // these are Yubico's, too
+#define PIVADMIN_INS_IMPORT   0xfe
+#define PIVADMIN_INS_SET_KEY  0xff
+#define PIVADMIN_CCC          0x5fc107
 #define PIVADMIN_TAG_WITNESS  0x80      // of the dynamic authentication template
 #define PIVADMIN_TAG_CONTROL  0xac      // GENERATE: algorithm, policies
 #define PIVADMIN_TAG_PIN      0xaa
 #define PIVADMIN_TAG_TOUCH    0xab
 #define PIVADMIN_TAG_PUBLIC   0x7f49
 #define PIVADMIN_TAG_ERROR    0xfe      // of a certificate: error detection code, empty
+#define PIVADMIN_TAG_URL      0xf3      // key history: where the certificates are
 #define PIVADMIN_CONTAINER    32        // bytes around a certificate or a data object's value
+#define PIVADMIN_SECRET       1320      // bytes of the numbers of RSA-4096, and of policies
+#define PIVADMIN_TRIES        256       // of a PIN: a card has fewer
 
 // ---- The management key ----
 
@@ -10572,19 +10630,6 @@ static st pivadmin_prove(struct card *card, struct token *token, struct credenti
 
 // ---- Where something goes ----
 
-// The object of a class that a key reference has in the table, or NULL.
-static struct object *pivadmin_find(const struct card *card, const struct token *token,
-                                    CK_OBJECT_CLASS class, u32 ref)
-{
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = card_object_at(card, i);
-        bool is = object->handle && object->token == token && object->class == class &&
-                  !object->owner && object->ref == ref;
-        if (is) return object;
-    }
-    return NULL;
-}
-
 // Makes sure that what a key reference has is in the table.
 static st pivadmin_look(struct card *card, struct token *token, u32 i, struct scratch scratch)
 {
@@ -10609,8 +10654,8 @@ static st pivadmin_look_all(struct card *card, struct token *token, struct scrat
 // Is there anything under a key reference, as far as the card tells?
 static bool pivadmin_is_free(const struct card *card, const struct token *token, u32 ref)
 {
-    return !pivadmin_find(card, token, CKO_CERTIFICATE, ref) &&
-           !pivadmin_find(card, token, CKO_PRIVATE_KEY, ref);
+    return !pivkey_find(card, token, CKO_CERTIFICATE, ref) &&
+           !pivkey_find(card, token, CKO_PRIVATE_KEY, ref);
 }
 
 // The first key reference that is free. 9E's keys want no PIN: who wants that names it.
@@ -10667,6 +10712,96 @@ static void pivadmin_was_put(struct piv *piv, u32 object, bytes content)
     (void)piv_note_unique(piv, object, content);
 }
 
+// ---- The key history ----
+
+// PUT DATA of it (SP 800-73 part 1, 3.3.3): so many keys from 82 up, so many from 95 down, whose
+// certificates are elsewhere.
+static st pivadmin_put_history(struct card *card, struct token *token, u32 low, bytes old,
+                               struct scratch scratch)
+{
+    struct piv *piv = token->state;
+    u32 high = piv_history_number(old, PIV_TAG_OFF_CARD, PIV_RETIRED_COUNT - low);
+    struct buf content = scratch_buf(&scratch, old.n + PIVADMIN_CONTAINER);
+    bytes url;
+    tlv_put(&content, PIV_TAG_ON_CARD, BYTES((u8)low));
+    tlv_put(&content, PIV_TAG_OFF_CARD, BYTES((u8)high));
+    if (high && tlv_find(old, PIVADMIN_TAG_URL, &url)) tlv_put(&content, PIVADMIN_TAG_URL, url);
+    tlv_put(&content, PIVADMIN_TAG_ERROR, BYTES_NONE);
+    if (content.full) return ST_HOST_MEMORY;
+    TRY(pivadmin_put(card, token, PIV_HISTORY, buf_bytes(&content), scratch));
+    if (piv->history_read) piv->retired |= (1u << low) - 1;
+    return ST_OK;
+}
+
+static bool pivadmin_is_retired(u32 i)
+{
+    return i >= PIV_FIRST_RETIRED && i < PIV_ATTESTATION;
+}
+
+// The key history as the card has it now; empty: there is none.
+static st pivadmin_get_history(struct card *card, struct token *token, struct scratch *scratch,
+                               bytes *value)
+{
+    *value = BYTES_NONE;
+    st s = piv_get(card, token, PIV_HISTORY, scratch, value);
+    return link_is_broken(s) ? s : ST_OK;
+}
+
+// A key history that the card does not take does not undo what it is about.
+static st pivadmin_told_history(const struct card *card, st s)
+{
+    (void)card;                                     // without the log
+    if (!s || link_is_broken(s)) return s;
+    os_log("%s: the key history was not written: %s", card->link.name, st_text(s));
+    return ST_OK;
+}
+
+// Something was written under a key reference, and is in the table: the key history tells of it, if
+// it is a retired one. A card that tells of its keys by metadata needs none: one that is there is
+// kept true. What was written stays without that, too.
+static st pivadmin_grow_history(struct card *card, struct token *token, u32 i,
+                                struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    bytes old;
+    u32 n = i - PIV_FIRST_RETIRED + 1;
+    if (!pivadmin_is_retired(i)) return ST_OK;
+    TRY(pivadmin_get_history(card, token, &scratch, &old));
+    if (!old.n && piv_may_have_metadata(piv)) return ST_OK;
+    u32 low = piv_history_number(old, PIV_TAG_ON_CARD, PIV_RETIRED_COUNT);
+    u32 high = piv_history_number(old, PIV_TAG_OFF_CARD, PIV_RETIRED_COUNT - low);
+    if (n <= low || n > PIV_RETIRED_COUNT - high) return ST_OK;
+    return pivadmin_told_history(card, pivadmin_put_history(card, token, n, old, scratch));
+}
+
+// Does the card show something under a key reference at the next insertion, too?
+static bool pivadmin_is_shown(const struct card *card, const struct token *token, u32 ref)
+{
+    if (pivkey_find(card, token, CKO_CERTIFICATE, ref)) return true;
+    return piv_may_have_metadata(token->state) && pivkey_find(card, token, CKO_PRIVATE_KEY, ref);
+}
+
+// The last thing that is shown under a key reference goes, or has gone: a key history that ends with
+// it ends with the one before it that is used.
+static st pivadmin_shrink_history(struct card *card, struct token *token, u32 i,
+                                  struct scratch scratch)
+{
+    bytes old;
+    u32 low = i - PIV_FIRST_RETIRED + 1;
+    if (!pivadmin_is_retired(i)) return ST_OK;
+    TRY(pivadmin_get_history(card, token, &scratch, &old));
+    if (piv_history_number(old, PIV_TAG_ON_CARD, PIV_RETIRED_COUNT) != low) return ST_OK;
+    while (--low) {
+        u32 before = PIV_FIRST_RETIRED + low - 1;
+        st s = pivadmin_look(card, token, before, scratch);
+        if (link_is_broken(s)) return s;
+        if (s || pivadmin_is_shown(card, token, piv_reference_at(before).number)) break;
+    }
+    return pivadmin_put_history(card, token, low, old, scratch);
+}
+
+// ---- Keys ----
+
 // The card has made a key, and did not tell which: the next search looks again. (A command that the
 // card did not get, or whose answer was lost, ends the connection, and all that is known with it.)
 static void pivadmin_forget(struct card *card, struct token *token,
@@ -10682,17 +10817,32 @@ static void pivadmin_forget(struct card *card, struct token *token,
     piv->listed[reference->index] = false;
 }
 
-// ---- Keys ----
+// What the algorithm of a new key is called.
+static u8 pivadmin_algorithm(const struct draft *draft)
+{
+    return alg_number_of(piv_algorithms, COUNT(piv_algorithms), &draft->key);
+}
+
+static void pivadmin_put_policies(const struct draft *draft, struct buf *out)
+{
+    if (draft->pin_policy) tlv_put(out, PIVADMIN_TAG_PIN, BYTES((u8)draft->pin_policy));
+    if (draft->touch) tlv_put(out, PIVADMIN_TAG_TOUCH, BYTES((u8)draft->touch));
+}
 
 // GENERATE: the control reference template.
 static void pivadmin_put_control(const struct draft *draft, struct buf *out)
 {
-    u8 number = alg_number_of(piv_algorithms, COUNT(piv_algorithms), &draft->key);
     size_t n = 3u + (draft->pin_policy ? 3 : 0) + (draft->touch ? 3 : 0);
     tlv_put_header(out, PIVADMIN_TAG_CONTROL, n);
-    tlv_put(out, 0x80, BYTES(number));
-    if (draft->pin_policy) tlv_put(out, PIVADMIN_TAG_PIN, BYTES((u8)draft->pin_policy));
-    if (draft->touch) tlv_put(out, PIVADMIN_TAG_TOUCH, BYTES((u8)draft->touch));
+    tlv_put(out, 0x80, BYTES(pivadmin_algorithm(draft)));
+    pivadmin_put_policies(draft, out);
+}
+
+// What the answer to a command that puts a key somewhere means.
+static st pivadmin_key_status(st s)
+{
+    bool refused = s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_INCORRECT_P1P2;
+    return refused ? ST_KEY_SIZE : pivadmin_status(s);
 }
 
 // Has the card make a key pair under a reference. The public half is a view into scratch.
@@ -10710,40 +10860,136 @@ static st pivadmin_make(struct card *card, struct token *token, const struct dra
                         .le = long_answer ? APDU_LE_ALL : APDU_LE_SHORT };
     if (!rsp.cap) return ST_HOST_MEMORY;
     TRY(place_be_sure(card, token, *scratch));
-    st s = pivadmin_status(link_exchange(&card->link, &cmd, &rsp));
-    if (s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_INCORRECT_P1P2) return ST_KEY_SIZE;
-    TRY(s);
+    TRY(pivadmin_key_status(link_exchange(&card->link, &cmd, &rsp)));
     TRY(tlv_open(buf_bytes(&rsp), PIVADMIN_TAG_PUBLIC, &public_key));
-    return piv_metadata_key(alg_number_of(piv_algorithms, COUNT(piv_algorithms), &draft->key),
-                            public_key, key);
+    return piv_metadata_key(pivadmin_algorithm(draft), public_key, key);
+}
+
+// Yubico's import: the numbers of RSA, each as long as half the modulus; or the scalar, the seed.
+static void pivadmin_put_secret(const struct draft *draft, struct buf *out)
+{
+    const struct draft_secret *secret = draft->secret;
+    const bytes numbers[] = { secret->p, secret->q, secret->dp, secret->dq, secret->qinv };
+    size_t half = alg_key_bytes(&draft->key) / 2;
+    switch (draft->key.type) {
+    case ALG_EC:      tlv_put(out, 0x06, secret->value); break;
+    case ALG_EDWARDS: tlv_put(out, 0x07, secret->value); break;
+    case ALG_RSA:
+        for (u32 i = 0; i < COUNT(numbers); i++) {
+            tlv_put_header(out, i + 1, half);
+            buf_put_number(out, numbers[i], half);
+        }
+        break;
+    default:          tlv_put(out, 0x08, secret->value); break;
+    }
+}
+
+// Gives the card a private key under a reference.
+static st pivadmin_send_secret(struct card *card, struct token *token, const struct draft *draft,
+                               const struct piv_reference *reference, struct scratch scratch)
+{
+    const struct credential *admin = card_credential(token, ROLE_ADMIN);
+    struct buf data = scratch_buf(&scratch, PIVADMIN_SECRET);
+    if (!admin || !data.cap) return ST_HOST_MEMORY;
+    pivadmin_put_secret(draft, &data);
+    pivadmin_put_policies(draft, &data);
+    struct apdu cmd = { .ins = PIVADMIN_INS_IMPORT, .p1 = pivadmin_algorithm(draft),
+                        .p2 = reference->number, .data = buf_bytes(&data) };
+    st s = ST_ATTR_VALUE;
+    if (!data.full) s = secret_give(card, token, &admin->place, &cmd, NULL, scratch);
+    mem_wipe(data.p, data.n);
+    return pivadmin_key_status(s);
+}
+
+// Does the card tell of public keys? Asked before it is given a key whose public half the host does
+// not know.
+static st pivadmin_tells(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    bytes value;
+    st s = piv_get_metadata(card, token, PIV_ADMIN, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    return piv->metadata == PIV_YES ? ST_OK : ST_CURVE;
+}
+
+// Gives the card a key pair under a reference. The public half is a view into scratch, or into the
+// draft. Such cards take 65537 for the public exponent.
+static st pivadmin_give(struct card *card, struct token *token, const struct draft *draft,
+                        const struct piv_reference *reference, struct scratch *scratch,
+                        struct alg_key *key)
+{
+    bytes value, public_key;
+    bool rsa = draft->key.type == ALG_RSA, known = draft->key.spki.n;
+    if (rsa && !bytes_equal(draft->key.exponent, BYTES(1, 0, 1))) return ST_ATTR_VALUE;
+    if (!known) TRY(pivadmin_tells(card, token, *scratch));
+    TRY(pivadmin_send_secret(card, token, draft, reference, *scratch));
+    *key = draft->key;
+    if (known) return ST_OK;
+    st s = piv_get_metadata(card, token, reference->number, scratch, &value);
+    if (link_is_broken(s)) return s;
+    if (s || !tlv_find(value, PIV_TAG_PUBLIC, &public_key)) return ST_PROTOCOL;
+    return piv_metadata_key(pivadmin_algorithm(draft), public_key, key);
+}
+
+// The private key that has this public half, among those that are listed, or NULL.
+static const struct object *pivadmin_key_like(const struct card *card, const struct token *token,
+                                              bytes spki)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = piv_private_key_at(card, token, i);
+        if (object && object->key && bytes_equal(object->key->spki, spki)) return object;
+    }
+    return NULL;
+}
+
+// The place of a pair that nobody names: of one that is given, where it or its certificate is; else
+// the first that is free. Where the card does not tell of keys without certificates, none is free
+// for certain, and one must be named.
+static st pivadmin_find_place(struct card *card, struct token *token, const struct draft *draft,
+                              struct scratch scratch, u32 *i)
+{
+    const struct object *same = NULL;
+    if (draft->secret && draft->key.spki.n) {
+        TRY(pivadmin_look_all(card, token, scratch));
+        same = pivadmin_key_like(card, token, draft->key.spki);
+    }
+    if (same) return pivadmin_named(card, token, same->id, scratch, i);
+    TRY(pivadmin_first_free(card, token, scratch, i));
+    if (piv_may_have_metadata(token->state)) return ST_OK;
+    os_log("%s: the card does not say where keys are: CKA_ID must", card->link.name);
+    return ST_TEMPLATE_LESS;
 }
 
 // The key reference for a new pair. One that is named may hold a key, which is lost then, but no
-// certificate: that would be of another key. Where the card does not tell of keys without
-// certificates, no place is free for certain, and one must be named.
+// certificate, unless that is of the key that is given.
 static st pivadmin_choose_pair(struct card *card, struct token *token, const struct draft *draft,
                                struct scratch scratch, u32 *i)
 {
-    const struct piv *piv = token->state;
-    if (!draft->id.n) {
-        TRY(pivadmin_first_free(card, token, scratch, i));
-        if (piv_may_have_metadata(piv)) return ST_OK;
-        os_log("%s: the card does not say where keys are: CKA_ID must", card->link.name);
-        return ST_TEMPLATE_LESS;
-    }
-    TRY(pivadmin_named(card, token, draft->id, scratch, i));
-    if (!pivadmin_find(card, token, CKO_CERTIFICATE, piv_reference_at(*i).number)) return ST_OK;
+    if (!draft->id.n) TRY(pivadmin_find_place(card, token, draft, scratch, i));
+    else              TRY(pivadmin_named(card, token, draft->id, scratch, i));
+    const struct object *certificate = pivkey_find(card, token, CKO_CERTIFICATE,
+                                                   piv_reference_at(*i).number);
+    if (!certificate) return ST_OK;
+    if (draft->secret && bytes_equal(certificate->x509->spki, draft->key.spki)) return ST_OK;
     os_log("%s: that key has a certificate: destroy it before a new key is made", card->link.name);
     return ST_ATTR_VALUE;
 }
 
-// What is asked for and what a key under this reference would be do not go together?
-static st pivadmin_check_pair(const struct piv *piv, const struct draft *draft, u32 i)
+// Do what is asked for and what a key under this reference would be go together? A private key in
+// 9E wants the PIN, where the card knows policies: without one a key there wants none.
+static st pivadmin_check_pair(struct card *card, const struct token *token, struct draft *draft,
+                              u32 i)
 {
+    const struct piv *piv = token->state;
+    bool policies = piv->quirks & PIV_YUBICO, private = draft->private == CK_TRUE;
+    (void)card;                                     // without the log
+    if ((draft->pin_policy || draft->touch) && !policies) return ST_ATTR_VALUE;
+    if (!draft->pin_policy && i == PIV_9E && private && policies) draft->pin_policy = PIVKEY_ONCE;
     bool never = draft->pin_policy ? draft->pin_policy == PIVKEY_NEVER : i == PIV_9E;
-    if ((draft->pin_policy || draft->touch) && !(piv->quirks & PIV_YUBICO)) return ST_ATTR_VALUE;
-    if (draft->private == CARD_UNSAID) return ST_OK;
-    return draft->private == never ? ST_TEMPLATE_MIXED : ST_OK;
+    if (draft->private == CARD_UNSAID || private != never) return ST_OK;
+    os_log("%s: the key would want %s PIN: CKA_PRIVATE says otherwise", card->link.name,
+           never ? "no" : "the");
+    return ST_TEMPLATE_MIXED;
 }
 
 // A new key's objects, before the card has made it: all the memory that they need.
@@ -10777,25 +11023,43 @@ static struct object pivadmin_like(struct token *token, const struct piv_referen
     if (draft->pin_policy) like.always_auth = draft->pin_policy == PIVKEY_ALWAYS;
     like.touch = draft->touch;
     like.use = pivkey_use_of(&draft->key, reference->use, NULL);
-    like.access = CARD_SENSITIVE | CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL;
+    like.access = pivkey_access(!draft->secret);
+    like.unread = false;
     return like;
 }
 
-// Has the card make a pair where the draft says, and adds its objects: they are there, with room
-// for the public key, before the card is asked.
-static st pivadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+// The keys of a reference show a certificate, or none any more.
+static void pivadmin_set_certificate(struct card *card, struct token *token,
+                                     const struct piv_reference *reference,
+                                     const struct x509 *x509)
+{
+    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
+    for (int i = 0; i < 2; i++) {
+        struct object *key = pivkey_find(card, token, classes[i], reference->number);
+        if (!key) continue;
+        key->x509 = x509;
+        key->use = pivkey_use_of(key->key, reference->use, x509);
+    }
+}
+
+// Has the card make a pair, or gives it one, where the draft says, and adds its objects: they are
+// there, with room for the public key, before the card is asked.
+static st pivadmin_new_pair(struct card *card, struct token *token, const struct draft *said,
                             struct scratch scratch, struct object *made[2])
 {
+    struct draft draft = *said;
     struct alg_key key;
     u32 i;
-    TRY(pivadmin_choose_pair(card, token, draft, scratch, &i));
-    TRY(pivadmin_check_pair(token->state, draft, i));
+    TRY(pivadmin_choose_pair(card, token, &draft, scratch, &i));
+    TRY(pivadmin_check_pair(card, token, &draft, i));
     struct piv_reference reference = piv_reference_at(i);
-    struct object like = pivadmin_like(token, &reference, draft);
-    struct object *old[] = { pivadmin_find(card, token, CKO_PUBLIC_KEY, reference.number),
-                             pivadmin_find(card, token, CKO_PRIVATE_KEY, reference.number) };
+    struct object like = pivadmin_like(token, &reference, &draft);
+    struct object *certificate = pivkey_find(card, token, CKO_CERTIFICATE, reference.number);
+    struct object *old[] = { pivkey_find(card, token, CKO_PUBLIC_KEY, reference.number),
+                             pivkey_find(card, token, CKO_PRIVATE_KEY, reference.number) };
     st s = pivadmin_begin_pair(card, &like, made);
-    if (!s) s = pivadmin_make(card, token, draft, &reference, &scratch, &key);
+    if (!s && draft.secret) s = pivadmin_give(card, token, &draft, &reference, &scratch, &key);
+    else if (!s)            s = pivadmin_make(card, token, &draft, &reference, &scratch, &key);
     for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
     if (s) {
         pivadmin_drop_pair(card, made);
@@ -10803,8 +11067,9 @@ static st pivadmin_generate(struct card *card, struct token *token, const struct
         return s;
     }
     pivadmin_drop_pair(card, old);
+    if (certificate) pivadmin_set_certificate(card, token, &reference, certificate->x509);
     token->key_types |= CARD_TYPE(key.type);
-    return ST_OK;
+    return pivadmin_grow_history(card, token, i, scratch);
 }
 
 static bool pivadmin_makes(const struct token *token, const struct draft *draft)
@@ -10812,23 +11077,11 @@ static bool pivadmin_makes(const struct token *token, const struct draft *draft)
     const struct piv *piv = token->state;
     const struct alg_key *key = &draft->key;
     bool standard = key->type == ALG_RSA ? key->bits <= 3072 : key->type == ALG_EC;
-    if (!alg_number_of(piv_algorithms, COUNT(piv_algorithms), key)) return false;
-    if (draft->class != CKO_PRIVATE_KEY || draft->secret) return false;
-    return standard || piv->quirks & PIV_YUBICO;
+    if (draft->class != CKO_PRIVATE_KEY || !pivadmin_algorithm(draft)) return false;
+    return (standard && !draft->secret) || piv->quirks & PIV_YUBICO;
 }
 
 // ---- Certificates ----
-
-// The key reference that has a key like a certificate's, among those that are listed, or NULL.
-static const struct object *pivadmin_key_like(const struct card *card, const struct token *token,
-                                              bytes spki)
-{
-    for (u32 i = 0; i < card->object_count; i++) {
-        const struct object *object = piv_private_key_at(card, token, i);
-        if (object && object->key && bytes_equal(object->key->spki, spki)) return object;
-    }
-    return NULL;
-}
 
 // Where a certificate goes: where its CKA_ID says; else to its key; else to the first that is free.
 // One for another key than the one that is there is refused.
@@ -10841,7 +11094,7 @@ static st pivadmin_choose_certificate(struct card *card, struct token *token,
     key = pivadmin_key_like(card, token, x509->spki);
     if (!draft->id.n && !key) return pivadmin_first_free(card, token, scratch, i);
     TRY(pivadmin_named(card, token, draft->id.n ? draft->id : key->id, scratch, i));
-    key = pivadmin_find(card, token, CKO_PRIVATE_KEY, piv_reference_at(*i).number);
+    key = pivkey_find(card, token, CKO_PRIVATE_KEY, piv_reference_at(*i).number);
     if (!key || !key->key || bytes_equal(key->key->spki, x509->spki)) return ST_OK;
     os_log("%s: the certificate is not for the key that is there", card->link.name);
     return ST_TEMPLATE_MIXED;
@@ -10873,20 +11126,6 @@ static st pivadmin_begin_certificate(struct card *card, const struct object *lik
     return x509_parse(object->value, x509);
 }
 
-// The keys of a reference show a certificate, or none any more.
-static void pivadmin_set_certificate(struct card *card, struct token *token,
-                                     const struct piv_reference *reference,
-                                     const struct x509 *x509)
-{
-    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
-    for (int i = 0; i < 2; i++) {
-        struct object *key = pivadmin_find(card, token, classes[i], reference->number);
-        if (!key) continue;
-        key->x509 = x509;
-        key->use = pivkey_use_of(key->key, reference->use, x509);
-    }
-}
-
 // A certificate comes where no key was known: it shows one, as it will from the next insertion on.
 static st pivadmin_begin_keys(struct card *card, struct token *token,
                               const struct piv_reference *reference, const struct x509 *x509,
@@ -10895,7 +11134,7 @@ static st pivadmin_begin_keys(struct card *card, struct token *token,
     struct object like = pivkey_like(token, reference);
     struct alg_key key;
     made[0] = made[1] = NULL;
-    if (pivadmin_find(card, token, CKO_PRIVATE_KEY, reference->number)) return ST_OK;
+    if (pivkey_find(card, token, CKO_PRIVATE_KEY, reference->number)) return ST_OK;
     if (alg_parse_spki(x509->spki, &key)) return ST_OK;
     st s = pivadmin_begin_pair(card, &like, made);
     for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
@@ -10931,21 +11170,27 @@ static st pivadmin_store_certificate(struct card *card, struct token *token,
     TRY(pivadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivkey_like(token, &reference);
-    struct object *old = pivadmin_find(card, token, CKO_CERTIFICATE, reference.number);
+    struct object *old = pivkey_find(card, token, CKO_CERTIFICATE, reference.number);
     st s = pivadmin_begin_certificate(card, &like, x509.whole, made);
     if (!s) s = pivadmin_begin_keys(card, token, &reference, &x509, keys);
     if (!s) s = pivadmin_put_certificate(card, token, *made, old, &reference, scratch);
-    if (!s) return ST_OK;
+    if (!s) return pivadmin_grow_history(card, token, i, scratch);
     pivadmin_drop_pair(card, keys);
     if (*made) card_drop(card, *made);
     return s;
 }
 
+// Deletes a certificate. A key history that shows nothing else there ends before it, first.
 static st pivadmin_erase_certificate(struct card *card, struct object *object,
                                      struct scratch scratch)
 {
     struct token *token = object->token;
     struct piv_reference reference = piv_reference_at(*object->id.p - 1u);
+    bool key = piv_may_have_metadata(token->state) &&
+               pivkey_find(card, token, CKO_PRIVATE_KEY, reference.number);
+    st s = key ? ST_OK : pivadmin_shrink_history(card, token, reference.index, scratch);
+    if (s == ST_NOT_LOGGED_IN) return s;
+    TRY(pivadmin_told_history(card, s));
     TRY(pivadmin_put(card, token, reference.certificate, BYTES_NONE, scratch));
     pivadmin_set_certificate(card, token, &reference, NULL);
     pivadmin_was_put(token->state, reference.certificate, BYTES_NONE);
@@ -11004,7 +11249,7 @@ static st pivadmin_data_object(struct card *card, struct token *token,
                                const struct pivkey_data *data, struct object **out)
 {
     TRY(pivkey_list_data(card, token));
-    *out = pivadmin_find(card, token, CKO_DATA, data->object);
+    *out = pivkey_find(card, token, CKO_DATA, data->object);
     if (*out) return ST_OK;
     *out = pivkey_add_data(card, token, data);
     return *out ? ST_OK : ST_ARENA_FULL;
@@ -11037,22 +11282,30 @@ static st pivadmin_erase_data(struct card *card, struct object *object, struct s
     return ST_OK;
 }
 
-// ---- Destroying ----
+// ---- Destroying and moving ----
+
+// F6: a key moves; or is deleted. ST_PROHIBITED: the card does not do that.
+static st pivadmin_send_move(struct card *card, struct token *token, u32 from, u32 to,
+                             struct scratch scratch)
+{
+    struct apdu cmd = { .ins = PIVADMIN_INS_MOVE, .p1 = (u8)to, .p2 = (u8)from };
+    TRY(place_be_sure(card, token, scratch));
+    st s = pivadmin_status(iso_send(&card->link, &cmd));
+    return s == SW_NO_INS ? ST_PROHIBITED : s;
+}
 
 // Deletes a key, where the card knows how to. Its public half goes with it; its certificate stays.
 static st pivadmin_erase_key(struct card *card, struct object *object, struct scratch scratch)
 {
     struct token *token = object->token;
-    struct apdu cmd = { .ins = PIVADMIN_INS_MOVE, .p1 = PIVADMIN_TO_NOWHERE,
-                        .p2 = (u8)object->ref };
-    TRY(place_be_sure(card, token, scratch));
-    st s = pivadmin_status(iso_send(&card->link, &cmd));
-    if (s == SW_NO_INS) return ST_PROHIBITED;
-    TRY(s);
-    struct object *public = pivadmin_find(card, token, CKO_PUBLIC_KEY, object->ref);
+    bool certificate = pivkey_find(card, token, CKO_CERTIFICATE, object->ref);
+    TRY(pivadmin_send_move(card, token, object->ref, PIVADMIN_TO_NOWHERE, scratch));
+    struct object *public = pivkey_find(card, token, CKO_PUBLIC_KEY, object->ref);
+    u32 i = *object->id.p - 1u;
     if (public) card_drop(card, public);
     card_drop(card, object);
-    return ST_OK;
+    if (certificate) return ST_OK;
+    return pivadmin_told_history(card, pivadmin_shrink_history(card, token, i, scratch));
 }
 
 static bool pivadmin_erases(const struct object *object)
@@ -11079,14 +11332,266 @@ static st pivadmin_store(struct card *card, struct token *token, const struct dr
     return pivadmin_store_certificate(card, token, draft, scratch, made);
 }
 
+// ---- Moving ----
+
+// May a key move there? Nothing is there; or what a move that was broken off has left, its
+// certificate without a key.
+static st pivadmin_check_target(struct card *card, struct token *token,
+                                const struct piv_reference *to, bytes container,
+                                struct scratch scratch)
+{
+    struct scratch each = scratch;
+    bytes value;
+    if (pivadmin_is_free(card, token, to->number)) return ST_OK;
+    st s = piv_get_metadata(card, token, to->number, &each, &value);
+    if (link_is_broken(s)) return s;
+    bool key = s != ST_NOT_FOUND;
+    s = piv_get(card, token, to->certificate, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    bool left = !key && !s && container.n && bytes_equal(value, container);
+    os_log("%s: %s", card->link.name, left ? "a certificate is there that a move left: it goes on"
+                                           : "something is there already: no key moves there");
+    return left ? ST_OK : ST_ATTR_VALUE;
+}
+
+// What was under one key reference is under another one now: handles and all, but for CKA_ID, the
+// label, and what the place lets do.
+static void pivadmin_moved(struct card *card, struct token *token,
+                           const struct piv_reference *from, const struct piv_reference *to)
+{
+    static const CK_OBJECT_CLASS classes[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        struct object *there = pivkey_find(card, token, classes[i], to->number);
+        struct object *object = pivkey_find(card, token, classes[i], from->number);
+        if (there) card_drop(card, there);
+        if (!object) continue;
+        object->ref = to->number;
+        object->id = pivkey_id(to);
+        object->label = pivkey_label(to);
+        if (object->key) object->use = pivkey_use_of(object->key, to->use, object->x509);
+    }
+}
+
+// The certificate is at its new place, and the key: it goes at the old one. Where that fails, the
+// next search shows it there.
+static st pivadmin_leave(struct card *card, struct token *token, const struct piv_reference *from,
+                         const struct piv_reference *to, bytes container, struct scratch scratch)
+{
+    struct piv *piv = token->state;
+    st s = ST_OK;
+    if (container.n) {
+        pivadmin_was_put(piv, to->certificate, container);
+        s = pivadmin_put(card, token, from->certificate, BYTES_NONE, scratch);
+        if (s) piv->listed[from->index] = false;
+        else   pivadmin_was_put(piv, from->certificate, BYTES_NONE);
+    }
+    if (s && !link_is_broken(s))
+        os_log("%s: the certificate stays at the old place, too: %s", card->link.name, st_text(s));
+    if (link_is_broken(s)) return s;
+    TRY(pivadmin_grow_history(card, token, to->index, scratch));
+    return pivadmin_told_history(card, pivadmin_shrink_history(card, token, from->index, scratch));
+}
+
+// CKA_ID of a private key: it moves, with its certificate, which is written to its new place first.
+static st pivadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                       struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct piv_reference from = piv_reference_at(*object->id.p - 1u);
+    bytes container = BYTES_NONE;
+    u32 i;
+    TRY(pivadmin_named(card, token, draft->id, scratch, &i));
+    struct piv_reference to = piv_reference_at(i);
+    TRY(pivkey_read_policy(card, object, scratch));             // it goes with the key
+    if (pivkey_find(card, token, CKO_CERTIFICATE, from.number))
+        TRY(piv_get(card, token, from.certificate, &scratch, &container));
+    TRY(pivadmin_check_target(card, token, &to, container, scratch));
+    if (container.n) TRY(pivadmin_put(card, token, to.certificate, container, scratch));
+    st s = pivadmin_send_move(card, token, from.number, to.number, scratch);
+    if (s && container.n) {
+        if (!link_is_broken(s))
+            (void)pivadmin_put(card, token, to.certificate, BYTES_NONE, scratch);
+        pivadmin_forget(card, token, &to);
+    }
+    TRY(s);
+    pivadmin_moved(card, token, &from, &to);
+    return pivadmin_leave(card, token, &from, &to, container, scratch);
+}
+
+static bool pivadmin_sets(const struct object *object, u32 what)
+{
+    const struct piv *piv = object->token->state;
+    return what == CARD_SET_ID && object->class == CKO_PRIVATE_KEY && piv->quirks & PIV_YUBICO;
+}
+
+// ---- PINs, the management key, a card begun anew ----
+
+// What metadata tell of a PIN or of the management key; 0 and false: nothing.
+struct pivadmin_told {
+    u8   algorithm, touch;
+    bool usual;                         // it is the one that the maker set
+};
+
+static st pivadmin_ask_told(struct card *card, struct token *token, u8 reference,
+                            struct scratch scratch, struct pivadmin_told *told)
+{
+    bytes value, part;
+    *told = (struct pivadmin_told){ 0 };
+    st s = piv_get_metadata(card, token, reference, &scratch, &value);
+    if (s == ST_NOT_FOUND) return ST_OK;
+    TRY(s);
+    if (tlv_find(value, PIV_TAG_ALGORITHM, &part) && part.n == 1) told->algorithm = *part.p;
+    if (tlv_find(value, PIV_TAG_KEY_POLICY, &part) && part.n == 2) told->touch = part.p[1];
+    if (tlv_find(value, PIV_TAG_DEFAULT, &part) && part.n == 1) told->usual = *part.p == 1;
+    return ST_OK;
+}
+
+// The algorithm that a new management key is for: its length says; 24 bytes are 3DES's, unless the
+// card has one of AES now. 0: none.
+static u8 pivadmin_algorithm_for(size_t n, u8 now)
+{
+    bool aes = now && now != pivadmin_algorithms[0].number;
+    for (size_t i = 0; i < COUNT(pivadmin_algorithms); i++) {
+        const struct pivadmin_algorithm *algorithm = &pivadmin_algorithms[i];
+        if (algorithm->key != n || (algorithm->des3 && aes)) continue;
+        return algorithm->des3 || now ? algorithm->number : 0;
+    }
+    return 0;
+}
+
+// Yubico's SET MANAGEMENT KEY, after the old one was proven. It wants a touch if that did.
+static st pivadmin_set_key(struct card *card, struct token *token, struct credential *admin,
+                           bytes fresh, struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    struct pivadmin_told told;
+    u8 room[3 + CARD_PIN_MAX];
+    struct buf data = buf_on(room, sizeof room);
+    if (!(piv->quirks & PIV_YUBICO)) return ST_NOT_SUPPORTED;
+    TRY(pivadmin_ask_told(card, token, PIV_ADMIN, scratch, &told));
+    u8 algorithm = pivadmin_algorithm_for(fresh.n, told.algorithm);
+    if (!algorithm) return ST_PIN_LEN;
+    u8 touch = (u8)(told.touch > 1 && told.touch <= SCARD11_TOUCH_CACHED ? told.touch : 1);
+    buf_put8(&data, algorithm);
+    buf_put8(&data, PIV_ADMIN);
+    buf_put8(&data, (unsigned)fresh.n);
+    buf_put(&data, fresh);
+    struct apdu cmd = { .ins = PIVADMIN_INS_SET_KEY, .p1 = 0xff, .p2 = (u8)(0x100 - touch),
+                        .data = buf_bytes(&data) };
+    st s = data.full ? ST_PIN_LEN : secret_give(card, token, &admin->place, &cmd, NULL, scratch);
+    mem_wipe(room, sizeof room);
+    return s == SW_WRONG_DATA || s == SW_INCORRECT_P1P2 ? ST_PIN_INVALID : pivadmin_status(s);
+}
+
+// C_InitPIN by who has the management key: of a PIN that still is, as the card itself says, the one
+// that the maker set. Any other takes the PUK.
+static st pivadmin_init_pin(struct card *card, struct token *token, bytes fresh,
+                            struct scratch scratch)
+{
+    struct credential *pin = card_pin(token);
+    struct pivadmin_told told;
+    TRY(pivadmin_ask_told(card, token, PIV_PIN, scratch, &told));
+    if (!told.usual || pin->reference != PIV_PIN) return ST_NOT_SUPPORTED;
+    return secret_change(card, token, pin, bytes_text("123456"), fresh, scratch);
+}
+
+// Uses up the tries of the PIN or the PUK, by random digits.
+static st pivadmin_block(struct card *card, struct token *token, struct credential *pin,
+                         struct scratch scratch)
+{
+    for (u32 i = 0; i < PIVADMIN_TRIES; i++) {
+        u8 digits[16];
+        bytes old = bytes_of(digits, 8), fresh = bytes_of(digits + 8, 8);
+        TRY(random_bytes(digits, sizeof digits));
+        for (size_t n = 0; n < sizeof digits; n++) digits[n] = (u8)('0' + digits[n] % 10);
+        st s = pin->role == ROLE_USER ? secret_verify(card, token, pin, old, scratch)
+                                      : secret_change(card, token, pin, old, fresh, scratch);
+        if (s == ST_PIN_LOCKED) return ST_OK;
+        if (s != ST_PIN_INCORRECT && s != ST_PIN_INVALID) TRY(s);
+    }
+    return ST_FAILED;
+}
+
+// Yubico's RESET, which takes a PIN and a PUK without tries. First it is sent without more: both
+// may be so already, and a card that does not know it loses nothing.
+static st pivadmin_reset(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct credential *puk = card_credential(token, ROLE_PUK);
+    struct apdu cmd = { .ins = PIVADMIN_INS_RESET };
+    TRY(place_be_sure(card, token, scratch));
+    st s = iso_send(&card->link, &cmd);
+    if (!s || link_is_broken(s)) return s;
+    if (s == SW_NO_INS || s == SW_NO_CLA || !puk) return ST_NOT_SUPPORTED;
+    TRY(pivadmin_block(card, token, card_pin(token), scratch));
+    TRY(pivadmin_block(card, token, puk, scratch));
+    return iso_send(&card->link, &cmd);
+}
+
+// Is who has this key the one who may begin the card anew? It is tried once. A card whose key is
+// the maker's, as it says itself, has no SO yet, or has lost it to a reset that was broken off.
+static st pivadmin_prove_owner(struct card *card, struct token *token, struct credential *admin,
+                               bytes key, struct scratch scratch)
+{
+    struct pivadmin_told told;
+    st s = secret_prove(card, token, admin, key, scratch);
+    if (s != ST_PIN_INCORRECT) return s;
+    TRY(pivadmin_ask_told(card, token, PIV_ADMIN, scratch, &told));
+    return told.usual ? ST_OK : ST_PIN_INCORRECT;
+}
+
+// CHUID and CCC, by which other programs know the card (SP 800-73 part 1, 3.1.1 and 3.1.2): a GUID
+// of random bytes (RFC 9562, version 4), a FASC-N that is nobody's; a random card identifier.
+static st pivadmin_put_names(struct card *card, struct token *token, struct scratch scratch)
+{
+    u8 chuid[] = { PIV_TAG_FASCN, 25, 0xd4, 0xe7, 0x39, 0xda, 0x73, 0x9c, 0xed, 0x39, 0xce, 0x73,
+                   0x9d, 0x83, 0x68, 0x58, 0x21, 0x08, 0x42, 0x10, 0x84, 0x21, 0xc8, 0x42, 0x10,
+                   0xc3, 0xeb, PIV_TAG_GUID, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                   0x35, 8, '2', '0', '9', '9', '1', '2', '3', '1', 0x3e, 0, PIVADMIN_TAG_ERROR,
+                   0 };
+    u8 ccc[] = { 0xf0, 21, 0xa0, 0x00, 0x00, 0x01, 0x16, 0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                 0, 0, 0, 0, 0xf1, 1, 0x21, 0xf2, 1, 0x21, 0xf3, 0, 0xf4, 1, 0x00, 0xf5, 1, 0x10,
+                 0xf6, 0, 0xf7, 0, 0xfa, 0, 0xfb, 0, 0xfc, 0, 0xfd, 0, PIVADMIN_TAG_ERROR, 0 };
+    u8 *guid = chuid + 29;
+    TRY(random_bytes(guid, 16));
+    TRY(random_bytes(ccc + 9, 14));
+    guid[6] = (u8)((guid[6] & 0x0f) | 0x40);
+    guid[8] = (u8)((guid[8] & 0x3f) | 0x80);
+    TRY(pivadmin_put(card, token, PIV_CHUID, bytes_of(chuid, sizeof chuid), scratch));
+    return pivadmin_put(card, token, PIVADMIN_CCC, bytes_of(ccc, sizeof ccc), scratch);
+}
+
+// C_InitToken. The new key comes last: a card on which this was broken off has the maker's, and its
+// next owner begins again. That key is proven only here, where the card was just reset to it.
+static st pivadmin_init(struct card *card, struct token *token, bytes key, bytes label,
+                        struct scratch scratch)
+{
+    static const u8 usual[24] = { 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6,
+                                  7, 8 };
+    const struct piv *piv = token->state;
+    struct credential *admin = card_credential(token, ROLE_ADMIN);
+    (void)label;                                    // such cards have none
+    if (!admin || !(piv->quirks & PIV_YUBICO)) return ST_NOT_SUPPORTED;
+    TRY(pivadmin_prove_owner(card, token, admin, key, scratch));
+    TRY(pivadmin_reset(card, token, scratch));
+    TRY(secret_prove(card, token, admin, bytes_of(usual, sizeof usual), scratch));
+    TRY(pivadmin_put_names(card, token, scratch));
+    return pivadmin_set_key(card, token, admin, key, scratch);
+}
+
 static const struct writer writer_piv = {
     .by       = ROLE_ADMIN,
     .prove    = pivadmin_prove,
     .makes    = pivadmin_makes,
-    .generate = pivadmin_generate,
+    .generate = pivadmin_new_pair,
+    .import   = pivadmin_new_pair,
     .store    = pivadmin_store,
     .erases   = pivadmin_erases,
     .erase    = pivadmin_erase,
+    .sets     = pivadmin_sets,
+    .set      = pivadmin_set,
+    .init     = pivadmin_init,
+    .init_pin = pivadmin_init_pin,
+    .set_key  = pivadmin_set_key,
 };
 #endif
 
@@ -19390,6 +19895,12 @@ static bool attr_is_use(CK_ATTRIBUTE_TYPE type)
     return (type >= CKA_ENCRYPT && type <= CKA_DERIVE) || type == CKA_ALLOWED_MECHANISMS;
 }
 
+// Does an attribute of a key depend on where it is from?
+static bool attr_is_origin(CK_ATTRIBUTE_TYPE type)
+{
+    return type == CKA_LOCAL || type == CKA_ALWAYS_SENSITIVE || type == CKA_NEVER_EXTRACTABLE;
+}
+
 static bool attr_is_in(const CK_ATTRIBUTE_TYPE *list, size_t n, CK_ATTRIBUTE_TYPE type)
 {
     while (n--)
@@ -19406,7 +19917,7 @@ static bool attr_certificate_needs_read(const struct object *object, CK_ATTRIBUT
     return attr_is_in(inside, COUNT(inside), type);
 }
 
-// Some drivers know a key's public half at once. Then only its policy is still to be read.
+// Some drivers know a key's public half at once. Then its policy and origin are still to be read.
 static bool attr_key_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE numbers[] = { CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT,
@@ -19414,6 +19925,7 @@ static bool attr_key_needs_read(const struct object *object, CK_ATTRIBUTE_TYPE t
     bool known = object->key && object->key->spki.n;
     if (object->key && attr_is_policy(object, type)) return true;
     if (object->class == CKO_PRIVATE_KEY && type == CKA_PRIVATE) return known;
+    if (attr_is_origin(type)) return known;
     return !known && attr_is_in(numbers, COUNT(numbers), type);
 }
 
@@ -19482,6 +19994,13 @@ static bool attr_same_point(const struct object *object, bytes wanted)
     return !tlv_open(wanted, 0x04, &inner) && bytes_equal(inner, object->key->point);
 }
 
+// QUIRK(pkcs11-tool): it gives what is in an OID, without tag and length.
+static bool attr_is_oid_in(CK_ATTRIBUTE_TYPE type, bytes value, bytes wanted)
+{
+    bytes inner;
+    return type == CKA_OBJECT_ID && !tlv_open(value, 0x06, &inner) && bytes_equal(inner, wanted);
+}
+
 // Has an object all that a template asks for?
 static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template, CK_ULONG n,
                        struct scratch scratch)
@@ -19491,9 +20010,10 @@ static bool attr_match(const struct object *object, const CK_ATTRIBUTE *template
         bytes value;
         if (template[i].type == CKA_EC_POINT && attr_same_point(object, attr_bytes(&template[i])))
             continue;
-        if (attr_get(object, template[i].type, &each, &value) ||
-            !bytes_equal(value, attr_bytes(&template[i])))
-            return false;
+        bytes wanted = attr_bytes(&template[i]);
+        if (attr_get(object, template[i].type, &each, &value)) return false;
+        if (bytes_equal(value, wanted) || attr_is_oid_in(template[i].type, value, wanted)) continue;
+        return false;
     }
     return true;
 }
@@ -22769,17 +23289,24 @@ static st store_run(struct reader *reader, struct token *token, struct store *st
 // ---- Key pairs ----
 
 // A curve by CKA_EC_PARAMS: its OID, or its name, as PKCS#11 has it for Edwards and Montgomery
-// curves. NULL: none that is known here.
+// curves; or the OIDs that those had before RFC 8410, which pkcs11-tool gives. NULL: none that is
+// known here.
 static const struct alg_curve *store_curve(bytes params)
 {
-    static const struct { const char *name, *curve; } names[] = {
-        { "edwards25519", "Ed25519" }, { "curve25519", "X25519" }
+    static const struct { const char *name, *curve; u8 older_n, older[10]; } names[] = {
+        { "edwards25519", "Ed25519",
+          9, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01 } },
+        { "curve25519", "X25519",
+          10, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01 } },
     };
-    bytes name;
-    if (tlv_open(params, 0x13, &name)) return alg_curve_find(params);
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (bytes_equal(name, bytes_text(names[i].name))) return alg_curve_named(names[i].curve);
-    return NULL;
+    bytes value;
+    bool named = !tlv_open(params, 0x13, &value);
+    if (!named && tlv_open(params, 0x06, &value)) return NULL;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        bytes other = named ? bytes_text(names[i].name) : bytes_of(names[i].older, names[i].older_n);
+        if (bytes_equal(value, other)) return alg_curve_named(names[i].curve);
+    }
+    return named ? NULL : alg_curve_find(params);
 }
 
 static st store_rsa(const CK_ATTRIBUTE *template, CK_ULONG n, struct alg_key *key)

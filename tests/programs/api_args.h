@@ -203,7 +203,7 @@ static void rows_slots(void)
     ROW(C_GetMechanismInfo, "NULL", CKR_ARGUMENTS_BAD, (slot, CKM_SHA256, NULL));
     ROW(C_GetMechanismInfo, "no such mechanism", CKR_MECHANISM_INVALID,
         (slot, 0x7fff0001, (CK_MECHANISM_INFO *)(void *)b));
-    ROW(C_InitToken, "no card here is made anew", CKR_FUNCTION_NOT_SUPPORTED, (slot, b, 8, b));
+    ROW(C_InitToken, "there are sessions", CKR_SESSION_EXISTS, (slot, b, 8, b));
 }
 
 static void rows_sessions(void)

@@ -496,6 +496,8 @@ TEST(write_not_after_a_reset)
     scene_end();
 }
 
+#include "write_piv.h"
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -518,5 +520,6 @@ int main(int argc, char **argv)
     RUN(write_proves_the_key_where_it_is_meant_for);
     RUN(write_goes_on_after_another_program);
     RUN(write_not_after_a_reset);
+    RUN_WRITE_PIV();
     return test_end();
 }

@@ -130,7 +130,7 @@ TEST(pivadmin_a_key_that_is_not_told)
         struct object like = pivkey_like(card_t, &reference);
         old = card_add_like(&card_it, &like, CKO_PRIVATE_KEY, NULL);
         CK_OBJECT_HANDLE handle = old->handle;
-        CHECK_ST(pivadmin_generate(&card_it, card_t, &draft, padding_scratch(), made), some[i].want);
+        CHECK_ST(pivadmin_new_pair(&card_it, card_t, &draft, padding_scratch(), made), some[i].want);
         CHECK_EQ(pivadmin_piv.listed[4], some[i].listed);
         CHECK_EQ(card_find_hidden(&card_it, card_t, handle) == old, some[i].listed);
         CHECK(!made[0] && !made[1]);
