@@ -10025,7 +10025,7 @@ static void pivkey_set_policy(struct object *object, bool never)
     object->private = !never;
 }
 
-// Fills in what metadata tells of a key: policy, origin, and the public key where no certificate did
+// Fills in what metadata tells of a key: policy, origin, its public half where no certificate did
 // (key NULL: it did). ST_NOT_FOUND: the card does not tell.
 static st pivkey_read_metadata(struct card *card, struct object *like, struct alg_key *key,
                                struct scratch scratch)
@@ -10781,8 +10781,8 @@ static bool pivadmin_is_shown(const struct card *card, const struct token *token
     return piv_may_have_metadata(token->state) && pivkey_find(card, token, CKO_PRIVATE_KEY, ref);
 }
 
-// The last thing that is shown under a key reference goes, or has gone: a key history that ends with
-// it ends with the one before it that is used.
+// The last thing that is shown under a key reference goes, or has gone: a key history that ends
+// with it ends with the one before it that is used.
 static st pivadmin_shrink_history(struct card *card, struct token *token, u32 i,
                                   struct scratch scratch)
 {
@@ -23303,7 +23303,8 @@ static const struct alg_curve *store_curve(bytes params)
     bool named = !tlv_open(params, 0x13, &value);
     if (!named && tlv_open(params, 0x06, &value)) return NULL;
     for (size_t i = 0; i < COUNT(names); i++) {
-        bytes other = named ? bytes_text(names[i].name) : bytes_of(names[i].older, names[i].older_n);
+        bytes other = bytes_of(names[i].older, names[i].older_n);
+        if (named) other = bytes_text(names[i].name);
         if (bytes_equal(value, other)) return alg_curve_named(names[i].curve);
     }
     return named ? NULL : alg_curve_find(params);
