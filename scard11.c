@@ -87,7 +87,7 @@
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
  *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
- *                 >>p15object >>p15key >>p15made >>p15write  PKCS#15: objects; keys; written
+ *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
  *                 >>isoapplet >>schsm >>myeid >>gids >>cac  drivers of those cards, and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
@@ -1854,6 +1854,86 @@ static const struct alg_curve *alg_curve_named(const char *name)
     return NULL;
 }
 
+#if SCARD11_WRITE
+// Domain parameters in hexadecimal, for cards that want to be given them: the prime, a, b, x and y
+// of the generator, its order, each as long as a coordinate. The cofactor is 1.
+enum alg_parameter { ALG_PRIME, ALG_A, ALG_B, ALG_X, ALG_Y, ALG_ORDER };
+
+static const struct {
+    const char *curve, *hex;
+} alg_parameters[] = {
+    { "P-256",
+      "ffffffff00000001000000000000000000000000ffffffffffffffffffffffffffffffff00000001000000"
+      "000000000000000000fffffffffffffffffffffffc5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53"
+      "b0f63bce3c3e27d2604b6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964f"
+      "e342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5ffffffff00000000ffffffff"
+      "ffffffffbce6faada7179e84f3b9cac2fc632551" },
+    { "P-384",
+      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff00000000000000"
+      "00fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000"
+      "000000000000fffffffcb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac6"
+      "56398d8a2ed19d2a85c8edd3ec2aefaa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e0"
+      "82542a385502f25dbf55296c3a545e3872760ab73617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a14"
+      "7ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5fffffffffffffffffffffffffffffffffffff"
+      "ffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973" },
+    { "P-521",
+      "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+      "ffffffffffffffffffffffffffffffffffffffffffffff01ffffffffffffffffffffffffffffffffffffff"
+      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+      "fffffc0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e"
+      "937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f0000c6858e06b70404e9cd9e3ecb662395b4"
+      "429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e"
+      "7e31c2e5bd66011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72"
+      "995ef42640c550b9013fad0761353c7086a272c24088be94769fd1665001ffffffffffffffffffffffffff"
+      "fffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47"
+      "aebb6fb71e91386409" },
+    { "secp256k1",
+      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f0000000000000000000000"
+      "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+      "0000000000000000000779be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f8179848"
+      "3ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8ffffffffffffffffffffffff"
+      "fffffffebaaedce6af48a03bbfd25e8cd0364141" },
+    { "brainpoolP256r1",
+      "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e53777d5a0975fc2c3057eef675"
+      "30417affe7fb8055c126dc5c6ce94a4b44f330b5d926dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7"
+      "e1ce6bccdc18ff8c07b68bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace326254"
+      "7ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997a9fb57dba1eea9bc3e660a90"
+      "9d838d718c397aa3b561a6f7901e0e82974856a7" },
+    { "brainpoolP384r1",
+      "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700"
+      "133107ec537bc382c63d8c150c3c72080ace05afa0c2bea28e4fb22787139165efba91f90f8aa5814a503a"
+      "d4eb04a8c7dd22ce282604a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d57c"
+      "b4390295dbc9943ab78696fa504c111d1c64f068cf45ffa2a63a81b7c13f6b8847a3e77ef14fe3db7fcafe"
+      "0cbd10e8e826e03436d646aaef87b2e247d4af1e8abe1d7520f9c2a45cb1eb8e95cfd55262b70b29feec58"
+      "64e19c054ff99129280e4646217791811142820341263c53158cb91e82a3386d280f5d6f7e50e641df152f"
+      "7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565" },
+    { "brainpoolP512r1",
+      "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc66842aecda1"
+      "2ae6a380e62881ff2f2d82c68528aa6056583a48f37830a3318b603b89e2327145ac234cc594cbdd8d3df9"
+      "1610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca3d"
+      "f91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca"
+      "dc083e67984050b75ebae5dd2809bd638016f72381aee4bdd82ed9645a21322e9c4c6a9385ed9f70b5d916"
+      "c1b43b62eef4d0098eff3b1f78e2d0d48d50d1687b93b97d5f7c6d5047406a5e688b352209bcb9f8227dde"
+      "385d566332ecc0eabfa9cf7822fdf209f70024a57b1aa000c55b881f8111b2dcde494a5f485e5bca4bd88a"
+      "2763aed1ca2b2fa8f0540678cd1e0f3ad80892aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20e"
+      "d6639cca70330870553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069" },
+};
+
+// Appends one of a curve's domain parameters. false: they are not known here.
+static bool alg_put_parameter(const struct alg_curve *curve, enum alg_parameter which,
+                              struct buf *out)
+{
+    for (size_t i = 0; i < COUNT(alg_parameters); i++) {
+        if (strcmp(alg_parameters[i].curve, curve->name)) continue;
+        const char *hex = alg_parameters[i].hex + 2 * (size_t)which * curve->size;
+        for (u32 n = 0; n < curve->size; n++, hex += 2)
+            buf_put8(out, bytes_digit((u8)hex[0]) << 4 | bytes_digit((u8)hex[1]));
+        return !out->full;
+    }
+    return false;
+}
+#endif
+
 // What a card calls the algorithm of keys of that size, or on that curve. curve NULL: RSA.
 struct alg_number {
     u8  number;
@@ -3416,6 +3496,9 @@ static st reader_st(int code)
 #define INS_READ_RECORD  0xb2
 #define INS_GET_RESPONSE 0xc0
 #define INS_GET_DATA     0xcb
+#define INS_UPDATE_BINARY 0xd6
+#define INS_CREATE_FILE  0xe0
+#define INS_DELETE_FILE  0xe4
 
 #define APDU_DATA_SHORT  255            // the most data in a short command
 #define APDU_LE_SHORT    256            // all that a short answer holds
@@ -4390,6 +4473,28 @@ static st iso_read_binary(struct link *link, u32 offset, u32 le, struct buf *out
     return iso_read_status(link_exchange(link, &cmd, out));
 }
 
+#if SCARD11_WRITE
+// What a command that writes was answered.
+static st iso_write_status(st s)
+{
+    switch (s) {
+    case SW_SECURITY_STATUS: return ST_NOT_LOGGED_IN;
+    case SW_NO_ROOM:         return ST_CARD_FULL;
+    default:                 return s;
+    }
+}
+
+// UPDATE BINARY of the current file from an offset on.
+static st iso_update_binary(struct link *link, u32 offset, bytes in)
+{
+    struct apdu cmd = { .ins = INS_UPDATE_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
+                        .data = in, .hidden_in = true };
+    if (offset > ISO_OFFSET_MAX) return ST_CARD_FULL;
+    st s = iso_write_status(iso_send(link, &cmd));
+    return s == SW_WRONG_P1P2 || s == SW_WRONG_LENGTH ? ST_CARD_FULL : s;
+}
+#endif
+
 // READ RECORD, one by its number. ST_NOT_FOUND: there is none.
 static st iso_read_record(struct link *link, u8 number, struct buf *out)
 {
@@ -4690,7 +4795,8 @@ struct writer {
     // C_InitToken: whoever the SO was is proven to be so_pin's owner, once; what is on the card
     // goes, and so_pin is the SO's. Whatever it returns, the card is met anew.
     st (*init)    (struct card *, struct token *, bytes so_pin, bytes label, struct scratch);
-    // C_InitPIN by the SO that is logged in, where RESET RETRY COUNTER is not what does it.
+    // C_InitPIN by the SO that is logged in, where RESET RETRY COUNTER is not what does it: by a
+    // key, or while there is no PIN yet.
     st (*init_pin)(struct card *, struct token *, bytes fresh, struct scratch);
     // C_SetPIN of the key of ROLE_ADMIN, which is proven. fresh: the key.
     st (*set_key) (struct card *, struct token *, struct credential *, bytes fresh,
@@ -4804,6 +4910,7 @@ struct object {
     struct chain secret;            // of a secret key: its value
     // An object that a program made on the card.
     struct lot *lots;               // what its views point to; NULL: that stays until the card goes
+    struct lot *entry_lots;         // what its entry and views of it point to, if it was changed
 };
 
 // One application on the card with its user PIN: what PKCS#11 calls a token.
@@ -4941,6 +5048,7 @@ static void card_drop(struct card *card, struct object *object)
     arena_chain_drop(&card->arena, &object->attributes);
     arena_chain_drop(&card->arena, &object->secret);
     arena_lots_drop(&card->arena, &object->lots);
+    arena_lots_drop(&card->arena, &object->entry_lots);
     mem_wipe(object, sizeof *object);
 }
 
@@ -6460,6 +6568,7 @@ static bool trial_next(struct trial *trial)
 #define P15_FILE_MAX    32768       // most that is read of one file: the reach of READ BINARY
 #define P15_TEXT_MAX    255         // bytes of a label or an iD
 #define P15_UPDATE_MAX  64          // bytes of lastUpdate that are compared
+#define P15_AUTH_ID_MAX 20          // bytes of an authId that new objects name
 #define P15_FILL_USUAL  8           // bytes of a PIN with filler, where none or nonsense is said
 #define P15_TAG_AID     0x4f        // tags of ISO 7816-4: an application's identifier
 #define P15_TAG_APPLICATION 0x61    // ... its template, in EF.DIR
@@ -7155,6 +7264,9 @@ struct p15_key {
     u64   refused;                  // as of struct p15_certificate
     struct p15_value public_value;
     bytes public_entry;             // in PuKDF; empty: there is none
+    // A key that a program made or changed.
+    struct lot *lots;               // what the views above and its entries point to
+    struct lot *own;                // its public half
 };
 
 struct p15_certificate {
@@ -7176,6 +7288,28 @@ struct p15_io {
     u8 p2;                          // of SELECT: ISO_FCI and its kin
 };
 
+// A file that is to be made in the application's DF.
+struct p15_new_file {
+    enum p15_kind kind;             // of the directory, or of the object that the file is of
+    bool  directory;                // it is a directory file
+    bool  private;                  // it is read with the PIN only
+    bytes path;                     // from the MF on
+    u32   size;
+};
+
+// How a card's files are made and deleted: its driver's commands, and where its files are.
+struct p15_make {
+    st (*create)(struct card *, struct token *, const struct p15_new_file *);
+    st (*delete)(struct card *, struct token *, bytes path);    // ST_NOT_FOUND: it is not there
+    // Deletes the key itself, after its entry. NULL: the next one of its reference takes its place.
+    st (*delete_key)(struct card *, struct token *, const struct p15_key *);
+    struct {
+        u16 directory, size;        // the file of a directory that there is none of yet
+        u16 first, first_private;   // the first file of such an object
+    } kinds[P15_KINDS];
+    u8 id;                          // the first iD where none is given, a byte; 0: it is hashed
+};
+
 struct p15 {
     // Where it is. Where files are found without a DF being the current one, base is any path.
     const struct p15_io *io;
@@ -7183,6 +7317,7 @@ struct p15 {
     bytes base;                     // path of its DF; empty: not known, file paths are relative
     bytes odf_path, info_path;
     u32   quirks;                   // enum p15_quirk
+    const struct p15_make *make;    // NULL: no files are made
     // EF.TokenInfo.
     bool  info_read;
     bool  no_info;                  // there is none
@@ -7198,11 +7333,13 @@ struct p15 {
     bool  odf_read;
     u32   file_count, entry_count;  // of the ODF; of all directory files
     struct p15_file *files;
-    struct p15_key *keys;
-    struct p15_certificate *certificates;
+    struct p15_key *keys, *spare_keys;          // spare: of objects that were destroyed
+    struct p15_certificate *certificates, *spare_certificates;
     // PINs.
     struct p15_pin *pins;
     const struct p15_pin *user_pins[SCARD11_READER_SLOTS];      // each token's; NULL: not read
+    u8    pin_id[P15_AUTH_ID_MAX];  // authId of the user's, as new objects name it; none yet: 0
+    u8    pin_id_len;
     bytes named_pin;                // the first that an object named while no PINs were known
     bool  names_more;               // objects named another PIN than that
 };
@@ -7763,6 +7900,10 @@ static st p15dir_forget(struct card *card, struct p15 *p15)
         if (!object->handle || object->owner) continue;
         if (object->token->state == p15) card_drop(card, object);
     }
+    for (struct p15_key *key = p15->keys; key; key = key->next) {
+        arena_lots_drop(&card->arena, &key->lots);
+        arena_lots_drop(&card->arena, &key->own);
+    }
     p15->files = NULL;
     p15->keys = NULL;
     p15->certificates = NULL;
@@ -8115,6 +8256,17 @@ static bool p15object_is_private(const struct p15_entry *entry)
 
 // ---- Keys ----
 
+// A key of which nothing is known yet: one that is not used any more, or a new one. NULL: the arena
+// is full.
+static struct p15_key *p15object_new_key(struct card *card, struct p15 *p15)
+{
+    struct p15_key *key = p15->spare_keys;
+    if (!key) return ARENA_NEW(&card->arena, struct p15_key, 1);
+    p15->spare_keys = key->next;
+    key->next = NULL;
+    return key;
+}
+
 // The key pair of an iD that has no private (or no public) half yet, or a new one; NULL: the arena
 // is full.
 static struct p15_key *p15object_key_of(struct card *card, struct p15 *p15, bytes id, bool private)
@@ -8126,7 +8278,7 @@ static struct p15_key *p15object_key_of(struct card *card, struct p15 *p15, byte
                              : p15entry_has_value(&key->public_value);
         if (id.n && bytes_equal(key->id, id) && !taken) return *at;
     }
-    *at = ARENA_NEW(&card->arena, struct p15_key, 1);
+    *at = p15object_new_key(card, p15);
     if (*at) (*at)->id = id;
     return *at;
 }
@@ -8334,7 +8486,7 @@ static st p15object_add_secret(struct card *card, struct token *token,
     bool known = p15object_secret_tag_leaves(entry->tag) || p15object_secret_tag_names(entry->tag);
     if (!known) return ST_OK;
     p15entry_key(entry, ALG_SECRET, &said);
-    struct p15_key *key = ARENA_NEW(&card->arena, struct p15_key, 1);
+    struct p15_key *key = p15object_new_key(card, token->state);
     if (!key) return ST_ARENA_FULL;
     key->id = said.id;
     p15object_note_key(key, &said);
@@ -8360,6 +8512,16 @@ static struct token *p15object_token_of_id(struct card *card, struct token *toke
     return p15token_first(card, token);
 }
 
+// Room for a certificate; see p15object_new_key.
+static struct p15_certificate *p15object_new_certificate(struct card *card, struct p15 *p15)
+{
+    struct p15_certificate *cert = p15->spare_certificates;
+    if (!cert) return ARENA_NEW(&card->arena, struct p15_certificate, 1);
+    p15->spare_certificates = cert->next;
+    cert->next = NULL;
+    return cert;
+}
+
 // Makes a certificate of an entry of CDF. One in trustedCertificates is vouched for by the issuer
 // of the card, and cannot be changed by its holder.
 static st p15object_add_certificate(struct card *card, struct token *token,
@@ -8369,7 +8531,7 @@ static st p15object_add_certificate(struct card *card, struct token *token,
     struct p15_certificate **at = &p15->certificates;
     struct p15_certificate_entry said;
     if (p15entry_certificate(entry, &said)) return ST_OK;
-    struct p15_certificate *cert = ARENA_NEW(&card->arena, struct p15_certificate, 1);
+    struct p15_certificate *cert = p15object_new_certificate(card, p15);
     if (!cert) return ST_ARENA_FULL;
     struct token *owner = p15object_token_of_id(card, token, said.id);
     struct object *object = p15object_add(card, owner, CKO_CERTIFICATE, said.id, entry->label,
@@ -8396,11 +8558,13 @@ static st p15object_add_data(struct card *card, struct token *token, const struc
     bool private = p15object_is_private(entry);
     struct token *owner = p15token_of(card, token, private ? entry->auth_id : BYTES_NONE);
     if (!owner) return ST_OK;
-    struct p15_value *value = ARENA_NEW(&card->arena, struct p15_value, 1);
+    struct lot *lots = NULL;
+    struct p15_value *value = arena_lot(&card->arena, &lots, sizeof *value);
     if (!value) return ST_ARENA_FULL;
     *value = said.value;
     struct object *object = p15object_add(card, owner, CKO_DATA, BYTES_NONE, entry->label, value);
     if (!object) return ST_ARENA_FULL;
+    object->lots = lots;
     card_set_entry(card, object, entry->whole);
     object->private = private;
     object->credential = private ? card_pin(owner) : NULL;
@@ -9009,10 +9173,11 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
 
 /* ================================================================================================
  * MARK: - >>p15write
- * PKCS#15 directories, written: entries of new and changed objects.
+ * PKCS#15 directories, written: entries of new and changed objects, and the files that they are in.
  *
- * Owns    entries of PrKDF, PuKDF, SKDF, CDF and DODF as OpenSC writes and reads them
- * Uses    >>tlv >>alg >>hash >>card >>p15entry >>p15
+ * Owns    entries of PrKDF, PuKDF, SKDF, CDF and DODF as OpenSC writes and reads them; how a
+ *         directory file, the ODF and TokenInfo change, so that what is half done reads as not done
+ * Uses    >>tlv >>alg >>hash >>link >>iso >>card >>place >>p15entry >>p15 >>p15file >>p15dir
  * Names   p15write_
  * Specs   ISO/IEC 7816-15
  * Tests   tests/unit/p15write.c
@@ -9273,6 +9438,1178 @@ static st p15write_id(const struct alg_key *key, struct buf *out)
     bytes of = key->modulus;
     if (key->type != ALG_RSA) of = bytes_head(bytes_from(key->point, 1), key->curve->size);
     return hash_of(alg_hash_find(CKM_SHA_1), of, out);
+}
+// ---- Files ----
+
+#define P15WRITE_PIECE 240              // bytes that go to a file with one command
+#define P15WRITE_TWIN  0x10             // of a file identifier: a directory file is written beside
+
+// The path of a file of the application's DF, in scratch.
+static bytes p15write_path_of(const struct p15 *p15, u16 fid, struct scratch *scratch)
+{
+    struct buf path = scratch_buf(scratch, p15->base.n + 2);
+    buf_put(&path, p15->base);
+    buf_put16(&path, fid);
+    return path.full ? BYTES_NONE : buf_bytes(&path);
+}
+
+// Writes bytes to the file that is selected, from an offset on; from its end to its beginning, if
+// backwards: what its first bytes stand for is there last.
+static st p15write_bytes(struct card *card, u32 offset, bytes in, bool backwards)
+{
+    size_t pieces = (in.n + P15WRITE_PIECE - 1) / P15WRITE_PIECE;
+    for (size_t i = 0; i < pieces; i++) {
+        size_t at = P15WRITE_PIECE * (backwards ? pieces - 1 - i : i);
+        bytes piece = bytes_head(bytes_from(in, at), P15WRITE_PIECE);
+        TRY(iso_update_binary(&card->link, offset + (u32)at, piece));
+    }
+    return ST_OK;
+}
+
+// Makes a file with this content. One that is there already is of nobody: its entry was never
+// written, or is gone; it goes.
+static st p15write_file(struct card *card, struct token *token, const struct p15_new_file *file,
+                        bytes content)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path path = { .file = file->path };
+    st s = p15->io->select(card, token, &path, NULL);
+    if (!s) {
+        os_log("%s: a file that nothing names is deleted", card->link.name);
+        s = p15->make->delete(card, token, file->path);
+    }
+    if (s && s != ST_NOT_FOUND) return s;
+    TRY(p15->make->create(card, token, file));
+    TRY(p15->io->select(card, token, &path, NULL));
+    return p15write_bytes(card, 0, content, false);
+}
+
+// Deletes the file of an object that has no entry any more. It may be gone. The change is made: a
+// file that stays is of nobody, and the next object of its kind takes its place.
+static st p15write_delete(struct card *card, struct token *token, const struct p15_path *path)
+{
+    const struct p15 *p15 = token->state;
+    bool part = path->offset || path->length;
+    if (!path->file.n || path->aid.n || part || !p15->make) return ST_OK;
+    st s = p15->make->delete(card, token, path->file);
+    if (link_is_broken(s)) return s;
+    if (s && s != ST_NOT_FOUND)
+        os_log("%s: a file that nothing names any more is not deleted", card->link.name);
+    return ST_OK;
+}
+
+// ---- A directory file ----
+
+// One as it is on the card now, in scratch.
+struct p15write_directory {
+    bool there;
+    enum p15_kind kind;
+    struct p15_path path;
+    bytes content;                  // all of it, or of the part that its path names
+    bytes odf;                      // EF.ODF, all of it
+    bytes named;                    // its entry there
+};
+
+// Reads all of a file, or what its path names of it, into scratch.
+static st p15write_read(struct card *card, struct token *token, const struct p15_path *path,
+                        struct scratch *scratch, bytes *out)
+{
+    struct buf content = scratch_rest(scratch);
+    st s = p15file_read_once(card, token, path, P15_ANY, &content);
+    *out = scratch_keep(scratch, &content);
+    if (!s && content.full) s = ST_HOST_MEMORY;
+    return s;
+}
+
+// Is an entry among the records of a directory file?
+static bool p15write_has(bytes content, bytes entry)
+{
+    struct tlv record;
+    while (!p15entry_next(&content, &record))
+        if (bytes_equal(record.whole, entry)) return true;
+    return false;
+}
+
+// Reads the directory file of an entry of the ODF. ST_NOT_FOUND: it is of another kind, or does not
+// have the entry that is sought (empty: any).
+static st p15write_look(struct card *card, struct token *token, const struct tlv *named,
+                        bytes entry, struct scratch *scratch, struct p15write_directory *out)
+{
+    struct p15_value value;
+    struct tlv choice;
+    bytes rest = named->value;
+    if (named->tag != TLV_CONSTRUCTED((u32)out->kind)) return ST_NOT_FOUND;
+    if (tlv_next(&rest, &choice) || p15entry_value(&choice, &value)) return ST_NOT_FOUND;
+    if (!value.path.file.n) return ST_TOKEN_RO;             // it is in the ODF itself
+    out->path = value.path;
+    out->named = named->whole;
+    TRY(p15write_read(card, token, &value.path, scratch, &out->content));
+    if (entry.n && !p15write_has(out->content, entry)) return ST_NOT_FOUND;
+    out->there = true;
+    return ST_OK;
+}
+
+// Reads the directory file of a kind that has an entry, or, for a new one (empty), the first of its
+// kind. ST_NO_OBJECT: none has the entry; another program removed it.
+static st p15write_open(struct card *card, struct token *token, enum p15_kind kind, bytes entry,
+                        struct scratch *scratch, struct p15write_directory *out)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path odf = { .file = p15->odf_path };
+    struct tlv named;
+    *out = (struct p15write_directory){ .kind = kind };
+    TRY(place_be_sure(card, token, *scratch));
+    TRY(p15write_read(card, token, &odf, scratch, &out->odf));
+    bytes rest = out->odf;
+    while (!p15entry_next(&rest, &named)) {
+        struct scratch each = *scratch;
+        st s = p15write_look(card, token, &named, entry, &each, out);
+        if (s == ST_NOT_FOUND) continue;
+        *scratch = each;
+        return s;
+    }
+    out->content = BYTES_NONE;
+    return entry.n ? ST_NO_OBJECT : ST_OK;
+}
+
+// Where the records of a file end.
+static size_t p15write_end(bytes content)
+{
+    struct tlv record;
+    bytes rest = content;
+    size_t end = 0;
+    while (!p15entry_next(&rest, &record)) end = (size_t)(record.whole.p - content.p) +
+                                                 record.whole.n;
+    return end;
+}
+
+// What a directory file is to hold: its records, one after the other, the first that is old
+// (empty: none) replaced by fresh, or left out; else with fresh behind. What fills the rest stays
+// filler. ST_CARD_FULL: the file is too small.
+static st p15write_image(bytes content, bytes old, bytes fresh, struct scratch *scratch, bytes *out)
+{
+    struct buf image = scratch_buf(scratch, content.n);
+    struct tlv record;
+    bytes rest = content;
+    bool done = false;
+    if (content.n && !image.cap) return ST_HOST_MEMORY;
+    while (!p15entry_next(&rest, &record)) {
+        bool is = !done && old.n && bytes_equal(record.whole, old);
+        buf_put(&image, is ? fresh : record.whole);
+        done |= is;
+    }
+    if (!old.n) buf_put(&image, fresh);
+    if (image.full) return ST_CARD_FULL;
+    size_t end = p15write_end(content);
+    if (image.n < end) buf_fill(&image, 0, end - image.n);
+    for (size_t i = image.n; i < content.n; i++) {
+        bool filler = p15entry_is_filler(content.p[i]);
+        buf_put8(&image, filler ? content.p[i] : 0u);
+    }
+    *out = buf_bytes(&image);
+    return ST_OK;
+}
+
+// What of a file is to be written: from the first byte to the last that differ.
+struct p15write_span {
+    u32 from, to;
+};
+
+static struct p15write_span p15write_differs(bytes old, bytes fresh)
+{
+    struct p15write_span span = { 0, (u32)old.n };
+    SCARD11_ASSERT(old.n == fresh.n);
+    while (span.from < span.to && old.p[span.from] == fresh.p[span.from]) span.from++;
+    while (span.to > span.from && old.p[span.to - 1] == fresh.p[span.to - 1]) span.to--;
+    return span;
+}
+
+// May a file be written where it is, so that its records read at each step: by one command, behind
+// its records, or where none will be any more?
+static bool p15write_in_place(const struct p15write_span *span, bytes old, bytes fresh)
+{
+    return span->to - span->from <= P15WRITE_PIECE || span->from >= p15write_end(old) ||
+           span->from >= p15write_end(fresh);
+}
+
+// Writes what differs. Behind the records there were, the last bytes go first: before the tag of a
+// new record is there, the rest of it is.
+static st p15write_over(struct card *card, struct token *token, const struct p15_path *path,
+                        bytes old, bytes fresh)
+{
+    const struct p15 *p15 = token->state;
+    struct p15write_span span = p15write_differs(old, fresh);
+    bytes part = bytes_head(bytes_from(fresh, span.from), span.to - span.from);
+    if (!part.n) return ST_OK;
+    TRY(p15->io->select(card, token, path, NULL));
+    return p15write_bytes(card, path->offset + span.from, part, span.from >= p15write_end(old));
+}
+
+// The entry of the ODF for a directory file.
+static void p15write_named(struct buf *out, enum p15_kind kind, bytes path)
+{
+    size_t inside = tlv_size(TLV_OCTETS, path.n);
+    tlv_put_header(out, TLV_CONSTRUCTED((u32)kind), tlv_size(TLV_SEQUENCE, inside));
+    p15write_path(out, path);
+}
+
+// The ODF names a directory file by another entry, or by its first one.
+static st p15write_name(struct card *card, struct token *token,
+                        const struct p15write_directory *directory, bytes path,
+                        struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path odf = { .file = p15->odf_path };
+    struct buf fresh = scratch_buf(&scratch, path.n + 8);
+    bytes image;
+    p15write_named(&fresh, directory->kind, path);
+    if (fresh.full) return ST_HOST_MEMORY;
+    TRY(p15write_image(directory->odf, directory->named, buf_bytes(&fresh), &scratch, &image));
+    return p15write_over(card, token, &odf, directory->odf, image);
+}
+
+// The path in memory of a directory file that was moved: its last byte.
+static void p15write_moved(struct p15 *p15, bytes was)
+{
+    for (struct p15_file *file = p15->files; file; file = file->next) {
+        bytes path = file->value.path.file;
+        if (path.n && bytes_equal(path, was))
+            ((u8 *)(uintptr_t)path.p)[path.n - 1] ^= P15WRITE_TWIN;
+    }
+}
+
+// Writes a directory file anew beside the one that there is; then the ODF names it, by one command;
+// then the old one goes. What would be half done in place is not seen so.
+static st p15write_beside(struct card *card, struct token *token,
+                          const struct p15write_directory *directory, bytes image,
+                          struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    bytes was = directory->path.file;
+    struct buf path = scratch_buf(&scratch, was.n);
+    buf_put(&path, was);
+    if (path.full) return ST_HOST_MEMORY;
+    path.p[was.n - 1] ^= P15WRITE_TWIN;
+    const struct p15_new_file file = { .kind = directory->kind, .directory = true,
+                                       .path = buf_bytes(&path), .size = (u32)image.n };
+    TRY(p15write_file(card, token, &file, image));
+    TRY(p15write_name(card, token, directory, file.path, scratch));
+    p15write_moved(p15, was);
+    return p15write_delete(card, token, &directory->path);
+}
+
+// Writes a directory file with an entry replaced, removed or added.
+static st p15write_update(struct card *card, struct token *token,
+                          const struct p15write_directory *directory, bytes old, bytes fresh,
+                          struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path *path = &directory->path;
+    bytes image;
+    TRY(p15write_image(directory->content, old, fresh, &scratch, &image));
+    struct p15write_span span = p15write_differs(directory->content, image);
+    bool whole = !path->offset && !path->length && !path->aid.n;
+    bool beside = p15->make && whole && !p15write_in_place(&span, directory->content, image);
+    if (beside) return p15write_beside(card, token, directory, image, scratch);
+    return p15write_over(card, token, path, directory->content, image);
+}
+
+// Forgets a directory file that did not come to be.
+static void p15write_unlist(struct p15 *p15, const struct p15_file *file)
+{
+    struct p15_file **at = &p15->files;
+    while (*at != file) at = &(*at)->next;
+    *at = file->next;
+    p15->file_count--;
+}
+
+// Makes the first directory file of a kind with its first entry; then the ODF names it.
+static st p15write_begin(struct card *card, struct token *token,
+                         const struct p15write_directory *directory, bytes fresh,
+                         struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    enum p15_kind kind = directory->kind;
+    u32 tag = TLV_CONSTRUCTED((u32)kind);
+    if (!p15->make || !p15->make->kinds[kind].directory) return ST_TOKEN_RO;
+    const struct p15_new_file file = {
+        .kind = kind, .directory = true, .size = p15->make->kinds[kind].size,
+        .path = p15write_path_of(p15, p15->make->kinds[kind].directory, &scratch),
+    };
+    if (!file.path.n) return ST_HOST_MEMORY;
+    if (fresh.n > file.size) return ST_CARD_FULL;
+    struct p15_file *added = p15dir_add_file(card, p15, tag);
+    if (added) added->value.path.file = arena_copy(&card->arena, file.path);
+    if (!added) return ST_ARENA_FULL;
+    st s = added->value.path.file.p ? ST_OK : ST_ARENA_FULL;
+    if (!s) s = p15write_file(card, token, &file, fresh);
+    if (!s) s = p15write_name(card, token, directory, file.path, scratch);
+    added->read = !s;                           // its one entry is in the table
+    if (s) p15write_unlist(p15, added);
+    return s;
+}
+
+// Changes one entry of a directory: an old one (empty: none) to a fresh one (empty: it goes). It is
+// read again for that, in this transaction: another program may have changed it.
+static st p15write_entry_of(struct card *card, struct token *token, enum p15_kind kind, bytes old,
+                            bytes fresh, struct scratch scratch)
+{
+    struct p15write_directory directory;
+    TRY(p15write_open(card, token, kind, old, &scratch, &directory));
+    if (!directory.there) return p15write_begin(card, token, &directory, fresh, scratch);
+    return p15write_update(card, token, &directory, old, fresh, scratch);
+}
+
+// Will a directory have room for a change? ST_CARD_FULL: not.
+static st p15write_fits(struct card *card, struct token *token, enum p15_kind kind, bytes old,
+                        bytes fresh, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    struct p15write_directory directory;
+    bytes image;
+    TRY(p15write_open(card, token, kind, old, &scratch, &directory));
+    if (directory.there)
+        return p15write_image(directory.content, old, fresh, &scratch, &image);
+    if (!p15->make || !p15->make->kinds[kind].directory) return ST_TOKEN_RO;
+    return fresh.n <= p15->make->kinds[kind].size ? ST_OK : ST_CARD_FULL;
+}
+
+// ---- EF.TokenInfo ----
+
+#define P15WRITE_TIME 15                // YYYYMMDDHHMMSSZ
+
+// A second later. What counts is that it differs: no host's clock is asked.
+static void p15write_later(u8 time[P15WRITE_TIME])
+{
+    static const u8 first[] = "00000101000000", last[] = "99991228235959";
+    for (size_t at = 14; at; at -= 2) {
+        u8 *two = time + at - 2;
+        if (memcmp(two, last + at - 2, 2) < 0) {
+            two[1]++;
+            if (two[1] > '9') {
+                two[1] = '0';
+                two[0]++;
+            }
+            return;
+        }
+        memcpy(two, first + at - 2, 2);
+    }
+}
+
+// lastUpdate in EF.TokenInfo, where there is one, becomes another: other programs read the
+// directory again. What was read here is as the card has it, unless another program was there
+// before. The change was made: only the loss of the card is a failure.
+static st p15write_touch(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    const struct p15_path path = { .file = p15->info_path };
+    u8 time[P15WRITE_TIME];
+    struct p15_info info;
+    bytes content;
+    st s = p15write_read(card, token, &path, &scratch, &content);
+    if (link_is_broken(s)) return s;
+    p15entry_info(s ? BYTES_NONE : content, p15->aid, &info);
+    if (info.update.n < P15WRITE_TIME) return ST_OK;
+    bytes old = bytes_from(info.update, info.update.n - P15WRITE_TIME);
+    bool same = bytes_equal(info.update, p15->update);
+    memcpy(time, old.p, sizeof time);
+    p15write_later(time);
+    s = p15->io->select(card, token, &path, NULL);
+    if (!s) s = p15write_bytes(card, (u32)(old.p - content.p), bytes_of(time, sizeof time), false);
+    if (link_is_broken(s)) return s;
+    if (s) os_log("%s: lastUpdate cannot be written", card->link.name);
+    size_t at = p15->update.n - P15WRITE_TIME;
+    if (same && !s) memcpy((u8 *)(uintptr_t)p15->update.p + at, time, sizeof time);
+    return ST_OK;
+}
+#endif
+
+/* ================================================================================================
+ * MARK: - >>p15store
+ * Objects of PKCS#15 cards: stored, changed, destroyed, on the card and in the table.
+ *
+ * Owns    which file a new object gets; in which order files, directory and table of objects change
+ * Uses    >>tlv >>x509 >>alg >>link >>card >>p15entry >>p15 >>p15dir >>p15object >>p15write
+ * Names   p15store_
+ * Specs   ISO/IEC 7816-15
+ * Tests   tests/unit/p15store.c
+ *
+ * An object's file is written before its entry, and its entry goes before its file: a card that is
+ * pulled in between has a file that nothing names, which the next object of its kind takes. The
+ * object is in the table before anything is sent, and is dropped again if that fails: the table
+ * then is as it was, and no change of the card lacks memory.
+ * ==============================================================================================*/
+
+#if SCARD11_WRITE
+
+// The directory that an object of a class is in.
+static enum p15_kind p15store_kind(CK_OBJECT_CLASS class)
+{
+    switch (class) {
+    case CKO_PRIVATE_KEY: return P15_PRKDF;
+    case CKO_PUBLIC_KEY:  return P15_PUKDF;
+    case CKO_SECRET_KEY:  return P15_SKDF;
+    case CKO_CERTIFICATE: return P15_CDF;
+    default:              return P15_DODF;
+    }
+}
+
+// All that a change is about is in the table before: what is loaded later is what others made.
+static st p15store_load(struct card *card, struct token *token, struct scratch scratch)
+{
+    TRY(p15object_load(card, token, P15_MASK_ALL & ~P15_MASK_CERT, scratch));
+    return p15object_load(card, token, P15_MASK_CERT, scratch);
+}
+
+// ---- Where a new object goes ----
+
+// Does an entry of a directory file name a file?
+static bool p15store_names(bytes records, u16 fid)
+{
+    const u8 last[] = { (u8)(fid >> 8), (u8)fid };
+    struct p15_entry entry;
+    struct p15_value value;
+    struct tlv record, part;
+    while (!p15entry_next(&records, &record)) {
+        if (p15entry_parse(&record, &entry)) continue;
+        if (tlv_next(&entry.type, &part) || p15entry_value(&part, &value)) continue;
+        bytes file = value.path.file;
+        if (file.n >= 2 && !memcmp(file.p + file.n - 2, last, 2)) return true;
+    }
+    return false;
+}
+
+#define P15STORE_FILES 64               // of one kind that a card may have
+
+// The path of the first file of its kind that no entry names, in scratch.
+static st p15store_path(struct card *card, struct token *token, enum p15_kind kind, bool private,
+                        struct scratch *scratch, bytes *out)
+{
+    const struct p15 *p15 = token->state;
+    struct p15write_directory directory;
+    struct scratch each = *scratch;
+    if (!p15->make) return ST_TOKEN_RO;
+    u16 first = p15->make->kinds[kind].first;
+    if (private && p15->make->kinds[kind].first_private)
+        first = p15->make->kinds[kind].first_private;
+    if (!first) return ST_TOKEN_RO;
+    TRY(p15write_open(card, token, kind, BYTES_NONE, &each, &directory));
+    for (u16 i = 0; i < P15STORE_FILES; i++) {
+        if (p15store_names(directory.content, (u16)(first + i))) continue;
+        *out = p15write_path_of(p15, (u16)(first + i), scratch);
+        return out->n ? ST_OK : ST_HOST_MEMORY;
+    }
+    return ST_CARD_FULL;
+}
+
+// The key pair of an iD, or NULL.
+static struct p15_key *p15store_key_of(const struct p15 *p15, bytes id)
+{
+    struct p15_key *key = p15->keys;
+    while (key && !bytes_equal(key->id, id)) key = key->next;
+    return key;
+}
+
+// The iD of a new key where none is given: a byte that no key has; where the card's are hashes, as
+// long as one, to be filled in when the key is known.
+static st p15store_new_id(const struct p15 *p15, struct buf *out)
+{
+    u8 id = p15->make->id;
+    if (!id) {
+        buf_fill(out, 0, 20);
+        return ST_OK;
+    }
+    while (id && p15store_key_of(p15, BYTES(id))) id++;
+    if (id) buf_put8(out, id);
+    return id ? ST_OK : ST_CARD_FULL;
+}
+
+// The iD of the key that has such a public half; else of its own.
+static st p15store_id_like(const struct p15 *p15, const struct alg_key *like, struct buf *out)
+{
+    for (const struct p15_key *key = p15->keys; key; key = key->next) {
+        if (!key->key || !bytes_equal(key->key->spki, like->spki) || !key->id.n) continue;
+        buf_put(out, bytes_head(key->id, out->cap));
+        return ST_OK;
+    }
+    return p15->make->id ? p15store_new_id(p15, out) : p15write_id(like, out);
+}
+
+// The first key reference that no entry of PrKDF has. ST_CARD_FULL: all have one.
+static st p15store_reference(struct card *card, struct token *token, u32 most,
+                             struct scratch scratch, u32 *reference)
+{
+    struct p15write_directory directory;
+    struct p15_entry entry;
+    struct p15_key_entry key;
+    struct tlv record;
+    u64 used = 0;
+    SCARD11_ASSERT(most <= 64);
+    TRY(p15write_open(card, token, P15_PRKDF, BYTES_NONE, &scratch, &directory));
+    while (!p15entry_next(&directory.content, &record)) {
+        if (p15entry_parse(&record, &entry)) continue;
+        p15entry_key(&entry, p15entry_key_type(entry.tag), &key);
+        if (key.reference < 64) used |= (u64)1 << key.reference;
+    }
+    for (*reference = 0; *reference < most; ++*reference)
+        if (!(used >> *reference & 1)) return ST_OK;
+    return ST_CARD_FULL;
+}
+
+// ---- In the table ----
+
+// Takes an object out of its list of the directory; see p15object_new_certificate.
+static void p15store_drop_certificate(struct card *card, struct object *object)
+{
+    struct p15 *p15 = object->token->state;
+    struct p15_certificate *cert = object->state, **at = &p15->certificates;
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *key = card_object_at(card, i);
+        if (key != object && key->handle && key->x509 && key->x509 == object->x509)
+            key->x509 = NULL;
+    }
+    while (*at && *at != cert) at = &(*at)->next;
+    if (*at) *at = cert->next;
+    *cert = (struct p15_certificate){ .next = p15->spare_certificates };
+    p15->spare_certificates = cert;
+    card_drop(card, object);
+}
+
+// A key of which neither half is shown any more.
+static void p15store_drop_key(struct card *card, struct p15 *p15, struct p15_key *key)
+{
+    struct p15_key **at = &p15->keys;
+    if (key->private_object) card_drop(card, key->private_object);
+    if (key->public_object) card_drop(card, key->public_object);
+    arena_lots_drop(&card->arena, &key->lots);
+    arena_lots_drop(&card->arena, &key->own);
+    while (*at && *at != key) at = &(*at)->next;
+    if (*at) *at = key->next;
+    *key = (struct p15_key){ .next = p15->spare_keys };
+    p15->spare_keys = key;
+}
+
+// The private half of a key goes, its public one stays.
+static void p15store_drop_private(struct card *card, struct p15_key *key)
+{
+    if (key->private_object) card_drop(card, key->private_object);
+    key->private_object = NULL;
+    if (key->public_object) p15object_tell_public(card, key);
+}
+
+// Adds the object of an entry, which is copied; NULL: it failed.
+static st p15store_add(struct card *card, struct token *token, enum p15_kind kind, bytes made,
+                       struct lot **lots, bytes *kept)
+{
+    struct p15_entry entry;
+    struct tlv record;
+    *kept = arena_lot_copy(&card->arena, lots, made);
+    if (!kept->p) return ST_ARENA_FULL;
+    bytes rest = *kept;
+    TRY(tlv_next(&rest, &record));
+    TRY(p15entry_parse(&record, &entry));
+    return p15object_add_entry(card, token, kind, &entry);
+}
+
+// The object of an entry that was added, by where that is.
+static struct object *p15store_added(const struct card *card, bytes entry)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && object->entry.n && object->entry.p == entry.p) return object;
+    }
+    return NULL;
+}
+
+// Adds a certificate or data with its value; it goes whole with p15store_undo.
+static st p15store_add_valued(struct card *card, struct token *token, enum p15_kind kind,
+                              bytes made, bytes value, struct object **out)
+{
+    struct lot *lots = NULL;
+    bytes kept;
+    *out = NULL;
+    st s = p15store_add(card, token, kind, made, &lots, &kept);
+    struct object *object = s ? NULL : p15store_added(card, kept);
+    bytes copy = s ? BYTES_NONE : arena_lot_copy(&card->arena, &lots, value);
+    struct x509 *x509 = s ? NULL : arena_lot(&card->arena, &lots, sizeof *x509);
+    if (!object && !s) s = ST_FAILED;
+    if (!object) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    while (lots) {                                  // beside those that it has
+        struct lot *next = lots->next;
+        lots->next = object->lots;
+        object->lots = lots;
+        lots = next;
+    }
+    *out = object;
+    if (!x509 || (value.n && !copy.p)) return ST_ARENA_FULL;
+    object->value = copy;
+    object->unread = false;
+    if (object->class != CKO_CERTIFICATE) return ST_OK;
+    object->x509 = x509;
+    return x509_parse(copy, x509);
+}
+
+// Takes a certificate or data out of the table.
+static void p15store_undo(struct card *card, struct object *object)
+{
+    if (!object) return;
+    if (object->class == CKO_CERTIFICATE) p15store_drop_certificate(card, object);
+    else                                  card_drop(card, object);
+}
+
+// ---- Storing ----
+
+// Notes the identifier of a PIN of AODF that is the user's. False: it is another's.
+static bool p15store_note_pin(struct p15 *p15, const struct tlv *record)
+{
+    struct p15_entry entry;
+    struct p15_pin pin;
+    if (p15entry_parse(record, &entry) || p15entry_pin(&entry, &pin)) return false;
+    if (pin.flags & P15_PIN_UNBLOCKING || pin.auth_id.n > sizeof p15->pin_id) return false;
+    memcpy(p15->pin_id, pin.auth_id.p, pin.auth_id.n);
+    p15->pin_id_len = (u8)pin.auth_id.n;
+    return true;
+}
+
+// The PIN that opens a new object, as the directory names it: that of this token. Where the driver
+// does not take its PINs from the directory, it is looked up there, once.
+static st p15store_auth_id(struct card *card, struct token *token, struct scratch scratch,
+                           bytes *out)
+{
+    struct p15 *p15 = token->state;
+    const struct p15_pin *pin = p15->user_pins[token->index];
+    struct p15write_directory directory;
+    struct tlv record;
+    *out = pin ? pin->auth_id : bytes_of(p15->pin_id, p15->pin_id_len);
+    if (out->n) return ST_OK;
+    TRY(p15write_open(card, token, P15_AODF, BYTES_NONE, &scratch, &directory));
+    while (!p15entry_next(&directory.content, &record))
+        if (p15store_note_pin(p15, &record)) break;
+    *out = bytes_of(p15->pin_id, p15->pin_id_len);
+    return out->n ? ST_OK : ST_TOKEN_RO;
+}
+
+// Writes an object's file, then its entry.
+static st p15store_write(struct card *card, struct token *token, const struct p15_new_file *file,
+                         bytes content, bytes entry, struct scratch scratch)
+{
+    TRY(p15write_file(card, token, file, content));
+    return p15write_entry_of(card, token, file->kind, BYTES_NONE, entry, scratch);
+}
+
+// Stores a certificate or data, whose iD was chosen.
+static st p15store_put(struct card *card, struct token *token, const struct draft *draft, bytes id,
+                       struct scratch scratch, struct object **made)
+{
+    enum p15_kind kind = p15store_kind(draft->class);
+    bool private = draft->class == CKO_DATA && draft->private == CK_TRUE;
+    struct p15_new_file file = { .kind = kind, .private = private, .size = (u32)draft->value.n };
+    if (!file.size) file.size = 1;
+    TRY(p15store_path(card, token, kind, private, &scratch, &file.path));
+    struct p15write_said said = { .kind = kind, .id = id, .path = file.path };
+    if (private) TRY(p15store_auth_id(card, token, scratch, &said.auth_id));
+    struct buf entry = scratch_buf(&scratch, draft->label.n + draft->application.n + draft->oid.n +
+                                             id.n + P15WRITE_AROUND);
+    TRY(p15write_entry(draft, &said, scratch, &entry));
+    st s = p15store_add_valued(card, token, kind, buf_bytes(&entry), draft->value, made);
+    if (!s) s = p15store_write(card, token, &file, draft->value, buf_bytes(&entry), scratch);
+    if (!s) return p15write_touch(card, token, scratch);
+    p15store_undo(card, *made);
+    *made = NULL;
+    return s;
+}
+
+// A certificate has the iD of its key.
+static st p15store_certificate(struct card *card, struct token *token, const struct draft *draft,
+                               struct scratch scratch, struct object **made)
+{
+    struct draft known = *draft;
+    struct buf id = scratch_buf(&scratch, P15_TEXT_MAX);
+    struct x509 x509;
+    struct alg_key key;
+    if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
+    known.value = x509.whole;
+    if (!known.label.n) known.label = x509_common_name(x509.subject);
+    if (draft->id.n) buf_put(&id, draft->id);
+    else if (alg_parse_spki(x509.spki, &key)) return ST_TEMPLATE_LESS;
+    else TRY(p15store_id_like(token->state, &key, &id));
+    if (id.full) return ST_ATTR_VALUE;
+    TRY(p15store_put(card, token, &known, buf_bytes(&id), scratch, made));
+    const struct p15_certificate *cert = (*made)->state;
+    (void)p15object_learn(card, token->state, cert, scratch);
+    return ST_OK;
+}
+
+// What a public key's file holds, in scratch: RSAPublicKey, or SubjectPublicKeyInfo of an EC key,
+// as OpenSC has them.
+static st p15store_public_value(const struct alg_key *key, struct scratch *scratch, bytes *out)
+{
+    struct buf value = scratch_buf(scratch, CARD_OWN_SPKI);
+    if (key->type == ALG_RSA) alg_encode_rsa(key, &value);
+    else                      alg_encode_spki(key, &value);
+    *out = buf_bytes(&value);
+    return value.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- Entries that go ----
+
+// Takes an entry out of a directory of its kind, where it is.
+static st p15store_unlist(struct card *card, struct token *token, enum p15_kind kind, bytes entry,
+                          struct scratch scratch)
+{
+    st s = p15write_entry_of(card, token, kind, entry, BYTES_NONE, scratch);
+    if (s == ST_NO_OBJECT && kind == P15_CDF)
+        s = p15write_entry_of(card, token, P15_CDF_USEFUL, entry, BYTES_NONE, scratch);
+    return s;
+}
+
+// The public half of a key goes from the card: its entry, then its file.
+static st p15store_erase_public(struct card *card, struct token *token, const struct p15_key *key,
+                                struct scratch scratch)
+{
+    if (!key->public_entry.n) return ST_OK;
+    st s = p15store_unlist(card, token, P15_PUKDF, key->public_entry, scratch);
+    if (s == ST_NO_OBJECT) return ST_OK;
+    TRY(s);
+    return p15write_delete(card, token, &key->public_value.path);
+}
+
+// A new pair takes the iD of public keys that have no private half: one of a pair that was never
+// ended, or stored before.
+static st p15store_replace(struct card *card, struct token *token, bytes id, struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    struct p15_key *key = p15store_key_of(p15, id);
+    if (!key || key->private_object) return ST_OK;
+    os_log("%s: a public key without its private half is replaced", card->link.name);
+    TRY(p15store_erase_public(card, token, key, scratch));
+    p15store_drop_key(card, p15, key);
+    return ST_OK;
+}
+
+// ---- Key pairs ----
+
+// A pair that is being made: in the table, not on the card yet.
+struct p15store_pair {
+    struct draft draft;                 // with its iD
+    bytes path;                         // of the private key, or of the DF that it is in
+    u32   reference;
+    bool  hashed;                       // the iD is made of the key, once that is known
+    struct p15_key *key;
+    struct card_own_key *own;           // its public half, to be filled in
+    struct p15_new_file file;           // of the public key
+    bytes public, private;              // entries
+    bool listed;                        // the card has the public one
+};
+
+// Puts the entry of one half, which will fit into its directory.
+static st p15store_half(struct card *card, struct token *token, struct p15store_pair *pair,
+                        enum p15_kind kind, bytes path, struct scratch *scratch, bytes *out)
+{
+    const struct draft *draft = &pair->draft;
+    struct p15write_said said = { .kind = kind, .id = draft->id, .path = path,
+                                  .reference = pair->reference };
+    if (kind == P15_PRKDF) TRY(p15store_auth_id(card, token, *scratch, &said.auth_id));
+    struct buf entry = scratch_buf(scratch, draft->label.n + draft->id.n + draft->subject.n +
+                                            P15WRITE_AROUND);
+    TRY(p15write_entry(draft, &said, *scratch, &entry));
+    *out = buf_bytes(&entry);
+    return p15write_fits(card, token, kind, BYTES_NONE, *out, *scratch);
+}
+
+// The public half of a key as an object.
+static st p15store_add_public(struct card *card, struct token *token, struct p15_key *key)
+{
+    struct token *owner = p15object_token_of_id(card, token, key->id);
+    key->public_object = p15object_add_key(card, owner, CKO_PUBLIC_KEY, key);
+    if (!key->public_object) return ST_ARENA_FULL;
+    p15object_tell_public(card, key);
+    return ST_OK;
+}
+
+// The key whose public half has an entry, by where that is, or NULL.
+static struct p15_key *p15store_key_at(const struct p15 *p15, bytes entry)
+{
+    struct p15_key *key = p15->keys;
+    while (key && (!key->public_entry.n || key->public_entry.p != entry.p)) key = key->next;
+    return key;
+}
+
+// Adds a public key by its entry, which is copied, with room for the key itself.
+static st p15store_add_key(struct card *card, struct token *token, bytes made,
+                           struct p15_key **out, struct card_own_key **own)
+{
+    const struct p15 *p15 = token->state;
+    struct lot *lots = NULL;
+    bytes kept;
+    st s = p15store_add(card, token, P15_PUKDF, made, &lots, &kept);
+    struct p15_key *key = *out = p15store_key_at(p15, kept);
+    if (!key && !s) s = ST_FAILED;
+    if (!key) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    key->lots = lots;
+    *own = arena_lot(&card->arena, &key->own, sizeof **own);
+    return *own ? s : ST_ARENA_FULL;
+}
+
+// Both halves in the table.
+static st p15store_add_pair(struct card *card, struct token *token, struct p15store_pair *pair)
+{
+    bytes kept;
+    TRY(p15store_add_key(card, token, pair->public, &pair->key, &pair->own));
+    TRY(p15store_add(card, token, P15_PRKDF, pair->private, &pair->key->lots, &kept));
+    if (!pair->key->private_object) return ST_FAILED;
+    return p15store_add_public(card, token, pair->key);
+}
+
+// The iD of a new pair. One that another pair has is refused.
+static st p15store_choose_id(const struct p15 *p15, struct p15store_pair *pair, struct buf *id)
+{
+    const struct p15_key *there = p15store_key_of(p15, pair->draft.id);
+    bool given = pair->draft.id.n, known = pair->draft.key.spki.n;
+    if (given && there && there->private_object) return ST_ATTR_VALUE;
+    pair->hashed = !given && !known && !p15->make->id;
+    if (given)                        buf_put(id, pair->draft.id);
+    else if (known && !p15->make->id) TRY(p15write_id(&pair->draft.key, id));
+    else                              TRY(p15store_new_id(p15, id));
+    pair->draft.id = buf_bytes(id);
+    return id->full ? ST_ATTR_VALUE : ST_OK;
+}
+
+// Begins a pair: all that it needs is there, and nothing sent yet that changes the card. Its path
+// and reference were set, and its draft.
+static st p15store_begin(struct card *card, struct token *token, struct p15store_pair *pair,
+                         struct scratch *scratch)
+{
+    const struct draft *draft = &pair->draft;
+    struct buf id = scratch_buf(scratch, P15_TEXT_MAX);
+    if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
+    if (draft->private == CK_FALSE) return ST_TEMPLATE_MIXED;
+    TRY(p15store_choose_id(token->state, pair, &id));
+    TRY(p15store_replace(card, token, draft->id, *scratch));
+    pair->file = (struct p15_new_file){ .kind = P15_PUKDF };
+    TRY(p15store_path(card, token, P15_PUKDF, false, scratch, &pair->file.path));
+    TRY(p15store_half(card, token, pair, P15_PUKDF, pair->file.path, scratch, &pair->public));
+    TRY(p15store_half(card, token, pair, P15_PRKDF, pair->path, scratch, &pair->private));
+    return p15store_add_pair(card, token, pair);
+}
+
+// Takes a pair that was begun out of the table, but for what the card has of it.
+static void p15store_drop_pair(struct card *card, struct token *token, struct p15store_pair *pair)
+{
+    if (pair->key && pair->listed) p15store_drop_private(card, pair->key);
+    else if (pair->key) p15store_drop_key(card, token->state, pair->key);
+    pair->key = NULL;
+}
+
+// The iD of a key in an entry is made of the key: as long as what stands there.
+static void p15store_fill_id(bytes entry, bytes id)
+{
+    struct p15_key_entry said;
+    struct p15_entry parsed;
+    struct tlv record;
+    if (tlv_next(&entry, &record) || p15entry_parse(&record, &parsed)) return;
+    p15entry_key(&parsed, ALG_EC, &said);
+    SCARD11_ASSERT(said.id.n == id.n);
+    memcpy((u8 *)(uintptr_t)said.id.p, id.p, id.n);
+}
+
+// The public half of a pair is known.
+static st p15store_learn(struct p15store_pair *pair, const struct alg_key *key)
+{
+    u8 room[20];
+    struct buf id = buf_on(room, sizeof room);
+    struct object *private = pair->key->private_object;
+    private->key = &pair->own->key;
+    TRY(card_own_key(private, key));
+    p15object_tell_key(pair->key, &pair->own->key, NULL, true);
+    if (!pair->hashed) return ST_OK;
+    TRY(p15write_id(key, &id));
+    p15store_fill_id(private->entry, buf_bytes(&id));
+    p15store_fill_id(pair->key->public_entry, buf_bytes(&id));
+    return ST_OK;
+}
+
+// Ends a pair that the card has: its public key's file, its entries, the private half's last.
+static st p15store_end(struct card *card, struct token *token, struct p15store_pair *pair,
+                       const struct alg_key *key, struct scratch scratch, struct object *made[2])
+{
+    const struct p15_key *new = pair->key;
+    bytes value;
+    TRY(p15store_learn(pair, key));
+    TRY(p15store_public_value(&pair->own->key, &scratch, &value));
+    pair->file.size = (u32)value.n;
+    TRY(p15store_write(card, token, &pair->file, value, new->public_entry, scratch));
+    pair->listed = true;
+    TRY(p15write_entry_of(card, token, P15_PRKDF, BYTES_NONE, new->private_object->entry, scratch));
+    made[0] = new->public_object;
+    made[1] = new->private_object;
+    token->key_types |= CARD_TYPE(key->type);
+    return ST_OK;
+}
+
+// ---- Public keys ----
+
+// Stores a public key of which the card has no private half.
+static st p15store_public(struct card *card, struct token *token, const struct draft *draft,
+                          struct scratch scratch, struct object **made)
+{
+    struct p15store_pair pair = { .draft = *draft };
+    struct buf id = scratch_buf(&scratch, P15_TEXT_MAX);
+    *made = NULL;
+    TRY(p15store_choose_id(token->state, &pair, &id));
+    TRY(p15store_public_value(&draft->key, &scratch, &pair.draft.value));
+    pair.file = (struct p15_new_file){ .kind = P15_PUKDF, .size = (u32)pair.draft.value.n };
+    TRY(p15store_path(card, token, P15_PUKDF, false, &scratch, &pair.file.path));
+    TRY(p15store_half(card, token, &pair, P15_PUKDF, pair.file.path, &scratch, &pair.public));
+    st s = p15store_add_key(card, token, pair.public, &pair.key, &pair.own);
+    if (!s) s = p15store_add_public(card, token, pair.key);
+    if (!s) {
+        pair.key->public_object->key = &pair.own->key;
+        s = card_own_key(pair.key->public_object, &draft->key);
+    }
+    if (!s) p15object_tell_key(pair.key, &pair.own->key, NULL, true);
+    if (!s) s = p15store_write(card, token, &pair.file, pair.draft.value, pair.key->public_entry,
+                               scratch);
+    if (s) {
+        p15store_drop_pair(card, token, &pair);
+        return s;
+    }
+    *made = pair.key->public_object;
+    return p15write_touch(card, token, scratch);
+}
+
+// Stores a certificate, data, or a public key; see store of struct writer.
+static st p15store_store(struct card *card, struct token *token, const struct draft *draft,
+                         struct scratch scratch, struct object **made)
+{
+    *made = NULL;
+    TRY(p15dir_refresh(card, token, scratch));
+    TRY(p15store_load(card, token, scratch));
+    if (!((const struct p15 *)token->state)->make) return ST_TOKEN_RO;
+    switch (draft->class) {
+    case CKO_CERTIFICATE: return p15store_certificate(card, token, draft, scratch, made);
+    case CKO_PUBLIC_KEY:  return p15store_public(card, token, draft, scratch, made);
+    case CKO_DATA:        return p15store_put(card, token, draft, BYTES_NONE, scratch, made);
+    default:              return ST_ATTR_VALUE;
+    }
+}
+
+// ---- Destroying ----
+
+// A private or secret key, or a public one alone: its entries go, then what they named.
+static st p15store_erase_key(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct p15 *p15 = token->state;
+    struct p15_key *key = object->state;
+    const struct p15_key was = *key;
+    CK_OBJECT_CLASS class = object->class;
+    bool private = class != CKO_PUBLIC_KEY;
+    if (private) TRY(p15store_unlist(card, token, p15store_kind(class), object->entry, scratch));
+    if (class == CKO_PRIVATE_KEY) p15store_drop_private(card, key);
+    TRY(p15store_erase_public(card, token, key, scratch));
+    if (class == CKO_SECRET_KEY) card_drop(card, object);
+    p15store_drop_key(card, p15, key);
+    bool deletes = private && p15->make && p15->make->delete_key;
+    if (deletes) TRY(p15->make->delete_key(card, token, &was));
+    return p15write_touch(card, token, scratch);
+}
+
+// A certificate or data: its entry goes, then its file.
+static st p15store_erase_file(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    const struct p15_value *value = object->state;
+    if (object->class == CKO_CERTIFICATE) {
+        const struct p15_certificate *cert = object->state;
+        value = &cert->value;
+    }
+    TRY(p15store_unlist(card, token, p15store_kind(object->class), object->entry, scratch));
+    st s = p15write_delete(card, token, &value->path);
+    p15store_undo(card, object);
+    return s ? s : p15write_touch(card, token, scratch);
+}
+
+static st p15store_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    CK_OBJECT_HANDLE handle = object->handle;
+    TRY(p15dir_refresh(card, object->token, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;      // another program changed all of it
+    bool key = object->class != CKO_CERTIFICATE && object->class != CKO_DATA;
+    return key ? p15store_erase_key(card, object, scratch)
+               : p15store_erase_file(card, object, scratch);
+}
+
+// A certificate that the card's issuer vouches for stays; a public key goes with its private half.
+static bool p15store_erases(const struct object *object)
+{
+    if (object->class == CKO_PROFILE || object->trusted) return false;
+    if (object->class != CKO_PUBLIC_KEY) return object->entry.n > 0;
+    const struct p15_key *key = object->state;
+    return key->public_entry.n && !key->private_object;
+}
+
+// ---- Changing ----
+
+static bool p15store_sets(const struct object *object, u32 what)
+{
+    bool id = object->class != CKO_DATA, own = object->entry.n && !object->trusted;
+    if (object->class == CKO_PUBLIC_KEY) {
+        const struct p15_key *key = object->state;
+        own = key->public_entry.n && !key->trusted;
+    }
+    return own && (what == CARD_SET_LABEL || (what == CARD_SET_ID && id));
+}
+
+// The views of a certificate or data of its entry, which is another one now.
+static void p15store_take(struct card *card, struct object *object, const struct p15_entry *entry)
+{
+    struct p15_certificate_entry certificate;
+    struct p15_data_entry data;
+    card_set_entry(card, object, entry->whole);
+    object->label = entry->label;
+    if (object->class == CKO_DATA && !p15entry_data(entry, &data)) {
+        *(struct p15_value *)object->state = data.value;
+        object->application = data.application;
+        object->oid = data.oid;
+    }
+    if (object->class == CKO_CERTIFICATE && !p15entry_certificate(entry, &certificate)) {
+        struct p15_certificate *cert = object->state;
+        cert->id = object->id = certificate.id;
+        cert->value = certificate.value;
+    }
+}
+
+// Another entry of a certificate or data.
+static st p15store_set_file(struct card *card, struct object *object, bytes fresh,
+                            struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct p15_entry entry;
+    struct tlv record;
+    struct lot *lots = NULL;
+    bytes kept = arena_lot_copy(&card->arena, &lots, fresh), rest = kept;
+    enum p15_kind kind = p15store_kind(object->class);
+    if (!kept.p) return ST_ARENA_FULL;
+    st s = tlv_next(&rest, &record);
+    if (!s) s = p15entry_parse(&record, &entry);
+    if (!s) s = p15write_entry_of(card, token, kind, object->entry, fresh, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    p15store_take(card, object, &entry);
+    arena_lots_drop(&card->arena, &object->entry_lots);
+    object->entry_lots = lots;
+    return p15write_touch(card, token, scratch);
+}
+
+// An entry as a change has it, in scratch; what there is none of stays so.
+static st p15store_changed(bytes entry, const struct draft *draft, bool is, struct scratch *scratch,
+                           bytes *out)
+{
+    struct buf fresh = scratch_buf(scratch, entry.n + draft->label.n + draft->id.n + 16);
+    *out = entry;
+    if (!is || !entry.n) return ST_OK;
+    TRY(p15write_changed(entry, draft, *scratch, &fresh));
+    *out = buf_bytes(&fresh);
+    return ST_OK;
+}
+
+// The views of a key of its entries, which are other ones now.
+static void p15store_take_key(struct card *card, struct object *object, bytes private, bytes public)
+{
+    struct p15_key *key = object->state;
+    struct object *half = object->class == CKO_SECRET_KEY ? object : key->private_object;
+    enum alg_type type = object->class == CKO_SECRET_KEY ? ALG_SECRET : key->type;
+    struct p15_key_entry said;
+    struct p15_entry entry;
+    struct tlv record;
+    if (half && !tlv_next(&private, &record) && !p15entry_parse(&record, &entry)) {
+        p15entry_key(&entry, type, &said);
+        p15object_note_key(key, &said);
+        key->id = half->id = said.id;
+        key->label = half->label = entry.label;
+        half->subject = key->subject;
+        card_set_entry(card, half, entry.whole);
+    }
+    if (!tlv_next(&public, &record) && !p15entry_parse(&record, &entry)) {
+        p15entry_key(&entry, type, &said);
+        key->public_label = entry.label;
+        key->public_value = said.value;
+        key->public_entry = entry.whole;
+        if (!half) key->label = entry.label;
+        key->id = said.id;
+    }
+    if (!key->public_object) return;
+    key->public_object->id = key->id;
+    key->public_object->label = key->label;
+    p15object_tell_public(card, key);
+}
+
+// A half's entry on the card becomes what a change makes of it; what it is now is kept in lots.
+static st p15store_write_half(struct card *card, struct token *token, enum p15_kind kind, bytes old,
+                              bytes fresh, struct lot **lots, struct scratch scratch, bytes *is)
+{
+    *is = arena_lot_copy(&card->arena, lots, fresh);
+    if (fresh.n && !is->p) return ST_ARENA_FULL;
+    if (bytes_equal(old, fresh)) return ST_OK;
+    return p15write_entry_of(card, token, kind, old, fresh, scratch);
+}
+
+// Another label of a half, or another iD of both: the public one's first.
+static st p15store_set_key(struct card *card, struct object *object, const struct draft *draft,
+                           struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct p15_key *key = object->state;
+    enum p15_kind kind = object->class == CKO_SECRET_KEY ? P15_SKDF : P15_PRKDF;
+    bool id = draft->set & CARD_SET_ID, public_half = object->class == CKO_PUBLIC_KEY;
+    const struct object *half = public_half ? key->private_object : object;
+    bytes old = half ? half->entry : BYTES_NONE, private, public, is[2];
+    struct lot *lots = NULL;
+    TRY(p15store_changed(old, draft, id || !public_half, &scratch, &private));
+    TRY(p15store_changed(key->public_entry, draft, id || public_half, &scratch, &public));
+    if (old.n && id) TRY(p15write_fits(card, token, kind, old, private, scratch));
+    bytes back = arena_lot_copy(&card->arena, &lots, old);
+    st s = old.n && !back.p ? ST_ARENA_FULL : ST_OK;
+    if (!s) s = p15store_write_half(card, token, P15_PUKDF, key->public_entry, public, &lots,
+                                    scratch, &is[1]);
+    if (s) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    s = p15store_write_half(card, token, kind, old, private, &lots, scratch, &is[0]);
+    p15store_take_key(card, object, s ? back : is[0], is[1]);
+    arena_lots_drop(&card->arena, &key->lots);
+    key->lots = lots;
+    return s ? s : p15write_touch(card, token, scratch);
+}
+
+// Another label or iD; see set of struct writer.
+static st p15store_set(struct card *card, struct object *object, const struct draft *draft,
+                       struct scratch scratch)
+{
+    struct token *token = object->token;
+    CK_OBJECT_HANDLE handle = object->handle;
+    bytes fresh;
+    TRY(p15dir_refresh(card, token, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;
+    bool id = draft->set & CARD_SET_ID;
+    if (id && !draft->id.n) return ST_ATTR_VALUE;
+    if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) {
+        const struct p15_key *there = p15store_key_of(token->state, draft->id);
+        if (id && there && there != object->state) return ST_ATTR_VALUE;
+        return p15store_set_key(card, object, draft, scratch);
+    }
+    TRY(p15store_changed(object->entry, draft, true, &scratch, &fresh));
+    return p15store_set_file(card, object, fresh, scratch);
 }
 #endif
 
@@ -12784,8 +14121,9 @@ static const struct driver driver_openpgp = {
  * Driver: IsoApplet, versions 0 and 1 of its interface. The example for a new driver.
  *
  * Owns    driver_isoapplet
- * Uses    >>alg >>hash >>padding >>apdu >>link >>iso >>card >>place >>trial >>p15 >>p15file
- *         >>p15dir >>p15token >>p15object >>p15key
+ * Uses    >>tlv >>alg >>hash >>random >>padding >>apdu >>link >>iso >>card >>place >>pinpad
+ *         >>secret >>trial >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
+ *         >>p15write >>p15store
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/unit/isoapplet.c
@@ -12801,15 +14139,22 @@ static const struct driver driver_openpgp = {
 #if SCARD11_ISOAPPLET
 
 #define ISOAPPLET_PIN          0x01
+#define ISOAPPLET_PUK          0x02
 #define ISOAPPLET_RSA          0x11         // algorithms: the card pads (PKCS#1 v1.5)
 #define ISOAPPLET_PSS          0x12         // the card pads by PSS, with a salt as long as the hash
 #define ISOAPPLET_ECDSA        0x21
 #define ISOAPPLET_INS_GET_DATA 0xca
+#define ISOAPPLET_INS_GENERATE 0x46
+#define ISOAPPLET_INS_PUT_DATA 0xdb
 #define ISOAPPLET_VERSION_LEN  3            // bytes that tell it: version, minor, features
 #define ISOAPPLET_HAS_PSS      0x08         // a bit of the features, from version 1 on
 
 static const u8 isoapplet_aid[] = { 0xf2, 0x76, 0xa2, 0x88, 0xbc, 0xfb, 0xa6, 0x9d, 0x34, 0xf3,
                                     0x10, 0x01 };
+#if SCARD11_WRITE
+static const u8 isoapplet_pkcs15[] = { 0xa0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4b, 0x43, 0x53, 0x2d,
+                                       0x31, 0x35 };   // the DF of its files
+#endif
 
 // QUIRK(IsoApplet): VERIFY takes a PIN as long as it is; a command that changes one takes both with
 // filler.
@@ -12829,6 +14174,92 @@ struct isoapplet {
     struct p15 p15;                         // first: p15_ functions take it for their own
     bool hashes;            // QUIRK(IsoApplet 0): EC keys sign the SHA-1 hash of what they get
 };
+
+#if SCARD11_WRITE
+// ---- Writing: files ----
+
+#define ISOAPPLET_KEYS      16              // key references that there are
+#define ISOAPPLET_FIRST_ID  0x45            // as OpenSC's profile for it counts
+#define ISOAPPLET_NEW_RSA   0xf3            // algorithms of MSE for a key that is to be: RSA-2048
+#define ISOAPPLET_NEW_4096  0xf5            // ... from version 1 on
+#define ISOAPPLET_NEW_EC    0xec
+#define ISOAPPLET_EF        0x01            // file descriptors
+#define ISOAPPLET_DF        0x38
+#define ISOAPPLET_PIN_RULE  0x90            // an access condition: the PIN
+
+// A file that is to be made: where, what, and its access conditions: to delete it, to lock,
+// activate, deactivate; of a file to write, update, read, of a DF to make DFs and files, to delete.
+struct isoapplet_file {
+    bytes path;
+    u8    descriptor;
+    u32   size;
+    u8    rules[7];
+};
+
+static st isoapplet_select_parent(struct card *card, struct token *token, bytes path)
+{
+    const struct p15_path parent = { .file = bytes_head(path, path.n - 2) };
+    return p15file_select_path(card, token, &parent, NULL);
+}
+
+// CREATE FILE (ISO 7816-9).
+static st isoapplet_create_file(struct card *card, struct token *token,
+                                const struct isoapplet_file *file)
+{
+    u8 room[64];
+    struct buf data = buf_on(room, sizeof room);
+    bool df = file->descriptor == ISOAPPLET_DF;
+    bytes aid = bytes_of(isoapplet_pkcs15, df ? sizeof isoapplet_pkcs15 : 0);
+    tlv_put_header(&data, ISO_TAG_FCP, 21 + (df ? tlv_size(0x84, aid.n) : 0));
+    tlv_put(&data, ISO_TAG_SIZE_ALL, BYTES((u8)(file->size >> 8), (u8)file->size));
+    tlv_put(&data, 0x82, BYTES(file->descriptor));
+    tlv_put(&data, 0x83, bytes_from(file->path, file->path.n - 2));
+    if (df) tlv_put(&data, 0x84, aid);
+    tlv_put_header(&data, 0x86, 8);
+    buf_put8(&data, 0xff);
+    buf_put(&data, bytes_of(file->rules, sizeof file->rules));
+    SCARD11_ASSERT(!data.full);
+    TRY(isoapplet_select_parent(card, token, file->path));
+    struct apdu cmd = { .ins = INS_CREATE_FILE, .data = buf_bytes(&data) };
+    return iso_write_status(iso_send(&card->link, &cmd));
+}
+
+// A file of the directory is changed by the PIN's owner; what it names is as OpenSC's profile has
+// it: not locked or written otherwise.
+static st isoapplet_create(struct card *card, struct token *token, const struct p15_new_file *new)
+{
+    const u8 pin = ISOAPPLET_PIN_RULE, other = new->directory ? pin : 0xff;
+    const u8 read = new->private ? pin : 0;
+    const struct isoapplet_file file = {
+        .path = new->path, .descriptor = ISOAPPLET_EF, .size = new->size,
+        .rules = { pin, other, other, other, other, pin, read },
+    };
+    return isoapplet_create_file(card, token, &file);
+}
+
+static st isoapplet_delete(struct card *card, struct token *token, bytes path)
+{
+    struct apdu cmd = { .ins = INS_DELETE_FILE, .data = bytes_from(path, path.n - 2) };
+    TRY(isoapplet_select_parent(card, token, path));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
+    return s == SW_FILE_NOT_FOUND ? ST_NOT_FOUND : s;
+}
+
+// Where OpenSC's profile has its files. Keys are not deleted: the next one takes the reference.
+static const struct p15_make isoapplet_make = {
+    .create = isoapplet_create,
+    .delete = isoapplet_delete,
+    .kinds = {
+        [P15_AODF]  = { .directory = 0x4401, .size = 256 },
+        [P15_PRKDF] = { .directory = 0x4402, .size = 512 },
+        [P15_PUKDF] = { .directory = 0x4403, .size = 512, .first = 0x3300 },
+        [P15_CDF]   = { .directory = 0x4404, .size = 512, .first = 0x3400 },
+        [P15_DODF]  = { .directory = 0x4405, .size = 256, .first = 0x3200,
+                        .first_private = 0x3500 },
+    },
+    .id = ISOAPPLET_FIRST_ID,
+};
+#endif
 
 // ---- Finding out ----
 
@@ -12908,6 +14339,9 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     if (!isoapplet) return ST_ARENA_FULL;
     p15dir_init(&isoapplet->p15, aid, P15_FLAT);
     TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
+#if SCARD11_WRITE
+    isoapplet->p15.make = &isoapplet_make;
+#endif
     p15_attach(token, &isoapplet->p15);
     card_set_credential(token, &isoapplet_pin);
     card_set_credential(token, &isoapplet_puk);
@@ -12918,16 +14352,20 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     return p15token_open(card, token, scratch);
 }
 
-// Lists what the directory has; EC keys of version 0 are marked as hashing themselves.
+// EC keys of version 0 are marked as hashing themselves.
+static void isoapplet_mark(const struct isoapplet *isoapplet)
+{
+    for (const struct p15_key *key = isoapplet->p15.keys; key && isoapplet->hashes; key = key->next)
+        if (key->type == ALG_EC && key->private_object)
+            key->private_object->hashes = alg_hash_find(CKM_SHA_1);
+}
+
 static st isoapplet_list(struct card *card, struct token *token, const struct query *query,
                          struct scratch scratch)
 {
     const struct isoapplet *isoapplet = token->state;
     TRY(p15object_list(card, token, query, scratch));
-    if (!isoapplet->hashes) return ST_OK;
-    for (const struct p15_key *key = isoapplet->p15.keys; key; key = key->next)
-        if (key->type == ALG_EC && key->private_object)
-            key->private_object->hashes = alg_hash_find(CKM_SHA_1);
+    isoapplet_mark(isoapplet);
     return ST_OK;
 }
 
@@ -12995,6 +14433,316 @@ static st isoapplet_decrypt(struct card *card, struct object *object, const stru
     return trial.s == SW_WRONG_DATA ? ST_CIPHER_DATA : p15key_status(trial.s);
 }
 
+#if SCARD11_WRITE
+// ---- Writing: keys ----
+
+static bool isoapplet_makes(const struct token *token, const struct draft *draft)
+{
+    const struct isoapplet *isoapplet = token->state;
+    const struct alg_key *key = &draft->key;
+    u8 room[80];
+    struct buf known = buf_on(room, sizeof room);
+    if (draft->class != CKO_PRIVATE_KEY) return false;
+    if (key->type == ALG_EC) return alg_put_parameter(key->curve, ALG_PRIME, &known);
+    if (key->type != ALG_RSA) return false;
+    return key->bits == 2048 || (key->bits == 4096 && !isoapplet->hashes);
+}
+
+// What a command for a new key was answered.
+static st isoapplet_key_status(st s, const struct alg_key *key)
+{
+    st unknown = key->type == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
+    return s == SW_NO_FUNCTION ? unknown : iso_write_status(s);
+}
+
+// MSE for a key that is to be made, or given to the card.
+static st isoapplet_prepare(struct card *card, const struct alg_key *key, u32 reference)
+{
+    u8 algorithm = key->bits == 2048 ? ISOAPPLET_NEW_RSA : ISOAPPLET_NEW_4096;
+    if (key->type == ALG_EC) algorithm = ISOAPPLET_NEW_EC;
+    card->mse_len = 0;
+    st s = iso_mse_set(&card->link, MSE_SET, 0, BYTES(CRT_ALGORITHM, 1, algorithm, CRT_KEY, 1,
+                                                      (u8)reference));
+    return isoapplet_key_status(s, key);
+}
+
+// A curve's domain parameters.
+static void isoapplet_put_curve(const struct alg_curve *curve, struct buf *out)
+{
+    static const struct { u8 tag, which; } parts[] = {
+        { 0x81, ALG_PRIME }, { 0x82, ALG_A }, { 0x83, ALG_B }, { 0x84, ALG_X }, { 0x85, ALG_ORDER }
+    };
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        bool point = parts[i].which == ALG_X;
+        u32 size = point ? 1 + 2 * curve->size : curve->size;
+        tlv_put_header(out, parts[i].tag, size);
+        if (point) buf_put8(out, 0x04);
+        alg_put_parameter(curve, (enum alg_parameter)parts[i].which, out);
+        if (point) alg_put_parameter(curve, ALG_Y, out);
+    }
+    tlv_put(out, 0x87, BYTES(0, 1));                // the cofactor
+}
+
+// The public half that the card tells: 7F49 { 81 modulus, 82 exponent }, or { ... 86 point }.
+static st isoapplet_parse_made(bytes answer, const struct alg_key *like, struct alg_key *key)
+{
+    bytes inner;
+    *key = (struct alg_key){ .type = like->type, .bits = like->bits, .curve = like->curve };
+    TRY(tlv_open(answer, TLV_CVC_KEY, &inner));
+    if (like->type == ALG_EC) {
+        bool there = tlv_find(inner, 0x86, &key->point);
+        return there && alg_point_good(like->curve, key->point) ? ST_OK : ST_PROTOCOL;
+    }
+    if (!tlv_find(inner, 0x81, &key->modulus) || !tlv_find(inner, 0x82, &key->exponent))
+        return ST_PROTOCOL;
+    key->modulus = bytes_trim(key->modulus);
+    key->exponent = bytes_trim(key->exponent);
+    return alg_bits(key->modulus) == like->bits ? ST_OK : ST_PROTOCOL;
+}
+
+// GENERATE ASYMMETRIC KEY PAIR; the public half is a view into scratch.
+static st isoapplet_make_key(struct card *card, struct token *token, const struct alg_key *like,
+                             u32 reference, struct scratch *scratch, struct alg_key *key)
+{
+    bool rsa = like->type == ALG_RSA;
+    struct buf data = scratch_buf(scratch, 600), rsp = scratch_buf(scratch, 700);
+    if (!rsa) isoapplet_put_curve(like->curve, &data);
+    if (data.full || !rsp.cap) return ST_HOST_MEMORY;
+    struct apdu cmd = { .ins = ISOAPPLET_INS_GENERATE, .p1 = rsa ? 0x42 : 0,
+                        .data = buf_bytes(&data), .le = APDU_LE_ALL };
+    TRY(place_be_sure(card, token, *scratch));
+    TRY(isoapplet_prepare(card, like, reference));
+    TRY(isoapplet_key_status(link_exchange(&card->link, &cmd, &rsp), like));
+    return isoapplet_parse_made(buf_bytes(&rsp), like, key);
+}
+
+// PUT DATA with a private key: 7F48 { 92 p, 93 q, 94 its inverse, 95 dp, 96 dq }, or E0 { curve,
+// 88 scalar }.
+static st isoapplet_give_key(struct card *card, struct token *token, const struct draft *draft,
+                             u32 reference, struct scratch scratch)
+{
+    const struct draft_secret *secret = draft->secret;
+    const bytes parts[] = { secret->p, secret->q, secret->qinv, secret->dp, secret->dq };
+    const struct place home = { BYTES_NONE, BYTES_NONE };
+    bool rsa = draft->key.type == ALG_RSA;
+    struct buf inner = scratch_buf(&scratch, 1600), data = scratch_buf(&scratch, 1700);
+    for (u32 i = 0; i < COUNT(parts) && rsa; i++) tlv_put(&inner, 0x92 + i, parts[i]);
+    if (!rsa) isoapplet_put_curve(draft->key.curve, &inner);
+    if (!rsa) tlv_put(&inner, 0x88, secret->value);
+    tlv_put(&data, rsa ? 0x7f48 : 0xe0, buf_bytes(&inner));
+    if (inner.full || data.full) return ST_HOST_MEMORY;
+    struct apdu cmd = { .ins = ISOAPPLET_INS_PUT_DATA, .p1 = 0x3f, .p2 = 0xff,
+                        .data = buf_bytes(&data) };
+    TRY(place_be_sure(card, token, scratch));
+    TRY(isoapplet_prepare(card, &draft->key, reference));
+    st s = iso_write_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    return s == SW_NO_FUNCTION ? ST_NOT_SUPPORTED : s;      // import was not compiled in
+}
+
+// A pair that the card makes or is given; see generate and import of struct writer.
+static st isoapplet_pair(struct card *card, struct token *token, const struct draft *draft,
+                         struct scratch scratch, struct object *made[2])
+{
+    const struct isoapplet *isoapplet = token->state;
+    struct p15store_pair pair = { .draft = *draft, .path = isoapplet->p15.base };
+    struct alg_key key = draft->key;
+    TRY(p15dir_refresh(card, token, scratch));
+    TRY(p15store_load(card, token, scratch));
+    TRY(p15store_reference(card, token, ISOAPPLET_KEYS, scratch, &pair.reference));
+    st s = p15store_begin(card, token, &pair, &scratch);
+    if (!s && draft->secret) s = isoapplet_give_key(card, token, draft, pair.reference, scratch);
+    else if (!s) s = isoapplet_make_key(card, token, &draft->key, pair.reference, &scratch, &key);
+    if (!s) s = p15store_end(card, token, &pair, &key, scratch, made);
+    if (s) {
+        p15store_drop_pair(card, token, &pair);
+        return s;
+    }
+    isoapplet_mark(isoapplet);
+    return p15write_touch(card, token, scratch);
+}
+
+// ---- Writing: a card begun anew ----
+
+// Sets a PIN or PUK that there is none of yet; the card fills nothing up.
+static st isoapplet_set_first(struct card *card, struct token *token, const struct credential *like,
+                              u8 reference, bytes fresh, struct scratch scratch)
+{
+    struct credential of = *like;
+    struct pin_command command = { .ins = INS_CHANGE, .p1 = 0x01, .of = &of, .fresh = &of,
+                                   .fresh_pin = fresh };
+    of.reference = reference;
+    return secret_send(card, token, &command, scratch);
+}
+
+// Sets the PUK, unless there is one: it is set once, before the PIN.
+static st isoapplet_set_puk(struct card *card, struct token *token, bytes puk,
+                            struct scratch scratch)
+{
+    st s = isoapplet_set_first(card, token, &isoapplet_puk, ISOAPPLET_PUK, puk, scratch);
+    if (s != SW_CONDITIONS && s != SW_INCORRECT_P1P2) return s;
+    os_log("%s: the PUK was set before", card->link.name);
+    return ST_OK;
+}
+
+// C_InitPIN: the first PIN. From then on the card wants it.
+static st isoapplet_init_pin(struct card *card, struct token *token, bytes fresh,
+                             struct scratch scratch)
+{
+    struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
+    if (puk->kept_len) TRY(isoapplet_set_puk(card, token, card_kept(puk), scratch));
+    st s = isoapplet_set_first(card, token, pin, ISOAPPLET_PIN, fresh, scratch);
+    if (s == SW_WRONG_DATA || s == SW_WRONG_LENGTH) return ST_PIN_LEN;
+    TRY(s);
+    pin->missing = pin->asked = false;
+    pin->tries = -1;
+    pin->verified = true;                               // the card has it so now
+    return ST_OK;
+}
+
+// Proves that so_pin is the PUK where there is a PIN already: it sets one that nobody knows, which
+// lets the files be deleted.
+static st isoapplet_prove_puk(struct card *card, struct token *token, bytes so_pin,
+                              struct scratch scratch)
+{
+    struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
+    u8 fresh[16];
+    pin->asked = false;
+    pin->tries = -1;
+    TRY(secret_read_tries(card, token, scratch));
+    if (pin->missing) return ST_OK;
+    TRY(random_bytes(fresh, sizeof fresh));
+    for (size_t i = 0; i < sizeof fresh; i++) fresh[i] = (u8)('0' + fresh[i] % 10);
+    bytes unknown = bytes_of(fresh, sizeof fresh);
+    st s = secret_unblock(card, token, puk, pin, so_pin, unknown, scratch);
+    if (!s) s = secret_verify(card, token, pin, unknown, scratch);
+    mem_wipe(fresh, sizeof fresh);
+    return s;
+}
+
+#define ISOAPPLET_DIR  BYTES(0x3f, 0x00, 0x2f, 0x00)
+#define ISOAPPLET_APP  BYTES(0x3f, 0x00, 0x50, 0x15)
+#define ISOAPPLET_ODF  BYTES(0x3f, 0x00, 0x50, 0x15, 0x50, 0x31)
+#define ISOAPPLET_INFO BYTES(0x3f, 0x00, 0x50, 0x15, 0x50, 0x32)
+#define ISOAPPLET_AODF BYTES(0x3f, 0x00, 0x50, 0x15, 0x44, 0x01)
+
+// Deletes what there is, and makes the files of a PKCS#15 application, empty. Sizes are those of
+// OpenSC's profile; it reads and writes them, too.
+static st isoapplet_make_files(struct card *card, struct token *token)
+{
+    const u8 pin = ISOAPPLET_PIN_RULE;
+    const struct isoapplet_file files[] = {
+        { ISOAPPLET_DIR, ISOAPPLET_EF, 128, { 0 } },
+        { ISOAPPLET_APP, ISOAPPLET_DF, 5000, { 0, 0, 0, 0, 0, 0, pin } },
+        { ISOAPPLET_ODF, ISOAPPLET_EF, 256, { 0 } },
+        { ISOAPPLET_INFO, ISOAPPLET_EF, 128, { 0 } },
+        { ISOAPPLET_AODF, ISOAPPLET_EF, 256, { pin, pin, pin, pin, pin, pin, 0 } },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        st s = isoapplet_delete(card, token, files[i].path);
+        if (s && s != ST_NOT_FOUND) return s;
+    }
+    for (size_t i = 0; i < COUNT(files); i++)
+        TRY(isoapplet_create_file(card, token, &files[i]));
+    return ST_OK;
+}
+
+static st isoapplet_fill(struct card *card, struct token *token, bytes path, const struct buf *with)
+{
+    const struct p15_path file = { .file = path };
+    SCARD11_ASSERT(!with->full);
+    TRY(p15file_select_path(card, token, &file, NULL));
+    return p15write_bytes(card, 0, buf_bytes(with), false);
+}
+
+// AODF: the one PIN, ASCII, 4 to 16 characters, filled up with 00.
+static void isoapplet_put_pin(struct buf *out)
+{
+    static const u8 entry[] = {
+        0x30, 0x2f, 0x30, 0x0e, 0x0c, 0x08, 'U', 's', 'e', 'r', ' ', 'P', 'I', 'N',
+        0x03, 0x02, 0x06, 0xc0, 0x30, 0x03, 0x04, 0x01, 0x01, 0xa1, 0x18, 0x30, 0x16,
+        0x03, 0x02, 0x02, 0x8c, 0x0a, 0x01, 0x01, 0x02, 0x01, 0x04, 0x02, 0x01, 0x10,
+        0x02, 0x01, 0x10, 0x80, 0x01, ISOAPPLET_PIN, 0x04, 0x01, 0x00
+    };
+    buf_put(out, bytes_of(entry, sizeof entry));
+}
+
+// EF.DIR: the application, and what it is called.
+static void isoapplet_put_dir(bytes label, struct buf *out)
+{
+    bytes aid = bytes_of(isoapplet_pkcs15, sizeof isoapplet_pkcs15), path = ISOAPPLET_APP;
+    size_t inside = tlv_size(P15_TAG_AID, aid.n) + tlv_size(0x50, label.n) + tlv_size(0x51, path.n);
+    tlv_put_header(out, P15_TAG_APPLICATION, inside);
+    tlv_put(out, P15_TAG_AID, aid);
+    tlv_put(out, 0x50, label);
+    tlv_put(out, 0x51, path);
+}
+
+// EF.TokenInfo: a serial number that no other card has, a label, lastUpdate.
+static st isoapplet_put_info(bytes label, struct buf *out)
+{
+    static const u8 update[] = "\xa5\x11\x18\x0f" "20260101000000Z";
+    u8 serial[8];
+    TRY(random_bytes(serial, sizeof serial));
+    serial[0] &= 0x7f;
+    bytes maker = bytes_text("IsoApplet"), time = bytes_of(update, sizeof update - 1);
+    tlv_put_header(out, TLV_SEQUENCE, 3 + tlv_size(TLV_OCTETS, sizeof serial) +
+                                      tlv_size(TLV_UTF8, maker.n) +
+                                      tlv_size(TLV_PRIMITIVE(0), label.n) + 4 + time.n);
+    tlv_put(out, TLV_INTEGER, BYTES(0));
+    tlv_put(out, TLV_OCTETS, bytes_of(serial, sizeof serial));
+    tlv_put(out, TLV_UTF8, maker);
+    tlv_put(out, TLV_PRIMITIVE(0), label);
+    tlv_put(out, TLV_BITS, BYTES(0x05, 0x60));      // a login is required, random numbers
+    buf_put(out, time);
+    return ST_OK;
+}
+
+// Makes the PKCS#15 application. What tells that there is one, the ODF and TokenInfo, comes last.
+static st isoapplet_make_application(struct card *card, struct token *token, bytes label,
+                                     struct scratch scratch)
+{
+    struct buf dir = scratch_buf(&scratch, 128), aodf = scratch_buf(&scratch, 128);
+    struct buf odf = scratch_buf(&scratch, 64), info = scratch_buf(&scratch, 128);
+    if (!label.n) label = bytes_text("IsoApplet");
+    isoapplet_put_pin(&aodf);
+    isoapplet_put_dir(label, &dir);
+    p15write_named(&odf, P15_AODF, ISOAPPLET_AODF);
+    TRY(isoapplet_put_info(label, &info));
+    TRY(place_be_sure(card, token, scratch));
+    TRY(isoapplet_make_files(card, token));
+    TRY(isoapplet_fill(card, token, ISOAPPLET_AODF, &aodf));
+    TRY(isoapplet_fill(card, token, ISOAPPLET_DIR, &dir));
+    TRY(isoapplet_fill(card, token, ISOAPPLET_ODF, &odf));
+    return isoapplet_fill(card, token, ISOAPPLET_INFO, &info);
+}
+
+// C_InitToken: where there is no PIN yet, nothing is guarded; else the PUK is proven. The PUK is
+// set last, and once: who has it sets the PIN.
+static st isoapplet_init(struct card *card, struct token *token, bytes so_pin, bytes label,
+                         struct scratch scratch)
+{
+    if (so_pin.n != isoapplet_puk.max) return ST_PIN_LEN;
+    TRY(isoapplet_prove_puk(card, token, so_pin, scratch));
+    TRY(isoapplet_make_application(card, token, label, scratch));
+    if (!card_pin(token)->missing) return ST_OK;
+    return isoapplet_set_puk(card, token, so_pin, scratch);
+}
+
+static const struct writer writer_isoapplet = {
+    .by       = ROLE_USER,
+    .makes    = isoapplet_makes,
+    .generate = isoapplet_pair,
+    .import   = isoapplet_pair,
+    .store    = p15store_store,
+    .sets     = p15store_sets,
+    .set      = p15store_set,
+    .erases   = p15store_erases,
+    .erase    = p15store_erase,
+    .init     = isoapplet_init,
+    .init_pin = isoapplet_init_pin,
+};
+#endif
+
 static const struct driver driver_isoapplet = {
     .name    = "IsoApplet",
     .probe   = isoapplet_probe,
@@ -13006,6 +14754,9 @@ static const struct driver driver_isoapplet = {
     .sign    = isoapplet_sign,
     .decrypt = isoapplet_decrypt,
     .random  = p15token_random,
+#if SCARD11_WRITE
+    .writer  = &writer_isoapplet,
+#endif
 };
 #endif
 
@@ -20703,8 +22454,10 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
     TRY(login_check_new_pin(reader->card, puk, secret, pin, fresh));
+    bool first = pin->missing && fresh.p && card_writer(token) && card_writer(token)->init_pin;
     while (run_next(&run))
-        run.s = secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
+        run.s = first ? card_writer(token)->init_pin(reader->card, token, fresh, scratch)
+                      : secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
     return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
 }

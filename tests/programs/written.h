@@ -4,6 +4,7 @@
 #define WRITTEN_H
 
 #include "writing.h"
+#include "../sim/sim_isoapplet.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -14,6 +15,7 @@ struct written_kind {
     const char *name;
     struct sim_card *(*blank)(bool other);  // other: of the same kind, another card
     const char *so, *wrong_so;              // NULL: the user writes the card
+    const char *first_so;                   // for C_InitToken; NULL: so, or the user's
     const char *user, *wrong_user;
     bool init_token, init_pin;              // what a blank card wants first
     CK_BYTE ids[WRITTEN_IDS];               // CKA_ID of keys: the first two sign
@@ -49,6 +51,20 @@ static inline struct sim_card *written_yubikey(bool other)
         .yubikey = true, .management = 3, .version = 0x050700, .extended = true });
 }
 
+// ---- IsoApplet ----
+
+static inline struct sim_card *written_isoapplet(bool other)
+{
+    (void)other;
+    return sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true });
+}
+
+static inline struct sim_card *written_isoapplet0(bool other)
+{
+    (void)other;
+    return sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true, .v0 = true });
+}
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 3, 2, 4 }, .makes = MAKES_EC | MAKES_RSA,
@@ -59,6 +75,16 @@ static const struct written_kind written_kinds[] = {
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519, .deletes_keys = true, .makes_anew = true,
       .certificates = true, .data = { "Security Object", "Printed Information" },
       .wrong = sim_piv_wrong_answers },
+    { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
+      .user = "123456", .wrong_user = "654321", .init_token = true, .init_pin = true,
+      .ids = { 1, 2, 3, 4 }, .makes = MAKES_EC | MAKES_RSA,
+      .imports = { SIM_RSA2048B, SIM_P256B, SIM_P384B }, .deletes_keys = true, .certificates = true,
+      .data = { "One", "Another" }, .sets = WRITTEN_LABEL | WRITTEN_ID },
+    { .name = "IsoApplet 0", .blank = written_isoapplet0, .first_so = "1234567812345678",
+      .user = "123456", .wrong_user = "654321", .init_token = true, .init_pin = true,
+      .ids = { 1, 2, 3, 4 }, .makes = MAKES_EC | MAKES_RSA,
+      .imports = { SIM_P384B, SIM_RSA2048A }, .ecdsa = CKM_ECDSA_SHA1, .deletes_keys = true,
+      .certificates = true, .data = { "One", "Another" }, .sets = WRITTEN_LABEL },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

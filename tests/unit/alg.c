@@ -1,5 +1,7 @@
 // alg.c: >>alg.
 // SPDX-License-Identifier: 0BSD
+#include "../sim/sim_common.h"
+#include "../sim/sim_mbedtls.h"
 
 static bytes alg_sample_spki(const struct x509_sample *sample)
 {
@@ -209,8 +211,47 @@ TEST(alg_what_is_no_key)
                             &k), ST_PROTOCOL);
 }
 
+// Domain parameters are those of OpenSSL and mbedTLS: the generator lies on its curve, and mbedTLS
+// knows the prime.
+TEST(alg_domain_parameters)
+{
+    u32 known = 0;
+    for (size_t i = 0; i < COUNT(alg_curves); i++) {
+        const struct alg_curve *curve = &alg_curves[i];
+        u8 room[150], *prime = room, *generator = room + 66;
+        struct buf b = buf_on(prime, 66), g = buf_on(generator, 66);
+        mbedtls_ecp_group group;
+        if (!alg_put_parameter(curve, ALG_PRIME, &b)) continue;
+        known++;
+        mbedtls_ecp_group_init(&group);
+        CHECK(!mbedtls_ecp_group_load(&group, sim_curve_of(b.p, b.n)));
+        CHECK(group.pbits == curve->bits);
+        CHECK(alg_put_parameter(curve, ALG_X, &g));
+        mbedtls_mpi number;
+        mbedtls_mpi_init(&number);
+        CHECK(!mbedtls_mpi_read_binary(&number, g.p, g.n));
+        CHECK(!mbedtls_mpi_cmp_mpi(&number, &group.G.X));
+        g.n = 0;
+        CHECK(alg_put_parameter(curve, ALG_Y, &g));
+        CHECK(!mbedtls_mpi_read_binary(&number, g.p, g.n));
+        CHECK(!mbedtls_mpi_cmp_mpi(&number, &group.G.Y));
+        g.n = 0;
+        CHECK(alg_put_parameter(curve, ALG_ORDER, &g));
+        CHECK(!mbedtls_mpi_read_binary(&number, g.p, g.n));
+        CHECK(!mbedtls_mpi_cmp_mpi(&number, &group.N));
+        g.n = 0;
+        CHECK(alg_put_parameter(curve, ALG_B, &g));
+        CHECK(!mbedtls_mpi_read_binary(&number, g.p, g.n));
+        CHECK(!mbedtls_mpi_cmp_mpi(&number, &group.B));
+        mbedtls_mpi_free(&number);
+        mbedtls_ecp_group_free(&group);
+    }
+    CHECK(known == 7);
+}
+
 static void test_alg(void)
 {
+    RUN(alg_domain_parameters);
     RUN(alg_keys_are_written_as_they_were_read);
     RUN(alg_truncated_and_changed_keys);
     RUN(alg_curves_by_their_oid);

@@ -45,6 +45,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "p15key.c"
 #include "p15made.c"
 #include "p15write.c"
+#include "p15store.c"
 #include "piv.c"
 #include "pivkey.c"
 #include "pivadmin.c"
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
     SECTION(p15key);
     SECTION(p15made);
     SECTION(p15write);
+    SECTION(p15store);
     SECTION(piv);
     SECTION(pivkey);
     SECTION(pivadmin);
