@@ -258,7 +258,7 @@ static void fuzz(bytes in)
 }
 #endif
 
-#if defined(FUZZ_link) || defined(FUZZ_p11)
+#if defined(FUZZ_link) || defined(FUZZ_p11) || defined(FUZZ_write)
 // ---- A card that answers anything ----
 // A byte of its part of the input decides on each answer: that of a good PIV card, or that with a
 // few bytes changed, or bytes of the input.
@@ -310,24 +310,16 @@ static void liar_free(struct sim_card *card)
 
 // The card that this input decides on, in a reader, and the library up.
 static struct liar fuzz_liar;
-static struct sim_piv_options fuzz_options;
 static struct sim_card *fuzz_other;         // to be swapped with
 static int fuzz_reader;
 
-static void fuzz_begin(bytes *in)
+// good: what lies about it is in; other: to be swapped with.
+static void fuzz_insert(bytes *in, struct sim_card *good, struct sim_card *other)
 {
-    unsigned how = take8(in);
-    fuzz_options = (struct sim_piv_options){
-        .keys = fuzz_keys, .n_keys = how & 1 ? COUNT(fuzz_keys) : 4, .extended = how & 2,
-        .t0 = (how & 0x14) == 0x14, .yubikey = how & 8, .pieces = how & 16, .retired = 2,
-        .discovery = how & 0x20 ? SIM_APPLICATION_PIN : how & 0x40 ? SIM_GLOBAL_PIN
-            : SIM_NO_DISCOVERY,
-        .no_history = how & 0x80 };
     sim_reader_clear();
-    fuzz_liar.good = sim_piv_new(&fuzz_options);
-    fuzz_liar.card = *fuzz_liar.good;
-    fuzz_options.second = true;
-    fuzz_other = sim_piv_new(&fuzz_options);
+    fuzz_liar.good = good;
+    fuzz_liar.card = *good;
+    fuzz_other = other;
     fuzz_liar.card.reset = liar_reset;
     fuzz_liar.card.apdu = liar_apdu;
     fuzz_liar.card.free = liar_free;
@@ -336,6 +328,20 @@ static void fuzz_begin(bytes *in)
     fuzz_reader = sim_reader_add("Fuzzed Reader 00 00");
     sim_reader_insert(fuzz_reader, &fuzz_liar.card);
     MUST(C_Initialize(NULL) == CKR_OK);
+}
+
+MAYBE static void fuzz_begin(bytes *in)
+{
+    unsigned how = take8(in);
+    struct sim_piv_options options = {
+        .keys = fuzz_keys, .n_keys = how & 1 ? COUNT(fuzz_keys) : 4, .extended = how & 2,
+        .t0 = (how & 0x14) == 0x14, .yubikey = how & 8, .pieces = how & 16, .retired = 2,
+        .discovery = how & 0x20 ? SIM_APPLICATION_PIN : how & 0x40 ? SIM_GLOBAL_PIN
+            : SIM_NO_DISCOVERY,
+        .no_history = how & 0x80 };
+    struct sim_card *good = sim_piv_new(&options);
+    options.second = true;
+    fuzz_insert(in, good, sim_piv_new(&options));
 }
 
 static void fuzz_end(void)
@@ -429,6 +435,172 @@ static void fuzz(bytes in)
         C_GenerateRandom(session, random, sizeof random);
         C_Logout(session);
     }
+    fuzz_end();
+}
+#endif
+
+#if defined(FUZZ_write)
+// ---- A card that is written, and answers anything ----
+// What is made, stored, changed, destroyed and begun anew, in any order, by who may and who may not.
+
+static CK_SESSION_HANDLE session;
+static CK_BBOOL yes = CK_TRUE;
+
+struct fuzz_kind {
+    struct sim_card *(*blank)(bool second);
+    const char *so, *user;
+};
+
+static struct sim_card *blank_piv(bool second)
+{
+    return sim_piv_new(&(struct sim_piv_options){ .blank = true, .prepared = true, .second = second });
+}
+
+static struct sim_card *blank_yubikey(bool second)
+{
+    return sim_piv_new(&(struct sim_piv_options){ .blank = true, .prepared = true, .yubikey = true,
+        .management = 10, .version = 0x050700, .extended = true, .second = second });
+}
+
+static struct sim_card *blank_openpgp(bool second)
+{
+    return sim_openpgp_new(&(struct sim_openpgp_options){ .empty = true, .second = second });
+}
+
+static struct sim_card *blank_schsm(bool second)
+{
+    return sim_schsm_new(&(struct sim_schsm_options){ .blank = true, .second = second });
+}
+
+static struct sim_card *blank_gids(bool second)
+{
+    return sim_gids_new(&(struct sim_gids_options){ .empty = true, .second = second });
+}
+
+static struct sim_card *blank_isoapplet(bool second)
+{
+    return sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true, .second = second });
+}
+
+static struct sim_card *blank_myeid(bool second)
+{
+    return sim_myeid_new(&(struct sim_myeid_options){ .empty = true, .second = second });
+}
+
+static const struct fuzz_kind fuzz_kinds[] = {
+    { blank_piv, "010203040506070801020304050607080102030405060708", "123456" },
+    { blank_yubikey, "010203040506070801020304050607080102030405060708", "123456" },
+    { blank_openpgp, "12345678", "123456" },
+    { blank_schsm, "3537363231383830", "123456" },
+    { blank_gids, "000000000000000000000000000000000000000000000000", "123456" },
+    { blank_isoapplet, "1234567812345678", "123456" },
+    { blank_myeid, "87654321", "123456" },
+};
+
+static CK_UTF8CHAR *text_of(const char *s) { return (CK_UTF8CHAR *)(uintptr_t)s; }
+
+static void make_pair(unsigned how, CK_BYTE *id)
+{
+    static u8 curve[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
+    CK_MECHANISM m = { how & 1 ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ULONG bits = 2048;
+    CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve, sizeof curve }, { CKA_ID, id, 1 },
+                         { CKA_TOKEN, &yes, 1 }, { CKA_LABEL, text_of("A key"), 5 } };
+    CK_OBJECT_HANDLE public, private;
+    if (how & 1) a[0] = (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits };
+    C_GenerateKeyPair(session, &m, a, 4, &a[1], 3, &public, &private);
+}
+
+static void give_key(unsigned how, CK_BYTE *id)
+{
+    static CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    static CK_KEY_TYPE ec = CKK_EC;
+    static u8 curve[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 }, value[32];
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &ec, sizeof ec },
+        { CKA_TOKEN, &yes, 1 }, { CKA_EC_PARAMS, curve, sizeof curve },
+        { CKA_VALUE, value, sizeof value }, { CKA_ID, id, 1 } };
+    CK_OBJECT_HANDLE made;
+    memset(value, (int)how | 1, sizeof value);
+    C_CreateObject(session, a, COUNT(a), &made);
+}
+
+static void store(unsigned how, CK_BYTE *id)
+{
+    static CK_OBJECT_CLASS certificate = CKO_CERTIFICATE, data = CKO_DATA;
+    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    size_t der_n;
+    const u8 *der = sim_piv_certificate(how & 1 ? SIM_RSA2048A : SIM_P256A, &der_n);
+    CK_ATTRIBUTE c[] = { { CKA_CLASS, &certificate, sizeof certificate },
+        { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 }, { CKA_TOKEN, &yes, 1 },
+        { CKA_VALUE, (void *)(uintptr_t)der, der_n }, { CKA_ID, id, 1 } };
+    CK_ATTRIBUTE d[] = { { CKA_CLASS, &data, sizeof data }, { CKA_TOKEN, &yes, 1 },
+        { CKA_APPLICATION, text_of("Security Object"), 15 }, { CKA_LABEL, text_of("A note"), 6 },
+        { CKA_VALUE, (void *)(uintptr_t)der, how } };
+    CK_OBJECT_HANDLE made;
+    if (how & 2) C_CreateObject(session, c, 5, &made);
+    else         C_CreateObject(session, d, 5, &made);
+}
+
+// Any object is changed or destroyed; its handle is told so.
+static void change(unsigned how, CK_BYTE *id)
+{
+    CK_OBJECT_HANDLE found[40];
+    CK_ULONG n = 0;
+    CK_ATTRIBUTE a = { how & 2 ? CKA_ID : CKA_LABEL, id, 1 };
+    CK_SESSION_INFO info;
+    if (!C_FindObjectsInit(session, NULL, 0)) C_FindObjects(session, found, 40, &n);
+    C_FindObjectsFinal(session);
+    if (!n) return;
+    CK_OBJECT_HANDLE object = found[how / 4 % n];
+    if (how & 1) C_SetAttributeValue(session, object, &a, 1);
+    else if (!C_DestroyObject(session, object) && !C_GetSessionInfo(session, &info))
+        MUST(C_SetAttributeValue(session, object, &a, 1) == CKR_OBJECT_HANDLE_INVALID);
+}
+
+static void event(bytes *in)
+{
+    enum sim_fault fault = (enum sim_fault)(take8(in) % SIM_HANG);
+    if (fault == SIM_SERVICE_DOWN || fault == SIM_UNPLUG) fault = SIM_EJECT;
+    switch (take8(in) % 4) {
+    case 0: sim_reader_eject(fuzz_reader); break;
+    case 1: if (!sim_reader_cards()) sim_reader_insert(fuzz_reader, &fuzz_liar.card); break;
+    case 2: sim_reader_reset(fuzz_reader); break;
+    default: sim_reader_fault(fault, take8(in) % 16, fuzz_other);
+    }
+}
+
+static void step(bytes *in, const struct fuzz_kind *kind)
+{
+    unsigned what = take8(in), how = take8(in);
+    CK_BYTE id = (CK_BYTE)(how % 8);
+    CK_UTF8CHAR *so = text_of(kind->so), *user = text_of(kind->user), label[32] = "Fuzzed";
+    switch (what % 16) {
+    case 0: case 1: make_pair(how, &id); break;
+    case 2: case 3: give_key(how, &id); break;
+    case 4: case 5: case 6: store(how, &id); break;
+    case 7: case 8: case 9: change(how, &id); break;
+    case 10: C_CloseAllSessions(0); C_InitToken(0, so, strlen(kind->so), label); break;
+    case 11: C_InitPIN(session, user, strlen(kind->user)); break;
+    case 12: C_SetPIN(session, how & 1 ? so : user, strlen(how & 1 ? kind->so : kind->user),
+                      user, strlen(kind->user)); break;
+    case 13: event(in); break;
+    case 14: C_Logout(session); C_Login(session, how & 1, how & 1 ? user : so,
+                                        strlen(how & 1 ? kind->user : kind->so)); break;
+    default: C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    }
+}
+
+static void fuzz(bytes in)
+{
+    const struct fuzz_kind *kind = &fuzz_kinds[take8(&in) % COUNT(fuzz_kinds)];
+    unsigned how = take8(&in);
+    fuzz_insert(&in, kind->blank(false), kind->blank(true));
+    if (how & 1) C_InitToken(0, text_of(kind->so), strlen(kind->so), text_of("Fuzzed"
+                                 "                          "));
+    C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    if (how & 2) C_Login(session, CKU_USER, text_of(kind->user), strlen(kind->user));
+    else         C_Login(session, CKU_SO, text_of(kind->so), strlen(kind->so));
+    for (int i = 0; in.n && i < 24; i++) step(&in, kind);
     fuzz_end();
 }
 #endif
@@ -1392,6 +1564,19 @@ static void seed_life(const char *entry, u8 order, u8 atr, const char *name, str
     talk_end(entry, name);
 }
 
+// A card of each kind begun, and what its lies may be about: keys, certificates and data made, changed
+// and destroyed.
+static void seed_write(void)
+{
+    static const u8 steps[] = { 0, 2, 4, 2, 4, 100, 2, 4, 1, 1, 7, 0, 8, 5, 9, 7, 9, 40, 14, 1, 5, 3,
+                                14, 0, 7, 4, 8, 8, 13, 0, 1, 13, 0, 1, 15, 0, 14, 0, 0, 6 };
+    for (u8 kind = 0; kind < 7; kind++) {
+        char name[] = "0";
+        name[0] = (char)('0' + kind);
+        seed("write", name, BYTES(kind, (u8)(kind == 3 || kind > 4), 0, 0), bytes_of(steps, sizeof steps));
+    }
+}
+
 int main(void)
 {
     MUST(!cipher_start());
@@ -1480,6 +1665,7 @@ int main(void)
         name[0] = (char)('0' + i);
         seed("p11", name, BYTES(0x03, 0, 0, 1, i != 2 && i != 4), buf_bytes(&b));
     }
+    seed_write();
     seed("attr", "class", BYTES(1, 2, 1, 0, 8, 3, 0), BYTES(0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 5));
     return 0;
 }
