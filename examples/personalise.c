@@ -9,15 +9,15 @@
 //     openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -out certificate.pem
 //     personalise certificate certificate.pem [ID]
 //
-// The first line takes everything from the card, and sets the SO's PIN (or key) and the user's. Not
-// all cards can do that, and not all want it: a PIV card has its PINs from its maker. The second
-// line makes a key on the card, and prints a request that the key has signed. ID is the key's
-// CKA_ID; on a PIV card its place: 1 is 9A, 2 9C, 3 9D, 4 9E, 5 82 ... What happens to a key that is
-// there says part 4 of scard11.h. SUBJECT is like "O=Example,CN=Jane Doe". The third line is the
-// authority's. The last one stores the certificate with its key; a PIV card that is no YubiKey does
-// not show a key that has none, and needs the ID again. The SO's PIN (of a PIV card the management
-// key, in hex digits) and the user's are asked for, or taken from the environment: PERSONALISE_SO,
-// PERSONALISE_PIN.
+// The first line takes everything from the card, and sets the SO's PIN (or key) and the user's.
+// Not all cards can do that, and not all want it: a PIV card has its PINs from its maker. The
+// second line makes a key on the card, and prints a request that the key has signed. ID is the
+// key's CKA_ID; on a PIV card its place: 1 is 9A, 2 9C, 3 9D, 4 9E, 5 82 ... What happens to a
+// key that is there says part 4 of scard11.h. SUBJECT is like "O=Example,CN=Jane Doe". The third
+// line is the authority's. The last one stores the certificate with its key; a PIV card that is
+// no YubiKey does not show a key that has none, and needs the ID again. The SO's PIN (of a PIV
+// card the management key, in hex digits) and the user's are asked for, or taken from the
+// environment: PERSONALISE_SO, PERSONALISE_PIN.
 #include "scard11.h"
 #include <mbedtls/asn1write.h>
 #include <mbedtls/pem.h>
