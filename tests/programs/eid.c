@@ -74,6 +74,9 @@ static CK_RV find_key(bool qualified, CK_OBJECT_HANDLE *key)
     return rv ? rv : *key ? CKR_OK : CKR_KEY_HANDLE_INVALID;
 }
 
+// What was right once is not computed again: eid_faults has the same signatures hundreds of times.
+static struct { const struct sim_key_data *key; CK_BYTE sig[512]; size_t n; } proven[2];
+
 static bool good(bool qualified)
 {
     bool second = other->signatures > 0;
@@ -81,6 +84,8 @@ static bool good(bool qualified)
     uint8_t hash[32], der[120];
     mbedtls_x509_crt crt;
     size_t at = 0, half = out_len / 2;
+    if (out_len && proven[qualified].key == d && proven[qualified].n == out_len &&
+        !memcmp(proven[qualified].sig, out, out_len)) return true;
     mbedtls_x509_crt_init(&crt);
     mbedtls_sha256(text, sizeof text, hash, 0);
     if (mbedtls_x509_crt_parse_der(&crt, d->certificate, d->certificate_len)) abort();
@@ -101,7 +106,10 @@ static bool good(bool qualified)
     int rc = mbedtls_pk_verify(&crt.pk, MBEDTLS_MD_SHA256, hash, 32, d->rsa ? out : der, d->rsa
                                ? out_len : at + 2);
     mbedtls_x509_crt_free(&crt);
-    return !rc;
+    if (rc || out_len > sizeof proven->sig) return !rc;
+    proven[qualified].key = d;
+    memcpy(proven[qualified].sig, out, proven[qualified].n = out_len);
+    return true;
 }
 
 static CK_MECHANISM mechanism(void)
@@ -562,9 +570,11 @@ TEST(eid_faults)
 {
     // One card of each way to be spoken to.
     if (strstr(kind->name, ", ")) return;
+    sim_remembers = true;
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes && !test_failing; i++)
         for (enum sim_fault f = SIM_EJECT; f < SIM_HANG && !test_failing; f++)
             for (unsigned n = 1; run_fault(&scenes[i], f, n); n++) fired++;
+    sim_remembers = false;
     CHECK(!test_failing);
 }
 

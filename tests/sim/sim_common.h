@@ -112,6 +112,10 @@ void sim_random_start(struct sim_random *r);
 void sim_random_stop(struct sim_random *r);
 void sim_random_get(struct sim_random *r, uint8_t *out, size_t n);
 
+// Whether a key that is used again in the same way gives what it gave before: an ECDSA signature is then
+// no new one, as with RFC 6979. It is for programs of one thread that play one scene hundreds of times.
+extern bool sim_remembers;
+
 bool sim_is_rsa(const mbedtls_pk_context *pk);
 // The raw operation on a block as long as the modulus (shorter: 00 on the left).
 unsigned sim_rsa_raw(struct sim_random *r, mbedtls_pk_context *pk, const uint8_t *in, size_t n,
