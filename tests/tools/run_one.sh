@@ -21,6 +21,8 @@ limit=${TEST_SECONDS:-${limit:-900}}
 rm -f "$TEST_AT"
 "$@" > "$log" 2>&1 </dev/null
 rc=$? seconds=$(($(date +%s) - begun))
+times > "$OUT/log/$name.sum"       # of this shell: a subshell has none
+cpu=$(awk 'NR == 2 { split($1 "m" $2, t, "m"); printf "%.0f", t[1] * 60 + t[2] + t[3] * 60 + t[4] }' "$OUT/log/$name.sum")
 
 how() {         # how did it end?
     if [ $rc = 124 ] || { [ $rc = 137 ] && [ $seconds -ge "$limit" ]; }; then echo "no end after $limit s"
@@ -47,5 +49,5 @@ case $last in
     *" 0 failed") ;;
     *) tail -n 200 "$log" | awk -v name="$name" '{ print name ": " $0 }' ;;    # whole lines
 esac
-printf '%-18s %s%s, %d s, %s\n' "$name" "$last" "$why" $seconds "$log"
+printf '%-18s %s%s, %d s, CPU %s s, %s\n' "$name" "$last" "$why" $seconds "$cpu" "$log"
 exit 0
