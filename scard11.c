@@ -89,7 +89,7 @@
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
- *                 >>isoapplet >>schsm >>myeid >>gids >>cac  drivers of those cards, and OsEID
+ *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>gids >>cac  their cards, and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -14764,9 +14764,9 @@ static const struct driver driver_isoapplet = {
  * MARK: - >>schsm
  * Driver: SmartCard-HSM by CardContact, Nitrokey HSM, Pico HSM.
  *
- * Owns    driver_schsm
+ * Owns    the list of files, and what becomes of it; card-verifiable certificates
  * Uses    >>tlv >>x509 >>alg >>padding >>cipher >>apdu >>link >>iso >>card >>place >>secret >>trial
- *         >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
+ *         >>p15entry >>p15 >>p15file >>p15dir >>p15object >>p15key
  * Names   schsm_
  * Specs   SmartCard-HSM's command reference; BSI TR-03110 (card-verifiable certificates)
  * Tests   tests/unit/schsm.c
@@ -15546,6 +15546,1211 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
     return schsm_status(trial.s);
 }
 
+#endif
+
+/* ================================================================================================
+ * MARK: - >>schsmadmin
+ * Driver: SmartCard-HSMs, written: keys made, certificates and data stored; a card begun anew.
+ *
+ * Owns    driver_schsm, writer_schsm; which number a new file gets; in what order files come and go
+ * Uses    >>tlv >>x509 >>alg >>hash >>random >>padding >>apdu >>link >>iso >>card >>place >>secret
+ *         >>p15entry >>p15 >>p15file >>p15object >>p15write >>schsm
+ * Names   schsmadmin_
+ * Specs   SmartCard-HSM's command reference; BSI TR-03110-3 (requests); ISO/IEC 7816-15
+ * Tests   tests/unit/schsmadmin.c
+ *
+ * Who reads the card goes by its list: a key is where there is a CC of its number, a certificate or
+ * data where there is a C8 or C9. So nothing is half done while the file that counts is made last
+ * and deleted first:
+ *
+ *   a key           C4, then the command that makes CC, then CE; away: CC, C4, CE
+ *   a certificate   of a key: CE, in place of the request; another one: CA, C8; away: C8, CA
+ *   data            CF or CD, then C9; away: C9, then CF or CD
+ *
+ * What a broken-off change leaves is in no list, and what is made under its number replaces it.
+ * Before something is changed its entry is read again: another program may have been there.
+ * ==============================================================================================*/
+
+#if SCARD11_SCHSM
+
+#if SCARD11_WRITE
+#define SCHSMADMIN_INS_GENERATE 0x46
+#define SCHSMADMIN_INS_SECRET   0x48
+#define SCHSMADMIN_INS_BEGIN    0x50    // INITIALIZE DEVICE
+#define SCHSMADMIN_INS_WRITE    0xd7
+#define SCHSMADMIN_INS_DELETE   0xe4
+#define SCHSMADMIN_TAG_DATA     0x53    // of a file
+#define SCHSMADMIN_TAG_AUTHORITY 0x42   // of a CVC: who is to issue it
+#define SCHSMADMIN_TAG_PROFILE  0x5f29
+#define SCHSMADMIN_TAG_SIGNATURE 0x5f37
+#define SCHSMADMIN_AUTHORITY    "UTCA00001"     // who is to issue it: nobody in particular
+#define SCHSMADMIN_NAME         (sizeof SCHSMADMIN_AUTHORITY - 1)
+#define SCHSMADMIN_AES          0xb0    // algorithm of new keys of 128 bits; then of 192, of 256
+#define SCHSMADMIN_PART         1000    // bytes of a file in one command: CardContact's takes 1014
+#define SCHSMADMIN_HEAD         8       // bytes of tags and lengths before those
+#define SCHSMADMIN_REQUEST      1200    // bytes of a request without its signatures, at most
+#define SCHSMADMIN_ENTRY        400     // bytes of an entry beside what its draft gives
+#define SCHSMADMIN_ID           20      // bytes of a CKA_ID that nobody gave
+#define SCHSMADMIN_PIN          15      // characters of the PIN that nobody is told
+#define SCHSMADMIN_TRIES        3       // of the user PIN: what sc-hsm-tool sets, too
+
+// ---- Files ----
+
+// What a command that changes the card was answered.
+static st schsmadmin_status(st s)
+{
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
+    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
+}
+
+// UPDATE BINARY with the identifier and an offset: the first part makes the file. What takes more
+// than one command is, broken off, a file that is too short.
+static st schsmadmin_write(struct card *card, u8 kind, u8 number, bytes content,
+                           struct scratch scratch)
+{
+    size_t most = link_most(&card->link) - SCHSMADMIN_HEAD, done = 0;
+    if (most > SCHSMADMIN_PART) most = SCHSMADMIN_PART;
+    struct buf data = scratch_buf(&scratch, most + SCHSMADMIN_HEAD);
+    do {
+        bytes part = bytes_head(bytes_from(content, done), most);
+        buf_rewind(&data, 0);
+        tlv_put(&data, SCHSM_TAG_OFFSET, BYTES((u8)(done >> 8), (u8)done));
+        tlv_put(&data, SCHSMADMIN_TAG_DATA, part);
+        struct apdu cmd = { .ins = SCHSMADMIN_INS_WRITE, .p1 = kind, .p2 = number,
+                            .data = buf_bytes(&data), .hidden_in = true };
+        if (data.full) return ST_HOST_MEMORY;
+        TRY(schsmadmin_status(iso_send(&card->link, &cmd)));
+        done += part.n;
+    } while (done < content.n);
+    return ST_OK;
+}
+
+// DELETE FILE. One that is not there is as good as deleted.
+static st schsmadmin_delete(struct card *card, u8 kind, u8 number)
+{
+    struct apdu cmd = { .ins = SCHSMADMIN_INS_DELETE, .p1 = 2, .data = BYTES(kind, number) };
+    st s = schsmadmin_status(iso_send(&card->link, &cmd));
+    return s == SW_FILE_NOT_FOUND || s == SW_DATA_NOT_FOUND ? ST_OK : s;
+}
+
+// Deletes what a broken-off change left under a number that is free, and is longer, perhaps, than
+// what comes there now.
+static st schsmadmin_clean(struct card *card, u8 kind, u8 number)
+{
+    TRY(schsmadmin_delete(card, kind, number));
+    if (card->link.sw == SW_OK)
+        os_log("%s: %02x%02x, which a broken-off change had left, is deleted", card->link.name,
+               kind, number);
+    return ST_OK;
+}
+
+// Deletes what is not to be seen any more, in any case: what it did not delete is said in the log,
+// and replaced by what is made under the number.
+static st schsmadmin_clear(struct card *card, u8 kind, u8 number)
+{
+    st s = schsmadmin_delete(card, kind, number);
+    if (link_is_broken(s)) return s;
+    if (s) os_log("%s: %02x%02x is left: %s", card->link.name, kind, number, st_text(s));
+    return ST_OK;
+}
+
+// ---- What is known of the card ----
+
+// Where an object is: the first bytes of its entry's file and of its own, and their number.
+struct schsmadmin_spot { u8 entry, file, number; };
+
+static struct schsmadmin_spot schsmadmin_spot(const struct object *object)
+{
+    const struct p15_certificate *cert = object->state;
+    const struct p15_value *value = object->state;
+    struct schsmadmin_spot spot = { SCHSM_KEY_ENTRY, SCHSM_KEY, (u8)object->ref };
+    if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) return spot;
+    bytes file = object->class == CKO_DATA ? value->path.file : cert->value.path.file;
+    spot.file = file.p[0];
+    spot.number = file.p[1];
+    if (object->class == CKO_DATA) spot.entry = SCHSM_DATA_ENTRY;
+    else if (spot.file == SCHSM_OTHER_CERT) spot.entry = SCHSM_CERT_ENTRY;
+    return spot;
+}
+
+// What the list has of a kind of entry, and which of it was read.
+static u8 schsmadmin_listed(u8 entry)
+{
+    if (entry == SCHSM_CERT_ENTRY) return schsm_certificates.listed;
+    return entry == SCHSM_DATA_ENTRY ? schsm_data.listed : schsm_keys.listed;
+}
+
+static u8 schsmadmin_read(u8 entry)
+{
+    if (entry == SCHSM_CERT_ENTRY) return schsm_certificates.read;
+    return entry == SCHSM_DATA_ENTRY ? schsm_data.read : schsm_keys.read | SCHSM_READ_CERT;
+}
+
+static void schsmadmin_drop_certificate(struct card *card, struct object *object)
+{
+    struct p15 *p15 = object->token->state;
+    struct p15_certificate **at = &p15->certificates;
+    while (*at && (*at)->object != object) at = &(*at)->next;
+    if (*at) *at = (*at)->next;
+    card_drop(card, object);
+}
+
+// Drops a private or secret key with all that shows it; what is known of it is in the last one's
+// lots.
+static void schsmadmin_drop_key(struct card *card, struct object *object)
+{
+    struct p15 *p15 = object->token->state;
+    struct p15_key *key = object->state, **at = &p15->keys;
+    struct object *public = key->public_object;
+    struct p15_certificate *cert = schsm_certificate_in(object->token, SCHSM_CERT, key->reference);
+    while (*at && *at != key) at = &(*at)->next;
+    if (*at) *at = key->next;
+    if (cert) schsmadmin_drop_certificate(card, cert->object);
+    card_drop(card, object);
+    if (public) card_drop(card, public);
+}
+
+static void schsmadmin_drop(struct card *card, struct object *object)
+{
+    switch (object->class) {
+    case CKO_CERTIFICATE: schsmadmin_drop_certificate(card, object); break;
+    case CKO_DATA:        card_drop(card, object); break;
+    default:              schsmadmin_drop_key(card, object); break;
+    }
+}
+
+// Is it one of the token's objects that stands for an entry? A public key goes with its other half.
+static bool schsmadmin_has_entry(const struct object *object, const struct token *token)
+{
+    bool ours = object->handle && !object->owner && object->token == token && object->state;
+    return ours && (object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY ||
+                    object->class == CKO_CERTIFICATE || object->class == CKO_DATA);
+}
+
+// Another program has made or deleted files of a number, of the kinds whose bits have changed.
+static void schsmadmin_forget(struct card *card, struct token *token, u8 number, u8 changed)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (!schsmadmin_has_entry(object, token)) continue;
+        struct schsmadmin_spot spot = schsmadmin_spot(object);
+        bool gone = spot.number == number && schsmadmin_listed(spot.entry) & changed;
+        if (gone) schsmadmin_drop(card, object);
+    }
+}
+
+// Reads the list again, in this transaction: another program may have made a file since. What has
+// changed is forgotten, and nothing else.
+static st schsmadmin_look(struct card *card, struct token *token, struct scratch scratch)
+{
+    static const u8 entries[] = { SCHSM_KEY_ENTRY, SCHSM_CERT_ENTRY, SCHSM_DATA_ENTRY };
+    struct schsm *schsm = token->state;
+    u8 now[SCHSM_KEYS];
+    TRY(place_be_sure(card, token, scratch));
+    TRY(schsm_read_list(card, token, scratch, now));
+    for (size_t number = 0; number < SCHSM_KEYS; number++) {
+        u8 *has = &schsm->has[number], changed = (*has ^ now[number]) & SCHSM_HAS_ANY;
+        if (schsm->listed && changed) schsmadmin_forget(card, token, (u8)number, changed);
+        for (size_t i = 0; i < COUNT(entries); i++)
+            if (changed & schsmadmin_listed(entries[i])) *has &= (u8)~schsmadmin_read(entries[i]);
+        *has = (u8)((*has & ~SCHSM_HAS_ANY) | now[number]);
+    }
+    schsm->listed = schsm->current = true;
+    return ST_OK;
+}
+
+// The first number under which the list has none of these files. 0 is the device's own key.
+static st schsmadmin_free(const struct token *token, u8 taken, u8 *number)
+{
+    const struct schsm *schsm = token->state;
+    for (u32 i = 1; i < SCHSM_KEYS; i++) {
+        *number = (u8)i;
+        if (!(schsm->has[i] & taken)) return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// The files of an entry have come, and are known, or have gone.
+static void schsmadmin_note(const struct token *token, struct schsmadmin_spot spot, bool there)
+{
+    struct schsm *schsm = token->state;
+    u8 *has = &schsm->has[spot.number];
+    u8 bits = schsmadmin_listed(spot.entry) | schsmadmin_read(spot.entry);
+    *has = (u8)(there ? *has | bits : *has & ~bits);
+}
+
+// Does the card still say of an object what it said when that was read? If not, another program has
+// changed it, and the next search reads it anew. ST_NO_OBJECT: it is not what the caller means.
+static st schsmadmin_check(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct schsm *schsm = token->state;
+    struct schsmadmin_spot spot = schsmadmin_spot(object);
+    struct p15_value file = { .path = { .file = BYTES(spot.entry, spot.number) } };
+    struct tlv record;
+    bytes content = BYTES_NONE;
+    TRY(place_be_sure(card, token, scratch));
+    st s = p15file_read_value(card, token, &file, P15_RECORDS, &scratch, &content);
+    if (s && s != ST_NOT_FOUND) return s;
+    bool same = !s && !p15entry_next(&content, &record) && bytes_equal(record.whole, object->entry);
+    if (same) return ST_OK;
+    os_log("%s: another program has changed what was to be written", card->link.name);
+    schsmadmin_forget(card, token, spot.number, schsmadmin_listed(spot.entry));
+    schsm->has[spot.number] &= (u8)~schsmadmin_read(spot.entry);
+    schsm->current = false;
+    return ST_NO_OBJECT;
+}
+
+// ---- Entries ----
+
+// The entry of a new object, in scratch.
+static st schsmadmin_entry(const struct draft *draft, const struct p15write_said *said,
+                           struct scratch *scratch, bytes *entry)
+{
+    static const u8 pin_id[] = { 1 };
+    struct p15write_said as = *said;
+    struct buf out = scratch_buf(scratch, SCHSMADMIN_ENTRY + draft->label.n + draft->subject.n +
+                                          draft->application.n + draft->oid.n + said->id.n);
+    bool key = said->kind == P15_PRKDF || said->kind == P15_SKDF;
+    if (key || draft->private == CK_TRUE) as.auth_id = bytes_of(pin_id, sizeof pin_id);
+    TRY(p15write_entry(draft, &as, *scratch, &out));
+    if (said->kind == P15_SKDF) out.p[0] = SCHSM_AES;       // in place of SEQUENCE
+    *entry = buf_bytes(&out);
+    return ST_OK;
+}
+
+static st schsmadmin_parse(bytes in, struct p15_entry *entry)
+{
+    struct tlv record;
+    TRY(tlv_next(&in, &record));
+    TRY(p15entry_parse(&record, entry));
+    entry->auth_id = entry->rules = BYTES_NONE;
+    return ST_OK;
+}
+
+// ---- New keys ----
+
+// Domain parameters in hexadecimal digits: p, a, b, x and y of the base point, n, each as long as a
+// coordinate (SEC 2, RFC 5639). The cofactor is 1.
+static const struct schsmadmin_curve { const char *name, *numbers; } schsmadmin_curves[] = {
+    { "P-256",
+      "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
+      "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc"
+      "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
+      "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+      "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+      "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551" },
+    { "P-384",
+      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe"
+      "ffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff"
+      "fffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc"
+      "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875a"
+      "c656398d8a2ed19d2a85c8edd3ec2aefaa87ca22be8b05378eb1c71ef320ad74"
+      "6e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"
+      "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c0"
+      "0a60b1ce1d7e819d7a431d7c90ea0e5fffffffffffffffffffffffffffffffff"
+      "ffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973" },
+    { "P-521",
+      "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+      "ffffffffffffffffffffffffffffffffffffffffffff01ffffffffffffffffffffffffffffffffffffffffff"
+      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc"
+      "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652"
+      "c0bd3bb1bf073573df883d2c34f1ef451fd46b503f0000c6858e06b70404e9cd9e3ecb662395b4429c648139"
+      "053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66"
+      "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550"
+      "b9013fad0761353c7086a272c24088be94769fd1665001ffffffffffffffffffffffffffffffffffffffffff"
+      "fffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409" },
+    { "secp256k1",
+      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"
+      "0000000000000000000000000000000000000000000000000000000000000000"
+      "0000000000000000000000000000000000000000000000000000000000000007"
+      "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+      "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+      "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141" },
+    { "brainpoolP256r1",
+      "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377"
+      "7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9"
+      "26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6"
+      "8bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace3262"
+      "547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997"
+      "a9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7" },
+    { "brainpoolP384r1",
+      "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123"
+      "acd3a729901d1a71874700133107ec537bc382c63d8c150c3c72080ace05afa0"
+      "c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826"
+      "04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d5"
+      "7cb4390295dbc9943ab78696fa504c111d1c64f068cf45ffa2a63a81b7c13f6b"
+      "8847a3e77ef14fe3db7fcafe0cbd10e8e826e03436d646aaef87b2e247d4af1e"
+      "8abe1d7520f9c2a45cb1eb8e95cfd55262b70b29feec5864e19c054ff9912928"
+      "0e4646217791811142820341263c53158cb91e82a3386d280f5d6f7e50e641df"
+      "152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565" },
+    { "brainpoolP512r1",
+      "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330871"
+      "7d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3"
+      "7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc"
+      "2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca"
+      "3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a7"
+      "2bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723"
+      "81aee4bdd82ed9645a21322e9c4c6a9385ed9f70b5d916c1b43b62eef4d0098e"
+      "ff3b1f78e2d0d48d50d1687b93b97d5f7c6d5047406a5e688b352209bcb9f822"
+      "7dde385d566332ecc0eabfa9cf7822fdf209f70024a57b1aa000c55b881f8111"
+      "b2dcde494a5f485e5bca4bd88a2763aed1ca2b2fa8f0540678cd1e0f3ad80892"
+      "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870"
+      "553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069" },
+};
+
+static const char *schsmadmin_numbers(const struct alg_curve *curve)
+{
+    for (size_t i = 0; i < COUNT(schsmadmin_curves); i++)
+        if (!strcmp(schsmadmin_curves[i].name, curve->name)) return schsmadmin_curves[i].numbers;
+    return NULL;
+}
+
+// Puts n bytes of digits.
+static void schsmadmin_put_digits(struct buf *out, const char *digits, size_t n)
+{
+    for (size_t i = 0; i < 2 * n; i += 2)
+        buf_put8(out, bytes_digit((u8)digits[i]) << 4 | bytes_digit((u8)digits[i + 1]));
+}
+
+// An EC key, by all of its domain parameters; point empty: one that is to be made.
+static void schsmadmin_put_curve(const struct alg_curve *curve, bytes point, struct buf *out)
+{
+    static const u8 ecdsa[] = { 0x04, 0x00, 0x7f, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x03 };
+    static const u8 tags[] = { 0x81, 0x82, 0x83, 0x84, 0x85 };      // p, a, b, base point, n
+    const char *digits = schsmadmin_numbers(curve);
+    tlv_put(out, TLV_OID, bytes_of(ecdsa, sizeof ecdsa));
+    for (size_t i = 0; i < COUNT(tags); i++) {
+        bool base = tags[i] == 0x84;
+        size_t n = base ? 2 * curve->size : curve->size;
+        tlv_put_header(out, tags[i], n + base);
+        if (base) buf_put8(out, 0x04);
+        schsmadmin_put_digits(out, digits, n);
+        digits += 2 * n;
+    }
+    if (point.n) tlv_put(out, 0x86, point);
+    tlv_put(out, 0x87, BYTES(1));
+}
+
+static void schsmadmin_put_rsa(u32 bits, struct buf *out)
+{
+    static const u8 sha256[] = { 0x04, 0x00, 0x7f, 0x00, 0x07, 0x02, 0x02, 0x02, 0x01, 0x02 };
+    tlv_put(out, TLV_OID, bytes_of(sha256, sizeof sha256));
+    tlv_put(out, 0x82, BYTES(1, 0, 1));
+    tlv_put(out, 0x02, BYTES((u8)(bits >> 8), (u8)bits));
+}
+
+// The body of a CVC that is to be issued to the card's serial number and the key's.
+static void schsmadmin_put_body(bytes key, const char *serial, u8 number, struct buf *out)
+{
+    char holder[17];
+    snprintf(holder, sizeof holder, "%.11s%05u", *serial ? serial : "UT", number);
+    tlv_put(out, SCHSMADMIN_TAG_PROFILE, BYTES(0));
+    tlv_put(out, SCHSMADMIN_TAG_AUTHORITY, bytes_text(SCHSMADMIN_AUTHORITY));
+    tlv_put(out, TLV_CVC_KEY, key);
+    tlv_put(out, TLV_CVC_HOLDER, bytes_text(holder));
+}
+
+// GENERATE ASYMMETRIC KEY PAIR, by the body of a CVC with what is wanted in place of the key. The
+// answer is a request for the key's certificate, which stands in for that until there is one.
+static st schsmadmin_make_pair(struct card *card, struct object *object, const struct draft *draft,
+                               struct scratch scratch)
+{
+    const struct schsm *schsm = object->token->state;
+    const struct p15_key *key = object->state;
+    struct buf wanted = scratch_buf(&scratch, SCHSMADMIN_REQUEST);
+    struct buf body = scratch_buf(&scratch, SCHSMADMIN_REQUEST);
+    struct alg_key made;
+    if (draft->key.curve) schsmadmin_put_curve(draft->key.curve, BYTES_NONE, &wanted);
+    else                  schsmadmin_put_rsa(draft->key.bits, &wanted);
+    schsmadmin_put_body(buf_bytes(&wanted), schsm->serial, key->reference, &body);
+    struct apdu cmd = { .ins = SCHSMADMIN_INS_GENERATE, .p1 = key->reference,
+                        .data = buf_bytes(&body), .le = APDU_LE_ALL };
+    if (wanted.full || body.full) return ST_HOST_MEMORY;
+    struct buf answer = scratch_rest(&scratch);
+    st s = schsmadmin_status(link_exchange(&card->link, &cmd, &answer));
+    bool refused = s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_CONDITIONS;
+    bool rsa = draft->key.type == ALG_RSA;
+    if (refused && rsa) return ST_KEY_SIZE;
+    if (refused) return ST_CURVE;
+    TRY(s);
+    bytes request = scratch_keep(&scratch, &answer);
+    if (schsm_parse_key(request, draft->key.type, &made)) return ST_PROTOCOL;
+    if (made.bits != draft->key.bits || made.curve != draft->key.curve) return ST_PROTOCOL;
+    TRY(card_own_key(key->public_object, &made));
+    return schsmadmin_write(card, SCHSM_CERT, key->reference, request, scratch);
+}
+
+// GENERATE SYMMETRIC KEY, of AES, with a list of what the key may do: CBC, CMAC, deriving.
+static st schsmadmin_make_secret(struct card *card, const struct object *object)
+{
+    static const u8 algorithms[] = { 0x91, 4, SCHSM_CBC_ENCRYPT, SCHSM_CBC_DECRYPT, SCHSM_CMAC,
+                                     0x99 };
+    u32 wider = (object->secret_len - 16) / 8;
+    struct apdu cmd = { .ins = SCHSMADMIN_INS_SECRET, .p1 = (u8)object->ref,
+                        .p2 = (u8)(SCHSMADMIN_AES + wider),
+                        .data = bytes_of(algorithms, sizeof algorithms) };
+    st s = schsmadmin_status(iso_send(&card->link, &cmd));
+    return s == SW_NO_INS || s == SW_WRONG_P1P2 || s == SW_INCORRECT_P1P2 ? ST_ATTR_VALUE : s;
+}
+
+// Writes the entry of a new key once more, unless it is what was written before the key was made.
+// QUIRK(Pico HSM): who makes a key there makes an entry of the firmware's own for it.
+static st schsmadmin_keep_entry(struct card *card, struct object *object, struct scratch scratch)
+{
+    const struct p15_value file = { .path = { .file = BYTES(SCHSM_KEY_ENTRY, (u8)object->ref) } };
+    struct scratch again = scratch;
+    bytes content = BYTES_NONE;
+    st s = p15file_read_value(card, object->token, &file, P15_RECORDS, &again, &content);
+    if (link_is_broken(s)) return s;
+    if (!s && bytes_begin(content, object->entry)) return ST_OK;
+    return schsmadmin_write(card, SCHSM_KEY_ENTRY, (u8)object->ref, object->entry, scratch);
+}
+
+// Deletes a key and what belongs to it.
+static st schsmadmin_clear_key(struct card *card, u8 number)
+{
+    TRY(schsmadmin_delete(card, SCHSM_KEY, number));
+    TRY(schsmadmin_clear(card, SCHSM_KEY_ENTRY, number));
+    return schsmadmin_clear(card, SCHSM_CERT, number);
+}
+
+// Has the card make a key whose objects are there. If anything is refused, nothing is left of it.
+static st schsmadmin_make(struct card *card, struct object *object, const struct draft *draft,
+                          struct scratch scratch)
+{
+    u8 number = (u8)object->ref;
+    TRY(schsmadmin_clean(card, SCHSM_CERT, number));
+    st s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, object->entry, scratch);
+    if (!s && object->class == CKO_SECRET_KEY) s = schsmadmin_make_secret(card, object);
+    else if (!s) s = schsmadmin_make_pair(card, object, draft, scratch);
+    if (!s) s = schsmadmin_keep_entry(card, object, scratch);
+    if (s && !link_is_broken(s)) (void)schsmadmin_clear_key(card, number);
+    return s;
+}
+
+// Adds the private or secret key of an entry: what is known of it goes to key.
+static st schsmadmin_add_key(struct card *card, struct token *token, u8 number, bytes in,
+                             struct p15_key *key, struct object **made)
+{
+    struct p15_key_entry said;
+    struct p15_entry entry;
+    TRY(schsmadmin_parse(in, &entry));
+    bool secret = entry.tag == SCHSM_AES;
+    entry.flags |= P15_PRIVATE;
+    p15entry_key(&entry, secret ? ALG_SECRET : p15entry_key_type(entry.tag), &said);
+    p15object_note_key(key, &said);
+    key->id = said.id;
+    key->reference = number;
+    key->sought = true;
+    TRY(p15object_add_guarded(card, token, secret ? CKO_SECRET_KEY : CKO_PRIVATE_KEY, key, &entry,
+                              made));
+    struct object *object = *made;
+    if (!object) return ST_FAILED;
+    object->ref = number;
+    object->access = p15object_access(key->access);
+    if (!secret) return ST_OK;
+    object->secret_type = CKK_AES;
+    object->secret_len = key->bits / 8;
+    object->use = p15object_secret_use(token, key->usage);
+    return ST_OK;
+}
+
+// Adds the public half of a key, with room for it; and the pair to those of the token.
+static st schsmadmin_add_public(struct card *card, struct token *token, struct p15_key *key,
+                                struct object *private)
+{
+    struct p15 *p15 = token->state;
+    struct p15_key **at = &p15->keys;
+    struct object *public = p15object_add_key(card, token, CKO_PUBLIC_KEY, key);
+    if (!public) return ST_ARENA_FULL;
+    key->private_object = private;
+    key->public_object = public;
+    p15object_tell_public(card, key);
+    if (!card_own_room(card, public)) return ST_ARENA_FULL;
+    key->key = (struct alg_key *)(uintptr_t)public->key;
+    private->key = key->key;
+    while (*at) at = &(*at)->next;
+    *at = key;
+    return ST_OK;
+}
+
+// A new key's objects, before the card has made it: all the memory that they need. The entry is in
+// lots of the private or secret key, which may be changed; of a pair, the rest in the public key's.
+static st schsmadmin_begin_key(struct card *card, struct token *token, u8 number, bytes entry,
+                               struct object **made)
+{
+    struct lot *lots = NULL, *entry_lot = NULL;
+    *made = NULL;
+    TRY(card_reserve(card, 2));
+    bool secret = *entry.p == SCHSM_AES;
+    struct p15_key *key = arena_lot(&card->arena, secret ? &entry_lot : &lots, sizeof *key);
+    bytes kept = arena_lot_copy(&card->arena, &entry_lot, entry);
+    st s = key && kept.p ? schsmadmin_add_key(card, token, number, kept, key, made) : ST_ARENA_FULL;
+    if (!s && !secret) s = schsmadmin_add_public(card, token, key, *made);
+    if (*made) (*made)->lots = entry_lot;
+    else       arena_lots_drop(&card->arena, &entry_lot);
+    struct object *public = key && !secret ? key->public_object : NULL;
+    while (public && lots) {                        // behind those of the public half
+        struct lot *next = lots->next;
+        lots->next = public->lots;
+        public->lots = lots;
+        lots = next;
+    }
+    if (s && *made) schsmadmin_drop_key(card, *made);
+    arena_lots_drop(&card->arena, &lots);
+    return s;
+}
+
+// Has the card make a pair or an AES key under the first number that is free.
+static st schsmadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+                              struct scratch scratch, struct object *made[2])
+{
+    bool secret = draft->class == CKO_SECRET_KEY;
+    u8 room[SCHSMADMIN_ID], number;
+    struct p15write_said said = { .kind = secret ? P15_SKDF : P15_PRKDF, .id = draft->id };
+    struct object *object;
+    bytes entry;
+    made[0] = made[1] = NULL;
+    if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
+    if (!said.id.n) {
+        TRY(random_bytes(room, sizeof room));
+        said.id = bytes_of(room, sizeof room);
+    }
+    TRY(schsmadmin_look(card, token, scratch));
+    TRY(schsmadmin_free(token, SCHSM_HAS_KEY, &number));
+    said.reference = number;
+    TRY(schsmadmin_entry(draft, &said, &scratch, &entry));
+    TRY(schsmadmin_begin_key(card, token, number, entry, &object));
+    st s = schsmadmin_make(card, object, draft, scratch);
+    if (s) {
+        schsmadmin_drop_key(card, object);
+        return s;
+    }
+    schsmadmin_note(token, schsmadmin_spot(object), true);
+    const struct p15_key *key = object->state;
+    made[0] = secret ? object : key->public_object;
+    made[1] = secret ? NULL : object;
+    return ST_OK;
+}
+
+static bool schsmadmin_makes(const struct token *token, const struct draft *draft)
+{
+    const struct alg_key *key = &draft->key;
+    (void)token;
+    if (draft->secret) return false;
+    if (draft->class == CKO_SECRET_KEY)
+        return draft->secret_type == CKK_AES &&
+               (draft->secret_len == 16 || draft->secret_len == 24 || draft->secret_len == 32);
+    if (draft->class != CKO_PRIVATE_KEY) return false;
+    bool size = key->bits >= 1024 && key->bits <= 4096 && key->bits % 512 == 0;
+    if (key->type == ALG_RSA) return size;
+    return key->type == ALG_EC && key->curve && schsmadmin_numbers(key->curve);
+}
+
+// ---- Certificates ----
+
+// What a certificate object is once it is written, in lots of its own. Its entry is copied, too, if
+// it is the object's alone, and not its key's.
+static st schsmadmin_renew_certificate(struct card *card, const struct object *object,
+                                       struct schsmadmin_spot spot, bytes in, bytes der,
+                                       struct object *fresh)
+{
+    struct arena *arena = &card->arena;
+    struct p15_certificate_entry said;
+    struct p15_key_entry said_key;
+    struct p15_entry entry;
+    bool own = spot.file == SCHSM_OTHER_CERT;
+    *fresh = *object;
+    fresh->lots = NULL;
+    struct p15_certificate *cert = arena_lot(arena, &fresh->lots, sizeof *cert);
+    struct x509 *x509 = arena_lot(arena, &fresh->lots, sizeof *x509);
+    bytes path = arena_lot_copy(arena, &fresh->lots, BYTES(spot.file, spot.number));
+    bytes value = arena_lot_copy(arena, &fresh->lots, der);
+    bytes kept = own ? arena_lot_copy(arena, &fresh->lots, in) : in;
+    st s = cert && x509 && path.p && value.p && kept.p ? ST_OK : ST_ARENA_FULL;
+    if (!s) s = x509_parse(value, x509);
+    if (!s) s = schsmadmin_parse(kept, &entry);
+    if (s) {
+        arena_lots_drop(arena, &fresh->lots);
+        return s;
+    }
+    enum alg_type type = p15entry_key_type(entry.tag);
+    entry.tag = TLV_SEQUENCE;
+    if (own && !p15entry_certificate(&entry, &said)) fresh->authority = said.authority;
+    p15entry_key(&entry, type, &said_key);          // the iD stands in the same place
+    cert->value.path.file = path;
+    cert->object = (struct object *)(uintptr_t)object;
+    fresh->state = cert;
+    fresh->x509 = x509;
+    fresh->value = x509->whole;
+    fresh->entry = kept;
+    fresh->id = said_key.id;
+    fresh->label = entry.label.n ? entry.label : x509_common_name(x509->subject);
+    fresh->unread = fresh->private = false;
+    return ST_OK;
+}
+
+// A certificate object becomes what schsmadmin_renew_certificate made ready.
+static void schsmadmin_put_certificate(struct card *card, struct object *object,
+                                       const struct object *fresh)
+{
+    struct p15 *p15 = object->token->state;
+    struct p15_certificate **at = &p15->certificates;
+    while (*at && (*at)->object != object) at = &(*at)->next;
+    if (*at) *at = (*at)->next;
+    arena_lots_drop(&card->arena, &object->lots);
+    *object = *fresh;
+    card_set_entry(card, object, object->entry);
+    for (at = &p15->certificates; *at; ) at = &(*at)->next;
+    *at = object->state;
+}
+
+// The pair of a number, or NULL.
+static struct p15_key *schsmadmin_key_of(const struct token *token, u8 number)
+{
+    const struct p15 *p15 = token->state;
+    struct p15_key *key = p15->keys;
+    while (key && key->reference != number) key = key->next;
+    return key;
+}
+
+// The objects of a key show a certificate, or none any more.
+static void schsmadmin_set_certificate(struct p15_key *key, const struct x509 *x509)
+{
+    key->private_object->x509 = x509;
+    if (key->public_object) key->public_object->x509 = x509;
+}
+
+// The key that a certificate is for: of those that have the CKA_ID, or of all, the one with its
+// public key. NULL: none. ST_TEMPLATE_MIXED: the one of that CKA_ID has another public key.
+static st schsmadmin_key_for(struct card *card, struct token *token, const struct draft *draft,
+                             const struct x509 *x509, struct scratch scratch, struct p15_key **out)
+{
+    const struct query query = { .class = CKO_PRIVATE_KEY, .any_id = !draft->id.n,
+                                 .id = draft->id };
+    const struct p15 *p15 = token->state;
+    bool other = false;
+    *out = NULL;
+    TRY(schsm_list(card, token, &query, scratch));
+    for (struct p15_key *key = p15->keys; key; key = key->next) {
+        if (draft->id.n && !bytes_equal(key->id, draft->id)) continue;
+        TRY(schsm_read_public(card, token, key, scratch));
+        bool known = key->key && key->key->spki.n;
+        if (!known && !draft->id.n) continue;
+        *out = key;
+        if (!known || bytes_equal(key->key->spki, x509->spki)) return ST_OK;
+        *out = NULL;
+        other |= draft->id.n > 0;
+    }
+    if (other) os_log("%s: the certificate is not for the key of that CKA_ID", card->link.name);
+    return other ? ST_TEMPLATE_MIXED : ST_OK;
+}
+
+// Puts what belongs to a key, a certificate or a request, in the place of what was there before. If
+// that was longer, zeros go over its end, which would stay on a card that cuts no file off: to
+// delete it first would leave the key without its public half for a moment.
+static st schsmadmin_replace(struct card *card, u8 number, bytes before, bytes content,
+                             struct scratch scratch)
+{
+    size_t longer = before.n > content.n ? before.n - content.n : 0;
+    struct buf whole = scratch_buf(&scratch, content.n + longer);
+    buf_put(&whole, content);
+    buf_fill(&whole, 0, longer);
+    if (whole.full) return ST_HOST_MEMORY;
+    st s = schsmadmin_write(card, SCHSM_CERT, number, buf_bytes(&whole), scratch);
+    if (s && before.n && !link_is_broken(s))
+        (void)schsmadmin_write(card, SCHSM_CERT, number, before, scratch);
+    return s;
+}
+
+// Stores the certificate of a key. It shows what the key's entry says: its CKA_ID, its label.
+static st schsmadmin_store_of_key(struct card *card, struct token *token, struct p15_key *key,
+                                  bytes der, struct scratch scratch, struct object *object)
+{
+    struct schsmadmin_spot spot = { SCHSM_KEY_ENTRY, SCHSM_CERT, key->reference };
+    struct p15_value file = { .path = { .file = BYTES(SCHSM_CERT, key->reference) } };
+    struct p15_certificate *old = schsm_certificate_in(token, SCHSM_CERT, key->reference);
+    struct object fresh;
+    struct alg_key found;
+    bytes before = BYTES_NONE;
+    TRY(schsmadmin_check(card, key->private_object, scratch));
+    st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &before);
+    if (schsm_in_passing(s)) return s;
+    TRY(schsmadmin_renew_certificate(card, object, spot, key->private_object->entry, der, &fresh));
+    s = schsmadmin_replace(card, spot.number, before, der, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &fresh.lots);
+        return s;
+    }
+    if (old) schsmadmin_drop_certificate(card, old->object);
+    schsmadmin_put_certificate(card, object, &fresh);
+    schsmadmin_set_certificate(key, object->x509);
+    bool known = key->key && key->key->spki.n;
+    if (!known && !alg_parse_spki(object->x509->spki, &found) && found.type == key->type)
+        (void)p15object_keep_key(card, key, &found, object->x509, scratch);
+    return ST_OK;
+}
+
+// Stores a certificate of no key, under the first number that is free.
+static st schsmadmin_store_other(struct card *card, struct token *token, const struct draft *draft,
+                                 const struct x509 *x509, struct scratch scratch,
+                                 struct object *object)
+{
+    struct schsmadmin_spot spot = { SCHSM_CERT_ENTRY, SCHSM_OTHER_CERT, 0 };
+    u8 room[SCHSMADMIN_ID];
+    struct buf id = buf_on(room, sizeof room);
+    struct alg_key key;
+    struct object fresh;
+    bytes entry;
+    TRY(schsmadmin_look(card, token, scratch));
+    TRY(schsmadmin_free(token, SCHSM_HAS_CERT_ENTRY, &spot.number));
+    bool hashed = !draft->id.n && !alg_parse_spki(x509->spki, &key) && !p15write_id(&key, &id);
+    const struct p15write_said said = { .kind = P15_CDF, .id = hashed ? buf_bytes(&id) : draft->id,
+                                        .path = BYTES(spot.file, spot.number) };
+    TRY(schsmadmin_entry(draft, &said, &scratch, &entry));
+    TRY(schsmadmin_renew_certificate(card, object, spot, entry, x509->whole, &fresh));
+    st s = schsmadmin_clean(card, spot.file, spot.number);
+    if (!s) s = schsmadmin_write(card, spot.file, spot.number, x509->whole, scratch);
+    if (!s) s = schsmadmin_write(card, spot.entry, spot.number, entry, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &fresh.lots);
+        if (!link_is_broken(s)) (void)schsmadmin_clear(card, spot.file, spot.number);
+        return s;
+    }
+    schsmadmin_put_certificate(card, object, &fresh);
+    schsmadmin_note(token, spot, true);
+    return ST_OK;
+}
+
+// Stores a certificate, in the place that its key has for it, or with an entry of its own.
+static st schsmadmin_store_certificate(struct card *card, struct token *token,
+                                       const struct draft *draft, struct scratch scratch,
+                                       struct object **made)
+{
+    struct x509 x509;
+    struct p15_key *key;
+    if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
+    if (draft->private == CK_TRUE) return ST_TEMPLATE_MIXED;
+    TRY(schsmadmin_key_for(card, token, draft, &x509, scratch, &key));
+    *made = card_add(card, token, CKO_CERTIFICATE, card->epoch);
+    if (!*made) return ST_ARENA_FULL;
+    st s = key ? schsmadmin_store_of_key(card, token, key, x509.whole, scratch, *made)
+               : schsmadmin_store_other(card, token, draft, &x509, scratch, *made);
+    if (s) card_drop(card, *made);
+    return s;
+}
+
+// ---- Data ----
+
+// What a data object is once it is written, in lots of its own.
+static st schsmadmin_renew_data(struct card *card, const struct object *object,
+                                struct schsmadmin_spot spot, bytes in, bytes content,
+                                struct object *fresh)
+{
+    struct arena *arena = &card->arena;
+    struct p15_data_entry said;
+    struct p15_entry entry;
+    *fresh = *object;
+    fresh->lots = NULL;
+    struct p15_value *value = arena_lot(arena, &fresh->lots, sizeof *value);
+    bytes path = arena_lot_copy(arena, &fresh->lots, BYTES(spot.file, spot.number));
+    bytes kept = arena_lot_copy(arena, &fresh->lots, in);
+    bytes copy = arena_lot_copy(arena, &fresh->lots, content);
+    bool room = value && path.p && kept.p && (copy.p || !content.n);
+    st s = room ? schsmadmin_parse(kept, &entry) : ST_ARENA_FULL;
+    entry.tag = TLV_SEQUENCE;
+    if (!s) s = p15entry_data(&entry, &said);
+    if (s) {
+        arena_lots_drop(arena, &fresh->lots);
+        return s;
+    }
+    value->path.file = path;
+    fresh->state = value;
+    fresh->entry = kept;
+    fresh->value = copy;
+    fresh->label = entry.label;
+    fresh->application = said.application;
+    fresh->oid = said.oid;
+    fresh->private = spot.file == SCHSM_PRIVATE_DATA;
+    fresh->credential = fresh->private ? card_pin(object->token) : NULL;
+    fresh->unread = false;
+    return ST_OK;
+}
+
+// A data object becomes what schsmadmin_renew_data made ready.
+static void schsmadmin_put_data(struct card *card, struct object *object,
+                                const struct object *fresh)
+{
+    arena_lots_drop(&card->arena, &object->lots);
+    *object = *fresh;
+    card_set_entry(card, object, object->entry);
+}
+
+// Writes a data object under a number that is free: its value, then its entry.
+static st schsmadmin_write_data(struct card *card, struct schsmadmin_spot spot, bytes entry,
+                                bytes value, struct scratch scratch)
+{
+    st s = schsmadmin_clean(card, spot.file, spot.number);
+    if (!s) s = schsmadmin_write(card, spot.file, spot.number, value, scratch);
+    if (!s) s = schsmadmin_write(card, spot.entry, spot.number, entry, scratch);
+    if (s && !link_is_broken(s)) (void)schsmadmin_clear(card, spot.file, spot.number);
+    return s == SW_WRONG_LENGTH ? ST_CARD_FULL : s;
+}
+
+// Stores data: for anybody, unless they are to be private.
+static st schsmadmin_store_data(struct card *card, struct token *token, const struct draft *draft,
+                                struct scratch scratch, struct object **made)
+{
+    struct schsmadmin_spot spot = { SCHSM_DATA_ENTRY, SCHSM_DATA, 0 };
+    struct object fresh;
+    bytes entry;
+    TRY(schsmadmin_look(card, token, scratch));
+    TRY(schsmadmin_free(token, SCHSM_HAS_DATA_ENTRY, &spot.number));
+    if (draft->private == CK_TRUE) spot.file = SCHSM_PRIVATE_DATA;
+    const struct p15write_said said = { .kind = P15_DODF, .path = BYTES(spot.file, spot.number) };
+    TRY(schsmadmin_entry(draft, &said, &scratch, &entry));
+    *made = card_add(card, token, CKO_DATA, card->epoch);
+    if (!*made) return ST_ARENA_FULL;
+    st s = schsmadmin_renew_data(card, *made, spot, entry, draft->value, &fresh);
+    if (!s) s = schsmadmin_write_data(card, spot, entry, draft->value, scratch);
+    if (s) {
+        if (fresh.lots) arena_lots_drop(&card->arena, &fresh.lots);
+        card_drop(card, *made);
+        return s;
+    }
+    schsmadmin_put_data(card, *made, &fresh);
+    schsmadmin_note(token, spot, true);
+    return ST_OK;
+}
+
+static st schsmadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                           struct scratch scratch, struct object **made)
+{
+    switch (draft->class) {
+    case CKO_CERTIFICATE: return schsmadmin_store_certificate(card, token, draft, scratch, made);
+    case CKO_DATA:        return schsmadmin_store_data(card, token, draft, scratch, made);
+    default:              return ST_ATTR_VALUE;         // a public key comes with its private half
+    }
+}
+
+// ---- A request in place of a certificate that goes ----
+
+// What a request for a key's certificate says of the key.
+static void schsmadmin_put_key(const struct alg_key *key, struct buf *out)
+{
+    static const u8 sha256[] = { 0x04, 0x00, 0x7f, 0x00, 0x07, 0x02, 0x02, 0x02, 0x01, 0x02 };
+    if (key->curve) {
+        schsmadmin_put_curve(key->curve, key->point, out);
+        return;
+    }
+    tlv_put(out, TLV_OID, bytes_of(sha256, sizeof sha256));
+    tlv_put(out, 0x81, key->modulus);
+    tlv_put(out, 0x82, key->exponent);
+}
+
+// The signature of a request, by the key itself: PKCS #1 v1.5, or ECDSA as r and s, with SHA-256.
+static st schsmadmin_sign(struct card *card, struct object *key, bytes body, struct scratch scratch,
+                          struct buf *out)
+{
+    const struct alg_hash *sha256 = alg_hash_find(CKM_SHA256);
+    struct buf digest = scratch_buf(&scratch, CARD_DIGEST);
+    struct buf info = scratch_buf(&scratch, 2 * ALG_BLOCK + CARD_DIGEST);
+    struct buf block = scratch_buf(&scratch, ALG_RESULT_MAX);
+    TRY(hash_of(sha256, body, &digest));
+    if (key->key->curve) return schsm_sign_once(card, key, buf_bytes(&digest), scratch, out);
+    padding_digest_info(sha256, buf_bytes(&digest), &info);
+    TRY(padding_pkcs1_sign(buf_bytes(&info), alg_key_bytes(key->key), &block));
+    return schsm_sign_once(card, key, buf_bytes(&block), scratch, out);
+}
+
+// A request that has the public key, in scratch. The card's own, signed by the device, went when
+// the certificate came: this one has the key's signature where the device's was, too.
+static st schsmadmin_request(struct card *card, struct object *key, struct scratch *scratch,
+                             bytes *request)
+{
+    const struct schsm *schsm = key->token->state;
+    struct buf public = scratch_buf(scratch, SCHSMADMIN_REQUEST);
+    struct buf body = scratch_buf(scratch, SCHSMADMIN_REQUEST);
+    struct buf signature = scratch_buf(scratch, ALG_RESULT_MAX);
+    struct buf out = scratch_buf(scratch, 2 * SCHSMADMIN_REQUEST);
+    schsmadmin_put_key(key->key, &public);
+    schsmadmin_put_body(buf_bytes(&public), schsm->serial, (u8)key->ref, &body);
+    if (public.full || body.full || !signature.cap || !out.cap) return ST_HOST_MEMORY;
+    size_t n = tlv_size(TLV_CVC_BODY, body.n);
+    tlv_put(&out, TLV_CVC_BODY, buf_bytes(&body));
+    TRY(schsmadmin_sign(card, key, bytes_head(buf_bytes(&out), n), *scratch, &signature));
+    size_t signed_n = tlv_size(SCHSMADMIN_TAG_SIGNATURE, signature.n);
+    buf_rewind(&out, 0);
+    tlv_put_header(&out, TLV_CVC_REQUEST, tlv_size(TLV_CVC, n + signed_n) +
+                   tlv_size(SCHSMADMIN_TAG_AUTHORITY, SCHSMADMIN_NAME) + signed_n);
+    tlv_put_header(&out, TLV_CVC, n + signed_n);
+    tlv_put(&out, TLV_CVC_BODY, buf_bytes(&body));
+    tlv_put(&out, SCHSMADMIN_TAG_SIGNATURE, buf_bytes(&signature));
+    tlv_put(&out, SCHSMADMIN_TAG_AUTHORITY, bytes_text(SCHSMADMIN_AUTHORITY));
+    tlv_put(&out, SCHSMADMIN_TAG_SIGNATURE, buf_bytes(&signature));
+    *request = buf_bytes(&out);
+    return out.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- Destroying ----
+
+// The certificate of a key goes; its public half stays known, by a request, if the key can still
+// sign one.
+static st schsmadmin_erase_of_key(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct schsmadmin_spot spot = schsmadmin_spot(object);
+    struct p15_key *key = schsmadmin_key_of(object->token, spot.number);
+    bytes request = BYTES_NONE;
+    st s = ST_NOT_FOUND;
+    bool known = key && key->key && key->key->spki.n;
+    if (known) s = schsmadmin_request(card, key->private_object, &scratch, &request);
+    if (link_is_broken(s)) return s;
+    if (s) s = schsmadmin_delete(card, spot.file, spot.number);
+    else   s = schsmadmin_replace(card, spot.number, object->value, request, scratch);
+    if (s) return s;
+    if (key) schsmadmin_set_certificate(key, NULL);
+    schsmadmin_drop(card, object);
+    return ST_OK;
+}
+
+// Deletes a key, a certificate of none, or data: what counts first.
+static st schsmadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct schsmadmin_spot spot = schsmadmin_spot(object);
+    struct token *token = object->token;
+    TRY(schsmadmin_check(card, object, scratch));
+    if (spot.file == SCHSM_CERT) return schsmadmin_erase_of_key(card, object, scratch);
+    if (spot.file == SCHSM_KEY) {
+        TRY(schsmadmin_clear_key(card, spot.number));
+    } else {
+        TRY(schsmadmin_delete(card, spot.entry, spot.number));
+        TRY(schsmadmin_clear(card, spot.file, spot.number));
+    }
+    schsmadmin_drop(card, object);
+    schsmadmin_note(token, spot, false);
+    return ST_OK;
+}
+
+static bool schsmadmin_erases(const struct object *object)
+{
+    return object->class != CKO_PUBLIC_KEY;
+}
+
+// ---- Changes ----
+
+// What is changed of data is written under a new number, and then the old one goes: in between
+// there are both.
+static st schsmadmin_move_data(struct card *card, struct object *object, bytes entry, bytes value,
+                               struct scratch scratch)
+{
+    struct schsmadmin_spot old = schsmadmin_spot(object), spot = old;
+    struct token *token = object->token;
+    CK_OBJECT_HANDLE handle = object->handle;
+    struct object fresh;
+    TRY(schsmadmin_look(card, token, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;
+    TRY(schsmadmin_free(token, SCHSM_HAS_DATA_ENTRY, &spot.number));
+    TRY(schsmadmin_renew_data(card, object, spot, entry, value, &fresh));
+    st s = schsmadmin_write_data(card, spot, entry, value, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &fresh.lots);
+        return s;
+    }
+    schsmadmin_put_data(card, object, &fresh);
+    schsmadmin_note(token, spot, true);
+    TRY(schsmadmin_delete(card, old.entry, old.number));
+    TRY(schsmadmin_clear(card, old.file, old.number));
+    schsmadmin_note(token, old, false);
+    return ST_OK;
+}
+
+// A key's objects say what its new entry says, which is in lots of its private or secret key.
+static void schsmadmin_rename_key(struct card *card, struct object *object, struct p15_key *key,
+                                  const struct p15_entry *entry)
+{
+    struct p15_key_entry said;
+    struct p15_certificate *cert = schsm_certificate_in(object->token, SCHSM_CERT, key->reference);
+    struct object *all[] = { object, key->public_object, cert ? cert->object : NULL };
+    p15entry_key(entry, key->type, &said);
+    key->id = said.id;
+    key->label = entry->label;
+    key->subject = said.subject;
+    key->algorithms = said.algorithms;
+    for (size_t i = 0; i < COUNT(all); i++) {
+        struct object *one = all[i];
+        if (!one) continue;
+        one->id = said.id;
+        one->label = entry->label;
+        bool named = one->class == CKO_CERTIFICATE && !entry->label.n && one->x509;
+        if (named) one->label = x509_common_name(one->x509->subject);
+        if (one->class != CKO_CERTIFICATE) one->subject = said.subject;
+        card_set_entry(card, one, entry->whole);
+    }
+}
+
+// Writes a changed entry of a key over the old one.
+static st schsmadmin_set_key(struct card *card, struct object *object, bytes in,
+                             struct scratch scratch)
+{
+    struct lot *lots = NULL;
+    struct p15_key *key = object->state;
+    struct p15_entry entry;
+    bytes kept = arena_lot_copy(&card->arena, &lots, in);
+    bool secret = object->class == CKO_SECRET_KEY;
+    if (secret) {
+        key = arena_lot(&card->arena, &lots, sizeof *key);
+        if (key) *key = *(struct p15_key *)object->state;
+    }
+    st s = kept.p && key ? schsmadmin_parse(kept, &entry) : ST_ARENA_FULL;
+    if (!s) s = schsmadmin_write(card, SCHSM_KEY_ENTRY, (u8)object->ref, in, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    schsmadmin_rename_key(card, object, key, &entry);
+    arena_lots_drop(&card->arena, &object->lots);
+    object->lots = lots;
+    object->state = key;
+    return ST_OK;
+}
+
+static st schsmadmin_set_certificate_entry(struct card *card, struct object *object, bytes entry,
+                                           struct scratch scratch)
+{
+    struct schsmadmin_spot spot = schsmadmin_spot(object);
+    struct object fresh;
+    TRY(schsmadmin_renew_certificate(card, object, spot, entry, object->value, &fresh));
+    st s = schsmadmin_write(card, spot.entry, spot.number, entry, scratch);
+    if (s) arena_lots_drop(&card->arena, &fresh.lots);
+    else   schsmadmin_put_certificate(card, object, &fresh);
+    return s;
+}
+
+// Changes what the entry says; of data, its value, too. A public key has its other half's entry.
+static st schsmadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                         struct scratch scratch)
+{
+    if (object->class == CKO_PUBLIC_KEY) {
+        const struct p15_key *key = object->state;
+        object = key->private_object;
+    }
+    bool whole = object->class == CKO_CERTIFICATE || object->class == CKO_DATA;
+    TRY(schsmadmin_check(card, object, scratch));
+    if (whole && object->unread) TRY(p15object_read(card, object, scratch));
+    struct buf out = scratch_buf(&scratch, object->entry.n + draft->label.n + draft->id.n +
+                                           SCHSMADMIN_ENTRY);
+    TRY(p15write_changed(object->entry, draft, scratch, &out));
+    bytes entry = buf_bytes(&out);
+    if (!whole) return schsmadmin_set_key(card, object, entry, scratch);
+    if (object->class == CKO_CERTIFICATE)
+        return schsmadmin_set_certificate_entry(card, object, entry, scratch);
+    bytes value = draft->set & CARD_SET_VALUE ? draft->value : object->value;
+    return schsmadmin_move_data(card, object, entry, value, scratch);
+}
+
+// The certificate of a key has no entry of its own.
+static bool schsmadmin_sets(const struct object *object, u32 what)
+{
+    const struct p15_key *key = object->state;
+    switch (object->class) {
+    case CKO_DATA:        return what != CARD_SET_ID;
+    case CKO_CERTIFICATE: return what != CARD_SET_VALUE &&
+                                 schsmadmin_spot(object).file == SCHSM_OTHER_CERT;
+    case CKO_PUBLIC_KEY:  return what != CARD_SET_VALUE && key->private_object;
+    default:              return what != CARD_SET_VALUE;
+    }
+}
+
+// ---- A card begun anew ----
+
+// Is there an SO-PIN? Then INITIALIZE wants to be from who has it.
+// QUIRK(Pico HSM): it does not ask, and begins anew for anybody: so the SO-PIN is verified before.
+static st schsmadmin_prove_so(struct card *card, struct token *token, bytes so_pin,
+                              struct scratch scratch)
+{
+    struct credential *so = card_credential(token, ROLE_PUK);
+    int tries = -1;
+    TRY(place_be_sure(card, token, scratch));
+    st s = iso_ask_pin(&card->link, so->reference, &tries);
+    if (link_is_broken(s)) return s;
+    if (s == ST_PIN_MISSING || card->link.sw == SW_DATA_UNUSABLE) return ST_OK;
+    return secret_login_puk(card, token, so, so_pin, scratch);
+}
+
+// INITIALIZE DEVICE: options, user PIN, SO-PIN, tries. All keys and files go. Cards have the user
+// PIN verified then, or not.
+static st schsmadmin_begin_anew(struct card *card, struct token *token, bytes so_pin, bytes pin,
+                                struct scratch scratch)
+{
+    u8 room[64];
+    struct buf data = buf_on(room, sizeof room);
+    struct credential *user = card_pin(token);
+    int tries;
+    tlv_put(&data, 0x80, BYTES(0, SCHSM_MAY_UNBLOCK));
+    tlv_put(&data, 0x81, pin);
+    tlv_put_header(&data, 0x82, so_pin.n / 2);
+    secret_put_hex(so_pin, &data);
+    tlv_put(&data, 0x91, BYTES(SCHSMADMIN_TRIES));
+    const struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_BEGIN,
+                              .data = buf_bytes(&data) };
+    st s = ST_PIN_LEN;
+    if (!data.full) {
+        user->verified = true;
+        s = secret_give(card, token, &user->place, &cmd, NULL, scratch);
+    }
+    mem_wipe(room, sizeof room);
+    return iso_pin_status(s, &tries);
+}
+
+// Writes EF.TokenInfo: the token's label.
+static st schsmadmin_write_label(struct card *card, bytes label, struct scratch scratch)
+{
+    u8 room[64], file_room[80];
+    struct buf info = buf_on(room, sizeof room), file = buf_on(file_room, sizeof file_room);
+    tlv_put(&info, 0x02, BYTES(0));                 // version 1
+    tlv_put(&info, TLV_OCTETS, BYTES(0));           // serial number: the certificate has it
+    tlv_put(&info, 0x80, label);
+    tlv_put(&info, TLV_BITS, BYTES(5, 0x20));       // it makes random numbers
+    tlv_put(&file, TLV_SEQUENCE, buf_bytes(&info));
+    return schsmadmin_write(card, schsm_info[0], schsm_info[1], buf_bytes(&file), scratch);
+}
+
+// See init of struct writer. The user PIN is one that nobody is told: with it the label is written,
+// and the SO sets the user's in its place. (A transport PIN would not let it be written.) Broken
+// off between the two, the card has no label.
+static st schsmadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
+                          struct scratch scratch)
+{
+    u8 room[SCHSMADMIN_PIN] = { 0 };
+    bytes pin = bytes_of(room, sizeof room);
+    if (so_pin.n != 16) return ST_PIN_LEN;
+    TRY(schsmadmin_prove_so(card, token, so_pin, scratch));
+    TRY(random_bytes(room, sizeof room));
+    for (size_t i = 0; i < sizeof room; i++) room[i] = (u8)('A' + (room[i] & 15));
+    st s = schsmadmin_begin_anew(card, token, so_pin, pin, scratch);
+    if (!s && label.n) {
+        s = secret_verify(card, token, card_pin(token), pin, scratch);
+        if (!s) s = schsmadmin_write_label(card, label, scratch);
+    }
+    mem_wipe(room, sizeof room);
+    if (!link_is_broken(s)) (void)secret_end_by_select(card, token);
+    return s;
+}
+
+static const struct writer writer_schsm = {
+    .by       = ROLE_USER,
+    .makes    = schsmadmin_makes,
+    .generate = schsmadmin_generate,
+    .store    = schsmadmin_store,
+    .sets     = schsmadmin_sets,
+    .set      = schsmadmin_set,
+    .erases   = schsmadmin_erases,
+    .erase    = schsmadmin_erase,
+    .init     = schsmadmin_init,
+};
+#endif
+
 static const struct driver driver_schsm = {
     .name    = "SmartCard-HSM",
     .public_certificates = true,
@@ -15562,6 +16767,9 @@ static const struct driver driver_schsm = {
     .random  = p15token_random,
     .crypt   = schsm_crypt,
     .mac     = schsm_mac,
+#if SCARD11_WRITE
+    .writer  = &writer_schsm,
+#endif
 };
 #endif
 

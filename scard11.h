@@ -1022,8 +1022,25 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKR_FUNCTION_NOT_SUPPORTED. With a transport PIN C_GetTokenInfo says
 //                         CKF_USER_PIN_TO_BE_CHANGED, and C_Login is CKR_USER_PIN_NOT_INITIALIZED
 //                         until C_SetPIN has changed it. A key that was used as often as it may be
-//                         is CKR_FUNCTION_FAILED. Cards are not initialised, and keys are neither
-//                         imported nor exported (DKEK).
+//                         is CKR_FUNCTION_FAILED.
+//                         The user writes the card. It makes RSA keys of 1024 to 4096 bits, keys of
+//                         the NIST curves, secp256k1 and the Brainpool curves, and AES keys, as far
+//                         as its firmware does. A CKA_ID that the template does not give is 20
+//                         random bytes. A certificate goes to the key of its CKA_ID, or without one
+//                         to the key whose public key it has, in place of the request or of an
+//                         older one, and shows that key's CKA_ID and label; one for another public
+//                         key is CKR_TEMPLATE_INCONSISTENT. Other certificates are stored by
+//                         themselves, and data, for anybody unless CKA_PRIVATE is CK_TRUE. CKA_ID
+//                         and CKA_LABEL of keys and of those other certificates can be changed,
+//                         and CKA_LABEL and CKA_VALUE of data. With a key goes its certificate.
+//                         Where only that is destroyed, a request signed by the key takes its
+//                         place. What has more than 1000 bytes takes several commands: a card that
+//                         is pulled in between has the key without its certificate and public half,
+//                         until the certificate is stored again.
+//                         C_InitToken wants the card's SO-PIN, or sets it on a new card. Keys,
+//                         files, DKEK and key domains go, and none are set up. The user PIN is one
+//                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are
+//                         neither imported nor exported (DKEK).
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
 //                         CKU_SO is the PUK, if the card has one: C_Login asks the card, which

@@ -5,6 +5,7 @@
 
 #include "writing.h"
 #include "../sim/sim_isoapplet.h"
+#include "../sim/sim_schsm.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -65,6 +66,19 @@ static inline struct sim_card *written_isoapplet0(bool other)
     return sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true, .v0 = true });
 }
 
+// ---- SmartCard-HSM ----
+
+static inline struct sim_card *written_schsm(bool other)
+{
+    return sim_schsm_new(&(struct sim_schsm_options){ .blank = true, .second = other });
+}
+
+static inline struct sim_card *written_cardcontact(bool other)
+{
+    return sim_schsm_new(&(struct sim_schsm_options){ .blank = true, .second = other,
+                                                      .cardcontact = true });
+}
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 3, 2, 4 }, .makes = MAKES_EC | MAKES_RSA,
@@ -85,6 +99,15 @@ static const struct written_kind written_kinds[] = {
       .ids = { 1, 2, 3, 4 }, .makes = MAKES_EC | MAKES_RSA,
       .imports = { SIM_P384B, SIM_RSA2048A }, .ecdsa = CKM_ECDSA_SHA1, .deletes_keys = true,
       .certificates = true, .data = { "One", "Another" }, .sets = WRITTEN_LABEL },
+    { .name = "SmartCard-HSM", .blank = written_schsm, .first_so = "3537363231383830",
+      .user = "123456", .wrong_user = "654321", .init_token = true, .init_pin = true,
+      .ids = { 0x10, 0x11, 0x12, 0x13 }, .makes = MAKES_EC | MAKES_RSA, .deletes_keys = true,
+      .certificates = true, .data = { "Some", "Other" }, .sets = WRITTEN_LABEL | WRITTEN_ID },
+    { .name = "SmartCard-HSM of CardContact", .blank = written_cardcontact,
+      .first_so = "3537363231383830", .user = "123456", .wrong_user = "654321", .init_token = true,
+      .init_pin = true, .ids = { 0x10, 0x11, 0x12, 0x13 }, .makes = MAKES_EC | MAKES_RSA,
+      .deletes_keys = true, .certificates = true, .data = { "Some", "Other" },
+      .sets = WRITTEN_LABEL | WRITTEN_ID },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

@@ -53,6 +53,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "openpgpkey.c"
 #include "isoapplet.c"
 #include "schsm.c"
+#include "schsmadmin.c"
 #include "myeid.c"
 #include "gids.c"
 #include "cac.c"
@@ -125,6 +126,7 @@ int main(int argc, char **argv)
     SECTION(openpgpkey);
     SECTION(isoapplet);
     SECTION(schsm);
+    SECTION(schsmadmin);
     SECTION(myeid);
     SECTION(gids);
     SECTION(cac);
