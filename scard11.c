@@ -16495,6 +16495,13 @@ static st schsmadmin_request(struct card *card, struct object *key, struct scrat
 
 // ---- Destroying ----
 
+// Did a key say that it does not sign (any more)? Or there is none whose public half is known.
+static bool schsmadmin_cannot(st s)
+{
+    return s == ST_NOT_FOUND || s == SW_CONDITIONS || s == SW_DATA_UNUSABLE ||
+           s == SW_NO_FUNCTION || s == SCHSM_USED_UP;
+}
+
 // The certificate of a key goes; its public half stays known, by a request, if the key can still
 // sign one.
 static st schsmadmin_erase_of_key(struct card *card, struct object *object, struct scratch scratch)
@@ -16505,10 +16512,9 @@ static st schsmadmin_erase_of_key(struct card *card, struct object *object, stru
     st s = ST_NOT_FOUND;
     bool known = key && key->key && key->key->spki.n;
     if (known) s = schsmadmin_request(card, key->private_object, &scratch, &request);
-    if (link_is_broken(s)) return s;
-    if (s) s = schsmadmin_delete(card, spot.file, spot.number);
-    else   s = schsmadmin_replace(card, spot.number, object->value, request, scratch);
-    if (s) return s;
+    if (schsmadmin_cannot(s)) s = schsmadmin_delete(card, spot.file, spot.number);
+    else if (!s) s = schsmadmin_replace(card, spot.number, object->value, request, scratch);
+    TRY(schsmadmin_status(s));
     if (key) schsmadmin_set_certificate(key, NULL);
     schsmadmin_drop(card, object);
     return ST_OK;

@@ -136,12 +136,13 @@ static void check_secret_flags(const struct cards_secret *k, CK_OBJECT_HANDLE ke
 {
     static const CK_ATTRIBUTE_TYPE yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT,
         CKA_DECRYPT }, life[] = { CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE },
-        no[] = { CKA_EXTRACTABLE, CKA_DERIVE, CKA_MODIFIABLE, CKA_COPYABLE,
-                 CKA_DESTROYABLE, CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED };
+        no[] = { CKA_EXTRACTABLE, CKA_DERIVE, CKA_COPYABLE, CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) check_secret_flag(key, yes[i], true);
     for (size_t i = 0; i < sizeof life / sizeof *life; i++)
         check_secret_flag(key, life[i], !kind->silent_secrets);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) check_secret_flag(key, no[i], false);
+    check_secret_flag(key, CKA_MODIFIABLE, kind->writes_secrets);
+    check_secret_flag(key, CKA_DESTROYABLE, kind->writes_secrets);
     check_secret_flag(key, CKA_WRAP, k->wraps);
     check_secret_flag(key, CKA_UNWRAP, k->wraps);
     check_secret_flag(key, CKA_SIGN, k->signs);
@@ -571,7 +572,7 @@ TEST(cards_secrets_refuse)
     CHECK_RV(C_DigestInit(sessions[0], &digest), CKR_OK);
     CHECK_RV(C_DigestKey(sessions[0], key), CKR_KEY_INDIGESTIBLE);
     CHECK_RV(C_CopyObject(sessions[0], key, NULL, 0, &copy), CKR_ACTION_PROHIBITED);
-    CHECK_RV(C_DestroyObject(sessions[0], key), CKR_ACTION_PROHIBITED);
+    if (!kind->writes_secrets) CHECK_RV(C_DestroyObject(sessions[0], key), CKR_ACTION_PROHIBITED);
     end();
 }
 

@@ -65,6 +65,7 @@ struct cards_kind {
     bool does_des3;                 // and 3DES
     bool does_macs;                 // and CMAC
     bool silent_secrets;            // their descriptions say nothing of their life: where they are from
+    bool writes_secrets;            // they can be changed and destroyed
     CK_BYTE no_sha1;                // CKA_ID of a key that signs with SHA-2 alone
     bool names_keys;                // the command of a key names it: there is no other before it
     // The most commands with them, after the token: to list them with all they are; the first
@@ -379,12 +380,14 @@ static const struct cards_kind cards_kinds[] = {
       .keys = CARDS_SCHSM, .data = 1, .data_private = 1, .authorities = 1, .token_info = 5,
       .list = 25, .rsa = 12, .ec = 12, .again = 1, .pss = 2, .raw = true, .names_keys = true, .secrets = CARDS_SCHSM_SECRETS,
       .secret_value = sim_schsm_secret, .does_secrets = true, .does_macs = true, .silent_secrets = true,
+      .writes_secrets = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     { .name = "CardContact's HSM", .make = cards_schsm_cardcontact,
       .tokens = { { "123456", "3537363231383830", 0, 3 } }, .keys = CARDS_SCHSM, .data = 1,
       .data_private = 1, .authorities = 1, .token_info = 5, .list = 25, .rsa = 12, .ec = 12,
       .again = 1, .pss = 2, .raw = true, .names_keys = true, .no_chains = true,
       .secrets = CARDS_SCHSM_SECRETS, .secret_value = sim_schsm_secret, .does_secrets = true, .does_macs = true,
+      .writes_secrets = true,
       .public_certificates = true, .secret_list = 15, .secret_first = 15, .secret_again = 1 },
     // T 4 (SELECT, the card's id, the tries of the PIN, cardcf), L 9 (master file, key map, container
     // map, two certificates of three pieces), S 8 (with VERIFY, a certificate, MSE and the signature).
