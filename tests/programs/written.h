@@ -81,13 +81,14 @@ static inline struct sim_card *written_cardcontact(bool other)
 
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
-      .user = "123456", .wrong_user = "654321", .ids = { 1, 3, 2, 4 }, .makes = MAKES_EC | MAKES_RSA,
+      .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
       .certificates = true, .certificate_shows_key = true,
       .data = { "Security Object", "Printed Information" }, .wrong = sim_piv_wrong_answers },
     { .name = "YubiKey", .blank = written_yubikey, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 },
-      .makes = MAKES_EC | MAKES_RSA | MAKES_25519, .deletes_keys = true, .makes_anew = true,
-      .certificates = true, .data = { "Security Object", "Printed Information" },
+      .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
+      .imports = { SIM_RSA2048A, SIM_P256B, SIM_P384A, SIM_RSA3072 }, .deletes_keys = true,
+      .makes_anew = true, .certificates = true, .data = { "Security Object", "Printed Information" },
       .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
       .user = "123456", .wrong_user = "654321", .init_token = true, .init_pin = true,
