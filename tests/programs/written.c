@@ -3,7 +3,7 @@
 // it deleted. Each change is broken off at each command and at each allocation; another program writes
 // the card meanwhile. It goes over the kinds of written.h. SPDX-License-Identifier: 0BSD
 //
-//     written [all] [case ...]         all: each fault at each command, else one of them at each
+//     written [all] [case ...]         all: each fault at each command, else a choice
 //
 // What is on the card is asked of the card: it is taken out and put in again, and the library begun
 // anew. Signatures are checked by OpenSSL with the public key that the case knows. It includes
@@ -687,12 +687,12 @@ static const enum sim_fault faults[] = { SIM_EJECT, SIM_FAILED_AFTER, SIM_EJECT_
                                          SIM_ANSWER_1 };
 #define FAULTS (sizeof faults / sizeof *faults)
 
-// One fault at each command, another each time.
+// One fault at each of the first commands, another each time; of a long change's others, at some.
 static void break_off_here_and_there(const struct change *c)
 {
     bool fired = true;
     size_t f = (size_t)(c - changes);
-    for (unsigned n = 1; fired; n++) fired = break_off(c, faults[f++ % FAULTS], n);
+    for (unsigned n = 1; fired; n += 1 + n / 10) fired = break_off(c, faults[f++ % FAULTS], n);
 }
 
 static void break_off_everywhere(const struct change *c)
