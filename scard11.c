@@ -89,7 +89,7 @@
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
- *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>gids >>cac  their cards, and OsEID
+ *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>gids >>gidsadmin >>cac  and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -1657,7 +1657,8 @@ static st x509_date(bytes time, char out[8])
  * MARK: - >>zlib
  * Certificates that are stored compressed.
  *
- * Owns    inflating, with memory from scratch and an output that cannot grow beyond it
+ * Owns    inflating and deflating, with memory from scratch and an output that cannot grow beyond
+ *         it
  * Names   zlib_
  * Specs   RFC 1950 (zlib), RFC 1952 (gzip)
  * Tests   tests/unit/zlib.c
@@ -1710,6 +1711,41 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
 }
 #else
 static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
+{
+    (void)in; (void)scratch; (void)out;
+    return ST_NOT_SUPPORTED;
+}
+#endif
+
+#if SCARD11_ZLIB && SCARD11_WRITE && SCARD11_GIDS
+#define ZLIB_WINDOW_BITS 12             // a certificate has not much more than its 4096 bytes
+#define ZLIB_MEMORY      5              // memLevel: the two take 34 KiB of scratch
+
+// Deflates into a zlib stream, which is taken from scratch.
+static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
+{
+    struct buf b = scratch_buf(scratch, in.n + in.n / 512 + 128);
+    struct scratch work = *scratch;
+    z_stream z;
+    memset(&z, 0, sizeof z);
+    z.zalloc = zlib_alloc;
+    z.zfree = zlib_free;
+    z.opaque = &work;
+    if (!b.cap || in.n > ZLIB_INPUT_MAX ||
+        deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, ZLIB_WINDOW_BITS, ZLIB_MEMORY,
+                     Z_DEFAULT_STRATEGY) != Z_OK) return ST_HOST_MEMORY;
+    z.next_in = (Bytef *)(uintptr_t)in.p;
+    z.avail_in = (uInt)in.n;
+    z.next_out = b.p;
+    z.avail_out = (uInt)b.cap;
+    int rc = deflate(&z, Z_FINISH);
+    b.n = b.cap - z.avail_out;
+    deflateEnd(&z);
+    *out = buf_bytes(&b);
+    return rc == Z_STREAM_END ? ST_OK : ST_HOST_MEMORY;
+}
+#elif SCARD11_WRITE && SCARD11_GIDS
+static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
 {
     (void)in; (void)scratch; (void)out;
     return ST_NOT_SUPPORTED;
@@ -4731,7 +4767,7 @@ struct query {
 struct draft_secret {
     bytes value;                // of a curve: the scalar, as long as its order, or the seed; of a
                                 // secret key
-    bytes p, q, dp, dq, qinv;   // of RSA
+    bytes d, p, q, dp, dq, qinv;    // of RSA
 };
 
 // What of an object is changed.
@@ -17324,8 +17360,8 @@ static const struct driver driver_myeid = {
  * MARK: - >>gids
  * Driver: GIDS cards, which Windows knows without a driver of theirs.
  *
- * Owns    driver_gids; the files of such a card, and what they are named; containers, and what
- *         PKCS#11 sees of them
+ * Owns    the files of such a card, and what they are named; containers, and what PKCS#11 sees of
+ *         them
  * Uses    >>tlv >>x509 >>zlib >>alg >>cipher >>padding >>apdu >>link >>iso >>card >>place >>secret
  *         >>trial >>p15key
  * Names   gids_
@@ -17335,7 +17371,8 @@ static const struct driver driver_myeid = {
  *
  * Everything is a data object (DO) in a file, read by GET DATA. The master file names them: it is
  * the directory of Windows' file system. A key and its certificate are one container; the container
- * map (cmapfile) has its name, size and use.
+ * map (cmapfile) has its name, size and use. How a card is written, and the driver's table, are in
+ * >>gidsadmin.
  * ==============================================================================================*/
 
 #if SCARD11_GIDS
@@ -17344,6 +17381,7 @@ static const struct driver driver_myeid = {
 #define GIDS_PUK          0x81
 #define GIDS_END_LOGINS   0x82          // the reference of an empty VERIFY that ends all logins
 #define GIDS_KEY          0x81          // the key of container 0; those of the others follow it
+#define GIDS_ADMIN        0x80          // the administrator's key
 #define GIDS_APPLICATION  0x3fff        // P1 and P2 of GET DATA: no file
 #define GIDS_TAG_LIST     0x5c
 #define GIDS_TAG_DO       0xdf00        // of all data objects, the first byte of two
@@ -17400,27 +17438,40 @@ static const struct credential gids_puk = {
     .role = ROLE_PUK, .reference = GIDS_PUK, .coding = CARD_PIN_ASCII, .min = 4, .max = 16,
     .tries = -1, .uncertain = true
 };
+#if SCARD11_WRITE
+// Three keys of DES. There is no count of its tries.
+static const struct credential gids_admin = {
+    .role = ROLE_ADMIN, .reference = GIDS_ADMIN, .by_key = true, .min = 24, .max = 24,
+    .tries = -1, .logout_by = LOGOUT_COMMAND
+};
+#endif
 
 // A key, and its certificate if it has one.
 struct gids_container {
+    u8    record[GIDS_CONTAINER];       // in the container map
+    u8    number;                       // CKA_ID: index + 1
     u32   index;                        // in the container map
     bytes label;
-    bytes id;                           // CKA_ID: index + 1
+    bytes id;
     u32   bits;
     bool  decrypts;                     // a key for exchange; else one for signatures
     bool  sought;                       // its certificate was read, or there is none
     bool  listed;                       // its keys are among the objects, or it has none
     bool  proven;                       // the key on the card is the one that is shown
     const struct x509 *x509;
+    struct gids_file certificate;       // where it was; object 0: there is none
+    struct lot *name_lots, *key_lots;   // what label and the keys point to
 };
 
 struct gids {
     struct landmark mark;               // what cardid says
     bool  master_read, map_read;
+    bool  again;                        // a change was broken off: both are to be read again
     bool  hex;                          // names of certificates count in hexadecimal digits
     bytes master;                       // its records
+    struct lot *lots;                   // what master points to
     u32   container_count;
-    struct gids_container *containers;
+    struct gids_container *containers[GIDS_CONTAINERS_MAX];
 };
 
 // ---- Data objects ----
@@ -17531,27 +17582,42 @@ static const u8 *gids_record(const struct gids *gids, u32 i)
     return gids->master.p + (size_t)i * GIDS_RECORD;
 }
 
-// Reads the master file, once. A card that has none has no files.
-static st gids_read_master(struct card *card, struct token *token, struct scratch scratch)
+// Keeps the records of the master file, as many as are looked at.
+static st gids_keep_master(struct card *card, struct gids *gids, bytes records)
 {
-    struct gids *gids = token->state;
-    bytes value;
-    if (gids->master_read) return ST_OK;
-    st s = gids_get(card, token, gids_master, APDU_LE_SHORT, &scratch, &value);
-    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
-    if (!s && value.n && *value.p == 1) {               // its version
-        gids->master = arena_copy(&card->arena, bytes_from(value, 1));
-        if (gids->master.n && !gids->master.p) {
-            gids->master.n = 0;
-            return ST_ARENA_FULL;
-        }
-    }
+    struct lot *lots = NULL;
+    records = bytes_head(records, (size_t)GIDS_FILES_MAX * GIDS_RECORD);
+    bytes kept = arena_lot_copy(&card->arena, &lots, records);
+    if (records.n && !kept.p) return ST_ARENA_FULL;
+    arena_lots_drop(&card->arena, &gids->lots);
+    gids->lots = lots;
+    gids->master = kept;
+    gids->hex = false;
     for (u32 i = 0; i < gids_record_count(gids); i++) {
         gids_note_digits(gids, gids_certificate_digits(gids_record(gids, i), true));
         gids_note_digits(gids, gids_certificate_digits(gids_record(gids, i), false));
     }
     gids->master_read = true;
     return ST_OK;
+}
+
+// Reads the master file; whole is all of it, in scratch. A card that has none has no files.
+static st gids_load_master(struct card *card, struct token *token, struct scratch *scratch,
+                           bytes *whole)
+{
+    st s = gids_get(card, token, gids_master, APDU_LE_SHORT, scratch, whole);
+    if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
+    bool has = !s && whole->n && *whole->p == 1;        // its version
+    if (!has) *whole = BYTES_NONE;
+    return gids_keep_master(card, token->state, bytes_from(*whole, has));
+}
+
+// Reads the master file, once.
+static st gids_read_master(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct gids *gids = token->state;
+    bytes whole;
+    return gids->master_read ? ST_OK : gids_load_master(card, token, &scratch, &whole);
 }
 
 // The content of a file that has its usual place; if it is not there, of where the master file says
@@ -17600,6 +17666,9 @@ static st gids_begin(struct card *card, struct token *token)
     token->flat = true;
     card_set_credential(token, &gids_pin);
     card_set_credential(token, &gids_puk);
+#if SCARD11_WRITE
+    card_set_credential(token, &gids_admin);
+#endif
     strcpy(token->label, "GIDS");
     strcpy(token->maker, "GIDS");
     token->key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
@@ -17703,45 +17772,103 @@ static void gids_put_name(struct buf *out, const u8 *p, size_t n)
     }
 }
 
+// Does a record of the map tell of a key?
+static bool gids_is_valid(const u8 *record)
+{
+    return record[GIDS_CONTAINER_NAME] & GIDS_CONTAINER_VALID && gids_number(record + 82, 4);
+}
+
+// Do two records tell the same? Which of all is the default one is Windows' matter.
+static bool gids_is_same(const u8 *a, const u8 *b)
+{
+    u8 differs = (a[GIDS_CONTAINER_NAME] ^ b[GIDS_CONTAINER_NAME]) & GIDS_CONTAINER_VALID;
+    return !differs && !memcmp(a, b, GIDS_CONTAINER_NAME) && !memcmp(a + 82, b + 82, 4);
+}
+
 // Fills in what a record of the map says. One that is not valid has no key.
-static st gids_take_container(struct card *card, const u8 *record, u32 index,
+static st gids_take_container(struct card *card, const u8 *record,
                               struct gids_container *container)
 {
     u8 room[GIDS_CONTAINER_NAME / 2 * 3];
     struct buf label = buf_on(room, sizeof room);
-    u32 sign = gids_number(record + 82, 2), exchange = gids_number(record + 84, 2);
-    bool valid = record[GIDS_CONTAINER_NAME] & GIDS_CONTAINER_VALID && (sign || exchange);
-    container->index = index;
-    container->decrypts = exchange;
-    container->bits = exchange ? exchange : sign;
-    container->sought = container->listed = !valid;
+    u32 index = container->index, exchange = gids_number(record + 84, 2);
+    bool valid = gids_is_valid(record);
+    arena_lots_drop(&card->arena, &container->name_lots);
+    arena_lots_drop(&card->arena, &container->key_lots);
+    *container = (struct gids_container){ .index = index, .number = (u8)(index + 1),
+                                          .sought = true, .listed = true };
+    container->id = bytes_of(&container->number, 1);
     if (!valid) return ST_OK;
     gids_put_name(&label, record, GIDS_CONTAINER_NAME);
-    container->label = arena_copy(&card->arena, buf_bytes(&label));
-    container->id = arena_copy(&card->arena, BYTES((u8)(index + 1)));
-    bool full = !container->id.p || (label.n && !container->label.p);
-    return full ? ST_ARENA_FULL : ST_OK;
+    container->label = arena_lot_copy(&card->arena, &container->name_lots, buf_bytes(&label));
+    if (label.n && !container->label.p) return ST_ARENA_FULL;
+    memcpy(container->record, record, GIDS_CONTAINER);
+    container->decrypts = exchange;
+    container->bits = exchange ? exchange : gids_number(record + 82, 2);
+    container->sought = container->listed = false;
+    return ST_OK;
 }
 
-// Reads the container map, once. A card that has none has no keys.
-static st gids_read_map(struct card *card, struct token *token, struct scratch scratch)
+// Drops the objects of a container that are of some class, or all of them.
+static void gids_drop(struct card *card, const struct gids_container *container, bool all,
+                      CK_OBJECT_CLASS class)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && !object->owner && object->state == container;
+        if (is && (all || object->class == class)) card_drop(card, object);
+    }
+}
+
+// Takes a record that was read, perhaps again: where it is another one, so are the objects.
+static st gids_renew(struct card *card, struct gids *gids, u32 index, const u8 *record)
+{
+    struct gids_container **at = &gids->containers[index];
+    bool new = !*at;
+    if (new) *at = ARENA_NEW(&card->arena, struct gids_container, 1);
+    if (!*at) return ST_ARENA_FULL;
+    (*at)->index = index;
+    if (!new && gids_is_same((*at)->record, record)) return ST_OK;
+    gids_drop(card, *at, true, 0);
+    return gids_take_container(card, record, *at);
+}
+
+static u32 gids_map_count(bytes map)
+{
+    size_t n = map.n / GIDS_CONTAINER;
+    return n < GIDS_CONTAINERS_MAX ? (u32)n : GIDS_CONTAINERS_MAX;
+}
+
+static const u8 *gids_map_record(bytes map, u32 i)
+{
+    static const u8 none[GIDS_CONTAINER];
+    return i < gids_map_count(map) ? map.p + (size_t)i * GIDS_CONTAINER : none;
+}
+
+// Reads the container map, which is in scratch then, and where it is. A card that has none has no
+// keys.
+static st gids_load_map(struct card *card, struct token *token, struct scratch *scratch,
+                        bytes *map, struct gids_file *where)
 {
     struct gids *gids = token->state;
-    struct gids_file where;
-    bytes map = BYTES_NONE;
-    if (gids->map_read) return ST_OK;
-    st s = gids_get_named(card, token, &gids_map, &scratch, &map, &where);
+    st s = gids_get_named(card, token, &gids_map, scratch, map, where);
     if (s && s != ST_NOT_FOUND && s != ST_NOT_LOGGED_IN && s != ST_PROTOCOL) return s;
-    size_t n = s ? 0 : map.n / GIDS_CONTAINER;
-    if (n > GIDS_CONTAINERS_MAX) n = GIDS_CONTAINERS_MAX;
-    gids->containers = ARENA_NEW(&card->arena, struct gids_container, n);
-    if (n && !gids->containers) return ST_ARENA_FULL;
-    for (u32 i = 0; i < n; i++)
-        TRY(gids_take_container(card, map.p + (size_t)i * GIDS_CONTAINER, i,
-                                &gids->containers[i]));
-    gids->container_count = (u32)n;
+    if (s) *map = BYTES_NONE;
+    u32 n = gids_map_count(*map);
+    if (n < gids->container_count) n = gids->container_count;
+    for (u32 i = 0; i < n; i++) TRY(gids_renew(card, gids, i, gids_map_record(*map, i)));
+    gids->container_count = n;
     gids->map_read = true;
     return ST_OK;
+}
+
+// Reads the container map, once.
+static st gids_read_map(struct card *card, struct token *token, struct scratch scratch)
+{
+    const struct gids *gids = token->state;
+    struct gids_file where;
+    bytes map;
+    return gids->map_read ? ST_OK : gids_load_map(card, token, &scratch, &map, &where);
 }
 
 // ---- Certificates ----
@@ -17759,6 +17886,7 @@ static st gids_open_certificate(bytes value, struct scratch *scratch, bytes *der
 static st gids_find_certificate(const struct gids *gids, const struct gids_container *container,
                                 struct gids_file *where)
 {
+    *where = (struct gids_file){ 0, 0 };
     for (u32 i = 0; i < gids_record_count(gids); i++) {
         const u8 *record = gids_record(gids, i);
         const u8 *digits = gids_certificate_digits(record, container->decrypts);
@@ -17771,14 +17899,13 @@ static st gids_find_certificate(const struct gids *gids, const struct gids_conta
 
 // The certificate of a container, in the arena; ST_NOT_FOUND: none that can be used.
 static st gids_read_certificate(struct card *card, struct token *token,
-                                const struct gids_container *container, struct scratch scratch,
+                                struct gids_container *container, struct scratch scratch,
                                 const struct x509 **out)
 {
-    struct gids_file where;
     bytes value, der = BYTES_NONE;
     TRY(gids_read_master(card, token, scratch));
-    TRY(gids_find_certificate(token->state, container, &where));
-    st s = gids_get(card, token, where, APDU_LE_ALL, &scratch, &value);
+    TRY(gids_find_certificate(token->state, container, &container->certificate));
+    st s = gids_get(card, token, container->certificate, APDU_LE_ALL, &scratch, &value);
     if (link_is_broken(s) || s > ST_COUNT) return s;
     if (!s) s = gids_open_certificate(value, &scratch, &der);
     if (!s) s = card_keep_certificate(card, der, out);
@@ -17803,21 +17930,28 @@ static st gids_parse_key(const struct gids_container *container, bytes value, st
     return key->curve ? ST_OK : ST_PROTOCOL;
 }
 
-// The public key of a container, as the card has it.
+// The public key of a container, as the card has it; in scratch.
 static st gids_read_key(struct card *card, struct token *token,
-                        const struct gids_container *container, struct scratch scratch,
+                        const struct gids_container *container, struct scratch *scratch,
                         struct alg_key *key)
 {
-    struct buf out = scratch_buf(&scratch, ALG_RSA_KEY + 64);
+    struct buf out = scratch_buf(scratch, ALG_RSA_KEY + 64);
     bytes value;
-    TRY(place_be_sure(card, token, scratch));
+    TRY(place_be_sure(card, token, *scratch));
     TRY(gids_get_data(card, GIDS_APPLICATION,
                       BYTES(0x70, 8, CRT_KEY, 1, (u8)(GIDS_KEY + container->index), 0xa5, 3,
                             GIDS_TAG_KEY >> 8, GIDS_TAG_KEY & 0xff, 0x80),
                       container->bits > 2048 ? APDU_LE_ALL : APDU_LE_SHORT, &out));
     TRY(tlv_open(buf_bytes(&out), GIDS_TAG_KEY, &value));
-    TRY(gids_parse_key(container, value, key));
-    return card_keep_key(card, key, scratch);
+    return gids_parse_key(container, value, key);
+}
+
+// Room for the key that a container's objects share.
+static bool gids_key_room(struct card *card, struct gids_container *container, struct object *like)
+{
+    struct card_own_key *own = arena_lot(&card->arena, &container->key_lots, sizeof *own);
+    if (own) like->key = &own->key;
+    return own;
 }
 
 // ---- Listing ----
@@ -17865,27 +17999,63 @@ static st gids_list_certificate(struct card *card, struct token *token,
     return ST_OK;
 }
 
+// The two objects of a container's key; their entries were reserved.
+static void gids_add_pair(struct card *card, struct object *like, struct object *made[2])
+{
+    const struct gids_container *container = like->state;
+    like->use = gids_use(container, like->key);
+    like->credential = card_pin(like->token);
+    made[0] = card_add_like(card, like, CKO_PUBLIC_KEY, container->x509);
+    like->private = true;
+    made[1] = card_add_like(card, like, CKO_PRIVATE_KEY, container->x509);
+}
+
 // Lists the keys of a container: the certificate tells the public one, or the card.
 static st gids_list_keys(struct card *card, struct token *token, struct gids_container *container,
                          struct scratch scratch)
 {
-    struct object like = gids_like(token, container);
+    struct object like = gids_like(token, container), *made[2];
+    struct alg_key key;
     TRY(card_reserve(card, 2));
-    struct alg_key *key = ARENA_NEW(&card->arena, struct alg_key, 1);
-    if (!key) return ST_ARENA_FULL;
-    bool told = container->x509 && !alg_parse_spki(container->x509->spki, key);
-    st s = told ? ST_OK : gids_read_key(card, token, container, scratch, key);
+    bool told = container->x509 && !alg_parse_spki(container->x509->spki, &key);
+    st s = told ? ST_OK : gids_read_key(card, token, container, &scratch, &key);
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     if (s > ST_COUNT) return ST_OK;
+    if (!s && !gids_key_room(card, container, &like)) return ST_ARENA_FULL;
     container->listed = true;
-    if (s) return ST_OK;
+    if (s || card_own_key(&like, &key)) return ST_OK;
     container->proven = !told;
-    like.key = key;
-    like.use = gids_use(container, key);
-    like.credential = card_pin(token);
-    card_add_like(card, &like, CKO_PUBLIC_KEY, container->x509);
-    like.private = true;
-    card_add_like(card, &like, CKO_PRIVATE_KEY, container->x509);
+    gids_add_pair(card, &like, made);
+    return ST_OK;
+}
+
+// The certificates of containers that were sought, and are elsewhere now, are sought again.
+static void gids_renew_certificates(struct card *card, const struct gids *gids)
+{
+    for (u32 i = 0; i < gids->container_count; i++) {
+        struct gids_container *container = gids->containers[i];
+        struct gids_file now;
+        (void)gids_find_certificate(gids, container, &now);
+        bool same = now.file == container->certificate.file &&
+                    now.object == container->certificate.object;
+        if (!gids_is_valid(container->record) || !container->sought || same) continue;
+        container->x509 = NULL;
+        container->sought = false;
+        gids_tell_keys(card, container);
+        gids_drop(card, container, false, CKO_CERTIFICATE);
+    }
+}
+
+// What a change that was broken off has left is read again.
+static st gids_read_again(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    if (!gids->again) return ST_OK;
+    gids->map_read = gids->master_read = false;
+    TRY(gids_read_master(card, token, scratch));
+    TRY(gids_read_map(card, token, scratch));
+    gids_renew_certificates(card, gids);
+    gids->again = false;
     return ST_OK;
 }
 
@@ -17898,9 +18068,10 @@ static st gids_list(struct card *card, struct token *token, const struct query *
     bool private = query->class == CKO_PRIVATE_KEY && query->logged_in;
     bool keys = query->any_class || query->class == CKO_PUBLIC_KEY || private;
     if (!certificates && !keys) return ST_OK;
+    TRY(gids_read_again(card, token, scratch));
     TRY(gids_read_map(card, token, scratch));
     for (u32 i = 0; i < gids->container_count; i++) {
-        struct gids_container *container = &gids->containers[i];
+        struct gids_container *container = gids->containers[i];
         if (!query->any_id && !bytes_equal(query->id, container->id)) continue;
         if (certificates && !container->sought)
             TRY(gids_list_certificate(card, token, container, scratch));
@@ -17989,6 +18160,1150 @@ static st gids_decrypt(struct card *card, struct object *object, const struct al
     return p15key_status(trial.s);
 }
 
+#endif
+
+/* ================================================================================================
+ * MARK: - >>gidsadmin
+ * Driver: GIDS cards, written: the administrator's key, keys, certificates, a card begun anew.
+ *
+ * Owns    driver_gids, writer_gids; the order in which the files of such a card change; CREATE
+ *         FILE, PUT DATA and GENERATE ASYMMETRIC KEY PAIR as GIDS has them
+ * Uses    >>tlv >>x509 >>zlib >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>pinpad
+ *         >>secret >>gids
+ * Names   gidsadmin_
+ * Specs   Generic Identity Device Specification 2.0; Windows Smart Card Minidriver Specification
+ *         (cardcf, cmapfile)
+ * Tests   tests/unit/gidsadmin.c
+ *
+ * A change reads the directory again, in its transaction, and is made of that. What is new comes
+ * first, the directory after it; what goes leaves the directory first. What a change that was
+ * broken off left over (a key file without a container, a certificate without a key) is removed by
+ * the next one that takes its place.
+ * ==============================================================================================*/
+
+#if SCARD11_GIDS
+
+#if SCARD11_WRITE
+#define GIDSADMIN_INS_ACTIVATE 0x44
+#define GIDSADMIN_INS_GENERATE 0x47
+#define GIDSADMIN_INS_PUT_DATA 0xdb
+#define GIDSADMIN_INS_CREATE   0xe0
+#define GIDSADMIN_INS_DELETE   0xe4
+#define GIDSADMIN_SET_OTHER    0xc1     // MSE: the key that proves somebody else
+#define GIDSADMIN_RANDOM       16       // bytes of a challenge
+#define GIDSADMIN_PROOF        40       // bytes of an answer to one
+#define GIDSADMIN_BLOCK        8        // of DES
+#define GIDSADMIN_KEY_FILES    0xb0     // the first byte of a key's file; the second one is its key
+#define GIDSADMIN_TAG_PUT_KEY  0x70
+#define GIDSADMIN_TAG_CRTS     0xa5     // what a key is for; what a key is
+#define GIDSADMIN_TAG_VALUE    0x87     // a key's value
+#define GIDSADMIN_TAG_CHECK    0x88     // by which it is checked
+#define GIDSADMIN_FIRST        0xdf24   // data objects of files that a card need not have
+#define GIDSADMIN_LAST         0xdf7f   // of two bytes
+#define GIDSADMIN_KEY_RECORD   12       // bytes of one record of the key map
+#define GIDSADMIN_EXCHANGE     0x9a     // kinds of keys there
+#define GIDSADMIN_SIGNATURE    0x9c
+#define GIDSADMIN_DEFAULT      0x02     // of a container's flags
+#define GIDSADMIN_RSA_DER      2400     // bytes of an RSAPrivateKey of 4096 bits, at most
+#define GIDSADMIN_EC           0x0a     // from this one on, kinds of keys are of EC
+
+static const struct gids_file gidsadmin_keys = { 0xa000, 0xdf20 };      // the key map
+static const struct gids_named gidsadmin_cache = { "", "cardcf", { 0xa010, 0xdf22 } };
+
+// ---- Sending ----
+
+// What a command of administration was answered.
+static st gidsadmin_status(st s)
+{
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
+    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
+}
+
+static st gidsadmin_send(struct card *card, u8 ins, bytes data)
+{
+    struct apdu cmd = { .ins = ins, .data = data };
+    return gidsadmin_status(iso_send(&card->link, &cmd));
+}
+
+// PUT DATA: a data object gets the content, or none.
+static st gidsadmin_put(struct card *card, struct token *token, struct gids_file at, bytes content,
+                        struct scratch scratch)
+{
+    struct buf data = scratch_buf(&scratch, tlv_size(at.object, content.n));
+    tlv_put(&data, at.object, content);
+    struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = (u8)(at.file >> 8),
+                        .p2 = (u8)at.file, .data = buf_bytes(&data), .hidden_in = true };
+    if (data.full) return ST_HOST_MEMORY;
+    TRY(place_be_sure(card, token, scratch));
+    return gidsadmin_status(iso_send(&card->link, &cmd));
+}
+
+// CREATE FILE by its control parameters, and ACTIVATE FILE, from which on its rules are in force.
+// there: one of that name is left from before, and now the selected one.
+static st gidsadmin_create(struct card *card, u16 fid, bytes fcp, bool *there)
+{
+    *there = false;
+    st s = gidsadmin_send(card, GIDSADMIN_INS_CREATE, fcp);
+    if (!s) return gidsadmin_send(card, GIDSADMIN_INS_ACTIVATE, BYTES_NONE);
+    if (s < ST_COUNT) return s;
+    // Cards say in more than one way that a file is there already.
+    st found = iso_select_file(&card->link, ISO_BY_FID, BYTES((u8)(fid >> 8), (u8)fid));
+    if (link_is_broken(found)) return found;
+    *there = !found;
+    return *there ? ST_OK : s;
+}
+
+// ---- The administrator's key ----
+
+static void gidsadmin_xor(u8 *to, const u8 *with)
+{
+    for (int i = 0; i < GIDSADMIN_BLOCK; i++) to[i] ^= with[i];
+}
+
+// 3DES-CBC over a proof, from 0 on, in place.
+static st gidsadmin_cipher(bytes key, bool encrypt, u8 proof[GIDSADMIN_PROOF])
+{
+    u8 before[GIDSADMIN_BLOCK] = { 0 }, now[GIDSADMIN_BLOCK];
+    for (size_t at = 0; at < GIDSADMIN_PROOF; at += GIDSADMIN_BLOCK) {
+        u8 *block = proof + at;
+        struct buf out = buf_on(block, GIDSADMIN_BLOCK);
+        if (encrypt) gidsadmin_xor(block, before);
+        memcpy(now, block, sizeof now);
+        TRY(cipher_blocks(true, key, encrypt, bytes_of(now, sizeof now), &out));
+        if (!encrypt) gidsadmin_xor(block, before);
+        memcpy(before, encrypt ? block : now, sizeof before);
+    }
+    return ST_OK;
+}
+
+// One GENERAL AUTHENTICATE: what is in the template, there and back; n bytes are expected.
+static st gidsadmin_authenticate(struct card *card, u8 tag, bytes in, size_t n,
+                                 struct scratch *scratch, bytes *answer)
+{
+    struct buf content = scratch_buf(scratch, in.n + 4), data = scratch_buf(scratch, in.n + 8);
+    struct buf rsp = scratch_buf(scratch, APDU_LE_SHORT);
+    bytes inside;
+    tlv_put(&content, tag, in);
+    tlv_put(&data, 0x7c, buf_bytes(&content));
+    struct apdu cmd = { .ins = INS_GENERAL_AUTH, .data = buf_bytes(&data), .le = APDU_LE_SHORT,
+                        .hidden_in = true, .secret_out = true };
+    if (data.full || !rsp.cap) return ST_HOST_MEMORY;
+    TRY(link_exchange(&card->link, &cmd, &rsp));
+    TRY(tlv_open(buf_bytes(&rsp), 0x7c, &inside));
+    return tlv_find(inside, tag, answer) && answer->n == n ? ST_OK : ST_PROTOCOL;
+}
+
+// Each side shows that it has the key: the host by R2 || R1 || Z1, the card by R1 || R2 || Z2, all
+// encrypted, where R1 is the host's challenge, R2 the card's, and Z is 7 random bytes and 80.
+static st gidsadmin_prove_by(struct card *card, bytes key, struct scratch scratch)
+{
+    u8 ours[GIDSADMIN_RANDOM], proof[GIDSADMIN_PROOF];
+    bytes theirs, answer;
+    TRY(random_bytes(ours, sizeof ours));
+    TRY(random_bytes(proof, sizeof proof));
+    TRY(gidsadmin_authenticate(card, 0x81, bytes_of(ours, sizeof ours), GIDSADMIN_RANDOM, &scratch,
+                               &theirs));
+    memcpy(proof, theirs.p, GIDSADMIN_RANDOM);
+    memcpy(proof + GIDSADMIN_RANDOM, ours, GIDSADMIN_RANDOM);
+    proof[GIDSADMIN_PROOF - 1] = 0x80;
+    TRY(gidsadmin_cipher(key, true, proof));
+    TRY(gidsadmin_authenticate(card, 0x82, bytes_of(proof, sizeof proof), GIDSADMIN_PROOF,
+                               &scratch, &answer));
+    memcpy(proof, answer.p, GIDSADMIN_PROOF);
+    TRY(gidsadmin_cipher(key, false, proof));
+    bool knows = !memcmp(proof, ours, GIDSADMIN_RANDOM) &&
+                 !memcmp(proof + GIDSADMIN_RANDOM, theirs.p, GIDSADMIN_RANDOM);
+    return knows ? ST_OK : ST_PROTOCOL;
+}
+
+static st gidsadmin_prove(struct card *card, struct token *token, struct credential *credential,
+                          bytes key, struct scratch scratch)
+{
+    int tries;
+    (void)token;
+    TRY(place_set_environment(card, GIDSADMIN_SET_OTHER, CRT_AUTH,
+                              BYTES(CRT_SECRET_KEY, 1, credential->reference), true));
+    return iso_pin_status(gidsadmin_prove_by(card, key, scratch), &tries);
+}
+
+// C_InitPIN: RESET RETRY COUNTER with the new PIN alone. QUIRK(GidsApplet): it ends all logins, the
+// administrator's as well.
+static st gidsadmin_init_pin(struct card *card, struct token *token, bytes fresh,
+                             struct scratch scratch)
+{
+    struct credential *pin = card_pin(token);
+    const struct pin_command command = { .ins = INS_UNBLOCK, .p1 = 0x02, .of = pin, .fresh = pin,
+                                         .fresh_pin = fresh };
+    st s = secret_send(card, token, &command, scratch);
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
+    TRY(secret_told_set(card, token, pin, s, scratch));
+    secret_was_set(token, pin);
+    return ST_OK;
+}
+
+// Gives the card another key of the administrator. The check value is what the key makes of 00s.
+static st gidsadmin_put_key(struct card *card, struct token *token, bytes key,
+                            struct scratch scratch)
+{
+    static const struct place home;
+    static const u8 zero[GIDSADMIN_BLOCK];
+    u8 check[GIDSADMIN_BLOCK];
+    struct buf made = buf_on(check, sizeof check), data = scratch_buf(&scratch, key.n + 16);
+    TRY(cipher_blocks(true, key, true, bytes_of(zero, sizeof zero), &made));
+    tlv_put_header(&data, GIDSADMIN_TAG_PUT_KEY, key.n + 12);
+    tlv_put(&data, CRT_KEY, BYTES(GIDS_ADMIN));
+    tlv_put_header(&data, GIDSADMIN_TAG_CRTS, key.n + 7);
+    tlv_put(&data, GIDSADMIN_TAG_VALUE, key);
+    tlv_put(&data, GIDSADMIN_TAG_CHECK, bytes_of(check, 3));
+    const struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = GIDS_APPLICATION >> 8,
+                              .p2 = GIDS_APPLICATION & 0xff, .data = buf_bytes(&data) };
+    if (data.full) return ST_HOST_MEMORY;
+    return gidsadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+}
+
+static st gidsadmin_set_key(struct card *card, struct token *token, struct credential *credential,
+                            bytes fresh, struct scratch scratch)
+{
+    (void)credential;
+    return gidsadmin_put_key(card, token, fresh, scratch);
+}
+
+// ---- The directory ----
+
+// What the directory says now, in scratch.
+struct gidsadmin {
+    bytes master;                       // all of the master file
+    bytes map;                          // of the container map, whole records
+    struct gids_file map_at;
+};
+
+// Reads the directory again. What another program has changed is what the table shows from here on.
+static st gidsadmin_read(struct card *card, struct token *token, struct scratch *scratch,
+                         struct gidsadmin *now)
+{
+    struct gids *gids = token->state;
+    TRY(place_be_sure(card, token, *scratch));
+    gids->again = true;
+    TRY(gids_load_master(card, token, scratch, &now->master));
+    TRY(gids_load_map(card, token, scratch, &now->map, &now->map_at));
+    gids_renew_certificates(card, gids);
+    gids->again = false;
+    now->map.n -= now->map.n % GIDS_CONTAINER;
+    if (now->master.n <= 1 + (size_t)GIDS_FILES_MAX * GIDS_RECORD && now->master.n) return ST_OK;
+    os_log("%s: the card has no master file that could be changed", card->link.name);
+    return ST_NOT_SUPPORTED;
+}
+
+// Raises what cardcf says of files, and of containers: who has kept any reads them again. It comes
+// before the change: raised for nothing, it does no harm.
+static st gidsadmin_freshen(struct card *card, struct token *token, bool containers,
+                            struct scratch scratch)
+{
+    struct gids_file where;
+    bytes was;
+    u8 is[6];
+    st s = gids_get_named(card, token, &gidsadmin_cache, &scratch, &was, &where);
+    if (s == ST_NOT_FOUND || (!s && was.n != sizeof is)) return ST_OK;
+    TRY(s);
+    memcpy(is, was.p, sizeof is);
+    if (containers && !++is[2]) is[3]++;
+    if (!++is[4]) is[5]++;
+    return gidsadmin_put(card, token, where, bytes_of(is, sizeof is), scratch);
+}
+
+// Is a record of the master file that of a container's certificate?
+static bool gidsadmin_is_certificate(const struct gids *gids, const u8 *record, u32 index)
+{
+    const u8 *digits = gids_certificate_digits(record, true);
+    if (!digits) digits = gids_certificate_digits(record, false);
+    return digits && gids_certificate_index(gids, digits) == index;
+}
+
+static u32 gidsadmin_record_count(bytes master)
+{
+    return master.n ? (u32)((master.n - 1) / GIDS_RECORD) : 0;
+}
+
+static const u8 *gidsadmin_record(bytes master, u32 i)
+{
+    return master.p + 1 + (size_t)i * GIDS_RECORD;
+}
+
+static bool gidsadmin_has_certificate(const struct gids *gids, bytes master, u32 index)
+{
+    for (u32 i = 0; i < gidsadmin_record_count(master); i++)
+        if (gidsadmin_is_certificate(gids, gidsadmin_record(master, i), index)) return true;
+    return false;
+}
+
+// Puts the master file with a record (NULL: none) in place of those of a container's certificates.
+static void gidsadmin_put_records(const struct gids *gids, bytes master, u32 index,
+                                  const u8 *record, struct buf *out)
+{
+    buf_put8(out, 1);
+    for (u32 i = 0; i < gidsadmin_record_count(master); i++) {
+        const u8 *old = gidsadmin_record(master, i);
+        bool goes = gidsadmin_is_certificate(gids, old, index);
+        if (goes && !record) continue;
+        buf_put(out, bytes_of(goes ? record : old, GIDS_RECORD));
+        if (goes) record = NULL;
+    }
+    if (record) buf_put(out, bytes_of(record, GIDS_RECORD));
+}
+
+// Changes a container's certificate in the master file; what it was is emptied after that.
+static st gidsadmin_change(struct card *card, struct token *token, struct gidsadmin *now,
+                           u32 index, const u8 *record, struct scratch *scratch)
+{
+    struct gids *gids = token->state;
+    struct buf out = scratch_buf(scratch, now->master.n + GIDS_RECORD);
+    gidsadmin_put_records(gids, now->master, index, record, &out);
+    if (out.full) return ST_HOST_MEMORY;
+    gids->again = true;
+    TRY(gidsadmin_put(card, token, gids_master, buf_bytes(&out), *scratch));
+    for (u32 i = 0; i < gidsadmin_record_count(now->master); i++) {
+        const u8 *old = gidsadmin_record(now->master, i);
+        if (!gidsadmin_is_certificate(gids, old, index)) continue;
+        st s = gidsadmin_put(card, token, gids_file_of(old), BYTES_NONE, *scratch);
+        if (link_is_broken(s)) return s;
+        if (s) os_log("%s: a certificate that is none any more stays: %s", card->link.name,
+                      st_text(s));
+    }
+    now->master = buf_bytes(&out);
+    gids->again = false;
+    if (gids_keep_master(card, gids, bytes_from(now->master, 1))) gids->again = true;
+    return ST_OK;
+}
+
+// ---- The two maps ----
+
+// The container map with another record. What is not valid at its end goes.
+static st gidsadmin_map_with(bytes map, u32 index, const u8 *record, struct scratch *scratch,
+                             bytes *out)
+{
+    struct buf b = scratch_buf(scratch, map.n + GIDS_CONTAINER);
+    u32 n = gids_map_count(map);
+    if (index >= n) n = index + 1;
+    for (u32 i = 0; i < n; i++)
+        buf_put(&b, bytes_of(i == index ? record : gids_map_record(map, i), GIDS_CONTAINER));
+    *out = buf_bytes(&b);
+    while (out->n && !gids_is_valid(out->p + out->n - GIDS_CONTAINER)) out->n -= GIDS_CONTAINER;
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// A record of the key map for what the container map says of a key. Its size tells its algorithm.
+static void gidsadmin_put_key_record(const u8 *container, u32 index, struct buf *out)
+{
+    u32 exchange = gids_number(container + 84, 2);
+    u32 bits = exchange ? exchange : gids_number(container + 82, 2);
+    u8 kind = 0;
+    for (size_t i = 0; i < COUNT(gids_kinds); i++)
+        if (gids_kinds[i].bits == bits) kind = gids_kinds[i].number;
+    u8 type = exchange ? GIDSADMIN_EXCHANGE : GIDSADMIN_SIGNATURE;
+    if (gids_is_valid(container))
+        buf_put(out, BYTES(1, 0, 0, 0, kind, type, (u8)(GIDS_KEY + index), GIDSADMIN_KEY_FILES));
+    else
+        buf_put(out, BYTES(0, 0, 0, 0, 0, 0, 0xff, 0xff));
+    buf_put(out, BYTES(0xff, 0xff, 0, 0));
+}
+
+// The key map that goes with a container map: records that are there stay, but the index-th.
+static st gidsadmin_keys_with(struct card *card, struct token *token, bytes map, u32 index,
+                              struct scratch *scratch, bytes *out)
+{
+    bytes was = BYTES_NONE;
+    st s = gids_get(card, token, gidsadmin_keys, APDU_LE_SHORT, scratch, &was);
+    if (s && s != ST_NOT_FOUND && s != ST_PROTOCOL) return s;
+    if (s) was = BYTES_NONE;
+    u32 n = gids_map_count(map);
+    struct buf b = scratch_buf(scratch, 1 + (size_t)n * GIDSADMIN_KEY_RECORD);
+    buf_put8(&b, 1);
+    for (u32 i = 0; i < n; i++) {
+        const u8 *container = gids_map_record(map, i);
+        bytes record = bytes_head(bytes_from(was, 1 + (size_t)i * GIDSADMIN_KEY_RECORD),
+                                  GIDSADMIN_KEY_RECORD);
+        bool stays = i != index && gids_is_valid(container) &&
+                     record.n == GIDSADMIN_KEY_RECORD && *record.p == 1;
+        if (stays) buf_put(&b, record);
+        else       gidsadmin_put_key_record(container, i, &b);
+    }
+    *out = buf_bytes(&b);
+    return b.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// ---- A new container ----
+
+// Puts text as UTF-16. Characters beyond its first plane are not stored, nor is more than there is
+// room for with an end. false: it cannot be put.
+static bool gidsadmin_put_name(bytes text, u8 *name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; n += 2) {
+        u32 c = text.p[i++], more = (c >= 0xc2) + 0u + (c >= 0xe0);
+        if ((c >= 0x80 && c < 0xc2) || c > 0xef || text.n - i < more) return false;
+        if (more) c &= 63u >> more;
+        for (; more; more--) {
+            if ((text.p[i] & 0xc0) != 0x80) return false;
+            c = c << 6 | (text.p[i++] & 63);
+        }
+        if (!c || (c >= 0xd800 && c <= 0xdfff) || n + 4 > GIDS_CONTAINER_NAME) return false;
+        name[n] = (u8)c;
+        name[n + 1] = (u8)(c >> 8);
+    }
+    return true;
+}
+
+// A name for a container that the caller gives none, as Windows makes them: a random identifier.
+static st gidsadmin_put_random_name(u8 *name)
+{
+    u8 random[16], room[40];
+    struct buf text = buf_on(room, sizeof room);
+    TRY(random_bytes(random, sizeof random));
+    random[6] = (u8)((random[6] & 15) | 0x40);
+    random[8] = (u8)((random[8] & 63) | 0x80);
+    for (size_t i = 0; i < sizeof random; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) buf_put8(&text, '-');
+        buf_put_hex(&text, bytes_of(random + i, 1));
+    }
+    return gidsadmin_put_name(buf_bytes(&text), name) ? ST_OK : ST_FAILED;
+}
+
+// Is a key to be one for exchange, which signs and decrypts? Else it signs.
+static bool gidsadmin_exchanges(const struct draft *draft)
+{
+    const u32 exchanges = CARD_DECRYPT | CARD_UNWRAP;
+    return draft->key.type == ALG_RSA && (!draft->use || draft->use & exchanges);
+}
+
+// The record of a new container in the map. Where there is none yet, it is the default one.
+static st gidsadmin_new_record(struct card *card, const struct draft *draft, bytes map, u8 *record)
+{
+    u8 *size = record + (gidsadmin_exchanges(draft) ? 84 : 82);
+    bool has_default = false, same = false;
+    memset(record, 0, GIDS_CONTAINER);
+    if (!gidsadmin_put_name(draft->label, record)) return ST_ATTR_VALUE;
+    if (!draft->label.n) TRY(gidsadmin_put_random_name(record));
+    for (u32 i = 0; i < gids_map_count(map); i++) {
+        const u8 *other = gids_map_record(map, i);
+        if (!gids_is_valid(other)) continue;
+        if (other[GIDS_CONTAINER_NAME] & GIDSADMIN_DEFAULT) has_default = true;
+        if (!memcmp(other, record, GIDS_CONTAINER_NAME)) same = true;
+    }
+    if (same) os_log("%s: Windows finds the first key of this label only", card->link.name);
+    record[GIDS_CONTAINER_NAME] = GIDS_CONTAINER_VALID | (has_default ? 0 : GIDSADMIN_DEFAULT);
+    size[0] = (u8)draft->key.bits;
+    size[1] = (u8)(draft->key.bits >> 8);
+    return ST_OK;
+}
+
+// The place in the map of a new container: the one that CKA_ID names, which is free, or the first
+// that is.
+static st gidsadmin_choose_place(struct card *card, const struct draft *draft, bytes map,
+                                 u32 *index)
+{
+    u32 n = gids_map_count(map);
+    bytes id = draft->id;
+    for (*index = 0; *index < n; ++*index)
+        if (!gids_is_valid(gids_map_record(map, *index))) break;
+    if (!id.n && *index == GIDS_CONTAINERS_MAX) return ST_CARD_FULL;
+    if (!id.n) return ST_OK;
+    bool is = id.n == 1 && *id.p && *id.p <= n + 1 && *id.p <= GIDS_CONTAINERS_MAX &&
+              !gids_is_valid(gids_map_record(map, *id.p - 1u));
+    if (!is) {
+        os_log("%s: the CKA_ID of a new key can be %u", card->link.name, (unsigned)(*index + 1));
+        return ST_ATTR_VALUE;
+    }
+    *index = *id.p - 1u;
+    return ST_OK;
+}
+
+// ---- Key files ----
+
+// Puts what a key is for: one algorithm of one template.
+static void gidsadmin_put_use(struct buf *out, u8 template, u8 algorithm, u8 key)
+{
+    tlv_put_header(out, template, 9);
+    tlv_put(out, CRT_ALGORITHM, BYTES(algorithm));
+    tlv_put(out, CRT_SECRET_KEY, BYTES(key));
+    tlv_put(out, 0x95, BYTES(0x40));
+}
+
+// The control parameters of a key's file: the PIN for all but its public half.
+static void gidsadmin_put_fcp(struct buf *out, u8 kind, bool exchange, u8 key)
+{
+    bool rsa = kind < GIDSADMIN_EC;
+    const size_t uses = 11u * (1u + rsa + (exchange ? 3 : 0));
+    tlv_put_header(out, ISO_TAG_FCP, 14 + 2 + uses);
+    tlv_put(out, 0x82, BYTES(0x18));
+    tlv_put(out, 0x83, BYTES(GIDSADMIN_KEY_FILES, key));
+    tlv_put(out, 0x8c, BYTES(0x8f, 0x10, 0x10, 0x10, 0x00));
+    tlv_put_header(out, GIDSADMIN_TAG_CRTS, uses);
+    for (unsigned padding = 0; exchange && padding < 0xc0; padding += 0x40)
+        gidsadmin_put_use(out, CRT_CIPHER, (u8)(padding | kind), key);  // none, PKCS#1, OAEP
+    gidsadmin_put_use(out, CRT_SIGN, GIDS_SIGN_RAW | kind, key);
+    if (rsa) gidsadmin_put_use(out, CRT_SIGN, GIDS_SIGN_PKCS1 | kind, key);
+}
+
+// DELETE FILE, of the selected one.
+static st gidsadmin_delete(struct card *card)
+{
+    return gidsadmin_send(card, GIDSADMIN_INS_DELETE, BYTES_NONE);
+}
+
+// Deletes a key's file, if there is one.
+static st gidsadmin_delete_key(struct card *card, u32 index)
+{
+    u8 key = (u8)(GIDS_KEY + index);
+    st s = iso_select_file(&card->link, ISO_BY_FID, BYTES(GIDSADMIN_KEY_FILES, key));
+    if (s == ST_NOT_FOUND) return ST_OK;
+    if (!s) s = gidsadmin_delete(card);
+    if (s && !link_is_broken(s))
+        os_log("%s: key file B0%02X, which no container names, stays: %s", card->link.name, key,
+               st_text(s));
+    return s;
+}
+
+// Makes the file of a new key. One that a change left which was broken off is deleted first; a card
+// that does not know how has it used again.
+static st gidsadmin_make_file(struct card *card, const struct draft *draft, u32 index)
+{
+    u8 room[96], key = (u8)(GIDS_KEY + index);
+    u8 kind = alg_number_of(gids_kinds, COUNT(gids_kinds), &draft->key);
+    struct buf fcp = buf_on(room, sizeof room);
+    bool there;
+    gidsadmin_put_fcp(&fcp, kind, gidsadmin_exchanges(draft), key);
+    SCARD11_ASSERT(!fcp.full);
+    u16 fid = (u16)(GIDSADMIN_KEY_FILES << 8 | key);
+    TRY(gidsadmin_create(card, fid, buf_bytes(&fcp), &there));
+    if (!there) return ST_OK;
+    os_log("%s: key file B0%02X is left from a change that was broken off", card->link.name, key);
+    st s = gidsadmin_delete(card);
+    if (s == SW_NO_INS) return gidsadmin_send(card, GIDSADMIN_INS_ACTIVATE, BYTES_NONE);
+    TRY(s);
+    TRY(gidsadmin_create(card, fid, buf_bytes(&fcp), &there));
+    return there ? ST_FAILED : ST_OK;
+}
+
+// What a card that does not make such keys says.
+static st gidsadmin_refused(st s, const struct draft *draft)
+{
+    if (s != SW_NO_FUNCTION && s != SW_WRONG_DATA && s != SW_DATA_UNUSABLE) return s;
+    return draft->key.type == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
+}
+
+// GENERATE ASYMMETRIC KEY PAIR. Cards answer it with the public key, or with nothing.
+static st gidsadmin_generate_key(struct card *card, const struct draft *draft, u32 index,
+                                 struct scratch scratch)
+{
+    struct buf rsp = scratch_buf(&scratch, ALG_RSA_KEY + 64);
+    u8 kind = alg_number_of(gids_kinds, COUNT(gids_kinds), &draft->key);
+    bytes what = BYTES(0xac, 6, CRT_ALGORITHM, 1, kind, CRT_SECRET_KEY, 1, (u8)(GIDS_KEY + index));
+    struct apdu cmd = { .ins = GIDSADMIN_INS_GENERATE, .data = what,
+                        .le = draft->key.bits > 2048 ? APDU_LE_ALL : APDU_LE_SHORT };
+    if (!rsp.cap) return ST_HOST_MEMORY;
+    st s = gidsadmin_status(link_exchange(&card->link, &cmd, &rsp));
+    return gidsadmin_refused(s, draft);
+}
+
+// RSAPrivateKey (RFC 8017, A.1.2).
+static void gidsadmin_put_private(const struct draft *draft, struct buf *out)
+{
+    const struct draft_secret *secret = draft->secret;
+    const bytes numbers[] = { draft->key.modulus, draft->key.exponent, secret->d, secret->p,
+                              secret->q, secret->dp, secret->dq, secret->qinv };
+    size_t all = tlv_size(0x02, 1);
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        all += tlv_size(0x02, numbers[i].n + (numbers[i].n ? *numbers[i].p >> 7 : 1));
+    tlv_put_header(out, 0x30, all);
+    tlv_put(out, 0x02, BYTES(0));
+    for (size_t i = 0; i < COUNT(numbers); i++) tlv_put_integer(out, numbers[i]);
+}
+
+// PUT DATA of a private key.
+static st gidsadmin_import_key(struct card *card, struct token *token, const struct draft *draft,
+                               u32 index, struct scratch scratch)
+{
+    static const struct place home;
+    struct buf der = scratch_buf(&scratch, GIDSADMIN_RSA_DER);
+    struct buf data = scratch_buf(&scratch, GIDSADMIN_RSA_DER + 32);
+    gidsadmin_put_private(draft, &der);
+    size_t template = 6 + tlv_size(GIDSADMIN_TAG_VALUE, der.n);
+    tlv_put_header(&data, GIDSADMIN_TAG_PUT_KEY, 3 + tlv_size(GIDSADMIN_TAG_CRTS, template));
+    tlv_put(&data, CRT_KEY, BYTES((u8)(GIDS_KEY + index)));
+    tlv_put_header(&data, GIDSADMIN_TAG_CRTS, template);
+    tlv_put(&data, 0x83, BYTES(2));                     // of RSA
+    tlv_put(&data, 0x84, BYTES(0));                     // not encrypted
+    tlv_put(&data, GIDSADMIN_TAG_VALUE, buf_bytes(&der));
+    const struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = GIDS_APPLICATION >> 8,
+                              .p2 = GIDS_APPLICATION & 0xff, .data = buf_bytes(&data) };
+    if (der.full || data.full) return ST_HOST_MEMORY;
+    st s = gidsadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    return gidsadmin_refused(s, draft);
+}
+
+// ---- Keys ----
+
+// A pair that is made: where, and what the directory says then.
+struct gidsadmin_pair {
+    const struct draft *draft;
+    struct gids_container *container;
+    struct gidsadmin *now;
+    bytes map, keys;                    // as they will be
+    bool listing;                       // the maps are being written
+};
+
+// Makes the key, and tells its public half, in scratch; then the directory tells of it.
+static st gidsadmin_make(struct card *card, struct token *token, struct gidsadmin_pair *pair,
+                         struct scratch *scratch, struct alg_key *key)
+{
+    const struct draft *draft = pair->draft;
+    u32 index = pair->container->index;
+    place_leave(card);                  // the environment that was set is none any more
+    TRY(place_be_sure(card, token, *scratch));
+    TRY(gidsadmin_make_file(card, draft, index));
+    if (draft->secret) TRY(gidsadmin_import_key(card, token, draft, index, *scratch));
+    else               TRY(gidsadmin_generate_key(card, draft, index, *scratch));
+    TRY(gids_read_key(card, token, pair->container, scratch, key));
+    bool other = draft->secret && !bytes_equal(key->modulus, draft->key.modulus);
+    if (other || key->type != draft->key.type) return ST_PROTOCOL;
+    TRY(gidsadmin_freshen(card, token, true, *scratch));
+    pair->listing = true;
+    TRY(gidsadmin_put(card, token, gidsadmin_keys, pair->keys, *scratch));
+    return gidsadmin_put(card, token, pair->now->map_at, pair->map, *scratch);
+}
+
+// A pair could not be made, for a reason: what there is of it goes. What cannot be, the next one
+// finds.
+static void gidsadmin_unmake(struct card *card, struct token *token,
+                             const struct gidsadmin_pair *pair, st s, struct scratch scratch)
+{
+    static const u8 none[GIDS_CONTAINER];
+    struct gids *gids = token->state;
+    if (pair->listing || link_is_broken(s)) gids->again = true;
+    if (pair->listing && !link_is_broken(s))
+        s = gidsadmin_put(card, token, pair->now->map_at, pair->now->map, scratch);
+    if (!link_is_broken(s)) (void)gidsadmin_delete_key(card, pair->container->index);
+    (void)gids_take_container(card, none, pair->container);     // it has no objects yet
+}
+
+// The objects of a new pair, and all the memory that they need, before the card has made it.
+static st gidsadmin_begin_pair(struct card *card, struct token *token, const u8 *record,
+                               struct gids_container *container, bool made_here,
+                               struct object *like)
+{
+    TRY(card_reserve(card, 2));
+    TRY(gids_take_container(card, record, container));
+    container->sought = container->listed = true;
+    *like = gids_like(token, container);
+    like->access = CARD_SENSITIVE;
+    if (made_here) like->access |= CARD_ALWAYS_SENSITIVE | CARD_NEVER_EXTRACTABLE | CARD_LOCAL;
+    return gids_key_room(card, container, like) ? ST_OK : ST_ARENA_FULL;
+}
+
+// A new container with its key. A certificate that is left of one before at its place goes first.
+static st gidsadmin_add(struct card *card, struct token *token, struct gidsadmin_pair *pair,
+                        const u8 *record, struct scratch scratch, struct object *made[2])
+{
+    struct gids *gids = token->state;
+    struct gids_container *container = pair->container;
+    struct object like;
+    struct alg_key key;
+    if (gidsadmin_has_certificate(gids, pair->now->master, container->index)) {
+        os_log("%s: a certificate is left without its key", card->link.name);
+        TRY(gidsadmin_freshen(card, token, false, scratch));
+        TRY(gidsadmin_change(card, token, pair->now, container->index, NULL, &scratch));
+    }
+    st s = gidsadmin_begin_pair(card, token, record, container, !pair->draft->secret, &like);
+    if (!s) s = gidsadmin_make(card, token, pair, &scratch, &key);
+    if (!s) s = card_own_key(&like, &key);
+    if (!s) {
+        container->proven = true;
+        gids_add_pair(card, &like, made);
+        token->key_types |= CARD_TYPE(key.type);
+        return ST_OK;
+    }
+    gidsadmin_unmake(card, token, pair, s, scratch);
+    return s;
+}
+
+// A new key, which the card makes or is given.
+static st gidsadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+                             struct scratch scratch, struct object *made[2])
+{
+    struct gids *gids = token->state;
+    struct gidsadmin now;
+    struct gidsadmin_pair pair = { .draft = draft, .now = &now };
+    u8 record[GIDS_CONTAINER];
+    u32 index;
+    made[0] = made[1] = NULL;
+    if (draft->private == CK_FALSE || draft->pin_policy || draft->touch) return ST_TEMPLATE_MIXED;
+    TRY(gidsadmin_read(card, token, &scratch, &now));
+    TRY(gidsadmin_choose_place(card, draft, now.map, &index));
+    TRY(gidsadmin_new_record(card, draft, now.map, record));
+    TRY(gids_renew(card, gids, index, gids_map_record(now.map, index)));
+    if (index >= gids->container_count) gids->container_count = index + 1;
+    pair.container = gids->containers[index];
+    TRY(gidsadmin_map_with(now.map, index, record, &scratch, &pair.map));
+    TRY(gidsadmin_keys_with(card, token, pair.map, index, &scratch, &pair.keys));
+    return gidsadmin_add(card, token, &pair, record, scratch, made);
+}
+
+// EC keys are made on the card, and not given to it: the standard does not say how.
+static bool gidsadmin_makes(const struct token *token, const struct draft *draft)
+{
+    (void)token;
+    if (draft->class != CKO_PRIVATE_KEY) return false;
+    if (draft->secret && draft->key.type != ALG_RSA) return false;
+    return alg_number_of(gids_kinds, COUNT(gids_kinds), &draft->key);
+}
+
+// ---- Certificates ----
+
+// The container that a certificate goes to: the one that CKA_ID names, else that of its key.
+static st gidsadmin_choose_container(struct card *card, struct token *token,
+                                     const struct draft *draft, bytes spki, struct scratch scratch,
+                                     struct gids_container **out)
+{
+    const struct query query = { .class = CKO_PUBLIC_KEY, .any_id = !draft->id.n, .id = draft->id };
+    TRY(gids_list(card, token, &query, scratch));
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = card_object_at(card, i);
+        bool is = object->handle && object->token == token && !object->owner &&
+                  object->class == CKO_PUBLIC_KEY && object->state;
+        if (!is || (draft->id.n && !bytes_equal(object->id, draft->id))) continue;
+        bool fits = bytes_equal(object->key->spki, spki);
+        if (!fits && !draft->id.n) continue;
+        *out = object->state;
+        if (!fits) os_log("%s: the certificate is not for the key that is there", card->link.name);
+        return fits ? ST_OK : ST_TEMPLATE_MIXED;
+    }
+    os_log("%s: a certificate goes to its key, which is not there", card->link.name);
+    return ST_ATTR_VALUE;
+}
+
+// A data object that no file has; which one is found by the master file.
+static st gidsadmin_free(bytes master, struct gids_file *free)
+{
+    *free = (struct gids_file){ gids_map.usual.file, GIDSADMIN_FIRST };
+    for (; free->object <= GIDSADMIN_LAST; free->object++) {
+        u32 i = 0, n = gidsadmin_record_count(master);
+        for (; i < n; i++) {
+            struct gids_file used = gids_file_of(gidsadmin_record(master, i));
+            if (used.file == free->file && used.object == free->object) break;
+        }
+        if (i == n) return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// Do names of certificates count in hexadecimal digits? As those that are there; else as what tells
+// it best: 0A to 0F cannot be decimal ones.
+static bool gidsadmin_in_hex(const struct gids *gids, u32 index)
+{
+    for (u32 i = 0; i < gids_record_count(gids) && !gids->hex; i++) {
+        const u8 *digits = gids_certificate_digits(gids_record(gids, i), true);
+        if (!digits) digits = gids_certificate_digits(gids_record(gids, i), false);
+        if (digits && *digits != '0') return false;
+    }
+    return gids->hex || index < 16;
+}
+
+// The record of a certificate in the master file.
+static void gidsadmin_certificate_record(const struct gids *gids,
+                                         const struct gids_container *container,
+                                         struct gids_file at, u8 *record)
+{
+    static const char digit[] = "0123456789ABCDEF";
+    u32 base = gidsadmin_in_hex(gids, container->index) ? 16 : 10;
+    u8 *name = record + GIDS_NAME;
+    memset(record, 0, GIDS_RECORD);
+    memcpy(record, "mscp", 4);
+    memcpy(name, container->decrypts ? "kxc" : "ksc", 3);
+    name[3] = (u8)digit[container->index / base];
+    name[4] = (u8)digit[container->index % base];
+    record[20] = (u8)at.object;
+    record[21] = (u8)(at.object >> 8);
+    record[24] = (u8)at.file;
+    record[25] = (u8)(at.file >> 8);
+}
+
+// What a file has of a certificate: deflated, as Windows does it. Without zlib it is stored as it
+// is, which not all programs read.
+static st gidsadmin_pack(bytes der, struct scratch *scratch, bytes *value)
+{
+    bytes packed;
+    *value = der;
+    if (der.n > 0xffff) return ST_ATTR_VALUE;
+    st s = zlib_deflate(der, scratch, &packed);
+    if (s == ST_NOT_SUPPORTED) return ST_OK;
+    TRY(s);
+    struct buf out = scratch_buf(scratch, packed.n + 4);
+    buf_put(&out, BYTES(1, 0, (u8)der.n, (u8)(der.n >> 8)));
+    buf_put(&out, packed);
+    *value = buf_bytes(&out);
+    return out.full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// A certificate's object with its own copy of it.
+static st gidsadmin_begin_certificate(struct card *card, struct token *token,
+                                      struct gids_container *container, bytes der,
+                                      struct object **made)
+{
+    struct object like = gids_like(token, container);
+    TRY(card_reserve(card, 1));
+    struct object *object = *made = card_add_like(card, &like, CKO_CERTIFICATE, NULL);
+    if (!object) return ST_ARENA_FULL;
+    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
+    object->value = arena_lot_copy(&card->arena, &object->lots, der);
+    if (!x509 || !object->value.p) return ST_ARENA_FULL;
+    object->x509 = x509;
+    return x509_parse(object->value, x509);
+}
+
+// The certificate comes to a data object that no file has, then to the directory, in place of the
+// one that was there.
+static st gidsadmin_put_certificate(struct card *card, struct token *token, struct gidsadmin *now,
+                                    struct gids_container *container, const struct object *made,
+                                    struct scratch scratch)
+{
+    struct gids_file at;
+    u8 record[GIDS_RECORD];
+    bytes value;
+    TRY(gidsadmin_free(now->master, &at));
+    if (gidsadmin_record_count(now->master) >= GIDS_FILES_MAX) return ST_CARD_FULL;
+    gidsadmin_certificate_record(token->state, container, at, record);
+    TRY(gidsadmin_pack(made->value, &scratch, &value));
+    TRY(gidsadmin_freshen(card, token, false, scratch));
+    TRY(gidsadmin_put(card, token, at, value, scratch));
+    TRY(gidsadmin_change(card, token, now, container->index, record, &scratch));
+    container->certificate = at;
+    container->sought = true;
+    return ST_OK;
+}
+
+// The certificate object of a container that is in the table, or NULL.
+static struct object *gidsadmin_certificate_of(const struct card *card,
+                                               const struct gids_container *container)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && !object->owner && object->class == CKO_CERTIFICATE;
+        if (is && object->state == container) return object;
+    }
+    return NULL;
+}
+
+// Stores a certificate with its key, in place of one that is there.
+static st gidsadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                          struct scratch scratch, struct object **made)
+{
+    struct gids_container *container;
+    struct gidsadmin now;
+    struct x509 x509;
+    *made = NULL;
+    if (draft->class != CKO_CERTIFICATE || x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
+    TRY(gidsadmin_read(card, token, &scratch, &now));
+    TRY(gidsadmin_choose_container(card, token, draft, x509.spki, scratch, &container));
+    struct object *old = gidsadmin_certificate_of(card, container);
+    st s = gidsadmin_begin_certificate(card, token, container, x509.whole, made);
+    if (!s) s = gidsadmin_put_certificate(card, token, &now, container, *made, scratch);
+    if (s) {
+        if (*made) card_drop(card, *made);
+        *made = NULL;
+        return s;
+    }
+    container->x509 = (*made)->x509;
+    gids_tell_keys(card, container);
+    if (old) card_drop(card, old);
+    return ST_OK;
+}
+
+// ---- Changing and destroying ----
+
+static bool gidsadmin_sets(const struct object *object, u32 what)
+{
+    bool key = object->class == CKO_PRIVATE_KEY || object->class == CKO_PUBLIC_KEY;
+    return key && what == CARD_SET_LABEL;
+}
+
+// The container map with another name of a container; record is that container's.
+static st gidsadmin_rename(const struct gidsadmin *now, const struct draft *draft, u32 index,
+                           u8 *record, struct scratch *scratch, bytes *map)
+{
+    memcpy(record, gids_map_record(now->map, index), GIDS_CONTAINER);
+    memset(record, 0, GIDS_CONTAINER_NAME);
+    if (!draft->label.n || !gidsadmin_put_name(draft->label, record)) return ST_ATTR_VALUE;
+    return gidsadmin_map_with(now->map, index, record, scratch, map);
+}
+
+// A container has another name: it is the label of all its objects.
+static void gidsadmin_renamed(struct card *card, struct gids_container *container,
+                              const u8 *record, struct lot *lots, bytes label)
+{
+    arena_lots_drop(&card->arena, &container->name_lots);
+    container->name_lots = lots;
+    container->label = label;
+    memcpy(container->record, record, GIDS_CONTAINER);
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (object->handle && !object->owner && object->state == container) object->label = label;
+    }
+}
+
+// Changes the label of a key: its container's name.
+static st gidsadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                        struct scratch scratch)
+{
+    struct gids_container *container = object->state;
+    struct token *token = object->token;
+    struct gids *gids = token->state;
+    CK_OBJECT_HANDLE handle = object->handle;
+    struct lot *lots = NULL;
+    struct gidsadmin now;
+    u8 record[GIDS_CONTAINER];
+    bytes map;
+    TRY(gidsadmin_read(card, token, &scratch, &now));
+    if (object->handle != handle) return ST_NO_OBJECT;      // another program was faster
+    TRY(gidsadmin_rename(&now, draft, container->index, record, &scratch, &map));
+    TRY(gidsadmin_freshen(card, token, true, scratch));
+    bytes label = arena_lot_copy(&card->arena, &lots, draft->label);
+    if (!label.p) return ST_ARENA_FULL;
+    gids->again = true;
+    st s = gidsadmin_put(card, token, now.map_at, map, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &lots);
+        return s;
+    }
+    gids->again = false;
+    gidsadmin_renamed(card, container, record, lots, label);
+    return ST_OK;
+}
+
+// A certificate leaves the directory; its key stays.
+static st gidsadmin_erase_certificate(struct card *card, struct object *object,
+                                      struct gidsadmin *now, struct scratch scratch)
+{
+    struct gids_container *container = object->state;
+    TRY(gidsadmin_freshen(card, object->token, false, scratch));
+    TRY(gidsadmin_change(card, object->token, now, container->index, NULL, &scratch));
+    container->certificate = (struct gids_file){ 0, 0 };
+    container->x509 = NULL;
+    gids_tell_keys(card, container);
+    card_drop(card, object);
+    return ST_OK;
+}
+
+// The default container goes: the first of the others is it.
+static void gidsadmin_pass_default(bytes map)
+{
+    u8 *first = NULL;
+    for (u32 i = 0; i < gids_map_count(map); i++) {
+        u8 *record = (u8 *)(uintptr_t)gids_map_record(map, i);      // in scratch
+        if (!gids_is_valid(record)) continue;
+        if (record[GIDS_CONTAINER_NAME] & GIDSADMIN_DEFAULT) return;
+        if (!first) first = record;
+    }
+    if (first) first[GIDS_CONTAINER_NAME] |= GIDSADMIN_DEFAULT;
+}
+
+// A container leaves the maps; then its key is deleted, and its certificate.
+static st gidsadmin_erase_key(struct card *card, struct object *object, struct gidsadmin *now,
+                              struct scratch scratch)
+{
+    static const u8 none[GIDS_CONTAINER];
+    struct gids_container *container = object->state;
+    struct token *token = object->token;
+    struct gids *gids = token->state;
+    u32 index = container->index;
+    bytes map, keys;
+    TRY(gidsadmin_map_with(now->map, index, none, &scratch, &map));
+    gidsadmin_pass_default(map);
+    TRY(gidsadmin_keys_with(card, token, map, index, &scratch, &keys));
+    TRY(gidsadmin_freshen(card, token, true, scratch));
+    gids->again = true;
+    TRY(gidsadmin_put(card, token, now->map_at, map, scratch));
+    gids_drop(card, container, true, 0);
+    TRY(gids_take_container(card, none, container));
+    gids->again = false;
+    st s = gidsadmin_put(card, token, gidsadmin_keys, keys, scratch);
+    if (!link_is_broken(s)) s = gidsadmin_delete_key(card, index);
+    place_leave(card);                  // if its environment was set, it is none any more
+    bool certified = gidsadmin_has_certificate(gids, now->master, index);
+    if (!link_is_broken(s) && certified)
+        s = gidsadmin_change(card, token, now, index, NULL, &scratch);
+    return link_is_broken(s) ? s : ST_OK;
+}
+
+static bool gidsadmin_erases(const struct object *object)
+{
+    return object->class == CKO_PRIVATE_KEY || object->class == CKO_CERTIFICATE;
+}
+
+static st gidsadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    CK_OBJECT_HANDLE handle = object->handle;
+    struct gidsadmin now;
+    TRY(gidsadmin_read(card, object->token, &scratch, &now));
+    if (object->handle != handle) return ST_NO_OBJECT;  // another program was faster
+    if (object->class == CKO_CERTIFICATE)
+        return gidsadmin_erase_certificate(card, object, &now, scratch);
+    return gidsadmin_erase_key(card, object, &now, scratch);
+}
+
+// ---- A card that is begun, or begun anew ----
+
+// The files of a card, and who may write and read them: 30 user or administrator, 20 administrator,
+// 00 everybody, FF nobody.
+static const struct gidsadmin_ef { u16 fid; u8 write, read; } gidsadmin_efs[] = {
+    { 0xa000, 0x30, 0x00 }, { 0xa010, 0x30, 0x00 }, { 0xa011, 0x30, 0xff },
+    { 0xa012, 0x20, 0x00 }, { 0xa013, 0x30, 0x30 }, { 0xa014, 0x20, 0x20 },
+};
+
+// The files that its master file names from the beginning.
+static const struct gids_named gidsadmin_first[] = {
+    { "mscp", "", { 0xa000, 0 } },            { "", "cardid", { 0xa012, 0xdf20 } },
+    { "", "cardapps", { 0xa010, 0xdf21 } },   { "", "cardcf", { 0xa010, 0xdf22 } },
+    { "mscp", "cmapfile", { 0xa010, 0xdf23 } },
+};
+
+// Makes a file, unless a beginning that was broken off has made it.
+static st gidsadmin_make_ef(struct card *card, u16 fid, bytes fcp)
+{
+    bool there;
+    TRY(gidsadmin_create(card, fid, fcp, &there));
+    return there ? gidsadmin_send(card, GIDSADMIN_INS_ACTIVATE, BYTES_NONE) : ST_OK;
+}
+
+static st gidsadmin_make_files(struct card *card)
+{
+    static const u8 key_file[] = { ISO_TAG_FCP, 0x1a, 0x82, 0x01, 0x18, 0x83, 0x02, 0xb0, 0x80,
+        0x8c, 0x04, 0x87, 0x00, 0x20, 0xff, 0xa5, 0x0b, 0xa4, 0x09, 0x80, 0x01, 0x02, 0x83, 0x01,
+        0x80, 0x95, 0x01, 0xc0 };
+    for (size_t i = 0; i < COUNT(gidsadmin_efs); i++) {
+        const struct gidsadmin_ef *ef = &gidsadmin_efs[i];
+        TRY(gidsadmin_make_ef(card, ef->fid,
+                              BYTES(ISO_TAG_FCP, 12, 0x82, 1, 0x39, 0x83, 2, (u8)(ef->fid >> 8),
+                                    (u8)ef->fid, 0x8c, 3, 3, ef->write, ef->read)));
+    }
+    return gidsadmin_make_ef(card, 0xb080, bytes_of(key_file, sizeof key_file));
+}
+
+// cardcf of a card that is begun, or begun anew.
+static st gidsadmin_begin_cache(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct scratch each = scratch;
+    bytes was;
+    st s = gids_get(card, token, gidsadmin_cache.usual, APDU_LE_SHORT, &each, &was);
+    if (s == ST_NOT_FOUND)
+        return gidsadmin_put(card, token, gidsadmin_cache.usual, BYTES(0, 0, 0, 0, 0, 0), scratch);
+    TRY(s);
+    return gidsadmin_freshen(card, token, true, scratch);
+}
+
+// An empty card's directory: no key in the maps, and no files but those that it must have.
+static st gidsadmin_put_directory(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct buf master = scratch_buf(&scratch, 1 + COUNT(gidsadmin_first) * GIDS_RECORD);
+    buf_put8(&master, 1);
+    for (size_t i = 0; i < COUNT(gidsadmin_first); i++) {
+        const struct gids_named *file = &gidsadmin_first[i];
+        u8 record[GIDS_RECORD] = { 0 };
+        memcpy(record, file->directory, strlen(file->directory));
+        memcpy(record + GIDS_NAME, file->name, strlen(file->name));
+        record[20] = (u8)file->usual.object;
+        record[21] = (u8)(file->usual.object >> 8);
+        record[24] = (u8)file->usual.file;
+        record[25] = (u8)(file->usual.file >> 8);
+        buf_put(&master, bytes_of(record, sizeof record));
+    }
+    if (master.full) return ST_HOST_MEMORY;
+    TRY(gidsadmin_begin_cache(card, token, scratch));
+    TRY(gidsadmin_put(card, token, gids_map.usual, BYTES_NONE, scratch));
+    TRY(gidsadmin_put(card, token, gidsadmin_keys, BYTES(1), scratch));
+    TRY(gidsadmin_put(card, token, gidsadmin_first[2].usual,
+                      BYTES('m', 's', 'c', 'p', 0, 0, 0, 0), scratch));
+    return gidsadmin_put(card, token, gids_master, buf_bytes(&master), scratch);
+}
+
+// Gives the card its number, which comes last: before that it is blank.
+static st gidsadmin_put_id(struct card *card, struct token *token, struct scratch scratch)
+{
+    u8 id[16];
+    TRY(random_bytes(id, sizeof id));
+    return gidsadmin_put(card, token, gids_card_id.usual, bytes_of(id, sizeof id), scratch);
+}
+
+// A new card: its files, its administrator's key, and then its rules are in force.
+// ST_NOT_LOGGED_IN: they are already.
+static st gidsadmin_begin(struct card *card, struct token *token, bytes key,
+                          struct scratch scratch)
+{
+    TRY(place_be_sure(card, token, scratch));
+    TRY(gidsadmin_make_files(card));
+    TRY(gidsadmin_put_key(card, token, key, scratch));
+    TRY(gidsadmin_put_directory(card, token, scratch));
+    TRY(iso_select_file(&card->link, ISO_BY_FID, BYTES(GIDS_APPLICATION >> 8,
+                                                      GIDS_APPLICATION & 0xff)));
+    return gidsadmin_send(card, GIDSADMIN_INS_ACTIVATE, BYTES_NONE);
+}
+
+// All that is on a card goes, by its administrator's key, which is proven. The PIN becomes one that
+// nobody knows.
+static st gidsadmin_empty(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gidsadmin now;
+    u8 pin[16];
+    TRY(gidsadmin_read(card, token, &scratch, &now));
+    TRY(gidsadmin_put_directory(card, token, scratch));
+    for (u32 i = 0; i < gids_map_count(now.map); i++) {
+        st s = gidsadmin_delete_key(card, i);
+        if (link_is_broken(s)) return s;
+    }
+    for (u32 i = 0; i < gidsadmin_record_count(now.master); i++) {
+        struct gids_file file = gids_file_of(gidsadmin_record(now.master, i));
+        if (file.object < GIDSADMIN_FIRST || file.object > GIDSADMIN_LAST) continue;
+        st s = gidsadmin_put(card, token, file, BYTES_NONE, scratch);
+        if (link_is_broken(s)) return s;
+    }
+    if (token->blank) TRY(gidsadmin_put_id(card, token, scratch));
+    TRY(random_bytes(pin, sizeof pin));
+    for (size_t i = 0; i < sizeof pin - 1; i++) pin[i] = (u8)('0' + pin[i] % 10);
+    st s = gidsadmin_init_pin(card, token, bytes_of(pin, sizeof pin - 1), scratch);
+    mem_wipe(pin, sizeof pin);
+    return s;
+}
+
+static st gidsadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
+                         struct scratch scratch)
+{
+    struct credential *admin = card_credential(token, ROLE_ADMIN);
+    st s = ST_NOT_LOGGED_IN;
+    if (label.n) os_log("%s: a GIDS card has no label", card->link.name);
+    if (token->blank) s = gidsadmin_begin(card, token, so_pin, scratch);
+    bool new = !s;
+    if (s && s != ST_NOT_LOGGED_IN) return s;
+    TRY(secret_prove(card, token, admin, so_pin, scratch));
+    if (new) return gidsadmin_put_id(card, token, scratch);
+    return gidsadmin_empty(card, token, scratch);
+}
+
+static const struct writer writer_gids = {
+    .by       = ROLE_USER,
+    .prove    = gidsadmin_prove,
+    .makes    = gidsadmin_makes,
+    .generate = gidsadmin_generate,
+    .import   = gidsadmin_generate,
+    .store    = gidsadmin_store,
+    .sets     = gidsadmin_sets,
+    .set      = gidsadmin_set,
+    .erases   = gidsadmin_erases,
+    .erase    = gidsadmin_erase,
+    .init     = gidsadmin_init,
+    .init_pin = gidsadmin_init_pin,
+    .set_key  = gidsadmin_set_key,
+};
+#endif
+
 static const struct driver driver_gids = {
     .name    = "GIDS",
     .public_certificates = true,    // files of the minidriver that anyone may read
@@ -18003,6 +19318,9 @@ static const struct driver driver_gids = {
     .logout  = gids_logout,
     .sign    = gids_sign,
     .decrypt = gids_decrypt,
+#if SCARD11_WRITE
+    .writer  = &writer_gids,
+#endif
 };
 #endif
 
@@ -26438,16 +27756,15 @@ static st store_rsa_secret(const CK_ATTRIBUTE *template, CK_ULONG n, const struc
                            struct draft_secret *secret, struct buf *der)
 {
     size_t half = (key->modulus.n + 1) / 2;
-    bytes d;
     size_t all = tlv_size(0x02, 1);
-    TRY(store_number(template, n, CKA_PRIVATE_EXPONENT, key->modulus.n, &d));
+    TRY(store_number(template, n, CKA_PRIVATE_EXPONENT, key->modulus.n, &secret->d));
     TRY(store_number(template, n, CKA_PRIME_1, half, &secret->p));
     TRY(store_number(template, n, CKA_PRIME_2, half, &secret->q));
     TRY(store_number(template, n, CKA_EXPONENT_1, half, &secret->dp));
     TRY(store_number(template, n, CKA_EXPONENT_2, half, &secret->dq));
     TRY(store_number(template, n, CKA_COEFFICIENT, half, &secret->qinv));
-    const bytes numbers[] = { key->modulus, key->exponent, d, secret->p, secret->q, secret->dp,
-                              secret->dq, secret->qinv };
+    const bytes numbers[] = { key->modulus, key->exponent, secret->d, secret->p, secret->q,
+                              secret->dp, secret->dq, secret->qinv };
     for (size_t i = 0; i < COUNT(numbers); i++)
         all += tlv_size(0x02, numbers[i].n + (*numbers[i].p >> 7));
     tlv_put_header(der, 0x30, all);

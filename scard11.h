@@ -1043,9 +1043,27 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         neither imported nor exported (DKEK).
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
-//                         CKU_SO is the PUK, if the card has one: C_Login asks the card, which
-//                         costs no try. Most have a key of the administrator instead, which is not
-//                         used: CKR_USER_TYPE_INVALID.
+//                         The user writes the card. CKU_SO is the administrator's key, 24 bytes
+//                         (3DES) or 48 hexadecimal digits: C_Login proves it, C_InitPIN sets the
+//                         PIN by it, C_SetPIN changes it. What is shorter is the PUK, if the card
+//                         has one: C_Login asks the card, which costs no try, and is
+//                         CKR_USER_TYPE_INVALID if it has none.
+//                         C_GenerateKeyPair makes RSA keys, and EC keys where the card does; RSA
+//                         keys can be imported. A key that may decrypt, or of which nothing is
+//                         said, is one for exchange, a CKA_SIGN alone one for signatures. CKA_ID
+//                         is a free container's, or the next one's, or left out; else it is
+//                         CKR_ATTRIBUTE_VALUE_INVALID. CKA_LABEL is the container's name, of 39
+//                         characters at most: Windows knows keys by it. Without one it is a random
+//                         one. C_SetAttributeValue changes it, for the certificate as well.
+//                         A certificate goes to its key, which must be there, in place of the one
+//                         that is; it is deflated (not if SCARD11_ZLIB is 0: then some programs do
+//                         not read it). C_DestroyObject of a private key destroys all of its
+//                         container, the certificate too; a public key alone is not destroyed.
+//                         Data and public keys are not stored. C_InitToken of a card as it was
+//                         installed makes its files, and the SO's key its administrator's; the PIN
+//                         is set by C_InitPIN. On a card in use it takes the administrator's key,
+//                         deletes all keys and files, and sets a PIN that nobody knows.
+//                         The maps that Windows reads, and what it keeps of them, follow each change.
 //   CAC                   CKA_ID counts the PKI applets from 1 on. The keys are RSA, and each has
 //                         its certificate: without one it is not found. There is no CKU_SO. The
 //                         tries of the PIN are not known before a wrong one, and with some cards

@@ -6,6 +6,7 @@
 #include "writing.h"
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_schsm.h"
+#include "../sim/sim_gids.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -26,6 +27,7 @@ struct written_kind {
     bool deletes_keys, certificates;
     bool makes_anew;                        // a key in the place of one that has no certificate
     bool certificate_shows_key;             // who did not make it knows of a key by its certificate
+    bool certificate_needs_key;             // it is stored with its key, and goes with it
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
     unsigned sets;                          // WRITTEN_... of a private key
     // How many wrong secrets of the SO came to the card; NULL: each costs a try.
@@ -79,6 +81,15 @@ static inline struct sim_card *written_cardcontact(bool other)
                                                       .cardcontact = true });
 }
 
+// ---- GIDS ----
+
+#define WRITTEN_GIDS_KEY "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static inline struct sim_card *written_gids(bool other)
+{
+    return sim_gids_new(&(struct sim_gids_options){ .empty = true, .second = other });
+}
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
@@ -109,6 +120,10 @@ static const struct written_kind written_kinds[] = {
       .init_pin = true, .ids = { 0x10, 0x11, 0x12, 0x13 }, .makes = MAKES_EC | MAKES_RSA,
       .deletes_keys = true, .certificates = true, .data = { "Some", "Other" },
       .sets = WRITTEN_LABEL | WRITTEN_ID },
+    { .name = "GIDS", .blank = written_gids, .user = "123456", .wrong_user = "654321",
+      .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
+      .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
+      .certificates = true, .certificate_needs_key = true, .sets = WRITTEN_LABEL },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

@@ -53,6 +53,8 @@ struct own {
     bool admin;                     // the administrator has shown that he has it
     uint8_t theirs[RANDOM], ours[RANDOM];
     bool challenged;
+    unsigned wrong;                 // answers of an administrator that has another key
+    unsigned writes;                // commands that changed what is on the card
     struct key *using;              // as MSE set it; with algorithm 0: a refused MSE
     uint8_t template, algorithm;
     bool was_refused;
@@ -217,23 +219,6 @@ static bool make_pair(struct sim_fs *f, struct key *key)
                              mbedtls_ctr_drbg_random, &f->random.random);
 }
 
-// GENERATE ASYMMETRIC KEY PAIR: AC { 80 algorithm, 83 key }, whose file is there.
-static unsigned generate(struct sim_fs *f, const struct sim_command *c)
-{
-    struct own *own = f->own;
-    size_t n, ref_n;
-    const uint8_t *p = sim_get_tlv(c->data, c->n, 0xac, &n);
-    const uint8_t *ref = p ? sim_get_tlv(p, n, 0x83, &ref_n) : NULL;
-    struct key *key = ref ? find_key(own, *ref) : NULL;
-    if (!allowed(f, RULE_USER)) return 0x6982;
-    if (!ref) return 0x6a80;
-    if (!key) return 0x6a88;
-    key = add_key(own, key->ref, key->base, key->decrypts);
-    key->made = make_pair(f, key);
-    own->using = NULL;
-    return key->made ? 0x9000 : 0x6f00;
-}
-
 static unsigned import_key(struct sim_fs *f, uint8_t ref, const uint8_t *p, size_t n)
 {
     struct own *own = f->own;
@@ -242,19 +227,17 @@ static unsigned import_key(struct sim_fs *f, uint8_t ref, const uint8_t *p, size
     if (!key) return 0x6a88;
     key = add_key(own, key->ref, key->base, key->decrypts);
     own->using = NULL;
+    own->writes++;
     key->made = !mbedtls_pk_parse_key(&key->pk, p, n, NULL, 0, mbedtls_ctr_drbg_random,
                                       &f->random.random);
     return key->made ? 0x9000 : 0x6a80;
 }
 
 // 7F49 { 81 modulus, 82 exponent } or { 86 point }
-static unsigned get_public(struct sim_fs *f, const uint8_t *p, size_t n, struct sim_answer *a)
+static unsigned put_public(struct key *key, struct sim_answer *a)
 {
-    size_t ref_n, len;
+    size_t len;
     uint8_t out[512], e[3];
-    const uint8_t *ref = sim_get_tlv(p, n, 0x84, &ref_n);
-    struct key *key = ref && ref_n == 1 ? find_key(f->own, *ref) : NULL;
-    if (!key || !key->made) return 0x6984;
     if (sim_is_rsa(&key->pk)) {
         len = mbedtls_pk_get_len(&key->pk);
         if (mbedtls_rsa_export_raw(mbedtls_pk_rsa(key->pk), out, len, NULL, 0, NULL, 0, NULL, 0, e,
@@ -269,6 +252,35 @@ static unsigned get_public(struct sim_fs *f, const uint8_t *p, size_t n, struct 
     }
     sim_wrap(a, 0, 0x7f49);
     return 0x9000;
+}
+
+static unsigned get_public(struct sim_fs *f, const uint8_t *p, size_t n, struct sim_answer *a)
+{
+    size_t ref_n;
+    const uint8_t *ref = sim_get_tlv(p, n, 0x84, &ref_n);
+    struct key *key = ref && ref_n == 1 ? find_key(f->own, *ref) : NULL;
+    return key && key->made ? put_public(key, a) : 0x6984;
+}
+
+// GENERATE ASYMMETRIC KEY PAIR: AC { 80 algorithm, 83 key }, whose file is there. The answer is the
+// public key.
+static unsigned generate(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
+{
+    struct own *own = f->own;
+    size_t n, ref_n;
+    const uint8_t *p = sim_get_tlv(c->data, c->n, 0xac, &n);
+    const uint8_t *ref = p ? sim_get_tlv(p, n, 0x83, &ref_n) : NULL;
+    struct key *key = ref ? find_key(own, *ref) : NULL;
+    if (!allowed(f, RULE_USER)) return 0x6982;
+    if (!ref) return 0x6a80;
+    if (!key) return 0x6a88;
+    if (own->o.no_ec && key->base >= BASE_P256) return 0x6a81;
+    key = add_key(own, key->ref, key->base, key->decrypts);
+    key->made = make_pair(f, key);
+    own->using = NULL;
+    own->writes++;
+    if (!key->made) return 0x6f00;
+    return own->o.quiet ? 0x9000 : put_public(key, a);
 }
 
 // ---- GET DATA and PUT DATA ----
@@ -324,7 +336,16 @@ static unsigned put_key(struct sim_fs *f, const uint8_t *p, size_t n)
     if (!allowed(f, RULE_ADMIN)) return 0x6982;
     if (value_n != ADMIN_KEY) return 0x6a80;
     memcpy(own->admin_key, value, ADMIN_KEY);
+    own->writes++;
     return 0x9000;
+}
+
+// Bytes that all objects take.
+static size_t used(const struct own *own)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < own->n_objects; i++) n += own->objects[i].n;
+    return n;
 }
 
 static unsigned put_data(struct sim_fs *f, const struct sim_command *c)
@@ -340,7 +361,11 @@ static unsigned put_data(struct sim_fs *f, const struct sim_command *c)
     if (c->n < 3 || c->data[0] != 0xdf) return 0x6a80;
     p = sim_get_tlv(c->data + 1, c->n - 1, c->data[1], &n);     // the tag is of two bytes
     if (!p || p + n != c->data + c->n) return 0x6a80;
-    put_object(own, fid, (uint16_t)(c->data[0] << 8 | c->data[1]), p, n);
+    uint16_t tag = (uint16_t)(c->data[0] << 8 | c->data[1]);
+    const struct object *old = find_object(own, fid, tag);
+    if (own->o.room && used(own) - (old ? old->n : 0) + n > own->o.room) return 0x6a84;
+    own->writes++;
+    put_object(own, fid, tag, p, n);
     return 0x9000;
 }
 
@@ -350,7 +375,7 @@ static unsigned put_data(struct sim_fs *f, const struct sim_command *c)
 static unsigned create(struct sim_fs *f, const struct sim_command *c)
 {
     struct own *own = f->own;
-    size_t n, fid_n, rule_n, use_n, ref_n, b8_n, b6_n;
+    size_t n, fid_n, rule_n, use_n, b8_n, b6_n;
     const uint8_t *p = sim_get_tlv(c->data, c->n, 0x62, &n);
     const uint8_t *fid = p ? sim_get_tlv(p, n, 0x83, &fid_n) : NULL;
     const uint8_t *rule = p ? sim_get_tlv(p, n, 0x8c, &rule_n) : NULL;
@@ -358,7 +383,9 @@ static unsigned create(struct sim_fs *f, const struct sim_command *c)
     if (!fid || fid_n != 2 || !rule || rule_n < 3) return 0x6a80;
     if (!allowed(f, RULE_USER | RULE_ADMIN)) return 0x6982;
     uint16_t number = (uint16_t)tag_number(fid, 2);
-    if (find_ef(own, number)) return 0x6a89;
+    if (find_ef(own, number)) return own->o.exists_6984 ? 0x6984 : 0x6a89;
+    if (own->n_efs == MOST_EFS) return 0x6a84;
+    own->writes++;
     add_ef(own, number, rule[1], rule[2]);
     own->selected = number;
     if (!use || number == EF_KEYS + 0x80) return 0x9000;
@@ -367,9 +394,29 @@ static unsigned create(struct sim_fs *f, const struct sim_command *c)
     const uint8_t *any = b8 ? b8 : b6;
     size_t any_n = b8 ? b8_n : b6_n;
     const uint8_t *algorithm = any ? sim_get_tlv(any, any_n, 0x80, &n) : NULL;
-    const uint8_t *ref = any ? sim_get_tlv(any, any_n, 0x83, &ref_n) : NULL;
-    if (!algorithm || !ref) return 0x6a80;
-    add_key(own, *ref, *algorithm & 0x0f, b8 != NULL);
+    if (!algorithm) return 0x6a80;
+    add_key(own, (uint8_t)number, *algorithm & 0x0f, b8 != NULL);   // it is found by its file
+    return 0x9000;
+}
+
+// DELETE FILE: the selected one.
+static unsigned delete_file(struct sim_fs *f, const struct sim_command *c)
+{
+    struct own *own = f->own;
+    struct ef *ef = find_ef(own, own->selected);
+    struct key *key = find_key(own, (uint8_t)own->selected);
+    if (own->o.no_delete) return 0x6d00;
+    if (c->n) return 0x6700;
+    if (!ef) return 0x6986;
+    if (!allowed(f, RULE_USER | RULE_ADMIN)) return 0x6982;
+    own->writes++;
+    if (own->selected >> 8 == EF_KEYS >> 8 && key) {
+        mbedtls_pk_free(&key->pk);
+        *key = own->keys[--own->n_keys];
+        own->using = NULL;
+    }
+    *ef = own->efs[--own->n_efs];
+    own->selected = 0x3fff;
     return 0x9000;
 }
 
@@ -377,7 +424,11 @@ static unsigned create(struct sim_fs *f, const struct sim_command *c)
 static unsigned activate(struct sim_fs *f)
 {
     struct own *own = f->own;
-    if (own->selected == 0x3fff) own->active = true;
+    if (own->selected == 0x3fff && !own->active) {
+        own->active = true;
+        own->admin = own->challenged = false;
+        for (unsigned i = 0; i < f->n_pins; i++) f->pins[i].verified = false;
+    }
     return 0x9000;
 }
 
@@ -419,6 +470,7 @@ static unsigned authenticate(struct sim_fs *f, const struct sim_command *c, stru
     const uint8_t *p = sim_get_tlv(c->data, c->n, 0x7c, &n);
     const uint8_t *random = p ? sim_get_tlv(p, n, 0x81, &part_n) : NULL;
     const uint8_t *shown = p && !random ? sim_get_tlv(p, n, 0x82, &part_n) : NULL;
+    if (!own->active) return 0x6986;
     if (!p || (!random && !shown)) return 0x6984;
     if (random) {
         if (part_n != RANDOM) return 0x6700;
@@ -432,10 +484,11 @@ static unsigned authenticate(struct sim_fs *f, const struct sim_command *c, stru
     own->challenged = false;
     cipher(own->admin_key, false, shown, proof);
     if (memcmp(proof, own->ours, RANDOM) || memcmp(proof + RANDOM, own->theirs, RANDOM) ||
-        proof[PROOF - 1] != 0x80) return 0x6982;
+        proof[PROOF - 1] != 0x80) return own->wrong++, 0x6982;
     own->admin = true;
     memcpy(proof, own->theirs, RANDOM);
     memcpy(proof + RANDOM, own->ours, RANDOM);
+    if (own->o.wrong_answer) proof[0] ^= 1;
     sim_random_get(&f->random, proof + 2 * RANDOM, 7);
     cipher(own->admin_key, true, proof, proof);
     sim_put_tlv(a, 0x82, proof, PROOF);
@@ -458,6 +511,10 @@ static unsigned pin_command(struct sim_fs *f, const struct sim_command *c, struc
     if (c->ins == 0x2c && c->p1 == 2) f->pins[PIN_PUK].verified = own->admin;
     unsigned sw = sim_fs_command(f, &named, a);
     f->pins[PIN_PUK].verified = false;
+    if (c->ins == 0x2c && c->p1 == 2 && sw == 0x9000) {     // it ends all logins
+        sim_fs_logout(f);
+        own->admin = own->challenged = false;
+    }
     return sw;
 }
 
@@ -481,9 +538,10 @@ static unsigned command(struct sim_fs *f, const struct sim_command *c, struct si
     case 0xdb: return put_data(f, c);
     case 0x22: return set_environment(f, c);
     case 0x2a: return pso(f, c, a);
-    case 0x47: return generate(f, c);
+    case 0x47: return generate(f, c, a);
     case 0x87: return authenticate(f, c, a);
     case 0xe0: return create(f, c);
+    case 0xe4: return delete_file(f, c);
     case 0x44: return activate(f);
     case 0x20: case 0x24: case 0x2c: return pin_command(f, c, a);
     default:   return 0x6d00;
@@ -632,4 +690,31 @@ struct sim_card *sim_gids_new(const struct sim_gids_options *options)
         .max = 15, .puk = SIM_NO_PIN });
     if (!o->empty) personalise(f);
     return &f->card;
+}
+
+// ---- What tests ask ----
+
+static struct own *own_of(struct sim_card *card) { return ((struct sim_fs *)(void *)card)->own; }
+
+bool sim_gids_admin(struct sim_card *card) { return own_of(card)->admin; }
+
+unsigned sim_gids_wrong_answers(struct sim_card *card) { return own_of(card)->wrong; }
+
+unsigned sim_gids_writes(struct sim_card *card) { return own_of(card)->writes; }
+
+bool sim_gids_active(struct sim_card *card) { return own_of(card)->active; }
+
+const uint8_t *sim_gids_object(struct sim_card *card, uint16_t ef, uint16_t tag, size_t *n)
+{
+    const struct object *object = find_object(own_of(card), ef, tag);
+    *n = object ? object->n : 0;
+    return object ? object->data : NULL;
+}
+
+bool sim_gids_has_file(struct sim_card *card, uint16_t fid) { return find_ef(own_of(card), fid); }
+
+mbedtls_pk_context *sim_gids_pk(struct sim_card *card, uint8_t ref)
+{
+    struct key *key = find_key(own_of(card), ref);
+    return key && key->made ? &key->pk : NULL;
 }

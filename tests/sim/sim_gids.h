@@ -25,10 +25,28 @@ struct sim_gids_options {
     bool puk;                       // a PUK, 81: 12345678; else the administrator unblocks
     bool no_cache_file;             // no cardcf
     bool empty;                     // as installed
+    bool exists_6984;               // so CREATE FILE says that there is one; else 6A89
+    bool no_delete;                 // knows no DELETE FILE
+    bool no_ec;                     // makes no keys of EC
+    bool quiet;                     // GENERATE ASYMMETRIC KEY PAIR is answered with nothing
+    bool wrong_answer;              // does not know its own administrator's key
+    size_t room;                    // bytes that there are for all data objects; 0: no limit
     const uint8_t *stamp;           // 8 bytes that end each certificate that is not deflated, and
                                     // the card's identifier; NULL: none
 };
 
 struct sim_card *sim_gids_new(const struct sim_gids_options *options);
+
+// Has the administrator shown his key? How often was a wrong one shown? How many commands changed the
+// card? Are its access rules in force?
+bool sim_gids_admin(struct sim_card *card);
+unsigned sim_gids_wrong_answers(struct sim_card *card);
+unsigned sim_gids_writes(struct sim_card *card);
+bool sim_gids_active(struct sim_card *card);
+
+// A data object's content, or NULL; a file; a key in it, or NULL.
+const uint8_t *sim_gids_object(struct sim_card *card, uint16_t ef, uint16_t tag, size_t *n);
+bool sim_gids_has_file(struct sim_card *card, uint16_t fid);
+mbedtls_pk_context *sim_gids_pk(struct sim_card *card, uint8_t ref);
 
 #endif

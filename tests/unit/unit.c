@@ -56,6 +56,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "schsmadmin.c"
 #include "myeid.c"
 #include "gids.c"
+#include "gidsadmin.c"
 #include "cac.c"
 #include "esteid.c"
 #include "fineid.c"
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
     SECTION(schsmadmin);
     SECTION(myeid);
     SECTION(gids);
+    SECTION(gidsadmin);
     SECTION(cac);
     SECTION(esteid);
     SECTION(fineid);
