@@ -9731,7 +9731,8 @@ static st p15write_beside(struct card *card, struct token *token,
     TRY(p15write_file(card, token, &file, image));
     TRY(p15write_name(card, token, directory, file.path, scratch));
     p15write_moved(p15, was);
-    return p15write_delete(card, token, &directory->path);
+    (void)p15write_delete(card, token, &directory->path);   // the change is made
+    return ST_OK;
 }
 
 // Writes a directory file with an entry replaced, removed or added.
@@ -10150,6 +10151,7 @@ static st p15store_put(struct card *card, struct token *token, const struct draf
     struct buf entry = scratch_buf(&scratch, draft->label.n + draft->application.n + draft->oid.n +
                                              id.n + P15WRITE_AROUND);
     TRY(p15write_entry(draft, &said, scratch, &entry));
+    TRY(p15write_fits(card, token, kind, BYTES_NONE, buf_bytes(&entry), scratch));
     st s = p15store_add_valued(card, token, kind, buf_bytes(&entry), draft->value, made);
     if (!s) s = p15store_write(card, token, &file, draft->value, buf_bytes(&entry), scratch);
     if (!s) return p15write_touch(card, token, scratch);
@@ -10202,15 +10204,18 @@ static st p15store_unlist(struct card *card, struct token *token, enum p15_kind 
     return s;
 }
 
-// The public half of a key goes from the card: its entry, then its file.
-static st p15store_erase_public(struct card *card, struct token *token, const struct p15_key *key,
+// The public half of a key goes from the card: its entry, of which nothing is known then, and its
+// file.
+static st p15store_erase_public(struct card *card, struct token *token, struct p15_key *key,
                                 struct scratch scratch)
 {
+    const struct p15_path path = key->public_value.path;
     if (!key->public_entry.n) return ST_OK;
     st s = p15store_unlist(card, token, P15_PUKDF, key->public_entry, scratch);
-    if (s == ST_NO_OBJECT) return ST_OK;
-    TRY(s);
-    return p15write_delete(card, token, &key->public_value.path);
+    if (s && s != ST_NO_OBJECT) return s;
+    key->public_entry = BYTES_NONE;
+    key->public_value = (struct p15_value){ .direct = BYTES_NONE };
+    return s ? ST_OK : p15write_delete(card, token, &path);
 }
 
 // A new pair takes the iD of public keys that have no private half: one of a pair that was never
@@ -10221,9 +10226,9 @@ static st p15store_replace(struct card *card, struct token *token, bytes id, str
     struct p15_key *key = p15store_key_of(p15, id);
     if (!key || key->private_object) return ST_OK;
     os_log("%s: a public key without its private half is replaced", card->link.name);
-    TRY(p15store_erase_public(card, token, key, scratch));
-    p15store_drop_key(card, p15, key);
-    return ST_OK;
+    st s = p15store_erase_public(card, token, key, scratch);
+    if (!key->public_entry.n) p15store_drop_key(card, p15, key);
+    return s;
 }
 
 // ---- Key pairs ----
@@ -10444,17 +10449,17 @@ static st p15store_erase_key(struct card *card, struct object *object, struct sc
     struct token *token = object->token;
     struct p15 *p15 = token->state;
     struct p15_key *key = object->state;
-    const struct p15_key was = *key;
     CK_OBJECT_CLASS class = object->class;
     bool private = class != CKO_PUBLIC_KEY;
     if (private) TRY(p15store_unlist(card, token, p15store_kind(class), object->entry, scratch));
     if (class == CKO_PRIVATE_KEY) p15store_drop_private(card, key);
-    TRY(p15store_erase_public(card, token, key, scratch));
+    st s = p15store_erase_public(card, token, key, scratch);
+    if (key->public_entry.n) return s;
     if (class == CKO_SECRET_KEY) card_drop(card, object);
+    bool deletes = !s && private && p15->make && p15->make->delete_key;
+    if (deletes) s = p15->make->delete_key(card, token, key);
     p15store_drop_key(card, p15, key);
-    bool deletes = private && p15->make && p15->make->delete_key;
-    if (deletes) TRY(p15->make->delete_key(card, token, &was));
-    return p15write_touch(card, token, scratch);
+    return s ? s : p15write_touch(card, token, scratch);
 }
 
 // A certificate or data: its entry goes, then its file.
@@ -10477,9 +10482,10 @@ static st p15store_erase(struct card *card, struct object *object, struct scratc
     CK_OBJECT_HANDLE handle = object->handle;
     TRY(p15dir_refresh(card, object->token, scratch));
     if (object->handle != handle) return ST_NO_OBJECT;      // another program changed all of it
-    bool key = object->class != CKO_CERTIFICATE && object->class != CKO_DATA;
-    return key ? p15store_erase_key(card, object, scratch)
-               : p15store_erase_file(card, object, scratch);
+    if (object->class == CKO_CERTIFICATE || object->class == CKO_DATA)
+        return p15store_erase_file(card, object, scratch);
+    TRY(p15object_load(card, object->token, P15_MASK_PUBLIC, scratch));
+    return p15store_erase_key(card, object, scratch);
 }
 
 // A certificate that the card's issuer vouches for stays; a public key goes with its private half.
@@ -10640,6 +10646,7 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
     bool id = draft->set & CARD_SET_ID;
     if (id && !draft->id.n) return ST_ATTR_VALUE;
     if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) {
+        TRY(p15object_load(card, token, P15_MASK_PUBLIC, scratch));
         const struct p15_key *there = p15store_key_of(token->state, draft->id);
         if (id && there && there != object->state) return ST_ATTR_VALUE;
         return p15store_set_key(card, object, draft, scratch);
@@ -14575,6 +14582,13 @@ static st isoapplet_give_key(struct card *card, struct token *token, const struc
     return s == SW_NO_FUNCTION ? ST_NOT_SUPPORTED : s;      // import was not compiled in
 }
 
+// What a key is for: no key agrees on another.
+static u32 isoapplet_use(const struct draft *draft)
+{
+    u32 can = draft->key.type == ALG_RSA ? CARD_SIGN | CARD_DECRYPT : CARD_SIGN;
+    return draft->use & can ? draft->use & can : can;
+}
+
 // A pair that the card makes or is given; see generate and import of struct writer.
 static st isoapplet_pair(struct card *card, struct token *token, const struct draft *draft,
                          struct scratch scratch, struct object *made[2])
@@ -14582,6 +14596,7 @@ static st isoapplet_pair(struct card *card, struct token *token, const struct dr
     const struct isoapplet *isoapplet = token->state;
     struct p15store_pair pair = { .draft = *draft, .path = isoapplet->p15.base };
     struct alg_key key = draft->key;
+    pair.draft.use = isoapplet_use(draft);
     TRY(p15dir_refresh(card, token, scratch));
     TRY(p15store_load(card, token, scratch));
     TRY(p15store_reference(card, token, ISOAPPLET_KEYS, scratch, &pair.reference));

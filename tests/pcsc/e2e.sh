@@ -435,6 +435,115 @@ inside_personalise() {
     card_is_unhurt
 }
 
+# ---- IsoApplet: a blank one becomes a PKCS#15 card, which OpenSC goes on with; and the other way round ----
+
+puk=1234567812345678
+so_puk() { tool --login --login-type so --so-pin $puk "$@"; }
+user_pair() {   # user_pair <ID> <type>: the user has a pair made; its public key is what can be read
+    user --keypairgen --key-type "$2" --id "$1" --label "Made $1" > "$dir/said" || return 1
+    cat "$dir/said"
+    user --read-object --type pubkey --id "$1" -o "$dir/$1.der" && to_pem "$1"
+}
+user_gives() {  # user_gives <ID> <PEM key>
+    openssl pkey -in "$2" -outform DER -out "$dir/given.der" && openssl pkey -in "$2" -pubout -out "$dir/$1.key" &&
+        user --write-object "$dir/given.der" --type privkey --id "$1" --label "Given $1"
+}
+user_stores() { # user_stores <ID>: a certificate of the key in <ID>.key
+    certify "$dir/$1.key" "$dir/$1.crt" && openssl x509 -in "$dir/$1.crt" -outform DER -out "$dir/$1.cer" &&
+        user --write-object "$dir/$1.cer" --type cert --id "$1" --label "Certificate $1"
+}
+iso_signs() {   # iso_signs <ID...>: all of them sign; the even ones are EC
+    for id in "$@"; do
+        case $id in 02 | 04 | 06) good "$id" ECDSA-SHA1 sha1 ;; *) good "$id" SHA256-RSA-PKCS sha256 ;; esac || return 1
+    done
+}
+init15() { what=$1; shift; try "pkcs15-init $what" timeout 100 pkcs15-init --pin 123456 --so-pin 123456 "$@"; }
+listed() {      # listed <number> <--list-keys ...> <word>: what pkcs15-tool lists
+    pkcs15-tool "$2" > "$dir/listed" 2> "$dir/said"
+    [ "$(grep -c "^$3" "$dir/listed")" = "$1" ]
+}
+inside_isoapplet() {
+    card isoapplet0 empty
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2> "$dir/out"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    try 'nobody has set it up' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'token state: *uninitialized'"
+    try 'a PUK of another length is refused' fails tool --init-token --slot-index 0 --so-pin 12345678 --label Iso
+    try 'pkcs11-tool --init-token' tool --init-token --slot-index 0 --so-pin $puk --label 'Made by scard11'
+    try 'its label' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'Made by scard11'"
+    try 'pkcs11-tool --init-pin' so_puk --init-pin --new-pin 123456
+    try 'makes RSA-2048' user_pair 01 rsa:2048
+    try 'makes P-256' user_pair 02 EC:prime256v1
+    try 'is given RSA' user_gives 03 "$dir/rsa"
+    try 'is given P-256' user_gives 04 "$dir/ec"
+    for id in 01 02 03 04; do try "certificate $id" user_stores $id; done
+    try 'writes data' user --write-object "$dir/text" --type data --label Data --application-label scard11
+    try 'writes private data' user --write-object "$dir/chuid" --type data --private --label Private
+    for id in 01 02 03 04; do try "certificate $id is what was written" same $id; done
+    try 'all sign' iso_signs 01 02 03 04
+    try 'changes the PIN' user --change-pin --new-pin 654321
+    try 'sets it with the PUK' so_puk --init-pin --new-pin 123456
+    # What OpenSC sees of it, and how it goes on.
+    try 'pkcs15-tool lists the keys' listed 4 --list-keys Private
+    try 'and public keys' listed 4 --list-public-keys Public
+    try 'and certificates' listed 4 --list-certificates X.509
+    try 'and data' listed 2 --list-data-objects Data
+    try 'and the PIN' listed 1 --list-pins PIN
+    for id in 01 02 03 04; do try "OpenSC reads certificate $id" by "$opensc" same $id; done
+    try 'OpenSC reads data' by "$opensc" value Data "$dir/text"
+    try 'OpenSC signs with all' by "$opensc" iso_signs 01 02 03 04
+    init15 'makes a key' --generate-key rsa/2048 --id 05 --auth-id 01 --label Theirs
+    pkcs15-tool --read-public-key 05 > "$dir/05.key" 2> "$dir/out"
+    certify "$dir/05.key" "$dir/05.crt"
+    init15 'stores a certificate' --store-certificate "$dir/05.crt" --id 05 --auth-id 01
+    openssl x509 -in "$dir/05.crt" -outform DER -out "$dir/05.cer"
+    try 'which is read' same 05
+    try 'and its key signs' iso_signs 05
+    try 'deletes their key' user --delete-object --type privkey --id 05
+    try 'their certificate' user --delete-object --type cert --id 05
+    try 'and its own' user --delete-object --type privkey --id 02
+    try 'three keys are left' has 3 'Private Key'
+    try 'as OpenSC has it' listed 3 --list-keys Private
+    try 'and public keys' listed 3 --list-public-keys Public
+    try 'makes another one' user_pair 06 EC:prime256v1
+    try 'OpenSC signs with it' by "$opensc" iso_signs 06 01
+    init15 'deletes a key of ours' --delete-objects privkey,pubkey --id 03 --auth-id 01
+    try 'which is gone' has 3 'Private Key'
+    try 'the others sign' iso_signs 01 04 06
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
+    # Begun anew, by who has the PUK.
+    try 'a wrong PUK is refused' fails tool --init-token --slot-index 0 --so-pin 8765432187654321 --label Anew
+    try 'it cost a try' test "$(cat "$dir/tries")" = 1
+    try 'all is there' has 3 'Private Key'
+    try 'begins it anew' tool --init-token --slot-index 0 --so-pin $puk --label 'Begun anew'
+    try 'the PIN' so_puk --init-pin --new-pin 123456
+    try 'nothing is there' has 0 'Private Key'
+    try 'makes RSA-2048' user_pair 01 rsa:2048
+    try 'which signs' iso_signs 01
+}
+inside_isoinit() {      # pkcs15-init makes the card, and we go on
+    card isoapplet0 empty
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    try 'pkcs15-init --create-pkcs15' timeout 60 pkcs15-init --create-pkcs15 --so-pin 123456 --so-puk $puk \
+        --label 'Made by OpenSC'
+    init15 'makes RSA-2048' --generate-key rsa/2048 --id 01 --auth-id ff --label First
+    pkcs15-tool --read-public-key 01 > "$dir/01.key" 2> "$dir/out"
+    init15 'stores data' --store-data "$dir/text" --application-name scard11 --label Data --auth-id ff
+    try 'makes P-256' user_pair 02 EC:prime256v1
+    for id in 01 02; do try "certificate $id" user_stores $id; done
+    try 'both sign' iso_signs 01 02
+    try 'and by OpenSC' by "$opensc" iso_signs 01 02
+    for id in 01 02; do try "OpenSC reads certificate $id" by "$opensc" same $id; done
+    try 'another label' user --type data --label Data --delete-object
+    try 'OpenSC has no data' listed 0 --list-data-objects Data
+    try 'deletes their key' user --delete-object --type privkey --id 01
+    try 'OpenSC has one' listed 1 --list-keys Private
+    try 'the other signs' by "$opensc" iso_signs 02
+    card_is_unhurt
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
@@ -445,4 +554,6 @@ in_lab fill 'Virtual PCD'
 in_lab fillyk 'Yubico Virtual PCD'
 in_lab emptyyk 'Yubico Virtual PCD'
 in_lab personalise 'Yubico Virtual PCD'
+in_lab isoapplet 'Virtual PCD'
+in_lab isoinit 'Virtual PCD'
 sum_up

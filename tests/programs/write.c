@@ -497,6 +497,7 @@ TEST(write_not_after_a_reset)
 }
 
 #include "write_piv.h"
+#include "write_p15.h"
 
 int main(int argc, char **argv)
 {
@@ -521,5 +522,6 @@ int main(int argc, char **argv)
     RUN(write_goes_on_after_another_program);
     RUN(write_not_after_a_reset);
     RUN_WRITE_PIV();
+    RUN_WRITE_P15();
     return test_end();
 }

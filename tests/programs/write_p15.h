@@ -1,0 +1,225 @@
+// write_p15.h: PKCS#15 cards, by IsoApplet: how their files look after a change, also after one that was
+// broken off. That all that is shown goes on is in written.c. SPDX-License-Identifier: 0BSD
+#ifndef WRITE_P15_H
+#define WRITE_P15_H
+
+#include "../sim/sim_isoapplet.h"
+
+#define P15_PUK "1234567812345678"
+#define P15_CERTIFICATES 7              // whose entries take more than one command
+
+static CK_RV p15_login(CK_USER_TYPE user, const char *pin)
+{
+    return C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
+}
+
+// A blank card in the reader.
+static void p15_blank(void)
+{
+    C_Finalize(NULL);                   // what a case that failed left
+    sim_reader_clear();
+    scene_card = sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true });
+    sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
+    scene_slot = 0;
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+}
+
+// C_InitToken and C_InitPIN; the user is logged in.
+static CK_RV p15_set_up(void)
+{
+    CK_UTF8CHAR label[33] = "Written                         ";
+    CK_RV rv = C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)P15_PUK, 16, label);
+    if (!rv) rv = scene_open(&session);
+    if (!rv) rv = p15_login(CKU_SO, P15_PUK);
+    if (!rv) rv = C_InitPIN(session, PIN, 6);
+    if (!rv) rv = C_Logout(session);
+    return rv ? rv : C_Login(session, CKU_USER, PIN, 6);
+}
+
+static CK_RV p15_certify(CK_BYTE id)
+{
+    static const char label[] = "A certificate whose label is rather long";
+    CK_OBJECT_HANDLE made;
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
+                         { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type },
+                         { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, certificate, certificate_n },
+                         { CKA_LABEL, (void *)(uintptr_t)label, sizeof label - 1 },
+                         { CKA_ID, &id, 1 } };
+    return C_CreateObject(session, a, 6, &made);
+}
+
+static CK_OBJECT_HANDLE p15_certificate(CK_BYTE id)
+{
+    CK_OBJECT_HANDLE object = 0;
+    return scene_find(session, CKO_CERTIFICATE, id, &object) ? 0 : object;
+}
+
+// A card with certificates 1 on, all the same.
+static void p15_begin(CK_BYTE certificates)
+{
+    p15_blank();
+    if (test_failing) return;
+    CHECK_RV(p15_set_up(), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    for (CK_BYTE id = 1; id <= certificates; id++) CHECK_RV(p15_certify(id), CKR_OK);
+}
+
+// The card is put back, if it is out, and met by a library that knows nothing of it.
+static void p15_meet_anew(void)
+{
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    if (sim_reader_cards()) sim_reader_eject(0);
+    sim_reader_insert(0, scene_card);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+}
+
+// How many files of a hundred there are on the card: 34 are certificates'.
+static unsigned p15_files(unsigned hundred)
+{
+    const struct sim_fs_file *df = sim_fs_path((struct sim_fs *)scene_card, "3f005015");
+    unsigned n = 0;
+    for (const struct sim_fs_file *file = df ? df->child : NULL; file; file = file->next)
+        n += file->fid >> 8 == hundred;
+    return n;
+}
+
+static bool p15_whole(CK_BYTE id)
+{
+    static uint8_t value[4096];
+    CK_OBJECT_HANDLE object = p15_certificate(id);
+    return object && attribute(object, CKA_VALUE, value, sizeof value) == certificate_n &&
+           !memcmp(value, certificate, certificate_n);
+}
+
+// The first entry of a long directory goes: at each command that is broken off all others are there,
+// and what nothing names goes with the next change.
+TEST(write_p15_directory_that_takes_several_commands)
+{
+    bool fired = true;
+    for (unsigned n = 1; fired; n++) {
+        p15_begin(P15_CERTIFICATES);
+        if (test_failing) return;
+        CK_OBJECT_HANDLE last = p15_certificate(P15_CERTIFICATES);
+        sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, n, NULL);
+        CK_RV rv = C_DestroyObject(session, p15_certificate(1));
+        fired = sim_reader_fired();
+        if (!fired) CHECK_RV(rv, CKR_OK);
+        if (!fired) CHECK(is_true(last, CKA_TOKEN));
+        p15_meet_anew();
+        if (test_failing) return;
+        for (CK_BYTE id = 2; id <= P15_CERTIFICATES; id++) CHECK(p15_whole(id));
+        if (p15_certificate(1)) CHECK_RV(C_DestroyObject(session, p15_certificate(1)), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, p15_certificate(2)), CKR_OK);
+        p15_meet_anew();
+        if (test_failing) return;
+        for (CK_BYTE id = 3; id <= P15_CERTIFICATES; id++) CHECK(p15_whole(id));
+        CHECK(!p15_certificate(1) && !p15_certificate(2));
+        CHECK_EQ(p15_files(0x44), 4);               // PINs, keys, public keys, certificates
+        scene_end();
+    }
+}
+
+// A directory without room is told before anything is written.
+TEST(write_p15_directory_that_is_full)
+{
+    CK_BYTE id = 2;
+    CK_RV rv = CKR_OK;
+    CK_OBJECT_HANDLE made;
+    p15_begin(1);
+    if (test_failing) return;
+    while (!rv && id < 40) rv = p15_certify(id++);
+    CHECK_RV(rv, CKR_DEVICE_MEMORY);
+    CHECK_EQ(count(CKO_CERTIFICATE), (CK_ULONG)id - 2);
+    CHECK_EQ(p15_files(0x34), id - 2);
+    CHECK(p15_whole(1) && p15_whole((CK_BYTE)(id - 2)));
+    CHECK_RV(store_data("Application", text, sizeof text, &made), CKR_OK);
+    scene_end();
+}
+
+// A certificate that is stored is there, or a file that nothing names, which the next one takes.
+TEST(write_p15_files_that_nothing_names)
+{
+    bool fired = true;
+    for (unsigned n = 1; fired; n++) {
+        p15_begin(2);
+        if (test_failing) return;
+        sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, n, NULL);
+        p15_certify(3);
+        fired = sim_reader_fired();
+        p15_meet_anew();
+        if (test_failing) return;
+        CHECK(p15_files(0x34) <= 3 && p15_whole(1) && p15_whole(2));
+        CHECK(!p15_certificate(3) || p15_whole(3));
+        if (!p15_certificate(3)) CHECK_RV(p15_certify(3), CKR_OK);
+        CHECK(p15_files(0x34) == 3 && p15_whole(3));
+        scene_end();
+    }
+}
+
+// A blank card whose setting up is broken off is set up by doing the same again.
+TEST(write_p15_setting_up_is_broken_off)
+{
+    bool fired = true;
+    for (unsigned n = 1; fired; n++) {
+        p15_blank();
+        if (test_failing) return;
+        sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, n, NULL);
+        CK_RV rv = p15_set_up();
+        fired = sim_reader_fired();
+        sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+        CHECK_RV(C_Finalize(NULL), CKR_OK);
+        if (!sim_reader_cards()) sim_reader_insert(0, scene_card);
+        CHECK_RV(C_Initialize(NULL), CKR_OK);
+        if (fired) rv = p15_set_up();
+        else if (!rv) rv = scene_open(&session);
+        CHECK_RV(rv, CKR_OK);
+        if (!fired) CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+        CHECK_RV(C_Logout(session), CKR_OK);
+        CHECK_RV(p15_login(CKU_SO, P15_PUK), CKR_OK);           // and the PUK is that
+        CHECK_RV(C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)"654321", 6), CKR_OK);
+        CHECK_EQ(scene_card->tries_taken, 0);
+        scene_end();
+    }
+}
+
+// Who the SO is, is proven by the PUK, once; then all is gone, and the old PIN with it.
+TEST(write_p15_card_begun_anew)
+{
+    CK_UTF8CHAR label[33] = "Begun anew                      ";
+    p15_begin(1);
+    if (test_failing) return;
+    CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    CHECK_RV(C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)"12345678", 8, label), CKR_PIN_LEN_RANGE);
+    CHECK_RV(C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)"8765432187654321", 16, label),
+             CKR_PIN_INCORRECT);
+    judge_wrong(1);
+    CHECK_EQ(scene_card->tries_taken, 1);
+    p15_meet_anew();
+    CHECK(p15_whole(1));
+    CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    CHECK_RV(C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)P15_PUK, 16, label), CKR_OK);
+    CHECK_EQ(p15_files(0x34), 0);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_EQ(count(CKO_PUBLIC_KEY), 0);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_PIN_INCORRECT);
+    CHECK_RV(p15_login(CKU_SO, P15_PUK), CKR_OK);
+    CHECK_RV(C_InitPIN(session, PIN, 6), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+    scene_end();
+}
+
+#define RUN_WRITE_P15()                                                                          \
+    RUN(write_p15_directory_that_takes_several_commands);                                        \
+    RUN(write_p15_directory_that_is_full);                                                       \
+    RUN(write_p15_files_that_nothing_names);                                                     \
+    RUN(write_p15_setting_up_is_broken_off);                                                     \
+    RUN(write_p15_card_begun_anew)
+
+#endif
