@@ -27589,8 +27589,8 @@ static st store_run(struct reader *reader, struct token *token, struct store *st
 // ---- Key pairs ----
 
 // A curve by CKA_EC_PARAMS: its OID, or its name, as PKCS#11 has it for Edwards and Montgomery
-// curves; or the OIDs that those had before RFC 8410, which pkcs11-tool gives. NULL: none that is
-// known here.
+// curves; or the OIDs that those had before RFC 8410, which pkcs11-tool gives. The name is taken
+// whatever length stands before it: some get that wrong. NULL: none that is known here.
 static const struct alg_curve *store_curve(bytes params)
 {
     static const struct { const char *name, *curve; u8 older_n, older[10]; } names[] = {
@@ -27599,8 +27599,8 @@ static const struct alg_curve *store_curve(bytes params)
         { "curve25519", "X25519",
           10, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01 } },
     };
-    bytes value;
-    bool named = !tlv_open(params, 0x13, &value);
+    bool named = params.n > 2 && *params.p == 0x13;
+    bytes value = bytes_from(params, named ? 2 : 0);
     if (!named && tlv_open(params, 0x06, &value)) return NULL;
     for (size_t i = 0; i < COUNT(names); i++) {
         bytes other = bytes_of(names[i].older, names[i].older_n);

@@ -287,7 +287,11 @@ inside_fill() {
     try 'makes P-384' pair 03 --key-type EC:secp384r1 --id 03
     try 'its public key' said_point 03 $spki384
     try 'its certificate' stored 03 --id 03
-    for id in 01 02 03; do try "certificate $id is what was written" same $id; done
+    try 'makes P-256 in 83' pair 06 --key-type EC:prime256v1 --id 06 --read-object --type pubkey -o "$dir/06.der"
+    try 'its public key' to_pem 06
+    try 'its certificate' stored 06 --id 06
+    for id in 01 02 03 06; do try "certificate $id is what was written" same $id; done
+    try 'P-256 in 83 signs' good 06 ECDSA-SHA256 sha256
     try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
     try 'P-256 signs, the PIN each time' good 02 ECDSA-SHA256 sha256
     openssl ecparam -name secp384r1 -genkey -noout -out "$dir/peer.pem"
@@ -304,12 +308,17 @@ inside_fill() {
     try 'the card is called by it' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'PIV 6d6e6f70'"
     # What others see of it.
     try 'OpenSC sees the CHUID' sh -c 'opensc-tool --serial 2>/dev/null | grep -q abcdefghijklmnop'
-    try 'OpenSC has three certificates' by "$opensc" has 3 Certificate
-    try 'and three keys' grep -c '^Private Key Object' "$dir/said"
-    for id in 01 02 03; do try "certificate $id is the same" by "$opensc" same $id; done
+    try 'OpenSC has four certificates' by "$opensc" has 4 Certificate
+    try 'and keys' grep -c '^Private Key Object' "$dir/said"
+    for id in 01 02 03 06; do try "certificate $id is the same" by "$opensc" same $id; done
     try 'signs with RSA' by "$opensc" good 01 SHA256-RSA-PKCS sha256
     try 'with P-256' by "$opensc" good 02 ECDSA-SHA256 sha256
-    try 'pkcs15-tool lists the keys' sh -c "pkcs15-tool --list-keys | grep -c '^Private' | grep -q '^3\$'"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/peer.pem"
+    openssl pkey -in "$dir/peer.pem" -pubout -outform DER -out "$dir/peer.der"
+    openssl pkeyutl -derive -inkey "$dir/peer.pem" -peerkey "$dir/06.key" -out "$dir/expected"
+    try 'derives with the one in 83' by "$opensc" user --derive -m ECDH1-DERIVE --id 06 -i "$dir/peer.der" -o "$dir/secret"
+    try 'as openssl does' cmp "$dir/secret" "$dir/expected"
+    try 'pkcs15-tool lists the keys' sh -c "pkcs15-tool --list-keys | grep -c '^Private' | grep -q '^4\$'"
     openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
     try 'pkcs15-crypt signs' pkcs15-crypt --sign -k 01 --pin 123456 --sha-256 --pkcs1 --raw -i "$dir/hash" \
         -o "$dir/sig15"
@@ -318,8 +327,8 @@ inside_fill() {
     try 'deletes data' so --delete-object --type data --label 'Printed Information'
     try 'which is gone' value 'Printed Information' "$dir/empty"
     try 'deletes a certificate' so --delete-object --type cert --id 01
-    try 'two are there' has 2 Certificate
-    try 'as OpenSC has it' by "$opensc" has 2 Certificate
+    try 'three are there' has 3 Certificate
+    try 'as OpenSC has it' by "$opensc" has 3 Certificate
     try 'a new key can be made now' pair 01 --key-type EC:prime256v1 --id 01
     unhurt 1
 }
@@ -409,6 +418,61 @@ inside_emptyyk() {
     try 'nor the other' not yk_uses 82 05
     try 'scard11 neither' has 0 'Private Key'
     unhurt 0
+}
+
+# A new YubiKey gets its owner, keys that openssl made, and is begun anew. (pkcs11-tool gives no Ed25519 key to a card
+# in all its versions.)
+inside_anewyk() {
+    card extended 5.7 blank prepared
+    filled
+    ykcs11=$(find_module 'libykcs11.so*')
+    own=9f8e7d6c5b4a392817161514131211100f0e0d0c0b0a0908 next=00112233445566778899aabbccddeeff
+    openssl genrsa -out "$dir/rsa" 2048 2> "$dir/out"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+    for k in rsa:01 ec:02; do
+        openssl pkey -in "$dir/${k%:*}" -outform DER -out "$dir/${k#*:}.p8"
+        openssl pkey -in "$dir/${k%:*}" -pubout -out "$dir/${k#*:}.key"
+    done
+    try 'a new card gets its owner' tool --init-token --label 'Any' --so-pin "$own"
+    refused 'another owner' CKR_PIN_INCORRECT tool --init-token --label 'Any' --so-pin "$so_key"
+    try 'yubico-piv-tool sees a CHUID' sh -c "timeout 60 yubico-piv-tool -r '' -a status | grep -q '^CHUID:.*3410'"
+    try 'and a CCC' sh -c "timeout 60 yubico-piv-tool -r '' -a status | grep -q '^CCC:.*f015a000000116'"
+    key=$own
+    try 'its first PIN' so --init-pin --new-pin 97531864
+    refused 'another first PIN' CKR_FUNCTION_NOT_SUPPORTED so --init-pin --new-pin 123456
+    try 'it is changed' tool --login --pin 97531864 --change-pin --new-pin 123456
+    try 'takes an RSA key' so --write-object "$dir/01.p8" --type privkey --id 01
+    try 'takes a key on P-256' so --write-object "$dir/02.p8" --type privkey --id 02
+    try 'makes X25519' pair 07 --key-type EC:curve25519 --id 07
+    try 'makes Ed25519' pair 08 --key-type EC:edwards25519 --id 08
+    for id in 01 02; do
+        try "certificate $id" stored $id
+        try "the public key $id" sh -c "timeout 60 pkcs11-tool --module $module --read-object --type pubkey --id $id \
+            -o '$dir/$id.der' && openssl pkey -pubin -inform DER -in '$dir/$id.der' | cmp - '$dir/$id.key'"
+    done
+    try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
+    try 'P-256 signs' good 02 ECDSA-SHA256 sha256
+    try 'yubico-piv-tool has them' yk_has 9a 9c
+    try 'its test of RSA' yk_uses 9a 01
+    try 'of P-256' yk_uses 9c 02
+    try 'it attests no key that was given' not yk -a attest -s 9a
+    try 'ykcs11 signs with RSA' by "$ykcs11" good 01 SHA256-RSA-PKCS sha256
+    try 'a key moves' so --type privkey --id 02 --set-id 06
+    try 'yubico-piv-tool has it there' yk_has 9a 83
+    for end in key crt; do cp "$dir/02.$end" "$dir/06.$end"; done
+    try 'and its test' yk_uses 83 06
+    try 'it signs there' good 06 ECDSA-SHA256 sha256
+    try 'another management key' tool --login --login-type so --so-pin "$own" --change-pin --new-pin $next
+    refused 'the old one' CKR_PIN_INCORRECT so --delete-object --type cert --id 01
+    key=$next
+    try 'the new one deletes' so --delete-object --type cert --id 01
+    refused 'beginning anew by the old one' CKR_PIN_INCORRECT tool --init-token --label 'Any' --so-pin "$own"
+    try 'by the new one it begins anew' tool --init-token --label 'Any' --so-pin "$next"
+    try 'yubico-piv-tool finds nothing' yk_has
+    try 'nor the key' not yk_uses 83 06
+    try 'scard11 neither' has 0 'Private Key'
+    try 'PIN and PUK are blocked before that, and nothing else' test "$(cat "$dir/tries")" = 12
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
 }
 
 # ---- examples/personalise fills a blank YubiKey, whose keys are shown without a certificate ----
@@ -553,6 +617,7 @@ in_lab chip 'Virtual PCD'
 in_lab fill 'Virtual PCD'
 in_lab fillyk 'Yubico Virtual PCD'
 in_lab emptyyk 'Yubico Virtual PCD'
+in_lab anewyk 'Yubico Virtual PCD'
 in_lab personalise 'Yubico Virtual PCD'
 in_lab isoapplet 'Virtual PCD'
 in_lab isoinit 'Virtual PCD'

@@ -11,7 +11,12 @@ TEST(store_curves_by_oid_and_by_name)
     CHECK(store_curve(bytes_text("\x13\x0c" "edwards25519")) == alg_curve_named("Ed25519"));
     CHECK(store_curve(bytes_text("\x13\x0a" "curve25519")) == alg_curve_named("X25519"));
     CHECK(!store_curve(bytes_text("\x13\x0a" "curve25518")));
-    CHECK(!store_curve(bytes_text("\x13\x0b" "curve25519")));
+    CHECK(store_curve(bytes_text("\x13\x0b" "curve25519")) == alg_curve_named("X25519"));
+    CHECK(store_curve(bytes_text("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01")) ==
+          alg_curve_named("Ed25519"));
+    CHECK(store_curve(bytes_text("\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01")) ==
+          alg_curve_named("X25519"));
+    CHECK(!store_curve(bytes_text("\x13\x0a")) && !store_curve(bytes_text("\x06\x09\x2b")));
     CHECK(!store_curve(bytes_of(p256, sizeof p256 - 1)) && !store_curve(BYTES_NONE));
 }
 
