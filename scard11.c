@@ -1968,6 +1968,28 @@ static bool alg_put_parameter(const struct alg_curve *curve, enum alg_parameter 
     }
     return false;
 }
+
+// Are a curve's domain parameters known here?
+static bool alg_has_domain(const struct alg_curve *curve)
+{
+    for (size_t i = 0; i < COUNT(alg_parameters); i++)
+        if (!strcmp(alg_parameters[i].curve, curve->name)) return true;
+    return false;
+}
+
+// Appends a curve's domain parameters as cards take them (BSI TR-03110-3, D.3.3), but for the
+// cofactor: prime, a, b, generator, order.
+static void alg_put_domain(const struct alg_curve *curve, struct buf *out)
+{
+    static const u8 parts[] = { ALG_PRIME, ALG_A, ALG_B, ALG_X, ALG_ORDER };    // tags 81 to 85
+    for (u32 i = 0; i < COUNT(parts); i++) {
+        bool point = parts[i] == ALG_X;
+        tlv_put_header(out, 0x81 + i, point ? 1 + 2 * curve->size : curve->size);
+        if (point) buf_put8(out, 0x04);
+        alg_put_parameter(curve, (enum alg_parameter)parts[i], out);
+        if (point) alg_put_parameter(curve, ALG_Y, out);
+    }
+}
 #endif
 
 // What a card calls the algorithm of keys of that size, or on that curve. curve NULL: RSA.
@@ -14483,10 +14505,8 @@ static bool isoapplet_makes(const struct token *token, const struct draft *draft
 {
     const struct isoapplet *isoapplet = token->state;
     const struct alg_key *key = &draft->key;
-    u8 room[80];
-    struct buf known = buf_on(room, sizeof room);
     if (draft->class != CKO_PRIVATE_KEY) return false;
-    if (key->type == ALG_EC) return alg_put_parameter(key->curve, ALG_PRIME, &known);
+    if (key->type == ALG_EC) return alg_has_domain(key->curve);
     if (key->type != ALG_RSA) return false;
     return key->bits == 2048 || (key->bits == 4096 && !isoapplet->hashes);
 }
@@ -14512,17 +14532,7 @@ static st isoapplet_prepare(struct card *card, const struct alg_key *key, u32 re
 // A curve's domain parameters.
 static void isoapplet_put_curve(const struct alg_curve *curve, struct buf *out)
 {
-    static const struct { u8 tag, which; } parts[] = {
-        { 0x81, ALG_PRIME }, { 0x82, ALG_A }, { 0x83, ALG_B }, { 0x84, ALG_X }, { 0x85, ALG_ORDER }
-    };
-    for (size_t i = 0; i < COUNT(parts); i++) {
-        bool point = parts[i].which == ALG_X;
-        u32 size = point ? 1 + 2 * curve->size : curve->size;
-        tlv_put_header(out, parts[i].tag, size);
-        if (point) buf_put8(out, 0x04);
-        alg_put_parameter(curve, (enum alg_parameter)parts[i].which, out);
-        if (point) alg_put_parameter(curve, ALG_Y, out);
-    }
+    alg_put_domain(curve, out);
     tlv_put(out, 0x87, BYTES(0, 1));                // the cofactor
 }
 
@@ -15881,106 +15891,14 @@ static st schsmadmin_parse(bytes in, struct p15_entry *entry)
 
 // ---- New keys ----
 
-// Domain parameters in hexadecimal digits: p, a, b, x and y of the base point, n, each as long as a
-// coordinate (SEC 2, RFC 5639). The cofactor is 1.
-static const struct schsmadmin_curve { const char *name, *numbers; } schsmadmin_curves[] = {
-    { "P-256",
-      "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
-      "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc"
-      "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
-      "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
-      "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
-      "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551" },
-    { "P-384",
-      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe"
-      "ffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff"
-      "fffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc"
-      "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875a"
-      "c656398d8a2ed19d2a85c8edd3ec2aefaa87ca22be8b05378eb1c71ef320ad74"
-      "6e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"
-      "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c0"
-      "0a60b1ce1d7e819d7a431d7c90ea0e5fffffffffffffffffffffffffffffffff"
-      "ffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973" },
-    { "P-521",
-      "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-      "ffffffffffffffffffffffffffffffffffffffffffff01ffffffffffffffffffffffffffffffffffffffffff"
-      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc"
-      "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652"
-      "c0bd3bb1bf073573df883d2c34f1ef451fd46b503f0000c6858e06b70404e9cd9e3ecb662395b4429c648139"
-      "053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66"
-      "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef42640c550"
-      "b9013fad0761353c7086a272c24088be94769fd1665001ffffffffffffffffffffffffffffffffffffffffff"
-      "fffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409" },
-    { "secp256k1",
-      "fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"
-      "0000000000000000000000000000000000000000000000000000000000000000"
-      "0000000000000000000000000000000000000000000000000000000000000007"
-      "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
-      "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
-      "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141" },
-    { "brainpoolP256r1",
-      "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377"
-      "7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9"
-      "26dc5c6ce94a4b44f330b5d9bbd77cbf958416295cf7e1ce6bccdc18ff8c07b6"
-      "8bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace3262"
-      "547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997"
-      "a9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7" },
-    { "brainpoolP384r1",
-      "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123"
-      "acd3a729901d1a71874700133107ec537bc382c63d8c150c3c72080ace05afa0"
-      "c2bea28e4fb22787139165efba91f90f8aa5814a503ad4eb04a8c7dd22ce2826"
-      "04a8c7dd22ce28268b39b55416f0447c2fb77de107dcd2a62e880ea53eeb62d5"
-      "7cb4390295dbc9943ab78696fa504c111d1c64f068cf45ffa2a63a81b7c13f6b"
-      "8847a3e77ef14fe3db7fcafe0cbd10e8e826e03436d646aaef87b2e247d4af1e"
-      "8abe1d7520f9c2a45cb1eb8e95cfd55262b70b29feec5864e19c054ff9912928"
-      "0e4646217791811142820341263c53158cb91e82a3386d280f5d6f7e50e641df"
-      "152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565" },
-    { "brainpoolP512r1",
-      "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330871"
-      "7d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3"
-      "7830a3318b603b89e2327145ac234cc594cbdd8d3df91610a83441caea9863bc"
-      "2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a72bf2c7b9e7c1ac4d77fc94ca"
-      "3df91610a83441caea9863bc2ded5d5aa8253aa10a2ef1c98b9ac8b57f1117a7"
-      "2bf2c7b9e7c1ac4d77fc94cadc083e67984050b75ebae5dd2809bd638016f723"
-      "81aee4bdd82ed9645a21322e9c4c6a9385ed9f70b5d916c1b43b62eef4d0098e"
-      "ff3b1f78e2d0d48d50d1687b93b97d5f7c6d5047406a5e688b352209bcb9f822"
-      "7dde385d566332ecc0eabfa9cf7822fdf209f70024a57b1aa000c55b881f8111"
-      "b2dcde494a5f485e5bca4bd88a2763aed1ca2b2fa8f0540678cd1e0f3ad80892"
-      "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870"
-      "553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069" },
-};
-
-static const char *schsmadmin_numbers(const struct alg_curve *curve)
-{
-    for (size_t i = 0; i < COUNT(schsmadmin_curves); i++)
-        if (!strcmp(schsmadmin_curves[i].name, curve->name)) return schsmadmin_curves[i].numbers;
-    return NULL;
-}
-
-// Puts n bytes of digits.
-static void schsmadmin_put_digits(struct buf *out, const char *digits, size_t n)
-{
-    for (size_t i = 0; i < 2 * n; i += 2)
-        buf_put8(out, bytes_digit((u8)digits[i]) << 4 | bytes_digit((u8)digits[i + 1]));
-}
-
 // An EC key, by all of its domain parameters; point empty: one that is to be made.
 static void schsmadmin_put_curve(const struct alg_curve *curve, bytes point, struct buf *out)
 {
     static const u8 ecdsa[] = { 0x04, 0x00, 0x7f, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x03 };
-    static const u8 tags[] = { 0x81, 0x82, 0x83, 0x84, 0x85 };      // p, a, b, base point, n
-    const char *digits = schsmadmin_numbers(curve);
     tlv_put(out, TLV_OID, bytes_of(ecdsa, sizeof ecdsa));
-    for (size_t i = 0; i < COUNT(tags); i++) {
-        bool base = tags[i] == 0x84;
-        size_t n = base ? 2 * curve->size : curve->size;
-        tlv_put_header(out, tags[i], n + base);
-        if (base) buf_put8(out, 0x04);
-        schsmadmin_put_digits(out, digits, n);
-        digits += 2 * n;
-    }
+    alg_put_domain(curve, out);
     if (point.n) tlv_put(out, 0x86, point);
-    tlv_put(out, 0x87, BYTES(1));
+    tlv_put(out, 0x87, BYTES(1));                   // the cofactor
 }
 
 static void schsmadmin_put_rsa(u32 bits, struct buf *out)
@@ -16196,7 +16114,7 @@ static bool schsmadmin_makes(const struct token *token, const struct draft *draf
     if (draft->class != CKO_PRIVATE_KEY) return false;
     bool size = key->bits >= 1024 && key->bits <= 4096 && key->bits % 512 == 0;
     if (key->type == ALG_RSA) return size;
-    return key->type == ALG_EC && key->curve && schsmadmin_numbers(key->curve);
+    return key->type == ALG_EC && key->curve && alg_has_domain(key->curve);
 }
 
 // ---- Certificates ----
