@@ -16,6 +16,11 @@ fail() { failed=$((failed + 1)); echo "structure.sh: $*"; }
 said=$(awk -v dir=. -v types=1 -v strict=1 -f tests/tools/structure.awk scard11.c)
 [ -z "$said" ] && pass || fail "$said"
 
+# Nothing is at the top but what belongs there: what a program left is not committed.
+said=$(git ls-files 2> /dev/null | grep -v / |
+    grep -vxE 'scard11\.[hc]|build\.sh|README\.md|\..*' | tr '\n' ' ')
+[ -z "$said" ] && pass || fail "at the top: $said"
+
 # The picture of its sections is of this file.
 said=$(sh tests/tools/map.sh --check)
 [ -z "$said" ] && pass || fail "$said"

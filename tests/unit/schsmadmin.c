@@ -64,11 +64,11 @@ TEST(schsmadmin_writes_in_parts)
     CHECK_ST(schsmadmin_write(&card_it, 0xca, 1, bytes_of(one, 1), padding_scratch()),
              ST_NOT_LOGGED_IN);
     schsmadmin_end();
-    int n = snprintf(first, sizeof first, "00d7ca01 ff 54020000 5381f8 ");
-    for (int i = 0; i < 248; i++) n += snprintf(first + n, sizeof first - (size_t)n, "00");
+    int n = snprintf(first, sizeof first, "00d7ca01 fe 54020000 5381f7 ");
+    for (int i = 0; i < 247; i++) n += snprintf(first + n, sizeof first - (size_t)n, "00");
     snprintf(first + n, sizeof first - (size_t)n, " > 9000");
-    n = snprintf(second, sizeof second, "00d7ca01 3a 540200f8 5334 ");
-    for (int i = 0; i < 52; i++) n += snprintf(second + n, sizeof second - (size_t)n, "00");
+    n = snprintf(second, sizeof second, "00d7ca01 3b 540200f7 5335 ");
+    for (int i = 0; i < 53; i++) n += snprintf(second + n, sizeof second - (size_t)n, "00");
     snprintf(second + n, sizeof second - (size_t)n, " > 9000");
     schsmadmin_begin(parts);
     if (test_failing) return;
