@@ -778,7 +778,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
 //                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
 //                         about the PUK, and end the SO's login. What an SO with a key can do, the
-//                         kinds of cards below say.
+//                         kinds of cards below say, and how the first PIN of a card is set.
 //   C_SetPIN              Works in a read-write session. For the SO it changes the PUK, or the key
 //                         that the SO logged in by, if the card has a command for that, and is
 //                         refused otherwise. An old key is proven once more. When an SO's login has
@@ -1041,6 +1041,31 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         files, DKEK and key domains go, and none are set up. The user PIN is one
 //                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are
 //                         neither imported nor exported (DKEK).
+//   IsoApplet             The user writes the card. It makes RSA keys of 2048 bits, with interface
+//                         1 also of 4096, and keys of the NIST curves, secp256k1 and the Brainpool
+//                         curves, as far as the applet knows them; and it is given such keys, if
+//                         the applet was built for that (else CKR_FUNCTION_NOT_SUPPORTED). There
+//                         are 16 places for keys. A key that is destroyed is no object any more,
+//                         but stays on the card, unnamed, until the next key takes its place.
+//                         A CKA_ID that the template does not give is a byte that no key has, from
+//                         45 (hexadecimal) on, and of a certificate that of its key. One that
+//                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID; a public key alone gives
+//                         way to a new pair. Certificates and public keys are anybody's, and so are
+//                         data unless CKA_PRIVATE is CK_TRUE. CKA_LABEL can be changed, and CKA_ID
+//                         but of data; a pair's in both its halves. With a private key goes its
+//                         public one, which by itself is destroyed only where there is no other
+//                         half.
+//                         CKR_DEVICE_MEMORY: a directory file, or the card, has no room.
+//                         C_InitToken of a card as it was installed makes the PKCS#15 application
+//                         that OpenSC's profile for it has, which OpenSC reads and goes on with.
+//                         The SO's PIN is the PUK, of 16 characters; a PUK is set once, and one
+//                         that was set before stays. C_InitPIN sets the first PIN: until then
+//                         nothing on the card is guarded. On a card with a PIN, C_InitToken proves
+//                         the PUK, which sets a PIN that nobody knows, and deletes all files.
+//                         A card that is pulled while it is written has what it had, or the new, or
+//                         a file that nothing names: the log says so when the next one takes its
+//                         place. A new pair may be there as a public key alone: that gives way when
+//                         the pair is made again with its CKA_ID.
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
 //                         The user writes the card. CKU_SO is the administrator's key, 24 bytes
