@@ -1,7 +1,8 @@
 #!/bin/sh
 # e2e.sh: build/scard11.so through a real pcscd, with programs that people have: pkcs11-tool, ssh-keygen,
 # p11tool, openssl, ssh. The cards are simulated, PIV and OpenPGP, on a virtual reader. What pkcs11-tool writes on a
-# blank one is read and used by OpenSC's module and tools, yubico-piv-tool and ykcs11, which know nothing of scard11.
+# blank one is read and used by OpenSC's module and tools, sc-hsm-tool, yubico-piv-tool and ykcs11, which know nothing
+# of scard11.
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev openssh-server
 # Packages: python3-pykcs11 yubico-piv-tool ykcs11
@@ -475,6 +476,133 @@ inside_anewyk() {
     try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
 }
 
+# ---- SmartCard-HSMs: the user writes them ----
+
+hsm_so=3537363231383830
+hsm_begins() {
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    so() { user "$@"; }
+    hsm() { tool --login --login-type so --so-pin $hsm_so "$@"; }
+}
+hsm_shows() { timeout 60 sc-hsm-tool 2>/dev/null | tr -s ' ' > "$dir/said"; cat "$dir/said"; grep -q "$1" "$dir/said"; }
+hsm_data() {    # hsm_data <label>: does pkcs15-tool read "signed end"?
+    timeout 60 pkcs15-tool --read-data-object "$1" --verify-pin --pin 123456 | grep -q '73 69 67 6E 65 64 20 65 6E 64'
+}
+hsm_pkcs15() { openssl dgst -sha256 -binary "$dir/text" > "$dir/hash"
+    timeout 60 pkcs15-crypt --sign -k "$1" --pin 123456 --sha-256 --pkcs1 --raw -i "$dir/hash" -o "$dir/sig15"; }
+
+# A new card of CardContact's: initialised, its PINs set, keys of each type, certificates, data.
+inside_fillhsm() {
+    card schsm cardcontact blank
+    hsm_begins
+    try 'initialises a card' tool --init-token --label 'Made by scard11' --so-pin $hsm_so
+    try 'sets the PIN' hsm --init-pin --new-pin 123456
+    try 'its label' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'Made by scard11'"
+    try 'which OpenSC tells, too' sh -c "timeout 60 pkcs11-tool --module $opensc -L | grep -q 'Made by scard11'"
+    try 'sc-hsm-tool counts 15 tries' hsm_shows 'SO-PIN tries left : 15'
+    try 'and 3 tries' grep -q 'User PIN tries left : 3' "$dir/said"
+    try 'no DKEK is set up' grep -q '^DKEK shares : 0' "$dir/said"
+    try 'another SO-PIN does not begin it anew' fails tool --init-token --label 'Other' --so-pin 3537363231383831
+    try 'it says so' grep -q CKR_PIN_INCORRECT "$dir/said"
+    try 'that was counted once' hsm_shows 'SO-PIN tries left : 14'
+    for key in 01:rsa:2048 02:EC:prime256v1 03:EC:secp384r1 05:EC:brainpoolP256r1; do
+        id=${key%%:*}
+        try "makes ${key#*:}" pair "$id" --key-type "${key#*:}" --id "$id" --label "Key $id"
+        case $id in 03) said_point 03 $spki384; continue ;; esac
+        try "public key $id" tool --read-object --type pubkey --id "$id" -o "$dir/$id.der"
+        to_pem "$id"
+    done
+    for id in 01 02; do try "certificate $id" stored $id --id $id; done
+    try 'a certificate finds its key' stored 03
+    try 'makes an AES key' user --keygen --key-type AES:32 --id 04 --label 'AES' --private --sensitive
+    openssl x509 -in "$dir/ca" -outform DER -out "$dir/40.cer"
+    try 'a certificate of no key' user --write-object "$dir/40.cer" --type cert --id 40 --label 'Authority'
+    try 'writes data' user --write-object "$dir/text" --type data --label 'Note'
+    try 'and private data' user --write-object "$dir/text" --type data --private --label 'Secret'
+    for id in 01 02 03 40; do try "certificate $id is what was written" same $id; done
+    try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
+    try 'P-384 signs' good 03 ECDSA-SHA384 sha384
+    try 'brainpoolP256r1 signs' good 05 ECDSA-SHA256 sha256
+    try 'the user reads data' value 'Secret' "$dir/text"
+    try 'AES is listed' has 1 'Secret Key'
+    # What others see of it.
+    try 'OpenSC has four certificates' by "$opensc" has 4 Certificate
+    for id in 01 02 03 40; do try "certificate $id is the same" by "$opensc" same $id; done
+    try 'signs with RSA' by "$opensc" good 01 SHA256-RSA-PKCS sha256
+    try 'with P-256' by "$opensc" good 02 ECDSA-SHA256 sha256
+    try 'without a certificate' by "$opensc" good 05 ECDSA-SHA256 sha256
+    try 'reads data' hsm_data Note
+    try 'and private data' hsm_data Secret
+    try 'pkcs15-tool lists the keys' sh -c "timeout 60 pkcs15-tool --list-keys | grep -c '^Private.*\[Key 0[1235]\]' |
+        grep -q '^4\$'"
+    try 'pkcs15-crypt signs' hsm_pkcs15 01
+    try 'openssl verifies it' openssl dgst -sha256 -verify "$dir/01.key" -signature "$dir/sig15" "$dir/text"
+    # Changed and deleted again.
+    try 'another ID' user --type privkey --id 05 --set-id 06
+    cp "$dir/05.key" "$dir/06.key"
+    try 'by which OpenSC knows the key' by "$opensc" good 06 ECDSA-SHA256 sha256
+    try 'a certificate is deleted' user --delete-object --type cert --id 02
+    try 'its key is known' good 02 ECDSA-SHA256 sha256
+    try 'to OpenSC, too' by "$opensc" good 02 ECDSA-SHA256 sha256
+    try 'it gets another one' stored 02 --id 02
+    try 'a key is deleted' user --delete-object --type privkey --id 01
+    try 'data are deleted' user --delete-object --type data --label 'Note'
+    try 'the AES key is deleted' user --delete-object --type secrkey --id 04
+    try 'so is the certificate of no key' user --delete-object --type cert --id 40
+    try 'OpenSC has two certificates' by "$opensc" has 2 Certificate
+    try 'and no such key' not by "$opensc" good 01 SHA256-RSA-PKCS sha256
+    try 'nor such data' not hsm_data Note
+    # PINs.
+    try 'the PIN is changed' user --change-pin --new-pin 654321
+    try 'which OpenSC takes' pkcs15-tool --verify-pin --pin 654321
+    for _ in 1 2 3; do try 'a wrong PIN' fails tool --login --pin 111111 -O; done
+    try 'it is locked' fails tool --login --pin 654321 -O
+    try 'the SO sets it anew' hsm --init-pin --new-pin 123456
+    try 'it is right' good 02 ECDSA-SHA256 sha256
+    try 'begins the card anew' tool --init-token --label 'Again' --so-pin $hsm_so
+    try 'sets the PIN' hsm --init-pin --new-pin 123456
+    try 'it is empty' has 0 'Private Key'
+    try 'as OpenSC has it' by "$opensc" has 0 Certificate
+    try 'a secret came to its place alone' test "$(cat "$dir/secrets")" = 0
+}
+
+# What sc-hsm-tool and OpenSC wrote is used, changed and deleted.
+inside_emptyhsm() {
+    card schsm cardcontact blank
+    hsm_begins
+    try 'sc-hsm-tool --initialize' timeout 60 sc-hsm-tool --initialize --so-pin $hsm_so --pin 123456 --label 'Theirs'
+    for key in 21:rsa:2048 22:EC:prime256v1; do
+        id=${key%%:*}
+        try "OpenSC makes ${key#*:}" by "$opensc" user --keypairgen --key-type "${key#*:}" --id "$id" --label "Key $id"
+        try "public key $id" tool --read-object --type pubkey --id "$id" -o "$dir/$id.der"
+        to_pem "$id"
+    done
+    try 'RSA signs' good 21 SHA256-RSA-PKCS sha256
+    try 'P-256 signs' good 22 ECDSA-SHA256 sha256
+    certify "$dir/21.key" "$dir/21.crt" && openssl x509 -in "$dir/21.crt" -outform DER -out "$dir/21.cer"
+    try 'OpenSC writes a certificate' by "$opensc" user --write-object "$dir/21.cer" --type cert --id 21
+    try 'which is read' same 21
+    try 'OpenSC writes data' by "$opensc" user --write-object "$dir/text" --type data --label 'Theirs'
+    try 'which are read' value 'Theirs' "$dir/text"
+    try 'a certificate by us' stored 22 --id 22
+    try 'OpenSC reads it' by "$opensc" same 22
+    try 'another ID' user --type privkey --id 22 --set-id 23
+    cp "$dir/22.key" "$dir/23.key"
+    try 'OpenSC signs by it' by "$opensc" good 23 ECDSA-SHA256 sha256
+    try 'their certificate is deleted' user --delete-object --type cert --id 21
+    try 'OpenSC knows the key' by "$opensc" good 21 SHA256-RSA-PKCS sha256
+    try 'their key is deleted' user --delete-object --type privkey --id 21
+    try 'their data' user --delete-object --type data --label 'Theirs'
+    try 'OpenSC has one certificate' by "$opensc" has 1 Certificate
+    try 'and no such key' not by "$opensc" good 21 SHA256-RSA-PKCS sha256
+    try 'nor data' not hsm_data Theirs
+    try 'OpenSC deletes our certificate' by "$opensc" user --delete-object --type cert --id 23
+    try 'and the key' by "$opensc" user --delete-object --type privkey --id 23
+    try 'nothing is left' has 0 'Private Key'
+    try 'a secret came to its place alone' test "$(cat "$dir/secrets")" = 0
+}
+
 # ---- examples/personalise fills a blank YubiKey, whose keys are shown without a certificate ----
 inside_personalise() {
     card blank prepared yubikey 5.7 extended
@@ -621,4 +749,6 @@ in_lab anewyk 'Yubico Virtual PCD'
 in_lab personalise 'Yubico Virtual PCD'
 in_lab isoapplet 'Virtual PCD'
 in_lab isoinit 'Virtual PCD'
+in_lab fillhsm 'Virtual PCD'
+in_lab emptyhsm 'Virtual PCD'
 sum_up
