@@ -88,7 +88,7 @@
  *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
- *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey  PIV and OpenPGP cards
+ *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey >>openpgpadmin  PIV, OpenPGP
  *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>gids >>gidsadmin >>cac  and OsEID
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
@@ -515,6 +515,7 @@ static const char *st_text(st s)
  * Tests   tests/unit/os.c
  * ==============================================================================================*/
 
+#include <time.h>
 #if defined(_WIN32)
 #include <windows.h>
 #include <bcrypt.h>
@@ -526,7 +527,6 @@ static const char *st_text(st s)
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #if defined(__APPLE__) || (defined(_POSIX_MEMLOCK_RANGE) && _POSIX_MEMLOCK_RANGE > 0)
 #include <sys/mman.h>
@@ -589,6 +589,15 @@ static void os_sleep_ms(u32 ms)
 {
     struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
     nanosleep(&t, NULL);
+}
+#endif
+
+#if SCARD11_WRITE && SCARD11_OPENPGP
+// Seconds since the beginning of 1970, by the host's clock; 0: it has none.
+static u32 os_date(void)
+{
+    time_t now = time(NULL);
+    return now == (time_t)-1 ? 0 : (u32)now;
 }
 #endif
 
@@ -13068,8 +13077,12 @@ static const u8 openpgp_aid[] = { 0xd2, 0x76, 0x00, 0x01, 0x24, 0x01 };
 // there is a MANAGE SECURITY ENVIRONMENT.
 #define OPENPGP_HAS_CHALLENGE 0x40
 #define OPENPGP_HAS_PRIVATE   0x08      // data objects 0101 to 0104
+#define OPENPGP_HAS_CHANGES   0x04      // algorithm attributes can be changed
 #define OPENPGP_HAS_KDF       0x01
 #define OPENPGP_MSE_AT        9
+#define OPENPGP_SW_TERMINATED 0x6285    // to SELECT: ended, and not begun anew yet (7.2.1)
+#define OPENPGP_PRINT         20        // bytes of a fingerprint
+#define OPENPGP_DATE          4
 
 // The keys, as the card numbers them from 1 on.
 enum { OPENPGP_SIG, OPENPGP_DEC, OPENPGP_AUT, OPENPGP_KEYS };
@@ -13103,6 +13116,8 @@ static const struct openpgp_maker {
 
 struct openpgp_key {
     struct alg_key key;                 // spki empty: kind and size are all that is known of it
+    u8   spki[CARD_OWN_SPKI];           // what its views point to
+    u8   print[OPENPGP_PRINT + OPENPGP_DATE];   // its fingerprint and date; zeros: none
     bool there;
     u32  touch;                         // SCARD11_TOUCH_...
     u32  access;                        // CARD_LOCAL ...
@@ -13122,6 +13137,8 @@ struct openpgp {
     bool with_length;                   // SELECT DATA was taken so: OPENPGP_DATA_LENGTH
     bool no_kdf;                        // the card had no KDF-DO when it was asked last
     bool data_listed;
+    bool terminated;                    // it has no passwords, keys or data until it is activated
+    u32  certificate_max;               // bytes; 0: it did not say
     u32  kdf_turn;                      // link.turns when it was; 0: it was not
     struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
     struct openpgp_key keys[OPENPGP_KEYS];
@@ -13198,7 +13215,9 @@ static st openpgp_select(struct card *card, struct token *token, const struct pl
 {
     (void)token; (void)place;               // there is one place
     bytes aid = bytes_of(openpgp_aid, sizeof openpgp_aid);
-    return iso_select_aid(&card->link, ISO_FCI, aid, NULL);
+    st s = iso_select_aid(&card->link, ISO_FCI, aid, NULL);
+    bool terminated = s == ST_NOT_FOUND && card->link.sw == OPENPGP_SW_TERMINATED;
+    return SCARD11_WRITE && terminated ? ST_OK : s;
 }
 
 // What no other card has: the serial number, which test cards share, and the fingerprints and dates
@@ -13450,6 +13469,15 @@ static const struct openpgp_curve {
     { 10, { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01 }, "X25519" },
 };
 
+// The OID that OpenPGP has for a curve, without tag and length.
+static bytes openpgp_oid(const struct alg_curve *curve)
+{
+    for (size_t i = 0; i < COUNT(openpgp_curves); i++)
+        if (curve == alg_curve_named(openpgp_curves[i].name))
+            return bytes_of(openpgp_curves[i].oid, openpgp_curves[i].oid_len);
+    return bytes_from(alg_curve_oid(curve), 2);
+}
+
 static const struct alg_curve *openpgp_curve_named(bytes oid)
 {
     u8 room[32];
@@ -13469,20 +13497,24 @@ static const struct alg_curve *openpgp_curve(bytes oid)
     return curve || !oid.n ? curve : openpgp_curve_named(bytes_head(oid, oid.n - 1));
 }
 
+// Algorithms, as OpenPGP numbers them (RFC 4880, 9.1; RFC 6637, 5).
+enum { OPENPGP_BY_RSA = 1, OPENPGP_BY_ECDH = 18, OPENPGP_BY_ECDSA = 19, OPENPGP_BY_EDDSA = 22 };
+
 // Algorithm attributes (4.4.3.9): an algorithm of OpenPGP's, then the length of the modulus, or the
 // curve. A kind that is not known here stays ALG_NONE.
 static void openpgp_parse_algorithm(bytes attributes, struct alg_key *key)
 {
-    enum { RSA = 1, ECDH = 18, ECDSA = 19, EDDSA = 22 };
     u8 algorithm = attributes.n ? *attributes.p : 0;
     bytes rest = bytes_from(attributes, 1);
     *key = (struct alg_key){ .type = ALG_NONE };
-    if (algorithm == RSA && rest.n >= 2) {
+    if (algorithm == OPENPGP_BY_RSA && rest.n >= 2) {
         key->bits = (u32)bytes_number(bytes_head(rest, 2));
         bool fits = key->bits >= ALG_RSA_MIN_BITS && key->bits <= ALG_RSA_MAX_BITS;
         if (fits && key->bits % 8 == 0) key->type = ALG_RSA;
     }
-    if (algorithm != ECDH && algorithm != ECDSA && algorithm != EDDSA) return;
+    bool curve = algorithm == OPENPGP_BY_ECDH || algorithm == OPENPGP_BY_ECDSA ||
+                 algorithm == OPENPGP_BY_EDDSA;
+    if (!curve) return;
     key->curve = openpgp_curve(rest);
     if (!key->curve) return;
     key->type = key->curve->type;
@@ -13495,9 +13527,14 @@ static void openpgp_tell_presence(bytes application, u32 i, struct openpgp_key *
 {
     enum { GENERATED = 1 };
     bytes keys = openpgp_find(application, OPENPGP_DO_KEYS);
-    bytes prints = bytes_from(openpgp_find(application, OPENPGP_DO_FINGERPRINTS), 20 * (size_t)i);
-    bytes dates = bytes_from(openpgp_find(application, OPENPGP_DO_DATES), 4 * (size_t)i);
-    key->there = bytes_trim(bytes_head(prints, 20)).n || bytes_trim(bytes_head(dates, 4)).n;
+    bytes prints = bytes_from(openpgp_find(application, OPENPGP_DO_FINGERPRINTS),
+                              OPENPGP_PRINT * (size_t)i);
+    bytes dates = bytes_from(openpgp_find(application, OPENPGP_DO_DATES),
+                             OPENPGP_DATE * (size_t)i);
+    struct buf print = buf_on(key->print, sizeof key->print);
+    buf_put_number(&print, bytes_head(prints, OPENPGP_PRINT), OPENPGP_PRINT);
+    buf_put_number(&print, bytes_head(dates, OPENPGP_DATE), OPENPGP_DATE);
+    key->there = bytes_trim(buf_bytes(&print)).n;
     key->access = CARD_SENSITIVE;
     if (keys.n < 2 * OPENPGP_KEYS) return;
     u8 state = keys.p[2 * i + 1];
@@ -13514,17 +13551,22 @@ static u32 openpgp_touch(bytes flag)
     return *flag.p >= 0x03 ? SCARD11_TOUCH_CACHED : SCARD11_TOUCH_ALWAYS;
 }
 
-// What 6E says of the keys.
+// What 6E says of a key.
+static void openpgp_tell_key(bytes application, u32 i, struct openpgp_key *key)
+{
+    openpgp_parse_algorithm(openpgp_find(application, OPENPGP_DO_ALGORITHM + i), &key->key);
+    openpgp_tell_presence(application, i, key);
+    key->touch = openpgp_touch(openpgp_find(application, OPENPGP_DO_TOUCH + i));
+    if (key->key.type == ALG_NONE) key->there = false;
+}
+
 static void openpgp_tell_keys(struct token *token, bytes application)
 {
     struct openpgp *openpgp = token->state;
     for (u32 i = 0; i < OPENPGP_KEYS; i++) {
         struct openpgp_key *key = &openpgp->keys[i];
-        openpgp_parse_algorithm(openpgp_find(application, OPENPGP_DO_ALGORITHM + i), &key->key);
-        openpgp_tell_presence(application, i, key);
-        key->touch = openpgp_touch(openpgp_find(application, OPENPGP_DO_TOUCH + i));
-        if (key->key.type == ALG_NONE) key->there = false;
-        else token->key_types |= CARD_TYPE(key->key.type);
+        openpgp_tell_key(application, i, key);
+        if (key->key.type != ALG_NONE) token->key_types |= CARD_TYPE(key->key.type);
     }
 }
 
@@ -13556,23 +13598,48 @@ static st openpgp_selected(struct card *card, struct token *token, struct scratc
     return ST_OK;
 }
 
+// Notes which card it is: by 6E.
+static st openpgp_note_identity(struct openpgp *openpgp, bytes application, struct scratch scratch)
+{
+    bytes aid = openpgp_find(application, OPENPGP_DO_AID), identity;
+    TRY(openpgp_identity(application, &scratch, &identity));
+    openpgp->identity.known = false;
+    openpgp->identity.unique = bytes_trim(bytes_of(aid.p + 10, 4)).n ||
+                               bytes_trim(bytes_from(identity, aid.n)).n;
+    return place_note(&openpgp->identity, OPENPGP_DO_APPLICATION, identity);
+}
+
 // All that 6E says.
 static st openpgp_tell(struct token *token, bytes application, struct scratch scratch)
 {
     struct openpgp *openpgp = token->state;
-    bytes aid = openpgp_find(application, OPENPGP_DO_AID), identity;
+    bytes aid = openpgp_find(application, OPENPGP_DO_AID);
     bytes abilities = openpgp_find(application, OPENPGP_DO_ABILITIES);
     openpgp_name(token, aid);
     openpgp->abilities = abilities.n ? *abilities.p : 0;
+    openpgp->certificate_max = (u32)bytes_number(bytes_head(bytes_from(abilities, 4), 2));
     openpgp->mse = openpgp->version >= 0x0300 && abilities.n > OPENPGP_MSE_AT &&
                    abilities.p[OPENPGP_MSE_AT] == 0x01;
     openpgp_set_credentials(token, openpgp_find(application, OPENPGP_DO_PASSWORDS));
     openpgp_tell_keys(token, application);
-    TRY(openpgp_identity(application, &scratch, &identity));
-    openpgp->identity.unique = bytes_trim(bytes_of(aid.p + 10, 4)).n ||
-                               bytes_trim(bytes_from(identity, aid.n)).n;
+    if (openpgp->abilities & OPENPGP_HAS_CHANGES) token->key_types |= CARD_TYPE(ALG_RSA);
     TRY(place_note(&openpgp->mark, OPENPGP_DO_AID, aid));
-    return place_note(&openpgp->identity, OPENPGP_DO_APPLICATION, identity);
+    return openpgp_note_identity(openpgp, application, scratch);
+}
+
+// A card that says nothing but that it was ended: C_InitToken begins it anew.
+static st openpgp_tell_terminated(struct token *token)
+{
+    struct openpgp *openpgp = token->state;
+    struct credential pin = { .role = ROLE_USER, .reference = OPENPGP_PW1, .tries = -1,
+                              .coding = CARD_PIN_UTF8, .min = OPENPGP_PW1_LEAST,
+                              .max = CARD_PIN_MAX, .missing = true };
+    card_name(token, "OpenPGP", BYTES_NONE);
+    strcpy(token->maker, "OpenPGP");
+    card_set_credential(token, &pin);
+    openpgp->terminated = openpgp->data_listed = token->blank = true;
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgp->keys[i].certificate_read = true;
+    return ST_OK;
 }
 
 // Is it an OpenPGP card? One that says yes to any AID has no 6E. Where there is a pinpad, it is
@@ -13582,9 +13649,12 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
     bytes application;
     if (!token->state) TRY(openpgp_start(card, token));
     const struct openpgp *openpgp = token->state;
-    st s = card->sure ? ST_OK : place_select(card, token);
+    bool there = card->sure;
+    st s = there ? ST_OK : place_select(card, token);
     if (s == ST_LOST) return ST_NOT_MINE;
     TRY(s);
+    bool terminated = !there && card->link.sw == OPENPGP_SW_TERMINATED;
+    if (SCARD11_WRITE && terminated) return openpgp_tell_terminated(token);
     s = openpgp_read_application(card, &scratch, &application);
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_MINE;
@@ -13599,8 +13669,7 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
  * MARK: - >>openpgpkey
  * Driver: OpenPGP cards, their keys, certificates and data objects as PKCS#11 has them.
  *
- * Owns    driver_openpgp; what is listed and when; what a key is for; signing, deciphering and
- *         agreeing on keys
+ * Owns    what is listed and when; what a key is for; signing, deciphering and agreeing on keys
  * Uses    >>tlv >>x509 >>alg >>padding >>cipher >>random >>apdu >>link >>iso >>card >>place >>trial
  *         >>p15token >>p15key >>openpgp
  * Names   openpgpkey_
@@ -13714,29 +13783,29 @@ static void openpgpkey_show(const struct openpgp_key *key)
 }
 
 // Keeps a public key, if it is of the kind that the card says its key is.
-static st openpgpkey_keep(struct card *card, struct openpgp_key *key, const struct alg_key *found,
-                          struct scratch scratch)
+static st openpgpkey_keep(struct openpgp_key *key, const struct alg_key *found)
 {
-    struct alg_key kept = *found;
+    struct buf spki = buf_on(key->spki, sizeof key->spki);
     bool same = found->type == key->key.type && found->curve == key->key.curve &&
                 found->bits == key->key.bits;
     if (!same) return ST_NOT_FOUND;
-    TRY(card_keep_key(card, &kept, scratch));
-    key->key = kept;
+    if (found->spki.n) buf_put(&spki, found->spki);
+    else               alg_encode_spki(found, &spki);
+    if (spki.full) return ST_PROTOCOL;
+    TRY(alg_parse_spki(buf_bytes(&spki), &key->key));
     openpgpkey_show(key);
     return ST_OK;
 }
 
 // A key learns its public half from its certificate. A certificate of another key is no news.
-static st openpgpkey_learn(struct card *card, struct openpgp_key *key, const struct x509 *x509,
-                           struct scratch scratch)
+static st openpgpkey_learn(struct openpgp_key *key, const struct x509 *x509)
 {
     struct alg_key found;
     if (!key->there || alg_parse_spki(x509->spki, &found)) return ST_OK;
     if (key->key.spki.n && !bytes_equal(key->key.spki, found.spki)) return ST_OK;
     key->x509 = x509;
-    st s = openpgpkey_keep(card, key, &found, scratch);
-    if (s == ST_NOT_FOUND) key->x509 = NULL;
+    st s = openpgpkey_keep(key, &found);
+    if (s) key->x509 = NULL;
     return s == ST_NOT_FOUND ? ST_OK : s;
 }
 
@@ -13782,7 +13851,7 @@ static st openpgpkey_read_public(struct card *card, struct object *object, struc
         each = scratch;
         s = openpgpkey_get_public(card, token, object->ref - 1, &each, &found);
     }
-    if (!s) return openpgpkey_keep(card, key, &found, each);
+    if (!s) return openpgpkey_keep(key, &found);
     if (link_is_broken(s) || link_is_error(s)) return s;
     openpgpkey_show(key);
     return ST_OK;
@@ -13864,9 +13933,24 @@ static st openpgpkey_list_certificate(struct card *card, struct token *token, u3
     if (!object) return ST_ARENA_FULL;
     object->x509 = x509;
     object->value = x509->whole;
-    TRY(openpgpkey_learn(card, key, x509, scratch));
+    TRY(openpgpkey_learn(key, x509));
     if (key->x509 == x509) object->key = &key->key;
     return ST_OK;
+}
+
+// The object of a data object, unread; NULL: there is no room.
+static struct object *openpgpkey_add_data(struct card *card, struct token *token, u32 i)
+{
+    const struct openpgpkey_data *data = &openpgpkey_data_list[i];
+    struct object *object = card_add(card, token, CKO_DATA, card->epoch);
+    if (!object) return NULL;
+    object->label = bytes_text(data->label);
+    object->application = bytes_text("OpenPGP");
+    object->ref = i;
+    object->private = data->private;
+    object->credential = data->private ? card_pin(token) : NULL;
+    object->unread = true;
+    return object;
 }
 
 // Lists the data objects, unread.
@@ -13877,17 +13961,8 @@ static st openpgpkey_list_data(struct card *card, struct token *token)
     if (openpgp->data_listed) return ST_OK;
     if (openpgp->abilities & OPENPGP_HAS_PRIVATE) count = COUNT(openpgpkey_data_list);
     TRY(card_reserve(card, count));
-    for (u32 i = 0; i < count; i++) {
-        const struct openpgpkey_data *data = &openpgpkey_data_list[i];
-        struct object *object = card_add(card, token, CKO_DATA, card->epoch);
-        if (!object) return ST_ARENA_FULL;
-        object->label = bytes_text(data->label);
-        object->application = bytes_text("OpenPGP");
-        object->ref = i;
-        object->private = data->private;
-        object->credential = data->private ? card_pin(token) : NULL;
-        object->unread = true;
-    }
+    for (u32 i = 0; i < count; i++)
+        if (!openpgpkey_add_data(card, token, i)) return ST_ARENA_FULL;
     openpgp->data_listed = true;
     return ST_OK;
 }
@@ -14062,7 +14137,7 @@ static bool openpgpkey_was_another(struct card *card, struct object *object,
     if (same) return false;
     os_log("OpenPGP: the certificate of key %u is another key's", (unsigned)object->ref);
     key->x509 = NULL;
-    return !openpgpkey_keep(card, key, &found, each);
+    return !openpgpkey_keep(key, &found);
 }
 
 static st openpgpkey_sign_trial(struct card *card, struct object *object, const struct alg_use *use,
@@ -14161,6 +14236,998 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
     if (!(openpgp->abilities & OPENPGP_HAS_CHALLENGE)) return random_bytes(out, n);
     return p15token_random(card, token, out, n);
 }
+#endif
+
+/* ================================================================================================
+ * MARK: - >>openpgpadmin
+ * Driver: OpenPGP cards, written: keys made and imported, certificates, data, a card begun anew.
+ *
+ * Owns    driver_openpgp, writer_openpgp; which of the three keys a new one becomes; fingerprints
+ *         and dates, by which GnuPG knows keys; PUT DATA, GENERATE, TERMINATE and ACTIVATE
+ * Uses    >>os >>tlv >>x509 >>alg >>hash >>apdu >>link >>iso >>card >>place >>secret >>openpgp
+ *         >>openpgpkey
+ * Names   openpgpadmin_
+ * Specs   OpenPGP smart card application 2.0 to 3.4, 4.3, 4.4 and 7.2; RFC 4880, 12.2, and RFC
+ *         6637, 9 (fingerprints)
+ * Tests   tests/unit/openpgpadmin.c
+ * ==============================================================================================*/
+
+#if SCARD11_OPENPGP
+
+#if SCARD11_WRITE
+#define OPENPGPADMIN_INS_PUT       0xda
+#define OPENPGPADMIN_INS_PUT_KEY   0xdb
+#define OPENPGPADMIN_INS_ACTIVATE  0x44
+#define OPENPGPADMIN_INS_TERMINATE 0xe6
+#define OPENPGPADMIN_MAKE          0x80     // P1 of GENERATE
+#define OPENPGPADMIN_DO_PRINT      0xc7     // of the first key; two more follow, here and below
+#define OPENPGPADMIN_DO_DATE       0xce
+#define OPENPGPADMIN_DO_ALGORITHMS 0xfa     // which attributes a key may have, from version 3.4 on
+#define OPENPGPADMIN_TAG_HEADERS   0x4d     // extended header list of a key that is given
+#define OPENPGPADMIN_TAG_LENGTHS   0x7f48
+#define OPENPGPADMIN_TAG_VALUES    0x5f48
+#define OPENPGPADMIN_WITH_POINT    0xff     // behind the OID: a key comes with its public half
+#define OPENPGPADMIN_BUTTON        0x20     // second byte of a user interaction flag
+#define OPENPGPADMIN_ATTRIBUTES    24       // bytes of algorithm attributes, at most
+#define OPENPGPADMIN_USUAL_PW3     "12345678"   // of a card that was begun anew (4.2)
+
+// ---- What the card has ----
+
+// The object of a class and number in the table, or NULL.
+static struct object *openpgpadmin_find(const struct card *card, const struct token *token,
+                                        CK_OBJECT_CLASS class, u32 ref)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        bool is = object->handle && object->token == token && object->class == class &&
+                  !object->owner && object->ref == ref;
+        if (is) return object;
+    }
+    return NULL;
+}
+
+// A key is not what it was, or not known to be: its objects go. Its certificate stays, as one of
+// another key.
+static void openpgpadmin_forget(struct card *card, struct token *token, u32 i)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    struct object *certificate = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    for (size_t half = 0; half < COUNT(key->objects); half++) {
+        if (key->objects[half]) card_drop(card, key->objects[half]);
+        key->objects[half] = NULL;
+    }
+    if (certificate) certificate->key = NULL;
+    key->x509 = NULL;
+    key->there = false;
+    key->key = (struct alg_key){ .type = ALG_NONE };
+}
+
+// Is it what was known of a key?
+static bool openpgpadmin_same(const struct openpgp_key *key, const struct openpgp_key *now)
+{
+    return key->there == now->there && key->access == now->access &&
+           key->key.type == now->key.type && key->key.bits == now->key.bits &&
+           key->key.curve == now->key.curve && !memcmp(key->print, now->print, sizeof now->print);
+}
+
+// What 6E says of a key now. Another program may have made a new one.
+static void openpgpadmin_tell(struct card *card, struct token *token, u32 i, bytes application)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i], now = { .there = false };
+    openpgp_tell_key(application, i, &now);
+    if (!openpgpadmin_same(key, &now)) {
+        openpgpadmin_forget(card, token, i);
+        key->key = now.key;
+        key->there = now.there;
+        key->access = now.access;
+        memcpy(key->print, now.print, sizeof key->print);
+        if (now.key.type != ALG_NONE) token->key_types |= CARD_TYPE(now.key.type);
+    }
+    key->touch = now.touch;
+}
+
+// Reads 6E again, in the transaction in which something is changed.
+static st openpgpadmin_look(struct card *card, struct token *token, struct scratch *scratch,
+                            bytes *application)
+{
+    struct credential *sign = card_credential(token, ROLE_SIGN);
+    TRY(place_be_sure(card, token, *scratch));
+    TRY(openpgp_read_application(card, scratch, application));
+    bytes passwords = openpgp_find(*application, OPENPGP_DO_PASSWORDS);
+    if (sign && passwords.n) sign->apart = !passwords.p[0];
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgpadmin_tell(card, token, i, *application);
+    return openpgp_note_identity(token->state, *application, *scratch);
+}
+
+// Has a key a certificate, or is there one where no key is? Where none is known, the card is asked:
+// it is the user who writes it.
+static st openpgpadmin_certified(struct card *card, struct token *token, u32 i,
+                                 struct scratch scratch, bool *certified)
+{
+    struct openpgp *openpgp = token->state;
+    *certified = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    if (*certified) return ST_OK;
+    openpgp->keys[i].certificate_read = false;
+    TRY(openpgpkey_list_certificate(card, token, i, scratch));
+    *certified = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    return openpgp->keys[i].certificate_read ? ST_OK : ST_FAILED;
+}
+
+// Makes sure that the public half of a key is known, where there is one and the card gives it.
+static st openpgpadmin_know(struct card *card, struct token *token, u32 i, struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    TRY(openpgpkey_list_key(card, token, i));
+    if (!key->objects[0] || key->key.spki.n) return ST_OK;
+    return openpgpkey_read_public(card, key->objects[0], scratch);
+}
+
+// ---- Sending ----
+
+// What a command of administration was answered.
+static st openpgpadmin_status(st s)
+{
+    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
+    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
+}
+
+// What it means where what was sent is not what the card takes there.
+static bool openpgpadmin_unwanted(st s)
+{
+    return s == SW_WRONG_DATA || s == SW_WRONG_LENGTH || s == SW_NO_FUNCTION ||
+           s == SW_DATA_NOT_FOUND || s == SW_CONDITIONS || s == SW_WRONG_P1P2 ||
+           s == SW_INCORRECT_P1P2;
+}
+
+// PUT DATA; an empty one is deleted.
+static st openpgpadmin_put(struct card *card, struct token *token, u32 object, bytes value,
+                           struct scratch scratch)
+{
+    struct apdu cmd = { .ins = OPENPGPADMIN_INS_PUT, .p1 = (u8)(object >> 8), .p2 = (u8)object,
+                        .data = value, .hidden_in = true };
+    TRY(place_be_sure(card, token, scratch));
+    return openpgpadmin_status(iso_send(&card->link, &cmd));
+}
+
+// As openpgpadmin_put, of what a template says: a card that does not take it says which is wrong.
+static st openpgpadmin_put_value(struct card *card, struct token *token, u32 object, bytes value,
+                                 struct scratch scratch)
+{
+    st s = openpgpadmin_put(card, token, object, value, scratch);
+    return openpgpadmin_unwanted(s) ? ST_ATTR_VALUE : s;
+}
+
+// ---- Which key ----
+
+// Can a key of the kind that is asked for be the i-th, and do there any of what it is to be used
+// for?
+static bool openpgpadmin_fits(const struct openpgp *openpgp, const struct draft *draft, u32 i)
+{
+    enum alg_type type = draft->key.type;
+    bool decrypts = i == OPENPGP_DEC;
+    u32 does = decrypts ? CARD_DECRYPT | CARD_DERIVE | CARD_UNWRAP : CARD_SIGN;
+    bool swaps = type == ALG_RSA && openpgp->mse && i != OPENPGP_SIG;
+    if (type == ALG_EDWARDS && decrypts) return false;
+    if (type == ALG_MONTGOMERY && !decrypts) return false;
+    return swaps || !draft->use || draft->use & does;
+}
+
+// The first of the keys that fits and is not there.
+static st openpgpadmin_first_free(struct card *card, struct token *token,
+                                  const struct draft *draft, struct scratch scratch, u32 *i)
+{
+    const struct openpgp *openpgp = token->state;
+    for (*i = 0; *i < OPENPGP_KEYS; ++*i) {
+        bool certified;
+        if (openpgp->keys[*i].there || !openpgpadmin_fits(openpgp, draft, *i)) continue;
+        TRY(openpgpadmin_certified(card, token, *i, scratch, &certified));
+        if (!certified) return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// Which of the keys a CKA_ID names. ST_ATTR_VALUE: none.
+static st openpgpadmin_named(bytes id, u32 *i)
+{
+    if (id.n != 1 || !*id.p || *id.p > OPENPGP_KEYS) return ST_ATTR_VALUE;
+    *i = *id.p - 1u;
+    return ST_OK;
+}
+
+// Which of the keys a new one becomes. One that is named may be there, and is lost then, but must
+// not have a certificate: that would be of another key.
+static st openpgpadmin_choose_key(struct card *card, struct token *token,
+                                  const struct draft *draft, struct scratch scratch, u32 *i)
+{
+    bool certified;
+    if (!draft->id.n) return openpgpadmin_first_free(card, token, draft, scratch, i);
+    TRY(openpgpadmin_named(draft->id, i));
+    if (!openpgpadmin_fits(token->state, draft, *i)) return ST_TEMPLATE_MIXED;
+    TRY(openpgpadmin_certified(card, token, *i, scratch, &certified));
+    if (!certified) return ST_OK;
+    os_log("%s: that key has a certificate: destroy it before a new key is made", card->link.name);
+    return ST_ATTR_VALUE;
+}
+
+// ---- Algorithm attributes ----
+
+// The number of a key's algorithm, where it is the i-th key.
+static u8 openpgpadmin_algorithm(const struct alg_key *key, u32 i)
+{
+    if (key->type == ALG_RSA) return OPENPGP_BY_RSA;
+    if (key->type == ALG_EDWARDS) return OPENPGP_BY_EDDSA;
+    return i == OPENPGP_DEC ? OPENPGP_BY_ECDH : OPENPGP_BY_ECDSA;
+}
+
+// Are these the attributes of such a key?
+static bool openpgpadmin_is_for(bytes attributes, const struct alg_key *key, u32 i)
+{
+    struct alg_key is;
+    if (!attributes.n || attributes.n > OPENPGPADMIN_ATTRIBUTES) return false;
+    openpgp_parse_algorithm(attributes, &is);
+    return is.type == key->type && is.bits == key->bits && is.curve == key->curve &&
+           *attributes.p == openpgpadmin_algorithm(key, i);
+}
+
+// Puts the attributes of a key on a card that does not list them. What follows the size of an RSA
+// key, the length of its exponent and the form in which one is given, stays what it is now.
+static void openpgpadmin_put_attributes(const struct alg_key *key, u32 i, bytes now,
+                                        struct buf *out)
+{
+    bool rsa = now.n == 6 && *now.p == OPENPGP_BY_RSA;
+    buf_put8(out, openpgpadmin_algorithm(key, i));
+    if (key->type != ALG_RSA) {
+        buf_put(out, openpgp_oid(key->curve));
+        return;
+    }
+    buf_put16(out, key->bits);
+    buf_put(out, rsa ? bytes_from(now, 3) : BYTES(0x00, 0x20, 0x00));
+}
+
+// What a card cannot make keys of.
+static st openpgpadmin_no_kind(const struct alg_key *key)
+{
+    return key->type == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
+}
+
+// Takes the attributes of a key from the card's list of what it can have. ST_NOT_FOUND: it has no
+// such list.
+static st openpgpadmin_listed(struct card *card, const struct alg_key *key, u32 i,
+                              struct scratch scratch, struct buf *out)
+{
+    struct buf answer = scratch_rest(&scratch);
+    struct tlv tlv;
+    st s = openpgp_get(card, OPENPGPADMIN_DO_ALGORITHMS, &answer);
+    bytes list = openpgp_unwrap(buf_bytes(&answer), OPENPGPADMIN_DO_ALGORITHMS);
+    if (link_is_broken(s)) return s;
+    if (s || !list.n) return ST_NOT_FOUND;
+    while (!tlv_read(&list, true, &tlv)) {
+        bool is = tlv.tag == OPENPGP_DO_ALGORITHM + i && openpgpadmin_is_for(tlv.value, key, i);
+        if (!is) continue;
+        buf_put(out, tlv.value);
+        return ST_OK;
+    }
+    return openpgpadmin_no_kind(key);
+}
+
+// The attributes that a new key needs. They may be what the card has now.
+static st openpgpadmin_attributes(struct card *card, const struct openpgp *openpgp,
+                                  const struct alg_key *key, u32 i, bytes now,
+                                  struct scratch scratch, struct buf *out)
+{
+    st s = ST_NOT_FOUND;
+    if (openpgpadmin_is_for(now, key, i)) {
+        buf_put(out, now);
+        return ST_OK;
+    }
+    if (!(openpgp->abilities & OPENPGP_HAS_CHANGES)) return openpgpadmin_no_kind(key);
+    if (openpgp->version >= 0x0304) s = openpgpadmin_listed(card, key, i, scratch, out);
+    if (s != ST_NOT_FOUND) return s;
+    openpgpadmin_put_attributes(key, i, now, out);
+    return ST_OK;
+}
+
+// ---- Keys ----
+
+// A key that is made: what the template asks for, and what that means for this card.
+struct openpgpadmin_pair {
+    const struct draft *draft;
+    u32  i;
+    bool attributes_change;
+    bool was_touch, was_apart;          // these were changed, and can be set back
+    u32  touch;                         // of before
+    bool apart;
+    u8   room[OPENPGPADMIN_ATTRIBUTES];
+    bytes attributes;                   // that it needs
+};
+
+static u8 openpgpadmin_flag(u32 touch)
+{
+    if (touch < SCARD11_TOUCH_ALWAYS) return 0x00;
+    return touch == SCARD11_TOUCH_ALWAYS ? 0x01 : 0x03;
+}
+
+static st openpgpadmin_put_touch(struct card *card, struct token *token, u32 i, u32 touch,
+                                 struct scratch scratch)
+{
+    bytes flag = BYTES(openpgpadmin_flag(touch), OPENPGPADMIN_BUTTON);
+    return openpgpadmin_put_value(card, token, OPENPGP_DO_TOUCH + i, flag, scratch);
+}
+
+static st openpgpadmin_put_apart(struct card *card, struct token *token, bool apart,
+                                 struct scratch scratch)
+{
+    return openpgpadmin_put_value(card, token, OPENPGP_DO_PASSWORDS, BYTES(!apart), scratch);
+}
+
+// Can the card do what a template asks for beside the kind of key? That the PIN is wanted for each
+// use, it knows of signatures alone; a touch, where it has a button.
+static st openpgpadmin_check(const struct token *token, const struct draft *draft, u32 i)
+{
+    const struct openpgp *openpgp = token->state;
+    bool button = openpgp->keys[i].touch != SCARD11_TOUCH_UNKNOWN;
+    bool cached = draft->touch == SCARD11_TOUCH_CACHED;
+    if (draft->private == CK_FALSE) return ST_TEMPLATE_MIXED;
+    if (draft->touch && !button) return ST_ATTR_VALUE;
+    if (cached && !(openpgp->quirks & OPENPGP_DATA_LENGTH)) return ST_ATTR_VALUE;
+    if (!draft->pin_policy || draft->pin_policy == SCARD11_PIN_ONCE) return ST_OK;
+    return draft->pin_policy == SCARD11_PIN_ALWAYS && i == OPENPGP_SIG ? ST_OK : ST_ATTR_VALUE;
+}
+
+// Sets what the template asks for beside the key.
+static st openpgpadmin_set_policies(struct card *card, struct token *token,
+                                    struct openpgpadmin_pair *pair, struct scratch scratch)
+{
+    const struct draft *draft = pair->draft;
+    struct credential *sign = card_credential(token, ROLE_SIGN);
+    bool apart = draft->pin_policy == SCARD11_PIN_ALWAYS;
+    bool says_apart = draft->pin_policy && pair->i == OPENPGP_SIG && sign;
+    if (draft->touch && draft->touch != pair->touch) {
+        TRY(openpgpadmin_put_touch(card, token, pair->i, draft->touch, scratch));
+        pair->was_touch = true;
+    }
+    if (!says_apart || apart == pair->apart) return ST_OK;
+    TRY(openpgpadmin_put_apart(card, token, apart, scratch));
+    pair->was_apart = true;
+    return ST_OK;
+}
+
+// The card did not make the key: that is as it was.
+static void openpgpadmin_reset_policies(struct card *card, struct token *token,
+                                        const struct openpgpadmin_pair *pair,
+                                        struct scratch scratch)
+{
+    st s = ST_OK;
+    if (pair->was_apart) s = openpgpadmin_put_apart(card, token, pair->apart, scratch);
+    if (pair->was_touch && !link_is_broken(s))
+        (void)openpgpadmin_put_touch(card, token, pair->i, pair->touch, scratch);
+}
+
+// ---- A key that is given ----
+
+// A part of a private key, in n bytes.
+struct openpgpadmin_part {
+    u8 tag;
+    bytes value;
+    size_t n;
+};
+#define OPENPGPADMIN_PARTS 7
+
+// The parts of an RSA key, as its attributes want them: the last byte says whether with what the
+// Chinese remainder theorem takes (02), and with the modulus (01). 0: it does not go with them.
+static size_t openpgpadmin_rsa_parts(const struct draft *draft, bytes attributes,
+                                     struct openpgpadmin_part parts[OPENPGPADMIN_PARTS])
+{
+    const struct draft_secret *secret = draft->secret;
+    size_t size = alg_key_bytes(&draft->key), half = size / 2, n = 3;
+    size_t exponent = attributes.n < 6 ? 4 : (attributes.p[3] * 256u + attributes.p[4] + 7u) / 8;
+    u8 form = attributes.n < 6 ? 0 : attributes.p[5];
+    if (draft->key.exponent.n > exponent || exponent > 16 || form > 3) return 0;
+    parts[0] = (struct openpgpadmin_part){ 0x91, draft->key.exponent, exponent };
+    parts[1] = (struct openpgpadmin_part){ 0x92, secret->p, half };
+    parts[2] = (struct openpgpadmin_part){ 0x93, secret->q, half };
+    if (form & 2) {
+        parts[n++] = (struct openpgpadmin_part){ 0x94, secret->qinv, half };
+        parts[n++] = (struct openpgpadmin_part){ 0x95, secret->dp, half };
+        parts[n++] = (struct openpgpadmin_part){ 0x96, secret->dq, half };
+    }
+    if (form & 1) parts[n++] = (struct openpgpadmin_part){ 0x97, draft->key.modulus, size };
+    return n;
+}
+
+// The parts of a key on a curve: the scalar or seed, and the public half where the card wants it.
+static size_t openpgpadmin_curve_parts(const struct draft *draft, bytes attributes,
+                                       struct openpgpadmin_part parts[OPENPGPADMIN_PARTS])
+{
+    bytes value = draft->secret->value, point = draft->key.point;
+    bool with_point = attributes.p[attributes.n - 1] == OPENPGPADMIN_WITH_POINT && point.n;
+    parts[0] = (struct openpgpadmin_part){ 0x92, value, value.n };
+    if (with_point) parts[1] = (struct openpgpadmin_part){ 0x99, point, point.n };
+    return with_point ? 2 : 1;
+}
+
+// X25519's scalar is the only one that PKCS#11 has with its least significant byte first, and whose
+// fixed bits (RFC 7748, 5) need not be set.
+static void openpgpadmin_put_x25519(bytes value, struct buf *out)
+{
+    for (size_t i = value.n; i--;) {
+        u8 one = value.p[i];
+        if (i == 0) one &= 0xf8;
+        if (i + 1 == value.n) one = (u8)((one & 0x7f) | 0x40);
+        buf_put8(out, one);
+    }
+}
+
+static void openpgpadmin_put_part(const struct draft *draft, const struct openpgpadmin_part *part,
+                                  struct buf *out)
+{
+    bool scalar = part->value.p == draft->secret->value.p;
+    if (draft->key.type == ALG_RSA) buf_put_number(out, part->value, part->n);
+    else if (scalar && draft->key.type == ALG_MONTGOMERY)
+        openpgpadmin_put_x25519(part->value, out);
+    else buf_put(out, part->value);
+}
+
+// The extended header list (4.4.3.12): which key; the tags and lengths of its parts; then these.
+static st openpgpadmin_put_headers(const struct openpgpadmin_pair *pair, struct buf *out)
+{
+    struct openpgpadmin_part parts[OPENPGPADMIN_PARTS];
+    const struct draft *draft = pair->draft;
+    u8 room[OPENPGPADMIN_PARTS * 4];
+    struct buf lengths = buf_on(room, sizeof room);
+    bool rsa = draft->key.type == ALG_RSA;
+    size_t n = rsa ? openpgpadmin_rsa_parts(draft, pair->attributes, parts)
+                   : openpgpadmin_curve_parts(draft, pair->attributes, parts);
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++) {
+        tlv_put_header(&lengths, parts[i].tag, parts[i].n);
+        all += parts[i].n;
+    }
+    if (!n) return ST_ATTR_VALUE;
+    tlv_put_header(out, OPENPGPADMIN_TAG_HEADERS,
+                   2 + tlv_size(OPENPGPADMIN_TAG_LENGTHS, lengths.n) +
+                   tlv_size(OPENPGPADMIN_TAG_VALUES, all));
+    tlv_put(out, openpgpkey_kinds[pair->i].crt, BYTES_NONE);
+    tlv_put(out, OPENPGPADMIN_TAG_LENGTHS, buf_bytes(&lengths));
+    tlv_put_header(out, OPENPGPADMIN_TAG_VALUES, all);
+    for (size_t i = 0; i < n; i++) openpgpadmin_put_part(draft, &parts[i], out);
+    return out->full ? ST_ATTR_VALUE : ST_OK;
+}
+
+// Gives the card a key, in the command that was made of it before.
+static st openpgpadmin_give(struct card *card, struct token *token, bytes headers,
+                            struct scratch scratch)
+{
+    static const struct place home = { { NULL, 0 }, { NULL, 0 } };
+    struct apdu cmd = { .ins = OPENPGPADMIN_INS_PUT_KEY, .p1 = 0x3f, .p2 = 0xff,
+                        .data = headers };
+    st s = openpgpadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    return openpgpadmin_unwanted(s) ? ST_ATTR_VALUE : s;
+}
+
+// ---- What GnuPG knows a key by ----
+
+// A number as OpenPGP has it: its bits, then it (RFC 4880, 3.2).
+static void openpgpadmin_put_mpi(bytes number, struct buf *out)
+{
+    number = bytes_trim(number);
+    buf_put16(out, alg_bits(number));
+    buf_put(out, number);
+}
+
+// The public half as a fingerprint takes it. A raw point has a 40 before it (RFC 4880bis, 13.3).
+// ECDH: hash and cipher for the keys that it wraps, by the curve's size (RFC 6637, 13); GnuPG of
+// before 2.3 has these, too, later ones another cipher for 384 bits.
+static void openpgpadmin_put_public(const struct alg_key *key, u32 i, struct buf *out)
+{
+    u8 room[1 + 2 * 66 + 1];
+    struct buf point = buf_on(room, sizeof room);
+    u8 hash = (u8)(key->bits <= 256 ? 0x08 : 0x09 + (key->bits > 384));
+    u8 cipher = (u8)(hash - 1);         // AES-128, 192, 256
+    if (key->type == ALG_RSA) {
+        openpgpadmin_put_mpi(key->modulus, out);
+        openpgpadmin_put_mpi(key->exponent, out);
+        return;
+    }
+    bytes oid = openpgp_oid(key->curve);
+    if (key->type != ALG_EC) buf_put8(&point, 0x40);
+    buf_put(&point, key->point);
+    buf_put8(out, (unsigned)oid.n);
+    buf_put(out, oid);
+    openpgpadmin_put_mpi(buf_bytes(&point), out);
+    if (i == OPENPGP_DEC) buf_put(out, BYTES(3, 1, hash, cipher));
+    if (point.full) out->full = true;
+}
+
+// The fingerprint (RFC 4880, 12.2) of a key that is made at a date.
+static st openpgpadmin_fingerprint(const struct alg_key *key, u32 i, bytes date,
+                                   struct scratch scratch, struct buf *out)
+{
+    struct buf body = scratch_buf(&scratch, CARD_OWN_SPKI);
+    struct buf all = scratch_buf(&scratch, CARD_OWN_SPKI + 3);
+    buf_put8(&body, 4);
+    buf_put(&body, date);
+    buf_put8(&body, openpgpadmin_algorithm(key, i));
+    openpgpadmin_put_public(key, i, &body);
+    buf_put8(&all, 0x99);
+    buf_put16(&all, (unsigned)body.n);
+    buf_put(&all, buf_bytes(&body));
+    if (body.full || all.full) return ST_HOST_MEMORY;
+    return hash_of(alg_hash_find(CKM_SHA_1), buf_bytes(&all), out);
+}
+
+// Tells the card fingerprint and date of its new key.
+static st openpgpadmin_put_print(struct card *card, struct token *token, u32 i,
+                                 const struct alg_key *key, struct scratch scratch)
+{
+    u8 room[OPENPGP_PRINT];
+    struct buf print = buf_on(room, sizeof room);
+    u32 now = os_date();
+    bytes date = BYTES((u8)(now >> 24), (u8)(now >> 16), (u8)(now >> 8), (u8)now);
+    TRY(openpgpadmin_fingerprint(key, i, date, scratch, &print));
+    TRY(openpgpadmin_put(card, token, OPENPGPADMIN_DO_DATE + i, date, scratch));
+    return openpgpadmin_put(card, token, OPENPGPADMIN_DO_PRINT + i, buf_bytes(&print), scratch);
+}
+
+// Takes fingerprint and date off an older key, which is lost next: they are not the new one's.
+static st openpgpadmin_clear_print(struct card *card, struct token *token, u32 i,
+                                   struct scratch scratch)
+{
+    static const u8 zeros[OPENPGP_PRINT];
+    const struct openpgp *openpgp = token->state;
+    const struct openpgp_key *key = &openpgp->keys[i];
+    if (!bytes_trim(bytes_of(key->print, sizeof key->print)).n) return ST_OK;
+    TRY(openpgpadmin_put(card, token, OPENPGPADMIN_DO_PRINT + i, bytes_of(zeros, OPENPGP_PRINT),
+                         scratch));
+    return openpgpadmin_put(card, token, OPENPGPADMIN_DO_DATE + i, bytes_of(zeros, OPENPGP_DATE),
+                            scratch);
+}
+
+// ---- A pair made ----
+
+// Has the card make a key pair. The public half is a view into scratch.
+static st openpgpadmin_make(struct card *card, struct token *token,
+                            const struct openpgpadmin_pair *pair, struct scratch *scratch,
+                            struct alg_key *key)
+{
+    struct buf out = scratch_buf(scratch, CARD_SPKI_MAX);
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPADMIN_MAKE,
+                        .data = BYTES(openpgpkey_kinds[pair->i].crt, 0), .le = APDU_LE_ALL };
+    if (!out.cap) return ST_HOST_MEMORY;
+    TRY(place_be_sure(card, token, *scratch));
+    st s = openpgpadmin_status(link_exchange(&card->link, &cmd, &out));
+    if (openpgpadmin_unwanted(s)) return openpgpadmin_no_kind(&pair->draft->key);
+    TRY(s);
+    return openpgpkey_parse_public(buf_bytes(&out), &pair->draft->key, key);
+}
+
+// Gives the card a key, and asks for its public half: it must be the one that the host knows, where
+// it does. A card that does not tell it is believed.
+static st openpgpadmin_import(struct card *card, struct token *token,
+                              const struct openpgpadmin_pair *pair, bytes headers,
+                              struct scratch *scratch, struct alg_key *key)
+{
+    const struct alg_key *given = &pair->draft->key;
+    struct buf out = scratch_buf(scratch, CARD_SPKI_MAX);
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPKEY_READ,
+                        .data = BYTES(openpgpkey_kinds[pair->i].crt, 0), .le = APDU_LE_ALL };
+    if (!out.cap) return ST_HOST_MEMORY;
+    TRY(openpgpadmin_give(card, token, headers, *scratch));
+    st s = link_exchange(&card->link, &cmd, &out);
+    if (link_is_broken(s)) return s;
+    if (!s) s = openpgpkey_parse_public(buf_bytes(&out), given, key);
+    if (s && !given->spki.n) return ST_PROTOCOL;
+    if (s) *key = *given;
+    bool same = bytes_equal(key->modulus, given->modulus) && bytes_equal(key->point, given->point);
+    return same || !given->spki.n ? ST_OK : ST_PROTOCOL;
+}
+
+// All that changes the card for a new key. Whenever it is broken off, there is the old key, or
+// none, or the new one: at first without a fingerprint, by which GnuPG would know it.
+static st openpgpadmin_write_pair(struct card *card, struct token *token,
+                                  struct openpgpadmin_pair *pair, bytes headers,
+                                  struct scratch *scratch, struct alg_key *key)
+{
+    u32 i = pair->i;
+    TRY(openpgpadmin_set_policies(card, token, pair, *scratch));
+    TRY(openpgpadmin_clear_print(card, token, i, *scratch));
+    if (pair->attributes_change) {
+        st s = openpgpadmin_put(card, token, OPENPGP_DO_ALGORITHM + i, pair->attributes,
+                                *scratch);
+        if (openpgpadmin_unwanted(s)) return openpgpadmin_no_kind(&pair->draft->key);
+        TRY(s);
+    }
+    if (headers.n) TRY(openpgpadmin_import(card, token, pair, headers, scratch, key));
+    else           TRY(openpgpadmin_make(card, token, pair, scratch, key));
+    return openpgpadmin_put_print(card, token, i, key, *scratch);
+}
+
+// The new key's objects, for which there is room.
+static st openpgpadmin_show_pair(struct card *card, struct token *token, u32 i,
+                                 const struct alg_key *found, struct object *made[2])
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    TRY(openpgpkey_list_key(card, token, i));
+    if (!key->objects[0]) return ST_PROTOCOL;
+    if (openpgpkey_keep(key, found)) return ST_PROTOCOL;
+    made[0] = key->objects[0];
+    made[1] = key->objects[1];
+    return ST_OK;
+}
+
+// Changes the card, and asks it what it has then.
+static st openpgpadmin_run_pair(struct card *card, struct token *token,
+                                struct openpgpadmin_pair *pair, bytes headers,
+                                struct scratch scratch, struct object *made[2])
+{
+    struct alg_key key;
+    bytes application;
+    st s = openpgpadmin_write_pair(card, token, pair, headers, &scratch, &key);
+    if (link_is_broken(s)) return s;
+    if (s) openpgpadmin_reset_policies(card, token, pair, scratch);
+    openpgpadmin_forget(card, token, pair->i);
+    st now = openpgpadmin_look(card, token, &scratch, &application);
+    TRY(s);
+    TRY(now);
+    return openpgpadmin_show_pair(card, token, pair->i, &key, made);
+}
+
+// What a draft's key needs on this card: which of the keys it becomes, and its attributes.
+static st openpgpadmin_plan_pair(struct card *card, struct token *token,
+                                 struct openpgpadmin_pair *pair, struct scratch scratch)
+{
+    const struct openpgp *openpgp = token->state;
+    const struct credential *sign = card_credential(token, ROLE_SIGN);
+    struct buf attributes = buf_on(pair->room, sizeof pair->room);
+    bytes application;
+    TRY(openpgpadmin_look(card, token, &scratch, &application));
+    TRY(openpgpadmin_choose_key(card, token, pair->draft, scratch, &pair->i));
+    TRY(openpgpadmin_check(token, pair->draft, pair->i));
+    bytes now = openpgp_find(application, OPENPGP_DO_ALGORITHM + pair->i);
+    TRY(openpgpadmin_attributes(card, openpgp, &pair->draft->key, pair->i, now, scratch,
+                                &attributes));
+    pair->attributes = buf_bytes(&attributes);
+    pair->attributes_change = !bytes_equal(pair->attributes, now);
+    pair->touch = openpgp->keys[pair->i].touch;
+    pair->apart = sign && sign->apart;
+    return card_reserve(card, 2);
+}
+
+static st openpgpadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+                                struct scratch scratch, struct object *made[2])
+{
+    struct openpgpadmin_pair pair = { .draft = draft };
+    TRY(openpgpadmin_plan_pair(card, token, &pair, scratch));
+    return openpgpadmin_run_pair(card, token, &pair, BYTES_NONE, scratch, made);
+}
+
+static st openpgpadmin_take(struct card *card, struct token *token, const struct draft *draft,
+                            struct scratch scratch, struct object *made[2])
+{
+    struct openpgpadmin_pair pair = { .draft = draft };
+    size_t most = 7 * (size_t)alg_key_bytes(&draft->key) + 64;
+    TRY(openpgpadmin_plan_pair(card, token, &pair, scratch));
+    struct buf headers = scratch_buf(&scratch, most);
+    if (!headers.cap) return ST_HOST_MEMORY;
+    TRY(openpgpadmin_put_headers(&pair, &headers));
+    return openpgpadmin_run_pair(card, token, &pair, buf_bytes(&headers), scratch, made);
+}
+
+// Which keys a card may have besides those that it is set to, it lists from version 3.4 on: that is
+// read when one is made.
+static bool openpgpadmin_makes(const struct token *token, const struct draft *draft)
+{
+    const struct openpgp *openpgp = token->state;
+    const struct alg_key *key = &draft->key;
+    bool usual = key->bits == 2048 || key->bits == 3072 || key->bits == 4096;
+    if (draft->class != CKO_PRIVATE_KEY || openpgp->terminated) return false;
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) {
+        const struct alg_key *is = &openpgp->keys[i].key;
+        if (is->type == key->type && is->bits == key->bits && is->curve == key->curve) return true;
+    }
+    if (!(openpgp->abilities & OPENPGP_HAS_CHANGES)) return false;
+    return key->type == ALG_RSA ? usual : openpgp->version >= 0x0300;
+}
+
+// ---- Certificates ----
+
+// The key that a certificate is for; COUNT of keys: none.
+static st openpgpadmin_key_of(struct card *card, struct token *token, const struct x509 *x509,
+                              struct scratch scratch, u32 *i)
+{
+    const struct openpgp *openpgp = token->state;
+    for (*i = 0; *i < OPENPGP_KEYS; ++*i) {
+        TRY(openpgpadmin_know(card, token, *i, scratch));
+        const struct openpgp_key *key = &openpgp->keys[*i];
+        if (key->there && bytes_equal(key->key.spki, x509->spki)) return ST_OK;
+    }
+    return ST_OK;
+}
+
+// The place that a CKA_ID names, for a certificate. One for another key than is there is refused.
+static st openpgpadmin_place_named(struct card *card, struct token *token, bytes id,
+                                   const struct x509 *x509, struct scratch scratch, u32 *i)
+{
+    const struct openpgp *openpgp = token->state;
+    TRY(openpgpadmin_named(id, i));
+    TRY(openpgpadmin_know(card, token, *i, scratch));
+    const struct openpgp_key *key = &openpgp->keys[*i];
+    if (!key->there || !key->key.spki.n || bytes_equal(key->key.spki, x509->spki)) return ST_OK;
+    os_log("%s: the certificate is not for the key that is there", card->link.name);
+    return ST_TEMPLATE_MIXED;
+}
+
+// Where a certificate goes: where its CKA_ID says; else to its key; else to the first place without
+// a key and a certificate, from the one on that all cards have.
+static st openpgpadmin_choose_certificate(struct card *card, struct token *token,
+                                          const struct draft *draft, const struct x509 *x509,
+                                          struct scratch scratch, u32 *i)
+{
+    const struct openpgp *openpgp = token->state;
+    bytes id = draft->id;
+    if (id.n) return openpgpadmin_place_named(card, token, id, x509, scratch, i);
+    TRY(openpgpadmin_key_of(card, token, x509, scratch, i));
+    if (*i < OPENPGP_KEYS) return ST_OK;
+    for (u32 k = OPENPGP_KEYS; k--;) {
+        bool certified;
+        if (openpgp->keys[k].there) continue;
+        TRY(openpgpadmin_certified(card, token, k, scratch, &certified));
+        *i = k;
+        if (!certified) return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// A certificate's object with its own copy of it.
+static st openpgpadmin_begin_certificate(struct card *card, struct token *token, u32 i, bytes der,
+                                         struct object **made)
+{
+    struct object *object = *made = openpgpkey_add(card, token, CKO_CERTIFICATE, i);
+    if (!object) return ST_ARENA_FULL;
+    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
+    object->value = arena_lot_copy(&card->arena, &object->lots, der);
+    if (!x509 || !object->value.p) return ST_ARENA_FULL;
+    object->x509 = x509;
+    return x509_parse(object->value, x509);
+}
+
+// PUT DATA of a certificate; an empty one is deleted. On cards of before version 3.0 there is one.
+static st openpgpadmin_put_certificate(struct card *card, struct token *token, u32 i, bytes der,
+                                       struct scratch scratch)
+{
+    const struct openpgp *openpgp = token->state;
+    if (openpgp->certificate_max && der.n > openpgp->certificate_max) return ST_CARD_FULL;
+    TRY(place_be_sure(card, token, scratch));
+    st s = openpgpkey_choose(card, token->state, i);
+    if (s == ST_NOT_FOUND) return ST_ATTR_VALUE;
+    TRY(s);
+    return openpgpadmin_put_value(card, token, OPENPGP_DO_CERTIFICATE, der, scratch);
+}
+
+// The certificate of a key is this one now, or none: its objects show it.
+static void openpgpadmin_certify(struct openpgp_key *key, struct object *certificate)
+{
+    key->certificate_read = true;
+    key->x509 = NULL;
+    if (certificate) (void)openpgpkey_learn(key, certificate->x509);
+    if (certificate && key->x509) certificate->key = &key->key;
+    for (size_t half = 0; half < COUNT(key->objects); half++)
+        if (key->objects[half]) key->objects[half]->x509 = key->x509;
+}
+
+// Stores a certificate where the draft or its key says, in place of one that is there.
+static st openpgpadmin_store_certificate(struct card *card, struct token *token,
+                                         const struct draft *draft, struct scratch scratch,
+                                         struct object **made)
+{
+    struct openpgp *openpgp = token->state;
+    struct x509 x509;
+    struct scratch each = scratch;
+    bytes application;
+    u32 i = 0;
+    *made = NULL;
+    if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
+    TRY(openpgpadmin_look(card, token, &each, &application));
+    TRY(openpgpadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
+    struct object *old = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    st s = openpgpadmin_begin_certificate(card, token, i, x509.whole, made);
+    if (!s) s = openpgpadmin_put_certificate(card, token, i, x509.whole, scratch);
+    if (s) {
+        if (*made) card_drop(card, *made);
+        return s;
+    }
+    openpgpadmin_certify(&openpgp->keys[i], *made);
+    if (old) card_drop(card, old);
+    return ST_OK;
+}
+
+static st openpgpadmin_erase_certificate(struct card *card, struct object *object,
+                                         struct scratch scratch)
+{
+    struct openpgp_key *key = openpgpkey_of(object);
+    TRY(openpgpadmin_put_certificate(card, object->token, object->ref - 1, BYTES_NONE, scratch));
+    openpgpadmin_certify(key, NULL);
+    card_drop(card, object);
+    return ST_OK;
+}
+
+// ---- Data objects ----
+
+// Is a data object the SO's to write? Two of them are the user's.
+static bool openpgpadmin_writes(const struct openpgpkey_data *data)
+{
+    return data->object != 0x0101 && data->object != 0x0103;
+}
+
+// The data object that a draft is about, by what it is called; COUNT: none.
+static u32 openpgpadmin_data_of(const struct draft *draft)
+{
+    u32 i = 0;
+    for (; i < COUNT(openpgpkey_data_list); i++) {
+        bytes name = bytes_text(openpgpkey_data_list[i].label);
+        if (bytes_equal(draft->label, name) || bytes_equal(draft->application, name)) break;
+    }
+    return i;
+}
+
+// What a data object holds, in lots of its own. The old one is given back.
+static st openpgpadmin_set_value(struct card *card, struct object *object, bytes value)
+{
+    struct lot *lots = NULL;
+    bytes kept = arena_lot_copy(&card->arena, &lots, value);
+    if (value.n && !kept.p) return ST_ARENA_FULL;
+    arena_lots_drop(&card->arena, &object->lots);
+    object->lots = lots;
+    object->value = kept;
+    object->unread = false;
+    return ST_OK;
+}
+
+// Writes a data object, whose object is in the table.
+static st openpgpadmin_put_data(struct card *card, struct object *object, bytes value,
+                                struct scratch scratch)
+{
+    const struct openpgpkey_data *data = &openpgpkey_data_list[object->ref];
+    u32 tag = data->part ? data->part : data->object;
+    TRY(openpgpadmin_put_value(card, object->token, tag, value, scratch));
+    // Without the memory for it it is read when it is asked for.
+    object->unread = true;
+    if (openpgpadmin_set_value(card, object, value)) object->value = BYTES_NONE;
+    return ST_OK;
+}
+
+// Stores the content of one of the data objects that the card has, in place of what was there.
+static st openpgpadmin_store_data(struct card *card, struct token *token,
+                                  const struct draft *draft, struct scratch scratch,
+                                  struct object **made)
+{
+    const struct openpgp *openpgp = token->state;
+    u32 i = openpgpadmin_data_of(draft);
+    bool has = i < OPENPGPKEY_PRIVATE_DATA || openpgp->abilities & OPENPGP_HAS_PRIVATE;
+    if (i == COUNT(openpgpkey_data_list) || !has) return ST_ATTR_VALUE;
+    const struct openpgpkey_data *data = &openpgpkey_data_list[i];
+    if (!openpgpadmin_writes(data)) return ST_PROHIBITED;
+    if (draft->private == CK_TRUE) return ST_TEMPLATE_MIXED;
+    TRY(openpgpkey_list_data(card, token));
+    *made = openpgpadmin_find(card, token, CKO_DATA, i);
+    if (!*made) *made = openpgpkey_add_data(card, token, i);
+    if (!*made) return ST_ARENA_FULL;
+    return openpgpadmin_put_data(card, *made, draft->value, scratch);
+}
+
+static st openpgpadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                             struct scratch scratch, struct object **made)
+{
+    if (draft->class == CKO_DATA) return openpgpadmin_store_data(card, token, draft, scratch, made);
+    if (draft->class != CKO_CERTIFICATE) return ST_ATTR_VALUE;
+    return openpgpadmin_store_certificate(card, token, draft, scratch, made);
+}
+
+static bool openpgpadmin_sets(const struct object *object, u32 what)
+{
+    bool data = object->class == CKO_DATA && what == CARD_SET_VALUE;
+    return data && openpgpadmin_writes(&openpgpkey_data_list[object->ref]);
+}
+
+static st openpgpadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                           struct scratch scratch)
+{
+    return openpgpadmin_put_data(card, object, draft->value, scratch);
+}
+
+// Keys cannot be deleted: a new one takes their place, or the card is begun anew.
+static bool openpgpadmin_erases(const struct object *object)
+{
+    if (object->class == CKO_CERTIFICATE) return true;
+    return object->class == CKO_DATA && openpgpadmin_writes(&openpgpkey_data_list[object->ref]);
+}
+
+static st openpgpadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    if (object->class == CKO_CERTIFICATE)
+        return openpgpadmin_erase_certificate(card, object, scratch);
+    TRY(openpgpadmin_put_data(card, object, BYTES_NONE, scratch));
+    card_drop(card, object);
+    return ST_OK;
+}
+
+// ---- A card begun anew ----
+
+static st openpgpadmin_command(struct card *card, u8 ins)
+{
+    const struct apdu cmd = { .ins = ins };
+    st s = openpgpadmin_status(iso_send(&card->link, &cmd));
+    return s == SW_NO_INS ? ST_NOT_SUPPORTED : s;
+}
+
+// Ends what is on the card: allowed to who has PW3, and to anyone where that is blocked.
+static st openpgpadmin_terminate(struct card *card, struct token *token, bytes so_pin,
+                                 struct scratch scratch)
+{
+    struct credential *puk = card_credential(token, ROLE_PUK);
+    u8 room[32];
+    struct buf out = buf_on(room, sizeof room);
+    if (!puk) return ST_NOT_SUPPORTED;
+    TRY(place_be_sure(card, token, scratch));
+    TRY(openpgp_get(card, OPENPGP_DO_PASSWORDS, &out));
+    bytes state = openpgp_unwrap(buf_bytes(&out), OPENPGP_DO_PASSWORDS);
+    if (openpgp_tries(state, OPENPGP_OF_PW3)) {
+        if (!puk->presented) return ST_FAILED;      // another program has freed it meanwhile
+        TRY(secret_verify(card, token, puk, so_pin, scratch));
+    }
+    TRY(openpgpadmin_command(card, OPENPGPADMIN_INS_TERMINATE));
+    card_forget_verified(token);
+    return ST_OK;
+}
+
+// Begins anew a card that was ended, and meets it: its passwords are those of a new one.
+static st openpgpadmin_activate(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    bytes application;
+    TRY(openpgpadmin_command(card, OPENPGPADMIN_INS_ACTIVATE));
+    openpgp->terminated = openpgp->mark.known = openpgp->no_kdf = false;
+    openpgp->kdf_turn = 0;
+    TRY(place_select(card, token));
+    TRY(openpgp_read_application(card, &scratch, &application));
+    return openpgp_tell(token, application, scratch);
+}
+
+// PW3 of a card that was begun anew is the one that all have, and becomes so_pin next. Broken off
+// between the two it stays what all have; before, C_InitToken goes on with a card that was ended.
+static st openpgpadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
+                            struct scratch scratch)
+{
+    const struct openpgp *openpgp = token->state;
+    bytes usual = bytes_text(OPENPGPADMIN_USUAL_PW3);
+    (void)label;
+    if (so_pin.n < OPENPGP_PW3_LEAST || so_pin.n > CARD_PIN_MAX) return ST_PIN_LEN;
+    if (!openpgp->terminated) TRY(openpgpadmin_terminate(card, token, so_pin, scratch));
+    else                      TRY(place_be_sure(card, token, scratch));
+    TRY(openpgpadmin_activate(card, token, scratch));
+    struct credential *puk = card_credential(token, ROLE_PUK);
+    if (!puk || !puk->presented) return ST_PROTOCOL;
+    if (bytes_equal(so_pin, usual)) return ST_OK;
+    return secret_change(card, token, puk, usual, so_pin, scratch);
+}
+
+static const struct writer writer_openpgp = {
+    .by       = ROLE_PUK,
+    .makes    = openpgpadmin_makes,
+    .generate = openpgpadmin_generate,
+    .import   = openpgpadmin_take,
+    .store    = openpgpadmin_store,
+    .sets     = openpgpadmin_sets,
+    .set      = openpgpadmin_set,
+    .erases   = openpgpadmin_erases,
+    .erase    = openpgpadmin_erase,
+    .init     = openpgpadmin_init,
+};
+#endif
 
 static const struct driver driver_openpgp = {
     .name    = "OpenPGP",
@@ -14178,6 +15245,9 @@ static const struct driver driver_openpgp = {
     .decrypt = openpgpkey_decrypt,
     .derive  = openpgpkey_derive,
     .random  = openpgpkey_random,
+#if SCARD11_WRITE
+    .writer  = &writer_openpgp,
+#endif
 };
 #endif
 

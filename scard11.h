@@ -1010,6 +1010,33 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         Data objects are what the card tells of its holder ("Name", "URL of the
 //                         public key" and so on), and 0101 to 0103 ("Private use 1"); 0103 wants
 //                         the PIN. 0104 is not shown: only PW3 opens it.
+//   Writing OpenPGP       CKU_SO, by PW3, has keys made (C_GenerateKeyPair), gives the card keys of
+//                         its own (C_CreateObject), stores and destroys certificates and data, and
+//                         sets the user's PIN. With the resetting code as SO nothing is written.
+//                         CKA_ID says which of the three keys a new one becomes; without it, it is
+//                         the first that can be used as the template says and is not there; none:
+//                         CKR_DEVICE_MEMORY. A key that is named and there is lost, unless it has a
+//                         certificate (CKR_ATTRIBUTE_VALUE_INVALID). What kinds of keys a card may
+//                         have, it says from version 3.4 on: others are CKR_KEY_SIZE_RANGE and
+//                         CKR_CURVE_NOT_SUPPORTED, before anything is changed. Exponents of RSA are
+//                         65537, or those of a key that is given.
+//                         A new key gets its date, by the host's clock, and the fingerprint by
+//                         which GnuPG knows it. Labels are fixed. CKA_ALWAYS_AUTHENTICATE, of key
+//                         1, has the card want the PIN for each signature, SCARD11_CKA_TOUCH, where
+//                         it has a button, a touch. Keys cannot be destroyed
+//                         (CKR_ACTION_PROHIBITED).
+//                         A certificate goes where its CKA_ID says, else to its key, else to a place
+//                         without a key. One for another key than is there is
+//                         CKR_TEMPLATE_INCONSISTENT. Data objects are named by CKA_LABEL or
+//                         CKA_APPLICATION, and can be changed; "Private use 1" and "3" are the
+//                         user's to write: CKR_ACTION_PROHIBITED.
+//                         C_InitToken ends all that is on the card (TERMINATE) and begins it anew
+//                         (ACTIVATE). PIN and PW3 are then 123456 and 12345678 by definition, and
+//                         PW3 is changed at once to the SO's PIN, of 8 characters at least. If that
+//                         is broken off before ACTIVATE, the token is not initialized, and the next
+//                         C_InitToken goes on; after it, 12345678 is what PW3 is. Where PW3 is
+//                         blocked the card lets anyone begin it anew. How PINs are derived (KDF-DO)
+//                         is never set.
 //   SmartCard-HSM         A search reads the list of files, once. Then it reads, once each, the
 //                         descriptions of keys: of all, or, where it is for a CKA_ID, up to the one
 //                         that has it; and those of certificates and data only where it is for

@@ -7,6 +7,7 @@
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_schsm.h"
 #include "../sim/sim_gids.h"
+#include "../sim/sim_openpgp.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -90,6 +91,24 @@ static inline struct sim_card *written_gids(bool other)
     return sim_gids_new(&(struct sim_gids_options){ .empty = true, .second = other });
 }
 
+// ---- OpenPGP ----
+
+static inline struct sim_card *written_openpgp(bool other)
+{
+    return sim_openpgp_new(&(struct sim_openpgp_options){ .empty = true, .second = other });
+}
+
+// Before 3.0: RSA, and one certificate.
+static inline struct sim_card *written_openpgp_2(bool other)
+{
+    return sim_openpgp_new(&(struct sim_openpgp_options){ .empty = true, .second = other,
+                                                          .version = 0x0200 });
+}
+
+#define WRITTEN_OPENPGP .so = "12345678", .wrong_so = "87654321", .user = "123456", \
+    .wrong_user = "654321", .makes_anew = true, .certificates = true, \
+    .data = { "Login data", "URL of the public key" }
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
@@ -124,6 +143,9 @@ static const struct written_kind written_kinds[] = {
       .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
       .certificates = true, .certificate_needs_key = true, .sets = WRITTEN_LABEL },
+    { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
+      .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
+      .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

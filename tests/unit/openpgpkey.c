@@ -314,7 +314,7 @@ TEST(openpgpkey_finds_that_a_certificate_is_old)
         openpgpkey_find(CKO_PRIVATE_KEY, "3");
         struct object *aut = openpgpkey_object(CKO_PRIVATE_KEY, OPENPGP_AUT);
         struct openpgp_key *key = openpgpkey_of(aut);
-        CHECK_ST(openpgpkey_learn(&card_it, key, &x509, p15_scratch()), ST_OK);
+        CHECK_ST(openpgpkey_learn(key, &x509), ST_OK);
         CHECK(key->x509 == &x509 && aut->x509 == &x509 && !aut->unread);
         sim_script_hex(OPENPGP_POINT, OPENPGP_POINT + 130, point);
         if (!old) key->key.point = arena_copy(&card_it.arena, bytes_of(point, 65));

@@ -51,6 +51,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "pivadmin.c"
 #include "openpgp.c"
 #include "openpgpkey.c"
+#include "openpgpadmin.c"
 #include "isoapplet.c"
 #include "schsm.c"
 #include "schsmadmin.c"
@@ -125,6 +126,7 @@ int main(int argc, char **argv)
     SECTION(pivadmin);
     SECTION(openpgp);
     SECTION(openpgpkey);
+    SECTION(openpgpadmin);
     SECTION(isoapplet);
     SECTION(schsm);
     SECTION(schsmadmin);
