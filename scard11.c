@@ -11920,6 +11920,9 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 #define PIVADMIN_INS_IMPORT   0xfe
 #define PIVADMIN_INS_SET_KEY  0xff
 #define PIVADMIN_CCC          0x5fc107
+#define PIVADMIN_PRINTED      0x5fc109
+#define PIVADMIN_YUBICO_DATA  0x5fff00  // what Yubico's programs note of a card
+#define PIVADMIN_HOLDS_KEY    0x02      // its flags: the management key is kept on the card
 #define PIVADMIN_TAG_WITNESS  0x80      // of the dynamic authentication template
 #define PIVADMIN_TAG_CONTROL  0xac      // GENERATE: algorithm, policies
 #define PIVADMIN_TAG_PIN      0xaa
@@ -12666,13 +12669,33 @@ static st pivadmin_data_object(struct card *card, struct token *token,
     return *out ? ST_OK : ST_ARENA_FULL;
 }
 
+// Do Yubico's programs keep the management key where the printed information would be? There may be
+// no other copy of it.
+static st pivadmin_ask_kept(struct card *card, struct token *token, u32 object,
+                            struct scratch scratch, bool *kept)
+{
+    const struct piv *piv = token->state;
+    bytes value, noted, flags;
+    *kept = false;
+    if (object != PIVADMIN_PRINTED || !(piv->quirks & PIV_YUBICO)) return ST_OK;
+    st s = piv_get(card, token, PIVADMIN_YUBICO_DATA, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    if (s || tlv_open(value, 0x80, &noted) || !tlv_find(noted, 0x81, &flags)) return ST_OK;
+    *kept = flags.n && *flags.p & PIVADMIN_HOLDS_KEY;
+    if (*kept) os_log("%s: the printed information holds the management key", card->link.name);
+    return ST_OK;
+}
+
 // Stores the content of one of the data objects that PIV has, in place of what was there.
 static st pivadmin_store_data(struct card *card, struct token *token, const struct draft *draft,
                               struct scratch scratch, struct object **made)
 {
     const struct pivkey_data *data = pivadmin_data_of(draft);
+    bool kept;
     if (!data) return ST_ATTR_VALUE;
     if (draft->private != CARD_UNSAID && draft->private != data->private) return ST_TEMPLATE_MIXED;
+    TRY(pivadmin_ask_kept(card, token, data->object, scratch, &kept));
+    if (kept) return ST_ATTR_VALUE;
     TRY(pivadmin_data_object(card, token, data, made));
     TRY(pivadmin_put(card, token, data->object, draft->value, scratch));
     pivadmin_was_put(token->state, data->object, draft->value);
@@ -12686,6 +12709,9 @@ static st pivadmin_store_data(struct card *card, struct token *token, const stru
 static st pivadmin_erase_data(struct card *card, struct object *object, struct scratch scratch)
 {
     struct token *token = object->token;
+    bool kept;
+    TRY(pivadmin_ask_kept(card, token, object->ref, scratch, &kept));
+    if (kept) return ST_PROHIBITED;
     TRY(pivadmin_put(card, token, object->ref, BYTES_NONE, scratch));
     pivadmin_was_put(token->state, object->ref, BYTES_NONE);
     if (object->ref == PIV_CHUID) pivadmin_renamed(token, BYTES_NONE);

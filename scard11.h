@@ -941,54 +941,60 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //
 // What is particular to kinds of cards:
 //
-//   PIV                   KA_ID is the key's place: 1 to 4 for 9A, 9C, 9D, 9E, 5 to 24 for 82 to
-//                         5, 25 for F9. CKU_SO with the card management key (9B: 3DES, AES) writes
-//                         he card: the key is 16, 24 or 32 bytes, or twice as many hexadecimal
-//                         igits; what is shorter is the PUK. None is ever tried by itself. A wrong
-//                         ne is sent once for each C_Login and is CKR_PIN_INCORRECT. The key is
-//                         roven and does not leave the host; it is kept, as a PUK is, until the
-//                         ogin ends: what another program's SELECT has ended is proven again. This
-//                         O sees private objects, and cannot use them. For it C_SetPIN and
-//                         C_InitPIN re CKR_FUNCTION_NOT_SUPPORTED, but on a YubiKey: log in with
-//                         the PUK. _GenerateKeyPair: CKA_ID names the place. Without it, where the
-//                         card has ubico's metadata, it is the first that is free, but not 9E,
-//                         whose keys ant no PIN; other cards do not tell where keys are, and it is
-//                         KR_TEMPLATE_INCOMPLETE. A key that has a certificate is not ade anew
-//                         (CKR_ATTRIBUTE_VALUE_INVALID): destroy the certificate first. A amed key
-//                         without a certificate is lost. Without Yubico's metadata a key s shown
-//                         at the next insertion only if it has a certificate. Those in 82 to 5 are
-//                         told by the key history, which is written with them. (On a card ith
+//   PIV                   CKA_ID is the key's place: 1 to 4 for 9A, 9C, 9D, 9E, 5 to 24 for 82 to
+//                         95, 25 for F9. CKU_SO with the card management key (9B: 3DES, AES) writes
+//                         the card: the key is 16, 24 or 32 bytes, or twice as many hexadecimal
+//                         digits; what is shorter is the PUK. None is ever tried by itself. A wrong
+//                         one is sent once for each C_Login and is CKR_PIN_INCORRECT. The key is
+//                         proven and does not leave the host; it is kept, as a PUK is, until the
+//                         login ends: what another program's SELECT has ended is proven again. This
+//                         SO sees private objects, and cannot use them. For it C_SetPIN and
+//                         C_InitPIN are CKR_FUNCTION_NOT_SUPPORTED, but on a YubiKey: log in with
+//                         the PUK.
+//                         C_GenerateKeyPair: CKA_ID names the place. Without it, where the card has
+//                         Yubico's metadata, it is the first that is free, but not 9E, whose keys
+//                         want no PIN; other cards do not tell where keys are, and it is
+//                         CKR_TEMPLATE_INCOMPLETE. A key that has a certificate is not made anew
+//                         (CKR_ATTRIBUTE_VALUE_INVALID): destroy the certificate first. A named key
+//                         without a certificate is lost. Without Yubico's metadata a key is shown
+//                         at the next insertion only if it has a certificate. Those in 82 to 95 are
+//                         told by the key history, which is written with them. (On a card with
 //                         metadata only one that is there already is.) CKA_PRIVATE CK_TRUE in 9E
-//                         akes a key that wants the PIN on a YubiKey, and is
-//                         KR_TEMPLATE_INCONSISTENT on others. RSA 1024 to 3072, P-256, P-384; with
-//                         ubico's extensions RSA-4096, Ed25519, X25519. CKA_LABEL is what the
-//                         place s called, whatever a template says. _CreateObject: a certificate
-//                         goes where CKA_ID says, else to the key hat it is for, else to the first
-//                         place that is free; it takes the place f one that is there. For another
-//                         key than the one that is known there: KR_TEMPLATE_INCONSISTENT. Data
-//                         objects are those that PIV has, named by KA_OBJECT_ID, CKA_LABEL or
-//                         CKA_APPLICATION; there is one of each. rivate keys are for YubiKeys, by
-//                         the rules of C_GenerateKeyPair; without KA_ID one goes to the
-//                         certificate that it is for. An RSA exponent other han 65537 is
-//                         CKR_ATTRIBUTE_VALUE_INVALID. _DestroyObject: certificates, data objects,
-//                         and private keys where the ard can delete them (YubiKey from 5.7 on),
-//                         with their public keys. _SetAttributeValue: CKA_ID of a private key
-//                         moves it, with its certificate nd its policies, to a place where nothing
-//                         is (YubiKey from 5.7 on). KA_LOCAL, CKA_ALWAYS_SENSITIVE and
-//                         CKA_NEVER_EXTRACTABLE are known of keys n a card with metadata, and of
-//                         one just made. ubiKeys further: C_SetPIN by that SO changes the
-//                         management key. It stays DES or AES by its length and, of 24 bytes, as
-//                         it was; what the card does ot take is CKR_PIN_LEN_RANGE or
-//                         CKR_PIN_INVALID. C_InitPIN by that SO sets he PIN if it is the maker's
-//                         still, as the card says itself (from 5.3 on). _InitToken: the management
-//                         key is the SO's PIN. It is proven, once. A card hose key is the maker's,
-//                         by its own word, takes any. PIN and PUK are locked then by random
-//                         values, and the card is reset: they and the PIN's ries are the maker's
-//                         again, all keys and objects are gone. The card gets a HUID with a random
-//                         GUID, a Card Capability Container, and, last, the key. nything that is
-//                         broken off leaves the card with what it had, or with he new. A
-//                         certificate may be at two places when a move is broken off: ove the key
-//                         once more, or destroy the one that is not wanted.
+//                         makes a key that wants the PIN on a YubiKey, and is
+//                         CKR_TEMPLATE_INCONSISTENT on others. RSA 1024 to 3072, P-256, P-384; with
+//                         Yubico's extensions RSA-4096, Ed25519, X25519. CKA_LABEL is what the
+//                         place is called, whatever a template says.
+//                         C_CreateObject: a certificate goes where CKA_ID says, else to the key
+//                         that it is for, else to the first place that is free; it takes the place
+//                         of one that is there. For another key than the one that is known there:
+//                         CKR_TEMPLATE_INCONSISTENT. Data objects are those that PIV has, named by
+//                         CKA_OBJECT_ID, CKA_LABEL or CKA_APPLICATION; there is one of each.
+//                         Private keys are for YubiKeys, by the rules of C_GenerateKeyPair; without
+//                         CKA_ID one goes to the certificate that it is for. An RSA exponent other
+//                         than 65537 is CKR_ATTRIBUTE_VALUE_INVALID.
+//                         C_DestroyObject: certificates, data objects, and private keys where the
+//                         card can delete them (YubiKey from 5.7 on), with their public keys.
+//                         C_SetAttributeValue: CKA_ID of a private key moves it, with its
+//                         certificate and its policies, to a place where nothing is (YubiKey from
+//                         5.7 on).
+//                         CKA_LOCAL, CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE are known of
+//                         keys on a card with metadata, and of one just made.
+//                         YubiKeys further: C_SetPIN by that SO changes the management key. Its
+//                         length tells 3DES from AES; of 24 bytes it stays what it was. What the
+//                         card does not take is CKR_PIN_LEN_RANGE or CKR_PIN_INVALID. C_InitPIN by
+//                         that SO sets the PIN if it is the maker's still, as the card says itself
+//                         (from 5.3 on).
+//                         C_InitToken: the management key is the SO's PIN. It is proven, once. A
+//                         card whose key is the maker's, by its own word, takes any. PIN and PUK
+//                         are blocked then by random values, and the card is reset: both are the
+//                         maker's again, and all keys and objects are gone. Then the
+//                         card gets a CHUID with a random GUID, a Card Capability Container, and,
+//                         last, the key.
+//                         Where ykman keeps the management key in the printed information, as it
+//                         notes in 5FFF00, that object is not written and not deleted.
+//                         Anything that is broken off leaves the card with what it had, or with the
+//                         new. A certificate may be at two places when a move is broken off: move
+//                         the key once more, or destroy the one that is not wanted.
 //   OpenPGP               CKA_ID is 1 for the key that signs, 2 for the one that decrypts or
 //                         derives, 3 for the one that authenticates (and signs). A key is listed
 //                         where the card says that it has one. RSA keys 2 and 3 also do each

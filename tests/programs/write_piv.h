@@ -604,6 +604,25 @@ TEST(write_piv_finds_data_by_oid)
     scene_end();
 }
 
+// Yubico's programs may keep the management key in the printed information, and note that elsewhere.
+TEST(write_piv_leaves_a_kept_management_key)
+{
+    static const uint8_t noted[][7] = { { 0x53, 5, 0x80, 3, 0x81, 1, 2 }, { 0x53, 5, 0x80, 3, 0x81, 1, 1 },
+                                        { 0x53, 5, 0x88, 3, 0x81, 1, 2 }, { 0x53, 5, 0x80, 3, 0x82, 1, 2 } };
+    for (size_t i = 0; i < 4 && !test_failing; i++) {
+        CK_OBJECT_HANDLE made, printed = 0;
+        CK_ATTRIBUTE t = { CKA_APPLICATION, (void *)(uintptr_t)"Printed Information", 19 };
+        begin_so(YUBIKEY(.management = 3, .object = noted[i], .object_len = 7, .object_tag = 0x5fff00));
+        CHECK_RV(store_data("Printed Information", text, 4, &made),
+                 i ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID);
+        CHECK_RV(scene_search(session, &t, 1, &printed), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, printed), i ? CKR_OK : CKR_ACTION_PROHIBITED);
+        CHECK_EQ(sim_piv_writes(scene_card), i ? 2 : 0);
+        CHECK_RV(store_data("Security Object", text, 4, &made), CKR_OK);
+        scene_end();
+    }
+}
+
 #define RUN_WRITE_PIV()                                 \
     RUN(write_piv_gives_keys_to_a_yubikey);             \
     RUN(write_piv_keys_say_where_they_are_from);        \
@@ -619,6 +638,7 @@ TEST(write_piv_finds_data_by_oid)
     RUN(write_piv_broken_off_when_moved);               \
     RUN(write_piv_key_history);                         \
     RUN(write_piv_key_history_of_a_yubikey);            \
-    RUN(write_piv_finds_data_by_oid)
+    RUN(write_piv_finds_data_by_oid);                   \
+    RUN(write_piv_leaves_a_kept_management_key)
 
 #endif

@@ -131,6 +131,16 @@ mutant a_certificate_of_another_key 'write write_certificates_come_and_go' \
     pivadmin_choose_certificate 'return ST_TEMPLATE_MIXED;' 'return ST_OK;'
 mutant made_over_a_certificate 'write write_refuses_what_does_not_go_together' \
     pivadmin_choose_pair 'return ST_ATTR_VALUE;' 'return ST_OK;'
+mutant a_card_is_begun_anew_by_anyone 'write write_piv_begins_a_yubikey_anew' \
+    pivadmin_prove_owner 'return told.usual .*' 'return ST_OK;'
+mutant the_makers_pin_is_tried 'write write_piv_sets_the_first_pin' \
+    pivadmin_init_pin 'if (!told.usual .*' ''
+mutant a_key_moves_over_another 'write write_piv_moves_keys' \
+    pivadmin_check_target 'return left .*' 'return ST_OK;'
+mutant a_key_that_was_given_is_local 'write write_piv_keys_say_where_they_are_from' \
+    pivkey_access 'made ? always : 0' 'always'
+mutant a_retired_key_is_not_told 'write write_piv_key_history' \
+    pivadmin_grow_history 'return pivadmin_told_history.*' 'return ST_OK;'
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
