@@ -498,6 +498,7 @@ TEST(write_not_after_a_reset)
 
 #include "write_piv.h"
 #include "write_p15.h"
+#include "write_schsm.h"
 
 int main(int argc, char **argv)
 {
@@ -523,5 +524,6 @@ int main(int argc, char **argv)
     RUN(write_not_after_a_reset);
     RUN_WRITE_PIV();
     RUN_WRITE_P15();
+    RUN_WRITE_SCHSM();
     return test_end();
 }

@@ -450,6 +450,7 @@ static unsigned read_file(struct sim_fs *f, const struct sim_command *c, struct 
 // file that is not there is made.
 static unsigned write_file(struct sim_fs *f, const struct sim_command *c)
 {
+    const struct own *own = f->own;
     uint16_t named = (uint16_t)(c->p1 << 8 | c->p2), fid = named ? named : f->ef ? f->ef->fid : 0;
     size_t n = 0, at_n, old_n = 0;
     const uint8_t *at = sim_get_tlv(c->data, c->n, 0x54, &at_n);
@@ -465,7 +466,8 @@ static unsigned write_file(struct sim_fs *f, const struct sim_command *c)
     if (offset > old_n) return 0x6b00;
     if (file && old_n) memcpy(whole, file->data, old_n);
     if (n) memcpy(whole + offset, p, n);
-    put_file(f, fid, whole, offset ? (offset + n > old_n ? offset + n : old_n) : n);
+    bool keeps = offset || own->o.keeps_ends;
+    put_file(f, fid, whole, keeps && offset + n < old_n ? old_n : offset + n);
     f->ef = sim_fs_find(f->mf, fid);
     return 0x9000;
 }
@@ -693,9 +695,22 @@ static bool make_pair(struct sim_fs *f, mbedtls_pk_context *pk, const uint8_t *p
                              tag_number(bits, bits_n), 65537);
 }
 
+static void describe_pair(struct sim_fs *f, struct key *key, const struct sim_answer *request)
+{
+    struct own *own = f->own;
+    struct sim_answer *entry = new_answer();
+    snprintf(own->labels[key->number % 64], sizeof *own->labels, "%u", key->number);
+    key->id = key->number;
+    key->label = own->labels[key->number % 64];
+    put_private_entry(entry, key);
+    keep_file(f, fid_of(FILE_PRKD, key->number), entry);
+    put_file(f, fid_of(FILE_CERTIFICATE, key->number), request->out, request->n);
+}
+
 // GENERATE ASYMMETRIC KEY PAIR: a certificate's body comes, the key's request goes back.
 static unsigned generate(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
+    const struct own *own = f->own;
     size_t n, name_n = 0, uses_n;
     const uint8_t *public = find_long(c->data, c->n, 0x7f, 0x49, &n);
     const uint8_t *name = find_long(c->data, c->n, 0x5f, 0x20, &name_n), *uses;
@@ -709,6 +724,7 @@ static unsigned generate(struct sim_fs *f, const struct sim_command *c, struct s
     if (uses) key->counted = true, key->uses = tag_number(uses, uses_n);
     if (!make_pair(f, pk_of(key), public, n)) return forget_key(f, key), 0x6a80;
     put_request(f, a, &key->pk, holder);
+    if (own->o.own_entries) describe_pair(f, key, a);
     return 0x9000;
 }
 

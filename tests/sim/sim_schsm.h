@@ -32,6 +32,9 @@ struct sim_schsm_options {
     bool no_certificates;           // each key has its request instead
     bool transport;                 // the PIN must be changed before it is good for anything
     bool blank;                     // as made: no PINs, no keys
+    bool keeps_ends;                // what is written over a longer file leaves its end
+    bool own_entries;               // a key pair that is made gets an entry and its request by itself,
+                                    // as Pico HSM's firmware does it: CKA_ID and label its number
     unsigned uses;                  // key 01 may be used so often; 0: for ever
 };
 

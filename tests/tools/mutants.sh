@@ -141,6 +141,10 @@ mutant a_key_that_was_given_is_local 'write write_piv_keys_say_where_they_are_fr
     pivkey_access 'made ? always : 0' 'always'
 mutant a_retired_key_is_not_told 'write write_piv_key_history' \
     pivadmin_grow_history 'return pivadmin_told_history.*' 'return ST_OK;'
+mutant begun_anew_for_anybody 'write write_schsm_begun_anew_by_its_so_alone' \
+    schsmadmin_init 'TRY(schsmadmin_prove_so(.*' ''
+mutant what_was_left_stays 'write write_schsm_what_was_left' \
+    schsmadmin_clean 'TRY(schsmadmin_delete(card, kind, number));' ''
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
