@@ -59,6 +59,8 @@ static int world_reader_of(const CK_UTF8CHAR *description)
     return memcmp(description, "Storm 00 0", 10) ? -1 : description[10] - '0';
 }
 
+static void world_check_objects(void) {}     // the cards are another process'
+
 // ---- The players ----
 
 // Plays a card until it is not wanted any more, or cut off, or pcscd goes.

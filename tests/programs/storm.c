@@ -270,6 +270,7 @@ static void check_state(void)
     }
     for (int i = 0; i < (int)storm.reader_count; i++)
         if (judge_truth(i).plugged && !listed[i]) judge_count(STATE, "reader %d is not listed", i);
+    world_check_objects();
     check_old_handles();
 }
 
@@ -287,6 +288,8 @@ static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds
     for (int i = 0; i < STORM_KINDS; i++)
         printf("%s %s %lu", i ? "," : "RSA signatures:", storm_kind_names[i], storm.of_kind[i]);
     printf("\n");
+    printf("%lu keys made, %lu objects stored, %lu destroyed\n", storm.made, storm.stored,
+           storm.destroyed);
     printf("an event is reported after %.2f ms (median), %.2f ms (99 of 100), %.2f ms (most)\n",
            latency_ms(&judge.latencies, 0.5), latency_ms(&judge.latencies, 0.99),
            latency_ms(&judge.latencies, 1));

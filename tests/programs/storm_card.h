@@ -360,14 +360,28 @@ static inline void storm_set_stamp(struct storm_card *c, uint64_t stamp)
     storm_stamp_files(c->fs->mf, c->stamp_bytes);
 }
 
+// The management key of a set of PIV cards, in hexadecimal.
+static inline const char *storm_so(int set)
+{
+    return set & 1 ? "8c8a898685838079767573706e6d6b686764625e5d5b5854"
+                   : "010203040506070801020304050607080102030405060708";
+}
+
 static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
 {
+    uint8_t so[24];
+    for (size_t i = 0; i < 24; i++) {
+        const char *digits = storm_so(other) + 2 * i;
+        const char hex[3] = { digits[0], digits[1], 0 };
+        so[i] = (uint8_t)strtoul(hex, NULL, 16);
+    }
     const struct sim_piv_key keys[] = {
         { .ref = 0x9a, .key = storm_rsa[other] }, { .ref = 0x9c, .key = storm_ec[other] },
         { .ref = 0x9d, .key = storm_ec[!other] }, { .ref = 0x9e, .key = storm_ec[other] },
     };
     struct sim_piv_options o = { .keys = keys, .n_keys = 4, .extended = true, .second = other != 0,
-                                 .discovery = SIM_APPLICATION_PIN, .stamp = stamp };
+                                 .discovery = SIM_APPLICATION_PIN, .stamp = stamp,
+                                 .management_key = so, .prepared = true };
     return sim_piv_new(&o);
 }
 

@@ -24,11 +24,11 @@
 #define EARLY_NS    1u                  // never
 #endif
 
-enum figure { HANGS, STALE, FOREIGN, STRAY_PINS, STRAY_SECRETS, TRIES, LEFT, MISSED, STATE,
+enum figure { HANGS, STALE, FOREIGN, GHOSTS, STRAY_PINS, STRAY_SECRETS, TRIES, LEFT, MISSED, STATE,
               UNEXPECTED, MISUSE, FIGURES };
 static const char *const figure_names[FIGURES] = {
     "calls that took over 5 s", "old handles honoured", "data or signatures of another card",
- "PINs that reached another card",
+    "objects shown that the card does not have", "PINs that reached another card",
     "secrets that reached another application", "tries taken", "PINs left verified", "events missed",
     "wrong states after the storm",
     "unexpected return values", "misuse of the reader",

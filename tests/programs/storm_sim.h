@@ -16,7 +16,7 @@ static struct {
     struct storm_card *waiting;         // what a plan may put in
     uint64_t chance;
     bool fast, over;
-    unsigned long lulls;
+    unsigned long lulls, shown;
     pthread_t another;
 } world;
 
@@ -80,6 +80,88 @@ static void check_left(const char *when)
     pthread_mutex_unlock(&storm.ending);
 }
 
+// ---- What is shown of a card that is written ----
+
+static int world_reader_of(const CK_UTF8CHAR *description)
+{
+    return memcmp(description, "Storm ", 6) ? -1 : description[6] - '0';
+}
+
+static struct storm_card *world_piv(int r)
+{
+    struct truth t = judge_truth(r);
+    struct storm_card *c = world.in[r];
+    bool known = t.plugged && t.stamp && !t.unshown_n && c && c->stamp == t.stamp;
+    return known && c->set / 2 == STORM_PIV ? c : NULL;
+}
+
+static bool world_has_key(struct storm_card *c, CK_BYTE id, const CK_BYTE *spki, CK_ULONG n)
+{
+    uint8_t der[600];
+    mbedtls_pk_context *pk = sim_piv_pk(c->base, (uint8_t)(0x82 + id - 5));
+    int len = pk ? mbedtls_pk_write_pubkey_der(pk, der, sizeof der) : 0;
+    return len > 0 && (CK_ULONG)len == n && !memcmp(der + sizeof der - n, spki, n);
+}
+
+static bool world_has_data(struct storm_card *c, const CK_BYTE *value, CK_ULONG n)
+{
+    uint8_t digest[32], shown[32], object[2 + 100] = { 0x53, (uint8_t)n };
+    if (n > 100) return false;
+    memcpy(object + 2, value, n);
+    mbedtls_sha256(object, 2 + n, shown, 0);
+    return sim_piv_object(c->base, 0x5fc106, digest) && !memcmp(shown, digest, 32);
+}
+
+// Whatever is shown in a session, the card has.
+static void check_objects(struct worker *w, struct storm_card *c, CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_HANDLE object;
+    CK_BYTE value[2048];
+    uint8_t digest[32];
+    uint64_t stamp = 0;
+    if (find(w, session, CKO_CERTIFICATE, 1, &object) || read_stamp(w, session, object, &stamp))
+        return;
+    if (stamp != c->stamp) return;
+    for (CK_BYTE id = 5; id <= 10; id++) {
+        CK_ATTRIBUTE v = { id < 9 ? CKA_PUBLIC_KEY_INFO : CKA_VALUE, value, sizeof value };
+        if (find(w, session, id < 9 ? CKO_PUBLIC_KEY : CKO_CERTIFICATE, id, &object) || !object)
+            continue;
+        if (CALL(w, C_GetAttributeValue, session, object, &v, 1)) continue;
+        bool has = id < 9 ? world_has_key(c, id, value, v.ulValueLen)
+                          : sim_piv_object(c->base, 0x5fc10du + id - 5, digest);
+        if (!has) judge_count(GHOSTS, "id %u of %llu", id, (unsigned long long)c->stamp);
+        world.shown++;
+    }
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_LABEL, (void *)(uintptr_t)"Security Object", 15 } };
+    CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
+    if (scene_search(session, t, 2, &object) || !object) return;
+    if (CALL(w, C_GetAttributeValue, session, object, &v, 1) || !v.ulValueLen) return;
+    if (!world_has_data(c, value, v.ulValueLen))
+        judge_count(GHOSTS, "data of %llu", (unsigned long long)c->stamp);
+    world.shown++;
+}
+
+// Nobody else uses a card now.
+static void world_check_objects(void)
+{
+    struct worker *w = &storm.worker[WORKERS + 3];
+    CK_SLOT_ID slots[4 * READERS];
+    CK_ULONG n = sizeof slots / sizeof *slots;
+    CK_SLOT_INFO info;
+    CK_SESSION_HANDLE session;
+    if (CALL(w, C_GetSlotList, CK_TRUE, slots, &n)) return;
+    for (CK_ULONG i = 0; i < n; i++) {
+        int r = CALL(w, C_GetSlotInfo, slots[i], &info) ? -1 : world_reader_of(info.slotDescription);
+        struct storm_card *c = r < 0 || r >= (int)storm.reader_count ? NULL : world_piv(r);
+        CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        if (!c || CALL(w, C_OpenSession, slots[i], flags, NULL, NULL, &session)) continue;
+        check_objects(w, c, session);
+        CALL(w, C_CloseSession, session);
+    }
+}
+
 static bool world_lacks(void)
 {
     return false;
@@ -92,18 +174,17 @@ static void world_end(void)
     struct sim_reader_stats s = sim_reader_stats();
     check_left("at the end");
     sim_reader_clear();
+    for (int i = 0; i < CARDS; i++)
+        if (world.cards[i]->set / 2 == STORM_PIV)
+            judge.figures[STRAY_PINS] += sim_piv_wrong_answers(world.cards[i]->base);
     for (int i = 0; i < CARDS; i++) world.cards[i]->card.free(&world.cards[i]->card);
     unsigned long bad = s.unbalanced + s.outside + s.after_removed + s.connections + s.contexts;
     if (bad) judge_count(MISUSE, "%lu unbalanced, %lu outside a transaction, %lu after removal, "
                          "%lu connections and %lu contexts left", s.unbalanced, s.outside,
                          s.after_removed, s.connections, s.contexts);
     judge.figures[STRAY_PINS] += storm_cards.stray_pins;
-    printf("%lu times no session needed a card\n", world.lulls);
-}
-
-static int world_reader_of(const CK_UTF8CHAR *description)
-{
-    return memcmp(description, "Storm ", 6) ? -1 : description[6] - '0';
+    printf("%lu times no session needed a card; %lu objects were seen to be there\n", world.lulls,
+           world.shown);
 }
 
 // A card that is in no reader; of the same keys as another, or not.
@@ -284,6 +365,11 @@ static void lull(void)
     bool idle = lull_begin(random_of(&world.chance, 3) ? LULL_CLOSED : LULL_LOGGED_OUT);
     if (idle) check_left("at rest");
     if (idle) world.lulls++;
+    if (idle && random_of(&world.chance, 2)) {          // else cards would not rest
+        pthread_mutex_lock(&storm.ending);
+        world_check_objects();
+        pthread_mutex_unlock(&storm.ending);
+    }
     if (idle && random_of(&world.chance, 4) == 0) nap(random_of(&world.chance, 60 * NS_MS));
     for (int r = 0; idle && what && r < (int)storm.reader_count; r++)
         if (world.in[r] && judge_truth(r).plugged) swap_same_count(r, free_card(world.in[r], what & 1));

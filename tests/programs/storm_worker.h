@@ -45,6 +45,7 @@ static struct {
     struct worker worker[WORKERS + 4];
     unsigned long of_kind[STORM_KINDS]; // RSA signatures
     unsigned long signatures, secrets, refused_old, sessions, calls;
+    unsigned long made, stored, destroyed;      // on the cards
     uint64_t texts;
 } storm = { .ending = PTHREAD_MUTEX_INITIALIZER };
 
@@ -78,6 +79,7 @@ static bool rv_is_usual(CK_RV rv)
         CKR_KEY_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED, CKR_NO_EVENT,
         CKR_USER_NOT_LOGGED_IN, CKR_USER_ALREADY_LOGGED_IN, CKR_CRYPTOKI_NOT_INITIALIZED,
         CKR_OPERATION_NOT_INITIALIZED, CKR_SLOT_ID_INVALID,
+        CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
         CKR_DEVICE_ERROR,               // a command failed and nothing says why
     };
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) if (rv == usual[i]) return true;
@@ -230,6 +232,63 @@ static void derive(struct worker *w, struct kept *k)
     else k->secret = secret;
 }
 
+// ---- What is written ----
+// Of PIV cards: keys 5 to 8, certificates 9 and 10, and one data object. Whoever else is logged in is
+// not any more.
+
+static void write_key(struct worker *w, const struct kept *k)
+{
+    static CK_BYTE curve[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
+    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_BYTE id = (CK_BYTE)(5 + random_of(&w->chance, 4));
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve, sizeof curve }, { CKA_ID, &id, 1 },
+                         { CKA_TOKEN, &yes, 1 } };
+    CK_OBJECT_HANDLE public, private;
+    if (CALL(w, C_GenerateKeyPair, k->session, &m, a, 3, &a[1], 2, &public, &private)) return;
+    hold_against(w, k, "a key made");
+    add(&storm.made);
+}
+
+static void write_object(struct worker *w, const struct kept *k, bool certificate)
+{
+    static CK_OBJECT_CLASS classes[] = { CKO_DATA, CKO_CERTIFICATE };
+    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    CK_BYTE id = (CK_BYTE)(9 + random_of(&w->chance, 2)), value[16];
+    CK_BBOOL yes = CK_TRUE;
+    size_t der_n;
+    const uint8_t *der = sim_piv_certificate(storm_ec[id & 1], &der_n);
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &classes[certificate], sizeof *classes },
+        { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, value, sizeof value },
+        { CKA_LABEL, (void *)(uintptr_t)"Security Object", 15 }, { CKA_ID, &id, 1 },
+        { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 } };
+    CK_OBJECT_HANDLE made;
+    storm_put64(value, k->stamp);
+    storm_put64(value + 8, __atomic_add_fetch(&storm.texts, 1, __ATOMIC_RELAXED));
+    if (certificate) a[2] = (CK_ATTRIBUTE){ CKA_VALUE, (void *)(uintptr_t)der, der_n };
+    if (CALL(w, C_CreateObject, k->session, a, certificate ? 6 : 4, &made)) return;
+    hold_against(w, k, "an object stored");
+    add(&storm.stored);
+    if (random_of(&w->chance, 2) || CALL(w, C_DestroyObject, k->session, made)) return;
+    hold_against(w, k, "an object destroyed");
+    add(&storm.destroyed);
+}
+
+static void write_some(struct worker *w, const struct kept *k)
+{
+    const char *so = storm_so(k->set);
+    if (!is_piv(k)) return;
+    CALL(w, C_Logout, k->session);
+    if (CALL(w, C_Login, k->session, CKU_SO, (CK_UTF8CHAR *)(uintptr_t)so, 48)) return;
+    hold_against(w, k, "login of the SO");
+    for (unsigned i = 1 + random_of(&w->chance, 3); i; i--) {
+        unsigned what = random_of(&w->chance, storm.cheap ? 2 : 3);
+        if (what == 2) write_key(w, k);
+        else write_object(w, k, what);
+    }
+    CALL(w, C_Logout, k->session);
+}
+
 // ---- Handles of long ago ----
 
 static void use_old(struct worker *w, const struct kept *now)
@@ -314,15 +373,16 @@ static void live(struct worker *w)
     if (!open_session(w, &k)) return;
     if (random_of(&w->chance, 4)) log_in(w, &k);
     for (unsigned i = random_of(&w->chance, 6); i && !storm_lull(); i--) {
-        switch (random_of(&w->chance, storm.cheap ? 8 : 10)) {
+        switch (random_of(&w->chance, storm.cheap ? 9 : 11)) {
         case 0: if (!CALL(w, C_GetSessionInfo, k.session, &info)) hold_against(w, &k, "C_GetSessionInfo"); break;
         case 1: CALL(w, C_GetTokenInfo, k.slot, &token); break;
         case 2: read_certificate(w, &k, (CK_BYTE)(1 + random_of(&w->chance, 4))); break;
         case 3: case 4: sign_rsa(w, &k); break;
         case 5: derive(w, &k); break;
         case 6: case 7: use_old(w, &k); break;
-        case 8: sign_ec(w, &k, 2); break;
-        case 9: sign_ec(w, &k, 4); break;
+        case 8: if (!random_of(&w->chance, 3)) write_some(w, &k); break;
+        case 9: sign_ec(w, &k, 2); break;
+        case 10: sign_ec(w, &k, 4); break;
         }
     }
     bool close = random_of(&w->chance, 4) != 0;
