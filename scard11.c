@@ -10168,6 +10168,13 @@ static st p15store_write(struct card *card, struct token *token, const struct p1
     return p15write_entry_of(card, token, file->kind, BYTES_NONE, entry, scratch);
 }
 
+// A file holds at least a byte, and no more than can be written.
+static st p15store_check_size(bytes value)
+{
+    if (!value.n) return ST_ATTR_VALUE;
+    return value.n < P15_FILE_MAX ? ST_OK : ST_CARD_FULL;
+}
+
 // Stores a certificate or data, whose iD was chosen.
 static st p15store_put(struct card *card, struct token *token, const struct draft *draft, bytes id,
                        struct scratch scratch, struct object **made)
@@ -10175,7 +10182,7 @@ static st p15store_put(struct card *card, struct token *token, const struct draf
     enum p15_kind kind = p15store_kind(draft->class);
     bool private = draft->class == CKO_DATA && draft->private == CK_TRUE;
     struct p15_new_file file = { .kind = kind, .private = private, .size = (u32)draft->value.n };
-    if (!file.size) file.size = 1;
+    TRY(p15store_check_size(draft->value));
     TRY(p15store_path(card, token, kind, private, &scratch, &file.path));
     struct p15write_said said = { .kind = kind, .id = id, .path = file.path };
     if (private) TRY(p15store_auth_id(card, token, scratch, &said.auth_id));
@@ -10537,7 +10544,8 @@ static bool p15store_sets(const struct object *object, u32 what)
         const struct p15_key *key = object->state;
         own = key->public_entry.n && !key->trusted;
     }
-    return own && (what == CARD_SET_LABEL || (what == CARD_SET_ID && id));
+    bool may = what == CARD_SET_LABEL || what == (id ? CARD_SET_ID : CARD_SET_VALUE);
+    return own && may;
 }
 
 // The views of a certificate or data of its entry, which is another one now.
@@ -10559,27 +10567,83 @@ static void p15store_take(struct card *card, struct object *object, const struct
     }
 }
 
-// Another entry of a certificate or data.
+// Another entry of a certificate or data. Its copy joins lots, and all of them become the object's.
 static st p15store_set_file(struct card *card, struct object *object, bytes fresh,
-                            struct scratch scratch)
+                            struct lot **lots, struct scratch scratch)
 {
     struct token *token = object->token;
     struct p15_entry entry;
     struct tlv record;
-    struct lot *lots = NULL;
-    bytes kept = arena_lot_copy(&card->arena, &lots, fresh), rest = kept;
+    bytes kept = arena_lot_copy(&card->arena, lots, fresh), rest = kept;
     enum p15_kind kind = p15store_kind(object->class);
     if (!kept.p) return ST_ARENA_FULL;
-    st s = tlv_next(&rest, &record);
-    if (!s) s = p15entry_parse(&record, &entry);
-    if (!s) s = p15write_entry_of(card, token, kind, object->entry, fresh, scratch);
+    TRY(tlv_next(&rest, &record));
+    TRY(p15entry_parse(&record, &entry));
+    TRY(p15write_entry_of(card, token, kind, object->entry, fresh, scratch));
+    p15store_take(card, object, &entry);
+    arena_lots_drop(&card->arena, &object->entry_lots);
+    object->entry_lots = *lots;
+    return ST_OK;
+}
+
+// The file of data as its entry names it: one of its own.
+static st p15store_data_file(bytes entry, bytes *path)
+{
+    struct p15_entry parsed;
+    struct p15_data_entry data;
+    struct tlv record;
+    TRY(tlv_next(&entry, &record));
+    TRY(p15entry_parse(&record, &parsed));
+    TRY(p15entry_data(&parsed, &data));
+    const struct p15_path *named = &data.value.path;
+    *path = named->file;
+    bool own = path->n >= 2 && !named->aid.n && !named->offset && !named->length;
+    return own ? ST_OK : ST_TOKEN_RO;
+}
+
+// Another value of data goes to another file, which its entry names then: the last identifier of a
+// path in entry, which is in scratch, becomes that one's.
+static st p15store_move_value(struct card *card, struct object *object, const struct draft *draft,
+                              bytes entry, struct lot **lots, struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct p15_new_file file = { .kind = P15_DODF, .private = object->private,
+                                 .size = (u32)draft->value.n };
+    bytes path, value = arena_lot_copy(&card->arena, lots, draft->value);
+    TRY(p15store_check_size(draft->value));
+    if (!value.p) return ST_ARENA_FULL;
+    TRY(p15store_data_file(entry, &path));
+    TRY(p15store_path(card, token, P15_DODF, object->private, &scratch, &file.path));
+    memcpy((u8 *)(uintptr_t)path.p + path.n - 2, file.path.p + file.path.n - 2, 2);
+    TRY(p15write_file(card, token, &file, draft->value));
+    TRY(p15store_set_file(card, object, entry, lots, scratch));
+    object->value = value;
+    object->unread = false;
+    return ST_OK;
+}
+
+// Another label, iD or value of a certificate or data. The file of an older value goes.
+static st p15store_set_valued(struct card *card, struct object *object, const struct draft *draft,
+                              bytes entry, struct scratch scratch)
+{
+    struct token *token = object->token;
+    bool moves = draft->set & CARD_SET_VALUE;
+    struct p15_path was = { .file = BYTES_NONE };
+    struct lot *lots = NULL;
+    u8 room[P15_PATH_MAX];
+    bytes path;
+    if (moves) {
+        TRY(p15store_data_file(object->entry, &path));
+        memcpy(room, path.p, path.n);
+        was.file = bytes_of(room, path.n);
+    }
+    st s = moves ? p15store_move_value(card, object, draft, entry, &lots, scratch)
+                 : p15store_set_file(card, object, entry, &lots, scratch);
     if (s) {
         arena_lots_drop(&card->arena, &lots);
         return s;
     }
-    p15store_take(card, object, &entry);
-    arena_lots_drop(&card->arena, &object->entry_lots);
-    object->entry_lots = lots;
+    TRY(p15write_delete(card, token, &was));
     return p15write_touch(card, token, scratch);
 }
 
@@ -10665,7 +10729,7 @@ static st p15store_set_key(struct card *card, struct object *object, const struc
     return s ? s : p15write_touch(card, token, scratch);
 }
 
-// Another label or iD; see set of struct writer.
+// Another label, iD or value; see set of struct writer.
 static st p15store_set(struct card *card, struct object *object, const struct draft *draft,
                        struct scratch scratch)
 {
@@ -10683,7 +10747,7 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
         return p15store_set_key(card, object, draft, scratch);
     }
     TRY(p15store_changed(object->entry, draft, true, &scratch, &fresh));
-    return p15store_set_file(card, object, fresh, scratch);
+    return p15store_set_valued(card, object, draft, fresh, scratch);
 }
 #endif
 

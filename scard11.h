@@ -1085,9 +1085,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID; a public key alone gives
 //                         way to a new pair. Certificates and public keys are anybody's, and so are
 //                         data unless CKA_PRIVATE is CK_TRUE. CKA_LABEL can be changed, and CKA_ID
-//                         but of data; a pair's in both its halves. With a private key goes its
-//                         public one, which by itself is destroyed only where there is no other
-//                         half.
+//                         but of data, which have their CKA_VALUE changed; a pair's in both its
+//                         halves. With a private key goes its public one, which by itself is
+//                         destroyed only where there is no other half.
 //                         CKR_DEVICE_MEMORY: a directory file, or the card, has no room.
 //                         C_InitToken of a card as it was installed makes the PKCS#15 application
 //                         that OpenSC's profile for it has, which OpenSC reads and goes on with.

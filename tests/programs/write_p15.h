@@ -187,6 +187,40 @@ TEST(write_p15_setting_up_is_broken_off)
     }
 }
 
+// Another value of data, shorter, longer, or broken off: it has the old one or the new, and one file.
+TEST(write_p15_values_of_data)
+{
+    static CK_BYTE old[] = "what it was", fresh[300] = "what it is now";
+    CK_BYTE is[400];
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE to = { CKA_VALUE, fresh, sizeof fresh }, t = { CKA_CLASS, &class, sizeof class };
+    bool fired = true;
+    for (unsigned n = 1; fired; n++) {
+        CK_OBJECT_HANDLE data;
+        p15_begin(1);
+        if (test_failing) return;
+        CHECK_RV(store_data("Application", old, sizeof old, &data), CKR_OK);
+        sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, n, NULL);
+        CK_RV rv = C_SetAttributeValue(session, data, &to, 1);
+        fired = sim_reader_fired();
+        if (!fired) CHECK_RV(rv, CKR_OK);
+        if (!fired) CHECK(attribute(data, CKA_VALUE, is, sizeof is) == sizeof fresh);
+        p15_meet_anew();
+        if (test_failing) return;
+        CHECK_RV(scene_search(session, &t, 1, &data), CKR_OK);
+        size_t len = attribute(data, CKA_VALUE, is, sizeof is);
+        CHECK(len == sizeof old ? !memcmp(is, old, len)
+                                : len == sizeof fresh && !memcmp(is, fresh, len));
+        CHECK_RV(C_SetAttributeValue(session, data, &to, 1), CKR_OK);
+        to.ulValueLen = 5;
+        CHECK_RV(C_SetAttributeValue(session, data, &to, 1), CKR_OK);
+        to.ulValueLen = sizeof fresh;
+        CHECK(attribute(data, CKA_VALUE, is, sizeof is) == 5 && p15_whole(1));
+        CHECK(p15_files(0x32) <= 2);
+        scene_end();
+    }
+}
+
 // Who the SO is, is proven by the PUK, once; then all is gone, and the old PIN with it.
 TEST(write_p15_card_begun_anew)
 {
@@ -220,6 +254,7 @@ TEST(write_p15_card_begun_anew)
     RUN(write_p15_directory_that_is_full);                                                       \
     RUN(write_p15_files_that_nothing_names);                                                     \
     RUN(write_p15_setting_up_is_broken_off);                                                     \
+    RUN(write_p15_values_of_data);                                                               \
     RUN(write_p15_card_begun_anew)
 
 #endif
