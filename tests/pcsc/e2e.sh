@@ -736,6 +736,112 @@ inside_isoinit() {      # pkcs15-init makes the card, and we go on
     card_is_unhurt
 }
 
+# ---- GIDS: a blank one, filled by pkcs11-tool, which OpenSC and gids-tool use; and the other way round ----
+
+gids_key=0123456789abcdef0123456789abcdef0123456789abcdef gids_next=00112233445566778899aabbccddeeff0011223344556677
+so_gids() { tool --login --login-type so --so-pin "${key:-$gids_key}" "$@"; }
+theirs() {      # theirs <ID>: what OpenSC calls it
+    printf '%02x' $((0x$1 - 1))
+}
+gids_signs() {  # gids_signs <ID...>: RSA, by us and by OpenSC
+    for id in "$@"; do
+        good "$id" SHA256-RSA-PKCS sha256 || return 1
+        cp "$dir/$id.key" "$dir/as-$(theirs "$id").key"
+        rm -f "$dir/sig"
+        by "$opensc" user --sign --id "$(theirs "$id")" -m SHA256-RSA-PKCS -i "$dir/text" -o "$dir/sig" || return 1
+        openssl dgst -sha256 -verify "$dir/$id.key" -signature "$dir/sig" "$dir/text" || return 1
+    done
+}
+gids_same() {   # gids_same <ID>: its certificate, read by us and by OpenSC
+    same "$1" || return 1
+    rm -f "$dir/crt.der"
+    by "$opensc" tool --read-object --type cert --id "$(theirs "$1")" -o "$dir/crt.der" && cmp "$dir/crt.der" "$dir/$1.cer"
+}
+inside_gids() {
+    card gids empty
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2> "$dir/out"
+    try 'nobody has set it up' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'token state: *uninitialized'"
+    try 'a key of another length is refused' fails tool --init-token --slot-index 0 --so-pin 12345678 --label Any
+    try 'pkcs11-tool --init-token' tool --init-token --slot-index 0 --so-pin $gids_key --label Any
+    key=f123456789abcdef0123456789abcdef0123456789abcdef
+    refused 'another key' CKR_PIN_INCORRECT so_gids --init-pin --new-pin 123456
+    unset key
+    try 'it was shown once' test "$(cat "$dir/wrong")" = 1
+    try 'pkcs11-tool --init-pin' so_gids --init-pin --new-pin 123456
+    refused 'a key by the SO' CKR_USER_NOT_LOGGED_IN so_gids --keypairgen --key-type rsa:2048 --id 01
+    try 'makes RSA-2048' user_pair 01 rsa:2048
+    refused 'another one in its place' CKR_ATTRIBUTE_VALUE_INVALID user --keypairgen --key-type rsa:2048 --id 01
+    try 'is given RSA' user_gives 02 "$dir/rsa"
+    for id in 01 02; do try "certificate $id" user_stores $id; done
+    refused 'a certificate of another key' CKR_TEMPLATE_INCONSISTENT user --write-object "$dir/01.cer" --type cert --id 02
+    for id in 01 02; do try "certificate $id, as OpenSC reads it" gids_same $id; done
+    try 'both sign, by OpenSC as well' gids_signs 01 02
+    openssl pkeyutl -encrypt -pubin -inkey "$dir/02.key" -in "$dir/text" -out "$dir/cipher"
+    try 'OpenSC decrypts' by "$opensc" user --decrypt --id 01 -m RSA-PKCS -i "$dir/cipher" -o "$dir/plain"
+    try 'what openssl encrypted' cmp "$dir/text" "$dir/plain"
+    try 'pkcs15-tool lists the keys' listed 2 --list-keys Private
+    try 'by their labels' grep -q 'Made 01' "$dir/listed"
+    try 'and certificates' listed 2 --list-certificates X.509
+    try 'changes the PIN' user --change-pin --new-pin 654321
+    try 'unblocks it' so_gids --init-pin --new-pin 123456
+    try 'gids-tool does' gids-tool --unblock --pin 654321 --admin-key $gids_key
+    try 'with the PIN it has set' pkcs15-tool --verify-pin --pin 654321
+    try 'back again' so_gids --init-pin --new-pin 123456
+    # How OpenSC goes on, and how its keys are changed and deleted.
+    try 'OpenSC makes a key' by "$opensc" user --keypairgen --key-type rsa:2048 --id 02 --label Theirs
+    try 'its public key' user --read-object --type pubkey --id 03 -o "$dir/03.der"
+    to_pem 03
+    try 'its certificate' user_stores 03
+    try 'which OpenSC reads' gids_same 03
+    try 'and it signs' gids_signs 03
+    try 'its certificate is deleted' user --delete-object --type cert --id 03
+    try 'and the key' user --delete-object --type privkey --id 03
+    try 'OpenSC has two' listed 2 --list-keys Private
+    try 'a key with its certificate is deleted' user --delete-object --type privkey --id 02
+    try 'OpenSC has one certificate' listed 1 --list-certificates X.509
+    try 'the other one signs' gids_signs 01
+    try 'its place is used again' user_gives 02 "$dir/rsa"
+    try 'and signs' gids_signs 02
+    # Another key of the administrator, and a card begun anew.
+    try 'another key of the administrator' so_gids --change-pin --new-pin $gids_next
+    try 'gids-tool has it no more' fails gids-tool --unblock --pin 123456 --admin-key $gids_key
+    try 'but the new one' gids-tool --unblock --pin 123456 --admin-key $gids_next
+    refused 'beginning anew by the old one' CKR_PIN_INCORRECT tool --init-token --slot-index 0 --so-pin $gids_key --label A
+    try 'by the new one it begins anew' tool --init-token --slot-index 0 --so-pin $gids_next --label Any
+    try 'the PIN is none any more' fails user -O
+    key=$gids_next
+    try 'another is set' so_gids --init-pin --new-pin 123456
+    try 'there are no keys' has 0 'Private Key'
+    try 'nor are there as OpenSC has it' listed 0 --list-keys Private
+    try 'makes P-256' user_pair 01 EC:prime256v1
+    try 'which signs' good 01 ECDSA-SHA256 sha256
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
+}
+inside_gidstool() { # what gids-tool and OpenSC wrote is changed and deleted
+    card gids empty
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    try 'gids-tool --initialize' gids-tool --initialize --pin 123456 --admin-key $gids_key \
+        --serial 00112233445566778899AABBCCDDEEFF
+    try 'the card is called by that number' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'GIDS ccddeeff'"
+    for id in 00 01; do try "OpenSC makes key $id" by "$opensc" user --keypairgen --key-type rsa:2048 --id $id; done
+    for id in 01 02; do
+        try "public key $id" user --read-object --type pubkey --id $id -o "$dir/$id.der"
+        to_pem $id
+        try 'its certificate' user_stores $id
+        try 'as OpenSC reads it' gids_same $id
+    done
+    try 'both sign' gids_signs 01 02
+    try 'the first one is deleted' user --delete-object --type privkey --id 01
+    try 'its place is used again' user_pair 01 rsa:2048
+    try 'it has no certificate' has 1 Certificate
+    try 'both sign' gids_signs 01 02
+    try 'sets the PIN' so_gids --init-pin --new-pin 123456
+    card_is_unhurt
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
@@ -751,4 +857,6 @@ in_lab isoapplet 'Virtual PCD'
 in_lab isoinit 'Virtual PCD'
 in_lab fillhsm 'Virtual PCD'
 in_lab emptyhsm 'Virtual PCD'
+in_lab gids 'Virtual PCD'
+in_lab gidstool 'Virtual PCD'
 sum_up

@@ -64,6 +64,11 @@ static int which;
 
 static void note_administration(void)
 {
+    if (!strcmp(kind->name, "gids")) {
+        note("wrong", sim_gids_wrong_answers(cards[0]) + sim_gids_wrong_answers(cards[1]));
+        note("writes", sim_gids_writes(cards[0]) + sim_gids_writes(cards[1]));
+        return;
+    }
     note("wrong", sim_piv_wrong_answers(cards[0]) + sim_piv_wrong_answers(cards[1]));
     note("writes", sim_piv_writes(cards[0]) + sim_piv_writes(cards[1]));
 }
@@ -79,7 +84,7 @@ static bool serve(void)
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
     note("tries", cards[0]->tries_taken + cards[1]->tries_taken);
-    if (!strcmp(kind->name, "piv")) note_administration();
+    if (!strcmp(kind->name, "piv") || !strcmp(kind->name, "gids")) note_administration();
     return vpcd_answer(&reader, n);
 }
 
@@ -446,7 +451,7 @@ int main(int argc, char **argv)
     note("count", 0);
     note("secrets", 0);
     note("tries", 0);
-    if (!strcmp(kind->name, "piv")) note_administration();
+    if (!strcmp(kind->name, "piv") || !strcmp(kind->name, "gids")) note_administration();
     plug_in(port);
     for (;;) {
         struct pollfd p = { reader.s, POLLIN, 0 };
