@@ -19865,6 +19865,16 @@ static st gidsadmin_make(struct card *card, struct token *token, struct gidsadmi
     return gidsadmin_put(card, token, pair->now->map_at, pair->map, *scratch);
 }
 
+// The maps become what they were.
+static st gidsadmin_unlist(struct card *card, struct token *token,
+                           const struct gidsadmin_pair *pair, struct scratch scratch)
+{
+    bytes keys;
+    TRY(gidsadmin_put(card, token, pair->now->map_at, pair->now->map, scratch));
+    TRY(gidsadmin_keys_with(card, token, pair->now->map, pair->container->index, &scratch, &keys));
+    return gidsadmin_put(card, token, gidsadmin_keys, keys, scratch);
+}
+
 // A pair could not be made, for a reason: what there is of it goes. What cannot be, the next one
 // finds.
 static void gidsadmin_unmake(struct card *card, struct token *token,
@@ -19873,8 +19883,7 @@ static void gidsadmin_unmake(struct card *card, struct token *token,
     static const u8 none[GIDS_CONTAINER];
     struct gids *gids = token->state;
     if (pair->listing || link_is_broken(s)) gids->again = true;
-    if (pair->listing && !link_is_broken(s))
-        s = gidsadmin_put(card, token, pair->now->map_at, pair->now->map, scratch);
+    if (pair->listing && !link_is_broken(s)) s = gidsadmin_unlist(card, token, pair, scratch);
     if (!link_is_broken(s)) (void)gidsadmin_delete_key(card, pair->container->index);
     (void)gids_take_container(card, none, pair->container);     // it has no objects yet
 }

@@ -499,6 +499,7 @@ TEST(write_not_after_a_reset)
 #include "write_piv.h"
 #include "write_p15.h"
 #include "write_schsm.h"
+#include "write_gids.h"
 
 int main(int argc, char **argv)
 {
@@ -525,5 +526,6 @@ int main(int argc, char **argv)
     RUN_WRITE_PIV();
     RUN_WRITE_P15();
     RUN_WRITE_SCHSM();
+    RUN_WRITE_GIDS();
     return test_end();
 }
