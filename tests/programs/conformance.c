@@ -51,7 +51,11 @@ static bool user_writes(void)
 }
 
 // Do programs write cards of this kind?
-static bool is_written(void) { return is_piv() || user_writes(); }
+static bool is_written(void)
+{
+    return is_piv() || user_writes() || !strncmp(kind->name, "OpenPGP", 7);
+}
+
 static CK_SLOT_ID slots[4];
 static CK_ULONG n_slots;
 static CK_SESSION_HANDLE session;
