@@ -17467,7 +17467,7 @@ static st schsmadmin_store_certificate(struct card *card, struct token *token,
     st s = key ? schsmadmin_store_of_key(card, token, key, x509.whole, scratch, *made)
                : schsmadmin_store_other(card, token, draft, &x509, scratch, *made);
     if (s) card_drop(card, *made);
-    return s;
+    return s == ST_NO_OBJECT ? ST_FAILED : s;       // the key: no object of the caller's
 }
 
 // ---- Data ----
