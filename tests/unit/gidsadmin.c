@@ -61,6 +61,7 @@ TEST(gidsadmin_names)
 TEST(gidsadmin_random_names)
 {
     u8 one[GIDS_CONTAINER_NAME] = { 0 }, two[GIDS_CONTAINER_NAME] = { 0 };
+    hash_start();
     CHECK_ST(gidsadmin_put_random_name(one), ST_OK);
     CHECK_ST(gidsadmin_put_random_name(two), ST_OK);
     CHECK(memcmp(one, two, sizeof one));
@@ -236,6 +237,7 @@ TEST(gidsadmin_chains_its_blocks)
         0x62, 0x9e, 0xd2, 0x74, 0x66, 0xa6, 0xb6, 0x5d, 0xb6, 0xbb, 0x1d, 0xbd, 0xa6, 0x75, 0x39,
         0xc1, 0x70, 0xe8, 0x82, 0xa4, 0x35, 0x69, 0x0f, 0x3e, 0x1d };
     u8 proof[GIDSADMIN_PROOF];
+    hash_start();
     for (u8 i = 0; i < sizeof proof; i++) proof[i] = i;
     st s = gidsadmin_cipher(bytes_of(key, sizeof key), true, proof);
     if (s == ST_NOT_SUPPORTED) return;              // mbedTLS 4 has no 3DES
