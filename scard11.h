@@ -1031,18 +1031,17 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         1, has the card want the PIN for each signature, SCARD11_CKA_TOUCH, where
 //                         it has a button, a touch. Keys cannot be destroyed
 //                         (CKR_ACTION_PROHIBITED).
-//                         A certificate goes where its CKA_ID says, else to its key, else to a place
-//                         without a key. One for another key than is there is
+//                         A certificate goes where its CKA_ID says, else to its key, else to a
+//                         place without a key. One for another key than is there is
 //                         CKR_TEMPLATE_INCONSISTENT. Data objects are named by CKA_LABEL or
 //                         CKA_APPLICATION, and can be changed; "Private use 1" and "3" are the
-//                         user's to write: CKR_ACTION_PROHIBITED.
-//                         C_InitToken ends all that is on the card (TERMINATE) and begins it anew
-//                         (ACTIVATE). PIN and PW3 are then 123456 and 12345678 by definition, and
-//                         PW3 is changed at once to the SO's PIN, of 8 characters at least. If that
-//                         is broken off before ACTIVATE, the token is not initialized, and the next
-//                         C_InitToken goes on; after it, 12345678 is what PW3 is. Where PW3 is
-//                         blocked the card lets anyone begin it anew. How PINs are derived (KDF-DO)
-//                         is never set.
+//                         user's to write: CKR_ACTION_PROHIBITED. C_InitToken ends all that is on
+//                         the card (TERMINATE) and begins it anew (ACTIVATE). PIN and PW3 are then
+//                         123456 and 12345678 by definition, and PW3 is changed at once to the SO's
+//                         PIN, of 8 characters at least. If that is broken off before ACTIVATE, the
+//                         token is not initialized, and the next C_InitToken goes on; after it,
+//                         12345678 is what PW3 is. Where PW3 is blocked the card lets anyone begin
+//                         it anew. How PINs are derived (KDF-DO) is never set.
 //   SmartCard-HSM         A search reads the list of files, once. Then it reads, once each, the
 //                         descriptions of keys: of all, or, where it is for a CKA_ID, up to the one
 //                         that has it; and those of certificates and data only where it is for
@@ -1121,7 +1120,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         installed makes its files, and the SO's key its administrator's; the PIN
 //                         is set by C_InitPIN. On a card in use it takes the administrator's key,
 //                         deletes all keys and files, and sets a PIN that nobody knows.
-//                         The maps that Windows reads, and what it keeps of them, follow each change.
+//                         The maps that Windows reads, and what it keeps of them, follow each
+//                         change.
 //   CAC                   CKA_ID counts the PKI applets from 1 on. The keys are RSA, and each has
 //                         its certificate: without one it is not found. There is no CKU_SO. The
 //                         tries of the PIN are not known before a wrong one, and with some cards
