@@ -59,7 +59,8 @@ static int world_reader_of(const CK_UTF8CHAR *description)
     return memcmp(description, "Storm 00 0", 10) ? -1 : description[10] - '0';
 }
 
-static void world_check_objects(void) {}     // the cards are another process'
+// The cards are in other processes: nobody can ask them.
+static void world_check_objects(void) {}
 
 // ---- The players ----
 

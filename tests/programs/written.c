@@ -693,7 +693,7 @@ static void break_off_here_and_there(const struct change *c)
 {
     bool fired = true;
     size_t f = (size_t)(c - changes);
-    for (unsigned n = 1; fired; n += 1 + n / 10) fired = break_off(c, faults[f++ % FAULTS], n);
+    for (unsigned n = 1; fired; n += 1 + n / 6) fired = break_off(c, faults[f++ % FAULTS], n);
 }
 
 static void break_off_everywhere(const struct change *c)

@@ -55,6 +55,9 @@ seconds=30         # few cards are replaced so by one that nothing else tells fr
 seeded resumed_on_another_card "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ same_shown 'return (state.*' 'return true;')"
 seconds=5
+seeded destroyed_is_shown "$(bad 'objects shown')" \
+    -e "$(in_ pivadmin_erase_certificate 'card_drop(card, object);' '')" \
+    -e "$(in_ pivadmin_erase_certificate 'pivadmin_set_certificate(.*' '')"
 seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ same_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
