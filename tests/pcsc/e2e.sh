@@ -5,11 +5,12 @@
 # of scard11.
 # SPDX-License-Identifier: 0BSD
 # Packages: pcscd vsmartcard-vpcd opensc gnutls-bin openssh-client openssl valgrind libssl-dev openssh-server
-# Packages: python3-pykcs11 yubico-piv-tool ykcs11
+# Packages: python3-pykcs11 yubico-piv-tool ykcs11 gnupg scdaemon
 cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 : "${CC:=gcc}"
 . tests/pcsc/lab.sh
+. tests/pcsc/gpg.sh
 module=$OUT/scard11.so
 tool() { timeout 60 pkcs11-tool --module "$module" "$@"; }
 signed() { tool --login --pin 123456 --sign "$@"; }
@@ -842,6 +843,117 @@ inside_gidstool() { # what gids-tool and OpenSC wrote is changed and deleted
     card_is_unhurt
 }
 
+# ---- OpenPGP: RSA-2048 that signs, P-256 that derives, P-384 that authenticates; GnuPG knows them ----
+pgp_keys() {    # so many keys that GnuPG sees on the card
+    timeout 100 gpg --card-status > "$dir/said" 2>&1
+    cat "$dir/said"
+    [ "$(grep -c '^\(Signature\|Encryption\|Authentication\) key *[.]*: [0-9A-F]' "$dir/said")" = "$1" ]
+}
+# GnuPG makes the card's keys those of a user: as they are on the card, if they are of the same second.
+pgp_date() {    # pgp_date <field>: when a key was made
+    timeout 100 gpg --with-colons --card-status | sed -n 's/^fprtime://p' | cut -d : -f "$1"
+}
+pgp_adopt() {
+    printf '%s\n' 14 1 q 0 'Card Holder' card@example.org '' |
+        timeout 100 gpg --faked-system-time "$(pgp_date 1)!" --command-fd 0 --expert --full-generate-key &&
+        printf '%s\n' addkey 14 2 q 0 save |
+        timeout 100 gpg --faked-system-time "$(pgp_date 2)!" --command-fd 0 --expert --edit-key card@example.org
+}
+pgp_are_known() {   # are fingerprints of the card those that GnuPG computed?
+    timeout 100 gpg --with-colons --card-status | sed -n 's/^fpr:\([^:]*\):\([^:]*\):.*/\1\n\2/p' | sort > "$dir/prints"
+    gpg --with-colons -k | sed -n 's/^fpr:*\([^:]*\):/\1/p' | sort > "$dir/own"
+    cat "$dir/own" && cmp "$dir/prints" "$dir/own"
+}
+denied() {      # denied <what> <what is said> <command...>
+    what=$1 why=$2; shift 2
+    try "$what is refused" fails "$@"
+    try "it says $why" grep -q "$why" "$dir/said"
+}
+inside_fillpgp() {
+    card openpgp empty
+    filled
+    key=12345678
+    try 'it has no keys' has 0 'Private Key'
+    key=12345679
+    denied 'a wrong PW3' CKR_PIN_INCORRECT so --keypairgen --key-type EC:prime256v1 --id 01
+    key=12345678
+    try 'makes RSA-2048' pair 01 --key-type rsa:2048 --usage-sign
+    try 'makes P-256' pair 02 --key-type EC:prime256v1 --id 02
+    openssl ecparam -name secp384r1 -genkey -noout -out "$dir/given.pem"
+    openssl pkey -in "$dir/given.pem" -outform DER -out "$dir/given.der"
+    openssl pkey -in "$dir/given.pem" -pubout -out "$dir/03.key"
+    try 'is given P-384' so --write-object "$dir/given.der" --type privkey --usage-sign --id 03
+    for id in 01 02; do
+        try "public key $id" tool --read-object --type pubkey --id $id -o "$dir/$id.der"
+        to_pem $id
+    done
+    for id in 01 02 03; do try "certificate $id" stored $id --id $id; done
+    for id in 01 02 03; do try "certificate $id is what was written" same $id; done
+    try 'RSA signs' good 01 SHA256-RSA-PKCS sha256
+    try 'P-384 signs' good 03 ECDSA-SHA384 sha384
+    denied 'deleting a key' 0x1b so --delete-object --type privkey --id 03
+    denied 'a new key where a certificate is' CKR_ATTRIBUTE_VALUE_INVALID so --keypairgen --key-type rsa:2048 --id 01
+    printf 'holder' > "$dir/name"
+    try 'writes data' so --write-object "$dir/name" --type data --label 'Login data'
+    try 'sets the PIN' so --init-pin --new-pin 654321
+    try 'the user has it' tool --login --pin 654321 -O
+    try 'and changes it' tool --login --pin 654321 --change-pin --new-pin 123456
+    gpg_begin pcsc-shared
+    try 'GnuPG sees three keys' pgp_keys 3
+    try 'of these kinds' grep -q 'Key attributes .*rsa2048 nistp256 nistp384' "$dir/said"
+    try 'whose they are' grep -q 'Login data .*: holder' "$dir/said"
+    try 'GnuPG takes them' pgp_adopt
+    try 'their fingerprints are on the card' pgp_are_known
+    try 'signs' timeout 100 gpg -o "$dir/text.gpg" --detach-sign "$dir/text"
+    try 'and finds it good' gpg --verify "$dir/text.gpg" "$dir/text"
+    try 'encrypts' gpg --trust-model always -r card@example.org -o "$dir/text.enc" -e "$dir/text"
+    try 'and decrypts' sh -c "timeout 100 gpg -d $dir/text.enc | cmp - $dir/text"
+    gpg_end
+    opensc=$(find_module opensc-pkcs11.so)
+    for id in 02 03; do try "OpenSC has certificate $id" by "$opensc" same $id; done
+    try 'pkcs15-tool lists the keys' sh -c "pkcs15-tool --list-keys | grep -c '^Private' | grep -q '^3\$'"
+    try 'openpgp-tool verifies PW1' openpgp-tool --verify CHV1 --pin 123456
+    try 'begins the card anew' tool --init-token --label x --so-pin 12345678
+    try 'it has no keys' has 0 'Private Key'
+    try 'a PW3 of its own' tool --init-token --label x --so-pin 12345678
+    unset key
+}
+
+# What GnuPG and openpgp-tool made: changed, deleted, begun anew with another PW3.
+inside_emptypgp() {
+    card openpgp empty
+    filled
+    key=12345678
+    gpg_begin pcsc-shared
+    gpg_generate
+    try 'GnuPG sets login data' gpg_edit login holder
+    gpg_end
+    try 'three keys' has 3 'Private Key'
+    try 'public key 01' tool --read-object --type pubkey --id 01 -o "$dir/01.der"
+    to_pem 01
+    try 'it signs' good 01 SHA256-RSA-PKCS sha256
+    try 'its certificate' stored 01 --id 01
+    try 'is deleted again' so --delete-object --type cert --id 01
+    try 'deletes login data' so --delete-object --type data --label 'Login data'
+    try "a key takes GnuPG's place" pair 03 --key-type EC:prime256v1 --id 03
+    try 'GnuPG sees three keys' pgp_keys 3
+    try 'one of them is another' grep -q 'Key attributes .*rsa2048 rsa2048 nistp256' "$dir/said"
+    try 'and no login data' grep -q 'Login data .*not set' "$dir/said"
+    gpg_end
+    try 'begins the card anew' tool --init-token --label x --so-pin 12345678
+    try 'PW3 is changed' so --change-pin --new-pin 87654321
+    key=87654321
+    try 'and lets keys be made' pair 01 --key-type EC:prime256v1 --id 01
+    try 'begins the card anew by that' tool --init-token --label x --so-pin 87654321
+    try 'GnuPG sees none' pgp_keys 0
+    gpg_end
+    key=12345678
+    denied 'PW3 of before' CKR_PIN_INCORRECT so --keypairgen --key-type EC:prime256v1 --id 01
+    key=87654321
+    try 'the one that it was given' pair 01 --key-type EC:prime256v1 --id 01
+    unset key
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
@@ -859,4 +971,6 @@ in_lab fillhsm 'Virtual PCD'
 in_lab emptyhsm 'Virtual PCD'
 in_lab gids 'Virtual PCD'
 in_lab gidstool 'Virtual PCD'
+in_lab fillpgp 'Virtual PCD'
+in_lab emptypgp 'Virtual PCD'
 sum_up

@@ -497,6 +497,7 @@ TEST(write_not_after_a_reset)
 }
 
 #include "write_piv.h"
+#include "write_openpgp.h"
 #include "write_p15.h"
 #include "write_schsm.h"
 #include "write_gids.h"
@@ -524,6 +525,7 @@ int main(int argc, char **argv)
     RUN(write_goes_on_after_another_program);
     RUN(write_not_after_a_reset);
     RUN_WRITE_PIV();
+    RUN_WRITE_OPENPGP();
     RUN_WRITE_P15();
     RUN_WRITE_SCHSM();
     RUN_WRITE_GIDS();

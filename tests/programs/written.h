@@ -98,13 +98,6 @@ static inline struct sim_card *written_openpgp(bool other)
     return sim_openpgp_new(&(struct sim_openpgp_options){ .empty = true, .second = other });
 }
 
-// Before 3.0: RSA, and one certificate.
-static inline struct sim_card *written_openpgp_2(bool other)
-{
-    return sim_openpgp_new(&(struct sim_openpgp_options){ .empty = true, .second = other,
-                                                          .version = 0x0200 });
-}
-
 #define WRITTEN_OPENPGP .so = "12345678", .wrong_so = "87654321", .user = "123456", \
     .wrong_user = "654321", .makes_anew = true, .certificates = true, \
     .data = { "Login data", "URL of the public key" }

@@ -1194,3 +1194,23 @@ void sim_openpgp_miss_touches(struct sim_card *card, unsigned n)
 {
     ((struct openpgp *)card)->missed_touches = n;
 }
+
+struct sim_openpgp_seen sim_openpgp_see(const struct sim_card *card)
+{
+    const struct openpgp *v = (const struct openpgp *)card;
+    struct sim_openpgp_seen seen = { .terminated = v->terminated, .once = v->once };
+    for (unsigned i = 0; i < 3; i++) {
+        seen.origin[i] = v->keys[i].origin;
+        seen.touch[i] = v->keys[i].uif;
+        memcpy(seen.fingerprint[i], v->keys[i].fingerprint, sizeof *seen.fingerprint);
+        memcpy(seen.date[i], v->keys[i].date, sizeof *seen.date);
+    }
+    return seen;
+}
+
+bool sim_openpgp_has_password(struct sim_card *card, unsigned index, const char *text)
+{
+    struct openpgp *v = (struct openpgp *)card;
+    const struct password *pw = index == 0 ? &v->pw1 : index == 1 ? &v->pw3 : &v->rc;
+    return pw->n == strlen(text) && !memcmp(pw->value, text, pw->n);
+}

@@ -67,4 +67,15 @@ struct sim_card *sim_openpgp_new(const struct sim_openpgp_options *options);
 // Nobody touches the card the next n times that it waits for that.
 void sim_openpgp_miss_touches(struct sim_card *card, unsigned n);
 
+// What is on the card.
+struct sim_openpgp_seen {
+    bool terminated, once;
+    uint8_t origin[3], touch[3];            // of SIM_SIG ...; as DE and D6 have them
+    uint8_t fingerprint[3][20], date[3][4];
+};
+struct sim_openpgp_seen sim_openpgp_see(const struct sim_card *card);
+
+// Is a password this one? 0 PW1, 1 PW3, 2 the reset code.
+bool sim_openpgp_has_password(struct sim_card *card, unsigned index, const char *text);
+
 #endif
