@@ -89,7 +89,7 @@
  *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
  *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey >>openpgpadmin  PIV, OpenPGP
- *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>gids >>gidsadmin >>cac  and OsEID
+ *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>myeidadmin >>gids >>gidsadmin >>cac
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
  *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
@@ -466,6 +466,7 @@ enum { ST_LIST(X) ST_COUNT };
 #define SW_NO_ROOM         0x6a84       // not enough memory space
 #define SW_INCORRECT_P1P2  0x6a86
 #define SW_DATA_NOT_FOUND  0x6a88       // referenced data or reference data not found
+#define SW_FILE_EXISTS     0x6a89       // a file has that identifier already
 #define SW_WRONG_P1P2      0x6b00
 #define SW_NO_INS          0x6d00       // instruction code not supported or invalid
 #define SW_NO_CLA          0x6e00       // class not supported
@@ -10131,12 +10132,13 @@ static void p15store_undo(struct card *card, struct object *object)
 // ---- Storing ----
 
 // Notes the identifier of a PIN of AODF that is the user's. False: it is another's.
-static bool p15store_note_pin(struct p15 *p15, const struct tlv *record)
+static bool p15store_note_pin(struct p15 *p15, u8 reference, const struct tlv *record)
 {
     struct p15_entry entry;
     struct p15_pin pin;
     if (p15entry_parse(record, &entry) || p15entry_pin(&entry, &pin)) return false;
     if (pin.flags & P15_PIN_UNBLOCKING || pin.auth_id.n > sizeof p15->pin_id) return false;
+    if (pin.credential.reference != reference) return false;
     memcpy(p15->pin_id, pin.auth_id.p, pin.auth_id.n);
     p15->pin_id_len = (u8)pin.auth_id.n;
     return true;
@@ -10155,7 +10157,7 @@ static st p15store_auth_id(struct card *card, struct token *token, struct scratc
     if (out->n) return ST_OK;
     TRY(p15write_open(card, token, P15_AODF, BYTES_NONE, &scratch, &directory));
     while (!p15entry_next(&directory.content, &record))
-        if (p15store_note_pin(p15, &record)) break;
+        if (p15store_note_pin(p15, card_pin(token)->reference, &record)) break;
     *out = bytes_of(p15->pin_id, p15->pin_id_len);
     return out->n ? ST_OK : ST_TOKEN_RO;
 }
@@ -17912,7 +17914,8 @@ static const struct driver driver_schsm = {
  * MARK: - >>myeid
  * Driver: MyEID, and OsEID, which knows its commands.
  *
- * Owns    driver_myeid
+ * Owns    PINs, directory and keys of these cards. How they are written, and the driver's table, is
+ *         in >>myeidadmin
  * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15entry
  *         >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
  * Names   myeid_
@@ -17978,6 +17981,7 @@ struct myeid {
     u32  quirks;                    // enum myeid_quirk
     bool pin_found;                 // the AODF was asked which PIN is the user's
     bool counted;                   // counter is known
+    bool behind;                    // counter is to be compared before the next search
     u32  counter;                   // of changes, when the directory was read
 };
 
@@ -18159,11 +18163,13 @@ static st myeid_list(struct card *card, struct token *token, const struct query 
 {
     struct myeid *myeid = token->state;
     u32 counter = myeid->counter;
-    if (myeid->counted && p15dir_was_away(card, &myeid->p15)) {
+    bool away = p15dir_was_away(card, &myeid->p15);
+    if (myeid->counted && (away || myeid->behind)) {
         TRY(place_be_sure(card, token, scratch));
         TRY(myeid_read_counter(card, &counter));
         if (counter != myeid->counter) TRY(p15dir_forget(card, &myeid->p15));
         myeid->counter = counter;
+        myeid->behind = false;
     }
     TRY(myeid_list_known(card, token, query, scratch));
     if (myeid->counted) return ST_OK;               // from here on what was read is known by it
@@ -18430,6 +18436,779 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
     while (trial_next(&trial)) trial.s = myeid_crypt_once(card, object, use, encrypt, iv, in, out);
     return myeid_status(card, object, trial.s);
 }
+#endif
+
+/* ================================================================================================
+ * MARK: - >>myeidadmin
+ * Driver: MyEID and OsEID, written: files, keys that are made and given, blank cards.
+ *
+ * Owns    driver_myeid, writer_myeid; CREATE and DELETE FILE as these cards have them, GENERATE KEY
+ *         PAIR, PUT DATA; what a card has that is begun anew
+ * Uses    >>tlv >>alg >>random >>apdu >>link >>iso >>card >>place >>secret >>p15entry >>p15
+ *         >>p15file >>p15dir >>p15token >>p15object >>myeid
+ * Names   myeidadmin_
+ * Specs   Aventra's MyEID reference manual; ISO 7816-4, -9, -15
+ * Tests   tests/unit/myeidadmin.c
+ *
+ * A card knows two states. In the one that it is made in, and begun anew in, no rule holds and no
+ * PIN is asked for. ACTIVATE ends that. The structure is the one that OpenSC's profile for these
+ * cards has, so that either goes on with what the other one made.
+ * ==============================================================================================*/
+
+#if SCARD11_MYEID
+
+#if SCARD11_WRITE
+#define MYEIDADMIN_CLA_DELETE   0xa0
+#define MYEIDADMIN_INS_ACTIVATE 0x44
+#define MYEIDADMIN_INS_GENERATE 0x46
+#define MYEIDADMIN_INS_PUT_DATA 0xda
+#define MYEIDADMIN_BEGIN        0xe0        // P2 of PUT DATA: the applet is begun anew
+#define MYEIDADMIN_N            0x80        // ... the parts of a key
+#define MYEIDADMIN_E            0x81
+#define MYEIDADMIN_P            0x83        // then q, d mod p - 1, d mod q - 1, q^-1
+#define MYEIDADMIN_N_FIRST      0x88        // the modulus in halves
+#define MYEIDADMIN_N_REST       0x89
+#define MYEIDADMIN_D            0x87        // of a curve
+#define MYEIDADMIN_POINT        0x86        // ... and of GET DATA
+#define MYEIDADMIN_SECRET       0xa0
+#define MYEIDADMIN_HALF         128         // bytes of a modulus that comes in halves
+#define MYEIDADMIN_MODULUS      0x01        // P2 of GET DATA
+#define MYEIDADMIN_EXPONENT     0x02
+#define MYEIDADMIN_FILE         0x01        // kinds of files, in their FCP: one that is read
+#define MYEIDADMIN_RSA          0x11
+#define MYEIDADMIN_EC           0x22
+#define MYEIDADMIN_DF           0x38
+#define MYEIDADMIN_SIZE_MAX     0x7fff
+#define MYEIDADMIN_DIRECTORY    1530        // bytes of a directory file
+#define MYEIDADMIN_SO           0x03        // number of the SO's PIN
+#define MYEIDADMIN_NEVER        0x0f        // where a PIN's number would be
+#define MYEIDADMIN_CREATION     0x01        // life cycle: no rule holds yet
+#define MYEIDADMIN_TAG_KIND     0x82        // in an FCP
+#define MYEIDADMIN_TAG_RULES    0x86
+#define MYEIDADMIN_TAG_LIFE     0x8a
+#define MYEIDADMIN_PIN_MAX      8           // bytes of a PIN and of a PUK, filled up
+#define MYEIDADMIN_TRIES        3
+#define MYEIDADMIN_PUK_TRIES    10
+#define MYEIDADMIN_SERIAL       8           // where in the applet's information its number is
+#define MYEIDADMIN_SERIAL_LEN   10
+#define MYEIDADMIN_CONTENT_MAX  255         // bytes of a file of a new card that has a content
+#define MYEIDADMIN_ALGORITHM    29          // bytes of one in EF.TokenInfo
+
+// A file to be made. A rule is the number of the PIN that it takes; 0: none.
+struct myeidadmin_file {
+    u16 fid, size;                  // size of a key's: in bits
+    u8  kind;
+    u8  read, update, remove;       // read: a key is used
+    u8  generate;                   // of a key; else MYEIDADMIN_NEVER
+};
+
+// ---- Files ----
+
+// CREATE FILE in the current DF. The new file is the current one then.
+static st myeidadmin_create(struct card *card, const struct myeidadmin_file *file)
+{
+    u8 room[32];
+    struct buf fcp = buf_on(room, sizeof room);
+    bool key = file->kind != MYEIDADMIN_FILE;
+    tlv_put_header(&fcp, ISO_TAG_FCP, 23);
+    tlv_put(&fcp, key ? ISO_TAG_SIZE_ALL : ISO_TAG_SIZE,
+            BYTES((u8)(file->size >> 8), (u8)file->size));
+    tlv_put(&fcp, MYEIDADMIN_TAG_KIND, BYTES(file->kind));
+    tlv_put(&fcp, 0x83, BYTES((u8)(file->fid >> 8), (u8)file->fid));
+    tlv_put(&fcp, MYEIDADMIN_TAG_RULES,
+            BYTES((u8)(file->read << 4 | file->update), (u8)(file->remove << 4 | file->generate),
+                  0xff));
+    tlv_put(&fcp, 0x85, BYTES(0, 0));
+    tlv_put(&fcp, MYEIDADMIN_TAG_LIFE, BYTES(0));
+    struct apdu cmd = { .ins = INS_CREATE_FILE, .data = buf_bytes(&fcp) };
+    SCARD11_ASSERT(!fcp.full);
+    return iso_write_status(iso_send(&card->link, &cmd));
+}
+
+// What a refusal for want of a PIN means: where that of this token is verified, another is wanted.
+static st myeidadmin_status(struct card *card, struct token *token, st s)
+{
+    int tries;
+    if (s != ST_NOT_LOGGED_IN) return s;
+    st said = iso_ask_pin(&card->link, card_pin(token)->reference, &tries);
+    if (link_is_broken(said)) return said;
+    if (said) return ST_NOT_LOGGED_IN;
+    os_log("%s: the card lets another PIN do that", card->link.name);
+    return ST_PROHIBITED;
+}
+
+// CREATE FILE in the application's DF. Some models do not say that there is one already, and some
+// SELECTs have left that DF.
+static st myeidadmin_create_here(struct card *card, struct token *token,
+                                 const struct myeidadmin_file *file)
+{
+    if (!place_is_sure(card, token)) return ST_FAILED;
+    if (card->where != CARD_HOME) TRY(place_select(card, token));
+    return myeidadmin_status(card, token, myeidadmin_create(card, file));
+}
+
+// See create of struct p15_make. A directory file that is there already is one that its user may
+// write, and not delete: it is taken as it is.
+static st myeidadmin_make_file(struct card *card, struct token *token,
+                               const struct p15_new_file *new)
+{
+    u8 pin = card_pin(token)->reference;
+    struct myeidadmin_file file = {
+        .fid = (u16)bytes_number(bytes_from(new->path, new->path.n - 2)), .size = (u16)new->size,
+        .kind = MYEIDADMIN_FILE, .read = new->private ? pin : 0, .update = pin, .remove = pin,
+        .generate = MYEIDADMIN_NEVER,
+    };
+    if (new->size > MYEIDADMIN_SIZE_MAX) return ST_CARD_FULL;
+    st s = myeidadmin_create_here(card, token, &file);
+    return s == SW_FILE_EXISTS && new->directory ? ST_OK : s;
+}
+
+// Deletes a file, never a DF: whatever an entry of the directory names. ST_NOT_FOUND: there is none.
+static st myeidadmin_delete(struct card *card, struct token *token, bytes path)
+{
+    const struct p15_path where = { .file = path };
+    struct apdu cmd = { .cla = MYEIDADMIN_CLA_DELETE, .ins = INS_DELETE_FILE };
+    u8 room[256];
+    struct buf told = buf_on(room, sizeof room);
+    bytes in, kind;
+    if (!place_is_sure(card, token)) return ST_FAILED;
+    TRY(p15file_select_path(card, token, &where, &told));
+    if (tlv_open(buf_bytes(&told), ISO_TAG_FCI, &in)) return ST_PROTOCOL;
+    if (!tlv_find(in, MYEIDADMIN_TAG_KIND, &kind) || kind.n != 1) return ST_PROTOCOL;
+    if ((*kind.p & MYEIDADMIN_DF) == MYEIDADMIN_DF) return ST_OK;
+    st s = iso_write_status(iso_send(&card->link, &cmd));
+    if (s != ST_NOT_LOGGED_IN) return s;
+    s = myeidadmin_status(card, token, s);
+    return s == ST_PROHIBITED ? ST_OK : s;
+}
+
+static st myeidadmin_delete_key(struct card *card, struct token *token, const struct p15_key *key)
+{
+    st s = myeid_file_of(key).n ? myeidadmin_delete(card, token, key->where.file) : ST_OK;
+    return s == ST_NOT_FOUND ? ST_OK : s;
+}
+
+static const struct p15_make myeidadmin_files_of = {
+    .create = myeidadmin_make_file, .delete = myeidadmin_delete,
+    .delete_key = myeidadmin_delete_key,
+    .kinds = {
+        [P15_PRKDF] = { 0x4402, MYEIDADMIN_DIRECTORY, 0x4b01, 0 },
+        [P15_CDF]   = { 0x4403, MYEIDADMIN_DIRECTORY, 0x4301, 0 },
+        [P15_PUKDF] = { 0x4404, MYEIDADMIN_DIRECTORY, 0x5501, 0 },
+        [P15_DODF]  = { 0x4406, MYEIDADMIN_DIRECTORY, 0x4601, 0x4501 },
+        [P15_SKDF]  = { 0x4407, MYEIDADMIN_DIRECTORY, 0x4d01, 0 },
+    },
+};
+
+// ---- What changes the card ----
+
+// Before a change: all of the directory is in the table. Is it what the card has?
+static st myeidadmin_before(struct card *card, struct token *token, bool *same,
+                            struct scratch scratch)
+{
+    const struct query all = { .any_class = true, .any_id = true, .logged_in = true };
+    struct myeid *myeid = token->state;
+    u32 now;
+    myeid->p15.make = &myeidadmin_files_of;
+    if (!myeid->counted) TRY(myeid_list(card, token, &all, scratch));
+    TRY(p15store_load(card, token, scratch));
+    TRY(place_be_sure(card, token, scratch));
+    TRY(myeid_read_counter(card, &now));
+    *same = now == myeid->counter;
+    return ST_OK;
+}
+
+// After a change, or what has come of one: what is in the table is what the card has, if no other
+// program had changed that before. Else the next search finds out.
+static st myeidadmin_after(struct card *card, struct token *token, bool same, st s)
+{
+    struct myeid *myeid = token->state;
+    u32 now = 0;
+    bool known = !s && same && !myeid_read_counter(card, &now);
+    if (known) myeid->counter = now;
+    else       myeid->behind = true;
+    return s;
+}
+
+// ---- Keys ----
+
+// The file of a new key. One that is there already is of nobody: no entry names it.
+static st myeidadmin_key_file(struct card *card, struct token *token, bytes path, u8 kind,
+                              u32 bits)
+{
+    const struct p15_path where = { .file = path };
+    u8 pin = card_pin(token)->reference;
+    const struct myeidadmin_file file = {
+        .fid = (u16)bytes_number(bytes_from(path, path.n - 2)), .size = (u16)bits, .kind = kind,
+        .read = pin, .update = pin, .remove = pin, .generate = pin,
+    };
+    st s = myeidadmin_delete(card, token, path);
+    if (!s) os_log("%s: a key that nothing names is deleted", card->link.name);
+    if (s && s != ST_NOT_FOUND) return s;
+    TRY(myeidadmin_create_here(card, token, &file));
+    return p15file_select_path(card, token, &where, NULL);
+}
+
+// What a card that does not take a key says.
+static st myeidadmin_key_status(st s)
+{
+    switch (s) {
+    case SW_WRONG_LENGTH: case SW_FILE_STRUCTURE: case SW_DATA_UNUSABLE: case SW_CONDITIONS:
+    case SW_WRONG_DATA: case SW_NO_FUNCTION: return ST_KEY_SIZE;
+    default: return iso_write_status(s);
+    }
+}
+
+// GENERATE KEY PAIR in the key file that is selected. What it answers, as some do, is the public
+// half, which is read as that of any key.
+static st myeidadmin_generate_key(struct card *card, bool rsa, struct scratch scratch)
+{
+    static const u8 exponent[] = { 0x30, 0x05, 0x81, 0x03, 0x01, 0x00, 0x01 };
+    struct apdu cmd = { .ins = MYEIDADMIN_INS_GENERATE,
+                        .data = bytes_of(exponent, rsa ? sizeof exponent : 0) };
+    struct buf unread = scratch_buf(&scratch, ALG_RESULT_MAX + 16);
+    if (!unread.cap) return ST_HOST_MEMORY;
+    return myeidadmin_key_status(link_exchange(&card->link, &cmd, &unread));
+}
+
+// GET DATA of a part of the public half of the key whose file is selected, in scratch.
+static st myeidadmin_part(struct card *card, u8 what, struct scratch *scratch, bytes *out)
+{
+    struct apdu ask = { .ins = MYEID_INS_GET_DATA, .p1 = 0x01, .p2 = what, .le = APDU_LE_ALL };
+    struct buf rsp = scratch_buf(scratch, ALG_RESULT_MAX + 16);
+    if (!rsp.cap) return ST_HOST_MEMORY;
+    TRY(link_exchange(&card->link, &ask, &rsp));
+    *out = buf_bytes(&rsp);
+    return ST_OK;
+}
+
+// Reads the public half of the key that was made in the selected file: a view into scratch.
+static st myeidadmin_read_public(struct card *card, const struct draft *draft,
+                                 struct scratch *scratch, struct alg_key *key)
+{
+    bytes answer;
+    struct tlv point;
+    *key = draft->key;
+    if (key->type == ALG_RSA) {
+        TRY(myeidadmin_part(card, MYEIDADMIN_MODULUS, scratch, &answer));
+        key->modulus = bytes_trim(answer);
+        TRY(myeidadmin_part(card, MYEIDADMIN_EXPONENT, scratch, &answer));
+        key->exponent = bytes_trim(answer);
+        return 8 * key->modulus.n == key->bits && key->exponent.n ? ST_OK : ST_PROTOCOL;
+    }
+    TRY(myeidadmin_part(card, MYEIDADMIN_POINT, scratch, &answer));
+    TRY(tlv_next(&answer, &point));
+    key->point = point.value;
+    return alg_point_good(key->curve, key->point) ? ST_OK : ST_PROTOCOL;
+}
+
+// PUT DATA of a part of a key to the file that is selected.
+static st myeidadmin_give(struct card *card, struct token *token, u8 what, bytes part,
+                          struct scratch scratch)
+{
+    const struct place home = { BYTES_NONE, BYTES_NONE };
+    struct apdu cmd = { .ins = MYEIDADMIN_INS_PUT_DATA, .p1 = 0x01, .p2 = what, .data = part };
+    return myeidadmin_key_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+}
+
+// A number of an RSA key, as long as it can be, with a 00 in front unless it begins with one.
+static st myeidadmin_give_number(struct card *card, struct token *token, u8 what, bytes number,
+                                 size_t size, struct scratch scratch)
+{
+    struct buf part = scratch_buf(&scratch, size + 1);
+    buf_put8(&part, 0);
+    buf_put_number(&part, number, size);
+    if (part.full) return ST_HOST_MEMORY;
+    bytes all = buf_bytes(&part);
+    return myeidadmin_give(card, token, what, bytes_from(all, all.p[1] ? 0 : 1), scratch);
+}
+
+// The modulus; one that fills two short commands goes in two: there are cards without chains.
+static st myeidadmin_give_modulus(struct card *card, struct token *token, bytes n,
+                                  struct scratch scratch)
+{
+    if (n.n != 2 * MYEIDADMIN_HALF)
+        return myeidadmin_give_number(card, token, MYEIDADMIN_N, n, n.n, scratch);
+    TRY(myeidadmin_give(card, token, MYEIDADMIN_N_FIRST, bytes_head(n, MYEIDADMIN_HALF), scratch));
+    return myeidadmin_give(card, token, MYEIDADMIN_N_REST, bytes_from(n, MYEIDADMIN_HALF), scratch);
+}
+
+// Gives the selected file an RSA key. With the public exponent the card has it.
+static st myeidadmin_give_rsa(struct card *card, struct token *token, const struct draft *draft,
+                              struct scratch scratch)
+{
+    const struct draft_secret *secret = draft->secret;
+    const bytes numbers[] = { secret->p, secret->q, secret->dp, secret->dq, secret->qinv };
+    size_t half = draft->key.modulus.n / 2;
+    for (u8 i = 0; i < COUNT(numbers); i++)
+        TRY(myeidadmin_give_number(card, token, MYEIDADMIN_P + i, numbers[i], half, scratch));
+    TRY(myeidadmin_give_modulus(card, token, draft->key.modulus, scratch));
+    return myeidadmin_give(card, token, MYEIDADMIN_E, draft->key.exponent, scratch);
+}
+
+// Makes the key that a draft asks for, or gives it, in a file of its own; its public half.
+static st myeidadmin_make_key(struct card *card, struct token *token, const struct draft *draft,
+                              bytes path, struct scratch *scratch, struct alg_key *key)
+{
+    bool rsa = draft->key.type == ALG_RSA;
+    TRY(myeidadmin_key_file(card, token, path, rsa ? MYEIDADMIN_RSA : MYEIDADMIN_EC,
+                            draft->key.bits));
+    *key = draft->key;
+    if (!draft->secret) {
+        TRY(myeidadmin_generate_key(card, rsa, *scratch));
+        return myeidadmin_read_public(card, draft, scratch, key);
+    }
+    if (rsa) return myeidadmin_give_rsa(card, token, draft, *scratch);
+    TRY(myeidadmin_give(card, token, MYEIDADMIN_D, draft->secret->value, *scratch));
+    return myeidadmin_give(card, token, MYEIDADMIN_POINT, draft->key.point, *scratch);
+}
+
+// A key that was refused on the way leaves a file that nothing names: it goes at once, if it can.
+static void myeidadmin_clean(struct card *card, struct token *token, bytes path, st s)
+{
+    if (!link_is_broken(s)) (void)myeidadmin_delete(card, token, path);
+}
+
+static st myeidadmin_pair(struct card *card, struct token *token, const struct draft *draft,
+                          struct scratch scratch, struct object *made[2])
+{
+    struct p15store_pair pair = { .draft = *draft };
+    struct alg_key key;
+    TRY(p15store_load(card, token, scratch));
+    TRY(p15store_path(card, token, P15_PRKDF, true, &scratch, &pair.path));
+    pair.reference = pair.path.p[pair.path.n - 1];
+    st s = p15store_begin(card, token, &pair, &scratch);
+    if (!s) {
+        s = myeidadmin_make_key(card, token, draft, pair.path, &scratch, &key);
+        if (s) myeidadmin_clean(card, token, pair.path, s);
+    }
+    if (!s) s = p15store_end(card, token, &pair, &key, scratch, made);
+    if (s) p15store_drop_pair(card, token, &pair);
+    return s;
+}
+
+// ---- A card that is begun anew ----
+
+// The user's PIN is number 1, the SO's number 3, whose PUK each is. Who has the user's may create
+// files and change the directory, who has the SO's may begin anew.
+#define MYEIDADMIN_DF_FILES 0x4400      // directory files of the application's DF
+static const struct myeidadmin_file myeidadmin_dir = {
+    0x2f00, 128, MYEIDADMIN_FILE, 0, MYEIDADMIN_SO, MYEIDADMIN_SO, MYEIDADMIN_NEVER
+};
+static const struct myeidadmin_file myeidadmin_files[] = {
+    { 0x5031, 255,  MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEIDADMIN_SO, MYEIDADMIN_NEVER },
+    { 0x5032, 255,  MYEIDADMIN_FILE, 0, MYEIDADMIN_SO, MYEIDADMIN_SO, MYEIDADMIN_NEVER },
+    { 0x4401, 255,  MYEIDADMIN_FILE, 0, MYEIDADMIN_SO, MYEIDADMIN_SO, MYEIDADMIN_NEVER },
+    { 0x4402, 1530, MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEID_PIN, MYEIDADMIN_NEVER },
+    { 0x4403, 1530, MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEID_PIN, MYEIDADMIN_NEVER },
+    { 0x4404, 1530, MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEID_PIN, MYEIDADMIN_NEVER },
+    { 0x4406, 1530, MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEID_PIN, MYEIDADMIN_NEVER },
+    { 0x4407, 1530, MYEIDADMIN_FILE, 0, MYEID_PIN,     MYEID_PIN, MYEIDADMIN_NEVER },
+};
+
+// Which directory files the ODF of a new card names.
+static const struct { enum p15_kind kind; u8 file; } myeidadmin_odf[] = {
+    { P15_AODF, 0x01 }, { P15_PRKDF, 0x02 }, { P15_CDF, 0x03 },
+    { P15_PUKDF, 0x04 }, { P15_DODF, 0x06 }, { P15_SKDF, 0x07 },
+};
+
+// A file of the application's DF gets its content.
+static st myeidadmin_fill(struct card *card, u16 fid, const struct buf *content)
+{
+    bytes path = BYTES(p15dir_base[2], p15dir_base[3], (u8)(fid >> 8), (u8)fid);
+    SCARD11_ASSERT(!content->full);
+    TRY(iso_select_file(&card->link, ISO_BY_PATH, path));
+    return iso_update_binary(&card->link, 0, buf_bytes(content));
+}
+
+static void myeidadmin_put_path(struct buf *out, bytes path)
+{
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n));
+    tlv_put(out, TLV_OCTETS, path);
+}
+
+// EF.ODF: which directory files there are.
+static void myeidadmin_put_odf(struct buf *out)
+{
+    for (size_t i = 0; i < COUNT(myeidadmin_odf); i++) {
+        bytes path = BYTES(p15dir_base[0], p15dir_base[1], p15dir_base[2], p15dir_base[3],
+                           MYEIDADMIN_DF_FILES >> 8, myeidadmin_odf[i].file);
+        tlv_put_header(out, TLV_CONSTRUCTED((u32)myeidadmin_odf[i].kind),
+                       tlv_size(TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n)));
+        myeidadmin_put_path(out, path);
+    }
+}
+
+// Supported algorithms: AES in ECB and CBC, of each size, by the last number of its OID. Programs
+// know by them what a secret key is.
+static void myeidadmin_put_algorithms(struct buf *out)
+{
+    static const u8 oids[] = { 1, 2, 41, 42, 21, 22 };
+    tlv_put_header(out, TLV_CONSTRUCTED(2), COUNT(oids) * MYEIDADMIN_ALGORITHM);
+    for (u8 i = 0; i < COUNT(oids); i++) {
+        u8 mechanism = i % 2 ? CKM_AES_CBC & 0xff : CKM_AES_ECB & 0xff;
+        tlv_put_header(out, TLV_SEQUENCE, MYEIDADMIN_ALGORITHM - 2);
+        tlv_put(out, TLV_INTEGER, BYTES(i + 1u));
+        tlv_put(out, TLV_INTEGER, BYTES(CKM_AES_ECB >> 8, mechanism));
+        tlv_put(out, TLV_NULL, BYTES_NONE);
+        tlv_put(out, TLV_BITS, BYTES(0x02, 0x0c));              // encipher, decipher
+        tlv_put(out, TLV_OID, BYTES(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, oids[i]));
+        tlv_put(out, TLV_INTEGER, BYTES(0));
+    }
+}
+
+// EF.TokenInfo: the card's number, its maker, the label; a login is required, it gives random
+// numbers; algorithms.
+static void myeidadmin_put_info(bytes info, bytes label, struct buf *out)
+{
+    u8 room[MYEIDADMIN_CONTENT_MAX];
+    struct buf inside = buf_on(room, sizeof room);
+    bytes maker = bytes_text("Aventra Ltd.");
+    if (!bytes_begin(info, bytes_text("MyEID"))) maker = bytes_head(info, 5);
+    tlv_put(&inside, TLV_INTEGER, BYTES(0));
+    tlv_put(&inside, TLV_OCTETS,
+            bytes_head(bytes_from(info, MYEIDADMIN_SERIAL), MYEIDADMIN_SERIAL_LEN));
+    tlv_put(&inside, TLV_UTF8, maker);
+    tlv_put(&inside, TLV_PRIMITIVE(0), label);
+    tlv_put(&inside, TLV_BITS, BYTES(0x05, 0x60));
+    myeidadmin_put_algorithms(&inside);
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&inside));
+}
+
+// EF.DIR's template of the application.
+static void myeidadmin_put_dir(bytes label, struct buf *out)
+{
+    bytes aid = bytes_of(myeid_aid, sizeof myeid_aid);
+    bytes base = bytes_of(p15dir_base, sizeof p15dir_base);
+    tlv_put_header(out, 0x61, tlv_size(0x4f, aid.n) + tlv_size(0x50, label.n) +
+                              tlv_size(0x51, base.n));
+    tlv_put(out, 0x4f, aid);
+    tlv_put(out, 0x50, label);
+    tlv_put(out, 0x51, base);
+}
+
+// An entry of AODF: a PIN of 4 to 8 characters, filled up with FF.
+static void myeidadmin_put_pin(const char *label, u8 id, u8 reference, bool so, struct buf *out)
+{
+    u8 room[3][40];
+    struct buf common = buf_on(room[0], 40), class = buf_on(room[1], 40), type = buf_on(room[2], 40);
+    tlv_put(&common, TLV_UTF8, bytes_text(label));
+    tlv_put(&common, TLV_BITS, BYTES(0x06, 0xc0));              // private, modifiable
+    tlv_put(&class, TLV_OCTETS, BYTES(id));
+    tlv_put(&type, TLV_BITS, so ? BYTES(0x00, 0x0d) : BYTES(0x02, 0x0c));
+    tlv_put(&type, TLV_ENUMERATED, BYTES(CARD_PIN_ASCII));
+    tlv_put(&type, TLV_INTEGER, BYTES(4));
+    tlv_put(&type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
+    tlv_put(&type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
+    tlv_put(&type, TLV_PRIMITIVE(0), BYTES(reference));
+    tlv_put(&type, TLV_OCTETS, BYTES(0xff));
+    myeidadmin_put_path(&type, bytes_of(p15dir_base, sizeof p15dir_base));
+    size_t inside = tlv_size(TLV_SEQUENCE, type.n);
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_SEQUENCE, common.n) +
+                                      tlv_size(TLV_SEQUENCE, class.n) +
+                                      tlv_size(TLV_CONSTRUCTED(1), inside));
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&common));
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&class));
+    tlv_put_header(out, TLV_CONSTRUCTED(1), inside);
+    tlv_put(out, TLV_SEQUENCE, buf_bytes(&type));
+}
+
+// Proves that the caller may begin the card anew, as the MF's rule says: by the PIN that it names,
+// which is tried once. A card that nobody has set up yet asks for none.
+static st myeidadmin_prove(struct card *card, struct token *token, bytes so_pin,
+                           struct scratch scratch)
+{
+    u8 room[64];
+    struct buf told = buf_on(room, sizeof room);
+    struct credential so = myeid_pin;
+    bytes in, rules, life;
+    TRY(iso_select(&card->link, ISO_BY_FID, ISO_FCI, bytes_of(p15dir_base, 2), &told));
+    if (tlv_open(buf_bytes(&told), ISO_TAG_FCI, &in)) return ST_PROTOCOL;
+    if (!tlv_find(in, MYEIDADMIN_TAG_RULES, &rules) || rules.n < 2) return ST_PROTOCOL;
+    bool fresh = tlv_find(in, MYEIDADMIN_TAG_LIFE, &life) && life.n == 1 &&
+                 *life.p == MYEIDADMIN_CREATION;
+    so.reference = rules.p[1] >> 4;
+    if (fresh || !so.reference) return ST_OK;
+    if (so.reference == MYEIDADMIN_NEVER) return ST_TOKEN_RO;
+    so.role = ROLE_ADMIN;
+    return secret_verify(card, token, &so, so_pin, scratch);
+}
+
+// PUT DATA of a new card's PIN: its value, its PUK, their tries.
+static st myeidadmin_set_pin(struct card *card, struct token *token, u8 number, bytes pin,
+                             bytes puk, struct scratch scratch)
+{
+    const struct place home = { BYTES_NONE, BYTES_NONE };
+    u8 room[2 * MYEIDADMIN_PIN_MAX + 3];
+    struct buf data = buf_on(room, sizeof room);
+    buf_put(&data, pin);
+    buf_fill(&data, 0xff, MYEIDADMIN_PIN_MAX - pin.n);
+    buf_put(&data, puk);
+    buf_fill(&data, 0xff, MYEIDADMIN_PIN_MAX - puk.n);
+    buf_put(&data, BYTES(MYEIDADMIN_TRIES, MYEIDADMIN_PUK_TRIES, 0));
+    struct apdu cmd = { .ins = MYEIDADMIN_INS_PUT_DATA, .p1 = 0x01, .p2 = number,
+                        .data = buf_bytes(&data) };
+    st s = secret_give(card, token, &home, &cmd, NULL, scratch);
+    mem_wipe(room, sizeof room);
+    return s;
+}
+
+// Everything goes, and with it the PINs; the rules for the MF and the application's DF are new.
+static st myeidadmin_begin_anew(struct card *card, struct token *token)
+{
+    static const u8 rules[] = { 0xff, 0xff, 0x11, 0x3f, 0xff, 0x11, 0x1f, 0xff };
+    struct apdu cmd = { .ins = MYEIDADMIN_INS_PUT_DATA, .p1 = 0x01, .p2 = MYEIDADMIN_BEGIN,
+                        .data = bytes_of(rules, sizeof rules) };
+    st s = iso_send(&card->link, &cmd);
+    if (s == SW_SECURITY_STATUS) return ST_TOKEN_RO;
+    TRY(s);
+    return place_select(card, token);
+}
+
+// The files of a new card, and what is in them, but for the two that show that it is set up.
+static st myeidadmin_make_files(struct card *card, struct token *token, bytes label)
+{
+    u8 room[MYEIDADMIN_CONTENT_MAX];
+    struct buf content = buf_on(room, sizeof room);
+    TRY(iso_select_file(&card->link, ISO_BY_FID, bytes_of(p15dir_base, 2)));
+    TRY(myeidadmin_create(card, &myeidadmin_dir));
+    myeidadmin_put_dir(label, &content);
+    TRY(iso_update_binary(&card->link, 0, buf_bytes(&content)));
+    TRY(place_select(card, token));
+    for (size_t i = 0; i < COUNT(myeidadmin_files); i++)
+        TRY(myeidadmin_create(card, &myeidadmin_files[i]));
+    content.n = 0;
+    myeidadmin_put_pin("User PIN", 1, MYEID_PIN, false, &content);
+    myeidadmin_put_pin("SO PIN", 0xff, MYEIDADMIN_SO, true, &content);
+    return myeidadmin_fill(card, MYEIDADMIN_DF_FILES + 1, &content);
+}
+
+// From here on the rules hold. What shows that the card is set up comes last: a card that is pulled
+// before has none that does not hold, and is blank as before.
+static st myeidadmin_finish(struct card *card, struct token *token, bytes so_pin, bytes pin,
+                            bytes label, struct scratch scratch)
+{
+    u8 room[MYEIDADMIN_CONTENT_MAX], info_room[256];
+    struct buf content = buf_on(room, sizeof room), info = buf_on(info_room, sizeof info_room);
+    struct credential user = myeid_pin, so = myeid_pin;
+    struct apdu activate = { .ins = MYEIDADMIN_INS_ACTIVATE, .p1 = 0x04,
+                             .data = bytes_of(myeid_aid, sizeof myeid_aid) };
+    TRY(myeid_get_data(card, MYEID_APPLET, &info));
+    TRY(iso_send(&card->link, &activate));
+    TRY(secret_verify(card, token, &user, pin, scratch));
+    myeidadmin_put_odf(&content);
+    TRY(myeidadmin_fill(card, 0x5031, &content));
+    so.role = ROLE_ADMIN;
+    so.reference = MYEIDADMIN_SO;
+    TRY(secret_verify(card, token, &so, so_pin, scratch));
+    content.n = 0;
+    myeidadmin_put_info(buf_bytes(&info), label, &content);
+    return myeidadmin_fill(card, 0x5032, &content);
+}
+
+// A card that is begun anew, with a PIN of the user's that nobody knows.
+static st myeidadmin_init_with(struct card *card, struct token *token, bytes so_pin, bytes pin,
+                               bytes label, struct scratch scratch)
+{
+    if (!label.n) label = bytes_text("MyEID");
+    TRY(place_be_sure(card, token, scratch));
+    TRY(myeidadmin_prove(card, token, so_pin, scratch));
+    TRY(myeidadmin_begin_anew(card, token));
+    TRY(myeidadmin_set_pin(card, token, MYEIDADMIN_SO, so_pin, so_pin, scratch));
+    TRY(myeidadmin_set_pin(card, token, MYEID_PIN, pin, so_pin, scratch));
+    TRY(myeidadmin_make_files(card, token, label));
+    return myeidadmin_finish(card, token, so_pin, pin, label, scratch);
+}
+
+// C_InitToken. so_pin is the SO's PIN, and the PUK of the user's, which is set by it: C_InitPIN.
+static st myeidadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
+                          struct scratch scratch)
+{
+    u8 pin[MYEIDADMIN_PIN_MAX];
+    if (so_pin.n < myeid_pin.min || so_pin.n > myeid_pin.max) return ST_PIN_LEN;
+    TRY(random_bytes(pin, sizeof pin));
+    for (size_t i = 0; i < sizeof pin; i++) pin[i] = (u8)('0' + pin[i] % 10);
+    st s = myeidadmin_init_with(card, token, so_pin, bytes_of(pin, sizeof pin), label, scratch);
+    mem_wipe(pin, sizeof pin);
+    return s;
+}
+
+// ---- Secret keys ----
+
+// The kind of file that holds a secret key that is so long; NULL: the cards have none.
+static const struct myeid_secret *myeidadmin_secret_of(const struct draft *draft)
+{
+    for (size_t i = 0; i < COUNT(myeid_secrets); i++) {
+        const struct myeid_secret *secret = &myeid_secrets[i];
+        bool is = secret->type == draft->secret_type && secret->bits == 8 * draft->secret_len;
+        if (is) return secret;
+    }
+    return NULL;
+}
+
+// The algorithms of the card, as TokenInfo has them, that a secret key is for: INTEGERs.
+static void myeidadmin_put_named(const struct p15 *p15, const struct draft *draft, struct buf *out)
+{
+    for (u32 i = 0; i < p15->algorithms.n && draft->secret_type == CKK_AES; i++) {
+        const struct p15alg *algorithm = &p15->algorithms.list[i];
+        bool aes = algorithm->mechanism == CKM_AES_ECB || algorithm->mechanism == CKM_AES_CBC;
+        if (aes && algorithm->reference < 0x80)
+            tlv_put(out, TLV_INTEGER, BYTES((u8)algorithm->reference));
+    }
+}
+
+// A secret key in the table, by its entry, which will fit into its directory.
+static st myeidadmin_add_secret(struct card *card, struct token *token, const struct draft *draft,
+                                const struct p15write_said *said, struct scratch *scratch,
+                                struct object **made)
+{
+    struct lot *lots = NULL;
+    bytes kept;
+    struct buf entry = scratch_buf(scratch, draft->label.n + said->id.n + said->algorithms.n +
+                                            P15WRITE_AROUND);
+    TRY(p15write_entry(draft, said, *scratch, &entry));
+    TRY(p15write_fits(card, token, P15_SKDF, BYTES_NONE, buf_bytes(&entry), *scratch));
+    st s = p15store_add(card, token, P15_SKDF, buf_bytes(&entry), &lots, &kept);
+    *made = s ? NULL : p15store_added(card, kept);
+    if (!*made) {
+        arena_lots_drop(&card->arena, &lots);
+        return s ? s : ST_FAILED;
+    }
+    ((struct p15_key *)(*made)->state)->lots = lots;
+    (*made)->secret_type = draft->secret_type;
+    (*made)->secret_len = draft->secret_len;
+    (*made)->unread = false;
+    return ST_OK;
+}
+
+// The key in a file of its own, then its entry.
+static st myeidadmin_put_secret(struct card *card, struct token *token, const struct draft *draft,
+                                bytes path, const struct object *made, struct scratch scratch)
+{
+    const struct myeid_secret *kind = myeidadmin_secret_of(draft);
+    TRY(myeidadmin_key_file(card, token, path, kind->file, kind->bits));
+    st s = myeidadmin_give(card, token, MYEIDADMIN_SECRET, draft->secret->value, scratch);
+    if (s) myeidadmin_clean(card, token, path, s);
+    if (!s) s = p15write_entry_of(card, token, P15_SKDF, BYTES_NONE, made->entry, scratch);
+    return s ? s : p15write_touch(card, token, scratch);
+}
+
+// The iD of a secret key that none is given: a byte that no other has.
+static st myeidadmin_secret_id(const struct card *card, const struct token *token, struct buf *id)
+{
+    for (u8 next = 1; next; next++) {
+        bool used = false;
+        for (u32 i = 0; i < card->object_count; i++) {
+            const struct object *object = card_object_at(card, i);
+            used |= object->handle && object->token == token && !object->owner &&
+                    bytes_equal(object->id, BYTES(next));
+        }
+        if (used) continue;
+        buf_put8(id, next);
+        return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+static st myeidadmin_secret(struct card *card, struct token *token, const struct draft *draft,
+                            struct scratch scratch, struct object *made[2])
+{
+    struct p15write_said said = { .kind = P15_SKDF, .id = draft->id };
+    u8 id_room[1], named_room[64];
+    struct buf id = buf_on(id_room, sizeof id_room), named = buf_on(named_room, sizeof named_room);
+    struct object *object;
+    if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
+    TRY(p15store_load(card, token, scratch));
+    if (!draft->id.n) {
+        TRY(myeidadmin_secret_id(card, token, &id));
+        said.id = buf_bytes(&id);
+    }
+    TRY(p15store_auth_id(card, token, scratch, &said.auth_id));
+    TRY(p15store_path(card, token, P15_SKDF, true, &scratch, &said.path));
+    said.reference = said.path.p[said.path.n - 1];
+    myeidadmin_put_named(token->state, draft, &named);
+    if (!named.full) said.algorithms = buf_bytes(&named);
+    TRY(myeidadmin_add_secret(card, token, draft, &said, &scratch, &object));
+    st s = myeidadmin_put_secret(card, token, draft, said.path, object, scratch);
+    if (!s) {
+        made[0] = object;
+        return ST_OK;
+    }
+    p15store_drop_key(card, token->state, object->state);
+    card_drop(card, object);
+    return s;
+}
+
+// ---- The writer ----
+
+static const char *const myeidadmin_curves[] = { "P-192", "P-256", "P-384", "P-521" };
+
+static bool myeidadmin_makes(const struct token *token, const struct draft *draft)
+{
+    const struct alg_key *key = &draft->key;
+    (void)token;
+    if (draft->class == CKO_SECRET_KEY) return draft->secret && myeidadmin_secret_of(draft);
+    if (key->type == ALG_RSA) return key->bits >= 512 && key->bits <= 4096 && key->bits % 64 == 0;
+    if (key->type != ALG_EC || (draft->secret && !key->point.n)) return false;
+    for (size_t i = 0; i < COUNT(myeidadmin_curves); i++)
+        if (key->curve == alg_curve_named(myeidadmin_curves[i])) return true;
+    return false;
+}
+
+static st myeidadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+                              struct scratch scratch, struct object *made[2])
+{
+    bool same;
+    bool secret = draft->class == CKO_SECRET_KEY;
+    TRY(myeidadmin_before(card, token, &same, scratch));
+    return myeidadmin_after(card, token, same,
+                            (secret ? myeidadmin_secret : myeidadmin_pair)(card, token, draft,
+                                                                           scratch, made));
+}
+
+static st myeidadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                           struct scratch scratch, struct object **made)
+{
+    bool same;
+    TRY(myeidadmin_before(card, token, &same, scratch));
+    return myeidadmin_after(card, token, same,
+                            p15store_store(card, token, draft, scratch, made));
+}
+
+static st myeidadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                         struct scratch scratch)
+{
+    struct token *token = object->token;
+    CK_OBJECT_HANDLE handle = object->handle;
+    bool same;
+    TRY(myeidadmin_before(card, token, &same, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;      // another program changed all of it
+    return myeidadmin_after(card, token, same, p15store_set(card, object, draft, scratch));
+}
+
+static st myeidadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    struct token *token = object->token;
+    CK_OBJECT_HANDLE handle = object->handle;
+    bool same;
+    TRY(myeidadmin_before(card, token, &same, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;
+    return myeidadmin_after(card, token, same, p15store_erase(card, object, scratch));
+}
+
+static const struct writer writer_myeid = {
+    .by       = ROLE_USER,
+    .makes    = myeidadmin_makes,
+    .generate = myeidadmin_generate,
+    .import   = myeidadmin_generate,
+    .store    = myeidadmin_store,
+    .sets     = p15store_sets,
+    .set      = myeidadmin_set,
+    .erases   = p15store_erases,
+    .erase    = myeidadmin_erase,
+    .init     = myeidadmin_init,
+};
+#endif
 
 static const struct driver driver_myeid = {
     .name    = "MyEID",
@@ -18446,6 +19225,9 @@ static const struct driver driver_myeid = {
     .derive  = myeid_derive,
     .random  = p15token_random,
     .crypt   = myeid_crypt,
+#if SCARD11_WRITE
+    .writer  = &writer_myeid,
+#endif
 };
 #endif
 

@@ -954,6 +954,147 @@ inside_emptypgp() {
     unset key
 }
 
+# ---- A blank MyEID becomes a PKCS#15 card, and OpenSC goes on with it ----
+
+myeid_init() {  # myeid_init <option...>: pkcs15-init, as the user
+    timeout 60 pkcs15-init --so-pin 87654321 --pin 123456 --auth-id 01 "$@"
+}
+owns() {        # owns <ID> <option...>: the user has a pair made; OpenSC tells its public half
+    id=$1; shift
+    user --keypairgen --id "$id" "$@" && pkcs15-tool --read-public-key "$id" > "$dir/$id.key"
+}
+gives() {       # gives <ID> <private key>: the card is given it
+    openssl pkey -in "$2" -outform DER -out "$dir/private" && openssl pkey -in "$2" -pubout -out "$dir/$1.key" &&
+        user --write-object "$dir/private" --type privkey --id "$1"
+}
+keeps() {       # keeps <ID>: a certificate of the key in <ID>.key, as the user's
+    certify "$dir/$1.key" "$dir/$1.crt" && openssl x509 -in "$dir/$1.crt" -outform DER -out "$dir/$1.cer" &&
+        user --write-object "$dir/$1.cer" --type cert --id "$1" --label "Certificate $1"
+}
+opens() {       # opens <ID>: decrypts with RSA what openssl encrypted
+    openssl pkeyutl -encrypt -pubin -inkey "$dir/$1.key" -in "$dir/text" -out "$dir/cipher" &&
+        user --decrypt --id "$1" -m RSA-PKCS -i "$dir/cipher" -o "$dir/plain" && cmp "$dir/text" "$dir/plain"
+}
+rsa_and_ec() {  # private keys of openssl's
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$dir/rsa" 2> /dev/null
+    openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ec"
+}
+
+inside_myeid() {
+    card myeid classic empty
+    filled
+    rsa_and_ec
+    opensc=$(find_module opensc-pkcs11.so)
+    try 'it is not set up' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q uninitialized"
+    try 'C_InitToken' tool --init-token --so-pin 87654321 --label 'By scard11'
+    try 'it has that label' sh -c "timeout 60 pkcs11-tool --module $module -L | grep -q 'label *: By scard11'"
+    try 'C_InitPIN' tool --init-pin --so-pin 87654321 --pin 123456
+    try 'makes RSA-2048' owns 01 --key-type rsa:2048 --label 'RSA made'
+    try 'makes P-256' owns 02 --key-type EC:prime256v1 --label 'EC made'
+    try 'is given RSA-2048' gives 03 "$dir/rsa"
+    try 'is given P-256' gives 04 "$dir/ec"
+    for id in 01 02 03 04; do try "certificate $id" keeps $id; done
+    head -c 32 /dev/urandom > "$dir/aes"
+    head -c 64 /dev/urandom > "$dir/blocks"
+    try 'is given AES-256' user --write-object "$dir/aes" --type secrkey --key-type AES:32 --private \
+        --sensitive --id 06 --label AES
+    openssl enc -aes-256-cbc -nopad -K "$(od -An -tx1 "$dir/aes" | tr -d ' \n')" -iv 00 -in "$dir/blocks" \
+        -out "$dir/enciphered" 2> /dev/null
+    try 'data for all' user --write-object "$dir/text" --type data --label Note --application-label scard11
+    try "data for the user" user --write-object "$dir/text" --type data --private --label Secret
+    for id in 01 03; do
+        try "RSA $id signs" good $id SHA256-RSA-PKCS sha256
+        try "RSA $id decrypts" opens $id
+    done
+    for id in 02 04; do try "EC $id signs" good $id ECDSA-SHA256 sha256; done
+    try 'the PIN is changed' tool --login --pin 123456 --change-pin --new-pin 654321
+    for _ in 1 2 3; do try 'a wrong PIN' fails user -O; done
+    try 'it is locked' fails tool --login --pin 654321 -O
+    try 'the SO unlocks it' tool --init-pin --so-pin 87654321 --pin 123456
+    # What others see of it.
+    try 'OpenSC has four certificates' by "$opensc" has 4 Certificate
+    try 'and four keys' test "$(grep -c '^Private Key Object' "$dir/said")" = 4
+    for id in 01 02 03 04; do try "certificate $id is the same" by "$opensc" same $id; done
+    for id in 01 03; do
+        try "OpenSC signs with RSA $id" by "$opensc" good $id SHA256-RSA-PKCS sha256
+        try "decrypts with RSA $id" by "$opensc" opens $id
+    done
+    for id in 02 04; do try "OpenSC signs with EC $id" by "$opensc" good $id ECDSA-SHA256 sha256; done
+    try 'encrypts by AES' user --encrypt --id 06 -m AES-CBC --iv 00000000000000000000000000000000 -i "$dir/blocks" \
+        -o "$dir/by_us"
+    try 'as openssl does' cmp "$dir/by_us" "$dir/enciphered"
+    try 'OpenSC encrypts by AES' by "$opensc" user --encrypt --id 06 -m AES-CBC \
+        --iv 00000000000000000000000000000000 -i "$dir/blocks" -o "$dir/by_opensc"
+    try 'as openssl does' cmp "$dir/by_opensc" "$dir/enciphered"
+    try 'OpenSC reads the data' by "$opensc" value Secret "$dir/text"
+    try 'pkcs15-tool lists the keys' sh -c "pkcs15-tool --list-keys | grep -c '^Private' | grep -q '^4\$'"
+    try 'and the PINs' sh -c "pkcs15-tool --list-pins | grep -c '^PIN' | grep -q '^2\$'"
+    # OpenSC goes on.
+    try 'pkcs15-init makes a key' myeid_init --generate-key rsa/2048 --id 05 --label 'One more'
+    try 'which scard11 has, too' has 5 'Private Key'
+    pkcs15-tool --read-public-key 05 > "$dir/05.key" 2> /dev/null
+    try 'and signs with' good 05 SHA256-RSA-PKCS sha256
+    try 'pkcs15-init deletes one of ours' myeid_init --delete-objects privkey,pubkey,cert --id 02
+    try 'scard11 does not have it' has 4 'Private Key'
+    try 'scard11 deletes one of theirs' user --delete-object --type privkey --id 05
+    try 'OpenSC does not have it' by "$opensc" has 3 'Private Key'
+    try 'nor its public half' by "$opensc" has 3 'Public Key'
+    for id in 01 03 04; do
+        try "key $id is deleted" user --delete-object --type privkey --id $id
+        try "certificate $id, too" user --delete-object --type cert --id $id
+    done
+    for name in Note Secret; do try "$name is deleted" user --delete-object --type data --label $name; done
+    try 'nothing is left' by "$opensc" has 0 'Private Key'
+    try 'no certificate, no data' not grep -q '^Certificate\|^Data' "$dir/said"
+    try 'makes a key again' owns 01 --key-type EC:secp384r1
+    try 'which signs' by "$opensc" good 01 ECDSA-SHA384 sha384
+    try 'who is not the SO does not begin it anew' fails tool --init-token --so-pin 11111111 --label Other
+    try 'the key is there' has 1 'Private Key'
+    try 'the SO does' tool --init-token --so-pin 87654321 --label Other
+    try 'with a PIN' tool --init-pin --so-pin 87654321 --pin 123456
+    try 'it is empty' has 0 'Private Key'
+    try 'four PINs were wrong' test "$(cat "$dir/tries")" = 4
+    try 'no secret went to another application' test "$(cat "$dir/secrets")" = 0
+}
+
+# ---- What pkcs15-init has made is changed and deleted by scard11 ----
+inside_myeidtheirs() {
+    card myeid classic empty
+    filled
+    rsa_and_ec
+    opensc=$(find_module opensc-pkcs11.so)
+    try 'pkcs15-init begins' pkcs15-init --create-pkcs15 --so-pin 87654321 --so-puk 12345678 --label Theirs
+    try 'a PIN' pkcs15-init --store-pin --auth-id 01 --pin 123456 --puk 12345678 --so-pin 87654321 --label User
+    try 'and ends' pkcs15-init --finalize
+    try 'a key' myeid_init --generate-key rsa/2048 --id 01 --label 'RSA made' --key-usage sign,decrypt
+    try 'one that is given' myeid_init --store-private-key "$dir/ec" --id 02 --label 'EC stored'
+    try 'data' myeid_init --store-data "$dir/text" --application-name scard11 --label Data
+    pkcs15-tool --read-public-key 01 > "$dir/01.key" 2> /dev/null
+    openssl pkey -in "$dir/ec" -pubout -out "$dir/02.key"
+    try 'scard11 stores a certificate' keeps 01
+    try 'scard11 makes a key' owns 03 --key-type EC:secp384r1 --label 'By scard11'
+    try 'is given one' gives 04 "$dir/rsa"
+    try 'scard11 has four keys' has 4 'Private Key'
+    try 'OpenSC, too' by "$opensc" has 4 'Private Key'
+    try 'OpenSC signs with 01' by "$opensc" good 01 SHA256-RSA-PKCS sha256
+    try 'with 03' by "$opensc" good 03 ECDSA-SHA384 sha384
+    try 'with 04' by "$opensc" good 04 SHA256-RSA-PKCS sha256
+    try 'OpenSC has the certificate' by "$opensc" same 01
+    try "the certificate's ID is changed" user --set-id 07 --type cert --id 01
+    try 'as OpenSC has it' sh -c "pkcs15-tool --list-certificates | grep -q 'ID *: 07'"
+    try 'deletes their key' user --delete-object --type privkey --id 02
+    try 'deletes their data' user --delete-object --type data --label Data
+    try 'OpenSC has three keys' by "$opensc" has 3 'Private Key'
+    try 'and no data' not grep -q '^Data' "$dir/said"
+    try 'pkcs15-init goes on' myeid_init --store-private-key "$dir/ec" --id 08 --label 'EC again'
+    openssl pkey -in "$dir/ec" -pubout -out "$dir/08.key"
+    try 'scard11 signs with it' good 08 ECDSA-SHA256 sha256
+    try 'C_InitToken by their SO-PIN' tool --init-token --so-pin 87654321 --label Anew
+    try 'C_InitPIN' tool --init-pin --so-pin 87654321 --pin 123456
+    try 'it is empty' has 0 'Private Key'
+    card_is_unhurt
+}
+
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
@@ -973,4 +1114,6 @@ in_lab gids 'Virtual PCD'
 in_lab gidstool 'Virtual PCD'
 in_lab fillpgp 'Virtual PCD'
 in_lab emptypgp 'Virtual PCD'
+in_lab myeid 'Virtual PCD'
+in_lab myeidtheirs 'Virtual PCD'
 sum_up

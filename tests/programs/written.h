@@ -8,6 +8,7 @@
 #include "../sim/sim_schsm.h"
 #include "../sim/sim_gids.h"
 #include "../sim/sim_openpgp.h"
+#include "../sim/sim_myeid.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -102,6 +103,19 @@ static inline struct sim_card *written_openpgp(bool other)
     .wrong_user = "654321", .makes_anew = true, .certificates = true, \
     .data = { "Login data", "URL of the public key" }
 
+// ---- MyEID ----
+
+static inline struct sim_card *written_myeid(bool other)
+{
+    return sim_myeid_new(&(struct sim_myeid_options){ .empty = true, .second = other });
+}
+
+// Neither chains nor extended length.
+static inline struct sim_card *written_myeid_classic(bool other)
+{
+    return sim_myeid_new(&(struct sim_myeid_options){ .empty = true, .second = other, .classic = true });
+}
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
@@ -139,6 +153,16 @@ static const struct written_kind written_kinds[] = {
     { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },
+    { .name = "MyEID", .blank = written_myeid, .first_so = "87654321", .user = "123456",
+      .wrong_user = "654321", .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
+      .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
+      .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
+      .sets = WRITTEN_LABEL | WRITTEN_ID },
+    { .name = "MyEID 4.0", .blank = written_myeid_classic, .first_so = "87654321", .user = "123456",
+      .wrong_user = "654321", .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
+      .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
+      .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
+      .sets = WRITTEN_LABEL | WRITTEN_ID },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

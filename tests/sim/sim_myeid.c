@@ -85,6 +85,7 @@ static struct key_file *add_key_file(struct sim_fs *f, uint16_t fid, uint8_t kin
 {
     struct own *own = f->own;
     struct key_file *k = key_file(f, fid);
+    if (!k) k = key_file(f, 0);                 // one that was deleted
     if (!k) k = &own->files[own->n_files++];
     if (own->n_files > COUNT(own->files)) abort();
     *k = (struct key_file){ .fid = fid, .kind = kind };
@@ -157,6 +158,13 @@ static struct sim_fs_key *key_of(struct sim_fs *f, unsigned fid)
     return NULL;
 }
 
+static void empty_key(struct sim_fs_key *key)
+{
+    mbedtls_pk_free(&key->pk);
+    mbedtls_pk_init(&key->pk);
+    key->fid = 0;
+}
+
 static unsigned erase(struct sim_fs *f, const struct sim_command *c, struct sim_answer *a)
 {
     uint16_t fid = f->ef ? f->ef->fid : 0;
@@ -165,11 +173,7 @@ static unsigned erase(struct sim_fs *f, const struct sim_command *c, struct sim_
     unsigned sw = sim_fs_command(f, c, a);
     if (sw != 0x9000 || !k) return sw;
     k->fid = 0;
-    if (key) {
-        mbedtls_pk_free(&key->pk);
-        mbedtls_pk_init(&key->pk);
-        key->fid = 0;
-    }
+    if (key) empty_key(key);
     return sw;
 }
 
@@ -181,6 +185,7 @@ static unsigned begin_anew(struct sim_fs *f, const struct sim_command *c)
     if (own->active && !sim_fs_allowed(f, f->mf->remove)) return 0x6982;
     while (f->mf->child) sim_fs_remove(f, f->mf->child);
     own->n_files = 0;
+    for (unsigned i = 0; i < f->n_keys; i++) empty_key(&f->keys[i]);
     own->active = false;
     for (unsigned i = 0; i < f->n_pins; i++) memset(f->pins[i].now, 0, sizeof f->pins[i].now);
     struct sim_fs_file *df = sim_fs_df(f, NULL, 0x5015, aid, sizeof aid);
@@ -297,9 +302,12 @@ static unsigned get_data(struct sim_fs *f, const struct sim_command *c, struct s
 static mbedtls_pk_context *fresh(struct sim_fs *f, struct key_file *k)
 {
     struct sim_fs_key *key = key_of(f, k->fid);
+    if (!key) key = key_of(f, 0);               // of one that was deleted
     if (!key) return &sim_fs_key(f, SIM_NO_KEY, 0, k->fid, k->rule, SIM_ALL)->pk;
-    mbedtls_pk_free(&key->pk);
-    mbedtls_pk_init(&key->pk);
+    empty_key(key);
+    key->fid = k->fid;
+    key->rule = k->rule;
+    key->usage = SIM_ALL;
     return &key->pk;
 }
 
