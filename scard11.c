@@ -9410,19 +9410,20 @@ static u32 p15write_tag(const struct draft *draft, enum p15_kind kind)
     return key && draft->key.type != ALG_RSA ? TLV_CONSTRUCTED(0) : TLV_SEQUENCE;
 }
 
-// The subclass attributes, in what goes round them: a private key's subject, a secret key's length.
+// The subclass attributes: a private key's subject; of a secret key its length. QUIRK(OpenSC): that
+// has no SEQUENCE round it, which the standard has.
 static void p15write_sub(const struct draft *draft, enum p15_kind kind, struct buf *out)
 {
     u8 room[8];
     struct buf bits = buf_on(room, sizeof room);
-    bytes inside = kind == P15_PRKDF ? draft->subject : BYTES_NONE;
-    if (kind == P15_SKDF) {
-        p15write_number(&bits, 8 * draft->secret_len);
-        inside = buf_bytes(&bits);
+    bool subject = kind == P15_PRKDF && draft->subject.n;
+    if (subject) {
+        tlv_put_header(out, TLV_CONSTRUCTED(0), tlv_size(TLV_SEQUENCE, draft->subject.n));
+        tlv_put(out, TLV_SEQUENCE, draft->subject);
     }
-    if (!inside.n) return;
-    tlv_put_header(out, TLV_CONSTRUCTED(0), tlv_size(TLV_SEQUENCE, inside.n));
-    tlv_put(out, TLV_SEQUENCE, inside);
+    if (kind != P15_SKDF) return;
+    p15write_number(&bits, 8 * draft->secret_len);
+    tlv_put(out, TLV_CONSTRUCTED(0), buf_bytes(&bits));
 }
 
 // Puts an entry: all that draft and said say of a new object. A data object's type attributes are
@@ -18444,8 +18445,8 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
  *
  * Owns    driver_myeid, writer_myeid; CREATE and DELETE FILE as these cards have them, GENERATE KEY
  *         PAIR, PUT DATA; what a card has that is begun anew
- * Uses    >>tlv >>alg >>random >>apdu >>link >>iso >>card >>place >>secret >>p15entry >>p15
- *         >>p15file >>p15dir >>p15token >>p15object >>myeid
+ * Uses    >>tlv >>alg >>random >>apdu >>link >>iso >>card >>place >>secret >>p15entry >>p15alg
+ *         >>p15 >>p15file >>p15dir >>p15token >>p15write >>p15store >>myeid
  * Names   myeidadmin_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -9, -15
  * Tests   tests/unit/myeidadmin.c
@@ -18493,6 +18494,7 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
 #define MYEIDADMIN_SERIAL_LEN   10
 #define MYEIDADMIN_CONTENT_MAX  255         // bytes of a file of a new card that has a content
 #define MYEIDADMIN_ALGORITHM    29          // bytes of one in EF.TokenInfo
+#define MYEIDADMIN_NAMED_MAX    48          // bytes of those that a secret key names
 
 // A file to be made. A rule is the number of the PIN that it takes; 0: none.
 struct myeidadmin_file {
@@ -18563,7 +18565,7 @@ static st myeidadmin_make_file(struct card *card, struct token *token,
     return s == SW_FILE_EXISTS && new->directory ? ST_OK : s;
 }
 
-// Deletes a file, never a DF: whatever an entry of the directory names. ST_NOT_FOUND: there is none.
+// Deletes a file, never a DF, whatever the entry that named it says. ST_NOT_FOUND: there is none.
 static st myeidadmin_delete(struct card *card, struct token *token, bytes path)
 {
     const struct p15_path where = { .file = path };
@@ -18769,12 +18771,12 @@ static void myeidadmin_clean(struct card *card, struct token *token, bytes path,
     if (!link_is_broken(s)) (void)myeidadmin_delete(card, token, path);
 }
 
+// A pair in the table, then in a file of its own, then in the directory.
 static st myeidadmin_pair(struct card *card, struct token *token, const struct draft *draft,
                           struct scratch scratch, struct object *made[2])
 {
     struct p15store_pair pair = { .draft = *draft };
     struct alg_key key;
-    TRY(p15store_load(card, token, scratch));
     TRY(p15store_path(card, token, P15_PRKDF, true, &scratch, &pair.path));
     pair.reference = pair.path.p[pair.path.n - 1];
     st s = p15store_begin(card, token, &pair, &scratch);
@@ -18891,7 +18893,8 @@ static void myeidadmin_put_dir(bytes label, struct buf *out)
 static void myeidadmin_put_pin(const char *label, u8 id, u8 reference, bool so, struct buf *out)
 {
     u8 room[3][40];
-    struct buf common = buf_on(room[0], 40), class = buf_on(room[1], 40), type = buf_on(room[2], 40);
+    struct buf common = buf_on(room[0], 40), class = buf_on(room[1], 40);
+    struct buf type = buf_on(room[2], 40);
     tlv_put(&common, TLV_UTF8, bytes_text(label));
     tlv_put(&common, TLV_BITS, BYTES(0x06, 0xc0));              // private, modifiable
     tlv_put(&class, TLV_OCTETS, BYTES(id));
@@ -19110,60 +19113,76 @@ static st myeidadmin_secret_id(const struct card *card, const struct token *toke
     return ST_CARD_FULL;
 }
 
+// What the entry of a secret key says beside its draft: iD, PIN, file, algorithms; in scratch.
+static st myeidadmin_say_secret(struct card *card, struct token *token, const struct draft *draft,
+                                struct scratch *scratch, struct p15write_said *said)
+{
+    struct buf id = scratch_buf(scratch, 1);
+    struct buf named = scratch_buf(scratch, MYEIDADMIN_NAMED_MAX);
+    *said = (struct p15write_said){ .kind = P15_SKDF, .id = draft->id };
+    if (!draft->id.n) TRY(myeidadmin_secret_id(card, token, &id));
+    if (!draft->id.n) said->id = buf_bytes(&id);
+    TRY(p15store_auth_id(card, token, *scratch, &said->auth_id));
+    TRY(p15store_path(card, token, P15_SKDF, true, scratch, &said->path));
+    said->reference = said->path.p[said->path.n - 1];
+    myeidadmin_put_named(token->state, draft, &named);
+    if (!named.full) said->algorithms = buf_bytes(&named);
+    return id.cap ? ST_OK : ST_HOST_MEMORY;
+}
+
+// A secret key that the card is given: in the table, in a file of its own, then in the directory.
 static st myeidadmin_secret(struct card *card, struct token *token, const struct draft *draft,
                             struct scratch scratch, struct object *made[2])
 {
-    struct p15write_said said = { .kind = P15_SKDF, .id = draft->id };
-    u8 id_room[1], named_room[64];
-    struct buf id = buf_on(id_room, sizeof id_room), named = buf_on(named_room, sizeof named_room);
+    struct p15write_said said;
     struct object *object;
     if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
-    TRY(p15store_load(card, token, scratch));
-    if (!draft->id.n) {
-        TRY(myeidadmin_secret_id(card, token, &id));
-        said.id = buf_bytes(&id);
-    }
-    TRY(p15store_auth_id(card, token, scratch, &said.auth_id));
-    TRY(p15store_path(card, token, P15_SKDF, true, &scratch, &said.path));
-    said.reference = said.path.p[said.path.n - 1];
-    myeidadmin_put_named(token->state, draft, &named);
-    if (!named.full) said.algorithms = buf_bytes(&named);
+    TRY(myeidadmin_say_secret(card, token, draft, &scratch, &said));
     TRY(myeidadmin_add_secret(card, token, draft, &said, &scratch, &object));
     st s = myeidadmin_put_secret(card, token, draft, said.path, object, scratch);
     if (!s) {
         made[0] = object;
         return ST_OK;
     }
-    p15store_drop_key(card, token->state, object->state);
+    struct p15_key *key = object->state;
     card_drop(card, object);
+    p15store_drop_key(card, token->state, key);
     return s;
 }
 
 // ---- The writer ----
 
-static const char *const myeidadmin_curves[] = { "P-192", "P-256", "P-384", "P-521" };
+// Is it a curve that a key file can be of? Its size in bits is all that such a file says.
+static bool myeidadmin_has_curve(const struct alg_curve *curve)
+{
+    static const char *const names[] = { "P-256", "P-384", "P-521" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (curve == alg_curve_named(names[i])) return true;
+    return false;
+}
 
+// What some model has; the card can refuse. No card makes secret keys itself.
 static bool myeidadmin_makes(const struct token *token, const struct draft *draft)
 {
     const struct alg_key *key = &draft->key;
+    bool given = draft->secret != NULL;
+    bool rsa = key->bits >= 512 && key->bits <= 4096 && key->bits % 64 == 0;
+    bool told = !given || key->point.n;             // the card is given both halves
+    bool ec = key->type == ALG_EC && told && myeidadmin_has_curve(key->curve);
+    bool secret = given && myeidadmin_secret_of(draft);
     (void)token;
-    if (draft->class == CKO_SECRET_KEY) return draft->secret && myeidadmin_secret_of(draft);
-    if (key->type == ALG_RSA) return key->bits >= 512 && key->bits <= 4096 && key->bits % 64 == 0;
-    if (key->type != ALG_EC || (draft->secret && !key->point.n)) return false;
-    for (size_t i = 0; i < COUNT(myeidadmin_curves); i++)
-        if (key->curve == alg_curve_named(myeidadmin_curves[i])) return true;
-    return false;
+    if (draft->class == CKO_SECRET_KEY) return secret;
+    return key->type == ALG_RSA ? rsa : ec;
 }
 
 static st myeidadmin_generate(struct card *card, struct token *token, const struct draft *draft,
                               struct scratch scratch, struct object *made[2])
 {
     bool same;
-    bool secret = draft->class == CKO_SECRET_KEY;
     TRY(myeidadmin_before(card, token, &same, scratch));
-    return myeidadmin_after(card, token, same,
-                            (secret ? myeidadmin_secret : myeidadmin_pair)(card, token, draft,
-                                                                           scratch, made));
+    st s = draft->class == CKO_SECRET_KEY ? myeidadmin_secret(card, token, draft, scratch, made)
+                                          : myeidadmin_pair(card, token, draft, scratch, made);
+    return myeidadmin_after(card, token, same, s);
 }
 
 static st myeidadmin_store(struct card *card, struct token *token, const struct draft *draft,

@@ -76,8 +76,8 @@ TEST(p15write_others)
     said = (struct p15write_said){ .kind = P15_SKDF, .id = BYTES(9), .reference = 0x81,
                                    .path = p15write_df(), .algorithms = BYTES(2, 1, 5) };
     b = p15write_made(&draft, &said);
-    CHECK_BYTES(b.p, b.n, "3030 3004 03020640 3014 040109 030206c0 030203e8 02020081 a103020105 "
-                "a006 3004 02020100 a10a3008 300604043f005015");
+    CHECK_BYTES(b.p, b.n, "302e 3004 03020640 3014 040109 030206c0 030203e8 02020081 a103020105 "
+                "a004 02020100 a10a3008 300604043f005015");
     draft.secret_type = CKK_DES3;
     CHECK(p15write_made(&draft, &said).p[0] == 0xa4);
 }

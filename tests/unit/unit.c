@@ -56,6 +56,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "schsm.c"
 #include "schsmadmin.c"
 #include "myeid.c"
+#include "myeidadmin.c"
 #include "gids.c"
 #include "gidsadmin.c"
 #include "cac.c"
@@ -131,6 +132,7 @@ int main(int argc, char **argv)
     SECTION(schsm);
     SECTION(schsmadmin);
     SECTION(myeid);
+    SECTION(myeidadmin);
     SECTION(gids);
     SECTION(gidsadmin);
     SECTION(cac);
