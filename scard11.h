@@ -1098,6 +1098,26 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         a file that nothing names: the log says so when the next one takes its
 //                         place. A new pair may be there as a public key alone: that gives way when
 //                         the pair is made again with its CKA_ID.
+//   MyEID, OsEID          The user writes the card, as far as the card's own access conditions let
+//                         its PIN do that (CKR_ACTION_PROHIBITED: another PIN's). Directory and
+//                         files are those of OpenSC's profile, which goes on with them, as this
+//                         library does with those of pkcs15-init. C_GenerateKeyPair and
+//                         C_CreateObject: RSA keys of 512 to 4096 bits, keys of P-256, P-384 and
+//                         P-521, AES and 3DES keys, as far as the card has them
+//                         (CKR_KEY_SIZE_RANGE). No card makes secret keys itself: C_CopyObject of
+//                         one of the session, with CKA_PRIVATE CK_TRUE, stores it. A CKA_ID that no
+//                         template gives is the hash of the public key, of secret keys a number.
+//                         CKA_LABEL and CKA_ID can be changed. With a private key goes its public
+//                         one, and its certificate stays. What is broken off leaves at most a file
+//                         that nothing names: the next object of its kind takes its place.
+//                         C_InitToken takes a card that nobody has set up, or one whose MF says who
+//                         may begin it anew: the PIN that it names, mostly the SO's, is tried once
+//                         with what C_InitToken is given (CKR_TOKEN_WRITE_PROTECTED: nobody may).
+//                         That, of 4 to 8 characters, is then the SO's PIN (number 3) and the PUK
+//                         of the user's (number 1), which is one that nobody knows until C_InitPIN
+//                         sets it. What is broken off before the rules are in force is a card that
+//                         is not set up; afterwards C_InitToken wants the same PIN of the SO.
+//                         CKU_SO is the PUK of the user's PIN.
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
 //                         The user writes the card. CKU_SO is the administrator's key, 24 bytes
