@@ -44,7 +44,7 @@ static bool is_piv(void) { return kind == &piv || kind == &piv_without_9e; }
 // Does the user's login let cards of this kind be written?
 static bool user_writes(void)
 {
-    static const char *const names[] = { "IsoApplet", "SmartCard-HSM", "CardContact", "Pico HSM", "GIDS" };
+    static const char *const names[] = { "IsoApplet", "SmartCard-HSM", "CardContact", "Pico HSM", "GIDS", "MyEID" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strncmp(kind->name, names[i], strlen(names[i]))) return true;
     return false;
