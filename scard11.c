@@ -19166,7 +19166,7 @@ static bool myeidadmin_makes(const struct token *token, const struct draft *draf
 {
     const struct alg_key *key = &draft->key;
     bool given = draft->secret != NULL;
-    bool rsa = key->bits >= 512 && key->bits <= 4096 && key->bits % 64 == 0;
+    bool rsa = key->bits >= 1024 && key->bits <= 4096 && key->bits % 64 == 0;
     bool told = !given || key->point.n;             // the card is given both halves
     bool ec = key->type == ALG_EC && told && myeidadmin_has_curve(key->curve);
     bool secret = given && myeidadmin_secret_of(draft);
@@ -30185,19 +30185,6 @@ static CK_RV gate_refuse(const char *name, CK_SESSION_HANDLE session)
 {
     struct call call = gate_enter(name, session);
     if (!call.s) call.s = ST_NOT_SUPPORTED;
-    return gate_leave(&call);
-}
-
-// What a function answers that takes a slot, and that neither a card nor this library does.
-static CK_RV gate_refuse_slot(const char *name, CK_SLOT_ID id)
-{
-    struct call call = gate_enter_library(name);
-    u32 index = 0;
-    if (!call.s) {
-        os_acquire(&os_library);
-        call.s = slot_with_id(id, &index) ? ST_NOT_SUPPORTED : ST_NO_SLOT;
-        os_release(&os_library);
-    }
     return gate_leave(&call);
 }
 

@@ -206,8 +206,9 @@
 #define SCARD11_PIV 1
 #endif
 
-// SCARD11_WRITE: 1 compiles what writes cards: keys made on the card, certificates and data stored
-// and deleted, the SO's login by a card's management key. 0: each token is CKF_WRITE_PROTECTED.
+// SCARD11_WRITE: 1 compiles what writes cards: keys made and given, certificates and data stored
+// and deleted, C_InitToken, the SO's login by a key (PIV, GIDS) and the first PIN of a card. 0:
+// each token is CKF_WRITE_PROTECTED, and PINs are changed and unblocked by PINs alone.
 #ifndef SCARD11_WRITE
 #define SCARD11_WRITE 1
 #endif
@@ -769,12 +770,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         become public. A card forgets a PIN for all programs: another program
 //                         that is logged in has to log in again.
 //   C_InitToken           Makes a card blank and sets the SO's PIN or key, on kinds of cards that
-//                         say so below; CKR_FUNCTION_NOT_SUPPORTED on others that are written. The
-//                         card checks the old one, once, if it has one (CKR_PIN_INCORRECT). No
-//                         session may be open with any token of the card (CKR_SESSION_EXISTS).
-//                         Everything on the token is lost. The card is reset and met as if it were
-//                         inserted, without an event. What is broken off is begun again by the next
-//                         C_InitToken. A label that the card cannot hold is ignored.
+//                         say so below; CKR_FUNCTION_NOT_SUPPORTED on others that are written,
+//                         CKR_TOKEN_WRITE_PROTECTED on those that are not. The card checks the old
+//                         one, once, if it has one (CKR_PIN_INCORRECT). No session may be open with
+//                         any token of the card (CKR_SESSION_EXISTS). Everything on the token is
+//                         lost. The card is reset and met as if it were inserted, without an event.
+//                         What is broken off is begun again by the next C_InitToken. A label that
+//                         the card cannot hold is ignored.
 //   C_InitPIN             Sets a new user PIN and its tries, by RESET RETRY COUNTER with the PUK.
 //                         Beside the standard's errors: CKR_PIN_INCORRECT and CKR_PIN_LOCKED are
 //                         about the PUK, and end the SO's login. What an SO with a key can do, the
@@ -823,7 +825,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         key is never kept and never logged, and CKA_EXTRACTABLE CK_TRUE or
 //                         CKA_SENSITIVE CK_FALSE are CKR_TEMPLATE_INCONSISTENT. The public half
 //                         comes with it as an object of its own.
-//   C_CopyObject          Copies session objects whole. Objects of the card have CKA_COPYABLE
+//   C_CopyObject          Copies session objects whole; with CKA_TOKEN CK_TRUE in the template onto
+//                         the card, as C_CreateObject does. Objects of the card have CKA_COPYABLE
 //                         CK_FALSE: CKR_ACTION_PROHIBITED. A private object is not copied into a
 //                         public one.
 //   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Of objects of
@@ -930,8 +933,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CK_TRUE for the private key. It never leaves the card: a template that
 //                         says otherwise is CKR_TEMPLATE_INCONSISTENT. CKA_EC_PARAMS is an OID, or
 //                         the name "edwards25519" or "curve25519" as PrintableString. Where the
-//                         card says that it cannot make such a key: CKR_KEY_SIZE_RANGE.
-//                         CKR_DEVICE_MEMORY: the card has no place left.
+//                         card says that it cannot make such a key: CKR_KEY_SIZE_RANGE; of a curve
+//                         that its kind never has: CKR_CURVE_NOT_SUPPORTED. CKR_DEVICE_MEMORY: the
+//                         card has no place left.
 //                         Handles from C_GenerateKeyPair and C_CreateObject are as good as those
 //                         of a search, and end as they do: those of private objects with the login.
 //   Refused               C_MessageEncrypt* C_EncryptMessage* C_MessageDecrypt* C_DecryptMessage*
@@ -1102,11 +1106,12 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         its PIN do that (CKR_ACTION_PROHIBITED: another PIN's). Directory and
 //                         files are those of OpenSC's profile, which goes on with them, as this
 //                         library does with those of pkcs15-init. C_GenerateKeyPair and
-//                         C_CreateObject: RSA keys of 512 to 4096 bits, keys of P-256, P-384 and
+//                         C_CreateObject: RSA keys of 1024 to 4096 bits, keys of P-256, P-384 and
 //                         P-521, AES and 3DES keys, as far as the card has them
-//                         (CKR_KEY_SIZE_RANGE). No card makes secret keys itself: C_CopyObject of
-//                         one of the session, with CKA_PRIVATE CK_TRUE, stores it. A CKA_ID that no
-//                         template gives is the hash of the public key, of secret keys a number.
+//                         (CKR_KEY_SIZE_RANGE). No card makes secret keys itself: C_CreateObject
+//                         gives it one, or C_CopyObject one of the session; it is private whatever
+//                         is left out. A CKA_ID that no template gives is the hash of the public
+//                         key, of secret keys a number.
 //                         CKA_LABEL and CKA_ID can be changed. With a private key goes its public
 //                         one, and its certificate stays. What is broken off leaves at most a file
 //                         that nothing names: the next object of its kind takes its place.
@@ -3797,7 +3802,8 @@ struct CK_FUNCTION_LIST_3_2 {
 #endif // SCARD11_PKCS11_H
 
 // ---- 6 Changes ----------------------------------------------------------------------------------
-//   0.1.0   The first release.
+//   0.1.0   The first release: cards are used, and PIV, OpenPGP, SmartCard-HSM, IsoApplet, MyEID,
+//           OsEID and GIDS cards are written, as part 4 says.
 
 // ---- 7 Licence ----------------------------------------------------------------------------------
 // SPDX-License-Identifier: 0BSD

@@ -255,7 +255,8 @@ TEST(myeidadmin_writes_what_is_read)
 TEST(myeidadmin_knows_its_keys)
 {
     static const struct { enum alg_type type; u32 bits; const char *curve; bool makes; } cases[] = {
-        { ALG_RSA, 2048, NULL, true }, { ALG_RSA, 512, NULL, true }, { ALG_RSA, 4096, NULL, true },
+        { ALG_RSA, 2048, NULL, true }, { ALG_RSA, 1024, NULL, true }, { ALG_RSA, 4096, NULL, true },
+        { ALG_RSA, 512, NULL, false },                          // nobody could use it
         { ALG_RSA, 8192, NULL, false }, { ALG_RSA, 1025, NULL, false }, { ALG_EC, 256, "P-256", true },
         { ALG_EC, 521, "P-521", true }, { ALG_EC, 256, "secp256k1", false },
         { ALG_EC, 256, "brainpoolP256r1", false }, { ALG_EDWARDS, 255, "Ed25519", false } };
