@@ -13231,6 +13231,7 @@ struct openpgp {
     bool no_kdf;                        // the card had no KDF-DO when it was asked last
     bool data_listed;
     bool terminated;                    // it has no passwords, keys or data until it is activated
+    bool unsure;                        // a change of its keys was broken off: 6E tells what it has
     u32  certificate_max;               // bytes; 0: it did not say
     u32  kdf_turn;                      // link.turns when it was; 0: it was not
     struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
@@ -14426,12 +14427,26 @@ static st openpgpadmin_look(struct card *card, struct token *token, struct scrat
                             bytes *application)
 {
     struct credential *sign = card_credential(token, ROLE_SIGN);
+    struct openpgp *openpgp = token->state;
     TRY(place_be_sure(card, token, *scratch));
     TRY(openpgp_read_application(card, scratch, application));
     bytes passwords = openpgp_find(*application, OPENPGP_DO_PASSWORDS);
     if (sign && passwords.n) sign->apart = !passwords.p[0];
     for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgpadmin_tell(card, token, i, *application);
+    openpgp->unsure = false;
     return openpgp_note_identity(token->state, *application, *scratch);
+}
+
+// Lists what a search can match. After a change that another program's reset broke off the card is
+// asked first what it has.
+static st openpgpadmin_list(struct card *card, struct token *token, const struct query *query,
+                            struct scratch scratch)
+{
+    const struct openpgp *openpgp = token->state;
+    struct scratch each = scratch;
+    bytes application;
+    if (openpgp->unsure) TRY(openpgpadmin_look(card, token, &each, &application));
+    return openpgpkey_list(card, token, query, scratch);
 }
 
 // Has a key a certificate, or is there one where no key is? Where none is known, the card is asked:
@@ -14959,10 +14974,12 @@ static st openpgpadmin_run_pair(struct card *card, struct token *token,
 {
     struct alg_key key;
     bytes application;
+    struct openpgp *openpgp = token->state;
+    openpgp->unsure = true;
     st s = openpgpadmin_write_pair(card, token, pair, headers, &scratch, &key);
+    openpgpadmin_forget(card, token, pair->i);
     if (link_is_broken(s)) return s;
     if (s) openpgpadmin_reset_policies(card, token, pair, scratch);
-    openpgpadmin_forget(card, token, pair->i);
     st now = openpgpadmin_look(card, token, &scratch, &application);
     TRY(s);
     TRY(now);
@@ -15329,7 +15346,11 @@ static const struct driver driver_openpgp = {
     .selected = openpgp_selected,
     .probe   = openpgp_probe,
     .open    = openpgp_read_tries,
+#if SCARD11_WRITE
+    .list    = openpgpadmin_list,
+#else
     .list    = openpgpkey_list,
+#endif
     .read    = openpgpkey_read,
     .select  = openpgp_select,
     .landmark = openpgp_landmark,
