@@ -21202,6 +21202,7 @@ static st gidsadmin_init(struct card *card, struct token *token, bytes so_pin, b
 {
     struct credential *admin = card_credential(token, ROLE_ADMIN);
     st s = ST_NOT_LOGGED_IN;
+    if (!admin) return ST_NOT_SUPPORTED;            // SCARD11_TOKEN_CREDENTIALS is 2
     if (label.n) os_log("%s: a GIDS card has no label", card->link.name);
     if (token->blank) s = gidsadmin_begin(card, token, so_pin, scratch);
     bool new = !s;

@@ -128,8 +128,9 @@
 #endif
 
 // SCARD11_TOKEN_CREDENTIALS: how many credentials (PINs, PUKs, administrators' keys) the library
-// keeps for a token, 2 to 16. None of the supported cards has more than 4. With 2, PIV cards cannot
-// be written: the card management key is the third.
+// keeps for a token, 2 to 16. None of the supported cards has more than 4. With 2, OpenPGP cards
+// have no CKU_SO, and PIV and GIDS cards none by a key, which would be the third: PIV and OpenPGP
+// cards cannot be written then, and C_InitToken of GIDS cards is CKR_FUNCTION_NOT_SUPPORTED.
 #ifndef SCARD11_TOKEN_CREDENTIALS
 #define SCARD11_TOKEN_CREDENTIALS 4
 #endif
@@ -1081,8 +1082,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         1 also of 4096, and keys of the NIST curves, secp256k1 and the Brainpool
 //                         curves, as far as the applet knows them; and it is given such keys, if
 //                         the applet was built for that (else CKR_FUNCTION_NOT_SUPPORTED). There
-//                         are 16 places for keys. A key that is destroyed is no object any more,
-//                         but stays on the card, unnamed, until the next key takes its place.
+//                         are 16 places for keys, as far as the directory file has room for them
+//                         (CKR_DEVICE_MEMORY). A key that is destroyed is no object any more, but
+//                         stays on the card, unnamed, until the next key takes its place.
 //                         A CKA_ID that the template does not give is a byte that no key has, from
 //                         45 (hexadecimal) on, and of a certificate that of its key. One that
 //                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID; a public key alone gives
@@ -1091,7 +1093,6 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         but of data, which have their CKA_VALUE changed; a pair's in both its
 //                         halves. With a private key goes its public one, which by itself is
 //                         destroyed only where there is no other half.
-//                         CKR_DEVICE_MEMORY: a directory file, or the card, has no room.
 //                         C_InitToken of a card as it was installed makes the PKCS#15 application
 //                         that OpenSC's profile for it has, which OpenSC reads and goes on with.
 //                         The SO's PIN is the PUK, of 16 characters; a PUK is set once, and one
