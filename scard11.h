@@ -832,9 +832,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         public one.
 //   C_SetAttributeValue   Changes session objects, with all of a template or nothing. Of objects of
 //                         the card that have CKA_MODIFIABLE CK_TRUE it changes CKA_LABEL, CKA_ID
-//                         and the CKA_VALUE of data, as far as the card stores them: everything
-//                         else, unless it is what it was, is CKR_ATTRIBUTE_READ_ONLY. Other objects
-//                         of a card: CKR_ACTION_PROHIBITED.
+//                         and the CKA_VALUE of data, as far as the card stores them, and sends
+//                         nothing if all are what they were. Everything else is
+//                         CKR_ATTRIBUTE_READ_ONLY. Other objects of a card: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Destroys session objects, and objects of a card that have
 //                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
@@ -907,7 +907,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_WrapKey             Wraps secret keys of sessions with RSA public keys (PKCS#1 v1.5, OAEP),
 //                         AES keys (CKM_AES_CBC_PAD), and 3DES keys of a card (CKM_DES3_CBC_PAD).
 //                         Keys of the card stay there: CKR_KEY_UNEXTRACTABLE or
-//                         CKR_KEY_NOT_WRAPPABLE.
+//                         CKR_KEY_NOT_WRAPPABLE, but by SCARD11_CKM_CARD_WRAP (part 2).
 //   C_UnwrapKey           Makes a secret key of the session, with RSA keys of the card, with AES
 //                         keys, and with 3DES keys of a card. Every error in the content is
 //                         CKR_WRAPPED_KEY_INVALID.
