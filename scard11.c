@@ -12423,6 +12423,18 @@ static const struct object *pivadmin_key_like(const struct card *card, const str
     return NULL;
 }
 
+// The certificate that is for this public half and has a place for its key, or NULL.
+static const struct object *pivadmin_certificate_for(const struct card *card,
+                                                     const struct token *token, bytes spki)
+{
+    for (u32 i = 0; i < PIV_ATTESTATION; i++) {
+        const struct object *object = pivkey_find(card, token, CKO_CERTIFICATE,
+                                                  piv_reference_at(i).number);
+        if (object && object->x509 && bytes_equal(object->x509->spki, spki)) return object;
+    }
+    return NULL;
+}
+
 // The place of a pair that nobody names: of one that is given, where it or its certificate is; else
 // the first that is free. Where the card does not tell of keys without certificates, none is free
 // for certain, and one must be named.
@@ -12433,6 +12445,7 @@ static st pivadmin_find_place(struct card *card, struct token *token, const stru
     if (draft->secret && draft->key.spki.n) {
         TRY(pivadmin_look_all(card, token, scratch));
         same = pivadmin_key_like(card, token, draft->key.spki);
+        if (!same) same = pivadmin_certificate_for(card, token, draft->key.spki);
     }
     if (same) return pivadmin_named(card, token, same->id, scratch, i);
     TRY(pivadmin_first_free(card, token, scratch, i));

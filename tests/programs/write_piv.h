@@ -191,6 +191,9 @@ TEST(write_piv_given_key_finds_its_certificate)
     CHECK_EQ(id_of(private_key), 5);
     CHECK(attribute(private_key, CKA_SUBJECT, subject, sizeof subject) > 10);
     CHECK_EQ(sim_piv_origin(scene_card, 0x82), SIM_IMPORTED);
+    CHECK_RV(C_DestroyObject(session, private_key), CKR_OK);    // its certificate stays, alone
+    CHECK_RV(give(SIM_P256A, 0), CKR_OK);
+    CHECK_EQ(id_of(private_key), 5);
     CHECK_EQ(count(CKO_PRIVATE_KEY), 2);
     change_to_user();
     CHECK(signs(5) && signs(1));
