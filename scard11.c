@@ -4818,7 +4818,8 @@ struct draft {
     bytes value;                // of a certificate, DER; of data
     struct alg_key key;         // of a pair: type and bits or curve; the public half where the
                                 // host knows it, else spki is empty. Of a public key: all
-    CK_KEY_TYPE secret_type;    // of a secret key: CKK_AES ...
+    CK_KEY_TYPE secret_type;    // of a secret key: CKK_AES ...; of one that is unwrapped: its type,
+                                // or CK_UNAVAILABLE_INFORMATION
     u32   secret_len;           // in bytes
     const struct draft_secret *secret;  // what the card is given; NULL: it makes the key
     u32   use;                  // of a key: CARD_SIGN ...; 0: unsaid. That of the private half
@@ -16824,6 +16825,7 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
  *   a key           C4, then the command that makes CC, then CE; away: CC, C4, CE
  *   a certificate   of a key: CE, in place of the request; another one: CA, C8; away: C8, CA
  *   data            CF or CD, then C9; away: C9, then CF or CD
+ *   a wrapped key   C4, CE, 2F10, then the command that makes CC of that
  *
  * What a broken-off change leaves is in no list, and what is made under its number replaces it.
  * Before something is changed its entry is read again: another program may have been there.
@@ -16835,6 +16837,9 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 #define SCHSMADMIN_INS_GENERATE 0x46
 #define SCHSMADMIN_INS_SECRET   0x48
 #define SCHSMADMIN_INS_BEGIN    0x50    // INITIALIZE DEVICE
+#define SCHSMADMIN_INS_DKEK     0x52    // its state
+#define SCHSMADMIN_INS_WRAP     0x72
+#define SCHSMADMIN_INS_UNWRAP   0x74
 #define SCHSMADMIN_INS_WRITE    0xd7
 #define SCHSMADMIN_INS_DELETE   0xe4
 #define SCHSMADMIN_TAG_DATA     0x53    // of a file
@@ -16851,6 +16856,8 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 #define SCHSMADMIN_ID           20      // bytes of a CKA_ID that nobody gave
 #define SCHSMADMIN_PIN          15      // characters of the PIN that nobody is told
 #define SCHSMADMIN_TRIES        3       // of the user PIN: what sc-hsm-tool sets, too
+#define SCHSMADMIN_WRAPPED      6144    // bytes of a wrapped key, at most: sc-hsm-tool takes fewer
+#define SCHSMADMIN_BLOB         0x2f    // 2F10: where UNWRAP KEY finds one
 
 // ---- Files ----
 
@@ -17160,17 +17167,18 @@ static st schsmadmin_make_secret(struct card *card, const struct object *object)
     return s == SW_NO_INS || s == SW_WRONG_P1P2 || s == SW_INCORRECT_P1P2 ? ST_ATTR_VALUE : s;
 }
 
-// Writes the entry of a new key once more, unless it is what was written before the key was made.
-// QUIRK(Pico HSM): who makes a key there makes an entry of the firmware's own for it.
-static st schsmadmin_keep_entry(struct card *card, struct object *object, struct scratch scratch)
+// Writes a file of a new key once more, unless it is what was written before the key was made.
+// QUIRK(Pico HSM): who makes a key there makes the firmware's own entry and request for it, too.
+static st schsmadmin_keep(struct card *card, const struct object *object, u8 kind, bytes written,
+                          struct scratch scratch)
 {
-    const struct p15_value file = { .path = { .file = BYTES(SCHSM_KEY_ENTRY, (u8)object->ref) } };
+    const struct p15_value file = { .path = { .file = BYTES(kind, (u8)object->ref) } };
     struct scratch again = scratch;
     bytes content = BYTES_NONE;
     st s = p15file_read_value(card, object->token, &file, P15_RECORDS, &again, &content);
     if (link_is_broken(s)) return s;
-    if (!s && bytes_begin(content, object->entry)) return ST_OK;
-    return schsmadmin_write(card, SCHSM_KEY_ENTRY, (u8)object->ref, object->entry, scratch);
+    if (!s && bytes_begin(content, written)) return ST_OK;
+    return schsmadmin_write(card, kind, (u8)object->ref, written, scratch);
 }
 
 // Deletes a key and what belongs to it.
@@ -17190,7 +17198,7 @@ static st schsmadmin_make(struct card *card, struct object *object, const struct
     st s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, object->entry, scratch);
     if (!s && object->class == CKO_SECRET_KEY) s = schsmadmin_make_secret(card, object);
     else if (!s) s = schsmadmin_make_pair(card, object, draft, scratch);
-    if (!s) s = schsmadmin_keep_entry(card, object, scratch);
+    if (!s) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
     if (s && !link_is_broken(s)) (void)schsmadmin_clear_key(card, number);
     return s;
 }
@@ -17834,6 +17842,214 @@ static bool schsmadmin_sets(const struct object *object, u32 what)
     }
 }
 
+// ---- Keys that leave wrapped, and come in again ----
+
+// A wrapped key, as sc-hsm-tool writes it: SEQUENCE { OCTET STRING, what the card gave; the key's
+// entry; its certificate or request, if there is one }.
+struct schsmadmin_wrapped {
+    bytes blob, entry, own;
+};
+
+// Has the card the key that wraps (DKEK), whole? Its state: shares, those that are missing, check
+// value.
+static st schsmadmin_has_dkek(struct card *card, bool *has)
+{
+    u8 room[APDU_LE_SHORT];
+    struct buf state = buf_on(room, sizeof room);
+    struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_DKEK, .le = APDU_LE_SHORT };
+    st s = link_exchange(&card->link, &cmd, &state);
+    if (link_is_broken(s)) return s;
+    *has = false;
+    bool whole = !s && state.n >= 10 && !state.p[1];
+    for (size_t i = 2; whole && i < state.n; i++) *has |= state.p[i] != 0;
+    if (!*has) os_log("%s: there is no DKEK, or shares of it are missing", card->link.name);
+    return ST_OK;
+}
+
+// Did the card say no, for a reason of its own?
+static bool schsmadmin_refused(st s)
+{
+    bool ours = s == SW_NO_INS || s == SW_NO_CLA || s == SW_SECURITY_STATUS;
+    return s >= SW_MIN && !ours;
+}
+
+// WRAP KEY. What belongs to the key goes with it, as it is on the card.
+static st schsmadmin_wrap(struct card *card, struct object *object, struct scratch scratch,
+                          struct buf *out)
+{
+    struct p15_value file = { .path = { .file = BYTES(SCHSM_CERT, (u8)object->ref) } };
+    struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_WRAP, .p1 = (u8)object->ref,
+                        .p2 = 0x92, .le = APDU_LE_ALL };
+    struct tlv own = { .whole = BYTES_NONE };
+    bytes content = BYTES_NONE;
+    bool has;
+    TRY(schsmadmin_check(card, object, scratch));
+    TRY(schsmadmin_has_dkek(card, &has));
+    if (!has) return ST_NOT_WRAPPABLE;
+    bool pair = object->class == CKO_PRIVATE_KEY;
+    st s = ST_NOT_FOUND;
+    if (pair) s = p15file_read_value(card, object->token, &file, P15_OBJECT, &scratch, &content);
+    if (schsm_in_passing(s)) return s;
+    if (s || tlv_next(&content, &own)) own.whole = BYTES_NONE;
+    struct buf blob = scratch_rest(&scratch);
+    s = link_exchange(&card->link, &cmd, &blob);
+    if (schsmadmin_refused(s)) return ST_NOT_WRAPPABLE;
+    TRY(schsmadmin_status(s));
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, blob.n) + object->entry.n + own.whole.n);
+    tlv_put(out, TLV_OCTETS, buf_bytes(&blob));
+    buf_put(out, object->entry);
+    buf_put(out, own.whole);
+    return out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
+// Takes a wrapped key apart, which may be anybody's.
+static st schsmadmin_open_wrapped(bytes in, struct schsmadmin_wrapped *out)
+{
+    struct tlv outer, blob, entry, own = { .whole = BYTES_NONE };
+    if (in.n > SCHSMADMIN_WRAPPED) return ST_WRAPPED_LEN;
+    if (tlv_next(&in, &outer) || in.n || outer.tag != TLV_SEQUENCE) return ST_WRAPPED;
+    bytes rest = outer.value;
+    if (tlv_take(&rest, TLV_OCTETS, &blob) || tlv_next(&rest, &entry)) return ST_WRAPPED;
+    if (rest.n && tlv_next(&rest, &own)) return ST_WRAPPED;
+    bool fits = !own.whole.n || own.tag == TLV_SEQUENCE || own.tag == TLV_CVC_REQUEST ||
+                own.tag == TLV_CVC;
+    *out = (struct schsmadmin_wrapped){ blob.value, entry.whole, own.whole };
+    return rest.n || !fits || !blob.value.n ? ST_WRAPPED : ST_OK;
+}
+
+// Is a wrapped key one, and the one that the template asks for?
+static st schsmadmin_check_wrapped(const struct schsmadmin_wrapped *wrapped,
+                                   const struct draft *draft)
+{
+    struct p15_entry entry;
+    CK_KEY_TYPE is = CKK_EC;
+    if (schsmadmin_parse(wrapped->entry, &entry)) return ST_WRAPPED;
+    bool secret = entry.tag == SCHSM_AES;
+    enum alg_type type = secret ? ALG_SECRET : p15entry_key_type(entry.tag);
+    if (!secret && type != ALG_RSA && type != ALG_EC) return ST_WRAPPED;
+    if (secret && wrapped->own.n) return ST_WRAPPED;
+    if (type == ALG_RSA) is = CKK_RSA;
+    if (secret) is = CKK_AES;
+    bool typed = draft->secret_type != CK_UNAVAILABLE_INFORMATION;
+    bool other = secret != (draft->class == CKO_SECRET_KEY) || (typed && draft->secret_type != is);
+    return other ? ST_TEMPLATE_MIXED : ST_OK;
+}
+
+// The objects of a key that comes in learn its public half, before it is there. cert: the object of
+// its certificate, with what it becomes in fresh; NULL: it has none. What is not understood here is
+// read from the card when it is asked for.
+static st schsmadmin_tell_public(struct card *card, struct object *object, bytes own,
+                                 struct object **cert, struct object *fresh)
+{
+    struct p15_key *key = object->state;
+    struct schsmadmin_spot spot = { SCHSM_KEY_ENTRY, SCHSM_CERT, key->reference };
+    struct alg_key found;
+    struct x509 x509;
+    bool certified = own.n && *own.p == TLV_SEQUENCE;
+    st s = certified ? x509_parse(own, &x509) : schsm_parse_key(own, key->type, &found);
+    if (!s && certified) s = alg_parse_spki(x509.spki, &found);
+    if (!s && found.type == key->type) s = card_own_key(key->public_object, &found);
+    else s = ST_NOT_FOUND;
+    if (s) {
+        object->key = key->public_object->key = key->key = NULL;
+        p15object_tell_key(key, NULL, NULL, false);
+        return ST_OK;
+    }
+    if (!certified) return ST_OK;
+    *cert = card_add(card, object->token, CKO_CERTIFICATE, card->epoch);
+    if (!*cert) return ST_ARENA_FULL;
+    s = schsmadmin_renew_certificate(card, *cert, spot, object->entry, own, fresh);
+    if (s) card_drop(card, *cert);
+    return s;
+}
+
+// UNWRAP KEY, of what is in a file. What belongs to the key stands before it; if anything is
+// refused, nothing is left.
+static st schsmadmin_take_in(struct card *card, struct object *object,
+                             const struct schsmadmin_wrapped *wrapped, struct scratch scratch)
+{
+    u8 number = (u8)object->ref, blob = 0x10;
+    const struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_UNWRAP, .p1 = number,
+                              .p2 = 0x93 };
+    bytes own = wrapped->own;
+    TRY(schsmadmin_clean(card, SCHSM_CERT, number));
+    TRY(schsmadmin_clear(card, SCHSMADMIN_BLOB, blob));
+    st s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, object->entry, scratch);
+    if (!s && own.n) s = schsmadmin_write(card, SCHSM_CERT, number, own, scratch);
+    if (!s) s = schsmadmin_write(card, SCHSMADMIN_BLOB, blob, wrapped->blob, scratch);
+    if (!s) {
+        s = schsmadmin_status(iso_send(&card->link, &cmd));
+        if (schsmadmin_refused(s)) s = ST_WRAPPED;
+    }
+    if (!s) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
+    if (!s && own.n) s = schsmadmin_keep(card, object, SCHSM_CERT, own, scratch);
+    if (link_is_broken(s)) return s;
+    if (s) (void)schsmadmin_clear_key(card, number);
+    st cleared = schsmadmin_clear(card, SCHSMADMIN_BLOB, blob);
+    return s ? s : cleared;
+}
+
+// Takes a wrapped key in, under the first number that is free.
+static st schsmadmin_unwrap_as(struct card *card, struct token *token, bytes entry,
+                               const struct schsmadmin_wrapped *wrapped, struct scratch scratch,
+                               struct object **made)
+{
+    struct schsm *schsm = token->state;
+    struct object *object, *cert = NULL, fresh;
+    u8 number;
+    TRY(schsmadmin_look(card, token, scratch));
+    TRY(schsmadmin_free(token, SCHSM_HAS_KEY, &number));
+    TRY(schsmadmin_begin_key(card, token, number, entry, &object));
+    st s = ST_OK;
+    bool pair = object->class == CKO_PRIVATE_KEY;
+    if (pair) s = schsmadmin_tell_public(card, object, wrapped->own, &cert, &fresh);
+    if (s) cert = NULL;
+    if (!s) s = schsmadmin_take_in(card, object, wrapped, scratch);
+    if (s) {
+        if (cert) arena_lots_drop(&card->arena, &fresh.lots);
+        if (cert) card_drop(card, cert);
+        schsmadmin_drop_key(card, object);
+        return s;
+    }
+    schsmadmin_note(token, schsmadmin_spot(object), true);
+    if (object->unread) schsm->has[number] &= (u8)~SCHSM_READ_CERT;
+    if (cert) {
+        schsmadmin_put_certificate(card, cert, &fresh);
+        schsmadmin_set_certificate(object->state, cert->x509);
+    }
+    *made = object;
+    return ST_OK;
+}
+
+// See unwrap of struct writer. What the template says of label and id is said in the key's entry.
+static st schsmadmin_unwrap(struct card *card, struct token *token, const struct draft *draft,
+                            struct scratch scratch, struct object *made[2])
+{
+    struct schsmadmin_wrapped wrapped;
+    struct draft change = *draft;
+    struct object *object = NULL;
+    bool has;
+    made[0] = made[1] = NULL;
+    if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
+    TRY(schsmadmin_open_wrapped(draft->value, &wrapped));
+    TRY(schsmadmin_check_wrapped(&wrapped, draft));
+    change.set = (draft->label.n ? CARD_SET_LABEL : 0) | (draft->id.n ? CARD_SET_ID : 0);
+    struct buf entry = scratch_buf(&scratch, wrapped.entry.n + draft->label.n + draft->id.n +
+                                             SCHSMADMIN_ENTRY);
+    st s = p15write_changed(wrapped.entry, &change, scratch, &entry);
+    if (s == ST_PROTOCOL) return ST_WRAPPED;
+    TRY(s);
+    TRY(place_be_sure(card, token, scratch));
+    TRY(schsmadmin_has_dkek(card, &has));
+    if (!has) return ST_FAILED;
+    TRY(schsmadmin_unwrap_as(card, token, buf_bytes(&entry), &wrapped, scratch, &object));
+    const struct p15_key *key = object->state;
+    bool secret = object->class == CKO_SECRET_KEY;
+    made[0] = secret ? object : key->public_object;
+    made[1] = secret ? NULL : object;
+    return ST_OK;
+}
+
 // ---- A card begun anew ----
 
 // Is there an SO-PIN? Then INITIALIZE wants to be from who has it.
@@ -17919,6 +18135,8 @@ static const struct writer writer_schsm = {
     .set      = schsmadmin_set,
     .erases   = schsmadmin_erases,
     .erase    = schsmadmin_erase,
+    .wrap     = schsmadmin_wrap,
+    .unwrap   = schsmadmin_unwrap,
     .init     = schsmadmin_init,
 };
 #endif
@@ -29926,7 +30144,9 @@ static st store_unwrap(struct reader *reader, struct session *session,
 {
     CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CKO_PRIVATE_KEY);
     struct draft draft = { .class = class, .value = wrapped, .private = CARD_UNSAID,
-                           .extractable = CARD_UNSAID };
+                           .extractable = CARD_UNSAID,
+                           .secret_type = attr_number(template, n, CKA_KEY_TYPE,
+                                                      CK_UNAVAILABLE_INFORMATION) };
     struct store store = { .draft = &draft, .unwraps = true };
     if (!mech_find(session->token, mechanism->mechanism, CKF_UNWRAP)) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;

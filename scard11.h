@@ -1078,8 +1078,18 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         until the certificate is stored again.
 //                         C_InitToken wants the card's SO-PIN, or sets it on a new card. Keys,
 //                         files, DKEK and key domains go, and none are set up. The user PIN is one
-//                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are
-//                         neither imported nor exported (DKEK).
+//                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are not
+//                         imported. With a DKEK, which sc-hsm-tool sets up, C_WrapKey and
+//                         C_UnwrapKey take SCARD11_CKM_CARD_WRAP. What C_WrapKey gives is what
+//                         sc-hsm-tool --wrap-key writes, and C_UnwrapKey takes what that wrote:
+//                         SEQUENCE { OCTET STRING, by the card; the key's description; its
+//                         certificate or request }, of 6144 bytes at most. Only the first part is
+//                         guarded by the DKEK. C_UnwrapKey needs CKA_CLASS of an AES key; CKA_ID
+//                         and CKA_LABEL are the template's, or those of before, and CKA_LOCAL is
+//                         what it was. CKR_WRAPPED_KEY_INVALID: it is none, or the card refuses it,
+//                         of another DKEK for instance. A card without a DKEK, or with shares
+//                         missing: CKR_KEY_NOT_WRAPPABLE, and CKR_FUNCTION_FAILED of C_UnwrapKey;
+//                         the log says so.
 //   IsoApplet             The user writes the card. It makes RSA keys of 2048 bits, with interface
 //                         1 also of 4096, and keys of the NIST curves, secp256k1 and the Brainpool
 //                         curves, as far as the applet knows them; and it is given such keys, if

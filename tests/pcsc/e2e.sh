@@ -568,11 +568,16 @@ inside_fillhsm() {
     try 'a secret came to its place alone' test "$(cat "$dir/secrets")" = 0
 }
 
-# What sc-hsm-tool and OpenSC wrote is used, changed and deleted.
+wrapped() { timeout 60 /usr/bin/python3 tests/pcsc/wrapped_key.py "$module" 123456 "$@"; }
+
+# What sc-hsm-tool and OpenSC wrote is used, changed and deleted; what either wrapped the other unwraps.
 inside_emptyhsm() {
     card schsm cardcontact blank
     hsm_begins
-    try 'sc-hsm-tool --initialize' timeout 60 sc-hsm-tool --initialize --so-pin $hsm_so --pin 123456 --label 'Theirs'
+    try 'sc-hsm-tool --initialize' timeout 60 sc-hsm-tool --initialize --so-pin $hsm_so --pin 123456 --label 'Theirs' \
+        --dkek-shares 1
+    try 'a share of the DKEK' timeout 60 opensc-tool -s 00A404000BE82B0601040181C31F020100 \
+        -s "8052000020$(openssl rand -hex 32)00"
     for key in 21:rsa:2048 22:EC:prime256v1; do
         id=${key%%:*}
         try "OpenSC makes ${key#*:}" by "$opensc" user --keypairgen --key-type "${key#*:}" --id "$id" --label "Key $id"
@@ -581,6 +586,17 @@ inside_emptyhsm() {
     done
     try 'RSA signs' good 21 SHA256-RSA-PKCS sha256
     try 'P-256 signs' good 22 ECDSA-SHA256 sha256
+    try 'sc-hsm-tool wraps a key' timeout 60 sc-hsm-tool --wrap-key "$dir/blob1" --key-reference 1 --pin 123456
+    try 'which we unwrap' wrapped unwrap 31 "$dir/blob1"
+    cp "$dir/21.key" "$dir/31.key"
+    try 'it signs' good 31 SHA256-RSA-PKCS sha256
+    try 'for OpenSC, too' by "$opensc" good 31 SHA256-RSA-PKCS sha256
+    try 'it is deleted' user --delete-object --type privkey --id 31
+    try 'we wrap a key' wrapped wrap 22 "$dir/blob2"
+    try 'and delete it' user --delete-object --type privkey --id 22
+    try 'sc-hsm-tool unwraps it' timeout 60 sc-hsm-tool --unwrap-key "$dir/blob2" --key-reference 9 --pin 123456
+    try 'it signs for OpenSC' by "$opensc" good 22 ECDSA-SHA256 sha256
+    try 'and for us' good 22 ECDSA-SHA256 sha256
     certify "$dir/21.key" "$dir/21.crt" && openssl x509 -in "$dir/21.crt" -outform DER -out "$dir/21.cer"
     try 'OpenSC writes a certificate' by "$opensc" user --write-object "$dir/21.cer" --type cert --id 21
     try 'which is read' same 21

@@ -311,6 +311,235 @@ TEST(write_schsm_key_that_was_used_up)
     }
 }
 
+// ---- Keys that leave wrapped ----
+
+#define HSM_DKEK  "a share of thirty two bytes, one"
+#define HSM_OTHER "a share of thirty two bytes, two"
+
+static CK_BYTE hsm_blob[8192];
+static CK_ULONG hsm_blob_n;
+
+static CK_RV hsm_wrap(CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM m = { SCARD11_CKM_CARD_WRAP, NULL, 0 };
+    CK_ULONG n = sizeof hsm_blob;
+    CK_RV rv = C_WrapKey(session, &m, CK_INVALID_HANDLE, key, hsm_blob, &n);
+    if (!rv) hsm_blob_n = n;
+    return rv;
+}
+
+// What was wrapped comes in; id 0, name NULL: with those that it had.
+static CK_RV hsm_unwrap_as(CK_OBJECT_CLASS class, CK_BYTE id, const char *name, CK_ULONG n, CK_OBJECT_HANDLE *key)
+{
+    CK_MECHANISM m = { SCARD11_CKM_CARD_WRAP, NULL, 0 };
+    CK_ATTRIBUTE a[4] = { { CKA_TOKEN, &yes, 1 }, { CKA_CLASS, &class, sizeof class } };
+    CK_ULONG count_of = 2;
+    if (id) a[count_of++] = (CK_ATTRIBUTE){ CKA_ID, &id, 1 };
+    if (name) a[count_of++] = (CK_ATTRIBUTE){ CKA_LABEL, (void *)(uintptr_t)name, strlen(name) };
+    *key = 0;
+    return C_UnwrapKey(session, &m, CK_INVALID_HANDLE, hsm_blob, n, a, count_of, key);
+}
+
+static CK_RV hsm_unwrap(CK_OBJECT_HANDLE *key)
+{
+    return hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, hsm_blob_n, key);
+}
+
+// Does a key sign so that the public key of before verifies it?
+static bool hsm_signs(CK_OBJECT_HANDLE key, const uint8_t *spki, size_t spki_n)
+{
+    mbedtls_pk_context pk;
+    uint8_t hash[32], der[160];
+    mbedtls_sha256(text, sizeof text, hash, 0);
+    mbedtls_pk_init(&pk);
+    bool good = !mbedtls_pk_parse_public_key(&pk, spki, spki_n);
+    bool rsa = good && mbedtls_pk_can_do(&pk, MBEDTLS_PK_RSA);
+    out_len = sizeof out;
+    good = good && !scene_sign(session, key, rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA_SHA256, text, sizeof text,
+                               out, &out_len);
+    size_t n = good && !rsa ? scene_der(out, out_len, der) : 0;
+    good = good && !mbedtls_pk_verify(&pk, MBEDTLS_MD_SHA256, hash, 32, rsa ? out : der, rsa ? out_len : n);
+    mbedtls_pk_free(&pk);
+    return good;
+}
+
+// Nothing of a key of the number is on the card, nor what it would be made of.
+static void hsm_has_none(unsigned number)
+{
+    CHECK(!hsm_file(0xcc00 + number) && !hsm_file(0xc400 + number) && !hsm_file(0xce00 + number));
+    CHECK(!hsm_file(0x2f10));
+}
+
+// Wrapped, destroyed, and in again: the same key, with its certificate or without one; then once more
+// on another card.
+TEST(write_schsm_keys_leave_wrapped)
+{
+    static const CK_BYTE ids[] = { 1, 3, 4, 6 };    // RSA and P-256 with certificates, P-384 and RSA
+    static uint8_t spki[600], again[600];
+    CK_OBJECT_HANDLE key, other, public, cert;
+    char is[40];
+    for (unsigned i = 0; i < 8 && !test_failing; i++) {
+        struct sim_schsm_options o = { .cardcontact = i % 2, .dkek = HSM_DKEK, .keeps_ends = i % 4 > 1,
+                                       .own_entries = i % 4 == 2 };
+        CK_BYTE id = ids[i / 2];
+        hsm_begin(&o);
+        CK_ULONG keys = count(CKO_PUBLIC_KEY), certs = count(CKO_CERTIFICATE);
+        CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, id, &public), CKR_OK);
+        size_t n = attribute(public, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &key), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 5, &other), CKR_OK);
+        CHECK(n && !is_true(key, CKA_EXTRACTABLE));
+        CHECK_RV(hsm_wrap(key), CKR_OK);
+        CHECK(is_true(other, CKA_PRIVATE));
+        CHECK_RV(C_DestroyObject(session, key), CKR_OK);
+        CHECK_RV(hsm_unwrap(&key), CKR_OK);
+        CHECK_EQ(id_of(key), id);
+        CHECK(is_true(other, CKA_PRIVATE) && id_of(other) == 5 && !hsm_file(0x2f10));
+        CHECK(hsm_signs(key, spki, n));
+        CHECK_EQ(count(CKO_PUBLIC_KEY), keys);
+        CHECK_EQ(count(CKO_CERTIFICATE), certs);
+        CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, id, &public), CKR_OK);
+        CHECK(attribute(public, CKA_PUBLIC_KEY_INFO, again, sizeof again) == n && !memcmp(again, spki, n));
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, "Twice", hsm_blob_n, &key), CKR_OK);
+        CHECK(id_of(key) == 0x31 && attribute(key, CKA_LABEL, is, sizeof is) == 5);
+        hsm_meet_anew("123456");
+        CHECK_EQ(count(CKO_PUBLIC_KEY), keys + 1);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x31, &key), CKR_OK);
+        CHECK(attribute(key, CKA_LABEL, is, sizeof is) == 5 && !memcmp(is, "Twice", 5));
+        CHECK(hsm_signs(key, spki, n));
+        scene_end();
+        o.second = true;
+        hsm_begin(&o);
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x30, NULL, hsm_blob_n, &key), CKR_OK);
+        hsm_meet_anew("123456");
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x30, &key), CKR_OK);
+        CHECK(hsm_signs(key, spki, n));
+        CHECK_RV(scene_find(session, CKO_CERTIFICATE, 0x30, &cert), CKR_OK);
+        CHECK_EQ(!!cert, id < 4);
+        scene_end();
+    }
+}
+
+TEST(write_schsm_aes_keys_leave_wrapped)
+{
+    static const CK_BYTE sixteen[] = "sixteen letters";
+    CK_OBJECT_HANDLE key;
+    CK_BYTE iv[16] = { 0 }, before[16], after[16];
+    CK_MECHANISM m = { CKM_AES_CBC, iv, 16 };
+    hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = HSM_DKEK });
+    CHECK_RV(hsm_make_aes(32, 0x21, &key), CKR_OK);
+    for (int i = 0; i < 2 && !test_failing; i++) {
+        CK_ULONG n = 16;
+        CHECK_RV(C_EncryptInit(session, &m, key), CKR_OK);
+        CHECK_RV(C_Encrypt(session, (CK_BYTE *)(uintptr_t)sixteen, 16, i ? after : before, &n), CKR_OK);
+        if (i) break;
+        CHECK_RV(hsm_wrap(key), CKR_OK);
+        CHECK_RV(C_DestroyObject(session, key), CKR_OK);
+        CHECK_RV(hsm_unwrap(&key), CKR_TEMPLATE_INCONSISTENT);
+        CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0, NULL, hsm_blob_n, &key), CKR_OK);
+    }
+    CHECK(!memcmp(before, after, 16) && id_of(key) == 0x21);
+    scene_end();
+}
+
+// What the calls ask for, and cards without the key that wraps.
+TEST(write_schsm_cards_that_do_not_wrap)
+{
+    CK_OBJECT_HANDLE key, public;
+    CK_MECHANISM m = { SCARD11_CKM_CARD_WRAP, NULL, 0 };
+    CK_ULONG n = 0;
+    CK_BYTE few[8];
+    hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = HSM_DKEK });
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 1, &public), CKR_OK);
+    CHECK_RV(hsm_wrap(public), CKR_KEY_NOT_WRAPPABLE);
+    CHECK_RV(C_WrapKey(session, &m, key, key, few, &n), CKR_WRAPPING_KEY_HANDLE_INVALID);
+    CHECK_RV(C_WrapKey(session, &m, 0, key, NULL, &n), CKR_OK);
+    CHECK(n > 900);
+    n = sizeof few;
+    CHECK_RV(C_WrapKey(session, &m, 0, key, few, &n), CKR_BUFFER_TOO_SMALL);
+    CHECK_RV(hsm_wrap(key), CKR_OK);
+    CHECK(n > sizeof few && hsm_blob_n == n);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK(hsm_wrap(key) != CKR_OK);
+    CHECK_RV(hsm_unwrap(&key), CKR_USER_NOT_LOGGED_IN);
+    scene_end();
+    for (int i = 0; i < 3 && !test_failing; i++) {
+        hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = i == 2 ? HSM_OTHER : i ? HSM_DKEK : NULL,
+                                               .share_missing = i == 1 });
+        CHECK_RV(hsm_unwrap(&key), i == 2 ? CKR_WRAPPED_KEY_INVALID : CKR_FUNCTION_FAILED);
+        hsm_has_none(3);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+        CHECK_RV(hsm_wrap(key), i == 2 ? CKR_OK : CKR_KEY_NOT_WRAPPABLE);
+        CHECK_EQ(count(CKO_PRIVATE_KEY), 2);
+        CHECK_EQ(count(CKO_CERTIFICATE), 2);
+        scene_end();
+    }
+}
+
+// A wrapped key that was cut, changed or lengthened is none, and leaves nothing.
+TEST(write_schsm_wrapped_keys_that_are_none)
+{
+    static CK_BYTE whole[sizeof hsm_blob];
+    CK_OBJECT_HANDLE key;
+    hsm_begin(&(struct sim_schsm_options){ .dkek = HSM_DKEK });
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 4, &key), CKR_OK);
+    CHECK_RV(hsm_wrap(key), CKR_OK);
+    memcpy(whole, hsm_blob, sizeof whole);
+    CK_ULONG n = hsm_blob_n, keys = count(CKO_PRIVATE_KEY);
+    size_t blob = (size_t)(whole[6] << 8 | whole[7]);
+    CHECK(whole[0] == 0x30 && whole[1] == 0x82 && whole[4] == 4 && whole[5] == 0x82);
+    for (CK_ULONG i = 0; i < n && !test_failing; i += i < 40 ? 1 : 17)
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, i, &key), CKR_WRAPPED_KEY_INVALID);
+    for (size_t i = 0; i < 8 + blob && !test_failing; i += i < 32 ? 1 : 13) {
+        memcpy(hsm_blob, whole, n);
+        hsm_blob[i] ^= 0x41;
+        CHECK_RV(hsm_unwrap(&key), CKR_WRAPPED_KEY_INVALID);
+        hsm_has_none(8);
+    }
+    memcpy(hsm_blob, whole, n);
+    hsm_blob[8 + blob] = 0x31;                      // no entry of a key's
+    CHECK_RV(hsm_unwrap(&key), CKR_WRAPPED_KEY_INVALID);
+    hsm_blob[8 + blob] = 0x30;                      // of RSA's: then its request does not fit
+    CHECK(hsm_unwrap(&key) == CKR_OK || !key);
+    memcpy(hsm_blob, whole, n);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, n + 1, &key), CKR_WRAPPED_KEY_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, sizeof hsm_blob, &key), CKR_WRAPPED_KEY_LEN_RANGE);
+    CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0, NULL, n, &key), CKR_TEMPLATE_INCONSISTENT);
+    CHECK_RV(hsm_unwrap_as(CKO_CERTIFICATE, 0, NULL, n, &key), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK(count(CKO_PRIVATE_KEY) - keys <= 1);
+    CHECK_RV(hsm_unwrap(&key), CKR_OK);
+    scene_end();
+}
+
+// Broken off at any command, there is the key, whole, or none; and it comes in the next time.
+TEST(write_schsm_unwrapping_is_broken_off)
+{
+    static uint8_t spki[600];
+    CK_OBJECT_HANDLE key, public;
+    bool fired = true;
+    for (unsigned n = 1; fired && !test_failing; n++) {
+        hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = HSM_DKEK, .cardcontact = n % 4 > 1 });
+        CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 3, &public), CKR_OK);
+        size_t spki_n = attribute(public, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 3, &key), CKR_OK);
+        CHECK_RV(hsm_wrap(key), CKR_OK);
+        sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, (n + 1) / 2, NULL);
+        CK_RV rv = hsm_unwrap_as(CKO_PRIVATE_KEY, 0x30, NULL, hsm_blob_n, &key);
+        fired = sim_reader_fired();
+        CHECK_RV(rv, fired ? CKR_DEVICE_REMOVED : CKR_OK);
+        hsm_meet_anew("123456");
+        CK_ULONG keys = count(CKO_PRIVATE_KEY);
+        CHECK(keys == 2 || keys == 3);
+        CHECK_EQ(count(CKO_PUBLIC_KEY), keys);
+        if (keys == 2) CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x30, NULL, hsm_blob_n, &key), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x30, &key), CKR_OK);
+        CHECK(hsm_signs(key, spki, spki_n));
+        CHECK_EQ(count(CKO_CERTIFICATE), 3);
+        scene_end();
+    }
+}
+
 #define RUN_WRITE_SCHSM()                                                                        \
     RUN(write_schsm_begun_anew_by_its_so_alone);                                                 \
     RUN(write_schsm_begun_anew_is_broken_off);                                                   \
@@ -319,6 +548,11 @@ TEST(write_schsm_key_that_was_used_up)
     RUN(write_schsm_data);                                                                       \
     RUN(write_schsm_what_was_left);                                                              \
     RUN(write_schsm_firmware_that_describes_keys);                                               \
-    RUN(write_schsm_key_that_was_used_up)
+    RUN(write_schsm_key_that_was_used_up);                                                       \
+    RUN(write_schsm_keys_leave_wrapped);                                                         \
+    RUN(write_schsm_aes_keys_leave_wrapped);                                                     \
+    RUN(write_schsm_cards_that_do_not_wrap);                                                     \
+    RUN(write_schsm_wrapped_keys_that_are_none);                                                 \
+    RUN(write_schsm_unwrapping_is_broken_off)
 
 #endif

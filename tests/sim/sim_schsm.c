@@ -1198,5 +1198,9 @@ struct sim_card *sim_schsm_new(const struct sim_schsm_options *options)
     set_options(own, o->blank ? 0 : OPTION_RESET | (o->transport ? OPTION_TRANSPORT : 0));
     make_device(f);
     if (!o->blank) personalise(f);
+    own->dkek_wanted = o->dkek;
+    own->shares = o->dkek != NULL;
+    own->outstanding = o->dkek && o->share_missing;
+    if (o->dkek && !o->share_missing) memcpy(own->dkek, o->dkek, sizeof own->dkek);
     return &f->card;
 }

@@ -35,6 +35,8 @@ struct sim_schsm_options {
     bool keeps_ends;                // what is written over a longer file leaves its end
     bool own_entries;               // a key pair that is made gets an entry and its request by itself,
                                     // as Pico HSM's firmware does it: CKA_ID and label its number
+    const char *dkek;               // the key that wraps keys: the one share of 32 bytes that it was given
+    bool share_missing;             // ... or was not: it waits for it
     unsigned uses;                  // key 01 may be used so often; 0: for ever
 };
 
