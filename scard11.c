@@ -9702,17 +9702,43 @@ static bool p15write_in_place(const struct p15write_span *span, bytes old, bytes
            span->from >= p15write_end(fresh);
 }
 
-// Writes what differs. Behind the records there were, the last bytes go first: before the tag of a
-// new record is there, the rest of it is.
+// Writes a new record behind the others, in several commands: it is a deleted one, which is passed
+// over, until the rest of it is there; its tag comes last.
+static st p15write_append(struct card *card, u32 at, bytes record)
+{
+    u8 room[P15WRITE_PIECE];
+    bytes head = bytes_head(record, sizeof room), rest = bytes_from(record, sizeof room);
+    memcpy(room, head.p, head.n);
+    room[0] = 0;
+    TRY(p15write_bytes(card, at, bytes_of(room, head.n), false));
+    TRY(p15write_bytes(card, at + (u32)head.n, rest, false));
+    return p15write_bytes(card, at, bytes_head(record, 1), false);
+}
+
+// Takes away the last record by what fills its place, in several commands: its tag goes first, and
+// it is a deleted one. That is the change; its length, which tells what to pass over, goes last.
+static st p15write_cut(struct card *card, u32 at, bytes filler)
+{
+    TRY(p15write_bytes(card, at, bytes_head(filler, 1), false));
+    if (p15write_bytes(card, at + 1, bytes_from(filler, 1), true))
+        os_log("%s: a deleted record is left in a directory file", card->link.name);
+    return ST_OK;                       // a card that is gone tells so when it is sent the next
+}
+
+// Writes what differs.
 static st p15write_over(struct card *card, struct token *token, const struct p15_path *path,
                         bytes old, bytes fresh)
 {
     const struct p15 *p15 = token->state;
     struct p15write_span span = p15write_differs(old, fresh);
     bytes part = bytes_head(bytes_from(fresh, span.from), span.to - span.from);
+    u32 at = path->offset + span.from;
     if (!part.n) return ST_OK;
     TRY(p15->io->select(card, token, path, NULL));
-    return p15write_bytes(card, path->offset + span.from, part, span.from >= p15write_end(old));
+    if (part.n <= P15WRITE_PIECE) return p15write_bytes(card, at, part, false);
+    if (span.from >= p15write_end(old)) return p15write_append(card, at, part);
+    if (span.from >= p15write_end(fresh)) return p15write_cut(card, at, part);
+    return p15write_bytes(card, at, part, false);
 }
 
 // The entry of the ODF for a directory file.
@@ -10568,6 +10594,8 @@ static void p15store_take(struct card *card, struct object *object, const struct
         struct p15_certificate *cert = object->state;
         cert->id = object->id = certificate.id;
         cert->value = certificate.value;
+        bool named = object->label.n || !object->x509;
+        if (!named) object->label = x509_common_name(object->x509->subject);
     }
 }
 

@@ -504,6 +504,26 @@ static void see(struct seen *seen)
     CHECK(n > 2);
 }
 
+// Without a label a certificate is shown by the name in it, before an insertion as after it.
+static void take_label(void)
+{
+    static struct seen now, fresh;
+    CK_ATTRIBUTE label = { CKA_LABEL, out, 0 };
+    if (!kind->certificates || !(kind->sets & WRITTEN_LABEL)) return;
+    begin_filled();
+    if (test_failing) return;
+    if (is_true(kept_certificate, CKA_MODIFIABLE))
+        CHECK_RV(C_SetAttributeValue(session, kept_certificate, &label, 1), CKR_OK);
+    see(&now);
+    meet_anew();
+    if (test_failing) return;
+    see(&fresh);
+    CHECK(!strcmp(now.text, fresh.text));
+    end();
+}
+
+TEST(written_labels_that_are_taken_away) { each_kind(take_label); }
+
 // ---- Changes ----
 
 static CK_BYTE fresh_id(void) { return kind->ids[2]; }
@@ -712,6 +732,50 @@ static void break_off_each(void)
 
 TEST(written_changes_are_broken_off_at_each_command) { each_kind(break_off_each); }
 
+// A pair whose entries take several commands each.
+static CK_BYTE long_id[100] = { 0x30 }, long_label[110];
+
+static CK_OBJECT_HANDLE find_long(void)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
+                         { CKA_ID, long_id, sizeof long_id } };
+    return scene_search(session, t, 2, &key) ? 0 : key;
+}
+
+static CK_RV do_long(void)
+{
+    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ATTRIBUTE public[] = { { CKA_TOKEN, &yes, 1 },
+                              { CKA_EC_PARAMS, (void *)(uintptr_t)p256, sizeof p256 } };
+    CK_ATTRIBUTE private[] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, long_id, sizeof long_id },
+                               { CKA_LABEL, long_label, sizeof long_label } };
+    memset(long_label, '0', sizeof long_label);         // as a tag, one of a record
+    return C_GenerateKeyPair(session, &m, public, 2, private, 3, &public_key, &private_key);
+}
+
+static bool done_long(void) { return find_long(); }
+static CK_RV do_delete_long(void) { return destroy(find_long()); }
+static bool done_delete_long(void) { return !find_long(); }
+
+static const struct change long_changes[] = {
+    { "a key with long entries made", NULL, NULL, do_long, done_long },
+    { "a key with long entries deleted", NULL, do_long, do_delete_long, done_delete_long },
+};
+
+static void break_off_long(void)
+{
+    static const enum sim_fault each[] = { SIM_ANSWER_6F00, SIM_EJECT };
+    if (!kind->long_entries) return;
+    for (size_t i = 0; i < 2 * COUNT(each) && !test_failing; i++) {
+        bool fired = true;
+        for (unsigned n = 1; fired; n++) fired = break_off(&long_changes[i % 2], each[i / 2], n);
+    }
+}
+
+TEST(written_long_entries_are_broken_off_at_each_command) { each_kind(break_off_long); }
+
 // Memory ends at the n-th allocation. Returns whether it did.
 static bool run_out(const struct change *c, unsigned n)
 {
@@ -892,9 +956,11 @@ int main(int argc, char **argv)
     RUN(written_blank_card_signs_with_a_key_that_it_was_given);
     RUN(written_certificates_and_data_are_read_after_an_insertion);
     RUN(written_labels_and_ids_change);
+    RUN(written_labels_that_are_taken_away);
     RUN(written_what_is_destroyed_is_gone);
     RUN(written_wrong_secrets_count_once);
     RUN(written_changes_are_broken_off_at_each_command);
+    RUN(written_long_entries_are_broken_off_at_each_command);
     RUN(written_changes_meet_the_end_of_memory);
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);

@@ -30,6 +30,7 @@ struct written_kind {
     bool makes_anew;                        // a key in the place of one that has no certificate
     bool certificate_shows_key;             // who did not make it knows of a key by its certificate
     bool certificate_needs_key;             // it is stored with its key, and goes with it
+    bool long_entries;                      // of its directories, one of which takes several commands
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
     unsigned sets;                          // WRITTEN_... of a private key
     // How many wrong secrets of the SO came to the card; NULL: each costs a try.
@@ -128,7 +129,8 @@ static const struct written_kind written_kinds[] = {
       .makes_anew = true, .certificates = true, .data = { "Security Object", "Printed Information" },
       .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
-      .user = "123456", .wrong_user = "654321", .init_token = true, .init_pin = true,
+      .user = "123456", .wrong_user = "654321", .long_entries = true,
+      .init_token = true, .init_pin = true,
       .ids = { 1, 2, 3, 4 }, .makes = MAKES_EC | MAKES_RSA,
       .imports = { SIM_RSA2048B, SIM_P256B, SIM_P384B }, .deletes_keys = true, .certificates = true,
       .data = { "One", "Another" }, .sets = WRITTEN_LABEL | WRITTEN_ID },
@@ -154,7 +156,8 @@ static const struct written_kind written_kinds[] = {
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },
     { .name = "MyEID", .blank = written_myeid, .first_so = "87654321", .user = "123456",
-      .wrong_user = "654321", .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
+      .wrong_user = "654321", .long_entries = true,
+      .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
       .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
       .sets = WRITTEN_LABEL | WRITTEN_ID },
