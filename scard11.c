@@ -5382,6 +5382,19 @@ static bool card_own_room(struct card *card, struct object *object)
     return own;
 }
 
+// What a data object holds, in lots of its own. The old one is given back.
+static st card_own_value(struct card *card, struct object *object, bytes value)
+{
+    struct lot *lots = NULL;
+    bytes kept = arena_lot_copy(&card->arena, &lots, value);
+    if (value.n && !kept.p) return ST_ARENA_FULL;
+    arena_lots_drop(&card->arena, &object->lots);
+    object->lots = lots;
+    object->value = kept;
+    object->unread = false;
+    return ST_OK;
+}
+
 // Copies a key to the room that card_own_room made.
 static st card_own_key(struct object *object, const struct alg_key *from)
 {
@@ -12744,19 +12757,6 @@ static const struct pivkey_data *pivadmin_data_of(const struct draft *draft)
     return NULL;
 }
 
-// What a data object holds, in lots of its own. The old one is given back.
-static st pivadmin_set_value(struct card *card, struct object *object, bytes value)
-{
-    struct lot *lots = NULL;
-    bytes kept = arena_lot_copy(&card->arena, &lots, value);
-    if (value.n && !kept.p) return ST_ARENA_FULL;
-    arena_lots_drop(&card->arena, &object->lots);
-    object->lots = lots;
-    object->value = kept;
-    object->unread = false;
-    return ST_OK;
-}
-
 // A new CHUID: the token is called by it, and what was kept of the old one is not needed.
 static void pivadmin_renamed(struct token *token, bytes chuid)
 {
@@ -12811,7 +12811,7 @@ static st pivadmin_store_data(struct card *card, struct token *token, const stru
     if (data->object == PIV_CHUID) pivadmin_renamed(token, draft->value);
     // Without the memory for it it is read when it is asked for.
     (*made)->unread = true;
-    if (pivadmin_set_value(card, *made, draft->value)) (*made)->value = BYTES_NONE;
+    if (card_own_value(card, *made, draft->value)) (*made)->value = BYTES_NONE;
     return ST_OK;
 }
 
@@ -15226,19 +15226,6 @@ static u32 openpgpadmin_data_of(const struct draft *draft)
     return i;
 }
 
-// What a data object holds, in lots of its own. The old one is given back.
-static st openpgpadmin_set_value(struct card *card, struct object *object, bytes value)
-{
-    struct lot *lots = NULL;
-    bytes kept = arena_lot_copy(&card->arena, &lots, value);
-    if (value.n && !kept.p) return ST_ARENA_FULL;
-    arena_lots_drop(&card->arena, &object->lots);
-    object->lots = lots;
-    object->value = kept;
-    object->unread = false;
-    return ST_OK;
-}
-
 // Writes a data object, whose object is in the table.
 static st openpgpadmin_put_data(struct card *card, struct object *object, bytes value,
                                 struct scratch scratch)
@@ -15248,7 +15235,7 @@ static st openpgpadmin_put_data(struct card *card, struct object *object, bytes 
     TRY(openpgpadmin_put_value(card, object->token, tag, value, scratch));
     // Without the memory for it it is read when it is asked for.
     object->unread = true;
-    if (openpgpadmin_set_value(card, object, value)) object->value = BYTES_NONE;
+    if (card_own_value(card, object, value)) object->value = BYTES_NONE;
     return ST_OK;
 }
 
