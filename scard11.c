@@ -29670,10 +29670,10 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 
 /* ================================================================================================
  * MARK: - >>store
- * Objects on the card: made, stored, destroyed.
+ * Objects on the card: made, given, stored, changed, destroyed; keys that it wraps.
  *
- * Owns    who may write a card and when; what a template says of a new object on it; the one run
- *         in which a driver's writer works
+ * Owns    who may write a card and when; what a template says of a new object on it, or of a
+ *         change; the one run in which a driver's writer works
  * Uses    >>tlv >>alg >>cipher >>card >>slot >>run >>mech >>attr >>session >>login >>make
  * Names   store_
  * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18.2 (C_GenerateKeyPair), 6.1 and 6.3 (keys)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # e2e.sh: build/scard11.so through a real pcscd, with programs that people have: pkcs11-tool, ssh-keygen,
-# p11tool, openssl, ssh. The cards are simulated, PIV and OpenPGP, on a virtual reader. What pkcs11-tool writes on a
+# p11tool, openssl, ssh. The cards are simulated, on a virtual reader. What pkcs11-tool writes on a
 # blank one is read and used by OpenSC's module and tools, sc-hsm-tool, yubico-piv-tool and ykcs11, which know nothing
 # of scard11.
 # SPDX-License-Identifier: 0BSD
