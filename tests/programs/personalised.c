@@ -1,4 +1,4 @@
-// personalised.c: examples/personalise.c fills blank PIV cards. openssl is the authority: it checks the
+// personalised.c: examples/personalise.c fills blank cards. openssl is the authority: it checks the
 // request, issues the certificate, and verifies a signature by the key with what is on the card then.
 // SPDX-License-Identifier: 0BSD
 //
@@ -9,6 +9,7 @@
 #undef main
 #include "scene.h"
 #include "../sim/sim_belpic.h"
+#include "../sim/sim_schsm.h"
 
 #define SUBJECT "C=EE,O=Example,OU=Cards,CN=Jane Doe"
 #define USUAL   "010203040506070801020304050607080102030405060708"
@@ -235,6 +236,29 @@ TEST(personalise_asks)
     end_blank();
 }
 
+// A card that its user writes, from C_InitToken on.
+TEST(personalise_begins)
+{
+    C_Finalize(NULL);
+    sim_reader_clear();
+    blank = sim_schsm_new(&(struct sim_schsm_options){ .blank = true });
+    sim_reader_insert(sim_reader_add("Reader 0"), blank);
+    scene_slot = 0;
+    setenv("PERSONALISE_SO", "3537363231383830", 1);
+    setenv("PERSONALISE_PIN", "123456", 1);
+    CHECK_EQ(PERSONALISE("key", "1", SUBJECT), 1);          // it has no PIN yet
+    CHECK_EQ(PERSONALISE("begin", "Kiosk 7"), 0);
+    CHECK_EQ(PERSONALISE("key", "1", "p256", SUBJECT), 0);
+    CHECK(issue());
+    CHECK(shell("grep -q '^Kiosk 7 ' said"));
+    CHECK_EQ(PERSONALISE("certificate", "certificate.pem"), 0);
+    check_stored(1);
+    if (test_failing) return;
+    sim_reader_clear();
+    CHECK(!blank->verified(blank));
+    blank->free(blank);
+}
+
 // What cannot be changes nothing; a wrong subject or type is found before the card is asked.
 TEST(personalise_refuses)
 {
@@ -267,6 +291,7 @@ int main(int argc, char **argv)
     RUN(personalise_blank_cards);
     RUN(personalise_finds_the_key);
     RUN(personalise_asks);
+    RUN(personalise_begins);
     RUN(personalise_refuses);
     return test_end();
 }
