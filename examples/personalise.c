@@ -57,11 +57,11 @@ static CK_BBOOL yes = CK_TRUE;
 static struct pin {
     CK_UTF8CHAR text[80];
     CK_ULONG n;
-} so, user;
+} so_pin, user_pin;
 
 static struct pin *ask(CK_USER_TYPE of)
 {
-    struct pin *pin = of == CKU_SO ? &so : &user;
+    struct pin *pin = of == CKU_SO ? &so_pin : &user_pin;
     const char *given = getenv(of == CKU_SO ? "PERSONALISE_SO" : "PERSONALISE_PIN");
     struct termios shown, quiet;
     char *text = (char *)pin->text;
@@ -292,10 +292,10 @@ static CK_RV start(const char *label)
     memset(name, ' ', sizeof name);
     memcpy(name, label, strlen(label) < sizeof name ? strlen(label) : sizeof name);
     CK_RV rv = find_card(&slot);
-    if (rv == CKR_OK) rv = C_InitToken(slot, so.text, so.n, name);
+    if (rv == CKR_OK) rv = C_InitToken(slot, so_pin.text, so_pin.n, name);
     if (rv == CKR_OK) rv = open_card(&session);
-    if (rv == CKR_OK) rv = C_Login(session, CKU_SO, so.text, so.n);
-    return rv == CKR_OK ? C_InitPIN(session, user.text, user.n) : rv;
+    if (rv == CKR_OK) rv = C_Login(session, CKU_SO, so_pin.text, so_pin.n);
+    return rv == CKR_OK ? C_InitPIN(session, user_pin.text, user_pin.n) : rv;
 }
 
 static CK_RV key(CK_BYTE place, const char *name, const char *subject)
@@ -382,8 +382,8 @@ int main(int argc, char **argv)
     if (rv == CKR_OK && is_certificate)
         rv = certificate(argv[2], argc == 4 ? number(argv[3]) : 0);
     CK_RV finalized = C_Finalize(NULL);             // closes the session, and logs out on the card
-    mbedtls_platform_zeroize(&so, sizeof so);
-    mbedtls_platform_zeroize(&user, sizeof user);
+    mbedtls_platform_zeroize(&so_pin, sizeof so_pin);
+    mbedtls_platform_zeroize(&user_pin, sizeof user_pin);
     if (rv == CKR_OK) rv = finalized;
     if (rv != CKR_OK) fprintf(stderr, "error %08lx\n", rv);
     return rv != CKR_OK;
