@@ -20741,6 +20741,7 @@ static st gidsadmin_new_record(struct card *card, const struct draft *draft, byt
 {
     u8 *size = record + (gidsadmin_exchanges(draft) ? 84 : 82);
     bool has_default = false, same = false;
+    (void)card;                                     // without the log
     memset(record, 0, GIDS_CONTAINER);
     if (!gidsadmin_put_name(draft->label, record)) return ST_ATTR_VALUE;
     if (!draft->label.n) TRY(gidsadmin_put_random_name(record));
@@ -20764,6 +20765,7 @@ static st gidsadmin_choose_place(struct card *card, const struct draft *draft, b
 {
     u32 n = gids_map_count(map);
     bytes id = draft->id;
+    (void)card;                                     // without the log
     for (*index = 0; *index < n; ++*index)
         if (!gids_is_valid(gids_map_record(map, *index))) break;
     if (!id.n && *index == GIDS_CONTAINERS_MAX) return ST_CARD_FULL;
