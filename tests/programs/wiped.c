@@ -5,6 +5,7 @@
 //
 // The simulated card is in another process, as it holds the key by right. What that process and this one
 // share is the caller's: the template, what is searched for, and the commands on their way.
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS        // a private key's number, of mbedTLS 3
 #define _GNU_SOURCE
 #include "written.h"
 #include <ctype.h>

@@ -8,6 +8,7 @@
 // What is on the card is asked of the card: it is taken out and put in again, and the library begun
 // anew. Signatures are checked by OpenSSL with the public key that the case knows. It includes
 // scard11.c, to count its allocations.
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS        // a private key's number, of mbedTLS 3
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
