@@ -12204,13 +12204,6 @@ static st pivadmin_named(struct card *card, struct token *token, bytes id, struc
 
 // ---- Sending ----
 
-// What a command of administration was answered.
-static st pivadmin_status(st s)
-{
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
-}
-
 // PUT DATA: a data object gets the content, with its own tag round it; an empty one is deleted (SP
 // 800-73 part 2, 3.3.2).
 static st pivadmin_put(struct card *card, struct token *token, u32 object, bytes content,
@@ -12223,7 +12216,7 @@ static st pivadmin_put(struct card *card, struct token *token, u32 object, bytes
                         .data = buf_bytes(&data), .hidden_in = true };
     if (data.full) return ST_HOST_MEMORY;
     TRY(place_be_sure(card, token, scratch));
-    return pivadmin_status(iso_send(&card->link, &cmd));
+    return iso_write_status(iso_send(&card->link, &cmd));
 }
 
 // A data object was written: where it is a landmark, that is another one now; or none, as where
@@ -12365,7 +12358,7 @@ static void pivadmin_put_control(const struct draft *draft, struct buf *out)
 static st pivadmin_key_status(st s)
 {
     bool refused = s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_INCORRECT_P1P2;
-    return refused ? ST_KEY_SIZE : pivadmin_status(s);
+    return refused ? ST_KEY_SIZE : iso_write_status(s);
 }
 
 // Has the card make a key pair under a reference. The public half is a view into scratch.
@@ -12836,7 +12829,7 @@ static st pivadmin_send_move(struct card *card, struct token *token, u32 from, u
 {
     struct apdu cmd = { .ins = PIVADMIN_INS_MOVE, .p1 = (u8)to, .p2 = (u8)from };
     TRY(place_be_sure(card, token, scratch));
-    st s = pivadmin_status(iso_send(&card->link, &cmd));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
     return s == SW_NO_INS ? ST_PROHIBITED : s;
 }
 
@@ -13026,7 +13019,7 @@ static st pivadmin_set_key(struct card *card, struct token *token, struct creden
                         .data = buf_bytes(&data) };
     st s = data.full ? ST_PIN_LEN : secret_give(card, token, &admin->place, &cmd, NULL, scratch);
     mem_wipe(room, sizeof room);
-    return s == SW_WRONG_DATA || s == SW_INCORRECT_P1P2 ? ST_PIN_INVALID : pivadmin_status(s);
+    return s == SW_WRONG_DATA || s == SW_INCORRECT_P1P2 ? ST_PIN_INVALID : iso_write_status(s);
 }
 
 // C_InitPIN by who has the management key: of a PIN that still is, as the card itself says, the one
@@ -14517,13 +14510,6 @@ static st openpgpadmin_know(struct card *card, struct token *token, u32 i, struc
 
 // ---- Sending ----
 
-// What a command of administration was answered.
-static st openpgpadmin_status(st s)
-{
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
-}
-
 // What it means where what was sent is not what the card takes there.
 static bool openpgpadmin_unwanted(st s)
 {
@@ -14539,7 +14525,7 @@ static st openpgpadmin_put(struct card *card, struct token *token, u32 object, b
     struct apdu cmd = { .ins = OPENPGPADMIN_INS_PUT, .p1 = (u8)(object >> 8), .p2 = (u8)object,
                         .data = value, .hidden_in = true };
     TRY(place_be_sure(card, token, scratch));
-    return openpgpadmin_status(iso_send(&card->link, &cmd));
+    return iso_write_status(iso_send(&card->link, &cmd));
 }
 
 // As openpgpadmin_put, of what a template says: a card that does not take it says which is wrong.
@@ -14854,7 +14840,7 @@ static st openpgpadmin_give(struct card *card, struct token *token, bytes header
     static const struct place home = { { NULL, 0 }, { NULL, 0 } };
     struct apdu cmd = { .ins = OPENPGPADMIN_INS_PUT_KEY, .p1 = 0x3f, .p2 = 0xff,
                         .data = headers };
-    st s = openpgpadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    st s = iso_write_status(secret_give(card, token, &home, &cmd, NULL, scratch));
     return openpgpadmin_unwanted(s) ? ST_ATTR_VALUE : s;
 }
 
@@ -14948,7 +14934,7 @@ static st openpgpadmin_make(struct card *card, struct token *token,
                         .data = BYTES(openpgpkey_kinds[pair->i].crt, 0), .le = APDU_LE_ALL };
     if (!out.cap) return ST_HOST_MEMORY;
     TRY(place_be_sure(card, token, *scratch));
-    st s = openpgpadmin_status(link_exchange(&card->link, &cmd, &out));
+    st s = iso_write_status(link_exchange(&card->link, &cmd, &out));
     if (openpgpadmin_unwanted(s)) return openpgpadmin_no_kind(&pair->draft->key);
     TRY(s);
     return openpgpkey_parse_public(buf_bytes(&out), &pair->draft->key, key);
@@ -15299,7 +15285,7 @@ static st openpgpadmin_erase(struct card *card, struct object *object, struct sc
 static st openpgpadmin_command(struct card *card, u8 ins)
 {
     const struct apdu cmd = { .ins = ins };
-    st s = openpgpadmin_status(iso_send(&card->link, &cmd));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
     return s == SW_NO_INS ? ST_NOT_SUPPORTED : s;
 }
 
