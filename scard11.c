@@ -5111,6 +5111,24 @@ static struct object *card_find(const struct card *card, const struct token *tok
     return object && object->private && !card_shows_private(token) ? NULL : object;
 }
 
+// Is it an object on the card, of a token and of a class?
+static bool card_is_on(const struct object *object, const struct token *token,
+                       CK_OBJECT_CLASS class)
+{
+    return object->handle && !object->owner && object->token == token && object->class == class;
+}
+
+// The object on the card that has a driver's number, among those of a class, or NULL.
+static struct object *card_find_ref(const struct card *card, const struct token *token,
+                                    CK_OBJECT_CLASS class, u32 ref)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        struct object *object = card_object_at(card, i);
+        if (card_is_on(object, token, class) && object->ref == ref) return object;
+    }
+    return NULL;
+}
+
 // Frees an object's entry and what it holds.
 static void card_drop(struct card *card, struct object *object)
 {
@@ -11273,9 +11291,7 @@ static struct object *piv_half_at(const struct card *card, const struct token *t
                                   CK_OBJECT_CLASS class, u32 i)
 {
     struct object *object = card_object_at(card, i);
-    bool is = object->handle && object->token == token && object->class == class &&
-              !object->owner;
-    return is ? object : NULL;
+    return card_is_on(object, token, class) ? object : NULL;
 }
 
 static struct object *piv_private_key_at(const struct card *card, const struct token *token, u32 i)
@@ -11527,17 +11543,6 @@ static u32 pivkey_access(bool made)
     return CARD_SENSITIVE | (made ? always : 0);
 }
 
-// The object of a class that a key reference has in the table, or NULL.
-static struct object *pivkey_find(const struct card *card, const struct token *token,
-                                  CK_OBJECT_CLASS class, u32 ref)
-{
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = piv_half_at(card, token, class, i);
-        if (object && object->ref == ref) return object;
-    }
-    return NULL;
-}
-
 // Does a key want the PIN?
 static void pivkey_set_policy(struct object *object, bool never)
 {
@@ -11575,7 +11580,7 @@ static st pivkey_read_policy(struct card *card, struct object *object, struct sc
     st s = pivkey_read_metadata(card, object, NULL, scratch);
     if (s && s != ST_NOT_FOUND) return s;
     object->unread = false;
-    struct object *public = pivkey_find(card, object->token, CKO_PUBLIC_KEY, object->ref);
+    struct object *public = card_find_ref(card, object->token, CKO_PUBLIC_KEY, object->ref);
     if (public) public->access = object->access;
     if (public) public->unread = false;
     return ST_OK;
@@ -11584,7 +11589,7 @@ static st pivkey_read_policy(struct card *card, struct object *object, struct sc
 // The origin of a public key.
 static st pivkey_read_origin(struct card *card, struct object *object, struct scratch scratch)
 {
-    struct object *private = pivkey_find(card, object->token, CKO_PRIVATE_KEY, object->ref);
+    struct object *private = card_find_ref(card, object->token, CKO_PRIVATE_KEY, object->ref);
     if (object->unread && private) TRY(pivkey_read_policy(card, private, scratch));
     object->unread = false;
     return ST_OK;
@@ -11721,7 +11726,7 @@ static st pivkey_list_key(struct card *card, struct token *token, const struct q
     if (pivkey_must_end(s)) return s;
     if (!s) TRY(pivkey_found(card, query, &like, key, scratch));
     if (x509 || like.key) card_add_key(card, &like, x509);
-    struct object *public = pivkey_find(card, token, CKO_PUBLIC_KEY, reference->number);
+    struct object *public = card_find_ref(card, token, CKO_PUBLIC_KEY, reference->number);
     if (public) public->unread = like.unread;
     piv->listed[reference->index] = true;
     return ST_OK;
@@ -12177,8 +12182,8 @@ static st pivadmin_look_all(struct card *card, struct token *token, struct scrat
 // Is there anything under a key reference, as far as the card tells?
 static bool pivadmin_is_free(const struct card *card, const struct token *token, u32 ref)
 {
-    return !pivkey_find(card, token, CKO_CERTIFICATE, ref) &&
-           !pivkey_find(card, token, CKO_PRIVATE_KEY, ref);
+    return !card_find_ref(card, token, CKO_CERTIFICATE, ref) &&
+           !card_find_ref(card, token, CKO_PRIVATE_KEY, ref);
 }
 
 // The first key reference that is free. 9E's keys want no PIN: who wants that names it.
@@ -12293,8 +12298,8 @@ static st pivadmin_grow_history(struct card *card, struct token *token, u32 i,
 // Does the card show something under a key reference at the next insertion, too?
 static bool pivadmin_is_shown(const struct card *card, const struct token *token, u32 ref)
 {
-    if (pivkey_find(card, token, CKO_CERTIFICATE, ref)) return true;
-    return piv_may_have_metadata(token->state) && pivkey_find(card, token, CKO_PRIVATE_KEY, ref);
+    if (card_find_ref(card, token, CKO_CERTIFICATE, ref)) return true;
+    return piv_may_have_metadata(token->state) && card_find_ref(card, token, CKO_PRIVATE_KEY, ref);
 }
 
 // The last thing that is shown under a key reference goes, or has gone: a key history that ends
@@ -12318,17 +12323,19 @@ static st pivadmin_shrink_history(struct card *card, struct token *token, u32 i,
 
 // ---- Keys ----
 
+// What there is under a key reference: the pair first.
+static const CK_OBJECT_CLASS pivadmin_classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY,
+                                                    CKO_CERTIFICATE };
+
 // The card has made a key, and did not tell which: the next search looks again. (A command that the
 // card did not get, or whose answer was lost, ends the connection, and all that is known with it.)
 static void pivadmin_forget(struct card *card, struct token *token,
                             const struct piv_reference *reference)
 {
     struct piv *piv = token->state;
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = card_object_at(card, i);
-        bool is = object->handle && object->token == token && !object->owner &&
-                  object->class != CKO_DATA && object->ref == reference->number;
-        if (is) card_drop(card, object);
+    for (size_t i = 0; i < COUNT(pivadmin_classes); i++) {
+        struct object *object = card_find_ref(card, token, pivadmin_classes[i], reference->number);
+        if (object) card_drop(card, object);
     }
     piv->listed[reference->index] = false;
 }
@@ -12463,8 +12470,8 @@ static const struct object *pivadmin_certificate_for(const struct card *card,
                                                      const struct token *token, bytes spki)
 {
     for (u32 i = 0; i < PIV_ATTESTATION; i++) {
-        const struct object *object = pivkey_find(card, token, CKO_CERTIFICATE,
-                                                  piv_reference_at(i).number);
+        const struct object *object = card_find_ref(card, token, CKO_CERTIFICATE,
+                                                    piv_reference_at(i).number);
         if (object && object->x509 && bytes_equal(object->x509->spki, spki)) return object;
     }
     return NULL;
@@ -12496,8 +12503,8 @@ static st pivadmin_choose_pair(struct card *card, struct token *token, const str
 {
     if (!draft->id.n) TRY(pivadmin_find_place(card, token, draft, scratch, i));
     else              TRY(pivadmin_named(card, token, draft->id, scratch, i));
-    const struct object *certificate = pivkey_find(card, token, CKO_CERTIFICATE,
-                                                   piv_reference_at(*i).number);
+    const struct object *certificate = card_find_ref(card, token, CKO_CERTIFICATE,
+                                                     piv_reference_at(*i).number);
     if (!certificate) return ST_OK;
     if (draft->secret && bytes_equal(certificate->x509->spki, draft->key.spki)) return ST_OK;
     os_log("%s: that key has a certificate: destroy it before a new key is made", card->link.name);
@@ -12525,11 +12532,10 @@ static st pivadmin_check_pair(struct card *card, const struct token *token, stru
 static st pivadmin_begin_pair(struct card *card, const struct object *like,
                               struct object *made[2])
 {
-    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
     made[0] = made[1] = NULL;
     TRY(card_reserve(card, 2));
     for (int i = 0; i < 2; i++) {
-        made[i] = card_add_like(card, like, classes[i], NULL);
+        made[i] = card_add_like(card, like, pivadmin_classes[i], NULL);
         if (!made[i] || !card_own_room(card, made[i])) return ST_ARENA_FULL;
     }
     made[0]->private = made[0]->unread = false;
@@ -12562,9 +12568,8 @@ static void pivadmin_set_certificate(struct card *card, struct token *token,
                                      const struct piv_reference *reference,
                                      const struct x509 *x509)
 {
-    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
     for (int i = 0; i < 2; i++) {
-        struct object *key = pivkey_find(card, token, classes[i], reference->number);
+        struct object *key = card_find_ref(card, token, pivadmin_classes[i], reference->number);
         if (!key) continue;
         key->x509 = x509;
         key->use = pivkey_use_of(key->key, reference->use, x509);
@@ -12583,9 +12588,9 @@ static st pivadmin_new_pair(struct card *card, struct token *token, const struct
     TRY(pivadmin_check_pair(card, token, &draft, i));
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivadmin_like(token, &reference, &draft);
-    struct object *certificate = pivkey_find(card, token, CKO_CERTIFICATE, reference.number);
-    struct object *old[] = { pivkey_find(card, token, CKO_PUBLIC_KEY, reference.number),
-                             pivkey_find(card, token, CKO_PRIVATE_KEY, reference.number) };
+    struct object *certificate = card_find_ref(card, token, CKO_CERTIFICATE, reference.number);
+    struct object *old[] = { card_find_ref(card, token, CKO_PUBLIC_KEY, reference.number),
+                             card_find_ref(card, token, CKO_PRIVATE_KEY, reference.number) };
     st s = pivadmin_begin_pair(card, &like, made);
     if (!s && draft.secret) s = pivadmin_give(card, token, &draft, &reference, &scratch, &key);
     else if (!s)            s = pivadmin_make(card, token, &draft, &reference, &scratch, &key);
@@ -12623,7 +12628,7 @@ static st pivadmin_choose_certificate(struct card *card, struct token *token,
     key = pivadmin_key_like(card, token, x509->spki);
     if (!draft->id.n && !key) return pivadmin_first_free(card, token, scratch, i);
     TRY(pivadmin_named(card, token, draft->id.n ? draft->id : key->id, scratch, i));
-    key = pivkey_find(card, token, CKO_PRIVATE_KEY, piv_reference_at(*i).number);
+    key = card_find_ref(card, token, CKO_PRIVATE_KEY, piv_reference_at(*i).number);
     if (!key || !key->key || bytes_equal(key->key->spki, x509->spki)) return ST_OK;
     os_log("%s: the certificate is not for the key that is there", card->link.name);
     return ST_TEMPLATE_MIXED;
@@ -12663,7 +12668,7 @@ static st pivadmin_begin_keys(struct card *card, struct token *token,
     struct object like = pivkey_like(token, reference);
     struct alg_key key;
     made[0] = made[1] = NULL;
-    if (pivkey_find(card, token, CKO_PRIVATE_KEY, reference->number)) return ST_OK;
+    if (card_find_ref(card, token, CKO_PRIVATE_KEY, reference->number)) return ST_OK;
     if (alg_parse_spki(x509->spki, &key)) return ST_OK;
     st s = pivadmin_begin_pair(card, &like, made);
     for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
@@ -12699,7 +12704,7 @@ static st pivadmin_store_certificate(struct card *card, struct token *token,
     TRY(pivadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivkey_like(token, &reference);
-    struct object *old = pivkey_find(card, token, CKO_CERTIFICATE, reference.number);
+    struct object *old = card_find_ref(card, token, CKO_CERTIFICATE, reference.number);
     st s = pivadmin_begin_certificate(card, &like, x509.whole, made);
     if (!s) s = pivadmin_begin_keys(card, token, &reference, &x509, keys);
     if (!s) s = pivadmin_put_certificate(card, token, *made, old, &reference, scratch);
@@ -12716,7 +12721,7 @@ static st pivadmin_erase_certificate(struct card *card, struct object *object,
     struct token *token = object->token;
     struct piv_reference reference = piv_reference_at(*object->id.p - 1u);
     bool key = piv_may_have_metadata(token->state) &&
-               pivkey_find(card, token, CKO_PRIVATE_KEY, reference.number);
+               card_find_ref(card, token, CKO_PRIVATE_KEY, reference.number);
     st s = key ? ST_OK : pivadmin_shrink_history(card, token, reference.index, scratch);
     if (s == ST_NOT_LOGGED_IN) return s;
     TRY(pivadmin_told_history(card, s));
@@ -12765,7 +12770,7 @@ static st pivadmin_data_object(struct card *card, struct token *token,
                                const struct pivkey_data *data, struct object **out)
 {
     TRY(pivkey_list_data(card, token));
-    *out = pivkey_find(card, token, CKO_DATA, data->object);
+    *out = card_find_ref(card, token, CKO_DATA, data->object);
     if (*out) return ST_OK;
     *out = pivkey_add_data(card, token, data);
     return *out ? ST_OK : ST_ARENA_FULL;
@@ -12837,9 +12842,9 @@ static st pivadmin_send_move(struct card *card, struct token *token, u32 from, u
 static st pivadmin_erase_key(struct card *card, struct object *object, struct scratch scratch)
 {
     struct token *token = object->token;
-    bool certificate = pivkey_find(card, token, CKO_CERTIFICATE, object->ref);
+    bool certificate = card_find_ref(card, token, CKO_CERTIFICATE, object->ref);
     TRY(pivadmin_send_move(card, token, object->ref, PIVADMIN_TO_NOWHERE, scratch));
-    struct object *public = pivkey_find(card, token, CKO_PUBLIC_KEY, object->ref);
+    struct object *public = card_find_ref(card, token, CKO_PUBLIC_KEY, object->ref);
     u32 i = *object->id.p - 1u;
     if (public) card_drop(card, public);
     card_drop(card, object);
@@ -12898,10 +12903,9 @@ static st pivadmin_check_target(struct card *card, struct token *token,
 static void pivadmin_moved(struct card *card, struct token *token,
                            const struct piv_reference *from, const struct piv_reference *to)
 {
-    static const CK_OBJECT_CLASS classes[] = { CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY };
-    for (size_t i = 0; i < COUNT(classes); i++) {
-        struct object *there = pivkey_find(card, token, classes[i], to->number);
-        struct object *object = pivkey_find(card, token, classes[i], from->number);
+    for (size_t i = 0; i < COUNT(pivadmin_classes); i++) {
+        struct object *there = card_find_ref(card, token, pivadmin_classes[i], to->number);
+        struct object *object = card_find_ref(card, token, pivadmin_classes[i], from->number);
         if (there) card_drop(card, there);
         if (!object) continue;
         object->ref = to->number;
@@ -12942,7 +12946,7 @@ static st pivadmin_set(struct card *card, struct object *object, const struct dr
     TRY(pivadmin_named(card, token, draft->id, scratch, &i));
     struct piv_reference to = piv_reference_at(i);
     TRY(pivkey_read_policy(card, object, scratch));             // it goes with the key
-    if (pivkey_find(card, token, CKO_CERTIFICATE, from.number))
+    if (card_find_ref(card, token, CKO_CERTIFICATE, from.number))
         TRY(piv_get(card, token, from.certificate, &scratch, &container));
     TRY(pivadmin_check_target(card, token, &to, container, scratch));
     if (container.n) TRY(pivadmin_put(card, token, to.certificate, container, scratch));
@@ -14120,8 +14124,7 @@ static st openpgpkey_tell_data(struct card *card, const struct token *token, u32
 {
     for (u32 n = 0; n < card->object_count; n++) {
         struct object *object = card_object_at(card, n);
-        bool is = object->handle && object->token == token && object->class == CKO_DATA &&
-                  !object->owner && object->unread;
+        bool is = card_is_on(object, token, CKO_DATA) && object->unread;
         const struct openpgpkey_data *data = is ? &openpgpkey_data_list[object->ref] : NULL;
         if (!data || data->object != read) continue;
         bytes part = data->part ? BYTES_NONE : value;
@@ -14402,17 +14405,11 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
 
 // ---- What the card has ----
 
-// The object of a class and number in the table, or NULL.
-static struct object *openpgpadmin_find(const struct card *card, const struct token *token,
-                                        CK_OBJECT_CLASS class, u32 ref)
+// The certificate at the place of the i-th key that is in the table, or NULL.
+static struct object *openpgpadmin_certificate(const struct card *card, const struct token *token,
+                                               u32 i)
 {
-    for (u32 i = 0; i < card->object_count; i++) {
-        struct object *object = card_object_at(card, i);
-        bool is = object->handle && object->token == token && object->class == class &&
-                  !object->owner && object->ref == ref;
-        if (is) return object;
-    }
-    return NULL;
+    return card_find_ref(card, token, CKO_CERTIFICATE, i + 1);
 }
 
 // A key is not what it was, or not known to be: its objects go. Its certificate stays, as one of
@@ -14421,7 +14418,7 @@ static void openpgpadmin_forget(struct card *card, struct token *token, u32 i)
 {
     struct openpgp *openpgp = token->state;
     struct openpgp_key *key = &openpgp->keys[i];
-    struct object *certificate = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    struct object *certificate = openpgpadmin_certificate(card, token, i);
     for (size_t half = 0; half < COUNT(key->objects); half++) {
         if (key->objects[half]) card_drop(card, key->objects[half]);
         key->objects[half] = NULL;
@@ -14490,11 +14487,11 @@ static st openpgpadmin_certified(struct card *card, struct token *token, u32 i,
                                  struct scratch scratch, bool *certified)
 {
     struct openpgp *openpgp = token->state;
-    *certified = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    *certified = openpgpadmin_certificate(card, token, i);
     if (*certified) return ST_OK;
     openpgp->keys[i].certificate_read = false;
     TRY(openpgpkey_list_certificate(card, token, i, scratch));
-    *certified = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    *certified = openpgpadmin_certificate(card, token, i);
     return openpgp->keys[i].certificate_read ? ST_OK : ST_FAILED;
 }
 
@@ -15171,7 +15168,7 @@ static st openpgpadmin_store_certificate(struct card *card, struct token *token,
     if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
     TRY(openpgpadmin_look(card, token, &each, &application));
     TRY(openpgpadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
-    struct object *old = openpgpadmin_find(card, token, CKO_CERTIFICATE, i + 1);
+    struct object *old = openpgpadmin_certificate(card, token, i);
     st s = openpgpadmin_begin_certificate(card, token, i, x509.whole, made);
     if (!s) s = openpgpadmin_put_certificate(card, token, i, x509.whole, scratch);
     if (s) {
@@ -15238,7 +15235,7 @@ static st openpgpadmin_store_data(struct card *card, struct token *token,
     if (!openpgpadmin_writes(data)) return ST_PROHIBITED;
     if (draft->private == CK_TRUE) return ST_TEMPLATE_MIXED;
     TRY(openpgpkey_list_data(card, token));
-    *made = openpgpadmin_find(card, token, CKO_DATA, i);
+    *made = card_find_ref(card, token, CKO_DATA, i);
     if (!*made) *made = openpgpkey_add_data(card, token, i);
     if (!*made) return ST_ARENA_FULL;
     return openpgpadmin_put_data(card, *made, draft->value, scratch);
