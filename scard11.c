@@ -5400,17 +5400,24 @@ static bool card_own_room(struct card *card, struct object *object)
     return own;
 }
 
-// What a data object holds, in lots of its own. The old one is given back.
-static st card_own_value(struct card *card, struct object *object, bytes value)
+// What a data object holds now, in lots of its own, in place of what it held. Without the memory
+// for it it is read when it is asked for.
+static void card_own_value(struct card *card, struct object *object, bytes value)
 {
-    struct lot *lots = NULL;
-    bytes kept = arena_lot_copy(&card->arena, &lots, value);
-    if (value.n && !kept.p) return ST_ARENA_FULL;
     arena_lots_drop(&card->arena, &object->lots);
-    object->lots = lots;
-    object->value = kept;
-    object->unread = false;
-    return ST_OK;
+    object->value = arena_lot_copy(&card->arena, &object->lots, value);
+    object->unread = value.n && !object->value.p;
+    if (object->unread) object->value = BYTES_NONE;
+}
+
+// A certificate's object gets its own copy of it.
+static st card_own_certificate(struct card *card, struct object *object, bytes der)
+{
+    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
+    object->value = arena_lot_copy(&card->arena, &object->lots, der);
+    if (!x509 || !object->value.p) return ST_ARENA_FULL;
+    object->x509 = x509;
+    return x509_parse(object->value, x509);
 }
 
 // Copies a key to the room that card_own_room made.
@@ -12653,11 +12660,7 @@ static st pivadmin_begin_certificate(struct card *card, const struct object *lik
     struct object *object = *made = card_add_like(card, like, CKO_CERTIFICATE, NULL);
     if (!object) return ST_ARENA_FULL;
     object->private = object->always_auth = object->unread = false;
-    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
-    object->value = arena_lot_copy(&card->arena, &object->lots, der);
-    if (!x509 || !object->value.p) return ST_ARENA_FULL;
-    object->x509 = x509;
-    return x509_parse(object->value, x509);
+    return card_own_certificate(card, object, der);
 }
 
 // A certificate comes where no key was known: it shows one, as it will from the next insertion on.
@@ -12807,9 +12810,7 @@ static st pivadmin_store_data(struct card *card, struct token *token, const stru
     TRY(pivadmin_put(card, token, data->object, draft->value, scratch));
     pivadmin_was_put(token->state, data->object, draft->value);
     if (data->object == PIV_CHUID) pivadmin_renamed(token, draft->value);
-    // Without the memory for it it is read when it is asked for.
-    (*made)->unread = true;
-    if (card_own_value(card, *made, draft->value)) (*made)->value = BYTES_NONE;
+    card_own_value(card, *made, draft->value);
     return ST_OK;
 }
 
@@ -15123,11 +15124,7 @@ static st openpgpadmin_begin_certificate(struct card *card, struct token *token,
 {
     struct object *object = *made = openpgpkey_add(card, token, CKO_CERTIFICATE, i);
     if (!object) return ST_ARENA_FULL;
-    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
-    object->value = arena_lot_copy(&card->arena, &object->lots, der);
-    if (!x509 || !object->value.p) return ST_ARENA_FULL;
-    object->x509 = x509;
-    return x509_parse(object->value, x509);
+    return card_own_certificate(card, object, der);
 }
 
 // PUT DATA of a certificate; an empty one is deleted. On cards of before version 3.0 there is one.
@@ -15216,9 +15213,7 @@ static st openpgpadmin_put_data(struct card *card, struct object *object, bytes 
     const struct openpgpkey_data *data = &openpgpkey_data_list[object->ref];
     u32 tag = data->part ? data->part : data->object;
     TRY(openpgpadmin_put_value(card, object->token, tag, value, scratch));
-    // Without the memory for it it is read when it is asked for.
-    object->unread = true;
-    if (card_own_value(card, object, value)) object->value = BYTES_NONE;
+    card_own_value(card, object, value);
     return ST_OK;
 }
 
@@ -21108,11 +21103,7 @@ static st gidsadmin_begin_certificate(struct card *card, struct token *token,
     TRY(card_reserve(card, 1));
     struct object *object = *made = card_add_like(card, &like, CKO_CERTIFICATE, NULL);
     if (!object) return ST_ARENA_FULL;
-    struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
-    object->value = arena_lot_copy(&card->arena, &object->lots, der);
-    if (!x509 || !object->value.p) return ST_ARENA_FULL;
-    object->x509 = x509;
-    return x509_parse(object->value, x509);
+    return card_own_certificate(card, object, der);
 }
 
 // The certificate comes to a data object that no file has, then to the directory, in place of the
