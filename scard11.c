@@ -11408,10 +11408,7 @@ static st piv_read_history(struct card *card, struct token *token, struct scratc
 #define PIVKEY_TAG_INFO      0x71       // CertInfo
 #define PIVKEY_INFO_GZIP     0x81       // bits of it; either says that it is compressed
 
-// PIN policies that metadata tells (Yubico). Its touch policies have SCARD11_TOUCH_'s numbers.
-#define PIVKEY_NEVER         1
-#define PIVKEY_ALWAYS        3
-#define PIVKEY_ONCE          2
+// Policies that metadata tells (Yubico) have the numbers of SCARD11_PIN_ and SCARD11_TOUCH_; and:
 #define PIVKEY_MATCH_ALWAYS  5          // the PIN or a finger, each time
 #define PIVKEY_MADE          1          // where a key is from, as metadata tells it: the card
 
@@ -11550,11 +11547,20 @@ static u32 pivkey_access(bool made)
     return CARD_SENSITIVE | (made ? always : 0);
 }
 
-// Does a key want the PIN?
-static void pivkey_set_policy(struct object *object, bool never)
+// When a key under a reference wants the PIN, where it was not told otherwise as it was made.
+static u32 pivkey_usual_policy(u32 i)
 {
+    if (i == PIV_9E) return SCARD11_PIN_NEVER;
+    return i == PIV_9C ? SCARD11_PIN_ALWAYS : SCARD11_PIN_ONCE;
+}
+
+// When does a key want the PIN?
+static void pivkey_set_policy(struct object *object, u32 policy)
+{
+    bool never = policy == SCARD11_PIN_NEVER;
     object->credential = never ? NULL : card_pin(object->token);
     object->private = !never;
+    object->always_auth = policy == SCARD11_PIN_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
 }
 
 // Fills in what metadata tells of a key: policy, origin, its public half where no certificate did
@@ -11565,9 +11571,7 @@ static st pivkey_read_metadata(struct card *card, struct object *like, struct al
     bytes value, part, algorithm = BYTES_NONE;
     TRY(piv_get_metadata(card, like->token, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, PIV_TAG_KEY_POLICY, &part) && part.n >= 1) {
-        u8 policy = part.p[0];
-        pivkey_set_policy(like, policy == PIVKEY_NEVER);
-        like->always_auth = policy == PIVKEY_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
+        pivkey_set_policy(like, part.p[0]);
         if (part.n >= 2 && part.p[1] <= SCARD11_TOUCH_CACHED) like->touch = part.p[1];
     }
     if (tlv_find(value, PIV_TAG_ORIGIN, &part) && part.n == 1)
@@ -11661,8 +11665,7 @@ static struct object pivkey_like(struct token *token, const struct piv_reference
     const struct piv *piv = token->state;
     struct object like = { .token = token, .ref = reference->number, .id = pivkey_id(reference),
                            .label = pivkey_label(reference) };
-    pivkey_set_policy(&like, reference->index == PIV_9E);
-    like.always_auth = reference->index == PIV_9C;
+    pivkey_set_policy(&like, pivkey_usual_policy(reference->index));
     like.unread = piv->metadata >= (like.always_auth ? PIV_UNKNOWN : PIV_LIKELY);
     return like;
 }
@@ -12527,8 +12530,10 @@ static st pivadmin_check_pair(struct card *card, const struct token *token, stru
     bool policies = piv->quirks & PIV_YUBICO, private = draft->private == CK_TRUE;
     (void)card;                                     // without the log
     if ((draft->pin_policy || draft->touch) && !policies) return ST_ATTR_VALUE;
-    if (!draft->pin_policy && i == PIV_9E && private && policies) draft->pin_policy = PIVKEY_ONCE;
-    bool never = draft->pin_policy ? draft->pin_policy == PIVKEY_NEVER : i == PIV_9E;
+    bool wants = !draft->pin_policy && i == PIV_9E && private && policies;
+    if (wants) draft->pin_policy = SCARD11_PIN_ONCE;
+    u32 policy = draft->pin_policy ? draft->pin_policy : pivkey_usual_policy(i);
+    bool never = policy == SCARD11_PIN_NEVER;
     if (draft->private == CARD_UNSAID || private != never) return ST_OK;
     os_log("%s: the key would want %s PIN: CKA_PRIVATE says otherwise", card->link.name,
            never ? "no" : "the");
@@ -12561,8 +12566,7 @@ static struct object pivadmin_like(struct token *token, const struct piv_referen
                                    const struct draft *draft)
 {
     struct object like = pivkey_like(token, reference);
-    if (draft->pin_policy) pivkey_set_policy(&like, draft->pin_policy == PIVKEY_NEVER);
-    if (draft->pin_policy) like.always_auth = draft->pin_policy == PIVKEY_ALWAYS;
+    if (draft->pin_policy) pivkey_set_policy(&like, draft->pin_policy);
     like.touch = draft->touch;
     like.use = pivkey_use_of(&draft->key, reference->use, NULL);
     like.access = pivkey_access(!draft->secret);
