@@ -363,11 +363,12 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 #define SCARD11_TOUCH_ALWAYS  2UL
 #define SCARD11_TOUCH_CACHED  3UL
 
-// SCARD11_CKA_YUBICO_PIN, SCARD11_CKA_YUBICO_TOUCH: for C_GenerateKeyPair, in the private key's
-// template, each a CK_ULONG: when a YubiKey wants the PIN or a touch for the new key. The numbers
-// of the attributes and of the policies are those of Yubico's own module. SCARD11_CKA_TOUCH may be
-// given instead. Without them the card decides by the key's place. Cards without Yubico's
-// extensions: CKR_ATTRIBUTE_VALUE_INVALID.
+// SCARD11_CKA_YUBICO_PIN, SCARD11_CKA_YUBICO_TOUCH: for C_GenerateKeyPair and C_CreateObject, in
+// the private key's template, each a CK_ULONG: when the card wants the PIN or a touch for the new
+// key. The numbers of the attributes and of the policies are those of Yubico's own module. Instead
+// of the second, SCARD11_CKA_TOUCH may be given. Without them the card decides by the key's place.
+// YubiKeys' PIV takes all of them, OpenPGP what part 4 says; what a card cannot do is
+// CKR_ATTRIBUTE_VALUE_INVALID.
 #define SCARD11_CKA_YUBICO_TOUCH 0xd9554201UL
 #define SCARD11_CKA_YUBICO_PIN   0xd9554202UL
 #define SCARD11_PIN_NEVER  1UL
