@@ -13960,17 +13960,26 @@ static st openpgpkey_parse_public(bytes answer, const struct alg_key *like, stru
     return key->bits == like->bits ? ST_OK : ST_PROTOCOL;
 }
 
+// GENERATE: reads the public half of the i-th key, or makes it (p1). It must be of the kind of
+// like; key is a view into scratch.
+static st openpgpkey_generate(struct card *card, u8 p1, u32 i, const struct alg_key *like,
+                              struct scratch *scratch, struct alg_key *key)
+{
+    struct buf out = scratch_buf(scratch, CARD_SPKI_MAX);
+    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = p1,
+                        .data = BYTES(openpgpkey_kinds[i].crt, 0), .le = APDU_LE_ALL };
+    if (!out.cap) return ST_HOST_MEMORY;
+    TRY(link_exchange(&card->link, &cmd, &out));
+    return openpgpkey_parse_public(buf_bytes(&out), like, key);
+}
+
 // One attempt to read it. An answer that has a key of the right kind is the application's.
 static st openpgpkey_get_public(struct card *card, struct token *token, u32 i,
                                 struct scratch *scratch, struct alg_key *key)
 {
     const struct openpgp *openpgp = token->state;
-    struct buf out = scratch_rest(scratch);
-    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPKEY_READ,
-                        .data = BYTES(openpgpkey_kinds[i].crt, 0), .le = APDU_LE_ALL };
     TRY(link_ready(&card->link));
-    TRY(link_exchange(&card->link, &cmd, &out));
-    TRY(openpgpkey_parse_public(scratch_keep(scratch, &out), &openpgp->keys[i].key, key));
+    TRY(openpgpkey_generate(card, OPENPGPKEY_READ, i, &openpgp->keys[i].key, scratch, key));
     place_seen(card, token);
     return ST_OK;
 }
@@ -14931,15 +14940,10 @@ static st openpgpadmin_make(struct card *card, struct token *token,
                             const struct openpgpadmin_pair *pair, struct scratch *scratch,
                             struct alg_key *key)
 {
-    struct buf out = scratch_buf(scratch, CARD_SPKI_MAX);
-    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPADMIN_MAKE,
-                        .data = BYTES(openpgpkey_kinds[pair->i].crt, 0), .le = APDU_LE_ALL };
-    if (!out.cap) return ST_HOST_MEMORY;
+    const struct alg_key *like = &pair->draft->key;
     TRY(place_be_sure(card, token, *scratch));
-    st s = iso_write_status(link_exchange(&card->link, &cmd, &out));
-    if (openpgpadmin_unwanted(s)) return openpgpadmin_no_kind(&pair->draft->key);
-    TRY(s);
-    return openpgpkey_parse_public(buf_bytes(&out), &pair->draft->key, key);
+    st s = openpgpkey_generate(card, OPENPGPADMIN_MAKE, pair->i, like, scratch, key);
+    return openpgpadmin_unwanted(s) ? openpgpadmin_no_kind(like) : iso_write_status(s);
 }
 
 // Gives the card a key, and asks for its public half: it must be the one that the host knows, where
@@ -14949,14 +14953,9 @@ static st openpgpadmin_import(struct card *card, struct token *token,
                               struct scratch *scratch, struct alg_key *key)
 {
     const struct alg_key *given = &pair->draft->key;
-    struct buf out = scratch_buf(scratch, CARD_SPKI_MAX);
-    struct apdu cmd = { .ins = OPENPGPKEY_INS_GENERATE, .p1 = OPENPGPKEY_READ,
-                        .data = BYTES(openpgpkey_kinds[pair->i].crt, 0), .le = APDU_LE_ALL };
-    if (!out.cap) return ST_HOST_MEMORY;
     TRY(openpgpadmin_give(card, token, headers, *scratch));
-    st s = link_exchange(&card->link, &cmd, &out);
+    st s = openpgpkey_generate(card, OPENPGPKEY_READ, pair->i, given, scratch, key);
     if (link_is_broken(s)) return s;
-    if (!s) s = openpgpkey_parse_public(buf_bytes(&out), given, key);
     if (s && !given->spki.n) return ST_PROTOCOL;
     if (s) *key = *given;
     bool same = bytes_equal(key->modulus, given->modulus) && bytes_equal(key->point, given->point);
