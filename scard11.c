@@ -12440,6 +12440,7 @@ static st pivadmin_tells(struct card *card, struct token *token, struct scratch 
 {
     const struct piv *piv = token->state;
     bytes value;
+    if (piv->metadata == PIV_YES) return ST_OK;
     st s = piv_get_metadata(card, token, PIV_ADMIN, &scratch, &value);
     if (link_is_broken(s)) return s;
     return piv->metadata == PIV_YES ? ST_OK : ST_CURVE;
