@@ -368,7 +368,7 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // key. The numbers of the attributes and of the policies are those of Yubico's own module. Instead
 // of the second, SCARD11_CKA_TOUCH may be given. Without them the card decides by the key's place.
 // YubiKeys' PIV takes all of them, OpenPGP what part 4 says; what a card cannot do is
-// CKR_ATTRIBUTE_VALUE_INVALID.
+// CKR_ATTRIBUTE_VALUE_INVALID, or CKR_TEMPLATE_INCONSISTENT on GIDS cards.
 #define SCARD11_CKA_YUBICO_TOUCH 0xd9554201UL
 #define SCARD11_CKA_YUBICO_PIN   0xd9554202UL
 #define SCARD11_PIN_NEVER  1UL
