@@ -15037,23 +15037,16 @@ static st openpgpadmin_plan_pair(struct card *card, struct token *token,
     return card_reserve(card, 2);
 }
 
-static st openpgpadmin_generate(struct card *card, struct token *token, const struct draft *draft,
+// Has the card make a pair, or gives it one.
+static st openpgpadmin_new_pair(struct card *card, struct token *token, const struct draft *draft,
                                 struct scratch scratch, struct object *made[2])
 {
     struct openpgpadmin_pair pair = { .draft = draft };
-    TRY(openpgpadmin_plan_pair(card, token, &pair, scratch));
-    return openpgpadmin_run_pair(card, token, &pair, BYTES_NONE, scratch, made);
-}
-
-static st openpgpadmin_take(struct card *card, struct token *token, const struct draft *draft,
-                            struct scratch scratch, struct object *made[2])
-{
-    struct openpgpadmin_pair pair = { .draft = draft };
-    size_t most = 7 * (size_t)alg_key_bytes(&draft->key) + 64;
+    size_t most = draft->secret ? 7 * (size_t)alg_key_bytes(&draft->key) + 64 : 0;
     TRY(openpgpadmin_plan_pair(card, token, &pair, scratch));
     struct buf headers = scratch_buf(&scratch, most);
-    if (!headers.cap) return ST_HOST_MEMORY;
-    TRY(openpgpadmin_put_headers(&pair, &headers));
+    if (headers.cap < most) return ST_HOST_MEMORY;
+    if (draft->secret) TRY(openpgpadmin_put_headers(&pair, &headers));
     return openpgpadmin_run_pair(card, token, &pair, buf_bytes(&headers), scratch, made);
 }
 
@@ -15339,8 +15332,8 @@ static st openpgpadmin_init(struct card *card, struct token *token, bytes so_pin
 static const struct writer writer_openpgp = {
     .by       = ROLE_PUK,
     .makes    = openpgpadmin_makes,
-    .generate = openpgpadmin_generate,
-    .import   = openpgpadmin_take,
+    .generate = openpgpadmin_new_pair,
+    .import   = openpgpadmin_new_pair,
     .store    = openpgpadmin_store,
     .sets     = openpgpadmin_sets,
     .set      = openpgpadmin_set,
