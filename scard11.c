@@ -2875,6 +2875,38 @@ static st cipher_public_half(const struct alg_key *kind, bytes private, struct s
     return ST_ATTR_VALUE;
 }
 
+// One bit more of a number, of which p has the remainder by m, both of n bytes: no branch on it.
+static void cipher_reduce(u8 *p, const u8 *m, size_t n, u32 bit)
+{
+    u32 less = 0, borrow = 0;
+    for (size_t i = n; i--; bit >>= 8) {
+        bit |= (u32)p[i] << 1;
+        p[i] = (u8)bit;
+    }
+    for (size_t i = n; i--;) less = ((u32)p[i] - m[i] - less) >> 31;
+    for (size_t i = n; i--;) {
+        u32 byte = (u32)p[i] - (m[i] & (less - 1)) - borrow;
+        p[i] = (u8)byte;
+        borrow = byte >> 31;
+    }
+}
+
+// Is an RSA exponent, by one less than a prime, what the Chinese remainder theorem takes? No
+// signature shows that: it is made with the remainders alone. ST_ATTR_VALUE: it is not.
+static st cipher_check_remainder(bytes exponent, bytes prime, bytes remainder,
+                                 struct scratch scratch)
+{
+    size_t n = prime.n + 1;                         // twice what is below the prime fits
+    struct buf by = scratch_buf(&scratch, n), is = scratch_buf(&scratch, n);
+    buf_put_number(&by, prime, n);
+    buf_fill(&is, 0, n);
+    if (by.full || is.full) return ST_HOST_MEMORY;
+    by.p[n - 1] &= 0xfe;                            // it is odd
+    for (size_t i = 0; i < 8 * exponent.n; i++)
+        cipher_reduce(is.p, by.p, n, exponent.p[i / 8] >> (7 - i % 8) & 1u);
+    return bytes_equal(bytes_trim(buf_bytes(&is)), remainder) ? ST_OK : ST_ATTR_VALUE;
+}
+
 // Does mbedTLS have what it takes to use a public key?
 static bool cipher_takes(const struct alg_key *key)
 {
@@ -4797,9 +4829,9 @@ struct query {
 // The private half of a pair, or a secret key, that a card is given. The views are the caller's,
 // and go to the card by secret_give alone; numbers have no leading zeros.
 struct draft_secret {
-    bytes value;                // of a curve: the scalar, as long as its order, or the seed; of a
-                                // secret key
-    bytes d, p, q, dp, dq, qinv;    // of RSA
+    bytes value;                // of a secret key; of a curve: the scalar, as long as its order, or
+                                // the seed; of RSA: RSAPrivateKey (RFC 8017, A.1.2)
+    bytes p, q, dp, dq, qinv;   // of RSA
 };
 
 // What of an object is changed.
@@ -20340,7 +20372,6 @@ static st gids_decrypt(struct card *card, struct object *object, const struct al
 #define GIDSADMIN_EXCHANGE     0x9a     // kinds of keys there
 #define GIDSADMIN_SIGNATURE    0x9c
 #define GIDSADMIN_DEFAULT      0x02     // of a container's flags
-#define GIDSADMIN_RSA_DER      2400     // bytes of an RSAPrivateKey of 4096 bits, at most
 #define GIDSADMIN_EC           0x0a     // from this one on, kinds of keys are of EC
 
 static const struct gids_file gidsadmin_keys = { 0xa000, 0xdf20 };      // the key map
@@ -20843,38 +20874,23 @@ static st gidsadmin_generate_key(struct card *card, const struct draft *draft, u
     return gidsadmin_refused(s, draft);
 }
 
-// RSAPrivateKey (RFC 8017, A.1.2).
-static void gidsadmin_put_private(const struct draft *draft, struct buf *out)
-{
-    const struct draft_secret *secret = draft->secret;
-    const bytes numbers[] = { draft->key.modulus, draft->key.exponent, secret->d, secret->p,
-                              secret->q, secret->dp, secret->dq, secret->qinv };
-    size_t all = tlv_size(0x02, 1);
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        all += tlv_size(0x02, numbers[i].n + (numbers[i].n ? *numbers[i].p >> 7 : 1));
-    tlv_put_header(out, 0x30, all);
-    tlv_put(out, 0x02, BYTES(0));
-    for (size_t i = 0; i < COUNT(numbers); i++) tlv_put_integer(out, numbers[i]);
-}
-
 // PUT DATA of a private key.
 static st gidsadmin_import_key(struct card *card, struct token *token, const struct draft *draft,
                                u32 index, struct scratch scratch)
 {
     static const struct place home;
-    struct buf der = scratch_buf(&scratch, GIDSADMIN_RSA_DER);
-    struct buf data = scratch_buf(&scratch, GIDSADMIN_RSA_DER + 32);
-    gidsadmin_put_private(draft, &der);
-    size_t template = 6 + tlv_size(GIDSADMIN_TAG_VALUE, der.n);
+    bytes value = draft->secret->value;
+    struct buf data = scratch_buf(&scratch, value.n + 32);
+    size_t template = 6 + tlv_size(GIDSADMIN_TAG_VALUE, value.n);
     tlv_put_header(&data, GIDSADMIN_TAG_PUT_KEY, 3 + tlv_size(GIDSADMIN_TAG_CRTS, template));
     tlv_put(&data, CRT_KEY, BYTES((u8)(GIDS_KEY + index)));
     tlv_put_header(&data, GIDSADMIN_TAG_CRTS, template);
     tlv_put(&data, 0x83, BYTES(2));                     // of RSA
     tlv_put(&data, 0x84, BYTES(0));                     // not encrypted
-    tlv_put(&data, GIDSADMIN_TAG_VALUE, buf_bytes(&der));
+    tlv_put(&data, GIDSADMIN_TAG_VALUE, value);
     const struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = GIDS_APPLICATION >> 8,
                               .p2 = GIDS_APPLICATION & 0xff, .data = buf_bytes(&data) };
-    if (der.full || data.full) return ST_HOST_MEMORY;
+    if (data.full) return ST_HOST_MEMORY;
     st s = gidsadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
     return gidsadmin_refused(s, draft);
 }
@@ -29897,23 +29913,27 @@ static st store_number(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TY
 // The numbers of an RSA key, and all of them as RSAPrivateKey. Cards compute by the Chinese
 // remainder theorem: they want what that takes.
 static st store_rsa_secret(const CK_ATTRIBUTE *template, CK_ULONG n, const struct alg_key *key,
-                           struct draft_secret *secret, struct buf *der)
+                           struct draft_secret *secret, struct scratch scratch, struct buf *der)
 {
     size_t half = (key->modulus.n + 1) / 2;
     size_t all = tlv_size(0x02, 1);
-    TRY(store_number(template, n, CKA_PRIVATE_EXPONENT, key->modulus.n, &secret->d));
+    bytes d;
+    TRY(store_number(template, n, CKA_PRIVATE_EXPONENT, key->modulus.n, &d));
     TRY(store_number(template, n, CKA_PRIME_1, half, &secret->p));
     TRY(store_number(template, n, CKA_PRIME_2, half, &secret->q));
     TRY(store_number(template, n, CKA_EXPONENT_1, half, &secret->dp));
     TRY(store_number(template, n, CKA_EXPONENT_2, half, &secret->dq));
     TRY(store_number(template, n, CKA_COEFFICIENT, half, &secret->qinv));
-    const bytes numbers[] = { key->modulus, key->exponent, secret->d, secret->p, secret->q,
-                              secret->dp, secret->dq, secret->qinv };
+    TRY(cipher_check_remainder(d, secret->p, secret->dp, scratch));
+    TRY(cipher_check_remainder(d, secret->q, secret->dq, scratch));
+    const bytes numbers[] = { key->modulus, key->exponent, d, secret->p, secret->q, secret->dp,
+                              secret->dq, secret->qinv };
     for (size_t i = 0; i < COUNT(numbers); i++)
         all += tlv_size(0x02, numbers[i].n + (*numbers[i].p >> 7));
     tlv_put_header(der, 0x30, all);
     tlv_put(der, 0x02, BYTES(0));
     for (size_t i = 0; i < COUNT(numbers); i++) tlv_put_integer(der, numbers[i]);
+    secret->value = buf_bytes(der);
     return der->full ? ST_HOST_MEMORY : ST_OK;
 }
 
@@ -29960,8 +29980,8 @@ static st store_private_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct scr
     if (!attr_find(template, n, CKA_KEY_TYPE)) return ST_TEMPLATE_LESS;
     if (type == CKK_RSA) {
         TRY(make_rsa_key(template, n, key));
-        TRY(store_rsa_secret(template, n, key, secret, &private));
-        return store_public_half(key, buf_bytes(&private), scratch);
+        TRY(store_rsa_secret(template, n, key, secret, *scratch, &private));
+        return store_public_half(key, secret->value, scratch);
     }
     if (!params) return ST_TEMPLATE_LESS;
     key->curve = store_curve(attr_bytes(params));
@@ -29970,7 +29990,7 @@ static st store_private_key(const CK_ATTRIBUTE *template, CK_ULONG n, struct scr
     key->bits = key->curve->bits;
     if (alg_key_type(key) != type) return ST_TEMPLATE_MIXED;
     TRY(store_ec_secret(template, n, key, secret, &private));
-    return key->curve->family ? store_public_half(key, buf_bytes(&private), scratch) : ST_OK;
+    return key->curve->family ? store_public_half(key, secret->value, scratch) : ST_OK;
 }
 
 // May the card be given such a key?

@@ -824,11 +824,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         endian; of Ed25519 the seed; of X25519 the bytes of RFC 7748. The host
 //                         works out the public half and signs once with an RSA key: numbers that do
 //                         not go together are CKR_ATTRIBUTE_VALUE_INVALID, and nothing is sent.
-//                         CKA_PRIVATE_EXPONENT is not checked: with the theorem's numbers nobody
-//                         computes with it. The key is never kept and never logged, and
-//                         CKA_EXTRACTABLE CK_TRUE or CKA_SENSITIVE CK_FALSE are
-//                         CKR_TEMPLATE_INCONSISTENT. The public half comes with it as an object of
-//                         its own.
+//                         The key is never kept and never logged, and CKA_EXTRACTABLE CK_TRUE or
+//                         CKA_SENSITIVE CK_FALSE are CKR_TEMPLATE_INCONSISTENT. The public half
+//                         comes with it as an object of its own.
 //   C_CopyObject          Copies session objects whole; with CKA_TOKEN CK_TRUE in the template onto
 //                         the card, as C_CreateObject does. Objects of the card have CKA_COPYABLE
 //                         CK_FALSE: CKR_ACTION_PROHIBITED. A private object is not copied into a

@@ -309,6 +309,20 @@ TEST(cipher_odd_keys)
     CHECK(b.n == 128 && b.p[127] == 2);
 }
 
+// 23 * 29 with the exponents 3 and 411: 411 mod 22 is 15, and mod 28 is 19.
+TEST(cipher_checks_remainders)
+{
+    static const struct { u8 prime, remainder; st want; } some[] = {
+        { 23, 15, ST_OK }, { 29, 19, ST_OK }, { 23, 19, ST_ATTR_VALUE }, { 29, 15, ST_ATTR_VALUE },
+        { 23, 15 + 22, ST_ATTR_VALUE }, { 251, 161, ST_OK }, { 3, 1, ST_OK }, { 1, 1, ST_ATTR_VALUE },
+    };
+    struct scratch none = { 0 };
+    for (size_t i = 0; i < COUNT(some); i++)
+        CHECK_ST(cipher_check_remainder(BYTES(1, 0x9b), BYTES(some[i].prime),
+                                        BYTES(some[i].remainder), padding_scratch()), some[i].want);
+    CHECK_ST(cipher_check_remainder(BYTES(1, 0x9b), BYTES(23), BYTES(15), none), ST_HOST_MEMORY);
+}
+
 // A key of which a card says the size alone, and a curve that mbedTLS does not have.
 TEST(cipher_says_what_it_can_verify)
 {
@@ -400,6 +414,7 @@ static void test_cipher(void)
     RUN(cipher_verifies_what_openssl_signed);
     RUN(cipher_verifies_every_curve);
     RUN(cipher_leaves_what_the_host_cannot);
+    RUN(cipher_checks_remainders);
     RUN(cipher_says_what_it_can_verify);
     RUN(cipher_encrypts);
     RUN(cipher_encrypts_only_what_fits);

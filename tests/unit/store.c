@@ -133,15 +133,27 @@ TEST(store_rsa_keys_are_whole)
         t[i].type = CKA_LABEL;
         CHECK_ST(store_try(t, n, &key, &secret), ST_TEMPLATE_LESS);
         t[i] = kept;
-        // mbedTLS, which signs by the theorem, has no use for d; nor does a card.
         u8 *last = &room[i][kept.ulValueLen - 1];
         *last ^= 2;
-        if (i != STORE_D) CHECK_ST(store_try(t, n, &key, &secret), ST_ATTR_VALUE);
+        CHECK_ST(store_try(t, n, &key, &secret), ST_ATTR_VALUE);
         *last ^= 2;
         t[i].ulValueLen = 0;
         CHECK_ST(store_try(t, n, &key, &secret), ST_ATTR_VALUE);
         t[i] = kept;
     }
+    // An exponent that is right by one prime, and wrong by the other.
+    CK_ATTRIBUTE right = t[STORE_D];
+    for (int by = STORE_P; by <= STORE_Q; by++) {
+        u8 other[257];
+        BIGNUM *d = BN_bin2bn(room[STORE_D], (int)right.ulValueLen, NULL);
+        BIGNUM *prime = BN_bin2bn(room[by], (int)t[by].ulValueLen, NULL);
+        CHECK(BN_add(d, d, prime) && BN_sub_word(d, 1));
+        t[STORE_D] = (CK_ATTRIBUTE){ right.type, other, (CK_ULONG)BN_bn2bin(d, other) };
+        CHECK_ST(store_try(t, n, &key, &secret), ST_ATTR_VALUE);
+        BN_free(d);
+        BN_free(prime);
+    }
+    t[STORE_D] = right;
     // The primes change places: the numbers do not fit any more.
     t[STORE_P].pValue = room[STORE_Q];
     t[STORE_Q].pValue = room[STORE_P];
