@@ -29671,12 +29671,16 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 
 // ---- Running ----
 
+// Which member of struct writer does it.
+enum store_work { STORE_GENERATE, STORE_IMPORT, STORE_UNWRAP, STORE_STORE, STORE_SET, STORE_ERASE,
+                  STORE_WRAP };
+
 // One change of the card: which, and what came of it.
 struct store {
-    const struct draft *draft;      // of what is new; NULL: object is destroyed, or wrapped
-    struct object *object;          // what is destroyed, changed or wrapped
-    struct buf *wrapped;            // where a wrapped key goes; NULL: none is
-    bool unwraps;                   // draft->value is a wrapped key
+    enum store_work work;
+    const struct draft *draft;      // of what is new, or of what is set
+    struct object *object;          // what is set, erased or wrapped
+    struct buf *wrapped;            // where a wrapped key goes
     struct object *made[2];         // a public and a private key, or one object
 };
 
@@ -29691,10 +29695,10 @@ static st store_may(const struct session *session)
     return may ? ST_OK : ST_NOT_LOGGED_IN;
 }
 
-// Does a draft ask for a key that the card makes, or is given?
-static bool store_is_key(const struct draft *draft)
+// Is it a key that a card keeps to itself?
+static bool store_is_key(CK_OBJECT_CLASS class)
 {
-    return draft->class == CKO_PRIVATE_KEY || draft->class == CKO_SECRET_KEY;
+    return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
 }
 
 // What the writer does for a change; NULL members were ruled out before.
@@ -29703,13 +29707,16 @@ static st store_once(struct card *card, struct token *token, struct store *store
 {
     const struct writer *writer = card_writer(token);
     const struct draft *draft = store->draft;
-    if (store->wrapped) return writer->wrap(card, store->object, scratch, store->wrapped);
-    if (store->unwraps) return writer->unwrap(card, token, draft, scratch, store->made);
-    if (!draft) return writer->erase(card, store->object, scratch);
-    if (store->object) return writer->set(card, store->object, draft, scratch);
-    if (draft->secret) return writer->import(card, token, draft, scratch, store->made);
-    if (store_is_key(draft)) return writer->generate(card, token, draft, scratch, store->made);
-    return writer->store(card, token, draft, scratch, &store->made[0]);
+    struct object *object = store->object, **made = store->made;
+    switch (store->work) {
+    case STORE_GENERATE: return writer->generate(card, token, draft, scratch, made);
+    case STORE_IMPORT:   return writer->import(card, token, draft, scratch, made);
+    case STORE_UNWRAP:   return writer->unwrap(card, token, draft, scratch, made);
+    case STORE_STORE:    return writer->store(card, token, draft, scratch, made);
+    case STORE_SET:      return writer->set(card, object, draft, scratch);
+    case STORE_ERASE:    return writer->erase(card, object, scratch);
+    default:             return writer->wrap(card, object, scratch, store->wrapped);
+    }
 }
 
 // Makes the change, in a transaction, and never twice.
@@ -29881,7 +29888,7 @@ static st store_generate(struct reader *reader, struct session *session,
     struct token *token = session->token;
     const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR);
     struct draft draft = { .class = CKO_PRIVATE_KEY };
-    struct store store = { .draft = &draft };
+    struct store store = { .work = STORE_GENERATE, .draft = &draft };
     if (!mech || !card_writer(token) || !card_writer(token)->generate) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
     TRY(attr_check_template(pair->public, pair->public_n));
@@ -30012,7 +30019,7 @@ static st store_import(struct reader *reader, struct session *session, const CK_
     struct draft_secret secret = { .p = BYTES_NONE };
     struct draft draft = { .class = CKO_PRIVATE_KEY, .secret = &secret,
                            .private = store_private(template, n), .extractable = CARD_UNSAID };
-    struct store store = { .draft = &draft };
+    struct store store = { .work = STORE_IMPORT, .draft = &draft };
     TRY(make_check(template, n, ATTR_PRIV, MAKE_CREATE));
     TRY(make_check_place(session, template, n, true));
     if (!make_is_on_card(template, n)) return ST_ATTR_VALUE;
@@ -30034,7 +30041,7 @@ static st store_import(struct reader *reader, struct session *session, const CK_
 // C_GenerateKey with CKA_TOKEN: the card makes an AES key, and keeps it.
 static st store_generate_secret(struct reader *reader, struct session *session,
                                 const CK_MECHANISM *mechanism, const CK_ATTRIBUTE *template,
-                                CK_ULONG n, struct scratch scratch, struct object **made)
+                                CK_ULONG n, struct scratch scratch, CK_OBJECT_HANDLE *key)
 {
     struct token *token = session->token;
     const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE);
@@ -30053,11 +30060,11 @@ static st store_generate_secret(struct reader *reader, struct session *session,
         .use = store_use(template, n), .private = store_private(template, n),
         .extractable = store_extractable(template, n),
     };
-    struct store store = { .draft = &draft };
+    struct store store = { .work = STORE_GENERATE, .draft = &draft };
     if (!writer->generate || !writer->makes(token, &draft)) return ST_ATTR_VALUE;
     TRY(store_may(session));
     TRY(store_run(reader, token, &store, scratch));
-    *made = store.made[0];
+    *key = store.made[0]->handle;
     return ST_OK;
 }
 
@@ -30107,6 +30114,7 @@ static st store_put(struct reader *reader, struct session *session, struct objec
                            .use = store_use(template, n),
                            .authority = category == CK_CERTIFICATE_CATEGORY_AUTHORITY };
     struct store store = { .draft = &draft };
+    store.work = from->class == CKO_SECRET_KEY ? STORE_IMPORT : STORE_STORE;
     // What a copy's template does not say stays as strict as it was.
     if (from->private) draft.private = CK_TRUE;
     bool stays = from->class == CKO_SECRET_KEY && !attr_true(from, CKA_EXTRACTABLE, scratch);
@@ -30129,13 +30137,12 @@ static st store_wrap(struct reader *reader, struct session *session, const CK_ME
 {
     struct object *object = session_object(reader->card, session, handle);
     struct buf wrapped = scratch_buf(&scratch, SCARD11_ANSWER);
-    struct store store = { .object = object, .wrapped = &wrapped };
+    struct store store = { .work = STORE_WRAP, .object = object, .wrapped = &wrapped };
     if (!mech_find(session->token, mechanism->mechanism, CKF_WRAP)) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
     if (wrapping != CK_INVALID_HANDLE) return ST_WRAP_KEY;
     if (!object) return ST_NO_KEY;
-    bool key = object->class == CKO_PRIVATE_KEY || object->class == CKO_SECRET_KEY;
-    if (object->owner || !key) return ST_NOT_WRAPPABLE;
+    if (object->owner || !store_is_key(object->class)) return ST_NOT_WRAPPABLE;
     if (!session->token->login) return ST_NOT_LOGGED_IN;
     TRY(store_run(reader, session->token, &store, scratch));
     bool fits = *out_len >= wrapped.n;
@@ -30148,19 +30155,18 @@ static st store_wrap(struct reader *reader, struct session *session, const CK_ME
 static st store_unwrap(struct reader *reader, struct session *session,
                        const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping, bytes wrapped,
                        const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch,
-                       struct object **made)
+                       CK_OBJECT_HANDLE *key)
 {
     CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CKO_PRIVATE_KEY);
     struct draft draft = { .class = class, .value = wrapped, .private = CARD_UNSAID,
                            .extractable = CARD_UNSAID,
                            .secret_type = attr_number(template, n, CKA_KEY_TYPE,
                                                       CK_UNAVAILABLE_INFORMATION) };
-    struct store store = { .draft = &draft, .unwraps = true };
+    struct store store = { .work = STORE_UNWRAP, .draft = &draft };
     if (!mech_find(session->token, mechanism->mechanism, CKF_UNWRAP)) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
     if (unwrapping != CK_INVALID_HANDLE) return ST_UNWRAP_KEY;
-    if (!store_is_key(&draft)) return ST_ATTR_VALUE;
-    TRY(attr_check_template(template, n));
+    if (!store_is_key(class)) return ST_ATTR_VALUE;
     TRY(make_check(template, n, attr_class_bit(class), MAKE_NEW));
     if (!make_is_on_card(template, n)) return ST_TEMPLATE_MIXED;
     TRY(store_check_secret(template, n));
@@ -30169,7 +30175,7 @@ static st store_unwrap(struct reader *reader, struct session *session,
     draft.label = attr_given(template, n, CKA_LABEL);
     TRY(store_may(session));
     TRY(store_run(reader, session->token, &store, scratch));
-    *made = store.made[class == CKO_PRIVATE_KEY];
+    *key = store.made[class == CKO_PRIVATE_KEY]->handle;
     return ST_OK;
 }
 
@@ -30204,7 +30210,7 @@ static st store_set(struct reader *reader, struct session *session, struct objec
                     const CK_ATTRIBUTE *template, CK_ULONG n, struct scratch scratch)
 {
     struct draft draft = { .class = object->class, .private = CARD_UNSAID };
-    struct store store = { .draft = &draft, .object = object };
+    struct store store = { .work = STORE_SET, .draft = &draft, .object = object };
     const struct writer *writer = card_writer(session->token);
     if (!writer || !writer->sets) return ST_PROHIBITED;
     if (!attr_true(object, CKA_MODIFIABLE, scratch)) return ST_PROHIBITED;
@@ -30219,7 +30225,7 @@ static st store_set(struct reader *reader, struct session *session, struct objec
 static st store_destroy(struct reader *reader, struct session *session, struct object *object,
                         struct scratch scratch)
 {
-    struct store store = { .object = object };
+    struct store store = { .work = STORE_ERASE, .object = object };
     if (!attr_true(object, CKA_DESTROYABLE, scratch)) return ST_PROHIBITED;
     TRY(store_may(session));
     return store_run(reader, session->token, &store, scratch);
@@ -31590,16 +31596,11 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR encrypted,
 static st p11_generate(struct call *call, const CK_MECHANISM *mechanism,
                        const CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *key)
 {
-    struct object *made;
     if (!mechanism || !key) return ST_ARGS;
     TRY(attr_check_template(template, n));
-    if (!make_is_on_card(template, n))
-        return keys_generate(call->reader, call->session, mechanism, template, n, call->scratch,
-                             key);
-    TRY(store_generate_secret(call->reader, call->session, mechanism, template, n, call->scratch,
-                              &made));
-    *key = made->handle;
-    return ST_OK;
+    bool card = make_is_on_card(template, n);
+    return (card ? store_generate_secret : keys_generate)(call->reader, call->session, mechanism,
+                                                          template, n, call->scratch, key);
 }
 
 CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -31634,20 +31635,33 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
     return gate_leave(&call);
 }
 
+static st p11_wrap(struct call *call, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping,
+                   CK_OBJECT_HANDLE key, CK_BYTE *wrapped, CK_ULONG *wrapped_len)
+{
+    if (!mechanism || !wrapped_len) return ST_ARGS;
+    bool card = mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
+    return (card ? store_wrap : keys_wrap)(call->reader, call->session, mechanism, wrapping, key,
+                                           call->scratch, wrapped, wrapped_len);
+}
+
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                 CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, CK_BYTE_PTR wrapped,
                 CK_ULONG_PTR wrapped_len)
 {
     struct call call = gate_enter("C_WrapKey", session);
-    if (!call.s && (!mechanism || !wrapped_len)) call.s = ST_ARGS;
-    bool card = !call.s && mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
-    if (!call.s && card)
-        call.s = store_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
-                            wrapped, wrapped_len);
-    else if (!call.s)
-        call.s = keys_wrap(call.reader, call.session, mechanism, wrapping_key, key, call.scratch,
-                           wrapped, wrapped_len);
+    if (!call.s) call.s = p11_wrap(&call, mechanism, wrapping_key, key, wrapped, wrapped_len);
     return gate_leave(&call);
+}
+
+static st p11_unwrap(struct call *call, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping,
+                     bytes wrapped, const CK_ATTRIBUTE *template, CK_ULONG n,
+                     CK_OBJECT_HANDLE *key)
+{
+    if (!mechanism || !wrapped.p || !key) return ST_ARGS;
+    TRY(attr_check_template(template, n));
+    bool card = mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
+    return (card ? store_unwrap : keys_unwrap)(call->reader, call->session, mechanism, unwrapping,
+                                               wrapped, template, n, call->scratch, key);
 }
 
 CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
@@ -31655,18 +31669,9 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism,
                   CK_ATTRIBUTE_PTR attributes, CK_ULONG attribute_count, CK_OBJECT_HANDLE_PTR key)
 {
     struct call call = gate_enter("C_UnwrapKey", session);
-    struct object *made = NULL;
-    if (!call.s && (!mechanism || !wrapped || !key)) call.s = ST_ARGS;
-    bool card = !call.s && mechanism->mechanism == SCARD11_CKM_CARD_WRAP;
-    if (!call.s && card)
-        call.s = store_unwrap(call.reader, call.session, mechanism, unwrapping_key,
-                              bytes_of(wrapped, wrapped_len), attributes, attribute_count,
-                              call.scratch, &made);
-    else if (!call.s)
-        call.s = keys_unwrap(call.reader, call.session, mechanism, unwrapping_key,
-                             bytes_of(wrapped, wrapped_len), attributes, attribute_count,
-                             call.scratch, key);
-    if (!call.s && card) *key = made->handle;
+    if (!call.s)
+        call.s = p11_unwrap(&call, mechanism, unwrapping_key, p11_given(wrapped, wrapped_len),
+                            attributes, attribute_count, key);
     return gate_leave(&call);
 }
 

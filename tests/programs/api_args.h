@@ -754,6 +754,8 @@ static void rows_wrapping(void)
     CK_ATTRIBUTE value[] = { { CKA_VALUE, b, 16 } };
     CK_ATTRIBUTE big[] = { AT(CKA_CLASS, class_secret), AT(CKA_KEY_TYPE, type_generic),
                            { CKA_VALUE, b, 246 } };
+    CK_ATTRIBUTE no_class[] = { { CKA_CLASS, NULL, sizeof(CK_OBJECT_CLASS) } };
+    CK_MECHANISM card_wrap = { SCARD11_CKM_CARD_WRAP, NULL, 0 };
     CK_OBJECT_HANDLE large = 0;
     n = sizeof sig;
     FIRST(C_CreateObject(s, big, 3, &large));
@@ -762,6 +764,8 @@ static void rows_wrapping(void)
         (s, &rsa_pkcs, decrypter_public, aes, sig, NULL));
     ROW(C_WrapKey, "no such mechanism", CKR_MECHANISM_INVALID,
         (s, &no_mechanism, decrypter_public, aes, sig, &n));
+    ROW(C_WrapKey, "a card that does not", CKR_MECHANISM_INVALID,
+        (s, &card_wrap, 0, rsa, sig, &n));
     ROW(C_WrapKey, "a wrong parameter", CKR_MECHANISM_PARAM_INVALID,
         (s, &rsa_parameter, decrypter_public, aes, sig, &n));
     ROW(C_WrapKey, "no wrapping key", CKR_WRAPPING_KEY_HANDLE_INVALID,
@@ -788,6 +792,10 @@ static void rows_wrapping(void)
                                                     &made));
     ROW(C_UnwrapKey, "no handle", CKR_ARGUMENTS_BAD, (s, &rsa_pkcs, decrypter, b, 256, NULL, 0,
                                                       NULL));
+    ROW(C_UnwrapKey, "no template", CKR_ARGUMENTS_BAD, (s, &card_wrap, 0, b, 256, NULL, 1, &made));
+    ROW(C_UnwrapKey, "no value", CKR_ARGUMENTS_BAD, (s, &card_wrap, 0, b, 256, no_class, 1, &made));
+    ROW(C_UnwrapKey, "a card that does not", CKR_MECHANISM_INVALID,
+        (s, &card_wrap, 0, b, 256, NULL, 0, &made));
     ROW(C_UnwrapKey, "no such mechanism", CKR_MECHANISM_INVALID,
         (s, &no_mechanism, decrypter, b, 256, NULL, 0, &made));
     ROW(C_UnwrapKey, "a wrong parameter", CKR_MECHANISM_PARAM_INVALID,
