@@ -24649,7 +24649,7 @@ struct run {
     // How far it is.
     enum run_step step;
     u32  turns;             // begun so often
-    bool renewed;           // a kept PIN was tried
+    bool renewed;           // a kept PIN was tried, or the SO's (>>login)
     st   s;                 // what came of it
 };
 
@@ -27112,6 +27112,18 @@ static st login_prove_again(struct card *card, struct token *token, struct scrat
     return s && !link_is_broken(s) ? ST_NOT_LOGGED_IN : s;
 }
 
+// run_next for what a login of the SO's lets be written. Where another program has ended that, the
+// work is begun again after it was proven again: once.
+static bool login_next(struct run *run)
+{
+    if (run->s == ST_NOT_LOGGED_IN && !run->renewed) {
+        run->renewed = true;
+        run->s = login_prove_again(run->reader->card, run->token, run->scratch);
+        if (!run->s) return true;
+    }
+    return run_next(run);
+}
+
 // C_InitPIN by who has the key that lets the card be written.
 static st login_init_pin_by_key(struct reader *reader, struct token *token, bytes fresh,
                                 struct scratch scratch)
@@ -27122,12 +27134,8 @@ static st login_init_pin_by_key(struct reader *reader, struct token *token, byte
     if (!card_writer(token)->init_pin) return ST_NOT_SUPPORTED;
     if (!fresh.p) return ST_ARGS;
     if (!login_pin_fits(pin, fresh)) return ST_PIN_LEN;
-    while (run_next(&run)) {
+    while (login_next(&run))
         run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
-        if (run.s != ST_NOT_LOGGED_IN) continue;
-        run.s = login_prove_again(reader->card, token, scratch);
-        if (!run.s) run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
-    }
     return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
 }
 
@@ -29723,17 +29731,11 @@ static st store_once(struct card *card, struct token *token, struct store *store
 static st store_run(struct reader *reader, struct token *token, struct store *store,
                     struct scratch scratch)
 {
-    struct card *card = reader->card;
     if (!card_writer(token)) return ST_TOKEN_RO;
     bool admin = card_writer(token)->by != ROLE_USER;
     struct run run = { .reader = reader, .token = token, .so = admin, .login = !admin,
                        .write = true, .scratch = scratch };
-    while (run_next(&run)) {
-        run.s = store_once(card, token, store, scratch);
-        if (run.s != ST_NOT_LOGGED_IN) continue;
-        run.s = login_prove_again(card, token, scratch);
-        if (!run.s) run.s = store_once(card, token, store, scratch);
-    }
+    while (login_next(&run)) run.s = store_once(reader->card, token, store, scratch);
     if (run.s == ST_NOT_LOGGED_IN && token->admin) card_login_lost(token);
     return run.s;
 }
