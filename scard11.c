@@ -25497,21 +25497,20 @@ static bool mech_is_des3(const struct mech_row *mech)
 // Is it a mechanism of secret keys that the host does not do?
 static bool mech_not_here(const struct mech_row *mech)
 {
-    bool card_wraps = mech->type == SCARD11_CKM_CARD_WRAP;
-    return mech_is_des3(mech) || card_wraps || (mech->scheme == ALG_CMAC && !CIPHER_CMAC);
+    return mech_is_des3(mech) || mech->type == SCARD11_CKM_CARD_WRAP ||
+           (mech->scheme == ALG_CMAC && !CIPHER_CMAC);
 }
 
 // Does the card itself do a mechanism of secret keys, with its own?
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
     const struct writer *writer = card_writer(token);
-    bool wraps = writer && writer->wrap;
     u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
     bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
                   mech->scheme == ALG_CBC_PADDED;
     bool can = mech->scheme == ALG_CMAC ? token->driver->mac != NULL
                                         : blocks && token->driver->crypt;
-    if (mech->type == SCARD11_CKM_CARD_WRAP) return wraps;
+    if (mech->type == SCARD11_CKM_CARD_WRAP) return writer && writer->wrap;
     return can && token->secrets & kind;
 }
 
@@ -27036,12 +27035,15 @@ static st login_by_key(struct reader *reader, struct token *token, struct creden
     struct buf key = buf_on(room, sizeof room);
     st s = login_put_key(admin, secret, &key);
     card_sweep(reader->card);
+    if (!s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
+    if (!s && !admin->kept_len) s = ST_ARENA_FULL;
     if (!s) {
         while (run_next(&run))
             run.s = secret_prove(reader->card, token, admin, buf_bytes(&key), scratch);
         if (run.s) s = login_failed(reader, token, false, run.s);
     }
-    if (!s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
+    // Again: see login_so.
+    card_secret_keep(reader->card, admin, s ? BYTES_NONE : buf_bytes(&key), true);
     mem_wipe(room, sizeof room);
     if (s) return s;
     token->so = token->admin = true;
@@ -27148,9 +27150,9 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
     if (!(session->flags & CKF_RW_SESSION)) return ST_SESSION_RO;
-    if (login_key_in(token)) return login_init_pin_by_key(reader, token, fresh, scratch);
-    if (!puk) return ST_NOT_SUPPORTED;
+    if (!puk && !login_key(token)) return ST_NOT_SUPPORTED;
     if (!token->so) return login_tell_so_lost(token);
+    if (login_key_in(token)) return login_init_pin_by_key(reader, token, fresh, scratch);
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
     TRY(login_check_new_pin(reader->card, puk, secret, pin, fresh));
@@ -29673,7 +29675,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  *         change; the one run in which a driver's writer works
  * Uses    >>tlv >>alg >>cipher >>card >>slot >>run >>mech >>attr >>session >>login >>make
  * Names   store_
- * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18.2 (C_GenerateKeyPair), 6.1 and 6.3 (keys)
+ * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18 (key management), 6.1 and 6.3 (keys)
  * Tests   tests/unit/store.c
  * ==============================================================================================*/
 

@@ -288,6 +288,7 @@ TEST(write_gids_so_has_the_administrator_s_key)
         gids_begin(&(struct sim_gids_options){ .puk = puk });
         if (test_failing) return;
         CHECK_RV(C_Logout(session), CKR_OK);
+        CHECK_RV(C_InitPIN(session, PIN, 6), CKR_USER_NOT_LOGGED_IN);
         CHECK_RV(gids_login(CKU_SO, GIDS_OURS), CKR_PIN_INCORRECT);
         CHECK_EQ(sim_gids_wrong_answers(scene_card), 1);
         CHECK(!sim_gids_admin(scene_card));
