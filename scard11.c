@@ -2903,7 +2903,7 @@ static st cipher_check_remainder(bytes exponent, bytes prime, bytes remainder,
     if (by.full || is.full) return ST_HOST_MEMORY;
     by.p[n - 1] &= 0xfe;                            // it is odd
     for (size_t i = 0; i < 8 * exponent.n; i++)
-        cipher_reduce(is.p, by.p, n, exponent.p[i / 8] >> (7 - i % 8) & 1u);
+        cipher_reduce(is.p, by.p, n, (u32)exponent.p[i / 8] >> (7 - i % 8) & 1);
     return bytes_equal(bytes_trim(buf_bytes(&is)), remainder) ? ST_OK : ST_ATTR_VALUE;
 }
 
@@ -25505,12 +25505,13 @@ static bool mech_not_here(const struct mech_row *mech)
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
     const struct writer *writer = card_writer(token);
+    bool wraps = writer && writer->wrap;
     u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
     bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
                   mech->scheme == ALG_CBC_PADDED;
     bool can = mech->scheme == ALG_CMAC ? token->driver->mac != NULL
                                         : blocks && token->driver->crypt;
-    if (mech->type == SCARD11_CKM_CARD_WRAP) return writer && writer->wrap;
+    if (mech->type == SCARD11_CKM_CARD_WRAP) return wraps;
     return can && token->secrets & kind;
 }
 
