@@ -27036,15 +27036,13 @@ static st login_by_key(struct reader *reader, struct token *token, struct creden
     struct buf key = buf_on(room, sizeof room);
     st s = login_put_key(admin, secret, &key);
     card_sweep(reader->card);
-    if (!s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
-    if (!s && !admin->kept_len) s = ST_ARENA_FULL;
     if (!s) {
         while (run_next(&run))
             run.s = secret_prove(reader->card, token, admin, buf_bytes(&key), scratch);
+        if (!run.s) card_secret_keep(reader->card, admin, buf_bytes(&key), true);
+        if (!run.s && !admin->kept_len) run.s = ST_ARENA_FULL;
         if (run.s) s = login_failed(reader, token, false, run.s);
     }
-    // Again: see login_so.
-    card_secret_keep(reader->card, admin, s ? BYTES_NONE : buf_bytes(&key), true);
     mem_wipe(room, sizeof room);
     if (s) return s;
     token->so = token->admin = true;

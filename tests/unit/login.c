@@ -53,23 +53,8 @@ TEST(login_of_the_so_is_the_only_one)
     CHECK_ST(login_so_may(&t), ST_LOGGED_IN);
 }
 
-// Without room to keep the SO's key there is no login by it, and nothing is sent.
-TEST(login_by_key_needs_room)
-{
-    struct token t = { .session_count = 1, .rw_count = 1, .credential_count = 1,
-        .credentials = { { .role = ROLE_ADMIN, .by_key = true, .min = 16, .max = 32 } } };
-    struct reader reader = { .card = &card_it };
-    struct scratch none = scratch_on(padding_room, ARENA_ALIGN);
-    card_begin(0);
-    CHECK_ST(login_by_key(&reader, &t, &t.credentials[0], bytes_text("0123456789abcdef"), none),
-             ST_ARENA_FULL);
-    CHECK(!t.so && !t.admin && !t.credentials[0].kept_len);
-    arena_free(&card_it.arena);
-}
-
 static void test_login(void)
 {
-    RUN(login_by_key_needs_room);
     RUN(login_counts_characters);
     RUN(login_wants_both_pins_from_one_place);
     RUN(login_of_the_so_is_the_only_one);
