@@ -249,11 +249,30 @@ TEST(write_p15_card_begun_anew)
     scene_end();
 }
 
+// A private key of which nothing else was looked for takes its public half along: from the card, and
+// from what is listed next.
+TEST(write_p15_key_destroyed_after_a_search_for_it_alone)
+{
+    CK_OBJECT_HANDLE key = 0;
+    p15_begin(1);
+    if (test_failing) return;
+    p15_meet_anew();
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK_RV(C_DestroyObject(session, key), CKR_OK);
+    CHECK_EQ(count(CKO_PUBLIC_KEY), 0);
+    CHECK_EQ(p15_files(0x33), 0);
+    p15_meet_anew();
+    CHECK_EQ(count(CKO_PUBLIC_KEY), 0);
+    CHECK(p15_whole(1));
+    scene_end();
+}
+
 #define RUN_WRITE_P15()                                                                          \
     RUN(write_p15_directory_that_takes_several_commands);                                        \
     RUN(write_p15_directory_that_is_full);                                                       \
     RUN(write_p15_files_that_nothing_names);                                                     \
     RUN(write_p15_setting_up_is_broken_off);                                                     \
+    RUN(write_p15_key_destroyed_after_a_search_for_it_alone);                                    \
     RUN(write_p15_values_of_data);                                                               \
     RUN(write_p15_card_begun_anew)
 
