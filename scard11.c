@@ -6710,6 +6710,8 @@ static bool trial_next(struct trial *trial)
 #define P15_AUTH_ID_MAX 20          // bytes of an authId that new objects name
 #define P15_FILL_USUAL  8           // bytes of a PIN with filler, where none or nonsense is said
 #define P15_TAG_AID     0x4f        // tags of ISO 7816-4: an application's identifier
+#define P15_TAG_LABEL   0x50        // ... what it is called
+#define P15_TAG_PATH    0x51        // ... its DF
 #define P15_TAG_APPLICATION 0x61    // ... its template, in EF.DIR
 
 // Bits of CommonObjectFlags, KeyUsageFlags, AccessMode, AuthMethod, PinFlags: the first is bit 0.
@@ -9317,6 +9319,7 @@ static st p15made_add(struct card *card, struct p15 *p15, enum p15_kind kind, co
  * Owns    entries of PrKDF, PuKDF, SKDF, CDF and DODF as OpenSC writes and reads them; how a
  *         directory file, the ODF and TokenInfo change, so that what is half done reads as not done
  * Uses    >>tlv >>alg >>hash >>link >>iso >>card >>place >>p15entry >>p15 >>p15file >>p15dir
+ *         >>p15made
  * Names   p15write_
  * Specs   ISO/IEC 7816-15
  * Tests   tests/unit/p15write.c
@@ -9360,12 +9363,6 @@ static void p15write_number(struct buf *out, u32 number)
 {
     tlv_put_integer(out, BYTES((u8)(number >> 24), (u8)(number >> 16), (u8)(number >> 8),
                                (u8)number));
-}
-
-static void p15write_path(struct buf *out, bytes path)
-{
-    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n));
-    tlv_put(out, TLV_OCTETS, path);
 }
 
 // KeyUsageFlags of a private or secret key, by what it is for: what its type can, if unsaid.
@@ -9468,7 +9465,7 @@ static void p15write_type(const struct draft *draft, const struct p15write_said 
 {
     bool public = said->kind == P15_PUKDF, key = public || said->kind == P15_PRKDF;
     bool rsa = draft->key.type == ALG_RSA;
-    p15write_path(out, said->path);
+    p15made_path(out, said->path);
     if (key && (rsa || !public)) p15write_number(out, draft->key.bits);
 }
 
@@ -9816,7 +9813,18 @@ static void p15write_named(struct buf *out, enum p15_kind kind, bytes path)
 {
     size_t inside = tlv_size(TLV_OCTETS, path.n);
     tlv_put_header(out, TLV_CONSTRUCTED((u32)kind), tlv_size(TLV_SEQUENCE, inside));
-    p15write_path(out, path);
+    p15made_path(out, path);
+}
+
+// EF.DIR's template of an application.
+static void p15write_application(bytes aid, bytes label, bytes path, struct buf *out)
+{
+    tlv_put_header(out, P15_TAG_APPLICATION, tlv_size(P15_TAG_AID, aid.n) +
+                                             tlv_size(P15_TAG_LABEL, label.n) +
+                                             tlv_size(P15_TAG_PATH, path.n));
+    tlv_put(out, P15_TAG_AID, aid);
+    tlv_put(out, P15_TAG_LABEL, label);
+    tlv_put(out, P15_TAG_PATH, path);
 }
 
 // The ODF names a directory file by another entry, or by its first one.
@@ -15947,17 +15955,6 @@ static void isoapplet_put_pin(struct buf *out)
     buf_put(out, bytes_of(entry, sizeof entry));
 }
 
-// EF.DIR: the application, and what it is called.
-static void isoapplet_put_dir(bytes label, struct buf *out)
-{
-    bytes aid = bytes_of(isoapplet_pkcs15, sizeof isoapplet_pkcs15), path = ISOAPPLET_APP;
-    size_t inside = tlv_size(P15_TAG_AID, aid.n) + tlv_size(0x50, label.n) + tlv_size(0x51, path.n);
-    tlv_put_header(out, P15_TAG_APPLICATION, inside);
-    tlv_put(out, P15_TAG_AID, aid);
-    tlv_put(out, 0x50, label);
-    tlv_put(out, 0x51, path);
-}
-
 // EF.TokenInfo: a serial number that no other card has, a label, lastUpdate.
 static st isoapplet_put_info(bytes label, struct buf *out)
 {
@@ -15986,7 +15983,8 @@ static st isoapplet_make_application(struct card *card, struct token *token, byt
     struct buf odf = scratch_buf(&scratch, 64), info = scratch_buf(&scratch, 128);
     if (!label.n) label = bytes_text("IsoApplet");
     isoapplet_put_pin(&aodf);
-    isoapplet_put_dir(label, &dir);
+    p15write_application(bytes_of(isoapplet_pkcs15, sizeof isoapplet_pkcs15), label, ISOAPPLET_APP,
+                         &dir);
     p15write_named(&odf, P15_AODF, ISOAPPLET_AODF);
     TRY(isoapplet_put_info(label, &info));
     TRY(place_be_sure(card, token, scratch));
@@ -18720,7 +18718,7 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
  * Owns    driver_myeid, writer_myeid; CREATE and DELETE FILE as these cards have them, GENERATE KEY
  *         PAIR, PUT DATA; what a card has that is begun anew
  * Uses    >>tlv >>alg >>random >>apdu >>link >>iso >>card >>place >>secret >>p15entry >>p15alg
- *         >>p15 >>p15file >>p15dir >>p15token >>p15write >>p15store >>myeid
+ *         >>p15 >>p15file >>p15dir >>p15token >>p15made >>p15write >>p15store >>myeid
  * Names   myeidadmin_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -9, -15
  * Tests   tests/unit/myeidadmin.c
@@ -19097,21 +19095,13 @@ static st myeidadmin_fill(struct card *card, u16 fid, const struct buf *content)
     return iso_update_binary(&card->link, 0, buf_bytes(content));
 }
 
-static void myeidadmin_put_path(struct buf *out, bytes path)
-{
-    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n));
-    tlv_put(out, TLV_OCTETS, path);
-}
-
 // EF.ODF: which directory files there are.
 static void myeidadmin_put_odf(struct buf *out)
 {
     for (size_t i = 0; i < COUNT(myeidadmin_odf); i++) {
         bytes path = BYTES(p15dir_base[0], p15dir_base[1], p15dir_base[2], p15dir_base[3],
                            MYEIDADMIN_DF_FILES >> 8, myeidadmin_odf[i].file);
-        tlv_put_header(out, TLV_CONSTRUCTED((u32)myeidadmin_odf[i].kind),
-                       tlv_size(TLV_SEQUENCE, tlv_size(TLV_OCTETS, path.n)));
-        myeidadmin_put_path(out, path);
+        p15write_named(out, myeidadmin_odf[i].kind, path);
     }
 }
 
@@ -19151,43 +19141,22 @@ static void myeidadmin_put_info(bytes info, bytes label, struct buf *out)
     tlv_put(out, TLV_SEQUENCE, buf_bytes(&inside));
 }
 
-// EF.DIR's template of the application.
-static void myeidadmin_put_dir(bytes label, struct buf *out)
-{
-    bytes aid = bytes_of(myeid_aid, sizeof myeid_aid);
-    bytes base = bytes_of(p15dir_base, sizeof p15dir_base);
-    tlv_put_header(out, 0x61, tlv_size(0x4f, aid.n) + tlv_size(0x50, label.n) +
-                              tlv_size(0x51, base.n));
-    tlv_put(out, 0x4f, aid);
-    tlv_put(out, 0x50, label);
-    tlv_put(out, 0x51, base);
-}
-
 // An entry of AODF: a PIN of 4 to 8 characters, filled up with FF.
 static void myeidadmin_put_pin(const char *label, u8 id, u8 reference, bool so, struct buf *out)
 {
-    u8 room[3][40];
-    struct buf common = buf_on(room[0], 40), class = buf_on(room[1], 40);
-    struct buf type = buf_on(room[2], 40);
-    tlv_put(&common, TLV_UTF8, bytes_text(label));
-    tlv_put(&common, TLV_BITS, BYTES(0x06, 0xc0));              // private, modifiable
-    tlv_put(&class, TLV_OCTETS, BYTES(id));
-    tlv_put(&type, TLV_BITS, so ? BYTES(0x00, 0x0d) : BYTES(0x02, 0x0c));
-    tlv_put(&type, TLV_ENUMERATED, BYTES(CARD_PIN_ASCII));
-    tlv_put(&type, TLV_INTEGER, BYTES(4));
-    tlv_put(&type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
-    tlv_put(&type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
-    tlv_put(&type, TLV_PRIMITIVE(0), BYTES(reference));
-    tlv_put(&type, TLV_OCTETS, BYTES(0xff));
-    myeidadmin_put_path(&type, bytes_of(p15dir_base, sizeof p15dir_base));
-    size_t inside = tlv_size(TLV_SEQUENCE, type.n);
-    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_SEQUENCE, common.n) +
-                                      tlv_size(TLV_SEQUENCE, class.n) +
-                                      tlv_size(TLV_CONSTRUCTED(1), inside));
-    tlv_put(out, TLV_SEQUENCE, buf_bytes(&common));
-    tlv_put(out, TLV_SEQUENCE, buf_bytes(&class));
-    tlv_put_header(out, TLV_CONSTRUCTED(1), inside);
-    tlv_put(out, TLV_SEQUENCE, buf_bytes(&type));
+    struct p15made made;
+    p15made_begin(&made, label, 0, false);
+    tlv_put(&made.common, TLV_BITS, BYTES(0x06, 0xc0));         // private, modifiable
+    tlv_put(&made.class, TLV_OCTETS, BYTES(id));
+    tlv_put(&made.type, TLV_BITS, so ? BYTES(0x00, 0x0d) : BYTES(0x02, 0x0c));
+    tlv_put(&made.type, TLV_ENUMERATED, BYTES(CARD_PIN_ASCII));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(4));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
+    tlv_put(&made.type, TLV_INTEGER, BYTES(MYEIDADMIN_PIN_MAX));
+    tlv_put(&made.type, TLV_PRIMITIVE(0), BYTES(reference));
+    tlv_put(&made.type, TLV_OCTETS, BYTES(0xff));
+    p15made_path(&made.type, bytes_of(p15dir_base, sizeof p15dir_base));
+    p15made_end(&made, out, TLV_SEQUENCE);
 }
 
 // Proves that the caller may begin the card anew, as the MF's rule says: by the PIN that it names,
@@ -19249,7 +19218,8 @@ static st myeidadmin_make_files(struct card *card, struct token *token, bytes la
     struct buf content = buf_on(room, sizeof room);
     TRY(iso_select_file(&card->link, ISO_BY_FID, bytes_of(p15dir_base, 2)));
     TRY(myeidadmin_create(card, &myeidadmin_dir));
-    myeidadmin_put_dir(label, &content);
+    p15write_application(bytes_of(myeid_aid, sizeof myeid_aid), label,
+                         bytes_of(p15dir_base, sizeof p15dir_base), &content);
     TRY(iso_update_binary(&card->link, 0, buf_bytes(&content)));
     TRY(place_select(card, token));
     for (size_t i = 0; i < COUNT(myeidadmin_files); i++)
