@@ -2339,6 +2339,14 @@ static st random_bytes(u8 *out, size_t n)
     return s;
 }
 
+// Fills n bytes at out with digits: a PIN that nobody knows.
+static st random_digits(u8 *out, size_t n)
+{
+    TRY(random_bytes(out, n));
+    for (size_t i = 0; i < n; i++) out[i] = (u8)('0' + out[i] % 10);
+    return ST_OK;
+}
+
 /* ================================================================================================
  * MARK: - >>padding
  * PKCS#1 v1.5, PSS, OAEP; ECDSA signatures in DER.
@@ -9971,6 +9979,23 @@ static void p15write_later(u8 time[P15WRITE_TIME])
     }
 }
 
+// EF.TokenInfo of a new application: a login is required, the card gives random numbers; more:
+// supportedAlgorithms, lastUpdate.
+static void p15write_info(bytes serial, bytes maker, bytes label, bytes more, struct buf *out)
+{
+    bytes flags = BYTES(0x05, 0x60);
+    tlv_put_header(out, TLV_SEQUENCE, 3 + tlv_size(TLV_OCTETS, serial.n) +
+                                      tlv_size(TLV_UTF8, maker.n) +
+                                      tlv_size(TLV_PRIMITIVE(0), label.n) +
+                                      tlv_size(TLV_BITS, flags.n) + more.n);
+    tlv_put(out, TLV_INTEGER, BYTES(0));
+    tlv_put(out, TLV_OCTETS, serial);
+    tlv_put(out, TLV_UTF8, maker);
+    tlv_put(out, TLV_PRIMITIVE(0), label);
+    tlv_put(out, TLV_BITS, flags);
+    buf_put(out, more);
+}
+
 // lastUpdate in EF.TokenInfo, where there is one, becomes another: other programs read the
 // directory again. What was read here is as the card has it, unless another program was there
 // before. The change was made: only the loss of the card is a failure.
@@ -13091,8 +13116,7 @@ static st pivadmin_block(struct card *card, struct token *token, struct credenti
     for (u32 i = 0; i < PIVADMIN_TRIES; i++) {
         u8 digits[16];
         bytes old = bytes_of(digits, 8), fresh = bytes_of(digits + 8, 8);
-        TRY(random_bytes(digits, sizeof digits));
-        for (size_t n = 0; n < sizeof digits; n++) digits[n] = (u8)('0' + digits[n] % 10);
+        TRY(random_digits(digits, sizeof digits));
         st s = pin->role == ROLE_USER ? secret_verify(card, token, pin, old, scratch)
                                       : secret_change(card, token, pin, old, fresh, scratch);
         if (s == ST_PIN_LOCKED) return ST_OK;
@@ -15899,8 +15923,7 @@ static st isoapplet_prove_puk(struct card *card, struct token *token, bytes so_p
     pin->tries = -1;
     TRY(secret_read_tries(card, token, scratch));
     if (pin->missing) return ST_OK;
-    TRY(random_bytes(fresh, sizeof fresh));
-    for (size_t i = 0; i < sizeof fresh; i++) fresh[i] = (u8)('0' + fresh[i] % 10);
+    TRY(random_digits(fresh, sizeof fresh));
     bytes unknown = bytes_of(fresh, sizeof fresh);
     st s = secret_unblock(card, token, puk, pin, so_pin, unknown, scratch);
     if (!s) s = secret_verify(card, token, pin, unknown, scratch);
@@ -15962,16 +15985,8 @@ static st isoapplet_put_info(bytes label, struct buf *out)
     u8 serial[8];
     TRY(random_bytes(serial, sizeof serial));
     serial[0] &= 0x7f;
-    bytes maker = bytes_text("IsoApplet"), time = bytes_of(update, sizeof update - 1);
-    tlv_put_header(out, TLV_SEQUENCE, 3 + tlv_size(TLV_OCTETS, sizeof serial) +
-                                      tlv_size(TLV_UTF8, maker.n) +
-                                      tlv_size(TLV_PRIMITIVE(0), label.n) + 4 + time.n);
-    tlv_put(out, TLV_INTEGER, BYTES(0));
-    tlv_put(out, TLV_OCTETS, bytes_of(serial, sizeof serial));
-    tlv_put(out, TLV_UTF8, maker);
-    tlv_put(out, TLV_PRIMITIVE(0), label);
-    tlv_put(out, TLV_BITS, BYTES(0x05, 0x60));      // a login is required, random numbers
-    buf_put(out, time);
+    p15write_info(bytes_of(serial, sizeof serial), bytes_text("IsoApplet"), label,
+                  bytes_of(update, sizeof update - 1), out);
     return ST_OK;
 }
 
@@ -19123,22 +19138,16 @@ static void myeidadmin_put_algorithms(struct buf *out)
     }
 }
 
-// EF.TokenInfo: the card's number, its maker, the label; a login is required, it gives random
-// numbers; algorithms.
+// EF.TokenInfo: the card's number, its maker, the label, algorithms.
 static void myeidadmin_put_info(bytes info, bytes label, struct buf *out)
 {
     u8 room[MYEIDADMIN_CONTENT_MAX];
-    struct buf inside = buf_on(room, sizeof room);
+    struct buf algorithms = buf_on(room, sizeof room);
     bytes maker = bytes_text("Aventra Ltd.");
     if (!bytes_begin(info, bytes_text("MyEID"))) maker = bytes_head(info, 5);
-    tlv_put(&inside, TLV_INTEGER, BYTES(0));
-    tlv_put(&inside, TLV_OCTETS,
-            bytes_head(bytes_from(info, MYEIDADMIN_SERIAL), MYEIDADMIN_SERIAL_LEN));
-    tlv_put(&inside, TLV_UTF8, maker);
-    tlv_put(&inside, TLV_PRIMITIVE(0), label);
-    tlv_put(&inside, TLV_BITS, BYTES(0x05, 0x60));
-    myeidadmin_put_algorithms(&inside);
-    tlv_put(out, TLV_SEQUENCE, buf_bytes(&inside));
+    myeidadmin_put_algorithms(&algorithms);
+    p15write_info(bytes_head(bytes_from(info, MYEIDADMIN_SERIAL), MYEIDADMIN_SERIAL_LEN), maker,
+                  label, buf_bytes(&algorithms), out);
 }
 
 // An entry of AODF: a PIN of 4 to 8 characters, filled up with FF.
@@ -19273,8 +19282,7 @@ static st myeidadmin_init(struct card *card, struct token *token, bytes so_pin, 
 {
     u8 pin[MYEIDADMIN_PIN_MAX];
     if (so_pin.n < myeid_pin.min || so_pin.n > myeid_pin.max) return ST_PIN_LEN;
-    TRY(random_bytes(pin, sizeof pin));
-    for (size_t i = 0; i < sizeof pin; i++) pin[i] = (u8)('0' + pin[i] % 10);
+    TRY(random_digits(pin, sizeof pin));
     st s = myeidadmin_init_with(card, token, so_pin, bytes_of(pin, sizeof pin), label, scratch);
     mem_wipe(pin, sizeof pin);
     return s;
@@ -21395,8 +21403,7 @@ static st gidsadmin_empty(struct card *card, struct token *token, struct scratch
         if (link_is_broken(s)) return s;
     }
     if (token->blank) TRY(gidsadmin_put_id(card, token, scratch));
-    TRY(random_bytes(pin, sizeof pin));
-    for (size_t i = 0; i < sizeof pin - 1; i++) pin[i] = (u8)('0' + pin[i] % 10);
+    TRY(random_digits(pin, sizeof pin - 1));
     st s = gidsadmin_init_pin(card, token, bytes_of(pin, sizeof pin - 1), scratch);
     mem_wipe(pin, sizeof pin);
     return s;
