@@ -10006,6 +10006,7 @@ static st p15write_touch(struct card *card, struct token *token, struct scratch 
     u8 time[P15WRITE_TIME];
     struct p15_info info;
     bytes content;
+    if (p15->info_read && !p15->update.n) return ST_OK;
     st s = p15write_read(card, token, &path, &scratch, &content);
     if (link_is_broken(s)) return s;
     p15entry_info(s ? BYTES_NONE : content, p15->aid, &info);
@@ -10054,9 +10055,11 @@ static enum p15_kind p15store_kind(CK_OBJECT_CLASS class)
     }
 }
 
-// All that a change is about is in the table before: what is loaded later is what others made.
+// All that a change is about is in the table before, as the card has it: what is loaded later is what
+// others made.
 static st p15store_load(struct card *card, struct token *token, struct scratch scratch)
 {
+    TRY(p15dir_refresh(card, token, scratch));
     TRY(p15object_load(card, token, P15_MASK_ALL & ~P15_MASK_CERT, scratch));
     return p15object_load(card, token, P15_MASK_CERT, scratch);
 }
@@ -10547,9 +10550,9 @@ static st p15store_learn(struct p15store_pair *pair, const struct alg_key *key)
     return ST_OK;
 }
 
-// Ends a pair that the card has: its public key's file, its entries, the private half's last.
-static st p15store_end(struct card *card, struct token *token, struct p15store_pair *pair,
-                       const struct alg_key *key, struct scratch scratch, struct object *made[2])
+// Lists a pair that the card has: its public key's file, its entries, the private half's last.
+static st p15store_list(struct card *card, struct token *token, struct p15store_pair *pair,
+                        const struct alg_key *key, struct scratch scratch)
 {
     const struct p15_key *new = pair->key;
     bytes value;
@@ -10558,11 +10561,22 @@ static st p15store_end(struct card *card, struct token *token, struct p15store_p
     pair->file.size = (u32)value.n;
     TRY(p15store_write(card, token, &pair->file, value, new->public_entry, scratch));
     pair->listed = true;
-    TRY(p15write_entry_of(card, token, P15_PRKDF, BYTES_NONE, new->private_object->entry, scratch));
-    made[0] = new->public_object;
-    made[1] = new->private_object;
+    return p15write_entry_of(card, token, P15_PRKDF, BYTES_NONE, new->private_object->entry, scratch);
+}
+
+// Ends a pair that was begun; s: what came of its key, which the card then has.
+static st p15store_end(struct card *card, struct token *token, struct p15store_pair *pair, st s,
+                       const struct alg_key *key, struct scratch scratch, struct object *made[2])
+{
+    if (!s) s = p15store_list(card, token, pair, key, scratch);
+    if (s) {
+        p15store_drop_pair(card, token, pair);
+        return s;
+    }
+    made[0] = pair->key->public_object;
+    made[1] = pair->key->private_object;
     token->key_types |= CARD_TYPE(key->type);
-    return ST_OK;
+    return p15write_touch(card, token, scratch);
 }
 
 // ---- Public keys ----
@@ -10601,7 +10615,6 @@ static st p15store_store(struct card *card, struct token *token, const struct dr
                          struct scratch scratch, struct object **made)
 {
     *made = NULL;
-    TRY(p15dir_refresh(card, token, scratch));
     TRY(p15store_load(card, token, scratch));
     if (!((const struct p15 *)token->state)->make) return ST_TOKEN_RO;
     switch (draft->class) {
@@ -15859,19 +15872,14 @@ static st isoapplet_pair(struct card *card, struct token *token, const struct dr
     struct p15store_pair pair = { .draft = *draft, .path = isoapplet->p15.base };
     struct alg_key key = draft->key;
     pair.draft.use = isoapplet_use(draft);
-    TRY(p15dir_refresh(card, token, scratch));
     TRY(p15store_load(card, token, scratch));
     TRY(p15store_reference(card, token, ISOAPPLET_KEYS, scratch, &pair.reference));
     st s = p15store_begin(card, token, &pair, &scratch);
     if (!s && draft->secret) s = isoapplet_give_key(card, token, draft, pair.reference, scratch);
     else if (!s) s = isoapplet_make_key(card, token, &draft->key, pair.reference, &scratch, &key);
-    if (!s) s = p15store_end(card, token, &pair, &key, scratch, made);
-    if (s) {
-        p15store_drop_pair(card, token, &pair);
-        return s;
-    }
+    s = p15store_end(card, token, &pair, s, &key, scratch, made);
     isoapplet_mark(isoapplet);
-    return p15write_touch(card, token, scratch);
+    return s;
 }
 
 // ---- Writing: a card begun anew ----
@@ -18899,6 +18907,7 @@ static st myeidadmin_before(struct card *card, struct token *token, bool *same,
     struct myeid *myeid = token->state;
     u32 now;
     myeid->p15.make = &myeidadmin_files_of;
+    myeid->behind = true;                   // until what came of the change is known
     if (!myeid->counted) TRY(myeid_list(card, token, &all, scratch));
     TRY(p15store_load(card, token, scratch));
     TRY(place_be_sure(card, token, scratch));
@@ -18915,7 +18924,7 @@ static st myeidadmin_after(struct card *card, struct token *token, bool same, st
     u32 now = 0;
     bool known = !s && same && !myeid_read_counter(card, &now);
     if (known) myeid->counter = now;
-    else       myeid->behind = true;
+    myeid->behind = !known;
     return s;
 }
 
@@ -19071,9 +19080,7 @@ static st myeidadmin_pair(struct card *card, struct token *token, const struct d
         s = myeidadmin_make_key(card, token, draft, pair.path, &scratch, &key);
         if (s) myeidadmin_clean(card, token, pair.path, s);
     }
-    if (!s) s = p15store_end(card, token, &pair, &key, scratch, made);
-    if (s) p15store_drop_pair(card, token, &pair);
-    return s;
+    return p15store_end(card, token, &pair, s, &key, scratch, made);
 }
 
 // ---- A card that is begun anew ----
