@@ -10055,8 +10055,8 @@ static enum p15_kind p15store_kind(CK_OBJECT_CLASS class)
     }
 }
 
-// All that a change is about is in the table before, as the card has it: what is loaded later is what
-// others made.
+// All that a change is about is in the table before, as the card has it: what is loaded later is
+// what others made.
 static st p15store_load(struct card *card, struct token *token, struct scratch scratch)
 {
     TRY(p15dir_refresh(card, token, scratch));
@@ -10561,7 +10561,8 @@ static st p15store_list(struct card *card, struct token *token, struct p15store_
     pair->file.size = (u32)value.n;
     TRY(p15store_write(card, token, &pair->file, value, new->public_entry, scratch));
     pair->listed = true;
-    return p15write_entry_of(card, token, P15_PRKDF, BYTES_NONE, new->private_object->entry, scratch);
+    bytes private = new->private_object->entry;
+    return p15write_entry_of(card, token, P15_PRKDF, BYTES_NONE, private, scratch);
 }
 
 // Ends a pair that was begun; s: what came of its key, which the card then has.
