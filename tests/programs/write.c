@@ -501,6 +501,7 @@ TEST(write_not_after_a_reset)
 #include "write_p15.h"
 #include "write_schsm.h"
 #include "write_gids.h"
+#include "write_myeid.h"
 
 int main(int argc, char **argv)
 {
@@ -529,5 +530,6 @@ int main(int argc, char **argv)
     RUN_WRITE_P15();
     RUN_WRITE_SCHSM();
     RUN_WRITE_GIDS();
+    RUN_WRITE_MYEID();
     return test_end();
 }
