@@ -32,7 +32,7 @@ TEST(belpic_pins)
                             padding_scratch()), ST_OK);
     CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t), puk, pin,
                             padding_scratch()), ST_PIN_INCORRECT);
-    esteid_over();
+    card_script_over();
 }
 
 TEST(belpic_leaves_other_cards_alone)
@@ -44,12 +44,12 @@ TEST(belpic_leaves_other_cards_alone)
         snprintf(line, sizeof line, BELPIC_SELECT " > %s", answers[i]);
         esteid_begin(lines);
         CHECK_ST(belpic_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
-        esteid_over();
+        card_script_over();
     }
     static const char *const stays[] = { BELPIC_SELECT " > 9000", BELPIC_INFO " > 6a82", NULL };
     esteid_begin(stays);                        // says yes to any AID
     CHECK_ST(belpic_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
-    esteid_over();
+    card_script_over();
 }
 
 TEST(belpic_that_leaves_or_is_too_much)

@@ -46,6 +46,21 @@ static void card_end(void)
     CHECK_EQ(sim_reader_stats().connections, 0);
 }
 
+// One that answers by a script, all of which must have come; until card_script_over.
+static void card_script(const char *const *lines)
+{
+    link_open_script(lines);
+    card_begin(1 << 20);
+    card_it.link = link_l;
+}
+
+static void card_script_over(void)
+{
+    link_l = card_it.link;
+    arena_free(&card_it.arena);
+    link_over();
+}
+
 // Scratch as a call has it by default: inflate wants a window.
 static struct scratch card_scratch(void)
 {

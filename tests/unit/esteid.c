@@ -3,17 +3,8 @@
 
 static void esteid_begin(const char *const *lines)
 {
-    link_open_script(lines);
-    card_begin(1 << 20);
-    card_it.link = link_l;
+    card_script(lines);
     *card_t = (struct token){ .index = 0 };
-}
-
-static void esteid_over(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 static st (*esteid_probes)(struct card *, struct token *, struct scratch);
@@ -71,16 +62,16 @@ TEST(esteid_knows_its_cards)
     CHECK_EQ(card_pin(&card_it.tokens[1])->min, 5);
     CHECK_EQ(test_puk(&card_it.tokens[1])->reference, 0x02);
     CHECK_EQ(card_it.token_count, 1);           // the second; >>probe counts the first
-    esteid_over();
+    card_script_over();
     esteid_begin(latvian);
     CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(!strcmp(card_t->label, "LatEID (PIN1)") && !*card_t->serial);
-    esteid_over();
+    card_script_over();
     const char *const *const others[] = { neither, odd, no };
     for (size_t i = 0; i < COUNT(others); i++) {
         esteid_begin(others[i]);
         CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
-        esteid_over();
+        card_script_over();
     }
 }
 
@@ -109,7 +100,7 @@ TEST(esteid_looks_without_select)
         CHECK_ST(esteid_probe(&card_it, card_t, padding_scratch()), i > 2 ? ST_NOT_MINE : ST_OK);
         if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
         if (i < 3) CHECK_EQ(!*card_t->serial, i == 1);
-        esteid_over();
+        card_script_over();
         card_it.shared = false;
     }
 }
@@ -152,7 +143,7 @@ TEST(esteid_tries)
         CHECK_ST(esteid_open(&card_it, card_t, padding_scratch()), ST_OK);
         CHECK_EQ(card_pin(card_t)->tries, some[i].tries);
         CHECK_EQ(card_pin(card_t)->tries_max, some[i].most);
-        esteid_over();
+        card_script_over();
     }
 }
 
@@ -194,7 +185,7 @@ TEST(esteid_is_found_from_any_df)
     card_it.sure = false;                       // a new transaction
     CHECK_ST(place_be_sure(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(card_it.sure && card_t->login);
-    esteid_over();
+    card_script_over();
 }
 
 static st esteid_try_select(const char *file)

@@ -18,11 +18,11 @@ TEST(fineid_leaves_other_cards_alone)
         snprintf(line[1], sizeof line[1], "00cb00ff 05 a003830181 00 > %s", answers[i]);
         esteid_begin(lines);
         CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
-        esteid_over();
+        card_script_over();
     }
     esteid_begin(no);
     CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), ST_NOT_MINE);
-    esteid_over();
+    card_script_over();
 }
 
 TEST(fineid_knows_an_estonian_card)
@@ -39,7 +39,7 @@ TEST(fineid_knows_an_estonian_card)
     CHECK_EQ(card_pin(&card_it.tokens[1])->tries, -1);
     CHECK_EQ(card_pin(&card_it.tokens[1])->reference, 0x82);
     CHECK_EQ(test_puk(card_t)->reference, 0x83);
-    esteid_over();
+    card_script_over();
 }
 
 // Another program uses the card: which kind it is, it says without a SELECT that would end a login.
@@ -64,7 +64,7 @@ TEST(fineid_looks_without_select)
         CHECK_ST(fineid_probe(&card_it, card_t, padding_scratch()), i == 3 ? ST_NOT_MINE : ST_OK);
         if (i < 3) CHECK(card_it.sure && card_it.current == card_t);
         if (i < 3) CHECK_EQ(card_pin(card_t)->tries, i == 1 ? 5 : 2);
-        esteid_over();
+        card_script_over();
         card_it.shared = false;
     }
 }
@@ -99,7 +99,7 @@ TEST(fineid_derives)
         CHECK_ST(fineid_derive(&card_it, &p15_scripted_object, BYTES(4), p15_scratch(), &out),
                  cases[i].want);
         if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15_hex_of(4, 32));
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

@@ -102,7 +102,7 @@ TEST(generic_finds_nothing)
         card_it.token_count = 0;
         card_it.link.extended.on = false;
         CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_NOT_MINE);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     for (unsigned n = 1; n <= 3 && !test_failing; n++) {
@@ -113,14 +113,14 @@ TEST(generic_finds_nothing)
         card_it.token_count = 0;
         sim_reader_fault(SIM_EJECT, n, NULL);
         CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
-        p15_end_script();
+        card_script_over();
     }
     static const char *const none[] = { NULL };
     p15_begin_script(none, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
     CHECK_ST(generic_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
-    p15_end_script();
+    card_script_over();
 }
 
 // ---- Keys ----
@@ -178,7 +178,7 @@ TEST(generic_names_a_key)
         p15_scripted_key.referenced = cases[i].referenced;
         if (cases[i].file) p15_scripted_key.where.file = bytes_of(file, sizeof file);
         CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, cases[i].algorithm, false), ST_OK);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -202,7 +202,7 @@ TEST(generic_environments)
         generic_it.user_pins[0] = i & 1 && !cases[i].pin ? NULL : &pin;
         CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
         CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "0022f303 > 6a88", "002241b6 03 840101 > 6a88",
@@ -213,13 +213,13 @@ TEST(generic_environments)
     generic_it.environment = 3;
     CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), 0x6a88);
     CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_OK);
-    p15_end_script();
+    card_script_over();
     generic_begin(none, "", ALG_RSA, 512);
     if (test_failing) return;
     generic_it.environment = 3;
     sim_reader_eject(0);
     CHECK_ST(generic_set(&card_it, &p15_scripted_object, 0xb6, -1, false), ST_CARD_REMOVED);
-    p15_end_script();
+    card_script_over();
 }
 
 static void generic_check_sign(const char *const *lines, const char *algorithms, enum alg_type type,
@@ -232,7 +232,7 @@ static void generic_check_sign(const char *const *lines, const char *algorithms,
     if (test_failing) return;
     CHECK_ST(generic_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15_end_script();
+    card_script_over();
     if (test_failing) printf("    %s\n", algorithms);
 }
 
@@ -341,7 +341,7 @@ TEST(generic_decryption)
         if (!cases[i].want && block) CHECK_BYTES(room, 64, p15_hex_of(0x22, 64));
         if (zero) CHECK(!room[0] && room[1] == 0x22 && room[63] == 0x22);
         if (!cases[i].want && !block && !zero) CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "002241b8 06 800103 840101 > 6f00", NULL };
@@ -350,13 +350,13 @@ TEST(generic_decryption)
     if (test_failing) return;
     CHECK_ST(generic_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                              &out), 0x6f00);
-    p15_end_script();
+    card_script_over();
     static const char *const no_pin[] = { "002241b8 06 800103 840101 > 6982", NULL };
     generic_begin(no_pin, GENERIC_PADS GENERIC_WHOLE, ALG_RSA, 512);
     if (test_failing) return;
     CHECK_ST(generic_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                              &out), ST_NOT_LOGGED_IN);
-    p15_end_script();
+    card_script_over();
 }
 
 TEST(generic_derives)
@@ -377,7 +377,7 @@ TEST(generic_derives)
         CHECK_ST(generic_derive(&card_it, &p15_scripted_object, BYTES(4), p15_scratch(), &out),
                  cases[i].want);
         if (!cases[i].want) CHECK_BYTES(out.p, out.n, p15_hex_of(4, 32));
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

@@ -192,14 +192,6 @@ static st gids_insert(void)
     return gids_probe(&card_it, gids_t, card_scratch());
 }
 
-// The end of a script, all of which must have come.
-static void gids_script_over(void)
-{
-    arena_free(&card_it.arena);
-    link_l = card_it.link;
-    link_over();
-}
-
 static st gids_search(CK_OBJECT_CLASS class, unsigned id)
 {
     struct query q = { .any_class = class == CKO_VENDOR_DEFINED, .class = class, .any_id = !id,
@@ -233,10 +225,8 @@ TEST(gids_knows_its_cards)
         { { GIDS_SELECT "9000", GIDS_ASK_ID "6e00" }, ST_NOT_MINE, "", false },
         { { GIDS_SELECT "6a82" }, ST_NOT_MINE, "", false }, { { GIDS_SELECT "6999" }, ST_NOT_MINE, "", false } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        link_open_script(cases[i].lines);
+        card_script(cases[i].lines);
         if (test_failing) return;
-        card_begin(1 << 20);
-        card_it.link = link_l;
         gids_t->driver = &driver_gids;
         CHECK_ST(gids_probe(&card_it, gids_t, card_scratch()), cases[i].want);
         CHECK(!strcmp(gids_t->serial, cases[i].serial));
@@ -244,7 +234,7 @@ TEST(gids_knows_its_cards)
         if (!cases[i].want) CHECK(card_it.sure && card_it.current == gids_t);
         if (*cases[i].serial) CHECK(gids_t->identity->known && gids_t->identity->unique);
         if (cases[i].blank) CHECK(!gids_t->identity);
-        gids_script_over();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -258,17 +248,15 @@ TEST(gids_looks_without_select)
     static const char *const nothing[] = { NULL };      // PIV's question went to what knows none
     const char *const *const cases[] = { there, other, empty, nothing };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
-        link_open_script(cases[i]);
+        card_script(cases[i]);
         if (test_failing) return;
-        card_begin(1 << 20);
-        card_it.link = link_l;
         card_it.shared = true;
         card_it.tried.no_get_data = i == 3;
         gids_t->driver = &driver_gids;
         CHECK_ST(gids_selected(&card_it, gids_t, card_scratch()), i ? ST_NOT_FOUND : ST_OK);
         if (!i) CHECK_ST(gids_probe(&card_it, gids_t, card_scratch()), ST_OK);
         if (!i) CHECK(!strcmp(gids_t->serial, "8899aabbccddeeff") && card_it.current == gids_t);
-        gids_script_over();
+        card_script_over();
     }
 }
 
@@ -495,10 +483,8 @@ TEST(gids_puk)
         static const char *const lines[] = { line, NULL };
         struct gids g = { .master_read = false };
         snprintf(line, sizeof line, "00cb3fff 04 5c027f73 00 > %s", cases[i].answer);
-        link_open_script(lines);
+        card_script(lines);
         if (test_failing) return;
-        card_begin(1 << 20);
-        card_it.link = link_l;
         card_it.sure = true;
         gids_t->driver = &driver_gids;
         gids_t->state = &g;
@@ -512,7 +498,7 @@ TEST(gids_puk)
         if (!cases[i].want)                             // it is asked once
             CHECK_ST(secret_login_puk(&card_it, gids_t, puk, bytes_text("12345678"), card_scratch()),
                      ST_OK);
-        gids_script_over();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -525,10 +511,8 @@ TEST(gids_logs_out_twice)
         { { "00200082 > 9000", GIDS_SELECT "6a82" }, ST_LOST } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
         struct gids g = { .master_read = false };
-        link_open_script(cases[i].lines);
+        card_script(cases[i].lines);
         if (test_failing) return;
-        card_begin(1 << 20);
-        card_it.link = link_l;
         card_it.sure = gids_t->flat = true;
         gids_t->driver = &driver_gids;
         gids_t->state = &g;
@@ -538,7 +522,7 @@ TEST(gids_logs_out_twice)
         CHECK_ST(secret_end(&card_it, gids_t, card_scratch()), cases[i].want);
         CHECK_EQ(card_pin(gids_t)->verified, cases[i].want != ST_OK);
         CHECK_EQ(card_it.mse_len, 0);
-        gids_script_over();
+        card_script_over();
     }
 }
 
@@ -553,10 +537,8 @@ static st gids_try(const char *const *lines, enum alg_type type, u32 bits, bool 
     static struct gids g;
     static struct alg_key key;
     const struct alg_use use = { .type = type, .scheme = ALG_RAW };
-    link_open_script(lines);
+    card_script(lines);
     if (test_failing) return ST_FAILED;
-    card_begin(1 << 20);
-    card_it.link = link_l;
     card_it.sure = gids_t->flat = true;
     gids_t->driver = &driver_gids;
     gids_t->state = &g;
@@ -568,7 +550,7 @@ static st gids_try(const char *const *lines, enum alg_type type, u32 bits, bool 
                                    .class = CKO_PRIVATE_KEY };
     st s = sign ? gids_sign(&card_it, &gids_object, &use, in, card_scratch(), out)
                 : gids_decrypt(&card_it, &gids_object, NULL, in, card_scratch(), out);
-    gids_script_over();
+    card_script_over();
     return s;
 }
 

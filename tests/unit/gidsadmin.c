@@ -7,25 +7,15 @@ static struct gids gidsadmin_gids;
 
 static void gidsadmin_begin_card(const char *const *lines)
 {
-    link_open_script(lines);
+    card_script(lines);
     if (test_failing) return;
-    card_begin(1 << 20);
-    card_it.link = link_l;
     card_it.sure = true;
-    card_it.current = card_t;
     gidsadmin_gids = (struct gids){ .map_read = true, .master_read = true };
     card_t->driver = &driver_gids;
     card_t->state = &gidsadmin_gids;
     card_t->flat = true;
     card_set_credential(card_t, &gids_pin);
     card_set_credential(card_t, &gids_admin);
-}
-
-static void gidsadmin_end_card(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 // ---- Names ----
@@ -130,7 +120,7 @@ TEST(gidsadmin_key_maps)
     CHECK(!memcmp(out.p + 25, "\1\0\0\0\x0c\x9c\x83\xb0\xff\xff\0\0", 12));
     CHECK_ST(gidsadmin_keys_with(&card_it, card_t, buf_bytes(&map), 2, &scratch, &out), ST_OK);
     CHECK(!memcmp(out.p + 1, "\1\0\0\0\x07\x9a\x81\xb0\xff\xff\0\0", 12));
-    gidsadmin_end_card();
+    card_script_over();
 }
 
 // ---- Certificates ----
@@ -172,7 +162,7 @@ TEST(gidsadmin_names_of_certificates)
     CHECK(gidsadmin_record_is(16, false, "ksc10") && gidsadmin_record_is(63, true, "kxc3F"));
     gidsadmin_keep(decimal);
     CHECK(gidsadmin_record_is(11, false, "ksc11") && gidsadmin_record_is(2, true, "kxc02"));
-    gidsadmin_end_card();
+    card_script_over();
 }
 
 static bytes gidsadmin_whole(struct scratch *scratch)
@@ -208,7 +198,7 @@ TEST(gidsadmin_master_file)
     CHECK(!gidsadmin_has_certificate(&gidsadmin_gids, whole, 0));
     CHECK_ST(gidsadmin_free(whole, &file), ST_OK);
     CHECK(file.file == 0xa010 && file.object == 0xdf28);
-    gidsadmin_end_card();
+    card_script_over();
 }
 
 #if SCARD11_ZLIB

@@ -46,7 +46,7 @@ TEST(isoapplet_knows_its_versions)
             CHECK(p15_scripted_token->blank);
             CHECK(test_puk(p15_scripted_token)->fixed && card_it.current == p15_scripted_token);
         }
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -79,7 +79,7 @@ TEST(isoapplet_looks_without_select)
             CHECK(card_it.sure && card_it.current == p15_scripted_token);
             CHECK_EQ(a->hashes, i == 1);
         }
-        p15_end_script();
+        card_script_over();
         card_it.shared = false;
     }
 }
@@ -91,17 +91,17 @@ TEST(isoapplet_that_leaves_or_is_too_much)
     if (test_failing) return;
     sim_reader_eject(0);
     CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
-    p15_end_script();
+    card_script_over();
     p15_begin_script(yes, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
     CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
-    p15_end_script();
+    card_script_over();
     p15_begin_script(yes, 0);
     if (test_failing) return;
     sim_reader_fault(SIM_EJECT, 2, NULL);
     CHECK_ST(isoapplet_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
-    p15_end_script();
+    card_script_over();
 }
 
 // A key of version 0 hashes by itself, an RSA key does not, and neither does version 1.
@@ -121,7 +121,7 @@ TEST(isoapplet_keys_that_hash)
         if (cases[i].private) p15_scripted_key.private_object = &p15_scripted_object;
         CHECK_ST(isoapplet_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK_EQ(p15_scripted_object.hashes == alg_hash_find(CKM_SHA_1), cases[i].want);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -138,7 +138,7 @@ static void isoapplet_check_sign(const char *const *lines, enum alg_type type, e
     if (test_failing) return;
     CHECK_ST(isoapplet_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15_end_script();
+    card_script_over();
 }
 
 TEST(isoapplet_signatures)
@@ -213,7 +213,7 @@ TEST(isoapplet_decryption)
             CHECK_BYTES(room, 2, "0002");
             CHECK_BYTES(room + 58, 6, "00 68656c6c6f");
         }
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     static const char *const refused[] = { "002241b8 06 800111 840101 > 6a88", NULL };
@@ -223,7 +223,7 @@ TEST(isoapplet_decryption)
     if (test_failing) return;
     CHECK_ST(isoapplet_decrypt(&card_it, &p15_scripted_object, NULL, bytes_of(in, 64), p15_scratch(),
                                &out), ST_FAILED);
-    p15_end_script();
+    card_script_over();
 }
 #endif
 

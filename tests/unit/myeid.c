@@ -36,7 +36,7 @@ TEST(myeid_knows_its_cards)
         CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()),
                  cases[i].mine ? ST_OK : ST_NOT_MINE);
         if (cases[i].mine) CHECK(card_pin(p15_scripted_token)->tries == 3 && test_puk(p15_scripted_token)->fixed);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -49,17 +49,17 @@ TEST(myeid_that_leaves_or_is_too_much)
     if (test_failing) return;
     sim_reader_eject(0);
     CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
-    p15_end_script();
+    card_script_over();
     p15_begin_script(whole, 0);
     if (test_failing) return;
     card_it.arena.left = 0;
     CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_ARENA_FULL);
-    p15_end_script();
+    card_script_over();
     p15_begin_script(yes, 0);
     if (test_failing) return;
     sim_reader_fault(SIM_EJECT, 2, NULL);
     CHECK_ST(myeid_probe(&card_it, p15_scripted_token, p15_scratch()), ST_CARD_REMOVED);
-    p15_end_script();
+    card_script_over();
 }
 
 // The last two of 20 bytes count the card's changes; a card that does not say so is believed.
@@ -94,7 +94,7 @@ TEST(myeid_counts_changes)
         link_counts.connects++;
         CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK_EQ(!myeid_it.p15.certificates, cases[i].forgets);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -109,7 +109,7 @@ TEST(myeid_logs_out)
         p15_begin_script(lines, 0);
         if (test_failing) return;
         CHECK_ST(myeid_logout(&card_it, p15_scripted_token), cases[i].want);
-        p15_end_script();
+        card_script_over();
     }
 }
 
@@ -141,7 +141,7 @@ static void myeid_check(const char *const *lines, enum myeid_work work, enum alg
              : work == MYEID_DERIVE ? myeid_derive(&card_it, o, in, scratch, &out)
              : myeid_decrypt(&card_it, o, &use, in, scratch, &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15_end_script();
+    card_script_over();
 }
 
 #define MYEID_MSE(p2, alg) "002241" p2 " 0a 8001" alg " 81024b01 840100 > 9000"
@@ -281,7 +281,7 @@ TEST(myeid_what_a_key_says)
     p15_begin_key(none, &myeid_it.p15, ALG_EC, 256);
     if (test_failing) return;
     CHECK_ST(myeid_set(&card_it, &p15_scripted_object, 0xb6, MYEID_EC, false), ST_NOT_SUPPORTED);
-    p15_end_script();
+    card_script_over();
 }
 // ---- Secret keys ----
 
@@ -314,7 +314,7 @@ static void myeid_check_crypt(const char *const *lines, enum alg_scheme pad, u32
                          &out), want);
     if (!want) CHECK_EQ(out.n, n);
     if (want) CHECK(!card_it.mse_len);             // a chain may have been begun
-    p15_end_script();
+    card_script_over();
 }
 
 TEST(myeid_crypts_in_chains)
@@ -393,7 +393,7 @@ TEST(myeid_what_a_secret_key_says)
     if (test_failing) return;
     const struct alg_use ecb = { .type = ALG_SECRET, .scheme = ALG_ECB, .block = 16 };
     CHECK_ST(myeid_set_secret(&card_it, &p15_scripted_object, &ecb, true, BYTES_NONE), ST_NOT_SUPPORTED);
-    p15_end_script();
+    card_script_over();
 }
 
 // In one transaction what was set stays set, for the same key, IV and direction.
@@ -419,7 +419,7 @@ TEST(myeid_sets_a_secret_key_once)
         CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
     card_it.sure = false;                       // another program may have been there
     CHECK_ST(myeid_set_secret(&card_it, o, &cbc, false, bytes_of(iv, 16)), ST_OK);
-    p15_end_script();
+    card_script_over();
 }
 
 // What the file of a key says of it, where the directory does not.
@@ -465,7 +465,7 @@ TEST(myeid_reads_of_what_kind_a_key_is)
         CHECK_EQ(o->secret_type, special == 1 ? CKK_AES : special ? CKK_GENERIC_SECRET
                  : cases[i].type);
         if (!special) CHECK_EQ(o->secret_len, cases[i].len);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }

@@ -34,7 +34,7 @@ TEST(myeidadmin_makes_files)
         myeidadmin_begin(lines);
         if (test_failing) return;
         CHECK_ST(myeidadmin_make_file(&card_it, p15_scripted_token, &file), cases[i].want);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -51,7 +51,7 @@ TEST(myeidadmin_makes_private_files)
     CHECK_ST(myeidadmin_make_file(&card_it, p15_scripted_token, &file), ST_OK);
     file.size = 0x8000;
     CHECK_ST(myeidadmin_make_file(&card_it, p15_scripted_token, &file), ST_CARD_FULL);
-    p15_end_script();
+    card_script_over();
 }
 
 // 6982: no PIN is verified; or this token's is, and the card wants another one.
@@ -67,7 +67,7 @@ TEST(myeidadmin_tells_which_pin_is_wanted)
         if (test_failing) return;
         CHECK_ST(myeidadmin_status(&card_it, p15_scripted_token, ST_NOT_LOGGED_IN), cases[i].want);
         CHECK_ST(myeidadmin_status(&card_it, p15_scripted_token, ST_CARD_FULL), ST_CARD_FULL);
-        p15_end_script();
+        card_script_over();
     }
 }
 
@@ -91,7 +91,7 @@ TEST(myeidadmin_deletes_files_and_no_df)
         CHECK_ST(myeidadmin_delete(&card_it, p15_scripted_token,
                                    bytes_of(myeidadmin_path, sizeof myeidadmin_path)),
                  cases[i].want);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -105,7 +105,7 @@ TEST(myeidadmin_deletes_nothing_on_trust)
     place_unsure(&card_it);
     CHECK_ST(myeidadmin_delete(&card_it, p15_scripted_token,
                                bytes_of(myeidadmin_path, sizeof myeidadmin_path)), ST_FAILED);
-    p15_end_script();
+    card_script_over();
 }
 
 // What tells of the key that a card has made: a modulus as long as was asked for, a point of its curve.
@@ -134,7 +134,7 @@ TEST(myeidadmin_reads_public_halves)
         CHECK_ST(myeidadmin_read_public(&card_it, &draft, &scratch, &key), cases[i].want);
         if (!cases[i].want && cases[i].rsa) CHECK(key.modulus.n == 8 && key.exponent.n == 3);
         if (!cases[i].want && !cases[i].rsa) CHECK_BYTES(key.point.p, key.point.n, P15_POINT);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -156,7 +156,7 @@ TEST(myeidadmin_gives_rsa_keys)
     myeidadmin_begin(lines);
     if (test_failing) return;
     CHECK_ST(myeidadmin_give_rsa(&card_it, p15_scripted_token, &draft, p15_scratch()), ST_OK);
-    p15_end_script();
+    card_script_over();
 }
 
 // A modulus of 256 bytes comes in halves.
@@ -172,7 +172,7 @@ TEST(myeidadmin_gives_a_modulus_in_halves)
     if (test_failing) return;
     CHECK_ST(myeidadmin_give_modulus(&card_it, p15_scripted_token, bytes_of(n, sizeof n),
                                      p15_scratch()), ST_KEY_SIZE);
-    p15_end_script();
+    card_script_over();
 }
 
 // Who may begin a card anew says the MF.
@@ -199,7 +199,7 @@ TEST(myeidadmin_asks_who_may_begin_anew)
         if (test_failing) return;
         CHECK_ST(myeidadmin_prove(&card_it, p15_scripted_token, bytes_text("87654321"),
                                   p15_scratch()), cases[i].want);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -214,7 +214,7 @@ TEST(myeidadmin_wants_a_pin_of_the_so)
         if (test_failing) return;
         CHECK_ST(myeidadmin_init(&card_it, p15_scripted_token, bytes_text(pins[i]), BYTES_NONE,
                                  p15_scratch()), ST_PIN_LEN);
-        p15_end_script();
+        card_script_over();
     }
 }
 

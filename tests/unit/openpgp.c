@@ -47,18 +47,9 @@ static const char *openpgp_6e(const char *command, const char *aid, const char *
 
 static void openpgp_begin(const char *const *lines)
 {
-    link_open_script(lines);
-    card_begin(1 << 20);
-    card_it.link = link_l;
+    card_script(lines);
     openpgp_token->driver = &driver_openpgp;
     card_it.token_count = 1;
-}
-
-static void openpgp_end(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 // A card that says so of itself, probed. Where the test needs no more, it ends here.
@@ -86,7 +77,7 @@ TEST(openpgp_tells_what_it_is)
     CHECK(o->keys[OPENPGP_SIG].there && !o->keys[OPENPGP_DEC].there && o->keys[OPENPGP_AUT].there);
     CHECK_EQ(openpgp_token->key_types, CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC));
     CHECK_ST(openpgp_read_tries(&card_it, openpgp_token, p15_scratch()), ST_OK);    // no command
-    openpgp_end();
+    card_script_over();
 }
 
 // The passwords: two references of one; who unblocks; what a card says of lengths and tries.
@@ -117,7 +108,7 @@ TEST(openpgp_passwords)
         CHECK(puk->min == 8 && puk->max == cases[i].puk_max && puk->presented == !code);
         CHECK_EQ(puk->tries, cases[i].puk_tries);
         CHECK_EQ(puk->unblock_by, code ? UNBLOCK_TOGETHER : UNBLOCK_APART);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -132,13 +123,13 @@ TEST(openpgp_reads_what_cards_make_of_6e)
     openpgp_probed(OPENPGP_AID_A, OPENPGP_C0("7f", "00") OPENPGP_REST, true);
     if (test_failing) return;
     CHECK(!openpgp_it()->mse && openpgp_it()->keys[OPENPGP_AUT].there);
-    openpgp_end();
+    card_script_over();
     openpgp_begin(lines);
     if (test_failing) return;
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_OK);
     CHECK_EQ(card_pin(openpgp_token)->tries, 3);
     CHECK(!openpgp_it()->keys[OPENPGP_SIG].there);      // neither fingerprint nor date
-    openpgp_end();
+    card_script_over();
 }
 
 // What says yes to any AID, what has another 6E, and what nests for ever.
@@ -158,13 +149,13 @@ TEST(openpgp_is_not_any_card)
         unit_tlvs = 0;
         CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_NOT_MINE);
         CHECK(unit_tlvs < 20);
-        openpgp_end();
+        card_script_over();
     }
     static const char *const no[] = { OPENPGP_SELECT "6a82", NULL };
     openpgp_begin(no);
     if (test_failing) return;
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_NOT_MINE);
-    openpgp_end();
+    card_script_over();
 }
 
 // A hundred of each data object make no more work than is in the answer.
@@ -177,7 +168,7 @@ TEST(openpgp_many_data_objects)
     if (test_failing) return;
     CHECK(unit_tlvs < 10000);
     CHECK_EQ(openpgp_it()->keys[0].key.type, ALG_NONE);
-    openpgp_end();
+    card_script_over();
 }
 
 // Another program is logged in: the application is asked before it is selected.
@@ -194,7 +185,7 @@ TEST(openpgp_looks_without_select)
         CHECK_ST(openpgp_selected(&card_it, openpgp_token, p15_scratch()), i ? ST_NOT_FOUND : ST_OK);
         CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_OK);
         CHECK(card_it.sure && card_it.current == openpgp_token);
-        openpgp_end();
+        card_script_over();
     }
 }
 
@@ -253,24 +244,24 @@ TEST(openpgp_keys_that_are_there)
     CHECK(!(keys[0].access & CARD_LOCAL) && keys[1].access & CARD_NEVER_EXTRACTABLE);
     CHECK(keys[0].touch == SCARD11_TOUCH_NEVER && keys[1].touch == SCARD11_TOUCH_ALWAYS);
     CHECK_EQ(keys[2].touch, SCARD11_TOUCH_CACHED);
-    openpgp_end();
+    card_script_over();
     openpgp_probed("d2760001240103040005000000000000", OPENPGP_RSA_C1 OPENPGP_C4
                    "cd 0c 00000000 00000000 00000000", false);
     if (test_failing) return;
     CHECK(!openpgp_it()->keys[0].there && !openpgp_it()->identity.unique);
     CHECK_EQ(openpgp_it()->keys[0].touch, SCARD11_TOUCH_UNKNOWN);
-    openpgp_end();
+    card_script_over();
     openpgp_probed("d2760001240103040005000000000000", OPENPGP_RSA_C1 OPENPGP_C4
                    "cd 0c 60000000 00000000 00000000", false);
     if (test_failing) return;
     CHECK(openpgp_it()->keys[0].there && openpgp_it()->identity.unique);
-    openpgp_end();
+    card_script_over();
     // A key that nobody gave a fingerprint or a date does not tell its card from another.
     openpgp_probed("d2760001240103040005000000000000", OPENPGP_RSA_C1 OPENPGP_C4
                    "cd 0c 00000000 00000000 00000000 de 06 010102000300", false);
     if (test_failing) return;
     CHECK(openpgp_it()->keys[0].there && !openpgp_it()->identity.unique);
-    openpgp_end();
+    card_script_over();
 }
 
 // What ends a login, by version and maker.
@@ -288,7 +279,7 @@ TEST(openpgp_ends_logins)
         if (test_failing) return;
         for (u32 n = 0; n < openpgp_token->credential_count; n++)
             CHECK_EQ(openpgp_token->credentials[n].logout_by, cases[i].by);
-        openpgp_end();
+        card_script_over();
     }
 }
 
@@ -338,28 +329,28 @@ TEST(openpgp_learns_how_passwords_are_made)
     static const char *const elsewhere[] = { OPENPGP_GET_F9 "9000", OPENPGP_GET_4F "6d00",
                                              OPENPGP_SELECT "9000", OPENPGP_GET_F9 "810100 9000", NULL };
     openpgp_kdf(no_bit, "7e", ST_OK, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
     openpgp_kdf(lost, "7e", ST_OK, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
     openpgp_kdf(off, "7f", ST_OK, false);
     if (test_failing) return;
     CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);     // no command
-    openpgp_end();
+    card_script_over();
     openpgp_kdf(set_later, "7f", ST_OK, false);
     if (test_failing) return;
     place_unsure(&card_it);
     card_it.link.turns++;
     CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);
     CHECK(card_it.sure && openpgp_token->credentials[0].kdf);
-    openpgp_end();
+    card_script_over();
     openpgp_kdf(none_twice, "7f", ST_OK, false);
     if (test_failing) return;
     place_unsure(&card_it);
     card_it.link.turns++;
     CHECK_ST(openpgp_learn(&card_it, openpgp_token, p15_scratch()), ST_OK);
-    openpgp_end();
+    card_script_over();
     openpgp_kdf(wrapped, "7f", ST_OK, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
     openpgp_kdf(on, "7f", ST_OK, true);
     if (test_failing) return;
     const struct card_kdf *kdf = openpgp_token->credentials[0].kdf;
@@ -367,16 +358,16 @@ TEST(openpgp_learns_how_passwords_are_made)
     CHECK(bytes_equal(kdf->salt, bytes_text("01234567")));
     CHECK(card_credential(openpgp_token, ROLE_SIGN)->kdf == kdf);
     CHECK(bytes_equal(card_credential(openpgp_token, ROLE_PUK)->kdf->salt, bytes_text("abcdefgh")));
-    openpgp_end();
+    card_script_over();
     openpgp_kdf(one_salt, "7f", ST_OK, true);
     if (test_failing) return;
     kdf = card_credential(openpgp_token, ROLE_PUK)->kdf;
     CHECK(bytes_equal(kdf->salt, bytes_text("01234567")) && kdf->hash->size == 64);
-    openpgp_end();
+    card_script_over();
     openpgp_kdf(none, "7f", ST_OK, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
     openpgp_kdf(elsewhere, "7f", ST_OK, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
 }
 
 // What cannot be made is not sent: a wrong password would cost a try.
@@ -392,16 +383,16 @@ TEST(openpgp_kdf_that_is_not_known)
     for (size_t i = 0; i < COUNT(answers) && !test_failing; i++) {
         const char *lines[] = { answers[i], NULL };
         openpgp_kdf(lines, "7f", ST_PROTOCOL, false);
-        if (!test_failing) openpgp_end();
+        if (!test_failing) card_script_over();
     }
     static const char *const other[] = { OPENPGP_GET_F9 "810107 9000", OPENPGP_GET_4F OPENPGP_AID_A
                                          "9000", OPENPGP_GET_F9 "810107 9000", NULL };
     static const char *const error[] = { OPENPGP_GET_F9 "6581", OPENPGP_GET_4F OPENPGP_AID_A "9000",
                                          OPENPGP_GET_F9 "6581", NULL };
     openpgp_kdf(other, "7f", ST_PROTOCOL, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
     openpgp_kdf(error, "7f", 0x6581, false);
-    if (!test_failing) openpgp_end();
+    if (!test_failing) card_script_over();
 }
 
 // What is made of a password goes to the card from the first time on, and under both references.
@@ -422,7 +413,7 @@ TEST(openpgp_sends_what_is_made)
     CHECK_ST(secret_login(&card_it, openpgp_token, pin, bytes_text("123456"), s), ST_OK);
     CHECK_ST(secret_unblock(&card_it, openpgp_token, puk, pin, bytes_text("12345678"),
                             bytes_text("123456"), s), ST_OK);
-    openpgp_end();
+    card_script_over();
 }
 
 // A wrong password with nothing but 6982: C4 tells the tries, and that it was the last.
@@ -451,7 +442,7 @@ TEST(openpgp_counts_again)
     CHECK(puk->tries == -1 && !openpgp_token->opened);      // C_GetTokenInfo asks
     CHECK_ST(openpgp_read_tries(&card_it, openpgp_token, s), ST_OK);
     CHECK_EQ(puk->tries, 1);
-    openpgp_end();
+    card_script_over();
 }
 
 // One password, two references; PW3 unblocks after its own VERIFY, the resetting code goes along.
@@ -475,7 +466,7 @@ TEST(openpgp_sends_passwords)
     CHECK_ST(secret_unblock(&card_it, openpgp_token, puk, pin, a, p, s), ST_OK);
     CHECK_ST(secret_end(&card_it, openpgp_token, s), ST_OK);
     CHECK(!card_verified(openpgp_token));
-    openpgp_end();
+    card_script_over();
     code[1] = openpgp_6e(OPENPGP_GET_6E, OPENPGP_AID_A, "c4 07 017f7f7f000300", false);
     openpgp_begin(code);
     if (test_failing) return;
@@ -483,7 +474,7 @@ TEST(openpgp_sends_passwords)
     puk = card_credential(openpgp_token, ROLE_PUK);
     CHECK_ST(secret_unblock(&card_it, openpgp_token, puk, card_pin(openpgp_token), a, p, s), ST_OK);
     CHECK_ST(secret_change(&card_it, openpgp_token, puk, a, a, s), ST_NOT_SUPPORTED);
-    openpgp_end();
+    card_script_over();
 }
 
 // Keys that another program made anew make another card of it.
@@ -500,7 +491,7 @@ TEST(openpgp_identity)
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, s), ST_OK);
     CHECK_ST(place_find_landmark(&card_it, openpgp_token, openpgp_token->identity, s), ST_OK);
     CHECK_ST(place_find_landmark(&card_it, openpgp_token, openpgp_token->identity, s), ST_NOT_FOUND);
-    openpgp_end();
+    card_script_over();
 }
 
 // Without memory, and with a card that leaves.
@@ -511,12 +502,12 @@ TEST(openpgp_that_leaves_or_is_too_much)
     if (test_failing) return;
     card_it.arena.left = 0;
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_ARENA_FULL);
-    openpgp_end();
+    card_script_over();
     openpgp_begin(none);
     if (test_failing) return;
     sim_reader_eject(0);
     CHECK_ST(openpgp_probe(&card_it, openpgp_token, p15_scratch()), ST_CARD_REMOVED);
-    openpgp_end();
+    card_script_over();
 }
 #endif
 

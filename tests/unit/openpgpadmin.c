@@ -189,7 +189,7 @@ TEST(openpgpadmin_attributes_of_a_key)
                                          openpgpadmin_hex(cases[i].now, now), p15_scratch(), &out),
                  cases[i].want);
         CHECK(bytes_equal(buf_bytes(&out), openpgpadmin_hex(cases[i].out, expected)));
-        openpgp_end();
+        card_script_over();
     }
 }
 
@@ -231,7 +231,7 @@ TEST(openpgpadmin_knows_an_ended_card)
     openpgpkey_find(CKO_DATA, NULL);
     openpgpkey_find(CKO_CERTIFICATE, NULL);
     CHECK_EQ(card_it.object_count, 0);
-    openpgp_end();
+    card_script_over();
 }
 #endif
 

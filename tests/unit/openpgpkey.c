@@ -56,7 +56,7 @@ TEST(openpgpkey_lists_keys)
     CHECK(sig->use == CARD_SIGN && aut->use == CARD_SIGN && aut->type == ALG_EC);
     CHECK(sig->touch == SCARD11_TOUCH_UNKNOWN && aut->touch == SCARD11_TOUCH_ALWAYS);
     CHECK(!openpgpkey_object(CKO_PUBLIC_KEY, OPENPGP_SIG)->private);
-    openpgp_end();
+    card_script_over();
 }
 
 // One signature for each PW1: its key wants that each time, under its own reference.
@@ -69,7 +69,7 @@ TEST(openpgpkey_signs_once)
     const struct object *sig = openpgpkey_object(CKO_PRIVATE_KEY, OPENPGP_SIG);
     CHECK(sig && sig->always_auth && sig->credential->reference == 0x81);
     CHECK(sig->credential->role == ROLE_SIGN && sig->credential->apart);
-    openpgp_end();
+    card_script_over();
 }
 
 // What keys are for, by kind and by what the card can.
@@ -115,7 +115,7 @@ TEST(openpgpkey_chooses_certificates)
         openpgpkey_find(CKO_CERTIFICATE, NULL);
         openpgpkey_find(CKO_CERTIFICATE, NULL);         // once is enough
         CHECK_EQ(card_it.object_count, 0);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -128,7 +128,7 @@ TEST(openpgpkey_asks_again)
     openpgpkey_begin(OPENPGP_AID_A, OPENPGP_REST, lines);
     if (test_failing) return;
     for (int i = 0; i < 4; i++) openpgpkey_find(CKO_CERTIFICATE, "1");
-    openpgp_end();
+    card_script_over();
 }
 
 #define OPENPGP_PUBLIC_AUT "00478100 000002 a400 0000 > "
@@ -162,7 +162,7 @@ TEST(openpgpkey_reads_public_keys)
         CHECK(aut->unread == cases[i].unread && (aut->key->spki.n > 0) == cases[i].known);
         CHECK_EQ(openpgpkey_object(CKO_PUBLIC_KEY, OPENPGP_AUT)->unread, cases[i].unread);
         CHECK(aut->key->type == ALG_EC && aut->key->bits == 256);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -191,13 +191,13 @@ TEST(openpgpkey_data)
     CHECK(all[7]->unread);
     CHECK_ST(openpgpkey_read(&card_it, all[6], p15_scratch()), ST_OK);
     CHECK(!all[6]->value.n && !all[6]->unread);
-    openpgp_end();
+    card_script_over();
     static const char *const none[] = { NULL };
     openpgpkey_begin(OPENPGP_AID_A, OPENPGP_C0("77", "00") OPENPGP_REST, none);
     if (test_failing) return;
     openpgpkey_find(CKO_DATA, NULL);
     CHECK_EQ(card_it.object_count, OPENPGPKEY_PRIVATE_DATA);
-    openpgp_end();
+    card_script_over();
 }
 
 // A key that works without a check: its application was seen.
@@ -236,7 +236,7 @@ TEST(openpgpkey_says_why_not)
         CHECK_ST(padding_pkcs1_sign(bytes_of(data, n), 256, &block), ST_OK);
         CHECK_ST(openpgpkey_sign(&card_it, &object, &use, buf_bytes(&block), p15_scratch(), &out),
                  cases[i].want);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     openpgpkey_begin(OPENPGP_AID_A, OPENPGP_REST, none);        // a block of PSS is not for it
@@ -248,7 +248,7 @@ TEST(openpgpkey_says_why_not)
     struct buf out = buf_on(room, sizeof room);
     CHECK_ST(openpgpkey_sign(&card_it, &object, &use, bytes_of(block, 256), p15_scratch(), &out),
              ST_MECHANISM);
-    openpgp_end();
+    card_script_over();
 }
 
 // EC signatures come as r || s, with zeros before them, or in DER; EdDSA's as they are.
@@ -282,7 +282,7 @@ TEST(openpgpkey_signs_with_curves)
         CHECK_ST(openpgpkey_sign(&card_it, &object, &use, bytes_of(data, 32), p15_scratch(), &out),
                  cases[i].want);
         if (!cases[i].want) CHECK_BYTES(out.p, out.n, cases[i].signature);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -329,7 +329,7 @@ TEST(openpgpkey_finds_that_a_certificate_is_old)
             CHECK_ST(openpgpkey_sign(&card_it, aut, &use, bytes_of(hash, 32), p15_scratch(), &out),
                      ST_OK);                            // on trust, by the right key
         }
-        openpgp_end();
+        card_script_over();
     }
 }
 
@@ -351,7 +351,7 @@ static void openpgpkey_deciphers(const char *const *lines, const char *last, u32
     memset(in + 1, 0x11, sizeof in - 1);
     CHECK_ST(openpgpkey_derive(&card_it, &object, bytes_of(in, n), p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, secret);
-    openpgp_end();
+    card_script_over();
 }
 
 #define OPENPGP_11 "1111111111111111111111111111111111111111111111111111111111111111"
@@ -406,7 +406,7 @@ TEST(openpgpkey_decrypts)
                  cases[i].want);
         if (!cases[i].want) CHECK_ST(padding_pkcs1_open(buf_bytes(&out), &plain), ST_OK);
         CHECK_EQ(plain.n, i ? 0u : 3u);
-        openpgp_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -435,7 +435,7 @@ TEST(openpgpkey_swaps_keys)
                  ST_DATA);
     }
     card_it.link.exclusive = false;
-    openpgp_end();
+    card_script_over();
 }
 
 // Random numbers of the card where it says that it has some, else of the host.
@@ -449,11 +449,11 @@ TEST(openpgpkey_random_numbers)
     if (test_failing) return;
     CHECK_ST(openpgpkey_random(&card_it, openpgp_token, got, sizeof got), ST_OK);
     CHECK_BYTES(got, 8, "0102030405060708");
-    openpgp_end();
+    card_script_over();
     openpgpkey_begin(OPENPGP_AID_A, OPENPGP_C0("3f", "00") OPENPGP_REST, none);
     if (test_failing) return;
     CHECK_ST(openpgpkey_random(&card_it, openpgp_token, got, sizeof got), ST_OK);
-    openpgp_end();
+    card_script_over();
 }
 #endif
 

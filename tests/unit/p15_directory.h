@@ -220,9 +220,7 @@ static struct token *const p15_scripted_token = &card_it.tokens[0];
 
 static void p15_begin_script(const char *const *lines, u32 quirks)
 {
-    link_open_script(lines);
-    card_begin(1 << 20);
-    card_it.link = link_l;
+    card_script(lines);
     p15dir_init(&p15_scripted, bytes_of(generic_aid, sizeof generic_aid), quirks);
     *p15_scripted_token = (struct token){ .driver = &driver_generic };
     p15_attach(p15_scripted_token, &p15_scripted);
@@ -232,13 +230,6 @@ static void p15_begin_script(const char *const *lines, u32 quirks)
     test_puk(p15_scripted_token)->reference = 2;
     card_it.token_count = 1;
     place_arrived(&card_it, p15_scripted_token);
-}
-
-static void p15_end_script(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 #define P15_SELECT "00a40400 0c a000000063504b43532d3135 00 > "

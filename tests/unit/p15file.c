@@ -95,7 +95,7 @@ TEST(p15file_selects_applications_that_say_much)
     if (test_failing) return;
     CHECK_ST(p15file_select_path(&card_it, p15_scripted_token, &path, &fcp), ST_OK);
     CHECK_BYTES(fcp.p, fcp.n, "6f00");
-    p15_end_script();
+    card_script_over();
 }
 
 static size_t p15_table_piece;          // that an answer holds

@@ -24,7 +24,7 @@ TEST(p15key_secrets)
         if (test_failing) return;
         CHECK_ST(p15key_agree(&card_it, &o, BYTES(4), p15_scratch(), &out), cases[i].want);
         if (!cases[i].want) CHECK_BYTES(out.p, out.n, P15KEY_AGREED);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    %s\n", cases[i].answer);
     }
 }

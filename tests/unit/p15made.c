@@ -20,7 +20,7 @@ TEST(p15made_directories)
     p15made_path(&b, BYTES(0x3f, 0));
     CHECK(b.full);
     CHECK_ST(p15made_add(&card_it, &p15_scripted, P15_CDF, &b), ST_ARENA_FULL);
-    p15_end_script();
+    card_script_over();
 }
 
 static void test_p15made(void)

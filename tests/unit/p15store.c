@@ -45,19 +45,15 @@ TEST(p15store_spans)
 // Each second is followed by another.
 TEST(p15store_later)
 {
-    u8 time[P15WRITE_TIME];
-    memcpy(time, "20261128055959Z", sizeof time);
-    p15write_later(time);
-    CHECK(!memcmp(time, "20261128060000Z", sizeof time));
-    memcpy(time, "20261109095958Z", sizeof time);
-    p15write_later(time);
-    CHECK(!memcmp(time, "20261109095959Z", sizeof time));
-    memcpy(time, "20261228235959Z", sizeof time);
-    p15write_later(time);
-    CHECK(!memcmp(time, "20270101000000Z", sizeof time));
-    memcpy(time, "99991231235959Z", sizeof time);
-    p15write_later(time);
-    CHECK(!memcmp(time, "00000101000000Z", sizeof time));
+    static const struct { const char *now, *later; } times[] = {
+        { "20261128055959Z", "20261128060000Z" }, { "20261109095958Z", "20261109095959Z" },
+        { "20261228235959Z", "20270101000000Z" }, { "99991231235959Z", "00000101000000Z" } };
+    for (size_t i = 0; i < COUNT(times); i++) {
+        u8 time[P15WRITE_TIME];
+        memcpy(time, times[i].now, sizeof time);
+        p15write_later(time);
+        CHECK(!memcmp(time, times[i].later, sizeof time));
+    }
 }
 
 static void test_p15store(void)

@@ -128,7 +128,7 @@ TEST(p15token_random_numbers)
     CHECK(!out[0] && out[8] == 8 && out[19] == 0x13 && !out[20]);
     CHECK_ST(p15token_random(&card_it, p15_scripted_token, out, 16), ST_OK);    // nothing at all
     CHECK(memcmp(out, "\0\1\2\3", 4) && out[16] == 0x10);
-    p15_end_script();
+    card_script_over();
 }
 
 static void test_p15token(void)

@@ -51,17 +51,13 @@ static void piv_history(const char *answer, u32 want)
     if (want == PIV_HISTORY_UNTOLD) want = 0;
     lines[1] = told ? NULL : "00f7 0082 000000 > 6d00";
     snprintf(line, sizeof line, "00cb3fff 000005 5c035fc10c 0000 > %s", answer);
-    link_open_script(lines);
+    card_script(lines);
     if (test_failing) return;
-    card_begin(1 << 20);
-    card_it.link = link_l;
     card_it.sure = true;
     card_t->state = &p;
     CHECK_ST(piv_read_history(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK_ST(piv_read_history(&card_it, card_t, padding_scratch()), ST_OK);    // once is enough
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
+    card_script_over();
     if (test_failing) return;
     CHECK_EQ(p.retired, want);
     CHECK(p.history_read);

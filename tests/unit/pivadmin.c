@@ -8,25 +8,15 @@ static struct credential pivadmin_key;
 
 static void pivadmin_begin(const char *const *lines)
 {
-    link_open_script(lines);
+    card_script(lines);
     if (test_failing) return;
-    card_begin(1 << 20);
-    card_it.link = link_l;
     card_it.sure = true;
-    card_it.current = card_t;
     pivadmin_piv = (struct piv){ .chuid_read = true };
     memset(pivadmin_piv.listed, true, sizeof pivadmin_piv.listed);
     card_t->driver = &driver_piv;
     card_t->state = &pivadmin_piv;
     card_t->flat = true;
     card_set_credential(card_t, &piv_pin);
-}
-
-static void pivadmin_end(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 static const u8 pivadmin_value[24] = "what only the SO knows.";
@@ -58,7 +48,7 @@ TEST(pivadmin_asks_for_the_algorithm)
         pivadmin_begin(some[i].lines);
         if (test_failing) return;
         CHECK_ST(pivadmin_try(some[i].n), some[i].want);
-        pivadmin_end();
+        card_script_over();
     }
 }
 
@@ -88,7 +78,7 @@ TEST(pivadmin_answers_a_challenge)
         pivadmin_begin(lines);
         if (test_failing) return;
         CHECK_ST(pivadmin_try(16), some[i].want);
-        pivadmin_end();
+        card_script_over();
     }
 }
 
@@ -134,7 +124,7 @@ TEST(pivadmin_a_key_that_is_not_told)
         CHECK_EQ(pivadmin_piv.listed[4], some[i].listed);
         CHECK_EQ(card_find_hidden(&card_it, card_t, handle) == old, some[i].listed);
         CHECK(!made[0] && !made[1]);
-        pivadmin_end();
+        card_script_over();
     }
 }
 #endif

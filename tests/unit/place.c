@@ -42,9 +42,7 @@ static const struct driver place_driver = {
 
 static void place_begin(const char *const *lines)
 {
-    link_open_script(lines);
-    card_begin(1 << 20);
-    card_it.link = link_l;
+    card_script(lines);
     place_mark = (struct landmark){ .known = false };
     *card_t = (struct token){ .driver = &place_driver, .state = &place_mark,
                               .landmark = &place_mark };
@@ -52,13 +50,6 @@ static void place_begin(const char *const *lines)
                                              .max = 8, .tries = -1 };
     card_it.token_count = 1;
     place_arrived(&card_it, card_t);
-}
-
-static void place_end(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 static st place_sure(void)
@@ -90,7 +81,7 @@ TEST(place_is_sure_by_a_select_or_by_a_landmark)
     card_it.sure = false;
     CHECK_ST(place_sure(), ST_LOST);
     CHECK(!card_it.sure);
-    place_end();
+    card_script_over();
 }
 
 // A small landmark is looked for without a login, too: another program's may be there. Not where
@@ -109,7 +100,7 @@ TEST(place_looks_for_a_small_landmark_first)
         CHECK_ST(place_sure(), ST_OK);
         CHECK(card_it.sure && card_it.current == card_t);
     }
-    place_end();
+    card_script_over();
 }
 
 // A landmark of any size is told from another one.
@@ -140,7 +131,7 @@ TEST(place_asks_for_the_login_where_nothing_else_tells)
         card_it.sure = false;
         CHECK_ST(place_sure(), ST_OK);
     }
-    place_end();
+    card_script_over();
 }
 
 TEST(place_goes_there_with_the_fewest_selects)
@@ -162,7 +153,7 @@ TEST(place_goes_there_with_the_fewest_selects)
     card_t->flat = true;
     place_leave(&card_it);
     CHECK_ST(place_go_to(&card_it, card_t, &home, padding_scratch()), ST_OK);       // anywhere will do
-    place_end();
+    card_script_over();
 }
 
 // What is too long to be remembered is set each time.
@@ -183,7 +174,7 @@ TEST(place_environments)
     CHECK_ST(place_set_environment(&card_it, 0x41, 0xb6, all, false), ST_OK);
     CHECK_ST(place_set_environment(&card_it, 0x41, 0xb6, one, false), 0x6a88);
     CHECK_ST(place_set_environment(&card_it, 0x41, 0xb6, one, false), ST_OK);
-    place_end();
+    card_script_over();
 }
 
 TEST(place_learns_before_a_login)
@@ -198,7 +189,7 @@ TEST(place_learns_before_a_login)
     place_mark.known = card_it.sure = false;
     CHECK_ST(place_learn(&card_it, card_t, &place_mark, padding_scratch()), ST_OK);
     CHECK(!place_mark.known);                           // there is none: no error
-    place_end();
+    card_script_over();
 }
 
 static void test_place(void)

@@ -6,9 +6,7 @@ static bool probe_shared;               // another program has the card
 // A scripted card, probed; the status, and the card in card_it.
 static st probe_script(const char *const *lines)
 {
-    link_open_script(lines);
-    card_begin(1 << 20);
-    card_it.link = link_l;
+    card_script(lines);
     card_it.shared = probe_shared;
     u8 ALIGNED room[70000 / 8];
     struct scratch scratch = scratch_on(room, sizeof room);

@@ -21,7 +21,7 @@ static void run_test_end(void)
 {
     os_release(&run_reader.lock);
     CHECK(!card_it.link.offline);
-    place_end();
+    card_script_over();
 }
 
 static struct run run_of(void)

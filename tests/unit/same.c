@@ -47,7 +47,7 @@ TEST(same_is_proved_by_what_no_other_card_has)
     card_it.unproven = true;
     CHECK_ST(same_prove(&card_it, padding_scratch()), ST_CARD_REMOVED);     // another card's
     CHECK(card_it.unproven);
-    place_end();
+    card_script_over();
 }
 
 // Where nothing tells it from another card the count must do; not for a PIN that was kept.
@@ -61,7 +61,7 @@ TEST(same_forgets_a_pin_where_nothing_can_be_proved)
     CHECK_EQ(test_pin(card_t)->kept_len, 6);
     CHECK_ST(same_prove(&card_it, padding_scratch()), ST_OK);
     CHECK(!card_it.unproven && !test_pin(card_t)->kept_len);
-    place_end();
+    card_script_over();
 }
 
 // After a reset by another program the logins are gone, and the card is to be proved. Where the
@@ -89,7 +89,7 @@ TEST(same_resumes_after_a_reset)
         CHECK_ST(same_resume(&card_it), cases[i].want);
         CHECK(!card_t->login && !test_pin(card_t)->verified && card_it.unproven);
         CHECK_EQ(card_it.was_reset, !cases[i].want);
-        place_end();
+        card_script_over();
     }
 }
 

@@ -173,7 +173,7 @@ TEST(schsm_knows_its_cards)
             CHECK(!schsm_t->blank && !strcmp(schsm_t->label, "SmartCard-HSM"));
             CHECK(card_it.sure && card_it.current == schsm_t);
         }
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -193,7 +193,7 @@ TEST(schsm_looks_without_select)
         schsm_t->driver = &driver_schsm;
         CHECK_ST(schsm_probe(&card_it, schsm_t, p15_scratch()), i ? ST_NOT_MINE : ST_OK);
         CHECK_EQ(card_it.sure, !i);
-        p15_end_script();
+        card_script_over();
         card_it.shared = false;
     }
 }
@@ -223,7 +223,7 @@ TEST(schsm_asks_what_the_so_pin_may)
         if (!cases[i].want) CHECK_ST(schsm_login(&card_it, schsm_t, so_pin, p15_scratch()), ST_OK);
         CHECK_EQ(so_pin->unblock_by, cases[i].unblock_by);
         CHECK_EQ(card_it.sure, !cases[i].want);
-        p15_end_script();
+        card_script_over();
         card_it.shared = false;
     }
 }
@@ -620,7 +620,7 @@ static void schsm_check_sign(const char *line, enum alg_type type, bytes in, st 
     if (test_failing) return;
     CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, in, p15_scratch(), &out), want);
     if (!want) CHECK_BYTES(out.p, out.n, made);
-    p15_end_script();
+    card_script_over();
 }
 
 // The command names key and algorithm. Of a long hash as much goes as the curve has.
@@ -671,7 +671,7 @@ TEST(schsm_signatures_without_chains)
     CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &one), ST_OK);
     CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &two), ST_OK);
     CHECK(one.n == 256 && two.n == 256 && room[1][0] == 0x5a);
-    p15_end_script();
+    card_script_over();
     static const char *const no_info[] = { "* > 6884", NULL };        // of another padding: no way
     schsm_begin_key(no_info, ALG_RSA);
     if (test_failing) return;
@@ -680,7 +680,7 @@ TEST(schsm_signatures_without_chains)
     room[0][1] = 0x02;
     CHECK_ST(schsm_sign(&card_it, &p15_scripted_object, &use, buf_bytes(&block), p15_scratch(), &one),
              ST_NOT_SUPPORTED);
-    p15_end_script();
+    card_script_over();
 }
 
 // What is decrypted is a whole block; what is agreed on comes with both coordinates, or with one.
@@ -711,7 +711,7 @@ TEST(schsm_secrets)
         CHECK_ST(s, cases[i].want);
         if (!s && cases[i].derive) CHECK_BYTES(room, out.n, p15_hex_of(0x22, 32));
         if (!s && !cases[i].derive) CHECK(out.n == 64 && !room[61] && !room[62] && room[63] == 2);
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -768,7 +768,7 @@ static void schsm_check_crypt(bool ecb, size_t n, bool extended)
                          p15_scratch(), &again), ST_OK);
     CHECK(again.n == n && !memcmp(back, in, n));
     CHECK(schsm_aes_most <= (extended ? SCHSM_BLOCKS : 240u));
-    p15_end_script();
+    card_script_over();
 }
 
 TEST(schsm_ciphers)
@@ -797,7 +797,7 @@ TEST(schsm_ciphers_of_a_wrong_length)
         if (test_failing) return;
         CHECK_ST(schsm_crypt(&card_it, &p15_scripted_object, &use, false, bytes_of(zeros, 16),
                              bytes_of(zeros, 16), p15_scratch(), &out), want[i]);
-        p15_end_script();
+        card_script_over();
     }
 }
 
@@ -819,7 +819,7 @@ TEST(schsm_macs)
         if (test_failing) return;
         CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, bytes_of(in, 21), p15_scratch(), &out), cases[i].want);
         if (!cases[i].want) CHECK_BYTES(room, out.n, p15_hex_of(0x22, 16));
-        p15_end_script();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     const char *const empty[] = { again, NULL }, *const none[] = { NULL };
@@ -829,13 +829,13 @@ TEST(schsm_macs)
         schsm_begin_key(empty, ALG_SECRET);
         if (test_failing) return;
         CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, BYTES_NONE, p15_scratch(), &out), ST_OK);
-        p15_end_script();
+        card_script_over();
         schsm_begin_key(none, ALG_SECRET);
         if (test_failing) return;
         card_it.link.extended.on = extended;
         CHECK_ST(schsm_mac(&card_it, &p15_scripted_object, bytes_of(in, extended ? SCHSM_BLOCKS + 1 : 256),
                            p15_scratch(), &out), ST_DATA_LEN);
-        p15_end_script();
+        card_script_over();
     }
 }
 #endif

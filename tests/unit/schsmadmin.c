@@ -7,12 +7,9 @@ static struct schsm schsmadmin_it;
 
 static void schsmadmin_begin(const char *const *lines)
 {
-    link_open_script(lines);
+    card_script(lines);
     if (test_failing) return;
-    card_begin(1 << 20);
-    card_it.link = link_l;
     card_it.sure = true;
-    card_it.current = card_t;
     schsmadmin_it = (struct schsm){ .listed = true, .current = true, .serial = "DENK0100123" };
     p15dir_init(&schsmadmin_it.p15, bytes_of(schsm_aid, sizeof schsm_aid), P15_FLAT | P15_SHORT_END);
     schsmadmin_it.p15.io = &schsm_io;
@@ -21,13 +18,6 @@ static void schsmadmin_begin(const char *const *lines)
     card_t->flat = true;
     card_set_credential(card_t, &schsm_pin);
     card_set_credential(card_t, &schsm_so_pin);
-}
-
-static void schsmadmin_end(void)
-{
-    link_l = card_it.link;
-    arena_free(&card_it.arena);
-    link_over();
 }
 
 // A key that is to be made is told by its curve's domain parameters: the base point lies on it.
@@ -59,11 +49,11 @@ TEST(schsmadmin_writes_in_parts)
     const char *const parts[] = { first, second, NULL };
     schsmadmin_begin(refused);
     CHECK_ST(schsmadmin_write(&card_it, 0xca, 1, bytes_of(one, 1), padding_scratch()), ST_CARD_FULL);
-    schsmadmin_end();
+    card_script_over();
     schsmadmin_begin(no_login);
     CHECK_ST(schsmadmin_write(&card_it, 0xca, 1, bytes_of(one, 1), padding_scratch()),
              ST_NOT_LOGGED_IN);
-    schsmadmin_end();
+    card_script_over();
     int n = snprintf(first, sizeof first, "00d7ca01 fe 54020000 5381f7 ");
     for (int i = 0; i < 247; i++) n += snprintf(first + n, sizeof first - (size_t)n, "00");
     snprintf(first + n, sizeof first - (size_t)n, " > 9000");
@@ -75,7 +65,7 @@ TEST(schsmadmin_writes_in_parts)
     card_it.link.extended.on = false;
     CHECK_ST(schsmadmin_write(&card_it, 0xca, 1, bytes_of(many, sizeof many), padding_scratch()),
              ST_OK);
-    schsmadmin_end();
+    card_script_over();
 }
 
 // What is deleted need not be there.
@@ -91,7 +81,7 @@ TEST(schsmadmin_deletes_what_is_not_there)
         snprintf(line, sizeof line, "00e40200 02 ce05 > %s", some[i].sw);
         schsmadmin_begin(lines);
         CHECK_ST(schsmadmin_delete(&card_it, SCHSM_CERT, 5), some[i].want);
-        schsmadmin_end();
+        card_script_over();
     }
 }
 
@@ -115,7 +105,7 @@ TEST(schsmadmin_looks_again)
     CHECK_EQ(number, 2);
     memset(has, SCHSM_HAS_KEY, SCHSM_KEYS);
     CHECK_ST(schsmadmin_free(card_t, SCHSM_HAS_KEY, &number), ST_CARD_FULL);
-    schsmadmin_end();
+    card_script_over();
 }
 
 // The SO-PIN is asked for first: one that is there is verified, once, before the card is begun anew.
@@ -136,7 +126,7 @@ TEST(schsmadmin_init_proves_who_the_so_is)
         card_credential(card_t, ROLE_PUK)->uncertain = false;
         CHECK_ST(schsmadmin_prove_so(&card_it, card_t, bytes_text("3537363231383830"),
                                      padding_scratch()), some[i].want);
-        schsmadmin_end();
+        card_script_over();
     }
 }
 

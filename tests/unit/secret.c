@@ -112,7 +112,7 @@ TEST(secret_with_two_names)
     sign->apart = true;
     CHECK_ST(secret_login(&card_it, card_t, pin, p, padding_scratch()), ST_OK);
     CHECK(pin->verified && !sign->verified);
-    place_end();
+    card_script_over();
 }
 
 TEST(secret_sends_pins_as_the_standard_has_them)
@@ -157,7 +157,7 @@ TEST(secret_sends_pins_as_the_standard_has_them)
     pin.tries = 0;
     CHECK_ST(secret_reset_with_puk(&card_it, card_t, &puk, &pin, u, q, padding_scratch()), ST_OK);
     CHECK_EQ(pin.tries, 3);
-    place_end();
+    card_script_over();
 }
 
 TEST(secret_sends_no_pin_that_is_none)
@@ -174,7 +174,7 @@ TEST(secret_sends_no_pin_that_is_none)
     CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text(""), padding_scratch()), ST_PIN_LEN);
     CHECK_ST(secret_verify(&card_it, card_t, &pin, bytes_text("1234"), padding_scratch()), ST_OK);   // the card pads it
     CHECK_EQ(pin.tries, -1);
-    place_end();
+    card_script_over();
 }
 
 TEST(secret_change_that_the_card_does_not_know)
@@ -187,7 +187,7 @@ TEST(secret_change_that_the_card_does_not_know)
     CHECK_ST(secret_change(&card_it, card_t, &pin, bytes_text("1234"), bytes_text("5678"),
                            padding_scratch()), ST_NOT_SUPPORTED);
     CHECK(pin.tries == 3 && !pin.verified);
-    place_end();
+    card_script_over();
 }
 
 // A command whose answer was lost may have made the card have it verified; a clear no does not.
@@ -211,7 +211,7 @@ TEST(secret_may_be_verified_until_the_card_has_answered)
                              padding_scratch());
         CHECK_EQ(link_is_broken(s), some[i].lost);
         CHECK_EQ(pin.verified, some[i].want);
-        place_end();
+        card_script_over();
     }
 }
 
@@ -242,7 +242,7 @@ TEST(secret_puk_as_so_pin)
         place_begin(lines);
         if (test_failing) return;
         CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), cases[i].want);
-        place_end();
+        card_script_over();
         if (test_failing) printf("    %s\n", cases[i].answer);
     }
     static const char *const none[] = { NULL };
@@ -250,13 +250,13 @@ TEST(secret_puk_as_so_pin)
     if (test_failing) return;
     sim_reader_eject(0);
     CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), ST_CARD_REMOVED);
-    place_end();
+    card_script_over();
     static const char *const lost[] = { PLACE_SELECT "6a82", NULL };
     place_begin(lost);
     if (test_failing) return;
     card_it.sure = false;                       // no PIN goes to who knows where
     CHECK_ST(secret_login_puk(&card_it, card_t, secret_begin_puk(), bytes_of("1234", 4), padding_scratch()), ST_LOST);
-    place_end();
+    card_script_over();
 }
 
 TEST(secret_unblocking_in_one_command_or_two)
@@ -282,7 +282,7 @@ TEST(secret_unblocking_in_one_command_or_two)
         CHECK_ST(secret_unblock(&card_it, card_t, secret_begin_puk(), card_pin(card_t),
                                 bytes_of("1234", 4), bytes_of("5678", 4), padding_scratch()), cases[i].want);
         CHECK_EQ(card_pin(card_t)->verified, !cases[i].want);
-        place_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
 }
@@ -303,7 +303,7 @@ TEST(secret_unblocking_that_only_frees)
         secret_begin_puk()->unblock_by = cases[i].by;
         CHECK_ST(secret_unblock(&card_it, card_t, test_puk(card_t), card_pin(card_t),
                                 bytes_of("1234", 4), bytes_of("5678", 4), padding_scratch()), cases[i].want);
-        place_end();
+        card_script_over();
     }
 }
 
@@ -323,7 +323,7 @@ TEST(secret_of_a_place_goes_there_first)
     card_it.sure = false;
     place_leave(&card_it);
     CHECK_ST(secret_log_in("1234"), ST_NOT_FOUND);      // no DF, no PIN
-    place_end();
+    card_script_over();
 }
 
 // An application that is not the one, or a landmark that is another's: nothing is sent.
@@ -345,7 +345,7 @@ TEST(secret_goes_nowhere_else)
     CHECK_ST(secret_unblock(&card_it, card_t, of, card_pin(card_t), puk, pin, padding_scratch()),
              ST_LOST);
     CHECK(!card_verified(card_t));
-    place_end();
+    card_script_over();
 }
 
 // A driver that loses sight of the card on the way: nothing is sent. With SCARD11_DEBUG that is an
@@ -376,7 +376,7 @@ TEST(secret_refuses_where_nobody_is_sure)
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
     CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGABRT : !WEXITSTATUS(status));
-    place_end();
+    card_script_over();
 }
 
 // OpenPGP's 82 and 81 have one PIN: both are presented, and a wrong one costs one try.
@@ -397,7 +397,7 @@ TEST(secret_of_two_references_is_presented_twice)
     CHECK(card_pin(card_t)->verified && card_credential(card_t, ROLE_SIGN)->verified);
     CHECK_ST(secret_log_in("1235"), ST_PIN_INCORRECT);
     CHECK_EQ(card_pin(card_t)->tries, 2);
-    place_end();
+    card_script_over();
 }
 
 // What ends a login is what the credential says; an error says that a reset is due.
@@ -420,7 +420,7 @@ TEST(secret_that_the_card_lost_or_keeps)
         card_pin(card_t)->verified = true;
         CHECK_ST(secret_end(&card_it, card_t, padding_scratch()), cases[i].want);
         CHECK_EQ(card_verified(card_t), cases[i].want != ST_OK);
-        place_end();
+        card_script_over();
         if (test_failing) printf("    case %zu\n", i);
     }
     place_logs_out = false;
@@ -450,7 +450,7 @@ TEST(secret_that_must_be_changed_first)
                                    padding_scratch()), ST_OK);
             CHECK(!pin->must_change);
         }
-        place_end();
+        card_script_over();
     }
 }
 
@@ -473,7 +473,7 @@ TEST(secret_tries_are_asked_for_where_that_is_free)
     pin->tries = -1;
     CHECK_ST(secret_read_tries(&card_it, card_t, padding_scratch()), ST_OK);
     CHECK(pin->missing);
-    place_end();
+    card_script_over();
 }
 
 static void test_secret(void)

@@ -47,7 +47,7 @@ TEST(trial_checks_the_second_attempt_too)
     CHECK_ST(trial_run(trial, &attempts), ST_PROTOCOL);
     CHECK_EQ(attempts, 2);
     CHECK(!trial_out.full && trial_out.n == 64);        // there was room for each
-    place_end();
+    card_script_over();
 }
 
 // What the host cannot check is made for certain at once.
@@ -60,14 +60,14 @@ TEST(trial_sends_nothing_on_trust_that_cannot_be_checked)
     if (test_failing) return;
     CHECK_ST(trial_run(trial, &attempts), ST_OK);
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
     trial_key = (struct alg_key){ .type = ALG_EC, .bits = 256,
                                   .curve = alg_curve_named("P-256") };  // no public half
     trial = trial_begin_with(lines, false);
     if (test_failing) return;
     CHECK_ST(trial_run(trial, &attempts), ST_OK);
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
 }
 
 // A command that names key and algorithm itself, answered in its own form, counts as good for EC;
@@ -82,21 +82,21 @@ TEST(trial_of_a_command_that_names_its_key)
     if (test_failing) return;
     CHECK_ST(trial_run(trial, &attempts), ST_OK);
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
     trial = trial_begin_with(select, false);
     trial.named = true;
     if (test_failing) return;
     place_leave(&card_it);                              // its DF is not the current one
     CHECK_ST(trial_run(trial, &attempts), ST_OK);
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
     trial_key = (struct alg_key){ .type = ALG_RSA, .bits = 2048 };
     trial = trial_begin_with(select, false);
     trial.named = true;
     if (test_failing) return;
     CHECK_ST(trial_run(trial, &attempts), ST_OK);       // nothing to check it with: made for certain
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
 }
 
 // What turns out to be beyond checking was not made on trust in the end.
@@ -110,7 +110,7 @@ TEST(trial_that_cannot_be_told_is_made_for_certain)
     trial.in = BYTES_NONE;                              // mbedTLS verifies no such hash
     CHECK_ST(trial_run(trial, &attempts), ST_OK);
     CHECK_EQ(attempts, 2);
-    place_end();
+    card_script_over();
 }
 
 TEST(trial_made_for_certain_is_believed)
@@ -122,7 +122,7 @@ TEST(trial_made_for_certain_is_believed)
     if (test_failing) return;
     CHECK_ST(trial_run(trial, &attempts), SCARD11_CHECK_SIGNATURES ? ST_PROTOCOL : ST_OK);
     CHECK_EQ(attempts, 1);
-    place_end();
+    card_script_over();
 }
 
 static void test_trial(void)
