@@ -9,14 +9,7 @@
 // handle of a card that is gone refused, no PIN and no signature of another card, no try lost, and
 // the card usable when it is in again. It includes scard11.c, to count its allocations.
 #define _POSIX_C_SOURCE 200809L
-#include <stdlib.h>
-
-static void *faults_alloc(size_t size);
-static void faults_free(void *p, size_t size);
-#define SCARD11_ALLOC(size)     faults_alloc(size)
-#define SCARD11_FREE(ptr, size) faults_free(ptr, size)
-#define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
-#define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
+#include "counted.h"
 #include "../../scard11.c"
 #include "kinds.h"
 #include "../sim/sim_chip.h"
@@ -24,22 +17,6 @@ static void faults_free(void *p, size_t size);
 #if SCARD11_READER == SCARD11_READER_PCSC
 #include "../pcsc/pcsc_stand_in.h"
 #endif
-
-static unsigned long faults_blocks, faults_calls, faults_at;
-
-static void *faults_alloc(size_t size)
-{
-    if (++faults_calls == faults_at) return NULL;
-    faults_blocks++;
-    return malloc(size);
-}
-
-static void faults_free(void *p, size_t size)
-{
-    memset(p, 0xdd, size);
-    faults_blocks--;
-    free(p);
-}
 
 // ---- The scenes ----
 
@@ -444,7 +421,7 @@ static void end(void)
     scene_end();
     the_other->free(the_other);
     if (test_failing) return;
-    CHECK_EQ(faults_blocks, 0);
+    CHECK_EQ(counted_blocks, 0);
 }
 
 // One scene with one fault. Returns whether it came to pass; false also ends the search for more.
@@ -492,14 +469,14 @@ TEST(faults_of_every_allocation)
 {
     for (size_t i = 0; i < SCENES && !test_failing; i++) {
         for (unsigned long n = 1, fired = 1; fired && !test_failing; n++) {
-            faults_at = 0;
+            counted_at = 0;
             begin(false, false);
-            faults_calls = 0;
-            faults_at = n;
+            counted_calls = 0;
+            counted_at = n;
             CK_RV rv = scenes[i].prepare();
             if (!rv) rv = scenes[i].run();
-            fired = faults_calls >= n;
-            faults_at = 0;
+            fired = counted_calls >= n;
+            counted_at = 0;
             faults_fired += fired;
             if (!fired) CHECK_RV(rv, CKR_OK);
             CHECK(rv == CKR_OK || rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY);
@@ -594,19 +571,19 @@ static void chip_end(CK_RV rv)
     if (rv) CHECK_RV(chip_use(), CKR_OK);
     CHECK_EQ(scene_card->tries_taken + scene_card->stray_secrets, 0);
     scene_end();
-    CHECK_EQ(faults_blocks, 0);
+    CHECK_EQ(counted_blocks, 0);
 }
 
 TEST(faults_of_every_allocation_of_a_chip)
 {
     for (unsigned long n = 1, fired = 1; fired && !test_failing; n++) {
-        faults_at = 0;
+        counted_at = 0;
         chip_begin(n);
-        faults_calls = 0;
-        faults_at = n;
+        counted_calls = 0;
+        counted_at = n;
         CK_RV rv = chip_use();
-        fired = faults_calls >= n;
-        faults_at = 0;
+        fired = counted_calls >= n;
+        counted_at = 0;
         faults_fired += fired;
         if (!fired) CHECK_RV(rv, CKR_OK);
         chip_end(rv);
@@ -691,11 +668,11 @@ static bool kind_fails(const struct cards_kind *kind, struct sim_card *card, uns
     sim_reader_insert(sim_reader_add(SCENE_READER), card);
     session = second = key = 0;
     CK_RV rv = C_Initialize(NULL), again = CKR_OK;
-    faults_calls = 0;
-    faults_at = n;
+    counted_calls = 0;
+    counted_at = n;
     if (!rv) rv = kind_run(kind);
-    bool fired = faults_calls >= n;
-    faults_at = 0;
+    bool fired = counted_calls >= n;
+    counted_at = 0;
     faults_fired += fired;
     C_CloseAllSessions(scene_slot);
     // What cannot be known for want of memory is nobody's card for a moment.
@@ -705,7 +682,7 @@ static bool kind_fails(const struct cards_kind *kind, struct sim_card *card, uns
     C_Finalize(NULL);
     bool fine = rv == CKR_OK || unknown || (fired && (rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY));
     if (!fine || again) test_fail(__FILE__, __LINE__, "%#lx, and %#lx again", rv, again);
-    if (faults_blocks) test_fail(__FILE__, __LINE__, "%lu blocks are left", faults_blocks);
+    if (counted_blocks) test_fail(__FILE__, __LINE__, "%lu blocks are left", counted_blocks);
     if (*cards_pin(card, &kind->tokens[0]).left != (int)kind->tokens[0].tries)
         test_fail(__FILE__, __LINE__, "a try was lost");
     if (test_failing) printf("    %s: allocation %lu\n", kind->name, n);

@@ -10,34 +10,11 @@
 // scard11.c, to count its allocations.
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS        // a private key's number, of mbedTLS 3
 #define _POSIX_C_SOURCE 200809L
-#include <stdlib.h>
-
-static void *written_alloc(size_t size);
-static void written_free(void *p, size_t size);
-#define SCARD11_ALLOC(size)     written_alloc(size)
-#define SCARD11_FREE(ptr, size) written_free(ptr, size)
-#define SCARD11_LOOK_MS         0       // no look is young: each call finds out by itself
-#define LIFE_UNKNOWN_RETRY_MS   10      // nobody's card is tried again that soon
+#include "counted.h"
 #include "../../scard11.c"
 #include "written.h"
 #include <openssl/evp.h>
 #include <openssl/x509.h>
-
-static unsigned long written_blocks, written_calls, written_at;
-
-static void *written_alloc(size_t size)
-{
-    if (++written_calls == written_at) return NULL;
-    written_blocks++;
-    return malloc(size);
-}
-
-static void written_free(void *p, size_t size)
-{
-    memset(p, 0xdd, size);
-    written_blocks--;
-    free(p);
-}
 
 static CK_BYTE text[] = "what is signed", out[512];
 static CK_ULONG out_len;
@@ -93,7 +70,7 @@ static void begin(void)
 {
     C_Finalize(NULL);                   // what a case that failed left
     sim_reader_clear();
-    written_at = 0;
+    counted_at = 0;
     scene_card = kind->blank(false);
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
     scene_slot = 0;
@@ -104,7 +81,7 @@ static void begin(void)
 static void end(void)
 {
     scene_end();
-    if (!test_failing) CHECK_EQ(written_blocks, 0);
+    if (!test_failing) CHECK_EQ(counted_blocks, 0);
 }
 
 // The card is met by a library that knows nothing of it.
@@ -782,11 +759,11 @@ static bool run_out(const struct change *c, unsigned n)
 {
     begin_half(c);
     if (test_failing) return false;
-    unsigned long before = written_calls;
-    written_at = before + n;
+    unsigned long before = counted_calls;
+    counted_at = before + n;
     CK_RV rv = c->run();
-    bool fired = written_calls >= written_at;
-    written_at = 0;
+    bool fired = counted_calls >= counted_at;
+    counted_at = 0;
     if (fired && rv != CKR_HOST_MEMORY && rv)
         test_fail(__FILE__, __LINE__, "%s, allocation %u: %#lx", c->name, n, rv);
     if (!fired && rv) test_fail(__FILE__, __LINE__, "%s: %#lx", c->name, rv);
@@ -936,13 +913,13 @@ static void go_round(void)
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
         round_trip(i);
         if (i == 9) CHECK_RV(scard11_stats(0, &after_ten), CKR_OK);
-        if (i == 9) blocks = written_blocks;
+        if (i == 9) blocks = counted_blocks;
     }
     if (test_failing) return;
     CHECK_RV(scard11_stats(0, &after), CKR_OK);
     CHECK(after.card_memory);
     CHECK_EQ(after.card_memory, after_ten.card_memory);
-    CHECK_EQ(written_blocks, blocks);
+    CHECK_EQ(counted_blocks, blocks);
     CHECK_EQ(id_of(kept), kind->ids[0]);
     end();
 }
