@@ -15932,6 +15932,7 @@ static st isoapplet_prove_puk(struct card *card, struct token *token, bytes so_p
     pin->tries = -1;
     TRY(secret_read_tries(card, token, scratch));
     if (pin->missing) return ST_OK;
+    if (pin->tries < 0) return ST_FAILED;               // who knows: no try of the PUK for that
     TRY(random_digits(fresh, sizeof fresh));
     bytes unknown = bytes_of(fresh, sizeof fresh);
     st s = secret_unblock(card, token, puk, pin, so_pin, unknown, scratch);

@@ -244,27 +244,6 @@ static void take_line(void *context, const char *line)
     if (shared->log_n + n + 1 < sizeof shared->log) shared->log_n += n;
 }
 
-static CK_RV login_writer(void)
-{
-    const char *pin = kind->so ? kind->so : kind->user;
-    return C_Login(session, kind->so ? CKU_SO : CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
-}
-
-static CK_RV set_up(void)
-{
-    CK_UTF8CHAR label[33] = "Wiped                           ";
-    const char *so = kind->first_so ? kind->first_so : kind->so ? kind->so : kind->user;
-    CK_RV rv = kind->init_token ? C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)so, strlen(so), label)
-                                : CKR_OK;
-    if (!rv) rv = scene_open(&session);
-    if (!rv && kind->init_pin)
-        rv = C_Login(session, CKU_SO, (CK_UTF8CHAR *)(uintptr_t)so, strlen(so));
-    if (!rv && kind->init_pin)
-        rv = C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)kind->user, strlen(kind->user));
-    if (!rv && kind->init_pin) rv = C_Logout(session);
-    return rv ? rv : login_writer();
-}
-
 static void begin(enum sim_key key)
 {
     C_Finalize(NULL);
@@ -274,7 +253,7 @@ static void begin(enum sim_key key)
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
     CHECK_RV(scard11_set_log(take_line, NULL), CKR_OK);
     CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(set_up(), CKR_OK);
+    CHECK_RV(written_set_up(kind), CKR_OK);
 }
 
 static void fill_template(enum sim_key key, CK_BYTE *id)

@@ -44,18 +44,6 @@ static void gids_begin(const struct sim_gids_options *options)
     CHECK_RV(gids_login(CKU_USER, "123456"), CKR_OK);
 }
 
-// The card is met by a library that knows nothing of it; the user is logged in.
-static void gids_meet_anew(void)
-{
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
-    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    if (sim_reader_cards()) sim_reader_eject(0);
-    sim_reader_insert(0, scene_card);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(scene_open(&session), CKR_OK);
-    CHECK_RV(gids_login(CKU_USER, "123456"), CKR_OK);
-}
-
 // Does the key of a container sign, as the card has it?
 static bool gids_signs(CK_BYTE id)
 {
@@ -152,7 +140,7 @@ TEST(write_gids_on_cards_of_others)
         CHECK_EQ(id, keys + 1);
         certificate_n = issue(public_key, certificate, sizeof certificate);
         CHECK_RV(store_certificate(id, &stored), CKR_OK);
-        gids_meet_anew();
+        meet_anew("123456");
         CHECK_EQ(count(CKO_PRIVATE_KEY), keys + 1);
         CHECK_EQ(count(CKO_CERTIFICATE), certificates + 1);
         CHECK(gids_signs(id) && gids_signs(1));
@@ -161,7 +149,7 @@ TEST(write_gids_on_cards_of_others)
         CHECK_EQ(attribute(stored, CKA_VALUE, value, sizeof value), certificate_n);
         CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 2, &private_key), CKR_OK);
         CHECK_RV(C_DestroyObject(session, private_key), CKR_OK);
-        gids_meet_anew();
+        meet_anew("123456");
         CHECK_EQ(count(CKO_PRIVATE_KEY), keys);
         CHECK(gids_signs(id) && gids_signs(1));
         scene_end();
@@ -214,7 +202,7 @@ TEST(write_gids_full_card)
     CHECK(gids_size(0xa010, 0xdf23) == 86 && gids_size(0xa000, 0xdf20) == 13);
     CHECK_EQ(count(CKO_PRIVATE_KEY), 1);
     CHECK_EQ(count(CKO_CERTIFICATE), 0);
-    gids_meet_anew();
+    meet_anew("123456");
     CHECK(gids_signs(1));
     CHECK_EQ(count(CKO_PRIVATE_KEY), 1);
     scene_end();
@@ -237,15 +225,14 @@ TEST(write_gids_half_made_keys)
             CHECK_RV(make(&makes[P_256], 1), CKR_OK);
             sim_reader_fault(SIM_EJECT_AFTER, n, NULL);
             CK_RV rv = make(&makes[P_256], 2);
-            fired = sim_reader_fired();
-            CHECK(fired || !rv);
-            gids_meet_anew();
+            fired = broken_off(rv);
+            meet_anew("123456");
             CK_ULONG keys = count(CKO_PRIVATE_KEY);
             CHECK(keys == 1 || keys == 2);
             CHECK(gids_signs(1) && (keys == 1 || gids_signs(2)));
             CHECK_RV(make(&makes[P_256], 0), CKR_OK);
             CHECK(gids_signs((CK_BYTE)(keys + 1)));
-            gids_meet_anew();
+            meet_anew("123456");
             CHECK_EQ(count(CKO_PRIVATE_KEY), keys + 1);
             scene_end();
         }
@@ -265,14 +252,13 @@ TEST(write_gids_certificates_without_keys)
         CHECK_RV(store_certificate(1, &stored), CKR_OK);
         sim_reader_fault(SIM_EJECT_AFTER, n, NULL);
         CK_RV rv = C_DestroyObject(session, private_key);
-        fired = sim_reader_fired();
-        CHECK(fired || !rv);
-        gids_meet_anew();
+        fired = broken_off(rv);
+        meet_anew("123456");
         CK_ULONG keys = count(CKO_PRIVATE_KEY);
         CHECK_EQ(count(CKO_CERTIFICATE), keys);
         if (!keys) CHECK_RV(make(&makes[P_256], 1), CKR_OK);
         CHECK_EQ(count(CKO_CERTIFICATE), keys);
-        gids_meet_anew();
+        meet_anew("123456");
         CHECK_EQ(count(CKO_CERTIFICATE), keys);
         CHECK(gids_signs(1));
         scene_end();
@@ -387,8 +373,7 @@ TEST(write_gids_blank_card_is_pulled)
             CHECK(!(info.flags & CKF_TOKEN_INITIALIZED));
             sim_reader_fault(faults[f % 3], n, NULL);
             CK_RV rv = gids_init_token(GIDS_OURS);
-            fired = sim_reader_fired();
-            CHECK(fired || !rv);
+            fired = broken_off(rv);
             CHECK_RV(C_Finalize(NULL), CKR_OK);
             sim_reader_fault(SIM_NO_FAULT, 0, NULL);
             if (!sim_reader_cards()) sim_reader_insert(0, scene_card);

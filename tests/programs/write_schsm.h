@@ -32,18 +32,6 @@ static void hsm_begin(const struct sim_schsm_options *o)
     CHECK_RV(hsm_login(CKU_USER, "123456"), CKR_OK);
 }
 
-// The card is put back, if it is out, and met by a library that knows nothing of it.
-static void hsm_meet_anew(const char *pin)
-{
-    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
-    if (sim_reader_cards()) sim_reader_eject(0);
-    sim_reader_insert(0, scene_card);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(scene_open(&session), CKR_OK);
-    if (pin) CHECK_RV(hsm_login(CKU_USER, pin), CKR_OK);
-}
-
 static const struct sim_fs_file *hsm_file(unsigned fid)
 {
     return sim_fs_find(((struct sim_fs *)scene_card)->mf, (uint16_t)fid);
@@ -83,7 +71,7 @@ TEST(write_schsm_begun_anew_by_its_so_alone)
         CHECK_EQ(scene_card->tries_taken, 1);
         judge_wrong(1);
         CHECK(hsm_file(0xcc01) && hsm_file(0xc401) && hsm_file(0xcf01));
-        hsm_meet_anew("123456");
+        meet_anew("123456");
         CHECK_EQ(count(CKO_PRIVATE_KEY), 5);
         CHECK_RV(C_CloseAllSessions(0), CKR_OK);
         CHECK_RV(hsm_init(HSM_SO), CKR_OK);
@@ -104,9 +92,8 @@ TEST(write_schsm_begun_anew_is_broken_off)
         if (test_failing) return;
         sim_reader_fault(n % 2 ? SIM_EJECT : SIM_EJECT_AFTER, (n + 1) / 2, NULL);
         CK_RV rv = hsm_init(HSM_SO);
-        fired = sim_reader_fired();
-        if (!fired) CHECK_RV(rv, CKR_OK);
-        hsm_meet_anew(NULL);
+        fired = broken_off(rv);
+        meet_anew(NULL);
         CK_ULONG keys = count(CKO_PUBLIC_KEY);
         CHECK(keys == 2 || !keys);
         CHECK_RV(C_CloseAllSessions(0), CKR_OK);
@@ -155,7 +142,7 @@ TEST(write_schsm_aes_keys)
     CHECK(hsm_file(0xcc03) && hsm_file(0xc405) && !hsm_file(0xce03));
     CHECK_RV(C_SetAttributeValue(session, key, &name, 1), CKR_OK);
     CHECK(hsm_turns(key));
-    hsm_meet_anew("123456");
+    meet_anew("123456");
     CHECK_EQ(count(CKO_SECRET_KEY), 3);
     CHECK_RV(scene_find(session, CKO_SECRET_KEY, 0x23, &key), CKR_OK);
     CHECK(attribute(key, CKA_LABEL, is, sizeof is) == 12 && !memcmp(is, "another name", 12));
@@ -187,7 +174,7 @@ TEST(write_schsm_certificates)
     CHECK_RV(store_certificate(0x31, &made), CKR_OK);                       // no key's
     CHECK(hsm_file(0xca01) && hsm_file(0xc801));
     CHECK_RV(C_SetAttributeValue(session, made, &name, 1), CKR_OK);
-    hsm_meet_anew("123456");
+    meet_anew("123456");
     CHECK_EQ(count(CKO_CERTIFICATE), 4);
     CHECK_RV(scene_find(session, CKO_CERTIFICATE, 0x31, &made), CKR_OK);
     CHECK(attribute(made, CKA_LABEL, is, sizeof is) == 7 && !memcmp(is, "Renamed", 7));
@@ -225,7 +212,7 @@ TEST(write_schsm_data)
         CHECK_RV(C_SetAttributeValue(session, open, &value, 1), CKR_OK);
         CHECK(attribute(open, CKA_VALUE, is, sizeof is) == sizeof much);
         CHECK(!hsm_file(0xcf01) && !hsm_file(0xc901) && hsm_file(0xcf03) && hsm_file(0xc903));
-        hsm_meet_anew(NULL);
+        meet_anew(NULL);
         CHECK_EQ(count(CKO_DATA), 1);
         CHECK_RV(hsm_login(CKU_USER, "123456"), CKR_OK);
         CHECK_EQ(count(CKO_DATA), 2);
@@ -265,7 +252,7 @@ TEST(write_schsm_what_was_left)
     CHECK(hsm_file(0xce03)->data_len < 590);
     CHECK_EQ(hsm_file(0xca01)->data_len, certificate_n);
     CHECK_EQ(hsm_file(0xcf01)->data_len, sizeof text);
-    hsm_meet_anew("123456");
+    meet_anew("123456");
     CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 0x30, &made), CKR_OK);
     CHECK_EQ(attribute(made, CKA_PUBLIC_KEY_INFO, out, sizeof out), 91);
     // A certificate that is shorter than the request has zeros behind it.
@@ -284,7 +271,7 @@ TEST(write_schsm_firmware_that_describes_keys)
     hsm_begin(&(struct sim_schsm_options){ .two = true, .own_entries = true });
     if (test_failing) return;
     CHECK_RV(make(&makes[RSA_2048], 0x30), CKR_OK);
-    hsm_meet_anew("123456");
+    meet_anew("123456");
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x30, &key), CKR_OK);
     CHECK(key);
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 3, &key), CKR_OK);        // what it would be: its
@@ -402,7 +389,7 @@ TEST(write_schsm_keys_leave_wrapped)
         CHECK(attribute(public, CKA_PUBLIC_KEY_INFO, again, sizeof again) == n && !memcmp(again, spki, n));
         CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, "Twice", hsm_blob_n, &key), CKR_OK);
         CHECK(id_of(key) == 0x31 && attribute(key, CKA_LABEL, is, sizeof is) == 5);
-        hsm_meet_anew("123456");
+        meet_anew("123456");
         CHECK_EQ(count(CKO_PUBLIC_KEY), keys + 1);
         CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x31, &key), CKR_OK);
         CHECK(attribute(key, CKA_LABEL, is, sizeof is) == 5 && !memcmp(is, "Twice", 5));
@@ -411,7 +398,7 @@ TEST(write_schsm_keys_leave_wrapped)
         o.second = true;
         hsm_begin(&o);
         CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x30, NULL, hsm_blob_n, &key), CKR_OK);
-        hsm_meet_anew("123456");
+        meet_anew("123456");
         CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x30, &key), CKR_OK);
         CHECK(hsm_signs(key, spki, n));
         CHECK_RV(scene_find(session, CKO_CERTIFICATE, 0x30, &cert), CKR_OK);
@@ -528,7 +515,7 @@ TEST(write_schsm_unwrapping_is_broken_off)
         CK_RV rv = hsm_unwrap_as(CKO_PRIVATE_KEY, 0x30, NULL, hsm_blob_n, &key);
         fired = sim_reader_fired();
         CHECK_RV(rv, fired ? CKR_DEVICE_REMOVED : CKR_OK);
-        hsm_meet_anew("123456");
+        meet_anew("123456");
         CK_ULONG keys = count(CKO_PRIVATE_KEY);
         CHECK(keys == 2 || keys == 3);
         CHECK_EQ(count(CKO_PUBLIC_KEY), keys);

@@ -24,6 +24,28 @@ static inline void insert_again(void)
     CHECK_RV(scene_open(&session), CKR_OK);
 }
 
+// The card is put back, if it is out, and met by a library that knows nothing of it. pin: the user's, who
+// logs in; NULL: nobody does.
+static inline void meet_anew(const char *pin)
+{
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    if (sim_reader_cards()) sim_reader_eject(0);
+    sim_reader_insert(0, scene_card);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    if (pin) CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin)), CKR_OK);
+}
+
+// After what a fault may have broken off, which returned rv: did it?
+static inline bool broken_off(CK_RV rv)
+{
+    bool fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!fired && rv) test_fail(__FILE__, __LINE__, "%#lx without a fault", rv);
+    return fired;
+}
+
 // ---- What is made ----
 
 static const CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 },

@@ -33,18 +33,8 @@ static void each_kind(void (*run)(void))
     }
 }
 
-static CK_RV login(CK_USER_TYPE user, const char *pin)
-{
-    return C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
-}
-
-static CK_RV user_in(void) { return login(CKU_USER, kind->user); }
-
-// Whose login lets the card be written.
-static CK_RV writer_in(void)
-{
-    return kind->so ? login(CKU_SO, kind->so) : user_in();
-}
+static CK_RV user_in(void) { return written_login(CKU_USER, kind->user); }
+static CK_RV writer_in(void) { return written_writer_in(kind); }
 
 static CK_RV change_login(CK_RV (*to)(void))
 {
@@ -52,21 +42,7 @@ static CK_RV change_login(CK_RV (*to)(void))
     return rv && rv != CKR_USER_NOT_LOGGED_IN ? rv : to();
 }
 
-// A blank card is set up so far that something can be stored on it.
-static CK_RV set_up(void)
-{
-    CK_UTF8CHAR label[33] = "Written                         ";
-    const char *so = kind->first_so ? kind->first_so : kind->so ? kind->so : kind->user;
-    CK_RV rv = kind->init_token ? C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)so, strlen(so), label)
-                                : CKR_OK;
-    if (!rv) rv = scene_open(&session);
-    if (!rv && kind->init_pin) rv = login(CKU_SO, so);
-    if (!rv && kind->init_pin)
-        rv = C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)kind->user, strlen(kind->user));
-    return rv ? rv : change_login(writer_in);
-}
-
-static void begin(void)
+static void begin_blank(void)
 {
     C_Finalize(NULL);                   // what a case that failed left
     sim_reader_clear();
@@ -75,25 +51,18 @@ static void begin(void)
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
     scene_slot = 0;
     CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(set_up(), CKR_OK);
+}
+
+static void begin(void)
+{
+    begin_blank();
+    if (!test_failing) CHECK_RV(written_set_up(kind), CKR_OK);
 }
 
 static void end(void)
 {
     scene_end();
     if (!test_failing) CHECK_EQ(counted_blocks, 0);
-}
-
-// The card is met by a library that knows nothing of it.
-static void meet_anew(void)
-{
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
-    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    if (sim_reader_cards()) sim_reader_eject(0);
-    sim_reader_insert(0, scene_card);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(scene_open(&session), CKR_OK);
-    CHECK_RV(user_in(), CKR_OK);
 }
 
 // ---- Signatures ----
@@ -129,7 +98,7 @@ static bool signs(CK_OBJECT_HANDLE key, const struct known *known)
                        : kind->ecdsa ? kind->ecdsa : CKM_ECDSA_SHA256, NULL, 0 };
     out_len = sizeof out;
     CK_RV rv = public ? C_SignInit(session, &m, key) : CKR_GENERAL_ERROR;
-    if (!rv && is_true(key, CKA_ALWAYS_AUTHENTICATE)) rv = login(CKU_CONTEXT_SPECIFIC, kind->user);
+    if (!rv && is_true(key, CKA_ALWAYS_AUTHENTICATE)) rv = written_login(CKU_CONTEXT_SPECIFIC, kind->user);
     if (!rv) rv = C_Sign(session, text, sizeof text, out, &out_len);
     bool good = !rv && openssl_verifies(known, public, type == EVP_PKEY_EC);
     if (rv) printf("    a signature: %#lx\n", rv);
@@ -242,7 +211,7 @@ static void sign_with_each_made(void)
         CHECK(signs_by_id(id, &known));
         if (kind->certificate_shows_key) certify(id);
         if (test_failing) return;
-        meet_anew();
+        meet_anew(kind->user);
         if (!test_failing) CHECK(signs_by_id(id, &known));
         end();
     }
@@ -266,7 +235,7 @@ static void sign_with_each_given(void)
         know_given(&known, kind->imports[i]);
         CHECK_RV(change_login(user_in), CKR_OK);
         CHECK(signs_by_id(id, &known));
-        meet_anew();
+        meet_anew(kind->user);
         if (!test_failing) CHECK(signs_by_id(id, &known));
         end();
     }
@@ -334,7 +303,7 @@ static void store_and_read(void)
     if (test_failing) return;
     CHECK(!kept_certificate || has_value(kept_certificate, certificate, certificate_n));
     CHECK(!kept_data || has_value(kept_data, text, sizeof text));
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     if (kind->certificates)
         CHECK(has_value(find_certificate(kind->ids[0]), certificate, certificate_n));
@@ -357,7 +326,7 @@ static void rename_all(void)
     if (kind->sets & WRITTEN_LABEL) CHECK_RV(C_SetAttributeValue(session, kept, &label, 1), CKR_OK);
     if (kind->sets & WRITTEN_ID) CHECK_RV(C_SetAttributeValue(session, kept, &number, 1), CKR_OK);
     else id = kind->ids[0];
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &kept), CKR_OK);
     CHECK(kept);
@@ -387,7 +356,7 @@ static void destroy_all(void)
         CHECK_RV(C_DestroyObject(session, kept), CKR_OK);
         CHECK(!is_true(kept, CKA_TOKEN));
     }
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     CHECK(!find_certificate(kind->ids[0]));
     CHECK(!kind->data[0] || !has_value(find_named(0), text, sizeof text));
@@ -422,7 +391,7 @@ static void give_wrong(void)
         if (i & 1) sim_reader_foreign(0, select_other, NULL);
         unsigned before = wrong_secrets();
         bool so = kind->so && i & 2;
-        CHECK_RV(so ? login(CKU_SO, kind->wrong_so) : login(CKU_USER, kind->wrong_user),
+        CHECK_RV(so ? written_login(CKU_SO, kind->wrong_so) : written_login(CKU_USER, kind->wrong_user),
                  CKR_PIN_INCORRECT);
         CHECK_EQ(wrong_secrets() - before, 1);
         CHECK_RV(kind->data[0] ? store_named(0, text, 1, &made) : make(&makes[P_256], kind->ids[1]),
@@ -493,7 +462,7 @@ static void take_label(void)
     if (is_true(kept_certificate, CKA_MODIFIABLE))
         CHECK_RV(C_SetAttributeValue(session, kept_certificate, &label, 1), CKR_OK);
     see(&now);
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     see(&fresh);
     CHECK(!strcmp(now.text, fresh.text));
@@ -651,7 +620,7 @@ static void check_broken_off(const struct change *c, const char *what, unsigned 
     CHECK_RV(user_in(), CKR_OK);
     see(&now);
     CHECK(signs_by_id(kind->ids[0], &kept_known));
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     see(&fresh);
     if (strcmp(now.text, fresh.text))
@@ -662,7 +631,7 @@ static void check_broken_off(const struct change *c, const char *what, unsigned 
     CHECK_RV(change_login(writer_in), CKR_OK);
     if (!c->done()) CHECK_RV(c->run(), CKR_OK);
     CHECK(c->done());
-    meet_anew();
+    meet_anew(kind->user);
     if (!test_failing) CHECK(c->done() && signs_by_id(kind->ids[0], &kept_known));
 }
 
@@ -673,9 +642,8 @@ static bool break_off(const struct change *c, enum sim_fault fault, unsigned n)
     if (test_failing) return false;
     sim_reader_fault(fault, n, NULL);
     CK_RV rv = c->run();
-    bool fired = sim_reader_fired();
-    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    if (!fired && rv) test_fail(__FILE__, __LINE__, "%s: %#lx without a fault", c->name, rv);
+    bool fired = broken_off(rv);
+    if (test_failing) printf("    %s\n", c->name);
     if (!test_failing) check_broken_off(c, sim_fault_name(fault), n);
     end();
     return fired && !test_failing;
@@ -754,6 +722,51 @@ static void break_off_long(void)
 
 TEST(written_long_entries_are_broken_off_at_each_command) { each_kind(break_off_long); }
 
+// Setting up a blank card is broken off, or, without a fault, memory ends, and it is all done again, by
+// the same program or another. Returns whether it came to that.
+static bool break_off_set_up(enum sim_fault fault, unsigned n, bool another)
+{
+    static struct known known;
+    begin_blank();
+    if (test_failing) return false;
+    sim_reader_fault(fault, n, NULL);
+    counted_at = fault ? 0 : counted_calls + n;
+    CK_RV rv = written_set_up(kind);
+    bool fired = fault ? sim_reader_fired() : counted_calls >= counted_at;
+    counted_at = 0;
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    if (!fired && rv) test_fail(__FILE__, __LINE__, "%#lx without a fault", rv);
+    if (!sim_reader_cards()) sim_reader_insert(0, scene_card);
+    // A reader that failed at a command of extended length gets none again, which some cards need.
+    if (another || fault == SIM_FAILED_AFTER) rv = C_Finalize(NULL) | C_Initialize(NULL);
+    else rv = C_CloseAllSessions(0);
+    if (!rv) rv = written_set_up(kind);
+    if (!rv) rv = make(&makes[P_256], kind->ids[0]);
+    know(&known, public_key);
+    if (!rv) rv = change_login(user_in);
+    if (rv || !signs_by_id(kind->ids[0], &known) || wrong_secrets())
+        test_fail(__FILE__, __LINE__, "%s at %u, another program: %d: %#lx, %u wrong secrets",
+                  sim_fault_name(fault), n, another, rv, wrong_secrets());
+    end();
+    return fired && !test_failing;
+}
+
+// Another fault at each command, or each at each; the program goes on in half of them.
+static void break_off_setting_up(void)
+{
+    static const enum sim_fault each[] = { SIM_EJECT, SIM_EJECT_AFTER, SIM_ANSWER_6F00, SIM_RESET,
+                                           SIM_FAILED_AFTER };
+    bool fired = kind->init_token;
+    for (unsigned n = 1; fired; n++) fired = break_off_set_up(SIM_NO_FAULT, n, n % 2);
+    for (size_t i = 0; i < (every ? 2 * COUNT(each) : kind->init_token) && !test_failing; i++) {
+        fired = true;
+        for (unsigned n = 1; fired; n++)
+            fired = break_off_set_up(each[(every ? i / 2 : n) % COUNT(each)], n, every ? i % 2 : n & 8);
+    }
+}
+
+TEST(written_setting_up_is_broken_off_at_each_command) { each_kind(break_off_setting_up); }
+
 // Memory ends at the n-th allocation. Returns whether it did.
 static bool run_out(const struct change *c, unsigned n)
 {
@@ -800,7 +813,7 @@ static void go_on_each(void)
         CHECK_EQ(wrong_secrets(), before);
         CHECK_EQ(id_of(kept), kind->ids[0]);
         sim_reader_foreign(0, NULL, NULL);
-        meet_anew();
+        meet_anew(kind->user);
         if (!test_failing) CHECK(changes[i].done());
         end();
     }
@@ -855,7 +868,7 @@ static void write_beside(const struct change *other, const struct change *ours)
     sim_reader_foreign(0, NULL, NULL);
     CHECK_RV(change_login(user_in), CKR_OK);
     see(&now);
-    meet_anew();
+    meet_anew(kind->user);
     if (test_failing) return;
     see(&fresh);
     CHECK(ours->done());
@@ -937,6 +950,7 @@ int main(int argc, char **argv)
     RUN(written_labels_that_are_taken_away);
     RUN(written_what_is_destroyed_is_gone);
     RUN(written_wrong_secrets_count_once);
+    RUN(written_setting_up_is_broken_off_at_each_command);
     RUN(written_changes_are_broken_off_at_each_command);
     RUN(written_long_entries_are_broken_off_at_each_command);
     RUN(written_changes_meet_the_end_of_memory);

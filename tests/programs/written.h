@@ -19,7 +19,7 @@ struct written_kind {
     const char *name;
     struct sim_card *(*blank)(bool other);  // other: of the same kind, another card
     const char *so, *wrong_so;              // NULL: the user writes the card
-    const char *first_so;                   // for C_InitToken; NULL: so, or the user's
+    const char *first_so;                   // for C_InitToken and C_InitPIN
     const char *user, *wrong_user;
     bool init_token, init_pin;              // what a blank card wants first
     CK_BYTE ids[WRITTEN_IDS];               // CKA_ID of keys: the first two sign
@@ -169,5 +169,32 @@ static const struct written_kind written_kinds[] = {
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)
+
+// ---- Setting up ----
+
+static inline CK_RV written_login(CK_USER_TYPE user, const char *pin)
+{
+    return C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
+}
+
+// Whose login lets the card be written.
+static inline CK_RV written_writer_in(const struct written_kind *kind)
+{
+    return kind->so ? written_login(CKU_SO, kind->so) : written_login(CKU_USER, kind->user);
+}
+
+// A blank card is set up so far that something can be stored on it; the writer is logged in.
+static inline CK_RV written_set_up(const struct written_kind *kind)
+{
+    CK_UTF8CHAR label[33] = "Written                         ";
+    CK_UTF8CHAR *so = (CK_UTF8CHAR *)(uintptr_t)kind->first_so;
+    CK_UTF8CHAR *user = (CK_UTF8CHAR *)(uintptr_t)kind->user;
+    CK_RV rv = kind->init_token ? C_InitToken(scene_slot, so, strlen(kind->first_so), label) : CKR_OK;
+    if (!rv) rv = scene_open(&session);
+    if (!rv && kind->init_pin) rv = written_login(CKU_SO, kind->first_so);
+    if (!rv && kind->init_pin) rv = C_InitPIN(session, user, strlen(kind->user));
+    if (!rv && kind->init_pin) rv = C_Logout(session);
+    return rv ? rv : written_writer_in(kind);
+}
 
 #endif
