@@ -7509,6 +7509,16 @@ static bool p15_is_own(const struct p15 *p15, bytes path)
     return bytes_begin(path, p15->base) && path.n <= p15->base.n + 2;
 }
 
+#if SCARD11_WRITE
+// The key pair of an iD, or NULL.
+static struct p15_key *p15_key_of(const struct p15 *p15, bytes id)
+{
+    struct p15_key *key = p15->keys;
+    while (key && !bytes_equal(key->id, id)) key = key->next;
+    return key;
+}
+#endif
+
 // Where a key or a local PIN is presented or used; home, where it is found from the application's
 // own DF.
 static struct place p15_place(const struct p15 *p15, const struct p15_path *where)
@@ -10105,14 +10115,6 @@ static st p15store_path(struct card *card, struct token *token, enum p15_kind ki
     return ST_CARD_FULL;
 }
 
-// The key pair of an iD, or NULL.
-static struct p15_key *p15store_key_of(const struct p15 *p15, bytes id)
-{
-    struct p15_key *key = p15->keys;
-    while (key && !bytes_equal(key->id, id)) key = key->next;
-    return key;
-}
-
 // The iD of a new key where none is given: a byte that no key has; where the card's are hashes, as
 // long as one, to be filled in when the key is known.
 static st p15store_new_id(const struct p15 *p15, struct buf *out)
@@ -10122,7 +10124,7 @@ static st p15store_new_id(const struct p15 *p15, struct buf *out)
         buf_fill(out, 0, 20);
         return ST_OK;
     }
-    while (id && p15store_key_of(p15, BYTES(id))) id++;
+    while (id && p15_key_of(p15, BYTES(id))) id++;
     if (id) buf_put8(out, id);
     return id ? ST_OK : ST_CARD_FULL;
 }
@@ -10397,7 +10399,7 @@ static st p15store_erase_public(struct card *card, struct token *token, struct p
 static st p15store_replace(struct card *card, struct token *token, bytes id, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
-    struct p15_key *key = p15store_key_of(p15, id);
+    struct p15_key *key = p15_key_of(p15, id);
     if (!key || key->private_object) return ST_OK;
     os_log("%s: a public key without its private half is replaced", card->link.name);
     st s = p15store_erase_public(card, token, key, scratch);
@@ -10485,7 +10487,7 @@ static st p15store_add_pair(struct card *card, struct token *token, struct p15st
 // The iD of a new pair. One that another pair has is refused.
 static st p15store_choose_id(const struct p15 *p15, struct p15store_pair *pair, struct buf *id)
 {
-    const struct p15_key *there = p15store_key_of(p15, pair->draft.id);
+    const struct p15_key *there = p15_key_of(p15, pair->draft.id);
     bool given = pair->draft.id.n, known = pair->draft.key.spki.n;
     if (given && there && there->private_object) return ST_ATTR_VALUE;
     pair->hashed = !given && !known && !p15->make->id;
@@ -10891,7 +10893,7 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
     if (id && !draft->id.n) return ST_ATTR_VALUE;
     if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) {
         TRY(p15object_load(card, token, P15_MASK_PUBLIC, scratch));
-        const struct p15_key *there = p15store_key_of(token->state, draft->id);
+        const struct p15_key *there = p15_key_of(token->state, draft->id);
         if (id && there && there != object->state) return ST_ATTR_VALUE;
         return p15store_set_key(card, object, draft, scratch);
     }
@@ -17111,6 +17113,20 @@ static st schsmadmin_check(struct card *card, struct object *object, struct scra
     return ST_NO_OBJECT;
 }
 
+// ST_ATTR_VALUE: another pair than key (NULL: of which none is there yet) has the iD. Entries are
+// read for that, of all keys, once.
+static st schsmadmin_check_id(struct card *card, struct token *token, bytes id,
+                              const struct p15_key *key, struct scratch scratch)
+{
+    const struct query all = { .any_id = true };
+    if (!id.n) return ST_OK;
+    TRY(schsm_load(card, token, &schsm_keys, &all, scratch));
+    const struct p15_key *there = p15_key_of(token->state, id);
+    if (!there || there == key) return ST_OK;
+    os_log("%s: another key has that CKA_ID", card->link.name);
+    return ST_ATTR_VALUE;
+}
+
 // ---- Entries ----
 
 // The entry of a new object, in scratch.
@@ -17332,11 +17348,12 @@ static st schsmadmin_generate(struct card *card, struct token *token, const stru
     bytes entry;
     made[0] = made[1] = NULL;
     if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
+    TRY(schsmadmin_look(card, token, scratch));
+    if (!secret) TRY(schsmadmin_check_id(card, token, draft->id, NULL, scratch));
     if (!said.id.n) {
         TRY(random_bytes(room, sizeof room));
         said.id = bytes_of(room, sizeof room);
     }
-    TRY(schsmadmin_look(card, token, scratch));
     TRY(schsmadmin_free(token, SCHSM_HAS_KEY, &number));
     said.reference = number;
     TRY(schsmadmin_entry(draft, &said, &scratch, &entry));
@@ -17861,6 +17878,11 @@ static st schsmadmin_set(struct card *card, struct object *object, const struct 
         object = key->private_object;
     }
     bool whole = object->class == CKO_CERTIFICATE || object->class == CKO_DATA;
+    bool id = !whole && draft->set & CARD_SET_ID;
+    CK_OBJECT_HANDLE handle = object->handle;
+    if (id) TRY(schsmadmin_look(card, object->token, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;
+    if (id) TRY(schsmadmin_check_id(card, object->token, draft->id, object->state, scratch));
     TRY(schsmadmin_check(card, object, scratch));
     if (whole && object->unread) TRY(p15object_read(card, object, scratch));
     struct buf out = scratch_buf(&scratch, object->entry.n + draft->label.n + draft->id.n +
@@ -17893,6 +17915,7 @@ static bool schsmadmin_sets(const struct object *object, u32 what)
 // entry; its certificate or request, if there is one }.
 struct schsmadmin_wrapped {
     bytes blob, entry, own;
+    bytes id;                           // that a pair will have
 };
 
 // Has the card the key that wraps (DKEK), whole? Its state: shares, those that are missing, check
@@ -17958,14 +17981,14 @@ static st schsmadmin_open_wrapped(bytes in, struct schsmadmin_wrapped *out)
     if (rest.n && tlv_next(&rest, &own)) return ST_WRAPPED;
     bool fits = !own.whole.n || own.tag == TLV_SEQUENCE || own.tag == TLV_CVC_REQUEST ||
                 own.tag == TLV_CVC;
-    *out = (struct schsmadmin_wrapped){ blob.value, entry.whole, own.whole };
+    *out = (struct schsmadmin_wrapped){ blob.value, entry.whole, own.whole, BYTES_NONE };
     return rest.n || !fits || !blob.value.n ? ST_WRAPPED : ST_OK;
 }
 
 // Is a wrapped key one, and the one that the template asks for?
-static st schsmadmin_check_wrapped(const struct schsmadmin_wrapped *wrapped,
-                                   const struct draft *draft)
+static st schsmadmin_check_wrapped(struct schsmadmin_wrapped *wrapped, const struct draft *draft)
 {
+    struct p15_key_entry said;
     struct p15_entry entry;
     CK_KEY_TYPE is = CKK_EC;
     if (schsmadmin_parse(wrapped->entry, &entry)) return ST_WRAPPED;
@@ -17975,6 +17998,8 @@ static st schsmadmin_check_wrapped(const struct schsmadmin_wrapped *wrapped,
     if (secret && wrapped->own.n) return ST_WRAPPED;
     if (type == ALG_RSA) is = CKK_RSA;
     if (secret) is = CKK_AES;
+    p15entry_key(&entry, type, &said);
+    if (!secret) wrapped->id = draft->id.n ? draft->id : said.id;
     bool typed = draft->secret_type != CK_UNAVAILABLE_INFORMATION;
     bool other = secret != (draft->class == CKO_SECRET_KEY) || (typed && draft->secret_type != is);
     return other ? ST_TEMPLATE_MIXED : ST_OK;
@@ -18043,6 +18068,7 @@ static st schsmadmin_unwrap_as(struct card *card, struct token *token, bytes ent
     struct object *object, *cert = NULL, fresh;
     u8 number;
     TRY(schsmadmin_look(card, token, scratch));
+    TRY(schsmadmin_check_id(card, token, wrapped->id, NULL, scratch));
     TRY(schsmadmin_free(token, SCHSM_HAS_KEY, &number));
     TRY(schsmadmin_begin_key(card, token, number, entry, &object));
     st s = ST_OK;

@@ -1064,7 +1064,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         The user writes the card. It makes RSA keys of 1024 to 4096 bits, keys of
 //                         the NIST curves, secp256k1 and the Brainpool curves, and AES keys, as far
 //                         as its firmware does. A CKA_ID that the template does not give is 20
-//                         random bytes. A certificate goes to the key of its CKA_ID, or without one
+//                         random bytes; one that another pair has is CKR_ATTRIBUTE_VALUE_INVALID,
+//                         also of C_UnwrapKey. A certificate goes to the key of its CKA_ID, or without one
 //                         to the key whose public key it has, in place of the request or of an
 //                         older one, and shows that key's CKA_ID and label; one for another public
 //                         key is CKR_TEMPLATE_INCONSISTENT. Other certificates are stored by
@@ -1088,7 +1089,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         what it was. CKR_WRAPPED_KEY_INVALID: it is none, or the card refuses it,
 //                         of another DKEK for instance. A card without a DKEK, or with shares
 //                         missing: CKR_KEY_NOT_WRAPPABLE, and CKR_FUNCTION_FAILED of C_UnwrapKey;
-//                         the log says so.
+//                         the log says so. With SCARD11_ANSWER 258 a wrapped key does not fit, and
+//                         C_WrapKey is CKR_HOST_MEMORY.
 //   IsoApplet             The user writes the card. It makes RSA keys of 2048 bits, with interface
 //                         1 also of 4096, and keys of the NIST curves, secp256k1 and the Brainpool
 //                         curves, as far as the applet knows them; and it is given such keys, if

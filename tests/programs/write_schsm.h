@@ -357,6 +357,34 @@ static void hsm_has_none(unsigned number)
     CHECK(!hsm_file(0x2f10));
 }
 
+// What another pair has is nobody else's: not a new key's, nor one's that is changed or comes in again.
+TEST(write_schsm_ids_of_other_keys)
+{
+    CK_BYTE id = 3;
+    CK_ATTRIBUTE change = { CKA_ID, &id, 1 };
+    CK_OBJECT_HANDLE key;
+    hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = HSM_DKEK });
+    if (test_failing) return;
+    CHECK_RV(make(&makes[P_256], 3), CKR_ATTRIBUTE_VALUE_INVALID);  // nothing was searched for before
+    hsm_has_none(3);
+    CHECK_RV(make(&makes[P_256], 0x30), CKR_OK);
+    CHECK_RV(C_SetAttributeValue(session, private_key, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(C_SetAttributeValue(session, public_key, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_EQ(id_of(private_key), 0x30);
+    id = 0x30;
+    CHECK_RV(C_SetAttributeValue(session, private_key, &change, 1), CKR_OK);     // its own
+    id = 0x31;
+    CHECK_RV(C_SetAttributeValue(session, public_key, &change, 1), CKR_OK);
+    CHECK(id_of(private_key) == 0x31 && id_of(public_key) == 0x31);
+    CHECK_RV(hsm_wrap(private_key), CKR_OK);
+    CHECK_RV(hsm_unwrap(&key), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 3, NULL, hsm_blob_n, &key), CKR_ATTRIBUTE_VALUE_INVALID);
+    hsm_has_none(4);
+    CHECK_RV(make(&makes[P_256], 0x30), CKR_OK);
+    CHECK_EQ(count(CKO_PRIVATE_KEY), 4);
+    scene_end();
+}
+
 // Wrapped, destroyed, and in again: the same key, with its certificate or without one; then once more
 // on another card.
 TEST(write_schsm_keys_leave_wrapped)
@@ -454,7 +482,8 @@ TEST(write_schsm_cards_that_do_not_wrap)
     for (int i = 0; i < 3 && !test_failing; i++) {
         hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = i == 2 ? HSM_OTHER : i ? HSM_DKEK : NULL,
                                                .share_missing = i == 1 });
-        CHECK_RV(hsm_unwrap(&key), i == 2 ? CKR_WRAPPED_KEY_INVALID : CKR_FUNCTION_FAILED);
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, hsm_blob_n, &key),
+                 i == 2 ? CKR_WRAPPED_KEY_INVALID : CKR_FUNCTION_FAILED);
         hsm_has_none(3);
         CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
         CHECK_RV(hsm_wrap(key), i == 2 ? CKR_OK : CKR_KEY_NOT_WRAPPABLE);
@@ -477,25 +506,25 @@ TEST(write_schsm_wrapped_keys_that_are_none)
     size_t blob = (size_t)(whole[6] << 8 | whole[7]);
     CHECK(whole[0] == 0x30 && whole[1] == 0x82 && whole[4] == 4 && whole[5] == 0x82);
     for (CK_ULONG i = 0; i < n && !test_failing; i += i < 40 ? 1 : 17)
-        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, i, &key), CKR_WRAPPED_KEY_INVALID);
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, i, &key), CKR_WRAPPED_KEY_INVALID);
     for (size_t i = 0; i < 8 + blob && !test_failing; i += i < 32 ? 1 : 13) {
         memcpy(hsm_blob, whole, n);
         hsm_blob[i] ^= 0x41;
-        CHECK_RV(hsm_unwrap(&key), CKR_WRAPPED_KEY_INVALID);
+        CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, n, &key), CKR_WRAPPED_KEY_INVALID);
         hsm_has_none(8);
     }
     memcpy(hsm_blob, whole, n);
     hsm_blob[8 + blob] = 0x31;                      // no entry of a key's
-    CHECK_RV(hsm_unwrap(&key), CKR_WRAPPED_KEY_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, n, &key), CKR_WRAPPED_KEY_INVALID);
     hsm_blob[8 + blob] = 0x30;                      // of RSA's: then its request does not fit
-    CHECK(hsm_unwrap(&key) == CKR_OK || !key);
+    CHECK(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x32, NULL, n, &key) == CKR_OK || !key);
     memcpy(hsm_blob, whole, n);
-    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, n + 1, &key), CKR_WRAPPED_KEY_INVALID);
-    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0, NULL, sizeof hsm_blob, &key), CKR_WRAPPED_KEY_LEN_RANGE);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, n + 1, &key), CKR_WRAPPED_KEY_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, sizeof hsm_blob, &key), CKR_WRAPPED_KEY_LEN_RANGE);
     CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0, NULL, n, &key), CKR_TEMPLATE_INCONSISTENT);
     CHECK_RV(hsm_unwrap_as(CKO_CERTIFICATE, 0, NULL, n, &key), CKR_ATTRIBUTE_VALUE_INVALID);
     CHECK(count(CKO_PRIVATE_KEY) - keys <= 1);
-    CHECK_RV(hsm_unwrap(&key), CKR_OK);
+    CHECK_RV(hsm_unwrap_as(CKO_PRIVATE_KEY, 0x31, NULL, n, &key), CKR_OK);
     scene_end();
 }
 
@@ -536,6 +565,7 @@ TEST(write_schsm_unwrapping_is_broken_off)
     RUN(write_schsm_what_was_left);                                                              \
     RUN(write_schsm_firmware_that_describes_keys);                                               \
     RUN(write_schsm_key_that_was_used_up);                                                       \
+    RUN(write_schsm_ids_of_other_keys);                                                          \
     RUN(write_schsm_keys_leave_wrapped);                                                         \
     RUN(write_schsm_aes_keys_leave_wrapped);                                                     \
     RUN(write_schsm_cards_that_do_not_wrap);                                                     \
