@@ -1160,7 +1160,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         is set by C_InitPIN. On a card in use it takes the administrator's key,
 //                         deletes all keys and files, and sets a PIN that nobody knows.
 //                         The maps that Windows reads, and what it keeps of them, follow each
-//                         change.
+//                         change. Where extended length is not used, a map of more than 255 bytes
+//                         (three keys, nine files) comes in parts, which some cards write as they
+//                         come: one that is pulled in between can lose the last records, with them
+//                         the keys and certificates that these name.
 //   CAC                   CKA_ID counts the PKI applets from 1 on. The keys are RSA, and each has
 //                         its certificate: without one it is not found. There is no CKU_SO. The
 //                         tries of the PIN are not known before a wrong one, and with some cards
