@@ -17999,7 +17999,8 @@ static st schsmadmin_check_wrapped(struct schsmadmin_wrapped *wrapped, const str
     if (type == ALG_RSA) is = CKK_RSA;
     if (secret) is = CKK_AES;
     p15entry_key(&entry, type, &said);
-    if (!secret) wrapped->id = draft->id.n ? draft->id : said.id;
+    if (draft->id.n) said.id = draft->id;
+    if (!secret) wrapped->id = said.id;
     bool typed = draft->secret_type != CK_UNAVAILABLE_INFORMATION;
     bool other = secret != (draft->class == CKO_SECRET_KEY) || (typed && draft->secret_type != is);
     return other ? ST_TEMPLATE_MIXED : ST_OK;

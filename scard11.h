@@ -1065,10 +1065,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         the NIST curves, secp256k1 and the Brainpool curves, and AES keys, as far
 //                         as its firmware does. A CKA_ID that the template does not give is 20
 //                         random bytes; one that another pair has is CKR_ATTRIBUTE_VALUE_INVALID,
-//                         also of C_UnwrapKey. A certificate goes to the key of its CKA_ID, or without one
-//                         to the key whose public key it has, in place of the request or of an
-//                         older one, and shows that key's CKA_ID and label; one for another public
-//                         key is CKR_TEMPLATE_INCONSISTENT. Other certificates are stored by
+//                         also of C_UnwrapKey. A certificate goes to the key of its CKA_ID, or
+//                         without one to the key whose public key it has, in place of the request
+//                         or of an older one, and shows that key's CKA_ID and label; one for
+//                         another public key is CKR_TEMPLATE_INCONSISTENT. Other certificates are stored by
 //                         themselves, and data, for anybody unless CKA_PRIVATE is CK_TRUE. CKA_ID
 //                         and CKA_LABEL of keys and of those other certificates can be changed,
 //                         and CKA_LABEL and CKA_VALUE of data. With a key goes its certificate.
