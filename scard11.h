@@ -1068,14 +1068,14 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         also of C_UnwrapKey. A certificate goes to the key of its CKA_ID, or
 //                         without one to the key whose public key it has, in place of the request
 //                         or of an older one, and shows that key's CKA_ID and label; one for
-//                         another public key is CKR_TEMPLATE_INCONSISTENT. Other certificates are stored by
-//                         themselves, and data, for anybody unless CKA_PRIVATE is CK_TRUE. CKA_ID
-//                         and CKA_LABEL of keys and of those other certificates can be changed,
-//                         and CKA_LABEL and CKA_VALUE of data. With a key goes its certificate.
-//                         Where only that is destroyed, a request signed by the key takes its
-//                         place. What has more than 1000 bytes takes several commands: a card that
-//                         is pulled in between has the key without its certificate and public half,
-//                         until the certificate is stored again.
+//                         another public key is CKR_TEMPLATE_INCONSISTENT. Other certificates are
+//                         stored by themselves, and data, for anybody unless CKA_PRIVATE is
+//                         CK_TRUE. CKA_ID and CKA_LABEL of keys and of those other certificates can
+//                         be changed, and CKA_LABEL and CKA_VALUE of data. With a key goes its
+//                         certificate. Where only that is destroyed, a request signed by the key
+//                         takes its place. What has more than 1000 bytes takes several commands: a
+//                         card that is pulled in between has the key without its certificate and
+//                         public half, until the certificate is stored again.
 //                         C_InitToken wants the card's SO-PIN, or sets it on a new card. Keys,
 //                         files, DKEK and key domains go, and none are set up. The user PIN is one
 //                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are not
