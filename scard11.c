@@ -16908,13 +16908,6 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 
 // ---- Files ----
 
-// What a command that changes the card was answered.
-static st schsmadmin_status(st s)
-{
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
-}
-
 // UPDATE BINARY with the identifier and an offset: the first part makes the file. What takes more
 // than one command is, broken off, a file that is too short.
 static st schsmadmin_write(struct card *card, u8 kind, u8 number, bytes content,
@@ -16931,7 +16924,7 @@ static st schsmadmin_write(struct card *card, u8 kind, u8 number, bytes content,
         struct apdu cmd = { .ins = SCHSMADMIN_INS_WRITE, .p1 = kind, .p2 = number,
                             .data = buf_bytes(&data), .hidden_in = true };
         if (data.full) return ST_HOST_MEMORY;
-        TRY(schsmadmin_status(iso_send(&card->link, &cmd)));
+        TRY(iso_write_status(iso_send(&card->link, &cmd)));
         done += part.n;
     } while (done < content.n);
     return ST_OK;
@@ -16941,7 +16934,7 @@ static st schsmadmin_write(struct card *card, u8 kind, u8 number, bytes content,
 static st schsmadmin_delete(struct card *card, u8 kind, u8 number)
 {
     struct apdu cmd = { .ins = SCHSMADMIN_INS_DELETE, .p1 = 2, .data = BYTES(kind, number) };
-    st s = schsmadmin_status(iso_send(&card->link, &cmd));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
     return s == SW_FILE_NOT_FOUND || s == SW_DATA_NOT_FOUND ? ST_OK : s;
 }
 
@@ -17202,7 +17195,7 @@ static st schsmadmin_make_pair(struct card *card, struct object *object, const s
                         .data = buf_bytes(&body), .le = APDU_LE_ALL };
     if (wanted.full || body.full) return ST_HOST_MEMORY;
     struct buf answer = scratch_rest(&scratch);
-    st s = schsmadmin_status(link_exchange(&card->link, &cmd, &answer));
+    st s = iso_write_status(link_exchange(&card->link, &cmd, &answer));
     bool refused = s == SW_WRONG_DATA || s == SW_NO_FUNCTION || s == SW_CONDITIONS;
     bool rsa = draft->key.type == ALG_RSA;
     if (refused && rsa) return ST_KEY_SIZE;
@@ -17224,7 +17217,7 @@ static st schsmadmin_make_secret(struct card *card, const struct object *object)
     struct apdu cmd = { .ins = SCHSMADMIN_INS_SECRET, .p1 = (u8)object->ref,
                         .p2 = (u8)(SCHSMADMIN_AES + wider),
                         .data = bytes_of(algorithms, sizeof algorithms) };
-    st s = schsmadmin_status(iso_send(&card->link, &cmd));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
     return s == SW_NO_INS || s == SW_WRONG_P1P2 || s == SW_INCORRECT_P1P2 ? ST_ATTR_VALUE : s;
 }
 
@@ -17750,7 +17743,7 @@ static st schsmadmin_erase_of_key(struct card *card, struct object *object, stru
     if (known) s = schsmadmin_request(card, key->private_object, &scratch, &request);
     if (schsmadmin_cannot(s)) s = schsmadmin_delete(card, spot.file, spot.number);
     else if (!s) s = schsmadmin_replace(card, spot.number, object->value, request, scratch);
-    TRY(schsmadmin_status(s));
+    TRY(iso_write_status(s));
     if (key) schsmadmin_set_certificate(key, NULL);
     schsmadmin_drop(card, object);
     return ST_OK;
@@ -17962,7 +17955,7 @@ static st schsmadmin_wrap(struct card *card, struct object *object, struct scrat
     struct buf blob = scratch_rest(&scratch);
     s = link_exchange(&card->link, &cmd, &blob);
     if (schsmadmin_refused(s)) return ST_NOT_WRAPPABLE;
-    TRY(schsmadmin_status(s));
+    TRY(iso_write_status(s));
     tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, blob.n) + object->entry.n + own.whole.n);
     tlv_put(out, TLV_OCTETS, buf_bytes(&blob));
     buf_put(out, object->entry);
@@ -18049,7 +18042,7 @@ static st schsmadmin_take_in(struct card *card, struct object *object,
     if (!s && own.n) s = schsmadmin_write(card, SCHSM_CERT, number, own, scratch);
     if (!s) s = schsmadmin_write(card, SCHSMADMIN_BLOB, blob, wrapped->blob, scratch);
     if (!s) {
-        s = schsmadmin_status(iso_send(&card->link, &cmd));
+        s = iso_write_status(iso_send(&card->link, &cmd));
         if (schsmadmin_refused(s)) s = ST_WRAPPED;
     }
     if (!s) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
@@ -20393,17 +20386,10 @@ static const struct gids_named gidsadmin_cache = { "", "cardcf", { 0xa010, 0xdf2
 
 // ---- Sending ----
 
-// What a command of administration was answered.
-static st gidsadmin_status(st s)
-{
-    if (s == SW_SECURITY_STATUS) return ST_NOT_LOGGED_IN;
-    return s == SW_NO_ROOM ? ST_CARD_FULL : s;
-}
-
 static st gidsadmin_send(struct card *card, u8 ins, bytes data)
 {
     struct apdu cmd = { .ins = ins, .data = data };
-    return gidsadmin_status(iso_send(&card->link, &cmd));
+    return iso_write_status(iso_send(&card->link, &cmd));
 }
 
 // PUT DATA: a data object gets the content, or none.
@@ -20416,7 +20402,7 @@ static st gidsadmin_put(struct card *card, struct token *token, struct gids_file
                         .p2 = (u8)at.file, .data = buf_bytes(&data), .hidden_in = true };
     if (data.full) return ST_HOST_MEMORY;
     TRY(place_be_sure(card, token, scratch));
-    return gidsadmin_status(iso_send(&card->link, &cmd));
+    return iso_write_status(iso_send(&card->link, &cmd));
 }
 
 // CREATE FILE by its control parameters, and ACTIVATE FILE, from which on its rules are in force.
@@ -20539,7 +20525,7 @@ static st gidsadmin_put_key(struct card *card, struct token *token, bytes key,
     const struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = GIDS_APPLICATION >> 8,
                               .p2 = GIDS_APPLICATION & 0xff, .data = buf_bytes(&data) };
     if (data.full) return ST_HOST_MEMORY;
-    return gidsadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    return iso_write_status(secret_give(card, token, &home, &cmd, NULL, scratch));
 }
 
 static st gidsadmin_set_key(struct card *card, struct token *token, struct credential *credential,
@@ -20884,7 +20870,7 @@ static st gidsadmin_generate_key(struct card *card, const struct draft *draft, u
     struct apdu cmd = { .ins = GIDSADMIN_INS_GENERATE, .data = what,
                         .le = draft->key.bits > 2048 ? APDU_LE_ALL : APDU_LE_SHORT };
     if (!rsp.cap) return ST_HOST_MEMORY;
-    st s = gidsadmin_status(link_exchange(&card->link, &cmd, &rsp));
+    st s = iso_write_status(link_exchange(&card->link, &cmd, &rsp));
     return gidsadmin_refused(s, draft);
 }
 
@@ -20905,7 +20891,7 @@ static st gidsadmin_import_key(struct card *card, struct token *token, const str
     const struct apdu cmd = { .ins = GIDSADMIN_INS_PUT_DATA, .p1 = GIDS_APPLICATION >> 8,
                               .p2 = GIDS_APPLICATION & 0xff, .data = buf_bytes(&data) };
     if (data.full) return ST_HOST_MEMORY;
-    st s = gidsadmin_status(secret_give(card, token, &home, &cmd, NULL, scratch));
+    st s = iso_write_status(secret_give(card, token, &home, &cmd, NULL, scratch));
     return gidsadmin_refused(s, draft);
 }
 

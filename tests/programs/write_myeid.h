@@ -33,16 +33,6 @@ static CK_RV myeid_init_pin(void)
     return rv ? rv : C_Login(session, CKU_USER, PIN, 6);
 }
 
-// The card is put back, if it is out, and met by a library that knows nothing of it.
-static void myeid_meet_anew(void)
-{
-    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
-    CHECK_RV(C_Finalize(NULL), CKR_OK);
-    if (sim_reader_cards()) sim_reader_eject(0);
-    sim_reader_insert(0, scene_card);
-    CHECK_RV(C_Initialize(NULL), CKR_OK);
-}
-
 // C_InitToken that is broken off at any command is done by doing it again, and no PIN is tried wrongly.
 TEST(write_myeid_setting_up_is_broken_off)
 {
@@ -55,13 +45,13 @@ TEST(write_myeid_setting_up_is_broken_off)
         CK_RV rv = myeid_init_token();
         fired = sim_reader_fired();
         CHECK(fired ? rv != CKR_OK || n % 2 : rv == CKR_OK);
-        myeid_meet_anew();
+        begin_anew();
         if (test_failing) return;
         if (rv) CHECK_RV(myeid_init_token(), CKR_OK);
         CHECK_RV(myeid_init_pin(), CKR_OK);
         CHECK_RV(make(&makes[P_256], 1), CKR_OK);
         CHECK_EQ(scene_card->tries_taken, 0);
-        myeid_meet_anew();
+        begin_anew();
         CHECK_RV(scene_login(&session), CKR_OK);
         CHECK_EQ(count(CKO_PRIVATE_KEY), 1);
         scene_end();

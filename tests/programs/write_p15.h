@@ -242,12 +242,12 @@ TEST(write_p15_key_destroyed_after_a_search_for_it_alone)
     CK_OBJECT_HANDLE key = 0;
     p15_begin(1);
     if (test_failing) return;
-    p15_meet_anew();
+    meet_anew("123456");
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
     CHECK_RV(C_DestroyObject(session, key), CKR_OK);
     CHECK_EQ(count(CKO_PUBLIC_KEY), 0);
     CHECK_EQ(p15_files(0x33), 0);
-    p15_meet_anew();
+    meet_anew("123456");
     CHECK_EQ(count(CKO_PUBLIC_KEY), 0);
     CHECK(p15_whole(1));
     scene_end();

@@ -24,15 +24,21 @@ static inline void insert_again(void)
     CHECK_RV(scene_open(&session), CKR_OK);
 }
 
-// The card is put back, if it is out, and met by a library that knows nothing of it. pin: the user's, who
-// logs in; NULL: nobody does.
-static inline void meet_anew(const char *pin)
+// The card is put back, if it is out, and met by a library that knows nothing of it.
+static inline void begin_anew(void)
 {
     sim_reader_fault(SIM_NO_FAULT, 0, NULL);
     CHECK_RV(C_Finalize(NULL), CKR_OK);
     if (sim_reader_cards()) sim_reader_eject(0);
     sim_reader_insert(0, scene_card);
     CHECK_RV(C_Initialize(NULL), CKR_OK);
+}
+
+// As that; and a session is opened. pin: the user's, who logs in; NULL: nobody does.
+static inline void meet_anew(const char *pin)
+{
+    begin_anew();
+    if (test_failing) return;
     CHECK_RV(scene_open(&session), CKR_OK);
     if (pin) CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin)), CKR_OK);
 }
