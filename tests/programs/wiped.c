@@ -22,6 +22,7 @@
 
 static struct shared {
     sem_t asked, answered;
+    struct sim_card like;               // what all kinds have of the card
     bool resets, ends;
     size_t cmd_n, rsp_n;
     uint8_t cmd[70000], rsp[70000];
@@ -127,6 +128,7 @@ static void card_runs(enum sim_key key)
 {
     struct sim_card *card = kind->blank(false);
     if (key) prepare(key);
+    shared->like = *card;
     sem_post(&shared->answered);
     for (;;) {
         sem_wait(&shared->asked);
@@ -138,20 +140,19 @@ static void card_runs(enum sim_key key)
     }
 }
 
-// A stand-in for a card in a process of its own.
+// A stand-in for a card in a process of its own: this one has never had what such a card knows.
 static struct sim_card *card_far_away(enum sim_key key)
 {
-    struct sim_card *like = kind->blank(false), *card = malloc(sizeof *card);
+    struct sim_card *card = malloc(sizeof *card);
     if (card_process) kill(card_process, SIGKILL), waitpid(card_process, NULL, 0);  // of a case that failed
     if (!card) abort();
-    *card = *like;
-    like->free(like);
     memset(shared, 0, sizeof *shared);
     if (sem_init(&shared->asked, 1, 0) || sem_init(&shared->answered, 1, 0)) abort();
     fflush(stdout);
     card_process = fork();
     if (!card_process) card_runs(key);
     sem_wait(&shared->answered);
+    *card = shared->like;
     card->apdu = far_apdu;
     card->reset = far_reset;
     card->free = far_free;
