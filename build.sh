@@ -9,7 +9,7 @@ set -eu
 case ${OUT:-} in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
 cd "$(dirname "$0")"
 OUT=${OUT:-build} CC=${CC:-gcc} CFLAGS=${CFLAGS:--O2 -g} LDFLAGS=${LDFLAGS:-} READER=${READER:-pcsc}
-export OUT CC CFLAGS
+export OUT CC CFLAGS LDFLAGS READER
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
@@ -53,6 +53,12 @@ cmd_library() {
     done
     bg_wait
 }
+
+# ./build.sh install [PREFIX=/usr/local] [LIBDIR=lib] [DESTDIR=] header, library, module, scard11.pc
+cmd_install() { cmd_library; run sh tests/tools/install.sh "$@"; }
+
+# ./build.sh sbom               prints what it consists of and is linked with, as CycloneDX (JSON)
+cmd_sbom() { sh tests/tools/sbom.sh; }
 
 # ./build.sh demo               shows it at work: on a card if there is one, else on a simulated one
 cmd_demo() {
