@@ -61,7 +61,7 @@ options() {
 }
 version() { sed -n 's/^#define SCARD11_VERSION_[A-Z]* //p' scard11.h | paste -s -d . -; }
 pc() {
-    case $LIBDIR in "$PREFIX"/*) libdir=\${prefix}/${LIBDIR#"$PREFIX"/} ;; *) libdir=$LIBDIR ;; esac
+    case $LIBDIR in "$PREFIX"/*) libdir='${prefix}/'${LIBDIR#"$PREFIX"/} ;; *) libdir=$LIBDIR ;; esac
     cat <<END
 prefix=$PREFIX
 includedir=\${prefix}/include
