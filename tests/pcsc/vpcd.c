@@ -12,7 +12,10 @@
 // in no time; "ec": P-384 in 9A and P-256 in 9D, for ECDH; "gzip": compressed certificates), 9a=FILE
 // (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
-// inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records; of
+// inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records, and how
+// it is written (sim_generic.h): compact arr expanded pin-writes second-writes all-write
+// fixed-directories fixed-info creates creates-inactive no-delete small bits 6700-beyond no-fcp no-data
+// dated one-file spare empty-too read-only; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
@@ -160,6 +163,35 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
     return sim_piv_new(&o);
 }
 
+// How a generic card is written. false: the option is none of these.
+static bool generic_writes(struct sim_generic_options *o, struct sim_p15 *files, const char *a)
+{
+    if (!strcmp(a, "compact")) o->rules = SIM_GENERIC_RULES_COMPACT;
+    else if (!strcmp(a, "arr")) o->rules = SIM_GENERIC_RULES_ARR;
+    else if (!strcmp(a, "expanded")) o->rules = SIM_GENERIC_RULES_EXPANDED;
+    else if (!strcmp(a, "pin-writes")) o->writer = SIM_GENERIC_WRITER_PIN;
+    else if (!strcmp(a, "second-writes"))
+        o->writer = SIM_GENERIC_WRITER_SECOND, o->two_pins = true;
+    else if (!strcmp(a, "all-write")) o->writer = SIM_GENERIC_WRITER_ANYONE;
+    else if (!strcmp(a, "fixed-directories")) o->fixed_directories = true;
+    else if (!strcmp(a, "fixed-info")) o->fixed_info = true;
+    else if (!strcmp(a, "creates")) o->creates = SIM_GENERIC_CREATES;
+    else if (!strcmp(a, "creates-inactive")) o->creates = SIM_GENERIC_CREATES_INACTIVE;
+    else if (!strcmp(a, "no-delete")) o->no_delete = true;
+    else if (!strcmp(a, "small")) o->memory = 1000;
+    else if (!strcmp(a, "bits")) o->most_update = 32;
+    else if (!strcmp(a, "6700-beyond")) o->sw_beyond = 0x6700;
+    else if (!strcmp(a, "no-fcp")) o->no_fcp = true;
+    else if (!strcmp(a, "no-data")) o->no_data = true;
+    else if (!strcmp(a, "dated")) files->last_update = "20240102030405Z";
+    else if (!strcmp(a, "one-file")) files->one_file = true, files->spare = 4000;
+    else if (!strcmp(a, "spare")) files->spare = 4000;
+    else if (!strcmp(a, "empty-too")) files->empty_too = true;
+    else if (!strcmp(a, "read-only")) files->token_flags = 1 << 0 | 1 << 1 | 1 << 2;
+    else return false;
+    return true;
+}
+
 static struct sim_card *make_generic(int argc, char **argv, bool swap)
 {
     static struct sim_p15 files;
@@ -184,7 +216,7 @@ static struct sim_card *make_generic(int argc, char **argv, bool swap)
         else if (!strcmp(a, "padded-ff")) { files.size = 1500; files.pad = 0xff; }
         else if (!strcmp(a, "no-dir")) files.no_dir = true;
         else if (!strcmp(a, "records")) files.dir_records = files.other_first = true;
-        else refuse(a);
+        else if (!generic_writes(&o, &files, a)) refuse(a);
     }
     o.second ^= swap;
     return sim_generic_new(&o);

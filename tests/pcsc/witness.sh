@@ -528,6 +528,77 @@ inside_generic() {
     decrypts 01
 }
 
+# What OpenSC's driver for cards that it does not know, which goes by the standard, creates, writes and deletes.
+# (Whatever was wrong with reading or writing, it says that an offset was: there the status words are asked for.)
+explore() {         # explore <what> <what it says> <command...>: opensc-explorer in the application's DF
+    what=$1 says=$2; shift 2
+    try "$what" sh -c "{ printf '%s\n' 'cd 5015'; cat; } | timeout 60 opensc-explorer > $dir/explored 2>&1
+        tr '\n' '~' < $dir/explored | grep -q '$says' || { cat $dir/explored; false; }" <<-EOF
+	$(for line; do echo "$line"; done)
+	EOF
+}
+on_card() { rm -f "$dir/files"; tell dump; sleep 0.2; grep "^3f005015$1 " "$dir/files" | cut -d ' ' -f 2; }
+pin='verify CHV129 31:32:33:34:35:36:FF:FF'
+inside_generic_written() {
+    card generic extended no-indicator arr pin-writes creates small dated spare padded
+    opensc_driver 'enable_default_driver = true;'
+    try 'lastUpdate' sh -c "pkcs15-tool --list-info 2>&1 | grep -q 'Last update *: 20240102030405Z'"
+    explore 'EF.UnusedSpace' 'OCTET STRING.*3F 00 50 15 34 80.*INTEGER.*: 0.*Context 0.*: 0F A0' 'asn1 5033'
+    explore 'no file without the PIN' 'Security status not satisfied' 'create 3700 900'
+    explore 'no writing without the PIN' 'SW1=0x69, SW2=0x82' 'apdu 00A40000024404' 'apdu 00D600000130'
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key" -outform DER -out "$dir/der" -subj '/CN=Witness' \
+        -days 7300 2>/dev/null
+    n=$(wc -c < "$dir/der")
+    explore 'creates a file' "bytes written to 3700.*File size: *$n bytes" "$pin" "create 3700 $n" \
+        "put 3700 $dir/der" 'info 3700'
+    try 'which is on the card' [ "$(on_card 3700)" = "$(hex "$dir/der")" ]
+    explore 'not twice' 'File already exists' "$pin" 'create 3700 10'
+    explore 'no more than there is room for' 'Not enough memory' "$pin" 'create 3701 500'
+    # An entry of it in the CDF: label, ID, path
+    was=$(on_card 4404 | sed 's/\(00\)*$//')
+    { echo "$was" | sed 's/../\\x&/g'; printf '%s' '\x30\x1e\x30\x09\x0c\x07Witness\x30\x03\x04\x01\x09'
+        printf '%s' '\xa1\x0c\x30\x0a\x30\x08\x04\x06\x3f\x00\x50\x15\x37\x00'; } | tr -d '\n' > "$dir/format"
+    /usr/bin/printf "$(cat "$dir/format")" > "$dir/cdf"
+    explore 'writes the CDF' 'bytes written to 4404' "$pin" "put 4404 $dir/cdf"
+    counts 2 4 4 5
+    try 'pkcs15-tool reads the certificate' sh -c "pkcs15-tool --read-certificate 09 2>/dev/null |
+        openssl x509 -outform DER | cmp - $dir/der"
+    explore 'takes its entry out' 'Total of 32 bytes written' "$pin" \
+        "update_binary 4404 $((${#was} / 2)) $(printf "%064d" 0)"
+    explore 'deletes the file' 'File not found' "$pin" 'rm 3700' 'info 3700'
+    counts 2 4 4 4
+    try 'which is no more on the card' [ -z "$(on_card 3700)" ]
+    explore 'whose room is free again' 'size: *900 bytes' "$pin" 'create 3701 900' 'info 3701'
+}
+inside_generic_second() {   # the second PIN writes; a new file is to be activated; certificates are in one file
+    card generic extended no-indicator compact second-writes creates-inactive one-file 6700-beyond
+    opensc_driver 'enable_default_driver = true;'
+    second='verify CHV130 36:35:34:33:32:31:FF:FF'
+    counts 3 3 3 3
+    certificates 01 02 03
+    explore 'EF.UnusedSpace' 'OCTET STRING.*3F 00 50 15 34 00.*Context 0.*: 0F A0' 'asn1 5033'
+    explore 'not by the PIN' 'Security status not satisfied' "$pin" 'create 3700 20'
+    explore 'creates a file' 'Total of 3 bytes written.*Life cycle: *Creation' "$second" 'create 3700 20' \
+        'update_binary 3700 0 010203' 'info 3700'
+    explore 'which cannot be read' 'SW1=0x69, SW2=0x85' "$second" 'apdu 00A4000C023700' 'apdu 00B0000003'
+    explore 'until it is activated' '01 02 03.*Operational, activated' "$second" 'apdu 00440000023700' 'cat 3700' 'info 3700'
+    explore 'not over its end' 'SW1=0x67, SW2=0x00' "$second" 'apdu 00A4000C023700' 'apdu 00D60013020102'
+    explore 'deletes it' 'File not found' "$second" 'rm 3700' 'info 3700'
+}
+inside_generic_bits() {     # it takes 32 bytes at a time, says no rules, and keeps what was made
+    card generic extended no-indicator all-write creates no-delete bits read-only fixed-directories fixed-info
+    opensc_driver 'enable_default_driver = true;'
+    head -c 100 /dev/urandom > "$dir/long"
+    try 'it is read-only' sh -c "pkcs15-tool --list-info 2>&1 | grep -q 'Flags.*Read-only'"
+    explore 'not all at once' 'SW1=0x67, SW2=0x00' 'create 3700 100' 'apdu 00A4000C023700' "apdu 00D6000064$(hex "$dir/long")"
+    explore 'but in pieces' 'Total of 32 bytes written' \
+        "update_binary 3700 0 $(hex "$dir/long" | cut -c 1-64)"
+    explore 'cannot delete' 'Unsupported INS' 'rm 3700'
+    for file in 4404 5031 5032; do explore "nobody writes $file" 'SW1=0x69, SW2=0x82' "apdu 00A4000C02$file" \
+        'apdu 00D600000130'; done
+    counts 2 4 4 4
+}
+
 hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 apdus() {           # apdus <apdu...>: the last answer's bytes go to $dir/answer
     set -- $(for apdu; do echo "-s $apdu"; done)
@@ -892,7 +963,7 @@ files_like relative relative by-curve no-dir
 files_like records records negative padded
 
 run_inside "$@"
-for part in ${PARTS:-extended pieces t0 gzip pivinit yubico ykinit ykcs11 ykmove cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
+for part in ${PARTS:-extended pieces t0 gzip pivinit yubico ykinit ykcs11 ykmove cac cacaca cacalt esteid belpic isoapplet0 isoshort isoapplet init myeid myeidtwo myeidinit generic generic_written generic_second generic_bits raw schsm schsmcc schsmraw schsminit gids gidspieces gidsinit gpieces gt0 inline wholepath relative records openpgp openpgprsa openpgpec}; do
     case $part in yubico | yk*) in_lab $part 'Yubico Virtual PCD' ;; *) in_lab $part 'Virtual PCD' ;; esac
 done
 sum_up

@@ -4,6 +4,8 @@
 
 // ---- Cards of files, in every form that PKCS#15 allows ----
 
+static const struct sim_p15_unused unused[] = { { 0x3480, 100, 400, 1 } };
+
 static const struct option {
     const char *name;
     struct sim_generic_options o;
@@ -40,6 +42,23 @@ static const struct option {
     { .name = "another application first", .files = { .other_first = true } },
     { .name = "EF.DIR of records", .files = { .dir_records = true, .other_first = true } },
     { .name = "no TokenInfo", .files = { .no_token_info = true } },
+    { .name = "rules in compact form, which the PIN meets",
+      .o = { .rules = SIM_GENERIC_RULES_COMPACT, .writer = SIM_GENERIC_WRITER_PIN },
+      .files = { .last_update = "20240102030405Z" } },
+    { .name = "rules in EF.ARR, files can be made, and not deleted, TokenInfo is not written",
+      .o = { .rules = SIM_GENERIC_RULES_ARR, .writer = SIM_GENERIC_WRITER_ANYONE,
+             .creates = SIM_GENERIC_CREATES, .no_delete = true, .fixed_info = true } },
+    { .name = "rules in expanded form, files are to be activated, directories are not written",
+      .o = { .rules = SIM_GENERIC_RULES_EXPANDED, .creates = SIM_GENERIC_CREATES_INACTIVE,
+             .writer = SIM_GENERIC_WRITER_SECOND, .fixed_directories = true } },
+    { .name = "writing in small pieces, not over the end, little memory",
+      .o = { .most_update = 32, .sw_beyond = 0x6700, .memory = 1000 } },
+    { .name = "no FCPs", .o = { .no_fcp = true } },
+    { .name = "no data, directories all the same", .o = { .no_data = true },
+      .files = { .empty_too = true } },
+    { .name = "certificates in one file, the rest of which is unused",
+      .files = { .one_file = true, .spare = 500 } },
+    { .name = "unused space", .files = { .unused = unused, .n_unused = 1, .spare = 500 } },
     { .name = "no login required", .files = { .token_flags = 1 << 2 } },
 };
 static const struct option *option;

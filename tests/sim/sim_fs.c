@@ -309,15 +309,18 @@ static void put_fcp(struct sim_answer *a, const struct sim_fs_file *file)
     sim_put_tlv(a, 0x83, two + 2, 2);
     if (file->aid_len) sim_put_tlv(a, 0x84, file->aid, file->aid_len);
     if (file->sfi) sim_put_tlv(a, 0x88, &sfi, 1);
-    if (file->security_len) sim_put_tlv(a, 0x86, file->security, file->security_len);
-    sim_put_tlv(a, 0x8a, "\x05", 1);
+    if (file->security_len)
+        sim_put_tlv(a, file->security_tag ? file->security_tag : 0x86, file->security,
+                    file->security_len);
+    sim_put_tlv(a, 0x8a, file->inactive ? "\x01" : "\x05", 1);
+    sim_put(a, file->more, file->more_len);
 }
 
 static unsigned selected(struct sim_fs *f, struct sim_fs_file *file, uint8_t p2,
                          struct sim_answer *a)
 {
     go_to(f, file);
-    if ((p2 & 0x0c) == 0x0c) return 0x9000;
+    if ((p2 & 0x0c) == 0x0c || f->kind.no_fcp) return 0x9000;
     if (f->kind.fci) return f->kind.fci(f, file, p2, a), 0x9000;
     put_fcp(a, file);
     sim_wrap(a, 0, f->kind.fci_tag ? f->kind.fci_tag : (p2 & 0x0c) == 0x04 ? 0x62 : 0x6f);
@@ -440,6 +443,7 @@ static unsigned read_binary(struct sim_fs *f, const struct sim_command *c, struc
     size_t offset, most = f->kind.most_read, n = c->le ? c->le : 256;
     unsigned sw = binary(f, c, &file, &offset);
     if (sw != 0x9000) return sw;
+    if (file->inactive) return 0x6985;
     if (!sim_fs_allowed(f, file->read)) return 0x6982;
     size_t left = file->data_len - offset;
     if (offset > file->data_len || (!left && f->kind.end_is_6b00)) return 0x6b00;
@@ -455,9 +459,11 @@ static unsigned update_binary(struct sim_fs *f, const struct sim_command *c)
     size_t offset;
     unsigned sw = binary(f, c, &file, &offset);
     if (sw != 0x9000) return sw;
-    if (!sim_fs_allowed(f, file->update)) return 0x6982;
+    if (!sim_fs_allowed(f, file->inactive ? file->parent->update : file->update)) return 0x6982;
+    if (f->kind.most_update && c->n > f->kind.most_update) return 0x6700;
     if (offset > file->data_len) return 0x6b00;
-    if (c->n > file->data_len - offset) return 0x6a84;
+    if (c->n > file->data_len - offset)
+        return f->kind.sw_update_beyond ? f->kind.sw_update_beyond : 0x6a84;
     if (c->n) memcpy(file->data + offset, c->data, c->n);
     return 0x9000;
 }
@@ -551,6 +557,7 @@ static unsigned create_file(struct sim_fs *f, const struct sim_command *c)
     uint16_t name = (uint16_t)number(fid, 2);
     if (sim_fs_find(f->df, name)) return 0x6a89;
     struct sim_fs_file *file = new_file(f->df, descriptor_type(*type), name);
+    file->made = true;
     unsigned want = size ? number(size, size_n) & 0xffff : 0;
     if (file->type == SIM_EF) resize(file, want);
     file->size = (uint16_t)want;
@@ -570,7 +577,11 @@ static unsigned create_file(struct sim_fs *f, const struct sim_command *c)
 static unsigned delete_file(struct sim_fs *f, const struct sim_command *c)
 {
     struct sim_fs_file *file = f->ef ? f->ef : f->df;
-    if (c->n == 2) file = sim_fs_find(f->df, (uint16_t)number(c->data, 2));
+    bool root = c->n >= 2 && number(c->data, 2) == 0x3f00;
+    if (c->n % 2) return 0x6700;
+    if (c->p1 == 0x08 || c->p1 == 0x09)     // a path, from the MF or from here
+        file = walk(c->p1 == 0x08 ? f->mf : f->df, c->data + 2 * root, c->n - 2 * root);
+    else if (c->n == 2) file = sim_fs_find(f->df, (uint16_t)number(c->data, 2));
     else if (c->n) return 0x6700;
     if (!file || file == f->mf) return 0x6a82;
     if (!sim_fs_allowed(f, file->parent->update) || !sim_fs_allowed(f, file->remove)) return 0x6982;

@@ -51,7 +51,12 @@ struct sim_fs_file {
     uint8_t aid[16], aid_len;       // of a DF
     uint8_t read, update;           // rules; a DF's update: creating and deleting in it
     uint8_t remove;                 // rule for deleting this file
-    uint8_t security[16], security_len;     // as CREATE FILE brought it (tag 86 or 8C)
+    uint8_t security[64], security_len;     // its access rules, as CREATE FILE brought them
+    uint8_t security_tag;           // 8B, 8C, AB; 0: 86
+    const uint8_t *more;            // further data objects of its FCP
+    size_t more_len;
+    bool inactive;                  // in creation state: who may create writes it, nobody reads it
+    bool made;                      // by CREATE FILE
     uint16_t size;                  // as CREATE FILE said it, also of a DF
     uint8_t *data;                  // size bytes; of records: each with a length byte before it
     size_t data_len;
@@ -111,6 +116,8 @@ struct sim_fs_kind {
     bool extended, no_chaining, pieces, t0, wants_le, all_cla;
     bool (*by_part)(const struct sim_command *c);       // as of struct sim_line
     size_t most_read;               // bytes in one READ BINARY at most; 0: no limit
+    size_t most_update;             // in one UPDATE BINARY; else 6700. 0: no limit
+    unsigned sw_update_beyond;      // UPDATE BINARY across the end of the file; 0: 6A84
     // Selecting
     const uint8_t *applet;          // an applet: until it is selected, knows that only
     size_t applet_len;
@@ -122,6 +129,7 @@ struct sim_fs_kind {
     bool df_ends_login;             // leaving a DF ends the login of its own PINs
     bool sfi_of_fid;                // short EF identifiers are the last five bits of the FIDs
     bool no_fci;                    // SELECT by AID answers 9000 alone
+    bool no_fcp;                    // each SELECT does, whatever it asks for
     uint8_t fci_tag;                // 0x6f or 0x62 (0: 6F for P2 00, 62 for 04)
     // Reading
     bool end_is_warning;            // less than Le: 6282 with what there is (else 9000)

@@ -17,6 +17,22 @@ enum { SIM_GENERIC_RSA_PKCS1 = 0x02, SIM_GENERIC_RSA_RAW = 0x03, SIM_GENERIC_ECD
 // of the PIN, or in each key's access rule (there each key has one of its own, of its reference).
 enum { SIM_GENERIC_SE_NONE, SIM_GENERIC_SE_INFO, SIM_GENERIC_SE_PIN, SIM_GENERIC_SE_RULE };
 
+// How it says in its FCPs who may do what: not at all, in compact form (8C; beside it 7B in the DFs,
+// if it has more than one PIN), by reference to EF.ARR 2F06 (8B), or in expanded form (AB). A new file
+// has its rules in one of those ways, or none: then it is read by anyone, and changed by who changes
+// the others. 8B needs EF.ARR.
+enum { SIM_GENERIC_RULES_NONE, SIM_GENERIC_RULES_COMPACT, SIM_GENERIC_RULES_ARR,
+       SIM_GENERIC_RULES_EXPANDED };
+
+// Who changes directories, certificates, data and unused space, and creates and deletes files in its
+// DFs: nobody, the PIN, the second PIN, anyone.
+enum { SIM_GENERIC_WRITER_NONE, SIM_GENERIC_WRITER_PIN, SIM_GENERIC_WRITER_SECOND,
+       SIM_GENERIC_WRITER_ANYONE };
+
+// CREATE FILE: not known, or it makes files that can be used at once, or once they were activated
+// (until then who may create them writes them, and nobody reads them).
+enum { SIM_GENERIC_CREATES_NOT, SIM_GENERIC_CREATES, SIM_GENERIC_CREATES_INACTIVE };
+
 // MSE without an algorithm takes the usual one: PKCS#1, or ECDSA.
 // {0} is the card above: short APDUs with chaining, whole answers, ECDSA answers r || s.
 struct sim_generic_options {
@@ -35,6 +51,17 @@ struct sim_generic_options {
     size_t challenge;               // it gives so many bytes at most; 0: no limit
     int  se;                        // SIM_GENERIC_SE_...
     bool no_aid;                    // the application has no AID that SELECT knows
+    int  rules;                     // SIM_GENERIC_RULES_...
+    int  writer;                    // SIM_GENERIC_WRITER_...
+    bool fixed_directories;         // but the directories and the ODF nobody writes
+    bool fixed_info;                // nor TokenInfo
+    int  creates;                   // SIM_GENERIC_CREATES_...
+    bool no_delete;                 // DELETE FILE is not known
+    size_t memory;                  // bytes for new files, each of which takes 16 more; 0: no limit
+    size_t most_update;             // bytes in one UPDATE BINARY; else 6700. 0: no limit
+    unsigned sw_beyond;             // UPDATE BINARY across the end of a file; 0: 6A84
+    bool no_fcp;                    // SELECT answers 9000 alone, whatever it asks for
+    bool no_data;                   // no data objects
     const struct sim_p15 *p15;      // how its files deviate; may name other keys and PINs
 };
 

@@ -14,6 +14,7 @@ struct build {
     const struct sim_p15 *d;
     struct sim_answer a, odf;
     uint8_t pin_rule[256];
+    unsigned in_one_file;           // bytes of certificates there
 };
 
 // ---- DER ----
@@ -53,7 +54,8 @@ static void put_text(struct sim_answer *a, unsigned tag, const char *text)
 }
 
 // Path: SEQUENCE { OCTET STRING, index INTEGER OPTIONAL, length [0] INTEGER OPTIONAL }
-static void put_path(struct build *b, struct sim_answer *a, uint16_t fid, size_t length)
+static void put_part(struct build *b, struct sim_answer *a, uint16_t fid, unsigned index,
+                     size_t length)
 {
     uint8_t path[16];
     size_t n = 0, from = a->n;
@@ -70,14 +72,19 @@ static void put_path(struct build *b, struct sim_answer *a, uint16_t fid, size_t
         path[n++] = (uint8_t)fid;
     }
     sim_put_tlv(a, 0x04, path, n);
-    if (length && b->d->whole_path) {
+    if (length) {
         size_t at;
-        put_number(a, 0x02, 0);
+        put_number(a, 0x02, index);
         at = a->n;
         put_number(a, b->d->explicit_tags ? 0x02 : 0x80, (unsigned)length);
         if (b->d->explicit_tags) sim_wrap(a, at, 0xa0);
     }
     sim_wrap(a, from, 0x30);
+}
+
+static void put_path(struct build *b, struct sim_answer *a, uint16_t fid, size_t length)
+{
+    put_part(b, a, fid, 0, b->d->whole_path ? length : 0);
 }
 
 // Path: SEQUENCE { pathExtended [1] { AID [APPLICATION 15] } }, the DF of another application
@@ -263,6 +270,19 @@ static void put_public(struct build *b, const struct sim_p15_key *k, unsigned in
     free(value);
 }
 
+static void put_in_one_file(struct build *b, const struct sim_key_data *d)
+{
+    struct sim_fs_file *file = sim_fs_find(b->df, 0x3400);
+    unsigned size = 0, at = b->in_one_file, n = (unsigned)d->certificate_len;
+    for (unsigned i = 0; i < b->d->n_keys && !file; i++)
+        if (!b->d->keys[i].no_certificate)
+            size += (unsigned)sim_key_data(b->d->keys[i].key)->certificate_len;
+    if (!file) file = sim_fs_ef(b->f, b->df, 0x3400, NULL, 0, size + b->d->spare);
+    memcpy(file->data + at, d->certificate, n);
+    put_part(b, &b->a, 0x3400, at, n);
+    b->in_one_file += n;
+}
+
 static void put_certificate(struct build *b, const struct sim_p15_key *k, unsigned index)
 {
     const struct sim_key_data *d = sim_key_data(k->key);
@@ -274,6 +294,8 @@ static void put_certificate(struct build *b, const struct sim_p15_key *k, unsign
     at = b->a.n;
     if (b->d->in_cdf) {
         sim_put_tlv(&b->a, 0xa0, d->certificate, d->certificate_len);
+    } else if (b->d->one_file) {
+        put_in_one_file(b, d);
     } else {
         uint16_t fid = (uint16_t)(0x3400 + index);
         // a file longer than its certificate, where paths tell the length
@@ -353,7 +375,7 @@ static void directory(struct build *b, uint8_t tag, uint16_t fid)
     size_t at = b->odf.n;
     b->a.n = 0;
     put_objects(b, tag);
-    if (!b->a.n) return;
+    if (!b->a.n && !(b->d->empty_too && (tag == 0xa4 || tag == 0xa7))) return;
     if (b->d->in_odf) {
         sim_put_tlv(&b->odf, 0xa0, b->a.out, b->a.n);
     } else {
@@ -393,8 +415,34 @@ static void token_info(struct build *b)
         sim_wrap(&b->a, one, 0x30);
     }
     if (d->n_algorithms) sim_wrap(&b->a, at, 0xa2);
+    at = b->a.n;
+    if (d->last_update) {
+        put_text(&b->a, 0x18, d->last_update);
+        sim_wrap(&b->a, at, 0xa5);
+    }
     sim_wrap(&b->a, 0, 0x30);
     sim_fs_ef(b->f, b->df, 0x5032, b->a.out, b->a.n, 0);
+}
+
+// UnusedSpace: SEQUENCE { Path with index and length, authId OPTIONAL }
+static void put_unused(struct build *b, const struct sim_p15_unused *x)
+{
+    size_t at = b->a.n;
+    put_part(b, &b->a, x->fid, x->index, x->length);
+    if (x->auth_id) sim_put_tlv(&b->a, 0x04, &x->auth_id, 1);
+    sim_wrap(&b->a, at, 0x30);
+}
+
+static void unused_space(struct build *b)
+{
+    const struct sim_p15 *d = b->d;
+    const struct sim_p15_unused rest = { d->one_file ? 0x3400 : 0x3480, b->in_one_file, d->spare,
+                                         0 };
+    if (d->spare && !d->one_file) sim_fs_ef(b->f, b->df, 0x3480, NULL, 0, d->spare);
+    b->a.n = 0;
+    for (unsigned i = 0; i < d->n_unused; i++) put_unused(b, &d->unused[i]);
+    if (d->spare && !d->n_unused) put_unused(b, &rest);
+    if (b->a.n) write_file(b, 0x5033, &b->a);
 }
 
 static void put_application(struct build *b, const void *aid, size_t aid_len, const char *label,
@@ -438,6 +486,7 @@ void sim_p15_build(struct sim_fs *f, struct sim_fs_file *df, const struct sim_p1
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         directory(b, files[i].tag, files[i].fid);
     write_file(b, 0x5031, &b->odf);
+    unused_space(b);
     if (!d->no_token_info) token_info(b);
     if (!d->no_dir) dir_file(b);
     free(b);

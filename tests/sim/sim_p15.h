@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: 0BSD
 //
 // It writes files only (PKCS#15 v1.1, ISO/IEC 7816-15): EF.DIR 2F00 in the MF, and in the
-// application's DF the ODF 5031, TokenInfo 5032, AODF 4401, PrKDF 4402, PuKDF 4403, CDF 4404,
-// DODF 4405, SKDF 4406, public keys from 3300 on, certificates from 3400 on, data from 3500 on.
+// application's DF the ODF 5031, TokenInfo 5032, AODF 4401, PrKDF 4402, PuKDF 4403, CDF 4404, DODF
+// 4405, SKDF 4406, EF.UnusedSpace 5033 where it has any, public keys from 3300 on, certificates
+// from 3400 on, data from 3500 on.
 // The PINs and keys themselves are the card's (sim_fs_pin, sim_fs_key).
 #ifndef SIM_P15_H
 #define SIM_P15_H
@@ -57,6 +58,13 @@ struct sim_p15_secret {
     const char *algorithms;         // as of struct sim_p15_key
 };
 
+// A record of EF.UnusedSpace: part of a file of the application
+struct sim_p15_unused {
+    uint16_t fid;                   // 0: the DF itself
+    unsigned index, length;
+    uint8_t auth_id;                // 0: left out
+};
+
 // supportedAlgorithms of TokenInfo
 struct sim_p15_algorithm {
     uint8_t reference;
@@ -74,7 +82,8 @@ struct sim_p15 {
     const struct sim_p15_data *data;
     const struct sim_p15_secret *secrets;
     const struct sim_p15_algorithm *algorithms;
-    unsigned n_pins, n_keys, n_data, n_secrets, n_algorithms;
+    const struct sim_p15_unused *unused;
+    unsigned n_pins, n_keys, n_data, n_secrets, n_algorithms, n_unused;
     unsigned token_flags;           // 0: login required, PRN generation
     uint8_t se, pin_se;             // seInfo; seIdentifier of the first PIN; 0: none
     uint8_t elsewhere;              // authId of a PIN that, with its keys, is in the application
@@ -97,6 +106,12 @@ struct sim_p15 {
     bool other_first;               // EF.DIR names another application before
     bool dir_records;               // EF.DIR is a record file
     bool no_token_info;
+    const char *last_update;        // of TokenInfo: a GeneralizedTime; NULL: left out
+    bool one_file;                  // certificates one behind the other in EF 3400, paths with index
+                                    // and length
+    uint16_t spare;                 // unused bytes, which EF.UnusedSpace names: behind those
+                                    // certificates, else in an EF 3480 of their own
+    bool empty_too;                 // directory files of certificates and data, whatever is in them
 };
 
 // Writes all of it into df (its AID goes to EF.DIR).
