@@ -181,6 +181,9 @@ cmd_clients() {
     run sh tests/clients/clients.sh "$@"
 }
 
+# ./build.sh card KIND [--pull N]   a simulated card behind a pcscd of its own, until Ctrl-C
+cmd_card() { need $pkg_lib libssl-dev pcscd vsmartcard-vpcd; exec sh tests/pcsc/card.sh "$@"; }
+
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }
 

@@ -1,20 +1,31 @@
-# lab.sh: what e2e.sh and witness.sh share: a pcscd of their own for each part, the simulated card, certificates
+# lab.sh: what e2e.sh, witness.sh and others share: a pcscd of their own for each part, the simulated card, certificates
 # for it, counting.
 # SPDX-License-Identifier: 0BSD
 #
 # The script that reads it has functions inside_<part>; in_lab runs one inside tests/pcsc/lab.c, by calling the
 # script again. try <what> <command...> counts; the results of a part go through a file.
 lab=$OUT/lab
-# Each program comes to its name whole: another script may be running it.
-build_lab() {
-    mkdir -p "$lab/$$"
-    warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
+warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
+# Each program comes to its name whole: another script may be running it. One that is newer than what it is made
+# of stays.
+build_part() {  # build_part <program> <files that it is made of> <what the compiler is told besides...>
+    part=$1 of=$2; shift 2
     # shellcheck disable=SC2086
-    $CC $warn -O1 -g tests/pcsc/lab.c -o "$lab/$$/lab" &&
-        $CC $warn -O1 -g -DSIM_OPENSSL=1 tests/pcsc/vpcd.c $(ls tests/sim/sim_*.c | grep -v 'sim_reader\|sim_pinpad') \
-            -lmbedx509 -lmbedcrypto -lz -lcrypto -o "$lab/$$/vpcd" &&
-        $CC $warn -O1 -g -I/usr/include/PCSC tests/pcsc/transaction_held.c scard11.c -lpcsclite -lmbedcrypto -lz \
-            -lpthread -o "$lab/$$/held" && mv -f "$lab/$$"/* "$lab" && rmdir "$lab/$$" || exit 1
+    if [ -e "$lab/$part" ] && [ -z "$(find $of -newer "$lab/$part")" ]; then return 0; fi
+    # shellcheck disable=SC2086
+    $CC $warn -O1 -g "$@" -o "$lab/$$/$part" && mv -f "$lab/$$/$part" "$lab"
+}
+build_reader() {    # pcscd's surroundings, and the cards
+    mkdir -p "$lab/$$"
+    # shellcheck disable=SC2046
+    build_part lab tests/pcsc/lab.c tests/pcsc/lab.c &&
+        build_part vpcd 'tests/pcsc tests/sim' -DSIM_OPENSSL=1 tests/pcsc/vpcd.c \
+            $(ls tests/sim/sim_*.c | grep -v 'sim_reader\|sim_pinpad') -lmbedx509 -lmbedcrypto -lz -lcrypto || exit 1
+}
+build_lab() {
+    build_reader
+    build_part held 'scard11.c scard11.h tests/pcsc/transaction_held.c' -I/usr/include/PCSC \
+        tests/pcsc/transaction_held.c scard11.c -lpcsclite -lmbedcrypto -lz -lpthread && rmdir "$lab/$$" || exit 1
 }
 
 . tests/tools/count.sh

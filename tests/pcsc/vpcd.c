@@ -27,6 +27,7 @@
 // keeps. It is told what to do by files in DIR, which it removes when it has done it:
 //     DIR/remove  DIR/insert   the card goes out, or in
 //     DIR/swap                 out, and another card in
+//     DIR/pull                 out, at the n-th command from now, before it is done; n is in the file
 //     DIR/other                another program selects another application
 //     DIR/dump                 the files on the card go to DIR/files
 // and writes DIR/count (commands answered), DIR/secrets (PINs and keys that came while another
@@ -54,6 +55,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#define OUT_US 1000000                  // out for less, and pcscd may not notice it
+
 // A kind of card: made from its options, the other one of a swap when told so.
 struct kind {
     const char *name;
@@ -64,6 +67,21 @@ struct kind {
 static const struct kind *kind;
 static struct sim_card *cards[2];
 static int which;
+static unsigned pull_at;                // commands until the card is pulled; 0: it is not
+
+// The number in a file, which is whole when it has a line's end.
+static void told_number(const char *what, unsigned *number)
+{
+    char path[512], line[32] = "";
+    snprintf(path, sizeof path, "%s/%s", dir, what);
+    FILE *f = fopen(path, "r");
+    if (!f) return;
+    if (fgets(line, sizeof line, f) && strchr(line, '\n')) {
+        *number = (unsigned)atoi(line);
+        unlink(path);
+    }
+    fclose(f);
+}
 
 static void note_administration(void)
 {
@@ -83,6 +101,11 @@ static bool serve(void)
     size_t n;
     if (!vpcd_frame(&reader, card, &n)) return false;
     if (!n) return true;
+    if (pull_at && !--pull_at) {
+        pull_out(card);
+        usleep(OUT_US);
+        return true;
+    }
     n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
@@ -494,10 +517,11 @@ int main(int argc, char **argv)
         }
         if (told("other")) cards[which]->select_other(cards[which]);
         if (told("dump")) dump_files();
+        told_number("pull", &pull_at);
         if (told("remove")) pull_out(cards[which]);
         if (told("swap")) {
             pull_out(cards[which]);
-            usleep(1000000);            // shorter, and pcscd may not notice
+            usleep(OUT_US);
             which = !which;
             plug_in(port);
         }

@@ -1,7 +1,8 @@
 // sim_piv.h: a simulated PIV card (SP 800-73-4/-5, 800-78-5, YubiKey's extensions) with real keys.
 // SPDX-License-Identifier: 0BSD
 //
-// PIN 123456, PUK 12345678, three tries each. One card, one thread at a time.
+// PIN 123456, PUK 12345678, three tries each; the management key is 0102030405060708, three times.
+// Keys: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256. One card, one thread at a time.
 #ifndef SIM_PIV_H
 #define SIM_PIV_H
 
