@@ -13,9 +13,9 @@
 // (another certificate of the same key in 9A, DER; not on the card to swap);
 // of generic: second extended no-chaining pieces t0 der no-indicator, and how its files deviate:
 // inline in-odf whole-path relative negative by-curve deleted padded padded-ff no-dir records, and how
-// it is written (sim_generic.h): compact arr expanded pin-writes second-writes all-write
-// fixed-directories fixed-info creates creates-inactive no-delete small bits 6700-beyond no-fcp no-data
-// dated one-file spare empty-too read-only; of
+// it is written (sim_generic.h): compact arr arr-se expanded pin-writes second-writes all-write
+// fixed-directories fixed-info creates creates-inactive filled no-delete small bits 6700-beyond no-fcp
+// no-data dated one-file spare empty-too read-only; of
 // isoapplet and isoapplet0: second short empty; of myeid: second classic two no-name
 // empty; of esteid: second latvian rsa extended; of fineid: second estonian bare extended; of
 // belpic: second ec; of cac: second whole gzip first small no-ccc pki-only piv persons; of openpgp:
@@ -191,6 +191,7 @@ static bool generic_writes(struct sim_generic_options *o, struct sim_p15 *files,
 {
     if (!strcmp(a, "compact")) o->rules = SIM_GENERIC_RULES_COMPACT;
     else if (!strcmp(a, "arr")) o->rules = SIM_GENERIC_RULES_ARR;
+    else if (!strcmp(a, "arr-se")) o->rules = SIM_GENERIC_RULES_ARR_SE;
     else if (!strcmp(a, "expanded")) o->rules = SIM_GENERIC_RULES_EXPANDED;
     else if (!strcmp(a, "pin-writes")) o->writer = SIM_GENERIC_WRITER_PIN;
     else if (!strcmp(a, "second-writes"))
@@ -200,6 +201,7 @@ static bool generic_writes(struct sim_generic_options *o, struct sim_p15 *files,
     else if (!strcmp(a, "fixed-info")) o->fixed_info = true;
     else if (!strcmp(a, "creates")) o->creates = SIM_GENERIC_CREATES;
     else if (!strcmp(a, "creates-inactive")) o->creates = SIM_GENERIC_CREATES_INACTIVE;
+    else if (!strcmp(a, "filled")) o->fill = 0xa5, o->keeps_place = true;
     else if (!strcmp(a, "no-delete")) o->no_delete = true;
     else if (!strcmp(a, "small")) o->memory = 1000;
     else if (!strcmp(a, "bits")) o->most_update = 32;

@@ -585,12 +585,13 @@ inside_generic_second() {   # the second PIN writes; a new file is to be activat
     explore 'not over its end' 'SW1=0x67, SW2=0x00' "$second" 'apdu 00A4000C023700' 'apdu 00D60013020102'
     explore 'deletes it' 'File not found' "$second" 'rm 3700' 'info 3700'
 }
-inside_generic_bits() {     # it takes 32 bytes at a time, says no rules, and keeps what was made
-    card generic extended no-indicator all-write creates no-delete bits read-only fixed-directories fixed-info
+inside_generic_bits() {     # it takes 32 bytes at a time, and keeps what was made
+    card generic extended no-indicator arr-se all-write creates filled no-delete bits read-only fixed-directories fixed-info
     opensc_driver 'enable_default_driver = true;'
     head -c 100 /dev/urandom > "$dir/long"
     try 'it is read-only' sh -c "pkcs15-tool --list-info 2>&1 | grep -q 'Flags.*Read-only'"
     explore 'not all at once' 'SW1=0x67, SW2=0x00' 'create 3700 100' 'apdu 00A4000C023700' "apdu 00D6000064$(hex "$dir/long")"
+    explore 'it is full of something' 'A5 A5 A5' 'cat 3700'
     explore 'but in pieces' 'Total of 32 bytes written' \
         "update_binary 3700 0 $(hex "$dir/long" | cut -c 1-64)"
     explore 'cannot delete' 'Unsupported INS' 'rm 3700'

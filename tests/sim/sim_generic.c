@@ -199,21 +199,25 @@ static uint8_t arr_record(struct sim_fs *f, const uint8_t *p, size_t n)
     for (size_t at = 0; at < arr->data_len; at += 1u + arr->data[at], number++)
         if (arr->data[at] == n && !memcmp(arr->data + at + 1, p, n)) return number;
     sim_fs_add_record(arr, p, n);
-    sim_fs_add_record(sim_fs_path(f, "50152f06"), p, n);
+    if (sim_fs_path(f, "50152f06")) sim_fs_add_record(sim_fs_path(f, "50152f06"), p, n);
     return number;
 }
 
 // Says in a file's FCP what its rules are.
 static void say_rules(struct sim_fs *f, struct sim_fs_file *file)
 {
-    uint8_t out[64], ref[3] = { ARR >> 8, ARR & 0xff, 0 };
+    uint8_t out[64], ref[4] = { ARR >> 8, ARR & 0xff, 1, 0 };
     switch (own(f)->o.rules) {
     case SIM_GENERIC_RULES_COMPACT:
         put_rules(file, 0x8c, out, sim_rules_compact(file, f->n_pins > 2, out));
         break;
     case SIM_GENERIC_RULES_ARR:
         ref[2] = arr_record(f, out, sim_rules_expanded(f, file, out));
-        put_rules(file, 0x8b, ref, sizeof ref);
+        put_rules(file, 0x8b, ref, 3);
+        break;
+    case SIM_GENERIC_RULES_ARR_SE:
+        ref[3] = arr_record(f, out, sim_rules_expanded(f, file, out));
+        put_rules(file, 0x8b, ref, 4);
         break;
     case SIM_GENERIC_RULES_EXPANDED:
         put_rules(file, 0xab, out, sim_rules_expanded(f, file, out));
@@ -257,8 +261,8 @@ static bool take_rules(struct sim_fs *f, struct sim_fs_file *file, const uint8_t
         return sim_rules_take_expanded(f, file, inside, inside_n);
     }
     const struct sim_fs_file *arr = sim_fs_find(f->mf, ARR);
-    bool here = ref && arr && (ref_n == 1 || (ref_n == 3 && ref[0] == ARR >> 8 &&
-                                              ref[1] == (ARR & 0xff)));
+    bool here = ref && arr && (ref_n == 1 || ((ref_n == 3 || (ref_n == 4 && ref[2] == 1)) &&
+                                              ref[0] == ARR >> 8 && ref[1] == (ARR & 0xff)));
     unsigned number = here ? ref[ref_n - 1] : 0;
     for (size_t at = 0; number && at < arr->data_len; at += 1u + arr->data[at]) {
         if (--number) continue;
@@ -323,6 +327,8 @@ static unsigned create(struct sim_fs *f, const struct sim_command *c, struct sim
     else say_rules(f, file);
     if (!good) return sim_fs_remove(f, file), 0x6a80;
     file->inactive = o->creates == SIM_GENERIC_CREATES_INACTIVE;
+    if (file->data_len) memset(file->data, o->fill, file->data_len);
+    if (o->keeps_place) f->df = file->parent, f->ef = NULL;
     return 0x9000;
 }
 
@@ -360,10 +366,9 @@ static void rule(struct sim_fs *f, struct sim_fs_file *df, const struct sim_gene
     x->o = *o;
     x->o.p15 = NULL;
     f->own = x;
-    if (o->rules == SIM_GENERIC_RULES_ARR) {
-        sim_fs_records(f, NULL, ARR);
-        sim_fs_records(f, df, ARR);
-    }
+    bool above = o->rules == SIM_GENERIC_RULES_ARR_SE;
+    if (o->rules == SIM_GENERIC_RULES_ARR || above) sim_fs_records(f, NULL, ARR);
+    if (o->rules == SIM_GENERIC_RULES_ARR) sim_fs_records(f, df, ARR);
     rule_files(f, f->mf);
 }
 

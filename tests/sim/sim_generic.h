@@ -18,11 +18,12 @@ enum { SIM_GENERIC_RSA_PKCS1 = 0x02, SIM_GENERIC_RSA_RAW = 0x03, SIM_GENERIC_ECD
 enum { SIM_GENERIC_SE_NONE, SIM_GENERIC_SE_INFO, SIM_GENERIC_SE_PIN, SIM_GENERIC_SE_RULE };
 
 // How it says in its FCPs who may do what: not at all, in compact form (8C; beside it 7B in the DFs,
-// if it has more than one PIN), by reference to EF.ARR 2F06 (8B), or in expanded form (AB). A new file
+// if it has more than one PIN), by reference to EF.ARR 2F06 in the MF and in the application's DF (8B),
+// the same with an SE, EF.ARR in the MF alone, or in expanded form (AB). A new file
 // has its rules in one of those ways, or none: then it is read by anyone, and changed by who changes
 // the others. 8B needs EF.ARR.
 enum { SIM_GENERIC_RULES_NONE, SIM_GENERIC_RULES_COMPACT, SIM_GENERIC_RULES_ARR,
-       SIM_GENERIC_RULES_EXPANDED };
+       SIM_GENERIC_RULES_ARR_SE, SIM_GENERIC_RULES_EXPANDED };
 
 // Who changes directories, certificates, data and unused space, and creates and deletes files in its
 // DFs: nobody, the PIN, the second PIN, anyone.
@@ -57,6 +58,8 @@ struct sim_generic_options {
     bool fixed_info;                // nor TokenInfo
     int  creates;                   // SIM_GENERIC_CREATES_...
     bool no_delete;                 // DELETE FILE is not known
+    uint8_t fill;                   // what a new file is full of
+    bool keeps_place;               // CREATE FILE selects the new file not: no EF is selected
     size_t memory;                  // bytes for new files, each of which takes 16 more; 0: no limit
     size_t most_update;             // bytes in one UPDATE BINARY; else 6700. 0: no limit
     unsigned sw_beyond;             // UPDATE BINARY across the end of a file; 0: 6A84
