@@ -10115,8 +10115,8 @@ static st p15store_path(struct card *card, struct token *token, enum p15_kind ki
     return ST_CARD_FULL;
 }
 
-// The iD of a new key where none is given: a byte that no key has; where the card's are hashes, as
-// long as one, to be filled in when the key is known.
+// The iD of a new key where none is given: a byte that no key and no certificate has; where the
+// card's are hashes, as long as one, to be filled in when the key is known.
 static st p15store_new_id(const struct p15 *p15, struct buf *out)
 {
     u8 id = p15->make->id;
@@ -10124,7 +10124,7 @@ static st p15store_new_id(const struct p15 *p15, struct buf *out)
         buf_fill(out, 0, 20);
         return ST_OK;
     }
-    while (id && p15_key_of(p15, BYTES(id))) id++;
+    while (id && (p15_key_of(p15, BYTES(id)) || p15object_certificate_of(p15, BYTES(id)))) id++;
     if (id) buf_put8(out, id);
     return id ? ST_OK : ST_CARD_FULL;
 }
@@ -10163,6 +10163,16 @@ static st p15store_reference(struct card *card, struct token *token, u32 most,
 
 // ---- In the table ----
 
+// What a certificate said of a key is looked for anew.
+static void p15store_forget_public(struct object *object)
+{
+    struct p15_key *key = object->state;
+    object->x509 = NULL;
+    object->unread = true;
+    key->key = NULL;
+    key->sought = false;
+}
+
 // Takes an object out of its list of the directory; see p15object_new_certificate.
 static void p15store_drop_certificate(struct card *card, struct object *object)
 {
@@ -10171,7 +10181,7 @@ static void p15store_drop_certificate(struct card *card, struct object *object)
     for (u32 i = 0; i < card->object_count; i++) {
         struct object *key = card_object_at(card, i);
         if (key != object && key->handle && key->x509 && key->x509 == object->x509)
-            key->x509 = NULL;
+            p15store_forget_public(key);
     }
     while (*at && *at != cert) at = &(*at)->next;
     if (*at) *at = cert->next;
@@ -10336,6 +10346,18 @@ static st p15store_put(struct card *card, struct token *token, const struct draf
     return s;
 }
 
+// Is a certificate for the key of its iD, if there is one, and its public half known?
+static st p15store_is_for_key(struct card *card, struct token *token, bytes id,
+                              const struct x509 *x509, struct scratch scratch)
+{
+    struct p15_key *key = p15_key_of(token->state, id);
+    if (!key) return ST_OK;
+    if (!key->sought) TRY(p15object_read_key(card, token, key, scratch));
+    if (!key->key || !key->key->spki.n || bytes_equal(key->key->spki, x509->spki)) return ST_OK;
+    os_log("%s: the certificate is not for the key of that CKA_ID", card->link.name);
+    return ST_TEMPLATE_MIXED;
+}
+
 // A certificate has the iD of its key.
 static st p15store_certificate(struct card *card, struct token *token, const struct draft *draft,
                                struct scratch scratch, struct object **made)
@@ -10351,6 +10373,7 @@ static st p15store_certificate(struct card *card, struct token *token, const str
     else if (alg_parse_spki(x509.spki, &key)) return ST_TEMPLATE_LESS;
     else TRY(p15store_id_like(token->state, &key, &id));
     if (id.full) return ST_ATTR_VALUE;
+    TRY(p15store_is_for_key(card, token, buf_bytes(&id), &x509, scratch));
     TRY(p15store_put(card, token, &known, buf_bytes(&id), scratch, made));
     const struct p15_certificate *cert = (*made)->state;
     (void)p15object_learn(card, token->state, cert, scratch);
@@ -10498,6 +10521,26 @@ static st p15store_choose_id(const struct p15 *p15, struct p15store_pair *pair, 
     return id->full ? ST_ATTR_VALUE : ST_OK;
 }
 
+// A certificate that has the iD of a new pair, and is for another key, would be taken for the
+// pair's.
+static st p15store_uncertified(struct card *card, struct token *token, const struct draft *draft,
+                               struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    bytes spki = draft->key.spki;
+    for (struct p15_certificate *cert = p15->certificates; cert; cert = cert->next) {
+        if (!bytes_equal(cert->id, draft->id)) continue;
+        if (spki.n && cert->object->unread)
+            TRY(p15object_read_certificate(card, token, cert, scratch));
+        const struct x509 *x509 = cert->object->x509;
+        if (spki.n && x509 && bytes_equal(x509->spki, spki)) continue;
+        os_log("%s: that CKA_ID has a certificate: destroy it before a new key is made",
+               card->link.name);
+        return ST_ATTR_VALUE;
+    }
+    return ST_OK;
+}
+
 // Begins a pair: all that it needs is there, and nothing sent yet that changes the card. Its path
 // and reference were set, and its draft.
 static st p15store_begin(struct card *card, struct token *token, struct p15store_pair *pair,
@@ -10508,6 +10551,7 @@ static st p15store_begin(struct card *card, struct token *token, struct p15store
     if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
     if (draft->private == CK_FALSE) return ST_TEMPLATE_MIXED;
     TRY(p15store_choose_id(token->state, pair, &id));
+    TRY(p15store_uncertified(card, token, draft, *scratch));
     TRY(p15store_replace(card, token, draft->id, *scratch));
     pair->file = (struct p15_new_file){ .kind = P15_PUKDF };
     TRY(p15store_path(card, token, P15_PUKDF, false, scratch, &pair->file.path));

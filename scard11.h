@@ -1100,12 +1100,15 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         stays on the card, unnamed, until the next key takes its place.
 //                         A CKA_ID that the template does not give is a byte that no key has, from
 //                         45 (hexadecimal) on, and of a certificate that of its key. One that
-//                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID; a public key alone gives
-//                         way to a new pair. Certificates and public keys are anybody's, and so are
-//                         data unless CKA_PRIVATE is CK_TRUE. CKA_LABEL can be changed, and CKA_ID
-//                         but of data, which have their CKA_VALUE changed; a pair's in both its
-//                         halves. With a private key goes its public one, which by itself is
-//                         destroyed only where there is no other half.
+//                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID, and so is one that a
+//                         certificate of another key has: destroy that first. A public key alone
+//                         gives way to a new pair. A certificate for another public key than the
+//                         one of its CKA_ID is CKR_TEMPLATE_INCONSISTENT. Certificates and public
+//                         keys are anybody's, and so are data unless CKA_PRIVATE is CK_TRUE.
+//                         CKA_LABEL can be changed, and CKA_ID but of data, which have their
+//                         CKA_VALUE changed; a pair's in both its halves. With a private key goes
+//                         its public one, which by itself is destroyed only where there is no other
+//                         half. Its certificate stays.
 //                         C_InitToken of a card as it was installed makes the PKCS#15 application
 //                         that OpenSC's profile for it has, which OpenSC reads and goes on with.
 //                         The SO's PIN is the PUK, of 16 characters; a PUK is set once, and one
@@ -1127,7 +1130,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         is left out. A CKA_ID that no template gives is the hash of the public
 //                         key, of secret keys a number.
 //                         CKA_LABEL and CKA_ID can be changed. With a private key goes its public
-//                         one, and its certificate stays. What is broken off leaves at most a file
+//                         one, and its certificate stays; what is said of certificates of IsoApplet
+//                         holds here, too. What is broken off leaves at most a file
 //                         that nothing names: the next object of its kind takes its place.
 //                         C_InitToken takes a card that nobody has set up, or one whose MF says who
 //                         may begin it anew: the PIN that it names, mostly the SO's, is tried once

@@ -253,12 +253,86 @@ TEST(write_p15_key_destroyed_after_a_search_for_it_alone)
     scene_end();
 }
 
+// Can a key be used, again and again?
+static bool p15_signs(CK_BYTE id)
+{
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &key);
+    for (int i = 0; i < 3 && !rv && key; i++) {
+        out_len = sizeof out;
+        rv = scene_sign(session, key, CKM_ECDSA_SHA256, text, sizeof text, out, &out_len);
+    }
+    return !rv && key;
+}
+
+// A certificate stays when its key is destroyed. No new pair is made to look like the one that it is for,
+// and none is stored for a key that is another one.
+TEST(write_p15_certificates_of_other_keys)
+{
+    CK_OBJECT_HANDLE key, made;
+    CK_BYTE first;
+    p15_begin(1);
+    if (test_failing) return;
+    CHECK_RV(make(&makes[P_256], 0), CKR_OK);
+    first = id_of(private_key);
+    CHECK_RV(p15_certify(first), CKR_TEMPLATE_INCONSISTENT);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    CHECK_RV(p15_certify(first), CKR_OK);
+    CHECK_RV(C_DestroyObject(session, private_key), CKR_OK);
+    for (int again = 0; again < 2; again++) {
+        CHECK(p15_certificate(1) && p15_whole(first));
+        CHECK_RV(make(&makes[P_256], first), CKR_ATTRIBUTE_VALUE_INVALID);
+        if (!again) meet_anew("123456");
+    }
+    CHECK_RV(make(&makes[P_256], 0), CKR_OK);
+    CHECK_EQ(id_of(private_key), first + 1);
+    CHECK_RV(C_DestroyObject(session, p15_certificate(first)), CKR_OK);
+    CHECK_RV(make(&makes[P_256], first), CKR_OK);
+    meet_anew("123456");
+    CHECK_RV(p15_certify(first), CKR_TEMPLATE_INCONSISTENT);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, first, &key), CKR_OK);
+    certificate_n = issue(key, certificate, sizeof certificate);
+    CHECK_RV(store_certificate(first, &made), CKR_OK);
+    meet_anew("123456");
+    CHECK(p15_whole(first) && p15_signs(first) && p15_signs((CK_BYTE)(first + 1)) && p15_signs(1));
+    CHECK_EQ(scene_card->tries_taken, 0);
+    scene_end();
+}
+
+// A card on which another program left such a certificate: once that is destroyed, the key is what it is.
+TEST(write_p15_certificate_of_another_key_destroyed)
+{
+    CK_OBJECT_HANDLE key;
+    p15_begin(1);
+    if (test_failing) return;
+    CHECK_RV(C_DestroyObject(session, p15_certificate(1)), CKR_OK);
+    CHECK_RV(p15_certify(2), CKR_OK);                   // of key 1, by another iD
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK_RV(C_DestroyObject(session, key), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 1), CKR_OK);
+    CK_BYTE id = 1;
+    CK_ATTRIBUTE to = { CKA_ID, &id, 1 };
+    CHECK_RV(C_SetAttributeValue(session, p15_certificate(2), &to, 1), CKR_OK);
+    meet_anew("123456");
+    CHECK(p15_certificate(1) && !p15_signs(1));
+    CHECK_RV(C_DestroyObject(session, p15_certificate(1)), CKR_OK);
+    CHECK(p15_signs(1));
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 1, &key), CKR_OK);
+    certificate_n = issue(key, certificate, sizeof certificate);
+    CHECK_RV(p15_certify(1), CKR_OK);
+    meet_anew("123456");
+    CHECK(p15_whole(1) && p15_signs(1));
+    scene_end();
+}
+
 #define RUN_WRITE_P15()                                                                          \
     RUN(write_p15_directory_that_takes_several_commands);                                        \
     RUN(write_p15_directory_that_is_full);                                                       \
     RUN(write_p15_files_that_nothing_names);                                                     \
     RUN(write_p15_setting_up_is_broken_off);                                                     \
     RUN(write_p15_key_destroyed_after_a_search_for_it_alone);                                    \
+    RUN(write_p15_certificates_of_other_keys);                                                   \
+    RUN(write_p15_certificate_of_another_key_destroyed);                                         \
     RUN(write_p15_values_of_data);                                                               \
     RUN(write_p15_card_begun_anew)
 
