@@ -4747,6 +4747,12 @@ struct landmark {
     u8   digest[CARD_DIGEST];
 };
 
+// When it was last seen what the card has of something.
+struct card_look {
+    u64 connects;           // connections of the reader
+    u64 ms;
+};
+
 // ---- Credentials ----
 
 // How a PIN's characters are sent. The numbers are those of PinType in ISO/IEC 7816-15.
@@ -5179,6 +5185,64 @@ static void card_drop(struct card *card, struct object *object)
     mem_wipe(object, sizeof *object);
 }
 
+// What a data object holds now, in lots of its own, in place of what it held. Without the memory
+// for it it is read when it is asked for.
+static void card_own_value(struct card *card, struct object *object, bytes value)
+{
+    arena_lots_drop(&card->arena, &object->lots);
+    object->value = arena_lot_copy(&card->arena, &object->lots, value);
+    object->unread = value.n && !object->value.p;
+    if (object->unread) object->value = BYTES_NONE;
+}
+
+// A data object was read, perhaps again: it keeps its value if that is the same.
+static st card_keep_value(struct card *card, struct object *object, bytes value)
+{
+    if (!bytes_equal(object->value, value)) card_own_value(card, object, value);
+    else object->unread = false;
+    return object->unread ? ST_ARENA_FULL : ST_OK;
+}
+
+// ---- What another program may have changed ----
+// What was read is believed for so long; then the next search asks the card: for what it counts its
+// changes by, where it does that, else for what the search is about. So it does after a new
+// connection, where one command tells.
+
+static u32 card_believed_ms = SCARD11_BELIEVED;     // option SCARD11_BELIEVED
+
+// It was just read.
+static void card_looked(const struct card *card, struct card_look *look)
+{
+    look->connects = card->link.count->connects;
+    look->ms = os_now_ms();
+}
+
+// Has it been believed for long enough? Asked once for each search: then it counts as looked at.
+static bool card_is_old(const struct card *card, struct card_look *look)
+{
+    if (card->link.exclusive || card_believed_ms == SCARD11_BELIEVED_ALWAYS) return false;
+    if (os_now_ms() - look->ms < card_believed_ms) return false;
+    if (!card->link.offline) card_looked(card, look);
+    return true;
+}
+
+// The same of what the card counts its changes by: it is looked at after a new connection, too.
+static bool card_looks_again(const struct card *card, struct card_look *look)
+{
+    bool away = look->connects != card->link.count->connects;
+    if (away && !card->link.offline) card_looked(card, look);
+    return away || card_is_old(card, look);
+}
+
+// Before what was read is forgotten, and read again into more of the arena. When little is left the
+// card is begun anew, as after a removal, with a reset that ends a login.
+static st card_may_forget(struct card *card)
+{
+    if (card->arena.left >= SCARD11_CARD_MEMORY / 4) return ST_OK;
+    card->link.broken = true;
+    return link_failed(&card->link, ST_CARD_REMOVED);
+}
+
 // Gives back what private session objects of an earlier login hold.
 static void card_sweep(struct card *card)
 {
@@ -5438,16 +5502,6 @@ static bool card_own_room(struct card *card, struct object *object)
     struct card_own_key *own = arena_lot(&card->arena, &object->lots, sizeof *own);
     if (own) object->key = &own->key;
     return own;
-}
-
-// What a data object holds now, in lots of its own, in place of what it held. Without the memory
-// for it it is read when it is asked for.
-static void card_own_value(struct card *card, struct object *object, bytes value)
-{
-    arena_lots_drop(&card->arena, &object->lots);
-    object->value = arena_lot_copy(&card->arena, &object->lots, value);
-    object->unread = value.n && !object->value.p;
-    if (object->unread) object->value = BYTES_NONE;
 }
 
 // A certificate's object gets its own copy of it.
@@ -7473,7 +7527,7 @@ struct p15 {
     u8    environment;              // security environment that is for this application; 0: none
     u8    restored;                 // the one that was restored last, as long as one is set
     bytes update;                   // lastUpdate; empty: it has none
-    u64   connects;                 // connections of the reader when the directory was believed
+    struct card_look look;          // when the directory was read, or compared
     struct p15alg_table algorithms; // supportedAlgorithms
     // The landmark: TokenInfo without lastUpdate, or a file.
     struct p15_path mark_file;      // empty: TokenInfo
@@ -8008,7 +8062,7 @@ static st p15dir_read_info(struct card *card, struct token *token, struct scratc
     p15alg_parse(info.algorithms, &p15->algorithms);
     p15->info_read = true;
     p15->no_info = s != ST_OK;
-    p15->connects = card->link.count->connects;
+    card_looked(card, &p15->look);
     TRY(p15dir_note_landmark(p15, &info, scratch));
     p15->update = info.update;
     p15->environment = info.environment;
@@ -8031,29 +8085,17 @@ static st p15dir_look_if_blank(struct card *card, struct token *token, struct sc
 }
 
 // ---- A directory that another program changed ----
-// What was read is kept as long as the card is in. When it was connected anew, what the card counts
-// its changes by (lastUpdate in EF.TokenInfo; MyEID's own counter: myeid_list) is compared before
-// the next search, and the directory is read again if it differs. A card that has neither is
-// believed.
-
-// Was the card connected since this was asked last?
-static bool p15dir_was_away(struct card *card, struct p15 *p15)
-{
-    bool away = p15->connects != card->link.count->connects;
-    if (!card->link.offline) p15->connects = card->link.count->connects;
-    return away;
-}
+// What was read is kept as long as the card is in. When it is to be looked at again
+// (card_looks_again), what the card counts its changes by (lastUpdate in EF.TokenInfo; MyEID's own
+// counter: myeid_list) is compared, and the directory is read again if it differs. A card that has
+// neither is believed.
 
 // Forgets all that was read but the PINs: it is read again when it is needed, and objects get new
-// handles. What was forgotten keeps its room as long as the card is known. When little is left, the
-// card is begun anew, as after a removal, with a reset that ends a login.
+// handles. What was forgotten keeps its room as long as the card is known.
 static st p15dir_forget(struct card *card, struct p15 *p15)
 {
     os_log("%s: another program changed the directory", card->link.name);
-    if (card->arena.left < SCARD11_CARD_MEMORY / 4) {
-        card->link.broken = true;
-        return link_failed(&card->link, ST_CARD_REMOVED);
-    }
+    TRY(card_may_forget(card));
     for (u32 i = 0; i < card->object_count; i++) {
         struct object *object = card_object_at(card, i);
         if (!object->handle || object->owner) continue;
@@ -8072,14 +8114,14 @@ static st p15dir_forget(struct card *card, struct p15 *p15)
 }
 
 // Forgets the directory if it has changed since it was read, and reads TokenInfo again. Called
-// before each search; costs a command only where the card was connected anew.
+// before each search; costs a command only where the card is to be looked at again.
 static st p15dir_refresh(struct card *card, struct token *token, struct scratch scratch)
 {
     struct p15 *p15 = token->state;
     struct p15_value file = { .path = { .file = p15->info_path } };
     struct p15_info info;
     bytes content;
-    if (!p15dir_was_away(card, p15)) return ST_OK;
+    if (!card_looks_again(card, &p15->look)) return ST_OK;
     if (token->blank) {                             // is it still?
         p15->odf_read = p15->info_read = false;
         TRY(p15dir_read_info(card, token, scratch));
@@ -11082,7 +11124,9 @@ struct piv {
     u32  retired;                       // bit n: key 82 + n is there, as the key history or F7 says
     struct landmark mark, identity;     // an object that is there; one that no other card has
     bool listed[PIV_KEYS];              // by index: its objects are in the card's table, if any
+    struct card_look looks[PIV_KEYS];   // since when that is believed
     bool data_listed;
+    struct card_look data_look;
     u32  hidden;                        // bit index: the key wants the PIN, as F7 said before a
                                         // login
     bool free_key;                      // a key was found that needs no PIN
@@ -11864,6 +11908,82 @@ static st pivkey_list_key(struct card *card, struct token *token, const struct q
     struct object *public = card_find_ref(card, token, CKO_PUBLIC_KEY, reference->number);
     if (public) public->unread = like.unread;
     piv->listed[reference->index] = true;
+    card_looked(card, &piv->looks[reference->index]);
+    return ST_OK;
+}
+
+// ---- One key, looked at again ----
+
+// What there is under a key reference: the pair first.
+static const CK_OBJECT_CLASS pivkey_classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY,
+                                                  CKO_CERTIFICATE };
+
+// What the card has under a reference is not known, or no longer: the next search lists it.
+static void pivkey_forget(struct card *card, struct token *token,
+                          const struct piv_reference *reference)
+{
+    struct piv *piv = token->state;
+    for (size_t i = 0; i < COUNT(pivkey_classes); i++) {
+        struct object *object = card_find_ref(card, token, pivkey_classes[i], reference->number);
+        if (object) card_drop(card, object);
+    }
+    piv->listed[reference->index] = false;
+}
+
+// The certificate in a container, or its beginning, which has its number and its key, is it the one
+// that is shown?
+static bool pivkey_is_shown(bytes container, bool part, const struct x509 *shown,
+                            struct scratch scratch)
+{
+    bytes der;
+    st s = part ? tlv_open_some(container, true, PIVKEY_TAG_CERTIFICATE, &der)
+                : pivkey_open_certificate(container, &scratch, &der);
+    if (s || !shown) return false;
+    size_t n = der.n < shown->whole.n ? der.n : shown->whole.n;
+    return n && bytes_equal(bytes_head(der, n), bytes_head(shown->whole, n));
+}
+
+// Without a certificate: is the key that the card's metadata tells of the one that is shown?
+static st pivkey_ask_key(struct card *card, struct token *token,
+                         const struct piv_reference *reference, struct scratch scratch, bool *same)
+{
+    const struct object *shown = card_find_ref(card, token, CKO_PUBLIC_KEY, reference->number);
+    const struct piv *piv = token->state;
+    struct alg_key key = { .type = ALG_NONE };
+    bytes value, algorithm, part;
+    *same = true;
+    st s = piv_get_metadata(card, token, reference->number, &scratch, &value);
+    if (s && s != ST_NOT_FOUND) return s;
+    if (s && link_is_error(st_of_sw(card->link.sw))) return ST_OK;
+    if (!s && tlv_find(value, PIV_TAG_ALGORITHM, &algorithm) && algorithm.n &&
+        tlv_find(value, PIV_TAG_PUBLIC, &part))
+        (void)piv_metadata_key(*algorithm.p, part, &key);
+    if (s && piv->metadata != PIV_YES) return ST_OK;
+    if (s || !shown) *same = !shown && key.type == ALG_NONE;
+    else *same = bytes_equal(key.modulus, shown->key->modulus) &&
+                         bytes_equal(key.point, shown->key->point);
+    return ST_OK;
+}
+
+// A key reference that was listed a while ago: where another program has put something else there,
+// it is listed again. Costs a command, where there is a certificate.
+static st pivkey_look(struct card *card, struct token *token,
+                      const struct piv_reference *reference, struct scratch scratch)
+{
+    const struct object *shown = card_find_ref(card, token, CKO_CERTIFICATE, reference->number);
+    struct scratch each = scratch;
+    bytes container;
+    bool same = true;
+    st s = piv_get_part(card, token, reference->certificate, pivkey_shows_key, &each, &container);
+    if (pivkey_must_end(s)) return s;
+    if (s && s != ST_NOT_FOUND) return ST_OK;
+    if (!s) same = pivkey_is_shown(container, piv_is_part(card), shown ? shown->x509 : NULL, each);
+    else if (shown) same = false;
+    else if (reference->use) TRY(pivkey_ask_key(card, token, reference, scratch, &same));
+    if (same) return ST_OK;
+    os_log("%s: another program changed %02x", card->link.name, reference->number);
+    TRY(card_may_forget(card));
+    pivkey_forget(card, token, reference);
     return ST_OK;
 }
 
@@ -11886,14 +12006,20 @@ static struct object *pivkey_add_data(struct card *card, struct token *token,
     return object;
 }
 
-// Lists all data objects, once.
+// Lists all data objects. After a while they are read again when they are asked for, and those that
+// were erased are back.
 static st pivkey_list_data(struct card *card, struct token *token)
 {
     struct piv *piv = token->state;
-    if (piv->data_listed) return ST_OK;
+    if (piv->data_listed && !card_is_old(card, &piv->data_look)) return ST_OK;
     TRY(card_reserve(card, COUNT(pivkey_data_list)));
-    for (size_t i = 0; i < COUNT(pivkey_data_list); i++)
-        if (!pivkey_add_data(card, token, &pivkey_data_list[i])) return ST_ARENA_FULL;
+    for (size_t i = 0; i < COUNT(pivkey_data_list); i++) {
+        const struct pivkey_data *data = &pivkey_data_list[i];
+        struct object *object = card_find_ref(card, token, CKO_DATA, data->object);
+        if (object) object->unread = true;
+        else if (!pivkey_add_data(card, token, data)) return ST_ARENA_FULL;
+    }
+    card_looked(card, &piv->data_look);
     piv->data_listed = true;
     return ST_OK;
 }
@@ -11904,12 +12030,11 @@ static bool pivkey_is_named(const struct query *query, u32 i)
     return query->id.n == 1 && *query->id.p == i + 1;
 }
 
-// Should a search look at this key reference? Retired keys when it is known that they are there, or
-// their CKA_ID is asked for; F9 where there is reason to hope.
+// Is a search for this key reference? For retired keys when it is known that they are there, or
+// their CKA_ID is asked for; for F9 where there is reason to hope.
 static bool pivkey_is_wanted(const struct piv *piv, const struct query *query, u32 i)
 {
     bool hope = piv->quirks & PIV_ATTESTS || piv->metadata == PIV_YES;
-    if (piv->listed[i]) return false;
     if (!query->any_id) return pivkey_is_named(query, i);
     if (i < PIV_FIRST_RETIRED) return true;
     if (i == PIV_ATTESTATION) return hope;
@@ -11940,12 +12065,15 @@ static st pivkey_needs_no_pin(struct card *card, struct token *token,
 static st pivkey_list_one(struct card *card, struct token *token, const struct query *query, u32 i,
                           struct scratch scratch)
 {
-    const struct piv *piv = token->state;
+    struct piv *piv = token->state;
     bool for_all = query->any_class || query->class == CKO_CERTIFICATE ||
                    query->class == CKO_PUBLIC_KEY;
     bool never = true;
     if (!pivkey_is_wanted(piv, query, i)) return ST_OK;
     struct piv_reference reference = piv_reference_at(i);
+    if (piv->listed[i] && card_is_old(card, &piv->looks[i]))
+        TRY(pivkey_look(card, token, &reference, scratch));
+    if (piv->listed[i]) return ST_OK;
     if (!for_all && !query->logged_in)
         TRY(pivkey_needs_no_pin(card, token, &reference, scratch, &never));
     return never ? pivkey_list_key(card, token, query, &reference, scratch) : ST_OK;
@@ -12027,11 +12155,7 @@ static st pivkey_read(struct card *card, struct object *object, struct scratch s
     if (object->class != CKO_DATA) return ST_OK;
     st s = piv_get(card, object->token, object->ref, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
-    if (s) value = BYTES_NONE;
-    object->value = arena_copy(&card->arena, value);
-    if (value.n && !object->value.p) return ST_ARENA_FULL;
-    object->unread = false;
-    return ST_OK;
+    return card_keep_value(card, object, s ? BYTES_NONE : value);
 }
 
 // ---- Using a key ----
@@ -12458,23 +12582,6 @@ static st pivadmin_shrink_history(struct card *card, struct token *token, u32 i,
 
 // ---- Keys ----
 
-// What there is under a key reference: the pair first.
-static const CK_OBJECT_CLASS pivadmin_classes[] = { CKO_PUBLIC_KEY, CKO_PRIVATE_KEY,
-                                                    CKO_CERTIFICATE };
-
-// The card has made a key, and did not tell which: the next search looks again. (A command that the
-// card did not get, or whose answer was lost, ends the connection, and all that is known with it.)
-static void pivadmin_forget(struct card *card, struct token *token,
-                            const struct piv_reference *reference)
-{
-    struct piv *piv = token->state;
-    for (size_t i = 0; i < COUNT(pivadmin_classes); i++) {
-        struct object *object = card_find_ref(card, token, pivadmin_classes[i], reference->number);
-        if (object) card_drop(card, object);
-    }
-    piv->listed[reference->index] = false;
-}
-
 // What the algorithm of a new key is called.
 static u8 pivadmin_algorithm(const struct draft *draft)
 {
@@ -12673,7 +12780,7 @@ static st pivadmin_begin_pair(struct card *card, const struct object *like,
     made[0] = made[1] = NULL;
     TRY(card_reserve(card, 2));
     for (int i = 0; i < 2; i++) {
-        made[i] = card_add_like(card, like, pivadmin_classes[i], NULL);
+        made[i] = card_add_like(card, like, pivkey_classes[i], NULL);
         if (!made[i] || !card_own_room(card, made[i])) return ST_ARENA_FULL;
     }
     made[0]->private = made[0]->unread = false;
@@ -12706,7 +12813,7 @@ static void pivadmin_set_certificate(struct card *card, struct token *token,
                                      const struct x509 *x509)
 {
     for (int i = 0; i < 2; i++) {
-        struct object *key = card_find_ref(card, token, pivadmin_classes[i], reference->number);
+        struct object *key = card_find_ref(card, token, pivkey_classes[i], reference->number);
         if (!key) continue;
         key->x509 = x509;
         key->use = pivkey_use_of(key->key, reference->use, x509);
@@ -12734,7 +12841,7 @@ static st pivadmin_new_pair(struct card *card, struct token *token, const struct
     for (int half = 0; half < 2 && !s; half++) s = card_own_key(made[half], &key);
     if (s) {
         pivadmin_drop_pair(card, made);
-        if (s == ST_PROTOCOL) pivadmin_forget(card, token, &reference);
+        if (s == ST_PROTOCOL) pivkey_forget(card, token, &reference);
         return s;
     }
     pivadmin_drop_pair(card, old);
@@ -13034,9 +13141,9 @@ static st pivadmin_check_target(struct card *card, struct token *token,
 static void pivadmin_moved(struct card *card, struct token *token,
                            const struct piv_reference *from, const struct piv_reference *to)
 {
-    for (size_t i = 0; i < COUNT(pivadmin_classes); i++) {
-        struct object *there = card_find_ref(card, token, pivadmin_classes[i], to->number);
-        struct object *object = card_find_ref(card, token, pivadmin_classes[i], from->number);
+    for (size_t i = 0; i < COUNT(pivkey_classes); i++) {
+        struct object *there = card_find_ref(card, token, pivkey_classes[i], to->number);
+        struct object *object = card_find_ref(card, token, pivkey_classes[i], from->number);
         if (there) card_drop(card, there);
         if (!object) continue;
         object->ref = to->number;
@@ -13085,7 +13192,7 @@ static st pivadmin_set(struct card *card, struct object *object, const struct dr
     if (s && container.n) {
         if (!link_is_broken(s))
             (void)pivadmin_put(card, token, to.certificate, BYTES_NONE, scratch);
-        pivadmin_forget(card, token, &to);
+        pivkey_forget(card, token, &to);
     }
     TRY(s);
     pivadmin_moved(card, token, &from, &to);
@@ -13385,6 +13492,7 @@ struct openpgp_key {
     u32  access;                        // CARD_LOCAL ...
     // The rest is of >>openpgpkey.
     bool certificate_read;              // it is in the card's table, or there is none
+    struct card_look look;              // since when that is believed
     const struct x509 *x509;            // of the certificate of this very key
     struct object *objects[2];          // public and private, in the card's table; NULL: not yet
 };
@@ -13404,6 +13512,7 @@ struct openpgp {
     u32  certificate_max;               // bytes; 0: it did not say
     u32  kdf_turn;                      // link.turns when it was; 0: it was not
     struct landmark mark, identity;     // the AID; it, and the keys' fingerprints and dates
+    struct card_look look, data_look;   // since when the keys, the data objects are believed
     struct openpgp_key keys[OPENPGP_KEYS];
     struct card_kdf kdf[OPENPGP_PASSWORDS];
     u8   salts[OPENPGP_PASSWORDS][16];
@@ -13922,6 +14031,8 @@ static st openpgp_probe(struct card *card, struct token *token, struct scratch s
     if (link_is_broken(s)) return s;
     if (s) return ST_NOT_MINE;
     TRY(openpgp_tell(token, application, scratch));
+    struct openpgp *known = token->state;
+    card_looked(card, &known->look);
     bool typed = pinpad_is_there(&card->link, &pinpad_verify);
     bool asks = typed && openpgp->abilities & OPENPGP_HAS_KDF;
     return asks ? openpgp_learn(card, token, scratch) : ST_OK;
@@ -14018,16 +14129,24 @@ static st openpgpkey_choose(struct card *card, struct openpgp *openpgp, u32 i)
     return only;
 }
 
-// The certificate of a key, in the arena. ST_NOT_FOUND: there is none that can be used.
-static st openpgpkey_read_certificate(struct card *card, struct token *token, u32 i,
-                                      struct scratch scratch, const struct x509 **out)
+// What the card has as the certificate of a key, in scratch. ST_NOT_FOUND: nothing.
+static st openpgpkey_get_certificate(struct card *card, struct token *token, u32 i,
+                                     struct scratch scratch, bytes *der)
 {
     TRY(place_be_sure(card, token, scratch));
     TRY(openpgpkey_choose(card, token->state, i));
     struct buf answer = scratch_rest(&scratch);
     TRY(openpgp_get(card, OPENPGP_DO_CERTIFICATE, &answer));
-    bytes der = openpgp_unwrap(buf_bytes(&answer), OPENPGP_DO_CERTIFICATE);
-    if (!der.n) return ST_NOT_FOUND;
+    *der = openpgp_unwrap(buf_bytes(&answer), OPENPGP_DO_CERTIFICATE);
+    return der->n ? ST_OK : ST_NOT_FOUND;
+}
+
+// The certificate of a key, in the arena. ST_NOT_FOUND: there is none that can be used.
+static st openpgpkey_read_certificate(struct card *card, struct token *token, u32 i,
+                                      struct scratch scratch, const struct x509 **out)
+{
+    bytes der;
+    TRY(openpgpkey_get_certificate(card, token, i, scratch, &der));
     st s = card_keep_certificate(card, der, out);
     if (!s || s == ST_ARENA_FULL) return s;
     os_log("OpenPGP: the certificate of key %u cannot be used", (unsigned)i + 1);
@@ -14129,6 +14248,106 @@ static st openpgpkey_read_public(struct card *card, struct object *object, struc
     return ST_OK;
 }
 
+// ---- What the card has now ----
+
+// The certificate at the place of the i-th key that is in the table, or NULL.
+static struct object *openpgpkey_certificate(const struct card *card, const struct token *token,
+                                               u32 i)
+{
+    return card_find_ref(card, token, CKO_CERTIFICATE, i + 1);
+}
+
+// A key is not what it was, or not known to be: its objects go. Its certificate stays, as one of
+// another key.
+static void openpgpkey_forget(struct card *card, struct token *token, u32 i)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    struct object *certificate = openpgpkey_certificate(card, token, i);
+    for (size_t half = 0; half < COUNT(key->objects); half++) {
+        if (key->objects[half]) card_drop(card, key->objects[half]);
+        key->objects[half] = NULL;
+    }
+    if (certificate) certificate->key = NULL;
+    key->x509 = NULL;
+    key->there = false;
+    key->key = (struct alg_key){ .type = ALG_NONE };
+}
+
+// Is it what was known of a key?
+static bool openpgpkey_same(const struct openpgp_key *key, const struct openpgp_key *now)
+{
+    return key->there == now->there && key->access == now->access &&
+           key->key.type == now->key.type && key->key.bits == now->key.bits &&
+           key->key.curve == now->key.curve && !memcmp(key->print, now->print, sizeof now->print);
+}
+
+// What 6E says of a key now. Another program may have made a new one.
+static void openpgpkey_tell(struct card *card, struct token *token, u32 i, bytes application)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i], now = { .there = false };
+    openpgp_tell_key(application, i, &now);
+    if (!openpgpkey_same(key, &now)) {
+        openpgpkey_forget(card, token, i);
+        key->key = now.key;
+        key->there = now.there;
+        key->access = now.access;
+        memcpy(key->print, now.print, sizeof key->print);
+        if (now.key.type != ALG_NONE) token->key_types |= CARD_TYPE(now.key.type);
+    }
+    key->touch = now.touch;
+}
+
+// Reads 6E again: before something is changed, in the same transaction; and after a while.
+static st openpgpkey_look(struct card *card, struct token *token, struct scratch *scratch,
+                            bytes *application)
+{
+    struct credential *sign = card_credential(token, ROLE_SIGN);
+    struct openpgp *openpgp = token->state;
+    TRY(place_be_sure(card, token, *scratch));
+    TRY(openpgp_read_application(card, scratch, application));
+    bytes passwords = openpgp_find(*application, OPENPGP_DO_PASSWORDS);
+    if (sign && passwords.n) sign->apart = !passwords.p[0];
+    for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgpkey_tell(card, token, i, *application);
+    openpgp->unsure = false;
+    card_looked(card, &openpgp->look);
+    return openpgp_note_identity(token->state, *application, *scratch);
+}
+
+// The certificate of a key is this one now, or none: its objects show it.
+static void openpgpkey_certify(struct openpgp_key *key, struct object *certificate)
+{
+    key->certificate_read = true;
+    key->x509 = NULL;
+    if (certificate) (void)openpgpkey_learn(key, certificate->x509);
+    if (certificate && key->x509) certificate->key = &key->key;
+    for (size_t half = 0; half < COUNT(key->objects); half++)
+        if (key->objects[half]) key->objects[half]->x509 = key->x509;
+}
+
+// A certificate that was listed a while ago, or was not there: where another program has put another
+// one there, that is listed next.
+static st openpgpkey_look_certificate(struct card *card, struct token *token, u32 i,
+                                      struct scratch scratch)
+{
+    struct openpgp *openpgp = token->state;
+    struct openpgp_key *key = &openpgp->keys[i];
+    struct object *object = openpgpkey_certificate(card, token, i);
+    bytes der = BYTES_NONE;
+    if (!key->certificate_read || !card_is_old(card, &key->look)) return ST_OK;
+    st s = openpgpkey_get_certificate(card, token, i, scratch, &der);
+    if (link_is_broken(s)) return s;
+    if (s && s != ST_NOT_FOUND) return ST_OK;
+    if (bytes_equal(der, object ? object->value : BYTES_NONE)) return ST_OK;
+    os_log("%s: another program changed the certificate of key %u", card->link.name, i + 1);
+    TRY(card_may_forget(card));
+    openpgpkey_certify(key, NULL);
+    if (object) card_drop(card, object);
+    key->certificate_read = false;
+    return ST_OK;
+}
+
 // ---- Listing ----
 
 // What a key can be used for. MANAGE SECURITY ENVIRONMENT lets keys of RSA do each other's job.
@@ -14200,6 +14419,7 @@ static st openpgpkey_list_certificate(struct card *card, struct token *token, u3
     if (link_is_broken(s) || s == ST_ARENA_FULL) return s;
     if (s > ST_COUNT) return ST_OK;             // an error of the card: the next search asks again
     key->certificate_read = true;
+    card_looked(card, &key->look);
     if (s) return ST_OK;
     struct object *object = openpgpkey_add(card, token, CKO_CERTIFICATE, i);
     if (!object) return ST_ARENA_FULL;
@@ -14225,16 +14445,21 @@ static struct object *openpgpkey_add_data(struct card *card, struct token *token
     return object;
 }
 
-// Lists the data objects, unread.
+// Lists the data objects, unread; after a while they are so again.
 static st openpgpkey_list_data(struct card *card, struct token *token)
 {
     struct openpgp *openpgp = token->state;
     u32 count = OPENPGPKEY_PRIVATE_DATA;
-    if (openpgp->data_listed) return ST_OK;
+    if (openpgp->terminated) return ST_OK;
+    if (openpgp->data_listed && !card_is_old(card, &openpgp->data_look)) return ST_OK;
     if (openpgp->abilities & OPENPGP_HAS_PRIVATE) count = COUNT(openpgpkey_data_list);
     TRY(card_reserve(card, count));
-    for (u32 i = 0; i < count; i++)
-        if (!openpgpkey_add_data(card, token, i)) return ST_ARENA_FULL;
+    for (u32 i = 0; i < count; i++) {
+        struct object *object = card_find_ref(card, token, CKO_DATA, i);
+        if (object) object->unread = true;
+        else if (!openpgpkey_add_data(card, token, i)) return ST_ARENA_FULL;
+    }
+    card_looked(card, &openpgp->data_look);
     openpgp->data_listed = true;
     return ST_OK;
 }
@@ -14245,12 +14470,20 @@ static st openpgpkey_list(struct card *card, struct token *token, const struct q
                           struct scratch scratch)
 {
     bool keys = query->class == CKO_PUBLIC_KEY || query->class == CKO_PRIVATE_KEY;
+    bool certificates = query->any_class || query->class == CKO_CERTIFICATE;
+    struct openpgp *openpgp = token->state;
+    bool known = openpgp->identity.known && !openpgp->terminated;
+    struct scratch each = scratch;
+    bytes application;
     if (query->any_class || query->class == CKO_DATA) TRY(openpgpkey_list_data(card, token));
+    bool look = (certificates || keys) &&
+                (openpgp->unsure || (known && card_is_old(card, &openpgp->look)));
+    if (look) TRY(openpgpkey_look(card, token, &each, &application));
     for (u32 i = 0; i < OPENPGP_KEYS; i++) {
         bool named = query->id.n == 1 && *query->id.p == i + 1;
         if (!query->any_id && !named) continue;
-        if (query->any_class || query->class == CKO_CERTIFICATE)
-            TRY(openpgpkey_list_certificate(card, token, i, scratch));
+        if (certificates && known) TRY(openpgpkey_look_certificate(card, token, i, scratch));
+        if (certificates) TRY(openpgpkey_list_certificate(card, token, i, scratch));
         if (query->any_class || keys) TRY(openpgpkey_list_key(card, token, i));
     }
     return ST_OK;
@@ -14268,9 +14501,7 @@ static st openpgpkey_tell_data(struct card *card, const struct token *token, u32
         if (!data || data->object != read) continue;
         bytes part = data->part ? BYTES_NONE : value;
         if (data->part) openpgp_find_in(value, data->part, &part);
-        object->value = arena_copy(&card->arena, part);
-        if (part.n && !object->value.p) return ST_ARENA_FULL;
-        object->unread = false;
+        TRY(card_keep_value(card, object, part));
     }
     return ST_OK;
 }
@@ -14544,93 +14775,17 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
 
 // ---- What the card has ----
 
-// The certificate at the place of the i-th key that is in the table, or NULL.
-static struct object *openpgpadmin_certificate(const struct card *card, const struct token *token,
-                                               u32 i)
-{
-    return card_find_ref(card, token, CKO_CERTIFICATE, i + 1);
-}
-
-// A key is not what it was, or not known to be: its objects go. Its certificate stays, as one of
-// another key.
-static void openpgpadmin_forget(struct card *card, struct token *token, u32 i)
-{
-    struct openpgp *openpgp = token->state;
-    struct openpgp_key *key = &openpgp->keys[i];
-    struct object *certificate = openpgpadmin_certificate(card, token, i);
-    for (size_t half = 0; half < COUNT(key->objects); half++) {
-        if (key->objects[half]) card_drop(card, key->objects[half]);
-        key->objects[half] = NULL;
-    }
-    if (certificate) certificate->key = NULL;
-    key->x509 = NULL;
-    key->there = false;
-    key->key = (struct alg_key){ .type = ALG_NONE };
-}
-
-// Is it what was known of a key?
-static bool openpgpadmin_same(const struct openpgp_key *key, const struct openpgp_key *now)
-{
-    return key->there == now->there && key->access == now->access &&
-           key->key.type == now->key.type && key->key.bits == now->key.bits &&
-           key->key.curve == now->key.curve && !memcmp(key->print, now->print, sizeof now->print);
-}
-
-// What 6E says of a key now. Another program may have made a new one.
-static void openpgpadmin_tell(struct card *card, struct token *token, u32 i, bytes application)
-{
-    struct openpgp *openpgp = token->state;
-    struct openpgp_key *key = &openpgp->keys[i], now = { .there = false };
-    openpgp_tell_key(application, i, &now);
-    if (!openpgpadmin_same(key, &now)) {
-        openpgpadmin_forget(card, token, i);
-        key->key = now.key;
-        key->there = now.there;
-        key->access = now.access;
-        memcpy(key->print, now.print, sizeof key->print);
-        if (now.key.type != ALG_NONE) token->key_types |= CARD_TYPE(now.key.type);
-    }
-    key->touch = now.touch;
-}
-
-// Reads 6E again, in the transaction in which something is changed.
-static st openpgpadmin_look(struct card *card, struct token *token, struct scratch *scratch,
-                            bytes *application)
-{
-    struct credential *sign = card_credential(token, ROLE_SIGN);
-    struct openpgp *openpgp = token->state;
-    TRY(place_be_sure(card, token, *scratch));
-    TRY(openpgp_read_application(card, scratch, application));
-    bytes passwords = openpgp_find(*application, OPENPGP_DO_PASSWORDS);
-    if (sign && passwords.n) sign->apart = !passwords.p[0];
-    for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgpadmin_tell(card, token, i, *application);
-    openpgp->unsure = false;
-    return openpgp_note_identity(token->state, *application, *scratch);
-}
-
-// Lists what a search can match. After a change that another program's reset broke off the card is
-// asked first what it has.
-static st openpgpadmin_list(struct card *card, struct token *token, const struct query *query,
-                            struct scratch scratch)
-{
-    const struct openpgp *openpgp = token->state;
-    struct scratch each = scratch;
-    bytes application;
-    if (openpgp->unsure) TRY(openpgpadmin_look(card, token, &each, &application));
-    return openpgpkey_list(card, token, query, scratch);
-}
-
 // Has a key a certificate, or is there one where no key is? Where none is known, the card is asked:
 // it is the user who writes it.
 static st openpgpadmin_certified(struct card *card, struct token *token, u32 i,
                                  struct scratch scratch, bool *certified)
 {
     struct openpgp *openpgp = token->state;
-    *certified = openpgpadmin_certificate(card, token, i);
+    *certified = openpgpkey_certificate(card, token, i);
     if (*certified) return ST_OK;
     openpgp->keys[i].certificate_read = false;
     TRY(openpgpkey_list_certificate(card, token, i, scratch));
-    *certified = openpgpadmin_certificate(card, token, i);
+    *certified = openpgpkey_certificate(card, token, i);
     return openpgp->keys[i].certificate_read ? ST_OK : ST_FAILED;
 }
 
@@ -14767,7 +14922,7 @@ static st openpgpadmin_no_kind(const struct alg_key *key)
 
 // Takes the attributes of a key from the card's list of what it can have. ST_NOT_FOUND: it has no
 // such list.
-static st openpgpadmin_listed(struct card *card, const struct alg_key *key, u32 i,
+static st openpgpkey_listed(struct card *card, const struct alg_key *key, u32 i,
                               struct scratch scratch, struct buf *out)
 {
     struct buf answer = scratch_rest(&scratch);
@@ -14796,7 +14951,7 @@ static st openpgpadmin_attributes(struct card *card, const struct openpgp *openp
         return ST_OK;
     }
     if (!(openpgp->abilities & OPENPGP_HAS_CHANGES)) return openpgpadmin_no_kind(key);
-    if (openpgp->version >= 0x0304) s = openpgpadmin_listed(card, key, i, scratch, out);
+    if (openpgp->version >= 0x0304) s = openpgpkey_listed(card, key, i, scratch, out);
     if (s != ST_NOT_FOUND) return s;
     openpgpadmin_put_attributes(key, i, now, out);
     return ST_OK;
@@ -15131,10 +15286,10 @@ static st openpgpadmin_run_pair(struct card *card, struct token *token,
     struct openpgp *openpgp = token->state;
     openpgp->unsure = true;
     st s = openpgpadmin_write_pair(card, token, pair, headers, &scratch, &key);
-    openpgpadmin_forget(card, token, pair->i);
+    openpgpkey_forget(card, token, pair->i);
     if (link_is_broken(s)) return s;
     if (s) openpgpadmin_reset_policies(card, token, pair, scratch);
-    st now = openpgpadmin_look(card, token, &scratch, &application);
+    st now = openpgpkey_look(card, token, &scratch, &application);
     TRY(s);
     TRY(now);
     return openpgpadmin_show_pair(card, token, pair->i, &key, made);
@@ -15148,7 +15303,7 @@ static st openpgpadmin_plan_pair(struct card *card, struct token *token,
     const struct credential *sign = card_credential(token, ROLE_SIGN);
     struct buf attributes = buf_on(pair->room, sizeof pair->room);
     bytes application;
-    TRY(openpgpadmin_look(card, token, &scratch, &application));
+    TRY(openpgpkey_look(card, token, &scratch, &application));
     TRY(openpgpadmin_choose_key(card, token, pair->draft, scratch, &pair->i));
     TRY(openpgpadmin_check(token, pair->draft, pair->i));
     bytes now = openpgp_find(application, OPENPGP_DO_ALGORITHM + pair->i);
@@ -15261,17 +15416,6 @@ static st openpgpadmin_put_certificate(struct card *card, struct token *token, u
     return openpgpadmin_put_value(card, token, OPENPGP_DO_CERTIFICATE, der, scratch);
 }
 
-// The certificate of a key is this one now, or none: its objects show it.
-static void openpgpadmin_certify(struct openpgp_key *key, struct object *certificate)
-{
-    key->certificate_read = true;
-    key->x509 = NULL;
-    if (certificate) (void)openpgpkey_learn(key, certificate->x509);
-    if (certificate && key->x509) certificate->key = &key->key;
-    for (size_t half = 0; half < COUNT(key->objects); half++)
-        if (key->objects[half]) key->objects[half]->x509 = key->x509;
-}
-
 // Stores a certificate where the draft or its key says, in place of one that is there.
 static st openpgpadmin_store_certificate(struct card *card, struct token *token,
                                          const struct draft *draft, struct scratch scratch,
@@ -15284,16 +15428,16 @@ static st openpgpadmin_store_certificate(struct card *card, struct token *token,
     u32 i = 0;
     *made = NULL;
     if (x509_parse(draft->value, &x509)) return ST_ATTR_VALUE;
-    TRY(openpgpadmin_look(card, token, &each, &application));
+    TRY(openpgpkey_look(card, token, &each, &application));
     TRY(openpgpadmin_choose_certificate(card, token, draft, &x509, scratch, &i));
-    struct object *old = openpgpadmin_certificate(card, token, i);
+    struct object *old = openpgpkey_certificate(card, token, i);
     st s = openpgpadmin_begin_certificate(card, token, i, x509.whole, made);
     if (!s) s = openpgpadmin_put_certificate(card, token, i, x509.whole, scratch);
     if (s) {
         if (*made) card_drop(card, *made);
         return s;
     }
-    openpgpadmin_certify(&openpgp->keys[i], *made);
+    openpgpkey_certify(&openpgp->keys[i], *made);
     if (old) card_drop(card, old);
     return ST_OK;
 }
@@ -15303,7 +15447,7 @@ static st openpgpadmin_erase_certificate(struct card *card, struct object *objec
 {
     struct openpgp_key *key = openpgpkey_of(object);
     TRY(openpgpadmin_put_certificate(card, object->token, object->ref - 1, BYTES_NONE, scratch));
-    openpgpadmin_certify(key, NULL);
+    openpgpkey_certify(key, NULL);
     card_drop(card, object);
     return ST_OK;
 }
@@ -15475,7 +15619,7 @@ static const struct driver driver_openpgp = {
     .probe   = openpgp_probe,
     .open    = openpgp_read_tries,
 #if SCARD11_WRITE
-    .list    = openpgpadmin_list,
+    .list    = openpgpkey_list,
 #else
     .list    = openpgpkey_list,
 #endif
@@ -16452,7 +16596,7 @@ static st schsm_refresh(struct card *card, struct token *token, struct scratch s
 {
     struct schsm *schsm = token->state;
     u8 has[SCHSM_KEYS];
-    if (p15dir_was_away(card, &schsm->p15)) schsm->current = false;
+    if (card_looks_again(card, &schsm->p15.look)) schsm->current = false;
     if (schsm->current) return ST_OK;
     TRY(schsm_read_list(card, token, scratch, has));
     bool other = schsm->listed && (token->blank || schsm_differs(has, schsm->has));
@@ -18525,8 +18669,8 @@ static st myeid_list(struct card *card, struct token *token, const struct query 
 {
     struct myeid *myeid = token->state;
     u32 counter = myeid->counter;
-    bool away = p15dir_was_away(card, &myeid->p15);
-    if (myeid->counted && (away || myeid->behind)) {
+    bool again = card_looks_again(card, &myeid->p15.look);
+    if (myeid->counted && (again || myeid->behind)) {
         TRY(place_be_sure(card, token, scratch));
         TRY(myeid_read_counter(card, &counter));
         if (counter != myeid->counter) TRY(p15dir_forget(card, &myeid->p15));
@@ -19618,6 +19762,7 @@ static const struct driver driver_myeid = {
 #define GIDS_NAME         9             // bytes of a file's name in the master file
 #define GIDS_RECORD       28            // bytes of one record there
 #define GIDS_FILES_MAX    512           // records that are looked at
+#define GIDS_CACHE        6             // bytes of cardcf: a version, what has changed how often
 #define GIDS_CONTAINER    86            // bytes of one record of cmapfile
 #define GIDS_CONTAINER_NAME 80          // of them, of its name in UTF-16
 #define GIDS_CONTAINERS_MAX 64
@@ -19637,6 +19782,7 @@ struct gids_named {
     struct gids_file usual;
 };
 static const struct gids_named gids_card_id = { "", "cardid", { 0xa012, 0xdf20 } };
+static const struct gids_named gids_cache = { "", "cardcf", { 0xa010, 0xdf22 } };
 static const struct gids_named gids_map = { "mscp", "cmapfile", { 0xa010, 0xdf23 } };
 
 // The lower half of the algorithm, by the size of a key. curve NULL: RSA.
@@ -19675,6 +19821,7 @@ struct gids_container {
     u32   bits;
     bool  decrypts;                     // a key for exchange; else one for signatures
     bool  sought;                       // its certificate was read, or there is none
+    bool  old;                          // ... and may be another one now
     bool  listed;                       // its keys are among the objects, or it has none
     bool  proven;                       // the key on the card is the one that is shown
     const struct x509 *x509;
@@ -19686,6 +19833,9 @@ struct gids {
     struct landmark mark;               // what cardid says
     bool  master_read, map_read;
     bool  again;                        // a change was broken off: both are to be read again
+    struct card_look look;              // since when what was read is believed
+    u8    fresh[GIDS_CACHE];            // what cardcf said when it was read last
+    bool  fresh_read;
     bool  hex;                          // names of certificates count in hexadecimal digits
     bytes master;                       // its records
     struct lot *lots;                   // what master points to
@@ -20078,6 +20228,7 @@ static st gids_load_map(struct card *card, struct token *token, struct scratch *
     for (u32 i = 0; i < n; i++) TRY(gids_renew(card, gids, i, gids_map_record(*map, i)));
     gids->container_count = n;
     gids->map_read = true;
+    card_looked(card, &gids->look);
     return ST_OK;
 }
 
@@ -20248,6 +20399,15 @@ static st gids_list_keys(struct card *card, struct token *token, struct gids_con
     return ST_OK;
 }
 
+// The certificate of a container is sought again: it is not what it was.
+static void gids_seek_again(struct card *card, struct gids_container *container)
+{
+    container->x509 = NULL;
+    container->sought = false;
+    gids_tell_keys(card, container);
+    gids_drop(card, container, false, CKO_CERTIFICATE);
+}
+
 // The certificates of containers that were sought, and are elsewhere now, are sought again.
 static void gids_renew_certificates(struct card *card, const struct gids *gids)
 {
@@ -20257,15 +20417,52 @@ static void gids_renew_certificates(struct card *card, const struct gids *gids)
         (void)gids_find_certificate(gids, container, &now);
         bool same = now.file == container->certificate.file &&
                     now.object == container->certificate.object;
-        if (!gids_is_valid(container->record) || !container->sought || same) continue;
-        container->x509 = NULL;
-        container->sought = false;
-        gids_tell_keys(card, container);
-        gids_drop(card, container, false, CKO_CERTIFICATE);
+        if (gids_is_valid(container->record) && container->sought && !same)
+            gids_seek_again(card, container);
     }
 }
 
-// What a change that was broken off has left is read again.
+// A certificate that another program may have replaced is read again.
+static st gids_look_certificate(struct card *card, struct token *token,
+                                struct gids_container *container, struct scratch scratch)
+{
+    bytes value, der = BYTES_NONE;
+    if (!container->old) return ST_OK;
+    if (!container->x509) {                         // it was none that can be used
+        container->old = container->sought = false;
+        return ST_OK;
+    }
+    st s = gids_get(card, token, container->certificate, APDU_LE_ALL, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    if (!s) s = gids_open_certificate(value, &scratch, &der);
+    container->old = false;
+    bytes shown = container->x509 ? container->x509->whole : BYTES_NONE;
+    if (!bytes_equal(s ? BYTES_NONE : der, shown)) gids_seek_again(card, container);
+    return ST_OK;
+}
+
+// After a while: has another program changed the card? cardcf tells.
+static st gids_look(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct gids *gids = token->state;
+    struct gids_file where;
+    bytes now;
+    if (!gids->map_read || gids->again || !card_is_old(card, &gids->look)) return ST_OK;
+    st s = gids_get_named(card, token, &gids_cache, &scratch, &now, &where);
+    if (link_is_broken(s)) return s;
+    if (s || now.n != sizeof gids->fresh) return ST_OK;
+    bool same = gids->fresh_read && !memcmp(gids->fresh, now.p, now.n);
+    memcpy(gids->fresh, now.p, now.n);
+    gids->fresh_read = true;
+    if (same) return ST_OK;
+    TRY(card_may_forget(card));
+    gids->again = true;
+    for (u32 i = 0; i < gids->container_count; i++)
+        gids->containers[i]->old = gids->containers[i]->sought;
+    return ST_OK;
+}
+
+// What a change that was broken off has left, or another program's, is read again.
 static st gids_read_again(struct card *card, struct token *token, struct scratch scratch)
 {
     struct gids *gids = token->state;
@@ -20287,11 +20484,13 @@ static st gids_list(struct card *card, struct token *token, const struct query *
     bool private = query->class == CKO_PRIVATE_KEY && query->logged_in;
     bool keys = query->any_class || query->class == CKO_PUBLIC_KEY || private;
     if (!certificates && !keys) return ST_OK;
+    TRY(gids_look(card, token, scratch));
     TRY(gids_read_again(card, token, scratch));
     TRY(gids_read_map(card, token, scratch));
     for (u32 i = 0; i < gids->container_count; i++) {
         struct gids_container *container = gids->containers[i];
         if (!query->any_id && !bytes_equal(query->id, container->id)) continue;
+        if (certificates) TRY(gids_look_certificate(card, token, container, scratch));
         if (certificates && !container->sought)
             TRY(gids_list_certificate(card, token, container, scratch));
         if (keys && !container->listed) TRY(gids_list_keys(card, token, container, scratch));
@@ -20426,7 +20625,6 @@ static st gids_decrypt(struct card *card, struct object *object, const struct al
 #define GIDSADMIN_EC           0x0a     // from this one on, kinds of keys are of EC
 
 static const struct gids_file gidsadmin_keys = { 0xa000, 0xdf20 };      // the key map
-static const struct gids_named gidsadmin_cache = { "", "cardcf", { 0xa010, 0xdf22 } };
 
 // ---- Sending ----
 
@@ -20612,13 +20810,16 @@ static st gidsadmin_freshen(struct card *card, struct token *token, bool contain
 {
     struct gids_file where;
     bytes was;
-    u8 is[6];
-    st s = gids_get_named(card, token, &gidsadmin_cache, &scratch, &was, &where);
+    struct gids *gids = token->state;
+    u8 is[GIDS_CACHE];
+    st s = gids_get_named(card, token, &gids_cache, &scratch, &was, &where);
     if (s == ST_NOT_FOUND || (!s && was.n != sizeof is)) return ST_OK;
     TRY(s);
     memcpy(is, was.p, sizeof is);
     if (containers && !++is[2]) is[3]++;
     if (!++is[4]) is[5]++;
+    if (memcmp(was.p, gids->fresh, sizeof is)) gids->fresh_read = false;
+    memcpy(gids->fresh, is, sizeof is);
     return gidsadmin_put(card, token, where, bytes_of(is, sizeof is), scratch);
 }
 
@@ -21396,9 +21597,9 @@ static st gidsadmin_begin_cache(struct card *card, struct token *token, struct s
 {
     struct scratch each = scratch;
     bytes was;
-    st s = gids_get(card, token, gidsadmin_cache.usual, APDU_LE_SHORT, &each, &was);
+    st s = gids_get(card, token, gids_cache.usual, APDU_LE_SHORT, &each, &was);
     if (s == ST_NOT_FOUND)
-        return gidsadmin_put(card, token, gidsadmin_cache.usual, BYTES(0, 0, 0, 0, 0, 0), scratch);
+        return gidsadmin_put(card, token, gids_cache.usual, BYTES(0, 0, 0, 0, 0, 0), scratch);
     TRY(s);
     return gidsadmin_freshen(card, token, true, scratch);
 }
@@ -30290,6 +30491,7 @@ static st store_destroy(struct reader *reader, struct session *session, struct o
 static bool option_environment = SCARD11_ENVIRONMENT;
 static char option_log[256];
 static bool option_exclusive, option_keeps_pin = SCARD11_PIN_CACHE;
+static u32  option_believed = SCARD11_BELIEVED;
 static char option_readers[sizeof slot_filter];
 
 static bool option_is_on(const char *value)
@@ -30304,6 +30506,20 @@ static st option_set_text(char *field, size_t size, const char *value)
     return ST_OK;
 }
 
+// Milliseconds in decimal, at most SCARD11_BELIEVED_ALWAYS.
+static st option_set_ms(u32 *ms, const char *value)
+{
+    u64 n = 0;
+    if (!*value) return ST_ARGS;
+    for (; *value; value++) {
+        if (*value < '0' || *value > '9') return ST_ARGS;
+        n = n * 10 + (u64)(*value - '0');
+        if (n > SCARD11_BELIEVED_ALWAYS) return ST_ARGS;
+    }
+    *ms = (u32)n;
+    return ST_OK;
+}
+
 // scard11_configure. ST_ARGS: there is no such option, or its value is too long.
 static st option_set(const char *option, const char *value)
 {
@@ -30311,6 +30527,7 @@ static st option_set(const char *option, const char *value)
         return option_set_text(option_log, sizeof option_log, value);
     if (!strcmp(option, "SCARD11_READERS"))
         return option_set_text(option_readers, sizeof option_readers, value);
+    if (!strcmp(option, "SCARD11_BELIEVED")) return option_set_ms(&option_believed, value);
     if (!strcmp(option, "SCARD11_EXCLUSIVE")) option_exclusive = option_is_on(value);
     else if (!strcmp(option, "SCARD11_PIN_CACHE")) option_keeps_pin = option_is_on(value);
     else if (!strcmp(option, "SCARD11_ENVIRONMENT")) option_environment = option_is_on(value);
@@ -30337,8 +30554,10 @@ static void option_apply(void)
     const char *readers = option_of_environment("SCARD11_READERS");
     const char *exclusive = option_of_environment("SCARD11_EXCLUSIVE");
     const char *keeps_pin = option_of_environment("SCARD11_PIN_CACHE");
+    const char *believed = option_of_environment("SCARD11_BELIEVED");
     same_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
     login_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
+    if (!believed || option_set_ms(&card_believed_ms, believed)) card_believed_ms = option_believed;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }

@@ -288,6 +288,12 @@
 #define SCARD11_PIN_CACHE 0
 #endif
 
+// SCARD11_BELIEVED: the default of the run-time option with that name (part 2).
+#ifndef SCARD11_BELIEVED
+#define SCARD11_BELIEVED 2000
+#endif
+#define SCARD11_BELIEVED_ALWAYS 0xffffffff
+
 // SCARD11_TRACE: 1 compiles the log in. 0 saves its text. The run-time option SCARD11_LOG is then
 // accepted and ignored.
 #ifndef SCARD11_TRACE
@@ -422,8 +428,12 @@ SCARD11_API const char *scard11_version(void);
 //                        that is not swapped out; where there is no such page, it is not kept. It
 //                        is wiped at logout, at removal, when the last session closes, and by
 //                        C_Finalize. A forked child has a copy of it until exec.
+//   SCARD11_BELIEVED     milliseconds for which it is believed what a card has: a search later than
+//                        that asks the card whether another program has changed it (C_FindObjects
+//                        in part 4). "0": each search does. "4294967295": none does, but after a
+//                        new connection. With SCARD11_EXCLUSIVE nobody else can change a card.
 //   SCARD11_ENVIRONMENT  "0": the environment is not read.
-// C_Initialize also reads the first four from the environment, which has precedence. It does not in
+// C_Initialize also reads the first five from the environment, which has precedence. It does not in
 // a setuid program, nor if SCARD11_ENVIRONMENT is "0", here or at compile time.
 //
 // Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
@@ -788,16 +798,25 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         refused otherwise. An old key is proven once more. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
 //                         once, so that a PUK is not taken for the user PIN.
-//   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it, and
-//                         believed while the card stays connected. After a new connection (the last
-//                         session was closed, or another program reset the card) the next search
-//                         first looks at the card's own count of changes: lastUpdate in
-//                         EF.TokenInfo, or MyEID's change counter. A card that has neither is
-//                         believed until it is removed, and so are OpenPGP cards, GIDS cards and
-//                         CACs. A SmartCard-HSM's list of files is compared, which tells a new key,
-//                         certificate or data object. What was read before a change keeps its
-//                         room in the card's memory. After some hundred changes the card is begun
-//                         anew, as after a removal (CKR_DEVICE_REMOVED, once).
+//   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it. What was
+//                         read is believed for two seconds (SCARD11_BELIEVED); the first search
+//                         after that asks the card whether another program has changed it:
+//                           PKCS#15    lastUpdate in EF.TokenInfo; without it, the card is believed
+//                           MyEID      its change counter
+//                           GIDS       cardcf, then map and certificates
+//                           OpenPGP    the keys' fingerprints; a certificate that is searched for
+//                           PIV        the beginning of each certificate that is searched for;
+//                                      without one, the key's metadata. Retired keys that were not
+//                                      there before are found by their CKA_ID, or after removal
+//                           SmartCard-HSM  the list of its files: not what a file has in it, as a
+//                                      key's certificate or label
+//                         CACs and eIDs are believed until they are removed. The first two, and a
+//                         SmartCard-HSM, are also asked after a new connection (the last session
+//                         was closed, or another program reset the card). Where a directory has
+//                         changed, all its objects have new handles; elsewhere those that changed.
+//                         What was read before a change keeps its room in the card's memory. After
+//                         some hundred changes the card is begun anew, as after a removal
+//                         (CKR_DEVICE_REMOVED, once).
 //                         An object is hidden if its PIN is the PIN of no token: the third PIN of a
 //                         card, with SCARD11_READER_SLOTS 2.
 //                         PIV: before login a search for private keys finds those that need no PIN.

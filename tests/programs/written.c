@@ -897,6 +897,62 @@ static void write_beside_each(void)
 
 TEST(written_by_another_program_meanwhile_is_kept) { each_kind(write_beside_each); }
 
+// ---- Another program's changes, seen ----
+
+// What cannot be seen but by reading all that a card has: a SmartCard-HSM tells which files there are.
+static bool is_told(const struct change *other)
+{
+    bool schsm = kind->blank == written_schsm || kind->blank == written_cardcontact;
+    bool within = other->run == do_rename || other->run == do_certify || other->run == do_uncertify;
+    return other->can() && !(schsm && within);
+}
+
+// What another program does while a session is open is shown by the next search. (The certificate that
+// it stores is of a key of another run: what it says of the key is not compared.)
+static void see_beside(const struct change *other)
+{
+    static struct seen now, fresh;
+    begin_half(other);
+    if (test_failing) return;
+    other_n = 0;
+    sim_reader_trace(other_note, NULL);
+    CHECK_RV(other->run(), CKR_OK);
+    sim_reader_trace(NULL, NULL);
+    end();
+    begin_half(other);
+    if (test_failing) return;
+    CHECK(!other->done());
+    other_came = false;
+    sim_reader_foreign(0, other_writes, NULL);
+    (void)other->done();
+    CHECK(other_came);
+    sim_reader_foreign(0, NULL, NULL);
+    CHECK_RV(change_login(user_in), CKR_OK);
+    CHECK(other->done());
+    see(&now);
+    meet_anew(kind->user);
+    if (test_failing) return;
+    see(&fresh);
+    CHECK(other->done());
+    if (other->run != do_certify && strcmp(now.text, fresh.text))
+        test_fail(__FILE__, __LINE__, "it showed\n%sand the card has\n%s", now.text, fresh.text);
+    end();
+}
+
+static void see_beside_each(void)
+{
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_BELIEVED", "0"), CKR_OK);
+    for (size_t i = 0; i < CHANGES && !test_failing; i++) {
+        if (is_told(&changes[i])) see_beside(&changes[i]);
+        if (test_failing) printf("    %s by another\n", changes[i].name);
+    }
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_BELIEVED", "2000"), CKR_OK);
+}
+
+TEST(written_by_another_program_is_shown_by_the_next_search) { each_kind(see_beside_each); }
+
 // ---- A thousand rounds ----
 
 static void round_trip(unsigned i)
@@ -956,6 +1012,7 @@ int main(int argc, char **argv)
     RUN(written_changes_meet_the_end_of_memory);
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);
+    RUN(written_by_another_program_is_shown_by_the_next_search);
     RUN(written_a_thousand_rounds_take_no_more_memory_than_ten);
     return test_end();
 }

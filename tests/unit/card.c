@@ -218,8 +218,42 @@ TEST(card_credentials_by_their_role)
     CHECK(!card_verified(&t));
 }
 
+// What was read is believed for a while, and by nobody longer than that; without the card it does not
+// count as looked at.
+TEST(card_is_believed_for_a_while)
+{
+    struct card_look look = { .connects = 0 };
+    u32 believed = card_believed_ms;
+    card_begin(1 << 16);
+    link_counts = (struct link_count){ 0, 0, 0, 0 };
+    card_it.link = (struct link){ .count = &link_counts };
+    card_looked(&card_it, &look);
+    CHECK(!card_is_old(&card_it, &look) && !card_looks_again(&card_it, &look));
+    link_counts.connects++;
+    card_it.link.offline = true;
+    CHECK(!card_is_old(&card_it, &look) && card_looks_again(&card_it, &look));
+    card_it.link.offline = false;
+    CHECK(card_looks_again(&card_it, &look) && !card_looks_again(&card_it, &look));
+    look.ms -= believed;
+    card_it.link.offline = true;
+    CHECK(card_is_old(&card_it, &look) && card_looks_again(&card_it, &look));
+    card_it.link.offline = false;
+    CHECK(card_looks_again(&card_it, &look) && !card_is_old(&card_it, &look));
+    look.ms -= believed;
+    card_it.link.exclusive = true;
+    CHECK(!card_is_old(&card_it, &look));
+    card_it.link.exclusive = false;
+    card_believed_ms = SCARD11_BELIEVED_ALWAYS;
+    CHECK(!card_is_old(&card_it, &look));
+    card_believed_ms = 0;
+    CHECK(card_is_old(&card_it, &look) && card_is_old(&card_it, &look));
+    card_believed_ms = believed;
+    arena_free(&card_it.arena);
+}
+
 static void test_card(void)
 {
+    RUN(card_is_believed_for_a_while);
     RUN(card_objects_come_and_go);
     RUN(card_private_objects_need_a_login);
     RUN(card_reserves_to_the_last_index);

@@ -86,7 +86,7 @@ TEST(myeid_counts_changes)
         if (test_failing) return;
         p15_scripted_token->state = &myeid_it;
         card_it.arena.left = SCARD11_CARD_MEMORY;
-        myeid_it.p15.connects = link_counts.connects;
+        card_looked(&card_it, &myeid_it.p15.look);
         CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);
         CHECK(myeid_it.counted && myeid_it.p15.certificates == &some);
         CHECK_ST(myeid_list(&card_it, p15_scripted_token, &q, p15_scratch()), ST_OK);

@@ -17,11 +17,16 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "1"), ST_OK);
     CHECK(option_keeps_pin == SCARD11_PIN_CACHE);
     CHECK_ST(option_set("SCARD11_PIN_CACHE", "1"), ST_OK);
+    CHECK_ST(option_set("SCARD11_BELIEVED", "4294967295"), ST_OK);
+    CHECK_ST(option_set("SCARD11_BELIEVED", "4294967296"), ST_ARGS);
+    CHECK_ST(option_set("SCARD11_BELIEVED", ""), ST_ARGS);
+    CHECK_ST(option_set("SCARD11_BELIEVED", "-1"), ST_ARGS);
+    CHECK_ST(option_set("SCARD11_BELIEVED", "1s"), ST_ARGS);
     CHECK_ST(option_set("SCARD11_NOTHING", "1"), ST_ARGS);
     CHECK_ST(option_set("", ""), ST_ARGS);
     option_apply();
     CHECK(!strcmp(slot_filter, "Alpha,Beta"));
-    CHECK(same_exclusive && login_keeps_pin);
+    CHECK(same_exclusive && login_keeps_pin && card_believed_ms == SCARD11_BELIEVED_ALWAYS);
     memset(longest, 'x', sizeof longest - 1);
     CHECK_ST(option_set("SCARD11_READERS", longest), ST_ARGS);          // one too long
     CHECK(!strcmp(option_readers, "Alpha,Beta"));
@@ -33,8 +38,9 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_READERS", ""), ST_OK);
     CHECK_ST(option_set("SCARD11_EXCLUSIVE", "off"), ST_OK);
     CHECK_ST(option_set("SCARD11_PIN_CACHE", "0"), ST_OK);
+    CHECK_ST(option_set("SCARD11_BELIEVED", "2000"), ST_OK);
     option_apply();
-    CHECK(!*slot_filter && !same_exclusive && !login_keeps_pin);
+    CHECK(!*slot_filter && !same_exclusive && !login_keeps_pin && card_believed_ms == 2000);
     option_environment = environment;
 }
 
@@ -45,11 +51,14 @@ TEST(option_environment_comes_first)
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "1"), ST_OK);
     setenv("SCARD11_READERS", "Theirs", 1);
     setenv("SCARD11_EXCLUSIVE", "1", 1);
+    setenv("SCARD11_BELIEVED", "7", 1);
     option_apply();
-    CHECK(!strcmp(slot_filter, "Theirs") && same_exclusive);
+    CHECK(!strcmp(slot_filter, "Theirs") && same_exclusive && card_believed_ms == 7);
+    setenv("SCARD11_BELIEVED", "seven", 1);                             // as if unset
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "0"), ST_OK);            // not asked
     option_apply();
     CHECK(!strcmp(slot_filter, "Ours") && !same_exclusive);
+    CHECK_EQ(card_believed_ms, SCARD11_BELIEVED);
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "1"), ST_OK);
     char *longest = malloc(sizeof slot_filter + 1);
     memset(longest, 'x', sizeof slot_filter);
@@ -60,6 +69,7 @@ TEST(option_environment_comes_first)
     CHECK(!strcmp(slot_filter, "Ours"));
     unsetenv("SCARD11_READERS");
     unsetenv("SCARD11_EXCLUSIVE");
+    unsetenv("SCARD11_BELIEVED");
     CHECK_ST(option_set("SCARD11_READERS", ""), ST_OK);
     option_apply();
     CHECK(!*slot_filter && !same_exclusive);
