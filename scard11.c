@@ -11732,12 +11732,21 @@ static void pivkey_set_policy(struct object *object, u32 policy)
     object->always_auth = policy == SCARD11_PIN_ALWAYS || policy == PIVKEY_MATCH_ALWAYS;
 }
 
+// The public key that metadata tells of, still in the answer. ST_NOT_FOUND: of none.
+static st pivkey_metadata_key(bytes metadata, struct alg_key *key)
+{
+    bytes algorithm = BYTES_NONE, public_key;
+    tlv_find(metadata, PIV_TAG_ALGORITHM, &algorithm);
+    if (!algorithm.n || !tlv_find(metadata, PIV_TAG_PUBLIC, &public_key)) return ST_NOT_FOUND;
+    return piv_metadata_key(*algorithm.p, public_key, key);
+}
+
 // Fills in what metadata tells of a key: policy, origin, its public half where no certificate did
 // (key NULL: it did). ST_NOT_FOUND: the card does not tell.
 static st pivkey_read_metadata(struct card *card, struct object *like, struct alg_key *key,
                                struct scratch scratch)
 {
-    bytes value, part, algorithm = BYTES_NONE;
+    bytes value, part;
     TRY(piv_get_metadata(card, like->token, (u8)like->ref, &scratch, &value));
     if (tlv_find(value, PIV_TAG_KEY_POLICY, &part) && part.n >= 1) {
         pivkey_set_policy(like, part.p[0]);
@@ -11747,9 +11756,7 @@ static st pivkey_read_metadata(struct card *card, struct object *like, struct al
         like->access = pivkey_access(*part.p == PIVKEY_MADE);
     like->unread = false;
     if (!key) return ST_OK;
-    tlv_find(value, PIV_TAG_ALGORITHM, &algorithm);
-    if (!algorithm.n || !tlv_find(value, PIV_TAG_PUBLIC, &part)) return ST_NOT_FOUND;
-    TRY(piv_metadata_key(*algorithm.p, part, key));
+    TRY(pivkey_metadata_key(value, key));
     return card_keep_key(card, key, scratch);
 }
 
@@ -11943,6 +11950,14 @@ static bool pivkey_is_shown(bytes container, bool part, const struct x509 *shown
     return n && bytes_equal(bytes_head(der, n), bytes_head(shown->whole, n));
 }
 
+// Is a key the one that is shown, or are there none?
+static bool pivkey_is_same(const struct object *shown, const struct alg_key *key)
+{
+    if (!shown) return key->type == ALG_NONE;
+    return bytes_equal(key->modulus, shown->key->modulus) &&
+           bytes_equal(key->point, shown->key->point);
+}
+
 // Without a certificate: is the key that the card's metadata tells of the one that is shown?
 static st pivkey_ask_key(struct card *card, struct token *token,
                          const struct piv_reference *reference, struct scratch scratch, bool *same)
@@ -11950,18 +11965,14 @@ static st pivkey_ask_key(struct card *card, struct token *token,
     const struct object *shown = card_find_ref(card, token, CKO_PUBLIC_KEY, reference->number);
     const struct piv *piv = token->state;
     struct alg_key key = { .type = ALG_NONE };
-    bytes value, algorithm, part;
+    bytes value;
     *same = true;
     st s = piv_get_metadata(card, token, reference->number, &scratch, &value);
     if (s && s != ST_NOT_FOUND) return s;
-    if (s && link_is_error(st_of_sw(card->link.sw))) return ST_OK;
-    if (!s && tlv_find(value, PIV_TAG_ALGORITHM, &algorithm) && algorithm.n &&
-        tlv_find(value, PIV_TAG_PUBLIC, &part))
-        (void)piv_metadata_key(*algorithm.p, part, &key);
-    if (s && piv->metadata != PIV_YES) return ST_OK;
-    if (s || !shown) *same = !shown && key.type == ALG_NONE;
-    else *same = bytes_equal(key.modulus, shown->key->modulus) &&
-                         bytes_equal(key.point, shown->key->point);
+    bool none = s && piv->metadata == PIV_YES && !link_is_error(st_of_sw(card->link.sw));
+    if (s && !none) return ST_OK;
+    if (!s && pivkey_metadata_key(value, &key)) key.type = ALG_NONE;
+    *same = pivkey_is_same(shown, &key);
     return ST_OK;
 }
 
@@ -11971,15 +11982,16 @@ static st pivkey_look(struct card *card, struct token *token,
                       const struct piv_reference *reference, struct scratch scratch)
 {
     const struct object *shown = card_find_ref(card, token, CKO_CERTIFICATE, reference->number);
+    const struct x509 *x509 = shown ? shown->x509 : NULL;
     struct scratch each = scratch;
     bytes container;
-    bool same = true;
+    bool same = !shown;
     st s = piv_get_part(card, token, reference->certificate, pivkey_shows_key, &each, &container);
     if (pivkey_must_end(s)) return s;
     if (s && s != ST_NOT_FOUND) return ST_OK;
-    if (!s) same = pivkey_is_shown(container, piv_is_part(card), shown ? shown->x509 : NULL, each);
-    else if (shown) same = false;
-    else if (reference->use) TRY(pivkey_ask_key(card, token, reference, scratch, &same));
+    if (!s) same = pivkey_is_shown(container, piv_is_part(card), x509, each);
+    if (s && same && reference->use)
+        TRY(pivkey_ask_key(card, token, reference, scratch, &same));
     if (same) return ST_OK;
     os_log("%s: another program changed %02x", card->link.name, reference->number);
     TRY(card_may_forget(card));
@@ -14326,8 +14338,8 @@ static void openpgpkey_certify(struct openpgp_key *key, struct object *certifica
         if (key->objects[half]) key->objects[half]->x509 = key->x509;
 }
 
-// A certificate that was listed a while ago, or was not there: where another program has put another
-// one there, that is listed next.
+// A certificate that was listed a while ago, or was not there: where another program has put
+// another one there, that is listed next.
 static st openpgpkey_look_certificate(struct card *card, struct token *token, u32 i,
                                       struct scratch scratch)
 {
@@ -14922,7 +14934,7 @@ static st openpgpadmin_no_kind(const struct alg_key *key)
 
 // Takes the attributes of a key from the card's list of what it can have. ST_NOT_FOUND: it has no
 // such list.
-static st openpgpkey_listed(struct card *card, const struct alg_key *key, u32 i,
+static st openpgpadmin_listed(struct card *card, const struct alg_key *key, u32 i,
                               struct scratch scratch, struct buf *out)
 {
     struct buf answer = scratch_rest(&scratch);
@@ -14951,7 +14963,7 @@ static st openpgpadmin_attributes(struct card *card, const struct openpgp *openp
         return ST_OK;
     }
     if (!(openpgp->abilities & OPENPGP_HAS_CHANGES)) return openpgpadmin_no_kind(key);
-    if (openpgp->version >= 0x0304) s = openpgpkey_listed(card, key, i, scratch, out);
+    if (openpgp->version >= 0x0304) s = openpgpadmin_listed(card, key, i, scratch, out);
     if (s != ST_NOT_FOUND) return s;
     openpgpadmin_put_attributes(key, i, now, out);
     return ST_OK;

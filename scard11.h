@@ -798,8 +798,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         refused otherwise. An old key is proven once more. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
 //                         once, so that a PUK is not taken for the user PIN.
-//   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it. What was
-//                         read is believed for two seconds (SCARD11_BELIEVED); the first search
+//   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it. What
+//                         was read is believed for two seconds (SCARD11_BELIEVED); the first search
 //                         after that asks the card whether another program has changed it:
 //                           PKCS#15    lastUpdate in EF.TokenInfo; without it, the card is believed
 //                           MyEID      its change counter
