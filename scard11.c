@@ -7571,6 +7571,27 @@ static struct p15_key *p15_key_of(const struct p15 *p15, bytes id)
     while (key && !bytes_equal(key->id, id)) key = key->next;
     return key;
 }
+
+// Has a secret key that is known an iD, another one than but?
+static bool p15_is_secret_id(const struct card *card, const struct p15 *p15, bytes id,
+                             const struct p15_key *but)
+{
+    for (u32 i = 0; i < card->object_count; i++) {
+        const struct object *object = card_object_at(card, i);
+        if (!object->handle || object->owner || object->class != CKO_SECRET_KEY) continue;
+        bool other = object->token->state == p15 && object->state != but;
+        if (other && bytes_equal(object->id, id)) return true;
+    }
+    return false;
+}
+
+// Has a pair or a secret key that is known an iD, another one than but (NULL: any)?
+static bool p15_has_id(const struct card *card, const struct p15 *p15, bytes id,
+                       const struct p15_key *but)
+{
+    const struct p15_key *pair = p15_key_of(p15, id);
+    return (pair && pair != but) || p15_is_secret_id(card, p15, id, but);
+}
 #endif
 
 // Where a key or a local PIN is presented or used; home, where it is found from the application's
@@ -8090,6 +8111,13 @@ static st p15dir_look_if_blank(struct card *card, struct token *token, struct sc
 // counter: myeid_list) is compared, and the directory is read again if it differs. A card that has
 // neither is believed.
 
+// Gives back what a program's key was made of: it is read from the card again.
+static void p15dir_forget_key(struct card *card, struct p15_key *key)
+{
+    arena_lots_drop(&card->arena, &key->lots);
+    arena_lots_drop(&card->arena, &key->own);
+}
+
 // Forgets all that was read but the PINs: it is read again when it is needed, and objects get new
 // handles. What was forgotten keeps its room as long as the card is known.
 static st p15dir_forget(struct card *card, struct p15 *p15)
@@ -8098,13 +8126,11 @@ static st p15dir_forget(struct card *card, struct p15 *p15)
     TRY(card_may_forget(card));
     for (u32 i = 0; i < card->object_count; i++) {
         struct object *object = card_object_at(card, i);
-        if (!object->handle || object->owner) continue;
-        if (object->token->state == p15) card_drop(card, object);
+        if (!object->handle || object->owner || object->token->state != p15) continue;
+        if (object->class == CKO_SECRET_KEY) p15dir_forget_key(card, object->state);
+        card_drop(card, object);
     }
-    for (struct p15_key *key = p15->keys; key; key = key->next) {
-        arena_lots_drop(&card->arena, &key->lots);
-        arena_lots_drop(&card->arena, &key->own);
-    }
+    for (struct p15_key *key = p15->keys; key; key = key->next) p15dir_forget_key(card, key);
     p15->files = NULL;
     p15->keys = NULL;
     p15->certificates = NULL;
@@ -8431,8 +8457,8 @@ static st p15token_random(struct card *card, struct token *token, u8 *out, size_
 #define P15_MASK_CERT    (1u << P15_CDF | 1u << P15_CDF_TRUSTED | 1u << P15_CDF_USEFUL)
 #define P15_MASK_SECRET  (1u << P15_SKDF)
 #define P15_MASK_DATA    (1u << P15_DODF)
-#define P15_MASK_ALL     (P15_MASK_PRIVATE | P15_MASK_PUBLIC | P15_MASK_CERT | P15_MASK_SECRET | \
-                          P15_MASK_DATA)
+#define P15_MASK_KEYS    (P15_MASK_PRIVATE | P15_MASK_PUBLIC | P15_MASK_SECRET)
+#define P15_MASK_ALL     (P15_MASK_KEYS | P15_MASK_CERT | P15_MASK_DATA)
 
 // Adds an object, still without what its file holds. NULL: the arena is full.
 static struct object *p15object_add(struct card *card, struct token *token, CK_OBJECT_CLASS class,
@@ -10446,12 +10472,12 @@ static st p15store_unlist(struct card *card, struct token *token, enum p15_kind 
 }
 
 // The public half of a key goes from the card: its entry, of which nothing is known then, and its
-// file.
+// file. One that the card's issuer vouches for stays.
 static st p15store_erase_public(struct card *card, struct token *token, struct p15_key *key,
                                 struct scratch scratch)
 {
     const struct p15_path path = key->public_value.path;
-    if (!key->public_entry.n) return ST_OK;
+    if (!key->public_entry.n || key->trusted) return ST_OK;
     st s = p15store_unlist(card, token, P15_PUKDF, key->public_entry, scratch);
     if (s && s != ST_NO_OBJECT) return s;
     key->public_entry = BYTES_NONE;
@@ -10549,12 +10575,16 @@ static st p15store_add_pair(struct card *card, struct token *token, struct p15st
     return p15store_add_public(card, token, pair->key);
 }
 
-// The iD of a new pair. One that another pair has is refused.
-static st p15store_choose_id(const struct p15 *p15, struct p15store_pair *pair, struct buf *id)
+// The iD of a new pair. One that another pair or a secret key has is refused; a public key by
+// itself gives way, but one that the card's issuer vouches for.
+static st p15store_choose_id(const struct card *card, const struct p15 *p15,
+                             struct p15store_pair *pair, struct buf *id)
 {
     const struct p15_key *there = p15_key_of(p15, pair->draft.id);
     bool given = pair->draft.id.n, known = pair->draft.key.spki.n;
-    if (given && there && there->private_object) return ST_ATTR_VALUE;
+    bool taken = there ? there->private_object || there->trusted
+                       : p15_is_secret_id(card, p15, pair->draft.id, NULL);
+    if (given && taken) return ST_ATTR_VALUE;
     pair->hashed = !given && !known && !p15->make->id;
     if (given)                        buf_put(id, pair->draft.id);
     else if (known && !p15->make->id) TRY(p15write_id(&pair->draft.key, id));
@@ -10592,7 +10622,7 @@ static st p15store_begin(struct card *card, struct token *token, struct p15store
     struct buf id = scratch_buf(scratch, P15_TEXT_MAX);
     if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
     if (draft->private == CK_FALSE) return ST_TEMPLATE_MIXED;
-    TRY(p15store_choose_id(token->state, pair, &id));
+    TRY(p15store_choose_id(card, token->state, pair, &id));
     TRY(p15store_uncertified(card, token, draft, *scratch));
     TRY(p15store_replace(card, token, draft->id, *scratch));
     pair->file = (struct p15_new_file){ .kind = P15_PUKDF };
@@ -10677,7 +10707,7 @@ static st p15store_public(struct card *card, struct token *token, const struct d
     struct p15store_pair pair = { .draft = *draft };
     struct buf id = scratch_buf(&scratch, P15_TEXT_MAX);
     *made = NULL;
-    TRY(p15store_choose_id(token->state, &pair, &id));
+    TRY(p15store_choose_id(card, token->state, &pair, &id));
     TRY(p15store_public_value(&draft->key, &scratch, &pair.draft.value));
     pair.file = (struct p15_new_file){ .kind = P15_PUKDF, .size = (u32)pair.draft.value.n };
     TRY(p15store_path(card, token, P15_PUKDF, false, &scratch, &pair.file.path));
@@ -10727,11 +10757,11 @@ static st p15store_erase_key(struct card *card, struct object *object, struct sc
     if (private) TRY(p15store_unlist(card, token, p15store_kind(class), object->entry, scratch));
     if (class == CKO_PRIVATE_KEY) p15store_drop_private(card, key);
     st s = p15store_erase_public(card, token, key, scratch);
-    if (key->public_entry.n) return s;
+    if (s && key->public_entry.n) return s;
     if (class == CKO_SECRET_KEY) card_drop(card, object);
     bool deletes = !s && private && p15->make && p15->make->delete_key;
     if (deletes) s = p15->make->delete_key(card, token, key);
-    p15store_drop_key(card, p15, key);
+    if (!key->public_entry.n) p15store_drop_key(card, p15, key);
     return s ? s : p15write_touch(card, token, scratch);
 }
 
@@ -10772,12 +10802,15 @@ static bool p15store_erases(const struct object *object)
 
 // ---- Changing ----
 
+// What the card's issuer vouches for is not changed. An iD is that of both halves.
 static bool p15store_sets(const struct object *object, u32 what)
 {
     bool id = object->class != CKO_DATA, own = object->entry.n && !object->trusted;
-    if (object->class == CKO_PUBLIC_KEY) {
+    if (object->class == CKO_PUBLIC_KEY || object->class == CKO_PRIVATE_KEY) {
         const struct p15_key *key = object->state;
-        own = key->public_entry.n && !key->trusted;
+        bool public = object->class == CKO_PUBLIC_KEY;
+        own = public ? key->public_entry.n > 0 : object->entry.n > 0;
+        if (key->trusted && (public || what == CARD_SET_ID)) own = false;
     }
     bool may = what == CARD_SET_LABEL || what == (id ? CARD_SET_ID : CARD_SET_VALUE);
     return own && may;
@@ -10975,12 +11008,10 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
     bytes fresh;
     TRY(p15dir_refresh(card, token, scratch));
     if (object->handle != handle) return ST_NO_OBJECT;
-    bool id = draft->set & CARD_SET_ID;
-    if (id && !draft->id.n) return ST_ATTR_VALUE;
     if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) {
-        TRY(p15object_load(card, token, P15_MASK_PUBLIC, scratch));
-        const struct p15_key *there = p15_key_of(token->state, draft->id);
-        if (id && there && there != object->state) return ST_ATTR_VALUE;
+        bool id = draft->set & CARD_SET_ID;
+        TRY(p15object_load(card, token, id ? P15_MASK_KEYS : P15_MASK_PUBLIC, scratch));
+        if (id && p15_has_id(card, token->state, draft->id, object->state)) return ST_ATTR_VALUE;
         return p15store_set_key(card, object, draft, scratch);
     }
     TRY(p15store_changed(object->entry, draft, true, &scratch, &fresh));
@@ -17306,7 +17337,7 @@ static st schsmadmin_check(struct card *card, struct object *object, struct scra
     return ST_NO_OBJECT;
 }
 
-// ST_ATTR_VALUE: another pair than key (NULL: of which none is there yet) has the iD. Entries are
+// ST_ATTR_VALUE: another key has the iD than this one (NULL: which is not there yet). Entries are
 // read for that, of all keys, once.
 static st schsmadmin_check_id(struct card *card, struct token *token, bytes id,
                               const struct p15_key *key, struct scratch scratch)
@@ -17314,8 +17345,7 @@ static st schsmadmin_check_id(struct card *card, struct token *token, bytes id,
     const struct query all = { .any_id = true };
     if (!id.n) return ST_OK;
     TRY(schsm_load(card, token, &schsm_keys, &all, scratch));
-    const struct p15_key *there = p15_key_of(token->state, id);
-    if (!there || there == key) return ST_OK;
+    if (!p15_has_id(card, token->state, id, key)) return ST_OK;
     os_log("%s: another key has that CKA_ID", card->link.name);
     return ST_ATTR_VALUE;
 }
@@ -17540,9 +17570,10 @@ static st schsmadmin_generate(struct card *card, struct token *token, const stru
     struct object *object;
     bytes entry;
     made[0] = made[1] = NULL;
+    if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
     if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
     TRY(schsmadmin_look(card, token, scratch));
-    if (!secret) TRY(schsmadmin_check_id(card, token, draft->id, NULL, scratch));
+    TRY(schsmadmin_check_id(card, token, draft->id, NULL, scratch));
     if (!said.id.n) {
         TRY(random_bytes(room, sizeof room));
         said.id = bytes_of(room, sizeof room);
@@ -18108,7 +18139,7 @@ static bool schsmadmin_sets(const struct object *object, u32 what)
 // entry; its certificate or request, if there is one }.
 struct schsmadmin_wrapped {
     bytes blob, entry, own;
-    bytes id;                           // that a pair will have
+    bytes id;                           // that it will have
 };
 
 // Has the card the key that wraps (DKEK), whole? Its state: shares, those that are missing, check
@@ -18192,8 +18223,7 @@ static st schsmadmin_check_wrapped(struct schsmadmin_wrapped *wrapped, const str
     if (type == ALG_RSA) is = CKK_RSA;
     if (secret) is = CKK_AES;
     p15entry_key(&entry, type, &said);
-    if (draft->id.n) said.id = draft->id;
-    if (!secret) wrapped->id = said.id;
+    wrapped->id = draft->id.n ? draft->id : said.id;
     bool typed = draft->secret_type != CK_UNAVAILABLE_INFORMATION;
     bool other = secret != (draft->class == CKO_SECRET_KEY) || (typed && draft->secret_type != is);
     return other ? ST_TEMPLATE_MIXED : ST_OK;
@@ -19618,6 +19648,7 @@ static st myeidadmin_secret(struct card *card, struct token *token, const struct
     struct p15write_said said;
     struct object *object;
     if (draft->private == CK_FALSE || draft->extractable == CK_TRUE) return ST_TEMPLATE_MIXED;
+    if (draft->id.n && p15_has_id(card, token->state, draft->id, NULL)) return ST_ATTR_VALUE;
     TRY(myeidadmin_say_secret(card, token, draft, &scratch, &said));
     TRY(myeidadmin_add_secret(card, token, draft, &said, &scratch, &object));
     st s = myeidadmin_put_secret(card, token, draft, said.path, object, scratch);
@@ -21256,7 +21287,8 @@ static st gidsadmin_generate(struct card *card, struct token *token, const struc
     u8 record[GIDS_CONTAINER];
     u32 index;
     made[0] = made[1] = NULL;
-    if (draft->private == CK_FALSE || draft->pin_policy || draft->touch) return ST_TEMPLATE_MIXED;
+    if (draft->pin_policy || draft->touch) return ST_ATTR_VALUE;
+    if (draft->private == CK_FALSE) return ST_TEMPLATE_MIXED;
     TRY(gidsadmin_read(card, token, &scratch, &now));
     TRY(gidsadmin_choose_place(card, draft, now.map, &index));
     TRY(gidsadmin_new_record(card, draft, now.map, record));
@@ -30457,6 +30489,7 @@ static st store_draft_set(const struct object *object, const CK_ATTRIBUTE *attri
     st s = attr_get(object, attribute->type, &scratch, &now);
     if (!s && bytes_equal(now, then)) return ST_OK;
     if (!what || !card_writer(object->token)->sets(object, what)) return ST_ATTR_RO;
+    if (what == CARD_SET_ID && !then.n) return ST_ATTR_VALUE;       // no key would have it alone
     draft->set |= what;
     if (what == CARD_SET_LABEL) draft->label = then;
     if (what == CARD_SET_ID) draft->id = then;

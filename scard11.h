@@ -374,7 +374,7 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // key. The numbers of the attributes and of the policies are those of Yubico's own module. Instead
 // of the second, SCARD11_CKA_TOUCH may be given. Without them the card decides by the key's place.
 // YubiKeys' PIV takes all of them, OpenPGP what part 4 says; what a card cannot do is
-// CKR_ATTRIBUTE_VALUE_INVALID, or CKR_TEMPLATE_INCONSISTENT on GIDS cards.
+// CKR_ATTRIBUTE_VALUE_INVALID.
 #define SCARD11_CKA_YUBICO_TOUCH 0xd9554201UL
 #define SCARD11_CKA_YUBICO_PIN   0xd9554202UL
 #define SCARD11_PIN_NEVER  1UL
@@ -854,7 +854,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         the card that have CKA_MODIFIABLE CK_TRUE it changes CKA_LABEL, CKA_ID
 //                         and the CKA_VALUE of data, as far as the card stores them, and sends
 //                         nothing if all are what they were. Everything else is
-//                         CKR_ATTRIBUTE_READ_ONLY. Other objects of a card: CKR_ACTION_PROHIBITED.
+//                         CKR_ATTRIBUTE_READ_ONLY, an empty CKA_ID CKR_ATTRIBUTE_VALUE_INVALID.
+//                         Other objects of a card: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Destroys session objects, and objects of a card that have
 //                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
@@ -1083,7 +1084,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         The user writes the card. It makes RSA keys of 1024 to 4096 bits, keys of
 //                         the NIST curves, secp256k1 and the Brainpool curves, and AES keys, as far
 //                         as its firmware does. A CKA_ID that the template does not give is 20
-//                         random bytes; one that another pair has is CKR_ATTRIBUTE_VALUE_INVALID,
+//                         random bytes; one that another key has is CKR_ATTRIBUTE_VALUE_INVALID,
 //                         also of C_UnwrapKey. A certificate goes to the key of its CKA_ID, or
 //                         without one to the key whose public key it has, in place of the request
 //                         or of an older one, and shows that key's CKA_ID and label; one for
@@ -1119,7 +1120,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         stays on the card, unnamed, until the next key takes its place.
 //                         A CKA_ID that the template does not give is a byte that no key has, from
 //                         45 (hexadecimal) on, and of a certificate that of its key. One that
-//                         another pair has is CKR_ATTRIBUTE_VALUE_INVALID, and so is one that a
+//                         another key has is CKR_ATTRIBUTE_VALUE_INVALID, and so is one that a
 //                         certificate of another key has: destroy that first. A public key alone
 //                         gives way to a new pair. A certificate for another public key than the
 //                         one of its CKA_ID is CKR_TEMPLATE_INCONSISTENT. Certificates and public
@@ -1147,7 +1148,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         (CKR_KEY_SIZE_RANGE). No card makes secret keys itself: C_CreateObject
 //                         gives it one, or C_CopyObject one of the session; it is private whatever
 //                         is left out. A CKA_ID that no template gives is the hash of the public
-//                         key, of secret keys a number.
+//                         key, of secret keys a number. One that another key has is
+//                         CKR_ATTRIBUTE_VALUE_INVALID.
 //                         CKA_LABEL and CKA_ID can be changed. With a private key goes its public
 //                         one, and its certificate stays; what is said of certificates of IsoApplet
 //                         holds here, too. What is broken off leaves at most a file

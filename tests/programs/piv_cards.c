@@ -14,6 +14,8 @@ static CK_ULONG sig_len;
 static const struct sim_piv_key usual[] = KEYS4(0, 0, 0, 0);
 static const struct sim_piv_key policies[] = KEYS4(SIM_PIN_ALWAYS, SIM_PIN_ONCE, SIM_PIN_ONCE,
                                                    SIM_PIN_ONCE);
+static const struct sim_piv_key fingers[] = KEYS4(SIM_MATCH_ALWAYS, SIM_MATCH_ONCE, 0,
+                                                  SIM_MATCH_ONCE);
 static const struct sim_piv_key never[] = KEYS4(SIM_PIN_NEVER, SIM_PIN_NEVER, 0, 0);
 static const struct sim_piv_key six[] = {
     { 0x9a, SIM_RSA2048A, false, false, 0 }, { 0x9c, SIM_P256A, false, false, 0 },
@@ -66,6 +68,8 @@ static const struct kind kinds[] = {
                                        .yubikey_lacks = SIM_NO_ATTESTATION }, 4, 10, 9, 9, 1, 1 },
     { "PIN policies: 9A always, 9C and 9E once",
       { WHOLE, .keys = policies, .n_keys = 4, .yubikey = true }, 4, 10, 11, 9, 3, 1 },
+    { "YubiKey Bio: 9A the PIN or a finger each time, 9C and 9E once",
+      { WHOLE, .keys = fingers, .n_keys = 4, .yubikey = true }, 4, 10, 11, 9, 3, 1 },
     { "PIN policies: 9A and 9C never", { WHOLE, .keys = never, .n_keys = 4, .yubikey = true },
       4, 10, 9, 9, 1, 1 },
 };
@@ -83,6 +87,11 @@ static enum sim_policy policy_of(CK_BYTE id)
     return id == 2 ? SIM_PIN_ALWAYS : id == 4 ? SIM_PIN_NEVER : SIM_PIN_ONCE;
 }
 
+static bool wants_the_pin_each_time(CK_BYTE id)
+{
+    return policy_of(id) == SIM_PIN_ALWAYS || policy_of(id) == SIM_MATCH_ALWAYS;
+}
+
 static CK_RV sign_with(CK_SESSION_HANDLE session, CK_BYTE id)
 {
     static const enum sim_key keys[] = { SIM_RSA2048A, SIM_P256A, SIM_RSA2048B, SIM_P256B };
@@ -91,7 +100,7 @@ static CK_RV sign_with(CK_SESSION_HANDLE session, CK_BYTE id)
     CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &key);
     if (!rv && !key) rv = CKR_KEY_HANDLE_INVALID;
     if (!rv) rv = C_SignInit(session, &m, key);
-    if (!rv && policy_of(id) == SIM_PIN_ALWAYS)
+    if (!rv && wants_the_pin_each_time(id))
         rv = C_Login(session, CKU_CONTEXT_SPECIFIC, PIN, 6);
     sig_len = sizeof sig;
     if (!rv) rv = C_Sign(session, text, sizeof text, sig, &sig_len);
@@ -110,7 +119,7 @@ static void check_key(CK_SESSION_HANDLE session, CK_BYTE id, bool logged_in)
     CHECK_EQ(key != 0, logged_in || is_never);
     if (!key) return;
     CHECK_RV(C_GetAttributeValue(session, key, a, 2), CKR_OK);
-    CHECK_EQ(always, policy_of(id) == SIM_PIN_ALWAYS);
+    CHECK_EQ(always, wants_the_pin_each_time(id));
     CHECK_EQ(private, !is_never);
 }
 
@@ -230,7 +239,7 @@ static void begin_cold(void)
 static void signature_budget(bool rsa)
 {
     CK_SESSION_HANDLE session;
-    CK_BYTE id = rsa ? 1 : policy_of(2) == SIM_PIN_ALWAYS ? 4 : 2;
+    CK_BYTE id = rsa ? 1 : wants_the_pin_each_time(2) ? 4 : 2;
     begin_cold();
     if (test_failing) return;
     CHECK_RV(scene_login(&session), CKR_OK);

@@ -93,8 +93,47 @@ TEST(write_myeid_by_its_second_pin)
     scene_end();
 }
 
+static CK_RV myeid_give_aes(CK_BYTE id, CK_OBJECT_HANDLE *key)
+{
+    static CK_BYTE value[16] = "sixteen letters";
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE aes = CKK_AES;
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &aes, sizeof aes },
+                         { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, value, 16 }, { CKA_ENCRYPT, &yes, 1 },
+                         { CKA_ID, &id, 1 } };
+    *key = 0;
+    return C_CreateObject(session, a, id ? 6 : 5, key);
+}
+
+// What another key has is nobody else's: not a secret key's, nor a pair's.
+TEST(write_myeid_ids_of_other_keys)
+{
+    CK_BYTE id = 1;
+    CK_ATTRIBUTE change = { CKA_ID, &id, 1 };
+    CK_OBJECT_HANDLE key, other;
+    myeid_insert(&(struct sim_myeid_options){ .classic = false });
+    if (test_failing) return;
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_SECRET_KEY, 0x10, &key), CKR_OK);      // nothing else is known
+    CHECK_RV(C_SetAttributeValue(session, key, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    id = 0x11;
+    CHECK_RV(C_SetAttributeValue(session, key, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &other), CKR_OK);
+    CHECK_RV(C_SetAttributeValue(session, other, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(myeid_give_aes(0x10, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(myeid_give_aes(1, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(make(&makes[P_256], 0x10), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_EQ(count(CKO_SECRET_KEY), 5);
+    CHECK_RV(myeid_give_aes(0x30, &other), CKR_OK);
+    CHECK_RV(make(&makes[P_256], 0x31), CKR_OK);
+    CHECK_RV(myeid_give_aes(0, &other), CKR_OK);
+    CHECK(id_of(other) && id_of(key) == 0x10);
+    scene_end();
+}
+
 #define RUN_WRITE_MYEID()                                                                        \
     RUN(write_myeid_setting_up_is_broken_off);                                                   \
-    RUN(write_myeid_by_its_second_pin)
+    RUN(write_myeid_by_its_second_pin);                                                          \
+    RUN(write_myeid_ids_of_other_keys)
 
 #endif

@@ -13,16 +13,18 @@ static CK_RV p15_login(CK_USER_TYPE user, const char *pin)
     return C_Login(session, user, (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin));
 }
 
-// A blank card in the reader.
-static void p15_blank(void)
+// A card in the reader; NULL: the usual one, with keys.
+static void p15_insert(const struct sim_isoapplet_options *options)
 {
     C_Finalize(NULL);                   // what a case that failed left
     sim_reader_clear();
-    scene_card = sim_isoapplet_new(&(struct sim_isoapplet_options){ .empty = true });
+    scene_card = sim_isoapplet_new(options);
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
     scene_slot = 0;
     CHECK_RV(C_Initialize(NULL), CKR_OK);
 }
+
+static void p15_blank(void) { p15_insert(&(struct sim_isoapplet_options){ .empty = true }); }
 
 // C_InitToken and C_InitPIN; the user is logged in.
 static CK_RV p15_set_up(void)
@@ -325,6 +327,40 @@ TEST(write_p15_certificate_of_another_key_destroyed)
     scene_end();
 }
 
+// Public keys that the card's issuer vouches for (trustedPublicKeys) stay when their private halves go,
+// on the card and in the table, and what is both halves' is not changed.
+TEST(write_p15_public_keys_that_stay)
+{
+    CK_BYTE id = 0x33;
+    CK_ATTRIBUTE number = { CKA_ID, &id, 1 }, label = { CKA_LABEL, (void *)(uintptr_t)"Mine", 4 };
+    CK_OBJECT_HANDLE key, public;
+    p15_insert(NULL);
+    if (test_failing) return;
+    struct sim_fs_file *odf = sim_fs_path((struct sim_fs *)scene_card, "3f0050155031");
+    for (size_t i = 0; odf && i < odf->data_len && odf->data[i]; i += 2u + odf->data[i + 1])
+        if (odf->data[i] == 0xa1) odf->data[i] = 0xa2;
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 1, &public), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
+    CHECK(key && is_true(public, CKA_TRUSTED));
+    CHECK_RV(C_SetAttributeValue(session, key, &number, 1), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_RV(C_SetAttributeValue(session, public, &number, 1), CKR_ACTION_PROHIBITED);
+    CHECK_RV(C_SetAttributeValue(session, public, &label, 1), CKR_ACTION_PROHIBITED);
+    CHECK_RV(C_SetAttributeValue(session, key, &label, 1), CKR_OK);
+    CHECK_RV(C_DestroyObject(session, key), CKR_OK);
+    CHECK(is_true(public, CKA_TRUSTED) && id_of(public) == 1);
+    CHECK_RV(C_DestroyObject(session, public), CKR_ACTION_PROHIBITED);
+    CHECK_RV(make(&makes[P_256], 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CK_ULONG keys = count(CKO_PUBLIC_KEY);
+    meet_anew("123456");
+    if (test_failing) return;
+    CHECK_EQ(count(CKO_PUBLIC_KEY), keys);
+    CHECK_EQ(count(CKO_PRIVATE_KEY), keys - 1);
+    CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 1, &public), CKR_OK);
+    CHECK(is_true(public, CKA_TRUSTED));
+    scene_end();
+}
+
 #define RUN_WRITE_P15()                                                                          \
     RUN(write_p15_directory_that_takes_several_commands);                                        \
     RUN(write_p15_directory_that_is_full);                                                       \
@@ -333,6 +369,7 @@ TEST(write_p15_certificate_of_another_key_destroyed)
     RUN(write_p15_key_destroyed_after_a_search_for_it_alone);                                    \
     RUN(write_p15_certificates_of_other_keys);                                                   \
     RUN(write_p15_certificate_of_another_key_destroyed);                                         \
+    RUN(write_p15_public_keys_that_stay);                                                        \
     RUN(write_p15_values_of_data);                                                               \
     RUN(write_p15_card_begun_anew)
 

@@ -385,6 +385,31 @@ TEST(write_schsm_ids_of_other_keys)
     scene_end();
 }
 
+TEST(write_schsm_ids_of_aes_keys)
+{
+    CK_BYTE id = 0x21;
+    CK_ATTRIBUTE change = { CKA_ID, &id, 1 };
+    CK_OBJECT_HANDLE key, other;
+    hsm_begin(&(struct sim_schsm_options){ .two = true, .dkek = HSM_DKEK });
+    if (test_failing) return;
+    CHECK_RV(hsm_make_aes(16, 0x21, &key), CKR_OK);
+    meet_anew("123456");                                    // nothing was searched for before
+    CHECK_RV(hsm_make_aes(16, 0x21, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(hsm_make_aes(16, 3, &other), CKR_ATTRIBUTE_VALUE_INVALID);     // a pair's
+    CHECK_RV(make(&makes[P_256], 0x21), CKR_ATTRIBUTE_VALUE_INVALID);
+    hsm_has_none(4);
+    CHECK_RV(hsm_make_aes(16, 0x22, &other), CKR_OK);
+    CHECK_RV(C_SetAttributeValue(session, other, &change, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(scene_find(session, CKO_SECRET_KEY, 0x21, &key), CKR_OK);
+    CHECK_RV(C_SetAttributeValue(session, key, &change, 1), CKR_OK);        // its own
+    CHECK_RV(hsm_wrap(key), CKR_OK);
+    CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0, NULL, hsm_blob_n, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0x22, NULL, hsm_blob_n, &other), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_RV(hsm_unwrap_as(CKO_SECRET_KEY, 0x23, NULL, hsm_blob_n, &other), CKR_OK);
+    CHECK_EQ(count(CKO_SECRET_KEY), 3);
+    scene_end();
+}
+
 // Wrapped, destroyed, and in again: the same key, with its certificate or without one; then once more
 // on another card.
 TEST(write_schsm_keys_leave_wrapped)
@@ -566,6 +591,7 @@ TEST(write_schsm_unwrapping_is_broken_off)
     RUN(write_schsm_firmware_that_describes_keys);                                               \
     RUN(write_schsm_key_that_was_used_up);                                                       \
     RUN(write_schsm_ids_of_other_keys);                                                          \
+    RUN(write_schsm_ids_of_aes_keys);                                                            \
     RUN(write_schsm_keys_leave_wrapped);                                                         \
     RUN(write_schsm_aes_keys_leave_wrapped);                                                     \
     RUN(write_schsm_cards_that_do_not_wrap);                                                     \

@@ -326,6 +326,10 @@ static void rename_all(void)
     if (kind->sets & WRITTEN_LABEL) CHECK_RV(C_SetAttributeValue(session, kept, &label, 1), CKR_OK);
     if (kind->sets & WRITTEN_ID) CHECK_RV(C_SetAttributeValue(session, kept, &number, 1), CKR_OK);
     else id = kind->ids[0];
+    number.ulValueLen = 0;                          // none is no key's
+    if (kind->sets & WRITTEN_ID)
+        CHECK_RV(C_SetAttributeValue(session, kept, &number, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_EQ(id_of(kept), id);
     meet_anew(kind->user);
     if (test_failing) return;
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &kept), CKR_OK);
@@ -337,6 +341,25 @@ static void rename_all(void)
 }
 
 TEST(written_labels_and_ids_change) { each_kind(rename_all); }
+
+// What a key is to want that no key of its card can: it is not made without that.
+static void ask_for_policies(void)
+{
+    CK_ULONG touch = SCARD11_TOUCH_ALWAYS, pin = SCARD11_PIN_ALWAYS;
+    const CK_ATTRIBUTE asked[] = { { SCARD11_CKA_TOUCH, &touch, sizeof touch },
+                                   { CKA_ALWAYS_AUTHENTICATE, &yes, 1 },
+                                   { SCARD11_CKA_YUBICO_PIN, &pin, sizeof pin } };
+    if (kind->policies) return;
+    begin();
+    if (test_failing) return;
+    for (int i = 0; i < 3; i++)
+        CHECK_RV(make_with(&makes[P_256], kind->ids[0], &asked[i], 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK(!count(CKO_PUBLIC_KEY) && !private_key);
+    CHECK_RV(make(&makes[P_256], kind->ids[0]), CKR_OK);
+    end();
+}
+
+TEST(written_policies_that_no_key_has_are_refused) { each_kind(ask_for_policies); }
 
 // The objects of what goes are gone at once, those of all else are what they were.
 static void destroy_all(void)
@@ -1004,6 +1027,7 @@ int main(int argc, char **argv)
     RUN(written_certificates_and_data_are_read_after_an_insertion);
     RUN(written_labels_and_ids_change);
     RUN(written_labels_that_are_taken_away);
+    RUN(written_policies_that_no_key_has_are_refused);
     RUN(written_what_is_destroyed_is_gone);
     RUN(written_wrong_secrets_count_once);
     RUN(written_setting_up_is_broken_off_at_each_command);

@@ -33,6 +33,7 @@ struct written_kind {
     bool long_entries;                      // of its directories, one of which takes several commands
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
     unsigned sets;                          // WRITTEN_... of a private key
+    bool policies;                          // keys may want the PIN each time, or a touch
     // How many wrong secrets of the SO came to the card; NULL: each costs a try.
     unsigned (*wrong)(const struct sim_card *card);
 };
@@ -101,7 +102,7 @@ static inline struct sim_card *written_openpgp(bool other)
 }
 
 #define WRITTEN_OPENPGP .so = "12345678", .wrong_so = "87654321", .user = "123456", \
-    .wrong_user = "654321", .makes_anew = true, .certificates = true, \
+    .wrong_user = "654321", .makes_anew = true, .certificates = true, .policies = true, \
     .data = { "Login data", "URL of the public key" }
 
 // ---- MyEID ----
@@ -127,7 +128,7 @@ static const struct written_kind written_kinds[] = {
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_RSA2048A, SIM_P256B, SIM_P384A, SIM_RSA3072 }, .deletes_keys = true,
       .makes_anew = true, .certificates = true, .data = { "Security Object", "Printed Information" },
-      .wrong = sim_piv_wrong_answers },
+      .policies = true, .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
       .user = "123456", .wrong_user = "654321", .long_entries = true,
       .init_token = true, .init_pin = true,

@@ -53,9 +53,62 @@ TEST(login_of_the_so_is_the_only_one)
     CHECK_ST(login_so_may(&t), ST_LOGGED_IN);
 }
 
+#if SCARD11_WRITE
+static unsigned login_proofs;
+
+static st login_test_prove(struct card *card, struct token *token, struct credential *credential,
+                           bytes key, struct scratch scratch)
+{
+    (void)card; (void)token; (void)credential; (void)key; (void)scratch;
+    login_proofs++;
+    return ST_OK;
+}
+
+static const struct writer login_writer = { .by = ROLE_ADMIN, .prove = login_test_prove };
+static const struct driver login_driver = {
+    .name = "test", .select = place_test_select, .landmark = place_test_landmark,
+    .logout = place_test_logout, .writer = &login_writer,
+};
+
+// Without room to keep what the SO gave there is no login: the card forgets what was proven to it,
+// and a PUK, which goes together with a new PIN only, is not sent.
+TEST(login_of_the_so_needs_room)
+{
+    static const char *const lines[] = { PLACE_SELECT "9000", PLACE_SELECT "9000",
+                                         "002e0000 > 9000", NULL };
+    static const u8 key[24] = { 1 };
+    struct session session = { .token = card_t };
+    run_test_begin(lines);
+    if (test_failing) return;
+    card_t->driver = &login_driver;
+    card_set_credential(card_t, &(struct credential){ .role = ROLE_ADMIN, .by_key = true,
+                            .min = 16, .max = 32, .logout_by = LOGOUT_COMMAND });
+    card_set_credential(card_t, &(struct credential){ .role = ROLE_PUK, .min = 8, .max = 8,
+                                                      .tries = -1 });
+    struct credential *admin = card_credential(card_t, ROLE_ADMIN);
+    struct credential *puk = card_credential(card_t, ROLE_PUK);
+    card_it.arena.left = 0;
+    card_it.arena.at = card_it.arena.end;
+    login_proofs = 0;
+    place_logs_out = true;
+    CHECK(login_key_of(card_t, bytes_of(key, sizeof key)) == admin);
+    CHECK_ST(login_so(&run_reader, &session, bytes_of(key, sizeof key), padding_scratch()),
+             ST_ARENA_FULL);
+    CHECK(login_proofs == 1 && !card_t->so && !card_t->admin && !card_verified(card_t));
+    CHECK_ST(login_so(&run_reader, &session, bytes_text("12345678"), padding_scratch()),
+             ST_ARENA_FULL);
+    CHECK(!card_t->so && !puk->kept_len && !puk->verified);
+    place_logs_out = false;
+    run_test_end();
+}
+#endif
+
 static void test_login(void)
 {
     RUN(login_counts_characters);
     RUN(login_wants_both_pins_from_one_place);
     RUN(login_of_the_so_is_the_only_one);
+#if SCARD11_WRITE
+    RUN(login_of_the_so_needs_room);
+#endif
 }

@@ -223,6 +223,36 @@ TEST(p15dir_files_that_are_refused)
     p15_end();
 }
 
+// What a program's own keys were made of is given back when the directory is read anew: of pairs and
+// of secret keys, which are in no list but that of objects.
+TEST(p15dir_forget_gives_back_room)
+{
+    static struct p15 p15;
+    struct p15_key *keys[2];
+    struct object *object;
+    void *own[2];
+    card_begin(SCARD11_CARD_MEMORY);
+    card_it.link.name = "";
+    p15 = (struct p15){ .odf_read = true };
+    card_t->state = &p15;
+    for (int i = 0; i < 2; i++) {
+        keys[i] = p15object_new_key(&card_it, &p15);
+        own[i] = arena_lot(&card_it.arena, &keys[i]->lots, 200);
+        CHECK(own[i]);
+    }
+    p15.keys = keys[0];
+    object = p15object_add_key(&card_it, card_t, CKO_SECRET_KEY, keys[1]);
+    CHECK(object);
+    CHECK_ST(p15dir_forget(&card_it, &p15), ST_OK);
+    CHECK(!object->handle && !p15.keys);
+    for (int i = 0; i < 2; i++) {
+        struct lot *lots = NULL;
+        void *again = arena_lot(&card_it.arena, &lots, 200);
+        CHECK(again == own[0] || again == own[1]);
+    }
+    arena_free(&card_it.arena);
+}
+
 static void test_p15dir(void)
 {
     RUN(p15dir_ways_to_find_the_application);
@@ -231,4 +261,5 @@ static void test_p15dir(void)
     RUN(p15dir_more_entries_than_are_taken);
     RUN(p15dir_changes_by_others_are_noticed);
     RUN(p15dir_files_that_are_refused);
+    RUN(p15dir_forget_gives_back_room);
 }
