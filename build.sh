@@ -184,6 +184,9 @@ cmd_clients() {
 # ./build.sh card KIND [--pull N]   a simulated card behind a pcscd of its own, until Ctrl-C
 cmd_card() { need $pkg_lib libssl-dev pcscd vsmartcard-vpcd; exec sh tests/pcsc/card.sh "$@"; }
 
+# ./build.sh hotplug MODULE.so  cards come and go under a PKCS#11 module, any one, and under this one beside it
+cmd_hotplug() { need $pkg_lib libssl-dev pcscd vsmartcard-vpcd; cmd_library; run sh tests/pcsc/hotplug.sh "$@"; }
+
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }
 

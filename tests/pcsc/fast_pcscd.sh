@@ -6,7 +6,9 @@ warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -
 dir=$(mktemp -d) port=$((20000 + ($$ * 11) % 20000))
 trap 'rm -rf "$dir"' EXIT
 
-# fast_build <directory> <program> <flags, sources...>: the program there, and what it runs in.
+# fast_build <directory> <program> <flags, sources...>: the program there, with $library (scard11.c), and what it
+# runs in.
+library=scard11.c
 fast_build() {
     case $OUT in /*) at=$OUT/$1 ;; *) at=$PWD/$OUT/$1 ;; esac
     program=$at/$2; shift 2
@@ -14,7 +16,7 @@ fast_build() {
     # shellcheck disable=SC2086
     $CC $warn -O2 tests/pcsc/lab.c -o "$at/lab" &&
         $CC $warn -O2 -shared -fPIC tests/pcsc/fastpoll.c -o "$at/fastpoll.so" &&
-        $CC $warn -I. -I/usr/include/PCSC -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 "$@" scard11.c -lpcsclite \
+        $CC $warn -I. -I/usr/include/PCSC -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1 "$@" $library -lpcsclite \
             -lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto -o "$program" ||
         { echo "0 passed, 1 failed"; exit 1; }
 }

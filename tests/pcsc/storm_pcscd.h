@@ -16,7 +16,13 @@
 #include <signal.h>
 #include <winscard.h>
 
+#ifdef ANY_MODULE                      // which knows PIV cards, in readers of a known maker
+#define CARDS       2
+#define READER      "Yubico YubiKey 00 "
+#else
 #define CARDS       (STORM_KINDS + 1)   // for each reader: two sets of PIV keys, and others
+#define READER      "Storm 00 "
+#endif
 #define OUT_NS      (12u * NS_MS)
 
 static unsigned world_turns = 1610;     // over 400 insertions in each reader
@@ -49,14 +55,15 @@ static void name_readers(struct readers *all)
 {
     memset(all, 0, sizeof *all);
     for (unsigned i = 0; i < storm.reader_count; i++) {
-        snprintf(all->names[i], sizeof all->names[i], "Storm 00 %02X", i);
+        snprintf(all->names[i], sizeof all->names[i], READER "%02X", i);
         all->states[i].szReader = all->names[i];
     }
 }
 
 static int world_reader_of(const CK_UTF8CHAR *description)
 {
-    return memcmp(description, "Storm 00 0", 10) ? -1 : description[10] - '0';
+    size_t n = sizeof READER - 1;
+    return memcmp(description, READER "0", n + 1) ? -1 : description[n + 1] - '0';
 }
 
 // The cards are in other processes: nobody can ask them.
@@ -209,7 +216,7 @@ static void reset_card(int reader)
     char name[32];
     SCARDHANDLE card;
     DWORD protocol;
-    snprintf(name, sizeof name, "Storm 00 %02X", (unsigned)reader);
+    snprintf(name, sizeof name, READER "%02X", (unsigned)reader);
     if (SCardConnect(world.other, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
                      &card, &protocol)) return;
     if (!SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,

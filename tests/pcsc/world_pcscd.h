@@ -177,7 +177,11 @@ static struct player players[2];
 static SCARDCONTEXT world_context;
 static SCARDHANDLE world_other;     // another program's connection
 static unsigned long world_sent;    // commands that reached a card
+#ifdef ANY_MODULE                      // some modules look for a maker's name
+static const char *const world_names[2] = { "Yubico YubiKey 00 00", "Yubico YubiKey 00 01" };
+#else
 static const char *const world_names[2] = { "World 00 00", "World 00 01" };
+#endif
 
 static inline void world_nap(long ms)
 {

@@ -20,6 +20,26 @@ static unsigned long rounds_long = 1;           // "long" makes the long ones 10
 
 // ---- Begin and end ----
 
+static CK_SLOT_ID slot_ids[2] = { 0, 2 };       // the first one of each reader
+
+static CK_SLOT_ID slot_of(int reader) { return slot_ids[reader]; }
+
+// A module has IDs of its own: the description tells the reader.
+static void find_slots(void)
+{
+#ifdef ANY_MODULE
+    CK_SLOT_ID list[64];
+    CK_ULONG n = 64;
+    CK_SLOT_INFO info;
+    CHECK_RV(C_GetSlotList(CK_FALSE, list, &n), CKR_OK);
+    for (CK_ULONG i = n; i-- > 0; )
+        for (int reader = 0; reader < 2; reader++)
+            if (!C_GetSlotInfo(list[i], &info) && !memcmp(info.slotDescription, world_names[reader],
+                                                          strlen(world_names[reader])))
+                slot_ids[reader] = list[i];
+#endif
+}
+
 static void begin_with(const struct sim_piv_options *options)
 {
     struct sim_piv_options o = *options;
@@ -31,12 +51,14 @@ static void begin_with(const struct sim_piv_options *options)
     world_add(0);
     world_add(1);
     CHECK_RV(C_Initialize(NULL), CKR_OK);
-    scene_slot = 0;
+    find_slots();
+    scene_slot = slot_of(0);
 }
 
 static void begin(void)
 {
-    begin_with(&(struct sim_piv_options){ .extended = true, .discovery = SIM_APPLICATION_PIN });
+    begin_with(&(struct sim_piv_options){ .extended = true, .discovery = SIM_APPLICATION_PIN,
+                                           .yubikey = !STRICT });       // some modules know no other PIV cards
 }
 
 static void end(void)
@@ -51,8 +73,6 @@ static void end(void)
     CHECK(clean);
     CHECK_EQ(lost, 0);
 }
-
-static CK_SLOT_ID slot_of(int reader) { return (CK_SLOT_ID)(2 * reader); }
 
 static CK_RV open_on(CK_SLOT_ID slot, CK_SESSION_HANDLE *session)
 {
@@ -80,9 +100,36 @@ static CK_RV use(CK_SLOT_ID slot, enum sim_key key, CK_SESSION_HANDLE *session,
 
 #define USE(slot, key, session, object) CHECK_RV(use(slot, key, session, object), CKR_OK)
 
+// After the card has lost a login. A module may not have seen that it has.
+static void log_in_again(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *key)
+{
+    CK_RV rv = C_Login(session, CKU_USER, PIN, 6);
+    if (!STRICT && rv == CKR_USER_ALREADY_LOGGED_IN) {
+        (void)C_Logout(session);
+        rv = C_Login(session, CKU_USER, PIN, 6);
+    }
+    CHECK_RV(rv, CKR_OK);
+    if (!STRICT) CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, key), CKR_OK);
+}
+
 static bool is_refused(CK_RV rv)
 {
-    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED;
+    return STRICT ? rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_DEVICE_REMOVED : rv != CKR_OK;
+}
+
+// The session is not there any more.
+#define CHECK_GONE(call)                                                                        \
+    do {                                                                                        \
+        CK_RV gone = (call);                                                                    \
+        if (STRICT) CHECK_RV(gone, CKR_SESSION_HANDLE_INVALID);                                 \
+        else if (!gone) { test_fail(__FILE__, __LINE__, "%s is CKR_OK", #call); return; }       \
+    } while (0)
+
+// A module may have to be asked before it sees what happened.
+static void let_look(void)
+{
+    CK_SLOT_INFO info;
+    for (int reader = 0; !STRICT && reader < 2; reader++) (void)C_GetSlotInfo(slot_of(reader), &info);
 }
 
 // Every use of a session and object of a card that is gone is refused, from the first call on.
@@ -95,13 +142,14 @@ static void check_dead(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
     CK_MECHANISM m = { CKM_SHA256_RSA_PKCS, NULL, 0 };
     if (test_failing) return;
     usleep((SCARD11_LOOK_MS + 1) * 1000);
+    let_look();
     CHECK(is_refused(C_GetAttributeValue(session, object, &t, 1)));
-    CHECK_RV(C_GetSessionInfo(session, &info), CKR_SESSION_HANDLE_INVALID);
-    CHECK_RV(C_SignInit(session, &m, object), CKR_SESSION_HANDLE_INVALID);
-    CHECK_RV(C_Sign(session, text, sizeof text, sig, &n), CKR_SESSION_HANDLE_INVALID);
-    CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_SESSION_HANDLE_INVALID);
-    CHECK_RV(C_FindObjectsInit(session, NULL, 0), CKR_SESSION_HANDLE_INVALID);
-    CHECK_RV(C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
+    CHECK_GONE(C_GetSessionInfo(session, &info));
+    CHECK_GONE(C_SignInit(session, &m, object));
+    CHECK_GONE(C_Sign(session, text, sizeof text, sig, &n));
+    CHECK_GONE(C_Login(session, CKU_USER, PIN, 6));
+    CHECK_GONE(C_FindObjectsInit(session, NULL, 0));
+    CHECK_GONE(C_CloseSession(session));
 }
 
 // ---- Waiting ----
@@ -141,6 +189,8 @@ static bool wait_events(struct waiter *w, unsigned n)
 {
     for (uint64_t begun = now_us(); now_us() - begun < 10000000; usleep(200))
         if (__atomic_load_n(&w->events, __ATOMIC_ACQUIRE) >= n) return true;
+        else if (!STRICT && __atomic_load_n(&w->rv, __ATOMIC_ACQUIRE)) break;
+    if (!STRICT) printf("C_WaitForSlotEvent said %#lx\n", (unsigned long)w->rv);
     return false;
 }
 
@@ -175,7 +225,7 @@ TEST(inserted_listed_and_removed_again_and_again_the_objects_are_the_same)
         if (!i) first = n;
         CHECK(n == first && n > 4);
         world_eject(0);
-        CHECK(!flags_of(0));
+        CHECK(!flags_of(slot_of(0)));
     }
     end();
 }
@@ -189,7 +239,7 @@ TEST(a_removal_ends_all_sessions_in_one_step)
     CK_SESSION_INFO info;
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &all[0], &key);
+    USE(slot_of(0), SIM_RSA2048A, &all[0], &key);
     for (int i = 1; i < 40; i++) {
         CHECK_RV(scene_open(&all[i]), CKR_OK);
         if (i % 2) CHECK_RV(C_FindObjectsInit(all[i], NULL, 0), CKR_OK);
@@ -197,13 +247,14 @@ TEST(a_removal_ends_all_sessions_in_one_step)
     }
     world_eject(0);
     usleep((SCARD11_LOOK_MS + 1) * 1000);
+    let_look();
     CHECK(is_refused(C_GetSessionInfo(all[17], &info)));
     for (int i = 0; i < 40; i++)
-        CHECK_RV(C_GetSessionInfo(all[i], &info), CKR_SESSION_HANDLE_INVALID);
+        CHECK_GONE(C_GetSessionInfo(all[i], &info));
     for (int i = 0; i < 40; i += 13) check_dead(all[i], key);
     world_insert(0, card_a);
     for (int i = 0; i < 40; i += 13) check_dead(all[i], key);
-    USE(0, SIM_RSA2048A, &all[0], &key);
+    USE(slot_of(0), SIM_RSA2048A, &all[0], &key);
     end();
 }
 
@@ -216,8 +267,8 @@ TEST(out_and_in_between_two_calls_is_a_removal_and_a_logout)
     begin();
     for (int i = 0; i < 5; i++) {
         world_insert(0, card_a);
-        LOOK(0, true);
-        USE(0, SIM_RSA2048A, &old, &key);
+        LOOK(slot_of(0), true);
+        USE(slot_of(0), SIM_RSA2048A, &old, &key);
         world_eject(0);
         world_insert(0, card_a);
         check_dead(old, key);
@@ -240,13 +291,13 @@ TEST(another_card_between_two_calls_gets_nothing_meant_for_the_first)
     for (int i = 0; i < 4; i++) {
         unsigned verifies = sim_piv_verifies(card_b), signatures = sim_piv_signatures(card_b);
         world_insert(0, card_a);
-        LOOK(0, true);
-        USE(0, SIM_RSA2048A, &old, &key);
+        LOOK(slot_of(0), true);
+        USE(slot_of(0), SIM_RSA2048A, &old, &key);
         world_swap(0, card_b);
         check_dead(old, key);
         CHECK_EQ(sim_piv_verifies(card_b), verifies);
         CHECK_EQ(sim_piv_signatures(card_b), signatures);
-        USE(0, SIM_RSA2048B, &session, &key);
+        USE(slot_of(0), SIM_RSA2048B, &session, &key);
         world_eject(0);
         check_dead(session, key);
     }
@@ -274,7 +325,7 @@ TEST(two_cards_of_one_kind_share_nothing)
     }
     CK_RV rv = scene_sign(a, key_b, CKM_SHA256_RSA_PKCS, text, sizeof text, sig,
                           &(CK_ULONG){ 256 });
-    CHECK(rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID);
+    CHECK(STRICT ? rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID : rv != CKR_OK);
     world_eject(0);
     check_dead(a, key_a);
     CHECK_RV(C_Logout(b), CKR_OK);
@@ -289,15 +340,15 @@ TEST(a_handle_kept_over_many_insertions_is_refused)
     unsigned rounds = WORLD == WORLD_PCSCD ? 30 : 2000;
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &first, &key);
+    USE(slot_of(0), SIM_RSA2048A, &first, &key);
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
         world_eject(0);
         world_insert(0, i & 1 ? card_a : card_b);
-        LOOK(0, true);
+        LOOK(slot_of(0), true);
         CHECK_RV(scene_open(&session), CKR_OK);
         CHECK_RV(scene_find(session, CKO_CERTIFICATE, 1, &other), CKR_OK);
         CHECK(session != first && other != key);
-        CHECK_RV(C_CloseSession(first), CKR_SESSION_HANDLE_INVALID);
+        CHECK_GONE(C_CloseSession(first));
     }
     check_dead(first, key);
     end();
@@ -315,11 +366,11 @@ TEST(every_change_while_a_thread_waits_is_reported)
     wait_begin(&w, false);
     for (unsigned i = 0; i < rounds && !test_failing; i++) {
         world_insert(0, card_a);
-        CHECK(flags_of(0) == CKF_TOKEN_PRESENT);        // who polls takes nothing from who waits
+        CHECK(flags_of(slot_of(0)) == CKF_TOKEN_PRESENT);        // who polls takes nothing from who waits
         if (!wait_events(&w, ++seen))
             test_fail(__FILE__, __LINE__, "insertion %u was not reported", i);
         world_eject(0);
-        CHECK(!flags_of(0));
+        CHECK(!flags_of(slot_of(0)));
         if (!wait_events(&w, ++seen))
             test_fail(__FILE__, __LINE__, "removal %u was not reported", i);
     }
@@ -340,11 +391,11 @@ TEST(changes_that_nobody_waits_for_may_merge_but_the_last_state_is_told)
     world_eject(0);
     world_insert(0, card_a);
     CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
-    CHECK_EQ(id, 0);
-    CHECK_EQ(flags_of(0), CKF_TOKEN_PRESENT);
+    CHECK_EQ(id, slot_of(0));
+    CHECK_EQ(flags_of(slot_of(0)), CKF_TOKEN_PRESENT);
     id = 4711;
     CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
-    CHECK_EQ(id, 4711);
+    if (STRICT) CHECK_EQ(id, 4711);
     end();
 }
 
@@ -388,7 +439,7 @@ TEST(waiters_and_listers_miss_nothing_while_cards_come_and_go)
     pthread_join(lister, NULL);
     CHECK_RV(C_Finalize(NULL), CKR_OK);
     for (int i = 0; i < 2; i++) pthread_join(w[i].thread, NULL);
-    CHECK_EQ(w[0].events + w[1].events, turns);         // each told once, to one of them
+    if (STRICT) CHECK_EQ(w[0].events + w[1].events, turns);     // each told once, to one of them
     end();
 }
 
@@ -405,10 +456,10 @@ TEST(a_reader_that_goes_is_told_once_and_comes_back_with_its_id)
     drain();
     for (int i = 0; i < 20; i++) {
         CK_ULONG n = 8;
-        USE(0, SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), SIM_RSA2048A, &session, &key);
         world_unplug(0);
         CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
-        CHECK_EQ(id, 0);
+        CHECK_EQ(id, slot_of(0));
         id = 4711;
         CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_NO_EVENT);
         CHECK_EQ(id, 4711);
@@ -424,8 +475,8 @@ TEST(a_reader_that_goes_is_told_once_and_comes_back_with_its_id)
         world_plug(0);
         check_dead(session, key);
         CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
-        CHECK_EQ(id, 0);
-        CHECK_RV(C_GetSlotInfo(0, &info), CKR_OK);
+        CHECK_EQ(id, slot_of(0));
+        CHECK_RV(C_GetSlotInfo(slot_of(0), &info), CKR_OK);
         CHECK(info.flags & CKF_TOKEN_PRESENT);
     }
     end();
@@ -440,7 +491,7 @@ TEST(another_token_under_the_same_name_and_count_is_another_card)
         begin();
         sim_reader_insert(0, card_a);
         sim_reader_set_count(0, count);
-        USE(0, SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), SIM_RSA2048A, &session, &key);
         world_unplug(0);
         sim_reader_eject(0);
         sim_reader_insert(0, card_b);
@@ -448,7 +499,7 @@ TEST(another_token_under_the_same_name_and_count_is_another_card)
         sim_reader_set_count(0, count);
         check_dead(session, key);
         CHECK_EQ(sim_piv_verifies(card_b), 0);
-        USE(0, SIM_RSA2048B, &session, &key);
+        USE(slot_of(0), SIM_RSA2048B, &session, &key);
         end();
     }
 }
@@ -462,11 +513,11 @@ TEST(the_count_wraps)
     sim_reader_set_count(0, 0xfffe);
     world_insert(0, card_a);
     drain();
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     world_eject(0);
     world_insert(0, card_a);
     check_dead(session, key);
-    USE(0, SIM_RSA2048A, &again, &key);
+    USE(slot_of(0), SIM_RSA2048A, &again, &key);
     end();
 }
 
@@ -478,7 +529,7 @@ TEST(a_usb_key_that_is_plugged_in_again_takes_its_pin)
     begin();
     world_insert(0, card_a);
     for (int i = 0; i < 30; i++) {
-        USE(0, SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), SIM_RSA2048A, &session, &key);
         world_unplug(0);
         if (i & 1) usleep((SCARD11_LOOK_MS + 1) * 1000);
         world_plug(0);
@@ -550,12 +601,12 @@ TEST(a_card_that_fails_half_way_is_tried_again_but_not_by_polling)
     begin();
     for (unsigned nth = 1; nth < 4; nth++) {
         world_insert(0, card_a);
-        LOOK(0, true);
+        LOOK(slot_of(0), true);
         world_fail(0, nth);
-        CK_RV rv = C_GetTokenInfo(0, &token);
+        CK_RV rv = C_GetTokenInfo(slot_of(0), &token);
         if (rv != CKR_TOKEN_NOT_RECOGNIZED && rv != CKR_DEVICE_ERROR) CHECK_RV(rv, CKR_OK);
         unsigned long before = world_commands();
-        for (int i = 0; i < 50; i++) CHECK_EQ(flags_of(0), CKF_TOKEN_PRESENT);
+        for (int i = 0; i < 50; i++) CHECK_EQ(flags_of(slot_of(0)), CKF_TOKEN_PRESENT);
         CHECK_EQ(world_commands(), before);
         if (rv == CKR_TOKEN_NOT_RECOGNIZED) usleep(1050000);
         CHECK_RV(scene_open(&session), CKR_OK);
@@ -582,16 +633,16 @@ TEST(the_service_stops_and_comes_back_under_a_waiter)
     wait_begin(&w, false);
     for (unsigned i = 0; i < 8; i++) {
         unsigned before;
-        USE(0, SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), SIM_RSA2048A, &session, &key);
 #if WORLD == WORLD_PCSC
         pcsc_dead_code((long)(int)codes[i % 4]);
 #endif
         before = __atomic_load_n(&w.events, __ATOMIC_ACQUIRE);
         world_service(false);
-        CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
-        CHECK_EQ(n, 0);
+        if (STRICT) CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
+        if (STRICT) CHECK_EQ(n, 0);
         check_dead(session, key);
-        CHECK(wait_events(&w, before + 2));             // both readers are gone
+        if (STRICT) CHECK(wait_events(&w, before + 2)); // both readers are gone
         if (!i) {                       // it waits quietly until the service is back
             struct rusage u, v;
             getrusage(RUSAGE_SELF, &u);
@@ -602,10 +653,11 @@ TEST(the_service_stops_and_comes_back_under_a_waiter)
         }
         before = __atomic_load_n(&w.events, __ATOMIC_ACQUIRE);
         world_service(true);
-        CHECK(wait_events(&w, before + 2));
+        if (STRICT) CHECK(wait_events(&w, before + 2));
+        else        (void)C_GetSlotList(CK_FALSE, NULL, &n);
         check_dead(session, key);
     }
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     CHECK_RV(C_Finalize(NULL), CKR_OK);
     pthread_join(w.thread, NULL);
     end();
@@ -621,7 +673,7 @@ TEST(a_logout_renews_private_handles_a_lost_login_does_not)
     CK_ULONG n = sizeof sig;
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     CHECK_RV(C_Logout(session), CKR_OK);
     CHECK_RV(use_session(session, SIM_RSA2048A, &again), CKR_OK);
     CHECK(again != key);
@@ -644,8 +696,8 @@ TEST(a_context_login_does_not_outlive_another_session_s_call)
     CK_BYTE sig[256];
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &one, &key);
-    CHECK_RV(open_on(0, &two), CKR_OK);
+    USE(slot_of(0), SIM_RSA2048A, &one, &key);
+    CHECK_RV(open_on(slot_of(0), &two), CKR_OK);
     CHECK_RV(scene_find(one, CKO_PRIVATE_KEY, 2, &each_time), CKR_OK);
     for (int other = 1; other >= 0; other--) {
         CK_ULONG n = sizeof sig;
@@ -669,9 +721,9 @@ TEST(session_objects_go_with_their_session)
     CK_OBJECT_HANDLE object;
     begin();
     world_insert(0, card_a);
-    CHECK_RV(open_on(0, &stays), CKR_OK);
+    CHECK_RV(open_on(slot_of(0), &stays), CKR_OK);
     for (int i = 0; i < 500 && !test_failing; i++) {
-        CHECK_RV(open_on(0, &goes), CKR_OK);
+        CHECK_RV(open_on(slot_of(0), &goes), CKR_OK);
         CHECK_RV(C_CreateObject(goes, t, 2, &object), CKR_OK);
         CHECK_RV(C_GetAttributeValue(stays, object, t + 1, 1), CKR_OK);
         CHECK_RV(C_CloseSession(goes), CKR_OK);
@@ -717,15 +769,15 @@ TEST(polling_sends_no_command)
     CK_SLOT_ID list[8];
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
-    CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
+    CHECK_RV(C_GetTokenInfo(slot_of(0), &token), CKR_OK);
     unsigned long before = world_commands();
     for (uint64_t begun = now_us(); now_us() - begun < 500000 && !test_failing; usleep(500)) {
         CK_ULONG n = 8;
-        CHECK_EQ(flags_of(0), CKF_TOKEN_PRESENT);
+        CHECK_EQ(flags_of(slot_of(0)), CKF_TOKEN_PRESENT);
         CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
         CHECK_RV(C_GetSlotList(CK_TRUE, list, &n), CKR_OK);
-        CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
+        CHECK_RV(C_GetTokenInfo(slot_of(0), &token), CKR_OK);
     }
     CHECK(before > 0);
     CHECK_EQ(world_commands(), before);
@@ -747,7 +799,7 @@ TEST(readers_that_go_with_the_service_come_back_with_their_ids_and_other_cards)
         struct sim_card *next = (i + 1) / 2 & 1 ? card_b : card_a;
         CK_SLOT_ID one = 4711, two = 4711, none = 4711;
         CK_ULONG n = 0;
-        USE(0, now == card_b ? SIM_RSA2048B : SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), now == card_b ? SIM_RSA2048B : SIM_RSA2048A, &session, &key);
         unsigned verifies = sim_piv_verifies(next);
         world_service(false);
         CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &one, NULL), CKR_OK);
@@ -765,8 +817,8 @@ TEST(readers_that_go_with_the_service_come_back_with_their_ids_and_other_cards)
         drain();
         CHECK_RV(C_GetSlotList(CK_FALSE, NULL, &n), CKR_OK);
         CHECK_EQ(n, 2);
-        LOOK(0, true);
-        LOOK(2, false);
+        LOOK(slot_of(0), true);
+        LOOK(slot_of(1), false);
     }
     end();
 }
@@ -806,14 +858,14 @@ static void cut_everywhere(enum world_fault fault, unsigned least)
     while (came && !test_failing) {
         world_insert(0, card_a);
         usleep((SCARD11_LOOK_MS + 1) * 1000);
-        CHECK_RV(open_on(0, &session), CKR_OK);
+        CHECK_RV(open_on(slot_of(0), &session), CKR_OK);
         world_fault(0, fault, ++n, card_b);
         unsigned verifies = sim_piv_verifies(card_b);
         CK_RV rv = use_session(session, SIM_RSA2048A, &key);
         came = !world_fault_is_due(0);
         // a virtual reader whose card was pulled answers with nothing; the reset after it shows why
-        if (came && fault == WORLD_PULLED) CHECK_RV(rv, CKR_DEVICE_REMOVED);
-        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
+        if (came && fault == WORLD_PULLED && STRICT) CHECK_RV(rv, CKR_DEVICE_REMOVED);
+        if (came) CHECK(STRICT ? rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR : rv != CKR_OK);
         else      CHECK_RV(rv, CKR_OK);
         CHECK_EQ(sim_piv_verifies(card_b), verifies);
         if (came) check_dead(session, key);
@@ -821,7 +873,7 @@ static void cut_everywhere(enum world_fault fault, unsigned least)
             world_eject(0);
             world_insert(0, card_b);
         }
-        if (came && fault == WORLD_SWAPPED) USE(0, SIM_RSA2048B, &again, &key);
+        if (came && fault == WORLD_SWAPPED) USE(slot_of(0), SIM_RSA2048B, &again, &key);
         CHECK_EQ(sim_piv_verifies(card_b), verifies + (came && fault == WORLD_SWAPPED));
         world_eject(0);
     }
@@ -845,11 +897,11 @@ TEST(pulled_at_the_nth_command_of_the_first_look)
     while (came && !test_failing) {
         world_insert(0, card_a);
         world_fault(0, WORLD_PULLED, ++n, NULL);
-        CK_RV rv = open_on(0, &session);
+        CK_RV rv = open_on(slot_of(0), &session);
         came = !world_fault_is_due(0);
-        if (came) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT ||
-                        rv == CKR_DEVICE_ERROR);
-        else      CHECK_RV(rv, CKR_OK);
+        if (came && STRICT) CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT ||
+                                  rv == CKR_DEVICE_ERROR);
+        if (!came) CHECK_RV(rv, CKR_OK);
         world_eject(0);
     }
     CHECK(n > 2);
@@ -860,7 +912,7 @@ static void *use_run(void *arg)
 {
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key;
-    *(CK_RV *)arg = use(0, SIM_RSA2048A, &session, &key);
+    *(CK_RV *)arg = use(slot_of(0), SIM_RSA2048A, &session, &key);
     return NULL;
 }
 
@@ -884,7 +936,7 @@ TEST(a_card_that_never_answers_does_not_hold_up_the_end)
     pthread_join(t, NULL);
     CHECK(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     end();
 }
 
@@ -896,16 +948,18 @@ TEST(another_program_selects_its_application_between_our_calls)
     CK_BYTE sig[256];
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     for (int i = 0; i < 10 && !test_failing; i++) {
         CK_ULONG n = sizeof sig;
         unsigned verifies = sim_piv_verifies(card_a);
         world_select(0);
-        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n),
-                 CKR_USER_NOT_LOGGED_IN);
+        CK_RV rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
+        if (STRICT) CHECK_RV(rv, CKR_USER_NOT_LOGGED_IN);
+        if (!rv) CHECK(scene_good(SIM_RSA2048A, text, sizeof text, sig, n));
         CHECK_EQ(sim_piv_verifies(card_a), verifies);
         world_select(0);
-        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        log_in_again(session, &key);
+        if (test_failing) return;
         CHECK_EQ(sim_piv_verifies(card_a), verifies + 1);
         n = sizeof sig;
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
@@ -923,10 +977,13 @@ TEST(pulled_while_everything_slept)
     CK_OBJECT_HANDLE key;
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     world_eject(0);
     check_dead(session, key);
-    CHECK_RV(scene_open(&session), CKR_TOKEN_NOT_PRESENT);
+    let_look();
+    CK_RV rv = scene_open(&session);
+    if (STRICT) CHECK_RV(rv, CKR_TOKEN_NOT_PRESENT);
+    CHECK(rv != CKR_OK);
     end();
 }
 
@@ -1036,7 +1093,7 @@ TEST(a_fork_while_threads_wait_and_work)
     begin();
     world_insert(0, card_a);
     drain();
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     wait_begin(&w, false);
     for (int i = 0; i < 10 && !test_failing; i++) {
         CK_ULONG n = sizeof sig;
@@ -1047,8 +1104,8 @@ TEST(a_fork_while_threads_wait_and_work)
             alarm(20);                          // it must not hang
             if (i % 3 == 0) _exit(0);
             CK_RV rv = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
-            if (rv != CKR_CRYPTOKI_NOT_INITIALIZED) _exit(1);
-            _exit(C_Finalize(NULL) != CKR_CRYPTOKI_NOT_INITIALIZED);
+            if (STRICT && rv != CKR_CRYPTOKI_NOT_INITIALIZED) _exit(1);
+            _exit(STRICT && C_Finalize(NULL) != CKR_CRYPTOKI_NOT_INITIALIZED);
         }
         CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
         CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
@@ -1072,7 +1129,7 @@ TEST(closing_in_the_middle_of_everything_leaves_nothing)
     world_insert(0, card_a);
     for (int i = 0; i < 24 && !test_failing; i++) {
         CK_ULONG n = sizeof sig;
-        USE(0, SIM_RSA2048A, &session, &key);
+        USE(slot_of(0), SIM_RSA2048A, &session, &key);
         CHECK_RV(scene_open(&other), CKR_OK);
         CHECK_RV(scene_find(session, CKO_CERTIFICATE, 1, &certificate), CKR_OK);
         if (i & 1) CHECK_RV(C_SignInit(session, &sign, key), CKR_OK);
@@ -1085,14 +1142,14 @@ TEST(closing_in_the_middle_of_everything_leaves_nothing)
             CHECK_RV(C_CloseSession(session), CKR_OK);
             CHECK_RV(C_CloseSession(other), CKR_OK);
             break;
-        case 1: CHECK_RV(C_CloseAllSessions(0), CKR_OK); break;
+        case 1: CHECK_RV(C_CloseAllSessions(slot_of(0)), CKR_OK); break;
         default:
             CHECK_RV(C_Finalize(NULL), CKR_OK);
             CHECK_RV(C_Initialize(NULL), CKR_OK);
         }
-        CHECK_RV(C_SignFinal(session, sig, &n), CKR_SESSION_HANDLE_INVALID);
-        CHECK_RV(C_FindObjectsFinal(session), CKR_SESSION_HANDLE_INVALID);
-        CHECK_RV(C_CloseSession(other), CKR_SESSION_HANDLE_INVALID);
+        CHECK_GONE(C_SignFinal(session, sig, &n));
+        CHECK_GONE(C_FindObjectsFinal(session));
+        CHECK_GONE(C_CloseSession(other));
     }
     end();
 }
@@ -1108,18 +1165,21 @@ TEST(a_reset_by_another_program_costs_the_login_only)
     CK_ULONG n;
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     for (int i = 0; i < 5; i++) {
         world_reset(0);
         n = sizeof sig;
-        CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n),
-                 CKR_USER_NOT_LOGGED_IN);
-        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        CK_RV rv = scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n);
+        if (STRICT) CHECK_RV(rv, CKR_USER_NOT_LOGGED_IN);
+        if (!rv) CHECK(scene_good(SIM_RSA2048A, text, sizeof text, sig, n));
+        log_in_again(session, &key);
+        if (test_failing) return;
         n = sizeof sig;
         CHECK_RV(scene_sign(session, key, CKM_SHA256_RSA_PKCS, text, sizeof text, sig, &n), CKR_OK);
         world_reset(0);
         CHECK_RV(scene_count(session, NULL, 0, &n), CKR_OK);    // needs no login
-        CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_OK);
+        log_in_again(session, &key);
+        if (test_failing) return;
     }
     end();
 }
@@ -1136,21 +1196,21 @@ TEST(a_card_that_another_program_holds_is_waited_for_by_nobody_who_need_not)
     begin();
     world_insert(0, card_a);
     world_busy(0, true);
-    CHECK_RV(C_GetTokenInfo(0, &token), CKR_DEVICE_ERROR);
-    CHECK_EQ(flags_of(0), CKF_TOKEN_PRESENT);
+    CHECK_RV(C_GetTokenInfo(slot_of(0), &token), CKR_DEVICE_ERROR);
+    CHECK_EQ(flags_of(slot_of(0)), CKF_TOKEN_PRESENT);
     world_busy(0, false);
-    USE(0, SIM_RSA2048A, &session, &key);
-    CHECK_RV(C_GetTokenInfo(0, &token), CKR_OK);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
+    CHECK_RV(C_GetTokenInfo(slot_of(0), &token), CKR_OK);
     drain();
     stall_begin();
     world_hold(0, true);
     usleep((SCARD11_LOOK_MS + 1) * 1000);
     stall_reset();
     uint64_t begun = now_us();
-    CK_FLAGS flags = flags_of(0);
+    CK_FLAGS flags = flags_of(slot_of(0));
     CK_RV list = C_GetSlotList(CK_FALSE, NULL, &n);
     CK_RV wait = C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL);
-    CK_RV session_info = C_GetSessionInfo(session, &info), token_info = C_GetTokenInfo(0, &token);
+    CK_RV session_info = C_GetSessionInfo(session, &info), token_info = C_GetTokenInfo(slot_of(0), &token);
     uint64_t over = stall_over_us(now_us() - begun, 300000);
     world_hold(0, false);
     stall_end();
@@ -1194,7 +1254,7 @@ TEST(an_operation_under_way_ends_with_its_card)
         struct signer s;
         begin();
         world_insert(0, card_a);
-        USE(0, SIM_RSA2048A, &s.session, &s.key);
+        USE(slot_of(0), SIM_RSA2048A, &s.session, &s.key);
         sim_reader_fault(SIM_HANG, 1, NULL);
         CHECK(!pthread_create(&s.thread, NULL, sign_run, &s));
         CHECK(sim_reader_await_hang(5000));
@@ -1333,6 +1393,46 @@ static void print_rows(void)
            cannot);
 }
 
+#ifdef ANY_MODULE
+// ---- Any module: what the standard says, and what is safe ----
+
+// Without a name the cases are listed, with one it is run.
+static void any_case(const char *name, void (*run)(void), const char *wanted)
+{
+    if (!wanted) puts(name);
+    else if (!strcmp(name, wanted)) test_case(name, run);
+}
+
+#define ANY(name) any_case(#name, case_##name, argv[1])
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) test_begin(1, argv);
+    ANY(inserted_listed_and_removed_again_and_again_the_objects_are_the_same);
+    ANY(a_removal_ends_all_sessions_in_one_step);
+    ANY(out_and_in_between_two_calls_is_a_removal_and_a_logout);
+    ANY(another_card_between_two_calls_gets_nothing_meant_for_the_first);
+    ANY(two_cards_of_one_kind_share_nothing);
+    ANY(a_handle_kept_over_many_insertions_is_refused);
+    ANY(every_change_while_a_thread_waits_is_reported);
+    ANY(changes_that_nobody_waits_for_may_merge_but_the_last_state_is_told);
+    ANY(waiters_and_listers_miss_nothing_while_cards_come_and_go);
+    ANY(a_desktop_s_pattern);
+    ANY(pulled_while_everything_slept);
+    ANY(pulled_at_the_nth_command);
+    ANY(pulled_at_the_nth_command_of_the_first_look);
+    ANY(a_command_in_the_gap_of_a_swap_never_reaches_the_new_card);
+    ANY(closing_in_the_middle_of_everything_leaves_nothing);
+    ANY(after_every_end_of_a_login_the_card_asks_for_the_pin);
+    ANY(another_program_selects_its_application_between_our_calls);
+    ANY(a_reset_by_another_program_costs_the_login_only);
+    ANY(a_look_of_another_process_ends_no_login);
+    ANY(a_fork_while_threads_wait_and_work);
+    ANY(the_service_stops_and_comes_back_under_a_waiter);
+    ANY(another_card_at_rest_is_another_card);
+    return argc > 1 ? test_end() : 0;
+}
+#else
 int main(int argc, char **argv)
 {
     bool is_long = argc > 1 && !strcmp(argv[1], "long");
@@ -1384,3 +1484,4 @@ int main(int argc, char **argv)
     print_rows();
     return test_end();
 }
+#endif

@@ -23,7 +23,7 @@ static void come_to_rest(enum rest how, CK_SESSION_HANDLE session)
 {
     if (how == REST_CLOSED) CHECK_RV(C_CloseSession(session), CKR_OK);
     if (how == REST_LOGGED_OUT) CHECK_RV(C_Logout(session), CKR_OK);
-    if (how == REST_ALL_CLOSED) CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    if (how == REST_ALL_CLOSED) CHECK_RV(C_CloseAllSessions(slot_of(0)), CKR_OK);
 }
 
 static void count_as(enum change how)
@@ -79,9 +79,9 @@ static void check_it_is_the_second(const CK_TOKEN_INFO *first)
     size_t n;
     const uint8_t *der = sim_piv_certificate(SIM_RSA2048B, &n);
     if (test_failing) return;
-    CK_RV rv = C_GetTokenInfo(0, &info);
-    if (rv != CKR_DEVICE_REMOVED) CHECK_RV(rv, CKR_OK);
-    CHECK_RV(C_GetTokenInfo(0, &info), CKR_OK);
+    CK_RV rv = C_GetTokenInfo(slot_of(0), &info);
+    if (rv != CKR_DEVICE_REMOVED && STRICT) CHECK_RV(rv, CKR_OK);
+    CHECK_RV(C_GetTokenInfo(slot_of(0), &info), CKR_OK);
     CHECK(memcmp(info.serialNumber, first->serialNumber, sizeof info.serialNumber));
     CHECK_RV(scene_open(&session), CKR_OK);
     CHECK_RV(scene_find(session, CKO_CERTIFICATE, 1, &key), CKR_OK);
@@ -99,22 +99,25 @@ static void swap_at_rest(enum rest rest, enum change change)
     CK_OBJECT_HANDLE key;
     CK_TOKEN_INFO first;
     CK_SLOT_ID id = 4711;
+    CK_ULONG n = 0;
+    (void)n;
     begin();
     world_insert(0, card_a);
     count_as(change);
-    CHECK_RV(C_GetTokenInfo(0, &first), CKR_OK);
-    USE(0, SIM_RSA2048A, &session, &key);
+    CHECK_RV(C_GetTokenInfo(slot_of(0), &first), CKR_OK);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     drain();
     come_to_rest(rest, session);
     if (test_failing) return;
     unsigned signatures = sim_piv_signatures(card_a);
     change_cards(change);
+    if (!STRICT) (void)C_GetSlotList(CK_FALSE, NULL, &n);
     if (rest == REST_LOGGED_OUT) check_dead(session, key);
     check_it_is_the_second(&first);
     if (test_failing) return;
     CHECK_EQ(sim_piv_signatures(card_a), signatures);
-    CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
-    CHECK_EQ(id, 0);
+    if (STRICT) CHECK_RV(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, NULL), CKR_OK);
+    if (STRICT) CHECK_EQ(id, slot_of(0));
     end();
 }
 
@@ -151,7 +154,7 @@ static void end_login(enum end how, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE 
     CK_ULONG n = sizeof sig;
     if (how == END_LOGOUT) CHECK_RV(C_Logout(session), CKR_OK);
     if (how == END_CLOSE) CHECK_RV(C_CloseSession(session), CKR_OK);
-    if (how == END_CLOSE_ALL) CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+    if (how == END_CLOSE_ALL) CHECK_RV(C_CloseAllSessions(slot_of(0)), CKR_OK);
     if (how == END_FINALIZE) CHECK_RV(C_Finalize(NULL), CKR_OK);
 #if WORLD != WORLD_PCSCD
     if (how != END_DROPPED) return;
@@ -165,13 +168,13 @@ static void end_login(enum end how, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE 
 
 static void login_ends(enum end how, bool keeps_login, unsigned sw_logout)
 {
-    struct sim_piv_options o = { .extended = true, .discovery = SIM_APPLICATION_PIN,
+    struct sim_piv_options o = { .extended = true, .discovery = SIM_APPLICATION_PIN, .yubikey = !STRICT,
                                  .keeps_login = keeps_login, .sw_logout = sw_logout };
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key;
     begin_with(&o);
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
 #if WORLD == WORLD_PCSCD
     world_connect(0, SCARD_SHARE_SHARED);       // so that pcscd keeps the card powered
 #endif
@@ -223,7 +226,7 @@ TEST(a_look_of_another_process_ends_no_login)
     CK_BYTE sig[256];
     begin();
     world_insert(0, card_a);
-    USE(0, SIM_RSA2048A, &session, &key);
+    USE(slot_of(0), SIM_RSA2048A, &session, &key);
     for (int i = 0; i < 3; i++) {
         CK_ULONG n = sizeof sig;
         int status = 0;
@@ -316,7 +319,7 @@ TEST(no_bytes_from_a_card_just_pulled_is_a_removal)
         world_insert(0, card_a);
         for (int i = 0; i < 4; i++) {
             CK_ULONG n = sizeof sig;
-            USE(0, SIM_RSA2048A, &session, &key);
+            USE(slot_of(0), SIM_RSA2048A, &session, &key);
             sim_reader_late(0, late);
             sim_reader_empty(0, true);
             world_eject(0);

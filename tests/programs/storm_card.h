@@ -380,6 +380,9 @@ static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
         { .ref = 0x9d, .key = storm_ec[!other] }, { .ref = 0x9e, .key = storm_ec[other] },
     };
     struct sim_piv_options o = { .keys = keys, .n_keys = 4, .extended = true, .second = other != 0,
+#ifdef ANY_MODULE
+                                 .yubikey = true,
+#endif
                                  .discovery = SIM_APPLICATION_PIN, .stamp = stamp,
                                  .management_key = so, .prepared = true };
     return sim_piv_new(&o);
