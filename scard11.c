@@ -5045,6 +5045,7 @@ struct token {
     bool  stale;                    // the card has lost the login, which a kept PIN can bring back
     bool  pin_for_all;              // of keys_without_pin: the card was seen to have none
     u64   login_epoch;              // changes with each login and logout
+    CK_OBJECT_HANDLE gone;          // of a public key that went with its private half, last; or 0
     u32   key_types;                // bit of enum alg_type: kinds of keys that the card may have
     u32   card_pads;                  // as of its keys: what C_GetMechanismInfo says
     u32   ec_hash;                  // CKM_: its EC keys sign what they hash so themselves; 0: any
@@ -30513,14 +30514,38 @@ static st store_set(struct reader *reader, struct session *session, struct objec
     return draft.set ? store_run(reader, session->token, &store, scratch) : ST_OK;
 }
 
-// C_DestroyObject, of an object on the card.
+// The public half of a private key; 0: there is none, or it is no private key.
+static CK_OBJECT_HANDLE store_public_of(const struct card *card, const struct object *private)
+{
+    for (u32 i = 0; i < card->object_count && private->class == CKO_PRIVATE_KEY; i++) {
+        const struct object *object = card_object_at(card, i);
+        if (card_is_on(object, private->token, CKO_PUBLIC_KEY) &&
+            bytes_equal(object->id, private->id)) return object->handle;
+    }
+    return CK_INVALID_HANDLE;
+}
+
+// C_DestroyObject, of an object on the card. With a private key goes its public half.
 static st store_destroy(struct reader *reader, struct session *session, struct object *object,
                         struct scratch scratch)
 {
+    struct token *token = session->token;
+    CK_OBJECT_HANDLE public = store_public_of(reader->card, object);
     struct store store = { .work = STORE_ERASE, .object = object };
     if (!attr_true(object, CKA_DESTROYABLE, scratch)) return ST_PROHIBITED;
     TRY(store_may(session));
-    return store_run(reader, session->token, &store, scratch);
+    TRY(store_run(reader, token, &store, scratch));
+    if (public && !card_find(reader->card, token, public)) token->gone = public;
+    return ST_OK;
+}
+
+// C_DestroyObject, of no object. Programs destroy a pair by both of its handles: what went with
+// its private half is as they want it, which they are told once.
+static st store_destroy_gone(struct token *token, CK_OBJECT_HANDLE handle)
+{
+    if (!handle || handle != token->gone) return ST_NO_OBJECT;
+    token->gone = CK_INVALID_HANDLE;
+    return ST_OK;
 }
 
 /* ================================================================================================
@@ -31457,7 +31482,7 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIB
 static st p11_destroy(struct call *call, CK_OBJECT_HANDLE handle)
 {
     struct object *object = session_object(call->card, call->session, handle);
-    if (!object) return ST_NO_OBJECT;
+    if (!object) return store_destroy_gone(call->session->token, handle);
     if (!object->owner)
         return store_destroy(call->reader, call->session, object, call->scratch);
     if (!attr_true(object, CKA_DESTROYABLE, call->scratch)) return ST_PROHIBITED;

@@ -857,7 +857,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         CKR_ATTRIBUTE_READ_ONLY, an empty CKA_ID CKR_ATTRIBUTE_VALUE_INVALID.
 //                         Other objects of a card: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Destroys session objects, and objects of a card that have
-//                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED.
+//                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED. A
+//                         public key goes with its private key. As programs destroy both, the
+//                         handle of the one that went last is destroyed once more with CKR_OK.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
 //                         same at each insertion. A search for them sends no command, except the
 //                         first one on a PIV card, which looks for keys that need no PIN: 9E, or

@@ -7,7 +7,7 @@
 # Packages: default-jdk-headless libengine-pkcs11-openssl curl stunnel4 osslsigncode eapoltest hostapd openvpn
 # Packages: libpkcs11-helper1-dev gnupg-pkcs11-scd strongswan-pki libstrongswan-extra-plugins libpam-pkcs11 libpam-p11 libpam0g-dev
 # Packages: libnss-wrapper krb5-user krb5-kdc krb5-admin-server krb5-pkinit python3-pykcs11 systemd systemd-cryptsetup
-# Packages: cryptsetup-bin gpgconf
+# Packages: cryptsetup-bin gpgconf pkcs11-provider
 # Heavy: chromium chromium-driver firefox-esr xvfb xdotool fonts-dejavu-core valgrind nodejs npm
 #
 # A client is a function client_<name> in tests/clients/*.sh: plain commands, of which the first that fails is
@@ -15,6 +15,7 @@
 # ec), $port for a server, $pki; serve starts what ends with it; skip says why it can't be tried here.
 # $card may be few: an RSA card on which every key wants the PIN, as nothing is in 9E; hsm, hsmec: a
 # SmartCard-HSM and its RSA or P-384 key; or another kind of card whose RSA key decrypts. $id is the key's.
+# made<kind> (made.sh) was blank: scard11 made the RSA key in it, and stored its certificate.
 # The EC card's key in 9A is P-384, and signs 48 bytes, nothing shorter: who gives it SHA-256 has to fill it up.
 # A table in each file says which cards it meets, and which set it is of: quick or slow.
 cd "$(dirname "$0")/../.." || exit 1
@@ -47,7 +48,8 @@ until_exists() { until_true 60 test -e "$1"; }
 card_out() { tell remove; "$OUT/clients/present" out; }
 card_in() { tell insert; "$OUT/clients/present" in; }
 uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
-parts='rsa ec few hsm hsmec generic isoapplet myeid openpgp gids cac'
+parts='rsa ec few hsm hsmec generic openpgp cac esteid fineid belpic
+    madepiv madepgp madehsm mademyeid madeiso madegids'
 id_of() { case $1 in hsmec) echo 04 ;; cac) echo 03 ;; openpgp) echo 02 ;; *) echo 01 ;; esac; }
 is_rsa() { case $card in ec | hsmec) return 1 ;; esac; }
 # helper <name>[.so] [flags]: builds tests/clients/<name>.c once
@@ -59,7 +61,7 @@ helper() {
 }
 
 table=
-for f in browser hotplug tls tools; do . "tests/clients/$f.sh"; done
+for f in browser hotplug tls tools made; do . "tests/clients/$f.sh"; done
 
 # ---- Running them ----
 
@@ -94,6 +96,7 @@ fresh_card() {                  # at the beginning, and when a client failed: it
         few) card extended no-9e "9a=$pki/user-rsa.der" ;;
         hsm) card schsm "ce01=$pki/user-rsa.der" ;;
         hsmec) card schsm "ce03=$pki/user-ec.der" ;;
+        made*) made_card ;;
         *) card "$part" ;;
     esac
     "$OUT/clients/present" in

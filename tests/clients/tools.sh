@@ -6,7 +6,6 @@ pkcs11-tool     rsa ec  quick
 test            rsa ec  quick
 test-threads    rsa     quick
 test-fork       rsa     quick
-test-ec         ec      quick
 pkcs11-dump     rsa     quick
 p11tool         rsa ec  quick
 certtool        rsa ec  quick
@@ -14,17 +13,17 @@ p11-kit         rsa     quick
 p11-kit-server  rsa     quick
 ssh-keygen      rsa ec  quick
 ssh-agent       rsa ec  quick
-sshd            rsa ec  quick
-cryptenroll     rsa hsm generic isoapplet myeid openpgp gids cac  quick
+sshd            rsa ec madepiv madepgp madegids  quick
+cryptenroll     rsa hsm generic openpgp cac madepiv madehsm mademyeid madeiso madegids  quick
 java            rsa ec  quick
 jarsigner       rsa ec  quick
 pykcs11         rsa ec  quick
-engine          rsa ec  quick
+engine          rsa ec madepiv madehsm madeiso  quick
 osslsigncode    rsa     quick
 pkcs11-helper   rsa     quick
 openvpn-ids     rsa     quick
 gnupg-scd       rsa     quick
-strongswan      rsa ec  quick
+strongswan      rsa ec madepiv madepgp mademyeid  quick
 pam_pkcs11      rsa ec  quick
 pam_p11         rsa ec  quick
 pkinit          rsa ec  quick
@@ -72,12 +71,6 @@ client_test_threads() {
     fails grep 'test_threads thread:.*rv:CKR_C[^R]' said
 }
 client_test_fork() { p11 --test-fork; }
-client_test_ec() {
-    p11 --test-ec --login --pin "$PIN" --id 08 --key-type EC:prime256v1 > said 2>&1 || rc=$?
-    ! grep 'C_GenerateKeyPair.*CKR_SESSION_READ_ONLY' said || skip 'the user makes no keys on a PIV card'
-    cat said
-    exit "${rc:-0}"
-}
 client_pkcs11_dump() {
     pkcs11-dump slotlist "$module" | tee slots
     slot=$(awk '/token|Slot|^[0-9]/ { print $1; exit }' slots)

@@ -10,6 +10,7 @@ has() {         # is a package here? Libraries by their headers: they may come f
         libssl-dev) header openssl/evp.h ;;
         gcc) command -v "$CC" ;;
         systemd-cryptsetup) command -v systemd-cryptenroll || grep '^12' /etc/debian_version ;;   # there in systemd
+        pkcs11-provider) ls /usr/lib/*/ossl-modules/pkcs11.so || grep '^12' /etc/debian_version ;;  # not in 12
         default-jdk-headless) command -v javac ;;   # which JDK it brings is Debian's choice: 17 in 12, 21 in 13
         g++ | clang | cppcheck | npm) command -v "$1" ;;  # NodeSource has npm in nodejs
         *) ! command -v dpkg-query ||
