@@ -91,6 +91,14 @@
 #define SCARD11_VERSION_MINOR 1
 #define SCARD11_VERSION_PATCH 0
 
+// SCARD11_INTERFACE_VERSION: of what a program is written against, parts 1 to 4. It is another one
+// after a change for which a program may have to be changed; not where something was only added.
+// Part 6 says what counts. A program that has to be looked at then says so to the compiler:
+//      #if SCARD11_INTERFACE_VERSION != 1
+//      #error "scard11.h has changed: see its part 6"
+//      #endif
+#define SCARD11_INTERFACE_VERSION 1
+
 // ---- 1 Options ----------------------------------------------------------------------------------
 // Define them on the command line, or in a file that SCARD11_CONFIG names:
 // -DSCARD11_CONFIG='"my.h"'. Each option is always defined, and tested with #if. Sizes are in
@@ -3846,8 +3854,27 @@ struct CK_FUNCTION_LIST_3_2 {
 #endif // SCARD11_PKCS11_H
 
 // ---- 6 Changes ----------------------------------------------------------------------------------
-//   0.1.0   The first release: cards are used, and PIV, OpenPGP, SmartCard-HSM, IsoApplet, MyEID,
-//           OsEID and GIDS cards are written, as part 4 says.
+// Each release says here what is new, and under "Breaks" what a program has to change.
+//
+// SCARD11_INTERFACE_VERSION grows by 1 with a release in which
+//   - an option of part 1, a run-time option, or a constant, member or function of parts 2 and 3 is
+//     gone, has another name, type or value, or an option another default;
+//   - a reader of one's own has to define or to do more than before;
+//   - a function does no longer what part 2 or 4 says: another CKR_* for the same cause, a call
+//     that may block and did not, an attribute or label, CKA_ID, order of slots or serial number
+//     by which a program finds again what it has found before.
+// It stays where something is added: a kind of card, a mechanism, an attribute, an option whose
+// default is what was before, a function, a member at the end of a struct that the library fills.
+// It says nothing of what no program may rely on: the log's text, which commands are sent, how
+// long something takes, the values of handles. Part 5 is OASIS' and only grows.
+//
+// The version's first number is 0 as long as the interface is young. Then a new interface raises
+// the second number; from 1.0.0 on the first. What is added raises the second, a mended fault the
+// third.
+//
+//   0.1.0   Interface 1. The first release: cards are used, and PIV, OpenPGP, SmartCard-HSM,
+//           IsoApplet, MyEID, OsEID and GIDS cards are written, as part 4 says.
+//           Breaks: nothing, as there was none before.
 
 // ---- 7 Licence ----------------------------------------------------------------------------------
 // SPDX-License-Identifier: 0BSD

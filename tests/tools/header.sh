@@ -55,6 +55,32 @@ bound() {
 try 'no line over 100 columns' awk 'length > 100 || /\t|[ \t]$/ { print FILENAME ":" FNR; bad = 1 }
     END { exit bad }' scard11.h README.md examples/*.c tests/README.md tests/clients/README.md
 
+# What the last release had is still there, or the interface has another number; and a release is written down.
+interface_kept() {
+    awk -v head=1 -f tests/tools/interface.awk "$1" > "$dir/now"
+    read -r release number < tests/data/interface.txt
+    read -r version now < "$dir/now"
+    sed 1d "$dir/now" | LC_ALL=C sort > "$dir/has"
+    if [ "$version" != "$release" ]; then
+        echo "a release: write tests/data/interface.txt anew (interface.awk)"
+        return 1
+    fi
+    [ "$now" = "$number" ] || { grep -q "^//   $version *Interface $now\." "$1"; return; }
+    sed 1d tests/data/interface.txt | LC_ALL=C sort | comm -23 - "$dir/has" > "$dir/gone"
+    sed 's/^/gone: /' "$dir/gone"
+    [ ! -s "$dir/gone" ]
+}
+breaks() {      # breaks <sed expression>: after that change of scard11.h it is noticed
+    sed "$1" scard11.h > "$dir/changed.h"
+    ! cmp -s scard11.h "$dir/changed.h" && ! interface_kept "$dir/changed.h"
+}
+try 'the interface' interface_kept scard11.h
+try 'an option that is gone' breaks '/^#define SCARD11_LOOK_MS /d'
+try 'another type' breaks 's/^    uint64_t commands;/    uint32_t commands;/'
+try 'another parameter' breaks 's/^int scard11_reader_end(void \*conn);/int scard11_reader_end(void *conn, int how);/'
+try 'another interface, of which nothing is said' breaks 's/^\(#define SCARD11_INTERFACE_VERSION\) .*/\1 99/'
+try 'a release that is not written down' breaks 's/^\(#define SCARD11_VERSION_MINOR\) .*/\1 99/'
+
 for cc in gcc clang i686-w64-mingw32-gcc x86_64-w64-mingw32-gcc; do
     if ! command -v $cc > /dev/null; then
         skipped=$((skipped + 1)); echo "skipped: $cc is not there"; continue

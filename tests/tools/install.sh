@@ -67,6 +67,7 @@ prefix=$PREFIX
 includedir=\${prefix}/include
 libdir=$libdir
 module=\${libdir}/pkcs11/scard11.so
+interface=$(sed -n 's/^#define SCARD11_INTERFACE_VERSION //p' scard11.h)
 
 Name: scard11
 Description: PKCS#11 for smart cards
