@@ -226,7 +226,8 @@ static void check_storage(void)
 
 // ---- Profile objects, and what there are none of ----
 
-// Does a token fulfil a profile? Baseline: each. Extended: none, as EXT-M-1-32 asks for a mechanism that makes keys.
+// Does a token fulfil a profile? Baseline: each. Extended: one whose card makes RSA keys, as
+// EXT-M-1-32 asks for the mechanism of that (what it makes: written.c).
 // An authentication token (AUTH-M-1-32) signs with CKM_SHA256_RSA_PKCS. Public certificates: where the kind of card
 // promises them.
 static bool fulfils(CK_ULONG id, unsigned token)

@@ -1030,6 +1030,8 @@ static void go_round(void)
 
 TEST(written_a_thousand_rounds_take_no_more_memory_than_ten) { each_kind(go_round); }
 
+#include "written_pairs.h"
+
 int main(int argc, char **argv)
 {
     every = argc > 1 && !strcmp(argv[1], "all");
@@ -1041,6 +1043,7 @@ int main(int argc, char **argv)
     RUN(written_labels_that_are_taken_away);
     RUN(written_policies_that_no_key_has_are_refused);
     RUN(written_what_is_destroyed_is_gone);
+    RUN(written_pairs_do_what_google_s_pkcs11test_asks_of_them);
     RUN(written_wrong_secrets_count_once);
     RUN(written_setting_up_is_broken_off_at_each_command);
     RUN(written_changes_are_broken_off_at_each_command);
