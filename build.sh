@@ -187,6 +187,13 @@ cmd_card() { need $pkg_lib libssl-dev pcscd vsmartcard-vpcd; exec sh tests/pcsc/
 # ./build.sh hotplug MODULE.so  cards come and go under a PKCS#11 module, any one, and under this one beside it
 cmd_hotplug() { need $pkg_lib libssl-dev pcscd vsmartcard-vpcd; cmd_library; run sh tests/pcsc/hotplug.sh "$@"; }
 
+# ./build.sh device             examples/device for a Cortex-M4: its size, and its run in QEMU with a simulated card
+cmd_device() {
+    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/device.sh)
+    out device
+    run sh tests/tools/device.sh
+}
+
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }
 

@@ -133,6 +133,19 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 
+#if SCARD11_DEVICE && (SCARD11_THREADS || SCARD11_ENVIRONMENT)
+#error "a device has neither threads nor an environment"
+#endif
+#if SCARD11_DEVICE && SCARD11_READER != SCARD11_READER_CUSTOM
+#error "a device has readers of its own: SCARD11_READER_CUSTOM"
+#endif
+#if SCARD11_DEVICE && !(defined(SCARD11_ENTROPY) && defined(SCARD11_NOW_MS) && \
+                        defined(SCARD11_SLEEP_MS))
+#error "on a device define SCARD11_ENTROPY, SCARD11_NOW_MS and SCARD11_SLEEP_MS"
+#endif
+#if SCARD11_ARENA_BLOCK < 512 || SCARD11_ARENA_BLOCK > 65536
+#error "SCARD11_ARENA_BLOCK must be 512 to 65536"
+#endif
 #if SCARD11_READERS_MAX < 1 || SCARD11_READERS_MAX > 64
 #error "SCARD11_READERS_MAX must be 1 to 64: a session handle has 12 bits for reader and session"
 #endif
@@ -516,8 +529,8 @@ static const char *st_text(st s)
  * Tests   tests/unit/os.c
  * ==============================================================================================*/
 
-#include <time.h>
-#if defined(_WIN32)
+#if SCARD11_DEVICE                      // nothing but C99
+#elif defined(_WIN32)
 #include <windows.h>
 #include <bcrypt.h>
 #undef CreateMutex                      // a member of CK_C_INITIALIZE_ARGS; locks here are others
@@ -528,6 +541,7 @@ static const char *st_text(st s)
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__APPLE__) || (defined(_POSIX_MEMLOCK_RANGE) && _POSIX_MEMLOCK_RANGE > 0)
 #include <sys/mman.h>
@@ -558,7 +572,18 @@ int issetugid(void);                    // hidden by _POSIX_C_SOURCE in some of 
 // A value that threads read and write without a lock: the one step beyond C99. It holds process ids
 // (one with a mark), so that a forked child finds out before it touches a lock. os_claim changes a
 // value from what it was; of several threads that try, one succeeds.
-#if defined(_WIN32)
+#if SCARD11_DEVICE
+typedef u32 os_shared;
+static u32 os_load(const os_shared *v)        { return *v; }
+static void os_store(os_shared *v, u32 to)    { *v = to; }
+static bool os_claim(os_shared *v, u32 from, u32 to)
+{
+    if (*v != from) return false;
+    *v = to;
+    return true;
+}
+static u32 os_pid(void)                       { return 1; }
+#elif defined(_WIN32)
 typedef LONG os_shared;
 static u32 os_load(os_shared *v)              { return (u32)InterlockedCompareExchange(v, 0, 0); }
 static void os_store(os_shared *v, u32 to)    { InterlockedExchange(v, (LONG)to); }
@@ -567,8 +592,6 @@ static bool os_claim(os_shared *v, u32 from, u32 to)
     return (u32)InterlockedCompareExchange(v, (LONG)to, (LONG)from) == from;
 }
 static u32 os_pid(void)                       { return (u32)GetCurrentProcessId(); }
-static u64 os_now_ms(void)                    { return GetTickCount64(); }
-static void os_sleep_ms(u32 ms)               { Sleep(ms); }
 #else
 typedef u32 os_shared;
 static u32 os_load(os_shared *v)              { return __atomic_load_n(v, __ATOMIC_ACQUIRE); }
@@ -578,14 +601,28 @@ static bool os_claim(os_shared *v, u32 from, u32 to)
     return __atomic_compare_exchange_n(v, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 static u32 os_pid(void)                       { return (u32)getpid(); }
+#endif
 
+// ---- Time ----
+
+#if defined(SCARD11_NOW_MS)
+static u64 os_now_ms(void)                    { return SCARD11_NOW_MS(); }
+#elif defined(_WIN32)
+static u64 os_now_ms(void)                    { return GetTickCount64(); }
+#else
 static u64 os_now_ms(void)
 {
     struct timespec t = { 0, 0 };
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
+#endif
 
+#if defined(SCARD11_SLEEP_MS)
+static void os_sleep_ms(u32 ms)               { SCARD11_SLEEP_MS(ms); }
+#elif defined(_WIN32)
+static void os_sleep_ms(u32 ms)               { Sleep(ms); }
+#else
 static void os_sleep_ms(u32 ms)
 {
     struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
@@ -595,16 +632,22 @@ static void os_sleep_ms(u32 ms)
 
 #if SCARD11_WRITE && SCARD11_OPENPGP
 // Seconds since the beginning of 1970, by the host's clock; 0: it has none.
+#if defined(SCARD11_DATE)
+static u32 os_date(void)                      { return SCARD11_DATE(); }
+#elif SCARD11_DEVICE
+static u32 os_date(void)                      { return 0; }
+#else
 static u32 os_date(void)
 {
     time_t now = time(NULL);
     return now == (time_t)-1 ? 0 : (u32)now;
 }
 #endif
+#endif
 
 // ---- Memory that is not swapped out ----
 
-#if defined(_WIN32)
+#if defined(_WIN32) && !SCARD11_DEVICE
 static size_t os_page(void)
 {
     SYSTEM_INFO info;
@@ -784,7 +827,11 @@ static void os_log_hex(const char *what, bytes data)
 // Opens a file to append to; -1: it cannot be opened. Its owner alone may read it, and programs
 // that this one starts do not get it. stdio is not used: a forked child may find its locks held by
 // a thread that does not exist.
-#if defined(_WIN32)
+#if SCARD11_DEVICE
+static int os_file_open(const char *name)     { (void)name; return -1; }
+static void os_file_close(int file)           { (void)file; }
+static void os_file_write(int file, const char *p, size_t n) { (void)file; (void)p; (void)n; }
+#elif defined(_WIN32)
 static int os_file_open(const char *name)
 {
     return _open(name, _O_WRONLY | _O_APPEND | _O_CREAT | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
@@ -833,13 +880,13 @@ static void os_log_want(void (*line)(void *context, const char *text), void *con
 }
 
 // Opens the log for this process; it must be closed. where: "stderr" or "1", or the name of a file
-// that lines are appended to; "" or "0": what os_log_want noted.
+// that lines are appended to; "" or "0", and on a device: what os_log_want noted.
 static st os_log_open(const char *where)
 {
     struct os_log_target to = os_log_gate.wanted;
     int file = -1;
     SCARD11_ASSERT(!os_load(&os_log_gate.owner));
-    if (*where && strcmp(where, "0")) {
+    if (!SCARD11_DEVICE && *where && strcmp(where, "0")) {
         bool standard = !strcmp(where, "stderr") || !strcmp(where, "1");
         int at = standard ? 2 : os_file_open(where);
         if (at < 0) return ST_ARGS;
@@ -1030,7 +1077,6 @@ static void os_release(struct os_lock *lock)
  * Tests   tests/unit/arena.c
  * ==============================================================================================*/
 
-#define ARENA_BLOCK 16384
 #define ARENA_ALIGN 16
 #define ARENA_PIECE 512
 #define ARENA_LOT_LEAST 64              // bytes of the smallest lot, with its head
@@ -1083,8 +1129,9 @@ static void arena_init(struct arena *arena, size_t limit)
 // Makes a new block with room for size bytes the one that memory is taken from.
 static bool arena_grow(struct arena *arena, size_t size)
 {
-    size_t want = size + ARENA_ALIGN < ARENA_BLOCK ? ARENA_BLOCK : size + ARENA_ALIGN;
-    if (want < size || want > arena->left) return false;
+    size_t want = size + ARENA_ALIGN;
+    if (want < SCARD11_ARENA_BLOCK) want = SCARD11_ARENA_BLOCK;
+    if (size > want || want > arena->left) return false;
     struct arena_block *block = arena_block_new(want);
     if (!block) return false;
     *block = (struct arena_block){ arena->blocks, want };

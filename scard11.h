@@ -108,6 +108,19 @@
 #include SCARD11_CONFIG
 #endif
 
+// SCARD11_DEVICE: 1 is for a device without an operating system: no threads, processes, files or
+// environment, and of the C library only what C99 has. The options of these are 0 then, and
+// SCARD11_READER is SCARD11_READER_CUSTOM. The application defines SCARD11_ENTROPY, SCARD11_NOW_MS
+// and SCARD11_SLEEP_MS. The run-time option SCARD11_LOG is ignored: scard11_set_log has the lines.
+#ifndef SCARD11_DEVICE
+#define SCARD11_DEVICE 0
+#endif
+#if SCARD11_DEVICE
+#define SCARD11_READER SCARD11_READER_CUSTOM
+#define SCARD11_THREADS 0
+#define SCARD11_ENVIRONMENT 0
+#endif
+
 // SCARD11_READER: how the library reaches the readers.
 //   SCARD11_READER_PCSC     winscard.h: pcsc-lite, Windows, macOS (default)
 //   SCARD11_READER_CUSTOM   the application defines the scard11_reader_ functions of part 3
@@ -186,6 +199,12 @@
 #define SCARD11_NEEDS_STDLIB 1
 #else
 #define SCARD11_NEEDS_STDLIB 0
+#endif
+
+// SCARD11_ARENA_BLOCK: of how many bytes a card's memory consists, at least, 512 to 65536. A small
+// one wastes less: what a card needs is rounded up to whole blocks. A large one is taken less often.
+#ifndef SCARD11_ARENA_BLOCK
+#define SCARD11_ARENA_BLOCK 16384
 #endif
 
 // SCARD11_THREADS: 0 leaves all locks out, for a device with one thread.
@@ -342,6 +361,28 @@
 extern "C"
 #endif
 int SCARD11_ENTROPY(uint8_t *out, size_t n);
+#endif
+
+// SCARD11_NOW_MS: a function of the application that tells the time, in place of the system's clock:
+// milliseconds since any moment, which never go back.
+// SCARD11_SLEEP_MS: a function of the application that waits for ms milliseconds. C_WaitForSlotEvent
+// calls it between two looks at the readers, where the reader functions cannot wait.
+// SCARD11_DATE: a function of the application that gives the seconds since the beginning of 1970, or
+// 0. OpenPGP cards keep the date of a key. Without it the date is the system's; on a device, none.
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef SCARD11_NOW_MS
+uint64_t SCARD11_NOW_MS(void);
+#endif
+#ifdef SCARD11_SLEEP_MS
+void SCARD11_SLEEP_MS(uint32_t ms);
+#endif
+#ifdef SCARD11_DATE
+uint32_t SCARD11_DATE(void);
+#endif
+#ifdef __cplusplus
+}
 #endif
 
 // SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
@@ -543,7 +584,7 @@ extern "C" {
 
 // Makes a context to look and to wait with. Each thread that waits has one of its own.
 //
-// Returns  _OK with *context set, or _DOWN.
+// Returns  _OK with *context set, to anything but NULL, or _DOWN.
 // Memory   *context belongs to the backend until scard11_reader_stop.
 // Threads  May run at once for any number of contexts.
 // Blocks   Briefly: it can be called under a lock of the library.

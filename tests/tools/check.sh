@@ -42,6 +42,10 @@ for cc in gcc clang; do
         echo "$cc -std=c99 $warn $pcsc $small"
         echo "$cc -std=c99 $warn $custom $small -DSCARD11_READERS_MAX=1 -DSCARD11_THREADS=0" \
              "-DSCARD11_TRACE=0 -DSCARD11_ENVIRONMENT=0 -DSCARD11_READER_SLOTS=1"
+        device="-DSCARD11_DEVICE=1 -DSCARD11_ENTROPY=my_entropy -DSCARD11_NOW_MS=my_now -DSCARD11_SLEEP_MS=my_sleep"
+        echo "$cc -std=c99 $warn -I. $device"
+        echo "$cc -std=c99 $warn -I. $device $small -DSCARD11_TRACE=0 -DSCARD11_DATE=my_date -DSCARD11_ARENA_BLOCK=512"
+        echo "$cc -std=c99 $warn $pcsc -DSCARD11_NOW_MS=my_now -DSCARD11_SLEEP_MS=my_sleep -DSCARD11_DATE=my_date"
         if echo '#include <stdlib.h>' | $cc -m32 -c -o /dev/null -x c - 2>/dev/null; then
             echo "$cc -m32 -std=c99 $warn $pcsc"
         else

@@ -20,9 +20,9 @@ TEST(arena_keeps_its_limit)
 {
     struct arena a;
     size_t sum = 0;
-    arena_init(&a, 5 * ARENA_BLOCK);
+    arena_init(&a, 5 * SCARD11_ARENA_BLOCK);
     while (ARENA_NEW(&a, u8, 1000)) sum += 1000;
-    CHECK(sum <= 5 * ARENA_BLOCK && sum > 4 * ARENA_BLOCK);
+    CHECK(sum <= 5 * SCARD11_ARENA_BLOCK && sum > 4 * SCARD11_ARENA_BLOCK);
     CHECK(!ARENA_NEW(&a, u8, 100000));
     CHECK(!arena_alloc(&a, SIZE_MAX / 2, 3));
     CHECK(!arena_alloc(&a, 1, SIZE_MAX - 3));
@@ -47,7 +47,7 @@ TEST(arena_chains_come_and_go_in_the_same_memory)
     struct chain c = { NULL, NULL, 0 };
     static u8 in[5000], out[5000];
     for (size_t i = 0; i < sizeof in; i++) in[i] = (u8)(i * 7);
-    arena_init(&a, 4 * ARENA_BLOCK);
+    arena_init(&a, 4 * SCARD11_ARENA_BLOCK);
     size_t left = 0;
     for (int round = 0; round < 1000; round++) {
         for (size_t at = 0; at < sizeof in; at += 100)
@@ -70,7 +70,7 @@ TEST(arena_a_chain_that_finds_no_room_can_be_dropped)
     struct arena a;
     struct chain c = { NULL, NULL, 0 };
     static u8 in[100000];
-    arena_init(&a, 2 * ARENA_BLOCK);
+    arena_init(&a, 2 * SCARD11_ARENA_BLOCK);
     CHECK_ST(arena_chain_put(&a, &c, bytes_of(in, sizeof in)), ST_ARENA_FULL);
     arena_chain_drop(&a, &c);
     CHECK_ST(arena_chain_put(&a, &c, bytes_of(in, 5000)), ST_OK);

@@ -133,7 +133,7 @@ TEST(card_reserves_to_the_last_index)
     CHECK_ST(card_reserve(&card_it, 2), ST_ARENA_FULL);
     CHECK(card_add(&card_it, card_t, CKO_DATA, card_it.epoch));
     arena_free(&card_it.arena);
-    card_begin(2 * ARENA_BLOCK);                                // or to the card's memory
+    card_begin(2 * SCARD11_ARENA_BLOCK);                                // or to the card's memory
     u32 n = 0;
     while (card_add(&card_it, card_t, CKO_DATA, card_it.epoch)) n++;
     CHECK(n && n % CARD_OBJECT_PAGE == 0 && n == card_it.object_count);
@@ -189,9 +189,9 @@ TEST(card_forgets_a_pin_that_was_kept)
     card_secret_keep(&card_it, pin, bytes_text("123456"), false);
     CHECK(!pin->kept && !pin->kept_len);
     arena_free(&card_it.arena);
-    card_begin(ARENA_BLOCK);                            // unless it must be
+    card_begin(SCARD11_ARENA_BLOCK);                            // unless it must be
     pin = test_pin(card_t);
-    CHECK(ARENA_NEW(&card_it.arena, u8, ARENA_BLOCK - 2 * os_page()));
+    CHECK(ARENA_NEW(&card_it.arena, u8, SCARD11_ARENA_BLOCK - 2 * os_page()));
     card_secret_keep(&card_it, pin, bytes_text("12345678"), true);      // unless it must be
     CHECK_BYTES(pin->kept, pin->kept_len, "3132333435363738");
     card_forget_secret(pin);
