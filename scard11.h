@@ -201,8 +201,8 @@
 #define SCARD11_NEEDS_STDLIB 0
 #endif
 
-// SCARD11_ARENA_BLOCK: of how many bytes a card's memory consists, at least, 512 to 65536. A small
-// one wastes less: what a card needs is rounded up to whole blocks. A large one is taken less often.
+// SCARD11_ARENA_BLOCK: a card's memory is taken in blocks of at least so many bytes, 512 to 65536. A
+// small block wastes less, a large one is taken less often.
 #ifndef SCARD11_ARENA_BLOCK
 #define SCARD11_ARENA_BLOCK 16384
 #endif
@@ -363,12 +363,12 @@ extern "C"
 int SCARD11_ENTROPY(uint8_t *out, size_t n);
 #endif
 
-// SCARD11_NOW_MS: a function of the application that tells the time, in place of the system's clock:
-// milliseconds since any moment, which never go back.
-// SCARD11_SLEEP_MS: a function of the application that waits for ms milliseconds. C_WaitForSlotEvent
-// calls it between two looks at the readers, where the reader functions cannot wait.
-// SCARD11_DATE: a function of the application that gives the seconds since the beginning of 1970, or
-// 0. OpenPGP cards keep the date of a key. Without it the date is the system's; on a device, none.
+// SCARD11_NOW_MS: a function of the application that tells the time, instead of the system's clock:
+// milliseconds since any moment. They never go back.
+// SCARD11_SLEEP_MS: a function of the application that waits for ms milliseconds. The library calls
+// it while a pinpad is asked for its keys, and where C_Finalize or C_WaitForSlotEvent wait.
+// SCARD11_DATE: a function of the application that gives the seconds since the beginning of 1970,
+// or 0. OpenPGP cards keep the date of a key. Without it the date is the system's, or a device's: 0.
 #ifdef __cplusplus
 extern "C" {
 #endif
