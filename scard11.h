@@ -201,7 +201,7 @@
 #define SCARD11_NEEDS_STDLIB 0
 #endif
 
-// SCARD11_ARENA_BLOCK: a card's memory is taken in blocks of at least so many bytes, 512 to 65536. A
+// SCARD11_ARENA_BLOCK: a card takes memory in blocks of at least so many bytes, 512 to 65536. A
 // small block wastes less, a large one is taken less often.
 #ifndef SCARD11_ARENA_BLOCK
 #define SCARD11_ARENA_BLOCK 16384
@@ -368,7 +368,7 @@ int SCARD11_ENTROPY(uint8_t *out, size_t n);
 // SCARD11_SLEEP_MS: a function of the application that waits for ms milliseconds. The library calls
 // it while a pinpad is asked for its keys, and where C_Finalize or C_WaitForSlotEvent wait.
 // SCARD11_DATE: a function of the application that gives the seconds since the beginning of 1970,
-// or 0. OpenPGP cards keep the date of a key. Without it the date is the system's, or a device's: 0.
+// or 0. OpenPGP cards keep the date of a key. Without it the date is the system's; a device: 0.
 #ifdef __cplusplus
 extern "C" {
 #endif
