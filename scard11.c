@@ -2994,6 +2994,21 @@ static st cipher_check_point(const struct alg_key *key, bytes point)
     return status == PSA_ERROR_NOT_SUPPORTED ? ST_OK : hash_status(status);
 }
 
+#if SCARD11_WRITE
+// Is what a card says of a key that it made a public half of the kind that was asked for?
+// ST_PROTOCOL: not; a point beside its curve is none.
+static st cipher_check_made(struct alg_key *key, const struct alg_key *asked)
+{
+    if (key->type != asked->type || key->curve != asked->curve) return ST_PROTOCOL;
+    bool rsa = key->type == ALG_RSA;
+    key->bits = rsa ? alg_bits(key->modulus) : asked->bits;
+    bool good = rsa ? key->bits == asked->bits && key->exponent.n && key->exponent.n <= 8
+                    : alg_point_good(key->curve, key->point) &&
+                      !cipher_check_point(key, key->point);
+    return good ? ST_OK : ST_PROTOCOL;
+}
+#endif
+
 // The curve that a point lies on, where nobody said which: several have points of one length. NULL:
 // none that mbedTLS has.
 static const struct alg_curve *cipher_curve_of(bytes point)
@@ -12718,7 +12733,8 @@ static st pivadmin_make(struct card *card, struct token *token, const struct dra
     TRY(place_be_sure(card, token, *scratch));
     TRY(pivadmin_key_status(link_exchange(&card->link, &cmd, &rsp)));
     TRY(tlv_open(buf_bytes(&rsp), PIVADMIN_TAG_PUBLIC, &public_key));
-    return piv_metadata_key(pivadmin_algorithm(draft), public_key, key);
+    TRY(piv_metadata_key(pivadmin_algorithm(draft), public_key, key));
+    return cipher_check_made(key, &draft->key);
 }
 
 // Yubico's import: the numbers of RSA, each as long as half the modulus; or the scalar, the seed.
@@ -14837,8 +14853,8 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
  *
  * Owns    driver_openpgp, writer_openpgp; which of the three keys a new one becomes; fingerprints
  *         and dates, by which GnuPG knows keys; PUT DATA, GENERATE, TERMINATE and ACTIVATE
- * Uses    >>os >>tlv >>x509 >>alg >>hash >>apdu >>link >>iso >>card >>place >>secret >>openpgp
- *         >>openpgpkey
+ * Uses    >>os >>tlv >>x509 >>alg >>hash >>cipher >>apdu >>link >>iso >>card >>place >>secret
+ *         >>openpgp >>openpgpkey
  * Names   openpgpadmin_
  * Specs   OpenPGP smart card application 2.0 to 3.4, 4.3, 4.4 and 7.2; RFC 4880, 12.2, and RFC
  *         6637, 9 (fingerprints)
@@ -15314,6 +15330,7 @@ static st openpgpadmin_make(struct card *card, struct token *token,
     const struct alg_key *like = &pair->draft->key;
     TRY(place_be_sure(card, token, *scratch));
     st s = openpgpkey_generate(card, OPENPGPADMIN_MAKE, pair->i, like, scratch, key);
+    if (!s) return cipher_check_made(key, like);
     return openpgpadmin_unwanted(s) ? openpgpadmin_no_kind(like) : iso_write_status(s);
 }
 
@@ -15733,9 +15750,9 @@ static const struct driver driver_openpgp = {
  * Driver: IsoApplet, versions 0 and 1 of its interface. The example for a new driver.
  *
  * Owns    driver_isoapplet
- * Uses    >>tlv >>alg >>hash >>random >>padding >>apdu >>link >>iso >>card >>place >>pinpad
- *         >>secret >>trial >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
- *         >>p15write >>p15store
+ * Uses    >>tlv >>alg >>hash >>random >>padding >>cipher >>apdu >>link >>iso >>card >>place
+ *         >>pinpad >>secret >>trial >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object
+ *         >>p15key >>p15write >>p15store
  * Names   isoapplet_
  * Specs   IsoApplet's command reference; ISO 7816-4, -8, -15
  * Tests   tests/unit/isoapplet.c
@@ -16087,17 +16104,10 @@ static void isoapplet_put_curve(const struct alg_curve *curve, struct buf *out)
 static st isoapplet_parse_made(bytes answer, const struct alg_key *like, struct alg_key *key)
 {
     bytes inner;
-    *key = (struct alg_key){ .type = like->type, .bits = like->bits, .curve = like->curve };
+    *key = (struct alg_key){ .type = like->type, .curve = like->curve };
     TRY(tlv_open(answer, TLV_CVC_KEY, &inner));
-    if (like->type == ALG_EC) {
-        bool there = tlv_find(inner, 0x86, &key->point);
-        return there && alg_point_good(like->curve, key->point) ? ST_OK : ST_PROTOCOL;
-    }
-    if (!tlv_find(inner, 0x81, &key->modulus) || !tlv_find(inner, 0x82, &key->exponent))
-        return ST_PROTOCOL;
-    key->modulus = bytes_trim(key->modulus);
-    key->exponent = bytes_trim(key->exponent);
-    return alg_bits(key->modulus) == like->bits ? ST_OK : ST_PROTOCOL;
+    TRY(alg_take_public(inner, key));
+    return cipher_check_made(key, like);
 }
 
 // GENERATE ASYMMETRIC KEY PAIR; the public half is a view into scratch.
@@ -17138,8 +17148,8 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
  * Driver: SmartCard-HSMs, written: keys made, certificates and data stored; a card begun anew.
  *
  * Owns    driver_schsm, writer_schsm; which number a new file gets; in what order files come and go
- * Uses    >>tlv >>x509 >>alg >>hash >>random >>padding >>apdu >>link >>iso >>card >>place >>secret
- *         >>p15entry >>p15 >>p15file >>p15object >>p15write >>schsm
+ * Uses    >>tlv >>x509 >>alg >>hash >>random >>padding >>cipher >>apdu >>link >>iso >>card
+ *         >>place >>secret >>p15entry >>p15 >>p15file >>p15object >>p15write >>schsm
  * Names   schsmadmin_
  * Specs   SmartCard-HSM's command reference; BSI TR-03110-3 (requests); ISO/IEC 7816-15
  * Tests   tests/unit/schsmadmin.c
@@ -17481,7 +17491,7 @@ static st schsmadmin_make_pair(struct card *card, struct object *object, const s
     TRY(s);
     bytes request = scratch_keep(&scratch, &answer);
     if (schsm_parse_key(request, draft->key.type, &made)) return ST_PROTOCOL;
-    if (made.bits != draft->key.bits || made.curve != draft->key.curve) return ST_PROTOCOL;
+    TRY(cipher_check_made(&made, &draft->key));
     TRY(card_own_key(key->public_object, &made));
     return schsmadmin_write(card, SCHSM_CERT, key->reference, request, scratch);
 }
@@ -19040,8 +19050,8 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
  *
  * Owns    driver_myeid, writer_myeid; CREATE and DELETE FILE as these cards have them, GENERATE KEY
  *         PAIR, PUT DATA; what a card has that is begun anew
- * Uses    >>tlv >>alg >>random >>apdu >>link >>iso >>card >>place >>secret >>p15entry >>p15alg
- *         >>p15 >>p15file >>p15dir >>p15token >>p15made >>p15write >>p15store >>myeid
+ * Uses    >>tlv >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret >>p15entry
+ *         >>p15alg >>p15 >>p15file >>p15dir >>p15token >>p15made >>p15write >>p15store >>myeid
  * Names   myeidadmin_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -9, -15
  * Tests   tests/unit/myeidadmin.c
@@ -19292,12 +19302,12 @@ static st myeidadmin_read_public(struct card *card, const struct draft *draft,
         key->modulus = bytes_trim(answer);
         TRY(myeidadmin_part(card, MYEIDADMIN_EXPONENT, scratch, &answer));
         key->exponent = bytes_trim(answer);
-        return 8 * key->modulus.n == key->bits && key->exponent.n ? ST_OK : ST_PROTOCOL;
+        return cipher_check_made(key, &draft->key);
     }
     TRY(myeidadmin_part(card, MYEIDADMIN_POINT, scratch, &answer));
     TRY(tlv_next(&answer, &point));
     key->point = point.value;
-    return alg_point_good(key->curve, key->point) ? ST_OK : ST_PROTOCOL;
+    return cipher_check_made(key, &draft->key);
 }
 
 // PUT DATA of a part of a key to the file that is selected.
@@ -21254,8 +21264,9 @@ static st gidsadmin_make(struct card *card, struct token *token, struct gidsadmi
     if (draft->secret) TRY(gidsadmin_import_key(card, token, draft, index, *scratch));
     else               TRY(gidsadmin_generate_key(card, draft, index, *scratch));
     TRY(gids_read_key(card, token, pair->container, scratch, key));
+    TRY(cipher_check_made(key, &draft->key));
     bool other = draft->secret && !bytes_equal(key->modulus, draft->key.modulus);
-    if (other || key->type != draft->key.type) return ST_PROTOCOL;
+    if (other) return ST_PROTOCOL;
     TRY(gidsadmin_freshen(card, token, true, *scratch));
     pair->listing = true;
     TRY(gidsadmin_put(card, token, gidsadmin_keys, pair->keys, *scratch));
@@ -27473,7 +27484,9 @@ static st login_init_pin_by_key(struct reader *reader, struct token *token, byte
     if (!login_pin_fits(pin, fresh)) return ST_PIN_LEN;
     while (login_next(&run))
         run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
-    return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
+    if (run.s != ST_NOT_LOGGED_IN) return run.s;
+    card_login_lost(token);                 // the key that was kept is not the card's any more
+    return login_tell_so_lost(token);
 }
 
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.

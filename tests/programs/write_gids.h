@@ -331,6 +331,32 @@ TEST(write_gids_administrator_after_another_program)
     scene_end();
 }
 
+static void gids_change_key(struct sim_card *card, void *arg)
+{
+    (void)arg;
+    sim_gids_change_key(card);
+}
+
+// Another program has changed the key: the one that was kept is shown once more, and then forgotten.
+TEST(write_gids_administrator_s_key_changed_by_another_program)
+{
+    gids_insert(&(struct sim_gids_options){ .puk = false });
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(gids_login(CKU_SO, GIDS_ZEROS), CKR_OK);
+    sim_reader_foreign(0, gids_change_key, NULL);
+    for (int i = 0; i < 3; i++)
+        CHECK_RV(C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(sim_gids_wrong_answers(scene_card), 1);
+    CK_SESSION_INFO info;
+    CHECK_RV(C_GetSessionInfo(session, &info), CKR_OK);
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    CHECK_RV(gids_login(CKU_SO, GIDS_ZEROS), CKR_PIN_INCORRECT);
+    sim_reader_foreign(0, NULL, NULL);
+    CHECK_EQ(sim_gids_wrong_answers(scene_card), 2);
+    CHECK_RV(gids_login(CKU_USER, "123456"), CKR_OK);
+    scene_end();
+}
+
 // ---- C_InitToken ----
 
 // A card in use is emptied by its administrator, and by nobody else.
@@ -407,6 +433,7 @@ TEST(write_gids_blank_card_is_pulled)
     RUN(write_gids_so_has_the_administrator_s_key);                                              \
     RUN(write_gids_card_that_does_not_know_its_key);                                             \
     RUN(write_gids_administrator_after_another_program);                                         \
+    RUN(write_gids_administrator_s_key_changed_by_another_program);                                         \
     RUN(write_gids_begins_anew);                                                                 \
     RUN(write_gids_blank_card_is_pulled)
 

@@ -802,6 +802,36 @@ static void break_off_setting_up(void)
 
 TEST(written_setting_up_is_broken_off_at_each_command) { each_kind(break_off_setting_up); }
 
+// Nobody is logged in after C_InitToken, whatever came of it: not on a card that refused any command of
+// it, nor on one that has been set up before.
+static bool begin_anew_and_ask(enum sim_fault fault, unsigned n, bool again)
+{
+    CK_UTF8CHAR label[33] = "Written                         ";
+    (again ? begin : begin_blank)();
+    if (test_failing) return false;
+    if (again) C_CloseAllSessions(0);
+    sim_reader_fault(fault, n, NULL);
+    CK_RV rv = C_InitToken(0, (CK_UTF8CHAR *)(uintptr_t)kind->first_so, strlen(kind->first_so), label);
+    bool fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    bool verified = scene_card->verified && scene_card->verified(scene_card);
+    if (verified || (rv && !fired))
+        test_fail(__FILE__, __LINE__, "%s at %u: %#lx, a PIN stays verified: %d", sim_fault_name(fault), n, rv, verified);
+    end();
+    return fired && !test_failing;
+}
+
+static void begin_anew_each(void)
+{
+    for (int i = 0; i < 4 && kind->init_token; i++) {
+        bool fired = true;
+        for (unsigned n = 1; fired; n += every ? 1 : 2)
+            fired = begin_anew_and_ask(i / 2 ? SIM_ANSWER_6F00 : SIM_FAILED_AFTER, n, i % 2);
+    }
+}
+
+TEST(written_nobody_is_logged_in_after_it_was_begun_anew) { each_kind(begin_anew_each); }
+
 // Memory ends at the n-th allocation. Returns whether it did.
 static bool run_out(const struct change *c, unsigned n)
 {
@@ -987,6 +1017,7 @@ static void see_beside_each(void)
 }
 
 TEST(written_by_another_program_is_shown_by_the_next_search) { each_kind(see_beside_each); }
+#include "written_lies.h"
 
 // ---- A thousand rounds ----
 
@@ -1046,12 +1077,15 @@ int main(int argc, char **argv)
     RUN(written_pairs_do_what_google_s_pkcs11test_asks_of_them);
     RUN(written_wrong_secrets_count_once);
     RUN(written_setting_up_is_broken_off_at_each_command);
+    RUN(written_nobody_is_logged_in_after_it_was_begun_anew);
     RUN(written_changes_are_broken_off_at_each_command);
     RUN(written_long_entries_are_broken_off_at_each_command);
     RUN(written_changes_meet_the_end_of_memory);
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);
     RUN(written_by_another_program_is_shown_by_the_next_search);
+    RUN(written_answers_that_make_no_sense);
+    RUN(written_public_halves_that_are_none);
     RUN(written_a_thousand_rounds_take_no_more_memory_than_ten);
     return test_end();
 }

@@ -432,6 +432,14 @@ static unsigned activate(struct sim_fs *f)
     return 0x9000;
 }
 
+// What the administrator has shown ends with his application, as the user's login does.
+static void select_other(struct sim_card *card)
+{
+    struct own *own = ((struct sim_fs *)card)->own;
+    own->admin = own->challenged = false;
+    sim_fs_select_other(card);
+}
+
 static unsigned select_file(struct sim_fs *f, const struct sim_command *c)
 {
     struct own *own = f->own;
@@ -684,6 +692,7 @@ struct sim_card *sim_gids_new(const struct sim_gids_options *options)
         .verified_says_tries = true, .command = command, .free = free_own };
     struct sim_fs *f = sim_fs_new(&kind);
     f->own = own;
+    f->card.select_other = select_other;
     sim_fs_pin(f, &(struct sim_fs_pin){ .ref = 0x80, .value = o->empty ? NULL : "123456", .min = 4,
         .max = 15, .puk = PIN_PUK });
     sim_fs_pin(f, &(struct sim_fs_pin){ .ref = 0x81, .value = o->puk ? "12345678" : NULL, .min = 4,
@@ -697,6 +706,13 @@ struct sim_card *sim_gids_new(const struct sim_gids_options *options)
 static struct own *own_of(struct sim_card *card) { return ((struct sim_fs *)(void *)card)->own; }
 
 bool sim_gids_admin(struct sim_card *card) { return own_of(card)->admin; }
+
+void sim_gids_change_key(struct sim_card *card)
+{
+    memset(own_of(card)->admin_key, 0x5d, ADMIN_KEY);
+    card->select_other(card);
+}
+
 
 unsigned sim_gids_wrong_answers(struct sim_card *card) { return own_of(card)->wrong; }
 

@@ -44,6 +44,9 @@ unsigned sim_gids_wrong_answers(struct sim_card *card);
 unsigned sim_gids_writes(struct sim_card *card);
 bool sim_gids_active(struct sim_card *card);
 
+// Another program gives the card another key of its administrator, and selects another application.
+void sim_gids_change_key(struct sim_card *card);
+
 // A data object's content, or NULL; a file; a key in it, or NULL.
 const uint8_t *sim_gids_object(struct sim_card *card, uint16_t ef, uint16_t tag, size_t *n);
 bool sim_gids_has_file(struct sim_card *card, uint16_t fid);
