@@ -18289,19 +18289,21 @@ static st schsmadmin_check_wrapped(struct schsmadmin_wrapped *wrapped, const str
 
 // The objects of a key that comes in learn its public half, before it is there. cert: the object of
 // its certificate, with what it becomes in fresh; NULL: it has none. What is not understood here is
-// read from the card when it is asked for.
+// read from the card when it is asked for; what is of another kind of key does not belong to it.
 static st schsmadmin_tell_public(struct card *card, struct object *object, bytes own,
                                  struct object **cert, struct object *fresh)
 {
     struct p15_key *key = object->state;
     struct schsmadmin_spot spot = { SCHSM_KEY_ENTRY, SCHSM_CERT, key->reference };
-    struct alg_key found;
+    struct alg_key found, other;
     struct x509 x509;
     bool certified = own.n && *own.p == TLV_SEQUENCE;
+    enum alg_type not = key->type == ALG_RSA ? ALG_EC : ALG_RSA;
     st s = certified ? x509_parse(own, &x509) : schsm_parse_key(own, key->type, &found);
     if (!s && certified) s = alg_parse_spki(x509.spki, &found);
-    if (!s && found.type == key->type) s = card_own_key(key->public_object, &found);
-    else s = ST_NOT_FOUND;
+    if (!s && found.type != key->type) return ST_WRAPPED;
+    if (s && !certified && !schsm_parse_key(own, not, &other)) return ST_WRAPPED;
+    if (!s) s = card_own_key(key->public_object, &found);
     if (s) {
         object->key = key->public_object->key = key->key = NULL;
         p15object_tell_key(key, NULL, NULL, false);
@@ -18313,6 +18315,26 @@ static st schsmadmin_tell_public(struct card *card, struct object *object, bytes
     s = schsmadmin_renew_certificate(card, *cert, spot, object->entry, own, fresh);
     if (s) card_drop(card, *cert);
     return s;
+}
+
+// Has a key that came in the public half that came with it, for which nobody vouches? It signs
+// once, if it can, and the host checks that.
+static st schsmadmin_check_own(struct card *card, struct object *object, struct scratch scratch)
+{
+    const struct alg_hash *sha256 = alg_hash_find(CKM_SHA256);
+    const struct alg_use use = { .type = object->type, .scheme = ALG_PKCS1, .hash = sha256 };
+    const struct alg_key *key = object->key;
+    struct buf digest = scratch_buf(&scratch, CARD_DIGEST);
+    struct buf signature = scratch_buf(&scratch, ALG_RESULT_MAX);
+    if (!key || !key->spki.n) return ST_OK;
+    st s = schsmadmin_sign(card, object, object->entry, scratch, &signature);
+    if (link_is_broken(s)) return s;
+    if (s || hash_of(sha256, object->entry, &digest)) return ST_OK;
+    bytes in = bytes_head(buf_bytes(&digest), key->curve ? key->curve->size : digest.n);
+    s = cipher_verify(key, &use, in, buf_bytes(&signature), scratch);
+    if (s != ST_SIG_INVALID && s != ST_SIG_LEN) return ST_OK;
+    os_log("%s: the certificate that came with the key is another key's", card->link.name);
+    return ST_WRAPPED;
 }
 
 // UNWRAP KEY, of what is in a file. What belongs to the key stands before it; if anything is
@@ -18335,6 +18357,7 @@ static st schsmadmin_take_in(struct card *card, struct object *object,
     }
     if (!s) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
     if (!s && own.n) s = schsmadmin_keep(card, object, SCHSM_CERT, own, scratch);
+    if (!s && own.n) s = schsmadmin_check_own(card, object, scratch);
     if (link_is_broken(s)) return s;
     if (s) (void)schsmadmin_clear_key(card, number);
     st cleared = schsmadmin_clear(card, SCHSMADMIN_BLOB, blob);

@@ -1158,10 +1158,11 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         guarded by the DKEK. C_UnwrapKey needs CKA_CLASS of an AES key; CKA_ID
 //                         and CKA_LABEL are the template's, or those of before, and CKA_LOCAL is
 //                         what it was. CKR_WRAPPED_KEY_INVALID: it is none, or the card refuses it,
-//                         of another DKEK for instance. A card without a DKEK, or with shares
-//                         missing: CKR_KEY_NOT_WRAPPABLE, and CKR_FUNCTION_FAILED of C_UnwrapKey;
-//                         the log says so. With SCARD11_ANSWER 258 a wrapped key does not fit, and
-//                         C_WrapKey is CKR_HOST_MEMORY.
+//                         of another DKEK for instance, or the certificate is another key's: one
+//                         that can sign does it once, to show that. A card without a DKEK, or with
+//                         shares missing: CKR_KEY_NOT_WRAPPABLE, and CKR_FUNCTION_FAILED of
+//                         C_UnwrapKey; the log says so. With SCARD11_ANSWER 258 a wrapped key does
+//                         not fit, and C_WrapKey is CKR_HOST_MEMORY.
 //   IsoApplet             The user writes the card. It makes RSA keys of 2048 bits, with interface
 //                         1 also of 4096, and keys of the NIST curves, secp256k1 and the Brainpool
 //                         curves, as far as the applet knows them; and it is given such keys, if
