@@ -91,7 +91,7 @@
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey >>openpgpadmin  PIV, OpenPGP
  *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>myeidadmin >>gids >>gidsadmin >>cac
  *                 >>esteid >>fineid      drivers: eIDs by IDEMIA (Estonian, Latvian), by Thales
- *                 >>belpic >>generic     drivers: Belgian eID; other cards with PKCS#15
+ *                 >>belpic >>generic >>genericadmin   drivers: Belgian eID; others with PKCS#15
  *                 >>probe >>same         which driver takes a card; is it the one we remember?
  *   6 PKCS#11     >>slot >>run >>life    readers and events; work on a card; the life of a card
  *                 >>mech >>attr          mechanisms; attributes and templates
@@ -3669,6 +3669,7 @@ static st reader_st(int code)
 #define INS_UPDATE_BINARY 0xd6
 #define INS_CREATE_FILE  0xe0
 #define INS_DELETE_FILE  0xe4
+#define INS_ACTIVATE     0x44
 
 #define APDU_DATA_SHORT  255            // the most data in a short command
 #define APDU_LE_SHORT    256            // all that a short answer holds
@@ -4511,6 +4512,22 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
 #define ISO_TAG_SIZE     0x80
 #define ISO_TAG_SIZE_ALL 0x81           // with structural information
 
+#define ISO_TAG_KIND     0x82           // the file descriptor: an EF, a DF, ...
+#define ISO_TAG_FID      0x83
+#define ISO_TAG_SFI      0x88
+#define ISO_KIND_DF      0x38
+// ... and its access rules. Those of AB are in pairs: for what, and what it takes.
+#define ISO_TAG_ARR      0x8b           // which record of EF.ARR has them, in expanded form
+#define ISO_TAG_COMPACT  0x8c           // a byte of access modes, and one for each that it has
+#define ISO_TAG_EXPANDED 0xab
+#define ISO_RULE_MODES   0x80           // for what: access modes
+#define ISO_RULE_INS     0x84           // ... an instruction
+#define ISO_RULE_ALWAYS  0x90           // what it takes
+#define ISO_RULE_NEVER   0x97
+#define ISO_RULE_BYTE    0x9e           // ... as the compact form has it
+#define ISO_RULE_AUTH    0xa4           // ... a control reference template: a PIN
+#define ISO_RULE_PIN     0x83           // in that: which one
+
 #define ISO_OFFSET_MAX 0x7fff           // of READ BINARY, in P1 and P2: the first bit says so
 #define ISO_NO_DATA    16               // room for an answer without data: cards may give a little
 
@@ -4619,6 +4636,105 @@ static u32 iso_file_size(bytes told)
     if (!tlv_find(tlv.value, ISO_TAG_SIZE, &size)) tlv_find(tlv.value, ISO_TAG_SIZE_ALL, &size);
     return size.n >= 1 && size.n <= 4 ? (u32)bytes_number(size) : 0;
 }
+
+// What an access rule takes.
+enum iso_takes {
+    ISO_UNSAID,                         // there is no rule, or none that is read here
+    ISO_FREE, ISO_USER,                 // nothing; a PIN
+    ISO_OTHER,                          // a key, secure messaging, or another PIN
+    ISO_NEVER
+};
+
+#if SCARD11_WRITE
+// What may be done with an EF, as a bit of an access mode byte; the instruction that does it.
+#define ISO_READ   0x01
+#define ISO_UPDATE 0x02
+#define ISO_DELETE 0x40
+
+static u8 iso_ins_of(u8 mode)
+{
+    if (mode == ISO_READ) return INS_READ_BINARY;
+    return mode == ISO_UPDATE ? INS_UPDATE_BINARY : INS_DELETE_FILE;
+}
+
+// A security condition byte. Its first bit says whether it wants all of what the next three name,
+// or one: secure messaging, external authentication, user authentication.
+static enum iso_takes iso_condition(u8 condition)
+{
+    bool all = condition & 0x80, user = condition & 0x10, other = condition & 0x60;
+    if (condition == 0x00) return ISO_FREE;
+    if (condition == 0xff) return ISO_NEVER;
+    if (user && !(all && other)) return ISO_USER;
+    return other ? ISO_OTHER : ISO_UNSAID;
+}
+
+// The compact form. Conditions are in the order of the modes' bits, the highest first.
+static enum iso_takes iso_compact_rule(bytes rule, u8 mode)
+{
+    u32 at = 1;
+    if (!rule.n || *rule.p & 0x80 || !(*rule.p & mode)) return ISO_UNSAID;
+    for (u8 bit = 0x40; bit > mode; bit >>= 1) at += (*rule.p & bit) != 0;
+    return at < rule.n ? iso_condition(rule.p[at]) : ISO_UNSAID;
+}
+
+// A condition of the expanded form; pin is the reference of the token's.
+static enum iso_takes iso_expanded_condition(const struct tlv *condition, u8 pin)
+{
+    bytes reference;
+    switch (condition->tag) {
+    case ISO_RULE_ALWAYS: return ISO_FREE;
+    case ISO_RULE_NEVER:  return ISO_NEVER;
+    case ISO_RULE_BYTE:
+        return condition->value.n == 1 ? iso_condition(*condition->value.p) : ISO_UNSAID;
+    case ISO_RULE_AUTH:
+        if (!tlv_find(condition->value, ISO_RULE_PIN, &reference)) return ISO_UNSAID;
+        return reference.n == 1 && *reference.p == pin ? ISO_USER : ISO_OTHER;
+    default: return ISO_UNSAID;
+    }
+}
+
+// The expanded form: of the first rule for a mode, the first condition.
+static enum iso_takes iso_expanded_rule(bytes rules, u8 mode, u8 pin)
+{
+    struct tlv tlv;
+    bool is = false;
+    while (!tlv_next(&rules, &tlv)) {
+        bool modes = tlv.tag == ISO_RULE_MODES, ins = tlv.tag == ISO_RULE_INS;
+        if (is && (tlv.tag & 0xf0) != ISO_RULE_MODES) return iso_expanded_condition(&tlv, pin);
+        u8 of = tlv.value.n == 1 ? *tlv.value.p : 0;
+        if (modes) is = (of & mode) != 0;
+        if (ins)   is = of == iso_ins_of(mode);
+    }
+    return ISO_UNSAID;
+}
+
+// What an FCP or FCI holds: its data objects. Empty: it is none.
+static bytes iso_file_inside(bytes told)
+{
+    struct tlv tlv;
+    bytes inner;
+    if (tlv_next(&told, &tlv)) return BYTES_NONE;
+    if (tlv.tag != ISO_TAG_FCI && tlv.tag != ISO_TAG_FCP) return BYTES_NONE;
+    return tlv_find(tlv.value, ISO_TAG_FCP, &inner) ? inner : tlv.value;
+}
+
+// What it takes to do something with the file that an FCP or FCI tells of, where it says so, or a
+// record of EF.ARR that was put behind it.
+static enum iso_takes iso_file_rule(bytes told, u8 mode, u8 pin)
+{
+    bytes inside = iso_file_inside(told), rule;
+    if (tlv_find(inside, ISO_TAG_COMPACT, &rule)) return iso_compact_rule(rule, mode);
+    if (!tlv_find(inside, ISO_TAG_EXPANDED, &rule) && !tlv_find(told, ISO_TAG_EXPANDED, &rule))
+        return ISO_UNSAID;
+    return iso_expanded_rule(rule, mode, pin);
+}
+
+// Is that more than a token's user has?
+static bool iso_is_refused(enum iso_takes takes)
+{
+    return takes == ISO_OTHER || takes == ISO_NEVER;
+}
+#endif
 
 // What the status word of READ BINARY says. ST_NOT_FOUND: there is no such file, or it ends before.
 static st iso_read_status(st s)
@@ -5100,6 +5216,7 @@ struct token {
     bool  opened;                   // driver->open was asked
     bool  flat;                     // PINs and keys are the application's, whatever DF is current
     bool  blank;                    // nobody has set it up yet: it has no directory
+    bool  read_only;                // of a kind that is written, and cannot be
     bool  login;                    // the user PIN is verified, as far as we know
     bool  so;                       // the SO is logged in: has the PUK, to set the PIN anew
     bool  admin;                    // the SO's login lets the card be written
@@ -5177,7 +5294,7 @@ static bool card_same_application(const struct token *a, const struct token *b)
 // How a token's card is written; NULL: it is not.
 static const struct writer *card_writer(const struct token *token)
 {
-    return SCARD11_WRITE ? token->driver->writer : NULL;
+    return SCARD11_WRITE && !token->read_only ? token->driver->writer : NULL;
 }
 
 // The i-th entry of the table of objects, used or free; NULL: there is none.
@@ -6855,6 +6972,7 @@ static bool trial_next(struct trial *trial)
 #define P15_MODE_USE       (1u << 2 | 1u << 5 | 1u << 7 | 1u << 9)  // execute, sign, decrypt ...
 #define P15_MODE_ENCRYPT   (1u << 8)
 #define P15_METHOD_USER    (1u << 2)                        // userAuthentication
+#define P15_TOKEN_READ_ONLY (1u << 0)                       // of tokenflags
 #define P15_PIN_LOCAL      (1u << 1)
 #define P15_PIN_NO_CHANGE  (1u << 2)
 #define P15_PIN_NO_UNBLOCK (1u << 3)
@@ -6936,6 +7054,7 @@ struct p15_info {
     bytes serial, maker, label;
     bytes algorithms;               // supportedAlgorithms
     bytes update;                   // lastUpdate: changes with each write; empty: the card has none
+    bool  read_only;                // a tokenflag
     u8    environment;              // the security environment for this application; 0: none
 };
 
@@ -7391,6 +7510,9 @@ static void p15entry_info(bytes content, bytes aid, struct p15_info *out)
         case TLV_OCTETS:         out->serial = part.value; break;
         case TLV_UTF8:           out->maker = part.value; break;
         case TLV_PRIMITIVE(0):   out->label = part.value; break;
+        case TLV_BITS:
+            out->read_only = p15entry_bits(part.value) & P15_TOKEN_READ_ONLY;
+            break;
         case TLV_SEQUENCE:       out->environment = p15entry_environment(part.value, aid); break;
         case TLV_CONSTRUCTED(2): out->algorithms = part.value; break;
         case TLV_PRIMITIVE(5): case TLV_CONSTRUCTED(5):
@@ -7502,6 +7624,8 @@ struct p15_file {
     struct p15_file *next;
     enum p15_kind kind;
     bool read;                      // its entries were taken
+    u8   takes;                     // what it takes to change it: enum iso_takes
+    bool asked;                     // ... that was asked for
     struct p15_value value;
 };
 
@@ -7561,12 +7685,24 @@ struct p15_new_file {
     bool  private;                  // it is read with the PIN only
     bytes path;                     // from the MF on
     u32   size;
+    // Where the object is to be in a file that there is already: a part of it, whose size is this.
+    bool  in_place;
+    u32   offset;
+    bytes space;                    // its record of EF.UnusedSpace; empty: it has none
+    bytes like;                     // path of a file whose access rules it is to have
 };
 
 // How a card's files are made and deleted: its driver's commands, and where its files are.
 struct p15_make {
     st (*create)(struct card *, struct token *, const struct p15_new_file *);
     st (*delete)(struct card *, struct token *, bytes path);    // ST_NOT_FOUND: it is not there
+    // Where a new file goes, whose kind, private and size were set: path, and what follows there.
+    // NULL: it is the first of kinds that no entry names.
+    st (*place)(struct card *, struct token *, struct p15_new_file *, struct scratch *);
+    // Takes the place of a file from what is unused; and gives one back that no entry names any
+    // more. NULL: there is no such thing.
+    st (*take)(struct card *, struct token *, const struct p15_new_file *, struct scratch);
+    st (*give)(struct card *, struct token *, const struct p15_path *, struct scratch);
     // Deletes the key itself, after its entry. NULL: the next one of its reference takes its place.
     st (*delete_key)(struct card *, struct token *, const struct p15_key *);
     struct {
@@ -7581,12 +7717,13 @@ struct p15 {
     const struct p15_io *io;
     bytes aid;                      // that selects the application; empty: its DF's path does
     bytes base;                     // path of its DF; empty: not known, file paths are relative
-    bytes odf_path, info_path;
+    bytes odf_path, info_path, unused_path;
     u32   quirks;                   // enum p15_quirk
     const struct p15_make *make;    // NULL: no files are made
     // EF.TokenInfo.
     bool  info_read;
     bool  no_info;                  // there is none
+    bool  read_only;                // it says so
     u8    environment;              // security environment that is for this application; 0: none
     u8    restored;                 // the one that was restored last, as long as one is set
     bytes update;                   // lastUpdate; empty: it has none
@@ -7597,6 +7734,7 @@ struct p15 {
     struct landmark mark;
     // The directory.
     bool  odf_read;
+    u8    takes;                    // what it takes to change the file that was read last
     u32   file_count, entry_count;  // of the ODF; of all directory files
     struct p15_file *files;
     struct p15_key *keys, *spare_keys;          // spare: of objects that were destroyed
@@ -7869,6 +8007,17 @@ static st p15file_read_selected(struct card *card, const struct p15 *p15,
     return ST_PROTOCOL;                         // a card that gives it by the byte
 }
 
+// Notes what it takes to change a file, where its card says that when it is selected.
+static void p15file_note_rule(struct token *token, bytes told)
+{
+#if SCARD11_WRITE
+    struct p15 *p15 = token->state;
+    p15->takes = (u8)iso_file_rule(told, ISO_UPDATE, card_pin(token)->reference);
+#else
+    (void)token; (void)told;
+#endif
+}
+
 // Selects the file of a path and appends what the path names of it: once, without being sure of the
 // application.
 static st p15file_read_once(struct card *card, struct token *token, const struct p15_path *path,
@@ -7878,6 +8027,7 @@ static st p15file_read_once(struct card *card, struct token *token, const struct
     u8 room[256];
     struct buf fcp = buf_on(room, sizeof room);
     TRY(p15->io->select(card, token, path, &fcp));
+    p15file_note_rule(token, buf_bytes(&fcp));
     u32 size = iso_file_size(buf_bytes(&fcp)), part = path->length;
     if (!size) return p15file_read_selected(card, p15, path, part, shape, out);
     if (size > P15_FILE_MAX) size = P15_FILE_MAX;
@@ -7959,7 +8109,7 @@ static st p15file_read_value(struct card *card, struct token *token, const struc
 #define P15_LABEL_PART  48          // bytes of each text that a token's label is made of
 
 static const u8 p15dir_base[] = { 0x3f, 0x00, 0x50, 0x15 }, p15dir_odf[] = { 0x50, 0x31 },
-                p15dir_info[] = { 0x50, 0x32 };
+                p15dir_info[] = { 0x50, 0x32 }, p15dir_unused[] = { 0x50, 0x33 };
 
 // An application with its directory where the standard has it.
 static void p15dir_init(struct p15 *p15, bytes aid, u32 quirks)
@@ -7968,6 +8118,7 @@ static void p15dir_init(struct p15 *p15, bytes aid, u32 quirks)
     p15->base = bytes_of(p15dir_base, sizeof p15dir_base);
     p15->odf_path = bytes_of(p15dir_odf, sizeof p15dir_odf);
     p15->info_path = bytes_of(p15dir_info, sizeof p15dir_info);
+    p15->unused_path = bytes_of(p15dir_unused, sizeof p15dir_unused);
 }
 
 // ---- EF.ODF ----
@@ -8150,6 +8301,7 @@ static st p15dir_read_info(struct card *card, struct token *token, struct scratc
     TRY(p15dir_note_landmark(p15, &info, scratch));
     p15->update = info.update;
     p15->environment = info.environment;
+    p15->read_only = info.read_only;
     for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
         if (card->tokens[i].state == p15) p15dir_tell_token(card, &card->tokens[i], &info);
     return ST_OK;
@@ -8243,7 +8395,9 @@ static st p15dir_fetch(struct card *card, struct token *token, const struct p15_
                        struct scratch scratch, bytes *kept)
 {
     bytes content;
+    struct p15 *p15 = token->state;
     bool quiet = card->link.quiet;
+    p15->takes = 0;
     card->link.quiet = quiet || token->login;       // it may be one that wants the PIN
     st s = p15file_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
     card->link.quiet = quiet;
@@ -8287,6 +8441,7 @@ static st p15dir_load_file(struct card *card, struct token *token, struct p15_fi
     if (s) return s;
     TRY(p15dir_reserve(card, p15, rest));
     file->read = true;
+    file->takes = p15->takes;
     while (!(s = p15entry_next(&rest, &record))) {
         if (!p15dir_count_entry(card, p15)) return ST_OK;
         if (p15entry_parse(&record, &entry)) continue;
@@ -9487,6 +9642,7 @@ struct p15write_said {
     bytes id;                       // iD; of data: none
     bytes auth_id;                  // of the PIN that opens the object; empty: none
     bytes path;                     // of its file, or of the DF that its key is in
+    u32   offset, length;           // a part of the file; length 0: all of it
     bytes algorithms;               // algReference: INTEGERs; empty: not said
     u32   reference;                // of a key
     bool  consent;                  // the PIN before each use
@@ -9512,6 +9668,21 @@ static void p15write_number(struct buf *out, u32 number)
 {
     tlv_put_integer(out, BYTES((u8)(number >> 24), (u8)(number >> 16), (u8)(number >> 8),
                                (u8)number));
+}
+
+// Puts a Path. Of a part of a file with its index and length, also one of no bytes.
+static void p15write_path(const struct p15_path *path, bool part, struct buf *out)
+{
+    u8 room[2 * 8];
+    struct buf b = buf_on(room, sizeof room);
+    u8 length[] = { (u8)(path->length >> 8), (u8)path->length };
+    bytes number = path->length > 0x7f ? bytes_of(length, 2) : bytes_of(length + 1, 1);
+    SCARD11_ASSERT(path->offset <= P15_FILE_MAX && path->length < P15_FILE_MAX);
+    if (part) p15write_number(&b, path->offset);
+    if (part) tlv_put(&b, TLV_PRIMITIVE(0), number);
+    tlv_put_header(out, TLV_SEQUENCE, tlv_size(TLV_OCTETS, path->file.n) + b.n);
+    tlv_put(out, TLV_OCTETS, path->file);
+    buf_put(out, buf_bytes(&b));
 }
 
 // KeyUsageFlags of a private or secret key, by what it is for: what its type can, if unsaid.
@@ -9614,7 +9785,9 @@ static void p15write_type(const struct draft *draft, const struct p15write_said 
 {
     bool public = said->kind == P15_PUKDF, key = public || said->kind == P15_PRKDF;
     bool rsa = draft->key.type == ALG_RSA;
-    p15made_path(out, said->path);
+    const struct p15_path path = { .file = said->path, .offset = said->offset,
+                                   .length = said->length };
+    p15write_path(&path, said->length > 0, out);
     if (key && (rsa || !public)) p15write_number(out, draft->key.bits);
 }
 
@@ -9717,6 +9890,27 @@ static st p15write_changed(bytes entry, const struct draft *change, struct scrat
     return common.full || class.full || out->full ? ST_HOST_MEMORY : ST_OK;
 }
 
+// Puts the entry of data with another place of its value. ST_TOKEN_RO: it is not simply in a file.
+static st p15write_elsewhere(bytes entry, const struct p15_new_file *file, struct scratch scratch,
+                             struct buf *out)
+{
+    struct buf type = scratch_buf(&scratch, entry.n + P15WRITE_AROUND);
+    const struct p15_path path = { .file = file->path, .offset = file->offset,
+                                   .length = file->size };
+    struct tlv whole, part, old;
+    TRY(tlv_next(&entry, &whole));
+    bytes rest = whole.value;
+    for (int i = 0; i < 2; i++) TRY(tlv_take(&rest, TLV_SEQUENCE, &part));
+    bytes before = bytes_head(whole.value, whole.value.n - rest.n);
+    if (tlv_next(&rest, &part) || part.tag != TLV_CONSTRUCTED(1) || rest.n) return ST_TOKEN_RO;
+    if (tlv_take(&part.value, TLV_SEQUENCE, &old) || part.value.n) return ST_TOKEN_RO;
+    p15write_path(&path, file->in_place, &type);
+    tlv_put_header(out, whole.tag, before.n + tlv_size(TLV_CONSTRUCTED(1), type.n));
+    buf_put(out, before);
+    tlv_put(out, TLV_CONSTRUCTED(1), buf_bytes(&type));
+    return type.full || out->full ? ST_HOST_MEMORY : ST_OK;
+}
+
 // Puts the iD that a key has where nobody gave one: the SHA-1 hash of an RSA key's modulus, or of
 // the x of an EC key's point.
 static st p15write_id(const struct alg_key *key, struct buf *out)
@@ -9725,6 +9919,7 @@ static st p15write_id(const struct alg_key *key, struct buf *out)
     if (key->type != ALG_RSA) of = bytes_head(bytes_from(key->point, 1), key->curve->size);
     return hash_of(alg_hash_find(CKM_SHA_1), of, out);
 }
+
 // ---- Files ----
 
 #define P15WRITE_PIECE 240              // bytes that go to a file with one command
@@ -9752,6 +9947,18 @@ static st p15write_bytes(struct card *card, u32 offset, bytes in, bool backwards
     return ST_OK;
 }
 
+// Writes what goes into a file that there is already, and then takes its place from what is unused.
+static st p15write_in(struct card *card, struct token *token, const struct p15_new_file *file,
+                      bytes content, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path path = { .file = file->path };
+    SCARD11_ASSERT(content.n == file->size && p15->make->take);
+    TRY(p15->io->select(card, token, &path, NULL));
+    TRY(p15write_bytes(card, file->offset, content, false));
+    return p15->make->take(card, token, file, scratch);
+}
+
 // Makes a file with this content. One that is there already is of nobody: its entry was never
 // written, or is gone; it goes.
 static st p15write_file(struct card *card, struct token *token, const struct p15_new_file *file,
@@ -9772,12 +9979,15 @@ static st p15write_file(struct card *card, struct token *token, const struct p15
 
 // Deletes the file of an object that has no entry any more. It may be gone. The change is made: a
 // file that stays is of nobody, and the next object of its kind takes its place.
-static st p15write_delete(struct card *card, struct token *token, const struct p15_path *path)
+static st p15write_delete(struct card *card, struct token *token, const struct p15_path *path,
+                          struct scratch scratch)
 {
     const struct p15 *p15 = token->state;
     bool part = path->offset || path->length;
-    if (!path->file.n || path->aid.n || part || !p15->make) return ST_OK;
-    st s = p15->make->delete(card, token, path->file);
+    if (!path->file.n || path->aid.n || !p15->make) return ST_OK;
+    if (part && !p15->make->give) return ST_OK;
+    st s = p15->make->give ? p15->make->give(card, token, path, scratch)
+                           : p15->make->delete(card, token, path->file);
     if (link_is_broken(s)) return s;
     if (s && s != ST_NOT_FOUND)
         os_log("%s: a file that nothing names any more is not deleted", card->link.name);
@@ -9792,6 +10002,7 @@ struct p15write_directory {
     enum p15_kind kind;
     struct p15_path path;
     bytes content;                  // all of it, or of the part that its path names
+    u8    takes;                    // what it takes to change it: enum iso_takes
     bytes odf;                      // EF.ODF, all of it
     bytes named;                    // its entry there
 };
@@ -9830,6 +10041,7 @@ static st p15write_look(struct card *card, struct token *token, const struct tlv
     out->path = value.path;
     out->named = named->whole;
     TRY(p15write_read(card, token, &value.path, scratch, &out->content));
+    out->takes = ((const struct p15 *)token->state)->takes;
     if (entry.n && !p15write_has(out->content, entry)) return ST_NOT_FOUND;
     out->there = true;
     return ST_OK;
@@ -9941,6 +10153,78 @@ static st p15write_cut(struct card *card, u32 at, bytes filler)
     return ST_OK;                       // a card that is gone tells so when it is sent the next
 }
 
+// Makes n bytes a record that was deleted, and is passed over.
+static void p15write_hole(u8 *p, size_t n)
+{
+    struct buf b = buf_on(p, n);
+    buf_put8(&b, 0);
+    if (n >= 2 && n < 130) buf_put8(&b, (unsigned)(n - 2));
+    if (n >= 130) buf_put(&b, BYTES(0x82, (u8)((n - 4) >> 8), (u8)(n - 4)));
+    buf_fill(&b, 0, n - b.n);
+}
+
+// The records of the selected file move up where there is room between them, each by one command:
+// all are there at each step. now: its content, which changes with it. What takes more than one
+// command stays, and what is behind it.
+static st p15write_move_up(struct card *card, u32 offset, struct buf *now)
+{
+    struct tlv record;
+    size_t to = 0;
+    bytes rest = buf_bytes(now);
+    while (!p15entry_next(&rest, &record)) {
+        size_t from = (size_t)(record.whole.p - now->p), n = record.whole.n, hole = from - to;
+        if (hole && hole + n > P15WRITE_PIECE) return ST_OK;
+        if (hole) {
+            memmove(now->p + to, now->p + from, n);
+            p15write_hole(now->p + to + n, hole);
+            TRY(p15write_bytes(card, offset + (u32)to, bytes_of(now->p + to, hole + n), false));
+        }
+        to += n;
+    }
+    return ST_OK;
+}
+
+// What is behind the last record becomes filler.
+static st p15write_clear(struct card *card, u32 offset, struct buf *now)
+{
+    size_t end = p15write_end(buf_bytes(now)), to = now->n;
+    while (to > end && p15entry_is_filler(now->p[to - 1])) to--;
+    if (to == end) return ST_OK;
+    memset(now->p + end, 0, to - end);
+    return p15write_cut(card, offset + (u32)end, bytes_of(now->p + end, to - end));
+}
+
+// Writes a directory file where it is, whose records would not read at each step otherwise: a new
+// one comes behind the others, then the old one is one that was deleted, then all move up.
+static st p15write_in_steps(struct card *card, struct token *token, const struct p15_path *path,
+                            bytes content, bytes old, bytes fresh, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    struct buf now = scratch_buf(&scratch, content.n);
+    struct tlv record;
+    buf_put(&now, content);
+    if (now.full) return ST_HOST_MEMORY;
+    TRY(p15->io->select(card, token, path, NULL));
+    if (fresh.n && p15write_end(content) + fresh.n > content.n)
+        TRY(p15write_move_up(card, path->offset, &now));
+    size_t end = p15write_end(buf_bytes(&now));
+    if (fresh.n && end + fresh.n > content.n) return ST_CARD_FULL;
+    if (fresh.n) TRY(p15write_append(card, path->offset + (u32)end, fresh));
+    memcpy(now.p + end, fresh.p, fresh.n);
+    bytes rest = buf_bytes(&now);
+    while (old.n && !p15entry_next(&rest, &record)) {
+        size_t at = (size_t)(record.whole.p - now.p);
+        if (!bytes_equal(record.whole, old)) continue;
+        now.p[at] = 0;
+        TRY(p15write_bytes(card, path->offset + (u32)at, BYTES(0), false));
+        break;
+    }
+    st s = p15write_move_up(card, path->offset, &now);      // the change is made
+    if (!s) s = p15write_clear(card, path->offset, &now);
+    if (s) os_log("%s: a deleted record is left in a directory file", card->link.name);
+    return ST_OK;
+}
+
 // Writes what differs.
 static st p15write_over(struct card *card, struct token *token, const struct p15_path *path,
                         bytes old, bytes fresh)
@@ -10018,8 +10302,20 @@ static st p15write_beside(struct card *card, struct token *token,
     TRY(p15write_file(card, token, &file, image));
     TRY(p15write_name(card, token, directory, file.path, scratch));
     p15write_moved(p15, was);
-    (void)p15write_delete(card, token, &directory->path);   // the change is made
+    (void)p15write_delete(card, token, &directory->path, scratch);      // the change is made
     return ST_OK;
+}
+
+// Writes a file of records where it is, with one replaced, removed or added. content: what it has.
+static st p15write_records(struct card *card, struct token *token, const struct p15_path *path,
+                           bytes content, bytes old, bytes fresh, struct scratch scratch)
+{
+    bytes image;
+    TRY(p15write_image(content, old, fresh, &scratch, &image));
+    struct p15write_span span = p15write_differs(content, image);
+    if (p15write_in_place(&span, content, image))
+        return p15write_over(card, token, path, content, image);
+    return p15write_in_steps(card, token, path, content, old, fresh, scratch);
 }
 
 // Writes a directory file with an entry replaced, removed or added.
@@ -10029,13 +10325,14 @@ static st p15write_update(struct card *card, struct token *token,
 {
     const struct p15 *p15 = token->state;
     const struct p15_path *path = &directory->path;
-    bytes image;
-    TRY(p15write_image(directory->content, old, fresh, &scratch, &image));
-    struct p15write_span span = p15write_differs(directory->content, image);
+    bytes content = directory->content, image;
+    TRY(p15write_image(content, old, fresh, &scratch, &image));
+    struct p15write_span span = p15write_differs(content, image);
+    bool made = p15->make && p15->make->kinds[directory->kind].directory;
     bool whole = !path->offset && !path->length && !path->aid.n;
-    bool beside = p15->make && whole && !p15write_in_place(&span, directory->content, image);
-    if (beside) return p15write_beside(card, token, directory, image, scratch);
-    return p15write_over(card, token, path, directory->content, image);
+    if (made && whole && !p15write_in_place(&span, content, image))
+        return p15write_beside(card, token, directory, image, scratch);
+    return p15write_records(card, token, path, content, old, fresh, scratch);
 }
 
 // Forgets a directory file that did not come to be.
@@ -10081,6 +10378,7 @@ static st p15write_entry_of(struct card *card, struct token *token, enum p15_kin
     struct p15write_directory directory;
     TRY(p15write_open(card, token, kind, old, &scratch, &directory));
     if (!directory.there) return p15write_begin(card, token, &directory, fresh, scratch);
+    if (iso_is_refused(directory.takes)) return ST_TOKEN_RO;
     return p15write_update(card, token, &directory, old, fresh, scratch);
 }
 
@@ -10092,6 +10390,7 @@ static st p15write_fits(struct card *card, struct token *token, enum p15_kind ki
     struct p15write_directory directory;
     bytes image;
     TRY(p15write_open(card, token, kind, old, &scratch, &directory));
+    if (directory.there && iso_is_refused(directory.takes)) return ST_TOKEN_RO;
     if (directory.there)
         return p15write_image(directory.content, old, fresh, &scratch, &image);
     if (!p15->make || !p15->make->kinds[kind].directory) return ST_TOKEN_RO;
@@ -10226,8 +10525,8 @@ static bool p15store_names(bytes records, u16 fid)
 #define P15STORE_FILES 64               // of one kind that a card may have
 
 // The path of the first file of its kind that no entry names, in scratch.
-static st p15store_path(struct card *card, struct token *token, enum p15_kind kind, bool private,
-                        struct scratch *scratch, bytes *out)
+static st p15store_first(struct card *card, struct token *token, enum p15_kind kind, bool private,
+                         struct scratch *scratch, bytes *out)
 {
     const struct p15 *p15 = token->state;
     struct p15write_directory directory;
@@ -10244,6 +10543,15 @@ static st p15store_path(struct card *card, struct token *token, enum p15_kind ki
         return out->n ? ST_OK : ST_HOST_MEMORY;
     }
     return ST_CARD_FULL;
+}
+
+// Where a new file goes, whose kind, private and size were set.
+static st p15store_path(struct card *card, struct token *token, struct p15_new_file *file,
+                        struct scratch *scratch)
+{
+    const struct p15 *p15 = token->state;
+    if (p15->make && p15->make->place) return p15->make->place(card, token, file, scratch);
+    return p15store_first(card, token, file->kind, file->private, scratch, &file->path);
 }
 
 // The iD of a new key where none is given: a byte that no key and no certificate has; where the
@@ -10439,12 +10747,31 @@ static st p15store_auth_id(struct card *card, struct token *token, struct scratc
     return out->n ? ST_OK : ST_TOKEN_RO;
 }
 
+static st p15store_write_file(struct card *card, struct token *token,
+                              const struct p15_new_file *file, bytes content,
+                              struct scratch scratch)
+{
+    return file->in_place ? p15write_in(card, token, file, content, scratch)
+                          : p15write_file(card, token, file, content);
+}
+
+// The entry of an object did not come to be: what was taken for it is unused again.
+static void p15store_give_back(struct card *card, struct token *token,
+                               const struct p15_new_file *file, struct scratch scratch)
+{
+    const struct p15_path path = { .file = file->path, .offset = file->offset,
+                                   .length = file->size };
+    (void)p15write_delete(card, token, &path, scratch);
+}
+
 // Writes an object's file, then its entry.
 static st p15store_write(struct card *card, struct token *token, const struct p15_new_file *file,
                          bytes content, bytes entry, struct scratch scratch)
 {
-    TRY(p15write_file(card, token, file, content));
-    return p15write_entry_of(card, token, file->kind, BYTES_NONE, entry, scratch);
+    TRY(p15store_write_file(card, token, file, content, scratch));
+    st s = p15write_entry_of(card, token, file->kind, BYTES_NONE, entry, scratch);
+    if (s && file->in_place && !link_is_broken(s)) p15store_give_back(card, token, file, scratch);
+    return s;
 }
 
 // A file holds at least a byte, and no more than can be written.
@@ -10462,8 +10789,9 @@ static st p15store_put(struct card *card, struct token *token, const struct draf
     bool private = draft->class == CKO_DATA && draft->private == CK_TRUE;
     struct p15_new_file file = { .kind = kind, .private = private, .size = (u32)draft->value.n };
     TRY(p15store_check_size(draft->value));
-    TRY(p15store_path(card, token, kind, private, &scratch, &file.path));
+    TRY(p15store_path(card, token, &file, &scratch));
     struct p15write_said said = { .kind = kind, .id = id, .path = file.path };
+    if (file.in_place) said.offset = file.offset, said.length = file.size;
     if (private) TRY(p15store_auth_id(card, token, scratch, &said.auth_id));
     struct buf entry = scratch_buf(&scratch, draft->label.n + draft->application.n + draft->oid.n +
                                              id.n + P15WRITE_AROUND);
@@ -10545,7 +10873,7 @@ static st p15store_erase_public(struct card *card, struct token *token, struct p
     if (s && s != ST_NO_OBJECT) return s;
     key->public_entry = BYTES_NONE;
     key->public_value = (struct p15_value){ .direct = BYTES_NONE };
-    return s ? ST_OK : p15write_delete(card, token, &path);
+    return s ? ST_OK : p15write_delete(card, token, &path, scratch);
 }
 
 // A new pair takes the iD of public keys that have no private half: one of a pair that was never
@@ -10689,7 +11017,7 @@ static st p15store_begin(struct card *card, struct token *token, struct p15store
     TRY(p15store_uncertified(card, token, draft, *scratch));
     TRY(p15store_replace(card, token, draft->id, *scratch));
     pair->file = (struct p15_new_file){ .kind = P15_PUKDF };
-    TRY(p15store_path(card, token, P15_PUKDF, false, scratch, &pair->file.path));
+    TRY(p15store_path(card, token, &pair->file, scratch));
     TRY(p15store_half(card, token, pair, P15_PUKDF, pair->file.path, scratch, &pair->public));
     TRY(p15store_half(card, token, pair, P15_PRKDF, pair->path, scratch, &pair->private));
     return p15store_add_pair(card, token, pair);
@@ -10773,7 +11101,7 @@ static st p15store_public(struct card *card, struct token *token, const struct d
     TRY(p15store_choose_id(card, token->state, &pair, &id));
     TRY(p15store_public_value(&draft->key, &scratch, &pair.draft.value));
     pair.file = (struct p15_new_file){ .kind = P15_PUKDF, .size = (u32)pair.draft.value.n };
-    TRY(p15store_path(card, token, P15_PUKDF, false, &scratch, &pair.file.path));
+    TRY(p15store_path(card, token, &pair.file, &scratch));
     TRY(p15store_half(card, token, &pair, P15_PUKDF, pair.file.path, &scratch, &pair.public));
     st s = p15store_add_key(card, token, pair.public, &pair.key, &pair.own);
     if (!s) s = p15store_add_public(card, token, pair.key);
@@ -10838,7 +11166,7 @@ static st p15store_erase_file(struct card *card, struct object *object, struct s
         value = &cert->value;
     }
     TRY(p15store_unlist(card, token, p15store_kind(object->class), object->entry, scratch));
-    st s = p15write_delete(card, token, &value->path);
+    st s = p15write_delete(card, token, &value->path, scratch);
     p15store_undo(card, object);
     return s ? s : p15write_touch(card, token, scratch);
 }
@@ -10919,8 +11247,8 @@ static st p15store_set_file(struct card *card, struct object *object, bytes fres
     return ST_OK;
 }
 
-// The file of data as its entry names it: one of its own.
-static st p15store_data_file(bytes entry, bytes *path)
+// Where the value of data is, as its entry names it.
+static st p15store_data_file(bytes entry, struct p15_path *path)
 {
     struct p15_entry parsed;
     struct p15_data_entry data;
@@ -10928,28 +11256,28 @@ static st p15store_data_file(bytes entry, bytes *path)
     TRY(tlv_next(&entry, &record));
     TRY(p15entry_parse(&record, &parsed));
     TRY(p15entry_data(&parsed, &data));
-    const struct p15_path *named = &data.value.path;
-    *path = named->file;
-    bool own = path->n >= 2 && !named->aid.n && !named->offset && !named->length;
-    return own ? ST_OK : ST_TOKEN_RO;
+    *path = data.value.path;
+    return path->file.n >= 2 && !path->aid.n ? ST_OK : ST_TOKEN_RO;
 }
 
-// Another value of data goes to another file, which its entry names then: the last identifier of a
-// path in entry, which is in scratch, becomes that one's.
+// Another value of data goes to another file, which its entry, in scratch, names then.
 static st p15store_move_value(struct card *card, struct object *object, const struct draft *draft,
                               bytes entry, struct lot **lots, struct scratch scratch)
 {
     struct token *token = object->token;
     struct p15_new_file file = { .kind = P15_DODF, .private = object->private,
                                  .size = (u32)draft->value.n };
-    bytes path, value = arena_lot_copy(&card->arena, lots, draft->value);
+    struct buf moved = scratch_buf(&scratch, entry.n + P15WRITE_AROUND);
+    bytes value = arena_lot_copy(&card->arena, lots, draft->value);
     TRY(p15store_check_size(draft->value));
     if (!value.p) return ST_ARENA_FULL;
-    TRY(p15store_data_file(entry, &path));
-    TRY(p15store_path(card, token, P15_DODF, object->private, &scratch, &file.path));
-    memcpy((u8 *)(uintptr_t)path.p + path.n - 2, file.path.p + file.path.n - 2, 2);
-    TRY(p15write_file(card, token, &file, draft->value));
-    TRY(p15store_set_file(card, object, entry, lots, scratch));
+    TRY(p15store_path(card, token, &file, &scratch));
+    TRY(p15write_elsewhere(entry, &file, scratch, &moved));
+    TRY(p15write_fits(card, token, P15_DODF, object->entry, buf_bytes(&moved), scratch));
+    TRY(p15store_write_file(card, token, &file, draft->value, scratch));
+    st s = p15store_set_file(card, object, buf_bytes(&moved), lots, scratch);
+    if (s && file.in_place && !link_is_broken(s)) p15store_give_back(card, token, &file, scratch);
+    if (s) return s;
     object->value = value;
     object->unread = false;
     return ST_OK;
@@ -10964,11 +11292,10 @@ static st p15store_set_valued(struct card *card, struct object *object, const st
     struct p15_path was = { .file = BYTES_NONE };
     struct lot *lots = NULL;
     u8 room[P15_PATH_MAX];
-    bytes path;
     if (moves) {
-        TRY(p15store_data_file(object->entry, &path));
-        memcpy(room, path.p, path.n);
-        was.file = bytes_of(room, path.n);
+        TRY(p15store_data_file(object->entry, &was));
+        memcpy(room, was.file.p, was.file.n);
+        was.file = bytes_of(room, was.file.n);
     }
     st s = moves ? p15store_move_value(card, object, draft, entry, &lots, scratch)
                  : p15store_set_file(card, object, entry, &lots, scratch);
@@ -10976,7 +11303,7 @@ static st p15store_set_valued(struct card *card, struct object *object, const st
         arena_lots_drop(&card->arena, &lots);
         return s;
     }
-    TRY(p15write_delete(card, token, &was));
+    TRY(p15write_delete(card, token, &was, scratch));
     return p15write_touch(card, token, scratch);
 }
 
@@ -19406,7 +19733,7 @@ static st myeidadmin_pair(struct card *card, struct token *token, const struct d
 {
     struct p15store_pair pair = { .draft = *draft };
     struct alg_key key;
-    TRY(p15store_path(card, token, P15_PRKDF, true, &scratch, &pair.path));
+    TRY(p15store_first(card, token, P15_PRKDF, true, &scratch, &pair.path));
     pair.reference = pair.path.p[pair.path.n - 1];
     st s = p15store_begin(card, token, &pair, &scratch);
     if (!s) {
@@ -19715,7 +20042,7 @@ static st myeidadmin_say_secret(struct card *card, struct token *token, const st
     if (!draft->id.n) TRY(myeidadmin_secret_id(card, token, &id));
     if (!draft->id.n) said->id = buf_bytes(&id);
     TRY(p15store_auth_id(card, token, *scratch, &said->auth_id));
-    TRY(p15store_path(card, token, P15_SKDF, true, scratch, &said->path));
+    TRY(p15store_first(card, token, P15_SKDF, true, scratch, &said->path));
     said->reference = said->path.p[said->path.n - 1];
     myeidadmin_put_named(token->state, draft, &named);
     if (!named.full) said->algorithms = buf_bytes(&named);
@@ -23432,7 +23759,7 @@ static const struct driver driver_belpic = {
  * MARK: - >>generic
  * Driver: standard cards with a PKCS#15 directory that no other driver knows.
  *
- * Owns    driver_generic
+ * Owns    which applications a card has; algorithms by what TokenInfo announces; keys in use
  * Uses    >>tlv >>alg >>padding >>link >>iso >>card >>place >>trial >>p15entry >>p15alg >>p15
  *         >>p15file >>p15dir >>p15token >>p15object >>p15key
  * Names   generic_
@@ -23478,7 +23805,8 @@ static st generic_try(struct card *card, struct token *token, struct scratch scr
 }
 
 // Where an application template says that its files are: 73 { 4F AID, where it is another one's; 30
-// path of the ODF, [0] path of TokenInfo }. [0] holds the path, or its content right there.
+// path of the ODF, [0] path of TokenInfo, [1] that of EF.UnusedSpace }. [0] and [1] hold the path,
+// or its content right there.
 static void generic_parse_files(bytes files, struct p15 *p15)
 {
     struct p15_path path;
@@ -23486,9 +23814,11 @@ static void generic_parse_files(bytes files, struct p15 *p15)
     tlv_find(files, P15_TAG_AID, &p15->aid);
     while (!tlv_next(&files, &part)) {
         bytes inner = part.value;
-        if (part.tag == TLV_CONSTRUCTED(0)) {
+        if (part.tag == TLV_CONSTRUCTED(0) || part.tag == TLV_CONSTRUCTED(1)) {
+            bool info = part.tag == TLV_CONSTRUCTED(0);
             tlv_open(part.value, TLV_SEQUENCE, &inner);
-            if (!p15entry_path(inner, &path)) p15->info_path = path.file;
+            if (!p15entry_path(inner, &path))
+                *(info ? &p15->info_path : &p15->unused_path) = path.file;
         }
         if (part.tag == TLV_SEQUENCE && !p15entry_path(inner, &path)) p15->odf_path = path.file;
     }
@@ -23584,6 +23914,20 @@ static u32 generic_pads(const struct p15 *p15, struct p15_key *key)
     return schemes;
 }
 
+// Notes whether a token can be written at all, as far as what was read anyway tells: TokenInfo, and
+// what the directory files of certificates and data are said to take.
+static void generic_note_writable(const struct card *card, struct token *token)
+{
+    const struct p15 *p15 = token->state;
+    bool may = false;
+    for (const struct p15_file *file = p15->files; file; file = file->next) {
+        bool other = file->takes == ISO_OTHER && card->token_count == 1;
+        bool refused = file->read && (file->takes == ISO_NEVER || other);
+        if (file->kind == P15_CDF || file->kind == P15_DODF) may |= !refused;
+    }
+    token->read_only = p15->read_only || !may;
+}
+
 // Where the directory tells of no PIN. Its state is not asked for: on some cards that costs a try.
 static const struct credential generic_pin = {
     .role = ROLE_USER, .reference = 1, .coding = CARD_PIN_ASCII, .min = 4, .max = 8, .tries = -1
@@ -23614,6 +23958,7 @@ static st generic_take(struct card *card, struct token *token, struct scratch sc
         if (card->tokens[i].state != p15) continue;
         card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
         card->tokens[i].card_pads = generic_pads(p15, &any);
+        generic_note_writable(card, &card->tokens[i]);
     }
     return ST_OK;
 }
@@ -23673,6 +24018,7 @@ static st generic_list(struct card *card, struct token *token, const struct quer
     for (struct p15_key *key = p15->keys; key; key = key->next)
         if (key->type == ALG_RSA && key->private_object)
             key->private_object->card_pads = generic_pads(p15, key);
+    generic_note_writable(card, token);
     return ST_OK;
 }
 
@@ -23841,6 +24187,691 @@ static st generic_derive(struct card *card, struct object *object, bytes peer_po
         trial.s = generic_derive_once(card, object, peer_point, scratch, out);
     return p15key_status(trial.s);
 }
+#endif
+
+/* ================================================================================================
+ * MARK: - >>genericadmin
+ * Driver: standard cards with a PKCS#15 directory, written: certificates and data.
+ *
+ * Owns    driver_generic, writer_generic; EF.UnusedSpace; files made as one of the same kind is
+ * Uses    >>tlv >>apdu >>link >>iso >>card >>place >>p15entry >>p15 >>p15file >>p15token
+ *         >>p15object >>p15write >>p15store >>generic
+ * Names   genericadmin_
+ * Specs   ISO/IEC 7816-15 (UnusedSpace), ISO 7816-9 (CREATE FILE, DELETE FILE), ISO 7816-4 (FCP)
+ * Tests   tests/unit/genericadmin.c
+ *
+ * Where a new object goes, the card says: to space that EF.UnusedSpace names, or to a new file that
+ * is like one of an object of its kind. Where it says neither, nothing is invented: there is no
+ * room. No standard says how keys are made.
+ *
+ * Unused space is written first, then taken from EF.UnusedSpace, then named by the object's entry;
+ * it is given back after that entry is gone. What is broken off between costs that space; it is
+ * never named twice.
+ * ==============================================================================================*/
+
+#if SCARD11_GENERIC
+
+#if SCARD11_WRITE
+
+#define GENERICADMIN_NEIGHBOURS 8       // files that are looked at as one to be like
+#define GENERICADMIN_FILES      64      // identifiers that are tried for a new one
+#define GENERICADMIN_FCP        200     // bytes of one's FCP
+#define GENERICADMIN_TOLD       520     // bytes of an FCP or FCI, and a record of EF.ARR
+#define GENERICADMIN_TAG_LIFE   0x8a    // in an FCP: its state
+
+// ---- What the directory names ----
+
+// Do two paths lead to parts of one file that have something in common? Where only the last
+// identifier is the same, that is taken to be so.
+static bool genericadmin_meet(const struct p15_path *a, const struct p15_path *b)
+{
+    u32 a_end = a->length ? a->offset + a->length : 2 * P15_FILE_MAX;
+    u32 b_end = b->length ? b->offset + b->length : 2 * P15_FILE_MAX;
+    if (a->file.n < 2 || b->file.n < 2) return false;
+    bool same = bytes_equal(bytes_from(a->file, a->file.n - 2), bytes_from(b->file, b->file.n - 2));
+    return same && a->offset < b_end && b->offset < a_end;
+}
+
+// Does an entry of a directory file name something of a part of a file?
+static bool genericadmin_names(bytes records, const struct p15_path *path)
+{
+    struct p15_entry entry;
+    struct p15_value value;
+    struct tlv record, part;
+    while (!p15entry_next(&records, &record)) {
+        if (p15entry_parse(&record, &entry)) continue;
+        while (!tlv_next(&entry.type, &part))
+            if (!p15entry_value(&part, &value) && genericadmin_meet(&value.path, path)) return true;
+    }
+    return false;
+}
+
+// Is a part of a file one of the application's own files, or of a directory file?
+static bool genericadmin_is_fixed(const struct p15 *p15, const struct p15_path *path)
+{
+    const struct p15_path own[] = { { .file = p15->odf_path }, { .file = p15->info_path },
+                                    { .file = p15->unused_path } };
+    for (size_t i = 0; i < COUNT(own); i++)
+        if (genericadmin_meet(&own[i], path)) return true;
+    for (const struct p15_file *file = p15->files; file; file = file->next)
+        if (genericadmin_meet(&file->value.path, path)) return true;
+    return false;
+}
+
+// Does anything name something of a part of a file? All directory files are read for that; where
+// one cannot be, it may.
+static st genericadmin_is_named(struct card *card, struct token *token,
+                                const struct p15_path *path, struct scratch scratch, bool *named)
+{
+    const struct p15 *p15 = token->state;
+    *named = true;
+    if (genericadmin_is_fixed(p15, path)) return ST_OK;
+    for (const struct p15_file *file = p15->files; file; file = file->next) {
+        struct scratch each = scratch;
+        bytes content = file->value.direct;
+        st s = content.n ? ST_OK : p15write_read(card, token, &file->value.path, &each, &content);
+        if (s == ST_NOT_FOUND) continue;
+        if (link_is_broken(s)) return s;
+        if (s || genericadmin_names(content, path)) return ST_OK;
+    }
+    *named = false;
+    return ST_OK;
+}
+
+// ---- What a file says of itself ----
+
+// Has a file rules of its own?
+static bool genericadmin_has_rules(bytes told)
+{
+    static const u8 rules[] = { 0x86, 0x8b, ISO_TAG_COMPACT, 0xa0, 0xa1, ISO_TAG_EXPANDED };
+    bytes inside = iso_file_inside(told), value;
+    for (size_t i = 0; i < sizeof rules; i++)
+        if (tlv_find(inside, rules[i], &value) && value.n) return true;
+    return false;
+}
+
+// Puts behind what a file tells of itself the record of EF.ARR that it refers to: 8B, a record's
+// number, or the file's identifier before it. That is in the file's DF, or in the MF.
+static st genericadmin_ask_arr(struct card *card, struct buf *told)
+{
+    static const u8 usual[] = { 0x2f, 0x06 };
+    bytes inside = iso_file_inside(buf_bytes(told)), reference, file;
+    u8 room[256];
+    struct buf record = buf_on(room, sizeof room);
+    if (!tlv_find(inside, ISO_TAG_ARR, &reference)) return ST_OK;
+    if (reference.n != 1 && reference.n != 3) return ST_OK;
+    file = reference.n == 3 ? bytes_head(reference, 2) : bytes_of(usual, sizeof usual);
+    st s = iso_select_file(&card->link, ISO_BY_FID, file);
+    if (s == ST_NOT_FOUND) s = iso_select_file(&card->link, ISO_BY_PATH, file);
+    if (!s) s = iso_read_record(&card->link, reference.p[reference.n - 1], &record);
+    card->where = CARD_SOMEWHERE;
+    if (link_is_broken(s)) return s;
+    if (!s) tlv_put(told, ISO_TAG_EXPANDED, buf_bytes(&record));
+    return ST_OK;
+}
+
+// Selects a file; told: its FCP or FCI, with its access rules, as far as the card tells them: some
+// tell them only who asks for the FCP.
+static st genericadmin_tell(struct card *card, struct token *token, const struct p15_path *path,
+                           struct buf *told)
+{
+    const struct p15 *p15 = token->state;
+    u8 room[256];
+    struct buf fcp = buf_on(room, sizeof room);
+    TRY(p15->io->select(card, token, path, told));
+    if (!genericadmin_has_rules(buf_bytes(told))) {
+        st s = iso_select(&card->link, ISO_BY_FID, ISO_FCP,
+                          bytes_from(path->file, path->file.n - 2), &fcp);
+        if (link_is_broken(s)) return s;
+        if (s || !iso_file_inside(buf_bytes(&fcp)).n) return ST_OK;
+        buf_rewind(told, 0);
+        buf_put(told, buf_bytes(&fcp));
+    }
+    return ST_OK;
+}
+
+// As that, with the record of EF.ARR that says the rules. Another file may be the current one then.
+static st genericadmin_ask(struct card *card, struct token *token, const struct p15_path *path,
+                           struct buf *told)
+{
+    TRY(genericadmin_tell(card, token, path, told));
+    return genericadmin_ask_arr(card, told);
+}
+
+// Is it a file of bytes? One that does not say so is none.
+static bool genericadmin_is_bytes(bytes told)
+{
+    bytes kind;
+    if (!tlv_find(iso_file_inside(told), ISO_TAG_KIND, &kind) || !kind.n) return false;
+    return !(*kind.p & 0x80) && !(*kind.p & ISO_KIND_DF) && (*kind.p & 0x07) == 0x01;
+}
+
+// May the user change a file, and is it read by who may read the object? Where the card says so.
+static bool genericadmin_suits(bytes told, u8 pin, bool private)
+{
+    enum iso_takes read = iso_file_rule(told, ISO_READ, pin);
+    enum iso_takes update = iso_file_rule(told, ISO_UPDATE, pin);
+    if (iso_is_refused(read) || iso_is_refused(update)) return false;
+    return read == ISO_UNSAID || (read == ISO_USER) == private;
+}
+
+// Puts what a new file has of another one's FCP: its access rules, in whatever form, its state, and
+// that it has no short identifier.
+static void genericadmin_put_rules(bytes told, struct buf *out)
+{
+    static const u8 kept[] = { 0x86, 0x8a, 0x8b, ISO_TAG_COMPACT, 0x8e, 0xa0, 0xa1,
+                               ISO_TAG_EXPANDED };
+    bytes inside = iso_file_inside(told);
+    struct tlv tlv;
+    while (!tlv_next(&inside, &tlv)) {
+        bool keep = tlv.tag == ISO_TAG_SFI && !tlv.value.n;
+        for (size_t i = 0; i < sizeof kept; i++) keep |= tlv.tag == kept[i];
+        if (keep) buf_put(out, tlv.whole);
+    }
+}
+
+// ---- EF.UnusedSpace ----
+
+// A record: SEQUENCE { Path, with index and length, authId OPTIONAL, ... }
+struct genericadmin_space {
+    struct p15_path path;           // here, length 0 is no byte
+    bytes auth_id;                  // of the PIN that it takes; empty: none is said
+    bytes rest;                     // what is behind the path
+};
+
+static st genericadmin_parse_space(const struct tlv *record, struct genericadmin_space *out)
+{
+    struct tlv path, part;
+    bytes rest = record->value;
+    *out = (struct genericadmin_space){ .auth_id = BYTES_NONE };
+    if (record->tag != TLV_SEQUENCE) return ST_PROTOCOL;
+    TRY(tlv_take(&rest, TLV_SEQUENCE, &path));
+    TRY(p15entry_path(path.value, &out->path));
+    out->rest = rest;
+    if (!tlv_next(&rest, &part) && part.tag == TLV_OCTETS) out->auth_id = part.value;
+    return out->path.file.n >= 2 && !out->path.aid.n ? ST_OK : ST_NOT_FOUND;
+}
+
+// Puts such a record, with another part of the file.
+static void genericadmin_put_space(const struct genericadmin_space *space, u32 offset, u32 length,
+                                   struct buf *out)
+{
+    u8 room[P15_PATH_MAX + 24];
+    struct buf path = buf_on(room, sizeof room);
+    const struct p15_path part = { .file = space->path.file, .offset = offset, .length = length };
+    p15write_path(&part, true, &path);
+    tlv_put_header(out, TLV_SEQUENCE, path.n + space->rest.n);
+    buf_put(out, buf_bytes(&path));
+    buf_put(out, space->rest);
+}
+
+// Reads EF.UnusedSpace, into scratch. Empty: there is none, or the user cannot change it.
+static st genericadmin_read_unused(struct card *card, struct token *token, struct scratch *scratch,
+                                   bytes *content)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path path = { .file = p15->unused_path };
+    u8 room[GENERICADMIN_TOLD];
+    struct buf told = buf_on(room, sizeof room);
+    *content = BYTES_NONE;
+    st s = genericadmin_ask(card, token, &path, &told);
+    bool refused = iso_is_refused(iso_file_rule(buf_bytes(&told), ISO_UPDATE,
+                                                card_pin(token)->reference));
+    if (!s && !refused) s = p15write_read(card, token, &path, scratch, content);
+    if (s) *content = BYTES_NONE;
+    return link_is_broken(s) || s == ST_HOST_MEMORY ? s : ST_OK;
+}
+
+// Changes a record of EF.UnusedSpace, or adds one (old is empty).
+static st genericadmin_set_unused(struct card *card, struct token *token, bytes content, bytes old,
+                                  const struct buf *fresh, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path path = { .file = p15->unused_path };
+    if (fresh->full) return ST_HOST_MEMORY;
+    return p15write_records(card, token, &path, content, old, buf_bytes(fresh), scratch);
+}
+
+// May an object be in a space? Its file has it, the user may change that, and it is read by who may
+// read the object; and nothing names it.
+static st genericadmin_try_space(struct card *card, struct token *token,
+                                 const struct p15_new_file *file,
+                                 const struct genericadmin_space *space, struct scratch scratch,
+                                 bool *good)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_pin *user = p15->user_pins[token->index];
+    const struct credential *pin = card_pin(token);
+    struct buf told = scratch_buf(&scratch, GENERICADMIN_TOLD);
+    struct p15_path part = { .file = space->path.file, .offset = space->path.offset,
+                             .length = file->size };
+    bool known = space->auth_id.n > 0, named;
+    *good = false;
+    if (space->path.length < file->size) return ST_OK;
+    if (known && (!user || !bytes_equal(user->auth_id, space->auth_id))) return ST_OK;
+    st s = genericadmin_ask(card, token, &space->path, &told);
+    if (link_is_broken(s)) return s;
+    if (s || !genericadmin_suits(buf_bytes(&told), pin->reference, file->private)) return ST_OK;
+    bool unsaid = iso_file_rule(buf_bytes(&told), ISO_READ, pin->reference) == ISO_UNSAID;
+    if (unsaid && known != file->private) return ST_OK;
+    u32 size = iso_file_size(buf_bytes(&told));
+    if (size && part.offset + part.length > size) return ST_OK;
+    TRY(genericadmin_is_named(card, token, &part, scratch, &named));
+    if (named) os_log("%s: space that is said to be unused is used", card->link.name);
+    *good = !named;
+    return ST_OK;
+}
+
+// Looks for unused space for a new object. ST_NOT_FOUND: there is none.
+static st genericadmin_find_space(struct card *card, struct token *token,
+                                  struct p15_new_file *file, struct scratch *scratch)
+{
+    struct genericadmin_space space;
+    struct tlv record;
+    bytes content, rest, image;
+    bool good;
+    TRY(genericadmin_read_unused(card, token, scratch, &content));
+    for (rest = content; !p15entry_next(&rest, &record); ) {
+        struct scratch each = *scratch;
+        struct buf fresh = scratch_buf(&each, record.whole.n + 8);
+        if (genericadmin_parse_space(&record, &space)) continue;
+        TRY(genericadmin_try_space(card, token, file, &space, each, &good));
+        if (!good) continue;
+        genericadmin_put_space(&space, space.path.offset + file->size,
+                               space.path.length - file->size, &fresh);
+        if (fresh.full) return ST_HOST_MEMORY;
+        if (p15write_image(content, record.whole, buf_bytes(&fresh), &each, &image)) continue;
+        file->path = space.path.file;
+        file->offset = space.path.offset;
+        file->space = record.whole;
+        file->in_place = true;
+        return ST_OK;
+    }
+    return ST_NOT_FOUND;
+}
+
+// See take of struct p15_make.
+static st genericadmin_take(struct card *card, struct token *token,
+                            const struct p15_new_file *file, struct scratch scratch)
+{
+    struct buf fresh = scratch_buf(&scratch, file->space.n + 8);
+    struct genericadmin_space space;
+    struct tlv record;
+    bytes content, old = file->space;
+    if (!old.n) return ST_OK;
+    TRY(tlv_next(&old, &record));
+    TRY(genericadmin_parse_space(&record, &space));
+    const struct p15_path path = { .file = ((const struct p15 *)token->state)->unused_path };
+    TRY(p15write_read(card, token, &path, &scratch, &content));
+    genericadmin_put_space(&space, file->offset + file->size, space.path.length - file->size,
+                           &fresh);
+    return genericadmin_set_unused(card, token, content, file->space, &fresh, scratch);
+}
+
+// The record of a space that is given back: one that it is beside, or of no byte; else a new one
+// (old is empty).
+static void genericadmin_join(bytes content, const struct genericadmin_space *given, bytes *old,
+                              struct buf *fresh)
+{
+    const struct p15_path *part = &given->path;
+    struct genericadmin_space space;
+    struct tlv record;
+    u32 from = part->offset, length = part->length;
+    *old = BYTES_NONE;
+    while (!p15entry_next(&content, &record)) {
+        if (genericadmin_parse_space(&record, &space)) continue;
+        const struct p15_path *at = &space.path;
+        bool same = bytes_equal(at->file, part->file);
+        bool before = same && at->offset + at->length == part->offset;
+        bool behind = same && part->offset + part->length == at->offset;
+        if (before || behind) {
+            from = before ? at->offset : part->offset;
+            genericadmin_put_space(&space, from, at->length + length, fresh);
+            *old = record.whole;
+            return;
+        }
+        if (!at->length) *old = record.whole;
+    }
+    genericadmin_put_space(given, from, length, fresh);
+}
+
+// Gives a part of a file back to EF.UnusedSpace. ST_NOT_FOUND: there is none.
+static st genericadmin_give_space(struct card *card, struct token *token,
+                                  const struct p15_path *path, bytes told, struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_pin *user = p15->user_pins[token->index];
+    struct genericadmin_space given = { .path = *path };
+    struct buf fresh = scratch_buf(&scratch, 80), auth = scratch_buf(&scratch, 2 + P15_TEXT_MAX);
+    u32 size = iso_file_size(told);
+    bytes content, old;
+    TRY(genericadmin_read_unused(card, token, &scratch, &content));
+    if (!content.n || (!path->length && size <= path->offset)) return ST_NOT_FOUND;
+    if (!path->length) given.path.length = size - path->offset;
+    if (given.path.length >= P15_FILE_MAX) return ST_NOT_FOUND;
+    bool private = iso_file_rule(told, ISO_READ, card_pin(token)->reference) == ISO_USER;
+    if (private && user) tlv_put(&auth, TLV_OCTETS, bytes_head(user->auth_id, P15_AUTH_ID_MAX));
+    given.rest = buf_bytes(&auth);
+    genericadmin_join(content, &given, &old, &fresh);
+    return genericadmin_set_unused(card, token, content, old, &fresh, scratch);
+}
+
+// ---- Files made and deleted ----
+
+// ACTIVATE FILE (ISO 7816-9), of a new file that a card says to be in creation or initialisation
+// state.
+static st genericadmin_activate(struct card *card, struct token *token, bytes path)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path where = { .file = path };
+    struct apdu cmd = { .ins = INS_ACTIVATE, .data = bytes_from(path, path.n - 2) };
+    u8 room[256];
+    struct buf told = buf_on(room, sizeof room);
+    bytes life;
+    TRY(p15->io->select(card, token, &where, &told));
+    bool says = tlv_find(iso_file_inside(buf_bytes(&told)), GENERICADMIN_TAG_LIFE, &life);
+    if (!says || life.n != 1 || (*life.p != 0x01 && *life.p != 0x03)) return ST_OK;
+    return iso_write_status(iso_send(&card->link, &cmd));
+}
+
+// The FCP of a new file, which is like another one's.
+static st genericadmin_put_fcp(const struct p15_new_file *file, bytes told, struct buf *out)
+{
+    u8 room[GENERICADMIN_FCP];
+    struct buf fcp = buf_on(room, sizeof room);
+    bytes inside = iso_file_inside(told), kind, size;
+    if (!genericadmin_is_bytes(told)) return ST_CARD_FULL;
+    bool all = !tlv_find(inside, ISO_TAG_SIZE, &size) && tlv_find(inside, ISO_TAG_SIZE_ALL, &size);
+    u8 tag = all ? ISO_TAG_SIZE_ALL : ISO_TAG_SIZE;
+    tlv_find(inside, ISO_TAG_KIND, &kind);
+    tlv_put(&fcp, tag, BYTES((u8)(file->size >> 8), (u8)file->size));
+    tlv_put(&fcp, ISO_TAG_KIND, kind);
+    tlv_put(&fcp, ISO_TAG_FID, bytes_from(file->path, file->path.n - 2));
+    genericadmin_put_rules(told, &fcp);
+    tlv_put(out, ISO_TAG_FCP, buf_bytes(&fcp));
+    return fcp.full || out->full ? ST_CARD_FULL : ST_OK;
+}
+
+// CREATE FILE (ISO 7816-9), in the DF that a file is in whose rules the new one is to have. Those
+// that do not have the command have no room.
+static st genericadmin_create(struct card *card, struct token *token,
+                              const struct p15_new_file *file)
+{
+    const struct p15_path like = { .file = file->like };
+    u8 room[256], made[GENERICADMIN_FCP + 4];
+    struct buf told = buf_on(room, sizeof room), data = buf_on(made, sizeof made);
+    SCARD11_ASSERT(file->like.n >= 2 && file->path.n >= 2);
+    TRY(genericadmin_tell(card, token, &like, &told));
+    TRY(genericadmin_put_fcp(file, buf_bytes(&told), &data));
+    struct apdu cmd = { .ins = INS_CREATE_FILE, .data = buf_bytes(&data) };
+    st s = iso_write_status(iso_send(&card->link, &cmd));
+    if (s == SW_NO_INS || s == SW_NO_CLA || s == SW_NO_FUNCTION) return ST_CARD_FULL;
+    return s ? s : genericadmin_activate(card, token, file->path);
+}
+
+// DELETE FILE (ISO 7816-9), of an EF that may be deleted.
+static st genericadmin_delete(struct card *card, struct token *token, bytes path)
+{
+    const struct p15 *p15 = token->state;
+    const struct p15_path where = { .file = path };
+    u8 room[GENERICADMIN_TOLD], pin = card_pin(token)->reference;
+    struct buf told = buf_on(room, sizeof room);
+    struct apdu cmd = { .ins = INS_DELETE_FILE, .data = bytes_from(path, path.n - 2) };
+    TRY(genericadmin_ask(card, token, &where, &told));
+    if (!genericadmin_is_bytes(buf_bytes(&told))) return ST_TOKEN_RO;
+    if (iso_is_refused(iso_file_rule(buf_bytes(&told), ISO_DELETE, pin))) return ST_TOKEN_RO;
+    TRY(p15->io->select(card, token, &where, NULL));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
+    return s == SW_FILE_NOT_FOUND ? ST_NOT_FOUND : s;
+}
+
+// See give of struct p15_make: to EF.UnusedSpace, or, where nothing else is in it, the file goes.
+static st genericadmin_give(struct card *card, struct token *token, const struct p15_path *path,
+                            struct scratch scratch)
+{
+    const struct p15_path whole = { .file = path->file };
+    struct buf told = scratch_buf(&scratch, GENERICADMIN_TOLD);
+    bool named;
+    TRY(genericadmin_is_named(card, token, path, scratch, &named));
+    if (named) return ST_OK;
+    TRY(genericadmin_ask(card, token, &whole, &told));
+    st s = genericadmin_give_space(card, token, path, buf_bytes(&told), scratch);
+    if (!s || link_is_broken(s)) return s;
+    TRY(genericadmin_is_named(card, token, &whole, scratch, &named));
+    return named || s != ST_NOT_FOUND ? s : genericadmin_delete(card, token, path->file);
+}
+
+// ---- Where a new object goes ----
+
+// The path of an object's value. False: it is not in a file of the application's DF.
+static bool genericadmin_path_of(const struct object *object, struct p15_path *path)
+{
+    const struct p15_value *value = object->state;
+    if (object->class == CKO_CERTIFICATE)
+        value = &((const struct p15_certificate *)object->state)->value;
+    *path = value->path;
+    return path->file.n >= 2 && !path->aid.n && p15_is_own(object->token->state, path->file);
+}
+
+// Is an object of the kind that a new one is to be, seen by the same ones?
+static bool genericadmin_is_like(const struct object *object, const struct token *token,
+                                 const struct p15_new_file *file)
+{
+    CK_OBJECT_CLASS class = file->kind == P15_CDF ? CKO_CERTIFICATE : CKO_DATA;
+    bool ours = object->handle && !object->owner && object->token->state == token->state;
+    if (!ours || object->class != class || object->trusted) return false;
+    if (object->private != file->private) return false;
+    return !file->private || object->token == token;
+}
+
+// A file of an object of the kind of a new one, with rules that one can have; rules: them, in
+// scratch. ST_CARD_FULL: there is none.
+static st genericadmin_find_like(struct card *card, struct token *token, struct p15_new_file *file,
+                                 struct scratch *scratch, bytes *rules)
+{
+    u8 pin = card_pin(token)->reference;
+    struct p15_path path;
+    for (u32 i = 0, seen = 0; i < card->object_count && seen < GENERICADMIN_NEIGHBOURS; i++) {
+        const struct object *object = card_object_at(card, i);
+        struct scratch each = *scratch;
+        if (!genericadmin_is_like(object, token, file)) continue;
+        if (!genericadmin_path_of(object, &path)) continue;
+        struct buf copy = scratch_buf(&each, GENERICADMIN_FCP);
+        struct buf told = scratch_buf(&each, GENERICADMIN_TOLD);
+        seen++;
+        st s = genericadmin_ask(card, token, &path, &told);
+        if (link_is_broken(s)) return s;
+        bytes fcp = buf_bytes(&told);
+        bool good = !s && genericadmin_is_bytes(fcp) && genericadmin_has_rules(fcp);
+        if (!good || !genericadmin_suits(fcp, pin, file->private)) continue;
+        genericadmin_put_rules(fcp, &copy);
+        if (copy.full) continue;
+        file->like = path.file;
+        *rules = buf_bytes(&copy);
+        *scratch = each;
+        return ST_OK;
+    }
+    return ST_CARD_FULL;
+}
+
+// Looks at a file that is there already. Where nothing names it, and its rules are those of the new
+// one, it is of an object that was never listed, or is not any more: the new one takes its place.
+// ST_NOT_FOUND: it is another's.
+static st genericadmin_try_orphan(struct card *card, struct token *token,
+                                  struct p15_new_file *file, bytes told, bytes rules,
+                                  struct scratch scratch)
+{
+    const struct p15_path path = { .file = file->path };
+    struct buf its = scratch_buf(&scratch, GENERICADMIN_FCP);
+    bool named;
+    genericadmin_put_rules(told, &its);
+    bool same = genericadmin_is_bytes(told) && !its.full && bytes_equal(buf_bytes(&its), rules);
+    if (!same) return ST_NOT_FOUND;
+    TRY(genericadmin_is_named(card, token, &path, scratch, &named));
+    if (named) return ST_NOT_FOUND;
+    os_log("%s: a file that nothing names is used", card->link.name);
+    if (iso_file_size(told) >= file->size) {
+        file->in_place = true;
+        return ST_OK;
+    }
+    st s = genericadmin_delete(card, token, file->path);
+    return s && !link_is_broken(s) ? (st)ST_NOT_FOUND : s;
+}
+
+// Is an identifier one that a file of an application can have, and no file of the directory?
+static bool genericadmin_is_usable(const struct p15 *p15, const struct p15_path *path, u32 fid)
+{
+    bool reserved = fid >= 0xffff || fid == 0x3f00 || fid == 0x3fff || (fid & 0xff) == 0xff;
+    return !reserved && !genericadmin_is_fixed(p15, path);
+}
+
+// The next file behind the one that it is like that there is not, or that is nobody's.
+static st genericadmin_find_file(struct card *card, struct token *token, struct p15_new_file *file,
+                                 bytes rules, struct scratch *scratch)
+{
+    const struct p15 *p15 = token->state;
+    struct buf path = scratch_buf(scratch, P15_PATH_MAX);
+    struct buf told = scratch_buf(scratch, GENERICADMIN_TOLD);
+    u32 fid = (u32)bytes_number(bytes_from(file->like, file->like.n - 2));
+    buf_put(&path, file->like);
+    if (path.full || !told.cap) return ST_HOST_MEMORY;
+    file->path = buf_bytes(&path);
+    const struct p15_path where = { .file = file->path };
+    for (u32 i = 0; i < GENERICADMIN_FILES; i++) {
+        fid++;
+        path.p[path.n - 2] = (u8)(fid >> 8);
+        path.p[path.n - 1] = (u8)fid;
+        if (!genericadmin_is_usable(p15, &where, fid)) continue;
+        buf_rewind(&told, 0);
+        st s = genericadmin_ask(card, token, &where, &told);
+        if (s == ST_NOT_FOUND) return ST_OK;
+        if (!s) s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), rules, *scratch);
+        if (!s || link_is_broken(s)) return s;
+    }
+    return ST_CARD_FULL;
+}
+
+// See place of struct p15_make.
+static st genericadmin_place(struct card *card, struct token *token, struct p15_new_file *file,
+                             struct scratch *scratch)
+{
+    bytes rules = BYTES_NONE;
+    TRY(place_be_sure(card, token, *scratch));
+    st s = genericadmin_find_space(card, token, file, scratch);
+    if (s != ST_NOT_FOUND) return s;
+    s = genericadmin_find_like(card, token, file, scratch, &rules);
+    if (s == ST_CARD_FULL) os_log("%s: no unused space, and no file to be like", card->link.name);
+    return s ? s : genericadmin_find_file(card, token, file, rules, scratch);
+}
+
+static const struct p15_make genericadmin_make = {
+    .create = genericadmin_create, .delete = genericadmin_delete, .place = genericadmin_place,
+    .take = genericadmin_take, .give = genericadmin_give,
+};
+
+// ---- The writer ----
+
+// Can the directory file of a kind not be changed, as far as is known?
+static bool genericadmin_is_closed(const struct p15 *p15, enum p15_kind kind)
+{
+    bool closed = false;
+    for (const struct p15_file *file = p15->files; file; file = file->next) {
+        if (file->kind != kind) continue;
+        if (!file->read || !iso_is_refused(file->takes)) return false;
+        closed = true;
+    }
+    return closed;
+}
+
+// Certificates and data that their entry calls modifiable; not those that the issuer vouches for.
+static bool genericadmin_erases(const struct object *object)
+{
+    struct p15_entry entry;
+    struct tlv record;
+    bytes rest = object->entry;
+    bool is = object->class == CKO_CERTIFICATE || object->class == CKO_DATA;
+    if (!is || !p15store_erases(object)) return false;
+    if (genericadmin_is_closed(object->token->state, p15store_kind(object->class))) return false;
+    if (tlv_next(&rest, &record) || p15entry_parse(&record, &entry)) return false;
+    return entry.flags & P15WRITE_MODIFIABLE;
+}
+
+static bool genericadmin_sets(const struct object *object, u32 what)
+{
+    return genericadmin_erases(object) && p15store_sets(object, what);
+}
+
+// Asks what it takes to change the directory files of a kind, where that is not known: once.
+static st genericadmin_ask_kind(struct card *card, struct token *token, enum p15_kind kind,
+                                struct scratch scratch)
+{
+    const struct p15 *p15 = token->state;
+    TRY(place_be_sure(card, token, scratch));
+    for (struct p15_file *file = p15->files; file; file = file->next) {
+        struct scratch each = scratch;
+        struct buf told = scratch_buf(&each, GENERICADMIN_TOLD);
+        bool known = file->asked || file->takes || file->value.direct.n;
+        if (file->kind != kind || known) continue;
+        st s = genericadmin_ask(card, token, &file->value.path, &told);
+        if (link_is_broken(s)) return s;
+        if (s) continue;
+        file->takes = (u8)iso_file_rule(buf_bytes(&told), ISO_UPDATE, card_pin(token)->reference);
+        file->asked = true;
+    }
+    return ST_OK;
+}
+
+// Before a change of an object of a class: all of the directory is in the table. ST_TOKEN_RO: there
+// its card says that it is not changed.
+static st genericadmin_before(struct card *card, struct token *token, CK_OBJECT_CLASS class,
+                              struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    enum p15_kind kind = p15store_kind(class);
+    p15->make = &genericadmin_make;
+    TRY(p15store_load(card, token, scratch));
+    TRY(genericadmin_ask_kind(card, token, kind, scratch));
+    if (!p15->read_only && !genericadmin_is_closed(p15, kind)) return ST_OK;
+    generic_note_writable(card, token);
+    return ST_TOKEN_RO;
+}
+
+static st genericadmin_store(struct card *card, struct token *token, const struct draft *draft,
+                             struct scratch scratch, struct object **made)
+{
+    bool is = draft->class == CKO_CERTIFICATE || draft->class == CKO_DATA;
+    *made = NULL;
+    if (!is) return ST_ATTR_VALUE;
+    TRY(genericadmin_before(card, token, draft->class, scratch));
+    return p15store_store(card, token, draft, scratch, made);
+}
+
+static st genericadmin_set(struct card *card, struct object *object, const struct draft *draft,
+                           struct scratch scratch)
+{
+    CK_OBJECT_HANDLE handle = object->handle;
+    TRY(genericadmin_before(card, object->token, object->class, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;      // another program changed all of it
+    return p15store_set(card, object, draft, scratch);
+}
+
+static st genericadmin_erase(struct card *card, struct object *object, struct scratch scratch)
+{
+    CK_OBJECT_HANDLE handle = object->handle;
+    TRY(genericadmin_before(card, object->token, object->class, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;
+    return p15store_erase(card, object, scratch);
+}
+
+static const struct writer writer_generic = {
+    .by     = ROLE_USER,
+    .store  = genericadmin_store,
+    .sets   = genericadmin_sets,
+    .set    = genericadmin_set,
+    .erases = genericadmin_erases,
+    .erase  = genericadmin_erase,
+};
+#endif
 
 static const struct driver driver_generic = {
     .name    = "PKCS#15",
@@ -23854,6 +24885,9 @@ static const struct driver driver_generic = {
     .decrypt = generic_decrypt,
     .derive  = generic_derive,
     .random  = p15token_random,
+#if SCARD11_WRITE
+    .writer  = &writer_generic,
+#endif
 };
 #endif
 

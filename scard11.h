@@ -777,8 +777,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         before the first C_Login. On a PIV card that prefers the global PIN, its
 //                         tries are known from the first C_Login on.
 //                         CKF_WRITE_PROTECTED is set on kinds of cards that are not written
-//                         (below: what is particular to kinds of cards): no object of such a card
-//                         is created, changed or destroyed. Therefore NSS keeps the trust in a
+//                         (below: what is particular to kinds of cards), and on other cards with
+//                         PKCS#15 that say so: no object of such a card is created, changed or
+//                         destroyed. Therefore NSS keeps the trust in a
 //                         certificate in its own database, Java opens read-only sessions, and
 //                         neither offers to store keys on the card. PINs can be changed
 //                         nevertheless, and read-write sessions open. CKF_TOKEN_INITIALIZED is not
@@ -1214,6 +1215,31 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         sets it. What is broken off before the rules are in force is a card that
 //                         is not set up; afterwards C_InitToken wants the same PIN of the SO.
 //                         CKU_SO is the PUK of the user's PIN.
+//   other cards with PKCS#15
+//                         The user stores, changes and destroys certificates and data, as far as
+//                         the card itself says where and who; keys are not made or given: no
+//                         standard says how. A new object goes to space that EF.UnusedSpace names,
+//                         and else to a file that CREATE FILE makes like one of an object of its
+//                         kind (a certificate, data; of public or of the same PIN's private
+//                         objects), with its access rules. Where the card has neither, or its
+//                         directory file is full: CKR_DEVICE_MEMORY. What is destroyed gives its
+//                         space back to EF.UnusedSpace, or its file is deleted; where the card does
+//                         neither, the file stays until the next object takes it. The last
+//                         certificate whose file is deleted leaves none that a new one could be
+//                         like.
+//                         CKF_WRITE_PROTECTED and CKR_TOKEN_WRITE_PROTECTED: TokenInfo says that
+//                         it is read-only, or access rules (ISO 7816-4: compact, expanded, or a
+//                         record of EF.ARR) let nobody change the directory files, or nobody with
+//                         this token's PIN. No command is sent to find that out before something is
+//                         to be written: until it was read, the flag is not set. Rules of a maker's
+//                         own are not understood: then it is tried, and what the card wants another
+//                         PIN for is CKR_USER_NOT_LOGGED_IN.
+//                         CKA_LABEL can be changed, CKA_ID of certificates, CKA_VALUE of data.
+//                         Objects of others whose entry does not call them modifiable stay as they
+//                         are, and so do trusted certificates. lastUpdate in TokenInfo changes with
+//                         each change, where it is there and may be written. What is broken off
+//                         leaves a file that nothing names, which the next object of its kind
+//                         takes, or takes from EF.UnusedSpace space that nothing is in.
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
 //                         The user writes the card. CKU_SO is the administrator's key, 24 bytes
@@ -3915,7 +3941,8 @@ struct CK_FUNCTION_LIST_3_2 {
 // third.
 //
 //   0.1.0   Interface 1. The first release: cards are used, and PIV, OpenPGP, SmartCard-HSM,
-//           IsoApplet, MyEID, OsEID and GIDS cards are written, as part 4 says.
+//           IsoApplet, MyEID, OsEID and GIDS cards are written, and certificates and data on
+//           other cards with PKCS#15, as part 4 says.
 //           Breaks: nothing, as there was none before.
 
 // ---- 7 Licence ----------------------------------------------------------------------------------

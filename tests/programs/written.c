@@ -282,12 +282,20 @@ static CK_OBJECT_HANDLE find_certificate(CK_BYTE id)
 static CK_OBJECT_HANDLE kept, kept_public, kept_certificate, kept_data;
 static struct known kept_known;
 
+static CK_RV make_or_find(CK_BYTE id)
+{
+    if (kind->makes) return make(&makes[P_256], id);
+    CK_RV rv = scene_find(session, CKO_PRIVATE_KEY, id, &private_key);
+    if (!rv) rv = scene_find(session, CKO_PUBLIC_KEY, id, &public_key);
+    return !rv && !(private_key && public_key) ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
 static void begin_filled(void)
 {
     begin();
     if (test_failing) return;
     kept_certificate = kept_data = 0;
-    CHECK_RV(make(&makes[P_256], kind->ids[0]), CKR_OK);
+    CHECK_RV(make_or_find(kind->ids[0]), CKR_OK);
     kept = private_key;
     kept_public = public_key;
     know(&kept_known, public_key);
@@ -349,7 +357,7 @@ static void ask_for_policies(void)
     const CK_ATTRIBUTE asked[] = { { SCARD11_CKA_TOUCH, &touch, sizeof touch },
                                    { CKA_ALWAYS_AUTHENTICATE, &yes, 1 },
                                    { SCARD11_CKA_YUBICO_PIN, &pin, sizeof pin } };
-    if (kind->policies) return;
+    if (kind->policies || !kind->makes) return;
     begin();
     if (test_failing) return;
     for (int i = 0; i < 3; i++)
@@ -638,7 +646,7 @@ static void begin_half(const struct change *c)
 {
     begin_filled();
     if (test_failing) return;
-    CHECK_RV(make(&makes[P_256], kind->ids[1]), CKR_OK);
+    CHECK_RV(make_or_find(kind->ids[1]), CKR_OK);
     certificate_n = issue(public_key, certificate, sizeof certificate);
     if (c->before) CHECK_RV(c->before(), CKR_OK);
 }
@@ -792,6 +800,7 @@ static void break_off_setting_up(void)
     static const enum sim_fault each[] = { SIM_EJECT, SIM_EJECT_AFTER, SIM_ANSWER_6F00, SIM_RESET,
                                            SIM_FAILED_AFTER };
     bool fired = kind->init_token;
+    if (!kind->makes) return;
     for (unsigned n = 1; fired; n++) fired = break_off_set_up(SIM_NO_FAULT, n, n % 2);
     for (size_t i = 0; i < (every ? 2 * COUNT(each) : kind->init_token) && !test_failing; i++) {
         fired = true;
@@ -1025,14 +1034,14 @@ static void round_trip(unsigned i)
 {
     CK_OBJECT_HANDLE made;
     CK_BYTE id = kind->ids[1];
-    CHECK_RV(make(&makes[P_256], id), CKR_OK);
+    CHECK_RV(make_or_find(id), CKR_OK);
     if (!i || kind->certificate_needs_key)
         certificate_n = issue(public_key, certificate, sizeof certificate);
     if (kind->data[0]) {
         CHECK_RV(do_store(), CKR_OK);
         CHECK_RV(destroy(find_named(1)), CKR_OK);
     }
-    if (kind->certificates && kind->deletes_keys) {
+    if (kind->certificates && (kind->deletes_keys || !kind->makes)) {
         CHECK_RV(store_certificate(kind->certificate_needs_key ? id : kind->ids[3], &made), CKR_OK);
         CHECK_RV(C_DestroyObject(session, made), CKR_OK);
     }

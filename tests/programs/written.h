@@ -9,6 +9,7 @@
 #include "../sim/sim_gids.h"
 #include "../sim/sim_openpgp.h"
 #include "../sim/sim_myeid.h"
+#include "../sim/sim_generic.h"
 
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
@@ -23,7 +24,7 @@ struct written_kind {
     const char *user, *wrong_user;
     bool init_token, init_pin;              // what a blank card wants first
     CK_BYTE ids[WRITTEN_IDS];               // CKA_ID of keys: the first two sign
-    unsigned makes;                         // bits, of makes[] in writing.h
+    unsigned makes;                         // bits, of makes[] in writing.h; 0: the keys are there
     enum sim_key imports[4];                // keys that it is given
     CK_MECHANISM_TYPE ecdsa;                // 0: CKM_ECDSA_SHA256
     bool deletes_keys, certificates;
@@ -118,6 +119,45 @@ static inline struct sim_card *written_myeid_classic(bool other)
     return sim_myeid_new(&(struct sim_myeid_options){ .empty = true, .second = other, .classic = true });
 }
 
+// ---- Other cards with PKCS#15 ----
+
+// Keys that sign without certificates, and one that has one: what is stored is like that.
+static inline struct sim_card *written_generic_of(struct sim_p15 *d, struct sim_generic_options *o)
+{
+    static const struct sim_p15_key keys[] = {
+        { .label = "One", .key = SIM_P256A, .id = 1, .pin_id = 1, .ref = 1, .no_certificate = true },
+        { .label = "Two", .key = SIM_P256B, .id = 2, .pin_id = 1, .ref = 2, .no_certificate = true },
+        { .label = "Other", .key = SIM_P384A, .id = 9, .pin_id = 1, .ref = 3 },
+    };
+    d->keys = keys;
+    d->n_keys = 3;
+    d->size = 600;
+    o->writer = SIM_GENERIC_WRITER_PIN;
+    o->p15 = d;
+    return sim_generic_new(o);
+}
+
+// Files are made for what is stored.
+static inline struct sim_card *written_generic(bool other)
+{
+    struct sim_p15 d = { .last_update = "20240102030405Z" };
+    struct sim_generic_options o = { .second = other, .creates = SIM_GENERIC_CREATES,
+                                     .rules = SIM_GENERIC_RULES_COMPACT, .extended = true };
+    return written_generic_of(&d, &o);
+}
+
+// What is stored goes where space is unused.
+static inline struct sim_card *written_generic_unused(bool other)
+{
+    struct sim_p15 d = { .one_file = true, .spare = 3000, .pad = 0xff,
+                         .last_update = "20241231235959Z" };
+    struct sim_generic_options o = { .second = other, .rules = SIM_GENERIC_RULES_EXPANDED };
+    return written_generic_of(&d, &o);
+}
+
+#define WRITTEN_GENERIC .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 3, 4 }, \
+    .certificates = true, .data = { "Some data", "Other data" }
+
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
@@ -167,6 +207,8 @@ static const struct written_kind written_kinds[] = {
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
       .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
       .sets = WRITTEN_LABEL | WRITTEN_ID },
+    { .name = "PKCS#15", .blank = written_generic, WRITTEN_GENERIC },
+    { .name = "PKCS#15 with unused space", .blank = written_generic_unused, WRITTEN_GENERIC },
 };
 
 #define WRITTEN_KINDS (sizeof written_kinds / sizeof *written_kinds)

@@ -105,6 +105,52 @@ TEST(iso_sizes_of_files)
         CHECK_EQ(iso_file_size(bytes_of(fcp[i] + 1, *fcp[i])), size[i]);
 }
 
+#if SCARD11_WRITE
+// Bytes that are written in hex, with spaces between; how many.
+static size_t iso_hex(const char *s, u8 *out)
+{
+    size_t n = 0;
+    unsigned byte;
+    for (int len; sscanf(s, "%2x%n", &byte, &len) == 1; s += len) out[n++] = (u8)byte;
+    return n;
+}
+
+// Access rules of an EF: to read, update and delete it, by PIN 1. The compact form has its conditions
+// in the order of the bits; of the expanded form the first rule counts.
+TEST(iso_rules_of_files)
+{
+    static const struct { const char *fcp; enum iso_takes read, update, delete; } cases[] = {
+        { "8c 01 00", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },
+        { "8c 02 03ff", ISO_UNSAID, ISO_NEVER, ISO_UNSAID },          // one is missing
+        { "8c 03 031000", ISO_FREE, ISO_USER, ISO_UNSAID },
+        { "8c 03 03ff91", ISO_USER, ISO_NEVER, ISO_UNSAID },
+        { "8c 05 5390001110", ISO_USER, ISO_USER, ISO_USER },
+        { "8c 05 53ff001110", ISO_USER, ISO_USER, ISO_NEVER },
+        { "8c 05 d3ff001110", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },     // modes of its own
+        { "8c 04 432050b0", ISO_OTHER, ISO_USER, ISO_OTHER },           // key; one of two; both
+        { "8c 04 4301c060", ISO_OTHER, ISO_OTHER, ISO_UNSAID },
+        { "86 03 ffffff", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },
+        { "ab 0a 800101 9000 800142 9700", ISO_FREE, ISO_NEVER, ISO_NEVER },
+        { "ab 10 800101 9e0110 8401d6 a403830101 9700", ISO_USER, ISO_USER, ISO_UNSAID },
+        { "ab 0d 800143 a408 830182 950108 9700", ISO_OTHER, ISO_OTHER, ISO_OTHER },
+        { "ab 0a 800103 a003 9e0110 9700", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },
+        { "ab 09 8401b0 9000 8401e4 97", ISO_FREE, ISO_UNSAID, ISO_UNSAID },
+        { "ab 05 800103 a400", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID } };
+    for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
+        u8 room[40] = { ISO_TAG_FCI };
+        size_t n = iso_hex(cases[i].fcp, room + 2);
+        room[1] = (u8)n;
+        bytes told = bytes_of(room, n + 2);
+        CHECK_EQ(iso_file_rule(told, ISO_READ, 1), cases[i].read);
+        CHECK_EQ(iso_file_rule(told, ISO_UPDATE, 1), cases[i].update);
+        CHECK_EQ(iso_file_rule(told, ISO_DELETE, 1), cases[i].delete);
+        if (test_failing) printf("    %s\n", cases[i].fcp);
+    }
+}
+#else
+TEST(iso_rules_of_files) { }
+#endif
+
 // Parts of a chain are answered; what is left of an answer is fetched outside of it.
 TEST(iso_work_with_secret_keys)
 {
@@ -131,5 +177,6 @@ static void test_iso(void)
     RUN(iso_pin_status_words);
     RUN(iso_what_is_not_there);
     RUN(iso_sizes_of_files);
+    RUN(iso_rules_of_files);
     RUN(iso_commands_as_the_standard_has_them);
 }

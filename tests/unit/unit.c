@@ -64,6 +64,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "fineid.c"
 #include "belpic.c"
 #include "generic.c"
+#include "genericadmin.c"
 #include "probe.c"
 #include "same.c"
 #include "slot.c"
@@ -140,6 +141,7 @@ int main(int argc, char **argv)
     SECTION(fineid);
     SECTION(belpic);
     SECTION(generic);
+    SECTION(genericadmin);
     SECTION(probe);
     SECTION(same);
     SECTION(slot);
