@@ -7,8 +7,10 @@
 // times one by one, and each is counted. fast: events without pauses, and no
 // elliptic curve work on the host. All chance comes from the seed; when which thread runs does not,
 // so a seed gives the same events, not the same outcome. Every answer is held against what is
-// physically true (storm_judge.h, storm_card.h). The figures come at the end; the exit status is 1
-// if one of those that should be 0 is not, or if memory or descriptors grew.
+// physically true (storm_judge.h, storm_card.h). Afterwards each card is put in once more, asked what it
+// has (storm_asked.h), and written. The figures come at the end; the exit status is 1 if one of those
+// that should be 0 is not, if memory or descriptors grew, or if a kind of card that can be written
+// (storm_writer.h) was not, in one of the ways that it can.
 //
 // With STORM_PCSCD the same goes through a real pcscd (storm_pcscd.h), else in process
 // (storm_sim.h).
@@ -174,7 +176,7 @@ static void watch(uint64_t ns)
         bool early = gone > ns / 4 || (events_wanted && n > events_wanted / 4);
         if (early && !rss_early) rss_early = rss_kib();
         // What the world should do at least once may take longer on a busy machine.
-        bool enough = !world_lacks() || gone >= 5 * ns;
+        bool enough = (!world_lacks() && all_written()) || gone >= 5 * ns;
         if ((gone >= ns && enough) || (events_wanted && n >= events_wanted)) break;
     }
     rss_late = rss_kib();
@@ -274,9 +276,25 @@ static void check_state(void)
         if (judge_truth(i).plugged && !listed[i]) judge_count(STATE, "reader %d is not listed", i);
     world_check_objects();
     check_old_handles();
+    world_check_all();
 }
 
 // ---- The figures ----
+
+// What was written of each kind. 1: something never was.
+static unsigned writing_figures(void)
+{
+    unsigned bad = 0;
+    for (int i = 0; i < STORM_KINDS; i++) {
+        int lacks = writer_lacks(i);
+        if (!writings[i].first) continue;
+        printf("%s:", storm_kind_names[i]);
+        for (int j = 0; j < WRITTEN; j++) printf(" %s %lu", written_names[j], storm.written[i][j]);
+        printf("%s%s\n", lacks < 0 ? "" : "; never ", lacks < 0 ? "" : written_names[lacks]);
+        bad |= lacks >= 0;
+    }
+    return bad;
+}
 
 static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds_after)
 {
@@ -290,8 +308,7 @@ static int figures(uint64_t took_ns, unsigned long fds_before, unsigned long fds
     for (int i = 0; i < STORM_KINDS; i++)
         printf("%s %s %lu", i ? "," : "RSA signatures:", storm_kind_names[i], storm.of_kind[i]);
     printf("\n");
-    printf("%lu keys made, %lu objects stored, %lu destroyed\n", storm.made, storm.stored,
-           storm.destroyed);
+    bad += writing_figures();
     printf("an event is reported after %.2f ms (median), %.2f ms (99 of 100), %.2f ms (most)\n",
            latency_ms(&judge.latencies, 0.5), latency_ms(&judge.latencies, 0.99),
            latency_ms(&judge.latencies, 1));

@@ -83,6 +83,12 @@ static inline void storm_pin(uint64_t stamp, char pin[24])
     snprintf(pin, 24, "%08u", (unsigned)(stamp % 100000000u));
 }
 
+// The PIN of the SO of an OpenPGP card, as long.
+static inline void storm_so_pin(uint64_t stamp, char pin[24])
+{
+    snprintf(pin, 24, "S%07u", (unsigned)(stamp % 10000000u));
+}
+
 static inline unsigned storm_sw(const uint8_t *rsp, size_t n)
 {
     return n < 2 ? 0 : (unsigned)rsp[n - 2] << 8 | rsp[n - 1];
@@ -101,35 +107,53 @@ static inline unsigned storm_logged_in(struct storm_card *c, uint8_t *rsp, size_
     return storm_sw(rsp, c->base->apdu(c->base, ask, sizeof ask, rsp, room));
 }
 
-// The card itself has 123456, in so many bytes.
-static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, size_t size,
-                                  uint8_t *rsp, size_t room)
+// A PIN that is not this insertion's.
+static inline size_t storm_stray(const struct storm_card *c, const char *came, uint8_t *rsp)
 {
-    uint8_t right[13] = { 0x00, 0x20, 0x00, cmd[3], (uint8_t)size, '1', '2', '3', '4', '5', '6',
-                          0xff, 0xff };
     char pin[24];
     storm_pin(c->stamp, pin);
-    if (!memcmp(cmd + 5, pin, 8)) return c->base->apdu(c->base, right, 5 + size, rsp, room);
     pthread_mutex_lock(&storm_cards.lock);
     storm_cards.stray_pins++;
     pthread_mutex_unlock(&storm_cards.lock);
-    printf("a PIN reached another card: %.8s came to insertion %s (%s)\n", (const char *)cmd + 5, pin,
+    printf("a PIN reached another card: %.8s came to insertion %s (%s)\n", came, pin,
            storm_kind_names[c->set / 2]);
     return storm_say(rsp, 0x63c2);
 }
 
-// The same for a card with a file system, whose PIN is the stamp's as it stands there.
+// The card itself has 123456, in so many bytes; 12345678 for its SO.
+static inline size_t storm_verify(struct storm_card *c, const uint8_t *cmd, size_t size,
+                                  uint8_t *rsp, size_t room)
+{
+    bool so = c->set / 2 == STORM_OPENPGP && cmd[3] == 0x83;
+    uint8_t right[13] = { 0x00, cmd[1], cmd[2], cmd[3], (uint8_t)size, '1', '2', '3', '4', '5', '6',
+                          so ? '7' : 0xff, so ? '8' : 0xff };
+    char pin[24];
+    if (so) storm_so_pin(c->stamp, pin); else storm_pin(c->stamp, pin);
+    if (memcmp(cmd + 5, pin, 8)) return storm_stray(c, (const char *)cmd + 5, rsp);
+    if (so) right[4] = 8;
+    return c->base->apdu(c->base, right, 5u + right[4], rsp, room);
+}
+
+// The same for a card with a file system, whose PIN is the stamp's as it stands there. The SO's of a
+// SmartCard-HSM is all cards'.
 static inline size_t storm_verify_fs(struct storm_card *c, const uint8_t *cmd, size_t n,
                                      uint8_t *rsp, size_t room)
 {
-    if (n >= 13 && !memcmp(cmd + 5, c->fs->pins[0].now, 8))
-        return c->base->apdu(c->base, cmd, n, rsp, room);
-    pthread_mutex_lock(&storm_cards.lock);
-    storm_cards.stray_pins++;
-    pthread_mutex_unlock(&storm_cards.lock);
-    printf("a PIN reached another card: %.8s came to insertion %s (%s)\n", (const char *)cmd + 5,
-           c->fs->pins[0].now, storm_kind_names[c->set / 2]);
-    return storm_say(rsp, 0x63c2);
+    bool so = c->set / 2 == STORM_SCHSM && cmd[3] == 0x88;
+    if (!so && (n < 13 || memcmp(cmd + 5, c->fs->pins[0].now, 8)))
+        return storm_stray(c, (const char *)cmd + 5, rsp);
+    return c->base->apdu(c->base, cmd, n, rsp, room);
+}
+
+// The PIN is set by the SO.
+static inline size_t storm_unblock_fs(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
+                                      size_t room)
+{
+    char pin[24];
+    size_t len = c->base->apdu(c->base, cmd, n, rsp, room);
+    storm_pin(c->stamp, pin);
+    if (memcmp(c->fs->pins[0].now, pin, 9)) return storm_stray(c, c->fs->pins[0].now, rsp);
+    return len;
 }
 
 // 9D: no agreement, but what says who agreed.
@@ -213,7 +237,8 @@ static inline size_t storm_sign_cac(struct storm_card *c, const uint8_t *cmd, si
 static inline size_t storm_openpgp(struct storm_card *c, const uint8_t *cmd, size_t n, uint8_t *rsp,
                                    size_t room)
 {
-    if (n == 13 && cmd[1] == 0x20 && !cmd[2]) return storm_verify(c, cmd, 6, rsp, room);
+    bool unblocks = n == 13 && cmd[1] == 0x2c && cmd[2] == 2;
+    if ((n == 13 && cmd[1] == 0x20 && !cmd[2]) || unblocks) return storm_verify(c, cmd, 6, rsp, room);
     return c->base->apdu(c->base, cmd, n, rsp, room);
 }
 
@@ -281,6 +306,7 @@ static inline size_t storm_apdu(struct sim_card *card, const uint8_t *cmd, size_
     if (c->set / 2 == STORM_OPENPGP) return storm_openpgp(c, cmd, n, rsp, room);
     if (c->set / 2 == STORM_CAC) return storm_cac(c, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x20 && !cmd[2]) return storm_verify_fs(c, cmd, n, rsp, room);
+    if (c->fs && n > 5 && cmd[1] == 0x2c) return storm_unblock_fs(c, cmd, n, rsp, room);
     if (c->set / 2 == STORM_GIDS) return c->base->apdu(c->base, cmd, n, rsp, room);
     if (c->fs && n > 5 && cmd[1] == 0x68 && c->fs->selected && c->fs->pins[0].verified)
         return storm_sign_rsa(c, cmd, n, rsp, room);

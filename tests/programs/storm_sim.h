@@ -4,6 +4,7 @@
 #define STORM_SIM_H
 
 #include "storm_worker.h"
+#include "storm_asked.h"
 
 #define CARDS       (4 * (STORM_KINDS - 1))
 static unsigned world_turns = 400;
@@ -87,60 +88,13 @@ static int world_reader_of(const CK_UTF8CHAR *description)
     return memcmp(description, "Storm ", 6) ? -1 : description[6] - '0';
 }
 
-static struct storm_card *world_piv(int r)
+// The card of a reader, if that is certain.
+static struct storm_card *world_known(int r)
 {
     struct truth t = judge_truth(r);
     struct storm_card *c = world.in[r];
     bool known = t.plugged && t.stamp && !t.unshown_n && c && c->stamp == t.stamp;
-    return known && c->set / 2 == STORM_PIV ? c : NULL;
-}
-
-static bool world_has_key(struct storm_card *c, CK_BYTE id, const CK_BYTE *spki, CK_ULONG n)
-{
-    uint8_t der[600];
-    mbedtls_pk_context *pk = sim_piv_pk(c->base, (uint8_t)(0x82 + id - 5));
-    int len = pk ? mbedtls_pk_write_pubkey_der(pk, der, sizeof der) : 0;
-    return len > 0 && (CK_ULONG)len == n && !memcmp(der + sizeof der - n, spki, n);
-}
-
-static bool world_has_data(struct storm_card *c, const CK_BYTE *value, CK_ULONG n)
-{
-    uint8_t digest[32], shown[32], object[2 + 100] = { 0x53, (uint8_t)n };
-    if (n > 100) return false;
-    memcpy(object + 2, value, n);
-    mbedtls_sha256(object, 2 + n, shown, 0);
-    return sim_piv_object(c->base, 0x5fc106, digest) && !memcmp(shown, digest, 32);
-}
-
-// Whatever is shown in a session, the card has.
-static void check_objects(struct worker *w, struct storm_card *c, CK_SESSION_HANDLE session)
-{
-    CK_OBJECT_HANDLE object;
-    CK_BYTE value[2048];
-    uint8_t digest[32];
-    uint64_t stamp = 0;
-    if (find(w, session, CKO_CERTIFICATE, 1, &object) || read_stamp(w, session, object, &stamp))
-        return;
-    if (stamp != c->stamp) return;
-    for (CK_BYTE id = 5; id <= 10; id++) {
-        CK_ATTRIBUTE v = { id < 9 ? CKA_PUBLIC_KEY_INFO : CKA_VALUE, value, sizeof value };
-        if (find(w, session, id < 9 ? CKO_PUBLIC_KEY : CKO_CERTIFICATE, id, &object) || !object)
-            continue;
-        if (CALL(w, C_GetAttributeValue, session, object, &v, 1)) continue;
-        bool has = id < 9 ? world_has_key(c, id, value, v.ulValueLen)
-                          : sim_piv_object(c->base, 0x5fc10du + id - 5, digest);
-        if (!has) judge_count(GHOSTS, "id %u of %llu", id, (unsigned long long)c->stamp);
-        world.shown++;
-    }
-    CK_OBJECT_CLASS class = CKO_DATA;
-    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class },
-                         { CKA_LABEL, (void *)(uintptr_t)"Security Object", 15 } };
-    CK_ATTRIBUTE v = { CKA_VALUE, value, sizeof value };
-    if (scene_search(session, t, 2, &object) || !object) return;
-    if (CALL(w, C_GetAttributeValue, session, object, &v, 1) || !v.ulValueLen) return;
-    if (!world_has_data(c, value, v.ulValueLen))
-        judge_count(GHOSTS, "data of %llu", (unsigned long long)c->stamp);
-    world.shown++;
+    return known && c->set / 2 != STORM_CAC ? c : NULL;
 }
 
 // Nobody else uses a card now.
@@ -154,10 +108,16 @@ static void world_check_objects(void)
     if (CALL(w, C_GetSlotList, CK_TRUE, slots, &n)) return;
     for (CK_ULONG i = 0; i < n; i++) {
         int r = CALL(w, C_GetSlotInfo, slots[i], &info) ? -1 : world_reader_of(info.slotDescription);
-        struct storm_card *c = r < 0 || r >= (int)storm.reader_count ? NULL : world_piv(r);
+        struct storm_card *c = r < 0 || r >= (int)storm.reader_count ? NULL : world_known(r);
         CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
         if (!c || CALL(w, C_OpenSession, slots[i], flags, NULL, NULL, &session)) continue;
-        check_objects(w, c, session);
+        world.shown += asked_check(w, c, session);
+        if (random_of(&world.chance, 2)) {
+            struct kept k = { .session = session, .stamp = c->stamp, .set = c->set, .life = judge_life() };
+            log_in(w, &k);
+            world.shown += asked_check(w, c, session);
+            CALL(w, C_Logout, session);
+        }
         CALL(w, C_CloseSession, session);
     }
 }
@@ -187,14 +147,17 @@ static void world_end(void)
            world.shown);
 }
 
-// A card that is in no reader; of the same keys as another, or not.
+// A card that is in no reader; of the same keys as another, or not. Half of the time one that was not
+// written in all ways yet, if there is one.
 static struct storm_card *free_card(const struct storm_card *like, bool same)
 {
-    unsigned at = random_of(&world.chance, CARDS);
+    unsigned at = random_of(&world.chance, CARDS), from = at;
+    bool lacking = !like && !all_written() && random_of(&world.chance, 2);
     for (;; at++) {
         struct storm_card *c = world.cards[at % CARDS];
         bool in = c == world.waiting;
         for (int i = 0; i < READERS; i++) in = in || world.in[i] == c;
+        if (lacking && at < from + CARDS && writer_lacks(c->set / 2) < 0) continue;
         if (!in && (!like || (c->set == like->set) == same || at > 4 * CARDS)) return c;
     }
 }
@@ -426,5 +389,59 @@ static void world_turn(int r)
 }
 
 static void world_rest(void) { settle(); }
+
+// ---- Each card, after the storm ----
+
+static bool open_in(int r, CK_SESSION_HANDLE *session)
+{
+    struct worker *w = &storm.worker[WORKERS + 3];
+    CK_SLOT_ID slots[4 * READERS];
+    CK_ULONG n = sizeof slots / sizeof *slots;
+    CK_SLOT_INFO info;
+    if (CALL(w, C_GetSlotList, CK_TRUE, slots, &n)) return false;
+    for (CK_ULONG i = 0; i < n; i++)
+        if (!CALL(w, C_GetSlotInfo, slots[i], &info) && world_reader_of(info.slotDescription) == r)
+            return !CALL(w, C_OpenSession, slots[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                         session);
+    return false;
+}
+
+// A card is what it was, has what it shows, and is written on, whatever happened to it.
+static void check_card_in_peace(struct storm_card *c)
+{
+    struct worker *w = &storm.worker[WORKERS + 3];
+    struct kept k = { .stamp = c->stamp, .set = c->set, .life = judge_life() };
+    unsigned long before = storm.of_kind[c->set / 2];
+    if (!open_in(0, &k.session)) {
+        judge_count(STATE, "%s: no session", storm_kind_names[c->set / 2]);
+        return;
+    }
+    log_in(w, &k);
+    sign_rsa(w, &k);
+    if (storm.of_kind[c->set / 2] != before + 1)
+        judge_count(STATE, "%s: does not sign", storm_kind_names[c->set / 2]);
+    if (c->set / 2 != STORM_CAC) world.shown += asked_check(w, c, k.session);
+    int lacks = write_in_peace(w, &k);
+    if (lacks >= 0)
+        judge_count(STATE, "%s: %s never", storm_kind_names[c->set / 2], written_names[lacks]);
+    if (c->set / 2 != STORM_CAC) world.shown += asked_check(w, c, k.session);
+    CALL(w, C_CloseSession, k.session);
+}
+
+static void world_check_all(void)
+{
+    settle();
+    for (int r = 0; r < (int)storm.reader_count; r++) {
+        if (!judge_truth(r).plugged) plug(r);
+        if (world.in[r]) eject(r);
+    }
+    for (int i = 0; i < CARDS; i++) {
+        nap(30 * NS_MS);
+        insert(0, world.cards[i]);
+        nap(30 * NS_MS);                // what is known of a reader answers for 20 ms
+        check_card_in_peace(world.cards[i]);
+        eject(0);
+    }
+}
 
 #endif

@@ -5,170 +5,19 @@
 #ifndef STORM_WORKER_H
 #define STORM_WORKER_H
 
-#include "scene.h"
-#include "storm_judge.h"
-#include <unistd.h>
-
-#define WORKERS     16
-#define OLD         12
-
-struct kept {
-    CK_SESSION_HANDLE session;
-    CK_OBJECT_HANDLE certificate, rsa, secret;
-    uint64_t stamp;
-    unsigned life;
-    CK_SLOT_ID slot;
-    int set;
-    bool closed;
-};
-
-struct worker {
-    pthread_t thread;
-    uint64_t chance;
-    const char *call;                   // what it is inside, since when
-    uint64_t begun_ns;
-    unsigned life;
-    bool hung;
-    struct kept old[OLD];
-    unsigned old_at;
-};
-
-// What the workers are to do when nobody is to need a card: no session is left, or no login.
-enum lull { NO_LULL, LULL_CLOSED, LULL_LOGGED_OUT };
-
-static struct {
-    bool over, paused, cheap;           // cheap: no elliptic curves on the host
-    enum lull lull;
-    unsigned idle, rested;              // workers that begin nothing more; that have done so
-    pthread_mutex_t ending;             // held while the library ends and begins anew
-    unsigned workers, reader_count;
-    struct worker worker[WORKERS + 4];
-    unsigned long of_kind[STORM_KINDS]; // RSA signatures
-    unsigned long signatures, secrets, refused_old, sessions, calls;
-    unsigned long made, stored, destroyed;      // on the cards
-    uint64_t texts;
-} storm = { .ending = PTHREAD_MUTEX_INITIALIZER };
-
-static unsigned random_of(uint64_t *state, unsigned below)
-{   // splitmix64
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (unsigned)((z ^ z >> 31) >> 33) % below;
-}
-
-static bool storm_is(const bool *what)
-{
-    return __atomic_load_n(what, __ATOMIC_ACQUIRE);
-}
-
-static enum lull storm_lull(void)
-{
-    return __atomic_load_n(&storm.lull, __ATOMIC_ACQUIRE);
-}
-
-static void add(unsigned long *what)
-{
-    __atomic_add_fetch(what, 1, __ATOMIC_RELAXED);
-}
-
-static bool rv_is_usual(CK_RV rv)
-{
-    static const CK_RV usual[] = {
-        CKR_OK, CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID,
-        CKR_KEY_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED, CKR_NO_EVENT,
-        CKR_USER_NOT_LOGGED_IN, CKR_USER_ALREADY_LOGGED_IN, CKR_CRYPTOKI_NOT_INITIALIZED,
-        CKR_OPERATION_NOT_INITIALIZED, CKR_SLOT_ID_INVALID,
-        CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
-        CKR_DEVICE_ERROR,               // a command failed and nothing says why
-    };
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) if (rv == usual[i]) return true;
-    return !STRICT;                     // other modules have other names for them
-}
-
-static void begin_call(struct worker *w, const char *name)
-{
-    __atomic_store_n(&w->life, judge_life(), __ATOMIC_RELAXED);
-    __atomic_store_n(&w->begun_ns, now_ns(), __ATOMIC_RELAXED);
-    __atomic_store_n(&w->call, name, __ATOMIC_RELEASE);
-    add(&storm.calls);
-}
-
-static CK_RV end_call(struct worker *w, CK_RV rv)
-{
-    uint64_t took = now_ns() - w->begun_ns;
-    const char *name = w->call;
-    __atomic_store_n(&w->call, NULL, __ATOMIC_RELEASE);
-    if (took > 5000ull * NS_MS && !storm_is(&w->hung))
-        judge_count(HANGS, "%s took %lu ms", name, (unsigned long)(took / NS_MS));
-    if (!rv_is_usual(rv)) judge_count(UNEXPECTED, "%s: %#lx", name, (unsigned long)rv);
-    return rv;
-}
-
-// One call of the library, watched.
-#define CALL(w, f, ...) (begin_call((w), #f), end_call((w), f(__VA_ARGS__)))
-
-// A call with this session or object said CKR_OK (or gave something of the card's): was that right?
-static void hold_against(struct worker *w, const struct kept *k, const char *what)
-{
-    if (k->closed || w->life > k->life + 1 || judge_over(k->stamp, w->begun_ns, NULL))
-        judge_count(STALE, "%s: insertion %llu%s, life %u in %u", what,
-                    (unsigned long long)k->stamp, k->closed ? ", closed" : "", k->life, w->life);
-}
-
-static void must_be(const struct kept *k, uint64_t stamp, const char *what)
-{
-    if (stamp != k->stamp)
-        judge_count(FOREIGN, "%s: of %llu, not %llu", what, (unsigned long long)stamp,
-                    (unsigned long long)k->stamp);
-}
+#include "storm_writer.h"
 
 // ---- What is done with a session ----
-
-static CK_RV find(struct worker *w, CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_BYTE id,
-                  CK_OBJECT_HANDLE *object)
-{
-    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_ID, &id, 1 } };
-    CK_ULONG n = 0;
-    *object = 0;
-    CK_RV rv = CALL(w, C_FindObjectsInit, session, t, 2);
-    if (!rv) rv = CALL(w, C_FindObjects, session, object, 1, &n);
-    if (!rv) rv = CALL(w, C_FindObjectsFinal, session);
-    return rv;
-}
-
-// Reads a certificate: which insertion is it from?
-static CK_RV read_stamp(struct worker *w, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
-                        uint64_t *stamp)
-{
-    CK_BYTE der[2048];
-    CK_ATTRIBUTE v = { CKA_VALUE, der, sizeof der };
-    CK_RV rv = CALL(w, C_GetAttributeValue, session, object, &v, 1);
-    *stamp = 0;
-    if (!rv && v.ulValueLen > 8) *stamp = storm_get64(der + v.ulValueLen - 8);
-    return rv;
-}
 
 static void read_certificate(struct worker *w, const struct kept *k, CK_BYTE id)
 {
     CK_OBJECT_HANDLE object;
     uint64_t stamp;
+    if (k->set / 2 == STORM_GIDS && id > 2) return;     // it was written, and may be of an earlier one
     if (find(w, k->session, CKO_CERTIFICATE, id, &object) || !object) return;
     if (read_stamp(w, k->session, object, &stamp)) return;
     hold_against(w, k, "certificate");
     must_be(k, stamp, "certificate");
-}
-
-static void log_in(struct worker *w, const struct kept *k)
-{
-    char pin[24];
-    storm_pin(k->stamp, pin);
-    if (!CALL(w, C_Login, k->session, CKU_USER, (CK_UTF8CHAR *)pin, 8)) hold_against(w, k, "login");
-}
-
-static bool is_piv(const struct kept *k)
-{
-    return k->set / 2 == STORM_PIV;
 }
 
 static void sign_rsa(struct worker *w, struct kept *k)
@@ -230,63 +79,6 @@ static void derive(struct worker *w, struct kept *k)
     add(&storm.secrets);
     if (random_of(&w->chance, 2)) CALL(w, C_DestroyObject, k->session, secret);
     else k->secret = secret;
-}
-
-// ---- What is written ----
-// Of PIV cards: keys 5 to 8, certificates 9 and 10, and one data object. Whoever else is logged in is
-// not any more.
-
-static void write_key(struct worker *w, const struct kept *k)
-{
-    static CK_BYTE curve[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
-    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
-    CK_BYTE id = (CK_BYTE)(5 + random_of(&w->chance, 4));
-    CK_BBOOL yes = CK_TRUE;
-    CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve, sizeof curve }, { CKA_ID, &id, 1 },
-                         { CKA_TOKEN, &yes, 1 } };
-    CK_OBJECT_HANDLE public, private;
-    if (CALL(w, C_GenerateKeyPair, k->session, &m, a, 3, &a[1], 2, &public, &private)) return;
-    hold_against(w, k, "a key made");
-    add(&storm.made);
-}
-
-static void write_object(struct worker *w, const struct kept *k, bool certificate)
-{
-    static CK_OBJECT_CLASS classes[] = { CKO_DATA, CKO_CERTIFICATE };
-    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
-    CK_BYTE id = (CK_BYTE)(9 + random_of(&w->chance, 2)), value[16];
-    CK_BBOOL yes = CK_TRUE;
-    size_t der_n;
-    const uint8_t *der = sim_piv_certificate(storm_ec[id & 1], &der_n);
-    CK_ATTRIBUTE a[] = { { CKA_CLASS, &classes[certificate], sizeof *classes },
-        { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, value, sizeof value },
-        { CKA_LABEL, (void *)(uintptr_t)"Security Object", 15 }, { CKA_ID, &id, 1 },
-        { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 } };
-    CK_OBJECT_HANDLE made;
-    storm_put64(value, k->stamp);
-    storm_put64(value + 8, __atomic_add_fetch(&storm.texts, 1, __ATOMIC_RELAXED));
-    if (certificate) a[2] = (CK_ATTRIBUTE){ CKA_VALUE, (void *)(uintptr_t)der, der_n };
-    if (CALL(w, C_CreateObject, k->session, a, certificate ? 6 : 4, &made)) return;
-    hold_against(w, k, "an object stored");
-    add(&storm.stored);
-    if (random_of(&w->chance, 2) || CALL(w, C_DestroyObject, k->session, made)) return;
-    hold_against(w, k, "an object destroyed");
-    add(&storm.destroyed);
-}
-
-static void write_some(struct worker *w, const struct kept *k)
-{
-    const char *so = storm_so(k->set);
-    if (!is_piv(k) || !STRICT) return;  // who the SO is, is for each module to say
-    CALL(w, C_Logout, k->session);
-    if (CALL(w, C_Login, k->session, CKU_SO, (CK_UTF8CHAR *)(uintptr_t)so, 48)) return;
-    hold_against(w, k, "login of the SO");
-    for (unsigned i = 1 + random_of(&w->chance, 3); i; i--) {
-        unsigned what = random_of(&w->chance, storm.cheap ? 2 : 3);
-        if (what == 2) write_key(w, k);
-        else write_object(w, k, what);
-    }
-    CALL(w, C_Logout, k->session);
 }
 
 // ---- Handles of long ago ----
@@ -373,7 +165,7 @@ static void live(struct worker *w)
     if (!open_session(w, &k)) return;
     if (random_of(&w->chance, 4)) log_in(w, &k);
     for (unsigned i = random_of(&w->chance, 6); i && !storm_lull(); i--) {
-        switch (random_of(&w->chance, storm.cheap ? 9 : 11)) {
+        switch (random_of(&w->chance, storm.cheap ? 10 : 13)) {
         case 0: if (!CALL(w, C_GetSessionInfo, k.session, &info)) hold_against(w, &k, "C_GetSessionInfo"); break;
         case 1: CALL(w, C_GetTokenInfo, k.slot, &token); break;
         case 2: read_certificate(w, &k, (CK_BYTE)(1 + random_of(&w->chance, 4))); break;
@@ -381,8 +173,10 @@ static void live(struct worker *w)
         case 5: derive(w, &k); break;
         case 6: case 7: use_old(w, &k); break;
         case 8: if (!random_of(&w->chance, 3)) write_some(w, &k); break;
-        case 9: sign_ec(w, &k, 2); break;
-        case 10: sign_ec(w, &k, 4); break;
+        case 9: if (!is_piv(&k)) write_some(w, &k); break;
+        case 10: sign_ec(w, &k, 2); break;
+        case 11: sign_ec(w, &k, 4); break;
+        case 12: sign_made(w, &k); break;
         }
     }
     bool close = random_of(&w->chance, 4) != 0;

@@ -1208,6 +1208,20 @@ struct sim_openpgp_seen sim_openpgp_see(const struct sim_card *card)
     return seen;
 }
 
+mbedtls_pk_context *sim_openpgp_pk(struct sim_card *card, enum sim_openpgp_key key)
+{
+    struct key *k = &((struct openpgp *)card)->keys[key];
+    return k->origin && mbedtls_pk_get_type(&k->pk) != MBEDTLS_PK_NONE ? &k->pk : NULL;
+}
+
+const uint8_t *sim_openpgp_value(struct sim_card *card, unsigned tag, enum sim_openpgp_key key, size_t *n)
+{
+    struct openpgp *v = (struct openpgp *)card;
+    const struct value *value = tag == 0x7f21 ? &v->certificates[SIM_AUT - key] : value_of(v, tag);
+    *n = value ? value->n : 0;
+    return value ? value->p : NULL;
+}
+
 bool sim_openpgp_has_password(struct sim_card *card, unsigned index, const char *text)
 {
     struct openpgp *v = (struct openpgp *)card;

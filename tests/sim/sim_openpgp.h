@@ -75,6 +75,11 @@ struct sim_openpgp_seen {
 };
 struct sim_openpgp_seen sim_openpgp_see(const struct sim_card *card);
 
+// A key, SIM_SIG ..., or NULL: there is none, or it is of 25519; it stays the card's. What a certificate
+// (7F21) of that key is, or a data object of this tag; n 0: nothing.
+mbedtls_pk_context *sim_openpgp_pk(struct sim_card *card, enum sim_openpgp_key key);
+const uint8_t *sim_openpgp_value(struct sim_card *card, unsigned tag, enum sim_openpgp_key key, size_t *n);
+
 // Is a password this one? 0 PW1, 1 PW3, 2 the reset code.
 bool sim_openpgp_has_password(struct sim_card *card, unsigned index, const char *text);
 

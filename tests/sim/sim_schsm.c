@@ -1204,3 +1204,9 @@ struct sim_card *sim_schsm_new(const struct sim_schsm_options *options)
     if (o->dkek && !o->share_missing) memcpy(own->dkek, o->dkek, sizeof own->dkek);
     return &f->card;
 }
+
+mbedtls_pk_context *sim_schsm_pk(struct sim_card *card, uint8_t number)
+{
+    struct key *key = find_key((struct sim_fs *)(void *)card, number);
+    return key && !key->aes_n ? pk_of(key) : NULL;
+}

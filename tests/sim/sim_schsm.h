@@ -45,4 +45,7 @@ struct sim_card *sim_schsm_new(const struct sim_schsm_options *options);
 // The value of an AES key, to room for 32 bytes; its length, 0: there is no such key.
 size_t sim_schsm_secret(uint8_t id, bool second, uint8_t *value);
 
+// The pair of a number, or NULL: there is none. It stays the card's.
+mbedtls_pk_context *sim_schsm_pk(struct sim_card *card, uint8_t number);
+
 #endif

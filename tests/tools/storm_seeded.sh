@@ -58,6 +58,12 @@ seconds=5
 seeded destroyed_is_shown "$(bad 'objects shown')" \
     -e "$(in_ pivadmin_erase_certificate 'card_drop(card, object);' '')" \
     -e "$(in_ pivadmin_erase_certificate 'pivadmin_set_certificate(.*' '')"
+seconds=10
+seeded certificate_of_another_key "$(bad 'objects shown')" \
+    -e "$(in_ p15store_begin 'TRY(p15store_uncertified.*' '')"
+seeded key_reference_taken_twice "$(bad 'objects shown')" \
+    -e "$(in_ p15store_reference 'if (key.reference < 64) .*' '')"
+seconds=5
 seeded rest_unproven "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
     -e "$(in_ same_prove 'if (!card->unproven) return ST_OK;' 'card->unproven = false; return ST_OK;')"
 seeded rest_connection_kept_blindly "$(bad 'data or signatures')\|$(bad 'PINs that')\|$(bad 'old handles')" \
