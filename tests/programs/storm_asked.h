@@ -81,7 +81,7 @@ static bool asked_in_piv(struct storm_card *c, bool certificate, CK_BYTE id, con
     uint8_t digest[32], shown[32], object[2 + 100] = { 0x53, (uint8_t)n };
     if (certificate)
         return id && sim_piv_object(c->base, id <= 4 ? first[id - 1] : 0x5fc10du + id - 5u, digest);
-    if (n > 100 || memcmp(value, "\0\0\0\0", 4)) return true;  // another one, of the card's own
+    if (n < 16 || n > 100 || memcmp(value, "\0\0\0\0", 4)) return true;     // one of the card's own
     memcpy(object + 2, value, n);
     mbedtls_sha256(object, 2 + n, shown, 0);
     return sim_piv_object(c->base, 0x5fc106, digest) && !memcmp(shown, digest, 32);
@@ -92,8 +92,9 @@ static bool asked_has_value(struct storm_card *c, bool certificate, CK_BYTE id, 
 {
     switch (c->set / 2) {
     case STORM_PIV: return asked_in_piv(c, certificate, id, value, n);
-    case STORM_OPENPGP: return !n || asked_in_openpgp(c, certificate ? 0x7f21 : 0x5e, value, n) ||
-                               (!certificate && memcmp(value, "\0\0\0\0", 4));
+    case STORM_OPENPGP:
+        return asked_in_openpgp(c, certificate ? 0x7f21 : 0x5e, value, n) ||
+               (!certificate && (n < 16 || memcmp(value, "\0\0\0\0", 4)));
     case STORM_GIDS: return asked_in_gids(c, value, n);
     default: return !n || asked_in_files(c->fs->mf, value, n);
     }

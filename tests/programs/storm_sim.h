@@ -420,7 +420,9 @@ static void check_card_in_peace(struct storm_card *c)
     sign_rsa(w, &k);
     if (storm.of_kind[c->set / 2] != before + 1)
         judge_count(STATE, "%s: does not sign", storm_kind_names[c->set / 2]);
-    if (c->set / 2 != STORM_CAC) world.shown += asked_check(w, c, k.session);
+    unsigned shown = c->set / 2 != STORM_CAC ? asked_check(w, c, k.session) : 1;
+    if (!shown) judge_count(STATE, "%s: shows nothing", storm_kind_names[c->set / 2]);
+    world.shown += shown;
     int lacks = write_in_peace(w, &k);
     if (lacks >= 0)
         judge_count(STATE, "%s: %s never", storm_kind_names[c->set / 2], written_names[lacks]);

@@ -80,8 +80,8 @@ static void make_key(struct worker *w, const struct kept *k, CK_BYTE id)
     CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve_p256, sizeof curve_p256 }, { CKA_ID, &id, 1 },
                          { CKA_TOKEN, &writer_yes, 1 } };
     CK_OBJECT_HANDLE public, private;
-    if (CALL_MAY(w, CKR_ATTRIBUTE_VALUE_INVALID, C_GenerateKeyPair, k->session, &m, a, 3, &a[1], 2,
-                 &public, &private)) return;
+    if (CALL_MAY(w, CKR_ATTRIBUTE_VALUE_INVALID, CKR_OK, C_GenerateKeyPair, k->session, &m, a, 3,
+                 &a[1], 2, &public, &private)) return;
     wrote(w, k, MADE);
 }
 
@@ -95,7 +95,7 @@ static void give_key(struct worker *w, const struct kept *k, CK_BYTE id)
         { CKA_ID, &id, 1 }, { CKA_TOKEN, &writer_yes, 1 } };
     CK_OBJECT_HANDLE made;
     for (size_t i = 0; i < sizeof value; i++) value[i] = (CK_BYTE)(1 + random_of(&w->chance, 250));
-    if (!CALL_MAY(w, CKR_ATTRIBUTE_VALUE_INVALID, C_CreateObject, k->session, a, 6, &made))
+    if (!CALL_MAY(w, CKR_ATTRIBUTE_VALUE_INVALID, CKR_OK, C_CreateObject, k->session, a, 6, &made))
         wrote(w, k, MADE);
 }
 
@@ -198,8 +198,9 @@ static void write_certificate(struct worker *w, const struct kept *k)
     else der_n = certificate_for(k, spki, n, der);
     CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &writer_yes, 1 },
         { CKA_VALUE, der, der_n }, { CKA_ID, &id, 1 }, { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 } };
-    if (!der_n || CALL_MAY(w, CKR_TEMPLATE_INCONSISTENT, C_CreateObject, k->session, a, 5, &made)) return;
-    wrote(w, k, STORED);
+    // Another worker may have destroyed the key meanwhile, or made it anew.
+    if (der_n && !CALL_MAY(w, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_VALUE_INVALID, C_CreateObject,
+                           k->session, a, 5, &made)) wrote(w, k, STORED);
 }
 
 static CK_RV find_data(struct worker *w, const struct kept *k, CK_OBJECT_HANDLE *object)
@@ -330,7 +331,10 @@ static inline int write_in_peace(struct worker *w, const struct kept *k)
     for (int i = 0; in && i < 400 && writer_lacks(kind) >= 0 && writer_lacks(kind) != SIGNED; i++)
         write_one(w, k);
     for (int i = 0; in && i < 60 && writer_lacks(kind) == SIGNED; i++) {
-        if (writer_in(w, k)) write_key(w, k);
+        if (writer_in(w, k)) {
+            if (i) write_certificate(w, k);             // or that of an old key is in the way
+            write_key(w, k);
+        }
         CALL(w, C_Logout, k->session);
         log_in(w, k);
         sign_made(w, k);
