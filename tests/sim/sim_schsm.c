@@ -456,7 +456,7 @@ static unsigned write_file(struct sim_fs *f, const struct sim_command *c)
     const uint8_t *at = sim_get_tlv(c->data, c->n, 0x54, &at_n);
     const uint8_t *p = sim_get_tlv(c->data, c->n, 0x53, &n);
     struct sim_fs_file *file = sim_fs_find(f->mf, fid);
-    static uint8_t whole[SIM_MOST];
+    uint8_t whole[SIM_MOST];
     if (!logged_in(f)) return 0x6982;
     if (fid >> 8 == FILE_KEY) return 0x6982;
     if (!fid) return 0x6a82;
