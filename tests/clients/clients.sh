@@ -51,6 +51,7 @@ uri() { echo "pkcs11:id=%$1;type=${2:-private}"; }
 parts='rsa ec few hsm hsmec generic openpgp cac esteid fineid belpic
     madepiv madepgp madehsm mademyeid madeiso madegids'
 id_of() { case $1 in hsmec) echo 04 ;; cac) echo 03 ;; openpgp) echo 02 ;; *) echo 01 ;; esac; }
+n_keys() { case $card in made*) echo 1 ;; *) echo 4 ;; esac; }
 is_rsa() { case $card in ec | hsmec) return 1 ;; esac; }
 # helper <name>[.so] [flags]: builds tests/clients/<name>.c once
 helper() {
@@ -88,6 +89,7 @@ make_pki() {
 }
 
 for part in $parts; do eval "inside_$part() { fresh_card; each_client; }"; done
+wait_for_card() { vpcd=$!; "$OUT/clients/present" in; }     # of card, in lab.sh
 fresh_card() {                  # at the beginning, and when a client failed: it may have blocked the PIN
     [ -z "${vpcd:-}" ] || { kill "$vpcd"; wait "$vpcd"; rm -f "$dir/in"; "$OUT/clients/present" out; }
     case $part in
@@ -99,7 +101,6 @@ fresh_card() {                  # at the beginning, and when a client failed: it
         made*) made_card ;;
         *) card "$part" ;;
     esac
-    "$OUT/clients/present" in
 }
 
 # The log of a client that failed: what it wrote before its end, and the command that failed, whole

@@ -41,7 +41,6 @@ made_card() {
         madeiso) card isoapplet empty ;;
         madegids) card gids empty ;;
     esac
-    "$OUT/clients/present" in
     (   set -e
         exec > "$OUT/clients/$COLUMN/$part.log" 2>&1
         cd "$dir"
@@ -91,7 +90,12 @@ client_p11tool_make() {
     gnutls() { p11tool --provider="$module" "$@"; }
     [ $writer = so ] && as=--so-login || as=--login
     url=$(gnutls --list-token-urls | grep -m 1 serial=)
-    gnutls $as --generate-privkey=ecdsa --curve=secp256r1 --id=$second --label=By-p11tool --outfile made.pem "$url"
+    case $card in
+        madehsm | madegids) type='rsa --bits=2048' m=SHA256-RSA-PKCS ;;
+        *) type='ecdsa --curve=secp256r1' m=ECDSA-SHA256 ;;
+    esac
+    # shellcheck disable=SC2086
+    gnutls $as --generate-privkey=$type --id=$second --label=By-p11tool --outfile made.pem "$url"
     echo 'cn = me' > template
     certtool --provider="$module" --generate-request --load-privkey "$url;id=%$second;type=private" \
         --load-pubkey "$url;id=%$second;type=public" --template template --hash SHA256 --outfile csr
@@ -102,8 +106,17 @@ client_p11tool_make() {
     gnutls $as --write --load-certificate=issued.pem --id=$second --label=By-p11tool "$url"
     gnutls --export "$url;id=%$second;type=cert" | openssl x509 -outform DER | cmp - issued.der
     text
-    p11 --login --pin "$PIN" --sign --id $second -m ECDSA-SHA256 --signature-format openssl -i text -o sig
+    p11 --login --pin "$PIN" --sign --id $second -m $m --signature-format openssl -i text -o sig
     openssl dgst -sha256 -verify made.pem -signature sig text
+    if [ $card = madehsm ]; then        # what OpenSC sees of it
+        theirs() { pkcs11-tool --module "$opensc" --login --pin "$PIN" "$@"; }
+        theirs --read-object --type cert --id $second | cmp - issued.der
+        theirs --sign --id $second -m $m --signature-format openssl -i text -o theirs
+        openssl dgst -sha256 -verify made.pem -signature theirs text
+        gnutls $as --batch --delete "$url;id=%$second;type=private"
+        fails theirs --sign --id $second -m $m -i text -o theirs
+        return
+    fi
     as_writer --delete-object --type cert --id $second
     [ $card = madepgp ] || as_writer --delete-object --type privkey --id $second
 }

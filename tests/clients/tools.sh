@@ -11,8 +11,8 @@ p11tool         rsa ec  quick
 certtool        rsa ec  quick
 p11-kit         rsa     quick
 p11-kit-server  rsa     quick
-ssh-keygen      rsa ec  quick
-ssh-agent       rsa ec  quick
+ssh-keygen      rsa ec madepiv  quick
+ssh-agent       rsa ec madepiv  quick
 sshd            rsa ec madepiv madepgp madegids  quick
 cryptenroll     rsa hsm generic openpgp cac madepiv madehsm mademyeid madeiso madegids  quick
 java            rsa ec  quick
@@ -125,7 +125,7 @@ askpass() {
 }
 client_ssh_keygen() {
     ssh-keygen -D "$module" > keys
-    test "$(grep -c '^ssh-rsa\|^ecdsa' keys)" = 4
+    test "$(grep -c '^ssh-rsa\|^ecdsa' keys)" = "$(n_keys)"
     pub
     ssh-keygen -i -m PKCS8 -f pub > key
     grep -F "$(cut -d ' ' -f 2 key)" keys
@@ -137,7 +137,7 @@ client_ssh_agent() {
     until_exists agent
     ssh-add -s "$module"
     ssh-add -L > keys
-    test "$(wc -l < keys)" = 4
+    test "$(wc -l < keys)" = "$(n_keys)"
     ssh-keygen -i -m PKCS8 -f pub > key.pub
     ssh-add -T key.pub
     ssh-keygen -Y sign -U -f key.pub -n file text

@@ -1111,38 +1111,6 @@ inside_myeidtheirs() {
     card_is_unhurt
 }
 
-# ---- Other programs make keys through us, as the user of a SmartCard-HSM, and use them ----
-
-inside_makers() {
-    card schsm
-    hsm_begins
-    opensc=$(find_module opensc-pkcs11.so)
-    export GNUTLS_PIN=123456
-    gnutls() { timeout 60 p11tool --provider="$module" --login "$@"; }
-    url=$(gnutls --list-token-urls 2> /dev/null | grep -m 1 'serial=')
-    try 'p11tool makes RSA-2048' gnutls --generate-privkey=rsa --bits=2048 --id=41 --label=Made41 "$url"
-    try 'p11tool makes P-256' gnutls --generate-privkey=ecdsa --curve=secp256r1 --id=42 --label=Made42 "$url"
-    for id in 41 42; do
-        try "public key $id" tool --read-object --type pubkey --id $id -o "$dir/$id.der"
-        to_pem $id
-        try 'certtool makes a request' sh -c "printf 'cn = Jane Doe\n' > '$dir/template' &&
-            timeout 60 certtool --provider='$module' --generate-request --template '$dir/template' --hash SHA256 \
-            --load-privkey '$url;id=%$id;type=private' --load-pubkey '$url;id=%$id;type=public' \
-            --outfile '$dir/$id.csr'"
-        try 'which openssl verifies' openssl req -in "$dir/$id.csr" -verify -noout
-        try 'of the key that was made' sh -c "openssl req -in '$dir/$id.csr' -pubkey -noout | cmp - '$dir/$id.key'"
-        certify "$dir/$id.key" "$dir/$id.crt"
-        try 'p11tool writes the certificate' gnutls --write --load-certificate="$dir/$id.crt" --id=$id \
-            --label=Made$id "$url"
-        openssl x509 -in "$dir/$id.crt" -outform DER -out "$dir/$id.cer"
-        try 'which OpenSC reads' by "$opensc" same $id
-    done
-    try 'OpenSC signs with RSA' by "$opensc" good 41 SHA256-RSA-PKCS sha256
-    try 'with P-256' by "$opensc" good 42 ECDSA-SHA256 sha256
-    try 'p11tool deletes a key' gnutls --batch --delete "$url;id=%41;type=private"
-    try 'OpenSC has it no more' not by "$opensc" good 41 SHA256-RSA-PKCS sha256
-}
-
 run_inside "$@"
 in_lab first 'Virtual PCD'
 in_lab second 'Virtual PCD'
@@ -1164,5 +1132,4 @@ in_lab fillpgp 'Virtual PCD'
 in_lab emptypgp 'Virtual PCD'
 in_lab myeid 'Virtual PCD'
 in_lab myeidtheirs 'Virtual PCD'
-in_lab makers 'Virtual PCD'
 sum_up

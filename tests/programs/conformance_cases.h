@@ -32,7 +32,7 @@ static struct {
     [D_SLOT_FLAGS] = { .what = "C_GetSlotInfo, Flags", .there = "TOKEN_PRESENT",
                        .here = "and REMOVABLE_DEVICE, HW_SLOT" },
     [D_TOKEN_FLAGS] = { .what = "C_GetTokenInfo, Flags", .there = "RESTORE_KEY_NOT_NEEDED",
-                        .here = "not that: no state is ever saved; WRITE_PROTECTED where so" },
+                        .here = "no state is ever saved; some: WRITE_PROTECTED" },
     [D_SESSIONS] = { .what = "C_GetTokenInfo, MaxSessionCount", .there = "0: no limit",
                      .here = "the library's limit" },
     [D_PIN] = { .what = "C_GetTokenInfo, Min- and MaxPinLen", .there = "4, 255",
