@@ -130,9 +130,9 @@ cmd_quirks() {
         }'
 }
 
-# ./build.sh size               bytes of each section, and of the whole with each driver off
+# ./build.sh size               bytes of each section, of the whole with each driver off, and in a program
 cmd_size() {
-    need $pkg_lib
+    need $pkg_lib python3
     run sh tests/tools/size.sh
 }
 

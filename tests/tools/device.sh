@@ -61,20 +61,6 @@ link_device() {
     arm-none-eabi-gcc $arm "$dir/device.o" "$dir/scard11.o" "$dir/libmbedcrypto.a" $end -Wl,-Map="$dir/map" \
         -o "$dir/device.elf"
 }
-# part <object> <area>: bytes of an object in the program, by the linker's map
-part() {
-    python3 - "$1" "$2" "$dir/map" <<'END'
-import re, sys
-name, area, path = sys.argv[1:]
-text = open(path).read().split('Linker script and memory map', 1)[1]
-size, section = {}, ''
-for line in re.sub(r'\n {16,}(?=0x)', ' ', text).splitlines():
-    if line.startswith('.'): section = line.split()[0]
-    found = re.match(r' \S+ +0x[0-9a-f]+ +0x([0-9a-f]+) \S*/' + re.escape(name) + '$', line)
-    if found: size[section] = size.get(section, 0) + int(found.group(1), 16)
-print(sum(size.get(s, 0) for s in (['.data', '.bss'] if area == 'ram' else ['.text', '.data'])))
-END
-}
 under() { [ "$1" -lt "$2" ]; }
 
 # ---- In QEMU ----
@@ -143,7 +129,9 @@ good 'mbedTLS compiles' compile_mbedtls
 good 'scard11.c compiles' compile scard11.c "$dir/scard11.o"
 good 'the example compiles' compile examples/device/device.c "$dir/device.o"
 good 'it links' link_device
-code=$(part scard11.o code) ram=$(part scard11.o ram)
+# shellcheck disable=SC2046
+set -- $(python3 tests/tools/in_map.py "$dir/map" scard11.o)
+code=$1 ram=$2
 echo "scard11 in the program: $code bytes of code and constants, $ram bytes of RAM beside a card's"
 arm-none-eabi-size "$dir/device.elf"
 good 'under 55 KiB, PIV alone' under "$code" 56320

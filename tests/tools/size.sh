@@ -1,5 +1,6 @@
 #!/bin/sh
-# size.sh: what ./build.sh size does: bytes of each section, and of the whole with each driver off.
+# size.sh: what ./build.sh size does: bytes of each section, of the whole with each driver off, and in a program
+# that lists and signs (examples/sign.c, -Os, what it does not use dropped).
 # SPDX-License-Identifier: 0BSD
 cd "$(dirname "$0")/../.." || exit 1
 : "${OUT:=build}" "${CC:=gcc}" "${CFLAGS:=-O2}"
@@ -20,3 +21,28 @@ for d in $(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|\1|p' sc
     n=$(bytes "$dir/$d.o")
     echo "$all bytes in all, $n without $d: it takes $((all - n))"
 done
+
+# ---- In a program ----
+
+drivers=$(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|-DSCARD11_\1=0|p' scard11.h | grep -v '_PIV=' | paste -s -d ' ' -)
+linked() {      # linked <what it is> <option...>
+    what=$1; shift
+    # shellcheck disable=SC2086
+    $CC -Os -std=c99 -ffunction-sections -fdata-sections -I. $pcsc_h "$@" -c scard11.c -o "$dir/linked.o" &&
+        $CC -Os -std=c99 -ffunction-sections -fdata-sections -I. $pcsc_h "$@" examples/sign.c "$dir/linked.o" \
+            -Wl,--gc-sections -Wl,-Map="$dir/linked.map" -lpcsclite -lmbedcrypto -lz -lpthread -o "$dir/linked" || exit 1
+    # shellcheck disable=SC2046
+    printf '%8d code and constants, %6d static RAM  %s\n' $(python3 tests/tools/in_map.py "$dir/linked.map" linked.o) "$what"
+}
+pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
+echo "in a program that lists and signs, $($CC -dumpmachine), -Os:"
+# shellcheck disable=SC2086
+{
+    linked 'all kinds of cards'
+    linked 'without the log' -DSCARD11_TRACE=0
+    linked 'without writing' -DSCARD11_WRITE=0
+    linked 'PIV alone' $drivers
+    linked 'PIV alone, without writing' $drivers -DSCARD11_WRITE=0
+    linked 'PIV alone, without writing and the log' $drivers -DSCARD11_WRITE=0 -DSCARD11_TRACE=0
+}
+echo '(for a Cortex-M4: ./build.sh device)'
