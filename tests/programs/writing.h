@@ -125,19 +125,21 @@ static inline CK_ULONG count(CK_OBJECT_CLASS class)
 // A certificate by a test authority for a public key; its length.
 static inline size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
 {
-    uint8_t spki[600], serial = 7;
+    static unsigned issued;             // no two have the same number
+    uint8_t spki[600], serial[] = { (uint8_t)(0x40 | issued >> 8), (uint8_t)issued };
     size_t n = attribute(key, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
     struct sim_random random;
     mbedtls_x509write_cert crt;
     mbedtls_pk_context subject, issuer;
     mbedtls_mpi number;
+    issued = (issued + 1) & 0x3fff;
     mbedtls_pk_init(&subject);
     sim_key_parse(&issuer, sim_key_data(SIM_P256B));
     mbedtls_mpi_init(&number);
     mbedtls_x509write_crt_init(&crt);
     sim_random_start(&random);
     int rc = mbedtls_pk_parse_public_key(&subject, spki, n);
-    if (!rc) rc = mbedtls_mpi_read_binary(&number, &serial, 1);
+    if (!rc) rc = mbedtls_mpi_read_binary(&number, serial, sizeof serial);
     if (!rc) rc = mbedtls_x509write_crt_set_serial(&crt, &number);
     if (!rc) rc = mbedtls_x509write_crt_set_subject_name(&crt, "CN=Somebody");
     if (!rc) rc = mbedtls_x509write_crt_set_issuer_name(&crt, "CN=Test authority");

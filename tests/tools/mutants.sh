@@ -145,6 +145,10 @@ mutant begun_anew_for_anybody 'write write_schsm_begun_anew_by_its_so_alone' \
     schsmadmin_init 'TRY(schsmadmin_prove_so(.*' ''
 mutant what_was_left_stays 'write write_schsm_what_was_left' \
     schsmadmin_clean 'TRY(schsmadmin_delete(card, kind, number));' ''
+mutant what_a_card_has_is_believed_for_ever 'written written_by_another_program_is_shown_by_the_next_search' \
+    card_is_old 'if (os_now_ms() - look->ms < card_believed_ms) ' ''
+mutant a_certificate_is_known_by_its_header 'written written_by_another_program_is_shown_by_the_next_search' \
+    pivkey_is_shown 'size_t n = .*' 'size_t n = 2;'
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
