@@ -28926,13 +28926,22 @@ static st make_put_number(struct card *card, struct object *object, CK_ATTRIBUTE
     return attr_put(card, object, type, bytes_of(&v, sizeof v));
 }
 
+// Is what a template gives the value that was found? Programs in Java and .NET give a certificate's
+// serial number without its tag.
+static bool make_agrees(CK_ATTRIBUTE_TYPE type, bytes given, bytes found)
+{
+    bytes number;
+    bool bare = type == CKA_SERIAL_NUMBER && !tlv_open(found, 0x02, &number);
+    return bytes_equal(given, found) || (bare && bytes_equal(given, number));
+}
+
 // Keeps a value that was found out; one that the template gives must be the same.
 static st make_put_found(struct card *card, struct object *object, const CK_ATTRIBUTE *template,
                          CK_ULONG n, CK_ATTRIBUTE_TYPE type, bytes found)
 {
     const CK_ATTRIBUTE *given = attr_find(template, n, type);
     const struct make_rule *rule = make_rule(type, attr_class_bit(object->class));
-    if (given && given->ulValueLen && !bytes_equal(attr_bytes(given), found))
+    if (given && given->ulValueLen && !make_agrees(type, attr_bytes(given), found))
         return ST_TEMPLATE_MIXED;
     if (given && rule && !(rule->may & MAKE_MADE)) return ST_OK;    // make_put_template keeps it
     return attr_put(card, object, type, found);

@@ -880,9 +880,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         keys (RSA of 512 to 4096 bits, the curves of CKM_ECDSA, Ed25519, X25519)
 //                         and secret keys (CKK_GENERIC_SECRET, AES, DES3, HKDF, SHA*_HMAC).
 //                         Attributes that follow from the value (dates, subject, issuer, lengths)
-//                         are filled in, or compared if they are given. All attributes of an object
-//                         have at most 16 KiB together, or a quarter of SCARD11_SCRATCH if that is
-//                         less. More is CKR_DEVICE_MEMORY.
+//                         are filled in, or compared if they are given; a serial number may lack
+//                         its tag. All attributes of an object have at most 16 KiB together, or a
+//                         quarter of SCARD11_SCRATCH if that is less. More is CKR_DEVICE_MEMORY.
 //                         CKA_TOKEN CK_TRUE stores on the card, in a read-write session with the
 //                         login that its kind wants; CKR_TOKEN_WRITE_PROTECTED on kinds that are
 //                         not written, CKR_ATTRIBUTE_VALUE_INVALID for what a kind does not take.

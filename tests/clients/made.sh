@@ -9,6 +9,7 @@ table="$table
 test-ec         madepiv madepgp madehsm mademyeid madeiso madegids  quick
 p11tool-make    madepiv madepgp madehsm mademyeid madeiso madegids  quick
 certutil-make   madehsm mademyeid madeiso  quick
+keytool-make    mademyeid  quick
 provider        rsa mademyeid  quick
 pins            madepiv madepgp madehsm mademyeid madeiso madegids generic esteid fineid belpic  quick
 "
@@ -137,6 +138,30 @@ client_certutil_make() {
     p11 --read-object --type cert --id "$its" | cmp - issued.der
     p11 --login --pin "$PIN" --delete-object --type cert --id "$its"
     p11 --login --pin "$PIN" --delete-object --type privkey --id "$its"
+}
+
+# Java makes pairs on a token where its configuration says so; keytool stores a certificate that it signed by them.
+client_keytool_make() {
+    roles $card
+    java_config
+    cat >> conf <<EOF
+attributes(generate, CKO_PRIVATE_KEY, *) = { CKA_TOKEN = true
+    CKA_PRIVATE = true
+    CKA_SENSITIVE = true }
+attributes(generate, CKO_PUBLIC_KEY, *) = { CKA_TOKEN = true }
+EOF
+    # shellcheck disable=SC2086
+    keytool -genkeypair $store -alias made -keyalg EC -groupname secp256r1 -dname CN=made
+    # shellcheck disable=SC2086
+    keytool -list $store > list
+    test "$(grep -c PrivateKeyEntry list)" = 2
+    # shellcheck disable=SC2086
+    keytool -certreq $store -alias made > csr
+    openssl req -in csr -verify -noout
+    # shellcheck disable=SC2086
+    keytool -delete $store -alias made
+    p11 --login --pin "$PIN" -O > objects
+    test "$(grep -c '^Private Key Object\|^Certificate Object' objects)" = 2
 }
 
 # What OpenSSL 3 has instead of its engine; from Debian 13 on.

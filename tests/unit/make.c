@@ -362,7 +362,7 @@ TEST(make_ec_public_keys)
 TEST(make_certificates_speak_for_themselves)
 {
     static const CK_CERTIFICATE_TYPE x509_type = CKC_X_509;
-    static u8 whole[sizeof sim_cert_p256a + 1];
+    static u8 whole[sizeof sim_cert_p256a + 1], number[32];
     CK_ATTRIBUTE t[] = { MAKE_GIVES(CKA_CLASS, make_class_cert),
                          MAKE_GIVES(CKA_CERTIFICATE_TYPE, x509_type),
                          { CKA_VALUE, whole, sizeof sim_cert_p256a },
@@ -371,15 +371,23 @@ TEST(make_certificates_speak_for_themselves)
     struct x509 x509;
     memcpy(whole, sim_cert_p256a, sizeof sim_cert_p256a);
     CHECK_ST(x509_parse(bytes_of(whole, sizeof sim_cert_p256a), &x509), ST_OK);
+    CHECK(x509.serial.n <= sizeof number);
+    memcpy(number, x509.serial.p, x509.serial.n);
     make_begin_session(0);
     if (test_failing) return;
     CHECK_ST(make_try(t, 3, &object), ST_OK);
     CHECK(attr_is(object, CKA_SUBJECT, x509.subject));
     CHECK(attr_is(object, CKA_SERIAL_NUMBER, x509.serial));
     CHECK_ST(make_try(t, 4, &object), ST_TEMPLATE_MIXED);
+    t[3] = (CK_ATTRIBUTE){ CKA_SERIAL_NUMBER, number, x509.serial.n };
+    CHECK_ST(make_try(t, 4, &object), ST_OK);
+    t[3].pValue = number + 2, t[3].ulValueLen -= 2;         // without its tag
+    CHECK_ST(make_try(t, 4, &object), ST_OK);
+    number[2] ^= 1;
+    CHECK_ST(make_try(t, 4, &object), ST_TEMPLATE_MIXED);
     t[2].ulValueLen++;                                      // a byte after its end
     CHECK_ST(make_try(t, 3, &object), ST_ATTR_VALUE);
-    CHECK_EQ(make_count(), 1);
+    CHECK_EQ(make_count(), 3);
     make_end_session();
 }
 
