@@ -16770,6 +16770,7 @@ struct schsm {
     bool current;                       // ... since the card was connected last
     bool no_chains;                     // QUIRK(CardContact): it knows no chains
     u8   has[SCHSM_KEYS];               // by number: enum schsm_has
+    u8   old[SCHSM_KEYS / 8];           // a bit each: its certificate may be another one now
     char serial[17];                    // of the device's certificate
 };
 
@@ -17024,7 +17025,9 @@ static st schsm_refresh(struct card *card, struct token *token, struct scratch s
 {
     struct schsm *schsm = token->state;
     u8 has[SCHSM_KEYS];
-    if (card_looks_again(card, &schsm->p15.look)) schsm->current = false;
+    bool old = card_is_old(card, &schsm->p15.look);
+    if (old) memset(schsm->old, 0xff, sizeof schsm->old);
+    if (old || card_looks_again(card, &schsm->p15.look)) schsm->current = false;
     if (schsm->current) return ST_OK;
     TRY(schsm_read_list(card, token, scratch, has));
     bool other = schsm->listed && (token->blank || schsm_differs(has, schsm->has));
@@ -17266,6 +17269,43 @@ static st schsm_load_certificates(struct card *card, struct token *token,
     return schsm_load(card, token, &schsm_certificates, query, scratch);
 }
 
+// Is what belongs to a key still what was read? The list does not tell a certificate from another
+// one, or from the request that was there before.
+static st schsm_look_certificate(struct card *card, struct token *token, struct p15_key *key,
+                                 struct scratch scratch, bool *same)
+{
+    struct schsm *schsm = token->state;
+    u8 *old = &schsm->old[key->reference / 8], bit = (u8)(1u << key->reference % 8);
+    struct p15_value file = { .path = { .file = BYTES(SCHSM_CERT, key->reference) } };
+    const struct p15_certificate *cert = schsm_certificate_in(token, SCHSM_CERT, key->reference);
+    bytes content, shown = cert && cert->object ? cert->object->value : BYTES_NONE;
+    struct x509 x509;
+    *same = true;
+    if (!(*old & bit) || !(schsm->has[key->reference] & SCHSM_READ_CERT)) return ST_OK;
+    st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
+    if (link_is_broken(s)) return s;
+    *old &= (u8)~bit;
+    if (schsm_in_passing(s)) return ST_OK;
+    bool is = !s && !x509_parse(content, &x509);
+    *same = bytes_equal(is ? x509.whole : BYTES_NONE, shown);
+    return ST_OK;
+}
+
+// The certificates of keys that a search is for, after a while: where one is another one, the card
+// is read anew.
+static st schsm_look_certificates(struct card *card, struct token *token,
+                                  const struct query *query, struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    bool same = true;
+    for (struct p15_key *key = schsm->p15.keys; key && same; key = key->next)
+        if (query->any_id || bytes_equal(key->id, query->id))
+            TRY(schsm_look_certificate(card, token, key, scratch, &same));
+    if (same) return ST_OK;
+    for (size_t i = 0; i < SCHSM_KEYS; i++) schsm->has[i] &= SCHSM_HAS_ANY;
+    return schsm_begin_anew(card, token, scratch);
+}
+
 // Makes the objects that a search may match. See list of struct driver; what it costs: above.
 static st schsm_list(struct card *card, struct token *token, const struct query *query,
                      struct scratch scratch)
@@ -17277,6 +17317,7 @@ static st schsm_list(struct card *card, struct token *token, const struct query 
     bool keys = certificates || public || secret || query->class == CKO_PRIVATE_KEY;
     if (!keys && !data) return ST_OK;
     TRY(schsm_refresh(card, token, scratch));
+    if (certificates) TRY(schsm_look_certificates(card, token, query, scratch));
     if (keys) TRY(schsm_load(card, token, &schsm_keys, query, scratch));
     if (certificates) TRY(schsm_load_certificates(card, token, query, scratch));
     if (data && query->any_id) TRY(schsm_load(card, token, &schsm_data, query, scratch));

@@ -858,8 +858,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                           PIV        the beginning of each certificate that is searched for;
 //                                      without one, the key's metadata. Retired keys that were not
 //                                      there before are found by their CKA_ID, or after removal
-//                           SmartCard-HSM  the list of its files: not what a file has in it, as a
-//                                      key's certificate or label
+//                           SmartCard-HSM  the list of its files; a key's certificate that is
+//                                      searched for. Not labels and other certificates
 //                         CACs and eIDs are believed until they are removed. The first two, and a
 //                         SmartCard-HSM, are also asked after a new connection (the last session
 //                         was closed, or another program reset the card). Where a directory has

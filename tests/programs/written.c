@@ -977,8 +977,7 @@ TEST(written_by_another_program_meanwhile_is_kept) { each_kind(write_beside_each
 static bool is_told(const struct change *other)
 {
     bool schsm = kind->blank == written_schsm || kind->blank == written_cardcontact;
-    bool within = other->run == do_rename || other->run == do_certify || other->run == do_uncertify;
-    return other->can() && !(schsm && within);
+    return other->can() && !(schsm && other->run == do_rename);
 }
 
 // A certificate in the place of another one of the same key. As each run has keys of its own, any but
