@@ -487,6 +487,20 @@ static struct sim_card *blank_myeid(bool second)
     return sim_myeid_new(&(struct sim_myeid_options){ .empty = true, .second = second });
 }
 
+// One in use, with the key that wraps its keys.
+static struct sim_card *used_schsm(bool second)
+{
+    return sim_schsm_new(&(struct sim_schsm_options){ .two = true, .second = second,
+        .dkek = "32 bytes that wrap all its keys." });
+}
+
+static struct sim_card *used_generic(bool second)
+{
+    return sim_generic_new(&(struct sim_generic_options){ .second = second,
+        .rules = SIM_GENERIC_RULES_COMPACT, .writer = SIM_GENERIC_WRITER_PIN,
+        .creates = SIM_GENERIC_CREATES });
+}
+
 static const struct fuzz_kind fuzz_kinds[] = {
     { blank_piv, "010203040506070801020304050607080102030405060708", "123456" },
     { blank_yubikey, "010203040506070801020304050607080102030405060708", "123456" },
@@ -495,23 +509,34 @@ static const struct fuzz_kind fuzz_kinds[] = {
     { blank_gids, "000000000000000000000000000000000000000000000000", "123456" },
     { blank_isoapplet, "1234567812345678", "123456" },
     { blank_myeid, "87654321", "123456" },
+    { used_schsm, "3537363231383830", "123456" },
+    { used_generic, "12345678", "123456" },
 };
 
 static CK_UTF8CHAR *text_of(const char *s) { return (CK_UTF8CHAR *)(uintptr_t)s; }
 
+// An attribute that is left out where it is 0: it stands last.
+static CK_ULONG with_id(CK_ULONG n, const CK_BYTE *id) { return *id ? n : n - 1; }
+
 static void make_pair(unsigned how, CK_BYTE *id)
 {
     static u8 curve[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
-    CK_MECHANISM m = { how & 1 ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
-    CK_ULONG bits = 2048;
-    CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve, sizeof curve }, { CKA_ID, id, 1 },
-                         { CKA_TOKEN, &yes, 1 }, { CKA_LABEL, text_of("A key"), 5 } };
+    bool rsa = (how & 0x88) == 0x88;                            // seldom: it takes long
+    CK_MECHANISM m = { rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ULONG bits = 2048, policy = how >> 4 & 3;
+    CK_ATTRIBUTE a[] = { { CKA_EC_PARAMS, curve, sizeof curve }, { CKA_TOKEN, &yes, 1 },
+        { CKA_LABEL, text_of("A key"), 5 }, { CKA_ID, id, 1 } };
+    CK_ATTRIBUTE b[] = { { CKA_TOKEN, &yes, 1 }, { CKA_LABEL, text_of("A key"), 5 },
+        { policy & 1 ? CKA_SIGN : CKA_PRIVATE, &yes, 1 },
+        { policy & 2 ? SCARD11_CKA_TOUCH : CKA_ID, policy & 2 ? (void *)&policy : id,
+          policy & 2 ? sizeof policy : 1 }, { CKA_ID, id, 1 } };
     CK_OBJECT_HANDLE public, private;
-    if (how & 1) a[0] = (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits };
-    C_GenerateKeyPair(session, &m, a, 4, &a[1], 3, &public, &private);
+    if (rsa) a[0] = (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits };
+    C_GenerateKeyPair(session, &m, a, with_id(4, id), b, with_id(policy & 2 ? 5 : 4, id), &public, &private);
 }
 
-static void give_key(unsigned how, CK_BYTE *id)
+// A private key of P-256.
+static void give_ec(unsigned how, CK_BYTE *id)
 {
     static CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     static CK_KEY_TYPE ec = CKK_EC;
@@ -521,37 +546,143 @@ static void give_key(unsigned how, CK_BYTE *id)
         { CKA_VALUE, value, sizeof value }, { CKA_ID, id, 1 } };
     CK_OBJECT_HANDLE made;
     memset(value, (int)how | 1, sizeof value);
+    C_CreateObject(session, a, with_id(COUNT(a), id), &made);
+}
+
+// One of RSA: its numbers stand in its DER in this order, after the version.
+static void give_rsa(unsigned how, CK_BYTE *id)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_MODULUS, CKA_PUBLIC_EXPONENT,
+        CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2,
+        CKA_COEFFICIENT };
+    static CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    static CK_KEY_TYPE rsa = CKK_RSA;
+    const struct sim_key_data *data = sim_key_data(how & 8 ? SIM_RSA1024 : SIM_RSA2048B);
+    CK_ATTRIBUTE a[4 + COUNT(types)] = { { CKA_CLASS, &class, sizeof class },
+        { CKA_KEY_TYPE, &rsa, sizeof rsa }, { CKA_TOKEN, &yes, 1 }, { CKA_ID, id, 1 } };
+    CK_OBJECT_HANDLE made;
+    bytes rest, number;
+    struct tlv part;
+    MUST(!tlv_open(bytes_of(data->key, data->key_len), TLV_SEQUENCE, &rest));
+    MUST(!tlv_next(&rest, &part));
+    for (size_t i = 0; i < COUNT(types); i++) {
+        MUST(!tlv_next(&rest, &part) && !tlv_integer(part.value, &number));
+        a[4 + i] = (CK_ATTRIBUTE){ types[i], (void *)(uintptr_t)number.p, number.n };
+    }
     C_CreateObject(session, a, COUNT(a), &made);
 }
 
-static void store(unsigned how, CK_BYTE *id)
+// A secret key, made by the card or given to it.
+static void give_secret(unsigned how, CK_BYTE *id)
 {
-    static CK_OBJECT_CLASS certificate = CKO_CERTIFICATE, data = CKO_DATA;
-    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
-    size_t der_n;
-    const u8 *der = sim_piv_certificate(how & 1 ? SIM_RSA2048A : SIM_P256A, &der_n);
-    CK_ATTRIBUTE c[] = { { CKA_CLASS, &certificate, sizeof certificate },
-        { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 }, { CKA_TOKEN, &yes, 1 },
-        { CKA_VALUE, (void *)(uintptr_t)der, der_n }, { CKA_ID, id, 1 } };
-    CK_ATTRIBUTE d[] = { { CKA_CLASS, &data, sizeof data }, { CKA_TOKEN, &yes, 1 },
-        { CKA_APPLICATION, text_of("Security Object"), 15 }, { CKA_LABEL, text_of("A note"), 6 },
-        { CKA_VALUE, (void *)(uintptr_t)der, how } };
+    static CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    static CK_KEY_TYPE types[] = { CKK_AES, CKK_DES3 };
+    static u8 value[32] = { 1, 2, 3 };
+    CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
+    CK_ULONG n = how & 2 ? 16 : how & 4 ? 24 : 32;
+    CK_ATTRIBUTE a[] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, id, 1 }, { CKA_ENCRYPT, &yes, 1 },
+        { CKA_DECRYPT, &yes, 1 }, { CKA_VALUE_LEN, &n, sizeof n },
+        { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &types[how >> 3 & 1], sizeof *types } };
     CK_OBJECT_HANDLE made;
-    if (how & 2) C_CreateObject(session, c, 5, &made);
-    else         C_CreateObject(session, d, 5, &made);
+    if (how & 1) { C_GenerateKey(session, &m, a, 5, &made); return; }
+    a[4] = (CK_ATTRIBUTE){ CKA_VALUE, value, n };
+    C_CreateObject(session, a, COUNT(a), &made);
+}
+
+static CK_OBJECT_HANDLE any_object(unsigned how)
+{
+    CK_OBJECT_HANDLE found[40];
+    CK_ULONG n = 0;
+    if (!C_FindObjectsInit(session, NULL, 0)) C_FindObjects(session, found, 40, &n);
+    C_FindObjectsFinal(session);
+    return n ? found[how % n] : 0;
+}
+
+static u8 wrapped[6144];
+static CK_ULONG wrapped_n;
+
+// A key leaves the card, as the card wraps it, and comes back, whole or with a byte changed.
+static void wrap(bytes *in, unsigned how, CK_BYTE *id)
+{
+    static CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_SECRET_KEY };
+    static CK_KEY_TYPE aes = CKK_AES;
+    CK_MECHANISM m = { SCARD11_CKM_CARD_WRAP, NULL, 0 };
+    CK_ATTRIBUTE a[] = { { CKA_TOKEN, &yes, 1 }, { CKA_ID, id, 1 },
+        { CKA_CLASS, &classes[how >> 1 & 1], sizeof *classes }, { CKA_KEY_TYPE, &aes, sizeof aes } };
+    CK_ULONG size = sizeof wrapped;
+    CK_OBJECT_HANDLE made;
+    if (how & 1) {
+        if (!C_WrapKey(session, &m, 0, any_object(how / 2), wrapped, &size)) wrapped_n = size;
+        return;
+    }
+    if (wrapped_n && how & 4) wrapped[take16(in) % wrapped_n] ^= (u8)take8(in);
+    C_UnwrapKey(session, &m, 0, wrapped, wrapped_n, a, how & 2 ? 4 : how & 8 ? 3 : 1, &made);
+}
+
+// A certificate for the key of an iD, if that is one of P-256: another one's, with its point in it.
+static size_t certificate_of(CK_BYTE *id, u8 *out, size_t room)
+{
+    static CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    static const u8 head[] = { 3, 0x42, 0, 4 };
+    u8 spki[128];
+    size_t der_n;
+    const u8 *der = sim_piv_certificate(SIM_P256A, &der_n);
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_ID, id, 1 } };
+    CK_ATTRIBUTE v = { CKA_PUBLIC_KEY_INFO, spki, sizeof spki };
+    CK_OBJECT_HANDLE key = 0;
+    CK_ULONG n = 0;
+    MUST(der_n <= room);
+    memcpy(out, der, der_n);
+    if (!C_FindObjectsInit(session, t, 2)) C_FindObjects(session, &key, 1, &n);
+    C_FindObjectsFinal(session);
+    if (!n || C_GetAttributeValue(session, key, &v, 1) || v.ulValueLen != 91) return der_n;
+    for (size_t i = 0; i + 68 < der_n; i++)
+        if (!memcmp(out + i, head, sizeof head)) memcpy(out + i + 4, spki + 27, 64);
+    return der_n;
+}
+
+static void store_certificate(unsigned how, CK_BYTE *id)
+{
+    static const enum sim_key keys[] = { SIM_P256A, SIM_RSA2048A, SIM_RSA2048B, SIM_P256B };
+    static CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    u8 own[1024];
+    size_t n;
+    const u8 *der = sim_piv_certificate(keys[how >> 3 & 3], &n);
+    if (how & 0x20) n = certificate_of(id, own, sizeof own), der = own;
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class },
+        { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 }, { CKA_TOKEN, &yes, 1 },
+        { CKA_VALUE, (void *)(uintptr_t)der, n }, { CKA_ID, id, 1 } };
+    CK_OBJECT_HANDLE made;
+    C_CreateObject(session, a, with_id(COUNT(a), id), &made);
+}
+
+static void store_data(unsigned how)
+{
+    static const char *const names[] = { "Security Object", "Login data", "Private use 1", "Printed Information" };
+    static CK_OBJECT_CLASS class = CKO_DATA;
+    const char *name = names[how & 3];
+    CK_BBOOL private = how >> 2 & 1;
+    size_t n;
+    const u8 *value = sim_piv_certificate(SIM_RSA2048A, &n);
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 },
+        { CKA_APPLICATION, text_of(name), strlen(name) }, { CKA_LABEL, text_of("A note"), 6 },
+        { CKA_VALUE, (void *)(uintptr_t)value, how }, { CKA_PRIVATE, &private, 1 } };
+    CK_OBJECT_HANDLE made;
+    C_CreateObject(session, a, COUNT(a), &made);
 }
 
 // Any object is changed or destroyed; its handle is told so.
 static void change(unsigned how, CK_BYTE *id)
 {
-    CK_OBJECT_HANDLE found[40];
-    CK_ULONG n = 0;
-    CK_ATTRIBUTE a = { how & 2 ? CKA_ID : CKA_LABEL, id, 1 };
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_LABEL, CKA_ID, CKA_VALUE, CKA_LABEL };
+    CK_OBJECT_HANDLE object = any_object(how / 8);
+    CK_ATTRIBUTE a = { types[how >> 1 & 3], id, 1 };
     CK_SESSION_INFO info;
-    if (!C_FindObjectsInit(session, NULL, 0)) C_FindObjects(session, found, 40, &n);
-    C_FindObjectsFinal(session);
-    if (!n) return;
-    CK_OBJECT_HANDLE object = found[how / 4 % n];
+    size_t len;
+    const u8 *text = sim_piv_certificate(SIM_P256A, &len);      // any bytes, but for a CKA_ID
+    if (a.type != CKA_ID) a.pValue = (void *)(uintptr_t)(text + how % 50), a.ulValueLen = how % 50;
+    if (!object) return;
     if (how & 1) C_SetAttributeValue(session, object, &a, 1);
     else if (!C_DestroyObject(session, object) && !C_GetSessionInfo(session, &info))
         MUST(C_SetAttributeValue(session, object, &a, 1) == CKR_OBJECT_HANDLE_INVALID);
@@ -574,15 +705,19 @@ static void step(bytes *in, const struct fuzz_kind *kind)
     unsigned what = take8(in), how = take8(in);
     CK_BYTE id = (CK_BYTE)(how % 8);
     CK_UTF8CHAR *so = text_of(kind->so), *user = text_of(kind->user), label[32] = "Fuzzed";
-    switch (what % 16) {
+    switch (what % 20) {
     case 0: case 1: make_pair(how, &id); break;
-    case 2: case 3: give_key(how, &id); break;
-    case 4: case 5: case 6: store(how, &id); break;
+    case 2: give_ec(how, &id); break;
+    case 3: give_rsa(how, &id); break;
+    case 4: case 5: store_certificate(how, &id); break;
+    case 6: store_data(how); break;
     case 7: case 8: case 9: change(how, &id); break;
+    case 16: give_secret(how, &id); break;
+    case 17: case 18: wrap(in, how, &id); break;
     case 10: C_CloseAllSessions(0); C_InitToken(0, so, strlen(kind->so), label); break;
     case 11: C_InitPIN(session, user, strlen(kind->user)); break;
     case 12: C_SetPIN(session, how & 1 ? so : user, strlen(how & 1 ? kind->so : kind->user),
-                      user, strlen(kind->user)); break;
+                      how & 2 ? so : user, strlen(how & 2 ? kind->so : kind->user)); break;
     case 13: event(in); break;
     case 14: C_Logout(session); C_Login(session, how & 1, how & 1 ? user : so,
                                         strlen(how & 1 ? kind->user : kind->so)); break;
@@ -590,14 +725,24 @@ static void step(bytes *in, const struct fuzz_kind *kind)
     }
 }
 
+// A new card's PIN is set, and the user logged in where it is he who writes.
+static void set_up(const struct fuzz_kind *kind)
+{
+    C_Login(session, CKU_SO, text_of(kind->so), strlen(kind->so));
+    C_InitPIN(session, text_of(kind->user), strlen(kind->user));
+    C_Logout(session);
+}
+
 static void fuzz(bytes in)
 {
     const struct fuzz_kind *kind = &fuzz_kinds[take8(&in) % COUNT(fuzz_kinds)];
     unsigned how = take8(&in);
+    wrapped_n = 0;
     fuzz_insert(&in, kind->blank(false), kind->blank(true));
     if (how & 1) C_InitToken(0, text_of(kind->so), strlen(kind->so), text_of("Fuzzed"
                                  "                          "));
     C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    if (how & 4) set_up(kind);
     if (how & 2) C_Login(session, CKU_USER, text_of(kind->user), strlen(kind->user));
     else         C_Login(session, CKU_SO, text_of(kind->so), strlen(kind->so));
     for (int i = 0; in.n && i < 24; i++) step(&in, kind);
@@ -1564,17 +1709,32 @@ static void seed_life(const char *entry, u8 order, u8 atr, const char *name, str
     talk_end(entry, name);
 }
 
-// A card of each kind begun, and what its lies may be about: keys, certificates and data made, changed
-// and destroyed.
+// A card of each kind begun, and what is done with it: keys made and given, certificates and data
+// stored, changed and destroyed. how: as fuzz() of entry write has it.
 static void seed_write(void)
 {
-    static const u8 steps[] = { 0, 2, 4, 2, 4, 100, 2, 4, 1, 1, 7, 0, 8, 5, 9, 7, 9, 40, 14, 1, 5, 3,
-                                14, 0, 7, 4, 8, 8, 13, 0, 1, 13, 0, 1, 15, 0, 14, 0, 0, 6 };
-    for (u8 kind = 0; kind < 7; kind++) {
-        char name[] = "0";
-        name[0] = (char)('0' + kind);
-        seed("write", name, BYTES(kind, (u8)(kind == 3 || kind > 4), 0, 0), bytes_of(steps, sizeof steps));
-    }
+    static const u8 pairs[] = { 0, 1, 4, 0x21, 0, 2, 4, 0x22, 6, 99, 7, 1, 7, 57, 7, 11, 7, 0x23, 7, 0x85, 7, 0x6b,
+                                4, 0x21, 0, 0x13, 4, 0x23, 8, 0, 9, 8, 8, 16, 14, 1, 7, 33, 8, 24, 0, 0, 4, 0x20,
+                                8, 0, 14, 0 };
+    static const u8 given[] = { 2, 1, 3, 2, 5, 0x12, 3, 9, 16, 4, 16, 11, 6, 1, 7, 5, 7, 13, 7, 0x55, 8, 16, 8, 8,
+                                6, 0x40, 2, 0, 3, 0, 4, 0x10, 8, 0, 12, 0, 12, 3, 14, 1, 8, 8, 8, 0x30, 13, 0, 1,
+                                13, 0, 1, 15, 0 };
+    static const u8 wrapped[] = { 16, 5, 17, 3, 17, 5, 17, 7, 8, 0, 17, 2, 17, 8, 17, 0, 17, 1, 8, 0, 17, 8,
+                                  17, 4, 0, 9, 1, 8, 8, 17, 6, 0, 200, 1 };
+    static const u8 anew[] = { 0, 0x89, 4, 2, 6, 2, 10, 0, 15, 0, 14, 0, 11, 0, 12, 3, 14, 1, 0, 1, 4, 0x21, 10, 0,
+                               15, 0, 14, 0, 11, 0, 14, 1, 2, 2, 4, 1 };
+    static const struct { bytes steps; const char *name; } some[] = {
+        { { pairs, sizeof pairs }, "pairs" }, { { given, sizeof given }, "given" },
+        { { wrapped, sizeof wrapped }, "wrapped" }, { { anew, sizeof anew }, "anew" } };
+    static const u8 how[] = { 0, 0, 0, 7, 7, 7, 7, 2, 2 };      // begun, PIN set, the user's login
+    for (u8 kind = 0; kind < sizeof how; kind++)
+        for (size_t i = 0; i < COUNT(some); i++) {
+            char name[24];
+            if ((kind == 7) != (i == 2) && kind >= 7 && i != 0) continue;
+            if (i == 2 && kind != 7) continue;
+            snprintf(name, sizeof name, "%u_%s", (unsigned)kind, some[i].name);
+            seed("write", name, BYTES(kind, how[kind], 0, 0), some[i].steps);
+        }
 }
 
 int main(void)
