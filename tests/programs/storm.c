@@ -287,7 +287,7 @@ static unsigned writing_figures(void)
     unsigned bad = 0;
     for (int i = 0; i < STORM_KINDS; i++) {
         int lacks = writer_lacks(i);
-        if (!writings[i].first) continue;
+        if (!is_written(i)) continue;
         printf("%s:", storm_kind_names[i]);
         for (int j = 0; j < WRITTEN; j++) printf(" %s %lu", written_names[j], storm.written[i][j]);
         printf("%s%s\n", lacks < 0 ? "" : "; never ", lacks < 0 ? "" : written_names[lacks]);

@@ -414,11 +414,15 @@ static inline struct sim_card *storm_piv(const uint8_t *stamp, int other)
     return sim_piv_new(&o);
 }
 
-// Nothing tells it from another one of its keys but what PC/SC says of it.
+// Nothing tells it from another one of its keys but what PC/SC says of it. Files are made for what is
+// stored, by one set, and have to be activated by the other.
 static inline struct sim_card *storm_generic(bool other)
 {
-    static const struct sim_p15 nameless = { .serial = (const uint8_t *)"", .serial_len = 0 };
-    return sim_generic_new(&(struct sim_generic_options){ .second = other, .p15 = &nameless });
+    static const struct sim_p15 nameless = { .serial = (const uint8_t *)"", .serial_len = 0,
+                                             .size = 700 };
+    return sim_generic_new(&(struct sim_generic_options){ .second = other, .p15 = &nameless,
+        .rules = SIM_GENERIC_RULES_COMPACT, .writer = SIM_GENERIC_WRITER_PIN,
+        .creates = other ? SIM_GENERIC_CREATES_INACTIVE : SIM_GENERIC_CREATES });
 }
 
 static inline struct storm_card *storm_card_new(int set)

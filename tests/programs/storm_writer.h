@@ -27,21 +27,26 @@ struct writing {
 
 static const struct writing writings[STORM_KINDS] = {
     [STORM_PIV] = { .first = 5, .keys = 4, .alone = 9, .alones = 2, .data = "Security Object" },
-    [STORM_ISOAPPLET] = { .user = true, .sets_pin = true, .so = "1234567812345678", .first = 5, .keys = 3, .gives = true,
-                          .data = "One", .labels = true, .values = true, .deletes = true },
+    [STORM_ISOAPPLET] = { .user = true, .sets_pin = true, .so = "1234567812345678", .first = 5, .keys = 3,
+                          .gives = true, .data = "One", .labels = true, .values = true, .deletes = true },
+    [STORM_GENERIC] = { .user = true, .alone = 0x20, .alones = 2, .data = "One", .values = true },
     [STORM_MYEID] = { .user = true, .sets_pin = true, .so = "12345678", .first = 5, .keys = 3, .gives = true,
                       .data = "Some data", .labels = true, .values = true, .deletes = true },
-    [STORM_OPENPGP] = { .sets_pin = true, .first = 3, .keys = 1, .gives = true, .data = "Login data", .values = true },
-    [STORM_SCHSM] = { .user = true, .sets_pin = true, .so = "3537363231383830", .first = 5, .keys = 3, .data = "Some",
-                      .labels = true, .values = true, .deletes = true },
-    [STORM_GIDS] = { .user = true, .sets_pin = true, .so = "000000000000000000000000000000000000000000000000", .first = 3,
-                     .keys = 3, .labels = true, .deletes = true },
+    [STORM_OPENPGP] = { .sets_pin = true, .first = 3, .keys = 1, .gives = true, .data = "Login data",
+                        .values = true },
+    [STORM_SCHSM] = { .user = true, .sets_pin = true, .so = "3537363231383830", .first = 5, .keys = 3,
+                      .data = "Some", .labels = true, .values = true, .deletes = true },
+    [STORM_GIDS] = { .user = true, .sets_pin = true,
+                     .so = "000000000000000000000000000000000000000000000000", .first = 3, .keys = 3,
+                     .labels = true, .deletes = true },
 };
 
 static const char *const written_names[WRITTEN] = { "made", "stored", "changed", "destroyed",
                                                     "PINs set", "signed by" };
 
 static const struct writing *writing_of(const struct kept *k) { return &writings[k->set / 2]; }
+
+static bool is_written(int kind) { return STRICT && (writings[kind].keys || writings[kind].data); }
 
 // Something was done to a card.
 static void wrote(struct worker *w, const struct kept *k, enum written what)
@@ -55,9 +60,9 @@ static void wrote(struct worker *w, const struct kept *k, enum written what)
 static int writer_lacks(int kind)
 {
     const struct writing *of = &writings[kind];
-    bool keys = !storm.cheap, some = keys || of->data;
+    bool keys = !storm.cheap && of->keys, some = keys || of->data;
     const bool can[WRITTEN] = { keys, some, of->values || (of->labels && keys), some, of->sets_pin, keys };
-    for (int what = 0; of->first && STRICT && what < WRITTEN; what++)
+    for (int what = 0; is_written(kind) && what < WRITTEN; what++)
         if (can[what] && !__atomic_load_n(&storm.written[kind][what], __ATOMIC_RELAXED)) return what;
     return -1;
 }
@@ -107,8 +112,9 @@ static void destroy(struct worker *w, const struct kept *k, CK_OBJECT_HANDLE obj
 static void write_key(struct worker *w, const struct kept *k)
 {
     const struct writing *of = writing_of(k);
-    CK_BYTE id = (CK_BYTE)(of->first + random_of(&w->chance, of->keys));
+    CK_BYTE id = (CK_BYTE)(of->first + random_of(&w->chance, of->keys ? of->keys : 1));
     CK_OBJECT_HANDLE old = 0;
+    if (!of->keys) return;
     if (of->deletes && find(w, k->session, CKO_PRIVATE_KEY, id, &old)) return;
     if (old) { destroy(w, k, old); return; }
     if (!of->deletes && !of->alones && find(w, k->session, CKO_CERTIFICATE, id, &old)) return;
@@ -246,7 +252,8 @@ static void write_data(struct worker *w, const struct kept *k)
 static void change(struct worker *w, const struct kept *k)
 {
     const struct writing *of = writing_of(k);
-    CK_BYTE id = (CK_BYTE)(of->first + random_of(&w->chance, of->keys)), value[48], label[24];
+    CK_BYTE id = (CK_BYTE)(of->first + random_of(&w->chance, of->keys ? of->keys : 1));
+    CK_BYTE value[48], label[24];
     CK_OBJECT_HANDLE object = 0;
     bool is_label = of->labels && (!of->values || random_of(&w->chance, 2));
     CK_ATTRIBUTE a = { CKA_VALUE, value, new_value(w, k, value) };
@@ -309,7 +316,7 @@ static void write_one(struct worker *w, const struct kept *k)
 static void write_some(struct worker *w, const struct kept *k)
 {
     const struct writing *of = writing_of(k);
-    if (!of->first || !STRICT) return;  // who the SO is, is for each module to say
+    if (!is_written(k->set / 2)) return;        // who the SO is, is for each module to say
     bool lacks = writer_lacks(k->set / 2) == PINS_SET;
     if (of->sets_pin && !random_of(&w->chance, lacks ? 2 : 8)) set_pin(w, k);
     if (!writer_in(w, k)) return;
@@ -323,7 +330,7 @@ static inline int write_in_peace(struct worker *w, const struct kept *k)
 {
     unsigned long before[STORM_KINDS][WRITTEN];
     int kind = k->set / 2;
-    if (!writings[kind].first) return -1;
+    if (!is_written(kind)) return -1;
     memcpy(before, storm.written, sizeof before);
     memset(storm.written, 0, sizeof storm.written);
     if (writings[kind].sets_pin) set_pin(w, k);
