@@ -1,6 +1,6 @@
-// wiped.c: a private key that a card is given, and the key of the SO, are nowhere in the process
-// afterwards, beside the caller's own template, nor in the log: whether the card took the key, refused it,
-// or was pulled. Everything that can be written to is searched: heap, stacks, data.
+// wiped.c: a private key that a card is given, PINs, PUKs and the key of the SO are nowhere in the process
+// afterwards, beside the caller's own, nor in the log: whether the card took them, refused them, or was
+// pulled. Everything that can be written to is searched: heap, stacks, data.
 // SPDX-License-Identifier: 0BSD
 //
 // The simulated card is in another process, as it holds the key by right. What that process and this one
@@ -19,6 +19,7 @@
 #define NUMBERS  8
 #define WINDOW   16                     // bytes in a row of a secret that are too many
 #define WINDOWS  400
+#define PIN_LEAST 8                     // characters of a PIN: fewer are found by chance
 
 static struct shared {
     sem_t asked, answered;
@@ -34,6 +35,9 @@ static struct shared {
     // What is searched for: windows of the secrets, as they are and turned round, as mbedTLS has them
     size_t windows;
     uint8_t window[WINDOWS][WINDOW];
+    size_t window_n[WINDOWS];           // WINDOW, or as long as a PIN is
+    // What a call gives: an old and a new PIN or key of the SO, or the only one
+    struct { size_t n; uint8_t bytes[64]; } old, fresh;
     uint8_t begins[65536 / 8];          // with which two bytes
     char log[100000];
     size_t log_n;
@@ -76,13 +80,16 @@ static void far_free(struct sim_card *card)
 
 // ---- What is searched for ----
 
-static void search_for(const uint8_t *p)
+static void search_for_few(const uint8_t *p, size_t n)
 {
-    if (shared->windows == WINDOWS) abort();
-    memcpy(shared->window[shared->windows++], p, WINDOW);
+    if (shared->windows == WINDOWS || n > WINDOW) abort();
+    shared->window_n[shared->windows] = n;
+    memcpy(shared->window[shared->windows++], p, n);
     unsigned first = (unsigned)p[0] << 8 | p[1];
     shared->begins[first / 8] |= (uint8_t)(1u << first % 8);
 }
+
+static void search_for(const uint8_t *p) { search_for_few(p, WINDOW); }
 
 static void search_for_secret(const uint8_t *p, size_t n)
 {
@@ -171,7 +178,7 @@ static const uint8_t *search(const uint8_t *p, size_t n)
         unsigned first = (unsigned)p[at] << 8 | p[at + 1];
         if (!(shared->begins[first / 8] & 1u << first % 8)) continue;
         for (size_t i = 0; i < shared->windows; i++)
-            if (!memcmp(p + at, shared->window[i], WINDOW)) return p + at;
+            if (!memcmp(p + at, shared->window[i], shared->window_n[i])) return p + at;
     }
     return NULL;
 }
@@ -204,9 +211,9 @@ static void check_nothing_left(const char *when)
     char hex[2 * WINDOW + 1];
     for (size_t i = 0; i < shared->log_n; i++) shared->log[i] = (char)tolower(shared->log[i]);
     for (size_t i = 0; i < shared->windows && !test_failing; i++) {
-        for (int k = 0; k < WINDOW; k++) snprintf(hex + 2 * k, 3, "%02x", shared->window[i][k]);
-        bool told = strstr(shared->log, hex) || memmem(shared->log, shared->log_n, shared->window[i],
-                                                       WINDOW);
+        size_t n_i = shared->window_n[i];
+        for (size_t k = 0; k < n_i; k++) snprintf(hex + 2 * k, 3, "%02x", shared->window[i][k]);
+        bool told = strstr(shared->log, hex) || memmem(shared->log, shared->log_n, shared->window[i], n_i);
         memset(hex, 0, sizeof hex);
         if (told) test_fail(__FILE__, __LINE__, "%s, %s: it is in the log", kind->name, when);
     }
@@ -382,6 +389,128 @@ TEST(wiped_key_of_the_so)
     }
 }
 
+// ---- PINs ----
+
+enum work { LOGIN_USER, LOGIN_SO, SET_PIN, INIT_PIN };
+
+// Digits, or hexadecimal ones, that only the caller has.
+static void choose(size_t n, bool hex, size_t *out_n, uint8_t *out)
+{
+    *out_n = n;
+    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)"0123456789abcdef"[test_any_below(hex ? 16 : 10)];
+    for (size_t at = 0; at + PIN_LEAST <= n; at += PIN_LEAST) search_for_few(out + at, PIN_LEAST);
+    for (size_t at = 0; hex && at + 2 * WINDOW <= n; at += 2 * WINDOW) {        // what they stand for
+        uint8_t bytes[WINDOW];
+        for (size_t i = 0; i < 2 * WINDOW; i++) {
+            unsigned digit = out[at + i] <= '9' ? out[at + i] - '0' + 0u : out[at + i] - 'a' + 10u;
+            bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | digit : digit << 4);
+        }
+        search_for(bytes);
+        memset(bytes, 0, sizeof bytes);
+        __asm__ volatile("" : : "r"(bytes) : "memory");
+    }
+}
+
+static void *work_in_thread(void *arg)
+{
+    CK_UTF8CHAR *old = shared->old.bytes, *fresh = shared->fresh.bytes;
+    switch (*(enum work *)arg) {
+    case LOGIN_USER: create_rv = C_Login(session, CKU_USER, old, shared->old.n); break;
+    case LOGIN_SO:   create_rv = C_Login(session, CKU_SO, old, shared->old.n); break;
+    case SET_PIN:    create_rv = C_SetPIN(session, old, shared->old.n, fresh, shared->fresh.n); break;
+    default:         create_rv = C_InitPIN(session, fresh, shared->fresh.n);
+    }
+    return NULL;
+}
+
+static CK_RV work_apart(enum work work)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) || pthread_attr_setstack(&attr, thread_stack, STACK) ||
+        pthread_create(&thread, &attr, work_in_thread, &work) || pthread_join(thread, NULL)) abort();
+    pthread_attr_destroy(&attr);
+    return create_rv;
+}
+
+static void take(const char *text)
+{
+    shared->old.n = strlen(text);
+    memcpy(shared->old.bytes, text, shared->old.n);
+}
+
+static void take_fresh(void) { memcpy(&shared->old, &shared->fresh, sizeof shared->old); }
+
+// A step of a scene, after which no login is left that keeps something. Its fault came to pass: the rest
+// is left out.
+static bool step(const char *what, enum work work, CK_RV want)
+{
+    if (test_failing || sim_reader_fired()) return false;
+    CK_RV rv = work_apart(work);
+    bool so = work == LOGIN_SO || work == INIT_PIN;
+    if (rv != want && !sim_reader_fired()) test_fail(__FILE__, __LINE__, "%s, %s: %#lx", kind->name, what, rv);
+    if (so && !rv && !sim_reader_fired()) return true;              // it is kept as long as that login
+    if (!test_failing) C_Logout(session);
+    if (!test_failing) check_nothing_left(what);
+    return !rv;
+}
+
+// The user's PIN changed, right and wrong ones given, the SO's given, changed, and by it the user's.
+static bool give_pins(enum sim_fault fault, unsigned n)
+{
+    const char *so = kind->so ? kind->so : kind->first_so;
+    bool key = strlen(so) > 16;
+    begin(SIM_NO_KEY);
+    if (test_failing) return false;
+    C_Logout(session);
+    sim_reader_fault(fault, n, NULL);
+    choose(PIN_LEAST, false, &shared->fresh.n, shared->fresh.bytes);
+    take(kind->user);
+    step("a PIN set", SET_PIN, CKR_OK);
+    take_fresh();
+    step("a right PIN", LOGIN_USER, CKR_OK);
+    choose(PIN_LEAST, false, &shared->old.n, shared->old.bytes);
+    step("a wrong PIN", LOGIN_USER, CKR_PIN_INCORRECT);
+    take(so);
+    choose(strlen(so), key, &shared->fresh.n, shared->fresh.bytes);
+    if (step("the SO", LOGIN_SO, CKR_OK)) {
+        CK_RV rv = work_apart(SET_PIN);             // not all cards' can be changed
+        C_Logout(session);
+        if (!test_failing) check_nothing_left("the SO's set");
+        if (!rv) take_fresh();
+    }
+    if (step("the SO's new one", LOGIN_SO, CKR_OK)) {
+        choose(PIN_LEAST, false, &shared->fresh.n, shared->fresh.bytes);
+        (void)work_apart(INIT_PIN);
+        C_Logout(session);
+        if (!test_failing) check_nothing_left("a PIN by the SO");
+    }
+    choose(strlen(so), key, &shared->old.n, shared->old.bytes);
+    if (key) shared->old.n /= 2;                    // the bytes of a key, not digits
+    if (!sim_reader_fired() && !test_failing) (void)work_apart(LOGIN_SO);
+    C_Logout(session);
+    if (!test_failing) check_nothing_left("a wrong one of the SO's");
+    bool fired = sim_reader_fired();
+    C_Finalize(NULL);
+    if (!test_failing) check_nothing_left("at the end");
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    judge_wrong(2);
+    scene_end();
+    return fired && !test_failing;
+}
+
+TEST(wiped_pins)
+{
+    static const enum sim_fault faults[] = { SIM_EJECT, SIM_FAILED_AFTER, SIM_ANSWER_6F00, SIM_RESET,
+                                             SIM_EJECT_AFTER };
+    for (size_t k = 0; k < WRITTEN_KINDS && !test_failing; k++) {
+        kind = &written_kinds[k];
+        bool fired = true;
+        give_pins(SIM_NO_FAULT, 0);
+        for (unsigned n = 1; fired && !test_failing; n += 1 + n / 4) fired = give_pins(faults[n % 5], n);
+    }
+}
+
 int main(int argc, char **argv)
 {
     // A function that is looked up when it is first called has the registers put on the stack.
@@ -394,6 +523,7 @@ int main(int argc, char **argv)
     RUN(wiped_keys_that_a_card_was_given);
     RUN(wiped_keys_that_were_refused);
     RUN(wiped_key_of_the_so);
+    RUN(wiped_pins);
     if (card_process) kill(card_process, SIGKILL);
     return test_end();
 }
