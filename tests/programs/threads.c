@@ -576,6 +576,8 @@ int main(int argc, char **argv)
     RUN(a_card_that_makes_a_key_holds_nobody_else);
     RUN(finalize_waits_for_a_key_that_is_soon_made);
     RUN(finalize_does_not_wait_for_a_key_that_takes_long);
+    RUN(the_login_ends_while_a_key_is_made);
+    RUN(a_card_is_pulled_while_it_makes_a_key);
     RUN(the_log_while_the_library_comes_and_goes);
     RUN(a_log_that_never_returns_does_not_hold_finalize);
     return test_end();

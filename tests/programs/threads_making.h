@@ -175,3 +175,67 @@ TEST(finalize_does_not_wait_for_a_key_that_takes_long)
     CHECK_EQ(done, 2);
     end();
 }
+
+// Another thread ends the login, or all sessions, while the key is made: that waits for it. Then the key is
+// there, the SO is out, on the card, too, and what the first thread had is nothing any more.
+static CK_RV making_ended;
+
+static void *making_log_out(void *arg)
+{
+    (void)arg;
+    making_ended = C_Logout(making.session);
+    return NULL;
+}
+
+static void *making_close_all(void *arg)
+{
+    (void)arg;
+    making_ended = C_CloseAllSessions(0);
+    return NULL;
+}
+
+TEST(the_login_ends_while_a_key_is_made)
+{
+    for (int all = 0; all < 2; all++) {
+        pthread_t t, ender;
+        CK_SESSION_INFO info;
+        making_begin(&t);
+        if (test_failing) return;
+        making_ended = CKR_GENERAL_ERROR;
+        CHECK(!pthread_create(&ender, NULL, all ? making_close_all : making_log_out, NULL));
+        usleep(20000);
+        CHECK(making_goes_on());
+        making_may_end();
+        pthread_join(ender, NULL);
+        pthread_join(t, NULL);
+        CHECK_RV(making.rv, CKR_OK);
+        CHECK_RV(making_ended, CKR_OK);
+        CHECK(making_is_there() && !sim_piv_admin(cards[0]));
+        CHECK_RV(C_GetSessionInfo(making.session, &info), all ? CKR_SESSION_HANDLE_INVALID : CKR_OK);
+        live(0);
+        CHECK_EQ(done, 1);
+        end();
+    }
+}
+
+// The card is pulled while it makes the key, and put in again: the call ends with that, and nothing of the
+// old login holds.
+TEST(a_card_is_pulled_while_it_makes_a_key)
+{
+    pthread_t t, ender;
+    CK_SESSION_INFO info;
+    making_begin(&t);
+    if (test_failing) return;
+    CHECK(!pthread_create(&ender, NULL, making_end_soon, NULL));
+    sim_reader_eject(0);                        // a simulated card ends its command first
+    pthread_join(ender, NULL);
+    pthread_join(t, NULL);
+    CHECK(making.rv == CKR_DEVICE_REMOVED || making.rv == CKR_OK);
+    sim_reader_insert(0, cards[0]);
+    usleep(30000);                              // what is known answers for 20 ms
+    CHECK(!sim_piv_admin(cards[0]));
+    CHECK_RV(C_GetSessionInfo(making.session, &info), CKR_SESSION_HANDLE_INVALID);
+    live(0);
+    CHECK_EQ(done, 1);
+    end();
+}
