@@ -18798,6 +18798,7 @@ static st schsmadmin_unwrap(struct card *card, struct token *token, const struct
 
 // Is there an SO-PIN? Then INITIALIZE wants to be from who has it.
 // QUIRK(Pico HSM): it does not ask, and begins anew for anybody: so the SO-PIN is verified before.
+// A card that tells its tries takes it so: then nothing but its yes will do.
 static st schsmadmin_prove_so(struct card *card, struct token *token, bytes so_pin,
                               struct scratch scratch)
 {
@@ -18807,6 +18808,7 @@ static st schsmadmin_prove_so(struct card *card, struct token *token, bytes so_p
     st s = iso_ask_pin(&card->link, so->reference, &tries);
     if (link_is_broken(s)) return s;
     if (s == ST_PIN_MISSING || card->link.sw == SW_DATA_UNUSABLE) return ST_OK;
+    if (tries >= 0) return secret_verify(card, token, so, so_pin, scratch);
     return secret_login_puk(card, token, so, so_pin, scratch);
 }
 

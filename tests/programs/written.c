@@ -448,6 +448,48 @@ static void give_wrong(void)
 
 TEST(written_wrong_secrets_count_once) { each_kind(give_wrong); }
 
+// A wrong PUK, PIN or key of the SO's, to begin the card anew, or to log in and set the user's PIN: sent
+// once, whatever happens at any command. Returns whether it did.
+static bool give_wrong_so(bool init, enum sim_fault fault, unsigned n, bool selected)
+{
+    CK_UTF8CHAR label[33] = "Written                         ", so[64] = "";
+    strcpy((char *)so, kind->so ? kind->so : kind->first_so);
+    so[0] = so[0] == '9' ? '8' : (CK_UTF8CHAR)(so[0] + 1);
+    CK_ULONG so_n = strlen((char *)so);
+    begin();
+    if (test_failing) return false;
+    C_Logout(session);
+    if (init) C_CloseAllSessions(0);
+    unsigned before = wrong_secrets();
+    if (selected) sim_reader_foreign(0, select_other, NULL);
+    sim_reader_fault(fault, n, NULL);
+    CK_RV rv = init ? C_InitToken(0, so, so_n, label) : C_Login(session, CKU_SO, so, so_n);
+    if (!rv && !init) rv = C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)"13572468", 8);
+    bool fired = sim_reader_fired();
+    sim_reader_fault(SIM_NO_FAULT, 0, NULL);
+    sim_reader_foreign(0, NULL, NULL);
+    unsigned wrong = wrong_secrets() - before;
+    if (!rv || wrong > 1 || (!fired && wrong != 1))
+        test_fail(__FILE__, __LINE__, "%s, %s at %u: %#lx, and it came %u times", init ? "C_InitToken" : "C_InitPIN",
+                  sim_fault_name(fault), n, rv, wrong);
+    judge_wrong(1);
+    end();
+    return fired && !test_failing;
+}
+
+static void give_wrong_so_each(void)
+{
+    static const enum sim_fault each[] = { SIM_RESET, SIM_FAILED_AFTER, SIM_RESET_AFTER, SIM_EJECT_AFTER,
+                                           SIM_ANSWER_6F00, SIM_ANSWER_0 };
+    if (!kind->so && !kind->first_so) return;
+    for (int init = 0; init <= kind->init_token && !test_failing; init++) {
+        bool fired = true;
+        for (unsigned n = 1; fired; n++) fired = give_wrong_so(init, each[n % COUNT(each)], n, n % 4 == 3);
+    }
+}
+
+TEST(written_wrong_secrets_of_the_so_count_once) { each_kind(give_wrong_so_each); }
+
 // ---- What is seen ----
 
 #define SEEN_MAX 8192
@@ -1106,6 +1148,7 @@ int main(int argc, char **argv)
     RUN(written_what_is_destroyed_is_gone);
     RUN(written_pairs_do_what_google_s_pkcs11test_asks_of_them);
     RUN(written_wrong_secrets_count_once);
+    RUN(written_wrong_secrets_of_the_so_count_once);
     RUN(written_setting_up_is_broken_off_at_each_command);
     RUN(written_nobody_is_logged_in_after_it_was_begun_anew);
     RUN(written_changes_are_broken_off_at_each_command);

@@ -90,6 +90,11 @@ static inline struct sim_card *written_cardcontact(bool other)
 
 #define WRITTEN_GIDS_KEY "0123456789abcdef0123456789abcdef0123456789abcdef"
 
+static inline unsigned written_gids_wrong(const struct sim_card *card)
+{
+    return sim_gids_wrong_answers((struct sim_card *)(uintptr_t)card);
+}
+
 static inline struct sim_card *written_gids(bool other)
 {
     return sim_gids_new(&(struct sim_gids_options){ .empty = true, .second = other });
@@ -192,7 +197,8 @@ static const struct written_kind written_kinds[] = {
     { .name = "GIDS", .blank = written_gids, .user = "123456", .wrong_user = "654321",
       .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
-      .certificates = true, .certificate_needs_key = true, .sets = WRITTEN_LABEL },
+      .certificates = true, .certificate_needs_key = true, .sets = WRITTEN_LABEL,
+      .wrong = written_gids_wrong },
     { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },
