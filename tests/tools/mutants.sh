@@ -123,6 +123,8 @@ mutant proven_wherever_the_card_is 'write write_proves_the_key_where_it_is_meant
     secret_prove 'TRY(place_go_to.*\|if (!place_is_sure(card, token)) return ST_FAILED;' ''
 mutant written_without_the_login 'unit store' \
     store_may 'return may ? ST_OK : ST_NOT_LOGGED_IN;' '(void)may; return ST_OK;'
+mutant gone_again_and_again 'written written_what_is_destroyed_is_gone' \
+    store_destroy_gone 'token->gone = CK_INVALID_HANDLE;' ''
 mutant not_proven_again 'write write_goes_on_after_another_program' \
     login_prove_again 'return s \&\& .*' 'return ST_NOT_LOGGED_IN;'
 mutant identity_of_what_was_there_before 'write write_what_shows_the_card' \
