@@ -10862,18 +10862,30 @@ static st p15store_unlist(struct card *card, struct token *token, enum p15_kind 
     return s;
 }
 
+// Does another key have its public half in the same file? See p15store_set_pair.
+static const struct p15_key *p15store_twin(const struct p15 *p15, const struct p15_key *key)
+{
+    const struct p15_key *other = p15->keys;
+    bytes file = key->public_value.path.file;
+    if (!file.n) return NULL;
+    while (other && (other == key || !bytes_equal(other->public_value.path.file, file)))
+        other = other->next;
+    return other;
+}
+
 // The public half of a key goes from the card: its entry, of which nothing is known then, and its
-// file. One that the card's issuer vouches for stays.
+// file, if it is its alone. One that the card's issuer vouches for stays.
 static st p15store_erase_public(struct card *card, struct token *token, struct p15_key *key,
                                 struct scratch scratch)
 {
     const struct p15_path path = key->public_value.path;
+    bool shared = p15store_twin(token->state, key);
     if (!key->public_entry.n || key->trusted) return ST_OK;
     st s = p15store_unlist(card, token, P15_PUKDF, key->public_entry, scratch);
     if (s && s != ST_NO_OBJECT) return s;
     key->public_entry = BYTES_NONE;
     key->public_value = (struct p15_value){ .direct = BYTES_NONE };
-    return s ? ST_OK : p15write_delete(card, token, &path, scratch);
+    return s || shared ? ST_OK : p15write_delete(card, token, &path, scratch);
 }
 
 // A new pair takes the iD of public keys that have no private half: one of a pair that was never
@@ -11389,6 +11401,66 @@ static st p15store_set_key(struct card *card, struct object *object, const struc
     return s ? s : p15write_touch(card, token, scratch);
 }
 
+// A public half that the card has, by its entry, for itself.
+static st p15store_alone(struct card *card, struct token *token, bytes entry)
+{
+    struct p15_key *key;
+    struct card_own_key *own;
+    TRY(p15store_add_key(card, token, entry, &key, &own));
+    return key->public_object ? ST_OK : p15store_add_public(card, token, key);
+}
+
+// Another iD of a pair: its public half has an entry with either until the private one's is
+// changed, which is thus never without.
+static st p15store_set_pair(struct card *card, struct object *object, const struct draft *draft,
+                            struct scratch scratch)
+{
+    struct token *token = object->token;
+    struct p15_key *key = object->state;
+    struct lot *lots = NULL;
+    bytes old = key->private_object->entry, private, public;
+    struct buf was = scratch_buf(&scratch, key->public_entry.n);
+    buf_put(&was, key->public_entry);
+    TRY(p15store_changed(old, draft, true, &scratch, &private));
+    TRY(p15store_changed(key->public_entry, draft, true, &scratch, &public));
+    TRY(p15write_fits(card, token, P15_PRKDF, old, private, scratch));
+    bytes is[] = { arena_lot_copy(&card->arena, &lots, private),
+                   arena_lot_copy(&card->arena, &lots, public) };
+    st s = is[0].p && is[1].p ? ST_OK : ST_ARENA_FULL;
+    if (!s) s = p15write_entry_of(card, token, P15_PUKDF, BYTES_NONE, public, scratch);
+    bool both = !s;
+    if (!s) s = p15write_entry_of(card, token, P15_PRKDF, old, private, scratch);
+    if (s) {
+        arena_lots_drop(&card->arena, &lots);
+        if (both) p15store_alone(card, token, public);
+        return s;
+    }
+    p15store_take_key(card, object, is[0], is[1]);
+    arena_lots_drop(&card->arena, &key->lots);
+    key->lots = lots;
+    s = p15store_unlist(card, token, P15_PUKDF, buf_bytes(&was), scratch);
+    if (s) p15store_alone(card, token, buf_bytes(&was));
+    return s ? s : p15write_touch(card, token, scratch);
+}
+
+// Another iD of a key; that of another is refused, but for what a change that was broken off has
+// left of this one.
+static st p15store_set_id(struct card *card, struct object *object, const struct draft *draft,
+                          struct scratch scratch)
+{
+    struct p15 *p15 = object->token->state;
+    const struct p15_key *key = object->state;
+    struct p15_key *there = p15_key_of(p15, draft->id);
+    if (there == key) return p15store_set_key(card, object, draft, scratch);
+    if (there && (there->private_object || there->trusted)) return ST_ATTR_VALUE;
+    if (there && p15store_twin(p15, there) != key) return ST_ATTR_VALUE;
+    if (p15_is_secret_id(card, p15, draft->id, key)) return ST_ATTR_VALUE;
+    if (there) TRY(p15store_replace(card, object->token, draft->id, scratch));
+    return key->private_object && key->public_entry.n
+        ? p15store_set_pair(card, object, draft, scratch)
+        : p15store_set_key(card, object, draft, scratch);
+}
+
 // Another label, iD or value; see set of struct writer.
 static st p15store_set(struct card *card, struct object *object, const struct draft *draft,
                        struct scratch scratch)
@@ -11401,8 +11473,7 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
     if (object->class != CKO_CERTIFICATE && object->class != CKO_DATA) {
         bool id = draft->set & CARD_SET_ID;
         TRY(p15object_load(card, token, id ? P15_MASK_KEYS : P15_MASK_PUBLIC, scratch));
-        if (id && p15_has_id(card, token->state, draft->id, object->state)) return ST_ATTR_VALUE;
-        return p15store_set_key(card, object, draft, scratch);
+        return (id ? p15store_set_id : p15store_set_key)(card, object, draft, scratch);
     }
     TRY(p15store_changed(object->entry, draft, true, &scratch, &fresh));
     return p15store_set_valued(card, object, draft, fresh, scratch);
@@ -17522,11 +17593,13 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
  * Specs   SmartCard-HSM's command reference; BSI TR-03110-3 (requests); ISO/IEC 7816-15
  * Tests   tests/unit/schsmadmin.c
  *
- * Who reads the card goes by its list: a key is where there is a CC of its number, a certificate or
- * data where there is a C8 or C9. So nothing is half done while the file that counts is made last
- * and deleted first:
+ * Who reads the card goes by its list: a key is where there are a CC of its number and its entry, a
+ * certificate or data where there is a C8 or C9. So nothing is half done while the file that counts
+ * is made last and deleted first:
  *
- *   a key           C4, then the command that makes CC, then CE; away: CC, C4, CE
+ *   an AES key      C4, then the command that makes CC; away: CC, C4
+ *   a pair          C4 with a mark that is no entry, the command that makes CC, CE by its answer,
+ *   ... C4 with the entry; away: CC, C4, CE. What has the mark goes when the next key is made
  *   a certificate   of a key: CE, in place of the request; another one: CA, C8; away: C8, CA
  *   data            CF or CD, then C9; away: C9, then CF or CD
  *   a wrapped key   C4, CE, 2F10, then the command that makes CC of that
@@ -17561,6 +17634,7 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 #define SCHSMADMIN_PIN          15      // characters of the PIN that nobody is told
 #define SCHSMADMIN_TRIES        3       // of the user PIN: what sc-hsm-tool sets, too
 #define SCHSMADMIN_WRAPPED      6144    // bytes of a wrapped key, at most: sc-hsm-tool takes fewer
+#define SCHSMADMIN_UNENDED      "\x30\x07scard11"      // C4 of a pair that is being made
 #define SCHSMADMIN_BLOB         0x2f    // 2F10: where UNWRAP KEY finds one
 
 // ---- Files ----
@@ -17891,6 +17965,15 @@ static st schsmadmin_keep(struct card *card, const struct object *object, u8 kin
     return schsmadmin_write(card, kind, (u8)object->ref, written, scratch);
 }
 
+// The pair of a number, or NULL.
+static struct p15_key *schsmadmin_key_of(const struct token *token, u8 number)
+{
+    const struct p15 *p15 = token->state;
+    struct p15_key *key = p15->keys;
+    while (key && key->reference != number) key = key->next;
+    return key;
+}
+
 // Deletes a key and what belongs to it.
 static st schsmadmin_clear_key(struct card *card, u8 number)
 {
@@ -17899,16 +17982,40 @@ static st schsmadmin_clear_key(struct card *card, u8 number)
     return schsmadmin_clear(card, SCHSM_CERT, number);
 }
 
+// Deletes pairs that were never ended: of those whose entries were read and are none.
+static st schsmadmin_sweep(struct card *card, struct token *token, struct scratch scratch)
+{
+    const bytes mark = bytes_text(SCHSMADMIN_UNENDED);
+    struct schsm *schsm = token->state;
+    for (u32 i = 1; i < SCHSM_KEYS; i++) {
+        u8 number = (u8)i, there = SCHSM_HAS_KEY | SCHSM_HAS_KEY_ENTRY | SCHSM_READ_KEY_ENTRY;
+        const struct p15_value file = { .path = { .file = BYTES(SCHSM_KEY_ENTRY, number) } };
+        struct scratch again = scratch;
+        bytes content = BYTES_NONE;
+        if ((schsm->has[i] & there) != there || schsmadmin_key_of(token, number)) continue;
+        st s = p15file_read_value(card, token, &file, P15_OBJECT, &again, &content);
+        if (link_is_broken(s)) return s;
+        if (s || !bytes_begin(content, mark)) continue;
+        os_log("%s: key %02x, which was never ended, is deleted", card->link.name, number);
+        TRY(schsmadmin_clear_key(card, number));
+        schsm->has[i] &= (u8)~(there | SCHSM_READ_CERT);
+    }
+    return ST_OK;
+}
+
 // Has the card make a key whose objects are there. If anything is refused, nothing is left of it.
 static st schsmadmin_make(struct card *card, struct object *object, const struct draft *draft,
                           struct scratch scratch)
 {
     u8 number = (u8)object->ref;
+    bool secret = object->class == CKO_SECRET_KEY;
+    bytes first = secret ? object->entry : bytes_text(SCHSMADMIN_UNENDED);
     TRY(schsmadmin_clean(card, SCHSM_CERT, number));
-    st s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, object->entry, scratch);
-    if (!s && object->class == CKO_SECRET_KEY) s = schsmadmin_make_secret(card, object);
-    else if (!s) s = schsmadmin_make_pair(card, object, draft, scratch);
-    if (!s) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
+    st s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, first, scratch);
+    if (!s && secret) s = schsmadmin_make_secret(card, object);
+    else if (!s)      s = schsmadmin_make_pair(card, object, draft, scratch);
+    if (!s && secret) s = schsmadmin_keep(card, object, SCHSM_KEY_ENTRY, object->entry, scratch);
+    else if (!s)      s = schsmadmin_write(card, SCHSM_KEY_ENTRY, number, object->entry, scratch);
     if (s && !link_is_broken(s)) (void)schsmadmin_clear_key(card, number);
     return s;
 }
@@ -18004,6 +18111,7 @@ static st schsmadmin_generate(struct card *card, struct token *token, const stru
         TRY(random_bytes(room, sizeof room));
         said.id = bytes_of(room, sizeof room);
     }
+    TRY(schsmadmin_sweep(card, token, scratch));
     TRY(schsmadmin_free(token, SCHSM_HAS_KEY, &number));
     said.reference = number;
     TRY(schsmadmin_entry(draft, &said, &scratch, &entry));
@@ -18090,15 +18198,6 @@ static void schsmadmin_put_certificate(struct card *card, struct object *object,
     card_set_entry(card, object, object->entry);
     for (at = &p15->certificates; *at; ) at = &(*at)->next;
     *at = object->state;
-}
-
-// The pair of a number, or NULL.
-static struct p15_key *schsmadmin_key_of(const struct token *token, u8 number)
-{
-    const struct p15 *p15 = token->state;
-    struct p15_key *key = p15->keys;
-    while (key && key->reference != number) key = key->next;
-    return key;
 }
 
 // The objects of a key show a certificate, or none any more.

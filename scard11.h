@@ -1147,7 +1147,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         certificate. Where only that is destroyed, a request signed by the key
 //                         takes its place. What has more than 1000 bytes takes several commands: a
 //                         card that is pulled in between has the key without its certificate and
-//                         public half, until the certificate is stored again.
+//                         public half, until the certificate is stored again. A pair that was
+//                         never ended is not shown, and goes when the next one is made.
 //                         C_InitToken wants the card's SO-PIN, or sets it on a new card. Keys,
 //                         files, DKEK and key domains go, and none are set up. The user PIN is one
 //                         that nobody knows until C_InitPIN sets it; it has 3 tries. Keys are not
@@ -1191,7 +1192,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         A card that is pulled while it is written has what it had, or the new, or
 //                         a file that nothing names: the log says so when the next one takes its
 //                         place. A new pair may be there as a public key alone: that gives way when
-//                         the pair is made again with its CKA_ID.
+//                         the pair is made again with its CKA_ID. So may the public key of a pair
+//                         with another CKA_ID, the one that it had or is to have.
 //   MyEID, OsEID          The user writes the card, as far as the card's own access conditions let
 //                         its PIN do that (CKR_ACTION_PROHIBITED: another PIN's). Directory and
 //                         files are those of OpenSC's profile, which goes on with them, as this

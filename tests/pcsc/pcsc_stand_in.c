@@ -322,6 +322,7 @@ static bool states_fill(void *sim, SCARD_READERSTATE *states, DWORD n, bool *mis
         if (is_pnp(s->szReader)) { s->dwEventState = 0; continue; }
         if (scard11_reader_wait(sim, &one, 1, 0)) one.state = SCARD11_READER_GONE;
         bool gone = one.state & SCARD11_READER_GONE;
+        s->cbAtr = (DWORD)sim_reader_atr(s->szReader, s->rgbAtr);
         *missing = *missing || gone;
         s->dwEventState = event_of(s->szReader, one.state);
         one.state &= ~SCARD11_READER_IN_USE;            // no change of it ends a wait

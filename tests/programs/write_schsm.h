@@ -264,6 +264,39 @@ TEST(write_schsm_what_was_left)
     scene_end();
 }
 
+static unsigned hsm_keys(void)
+{
+    unsigned n = 0;
+    for (unsigned fid = 0xcc00; fid < 0xcd00; fid++) n += hsm_file(fid) != NULL;
+    return n;
+}
+
+// A pair is there with both its halves or not at all, and what is left of it goes with the next.
+TEST(write_schsm_pair_that_was_never_ended)
+{
+    bool fired = true, left = false;
+    for (unsigned n = 1; fired && !test_failing; n++) {
+        CK_OBJECT_HANDLE key = 0;
+        hsm_begin(&(struct sim_schsm_options){ .two = true });
+        if (test_failing) return;
+        unsigned keys = hsm_keys();
+        sim_reader_fault(SIM_EJECT, n, NULL);
+        fired = broken_off(make(&makes[P_256], 0x30));
+        meet_anew("123456");
+        if (test_failing) return;
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 0x30, &key), CKR_OK);
+        left = left || (hsm_keys() > keys && !key);
+        if (key) {
+            CHECK_RV(scene_find(session, CKO_PUBLIC_KEY, 0x30, &key), CKR_OK);
+            CHECK_EQ(attribute(key, CKA_PUBLIC_KEY_INFO, out, sizeof out), 91);
+        }
+        CHECK_RV(make(&makes[P_256], 0x31), CKR_OK);
+        CHECK_EQ(hsm_keys(), keys + 1 + (key != 0));
+        scene_end();
+    }
+    CHECK(left);
+}
+
 // A firmware that describes new keys in its own words is corrected.
 TEST(write_schsm_firmware_that_describes_keys)
 {
@@ -630,6 +663,7 @@ TEST(write_schsm_unwrapping_is_broken_off)
     RUN(write_schsm_certificates);                                                               \
     RUN(write_schsm_data);                                                                       \
     RUN(write_schsm_what_was_left);                                                              \
+    RUN(write_schsm_pair_that_was_never_ended);                                                  \
     RUN(write_schsm_firmware_that_describes_keys);                                               \
     RUN(write_schsm_key_that_was_used_up);                                                       \
     RUN(write_schsm_ids_of_other_keys);                                                          \

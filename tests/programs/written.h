@@ -11,6 +11,9 @@
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_generic.h"
 
+// How OpenSC takes it: it signs with RSA keys alone; it numbers keys itself, from 0 on; it reads it only.
+enum { OPENSC_RSA = 1, OPENSC_NUMBERS = 2, OPENSC_READS = 4 };
+
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
 
@@ -32,6 +35,7 @@ struct written_kind {
     bool certificate_shows_key;             // who did not make it knows of a key by its certificate
     bool certificate_needs_key;             // it is stored with its key, and goes with it
     bool long_entries;                      // of its directories, one of which takes several commands
+    unsigned opensc;                        // OPENSC_...
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
     unsigned sets;                          // WRITTEN_... of a private key
     bool policies;                          // keys may want the PIN each time, or a touch
@@ -161,7 +165,7 @@ static inline struct sim_card *written_generic_unused(bool other)
 }
 
 #define WRITTEN_GENERIC .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 3, 4 }, \
-    .certificates = true, .data = { "Some data", "Other data" }
+    .certificates = true, .data = { "Some data", "Other data" }, .opensc = OPENSC_READS
 
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
@@ -176,7 +180,7 @@ static const struct written_kind written_kinds[] = {
       .policies = true, .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
       .user = "123456", .wrong_user = "654321", .long_entries = true,
-      .init_token = true, .init_pin = true,
+      .init_token = true, .init_pin = true, .opensc = OPENSC_RSA,
       .ids = { 1, 2, 3, 4 }, .makes = MAKES_EC | MAKES_RSA,
       .imports = { SIM_RSA2048B, SIM_P256B, SIM_P384B }, .deletes_keys = true, .certificates = true,
       .data = { "One", "Another" }, .sets = WRITTEN_LABEL | WRITTEN_ID },
@@ -197,8 +201,8 @@ static const struct written_kind written_kinds[] = {
     { .name = "GIDS", .blank = written_gids, .user = "123456", .wrong_user = "654321",
       .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
-      .certificates = true, .certificate_needs_key = true, .sets = WRITTEN_LABEL,
-      .wrong = written_gids_wrong },
+      .certificates = true, .certificate_needs_key = true, .opensc = OPENSC_RSA | OPENSC_NUMBERS,
+      .sets = WRITTEN_LABEL, .wrong = written_gids_wrong },
     { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },

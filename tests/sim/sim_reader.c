@@ -1111,6 +1111,19 @@ void sim_reader_reset_named(const char *name)
     if (s) sim_reader_reset(reader);
 }
 
+size_t sim_reader_atr(const char *name, uint8_t *atr)
+{
+    size_t n = 0;
+    lock();
+    const struct seat *s = seat_find(name);
+    if (s && s->card && s->plugged && !s->mute) {
+        n = s->card->atr_len;
+        memcpy(atr, s->card->atr, n);
+    }
+    unlock();
+    return n;
+}
+
 int sim_reader_peek(const void *conn, const char *name, enum sim_why *why, bool *taken)
 {
     const struct conn *c = conn;

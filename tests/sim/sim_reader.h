@@ -182,6 +182,7 @@ bool sim_reader_await_waiting(unsigned n, unsigned ms);     // until n threads a
 enum sim_why { SIM_WHY_REMOVED, SIM_WHY_UNPLUGGED, SIM_WHY_DOWN };
 int sim_reader_peek(const void *conn, const char *name, enum sim_why *why, bool *taken);
 void sim_reader_reset_named(const char *name);
+size_t sim_reader_atr(const char *name, uint8_t *atr);      // of the card that is in; 0: none
 
 // ---- Hooks ----
 

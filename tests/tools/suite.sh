@@ -29,7 +29,7 @@ find_flags() {  # find_flags <built>: $flags of the compiler
     esac
 }
 find_parts() {  # find_parts <library>: $objects to link, and $options that they and the test are compiled with
-    options=$custom objects=''
+    options=$custom objects='' exports=''
     case $1 in
         custom)      objects=scard11 ;;
         mbedtls_4)   options="$custom $mbedtls_4" objects=scard11_mbedtls_4 ;;
@@ -37,6 +37,7 @@ find_parts() {  # find_parts <library>: $objects to link, and $options that they
         pcsc)        options="-I. $pcsc_h" objects='scard11_pcsc pcsc_stand_in' ;;
         inside_4)    options="$custom $mbedtls_4 -DSCARD11_ENTROPY=unit_entropy" ;;
         inside_pcsc) options="-I. $pcsc_h" objects=pcsc_stand_in ;;
+        inside_opensc) options="$custom $pcsc_h" objects=pcsc_stand_in exports='-Wl,--export-dynamic-symbol=SCard*' ;;
     esac
 }
 
@@ -64,7 +65,7 @@ link_test() {
     case $built in asan) plain=-O0 ;; *) plain='' ;; esac
     # shellcheck disable=SC2046,SC2086
     bg $CC $warn $flags $plain $options $steady "$source" \
-        $(for o in $objects; do echo "$OUT/$built/$o.o"; done) $(sim_objects "$built") $test_libs -o "$OUT/test/$1"
+        $(for o in $objects; do echo "$OUT/$built/$o.o"; done) $(sim_objects "$built") $exports $test_libs -o "$OUT/test/$1"
 }
 
 # run_rows <waits|computes> <at a time> <command before each>. Two rows compute, and one beside them waits for
@@ -85,7 +86,7 @@ run_tests() {
     [ -z "$cases" ] || list="unit $list"
     for name in $list; do
         find_test "$name"
-        case $source in *.sh) packages="$packages $(sed -n 's/^# Packages: *//p' "$source")" ;; esac
+        packages="$packages $(sed -n 's/^\(#\|\/\/\) Packages: *//p' "$source")"
         case $library in module) module=yes ;; esac
     done
     need $pkg_lib libssl-dev $packages
