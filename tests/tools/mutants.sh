@@ -145,6 +145,14 @@ mutant a_retired_key_is_not_told 'write write_piv_key_history' \
     pivadmin_grow_history 'return pivadmin_told_history.*' 'return ST_OK;'
 mutant begun_anew_for_anybody 'write write_schsm_begun_anew_by_its_so_alone' \
     schsmadmin_init 'TRY(schsmadmin_prove_so(.*' ''
+mutant begun_anew_where_the_so_pin_got_no_answer 'written written_wrong_secrets_of_the_so_count_once' \
+    schsmadmin_prove_so 'if (tries >= 0) return secret_verify(.*' ''
+mutant a_key_that_no_curve_has 'written written_public_halves_that_are_none' \
+    cipher_check_made 'return good ? ST_OK : ST_PROTOCOL;' '(void)good; return ST_OK;'
+mutant wrapped_with_another_key_s_certificate 'write write_schsm_wrapped_with_what_is_another_key_s' \
+    schsmadmin_check_own 'return ST_WRAPPED;' 'return ST_OK;'
+mutant the_so_s_key_is_shown_again_and_again 'write write_gids_administrator_s_key_changed_by_another_program' \
+    login_init_pin_by_key 'card_login_lost(token);.*' ''
 mutant what_was_left_stays 'write write_schsm_what_was_left' \
     schsmadmin_clean 'TRY(schsmadmin_delete(card, kind, number));' ''
 mutant what_a_card_has_is_believed_for_ever 'written written_by_another_program_is_shown_by_the_next_search' \
