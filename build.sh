@@ -194,6 +194,9 @@ cmd_device() {
     run sh tests/tools/device.sh
 }
 
+# ./build.sh windows            program and module for Windows by MinGW-w64; tests of them under wine
+cmd_windows() { need $(sed -n 's/^# Packages: *//p' tests/tools/windows.sh); out windows; run sh tests/tools/windows.sh; }
+
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }
 

@@ -608,7 +608,14 @@ static u32 os_pid(void)                       { return (u32)getpid(); }
 #if defined(SCARD11_NOW_MS)
 static u64 os_now_ms(void)                    { return SCARD11_NOW_MS(); }
 #elif defined(_WIN32)
-static u64 os_now_ms(void)                    { return GetTickCount64(); }
+static u64 os_now_ms(void)                    // GetTickCount64 stands still for 16 ms at a time
+{
+    LARGE_INTEGER now, second;
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&second);
+    u64 n = (u64)now.QuadPart, per = (u64)second.QuadPart;
+    return n / per * 1000 + n % per * 1000 / per;
+}
 #else
 static u64 os_now_ms(void)
 {

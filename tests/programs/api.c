@@ -10,8 +10,7 @@
 #include "../sim/sim_isoapplet.h"
 #include "../sim/sim_myeid.h"
 #include "../sim/sim_schsm.h"
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../posix.h"
 
 #include "api_args.h"
 #include "api_mechs.h"

@@ -7,8 +7,7 @@
 #define _DEFAULT_SOURCE     // fork
 #define JUDGE_LISTS         // calls go through the lists
 #include "kinds.h"
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../posix.h"
 
 static struct sim_card *make_piv(bool second)
 {
@@ -731,6 +730,7 @@ static void end_child(int how)
 
 TEST(a_process_may_finalize_late_or_never)
 {
+    NEEDS_FORK;
     int status;
     begin();
     if (test_failing) return;

@@ -443,11 +443,13 @@ static const struct cards_kind cards_kinds[] = {
     { .name = "OpenPGP, Gnuk", .make = cards_openpgp_gnuk, .tokens = CARDS_OPENPGP_PIN,
       .keys = CARDS_OPENPGP(false, 1), .token_info = 4, .list = 16, .rsa = 9,
       .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },
+#if defined(SIM_OPENSSL) && SIM_OPENSSL         // which makes them
     { .name = "OpenPGP, 25519", .make = cards_openpgp_25519, .tokens = CARDS_OPENPGP_PIN,
       .keys = { { 1, SIM_ED25519, SIM_ED25519, CARDS_SIGN, 0, false, true, 0, 0 },
                 { 2, SIM_X25519, SIM_X25519, CARDS_DERIVE, 0, false, true, 0, 0 },
                 { 3, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, true, 0, 0 } },
       .token_info = 4, .list = 14, .ec = 9, .again = 2, CARDS_OPENPGP_ALIKE },
+#endif
     { .name = "OpenPGP, once", .make = cards_openpgp_once, .tokens = CARDS_OPENPGP_PIN,
       .keys = CARDS_OPENPGP(true, 0), CARDS_OPENPGP_ALIKE },
     { .name = "OpenPGP, KDF", .make = cards_openpgp_kdf, .tokens = CARDS_OPENPGP_PIN,

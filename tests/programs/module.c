@@ -4,8 +4,7 @@
 #include "scene.h"
 #include <psa/crypto.h>
 #include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../posix.h"
 #include <zlib.h>
 
 static const struct sim_piv_options whole = { .extended = true, .discovery = SIM_APPLICATION_PIN };
@@ -2213,6 +2212,7 @@ static int child(CK_SESSION_HANDLE session)
 
 TEST(a_forked_child_leaves_the_parent_alone)
 {
+    NEEDS_FORK;
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key;
     CK_BYTE sig[256];
@@ -2271,6 +2271,7 @@ static int child_by_chance(int to)
 // the same of it.
 TEST(what_is_random_differs_in_parent_and_children)
 {
+    NEEDS_FORK;
     enum { ALL = 3 };
     struct by_chance c[ALL];
     CK_SESSION_HANDLE session;
@@ -2320,6 +2321,7 @@ static int child_that_may_log(void)
 
 TEST(a_forked_child_does_not_log_for_its_parent)
 {
+    NEEDS_FORK;
     CK_SESSION_HANDLE session;
     int status = 0;
     CHECK_RV(scard11_set_log(count_log, &log_lines), CKR_OK);

@@ -102,11 +102,17 @@ static void unlock(void)
     pthread_mutex_unlock(&sim.lock);
 }
 
+#if defined(_WIN32)                     // winpthreads know no other
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
+
 static void ready(void)
 {
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_condattr_setclock(&attr, WAIT_CLOCK);
     pthread_cond_init(&sim.changed, &attr);
     pthread_condattr_destroy(&attr);
     sim.ready = true;
@@ -140,7 +146,7 @@ static void wake(void)
 static struct timespec in_ms(unsigned long ms)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(WAIT_CLOCK, &t);
     t.tv_sec += (time_t)(ms / 1000);
     t.tv_nsec += (long)(ms % 1000) * 1000000;
     if (t.tv_nsec >= 1000000000) { t.tv_nsec -= 1000000000; t.tv_sec++; }

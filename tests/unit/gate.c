@@ -31,6 +31,7 @@ TEST(gate_takes_all_mutex_functions_or_none)
 // A child that was forked while another thread of its parent made the locks: it makes its own.
 TEST(gate_own_by_a_child_of_a_fork_in_the_middle)
 {
+    NEEDS_FORK;
     int status = 0;
     u32 owner = os_load(&gate_owner);
     os_store(&gate_owner, os_pid() | GATE_MAKING);

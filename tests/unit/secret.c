@@ -359,6 +359,7 @@ static st secret_lose_sight(struct card *c, struct token *t, const struct place 
 
 TEST(secret_refuses_where_nobody_is_sure)
 {
+    NEEDS_FORK;
     static const char *const lines[] = { NULL };
     int status = 0;
     place_begin(lines);

@@ -10,7 +10,12 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "../../scard11.c"
 
 #include "../sim/sim_reader.h"
-#include "../test.h"
+#include "../posix.h"
+#if defined(_WIN32)                     // windows.h has macros of such names
+#undef far
+#undef small
+#undef interface
+#endif
 
 #include "base.c"
 #include "status.c"
@@ -78,7 +83,9 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "op.c"
 #include "stream.c"
 #include "keys.c"
+#if !defined(_WIN32)                    // it needs OpenSSL
 #include "store.c"
+#endif
 #include "option.c"
 #include "gate.c"
 #include "p11.c"
@@ -155,7 +162,9 @@ int main(int argc, char **argv)
     SECTION(op);
     SECTION(stream);
     SECTION(keys);
+#if !defined(_WIN32)
     SECTION(store);
+#endif
     SECTION(option);
     SECTION(gate);
     SECTION(p11);
