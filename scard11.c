@@ -7632,6 +7632,7 @@ struct p15_file {
     enum p15_kind kind;
     bool read;                      // its entries were taken
     u8   takes;                     // what it takes to change it: enum iso_takes
+    u8   taker;                     // ... of the token with this index
     bool asked;                     // ... that was asked for
     struct p15_value value;
 };
@@ -8449,6 +8450,7 @@ static st p15dir_load_file(struct card *card, struct token *token, struct p15_fi
     TRY(p15dir_reserve(card, p15, rest));
     file->read = true;
     file->takes = p15->takes;
+    file->taker = (u8)token->index;
     while (!(s = p15entry_next(&rest, &record))) {
         if (!p15dir_count_entry(card, p15)) return ST_OK;
         if (p15entry_parse(&record, &entry)) continue;
@@ -24065,12 +24067,12 @@ static u32 generic_pads(const struct p15 *p15, struct p15_key *key)
 
 // Notes whether a token can be written at all, as far as what was read anyway tells: TokenInfo, and
 // what the directory files of certificates and data are said to take.
-static void generic_note_writable(const struct card *card, struct token *token)
+static void generic_note_writable(struct token *token)
 {
     const struct p15 *p15 = token->state;
     bool may = false;
     for (const struct p15_file *file = p15->files; file; file = file->next) {
-        bool other = file->takes == ISO_OTHER && card->token_count == 1;
+        bool other = file->takes == ISO_OTHER && file->taker == token->index;
         bool refused = file->read && (file->takes == ISO_NEVER || other);
         if (file->kind == P15_CDF || file->kind == P15_DODF) may |= !refused;
     }
@@ -24107,7 +24109,7 @@ static st generic_take(struct card *card, struct token *token, struct scratch sc
         if (card->tokens[i].state != p15) continue;
         card->tokens[i].key_types = CARD_TYPE(ALG_RSA) | CARD_TYPE(ALG_EC);
         card->tokens[i].card_pads = generic_pads(p15, &any);
-        generic_note_writable(card, &card->tokens[i]);
+        generic_note_writable(&card->tokens[i]);
     }
     return ST_OK;
 }
@@ -24167,7 +24169,7 @@ static st generic_list(struct card *card, struct token *token, const struct quer
     for (struct p15_key *key = p15->keys; key; key = key->next)
         if (key->type == ALG_RSA && key->private_object)
             key->private_object->card_pads = generic_pads(p15, key);
-    generic_note_writable(card, token);
+    generic_note_writable(token);
     return ST_OK;
 }
 
@@ -24504,11 +24506,11 @@ static bool genericadmin_suits(bytes told, u8 pin, bool private)
     return read == ISO_UNSAID || (read == ISO_USER) == private;
 }
 
-// Puts what a new file has of another one's FCP: its access rules, in whatever form, its state, and
-// that it has no short identifier.
+// Puts what a new file has of another one's FCP: its access rules, in whatever form, and that it has
+// no short identifier.
 static void genericadmin_put_rules(bytes told, struct buf *out)
 {
-    static const u8 kept[] = { 0x86, 0x8a, 0x8b, ISO_TAG_COMPACT, 0x8e, 0xa0, 0xa1,
+    static const u8 kept[] = { 0x86, ISO_TAG_ARR, ISO_TAG_COMPACT, 0x8e, 0xa0, 0xa1,
                                ISO_TAG_EXPANDED };
     bytes inside = iso_file_inside(told);
     struct tlv tlv;
@@ -24728,7 +24730,7 @@ static st genericadmin_put_fcp(const struct p15_new_file *file, bytes told, stru
 {
     u8 room[GENERICADMIN_FCP];
     struct buf fcp = buf_on(room, sizeof room);
-    bytes inside = iso_file_inside(told), kind, size;
+    bytes inside = iso_file_inside(told), kind, size, life;
     if (!genericadmin_is_bytes(told)) return ST_CARD_FULL;
     bool all = !tlv_find(inside, ISO_TAG_SIZE, &size) && tlv_find(inside, ISO_TAG_SIZE_ALL, &size);
     u8 tag = all ? ISO_TAG_SIZE_ALL : ISO_TAG_SIZE;
@@ -24736,6 +24738,7 @@ static st genericadmin_put_fcp(const struct p15_new_file *file, bytes told, stru
     tlv_put(&fcp, tag, BYTES((u8)(file->size >> 8), (u8)file->size));
     tlv_put(&fcp, ISO_TAG_KIND, kind);
     tlv_put(&fcp, ISO_TAG_FID, bytes_from(file->path, file->path.n - 2));
+    if (tlv_find(inside, GENERICADMIN_TAG_LIFE, &life)) tlv_put(&fcp, GENERICADMIN_TAG_LIFE, life);
     genericadmin_put_rules(told, &fcp);
     tlv_put(out, ISO_TAG_FCP, buf_bytes(&fcp));
     return fcp.full || out->full ? ST_CARD_FULL : ST_OK;
@@ -24861,7 +24864,7 @@ static st genericadmin_try_orphan(struct card *card, struct token *token,
     os_log("%s: a file that nothing names is used", card->link.name);
     if (iso_file_size(told) >= file->size) {
         file->in_place = true;
-        return ST_OK;
+        return genericadmin_activate(card, token, file->path);
     }
     st s = genericadmin_delete(card, token, file->path);
     return s && !link_is_broken(s) ? (st)ST_NOT_FOUND : s;
@@ -24920,13 +24923,15 @@ static const struct p15_make genericadmin_make = {
 
 // ---- The writer ----
 
-// Can the directory file of a kind not be changed, as far as is known?
-static bool genericadmin_is_closed(const struct p15 *p15, enum p15_kind kind)
+// Can the directory file of a kind not be changed by a token's user, as far as is known?
+static bool genericadmin_is_closed(const struct token *token, enum p15_kind kind)
 {
+    const struct p15 *p15 = token->state;
     bool closed = false;
     for (const struct p15_file *file = p15->files; file; file = file->next) {
+        bool other = file->takes == ISO_OTHER && file->taker == token->index;
         if (file->kind != kind) continue;
-        if (!file->read || !iso_is_refused(file->takes)) return false;
+        if (!file->read || !(file->takes == ISO_NEVER || other)) return false;
         closed = true;
     }
     return closed;
@@ -24940,7 +24945,7 @@ static bool genericadmin_erases(const struct object *object)
     bytes rest = object->entry;
     bool is = object->class == CKO_CERTIFICATE || object->class == CKO_DATA;
     if (!is || !p15store_erases(object)) return false;
-    if (genericadmin_is_closed(object->token->state, p15store_kind(object->class))) return false;
+    if (genericadmin_is_closed(object->token, p15store_kind(object->class))) return false;
     if (tlv_next(&rest, &record) || p15entry_parse(&record, &entry)) return false;
     return entry.flags & P15WRITE_MODIFIABLE;
 }
@@ -24960,11 +24965,13 @@ static st genericadmin_ask_kind(struct card *card, struct token *token, enum p15
         struct scratch each = scratch;
         struct buf told = scratch_buf(&each, GENERICADMIN_TOLD);
         bool known = file->asked || file->takes || file->value.direct.n;
-        if (file->kind != kind || known) continue;
+        bool others = file->takes == ISO_OTHER && file->taker != token->index;
+        if (file->kind != kind || (known && !others)) continue;
         st s = genericadmin_ask(card, token, &file->value.path, &told);
         if (link_is_broken(s)) return s;
         if (s) continue;
         file->takes = (u8)iso_file_rule(buf_bytes(&told), ISO_UPDATE, card_pin(token)->reference);
+        file->taker = (u8)token->index;
         file->asked = true;
     }
     return ST_OK;
@@ -24980,8 +24987,8 @@ static st genericadmin_before(struct card *card, struct token *token, CK_OBJECT_
     p15->make = &genericadmin_make;
     TRY(p15store_load(card, token, scratch));
     TRY(genericadmin_ask_kind(card, token, kind, scratch));
-    if (!p15->read_only && !genericadmin_is_closed(p15, kind)) return ST_OK;
-    generic_note_writable(card, token);
+    if (!p15->read_only && !genericadmin_is_closed(token, kind)) return ST_OK;
+    generic_note_writable(token);
     return ST_TOKEN_RO;
 }
 

@@ -499,6 +499,7 @@ TEST(write_not_after_a_reset)
 #include "write_piv.h"
 #include "write_openpgp.h"
 #include "write_p15.h"
+#include "write_generic.h"
 #include "write_schsm.h"
 #include "write_gids.h"
 #include "write_myeid.h"
@@ -528,6 +529,7 @@ int main(int argc, char **argv)
     RUN_WRITE_PIV();
     RUN_WRITE_OPENPGP();
     RUN_WRITE_P15();
+    RUN_WRITE_GENERIC();
     RUN_WRITE_SCHSM();
     RUN_WRITE_GIDS();
     RUN_WRITE_MYEID();
