@@ -4534,6 +4534,8 @@ static st link_exchange(struct link *link, const struct apdu *cmd, struct buf *r
 #define ISO_RULE_BYTE    0x9e           // ... as the compact form has it
 #define ISO_RULE_AUTH    0xa4           // ... a control reference template: a PIN
 #define ISO_RULE_PIN     0x83           // in that: which one
+#define ISO_RULE_ONE_OF  0xa0           // ... one of several, all of them
+#define ISO_RULE_ALL_OF  0xaf
 
 #define ISO_OFFSET_MAX 0x7fff           // of READ BINARY, in P1 and P2: the first bit says so
 #define ISO_NO_DATA    16               // room for an answer without data: cards may give a little
@@ -4684,8 +4686,16 @@ static enum iso_takes iso_compact_rule(bytes rule, u8 mode)
     return at < rule.n ? iso_condition(rule.p[at]) : ISO_UNSAID;
 }
 
+// The one of two conditions that is easier to meet; or, where both must be, the other one.
+static enum iso_takes iso_choose(enum iso_takes a, enum iso_takes b, bool both)
+{
+    static const u8 rank[] = { [ISO_FREE] = 0, [ISO_USER] = 1, [ISO_UNSAID] = 2, [ISO_OTHER] = 3,
+                               [ISO_NEVER] = 4 };
+    return (rank[a] < rank[b]) != both ? a : b;
+}
+
 // A condition of the expanded form; pin is the reference of the token's.
-static enum iso_takes iso_expanded_condition(const struct tlv *condition, u8 pin)
+static enum iso_takes iso_simple_condition(const struct tlv *condition, u8 pin)
 {
     bytes reference;
     switch (condition->tag) {
@@ -4700,19 +4710,38 @@ static enum iso_takes iso_expanded_condition(const struct tlv *condition, u8 pin
     }
 }
 
-// The expanded form: of the first rule for a mode, the first condition.
+// ... or several of them, of which one will do, or all must be met.
+static enum iso_takes iso_expanded_condition(const struct tlv *condition, u8 pin)
+{
+    bool all = condition->tag == ISO_RULE_ALL_OF;
+    bytes list = condition->value;
+    struct tlv part;
+    if (!all && condition->tag != ISO_RULE_ONE_OF) return iso_simple_condition(condition, pin);
+    if (tlv_next(&list, &part)) return ISO_UNSAID;
+    enum iso_takes takes = iso_simple_condition(&part, pin);
+    while (!tlv_next(&list, &part))
+        takes = iso_choose(takes, iso_simple_condition(&part, pin), all);
+    return takes;
+}
+
+// The expanded form: the easiest of the conditions that stand behind a mode.
 static enum iso_takes iso_expanded_rule(bytes rules, u8 mode, u8 pin)
 {
+    enum iso_takes takes = ISO_UNSAID;
     struct tlv tlv;
-    bool is = false;
+    bool is = false, found = false;
     while (!tlv_next(&rules, &tlv)) {
-        bool modes = tlv.tag == ISO_RULE_MODES, ins = tlv.tag == ISO_RULE_INS;
-        if (is && (tlv.tag & 0xf0) != ISO_RULE_MODES) return iso_expanded_condition(&tlv, pin);
         u8 of = tlv.value.n == 1 ? *tlv.value.p : 0;
-        if (modes) is = (of & mode) != 0;
-        if (ins)   is = of == iso_ins_of(mode);
+        if ((tlv.tag & 0xf0) == ISO_RULE_MODES) {
+            is = tlv.tag == ISO_RULE_INS ? of == iso_ins_of(mode) : (of & mode) != 0;
+            is &= tlv.tag == ISO_RULE_INS || tlv.tag == ISO_RULE_MODES;
+        } else if (is) {
+            enum iso_takes one = iso_expanded_condition(&tlv, pin);
+            takes = found ? iso_choose(takes, one, false) : one;
+            found = true;
+        }
     }
-    return ISO_UNSAID;
+    return takes;
 }
 
 // What an FCP or FCI holds: its data objects. Empty: it is none.
@@ -10203,6 +10232,17 @@ static st p15write_clear(struct card *card, u32 offset, struct buf *now)
     return p15write_cut(card, offset + (u32)end, bytes_of(now->p + end, to - end));
 }
 
+// Puts a record behind the last one, as long as there is room.
+static st p15write_put_behind(struct card *card, u32 offset, struct buf *now, bytes fresh)
+{
+    TRY(p15write_clear(card, offset, now));
+    size_t end = p15write_end(buf_bytes(now));
+    if (end + fresh.n > now->n) return ST_CARD_FULL;
+    memcpy(now->p + end, fresh.p, fresh.n);
+    if (fresh.n <= P15WRITE_PIECE) return p15write_bytes(card, offset + (u32)end, fresh, false);
+    return p15write_append(card, offset + (u32)end, fresh);
+}
+
 // Writes a directory file where it is, whose records would not read at each step otherwise: a new
 // one comes behind the others, then the old one is one that was deleted, then all move up.
 static st p15write_in_steps(struct card *card, struct token *token, const struct p15_path *path,
@@ -10216,10 +10256,7 @@ static st p15write_in_steps(struct card *card, struct token *token, const struct
     TRY(p15->io->select(card, token, path, NULL));
     if (fresh.n && p15write_end(content) + fresh.n > content.n)
         TRY(p15write_move_up(card, path->offset, &now));
-    size_t end = p15write_end(buf_bytes(&now));
-    if (fresh.n && end + fresh.n > content.n) return ST_CARD_FULL;
-    if (fresh.n) TRY(p15write_append(card, path->offset + (u32)end, fresh));
-    memcpy(now.p + end, fresh.p, fresh.n);
+    if (fresh.n) TRY(p15write_put_behind(card, path->offset, &now, fresh));
     bytes rest = buf_bytes(&now);
     while (old.n && !p15entry_next(&rest, &record)) {
         size_t at = (size_t)(record.whole.p - now.p);
@@ -24365,7 +24402,9 @@ static st generic_derive(struct card *card, struct object *object, bytes peer_po
 #if SCARD11_WRITE
 
 #define GENERICADMIN_NEIGHBOURS 8       // files that are looked at as one to be like
+#define GENERICADMIN_SPACES     16      // unused spaces that are looked at
 #define GENERICADMIN_FILES      64      // identifiers that are tried for a new one
+#define GENERICADMIN_ORPHANS    4       // files that nothing may name, of those
 #define GENERICADMIN_FCP        200     // bytes of one's FCP
 #define GENERICADMIN_TOLD       520     // bytes of an FCP or FCI, and a record of EF.ARR
 #define GENERICADMIN_TAG_LIFE   0x8a    // in an FCP: its state
@@ -24443,7 +24482,7 @@ static bool genericadmin_has_rules(bytes told)
 
 // Puts behind what a file tells of itself the record of EF.ARR that it refers to: 8B, a record's
 // number, or the file's identifier before it. That is in the file's DF, or in the MF.
-static st genericadmin_ask_arr(struct card *card, struct buf *told)
+static st genericadmin_ask_arr(struct card *card, const struct p15 *p15, struct buf *told)
 {
     static const u8 usual[] = { 0x2f, 0x06 };
     bytes inside = iso_file_inside(buf_bytes(told)), reference, file;
@@ -24453,9 +24492,11 @@ static st genericadmin_ask_arr(struct card *card, struct buf *told)
     if (reference.n != 1 && reference.n != 3) return ST_OK;
     file = reference.n == 3 ? bytes_head(reference, 2) : bytes_of(usual, sizeof usual);
     st s = iso_select_file(&card->link, ISO_BY_FID, file);
-    if (s == ST_NOT_FOUND) s = iso_select_file(&card->link, ISO_BY_PATH, file);
+    if (s == ST_NOT_FOUND && p15->base.n) {         // to come back takes no SELECT by an AID
+        card->where = CARD_SOMEWHERE;
+        s = iso_select_file(&card->link, ISO_BY_PATH, file);
+    }
     if (!s) s = iso_read_record(&card->link, reference.p[reference.n - 1], &record);
-    card->where = CARD_SOMEWHERE;
     if (link_is_broken(s)) return s;
     if (!s) tlv_put(told, ISO_TAG_EXPANDED, buf_bytes(&record));
     return ST_OK;
@@ -24486,7 +24527,7 @@ static st genericadmin_ask(struct card *card, struct token *token, const struct 
                            struct buf *told)
 {
     TRY(genericadmin_tell(card, token, path, told));
-    return genericadmin_ask_arr(card, told);
+    return genericadmin_ask_arr(card, token->state, told);
 }
 
 // Is it a file of bytes? One that does not say so is none.
@@ -24506,8 +24547,8 @@ static bool genericadmin_suits(bytes told, u8 pin, bool private)
     return read == ISO_UNSAID || (read == ISO_USER) == private;
 }
 
-// Puts what a new file has of another one's FCP: its access rules, in whatever form, and that it has
-// no short identifier.
+// Puts what a new file has of another one's FCP: its access rules, in whatever form, and that there
+// is no short identifier.
 static void genericadmin_put_rules(bytes told, struct buf *out)
 {
     static const u8 kept[] = { 0x86, ISO_TAG_ARR, ISO_TAG_COMPACT, 0x8e, 0xa0, 0xa1,
@@ -24622,7 +24663,8 @@ static st genericadmin_find_space(struct card *card, struct token *token,
     bytes content, rest, image;
     bool good;
     TRY(genericadmin_read_unused(card, token, scratch, &content));
-    for (rest = content; !p15entry_next(&rest, &record); ) {
+    rest = content;
+    for (int i = 0; i < GENERICADMIN_SPACES && !p15entry_next(&rest, &record); i++) {
         struct scratch each = *scratch;
         struct buf fresh = scratch_buf(&each, record.whole.n + 8);
         if (genericadmin_parse_space(&record, &space)) continue;
@@ -24790,7 +24832,8 @@ static st genericadmin_give(struct card *card, struct token *token, const struct
     st s = genericadmin_give_space(card, token, path, buf_bytes(&told), scratch);
     if (!s || link_is_broken(s)) return s;
     TRY(genericadmin_is_named(card, token, &whole, scratch, &named));
-    return named || s != ST_NOT_FOUND ? s : genericadmin_delete(card, token, path->file);
+    if (named) return ST_TOKEN_RO;
+    return s != ST_NOT_FOUND ? s : genericadmin_delete(card, token, path->file);
 }
 
 // ---- Where a new object goes ----
@@ -24846,19 +24889,22 @@ static st genericadmin_find_like(struct card *card, struct token *token, struct 
     return ST_CARD_FULL;
 }
 
-// Looks at a file that is there already. Where nothing names it, and its rules are those of the new
-// one, it is of an object that was never listed, or is not any more: the new one takes its place.
-// ST_NOT_FOUND: it is another's.
+// Is it a file of bytes with these rules?
+static bool genericadmin_has_like(bytes told, bytes rules, struct scratch scratch)
+{
+    struct buf its = scratch_buf(&scratch, GENERICADMIN_FCP);
+    genericadmin_put_rules(told, &its);
+    return genericadmin_is_bytes(told) && !its.full && bytes_equal(buf_bytes(&its), rules);
+}
+
+// Looks at a file that is there already, with the rules that the new one is to have. Where nothing
+// names it, it is of an object that was never listed, or is not any more: the new one takes its
+// place. ST_NOT_FOUND: it is another's.
 static st genericadmin_try_orphan(struct card *card, struct token *token,
-                                  struct p15_new_file *file, bytes told, bytes rules,
-                                  struct scratch scratch)
+                                  struct p15_new_file *file, bytes told, struct scratch scratch)
 {
     const struct p15_path path = { .file = file->path };
-    struct buf its = scratch_buf(&scratch, GENERICADMIN_FCP);
     bool named;
-    genericadmin_put_rules(told, &its);
-    bool same = genericadmin_is_bytes(told) && !its.full && bytes_equal(buf_bytes(&its), rules);
-    if (!same) return ST_NOT_FOUND;
     TRY(genericadmin_is_named(card, token, &path, scratch, &named));
     if (named) return ST_NOT_FOUND;
     os_log("%s: a file that nothing names is used", card->link.name);
@@ -24889,7 +24935,7 @@ static st genericadmin_find_file(struct card *card, struct token *token, struct 
     if (path.full || !told.cap) return ST_HOST_MEMORY;
     file->path = buf_bytes(&path);
     const struct p15_path where = { .file = file->path };
-    for (u32 i = 0; i < GENERICADMIN_FILES; i++) {
+    for (u32 i = 0, orphans = 0; i < GENERICADMIN_FILES; i++) {
         fid++;
         path.p[path.n - 2] = (u8)(fid >> 8);
         path.p[path.n - 1] = (u8)fid;
@@ -24897,7 +24943,10 @@ static st genericadmin_find_file(struct card *card, struct token *token, struct 
         buf_rewind(&told, 0);
         st s = genericadmin_ask(card, token, &where, &told);
         if (s == ST_NOT_FOUND) return ST_OK;
-        if (!s) s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), rules, *scratch);
+        if (s && link_is_broken(s)) return s;
+        if (s || !genericadmin_has_like(buf_bytes(&told), rules, *scratch)) continue;
+        if (++orphans > GENERICADMIN_ORPHANS) return ST_CARD_FULL;
+        s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), *scratch);
         if (!s || link_is_broken(s)) return s;
     }
     return ST_CARD_FULL;

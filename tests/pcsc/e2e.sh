@@ -753,6 +753,41 @@ inside_isoinit() {      # pkcs15-init makes the card, and we go on
     card_is_unhurt
 }
 
+# ---- Other cards with PKCS#15: files that the card makes like others, and unused space; OpenSC reads them ----
+
+generic_written() { # generic_written <certificates> <data>: what OpenSC sees of it, which its standard driver reads
+    try 'pkcs15-tool lists the certificates' listed "$1" --list-certificates X.509
+    try 'and data' listed "$2" --list-data-objects Data
+    for id in 01 09; do try "OpenSC reads certificate $id" by "$opensc" same $id; done
+    try 'OpenSC reads data' by "$opensc" value Data "$dir/text"
+}
+generic_part() {
+    filled
+    opensc=$(find_module opensc-pkcs11.so)
+    opensc_driver 'enable_default_driver = true;'
+    timeout 60 pkcs15-tool --list-info > "$dir/before" 2>&1
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2> "$dir/out" | openssl pkey -pubout > "$dir/09.key"
+    try 'deletes a certificate' user --delete-object --type cert --id 01
+    tool --read-object --type pubkey --id 01 -o "$dir/01.der" && to_pem 01
+    try 'writes another' user_stores 01
+    try 'and one of a key that is not there' user_stores 09
+    try 'writes data' user --write-object "$dir/text" --type data --label Data --application-label scard11
+    for id in 01 09; do try "certificate $id" same $id; done
+    try 'data' value Data "$dir/text"
+    generic_written 5 3
+    timeout 60 pkcs15-tool --list-info > "$dir/after" 2>&1
+    try 'lastUpdate changed' sh -c "grep -q 'Last update' $dir/after && ! cmp $dir/before $dir/after"
+    try 'makes no key' fails user --keypairgen --key-type EC:prime256v1 --id 33
+    try 'deletes data' user --delete-object --type data --label Data
+    try 'and a certificate' user --delete-object --type cert --id 09
+    try 'OpenSC has it no more' listed 4 --list-certificates X.509
+    try 'nor the data' listed 2 --list-data-objects Data
+    try 'the other one is whole' by "$opensc" same 01
+    card_is_unhurt
+}
+inside_generic() { card generic extended arr pin-writes creates-inactive dated padded-ff; generic_part; }
+inside_genericspace() { card generic extended expanded pin-writes one-file dated padded; generic_part; }
+
 # ---- GIDS: a blank one, filled by pkcs11-tool, which OpenSC and gids-tool use; and the other way round ----
 
 gids_key=0123456789abcdef0123456789abcdef0123456789abcdef gids_next=00112233445566778899aabbccddeeff0011223344556677
@@ -1124,6 +1159,8 @@ in_lab anewyk 'Yubico Virtual PCD'
 in_lab personalise 'Yubico Virtual PCD'
 in_lab isoapplet 'Virtual PCD'
 in_lab isoinit 'Virtual PCD'
+in_lab generic 'Virtual PCD'
+in_lab genericspace 'Virtual PCD'
 in_lab fillhsm 'Virtual PCD'
 in_lab emptyhsm 'Virtual PCD'
 in_lab gids 'Virtual PCD'

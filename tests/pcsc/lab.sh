@@ -91,3 +91,10 @@ in_lab() {      # in_lab <part> <reader's name>
     passed=$((passed + p)) failed=$((failed + f)) passed_before=0 failed_before=0
     rm -rf "$dir"
 }
+
+# OpenSC takes the card by this driver, or as its configuration says.
+opensc_driver() {
+    echo "app default { $1 }" > "$dir/opensc.conf"
+    OPENSC_CONF=$dir/opensc.conf
+    export OPENSC_CONF
+}

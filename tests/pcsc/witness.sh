@@ -506,7 +506,6 @@ inside_myeidinit() { # pkcs15-init makes a card of an empty one
 
 # The standard's card has no driver of its own in OpenSC: listed with the default one; the keys are used with a
 # driver that does what the standard says, for this ATR.
-opensc_driver() { echo "app default { $1 }" > "$dir/opensc.conf"; OPENSC_CONF=$dir/opensc.conf; export OPENSC_CONF; }
 inside_generic() {
     card generic extended no-indicator
     module=$opensc

@@ -226,7 +226,7 @@ TEST(write_generic_unused_space)
 {
     static const uint16_t sizes[] = { 900, 600, 513 };
     for (size_t i = 0; i < 3 && !test_failing; i++) {
-        static uint8_t was[600], big[5000];
+        static uint8_t was[1000], big[5000];
         CK_OBJECT_HANDLE made[3];
         generic_begin_unused(2000, sizes[i]);
         if (test_failing) return;

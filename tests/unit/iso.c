@@ -116,7 +116,7 @@ static size_t iso_hex(const char *s, u8 *out)
 }
 
 // Access rules of an EF: to read, update and delete it, by PIN 1. The compact form has its conditions
-// in the order of the bits; of the expanded form the first rule counts.
+// in the order of the bits; of the expanded form the easiest one counts.
 TEST(iso_rules_of_files)
 {
     static const struct { const char *fcp; enum iso_takes read, update, delete; } cases[] = {
@@ -133,7 +133,12 @@ TEST(iso_rules_of_files)
         { "ab 0a 800101 9000 800142 9700", ISO_FREE, ISO_NEVER, ISO_NEVER },
         { "ab 10 800101 9e0110 8401d6 a403830101 9700", ISO_USER, ISO_USER, ISO_UNSAID },
         { "ab 0d 800143 a408 830182 950108 9700", ISO_OTHER, ISO_OTHER, ISO_OTHER },
-        { "ab 0a 800103 a003 9e0110 9700", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },
+        { "ab 0a 800103 a005 9e0110 9700", ISO_USER, ISO_USER, ISO_UNSAID },        // one of two
+        { "ab 0a 800103 af05 9e0110 9700", ISO_NEVER, ISO_NEVER, ISO_UNSAID },      // both
+        { "ab 0a 800103 af05 9e0110 9000", ISO_USER, ISO_USER, ISO_UNSAID },
+        { "ab 0f 800101 a403830182 a403830101 9700", ISO_USER, ISO_UNSAID, ISO_UNSAID },
+        { "ab 0b 800101 9700 800103 9e0110", ISO_USER, ISO_USER, ISO_UNSAID },
+        { "ab 07 800103 a000 9700", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID },
         { "ab 09 8401b0 9000 8401e4 97", ISO_FREE, ISO_UNSAID, ISO_UNSAID },
         { "ab 05 800103 a400", ISO_UNSAID, ISO_UNSAID, ISO_UNSAID } };
     for (size_t i = 0; i < COUNT(cases) && !test_failing; i++) {
