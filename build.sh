@@ -107,28 +107,7 @@ cmd_worst() { awk -v worst="${1:-30}" -f tests/tools/structure.awk scard11.c; }
 cmd_figures() { need python3; tests/tools/figures "$@"; }
 
 # ./build.sh quirks             every QUIRK, by card: its section, and what the card does
-cmd_quirks() {
-    awk '
-        function end() { if (said != "") print card "|>>" tag " " said; said = "" }
-        /^ \* MARK: - >>/ { tag = substr($4, 3) }
-        {   # what is said ends with its comment, or where the next begins
-            at = index($0, "//"); text = at ? substr($0, at + 2) : ""
-            sub(/^ +/, "", text)
-            if (match(text, /QUIRK\([^)]+\): /)) {
-                end()
-                card = substr(text, RSTART + 6, RLENGTH - 9); said = substr(text, RSTART + RLENGTH)
-            } else if ($0 ~ /^ *\/\/ / && said != "") said = said " " text
-            else end()
-        }' scard11.c | LC_ALL=C sort -t'|' -k1,1 -k2 | awk -F'|' '
-        $1 != card { card = $1; print card }
-        {   n = split($2, word, " "); line = "   "
-            for (i = 1; i <= n; i++) {
-                if (length(line " " word[i]) > 96) { print line; line = "       " }
-                line = line " " word[i]
-            }
-            print line
-        }'
-}
+cmd_quirks() { sh tests/tools/quirks.sh; }
 
 # ./build.sh size               bytes of each section, of the whole with each driver off, and in a program
 cmd_size() {
