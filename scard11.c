@@ -4025,6 +4025,7 @@ struct link {
     bool exclusive;         // no transactions needed
     struct extended extended;
     u32  most_data;         // bytes of data in one extended command, at most
+    u32  most_update;       // bytes that one UPDATE BINARY takes, at most; 0: not limited so far
     u32  features;          // of the reader: bit n is feature n of PC/SC part 10
     u8   pin_min, pin_max;  // digits that the reader's pinpad takes; 0: not known
     u32  state;             // of the reader, at the first look of this connection; 0: none yet
@@ -4806,13 +4807,17 @@ static st iso_write_status(st s)
     }
 }
 
-// UPDATE BINARY of the current file from an offset on.
+#define ISO_UPDATE_LEAST 16             // bytes that each card takes with one UPDATE BINARY
+
+// UPDATE BINARY of the current file from an offset on. ST_CARD_FULL: the file ends before, or the
+// card takes fewer bytes at a time: link->most_update then is less than that.
 static st iso_update_binary(struct link *link, u32 offset, bytes in)
 {
     struct apdu cmd = { .ins = INS_UPDATE_BINARY, .p1 = (u8)(offset >> 8), .p2 = (u8)offset,
                         .data = in, .hidden_in = true };
     if (offset > ISO_OFFSET_MAX) return ST_CARD_FULL;
     st s = iso_write_status(iso_send(link, &cmd));
+    if (s == SW_WRONG_LENGTH && in.n > ISO_UPDATE_LEAST) link->most_update = (u32)in.n / 2;
     return s == SW_WRONG_P1P2 || s == SW_WRONG_LENGTH ? ST_CARD_FULL : s;
 }
 #endif
@@ -9960,7 +9965,7 @@ static st p15write_id(const struct alg_key *key, struct buf *out)
 
 // ---- Files ----
 
-#define P15WRITE_PIECE 240              // bytes that go to a file with one command
+#define P15WRITE_PIECE 240              // bytes that go to a file with one command, at most
 #define P15WRITE_TWIN  0x10             // of a file identifier: a directory file is written beside
 
 // The path of a file of the application's DF, in scratch.
@@ -9972,17 +9977,45 @@ static bytes p15write_path_of(const struct p15 *p15, u16 fid, struct scratch *sc
     return path.full ? BYTES_NONE : buf_bytes(&path);
 }
 
+// Bytes that go to a file of this card with one command.
+static size_t p15write_piece(const struct card *card)
+{
+    u32 most = card->link.most_update;
+    return most && most < P15WRITE_PIECE ? most : P15WRITE_PIECE;
+}
+
+// Did a change fail because the card takes fewer bytes at a time than it was sent, as was not known
+// then? What it had is there still, and it is tried again.
+static bool p15write_is_smaller(const struct card *card, st s, size_t piece)
+{
+    return s == ST_CARD_FULL && p15write_piece(card) < piece;
+}
+
 // Writes bytes to the file that is selected, from an offset on; from its end to its beginning, if
 // backwards: what its first bytes stand for is there last.
 static st p15write_bytes(struct card *card, u32 offset, bytes in, bool backwards)
 {
-    size_t pieces = (in.n + P15WRITE_PIECE - 1) / P15WRITE_PIECE;
+    size_t most = p15write_piece(card), pieces = (in.n + most - 1) / most;
     for (size_t i = 0; i < pieces; i++) {
-        size_t at = P15WRITE_PIECE * (backwards ? pieces - 1 - i : i);
-        bytes piece = bytes_head(bytes_from(in, at), P15WRITE_PIECE);
+        size_t at = most * (backwards ? pieces - 1 - i : i);
+        bytes piece = bytes_head(bytes_from(in, at), most);
         TRY(iso_update_binary(&card->link, offset + (u32)at, piece));
     }
     return ST_OK;
+}
+
+// As that, of what may be half there meanwhile: in pieces as small as the card takes. Where none is
+// small enough, it is not they that it refuses.
+static st p15write_whole(struct card *card, u32 offset, bytes in, bool backwards)
+{
+    u32 before = card->link.most_update;
+    for (;;) {
+        size_t piece = p15write_piece(card);
+        st s = p15write_bytes(card, offset, in, backwards);
+        if (p15write_is_smaller(card, s, piece)) continue;
+        if (s == ST_CARD_FULL) card->link.most_update = before;
+        return s;
+    }
 }
 
 // Writes what goes into a file that there is already, and then takes its place from what is unused.
@@ -9993,7 +10026,7 @@ static st p15write_in(struct card *card, struct token *token, const struct p15_n
     const struct p15_path path = { .file = file->path };
     SCARD11_ASSERT(content.n == file->size && p15->make->take);
     TRY(p15->io->select(card, token, &path, NULL));
-    TRY(p15write_bytes(card, file->offset, content, false));
+    TRY(p15write_whole(card, file->offset, content, false));
     return p15->make->take(card, token, file, scratch);
 }
 
@@ -10012,7 +10045,7 @@ static st p15write_file(struct card *card, struct token *token, const struct p15
     if (s && s != ST_NOT_FOUND) return s;
     TRY(p15->make->create(card, token, file));
     TRY(p15->io->select(card, token, &path, NULL));
-    return p15write_bytes(card, 0, content, false);
+    return p15write_whole(card, 0, content, false);
 }
 
 // Deletes the file of an object that has no entry any more. It may be gone. The change is made: a
@@ -10162,9 +10195,10 @@ static struct p15write_span p15write_differs(bytes old, bytes fresh)
 
 // May a file be written where it is, so that its records read at each step: by one command, behind
 // its records, or where none will be any more?
-static bool p15write_in_place(const struct p15write_span *span, bytes old, bytes fresh)
+static bool p15write_in_place(const struct p15write_span *span, bytes old, bytes fresh,
+                              size_t piece)
 {
-    return span->to - span->from <= P15WRITE_PIECE || span->from >= p15write_end(old) ||
+    return span->to - span->from <= piece || span->from >= p15write_end(old) ||
            span->from >= p15write_end(fresh);
 }
 
@@ -10173,7 +10207,7 @@ static bool p15write_in_place(const struct p15write_span *span, bytes old, bytes
 static st p15write_append(struct card *card, u32 at, bytes record)
 {
     u8 room[P15WRITE_PIECE];
-    bytes head = bytes_head(record, sizeof room), rest = bytes_from(record, sizeof room);
+    bytes head = bytes_head(record, p15write_piece(card)), rest = bytes_from(record, head.n);
     memcpy(room, head.p, head.n);
     room[0] = 0;
     TRY(p15write_bytes(card, at, bytes_of(room, head.n), false));
@@ -10186,7 +10220,7 @@ static st p15write_append(struct card *card, u32 at, bytes record)
 static st p15write_cut(struct card *card, u32 at, bytes filler)
 {
     TRY(p15write_bytes(card, at, bytes_head(filler, 1), false));
-    if (p15write_bytes(card, at + 1, bytes_from(filler, 1), true))
+    if (p15write_whole(card, at + 1, bytes_from(filler, 1), true))
         os_log("%s: a deleted record is left in a directory file", card->link.name);
     return ST_OK;                       // a card that is gone tells so when it is sent the next
 }
@@ -10211,7 +10245,7 @@ static st p15write_move_up(struct card *card, u32 offset, struct buf *now)
     bytes rest = buf_bytes(now);
     while (!p15entry_next(&rest, &record)) {
         size_t from = (size_t)(record.whole.p - now->p), n = record.whole.n, hole = from - to;
-        if (hole && hole + n > P15WRITE_PIECE) return ST_OK;
+        if (hole && hole + n > p15write_piece(card)) return ST_OK;
         if (hole) {
             memmove(now->p + to, now->p + from, n);
             p15write_hole(now->p + to + n, hole);
@@ -10239,7 +10273,8 @@ static st p15write_put_behind(struct card *card, u32 offset, struct buf *now, by
     size_t end = p15write_end(buf_bytes(now));
     if (end + fresh.n > now->n) return ST_CARD_FULL;
     memcpy(now->p + end, fresh.p, fresh.n);
-    if (fresh.n <= P15WRITE_PIECE) return p15write_bytes(card, offset + (u32)end, fresh, false);
+    if (fresh.n <= p15write_piece(card))
+        return p15write_bytes(card, offset + (u32)end, fresh, false);
     return p15write_append(card, offset + (u32)end, fresh);
 }
 
@@ -10281,7 +10316,7 @@ static st p15write_over(struct card *card, struct token *token, const struct p15
     u32 at = path->offset + span.from;
     if (!part.n) return ST_OK;
     TRY(p15->io->select(card, token, path, NULL));
-    if (part.n <= P15WRITE_PIECE) return p15write_bytes(card, at, part, false);
+    if (part.n <= p15write_piece(card)) return p15write_bytes(card, at, part, false);
     if (span.from >= p15write_end(old)) return p15write_append(card, at, part);
     if (span.from >= p15write_end(fresh)) return p15write_cut(card, at, part);
     return p15write_bytes(card, at, part, false);
@@ -10352,16 +10387,32 @@ static st p15write_beside(struct card *card, struct token *token,
     return ST_OK;
 }
 
-// Writes a file of records where it is, with one replaced, removed or added. content: what it has.
-static st p15write_records(struct card *card, struct token *token, const struct p15_path *path,
-                           bytes content, bytes old, bytes fresh, struct scratch scratch)
+// See p15write_records.
+static st p15write_records_once(struct card *card, struct token *token,
+                                const struct p15_path *path, bytes content, bytes old,
+                                bytes fresh, struct scratch scratch)
 {
     bytes image;
     TRY(p15write_image(content, old, fresh, &scratch, &image));
     struct p15write_span span = p15write_differs(content, image);
-    if (p15write_in_place(&span, content, image))
+    if (p15write_in_place(&span, content, image, p15write_piece(card)))
         return p15write_over(card, token, path, content, image);
     return p15write_in_steps(card, token, path, content, old, fresh, scratch);
+}
+
+// Writes a file of records where it is, with one replaced, removed or added. content: what it has.
+static st p15write_records(struct card *card, struct token *token, const struct p15_path *path,
+                           bytes content, bytes old, bytes fresh, struct scratch scratch)
+{
+    u32 before = card->link.most_update;
+    for (;;) {
+        size_t piece = p15write_piece(card);
+        st s = p15write_records_once(card, token, path, content, old, fresh, scratch);
+        bool again = p15write_is_smaller(card, s, piece);
+        if (!again && s == ST_CARD_FULL) card->link.most_update = before;
+        if (!again) return s;
+        TRY(p15write_read(card, token, path, &scratch, &content));
+    }
 }
 
 // Writes a directory file with an entry replaced, removed or added.
@@ -10376,7 +10427,7 @@ static st p15write_update(struct card *card, struct token *token,
     struct p15write_span span = p15write_differs(content, image);
     bool made = p15->make && p15->make->kinds[directory->kind].directory;
     bool whole = !path->offset && !path->length && !path->aid.n;
-    if (made && whole && !p15write_in_place(&span, content, image))
+    if (made && whole && !p15write_in_place(&span, content, image, p15write_piece(card)))
         return p15write_beside(card, token, directory, image, scratch);
     return p15write_records(card, token, path, content, old, fresh, scratch);
 }
@@ -10801,12 +10852,13 @@ static st p15store_write_file(struct card *card, struct token *token,
                           : p15write_file(card, token, file, content);
 }
 
-// The entry of an object did not come to be: what was taken for it is unused again.
+// The entry of an object did not come to be: what was taken for it is unused again, and a file that
+// was made for it goes.
 static void p15store_give_back(struct card *card, struct token *token,
                                const struct p15_new_file *file, struct scratch scratch)
 {
-    const struct p15_path path = { .file = file->path, .offset = file->offset,
-                                   .length = file->size };
+    struct p15_path path = { .file = file->path };
+    if (file->in_place) path.offset = file->offset, path.length = file->size;
     (void)p15write_delete(card, token, &path, scratch);
 }
 
@@ -10816,7 +10868,8 @@ static st p15store_write(struct card *card, struct token *token, const struct p1
 {
     TRY(p15store_write_file(card, token, file, content, scratch));
     st s = p15write_entry_of(card, token, file->kind, BYTES_NONE, entry, scratch);
-    if (s && file->in_place && !link_is_broken(s)) p15store_give_back(card, token, file, scratch);
+    bool gives = ((const struct p15 *)token->state)->make->give;
+    if (s && gives && !link_is_broken(s)) p15store_give_back(card, token, file, scratch);
     return s;
 }
 
@@ -10844,6 +10897,7 @@ static st p15store_put(struct card *card, struct token *token, const struct draf
     TRY(p15write_entry(draft, &said, scratch, &entry));
     TRY(p15write_fits(card, token, kind, BYTES_NONE, buf_bytes(&entry), scratch));
     st s = p15store_add_valued(card, token, kind, buf_bytes(&entry), draft->value, made);
+    if (!s && !(*made)->credential) (*made)->token = token;     // read again, it is its key's
     if (!s) s = p15store_write(card, token, &file, draft->value, buf_bytes(&entry), scratch);
     if (!s) return p15write_touch(card, token, scratch);
     p15store_undo(card, *made);
@@ -24481,7 +24535,8 @@ static bool genericadmin_has_rules(bytes told)
 }
 
 // Puts behind what a file tells of itself the record of EF.ARR that it refers to: 8B, a record's
-// number, or the file's identifier before it. That is in the file's DF, or in the MF.
+// number; before it the file's identifier, between them, where there is one, the security
+// environment that it is for. That file is in the DF, or in the MF.
 static st genericadmin_ask_arr(struct card *card, const struct p15 *p15, struct buf *told)
 {
     static const u8 usual[] = { 0x2f, 0x06 };
@@ -24489,8 +24544,8 @@ static st genericadmin_ask_arr(struct card *card, const struct p15 *p15, struct 
     u8 room[256];
     struct buf record = buf_on(room, sizeof room);
     if (!tlv_find(inside, ISO_TAG_ARR, &reference)) return ST_OK;
-    if (reference.n != 1 && reference.n != 3) return ST_OK;
-    file = reference.n == 3 ? bytes_head(reference, 2) : bytes_of(usual, sizeof usual);
+    if (reference.n != 1 && reference.n != 3 && reference.n != 4) return ST_OK;
+    file = reference.n == 1 ? bytes_of(usual, sizeof usual) : bytes_head(reference, 2);
     st s = iso_select_file(&card->link, ISO_BY_FID, file);
     if (s == ST_NOT_FOUND && p15->base.n) {         // to come back takes no SELECT by an AID
         card->where = CARD_SOMEWHERE;

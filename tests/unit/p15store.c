@@ -33,13 +33,13 @@ TEST(p15store_spans)
     fresh[68] = 0x30, fresh[69] = 0x82, fresh[70] = 1, fresh[71] = 0x20, fresh[350] = 7;
     span = p15write_differs(old, new);
     CHECK(span.from == 68 && span.to == 351);
-    CHECK(p15write_in_place(&span, old, new));              // behind what there is
-    CHECK(p15write_in_place(&span, new, old));              // at the end
+    CHECK(p15write_in_place(&span, old, new, P15WRITE_PIECE));              // behind what there is
+    CHECK(p15write_in_place(&span, new, old, P15WRITE_PIECE));              // at the end
     was[68] = 0x30, was[69] = 0x82, was[71] = 0x10, was[88] = 0x30, was[89] = 1;
     span = p15write_differs(old, new);
-    CHECK(!p15write_in_place(&span, old, new));
+    CHECK(!p15write_in_place(&span, old, new, P15WRITE_PIECE));
     span = (struct p15write_span){ 10, 20 };
-    CHECK(p15write_in_place(&span, old, new));
+    CHECK(p15write_in_place(&span, old, new, P15WRITE_PIECE));
 }
 
 // Each second is followed by another.
