@@ -39,6 +39,8 @@ build() {
     case $1 in
         unit) compile "$out/tests/unit/unit.c" && link unit '' ;;
         written) compile "$out/tests/programs/written.c" && link written '' ;;
+        opensc) compile "$out/tests/programs/opensc.c" && $CC $flags -I/usr/include/PCSC -c tests/pcsc/pcsc_stand_in.c \
+            -o "$out/o/pcsc_stand_in.o" && link opensc "$out/o/pcsc_stand_in.o -Wl,--export-dynamic-symbol=SCard*" ;;
         unit_4) $CC $flags -DSCARD11_MBEDTLS_MAJOR=4 -DSCARD11_ENTROPY=unit_entropy -c "$out/tests/unit/unit.c" \
             -o "$out/o/unit_4.o" && link unit_4 '' ;;
         *) compile "$out/scard11.c" && link "$1" "$out/o/scard11.o" ;;
@@ -159,6 +161,10 @@ mutant what_a_card_has_is_believed_for_ever 'written written_by_another_program_
     card_is_old 'if (os_now_ms() - look->ms < card_believed_ms) ' ''
 mutant a_certificate_is_known_by_its_header 'written written_by_another_program_is_shown_by_the_next_search' \
     pivkey_is_shown 'size_t n = .*' 'size_t n = 2;'
+mutant listed_before_it_is_whole 'write write_schsm_pair_that_was_never_ended' \
+    schsmadmin_make 'bytes first = .*' 'bytes first = object->entry;'
+mutant a_pair_with_two_ids 'opensc opensc_reads_what_was_broken_off' \
+    p15store_set_id '? p15store_set_pair(' '? p15store_set_key('
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
