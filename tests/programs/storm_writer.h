@@ -195,7 +195,9 @@ static void write_certificate(struct worker *w, const struct kept *k)
     CK_OBJECT_HANDLE key, old, made;
     size_t n = 0, der_n;
     if (find(w, k->session, CKO_CERTIFICATE, id, &old)) return;
-    if (old && random_of(&w->chance, 2)) { destroy(w, k, old); return; }
+    // Another one takes its place, or would be beside it.
+    bool beside = of->user && of->alones;
+    if (old && (beside || random_of(&w->chance, 2))) { destroy(w, k, old); return; }
     if (old && !of->alones && CALL(w, C_DestroyObject, k->session, old)) return;
     if (!of->alones && find(w, k->session, CKO_PUBLIC_KEY, id, &key)) return;
     if (!of->alones && key) n = public_of(w, k, key, spki, sizeof spki);
