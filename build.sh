@@ -92,7 +92,7 @@ cmd_check() {
 
 # ./build.sh mutants [name...]  is each law kept by a test? Faults around its keeper, one at a time
 cmd_mutants() {
-    need $pkg_lib libssl-dev
+    need $pkg_lib libssl-dev opensc-pkcs11
     out mutants
     ONLY="$*" run sh tests/tools/mutants.sh
 }
