@@ -24458,7 +24458,7 @@ static st generic_derive(struct card *card, struct object *object, bytes peer_po
 #define GENERICADMIN_NEIGHBOURS 8       // files that are looked at as one to be like
 #define GENERICADMIN_SPACES     16      // unused spaces that are looked at
 #define GENERICADMIN_FILES      64      // identifiers that are tried for a new one
-#define GENERICADMIN_ORPHANS    4       // files that nothing may name, of those
+#define GENERICADMIN_ORPHANS    4       // of those, that are asked whether nothing names them
 #define GENERICADMIN_FCP        200     // bytes of one's FCP
 #define GENERICADMIN_TOLD       520     // bytes of an FCP or FCI, and a record of EF.ARR
 #define GENERICADMIN_TAG_LIFE   0x8a    // in an FCP: its state
@@ -24999,8 +24999,9 @@ static st genericadmin_find_file(struct card *card, struct token *token, struct 
         st s = genericadmin_ask(card, token, &where, &told);
         if (s == ST_NOT_FOUND) return ST_OK;
         if (s && link_is_broken(s)) return s;
-        if (s || !genericadmin_has_like(buf_bytes(&told), rules, *scratch)) continue;
-        if (++orphans > GENERICADMIN_ORPHANS) return ST_CARD_FULL;
+        if (s || orphans == GENERICADMIN_ORPHANS) continue;
+        if (!genericadmin_has_like(buf_bytes(&told), rules, *scratch)) continue;
+        orphans++;
         s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), *scratch);
         if (!s || link_is_broken(s)) return s;
     }

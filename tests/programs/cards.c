@@ -1197,10 +1197,12 @@ TEST(cards_faults)
     }
     cards[1] = kind->make(true);
     sim_remembers = true;
-    for (size_t i = 0; i < sizeof faults / sizeof *faults && !test_failing; i++)
-        for (unsigned n = 1; run_fault(run_all, faults[i], n); n++) {}
-    make_puzzle();
     bool once = SCARD11_ANSWER > 258 && SCARD11_MBEDTLS_MAJOR != 4;     // of this program's builds
+    size_t count = sizeof faults / sizeof *faults;
+    for (size_t i = 0; once && i < count && !test_failing; i++)
+        for (unsigned n = 1; run_fault(run_all, faults[i], n); n++) {}
+    for (unsigned n = 1; !once && run_fault(run_all, faults[n % count], n); n++) {}
+    make_puzzle();
     for (size_t i = 0; once && i < sizeof with_pins / sizeof *with_pins && !test_failing; i++)
         for (unsigned n = 1; run_fault(run_pins, with_pins[i], n); n++) {}
     sim_remembers = false;

@@ -455,22 +455,10 @@ static bool step(const char *what, enum work work, CK_RV want)
     return !rv;
 }
 
-// The user's PIN changed, right and wrong ones given, the SO's given, changed, and by it the user's.
-static bool give_pins(enum sim_fault fault, unsigned n)
+// The SO's PIN or key given, changed, and by it the user's; then a wrong one.
+static void give_so_pins(const char *so)
 {
-    const char *so = kind->so ? kind->so : kind->first_so;
     bool key = strlen(so) > 16;
-    begin(SIM_NO_KEY);
-    if (test_failing) return false;
-    C_Logout(session);
-    sim_reader_fault(fault, n, NULL);
-    choose(PIN_LEAST, false, &shared->fresh.n, shared->fresh.bytes);
-    take(kind->user);
-    step("a PIN set", SET_PIN, CKR_OK);
-    take_fresh();
-    step("a right PIN", LOGIN_USER, CKR_OK);
-    choose(PIN_LEAST, false, &shared->old.n, shared->old.bytes);
-    step("a wrong PIN", LOGIN_USER, CKR_PIN_INCORRECT);
     take(so);
     choose(strlen(so), key, &shared->fresh.n, shared->fresh.bytes);
     if (step("the SO", LOGIN_SO, CKR_OK)) {
@@ -490,6 +478,24 @@ static bool give_pins(enum sim_fault fault, unsigned n)
     if (!sim_reader_fired() && !test_failing) (void)work_apart(LOGIN_SO);
     C_Logout(session);
     if (!test_failing) check_nothing_left("a wrong one of the SO's");
+}
+
+// The user's PIN changed, right and wrong ones given; then the SO's, where the kind has one.
+static bool give_pins(enum sim_fault fault, unsigned n)
+{
+    const char *so = kind->so ? kind->so : kind->first_so;
+    begin(SIM_NO_KEY);
+    if (test_failing) return false;
+    C_Logout(session);
+    sim_reader_fault(fault, n, NULL);
+    choose(PIN_LEAST, false, &shared->fresh.n, shared->fresh.bytes);
+    take(kind->user);
+    step("a PIN set", SET_PIN, CKR_OK);
+    take_fresh();
+    step("a right PIN", LOGIN_USER, CKR_OK);
+    choose(PIN_LEAST, false, &shared->old.n, shared->old.bytes);
+    step("a wrong PIN", LOGIN_USER, CKR_PIN_INCORRECT);
+    if (so) give_so_pins(so);
     bool fired = sim_reader_fired();
     C_Finalize(NULL);
     if (!test_failing) check_nothing_left("at the end");

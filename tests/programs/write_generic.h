@@ -168,6 +168,25 @@ TEST(write_generic_files_like_others)
     }
 }
 
+// One file after the other, beside more than are asked for whether anything names them.
+TEST(write_generic_files_in_a_row)
+{
+    CK_OBJECT_HANDLE made;
+    char label[8];
+    generic_begin_maker(0);
+    for (unsigned i = 0; i < 9 && !test_failing; i++) {
+        snprintf(label, sizeof label, "File %u", i);
+        CHECK_RV(generic_store(label, CK_FALSE, label, strlen(label), &made), CKR_OK);
+        CHECK_EQ(generic_made(), i + 1);
+    }
+    meet_anew("123456");
+    for (unsigned i = 0; i < 9 && !test_failing; i++) {
+        snprintf(label, sizeof label, "File %u", i);
+        CHECK(generic_has(generic_data(label), label, strlen(label)));
+    }
+    scene_end();
+}
+
 // A file that is broken off is the next one's.
 TEST(write_generic_files_that_nothing_names)
 {
@@ -485,6 +504,7 @@ TEST(write_generic_changes)
 
 #define RUN_WRITE_GENERIC()                                                                      \
     RUN(write_generic_files_like_others);                                                        \
+    RUN(write_generic_files_in_a_row);                                                           \
     RUN(write_generic_files_that_nothing_names);                                                 \
     RUN(write_generic_files_of_others);                                                          \
     RUN(write_generic_unused_space);                                                             \
