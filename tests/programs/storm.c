@@ -369,6 +369,7 @@ static void start(struct worker *w, void *(*run)(void *))
 
 static void *end_library(void *arg)
 {
+    __atomic_add_fetch(&judge.life, 1, __ATOMIC_ACQ_REL);
     if (CALL(arg, C_Finalize, NULL)) judge_count(UNEXPECTED, "the last C_Finalize");
     return NULL;
 }
