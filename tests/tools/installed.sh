@@ -2,7 +2,7 @@
 # installed.sh: what ./build.sh install puts where is found by pkg-config, CMake, meson and p11-kit, as
 # README.md says; ./build.sh sbom prints what such a list must have.
 # SPDX-License-Identifier: 0BSD
-# Packages: pkg-config cmake meson p11-kit python3
+# Packages: pkg-config cmake make meson p11-kit python3
 cd "$(dirname "$0")/../.." || exit 1
 : "${CC:=gcc}"
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
@@ -110,7 +110,8 @@ lists_module() {
     $CC -shared -fPIC tests/clients/user.c -o "$dir/user.so" || return 1
     HOME=$dir/home XDG_CONFIG_HOME='' LD_PRELOAD=$dir/user.so p11-kit list-modules > "$dir/modules" || return 1
     cat "$dir/modules"
-    grep "^scard11: $dir/usr/lib/pkcs11/scard11.so$" "$dir/modules" && grep 'library-manufacturer: scard11' "$dir/modules"
+    # 0.25 has the path on a line of its own
+    grep "^\(scard11\|    path\): $dir/usr/lib/pkcs11/scard11.so$" "$dir/modules" && grep 'library-manufacturer: scard11' "$dir/modules"
 }
 try 'p11-kit lists the module' lists_module
 
