@@ -12672,13 +12672,14 @@ static st pivkey_list_one(struct card *card, struct token *token, const struct q
     struct piv *piv = token->state;
     bool for_all = query->any_class || query->class == CKO_CERTIFICATE ||
                    query->class == CKO_PUBLIC_KEY;
-    bool never = true;
+    bool never = true, shown = for_all || query->logged_in;
     if (!pivkey_is_wanted(piv, query, i)) return ST_OK;
     struct piv_reference reference = piv_reference_at(i);
-    if (piv->listed[i] && card_is_old(card, &piv->looks[i]))
+    bool look = piv->listed[i] && (shown || piv->free_key);
+    if (look && card_is_old(card, &piv->looks[i]))
         TRY(pivkey_look(card, token, &reference, scratch));
     if (piv->listed[i]) return ST_OK;
-    if (!for_all && !query->logged_in)
+    if (!shown)
         TRY(pivkey_needs_no_pin(card, token, &reference, scratch, &never));
     return never ? pivkey_list_key(card, token, query, &reference, scratch) : ST_OK;
 }
@@ -14614,8 +14615,7 @@ static st openpgp_tell_terminated(struct token *token)
     card_name(token, "OpenPGP", BYTES_NONE);
     strcpy(token->maker, "OpenPGP");
     card_set_credential(token, &pin);
-    openpgp->terminated = openpgp->data_listed = token->blank = true;
-    for (u32 i = 0; i < OPENPGP_KEYS; i++) openpgp->keys[i].certificate_read = true;
+    openpgp->terminated = token->blank = true;
     return ST_OK;
 }
 
@@ -15055,7 +15055,6 @@ static st openpgpkey_list_data(struct card *card, struct token *token)
 {
     struct openpgp *openpgp = token->state;
     u32 count = OPENPGPKEY_PRIVATE_DATA;
-    if (openpgp->terminated) return ST_OK;
     if (openpgp->data_listed && !card_is_old(card, &openpgp->data_look)) return ST_OK;
     if (openpgp->abilities & OPENPGP_HAS_PRIVATE) count = COUNT(openpgpkey_data_list);
     TRY(card_reserve(card, count));
@@ -15077,17 +15076,17 @@ static st openpgpkey_list(struct card *card, struct token *token, const struct q
     bool keys = query->class == CKO_PUBLIC_KEY || query->class == CKO_PRIVATE_KEY;
     bool certificates = query->any_class || query->class == CKO_CERTIFICATE;
     struct openpgp *openpgp = token->state;
-    bool known = openpgp->identity.known && !openpgp->terminated;
     struct scratch each = scratch;
     bytes application;
+    if (openpgp->terminated) return ST_OK;
     if (query->any_class || query->class == CKO_DATA) TRY(openpgpkey_list_data(card, token));
     bool look = (certificates || keys) &&
-                (openpgp->unsure || (known && card_is_old(card, &openpgp->look)));
+                (openpgp->unsure || card_is_old(card, &openpgp->look));
     if (look) TRY(openpgpkey_look(card, token, &each, &application));
     for (u32 i = 0; i < OPENPGP_KEYS; i++) {
         bool named = query->id.n == 1 && *query->id.p == i + 1;
         if (!query->any_id && !named) continue;
-        if (certificates && known) TRY(openpgpkey_look_certificate(card, token, i, scratch));
+        if (certificates) TRY(openpgpkey_look_certificate(card, token, i, scratch));
         if (certificates) TRY(openpgpkey_list_certificate(card, token, i, scratch));
         if (query->any_class || keys) TRY(openpgpkey_list_key(card, token, i));
     }

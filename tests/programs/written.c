@@ -726,6 +726,43 @@ static void see_beside_each(void)
 TEST(written_by_another_program_is_shown_by_the_next_search) { each_kind(see_beside_each); }
 #include "written_lies.h"
 
+// A search that looks again and is broken off: the next one shows what the card has.
+static void look_broken_off(void)
+{
+    static struct seen before, now;
+    bool fired = true;
+    begin_filled();
+    if (test_failing) return;
+    CHECK_RV(change_login(user_in), CKR_OK);
+    see(&before);
+    for (unsigned n = 1; fired && !test_failing; n++) {
+        sim_reader_fault(faults[n % FAULTS], n, NULL);
+        CK_RV rv = C_FindObjectsInit(session, NULL, 0);
+        if (!rv) C_FindObjectsFinal(session);
+        fired = broken_off(rv);
+        if (!sim_reader_cards()) sim_reader_insert(0, scene_card);
+        CHECK_RV(C_CloseAllSessions(0), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        CHECK_RV(user_in(), CKR_OK);
+        see(&now);
+        CHECK(!strcmp(before.text, now.text));
+        if (test_failing) printf("    %s at %u\n", sim_fault_name(faults[n % FAULTS]), n);
+        CHECK(fired || n > 1);
+    }
+    end();
+}
+
+static void look_broken_off_each(void)
+{
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_BELIEVED", "0"), CKR_OK);
+    look_broken_off();
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_BELIEVED", "2000"), CKR_OK);
+}
+
+TEST(written_looking_again_is_broken_off) { each_kind(look_broken_off_each); }
+
 // ---- A thousand rounds ----
 
 static void round_trip(unsigned i)
@@ -792,6 +829,7 @@ int main(int argc, char **argv)
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);
     RUN(written_by_another_program_is_shown_by_the_next_search);
+    RUN(written_looking_again_is_broken_off);
     RUN(written_answers_that_make_no_sense);
     RUN(written_public_halves_that_are_none);
     RUN(written_a_thousand_rounds_take_no_more_memory_than_ten);
