@@ -50,11 +50,11 @@
  *   a curve                   a row of alg_curves in >>alg
  *   an attribute              a row of attr_rows in >>attr, and of make_rules in >>make
  * * a kind of card            a section before >>probe (>>isoapplet is the example), its line in
- *                             MAP; a row of probe_drivers; shares_chip, if others are on the chip;
- *                             SCARD11_... in scard11.h. Tests: unit/ (unit.c, probe.c); a card in
- *                             sim/; rows of programs/kinds.h and pins.c, pcsc/vpcd.c; README
+ *                             MAP; rows of probe_drivers, probe_writers; shares_chip, if others are
+ *                             on the chip; SCARD11_... in scard11.h. Tests: unit/, with unit.c; a
+ *                             card in sim/; rows of programs/kinds.h, pins.c, pcsc/vpcd.c; README
  *   a function refused as yet its C_* in >>p11 or >>refused; a member of struct driver in >>card,
- *                             or struct writer (>>pivadmin), NULL where cards cannot; mech_flags,
+ *                             or struct writing (>>pivadmin), NULL where cards cannot; mech_flags,
  *                             p11_token_flags; part 4 of scard11.h
  *   secure messaging          struct link_secure in >>link
  *   reading files otherwise   struct p15_io in >>p15
@@ -4906,8 +4906,8 @@ static st iso_get_challenge(struct link *link, u32 n, struct buf *out)
  * The card model: what a card holds, and which functions a driver for such cards has.
  *
  * Owns    struct card, struct token, struct credential, struct object, struct query, struct driver,
- *         struct writer; the table of objects; secrets that are kept; what the end of a login means
- *         for a token
+ *         struct writer, struct writing; the table of objects; secrets that are kept; what the end
+ *         of a login means for a token
  * Uses    >>x509 >>alg >>link
  * Names   card_
  * Tests   tests/unit/card.c
@@ -5095,17 +5095,27 @@ struct draft {
     bool  authority;            // a certificate: of an authority
 };
 
+// Who writes a kind of card, and what may be written. It changes nothing: struct writing does.
+struct writer {
+    enum card_role by;          // whose login: ROLE_USER, ROLE_PUK (the SO's PIN), or ROLE_ADMIN
+    bool wraps;                 // SCARD11_CKM_CARD_WRAP: wrap and unwrap of struct writing
+    // Proves to the card that the host has the key of its ROLE_ADMIN. ST_PIN_INCORRECT: it has not.
+    st (*prove)   (struct card *, struct token *, struct credential *, bytes key, struct scratch);
+    // May the card make such a key, or be given it (draft->secret)? It can still refuse. NULL: it
+    // makes none.
+    bool (*makes) (const struct token *, const struct draft *);
+    // May this (CARD_SET_...) of an object be changed? May an object be destroyed?
+    bool (*sets)  (const struct object *, u32 what);
+    bool (*erases)(const struct object *);
+};
+
 // How a kind of card is written. Each function makes one change whole, in a transaction, with the
 // login that it takes, and is not begun again. It has all the memory that it needs before it sends
 // what changes the card; sends that in an order whose every beginning leaves a card that reads; and
 // then changes the table by the objects that the change is about, and no others. What is made by a
-// program has its views in lots of its own (>>arena). NULL: the card does not do it.
-struct writer {
-    enum card_role by;          // whose login: ROLE_USER, ROLE_PUK (the SO's PIN), or ROLE_ADMIN
-    // Proves to the card that the host has the key of its ROLE_ADMIN. ST_PIN_INCORRECT: it has not.
-    st (*prove)   (struct card *, struct token *, struct credential *, bytes key, struct scratch);
-    // May the card make such a key, or be given it (draft->secret)? It can still refuse.
-    bool (*makes) (const struct token *, const struct draft *);
+// program has its views in lots of its own (>>arena). NULL: the card does not do it. Only calls
+// that write lead here (>>probe): a program without them is linked without all of this.
+struct writing {
     // Has the card make a key pair or a secret key, or gives it one; made: the objects, public and
     // private, or the secret one.
     st (*generate)(struct card *, struct token *, const struct draft *, struct scratch,
@@ -5115,14 +5125,12 @@ struct writer {
     // Stores a certificate, data, or a public key.
     st (*store)   (struct card *, struct token *, const struct draft *, struct scratch,
                    struct object **made);
-    // May this (CARD_SET_...) of an object be changed? And changes what draft->set says.
-    bool (*sets)  (const struct object *, u32 what);
+    // Changes what draft->set says.
     st (*set)     (struct card *, struct object *, const struct draft *, struct scratch);
-    // May an object be destroyed? And does it: what shows the same thing goes with it.
-    bool (*erases)(const struct object *);
+    // Destroys an object: what shows the same thing goes with it.
     st (*erase)   (struct card *, struct object *, struct scratch);
-    // SCARD11_CKM_CARD_WRAP: a key of the card, encrypted by a key of its own that is no object;
-    // and such a key, draft->value, taken in again.
+    // A key of the card, encrypted by a key of its own that is no object; and such a key,
+    // draft->value, taken in again.
     st (*wrap)    (struct card *, struct object *, struct scratch, struct buf *out);
     st (*unwrap)  (struct card *, struct token *, const struct draft *, struct scratch,
                    struct object *made[2]);
@@ -11232,7 +11240,7 @@ static st p15store_public(struct card *card, struct token *token, const struct d
     return p15write_touch(card, token, scratch);
 }
 
-// Stores a certificate, data, or a public key; see store of struct writer.
+// Stores a certificate, data, or a public key; see store of struct writing.
 static st p15store_store(struct card *card, struct token *token, const struct draft *draft,
                          struct scratch scratch, struct object **made)
 {
@@ -11561,7 +11569,7 @@ static st p15store_set_id(struct card *card, struct object *object, const struct
         : p15store_set_key(card, object, draft, scratch);
 }
 
-// Another label, iD or value; see set of struct writer.
+// Another label, iD or value; see set of struct writing.
 static st p15store_set(struct card *card, struct object *object, const struct draft *draft,
                        struct scratch scratch)
 {
@@ -12877,8 +12885,8 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
  * MARK: - >>pivadmin
  * Driver: PIV cards, written: the management key, keys, certificates, data objects, a card anew.
  *
- * Owns    driver_piv, writer_piv; where a new key or certificate goes; GENERATE ASYMMETRIC KEY
- *         PAIR, PUT DATA; keys that a card is given, or that move; the key history
+ * Owns    driver_piv, writer_piv, writing_piv; where a new key or certificate goes; GENERATE
+ *         ASYMMETRIC KEY PAIR, PUT DATA; keys that a card is given, or that move; the key history
  * Uses    >>tlv >>x509 >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret >>piv
  *         >>pivkey
  * Names   pivadmin_
@@ -13965,15 +13973,18 @@ static st pivadmin_init(struct card *card, struct token *token, bytes key, bytes
 }
 
 static const struct writer writer_piv = {
-    .by       = ROLE_ADMIN,
-    .prove    = pivadmin_prove,
-    .makes    = pivadmin_makes,
+    .by     = ROLE_ADMIN,
+    .prove  = pivadmin_prove,
+    .makes  = pivadmin_makes,
+    .erases = pivadmin_erases,
+    .sets   = pivadmin_sets,
+};
+
+static const struct writing writing_piv = {
     .generate = pivadmin_new_pair,
     .import   = pivadmin_new_pair,
     .store    = pivadmin_store,
-    .erases   = pivadmin_erases,
     .erase    = pivadmin_erase,
-    .sets     = pivadmin_sets,
     .set      = pivadmin_set,
     .init     = pivadmin_init,
     .init_pin = pivadmin_init_pin,
@@ -15348,8 +15359,9 @@ static st openpgpkey_random(struct card *card, struct token *token, u8 *out, siz
  * MARK: - >>openpgpadmin
  * Driver: OpenPGP cards, written: keys made and imported, certificates, data, a card begun anew.
  *
- * Owns    driver_openpgp, writer_openpgp; which of the three keys a new one becomes; fingerprints
- *         and dates, by which GnuPG knows keys; PUT DATA, GENERATE, TERMINATE and ACTIVATE
+ * Owns    driver_openpgp, writer_openpgp, writing_openpgp; which of the three keys a new one
+ *         becomes; fingerprints and dates, by which GnuPG knows keys; PUT DATA, GENERATE, TERMINATE
+ *         and ACTIVATE
  * Uses    >>os >>tlv >>x509 >>alg >>hash >>cipher >>apdu >>link >>iso >>card >>place >>secret
  *         >>openpgp >>openpgpkey
  * Names   openpgpadmin_
@@ -16203,14 +16215,17 @@ static st openpgpadmin_init(struct card *card, struct token *token, bytes so_pin
 }
 
 static const struct writer writer_openpgp = {
-    .by       = ROLE_PUK,
-    .makes    = openpgpadmin_makes,
+    .by     = ROLE_PUK,
+    .makes  = openpgpadmin_makes,
+    .sets   = openpgpadmin_sets,
+    .erases = openpgpadmin_erases,
+};
+
+static const struct writing writing_openpgp = {
     .generate = openpgpadmin_new_pair,
     .import   = openpgpadmin_new_pair,
     .store    = openpgpadmin_store,
-    .sets     = openpgpadmin_sets,
     .set      = openpgpadmin_set,
-    .erases   = openpgpadmin_erases,
     .erase    = openpgpadmin_erase,
     .init     = openpgpadmin_init,
 };
@@ -16653,7 +16668,7 @@ static u32 isoapplet_use(const struct draft *draft)
     return draft->use & can ? draft->use & can : can;
 }
 
-// A pair that the card makes or is given; see generate and import of struct writer.
+// A pair that the card makes or is given; see generate and import of struct writing.
 static st isoapplet_pair(struct card *card, struct token *token, const struct draft *draft,
                          struct scratch scratch, struct object *made[2])
 {
@@ -16821,14 +16836,17 @@ static st isoapplet_init(struct card *card, struct token *token, bytes so_pin, b
 }
 
 static const struct writer writer_isoapplet = {
-    .by       = ROLE_USER,
-    .makes    = isoapplet_makes,
+    .by     = ROLE_USER,
+    .makes  = isoapplet_makes,
+    .sets   = p15store_sets,
+    .erases = p15store_erases,
+};
+
+static const struct writing writing_isoapplet = {
     .generate = isoapplet_pair,
     .import   = isoapplet_pair,
     .store    = p15store_store,
-    .sets     = p15store_sets,
     .set      = p15store_set,
-    .erases   = p15store_erases,
     .erase    = p15store_erase,
     .init     = isoapplet_init,
     .init_pin = isoapplet_init_pin,
@@ -17685,7 +17703,8 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
  * MARK: - >>schsmadmin
  * Driver: SmartCard-HSMs, written: keys made, certificates and data stored; a card begun anew.
  *
- * Owns    driver_schsm, writer_schsm; which number a new file gets; in what order files come and go
+ * Owns    driver_schsm, writer_schsm, writing_schsm; which number a new file gets; in what order
+ *         files come and go
  * Uses    >>tlv >>x509 >>alg >>hash >>random >>padding >>cipher >>apdu >>link >>iso >>card
  *         >>place >>secret >>p15entry >>p15 >>p15file >>p15object >>p15write >>schsm
  * Names   schsmadmin_
@@ -18963,7 +18982,7 @@ static st schsmadmin_unwrap_as(struct card *card, struct token *token, bytes ent
     return ST_OK;
 }
 
-// See unwrap of struct writer. What the template says of label and id is said in the key's entry.
+// See unwrap of struct writing. What the template says of label and id is said in the key's entry.
 static st schsmadmin_unwrap(struct card *card, struct token *token, const struct draft *draft,
                             struct scratch scratch, struct object *made[2])
 {
@@ -19048,7 +19067,7 @@ static st schsmadmin_write_label(struct card *card, bytes label, struct scratch 
     return schsmadmin_write(card, schsm_info[0], schsm_info[1], buf_bytes(&file), scratch);
 }
 
-// See init of struct writer. The user PIN is one that nobody is told: with it the label is written,
+// See init of struct writing. The user PIN is one nobody is told: with it the label is written,
 // and the SO sets the user's in its place. (A transport PIN would not let it be written.) Broken
 // off between the two, the card has no label.
 static st schsmadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
@@ -19071,13 +19090,17 @@ static st schsmadmin_init(struct card *card, struct token *token, bytes so_pin, 
 }
 
 static const struct writer writer_schsm = {
-    .by       = ROLE_USER,
-    .makes    = schsmadmin_makes,
+    .by     = ROLE_USER,
+    .wraps  = true,
+    .makes  = schsmadmin_makes,
+    .sets   = schsmadmin_sets,
+    .erases = schsmadmin_erases,
+};
+
+static const struct writing writing_schsm = {
     .generate = schsmadmin_generate,
     .store    = schsmadmin_store,
-    .sets     = schsmadmin_sets,
     .set      = schsmadmin_set,
-    .erases   = schsmadmin_erases,
     .erase    = schsmadmin_erase,
     .wrap     = schsmadmin_wrap,
     .unwrap   = schsmadmin_unwrap,
@@ -19639,8 +19662,8 @@ static st myeid_crypt(struct card *card, struct object *object, const struct alg
  * MARK: - >>myeidadmin
  * Driver: MyEID and OsEID, written: files, keys that are made and given, blank cards.
  *
- * Owns    driver_myeid, writer_myeid; CREATE and DELETE FILE as these cards have them, GENERATE KEY
- *         PAIR, PUT DATA; what a card has that is begun anew
+ * Owns    driver_myeid, writer_myeid, writing_myeid; CREATE and DELETE FILE as these cards have
+ *         them, GENERATE KEY PAIR, PUT DATA; what a card has that is begun anew
  * Uses    >>tlv >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret >>p15entry
  *         >>p15alg >>p15 >>p15file >>p15dir >>p15token >>p15made >>p15write >>p15store >>myeid
  * Names   myeidadmin_
@@ -20377,14 +20400,17 @@ static st myeidadmin_erase(struct card *card, struct object *object, struct scra
 }
 
 static const struct writer writer_myeid = {
-    .by       = ROLE_USER,
-    .makes    = myeidadmin_makes,
+    .by     = ROLE_USER,
+    .makes  = myeidadmin_makes,
+    .sets   = p15store_sets,
+    .erases = p15store_erases,
+};
+
+static const struct writing writing_myeid = {
     .generate = myeidadmin_generate,
     .import   = myeidadmin_generate,
     .store    = myeidadmin_store,
-    .sets     = p15store_sets,
     .set      = myeidadmin_set,
-    .erases   = p15store_erases,
     .erase    = myeidadmin_erase,
     .init     = myeidadmin_init,
 };
@@ -21276,8 +21302,8 @@ static st gids_decrypt(struct card *card, struct object *object, const struct al
  * MARK: - >>gidsadmin
  * Driver: GIDS cards, written: the administrator's key, keys, certificates, a card begun anew.
  *
- * Owns    driver_gids, writer_gids; the order in which the files of such a card change; CREATE
- *         FILE, PUT DATA and GENERATE ASYMMETRIC KEY PAIR as GIDS has them
+ * Owns    driver_gids, writer_gids, writing_gids; the order in which the files of such a card
+ *         change; CREATE FILE, PUT DATA and GENERATE ASYMMETRIC KEY PAIR as GIDS has them
  * Uses    >>tlv >>x509 >>zlib >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>pinpad
  *         >>secret >>gids
  * Names   gidsadmin_
@@ -22386,15 +22412,18 @@ static st gidsadmin_init(struct card *card, struct token *token, bytes so_pin, b
 }
 
 static const struct writer writer_gids = {
-    .by       = ROLE_USER,
-    .prove    = gidsadmin_prove,
-    .makes    = gidsadmin_makes,
+    .by     = ROLE_USER,
+    .prove  = gidsadmin_prove,
+    .makes  = gidsadmin_makes,
+    .sets   = gidsadmin_sets,
+    .erases = gidsadmin_erases,
+};
+
+static const struct writing writing_gids = {
     .generate = gidsadmin_generate,
     .import   = gidsadmin_generate,
     .store    = gidsadmin_store,
-    .sets     = gidsadmin_sets,
     .set      = gidsadmin_set,
-    .erases   = gidsadmin_erases,
     .erase    = gidsadmin_erase,
     .init     = gidsadmin_init,
     .init_pin = gidsadmin_init_pin,
@@ -24434,7 +24463,8 @@ static st generic_derive(struct card *card, struct object *object, bytes peer_po
  * MARK: - >>genericadmin
  * Driver: standard cards with a PKCS#15 directory, written: certificates and data.
  *
- * Owns    driver_generic, writer_generic; EF.UnusedSpace; files made as one of the same kind is
+ * Owns    driver_generic, writer_generic, writing_generic; EF.UnusedSpace; files made as one of the
+ *         same kind is
  * Uses    >>tlv >>apdu >>link >>iso >>card >>place >>p15entry >>p15 >>p15file >>p15token
  *         >>p15object >>p15write >>p15store >>generic
  * Names   genericadmin_
@@ -25125,11 +25155,14 @@ static st genericadmin_erase(struct card *card, struct object *object, struct sc
 
 static const struct writer writer_generic = {
     .by     = ROLE_USER,
-    .store  = genericadmin_store,
     .sets   = genericadmin_sets,
-    .set    = genericadmin_set,
     .erases = genericadmin_erases,
-    .erase  = genericadmin_erase,
+};
+
+static const struct writing writing_generic = {
+    .store = genericadmin_store,
+    .set   = genericadmin_set,
+    .erase = genericadmin_erase,
 };
 #endif
 
@@ -25215,6 +25248,45 @@ static const struct probe_row {
     { NULL, NULL },
 };
 
+// What writes the cards of each driver that has a writer. It is no member of struct driver: a
+// program that calls nothing that writes is linked without this list, and what it leads to.
+static const struct probe_writer {
+    const struct driver *driver;
+    const struct writing *writing;
+} probe_writers[] = {
+#if SCARD11_PIV && SCARD11_WRITE
+    { &driver_piv, &writing_piv },
+#endif
+#if SCARD11_OPENPGP && SCARD11_WRITE
+    { &driver_openpgp, &writing_openpgp },
+#endif
+#if SCARD11_ISOAPPLET && SCARD11_WRITE
+    { &driver_isoapplet, &writing_isoapplet },
+#endif
+#if SCARD11_SCHSM && SCARD11_WRITE
+    { &driver_schsm, &writing_schsm },
+#endif
+#if SCARD11_GIDS && SCARD11_WRITE
+    { &driver_gids, &writing_gids },
+#endif
+#if SCARD11_MYEID && SCARD11_WRITE
+    { &driver_myeid, &writing_myeid },
+#endif
+#if SCARD11_GENERIC && SCARD11_WRITE
+    { &driver_generic, &writing_generic },
+#endif
+    { NULL, NULL },
+};
+
+static const struct writing *probe_writing(const struct token *token)
+{
+    static const struct writing none = { .store = NULL };
+    for (const struct probe_writer *row = probe_writers; row->driver; row++) {
+        if (row->driver == token->driver) return row->writing;
+    }
+    return &none;
+}
+
 // Which profiles (PKCS #11 Profiles 3.2, 5) a token fulfils, whatever is on it; decided once, so
 // that they are the same each time; session_settle_profiles adds what only its keys tell. Every
 // token is one of a baseline provider; one whose card makes RSA keys, of an extended one (its test,
@@ -25227,7 +25299,7 @@ static void probe_profiles(struct token *token)
     const struct writer *writer = card_writer(token);
     const struct draft rsa = { .class = CKO_PRIVATE_KEY, .key = { .type = ALG_RSA, .bits = 2048 } };
     token->profiles = CARD_PROFILE(CKP_BASELINE_PROVIDER);
-    if (writer && writer->generate && writer->makes(token, &rsa))
+    if (writer && writer->makes && writer->makes(token, &rsa))
         token->profiles |= CARD_PROFILE(CKP_EXTENDED_PROVIDER);
     if (driver->sign && token->key_types & CARD_TYPE(ALG_RSA))
         token->profiles |= CARD_PROFILE(CKP_AUTHENTICATION_TOKEN);
@@ -27169,7 +27241,7 @@ static bool mech_not_here(const struct mech_row *mech)
 static bool mech_on_card(const struct token *token, const struct mech_row *mech)
 {
     const struct writer *writer = card_writer(token);
-    bool wraps = writer && writer->wrap;
+    bool wraps = writer && writer->wraps;
     u32 kind = mech_is_des3(mech) ? CARD_DES3 : CARD_AES;
     bool blocks = mech->scheme == ALG_ECB || mech->scheme == ALG_CBC ||
                   mech->scheme == ALG_CBC_PADDED;
@@ -27229,7 +27301,7 @@ static bool mech_makes(const struct token *token, const struct mech_row *mech,
     const struct alg_key *key = &draft.key;
     info->ulMinKeySize = ALG_RSA_MAX_BITS;
     info->ulMaxKeySize = 0;
-    if (!writer || !writer->generate) return false;
+    if (!writer || !writer->makes) return false;
     for (size_t i = 0; mech_kind((enum alg_type)mech->key, i, &draft.key); i++) {
         if (!writer->makes(token, &draft)) continue;
         if (key->bits < info->ulMinKeySize) info->ulMinKeySize = key->bits;
@@ -28493,7 +28565,7 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
  *
  * Owns    what a PIN must be before anything is sent; how a login begins: the user's, the SO's, one
  *         for one key. >>secret owns how the card is asked, >>life how a login ends
- * Uses    >>link >>card >>pinpad >>secret >>slot >>run >>life >>session
+ * Uses    >>link >>card >>pinpad >>secret >>probe >>slot >>run >>life >>session
  * Names   login_
  * Specs   PKCS#11 3.2, 5.5 (C_InitToken, C_InitPIN, C_SetPIN), 5.6 (C_Login)
  * Tests   tests/unit/login.c
@@ -28796,11 +28868,11 @@ static st login_init_pin_by_key(struct reader *reader, struct token *token, byte
     struct credential *pin = card_pin(token);
     struct run run = { .reader = reader, .token = token, .so = true, .write = true,
                        .scratch = scratch };
-    if (!card_writer(token)->init_pin) return ST_NOT_SUPPORTED;
+    if (!probe_writing(token)->init_pin) return ST_NOT_SUPPORTED;
     if (!fresh.p) return ST_ARGS;
     if (!login_pin_fits(pin, fresh)) return ST_PIN_LEN;
     while (login_next(&run))
-        run.s = card_writer(token)->init_pin(reader->card, token, fresh, scratch);
+        run.s = probe_writing(token)->init_pin(reader->card, token, fresh, scratch);
     if (run.s != ST_NOT_LOGGED_IN) return run.s;
     card_login_lost(token);                 // the key that was kept is not the card's any more
     return login_tell_so_lost(token);
@@ -28821,9 +28893,9 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
     TRY(login_check_new_pin(reader->card, puk, secret, pin, fresh));
-    bool first = pin->missing && fresh.p && card_writer(token) && card_writer(token)->init_pin;
+    bool first = pin->missing && fresh.p && card_writer(token) && probe_writing(token)->init_pin;
     while (run_next(&run))
-        run.s = first ? card_writer(token)->init_pin(reader->card, token, fresh, scratch)
+        run.s = first ? probe_writing(token)->init_pin(reader->card, token, fresh, scratch)
                       : secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
     return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
@@ -28854,7 +28926,8 @@ static st login_send_key(struct reader *reader, struct token *token, struct cred
                        .scratch = scratch };
     while (run_next(&run)) {
         run.s = secret_prove(reader->card, token, admin, old, scratch);
-        if (!run.s) run.s = card_writer(token)->set_key(reader->card, token, admin, fresh, scratch);
+        if (!run.s)
+            run.s = probe_writing(token)->set_key(reader->card, token, admin, fresh, scratch);
     }
     if (run.s == ST_NOT_LOGGED_IN) return login_tell_so_lost(token);
     if (run.s) return run.s;
@@ -28869,7 +28942,7 @@ static st login_set_key(struct reader *reader, struct token *token, bytes old, b
     struct credential *admin = login_key(token);
     u8 room[2 * CARD_PIN_MAX];
     struct buf keys = buf_on(room, sizeof room);
-    if (!card_writer(token)->set_key) return ST_NOT_SUPPORTED;
+    if (!probe_writing(token)->set_key) return ST_NOT_SUPPORTED;
     if (!old.p || !fresh.p) return ST_ARGS;
     st s = login_put_key(admin, old, &keys);
     size_t n = keys.n;
@@ -28933,7 +29006,7 @@ static st login_begin_anew(struct reader *reader, struct token *token, bytes sec
 {
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
     while (run_next(&run))
-        run.s = card_writer(token)->init(reader->card, token, secret, label, scratch);
+        run.s = probe_writing(token)->init(reader->card, token, secret, label, scratch);
     if (run_is_fatal(run.s)) return run.s;
     slot_empty(reader, true);
     return login_broken_off(run.s);
@@ -28947,7 +29020,7 @@ static st login_init_token(struct reader *reader, struct token *token, bytes sec
     u8 room[CARD_PIN_MAX];
     struct buf key = buf_on(room, sizeof room);
     if (!card_writer(token)) return ST_TOKEN_RO;
-    if (!card_writer(token)->init) return ST_NOT_SUPPORTED;
+    if (!probe_writing(token)->init) return ST_NOT_SUPPORTED;
     if (!secret.p) return ST_ARGS;
     if (life_is_used(reader->card)) return ST_SESSION_EXISTS;
     st s = admin ? login_put_key(admin, secret, &key) : ST_OK;
@@ -31347,7 +31420,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  *
  * Owns    who may write a card and when; what a template says of a new object on it, or of a
  *         change; the one run in which a driver's writer works
- * Uses    >>tlv >>alg >>cipher >>card >>slot >>run >>mech >>attr >>session >>login >>make
+ * Uses    >>tlv >>alg >>cipher >>card >>probe >>slot >>run >>mech >>attr >>session >>login >>make
  * Names   store_
  * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18 (key management), 6.1 and 6.3 (keys)
  * Tests   tests/unit/store.c
@@ -31355,7 +31428,7 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
 
 // ---- Running ----
 
-// Which member of struct writer does it.
+// Which member of struct writing does it.
 enum store_work { STORE_GENERATE, STORE_IMPORT, STORE_UNWRAP, STORE_STORE, STORE_SET, STORE_ERASE,
                   STORE_WRAP };
 
@@ -31385,21 +31458,21 @@ static bool store_is_key(CK_OBJECT_CLASS class)
     return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
 }
 
-// What the writer does for a change; NULL members were ruled out before.
+// What is done for a change; NULL members were ruled out before.
 static st store_once(struct card *card, struct token *token, struct store *store,
                      struct scratch scratch)
 {
-    const struct writer *writer = card_writer(token);
+    const struct writing *writing = probe_writing(token);
     const struct draft *draft = store->draft;
     struct object *object = store->object, **made = store->made;
     switch (store->work) {
-    case STORE_GENERATE: return writer->generate(card, token, draft, scratch, made);
-    case STORE_IMPORT:   return writer->import(card, token, draft, scratch, made);
-    case STORE_UNWRAP:   return writer->unwrap(card, token, draft, scratch, made);
-    case STORE_STORE:    return writer->store(card, token, draft, scratch, made);
-    case STORE_SET:      return writer->set(card, object, draft, scratch);
-    case STORE_ERASE:    return writer->erase(card, object, scratch);
-    default:             return writer->wrap(card, object, scratch, store->wrapped);
+    case STORE_GENERATE: return writing->generate(card, token, draft, scratch, made);
+    case STORE_IMPORT:   return writing->import(card, token, draft, scratch, made);
+    case STORE_UNWRAP:   return writing->unwrap(card, token, draft, scratch, made);
+    case STORE_STORE:    return writing->store(card, token, draft, scratch, made);
+    case STORE_SET:      return writing->set(card, object, draft, scratch);
+    case STORE_ERASE:    return writing->erase(card, object, scratch);
+    default:             return writing->wrap(card, object, scratch, store->wrapped);
     }
 }
 
@@ -31567,7 +31640,7 @@ static st store_generate(struct reader *reader, struct session *session,
     const struct mech_row *mech = mech_find(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR);
     struct draft draft = { .class = CKO_PRIVATE_KEY };
     struct store store = { .work = STORE_GENERATE, .draft = &draft };
-    if (!mech || !card_writer(token) || !card_writer(token)->generate) return ST_MECHANISM;
+    if (!mech || !card_writer(token) || !card_writer(token)->makes) return ST_MECHANISM;
     if (mechanism->ulParameterLen) return ST_MECH_PARAM;
     TRY(attr_check_template(pair->public, pair->public_n));
     TRY(attr_check_template(pair->private, pair->private_n));
@@ -31683,7 +31756,7 @@ static st store_takes(const struct token *token, const struct draft *draft)
 {
     const struct writer *writer = card_writer(token);
     if (!writer) return ST_TOKEN_RO;
-    if (!writer->import) return ST_ATTR_VALUE;
+    if (!probe_writing(token)->import) return ST_ATTR_VALUE;
     if (writer->makes(token, draft)) return ST_OK;
     if (draft->class == CKO_SECRET_KEY) return ST_ATTR_VALUE;
     return draft->key.type == ALG_RSA ? ST_KEY_SIZE : ST_CURVE;
@@ -31739,7 +31812,7 @@ static st store_generate_secret(struct reader *reader, struct session *session,
         .extractable = store_extractable(template, n),
     };
     struct store store = { .work = STORE_GENERATE, .draft = &draft };
-    if (!writer->generate || !writer->makes(token, &draft)) return ST_ATTR_VALUE;
+    if (!writer->makes || !writer->makes(token, &draft)) return ST_ATTR_VALUE;
     TRY(store_may(session));
     TRY(store_run(reader, token, &store, scratch));
     *key = store.made[0]->handle;
@@ -31776,7 +31849,7 @@ static st store_draft(const struct object *from, struct draft *draft, struct dra
 static st store_takes_object(const struct token *token, const struct draft *draft)
 {
     if (draft->class == CKO_SECRET_KEY) return store_takes(token, draft);
-    return card_writer(token)->store ? ST_OK : ST_ATTR_VALUE;
+    return probe_writing(token)->store ? ST_OK : ST_ATTR_VALUE;
 }
 
 // Stores on the card what a session object is, which is dropped: C_CreateObject and C_CopyObject

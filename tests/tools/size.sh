@@ -25,24 +25,26 @@ done
 # ---- In a program ----
 
 drivers=$(sed -n 's|^// SCARD11_\([A-Z0-9]*\): 1 compiles the driver.*|-DSCARD11_\1=0|p' scard11.h | grep -v '_PIV=' | paste -s -d ' ' -)
-linked() {      # linked <what it is> <option...>
-    what=$1; shift
+linked() {      # linked <what it is> <KiB of code that it may take, or -> <option...>
+    what=$1 most=$2; shift 2
     # shellcheck disable=SC2086
     $CC -Os -std=c99 -ffunction-sections -fdata-sections -I. $pcsc_h "$@" -c scard11.c -o "$dir/linked.o" &&
         $CC -Os -std=c99 -ffunction-sections -fdata-sections -I. $pcsc_h "$@" examples/sign.c "$dir/linked.o" \
             -Wl,--gc-sections -Wl,-Map="$dir/linked.map" -lpcsclite -lmbedcrypto -lz -lpthread -o "$dir/linked" || exit 1
     # shellcheck disable=SC2046
-    printf '%8d code and constants, %6d static RAM  %s\n' $(python3 tests/tools/in_map.py "$dir/linked.map" linked.o) "$what"
+    set -- $(python3 tests/tools/in_map.py "$dir/linked.map" linked.o)
+    printf '%8d code and constants, %6d static RAM  %s\n' "$1" "$2" "$what"
+    [ "$most" = - ] || [ "$1" -le $((most * 1024)) ] || { echo "size.sh: more than $most KiB"; exit 1; }
 }
 pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 echo "in a program that lists and signs, $($CC -dumpmachine), -Os:"
 # shellcheck disable=SC2086
 {
-    linked 'all kinds of cards'
-    linked 'without the log' -DSCARD11_TRACE=0
-    linked 'without writing' -DSCARD11_WRITE=0
-    linked 'PIV alone' $drivers
-    linked 'PIV alone, without writing' $drivers -DSCARD11_WRITE=0
-    linked 'PIV alone, without writing and the log' $drivers -DSCARD11_WRITE=0 -DSCARD11_TRACE=0
+    linked 'all kinds of cards' 200
+    linked 'without the log' - -DSCARD11_TRACE=0
+    linked 'without writing' - -DSCARD11_WRITE=0
+    linked 'PIV alone' - $drivers
+    linked 'PIV alone, without writing' 75 $drivers -DSCARD11_WRITE=0
+    linked 'PIV alone, without writing and the log' - $drivers -DSCARD11_WRITE=0 -DSCARD11_TRACE=0
 }
 echo '(for a Cortex-M4: ./build.sh device)'

@@ -27,28 +27,13 @@ static st mech_never_mac(struct card *c, struct object *o, bytes in, struct scra
     return mech_never_sign(c, o, NULL, in, scratch, out);
 }
 
-static st mech_never_generate(struct card *c, struct token *t, const struct draft *draft,
-                              struct scratch scratch, struct object *made[2])
-{
-    (void)c; (void)t; (void)draft; (void)scratch; (void)made;
-    return ST_FAILED;
-}
-
 // Its cards make keys of the kinds that they may have, but no RSA-1024.
 static bool mech_test_makes(const struct token *token, const struct draft *draft)
 {
     return token->key_types & CARD_TYPE(draft->key.type) && draft->key.bits != 1024;
 }
 
-static st mech_never_wrap(struct card *c, struct object *o, struct scratch scratch, struct buf *out)
-{
-    (void)c; (void)o; (void)scratch; (void)out;
-    return ST_FAILED;
-}
-
-static const struct writer mech_writer = {
-    .generate = mech_never_generate, .makes = mech_test_makes, .wrap = mech_never_wrap
-};
+static const struct writer mech_writer = { .makes = mech_test_makes, .wraps = true };
 
 static const struct driver mech_driver = { .name = "all", .sign = mech_never_sign,
     .decrypt = mech_never_sign, .derive = mech_never_derive, .crypt = mech_never_crypt, .mac = mech_never_mac,

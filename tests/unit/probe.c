@@ -96,6 +96,25 @@ TEST(probe_asks_each_driver_once_in_order)
     }
 }
 
+// What a writer promises, its driver's row of probe_writers does; no other driver has a row.
+TEST(probe_writers_do_what_their_writers_promise)
+{
+    static const struct writer silent = { .wraps = false };
+    for (const struct probe_row *row = probe_drivers; row->driver; row++) {
+        const struct writer *writer = row->driver->writer ? row->driver->writer : &silent;
+        const struct token token = { .driver = row->driver };
+        const struct writing *writing = probe_writing(&token);
+        CHECK_EQ(writing->store != NULL, row->driver->writer != NULL);
+        CHECK_EQ(writing->generate != NULL, writer->makes != NULL);
+        CHECK(!writing->import || writer->makes);
+        CHECK_EQ(writing->set != NULL, writer->sets != NULL);
+        CHECK_EQ(writing->erase != NULL, writer->erases != NULL);
+        CHECK_EQ(writing->wrap != NULL, writer->wraps);
+        CHECK_EQ(writing->unwrap != NULL, writer->wraps);
+        CHECK_EQ(writing->set_key != NULL, writer->prove != NULL);
+    }
+}
+
 #if SCARD11_PIV
 #define PROBE_PIV   "00a40400 09 a00000030800001000 00 > "
 #define PROBE_CHUID "00cb3fff 000005 5c035fc102 0000 > "
@@ -213,6 +232,7 @@ static void test_probe(void)
     RUN(probe_unknown_cards);
     RUN(probe_asks_an_unknown_card_once);
     RUN(probe_asks_each_driver_once_in_order);
+    RUN(probe_writers_do_what_their_writers_promise);
 #if SCARD11_PIV
     RUN(probe_takes_piv);
     RUN(probe_asks_again_after_an_error);
