@@ -36,6 +36,7 @@
  *   a PIN's state is asked for only where that costs nothing                secret_read_tries
  *   what is random is random in every process                                       random_bytes
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
+ *   what was kept of a card is believed of that card, and while it is so        cache_find
  *   a list from a card has a cap, in memory and in work  >>link >>p15dir >>p15file: ..._MAX
  *
  * WHERE DOES IT GO?  (tests/tools/recipes.sh does those with *, and runs what came of it)
@@ -62,10 +63,9 @@
  *   a PIN is coded otherwise  enum card_pin_coding in >>card; secret_encode; pinpad_encodes
  *   another way to readers    SCARD11_READER_CUSTOM, and no change here
  *   an event                  >>slot: slot_change makes it, slot_take_event hands it out
- *   a law                     its keeper, named above; a fault in tools/mutants.sh that is found
  *   an option                 scard11.h; one at run time: option_set, option_apply in >>option
  *   what one platform has     >>os
- *   a test                    tests/README.md
+ *   a law; a test             its keeper, a fault in tools/mutants.sh; tests/README.md
  *
  * MAP
  *   1 Ground      >>base >>status        integers, byte views, wiping; st: every error
@@ -81,7 +81,7 @@
  *                 >>apdu >>extended >>link   encoding; long ones; one connection to one card
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
- *                 >>place     where on the card we are, and being sure of it
+ *                 >>place >>cache        where on the card we are; what earlier processes read
  *                 >>pinpad >>secret      PINs that are typed, or given: the one gate
  *                 >>trial     what is done on trust, and checked
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
@@ -5318,6 +5318,8 @@ struct card {
     bool was_reset;                 // unproven after a reset: no application is selected
     bool used;                      // a session was opened since the card was last let go
     bool more;                      // there may be further tokens: to look for them waits (>>probe)
+    bool uncached;                  // what earlier processes read of it is not believed (>>cache)
+    bool recalled;                  // it is, of something whose changes the card does not count
     u32  state;                     // of the reader, noted before the connection was made
     u32  changes;                   // what the reader's count of changes was then
     u32  object_count;              // entries ever used
@@ -6103,6 +6105,165 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
 }
 
 /* ================================================================================================
+ * MARK: - >>cache
+ * What an earlier process read of a card: public data that the application keeps.
+ *
+ * Owns    the names under which it is kept; when it is asked for, and when it is no longer believed
+ * Uses    >>link >>card >>place
+ * Names   cache_
+ * Tests   tests/unit/cache.c
+ *
+ * The law: nothing is believed of a card before this process has seen which card it is, by what no
+ * other card has; nor after this process has changed the card, or seen that something is not so.
+ * ==============================================================================================*/
+
+#define CACHE_HEAD (1 + CARD_DIGEST)    // before what is kept: how it came, and its digest
+
+static struct {
+    os_shared owner;                // the process whose C_Initialize opened it; 0: it is closed
+    struct scard11_cache wanted;    // by the application, from the next C_Initialize on
+    struct scard11_cache now;
+} cache_of = { 0, { NULL, NULL, NULL }, { NULL, NULL, NULL } };
+
+// Notes what the application wants from the next cache_open on; NULL: nothing is kept.
+static void cache_want(const struct scard11_cache *cache)
+{
+    static const struct scard11_cache none = { NULL, NULL, NULL };
+    cache_of.wanted = cache ? *cache : none;
+}
+
+static void cache_open(void)
+{
+    cache_of.now = cache_of.wanted;
+    if (cache_of.now.load) os_store(&cache_of.owner, os_pid());
+}
+
+static void cache_close(void)
+{
+    os_store(&cache_of.owner, 0);
+}
+
+// Closes it in a forked child. The functions were the parent's.
+static void cache_abandon(void)
+{
+    if (os_load(&cache_of.owner)) cache_want(NULL);
+    cache_close();
+}
+
+static bool cache_is_on(void)
+{
+    u32 owner = os_load(&cache_of.owner);
+    return owner && owner == os_pid();
+}
+
+// Names for the application: of the card, and of what is kept of it.
+struct cache_names {
+    char card[2 * CARD_DIGEST + 1], item[2 * CARD_DIGEST + 1];
+};
+
+static void cache_put_name(const u8 digest[CARD_DIGEST], char name[2 * CARD_DIGEST + 1])
+{
+    struct buf b = buf_on(name, 2 * CARD_DIGEST);
+    buf_put_hex(&b, bytes_of(digest, CARD_DIGEST));
+    name[b.n] = 0;
+}
+
+// The name of a token's card. false: nothing is kept of it, or none of it is to be believed.
+static bool cache_name_card(const struct card *card, const struct token *token,
+                            struct cache_names *names)
+{
+    const struct landmark *identity = token->identity;
+    bool known = identity && identity->known && identity->unique;
+    if (!cache_is_on() || card->uncached || !known) return false;
+    cache_put_name(identity->digest, names->card);
+    return true;
+}
+
+// The names of what is read at a place of the application, while the card counts its changes as
+// count says; empty: it does not count them.
+static bool cache_name(const struct card *card, const struct token *token, bytes count, bytes place,
+                       struct scratch scratch, struct cache_names *names)
+{
+    u8 digest[CARD_DIGEST];
+    bytes driver = bytes_text(token->driver->name);
+    struct buf b = scratch_buf(&scratch, driver.n + count.n + place.n + 3);
+    if (!cache_name_card(card, token, names)) return false;
+    buf_put(&b, driver);
+    buf_put8(&b, 0);
+    buf_put16(&b, (u32)count.n);
+    buf_put(&b, count);
+    buf_put(&b, place);
+    if (b.full || place_digest(buf_bytes(&b), digest)) return false;
+    cache_put_name(digest, names->item);
+    return true;
+}
+
+// Is it what was kept, whole?
+static bool cache_is_whole(bytes kept)
+{
+    u8 digest[CARD_DIGEST];
+    if (kept.n < CACHE_HEAD || place_digest(bytes_from(kept, CACHE_HEAD), digest)) return false;
+    return !memcmp(kept.p + 1, digest, sizeof digest);
+}
+
+// Finds what an earlier process read, in scratch. how: as it was kept.
+static bool cache_find(struct card *card, const struct token *token, bytes count, bytes place,
+                       struct scratch *scratch, u8 *how, bytes *content)
+{
+    struct cache_names names;
+    struct scratch rest = *scratch;
+    if (!cache_name(card, token, count, place, *scratch, &names)) return false;
+    struct buf room = scratch_rest(&rest);
+    unsigned long n = cache_of.now.load(cache_of.now.context, names.card, names.item, room.p,
+                                        (unsigned long)room.cap);
+    if (!n || n > room.cap) return false;
+    room.n = n;
+    bytes kept = scratch_keep(&rest, &room);
+    if (!cache_is_whole(kept)) return false;
+    *how = *kept.p;
+    *content = bytes_from(kept, CACHE_HEAD);
+    *scratch = rest;
+    card->recalled |= !count.n;
+    return true;
+}
+
+// Has the application keep what was read, for later processes.
+static void cache_keep(const struct card *card, const struct token *token, bytes count, bytes place,
+                       u8 how, bytes content, struct scratch scratch)
+{
+    struct cache_names names;
+    u8 digest[CARD_DIGEST];
+    if (!cache_name(card, token, count, place, scratch, &names)) return;
+    struct buf b = scratch_buf(&scratch, CACHE_HEAD + content.n);
+    if (place_digest(content, digest)) return;
+    buf_put8(&b, how);
+    buf_put(&b, bytes_of(digest, sizeof digest));
+    buf_put(&b, content);
+    if (!b.full)
+        cache_of.now.store(cache_of.now.context, names.card, names.item, b.p, (unsigned long)b.n);
+}
+
+// The card changes, or is not as it was kept: from here on the card itself is asked, and later
+// processes ask it, too.
+static void cache_forget(struct card *card, const struct token *token)
+{
+    struct cache_names names;
+    if (cache_name_card(card, token, &names))
+        cache_of.now.store(cache_of.now.context, names.card, NULL, NULL, 0);
+    card->uncached = true;
+}
+
+// What a key made is not what its public key says, which an earlier process read: the card is begun
+// anew, as after a removal.
+static st cache_refute(struct card *card, const struct token *token)
+{
+    os_log("%s: it is not as it was kept: it is read again", card->link.name);
+    cache_forget(card, token);
+    card->link.broken = true;
+    return link_failed(&card->link, ST_CARD_REMOVED);
+}
+
+/* ================================================================================================
  * MARK: - >>pinpad
  * The reader's pinpad: a PIN that is typed there goes to the card, and never through the host.
  *
@@ -6854,7 +7015,7 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
  * Owns    struct trial: whether trust is good enough, and the check of what comes back. To make
  *         sure costs a command each time; an attempt that went to another application costs more,
  *         but is rare.
- * Uses    >>alg >>cipher >>link >>card >>place
+ * Uses    >>alg >>cipher >>link >>card >>place >>cache
  * Names   trial_
  * Tests   tests/unit/trial.c
  *
@@ -6912,7 +7073,8 @@ enum trial_verdict { TRIAL_GOOD, TRIAL_WRONG, TRIAL_CANNOT_TELL };
 static bool trial_needs_no_check(const struct trial *trial)
 {
     if (trial->secret) return true;
-    return trial->named && trial->object->key->type != ALG_RSA && !SCARD11_CHECK_SIGNATURES;
+    if (SCARD11_CHECK_SIGNATURES || trial->card->recalled) return false;
+    return trial->named && trial->object->key->type != ALG_RSA;
 }
 
 // Did what was made come out right?
@@ -6944,15 +7106,18 @@ static bool trial_begin(struct trial *trial)
 }
 
 // Judges an attempt that the card says went well. What was made for certain needs no check, unless
-// the one before it failed, or the option asks for it.
+// the one before it failed, the option asks for it, or the public key is what was kept of the card.
 static void trial_check(struct trial *trial)
 {
+    struct card *card = trial->card;
     bytes made = bytes_from(buf_bytes(trial->out), trial->start);
     if (trial->s) return;
-    if (trial->certain && !trial->again && !SCARD11_CHECK_SIGNATURES) return;
+    if (trial->certain && !trial->again && !SCARD11_CHECK_SIGNATURES && !card->recalled) return;
     enum trial_verdict verdict = trial_judge(trial, made);
     bool unknown = verdict == TRIAL_CANNOT_TELL && !trial->certain;
     if (verdict == TRIAL_WRONG || unknown) trial->s = ST_PROTOCOL;
+    if (verdict == TRIAL_WRONG && trial->certain && card->recalled)
+        trial->s = cache_refute(card, trial->object->token);
 }
 
 // Is there something to do: the first attempt, or another one for certain, because the one on trust
@@ -7666,6 +7831,8 @@ enum p15_quirk {
     P15_FLAT      = 2,      // PINs and keys are the application's, whatever DF is the current one
     P15_SHORT_END = 4,      // an answer of less than 256 bytes and less than asked is a file's last
     P15_NO_INDICATOR = 8,   // DECIPHER takes the cryptogram alone, without a padding indicator
+    P15_KEPT      = 16,     // what was read may be kept while lastUpdate is the same (>>cache)
+    P15_COUNTS    = 32,     // ... while a counter of the card's own is, which the driver reads
 };
 
 // A directory file that the ODF names, or that a driver made.
@@ -7772,11 +7939,14 @@ struct p15 {
     const struct p15_make *make;    // NULL: no files are made
     // EF.TokenInfo.
     bool  info_read;
+    bytes info;                     // its content
     bool  no_info;                  // there is none
     bool  read_only;                // it says so
     u8    environment;              // security environment that is for this application; 0: none
     u8    restored;                 // the one that was restored last, as long as one is set
     bytes update;                   // lastUpdate; empty: it has none
+    bytes count;                    // what the card counts its changes by: that, or a counter of
+                                    // its own; empty: not known, or it has none
     struct card_look look;          // when the directory was read, or compared
     struct p15alg_table algorithms; // supportedAlgorithms
     // The landmark: TokenInfo without lastUpdate, or a file.
@@ -8148,7 +8318,7 @@ static st p15file_read_value(struct card *card, struct token *token, const struc
  *
  * Owns    EF.ODF, EF.TokenInfo and the landmark that is made of it; loading directory files; what
  *         happens when another program changed the directory
- * Uses    >>tlv >>link >>iso >>card >>place >>p15entry >>p15alg >>p15 >>p15file
+ * Uses    >>tlv >>link >>iso >>card >>place >>cache >>p15entry >>p15alg >>p15 >>p15file
  * Names   p15dir_
  * Specs   ISO/IEC 7816-15 (EF.ODF, EF.TokenInfo)
  * Tests   tests/unit/p15dir.c
@@ -8187,30 +8357,6 @@ static struct p15_file *p15dir_add_file(struct card *card, struct p15 *p15, u32 
     file->kind = (enum p15_kind)(tag - TLV_CONSTRUCTED(0));
     p15->file_count++;
     return file;
-}
-
-// Reads EF.ODF, once: which directory files there are. A card without one has none: nobody has set
-// it up yet.
-static st p15dir_read_odf(struct card *card, struct token *token, struct scratch scratch)
-{
-    struct p15 *p15 = token->state;
-    struct p15_value odf = { .path = { .file = p15->odf_path } };
-    bytes content;
-    struct tlv entry;
-    if (p15->odf_read) return ST_OK;
-    st s = p15file_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
-    if (s && s != ST_NOT_FOUND) return s;
-    bytes rest = arena_copy(&card->arena, content);
-    if (content.n && !rest.p) return ST_ARENA_FULL;
-    p15->odf_read = true;
-    while (!p15entry_next(&rest, &entry)) {
-        struct p15_value value;
-        struct tlv choice;
-        if (tlv_next(&entry.value, &choice) || p15entry_value(&choice, &value)) continue;
-        struct p15_file *file = p15dir_add_file(card, p15, entry.tag);
-        if (file) file->value = value;
-    }
-    return ST_OK;
 }
 
 // Is there a directory file of a kind?
@@ -8330,6 +8476,14 @@ static void p15dir_tell_token(struct card *card, struct token *token, const stru
     p15dir_set_label(card, token, info->label);
 }
 
+static void p15dir_tell_tokens(struct card *card, const struct p15 *p15)
+{
+    struct p15_info info;
+    p15entry_info(p15->info, p15->aid, &info);
+    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
+        if (card->tokens[i].state == p15) p15dir_tell_token(card, &card->tokens[i], &info);
+}
+
 // Reads EF.TokenInfo, once: what C_GetTokenInfo tells, and what the card can do. It is no error if
 // there is none.
 static st p15dir_read_info(struct card *card, struct token *token, struct scratch scratch)
@@ -8341,19 +8495,102 @@ static st p15dir_read_info(struct card *card, struct token *token, struct scratc
     if (p15->info_read) return ST_OK;
     st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
-    bytes kept = s ? BYTES_NONE : arena_copy(&card->arena, content);
-    if (!s && !kept.p) return ST_ARENA_FULL;
-    p15entry_info(kept, p15->aid, &info);
+    p15->info = s ? BYTES_NONE : arena_copy(&card->arena, content);
+    if (!s && !p15->info.p) return ST_ARENA_FULL;
+    p15entry_info(p15->info, p15->aid, &info);
     p15alg_parse(info.algorithms, &p15->algorithms);
     p15->info_read = true;
     p15->no_info = s != ST_OK;
     card_looked(card, &p15->look);
     TRY(p15dir_note_landmark(p15, &info, scratch));
     p15->update = info.update;
+    if (!(p15->quirks & P15_COUNTS)) p15->count = info.update;
     p15->environment = info.environment;
     p15->read_only = info.read_only;
-    for (u32 i = 0; i < SCARD11_READER_SLOTS; i++)
-        if (card->tokens[i].state == p15) p15dir_tell_token(card, &card->tokens[i], &info);
+    p15dir_tell_tokens(card, p15);
+    return ST_OK;
+}
+
+// ---- What an earlier process read ----
+
+#define P15DIR_ABSENT 0x80              // the file was not there; below it what p15->takes was
+
+// What a value is kept under: its path.
+static void p15dir_name_value(const struct p15_value *value, struct buf *name)
+{
+    const struct p15_path *path = &value->path;
+    buf_put8(name, (u32)path->aid.n);
+    buf_put(name, path->aid);
+    buf_put8(name, (u32)path->file.n);
+    buf_put(name, path->file);
+    buf_put16(name, path->offset >> 16);
+    buf_put16(name, path->offset & 0xffff);
+    buf_put16(name, path->length >> 16);
+    buf_put16(name, path->length & 0xffff);
+}
+
+// A value as an earlier process read it, while the card counted the same changes.
+static bool p15dir_recall(struct card *card, struct token *token, bytes name, enum p15_shape shape,
+                          struct scratch *scratch, st *s, bytes *out)
+{
+    struct p15 *p15 = token->state;
+    struct scratch rest = *scratch;
+    u8 how;
+    bytes content;
+    if (!p15->count.n) return false;
+    if (!cache_find(card, token, p15->count, name, &rest, &how, &content)) return false;
+    *s = how & P15DIR_ABSENT ? ST_NOT_FOUND : ST_OK;
+    if (!*s && shape != P15_ANY && !p15file_plausible(content, shape)) return false;
+    p15->takes = (u8)(how & ~P15DIR_ABSENT);
+    *out = content;
+    *scratch = rest;
+    return true;
+}
+
+// Reads a value as p15file_read_value does, or finds it as it was kept. What the card has given
+// while somebody was logged in is not kept.
+static st p15dir_read_value(struct card *card, struct token *token, const struct p15_value *value,
+                            enum p15_shape shape, struct scratch *scratch, bytes *out)
+{
+    struct p15 *p15 = token->state;
+    u8 room[2 + P15_PATH_MAX + P15_AID_MAX + 8];
+    struct buf name = buf_on(room, sizeof room);
+    st s;
+    bool kept = p15->quirks & P15_KEPT && cache_is_on() && !value->direct.n;
+    p15dir_name_value(value, &name);
+    if (kept) TRY(p15dir_read_info(card, token, *scratch));
+    if (kept && p15dir_recall(card, token, buf_bytes(&name), shape, scratch, &s, out)) return s;
+    s = p15file_read_value(card, token, value, shape, scratch, out);
+    bool public = !place_has_login(card, token) && (!s || s == ST_NOT_FOUND);
+    u8 how = s ? P15DIR_ABSENT : p15->takes;
+    if (kept && public && p15->count.n && !name.full)
+        cache_keep(card, token, p15->count, buf_bytes(&name), how, s ? BYTES_NONE : *out, *scratch);
+    return s;
+}
+
+// ---- EF.ODF ----
+
+// Reads EF.ODF, once: which directory files there are. A card without one has none: nobody has set
+// it up yet.
+static st p15dir_read_odf(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct p15 *p15 = token->state;
+    struct p15_value odf = { .path = { .file = p15->odf_path } };
+    bytes content;
+    struct tlv entry;
+    if (p15->odf_read) return ST_OK;
+    st s = p15dir_read_value(card, token, &odf, P15_RECORDS, &scratch, &content);
+    if (s && s != ST_NOT_FOUND) return s;
+    bytes rest = arena_copy(&card->arena, content);
+    if (content.n && !rest.p) return ST_ARENA_FULL;
+    p15->odf_read = true;
+    while (!p15entry_next(&rest, &entry)) {
+        struct p15_value value;
+        struct tlv choice;
+        if (tlv_next(&entry.value, &choice) || p15entry_value(&choice, &value)) continue;
+        struct p15_file *file = p15dir_add_file(card, p15, entry.tag);
+        if (file) file->value = value;
+    }
     return ST_OK;
 }
 
@@ -8449,7 +8686,7 @@ static st p15dir_fetch(struct card *card, struct token *token, const struct p15_
     bool quiet = card->link.quiet;
     p15->takes = 0;
     card->link.quiet = quiet || token->login;       // it may be one that wants the PIN
-    st s = p15file_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
+    st s = p15dir_read_value(card, token, &file->value, P15_RECORDS, &scratch, &content);
     card->link.quiet = quiet;
     *kept = BYTES_NONE;
     if (p15dir_is_no(s)) return ST_OK;
@@ -8618,6 +8855,7 @@ static st p15token_find_pins(struct card *card, struct token *token, struct scra
         p15token_set_pin(at, pin, &like);
         if (++at == &card->tokens[SCARD11_READER_SLOTS]) break;
     }
+    if (p15->info_read) p15dir_tell_tokens(card, p15);      // it was read before they were known
     return ST_OK;
 }
 
@@ -9259,7 +9497,7 @@ static st p15object_read_certificate(struct card *card, struct token *token,
 {
     bytes der;
     if (cert->refused == token->login_epoch + 1) return ST_OK;
-    st s = p15file_read_value(card, token, &cert->value, P15_OBJECT, &scratch, &der);
+    st s = p15dir_read_value(card, token, &cert->value, P15_OBJECT, &scratch, &der);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     bool refused = s && s != ST_NOT_FOUND;
     if (refused && !place_has_login(card, token)) {
@@ -9286,7 +9524,7 @@ static st p15object_read_public(struct card *card, struct token *token, struct p
     bytes content;
     if (!p15dir_has(token->state, P15_PUKDF)) return ST_NOT_FOUND;
     TRY(p15object_load(card, token, P15_MASK_PUBLIC, scratch));
-    TRY(p15file_read_value(card, token, &key->public_value, P15_OBJECT, &scratch, &content));
+    TRY(p15dir_read_value(card, token, &key->public_value, P15_OBJECT, &scratch, &content));
     TRY(p15object_parse_public(content, key, &found));
     return p15object_keep_key(card, key, &found, NULL, scratch);
 }
@@ -12157,7 +12395,8 @@ static st piv_read_history(struct card *card, struct token *token, struct scratc
  *
  * Owns    what is listed and when; what a key is for and when it wants the PIN; GENERAL
  *         AUTHENTICATE
- * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>trial >>piv
+ * Uses    >>tlv >>x509 >>zlib >>alg >>padding >>apdu >>link >>iso >>card >>place >>cache >>trial
+ *         >>piv
  * Names   pivkey_
  * Specs   NIST SP 800-73-5 parts 1 and 2, SP 800-78-5; Yubico's PIV extensions (F7, F9)
  * Tests   tests/unit/pivkey.c
@@ -12252,19 +12491,50 @@ static st pivkey_keep_certificate(struct card *card, bytes container, bool part,
     return x509_parse_some(kept, part, x509);
 }
 
+// How a certificate was when it was kept: there was none, or one, of which only a part was read.
+enum pivkey_kept { PIVKEY_NONE, PIVKEY_WHOLE, PIVKEY_PART };
+
+// Has the application keep what was read of a certificate, or that there is none.
+static void pivkey_remember(const struct card *card, const struct token *token, u32 object,
+                            enum pivkey_kept how, bytes container, struct scratch scratch)
+{
+    bytes place = BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object);
+    cache_keep(card, token, BYTES_NONE, place, (u8)how, container, scratch);
+}
+
+// A certificate as an earlier process read it; *out NULL: there was none. false: it is not known.
+// part: its key will do.
+static bool pivkey_recall(struct card *card, const struct token *token, u32 object, bool part,
+                          struct scratch scratch, const struct x509 **out)
+{
+    u8 how;
+    bytes container, place = BYTES((u8)(object >> 16), (u8)(object >> 8), (u8)object);
+    *out = NULL;
+    if (!cache_find(card, token, BYTES_NONE, place, &scratch, &how, &container)) return false;
+    if (how == PIVKEY_NONE) return true;
+    if (how == PIVKEY_PART && !part) return false;
+    return !pivkey_keep_certificate(card, container, how == PIVKEY_PART, scratch, out);
+}
+
 // The certificate of a key, in the arena; ST_NOT_FOUND: none that can be read. part: its key will
 // do, where the rest costs more commands.
 static st pivkey_read_certificate(struct card *card, struct token *token,
                                   const struct piv_reference *reference, bool part,
                                   struct scratch scratch, const struct x509 **out)
 {
-    bytes container;
+    bytes container = BYTES_NONE;
+    if (pivkey_recall(card, token, reference->certificate, part, scratch, out))
+        return *out ? ST_OK : ST_NOT_FOUND;
     st s = piv_get_part(card, token, reference->certificate, part ? pivkey_shows_key : NULL,
                         &scratch, &container);
     if (link_is_broken(s) || pivkey_may_pass(s)) return s;
     part = piv_is_part(card);
+    enum pivkey_kept how = part ? PIVKEY_PART : PIVKEY_WHOLE;
+    if (s) how = PIVKEY_NONE;
     if (!s && !part) TRY(piv_note_unique(token->state, reference->certificate, container));
     if (!s) s = pivkey_keep_certificate(card, container, part, scratch, out);
+    if (!s || (s == ST_NOT_FOUND && how == PIVKEY_NONE))
+        pivkey_remember(card, token, reference->certificate, how, container, scratch);
     if (!s || s == ST_NOT_FOUND || s == ST_ARENA_FULL) return s;
     os_log("PIV: the certificate of %02x cannot be used: %s", reference->number, st_text(s));
     return ST_NOT_FOUND;
@@ -12595,6 +12865,7 @@ static st pivkey_look(struct card *card, struct token *token,
     if (same) return ST_OK;
     os_log("%s: another program changed %02x", card->link.name, reference->number);
     TRY(card_may_forget(card));
+    cache_forget(card, token);
     pivkey_forget(card, token, reference);
     return ST_OK;
 }
@@ -16478,7 +16749,7 @@ static st isoapplet_probe(struct card *card, struct token *token, struct scratch
     if (s) return s;
     struct isoapplet *isoapplet = token->state = ARENA_NEW(&card->arena, struct isoapplet, 1);
     if (!isoapplet) return ST_ARENA_FULL;
-    p15dir_init(&isoapplet->p15, aid, P15_FLAT);
+    p15dir_init(&isoapplet->p15, aid, P15_FLAT | P15_KEPT);
     TRY(isoapplet_read_version(card, isoapplet, buf_bytes(&fci), token));
 #if SCARD11_WRITE
     isoapplet->p15.make = &isoapplet_make;
@@ -19136,8 +19407,8 @@ static const struct driver driver_schsm = {
  *
  * Owns    PINs, directory and keys of these cards. How they are written, and the driver's table, is
  *         in >>myeidadmin
- * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>secret >>trial >>p15entry
- *         >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
+ * Uses    >>tlv >>alg >>padding >>apdu >>link >>iso >>card >>place >>cache >>secret >>trial
+ *         >>p15entry >>p15 >>p15file >>p15dir >>p15token >>p15object >>p15key
  * Names   myeid_
  * Specs   Aventra's MyEID reference manual; ISO 7816-4, -8, -15
  * Tests   tests/unit/myeid.c
@@ -19203,6 +19474,7 @@ struct myeid {
     bool counted;                   // counter is known
     bool behind;                    // counter is to be compared before the next search
     u32  counter;                   // of changes, when the directory was read
+    u8   told[2];                   // as the card told it first, for what is kept (>>cache)
 };
 
 // The model of a card by its ATR, or NULL.
@@ -19338,7 +19610,8 @@ static st myeid_probe(struct card *card, struct token *token, struct scratch scr
     struct myeid *myeid = token->state = ARENA_NEW(&card->arena, struct myeid, 1);
     if (!myeid) return ST_ARENA_FULL;
     if (model) myeid->quirks = model->quirks;
-    p15dir_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid), P15_FLAT);
+    p15dir_init(&myeid->p15, bytes_of(myeid_aid, sizeof myeid_aid),
+                P15_FLAT | P15_KEPT | P15_COUNTS);
     p15_attach(token, &myeid->p15);
     card_set_credential(token, &myeid_pin);
     card_set_credential(token, &myeid_puk);
@@ -19376,6 +19649,19 @@ static st myeid_list_known(struct card *card, struct token *token, const struct 
     return ST_OK;
 }
 
+// Reads the counter before the directory: what was kept of the card is known by it.
+static st myeid_count(struct card *card, struct token *token, struct scratch scratch)
+{
+    struct myeid *myeid = token->state;
+    struct buf told = buf_on(myeid->told, sizeof myeid->told);
+    TRY(place_be_sure(card, token, scratch));
+    TRY(myeid_read_counter(card, &myeid->counter));
+    myeid->counted = true;
+    buf_put16(&told, myeid->counter);
+    if (myeid->counter) myeid->p15.count = buf_bytes(&told);
+    return ST_OK;
+}
+
 // Lists what the directory has. Where another program may have changed it since, the counter of
 // changes tells whether it is to be read again.
 static st myeid_list(struct card *card, struct token *token, const struct query *query,
@@ -19384,10 +19670,12 @@ static st myeid_list(struct card *card, struct token *token, const struct query 
     struct myeid *myeid = token->state;
     u32 counter = myeid->counter;
     bool again = card_looks_again(card, &myeid->p15.look);
-    if (myeid->counted && (again || myeid->behind)) {
+    if (!myeid->counted && cache_is_on()) TRY(myeid_count(card, token, scratch));
+    else if (myeid->counted && (again || myeid->behind)) {
         TRY(place_be_sure(card, token, scratch));
         TRY(myeid_read_counter(card, &counter));
         if (counter != myeid->counter) TRY(p15dir_forget(card, &myeid->p15));
+        if (counter != myeid->counter) myeid->p15.count = BYTES_NONE;
         myeid->counter = counter;
         myeid->behind = false;
     }
@@ -24099,7 +24387,7 @@ static void generic_parse_files(bytes files, struct p15 *p15)
 static st generic_parse_application(bytes template, struct p15 *p15)
 {
     bytes files = BYTES_NONE;
-    p15dir_init(p15, BYTES_NONE, 0);
+    p15dir_init(p15, BYTES_NONE, P15_KEPT);
     p15->base = BYTES_NONE;
     tlv_find(template, P15_TAG_AID, &p15->aid);
     tlv_find(template, GENERIC_TAG_PATH, &p15->base);
@@ -24212,7 +24500,7 @@ static st generic_new_token(struct card *card, struct token *token)
     card_set_credential(token, &generic_pin);
     card_set_credential(token, &generic_puk);
     strcpy(token->label, "PKCS#15");
-    p15dir_init(p15, BYTES_NONE, 0);
+    p15dir_init(p15, BYTES_NONE, P15_KEPT);
     p15_attach(token, p15);
     return ST_OK;
 }
@@ -24260,10 +24548,10 @@ static st generic_find(struct card *card, struct token *token, bytes *dir, int *
     struct p15 *p15 = token->state;
     st s = generic_try_dir(card, token, dir, most, scratch);
     if (s != ST_NOT_MINE) return s;
-    p15dir_init(p15, BYTES_NONE, 0);
+    p15dir_init(p15, BYTES_NONE, P15_KEPT);
     s = generic_try(card, token, scratch);
     if (s != ST_NOT_MINE) return s;
-    p15dir_init(p15, bytes_of(generic_aid, sizeof generic_aid), 0);
+    p15dir_init(p15, bytes_of(generic_aid, sizeof generic_aid), P15_KEPT);
     p15->base = BYTES_NONE;
     return generic_try(card, token, scratch);
 }
@@ -28565,7 +28853,7 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
  *
  * Owns    what a PIN must be before anything is sent; how a login begins: the user's, the SO's, one
  *         for one key. >>secret owns how the card is asked, >>life how a login ends
- * Uses    >>link >>card >>pinpad >>secret >>probe >>slot >>run >>life >>session
+ * Uses    >>link >>card >>cache >>pinpad >>secret >>probe >>slot >>run >>life >>session
  * Names   login_
  * Specs   PKCS#11 3.2, 5.5 (C_InitToken, C_InitPIN, C_SetPIN), 5.6 (C_Login)
  * Tests   tests/unit/login.c
@@ -29005,8 +29293,10 @@ static st login_begin_anew(struct reader *reader, struct token *token, bytes sec
                            struct scratch scratch)
 {
     struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
-    while (run_next(&run))
+    while (run_next(&run)) {
+        cache_forget(reader->card, token);
         run.s = probe_writing(token)->init(reader->card, token, secret, label, scratch);
+    }
     if (run_is_fatal(run.s)) return run.s;
     slot_empty(reader, true);
     return login_broken_off(run.s);
@@ -31420,7 +31710,8 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  *
  * Owns    who may write a card and when; what a template says of a new object on it, or of a
  *         change; the one run in which a driver's writer works
- * Uses    >>tlv >>alg >>cipher >>card >>probe >>slot >>run >>mech >>attr >>session >>login >>make
+ * Uses    >>tlv >>alg >>cipher >>card >>cache >>probe >>slot >>run >>mech >>attr >>session >>login
+ *         >>make
  * Names   store_
  * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18 (key management), 6.1 and 6.3 (keys)
  * Tests   tests/unit/store.c
@@ -31484,7 +31775,10 @@ static st store_run(struct reader *reader, struct token *token, struct store *st
     bool admin = card_writer(token)->by != ROLE_USER;
     struct run run = { .reader = reader, .token = token, .so = admin, .login = !admin,
                        .write = true, .scratch = scratch };
-    while (login_next(&run)) run.s = store_once(reader->card, token, store, scratch);
+    while (login_next(&run)) {
+        cache_forget(reader->card, token);
+        run.s = store_once(reader->card, token, store, scratch);
+    }
     if (run.s == ST_NOT_LOGGED_IN && token->admin) card_login_lost(token);
     return run.s;
 }
@@ -32097,7 +32391,7 @@ static void option_apply(void)
  *
  * Owns    the gate (initialised or not, calls inside, waiters); struct call, from gate_enter to
  *         gate_leave
- * Uses    >>cipher >>reader >>link >>card >>slot >>life >>session >>option
+ * Uses    >>cipher >>reader >>link >>card >>cache >>slot >>life >>session >>option
  * Names   gate_
  * Specs   PKCS#11 3.2, 5.4 (C_Initialize, C_Finalize), 5.5.4 (C_WaitForSlotEvent)
  * Tests   tests/unit/gate.c
@@ -32275,6 +32569,7 @@ static st gate_mutexes(const CK_C_INITIALIZE_ARGS *args, struct os_mutexes *mute
 static void gate_abandon(void)
 {
     os_log_abandon();
+    cache_abandon();
     os_lock_make(&os_gate, NULL);
     os_lock_make(&os_library, NULL);
 #if OS_CRYPTO_OWN
@@ -32321,8 +32616,10 @@ static st gate_come_up(const CK_C_INITIALIZE_ARGS *args)
     struct os_mutexes mutexes;
     TRY(gate_mutexes(args, &mutexes));
     option_open_log();
+    cache_open();
     st s = gate_start(&mutexes);
     if (s) os_log_close();
+    if (s) cache_close();
     return s;
 }
 
@@ -32375,7 +32672,9 @@ static st gate_finalize(void)
     os_release(&os_gate);
     bool quiet = os_log_close();
     os_acquire(&os_gate);
+    cache_close();
     os_log_want(NULL, NULL);
+    cache_want(NULL);
     gate_drop_shared();
     gate_state = GATE_DOWN;
     os_release(&os_gate);
@@ -33834,7 +34133,7 @@ CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG 
  * The lists of all functions, and scard11_*.
  *
  * Owns    the function lists of 2.40, 3.0 and 3.2; scard11_configure and its kin
- * Uses    >>link >>card >>slot >>option >>gate
+ * Uses    >>link >>card >>cache >>slot >>option >>gate
  * Names   list_ C_GetFunctionList C_GetInterface scard11_
  * Specs   PKCS#11 3.2, 5.4.4 to 5.4.6
  * Tests   tests/unit/list.c
@@ -33927,6 +34226,18 @@ unsigned long scard11_set_log(void (*line)(void *context, const char *text), voi
     os_acquire(&os_gate);
     st s = gate_state == GATE_DOWN ? ST_OK : ST_ALREADY_INIT;
     if (!s) os_log_want(line, context);
+    os_release(&os_gate);
+    return st_ckr(s);
+}
+
+unsigned long scard11_set_cache(const struct scard11_cache *cache)
+{
+    bool whole = !cache || (cache->load && cache->store);
+    gate_own();
+    os_acquire(&os_gate);
+    st s = gate_state == GATE_DOWN ? ST_OK : ST_ALREADY_INIT;
+    if (!s && !whole) s = ST_ARGS;
+    if (!s) cache_want(cache);
     os_release(&os_gate);
     return st_ckr(s);
 }

@@ -504,6 +504,50 @@ SCARD11_API unsigned long scard11_configure(const char *option, const char *valu
 SCARD11_API unsigned long scard11_set_log(void (*line)(void *context, const char *text),
                                           void *context);
 
+// What an application keeps of cards between processes: what anybody may read, so that a program
+// that starts often does not read it from the card each time. Both functions are needed.
+//   load   Copies what was stored last under card and item to data, and returns its length in
+//          bytes; 0: there is nothing, or it has more than room bytes.
+//   store  Keeps length bytes under card and item. item NULL: what is kept under card goes, all of
+//          it; length is 0 then. It may fail, and may drop what is old.
+// card and item are texts of 64 hexadecimal digits, which stand for the card and for what was read
+// while the card counted its changes as it did then. What changes on the card changes the names:
+// what is kept under old ones is not asked for again.
+struct scard11_cache {
+    unsigned long (*load)(void *context, const char *card, const char *item, void *data,
+                          unsigned long room);
+    void (*store)(void *context, const char *card, const char *item, const void *data,
+                  unsigned long length);
+    void *context;
+};
+
+// Sets what is kept of cards, from the next C_Initialize to the next C_Finalize. NULL: nothing.
+//
+// PKCS#15 cards (IsoApplet and MyEID among them) that count their changes: MyEID by its counter,
+// others by lastUpdate in EF.TokenInfo. Directories, certificates, public keys and data that are
+// read while nobody is logged in are kept, and believed while the count is the same. PIV cards do
+// not count: their certificates are believed as if they had been read by this process, so until a
+// search later than SCARD11_BELIEVED asks the card, and every signature is checked with the public
+// key before it is returned, by the host. Is it wrong, then another program has changed the key:
+// the call is CKR_DEVICE_REMOVED, what was kept goes, and the card is read anew. An application
+// that keeps PIV cards should drop what is older than a day or so. Of other kinds nothing is kept.
+//
+// Nothing is asked for before the card has shown which it is: by the CHUID, or the serial number in
+// EF.TokenInfo. A card without one is not kept. C_Initialize has no part in it, nor is a PIN, a key
+// or what wants a login ever kept. What is loaded was not changed by accident (a digest goes with
+// it); who can write where it is kept can show the program other certificates. A program that
+// writes a card forgets what is kept of it first.
+//
+// Both functions are called from any thread, from several at once, within C_* calls on a card and
+// under its reader's lock: they must return, and must not call C_* functions. They are called
+// between C_Initialize and C_Finalize only, but for a call that C_Finalize gave up. They are not
+// called in a forked child, which calls scard11_set_cache itself, before its C_Initialize.
+//
+// Returns  CKR_OK, CKR_ARGUMENTS_BAD (a function is NULL), or CKR_CRYPTOKI_ALREADY_INITIALIZED
+//          (between C_Initialize and C_Finalize).
+// Memory   Copies cache; keeps context until C_Finalize.
+SCARD11_API unsigned long scard11_set_cache(const struct scard11_cache *cache);
+
 // Copies the counters of the reader that a slot (a CK_SLOT_ID) belongs to.
 //
 // Returns  CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, or CKR_CRYPTOKI_NOT_INITIALIZED.

@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/count.sh
 : "${OUT:=build}" "${CC:=gcc}"
-out=$OUT/mutants programs='module cards pins piv_cards scenarios chips write wiped'
+out=$OUT/mutants programs='module cards pins piv_cards cached scenarios chips write wiped'
 flags='-std=c99 -O0 -w -I. -DSCARD11_READER=SCARD11_READER_CUSTOM -DSCARD11_DEBUG=1 -DSIM_OPENSSL=1'
 libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 
@@ -18,7 +18,7 @@ libs='-lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto'
 prepare() {
     rm -rf "$out"
     mkdir -p "$out/o" "$out/tests" || exit 1
-    ln -s "$PWD/tests/test.h" "$out/tests"
+    ln -s "$PWD"/tests/*.h "$out/tests"
     for d in unit programs sim pcsc; do
         mkdir "$out/tests/$d"
         ln -s "$PWD/tests/$d"/* "$out/tests/$d"
@@ -268,7 +268,7 @@ mutant trial_trusts_what_it_cannot_check 'unit trial' \
 mutant trial_takes_what_it_cannot_tell 'unit trial' \
     trial_check 'verdict == TRIAL_WRONG || unknown' 'verdict == TRIAL_WRONG'
 mutant trial_of_rsa_by_its_name 'unit trial' \
-    trial_needs_no_check 'trial->object->key->type != ALG_RSA \&\& ' ''
+    trial_needs_no_check ' \&\& trial->object->key->type != ALG_RSA' ''
 mutant trial_for_certain_without_going_there 'unit trial' \
     trial_next 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
 mutant certain_of_another_key 'chips chips_whose_keys_another_program_swaps' \
@@ -287,6 +287,24 @@ mutant tries_are_asked_in_a_login 'unit secret' \
     secret_read_tries 'token->login || ' ''
 mutant login_is_asked_of_everyone 'unit place' \
     place_ask_login ' || !pin->ask' ''
+
+# what an earlier process read is believed of the card that it is of, as long as it is so: >>cache
+mutant kept_of_a_card_that_is_not_known 'unit cache' \
+    cache_name_card ' || !known' ''
+mutant kept_whatever_the_card_counts 'cached cached_a_card_that_counts' \
+    cache_name 'buf_put(\&b, count);' ''
+mutant kept_and_not_forgotten_by_who_writes 'cached cached_who_writes' \
+    store_run 'cache_forget(.*' ''
+mutant kept_and_believed_after_a_change 'cached cached_a_search_that_asks' \
+    pivkey_look 'cache_forget(.*' ''
+mutant kept_key_that_is_not_checked 'cached cached_a_signature_by_another_key' \
+    trial_needs_no_check ' || trial->card->recalled' ''
+mutant kept_what_a_login_shows 'cached cached_what_a_login_shows' \
+    p15dir_read_value '!place_has_login(card, token) \&\& ' ''
+mutant kept_and_damaged 'unit cache' \
+    cache_is_whole 'return !memcmp.*' 'return true;'
+mutant kept_by_a_childs_parent 'cached cached_a_child' \
+    cache_is_on ' \&\& owner == os_pid()' '' cache_abandon 'cache_want(NULL)' '(void)0' cache_abandon 'cache_close();' ''
 
 # what is random is random in every process: random_bytes
 mutant random_of_one_source 'unit_4 random' \

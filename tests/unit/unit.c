@@ -37,6 +37,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "iso.c"
 #include "card.c"
 #include "place.c"
+#include "cache.c"
 #include "pinpad.c"
 #include "secret.c"
 #include "trial.c"
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
     SECTION(iso);
     SECTION(card);
     SECTION(place);
+    SECTION(cache);
     SECTION(pinpad);
     SECTION(secret);
     SECTION(trial);
