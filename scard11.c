@@ -37,6 +37,7 @@
  *   what is random is random in every process                                       random_bytes
  *   the application's log is called between its C_Initialize and C_Finalize only    os_log
  *   what was kept of a card is believed of that card, and while it is so        cache_find
+ *   what the application is told to have begun is over, once, by C_Finalize    notice_over
  *   a list from a card has a cap, in memory and in work  >>link >>p15dir >>p15file: ..._MAX
  *
  * WHERE DOES IT GO?  (tests/tools/recipes.sh does those with *, and runs what came of it)
@@ -78,15 +79,14 @@
  *                 >>padding   PKCS#1 v1.5, PSS, OAEP; ECDSA in DER
  *                 >>cipher    public-key operations and AES on the host
  *   4 Commands    >>reader    the reader backend: PC/SC or custom
- *                 >>apdu >>extended >>link   encoding; long ones; one connection to one card
+ *                 >>apdu >>extended >>notice >>link   encoding; long ones; what waits; a connection
  *                 >>iso       ISO 7816-4 commands
  *   5 Cards       >>card      the card model; struct driver
  *                 >>place >>cache        where on the card we are; what earlier processes read
  *                 >>pinpad >>secret      PINs that are typed, or given: the one gate
  *                 >>trial     what is done on trust, and checked
  *                 >>p15entry >>p15alg    PKCS#15: syntax of a directory; algorithms
- *                 >>p15 >>p15file        PKCS#15: an application; files, reached and read
- *                 >>p15dir >>p15token    PKCS#15: the directory; tokens and PINs
+ *                 >>p15 >>p15file >>p15dir >>p15token  PKCS#15: files; the directory; tokens, PINs
  *                 >>p15object >>p15key >>p15made >>p15write >>p15store  objects; keys; written
  *                 >>piv >>pivkey >>pivadmin >>openpgp >>openpgpkey >>openpgpadmin  PIV, OpenPGP
  *                 >>isoapplet >>schsm >>schsmadmin >>myeid >>myeidadmin >>gids >>gidsadmin >>cac
@@ -3959,13 +3959,226 @@ static void extended_card_came(struct extended_reader *reader, u32 changes)
 }
 
 /* ================================================================================================
+ * MARK: - >>notice
+ * What a person must help with, and what takes long: told to a function of the application.
+ *
+ * Owns    when that function is called: of a reader one thing at a time, begun and over
+ * Names   notice_
+ * Tests   tests/unit/notice.c
+ *
+ * The law: what was told to have begun is told to be over, once, before anything else of that
+ * reader is and before C_Finalize returns; nothing is told outside C_Initialize and C_Finalize, nor
+ * in a forked child. notice_over keeps it: each call of a reader ends with it, whatever came of the
+ * call, and C_Finalize says it for calls that hang.
+ * ==============================================================================================*/
+
+// What takes long is found out by a thread that waits for an event: the library has none of its
+// own, and the one that sends a command waits for its answer.
+#ifndef NOTICE_SLOW_MS
+#define NOTICE_SLOW_MS 1000
+#endif
+
+struct notice_target {
+    void (*tell)(void *context, unsigned long slot, unsigned long key, unsigned reason, int begins);
+    void *context;                  // tell NULL: nobody
+};
+
+// Of one reader: what the call in it waits for. All of it under the lock of notice_gate.
+struct notice {
+    unsigned long slot;             // of the call
+    unsigned long key;              // that it uses; 0: none
+    unsigned reason;                // SCARD11_NOTICE_..., told to have begun and not to be over
+    bool busy;                      // the application's function is being called
+    u32  time;                      // of the gate, when the call entered
+    u64  since_ms;                  // when the card began; 0: nobody watches how long it takes
+};
+
+static struct notice notice_of[SCARD11_READERS_MAX];
+
+static struct {
+    os_shared owner;                // the process whose C_Initialize opened it; 0: it is closed
+    os_native lock;                 // of all that follows
+    struct notice_target wanted;    // by the application, from the next time that it is opened
+    struct notice_target now;       // who is told
+    u32 time;                       // from one close to the next: a call that hung is of an old one
+} notice_gate = { 0, OS_NATIVE, { NULL, NULL }, { NULL, NULL }, 0 };
+
+// Is there anybody to tell? A forked child is answered before it touches the lock.
+static bool notice_is_on(void)
+{
+    u32 owner = os_load(&notice_gate.owner);
+    return owner && owner == os_pid();
+}
+
+// Calls the application's function, of a reader that was marked as busy; without the lock: it may
+// be slow.
+static void notice_tell(struct notice *notice, const struct notice *what, int begins)
+{
+    os_native_acquire(&notice_gate.lock);
+    struct notice_target to = notice_gate.now;
+    os_native_release(&notice_gate.lock);
+    to.tell(to.context, what->slot, what->key, what->reason, begins);
+    os_native_acquire(&notice_gate.lock);
+    if (notice->time == what->time) notice->busy = false;
+    os_native_release(&notice_gate.lock);
+}
+
+// Under the lock: is a reader's call one of this time? One that hung over C_Finalize is not.
+static bool notice_is_mine(const struct notice *notice)
+{
+    return os_load(&notice_gate.owner) && notice->time == notice_gate.time;
+}
+
+// Says that what was told is over; where another thread is telling it just now, after that. since:
+// from when on it is watched how long the card takes; 0: it is not.
+static void notice_over(struct notice *notice, u64 since)
+{
+    bool wait = notice && notice_is_on(), due;
+    while (wait) {
+        os_native_acquire(&notice_gate.lock);
+        struct notice what = *notice;
+        wait = notice_is_mine(notice) && notice->busy;
+        due = notice_is_mine(notice) && !notice->busy && notice->reason;
+        if (!wait) {
+            notice->busy = due;
+            notice->reason = 0;
+            notice->since_ms = since;
+        }
+        os_native_release(&notice_gate.lock);
+        if (due) notice_tell(notice, &what, 0);
+        if (wait) os_sleep_ms(1);
+    }
+}
+
+// Says that something begins, unless something else has begun or begins. late: only if the card
+// takes long.
+static void notice_start(struct notice *notice, unsigned reason, bool late)
+{
+    u64 now = os_now_ms();
+    os_native_acquire(&notice_gate.lock);
+    bool slow = notice->since_ms && now - notice->since_ms >= NOTICE_SLOW_MS;
+    bool due = notice_is_mine(notice) && !notice->busy && !notice->reason && (slow || !late);
+    if (due) {
+        notice->busy = true;
+        notice->reason = reason;
+    }
+    struct notice what = *notice;
+    os_native_release(&notice_gate.lock);
+    if (due) notice_tell(notice, &what, 1);
+}
+
+// A call has entered a reader: it works on this slot from now on. notice_over ends that.
+static void notice_enter(struct notice *notice, unsigned long slot)
+{
+    if (!notice_is_on()) return;
+    u64 now = os_now_ms();
+    os_native_acquire(&notice_gate.lock);
+    *notice = (struct notice){ .slot = slot, .time = notice_gate.time, .since_ms = now };
+    os_native_release(&notice_gate.lock);
+}
+
+// The key that the call uses from now on; 0: none.
+static void notice_use(struct notice *notice, unsigned long key)
+{
+    if (!notice || !notice_is_on()) return;
+    os_native_acquire(&notice_gate.lock);
+    notice->key = key;
+    os_native_release(&notice_gate.lock);
+}
+
+// The command that comes next waits for somebody, or is known to be slow. notice_done follows.
+static void notice_begin(struct notice *notice, unsigned reason)
+{
+    if (!notice || !notice_is_on()) return;
+    notice_over(notice, 0);
+    notice_start(notice, reason, false);
+}
+
+static void notice_done(struct notice *notice)
+{
+    notice_over(notice, os_now_ms());
+}
+
+// Tells which cards take long: by a thread that waits for an event, from time to time.
+static void notice_look_all(void)
+{
+    if (!notice_is_on()) return;
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
+        notice_start(&notice_of[i], SCARD11_NOTICE_SLOW, true);
+}
+
+// Notes whom the application wants told from the next notice_open on; tell NULL: nobody.
+static void notice_want(struct notice_target to)
+{
+    os_native_acquire(&notice_gate.lock);
+    notice_gate.wanted = to;
+    os_native_release(&notice_gate.lock);
+}
+
+static void notice_open(void)
+{
+    os_native_acquire(&notice_gate.lock);
+    notice_gate.now = notice_gate.wanted;
+    if (notice_gate.now.tell) os_store(&notice_gate.owner, os_pid());
+    os_native_release(&notice_gate.lock);
+}
+
+// After the gate was closed: says for a call that hangs that what it told is over. false: what is
+// being told did not come back by then.
+static bool notice_end(struct notice *notice, u64 end)
+{
+    for (;;) {
+        os_native_acquire(&notice_gate.lock);
+        struct notice what = *notice;
+        bool old = notice->time != notice_gate.time;
+        bool due = !old && !notice->busy && notice->reason;
+        if (due) notice->busy = true;
+        if (due) notice->reason = 0;
+        os_native_release(&notice_gate.lock);
+        if (due) notice_tell(notice, &what, 0);
+        if (due || old || !what.busy) return true;
+        if (os_now_ms() > end) return false;
+        os_sleep_ms(1);
+    }
+}
+
+// Closes it: nothing begins any more, and what has begun is over. Waits SCARD11_FINALIZE_MS for
+// what is being told; false: that did not come back.
+static bool notice_close(void)
+{
+    u64 end = os_now_ms() + SCARD11_FINALIZE_MS;
+    bool quiet = true;
+    os_native_acquire(&notice_gate.lock);
+    os_store(&notice_gate.owner, 0);
+    os_native_release(&notice_gate.lock);
+    for (u32 i = 0; i < SCARD11_READERS_MAX; i++)
+        quiet = notice_end(&notice_of[i], end) && quiet;
+    os_native_acquire(&notice_gate.lock);
+    notice_gate.wanted = (struct notice_target){ NULL, NULL };
+    notice_gate.time++;
+    os_native_release(&notice_gate.lock);
+    return quiet;
+}
+
+// Closes it in a forked child, whatever the parent's threads were doing with it. The function was
+// the parent's.
+static void notice_abandon(void)
+{
+    static const os_native fresh = OS_NATIVE;
+    notice_gate.lock = fresh;
+    if (os_load(&notice_gate.owner)) notice_gate.wanted = (struct notice_target){ NULL, NULL };
+    os_store(&notice_gate.owner, 0);
+    notice_gate.time++;
+}
+
+/* ================================================================================================
  * MARK: - >>link
  * One connection to one card: exchanges commands until the card is gone.
  *
  * Owns    struct link; chaining, GET RESPONSE, wrong Le; where secure messaging comes in (struct
  *         link_secure); how much a card may make us ask; transactions; the log of commands. Knows
  *         nothing of files, keys or PINs; blanks what a command says is secret.
- * Uses    >>reader >>apdu >>extended
+ * Uses    >>reader >>apdu >>extended >>notice
  * Names   link_
  * Specs   ISO 7816-4 (chaining, GET RESPONSE, status words)
  * Tests   tests/unit/link.c
@@ -4032,6 +4245,7 @@ struct link {
     u8   *raw;              // LINK_COMMAND bytes: the encoded command, wiped after each use
     u8   *answer;           // SCARD11_ANSWER bytes: the whole response, whatever the caller wants
     struct link_count *count;
+    struct notice *notice;  // of the reader; NULL: nobody is told
     u8   atr[36];
     size_t atr_len;
     struct link_secure *secure;     // NULL: commands go as they are
@@ -6270,7 +6484,7 @@ static st cache_refute(struct card *card, const struct token *token)
  * Owns    what a pinpad is told (PIN_VERIFY and PIN_MODIFY of PC/SC part 10), what it answers, and
  *         which PINs it can encode; struct pin_command. pinpad_enter is for secret_send alone,
  *         which went to the PIN's place before.
- * Uses    >>link >>card
+ * Uses    >>notice >>link >>card
  * Names   pinpad_
  * Specs   PC/SC part 10, 2.5
  * Tests   tests/unit/pinpad.c
@@ -6537,8 +6751,11 @@ static st pinpad_enter(struct card *card, const struct pin_command *command)
     if (!pinpad_takes(card, command->old, command->fresh)) return ST_ARGS;
     pinpad_structure(&card->link, command, &ask);
     SCARD11_ASSERT(!ask.full);
-    return pinpad_ask(&card->link, command->fresh ? &pinpad_modify : &pinpad_verify,
+    notice_begin(card->link.notice, SCARD11_NOTICE_PINPAD);
+    st s = pinpad_ask(&card->link, command->fresh ? &pinpad_modify : &pinpad_verify,
                       buf_bytes(&ask));
+    notice_done(card->link.notice);
+    return s;
 }
 
 /* ================================================================================================
@@ -7015,7 +7232,7 @@ static st secret_end(struct card *card, struct token *token, struct scratch scra
  * Owns    struct trial: whether trust is good enough, and the check of what comes back. To make
  *         sure costs a command each time; an attempt that went to another application costs more,
  *         but is rare.
- * Uses    >>alg >>cipher >>link >>card >>place >>cache
+ * Uses    >>alg >>cipher >>notice >>link >>card >>place >>cache
  * Names   trial_
  * Tests   tests/unit/trial.c
  *
@@ -7087,6 +7304,23 @@ static enum trial_verdict trial_judge(const struct trial *trial, bytes made)
     return s == ST_SIG_INVALID || s == ST_SIG_LEN ? TRIAL_WRONG : TRIAL_CANNOT_TELL;
 }
 
+// The key is used from now on, which somebody may have to touch the card for.
+static void trial_tell(const struct trial *trial)
+{
+    struct notice *notice = trial->card->link.notice;
+    notice_use(notice, trial->object->handle);
+    if (trial->object->touch >= SCARD11_TOUCH_ALWAYS) notice_begin(notice, SCARD11_NOTICE_TOUCH);
+}
+
+// It was used. What is told of it is over.
+static bool trial_is_done(const struct trial *trial)
+{
+    struct notice *notice = trial->card->link.notice;
+    if (trial->object->touch >= SCARD11_TOUCH_ALWAYS) notice_done(notice);
+    notice_use(notice, 0);
+    return false;
+}
+
 // Before the first attempt: it is made on trust if the card is where the key is, as far as we know,
 // and what comes back can be trusted or checked. Else the card goes there first.
 static bool trial_begin(struct trial *trial)
@@ -7102,6 +7336,7 @@ static bool trial_begin(struct trial *trial)
     if (card->sure || !trusted || !place_is_here(card, token, &trial->place))
         trial->s = place_go_to(card, token, &trial->place, trial->scratch);
     trial->certain = card->sure;
+    if (!trial->s) trial_tell(trial);
     return !trial->s;
 }
 
@@ -7127,7 +7362,7 @@ static bool trial_next(struct trial *trial)
     struct card *card = trial->card;
     if (!trial->begun) return trial_begin(trial);
     trial_check(trial);
-    if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return false;
+    if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return trial_is_done(trial);
     os_log("%s: what was sent on trust failed (%04x): making sure", card->link.name,
            (unsigned)trial->s);
     trial->again = true;
@@ -7135,7 +7370,7 @@ static bool trial_next(struct trial *trial)
     card->mse_len = 0;
     trial->s = place_go_to(card, trial->object->token, &trial->place, trial->scratch);
     trial->certain = true;
-    return !trial->s;
+    return !trial->s || trial_is_done(trial);
 }
 
 /* ================================================================================================
@@ -25925,7 +26160,7 @@ static st same_prove_now(struct card *card, struct scratch scratch)
  * Owns    struct reader and the table of them; what PC/SC said last; pending events; entering and
  *         leaving a reader. The law: a lost context is a removal of every card, with its event
  *         (slot_look_all). The end of a card's arena (slot_empty)
- * Uses    >>reader >>extended >>link >>card >>same
+ * Uses    >>reader >>extended >>notice >>link >>card >>same
  * Names   slot_
  * Specs   PKCS#11 3.2, 5.5
  * Tests   tests/unit/slot.c
@@ -26496,6 +26731,17 @@ static void slot_watch_all(struct slot_watch *watch)
 
 // ---- Entering a reader, and leaving it ----
 
+static struct notice *slot_notice(const struct reader *reader)
+{
+    return &notice_of[reader - slot_readers];
+}
+
+// A call is inside, for one of the reader's slots: what it waits for is told of that.
+static void slot_work(const struct reader *reader, u32 index)
+{
+    notice_enter(slot_notice(reader), reader->first_id + index);
+}
+
 // What comes after a call was counted inside: the reader's lock, for the whole of the call.
 // ST_NOT_INIT: C_Finalize gave the reader up while we waited for it; slot_leave is due all the
 // same.
@@ -26551,12 +26797,13 @@ static void slot_forget(struct reader *reader, bool reset)
     os_lock_drop(&reader->lock);
 }
 
-// Leaves it: wipes scratch, lets the next call in. Of a reader that C_Finalize gave up, the last
-// call frees what was left to it. The library may have been initialised again meanwhile: the place
-// gets a lock as the others have it.
+// Leaves it: wipes scratch, ends what was told of the call, lets the next one in. Of a reader that
+// C_Finalize gave up, the last call frees what was left to it. The library may have been
+// initialised again meanwhile: the place gets a lock as the others have it.
 static void slot_leave(struct reader *reader)
 {
     slot_wipe_scratch(reader);
+    notice_over(slot_notice(reader), 0);
     os_release(&reader->lock);
     os_acquire(&os_library);
     bool last = !--reader->inside && reader->lost;
@@ -27024,6 +27271,7 @@ static st life_make_card(struct reader *reader, u32 state, u32 changes)
     card->link.raw = reader->block;
     card->link.answer = reader->answer;
     card->link.count = &reader->count;
+    card->link.notice = slot_notice(reader);
     card->link.extended.reader = &reader->extended;
     reader->card = card;
     return ST_OK;
@@ -27348,6 +27596,7 @@ static void life_find_tokens(u32 generation)
         bool look = generation == slot_generation && slot_wants_search(&slot_readers[i]);
         st s = slot_go_in(&slot_readers[i], look ? ST_OK : ST_NO_SLOT, &reader);
         if (!reader) continue;
+        slot_work(reader, 0);
         if (!s) life_settle(reader, life_card(reader));
         slot_leave(reader);
     }
@@ -29283,6 +29532,50 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
     if (token->so) return login_set_puk(reader, session, old, fresh, scratch);
     if (token->so_lost) return login_tell_so_lost(token);
     return login_set_user_pin(reader, token, old, fresh, scratch);
+}
+
+// ---- Tries ----
+
+// Whose tries a wrong PIN of C_Login costs. NULL: nobody's; or those of a key, which are not
+// counted.
+static struct credential *login_of(struct token *token, CK_USER_TYPE user)
+{
+    if (user == CKU_USER) return card_pin(token);
+    return user == CKU_SO ? login_puk(token) : NULL;
+}
+
+// Has the card tell again what it tells of its PINs, since other programs may have used up tries.
+// What it does not tell stays what it was.
+static st login_ask_tries(struct reader *reader, struct token *token, struct scratch scratch)
+{
+    struct run run = { .reader = reader, .token = token };
+    int before[SCARD11_TOKEN_CREDENTIALS];
+    for (u32 i = 0; i < token->credential_count; i++) before[i] = token->credentials[i].tries;
+    while (run_next(&run)) {
+        for (u32 i = 0; i < token->credential_count; i++)
+            secret_lost_count(token, &token->credentials[i]);
+        run.s = token->driver->open(reader->card, token, scratch);
+        token->opened = !run.s;
+    }
+    for (u32 i = 0; i < token->credential_count; i++) {
+        struct credential *credential = &token->credentials[i];
+        bool none = credential->missing || credential->must_change;
+        if (credential->tries < 0 && !none) credential->tries = before[i];
+    }
+    return run.s;
+}
+
+// How many tries a user's PIN has left. The card is not asked while somebody is logged in to it
+// here: on some cards the question ends a login.
+static st login_tries(struct reader *reader, struct token *token, CK_USER_TYPE user,
+                      struct scratch scratch, unsigned long *left)
+{
+    const struct credential *credential = login_of(token, user);
+    if (!credential && (user != CKU_SO || !login_key(token))) return ST_USER_TYPE;
+    if (!life_has_login(reader->card)) TRY(login_ask_tries(reader, token, scratch));
+    *left = CK_UNAVAILABLE_INFORMATION;
+    if (credential && credential->tries >= 0) *left = (unsigned long)credential->tries;
+    return ST_OK;
 }
 
 // ---- A card is begun anew ----
@@ -31710,8 +32003,8 @@ static st keys_unwrap(struct reader *reader, struct session *session, const CK_M
  *
  * Owns    who may write a card and when; what a template says of a new object on it, or of a
  *         change; the one run in which a driver's writer works
- * Uses    >>tlv >>alg >>cipher >>card >>cache >>probe >>slot >>run >>mech >>attr >>session >>login
- *         >>make
+ * Uses    >>tlv >>alg >>cipher >>notice >>card >>cache >>probe >>slot >>run >>mech >>attr >>session
+ *         >>login >>make
  * Names   store_
  * Specs   PKCS#11 3.2, 4.1 and 5.7 (objects), 5.18 (key management), 6.1 and 6.3 (keys)
  * Tests   tests/unit/store.c
@@ -31749,6 +32042,16 @@ static bool store_is_key(CK_OBJECT_CLASS class)
     return class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
 }
 
+// Has the card make a key, which is known to take long.
+static st store_make_key(struct card *card, struct token *token, const struct draft *draft,
+                         struct scratch scratch, struct object *made[2])
+{
+    notice_begin(card->link.notice, SCARD11_NOTICE_SLOW);
+    st s = probe_writing(token)->generate(card, token, draft, scratch, made);
+    notice_done(card->link.notice);
+    return s;
+}
+
 // What is done for a change; NULL members were ruled out before.
 static st store_once(struct card *card, struct token *token, struct store *store,
                      struct scratch scratch)
@@ -31757,7 +32060,7 @@ static st store_once(struct card *card, struct token *token, struct store *store
     const struct draft *draft = store->draft;
     struct object *object = store->object, **made = store->made;
     switch (store->work) {
-    case STORE_GENERATE: return writing->generate(card, token, draft, scratch, made);
+    case STORE_GENERATE: return store_make_key(card, token, draft, scratch, made);
     case STORE_IMPORT:   return writing->import(card, token, draft, scratch, made);
     case STORE_UNWRAP:   return writing->unwrap(card, token, draft, scratch, made);
     case STORE_STORE:    return writing->store(card, token, draft, scratch, made);
@@ -32391,7 +32694,7 @@ static void option_apply(void)
  *
  * Owns    the gate (initialised or not, calls inside, waiters); struct call, from gate_enter to
  *         gate_leave
- * Uses    >>cipher >>reader >>link >>card >>cache >>slot >>life >>session >>option
+ * Uses    >>cipher >>reader >>notice >>link >>card >>cache >>slot >>life >>session >>option
  * Names   gate_
  * Specs   PKCS#11 3.2, 5.4 (C_Initialize, C_Finalize), 5.5.4 (C_WaitForSlotEvent)
  * Tests   tests/unit/gate.c
@@ -32472,10 +32775,13 @@ static struct call gate_enter(const char *name, CK_SESSION_HANDLE handle)
     }
     call.s = slot_enter(i, call.generation, &call.reader);
     if (call.s) return call;
-    if (!call.reader->card || !session_find(call.reader->card, handle)) {
+    const struct card *card = call.reader->card;
+    const struct session *session = card ? session_find(card, handle) : NULL;
+    if (!session) {
         call.s = ST_NO_SESSION;
         return call;
     }
+    slot_work(call.reader, session->token->index);
     call.s = life_look(call.reader);
     if (call.s) return call;
     call.card = call.reader->card;
@@ -32493,6 +32799,7 @@ static struct call gate_enter_slot(const char *name, CK_SLOT_ID id, struct token
     u32 index = 0;
     if (!call.s) call.s = slot_enter_id(id, true, call.generation, &call.reader, &index);
     if (!call.reader) return call;
+    slot_work(call.reader, index);
     if (!call.s) call.s = life_card_for(call.reader, index);
     if (!call.s && index >= call.reader->card->token_count) call.s = ST_NO_TOKEN;
     if (call.s == ST_NO_TOKEN && slot_is_hidden(call.reader, index)) call.s = ST_NO_SLOT;
@@ -32570,6 +32877,7 @@ static void gate_abandon(void)
 {
     os_log_abandon();
     cache_abandon();
+    notice_abandon();
     os_lock_make(&os_gate, NULL);
     os_lock_make(&os_library, NULL);
 #if OS_CRYPTO_OWN
@@ -32629,6 +32937,7 @@ static st gate_initialize(const CK_C_INITIALIZE_ARGS *args)
     os_acquire(&os_gate);
     st s = gate_state == GATE_DOWN ? gate_come_up(args) : ST_ALREADY_INIT;
     if (!s) gate_state = GATE_UP;
+    if (!s) notice_open();
     os_release(&os_gate);
     return s;
 }
@@ -32670,7 +32979,8 @@ static st gate_finalize(void)
     gate_calls = 0;
     slot_stop();
     os_release(&os_gate);
-    bool quiet = os_log_close();
+    bool quiet = notice_close();
+    quiet = os_log_close() && quiet;
     os_acquire(&os_gate);
     cache_close();
     os_log_want(NULL, NULL);
@@ -32756,6 +33066,7 @@ static st gate_wait_for_event(struct gate_waiter *waiter, bool block, CK_SLOT_ID
     while (gate_is_up()) {
         u64 before = os_now_ms();
         if (block) gate_start_waiter(waiter);
+        notice_look_all();
         if (gate_look_for_event(&id, &watch)) {
             *slot = id;
             return ST_OK;
@@ -34133,7 +34444,7 @@ CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG 
  * The lists of all functions, and scard11_*.
  *
  * Owns    the function lists of 2.40, 3.0 and 3.2; scard11_configure and its kin
- * Uses    >>link >>card >>cache >>slot >>option >>gate
+ * Uses    >>notice >>link >>card >>cache >>slot >>login >>option >>gate
  * Names   list_ C_GetFunctionList C_GetInterface scard11_
  * Specs   PKCS#11 3.2, 5.4.4 to 5.4.6
  * Tests   tests/unit/list.c
@@ -34240,6 +34551,26 @@ unsigned long scard11_set_cache(const struct scard11_cache *cache)
     if (!s) cache_want(cache);
     os_release(&os_gate);
     return st_ckr(s);
+}
+
+unsigned long scard11_set_notice(void (*tell)(void *context, unsigned long slot, unsigned long key,
+                                              unsigned reason, int begins), void *context)
+{
+    gate_own();
+    os_acquire(&os_gate);
+    st s = gate_state == GATE_DOWN ? ST_OK : ST_ALREADY_INIT;
+    if (!s) notice_want((struct notice_target){ tell, context });
+    os_release(&os_gate);
+    return st_ckr(s);
+}
+
+unsigned long scard11_pin_tries(unsigned long slot, unsigned long user, unsigned long *left)
+{
+    struct token *token = NULL;
+    struct call call = gate_enter_slot("scard11_pin_tries", slot, &token);
+    if (!call.s && !left) call.s = ST_ARGS;
+    if (!call.s) call.s = login_tries(call.reader, token, user, call.scratch, left);
+    return gate_leave(&call);
 }
 
 // Waits for the reader's lock, so that what it says belongs together.

@@ -548,6 +548,66 @@ struct scard11_cache {
 // Memory   Copies cache; keeps context until C_Finalize.
 SCARD11_API unsigned long scard11_set_cache(const struct scard11_cache *cache);
 
+// What a call waits for, as scard11_set_notice tells it.
+//   SCARD11_NOTICE_TOUCH   the card may want to be touched: a key is used whose SCARD11_CKA_TOUCH
+//                          is ..._ALWAYS or ..._CACHED. A touch that is remembered ends it at once.
+//                          A management key (PIV) that wants a touch is not known to
+//   SCARD11_NOTICE_PINPAD  a PIN is to be typed at the reader's pinpad
+//   SCARD11_NOTICE_SLOW    the card takes long: it makes a key (C_GenerateKey, C_GenerateKeyPair);
+//                          or a call has been at it for more than a second, also because another
+//                          program has the card. The library has no thread of its own to find the
+//                          second out. A thread of the program in C_WaitForSlotEvent does, within
+//                          half a second, or one that calls it again and again with CKF_DONT_BLOCK.
+//                          In a program without such a thread, and on a device without threads,
+//                          only the making of a key is told. If key is one whose SCARD11_CKA_TOUCH
+//                          is ..._UNKNOWN, the card may be waiting for a touch
+#define SCARD11_NOTICE_TOUCH  1u
+#define SCARD11_NOTICE_PINPAD 2u
+#define SCARD11_NOTICE_SLOW   3u
+
+// Has a function of the application told what a call waits for, so that the program can show it:
+// from the next C_Initialize to the next C_Finalize. tell NULL: none.
+//
+// tell gets context, the slot that the call is about (a CK_SLOT_ID; of C_GetSlotList the reader's
+// first), the key that it uses (a CK_OBJECT_HANDLE; 0: none) and a reason of those above. begins is
+// 1 before the wait, and 0, with the same slot, key and reason, when it is over, whatever came of
+// it: also when the card was pulled or the call failed. Of one reader nothing else begins before
+// that, and nothing is left when the call returns. It sends no command.
+//
+// tell is called in the thread of the call that waits, or, with SCARD11_NOTICE_SLOW, in that of
+// C_WaitForSlotEvent; for two readers at once. It is called under the lock of the reader, for which
+// the program's other calls on that card wait: tell must return soon, must not call C_* functions,
+// and must not wait for a thread that does. It is not called before C_Initialize, nor after
+// C_Finalize has returned, nor in a forked child. For a call that hangs in a card, C_Finalize says
+// that it is over, after SCARD11_FINALIZE_MS.
+//
+// Returns  CKR_OK, or CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
+// Memory   Keeps tell and context until C_Finalize.
+SCARD11_API unsigned long scard11_set_notice(void (*tell)(void *context, unsigned long slot,
+                                                          unsigned long key, unsigned reason,
+                                                          int begins),
+                                             void *context);
+
+// Tells how many wrong PINs a user (CKU_USER, CKU_SO) has left before the PIN is blocked. CKU_SO's
+// is what C_Login takes as its PIN, mostly the PUK.
+//
+// The card is asked each time, where that is known to cost no try, and as long as nobody is logged
+// in to it in this program. Otherwise *left is what the card said last, to a PIN or to a question:
+// what other programs did since is not in it. The question takes one or two commands, and as
+// C_GetTokenInfo's first one waits for a program that has the card.
+//
+// *left is CK_UNAVAILABLE_INFORMATION where the card has not told: most do not tell of a PUK before
+// a wrong one; of keys (an administrator's, PIV, GIDS) nobody counts tries; a PIN that was not set
+// yet, or that must be changed first, has none. CACs and some cards with PKCS#15 tell of the PIN
+// only after a wrong one.
+//
+// Returns  CKR_OK; CKR_USER_TYPE_INVALID (the token has no such user; also CKU_CONTEXT_SPECIFIC);
+//          CKR_ARGUMENTS_BAD (NULL); and what C_GetTokenInfo returns.
+// Memory   Keeps no pointer.
+// Blocks   As C_GetTokenInfo.
+SCARD11_API unsigned long scard11_pin_tries(unsigned long slot, unsigned long user,
+                                            unsigned long *left);
+
 // Copies the counters of the reader that a slot (a CK_SLOT_ID) belongs to.
 //
 // Returns  CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, or CKR_CRYPTOKI_NOT_INITIALIZED.
@@ -863,6 +923,16 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         form the pinpad cannot be told: half-nibble BCD, blocks of more than 15
 //                         bytes, hexadecimal digits (the SO-PIN of a SmartCard-HSM), a PIN that is
 //                         derived on the host (KDF-DO of OpenPGP).
+//                         An entry is ended by the person (the last digit and the enter key, or the
+//                         cancel key), by the reader's own timeout (mostly 30 seconds or less), by
+//                         the card or the reader being pulled, as soon as the reader says so, and
+//                         by nothing else. A program cannot end it: PC/SC part 10 has a feature for
+//                         that (ABORT), but the CCID driver does not offer it, and pcscd lets no
+//                         other control through to a reader before the one that waits has come
+//                         back. SCardCancel is for other waits. C_Finalize waits for it, at most
+//                         SCARD11_FINALIZE_MS. A reader of your own can end it: its
+//                         scard11_reader_control returns _CANCELLED.
+//                         scard11_set_notice tells when an entry begins and when it is over.
 //   Several applications  A card with PIV and OpenPGP has one of them selected at a time. To use
 //                         the other one's token is a SELECT, and on the known cards that ends the
 //                         login: the first token's sessions become public, as if another program

@@ -33,6 +33,7 @@ static unsigned long unit_tlvs;         // that were looked at: how much work a 
 #include "reader.c"
 #include "apdu.c"
 #include "extended.c"
+#include "notice.c"
 #include "link.c"
 #include "iso.c"
 #include "card.c"
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
     SECTION(reader);
     SECTION(apdu);
     SECTION(extended);
+    SECTION(notice);
     SECTION(link);
     SECTION(iso);
     SECTION(card);
