@@ -709,6 +709,121 @@ TEST(cards_blocked)
     end();
 }
 
+static CK_ULONG tries_left(unsigned token)
+{
+    CK_ULONG left = 99;
+    CK_RV rv = scard11_pin_tries(slots[0][token], CKU_USER, &left);
+    return rv ? 1000 + rv : left;
+}
+
+// What is said of tries is what the card counts, also where another program's wrong PIN took one;
+// or nothing. To ask costs none, ends no login, and needs no more memory each time.
+static void check_tries(unsigned token)
+{
+    const struct cards_token *t = &kind->tokens[token];
+    struct sim_pin pin = cards_pin(cards[0], t);
+    struct scard11_counters before, after;
+    char wrong[20];
+    strcpy(wrong, t->pin);
+    wrong[0] ^= 1;
+    bool told = tries_left(token) != CK_UNAVAILABLE_INFORMATION;
+    CHECK_EQ(told, !kind->silent_tries);
+    --*pin.left;
+    if (told) CHECK_EQ(tries_left(token), t->tries - 1);
+    CHECK_RV(open_token(0, token, false), CKR_OK);
+    CHECK_RV(login(wrong), CKR_PIN_INCORRECT);
+    CHECK_EQ(tries_left(token), t->tries - 2);
+    CHECK_RV(login(t->pin), CKR_OK);
+    CHECK_RV(scard11_stats(slots[0][token], &before), CKR_OK);
+    if (!kind->silent_tries) CHECK_EQ(tries_left(token), t->tries);
+    CHECK_RV(scard11_stats(slots[0][token], &after), CKR_OK);
+    CHECK_EQ(after.commands, before.commands);
+    CHECK(*pin.verified);
+    CHECK_RV(C_Logout(sessions[0]), CKR_OK);
+    CHECK_RV(scard11_stats(slots[0][token], &before), CKR_OK);
+    for (int i = 0; i < 20; i++) tries_left(token);
+    CHECK_RV(scard11_stats(slots[0][token], &after), CKR_OK);
+    CHECK_EQ(after.card_memory, before.card_memory);
+    CHECK_EQ(*pin.left, t->tries);
+    CHECK_RV(C_CloseSession(sessions[0]), CKR_OK);
+}
+
+TEST(cards_tries)
+{
+    CK_ULONG left;
+    begin(1);
+    for (unsigned t = 0; t < 2 && kind->tokens[t].pin && !test_failing; t++) check_tries(t);
+    CHECK_RV(scard11_pin_tries(slots[0][0], CKU_CONTEXT_SPECIFIC, &left), CKR_USER_TYPE_INVALID);
+    if (kind->tokens[0].puk) CHECK_RV(scard11_pin_tries(slots[0][0], CKU_SO, &left), CKR_OK);
+    end();
+}
+
+// ---- A program that finds its key again ----
+
+// The one object that has this CKA_UNIQUE_ID.
+static CK_OBJECT_HANDLE with_unique_id(CK_BYTE *name, CK_ULONG n)
+{
+    CK_ATTRIBUTE t = { CKA_UNIQUE_ID, name, n };
+    CK_OBJECT_HANDLE found[2] = { 0, 0 };
+    CK_ULONG count = 0;
+    CK_RV rv = C_FindObjectsInit(sessions[0], &t, 1);
+    if (!rv) rv = C_FindObjects(sessions[0], found, 2, &count);
+    if (!rv) rv = C_FindObjectsFinal(sessions[0]);
+    return rv || count != 1 ? 0 : found[0];
+}
+
+static CK_RV name_of(CK_OBJECT_HANDLE object, CK_BYTE *name, CK_ULONG *n)
+{
+    CK_ATTRIBUTE t = { CKA_UNIQUE_ID, name, *n };
+    CK_RV rv = C_GetAttributeValue(sessions[0], object, &t, 1);
+    *n = t.ulValueLen;
+    return rv;
+}
+
+// The first search after a login is the one for the name, in another reader, after the library was
+// begun anew, and after the card was pulled: the key of that name is the key, and it signs.
+TEST(cards_find_a_key_again)
+{
+    const struct cards_key *k = &kind->keys[0];
+    CK_OBJECT_HANDLE key;
+    CK_BYTE name[128], again[128], id[64];
+    CK_ULONG n = sizeof name, m;
+    CK_ATTRIBUTE about = { CKA_ID, id, sizeof id };
+    begin(1);
+    CHECK_RV(open_token(0, k->token, true), CKR_OK);
+    CHECK_RV(private_of(0, k, &key), CKR_OK);
+    CHECK_RV(name_of(key, name, &n), CKR_OK);
+    for (int turn = 0; turn < 2 && !test_failing; turn++) {
+        sim_reader_eject(0);
+        if (turn) {
+            CHECK_RV(C_Finalize(NULL), CKR_OK);
+            sim_reader_unplug(0);
+            sim_reader_add("Another Reader 01 00");
+            CHECK_RV(C_Initialize(NULL), CKR_OK);
+            CK_ULONG count = 4;
+            CK_SLOT_ID there[4];
+            sim_reader_insert(1, cards[0]);
+            CHECK_RV(C_GetSlotList(CK_TRUE, there, &count), CKR_OK);
+            for (CK_ULONG t = 0; t < count && t < 2; t++) slots[0][t] = there[t];
+        } else {
+            sim_reader_insert(0, cards[0]);
+        }
+        CK_RV rv = open_token(0, k->token, true);
+        if (rv == CKR_DEVICE_REMOVED) rv = open_token(0, k->token, true);
+        CHECK_RV(rv, CKR_OK);
+        key = with_unique_id(name, n);
+        CHECK(key);
+        m = sizeof again;
+        CHECK_RV(name_of(key, again, &m), CKR_OK);
+        CHECK(m == n && !memcmp(again, name, n));
+        CHECK_RV(C_GetAttributeValue(sessions[0], key, &about, 1), CKR_OK);
+        CHECK(about.ulValueLen && id[about.ulValueLen - 1] == k->id);
+        about.ulValueLen = sizeof id;
+        check_sign(0, k);
+    }
+    end();
+}
+
 // Without a login, and after a logout, no key works.
 TEST(cards_logged_out)
 {
@@ -1643,6 +1758,8 @@ int main(int argc, char **argv)
         if (SCARD11_CHECK_SIGNATURES) RUN(cards_that_sign_wrongly);
         RUN(cards_pins);
         RUN(cards_blocked);
+        RUN(cards_tries);
+        RUN(cards_find_a_key_again);
         RUN(cards_logged_out);
         if (!other_host) run_whatever_the_host_computes(!i, small);
         if (kind->secrets[0].id) {

@@ -76,6 +76,7 @@ struct cards_kind {
     bool no_chains;                 // what a short command cannot hold wants extended length
     bool public_certificates;       // all of its kind let anyone read them
     unsigned longest_pin;           // 0: below 23
+    bool silent_tries;              // the tries of a PIN are not told before a wrong one
 };
 
 static inline struct sim_card *cards_generic(bool second)
@@ -328,16 +329,19 @@ static inline struct sim_card *cards_openpgp_21(bool second)
 
 static const struct cards_kind cards_kinds[] = {
     { .name = "generic", .make = cards_generic, .tokens = { { "123456", "12345678", 0, 3 } },
-      .keys = CARDS_GENERIC, .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+      .keys = CARDS_GENERIC, .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1,
+      .silent_tries = true },
     { .name = "generic, extended", .make = cards_generic_extended,
       .tokens = { { "123456", "12345678", 0, 3 } }, .keys = CARDS_GENERIC, .data = 1,
-      .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+      .data_private = 1, .pss = 2, .raw = true, .again = 1,
+      .silent_tries = true },
     { .name = "generic, 2 PINs", .make = cards_generic_two_pins,
       .tokens = { { "123456", "12345678", 0, 3 }, { "654321", "12345678", 2, 3 } },
       .keys = { { 1, SIM_RSA2048A, SIM_RSA2048B, CARDS_RSA, 0, false, false, 0, 0 },
                 { 2, SIM_P256A, SIM_P256B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 3, SIM_P384A, SIM_P384B, CARDS_EC, 1, false, false, 0, 0 } },
-      .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1 },
+      .data = 1, .data_private = 1, .pss = 2, .raw = true, .again = 1,
+      .silent_tries = true },
     { .name = "IsoApplet v0", .make = cards_isoapplet0,
       .tokens = { { "123456", "1234567812345678", 0, 3 } }, .keys = CARDS_ISOAPPLET(CKM_ECDSA_SHA1),
       .token_info = 9, .list = 29, .rsa = 18, .ec = 18, .again = 1 },
@@ -403,10 +407,12 @@ static const struct cards_kind cards_kinds[] = {
     // certificate, two parts of a block). On T=0 GET RESPONSE comes to each of those that has an answer.
     { .name = "CAC", .make = cards_cac, .tokens = { { "123456", NULL, 0, 3 } }, .keys = CARDS_CAC,
       .token_info = 7, .list = 27, .rsa = 14, .again = 2, .pss = 2, .raw = true,
-      .public_certificates = true },
+      .public_certificates = true,
+      .silent_tries = true },
     { .name = "CAC on T=0", .make = cards_cac_t0, .tokens = { { "123456", NULL, 0, 3 } },
       .keys = CARDS_CAC, .token_info = 7, .list = 50, .rsa = 25, .again = 3, .pss = 2, .raw = true,
-      .public_certificates = true },
+      .public_certificates = true,
+      .silent_tries = true },
     { .name = "EstEID 2018", .make = cards_esteid, .tokens = CARDS_TWO_PINS(3),
       .keys = CARDS_EID(1, 2), .data = 15, .again = 1, .token_info = 5, .list = 10, .ec = 15,
       .public_certificates = true },
@@ -431,12 +437,14 @@ static const struct cards_kind cards_kinds[] = {
       .keys = { { 2, SIM_RSA2048A, SIM_RSA2048B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 3, SIM_RSA2048B, SIM_RSA2048A, CARDS_SIGN, 0, true, false, 0, 0 } },
       .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .rsa = 22,
-      .public_certificates = true },
+      .public_certificates = true,
+      .silent_tries = true },
     { .name = "Belgian eID, EC", .make = cards_belpic_ec, .tokens = { { "123456", NULL, 0, 3 } },
       .keys = { { 2, SIM_P384A, SIM_P384B, CARDS_SIGN, 0, false, false, 0, 0 },
                 { 3, SIM_P384B, SIM_P384A, CARDS_SIGN, 0, true, false, 0, 0 } },
       .data = 6, .authorities = 2, .again = 2, .token_info = 3, .list = 21, .ec = 22,
-      .public_certificates = true },
+      .public_certificates = true,
+      .silent_tries = true },
     { .name = "OpenPGP", .make = cards_openpgp, .tokens = CARDS_OPENPGP_PIN,
       .keys = CARDS_OPENPGP(false, 0), .token_info = 4, .list = 10, .rsa = 8,
       .ec = 8, .again = 1, CARDS_OPENPGP_ALIKE },

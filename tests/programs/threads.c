@@ -1,6 +1,7 @@
 // threads.c: many threads at once, under ThreadSanitizer, with the log on. Two readers work at the
 // same time; cards come and go while threads use them; C_Finalize ends all waits; a card that never
-// answers does not hold it up; the log's function is called while the library is up, and then only.
+// answers does not hold it up; the log's function, and that of notices, is called while the library
+// is up, and then only.
 // SPDX-License-Identifier: 0BSD
 #define _DEFAULT_SOURCE
 #include "scene.h"
@@ -43,10 +44,13 @@ static void count(unsigned *what)
 // still under way then, is seen here and by the sanitizer.
 struct log {
     unsigned lines, inside;
+    unsigned begun, over;               // notices
+    unsigned long open[2];              // slot + 1 of what has begun in a reader and is not over
 };
 
 static struct log *log_now;             // NULL: the library is not up
-static unsigned log_strays;             // lines that were not for log_now
+static unsigned log_strays;             // lines and notices that were not for log_now
+static unsigned notices_amiss;          // begun twice, over without having begun, not over at the end
 static bool log_is_slow;
 
 static void take_line(void *context, const char *line)
@@ -68,10 +72,37 @@ static void take_line(void *context, const char *line)
     pthread_mutex_unlock(&count_lock);
 }
 
+static void take_notice(void *context, unsigned long slot, unsigned long key, unsigned reason,
+                        int begins)
+{
+    struct log *l = context;
+    (void)key;
+    pthread_mutex_lock(&count_lock);
+    if (l != log_now || !reason) {
+        log_strays++;
+    } else {
+        unsigned long *open = &l->open[slot / 2 % 2];
+        notices_amiss += *open != (begins ? 0 : slot + 1);
+        *open = begins ? slot + 1 : 0;
+        begins ? l->begun++ : l->over++;
+    }
+    pthread_mutex_unlock(&count_lock);
+}
+
+// How many notices have begun, and how many of them are over.
+static unsigned notices(bool over)
+{
+    pthread_mutex_lock(&count_lock);
+    unsigned n = over ? log_now->over : log_now->begun;
+    pthread_mutex_unlock(&count_lock);
+    return n;
+}
+
 static void log_change(struct log *to)
 {
     pthread_mutex_lock(&count_lock);
     if (log_now && log_now->inside) log_strays++;
+    if (log_now && log_now->begun != log_now->over) notices_amiss++;
     free(log_now);
     log_now = to;
     pthread_mutex_unlock(&count_lock);
@@ -83,6 +114,7 @@ static CK_RV up(CK_C_INITIALIZE_ARGS *args)
     if (!l) abort();
     log_change(l);
     CK_RV rv = scard11_set_log(take_line, l);
+    if (!rv) rv = scard11_set_notice(take_notice, l);
     return rv ? rv : C_Initialize(args);
 }
 
@@ -103,7 +135,7 @@ static void begin(void)
         cards[i] = sim_piv_new(&o);
         sim_reader_insert(sim_reader_add(i ? "Reader B" : "Reader A"), cards[i]);
     }
-    done = refused = wrong = log_strays = 0;
+    done = refused = wrong = log_strays = notices_amiss = 0;
     set_over(false);
     CHECK_RV(up(NULL), CKR_OK);
 }
@@ -122,6 +154,7 @@ static void end(void)
     CHECK_EQ(s.after_removed, 0);
     CHECK_EQ(wrong, 0);
     CHECK_EQ(log_strays, 0);
+    CHECK_EQ(notices_amiss, 0);
 }
 
 // One session's life on a slot: log in, sign, check, close. A refusal because the card went is no

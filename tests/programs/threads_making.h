@@ -120,6 +120,7 @@ TEST(a_card_that_makes_a_key_holds_nobody_else)
         CHECK_RV(C_GetTokenInfo(2, &token), CKR_OK);
     }
     CHECK_EQ(done, 5);
+    CHECK(notices(false) == 1 && !notices(true));               // it takes long
     sim_reader_eject(1);
     pthread_join(waiter, NULL);
     CHECK_RV(waited[0], CKR_OK);
@@ -131,6 +132,7 @@ TEST(a_card_that_makes_a_key_holds_nobody_else)
     CHECK_RV(seen, CKR_OK);
     CHECK_RV(making.rv, CKR_OK);
     CHECK(making_is_there());
+    CHECK(notices(false) == 1 && notices(true) == 1);
     end();
 }
 
