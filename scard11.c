@@ -3986,7 +3986,8 @@ struct notice_target {
 // Of one reader: what the call in it waits for. All of it under the lock of notice_gate.
 struct notice {
     unsigned long slot;             // of the call
-    unsigned long key;              // that it uses; 0: none
+    unsigned long uses;             // the key that it uses now; 0: none
+    unsigned long key;              // that was told
     unsigned reason;                // SCARD11_NOTICE_..., told to have begun and not to be over
     bool busy;                      // the application's function is being called
     u32  time;                      // of the gate, when the call entered
@@ -4061,6 +4062,7 @@ static void notice_start(struct notice *notice, unsigned reason, bool late)
     if (due) {
         notice->busy = true;
         notice->reason = reason;
+        notice->key = notice->uses;
     }
     struct notice what = *notice;
     os_native_release(&notice_gate.lock);
@@ -4082,7 +4084,7 @@ static void notice_use(struct notice *notice, unsigned long key)
 {
     if (!notice || !notice_is_on()) return;
     os_native_acquire(&notice_gate.lock);
-    notice->key = key;
+    notice->uses = key;
     os_native_release(&notice_gate.lock);
 }
 

@@ -208,6 +208,14 @@ static CK_RV wrong_puk(CK_SESSION_HANDLE session)
     return init_pin(session, "246802");
 }
 
+// The tries that a user's PIN has left, as the card says; -1: it does not say, -2: an error.
+static int tries_left(CK_USER_TYPE user)
+{
+    CK_ULONG left;
+    if (scard11_pin_tries(scene_slot, user, &left)) return -2;
+    return left == CK_UNAVAILABLE_INFORMATION ? -1 : (int)left;
+}
+
 static void so_puk_counts(void)
 {
     CK_SESSION_HANDLE session;
@@ -218,6 +226,8 @@ static void so_puk_counts(void)
     CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);            // forgotten: no second try is lost
     if (!kind->verifies)                // nor one of the user PIN, whose state it is now
         CHECK_RV(set_pin(session, kind->puk, kind->puk), CKR_USER_NOT_LOGGED_IN);
+    CHECK_EQ(tries_left(CKU_SO), kind->puk_tries - 1);
+    CHECK_EQ(tries_left(CKU_CONTEXT_SPECIFIC), -2);
     CHECK_RV(init_pin(session, "246802"), CKR_USER_NOT_LOGGED_IN);
     CHECK(token_flags() & CKF_USER_PIN_INITIALIZED && !(token_flags() & CKF_USER_PIN_LOCKED));
     CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);       // the PIN is what it was
@@ -231,6 +241,7 @@ static void so_puk_counts(void)
     for (int i = kind->puk_tries - 1; i > 0; i--) CHECK_RV(wrong_puk(session), CKR_PIN_INCORRECT);
     CHECK_RV(wrong_puk(session), CKR_PIN_LOCKED);
     CHECK(token_flags() & CKF_SO_PIN_LOCKED);
+    CHECK_EQ(tries_left(CKU_SO), 0);
     CHECK_RV(login(session, CKU_SO, kind->puk), CKR_PIN_LOCKED);
     CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
     CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
@@ -1067,6 +1078,239 @@ TEST(finalize_waits_for_the_entry)
     scene_end();
 }
 
+// ---- What a call waits for is told ----
+
+// What a program was told: letters for what begins, and small ones for what is over.
+static struct {
+    char letters[40];
+    unsigned long slot, key;
+    unsigned entries, signatures;           // how many there had been when the last one began
+    unsigned amiss;                         // over, but not what had begun; of another slot or key
+    pthread_mutex_t lock;
+} told = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void tell(void *context, unsigned long slot, unsigned long key, unsigned reason, int begins)
+{
+    pthread_mutex_lock(&told.lock);
+    size_t n = strlen(told.letters);
+    char letter = (char)((begins ? "?TPS" : "?tps")[reason <= 3 ? reason : 0]);
+    char before = n ? told.letters[n - 1] : 'x';
+    bool open = before >= 'A' && before <= 'Z';
+    if (context != &told || (begins ? open : before != letter - 'a' + 'A')) told.amiss++;
+    if (!begins && (slot != told.slot || key != told.key)) told.amiss++;
+    if (n < sizeof told.letters - 1) told.letters[n] = letter;
+    told.slot = slot;
+    told.key = key;
+    if (begins) told.entries = pad.entries;
+    if (begins) told.signatures = scene_card->signatures;
+    pthread_mutex_unlock(&told.lock);
+}
+
+static CK_RV tell_from_now_on(void)
+{
+    C_Finalize(NULL);
+    memset(told.letters, 0, sizeof told.letters);
+    told.amiss = 0;
+    return scard11_set_notice(tell, &told);
+}
+
+// Was that told since the last time?
+static bool was_told(const char *letters)
+{
+    pthread_mutex_lock(&told.lock);
+    bool same = !strcmp(told.letters, letters) && !told.amiss;
+    if (!same) printf("    told: %s, %u amiss\n", told.letters, told.amiss);
+    memset(told.letters, 0, sizeof told.letters);
+    pthread_mutex_unlock(&told.lock);
+    return same;
+}
+
+static bool is_told(char letter)
+{
+    pthread_mutex_lock(&told.lock);
+    bool is = strchr(told.letters, letter);
+    pthread_mutex_unlock(&told.lock);
+    return is;
+}
+
+static unsigned long commands(void)
+{
+    struct scard11_counters counters = { .commands = 0 };
+    scard11_stats(scene_slot, &counters);
+    return (unsigned long)counters.commands;
+}
+
+// Each entry has begun before anybody is asked, and is over whatever comes of it.
+static void pad_tells(void)
+{
+    CK_SESSION_HANDLE session;
+    CHECK_RV(tell_from_now_on(), CKR_OK);
+    CHECK_RV(begin_at(&kinds[0], offered, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK(was_told(""));
+    pad.cancel = true;
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_FUNCTION_CANCELED);
+    CHECK(was_told("Pp") && !told.entries && told.slot == scene_slot && !told.key);
+    pad.cancel = false;
+    type("999999", "246802", "246802");
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_PIN_INCORRECT);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_PIN_INCORRECT);
+    CHECK(was_told("PpPp"));
+    type("123456", NULL, NULL);
+    pad.pull = true;
+    CHECK_RV(login_at_pad(session, CKU_USER), CKR_DEVICE_REMOVED);
+    CHECK(was_told("Pp"));
+    CHECK_EQ(told.entries, 3);
+    scene_end();
+}
+
+TEST(a_pad_tells_when_it_waits)
+{
+    static const uint32_t pads[] = { BOTH, SIM_PAD_IN_TWO, TELLS_KEYS };
+    for (size_t i = 0; i < sizeof pads / sizeof *pads && !test_failing; i++) {
+        offered = pads[i];
+        pad_tells();
+    }
+    offered = BOTH;
+}
+
+static CK_RV sign_by(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE by, bool always)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_KEY_TYPE type;
+    CK_ATTRIBUTE is = { CKA_KEY_TYPE, &type, sizeof type };
+    CK_BYTE made[512];
+    CK_ULONG n = sizeof made;
+    CK_RV rv = C_GetAttributeValue(session, by, &is, 1);
+    if (!rv && type == CKK_EC) m.mechanism = CKM_ECDSA;
+    if (!rv) rv = C_SignInit(session, &m, by);
+    if (!rv && always) rv = login(session, CKU_CONTEXT_SPECIFIC, "123456");
+    return rv ? rv : C_Sign(session, (CK_BYTE *)"hash", 4, made, &n);
+}
+
+// A touch has begun to be waited for before the key is used, by its slot and its handle; it is over
+// when it came, when none came, when the card was pulled. Not of a key that wants none. The commands
+// are those that are sent when nobody is told.
+static void touch_tells(struct sim_card *card, void (*miss)(struct sim_card *, unsigned), CK_BYTE id,
+                        CK_BYTE other)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE by = 0, silent = 0;
+    unsigned long sent[2];
+    for (int heard = 0; heard < 2 && !test_failing; heard++) {
+        CHECK_RV(tell_from_now_on(), CKR_OK);
+        if (!heard) CHECK_RV(scard11_set_notice(NULL, NULL), CKR_OK);
+        sim_reader_clear();
+        scene_card = card;
+        sim_reader_insert(sim_reader_add(SCENE_READER), card);
+        scene_slot = 0;
+        CHECK_RV(C_Initialize(NULL), CKR_OK);
+        CHECK_RV(scene_login(&session), CKR_OK);
+        CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, id, &by), CKR_OK);
+        CHECK_RV(sign_by(session, by, false), CKR_OK);
+        sent[heard] = commands();
+    }
+    CHECK(was_told("Tt") && told.slot == scene_slot && told.key == by);
+    CHECK_EQ(card->signatures, told.signatures + 1);
+    CHECK_EQ(sent[1], sent[0]);
+    miss(card, 1);
+    CHECK_RV(sign_by(session, by, false), CKR_FUNCTION_REJECTED);
+    CHECK(was_told("Tt"));
+    if (other) CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, other, &silent), CKR_OK);
+    if (other) CHECK_RV(sign_by(session, silent, true), CKR_OK);
+    CHECK(was_told(""));
+    sim_reader_fault(SIM_EJECT, 1, NULL);
+    CHECK_RV(sign_by(session, by, false), CKR_DEVICE_REMOVED);
+    CHECK(was_told("Tt"));
+    scene_end();
+}
+
+TEST(a_touch_is_told)
+{
+    struct sim_piv_options piv = { .extended = true, .yubikey = true, .touch_key = 0x9a };
+    struct sim_openpgp_options pgp = { .button = true, .uif = 7 };
+    touch_tells(sim_piv_new(&piv), sim_piv_miss_touches, 1, 2);
+    if (!test_failing) touch_tells(sim_openpgp_new(&pgp), sim_openpgp_miss_touches, 1, 0);
+}
+
+// The card makes a key: that takes long, and is told without waiting for it.
+TEST(the_making_of_a_key_is_told)
+{
+    static CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
+    CK_BBOOL yes = CK_TRUE;
+    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ATTRIBUTE curve = { CKA_EC_PARAMS, p256, sizeof p256 };
+    CK_ATTRIBUTE token = { CKA_TOKEN, &yes, sizeof yes };
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE public_key, private_key;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].make == make_isoapplet) kind = &kinds[i];
+    CHECK_RV(tell_from_now_on(), CKR_OK);
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(C_GenerateKeyPair(session, &m, &curve, 1, &token, 1, &public_key, &private_key),
+             CKR_OK);
+    CHECK(was_told("Ss") && told.slot == scene_slot);
+    CHECK_RV(C_GenerateKeyPair(session, &m, NULL, 0, &token, 1, &public_key, &private_key),
+             CKR_TEMPLATE_INCOMPLETE);
+    CHECK(was_told(""));
+    scene_end();
+}
+
+static CK_OBJECT_HANDLE slow_key;
+
+static void *sign_slowly(void *session)
+{
+    return (void *)(uintptr_t)sign_by(*(CK_SESSION_HANDLE *)session, slow_key, false);
+}
+
+static void *await_event(void *arg)
+{
+    CK_SLOT_ID slot;
+    (void)arg;
+    return (void *)(uintptr_t)C_WaitForSlotEvent(0, &slot, NULL);
+}
+
+// A card that takes more than a second for a signature: who waits for an event finds that out, while
+// the one who waits for the card cannot. It is over with the call, and not told of a short one.
+TEST(a_card_that_takes_long_is_told)
+{
+    CK_SESSION_HANDLE session;
+    pthread_t user, waiter;
+    void *made, *event;
+    kind = &kinds[0];
+    CHECK_RV(tell_from_now_on(), CKR_OK);
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &slow_key), CKR_OK);
+    CHECK_RV(sign_by(session, slow_key, false), CKR_OK);
+    sim_reader_fault(SIM_HANG, 1, NULL);
+    CHECK(!pthread_create(&waiter, NULL, await_event, NULL));
+    CHECK(!pthread_create(&user, NULL, sign_slowly, &session));
+    bool hangs = sim_reader_await_hang(10000);
+    usleep(500 * 1000);
+    bool early = is_told('S'), late = false;
+    for (int i = 0; i < 300 && !late; i++) {
+        usleep(10 * 1000);
+        late = is_told('S');
+    }
+    sim_reader_release();
+    pthread_join(user, &made);
+    CHECK(hangs && late && !early);
+    CHECK_RV((CK_RV)(uintptr_t)made, CKR_OK);
+    CHECK(was_told("Ss") && told.slot == scene_slot && told.key == slow_key);
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    pthread_join(waiter, &event);
+    CHECK_RV((CK_RV)(uintptr_t)event, CKR_CRYPTOKI_NOT_INITIALIZED);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);               // it was for the time before
+    CHECK_RV(scard11_set_notice(tell, &told), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    CHECK_RV(scene_login(&session), CKR_OK);
+    CHECK(was_told(""));
+    scene_end();
+}
+
 static char logged[60000];
 static size_t logged_len;
 
@@ -1134,6 +1378,10 @@ int main(int argc, char **argv)
     RUN(another_application_never_gets_what_is_typed);
     RUN(the_library_goes_on_while_a_pin_is_typed);
     RUN(finalize_waits_for_the_entry);
+    RUN(a_pad_tells_when_it_waits);
+    RUN(a_touch_is_told);
+    RUN(the_making_of_a_key_is_told);
+    RUN(a_card_that_takes_long_is_told);
     RUN(the_log_shows_no_pin_and_no_puk);
     return test_end();
 }

@@ -37,9 +37,9 @@ TEST(notice_begins_and_is_over)
     notice_use(n, 5);
     notice_begin(n, SCARD11_NOTICE_TOUCH);
     CHECK(notice_says("7 5 1 1;"));
-    notice_use(n, 0);
+    notice_use(n, 0);                                   // what is over is what had begun
     notice_begin(n, SCARD11_NOTICE_PINPAD);
-    CHECK(notice_says("7 0 1 0;7 0 2 1;"));
+    CHECK(notice_says("7 5 1 0;7 0 2 1;"));
     notice_over(n, 0);
     notice_over(n, 0);
     CHECK(notice_says("7 0 2 0;"));
