@@ -324,6 +324,28 @@ mutant log_that_asks_nobody 'module the_log_is_between_initialize_and_finalize' 
 mutant log_of_the_parent_in_a_child 'unit os' \
     os_log_abandon 'if (os_load(.*' ''
 
+# what the application is told to have begun is over, once, by C_Finalize: notice_over
+mutant notice_left_open 'pins a_card_that_takes_long_is_told' \
+    slot_leave 'notice_over(.*' ''
+mutant notice_over_twice 'unit notice' \
+    notice_over 'notice->reason = 0;' ''
+mutant notice_of_a_call_that_hangs 'unit notice' \
+    notice_end 'bool due = .*' 'bool due = false;'
+mutant notice_of_an_old_call 'unit notice' \
+    notice_is_mine 'return .*' 'return os_load(\&notice_gate.owner);'
+mutant notice_two_at_once 'unit notice' \
+    notice_begin 'notice_over(.*' '' notice_start ' \&\& !notice->reason' ''
+mutant notice_of_the_key_in_use 'pins a_card_that_takes_long_is_told' \
+    notice_use 'notice->uses = key' 'notice->key = key'
+mutant notice_after_finalize 'pins the_making_of_a_key_is_told' \
+    gate_finalize 'notice_close()' 'true'
+mutant notice_of_a_child 'unit notice' \
+    notice_is_on 'owner == os_pid()' 'true'
+mutant notice_of_the_parent_in_a_child 'unit notice' \
+    notice_abandon 'if (os_load(.*' ''
+mutant tries_asked_in_a_login 'cards cards_tries' \
+    login_tries 'if (!life_has_login(.*)) TRY' 'TRY'
+
 # a list from a card has a cap, in memory and in work
 mutant algorithms_without_end 'unit p15alg' \
     p15alg_named 'n < P15ALG_MAX \&\& ' ''
