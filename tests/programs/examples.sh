@@ -77,6 +77,19 @@ if $CC $flags -fno-sanitize=all -fsanitize=thread tests/programs/custom_reader_t
 then counted "$dir/threads"
 else fail "its test does not build"; fi
 
+# What is to go on whatever becomes of its card.
+name=daemon
+at "$name, a card that comes and goes"
+# shellcheck disable=SC2046,SC2086
+if $CC $flags -Dmain=daemon_main -c examples/daemon.c -o "$dir/daemon.o" &&
+    $CC $flags -DSIM_OPENSSL=1 tests/programs/daemon_run.c "$dir/daemon.o" $(find "$OUT/asan" -name 'sim_*.o') \
+        "$OUT/asan/scard11.o" $libs -o "$dir/daemon_run"
+then
+    cd "$dir" || exit 1
+    counted ./daemon_run
+    cd "$OLDPWD" || exit 1
+else fail "does not build with the simulated cards"; fi
+
 # What fills a blank card gets one, and openssl as the authority.
 name=personalise
 at "$name, blank cards"
