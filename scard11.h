@@ -1439,6 +1439,36 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // may be those of the card that left. Nothing is sent on that basis: the connection itself decides
 // what reaches a card.
 //
+// When a card comes back: sessions, handles and the login are gone. What names a key for good, over
+// removals, a restart of the program or of the service, in another reader, on another computer:
+//   the token             model and serialNumber of C_GetTokenInfo. A card that tells no number has
+//                         blanks (FinEIDs without TokenInfo, Latvian eIDs): only its public keys
+//                         and certificates tell it from others of its kind.
+//   CKA_UNIQUE_ID         of one object of a token. Other cards have objects of the same name. It
+//                         stays the same as long as the object does. On PIV, OpenPGP, GIDS and CAC
+//                         it names the place: a new key there has it, too, and only its public half
+//                         shows that it is new. Elsewhere it changes with the card's description of
+//                         the object, whose label or CKA_ID is set anew, for example.
+//   CKA_ID                what who wrote the card gave the key, or its place (above): the same of
+//                         both halves and of the certificate. It survives a changed description,
+//                         and need not be there once only.
+// A search takes each of them; an object that is private is found after the login only.
+//
+// A program that goes on for months, as examples/daemon.c does:
+//   - waits in C_WaitForSlotEvent, and takes an event as a reason to look, since several of a slot
+//     may be one: does its session still answer C_GetSessionInfo, with the login? Events of the
+//     service that ends and is back are those of readers that leave and come; their slot IDs stay.
+//   - takes CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID, CKR_USER_NOT_LOGGED_IN (another program
+//     ended the login) and CKR_KEY_HANDLE_INVALID (another program changed the card) of an
+//     operation for the same: the call may be earlier than the event.
+//   - looks at each slot of C_GetSlotList(CK_TRUE): is it the token? Only then C_OpenSession,
+//     C_Login and C_FindObjects. So no other card gets the PIN, nor loses a try. An error there is
+//     no end: the card may be on its way out again, and the next event or request is the next
+//     attempt.
+//   - sends a PIN that was CKR_PIN_INCORRECT never again, and leaves the last try to people
+//     (scard11_pin_tries). The library keeps no PIN over a removal; SCARD11_PIN_CACHE keeps one
+//     over what other programs do.
+//
 // Other programs: while another program holds a transaction, calls that need the card wait for it.
 // Answers from memory, the slot list and events do not wait (with pcsc-lite).
 
