@@ -1606,6 +1606,7 @@ struct x509 {
     bytes spki;
     bytes not_before, not_after;    // DER with their tags
     bytes extensions;               // the SEQUENCE's content; empty: none
+    bool  packed;                   // the card has it compressed; whoever read it there says so
 };
 
 // Finds the parts of a certificate: views into der, which must outlive them. part: der may be cut
@@ -1781,13 +1782,17 @@ static st zlib_inflate(bytes in, struct scratch *scratch, bytes *out)
 }
 #endif
 
-#if SCARD11_ZLIB && SCARD11_WRITE && SCARD11_GIDS
+#define ZLIB_DEFLATES (SCARD11_WRITE && (SCARD11_GIDS || SCARD11_PIV))
+
+#if SCARD11_ZLIB && ZLIB_DEFLATES
 #define ZLIB_WINDOW_BITS 12             // a certificate has not much more than its 4096 bytes
+#define ZLIB_GZIP        16             // added to them: gzip instead of zlib
 #define ZLIB_MEMORY      5              // memLevel: the two take 34 KiB of scratch
 
-// Deflates into a zlib stream, which is taken from scratch.
-static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
+// Deflates into a gzip or zlib stream, which is taken from scratch.
+static st zlib_deflate(bytes in, bool gzip, struct scratch *scratch, bytes *out)
 {
+    int bits = ZLIB_WINDOW_BITS + (gzip ? ZLIB_GZIP : 0);
     struct buf b = scratch_buf(scratch, in.n + in.n / 512 + 128);
     struct scratch work = *scratch;
     z_stream z;
@@ -1796,7 +1801,7 @@ static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
     z.zfree = zlib_free;
     z.opaque = &work;
     if (!b.cap || in.n > ZLIB_INPUT_MAX ||
-        deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, ZLIB_WINDOW_BITS, ZLIB_MEMORY,
+        deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, bits, ZLIB_MEMORY,
                      Z_DEFAULT_STRATEGY) != Z_OK) return ST_HOST_MEMORY;
     z.next_in = (Bytef *)(uintptr_t)in.p;
     z.avail_in = (uInt)in.n;
@@ -1808,10 +1813,10 @@ static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
     *out = buf_bytes(&b);
     return rc == Z_STREAM_END ? ST_OK : ST_HOST_MEMORY;
 }
-#elif SCARD11_WRITE && SCARD11_GIDS
-static st zlib_deflate(bytes in, struct scratch *scratch, bytes *out)
+#elif ZLIB_DEFLATES
+static st zlib_deflate(bytes in, bool gzip, struct scratch *scratch, bytes *out)
 {
-    (void)in; (void)scratch; (void)out;
+    (void)in; (void)gzip; (void)scratch; (void)out;
     return ST_NOT_SUPPORTED;
 }
 #endif
@@ -5308,6 +5313,7 @@ struct draft {
     u32   set;                  // of a change: CARD_SET_...
     CK_BBOOL private;           // CKA_PRIVATE, or CARD_UNSAID
     CK_BBOOL extractable;       // CKA_EXTRACTABLE of a secret key, or CARD_UNSAID
+    CK_BBOOL packed;            // SCARD11_CKA_COMPRESS of a certificate, or CARD_UNSAID
     bool  authority;            // a certificate: of an authority
 };
 
@@ -5315,6 +5321,7 @@ struct draft {
 struct writer {
     enum card_role by;          // whose login: ROLE_USER, ROLE_PUK (the SO's PIN), or ROLE_ADMIN
     bool wraps;                 // SCARD11_CKM_CARD_WRAP: wrap and unwrap of struct writing
+    bool packs;                 // certificates may be compressed, as draft->packed says
     // Proves to the card that the host has the key of its ROLE_ADMIN. ST_PIN_INCORRECT: it has not.
     st (*prove)   (struct card *, struct token *, struct credential *, bytes key, struct scratch);
     // May the card make such a key, or be given it (draft->secret)? It can still refuse. NULL: it
@@ -5951,14 +5958,16 @@ static bool card_own_room(struct card *card, struct object *object)
     return own;
 }
 
-// A certificate's object gets its own copy of it.
-static st card_own_certificate(struct card *card, struct object *object, bytes der)
+// A certificate's object gets its own copy of it. packed: the card has it compressed.
+static st card_own_certificate(struct card *card, struct object *object, bytes der, bool packed)
 {
     struct x509 *x509 = arena_lot(&card->arena, &object->lots, sizeof *x509);
     object->value = arena_lot_copy(&card->arena, &object->lots, der);
     if (!x509 || !object->value.p) return ST_ARENA_FULL;
     object->x509 = x509;
-    return x509_parse(object->value, x509);
+    TRY(x509_parse(object->value, x509));
+    x509->packed = packed;
+    return ST_OK;
 }
 
 // Copies a key to the room that card_own_room made.
@@ -5979,8 +5988,8 @@ static st card_put_rsa(const struct alg_key *key, bytes raw, struct buf *out)
     return out->full ? ST_PROTOCOL : ST_OK;
 }
 
-// A certificate that was read, in the arena.
-static st card_keep_certificate(struct card *card, bytes der, const struct x509 **out)
+// A certificate that was read, in the arena. packed: the card has it compressed.
+static st card_keep_certificate(struct card *card, bytes der, bool packed, const struct x509 **out)
 {
     struct x509 parsed;
     TRY(x509_parse(der, &parsed));
@@ -5988,7 +5997,9 @@ static st card_keep_certificate(struct card *card, bytes der, const struct x509 
     bytes kept = arena_copy(&card->arena, parsed.whole);
     if (!x509 || !kept.p) return ST_ARENA_FULL;
     *out = x509;
-    return x509_parse(kept, x509);
+    TRY(x509_parse(kept, x509));
+    x509->packed = packed;
+    return ST_OK;
 }
 
 // Was of an object's certificate only so much read as shows the key?
@@ -12691,15 +12702,21 @@ static bool pivkey_may_pass(st s)
 
 // ---- Certificates ----
 
+// Is the certificate in a container compressed? Some cards do not say so.
+static bool pivkey_is_packed(bytes container)
+{
+    bytes info = BYTES_NONE, value = BYTES_NONE;
+    tlv_find(container, PIVKEY_TAG_CERTIFICATE, &value);
+    tlv_find(container, PIVKEY_TAG_INFO, &info);
+    bool said = info.n && info.p[0] & PIVKEY_INFO_GZIP;
+    return said || bytes_begin(value, BYTES(0x1f, 0x8b));
+}
+
 // The certificate in a container, unpacked to scratch where it is compressed.
 static st pivkey_open_certificate(bytes container, struct scratch *scratch, bytes *der)
 {
-    bytes info = BYTES_NONE;
     if (!tlv_find(container, PIVKEY_TAG_CERTIFICATE, der) || !der->n) return ST_NOT_FOUND;
-    tlv_find(container, PIVKEY_TAG_INFO, &info);
-    bool said = info.n && info.p[0] & PIVKEY_INFO_GZIP;
-    bool gzip = said || bytes_begin(*der, BYTES(0x1f, 0x8b));
-    return gzip ? zlib_inflate(*der, scratch, der) : ST_OK;
+    return pivkey_is_packed(container) ? zlib_inflate(*der, scratch, der) : ST_OK;
 }
 
 // Has so much of a certificate come that its key is seen? One that is compressed comes whole.
@@ -12725,7 +12742,9 @@ static st pivkey_keep_certificate(struct card *card, bytes container, bool part,
     bytes kept = arena_copy(&card->arena, part ? der : parsed.whole);
     if (!x509 || !kept.p) return ST_ARENA_FULL;
     *out = x509;
-    return x509_parse_some(kept, part, x509);
+    TRY(x509_parse_some(kept, part, x509));
+    x509->packed = !part && pivkey_is_packed(container);
+    return ST_OK;
 }
 
 // How a certificate was when it was kept: there was none, or one, of which only a part was read.
@@ -13395,8 +13414,8 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
  *
  * Owns    driver_piv, writer_piv, writing_piv; where a new key or certificate goes; GENERATE
  *         ASYMMETRIC KEY PAIR, PUT DATA; keys that a card is given, or that move; the key history
- * Uses    >>tlv >>x509 >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret >>piv
- *         >>pivkey
+ * Uses    >>tlv >>x509 >>zlib >>alg >>random >>cipher >>apdu >>link >>iso >>card >>place >>secret
+ *         >>piv >>pivkey
  * Names   pivadmin_
  * Specs   NIST SP 800-73-5 parts 1 and 2 (3.2.4, 3.3), SP 800-78-5; Yubico's PIV extensions (F6,
  *         F7, FB, FE, FF)
@@ -13423,6 +13442,7 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 #define PIVADMIN_TAG_TOUCH    0xab
 #define PIVADMIN_TAG_PUBLIC   0x7f49
 #define PIVADMIN_TAG_ERROR    0xfe      // of a certificate: error detection code, empty
+#define PIVADMIN_INFO_GZIP    1         // of a certificate
 #define PIVADMIN_TAG_URL      0xf3      // key history: where the certificates are
 #define PIVADMIN_CONTAINER    32        // bytes around a certificate or a data object's value
 #define PIVADMIN_SECRET       1320      // bytes of the numbers of RSA-4096, and of policies
@@ -14000,12 +14020,15 @@ static st pivadmin_choose_certificate(struct card *card, struct token *token,
     return ST_TEMPLATE_MIXED;
 }
 
-// The container of a certificate (SP 800-73 part 1, 3.1.3 ff): not compressed, no error detection.
-static st pivadmin_contain(bytes der, struct scratch *scratch, bytes *container)
+// The container of a certificate (SP 800-73 part 1, 3.1.3 ff): in gzip, if it is to be compressed;
+// no error detection.
+static st pivadmin_contain(bytes der, bool packed, struct scratch *scratch, bytes *container)
 {
-    struct buf out = scratch_buf(scratch, der.n + PIVADMIN_CONTAINER);
-    tlv_put(&out, PIVKEY_TAG_CERTIFICATE, der);
-    tlv_put(&out, PIVKEY_TAG_INFO, BYTES(0));
+    bytes value = der;
+    if (packed) TRY(zlib_deflate(der, true, scratch, &value));
+    struct buf out = scratch_buf(scratch, value.n + PIVADMIN_CONTAINER);
+    tlv_put(&out, PIVKEY_TAG_CERTIFICATE, value);
+    tlv_put(&out, PIVKEY_TAG_INFO, BYTES(packed ? PIVADMIN_INFO_GZIP : 0));
     tlv_put(&out, PIVADMIN_TAG_ERROR, BYTES_NONE);
     *container = buf_bytes(&out);
     return out.full ? ST_HOST_MEMORY : ST_OK;
@@ -14013,13 +14036,13 @@ static st pivadmin_contain(bytes der, struct scratch *scratch, bytes *container)
 
 // A certificate's object with its own copy of it.
 static st pivadmin_begin_certificate(struct card *card, const struct object *like, bytes der,
-                                     struct object **made)
+                                     bool packed, struct object **made)
 {
     TRY(card_reserve(card, 3));
     struct object *object = *made = card_add_like(card, like, CKO_CERTIFICATE, NULL);
     if (!object) return ST_ARENA_FULL;
     object->private = object->always_auth = object->unread = false;
-    return card_own_certificate(card, object, der);
+    return card_own_certificate(card, object, der, packed);
 }
 
 // A certificate comes where no key was known: it shows one, as it will from the next insertion on.
@@ -14044,7 +14067,7 @@ static st pivadmin_put_certificate(struct card *card, struct token *token, struc
                                    struct scratch scratch)
 {
     bytes container;
-    TRY(pivadmin_contain(made->value, &scratch, &container));
+    TRY(pivadmin_contain(made->value, made->x509->packed, &scratch, &container));
     TRY(pivadmin_put(card, token, reference->certificate, container, scratch));
     if (old) card_drop(card, old);
     pivadmin_set_certificate(card, token, reference, made->x509);
@@ -14067,7 +14090,8 @@ static st pivadmin_store_certificate(struct card *card, struct token *token,
     struct piv_reference reference = piv_reference_at(i);
     struct object like = pivkey_like(token, &reference);
     struct object *old = card_find_ref(card, token, CKO_CERTIFICATE, reference.number);
-    st s = pivadmin_begin_certificate(card, &like, x509.whole, made);
+    bool packed = draft->packed == CK_TRUE;
+    st s = pivadmin_begin_certificate(card, &like, x509.whole, packed, made);
     if (!s) s = pivadmin_begin_keys(card, token, &reference, &x509, keys);
     if (!s) s = pivadmin_put_certificate(card, token, *made, old, &reference, scratch);
     if (!s) return pivadmin_grow_history(card, token, i, scratch);
@@ -14482,6 +14506,7 @@ static st pivadmin_init(struct card *card, struct token *token, bytes key, bytes
 
 static const struct writer writer_piv = {
     .by     = ROLE_ADMIN,
+    .packs  = SCARD11_ZLIB,
     .prove  = pivadmin_prove,
     .makes  = pivadmin_makes,
     .erases = pivadmin_erases,
@@ -15271,7 +15296,7 @@ static st openpgpkey_read_certificate(struct card *card, struct token *token, u3
 {
     bytes der;
     TRY(openpgpkey_get_certificate(card, token, i, scratch, &der));
-    st s = card_keep_certificate(card, der, out);
+    st s = card_keep_certificate(card, der, false, out);
     if (!s || s == ST_ARENA_FULL) return s;
     os_log("OpenPGP: the certificate of key %u cannot be used", (unsigned)i + 1);
     return ST_NOT_FOUND;
@@ -16525,7 +16550,7 @@ static st openpgpadmin_begin_certificate(struct card *card, struct token *token,
 {
     struct object *object = *made = openpgpkey_add(card, token, CKO_CERTIFICATE, i);
     if (!object) return ST_ARENA_FULL;
-    return card_own_certificate(card, object, der);
+    return card_own_certificate(card, object, der, false);
 }
 
 // PUT DATA of a certificate; an empty one is deleted. On cards of before version 3.0 there is one.
@@ -21521,7 +21546,7 @@ static st gids_read_certificate(struct card *card, struct token *token,
     st s = gids_get(card, token, container->certificate, APDU_LE_ALL, &scratch, &value);
     if (link_is_broken(s) || s > ST_COUNT) return s;
     if (!s) s = gids_open_certificate(value, &scratch, &der);
-    if (!s) s = card_keep_certificate(card, der, out);
+    if (!s) s = card_keep_certificate(card, der, der.p != value.p, out);
     if (!s || s == ST_NOT_FOUND) return s;
     os_log("GIDS: the certificate of container %u cannot be used: %s",
            (unsigned)container->index, st_text(s));
@@ -22580,16 +22605,12 @@ static void gidsadmin_certificate_record(const struct gids *gids,
     record[25] = (u8)(at.file >> 8);
 }
 
-// What a file has of a certificate: deflated, as Windows does it. Without zlib it is stored as it
-// is, which not all programs read.
+// What a file has of a certificate that is compressed.
 static st gidsadmin_pack(bytes der, struct scratch *scratch, bytes *value)
 {
     bytes packed;
-    *value = der;
     if (der.n > 0xffff) return ST_ATTR_VALUE;
-    st s = zlib_deflate(der, scratch, &packed);
-    if (s == ST_NOT_SUPPORTED) return ST_OK;
-    TRY(s);
+    TRY(zlib_deflate(der, false, scratch, &packed));
     struct buf out = scratch_buf(scratch, packed.n + 4);
     buf_put(&out, BYTES(1, 0, (u8)der.n, (u8)(der.n >> 8)));
     buf_put(&out, packed);
@@ -22599,14 +22620,14 @@ static st gidsadmin_pack(bytes der, struct scratch *scratch, bytes *value)
 
 // A certificate's object with its own copy of it.
 static st gidsadmin_begin_certificate(struct card *card, struct token *token,
-                                      struct gids_container *container, bytes der,
+                                      struct gids_container *container, bytes der, bool packed,
                                       struct object **made)
 {
     struct object like = gids_like(token, container);
     TRY(card_reserve(card, 1));
     struct object *object = *made = card_add_like(card, &like, CKO_CERTIFICATE, NULL);
     if (!object) return ST_ARENA_FULL;
-    return card_own_certificate(card, object, der);
+    return card_own_certificate(card, object, der, packed);
 }
 
 // The certificate comes to a data object that no file has, then to the directory, in place of the
@@ -22617,11 +22638,11 @@ static st gidsadmin_put_certificate(struct card *card, struct token *token, stru
 {
     struct gids_file at;
     u8 record[GIDS_RECORD];
-    bytes value;
+    bytes value = made->value;
     TRY(gidsadmin_free(now->master, &at));
     if (gidsadmin_record_count(now->master) >= GIDS_FILES_MAX) return ST_CARD_FULL;
     gidsadmin_certificate_record(token->state, container, at, record);
-    TRY(gidsadmin_pack(made->value, &scratch, &value));
+    if (made->x509->packed) TRY(gidsadmin_pack(made->value, &scratch, &value));
     TRY(gidsadmin_freshen(card, token, false, scratch));
     TRY(gidsadmin_put(card, token, at, value, scratch));
     TRY(gidsadmin_change(card, token, now, container->index, record, &scratch));
@@ -22642,7 +22663,8 @@ static struct object *gidsadmin_certificate_of(const struct card *card,
     return NULL;
 }
 
-// Stores a certificate with its key, in place of one that is there.
+// Stores a certificate with its key, in place of one that is there: compressed, as Windows does it.
+// One that is not, where a template wants that or without zlib, not all programs read.
 static st gidsadmin_store(struct card *card, struct token *token, const struct draft *draft,
                           struct scratch scratch, struct object **made)
 {
@@ -22654,7 +22676,8 @@ static st gidsadmin_store(struct card *card, struct token *token, const struct d
     TRY(gidsadmin_read(card, token, &scratch, &now));
     TRY(gidsadmin_choose_container(card, token, draft, x509.spki, scratch, &container));
     struct object *old = gidsadmin_certificate_of(card, container);
-    st s = gidsadmin_begin_certificate(card, token, container, x509.whole, made);
+    bool packed = SCARD11_ZLIB && draft->packed != CK_FALSE;
+    st s = gidsadmin_begin_certificate(card, token, container, x509.whole, packed, made);
     if (!s) s = gidsadmin_put_certificate(card, token, &now, container, *made, scratch);
     if (s) {
         if (*made) card_drop(card, *made);
@@ -22938,6 +22961,7 @@ static st gidsadmin_init(struct card *card, struct token *token, bytes so_pin, b
 
 static const struct writer writer_gids = {
     .by     = ROLE_USER,
+    .packs  = SCARD11_ZLIB,
     .prove  = gidsadmin_prove,
     .makes  = gidsadmin_makes,
     .sets   = gidsadmin_sets,
@@ -23295,8 +23319,9 @@ static st cac_read_certificate(struct card *card, struct cac *cac, u32 index,
         if (!cac_take_value(&tags, &values, CAC_TAG_CERTIFICATE, &der) || !der.n)
             return ST_NOT_FOUND;
     }
-    if (*der.p != 0x30) TRY(zlib_inflate(der, &scratch, &der));
-    return card_keep_certificate(card, der, out);
+    bool packed = *der.p != 0x30;
+    if (packed) TRY(zlib_inflate(der, &scratch, &der));
+    return card_keep_certificate(card, der, packed, out);
 }
 
 // The beginning of a key's buffer.
@@ -28151,6 +28176,7 @@ enum attr_kind {
     ATTR_RSA, ATTR_BITS, ATTR_PARAMS, ATTR_POINT,
     // A member of struct x509: bytes, a time; what else a certificate says.
     ATTR_X509, ATTR_X509_TIME, ATTR_SUBJECT, ATTR_SPKI, ATTR_CATEGORY, ATTR_CHECK, ATTR_KEY_HASH,
+    ATTR_PACKED,
     // Found out by a function: see attr_computed.
     ATTR_TOKEN, ATTR_OWNED, ATTR_MAY, ATTR_UNIQUE, ATTR_KEY_TYPE, ATTR_ALLOWED, ATTR_DERIVE,
     ATTR_UNWRAP, ATTR_RECOVER
@@ -28191,6 +28217,7 @@ static const struct attr_row attr_rows[] = {
     { CKA_VALUE_LEN,             ATTR_SEC,   ATTR_U32, ATTR_OF(secret_len) },
     { CKA_CERTIFICATE_TYPE,      ATTR_CERT,  ATTR_NUMBER, 0 },               // CKC_X_509
     { CKA_CERTIFICATE_CATEGORY,  ATTR_CERT,  ATTR_CATEGORY, 0 },
+    { SCARD11_CKA_COMPRESS,      ATTR_CERT,  ATTR_PACKED, 0 },
     { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, ATTR_NUMBER, 0 },           // unspecified
     { CKA_TRUSTED,               ATTR_CERT | ATTR_PUB | ATTR_SEC, ATTR_FLAG, ATTR_OF(trusted) },
     { CKA_URL,                   ATTR_CERT,  ATTR_EMPTY, 0 },
@@ -28506,11 +28533,13 @@ static st attr_certificate_value(const struct object *object, const struct attr_
     char day[8];
     *value = BYTES_NONE;
     if (row->kind == ATTR_CATEGORY) *value = attr_ulong(scratch, attr_category(object));
+    if (row->kind == ATTR_PACKED) *value = attr_bool(false);
     if (row->kind == ATTR_SUBJECT) *value = object->subject;
     if (row->kind == ATTR_SPKI && object->key) *value = object->key->spki;
     if (!x509) return ST_OK;
     switch (row->kind) {
     case ATTR_X509:     *value = attr_member(x509, row->of); return ST_OK;
+    case ATTR_PACKED:   *value = attr_bool(x509->packed); return ST_OK;
     case ATTR_SUBJECT:  *value = x509->subject; return ST_OK;
     case ATTR_SPKI:     *value = x509->spki; return ST_OK;
     case ATTR_CHECK:    return attr_sha1(object->value, 3, scratch, value);
@@ -29665,6 +29694,7 @@ static const struct make_rule make_rules[] = {
     { CKA_CERTIFICATE_CATEGORY, ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
     { CKA_JAVA_MIDP_SECURITY_DOMAIN, ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
     { CKA_NAME_HASH_ALGORITHM,  ATTR_CERT, MAKE_CREATE | MAKE_NUMBER },
+    { SCARD11_CKA_COMPRESS,     ATTR_CERT, MAKE_CREATE | MAKE_COPY | MAKE_BOOL },
     { CKA_URL,                  ATTR_CERT, MAKE_CREATE },
     { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, ATTR_CERT, MAKE_CREATE },
     { CKA_HASH_OF_ISSUER_PUBLIC_KEY, ATTR_CERT, MAKE_CREATE },
@@ -32444,10 +32474,19 @@ static st store_draft(const struct object *from, struct draft *draft, struct dra
     return attr_secret_value(from, scratch, &secret->value);
 }
 
+// Is a certificate to be compressed, as it was made as a session object?
+static CK_BBOOL store_packed(const struct object *from, struct scratch scratch)
+{
+    bytes v;
+    return attr_kept(from, SCARD11_CKA_COMPRESS, &scratch, &v) && v.n == 1 ? *v.p : CARD_UNSAID;
+}
+
 // May the card be given what a session object is?
 static st store_takes_object(const struct token *token, const struct draft *draft)
 {
+    const struct writer *writer = card_writer(token);
     if (draft->class == CKO_SECRET_KEY) return store_takes(token, draft);
+    if (draft->packed == CK_TRUE && !writer->packs) return ST_ATTR_VALUE;
     return probe_writing(token)->store ? ST_OK : ST_ATTR_VALUE;
 }
 
@@ -32462,6 +32501,7 @@ static st store_put(struct reader *reader, struct session *session, struct objec
     struct draft draft = { .class = from->class, .private = store_private(template, n),
                            .extractable = store_extractable(template, n),
                            .use = store_use(template, n),
+                           .packed = store_packed(from, scratch),
                            .authority = category == CK_CERTIFICATE_CATEGORY_AUTHORITY };
     struct store store = { .draft = &draft };
     store.work = from->class == CKO_SECRET_KEY ? STORE_IMPORT : STORE_STORE;

@@ -224,7 +224,8 @@
 #define SCARD11_LOOK_MS 20
 #endif
 
-// SCARD11_ZLIB: 1 reads certificates that are stored compressed. The program then links zlib.
+// SCARD11_ZLIB: 1 reads certificates that are stored compressed, and can store them so
+// (SCARD11_CKA_COMPRESS). The program then links zlib.
 #ifndef SCARD11_ZLIB
 #define SCARD11_ZLIB 1
 #endif
@@ -429,6 +430,14 @@ uint32_t SCARD11_DATE(void);
 #define SCARD11_PIN_NEVER  1UL
 #define SCARD11_PIN_ONCE   2UL
 #define SCARD11_PIN_ALWAYS 3UL
+
+// SCARD11_CKA_COMPRESS: an attribute of certificates, a CK_BBOOL. Does the card have it compressed?
+// C_CreateObject and C_CopyObject take it: PIV cards store a certificate in gzip then, as SP 800-73
+// lets them, which takes about two thirds of the room and which every PIV card's reader has to
+// understand; by itself it is CK_FALSE. On GIDS cards it is CK_TRUE by itself, and Windows may not
+// read what is stored with CK_FALSE. Where certificates are not compressed, and without
+// SCARD11_ZLIB, CK_TRUE is CKR_ATTRIBUTE_VALUE_INVALID.
+#define SCARD11_CKA_COMPRESS 0xd3433102UL
 
 // SCARD11_CKM_CARD_WRAP: a mechanism without parameters for C_WrapKey and C_UnwrapKey, on cards
 // that let their keys out encrypted by a key of their own, such as a SmartCard-HSM with a DKEK.
@@ -1159,8 +1168,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         C_CreateObject: a certificate goes where CKA_ID says, else to the key
 //                         that it is for, else to the first place that is free; it takes the place
 //                         of one that is there. For another key than the one that is known there:
-//                         CKR_TEMPLATE_INCONSISTENT. Data objects are those that PIV has, named by
-//                         CKA_OBJECT_ID, CKA_LABEL or CKA_APPLICATION; there is one of each.
+//                         CKR_TEMPLATE_INCONSISTENT. SCARD11_CKA_COMPRESS stores it compressed.
+//                         Data objects are those that PIV has, named by CKA_OBJECT_ID, CKA_LABEL or
+//                         CKA_APPLICATION; there is one of each.
 //                         Private keys are for YubiKeys, by the rules of C_GenerateKeyPair; without
 //                         CKA_ID one goes to the certificate that it is for. An RSA exponent other
 //                         than 65537 is CKR_ATTRIBUTE_VALUE_INVALID.
@@ -1371,9 +1381,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         characters at most: Windows knows keys by it. Without one it is a random
 //                         one. C_SetAttributeValue changes it, for the certificate as well.
 //                         A certificate goes to its key, which must be there, in place of the one
-//                         that is; it is deflated (not if SCARD11_ZLIB is 0: then some programs do
-//                         not read it). C_DestroyObject of a private key destroys all of its
-//                         container, the certificate too; a public key alone is not destroyed.
+//                         that is; it is compressed, unless SCARD11_CKA_COMPRESS is CK_FALSE or
+//                         SCARD11_ZLIB 0: then some programs do not read it. C_DestroyObject of a
+//                         private key destroys all of its container, the certificate too; a public
+//                         key alone is not destroyed.
 //                         Data and public keys are not stored. C_InitToken of a card as it was
 //                         installed makes its files, and the SO's key its administrator's; the PIN
 //                         is set by C_InitPIN. On a card in use it takes the administrator's key,

@@ -296,6 +296,35 @@ static void run_out_each(void)
 
 TEST(opensc_reads_what_the_end_of_memory_left) { each_kind(run_out_each); }
 
+// ---- Compressed certificates ----
+
+static void read_packed(void)
+{
+    static struct shown shown;
+    const CK_ATTRIBUTE packed = { SCARD11_CKA_COMPRESS, &yes, 1 };
+    char value[sizeof shown.lines[0]] = "";
+    bool has = false;
+    rsa_only = kind->opensc & OPENSC_RSA;
+    if (!kind->packs) return;
+    begin_filled();
+    if (test_failing) return;
+    issue_filler = 1500;
+    certificate_n = issue(kept_public, certificate, sizeof certificate);
+    issue_filler = 0;
+    CHECK_RV(store_certificate_with(kind->ids[0], &packed, &kept_certificate), CKR_OK);
+    CHECK(is_true(kept_certificate, SCARD11_CKA_COMPRESS));
+    leave_card();
+    read_card(&shown);
+    if (test_failing) return;
+    append_value(value, CKA_VALUE, certificate, certificate_n);
+    for (size_t i = 0; i < shown.n; i++) has = has || strstr(shown.lines[i], value);
+    CHECK(has);
+    begin_again(user_in);
+    end();
+}
+
+TEST(opensc_reads_compressed_certificates) { each_kind(read_packed); }
+
 // ---- Setting up ----
 
 static CK_RV set_up(void) { return written_set_up(kind); }
@@ -365,6 +394,7 @@ int main(int argc, char **argv)
     if (!load_module()) return 1;
     RUN(opensc_reads_what_was_broken_off);
     RUN(opensc_reads_what_the_end_of_memory_left);
+    RUN(opensc_reads_compressed_certificates);
     RUN(opensc_reads_cards_whose_setting_up_was_broken_off);
     unlink(conf_path);
     return test_end();

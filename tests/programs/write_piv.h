@@ -5,6 +5,7 @@
 #define WRITE_PIV_H
 
 #include <openssl/evp.h>
+#include <zlib.h>
 
 #define YUBIKEY(...) (&(struct sim_piv_options){ .blank = true, .yubikey = true, .extended = true, \
                                                  __VA_ARGS__ })
@@ -527,6 +528,62 @@ TEST(write_piv_broken_off_when_moved)
     }
 }
 
+// ---- Certificates that are compressed ----
+
+// What the card has where a certificate of 9A is: gzip and nothing else, and it says so (SP 800-73-4 part
+// 1, table 10).
+static bool is_packed(const uint8_t *der, size_t n)
+{
+    static uint8_t cmd[] = { 0, 0xcb, 0x3f, 0xff, 0, 0, 5, 0x5c, 3, 0x5f, 0xc1, 5, 0, 0 };
+    static uint8_t rsp[5000], plain[5000];
+    static const uint8_t end[] = { 0x71, 1, 1, 0xfe, 0, 0x90, 0 };
+    size_t len = scene_card->apdu(scene_card, cmd, sizeof cmd, rsp, sizeof rsp);
+    z_stream z = { .next_in = rsp + 8, .next_out = plain, .avail_out = sizeof plain };
+    if (len < 300 || memcmp(rsp, "\x53\x82", 2) || memcmp(rsp + 4, "\x70\x82", 2)) return false;
+    z.avail_in = (unsigned)rsp[6] << 8 | rsp[7];
+    if (8 + z.avail_in + sizeof end != len || memcmp(rsp + len - sizeof end, end, sizeof end)) return false;
+    if (inflateInit2(&z, 16 + 15)) return false;
+    bool good = inflate(&z, Z_FINISH) == Z_STREAM_END && !z.avail_in && z.total_out == n;
+    inflateEnd(&z);
+    return good && !memcmp(plain, der, n);
+}
+
+// One that the card has room for only so.
+TEST(write_piv_stores_a_large_certificate_compressed)
+{
+    const CK_ATTRIBUTE packed = { SCARD11_CKA_COMPRESS, &yes, 1 };
+    CK_ATTRIBUTE wanted[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class }, packed };
+    uint8_t value[4096];
+    CK_OBJECT_HANDLE stored, found_it = 0;
+    begin_so(YUBIKEY(.version = 0x050700, .management = 3, .room = 2800));
+    CHECK_RV(make(&makes[RSA_2048], 1), CKR_OK);
+    issue_filler = 3000;
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    issue_filler = 0;
+    CHECK(certificate_n > 3000);
+    CHECK_RV(store_certificate(1, &stored), CKR_DEVICE_MEMORY);
+    CHECK(!holds(tag_of(1)) && !found(CKO_CERTIFICATE, 1));
+    CHECK_RV(store_certificate_with(1, &packed, &stored), CKR_OK);
+    CHECK(is_packed(certificate, certificate_n));
+    for (unsigned again = 0; again < 2 && !test_failing; again++) {
+        if (again) insert_again();
+        CHECK_RV(scene_search(session, wanted, 2, &found_it), CKR_OK);
+        CHECK_EQ(id_of(found_it), 1);
+        CHECK_EQ(attribute(found_it, CKA_VALUE, value, sizeof value), certificate_n);
+        CHECK(!memcmp(value, certificate, certificate_n));
+        CHECK(!again || login_usual() == CKR_OK);
+        change_to_user();
+        CHECK(signs(1));
+    }
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK_RV(set_id(found(CKO_PRIVATE_KEY, 1), 5), CKR_OK);         // it moves as it is
+    CHECK(!holds(tag_of(1)) && holds(tag_of(5)));
+    insert_again();
+    CHECK(is_true(found(CKO_CERTIFICATE, 5), SCARD11_CKA_COMPRESS));
+    scene_end();
+}
+
 // ---- The key history ----
 
 // Does the card have a key history of so many keys from 82 up?
@@ -628,6 +685,7 @@ TEST(write_piv_leaves_a_kept_management_key)
     RUN(write_piv_given_key_finds_its_certificate);     \
     RUN(write_piv_refuses_keys);                        \
     RUN(write_piv_private_key_in_9e);                   \
+    RUN(write_piv_stores_a_large_certificate_compressed);   \
     RUN(write_piv_sets_the_management_key);             \
     RUN(write_piv_sets_the_first_pin);                  \
     RUN(write_piv_begins_a_yubikey_anew);               \

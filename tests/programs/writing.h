@@ -122,11 +122,14 @@ static inline CK_ULONG count(CK_OBJECT_CLASS class)
 
 // ---- Certificates and data ----
 
+static size_t issue_filler;             // bytes of a comment that a certificate has, at most 3000
+
 // A certificate by a test authority for a public key; its length.
 static inline size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
 {
     static unsigned issued;             // no two have the same number
     uint8_t spki[600], serial[] = { (uint8_t)(0x40 | issued >> 8), (uint8_t)issued };
+    static uint8_t comment[3000];
     size_t n = attribute(key, CKA_PUBLIC_KEY_INFO, spki, sizeof spki);
     struct sim_random random;
     mbedtls_x509write_cert crt;
@@ -147,6 +150,9 @@ static inline size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
     mbedtls_x509write_crt_set_subject_key(&crt, &subject);
     mbedtls_x509write_crt_set_issuer_key(&crt, &issuer);
     mbedtls_x509write_crt_set_md_alg(&crt, MBEDTLS_MD_SHA256);
+    if (!rc && issue_filler)            // Netscape's comment
+        rc = mbedtls_x509write_crt_set_extension(&crt, "\x60\x86\x48\1\x86\xf8\x42\1\x0d", 9, 0, comment,
+                                                 issue_filler);
     if (!rc)
         rc = mbedtls_x509write_crt_der(&crt, der, room, mbedtls_ctr_drbg_random, &random.random);
     if (rc > 0) memmove(der, der + room - rc, (size_t)rc);
@@ -161,14 +167,22 @@ static inline size_t issue(CK_OBJECT_HANDLE key, uint8_t *der, size_t room)
 static uint8_t certificate[4096];
 static size_t certificate_n;
 
+// id 0: wherever there is room. more: a further attribute, or NULL.
+static inline CK_RV store_certificate_with(CK_BYTE id, const CK_ATTRIBUTE *more, CK_OBJECT_HANDLE *made)
+{
+    CK_ATTRIBUTE a[6] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
+                          { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type },
+                          { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, certificate, certificate_n } };
+    CK_ULONG n = 4;
+    if (id) a[n++] = (CK_ATTRIBUTE){ CKA_ID, &id, 1 };
+    if (more) a[n++] = *more;
+    *made = 0;
+    return C_CreateObject(session, a, n, made);
+}
+
 static inline CK_RV store_certificate(CK_BYTE id, CK_OBJECT_HANDLE *made)
 {
-    CK_ATTRIBUTE a[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
-                         { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type },
-                         { CKA_TOKEN, &yes, 1 }, { CKA_VALUE, certificate, certificate_n },
-                         { CKA_ID, &id, 1 } };
-    *made = 0;
-    return C_CreateObject(session, a, id ? 5 : 4, made);
+    return store_certificate_with(id, NULL, made);
 }
 
 static inline CK_RV store_data(const char *application, const void *value, size_t n, CK_OBJECT_HANDLE *made)

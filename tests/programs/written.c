@@ -91,6 +91,53 @@ static void store_and_read(void)
 
 TEST(written_certificates_and_data_are_read_after_an_insertion) { each_kind(store_and_read); }
 
+// Is the key's certificate there, and stored so?
+static void check_packed(bool packed)
+{
+    CK_OBJECT_HANDLE object = find_certificate(kind->ids[0]);
+    CHECK(has_value(object, certificate, certificate_n));
+    CHECK_EQ(is_true(object, SCARD11_CKA_COMPRESS), packed);
+}
+
+// A certificate that is to be stored compressed, or not, or one of the session that is copied, comes in
+// place of the first; or is refused, and that one is there.
+static void compress_one(void)
+{
+    static CK_BBOOL no = CK_FALSE;
+    const CK_ATTRIBUTE is = { SCARD11_CKA_COMPRESS, &yes, 1 }, is_not = { SCARD11_CKA_COMPRESS, &no, 1 };
+    CK_ATTRIBUTE a[] = { { CKA_CLASS, &certificate_class, sizeof certificate_class },
+                         { CKA_CERTIFICATE_TYPE, &x509_type, sizeof x509_type }, is,
+                         { CKA_VALUE, certificate, certificate_n }, { CKA_ID, NULL, 1 } };
+    CK_ATTRIBUTE to[] = { { CKA_TOKEN, &yes, 1 }, is };
+    CK_BYTE id = kind->ids[0];
+    CK_OBJECT_HANDLE made, copy;
+    bool usual = kind->packs == WRITTEN_USUALLY;
+    if (!kind->certificates) return;
+    begin_filled();
+    if (test_failing) return;
+    check_packed(usual);
+    CHECK_RV(store_certificate_with(id, &is, &made), kind->packs ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID);
+    check_packed(kind->packs);
+    a[3].ulValueLen = certificate_n;
+    a[4].pValue = &id;
+    CHECK_RV(C_CreateObject(session, a, 5, &made), CKR_OK);
+    CHECK(is_true(made, SCARD11_CKA_COMPRESS));
+    CHECK_RV(C_CopyObject(session, made, to, 1, &copy), kind->packs ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID);
+    meet_anew(kind->user);
+    if (test_failing) return;
+    check_packed(kind->packs);
+    CHECK_RV(change_login(writer_in), CKR_OK);
+    CHECK_RV(store_certificate_with(id, &is_not, &made), CKR_OK);
+    check_packed(false);
+    meet_anew(kind->user);
+    if (test_failing) return;
+    check_packed(false);
+    CHECK(signs_by_id(id, &kept_known));
+    end();
+}
+
+TEST(written_certificates_are_compressed_or_refused) { each_kind(compress_one); }
+
 static void rename_all(void)
 {
     CK_BYTE id = 0x42;
@@ -814,6 +861,7 @@ int main(int argc, char **argv)
     RUN(written_blank_card_signs_with_a_key_that_it_made);
     RUN(written_blank_card_signs_with_a_key_that_it_was_given);
     RUN(written_certificates_and_data_are_read_after_an_insertion);
+    RUN(written_certificates_are_compressed_or_refused);
     RUN(written_labels_and_ids_change);
     RUN(written_labels_that_are_taken_away);
     RUN(written_policies_that_no_key_has_are_refused);

@@ -17,6 +17,9 @@ enum { OPENSC_RSA = 1, OPENSC_NUMBERS = 2, OPENSC_READS = 4 };
 // What of an object can be changed afterwards.
 enum { WRITTEN_LABEL = 1, WRITTEN_ID = 2 };
 
+// Are certificates stored compressed: where that is asked for, or unless it is asked not to?
+enum written_packs { WRITTEN_NEVER, WRITTEN_ASKED, WRITTEN_USUALLY };
+
 #define WRITTEN_IDS 4
 
 struct written_kind {
@@ -34,6 +37,7 @@ struct written_kind {
     bool makes_anew;                        // a key in the place of one that has no certificate
     bool certificate_shows_key;             // who did not make it knows of a key by its certificate
     bool certificate_needs_key;             // it is stored with its key, and goes with it
+    enum written_packs packs;
     bool long_entries;                      // of its directories, one of which takes several commands
     unsigned opensc;                        // OPENSC_...
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
@@ -170,14 +174,14 @@ static inline struct sim_card *written_generic_unused(bool other)
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
-      .certificates = true, .certificate_shows_key = true,
+      .certificates = true, .certificate_shows_key = true, .packs = WRITTEN_ASKED,
       .data = { "Security Object", "Printed Information" }, .wrong = sim_piv_wrong_answers },
     { .name = "YubiKey", .blank = written_yubikey, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_RSA2048A, SIM_P256B, SIM_P384A, SIM_RSA3072 }, .deletes_keys = true,
       .makes_anew = true, .certificates = true, .data = { "Security Object", "Printed Information" },
-      .policies = true, .wrong = sim_piv_wrong_answers },
+      .packs = WRITTEN_ASKED, .policies = true, .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
       .user = "123456", .wrong_user = "654321", .long_entries = true,
       .init_token = true, .init_pin = true, .opensc = OPENSC_RSA,
@@ -202,7 +206,7 @@ static const struct written_kind written_kinds[] = {
       .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
       .certificates = true, .certificate_needs_key = true, .opensc = OPENSC_RSA | OPENSC_NUMBERS,
-      .sets = WRITTEN_LABEL, .wrong = written_gids_wrong },
+      .packs = WRITTEN_USUALLY, .sets = WRITTEN_LABEL, .wrong = written_gids_wrong },
     { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_P256A, SIM_RSA2048A, SIM_P384A, SIM_RSA3072 } },

@@ -124,9 +124,34 @@ TEST(zlib_in_every_size_of_scratch)
     CHECK_ST(zlib_inflate(bytes_of(packed, 0x1000000), &s, &got), ST_HOST_MEMORY);  // not looked at
 }
 
+#if ZLIB_DEFLATES
+TEST(zlib_deflates_to_gzip_and_zlib)
+{
+    bytes want = x509_samples[3].certificate, packed, got;
+    bool fitted = false;
+    for (int gzip = 0; gzip < 2; gzip++)
+        for (size_t room = 0; room <= SCARD11_SCRATCH; room += room < 60000 ? 976 : 20000) {
+            struct scratch s = zlib_scratch(room);
+            st r = zlib_deflate(want, gzip, &s, &packed);
+            CHECK(r == ST_OK || (r == ST_HOST_MEMORY && room < 60000));
+            if (r) continue;
+            fitted = true;
+            CHECK(bytes_begin(packed, gzip ? BYTES(0x1f, 0x8b) : BYTES(0x48)));
+            CHECK(packed.p + packed.n <= s.at);
+            if (room < SCARD11_SCRATCH - 20000) continue;
+            CHECK_ST(zlib_inflate(packed, &s, &got), ST_OK);
+            CHECK(bytes_equal(got, want));
+        }
+    CHECK(fitted);
+}
+#endif
+
 static void test_zlib(void)
 {
     RUN(zlib_inflates_gzip_and_zlib);
+#if ZLIB_DEFLATES
+    RUN(zlib_deflates_to_gzip_and_zlib);
+#endif
     RUN(zlib_empty_and_followed_by_something);
     RUN(zlib_a_bomb_stops_at_the_end_of_scratch);
     RUN(zlib_truncated_and_corrupt);
