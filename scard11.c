@@ -29142,6 +29142,7 @@ static st session_found(struct card *card, struct session *session, CK_OBJECT_HA
  * ==============================================================================================*/
 
 static bool login_keeps_pin;                // option SCARD11_PIN_CACHE
+static bool login_set_pin_unblocks;         // option SCARD11_UNBLOCK
 
 // ---- Is it a PIN that the card may take? ----
 
@@ -29552,6 +29553,34 @@ static st login_set_user_pin(struct reader *reader, struct token *token, bytes o
     return login_with_new_pin(reader, token, fresh, scratch);
 }
 
+// The PUK sets a new PIN of the user's, in one transaction. Where it is uncertain whether the card
+// has one, it is asked first; one that VERIFY takes is proven before.
+static st login_unblock_once(struct card *card, struct token *token, bytes secret, bytes fresh,
+                             struct scratch scratch)
+{
+    struct credential *puk = login_puk(token);
+    if (puk->presented || puk->uncertain)
+        TRY(secret_login_puk(card, token, puk, secret, scratch));
+    return secret_unblock(card, token, puk, card_pin(token), secret, fresh, scratch);
+}
+
+// C_SetPIN by the PUK, as SCARD11_UNBLOCK has it. What the card has verified then, of either, ends.
+static st login_unblock(struct reader *reader, struct token *token, bytes secret, bytes fresh,
+                        struct scratch scratch)
+{
+    struct credential *puk = login_puk(token), *pin = card_pin(token);
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (!puk) return ST_NOT_SUPPORTED;
+    TRY(login_check_pins(reader->card, puk, secret, pin, fresh));
+    if (!puk->tries) return ST_PIN_LOCKED;
+    while (run_next(&run))
+        run.s = login_unblock_once(reader->card, token, secret, fresh, scratch);
+    if (run_is_fatal(run.s)) return run.s;
+    st ended = life_log_out(reader, token);
+    if (run.s == ST_USER_TYPE) return ST_NOT_SUPPORTED;     // the card has no PUK
+    return run.s ? login_broken_off(run.s) : ended;
+}
+
 // C_SetPIN: the SO's if that one is logged in, else the user's. Where the SO's login was lost, the
 // caller is told so first: else its PUK would be taken for the user PIN, and cost a try.
 static st login_set_pin(struct reader *reader, struct session *session, bytes old, bytes fresh,
@@ -29562,6 +29591,8 @@ static st login_set_pin(struct reader *reader, struct session *session, bytes ol
     if (login_key_in(token)) return login_set_key(reader, token, old, fresh, scratch);
     if (token->so) return login_set_puk(reader, session, old, fresh, scratch);
     if (token->so_lost) return login_tell_so_lost(token);
+    if (login_set_pin_unblocks && !token->login)
+        return login_unblock(reader, token, old, fresh, scratch);
     return login_set_user_pin(reader, token, old, fresh, scratch);
 }
 
@@ -32660,6 +32691,7 @@ static bool option_environment = SCARD11_ENVIRONMENT;
 static char option_log[256];
 static bool option_exclusive, option_keeps_pin = SCARD11_PIN_CACHE;
 static u32  option_believed = SCARD11_BELIEVED;
+static bool option_unblocks;
 static char option_readers[sizeof slot_filter];
 
 static bool option_is_on(const char *value)
@@ -32688,7 +32720,15 @@ static st option_set_ms(u32 *ms, const char *value)
     return ST_OK;
 }
 
-// scard11_configure. ST_ARGS: there is no such option, or its value is too long.
+// How C_SetPIN is to unblock: not, or by the PUK in place of the old PIN.
+static st option_set_unblocks(bool *unblocks, const char *value)
+{
+    if (*value && strcmp(value, "set_pin")) return ST_ARGS;
+    *unblocks = *value;
+    return ST_OK;
+}
+
+// scard11_configure. ST_ARGS: there is no such option, or it has no such value.
 static st option_set(const char *option, const char *value)
 {
     if (!strcmp(option, "SCARD11_LOG"))
@@ -32696,6 +32736,7 @@ static st option_set(const char *option, const char *value)
     if (!strcmp(option, "SCARD11_READERS"))
         return option_set_text(option_readers, sizeof option_readers, value);
     if (!strcmp(option, "SCARD11_BELIEVED")) return option_set_ms(&option_believed, value);
+    if (!strcmp(option, "SCARD11_UNBLOCK")) return option_set_unblocks(&option_unblocks, value);
     if (!strcmp(option, "SCARD11_EXCLUSIVE")) option_exclusive = option_is_on(value);
     else if (!strcmp(option, "SCARD11_PIN_CACHE")) option_keeps_pin = option_is_on(value);
     else if (!strcmp(option, "SCARD11_ENVIRONMENT")) option_environment = option_is_on(value);
@@ -32723,9 +32764,12 @@ static void option_apply(void)
     const char *exclusive = option_of_environment("SCARD11_EXCLUSIVE");
     const char *keeps_pin = option_of_environment("SCARD11_PIN_CACHE");
     const char *believed = option_of_environment("SCARD11_BELIEVED");
+    const char *unblock = option_of_environment("SCARD11_UNBLOCK");
     same_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
     login_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
     if (!believed || option_set_ms(&card_believed_ms, believed)) card_believed_ms = option_believed;
+    if (!unblock || option_set_unblocks(&login_set_pin_unblocks, unblock))
+        login_set_pin_unblocks = option_unblocks;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }

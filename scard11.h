@@ -490,11 +490,16 @@ SCARD11_API const char *scard11_version(void);
 //                        that asks the card whether another program has changed it (C_FindObjects
 //                        in part 4). "0": each search does. "4294967295": none does, but after a
 //                        new connection. With SCARD11_EXCLUSIVE nobody else can change a card.
+//   SCARD11_UNBLOCK      "set_pin": where nobody is logged in, C_SetPIN takes the PUK in place of the
+//                        old PIN and sets a new user PIN by it, as pkcs11-tool --unlock-pin and
+//                        some other programs want. A PIN cannot be changed without a login then:
+//                        given there, it would be a wrong PUK and cost a try of that. "" (the
+//                        default): C_SetPIN takes the old PIN, as PKCS#11 says.
 //   SCARD11_ENVIRONMENT  "0": the environment is not read.
-// C_Initialize also reads the first five from the environment, which has precedence. It does not in
-// a setuid program, nor if SCARD11_ENVIRONMENT is "0", here or at compile time.
+// C_Initialize also reads all but the last from the environment, which has precedence. It does not
+// in a setuid program, nor if SCARD11_ENVIRONMENT is "0", here or at compile time.
 //
-// Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, value too long, NULL), or
+// Returns  CKR_OK, CKR_ARGUMENTS_BAD (no such option, no such value, value too long, NULL), or
 //          CKR_CRYPTOKI_ALREADY_INITIALIZED (between C_Initialize and C_Finalize).
 // Memory   Copies value.
 SCARD11_API unsigned long scard11_configure(const char *option, const char *value);
@@ -970,7 +975,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         that the SO logged in by, if the card has a command for that, and is
 //                         refused otherwise. An old key is proven once more. When an SO's login has
 //                         ended without C_Logout, the next C_SetPIN is CKR_USER_NOT_LOGGED_IN,
-//                         once, so that a PUK is not taken for the user PIN.
+//                         once, so that a PUK is not taken for the user PIN. Where nobody is logged
+//                         in it changes the user PIN; with SCARD11_UNBLOCK (part 2) it sets that by
+//                         the PUK, and is CKR_FUNCTION_NOT_SUPPORTED where a card has none.
 //   C_FindObjects         A PKCS#15 directory is read when a search asks for what is in it. What
 //                         was read is believed for two seconds (SCARD11_BELIEVED); the first search
 //                         after that asks the card whether another program has changed it:

@@ -204,6 +204,18 @@ EOF
 tries() { cat "$dir/tries"; }
 fails_with() { why=$1; shift; fails "$@" > said 2>&1; grep "$why" said; }
 wrong_pin() { fails p11 --login --pin 111111 -O > said 2>&1; }
+# The option by which C_SetPIN takes the PUK: the PIN has $n tries.
+unlock() { (SCARD11_UNBLOCK=set_pin && export SCARD11_UNBLOCK && p11 --unlock-pin "$@" --new-pin "$PIN"); }
+client_unlock() {
+    for _ in $(seq 1 $n); do wrong_pin; done
+    fails_with CKR_PIN_LOCKED user -O
+    before=$(tries)
+    fails_with CKR_PIN_INCORRECT unlock --puk "$wrong_so"
+    test "$(($(tries) - before))" = 1
+    fails_with CKR_PIN_LOCKED user -O
+    unlock --puk "$puk"
+    user -O | grep '^Private Key Object'
+}
 client_pins() {
     roles $card
     by_so() { p11 --login --login-type so --so-pin "$@"; }
@@ -220,7 +232,8 @@ client_pins() {
     done
     test "$(($(tries) - before))" = $n
     fails_with CKR_PIN_LOCKED user -O
-    # It gives C_SetPIN the PUK as the PIN's old value, in a session of nobody: the standard has no such use.
+    # It gives C_SetPIN the PUK as the PIN's old value, in a session of nobody: the standard has no such use, and
+    # it is not taken so by default.
     fails_with 'C_SetPIN failed' p11 --unlock-pin --puk "$puk" --new-pin "$PIN"
     test "$(($(tries) - before))" = $n
     fails_with CKR_PIN_INCORRECT by_so "$wrong_so" --init-pin --new-pin "$PIN"
@@ -229,6 +242,7 @@ client_pins() {
     by_so "$puk" --init-pin --new-pin "$PIN"
     for _ in $(seq 2 $n); do wrong_pin; grep CKR_PIN_INCORRECT said; done     # it has all of its tries
     user -O | grep '^Private Key Object'
+    [ $card = madegids ] || client_unlock
     case $card in
         mademyeid | madeiso | belpic)       # no command changes it
             fails_with CKR_FUNCTION_NOT_SUPPORTED by_so "$puk" --change-pin --new-pin "$next_so"

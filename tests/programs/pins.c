@@ -307,6 +307,89 @@ static void so_ends(void)
     scene_end();
 }
 
+// ---- C_SetPIN by the PUK ----
+
+static unsigned unblocks_sent;
+
+static void count_unblocks(void *arg, int reader, const uint8_t *cmd, size_t n, const uint8_t *rsp,
+                           size_t rsp_n)
+{
+    (void)arg; (void)reader; (void)rsp; (void)rsp_n;
+    if (n > 4 && cmd[1] == 0x2c) unblocks_sent++;
+}
+
+static void begin_unblocking(CK_SESSION_HANDLE *session, const char *how)
+{
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_UNBLOCK", how), CKR_OK);
+    CHECK_RV(begin(), CKR_OK);
+    CHECK_RV(scene_open(session), CKR_OK);
+    CHECK_RV(scard11_configure("SCARD11_UNBLOCK", ""), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    sim_reader_trace(count_unblocks, NULL);
+    unblocks_sent = 0;
+}
+
+static void end_unblocking(void)
+{
+    sim_reader_trace(NULL, NULL);
+    scene_end();
+    CHECK_RV(scard11_configure("SCARD11_UNBLOCK", ""), CKR_OK);
+}
+
+// A wrong PUK costs one try of its own, and none of the PIN's; the right one sets a new PIN. Nobody is
+// logged in by that. Who is logged in changes the PIN by the old one.
+static void set_pin_unblocks(void)
+{
+    CK_SESSION_HANDLE session = 0, ro;
+    begin_unblocking(&session, "set_pin");
+    if (test_failing) return;
+    unsigned before = scene_card->tries_taken;
+    CHECK_RV(set_pin(session, kind->short_puk, "246802"), CKR_PIN_LEN_RANGE);
+    CHECK_RV(set_pin(session, kind->puk, "123"), CKR_PIN_LEN_RANGE);
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), CKR_ARGUMENTS_BAD);
+    CHECK_EQ(scene_card->tries_taken, before);
+    CHECK_RV(set_pin(session, kind->wrong, "246802"), CKR_PIN_INCORRECT);
+    CHECK_EQ(scene_card->tries_taken, before + 1);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    CHECK(!(token_flags() & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_LOCKED)));
+    CHECK_RV(login(session, CKU_USER, "123456"), CKR_OK);
+    CK_RV rv = set_pin(session, kind->wrong, "246802");       // not so long, or wrong
+    CHECK(rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INCORRECT);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    lock_pin(session);
+    if (test_failing) return;
+    CHECK_RV(set_pin(session, kind->puk, "246802"), CKR_OK);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    CHECK(!(token_flags() & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY)));
+    CHECK_RV(login(session, CKU_USER, "246802"), CKR_OK);
+    CHECK_RV(set_pin(session, "246802", "135791"), CKR_OK);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login(session, CKU_SO, kind->puk), CKR_OK);
+    CHECK_RV(init_pin(session, "123456"), CKR_OK);
+    CHECK_RV(C_CloseSession(session), CKR_OK);
+    CHECK_RV(C_OpenSession(scene_slot, CKF_SERIAL_SESSION, NULL, NULL, &ro), CKR_OK);
+    CHECK_RV(set_pin(ro, kind->puk, "246802"), CKR_SESSION_READ_ONLY);
+    end_unblocking();
+}
+
+// By default it is an old PIN, which is wrong; the PUK has all of its tries.
+static void set_pin_unblocks_not(void)
+{
+    CK_SESSION_HANDLE session = 0;
+    begin_unblocking(&session, "");
+    if (test_failing) return;
+    lock_pin(session);
+    if (test_failing) return;
+    unsigned before = scene_card->tries_taken;
+    CK_RV rv = set_pin(session, kind->puk, "246802");
+    CHECK(rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_LOCKED);
+    CHECK_EQ(scene_card->tries_taken, before);
+    CHECK_EQ(unblocks_sent, 0);
+    CHECK_RV(login(session, CKU_SO, kind->puk), CKR_OK);
+    CHECK_RV(init_pin(session, "246802"), CKR_OK);
+    end_unblocking();
+}
+
 static void on_all(void (*fn)(void))
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !test_failing; i++) {
@@ -321,6 +404,8 @@ TEST(the_so_gets_the_standard_s_codes)      { on_all(so_codes); }
 TEST(a_wrong_puk_counts_by_one)             { on_all(so_puk_counts); }
 TEST(the_so_changes_the_puk)                { on_all(so_changes_puk); }
 TEST(the_puk_goes_with_the_login)           { on_all(so_ends); }
+TEST(set_pin_takes_the_puk_where_it_is_to)  { on_all(set_pin_unblocks); }
+TEST(set_pin_takes_no_puk_by_default)       { on_all(set_pin_unblocks_not); }
 
 // A card whose PUK gives the tries back and cannot set another PIN: the new PIN is the old one.
 TEST(a_puk_that_only_frees_the_pin)
@@ -1356,6 +1441,8 @@ int main(int argc, char **argv)
     RUN(a_wrong_puk_counts_by_one);
     RUN(the_so_changes_the_puk);
     RUN(the_puk_goes_with_the_login);
+    RUN(set_pin_takes_the_puk_where_it_is_to);
+    RUN(set_pin_takes_no_puk_by_default);
     RUN(a_puk_that_only_frees_the_pin);
     RUN(no_pin_is_kept_by_default);
     RUN(a_kept_pin_brings_the_login_back);

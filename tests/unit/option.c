@@ -23,11 +23,15 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_BELIEVED", ""), ST_ARGS);
     CHECK_ST(option_set("SCARD11_BELIEVED", "-1"), ST_ARGS);
     CHECK_ST(option_set("SCARD11_BELIEVED", "1s"), ST_ARGS);
+    CHECK_ST(option_set("SCARD11_UNBLOCK", "set_pin"), ST_OK);
+    CHECK_ST(option_set("SCARD11_UNBLOCK", "1"), ST_ARGS);
     CHECK_ST(option_set("SCARD11_NOTHING", "1"), ST_ARGS);
     CHECK_ST(option_set("", ""), ST_ARGS);
     option_apply();
     CHECK(!strcmp(slot_filter, "Alpha,Beta"));
     CHECK(same_exclusive && login_keeps_pin && card_believed_ms == SCARD11_BELIEVED_ALWAYS);
+    CHECK(login_set_pin_unblocks);
+    CHECK_ST(option_set("SCARD11_UNBLOCK", ""), ST_OK);
     memset(longest, 'x', sizeof longest - 1);
     CHECK_ST(option_set("SCARD11_READERS", longest), ST_ARGS);          // one too long
     CHECK(!strcmp(option_readers, "Alpha,Beta"));
@@ -42,6 +46,7 @@ TEST(option_set_and_apply)
     CHECK_ST(option_set("SCARD11_BELIEVED", "2000"), ST_OK);
     option_apply();
     CHECK(!*slot_filter && !same_exclusive && !login_keeps_pin && card_believed_ms == 2000);
+    CHECK(!login_set_pin_unblocks);
     option_environment = environment;
     option_believed = believed;
 }
@@ -54,7 +59,13 @@ TEST(option_environment_comes_first)
     setenv("SCARD11_READERS", "Theirs", 1);
     setenv("SCARD11_EXCLUSIVE", "1", 1);
     setenv("SCARD11_BELIEVED", "7", 1);
+    setenv("SCARD11_UNBLOCK", "set_pin", 1);
     option_apply();
+    CHECK(login_set_pin_unblocks);
+    setenv("SCARD11_UNBLOCK", "sometimes", 1);                          // as if unset
+    option_apply();
+    CHECK(!login_set_pin_unblocks);
+    unsetenv("SCARD11_UNBLOCK");
     CHECK(!strcmp(slot_filter, "Theirs") && same_exclusive && card_believed_ms == 7);
     setenv("SCARD11_BELIEVED", "seven", 1);                             // as if unset
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "0"), ST_OK);            // not asked
