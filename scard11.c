@@ -29356,6 +29356,17 @@ static st login_by_key(struct reader *reader, struct token *token, struct creden
     return ST_OK;
 }
 
+// After a new connection: is it the card that is remembered? What is kept for one that nothing
+// proves is forgotten (same_prove): so that comes before a PUK is.
+static st login_meet(struct reader *reader, struct token *token, struct scratch scratch)
+{
+    const struct card *card = reader->card;
+    struct run run = { .reader = reader, .token = token, .write = true, .scratch = scratch };
+    if (card->link.conn && !card->unproven) return ST_OK;
+    while (run_next(&run)) run.s = ST_OK;
+    return login_broken_off(run.s);
+}
+
 // C_Login for the SO, whose PIN is the PUK. RESET RETRY COUNTER wants it together with the new PIN,
 // so it is kept until then: no longer than the login. A card that can be asked, is.
 static st login_so(struct reader *reader, struct session *session, bytes secret,
@@ -29371,6 +29382,7 @@ static st login_so(struct reader *reader, struct session *session, bytes secret,
     if (!puk) return ST_PIN_LEN;
     TRY(login_check_puk(reader->card, token, puk, secret));
     if (!puk->tries) return ST_PIN_LOCKED;
+    TRY(login_meet(reader, token, scratch));
     card_sweep(reader->card);
     card_secret_keep(reader->card, puk, secret, true);       // before the card has it verified
     if (secret.p && !puk->kept_len) return ST_ARENA_FULL;
@@ -29447,6 +29459,22 @@ static st login_init_pin_by_key(struct reader *reader, struct token *token, byte
     return login_tell_so_lost(token);
 }
 
+// C_InitPIN by the PUK that was kept, or is typed with the new PIN. Where it was forgotten on the
+// way to the card, nothing is sent.
+static st login_init_pin_once(struct card *card, struct token *token, bytes fresh,
+                              struct scratch scratch)
+{
+    struct credential *puk = login_puk(token), *pin = card_pin(token);
+    bool first = pin->missing && fresh.p && card_writer(token) && probe_writing(token)->init_pin;
+    if (first) return probe_writing(token)->init_pin(card, token, fresh, scratch);
+    if (fresh.p && !puk->kept_len) {
+        card_login_lost(token);
+        return ST_NOT_LOGGED_IN;
+    }
+    bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
+    return secret_unblock(card, token, puk, pin, secret, fresh, scratch);
+}
+
 // C_InitPIN. A PUK that was wrong is forgotten, and with it the SO's login: no second try is lost.
 static st login_init_pin(struct reader *reader, struct session *session, bytes fresh,
                          struct scratch scratch)
@@ -29462,10 +29490,7 @@ static st login_init_pin(struct reader *reader, struct session *session, bytes f
     bytes secret = fresh.p ? card_kept(puk) : BYTES_NONE;
     if (fresh.p && !secret.n) return ST_ARGS;       // both come from the pinpad, or none
     TRY(login_check_new_pin(reader->card, puk, secret, pin, fresh));
-    bool first = pin->missing && fresh.p && card_writer(token) && probe_writing(token)->init_pin;
-    while (run_next(&run))
-        run.s = first ? probe_writing(token)->init_pin(reader->card, token, fresh, scratch)
-                      : secret_unblock(reader->card, token, puk, pin, secret, fresh, scratch);
+    while (run_next(&run)) run.s = login_init_pin_once(reader->card, token, fresh, scratch);
     if (run.s == ST_PIN_INCORRECT || run.s == ST_PIN_LOCKED) card_login_lost(token);
     return run.s == ST_NOT_LOGGED_IN ? login_tell_so_lost(token) : run.s;
 }

@@ -320,6 +320,21 @@ TEST(write_piv_sets_the_first_pin)
     scene_end();
 }
 
+// After the end of a login by the management key the connection is a new one, and a blank card has
+// nothing that shows which it is: the PUK that is given then is what the card gets.
+TEST(write_piv_puk_after_the_management_key)
+{
+    begin_so(YUBIKEY(.management = 3));
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_SO, (CK_UTF8CHAR *)"12345678", 8), CKR_OK);
+    CHECK_RV(C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+    CHECK_EQ(sim_piv_puk_tries(scene_card), 3);
+    CHECK_EQ(scene_card->tries_taken, 0);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+    scene_end();
+}
+
 // ---- A YubiKey begun anew ----
 
 #define OWN "9f8e7d6c5b4a392817161514131211100f0e0d0c0b0a0908"
@@ -688,6 +703,7 @@ TEST(write_piv_leaves_a_kept_management_key)
     RUN(write_piv_stores_a_large_certificate_compressed);   \
     RUN(write_piv_sets_the_management_key);             \
     RUN(write_piv_sets_the_first_pin);                  \
+    RUN(write_piv_puk_after_the_management_key);        \
     RUN(write_piv_begins_a_yubikey_anew);               \
     RUN(write_piv_begins_a_new_yubikey);                \
     RUN(write_piv_broken_off_when_begun_anew);          \
