@@ -5317,6 +5317,10 @@ struct draft {
     bool  authority;            // a certificate: of an authority
 };
 
+// Option SCARD11_PIN_TRIES, for a card that is begun anew: tries of the user PIN, and of the PUK or
+// the SO's PIN. 0: as many as is usual.
+static struct card_pin_tries { u8 pin, puk; } card_pin_tries;
+
 // Who writes a kind of card, and what may be written. It changes nothing: struct writing does.
 struct writer {
     enum card_role by;          // whose login: ROLE_USER, ROLE_PUK (the SO's PIN), or ROLE_ADMIN
@@ -12123,6 +12127,7 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
 #define PIV_TAG_ORIGIN    0x03
 #define PIV_TAG_PUBLIC    0x04
 #define PIV_TAG_DEFAULT   0x05          // a PIN's, a management key's: is it the maker's still?
+#define PIV_TAG_TRIES     0x06          // a PIN's: the most, those that are left
 
 // A key reference, the data object of its certificate, and what PKCS#11 sees of the key (SP 800-73
 // part 1, table 4). CKA_ID is index + 1.
@@ -13431,6 +13436,7 @@ static st pivkey_derive(struct card *card, struct object *object, bytes peer_poi
 #define PIVADMIN_TO_NOWHERE   0xff      // P1 of it: the key is deleted
 #define PIVADMIN_INS_RESET    0xfb      // these are Yubico's, too
 #define PIVADMIN_INS_IMPORT   0xfe
+#define PIVADMIN_INS_TRIES    0xfa
 #define PIVADMIN_INS_SET_KEY  0xff
 #define PIVADMIN_CCC          0x5fc107
 #define PIVADMIN_PRINTED      0x5fc109
@@ -14356,6 +14362,7 @@ static bool pivadmin_sets(const struct object *object, u32 what)
 // What metadata tell of a PIN or of the management key; 0 and false: nothing.
 struct pivadmin_told {
     u8   algorithm, touch;
+    u8   most;                          // tries of a PIN that was not wrong yet
     bool usual;                         // it is the one that the maker set
 };
 
@@ -14370,6 +14377,7 @@ static st pivadmin_ask_told(struct card *card, struct token *token, u8 reference
     if (tlv_find(value, PIV_TAG_ALGORITHM, &part) && part.n == 1) told->algorithm = *part.p;
     if (tlv_find(value, PIV_TAG_KEY_POLICY, &part) && part.n == 2) told->touch = part.p[1];
     if (tlv_find(value, PIV_TAG_DEFAULT, &part) && part.n == 1) told->usual = *part.p == 1;
+    if (tlv_find(value, PIV_TAG_TRIES, &part) && part.n == 2) told->most = *part.p;
     return ST_OK;
 }
 
@@ -14384,6 +14392,12 @@ static u8 pivadmin_algorithm_for(size_t n, u8 now)
         return algorithm->des3 || now ? algorithm->number : 0;
     }
     return 0;
+}
+
+// The PIN that the maker set.
+static bytes pivadmin_usual_pin(void)
+{
+    return bytes_text("123456");
 }
 
 // Yubico's SET MANAGEMENT KEY, after the old one was proven. It wants a touch if that did.
@@ -14410,8 +14424,41 @@ static st pivadmin_set_key(struct card *card, struct token *token, struct creden
     return s == SW_WRONG_DATA || s == SW_INCORRECT_P1P2 ? ST_PIN_INVALID : iso_write_status(s);
 }
 
+// Yubico's SET PIN RETRIES, which wants the management key and the PIN, and makes PIN and PUK the
+// maker's: here they are. Nobody has logged in by the PIN: that ends at once.
+static st pivadmin_send_tries(struct card *card, struct token *token, u8 tries, u8 puk_tries,
+                              struct scratch scratch)
+{
+    struct credential *pin = card_pin(token), *puk = card_credential(token, ROLE_PUK);
+    struct apdu cmd = { .ins = PIVADMIN_INS_TRIES, .p1 = tries, .p2 = puk_tries };
+    TRY(secret_verify(card, token, pin, pivadmin_usual_pin(), scratch));
+    st s = iso_write_status(iso_send(&card->link, &cmd));
+    if (link_is_broken(s)) return s;
+    if (!s) secret_set_tries(token, pin, tries, tries);
+    if (!s && puk) secret_set_tries(token, puk, puk_tries, puk_tries);
+    st ended = secret_end_one(card, token, pin, scratch);
+    return s ? s : ended;
+}
+
+// Gives PIN and PUK as many tries as SCARD11_PIN_TRIES says, unless they have. A PUK that somebody
+// has set stays, and so do the tries.
+static st pivadmin_set_tries(struct card *card, struct token *token,
+                             const struct pivadmin_told *pin, struct scratch scratch)
+{
+    const struct card_pin_tries *tries = &card_pin_tries;
+    struct pivadmin_told puk;
+    if (!tries->pin) return ST_OK;
+    TRY(pivadmin_ask_told(card, token, PIV_PUK, scratch, &puk));
+    if (!puk.most) return ST_FAILED;                // it told of the PIN
+    u8 most = tries->puk ? tries->puk : puk.most;
+    if (pin->most == tries->pin && puk.most == most) return ST_OK;
+    if (puk.usual) return pivadmin_send_tries(card, token, tries->pin, most, scratch);
+    os_log("%s: the PUK is not the maker's: the numbers of tries stay", card->link.name);
+    return ST_OK;
+}
+
 // C_InitPIN by who has the management key: of a PIN that still is, as the card itself says, the one
-// that the maker set. Any other takes the PUK.
+// that the maker set. Any other takes the PUK. Broken off before the end, it still is.
 static st pivadmin_init_pin(struct card *card, struct token *token, bytes fresh,
                             struct scratch scratch)
 {
@@ -14419,7 +14466,8 @@ static st pivadmin_init_pin(struct card *card, struct token *token, bytes fresh,
     struct pivadmin_told told;
     TRY(pivadmin_ask_told(card, token, PIV_PIN, scratch, &told));
     if (!told.usual || pin->reference != PIV_PIN) return ST_NOT_SUPPORTED;
-    return secret_change(card, token, pin, bytes_text("123456"), fresh, scratch);
+    TRY(pivadmin_set_tries(card, token, &told, scratch));
+    return secret_change(card, token, pin, pivadmin_usual_pin(), fresh, scratch);
 }
 
 // Uses up the tries of the PIN or the PUK, by random digits.
@@ -19575,7 +19623,8 @@ static st schsmadmin_begin_anew(struct card *card, struct token *token, bytes so
     tlv_put(&data, 0x81, pin);
     tlv_put_header(&data, 0x82, so_pin.n / 2);
     secret_put_hex(so_pin, &data);
-    tlv_put(&data, 0x91, BYTES(SCHSMADMIN_TRIES));
+    u8 pin_tries = card_pin_tries.pin ? card_pin_tries.pin : SCHSMADMIN_TRIES;
+    tlv_put(&data, 0x91, BYTES(pin_tries));
     const struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_BEGIN,
                               .data = buf_bytes(&data) };
     st s = ST_PIN_LEN;
@@ -20675,13 +20724,16 @@ static st myeidadmin_set_pin(struct card *card, struct token *token, u8 number, 
                              bytes puk, struct scratch scratch)
 {
     const struct place home = { BYTES_NONE, BYTES_NONE };
+    const struct card_pin_tries *said = &card_pin_tries;
+    u8 tries = number == MYEIDADMIN_SO ? said->puk : said->pin;
+    u8 puk_tries = said->puk ? said->puk : MYEIDADMIN_PUK_TRIES;
     u8 room[2 * MYEIDADMIN_PIN_MAX + 3];
     struct buf data = buf_on(room, sizeof room);
     buf_put(&data, pin);
     buf_fill(&data, 0xff, MYEIDADMIN_PIN_MAX - pin.n);
     buf_put(&data, puk);
     buf_fill(&data, 0xff, MYEIDADMIN_PIN_MAX - puk.n);
-    buf_put(&data, BYTES(MYEIDADMIN_TRIES, MYEIDADMIN_PUK_TRIES, 0));
+    buf_put(&data, BYTES(tries ? tries : MYEIDADMIN_TRIES, puk_tries, 0));
     struct apdu cmd = { .ins = MYEIDADMIN_INS_PUT_DATA, .p1 = 0x01, .p2 = number,
                         .data = buf_bytes(&data) };
     st s = secret_give(card, token, &home, &cmd, NULL, scratch);
@@ -32707,16 +32759,19 @@ static st store_destroy_gone(struct token *token, CK_OBJECT_HANDLE handle)
  * Options at run time.
  *
  * Owns    what scard11_configure set, and what the environment says; under the gate
- * Uses    >>same >>slot >>login
+ * Uses    >>card >>same >>slot >>login
  * Names   option_
  * Tests   tests/unit/option.c
  * ==============================================================================================*/
+
+#define OPTION_TRIES_MAX 15         // what an answer of a card can tell: 63CX
 
 static bool option_environment = SCARD11_ENVIRONMENT;
 static char option_log[256];
 static bool option_exclusive, option_keeps_pin = SCARD11_PIN_CACHE;
 static u32  option_believed = SCARD11_BELIEVED;
 static bool option_unblocks;
+static struct card_pin_tries option_tries;
 static char option_readers[sizeof slot_filter];
 
 static bool option_is_on(const char *value)
@@ -32745,6 +32800,31 @@ static st option_set_ms(u32 *ms, const char *value)
     return ST_OK;
 }
 
+// A number of tries in decimal, 1 to 15, before an end; 0: it is none.
+static u8 option_tries_of(const char *value, const char *end)
+{
+    u32 n = 0;
+    if (value == end || end - value > 2) return 0;
+    for (; value < end; value++) {
+        if (*value < '0' || *value > '9') return 0;
+        n = n * 10 + (u32)(*value - '0');
+    }
+    return (u8)(n <= OPTION_TRIES_MAX ? n : 0);
+}
+
+// Tries of the PIN, "n", or of it and of the PUK, "n,m"; empty: as many as is usual.
+static st option_set_tries(struct card_pin_tries *tries, const char *value)
+{
+    const char *comma = strchr(value, ','), *end = value + strlen(value);
+    const char *first_end = comma ? comma : end;
+    struct card_pin_tries said = { 0, 0 };
+    if (*value) said.pin = option_tries_of(value, first_end);
+    if (comma) said.puk = option_tries_of(comma + 1, end);
+    if ((*value && !said.pin) || (comma && !said.puk)) return ST_ARGS;
+    *tries = said;
+    return ST_OK;
+}
+
 // How C_SetPIN is to unblock: not, or by the PUK in place of the old PIN.
 static st option_set_unblocks(bool *unblocks, const char *value)
 {
@@ -32761,6 +32841,7 @@ static st option_set(const char *option, const char *value)
     if (!strcmp(option, "SCARD11_READERS"))
         return option_set_text(option_readers, sizeof option_readers, value);
     if (!strcmp(option, "SCARD11_BELIEVED")) return option_set_ms(&option_believed, value);
+    if (!strcmp(option, "SCARD11_PIN_TRIES")) return option_set_tries(&option_tries, value);
     if (!strcmp(option, "SCARD11_UNBLOCK")) return option_set_unblocks(&option_unblocks, value);
     if (!strcmp(option, "SCARD11_EXCLUSIVE")) option_exclusive = option_is_on(value);
     else if (!strcmp(option, "SCARD11_PIN_CACHE")) option_keeps_pin = option_is_on(value);
@@ -32790,11 +32871,13 @@ static void option_apply(void)
     const char *keeps_pin = option_of_environment("SCARD11_PIN_CACHE");
     const char *believed = option_of_environment("SCARD11_BELIEVED");
     const char *unblock = option_of_environment("SCARD11_UNBLOCK");
+    const char *tries = option_of_environment("SCARD11_PIN_TRIES");
     same_exclusive = exclusive ? option_is_on(exclusive) : option_exclusive;
     login_keeps_pin = keeps_pin ? option_is_on(keeps_pin) : option_keeps_pin;
     if (!believed || option_set_ms(&card_believed_ms, believed)) card_believed_ms = option_believed;
     if (!unblock || option_set_unblocks(&login_set_pin_unblocks, unblock))
         login_set_pin_unblocks = option_unblocks;
+    if (!tries || option_set_tries(&card_pin_tries, tries)) card_pin_tries = option_tries;
     if (!readers || option_set_text(slot_filter, sizeof slot_filter, readers))
         strcpy(slot_filter, option_readers);
 }

@@ -490,8 +490,15 @@ SCARD11_API const char *scard11_version(void);
 //                        that asks the card whether another program has changed it (C_FindObjects
 //                        in part 4). "0": each search does. "4294967295": none does, but after a
 //                        new connection. With SCARD11_EXCLUSIVE nobody else can change a card.
-//   SCARD11_UNBLOCK      "set_pin": where nobody is logged in, C_SetPIN takes the PUK in place of the
-//                        old PIN and sets a new user PIN by it, as pkcs11-tool --unlock-pin and
+//   SCARD11_PIN_TRIES    "n" or "n,m", each 1 to 15: tries of the PIN, and of the PUK or the SO's
+//                        PIN, of a card that is begun anew (part 4): a SmartCard-HSM by C_InitToken
+//                        (n; its SO's PIN has 15 always), a MyEID by C_InitToken (both), a
+//                        YubiKey's PIV by C_InitPIN (both). "" (the default): as many as is usual:
+//                        3, of MyEID's PUK 10, of a YubiKey what it has. A card may refuse more
+//                        than a few. The other kinds have numbers of their own, which the host
+//                        cannot set.
+//   SCARD11_UNBLOCK      "set_pin": where nobody is logged in, C_SetPIN takes the PUK in place of
+//                        the old PIN and sets a new user PIN by it, as pkcs11-tool --unlock-pin and
 //                        some other programs want. A PIN cannot be changed without a login then:
 //                        given there, it would be a wrong PUK and cost a try of that. "" (the
 //                        default): C_SetPIN takes the old PIN, as PKCS#11 says.
@@ -1192,7 +1199,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         length tells 3DES from AES; of 24 bytes it stays what it was. What the
 //                         card does not take is CKR_PIN_LEN_RANGE or CKR_PIN_INVALID. C_InitPIN by
 //                         that SO sets the PIN if it is the maker's still, as the card says itself
-//                         (from 5.3 on).
+//                         (from 5.3 on). If the PUK is, too, SCARD11_PIN_TRIES (part 2) gives both
+//                         their numbers of tries before; else the log says that these stay.
 //                         C_InitToken: the management key is the SO's PIN. It is proven, once. A
 //                         card whose key is the maker's, by its own word, takes any. PIN and PUK
 //                         are blocked then by random values, and the card is reset: both are the

@@ -335,6 +335,78 @@ TEST(write_piv_puk_after_the_management_key)
     scene_end();
 }
 
+static void set_tries_option(const char *tries)
+{
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_PIN_TRIES", tries), CKR_OK);
+}
+
+// SCARD11_PIN_TRIES, with the first PIN: as the card counts them. A PUK that somebody has set is not made
+// the maker's again, and nobody is logged in as the user.
+TEST(write_piv_sets_numbers_of_tries)
+{
+    static const struct { const char *option; int tries, puk_tries; unsigned writes; } some[] = {
+        { "", 3, 3, 0 }, { "5,7", 5, 7, 1 }, { "15", 15, 3, 1 }, { "3", 3, 3, 0 }, { "3,3", 3, 3, 0 },
+        { "1,1", 1, 1, 1 } };
+    for (size_t i = 0; i < sizeof some / sizeof *some && !test_failing; i++) {
+        set_tries_option(some[i].option);
+        begin_so(YUBIKEY(.management = 3));
+        CHECK_RV(C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+        CHECK_EQ(sim_piv_tries(scene_card), some[i].tries);
+        CHECK_EQ(sim_piv_puk_tries(scene_card), some[i].puk_tries);
+        CHECK_EQ(sim_piv_writes(scene_card), some[i].writes);
+        CHECK_RV(C_InitPIN(session, PIN, 6), CKR_FUNCTION_NOT_SUPPORTED);
+        CHECK_RV(C_Logout(session), CKR_OK);
+        for (int n = 1; n < some[i].tries && !test_failing; n++)
+            CHECK_RV(C_Login(session, CKU_USER, PIN, 6), CKR_PIN_INCORRECT);
+        CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+        CHECK_EQ(sim_piv_tries(scene_card), some[i].tries);
+        scene_end();
+    }
+    set_tries_option("5,7");
+    begin(YUBIKEY(.management = 3));
+    CHECK_RV(C_Login(session, CKU_SO, (CK_UTF8CHAR *)"12345678", 8), CKR_OK);
+    CHECK_RV(set_key("12345678", "24681357"), CKR_OK);              // the PUK
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(login_usual(), CKR_OK);
+    CHECK_RV(C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+    CHECK(sim_piv_tries(scene_card) == 3 && sim_piv_puk_tries(scene_card) == 3);
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_RV(C_Login(session, CKU_SO, (CK_UTF8CHAR *)"24681357", 8), CKR_OK);
+    CHECK_RV(C_InitPIN(session, PIN, 6), CKR_OK);                   // it is the PUK still
+    scene_end();
+    set_tries_option("");
+}
+
+// Broken off at each command, the same C_InitPIN does it all.
+TEST(write_piv_numbers_of_tries_broken_off)
+{
+    static const enum sim_fault faults[] = { SIM_EJECT, SIM_EJECT_AFTER, SIM_RESET, SIM_RESET_AFTER,
+                                             SIM_FAILED_AFTER, SIM_ANSWER_6F00 };
+    for (size_t f = 0; f < sizeof faults / sizeof *faults && !test_failing; f++) {
+        bool fired = true;
+        for (unsigned n = 1; fired && !test_failing; n++) {
+            set_tries_option("5,7");
+            begin_so(YUBIKEY(.management = 3));
+            sim_reader_fault(faults[f], n, NULL);
+            CK_RV rv = C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8);
+            fired = broken_off(rv);
+            meet_anew(NULL);
+            CHECK_RV(login_usual(), CKR_OK);
+            CK_RV again = C_InitPIN(session, (CK_UTF8CHAR *)"97531864", 8);
+            CHECK(again == CKR_OK || again == CKR_FUNCTION_NOT_SUPPORTED);      // it was done already
+            CHECK_EQ(sim_piv_tries(scene_card), 5);
+            CHECK_EQ(sim_piv_puk_tries(scene_card), 7);
+            CHECK_RV(C_Logout(session), CKR_OK);
+            CHECK_RV(C_Login(session, CKU_USER, (CK_UTF8CHAR *)"97531864", 8), CKR_OK);
+            CHECK_EQ(scene_card->tries_taken, 0);
+            if (test_failing) printf("%s at %u\n", sim_fault_name(faults[f]), n);
+            scene_end();
+        }
+    }
+    set_tries_option("");
+}
+
 // ---- A YubiKey begun anew ----
 
 #define OWN "9f8e7d6c5b4a392817161514131211100f0e0d0c0b0a0908"
@@ -704,6 +776,8 @@ TEST(write_piv_leaves_a_kept_management_key)
     RUN(write_piv_sets_the_management_key);             \
     RUN(write_piv_sets_the_first_pin);                  \
     RUN(write_piv_puk_after_the_management_key);        \
+    RUN(write_piv_sets_numbers_of_tries);               \
+    RUN(write_piv_numbers_of_tries_broken_off);         \
     RUN(write_piv_begins_a_yubikey_anew);               \
     RUN(write_piv_begins_a_new_yubikey);                \
     RUN(write_piv_broken_off_when_begun_anew);          \

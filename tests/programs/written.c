@@ -562,6 +562,41 @@ static void begin_anew_each(void)
     }
 }
 
+// Wrong PINs until the card takes none, and their number; then wrong PUKs. The card counts them.
+static unsigned wrong_until_locked(CK_RV (*give)(void))
+{
+    unsigned before = scene_card->tries_taken, n = 0;
+    CK_RV rv = give();
+    for (; rv == CKR_PIN_INCORRECT && n < 30; n++) rv = give();
+    return rv == CKR_PIN_LOCKED ? scene_card->tries_taken - before : 0;
+}
+
+static CK_RV give_wrong_pin(void) { return written_login(CKU_USER, kind->wrong_user); }
+
+static CK_RV give_wrong_puk(void)
+{
+    CK_RV rv = written_login(CKU_SO, "13572468");
+    if (!rv) rv = C_InitPIN(session, (CK_UTF8CHAR *)(uintptr_t)kind->user, strlen(kind->user));
+    return rv;
+}
+
+static void set_tries(void)
+{
+    if (!kind->tries) return;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_PIN_TRIES", "4,6"), CKR_OK);
+    begin();
+    CHECK_RV(scard11_configure("SCARD11_PIN_TRIES", ""), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    if (test_failing) return;
+    CHECK_RV(C_Logout(session), CKR_OK);
+    CHECK_EQ(wrong_until_locked(give_wrong_pin), 4);
+    if (kind->so_tries) CHECK_EQ(wrong_until_locked(give_wrong_puk), 6);
+    end();
+    CHECK_RV(scard11_configure("SCARD11_PIN_TRIES", ""), CKR_OK);
+}
+
+TEST(written_numbers_of_tries_are_as_said) { each_kind(set_tries); }
+
 TEST(written_nobody_is_logged_in_after_it_was_begun_anew) { each_kind(begin_anew_each); }
 
 // Memory ends at the n-th allocation. Returns whether it did.
@@ -870,6 +905,7 @@ int main(int argc, char **argv)
     RUN(written_wrong_secrets_count_once);
     RUN(written_wrong_secrets_of_the_so_count_once);
     RUN(written_setting_up_is_broken_off_at_each_command);
+    RUN(written_numbers_of_tries_are_as_said);
     RUN(written_nobody_is_logged_in_after_it_was_begun_anew);
     RUN(written_changes_are_broken_off_at_each_command);
     RUN(written_long_entries_are_broken_off_at_each_command);

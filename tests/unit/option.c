@@ -51,9 +51,35 @@ TEST(option_set_and_apply)
     option_believed = believed;
 }
 
+TEST(option_numbers_of_tries)
+{
+    static const char *const bad[] = { "0", "16", "-1", "3,", ",3", "3,0", "3,16", "3,4,5", "3 ", "100",
+                                       "3, 4", "three", "4294967299" };
+    bool environment = option_environment;
+    option_environment = false;
+    CHECK_ST(option_set("SCARD11_PIN_TRIES", "15,1"), ST_OK);
+    for (size_t i = 0; i < COUNT(bad); i++) CHECK_ST(option_set("SCARD11_PIN_TRIES", bad[i]), ST_ARGS);
+    option_apply();
+    CHECK(card_pin_tries.pin == 15 && card_pin_tries.puk == 1);
+    CHECK_ST(option_set("SCARD11_PIN_TRIES", "08"), ST_OK);
+    option_apply();
+    CHECK(card_pin_tries.pin == 8 && card_pin_tries.puk == 0);
+    CHECK_ST(option_set("SCARD11_PIN_TRIES", ""), ST_OK);
+    option_apply();
+    CHECK(card_pin_tries.pin == 0 && card_pin_tries.puk == 0);
+    option_environment = environment;
+}
+
 #if SCARD11_ENVIRONMENT && !defined(_WIN32)
 TEST(option_environment_comes_first)
 {
+    setenv("SCARD11_PIN_TRIES", "4,5", 1);
+    option_apply();
+    CHECK(!option_environment || (card_pin_tries.pin == 4 && card_pin_tries.puk == 5));
+    setenv("SCARD11_PIN_TRIES", "16", 1);                               // as if unset
+    option_apply();
+    CHECK(!card_pin_tries.pin && !card_pin_tries.puk);
+    unsetenv("SCARD11_PIN_TRIES");
     CHECK_ST(option_set("SCARD11_READERS", "Ours"), ST_OK);
     CHECK_ST(option_set("SCARD11_ENVIRONMENT", "1"), ST_OK);
     setenv("SCARD11_READERS", "Theirs", 1);
@@ -158,6 +184,7 @@ static void test_option(void)
 {
     RUN(option_words_for_no);
     RUN(option_set_and_apply);
+    RUN(option_numbers_of_tries);
 #if SCARD11_ENVIRONMENT && !defined(_WIN32)
     RUN(option_environment_comes_first);
 #endif
