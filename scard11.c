@@ -13808,10 +13808,8 @@ static st pivadmin_send_secret(struct card *card, struct token *token, const str
     pivadmin_put_policies(draft, &data);
     struct apdu cmd = { .ins = PIVADMIN_INS_IMPORT, .p1 = pivadmin_algorithm(draft),
                         .p2 = reference->number, .data = buf_bytes(&data) };
-    st s = ST_ATTR_VALUE;
-    if (!data.full) s = secret_give(card, token, &admin->place, &cmd, NULL, scratch);
-    mem_wipe(data.p, data.n);
-    return pivadmin_key_status(s);
+    if (data.full) return ST_ATTR_VALUE;
+    return pivadmin_key_status(secret_give(card, token, &admin->place, &cmd, NULL, scratch));
 }
 
 // Does the card tell of public keys? Asked before it is given a key whose public half the host does
@@ -14406,21 +14404,18 @@ static st pivadmin_set_key(struct card *card, struct token *token, struct creden
 {
     const struct piv *piv = token->state;
     struct pivadmin_told told;
-    u8 room[3 + CARD_PIN_MAX];
-    struct buf data = buf_on(room, sizeof room);
     if (!(piv->quirks & PIV_YUBICO)) return ST_NOT_SUPPORTED;
     TRY(pivadmin_ask_told(card, token, PIV_ADMIN, scratch, &told));
     u8 algorithm = pivadmin_algorithm_for(fresh.n, told.algorithm);
     if (!algorithm) return ST_PIN_LEN;
     u8 touch = (u8)(told.touch > 1 && told.touch <= SCARD11_TOUCH_CACHED ? told.touch : 1);
-    buf_put8(&data, algorithm);
-    buf_put8(&data, PIV_ADMIN);
-    buf_put8(&data, (unsigned)fresh.n);
+    struct buf data = scratch_buf(&scratch, fresh.n + 3);
+    buf_put(&data, BYTES(algorithm, PIV_ADMIN, (u8)fresh.n));
     buf_put(&data, fresh);
     struct apdu cmd = { .ins = PIVADMIN_INS_SET_KEY, .p1 = 0xff, .p2 = (u8)(0x100 - touch),
                         .data = buf_bytes(&data) };
-    st s = data.full ? ST_PIN_LEN : secret_give(card, token, &admin->place, &cmd, NULL, scratch);
-    mem_wipe(room, sizeof room);
+    if (data.full) return ST_HOST_MEMORY;
+    st s = secret_give(card, token, &admin->place, &cmd, NULL, scratch);
     return s == SW_WRONG_DATA || s == SW_INCORRECT_P1P2 ? ST_PIN_INVALID : iso_write_status(s);
 }
 
@@ -18331,6 +18326,7 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 #define SCHSMADMIN_ENTRY        400     // bytes of an entry beside what its draft gives
 #define SCHSMADMIN_ID           20      // bytes of a CKA_ID that nobody gave
 #define SCHSMADMIN_PIN          15      // characters of the PIN that nobody is told
+#define SCHSMADMIN_BEGIN        32      // bytes of INITIALIZE beside the two PINs, at most
 #define SCHSMADMIN_TRIES        3       // of the user PIN: what sc-hsm-tool sets, too
 #define SCHSMADMIN_WRAPPED      6144    // bytes of a wrapped key, at most: sc-hsm-tool takes fewer
 #define SCHSMADMIN_UNENDED      "\x30\x07scard11"      // C4 of a pair that is being made
@@ -19615,8 +19611,7 @@ static st schsmadmin_prove_so(struct card *card, struct token *token, bytes so_p
 static st schsmadmin_begin_anew(struct card *card, struct token *token, bytes so_pin, bytes pin,
                                 struct scratch scratch)
 {
-    u8 room[64];
-    struct buf data = buf_on(room, sizeof room);
+    struct buf data = scratch_buf(&scratch, pin.n + so_pin.n / 2 + SCHSMADMIN_BEGIN);
     struct credential *user = card_pin(token);
     int tries;
     tlv_put(&data, 0x80, BYTES(0, SCHSM_MAY_UNBLOCK));
@@ -19627,12 +19622,9 @@ static st schsmadmin_begin_anew(struct card *card, struct token *token, bytes so
     tlv_put(&data, 0x91, BYTES(pin_tries));
     const struct apdu cmd = { .cla = SCHSM_CLA, .ins = SCHSMADMIN_INS_BEGIN,
                               .data = buf_bytes(&data) };
-    st s = ST_PIN_LEN;
-    if (!data.full) {
-        user->verified = true;
-        s = secret_give(card, token, &user->place, &cmd, NULL, scratch);
-    }
-    mem_wipe(room, sizeof room);
+    if (data.full) return ST_HOST_MEMORY;
+    user->verified = true;
+    st s = secret_give(card, token, &user->place, &cmd, NULL, scratch);
     return iso_pin_status(s, &tries);
 }
 
@@ -19655,18 +19647,18 @@ static st schsmadmin_write_label(struct card *card, bytes label, struct scratch 
 static st schsmadmin_init(struct card *card, struct token *token, bytes so_pin, bytes label,
                           struct scratch scratch)
 {
-    u8 room[SCHSMADMIN_PIN] = { 0 };
-    bytes pin = bytes_of(room, sizeof room);
+    u8 *letters = scratch_alloc(&scratch, SCHSMADMIN_PIN);
+    bytes pin = bytes_of(letters, SCHSMADMIN_PIN);
+    if (!letters) return ST_HOST_MEMORY;
     if (so_pin.n != 16) return ST_PIN_LEN;
     TRY(schsmadmin_prove_so(card, token, so_pin, scratch));
-    TRY(random_bytes(room, sizeof room));
-    for (size_t i = 0; i < sizeof room; i++) room[i] = (u8)('A' + (room[i] & 15));
+    TRY(random_bytes(letters, pin.n));
+    for (size_t i = 0; i < pin.n; i++) letters[i] = (u8)('A' + (letters[i] & 15));
     st s = schsmadmin_begin_anew(card, token, so_pin, pin, scratch);
     if (!s && label.n) {
         s = secret_verify(card, token, card_pin(token), pin, scratch);
         if (!s) s = schsmadmin_write_label(card, label, scratch);
     }
-    mem_wipe(room, sizeof room);
     if (!link_is_broken(s)) (void)secret_end_by_select(card, token);
     return s;
 }
@@ -20727,8 +20719,7 @@ static st myeidadmin_set_pin(struct card *card, struct token *token, u8 number, 
     const struct card_pin_tries *said = &card_pin_tries;
     u8 tries = number == MYEIDADMIN_SO ? said->puk : said->pin;
     u8 puk_tries = said->puk ? said->puk : MYEIDADMIN_PUK_TRIES;
-    u8 room[2 * MYEIDADMIN_PIN_MAX + 3];
-    struct buf data = buf_on(room, sizeof room);
+    struct buf data = scratch_buf(&scratch, 2 * MYEIDADMIN_PIN_MAX + 3);
     buf_put(&data, pin);
     buf_fill(&data, 0xff, MYEIDADMIN_PIN_MAX - pin.n);
     buf_put(&data, puk);
@@ -20736,9 +20727,8 @@ static st myeidadmin_set_pin(struct card *card, struct token *token, u8 number, 
     buf_put(&data, BYTES(tries ? tries : MYEIDADMIN_TRIES, puk_tries, 0));
     struct apdu cmd = { .ins = MYEIDADMIN_INS_PUT_DATA, .p1 = 0x01, .p2 = number,
                         .data = buf_bytes(&data) };
-    st s = secret_give(card, token, &home, &cmd, NULL, scratch);
-    mem_wipe(room, sizeof room);
-    return s;
+    if (data.full) return ST_HOST_MEMORY;
+    return secret_give(card, token, &home, &cmd, NULL, scratch);
 }
 
 // Everything goes, and with it the PINs; the rules for the MF and the application's DF are new.

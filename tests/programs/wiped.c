@@ -252,7 +252,7 @@ static void take_line(void *context, const char *line)
     if (shared->log_n + n + 1 < sizeof shared->log) shared->log_n += n;
 }
 
-static void begin(enum sim_key key)
+static void begin_blank(enum sim_key key)
 {
     C_Finalize(NULL);
     sim_reader_clear();
@@ -261,7 +261,12 @@ static void begin(enum sim_key key)
     sim_reader_insert(sim_reader_add(SCENE_READER), scene_card);
     CHECK_RV(scard11_set_log(take_line, NULL), CKR_OK);
     CHECK_RV(C_Initialize(NULL), CKR_OK);
-    CHECK_RV(written_set_up(kind), CKR_OK);
+}
+
+static void begin(enum sim_key key)
+{
+    begin_blank(key);
+    if (!test_failing) CHECK_RV(written_set_up(kind), CKR_OK);
 }
 
 static void fill_template(enum sim_key key, CK_BYTE *id)
@@ -391,7 +396,7 @@ TEST(wiped_key_of_the_so)
 
 // ---- PINs ----
 
-enum work { LOGIN_USER, LOGIN_SO, SET_PIN, INIT_PIN };
+enum work { LOGIN_USER, LOGIN_SO, SET_PIN, INIT_PIN, INIT_TOKEN };
 
 // Digits, or hexadecimal ones, that only the caller has.
 static void choose(size_t n, bool hex, size_t *out_n, uint8_t *out)
@@ -399,13 +404,14 @@ static void choose(size_t n, bool hex, size_t *out_n, uint8_t *out)
     *out_n = n;
     for (size_t i = 0; i < n; i++) out[i] = (uint8_t)"0123456789abcdef"[test_any_below(hex ? 16 : 10)];
     for (size_t at = 0; at + PIN_LEAST <= n; at += PIN_LEAST) search_for_few(out + at, PIN_LEAST);
-    for (size_t at = 0; hex && at + 2 * WINDOW <= n; at += 2 * WINDOW) {        // what they stand for
+    size_t piece = n < 2 * WINDOW ? n : 2 * WINDOW;
+    for (size_t at = 0; hex && at + piece <= n; at += piece) {                    // what they stand for
         uint8_t bytes[WINDOW];
-        for (size_t i = 0; i < 2 * WINDOW; i++) {
+        for (size_t i = 0; i < piece; i++) {
             unsigned digit = out[at + i] <= '9' ? out[at + i] - '0' + 0u : out[at + i] - 'a' + 10u;
             bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | digit : digit << 4);
         }
-        search_for(bytes);
+        search_for_few(bytes, piece / 2);
         memset(bytes, 0, sizeof bytes);
         __asm__ volatile("" : : "r"(bytes) : "memory");
     }
@@ -414,10 +420,12 @@ static void choose(size_t n, bool hex, size_t *out_n, uint8_t *out)
 static void *work_in_thread(void *arg)
 {
     CK_UTF8CHAR *old = shared->old.bytes, *fresh = shared->fresh.bytes;
+    CK_UTF8CHAR label[33] = "Wiped                           ";
     switch (*(enum work *)arg) {
     case LOGIN_USER: create_rv = C_Login(session, CKU_USER, old, shared->old.n); break;
     case LOGIN_SO:   create_rv = C_Login(session, CKU_SO, old, shared->old.n); break;
     case SET_PIN:    create_rv = C_SetPIN(session, old, shared->old.n, fresh, shared->fresh.n); break;
+    case INIT_TOKEN: create_rv = C_InitToken(scene_slot, old, shared->old.n, label); break;
     default:         create_rv = C_InitPIN(session, fresh, shared->fresh.n);
     }
     return NULL;
@@ -517,6 +525,22 @@ TEST(wiped_pins)
     }
 }
 
+// What a blank card is begun with, which is its SO's then.
+TEST(wiped_what_a_card_is_begun_with)
+{
+    for (size_t k = 0; k < WRITTEN_KINDS && !test_failing; k++) {
+        kind = &written_kinds[k];
+        if (!kind->init_token) continue;
+        begin_blank(SIM_NO_KEY);
+        if (test_failing) return;
+        size_t n = strlen(kind->first_so);
+        choose(n, n > PIN_LEAST, &shared->old.n, shared->old.bytes);
+        CHECK_RV(work_apart(INIT_TOKEN), CKR_OK);
+        check_nothing_left("begun");
+        if (!test_failing) scene_end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     // A function that is looked up when it is first called has the registers put on the stack.
@@ -530,6 +554,7 @@ int main(int argc, char **argv)
     RUN(wiped_keys_that_were_refused);
     RUN(wiped_key_of_the_so);
     RUN(wiped_pins);
+    RUN(wiped_what_a_card_is_begun_with);
     if (card_process) kill(card_process, SIGKILL);
     return test_end();
 }

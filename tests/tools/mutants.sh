@@ -170,6 +170,10 @@ mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_ta
 
 mutant a_call_leaves_its_scratch 'wiped wiped_keys_that_a_card_was_given' \
     slot_wipe_scratch 'mem_wipe(.*' ''
+mutant a_new_key_of_the_so_elsewhere 'wiped wiped_pins' \
+    pivadmin_set_key 'struct buf data = .*' 'static u8 room[64]; struct buf data = buf_on(room, sizeof room);'
+mutant a_first_pin_of_the_so_elsewhere 'wiped wiped_what_a_card_is_begun_with' \
+    schsmadmin_begin_anew 'struct buf data = .*' 'static u8 room[64]; struct buf data = buf_on(room, sizeof room);'
 
 # the use of one application ends the logins to others on the chip: place_seen
 mutant two_applications_logged_in 'chips chips_end_a_login_when_the_other_application_is_used' \
