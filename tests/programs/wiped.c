@@ -284,6 +284,20 @@ static void fill_template(enum sim_key key, CK_BYTE *id)
     shared->template_n = n;
 }
 
+// An AES key that only the caller has.
+static void fill_secret_template(CK_BYTE *id)
+{
+    static CK_KEY_TYPE aes = CKK_AES;
+    static CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    uint8_t *value = shared->number[0].bytes;
+    const CK_ATTRIBUTE all[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 },
+        { CKA_KEY_TYPE, &aes, sizeof aes }, { CKA_ID, id, 1 }, { CKA_VALUE, value, 32 } };
+    for (size_t i = 0; i < 32; i++) value[i] = (uint8_t)test_any_below(256);
+    search_for_secret(value, 32);
+    memcpy(shared->template, all, sizeof all);
+    shared->template_n = 5;
+}
+
 // In a thread, whose stack nobody writes to afterwards.
 static CK_RV create_rv;
 static uint8_t *thread_stack;
@@ -309,6 +323,7 @@ static CK_RV create_in_a_thread(void)
 
 static bool takes(enum sim_key key)
 {
+    if (!key) return kind->takes_secret_keys;
     const struct sim_key_data *asked = sim_key_data(key);
     for (int i = 0; i < 4 && kind->imports[i]; i++) {
         const struct sim_key_data *given = sim_key_data(kind->imports[i]);
@@ -317,13 +332,14 @@ static bool takes(enum sim_key key)
     return false;
 }
 
-// Returns whether the fault came to pass.
+// SIM_NO_KEY: an AES key. Returns whether the fault came to pass.
 static bool give(enum sim_key key, enum sim_fault fault, unsigned n)
 {
     CK_BYTE id = kind->ids[0];
     begin(key);
     if (test_failing) return false;
-    fill_template(key, &id);
+    if (key) fill_template(key, &id);
+    else     fill_secret_template(&id);
     sim_reader_fault(fault, n, NULL);
     CK_RV rv = create_in_a_thread();
     bool fired = sim_reader_fired();
@@ -350,6 +366,20 @@ TEST(wiped_keys_that_a_card_was_given)
             for (unsigned n = 1; fired && !test_failing; n += 1 + n / 6)
                 fired = give(keys[i], faults[n % 5], n);
         }
+}
+
+// AES keys: of a kind that takes none it is refused.
+TEST(wiped_secret_keys_that_a_card_was_given)
+{
+    static const enum sim_fault faults[] = { SIM_EJECT, SIM_FAILED_AFTER, SIM_ANSWER_6F00, SIM_RESET,
+                                             SIM_EJECT_AFTER };
+    for (size_t k = 0; k < WRITTEN_KINDS && !test_failing; k++) {
+        kind = &written_kinds[k];
+        bool fired = kind->takes_secret_keys;
+        give(SIM_NO_KEY, SIM_NO_FAULT, 0);
+        for (unsigned n = 1; fired && !test_failing; n += 1 + n / 6)
+            fired = give(SIM_NO_KEY, faults[n % 5], n);
+    }
 }
 
 // A template that says too little, or does not go together, is refused before the card is asked.
@@ -551,6 +581,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     RUN(wiped_what_is_left_would_be_found);
     RUN(wiped_keys_that_a_card_was_given);
+    RUN(wiped_secret_keys_that_a_card_was_given);
     RUN(wiped_keys_that_were_refused);
     RUN(wiped_key_of_the_so);
     RUN(wiped_pins);

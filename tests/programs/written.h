@@ -43,6 +43,7 @@ struct written_kind {
     const char *data[2];                    // CKA_APPLICATION and CKA_LABEL of data; NULL: none
     unsigned sets;                          // WRITTEN_... of a private key
     bool policies;                          // keys may want the PIN each time, or a touch
+    bool takes_secret_keys;
     bool tries, so_tries;                   // C_InitToken can set so many of the PIN; of its PUK
     // How many wrong secrets of the SO came to the card; NULL: each costs a try.
     unsigned (*wrong)(const struct sim_card *card);
@@ -217,12 +218,14 @@ static const struct written_kind written_kinds[] = {
       .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
       .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
-      .sets = WRITTEN_LABEL | WRITTEN_ID, .tries = true, .so_tries = true },
+      .sets = WRITTEN_LABEL | WRITTEN_ID, .tries = true, .so_tries = true,
+      .takes_secret_keys = true },
     { .name = "MyEID 4.0", .blank = written_myeid_classic, .first_so = "87654321", .user = "123456",
       .wrong_user = "654321", .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_P256A, SIM_P384A },
       .deletes_keys = true, .certificates = true, .data = { "Some data", "Other data" },
-      .sets = WRITTEN_LABEL | WRITTEN_ID, .tries = true, .so_tries = true },
+      .sets = WRITTEN_LABEL | WRITTEN_ID, .tries = true, .so_tries = true,
+      .takes_secret_keys = true },
     { .name = "PKCS#15", .blank = written_generic, WRITTEN_GENERIC },
     { .name = "PKCS#15 with unused space", .blank = written_generic_unused, WRITTEN_GENERIC },
 };
