@@ -386,7 +386,21 @@ uint32_t SCARD11_DATE(void);
 }
 #endif
 
-// SCARD11_PREFIX: renames C_* to <prefix>C_*, for a program that links two PKCS#11 modules.
+// SCARD11_PREFIX: a word before the names of all functions of the library: with my_ they are
+// my_C_Sign and my_scard11_configure, and nothing is exported. It is for a module of one's own, for
+// a program with another PKCS#11 library in it, and for two copies of this one (each with options
+// of its own). The names C_Sign and so on are free then; members of function lists keep them. So do
+// the scard11_reader_ functions of part 3: they are the program's.
+// SCARD11_RENAMES: 1 makes macros of the names, for a source file that was written without a
+// prefix: C_Sign means my_C_Sign there. It cannot use function lists, whose members keep the names.
+#ifndef SCARD11_RENAMES
+#define SCARD11_RENAMES 0
+#endif
+#ifdef SCARD11_PREFIX
+#define SCARD11_JOIN(a, b)        a##b
+#define SCARD11_PREFIXED(p, name) SCARD11_JOIN(p, name)
+#define SCARD11_RENAME(name)      SCARD11_PREFIXED(SCARD11_PREFIX, name)
+#endif
 
 // SCARD11_PKCS11_H: the application's own pkcs11.h, as "pkcs11.h" or <dir/pkcs11.h>. Part 5 is then
 // left out. The header must declare PKCS#11 3.2. The one of p11-kit 0.24 does not.
@@ -394,9 +408,13 @@ uint32_t SCARD11_DATE(void);
 // SCARD11_API: marks functions for export. If it is not defined, scard11.c makes them "protected"
 // on ELF systems: the function lists then name the library's own C_*, even in a program that has
 // C_* of its own. For a DLL on Windows, define SCARD11_DLL when scard11.c is compiled. A program
-// that scard11.c is compiled into does not define it.
+// that scard11.c is compiled into does not define it. With SCARD11_PREFIX they are hidden.
 #ifndef SCARD11_API
-#if defined(_WIN32) && defined(SCARD11_DLL)
+#if defined(SCARD11_PREFIX) && (defined(__ELF__) || defined(__APPLE__))
+#define SCARD11_API __attribute__((visibility("hidden")))
+#elif defined(SCARD11_PREFIX)
+#define SCARD11_API
+#elif defined(_WIN32) && defined(SCARD11_DLL)
 #define SCARD11_API __declspec(dllexport)
 #elif defined(__GNUC__)
 #define SCARD11_API __attribute__((visibility("default")))
@@ -449,6 +467,13 @@ uint32_t SCARD11_DATE(void);
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+#ifdef SCARD11_PREFIX
+#define scard11_version   SCARD11_RENAME(scard11_version)
+#define scard11_configure SCARD11_RENAME(scard11_configure)
+#define scard11_set_log   SCARD11_RENAME(scard11_set_log)
+#define scard11_stats     SCARD11_RENAME(scard11_stats)
 #endif
 
 // The traffic with the cards in one reader since C_Initialize.
@@ -635,6 +660,13 @@ SCARD11_API unsigned long scard11_pin_tries(unsigned long slot, unsigned long us
 // Memory   Keeps no pointer.
 // Blocks   While another thread's call on the card in that reader runs.
 SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_counters *counters);
+
+#if defined(SCARD11_PREFIX) && !SCARD11_RENAMES
+#undef scard11_version
+#undef scard11_configure
+#undef scard11_set_log
+#undef scard11_stats
+#endif
 
 #ifdef __cplusplus
 }
@@ -1503,121 +1535,7 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 // the parameters of functions have plain names. Clauses in comments are those of 3.2.
 // The values were compared with latchset's public-domain pkcs11.h (pkcs11-headers, 3.2-prerelease).
 //
-// SCARD11_PREFIX renames by macros, before anything below. With SCARD11_PREFIX defined as foo_ the
-// word C_Sign means foo_C_Sign everywhere, as a function and as a member of a function list. A
-// program still writes C_Sign(...) and list->C_Sign(...). It calls the C_Sign of another module by
-// that module's function list, which a source file without this header has to get. With
-// SCARD11_PKCS11_H the application's header is renamed as well, if nothing has included it before.
-
-#ifdef SCARD11_PREFIX
-#define SCARD11_JOIN(a, b)         a##b
-#define SCARD11_PREFIXED(p, name)  SCARD11_JOIN(p, name)
-#define SCARD11_RENAME(name)       SCARD11_PREFIXED(SCARD11_PREFIX, name)
-#define C_Initialize                SCARD11_RENAME(C_Initialize)
-#define C_Finalize                  SCARD11_RENAME(C_Finalize)
-#define C_GetInfo                   SCARD11_RENAME(C_GetInfo)
-#define C_GetFunctionList           SCARD11_RENAME(C_GetFunctionList)
-#define C_GetSlotList               SCARD11_RENAME(C_GetSlotList)
-#define C_GetSlotInfo               SCARD11_RENAME(C_GetSlotInfo)
-#define C_GetTokenInfo              SCARD11_RENAME(C_GetTokenInfo)
-#define C_GetMechanismList          SCARD11_RENAME(C_GetMechanismList)
-#define C_GetMechanismInfo          SCARD11_RENAME(C_GetMechanismInfo)
-#define C_InitToken                 SCARD11_RENAME(C_InitToken)
-#define C_InitPIN                   SCARD11_RENAME(C_InitPIN)
-#define C_SetPIN                    SCARD11_RENAME(C_SetPIN)
-#define C_OpenSession               SCARD11_RENAME(C_OpenSession)
-#define C_CloseSession              SCARD11_RENAME(C_CloseSession)
-#define C_CloseAllSessions          SCARD11_RENAME(C_CloseAllSessions)
-#define C_GetSessionInfo            SCARD11_RENAME(C_GetSessionInfo)
-#define C_GetOperationState         SCARD11_RENAME(C_GetOperationState)
-#define C_SetOperationState         SCARD11_RENAME(C_SetOperationState)
-#define C_Login                     SCARD11_RENAME(C_Login)
-#define C_Logout                    SCARD11_RENAME(C_Logout)
-#define C_CreateObject              SCARD11_RENAME(C_CreateObject)
-#define C_CopyObject                SCARD11_RENAME(C_CopyObject)
-#define C_DestroyObject             SCARD11_RENAME(C_DestroyObject)
-#define C_GetObjectSize             SCARD11_RENAME(C_GetObjectSize)
-#define C_GetAttributeValue         SCARD11_RENAME(C_GetAttributeValue)
-#define C_SetAttributeValue         SCARD11_RENAME(C_SetAttributeValue)
-#define C_FindObjectsInit           SCARD11_RENAME(C_FindObjectsInit)
-#define C_FindObjects               SCARD11_RENAME(C_FindObjects)
-#define C_FindObjectsFinal          SCARD11_RENAME(C_FindObjectsFinal)
-#define C_EncryptInit               SCARD11_RENAME(C_EncryptInit)
-#define C_Encrypt                   SCARD11_RENAME(C_Encrypt)
-#define C_EncryptUpdate             SCARD11_RENAME(C_EncryptUpdate)
-#define C_EncryptFinal              SCARD11_RENAME(C_EncryptFinal)
-#define C_DecryptInit               SCARD11_RENAME(C_DecryptInit)
-#define C_Decrypt                   SCARD11_RENAME(C_Decrypt)
-#define C_DecryptUpdate             SCARD11_RENAME(C_DecryptUpdate)
-#define C_DecryptFinal              SCARD11_RENAME(C_DecryptFinal)
-#define C_DigestInit                SCARD11_RENAME(C_DigestInit)
-#define C_Digest                    SCARD11_RENAME(C_Digest)
-#define C_DigestUpdate              SCARD11_RENAME(C_DigestUpdate)
-#define C_DigestKey                 SCARD11_RENAME(C_DigestKey)
-#define C_DigestFinal               SCARD11_RENAME(C_DigestFinal)
-#define C_SignInit                  SCARD11_RENAME(C_SignInit)
-#define C_Sign                      SCARD11_RENAME(C_Sign)
-#define C_SignUpdate                SCARD11_RENAME(C_SignUpdate)
-#define C_SignFinal                 SCARD11_RENAME(C_SignFinal)
-#define C_SignRecoverInit           SCARD11_RENAME(C_SignRecoverInit)
-#define C_SignRecover               SCARD11_RENAME(C_SignRecover)
-#define C_VerifyInit                SCARD11_RENAME(C_VerifyInit)
-#define C_Verify                    SCARD11_RENAME(C_Verify)
-#define C_VerifyUpdate              SCARD11_RENAME(C_VerifyUpdate)
-#define C_VerifyFinal               SCARD11_RENAME(C_VerifyFinal)
-#define C_VerifyRecoverInit         SCARD11_RENAME(C_VerifyRecoverInit)
-#define C_VerifyRecover             SCARD11_RENAME(C_VerifyRecover)
-#define C_DigestEncryptUpdate       SCARD11_RENAME(C_DigestEncryptUpdate)
-#define C_DecryptDigestUpdate       SCARD11_RENAME(C_DecryptDigestUpdate)
-#define C_SignEncryptUpdate         SCARD11_RENAME(C_SignEncryptUpdate)
-#define C_DecryptVerifyUpdate       SCARD11_RENAME(C_DecryptVerifyUpdate)
-#define C_GenerateKey               SCARD11_RENAME(C_GenerateKey)
-#define C_GenerateKeyPair           SCARD11_RENAME(C_GenerateKeyPair)
-#define C_WrapKey                   SCARD11_RENAME(C_WrapKey)
-#define C_UnwrapKey                 SCARD11_RENAME(C_UnwrapKey)
-#define C_DeriveKey                 SCARD11_RENAME(C_DeriveKey)
-#define C_SeedRandom                SCARD11_RENAME(C_SeedRandom)
-#define C_GenerateRandom            SCARD11_RENAME(C_GenerateRandom)
-#define C_GetFunctionStatus         SCARD11_RENAME(C_GetFunctionStatus)
-#define C_CancelFunction            SCARD11_RENAME(C_CancelFunction)
-#define C_WaitForSlotEvent          SCARD11_RENAME(C_WaitForSlotEvent)
-#define C_GetInterfaceList          SCARD11_RENAME(C_GetInterfaceList)
-#define C_GetInterface              SCARD11_RENAME(C_GetInterface)
-#define C_LoginUser                 SCARD11_RENAME(C_LoginUser)
-#define C_SessionCancel             SCARD11_RENAME(C_SessionCancel)
-#define C_MessageEncryptInit        SCARD11_RENAME(C_MessageEncryptInit)
-#define C_EncryptMessage            SCARD11_RENAME(C_EncryptMessage)
-#define C_EncryptMessageBegin       SCARD11_RENAME(C_EncryptMessageBegin)
-#define C_EncryptMessageNext        SCARD11_RENAME(C_EncryptMessageNext)
-#define C_MessageEncryptFinal       SCARD11_RENAME(C_MessageEncryptFinal)
-#define C_MessageDecryptInit        SCARD11_RENAME(C_MessageDecryptInit)
-#define C_DecryptMessage            SCARD11_RENAME(C_DecryptMessage)
-#define C_DecryptMessageBegin       SCARD11_RENAME(C_DecryptMessageBegin)
-#define C_DecryptMessageNext        SCARD11_RENAME(C_DecryptMessageNext)
-#define C_MessageDecryptFinal       SCARD11_RENAME(C_MessageDecryptFinal)
-#define C_MessageSignInit           SCARD11_RENAME(C_MessageSignInit)
-#define C_SignMessage               SCARD11_RENAME(C_SignMessage)
-#define C_SignMessageBegin          SCARD11_RENAME(C_SignMessageBegin)
-#define C_SignMessageNext           SCARD11_RENAME(C_SignMessageNext)
-#define C_MessageSignFinal          SCARD11_RENAME(C_MessageSignFinal)
-#define C_MessageVerifyInit         SCARD11_RENAME(C_MessageVerifyInit)
-#define C_VerifyMessage             SCARD11_RENAME(C_VerifyMessage)
-#define C_VerifyMessageBegin        SCARD11_RENAME(C_VerifyMessageBegin)
-#define C_VerifyMessageNext         SCARD11_RENAME(C_VerifyMessageNext)
-#define C_MessageVerifyFinal        SCARD11_RENAME(C_MessageVerifyFinal)
-#define C_EncapsulateKey            SCARD11_RENAME(C_EncapsulateKey)
-#define C_DecapsulateKey            SCARD11_RENAME(C_DecapsulateKey)
-#define C_VerifySignatureInit       SCARD11_RENAME(C_VerifySignatureInit)
-#define C_VerifySignature           SCARD11_RENAME(C_VerifySignature)
-#define C_VerifySignatureUpdate     SCARD11_RENAME(C_VerifySignatureUpdate)
-#define C_VerifySignatureFinal      SCARD11_RENAME(C_VerifySignatureFinal)
-#define C_GetSessionValidationFlags SCARD11_RENAME(C_GetSessionValidationFlags)
-#define C_AsyncComplete             SCARD11_RENAME(C_AsyncComplete)
-#define C_AsyncGetID                SCARD11_RENAME(C_AsyncGetID)
-#define C_AsyncJoin                 SCARD11_RENAME(C_AsyncJoin)
-#define C_WrapKeyAuthenticated      SCARD11_RENAME(C_WrapKeyAuthenticated)
-#define C_UnwrapKeyAuthenticated    SCARD11_RENAME(C_UnwrapKeyAuthenticated)
-#endif
+// With SCARD11_PKCS11_H the application's header has all of it, but functions with SCARD11_PREFIX.
 
 // The functions that each version added, in the order of its list. A later list begins with the
 // earlier ones. F is a macro that is applied to each name.
@@ -3668,10 +3586,301 @@ typedef struct CK_FUNCTION_LIST_3_0 CK_FUNCTION_LIST_3_0, *CK_FUNCTION_LIST_3_0_
 typedef struct CK_FUNCTION_LIST_3_2 CK_FUNCTION_LIST_3_2, *CK_FUNCTION_LIST_3_2_PTR,
         **CK_FUNCTION_LIST_3_2_PTR_PTR;
 
+// ---- Pointers to functions, and the lists of them ----
+typedef CK_RV (*CK_C_Initialize)(CK_VOID_PTR);
+typedef CK_RV (*CK_C_Finalize)(CK_VOID_PTR);
+typedef CK_RV (*CK_C_GetInfo)(CK_INFO_PTR);
+typedef CK_RV (*CK_C_GetFunctionList)(CK_FUNCTION_LIST_PTR_PTR);
+typedef CK_RV (*CK_C_GetSlotList)(CK_BBOOL, CK_SLOT_ID_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_GetSlotInfo)(CK_SLOT_ID, CK_SLOT_INFO_PTR);
+typedef CK_RV (*CK_C_GetTokenInfo)(CK_SLOT_ID, CK_TOKEN_INFO_PTR);
+typedef CK_RV (*CK_C_GetMechanismList)(CK_SLOT_ID, CK_MECHANISM_TYPE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_GetMechanismInfo)(CK_SLOT_ID, CK_MECHANISM_TYPE, CK_MECHANISM_INFO_PTR);
+typedef CK_RV (*CK_C_InitToken)(CK_SLOT_ID, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR);
+typedef CK_RV (*CK_C_InitPIN)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_SetPIN)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR,
+                             CK_ULONG);
+typedef CK_RV (*CK_C_OpenSession)(CK_SLOT_ID, CK_FLAGS, CK_VOID_PTR, CK_NOTIFY,
+                                CK_SESSION_HANDLE_PTR);
+typedef CK_RV (*CK_C_CloseSession)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_CloseAllSessions)(CK_SLOT_ID);
+typedef CK_RV (*CK_C_GetSessionInfo)(CK_SESSION_HANDLE, CK_SESSION_INFO_PTR);
+typedef CK_RV (*CK_C_GetOperationState)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SetOperationState)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_OBJECT_HANDLE,
+                                CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_Login)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_Logout)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_CreateObject)(CK_SESSION_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_CopyObject)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_DestroyObject)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_GetObjectSize)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_GetAttributeValue)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR,
+                                CK_ULONG);
+typedef CK_RV (*CK_C_SetAttributeValue)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR,
+                                CK_ULONG);
+typedef CK_RV (*CK_C_FindObjectsInit)(CK_SESSION_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_FindObjects)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE_PTR, CK_ULONG, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_FindObjectsFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_EncryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_Encrypt)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_EncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_EncryptFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_Decrypt)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DigestInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR);
+typedef CK_RV (*CK_C_Digest)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DigestUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_DigestKey)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_DigestFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SignInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_Sign)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SignUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_SignFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SignRecoverInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_SignRecover)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_VerifyInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_Verify)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifyUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifyFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifyRecoverInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_VerifyRecover)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DigestEncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptDigestUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SignEncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptVerifyUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG_PTR);
+typedef CK_RV (*CK_C_GenerateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_ATTRIBUTE_PTR, CK_ULONG,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_GenerateKeyPair)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_ATTRIBUTE_PTR,
+                                CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_WrapKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                              CK_OBJECT_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_UnwrapKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE, CK_BYTE_PTR,
+                                CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_DeriveKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_SeedRandom)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_GenerateRandom)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_GetFunctionStatus)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_CancelFunction)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_WaitForSlotEvent)(CK_FLAGS, CK_SLOT_ID_PTR, CK_VOID_PTR);
+typedef CK_RV (*CK_C_GetInterfaceList)(CK_INTERFACE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_GetInterface)(CK_UTF8CHAR_PTR, CK_VERSION_PTR, CK_INTERFACE_PTR_PTR, CK_FLAGS);
+typedef CK_RV (*CK_C_LoginUser)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG,
+                                CK_UTF8CHAR_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_SessionCancel)(CK_SESSION_HANDLE, CK_FLAGS);
+typedef CK_RV (*CK_C_MessageEncryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_EncryptMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_EncryptMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG);
+typedef CK_RV (*CK_C_EncryptMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
+typedef CK_RV (*CK_C_MessageEncryptFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_MessageDecryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_DecryptMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_DecryptMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG);
+typedef CK_RV (*CK_C_DecryptMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
+typedef CK_RV (*CK_C_MessageDecryptFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_MessageSignInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_SignMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
+                                CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_SignMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_SignMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_MessageSignFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_MessageVerifyInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+typedef CK_RV (*CK_C_VerifyMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
+                                CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifyMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifyMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_MessageVerifyFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_EncapsulateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_DecapsulateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
+                                CK_OBJECT_HANDLE_PTR);
+typedef CK_RV (*CK_C_VerifySignatureInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifySignature)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifySignatureUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
+typedef CK_RV (*CK_C_VerifySignatureFinal)(CK_SESSION_HANDLE);
+typedef CK_RV (*CK_C_GetSessionValidationFlags)(CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE,
+                                CK_FLAGS_PTR);
+typedef CK_RV (*CK_C_AsyncComplete)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ASYNC_DATA_PTR);
+typedef CK_RV (*CK_C_AsyncGetID)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_AsyncJoin)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG);
+typedef CK_RV (*CK_C_WrapKeyAuthenticated)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_OBJECT_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+typedef CK_RV (*CK_C_UnwrapKeyAuthenticated)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                CK_BYTE_PTR, CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR,
+                                CK_ULONG, CK_OBJECT_HANDLE_PTR);
+
+#define SCARD11_MEMBER(name) CK_##name name;
+
+struct CK_FUNCTION_LIST {           // 2.40: what C_GetFunctionList gives
+    CK_VERSION version;
+    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
+};
+
+struct CK_FUNCTION_LIST_3_0 {
+    CK_VERSION version;
+    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
+    SCARD11_FUNCTIONS_3_0(SCARD11_MEMBER)
+};
+
+struct CK_FUNCTION_LIST_3_2 {
+    CK_VERSION version;
+    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
+    SCARD11_FUNCTIONS_3_0(SCARD11_MEMBER)
+    SCARD11_FUNCTIONS_3_2(SCARD11_MEMBER)
+};
+
+#undef SCARD11_MEMBER
+
+#if defined(_WIN32)
+#pragma pack(pop, cryptoki)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif // SCARD11_PKCS11_H
+
 // ---- Functions (clause 5) ----
 // Part 4 has precedence over the standard. A parameter x_len of type CK_ULONG_PTR is the room at x
 // before the call and the length of x after it. If x is NULL, the function only tells the length
 // (5.2).
+
+#if defined(SCARD11_PREFIX) || !defined(SCARD11_PKCS11_H)
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef SCARD11_PREFIX
+#define C_Initialize                SCARD11_RENAME(C_Initialize)
+#define C_Finalize                  SCARD11_RENAME(C_Finalize)
+#define C_GetInfo                   SCARD11_RENAME(C_GetInfo)
+#define C_GetFunctionList           SCARD11_RENAME(C_GetFunctionList)
+#define C_GetSlotList               SCARD11_RENAME(C_GetSlotList)
+#define C_GetSlotInfo               SCARD11_RENAME(C_GetSlotInfo)
+#define C_GetTokenInfo              SCARD11_RENAME(C_GetTokenInfo)
+#define C_GetMechanismList          SCARD11_RENAME(C_GetMechanismList)
+#define C_GetMechanismInfo          SCARD11_RENAME(C_GetMechanismInfo)
+#define C_InitToken                 SCARD11_RENAME(C_InitToken)
+#define C_InitPIN                   SCARD11_RENAME(C_InitPIN)
+#define C_SetPIN                    SCARD11_RENAME(C_SetPIN)
+#define C_OpenSession               SCARD11_RENAME(C_OpenSession)
+#define C_CloseSession              SCARD11_RENAME(C_CloseSession)
+#define C_CloseAllSessions          SCARD11_RENAME(C_CloseAllSessions)
+#define C_GetSessionInfo            SCARD11_RENAME(C_GetSessionInfo)
+#define C_GetOperationState         SCARD11_RENAME(C_GetOperationState)
+#define C_SetOperationState         SCARD11_RENAME(C_SetOperationState)
+#define C_Login                     SCARD11_RENAME(C_Login)
+#define C_Logout                    SCARD11_RENAME(C_Logout)
+#define C_CreateObject              SCARD11_RENAME(C_CreateObject)
+#define C_CopyObject                SCARD11_RENAME(C_CopyObject)
+#define C_DestroyObject             SCARD11_RENAME(C_DestroyObject)
+#define C_GetObjectSize             SCARD11_RENAME(C_GetObjectSize)
+#define C_GetAttributeValue         SCARD11_RENAME(C_GetAttributeValue)
+#define C_SetAttributeValue         SCARD11_RENAME(C_SetAttributeValue)
+#define C_FindObjectsInit           SCARD11_RENAME(C_FindObjectsInit)
+#define C_FindObjects               SCARD11_RENAME(C_FindObjects)
+#define C_FindObjectsFinal          SCARD11_RENAME(C_FindObjectsFinal)
+#define C_EncryptInit               SCARD11_RENAME(C_EncryptInit)
+#define C_Encrypt                   SCARD11_RENAME(C_Encrypt)
+#define C_EncryptUpdate             SCARD11_RENAME(C_EncryptUpdate)
+#define C_EncryptFinal              SCARD11_RENAME(C_EncryptFinal)
+#define C_DecryptInit               SCARD11_RENAME(C_DecryptInit)
+#define C_Decrypt                   SCARD11_RENAME(C_Decrypt)
+#define C_DecryptUpdate             SCARD11_RENAME(C_DecryptUpdate)
+#define C_DecryptFinal              SCARD11_RENAME(C_DecryptFinal)
+#define C_DigestInit                SCARD11_RENAME(C_DigestInit)
+#define C_Digest                    SCARD11_RENAME(C_Digest)
+#define C_DigestUpdate              SCARD11_RENAME(C_DigestUpdate)
+#define C_DigestKey                 SCARD11_RENAME(C_DigestKey)
+#define C_DigestFinal               SCARD11_RENAME(C_DigestFinal)
+#define C_SignInit                  SCARD11_RENAME(C_SignInit)
+#define C_Sign                      SCARD11_RENAME(C_Sign)
+#define C_SignUpdate                SCARD11_RENAME(C_SignUpdate)
+#define C_SignFinal                 SCARD11_RENAME(C_SignFinal)
+#define C_SignRecoverInit           SCARD11_RENAME(C_SignRecoverInit)
+#define C_SignRecover               SCARD11_RENAME(C_SignRecover)
+#define C_VerifyInit                SCARD11_RENAME(C_VerifyInit)
+#define C_Verify                    SCARD11_RENAME(C_Verify)
+#define C_VerifyUpdate              SCARD11_RENAME(C_VerifyUpdate)
+#define C_VerifyFinal               SCARD11_RENAME(C_VerifyFinal)
+#define C_VerifyRecoverInit         SCARD11_RENAME(C_VerifyRecoverInit)
+#define C_VerifyRecover             SCARD11_RENAME(C_VerifyRecover)
+#define C_DigestEncryptUpdate       SCARD11_RENAME(C_DigestEncryptUpdate)
+#define C_DecryptDigestUpdate       SCARD11_RENAME(C_DecryptDigestUpdate)
+#define C_SignEncryptUpdate         SCARD11_RENAME(C_SignEncryptUpdate)
+#define C_DecryptVerifyUpdate       SCARD11_RENAME(C_DecryptVerifyUpdate)
+#define C_GenerateKey               SCARD11_RENAME(C_GenerateKey)
+#define C_GenerateKeyPair           SCARD11_RENAME(C_GenerateKeyPair)
+#define C_WrapKey                   SCARD11_RENAME(C_WrapKey)
+#define C_UnwrapKey                 SCARD11_RENAME(C_UnwrapKey)
+#define C_DeriveKey                 SCARD11_RENAME(C_DeriveKey)
+#define C_SeedRandom                SCARD11_RENAME(C_SeedRandom)
+#define C_GenerateRandom            SCARD11_RENAME(C_GenerateRandom)
+#define C_GetFunctionStatus         SCARD11_RENAME(C_GetFunctionStatus)
+#define C_CancelFunction            SCARD11_RENAME(C_CancelFunction)
+#define C_WaitForSlotEvent          SCARD11_RENAME(C_WaitForSlotEvent)
+#define C_GetInterfaceList          SCARD11_RENAME(C_GetInterfaceList)
+#define C_GetInterface              SCARD11_RENAME(C_GetInterface)
+#define C_LoginUser                 SCARD11_RENAME(C_LoginUser)
+#define C_SessionCancel             SCARD11_RENAME(C_SessionCancel)
+#define C_MessageEncryptInit        SCARD11_RENAME(C_MessageEncryptInit)
+#define C_EncryptMessage            SCARD11_RENAME(C_EncryptMessage)
+#define C_EncryptMessageBegin       SCARD11_RENAME(C_EncryptMessageBegin)
+#define C_EncryptMessageNext        SCARD11_RENAME(C_EncryptMessageNext)
+#define C_MessageEncryptFinal       SCARD11_RENAME(C_MessageEncryptFinal)
+#define C_MessageDecryptInit        SCARD11_RENAME(C_MessageDecryptInit)
+#define C_DecryptMessage            SCARD11_RENAME(C_DecryptMessage)
+#define C_DecryptMessageBegin       SCARD11_RENAME(C_DecryptMessageBegin)
+#define C_DecryptMessageNext        SCARD11_RENAME(C_DecryptMessageNext)
+#define C_MessageDecryptFinal       SCARD11_RENAME(C_MessageDecryptFinal)
+#define C_MessageSignInit           SCARD11_RENAME(C_MessageSignInit)
+#define C_SignMessage               SCARD11_RENAME(C_SignMessage)
+#define C_SignMessageBegin          SCARD11_RENAME(C_SignMessageBegin)
+#define C_SignMessageNext           SCARD11_RENAME(C_SignMessageNext)
+#define C_MessageSignFinal          SCARD11_RENAME(C_MessageSignFinal)
+#define C_MessageVerifyInit         SCARD11_RENAME(C_MessageVerifyInit)
+#define C_VerifyMessage             SCARD11_RENAME(C_VerifyMessage)
+#define C_VerifyMessageBegin        SCARD11_RENAME(C_VerifyMessageBegin)
+#define C_VerifyMessageNext         SCARD11_RENAME(C_VerifyMessageNext)
+#define C_MessageVerifyFinal        SCARD11_RENAME(C_MessageVerifyFinal)
+#define C_EncapsulateKey            SCARD11_RENAME(C_EncapsulateKey)
+#define C_DecapsulateKey            SCARD11_RENAME(C_DecapsulateKey)
+#define C_VerifySignatureInit       SCARD11_RENAME(C_VerifySignatureInit)
+#define C_VerifySignature           SCARD11_RENAME(C_VerifySignature)
+#define C_VerifySignatureUpdate     SCARD11_RENAME(C_VerifySignatureUpdate)
+#define C_VerifySignatureFinal      SCARD11_RENAME(C_VerifySignatureFinal)
+#define C_GetSessionValidationFlags SCARD11_RENAME(C_GetSessionValidationFlags)
+#define C_AsyncComplete             SCARD11_RENAME(C_AsyncComplete)
+#define C_AsyncGetID                SCARD11_RENAME(C_AsyncGetID)
+#define C_AsyncJoin                 SCARD11_RENAME(C_AsyncJoin)
+#define C_WrapKeyAuthenticated      SCARD11_RENAME(C_WrapKeyAuthenticated)
+#define C_UnwrapKeyAuthenticated    SCARD11_RENAME(C_UnwrapKeyAuthenticated)
+#endif
 
 // General (5.4)
 SCARD11_API CK_RV C_Initialize(CK_VOID_PTR init_args);
@@ -3914,184 +4123,117 @@ SCARD11_API CK_RV C_AsyncGetID(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR functi
 SCARD11_API CK_RV C_AsyncJoin(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR function, CK_ULONG id,
                               CK_BYTE_PTR data, CK_ULONG data_len);
 
-// ---- Pointers to functions, and the lists of them ----
-typedef CK_RV (*CK_C_Initialize)(CK_VOID_PTR);
-typedef CK_RV (*CK_C_Finalize)(CK_VOID_PTR);
-typedef CK_RV (*CK_C_GetInfo)(CK_INFO_PTR);
-typedef CK_RV (*CK_C_GetFunctionList)(CK_FUNCTION_LIST_PTR_PTR);
-typedef CK_RV (*CK_C_GetSlotList)(CK_BBOOL, CK_SLOT_ID_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_GetSlotInfo)(CK_SLOT_ID, CK_SLOT_INFO_PTR);
-typedef CK_RV (*CK_C_GetTokenInfo)(CK_SLOT_ID, CK_TOKEN_INFO_PTR);
-typedef CK_RV (*CK_C_GetMechanismList)(CK_SLOT_ID, CK_MECHANISM_TYPE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_GetMechanismInfo)(CK_SLOT_ID, CK_MECHANISM_TYPE, CK_MECHANISM_INFO_PTR);
-typedef CK_RV (*CK_C_InitToken)(CK_SLOT_ID, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR);
-typedef CK_RV (*CK_C_InitPIN)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_SetPIN)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR,
-                             CK_ULONG);
-typedef CK_RV (*CK_C_OpenSession)(CK_SLOT_ID, CK_FLAGS, CK_VOID_PTR, CK_NOTIFY,
-                                CK_SESSION_HANDLE_PTR);
-typedef CK_RV (*CK_C_CloseSession)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_CloseAllSessions)(CK_SLOT_ID);
-typedef CK_RV (*CK_C_GetSessionInfo)(CK_SESSION_HANDLE, CK_SESSION_INFO_PTR);
-typedef CK_RV (*CK_C_GetOperationState)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SetOperationState)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_OBJECT_HANDLE,
-                                CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_Login)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_Logout)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_CreateObject)(CK_SESSION_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_CopyObject)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_DestroyObject)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_GetObjectSize)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_GetAttributeValue)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR,
-                                CK_ULONG);
-typedef CK_RV (*CK_C_SetAttributeValue)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR,
-                                CK_ULONG);
-typedef CK_RV (*CK_C_FindObjectsInit)(CK_SESSION_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_FindObjects)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE_PTR, CK_ULONG, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_FindObjectsFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_EncryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_Encrypt)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_EncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_EncryptFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_Decrypt)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DigestInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR);
-typedef CK_RV (*CK_C_Digest)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DigestUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_DigestKey)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_DigestFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SignInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_Sign)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SignUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_SignFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SignRecoverInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_SignRecover)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_VerifyInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_Verify)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifyUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifyFinal)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifyRecoverInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_VerifyRecover)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DigestEncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptDigestUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SignEncryptUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptVerifyUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG_PTR);
-typedef CK_RV (*CK_C_GenerateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_ATTRIBUTE_PTR, CK_ULONG,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_GenerateKeyPair)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_ATTRIBUTE_PTR,
-                                CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_WrapKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                              CK_OBJECT_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_UnwrapKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE, CK_BYTE_PTR,
-                                CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_DeriveKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_SeedRandom)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_GenerateRandom)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_GetFunctionStatus)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_CancelFunction)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_WaitForSlotEvent)(CK_FLAGS, CK_SLOT_ID_PTR, CK_VOID_PTR);
-typedef CK_RV (*CK_C_GetInterfaceList)(CK_INTERFACE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_GetInterface)(CK_UTF8CHAR_PTR, CK_VERSION_PTR, CK_INTERFACE_PTR_PTR, CK_FLAGS);
-typedef CK_RV (*CK_C_LoginUser)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG,
-                                CK_UTF8CHAR_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_SessionCancel)(CK_SESSION_HANDLE, CK_FLAGS);
-typedef CK_RV (*CK_C_MessageEncryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_EncryptMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_EncryptMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG);
-typedef CK_RV (*CK_C_EncryptMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
-typedef CK_RV (*CK_C_MessageEncryptFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_MessageDecryptInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_DecryptMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_DecryptMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG);
-typedef CK_RV (*CK_C_DecryptMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
-typedef CK_RV (*CK_C_MessageDecryptFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_MessageSignInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_SignMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
-                                CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_SignMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_SignMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_MessageSignFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_MessageVerifyInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-typedef CK_RV (*CK_C_VerifyMessage)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
-                                CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifyMessageBegin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifyMessageNext)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_MessageVerifyFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_EncapsulateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_DecapsulateKey)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG,
-                                CK_OBJECT_HANDLE_PTR);
-typedef CK_RV (*CK_C_VerifySignatureInit)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifySignature)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifySignatureUpdate)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG);
-typedef CK_RV (*CK_C_VerifySignatureFinal)(CK_SESSION_HANDLE);
-typedef CK_RV (*CK_C_GetSessionValidationFlags)(CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE,
-                                CK_FLAGS_PTR);
-typedef CK_RV (*CK_C_AsyncComplete)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ASYNC_DATA_PTR);
-typedef CK_RV (*CK_C_AsyncGetID)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_AsyncJoin)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG);
-typedef CK_RV (*CK_C_WrapKeyAuthenticated)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_OBJECT_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
-typedef CK_RV (*CK_C_UnwrapKeyAuthenticated)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
-                                CK_BYTE_PTR, CK_ULONG, CK_ATTRIBUTE_PTR, CK_ULONG, CK_BYTE_PTR,
-                                CK_ULONG, CK_OBJECT_HANDLE_PTR);
-
-#define SCARD11_MEMBER(name) CK_##name name;
-
-struct CK_FUNCTION_LIST {           // 2.40: what C_GetFunctionList gives
-    CK_VERSION version;
-    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
-};
-
-struct CK_FUNCTION_LIST_3_0 {
-    CK_VERSION version;
-    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
-    SCARD11_FUNCTIONS_3_0(SCARD11_MEMBER)
-};
-
-struct CK_FUNCTION_LIST_3_2 {
-    CK_VERSION version;
-    SCARD11_FUNCTIONS_2_40(SCARD11_MEMBER)
-    SCARD11_FUNCTIONS_3_0(SCARD11_MEMBER)
-    SCARD11_FUNCTIONS_3_2(SCARD11_MEMBER)
-};
-
-#undef SCARD11_MEMBER
-
-#if defined(_WIN32)
-#pragma pack(pop, cryptoki)
+#if defined(SCARD11_PREFIX) && !SCARD11_RENAMES
+#undef C_Initialize
+#undef C_Finalize
+#undef C_GetInfo
+#undef C_GetFunctionList
+#undef C_GetSlotList
+#undef C_GetSlotInfo
+#undef C_GetTokenInfo
+#undef C_GetMechanismList
+#undef C_GetMechanismInfo
+#undef C_InitToken
+#undef C_InitPIN
+#undef C_SetPIN
+#undef C_OpenSession
+#undef C_CloseSession
+#undef C_CloseAllSessions
+#undef C_GetSessionInfo
+#undef C_GetOperationState
+#undef C_SetOperationState
+#undef C_Login
+#undef C_Logout
+#undef C_CreateObject
+#undef C_CopyObject
+#undef C_DestroyObject
+#undef C_GetObjectSize
+#undef C_GetAttributeValue
+#undef C_SetAttributeValue
+#undef C_FindObjectsInit
+#undef C_FindObjects
+#undef C_FindObjectsFinal
+#undef C_EncryptInit
+#undef C_Encrypt
+#undef C_EncryptUpdate
+#undef C_EncryptFinal
+#undef C_DecryptInit
+#undef C_Decrypt
+#undef C_DecryptUpdate
+#undef C_DecryptFinal
+#undef C_DigestInit
+#undef C_Digest
+#undef C_DigestUpdate
+#undef C_DigestKey
+#undef C_DigestFinal
+#undef C_SignInit
+#undef C_Sign
+#undef C_SignUpdate
+#undef C_SignFinal
+#undef C_SignRecoverInit
+#undef C_SignRecover
+#undef C_VerifyInit
+#undef C_Verify
+#undef C_VerifyUpdate
+#undef C_VerifyFinal
+#undef C_VerifyRecoverInit
+#undef C_VerifyRecover
+#undef C_DigestEncryptUpdate
+#undef C_DecryptDigestUpdate
+#undef C_SignEncryptUpdate
+#undef C_DecryptVerifyUpdate
+#undef C_GenerateKey
+#undef C_GenerateKeyPair
+#undef C_WrapKey
+#undef C_UnwrapKey
+#undef C_DeriveKey
+#undef C_SeedRandom
+#undef C_GenerateRandom
+#undef C_GetFunctionStatus
+#undef C_CancelFunction
+#undef C_WaitForSlotEvent
+#undef C_GetInterfaceList
+#undef C_GetInterface
+#undef C_LoginUser
+#undef C_SessionCancel
+#undef C_MessageEncryptInit
+#undef C_EncryptMessage
+#undef C_EncryptMessageBegin
+#undef C_EncryptMessageNext
+#undef C_MessageEncryptFinal
+#undef C_MessageDecryptInit
+#undef C_DecryptMessage
+#undef C_DecryptMessageBegin
+#undef C_DecryptMessageNext
+#undef C_MessageDecryptFinal
+#undef C_MessageSignInit
+#undef C_SignMessage
+#undef C_SignMessageBegin
+#undef C_SignMessageNext
+#undef C_MessageSignFinal
+#undef C_MessageVerifyInit
+#undef C_VerifyMessage
+#undef C_VerifyMessageBegin
+#undef C_VerifyMessageNext
+#undef C_MessageVerifyFinal
+#undef C_EncapsulateKey
+#undef C_DecapsulateKey
+#undef C_VerifySignatureInit
+#undef C_VerifySignature
+#undef C_VerifySignatureUpdate
+#undef C_VerifySignatureFinal
+#undef C_GetSessionValidationFlags
+#undef C_AsyncComplete
+#undef C_AsyncGetID
+#undef C_AsyncJoin
+#undef C_WrapKeyAuthenticated
+#undef C_UnwrapKeyAuthenticated
 #endif
 
 #ifdef __cplusplus
 }
 #endif
-#endif // SCARD11_PKCS11_H
+#endif
 
 // ---- 6 Changes ----------------------------------------------------------------------------------
 // Each release says here what is new, and under "Breaks" what a program has to change.

@@ -62,6 +62,7 @@ SIZE(CK_FUNCTION_LIST_3_0, 8 + 92 * 8, 4 + 92 * 4, 2 + 92 * 8, 2 + 92 * 4);
 SIZE(CK_FUNCTION_LIST_3_2, 8 + 104 * 8, 4 + 104 * 4, 2 + 104 * 8, 2 + 104 * 4);
 
 // Where functions stand in the lists: every list begins with the ones before it.
+#if !SCARD11_RENAMES
 #define PLACE(list, name, n) \
     MUST(offsetof(list, name) == offsetof(list, C_Initialize) + (n) * sizeof(void (*)(void)))
 PLACE(CK_FUNCTION_LIST, C_GetFunctionList, 3);
@@ -76,6 +77,7 @@ PLACE(CK_FUNCTION_LIST_3_2, C_MessageVerifyFinal, 91);
 PLACE(CK_FUNCTION_LIST_3_2, C_EncapsulateKey, 92);
 PLACE(CK_FUNCTION_LIST_3_2, C_GetSessionValidationFlags, 98);
 PLACE(CK_FUNCTION_LIST_3_2, C_UnwrapKeyAuthenticated, 103);
+#endif
 
 MUST(CRYPTOKI_VERSION_MAJOR == 3 && CRYPTOKI_VERSION_MINOR == 2);
 MUST(CK_TRUE == 1 && CK_FALSE == 0 && CK_INVALID_HANDLE == 0);
@@ -116,13 +118,21 @@ MUST(CKR_USER_ALREADY_LOGGED_IN == 0x100 && CKR_USER_NOT_LOGGED_IN == 0x101);
 MUST(CKR_BUFFER_TOO_SMALL == 0x150 && CKR_CRYPTOKI_NOT_INITIALIZED == 0x190);
 MUST(CKR_CRYPTOKI_ALREADY_INITIALIZED == 0x191 && CKR_FUNCTION_REJECTED == 0x200);
 
-// Every function is declared, and of the type of its place in the lists.
+// What the library's functions are called in this file.
+#ifdef HEADER_PREFIX_IS_FOO
+#define LIBRARY(name) foo_##name
+#else
+#define LIBRARY(name) name
+#endif
+
+// Every function is declared, and of the type of its place in the lists, whose members have the standard's names.
+#if !SCARD11_RENAMES
 void header_fill(CK_FUNCTION_LIST *v2, CK_FUNCTION_LIST_3_0 *v30, CK_FUNCTION_LIST_3_2 *v32);
 void header_fill(CK_FUNCTION_LIST *v2, CK_FUNCTION_LIST_3_0 *v30, CK_FUNCTION_LIST_3_2 *v32)
 {
-#define IN_2(name)  v2->name = name;
-#define IN_30(name) v30->name = name;
-#define IN_32(name) v32->name = name;
+#define IN_2(name)  v2->name = LIBRARY(name);
+#define IN_30(name) v30->name = LIBRARY(name);
+#define IN_32(name) v32->name = LIBRARY(name);
     SCARD11_FUNCTIONS_2_40(IN_2)
     SCARD11_FUNCTIONS_2_40(IN_30)
     SCARD11_FUNCTIONS_3_0(IN_30)
@@ -130,6 +140,13 @@ void header_fill(CK_FUNCTION_LIST *v2, CK_FUNCTION_LIST_3_0 *v30, CK_FUNCTION_LI
     SCARD11_FUNCTIONS_3_0(IN_32)
     SCARD11_FUNCTIONS_3_2(IN_32)
 }
+#endif
+
+// With a prefix the standard's names are free for the program, here for functions that are quite other ones.
+#if defined(HEADER_PREFIX_IS_FOO) && !SCARD11_RENAMES
+void C_Sign(const char *letter);
+int scard11_version(int of_the_program);
+#endif
 
 // What applications write: calls by name and by list, SCARD11_PREFIX or not.
 CK_RV header_sign(CK_FUNCTION_LIST_PTR list, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key);
@@ -138,16 +155,22 @@ CK_RV header_sign(CK_FUNCTION_LIST_PTR list, CK_SESSION_HANDLE session, CK_OBJEC
     CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL_PTR, 0 };
     CK_BYTE data[32] = { 0 }, signature[64];
     CK_ULONG signature_len = sizeof signature;
-    CK_C_SignInit init = list->C_SignInit;
-    CK_RV rv = init(session, &mechanism, key);
+    CK_RV rv = LIBRARY(C_SignInit)(session, &mechanism, key);
 
     if (rv == CKR_OK)
-        rv = list->C_Sign(session, data, sizeof data, signature, &signature_len);
+        rv = LIBRARY(C_Sign)(session, data, sizeof data, signature, &signature_len);
+    if (rv == CKR_OK)
+        rv = LIBRARY(scard11_configure)("SCARD11_LOG", "");
+#if SCARD11_RENAMES
+    (void)list;
     if (rv == CKR_OK)
         rv = C_Sign(session, data, sizeof data, signature, &signature_len);
-#ifdef HEADER_PREFIX_IS_FOO
+#else
+    CK_C_SignInit init = list->C_SignInit;
     if (rv == CKR_OK)
-        rv = foo_C_Sign(session, data, sizeof data, signature, &signature_len);
+        rv = init(session, &mechanism, key);
+    if (rv == CKR_OK)
+        rv = list->C_Sign(session, data, sizeof data, signature, &signature_len);
 #endif
     return rv;
 }

@@ -30,6 +30,7 @@ ways() {
     what=$1; shift
     try "$what" "$@"
     try "$what, a prefix" "$@" -DSCARD11_PREFIX=foo_ -DHEADER_PREFIX_IS_FOO
+    try "$what, a prefix that renames" "$@" -DSCARD11_PREFIX=foo_ -DHEADER_PREFIX_IS_FOO -DSCARD11_RENAMES=1
     try "$what, a reader of one's own" "$@" -DSCARD11_READER=2
     try "$what, the application's pkcs11.h" "$@" "-DSCARD11_PKCS11_H=\"$dir/stand_in.h\""
 }
@@ -100,7 +101,7 @@ done
 if echo 'int main(void) { return 0; }' | ${CC:-cc} -m32 -fsyntax-only -x c - 2> /dev/null; then
     ways "32-bit" ${CC:-cc} -ffreestanding -m32 -std=c99 $all -c -o "$dir/o" tests/tools/header.c
 fi
-try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -c -o "$dir/prefixed.o" tests/tools/header.c
+try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -DSCARD11_RENAMES=1 -DHEADER_PREFIX_IS_FOO -c -o "$dir/prefixed.o" tests/tools/header.c
 try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
 
 # The bounds of options, from both sides.
